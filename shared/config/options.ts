@@ -1,0 +1,124 @@
+import { z } from "zod";
+
+/**
+ * An option of a command, declared once. The flag, the environment variable, the key in the config file, the help
+ * text and the check are all read from here.
+ */
+export interface Option {
+  /** `flag`: present or not. `value`: takes one. `list`: may be given again and again. */
+  kind: "flag" | "value" | "list";
+  /** One letter, as `f` for `-f`. */
+  short?: string;
+  /** What stands for the value in the help, as `SECONDS`. */
+  placeholder?: string;
+  /** The environment variable that is read where the flag is not given. */
+  env?: string;
+  /** The key in the config file, as `limits.memoryMb`, read where neither flag nor variable is given. */
+  fileKey?: string;
+  /** Turns the text (or texts) into the value and checks it. What the file gives is checked by the same. */
+  schema: z.ZodType;
+  /** As the help shows it; the value itself where nothing is given is `schema`'s default. */
+  defaultText?: string;
+  help: string;
+}
+
+/** Options by flag name without the dashes, as `data-dir`. */
+export type OptionTable = Readonly<Record<string, Option>>;
+export type OptionValues<Table extends OptionTable> = {
+  [Name in keyof Table]: z.output<Table[Name]["schema"]>;
+};
+
+export function defineOptions<const Table extends OptionTable>(table: Table): Table {
+  return table;
+}
+
+/** An option's value is wrong; `source` says where it came from: a flag, a variable, or a key of a file. */
+export class OptionError extends Error {
+  override name = "OptionError";
+  readonly source: "flag" | "env" | "file";
+
+  constructor(source: "flag" | "env" | "file", message: string) {
+    super(message);
+    this.source = source;
+  }
+}
+
+export interface OptionSources {
+  /** By option name; text for a value, true for a flag, texts for a list. */
+  flags: Readonly<Record<string, unknown>>;
+  env: Readonly<Record<string, string | undefined>>;
+  /** The parsed config file, if there is one, and its path for messages. */
+  file?: { path: string; content: unknown };
+}
+
+/** Each option's value by precedence: flag, environment, file, default. Throws OptionError. */
+export function resolveOptions<Table extends OptionTable>(
+  table: Table,
+  sources: OptionSources,
+): OptionValues<Table> {
+  const values: Record<string, unknown> = {};
+  for (const [name, option] of Object.entries(table)) {
+    const found = findValue(name, option, sources);
+    const result = option.schema.safeParse(found.value);
+    if (!result.success) {
+      const message = result.error.issues[0]?.message ?? "is not valid";
+      throw new OptionError(found.source, `${found.label}: ${message}`);
+    }
+    values[name] = result.data;
+  }
+  return values as OptionValues<Table>;
+}
+
+function findValue(name: string, option: Option, sources: OptionSources) {
+  if (sources.flags[name] !== undefined) {
+    return { source: "flag" as const, label: `--${name}`, value: sources.flags[name] };
+  }
+  const fromEnv = option.env ? sources.env[option.env] : undefined;
+  if (fromEnv !== undefined && fromEnv !== "") {
+    return { source: "env" as const, label: option.env ?? "", value: envValue(option, fromEnv) };
+  }
+  const fromFile = option.fileKey ? valueAt(sources.file?.content, option.fileKey) : undefined;
+  if (fromFile !== undefined) {
+    return { source: "file" as const, label: `${sources.file?.path}: ${option.fileKey}`, value: fromFile };
+  }
+  return { source: "flag" as const, label: `--${name}`, value: undefined };
+}
+
+function envValue(option: Option, text: string): unknown {
+  if (option.kind === "list") return text.split(",").map((part) => part.trim());
+  if (option.kind === "flag") return text === "1" || text.toLowerCase() === "true";
+  return text;
+}
+
+function valueAt(content: unknown, key: string): unknown {
+  let value = content;
+  for (const part of key.split(".")) {
+    if (typeof value !== "object" || value === null) return undefined;
+    value = (value as Record<string, unknown>)[part];
+  }
+  return value;
+}
+
+/** Schemas for option texts: flags and variables give text, files may give numbers. */
+export const optionText = z.string({ error: "must be a text" });
+
+export function optionNumber(range: { min?: number; max?: number; integer?: boolean; unit?: string }) {
+  const { min = -Infinity, max = Infinity, integer = false } = range;
+  const what = `${integer ? "a whole number" : "a number"}${range.unit ? ` of ${range.unit}` : ""}`;
+  const bounds = [min > -Infinity ? `at least ${min}` : "", max < Infinity ? `at most ${max}` : ""];
+  const message = [`must be ${what}`, ...bounds].filter(Boolean).join(", ");
+  return z
+    .union([z.number(), z.string().trim().min(1).transform(Number)], { error: message })
+    .refine((n) => n >= min && n <= max && (integer ? Number.isInteger(n) : !Number.isNaN(n)), {
+      error: message,
+    });
+}
+
+/** `key=value` texts as a record; the last of a repeated key wins. */
+export function optionPairs(what: string) {
+  return z
+    .array(z.string().regex(/^[^=]+=/, { error: `must be ${what} as KEY=VALUE` }))
+    .transform((pairs) =>
+      Object.fromEntries(pairs.map((pair) => [pair.slice(0, pair.indexOf("=")), pair.slice(pair.indexOf("=") + 1)])),
+    );
+}

@@ -1,0 +1,28 @@
+import type { z } from "zod";
+import { authEndpoints } from "./auth.ts";
+import { executionEndpoints } from "./execution.ts";
+import { jobEndpoints } from "./job.ts";
+import { nodeEndpoints } from "./node.ts";
+
+/** Every endpoint of the API by its id. The server mounts it, the SDK is typed by it, the tests walk it. */
+export const endpoints = {
+  ...authEndpoints,
+  ...jobEndpoints,
+  ...executionEndpoints,
+  ...nodeEndpoints,
+} as const;
+
+export type Endpoints = typeof endpoints;
+export type EndpointId = keyof Endpoints;
+/** The endpoints that answer once, with JSON. */
+export type CallId = {
+  [Id in EndpointId]: Endpoints[Id] extends { events: unknown } ? never : Id;
+}[EndpointId];
+/** The endpoints that answer with a stream of events. */
+export type StreamId = Exclude<EndpointId, CallId>;
+
+/** What a caller writes: defaults may be left out. */
+export type EndpointInput<Id extends EndpointId> = z.input<Endpoints[Id]["input"]>;
+/** What a handler gets: defaults filled in. */
+export type ParsedInput<Id extends EndpointId> = z.output<Endpoints[Id]["input"]>;
+export type EndpointOutput<Id extends EndpointId> = z.output<Endpoints[Id]["output"]>;

@@ -1,0 +1,96 @@
+import { z } from "zod";
+import { jobId } from "../ids.ts";
+import { job } from "../job.ts";
+import { jobStatus } from "../job-state.ts";
+import { limits } from "../limits.ts";
+import { logCursor, logEvents } from "../log.ts";
+import { jobManifest, labels } from "../manifest.ts";
+import { defineEndpoints } from "./endpoint.ts";
+import { pageInput, pageOutput } from "./page.ts";
+
+const queryFlag = z.enum(["true", "false"]).transform((text) => text === "true");
+
+export const jobEndpoints = defineEndpoints({
+  "jobs.submit": {
+    method: "POST",
+    path: "/api/compute/jobs/submit",
+    callers: ["user"],
+    summary: "Submit a job. When this answers, the job is on disk.",
+    input: jobManifest,
+    output: job,
+    errors: ["idempotency_key_reused", "storage_failed"],
+    repeatable: false,
+    idempotencyKey: true,
+  },
+  "jobs.retrieve": {
+    method: "POST",
+    path: "/api/compute/jobs/retrieve",
+    callers: ["user"],
+    summary: "One job. With waitSeconds, answers as soon as the job is over, or when the wait is.",
+    input: z.strictObject({
+      jobId,
+      waitSeconds: z.number().min(0).max(limits.maxWaitSeconds).default(0),
+    }),
+    output: job,
+    errors: ["not_found"],
+    repeatable: true,
+    maxWaitSeconds: limits.maxWaitSeconds,
+  },
+  "jobs.list": {
+    method: "POST",
+    path: "/api/compute/jobs/list",
+    callers: ["user"],
+    summary: "Jobs, newest first.",
+    input: z.strictObject({
+      ...pageInput,
+      status: z.array(jobStatus).min(1).optional(),
+      /** A whole name. */
+      name: z.string().max(200).optional(),
+      /** Jobs that ask for all of these labels. */
+      labels: labels.optional(),
+    }),
+    output: z.object({ jobs: z.array(job), ...pageOutput }),
+    errors: [],
+    repeatable: true,
+  },
+  "jobs.cancel": {
+    method: "POST",
+    path: "/api/compute/jobs/cancel",
+    callers: ["user"],
+    summary: "Cancel a job: a queued one at once; a running one is CANCELLED when its processes are gone.",
+    input: z.strictObject({ jobId }),
+    output: job,
+    errors: ["not_found", "conflict", "storage_failed"],
+    repeatable: true,
+  },
+  "jobs.retry": {
+    method: "POST",
+    path: "/api/compute/jobs/retry",
+    callers: ["user"],
+    summary: "Queue a finished job again, as a new attempt of the same job.",
+    input: z.strictObject({ jobId }),
+    output: job,
+    errors: ["not_found", "conflict", "storage_failed"],
+    repeatable: false,
+  },
+  "jobs.logs": {
+    method: "GET",
+    path: "/api/compute/jobs/{jobId}/logs/stream",
+    aliases: ["/api/compute/jobs/{jobId}/logs"],
+    callers: ["user"],
+    summary: "The job's log over all attempts, as server-sent events; resumes behind Last-Event-ID.",
+    input: z.object({
+      jobId,
+      /** false: what is stored now, then the end of the stream. */
+      follow: queryFlag.prefault("true"),
+      /** Only the last so many stored lines, then what follows. */
+      tail: z.coerce.number().int().min(0).max(1_000_000).optional(),
+      /** For clients that cannot set the Last-Event-ID header; the header wins. */
+      lastEventId: logCursor.optional(),
+    }),
+    output: z.never(),
+    events: logEvents,
+    errors: ["not_found"],
+    repeatable: true,
+  },
+});

@@ -1,0 +1,143 @@
+import { z } from "zod";
+import { executionId, nodeId } from "../ids.ts";
+import { limits } from "../limits.ts";
+import { logBatch } from "../log.ts";
+import {
+  assignment,
+  executionReport,
+  node,
+  nodeDescription,
+  nodeOrders,
+  nodeStatus,
+  reportOutcome,
+} from "../node.ts";
+import { defineEndpoints } from "./endpoint.ts";
+import { pageInput, pageOutput } from "./page.ts";
+
+const nodeKey = z.string();
+/** Executions the agent holds: assigned, running, or ended with a report that is not yet acknowledged. */
+const held = z.array(executionId).max(10_000);
+
+export const nodeEndpoints = defineEndpoints({
+  "nodes.register": {
+    method: "POST",
+    path: "/api/compute/nodes/register",
+    callers: ["user", "node"],
+    summary:
+      "Announce a node. A user makes a new node, or takes over nodeId with a new key; a node key updates its own node.",
+    input: z.strictObject({
+      nodeId: nodeId.optional(),
+      description: nodeDescription,
+      /** What survived of an earlier run of this agent; all else it had ends as AgentRestarted. */
+      executions: held,
+    }),
+    output: z.object({
+      node,
+      /** Only when a user calls: shown this once. */
+      nodeKey: nodeKey.optional(),
+      heartbeatSeconds: z.number(),
+      /** Without a heartbeat for this long the node is OFFLINE and its executions are lost. */
+      offlineAfterSeconds: z.number(),
+    }),
+    errors: ["not_found", "storage_failed"],
+    repeatable: true,
+  },
+  "nodes.heartbeat": {
+    method: "POST",
+    path: "/api/compute/nodes/heartbeat",
+    callers: ["node"],
+    summary: "Say that the node is alive and what it holds; hear what to cancel and what to abandon.",
+    input: z.strictObject({ executions: held }),
+    output: nodeOrders,
+    errors: ["storage_failed"],
+    repeatable: true,
+  },
+  "nodes.poll": {
+    method: "POST",
+    path: "/api/compute/nodes/poll",
+    callers: ["node"],
+    summary: "Wait for work or orders. Assignments the node does not list as held are handed out again.",
+    input: z.strictObject({
+      executions: held,
+      /** The most new assignments wanted; 0: orders only. */
+      maxAssignments: z.int().min(0).max(1_000),
+      waitSeconds: z.number().min(0).max(limits.maxWaitSeconds),
+    }),
+    output: nodeOrders.extend({ assignments: z.array(assignment) }),
+    errors: ["storage_failed"],
+    repeatable: true,
+    maxWaitSeconds: limits.maxWaitSeconds,
+  },
+  "nodes.result": {
+    method: "POST",
+    path: "/api/compute/nodes/result",
+    callers: ["node"],
+    summary: "Report executions that started or ended, in order.",
+    input: z.strictObject({ reports: z.array(executionReport).min(1).max(1_000) }),
+    output: z.object({
+      /** One per report, in the same order. */
+      outcomes: z.array(reportOutcome),
+    }),
+    errors: ["storage_failed"],
+    repeatable: true,
+  },
+  "nodes.logs": {
+    method: "POST",
+    path: "/api/compute/nodes/logs",
+    callers: ["node"],
+    summary: "Hand over lines of output. Lines the server has already are passed over.",
+    input: z.strictObject({
+      batches: z
+        .array(logBatch)
+        .min(1)
+        .max(1_000)
+        .refine(
+          (batches) =>
+            batches.reduce((sum, batch) => sum + batch.lines.length, 0) <= limits.maxLogLinesPerRequest,
+          {
+            error: `at most ${limits.maxLogLinesPerRequest} lines in one request`,
+          },
+        ),
+    }),
+    output: z.object({
+      /** One per batch, in the same order: the highest stored seq of that execution, or `stale`. */
+      stored: z.array(z.union([z.int().min(0), z.literal("stale")])),
+    }),
+    errors: ["storage_failed", "conflict"],
+    repeatable: true,
+  },
+  "nodes.list": {
+    method: "POST",
+    path: "/api/compute/nodes/list",
+    callers: ["user"],
+    summary: "Nodes, newest first.",
+    input: z.strictObject({ ...pageInput, status: z.array(nodeStatus).min(1).optional() }),
+    output: z.object({ nodes: z.array(node), ...pageOutput }),
+    errors: [],
+    repeatable: true,
+  },
+  "nodes.drain": {
+    method: "POST",
+    path: "/api/compute/nodes/drain",
+    callers: ["user", "node"],
+    summary: "Give a node no new jobs (what runs goes on), or undo that.",
+    input: z.strictObject({
+      /** A node may leave it out and means itself. */
+      nodeId: nodeId.optional(),
+      drain: z.boolean().default(true),
+    }),
+    output: node,
+    errors: ["not_found", "storage_failed"],
+    repeatable: true,
+  },
+  "nodes.rotate-key": {
+    method: "POST",
+    path: "/api/compute/nodes/rotate-key",
+    callers: ["user", "node"],
+    summary: "Give a node a new key. The old one is refused from the next call on.",
+    input: z.strictObject({ nodeId: nodeId.optional() }),
+    output: z.object({ nodeId, nodeKey }),
+    errors: ["not_found", "storage_failed"],
+    repeatable: false,
+  },
+});

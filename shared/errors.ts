@@ -1,0 +1,89 @@
+import { z } from "zod";
+
+/**
+ * The stable error codes of the API: HTTP status, a title for people, and whether the same request may simply be
+ * sent again. Adding a code is compatible; changing the meaning of one is not.
+ */
+export const errorCodes = {
+  invalid_json: { status: 400, title: "The request body is not valid JSON", retryable: false },
+  invalid_request: { status: 400, title: "The request is not valid", retryable: false },
+  unauthenticated: { status: 401, title: "Sign in first", retryable: false },
+  token_expired: { status: 401, title: "The access token has expired", retryable: false },
+  session_ended: { status: 401, title: "The session has ended", retryable: false },
+  forbidden: { status: 403, title: "Not allowed", retryable: false },
+  not_found: { status: 404, title: "Not found", retryable: false },
+  method_not_allowed: { status: 405, title: "This method is not allowed here", retryable: false },
+  conflict: { status: 409, title: "The request conflicts with the current state", retryable: false },
+  idempotency_key_reused: {
+    status: 409,
+    title: "This idempotency key was used for another request",
+    retryable: false,
+  },
+  payload_too_large: { status: 413, title: "The request body is too large", retryable: false },
+  unsupported_media_type: { status: 415, title: "The request body must be JSON", retryable: false },
+  rate_limited: { status: 429, title: "Too many requests", retryable: true },
+  internal: { status: 500, title: "The server failed", retryable: true },
+  unavailable: { status: 503, title: "The server cannot serve this now", retryable: true },
+  storage_failed: { status: 503, title: "The store could not save this", retryable: true },
+} as const satisfies Record<string, { status: number; title: string; retryable: boolean }>;
+
+export type ErrorCode = keyof typeof errorCodes;
+
+/** One wrong field of a request: `path` as `resources.cpu`, and what was expected of it. */
+export const fieldError = z.object({ path: z.string(), message: z.string() });
+export type FieldError = z.infer<typeof fieldError>;
+
+/** `application/problem+json` (RFC 9457) with our extension members. `code` is a string so that a newer server may add one. */
+export const problem = z.object({
+  type: z.string(),
+  title: z.string(),
+  status: z.int(),
+  code: z.string(),
+  detail: z.string().optional(),
+  errors: z.array(fieldError).optional(),
+  requestId: z.string().optional(),
+});
+export type Problem = z.infer<typeof problem>;
+
+/** What a handler throws to answer with a problem. Anything else that is thrown becomes `internal`. */
+export class ComputeError extends Error {
+  override name = "ComputeError";
+  readonly code: ErrorCode;
+  readonly errors: FieldError[] | undefined;
+  readonly retryAfterSeconds: number | undefined;
+
+  constructor(
+    code: ErrorCode,
+    detail: string,
+    options: { errors?: FieldError[]; retryAfterSeconds?: number; cause?: unknown } = {},
+  ) {
+    super(detail, { cause: options.cause });
+    this.code = code;
+    this.errors = options.errors;
+    this.retryAfterSeconds = options.retryAfterSeconds;
+  }
+
+  get status(): number {
+    return errorCodes[this.code].status;
+  }
+
+  toProblem(requestId?: string): Problem {
+    return {
+      type: `https://tanvrit.com/problems/${this.code.replaceAll("_", "-")}`,
+      title: errorCodes[this.code].title,
+      status: this.status,
+      code: this.code,
+      detail: this.message,
+      errors: this.errors,
+      requestId,
+    };
+  }
+}
+
+/** The issues of a failed zod parse as field errors; the path of the whole value is `(body)`. */
+export function fieldErrors(error: z.ZodError): FieldError[] {
+  return error.issues.map((issue) => ({
+    path: issue.path.length === 0 ? "(body)" : issue.path.join("."),
+    message: issue.message,
+  }));
+}

@@ -1,0 +1,41 @@
+import { z } from "zod";
+import { executionId, jobId, nodeId } from "./ids.ts";
+import { executionStatus } from "./job-state.ts";
+import { resources } from "./manifest.ts";
+import { reason } from "./reasons.ts";
+
+export const timestamp = z.iso.datetime();
+
+/** How an execution ended, and what it used. */
+export const executionEnd = z.object({
+  /** The command's exit status; absent where a signal ended it or it never started. */
+  exitCode: z.int().optional(),
+  /** The signal that ended the command, as `SIGKILL`. */
+  signal: z.string().max(32).optional(),
+  reason: reason.optional(),
+  /** One sentence for people: what failed, and with which numbers. */
+  message: z.string().max(4_096).optional(),
+  /** User and system CPU time of the command and its children. */
+  cpuSeconds: z.number().min(0).optional(),
+  /** MiB; the highest resident size seen of the whole process group. */
+  peakMemoryMb: z.number().min(0).optional(),
+});
+export type ExecutionEnd = z.infer<typeof executionEnd>;
+
+/** One attempt of a job on one node, as the API shows it. */
+export const execution = executionEnd.extend({
+  executionId,
+  jobId,
+  nodeId,
+  /** 1 for the first. */
+  attempt: z.int().min(1),
+  status: executionStatus,
+  resources,
+  gpuIndexes: z.array(z.int()),
+  /** Lines stored so far. */
+  logLines: z.int(),
+  assignedAt: timestamp,
+  startedAt: timestamp.optional(),
+  finishedAt: timestamp.optional(),
+});
+export type Execution = z.infer<typeof execution>;

@@ -1,0 +1,32 @@
+import { z } from "zod";
+import { executionEnd, timestamp } from "./execution.ts";
+import { executionId, jobId, nodeId } from "./ids.ts";
+import { jobStatus } from "./job-state.ts";
+import { jobManifest } from "./manifest.ts";
+
+/** A job as the API shows it: its manifest with every default, where it stands, and how its last attempt went. */
+export const job = z.object({
+  ...jobManifest.shape,
+  ...executionEnd.shape,
+  jobId,
+  businessId: z.string(),
+  userId: z.string(),
+  status: jobStatus,
+  /** Attempts that have been assigned so far. */
+  attempt: z.int().min(0),
+  /** Automatic retries used so far. */
+  retryCount: z.int().min(0),
+  /** The current or last execution. */
+  executionId: executionId.optional(),
+  nodeId: nodeId.optional(),
+  /** Only while QUEUED: why no registered node could ever run this job. */
+  unschedulableReason: z.string().optional(),
+  cancelRequestedAt: timestamp.optional(),
+  createdAt: timestamp,
+  /** Only while QUEUED for a retry: not before this time. */
+  notBefore: timestamp.optional(),
+  assignedAt: timestamp.optional(),
+  startedAt: timestamp.optional(),
+  finishedAt: timestamp.optional(),
+});
+export type Job = z.infer<typeof job>;

@@ -1,0 +1,19 @@
+/** Sizes and times that server, agent and clients must agree on. */
+export const limits = {
+  /** A larger request body is refused with `payload_too_large`. */
+  maxBodyBytes: 16 * 1024 * 1024,
+  /** The agent cuts longer lines into pieces marked `partial`; the server refuses longer ones. UTF-16 code units. */
+  maxLogLineLength: 32 * 1024,
+  /** The most lines in one request to `nodes/logs`. */
+  maxLogLinesPerRequest: 5_000,
+  /** The lines a log hub keeps per job for late followers. */
+  logTailLines: 500,
+  /** How long a long poll (`nodes/poll`, `jobs/retrieve` with a wait) may be held. */
+  maxWaitSeconds: 30,
+  /** The most rows of one page. */
+  maxPageSize: 500,
+  maxCommandArguments: 4_096,
+  maxCommandBytes: 1024 * 1024,
+  maxEnvVariables: 1_000,
+  maxLabels: 100,
+} as const;

@@ -1,0 +1,93 @@
+import { z } from "zod";
+import { limits } from "./limits.ts";
+
+/** `COMMAND` runs on the node itself, `DOCKER` in a container, `GITHUB_ACTION` is a workflow. */
+export const jobType = z.enum(["COMMAND", "DOCKER", "GITHUB_ACTION"]);
+export type JobType = z.infer<typeof jobType>;
+
+const noNul = (what: string) =>
+  z.string().refine((text) => !text.includes("\0"), { error: `${what} must not contain a null byte` });
+
+/** YAML writes `cpuCount: 8` and `gpu: true`; labels and variables are strings all the same. */
+const scalar = (what: string) =>
+  z
+    .union([z.string(), z.number(), z.boolean()], { error: `${what} must be text, a number or a boolean` })
+    .transform(String)
+    .pipe(noNul(what));
+
+export const labelKey = z
+  .string()
+  .max(128)
+  .regex(/^[A-Za-z0-9]([A-Za-z0-9._/-]*[A-Za-z0-9])?$/, {
+    error: "a label key is letters, digits and . _ / - and begins and ends with a letter or digit",
+  });
+export const labels = z
+  .record(labelKey, scalar("a label value").pipe(z.string().max(256)))
+  .refine((map) => Object.keys(map).length <= limits.maxLabels, {
+    error: `at most ${limits.maxLabels} labels`,
+  });
+export type Labels = z.infer<typeof labels>;
+
+const variableName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, {
+  error: "a variable name is letters, digits and _ and does not begin with a digit",
+});
+
+const shellCommand = noNul("the command").min(1, { error: "the command must not be empty" });
+const argv = z
+  .array(noNul("an argument"))
+  .min(1, { error: "the command must not be empty" })
+  .max(limits.maxCommandArguments)
+  .refine((args) => args[0] !== "", { error: "the program to run must not be empty" });
+
+/** A text runs by `sh -c`; a list is the argument vector as it is. */
+const command = z
+  .union([shellCommand, argv], {
+    error: "must be a text (run by sh -c) or a list of texts (the argument vector)",
+  })
+  .refine((value) => JSON.stringify(value).length <= limits.maxCommandBytes, {
+    error: `at most ${limits.maxCommandBytes} bytes`,
+  });
+
+/** What a job takes of a node while it runs. 0 asks for nothing in particular. */
+export const resources = z.strictObject({
+  /** Cores; may be a fraction. */
+  cpu: z.number().min(0).max(4_096).default(0),
+  memoryMb: z
+    .int()
+    .min(0)
+    .max(64 * 1024 * 1024)
+    .default(0),
+  gpuCount: z.int().min(0).max(64).default(0),
+});
+export type Resources = z.infer<typeof resources>;
+
+/**
+ * The job manifest: the body of `jobs/submit` and the content of `job submit --file`. Only `command` is required.
+ * Unknown fields are refused, so that a typing error is found before the job runs without what it meant.
+ */
+export const jobManifest = z.strictObject({
+  name: z.string().min(1).max(200).optional(),
+  type: jobType.default("COMMAND"),
+  command,
+  labels: labels.default({}),
+  resources: resources.prefault({}),
+  /** Seconds the command may run; absent: as long as it takes. */
+  timeoutSeconds: z.number().positive().max(31_536_000).optional(),
+  /** Seconds between SIGTERM and SIGKILL when the job is cancelled or times out. */
+  graceSeconds: z.number().min(0).max(3_600).default(10),
+  maxRetries: z.int().min(0).max(100).default(0),
+  /** Higher runs first. */
+  priority: z.int().min(-1_000).max(1_000).default(0),
+  env: z
+    .record(variableName, scalar("the value of a variable"))
+    .refine((map) => Object.keys(map).length <= limits.maxEnvVariables, {
+      error: `at most ${limits.maxEnvVariables} variables`,
+    })
+    .default({}),
+  /** Where the command runs; relative to the job's own fresh directory, which is the default. */
+  workdir: noNul("workdir").min(1).max(4_096).optional(),
+});
+/** With every default filled in. */
+export type JobManifest = z.infer<typeof jobManifest>;
+/** As a person writes it. */
+export type JobManifestInput = z.input<typeof jobManifest>;

@@ -1,0 +1,80 @@
+import { z } from "zod";
+import { executionEnd, timestamp } from "./execution.ts";
+import { executionId, jobId, nodeId } from "./ids.ts";
+import { jobManifest, jobType, labels, resources } from "./manifest.ts";
+
+export const nodeStatus = z.enum(["ACTIVE", "DRAINING", "SUSPENDED", "OFFLINE"]);
+export type NodeStatus = z.infer<typeof nodeStatus>;
+
+/** What a node has to give. The jobs on a node never ask together for more. */
+export const capacity = z.strictObject({
+  /** Cores. */
+  cpu: z.number().min(0),
+  memoryMb: z.int().min(0),
+  gpuCount: z.int().min(0),
+  /** How many jobs may run at once. */
+  slots: z.int().min(1).max(10_000),
+});
+export type Capacity = z.infer<typeof capacity>;
+
+/** What an agent announces of its machine when it registers. */
+export const nodeDescription = z.strictObject({
+  name: z.string().min(1).max(200),
+  labels,
+  capacity,
+  /** The job types it has a working executor for. */
+  jobTypes: z.array(jobType).min(1),
+  agentVersion: z.string().max(64),
+});
+export type NodeDescription = z.infer<typeof nodeDescription>;
+
+/** A node as the API shows it. */
+export const node = nodeDescription.extend({
+  nodeId,
+  businessId: z.string(),
+  status: nodeStatus,
+  /** Executions assigned to it or running on it now. */
+  runningExecutions: z.int(),
+  lastHeartbeatAt: timestamp,
+  createdAt: timestamp,
+});
+export type Node = z.infer<typeof node>;
+
+/** One job handed to a node: everything it needs to run it. */
+export const assignment = z.object({
+  executionId,
+  jobId,
+  attempt: z.int().min(1),
+  manifest: jobManifest,
+  resources,
+  /** Which of the node's GPUs are this job's. */
+  gpuIndexes: z.array(z.int()),
+  /** The server's clock: an agent that cannot start the command before this must not start it at all. */
+  leaseExpiresAt: timestamp,
+});
+export type Assignment = z.infer<typeof assignment>;
+
+/** What the server wants of a node, sent with every answer to a heartbeat and a poll. */
+export const nodeOrders = z.object({
+  status: nodeStatus,
+  /** Executions to end: TERM, grace, KILL, then report CANCELLED. */
+  cancel: z.array(executionId),
+  /** Executions that are no longer this node's: end them at once and report nothing. */
+  abandon: z.array(executionId),
+  /** The server's clock. */
+  now: timestamp,
+});
+export type NodeOrders = z.infer<typeof nodeOrders>;
+
+/** A step in the life of an execution, reported by its node. A report may be sent again; it is applied once. */
+export const executionReport = executionEnd.extend({
+  executionId,
+  status: z.enum(["RUNNING", "SUCCEEDED", "FAILED", "CANCELLED"]),
+  /** When it happened, by the agent's clock. */
+  at: timestamp,
+});
+export type ExecutionReport = z.infer<typeof executionReport>;
+
+/** `applied`: it changed the execution. `repeated`: the same was applied before. `stale`: the execution is no longer current, nothing changed. */
+export const reportOutcome = z.enum(["applied", "repeated", "stale"]);
+export type ReportOutcome = z.infer<typeof reportOutcome>;

@@ -1,0 +1,57 @@
+import { z } from "zod";
+import type { FinalJobStatus } from "./job-state.ts";
+
+/**
+ * Why an execution ended, when it was not simply the command's own exit: what it makes of the job, and whether the
+ * job may be tried again while `retryCount < maxRetries`. This table is the only place that decides it.
+ */
+export const reasons = {
+  ResourceExceeded: { status: "FAILED", mayRetry: false, help: "the job used more than its cap" },
+  Timeout: { status: "TIMEOUT", mayRetry: false, help: "the job ran longer than its timeoutSeconds" },
+  StartFailed: { status: "FAILED", mayRetry: true, help: "the node could not start the command" },
+  NodeLost: { status: "FAILED", mayRetry: true, help: "the node stopped answering" },
+  AgentRestarted: { status: "FAILED", mayRetry: true, help: "the agent died or restarted under the job" },
+  Revoked: { status: "FAILED", mayRetry: true, help: "the node was removed or lost its access" },
+} as const satisfies Record<string, { status: FinalJobStatus; mayRetry: boolean; help: string }>;
+
+export type Reason = keyof typeof reasons;
+export const reason = z.enum(Object.keys(reasons) as [Reason, ...Reason[]]);
+
+/** The command ended by itself with a status other than 0, or by a signal that was not ours. */
+const ownExit = { status: "FAILED", mayRetry: true } as const;
+
+export interface Ending {
+  /** What the agent, or a task of the server, says of the execution. */
+  outcome: "SUCCEEDED" | "FAILED" | "CANCELLED";
+  reason: Reason | undefined;
+  retryCount: number;
+  maxRetries: number;
+  /** Somebody asked to cancel the job before it ended. */
+  cancelRequested: boolean;
+}
+
+/** What becomes of a job whose current execution ended: its final status, or another attempt. Pure. */
+export function decideEnding(ending: Ending): { status: FinalJobStatus; retry: false } | { retry: true } {
+  if (ending.outcome === "SUCCEEDED") return { status: "SUCCESS", retry: false };
+  if (ending.outcome === "CANCELLED") return { status: "CANCELLED", retry: false };
+  const rule = ending.reason ? reasons[ending.reason] : ownExit;
+  if (ending.cancelRequested) {
+    // What somebody asked to end is never tried again; where only its node or agent went, it ended as asked.
+    const endedAsAsked = ending.reason !== undefined && rule.mayRetry;
+    return { status: endedAsAsked ? "CANCELLED" : rule.status, retry: false };
+  }
+  if (rule.mayRetry && ending.retryCount < ending.maxRetries) return { retry: true };
+  return { status: rule.status, retry: false };
+}
+
+const RETRY_BASE_MS = 1_000;
+const RETRY_MAX_MS = 300_000;
+
+/**
+ * How long to wait before attempt `retryCount + 1`: exponential with "equal jitter" (half fixed, half random), so that
+ * jobs which failed together do not come back together. 0.5–1 s, 1–2 s, 2–4 s … at most 5 minutes.
+ */
+export function retryDelayMs(retryCount: number, random: () => number = Math.random): number {
+  const ceiling = Math.min(RETRY_MAX_MS, RETRY_BASE_MS * 2 ** Math.min(retryCount, 30));
+  return Math.round(ceiling / 2 + (ceiling / 2) * random());
+}
