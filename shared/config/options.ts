@@ -119,6 +119,8 @@ export function optionPairs(what: string) {
   return z
     .array(z.string().regex(/^[^=]+=/, { error: `must be ${what} as KEY=VALUE` }))
     .transform((pairs) =>
-      Object.fromEntries(pairs.map((pair) => [pair.slice(0, pair.indexOf("=")), pair.slice(pair.indexOf("=") + 1)])),
+      Object.fromEntries(
+        pairs.map((pair) => [pair.slice(0, pair.indexOf("=")), pair.slice(pair.indexOf("=") + 1)]),
+      ),
     );
 }

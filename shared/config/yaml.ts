@@ -31,7 +31,11 @@ export function formatFileIssue(issue: FileIssue): string {
  * Reads YAML (and so JSON) text and checks it against `schema`.
  * Throws FileError with every issue found, each at the line of the field it is about.
  */
-export function parseYaml<Schema extends z.ZodType>(text: string, file: string, schema: Schema): z.output<Schema> {
+export function parseYaml<Schema extends z.ZodType>(
+  text: string,
+  file: string,
+  schema: Schema,
+): z.output<Schema> {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   if (document.errors.length > 0) {

@@ -1,0 +1,29 @@
+import type { LogLine } from "../../shared/log.ts";
+
+/**
+ * What servers tell each other. Messages make things fast, never correct: each may be lost or arrive twice, and the
+ * store alone says what is true.
+ */
+export interface BusMessages {
+  /** Work may be waiting for nodes of this business. */
+  wake: { businessId: string };
+  /** A job changed its status. */
+  job: { jobId: string; businessId: string };
+  /** A node has orders to fetch, or changed its status, key or session. */
+  node: { nodeId: string; businessId: string };
+  /** Lines of output, in the order of their seq, before they are on disk. */
+  logs: { jobId: string; executionId: string; attempt: number; lines: LogLine[] };
+}
+
+export type BusTopic = keyof BusMessages;
+
+export interface Bus {
+  /** Hands the message to every subscriber of this topic, on every server. Never throws, never waits. */
+  publish<Topic extends BusTopic>(topic: Topic, message: BusMessages[Topic]): void;
+  /** Calls `listener` for every message until the returned function is called. A listener must not throw. */
+  subscribe<Topic extends BusTopic>(
+    topic: Topic,
+    listener: (message: BusMessages[Topic]) => void,
+  ): () => void;
+  close(): Promise<void>;
+}
