@@ -1,0 +1,216 @@
+import ky, { type Options } from "ky";
+import type { z } from "zod";
+import {
+  type CallId,
+  type EndpointId,
+  type EndpointInput,
+  type EndpointOutput,
+  type Endpoints,
+  endpoints,
+  type StreamId,
+} from "../shared/endpoints/index.ts";
+import type { ComputeError, Problem } from "../shared/errors.ts";
+import { errorOfProblem, UnreachableError } from "./errors.ts";
+import { SseParser } from "./sse.ts";
+import { TimeLimit, TimeLimitError } from "./time-limit.ts";
+
+/** What a client signs its requests with. */
+export interface Credentials {
+  headers(): Promise<Record<string, string>> | Record<string, string>;
+  /** Called once after a 401 token_expired or unauthenticated; true: `headers()` is better now, try once more. */
+  renew?(): Promise<boolean>;
+}
+
+export interface CallOptions {
+  signal?: AbortSignal;
+  /** The whole call; the default is 15 s and what the endpoint itself may wait. */
+  timeoutMs?: number;
+  /** For endpoints that take one: a repeated call with the same key is carried out once. */
+  idempotencyKey?: string;
+}
+
+export interface StreamOptions {
+  signal?: AbortSignal;
+  lastEventId?: string;
+}
+
+/** One event of a stream: its name, and what data comes with that name. */
+export type StreamEventOf<Id extends StreamId> = EventOf<Endpoints[Id]["events"]>;
+type EventOf<Events> = {
+  [Name in keyof Events & string]: { event: Name; id?: string; data: DataOf<Events[Name]> };
+}[keyof Events & string];
+type DataOf<Schema> = Schema extends z.ZodType ? z.output<Schema> : never;
+
+const CALL_LIMIT_MS = 15_000;
+/** A stream says something at least this often, if only a comment; else its connection is dead. */
+const STREAM_SILENCE_MS = 60_000;
+
+/**
+ * Speaks to a server by the endpoint table. Every call is one attempt (two where `Credentials.renew` says so); what
+ * may be retried is decided by who calls. Throws ComputeError for an answer that is a problem, UnreachableError where
+ * there was no answer, and the signal's reason when aborted. Answers are trusted to be what the table says.
+ */
+export class ComputeClient {
+  /** Without a slash at the end. */
+  readonly url: string;
+  private readonly credentials: Credentials | undefined;
+
+  constructor(options: { url: string; credentials?: Credentials }) {
+    this.url = options.url.replace(/\/+$/, "");
+    this.credentials = options.credentials;
+  }
+
+  async call<Id extends CallId>(
+    id: Id,
+    input: EndpointInput<Id>,
+    options: CallOptions = {},
+  ): Promise<EndpointOutput<Id>> {
+    const { maxWaitSeconds = 0 } = endpoints[id] as { maxWaitSeconds?: number };
+    const limit = new TimeLimit(options.timeoutMs ?? CALL_LIMIT_MS + maxWaitSeconds * 1_000, options.signal);
+    try {
+      const extra: Record<string, string> = {};
+      if (options.idempotencyKey) extra["idempotency-key"] = options.idempotencyKey;
+      const response = await this.send(id, input, extra, limit.signal);
+      const text = await this.reading(limit.signal, () => response.text());
+      return this.parse(response, text) as EndpointOutput<Id>;
+    } finally {
+      limit.clear();
+    }
+  }
+
+  /** One connection: it ends when the server ends it, and throws when it breaks. */
+  async *stream<Id extends StreamId>(
+    id: Id,
+    input: EndpointInput<Id>,
+    options: StreamOptions = {},
+  ): AsyncGenerator<StreamEventOf<Id>, void, void> {
+    const limit = new TimeLimit(STREAM_SILENCE_MS, options.signal);
+    const extra: Record<string, string> = { accept: "text/event-stream" };
+    if (options.lastEventId) extra["last-event-id"] = options.lastEventId;
+    let reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
+    try {
+      const response = await this.send(id, input, extra, limit.signal);
+      this.expectType(response, "text/event-stream");
+      reader = response.body?.getReader() as ReadableStreamDefaultReader<Uint8Array> | undefined;
+      const parser = new SseParser();
+      while (reader) {
+        const source = reader;
+        const chunk = await this.reading(limit.signal, () => source.read());
+        if (chunk.done) return;
+        limit.renew();
+        for (const event of await this.reading(limit.signal, () => parser.push(chunk.value))) {
+          yield { ...event, data: this.json(event.data) } as StreamEventOf<Id>;
+        }
+      }
+    } finally {
+      limit.clear();
+      // The reader of a broken connection refuses to be cancelled; there is nothing left to free then.
+      await reader?.cancel().catch(() => {});
+    }
+  }
+
+  private async send<Id extends EndpointId>(
+    id: Id,
+    input: EndpointInput<Id>,
+    extra: Record<string, string>,
+    signal: AbortSignal,
+  ): Promise<Response> {
+    const request = requestOf(id, input as Record<string, unknown>);
+    for (let attempt = 1; ; attempt++) {
+      const headers = { ...(await this.credentials?.headers()), ...extra };
+      const response = await this.reading(signal, () =>
+        ky(this.url + request.path, { ...request.options, ...plainOptions, headers, signal }),
+      );
+      if (response.ok) return response;
+      const error = await this.problem(response, signal);
+      const mayRenew = error.code === "token_expired" || error.code === "unauthenticated";
+      if (attempt > 1 || !mayRenew || !(await this.credentials?.renew?.())) throw error;
+    }
+  }
+
+  /** Runs one step of talking to the server and says of any failure what it means. */
+  private async reading<T>(signal: AbortSignal, step: () => T | Promise<T>): Promise<T> {
+    try {
+      return await step();
+    } catch (error) {
+      if (signal.aborted && !(signal.reason instanceof TimeLimitError)) throw signal.reason;
+      const cause = signal.aborted ? (signal.reason as Error) : error;
+      throw new UnreachableError(this.url, whyUnreachable(cause), { cause });
+    }
+  }
+
+  private async problem(response: Response, signal: AbortSignal): Promise<ComputeError> {
+    const text = await this.reading(signal, () => response.text());
+    this.expectType(response, "application/problem+json");
+    const problem = this.json(text) as Problem;
+    if (typeof problem?.code !== "string") throw this.notOurs(response, "its problem has no code");
+    const retryAfter = Number(response.headers.get("retry-after") ?? Number.NaN);
+    return errorOfProblem(
+      { ...problem, status: response.status },
+      Number.isFinite(retryAfter) ? retryAfter : undefined,
+    );
+  }
+
+  private parse(response: Response, text: string): unknown {
+    this.expectType(response, "application/json");
+    return this.json(text);
+  }
+
+  private expectType(response: Response, type: string): void {
+    const got = response.headers.get("content-type") ?? "";
+    if (got.split(";")[0]?.trim().toLowerCase() === type) return;
+    throw this.notOurs(response, `it sent ${got === "" ? "no content type" : got} in place of ${type}`);
+  }
+
+  private json(text: string): unknown {
+    try {
+      return JSON.parse(text);
+    } catch (cause) {
+      throw new UnreachableError(this.url, "what it sent is not JSON", { cause, todo: CHECK_URL });
+    }
+  }
+
+  private notOurs(response: Response, why: string): UnreachableError {
+    return new UnreachableError(
+      this.url,
+      `what answers there (HTTP ${response.status}) is no Tanvrit Compute server, ${why}`,
+      { todo: CHECK_URL },
+    );
+  }
+}
+
+const CHECK_URL = "Check the URL, and proxies on the way";
+
+const plainOptions = {
+  retry: 0,
+  timeout: false,
+  throwHttpErrors: false,
+  // Bun's own limit of five minutes would cut a quiet stream; every request here has a limit of its own.
+  fetch: (input, init) => fetch(input, { ...init, timeout: false } as RequestInit),
+} satisfies Options;
+
+/** Path, method and body by the endpoint's row: `{name}` is filled in, the rest goes to the query or the body. */
+function requestOf(id: EndpointId, input: Record<string, unknown>): { path: string; options: Options } {
+  const { method, path } = endpoints[id];
+  if (method === "POST") return { path, options: { method, json: input } };
+  const rest = new URLSearchParams();
+  const names = new Set<string>();
+  const filled = path.replace(/\{(\w+)\}/g, (_, name: string) => {
+    names.add(name);
+    return encodeURIComponent(String(input[name]));
+  });
+  for (const [name, value] of Object.entries(input)) {
+    if (value !== undefined && !names.has(name)) rest.set(name, String(value));
+  }
+  return { path: rest.size > 0 ? `${filled}?${rest}` : filled, options: { method } };
+}
+
+function whyUnreachable(error: unknown): string {
+  // ky wraps what the network said; the inner error is the one with something to say.
+  const inner = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+  const code = (inner as { code?: unknown })?.code;
+  if (code === "ConnectionRefused" || code === "ECONNREFUSED") return "the connection was refused";
+  if (code === "ECONNRESET" || code === "ConnectionClosed") return "the connection was closed early";
+  const message = inner instanceof Error ? inner.message : String(inner);
+  return message.replace(/[.\s]+$/, "");
+}

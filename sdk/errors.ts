@@ -1,0 +1,46 @@
+import { ComputeError, type ErrorCode, errorCodes, type Problem } from "../shared/errors.ts";
+
+export { ComputeError } from "../shared/errors.ts";
+
+/**
+ * No answer of a Tanvrit Compute server was had: it refused the connection, did not answer in time, or what answered
+ * is something else. Whether the request was carried out is not known.
+ */
+export class UnreachableError extends Error {
+  override name = "UnreachableError";
+  /** The server's URL. */
+  readonly url: string;
+
+  constructor(url: string, why: string, options: { cause?: unknown; todo?: string } = {}) {
+    const todo = options.todo ?? "Check that the server runs there and that the network lets you through";
+    super(`Cannot reach the server at ${url}: ${why}. ${todo}.`, { cause: options.cause });
+    this.url = url;
+  }
+}
+
+/** The error a problem+json answer stands for. A code that this version does not know counts as its status does. */
+export function errorOfProblem(problem: Problem, retryAfterSeconds?: number): ComputeError {
+  const known = Object.hasOwn(errorCodes, problem.code);
+  const code = known ? (problem.code as ErrorCode) : codeOfStatus(problem.status);
+  const detail = problem.detail ?? problem.title;
+  return new ComputeError(code, known ? detail : `${detail} (${problem.code})`, {
+    errors: problem.errors,
+    retryAfterSeconds,
+    cause: problem.requestId ? { requestId: problem.requestId } : undefined,
+  });
+}
+
+/** The most general code of a status; `invalid_request` for other 4xx, `internal` for other 5xx. */
+function codeOfStatus(status: number): ErrorCode {
+  const general: Record<number, ErrorCode> = {
+    401: "unauthenticated",
+    403: "forbidden",
+    404: "not_found",
+    409: "conflict",
+    413: "payload_too_large",
+    415: "unsupported_media_type",
+    429: "rate_limited",
+    503: "unavailable",
+  };
+  return general[status] ?? (status >= 500 ? "internal" : "invalid_request");
+}
