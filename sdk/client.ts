@@ -32,6 +32,8 @@ export interface CallOptions {
 export interface StreamOptions {
   signal?: AbortSignal;
   lastEventId?: string;
+  /** Called when the server has begun to answer. */
+  onOpen?: () => void;
 }
 
 /** One event of a stream: its name, and what data comes with that name. */
@@ -91,6 +93,7 @@ export class ComputeClient {
     try {
       const response = await this.send(id, input, extra, limit.signal);
       this.expectType(response, "text/event-stream");
+      options.onOpen?.();
       reader = response.body?.getReader() as ReadableStreamDefaultReader<Uint8Array> | undefined;
       const parser = new SseParser();
       while (reader) {
@@ -105,7 +108,7 @@ export class ComputeClient {
     } finally {
       limit.clear();
       // The reader of a broken connection refuses to be cancelled; there is nothing left to free then.
-      await reader?.cancel().catch(() => {});
+      await reader?.cancel().catch(() => undefined);
     }
   }
 
@@ -174,7 +177,8 @@ export class ComputeClient {
     return new UnreachableError(
       this.url,
       `what answers there (HTTP ${response.status}) is no Tanvrit Compute server, ${why}`,
-      { todo: CHECK_URL },
+      // A proxy answers for itself with a 5xx while the server behind it restarts.
+      { todo: CHECK_URL, temporary: response.status >= 500 },
     );
   }
 }

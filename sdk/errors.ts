@@ -10,12 +10,25 @@ export class UnreachableError extends Error {
   override name = "UnreachableError";
   /** The server's URL. */
   readonly url: string;
+  /** Trying again later may help; not so where something else than our server lives at this URL. */
+  readonly temporary: boolean;
 
-  constructor(url: string, why: string, options: { cause?: unknown; todo?: string } = {}) {
+  constructor(
+    url: string,
+    why: string,
+    options: { cause?: unknown; todo?: string; temporary?: boolean } = {},
+  ) {
     const todo = options.todo ?? "Check that the server runs there and that the network lets you through";
     super(`Cannot reach the server at ${url}: ${why}. ${todo}.`, { cause: options.cause });
     this.url = url;
+    this.temporary = options.temporary ?? true;
   }
+}
+
+/** Whether the same request may succeed a little later: nobody answered, or the server says it cannot serve now. */
+export function isTemporary(error: unknown): error is UnreachableError | ComputeError {
+  if (error instanceof UnreachableError) return error.temporary;
+  return error instanceof ComputeError && error.status === 503;
 }
 
 /** The error a problem+json answer stands for. A code that this version does not know counts as its status does. */

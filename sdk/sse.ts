@@ -25,9 +25,11 @@ export class SseParser {
   push(chunk: Uint8Array): SseEvent[] {
     const text = this.rest + this.decoder.decode(chunk, { stream: true });
     const events: SseEvent[] = [];
+    // Our server ends lines with LF alone, so the fast search is the usual one.
+    const nextEnd = text.includes("\r") ? anyLineEnd : plainLineEnd;
     let start = 0;
     for (;;) {
-      const end = nextLineEnd(text, start);
+      const end = nextEnd(text, start);
       if (end === undefined) break;
       const event = this.line(text.slice(start, end.at));
       if (event) events.push(event);
@@ -68,8 +70,19 @@ export class SseParser {
   }
 }
 
-/** Where the line at `start` ends and the next begins; undefined while that cannot be told. */
-function nextLineEnd(text: string, start: number): { at: number; next: number } | undefined {
+/** Where a line ends, and where the next begins. */
+interface LineEnd {
+  at: number;
+  next: number;
+}
+
+function plainLineEnd(text: string, start: number): LineEnd | undefined {
+  const at = text.indexOf("\n", start);
+  return at < 0 ? undefined : { at, next: at + 1 };
+}
+
+/** Undefined while the end cannot be told yet. */
+function anyLineEnd(text: string, start: number): LineEnd | undefined {
   for (let at = start; at < text.length; at++) {
     const code = text.charCodeAt(at);
     if (code === 10) return { at, next: at + 1 };

@@ -1,0 +1,133 @@
+import { afterEach, expect, test } from "bun:test";
+import { ComputeError } from "../shared/errors.ts";
+import { ComputeClient } from "./client.ts";
+import { UnreachableError } from "./errors.ts";
+
+const servers: ReturnType<typeof Bun.serve>[] = [];
+afterEach(async () => {
+  for (const server of servers.splice(0)) await server.stop(true);
+});
+
+function serve(fetch: (request: Request) => Response | Promise<Response>): string {
+  const server = Bun.serve({ port: 0, hostname: "127.0.0.1", idleTimeout: 0, fetch });
+  servers.push(server);
+  return server.url.href;
+}
+
+function problem(status: number, code: string, headers: Record<string, string> = {}): Response {
+  const body = JSON.stringify({ type: "about:blank", title: "title", status, code, detail: "the detail" });
+  return new Response(body, { status, headers: { "content-type": "application/problem+json", ...headers } });
+}
+
+async function failure(call: Promise<unknown>): Promise<unknown> {
+  return call.then(
+    () => expect.unreachable("the call should fail"),
+    (error: unknown) => error,
+  );
+}
+
+test("a call goes to the endpoint's method and path, signed, with its key and body", async () => {
+  const url = serve(async (request) =>
+    Response.json({
+      line: `${request.method} ${new URL(request.url).pathname}`,
+      auth: request.headers.get("authorization"),
+      key: request.headers.get("idempotency-key"),
+      body: await request.json(),
+    }),
+  );
+  const client = new ComputeClient({ url, credentials: { headers: () => ({ authorization: "Bearer t" }) } });
+  const answer: unknown = await client.call("jobs.submit", { command: "true" }, { idempotencyKey: "k" });
+  expect(answer).toEqual({
+    line: "POST /api/compute/jobs/submit",
+    auth: "Bearer t",
+    key: "k",
+    body: { command: "true" },
+  });
+});
+
+test("a problem becomes a ComputeError with its code and Retry-After", async () => {
+  const url = serve(() => problem(429, "rate_limited", { "retry-after": "7" }));
+  const error = await failure(new ComputeClient({ url }).call("jobs.list", {}));
+  expect(error).toBeInstanceOf(ComputeError);
+  expect(error).toMatchObject({ code: "rate_limited", retryAfterSeconds: 7, message: "the detail" });
+});
+
+test("a code of a newer server counts as its status does", async () => {
+  const url = serve(() => problem(409, "too_new_to_know"));
+  const error = await failure(new ComputeClient({ url }).call("jobs.list", {}));
+  expect(error).toMatchObject({ code: "conflict", status: 409, message: "the detail (too_new_to_know)" });
+});
+
+test("credentials are renewed once after an expired token, and the second 401 is told", async () => {
+  let token = "old";
+  let renewals = 0;
+  const credentials = {
+    headers: () => ({ authorization: `Bearer ${token}` }),
+    renew: async () => {
+      renewals++;
+      token = "new";
+      return true;
+    },
+  };
+  const goodToken = { value: "Bearer new" };
+  const url = serve((request) =>
+    request.headers.get("authorization") === goodToken.value
+      ? Response.json({ ok: true })
+      : problem(401, "token_expired"),
+  );
+  const client = new ComputeClient({ url, credentials });
+  expect(await client.call("auth.logout", {})).toEqual({ ok: true } as never);
+  goodToken.value = "Bearer other";
+  expect(await failure(client.call("auth.logout", {}))).toMatchObject({ code: "token_expired" });
+  expect(renewals).toBe(2);
+});
+
+test("what is no answer of ours is an UnreachableError that says why", async () => {
+  const gone = serve(() => new Response());
+  await servers.pop()?.stop(true);
+  const cases: [string, RegExp, boolean][] = [
+    [gone, /connection was refused/, true],
+    [serve(() => new Response("<html>")), /no Tanvrit Compute server/, false],
+    [serve(() => new Response("bad gateway", { status: 502 })), /HTTP 502/, true],
+    [serve(() => new Response("{", { headers: { "content-type": "application/json" } })), /not JSON/, true],
+  ];
+  for (const [url, why, temporary] of cases) {
+    const error = await failure(new ComputeClient({ url }).call("jobs.list", {}));
+    expect(error).toBeInstanceOf(UnreachableError);
+    expect(error).toMatchObject({ message: expect.stringMatching(why), temporary });
+  }
+});
+
+test("a call ends at its time limit, and with the caller's own reason when aborted", async () => {
+  const url = serve(() => new Promise<Response>(() => undefined));
+  const client = new ComputeClient({ url });
+  const late = await failure(client.call("jobs.list", {}, { timeoutMs: 20 }));
+  expect(late).toMatchObject({ name: "UnreachableError", message: expect.stringContaining("within 0.02 s") });
+  const abort = new AbortController();
+  const call = client.call("jobs.list", {}, { signal: abort.signal });
+  abort.abort(new Error("mine"));
+  expect(await failure(call)).toMatchObject({ message: "mine" });
+});
+
+test("a stream gives its events, sends path, query and Last-Event-ID, and frees the connection when left", async () => {
+  const cancelled = Promise.withResolvers<void>();
+  let asked = "";
+  const url = serve((request) => {
+    asked = `${new URL(request.url).pathname}${new URL(request.url).search} ${request.headers.get("last-event-id")}`;
+    request.signal.addEventListener("abort", () => cancelled.resolve());
+    const stream = new ReadableStream({
+      start(controller) {
+        controller.enqueue(new TextEncoder().encode('id: 1.1\nevent: log\ndata: {"text":"hi"}\n\n'));
+      },
+    });
+    return new Response(stream, { headers: { "content-type": "text/event-stream" } });
+  });
+  const client = new ComputeClient({ url });
+  const events = client.stream("jobs.logs", { jobId: "a/b", tail: 3 }, { lastEventId: "1.0" });
+  for await (const event of events) {
+    expect(event).toEqual({ event: "log", id: "1.1", data: { text: "hi" } } as never);
+    break;
+  }
+  expect(asked).toBe("/api/compute/jobs/a%2Fb/logs/stream?tail=3 1.0");
+  await cancelled.promise;
+});

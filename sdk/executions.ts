@@ -1,0 +1,32 @@
+import type { EndpointInput } from "../shared/endpoints/index.ts";
+import type { Execution } from "../shared/execution.ts";
+import type { ComputeClient } from "./client.ts";
+import { walkPages } from "./pages.ts";
+import { callPatiently, type Patience } from "./patience.ts";
+
+export interface ExecutionFilter extends Omit<EndpointInput<"executions.list">, "limit" | "cursor"> {
+  /** How many at most, over all pages. */
+  limit?: number;
+}
+
+/** Executions: the attempts of jobs on nodes. */
+export class Executions {
+  private readonly client: ComputeClient;
+
+  constructor(client: ComputeClient) {
+    this.client = client;
+  }
+
+  /** Newest first. */
+  list(filter: ExecutionFilter = {}, options: Patience = {}): AsyncGenerator<Execution, void, void> {
+    const { limit, ...where } = filter;
+    return walkPages(async (page) => {
+      const answer = await callPatiently(this.client, "executions.list", { ...where, ...page }, options);
+      return { rows: answer.executions, nextCursor: answer.nextCursor };
+    }, limit);
+  }
+
+  retrieve(executionId: string, options: Patience = {}): Promise<Execution> {
+    return callPatiently(this.client, "executions.retrieve", { executionId }, options);
+  }
+}

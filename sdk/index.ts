@@ -1,0 +1,40 @@
+import { ComputeClient, type Credentials } from "./client.ts";
+import { Executions } from "./executions.ts";
+import { Jobs } from "./jobs.ts";
+import { Nodes } from "./nodes.ts";
+
+export type { Execution } from "../shared/execution.ts";
+export type { Job } from "../shared/job.ts";
+export type { LogEvent, LogLine } from "../shared/log.ts";
+export type { JobManifestInput } from "../shared/manifest.ts";
+export type { Node } from "../shared/node.ts";
+export { ComputeClient, type Credentials } from "./client.ts";
+export { ComputeError, UnreachableError } from "./errors.ts";
+export type { JobFilter, LogOptions, SubmitOptions } from "./jobs.ts";
+export type { Patience } from "./patience.ts";
+
+/** How to sign in: an access token, a key, or something that knows how to renew itself. */
+export type ComputeClientOptions = { url: string } & (
+  | { token: string }
+  | { apiKey: string }
+  | { credentials: Credentials }
+);
+
+export interface Compute {
+  jobs: Jobs;
+  nodes: Nodes;
+  executions: Executions;
+  /** Every endpoint by its id. */
+  client: ComputeClient;
+}
+
+export function createComputeClient(options: ComputeClientOptions): Compute {
+  const client = new ComputeClient({ url: options.url, credentials: credentialsOf(options) });
+  return { jobs: new Jobs(client), nodes: new Nodes(client), executions: new Executions(client), client };
+}
+
+function credentialsOf(options: ComputeClientOptions): Credentials {
+  if ("credentials" in options) return options.credentials;
+  if ("apiKey" in options) return { headers: () => ({ "x-api-key": options.apiKey }) };
+  return { headers: () => ({ authorization: `Bearer ${options.token}` }) };
+}

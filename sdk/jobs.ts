@@ -1,0 +1,97 @@
+import { setTimeout as delay } from "node:timers/promises";
+import type { EndpointInput } from "../shared/endpoints/index.ts";
+import type { Job } from "../shared/job.ts";
+import { isFinal } from "../shared/job-state.ts";
+import { limits } from "../shared/limits.ts";
+import type { LogEvent } from "../shared/log.ts";
+import type { JobManifestInput } from "../shared/manifest.ts";
+import type { ComputeClient } from "./client.ts";
+import { walkPages } from "./pages.ts";
+import { callPatiently, Outage, type Patience } from "./patience.ts";
+import { readLog } from "./read-log.ts";
+
+export interface SubmitOptions extends Patience {
+  /** One is made where none is given, so that a submit whose answer was lost is sent again without harm. */
+  idempotencyKey?: string;
+}
+
+export interface LogOptions extends Patience {
+  /** Only the last so many of the lines that are stored already. */
+  tail?: number;
+  /** The id of the last event that was seen; what comes behind it is read. */
+  lastEventId?: string;
+}
+
+export interface JobFilter extends Omit<EndpointInput<"jobs.list">, "limit" | "cursor"> {
+  /** How many at most, over all pages. */
+  limit?: number;
+}
+
+/** A server that answers a wait at once must not be asked in a tight loop. */
+const SHORTEST_WAIT_MS = 250;
+
+/** Jobs: submit, look, follow, wait, cancel, retry. */
+export class Jobs {
+  private readonly client: ComputeClient;
+
+  constructor(client: ComputeClient) {
+    this.client = client;
+  }
+
+  /** When this resolves, the job is on the server's disk. */
+  submit(manifest: JobManifestInput, options: SubmitOptions = {}): Promise<Job> {
+    const idempotencyKey = options.idempotencyKey ?? crypto.randomUUID();
+    return callPatiently(this.client, "jobs.submit", manifest, { ...options, idempotencyKey });
+  }
+
+  retrieve(jobId: string, options: Patience = {}): Promise<Job> {
+    return callPatiently(this.client, "jobs.retrieve", { jobId }, options);
+  }
+
+  /** Newest first. */
+  list(filter: JobFilter = {}, options: Patience = {}): AsyncGenerator<Job, void, void> {
+    const { limit, ...where } = filter;
+    return walkPages(async (page) => {
+      const answer = await callPatiently(this.client, "jobs.list", { ...where, ...page }, options);
+      return { rows: answer.jobs, nextCursor: answer.nextCursor };
+    }, limit);
+  }
+
+  cancel(jobId: string, options: Patience = {}): Promise<Job> {
+    return callPatiently(this.client, "jobs.cancel", { jobId }, options);
+  }
+
+  /** Queues a finished job again. Not sent twice: a second one would be refused or make another attempt. */
+  retry(jobId: string, options: Patience = {}): Promise<Job> {
+    return callPatiently(this.client, "jobs.retry", { jobId }, options);
+  }
+
+  /** Resolves when the job is over, over all its attempts; goes on through restarts of the server. */
+  async wait(jobId: string, options: Patience = {}): Promise<Job> {
+    const outage = new Outage(options);
+    for (;;) {
+      const askedAtMs = performance.now();
+      const input = { jobId, waitSeconds: limits.maxWaitSeconds };
+      const job = await callPatiently(this.client, "jobs.retrieve", input, options, outage);
+      if (isFinal(job.status)) return job;
+      if (performance.now() - askedAtMs < SHORTEST_WAIT_MS) {
+        await delay(SHORTEST_WAIT_MS, undefined, { signal: options.signal });
+      }
+    }
+  }
+
+  async submitAndWait(manifest: JobManifestInput, options: SubmitOptions = {}): Promise<Job> {
+    const job = await this.submit(manifest, options);
+    return this.wait(job.jobId, options);
+  }
+
+  /** The log so far and then live, until the job is over; reconnects without a gap or a repeat. */
+  follow(jobId: string, options: LogOptions = {}): AsyncGenerator<LogEvent, void, void> {
+    return readLog(this.client, jobId, { ...options, follow: true });
+  }
+
+  /** The log as it is stored now. */
+  logs(jobId: string, options: LogOptions = {}): AsyncGenerator<LogEvent, void, void> {
+    return readLog(this.client, jobId, { ...options, follow: false });
+  }
+}

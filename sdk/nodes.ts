@@ -1,0 +1,42 @@
+import type { EndpointInput, EndpointOutput } from "../shared/endpoints/index.ts";
+import type { Node } from "../shared/node.ts";
+import type { ComputeClient } from "./client.ts";
+import { walkPages } from "./pages.ts";
+import { callPatiently, type Patience } from "./patience.ts";
+
+export interface NodeFilter extends Omit<EndpointInput<"nodes.list">, "limit" | "cursor"> {
+  /** How many at most, over all pages. */
+  limit?: number;
+}
+
+/** Nodes, as their owner sees them. */
+export class Nodes {
+  private readonly client: ComputeClient;
+
+  constructor(client: ComputeClient) {
+    this.client = client;
+  }
+
+  /** Newest first. */
+  list(filter: NodeFilter = {}, options: Patience = {}): AsyncGenerator<Node, void, void> {
+    const { limit, ...where } = filter;
+    return walkPages(async (page) => {
+      const answer = await callPatiently(this.client, "nodes.list", { ...where, ...page }, options);
+      return { rows: answer.nodes, nextCursor: answer.nextCursor };
+    }, limit);
+  }
+
+  /** Gives the node no new jobs; what runs there goes on. */
+  drain(nodeId: string, options: Patience = {}): Promise<Node> {
+    return callPatiently(this.client, "nodes.drain", { nodeId, drain: true }, options);
+  }
+
+  undrain(nodeId: string, options: Patience = {}): Promise<Node> {
+    return callPatiently(this.client, "nodes.drain", { nodeId, drain: false }, options);
+  }
+
+  /** The old key is refused from the next call on; the new one is shown this once. */
+  rotateKey(nodeId: string, options: Patience = {}): Promise<EndpointOutput<"nodes.rotate-key">> {
+    return callPatiently(this.client, "nodes.rotate-key", { nodeId }, options);
+  }
+}

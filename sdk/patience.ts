@@ -1,0 +1,90 @@
+import { setTimeout as delay } from "node:timers/promises";
+import type { CallId, EndpointInput, EndpointOutput } from "../shared/endpoints/index.ts";
+import { endpoints } from "../shared/endpoints/index.ts";
+import { ComputeError } from "../shared/errors.ts";
+import type { CallOptions, ComputeClient } from "./client.ts";
+import { isTemporary } from "./errors.ts";
+
+/** How long to keep trying while the server is away. */
+export interface Patience {
+  signal?: AbortSignal;
+  /** As long as no answer was ever had: a wrong URL should be told soon. */
+  firstMs?: number;
+  /** After the server has answered before: it is restarting, or the network is down for a while. */
+  awayMs?: number;
+  /** Called once when the server goes, with why. */
+  onAway?: (error: Error) => void;
+  /** Called once when it is back. */
+  onBack?: () => void;
+}
+
+const BACKOFF_FIRST_MS = 100;
+const BACKOFF_MAX_MS = 5_000;
+const DEFAULT_FIRST_MS = 10_000;
+const DEFAULT_AWAY_MS = 10 * 60_000;
+
+/** Tells one conversation with a server when to try again and when to give up. */
+export class Outage {
+  private readonly patience: Patience;
+  private answered = false;
+  private sinceMs: number | undefined;
+  private failures = 0;
+
+  constructor(patience: Patience) {
+    this.patience = patience;
+  }
+
+  /** The server answered. */
+  over(): void {
+    if (this.sinceMs !== undefined) this.patience.onBack?.();
+    this.answered = true;
+    this.sinceMs = undefined;
+    this.failures = 0;
+  }
+
+  /** Waits until it is time to try again; throws `error` when it is of no use or patience has run out. */
+  async wait(error: unknown): Promise<void> {
+    const { signal, firstMs = DEFAULT_FIRST_MS, awayMs = DEFAULT_AWAY_MS, onAway } = this.patience;
+    signal?.throwIfAborted();
+    if (!isTemporary(error)) throw error;
+    const nowMs = performance.now();
+    if (this.sinceMs === undefined) {
+      this.sinceMs = nowMs;
+      onAway?.(error);
+    }
+    const pauseMs = this.pauseMs(error);
+    if (nowMs - this.sinceMs + pauseMs > (this.answered ? awayMs : firstMs)) throw error;
+    this.failures++;
+    await delay(pauseMs, undefined, { signal }).catch((reason) => {
+      throw signal?.aborted ? signal.reason : reason;
+    });
+  }
+
+  /** Exponential; half of it random, so that clients who lost the server together do not come back together. */
+  private pauseMs(error: unknown): number {
+    const asked = error instanceof ComputeError ? (error.retryAfterSeconds ?? 0) * 1_000 : 0;
+    const ceiling = Math.min(BACKOFF_MAX_MS, BACKOFF_FIRST_MS * 2 ** Math.min(this.failures, 16));
+    return Math.max(asked, ceiling / 2 + (ceiling / 2) * Math.random());
+  }
+}
+
+/** A call that is tried again while the server is away, if a second one can do no harm. */
+export async function callPatiently<Id extends CallId>(
+  client: ComputeClient,
+  id: Id,
+  input: EndpointInput<Id>,
+  options: CallOptions & Patience = {},
+  outage = new Outage(options),
+): Promise<EndpointOutput<Id>> {
+  const repeatable = endpoints[id].repeatable || options.idempotencyKey !== undefined;
+  for (;;) {
+    try {
+      const output = await client.call(id, input, options);
+      outage.over();
+      return output;
+    } catch (error) {
+      if (!repeatable) throw error;
+      await outage.wait(error);
+    }
+  }
+}

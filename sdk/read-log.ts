@@ -1,0 +1,46 @@
+import type { LogEvent } from "../shared/log.ts";
+import type { ComputeClient } from "./client.ts";
+import { UnreachableError } from "./errors.ts";
+import { Outage, type Patience } from "./patience.ts";
+
+interface ReadLogOptions extends Patience {
+  follow: boolean;
+  tail?: number;
+  lastEventId?: string;
+}
+
+/** A connection that stood this long was a good one, even if the job had nothing to say. */
+const GOOD_CONNECTION_MS = 5_000;
+
+/** Reads a job's log over as many connections as it takes, each resuming where the one before broke. */
+export async function* readLog(
+  client: ComputeClient,
+  jobId: string,
+  options: ReadLogOptions,
+): AsyncGenerator<LogEvent, void, void> {
+  const outage = new Outage(options);
+  let { lastEventId } = options;
+  for (;;) {
+    let openedAtMs = Number.POSITIVE_INFINITY;
+    const onOpen = () => {
+      openedAtMs = performance.now();
+    };
+    try {
+      // Once a line was seen, its id says where to go on; until then the tail does.
+      const tail = lastEventId === undefined ? options.tail : undefined;
+      const input = { jobId, tail, follow: options.follow ? "true" : "false" } as const;
+      const { signal } = options;
+      for await (const event of client.stream("jobs.logs", input, { signal, lastEventId, onOpen })) {
+        outage.over();
+        lastEventId = event.id ?? lastEventId;
+        yield event;
+        if (event.event === "end") return;
+      }
+      if (!options.follow) return;
+      throw new UnreachableError(client.url, "the log stream ended before the job did");
+    } catch (error) {
+      if (performance.now() - openedAtMs >= GOOD_CONNECTION_MS) outage.over();
+      await outage.wait(error);
+    }
+  }
+}
