@@ -1,0 +1,50 @@
+import { expect, test } from "bun:test";
+import { roomOf, type SourceFile, sourceFiles } from "./source.ts";
+
+test("an error that is passed over has a comment that says why", () => {
+  expect(sourceFiles().flatMap(silentCatches)).toEqual([]);
+});
+
+test("a silent catch is found, and a told one is not", () => {
+  const silent = [
+    "try { a(); } catch {}",
+    "try {\n  a();\n} catch (error) {\n}",
+    "await a().catch(() => {});",
+  ];
+  for (const text of silent) expect(silentCatches({ path: "agent/a.ts", text })).toHaveLength(1);
+  const told = [
+    "try { a(); } catch {\n  // Gone already.\n}",
+    "// It is gone already, nothing is left to do.\nawait a().catch(() => {});",
+    "await a().catch(() => {}); // gone already",
+  ];
+  for (const text of told) expect(silentCatches({ path: "agent/a.ts", text })).toEqual([]);
+});
+
+test("only cmd ends the process", () => {
+  expect(sourceFiles().flatMap(processExits)).toEqual([]);
+});
+
+test("an exit outside cmd is found", () => {
+  expect(processExits({ path: "agent/agent.ts", text: "  process.exit(1);" })).toHaveLength(1);
+  expect(processExits({ path: "cmd/main.ts", text: "  process.exit(1);" })).toEqual([]);
+});
+
+function silentCatches(file: SourceFile): string[] {
+  const empty = file.text.matchAll(
+    /\bcatch\s*(\([^)]*\)\s*)?\{\s*\}|\.catch\(\(\w*\)\s*=>\s*(\{\s*\}|undefined)\)/g,
+  );
+  return [...empty].flatMap((match) => {
+    const line = file.text.slice(0, match.index).split("\n").length;
+    const lines = file.text.split("\n");
+    const told = [lines[line - 2], lines[line - 1]].some((text) => /\/\/|\*\/|^\s*\*/.test(text ?? ""));
+    const quoted = /["'`].*catch.*["'`]/.test(lines[line - 1] ?? "") && file.path.startsWith("tests/style/");
+    return told || quoted ? [] : [`${file.path}:${line}: an error is passed over without a word`];
+  });
+}
+
+function processExits(file: SourceFile): string[] {
+  const room = roomOf(file.path);
+  if (room !== "agent" && room !== "server" && room !== "sdk" && room !== "shared") return [];
+  if (file.path.endsWith(".test.ts")) return [];
+  return /\bprocess\.exit\(/.test(file.text) ? [`${file.path} ends the process; only cmd may`] : [];
+}

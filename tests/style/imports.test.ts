@@ -1,0 +1,72 @@
+import { expect, test } from "bun:test";
+import { posix } from "node:path";
+import { type Room, roomOf, type SourceFile, sourceFiles } from "./source.ts";
+
+/** Which rooms a room may import from, beside itself. */
+const mayImport: Record<Room, readonly Room[]> = {
+  shared: [],
+  sdk: ["shared"],
+  agent: ["sdk", "shared"],
+  server: ["shared"],
+  cmd: ["agent", "server", "sdk", "shared"],
+  tests: ["cmd", "agent", "server", "sdk", "shared", "bench"],
+  bench: ["cmd", "agent", "server", "sdk", "shared", "tests"],
+};
+
+test("imports go one way: shared ← sdk ← agent, cmd; shared ← server; only cmd may import all", () => {
+  expect(sourceFiles().flatMap(importViolations)).toEqual([]);
+});
+
+test("an import against the way is found, whatever its form", () => {
+  const bad = [
+    'import { a } from "../server/start.ts";',
+    'import type { A } from "../server/start.ts";',
+    'export * from "../server/start.ts";',
+    'const a = await import("../server/start.ts");',
+    'import "../server/start.ts";',
+    'import {\n  a,\n} from "../server/start.ts";',
+  ];
+  for (const text of bad) {
+    expect(importViolations({ path: "agent/agent.ts", text })).toEqual([
+      "agent/agent.ts imports ../server/start.ts: agent may import only sdk, shared",
+    ]);
+  }
+  expect(importViolations({ path: "server/job/x.ts", text: 'import "../../cmd/main.ts";' })).toHaveLength(1);
+  expect(importViolations({ path: "shared/job.ts", text: 'import "../sdk/client.ts";' })).toHaveLength(1);
+});
+
+test("a test beside the source may use the support code of tests", () => {
+  const text = 'import { waitFor } from "../tests/support/wait.ts";';
+  expect(importViolations({ path: "agent/agent.test.ts", text })).toEqual([]);
+  expect(importViolations({ path: "agent/agent.ts", text })).toHaveLength(1);
+});
+
+test("a relative import names the file with its extension", () => {
+  expect(importViolations({ path: "sdk/jobs.ts", text: 'import { a } from "./client";' })).toEqual([
+    "sdk/jobs.ts imports ./client without its extension",
+  ]);
+});
+
+function importViolations(file: SourceFile): string[] {
+  const room = roomOf(file.path);
+  if (!room) return [];
+  const allowed: Room[] = [room, ...mayImport[room]];
+  if (file.path.endsWith(".test.ts")) allowed.push("tests");
+  return importedPaths(file.text).flatMap((imported) => {
+    const found: string[] = [];
+    if (!/\.\w+$/.test(imported)) found.push(`${file.path} imports ${imported} without its extension`);
+    const target = roomOf(posix.join(posix.dirname(file.path), imported));
+    if (target && !allowed.includes(target)) {
+      found.push(`${file.path} imports ${imported}: ${room} may import only ${mayImport[room].join(", ")}`);
+    }
+    return found;
+  });
+}
+
+/** The relative paths a file imports, statically or not. */
+function importedPaths(text: string): string[] {
+  // Only at the start of a line: an import quoted in a text, as in this file, is none.
+  const statements = text.matchAll(/^(?:import|export)\b(?:[^;"']*\bfrom)?\s*["'](\.[^"']+)["']/gm);
+  const calls = text.matchAll(/^[^"'`\n]*\bimport\(\s*["'](\.[^"']+)["']/gm);
+  return [...statements, ...calls].map((match) => match[1] ?? "");
+}

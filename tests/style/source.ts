@@ -1,0 +1,39 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+
+export const root = join(import.meta.dirname, "..", "..");
+export const rooms = ["shared", "sdk", "agent", "server", "cmd", "tests", "bench"] as const;
+export type Room = (typeof rooms)[number];
+
+export interface SourceFile {
+  /** From the top of the repository, with forward slashes. */
+  path: string;
+  text: string;
+}
+
+/** Every TypeScript file of the repository. */
+export function sourceFiles(): SourceFile[] {
+  return rooms.flatMap((room) => filesBelow(room, ".ts"));
+}
+
+/** Every page people read, and every TypeScript file. */
+export function pagesAndSources(): SourceFile[] {
+  const pages = readdirSync(root).filter((name) => name.endsWith(".md"));
+  return [...pages.map(readSource), ...filesBelow("docs", ".md"), ...sourceFiles()];
+}
+
+export function filesBelow(directory: string, ending: string): SourceFile[] {
+  return readdirSync(join(root, directory), { recursive: true, encoding: "utf8" })
+    .map((name) => `${directory}/${name.replaceAll("\\", "/")}`)
+    .filter((path) => path.endsWith(ending))
+    .sort()
+    .map(readSource);
+}
+
+export function roomOf(path: string): Room | undefined {
+  return rooms.find((room) => path.startsWith(`${room}/`));
+}
+
+function readSource(path: string): SourceFile {
+  return { path, text: readFileSync(join(root, path), "utf8") };
+}

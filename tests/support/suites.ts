@@ -1,0 +1,65 @@
+/** A group of tests that is run by one `bun test`. */
+export interface Suite {
+  name: string;
+  what: string;
+  /** Paths given to `bun test`; with `./` they are paths, not patterns. */
+  paths: string[];
+  /** Part of `bun run check`. */
+  quick: boolean;
+  /** The whole suite is stopped after this. */
+  timeoutMs: number;
+  /** What this machine lacks for the suite and how to get it; undefined where it can run. */
+  missing?: () => string | undefined;
+}
+
+export const suites: Suite[] = [
+  {
+    name: "style",
+    what: "format, lint, types, dead code, and the rules of the house",
+    paths: ["./tests/style"],
+    quick: true,
+    timeoutMs: 180_000,
+  },
+  {
+    name: "unit",
+    what: "what one room promises",
+    paths: ["./shared", "./sdk", "./agent", "./server", "./cmd", "./tests/support"],
+    quick: true,
+    timeoutMs: 300_000,
+  },
+  {
+    name: "contract",
+    what: "what every adapter of a port promises",
+    paths: ["./tests/contract"],
+    quick: true,
+    timeoutMs: 180_000,
+  },
+  {
+    name: "api",
+    what: "every endpoint over a real socket",
+    paths: ["./tests/api"],
+    quick: false,
+    timeoutMs: 300_000,
+  },
+  {
+    name: "cli",
+    what: "what shell scripts depend on",
+    paths: ["./tests/cli"],
+    quick: false,
+    timeoutMs: 300_000,
+  },
+  {
+    name: "e2e",
+    what: "server, agent and command line together",
+    paths: ["./tests/e2e"],
+    quick: false,
+    timeoutMs: 600_000,
+  },
+  {
+    name: "fault",
+    what: "the promises, with parts killed on purpose",
+    paths: ["./tests/fault"],
+    quick: false,
+    timeoutMs: 600_000,
+  },
+];
