@@ -1,0 +1,125 @@
+import type { LogLine, LogStream } from "../../shared/log.ts";
+import { LineSplitter } from "./line-splitter.ts";
+import type { LogSpool } from "./spool.ts";
+
+/** What the logs of all executions share. */
+export interface LogRoom {
+  /** Lines have been appended to this spool. */
+  appended(spool: LogSpool): void;
+  readonly quiet: QuietLines;
+}
+
+/** Turns the output of one execution into numbered lines and puts them in its spool. */
+export class ExecutionLog {
+  readonly spool: LogSpool;
+  private readonly room: LogRoom;
+  private readonly splitters: Record<"stdout" | "stderr", LineSplitter>;
+  private pending: LogLine[] = [];
+  private nextSeq: number;
+  private toldFull = false;
+
+  constructor(spool: LogSpool, room: LogRoom) {
+    this.spool = spool;
+    this.room = room;
+    this.nextSeq = spool.lastSeq + 1;
+    this.splitters = { stdout: this.splitterOf("stdout"), stderr: this.splitterOf("stderr") };
+  }
+
+  /** Takes a chunk of output. The returned promise, if any, must be awaited before the next is read. */
+  write(stream: "stdout" | "stderr", bytes: Uint8Array, stop: AbortSignal): Promise<void> | undefined {
+    this.splitters[stream].push(bytes);
+    this.append();
+    if (this.splitters[stream].hasRest) this.room.quiet.watch(this);
+    if (!this.spool.isFull) return undefined;
+    if (!this.toldFull) {
+      this.toldFull = true;
+      this.system("The output is not being taken off this node; the job waits until there is room for more.");
+    }
+    return this.spool.roomToWrite(stop);
+  }
+
+  /** The agent's own words about the job. */
+  system(text: string): void {
+    this.addLine("system", text, false);
+    this.append();
+  }
+
+  /** Lets unfinished lines go that have been waiting for their newline. */
+  flush(): void {
+    this.splitters.stdout.flush();
+    this.splitters.stderr.flush();
+    this.append();
+  }
+
+  /** No more output comes. */
+  end(): void {
+    this.room.quiet.forget(this);
+    this.splitters.stdout.end();
+    this.splitters.stderr.end();
+    this.append();
+  }
+
+  private splitterOf(stream: "stdout" | "stderr"): LineSplitter {
+    return new LineSplitter((text, partial) => this.addLine(stream, text, partial));
+  }
+
+  private addLine(stream: LogStream, text: string, partial: boolean): void {
+    const line: LogLine = { seq: this.nextSeq++, stream, at: nowText(), text };
+    if (partial) line.partial = true;
+    this.pending.push(line);
+  }
+
+  private append(): void {
+    if (this.pending.length === 0) return;
+    const lines = this.pending;
+    this.pending = [];
+    this.spool.append(lines);
+    this.room.appended(this.spool);
+  }
+}
+
+const QUIET_MS = 500;
+
+/**
+ * Flushes the unfinished lines of logs that have been silent for a while (a prompt, a progress bar). One timer for
+ * all, and only while there is such a line.
+ */
+export class QuietLines {
+  private readonly dueMs = new Map<ExecutionLog, number>();
+  private timer: ReturnType<typeof setInterval> | undefined;
+
+  /** The log has an unfinished line as of now. */
+  watch(log: ExecutionLog): void {
+    this.dueMs.set(log, performance.now() + QUIET_MS);
+    this.timer ??= setInterval(() => this.flushDue(), QUIET_MS / 5);
+  }
+
+  forget(log: ExecutionLog): void {
+    this.dueMs.delete(log);
+    if (this.dueMs.size > 0) return;
+    clearInterval(this.timer);
+    this.timer = undefined;
+  }
+
+  private flushDue(): void {
+    const nowMs = performance.now();
+    for (const [log, dueMs] of this.dueMs) {
+      if (dueMs > nowMs) continue;
+      this.forget(log);
+      log.flush();
+    }
+  }
+}
+
+let lastNowMs = 0;
+let lastNowText = "";
+
+/** Formatting a date costs more than all else that is done for a line; many lines share their millisecond. */
+function nowText(): string {
+  const nowMs = Date.now();
+  if (nowMs !== lastNowMs) {
+    lastNowMs = nowMs;
+    lastNowText = new Date(nowMs).toISOString();
+  }
+  return lastNowText;
+}

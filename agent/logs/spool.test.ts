@@ -1,0 +1,131 @@
+import { afterEach, describe, expect, test } from "bun:test";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { LogLine } from "../../shared/log.ts";
+import { LogSpool, spoolRoom } from "./spool.ts";
+
+const dir = mkdtempSync(join(tmpdir(), "spool-"));
+afterEach(() => rmSync(dir, { recursive: true, force: true }));
+
+function lines(from: number, to: number, text = "x"): LogLine[] {
+  const at = "2026-01-01T00:00:00.000Z";
+  return Array.from({ length: to - from + 1 }, (_, i) => ({
+    seq: from + i,
+    stream: "stdout" as const,
+    at,
+    text,
+  }));
+}
+
+function filesInDir(): string[] {
+  try {
+    return readdirSync(dir);
+  } catch {
+    return []; // the spool makes its directory when it first needs it
+  }
+}
+
+/** Sends everything in requests of `maxLines`, as a server that stores all it is sent. */
+function deliverAll(spool: LogSpool, maxLines = 100): number[] {
+  const seqs: number[] = [];
+  while (!spool.isDelivered) {
+    const batch = spool.peek(maxLines, 1_000_000);
+    expect(batch.length).toBeGreaterThan(0);
+    seqs.push(...batch.map((line) => line.seq));
+    spool.acknowledge(seqs.at(-1) ?? 0);
+  }
+  return seqs;
+}
+
+const upTo = (n: number) => Array.from({ length: n }, (_, i) => i + 1);
+
+describe("the log spool", () => {
+  test("stays off the disk while the server keeps up", () => {
+    const spool = new LogSpool("exe_a", spoolRoom(dir));
+    spool.append(lines(1, 1_000));
+    expect(filesInDir()).toEqual([]);
+    expect(deliverAll(spool)).toEqual(upTo(1_000));
+  });
+
+  test("hands out the same lines until they are acknowledged", () => {
+    const spool = new LogSpool("exe_a", spoolRoom(dir));
+    spool.append(lines(1, 10));
+    expect(spool.peek(4, 1_000_000).map((line) => line.seq)).toEqual([1, 2, 3, 4]);
+    expect(spool.peek(4, 1_000_000).map((line) => line.seq)).toEqual([1, 2, 3, 4]);
+    spool.acknowledge(2);
+    expect(spool.peek(4, 1_000_000).map((line) => line.seq)).toEqual([3, 4, 5, 6]);
+  });
+
+  test("spills when too much waits, keeps the order, and removes its files when all is stored", () => {
+    const room = spoolRoom(dir, { maxMemoryBytes: 100_000 });
+    const spool = new LogSpool("exe_a", room);
+    for (let i = 0; i < 100; i++) spool.append(lines(i * 100 + 1, i * 100 + 100, "y".repeat(200)));
+    expect(filesInDir().length).toBeGreaterThan(0);
+    expect(room.memoryBytes).toBeLessThan(400_000);
+    expect(deliverAll(spool, 333)).toEqual(upTo(10_000));
+    expect(filesInDir()).toEqual([]);
+    expect(room.memoryBytes).toBe(0);
+  });
+
+  test("goes on in memory after it has caught up", () => {
+    const room = spoolRoom(dir, { serverAway: true });
+    const spool = new LogSpool("exe_a", room);
+    spool.append(lines(1, 5));
+    spool.append(lines(6, 10));
+    expect(filesInDir()).toHaveLength(1);
+    room.serverAway = false;
+    expect(deliverAll(spool)).toEqual(upTo(10));
+    spool.append(lines(11, 12));
+    expect(filesInDir()).toEqual([]);
+    expect(spool.peek(10, 1_000).map((line) => line.seq)).toEqual([11, 12]);
+  });
+
+  test("is taken up by the next run, without the lines the server has already", () => {
+    const first = new LogSpool("exe_a", spoolRoom(dir));
+    first.append(lines(1, 50));
+    first.acknowledge(20);
+    first.keepForNextRun();
+    const second = LogSpool.reopen("exe_a", spoolRoom(dir), 50);
+    expect(second.isDelivered).toBe(false);
+    expect(deliverAll(second)).toEqual(upTo(50).slice(20));
+    expect(filesInDir()).toEqual([]);
+  });
+
+  test("survives a file that a crash cut in the middle of a line", async () => {
+    const first = new LogSpool("exe_a", spoolRoom(dir));
+    first.append(lines(1, 50));
+    first.keepForNextRun();
+    const path = join(dir, filesInDir()[0] ?? "");
+    const whole = await Bun.file(path).text();
+    await Bun.write(path, whole.slice(0, -20));
+    const second = LogSpool.reopen("exe_a", spoolRoom(dir), 50);
+    expect(deliverAll(second)).toEqual(upTo(49));
+  });
+
+  test("makes the writer wait when it is full, and lets it go on when lines are stored", async () => {
+    const spool = new LogSpool("exe_a", spoolRoom(dir, { maxSpoolBytes: 50_000, serverAway: true }));
+    spool.append(lines(1, 100, "z".repeat(600)));
+    expect(spool.isFull).toBe(true);
+    let resumed = false;
+    const waiting = spool.roomToWrite(new AbortController().signal).then(() => {
+      resumed = true;
+    });
+    await Promise.resolve();
+    expect(resumed).toBe(false);
+    deliverAll(spool);
+    await waiting;
+  });
+
+  test("lets go of a full spool that nobody wants any more", async () => {
+    const room = spoolRoom(dir, { maxSpoolBytes: 1_000, serverAway: true });
+    const spool = new LogSpool("exe_a", room);
+    spool.append(lines(1, 100));
+    const waiting = spool.roomToWrite(new AbortController().signal);
+    spool.drop();
+    await waiting;
+    expect(spool.isDelivered).toBe(true);
+    expect(filesInDir()).toEqual([]);
+    expect(room.memoryBytes).toBe(0);
+  });
+});

@@ -1,0 +1,177 @@
+import type { LogLine } from "../../shared/log.ts";
+import { Segments } from "./segments.ts";
+
+/** What all spools of an agent share. */
+export interface SpoolRoom {
+  /** Where unsent lines wait when memory is not the place for them. */
+  readonly dir: string;
+  /** The last attempt to send failed: what is not sent belongs on disk. */
+  serverAway: boolean;
+  /** About how much unsent output is in memory now, over all executions. */
+  memoryBytes: number;
+  /** From here on an execution keeps no more than `OWN_MEMORY_BYTES` in memory. */
+  readonly maxMemoryBytes: number;
+  /** The most one execution may hold, in memory and on disk. */
+  readonly maxSpoolBytes: number;
+}
+
+export function spoolRoom(dir: string, sizes: Partial<SpoolRoom> = {}): SpoolRoom {
+  return {
+    dir,
+    serverAway: false,
+    memoryBytes: 0,
+    maxMemoryBytes: 16 * 1024 * 1024,
+    maxSpoolBytes: 256 * 1024 * 1024,
+    ...sizes,
+  };
+}
+
+/** What every execution may keep in memory, however many there are. */
+const OWN_MEMORY_BYTES = 256 * 1024;
+
+/**
+ * The lines of one execution that the server has not acknowledged yet, in order. In memory first, so that a job with
+ * an attentive server never touches the disk; in files when too much is waiting or the server is away.
+ * `head` always begins with the oldest of them; what is in the files beyond what was read of them comes after `head`.
+ */
+export class LogSpool {
+  readonly executionId: string;
+  /** The highest seq that was appended, and the highest that the server has stored. */
+  lastSeq = 0;
+  storedSeq = 0;
+  private readonly room: SpoolRoom;
+  private readonly segments: Segments;
+  private head: LogLine[] = [];
+  private headBytes = 0;
+  private roomWaiters: (() => void)[] = [];
+  private dropped = false;
+
+  constructor(executionId: string, room: SpoolRoom, segments = new Segments(room.dir, executionId)) {
+    this.executionId = executionId;
+    this.room = room;
+    this.segments = segments;
+  }
+
+  /** Takes up what an earlier run left on disk. `lastSeq` is what its outbox says. */
+  static reopen(executionId: string, room: SpoolRoom, lastSeq: number): LogSpool {
+    const spool = new LogSpool(executionId, room);
+    spool.lastSeq = lastSeq;
+    // Without files there is nothing left that could be sent.
+    if (spool.segments.isEmpty) spool.storedSeq = lastSeq;
+    return spool;
+  }
+
+  /** All lines are acknowledged, or nobody wants them any more. */
+  get isDelivered(): boolean {
+    return this.dropped || this.storedSeq >= this.lastSeq;
+  }
+
+  get isFull(): boolean {
+    return !this.dropped && this.headBytes + this.segments.unreadBytes >= this.room.maxSpoolBytes;
+  }
+
+  /** Lines must come in the order of their seq. */
+  append(lines: readonly LogLine[]): void {
+    const last = lines.at(-1);
+    if (!last || this.dropped) return;
+    this.lastSeq = last.seq;
+    if (!this.segments.isEmpty) {
+      this.segments.append(lines, false);
+      return;
+    }
+    for (const line of lines) this.head.push(line);
+    this.countHead(lines.reduce((sum, line) => sum + lineBytes(line), 0));
+    if (this.room.serverAway || this.mustSpill()) this.spill();
+  }
+
+  /** The oldest unacknowledged lines; they stay here until `acknowledge`. */
+  peek(maxLines: number, maxBytes: number): LogLine[] {
+    this.readAhead(maxBytes);
+    let bytes = 0;
+    let count = 0;
+    while (count < this.head.length && count < maxLines) {
+      bytes += lineBytes(this.head[count] as LogLine);
+      if (bytes > maxBytes && count > 0) break;
+      count++;
+    }
+    return this.head.slice(0, count);
+  }
+
+  /** The server has stored all lines up to `seq`. */
+  acknowledge(seq: number): void {
+    if (seq <= this.storedSeq || this.dropped) return;
+    this.storedSeq = seq;
+    let count = 0;
+    let bytes = 0;
+    for (let line = this.head[0]; line && line.seq <= seq; line = this.head[++count]) {
+      bytes += lineBytes(line);
+    }
+    this.head = this.head.slice(count);
+    this.countHead(-bytes);
+    this.segments.release(seq);
+    const caughtUp = this.isDelivered || (!this.room.serverAway && this.segments.unreadBytes === 0);
+    if (caughtUp && !this.segments.isEmpty && !this.mustSpill()) this.segments.remove();
+    this.admitWriters();
+  }
+
+  /** Puts what is only in memory on disk as well. */
+  spill(): void {
+    if (this.dropped || !this.segments.isEmpty || this.head.length === 0) return;
+    this.segments.append(this.head, true);
+  }
+
+  /** Nobody wants these lines any more. */
+  drop(): void {
+    this.dropped = true;
+    this.head = [];
+    this.countHead(-this.headBytes);
+    this.segments.remove();
+    this.admitWriters();
+  }
+
+  /** The next run of the agent shall send what is left. */
+  keepForNextRun(): void {
+    this.spill();
+    this.segments.close();
+  }
+
+  /** Resolves when the spool is no longer full, or the signal fires. */
+  async roomToWrite(signal: AbortSignal): Promise<void> {
+    while (this.isFull && !signal.aborted) {
+      await new Promise<void>((resolve) => {
+        this.roomWaiters.push(resolve);
+        signal.addEventListener("abort", () => resolve(), { once: true });
+      });
+    }
+  }
+
+  private admitWriters(): void {
+    if (this.roomWaiters.length === 0 || this.isFull) return;
+    for (const resume of this.roomWaiters.splice(0)) resume();
+  }
+
+  private readAhead(maxBytes: number): void {
+    while (this.headBytes < maxBytes && this.segments.unreadBytes > 0) {
+      const lines = this.segments.read().filter((line) => line.seq > this.storedSeq);
+      for (const line of lines) this.head.push(line);
+      this.countHead(lines.reduce((sum, line) => sum + lineBytes(line), 0));
+      // The last lines were lost in a crash: what cannot be sent is not waited for.
+      const lastKnown = this.head.at(-1)?.seq ?? this.storedSeq;
+      if (this.segments.unreadBytes === 0 && lastKnown < this.lastSeq) this.lastSeq = lastKnown;
+    }
+  }
+
+  private mustSpill(): boolean {
+    return this.headBytes > OWN_MEMORY_BYTES && this.room.memoryBytes > this.room.maxMemoryBytes;
+  }
+
+  private countHead(changeBytes: number): void {
+    this.headBytes += changeBytes;
+    this.room.memoryBytes += changeBytes;
+  }
+}
+
+/** About what a line takes in memory and in a request. */
+function lineBytes(line: LogLine): number {
+  return line.text.length + 90;
+}
