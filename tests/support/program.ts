@@ -1,0 +1,113 @@
+import { join } from "node:path";
+import { waitFor, within } from "./wait.ts";
+
+/**
+ * What is tested: the program as it stands in the sources, or the built binary named by TANVRIT_TEST_BINARY, so that the
+ * same tests prove both.
+ */
+const program = process.env.TANVRIT_TEST_BINARY
+  ? [process.env.TANVRIT_TEST_BINARY]
+  : [process.execPath, join(import.meta.dirname, "..", "..", "cmd", "main.ts")];
+
+/** The environment of a program under test: nothing of the person's own settings or sign-ins reaches it. */
+export function programEnv(home: string, extra: Record<string, string> = {}): Record<string, string> {
+  const kept = Object.entries(process.env).filter(([name]) => !name.startsWith("TANVRIT_"));
+  return {
+    ...(Object.fromEntries(kept) as Record<string, string>),
+    TANVRIT_HOME: home,
+    NO_COLOR: "1",
+    ...extra,
+  };
+}
+
+export interface Finished {
+  exitCode: number;
+  stdout: string;
+  stderr: string;
+}
+
+export interface RunOptions {
+  stdin?: string;
+  env?: Record<string, string>;
+  cwd?: string;
+  timeoutMs?: number;
+}
+
+/** Runs the program to its end. A run that does not end in time is killed and fails the test. */
+export async function runProgram(home: string, args: string[], options: RunOptions = {}): Promise<Finished> {
+  const running = Bun.spawn([...program, ...args], {
+    cwd: options.cwd ?? home,
+    env: programEnv(home, options.env),
+    stdin: options.stdin === undefined ? "ignore" : new Blob([options.stdin]),
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  const ended = Promise.all([
+    running.exited,
+    new Response(running.stdout).text(),
+    new Response(running.stderr).text(),
+  ]);
+  try {
+    const [exitCode, stdout, stderr] = await within(options.timeoutMs ?? 30_000, args.join(" "), ended);
+    return { exitCode, stdout, stderr };
+  } finally {
+    running.kill("SIGKILL");
+  }
+}
+
+/** A program that goes on until it is stopped; what it says is kept for messages and for waiting. */
+export class Running implements AsyncDisposable {
+  readonly process: Bun.Subprocess<"ignore", "pipe", "pipe">;
+  stdout = "";
+  stderr = "";
+  private readonly name: string;
+
+  constructor(home: string, args: string[], env: Record<string, string> = {}) {
+    this.name = args.join(" ");
+    this.process = Bun.spawn([...program, ...args], {
+      cwd: home,
+      env: programEnv(home, env),
+      stdin: "ignore",
+      stdout: "pipe",
+      stderr: "pipe",
+    });
+    void this.read(this.process.stdout, (text) => {
+      this.stdout += text;
+    });
+    void this.read(this.process.stderr, (text) => {
+      this.stderr += text;
+    });
+  }
+
+  /** Waits until standard error matches; throws with what it said when the program ends before. */
+  said(pattern: RegExp, timeoutMs = 15_000): Promise<RegExpExecArray> {
+    return waitFor(
+      `"${this.name}" to say ${pattern}`,
+      () => {
+        const match = pattern.exec(this.stderr);
+        if (match) return match;
+        if (this.process.exitCode !== null || this.process.signalCode !== null) {
+          throw new Error(`"${this.name}" ended without saying ${pattern}:\n${this.stderr}`);
+        }
+        return undefined;
+      },
+      { timeoutMs, seen: () => this.stderr },
+    );
+  }
+
+  /** Sends the signal and waits for the end; returns the exit code. */
+  async stop(signal: NodeJS.Signals = "SIGTERM", timeoutMs = 15_000): Promise<number> {
+    this.process.kill(signal);
+    return await within(timeoutMs, `the end of "${this.name}"`, this.process.exited);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.process.kill("SIGKILL");
+    await this.process.exited;
+  }
+
+  private async read(stream: ReadableStream<Uint8Array>, add: (text: string) => void): Promise<void> {
+    const decoder = new TextDecoder();
+    for await (const chunk of stream) add(decoder.decode(chunk, { stream: true }));
+  }
+}
