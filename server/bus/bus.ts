@@ -5,8 +5,8 @@ import type { LogLine } from "../../shared/log.ts";
  * store alone says what is true.
  */
 export interface BusMessages {
-  /** Work may be waiting for nodes of this business. */
-  wake: { businessId: string };
+  /** Work may be waiting for nodes of this business; with a node id, for that one, which has room again. */
+  wake: { businessId: string; nodeId?: string };
   /** A job changed its status. */
   job: { jobId: string; businessId: string };
   /** A node has orders to fetch, or changed its status, key or session. */

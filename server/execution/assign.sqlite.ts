@@ -1,0 +1,189 @@
+import { newId } from "../../shared/ids.ts";
+import type { JobManifest } from "../../shared/manifest.ts";
+import type { NodeDescription } from "../../shared/node.ts";
+import type { ExecutionRecord, JobRecord } from "../job/job-record.ts";
+import { type ExecutionRow, type JobRow, jobFromRow, updateJob } from "../job/job-rows.sqlite.ts";
+import type { SqliteStore } from "../store/sqlite.ts";
+import type { Assigned, AssignRequest } from "./execution-store.ts";
+import {
+  fits,
+  mismatch,
+  pickGpus,
+  type Requirement,
+  requirementOf,
+  type Usage,
+  usageOf,
+} from "./matching.ts";
+
+/** Queued jobs that all ask for the same, with the first of them as they were read. */
+interface Queue {
+  key: string;
+  requirement: Requirement;
+  heads: { job_id: string; priority: number }[];
+}
+
+const MAX_CACHED_REQUIREMENTS = 10_000;
+const HEADS_PER_READ = 64;
+
+/** Hands out queued jobs. `assign` runs inside `store.write`. */
+export class SqliteAssigner {
+  /** A queue key stands for one requirement for ever, so this never goes stale. */
+  private readonly requirements = new Map<string, Requirement>();
+
+  constructor(private readonly store: SqliteStore) {}
+
+  assign(request: AssignRequest): Assigned[] {
+    const node = this.store.get<{ description: string }>(
+      "SELECT description FROM compute_nodes WHERE node_id = $nodeId AND business_id = $businessId AND draining = 0 AND offline = 0",
+      { nodeId: request.nodeId, businessId: request.businessId },
+    );
+    if (!node) return [];
+    const description = JSON.parse(node.description) as NodeDescription;
+    const held = this.heldBy(request.nodeId);
+    let usage = usageOf(held);
+    const assigned: Assigned[] = [];
+    const queues: Queue[] = this.claimable(request.businessId)
+      .filter(({ requirement }) => mismatch(requirement, description) === undefined)
+      .map((queue) => ({ ...queue, heads: [] }));
+    while (assigned.length < request.limit && usage.slots < description.capacity.slots) {
+      const queue = this.bestThatFits(request.businessId, queues, description, usage);
+      const head = queue?.heads.shift();
+      if (!queue || !head) break;
+      const gpuIndexes = pickGpus(queue.requirement.resources.gpuCount, description.capacity, usage);
+      const one = this.claim(request, head.job_id, gpuIndexes);
+      held.push(one.execution);
+      usage = usageOf(held);
+      assigned.push(one);
+    }
+    return assigned;
+  }
+
+  /** The queues that have claimable jobs. Walks the index from key to key, so it costs nothing per job. */
+  claimable(businessId: string): { key: string; requirement: Requirement }[] {
+    const queues: { key: string; requirement: Requirement }[] = [];
+    let after = "";
+    for (;;) {
+      const next = this.store.get<{ queue_key: string }>(
+        `SELECT queue_key FROM compute_jobs
+         WHERE business_id = $businessId AND queue_key > $after AND status = 'QUEUED' AND not_before IS NULL
+         ORDER BY queue_key LIMIT 1`,
+        { businessId, after },
+      );
+      if (!next) return queues;
+      after = next.queue_key;
+      queues.push({ key: after, requirement: this.requirementOf(businessId, after) });
+    }
+  }
+
+  private heldBy(nodeId: string): Pick<ExecutionRecord, "resources" | "gpuIndexes">[] {
+    return this.store
+      .all<Pick<ExecutionRow, "resources" | "gpu_indexes">>(
+        "SELECT resources, gpu_indexes FROM compute_executions WHERE node_id = $nodeId AND status IN ('ASSIGNED', 'RUNNING')",
+        { nodeId },
+      )
+      .map((row) => ({ resources: JSON.parse(row.resources), gpuIndexes: JSON.parse(row.gpu_indexes) }));
+  }
+
+  private requirementOf(businessId: string, queueKey: string): Requirement {
+    const known = this.requirements.get(queueKey);
+    if (known) return known;
+    const row = this.store.get<{ manifest: string }>(
+      `SELECT manifest FROM compute_jobs
+       WHERE business_id = $businessId AND queue_key = $queueKey AND status = 'QUEUED' AND not_before IS NULL LIMIT 1`,
+      { businessId, queueKey },
+    );
+    const requirement = requirementOf(JSON.parse(row?.manifest ?? "{}") as JobManifest);
+    if (this.requirements.size >= MAX_CACHED_REQUIREMENTS) this.requirements.clear();
+    this.requirements.set(queueKey, requirement);
+    return requirement;
+  }
+
+  /** The queue whose head comes first (priority, then age) among those whose jobs fit now. */
+  private bestThatFits(
+    businessId: string,
+    queues: Queue[],
+    node: NodeDescription,
+    usage: Usage,
+  ): Queue | undefined {
+    let best: Queue | undefined;
+    for (const queue of queues) {
+      if (!fits(queue.requirement.resources, node.capacity, usage)) continue;
+      if (queue.heads.length === 0) queue.heads = this.readHeads(businessId, queue.key);
+      const head = queue.heads[0];
+      const leader = best?.heads[0];
+      if (!head) continue;
+      const earlier =
+        !leader ||
+        head.priority > leader.priority ||
+        (head.priority === leader.priority && head.job_id < leader.job_id);
+      if (earlier) best = queue;
+    }
+    return best;
+  }
+
+  private readHeads(businessId: string, queueKey: string) {
+    return this.store.all<{ job_id: string; priority: number }>(
+      `SELECT job_id, priority FROM compute_jobs
+       WHERE business_id = $businessId AND queue_key = $queueKey AND status = 'QUEUED' AND not_before IS NULL
+       ORDER BY priority DESC, job_id LIMIT ${HEADS_PER_READ}`,
+      { businessId, queueKey },
+    );
+  }
+
+  private claim(request: AssignRequest, jobId: string, gpuIndexes: number[]): Assigned {
+    const row = this.store.get<JobRow>("SELECT * FROM compute_jobs WHERE job_id = $jobId", { jobId });
+    if (row?.status !== "QUEUED") throw new Error(`Job ${jobId} left its queue inside a transaction`);
+    const queued = jobFromRow(row);
+    const execution: ExecutionRecord = {
+      executionId: newId("exe"),
+      jobId,
+      businessId: request.businessId,
+      nodeId: request.nodeId,
+      attempt: queued.attempt + 1,
+      status: "ASSIGNED",
+      resources: queued.manifest.resources,
+      gpuIndexes,
+      leaseExpiresAtMs: request.leaseExpiresAtMs,
+      deadlineAtMs: undefined,
+      end: undefined,
+      assignedAtMs: request.nowMs,
+      startedAtMs: undefined,
+      finishedAtMs: undefined,
+    };
+    const job: JobRecord = {
+      ...queued,
+      status: "ASSIGNED",
+      attempt: execution.attempt,
+      executionId: execution.executionId,
+      nodeId: request.nodeId,
+      end: undefined,
+      assignedAtMs: request.nowMs,
+      startedAtMs: undefined,
+      finishedAtMs: undefined,
+    };
+    this.insertExecution(execution);
+    updateJob(this.store, job);
+    return { job, execution };
+  }
+
+  private insertExecution(execution: ExecutionRecord): void {
+    this.store.run(
+      `INSERT INTO compute_executions (execution_id, job_id, business_id, node_id, attempt, status, resources,
+         gpu_indexes, lease_expires_at, assigned_at)
+       VALUES ($executionId, $jobId, $businessId, $nodeId, $attempt, $status, $resources, $gpuIndexes,
+         $leaseExpiresAt, $assignedAt)`,
+      {
+        executionId: execution.executionId,
+        jobId: execution.jobId,
+        businessId: execution.businessId,
+        nodeId: execution.nodeId,
+        attempt: execution.attempt,
+        status: execution.status,
+        resources: JSON.stringify(execution.resources),
+        gpuIndexes: JSON.stringify(execution.gpuIndexes),
+        leaseExpiresAt: execution.leaseExpiresAtMs,
+        assignedAt: execution.assignedAtMs,
+      },
+    );
+  }
+}

@@ -1,0 +1,150 @@
+import type { Bus } from "../bus/bus.ts";
+import type { NodeRecord } from "../node/node-store.ts";
+import type { Assigned, ExecutionStore } from "./execution-store.ts";
+import { mismatch } from "./matching.ts";
+
+/** ASSIGNED must become RUNNING within this, or the job goes back to the queue. */
+export const LEASE_MS = 15_000;
+
+/** How many waiting nodes are served in one write to the store. */
+const NODES_PER_WRITE = 32;
+
+interface Waiter {
+  node: NodeRecord;
+  limit: number;
+  /** Ends the wait, with work or, woken for another cause, without. */
+  resolve: (assigned: Assigned[]) => void;
+}
+
+/** The waiting nodes of one business, and what the next round has to look at. */
+interface Room {
+  waiters: Map<string, Waiter>;
+  /** `all` nodes, or those that have room again. */
+  due: "all" | Set<string>;
+  running: boolean;
+}
+
+/**
+ * Hands queued jobs to nodes that wait for work. Driven by events: a poll that begins to wait, and every `wake` of
+ * the bus (a submit, an ended job, a due retry, another server). One round at a time per business; what happens
+ * during a round makes another one.
+ */
+export class Dispatcher {
+  private readonly rooms = new Map<string, Room>();
+  private readonly unsubscribe: (() => void)[];
+
+  constructor(
+    private readonly executions: ExecutionStore,
+    bus: Bus,
+    private readonly now: () => number,
+    private readonly onError: (error: unknown) => void,
+  ) {
+    this.unsubscribe = [
+      bus.subscribe("wake", ({ businessId, nodeId }) => this.wake(businessId, nodeId)),
+      bus.subscribe("node", ({ businessId, nodeId }) => this.release(businessId, nodeId)),
+    ];
+  }
+
+  /**
+   * Waits until there is work for the node, `waitMs` is over, `signal` aborts, or the node has orders to fetch
+   * (`node` on the bus); without work the answer is empty. A newer wait of the same node ends an older one.
+   */
+  take(node: NodeRecord, limit: number, waitMs: number, signal: AbortSignal): Promise<Assigned[]> {
+    return new Promise((resolve) => {
+      if (signal.aborted) return resolve([]);
+      this.release(node.businessId, node.nodeId);
+      const room = this.roomOf(node.businessId);
+      const finish = (assigned: Assigned[]) => {
+        clearTimeout(timer);
+        signal.removeEventListener("abort", giveUp);
+        if (room.waiters.get(node.nodeId) === waiter) room.waiters.delete(node.nodeId);
+        resolve(assigned);
+      };
+      const giveUp = () => finish([]);
+      const timer = setTimeout(giveUp, waitMs);
+      signal.addEventListener("abort", giveUp);
+      const waiter: Waiter = { node, limit, resolve: finish };
+      room.waiters.set(node.nodeId, waiter);
+      if (limit > 0) this.wake(node.businessId, node.nodeId);
+    });
+  }
+
+  /** Looks for work for every waiting node: the safety net under lost messages. */
+  wakeAll(): void {
+    for (const businessId of this.rooms.keys()) this.wake(businessId);
+  }
+
+  close(): void {
+    for (const unsubscribe of this.unsubscribe) unsubscribe();
+    for (const room of this.rooms.values()) {
+      for (const waiter of [...room.waiters.values()]) waiter.resolve([]);
+    }
+  }
+
+  private wake(businessId: string, nodeId?: string): void {
+    const room = this.rooms.get(businessId);
+    if (!room || room.waiters.size === 0) return;
+    if (nodeId === undefined) room.due = "all";
+    else if (room.due !== "all") room.due.add(nodeId);
+    if (room.running) return;
+    room.running = true;
+    this.serve(businessId, room)
+      .catch(this.onError)
+      .finally(() => {
+        room.running = false;
+        if (room.waiters.size === 0) this.rooms.delete(businessId);
+      });
+  }
+
+  private async serve(businessId: string, room: Room): Promise<void> {
+    while (room.due === "all" || room.due.size > 0) {
+      const due = room.due;
+      room.due = new Set();
+      const waiters = [...room.waiters.values()].filter(
+        (waiter) => waiter.limit > 0 && (due === "all" || due.has(waiter.node.nodeId)),
+      );
+      for (let i = 0; i < waiters.length; i += NODES_PER_WRITE) {
+        const wanted = await this.executions.claimableRequirements(businessId);
+        if (wanted.length === 0) break;
+        const able = waiters
+          .slice(i, i + NODES_PER_WRITE)
+          .filter(({ node }) =>
+            wanted.some((requirement) => mismatch(requirement, node.description) === undefined),
+          );
+        await this.assign(room, able);
+      }
+    }
+  }
+
+  private async assign(room: Room, waiters: Waiter[]): Promise<void> {
+    if (waiters.length === 0) return;
+    const nowMs = this.now();
+    const assigned = await this.executions.assign(
+      waiters.map(({ node, limit }) => ({
+        nodeId: node.nodeId,
+        businessId: node.businessId,
+        limit,
+        nowMs,
+        leaseExpiresAtMs: nowMs + LEASE_MS,
+      })),
+    );
+    for (const [i, { node }] of waiters.entries()) {
+      const work = assigned[i] ?? [];
+      // Whoever waits for this node by now gets it; where nobody does, its next poll finds it as not yet held.
+      if (work.length > 0) room.waiters.get(node.nodeId)?.resolve(work);
+    }
+  }
+
+  private release(businessId: string, nodeId: string): void {
+    this.rooms.get(businessId)?.waiters.get(nodeId)?.resolve([]);
+  }
+
+  private roomOf(businessId: string): Room {
+    let room = this.rooms.get(businessId);
+    if (!room) {
+      room = { waiters: new Map(), due: new Set(), running: false };
+      this.rooms.set(businessId, room);
+    }
+    return room;
+  }
+}

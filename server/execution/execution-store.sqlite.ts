@@ -1,0 +1,151 @@
+import type { SQLQueryBindings } from "bun:sqlite";
+import type { ExecutionRecord } from "../job/job-record.ts";
+import { type ExecutionRow, executionFromRow, type JobRow, jobFromRow } from "../job/job-rows.sqlite.ts";
+import type { Migration, SqliteStore } from "../store/sqlite.ts";
+import { SqliteAssigner } from "./assign.sqlite.ts";
+import type {
+  Assigned,
+  AssignRequest,
+  ExecutionListQuery,
+  ExecutionStore,
+  LiveExecution,
+  LiveExecutionFilter,
+} from "./execution-store.ts";
+import type { Requirement } from "./matching.ts";
+
+export const executionMigrations: Migration[] = [
+  {
+    id: "execution-1",
+    sql: `
+      CREATE TABLE compute_executions (
+        execution_id TEXT PRIMARY KEY,
+        job_id TEXT NOT NULL,
+        business_id TEXT NOT NULL,
+        node_id TEXT NOT NULL,
+        attempt INTEGER NOT NULL,
+        status TEXT NOT NULL,
+        resources TEXT NOT NULL,
+        gpu_indexes TEXT NOT NULL,
+        lease_expires_at INTEGER NOT NULL,
+        deadline_at INTEGER,
+        ending TEXT,
+        assigned_at INTEGER NOT NULL,
+        started_at INTEGER,
+        finished_at INTEGER
+      ) STRICT, WITHOUT ROWID;
+      CREATE INDEX compute_executions_by_job ON compute_executions (job_id, execution_id);
+      CREATE INDEX compute_executions_by_node ON compute_executions (node_id, execution_id);
+      CREATE INDEX compute_executions_by_age ON compute_executions (business_id, execution_id);
+      CREATE INDEX compute_executions_live ON compute_executions (node_id) WHERE status IN ('ASSIGNED', 'RUNNING');
+      CREATE INDEX compute_executions_leases ON compute_executions (lease_expires_at) WHERE status = 'ASSIGNED';
+      CREATE INDEX compute_executions_deadlines ON compute_executions (deadline_at)
+        WHERE status = 'RUNNING' AND deadline_at IS NOT NULL;
+    `,
+  },
+];
+
+const MAX_DUE = 1_000;
+
+export class SqliteExecutionStore implements ExecutionStore {
+  private readonly assigner: SqliteAssigner;
+
+  constructor(private readonly store: SqliteStore) {
+    this.assigner = new SqliteAssigner(store);
+  }
+
+  assign(requests: readonly AssignRequest[]): Promise<Assigned[][]> {
+    return this.store.write(() => requests.map((request) => this.assigner.assign(request)));
+  }
+
+  async claimableRequirements(businessId: string): Promise<Requirement[]> {
+    return this.assigner.claimable(businessId).map((queue) => queue.requirement);
+  }
+
+  async find(businessId: string, executionId: string): Promise<ExecutionRecord | undefined> {
+    const row = this.store.get<ExecutionRow>(
+      "SELECT * FROM compute_executions WHERE execution_id = $executionId AND business_id = $businessId",
+      { executionId, businessId },
+    );
+    return row && executionFromRow(row);
+  }
+
+  async findOfNode(nodeId: string, executionIds: readonly string[]): Promise<Assigned[]> {
+    const rows = this.store.all<ExecutionRow>(
+      `SELECT * FROM compute_executions
+       WHERE execution_id IN (SELECT value FROM json_each($ids)) AND node_id = $nodeId`,
+      { ids: JSON.stringify(executionIds), nodeId },
+    );
+    return rows.flatMap((row) => {
+      const job = this.store.get<JobRow>("SELECT * FROM compute_jobs WHERE job_id = $jobId", {
+        jobId: row.job_id,
+      });
+      return job ? [{ job: jobFromRow(job), execution: executionFromRow(row) }] : [];
+    });
+  }
+
+  async list(query: ExecutionListQuery): Promise<ExecutionRecord[]> {
+    const where = ["business_id = $businessId"];
+    const bindings: Record<string, SQLQueryBindings> = { businessId: query.businessId, limit: query.limit };
+    const equal = { job_id: query.jobId, node_id: query.nodeId };
+    for (const [column, value] of Object.entries(equal)) {
+      if (value === undefined) continue;
+      where.push(`${column} = $${column}`);
+      bindings[column] = value;
+    }
+    if (query.status) {
+      where.push("status IN (SELECT value FROM json_each($status))");
+      bindings.status = JSON.stringify(query.status);
+    }
+    if (query.beforeExecutionId !== undefined) {
+      where.push("execution_id < $before");
+      bindings.before = query.beforeExecutionId;
+    }
+    const sql = `SELECT * FROM compute_executions WHERE ${where.join(" AND ")} ORDER BY execution_id DESC LIMIT $limit`;
+    return this.store.all<ExecutionRow>(sql, bindings).map(executionFromRow);
+  }
+
+  async live(filter: LiveExecutionFilter): Promise<LiveExecution[]> {
+    const [condition, value] = liveCondition(filter);
+    const rows = this.store.all<ExecutionRow & { cancel_requested_at: number | null }>(
+      `SELECT e.*, j.cancel_requested_at FROM compute_executions e JOIN compute_jobs j ON j.job_id = e.job_id
+       WHERE ${condition} LIMIT $limit`,
+      { value, limit: "nodeId" in filter ? -1 : MAX_DUE },
+    );
+    return rows.map((row) => ({
+      execution: executionFromRow(row),
+      cancelRequested: row.cancel_requested_at !== null,
+    }));
+  }
+
+  async countLive(nodeIds: readonly string[]): Promise<Map<string, number>> {
+    const rows = this.store.all<{ node_id: string; live: number }>(
+      `SELECT node_id, count(*) AS live FROM compute_executions
+       WHERE status IN ('ASSIGNED', 'RUNNING') AND node_id IN (SELECT value FROM json_each($ids)) GROUP BY node_id`,
+      { ids: JSON.stringify(nodeIds) },
+    );
+    return new Map(rows.map((row) => [row.node_id, row.live]));
+  }
+
+  async nextDue() {
+    const lease = this.store.get<{ at: number | null }>(
+      "SELECT min(lease_expires_at) AS at FROM compute_executions WHERE status = 'ASSIGNED'",
+    );
+    const deadline = this.store.get<{ at: number | null }>(
+      "SELECT min(deadline_at) AS at FROM compute_executions WHERE status = 'RUNNING' AND deadline_at IS NOT NULL",
+    );
+    return { leaseAtMs: lease?.at ?? undefined, deadlineAtMs: deadline?.at ?? undefined };
+  }
+}
+
+function liveCondition(filter: LiveExecutionFilter): [string, string | number] {
+  if ("onOfflineNodes" in filter) {
+    const offline = "e.node_id IN (SELECT node_id FROM compute_nodes WHERE offline = $value)";
+    return [`${offline} AND e.status IN ('ASSIGNED', 'RUNNING')`, 1];
+  }
+  if ("nodeId" in filter)
+    return ["e.node_id = $value AND e.status IN ('ASSIGNED', 'RUNNING')", filter.nodeId];
+  if ("leaseExpiredBeforeMs" in filter) {
+    return ["e.status = 'ASSIGNED' AND e.lease_expires_at <= $value", filter.leaseExpiredBeforeMs];
+  }
+  return ["e.status = 'RUNNING' AND e.deadline_at <= $value", filter.deadlineBeforeMs];
+}

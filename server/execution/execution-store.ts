@@ -1,0 +1,66 @@
+import type { ExecutionStatus } from "../../shared/job-state.ts";
+import type { ExecutionRecord, JobRecord } from "../job/job-record.ts";
+import type { Requirement } from "./matching.ts";
+
+export interface AssignRequest {
+  nodeId: string;
+  businessId: string;
+  /** The most jobs to hand out. */
+  limit: number;
+  nowMs: number;
+  leaseExpiresAtMs: number;
+}
+
+/** An execution that was just made, with its job. */
+export interface Assigned {
+  job: JobRecord;
+  execution: ExecutionRecord;
+}
+
+export interface ExecutionListQuery {
+  businessId: string;
+  jobId: string | undefined;
+  nodeId: string | undefined;
+  status: readonly ExecutionStatus[] | undefined;
+  beforeExecutionId: string | undefined;
+  limit: number;
+}
+
+/** A live execution, with what a node must be told of it. */
+export interface LiveExecution {
+  execution: ExecutionRecord;
+  cancelRequested: boolean;
+}
+
+/** Which live executions to look at. `onOfflineNodes`: those of nodes that are given up. */
+export type LiveExecutionFilter =
+  | { leaseExpiredBeforeMs: number }
+  | { deadlineBeforeMs: number }
+  | { onOfflineNodes: true }
+  | { nodeId: string };
+
+/**
+ * Where executions are kept. Every operation is safe to call from many places at once; what it resolves with is on
+ * disk. Rejects with ComputeError `storage_failed` when the store refuses.
+ */
+export interface ExecutionStore {
+  /**
+   * Hands queued jobs of the node's business to the node: by priority, then age, only those it matches and has
+   * capacity for beside what it has already, each job to one node only. A node that is not ACTIVE gets none. One list
+   * per request, in order. Cost grows with the number of different requirements, not with the queue.
+   */
+  assign(requests: readonly AssignRequest[]): Promise<Assigned[][]>;
+  /** What the jobs of the business that could be claimed now ask for: each different requirement once. */
+  claimableRequirements(businessId: string): Promise<Requirement[]>;
+  find(businessId: string, executionId: string): Promise<ExecutionRecord | undefined>;
+  /** Those of `executionIds` that belong to the node, with their jobs. */
+  findOfNode(nodeId: string, executionIds: readonly string[]): Promise<Assigned[]>;
+  /** Newest first. */
+  list(query: ExecutionListQuery): Promise<ExecutionRecord[]>;
+  /** ASSIGNED and RUNNING executions, at most 1,000 of those due by time. */
+  live(filter: LiveExecutionFilter): Promise<LiveExecution[]>;
+  /** How many executions are live on each of these nodes; nodes with none are left out. */
+  countLive(nodeIds: readonly string[]): Promise<Map<string, number>>;
+  /** When the next lease ends and the next deadline comes. */
+  nextDue(): Promise<{ leaseAtMs: number | undefined; deadlineAtMs: number | undefined }>;
+}

@@ -1,0 +1,41 @@
+import type { Execution } from "../../shared/execution.ts";
+import type { Assignment } from "../../shared/node.ts";
+import type { ExecutionRecord } from "../job/job-record.ts";
+import type { Assigned } from "./execution-store.ts";
+
+/** An execution as the API shows it. */
+export function executionView(record: ExecutionRecord, logLines: number): Execution {
+  return {
+    ...record.end,
+    executionId: record.executionId,
+    jobId: record.jobId,
+    nodeId: record.nodeId,
+    attempt: record.attempt,
+    status: record.status,
+    resources: record.resources,
+    gpuIndexes: record.gpuIndexes,
+    logLines,
+    assignedAt: isoTime(record.assignedAtMs),
+    startedAt: isoTime(record.startedAtMs),
+    finishedAt: isoTime(record.finishedAtMs),
+  };
+}
+
+/** An execution as its node gets it. */
+export function assignmentView({ job, execution }: Assigned): Assignment {
+  return {
+    executionId: execution.executionId,
+    jobId: job.jobId,
+    attempt: execution.attempt,
+    manifest: job.manifest,
+    resources: execution.resources,
+    gpuIndexes: execution.gpuIndexes,
+    leaseExpiresAt: isoTime(execution.leaseExpiresAtMs),
+  };
+}
+
+export function isoTime(atMs: number): string;
+export function isoTime(atMs: number | undefined): string | undefined;
+export function isoTime(atMs: number | undefined): string | undefined {
+  return atMs === undefined ? undefined : new Date(atMs).toISOString();
+}

@@ -1,0 +1,38 @@
+import { ComputeError } from "../../shared/errors.ts";
+import { executionId } from "../../shared/ids.ts";
+import { businessOf } from "../http/callers.ts";
+import type { Handlers } from "../http/handler.ts";
+import { decodeCursor, pageOf } from "../http/page.ts";
+import type { ExecutionStore } from "./execution-store.ts";
+import { executionView } from "./execution-view.ts";
+
+/** How many lines of an execution are stored. */
+export type CountLogLines = (executionId: string) => Promise<number>;
+
+export function executionHandlers(
+  executions: ExecutionStore,
+  countLogLines: CountLogLines,
+): Pick<Handlers, "executions.list" | "executions.retrieve"> {
+  return {
+    "executions.list": async (input, context) => {
+      const found = await executions.list({
+        businessId: businessOf(context),
+        jobId: input.jobId,
+        nodeId: input.nodeId,
+        status: input.status,
+        beforeExecutionId: decodeCursor(input.cursor, executionId),
+        limit: input.limit + 1,
+      });
+      const { rows, nextCursor } = pageOf(found, input.limit, (one) => one.executionId);
+      const lines = await Promise.all(rows.map((one) => countLogLines(one.executionId)));
+      return { executions: rows.map((one, i) => executionView(one, lines[i] ?? 0)), nextCursor };
+    },
+    "executions.retrieve": async (input, context) => {
+      const found = await executions.find(businessOf(context), input.executionId);
+      if (!found) {
+        throw new ComputeError("not_found", `There is no execution ${input.executionId} in this business.`);
+      }
+      return executionView(found, await countLogLines(found.executionId));
+    },
+  };
+}

@@ -1,0 +1,133 @@
+import type { ExecutionEnd } from "../../shared/execution.ts";
+import { finalEvent, nextJobStatus } from "../../shared/job-state.ts";
+import type { ExecutionReport, ReportOutcome } from "../../shared/node.ts";
+import { decideEnding, type Ending, type Reason, retryDelayMs } from "../../shared/reasons.ts";
+import { type ExecutionRecord, isCurrent, isLive, type JobRecord, type JobState } from "../job/job-record.ts";
+import type { Decision } from "../job/job-store.ts";
+
+/** What the agent may need beyond the timeout and the grace to end a job and report it, before the server does. */
+const DEADLINE_SLACK_MS = 30_000;
+
+/** The answer to a report, and the job as it is now where the report was applied. */
+export interface Reported {
+  outcome: ReportOutcome;
+  job?: JobRecord;
+}
+
+/** What a report makes of an execution and its job. Pure. */
+export function applyReport(
+  state: JobState | undefined,
+  report: ExecutionReport,
+  nowMs: number,
+): Decision<Reported> {
+  const execution = state?.execution;
+  if (!state || !execution) return { result: { outcome: "stale" } };
+  if (!isLive(execution))
+    return { result: { outcome: isRepeated(execution, report) ? "repeated" : "stale" } };
+  if (!isCurrent(state)) return { result: { outcome: "stale" } };
+  if (report.status === "RUNNING") return start(state, report, nowMs);
+  const { executionId: _, status, at, ...end } = report;
+  const finishedAtMs = clampTime(at, state.execution.assignedAtMs, nowMs);
+  const ended = endExecution(state, status, end, finishedAtMs, nowMs);
+  return { ...ended, result: { outcome: "applied", job: ended.job } };
+}
+
+/** Ends a live, current execution and decides what becomes of its job. Pure, but for the jitter of a retry. */
+export function endExecution(
+  state: { job: JobRecord; execution: ExecutionRecord },
+  outcome: Ending["outcome"],
+  end: ExecutionEnd,
+  finishedAtMs: number,
+  nowMs: number,
+): { job: JobRecord; execution: ExecutionRecord } {
+  const { job } = state;
+  const execution: ExecutionRecord = { ...state.execution, status: outcome, end, finishedAtMs };
+  const decision = decideEnding({
+    outcome,
+    reason: end.reason,
+    retryCount: job.retryCount,
+    maxRetries: job.manifest.maxRetries,
+    cancelRequested: job.cancelRequestedAtMs !== undefined,
+  });
+  if (decision.retry) {
+    const retried = { ...requeue(job), retryCount: job.retryCount + 1, end };
+    return { execution, job: { ...retried, notBeforeMs: nowMs + retryDelayMs(job.retryCount) } };
+  }
+  const status = nextJobStatus(job.status, finalEvent[decision.status]) ?? decision.status;
+  return { execution, job: { ...job, status, end, finishedAtMs } };
+}
+
+/**
+ * Ends an execution that its node will not end: the node or its agent is gone, or let the deadline pass. The result
+ * is the job as it is then, or undefined where there was nothing to end. Pure, but for the jitter of a retry.
+ */
+export function giveUp(
+  state: JobState | undefined,
+  reason: Reason,
+  message: string,
+  nowMs: number,
+): Decision<JobRecord | undefined> {
+  if (!state || !isCurrent(state)) return { result: undefined };
+  const ended = endExecution(state, "FAILED", { reason, message }, nowMs, nowMs);
+  return { ...ended, result: ended.job };
+}
+
+/** An assignment whose lease ran out before its node started it: the job goes back to the queue and has lost nothing. */
+export function releaseLease(state: JobState | undefined, nowMs: number): Decision<JobRecord | undefined> {
+  if (!state || !isCurrent(state) || state.execution.status !== "ASSIGNED") return { result: undefined };
+  if (state.execution.leaseExpiresAtMs > nowMs) return { result: undefined };
+  const end: ExecutionEnd = { message: "The node did not start it within the lease of the assignment." };
+  const execution: ExecutionRecord = { ...state.execution, status: "CANCELLED", end, finishedAtMs: nowMs };
+  if (state.job.cancelRequestedAtMs !== undefined) {
+    const cancelled: JobRecord = { ...state.job, status: "CANCELLED", finishedAtMs: nowMs };
+    return { execution, job: cancelled, result: cancelled };
+  }
+  const job = requeue(state.job);
+  return { execution, job, result: job };
+}
+
+/** The job as it is when it waits for another attempt. */
+export function requeue(job: JobRecord): JobRecord {
+  return {
+    ...job,
+    status: "QUEUED",
+    executionId: undefined,
+    nodeId: undefined,
+    notBeforeMs: undefined,
+    assignedAtMs: undefined,
+    startedAtMs: undefined,
+    finishedAtMs: undefined,
+  };
+}
+
+function start(
+  state: { job: JobRecord; execution: ExecutionRecord },
+  report: ExecutionReport,
+  nowMs: number,
+): Decision<Reported> {
+  if (state.execution.status === "RUNNING") return { result: { outcome: "repeated" } };
+  const startedAtMs = clampTime(report.at, state.execution.assignedAtMs, nowMs);
+  const { timeoutSeconds, graceSeconds } = state.job.manifest;
+  const deadlineAtMs =
+    timeoutSeconds === undefined
+      ? undefined
+      : nowMs + Math.ceil((timeoutSeconds + graceSeconds) * 1_000) + DEADLINE_SLACK_MS;
+  const job: JobRecord = { ...state.job, status: "RUNNING", startedAtMs };
+  return {
+    execution: { ...state.execution, status: "RUNNING", startedAtMs, deadlineAtMs },
+    job,
+    result: { outcome: "applied", job },
+  };
+}
+
+/** A late RUNNING of an execution that has ended is not a repeat: whoever still runs it must hear that it is over. */
+function isRepeated(execution: ExecutionRecord, report: ExecutionReport): boolean {
+  if (report.status === "RUNNING")
+    return execution.startedAtMs !== undefined && execution.end?.reason !== "NodeLost";
+  return execution.status === report.status && execution.end?.reason === report.reason;
+}
+
+/** The agent's clock, as far as it can be true. */
+function clampTime(at: string, earliestMs: number, latestMs: number): number {
+  return Math.min(Math.max(Date.parse(at), earliestMs), latestMs);
+}

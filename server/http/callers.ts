@@ -1,0 +1,24 @@
+import type { Identity } from "../../shared/auth.ts";
+import { ComputeError } from "../../shared/errors.ts";
+import type { Caller, NodeIdentity, RequestContext } from "./handler.ts";
+
+/** The user who calls; the endpoint table lets only users through where this is asked. */
+export function userOf({ caller }: RequestContext): Identity {
+  if (caller.kind === "user") return caller;
+  throw wrongCaller("user", caller);
+}
+
+export function nodeOf({ caller }: RequestContext): NodeIdentity {
+  if (caller.kind === "node") return caller;
+  throw wrongCaller("node", caller);
+}
+
+/** The business that a user or a node belongs to. */
+export function businessOf({ caller }: RequestContext): string {
+  if (caller.kind !== "anyone") return caller.businessId;
+  throw wrongCaller("user or node", caller);
+}
+
+function wrongCaller(wanted: string, caller: Caller): ComputeError {
+  return new ComputeError("forbidden", `This needs a ${wanted}; the request came from ${caller.kind}.`);
+}

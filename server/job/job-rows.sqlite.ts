@@ -1,0 +1,123 @@
+import type { SqliteStore } from "../store/sqlite.ts";
+import type { ExecutionRecord, JobRecord } from "./job-record.ts";
+
+/** A row of `compute_jobs`. */
+export interface JobRow {
+  job_id: string;
+  business_id: string;
+  user_id: string;
+  manifest: string;
+  queue_key: string;
+  status: string;
+  attempt: number;
+  retry_count: number;
+  execution_id: string | null;
+  node_id: string | null;
+  ending: string | null;
+  cancel_requested_at: number | null;
+  created_at: number;
+  not_before: number | null;
+  assigned_at: number | null;
+  started_at: number | null;
+  finished_at: number | null;
+}
+
+/** A row of `compute_executions`. */
+export interface ExecutionRow {
+  execution_id: string;
+  job_id: string;
+  business_id: string;
+  node_id: string;
+  attempt: number;
+  status: string;
+  resources: string;
+  gpu_indexes: string;
+  lease_expires_at: number;
+  deadline_at: number | null;
+  ending: string | null;
+  assigned_at: number;
+  started_at: number | null;
+  finished_at: number | null;
+}
+
+export function jobFromRow(row: JobRow): JobRecord {
+  return {
+    jobId: row.job_id,
+    businessId: row.business_id,
+    userId: row.user_id,
+    manifest: JSON.parse(row.manifest),
+    queueKey: row.queue_key,
+    status: row.status as JobRecord["status"],
+    attempt: row.attempt,
+    retryCount: row.retry_count,
+    executionId: row.execution_id ?? undefined,
+    nodeId: row.node_id ?? undefined,
+    end: row.ending ? JSON.parse(row.ending) : undefined,
+    cancelRequestedAtMs: row.cancel_requested_at ?? undefined,
+    createdAtMs: row.created_at,
+    notBeforeMs: row.not_before ?? undefined,
+    assignedAtMs: row.assigned_at ?? undefined,
+    startedAtMs: row.started_at ?? undefined,
+    finishedAtMs: row.finished_at ?? undefined,
+  };
+}
+
+export function executionFromRow(row: ExecutionRow): ExecutionRecord {
+  return {
+    executionId: row.execution_id,
+    jobId: row.job_id,
+    businessId: row.business_id,
+    nodeId: row.node_id,
+    attempt: row.attempt,
+    status: row.status as ExecutionRecord["status"],
+    resources: JSON.parse(row.resources),
+    gpuIndexes: JSON.parse(row.gpu_indexes),
+    leaseExpiresAtMs: row.lease_expires_at,
+    deadlineAtMs: row.deadline_at ?? undefined,
+    end: row.ending ? JSON.parse(row.ending) : undefined,
+    assignedAtMs: row.assigned_at,
+    startedAtMs: row.started_at ?? undefined,
+    finishedAtMs: row.finished_at ?? undefined,
+  };
+}
+
+/** Writes what can change of a job. Call inside `store.write`. */
+export function updateJob(store: SqliteStore, job: JobRecord): void {
+  store.run(
+    `UPDATE compute_jobs SET status = $status, attempt = $attempt, retry_count = $retryCount,
+       execution_id = $executionId, node_id = $nodeId, ending = $ending, cancel_requested_at = $cancelRequestedAt,
+       not_before = $notBefore, assigned_at = $assignedAt, started_at = $startedAt, finished_at = $finishedAt
+     WHERE job_id = $jobId`,
+    {
+      jobId: job.jobId,
+      status: job.status,
+      attempt: job.attempt,
+      retryCount: job.retryCount,
+      executionId: job.executionId ?? null,
+      nodeId: job.nodeId ?? null,
+      ending: job.end ? JSON.stringify(job.end) : null,
+      cancelRequestedAt: job.cancelRequestedAtMs ?? null,
+      notBefore: job.notBeforeMs ?? null,
+      assignedAt: job.assignedAtMs ?? null,
+      startedAt: job.startedAtMs ?? null,
+      finishedAt: job.finishedAtMs ?? null,
+    },
+  );
+}
+
+/** Writes what can change of an execution. Call inside `store.write`. */
+export function updateExecution(store: SqliteStore, execution: ExecutionRecord): void {
+  store.run(
+    `UPDATE compute_executions SET status = $status, ending = $ending, deadline_at = $deadlineAt,
+       started_at = $startedAt, finished_at = $finishedAt
+     WHERE execution_id = $executionId`,
+    {
+      executionId: execution.executionId,
+      status: execution.status,
+      ending: execution.end ? JSON.stringify(execution.end) : null,
+      deadlineAt: execution.deadlineAtMs ?? null,
+      startedAt: execution.startedAtMs ?? null,
+      finishedAt: execution.finishedAtMs ?? null,
+    },
+  );
+}

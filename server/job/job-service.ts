@@ -1,0 +1,151 @@
+import type { Identity } from "../../shared/auth.ts";
+import { ComputeError } from "../../shared/errors.ts";
+import { newId } from "../../shared/ids.ts";
+import { isFinal, nextJobStatus } from "../../shared/job-state.ts";
+import type { JobManifest } from "../../shared/manifest.ts";
+import type { Bus } from "../bus/bus.ts";
+import { queueKeyOf } from "../execution/matching.ts";
+import { requeue } from "../execution/rules.ts";
+import type { JobRecord } from "./job-record.ts";
+import type { Decision, JobListQuery, JobStore } from "./job-store.ts";
+import type { JobWatch } from "./job-watch.ts";
+
+/** What users do with jobs. Every method is scoped to the business of the identity. */
+export class JobService {
+  constructor(
+    private readonly jobs: JobStore,
+    private readonly bus: Bus,
+    private readonly watch: JobWatch,
+    private readonly now: () => number,
+  ) {}
+
+  async submit(by: Identity, manifest: JobManifest, idempotencyKey: string | undefined): Promise<JobRecord> {
+    const job: JobRecord = {
+      jobId: newId("job"),
+      businessId: by.businessId,
+      userId: by.userId,
+      manifest,
+      queueKey: queueKeyOf(manifest),
+      status: "QUEUED",
+      attempt: 0,
+      retryCount: 0,
+      executionId: undefined,
+      nodeId: undefined,
+      end: undefined,
+      cancelRequestedAtMs: undefined,
+      createdAtMs: this.now(),
+      notBeforeMs: undefined,
+      assignedAtMs: undefined,
+      startedAtMs: undefined,
+      finishedAtMs: undefined,
+    };
+    const idempotency =
+      idempotencyKey === undefined ? undefined : { key: idempotencyKey, bodyHash: hashOf(manifest) };
+    const [outcome] = await this.jobs.insert([{ job, idempotency }]);
+    if (!outcome) throw new Error("The store answered an insert of one job with nothing");
+    if (outcome.kind === "key-reused") {
+      throw new ComputeError(
+        "idempotency_key_reused",
+        `The idempotency key ${idempotencyKey} was used for a job with another manifest. Use a new key for a new job.`,
+      );
+    }
+    if (outcome.kind === "created") this.bus.publish("wake", { businessId: by.businessId });
+    return outcome.job;
+  }
+
+  async retrieve(businessId: string, jobId: string): Promise<JobRecord> {
+    return (await this.jobs.find(businessId, jobId)) ?? notFound(jobId);
+  }
+
+  /** The job as soon as it is final, or as it is when the wait is over. */
+  async waitUntilFinal(
+    businessId: string,
+    jobId: string,
+    waitMs: number,
+    signal: AbortSignal,
+  ): Promise<JobRecord> {
+    const deadlineMs = performance.now() + waitMs;
+    for (;;) {
+      const remainingMs = deadlineMs - performance.now();
+      const stop = new AbortController();
+      const changed =
+        remainingMs > 0
+          ? this.watch.next(jobId, Math.min(remainingMs, RECHECK_MS), AbortSignal.any([signal, stop.signal]))
+          : undefined;
+      const job = await this.jobs.find(businessId, jobId);
+      if (!job || isFinal(job.status) || !changed || signal.aborted) {
+        stop.abort();
+        return job ?? notFound(jobId);
+      }
+      await changed;
+    }
+  }
+
+  list(query: JobListQuery): Promise<JobRecord[]> {
+    return this.jobs.list(query);
+  }
+
+  /** A queued job is CANCELLED at once; for a running one its node is told. Cancelling a cancelled job changes nothing. */
+  async cancel(businessId: string, jobId: string): Promise<JobRecord> {
+    const nowMs = this.now();
+    const [result] = await this.jobs.change([
+      { key: { businessId, jobId }, decide: (state) => cancelDecision(state?.job, nowMs) },
+    ]);
+    if (!result) return notFound(jobId);
+    if (isFinal(result.status) && result.status !== "CANCELLED") {
+      throw new ComputeError(
+        "conflict",
+        `Job ${jobId} is ${result.status} already; there is nothing left to cancel.`,
+      );
+    }
+    this.bus.publish("job", { jobId, businessId });
+    if (result.nodeId) this.bus.publish("node", { nodeId: result.nodeId, businessId });
+    return result;
+  }
+
+  /** Queues a finished job again. */
+  async retry(businessId: string, jobId: string): Promise<JobRecord> {
+    const [result] = await this.jobs.change<{ job: JobRecord; done: boolean } | undefined>([
+      {
+        key: { businessId, jobId },
+        decide: (state) => {
+          if (!state) return { result: undefined };
+          if (!isFinal(state.job.status)) return { result: { job: state.job, done: false } };
+          const job = { ...requeue(state.job), cancelRequestedAtMs: undefined, retryCount: 0 };
+          return { job, result: { job, done: true } };
+        },
+      },
+    ]);
+    if (!result) return notFound(jobId);
+    if (!result.done) {
+      throw new ComputeError(
+        "conflict",
+        `Job ${jobId} is ${result.job.status}; only a finished job can be retried.`,
+      );
+    }
+    this.bus.publish("job", { jobId, businessId });
+    this.bus.publish("wake", { businessId });
+    return result.job;
+  }
+}
+
+/** A lost message of the bus delays a waiter by no more than this. */
+const RECHECK_MS = 5_000;
+
+function cancelDecision(job: JobRecord | undefined, nowMs: number): Decision<JobRecord | undefined> {
+  if (!job || isFinal(job.status)) return { result: job };
+  if (job.cancelRequestedAtMs !== undefined) return { result: job };
+  const asked = { ...job, cancelRequestedAtMs: nowMs };
+  if (job.status !== "QUEUED") return { job: asked, result: asked };
+  const status = nextJobStatus(job.status, "cancel") ?? job.status;
+  const cancelled: JobRecord = { ...asked, status, notBeforeMs: undefined, finishedAtMs: nowMs };
+  return { job: cancelled, result: cancelled };
+}
+
+function hashOf(manifest: JobManifest): string {
+  return new Bun.CryptoHasher("sha256").update(JSON.stringify(manifest)).digest("base64url");
+}
+
+function notFound(jobId: string): never {
+  throw new ComputeError("not_found", `There is no job ${jobId} in this business.`);
+}

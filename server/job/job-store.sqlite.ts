@@ -1,0 +1,178 @@
+import type { SQLQueryBindings } from "bun:sqlite";
+import type { Migration, SqliteStore } from "../store/sqlite.ts";
+import type { JobRecord, JobState } from "./job-record.ts";
+import {
+  type ExecutionRow,
+  executionFromRow,
+  type JobRow,
+  jobFromRow,
+  updateExecution,
+  updateJob,
+} from "./job-rows.sqlite.ts";
+import type { ChangeRequest, InsertOutcome, JobListQuery, JobStore, NewJob } from "./job-store.ts";
+
+export const jobMigrations: Migration[] = [
+  {
+    id: "job-1",
+    sql: `
+      CREATE TABLE compute_jobs (
+        job_id TEXT PRIMARY KEY,
+        business_id TEXT NOT NULL,
+        user_id TEXT NOT NULL,
+        name TEXT,
+        manifest TEXT NOT NULL,
+        queue_key TEXT NOT NULL,
+        priority INTEGER NOT NULL,
+        status TEXT NOT NULL,
+        attempt INTEGER NOT NULL,
+        retry_count INTEGER NOT NULL,
+        execution_id TEXT,
+        node_id TEXT,
+        ending TEXT,
+        cancel_requested_at INTEGER,
+        idempotency_key TEXT,
+        idempotency_hash TEXT,
+        created_at INTEGER NOT NULL,
+        not_before INTEGER,
+        assigned_at INTEGER,
+        started_at INTEGER,
+        finished_at INTEGER
+      ) STRICT, WITHOUT ROWID;
+      CREATE UNIQUE INDEX compute_jobs_idempotency ON compute_jobs (business_id, idempotency_key)
+        WHERE idempotency_key IS NOT NULL;
+      CREATE INDEX compute_jobs_queue ON compute_jobs (business_id, queue_key, priority DESC, job_id)
+        WHERE status = 'QUEUED' AND not_before IS NULL;
+      CREATE INDEX compute_jobs_due ON compute_jobs (not_before) WHERE not_before IS NOT NULL;
+      CREATE INDEX compute_jobs_by_age ON compute_jobs (business_id, job_id);
+      CREATE INDEX compute_jobs_by_status ON compute_jobs (business_id, status, job_id);
+      CREATE INDEX compute_jobs_by_name ON compute_jobs (business_id, name, job_id) WHERE name IS NOT NULL;
+    `,
+  },
+];
+
+export class SqliteJobStore implements JobStore {
+  constructor(private readonly store: SqliteStore) {}
+
+  insert(jobs: readonly NewJob[]): Promise<InsertOutcome[]> {
+    return this.store.write(() => jobs.map((job) => this.insertOne(job)));
+  }
+
+  async find(businessId: string, jobId: string): Promise<JobRecord | undefined> {
+    return this.read(businessId, jobId);
+  }
+
+  async list(query: JobListQuery): Promise<JobRecord[]> {
+    const where = ["business_id = $businessId"];
+    const bindings: Record<string, SQLQueryBindings> = { businessId: query.businessId, limit: query.limit };
+    if (query.beforeJobId !== undefined) {
+      where.push("job_id < $beforeJobId");
+      bindings.beforeJobId = query.beforeJobId;
+    }
+    if (query.name !== undefined) {
+      where.push("name = $name");
+      bindings.name = query.name;
+    }
+    if (query.status) {
+      where.push("status IN (SELECT value FROM json_each($status))");
+      bindings.status = JSON.stringify(query.status);
+    }
+    for (const [i, [key, value]] of Object.entries(query.labels ?? {}).entries()) {
+      where.push(`json_extract(manifest, $labelPath${i}) = $label${i}`);
+      bindings[`labelPath${i}`] = `$.labels."${key}"`;
+      bindings[`label${i}`] = value;
+    }
+    const sql = `SELECT * FROM compute_jobs WHERE ${where.join(" AND ")} ORDER BY job_id DESC LIMIT $limit`;
+    return this.store.all<JobRow>(sql, bindings).map(jobFromRow);
+  }
+
+  change<Result>(requests: readonly ChangeRequest<Result>[]): Promise<Result[]> {
+    return this.store.write(() =>
+      requests.map((request) => {
+        const decision = request.decide(this.readState(request.key));
+        if (decision.execution) updateExecution(this.store, decision.execution);
+        if (decision.job) updateJob(this.store, decision.job);
+        return decision.result;
+      }),
+    );
+  }
+
+  promoteDue(nowMs: number): Promise<{ businessIds: string[]; nextDueAtMs: number | undefined }> {
+    return this.store.write(() => {
+      const due = this.store.all<{ business_id: string }>(
+        `UPDATE compute_jobs SET not_before = NULL WHERE not_before <= $now RETURNING business_id`,
+        { now: nowMs },
+      );
+      const next = this.store.get<{ at: number | null }>(
+        "SELECT min(not_before) AS at FROM compute_jobs WHERE not_before IS NOT NULL",
+      );
+      return {
+        businessIds: [...new Set(due.map((row) => row.business_id))],
+        nextDueAtMs: next?.at ?? undefined,
+      };
+    });
+  }
+
+  private insertOne({ job, idempotency }: NewJob): InsertOutcome {
+    if (idempotency) {
+      const earlier = this.store.get<JobRow & { idempotency_hash: string }>(
+        "SELECT * FROM compute_jobs WHERE business_id = $businessId AND idempotency_key = $key",
+        { businessId: job.businessId, key: idempotency.key },
+      );
+      if (earlier) {
+        if (earlier.idempotency_hash !== idempotency.bodyHash) return { kind: "key-reused" };
+        return { kind: "existing", job: jobFromRow(earlier) };
+      }
+    }
+    this.store.run(
+      `INSERT INTO compute_jobs (job_id, business_id, user_id, name, manifest, queue_key, priority, status, attempt,
+         retry_count, idempotency_key, idempotency_hash, created_at, not_before)
+       VALUES ($jobId, $businessId, $userId, $name, $manifest, $queueKey, $priority, $status, $attempt,
+         $retryCount, $key, $hash, $createdAt, $notBefore)`,
+      {
+        jobId: job.jobId,
+        businessId: job.businessId,
+        userId: job.userId,
+        name: job.manifest.name ?? null,
+        manifest: JSON.stringify(job.manifest),
+        queueKey: job.queueKey,
+        priority: job.manifest.priority,
+        status: job.status,
+        attempt: job.attempt,
+        retryCount: job.retryCount,
+        key: idempotency?.key ?? null,
+        hash: idempotency?.bodyHash ?? null,
+        createdAt: job.createdAtMs,
+        notBefore: job.notBeforeMs ?? null,
+      },
+    );
+    return { kind: "created", job };
+  }
+
+  private read(businessId: string, jobId: string): JobRecord | undefined {
+    const row = this.store.get<JobRow>(
+      "SELECT * FROM compute_jobs WHERE job_id = $jobId AND business_id = $businessId",
+      { jobId, businessId },
+    );
+    return row && jobFromRow(row);
+  }
+
+  private readState(key: ChangeRequest<unknown>["key"]): JobState | undefined {
+    if ("jobId" in key) {
+      const job = this.read(key.businessId, key.jobId);
+      if (!job) return undefined;
+      return { job, execution: job.executionId ? this.readExecution(job.executionId) : undefined };
+    }
+    const execution = this.readExecution(key.executionId);
+    if (!execution || execution.nodeId !== key.nodeId) return undefined;
+    const job = this.read(execution.businessId, execution.jobId);
+    return job && { job, execution };
+  }
+
+  private readExecution(executionId: string) {
+    const row = this.store.get<ExecutionRow>(
+      "SELECT * FROM compute_executions WHERE execution_id = $executionId",
+      { executionId },
+    );
+    return row ? executionFromRow(row) : undefined;
+  }
+}

@@ -1,0 +1,57 @@
+import type { JobStatus } from "../../shared/job-state.ts";
+import type { JobRecord, JobState } from "./job-record.ts";
+
+export interface NewJob {
+  job: JobRecord;
+  /** With a key, the same key in the same business never makes a second job. */
+  idempotency: { key: string; bodyHash: string } | undefined;
+}
+
+/** `created`; `existing`: the key was used for the same body, here is that job; `key-reused`: it was used for another body. */
+export type InsertOutcome =
+  | { kind: "created"; job: JobRecord }
+  | { kind: "existing"; job: JobRecord }
+  | { kind: "key-reused" };
+
+/** What a decision makes of a job and its execution; what is left out stays as it was. */
+export interface Decision<Result> {
+  job?: JobRecord;
+  execution?: JobState["execution"];
+  result: Result;
+}
+
+export interface ChangeRequest<Result> {
+  /** A user's job with its current execution, or an execution of a node with its job. Anything else is not found. */
+  key: { jobId: string; businessId: string } | { executionId: string; nodeId: string };
+  /**
+   * Pure: may be called again with what is stored by then, when somebody else was faster. `undefined` means there is
+   * no such row within that business or node.
+   */
+  decide: (state: JobState | undefined) => Decision<Result>;
+}
+
+export interface JobListQuery {
+  businessId: string;
+  status: readonly JobStatus[] | undefined;
+  name: string | undefined;
+  labels: Readonly<Record<string, string>> | undefined;
+  /** Only jobs older than this id. */
+  beforeJobId: string | undefined;
+  limit: number;
+}
+
+/**
+ * Where jobs are kept. Every operation is safe to call from many places at once; what it resolves with is on disk.
+ * Rows of another business are never found. Rejects with ComputeError `storage_failed` when the store refuses.
+ */
+export interface JobStore {
+  /** All or none of them, in order. */
+  insert(jobs: readonly NewJob[]): Promise<InsertOutcome[]>;
+  find(businessId: string, jobId: string): Promise<JobRecord | undefined>;
+  /** Newest first. */
+  list(query: JobListQuery): Promise<JobRecord[]>;
+  /** Reads each, lets `decide` say what becomes of it, and writes that only if nothing changed in between. */
+  change<Result>(requests: readonly ChangeRequest<Result>[]): Promise<Result[]>;
+  /** Makes jobs claimable whose `notBeforeMs` has come. Resolves with their businesses and when the next is due. */
+  promoteDue(nowMs: number): Promise<{ businessIds: string[]; nextDueAtMs: number | undefined }>;
+}

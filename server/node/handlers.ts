@@ -1,0 +1,105 @@
+import { ComputeError } from "../../shared/errors.ts";
+import { nodeId } from "../../shared/ids.ts";
+import type { Node } from "../../shared/node.ts";
+import type { ExecutionService } from "../execution/execution-service.ts";
+import type { ExecutionStore } from "../execution/execution-store.ts";
+import { assignmentView, isoTime } from "../execution/execution-view.ts";
+import { businessOf, nodeOf } from "../http/callers.ts";
+import type { Handlers, RequestContext } from "../http/handler.ts";
+import { decodeCursor, pageOf } from "../http/page.ts";
+import { HEARTBEAT_MS, OFFLINE_AFTER_MS } from "../tasks/tasks.ts";
+import type { NodeService } from "./node-service.ts";
+import { type NodeRecord, type NodeStore, nodeStatusOf } from "./node-store.ts";
+
+export interface NodeHandlerParts {
+  service: NodeService;
+  nodes: NodeStore;
+  executions: ExecutionStore;
+  executionService: ExecutionService;
+  pushLogs: Handlers["nodes.logs"];
+}
+
+type NodeHandlers = Pick<
+  Handlers,
+  | "nodes.register"
+  | "nodes.heartbeat"
+  | "nodes.poll"
+  | "nodes.result"
+  | "nodes.logs"
+  | "nodes.list"
+  | "nodes.drain"
+  | "nodes.rotate-key"
+>;
+
+export function nodeHandlers(parts: NodeHandlerParts): NodeHandlers {
+  const { service, executionService } = parts;
+  return {
+    "nodes.register": async (input, context) => {
+      const times = { heartbeatSeconds: HEARTBEAT_MS / 1_000, offlineAfterSeconds: OFFLINE_AFTER_MS / 1_000 };
+      if (context.caller.kind === "user") {
+        const { node, nodeKey } = await service.registerByUser(context.caller, input);
+        return { ...times, nodeKey, node: await viewOne(parts, node) };
+      }
+      return { ...times, node: await viewOne(parts, await service.registerByNode(nodeOf(context), input)) };
+    },
+    "nodes.heartbeat": (input, context) => service.heartbeat(nodeOf(context), input.executions),
+    "nodes.poll": async (input, context) => {
+      const { orders, assigned } = await service.poll(nodeOf(context), input, context.signal);
+      return { ...orders, assignments: assigned.map(assignmentView) };
+    },
+    "nodes.result": async (input, context) => ({
+      outcomes: await executionService.report(nodeOf(context), input.reports),
+    }),
+    "nodes.logs": parts.pushLogs,
+    "nodes.list": async (input, context) => {
+      const found = await parts.nodes.list({
+        businessId: businessOf(context),
+        status: input.status,
+        beforeNodeId: decodeCursor(input.cursor, nodeId),
+        limit: input.limit + 1,
+      });
+      const { rows, nextCursor } = pageOf(found, input.limit, (node) => node.nodeId);
+      return { nodes: await viewAll(parts, rows), nextCursor };
+    },
+    "nodes.drain": async (input, context) =>
+      viewOne(
+        parts,
+        await service.drain(businessOf(context), targetNode(input.nodeId, context), input.drain),
+      ),
+    "nodes.rotate-key": async (input, context) => {
+      const target = targetNode(input.nodeId, context);
+      return { nodeId: target, nodeKey: await service.rotateKey(businessOf(context), target) };
+    },
+  };
+}
+
+/** A user names the node; a node may leave it out and never means another one. */
+function targetNode(named: string | undefined, { caller }: RequestContext): string {
+  if (caller.kind === "node") {
+    if (named === undefined || named === caller.nodeId) return caller.nodeId;
+    throw new ComputeError("not_found", `There is no node ${named} for this key.`);
+  }
+  if (named !== undefined) return named;
+  throw new ComputeError("invalid_request", "Name the node.", {
+    errors: [{ path: "nodeId", message: "is required when a user calls" }],
+  });
+}
+
+async function viewOne(parts: NodeHandlerParts, record: NodeRecord): Promise<Node> {
+  const [view] = await viewAll(parts, [record]);
+  if (!view) throw new Error("A node has no view");
+  return view;
+}
+
+async function viewAll({ executions }: NodeHandlerParts, records: readonly NodeRecord[]): Promise<Node[]> {
+  const running = await executions.countLive(records.map((record) => record.nodeId));
+  return records.map((record) => ({
+    ...record.description,
+    nodeId: record.nodeId,
+    businessId: record.businessId,
+    status: nodeStatusOf(record),
+    runningExecutions: running.get(record.nodeId) ?? 0,
+    lastHeartbeatAt: isoTime(record.lastHeartbeatAtMs),
+    createdAt: isoTime(record.createdAtMs),
+  }));
+}

@@ -1,0 +1,152 @@
+import type { Identity } from "../../shared/auth.ts";
+import type { ParsedInput } from "../../shared/endpoints/index.ts";
+import { ComputeError } from "../../shared/errors.ts";
+import { newId } from "../../shared/ids.ts";
+import type { NodeOrders } from "../../shared/node.ts";
+import type { Bus } from "../bus/bus.ts";
+import type { Dispatcher } from "../execution/dispatcher.ts";
+import type { ExecutionService } from "../execution/execution-service.ts";
+import type { Assigned, ExecutionStore } from "../execution/execution-store.ts";
+import type { NodeIdentity } from "../http/handler.ts";
+import { type NodeRecord, type NodeStore, nodeStatusOf } from "./node-store.ts";
+import { ordersFor, SentOrders, undelivered, vanished } from "./orders.ts";
+
+/** Makes node keys; the store keeps only the hash. */
+export interface KeyIssuer {
+  issue(nodeId: string): Promise<{ key: string; hash: string }>;
+}
+
+/** A heartbeat may have been on its way this long: what started later may be missing in it though it runs. */
+const VANISHED_AFTER_MS = 20_000;
+
+export interface NodeServiceParts {
+  nodes: NodeStore;
+  executions: ExecutionStore;
+  executionService: ExecutionService;
+  dispatcher: Dispatcher;
+  keys: KeyIssuer;
+  bus: Bus;
+  now: () => number;
+}
+
+/** The life of nodes: registration, signs of life, work and orders. */
+export class NodeService {
+  private readonly sentOrders = new SentOrders();
+
+  constructor(private readonly parts: NodeServiceParts) {}
+
+  /** A user makes a node, or takes one over with a new key. */
+  async registerByUser(
+    by: Identity,
+    input: ParsedInput<"nodes.register">,
+  ): Promise<{ node: NodeRecord; nodeKey: string }> {
+    const { nodes, keys, now } = this.parts;
+    const nodeId = input.nodeId ?? newId("node");
+    if (input.nodeId && !(await nodes.find(by.businessId, nodeId))) throw notFound(nodeId);
+    const { key, hash } = await keys.issue(nodeId);
+    const changed = {
+      userId: by.userId,
+      sessionId: by.sessionId,
+      description: input.description,
+      offline: false,
+      keyHash: hash,
+      lastHeartbeatAtMs: now(),
+    };
+    if (input.nodeId) {
+      const node = await this.update(by.businessId, nodeId, changed);
+      await this.giveUpVanished(node, input.executions);
+      return { node, nodeKey: key };
+    }
+    const node = { ...changed, nodeId, businessId: by.businessId, draining: false, createdAtMs: now() };
+    await nodes.insert(node);
+    return { node, nodeKey: key };
+  }
+
+  /** An agent that started again announces its node anew. */
+  async registerByNode(by: NodeIdentity, input: ParsedInput<"nodes.register">): Promise<NodeRecord> {
+    if (input.nodeId && input.nodeId !== by.nodeId) throw notFound(input.nodeId);
+    const changed = { description: input.description, offline: false, lastHeartbeatAtMs: this.parts.now() };
+    const node = await this.update(by.businessId, by.nodeId, changed);
+    await this.giveUpVanished(node, input.executions);
+    return node;
+  }
+
+  async heartbeat(by: NodeIdentity, held: readonly string[]): Promise<NodeOrders> {
+    const { nodes, executions, executionService, now } = this.parts;
+    const node = await nodes.heartbeat(by.nodeId, now());
+    if (!node) throw notFound(by.nodeId);
+    const live = await executions.live({ nodeId: by.nodeId });
+    const gone = vanished(live, held, now() - VANISHED_AFTER_MS);
+    await executionService.giveUp(
+      gone.map((one) => one.execution),
+      "AgentRestarted",
+      "The agent no longer runs it.",
+    );
+    const orders = ordersFor(node, live, held, now());
+    this.sentOrders.sent(by.nodeId, orders);
+    return orders;
+  }
+
+  /** Answers as soon as there is work or a new order, else when the wait is over. */
+  async poll(
+    by: NodeIdentity,
+    input: ParsedInput<"nodes.poll">,
+    signal: AbortSignal,
+  ): Promise<{ orders: NodeOrders; assigned: Assigned[] }> {
+    const { nodes, executions, dispatcher, now } = this.parts;
+    const deadlineMs = performance.now() + input.waitSeconds * 1_000;
+    for (;;) {
+      const node = await nodes.find(by.businessId, by.nodeId);
+      if (!node) throw notFound(by.nodeId);
+      const live = await executions.live({ nodeId: by.nodeId });
+      const orders = ordersFor(node, live, input.executions, now());
+      const again = undelivered(live, input.executions).map((one) => one.execution.executionId);
+      const remainingMs = deadlineMs - performance.now();
+      const isNews = this.sentOrders.isNews(by.nodeId, orders);
+      if (again.length > 0 || isNews || remainingMs <= 0 || signal.aborted) {
+        this.sentOrders.sent(by.nodeId, orders);
+        return { orders, assigned: again.length > 0 ? await executions.findOfNode(by.nodeId, again) : [] };
+      }
+      const limit = nodeStatusOf(node) === "ACTIVE" ? input.maxAssignments : 0;
+      const assigned = await dispatcher.take(node, limit, remainingMs, signal);
+      if (assigned.length > 0) return { orders: { ...orders, now: new Date(now()).toISOString() }, assigned };
+    }
+  }
+
+  async drain(businessId: string, nodeId: string, draining: boolean): Promise<NodeRecord> {
+    const node = await this.update(businessId, nodeId, { draining });
+    if (!draining) this.parts.bus.publish("wake", { businessId, nodeId });
+    return node;
+  }
+
+  /** The old key is refused from the next call on. */
+  async rotateKey(businessId: string, nodeId: string): Promise<string> {
+    const { nodes, keys } = this.parts;
+    if (!(await nodes.find(businessId, nodeId))) throw notFound(nodeId);
+    const { key, hash } = await keys.issue(nodeId);
+    await this.update(businessId, nodeId, { keyHash: hash });
+    return key;
+  }
+
+  private async update(businessId: string, nodeId: string, change: Parameters<NodeStore["update"]>[2]) {
+    const node = await this.parts.nodes.update(businessId, nodeId, change);
+    if (!node) throw notFound(nodeId);
+    this.parts.bus.publish("node", { businessId, nodeId });
+    return node;
+  }
+
+  /** What ran under an earlier run of the agent and did not survive it. */
+  private async giveUpVanished(node: NodeRecord, held: readonly string[]): Promise<void> {
+    const live = await this.parts.executions.live({ nodeId: node.nodeId });
+    const gone = vanished(live, held, Number.POSITIVE_INFINITY).map((one) => one.execution);
+    await this.parts.executionService.giveUp(
+      gone,
+      "AgentRestarted",
+      "The agent restarted and the job did not survive it.",
+    );
+  }
+}
+
+function notFound(nodeId: string): ComputeError {
+  return new ComputeError("not_found", `There is no node ${nodeId} in this business.`);
+}

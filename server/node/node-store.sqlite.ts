@@ -1,0 +1,162 @@
+import type { SQLQueryBindings } from "bun:sqlite";
+import type { Migration, SqliteStore } from "../store/sqlite.ts";
+import type { NodeChange, NodeListQuery, NodeRecord, NodeStore } from "./node-store.ts";
+
+export const nodeMigrations: Migration[] = [
+  {
+    id: "node-1",
+    sql: `
+      CREATE TABLE compute_nodes (
+        node_id TEXT PRIMARY KEY,
+        business_id TEXT NOT NULL,
+        user_id TEXT NOT NULL,
+        session_id TEXT NOT NULL,
+        description TEXT NOT NULL,
+        draining INTEGER NOT NULL,
+        offline INTEGER NOT NULL,
+        key_hash TEXT NOT NULL,
+        last_heartbeat_at INTEGER NOT NULL,
+        created_at INTEGER NOT NULL
+      ) STRICT, WITHOUT ROWID;
+      CREATE INDEX compute_nodes_by_age ON compute_nodes (business_id, node_id);
+      CREATE INDEX compute_nodes_heartbeats ON compute_nodes (last_heartbeat_at) WHERE offline = 0;
+      CREATE INDEX compute_nodes_offline ON compute_nodes (offline, node_id);
+    `,
+  },
+];
+
+interface NodeRow {
+  node_id: string;
+  business_id: string;
+  user_id: string;
+  session_id: string;
+  description: string;
+  draining: number;
+  offline: number;
+  key_hash: string;
+  last_heartbeat_at: number;
+  created_at: number;
+}
+
+/** `nodeStatusOf`, for the store to filter by. */
+const STATUS_SQL = "(CASE WHEN offline THEN 'OFFLINE' WHEN draining THEN 'DRAINING' ELSE 'ACTIVE' END)";
+
+export class SqliteNodeStore implements NodeStore {
+  constructor(private readonly store: SqliteStore) {}
+
+  insert(node: NodeRecord): Promise<void> {
+    return this.store.write(() => {
+      this.store.run(
+        `INSERT INTO compute_nodes (node_id, business_id, user_id, session_id, description, draining, offline,
+           key_hash, last_heartbeat_at, created_at)
+         VALUES ($nodeId, $businessId, $userId, $sessionId, $description, $draining, $offline,
+           $keyHash, $heartbeat, $createdAt)`,
+        {
+          nodeId: node.nodeId,
+          businessId: node.businessId,
+          createdAt: node.createdAtMs,
+          ...changeable(node),
+        },
+      );
+    });
+  }
+
+  async findAny(nodeId: string): Promise<NodeRecord | undefined> {
+    return this.read(nodeId);
+  }
+
+  async find(businessId: string, nodeId: string): Promise<NodeRecord | undefined> {
+    const node = this.read(nodeId);
+    return node?.businessId === businessId ? node : undefined;
+  }
+
+  async list(query: NodeListQuery): Promise<NodeRecord[]> {
+    const where = ["business_id = $businessId"];
+    const bindings: Record<string, SQLQueryBindings> = { businessId: query.businessId, limit: query.limit };
+    if (query.status) {
+      where.push(`${STATUS_SQL} IN (SELECT value FROM json_each($status))`);
+      bindings.status = JSON.stringify(query.status);
+    }
+    if (query.beforeNodeId !== undefined) {
+      where.push("node_id < $before");
+      bindings.before = query.beforeNodeId;
+    }
+    const sql = `SELECT * FROM compute_nodes WHERE ${where.join(" AND ")} ORDER BY node_id DESC LIMIT $limit`;
+    return this.store.all<NodeRow>(sql, bindings).map(nodeFromRow);
+  }
+
+  update(businessId: string, nodeId: string, change: NodeChange): Promise<NodeRecord | undefined> {
+    return this.store.write(() => {
+      const node = this.read(nodeId);
+      if (node?.businessId !== businessId) return undefined;
+      return this.save({ ...node, ...change });
+    });
+  }
+
+  heartbeat(nodeId: string, nowMs: number): Promise<NodeRecord | undefined> {
+    return this.store.write(() => {
+      this.store.run(
+        "UPDATE compute_nodes SET last_heartbeat_at = $now, offline = 0 WHERE node_id = $nodeId",
+        { nodeId, now: nowMs },
+      );
+      return this.read(nodeId);
+    });
+  }
+
+  markStale(heartbeatBeforeMs: number) {
+    return this.store.write(() => {
+      const stale = this.store
+        .all<NodeRow>(
+          "UPDATE compute_nodes SET offline = 1 WHERE offline = 0 AND last_heartbeat_at < $before RETURNING *",
+          { before: heartbeatBeforeMs },
+        )
+        .map(nodeFromRow);
+      const oldest = this.store.get<{ at: number | null }>(
+        "SELECT min(last_heartbeat_at) AS at FROM compute_nodes WHERE offline = 0",
+      );
+      return { stale, oldestHeartbeatAtMs: oldest?.at ?? undefined };
+    });
+  }
+
+  private read(nodeId: string): NodeRecord | undefined {
+    const row = this.store.get<NodeRow>("SELECT * FROM compute_nodes WHERE node_id = $nodeId", { nodeId });
+    return row && nodeFromRow(row);
+  }
+
+  private save(node: NodeRecord): NodeRecord {
+    this.store.run(
+      `UPDATE compute_nodes SET user_id = $userId, session_id = $sessionId, description = $description,
+         draining = $draining, offline = $offline, key_hash = $keyHash, last_heartbeat_at = $heartbeat
+       WHERE node_id = $nodeId`,
+      { nodeId: node.nodeId, ...changeable(node) },
+    );
+    return node;
+  }
+}
+
+function changeable(node: NodeRecord) {
+  return {
+    userId: node.userId,
+    sessionId: node.sessionId,
+    description: JSON.stringify(node.description),
+    draining: node.draining ? 1 : 0,
+    offline: node.offline ? 1 : 0,
+    keyHash: node.keyHash,
+    heartbeat: node.lastHeartbeatAtMs,
+  };
+}
+
+function nodeFromRow(row: NodeRow): NodeRecord {
+  return {
+    nodeId: row.node_id,
+    businessId: row.business_id,
+    userId: row.user_id,
+    sessionId: row.session_id,
+    description: JSON.parse(row.description),
+    draining: row.draining === 1,
+    offline: row.offline === 1,
+    keyHash: row.key_hash,
+    lastHeartbeatAtMs: row.last_heartbeat_at,
+    createdAtMs: row.created_at,
+  };
+}

@@ -1,0 +1,59 @@
+import type { NodeDescription, NodeStatus } from "../../shared/node.ts";
+
+/** A node as the server keeps it. Times are epoch milliseconds. */
+export interface NodeRecord {
+  nodeId: string;
+  businessId: string;
+  userId: string;
+  /** The user session it was registered with: when that ends, so does the node's access. */
+  sessionId: string;
+  description: NodeDescription;
+  /** A person asked that it gets no new jobs. */
+  draining: boolean;
+  /** It missed its heartbeats, and what it ran was given up. */
+  offline: boolean;
+  keyHash: string;
+  lastHeartbeatAtMs: number;
+  createdAtMs: number;
+}
+
+export function nodeStatusOf(node: Pick<NodeRecord, "offline" | "draining">): NodeStatus {
+  if (node.offline) return "OFFLINE";
+  return node.draining ? "DRAINING" : "ACTIVE";
+}
+
+export interface NodeListQuery {
+  businessId: string;
+  status: readonly NodeStatus[] | undefined;
+  beforeNodeId: string | undefined;
+  limit: number;
+}
+
+/** What may change of a node. */
+export type NodeChange = Partial<
+  Pick<
+    NodeRecord,
+    "userId" | "sessionId" | "description" | "draining" | "offline" | "keyHash" | "lastHeartbeatAtMs"
+  >
+>;
+
+/**
+ * Where nodes are kept. Every operation is safe to call from many places at once; what it resolves with is on disk.
+ * Rejects with ComputeError `storage_failed` when the store refuses.
+ */
+export interface NodeStore {
+  insert(node: NodeRecord): Promise<void>;
+  /** The node whoever asks: for authentication and tasks. */
+  findAny(nodeId: string): Promise<NodeRecord | undefined>;
+  find(businessId: string, nodeId: string): Promise<NodeRecord | undefined>;
+  /** Newest first. */
+  list(query: NodeListQuery): Promise<NodeRecord[]>;
+  /** Resolves with the node as it is then, or undefined where there is none within the business. */
+  update(businessId: string, nodeId: string, change: NodeChange): Promise<NodeRecord | undefined>;
+  /** The node is alive, and so no longer offline. */
+  heartbeat(nodeId: string, nowMs: number): Promise<NodeRecord | undefined>;
+  /** Marks nodes offline whose last heartbeat is older; resolves with them, and with the oldest heartbeat of the others. */
+  markStale(
+    heartbeatBeforeMs: number,
+  ): Promise<{ stale: NodeRecord[]; oldestHeartbeatAtMs: number | undefined }>;
+}

@@ -1,0 +1,94 @@
+import type { Bus } from "../bus/bus.ts";
+import type { Dispatcher } from "../execution/dispatcher.ts";
+import type { ExecutionService } from "../execution/execution-service.ts";
+import type { ExecutionStore } from "../execution/execution-store.ts";
+import type { JobStore } from "../job/job-store.ts";
+import type { NodeStore } from "../node/node-store.ts";
+import type { PeriodicTask } from "./periodic.ts";
+
+/** Without a heartbeat for this long a node is OFFLINE. */
+export const OFFLINE_AFTER_MS = 30_000;
+/** How often a node says that it is alive. */
+export const HEARTBEAT_MS = 10_000;
+
+export interface TaskParts {
+  jobs: JobStore;
+  nodes: NodeStore;
+  executions: ExecutionStore;
+  executionService: ExecutionService;
+  dispatcher: Dispatcher;
+  bus: Bus;
+  /** Heartbeats before this do not count as missed: no server was there to hear them. Epoch milliseconds. */
+  startedAtMs: number;
+}
+
+/** `compute-dispatch`: takes back expired assignments and looks for work for every waiting node. */
+export function dispatchTask({ executions, executionService, dispatcher }: TaskParts): PeriodicTask {
+  return {
+    name: "compute-dispatch",
+    intervalMs: 5_000,
+    async runOnce(nowMs) {
+      const expired = await executions.live({ leaseExpiredBeforeMs: nowMs });
+      await executionService.releaseLeases(expired.map((one) => one.execution));
+      dispatcher.wakeAll();
+      return { nextDueAtMs: (await executions.nextDue()).leaseAtMs };
+    },
+  };
+}
+
+/** `compute-timeout`: ends what its agent should have ended. */
+export function timeoutTask({ executions, executionService, bus }: TaskParts): PeriodicTask {
+  return {
+    name: "compute-timeout",
+    intervalMs: 30_000,
+    async runOnce(nowMs) {
+      const overdue = (await executions.live({ deadlineBeforeMs: nowMs })).map((one) => one.execution);
+      await executionService.giveUp(
+        overdue,
+        "Timeout",
+        "The job ran past its timeoutSeconds and its node did not end it.",
+      );
+      for (const { nodeId, businessId } of overdue) bus.publish("node", { nodeId, businessId });
+      return { nextDueAtMs: (await executions.nextDue()).deadlineAtMs };
+    },
+  };
+}
+
+/** `compute-stale-nodes`: nodes that went silent become OFFLINE, and what they ran is lost. */
+export function staleNodesTask({
+  nodes,
+  executions,
+  executionService,
+  startedAtMs,
+}: TaskParts): PeriodicTask {
+  return {
+    name: "compute-stale-nodes",
+    intervalMs: 30_000,
+    async runOnce(nowMs) {
+      if (nowMs < startedAtMs + OFFLINE_AFTER_MS) return { nextDueAtMs: startedAtMs + OFFLINE_AFTER_MS };
+      const { stale, oldestHeartbeatAtMs } = await nodes.markStale(nowMs - OFFLINE_AFTER_MS);
+      for (const node of stale) {
+        const lost = (await executions.live({ nodeId: node.nodeId })).map((one) => one.execution);
+        const message = `Node ${node.description.name} has not been heard of for ${Math.round((nowMs - node.lastHeartbeatAtMs) / 1_000)} s.`;
+        await executionService.giveUp(lost, "NodeLost", message);
+      }
+      return {
+        nextDueAtMs:
+          oldestHeartbeatAtMs === undefined ? undefined : oldestHeartbeatAtMs + OFFLINE_AFTER_MS + 1,
+      };
+    },
+  };
+}
+
+/** `compute-retry`: jobs whose next attempt is due go back into the queue. */
+export function retryTask({ jobs, bus }: TaskParts): PeriodicTask {
+  return {
+    name: "compute-retry",
+    intervalMs: 30_000,
+    async runOnce(nowMs) {
+      const { businessIds, nextDueAtMs } = await jobs.promoteDue(nowMs);
+      for (const businessId of businessIds) bus.publish("wake", { businessId });
+      return { nextDueAtMs };
+    },
+  };
+}
