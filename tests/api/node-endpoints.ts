@@ -1,0 +1,87 @@
+import { expect } from "bun:test";
+import { describeNode, PlayedNode } from "../support/played-node.ts";
+import { runningJob } from "./job-endpoints.ts";
+import type { Scenarios } from "./stage.ts";
+
+/** What each endpoint of nodes does, told by one story each. */
+export const nodeScenarios = {
+  "nodes.register": async ({ api, user }) => {
+    const first = await api.call("nodes.register", describeNode({ name: "first" }), user);
+    const { nodeId } = first.node;
+    const as = { nodeKey: first.nodeKey };
+    const renamed = await api.call("nodes.register", { ...describeNode({ name: "renamed" }), nodeId }, as);
+    expect(renamed.node).toMatchObject({ nodeId, name: "renamed" });
+    expect(renamed.nodeKey).toBeUndefined();
+    // A user who takes the node over gets a new key, and the old one is worth nothing.
+    const taken = await api.call("nodes.register", { ...describeNode(), nodeId }, user);
+    await api.call("nodes.heartbeat", { executions: [] }, { nodeKey: taken.nodeKey });
+    expect((await api.refused("nodes.heartbeat", { executions: [] }, as)).code).toBe("unauthenticated");
+  },
+
+  "nodes.heartbeat": async (stage) => {
+    const { api, user } = stage;
+    const { node, jobId, executionId } = await runningJob(stage);
+    const beat = () => api.call("nodes.heartbeat", { executions: [executionId] }, node.as);
+    expect(await beat()).toMatchObject({ status: "ACTIVE", cancel: [], abandon: [] });
+    await api.call("jobs.cancel", { jobId }, user);
+    expect((await beat()).cancel).toEqual([executionId]);
+    await node.report(executionId, "CANCELLED");
+    expect((await api.call("jobs.retrieve", { jobId }, user)).status).toBe("CANCELLED");
+  },
+
+  "nodes.poll": async ({ api, user }) => {
+    const label = crypto.randomUUID();
+    const node = await PlayedNode.register(api, user, { labels: { only: label } });
+    const waiting = node.poll([], 1, 20);
+    const { jobId } = await api.call("jobs.submit", { command: "true", labels: { only: label } }, user);
+    const [assignment] = (await waiting).assignments;
+    expect(assignment).toMatchObject({ jobId, attempt: 1 });
+    // An answer that was lost on the way: what the node does not list is handed out again.
+    const again = await node.poll([], 1, 0);
+    expect(again.assignments.map((one) => one.executionId)).toEqual([assignment?.executionId ?? ""]);
+    expect((await node.poll([assignment?.executionId ?? ""], 1, 0)).assignments).toEqual([]);
+  },
+
+  "nodes.result": async (stage) => {
+    const { node, jobId, executionId } = await runningJob(stage);
+    expect(await node.report(executionId, "RUNNING")).toBe("repeated");
+    expect(await node.report(executionId, "FAILED", { exitCode: 7 })).toBe("applied");
+    expect(await node.report(executionId, "FAILED", { exitCode: 7 })).toBe("repeated");
+    const job = await stage.api.call("jobs.retrieve", { jobId }, stage.user);
+    expect(job).toMatchObject({ status: "FAILED", exitCode: 7, attempt: 1 });
+    expect(await node.report("exe_00000000000000000000000000", "SUCCEEDED")).toBe("stale");
+  },
+
+  "nodes.logs": async (stage) => {
+    const { node, executionId } = await runningJob(stage);
+    expect(await node.log(executionId, 1, ["a", "b"])).toBe(2);
+    // Sent again after a lost answer, with one more: only what is new is stored.
+    expect(await node.log(executionId, 1, ["a", "b", "c"])).toBe(3);
+    expect(await node.log("exe_00000000000000000000000000", 1, ["a"])).toBe("stale");
+    await node.report(executionId, "SUCCEEDED", { exitCode: 0 });
+  },
+
+  "nodes.list": async ({ api, user }) => {
+    const { nodeId } = await PlayedNode.register(api, user, { name: "newest" });
+    const { nodes } = await api.call("nodes.list", { limit: 1 }, user);
+    expect(nodes.map((node) => node.nodeId)).toEqual([nodeId]);
+    expect((await api.call("nodes.list", { status: ["SUSPENDED"] }, user)).nodes).toEqual([]);
+  },
+
+  "nodes.drain": async ({ api, user }) => {
+    const label = crypto.randomUUID();
+    const node = await PlayedNode.register(api, user, { labels: { only: label } });
+    expect((await api.call("nodes.drain", { nodeId: node.nodeId }, user)).status).toBe("DRAINING");
+    await api.call("jobs.submit", { command: "true", labels: { only: label } }, user);
+    expect(await node.poll([], 1, 0)).toMatchObject({ status: "DRAINING", assignments: [] });
+    expect((await api.call("nodes.drain", { drain: false }, node.as)).status).toBe("ACTIVE");
+    expect((await node.poll([], 1, 10)).assignments).toHaveLength(1);
+  },
+
+  "nodes.rotate-key": async ({ api, user }) => {
+    const node = await PlayedNode.register(api, user);
+    const { nodeKey } = await api.call("nodes.rotate-key", { nodeId: node.nodeId }, user);
+    expect((await api.refused("nodes.heartbeat", { executions: [] }, node.as)).code).toBe("unauthenticated");
+    await api.call("nodes.heartbeat", { executions: [] }, { nodeKey });
+  },
+} satisfies Partial<Scenarios>;

@@ -1,0 +1,111 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { SignJWT } from "jose";
+import { type As, headersOf, readProblem } from "../support/api.ts";
+import { TestServer } from "../support/server.ts";
+
+let server: TestServer;
+let user: As;
+
+beforeAll(async () => {
+  server = await TestServer.start();
+  user = { token: (await server.api.signIn("local")).accessToken };
+});
+afterAll(async () => {
+  // Whatever was thrown at it, the server lives on.
+  await server.api.call("auth.whoami", {}, user);
+  expect((await server.api.fetch("/healthz")).status).toBe(200);
+  await server[Symbol.asyncDispose]();
+});
+
+test("malformed JSON is told as such", async () => {
+  for (const body of ["{", '{"command": }', "\0", "[1,2"]) {
+    expect((await readProblem(await server.api.send("jobs.submit", body, user))).code).toBe("invalid_json");
+  }
+});
+
+test("a wrong type is told with its field", async () => {
+  const wrong: [unknown, string][] = [
+    [{ command: "true", timeoutSeconds: "soon" }, "timeoutSeconds"],
+    [{ command: "true", resources: { cpu: -1 } }, "resources.cpu"],
+    [{ command: "true", nmae: "typo" }, "nmae"],
+    [{ name: "no command" }, "command"],
+    [{ command: [] }, "command"],
+    [{ command: "true", labels: { "bad key!": "x" } }, "labels"],
+    [{ command: "nul \0 byte" }, "command"],
+    [{ command: "true", priority: 1.5 }, "priority"],
+    [{ command: "true", env: { "1A": "x" } }, "env"],
+  ];
+  for (const [input, field] of wrong) {
+    const found = await server.api.refused("jobs.submit", input, user);
+    expect(found.code).toBe("invalid_request");
+    expect(JSON.stringify(found.errors)).toContain(field);
+  }
+  for (const input of [null, 7, "text", []]) {
+    expect((await server.api.refused("jobs.submit", input, user)).code).toBe("invalid_request");
+  }
+});
+
+test("an unknown status and a malformed id are wrong requests, an unknown id is not found", async () => {
+  const { api } = server;
+  expect((await api.refused("jobs.list", { status: ["DONE"] }, user)).code).toBe("invalid_request");
+  expect((await api.refused("jobs.retrieve", { jobId: "job_1" }, user)).code).toBe("invalid_request");
+  const jobId = `job_${"0".repeat(26)}`;
+  expect((await api.refused("jobs.retrieve", { jobId }, user)).code).toBe("not_found");
+});
+
+test("a body of 50 MB is refused", async () => {
+  const body = JSON.stringify({ command: "x".repeat(50 * 1024 * 1024) });
+  const response = await server.api.send("jobs.submit", body, user);
+  expect((await readProblem(response)).code).toBe("payload_too_large");
+}, 20_000);
+
+test("a body that is not JSON by its media type is refused", async () => {
+  const headers = { "content-type": "text/plain" };
+  const response = await server.api.send("jobs.submit", '{"command":"true"}', user, headers);
+  expect((await readProblem(response)).code).toBe("unsupported_media_type");
+});
+
+test("a path that is not there and a method that is not allowed are problems too", async () => {
+  const { api } = server;
+  expect((await readProblem(await api.fetch("/api/compute/nothing"))).code).toBe("not_found");
+  const wrongMethod = await api.fetch("/api/compute/jobs/submit", { headers: headersOf(user) });
+  expect((await readProblem(wrongMethod)).status).toBeOneOf([404, 405]);
+});
+
+test("a forged, garbled or empty token is nobody", async () => {
+  const claims = { userId: "usr_1", businessId: "biz_1", role: "owner", sid: "ses_1" };
+  const jwt = new SignJWT(claims).setProtectedHeader({ alg: "HS256" }).setSubject("usr_1");
+  const forged = await jwt
+    .setExpirationTime("1h")
+    .sign(new TextEncoder().encode("a guessed key of 32 bytes......."));
+  const [header = "", payload = "", signature = ""] = (user.token ?? "").split(".");
+  const none = Buffer.from('{"alg":"none"}').toString("base64url");
+  const other = Buffer.from(payload, "base64url").toString().replace('"owner"', '"admin"');
+  const tokens = [
+    ...[forged, "garbage", "a.b.c", `${none}.${payload}.`],
+    `${header}.${Buffer.from(other).toString("base64url")}.${signature}`,
+  ];
+  for (const token of tokens) {
+    expect((await server.api.refused("jobs.list", {}, { token })).code).toBe("unauthenticated");
+  }
+  const response = await server.api.send("jobs.list", "{}", {}, { authorization: "Basic dTpw" });
+  expect((await readProblem(response)).code).toBe("unauthenticated");
+});
+
+test("a node key that is not one is nobody", async () => {
+  for (const nodeKey of ["tnvn_x", `tnvn_${"0".repeat(26)}_${"A".repeat(43)}`, "x".repeat(5_000)]) {
+    const found = await server.api.refused("nodes.heartbeat", { executions: [] }, { nodeKey });
+    expect(found.code).toBe("unauthenticated");
+  }
+});
+
+test("a user may not speak as a node, nor a node as a user", async () => {
+  expect((await server.api.refused("nodes.heartbeat", { executions: [] }, user)).status).toBeOneOf([
+    401, 403,
+  ]);
+});
+
+test("the probes answer without a sign-in", async () => {
+  expect((await server.api.fetch("/healthz")).status).toBe(200);
+  expect((await server.api.fetch("/readyz")).status).toBe(200);
+});

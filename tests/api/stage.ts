@@ -1,0 +1,11 @@
+import type { EndpointId } from "../../shared/endpoints/index.ts";
+import type { Api, As } from "../support/api.ts";
+
+/** What a scenario plays on: a server, and a user of a business that all scenarios share. */
+export interface Stage {
+  api: Api;
+  user: As;
+}
+
+/** One for each endpoint: a missing one is a type error. */
+export type Scenarios = Record<EndpointId, (stage: Stage) => Promise<void>>;

@@ -1,0 +1,85 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { type CallId, type EndpointId, endpoints } from "../../shared/endpoints/index.ts";
+import { type As, headersOf, readProblem } from "../support/api.ts";
+import { describeNode, PlayedNode } from "../support/played-node.ts";
+import { TestServer } from "../support/server.ts";
+import { runningJob } from "./job-endpoints.ts";
+
+let server: TestServer;
+let mine: { user: As; node: PlayedNode; jobId: string; executionId: string };
+let theirs: { user: As; node: PlayedNode };
+
+beforeAll(async () => {
+  server = await TestServer.start();
+  const { api } = server;
+  const user = { token: (await api.signIn("mine", "anna")).accessToken };
+  mine = { user, ...(await runningJob({ api, user })) };
+  const other = { token: (await api.signIn("theirs", "bert")).accessToken };
+  theirs = { user: other, node: await PlayedNode.register(api, other) };
+}, 30_000);
+afterAll(() => server?.[Symbol.asyncDispose]());
+
+test("an id of another business is answered like one that does not exist", async () => {
+  const { nodeId } = mine.node;
+  const { jobId, executionId } = mine;
+  const calls: [CallId, object][] = [
+    ["jobs.retrieve", { jobId }],
+    ["jobs.cancel", { jobId }],
+    ["jobs.retry", { jobId }],
+    ["executions.retrieve", { executionId }],
+    ["nodes.drain", { nodeId }],
+    ["nodes.rotate-key", { nodeId }],
+    ["nodes.register", { ...describeNode(), nodeId }],
+  ];
+  // A new endpoint that takes an id must stand here, or be one whose answer to a stranger is proved below.
+  const covered = [...calls.map(([id]) => id), "jobs.logs", "executions.list"];
+  expect(covered.sort()).toEqual(endpointsTakingAnId().sort());
+  for (const [id, input] of calls) {
+    expect({ id, code: (await server.api.refused(id, input, theirs.user)).code }).toEqual({
+      id,
+      code: "not_found",
+    });
+  }
+  const stream = await server.api.fetch(`/api/compute/jobs/${jobId}/logs/stream`, {
+    headers: headersOf(theirs.user),
+  });
+  expect((await readProblem(stream)).code).toBe("not_found");
+  // Nothing of it was done either.
+  expect((await server.api.call("jobs.retrieve", { jobId }, mine.user)).status).toBe("RUNNING");
+  await server.api.call("nodes.heartbeat", { executions: [executionId] }, mine.node.as);
+});
+
+test("a list holds nothing of another business", async () => {
+  const { api } = server;
+  expect((await api.call("jobs.list", {}, theirs.user)).jobs).toEqual([]);
+  expect((await api.call("executions.list", {}, theirs.user)).executions).toEqual([]);
+  expect((await api.call("executions.list", { jobId: mine.jobId }, theirs.user)).executions).toEqual([]);
+  const nodes = (await api.call("nodes.list", {}, theirs.user)).nodes.map((node) => node.nodeId);
+  expect(nodes).toEqual([theirs.node.nodeId]);
+});
+
+test("a node of another business cannot report on an execution, and gets none of the jobs", async () => {
+  const { node } = theirs;
+  expect(await node.report(mine.executionId, "SUCCEEDED", { exitCode: 0 })).toBe("stale");
+  expect(await node.log(mine.executionId, 1, ["forged"])).toBe("stale");
+  await server.api.call("jobs.submit", { command: "true" }, mine.user);
+  expect((await node.poll([], 4, 0)).assignments).toEqual([]);
+});
+
+test("one node cannot speak for another of the same business", async () => {
+  const neighbour = await PlayedNode.register(server.api, mine.user, { labels: { only: "neighbour" } });
+  expect(await neighbour.report(mine.executionId, "SUCCEEDED", { exitCode: 0 })).toBe("stale");
+  const { nodeId } = mine.node;
+  expect((await server.api.refused("nodes.rotate-key", { nodeId }, neighbour.as)).status).toBeOneOf([
+    403, 404,
+  ]);
+  expect((await server.api.refused("nodes.drain", { nodeId }, neighbour.as)).status).toBeOneOf([403, 404]);
+});
+
+function endpointsTakingAnId(): EndpointId[] {
+  const ids = Object.keys(endpoints) as EndpointId[];
+  return ids.filter((id) => {
+    const { shape } = endpoints[id].input;
+    return "jobId" in shape || "nodeId" in shape || "executionId" in shape;
+  });
+}

@@ -1,0 +1,91 @@
+import { readFile } from "node:fs/promises";
+import { basename } from "node:path";
+import type { TokenSet } from "../../shared/auth.ts";
+import type { Endpoint } from "../../shared/endpoints/endpoint.ts";
+import {
+  type CallId,
+  type EndpointId,
+  type EndpointInput,
+  type EndpointOutput,
+  endpoints,
+} from "../../shared/endpoints/index.ts";
+import { type ErrorCode, type Problem, problem } from "../../shared/errors.ts";
+
+/** How a request says who it is: an access token, a node key, or nothing. */
+export interface As {
+  token?: string;
+  nodeKey?: string;
+}
+
+const REQUEST_TIMEOUT_MS = 40_000;
+
+/**
+ * Speaks to a server over its socket as any client would, without the SDK, and checks every answer against the endpoint
+ * table: an answer that the table does not describe fails the test.
+ */
+export class Api {
+  readonly url: string;
+
+  constructor(url: string) {
+    this.url = url;
+  }
+
+  /** A call that must succeed. */
+  async call<Id extends CallId>(
+    id: Id,
+    input: EndpointInput<Id>,
+    as: As = {},
+    headers: Record<string, string> = {},
+  ): Promise<EndpointOutput<Id>> {
+    const response = await this.send(id, JSON.stringify(input), as, headers);
+    const body = await response.text();
+    if (response.status !== 200) throw new Error(`${id} answered ${response.status}: ${body}`);
+    return endpoints[id].output.parse(JSON.parse(body)) as EndpointOutput<Id>;
+  }
+
+  /** A call that must be refused with one of the codes the table names for it. */
+  async refused(id: CallId, input: unknown, as: As = {}): Promise<Problem & { code: ErrorCode }> {
+    return await readProblem(await this.send(id, JSON.stringify(input), as));
+  }
+
+  send(id: EndpointId, body: BodyInit, as: As = {}, headers: Record<string, string> = {}): Promise<Response> {
+    const endpoint: Endpoint = endpoints[id];
+    return this.fetch(endpoint.path, {
+      method: endpoint.method,
+      headers: { "content-type": "application/json", ...headersOf(as), ...headers },
+      body,
+    });
+  }
+
+  fetch(path: string, init: RequestInit = {}): Promise<Response> {
+    return fetch(new URL(path, this.url), { signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS), ...init });
+  }
+
+  /** Signs in on the same machine, as the command line does. */
+  async signIn(business: string, user = "tester"): Promise<TokenSet> {
+    const { challengeId, secretFile } = await this.call("auth.local.start", {});
+    if (!basename(secretFile).includes(challengeId)) throw new Error(`unexpected file ${secretFile}`);
+    const secret = (await readFile(secretFile, "utf8")).trim();
+    return await this.call("auth.local.finish", { challengeId, secret, business, user });
+  }
+}
+
+export function headersOf(as: As): Record<string, string> {
+  return {
+    ...(as.token === undefined ? {} : { authorization: `Bearer ${as.token}` }),
+    ...(as.nodeKey === undefined ? {} : { "x-api-key": as.nodeKey }),
+  };
+}
+
+/** The problem a refusal must be: the right media type, the schema, and the status in the body. */
+export async function readProblem(response: Response): Promise<Problem & { code: ErrorCode }> {
+  const body = await response.text();
+  const type = response.headers.get("content-type") ?? "";
+  if (!type.startsWith("application/problem+json")) {
+    throw new Error(`expected a problem, got ${response.status} ${type}: ${body.slice(0, 500)}`);
+  }
+  const parsed = problem.parse(JSON.parse(body));
+  if (parsed.status !== response.status)
+    throw new Error(`status ${response.status}, but the body says ${body}`);
+  return parsed as Problem & { code: ErrorCode };
+}

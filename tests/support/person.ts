@@ -1,0 +1,62 @@
+import type { Job } from "../../shared/job.ts";
+import { type Finished, Running, type RunOptions, runProgram } from "./program.ts";
+import { makeScratch, type Scratch } from "./scratch.ts";
+import type { TestServer } from "./server.ts";
+
+/** Somebody with a home of their own at the command line, signed in to a server. */
+export class Person implements AsyncDisposable {
+  readonly home: Scratch;
+  private readonly agents: Running[] = [];
+
+  private constructor(home: Scratch) {
+    this.home = home;
+  }
+
+  static async signIn(server: TestServer, business = "local"): Promise<Person> {
+    const person = new Person(await makeScratch());
+    const login = ["auth", "login", "--workspace", "local", "--url", server.url, "--business", business];
+    const { exitCode, stderr } = await person.run(login);
+    if (exitCode !== 0) throw new Error(`auth login failed with ${exitCode}: ${stderr}`);
+    return person;
+  }
+
+  /** Somebody who has not signed in anywhere. */
+  static async stranger(): Promise<Person> {
+    return new Person(await makeScratch());
+  }
+
+  run(args: string[], options: RunOptions = {}): Promise<Finished> {
+    return runProgram(this.home.path, args, options);
+  }
+
+  /** The standard output of a command that must succeed, without the last newline. */
+  async get(args: string[], options: RunOptions = {}): Promise<string> {
+    const { exitCode, stdout, stderr } = await this.run(args, options);
+    if (exitCode !== 0) throw new Error(`"${args.join(" ")}" ended with ${exitCode}: ${stderr}`);
+    return stdout.replace(/\n$/, "");
+  }
+
+  /** Submits and returns the id, which must be all that standard output holds. */
+  async submit(args: string[], options: RunOptions = {}): Promise<string> {
+    const id = await this.get(["job", "submit", ...args], options);
+    if (!/^job_[0-9a-z]{26}$/.test(id)) throw new Error(`job submit printed ${JSON.stringify(id)}`);
+    return id;
+  }
+
+  async job(jobId: string): Promise<Job> {
+    return JSON.parse(await this.get(["job", "get", jobId, "--json"])) as Job;
+  }
+
+  /** Starts an agent and waits until the server knows it. */
+  async startAgent(args: string[] = [], env: Record<string, string> = {}): Promise<Running> {
+    const agent = new Running(this.home.path, ["agent", "run", "--workspace", "local", ...args], env);
+    this.agents.push(agent);
+    await agent.said(/registered|node_[0-9a-z]{26}/);
+    return agent;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const agent of this.agents) await agent[Symbol.asyncDispose]();
+    await this.home[Symbol.asyncDispose]();
+  }
+}

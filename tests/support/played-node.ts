@@ -1,0 +1,68 @@
+import type { EndpointOutput } from "../../shared/endpoints/index.ts";
+import type { ExecutionReport, NodeDescription } from "../../shared/node.ts";
+import type { Api, As } from "./api.ts";
+
+/** A node played by a test, one request at a time, where a real agent would be too quick or too good. */
+export class PlayedNode {
+  readonly nodeId: string;
+  readonly as: As;
+  private readonly api: Api;
+
+  private constructor(api: Api, nodeId: string, nodeKey: string) {
+    this.api = api;
+    this.nodeId = nodeId;
+    this.as = { nodeKey };
+  }
+
+  static async register(api: Api, user: As, description: Partial<NodeDescription> = {}): Promise<PlayedNode> {
+    const { node, nodeKey } = await api.call("nodes.register", describeNode(description), user);
+    if (!nodeKey) throw new Error("a user's registration must answer with the node's key");
+    return new PlayedNode(api, node.nodeId, nodeKey);
+  }
+
+  /** Waits for one assignment; throws when none comes within the wait. */
+  async take(waitSeconds = 10): Promise<EndpointOutput<"nodes.poll">["assignments"][number]> {
+    const { assignments } = await this.poll([], 1, waitSeconds);
+    const [first] = assignments;
+    if (!first) throw new Error(`no work within ${waitSeconds} s`);
+    return first;
+  }
+
+  poll(
+    executions: string[],
+    maxAssignments: number,
+    waitSeconds: number,
+  ): Promise<EndpointOutput<"nodes.poll">> {
+    return this.api.call("nodes.poll", { executions, maxAssignments, waitSeconds }, this.as);
+  }
+
+  async report(
+    executionId: string,
+    status: ExecutionReport["status"],
+    end: Partial<ExecutionReport> = {},
+  ): Promise<string | undefined> {
+    const reports = [{ executionId, status, at: new Date().toISOString(), ...end }];
+    return (await this.api.call("nodes.result", { reports }, this.as)).outcomes[0];
+  }
+
+  /** Sends lines of standard output, numbered from `firstSeq`. */
+  async log(executionId: string, firstSeq: number, texts: string[]): Promise<number | "stale" | undefined> {
+    const at = new Date().toISOString();
+    const lines = texts.map((text, i) => ({ seq: firstSeq + i, stream: "stdout" as const, at, text }));
+    return (await this.api.call("nodes.logs", { batches: [{ executionId, lines }] }, this.as)).stored[0];
+  }
+}
+
+export function describeNode(description: Partial<NodeDescription> = {}) {
+  return {
+    description: {
+      name: "played",
+      labels: { os: "linux" },
+      capacity: { cpu: 4, memoryMb: 4_096, gpuCount: 0, slots: 4 },
+      jobTypes: ["COMMAND" as const],
+      agentVersion: "0.0.0",
+      ...description,
+    },
+    executions: [],
+  };
+}

@@ -1,0 +1,66 @@
+import { Api } from "./api.ts";
+import { Running } from "./program.ts";
+import { makeScratch, type Scratch } from "./scratch.ts";
+
+/** A real server in a process of its own, with a data directory that goes with it. */
+export class TestServer implements AsyncDisposable {
+  readonly scratch: Scratch;
+  private running: Running;
+  api: Api;
+
+  private constructor(scratch: Scratch, running: Running, url: string) {
+    this.scratch = scratch;
+    this.running = running;
+    this.api = new Api(url);
+  }
+
+  static async start(env: Record<string, string> = {}): Promise<TestServer> {
+    const scratch = await makeScratch();
+    const { running, url } = await launch(scratch, 0, env);
+    return new TestServer(scratch, running, url);
+  }
+
+  get url(): string {
+    return this.api.url;
+  }
+
+  get port(): number {
+    return Number(new URL(this.url).port);
+  }
+
+  get pid(): number {
+    return this.running.process.pid;
+  }
+
+  get stderr(): string {
+    return this.running.stderr;
+  }
+
+  /** Ends the process as a crash would: nothing of it gets to clean up. */
+  async kill(): Promise<void> {
+    await this.running.stop("SIGKILL");
+  }
+
+  /** Asks it to stop; returns the exit code. */
+  stop(): Promise<number> {
+    return this.running.stop("SIGTERM");
+  }
+
+  /** A new process on the same data and the same port. */
+  async startAgain(env: Record<string, string> = {}): Promise<void> {
+    this.running = (await launch(this.scratch, this.port, env)).running;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.running[Symbol.asyncDispose]();
+    await this.scratch[Symbol.asyncDispose]();
+  }
+}
+
+async function launch(scratch: Scratch, port: number, env: Record<string, string>) {
+  const args = ["server", "--port", String(port), "--data-dir", scratch.join("data")];
+  const running = new Running(scratch.path, args, env);
+  const [, url] = await running.said(/listening on (http:\/\/\S+)/);
+  if (!url) throw new Error("unreachable: the pattern has a group");
+  return { running, url };
+}
