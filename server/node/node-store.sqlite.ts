@@ -105,16 +105,16 @@ export class SqliteNodeStore implements NodeStore {
 
   markStale(heartbeatBeforeMs: number) {
     return this.store.write(() => {
-      const stale = this.store
-        .all<NodeRow>(
-          "UPDATE compute_nodes SET offline = 1 WHERE offline = 0 AND last_heartbeat_at < $before RETURNING *",
-          { before: heartbeatBeforeMs },
-        )
-        .map(nodeFromRow);
+      this.store.run(
+        "UPDATE compute_nodes SET offline = 1 WHERE offline = 0 AND last_heartbeat_at < $before",
+        {
+          before: heartbeatBeforeMs,
+        },
+      );
       const oldest = this.store.get<{ at: number | null }>(
         "SELECT min(last_heartbeat_at) AS at FROM compute_nodes WHERE offline = 0",
       );
-      return { stale, oldestHeartbeatAtMs: oldest?.at ?? undefined };
+      return { oldestHeartbeatAtMs: oldest?.at ?? undefined };
     });
   }
 

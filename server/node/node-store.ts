@@ -52,8 +52,6 @@ export interface NodeStore {
   update(businessId: string, nodeId: string, change: NodeChange): Promise<NodeRecord | undefined>;
   /** The node is alive, and so no longer offline. */
   heartbeat(nodeId: string, nowMs: number): Promise<NodeRecord | undefined>;
-  /** Marks nodes offline whose last heartbeat is older; resolves with them, and with the oldest heartbeat of the others. */
-  markStale(
-    heartbeatBeforeMs: number,
-  ): Promise<{ stale: NodeRecord[]; oldestHeartbeatAtMs: number | undefined }>;
+  /** Marks nodes offline whose last heartbeat is older; resolves with the oldest heartbeat of those that are not. */
+  markStale(heartbeatBeforeMs: number): Promise<{ oldestHeartbeatAtMs: number | undefined }>;
 }

@@ -66,12 +66,11 @@ export function staleNodesTask({
     intervalMs: 30_000,
     async runOnce(nowMs) {
       if (nowMs < startedAtMs + OFFLINE_AFTER_MS) return { nextDueAtMs: startedAtMs + OFFLINE_AFTER_MS };
-      const { stale, oldestHeartbeatAtMs } = await nodes.markStale(nowMs - OFFLINE_AFTER_MS);
-      for (const node of stale) {
-        const lost = (await executions.live({ nodeId: node.nodeId })).map((one) => one.execution);
-        const message = `Node ${node.description.name} has not been heard of for ${Math.round((nowMs - node.lastHeartbeatAtMs) / 1_000)} s.`;
-        await executionService.giveUp(lost, "NodeLost", message);
-      }
+      const { oldestHeartbeatAtMs } = await nodes.markStale(nowMs - OFFLINE_AFTER_MS);
+      // Asked of the store, not of what was just marked: a server may have died between the two.
+      const lost = (await executions.live({ onOfflineNodes: true })).map((one) => one.execution);
+      const seconds = OFFLINE_AFTER_MS / 1_000;
+      await executionService.giveUp(lost, "NodeLost", `The node has not been heard of for ${seconds} s.`);
       return {
         nextDueAtMs:
           oldestHeartbeatAtMs === undefined ? undefined : oldestHeartbeatAtMs + OFFLINE_AFTER_MS + 1,

@@ -1,0 +1,154 @@
+import { Hono } from "hono";
+import type { z } from "zod";
+import type { Endpoint } from "../../shared/endpoints/endpoint.ts";
+import { endpoints } from "../../shared/endpoints/index.ts";
+import { ComputeError } from "../../shared/errors.ts";
+import type { Log } from "../log.ts";
+import { readJson } from "./body.ts";
+import type { Caller, Handlers, RequestContext, StreamEvent } from "./handler.ts";
+import { invalidRequest, isServerFault, problemResponse } from "./problem.ts";
+import { sseResponse } from "./sse.ts";
+
+export interface AppParts {
+  handlers: Handlers;
+  authenticate(headers: Headers, callers: Endpoint["callers"]): Promise<Caller>;
+  /** Whether the store answers: what `/readyz` says. */
+  isReady(): Promise<boolean>;
+  /** Aborts when the server stops; every long wait ends with it. */
+  stopping: AbortSignal;
+  log: Log;
+}
+
+/** What Bun's server tells of a request beside the request itself. */
+export interface PeerInfo {
+  /** The peer's address, or undefined where there is none. */
+  address: string | undefined;
+}
+
+type App = Hono<{ Bindings: PeerInfo }>;
+type AnyHandler = (input: unknown, context: RequestContext) => Promise<unknown>;
+
+/** The whole API: every row of the endpoint table, and the health checks. */
+export function createApp(parts: AppParts): App {
+  const app: App = new Hono();
+  app.get("/healthz", (c) => c.json({ status: "ok" }));
+  app.get("/readyz", async (c) => {
+    const ready = !parts.stopping.aborted && (await parts.isReady().catch(() => false));
+    return c.json({ status: ready ? "ready" : "not ready" }, ready ? 200 : 503);
+  });
+  const methodsByPath = new Map<string, string[]>();
+  for (const [id, endpoint] of Object.entries<Endpoint>(endpoints)) {
+    const handler = parts.handlers[id as keyof Handlers] as unknown as AnyHandler;
+    for (const path of [endpoint.path, ...(endpoint.aliases ?? [])]) {
+      const pattern = path.replaceAll(/\{(\w+)\}/g, ":$1");
+      methodsByPath.set(pattern, [...(methodsByPath.get(pattern) ?? []), endpoint.method]);
+      app.on(endpoint.method, pattern, (c) => {
+        const incoming = { request: c.req.raw, params: c.req.param() as Record<string, string>, peer: c.env };
+        return serve(parts, id, endpoint, handler, incoming);
+      });
+    }
+  }
+  for (const [path, methods] of methodsByPath) {
+    app.all(path, (c) => {
+      const detail = `${c.req.method} is not possible here; use ${methods.join(" or ")}.`;
+      return problemResponse(new ComputeError("method_not_allowed", detail), requestIdOf(c.req.raw));
+    });
+  }
+  app.notFound((c) =>
+    problemResponse(
+      new ComputeError("not_found", `There is nothing at ${c.req.path}.`),
+      requestIdOf(c.req.raw),
+    ),
+  );
+  app.onError((error, c) => {
+    parts.log.error("a request failed outside its handler", { error });
+    return problemResponse(error, requestIdOf(c.req.raw));
+  });
+  return app;
+}
+
+interface Incoming {
+  request: Request;
+  params: Record<string, string>;
+  peer: PeerInfo;
+}
+
+/** One request from its headers to its answer. Whoever is not let in has no body read. */
+async function serve(
+  parts: AppParts,
+  id: string,
+  endpoint: Endpoint,
+  handler: AnyHandler,
+  { request, params, peer }: Incoming,
+): Promise<Response> {
+  const requestId = requestIdOf(request);
+  try {
+    if (id.startsWith("auth.local.")) refuseRemote(request, peer);
+    const caller = await parts.authenticate(request.headers, endpoint.callers);
+    const raw = endpoint.method === "GET" ? queryOf(request, params) : await readJson(request);
+    const input = (endpoint.input as z.ZodType).safeParse(raw);
+    if (!input.success) throw invalidRequest(input.error);
+    const gone = new AbortController();
+    const context: RequestContext = {
+      caller,
+      signal: waits(endpoint)
+        ? AbortSignal.any([request.signal, parts.stopping, gone.signal])
+        : request.signal,
+      idempotencyKey: endpoint.idempotencyKey ? idempotencyKeyOf(request) : undefined,
+      lastEventId: request.headers.get("last-event-id") ?? undefined,
+    };
+    const output = await handler(input.data, context);
+    if (endpoint.events) {
+      return sseResponse(output as AsyncIterable<StreamEvent[]>, () => gone.abort(), requestId);
+    }
+    return new Response(JSON.stringify(output), {
+      headers: { "content-type": "application/json", "x-request-id": requestId },
+    });
+  } catch (error) {
+    if (isServerFault(error)) parts.log.error("a request failed", { endpoint: id, requestId, error });
+    return problemResponse(error, requestId);
+  }
+}
+
+function waits(endpoint: Endpoint): boolean {
+  return endpoint.events !== undefined || endpoint.maxWaitSeconds !== undefined;
+}
+
+/** Path fields win over query fields of the same name. */
+function queryOf(request: Request, params: Record<string, string>): Record<string, string> {
+  return { ...Object.fromEntries(new URL(request.url).searchParams), ...params };
+}
+
+const MAX_KEY_LENGTH = 255;
+
+function idempotencyKeyOf(request: Request): string | undefined {
+  const key = request.headers.get("idempotency-key") ?? undefined;
+  if (key !== undefined && (key === "" || key.length > MAX_KEY_LENGTH)) {
+    throw new ComputeError(
+      "invalid_request",
+      `Idempotency-Key must have 1 to ${MAX_KEY_LENGTH} characters.`,
+      {
+        errors: [{ path: "Idempotency-Key", message: `must have 1 to ${MAX_KEY_LENGTH} characters` }],
+      },
+    );
+  }
+  return key;
+}
+
+/** The client's own id where it sent a sane one, so that both logs can be matched. */
+function requestIdOf(request: Request): string {
+  const given = request.headers.get("x-request-id");
+  return given && /^[\w.-]{1,64}$/.test(given) ? given : Bun.randomUUIDv7();
+}
+
+const LOOPBACK = new Set(["127.0.0.1", "::1", "::ffff:127.0.0.1"]);
+
+/** A proxy on this machine makes every peer look local, so a forwarded request is not. */
+function refuseRemote(request: Request, peer: PeerInfo): void {
+  const isForwarded = request.headers.has("x-forwarded-for") || request.headers.has("forwarded");
+  if (!isForwarded && peer.address !== undefined && LOOPBACK.has(peer.address)) return;
+  throw new ComputeError(
+    "forbidden",
+    "The same-machine sign-in works only from the machine the server runs on.",
+  );
+}

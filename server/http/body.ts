@@ -1,0 +1,51 @@
+import { ComputeError } from "../../shared/errors.ts";
+import { limits } from "../../shared/limits.ts";
+
+const MIB = 1024 * 1024;
+
+/**
+ * The JSON body of a request; an empty body is `{}`. Reads no more than `maxBodyBytes`, whatever the client announces
+ * or sends. Throws `payload_too_large`, `unsupported_media_type` or `invalid_json`.
+ */
+export async function readJson(request: Request): Promise<unknown> {
+  if (Number(request.headers.get("content-length") ?? 0) > limits.maxBodyBytes) throw tooLarge();
+  const text = await readText(request);
+  if (text.trim() === "") return {};
+  const type = request.headers.get("content-type")?.split(";", 1)[0]?.trim().toLowerCase() ?? "";
+  if (type !== "application/json" && !type.endsWith("+json")) {
+    throw new ComputeError(
+      "unsupported_media_type",
+      `The body has the content type ${type || "(none)"}. Send JSON with Content-Type: application/json.`,
+    );
+  }
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new ComputeError("invalid_json", error instanceof Error ? error.message : String(error));
+  }
+}
+
+async function readText(request: Request): Promise<string> {
+  // With a length within the limit the body cannot be longer: the fast path.
+  if (request.headers.has("content-length")) return decode(await request.bytes());
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of (request.body ?? []) as AsyncIterable<Uint8Array>) {
+    bytes += chunk.byteLength;
+    if (bytes > limits.maxBodyBytes) throw tooLarge();
+    chunks.push(chunk);
+  }
+  return decode(Buffer.concat(chunks));
+}
+
+function decode(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    throw new ComputeError("invalid_json", "The body is not valid UTF-8.");
+  }
+}
+
+function tooLarge(): ComputeError {
+  return new ComputeError("payload_too_large", `The body is larger than ${limits.maxBodyBytes / MIB} MiB.`);
+}

@@ -1,0 +1,31 @@
+import type { z } from "zod";
+import { ComputeError, errorCodes, fieldErrors, type Problem } from "../../shared/errors.ts";
+
+/** An error as `application/problem+json` (RFC 9457). What is not a ComputeError says nothing of the server's inside. */
+export function problemResponse(error: unknown, requestId: string): Response {
+  const known =
+    error instanceof ComputeError
+      ? error
+      : new ComputeError(
+          "internal",
+          "Something went wrong in the server. Its log has the details under this requestId.",
+        );
+  const problem: Problem = known.toProblem(requestId);
+  const headers = new Headers({ "content-type": "application/problem+json", "x-request-id": requestId });
+  if (known.retryAfterSeconds !== undefined)
+    headers.set("retry-after", String(Math.ceil(known.retryAfterSeconds)));
+  if (known.status === 401) headers.set("www-authenticate", "Bearer");
+  return new Response(JSON.stringify(problem), { status: known.status, headers });
+}
+
+/** Worth a line in the server's log: what is the server's fault. */
+export function isServerFault(error: unknown): boolean {
+  return !(error instanceof ComputeError) || errorCodes[error.code].status >= 500;
+}
+
+export function invalidRequest(error: z.ZodError): ComputeError {
+  const errors = fieldErrors(error);
+  const first = errors[0];
+  const more = errors.length > 1 ? ` (and ${errors.length - 1} more)` : "";
+  return new ComputeError("invalid_request", `${first?.path}: ${first?.message}${more}`, { errors });
+}

@@ -1,0 +1,51 @@
+import type { StreamEvent } from "./handler.ts";
+
+const KEEP_ALIVE_MS = 15_000;
+const encoder = new TextEncoder();
+
+/**
+ * Events as `text/event-stream`. The iterable is asked for more only when the client has taken what it had, and is
+ * closed when the client goes away. A comment every 15 s keeps proxies from closing a quiet stream.
+ */
+export function sseResponse(
+  events: AsyncIterable<StreamEvent[]>,
+  onGone: () => void,
+  requestId: string,
+): Response {
+  const iterator = events[Symbol.asyncIterator]();
+  let keepAlive: ReturnType<typeof setInterval> | undefined;
+  const stream = new ReadableStream<Uint8Array>({
+    start(controller) {
+      controller.enqueue(encoder.encode(": stream\n\n"));
+      keepAlive = setInterval(() => {
+        if ((controller.desiredSize ?? 0) > 0) controller.enqueue(encoder.encode(": keep-alive\n\n"));
+      }, KEEP_ALIVE_MS);
+    },
+    async pull(controller) {
+      const next = await iterator.next();
+      if (next.done) {
+        clearInterval(keepAlive);
+        controller.close();
+        return;
+      }
+      controller.enqueue(encoder.encode(next.value.map(encodeEvent).join("")));
+    },
+    cancel() {
+      clearInterval(keepAlive);
+      onGone();
+    },
+  });
+  return new Response(stream, {
+    headers: {
+      "content-type": "text/event-stream; charset=utf-8",
+      "cache-control": "no-cache, no-transform",
+      "x-accel-buffering": "no",
+      "x-request-id": requestId,
+    },
+  });
+}
+
+/** JSON has no raw newlines, so one `data:` line holds any value. */
+export function encodeEvent({ event, id, data }: StreamEvent): string {
+  return `event: ${event}\n${id === undefined ? "" : `id: ${id}\n`}data: ${JSON.stringify(data)}\n\n`;
+}

@@ -1,0 +1,24 @@
+/** The server's own log, for the person who runs it. Never given secrets, bodies or headers. */
+export interface Log {
+  info(message: string, fields?: Readonly<Record<string, unknown>>): void;
+  warn(message: string, fields?: Readonly<Record<string, unknown>>): void;
+  error(message: string, fields?: Readonly<Record<string, unknown>>): void;
+}
+
+/** Lines like `2026-01-31T12:00:00.000Z warn the message key=value`, handed to `write`. */
+export function textLog(write: (line: string) => void, now: () => number = Date.now): Log {
+  const line =
+    (level: string) =>
+    (message: string, fields: Readonly<Record<string, unknown>> = {}) => {
+      const rest = Object.entries(fields).map(([key, value]) => ` ${key}=${describe(value)}`);
+      write(`${new Date(now()).toISOString()} ${level} ${message}${rest.join("")}`);
+    };
+  return { info: line("info"), warn: line("warn"), error: line("error") };
+}
+
+function describe(value: unknown): string {
+  if (value instanceof Error) return JSON.stringify(value.stack ?? `${value.name}: ${value.message}`);
+  return typeof value === "string" && /^[\w./:@-]+$/.test(value)
+    ? value
+    : (JSON.stringify(value) ?? "undefined");
+}
