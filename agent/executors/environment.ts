@@ -1,0 +1,56 @@
+import type { Assignment } from "../../shared/node.ts";
+
+/** What a job may see of the agent's own environment; everything else may hold a secret. */
+const POSIX_ALLOWED = ["PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR"];
+/** Without these, most Windows programs do not start. */
+const WINDOWS_ALLOWED = [
+  "PATH",
+  "PATHEXT",
+  "SYSTEMROOT",
+  "SYSTEMDRIVE",
+  "WINDIR",
+  "COMSPEC",
+  "TEMP",
+  "TMP",
+  "USERNAME",
+  "USERPROFILE",
+  "HOMEDRIVE",
+  "HOMEPATH",
+  "APPDATA",
+  "LOCALAPPDATA",
+  "PROGRAMDATA",
+  "PROGRAMFILES",
+  "PROGRAMFILES(X86)",
+  "NUMBER_OF_PROCESSORS",
+  "PROCESSOR_ARCHITECTURE",
+];
+
+export type Environment = Record<string, string>;
+
+/** The variables by which a process can be told to belong to an execution. */
+export const EXECUTION_VARIABLE = "TANVRIT_EXECUTION_ID";
+
+/** The part of the agent's environment that every job gets. */
+export function allowedEnvironment(
+  own: Readonly<Record<string, string | undefined>>,
+  platform: NodeJS.Platform = process.platform,
+): Environment {
+  const names = new Set(platform === "win32" ? WINDOWS_ALLOWED : POSIX_ALLOWED);
+  const allowed: Environment = {};
+  for (const [name, value] of Object.entries(own)) {
+    const known = platform === "win32" ? names.has(name.toUpperCase()) : names.has(name);
+    if (value !== undefined && (known || name.startsWith("LC_"))) allowed[name] = value;
+  }
+  return allowed;
+}
+
+/** What a job's process sees: the allowed part, the job's own, and who it is. The last cannot be overwritten. */
+export function jobEnvironment(allowed: Environment, assignment: Assignment): Environment {
+  const { manifest } = assignment;
+  const env: Environment = { ...allowed, ...manifest.env };
+  env.TANVRIT_JOB_ID = assignment.jobId;
+  env[EXECUTION_VARIABLE] = assignment.executionId;
+  env.TANVRIT_ATTEMPT = String(assignment.attempt);
+  if (manifest.name !== undefined) env.TANVRIT_JOB_NAME = manifest.name;
+  return env;
+}
