@@ -1,0 +1,101 @@
+import { join } from "node:path";
+import { CliError } from "../failure.ts";
+
+const KEPT_LINES = 50;
+
+/** How to start this very program again: the binary itself, or bun with the entry of the sources. */
+function selfCommand(): string[] {
+  const compiled = /^(\/\$bunfs\/|[A-Z]:[\\/]~BUN[\\/])/.test(Bun.main);
+  return compiled ? [process.execPath] : [process.execPath, join(import.meta.dirname, "..", "main.ts")];
+}
+
+/** A command that goes on beside us, as a server does; the last lines it said are kept for when it fails. */
+export class BackgroundProgram {
+  private readonly child: Bun.Subprocess<"ignore", "ignore", "pipe">;
+  private readonly name: string;
+  private readonly lines: string[] = [];
+  private onChange: () => void = () => undefined;
+
+  constructor(args: string[], env: Record<string, string>) {
+    this.name = args[0] ?? "";
+    this.child = Bun.spawn([...selfCommand(), ...args], {
+      env,
+      stdin: "ignore",
+      stdout: "ignore",
+      stderr: "pipe",
+      // A group of its own: Ctrl-C reaches us alone, and we stop agent and server in order.
+      detached: true,
+      onExit: () => this.onChange(),
+    });
+    void this.readLines();
+  }
+
+  lastLines(): string {
+    return this.lines.slice(-5).join("\n");
+  }
+
+  /** Resolves when a line matches; throws when the program ends first, or time or `signal` runs out. */
+  async said(pattern: RegExp, timeoutMs: number, signal: AbortSignal): Promise<RegExpExecArray> {
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
+    for (;;) {
+      const match = this.lines.map((line) => pattern.exec(line)).find((found) => found !== null);
+      if (match) return match;
+      signal.throwIfAborted();
+      if (limit.aborted) throw this.failed(`was not ready after ${timeoutMs / 1_000} s`);
+      if (this.hasEnded()) throw this.failed("ended before it was ready");
+      await new Promise<void>((resolve) => {
+        this.onChange = resolve;
+        limit.addEventListener("abort", () => resolve(), { once: true });
+      });
+    }
+  }
+
+  /** Asks it to end, and ends it for certain when it does not. */
+  async stop(timeoutMs: number): Promise<void> {
+    this.child.kill("SIGTERM");
+    const timer = setTimeout(() => this.child.kill("SIGKILL"), timeoutMs);
+    await this.child.exited;
+    clearTimeout(timer);
+  }
+
+  private hasEnded(): boolean {
+    return this.child.exitCode !== null || this.child.signalCode !== null;
+  }
+
+  private failed(how: string): CliError {
+    const todo = this.lines.length > 0 ? `It said: ${this.lastLines()}` : "It said nothing";
+    return new CliError("unreachable", `the ${this.name} ${how}`, { todo });
+  }
+
+  private async readLines(): Promise<void> {
+    const decoder = new TextDecoder();
+    let rest = "";
+    for await (const chunk of this.child.stderr) {
+      const parts = (rest + decoder.decode(chunk, { stream: true })).split("\n");
+      rest = parts.pop() ?? "";
+      this.lines.push(...parts);
+      this.lines.splice(0, Math.max(0, this.lines.length - KEPT_LINES));
+      this.onChange();
+    }
+    if (rest) this.lines.push(rest);
+    this.onChange();
+  }
+}
+
+/** Runs a command to its end. `live`: its standard output is shown as it comes instead of being returned. */
+export async function runForeground(
+  args: string[],
+  env: Record<string, string>,
+  options: { signal: AbortSignal; live: boolean },
+): Promise<{ exitCode: number; stdout: string }> {
+  const child = Bun.spawn([...selfCommand(), ...args], {
+    env,
+    stdin: "ignore",
+    stdout: options.live ? "inherit" : "pipe",
+    stderr: "inherit",
+    signal: options.signal,
+    killSignal: "SIGKILL",
+  });
+  const stdout = child.stdout instanceof ReadableStream ? await new Response(child.stdout).text() : "";
+  return { exitCode: await child.exited, stdout };
+}
