@@ -1,0 +1,65 @@
+import { describe, expect, test } from "bun:test";
+import { jobManifest } from "../../shared/manifest.ts";
+import type { NodeDescription } from "../../shared/node.ts";
+import { fits, mismatch, pickGpus, queueKeyOf, requirementOf, usageOf } from "./matching.ts";
+
+const node: NodeDescription = {
+  name: "n1",
+  labels: { os: "linux", arch: "arm64" },
+  capacity: { cpu: 4, memoryMb: 8_192, gpuCount: 2, slots: 3 },
+  jobTypes: ["COMMAND"],
+  agentVersion: "0",
+};
+const manifest = (fields: object) => jobManifest.parse({ command: "true", ...fields });
+const why = (fields: object) => mismatch(requirementOf(manifest(fields)), node);
+
+describe("a node matches a job", () => {
+  test("when it has every label the job asks for, with the same value", () => {
+    expect(why({ labels: { arch: "arm64" } })).toBeUndefined();
+    expect(why({ labels: { arch: "amd64" } })).toBe("its label is arch=arm64, not arch=amd64");
+    expect(why({ labels: { zone: "a" } })).toBe("it has no label zone (the job asks for zone=a)");
+  });
+
+  test("when it has an executor for the type", () => {
+    expect(why({ type: "DOCKER" })).toBe("it cannot run DOCKER jobs");
+  });
+
+  test("when it is large enough as a whole", () => {
+    expect(why({ resources: { cpu: 4, memoryMb: 8_192, gpuCount: 2 } })).toBeUndefined();
+    expect(why({ resources: { cpu: 5 } })).toBe("it has 4 cores, the job asks for 5");
+    expect(why({ resources: { memoryMb: 8_193 } })).toBe("it has 8192 MiB of memory, the job asks for 8193");
+    expect(why({ resources: { gpuCount: 3 } })).toBe("it has 2 GPUs, the job asks for 3");
+  });
+});
+
+describe("the jobs on a node together", () => {
+  const held = (cpu: number, gpuIndexes: number[] = []) => ({
+    resources: { cpu, memoryMb: 0, gpuCount: gpuIndexes.length },
+    gpuIndexes,
+  });
+
+  test("never ask for more cores than it has, fractions included", () => {
+    const tenths = Array.from({ length: 2 }, () => held(0.1));
+    const small = { ...node.capacity, cpu: 0.3 };
+    expect(fits({ cpu: 0.1, memoryMb: 0, gpuCount: 0 }, small, usageOf(tenths))).toBe(true);
+    expect(fits({ cpu: 0.2, memoryMb: 0, gpuCount: 0 }, small, usageOf(tenths))).toBe(false);
+  });
+
+  test("never take more slots than it has", () => {
+    const full = usageOf([held(0), held(0), held(0)]);
+    expect(fits({ cpu: 0, memoryMb: 0, gpuCount: 0 }, node.capacity, full)).toBe(false);
+  });
+
+  test("each get GPUs of their own", () => {
+    const usage = usageOf([held(0, [0])]);
+    expect(pickGpus(1, node.capacity, usage)).toEqual([1]);
+    expect(fits({ cpu: 0, memoryMb: 0, gpuCount: 2 }, node.capacity, usage)).toBe(false);
+  });
+});
+
+test("jobs that ask for the same share a queue key, whatever the order of their labels", () => {
+  const one = queueKeyOf(manifest({ labels: { a: "1", b: "2" }, name: "x" }));
+  expect(queueKeyOf(manifest({ labels: { b: "2", a: "1" }, name: "y" }))).toBe(one);
+  expect(queueKeyOf(manifest({ labels: { a: "1" } }))).not.toBe(one);
+  expect(queueKeyOf(manifest({ labels: { a: "1", b: "2" }, resources: { cpu: 1 } }))).not.toBe(one);
+});

@@ -1,0 +1,15 @@
+import { expect, test } from "bun:test";
+import { jobId, newId } from "./ids.ts";
+
+test("ids made one after another sort in that order", () => {
+  const ids = Array.from({ length: 10_000 }, () => newId("job"));
+  expect(ids.toSorted()).toEqual(ids);
+  expect(new Set(ids).size).toBe(ids.length);
+});
+
+test("a new id passes its own schema and no other", () => {
+  expect(jobId.safeParse(newId("job")).success).toBe(true);
+  for (const bad of [newId("exe"), "job_", "job_ILOU", `${newId("job")}x`, ""]) {
+    expect(jobId.safeParse(bad).success).toBe(false);
+  }
+});
