@@ -1,0 +1,37 @@
+import { ComputeClient } from "../../sdk/client.ts";
+import { defineCommand } from "../command.ts";
+import { clientOptions } from "../common-options.ts";
+import { openCredentialStore } from "../credentials/open.ts";
+import { SessionCredentials } from "../credentials/session.ts";
+import { chooseWorkspace, updateWorkspaces } from "../workspaces.ts";
+
+export const command = defineCommand({
+  options: clientOptions,
+  examples: [{ line: "auth logout", does: "End the session of the current workspace" }],
+  details: "The nodes that were registered with the session take no new jobs; what runs there ends as usual.",
+  async run({ options, env, output }) {
+    const workspace = await chooseWorkspace(env, options);
+    const { name, url, known } = workspace;
+    if (!known?.credentialStore) {
+      await output.note(`You were not signed in to workspace ${name}.`);
+      return 0;
+    }
+    const client = new ComputeClient({ url, credentials: new SessionCredentials(env, workspace) });
+    const failure = await client.call("auth.logout", {}).then(
+      () => undefined,
+      (error: Error) => error,
+    );
+    await (await openCredentialStore(known.credentialStore, env)).remove(name);
+    await updateWorkspaces(env, (latest) => ({
+      ...latest,
+      workspaces: { ...latest.workspaces, [name]: { url: known.url } },
+    }));
+    await output.note(
+      failure
+        ? `Signed out of workspace ${name} here, but the server was not told: ${failure.message} The session there ends when its tokens do.`
+        : `Signed out of workspace ${name}.`,
+    );
+    if (options.json) await output.json({ workspace: name, url, serverTold: failure === undefined });
+    return 0;
+  },
+});

@@ -1,0 +1,27 @@
+import { defineCommand } from "../command.ts";
+import { clientOptions } from "../common-options.ts";
+import { SessionCredentials } from "../credentials/session.ts";
+import { chooseWorkspace } from "../workspaces.ts";
+
+export const command = defineCommand({
+  options: clientOptions,
+  examples: [
+    {
+      line: "auth print-token",
+      does: 'For curl: -H "Authorization: Bearer $(tanvrit-compute auth print-token)"',
+    },
+  ],
+  details: "The token is good for minutes; ask again for a fresh one. Whoever has it can do what you can.",
+  async run({ options, env, output }) {
+    const workspace = await chooseWorkspace(env, options);
+    if (env.TANVRIT_TOKEN) {
+      if (options.json) await output.json({ accessToken: env.TANVRIT_TOKEN });
+      else await output.result(env.TANVRIT_TOKEN);
+      return 0;
+    }
+    const { accessToken, accessTokenExpiresAt } = await new SessionCredentials(env, workspace).session();
+    if (options.json) await output.json({ accessToken, accessTokenExpiresAt });
+    else await output.result(accessToken);
+    return 0;
+  },
+});

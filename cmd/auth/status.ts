@@ -1,0 +1,41 @@
+import { ComputeClient } from "../../sdk/client.ts";
+import { UnreachableError } from "../../sdk/errors.ts";
+import { defineCommand } from "../command.ts";
+import { clientOptions } from "../common-options.ts";
+import { openCredentialStore } from "../credentials/open.ts";
+import { credentialsOf, SessionCredentials } from "../credentials/session.ts";
+import { formatFields } from "../format.ts";
+import { chooseWorkspace } from "../workspaces.ts";
+
+export const command = defineCommand({
+  options: clientOptions,
+  examples: [{ line: "auth status || tanvrit-compute auth login", does: "Sign in where nobody is" }],
+  details: "Exits with 77 where nobody is signed in or the session has ended.",
+  async run({ options, env, output }) {
+    const workspace = await chooseWorkspace(env, options);
+    const credentials = credentialsOf(env, workspace);
+    const client = new ComputeClient({ url: workspace.url, credentials });
+    let unreachable: UnreachableError | undefined;
+    const whoami = await client.call("auth.whoami", {}).catch((error: unknown) => {
+      if (!(error instanceof UnreachableError)) throw error;
+      unreachable = error;
+      return workspace.known?.identity;
+    });
+    const store = workspace.known?.credentialStore;
+    const session = credentials instanceof SessionCredentials ? await credentials.load() : undefined;
+    const status = {
+      workspace: workspace.name,
+      url: workspace.url,
+      user: whoami?.userName,
+      role: whoami?.role,
+      business: whoami?.businessName,
+      sessionId: whoami?.sessionId,
+      accessTokenExpiresAt: session?.accessTokenExpiresAt,
+      credentials: session && store ? (await openCredentialStore(store, env)).place : "TANVRIT_TOKEN",
+    };
+    if (options.json) await output.json({ ...status, serverReachable: unreachable === undefined });
+    else await output.result(formatFields(status));
+    if (unreachable) throw unreachable;
+    return 0;
+  },
+});

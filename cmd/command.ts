@@ -1,0 +1,52 @@
+import type { OptionSources, OptionTable, OptionValues } from "../shared/config/options.ts";
+import type { Output } from "./output.ts";
+
+export type Env = Readonly<Record<string, string | undefined>>;
+
+/** One row of the command table; what it takes to run is loaded when it is called. */
+export interface CommandEntry {
+  /** As it is typed: `job submit`. */
+  path: string;
+  /** One line for the list of commands. */
+  summary: string;
+  load(): Promise<{ command: Command }>;
+}
+
+export interface Positional {
+  /** As the help shows it, in capitals. */
+  name: string;
+  help: string;
+  optional?: boolean;
+  /** May be given again and again; only the last one. */
+  repeat?: boolean;
+}
+
+export interface Command<Table extends OptionTable = OptionTable> {
+  /** Every option but `--help`. */
+  options: Table;
+  positionals?: readonly Positional[];
+  /** What stands behind `--`, if this command takes anything there; the text explains it. */
+  rest?: { name: string; help: string };
+  /** Whole command lines, without the program's name, and what they do. */
+  examples: readonly { line: string; does: string }[];
+  /** More for the help, below the options. */
+  details?: string;
+  /** Reads the config file that options with a `fileKey` come from. */
+  readConfig?(flags: Readonly<Record<string, unknown>>, env: Env): Promise<OptionSources["file"] | undefined>;
+  /** Resolves with the exit code. */
+  run(invocation: Invocation<Table>): Promise<number>;
+}
+
+export interface Invocation<Table extends OptionTable = OptionTable> {
+  options: OptionValues<Table>;
+  positionals: string[];
+  /** What stood behind `--`; undefined where there was no `--`. */
+  rest: string[] | undefined;
+  env: Env;
+  output: Output;
+}
+
+/** Types `run` by the options; the table holds commands of every kind. */
+export function defineCommand<const Table extends OptionTable>(command: Command<Table>): Command {
+  return command as unknown as Command;
+}

@@ -1,0 +1,57 @@
+import type { CommandEntry } from "./command.ts";
+
+/** Every command. Help, parsing, suggestions and the tests walk this table. */
+export const commands: readonly CommandEntry[] = [
+  {
+    path: "server",
+    summary: "Run the control plane, with its embedded store",
+    load: () => import("./server.ts"),
+  },
+  {
+    path: "agent run",
+    summary: "Run jobs on this machine",
+    load: () => import("./agent-run.ts"),
+  },
+  {
+    path: "auth login",
+    summary: "Sign in to a workspace",
+    load: () => import("./auth/login.ts"),
+  },
+  { path: "auth logout", summary: "End the session", load: () => import("./auth/logout.ts") },
+  { path: "auth status", summary: "Who is signed in, and where", load: () => import("./auth/status.ts") },
+  {
+    path: "auth print-token",
+    summary: "Print an access token for other tools",
+    load: () => import("./auth/print-token.ts"),
+  },
+  { path: "job submit", summary: "Submit a job and print its id", load: () => import("./job/submit.ts") },
+  {
+    path: "job run",
+    summary: "Submit a job, show its output live, exit with its code",
+    load: () => import("./job/run.ts"),
+  },
+  { path: "job get", summary: "Show one job", load: () => import("./job/get.ts") },
+  { path: "job list", summary: "List jobs, newest first", load: () => import("./job/list.ts") },
+  { path: "job logs", summary: "Print a job's output", load: () => import("./job/logs.ts") },
+  {
+    path: "job wait",
+    summary: "Wait until jobs are over, exit with their code",
+    load: () => import("./job/wait.ts"),
+  },
+  { path: "job cancel", summary: "Cancel jobs", load: () => import("./job/cancel.ts") },
+  { path: "job retry", summary: "Queue a finished job again", load: () => import("./job/retry.ts") },
+  { path: "node list", summary: "List nodes", load: () => import("./node/list.ts") },
+  {
+    path: "node drain",
+    summary: "Give a node no new jobs, or undo that",
+    load: () => import("./node/drain.ts"),
+  },
+  { path: "node rotate-key", summary: "Give a node a new key", load: () => import("./node/rotate-key.ts") },
+  { path: "workspace list", summary: "List workspaces", load: () => import("./workspace/list.ts") },
+  { path: "workspace use", summary: "Choose the workspace", load: () => import("./workspace/use.ts") },
+  {
+    path: "quickstart",
+    summary: "See all of it at work in a scratch directory",
+    load: () => import("./quickstart/quickstart.ts"),
+  },
+];

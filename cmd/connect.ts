@@ -1,0 +1,39 @@
+import { type Compute, createComputeClient, type Patience } from "../sdk/index.ts";
+import type { Env } from "./command.ts";
+import { credentialsOf } from "./credentials/session.ts";
+import type { Output } from "./output.ts";
+import { chooseWorkspace } from "./workspaces.ts";
+
+/** A client for the workspace that the options and the environment name. */
+export async function connect(
+  env: Env,
+  options: { workspace?: string; url?: string },
+): Promise<Compute & { workspace: string }> {
+  const workspace = await chooseWorkspace(env, options);
+  const credentials = credentialsOf(env, workspace);
+  return { ...createComputeClient({ url: workspace.url, credentials }), workspace: workspace.name };
+}
+
+/** A server that was never reached is told soon; one that restarts under a running command is waited for. */
+const FIRST_ANSWER_MS = 2_000;
+const AWAY_MS = 10 * 60_000;
+
+/** How long a command keeps trying, and what it says meanwhile. */
+export function patience(output: Output, signal?: AbortSignal): Patience {
+  let told = false;
+  return {
+    signal,
+    firstMs: FIRST_ANSWER_MS,
+    awayMs: AWAY_MS,
+    onAway: (error, answered) => {
+      // Where it was never there, the failure that follows says all.
+      told = answered;
+      if (!answered) return;
+      // A note that cannot be written must not end what it is about.
+      output.note(`tanvrit-compute: ${error.message} Trying again…`).catch(() => undefined);
+    },
+    onBack: () => {
+      if (told) output.note("tanvrit-compute: the server is back.").catch(() => undefined);
+    },
+  };
+}

@@ -1,0 +1,48 @@
+import { readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { Env } from "../command.ts";
+import { tanvritHome, writePrivateFile } from "../home.ts";
+import { type CredentialStore, CredentialStoreError, parseStored, type StoredSession } from "./store.ts";
+
+/**
+ * Files that only their owner can read, for machines without a keychain. One for each workspace, so that two processes
+ * that renew two sessions at once cannot undo each other's work.
+ */
+export class FileStore implements CredentialStore {
+  readonly kind = "file";
+  readonly place: string;
+
+  constructor(env: Env) {
+    this.place = join(tanvritHome(env), "credentials");
+  }
+
+  async read(workspace: string): Promise<StoredSession | undefined> {
+    try {
+      return parseStored(await readFile(this.path(workspace), "utf8"));
+    } catch (error) {
+      if ((error as { code?: string }).code === "ENOENT") return undefined;
+      throw this.failure("read", workspace, error);
+    }
+  }
+
+  async write(workspace: string, session: StoredSession): Promise<void> {
+    try {
+      await writePrivateFile(this.path(workspace), `${JSON.stringify(session)}\n`);
+    } catch (error) {
+      throw this.failure("write", workspace, error);
+    }
+  }
+
+  async remove(workspace: string): Promise<void> {
+    await rm(this.path(workspace), { force: true });
+  }
+
+  private path(workspace: string): string {
+    return join(this.place, `${workspace}.json`);
+  }
+
+  private failure(what: string, workspace: string, cause: unknown): CredentialStoreError {
+    const why = (cause as Error).message;
+    return new CredentialStoreError(`cannot ${what} ${this.path(workspace)}: ${why}`, { cause });
+  }
+}

@@ -1,0 +1,61 @@
+import { constants } from "node:os";
+import type { ErrorCode } from "../shared/errors.ts";
+import type { JobStatus } from "../shared/job-state.ts";
+
+/** The CLI's own exit codes: sysexits where there is one. Scripts depend on them. */
+export const exitCodes = {
+  ok: 0,
+  failed: 1,
+  usage: 64,
+  badData: 65,
+  notFound: 66,
+  unreachable: 69,
+  internal: 70,
+  tryAgain: 75,
+  notAllowed: 77,
+  badConfiguration: 78,
+  jobTimeout: 124,
+  /** 128 + SIGINT: also what a cancelled job, or a follower that was left, exits with. */
+  cancelled: 130,
+  /** 128 + SIGPIPE: whoever read our output has gone. */
+  brokenPipe: 141,
+} as const;
+
+const codeOfProblem: Record<ErrorCode, number> = {
+  invalid_json: exitCodes.badData,
+  invalid_request: exitCodes.badData,
+  payload_too_large: exitCodes.badData,
+  unsupported_media_type: exitCodes.badData,
+  conflict: exitCodes.badData,
+  idempotency_key_reused: exitCodes.badData,
+  not_found: exitCodes.notFound,
+  method_not_allowed: exitCodes.internal,
+  internal: exitCodes.internal,
+  rate_limited: exitCodes.tryAgain,
+  unavailable: exitCodes.tryAgain,
+  storage_failed: exitCodes.tryAgain,
+  unauthenticated: exitCodes.notAllowed,
+  token_expired: exitCodes.notAllowed,
+  session_ended: exitCodes.notAllowed,
+  forbidden: exitCodes.notAllowed,
+};
+
+export function exitCodeOfProblem(code: ErrorCode): number {
+  return codeOfProblem[code];
+}
+
+export interface JobEnding {
+  status: JobStatus;
+  exitCode?: number;
+  signal?: string;
+}
+
+/** What a command that waited for a job exits with: the job's own code, as a shell would tell it. */
+export function exitCodeOfJob(job: JobEnding): number {
+  if (job.status === "SUCCESS") return exitCodes.ok;
+  if (job.status === "TIMEOUT") return exitCodes.jobTimeout;
+  if (job.status === "CANCELLED") return exitCodes.cancelled;
+  if (job.exitCode) return job.exitCode;
+  const signal = (constants.signals as Record<string, number | undefined>)[job.signal ?? ""];
+  return signal === undefined ? exitCodes.failed : 128 + signal;
+}

@@ -1,0 +1,124 @@
+import type { FileIssue } from "../shared/config/yaml.ts";
+import type { FieldError } from "../shared/errors.ts";
+import { exitCodeOfProblem, exitCodes } from "./exit-codes.ts";
+
+/** A failure that the CLI itself found. */
+export class CliError extends Error {
+  override name = "CliError";
+  readonly exitCode: number;
+  /** Stable, for `--json`. */
+  readonly code: string;
+  readonly todo: string | undefined;
+
+  constructor(code: keyof typeof codes, message: string, options: { todo?: string; cause?: unknown } = {}) {
+    super(message, { cause: options.cause });
+    this.code = code;
+    this.exitCode = codes[code];
+    this.todo = options.todo;
+  }
+}
+
+/** The person pressed Ctrl-C and left the job to itself; the command ends without a further word. */
+export class LeftError extends Error {
+  override name = "LeftError";
+
+  constructor() {
+    super("left by Ctrl-C");
+  }
+}
+
+const codes = {
+  usage: exitCodes.usage,
+  bad_data: exitCodes.badData,
+  not_found: exitCodes.notFound,
+  unreachable: exitCodes.unreachable,
+  not_signed_in: exitCodes.notAllowed,
+  bad_configuration: exitCodes.badConfiguration,
+} as const;
+
+/** What a failure becomes on stderr, and the exit code. With `--json` it is printed as it is. */
+export interface Failure {
+  code: string;
+  message: string;
+  todo?: string;
+  exitCode: number;
+  /** What was wrong with a request, by field. */
+  errors?: FieldError[];
+  /** What was wrong with a file, by line. */
+  issues?: FileIssue[];
+  requestId?: string;
+}
+
+export const LOGIN_TODO = "Run tanvrit-compute auth login";
+
+/** The one place that knows what any thrown error means to whoever called the CLI. */
+export function describeFailure(error: unknown): Failure {
+  if (error instanceof CliError) {
+    return { code: error.code, message: error.message, todo: error.todo, exitCode: error.exitCode };
+  }
+  // By name, so that the modules of these classes are loaded only by the commands that need them.
+  if (isNamed(error, "ComputeError")) return problemFailure(error as Error & ProblemLike);
+  if (isNamed(error, "UnreachableError")) {
+    return { code: "unreachable", message: error.message, exitCode: exitCodes.unreachable };
+  }
+  if (isNamed(error, "FileError")) {
+    const { issues } = error as Error & { issues: FileIssue[] };
+    return { code: "bad_data", message: error.message, issues, exitCode: exitCodes.badData };
+  }
+  if (isNamed(error, "OptionError")) {
+    const ofFlag = (error as Error & { source?: string }).source === "flag";
+    if (ofFlag) return { code: "usage", message: error.message, exitCode: exitCodes.usage };
+    return { code: "bad_configuration", message: error.message, exitCode: exitCodes.badConfiguration };
+  }
+  if (isNamed(error, "CredentialStoreError")) {
+    return { code: "bad_configuration", message: error.message, exitCode: exitCodes.badConfiguration };
+  }
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return {
+    code: "internal",
+    message: `unexpected failure: ${text}`,
+    todo: "This is a mistake in tanvrit-compute; please report it with the lines above",
+    exitCode: exitCodes.internal,
+  };
+}
+
+/** `tanvrit-compute: <command>: <why>. <what to do>` */
+export function formatFailure(path: string, failure: Failure): string {
+  const where = ["tanvrit-compute", path].filter(Boolean).join(": ");
+  const fields = (failure.errors ?? []).map((field) => `\n  ${field.path}: ${field.message}`).join("");
+  const todo = failure.todo ? ` ${failure.todo}.` : "";
+  return `${where}: ${sentence(failure.message)}${todo}${fields}`;
+}
+
+function sentence(text: string): string {
+  return /[.!?]$/.test(text) || text.includes("\n") ? text : `${text}.`;
+}
+
+interface ProblemLike {
+  code: Parameters<typeof exitCodeOfProblem>[0];
+  errors?: FieldError[];
+  retryAfterSeconds?: number;
+}
+
+function problemFailure(error: Error & ProblemLike): Failure {
+  const exitCode = exitCodeOfProblem(error.code);
+  return {
+    code: error.code,
+    message: error.message,
+    todo: todoOfProblem(error, exitCode),
+    exitCode,
+    errors: error.errors,
+    requestId: (error.cause as { requestId?: string } | undefined)?.requestId,
+  };
+}
+
+function todoOfProblem(error: ProblemLike, exitCode: number): string | undefined {
+  if (error.code === "forbidden") return "Ask an owner or admin of this business";
+  if (exitCode === exitCodes.notAllowed) return LOGIN_TODO;
+  if (exitCode !== exitCodes.tryAgain) return undefined;
+  return error.retryAfterSeconds ? `Try again in ${error.retryAfterSeconds} s` : "Try again in a moment";
+}
+
+function isNamed(error: unknown, name: string): error is Error {
+  return error instanceof Error && error.name === name;
+}

@@ -1,0 +1,84 @@
+import type { Option, OptionTable } from "../shared/config/options.ts";
+import type { Command, CommandEntry } from "./command.ts";
+
+const WIDTH = 100;
+
+/** The help of all commands, or of those below one word as `job`. */
+export function groupHelp(entries: readonly CommandEntry[], group = ""): string {
+  const head = group
+    ? `Usage: tanvrit-compute ${group} COMMAND`
+    : "Tanvrit Compute: run jobs on your own machines.\n\nUsage: tanvrit-compute COMMAND";
+  const rows = entries.map((entry): [string, string] => [entry.path, entry.summary]);
+  const foot = `See tanvrit-compute ${group ? `${group} ` : ""}COMMAND --help for one command.`;
+  const version = group ? "" : `\nOptions:\n${table([["--version", "Print the version"]])}`;
+  return `${head}\n\nCommands:\n${table(rows)}${version}\n${foot}\n`;
+}
+
+export function commandHelp(entry: CommandEntry, command: Command): string {
+  const sections = [`${entry.summary}.\n\n${usageLine(entry.path, command)}\n`];
+  const positionals = [...(command.positionals ?? []), ...(command.rest ? [command.rest] : [])];
+  if (positionals.length > 0) {
+    sections.push(`Arguments:\n${table(positionals.map((one) => [one.name, one.help]))}`);
+  }
+  sections.push(`Options:\n${table(optionRows(command.options))}`);
+  if (command.details) sections.push(`${command.details.trim()}\n`);
+  const examples = command.examples.map((one) => `  # ${one.does}\n  tanvrit-compute ${one.line}\n`);
+  if (examples.length > 0) sections.push(`Examples:\n${examples.join("")}`);
+  return sections.join("\n");
+}
+
+export function usageLine(path: string, command: Command): string {
+  const words = ["tanvrit-compute", path, "[OPTIONS]"];
+  for (const one of command.positionals ?? []) {
+    const word = one.repeat ? `${one.name}…` : one.name;
+    words.push(one.optional ? `[${word}]` : word);
+  }
+  if (command.rest) words.push("--", command.rest.name);
+  return `Usage: ${words.join(" ")}`;
+}
+
+function optionRows(options: OptionTable): [string, string][] {
+  const rows = Object.entries(options).map(([name, option]): [string, string] => {
+    const short = option.short ? `-${option.short}, ` : "";
+    const value = option.kind === "flag" ? "" : ` ${option.placeholder ?? "VALUE"}`;
+    return [`${short}--${name}${value}`, optionText(option)];
+  });
+  return [...rows, ["--help", "Show this help"]];
+}
+
+function optionText(option: Option): string {
+  const more = [
+    option.kind === "list" ? "may be repeated" : "",
+    option.defaultText ? `default: ${option.defaultText}` : "",
+    option.env ? `env: ${option.env}` : "",
+    option.fileKey ? `file: ${option.fileKey}` : "",
+  ].filter(Boolean);
+  return more.length > 0 ? `${option.help} (${more.join("; ")})` : option.help;
+}
+
+/** Two columns; the right one is wrapped at the width of a page. */
+function table(rows: readonly (readonly [string, string])[]): string {
+  const left = Math.min(34, Math.max(...rows.map(([name]) => name.length)));
+  const indent = " ".repeat(left + 4);
+  return rows
+    .map(([name, text]) => {
+      const lines = wrap(text, WIDTH - indent.length);
+      const first = name.length > left ? `  ${name}\n${indent}` : `  ${name.padEnd(left)}  `;
+      return `${first}${lines.join(`\n${indent}`)}\n`;
+    })
+    .join("");
+}
+
+function wrap(text: string, width: number): string[] {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(" ")) {
+    if (line && line.length + 1 + word.length > width) {
+      lines.push(line);
+      line = word;
+    } else {
+      line = line ? `${line} ${word}` : word;
+    }
+  }
+  return [...lines, line];
+}

@@ -1,0 +1,61 @@
+import type { Job } from "../../sdk/index.ts";
+import { defineCommand } from "../command.ts";
+import { checkId, clientOptions } from "../common-options.ts";
+import { connect, patience } from "../connect.ts";
+import { formatCommand, formatFields } from "../format.ts";
+
+export const command = defineCommand({
+  options: clientOptions,
+  positionals: [{ name: "JOB", help: "its id" }],
+  examples: [{ line: "job get $id --json", does: "Everything that is known of it" }],
+  async run({ options, positionals, env, output }) {
+    const jobId = checkId("job", positionals[0] ?? "");
+    const { jobs } = await connect(env, options);
+    const job = await jobs.retrieve(jobId, patience(output));
+    await (options.json ? output.json(job) : output.result(formatFields(describe(job))));
+    return 0;
+  },
+});
+
+/** What a person wants to see first comes first; what is not set or empty is left out. */
+function describe(job: Job): Record<string, unknown> {
+  const { status, unschedulableReason, exitCode, signal, reason, message } = job;
+  const { cpu, memoryMb, gpuCount } = job.resources;
+  return {
+    jobId: job.jobId,
+    name: job.name,
+    status,
+    unschedulableReason,
+    exitCode,
+    signal,
+    reason,
+    message,
+    type: job.type,
+    command: formatCommand(job.command),
+    workdir: job.workdir,
+    labels: pairs(job.labels),
+    cpu: cpu || undefined,
+    memoryMb: memoryMb || undefined,
+    gpuCount: gpuCount || undefined,
+    // Names alone: values of variables are often secrets, and a terminal is often seen by others.
+    env: Object.keys(job.env).join(", ") || undefined,
+    timeoutSeconds: job.timeoutSeconds,
+    priority: job.priority || undefined,
+    attempt: job.attempt,
+    retries: job.maxRetries > 0 ? `${job.retryCount} of ${job.maxRetries}` : undefined,
+    executionId: job.executionId,
+    nodeId: job.nodeId,
+    cpuSeconds: job.cpuSeconds,
+    peakMemoryMb: job.peakMemoryMb,
+    createdAt: job.createdAt,
+    notBefore: job.notBefore,
+    startedAt: job.startedAt,
+    cancelRequestedAt: job.cancelRequestedAt,
+    finishedAt: job.finishedAt,
+  };
+}
+
+function pairs(map: Readonly<Record<string, string>>): string | undefined {
+  const text = Object.entries(map).map(([key, value]) => `${key}=${value}`);
+  return text.length > 0 ? text.join(", ") : undefined;
+}

@@ -1,0 +1,202 @@
+import type { z } from "zod";
+import {
+  defineOptions,
+  type OptionValues,
+  optionNumber,
+  optionPairs,
+  optionText,
+} from "../../shared/config/options.ts";
+import { limits } from "../../shared/limits.ts";
+import { type JobManifestInput, jobManifest } from "../../shared/manifest.ts";
+import { CliError } from "../failure.ts";
+
+/** The options that describe a job; each stands for a field of the manifest and wins over the file's. */
+export const manifestOptions = defineOptions({
+  name: { kind: "value", placeholder: "NAME", schema: optionText.optional(), help: "A name for people" },
+  type: {
+    kind: "value",
+    placeholder: "TYPE",
+    schema: optionText.optional(),
+    defaultText: "COMMAND",
+    help: "What kind of job it is",
+  },
+  label: {
+    kind: "list",
+    short: "l",
+    placeholder: "KEY=VALUE",
+    schema: optionPairs("a label").optional(),
+    help: "Run only on nodes with this label",
+  },
+  cpu: {
+    kind: "value",
+    placeholder: "N",
+    schema: optionNumber({ min: 0, unit: "cores" }).optional(),
+    help: "Cores the job takes of a node while it runs",
+  },
+  memory: {
+    kind: "value",
+    placeholder: "MB",
+    schema: optionNumber({ min: 0, integer: true, unit: "megabytes" }).optional(),
+    help: "Memory the job takes of a node while it runs",
+  },
+  gpus: {
+    kind: "value",
+    placeholder: "N",
+    schema: optionNumber({ min: 0, integer: true, unit: "GPUs" }).optional(),
+    help: "GPUs the job takes of a node while it runs",
+  },
+  timeout: {
+    kind: "value",
+    placeholder: "SECONDS",
+    schema: optionNumber({ min: 0, unit: "seconds" }).optional(),
+    defaultText: "as long as it takes",
+    help: "End the job after this long",
+  },
+  grace: {
+    kind: "value",
+    placeholder: "SECONDS",
+    schema: optionNumber({ min: 0, unit: "seconds" }).optional(),
+    defaultText: "10",
+    help: "Between SIGTERM and SIGKILL when the job is cancelled or times out",
+  },
+  "max-retries": {
+    kind: "value",
+    placeholder: "N",
+    schema: optionNumber({ min: 0, integer: true }).optional(),
+    defaultText: "0",
+    help: "How often to try again after a failure",
+  },
+  priority: {
+    kind: "value",
+    placeholder: "N",
+    schema: optionNumber({ integer: true }).optional(),
+    defaultText: "0",
+    help: "Higher runs first; write a negative one as --priority=-1",
+  },
+  env: {
+    kind: "list",
+    short: "e",
+    placeholder: "KEY=VALUE",
+    schema: optionPairs("a variable").optional(),
+    help: "An environment variable for the command",
+  },
+  workdir: {
+    kind: "value",
+    placeholder: "DIR",
+    schema: optionText.optional(),
+    defaultText: "a fresh directory of the job's own",
+    help: "Where on the node the command runs",
+  },
+  file: {
+    kind: "value",
+    short: "f",
+    placeholder: "FILE",
+    schema: optionText.optional(),
+    help: "Read the job from a YAML or JSON file; - is stdin",
+  },
+  "idempotency-key": {
+    kind: "value",
+    placeholder: "KEY",
+    schema: optionText.optional(),
+    help: "Submitting again with the same key gives the first job again",
+  },
+});
+
+type ManifestValues = OptionValues<typeof manifestOptions>;
+
+/** The job that options, file and the words behind `--` describe together. */
+export async function buildManifest(
+  options: ManifestValues,
+  argv: readonly string[] | undefined,
+): Promise<JobManifestInput> {
+  const base: Partial<PartialManifest> = options.file === undefined ? {} : await readManifest(options.file);
+  if (!base.command && !argv?.length) throw commandMissing(options.file);
+  const given = defined({
+    name: options.name,
+    type: options.type,
+    timeoutSeconds: options.timeout,
+    graceSeconds: options.grace,
+    maxRetries: options["max-retries"],
+    priority: options.priority,
+    workdir: options.workdir,
+    command: argv?.length ? [...argv] : undefined,
+  });
+  const resources = defined({ cpu: options.cpu, memoryMb: options.memory, gpuCount: options.gpus });
+  const merged = {
+    ...base,
+    ...given,
+    labels: { ...base.labels, ...options.label },
+    env: { ...base.env, ...options.env },
+    resources: { ...base.resources, ...resources },
+  };
+  const checked = jobManifest.safeParse(merged);
+  if (checked.success) return checked.data;
+  // The file was checked by itself, so what is wrong now came with a flag.
+  const issues = checked.error.issues.map((issue) => `${flagOf(issue.path)}: ${issue.message}`);
+  throw new CliError("usage", issues.join("; "));
+}
+
+type PartialManifest = z.output<ReturnType<typeof fileSchema>>;
+const fileSchema = () => jobManifest.partial({ command: true });
+
+async function readManifest(file: string): Promise<PartialManifest> {
+  const text = await readBounded(file);
+  const { parseYaml } = await import("../../shared/config/yaml.ts");
+  return parseYaml(text, file === "-" ? "<stdin>" : file, fileSchema());
+}
+
+async function readBounded(file: string): Promise<string> {
+  const source = file === "-" ? Bun.stdin : Bun.file(file);
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  try {
+    for await (const chunk of source.stream()) {
+      size += chunk.byteLength;
+      if (size > limits.maxBodyBytes) break;
+      chunks.push(chunk);
+    }
+  } catch (cause) {
+    const { code, message } = cause as { code?: string; message: string };
+    const why = code === "ENOENT" ? "there is no such file" : message;
+    throw new CliError(code === "ENOENT" ? "not_found" : "bad_data", `cannot read ${file}: ${why}`, {
+      cause,
+    });
+  }
+  if (size <= limits.maxBodyBytes) return Buffer.concat(chunks).toString("utf8");
+  throw new CliError("bad_data", `${file} is larger than a job may be (${limits.maxBodyBytes} bytes)`);
+}
+
+function commandMissing(file: string | undefined): CliError {
+  if (file === undefined) {
+    return new CliError("usage", "no command to run was given", {
+      todo: "Put it behind --, as in: tanvrit-compute job submit -- python train.py",
+    });
+  }
+  return new CliError("bad_data", `${file}: command: is missing`, {
+    todo: "Add it to the file, or give the command behind --",
+  });
+}
+
+const flagOfField: Record<string, string> = {
+  labels: "--label",
+  env: "--env",
+  timeoutSeconds: "--timeout",
+  graceSeconds: "--grace",
+  maxRetries: "--max-retries",
+  cpu: "--cpu",
+  memoryMb: "--memory",
+  gpuCount: "--gpus",
+  command: "the command behind --",
+};
+
+function flagOf(path: readonly PropertyKey[]): string {
+  const [first = "", second = ""] = path.map(String);
+  const field = first === "resources" ? second : first;
+  const flag = flagOfField[field] ?? `--${field}`;
+  return first === "labels" || first === "env" ? `${flag} ${second}` : flag;
+}
+
+function defined<Fields extends object>(fields: Fields): Partial<Fields> {
+  const entries = Object.entries(fields).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(entries) as Partial<Fields>;
+}

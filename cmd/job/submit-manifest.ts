@@ -1,0 +1,32 @@
+import type { Compute, Job, JobManifestInput } from "../../sdk/index.ts";
+import { patience } from "../connect.ts";
+import { CliError } from "../failure.ts";
+import type { Output } from "../output.ts";
+
+/** Submits a job; what the server finds wrong with a manifest from a file is told with that file's name. */
+export async function submitManifest(
+  compute: Compute,
+  manifest: JobManifestInput,
+  options: { file?: string; "idempotency-key"?: string },
+  output: Output,
+): Promise<Job> {
+  const { file, "idempotency-key": idempotencyKey } = options;
+  try {
+    return await compute.jobs.submit(manifest, { ...patience(output), idempotencyKey });
+  } catch (error) {
+    throw file === undefined ? error : namingFile(error, file);
+  }
+}
+
+function namingFile(error: unknown, file: string): unknown {
+  const { name, code, errors = [] } = error as Refusal;
+  if (name !== "ComputeError" || code !== "invalid_request" || errors.length === 0) return error;
+  const lines = errors.map((field) => `${file}: ${field.path}: ${field.message}`);
+  return new CliError("bad_data", lines.join("\n"), { cause: error });
+}
+
+interface Refusal {
+  name?: string;
+  code?: string;
+  errors?: { path: string; message: string }[];
+}

@@ -1,0 +1,73 @@
+#!/usr/bin/env bun
+import packageJson from "../package.json" with { type: "json" };
+import type { CommandEntry } from "./command.ts";
+import { commands } from "./commands.ts";
+
+// Only what every call needs is imported here: `--version` and a short command must not pay for the rest.
+process.exit(await main(process.argv.slice(2)));
+
+async function main(words: readonly string[]): Promise<number> {
+  if (words.length === 1 && (words[0] === "--version" || words[0] === "-v")) {
+    await Bun.write(Bun.stdout, `tanvrit-compute ${packageJson.version}\n`);
+    return 0;
+  }
+  const { Output, BrokenPipeError } = await import("./output.ts");
+  const output = new Output();
+  const { entry, rest } = findCommand(words);
+  const json = ownWords(rest).includes("--json");
+  try {
+    if (entry) return await runCommand(entry, rest, output);
+    const { showGroup } = await import("./group.ts");
+    return await showGroup(commands, words, output);
+  } catch (error) {
+    const { exitCodes } = await import("./exit-codes.ts");
+    const { describeFailure, formatFailure, LeftError } = await import("./failure.ts");
+    if (error instanceof BrokenPipeError) return exitCodes.brokenPipe;
+    if (error instanceof LeftError) return exitCodes.cancelled;
+    const failure = describeFailure(error);
+    const text = json ? JSON.stringify({ error: failure }) : formatFailure(entry?.path ?? "", failure);
+    // When stderr is gone too, the exit code is all that is left to say.
+    await output.note(text).catch(() => undefined);
+    return failure.exitCode;
+  }
+}
+
+async function runCommand(entry: CommandEntry, words: readonly string[], output: Out): Promise<number> {
+  const { command } = await entry.load();
+  if (asksForHelp(words)) {
+    const { commandHelp } = await import("./help.ts");
+    await output.write(commandHelp(entry, command));
+    return 0;
+  }
+  const { parseArguments } = await import("./parse.ts");
+  const { resolveOptions } = await import("../shared/config/options.ts");
+  const { env } = process;
+  const { flags, positionals, rest } = parseArguments(entry.path, command, words);
+  const file = await command.readConfig?.(flags, env);
+  const options = resolveOptions(command.options, { flags, env, file });
+  return command.run({ options, positionals, rest, env, output });
+}
+
+type Out = InstanceType<typeof import("./output.ts").Output>;
+
+/** The command whose name begins the words; the longest name wins. */
+function findCommand(words: readonly string[]): { entry: CommandEntry | undefined; rest: readonly string[] } {
+  const named = words[0] === "help" ? [...words.slice(1), "--help"] : words;
+  for (const length of [2, 1]) {
+    const path = named.slice(0, length).join(" ");
+    const entry = commands.find((one) => one.path === path);
+    if (entry) return { entry, rest: named.slice(length) };
+  }
+  return { entry: undefined, rest: named };
+}
+
+function asksForHelp(words: readonly string[]): boolean {
+  const own = ownWords(words);
+  return own.includes("--help") || own.includes("-h");
+}
+
+/** The words before `--`: what stands behind is the job's own. */
+function ownWords(words: readonly string[]): readonly string[] {
+  const end = words.indexOf("--");
+  return end < 0 ? words : words.slice(0, end);
+}

@@ -1,0 +1,32 @@
+import { z } from "zod";
+import { defineOptions } from "../../shared/config/options.ts";
+import { defineCommand } from "../command.ts";
+import { checkId, clientOptions } from "../common-options.ts";
+import { connect, patience } from "../connect.ts";
+
+const options = defineOptions({
+  ...clientOptions,
+  undo: { kind: "flag", schema: z.boolean().default(false), help: "Give it jobs again" },
+});
+
+export const command = defineCommand({
+  options,
+  positionals: [{ name: "NODE", help: "its id, as node list shows it" }],
+  examples: [
+    { line: "node drain NODE", does: "Before an update: what runs goes on, nothing new starts" },
+    { line: "node drain NODE --undo", does: "After it" },
+  ],
+  async run({ options, positionals, env, output }) {
+    const nodeId = checkId("node", positionals[0] ?? "");
+    const { nodes } = await connect(env, options);
+    const node = await (options.undo
+      ? nodes.undrain(nodeId, patience(output))
+      : nodes.drain(nodeId, patience(output)));
+    if (options.json) await output.json(node);
+    else
+      await output.note(
+        `${node.name} (${nodeId}) is ${node.status}; ${node.runningExecutions} jobs run there.`,
+      );
+    return 0;
+  },
+});

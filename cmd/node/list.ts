@@ -1,0 +1,42 @@
+import { z } from "zod";
+import { defineOptions } from "../../shared/config/options.ts";
+import { nodeStatus } from "../../shared/node.ts";
+import { defineCommand } from "../command.ts";
+import { clientOptions } from "../common-options.ts";
+import { connect, patience } from "../connect.ts";
+import { formatAge, formatTable } from "../format.ts";
+
+const upper = z.string().transform((text) => text.toUpperCase());
+const options = defineOptions({
+  ...clientOptions,
+  status: {
+    kind: "list",
+    placeholder: "STATUS",
+    schema: z.array(upper.pipe(z.enum(nodeStatus.options))).optional(),
+    help: `Only nodes that are ${nodeStatus.options.join(", ")}`,
+  },
+});
+
+export const command = defineCommand({
+  options,
+  examples: [{ line: "node list --status active", does: "The nodes that take jobs now" }],
+  async run({ options, env, output }) {
+    const { nodes } = await connect(env, options);
+    const all = await Array.fromAsync(nodes.list({ status: options.status }, patience(output)));
+    if (options.json) {
+      await output.json(all);
+      return 0;
+    }
+    const cells = all.map((node) => [
+      node.nodeId,
+      node.name,
+      node.status,
+      `${node.runningExecutions}/${node.capacity.slots}`,
+      String(node.capacity.cpu),
+      String(node.capacity.memoryMb),
+      `${formatAge(node.lastHeartbeatAt)} ago`,
+    ]);
+    await output.result(formatTable(["ID", "NAME", "STATUS", "JOBS", "CPU", "MEMORY MB", "SEEN"], cells));
+    return 0;
+  },
+});

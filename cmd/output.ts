@@ -1,0 +1,55 @@
+/** Whoever read our output is gone; there is nobody left to tell anything. */
+export class BrokenPipeError extends Error {
+  override name = "BrokenPipeError";
+}
+
+/**
+ * Where a command writes: `result` for programs (stdout), `note` for people (stderr). Each resolves when the text is
+ * handed over, so that a slow reader slows us down instead of filling the memory. `process.stdout` would do the same
+ * but takes 9 ms to load.
+ */
+export class Output {
+  private tail: Promise<void> = Promise.resolve();
+
+  /** Exactly this text on stdout. */
+  write(text: string): Promise<void> {
+    return this.enqueue(Bun.stdout, text);
+  }
+
+  /** A line on stdout. */
+  result(line: string): Promise<void> {
+    return this.write(`${line}\n`);
+  }
+
+  json(value: unknown): Promise<void> {
+    return this.result(JSON.stringify(value));
+  }
+
+  /** A line for people, on stderr. */
+  note(line: string): Promise<void> {
+    return this.writeError(`${line}\n`);
+  }
+
+  /** Exactly this text on stderr. */
+  writeError(text: string): Promise<void> {
+    return this.enqueue(Bun.stderr, text);
+  }
+
+  private enqueue(target: typeof Bun.stdout, text: string): Promise<void> {
+    const written = this.tail.then(() => put(target, text));
+    // The caller hears of a failure; the next write still gets its own try.
+    this.tail = written.catch(() => undefined);
+    return written;
+  }
+}
+
+async function put(target: typeof Bun.stdout, text: string): Promise<void> {
+  if (text === "") return;
+  try {
+    await Bun.write(target, text);
+  } catch (error) {
+    if ((error as { code?: string }).code === "EPIPE")
+      throw new BrokenPipeError("broken pipe", { cause: error });
+    throw error;
+  }
+}

@@ -1,0 +1,85 @@
+import { type ParseArgsConfig, parseArgs } from "node:util";
+import type { OptionTable } from "../shared/config/options.ts";
+import type { Command } from "./command.ts";
+import { CliError } from "./failure.ts";
+import { nearest } from "./nearest.ts";
+
+export interface ParsedArguments {
+  /** By option name; as `resolveOptions` takes them. */
+  flags: Record<string, unknown>;
+  positionals: string[];
+  /** What stood behind `--`. */
+  rest: string[] | undefined;
+}
+
+/** Takes the words behind a command's name apart. Throws CliError `usage`. */
+export function parseArguments(path: string, command: Command, words: readonly string[]): ParsedArguments {
+  const end = words.indexOf("--");
+  const own = end < 0 ? words : words.slice(0, end);
+  const rest = end < 0 ? undefined : words.slice(end + 1);
+  const { flags, positionals } = parseOwn(path, command, own, rest !== undefined);
+  if (rest && !command.rest) {
+    positionals.push(...rest);
+    checkPositionals(path, command, positionals);
+    return { flags, positionals, rest: undefined };
+  }
+  checkPositionals(path, command, positionals);
+  return { flags, positionals, rest };
+}
+
+function parseOwn(path: string, command: Command, words: readonly string[], hasRest: boolean) {
+  try {
+    const { values, positionals } = parseArgs({
+      args: [...words],
+      options: parseConfig(command.options),
+      strict: true,
+      allowPositionals: true,
+    });
+    return { flags: { ...values } as Record<string, unknown>, positionals };
+  } catch (error) {
+    const { code, message } = error as { code?: string; message: string };
+    if (!code?.startsWith("ERR_PARSE_ARGS")) throw error;
+    const unknown = /^Unknown option '(--?)([^']*)'/.exec(message);
+    if (!unknown) throw usage(path, lowerFirst(message.split("\n").join(" ")));
+    const [, dashes = "", name = ""] = unknown;
+    if (command.rest && !hasRest && words.some((word) => !word.startsWith("-"))) {
+      throw usage(path, `unknown option ${dashes}${name}`, missingDashes(path));
+    }
+    const near = dashes === "--" ? nearest(name, Object.keys(command.options)) : undefined;
+    throw usage(path, `unknown option ${dashes}${name}`, near ? `Did you mean --${near}?` : undefined);
+  }
+}
+
+function parseConfig(options: OptionTable): NonNullable<ParseArgsConfig["options"]> {
+  const entries = Object.entries(options).map(([name, option]) => [
+    name,
+    {
+      type: option.kind === "flag" ? "boolean" : "string",
+      multiple: option.kind === "list",
+      ...(option.short ? { short: option.short } : {}),
+    },
+  ]);
+  return Object.fromEntries(entries);
+}
+
+function checkPositionals(path: string, command: Command, given: readonly string[]): void {
+  const wanted = command.positionals ?? [];
+  const missing = wanted.find((one, i) => !one.optional && given[i] === undefined);
+  if (missing) throw usage(path, `${missing.name} is missing (${missing.help})`);
+  if (wanted.at(-1)?.repeat || given.length <= wanted.length) return;
+  const surplus = given[wanted.length] ?? "";
+  throw usage(path, `unexpected argument ${surplus}`, command.rest ? missingDashes(path) : undefined);
+}
+
+function missingDashes(path: string): string {
+  return `Put -- before the command that the job runs, as in: tanvrit-compute ${path} -- sh -c 'echo hello'`;
+}
+
+function usage(path: string, message: string, hint?: string): CliError {
+  const help = `See tanvrit-compute ${path} --help`;
+  return new CliError("usage", message, { todo: hint ? `${hint.replace(/[.]$/, "")} ${help}` : help });
+}
+
+function lowerFirst(text: string): string {
+  return text.charAt(0).toLowerCase() + text.slice(1).replace(/[.]$/, "");
+}

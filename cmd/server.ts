@@ -1,0 +1,73 @@
+import { textLog } from "../server/log.ts";
+import { type ServerSettings, serverFile, serverOptions, serverSettings } from "../server/options.ts";
+import type { RunningServer } from "../server/start.ts";
+import { defineOptions, optionText } from "../shared/config/options.ts";
+import { defineCommand } from "./command.ts";
+import { exitCodes } from "./exit-codes.ts";
+import { CliError } from "./failure.ts";
+import { readConfigFile } from "./read-config.ts";
+import { aborted, stopSignals } from "./until-stopped.ts";
+
+/** After this a stopping server is left to its end: what it acknowledged is on disk. */
+const STOP_LIMIT_MS = 20_000;
+
+const options = defineOptions({
+  ...serverOptions,
+  config: {
+    kind: "value",
+    placeholder: "FILE",
+    schema: optionText.optional(),
+    help: "Read settings from a YAML file",
+  },
+});
+
+export const command = defineCommand({
+  options,
+  examples: [
+    { line: "server", does: "For this machine alone, at http://127.0.0.1:7070" },
+    { line: "server --port 7171 --data-dir ./data", does: "Another one beside it" },
+  ],
+  details:
+    "SIGTERM or Ctrl-C stops it in order; jobs that run go on, and their agents come back when it does.",
+  readConfig: (flags) => readConfigFile(serverFile, { named: flags.config as string | undefined }),
+  async run({ options, env, output }) {
+    const settings = serverSettings(options, env);
+    // A log line that cannot be written must not stop the server.
+    const note = (line: string) => void output.note(line).catch(() => undefined);
+    const { stop, hurry } = stopSignals();
+    const server = await start(settings, note);
+    note(`tanvrit-compute server listening on ${server.url} (data in ${settings.dataDir})`);
+    await aborted(stop);
+    note("tanvrit-compute server stopping");
+    await Promise.race([server.stop(), aborted(hurry), Bun.sleep(STOP_LIMIT_MS)]);
+    return exitCodes.ok;
+  },
+});
+
+async function start(settings: ServerSettings, note: (line: string) => void): Promise<RunningServer> {
+  const { startServer } = await import("../server/start.ts");
+  try {
+    return await startServer(settings, textLog(note));
+  } catch (error) {
+    throw explain(error, settings);
+  }
+}
+
+/** What usually keeps a server from starting, in words that help. */
+function explain(cause: unknown, { host, port, dataDir }: ServerSettings): unknown {
+  const { code, name, message } = cause as { code?: string; name?: string; message?: string };
+  if (code === "EADDRINUSE") {
+    const todo = "Stop what listens there, or choose another port with --port";
+    return new CliError("unreachable", `port ${port} of ${host} is in use`, { cause, todo });
+  }
+  if (code === "EACCES" || code === "EADDRNOTAVAIL") {
+    const todo = "Choose another one with --host and --port, or another --data-dir";
+    return new CliError("bad_configuration", `cannot use ${host}:${port} or ${dataDir}: ${message}`, {
+      cause,
+      todo,
+    });
+  }
+  if (name !== "StoreInUseError") return cause;
+  const todo = "Stop that server, or choose another directory with --data-dir";
+  return new CliError("unreachable", `${message}`, { cause, todo });
+}

@@ -1,0 +1,24 @@
+/** SIGTERM and SIGINT as two signals: the first asks to stop in order, the second to hurry. */
+export function stopSignals(): { stop: AbortSignal; hurry: AbortSignal; release: () => void } {
+  const stop = new AbortController();
+  const hurry = new AbortController();
+  const onSignal = (name: NodeJS.Signals) => {
+    if (stop.signal.aborted) hurry.abort(name);
+    else stop.abort(name);
+  };
+  process.on("SIGTERM", onSignal);
+  process.on("SIGINT", onSignal);
+  const release = () => {
+    process.off("SIGTERM", onSignal);
+    process.off("SIGINT", onSignal);
+  };
+  return { stop: stop.signal, hurry: hurry.signal, release };
+}
+
+/** Resolves when the signal fires. */
+export function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}

@@ -1,0 +1,95 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+import { accountName, identity } from "../shared/auth.ts";
+import type { Env } from "./command.ts";
+import { CliError } from "./failure.ts";
+import { tanvritHome, writePrivateFile } from "./home.ts";
+
+export const DEFAULT_WORKSPACE = "local";
+export const DEFAULT_URL = "http://127.0.0.1:7070";
+
+/** A control plane and a business in it, under a name of this person's own. */
+const workspace = z.strictObject({
+  url: z.url({ protocol: /^https?$/, error: "must be a URL that begins with http:// or https://" }),
+  /** Where this workspace's tokens are kept; absent: nobody is signed in. */
+  credentialStore: z.enum(["keychain", "file"]).optional(),
+  /** Who is signed in. */
+  identity: identity.optional(),
+});
+export type Workspace = z.infer<typeof workspace>;
+
+const configFile = z.strictObject({
+  /** The workspace that commands use where none is named. */
+  current: accountName.optional(),
+  workspaces: z.record(accountName, workspace).default({}),
+});
+export type WorkspaceConfig = z.infer<typeof configFile>;
+
+export function configPath(env: Env): string {
+  return join(tanvritHome(env), "config.json");
+}
+
+/** What `config.json` says; empty where there is none. Throws CliError `bad_configuration` naming file and line. */
+export async function loadWorkspaces(env: Env): Promise<WorkspaceConfig> {
+  const path = configPath(env);
+  const text = await readIfThere(path);
+  if (text === undefined) return { workspaces: {} };
+  try {
+    const parsed = configFile.safeParse(JSON.parse(text));
+    if (parsed.success) return parsed.data;
+  } catch {
+    // Not JSON: the parser below says where.
+  }
+  const { parseYaml } = await import("../shared/config/yaml.ts");
+  try {
+    return parseYaml(text, path, configFile);
+  } catch (error) {
+    throw new CliError("bad_configuration", (error as Error).message, {
+      cause: error,
+      todo: "Correct the file, or remove it and sign in again",
+    });
+  }
+}
+
+/** Changes `config.json` as a whole. */
+export async function updateWorkspaces(
+  env: Env,
+  change: (config: WorkspaceConfig) => WorkspaceConfig,
+): Promise<void> {
+  const config = change(await loadWorkspaces(env));
+  await writePrivateFile(configPath(env), `${JSON.stringify(config, null, 2)}\n`);
+}
+
+export interface ChosenWorkspace {
+  name: string;
+  url: string;
+  /** What is known of it; absent for one that was never signed in to. */
+  known: Workspace | undefined;
+}
+
+/** Which workspace and URL a command means: what it was given, else the file, else the default. */
+export async function chooseWorkspace(
+  env: Env,
+  given: { workspace?: string; url?: string },
+): Promise<ChosenWorkspace> {
+  const config = await loadWorkspaces(env);
+  const name = given.workspace ?? config.current ?? DEFAULT_WORKSPACE;
+  const known = config.workspaces[name];
+  const url = given.url ?? known?.url ?? (name === DEFAULT_WORKSPACE ? DEFAULT_URL : undefined);
+  if (url !== undefined) return { name, url: url.replace(/\/+$/, ""), known };
+  throw new CliError("bad_configuration", `there is no workspace ${name} in ${configPath(env)}`, {
+    todo: `Sign in with tanvrit-compute auth login --workspace ${name} --url URL, or choose one of tanvrit-compute workspace list`,
+  });
+}
+
+async function readIfThere(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (error) {
+    if ((error as { code?: string }).code === "ENOENT") return undefined;
+    throw new CliError("bad_configuration", `cannot read ${path}: ${(error as Error).message}`, {
+      cause: error,
+    });
+  }
+}
