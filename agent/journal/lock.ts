@@ -1,0 +1,93 @@
+import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { AgentError } from "../agent-log.ts";
+import { processStat } from "../executors/process-tree.ts";
+
+/** How often the lock of a dead process is taken away before somebody else is believed to be faster. */
+const ATTEMPTS = 5;
+
+interface Holder {
+  pid: number;
+  /** When that process started; a later process may get the same pid. */
+  started: string;
+}
+
+/**
+ * Makes this process the only agent of a state directory, or throws AgentError. Returns how to let go. A lock whose
+ * process is gone counts for nothing.
+ */
+export function acquireLock(path: string): () => void {
+  const own: Holder = { pid: process.pid, started: startOf(process.pid) };
+  const offer = `${path}.${process.pid}.offer`;
+  writeFileSync(offer, JSON.stringify(own), { mode: 0o600 });
+  try {
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      // A link appears with its whole content or fails, so no one ever reads half a lock.
+      if (tryLink(offer, path)) return () => release(path, own);
+      const holder = readHolder(path);
+      if (holder && isAlive(holder)) {
+        throw new AgentError(
+          `Another agent (process ${holder.pid}) already runs here: it holds ${path}. Stop it first, or use another TANVRIT_HOME or workspace.`,
+        );
+      }
+      takeAway(path, holder);
+    }
+  } finally {
+    rmSync(offer, { force: true });
+  }
+  throw new AgentError(`Cannot get hold of ${path}: other agents are starting at this moment. Try again.`);
+}
+
+function tryLink(from: string, to: string): boolean {
+  try {
+    linkSync(from, to);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
+    throw error;
+  }
+}
+
+function readHolder(path: string): Holder | undefined {
+  try {
+    const holder = JSON.parse(readFileSync(path, "utf8")) as Partial<Holder>;
+    if (typeof holder.pid === "number") return { pid: holder.pid, started: String(holder.started) };
+  } catch {
+    // Gone in the meantime or not a lock of ours: nobody holds it.
+  }
+  return undefined;
+}
+
+/** Another starting agent may replace the lock between our look and our hand; what is not what we saw is put back. */
+function takeAway(path: string, seen: Holder | undefined): void {
+  const aside = `${path}.${process.pid}.stale`;
+  try {
+    renameSync(path, aside);
+  } catch {
+    return; // Somebody else took it away.
+  }
+  const taken = readHolder(aside);
+  if (taken?.pid !== seen?.pid || taken?.started !== seen?.started) tryLink(aside, path);
+  rmSync(aside, { force: true });
+}
+
+function release(path: string, own: Holder): void {
+  const holder = readHolder(path);
+  if (holder?.pid === own.pid && holder.started === own.started) rmSync(path, { force: true });
+}
+
+function isAlive(holder: Holder): boolean {
+  try {
+    process.kill(holder.pid, 0);
+  } catch (error) {
+    // EPERM: it lives, under another account.
+    if ((error as NodeJS.ErrnoException).code !== "EPERM") return false;
+  }
+  return startOf(holder.pid) === holder.started;
+}
+
+/** The boot and the tick in which a process started; where the system does not say, the pid alone must do. */
+function startOf(pid: number): string {
+  if (process.platform !== "linux") return "";
+  const boot = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+  return `${boot}:${processStat(pid)?.startTicks ?? ""}`;
+}

@@ -1,0 +1,58 @@
+import { mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { z } from "zod";
+import { executionId } from "../../shared/ids.ts";
+import { executionReport } from "../../shared/node.ts";
+import type { AgentLog } from "../agent-log.ts";
+import { textOf } from "../agent-log.ts";
+import { writeFileAtomic } from "./atomic-file.ts";
+
+/** What an execution still has to say: its reports in order, and how many lines it wrote. */
+const outboxEntry = z.object({
+  executionId,
+  reports: z.array(executionReport).min(1),
+  lastSeq: z.int().min(0),
+});
+export type OutboxEntry = z.infer<typeof outboxEntry>;
+
+/** Results that the server has not taken yet, one file each, so that they outlive this process. */
+export class Outbox {
+  private readonly dir: string;
+  private readonly written = new Set<string>();
+
+  constructor(dir: string) {
+    this.dir = dir;
+  }
+
+  /** What an earlier run left. A file that cannot be read is told of and set aside. */
+  load(log: AgentLog): OutboxEntry[] {
+    mkdirSync(this.dir, { recursive: true, mode: 0o700 });
+    const entries: OutboxEntry[] = [];
+    for (const name of readdirSync(this.dir)) {
+      const path = join(this.dir, name);
+      if (name.endsWith(".tmp")) rmSync(path, { force: true });
+      if (!name.endsWith(".json")) continue;
+      try {
+        const entry = outboxEntry.parse(JSON.parse(readFileSync(path, "utf8")));
+        this.written.add(entry.executionId);
+        entries.push(entry);
+      } catch (error) {
+        log.error(`The result in ${path} cannot be read and is not sent: ${textOf(error)}`);
+      }
+    }
+    return entries;
+  }
+
+  put(entry: OutboxEntry): void {
+    writeFileAtomic(this.pathOf(entry.executionId), JSON.stringify(entry));
+    this.written.add(entry.executionId);
+  }
+
+  remove(id: string): void {
+    if (this.written.delete(id)) rmSync(this.pathOf(id), { force: true });
+  }
+
+  private pathOf(id: string): string {
+    return join(this.dir, `${id}.json`);
+  }
+}

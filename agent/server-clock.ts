@@ -1,0 +1,35 @@
+/** A sample older than this gives way to a newer one, however good it was: clocks drift and laptops sleep. */
+const SAMPLE_LIFE_MS = 10 * 60_000;
+/** A long poll was held for a while and says little; it is worth something only while nothing better is known. */
+const HELD_MS = 1_000;
+
+/**
+ * What time it is for the server, whatever this machine's clock says. The answer with the shortest way there and
+ * back knows best: the server's clock was read somewhere between the two.
+ */
+export class ServerClock {
+  private offsetMs = 0;
+  private roundTripMs = Number.POSITIVE_INFINITY;
+  private takenAtMs = Number.NEGATIVE_INFINITY;
+
+  /** @param serverTime `now` of an answer to a request that was sent at `sentAtMs` and answered at `receivedAtMs`, by this machine's clock. */
+  sample(serverTime: string, sentAtMs: number, receivedAtMs: number): void {
+    const roundTripMs = receivedAtMs - sentAtMs;
+    const isOld = receivedAtMs - this.takenAtMs > SAMPLE_LIFE_MS || receivedAtMs < this.takenAtMs;
+    if (roundTripMs < 0 || (roundTripMs >= this.roundTripMs && !isOld)) return;
+    if (isOld && roundTripMs > HELD_MS && this.roundTripMs < HELD_MS) return;
+    // The server reads its clock when it answers: at the end of a wait, else about half way.
+    const readAtMs = roundTripMs > HELD_MS ? receivedAtMs : (sentAtMs + receivedAtMs) / 2;
+    this.offsetMs = Date.parse(serverTime) - readAtMs;
+    this.roundTripMs = roundTripMs;
+    this.takenAtMs = receivedAtMs;
+  }
+
+  nowMs(localMs = Date.now()): number {
+    return localMs + this.offsetMs;
+  }
+
+  isPast(serverTime: string, localMs = Date.now()): boolean {
+    return this.nowMs(localMs) >= Date.parse(serverTime);
+  }
+}
