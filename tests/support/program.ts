@@ -5,9 +5,10 @@ import { waitFor, within } from "./wait.ts";
  * What is tested: the program as it stands in the sources, or the built binary named by TANVRIT_TEST_BINARY, so that the
  * same tests prove both.
  */
-const program = process.env.TANVRIT_TEST_BINARY
-  ? [process.env.TANVRIT_TEST_BINARY]
-  : [process.execPath, join(import.meta.dirname, "..", "..", "cmd", "main.ts")];
+function program(): string[] {
+  const binary = process.env.TANVRIT_TEST_BINARY;
+  return binary ? [binary] : [process.execPath, join(import.meta.dirname, "..", "..", "cmd", "main.ts")];
+}
 
 /** The environment of a program under test: nothing of the person's own settings or sign-ins reaches it. */
 export function programEnv(home: string, extra: Record<string, string> = {}): Record<string, string> {
@@ -35,7 +36,7 @@ export interface RunOptions {
 
 /** Runs the program to its end. A run that does not end in time is killed and fails the test. */
 export async function runProgram(home: string, args: string[], options: RunOptions = {}): Promise<Finished> {
-  const running = Bun.spawn([...program, ...args], {
+  const running = Bun.spawn([...program(), ...args], {
     cwd: options.cwd ?? home,
     env: programEnv(home, options.env),
     stdin: options.stdin === undefined ? "ignore" : new Blob([options.stdin]),
@@ -64,7 +65,7 @@ export class Running implements AsyncDisposable {
 
   constructor(home: string, args: string[], env: Record<string, string> = {}) {
     this.name = args.join(" ");
-    this.process = Bun.spawn([...program, ...args], {
+    this.process = Bun.spawn([...program(), ...args], {
       cwd: home,
       env: programEnv(home, env),
       stdin: "ignore",

@@ -1,0 +1,129 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { readFile } from "node:fs/promises";
+import { type Compute, createComputeClient } from "../../sdk/index.ts";
+import { Person } from "../support/person.ts";
+import { TestServer } from "../support/server.ts";
+import { waitFor } from "../support/wait.ts";
+
+const TEST_TIMEOUT_MS = 90_000;
+
+let server: TestServer;
+let person: Person;
+let compute: Compute;
+
+beforeAll(async () => {
+  server = await TestServer.start();
+  person = await Person.signIn(server);
+  await person.startAgent(["--slots", "4"]);
+  compute = createComputeClient({ url: server.url, token: await person.get(["auth", "print-token"]) });
+}, TEST_TIMEOUT_MS);
+afterAll(async () => {
+  await person?.[Symbol.asyncDispose]();
+  await server?.[Symbol.asyncDispose]();
+});
+
+test(
+  "kill -9 of the server with jobs queued and running loses nothing and runs nothing twice",
+  async () => {
+    const marks = person.home.join("marks");
+    const command = `echo start; sleep 1; echo $TANVRIT_JOB_ID >> ${marks}; echo end`;
+    const jobs = await Promise.all(Array.from({ length: 12 }, () => compute.jobs.submit({ command })));
+    await waitFor(
+      "four jobs to run",
+      async () => (await compute.jobs.list({ status: ["RUNNING"] }).next()).value,
+    );
+    await server.kill();
+    await server.startAgain();
+    for (const { jobId } of jobs) {
+      const job = await compute.jobs.wait(jobId);
+      const { executions } = await compute.client.call("executions.list", { jobId });
+      expect({ jobId, status: job.status, executions: executions.length }).toEqual({
+        jobId,
+        status: "SUCCESS",
+        executions: 1,
+      });
+      expect(await person.get(["job", "logs", jobId])).toBe("start\nend");
+    }
+    const ran = (await readFile(marks, "utf8")).trim().split("\n").sort();
+    expect(ran).toEqual(jobs.map((job) => job.jobId).sort());
+  },
+  TEST_TIMEOUT_MS,
+);
+
+test(
+  "every submit that was answered is there after kill -9, however many were in flight",
+  async () => {
+    const acknowledged: string[] = [];
+    const labels = { never: "there" };
+    // One of them ends with the server's death; what was answered before must be on disk.
+    const submitting = Array.from({ length: 32 }, async () => {
+      for (;;) {
+        const job = await compute.client.call("jobs.submit", { command: "true", labels });
+        acknowledged.push(job.jobId);
+      }
+    });
+    await waitFor("200 submits to be answered", () => acknowledged.length >= 200);
+    await server.kill();
+    await Promise.allSettled(submitting);
+    await server.startAgain();
+    const stored = await Array.fromAsync(compute.jobs.list({ labels, limit: 100_000 }));
+    const ids = new Set(stored.map((job) => job.jobId));
+    expect(acknowledged.filter((jobId) => !ids.has(jobId))).toEqual([]);
+  },
+  TEST_TIMEOUT_MS,
+);
+
+test(
+  "lines written and jobs ended while the server is away arrive whole and in order",
+  async () => {
+    const lines = 2_000;
+    const command = `for i in $(seq ${lines}); do echo line $i; done; sleep 0.5; for i in $(seq ${lines}); do echo more $i; done`;
+    const { jobId } = await compute.jobs.submit({ command });
+    const followed = Array.fromAsync(compute.jobs.follow(jobId));
+    await waitFor("the job to run", async () => (await compute.jobs.retrieve(jobId)).status === "RUNNING");
+    await server.kill();
+    await endOfJob(jobId);
+    await server.startAgain();
+    expect((await compute.jobs.wait(jobId)).status).toBe("SUCCESS");
+    const expected = ["line", "more"].flatMap((word) =>
+      Array.from({ length: lines }, (_, i) => `${word} ${i + 1}`),
+    );
+    expect((await person.get(["job", "logs", jobId])).split("\n")).toEqual(expected);
+    const seen = (await followed).flatMap((event) => (event.event === "log" ? [event.data.text] : []));
+    expect(seen).toEqual(expected);
+  },
+  TEST_TIMEOUT_MS,
+);
+
+test(
+  "a job can be cancelled after the server came back",
+  async () => {
+    const { jobId } = await compute.jobs.submit({ command: "sleep 600" });
+    await waitFor("the job to run", async () => (await compute.jobs.retrieve(jobId)).status === "RUNNING");
+    await server.kill();
+    await server.startAgain();
+    await compute.jobs.cancel(jobId);
+    expect((await compute.jobs.wait(jobId)).status).toBe("CANCELLED");
+  },
+  TEST_TIMEOUT_MS,
+);
+
+test(
+  "SIGTERM stops the server cleanly while somebody follows and waits",
+  async () => {
+    const { jobId } = await compute.jobs.submit({ command: "sleep 1; echo end" });
+    const waiting = compute.jobs.wait(jobId);
+    const followed = Array.fromAsync(compute.jobs.follow(jobId));
+    expect(await server.stop()).toBe(0);
+    await server.startAgain();
+    expect((await waiting).status).toBe("SUCCESS");
+    expect((await followed).at(-1)?.event).toBe("end");
+  },
+  TEST_TIMEOUT_MS,
+);
+
+/** Waits until no process of the job is left, which nobody can ask the server about while it is away. */
+async function endOfJob(jobId: string): Promise<void> {
+  const { processesOfJob } = await import("../support/processes.ts");
+  await waitFor("the job's processes to end", () => processesOfJob(jobId).length === 0);
+}
