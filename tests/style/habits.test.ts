@@ -1,6 +1,9 @@
 import { expect, test } from "bun:test";
 import { roomOf, type SourceFile, sourceFiles } from "./source.ts";
 
+/** How far above the catch its comment may stand. */
+const LINES_ABOVE = 4;
+
 test("an error that is passed over has a comment that says why", () => {
   expect(sourceFiles().flatMap(silentCatches)).toEqual([]);
 });
@@ -30,15 +33,17 @@ test("an exit outside cmd is found", () => {
 });
 
 function silentCatches(file: SourceFile): string[] {
+  if (file.path.endsWith(".test.ts")) return [];
   const empty = file.text.matchAll(
     /\bcatch\s*(\([^)]*\)\s*)?\{\s*\}|\.catch\(\(\w*\)\s*=>\s*(\{\s*\}|undefined)\)/g,
   );
   return [...empty].flatMap((match) => {
     const line = file.text.slice(0, match.index).split("\n").length;
     const lines = file.text.split("\n");
-    const told = [lines[line - 2], lines[line - 1]].some((text) => /\/\/|\*\/|^\s*\*/.test(text ?? ""));
-    const quoted = /["'`].*catch.*["'`]/.test(lines[line - 1] ?? "") && file.path.startsWith("tests/style/");
-    return told || quoted ? [] : [`${file.path}:${line}: an error is passed over without a word`];
+    const told = lines
+      .slice(Math.max(0, line - LINES_ABOVE - 1), line)
+      .some((text) => /\/\/|^\s*\*/.test(text));
+    return told ? [] : [`${file.path}:${line}: an error is passed over without a word`];
   });
 }
 
