@@ -1,0 +1,48 @@
+import type { Caller as CallerKind } from "../../shared/endpoints/endpoint.ts";
+import { ComputeError } from "../../shared/errors.ts";
+import type { Caller } from "../http/handler.ts";
+import type { NodeStore } from "../node/node-store.ts";
+import { NodeKeys } from "./node-keys.ts";
+import type { SessionStore } from "./session-store.ts";
+import { sessionEnded, type Tokens } from "./tokens.ts";
+
+/** Finds out who calls, from the headers of a request. */
+export class Authenticator {
+  constructor(
+    private readonly tokens: Tokens,
+    private readonly keys: NodeKeys,
+    private readonly sessions: SessionStore,
+    private readonly nodes: NodeStore,
+  ) {}
+
+  /** Throws `unauthenticated`, `token_expired`, `session_ended` or `forbidden`. */
+  async authenticate(headers: Headers, callers: readonly CallerKind[]): Promise<Caller> {
+    if (callers.includes("anyone")) return { kind: "anyone" };
+    const key = headers.get("x-api-key");
+    const bearer = /^Bearer +(\S+)$/i.exec(headers.get("authorization") ?? "")?.[1];
+    const caller = key ? await this.nodeOf(key) : bearer ? await this.userOf(bearer) : undefined;
+    if (!caller) {
+      const wanted = callers.includes("user")
+        ? "Authorization: Bearer <access token>"
+        : "X-API-Key: <node key>";
+      throw new ComputeError("unauthenticated", `The request says nothing of who makes it. Send ${wanted}.`);
+    }
+    if (callers.includes(caller.kind)) return caller;
+    throw new ComputeError("forbidden", `This is for a ${callers.join(" or a ")}, not for a ${caller.kind}.`);
+  }
+
+  private async userOf(accessToken: string): Promise<Caller> {
+    return { kind: "user", ...(await this.tokens.verify(accessToken)) };
+  }
+
+  private async nodeOf(key: string): Promise<Caller> {
+    const parsed = NodeKeys.parse(key);
+    const node = parsed && (await this.nodes.findAny(parsed.nodeId));
+    if (!node || !(await this.keys.verify(node.nodeId, parsed.secret, node.keyHash))) {
+      throw new ComputeError("unauthenticated", "The node key is not valid, or was replaced by a newer one.");
+    }
+    const session = await this.sessions.find(node.sessionId);
+    if (!session || session.revokedAtMs !== undefined) throw sessionEnded();
+    return { kind: "node", nodeId: node.nodeId, businessId: node.businessId };
+  }
+}

@@ -1,0 +1,76 @@
+import { createHmac, timingSafeEqual } from "node:crypto";
+import { mkdir, readdir, rm, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { ComputeError } from "../../shared/errors.ts";
+import { newId } from "../../shared/ids.ts";
+import type { SessionStore } from "./session-store.ts";
+
+const CHALLENGE_MS = 60_000;
+const FILE_PREFIX = "local-login-";
+
+/**
+ * The same-machine sign-in: whoever can read a 0600 file of the server's user is that user. The secret is derived
+ * from the challenge by a key of the store, so any server that shares the store can finish what another began.
+ */
+export class LocalLogin {
+  private readonly directory: string;
+
+  constructor(
+    dataDir: string,
+    private readonly sessions: SessionStore,
+    private readonly key: Uint8Array,
+    private readonly now: () => number,
+  ) {
+    this.directory = join(dataDir, "local-login");
+  }
+
+  async start(): Promise<{ challengeId: string; secretFile: string; expiresAtMs: number }> {
+    await mkdir(this.directory, { recursive: true, mode: 0o700 });
+    await this.removeOld();
+    const challengeId = newId("chl");
+    const expiresAtMs = this.now() + CHALLENGE_MS;
+    const secretFile = join(this.directory, `${FILE_PREFIX}${challengeId}`);
+    await writeFile(secretFile, this.secretOf(challengeId), { mode: 0o600, flag: "wx" });
+    return { challengeId, secretFile, expiresAtMs };
+  }
+
+  /** Throws `unauthenticated` for a wrong, old or used secret. */
+  async finish(challengeId: string, secret: string): Promise<void> {
+    const expected = Buffer.from(this.secretOf(challengeId));
+    const given = Buffer.from(secret);
+    if (given.length !== expected.length || !timingSafeEqual(given, expected)) {
+      throw new ComputeError(
+        "unauthenticated",
+        "The secret is not the one of this challenge. Start the sign-in again.",
+      );
+    }
+    const ageMs = this.now() - timeOf(challengeId);
+    if (ageMs > CHALLENGE_MS || !(await this.sessions.useOnce(challengeId, this.now()))) {
+      throw new ComputeError("unauthenticated", "This sign-in was used or is too old. Start it again.");
+    }
+    await rm(join(this.directory, `${FILE_PREFIX}${challengeId}`), { force: true });
+  }
+
+  private secretOf(challengeId: string): string {
+    return `tnvl_${createHmac("sha256", this.key).update(challengeId).digest("base64url")}`;
+  }
+
+  private async removeOld(): Promise<void> {
+    for (const name of await readdir(this.directory)) {
+      const file = join(this.directory, name);
+      // Another sign-in may remove the same file at the same time.
+      const info = await stat(file).catch(() => undefined);
+      if (name.startsWith(FILE_PREFIX) && info && this.now() - info.mtimeMs > CHALLENGE_MS)
+        await rm(file, { force: true });
+    }
+  }
+}
+
+const DIGITS = "0123456789abcdefghjkmnpqrstvwxyz";
+
+/** The first 48 bits of a UUIDv7 are its time (RFC 9562); here they are 26 base32 digits of 130 bits. */
+function timeOf(id: string): number {
+  let value = 0n;
+  for (const digit of id.slice(id.indexOf("_") + 1)) value = (value << 5n) | BigInt(DIGITS.indexOf(digit));
+  return Number(value >> 80n);
+}

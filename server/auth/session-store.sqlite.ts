@@ -1,0 +1,169 @@
+import { newId } from "../../shared/ids.ts";
+import type { Migration, SqliteStore } from "../store/sqlite.ts";
+import type { NewSession, SessionRecord, SessionStore } from "./session-store.ts";
+
+export const authMigrations: Migration[] = [
+  {
+    id: "auth-1",
+    sql: `
+      CREATE TABLE compute_users (user_id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, created_at INTEGER NOT NULL) STRICT;
+      CREATE TABLE compute_businesses (business_id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, created_at INTEGER NOT NULL) STRICT;
+      CREATE TABLE compute_memberships (
+        business_id TEXT NOT NULL, user_id TEXT NOT NULL, role TEXT NOT NULL, PRIMARY KEY (business_id, user_id)
+      ) STRICT, WITHOUT ROWID;
+      CREATE TABLE compute_sessions (
+        session_id TEXT PRIMARY KEY,
+        user_id TEXT NOT NULL,
+        business_id TEXT NOT NULL,
+        generation INTEGER NOT NULL,
+        rotated_at INTEGER NOT NULL,
+        revoked_at INTEGER,
+        created_at INTEGER NOT NULL
+      ) STRICT, WITHOUT ROWID;
+      CREATE TABLE compute_secrets (name TEXT PRIMARY KEY, secret BLOB NOT NULL) STRICT;
+      CREATE TABLE compute_used_ids (id TEXT PRIMARY KEY, used_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+      CREATE INDEX compute_used_ids_by_age ON compute_used_ids (used_at);
+    `,
+  },
+];
+
+interface SessionRow {
+  session_id: string;
+  user_id: string;
+  user_name: string;
+  business_id: string;
+  business_name: string;
+  role: string;
+  generation: number;
+  rotated_at: number;
+  revoked_at: number | null;
+  created_at: number;
+}
+
+const SECRET_BYTES = 32;
+const USED_IDS_KEPT_MS = 24 * 3_600_000;
+
+export class SqliteSessionStore implements SessionStore {
+  constructor(private readonly store: SqliteStore) {}
+
+  create(session: NewSession): Promise<SessionRecord> {
+    return this.store.write(() => {
+      const { nowMs, sessionId } = session;
+      const userId = this.idOf("compute_users", "user_id", session.userName, "usr", nowMs);
+      const businessId = this.idOf("compute_businesses", "business_id", session.businessName, "biz", nowMs);
+      this.store.run(
+        `INSERT INTO compute_memberships (business_id, user_id, role) VALUES ($businessId, $userId, $role)
+         ON CONFLICT DO NOTHING`,
+        { businessId, userId, role: session.role },
+      );
+      this.store.run(
+        `INSERT INTO compute_sessions (session_id, user_id, business_id, generation, rotated_at, created_at)
+         VALUES ($sessionId, $userId, $businessId, 1, $nowMs, $nowMs)`,
+        { sessionId, userId, businessId, nowMs },
+      );
+      const created = this.read(sessionId);
+      if (!created) throw new Error(`Session ${sessionId} is missing after its insert`);
+      return created;
+    });
+  }
+
+  async find(sessionId: string): Promise<SessionRecord | undefined> {
+    return this.read(sessionId);
+  }
+
+  rotate(sessionId: string, generation: number, nowMs: number): Promise<boolean> {
+    return this.store.write(
+      () =>
+        this.store.run(
+          `UPDATE compute_sessions SET generation = generation + 1, rotated_at = $nowMs
+           WHERE session_id = $sessionId AND generation = $generation AND revoked_at IS NULL`,
+          { sessionId, generation, nowMs },
+        ) === 1,
+    );
+  }
+
+  revoke(sessionId: string, nowMs: number): Promise<void> {
+    return this.store.write(() => {
+      this.store.run(
+        "UPDATE compute_sessions SET revoked_at = $nowMs WHERE session_id = $sessionId AND revoked_at IS NULL",
+        { sessionId, nowMs },
+      );
+    });
+  }
+
+  secret(name: string): Promise<Uint8Array> {
+    return this.store.write(() => {
+      const fresh = crypto.getRandomValues(new Uint8Array(SECRET_BYTES));
+      this.store.run(
+        "INSERT INTO compute_secrets (name, secret) VALUES ($name, $fresh) ON CONFLICT DO NOTHING",
+        {
+          name,
+          fresh,
+        },
+      );
+      const row = this.store.get<{ secret: Uint8Array }>(
+        "SELECT secret FROM compute_secrets WHERE name = $name",
+        { name },
+      );
+      if (!row) throw new Error(`Secret ${name} is missing after its insert`);
+      return row.secret;
+    });
+  }
+
+  useOnce(id: string, nowMs: number): Promise<boolean> {
+    return this.store.write(() => {
+      this.store.run("DELETE FROM compute_used_ids WHERE used_at < $before", {
+        before: nowMs - USED_IDS_KEPT_MS,
+      });
+      const sql = "INSERT INTO compute_used_ids (id, used_at) VALUES ($id, $nowMs) ON CONFLICT DO NOTHING";
+      return this.store.run(sql, { id, nowMs }) === 1;
+    });
+  }
+
+  private read(sessionId: string): SessionRecord | undefined {
+    const row = this.store.get<SessionRow>(
+      `SELECT s.*, u.name AS user_name, b.name AS business_name, m.role AS role
+       FROM compute_sessions s
+       JOIN compute_users u ON u.user_id = s.user_id
+       JOIN compute_businesses b ON b.business_id = s.business_id
+       JOIN compute_memberships m ON m.business_id = s.business_id AND m.user_id = s.user_id
+       WHERE s.session_id = $sessionId`,
+      { sessionId },
+    );
+    return row && sessionFromRow(row);
+  }
+
+  /** The id of the row with this name, which is made where it is missing. */
+  private idOf(
+    table: "compute_users" | "compute_businesses",
+    column: "user_id" | "business_id",
+    name: string,
+    prefix: "usr" | "biz",
+    nowMs: number,
+  ): string {
+    this.store.run(
+      `INSERT INTO ${table} (${column}, name, created_at) VALUES ($id, $name, $nowMs) ON CONFLICT DO NOTHING`,
+      { id: newId(prefix), name, nowMs },
+    );
+    const row = this.store.get<{ id: string }>(`SELECT ${column} AS id FROM ${table} WHERE name = $name`, {
+      name,
+    });
+    if (!row) throw new Error(`${table} has no row ${name} after its insert`);
+    return row.id;
+  }
+}
+
+function sessionFromRow(row: SessionRow): SessionRecord {
+  return {
+    sessionId: row.session_id,
+    userId: row.user_id,
+    userName: row.user_name,
+    businessId: row.business_id,
+    businessName: row.business_name,
+    role: row.role as SessionRecord["role"],
+    generation: row.generation,
+    rotatedAtMs: row.rotated_at,
+    revokedAtMs: row.revoked_at ?? undefined,
+    createdAtMs: row.created_at,
+  };
+}

@@ -1,0 +1,36 @@
+import type { Identity, Role } from "../../shared/auth.ts";
+
+/** A sign-in, as the server keeps it. Of the refresh token only its generation is stored. */
+export interface SessionRecord extends Identity {
+  generation: number;
+  /** When the generation last changed. Epoch milliseconds, like every time here. */
+  rotatedAtMs: number;
+  revokedAtMs: number | undefined;
+  createdAtMs: number;
+}
+
+export interface NewSession {
+  sessionId: string;
+  userName: string;
+  businessName: string;
+  /** The user's role in the business where it has none yet. */
+  role: Role;
+  nowMs: number;
+}
+
+/**
+ * Where users, businesses, sessions and signing keys are kept. Every operation is safe to call from many servers at
+ * once; what it resolves with is on disk. Rejects with ComputeError `storage_failed` when the store refuses.
+ */
+export interface SessionStore {
+  /** Makes what is missing of user, business and membership, and a session over them. */
+  create(session: NewSession): Promise<SessionRecord>;
+  find(sessionId: string): Promise<SessionRecord | undefined>;
+  /** Moves on from `generation` if that is still the current one; resolves with whether it was. */
+  rotate(sessionId: string, generation: number, nowMs: number): Promise<boolean>;
+  revoke(sessionId: string, nowMs: number): Promise<void>;
+  /** The random key of this name, 32 bytes; made once, the same for every server that shares the store. */
+  secret(name: string): Promise<Uint8Array>;
+  /** Records that a one-time id was used; resolves with false where it was before. */
+  useOnce(id: string, nowMs: number): Promise<boolean>;
+}

@@ -1,0 +1,123 @@
+import { createHmac, timingSafeEqual } from "node:crypto";
+import { errors, jwtVerify, SignJWT } from "jose";
+import { type Identity, identity, type TokenSet } from "../../shared/auth.ts";
+import { ComputeError } from "../../shared/errors.ts";
+import { sessionId } from "../../shared/ids.ts";
+import type { SessionRecord, SessionStore } from "./session-store.ts";
+
+const ISSUER = "tanvrit-compute";
+const ACCESS_TOKEN_SECONDS = 900;
+/** Many processes of one person may refresh with the same token at once; the token before counts for this long. */
+const REFRESH_LEEWAY_MS = 60_000;
+
+/** Makes and checks access and refresh tokens. The keys are kept in the store, so every server that shares it agrees. */
+export class Tokens {
+  private constructor(
+    private readonly sessions: SessionStore,
+    private readonly accessKey: Uint8Array,
+    private readonly refreshKey: Uint8Array,
+    private readonly now: () => number,
+  ) {}
+
+  static async open(sessions: SessionStore, now: () => number): Promise<Tokens> {
+    return new Tokens(
+      sessions,
+      await sessions.secret("access-token"),
+      await sessions.secret("refresh-token"),
+      now,
+    );
+  }
+
+  async issue(session: SessionRecord): Promise<TokenSet> {
+    const { sessionId: sid, userId, userName, businessId, businessName, role } = session;
+    const issuedAtSeconds = Math.floor(this.now() / 1_000);
+    const accessToken = await new SignJWT({ userId, userName, businessId, businessName, role, sid })
+      .setProtectedHeader({ alg: "HS256", typ: "JWT" })
+      .setSubject(userId)
+      .setIssuer(ISSUER)
+      .setAudience(ISSUER)
+      .setIssuedAt(issuedAtSeconds)
+      .setExpirationTime(issuedAtSeconds + ACCESS_TOKEN_SECONDS)
+      .sign(this.accessKey);
+    return {
+      accessToken,
+      accessTokenExpiresAt: new Date((issuedAtSeconds + ACCESS_TOKEN_SECONDS) * 1_000).toISOString(),
+      refreshToken: this.refreshTokenOf(sid, session.generation),
+      identity: { userId, userName, businessId, businessName, role, sessionId: sid },
+    };
+  }
+
+  /** Who an access token speaks for. Throws `unauthenticated`, `token_expired` or `session_ended`. */
+  async verify(accessToken: string): Promise<Identity> {
+    const claims = await this.claimsOf(accessToken);
+    const session = await this.sessions.find(claims.sessionId);
+    if (!session || session.revokedAtMs !== undefined) throw sessionEnded();
+    return claims;
+  }
+
+  /** Trades a refresh token. An old one that comes back ends the session: somebody else has a copy. */
+  async refresh(refreshToken: string): Promise<TokenSet> {
+    const { sid, generation } = this.parse(refreshToken);
+    const nowMs = this.now();
+    if (await this.sessions.rotate(sid, generation, nowMs)) return this.issueFor(sid);
+    const session = await this.sessions.find(sid);
+    if (!session || session.revokedAtMs !== undefined) throw sessionEnded();
+    const isPrevious = generation === session.generation - 1;
+    if (isPrevious && nowMs - session.rotatedAtMs <= REFRESH_LEEWAY_MS) return this.issue(session);
+    await this.sessions.revoke(sid, nowMs);
+    throw new ComputeError(
+      "session_ended",
+      "An old refresh token was used again, so the session was ended. Sign in again.",
+    );
+  }
+
+  private async issueFor(sid: string): Promise<TokenSet> {
+    const session = await this.sessions.find(sid);
+    if (!session) throw sessionEnded();
+    return this.issue(session);
+  }
+
+  private async claimsOf(accessToken: string): Promise<Identity> {
+    try {
+      const { payload } = await jwtVerify(accessToken, this.accessKey, {
+        algorithms: ["HS256"],
+        issuer: ISSUER,
+        audience: ISSUER,
+        currentDate: new Date(this.now()),
+      });
+      return identity.parse({ ...payload, sessionId: payload.sid });
+    } catch (error) {
+      if (error instanceof errors.JWTExpired) {
+        throw new ComputeError("token_expired", "The access token has expired. Refresh it or sign in again.");
+      }
+      throw new ComputeError("unauthenticated", "The access token is not valid here. Sign in again.");
+    }
+  }
+
+  /** `tnvr_<session digits>.<generation>.<mac>` */
+  private refreshTokenOf(sid: string, generation: number): string {
+    const body = `${sid.slice("ses_".length)}.${generation}`;
+    return `tnvr_${body}.${this.macOf(body)}`;
+  }
+
+  private parse(refreshToken: string): { sid: string; generation: number } {
+    const match = /^tnvr_(([0-9a-z]{26})\.(\d{1,15}))\.([\w-]{43})$/.exec(refreshToken);
+    const [, body = "", digits = "", generation = "", mac = ""] = match ?? [];
+    const sid = `ses_${digits}`;
+    const expected = Buffer.from(this.macOf(body));
+    const given = Buffer.from(mac);
+    const genuine = given.length === expected.length && timingSafeEqual(given, expected);
+    if (!match || !genuine || !sessionId.safeParse(sid).success) {
+      throw new ComputeError("unauthenticated", "The refresh token is not valid here. Sign in again.");
+    }
+    return { sid, generation: Number(generation) };
+  }
+
+  private macOf(text: string): string {
+    return createHmac("sha256", this.refreshKey).update(text).digest("base64url");
+  }
+}
+
+export function sessionEnded(): ComputeError {
+  return new ComputeError("session_ended", "The session has ended. Sign in again.");
+}
