@@ -49,7 +49,7 @@ export interface Failure {
   requestId?: string;
 }
 
-export const LOGIN_TODO = "Run tanvrit-compute auth login";
+const LOGIN_TODO = "Run tanvrit-compute auth login";
 
 /** The one place that knows what any thrown error means to whoever called the CLI. */
 export function describeFailure(error: unknown): Failure {
@@ -60,6 +60,9 @@ export function describeFailure(error: unknown): Failure {
   if (isNamed(error, "ComputeError")) return problemFailure(error as Error & ProblemLike);
   if (isNamed(error, "UnreachableError")) {
     return { code: "unreachable", message: error.message, exitCode: exitCodes.unreachable };
+  }
+  if (isNamed(error, "AgentError")) {
+    return { code: "agent_stopped", message: error.message, exitCode: exitCodeOfCause(error.cause) };
   }
   if (isNamed(error, "FileError")) {
     const { issues } = error as Error & { issues: FileIssue[] };
@@ -82,6 +85,11 @@ export function describeFailure(error: unknown): Failure {
   };
 }
 
+/** An agent that gave up because of something exits as that would. */
+function exitCodeOfCause(cause: unknown): number {
+  return cause === undefined ? exitCodes.failed : describeFailure(cause).exitCode;
+}
+
 /** `tanvrit-compute: <command>: <why>. <what to do>` */
 export function formatFailure(path: string, failure: Failure): string {
   const where = ["tanvrit-compute", path].filter(Boolean).join(": ");
@@ -98,6 +106,7 @@ interface ProblemLike {
   code: Parameters<typeof exitCodeOfProblem>[0];
   errors?: FieldError[];
   retryAfterSeconds?: number;
+  todo?: string;
 }
 
 function problemFailure(error: Error & ProblemLike): Failure {
@@ -105,7 +114,7 @@ function problemFailure(error: Error & ProblemLike): Failure {
   return {
     code: error.code,
     message: error.message,
-    todo: todoOfProblem(error, exitCode),
+    todo: error.todo ?? todoOfProblem(error, exitCode),
     exitCode,
     errors: error.errors,
     requestId: (error.cause as { requestId?: string } | undefined)?.requestId,

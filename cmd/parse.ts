@@ -77,7 +77,9 @@ function missingDashes(path: string): string {
 
 function usage(path: string, message: string, hint?: string): CliError {
   const help = `See tanvrit-compute ${path} --help`;
-  return new CliError("usage", message, { todo: hint ? `${hint.replace(/[.]$/, "")} ${help}` : help });
+  return new CliError("usage", message, {
+    todo: hint ? `${hint}${/[?.]$/.test(hint) ? "" : "."} ${help}` : help,
+  });
 }
 
 function lowerFirst(text: string): string {

@@ -15,6 +15,7 @@ export const command = defineCommand({
     const workspace = await chooseWorkspace(env, options);
     const credentials = credentialsOf(env, workspace);
     const client = new ComputeClient({ url: workspace.url, credentials });
+    const session = credentials instanceof SessionCredentials ? await credentials.load() : undefined;
     let unreachable: UnreachableError | undefined;
     const whoami = await client.call("auth.whoami", {}).catch((error: unknown) => {
       if (!(error instanceof UnreachableError)) throw error;
@@ -22,7 +23,6 @@ export const command = defineCommand({
       return workspace.known?.identity;
     });
     const store = workspace.known?.credentialStore;
-    const session = credentials instanceof SessionCredentials ? await credentials.load() : undefined;
     const status = {
       workspace: workspace.name,
       url: workspace.url,

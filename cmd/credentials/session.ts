@@ -1,13 +1,23 @@
 import { ComputeClient, type Credentials } from "../../sdk/client.ts";
-import { ComputeError } from "../../sdk/errors.ts";
+import { ComputeError, UnreachableError } from "../../sdk/errors.ts";
 import type { Env } from "../command.ts";
-import { CliError, LOGIN_TODO } from "../failure.ts";
-import type { ChosenWorkspace } from "../workspaces.ts";
+import { type ChosenWorkspace, DEFAULT_URL } from "../workspaces.ts";
 import { openCredentialStore } from "./open.ts";
 import type { CredentialStore, StoredSession } from "./store.ts";
 
 /** An access token that ends sooner than this is renewed before it is used. */
 const RENEW_BEFORE_MS = 30_000;
+const PROBE_LIMIT_MS = 2_000;
+
+/** There is no session, or no longer one. To whoever uses the client it is what a server would have answered. */
+export class NotSignedInError extends ComputeError {
+  readonly todo: string;
+
+  constructor(code: "unauthenticated" | "session_ended", why: string, todo: string) {
+    super(code, why);
+    this.todo = todo;
+  }
+}
 
 /** How this process signs in: by TANVRIT_TOKEN as it is, else by the workspace's session, which renews itself. */
 export function credentialsOf(env: Env, workspace: ChosenWorkspace): Credentials {
@@ -33,10 +43,24 @@ export class SessionCredentials implements Credentials {
   }
 
   async headers(): Promise<Record<string, string>> {
-    return { authorization: `Bearer ${(await this.session()).accessToken}` };
+    try {
+      return { authorization: `Bearer ${(await this.session()).accessToken}` };
+    } catch (error) {
+      // Signing in needs the server, so a server that is not there is the first thing to say.
+      if (error instanceof NotSignedInError) await this.probe();
+      throw error;
+    }
   }
 
-  /** The session with an access token that is good for a while. Throws CliError `not_signed_in`. */
+  /** Throws UnreachableError where no server answers. */
+  private async probe(): Promise<void> {
+    const client = new ComputeClient({ url: this.workspace.url });
+    await client.call("auth.whoami", {}, { timeoutMs: PROBE_LIMIT_MS }).catch((error: unknown) => {
+      if (error instanceof UnreachableError) throw error;
+    });
+  }
+
+  /** The session with an access token that is good for a while. Throws NotSignedInError. */
   async session(): Promise<StoredSession> {
     this.current ??= await this.load();
     if (isFresh(this.current)) return this.current;
@@ -55,14 +79,16 @@ export class SessionCredentials implements Credentials {
   /** What is stored for this workspace, if it is for this server. */
   async load(): Promise<StoredSession> {
     const { name, url, known } = this.workspace;
-    const todo = `Run tanvrit-compute auth login --workspace ${name}${known?.url === url ? "" : ` --url ${url}`}`;
-    const notSignedIn = (why: string) => new CliError("not_signed_in", why, { todo });
-    if (!known?.credentialStore) throw notSignedIn(`you are not signed in to workspace ${name}`);
+    const where = (known?.url ?? DEFAULT_URL) === url ? "" : ` --url ${url}`;
+    const todo = `Run tanvrit-compute auth login --workspace ${name}${where}`;
+    const missing = `you are not signed in to workspace ${name}`;
+    if (!known?.credentialStore) throw new NotSignedInError("unauthenticated", missing, todo);
     this.store ??= await openCredentialStore(known.credentialStore, this.env);
     const stored = await this.store.read(name);
-    if (!stored) throw notSignedIn(`you are not signed in to workspace ${name}`);
+    if (!stored) throw new NotSignedInError("unauthenticated", missing, todo);
     if (stored.url === url) return stored;
-    throw notSignedIn(`workspace ${name} is signed in to ${stored.url}, not to ${url}`);
+    const elsewhere = `workspace ${name} is signed in to ${stored.url}, not to ${url}`;
+    throw new NotSignedInError("unauthenticated", elsewhere, todo);
   }
 
   private async renewOnce(): Promise<boolean> {
@@ -76,10 +102,9 @@ export class SessionCredentials implements Credentials {
       this.current = { ...tokens, url: stored.url };
     } catch (error) {
       if (!(error instanceof ComputeError) || error.status !== 401) throw error;
-      throw new CliError("not_signed_in", `the session of workspace ${this.workspace.name} has ended`, {
-        cause: error,
-        todo: LOGIN_TODO,
-      });
+      const { name } = this.workspace;
+      const todo = `Run tanvrit-compute auth login --workspace ${name}`;
+      throw new NotSignedInError("session_ended", `the session of workspace ${name} has ended`, todo);
     }
     await this.store?.write(this.workspace.name, this.current);
     return true;

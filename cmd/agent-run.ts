@@ -1,0 +1,65 @@
+import { join } from "node:path";
+import { runAgent } from "../agent/agent.ts";
+import { agentFile } from "../agent/agent-file.ts";
+import { describeNode } from "../agent/describe.ts";
+import { agentOptions } from "../agent/options.ts";
+import { ComputeClient } from "../sdk/client.ts";
+import { textLog } from "../server/log.ts";
+import { defineOptions, optionText } from "../shared/config/options.ts";
+import { defineCommand } from "./command.ts";
+import { connectionOptions } from "./common-options.ts";
+import { credentialsOf } from "./credentials/session.ts";
+import { exitCodes } from "./exit-codes.ts";
+import { tanvritHome } from "./home.ts";
+import { readConfigFile } from "./read-config.ts";
+import { stopSignals } from "./until-stopped.ts";
+import { chooseWorkspace } from "./workspaces.ts";
+
+const options = defineOptions({
+  ...agentOptions,
+  config: {
+    kind: "value",
+    placeholder: "FILE",
+    schema: optionText.optional(),
+    defaultText: "agent.yaml in TANVRIT_HOME, if there is one",
+    help: "Read settings from a YAML file",
+  },
+  ...connectionOptions,
+});
+
+export const command = defineCommand({
+  options,
+  examples: [
+    {
+      line: "agent run --workspace local",
+      does: "Give this machine's cores to the server you are signed in to",
+    },
+    {
+      line: "agent run --label disk=ssd --slots 4",
+      does: "At most 4 jobs at once, and with a label to ask for",
+    },
+  ],
+  details: `SIGTERM or Ctrl-C takes no new job and ends when what runs has ended; a second one cancels what runs.`,
+  readConfig: (flags, env) =>
+    readConfigFile(agentFile, {
+      named: flags.config as string | undefined,
+      fallback: join(tanvritHome(env), "agent.yaml"),
+    }),
+  async run({ options, env, output }) {
+    const workspace = await chooseWorkspace(env, options);
+    const { url } = workspace;
+    const signals = stopSignals();
+    await runAgent({
+      client: new ComputeClient({ url, credentials: credentialsOf(env, workspace) }),
+      createNodeClient: (nodeKey) =>
+        new ComputeClient({ url, credentials: { headers: () => ({ "x-api-key": nodeKey }) } }),
+      stateDir: join(tanvritHome(env), "agent", workspace.name),
+      description: describeNode(options),
+      // A log line that cannot be written must not stop the jobs.
+      log: textLog((line) => void output.note(line).catch(() => undefined)),
+      stop: signals.stop,
+      cancelAll: signals.hurry,
+    });
+    return exitCodes.ok;
+  },
+});

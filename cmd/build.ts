@@ -1,0 +1,66 @@
+/**
+ * Builds the one binary: `bun run build [--target bun-linux-arm64] [--outfile FILE]`.
+ * Run by the pinned bun, whose runtime becomes part of the binary.
+ */
+import { mkdir, rename, rm, stat } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
+import { parseArgs } from "node:util";
+
+const BUILD_LIMIT_MS = 300_000;
+const root = join(import.meta.dirname, "..");
+
+const { values } = parseArgs({
+  options: { target: { type: "string" }, outfile: { type: "string" } },
+});
+const outfile = resolve(root, values.outfile ?? `dist/tanvrit-compute${suffixOf(values.target)}`);
+const temporary = `${outfile}.${process.pid}.tmp${outfile.endsWith(".exe") ? ".exe" : ""}`;
+
+await mkdir(dirname(outfile), { recursive: true });
+try {
+  const build = Bun.spawnSync({
+    cmd: [
+      process.execPath,
+      "build",
+      ...buildFlags(values.target),
+      join(root, "cmd/main.ts"),
+      "--outfile",
+      temporary,
+    ],
+    cwd: root,
+    stdout: "pipe",
+    stderr: "pipe",
+    timeout: BUILD_LIMIT_MS,
+  });
+  if (!build.success) {
+    console.error(
+      `${build.stdout}${build.stderr}\nbuild: bun build failed with exit code ${build.exitCode}.`,
+    );
+    process.exit(1);
+  }
+  // A binary that runs just now cannot be written to, but it can be replaced.
+  await rename(temporary, outfile);
+} finally {
+  await rm(temporary, { force: true });
+}
+const megabytes = Math.round((await stat(outfile)).size / 1024 / 1024);
+console.error(`build: ${outfile} (${megabytes} MiB)`);
+
+function buildFlags(target: string | undefined): string[] {
+  return [
+    "--compile",
+    ...(target ? [`--target=${target}`] : []),
+    // Names stay, for stack traces in reports; the bytecode is what makes it start fast.
+    "--minify-whitespace",
+    "--minify-syntax",
+    "--bytecode",
+    "--format=esm",
+    // A stray .env or bunfig.toml where somebody calls it must not change what it does.
+    "--no-compile-autoload-dotenv",
+    "--no-compile-autoload-bunfig",
+  ];
+}
+
+function suffixOf(target: string | undefined): string {
+  if (!target) return process.platform === "win32" ? ".exe" : "";
+  return `-${target.replace(/^bun-/, "")}${target.includes("windows") ? ".exe" : ""}`;
+}
