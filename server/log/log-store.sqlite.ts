@@ -1,0 +1,165 @@
+import type { LogLine, LogStream } from "../../shared/log.ts";
+import type { Migration, SqliteStore } from "../store/sqlite.ts";
+import {
+  continuingLines,
+  type ExecutionLines,
+  LOG_START,
+  type LogPlace,
+  type LogRange,
+  type LogStore,
+  type StoredLine,
+} from "./log-store.ts";
+
+export const logMigrations: Migration[] = [
+  {
+    id: "log-1",
+    // One row for each stored batch. Rows are large, so they stand in the order they came and two small indexes find them.
+    sql: `
+      CREATE TABLE compute_job_logs (
+        job_id TEXT NOT NULL,
+        attempt INTEGER NOT NULL,
+        first_seq INTEGER NOT NULL,
+        last_seq INTEGER NOT NULL,
+        execution_id TEXT NOT NULL,
+        business_id TEXT NOT NULL,
+        lines TEXT NOT NULL
+      ) STRICT;
+      CREATE UNIQUE INDEX compute_job_logs_by_place ON compute_job_logs (job_id, attempt, last_seq);
+      CREATE UNIQUE INDEX compute_job_logs_by_execution ON compute_job_logs (execution_id, last_seq);
+    `,
+  },
+];
+
+/** As stored: stream, time, text, and whether it is partial. The seq follows from the place in the row. */
+type PackedLine = [stream: string, at: string, text: string, partial?: 1];
+
+interface LogRow {
+  attempt: number;
+  first_seq: number;
+  last_seq: number;
+  execution_id: string;
+  lines: string;
+}
+
+const STREAMS: Record<LogStream, string> = { stdout: "o", stderr: "e", system: "s" };
+const STREAM_NAMES: Record<string, LogStream> = { o: "stdout", e: "stderr", s: "system" };
+
+/** Rows read at once; they hold from one line to some thousands. */
+const ROWS_PER_READ = 32;
+/** A read ends after this much text even where more lines are wanted. */
+const MAX_READ_CHARS = 4 * 1024 * 1024;
+
+/** Keeps each batch as one row: storing a line costs next to nothing, and a replay reads rows in order. */
+export class SqliteLogStore implements LogStore {
+  constructor(private readonly store: SqliteStore) {}
+
+  append(batches: readonly ExecutionLines[]): Promise<number[]> {
+    return this.store.write(() => batches.map((batch) => this.appendOne(batch)));
+  }
+
+  async read(range: LogRange): Promise<StoredLine[]> {
+    const found: StoredLine[] = [];
+    let chars = 0;
+    let after = range.after;
+    while (found.length < range.limit && chars < MAX_READ_CHARS) {
+      const rows = this.readRows(range, after, Math.min(ROWS_PER_READ, range.limit - found.length));
+      for (const row of rows) {
+        if (found.length >= range.limit || chars >= MAX_READ_CHARS) break;
+        chars += row.lines.length;
+        unpackInto(found, row, range);
+        after = { attempt: row.attempt, seq: row.last_seq };
+      }
+      if (rows.length < ROWS_PER_READ) break;
+    }
+    return found.length > range.limit ? found.slice(0, range.limit) : found;
+  }
+
+  async tailStart(query: { businessId: string; jobId: string; lines: number }): Promise<LogPlace> {
+    // The log of an attempt has no holes, so its last seq is the number of its lines.
+    const attempts = this.store.all<{ attempt: number; last_seq: number }>(
+      `SELECT attempt, max(last_seq) AS last_seq FROM compute_job_logs
+       WHERE job_id = $jobId AND business_id = $businessId GROUP BY attempt ORDER BY attempt DESC`,
+      { jobId: query.jobId, businessId: query.businessId },
+    );
+    let wanted = query.lines;
+    for (const { attempt, last_seq } of attempts) {
+      if (wanted <= last_seq) return { attempt, seq: last_seq - wanted };
+      wanted -= last_seq;
+    }
+    return LOG_START;
+  }
+
+  async lastSeq(executionId: string): Promise<number> {
+    return this.lastSeqNow(executionId);
+  }
+
+  private appendOne(batch: ExecutionLines): number {
+    const last = this.lastSeqNow(batch.executionId);
+    const lines = continuingLines(batch.lines, last);
+    if (lines.length === 0) return last;
+    this.store.run(
+      `INSERT INTO compute_job_logs (job_id, attempt, first_seq, last_seq, execution_id, business_id, lines)
+       VALUES ($jobId, $attempt, $firstSeq, $lastSeq, $executionId, $businessId, $lines)`,
+      {
+        jobId: batch.jobId,
+        attempt: batch.attempt,
+        firstSeq: last + 1,
+        lastSeq: last + lines.length,
+        executionId: batch.executionId,
+        businessId: batch.businessId,
+        lines: JSON.stringify(lines.map(pack)),
+      },
+    );
+    return last + lines.length;
+  }
+
+  private lastSeqNow(executionId: string): number {
+    const row = this.store.get<{ last_seq: number }>(
+      `SELECT last_seq FROM compute_job_logs WHERE execution_id = $executionId ORDER BY last_seq DESC LIMIT 1`,
+      { executionId },
+    );
+    return row?.last_seq ?? 0;
+  }
+
+  private readRows({ businessId, jobId, until }: LogRange, after: LogPlace, limit: number): LogRow[] {
+    return this.store.all<LogRow>(
+      `SELECT attempt, first_seq, last_seq, execution_id, lines FROM compute_job_logs
+       WHERE job_id = $jobId AND business_id = $businessId
+         AND (attempt, last_seq) > ($attempt, $seq) AND (attempt, first_seq) <= ($untilAttempt, $untilSeq)
+       ORDER BY attempt, last_seq LIMIT $limit`,
+      {
+        jobId,
+        businessId,
+        attempt: after.attempt,
+        seq: after.seq,
+        untilAttempt: until?.attempt ?? Number.MAX_SAFE_INTEGER,
+        untilSeq: until?.seq ?? Number.MAX_SAFE_INTEGER,
+        limit,
+      },
+    );
+  }
+}
+
+function pack({ stream, at, text, partial }: LogLine): PackedLine {
+  return partial ? [STREAMS[stream], at, text, 1] : [STREAMS[stream], at, text];
+}
+
+function unpackInto(found: StoredLine[], row: LogRow, { after, until }: LogRange): void {
+  const from = row.attempt === after.attempt ? Math.max(row.first_seq, after.seq + 1) : row.first_seq;
+  const to = row.attempt === until?.attempt ? Math.min(row.last_seq, until.seq) : row.last_seq;
+  const packed = JSON.parse(row.lines) as PackedLine[];
+  for (let seq = from; seq <= to; seq++) {
+    const line = packed[seq - row.first_seq];
+    if (!line) throw new Error(`The stored log of ${row.execution_id} has no line ${seq}`);
+    const [stream, at, text, partial] = line;
+    found.push({
+      seq,
+      stream: STREAM_NAMES[stream] ?? "system",
+      at,
+      text,
+      ...(partial && { partial: true }),
+      executionId: row.execution_id,
+      attempt: row.attempt,
+    });
+  }
+}

@@ -1,0 +1,63 @@
+import type { LogLine } from "../../shared/log.ts";
+
+/** The place of a line in the whole log of a job, over all attempts. `{ attempt: 0, seq: 0 }` is before the first. */
+export interface LogPlace {
+  attempt: number;
+  seq: number;
+}
+
+export const LOG_START: LogPlace = { attempt: 0, seq: 0 };
+
+/** Lines of one execution, in the order of their seq. */
+export interface ExecutionLines {
+  businessId: string;
+  jobId: string;
+  executionId: string;
+  attempt: number;
+  lines: readonly LogLine[];
+}
+
+export interface StoredLine extends LogLine {
+  executionId: string;
+  attempt: number;
+}
+
+export interface LogRange {
+  businessId: string;
+  jobId: string;
+  /** Only lines behind this place. */
+  after: LogPlace;
+  /** Only lines up to this place, with it. */
+  until?: LogPlace;
+  /** The most lines wanted. */
+  limit: number;
+}
+
+/**
+ * Where the output of jobs is kept. Every operation is safe to call from many places at once; what it resolves with
+ * is on disk. Lines of another business are never found. An execution belongs to one attempt of one job, and an
+ * attempt has one execution. Rejects with ComputeError `storage_failed` when the store refuses.
+ */
+export interface LogStore {
+  /**
+   * Stores of each batch what continues its execution's log without a hole: lines that are stored already are passed
+   * over, lines behind a hole are left out. Resolves with the highest stored seq of each batch's execution, in order,
+   * so the sender knows from where to send again. The log of an execution therefore never has a hole.
+   */
+  append(batches: readonly ExecutionLines[]): Promise<number[]>;
+  /** Lines in order, over all attempts. May give fewer than `limit`; none only where there are none. */
+  read(range: LogRange): Promise<StoredLine[]>;
+  /** The place right before the last `lines` lines of the job: reading on from there gives them. */
+  tailStart(query: { businessId: string; jobId: string; lines: number }): Promise<LogPlace>;
+  /** The highest stored seq of the execution, which is how many lines it has; 0 for none. */
+  lastSeq(executionId: string): Promise<number>;
+}
+
+/** The part of `lines` that continues a log whose last line is `lastSeq`; the same array where that is all of it. */
+export function continuingLines(lines: readonly LogLine[], lastSeq: number): readonly LogLine[] {
+  const start = lines.findIndex((line) => line.seq > lastSeq);
+  if (start === -1) return [];
+  let end = start;
+  while (lines[end]?.seq === lastSeq + 1 + end - start) end++;
+  return start === 0 && end === lines.length ? lines : lines.slice(start, end);
+}

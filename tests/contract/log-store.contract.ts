@@ -1,0 +1,193 @@
+import { describe, expect, test } from "bun:test";
+import type { ExecutionLines, LogPlace, LogStore, StoredLine } from "../../server/log/log-store.ts";
+import { LOG_START } from "../../server/log/log-store.ts";
+import { newId } from "../../shared/ids.ts";
+import type { LogLine } from "../../shared/log.ts";
+
+const businessId = newId("biz");
+
+/** What every log store promises. `open` gives an empty one; it is closed after each test. */
+export function logStoreContract(name: string, open: () => Promise<{ store: LogStore } & AsyncDisposable>) {
+  describe(`${name} keeps logs`, () => {
+    test("lines come back as they were given, with their execution and attempt", async () => {
+      await using opened = await open();
+      const attempt = newAttempt();
+      const at = "2026-03-01T12:00:00.000Z";
+      const lines: LogLine[] = [
+        { seq: 1, stream: "stdout", at, text: "a" },
+        { seq: 2, stream: "stderr", at, text: 'quote " newline \n nul \0 \u{1F600}', partial: true },
+        { seq: 3, stream: "system", at, text: "" },
+      ];
+      expect(await opened.store.append([{ ...attempt, lines }])).toEqual([3]);
+      const { executionId } = attempt;
+      expect(await readAll(opened.store, attempt.jobId)).toEqual(
+        lines.map((line) => ({ ...line, executionId, attempt: 1 })),
+      );
+    });
+
+    test("lines that are stored already are passed over", async () => {
+      await using opened = await open();
+      const attempt = newAttempt();
+      await opened.store.append([{ ...attempt, lines: lines(1, 5, "first") }]);
+      expect(await opened.store.append([{ ...attempt, lines: lines(1, 5, "again") }])).toEqual([5]);
+      expect(await opened.store.append([{ ...attempt, lines: lines(4, 8, "again") }])).toEqual([8]);
+      expect((await readAll(opened.store, attempt.jobId)).map((line) => line.text)).toEqual([
+        ...lines(1, 5, "first").map((line) => line.text),
+        ...lines(6, 8, "again").map((line) => line.text),
+      ]);
+    });
+
+    test("lines behind a hole are left out, and the answer says from where to send again", async () => {
+      await using opened = await open();
+      const attempt = newAttempt();
+      expect(await opened.store.append([{ ...attempt, lines: lines(2, 4) }])).toEqual([0]);
+      expect(await opened.store.append([{ ...attempt, lines: [...lines(1, 3), ...lines(6, 9)] }])).toEqual([
+        3,
+      ]);
+      expect(await opened.store.append([{ ...attempt, lines: lines(4, 9) }])).toEqual([9]);
+      expect(seqs(await readAll(opened.store, attempt.jobId))).toEqual(upTo(9));
+    });
+
+    test("each batch of a call is answered, also several of one execution", async () => {
+      await using opened = await open();
+      const [one, two] = [newAttempt(), newAttempt()];
+      const stored = await opened.store.append([
+        { ...one, lines: lines(1, 2) },
+        { ...two, lines: lines(1, 7) },
+        { ...one, lines: lines(3, 3) },
+        { ...two, lines: lines(9, 9) },
+      ]);
+      expect(stored).toEqual([2, 7, 3, 7]);
+      expect(await opened.store.lastSeq(one.executionId)).toBe(3);
+      expect(await opened.store.lastSeq(newId("exe"))).toBe(0);
+    });
+
+    test("attempts follow one another, whenever their lines were stored", async () => {
+      await using opened = await open();
+      const jobId = newId("job");
+      const [first, second, third] = [newAttempt(jobId, 1), newAttempt(jobId, 2), newAttempt(jobId, 10)];
+      await opened.store.append([{ ...third, lines: lines(1, 2) }]);
+      await opened.store.append([{ ...second, lines: lines(1, 3) }]);
+      await opened.store.append([{ ...first, lines: lines(1, 2) }]);
+      expect(places(await readAll(opened.store, jobId))).toEqual([
+        "1.1",
+        "1.2",
+        "2.1",
+        "2.2",
+        "2.3",
+        "10.1",
+        "10.2",
+      ]);
+    });
+
+    test("a read begins behind any place, ends at any place, and keeps to its limit", async () => {
+      await using opened = await open();
+      const jobId = newId("job");
+      const [first, second] = [newAttempt(jobId, 1), newAttempt(jobId, 2)];
+      await opened.store.append([{ ...first, lines: lines(1, 4) }]);
+      await opened.store.append([{ ...first, lines: lines(5, 5) }]);
+      await opened.store.append([{ ...second, lines: lines(1, 3) }]);
+      const all = await readAll(opened.store, jobId);
+      const ends: LogPlace[] = [LOG_START, ...all.map(({ attempt, seq }) => ({ attempt, seq }))];
+      for (const [from, after] of ends.entries()) {
+        for (const [to, until] of ends.entries()) {
+          const expected = places(all.slice(from, Math.max(from, to)));
+          const range = { businessId, jobId, after, until };
+          expect(places(await opened.store.read({ ...range, limit: 100 }))).toEqual(expected);
+          expect(places(await opened.store.read({ ...range, limit: 2 }))).toEqual(expected.slice(0, 2));
+        }
+      }
+      const behindAll = { attempt: 2, seq: 3 };
+      expect(await opened.store.read({ businessId, jobId, after: behindAll, limit: 9 })).toEqual([]);
+    });
+
+    test("the tail is counted over attempts", async () => {
+      await using opened = await open();
+      const jobId = newId("job");
+      await opened.store.append([{ ...newAttempt(jobId, 1), lines: lines(1, 3) }]);
+      await opened.store.append([{ ...newAttempt(jobId, 2), lines: lines(1, 2) }]);
+      const all = places(await readAll(opened.store, jobId));
+      for (const count of [0, 1, 2, 3, 5, 6, 1_000_000]) {
+        const after = await opened.store.tailStart({ businessId, jobId, lines: count });
+        const tail = await opened.store.read({ businessId, jobId, after, limit: 100 });
+        expect(places(tail)).toEqual(count === 0 ? [] : all.slice(-count));
+      }
+      expect(await opened.store.tailStart({ businessId, jobId: newId("job"), lines: 5 })).toEqual(LOG_START);
+    });
+
+    test("another business sees nothing", async () => {
+      await using opened = await open();
+      const attempt = newAttempt();
+      await opened.store.append([{ ...attempt, lines: lines(1, 3) }]);
+      const stranger = { businessId: newId("biz"), jobId: attempt.jobId };
+      expect(await opened.store.read({ ...stranger, after: LOG_START, limit: 100 })).toEqual([]);
+      expect(await opened.store.tailStart({ ...stranger, lines: 1 })).toEqual(LOG_START);
+    });
+
+    test("fifty appends at once, many of them repeats, leave every line once and in order", async () => {
+      await using opened = await open();
+      const attempts = Array.from({ length: 5 }, () => newAttempt());
+      const sends = attempts.flatMap((attempt) =>
+        Array.from({ length: 10 }, (_, i) => [
+          { ...attempt, lines: lines(1 + Math.floor(i / 2) * 20, 20 + Math.floor(i / 2) * 20, `${i}`) },
+        ]),
+      );
+      await Promise.all(sends.map((batches) => opened.store.append(batches)));
+      for (const attempt of attempts) {
+        const last = await opened.store.lastSeq(attempt.executionId);
+        expect(seqs(await readAll(opened.store, attempt.jobId))).toEqual(upTo(last));
+        expect(await opened.store.append([{ ...attempt, lines: lines(1, 100) }])).toEqual([100]);
+        expect(seqs(await readAll(opened.store, attempt.jobId))).toEqual(upTo(100));
+      }
+    });
+
+    test("a log of many batches, large and small, is read whole in small steps", async () => {
+      await using opened = await open();
+      const attempt = newAttempt();
+      const sizes = [1, 700, 1, 1, ...Array<number>(100).fill(1), 300, 33];
+      let seq = 0;
+      for (const size of sizes) {
+        await opened.store.append([{ ...attempt, lines: lines(seq + 1, seq + size) }]);
+        seq += size;
+      }
+      expect(seqs(await readAll(opened.store, attempt.jobId, 64))).toEqual(upTo(seq));
+    });
+  });
+}
+
+function newAttempt(jobId = newId("job"), attempt = 1): Omit<ExecutionLines, "lines"> {
+  return { businessId, jobId, executionId: newId("exe"), attempt };
+}
+
+function lines(first: number, last: number, word = "line"): LogLine[] {
+  const at = "2026-03-01T12:00:00.000Z";
+  return Array.from({ length: last - first + 1 }, (_, i) => ({
+    seq: first + i,
+    stream: "stdout",
+    at,
+    text: `${word} ${first + i}`,
+  }));
+}
+
+async function readAll(store: LogStore, jobId: string, limit = 1_000): Promise<StoredLine[]> {
+  const all: StoredLine[] = [];
+  for (;;) {
+    const last = all.at(-1);
+    const after = last ? { attempt: last.attempt, seq: last.seq } : LOG_START;
+    const found = await store.read({ businessId, jobId, after, limit });
+    if (found.length === 0) return all;
+    all.push(...found);
+  }
+}
+
+function places(found: StoredLine[]): string[] {
+  return found.map((line) => `${line.attempt}.${line.seq}`);
+}
+
+function seqs(found: StoredLine[]): number[] {
+  return found.map((line) => line.seq);
+}
+
+function upTo(last: number): number[] {
+  return Array.from({ length: last }, (_, i) => i + 1);
+}
