@@ -1,4 +1,4 @@
-import type { Caller as CallerKind } from "../../shared/endpoints/endpoint.ts";
+import type { Endpoint } from "../../shared/endpoints/endpoint.ts";
 import { ComputeError } from "../../shared/errors.ts";
 import type { Caller } from "../http/handler.ts";
 import type { NodeStore } from "../node/node-store.ts";
@@ -15,8 +15,8 @@ export class Authenticator {
     private readonly nodes: NodeStore,
   ) {}
 
-  /** Throws `unauthenticated`, `token_expired`, `session_ended` or `forbidden`. */
-  async authenticate(headers: Headers, callers: readonly CallerKind[]): Promise<Caller> {
+  /** Who calls this endpoint. Throws `unauthenticated`, `token_expired`, `session_ended` or `forbidden`. */
+  async authenticate(headers: Headers, { callers, afterLogout }: Endpoint): Promise<Caller> {
     if (callers.includes("anyone")) return { kind: "anyone" };
     const key = headers.get("x-api-key");
     const bearer = /^Bearer +(\S+)$/i.exec(headers.get("authorization") ?? "")?.[1];
@@ -27,6 +27,7 @@ export class Authenticator {
         : "X-API-Key: <node key>";
       throw new ComputeError("unauthenticated", `The request says nothing of who makes it. Send ${wanted}.`);
     }
+    if (caller.kind === "node" && caller.sessionEnded && !afterLogout) throw sessionEnded();
     if (callers.includes(caller.kind)) return caller;
     throw new ComputeError("forbidden", `This is for a ${callers.join(" or a ")}, not for a ${caller.kind}.`);
   }
@@ -42,7 +43,7 @@ export class Authenticator {
       throw new ComputeError("unauthenticated", "The node key is not valid, or was replaced by a newer one.");
     }
     const session = await this.sessions.find(node.sessionId);
-    if (!session || session.revokedAtMs !== undefined) throw sessionEnded();
-    return { kind: "node", nodeId: node.nodeId, businessId: node.businessId };
+    const isOver = !session || session.revokedAtMs !== undefined;
+    return { kind: "node", nodeId: node.nodeId, businessId: node.businessId, sessionEnded: isOver };
   }
 }

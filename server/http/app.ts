@@ -11,7 +11,7 @@ import { sseResponse } from "./sse.ts";
 
 export interface AppParts {
   handlers: Handlers;
-  authenticate(headers: Headers, callers: Endpoint["callers"]): Promise<Caller>;
+  authenticate(headers: Headers, endpoint: Endpoint): Promise<Caller>;
   /** Whether the store answers: what `/readyz` says. */
   isReady(): Promise<boolean>;
   /** Aborts when the server stops; every long wait ends with it. */
@@ -84,7 +84,7 @@ async function serve(
   const requestId = requestIdOf(request);
   try {
     if (id.startsWith("auth.local.")) refuseRemote(request, peer);
-    const caller = await parts.authenticate(request.headers, endpoint.callers);
+    const caller = await parts.authenticate(request.headers, endpoint);
     const raw = endpoint.method === "GET" ? queryOf(request, params) : await readJson(request);
     const input = (endpoint.input as z.ZodType).safeParse(raw);
     if (!input.success) throw invalidRequest(input.error);

@@ -5,6 +5,8 @@ import type { CallId, EndpointOutput, ParsedInput, StreamId } from "../../shared
 export interface NodeIdentity {
   nodeId: string;
   businessId: string;
+  /** The session it was registered with is over: it may finish what it runs, and nothing else. */
+  sessionEnded: boolean;
 }
 
 /** Who calls, as the endpoint's `callers` allow; handlers need not check anything but what they read. */

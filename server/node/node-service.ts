@@ -3,6 +3,7 @@ import type { ParsedInput } from "../../shared/endpoints/index.ts";
 import { ComputeError } from "../../shared/errors.ts";
 import { newId } from "../../shared/ids.ts";
 import type { NodeOrders } from "../../shared/node.ts";
+import { sessionEnded } from "../auth/tokens.ts";
 import type { Bus } from "../bus/bus.ts";
 import type { Dispatcher } from "../execution/dispatcher.ts";
 import type { ExecutionService } from "../execution/execution-service.ts";
@@ -75,6 +76,7 @@ export class NodeService {
     const { nodes, executions, executionService, now } = this.parts;
     const node = await nodes.heartbeat(by.nodeId, now());
     if (!node) throw notFound(by.nodeId);
+    if (by.sessionEnded) throw sessionEnded();
     const live = await executions.live({ nodeId: by.nodeId });
     const gone = vanished(live, held, now() - VANISHED_AFTER_MS);
     await executionService.giveUp(

@@ -29,6 +29,8 @@ export interface Endpoint {
   repeatable: boolean;
   /** Takes an `Idempotency-Key` header, and with one is repeatable. */
   idempotencyKey?: true;
+  /** A node whose session has ended may still call it, so that what runs can finish and report. */
+  afterLogout?: true;
   /** The most seconds the server may hold the request before it answers; absent: it answers at once. */
   maxWaitSeconds?: number;
 }

@@ -51,6 +51,8 @@ export const nodeEndpoints = defineEndpoints({
     output: nodeOrders,
     errors: ["storage_failed"],
     repeatable: true,
+    // Refused all the same, but heard: what the node still runs is not lost.
+    afterLogout: true,
   },
   "nodes.poll": {
     method: "POST",
@@ -80,6 +82,7 @@ export const nodeEndpoints = defineEndpoints({
     }),
     errors: ["storage_failed"],
     repeatable: true,
+    afterLogout: true,
   },
   "nodes.logs": {
     method: "POST",
@@ -105,6 +108,7 @@ export const nodeEndpoints = defineEndpoints({
     }),
     errors: ["storage_failed", "conflict"],
     repeatable: true,
+    afterLogout: true,
   },
   "nodes.list": {
     method: "POST",

@@ -1,0 +1,90 @@
+import type { Endpoint } from "../shared/endpoints/endpoint.ts";
+import { Authenticator } from "./auth/authenticator.ts";
+import { authHandlers } from "./auth/handlers.ts";
+import { LocalLogin } from "./auth/local-login.ts";
+import { NodeKeys } from "./auth/node-keys.ts";
+import { Tokens } from "./auth/tokens.ts";
+import type { Bus } from "./bus/bus.ts";
+import { Dispatcher } from "./execution/dispatcher.ts";
+import { ExecutionService } from "./execution/execution-service.ts";
+import { executionHandlers } from "./execution/handlers.ts";
+import { type AppParts, createApp } from "./http/app.ts";
+import type { Handlers } from "./http/handler.ts";
+import { jobHandlers } from "./job/handlers.ts";
+import { JobService } from "./job/job-service.ts";
+import { JobWatch } from "./job/job-watch.ts";
+import { Unschedulable } from "./job/unschedulable.ts";
+import { composeLogs } from "./log/compose.ts";
+import type { Log } from "./log.ts";
+import { nodeHandlers } from "./node/handlers.ts";
+import { NodeService } from "./node/node-service.ts";
+import type { Stores } from "./store/open.ts";
+import { type PeriodicTask, TaskRunner } from "./tasks/periodic.ts";
+import { dispatchTask, retryTask, staleNodesTask, timeoutTask } from "./tasks/tasks.ts";
+
+export interface PlaneParts {
+  stores: Stores;
+  bus: Bus;
+  /** Where files of the same-machine sign-in are put. */
+  dataDir: string;
+  log: Log;
+  /** Epoch milliseconds. */
+  now: () => number;
+  /** Aborts when the server stops. */
+  stopping: AbortSignal;
+}
+
+/** The control plane without a socket: the app that answers requests, and the tasks that run beside it. */
+export interface Plane {
+  app: ReturnType<typeof createApp>;
+  tasks: TaskRunner[];
+  /** Ends every wait. The tasks are stopped by whoever started them. */
+  close(): void;
+}
+
+/** Hands every feature what it needs; nothing else in the server knows more than its own parts. */
+export async function composePlane({ stores, bus, dataDir, log, now, stopping }: PlaneParts): Promise<Plane> {
+  const onError = (what: string, error: unknown) => log.error(`${what} failed; it is tried again`, { error });
+  const watch = new JobWatch(bus);
+  const dispatcher = new Dispatcher(stores.executions, bus, now, (error) => onError("dispatch", error));
+  const executionService = new ExecutionService(stores.jobs, bus, now, (dueAtMs) =>
+    retries.runBefore(dueAtMs),
+  );
+  const taskParts = { ...stores, executionService, dispatcher, bus, startedAtMs: now() };
+  const runnerOf = (task: PeriodicTask) => new TaskRunner(task, now, onError);
+  const retries = runnerOf(retryTask(taskParts));
+  const tasks = [dispatchTask, timeoutTask, staleNodesTask].map((make) => runnerOf(make(taskParts)));
+
+  const keys = new NodeKeys(now);
+  const tokens = await Tokens.open(stores.sessions, now);
+  const localLogin = new LocalLogin(
+    dataDir,
+    stores.sessions,
+    await stores.sessions.secret("local-login"),
+    now,
+  );
+  const authenticator = new Authenticator(tokens, keys, stores.sessions, stores.nodes);
+  const nodeService = new NodeService({ ...stores, executionService, dispatcher, keys, bus, now });
+  const jobService = new JobService(stores.jobs, bus, watch, now);
+  const logs = composeLogs({ logs: stores.logs, jobs: stores.jobs, executions: stores.executions, bus });
+  const handlers: Handlers = {
+    ...authHandlers({ sessions: stores.sessions, tokens, localLogin, now }),
+    ...jobHandlers(jobService, new Unschedulable(stores.nodes)),
+    ...executionHandlers(stores.executions, (executionId) => stores.logs.lastSeq(executionId)),
+    ...nodeHandlers({ ...stores, service: nodeService, executionService, pushLogs: logs.push }),
+    "jobs.logs": logs.follow,
+  };
+  const appParts: AppParts = {
+    handlers,
+    authenticate: (headers: Headers, endpoint: Endpoint) => authenticator.authenticate(headers, endpoint),
+    isReady: () => stores.isReady(),
+    stopping,
+    log,
+  };
+  const close = () => {
+    dispatcher.close();
+    watch.close();
+    logs.close();
+  };
+  return { app: createApp(appParts), tasks: [...tasks, retries], close };
+}

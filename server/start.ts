@@ -1,0 +1,71 @@
+import { MemoryBus } from "./bus/memory-bus.ts";
+import { composePlane, type Plane } from "./compose.ts";
+import type { Log } from "./log.ts";
+import type { ServerSettings } from "./options.ts";
+import { openSqliteStores } from "./store/open.ts";
+
+export interface RunningServer {
+  /** As a client on this machine reaches it: `http://127.0.0.1:7070`. */
+  url: string;
+  /** Takes no new request, ends every wait, writes what is pending, and closes the store. Safe to call twice. */
+  stop(): Promise<void>;
+}
+
+/** How long open requests may take to end when the server stops. */
+const STOP_MS = 5_000;
+/** Bun closes a connection without traffic after this; its maximum, longer than any long poll or keep-alive. */
+const IDLE_TIMEOUT_SECONDS = 255;
+/** Bun's own limit answers without a problem document, so it stands far above ours. */
+const HARD_BODY_LIMIT_BYTES = 1024 * 1024 * 1024;
+
+/**
+ * Opens the store, composes the control plane and begins to listen.
+ * Throws StoreInUseError where another server has the data directory, and `EADDRINUSE` for a taken port.
+ */
+export async function startServer(settings: ServerSettings, log: Log): Promise<RunningServer> {
+  const stores = openSqliteStores(settings.dataDir);
+  const stopping = new AbortController();
+  try {
+    const bus = new MemoryBus();
+    const parts = { stores, bus, dataDir: settings.dataDir, log, now: Date.now, stopping: stopping.signal };
+    const plane = await composePlane(parts);
+    const listener = listen(settings, plane);
+    for (const task of plane.tasks) task.start();
+    const stop = async () => {
+      stopping.abort();
+      plane.close();
+      await Promise.all(plane.tasks.map((task) => task.stop()));
+      await Promise.race([listener.stop(), Bun.sleep(STOP_MS)]);
+      await listener.stop(true);
+      await bus.close();
+      await stores.close();
+    };
+    let stopped: Promise<void> | undefined;
+    return {
+      url: urlOf(settings.host, listener.port ?? settings.port),
+      stop: () => {
+        stopped ??= stop();
+        return stopped;
+      },
+    };
+  } catch (error) {
+    await stores.close();
+    throw error;
+  }
+}
+
+function listen(settings: ServerSettings, { app }: Plane) {
+  return Bun.serve({
+    hostname: settings.host,
+    port: settings.port,
+    idleTimeout: IDLE_TIMEOUT_SECONDS,
+    maxRequestBodySize: HARD_BODY_LIMIT_BYTES,
+    fetch: (request, server) => app.fetch(request, { address: server.requestIP(request)?.address }),
+  });
+}
+
+/** A server on every address is reached on this machine by the loopback one. */
+function urlOf(host: string, port: number): string {
+  const reachable = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "::1" : host;
+  return `http://${reachable.includes(":") ? `[${reachable}]` : reachable}:${port}`;
+}

@@ -1,0 +1,47 @@
+import { join } from "node:path";
+import { authMigrations, SqliteSessionStore } from "../auth/session-store.sqlite.ts";
+import type { SessionStore } from "../auth/session-store.ts";
+import { executionMigrations, SqliteExecutionStore } from "../execution/execution-store.sqlite.ts";
+import type { ExecutionStore } from "../execution/execution-store.ts";
+import { jobMigrations, SqliteJobStore } from "../job/job-store.sqlite.ts";
+import type { JobStore } from "../job/job-store.ts";
+import { logMigrations, SqliteLogStore } from "../log/log-store.sqlite.ts";
+import type { LogStore } from "../log/log-store.ts";
+import { nodeMigrations, SqliteNodeStore } from "../node/node-store.sqlite.ts";
+import type { NodeStore } from "../node/node-store.ts";
+import { SqliteStore } from "./sqlite.ts";
+
+/** Every port of the control plane over one store. */
+export interface Stores {
+  jobs: JobStore;
+  nodes: NodeStore;
+  executions: ExecutionStore;
+  sessions: SessionStore;
+  logs: LogStore;
+  /** Whether the store answers. */
+  isReady(): Promise<boolean>;
+  /** Writes what is pending. */
+  close(): Promise<void>;
+}
+
+const migrations = [
+  ...authMigrations,
+  ...jobMigrations,
+  ...executionMigrations,
+  ...nodeMigrations,
+  ...logMigrations,
+];
+
+/** The embedded store in `<dataDir>/compute.db`, or in memory. Throws StoreInUseError where another server has it open. */
+export function openSqliteStores(dataDir: string | ":memory:"): Stores {
+  const store = new SqliteStore(dataDir === ":memory:" ? dataDir : join(dataDir, "compute.db"), migrations);
+  return {
+    jobs: new SqliteJobStore(store),
+    nodes: new SqliteNodeStore(store),
+    executions: new SqliteExecutionStore(store),
+    sessions: new SqliteSessionStore(store),
+    logs: new SqliteLogStore(store),
+    isReady: async () => store.get("SELECT 1 AS one") !== undefined,
+    close: async () => store.close(),
+  };
+}
