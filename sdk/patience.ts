@@ -12,8 +12,8 @@ export interface Patience {
   firstMs?: number;
   /** After the server has answered before: it is restarting, or the network is down for a while. */
   awayMs?: number;
-  /** Called once when the server goes, with why. */
-  onAway?: (error: Error) => void;
+  /** Called once when the server goes, with why, and whether it has ever answered. */
+  onAway?: (error: Error, answered: boolean) => void;
   /** Called once when it is back. */
   onBack?: () => void;
 }
@@ -50,7 +50,7 @@ export class Outage {
     const nowMs = performance.now();
     if (this.sinceMs === undefined) {
       this.sinceMs = nowMs;
-      onAway?.(error);
+      onAway?.(error, this.answered);
     }
     const pauseMs = this.pauseMs(error);
     if (nowMs - this.sinceMs + pauseMs > (this.answered ? awayMs : firstMs)) throw error;
