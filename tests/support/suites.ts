@@ -62,4 +62,11 @@ export const suites: Suite[] = [
     quick: false,
     timeoutMs: 600_000,
   },
+  {
+    name: "binary",
+    what: "the built binary, alone in an empty directory",
+    paths: ["./tests/binary"],
+    quick: false,
+    timeoutMs: 300_000,
+  },
 ];

@@ -1,0 +1,82 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { mkdir, readdir } from "node:fs/promises";
+import { join } from "node:path";
+import packageJson from "../../package.json" with { type: "json" };
+import { programEnv } from "../support/program.ts";
+import { makeScratch, type Scratch } from "../support/scratch.ts";
+
+const BUILD_TIMEOUT_MS = 120_000;
+const RUN_TIMEOUT_MS = 60_000;
+
+/** Holds the binary and nothing else: no sources, no node_modules, no settings. */
+let alone: Scratch;
+
+beforeAll(async () => {
+  alone = await makeScratch();
+  const script = join(import.meta.dirname, "..", "..", "cmd", "build.ts");
+  const build = Bun.spawn([process.execPath, script, "--outfile", alone.join("tanvrit-compute")], {
+    stdin: "ignore",
+    stdout: "ignore",
+    stderr: "pipe",
+    timeout: BUILD_TIMEOUT_MS,
+  });
+  const said = await new Response(build.stderr).text();
+  if ((await build.exited) !== 0) throw new Error(`the build failed: ${said}`);
+}, BUILD_TIMEOUT_MS);
+afterAll(() => alone?.[Symbol.asyncDispose]());
+
+test(
+  "the binary alone says its version and its commands",
+  async () => {
+    expect(await run(["--version"])).toMatchObject({
+      exitCode: 0,
+      stdout: `tanvrit-compute ${packageJson.version}\n`,
+    });
+    expect((await run(["--help"])).stdout).toContain("job submit");
+  },
+  RUN_TIMEOUT_MS,
+);
+
+test(
+  "the binary alone shows the quickstart and leaves nothing beside itself",
+  async () => {
+    const { exitCode, stdout, stderr } = await run(["quickstart"]);
+    expect({ exitCode, stderr: exitCode === 0 ? "" : stderr }).toEqual({ exitCode: 0, stderr: "" });
+    expect(stdout).toMatch(/^step 3 of 3/m);
+    expect(stdout).toContain("SUCCESS");
+    expect(await readdir(alone.path)).toEqual(["tanvrit-compute"]);
+  },
+  RUN_TIMEOUT_MS,
+);
+
+test(
+  "a .env beside the binary changes nothing",
+  async () => {
+    await using elsewhere = await makeScratch();
+    await mkdir(elsewhere.join("home"));
+    await Bun.write(elsewhere.join(".env"), "TANVRIT_TOKEN=stray\nTANVRIT_URL=http://127.0.0.1:1\n");
+    const { exitCode, stderr } = await run(["job", "list"], elsewhere.path);
+    expect({ exitCode, mentions: stderr.includes("127.0.0.1:1 ") }).toEqual({
+      exitCode: 77,
+      mentions: false,
+    });
+  },
+  RUN_TIMEOUT_MS,
+);
+
+async function run(args: string[], cwd = alone.path) {
+  await using home = await makeScratch();
+  const child = Bun.spawn([alone.join("tanvrit-compute"), ...args], {
+    cwd,
+    env: programEnv(home.path),
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "pipe",
+    timeout: RUN_TIMEOUT_MS,
+  });
+  const [stdout, stderr] = await Promise.all([
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+  ]);
+  return { exitCode: await child.exited, stdout, stderr };
+}
