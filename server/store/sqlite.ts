@@ -37,7 +37,7 @@ export class SqliteStore {
       this.prepareFile();
       this.migrate(migrations);
     } catch (error) {
-      this.db.close();
+      this.close();
       if (isBusy(error)) throw new StoreInUseError(path, { cause: error });
       throw error;
     }

@@ -1,0 +1,77 @@
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { mkdtemp, rm, stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { ComputeError } from "../../shared/errors.ts";
+import { SqliteStore, StoreInUseError } from "./sqlite.ts";
+
+const table = { id: "test-1", sql: "CREATE TABLE things (id TEXT PRIMARY KEY) STRICT" };
+let directory: string;
+let file: string;
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), "sqlite-store-"));
+  file = join(directory, "compute.db");
+});
+afterEach(() => rm(directory, { recursive: true }));
+
+const insert = (store: SqliteStore, id: string) =>
+  store.write(() => store.run("INSERT INTO things (id) VALUES ($id)", { id }));
+const count = (store: SqliteStore) => store.get<{ n: number }>("SELECT count(*) AS n FROM things")?.n;
+
+test("what is acknowledged is there for whoever opens the file next", async () => {
+  const first = new SqliteStore(file, [table]);
+  await Promise.all(Array.from({ length: 100 }, (_, i) => insert(first, String(i))));
+  first.close();
+  const second = new SqliteStore(file, [table]);
+  expect(count(second)).toBe(100);
+  second.close();
+});
+
+test("a write that throws takes back its own changes and no others of its group", async () => {
+  const store = new SqliteStore(file, [table]);
+  const bad = store.write(() => {
+    store.run("INSERT INTO things (id) VALUES ('bad')");
+    throw new Error("changed my mind");
+  });
+  const results = await Promise.allSettled([insert(store, "a"), bad, insert(store, "b")]);
+  expect(results.map((result) => result.status)).toEqual(["fulfilled", "rejected", "fulfilled"]);
+  expect(store.all("SELECT id FROM things ORDER BY id")).toEqual([{ id: "a" }, { id: "b" }]);
+  store.close();
+});
+
+test("a change the store refuses is storage_failed, and the store goes on", async () => {
+  const store = new SqliteStore(file, [table]);
+  await insert(store, "a");
+  const refused = await insert(store, "a").catch((error) => error);
+  expect(refused).toBeInstanceOf(ComputeError);
+  expect(refused.code).toBe("storage_failed");
+  await insert(store, "b");
+  expect(count(store)).toBe(2);
+  store.close();
+});
+
+test("a second server on the same file is refused", () => {
+  const store = new SqliteStore(file, [table]);
+  const script = `
+    const { SqliteStore } = await import(${JSON.stringify(join(import.meta.dir, "sqlite.ts"))});
+    try { new SqliteStore(${JSON.stringify(file)}, []); } catch (error) { console.log(error.name); }`;
+  const other = Bun.spawnSync([process.execPath, "-e", script], { timeout: 10_000 });
+  expect(other.stdout.toString().trim()).toBe(StoreInUseError.name);
+  store.close();
+});
+
+test("only its own user can read the file", async () => {
+  const store = new SqliteStore(file, [table]);
+  expect((await stat(file)).mode & 0o077).toBe(0);
+  store.close();
+});
+
+test("a migration is applied once, and one that fails leaves nothing behind", () => {
+  new SqliteStore(file, [table]).close();
+  const broken = { id: "test-2", sql: "CREATE TABLE more (id TEXT) STRICT; CREATE TABLE things (id TEXT)" };
+  expect(() => new SqliteStore(file, [table, broken])).toThrow(/Migration test-2 failed/);
+  const store = new SqliteStore(file, [table]);
+  expect(store.get("SELECT name FROM sqlite_master WHERE name = 'more'")).toBeUndefined();
+  store.close();
+});
