@@ -3,9 +3,10 @@ import { runAgent } from "../agent/agent.ts";
 import { agentFile } from "../agent/agent-file.ts";
 import { describeNode } from "../agent/describe.ts";
 import { agentOptions } from "../agent/options.ts";
+import packageJson from "../package.json" with { type: "json" };
 import { ComputeClient } from "../sdk/client.ts";
 import { textLog } from "../server/log.ts";
-import { defineOptions, optionText } from "../shared/config/options.ts";
+import { defineOptions } from "../shared/config/options.ts";
 import { defineCommand } from "./command.ts";
 import { connectionOptions } from "./common-options.ts";
 import { credentialsOf } from "./credentials/session.ts";
@@ -15,17 +16,7 @@ import { readConfigFile } from "./read-config.ts";
 import { stopSignals } from "./until-stopped.ts";
 import { chooseWorkspace } from "./workspaces.ts";
 
-const options = defineOptions({
-  ...agentOptions,
-  config: {
-    kind: "value",
-    placeholder: "FILE",
-    schema: optionText.optional(),
-    defaultText: "agent.yaml in TANVRIT_HOME, if there is one",
-    help: "Read settings from a YAML file",
-  },
-  ...connectionOptions,
-});
+const options = defineOptions({ ...agentOptions, ...connectionOptions });
 
 export const command = defineCommand({
   options,
@@ -42,10 +33,10 @@ export const command = defineCommand({
   details: `SIGTERM or Ctrl-C takes no new job and ends when what runs has ended; a second one cancels what runs.`,
   readConfig: (flags, env) =>
     readConfigFile(agentFile, {
-      named: flags.config as string | undefined,
+      named: (flags.config as string | undefined) ?? (env[agentOptions.config.env] || undefined),
       fallback: join(tanvritHome(env), "agent.yaml"),
     }),
-  async run({ options, env, output }) {
+  async run({ options, config, env, output }) {
     const workspace = await chooseWorkspace(env, options);
     const { url } = workspace;
     const signals = stopSignals();
@@ -54,7 +45,14 @@ export const command = defineCommand({
       createNodeClient: (nodeKey) =>
         new ComputeClient({ url, credentials: { headers: () => ({ "x-api-key": nodeKey }) } }),
       stateDir: join(tanvritHome(env), "agent", workspace.name),
-      description: describeNode(options),
+      description: describeNode({
+        name: options.name,
+        slots: options.slots,
+        labels: options.label,
+        file: agentFile.parse(config ?? {}),
+        agentVersion: packageJson.version,
+      }),
+      environment: env,
       // A log line that cannot be written must not stop the jobs.
       log: textLog((line) => void output.note(line).catch(() => undefined)),
       stop: signals.stop,

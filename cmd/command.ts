@@ -42,6 +42,8 @@ export interface Invocation<Table extends OptionTable = OptionTable> {
   positionals: string[];
   /** What stood behind `--`; undefined where there was no `--`. */
   rest: string[] | undefined;
+  /** What `readConfig` found, checked by its schema. */
+  config: unknown;
   env: Env;
   output: Output;
 }

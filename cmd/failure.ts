@@ -87,7 +87,8 @@ export function describeFailure(error: unknown): Failure {
 
 /** An agent that gave up because of something exits as that would. */
 function exitCodeOfCause(cause: unknown): number {
-  return cause === undefined ? exitCodes.failed : describeFailure(cause).exitCode;
+  const { exitCode } = describeFailure(cause);
+  return exitCode === exitCodes.internal ? exitCodes.failed : exitCode;
 }
 
 /** `tanvrit-compute: <command>: <why>. <what to do>` */

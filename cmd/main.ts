@@ -45,7 +45,7 @@ async function runCommand(entry: CommandEntry, words: readonly string[], output:
   const { flags, positionals, rest } = parseArguments(entry.path, command, words);
   const file = await command.readConfig?.(flags, env);
   const options = resolveOptions(command.options, { flags, env, file });
-  return command.run({ options, positionals, rest, env, output });
+  return command.run({ options, positionals, rest, config: file?.content, env, output });
 }
 
 type Out = InstanceType<typeof import("./output.ts").Output>;

@@ -1,0 +1,114 @@
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { mkdtemp, rm, stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { newId } from "../../shared/ids.ts";
+import { FileStore } from "./file.ts";
+import { NotSignedInError, SessionCredentials } from "./session.ts";
+import type { StoredSession } from "./store.ts";
+
+let home: string;
+let env: { TANVRIT_HOME: string };
+let server: ReturnType<typeof Bun.serve>;
+let refreshes: string[];
+let refreshFails: boolean;
+
+beforeEach(async () => {
+  home = await mkdtemp(join(tmpdir(), "tanvrit-home-"));
+  env = { TANVRIT_HOME: home };
+  refreshes = [];
+  refreshFails = false;
+  server = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: answer });
+});
+afterEach(async () => {
+  await server.stop(true);
+  await rm(home, { recursive: true, force: true });
+});
+
+/** A refresh gives the next generation; what else is asked is refused. */
+async function answer(request: Request): Promise<Response> {
+  const refused = { type: "about:blank", title: "no", status: 401, code: "session_ended" };
+  const problem = new Response(JSON.stringify(refused), {
+    status: 401,
+    headers: { "content-type": "application/problem+json" },
+  });
+  if (!request.url.endsWith("/refresh") || refreshFails) return problem;
+  const { refreshToken } = (await request.json()) as { refreshToken: string };
+  refreshes.push(refreshToken);
+  return Response.json(tokens(Number(refreshToken.slice(1)) + 1, 900_000));
+}
+
+function tokens(generation: number, goodForMs: number) {
+  return {
+    accessToken: `a${generation}`,
+    accessTokenExpiresAt: new Date(Date.now() + goodForMs).toISOString(),
+    refreshToken: `r${generation}`,
+    identity: {
+      userId: "usr_1",
+      userName: "ada",
+      businessId: "biz_1",
+      businessName: "local",
+      role: "owner" as const,
+      sessionId: newId("ses"),
+    },
+  };
+}
+
+const url = () => server.url.href.replace(/\/$/, "");
+const workspace = (at = url()) => ({
+  name: "local",
+  url: at,
+  known: { url: url(), credentialStore: "file" as const },
+});
+const keep = (generation: number, goodForMs: number): Promise<void> => {
+  const session: StoredSession = { ...tokens(generation, goodForMs), url: url() };
+  return new FileStore(env).write("local", session);
+};
+
+test("a token that is good for a while is used as it is", async () => {
+  await keep(1, 900_000);
+  expect(await new SessionCredentials(env, workspace()).headers()).toEqual({ authorization: "Bearer a1" });
+  expect(refreshes).toEqual([]);
+});
+
+test("a token that soon ends is renewed once for all who ask at once, and kept", async () => {
+  await keep(1, 10_000);
+  const credentials = new SessionCredentials(env, workspace());
+  const headers = await Promise.all([1, 2, 3].map(() => credentials.headers()));
+  expect(headers).toEqual(Array(3).fill({ authorization: "Bearer a2" }));
+  expect(refreshes).toEqual(["r1"]);
+  expect((await new FileStore(env).read("local"))?.refreshToken).toBe("r2");
+  expect((await stat(join(home, "credentials", "local.json"))).mode & 0o777).toBe(0o600);
+});
+
+test("what another process renewed meanwhile is taken over: an old refresh token is never sent", async () => {
+  await keep(1, 900_000);
+  const credentials = new SessionCredentials(env, workspace());
+  await credentials.headers();
+  await keep(5, 900_000);
+  expect(await credentials.renew()).toBe(true);
+  expect(await credentials.headers()).toEqual({ authorization: "Bearer a5" });
+  expect(refreshes).toEqual([]);
+  await credentials.renew();
+  expect(refreshes).toEqual(["r5"]);
+});
+
+test("an ended session says so and what to do", async () => {
+  await keep(1, -1_000);
+  refreshFails = true;
+  const failure = await new SessionCredentials(env, workspace()).headers().catch((error: unknown) => error);
+  expect(failure).toBeInstanceOf(NotSignedInError);
+  expect(failure).toMatchObject({ code: "session_ended", todo: expect.stringContaining("auth login") });
+});
+
+test("tokens are sent to no other server than the one that gave them", async () => {
+  await keep(1, 900_000);
+  const elsewhere = new SessionCredentials(env, workspace(`http://localhost:${server.port}`));
+  expect(elsewhere.headers()).rejects.toMatchObject({ code: "unauthenticated" });
+});
+
+test("where no server is, that is said before the missing sign-in", async () => {
+  await server.stop(true);
+  const credentials = new SessionCredentials(env, { ...workspace(), known: undefined });
+  expect(credentials.headers()).rejects.toMatchObject({ name: "UnreachableError" });
+});

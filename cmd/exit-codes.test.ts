@@ -1,0 +1,25 @@
+import { expect, test } from "bun:test";
+import { type ErrorCode, errorCodes } from "../shared/errors.ts";
+import { exitCodeOfJob, exitCodeOfProblem } from "./exit-codes.ts";
+
+test("a job's own code is passed through, as a shell tells it", () => {
+  expect(exitCodeOfJob({ status: "SUCCESS", exitCode: 0 })).toBe(0);
+  expect(exitCodeOfJob({ status: "FAILED", exitCode: 3 })).toBe(3);
+  expect(exitCodeOfJob({ status: "FAILED", signal: "SIGKILL" })).toBe(137);
+  expect(exitCodeOfJob({ status: "FAILED", signal: "SIGTERM" })).toBe(143);
+  expect(exitCodeOfJob({ status: "TIMEOUT", signal: "SIGKILL" })).toBe(124);
+  expect(exitCodeOfJob({ status: "CANCELLED", exitCode: 143 })).toBe(130);
+});
+
+test("a job that failed without a code, or with code 0, is not a success", () => {
+  expect(exitCodeOfJob({ status: "FAILED" })).toBe(1);
+  expect(exitCodeOfJob({ status: "FAILED", exitCode: 0 })).toBe(1);
+  expect(exitCodeOfJob({ status: "FAILED", signal: "SIGNEW" })).toBe(1);
+});
+
+test("every error code of the API has an exit code, and what may be retried is 75", () => {
+  for (const code of Object.keys(errorCodes) as ErrorCode[]) {
+    expect(exitCodeOfProblem(code)).toBeGreaterThanOrEqual(64);
+    if (errorCodes[code].status === 503 || code === "rate_limited") expect(exitCodeOfProblem(code)).toBe(75);
+  }
+});

@@ -1,0 +1,36 @@
+import { expect, test } from "bun:test";
+import { formatAge, formatCommand, formatFields, formatTable } from "./format.ts";
+
+test("columns stand under each other, wide characters included", () => {
+  const table = formatTable(
+    ["ID", "NAME"],
+    [
+      ["1", "größe"],
+      ["日本", "x"],
+    ],
+  );
+  expect(table).toBe("ID    NAME\n1     größe\n日本  x");
+});
+
+test("what a job is called cannot break the line or move the cursor", () => {
+  expect(formatFields({ name: "a\nb\u001b[2J", none: undefined, count: 0 })).toBe(
+    "name: a\\nb\ufffd[2J\ncount: 0",
+  );
+});
+
+test("ages are short", () => {
+  const now = Date.parse("2026-01-10T00:00:00.000Z");
+  const ages = [
+    "2026-01-09T23:59:30Z",
+    "2026-01-09T23:55:00Z",
+    "2026-01-09T20:00:00Z",
+    "2026-01-02T00:00:00Z",
+  ];
+  expect(ages.map((at) => formatAge(at, now))).toEqual(["30s", "5m", "4h", "8d"]);
+  expect(formatAge("2026-01-10T00:00:09Z", now)).toBe("0s");
+});
+
+test("an argument vector is shown as a shell would take it", () => {
+  expect(formatCommand(["sh", "-c", "echo 'a b'"])).toBe("sh -c 'echo '\\''a b'\\'''");
+  expect(formatCommand("echo a && echo b", 8)).toBe("echo a …");
+});

@@ -1,0 +1,54 @@
+import { expect, test } from "bun:test";
+import { mkdtemp, rm, stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { chooseWorkspace, configPath, loadWorkspaces, updateWorkspaces } from "./workspaces.ts";
+
+async function withHome(body: (env: { TANVRIT_HOME: string }) => Promise<void>): Promise<void> {
+  const home = await mkdtemp(join(tmpdir(), "tanvrit-home-"));
+  try {
+    await body({ TANVRIT_HOME: home });
+  } finally {
+    await rm(home, { recursive: true, force: true });
+  }
+}
+
+test("without a file there is the local workspace at the default URL", () =>
+  withHome(async (env) => {
+    expect(await chooseWorkspace(env, {})).toEqual({
+      name: "local",
+      url: "http://127.0.0.1:7070",
+      known: undefined,
+    });
+  }));
+
+test("what is given wins over the file, the file over the default", () =>
+  withHome(async (env) => {
+    const workspaces = { work: { url: "https://work.example/" }, home: { url: "http://home:1" } };
+    await updateWorkspaces(env, () => ({ current: "work", workspaces }));
+    expect(await chooseWorkspace(env, {})).toMatchObject({ name: "work", url: "https://work.example" });
+    expect(await chooseWorkspace(env, { workspace: "home" })).toMatchObject({ url: "http://home:1" });
+    expect(await chooseWorkspace(env, { url: "http://x:2" })).toMatchObject({
+      name: "work",
+      url: "http://x:2",
+    });
+    expect(chooseWorkspace(env, { workspace: "none" })).rejects.toMatchObject({ code: "bad_configuration" });
+  }));
+
+test("the file is readable for its owner alone", () =>
+  withHome(async (env) => {
+    await updateWorkspaces(env, () => ({ workspaces: {} }));
+    expect((await stat(configPath(env))).mode & 0o777).toBe(0o600);
+  }));
+
+test("a damaged file is named with its line, and stays as it is", () =>
+  withHome(async (env) => {
+    await Bun.write(configPath(env), '{\n "current": 7\n}');
+    expect(loadWorkspaces(env)).rejects.toMatchObject({
+      message: expect.stringContaining("config.json:2:2: current"),
+    });
+    await Bun.write(configPath(env), '{"current":');
+    expect(loadWorkspaces(env)).rejects.toMatchObject({ code: "bad_configuration" });
+    await updateWorkspaces(env, (config) => config).catch(() => undefined);
+    expect(await Bun.file(configPath(env)).text()).toBe('{"current":');
+  }));

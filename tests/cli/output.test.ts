@@ -1,0 +1,143 @@
+import { expect, test } from "bun:test";
+import { join } from "node:path";
+import { programEnv, Running, runProgram } from "../support/program.ts";
+import { makeScratch } from "../support/scratch.ts";
+import { events, JOB_ID, logEvent, ScriptedServer } from "./scripted-server.ts";
+
+const end = (data: Record<string, unknown>) =>
+  `event: end\ndata: ${JSON.stringify({ jobId: JOB_ID, attempt: 1, ...data })}\n\n`;
+
+const log =
+  logEvent(1, { seq: 1, stream: "stdout", text: "out" }) +
+  logEvent(1, { seq: 2, stream: "stderr", text: "err" }) +
+  logEvent(1, { seq: 3, stream: "system", text: "sent SIGTERM" }) +
+  logEvent(1, { seq: 4, stream: "stdout", text: "no newline ", partial: true }) +
+  logEvent(1, { seq: 5, stream: "stdout", text: "yet\r" });
+
+test("a followed job writes its own streams exactly and nothing else to stdout", async () => {
+  await using home = await makeScratch();
+  using server = new ScriptedServer((path) =>
+    path === "jobs/submit"
+      ? Response.json({ jobId: JOB_ID })
+      : events(`${log}event: gap\ndata: {"missed":7}\n\n${end({ status: "FAILED", signal: "SIGKILL" })}`),
+  );
+  const env = { TANVRIT_URL: server.url, TANVRIT_TOKEN: "t" };
+  const run = await runProgram(home.path, ["job", "run", "--", "x"], { env });
+  expect(run.exitCode).toBe(137);
+  expect(run.stdout).toBe("out\nno newline yet\r\n");
+  expect(run.stderr).toBe(
+    `tanvrit-compute: ${JOB_ID} submitted\nerr\ntanvrit-compute: sent SIGTERM\n` +
+      "tanvrit-compute: 7 lines were left out here to keep up; job logs prints them all.\n",
+  );
+});
+
+test("job logs --json gives one object a line", async () => {
+  await using home = await makeScratch();
+  using server = new ScriptedServer(() => events(log));
+  const env = { TANVRIT_URL: server.url, TANVRIT_TOKEN: "t" };
+  const run = await runProgram(home.path, ["job", "logs", JOB_ID, "--json"], { env });
+  const lines = run.stdout
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+  expect(lines).toHaveLength(5);
+  expect(lines[1]).toEqual({
+    seq: 2,
+    stream: "stderr",
+    attempt: 1,
+    at: "2026-01-01T00:00:00.000Z",
+    text: "err",
+  });
+  expect(run).toMatchObject({ exitCode: 0, stderr: "" });
+});
+
+test("a wait tells the code of the first job that failed, in the order given", async () => {
+  await using home = await makeScratch();
+  const second = `job_${"1".repeat(26)}`;
+  using server = new ScriptedServer(async (_, request) => {
+    const { jobId } = (await request.json()) as { jobId: string };
+    return Response.json({ jobId, status: "FAILED", exitCode: jobId === second ? 4 : 3 });
+  });
+  const env = { TANVRIT_URL: server.url, TANVRIT_TOKEN: "t" };
+  const run = await runProgram(home.path, ["job", "wait", second, JOB_ID, "--json"], { env });
+  expect(run.exitCode).toBe(4);
+  expect(JSON.parse(run.stdout).map((job: { jobId: string }) => job.jobId)).toEqual([second, JOB_ID]);
+});
+
+test("flags win over the file, and the command behind -- is taken as it is", async () => {
+  await using home = await makeScratch();
+  using server = new ScriptedServer(() => Response.json({ jobId: JOB_ID }));
+  const env = { TANVRIT_URL: server.url, TANVRIT_TOKEN: "t" };
+  const manifest = "command: echo file\nname: file\nenv: {A: 1, B: 2}\nresources: {cpu: 1, memoryMb: 64}\n";
+  const args = [
+    "job",
+    "submit",
+    "-f",
+    "-",
+    "--name",
+    "flag",
+    "-e",
+    "B=3",
+    "--cpu",
+    "0.5",
+    "--",
+    "--help",
+    "a b",
+  ];
+  const run = await runProgram(home.path, args, { env, stdin: manifest });
+  expect(run).toMatchObject({ exitCode: 0, stdout: `${JOB_ID}\n`, stderr: "" });
+  expect(server.bodies).toMatchObject([
+    {
+      name: "flag",
+      command: ["--help", "a b"],
+      env: { A: "1", B: "3" },
+      resources: { cpu: 0.5, memoryMb: 64, gpuCount: 0 },
+    },
+  ]);
+});
+
+test("whoever reads only the first line gets it, and no word about the broken pipe", async () => {
+  await using home = await makeScratch();
+  const line = (seq: number) => logEvent(1, { seq, stream: "stdout", text: `${seq} ${"x".repeat(1_000)}` });
+  const many = Array.from({ length: 2_000 }, (_, i) => line(i + 1)).join("");
+  using server = new ScriptedServer(() => events(many));
+  const program = [process.execPath, join(import.meta.dirname, "..", "..", "cmd", "main.ts")];
+  const script = `"$@" job logs ${JOB_ID} | head -n 1`;
+  const env = programEnv(home.path, { TANVRIT_URL: server.url, TANVRIT_TOKEN: "t" });
+  const run = Bun.spawn(["sh", "-c", script, "sh", ...program], { env, stdout: "pipe", stderr: "pipe" });
+  expect(await new Response(run.stdout).text()).toBe(`1 ${"x".repeat(1_000)}\n`);
+  expect(await new Response(run.stderr).text()).toBe("");
+});
+
+test("Ctrl-C once leaves the job alone, twice cancels it and waits for its end", async () => {
+  await using home = await makeScratch();
+  const over = Promise.withResolvers<void>();
+  using server = new ScriptedServer((path) => {
+    if (path === "jobs/cancel") over.resolve();
+    if (path === "jobs/cancel") return Response.json({ jobId: JOB_ID, status: "RUNNING" });
+    const stream = new ReadableStream<Uint8Array>({
+      async start(controller) {
+        const send = (text: string) => controller.enqueue(new TextEncoder().encode(text));
+        send(logEvent(1, { seq: 1, stream: "stderr", text: "it runs" }));
+        await over.promise;
+        send(end({ status: "CANCELLED" }));
+        controller.close();
+      },
+    });
+    return new Response(stream, { headers: { "content-type": "text/event-stream" } });
+  });
+  const env = { TANVRIT_URL: server.url, TANVRIT_TOKEN: "t" };
+  const follow = ["job", "logs", "-f", JOB_ID];
+  await using leaving = new Running(home.path, follow, env);
+  await leaving.said(/it runs/);
+  expect(await leaving.stop("SIGINT")).toBe(130);
+  expect(leaving.stderr).toContain(`job logs -f ${JOB_ID}`);
+  expect(server.requests).not.toContain("jobs/cancel");
+  await using cancelling = new Running(home.path, follow, env);
+  await cancelling.said(/it runs/);
+  cancelling.process.kill("SIGINT");
+  await cancelling.said(/Press Ctrl-C again/);
+  expect(await cancelling.stop("SIGINT")).toBe(0);
+  expect(server.requests).toContain("jobs/cancel");
+  expect(cancelling.stderr).toContain(`${JOB_ID} CANCELLED`);
+}, 30_000);
