@@ -11,8 +11,8 @@ export interface BusMessages {
   job: { jobId: string; businessId: string };
   /** A node has orders to fetch, or changed its status, key or session. */
   node: { nodeId: string; businessId: string };
-  /** Lines of output, in the order of their seq, before they are on disk. */
-  logs: { jobId: string; executionId: string; attempt: number; lines: LogLine[] };
+  /** Lines of output without holes, in the order of their seq, before they are on disk. */
+  logs: { jobId: string; executionId: string; attempt: number; lines: readonly LogLine[] };
 }
 
 export type BusTopic = keyof BusMessages;

@@ -1,0 +1,237 @@
+import { ComputeError } from "../../shared/errors.ts";
+import { isFinal, type JobStatus } from "../../shared/job-state.ts";
+import type { StreamEvent } from "../http/handler.ts";
+import { endEvent, gapEvent, lineEvents, liveEvents, statusEvent } from "./log-events.ts";
+import type { LiveBatch, LogHub, LogSubscription } from "./log-hub.ts";
+import { LOG_START, type LogPlace, type LogStore } from "./log-store.ts";
+
+/** What a follower of a job's log is told of the job. */
+export interface JobSnapshot {
+  status: JobStatus;
+  attempt: number;
+  exitCode?: number;
+  signal?: string;
+  reason?: string;
+  message?: string;
+}
+
+export interface FollowParts {
+  hub: LogHub;
+  store: LogStore;
+  loadJob(businessId: string, jobId: string): Promise<JobSnapshot | undefined>;
+  /** Resolves at the job's next change, after the timeout, or when the signal aborts, whichever is first. Never rejects. */
+  nextJobChange(jobId: string, timeoutMs: number, signal: AbortSignal): Promise<void>;
+}
+
+export interface FollowQuery {
+  businessId: string;
+  jobId: string;
+  /** Only lines behind this place; it wins over `tail`. */
+  after: LogPlace | undefined;
+  /** Only the last so many stored lines, then what follows. */
+  tail: number | undefined;
+  /** false: what is stored now, then the end of the stream. */
+  follow: boolean;
+  signal: AbortSignal;
+}
+
+/** A message of the bus may be lost: the job is looked at again after this long. */
+const RECHECK_MS = 5_000;
+/** Live lines run ahead of the disk: how long a line is waited for that others saw before this follower came. */
+const HOLE_TIMEOUT_MS = 2_000;
+const FIRST_HOLE_WAIT_MS = 2;
+const MAX_HOLE_WAIT_MS = 50;
+/** About as many lines are handed on at once. */
+const LINES_PER_STEP = 1_000;
+
+/**
+ * A job's log from any place on, every line once and in order, over all attempts: first what is stored, then live
+ * lines as they are published. A hole in the live lines is read from the store. A reader that is too slow misses the
+ * oldest of them and gets a `gap` with their number. Ends with `end` behind the last line when the job is final, and
+ * without it when the signal aborts. Throws `not_found` where the job is gone.
+ */
+export async function* followLog(parts: FollowParts, query: FollowQuery): AsyncGenerator<StreamEvent[]> {
+  const follower = new Follower(parts, query);
+  try {
+    if (query.follow) yield* follower.followToEnd();
+    else yield* follower.replay();
+  } finally {
+    follower.close();
+  }
+}
+
+class Follower {
+  private cursor: LogPlace = LOG_START;
+  private readonly live: LogSubscription;
+  private readonly closed = new AbortController();
+  private readonly signal: AbortSignal;
+  /** The store has no line behind the cursor that is not also in the live lines to come. */
+  private joined = false;
+  private jobChanged = true;
+  private wake: (() => void) | undefined;
+  private shown: JobSnapshot | undefined;
+
+  constructor(
+    private readonly parts: FollowParts,
+    private readonly query: FollowQuery,
+  ) {
+    this.signal = AbortSignal.any([query.signal, this.closed.signal]);
+    this.signal.addEventListener("abort", () => this.wake?.());
+    // First of all: a line that is published from here on is in the live lines if it is not in the store.
+    this.live = parts.hub.subscribe(query.jobId);
+  }
+
+  async *replay(): AsyncGenerator<StreamEvent[]> {
+    const job = await this.loadJob();
+    this.cursor = await this.startPlace();
+    const { businessId, jobId } = this.query;
+    yield* this.stored(await this.parts.store.tailStart({ businessId, jobId, lines: 0 }));
+    const { status } = job;
+    if (isFinal(status) && !this.signal.aborted) yield [endEvent(jobId, { ...job, status })];
+  }
+
+  async *followToEnd(): AsyncGenerator<StreamEvent[]> {
+    this.cursor = await this.startPlace();
+    if (yield* this.showJob()) return;
+    while (!this.signal.aborted) {
+      if (!this.joined) yield* this.stored();
+      const { missed, batches } = this.live.take(LINES_PER_STEP);
+      if (batches.length > 0) yield* this.showLive(batches, missed);
+      else this.joined = true;
+      if (this.jobChanged) {
+        if (yield* this.showJob()) return;
+      } else if (batches.length === 0) {
+        await this.news();
+      }
+    }
+  }
+
+  close(): void {
+    this.closed.abort();
+    this.live.close();
+  }
+
+  private async startPlace(): Promise<LogPlace> {
+    const { businessId, jobId, after, tail } = this.query;
+    if (after) return after;
+    return tail === undefined ? LOG_START : this.parts.store.tailStart({ businessId, jobId, lines: tail });
+  }
+
+  private async loadJob(): Promise<JobSnapshot> {
+    const { businessId, jobId } = this.query;
+    const job = await this.parts.loadJob(businessId, jobId);
+    if (!job) throw new ComputeError("not_found", `There is no job ${jobId} in this business.`);
+    return job;
+  }
+
+  /** Says how the job stands, if that is new. Once it is final all its lines are stored: they come first. */
+  private async *showJob(): AsyncGenerator<StreamEvent[], boolean> {
+    this.jobChanged = false;
+    const change = this.parts.nextJobChange(this.query.jobId, RECHECK_MS, this.signal);
+    void change.then(() => {
+      this.jobChanged = true;
+      this.wake?.();
+    });
+    const job = await this.loadJob();
+    const { status, attempt } = job;
+    if (isFinal(status)) {
+      yield* this.stored();
+      if (!this.signal.aborted) yield [endEvent(this.query.jobId, { ...job, status })];
+      return true;
+    }
+    const isNew = status !== this.shown?.status || attempt !== this.shown.attempt;
+    this.shown = job;
+    if (isNew) yield [statusEvent(this.query.jobId, status, attempt)];
+    return false;
+  }
+
+  /** The stored lines behind the cursor, up to `until` or the last one. */
+  private async *stored(until?: LogPlace): AsyncGenerator<StreamEvent[]> {
+    const { businessId, jobId } = this.query;
+    while (!this.signal.aborted) {
+      const range = { businessId, jobId, after: this.cursor, until, limit: LINES_PER_STEP };
+      const lines = await this.parts.store.read(range);
+      const last = lines.at(-1);
+      if (!last) return;
+      this.cursor = { attempt: last.attempt, seq: last.seq };
+      yield lineEvents(lines);
+    }
+  }
+
+  private async *showLive(batches: LiveBatch[], missed: number): AsyncGenerator<StreamEvent[]> {
+    let ready: StreamEvent[][] = [];
+    // A reader that was reading from the store meanwhile was not too slow: the store has what it missed.
+    let tooLate = this.joined ? missed : 0;
+    this.joined = true;
+    for (const batch of batches) {
+      const first = batch.lines[0]?.seq ?? 1;
+      const last = { attempt: batch.attempt, seq: first + batch.lines.length - 1 };
+      if (!isUpTo(last, this.cursor)) {
+        if (!continues(this.cursor, batch.attempt, first)) {
+          if (ready.length > 0) yield ready.flat();
+          ready = [];
+          yield* this.passHole({ attempt: batch.attempt, seq: first - 1 }, tooLate);
+        }
+        const known = batch.attempt === this.cursor.attempt ? this.cursor.seq - first + 1 : 0;
+        ready.push(known > 0 ? liveEvents(batch).slice(known) : liveEvents(batch));
+        this.cursor = last;
+      }
+      tooLate = 0;
+    }
+    if (ready.length > 0) yield ready[1] ? ready.flat() : (ready[0] ?? []);
+  }
+
+  /** Brings the cursor to `until`: with a gap where this reader was too late, else with the lines from the store. */
+  private async *passHole(until: LogPlace, tooLate: number): AsyncGenerator<StreamEvent[]> {
+    if (tooLate === 0) yield* this.fillHole(until);
+    if (isUpTo(until, this.cursor)) return;
+    const isSameAttempt = until.attempt === this.cursor.attempt;
+    const left = isSameAttempt ? until.seq - this.cursor.seq : Math.max(until.seq, tooLate);
+    this.cursor = until;
+    if (left > 0) yield [gapEvent(left)];
+  }
+
+  private async *fillHole(until: LogPlace): AsyncGenerator<StreamEvent[]> {
+    // The first line of an attempt comes when the attempt before is over and all its lines are stored.
+    if (until.seq === 0) return yield* this.stored(until);
+    // The live lines go on meanwhile, and may be dropped before this follower is back: the store has those too.
+    this.joined = false;
+    yield* this.stored(until);
+    const deadline = performance.now() + HOLE_TIMEOUT_MS;
+    for (let waitMs = FIRST_HOLE_WAIT_MS; !isUpTo(until, this.cursor); waitMs *= 2) {
+      if (this.signal.aborted || performance.now() > deadline) return;
+      await this.pause(Math.min(waitMs, MAX_HOLE_WAIT_MS));
+      yield* this.stored(until);
+    }
+  }
+
+  /** Resolves when there are live lines, when the job changed, or when the signal aborts. */
+  private news(): Promise<void> {
+    return new Promise((resolve) => {
+      this.wake = resolve;
+      if (this.jobChanged || this.signal.aborted) resolve();
+      else this.live.whenNews(resolve);
+    });
+  }
+
+  private pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      this.wake = () => {
+        if (!this.signal.aborted) return;
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+}
+
+/** `place` is before `other`, or the same. */
+function isUpTo(place: LogPlace, other: LogPlace): boolean {
+  return place.attempt < other.attempt || (place.attempt === other.attempt && place.seq <= other.seq);
+}
+
+/** Lines from `seq` of `attempt` on leave no line out behind the cursor, as far as the cursor can tell. */
+function continues(cursor: LogPlace, attempt: number, seq: number): boolean {
+  return attempt === cursor.attempt && seq <= cursor.seq + 1;
+}

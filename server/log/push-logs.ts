@@ -1,0 +1,83 @@
+import type { Bus } from "../bus/bus.ts";
+import { nodeOf } from "../http/callers.ts";
+import type { Handlers } from "../http/handler.ts";
+import { continuingLines, type ExecutionLines, type LogStore } from "./log-store.ts";
+
+/** An execution of the node that asks. `current`: it decides its job's fate and has not ended. */
+export interface PushingExecution {
+  jobId: string;
+  businessId: string;
+  attempt: number;
+  current: boolean;
+}
+
+export interface PushParts {
+  store: LogStore;
+  bus: Bus;
+  /** Those of the executions that belong to the node. */
+  executionsOf(nodeId: string, executionIds: readonly string[]): Promise<Map<string, PushingExecution>>;
+}
+
+/** Executions whose place in the live lines is remembered; for others the store is asked. */
+const MAX_REMEMBERED = 10_000;
+
+/**
+ * The handler of `nodes.logs`. New lines are published before they are stored, so that a follower does not wait for
+ * the disk; only what is stored is acknowledged.
+ */
+export function pushLogs(parts: PushParts): Handlers["nodes.logs"] {
+  const published = new PublishedSeqs(parts.store);
+  return async ({ batches }, context) => {
+    const { nodeId } = nodeOf(context);
+    const executionIds = [...new Set(batches.map((batch) => batch.executionId))];
+    const executions = await parts.executionsOf(nodeId, executionIds);
+    const accepted = batches.map((batch): ExecutionLines | "stale" => {
+      const execution = executions.get(batch.executionId);
+      return execution?.current ? { ...execution, ...batch } : "stale";
+    });
+    const current = accepted.filter((batch) => batch !== "stale");
+    for (const batch of current) await publishNew(parts.bus, published, batch);
+    const stored = (await parts.store.append(current)).values();
+    return { stored: accepted.map((batch) => (batch === "stale" ? "stale" : (stored.next().value ?? 0))) };
+  };
+}
+
+/** Publishes the lines that no follower has seen and that leave no hole; the others come again. */
+async function publishNew(bus: Bus, published: PublishedSeqs, batch: ExecutionLines): Promise<void> {
+  const { jobId, executionId, attempt } = batch;
+  await published.load(executionId, batch.lines[0]?.seq ?? 0);
+  const last = published.get(executionId);
+  const lines = continuingLines(batch.lines, last);
+  if (lines.length === 0) return;
+  published.set(executionId, last + lines.length);
+  bus.publish("logs", { jobId, executionId, attempt, lines });
+}
+
+/** The highest published seq by execution: what is published and what is stored may differ for a moment. */
+class PublishedSeqs {
+  private readonly seqs = new Map<string, number>();
+
+  constructor(private readonly store: LogStore) {}
+
+  /** Asks the store where nothing is remembered, or where another server published the lines before `firstSeq`. */
+  async load(executionId: string, firstSeq: number): Promise<void> {
+    const remembered = this.seqs.get(executionId);
+    if (remembered !== undefined && firstSeq <= remembered + 1) return;
+    const stored = await this.store.lastSeq(executionId);
+    this.set(executionId, Math.max(stored, this.get(executionId)));
+  }
+
+  get(executionId: string): number {
+    return this.seqs.get(executionId) ?? 0;
+  }
+
+  set(executionId: string, seq: number): void {
+    this.seqs.delete(executionId);
+    this.seqs.set(executionId, seq);
+    if (this.seqs.size <= MAX_REMEMBERED) return;
+    for (const oldest of this.seqs.keys()) {
+      this.seqs.delete(oldest);
+      return;
+    }
+  }
+}
