@@ -1,13 +1,14 @@
 import { readFile } from "node:fs/promises";
 import { userInfo } from "node:os";
 import { basename } from "node:path";
+import { z } from "zod";
 import { ComputeClient } from "../../sdk/client.ts";
 import { accountName, type TokenSet } from "../../shared/auth.ts";
 import { defineOptions } from "../../shared/config/options.ts";
 import { defineCommand, type Env } from "../command.ts";
 import { clientOptions } from "../common-options.ts";
 import { openCredentialStore } from "../credentials/open.ts";
-import { CredentialStoreError, type StoredSession } from "../credentials/store.ts";
+import { type CredentialStore, CredentialStoreError, type StoredSession } from "../credentials/store.ts";
 import { CliError } from "../failure.ts";
 import type { Output } from "../output.ts";
 import { DEFAULT_URL, DEFAULT_WORKSPACE, loadWorkspaces, updateWorkspaces } from "../workspaces.ts";
@@ -28,6 +29,14 @@ const options = defineOptions({
     defaultText: "your name on this machine",
     help: "Who you are in that business",
   },
+  "credential-store": {
+    kind: "value",
+    placeholder: "STORE",
+    env: "TANVRIT_CREDENTIAL_STORE",
+    schema: z.enum(["keychain", "file"], { error: "must be keychain or file" }).optional(),
+    defaultText: "the keychain, where there is one",
+    help: "Where to keep the tokens: keychain, or a file that only you can read",
+  },
 });
 
 export const command = defineCommand({
@@ -46,7 +55,7 @@ read, and this command reads it. For other servers set TANVRIT_TOKEN.`,
     const name = options.workspace ?? config.current ?? DEFAULT_WORKSPACE;
     const url = (options.url ?? config.workspaces[name]?.url ?? DEFAULT_URL).replace(/\/+$/, "");
     const tokens = await signInHere(url, options.business, options.user ?? localUserName());
-    const stored = await keep(env, output, name, { ...tokens, url });
+    const stored = await keep(env, output, name, { ...tokens, url }, options["credential-store"]);
     await updateWorkspaces(env, (latest) => ({
       current: latest.current ?? name,
       workspaces: {
@@ -104,14 +113,20 @@ async function readSecret(url: string, file: string, challengeId: string): Promi
   });
 }
 
-/** In the keychain; where there is none, in a file, after saying so. */
-async function keep(env: Env, output: Output, workspace: string, session: StoredSession) {
-  const keychain = await openCredentialStore("keychain", env);
+/** Where it was asked for; else in the keychain, and where there is none, in a file after saying so. */
+async function keep(
+  env: Env,
+  output: Output,
+  workspace: string,
+  session: StoredSession,
+  asked: "keychain" | "file" | undefined,
+): Promise<CredentialStore> {
+  const store = await openCredentialStore(asked ?? "keychain", env);
   try {
-    await keychain.write(workspace, session);
-    return keychain;
+    await store.write(workspace, session);
+    return store;
   } catch (error) {
-    if (!(error instanceof CredentialStoreError)) throw error;
+    if (asked !== undefined || !(error instanceof CredentialStoreError)) throw error;
     const file = await openCredentialStore("file", env);
     await output.note(
       `tanvrit-compute: ${error.message}. The tokens go to a file in ${file.place} that only you can read.`,
