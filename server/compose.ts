@@ -11,10 +11,14 @@ import { executionHandlers } from "./execution/handlers.ts";
 import { type AppParts, createApp } from "./http/app.ts";
 import type { Handlers } from "./http/handler.ts";
 import { jobHandlers } from "./job/handlers.ts";
+import { isCurrent } from "./job/job-record.ts";
 import { JobService } from "./job/job-service.ts";
 import { JobWatch } from "./job/job-watch.ts";
 import { Unschedulable } from "./job/unschedulable.ts";
-import { composeLogs } from "./log/compose.ts";
+import type { FollowParts } from "./log/follow.ts";
+import { logHandlers } from "./log/handlers.ts";
+import { LogHub } from "./log/log-hub.ts";
+import { pushLogs } from "./log/push-logs.ts";
 import type { Log } from "./log.ts";
 import { nodeHandlers } from "./node/handlers.ts";
 import { NodeService } from "./node/node-service.ts";
@@ -66,13 +70,18 @@ export async function composePlane({ stores, bus, dataDir, log, now, stopping }:
   const authenticator = new Authenticator(tokens, keys, stores.sessions, stores.nodes);
   const nodeService = new NodeService({ ...stores, executionService, dispatcher, keys, bus, now });
   const jobService = new JobService(stores.jobs, bus, watch, now);
-  const logs = composeLogs({ logs: stores.logs, jobs: stores.jobs, executions: stores.executions, bus });
+  const hub = new LogHub(bus);
   const handlers: Handlers = {
     ...authHandlers({ sessions: stores.sessions, tokens, localLogin, now }),
     ...jobHandlers(jobService, new Unschedulable(stores.nodes)),
     ...executionHandlers(stores.executions, (executionId) => stores.logs.lastSeq(executionId)),
-    ...nodeHandlers({ ...stores, service: nodeService, executionService, pushLogs: logs.push }),
-    "jobs.logs": logs.follow,
+    ...nodeHandlers({
+      ...stores,
+      service: nodeService,
+      executionService,
+      pushLogs: composePushLogs(stores, bus),
+    }),
+    ...logHandlers(followParts(stores, hub, watch)),
   };
   const appParts: AppParts = {
     handlers,
@@ -84,7 +93,35 @@ export async function composePlane({ stores, bus, dataDir, log, now, stopping }:
   const close = () => {
     dispatcher.close();
     watch.close();
-    logs.close();
+    hub.close();
   };
   return { app: createApp(appParts), tasks: [...tasks, retries], close };
+}
+
+function followParts(stores: Stores, hub: LogHub, watch: JobWatch): FollowParts {
+  return {
+    hub,
+    store: stores.logs,
+    async loadJob(businessId, jobId) {
+      const job = await stores.jobs.find(businessId, jobId);
+      return job && { ...job.end, status: job.status, attempt: job.attempt };
+    },
+    nextJobChange: (jobId, timeoutMs, signal) => watch.next(jobId, timeoutMs, signal),
+  };
+}
+
+function composePushLogs(stores: Stores, bus: Bus) {
+  return pushLogs({
+    store: stores.logs,
+    bus,
+    async executionsOf(nodeId, executionIds) {
+      const found = await stores.executions.findOfNode(nodeId, executionIds);
+      return new Map(
+        found.map(({ job, execution }) => {
+          const { jobId, businessId, attempt, executionId } = execution;
+          return [executionId, { jobId, businessId, attempt, current: isCurrent({ job, execution }) }];
+        }),
+      );
+    },
+  });
 }
