@@ -7,6 +7,7 @@ import type { Scenarios, Stage } from "./stage.ts";
 /** What each endpoint of jobs and executions does, told by one story each. */
 export const jobScenarios = {
   "jobs.submit": async ({ api, user }) => {
+    await PlayedNode.register(api, user);
     const job = await api.call("jobs.submit", { command: "true", labels: { never: "there" } }, user);
     expect(job).toMatchObject({ status: "QUEUED", attempt: 0, retryCount: 0, type: "COMMAND", priority: 0 });
     expect(job.unschedulableReason).toContain("never");

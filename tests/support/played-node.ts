@@ -1,6 +1,7 @@
 import type { EndpointOutput } from "../../shared/endpoints/index.ts";
 import type { ExecutionReport, NodeDescription } from "../../shared/node.ts";
 import type { Api, As } from "./api.ts";
+import { waitFor } from "./wait.ts";
 
 /** A node played by a test, one request at a time, where a real agent would be too quick or too good. */
 export class PlayedNode {
@@ -20,12 +21,9 @@ export class PlayedNode {
     return new PlayedNode(api, node.nodeId, nodeKey);
   }
 
-  /** Waits for one assignment; throws when none comes within the wait. */
-  async take(waitSeconds = 10): Promise<EndpointOutput<"nodes.poll">["assignments"][number]> {
-    const { assignments } = await this.poll([], 1, waitSeconds);
-    const [first] = assignments;
-    if (!first) throw new Error(`no work within ${waitSeconds} s`);
-    return first;
+  /** Waits for one assignment; throws when none comes in time. A poll may end early, as when the node's status changed. */
+  take(): Promise<EndpointOutput<"nodes.poll">["assignments"][number]> {
+    return waitFor("an assignment", async () => (await this.poll([], 1, 5)).assignments[0]);
   }
 
   poll(
