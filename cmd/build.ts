@@ -53,6 +53,8 @@ function buildFlags(target: string | undefined): string[] {
     "--minify-whitespace",
     "--minify-syntax",
     "--bytecode",
+    // Each command in a chunk of its own: what a call does not need is not even read.
+    "--splitting",
     "--format=esm",
     // A stray .env or bunfig.toml where somebody calls it must not change what it does.
     "--no-compile-autoload-dotenv",
