@@ -44,7 +44,6 @@ class Quickstart {
   private readonly env: Record<string, string>;
   private server: BackgroundProgram | undefined;
   private agent: BackgroundProgram | undefined;
-  private signedIn = false;
 
   constructor(
     private readonly home: string,
@@ -52,16 +51,16 @@ class Quickstart {
     private readonly output: Output,
     private readonly signal: AbortSignal,
   ) {
-    // What the person has set for their own workspaces must not reach this one.
+    // What the person has set for their own workspaces must not reach this one, nor this one their keychain.
     const kept = Object.entries(env).filter(([name]) => !name.startsWith("TANVRIT_"));
-    this.env = { ...(Object.fromEntries(kept) as Record<string, string>), TANVRIT_HOME: home };
+    const inherited = Object.fromEntries(kept) as Record<string, string>;
+    this.env = { ...inherited, TANVRIT_HOME: home, TANVRIT_CREDENTIAL_STORE: "file" };
   }
 
   async play(): Promise<void> {
     await this.say(`Everything below happens in ${this.home} and is removed at the end.`);
     const url = await this.startServer();
     await this.step("Sign in: same machine, same user, no password.", ["auth", "login", "--url", url]);
-    this.signedIn = true;
     await this.startAgent();
     const submit = ["job", "submit", "--name", "hello", "--", "sh", "-c", JOB];
     const { stdout } = await this.step("Submit a job.", submit);
@@ -77,8 +76,6 @@ class Quickstart {
   async stop(): Promise<void> {
     if (this.server) await this.say("\nStopping the agent and the server.");
     await this.agent?.stop(STOP_TIMEOUT_MS);
-    // Takes the sign-in out of the keychain; when it fails the server and its data are gone all the same.
-    if (this.signedIn) await this.run(["auth", "logout"], AbortSignal.timeout(STOP_TIMEOUT_MS));
     await this.server?.stop(STOP_TIMEOUT_MS);
   }
 
@@ -86,7 +83,7 @@ class Quickstart {
     const args = ["server", "--port", "0", "--data-dir", join(this.home, "server")];
     await this.announce("Start the control plane.", [...args, "&"]);
     this.server = new BackgroundProgram(args, this.env);
-    const said = await this.server.said(/listening on (http:\/\/\S+)/, START_TIMEOUT_MS, this.signal);
+    const said = await this.server.said(/^.*listening on (http:\/\/\S+).*$/, START_TIMEOUT_MS, this.signal);
     await this.say(said[0]);
     return said[1] ?? "";
   }

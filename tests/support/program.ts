@@ -12,13 +12,10 @@ function program(): string[] {
 
 /** The environment of a program under test: nothing of the person's own settings or sign-ins reaches it. */
 export function programEnv(home: string, extra: Record<string, string> = {}): Record<string, string> {
+  // The keychain is the person's own; two tests would also share it.
+  const own = { TANVRIT_HOME: home, TANVRIT_CREDENTIAL_STORE: "file", NO_COLOR: "1" };
   const kept = Object.entries(process.env).filter(([name]) => !name.startsWith("TANVRIT_"));
-  return {
-    ...(Object.fromEntries(kept) as Record<string, string>),
-    TANVRIT_HOME: home,
-    NO_COLOR: "1",
-    ...extra,
-  };
+  return { ...(Object.fromEntries(kept) as Record<string, string>), ...own, ...extra };
 }
 
 export interface Finished {
