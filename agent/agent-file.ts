@@ -1,0 +1,26 @@
+import { z } from "zod";
+import { labels } from "../shared/manifest.ts";
+
+/** `~/.tanvrit/agent.yaml`: what the owner of a machine lets jobs have of it. Every field may be left out. */
+export const agentFile = z.strictObject({
+  /** How the node is called; the host's name where it is left out. */
+  name: z.string().min(1).max(200).optional(),
+  /** How many jobs may run at once; the number of cores where it is left out. */
+  slots: z.int().min(1).max(10_000).optional(),
+  /** Caps for each job; a node does not announce more than them. */
+  limits: z
+    .strictObject({
+      /** Cores. */
+      cpu: z.number().positive().max(4_096).optional(),
+      /** MiB. */
+      memoryMb: z.int().positive().optional(),
+      /** 0 keeps GPU jobs away. */
+      gpuCount: z.int().min(0).max(64).optional(),
+    })
+    .prefault({}),
+  /** After so long without work the agent goes to sleep; absent: it does not. */
+  idleSuspendSeconds: z.number().min(0).max(31_536_000).optional(),
+  /** What the node is to be found by, beside what is detected. */
+  labels: labels.default({}),
+});
+export type AgentFile = z.infer<typeof agentFile>;

@@ -1,0 +1,279 @@
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { ComputeClient } from "../sdk/client.ts";
+import { type AgentLog, runAgent } from "./agent.ts";
+import { describeNode } from "./describe.ts";
+import { processesOf } from "./executors/process-tree.ts";
+import { ControlPlane } from "./testing/control-plane.ts";
+
+let plane: ControlPlane;
+let stateDir: string;
+let agents: RunningAgent[] = [];
+
+beforeEach(() => {
+  plane = new ControlPlane();
+  plane.start();
+  stateDir = mkdtempSync(join(tmpdir(), "agent-"));
+});
+afterEach(async () => {
+  for (const agent of agents) {
+    agent.stop.abort();
+    agent.cancelAll.abort();
+    await agent.done;
+  }
+  agents = [];
+  await plane.stop();
+  rmSync(stateDir, { recursive: true, force: true });
+});
+
+interface RunningAgent {
+  stop: AbortController;
+  cancelAll: AbortController;
+  /** Resolves with the error it ended with, if any. */
+  done: Promise<Error | undefined>;
+  said: string[];
+}
+
+function startAgent(slots = 4): RunningAgent {
+  const stop = new AbortController();
+  const cancelAll = new AbortController();
+  const said: string[] = [];
+  const say = (level: string) => (message: string) => said.push(`${level}: ${message}`);
+  const log: AgentLog = { info: say("info"), warn: say("warn"), error: say("error") };
+  const done = runAgent({
+    client: new ComputeClient({ url: plane.url }),
+    createNodeClient: (nodeKey) =>
+      new ComputeClient({ url: plane.url, credentials: { headers: () => ({ "x-api-key": nodeKey }) } }),
+    stateDir,
+    description: describeNode({
+      labels: { team: "blue" },
+      slots,
+      file: { limits: {}, labels: {} },
+      agentVersion: "0",
+    }),
+    log,
+    stop: stop.signal,
+    cancelAll: cancelAll.signal,
+  }).then(
+    () => undefined,
+    (error: Error) => error,
+  );
+  const agent = { stop, cancelAll, done, said };
+  agents.push(agent);
+  return agent;
+}
+
+/** Shell text that waits for a file to appear. */
+const untilOpen = (gate: string) => `until [ -e ${gate} ]; do sleep 0.02; done`;
+const ended = (id: string) => () => plane.statuses(id).some((status) => status !== "RUNNING");
+const endOf = (id: string) => plane.reports.find((one) => one.executionId === id && one.status !== "RUNNING");
+const filesIn = (name: string) => readdirSync(join(stateDir, name));
+
+describe("the agent", () => {
+  test("registers, runs a job, and reports its lines, then its result", async () => {
+    startAgent();
+    const id = plane.submit({ command: "echo out; echo err >&2; exit 3" });
+    await plane.until(ended(id), "the result");
+    expect(plane.statuses(id)).toEqual(["RUNNING", "FAILED"]);
+    expect(endOf(id)).toMatchObject({ exitCode: 3 });
+    expect(
+      plane.lines
+        .get(id)
+        ?.map((line) => line.text)
+        .sort(),
+    ).toEqual(["err", "out"]);
+    expect(plane.lines.get(id)?.map((line) => line.seq)).toEqual([1, 2]);
+    expect(statSync(join(stateDir, "node.json")).mode & 0o777).toBe(0o600);
+    expect(filesIn("work")).toEqual([]);
+    const order = plane.requests.map((one) => JSON.stringify(one));
+    const result = order.findIndex((one) => one.includes("FAILED"));
+    const lastLines = order.findLastIndex((one) => one.includes('"nodes.logs"'));
+    expect(lastLines).toBeLessThan(result);
+  });
+
+  test("a second agent in the same directory is refused", async () => {
+    startAgent();
+    await plane.until(() => existsSync(join(stateDir, "node.json")), "registered");
+    expect((await startAgent().done)?.message).toContain("Another agent");
+  });
+
+  test("loses no line and no result while the server is away", async () => {
+    const agent = startAgent();
+    const gate = join(stateDir, "gate");
+    const id = plane.submit({
+      command: `i=0; while [ $i -lt 5000 ]; do echo "line $i"; i=$((i+1)); [ $i = 10 ] && ${untilOpen(gate)}; done; echo end`,
+    });
+    await plane.until(() => (plane.lines.get(id)?.length ?? 0) >= 10, "first lines");
+    await plane.stop();
+    await Bun.write(gate, "go\n");
+    await waitFor(() => filesIn("outbox").length === 1, "the result waits in the outbox");
+    expect(filesIn("spool").length).toBeGreaterThan(0);
+    plane.start();
+    await plane.until(ended(id), "the result");
+    expect(plane.text(id)).toBe(`${Array.from({ length: 5_000 }, (_, i) => `line ${i}\n`).join("")}end\n`);
+    expect(plane.statuses(id)).toEqual(["RUNNING", "SUCCEEDED"]);
+    await waitFor(() => filesIn("outbox").length + filesIn("spool").length === 0, "nothing is left on disk");
+    expect(agent.said.filter((line) => line.startsWith("warn"))).toHaveLength(1);
+    expect(agent.said.filter((line) => line.includes("is back"))).toHaveLength(1);
+  });
+
+  test("hands over at its next start what it could not before", async () => {
+    const first = startAgent();
+    const gate = join(stateDir, "gate");
+    const id = plane.submit({ command: `echo begin; ${untilOpen(gate)}; echo end` });
+    await plane.until(() => plane.text(id) === "begin\n", "the first line");
+    await plane.stop();
+    first.stop.abort();
+    await Bun.write(gate, "go\n");
+    await waitFor(() => filesIn("outbox").length === 1, "the result waits in the outbox");
+    first.cancelAll.abort();
+    expect(await first.done).toBeUndefined();
+    expect(filesIn("outbox")).toEqual([`${id}.json`]);
+    plane.start();
+    startAgent();
+    await plane.until(ended(id), "the result");
+    const register = plane.requests.findLast((one) => one.id === "nodes.register");
+    expect(register?.body.executions).toEqual([id]);
+    expect(register?.key).toBe("key-1");
+    expect(plane.text(id)).toBe("begin\nend\n");
+    await waitFor(() => filesIn("outbox").length === 0, "the outbox is empty");
+  });
+
+  test("drains when told to stop: what runs finishes, nothing new starts", async () => {
+    const agent = startAgent();
+    const gate = join(stateDir, "gate");
+    const id = plane.submit({ command: `echo begin; ${untilOpen(gate)}; echo end` });
+    await plane.until(() => plane.text(id) === "begin\n", "the first line");
+    agent.stop.abort();
+    const late = plane.submit({ command: "echo late" });
+    await Bun.write(gate, "go\n");
+    expect(await agent.done).toBeUndefined();
+    expect(plane.text(id)).toBe("begin\nend\n");
+    expect(plane.statuses(id)).toEqual(["RUNNING", "SUCCEEDED"]);
+    expect(plane.statuses(late)).toEqual([]);
+    expect(existsSync(join(stateDir, "lock"))).toBe(false);
+  });
+
+  test("cancels what runs when told a second time", async () => {
+    const agent = startAgent();
+    const id = plane.submit({ command: "trap '' TERM; echo up; sleep 600", graceSeconds: 0.1 });
+    await plane.until(() => plane.text(id) === "up\n", "the first line");
+    agent.stop.abort();
+    agent.cancelAll.abort();
+    expect(await agent.done).toBeUndefined();
+    expect(endOf(id)).toMatchObject({ status: "CANCELLED", signal: "SIGKILL" });
+    expect(processesOf(new Set([id]))).toEqual([]);
+  });
+
+  test("cancels by order with TERM, the grace and KILL, and reports when the processes are gone", async () => {
+    startAgent();
+    const id = plane.submit({ command: "trap '' TERM; echo up; sleep 600", graceSeconds: 0.2 });
+    await plane.until(() => plane.text(id) === "up\n", "the first line");
+    plane.order({ cancel: [id] });
+    await plane.until(ended(id), "the result");
+    expect(endOf(id)).toMatchObject({ status: "CANCELLED", signal: "SIGKILL" });
+    expect(plane.lines.get(id)?.find((line) => line.stream === "system")?.text).toContain("SIGTERM now");
+  });
+
+  test("ends a job at its limit and says so", async () => {
+    startAgent();
+    const id = plane.submit({ command: "echo up; sleep 600", timeoutSeconds: 0.2 });
+    await plane.until(ended(id), "the result");
+    expect(endOf(id)).toMatchObject({ status: "FAILED", reason: "Timeout", signal: "SIGTERM" });
+    expect(endOf(id)?.message).toContain("0.2 s");
+  });
+
+  test("kills at once, and says nothing of, what is no longer its own", async () => {
+    startAgent();
+    const abandoned = plane.submit({ command: "trap '' TERM; echo up; sleep 600" });
+    const stale = plane.submit({ command: "trap '' TERM; sleep 600" });
+    plane.stale.add(stale);
+    await plane.until(() => plane.text(abandoned) === "up\n", "the first line");
+    plane.order({ abandon: [abandoned] });
+    await waitFor(() => processesOf(new Set([abandoned, stale])).length === 0, "both are gone");
+    await waitFor(() => filesIn("work").length === 0, "their directories are gone");
+    expect(plane.statuses(abandoned)).toEqual(["RUNNING"]);
+    expect(plane.statuses(stale)).toEqual([]);
+  });
+
+  test("says what failed when a command cannot be started", async () => {
+    startAgent();
+    const id = plane.submit({ command: ["no-such-program"] });
+    const docker = plane.submit({ command: "true", type: "DOCKER" });
+    await plane.until(() => ended(id)() && ended(docker)(), "the results");
+    expect(endOf(id)).toMatchObject({ status: "FAILED", reason: "StartFailed" });
+    expect(endOf(id)?.message).toContain("no-such-program");
+    expect(endOf(docker)?.message).toContain("DOCKER");
+    expect(plane.statuses(id)).toEqual(["FAILED"]);
+  });
+
+  test("never starts what came after its lease, by the server's clock", async () => {
+    plane.clockOffsetMs = 3_600_000;
+    startAgent();
+    await plane.until(() => plane.requests.some((one) => one.id === "nodes.poll"), "a poll");
+    const fine = plane.submit({ command: "true" });
+    const late = plane.submit({ command: "true" }, -1_000);
+    await plane.until(ended(fine), "the result");
+    expect(plane.statuses(late)).toEqual([]);
+  });
+
+  test("runs no more at once than it has slots, and all in the end", async () => {
+    startAgent(2);
+    const ids = Array.from({ length: 40 }, (_, i) => plane.submit({ command: ["echo", String(i)] }));
+    await plane.until(() => ids.every((id) => ended(id)()), "all results");
+    for (const [i, id] of ids.entries()) expect(plane.text(id)).toBe(`${i}\n`);
+    const asked = plane.requests
+      .filter((one) => one.id === "nodes.poll")
+      .map((one) => one.body.maxAssignments);
+    expect(Math.max(...(asked as number[]))).toBe(2);
+  });
+
+  test("gets a new key when the old one is refused", async () => {
+    startAgent();
+    await plane.until(() => plane.requests.some((one) => one.id === "nodes.poll"), "a poll");
+    plane.nodeKey = "key-2";
+    const id = plane.submit({ command: "echo hi" });
+    await plane.until(ended(id), "the result");
+    expect(JSON.parse(readFileSync(join(stateDir, "node.json"), "utf8")).nodeKey).toBe("key-2");
+    const register = plane.requests.findLast((one) => one.id === "nodes.register");
+    expect(register?.body.nodeId).toBe(plane.nodeId);
+  });
+
+  test("finishes what runs when the session ends, then says what to do", async () => {
+    const agent = startAgent();
+    const gate = join(stateDir, "gate");
+    const id = plane.submit({ command: `echo begin; ${untilOpen(gate)}; echo end` });
+    await plane.until(() => plane.text(id) === "begin\n", "the first line");
+    for (const call of ["nodes.register", "nodes.heartbeat", "nodes.poll"] as const) {
+      plane.failWith.set(call, "session_ended");
+    }
+    await waitFor(() => agent.said.some((line) => line.startsWith("error")), "the agent says so");
+    await Bun.write(gate, "go\n");
+    const error = await agent.done;
+    expect(error?.message).toContain("tanvrit-compute auth login");
+    expect(plane.statuses(id)).toEqual(["RUNNING", "SUCCEEDED"]);
+    expect(plane.text(id)).toBe("begin\nend\n");
+  });
+
+  test("says at once when nobody is signed in", async () => {
+    plane.failWith.set("nodes.register", "unauthenticated");
+    expect((await startAgent().done)?.message).toContain("tanvrit-compute auth login");
+  });
+
+  test("clears what a killed agent left behind", async () => {
+    const { mkdirSync } = await import("node:fs");
+    mkdirSync(join(stateDir, "work", "exe_left", "deep"), { recursive: true });
+    mkdirSync(join(stateDir, "spool"), { recursive: true });
+    await Bun.write(join(stateDir, "spool", "exe_left.000000.ndjson"), "{}\n");
+    startAgent();
+    await plane.until(() => plane.requests.some((one) => one.id === "nodes.poll"), "a poll");
+    expect([...filesIn("work"), ...filesIn("spool")]).toEqual([]);
+  });
+});
+
+/** Looks again and again, where there is nothing that would tell. */
+async function waitFor(condition: () => boolean, what: string, maxMs = 10_000): Promise<void> {
+  await plane.until(condition, what, maxMs);
+}

@@ -1,0 +1,94 @@
+import { UnreachableError } from "../sdk/errors.ts";
+import { ComputeError, errorCodes } from "../shared/errors.ts";
+import type { AgentLog } from "./agent-log.ts";
+import { textOf } from "./agent-log.ts";
+import { pause } from "./wait.ts";
+
+const BACKOFF_FIRST_MS = 100;
+const BACKOFF_MAX_MS = 5_000;
+
+export interface ConnectionListener {
+  /** The first failure after an answer: what is unsent belongs on disk. */
+  serverAway(): void;
+  /** The first answer after a failure. */
+  serverBack(): void;
+}
+
+/** Whether the server answers, as all loops of the agent see it together. */
+export class Connection {
+  listener: ConnectionListener | undefined;
+  private readonly log: AgentLog;
+  private awaySinceMs: number | undefined;
+  private back = new AbortController();
+
+  constructor(log: AgentLog) {
+    this.log = log;
+  }
+
+  get isAway(): boolean {
+    return this.awaySinceMs !== undefined;
+  }
+
+  /**
+   * Repeats `step` with growing pauses until the server answers it. Throws what the server says no to, and the
+   * signal's reason. `step` must be harmless to repeat.
+   */
+  async attempt<T>(signal: AbortSignal, step: () => Promise<T>): Promise<T> {
+    for (let failures = 0; ; failures++) {
+      signal.throwIfAborted();
+      try {
+        const result = await step();
+        this.answered();
+        return result;
+      } catch (error) {
+        if (signal.aborted) throw signal.reason;
+        if (!mayComeRight(error)) {
+          if (error instanceof ComputeError) this.answered();
+          throw error;
+        }
+        this.failed(error);
+        await this.untilNextTry(backoffMs(failures, error), signal);
+      }
+    }
+  }
+
+  private answered(): void {
+    if (this.awaySinceMs === undefined) return;
+    const awaySeconds = Math.round((performance.now() - this.awaySinceMs) / 100) / 10;
+    this.awaySinceMs = undefined;
+    this.log.info(`The server is back after ${awaySeconds} s.`);
+    this.back.abort();
+    this.listener?.serverBack();
+  }
+
+  private failed(error: unknown): void {
+    if (this.awaySinceMs !== undefined) return;
+    this.awaySinceMs = performance.now();
+    this.back = new AbortController();
+    this.log.warn(`${textOf(error)} Trying again until it answers; running jobs go on.`);
+    this.listener?.serverAway();
+  }
+
+  /** Ends early when another loop finds the server back. */
+  private async untilNextTry(ms: number, signal: AbortSignal): Promise<void> {
+    const either = new AbortController();
+    const end = () => either.abort();
+    signal.addEventListener("abort", end, { once: true });
+    this.back.signal.addEventListener("abort", end, { once: true });
+    await pause(ms, either.signal);
+    signal.removeEventListener("abort", end);
+    this.back.signal.removeEventListener("abort", end);
+  }
+}
+
+/** No answer was had, or the server says that the same request may work later. */
+function mayComeRight(error: unknown): boolean {
+  if (error instanceof UnreachableError) return true;
+  return error instanceof ComputeError && errorCodes[error.code].retryable;
+}
+
+function backoffMs(failures: number, error: unknown): number {
+  const ceilingMs = Math.min(BACKOFF_MAX_MS, BACKOFF_FIRST_MS * 2 ** Math.min(failures, 10));
+  const askedMs = error instanceof ComputeError ? (error.retryAfterSeconds ?? 0) * 1_000 : 0;
+  return Math.max(ceilingMs / 2 + (ceilingMs / 2) * Math.random(), Math.min(askedMs, 60_000));
+}

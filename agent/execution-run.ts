@@ -1,0 +1,164 @@
+import { chmodSync, mkdirSync, rmdirSync } from "node:fs";
+import { chmod, readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { ExecutionEnd } from "../shared/execution.ts";
+import type { Assignment } from "../shared/node.ts";
+import { type AgentLog, textOf } from "./agent-log.ts";
+import { type Executor, type RunningTask, StartFailedError, type TaskExit } from "./executors/executor.ts";
+import type { ExecutionLog } from "./logs/execution-log.ts";
+
+export type RunEnd = ExecutionEnd & { status: "SUCCEEDED" | "FAILED" | "CANCELLED" };
+
+export interface ExecutionRunOptions {
+  assignment: Assignment;
+  /** undefined: this node has none for the job's type. */
+  executor: Executor | undefined;
+  /** Below it the execution gets its directory. */
+  workRoot: string;
+  output: ExecutionLog;
+  log: AgentLog;
+  /** The command runs now. */
+  onStarted(): void;
+}
+
+type Undo = () => Promise<void> | void;
+type Step = () => Promise<Undo> | Undo;
+
+/** The longest timer there is; a longer limit is waited for in pieces. */
+const MAX_TIMER_MS = 2_147_000_000;
+const MAX_MESSAGE_LENGTH = 4_000;
+
+/** One execution from its directory to its end. Each step says how it is undone; whatever happens, all are. */
+export class ExecutionRun {
+  private readonly options: ExecutionRunOptions;
+  private readonly dir: string;
+  private task: RunningTask | undefined;
+  /** Why we ended it, if we did; the first cause counts. */
+  private endedBy: "cancel" | "timeout" | "kill" | undefined;
+  private deadlineTimer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(options: ExecutionRunOptions) {
+    this.options = options;
+    this.dir = join(options.workRoot, options.assignment.executionId);
+  }
+
+  /** Resolves when nothing of the execution is left but its output. Never rejects. */
+  async run(): Promise<RunEnd> {
+    const undos: Undo[] = [];
+    try {
+      for (const step of [this.prepareDirectory, this.startCommand, this.watchTime] as Step[]) {
+        if (this.endedBy) return { status: "CANCELLED" };
+        undos.push(await step.call(this));
+      }
+      const exit = (await this.task?.wait()) ?? {};
+      return this.verdict(exit);
+    } catch (error) {
+      return this.startFailure(error);
+    } finally {
+      for (const undo of undos.reverse()) await this.undo(undo);
+      this.options.output.end();
+    }
+  }
+
+  /** TERM, the job's grace, KILL. */
+  cancel(): void {
+    this.end("cancel", "The job is being cancelled");
+  }
+
+  /** At once and without a word. */
+  kill(): void {
+    this.endedBy ??= "kill";
+    this.task?.stop(0);
+  }
+
+  private prepareDirectory(): Undo {
+    mkdirSync(this.dir, { mode: 0o700 });
+    return () => removeDirectory(this.dir);
+  }
+
+  private async startCommand(): Promise<Undo> {
+    const { assignment, executor, output, onStarted } = this.options;
+    if (!executor) {
+      throw new StartFailedError(`This node has no executor for jobs of type ${assignment.manifest.type}.`);
+    }
+    const task = await executor.start({ assignment, dir: this.dir, output });
+    this.task = task;
+    onStarted();
+    return () => {};
+  }
+
+  private watchTime(): Undo {
+    const { timeoutSeconds } = this.options.assignment.manifest;
+    if (timeoutSeconds === undefined) return () => {};
+    const dueMs = performance.now() + timeoutSeconds * 1_000;
+    const wait = () => {
+      const leftMs = dueMs - performance.now();
+      if (leftMs <= 0) return this.end("timeout", `The job reached its limit of ${timeoutSeconds} s`);
+      this.deadlineTimer = setTimeout(wait, Math.min(leftMs, MAX_TIMER_MS));
+    };
+    wait();
+    return () => clearTimeout(this.deadlineTimer);
+  }
+
+  private end(cause: "cancel" | "timeout", what: string): void {
+    if (this.endedBy) return;
+    this.endedBy = cause;
+    const { graceSeconds } = this.options.assignment.manifest;
+    const ladder = graceSeconds > 0 ? `SIGTERM now, SIGKILL in ${graceSeconds} s` : "SIGKILL now";
+    this.options.output.system(`${what}: ${ladder}.`);
+    this.task?.stop(graceSeconds * 1_000);
+  }
+
+  private verdict(exit: TaskExit): RunEnd {
+    const end = { ...exit, ...this.task?.usage() };
+    if (this.endedBy === "cancel" || this.endedBy === "kill") return { status: "CANCELLED", ...end };
+    if (this.endedBy === "timeout") {
+      const { timeoutSeconds } = this.options.assignment.manifest;
+      const message = `The command ran longer than its limit of ${timeoutSeconds} s.`;
+      return { status: "FAILED", reason: "Timeout", message, ...end };
+    }
+    return { status: exit.exitCode === 0 ? "SUCCEEDED" : "FAILED", ...end };
+  }
+
+  private startFailure(error: unknown): RunEnd {
+    const known = error instanceof StartFailedError;
+    if (!known) this.options.log.error(`${this.dir}: ${textOf(error)}`);
+    const message = known ? error.message : `The node could not prepare the job: ${textOf(error)}`;
+    return { status: "FAILED", reason: "StartFailed", message: message.slice(0, MAX_MESSAGE_LENGTH) };
+  }
+
+  private async undo(undo: Undo): Promise<void> {
+    try {
+      await undo();
+    } catch (error) {
+      this.options.log.warn(`Cleaning up after a job failed: ${textOf(error)}`, {
+        executionId: this.options.assignment.executionId,
+      });
+    }
+  }
+}
+
+/** Removes a job's directory with all in it, also what the job made read-only. */
+export async function removeDirectory(path: string): Promise<void> {
+  try {
+    rmdirSync(path); // Most jobs leave it empty, and this is far cheaper than looking.
+    return;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return;
+  }
+  try {
+    await rm(path, { recursive: true, force: true });
+  } catch {
+    await makeWritable(path);
+    await rm(path, { recursive: true, force: true });
+  }
+}
+
+async function makeWritable(path: string): Promise<void> {
+  chmodSync(path, 0o700);
+  for (const entry of await readdir(path, { withFileTypes: true })) {
+    if (!entry.isDirectory()) continue;
+    await chmod(join(path, entry.name), 0o700);
+    await makeWritable(join(path, entry.name));
+  }
+}

@@ -1,0 +1,122 @@
+import { ComputeError } from "../../shared/errors.ts";
+import { limits } from "../../shared/limits.ts";
+import type { LogBatch } from "../../shared/log.ts";
+import { type AgentLog, textOf } from "../agent-log.ts";
+import type { NodeSession } from "../node-session.ts";
+import { Bell } from "../wait.ts";
+import type { LogSpool } from "./spool.ts";
+
+export interface ShipListener {
+  /** All lines of this spool are stored, as far as there are any. */
+  linesStored(executionId: string): void;
+  linesRefused(executionId: string): void;
+}
+
+/** About the size of one request. As JSON it may be a few times more, still below what a server takes. */
+const REQUEST_BYTES = 2 * 1024 * 1024;
+const MAX_BATCHES = 1_000;
+const IDLE_MS = 60_000;
+
+interface Shipment {
+  spool: LogSpool;
+  batch: LogBatch;
+}
+
+/**
+ * Sends the lines of all executions, one request at a time. A line that comes while nothing is under way leaves at
+ * once; what comes meanwhile goes together in the next request, shared fairly between the executions.
+ */
+export class LogShipper {
+  private readonly bell = new Bell();
+  /** Spools with unsent lines; who was served last stands last. */
+  private readonly waiting = new Set<LogSpool>();
+
+  appended(spool: LogSpool): void {
+    if (spool.isDelivered) return;
+    this.waiting.add(spool);
+    this.bell.ring();
+  }
+
+  async run(session: NodeSession, listener: ShipListener, log: AgentLog, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const shipments = this.load();
+      if (shipments.length === 0) await this.bell.wait(signal, IDLE_MS);
+      else await this.ship(shipments, session, listener, log, signal);
+    }
+  }
+
+  private load(): Shipment[] {
+    const shipments: Shipment[] = [];
+    const count = Math.min(this.waiting.size, MAX_BATCHES);
+    let linesLeft: number = limits.maxLogLinesPerRequest;
+    let bytesLeft = REQUEST_BYTES;
+    let spoolsLeft = count;
+    for (const spool of [...this.waiting].slice(0, count)) {
+      this.waiting.delete(spool);
+      if (spool.isDelivered) continue;
+      this.waiting.add(spool);
+      // What one does not need of its share is there for those behind it.
+      const lines = spool.peek(Math.ceil(linesLeft / spoolsLeft), Math.ceil(bytesLeft / spoolsLeft));
+      spoolsLeft--;
+      if (lines.length === 0) continue;
+      linesLeft -= lines.length;
+      for (const line of lines) bytesLeft -= line.text.length;
+      shipments.push({ spool, batch: { executionId: spool.executionId, lines } });
+      if (linesLeft <= 0 || bytesLeft <= 0) break;
+    }
+    return shipments;
+  }
+
+  private async ship(
+    shipments: Shipment[],
+    session: NodeSession,
+    listener: ShipListener,
+    log: AgentLog,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const batches = shipments.map(({ batch }) => batch);
+    try {
+      const { stored } = await session.call("nodes.logs", () => ({ batches }), signal);
+      for (const [i, shipment] of shipments.entries()) {
+        this.settle(shipment, stored[i] ?? 0, listener, log);
+      }
+    } catch (error) {
+      if (!(error instanceof ComputeError)) throw error;
+      if (shipments.length > 1) {
+        // One of them is at fault; alone it shows which.
+        for (const shipment of shipments) await this.ship([shipment], session, listener, log, signal);
+        return;
+      }
+      for (const shipment of shipments) this.giveUp(shipment, textOf(error), listener, log);
+    }
+  }
+
+  private settle(shipment: Shipment, stored: number | "stale", listener: ShipListener, log: AgentLog): void {
+    const { spool, batch } = shipment;
+    if (stored === "stale") {
+      this.waiting.delete(spool);
+      listener.linesRefused(spool.executionId);
+      return;
+    }
+    const first = batch.lines[0]?.seq ?? 0;
+    if (stored < first) {
+      this.giveUp(shipment, `it has ${stored} of them and was sent ${first} next`, listener, log);
+      return;
+    }
+    spool.acknowledge(stored);
+    if (!spool.isDelivered) return;
+    this.waiting.delete(spool);
+    listener.linesStored(spool.executionId);
+  }
+
+  /** The job and its result count for more than lines that no server will ever take. */
+  private giveUp({ spool }: Shipment, why: string, listener: ShipListener, log: AgentLog): void {
+    const { executionId } = spool;
+    log.error(`The server takes no more lines of ${executionId}, the rest is dropped: ${why}`, {
+      executionId,
+    });
+    this.waiting.delete(spool);
+    spool.drop();
+    listener.linesStored(executionId);
+  }
+}

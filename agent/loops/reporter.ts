@@ -1,0 +1,61 @@
+import { ComputeError } from "../../shared/errors.ts";
+import type { ExecutionReport, ReportOutcome } from "../../shared/node.ts";
+import { type AgentLog, textOf } from "../agent-log.ts";
+import type { NodeSession } from "../node-session.ts";
+import { Bell } from "../wait.ts";
+
+export interface ReportListener {
+  /** `refused`: the server will never take this report. */
+  reportAnswered(report: ExecutionReport, outcome: ReportOutcome | "refused"): void;
+}
+
+const MAX_REPORTS = 1_000;
+const IDLE_MS = 60_000;
+
+/** Sends reports in their order, one request at a time; what comes up meanwhile goes together in the next. */
+export class Reporter {
+  private readonly bell = new Bell();
+  private queue: ExecutionReport[] = [];
+
+  add(report: ExecutionReport): void {
+    this.queue.push(report);
+    this.bell.ring();
+  }
+
+  async run(
+    session: NodeSession,
+    listener: ReportListener,
+    log: AgentLog,
+    signal: AbortSignal,
+  ): Promise<void> {
+    while (!signal.aborted) {
+      if (this.queue.length === 0) await this.bell.wait(signal, IDLE_MS);
+      const reports = this.queue.slice(0, MAX_REPORTS);
+      if (reports.length === 0 || signal.aborted) continue;
+      const outcomes = await this.send(session, reports, log, signal);
+      this.queue.splice(0, outcomes.length);
+      for (const [i, outcome] of outcomes.entries()) {
+        const report = reports[i];
+        if (report) listener.reportAnswered(report, outcome);
+      }
+    }
+  }
+
+  /** Outcomes of the first so many reports; one that the server refuses must not hold up the others for ever. */
+  private async send(
+    session: NodeSession,
+    reports: ExecutionReport[],
+    log: AgentLog,
+    signal: AbortSignal,
+  ): Promise<(ReportOutcome | "refused")[]> {
+    try {
+      return (await session.call("nodes.result", () => ({ reports }), signal)).outcomes;
+    } catch (error) {
+      if (!(error instanceof ComputeError)) throw error;
+      const [first] = reports;
+      if (reports.length > 1 && first) return this.send(session, [first], log, signal);
+      log.error(`The server refuses the report of an execution: ${textOf(error)}`, { ...first });
+      return ["refused"];
+    }
+  }
+}

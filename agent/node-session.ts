@@ -1,0 +1,147 @@
+import type { ComputeClient } from "../sdk/client.ts";
+import type { CallId, EndpointInput, EndpointOutput } from "../shared/endpoints/index.ts";
+import { ComputeError, type ErrorCode } from "../shared/errors.ts";
+import type { NodeDescription } from "../shared/node.ts";
+import { AgentError, type AgentLog, textOf } from "./agent-log.ts";
+import type { Connection } from "./connection.ts";
+import { type NodeFile, readNodeFile, writeNodeFile } from "./journal/node-file.ts";
+import { pause } from "./wait.ts";
+
+export interface NodeSessionOptions {
+  /** For the signed-in user: makes nodes, and takes over a node whose key is no longer good. */
+  userClient: ComputeClient;
+  createNodeClient(nodeKey: string): ComputeClient;
+  nodeFilePath: string;
+  description: NodeDescription;
+  connection: Connection;
+  log: AgentLog;
+}
+
+/** The user's session is over, so this node gets no new job. */
+export class SessionEndedError extends AgentError {
+  override name = "SessionEndedError";
+}
+
+const lostAccess: readonly ErrorCode[] = [
+  "unauthenticated",
+  "session_ended",
+  "token_expired",
+  "forbidden",
+  "not_found",
+];
+/** A key that is refused right after it was made would otherwise be renewed as fast as the network goes. */
+const RENEW_PAUSE_MS = 5_000;
+
+/** Who this agent is for the server: registers, and registers again when its key is refused. */
+export class NodeSession {
+  heartbeatSeconds = 10;
+  private readonly options: NodeSessionOptions;
+  private node: NodeFile | undefined;
+  private client: ComputeClient | undefined;
+  private renewal: Promise<void> | undefined;
+  private renewedAtMs = Number.NEGATIVE_INFINITY;
+  private ended: SessionEndedError | undefined;
+  /** What the agent holds, for the server to know what survived. */
+  private readonly held: () => string[];
+
+  constructor(options: NodeSessionOptions, held: () => string[]) {
+    this.options = options;
+    this.held = held;
+    this.node = readNodeFile(options.nodeFilePath);
+    if (this.node) this.client = options.createNodeClient(this.node.nodeKey);
+  }
+
+  /** Makes this node known. Throws SessionEndedError where the user must sign in first. */
+  async register(signal: AbortSignal): Promise<void> {
+    if (this.node && this.client) {
+      try {
+        await this.registerBy(this.client, {}, signal);
+        return;
+      } catch (error) {
+        if (!isLostAccess(error)) throw error;
+      }
+    }
+    await this.registerByUser(signal);
+  }
+
+  /** One call as this node, repeated until it is answered; `input` is asked anew for every attempt. */
+  async call<Id extends CallId>(
+    id: Id,
+    input: () => EndpointInput<Id>,
+    signal: AbortSignal,
+  ): Promise<EndpointOutput<Id>> {
+    for (;;) {
+      const { client } = this;
+      if (!client) throw new AgentError("The agent must register before it can speak for its node.");
+      try {
+        return await this.options.connection.attempt(signal, () => client.call(id, input(), { signal }));
+      } catch (error) {
+        if (!isLostAccess(error)) throw error;
+        if (this.ended) throw this.ended;
+        await this.renew(client, signal);
+      }
+    }
+  }
+
+  /** However many calls find the key refused, it is renewed once. */
+  private async renew(refused: ComputeClient, signal: AbortSignal): Promise<void> {
+    if (this.client !== refused) return;
+    this.renewal ??= this.renewNow(signal).finally(() => {
+      this.renewal = undefined;
+    });
+    await this.renewal;
+  }
+
+  private async renewNow(signal: AbortSignal): Promise<void> {
+    const sinceMs = performance.now() - this.renewedAtMs;
+    if (sinceMs < RENEW_PAUSE_MS) await pause(RENEW_PAUSE_MS - sinceMs, signal);
+    this.renewedAtMs = performance.now();
+    this.options.log.info("The server no longer takes this node's key; registering again.");
+    await this.registerByUser(signal);
+  }
+
+  private async registerByUser(signal: AbortSignal): Promise<void> {
+    const { userClient } = this.options;
+    try {
+      if (this.node) {
+        try {
+          return await this.registerBy(userClient, { nodeId: this.node.nodeId }, signal);
+        } catch (error) {
+          if (!(error instanceof ComputeError && error.code === "not_found")) throw error;
+          this.options.log.warn(`The server does not know node ${this.node.nodeId}; making a new one.`);
+        }
+      }
+      await this.registerBy(userClient, {}, signal);
+    } catch (error) {
+      if (!isLostAccess(error)) throw error;
+      this.ended = new SessionEndedError(
+        `This machine's session has ended (${textOf(error)}). Run \`tanvrit-compute auth login\`, then start the agent again.`,
+        { cause: error },
+      );
+      throw this.ended;
+    }
+  }
+
+  private async registerBy(
+    client: ComputeClient,
+    target: { nodeId?: string },
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { connection, description, createNodeClient, nodeFilePath, log } = this.options;
+    const answer = await connection.attempt(signal, () =>
+      client.call("nodes.register", { ...target, description, executions: this.held() }, { signal }),
+    );
+    this.heartbeatSeconds = answer.heartbeatSeconds;
+    const { nodeId } = answer.node;
+    if (answer.nodeKey !== undefined) {
+      this.node = { nodeId, nodeKey: answer.nodeKey };
+      writeNodeFile(nodeFilePath, this.node);
+      this.client = createNodeClient(answer.nodeKey);
+    }
+    log.info(`Registered as ${answer.node.name} (${nodeId}).`, { nodeId });
+  }
+}
+
+function isLostAccess(error: unknown): error is ComputeError {
+  return error instanceof ComputeError && lostAccess.includes(error.code);
+}

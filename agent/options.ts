@@ -1,0 +1,46 @@
+import { z } from "zod";
+import { defineOptions, optionNumber, optionPairs, optionText } from "../shared/config/options.ts";
+import { labels } from "../shared/manifest.ts";
+
+/** The options of `agent run`. Their `fileKey`s are those of agent.yaml. */
+export const agentOptions = defineOptions({
+  name: {
+    kind: "value",
+    placeholder: "NAME",
+    env: "TANVRIT_AGENT_NAME",
+    fileKey: "name",
+    schema: optionText.min(1).max(200).optional(),
+    defaultText: "the host's name",
+    help: "How the node is called.",
+  },
+  config: {
+    kind: "value",
+    placeholder: "FILE",
+    env: "TANVRIT_AGENT_CONFIG",
+    schema: optionText.min(1).optional(),
+    defaultText: "agent.yaml in TANVRIT_HOME",
+    help: "The file with this machine's limits and labels.",
+  },
+  label: {
+    kind: "list",
+    placeholder: "KEY=VALUE",
+    // Labels of agent.yaml are no default of these: both count, and these win.
+    schema: z
+      .array(z.string())
+      .default([])
+      .pipe(optionPairs("a label"))
+      .refine((pairs) => labels.safeParse(pairs).success, {
+        error: (issue) => labels.safeParse(issue.input).error?.issues[0]?.message,
+      }),
+    help: "A label the node is found by; may be given again and again.",
+  },
+  slots: {
+    kind: "value",
+    placeholder: "N",
+    env: "TANVRIT_AGENT_SLOTS",
+    fileKey: "slots",
+    schema: optionNumber({ min: 1, max: 10_000, integer: true }).optional(),
+    defaultText: "the number of cores",
+    help: "How many jobs may run at once.",
+  },
+});
