@@ -55,19 +55,20 @@ async function start(settings: ServerSettings, note: (line: string) => void): Pr
 
 /** What usually keeps a server from starting, in words that help. */
 function explain(cause: unknown, { host, port, dataDir }: ServerSettings): unknown {
-  const { code, name, message } = cause as { code?: string; name?: string; message?: string };
+  const { code = "", name, message, syscall } = cause as NodeJS.ErrnoException;
   if (code === "EADDRINUSE") {
     const todo = "Stop what listens there, or choose another port with --port";
     return new CliError("unreachable", `port ${port} of ${host} is in use`, { cause, todo });
   }
-  if (code === "EACCES" || code === "EADDRNOTAVAIL") {
-    const todo = "Choose another one with --host and --port, or another --data-dir";
-    return new CliError("bad_configuration", `cannot use ${host}:${port} or ${dataDir}: ${message}`, {
-      cause,
-      todo,
-    });
+  if (name === "StoreInUseError") {
+    const todo = "Stop that server, or choose another directory with --data-dir";
+    return new CliError("unreachable", message, { cause, todo });
   }
-  if (name !== "StoreInUseError") return cause;
-  const todo = "Stop that server, or choose another directory with --data-dir";
-  return new CliError("unreachable", `${message}`, { cause, todo });
+  if (code.startsWith("EADDR") || syscall === "listen") {
+    const todo = "Choose another address with --host and --port";
+    return new CliError("bad_configuration", `cannot listen on ${host}:${port}: ${message}`, { cause, todo });
+  }
+  if (name !== "SQLiteError" && !/^E[A-Z]+$/.test(code)) return cause;
+  const todo = "Make it writable for this user, or choose another directory with --data-dir";
+  return new CliError("bad_configuration", `cannot use ${dataDir}: ${message}`, { cause, todo });
 }

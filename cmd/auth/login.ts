@@ -136,13 +136,23 @@ async function keep(
   }
 }
 
+const NAME_LIMIT_MS = 2_000;
+
 /** The system's name for this user, with what an account name may not have replaced. */
 function localUserName(): string {
-  const name = userInfo()
-    .username.replace(/[^A-Za-z0-9._@-]/g, "-")
+  const name = systemUserName()
+    .replace(/[^A-Za-z0-9._@-]/g, "-")
     .slice(0, 64);
   if (accountName.safeParse(name).success) return name;
   throw new CliError("usage", `your name on this machine (${name}) cannot be used`, {
     todo: "Give one with --user",
   });
+}
+
+function systemUserName(): string {
+  const { username } = userInfo();
+  // Bun takes the name from the environment, and services often have none there.
+  if (username !== "unknown" || process.platform === "win32") return username;
+  const asked = Bun.spawnSync(["id", "-un"], { stdin: "ignore", stderr: "ignore", timeout: NAME_LIMIT_MS });
+  return asked.stdout.toString().trim() || username;
 }

@@ -28,6 +28,7 @@ export async function waitForJobs(
 }
 
 function endLine(job: Job): string {
-  const why = [job.reason, job.message].filter(Boolean).join(": ");
+  const ownEnd = job.signal ?? (job.exitCode ? `exit code ${job.exitCode}` : undefined);
+  const why = [job.reason ?? ownEnd, job.message].filter(Boolean).join(": ");
   return `${job.jobId} ${job.status}${why ? `: ${why}` : ""}`;
 }

@@ -99,3 +99,16 @@ test("a config file that cannot be read is 78 and named with its line", async ()
   expect(server.exitCode).toBe(78);
   expect(server.stderr).toContain("server.yaml:2:1: prot: unknown field");
 });
+
+test("a server that cannot start says why: the port is taken, the directory cannot be used", async () => {
+  await using home = await makeScratch();
+  using other = new ScriptedServer(() => new Response());
+  const port = new URL(other.url).port;
+  const taken = await runProgram(home.path, ["server", "--port", port]);
+  expect(taken).toMatchObject({ exitCode: 69, stdout: "" });
+  expect(taken.stderr).toContain(`port ${port} of 127.0.0.1 is in use`);
+  await Bun.write(home.join("a-file"), "");
+  const nowhere = await runProgram(home.path, ["server", "--port", "0", "--data-dir", home.join("a-file/x")]);
+  expect(nowhere).toMatchObject({ exitCode: 78, stdout: "" });
+  expect(nowhere.stderr).toContain("--data-dir");
+});
