@@ -91,6 +91,8 @@ test(
     const endless = await drained.submit(["--", "sleep", "600"]);
     await untilRunning(drained, endless);
     second.process.kill("SIGTERM");
+    // Two signals at once would be one.
+    await second.said(/no new jobs/);
     await second.stop("SIGTERM");
     expect((await drained.job(endless)).status).toBe("CANCELLED");
     expect(processesOfJob(endless)).toEqual([]);

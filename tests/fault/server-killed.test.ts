@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { readFile } from "node:fs/promises";
 import { type Compute, createComputeClient } from "../../sdk/index.ts";
 import { Person } from "../support/person.ts";
+import { processesOfJob } from "../support/processes.ts";
 import { TestServer } from "../support/server.ts";
 import { waitFor } from "../support/wait.ts";
 
@@ -52,16 +53,17 @@ test(
   async () => {
     const acknowledged: string[] = [];
     const labels = { never: "there" };
-    // One of them ends with the server's death; what was answered before must be on disk.
-    const submitting = Array.from({ length: 32 }, async () => {
+    // Each of them ends with the server's death; what was answered before must be on disk.
+    const submitUntilItDies = async () => {
       for (;;) {
         const job = await compute.client.call("jobs.submit", { command: "true", labels });
         acknowledged.push(job.jobId);
       }
-    });
+    };
+    const submitting = Promise.allSettled(Array.from({ length: 32 }, submitUntilItDies));
     await waitFor("200 submits to be answered", () => acknowledged.length >= 200);
     await server.kill();
-    await Promise.allSettled(submitting);
+    await submitting;
     await server.startAgain();
     const stored = await Array.fromAsync(compute.jobs.list({ labels, limit: 100_000 }));
     const ids = new Set(stored.map((job) => job.jobId));
@@ -121,6 +123,5 @@ test(
 
 /** Waits until no process of the job is left, which nobody can ask the server about while it is away. */
 async function endOfJob(jobId: string): Promise<void> {
-  const { processesOfJob } = await import("../support/processes.ts");
   await waitFor("the job's processes to end", () => processesOfJob(jobId).length === 0);
 }
