@@ -1,0 +1,99 @@
+import { expect, test } from "bun:test";
+import { ComputeError } from "../../shared/errors.ts";
+import { newId } from "../../shared/ids.ts";
+import type { LogBatch } from "../../shared/log.ts";
+import { LogWorld, logLines } from "../../tests/support/log-world.ts";
+import type { RequestContext } from "../http/handler.ts";
+import type { LogStore } from "./log-store.ts";
+import { type PushingExecution, pushLogs } from "./push-logs.ts";
+
+const executionId = newId("exe");
+const nodeId = newId("node");
+
+test("lines are published before they are on disk, and acknowledged when they are", async () => {
+  await using world = await LogWorld.open();
+  const { push, published } = pusher(world);
+  const answer = push([batch(1, 3)]);
+  await new Promise(queueMicrotask);
+  await new Promise(process.nextTick);
+  expect(published).toEqual([1, 2, 3]);
+  expect(await answer).toEqual([3]);
+  expect(await world.store.lastSeq(executionId)).toBe(3);
+});
+
+test("only new lines are published, and none behind a hole", async () => {
+  await using world = await LogWorld.open();
+  const { push, published } = pusher(world);
+  expect(await push([batch(1, 4)])).toEqual([4]);
+  expect(await push([batch(3, 6), batch(9, 9)])).toEqual([6, 6]);
+  expect(published).toEqual([1, 2, 3, 4, 5, 6]);
+});
+
+test("requests that overtake the disk are in order for followers and for the store", async () => {
+  await using world = await LogWorld.open();
+  const { push, published } = pusher(world);
+  const answers = [push([batch(1, 2)]), push([batch(3, 4)]), push([batch(1, 2)]), push([batch(5, 5)])];
+  expect(await Promise.all(answers)).toEqual([[2], [4], [4], [5]]);
+  expect(published).toEqual([1, 2, 3, 4, 5]);
+});
+
+test("lines that another server published are not a hole", async () => {
+  await using world = await LogWorld.open();
+  const [here, there] = [pusher(world), pusher(world)];
+  await here.push([batch(1, 2)]);
+  await there.push([batch(3, 4)]);
+  expect(await here.push([batch(5, 6)])).toEqual([6]);
+  expect(new Set(here.published)).toEqual(new Set([1, 2, 3, 4, 5, 6]));
+});
+
+test("an execution that is not this node's or no longer current is stale, and nothing of it is kept", async () => {
+  await using world = await LogWorld.open();
+  const other = newId("exe");
+  const { push, published } = pusher(world, { current: false });
+  expect(await push([batch(1, 2), { ...batch(1, 2), executionId: other }])).toEqual(["stale", "stale"]);
+  expect(published).toEqual([]);
+  expect(await world.store.lastSeq(executionId)).toBe(0);
+});
+
+test("what the disk refused is not published twice when it comes again", async () => {
+  await using world = await LogWorld.open();
+  let isFull = true;
+  const store: LogStore = {
+    append: (batches) =>
+      isFull
+        ? Promise.reject(new ComputeError("storage_failed", "The disk is full"))
+        : world.store.append(batches),
+    read: (range) => world.store.read(range),
+    tailStart: (query) => world.store.tailStart(query),
+    lastSeq: (id) => world.store.lastSeq(id),
+  };
+  const { push, published } = pusher(world, {}, store);
+  expect(push([batch(1, 2)])).rejects.toMatchObject({ code: "storage_failed" });
+  await new Promise(setImmediate);
+  isFull = false;
+  expect(await push([batch(1, 3)])).toEqual([3]);
+  expect(published).toEqual([1, 2, 3]);
+});
+
+function pusher(world: LogWorld, change: Partial<PushingExecution> = {}, store: LogStore = world.store) {
+  const { businessId, jobId, bus } = world;
+  const published: number[] = [];
+  bus.subscribe("logs", ({ lines }) => published.push(...lines.map((line) => line.seq)));
+  const handler = pushLogs({
+    store,
+    bus,
+    executionsOf: async () =>
+      new Map([[executionId, { businessId, jobId, attempt: 1, current: true, ...change }]]),
+  });
+  const context: RequestContext = {
+    caller: { kind: "node", nodeId, businessId, sessionEnded: false },
+    signal: AbortSignal.timeout(10_000),
+    idempotencyKey: undefined,
+    lastEventId: undefined,
+  };
+  return { published, push: async (batches: LogBatch[]) => (await handler({ batches }, context)).stored };
+}
+
+function batch(first: number, last: number): LogBatch {
+  return { executionId, lines: logLines(first, last) };
+}
