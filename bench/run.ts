@@ -38,8 +38,10 @@ async function measure(): Promise<Result[]> {
   // Warms up both sides, as any system that has run a while is.
   await endToEndRate(compute, 200);
   const latenciesMs = await startLatencies(compute, LATENCY_JOBS);
+  // The bound is measured before and after: whatever else the machine does should meet both alike.
+  const spawnsBefore = await spawnRate();
   const jobsPerSecond = await endToEndRate(compute, NO_OP_JOBS);
-  const spawnsPerSecond = await spawnRate();
+  const spawnsPerSecond = (spawnsBefore + (await spawnRate())) / 2;
   const { versionMs, helloMs } = await startUpTimes(binary, person.home.path);
   return [
     { what: "bare spawn and reap", value: spawnsPerSecond, unit: "/s" },

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { mkdir, readdir } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import packageJson from "../../package.json" with { type: "json" };
 import { programEnv } from "../support/program.ts";
@@ -53,13 +53,11 @@ test(
   "a .env beside the binary changes nothing",
   async () => {
     await using elsewhere = await makeScratch();
-    await mkdir(elsewhere.join("home"));
-    await Bun.write(elsewhere.join(".env"), "TANVRIT_TOKEN=stray\nTANVRIT_URL=http://127.0.0.1:1\n");
+    await Bun.write(elsewhere.join(".env"), "TANVRIT_TOKEN=stray\nTANVRIT_URL=http://stray.invalid\n");
     const { exitCode, stderr } = await run(["job", "list"], elsewhere.path);
-    expect({ exitCode, mentions: stderr.includes("127.0.0.1:1 ") }).toEqual({
-      exitCode: 77,
-      mentions: false,
-    });
+    // Signed out, or no server at the default URL: a person of this machine may well run one there.
+    expect(exitCode).toBeOneOf([69, 77]);
+    expect(stderr).not.toContain("stray");
   },
   RUN_TIMEOUT_MS,
 );

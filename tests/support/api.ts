@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { basename } from "node:path";
 import type { TokenSet } from "../../shared/auth.ts";
-import type { Endpoint } from "../../shared/endpoints/endpoint.ts";
+import { commonErrors, type Endpoint } from "../../shared/endpoints/endpoint.ts";
 import {
   type CallId,
   type EndpointId,
@@ -43,9 +43,13 @@ export class Api {
     return endpoints[id].output.parse(JSON.parse(body)) as EndpointOutput<Id>;
   }
 
-  /** A call that must be refused with one of the codes the table names for it. */
+  /** A call that must be refused, with one of the codes that the table names for it. */
   async refused(id: CallId, input: unknown, as: As = {}): Promise<Problem & { code: ErrorCode }> {
-    return await readProblem(await this.send(id, JSON.stringify(input), as));
+    const found = await readProblem(await this.send(id, JSON.stringify(input), as));
+    const named: readonly ErrorCode[] = [...commonErrors, ...endpoints[id].errors];
+    if (!named.includes(found.code))
+      throw new Error(`${id} answered ${found.code}, which its row does not name`);
+    return found;
   }
 
   send(id: EndpointId, body: BodyInit, as: As = {}, headers: Record<string, string> = {}): Promise<Response> {
