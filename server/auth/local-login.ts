@@ -1,11 +1,13 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
-import { mkdir, readdir, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { ComputeError } from "../../shared/errors.ts";
 import { newId } from "../../shared/ids.ts";
 import type { SessionStore } from "./session-store.ts";
 
 const CHALLENGE_MS = 60_000;
+/** Sign-ins that were begun and not finished. */
+const MAX_PENDING = 100;
 const FILE_PREFIX = "local-login-";
 
 /**
@@ -26,7 +28,15 @@ export class LocalLogin {
 
   async start(): Promise<{ challengeId: string; secretFile: string; expiresAtMs: number }> {
     await mkdir(this.directory, { recursive: true, mode: 0o700 });
-    await this.removeOld();
+    if ((await this.removeOld()) >= MAX_PENDING) {
+      throw new ComputeError(
+        "rate_limited",
+        "Too many sign-ins were begun and not finished. Wait a minute.",
+        {
+          retryAfterSeconds: CHALLENGE_MS / 1_000,
+        },
+      );
+    }
     const challengeId = newId("chl");
     const expiresAtMs = this.now() + CHALLENGE_MS;
     const secretFile = join(this.directory, `${FILE_PREFIX}${challengeId}`);
@@ -44,8 +54,7 @@ export class LocalLogin {
         "The secret is not the one of this challenge. Start the sign-in again.",
       );
     }
-    const ageMs = this.now() - timeOf(challengeId);
-    if (ageMs > CHALLENGE_MS || !(await this.sessions.useOnce(challengeId, this.now()))) {
+    if (this.isOld(challengeId) || !(await this.sessions.useOnce(challengeId, this.now()))) {
       throw new ComputeError("unauthenticated", "This sign-in was used or is too old. Start it again.");
     }
     await rm(join(this.directory, `${FILE_PREFIX}${challengeId}`), { force: true });
@@ -55,14 +64,16 @@ export class LocalLogin {
     return `tnvl_${createHmac("sha256", this.key).update(challengeId).digest("base64url")}`;
   }
 
-  private async removeOld(): Promise<void> {
-    for (const name of await readdir(this.directory)) {
-      const file = join(this.directory, name);
-      // Another sign-in may remove the same file at the same time.
-      const info = await stat(file).catch(() => undefined);
-      if (name.startsWith(FILE_PREFIX) && info && this.now() - info.mtimeMs > CHALLENGE_MS)
-        await rm(file, { force: true });
-    }
+  private isOld(challengeId: string): boolean {
+    return this.now() - timeOf(challengeId) > CHALLENGE_MS;
+  }
+
+  /** Resolves with the number of files that are left. */
+  private async removeOld(): Promise<number> {
+    const names = (await readdir(this.directory)).filter((name) => name.startsWith(FILE_PREFIX));
+    const old = names.filter((name) => this.isOld(name.slice(FILE_PREFIX.length)));
+    await Promise.all(old.map((name) => rm(join(this.directory, name), { force: true })));
+    return names.length - old.length;
   }
 }
 

@@ -1,25 +1,37 @@
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
-import { compare, hash } from "bcryptjs";
 import { ComputeError } from "../../shared/errors.ts";
+import { RecentMap } from "../recent-map.ts";
 
-const BCRYPT_COST = 10;
+const BCRYPT = { algorithm: "bcrypt", cost: 10 } as const;
+/** Entries of each of the memories below. */
 const MAX_REMEMBERED = 20_000;
-/** Wrong keys that may be tried against one node within a minute, since each costs a bcrypt. */
-const MAX_FAILURES_PER_MINUTE = 5;
+/** Different wrong keys that may be tried against one node within a minute, since each costs a bcrypt. */
+const MAX_WRONG_KEYS_PER_MINUTE = 5;
 const MINUTE_MS = 60_000;
+/** bcrypts under way or waiting for a core. They take about 0.1 s each, so more than this would wait too long. */
+const MAX_CHECKS = 128;
+const BUSY_RETRY_SECONDS = 5;
 
-/** A node key: `tnvn_<digits of the node id>_<secret>`. The store keeps a bcrypt hash of the secret only. */
+/**
+ * A node key: `tnvn_<digits of the node id>_<secret>`. The store keeps a bcrypt hash of the secret only. bcrypt runs on
+ * a thread beside the event loop, so that the nodes that all come back after a restart do not stop everything else.
+ */
 export class NodeKeys {
   /** By stored hash, so that a rotated key can find nothing here. The digest is of the secret that passed bcrypt. */
-  private readonly verified = new Map<string, Buffer>();
+  private readonly verified = new RecentMap<Buffer>(MAX_REMEMBERED);
+  /** Stored hash and digest of what did not pass: an agent with an old key may ask again and again. */
+  private readonly refused = new RecentMap<true>(MAX_REMEMBERED);
   private readonly checking = new Map<string, Promise<boolean>>();
-  private readonly failures = new Map<string, { sinceMs: number; count: number }>();
+  /** By node id: bcrypts that failed or are not done yet. */
+  private readonly tries = new RecentMap<{ sinceMs: number; count: number }>(MAX_REMEMBERED);
 
   constructor(private readonly now: () => number) {}
 
   async issue(nodeId: string): Promise<{ key: string; hash: string }> {
     const secret = randomBytes(32).toString("base64url");
-    return { key: `tnvn_${nodeId.slice("node_".length)}_${secret}`, hash: await hash(secret, BCRYPT_COST) };
+    const hash = await Bun.password.hash(secret, BCRYPT);
+    this.verified.set(hash, digestOf(secret));
+    return { key: `tnvn_${nodeId.slice("node_".length)}_${secret}`, hash };
   }
 
   /** The node a key claims to be of, and its secret; undefined for what is no node key. */
@@ -30,42 +42,59 @@ export class NodeKeys {
 
   /**
    * Whether the secret belongs to the stored hash. bcrypt runs once per key; after that a digest bound to the stored
-   * hash answers. Throws `rate_limited` after too many wrong keys for one node.
+   * hash answers. Throws `rate_limited` after too many wrong keys for one node, `unavailable` when too many keys
+   * wait for their check.
    */
   async verify(nodeId: string, secret: string, storedHash: string): Promise<boolean> {
-    const digest = createHash("sha256").update(secret).digest();
+    const digest = digestOf(secret);
     const known = this.verified.get(storedHash);
     if (known && timingSafeEqual(known, digest)) return true;
-    this.refuseAfterFailures(nodeId);
     const work = `${storedHash} ${digest.toString("base64url")}`;
+    if (this.refused.get(work)) return false;
     let check = this.checking.get(work);
     if (!check) {
-      check = compare(secret, storedHash).finally(() => this.checking.delete(work));
+      this.countTry(nodeId);
+      check = this.check(nodeId, secret, storedHash, digest, work).finally(() => this.checking.delete(work));
       this.checking.set(work, check);
-      if (!(await check)) this.countFailure(nodeId);
     }
-    if (!(await check)) return false;
-    if (this.verified.size >= MAX_REMEMBERED) this.verified.delete(this.verified.keys().next().value ?? "");
+    return check;
+  }
+
+  private async check(nodeId: string, secret: string, storedHash: string, digest: Buffer, work: string) {
+    const isRight = await Bun.password.verify(secret, storedHash, "bcrypt");
+    if (!isRight) {
+      this.refused.set(work, true);
+      return false;
+    }
     this.verified.set(storedHash, digest);
+    const tries = this.tries.get(nodeId);
+    if (tries) tries.count -= 1;
     return true;
   }
 
-  private refuseAfterFailures(nodeId: string): void {
-    const failed = this.failures.get(nodeId);
-    if (!failed) return;
-    const remainingMs = failed.sinceMs + MINUTE_MS - this.now();
-    if (remainingMs <= 0) this.failures.delete(nodeId);
-    else if (failed.count >= MAX_FAILURES_PER_MINUTE) {
+  /** Counted when the work begins, so that many wrong keys at once are not let through together. */
+  private countTry(nodeId: string): void {
+    if (this.checking.size >= MAX_CHECKS) {
+      throw new ComputeError(
+        "unavailable",
+        "Many nodes are signing in at once. Try again in a few seconds.",
+        {
+          retryAfterSeconds: BUSY_RETRY_SECONDS,
+        },
+      );
+    }
+    let tries = this.tries.get(nodeId);
+    if (!tries || this.now() - tries.sinceMs >= MINUTE_MS) tries = { sinceMs: this.now(), count: 0 };
+    if (tries.count >= MAX_WRONG_KEYS_PER_MINUTE) {
       throw new ComputeError("rate_limited", "Too many wrong keys for this node. Wait a minute.", {
-        retryAfterSeconds: Math.ceil(remainingMs / 1_000),
+        retryAfterSeconds: Math.ceil((tries.sinceMs + MINUTE_MS - this.now()) / 1_000),
       });
     }
+    tries.count += 1;
+    this.tries.set(nodeId, tries);
   }
+}
 
-  private countFailure(nodeId: string): void {
-    if (this.failures.size >= MAX_REMEMBERED) this.failures.clear();
-    const failed = this.failures.get(nodeId) ?? { sinceMs: this.now(), count: 0 };
-    failed.count += 1;
-    this.failures.set(nodeId, failed);
-  }
+function digestOf(secret: string): Buffer {
+  return createHash("sha256").update(secret).digest();
 }

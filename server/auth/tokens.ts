@@ -1,23 +1,37 @@
-import { createHmac, timingSafeEqual } from "node:crypto";
+import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 import { errors, jwtVerify, SignJWT } from "jose";
 import { type Identity, identity, type TokenSet } from "../../shared/auth.ts";
 import { ComputeError } from "../../shared/errors.ts";
 import { sessionId } from "../../shared/ids.ts";
+import { RecentMap } from "../recent-map.ts";
 import type { SessionRecord, SessionStore } from "./session-store.ts";
 
 const ISSUER = "tanvrit-compute";
 const ACCESS_TOKEN_SECONDS = 900;
 /** Many processes of one person may refresh with the same token at once; the token before counts for this long. */
 const REFRESH_LEEWAY_MS = 60_000;
+const MAX_REMEMBERED = 5_000;
+
+interface Claims {
+  identity: Identity;
+  expiresAtMs: number;
+}
 
 /** Makes and checks access and refresh tokens. The keys are kept in the store, so every server that shares it agrees. */
 export class Tokens {
+  /** By access token: what its signature was found to say. Whoever sends a thousand requests has it checked once. */
+  private readonly checked = new RecentMap<Claims>(MAX_REMEMBERED);
+  /** Names the key in the header of a token, so that it can be replaced while older tokens are still out. */
+  private readonly keyId: string;
+
   private constructor(
     private readonly sessions: SessionStore,
     private readonly accessKey: Uint8Array,
     private readonly refreshKey: Uint8Array,
     private readonly now: () => number,
-  ) {}
+  ) {
+    this.keyId = createHash("sha256").update(accessKey).digest("base64url").slice(0, 12);
+  }
 
   static async open(sessions: SessionStore, now: () => number): Promise<Tokens> {
     return new Tokens(
@@ -32,7 +46,7 @@ export class Tokens {
     const { sessionId: sid, userId, userName, businessId, businessName, role } = session;
     const issuedAtSeconds = Math.floor(this.now() / 1_000);
     const accessToken = await new SignJWT({ userId, userName, businessId, businessName, role, sid })
-      .setProtectedHeader({ alg: "HS256", typ: "JWT" })
+      .setProtectedHeader({ alg: "HS256", typ: "JWT", kid: this.keyId })
       .setSubject(userId)
       .setIssuer(ISSUER)
       .setAudience(ISSUER)
@@ -49,10 +63,11 @@ export class Tokens {
 
   /** Who an access token speaks for. Throws `unauthenticated`, `token_expired` or `session_ended`. */
   async verify(accessToken: string): Promise<Identity> {
-    const claims = await this.claimsOf(accessToken);
-    const session = await this.sessions.find(claims.sessionId);
+    const claims = this.checked.get(accessToken) ?? (await this.check(accessToken));
+    if (claims.expiresAtMs <= this.now()) throw tokenExpired();
+    const session = await this.sessions.find(claims.identity.sessionId);
     if (!session || session.revokedAtMs !== undefined) throw sessionEnded();
-    return claims;
+    return claims.identity;
   }
 
   /** Trades a refresh token. An old one that comes back ends the session: somebody else has a copy. */
@@ -73,23 +88,29 @@ export class Tokens {
 
   private async issueFor(sid: string): Promise<TokenSet> {
     const session = await this.sessions.find(sid);
-    if (!session) throw sessionEnded();
+    if (!session || session.revokedAtMs !== undefined) throw sessionEnded();
     return this.issue(session);
   }
 
-  private async claimsOf(accessToken: string): Promise<Identity> {
+  private async check(accessToken: string): Promise<Claims> {
+    const claims = await this.claimsOf(accessToken);
+    this.checked.set(accessToken, claims);
+    return claims;
+  }
+
+  private async claimsOf(accessToken: string): Promise<Claims> {
     try {
       const { payload } = await jwtVerify(accessToken, this.accessKey, {
         algorithms: ["HS256"],
         issuer: ISSUER,
         audience: ISSUER,
+        requiredClaims: ["exp"],
         currentDate: new Date(this.now()),
       });
-      return identity.parse({ ...payload, sessionId: payload.sid });
+      const expiresAtMs = (payload.exp ?? 0) * 1_000;
+      return { identity: identity.parse({ ...payload, sessionId: payload.sid }), expiresAtMs };
     } catch (error) {
-      if (error instanceof errors.JWTExpired) {
-        throw new ComputeError("token_expired", "The access token has expired. Refresh it or sign in again.");
-      }
+      if (error instanceof errors.JWTExpired) throw tokenExpired();
       throw new ComputeError("unauthenticated", "The access token is not valid here. Sign in again.");
     }
   }
@@ -116,6 +137,10 @@ export class Tokens {
   private macOf(text: string): string {
     return createHmac("sha256", this.refreshKey).update(text).digest("base64url");
   }
+}
+
+function tokenExpired(): ComputeError {
+  return new ComputeError("token_expired", "The access token has expired. Refresh it or sign in again.");
 }
 
 export function sessionEnded(): ComputeError {

@@ -184,7 +184,7 @@ test("an aborted follower ends, and a job that is not there is not_found", async
   leaving.abort();
   expect(await within(5_000, "the end", rest)).toEqual([]);
   world.job = undefined;
-  expect(world.follow().next()).rejects.toMatchObject({ code: "not_found" });
+  await expect(world.follow().next()).rejects.toMatchObject({ code: "not_found" });
 });
 
 /** Reads a stream event by event. */

@@ -68,7 +68,7 @@ test("what the disk refused is not published twice when it comes again", async (
     lastSeq: (id) => world.store.lastSeq(id),
   };
   const { push, published } = pusher(world, {}, store);
-  expect(push([batch(1, 2)])).rejects.toMatchObject({ code: "storage_failed" });
+  await expect(push([batch(1, 2)])).rejects.toMatchObject({ code: "storage_failed" });
   await new Promise(setImmediate);
   isFull = false;
   expect(await push([batch(1, 3)])).toEqual([3]);

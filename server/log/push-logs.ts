@@ -1,6 +1,7 @@
 import type { Bus } from "../bus/bus.ts";
 import { nodeOf } from "../http/callers.ts";
 import type { Handlers } from "../http/handler.ts";
+import { RecentMap } from "../recent-map.ts";
 import { continuingLines, type ExecutionLines, type LogStore } from "./log-store.ts";
 
 /** An execution of the node that asks. `current`: it decides its job's fate and has not ended. */
@@ -55,7 +56,7 @@ async function publishNew(bus: Bus, published: PublishedSeqs, batch: ExecutionLi
 
 /** The highest published seq by execution: what is published and what is stored may differ for a moment. */
 class PublishedSeqs {
-  private readonly seqs = new Map<string, number>();
+  private readonly seqs = new RecentMap<number>(MAX_REMEMBERED);
 
   constructor(private readonly store: LogStore) {}
 
@@ -72,12 +73,6 @@ class PublishedSeqs {
   }
 
   set(executionId: string, seq: number): void {
-    this.seqs.delete(executionId);
     this.seqs.set(executionId, seq);
-    if (this.seqs.size <= MAX_REMEMBERED) return;
-    for (const oldest of this.seqs.keys()) {
-      this.seqs.delete(oldest);
-      return;
-    }
   }
 }

@@ -1,0 +1,151 @@
+import { expect, test } from "bun:test";
+import { SignJWT } from "jose";
+import { AuthWorld } from "../../tests/support/auth-world.ts";
+
+const MINUTE_MS = 60_000;
+const unauthenticated = { code: "unauthenticated" };
+const sessionEnded = { code: "session_ended" };
+
+test("an access token says who it speaks for, on every server that shares the store", async () => {
+  await using world = await AuthWorld.open();
+  const [here, there] = [await world.tokens(), await world.tokens()];
+  const { accessToken, identity } = await here.issue(await world.signIn("anna", "shop"));
+  expect(identity).toMatchObject({ userName: "anna", businessName: "shop", role: "owner" });
+  expect(await here.verify(accessToken)).toEqual(identity);
+  expect(await there.verify(accessToken)).toEqual(identity);
+  const [header = "", payload = ""] = accessToken.split(".").map((part) => atobUrl(part));
+  expect(JSON.parse(header)).toMatchObject({ alg: "HS256", kid: expect.any(String) });
+  const { userId, businessId, role, sessionId } = identity;
+  expect(JSON.parse(payload)).toMatchObject({ sub: userId, userId, businessId, role, sid: sessionId });
+});
+
+test("an access token ends after fifteen minutes, also where it was checked before", async () => {
+  await using world = await AuthWorld.open();
+  const tokens = await world.tokens();
+  const { accessToken } = await tokens.issue(await world.signIn());
+  world.aheadMs = 14 * MINUTE_MS;
+  await tokens.verify(accessToken);
+  world.aheadMs = 15 * MINUTE_MS + 1_000;
+  await expect(tokens.verify(accessToken)).rejects.toMatchObject({ code: "token_expired" });
+  await expect((await world.tokens()).verify(accessToken)).rejects.toMatchObject({ code: "token_expired" });
+});
+
+test("forged, altered and foreign tokens are refused", async () => {
+  await using world = await AuthWorld.open();
+  await using elsewhere = await AuthWorld.open();
+  const tokens = await world.tokens();
+  const session = await world.signIn();
+  const { accessToken } = await tokens.issue(session);
+  const [header = "", payload = "", signature = ""] = accessToken.split(".");
+  const claims = JSON.parse(atobUrl(payload));
+  const key = await world.sessions.secret("access-token");
+  const sign = (change: object) =>
+    new SignJWT({ ...claims, ...change }).setProtectedHeader({ alg: "HS256" }).sign(key);
+  const bad = [
+    "",
+    "x",
+    "a.b.c",
+    `${header}.${payload}.`,
+    `${header}.${toUrl({ ...claims, role: "admin" })}.${signature}`,
+    `${toUrl({ alg: "none" })}.${payload}.`,
+    await sign({ iss: "somebody" }),
+    await sign({ aud: "somebody" }),
+    await sign({ exp: undefined }),
+    await sign({ businessId: undefined }),
+    await sign({ role: "king" }),
+    (await (await elsewhere.tokens()).issue(session)).accessToken,
+    await new SignJWT(claims).setProtectedHeader({ alg: "HS512" }).sign(new Uint8Array(64)),
+  ];
+  for (const token of bad) await expect(tokens.verify(token)).rejects.toMatchObject(unauthenticated);
+  await expect(tokens.verify(await sign({ sid: "ses_00000000000000000000000000" }))).rejects.toMatchObject(
+    sessionEnded,
+  );
+});
+
+test("a revoked session ends its access token at once and its refresh token", async () => {
+  await using world = await AuthWorld.open();
+  const tokens = await world.tokens();
+  const session = await world.signIn();
+  const { accessToken, refreshToken } = await tokens.issue(session);
+  await tokens.verify(accessToken);
+  await world.sessions.revoke(session.sessionId, world.now());
+  await expect(tokens.verify(accessToken)).rejects.toMatchObject(sessionEnded);
+  await expect(tokens.refresh(refreshToken)).rejects.toMatchObject(sessionEnded);
+});
+
+test("each refresh gives the next refresh token", async () => {
+  await using world = await AuthWorld.open();
+  const tokens = await world.tokens();
+  let { refreshToken } = await tokens.issue(await world.signIn());
+  const seen = new Set([refreshToken]);
+  for (let i = 0; i < 5; i++) {
+    world.aheadMs += 20 * MINUTE_MS;
+    const next = await tokens.refresh(refreshToken);
+    expect(await tokens.verify(next.accessToken)).toEqual(next.identity);
+    refreshToken = next.refreshToken;
+    seen.add(refreshToken);
+  }
+  expect(seen.size).toBe(6);
+});
+
+test("many processes that refresh with the same token at once all get the same next one", async () => {
+  await using world = await AuthWorld.open();
+  const servers = [await world.tokens(), await world.tokens()];
+  const { refreshToken } = await (await world.tokens()).issue(await world.signIn());
+  const answers = await Promise.all(
+    Array.from({ length: 20 }, (_, i) => servers[i % 2]?.refresh(refreshToken)),
+  );
+  const next = new Set(answers.map((answer) => answer?.refreshToken));
+  expect(next.size).toBe(1);
+  expect(next.has(refreshToken)).toBe(false);
+});
+
+test("the token before counts for a minute; after that its use ends the session", async () => {
+  await using world = await AuthWorld.open();
+  const tokens = await world.tokens();
+  const { refreshToken: first } = await tokens.issue(await world.signIn());
+  const { refreshToken: second } = await tokens.refresh(first);
+  world.aheadMs = MINUTE_MS - 1_000;
+  expect((await tokens.refresh(first)).refreshToken).toBe(second);
+  world.aheadMs = MINUTE_MS + 1_000;
+  await expect(tokens.refresh(first)).rejects.toMatchObject(sessionEnded);
+  await new Promise(setImmediate);
+  await expect(tokens.refresh(second)).rejects.toMatchObject(sessionEnded);
+});
+
+test("a token that is two generations old ends the session even within the minute", async () => {
+  await using world = await AuthWorld.open();
+  const tokens = await world.tokens();
+  const { refreshToken: first } = await tokens.issue(await world.signIn());
+  const { refreshToken: second } = await tokens.refresh(first);
+  const { refreshToken: third, accessToken } = await tokens.refresh(second);
+  await expect(tokens.refresh(first)).rejects.toMatchObject(sessionEnded);
+  await expect(tokens.refresh(third)).rejects.toMatchObject(sessionEnded);
+  await expect(tokens.verify(accessToken)).rejects.toMatchObject(sessionEnded);
+});
+
+test("a refresh token that was made up ends nobody's session", async () => {
+  await using world = await AuthWorld.open();
+  const tokens = await world.tokens();
+  const { refreshToken, accessToken } = await tokens.issue(await world.signIn());
+  const [head = "", , mac = ""] = refreshToken.split(".");
+  const bad = [
+    "",
+    "tnvr_",
+    "x".repeat(500),
+    `${head}.2.${mac}`,
+    `${refreshToken}x`,
+    refreshToken.slice(0, -1),
+  ];
+  for (const token of bad) await expect(tokens.refresh(token)).rejects.toMatchObject(unauthenticated);
+  await tokens.verify(accessToken);
+  await tokens.refresh(refreshToken);
+});
+
+function atobUrl(part: string): string {
+  return Buffer.from(part, "base64url").toString();
+}
+
+function toUrl(value: object): string {
+  return Buffer.from(JSON.stringify(value)).toString("base64url");
+}

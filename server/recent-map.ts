@@ -1,0 +1,25 @@
+/** A map of bounded size that forgets what was not used for the longest time. */
+export class RecentMap<Value> {
+  /** Least recently used first. */
+  private readonly entries = new Map<string, Value>();
+
+  constructor(private readonly maxSize: number) {}
+
+  get(key: string): Value | undefined {
+    const value = this.entries.get(key);
+    if (value === undefined) return undefined;
+    this.entries.delete(key);
+    this.entries.set(key, value);
+    return value;
+  }
+
+  set(key: string, value: Value): void {
+    this.entries.delete(key);
+    this.entries.set(key, value);
+    if (this.entries.size <= this.maxSize) return;
+    for (const oldest of this.entries.keys()) {
+      this.entries.delete(oldest);
+      return;
+    }
+  }
+}

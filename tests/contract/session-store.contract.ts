@@ -1,0 +1,103 @@
+import { describe, expect, test } from "bun:test";
+import type { NewSession, SessionStore } from "../../server/auth/session-store.ts";
+import { newId } from "../../shared/ids.ts";
+
+/** What every session store promises. `open` gives an empty one; it is closed after each test. */
+export function sessionStoreContract(
+  name: string,
+  open: () => Promise<{ store: SessionStore } & AsyncDisposable>,
+) {
+  describe(`${name} keeps sessions`, () => {
+    test("a session comes back with its user and its business", async () => {
+      await using opened = await open();
+      const asked = newSession({ userName: "anna", businessName: "shop", role: "admin", nowMs: 1_000 });
+      const made = await opened.store.create(asked);
+      expect(made).toEqual({
+        sessionId: asked.sessionId,
+        userName: "anna",
+        userId: expect.stringMatching(/^usr_/),
+        businessName: "shop",
+        businessId: expect.stringMatching(/^biz_/),
+        role: "admin",
+        generation: 1,
+        rotatedAtMs: 1_000,
+        createdAtMs: 1_000,
+        revokedAtMs: undefined,
+      });
+      expect(await opened.store.find(asked.sessionId)).toEqual(made);
+      expect(await opened.store.find(newId("ses"))).toBeUndefined();
+    });
+
+    test("a name is one user and one business, however many sign in at once", async () => {
+      await using opened = await open();
+      const names = ["anna", "ben"].flatMap((userName) =>
+        ["shop", "lab"].map((businessName) => ({ userName, businessName })),
+      );
+      const made = await Promise.all(
+        Array.from({ length: 40 }, (_, i) => opened.store.create(newSession(names[i % names.length]))),
+      );
+      expect(new Set(made.map((one) => one.sessionId)).size).toBe(40);
+      expect(new Set(made.map((one) => `${one.userName} ${one.userId}`)).size).toBe(2);
+      expect(new Set(made.map((one) => `${one.businessName} ${one.businessId}`)).size).toBe(2);
+    });
+
+    test("who has a role in a business keeps it", async () => {
+      await using opened = await open();
+      await opened.store.create(newSession({ role: "member" }));
+      expect((await opened.store.create(newSession({ role: "owner" }))).role).toBe("member");
+      expect((await opened.store.create(newSession({ role: "owner", businessName: "lab" }))).role).toBe(
+        "owner",
+      );
+    });
+
+    test("of many that rotate one generation at once, one does", async () => {
+      await using opened = await open();
+      const { sessionId } = await opened.store.create(newSession());
+      const rotated = await Promise.all(
+        Array.from({ length: 50 }, () => opened.store.rotate(sessionId, 1, 5_000)),
+      );
+      expect(rotated.filter(Boolean)).toHaveLength(1);
+      expect(await opened.store.find(sessionId)).toMatchObject({ generation: 2, rotatedAtMs: 5_000 });
+      expect(await opened.store.rotate(sessionId, 2, 6_000)).toBe(true);
+      expect(await opened.store.rotate(newId("ses"), 1, 6_000)).toBe(false);
+    });
+
+    test("a revoked session stays revoked since the first time, and does not rotate", async () => {
+      await using opened = await open();
+      const { sessionId } = await opened.store.create(newSession());
+      await opened.store.revoke(sessionId, 7_000);
+      await opened.store.revoke(sessionId, 8_000);
+      await opened.store.revoke(newId("ses"), 8_000);
+      expect(await opened.store.rotate(sessionId, 1, 9_000)).toBe(false);
+      expect(await opened.store.find(sessionId)).toMatchObject({ generation: 1, revokedAtMs: 7_000 });
+    });
+
+    test("a secret is made once, whoever asks first, and each name has its own", async () => {
+      await using opened = await open();
+      const asked = await Promise.all(Array.from({ length: 20 }, () => opened.store.secret("one")));
+      expect(new Set(asked.map((secret) => Buffer.from(secret).toString("hex"))).size).toBe(1);
+      expect(asked[0]).toHaveLength(32);
+      expect(await opened.store.secret("two")).not.toEqual(asked[0]);
+    });
+
+    test("a one-time id is used once, however many try", async () => {
+      await using opened = await open();
+      const id = newId("chl");
+      const used = await Promise.all(Array.from({ length: 50 }, () => opened.store.useOnce(id, 1_000)));
+      expect(used.filter(Boolean)).toHaveLength(1);
+      expect(await opened.store.useOnce(id, 3_600_000)).toBe(false);
+      expect(await opened.store.useOnce(newId("chl"), 3_600_000)).toBe(true);
+    });
+  });
+}
+
+function newSession(change: Partial<NewSession> = {}): NewSession {
+  return {
+    sessionId: newId("ses"),
+    userName: "anna",
+    businessName: "shop",
+    role: "owner",
+    nowMs: 1_000,
+    ...change,
+  };
+}

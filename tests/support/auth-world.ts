@@ -1,0 +1,76 @@
+import { Authenticator } from "../../server/auth/authenticator.ts";
+import { LocalLogin } from "../../server/auth/local-login.ts";
+import { NodeKeys } from "../../server/auth/node-keys.ts";
+import { authMigrations, SqliteSessionStore } from "../../server/auth/session-store.sqlite.ts";
+import type { SessionRecord } from "../../server/auth/session-store.ts";
+import { Tokens } from "../../server/auth/tokens.ts";
+import { nodeMigrations, SqliteNodeStore } from "../../server/node/node-store.sqlite.ts";
+import type { NodeRecord } from "../../server/node/node-store.ts";
+import { SqliteStore } from "../../server/store/sqlite.ts";
+import { newId } from "../../shared/ids.ts";
+import { describeNode } from "./played-node.ts";
+import { makeScratch, type Scratch } from "./scratch.ts";
+
+/** Everything that says who calls, over a real store and a clock that the test moves. */
+export class AuthWorld implements AsyncDisposable {
+  /** How far the clock is ahead of the real one. */
+  aheadMs = 0;
+  readonly now = () => Date.now() + this.aheadMs;
+  readonly sessions: SqliteSessionStore;
+  readonly nodes: SqliteNodeStore;
+  readonly keys = new NodeKeys(this.now);
+
+  private constructor(
+    readonly scratch: Scratch,
+    private readonly sqlite: SqliteStore,
+  ) {
+    this.sessions = new SqliteSessionStore(sqlite);
+    this.nodes = new SqliteNodeStore(sqlite);
+  }
+
+  static async open(): Promise<AuthWorld> {
+    const scratch = await makeScratch();
+    return new AuthWorld(
+      scratch,
+      new SqliteStore(scratch.join("store.db"), [...authMigrations, ...nodeMigrations]),
+    );
+  }
+
+  /** A server's tokens; another call is another server on the same store. */
+  tokens(): Promise<Tokens> {
+    return Tokens.open(this.sessions, this.now);
+  }
+
+  async localLogin(): Promise<LocalLogin> {
+    const key = await this.sessions.secret("local-login");
+    return new LocalLogin(this.scratch.join("data"), this.sessions, key, this.now);
+  }
+
+  async authenticator(): Promise<Authenticator> {
+    return new Authenticator(await this.tokens(), this.keys, this.sessions, this.nodes);
+  }
+
+  signIn(userName = "anna", businessName = "local"): Promise<SessionRecord> {
+    const sessionId = newId("ses");
+    return this.sessions.create({ sessionId, userName, businessName, role: "owner", nowMs: this.now() });
+  }
+
+  /** Registers a node with a session; resolves with its key. */
+  async addNode(session: SessionRecord): Promise<{ node: NodeRecord; key: string }> {
+    const nodeId = newId("node");
+    const { key, hash } = await this.keys.issue(nodeId);
+    const { businessId, userId, sessionId } = session;
+    const nowMs = this.now();
+    const node = {
+      ...{ nodeId, businessId, userId, sessionId, keyHash: hash, description: describeNode().description },
+      ...{ draining: false, offline: false, lastHeartbeatAtMs: nowMs, createdAtMs: nowMs },
+    };
+    await this.nodes.insert(node);
+    return { node, key };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.sqlite.close();
+    await this.scratch[Symbol.asyncDispose]();
+  }
+}
