@@ -1,0 +1,116 @@
+import { expect, test } from "bun:test";
+import type { As } from "../support/api.ts";
+import { TestPlane } from "../support/plane.ts";
+import { PlayedNode } from "../support/played-node.ts";
+import { waitFor } from "../support/wait.ts";
+
+const A_LEASE_SECONDS = 16;
+const LOST_SECONDS = 31;
+
+test("an access token is good for 15 minutes, and a refresh goes on from there", async () => {
+  await using plane = await TestPlane.start();
+  const tokens = await plane.api.signIn("local");
+  plane.pass(14 * 60);
+  await plane.api.call("auth.whoami", {}, { token: tokens.accessToken });
+  plane.pass(2 * 60);
+  const expired = await plane.api.refused("auth.whoami", {}, { token: tokens.accessToken });
+  expect(expired.code).toBe("token_expired");
+  const next = await plane.api.call("auth.refresh", { refreshToken: tokens.refreshToken });
+  await plane.api.call("auth.whoami", {}, { token: next.accessToken });
+});
+
+test("a sign-in that is not finished within a minute is refused", async () => {
+  await using plane = await TestPlane.start();
+  const { challengeId, secretFile } = await plane.api.call("auth.local.start", {});
+  const secret = (await Bun.file(secretFile).text()).trim();
+  plane.pass(61);
+  const finish = { challengeId, secret, business: "local", user: "tester" };
+  expect((await plane.api.refused("auth.local.finish", finish)).status).toBe(401);
+});
+
+test("an assignment that does not start within its lease goes back, and costs no attempt", async () => {
+  await using plane = await TestPlane.start();
+  const user = await signIn(plane);
+  const slow = await PlayedNode.register(plane.api, user);
+  const { jobId } = await plane.api.call("jobs.submit", { command: "true" }, user);
+  const first = await slow.take();
+  plane.pass(A_LEASE_SECONDS);
+  await plane.api.call("nodes.heartbeat", { executions: [] }, slow.as);
+  await untilStatus(plane, user, jobId, "QUEUED");
+  const second = await slow.take();
+  expect(second.executionId).not.toBe(first.executionId);
+  // What the node says of the first one now comes too late.
+  expect(await slow.report(first.executionId, "SUCCEEDED", { exitCode: 0 })).toBe("stale");
+  await slow.report(second.executionId, "RUNNING");
+  await slow.report(second.executionId, "SUCCEEDED", { exitCode: 0 });
+  const job = await plane.api.call("jobs.retrieve", { jobId }, user);
+  expect(job).toMatchObject({ status: "SUCCESS", retryCount: 0 });
+});
+
+test("a node that is not heard of is OFFLINE; without retries its job fails once, with retries another node runs it", async () => {
+  await using plane = await TestPlane.start();
+  const user = await signIn(plane);
+  const silent = await PlayedNode.register(plane.api, user);
+  const never = await plane.api.call("jobs.submit", { command: "true", maxRetries: 0 }, user);
+  const again = await plane.api.call("jobs.submit", { command: "true", maxRetries: 1 }, user);
+  for (let i = 0; i < 2; i++) await silent.report((await silent.take()).executionId, "RUNNING");
+  plane.pass(LOST_SECONDS);
+  const failed = await untilStatus(plane, user, never.jobId, "FAILED");
+  expect(failed).toMatchObject({ reason: "NodeLost", attempt: 1 });
+  await untilStatus(plane, user, again.jobId, "QUEUED");
+  const { nodes } = await plane.api.call("nodes.list", { status: ["OFFLINE"] }, user);
+  expect(nodes.map((node) => node.nodeId)).toEqual([silent.nodeId]);
+  const other = await PlayedNode.register(plane.api, user);
+  plane.pass(2);
+  const assignment = await other.take();
+  expect(assignment).toMatchObject({ jobId: again.jobId, attempt: 2 });
+  await other.report(assignment.executionId, "RUNNING");
+  await other.report(assignment.executionId, "SUCCEEDED", { exitCode: 0 });
+  await untilStatus(plane, user, again.jobId, "SUCCESS");
+});
+
+test("a job that its agent should have ended is ended by the server as TIMEOUT", async () => {
+  await using plane = await TestPlane.start();
+  const user = await signIn(plane);
+  const node = await PlayedNode.register(plane.api, user);
+  const { jobId } = await plane.api.call("jobs.submit", { command: "true", timeoutSeconds: 5 }, user);
+  const { executionId } = await node.take();
+  await node.report(executionId, "RUNNING");
+  for (let i = 0; i < 6; i++) {
+    plane.pass(20);
+    await plane.api.call("nodes.heartbeat", { executions: [executionId] }, node.as);
+  }
+  expect(await untilStatus(plane, user, jobId, "TIMEOUT")).toMatchObject({ reason: "Timeout" });
+  const orders = await plane.api.call("nodes.heartbeat", { executions: [executionId] }, node.as);
+  expect(orders.abandon).toEqual([executionId]);
+});
+
+test("after a sign-out the node gets no new job, and what runs may still report", async () => {
+  await using plane = await TestPlane.start();
+  const user = await signIn(plane);
+  const node = await PlayedNode.register(plane.api, user);
+  const { jobId } = await plane.api.call("jobs.submit", { command: "true" }, user);
+  const { executionId } = await node.take();
+  await node.report(executionId, "RUNNING");
+  await plane.api.call("auth.logout", {}, user);
+  const poll = await plane.api.refused(
+    "nodes.poll",
+    { executions: [], maxAssignments: 1, waitSeconds: 0 },
+    node.as,
+  );
+  expect(poll.code).toBe("session_ended");
+  expect(await node.report(executionId, "SUCCEEDED", { exitCode: 0 })).toBe("applied");
+  const back = await signIn(plane);
+  await untilStatus(plane, back, jobId, "SUCCESS");
+});
+
+async function signIn(plane: TestPlane): Promise<As> {
+  return { token: (await plane.api.signIn("local")).accessToken };
+}
+
+function untilStatus(plane: TestPlane, user: As, jobId: string, status: string) {
+  return waitFor(`job ${jobId} to be ${status}`, async () => {
+    const job = await plane.api.call("jobs.retrieve", { jobId }, user);
+    return job.status === status && job;
+  });
+}

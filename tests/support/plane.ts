@@ -1,0 +1,62 @@
+import { MemoryBus } from "../../server/bus/memory-bus.ts";
+import { composePlane, type Plane } from "../../server/compose.ts";
+import { openSqliteStores, type Stores } from "../../server/store/open.ts";
+import { Api } from "./api.ts";
+import { makeScratch, type Scratch } from "./scratch.ts";
+
+/** A control plane behind a real socket, in this process, whose clock a test can put forward. */
+export class TestPlane implements AsyncDisposable {
+  readonly api: Api;
+  private aheadMs = 0;
+  private readonly stopping = new AbortController();
+  private readonly bus = new MemoryBus();
+  private readonly listener: Bun.Server<undefined>;
+  private plane: Plane | undefined;
+
+  private constructor(
+    private readonly scratch: Scratch,
+    private readonly stores: Stores,
+  ) {
+    this.listener = Bun.serve({
+      hostname: "127.0.0.1",
+      port: 0,
+      idleTimeout: 60,
+      fetch: (request, server) => {
+        if (!this.plane) return new Response("not ready", { status: 503 });
+        return this.plane.app.fetch(request, { address: server.requestIP(request)?.address });
+      },
+    });
+    this.api = new Api(this.listener.url.href);
+  }
+
+  static async start(): Promise<TestPlane> {
+    const scratch = await makeScratch();
+    const test = new TestPlane(scratch, openSqliteStores(":memory:"));
+    test.plane = await composePlane({
+      stores: test.stores,
+      bus: test.bus,
+      dataDir: scratch.path,
+      log: { info: () => undefined, warn: () => undefined, error: console.error },
+      now: () => Date.now() + test.aheadMs,
+      stopping: test.stopping.signal,
+    });
+    for (const task of test.plane.tasks) task.start();
+    return test;
+  }
+
+  /** Lets time pass, and the periodic tasks see what is due by it. */
+  pass(seconds: number): void {
+    this.aheadMs += seconds * 1_000;
+    for (const task of this.plane?.tasks ?? []) task.runBefore(0);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.stopping.abort();
+    this.plane?.close();
+    await Promise.all((this.plane?.tasks ?? []).map((task) => task.stop()));
+    await this.listener.stop(true);
+    await this.bus.close();
+    await this.stores.close();
+    await this.scratch[Symbol.asyncDispose]();
+  }
+}
