@@ -187,6 +187,17 @@ test("an aborted follower ends, and a job that is not there is not_found", async
   await expect(world.follow().next()).rejects.toMatchObject({ code: "not_found" });
 });
 
+test("a reader that goes away in the middle of the lines leaves nothing behind in the hub", async () => {
+  await using world = await LogWorld.open();
+  const leaving = new AbortController();
+  await world.save(1, 1, 10);
+  const reader = new Reader(world.follow({ signal: leaving.signal }));
+  await reader.readLines(1);
+  expect(world.hub.size.jobs).toBe(1);
+  leaving.abort();
+  expect(world.hub.size.jobs).toBe(0);
+});
+
 /** Reads a stream event by event. */
 class Reader {
   last: StreamEvent | undefined;

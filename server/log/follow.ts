@@ -76,9 +76,13 @@ class Follower {
     private readonly query: FollowQuery,
   ) {
     this.signal = AbortSignal.any([query.signal, this.closed.signal]);
-    this.signal.addEventListener("abort", () => this.wake?.());
     // First of all: a line that is published from here on is in the live lines if it is not in the store.
     this.live = parts.hub.subscribe(query.jobId);
+    // A reader that went away while it had lines to take never comes back to end the iteration.
+    this.signal.addEventListener("abort", () => {
+      this.live.close();
+      this.wake?.();
+    });
   }
 
   async *replay(): AsyncGenerator<StreamEvent[]> {

@@ -141,6 +141,7 @@ export class LogSubscription {
     this.wake = undefined;
   }
 
+  /** Safe to call twice. */
   close(): void {
     this.channel.waiting.delete(this);
     this.channel.followers.delete(this);
