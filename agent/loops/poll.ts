@@ -9,7 +9,8 @@ import type { Worker } from "../worker.ts";
  * and a request that is taken back at once is only work for both sides.
  */
 const FULL_PAUSE_MS = 50;
-/** An answer that came at once and brought nothing new must not be asked for again at once. */
+/** Answers that come at once and bring nothing new, one after the other, are asked for more and more slowly. */
+const NOTHING_NEW_FIRST_PAUSE_MS = 2;
 const NOTHING_NEW_PAUSE_MS = 100;
 const MAX_ASSIGNMENTS = 1_000;
 
@@ -21,6 +22,7 @@ export class PollLoop {
   private current = new AbortController();
   /** How many assignments the request under way asks for; 0 also while pausing. */
   private asked = 0;
+  private nothingNewPauseMs = 0;
 
   constructor(worker: Worker, clock: ServerClock) {
     this.worker = worker;
@@ -61,9 +63,14 @@ export class PollLoop {
     this.clock.sample(answer.now, sentAtMs, Date.now());
     const changed = worker.obey(answer);
     worker.assign(answer.assignments);
-    if (changed || answer.assignments.length > 0) return;
+    const isNews = changed || answer.assignments.length > 0 || Date.now() - sentAtMs > NOTHING_NEW_PAUSE_MS;
+    const pauseMs = this.nothingNewPauseMs;
+    this.nothingNewPauseMs = isNews
+      ? 0
+      : Math.min(Math.max(pauseMs * 2, NOTHING_NEW_FIRST_PAUSE_MS), NOTHING_NEW_PAUSE_MS);
+    if (isNews || pauseMs === 0) return;
     this.asked = 0;
-    if (Date.now() - sentAtMs < NOTHING_NEW_PAUSE_MS) await pause(NOTHING_NEW_PAUSE_MS, signal);
+    await pause(pauseMs, signal);
   }
 
   /**
