@@ -10,7 +10,7 @@ test("a key names its node, and only a hash of its secret is to be stored", asyn
   const { key, hash } = await new NodeKeys(Date.now).issue(nodeId);
   const parsed = NodeKeys.parse(key);
   expect(parsed).toEqual({ nodeId, secret: expect.stringMatching(/^[\w-]{43}$/) });
-  expect(hash).toStartWith("$2b$10$");
+  expect(hash).toStartWith("$2b$05$");
   expect(await compare(parsed?.secret ?? "", hash)).toBe(true);
 });
 

@@ -2,14 +2,15 @@ import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import { ComputeError } from "../../shared/errors.ts";
 import { RecentMap } from "../recent-map.ts";
 
-const BCRYPT = { algorithm: "bcrypt", cost: 10 } as const;
+/** The secret is 256 random bits, which nobody guesses however fast a guess is: bcrypt need not be slow here. */
+const BCRYPT = { algorithm: "bcrypt", cost: 5 } as const;
 /** Entries of each of the memories below. */
 const MAX_REMEMBERED = 20_000;
 /** Different wrong keys that may be tried against one node within a minute, since each costs a bcrypt. */
 const MAX_WRONG_KEYS_PER_MINUTE = 5;
 const MINUTE_MS = 60_000;
-/** bcrypts under way or waiting for a core. They take about 0.1 s each, so more than this would wait too long. */
-const MAX_CHECKS = 128;
+/** bcrypts under way or waiting for a core. They take a few milliseconds each. */
+const MAX_CHECKS = 1_024;
 const BUSY_RETRY_SECONDS = 5;
 
 /**

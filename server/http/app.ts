@@ -99,7 +99,13 @@ async function serve(
     };
     const output = await handler(input.data, context);
     if (endpoint.events) {
-      return sseResponse(output as AsyncIterable<StreamEvent[]>, () => gone.abort(), requestId);
+      const onError = (error: unknown) =>
+        parts.log.error("a stream broke off", { endpoint: id, requestId, error });
+      return sseResponse(
+        output as AsyncIterable<StreamEvent[]>,
+        { onGone: () => gone.abort(), onError },
+        requestId,
+      );
     }
     return new Response(JSON.stringify(output), {
       headers: { "content-type": "application/json", "x-request-id": requestId },

@@ -9,7 +9,7 @@ const encoder = new TextEncoder();
  */
 export function sseResponse(
   events: AsyncIterable<StreamEvent[]>,
-  onGone: () => void,
+  end: { onGone: () => void; onError: (error: unknown) => void },
   requestId: string,
 ): Response {
   const iterator = events[Symbol.asyncIterator]();
@@ -22,17 +22,24 @@ export function sseResponse(
       }, KEEP_ALIVE_MS);
     },
     async pull(controller) {
-      const next = await iterator.next();
-      if (next.done) {
+      try {
+        const next = await iterator.next();
+        if (next.done) {
+          clearInterval(keepAlive);
+          controller.close();
+        } else {
+          controller.enqueue(encoder.encode(next.value.map(encodeEvent).join("")));
+        }
+      } catch (error) {
+        // The status is sent already: the client sees the stream break off, and resumes by its last event id.
         clearInterval(keepAlive);
-        controller.close();
-        return;
+        end.onError(error);
+        throw error;
       }
-      controller.enqueue(encoder.encode(next.value.map(encodeEvent).join("")));
     },
     cancel() {
       clearInterval(keepAlive);
-      onGone();
+      end.onGone();
     },
   });
   return new Response(stream, {
