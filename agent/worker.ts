@@ -36,14 +36,15 @@ interface Held {
 
 /** The most executions held at once; more than the server accepts in one list must never come together. */
 const MAX_HELD = 9_000;
+const MAX_ASSIGNMENTS = 1_000;
 
 /**
  * The one place that decides: loops and runs tell it what happened, it keeps the state of every execution and says
  * what is done about it.
  */
 export class Worker {
-  /** Called when a slot has become free, or none will be any more. */
-  onCapacity: (() => void) | undefined;
+  /** Called when this worker takes no new executions any more. */
+  onDrain: (() => void) | undefined;
   /** Rings when an execution is gone, or this worker takes no new ones any more. */
   readonly settled = new Bell();
   private readonly options: WorkerOptions;
@@ -69,7 +70,14 @@ export class Worker {
     return [...this.executions.keys()];
   }
 
-  get freeSlots(): number {
+  /** The most executions to ask the server for at once; it hands out no more than fit beside what it knows to run here. */
+  get wanted(): number {
+    return this.draining
+      ? 0
+      : Math.min(this.options.slots, MAX_ASSIGNMENTS, Math.max(0, MAX_HELD - this.executions.size));
+  }
+
+  private get freeSlots(): number {
     if (this.draining) return 0;
     return Math.max(0, Math.min(this.options.slots - this.slotsTaken, MAX_HELD - this.executions.size));
   }
@@ -116,7 +124,7 @@ export class Worker {
   /** Take no new job; what runs goes on. */
   drain(): void {
     this.draining = true;
-    this.onCapacity?.();
+    this.onDrain?.();
     this.settled.ring();
   }
 
@@ -219,14 +227,12 @@ export class Worker {
 
   private freeSlot(): void {
     this.slotsTaken--;
-    this.onCapacity?.();
     this.settled.ring();
   }
 
   private forget(executionId: string): void {
     this.executions.delete(executionId);
     this.options.outbox.remove(executionId);
-    this.onCapacity?.();
     this.settled.ring();
   }
 
