@@ -3,7 +3,8 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ComputeClient } from "../sdk/client.ts";
-import { type AgentLog, runAgent } from "./agent-log.ts";
+import { runAgent } from "./agent.ts";
+import type { AgentLog } from "./agent-log.ts";
 import { describeNode } from "./describe.ts";
 import { processesOf } from "./executors/process-tree.ts";
 import { ControlPlane } from "./testing/control-plane.ts";

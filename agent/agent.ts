@@ -21,7 +21,6 @@ import { ServerClock } from "./server-clock.ts";
 import { leftWork, openStateDir, type StateDir } from "./state-dir.ts";
 import { Worker } from "./worker.ts";
 
-
 export interface AgentOptions {
   /** For the signed-in user: registers the node. */
   client: ComputeClient;
