@@ -61,7 +61,7 @@ export function describeFailure(error: unknown): Failure {
   if (isNamed(error, "UnreachableError")) {
     return { code: "unreachable", message: error.message, exitCode: exitCodes.unreachable };
   }
-  if (isNamed(error, "AgentError")) {
+  if (isNamed(error, "AgentError") || isNamed(error, "SessionEndedError")) {
     return { code: "agent_stopped", message: error.message, exitCode: exitCodeOfCause(error.cause) };
   }
   if (isNamed(error, "FileError")) {

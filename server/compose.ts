@@ -72,7 +72,13 @@ export async function composePlane({ stores, bus, dataDir, log, now, stopping }:
   const jobService = new JobService(stores.jobs, bus, watch, now);
   const hub = new LogHub(bus);
   const handlers: Handlers = {
-    ...authHandlers({ sessions: stores.sessions, tokens, localLogin, now }),
+    ...authHandlers({
+      sessions: stores.sessions,
+      tokens,
+      localLogin,
+      onSessionEnd: (sessionId) => nodeService.endAccess(sessionId),
+      now,
+    }),
     ...jobHandlers(jobService, new Unschedulable(stores.nodes)),
     ...executionHandlers(stores.executions, (executionId) => stores.logs.lastSeq(executionId)),
     ...nodeHandlers({

@@ -14,10 +14,18 @@ export interface AuthHandlerParts {
   sessions: SessionStore;
   tokens: Tokens;
   localLogin: LocalLogin;
+  /** Called when a session is about to end, with what it gave access to. */
+  onSessionEnd(sessionId: string): Promise<void>;
   now: () => number;
 }
 
-export function authHandlers({ sessions, tokens, localLogin, now }: AuthHandlerParts): AuthHandlers {
+export function authHandlers({
+  sessions,
+  tokens,
+  localLogin,
+  onSessionEnd,
+  now,
+}: AuthHandlerParts): AuthHandlers {
   return {
     "auth.local.start": async () => {
       const { challengeId, secretFile, expiresAtMs } = await localLogin.start();
@@ -37,7 +45,9 @@ export function authHandlers({ sessions, tokens, localLogin, now }: AuthHandlerP
     },
     "auth.refresh": ({ refreshToken }) => tokens.refresh(refreshToken),
     "auth.logout": async (_input, context) => {
-      await sessions.revoke(userOf(context).sessionId, now());
+      const { sessionId } = userOf(context);
+      await onSessionEnd(sessionId);
+      await sessions.revoke(sessionId, now());
       return {};
     },
     "auth.whoami": (_input, context) => {

@@ -34,7 +34,7 @@ export class SqliteAssigner {
 
   assign(request: AssignRequest): Assigned[] {
     const node = this.store.get<{ description: string }>(
-      "SELECT description FROM compute_nodes WHERE node_id = $nodeId AND business_id = $businessId AND draining = 0 AND offline = 0",
+      "SELECT description FROM compute_nodes WHERE node_id = $nodeId AND business_id = $businessId AND draining = 0 AND offline = 0 AND access_ended = 0",
       { nodeId: request.nodeId, businessId: request.businessId },
     );
     if (!node) return [];

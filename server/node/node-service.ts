@@ -50,6 +50,7 @@ export class NodeService {
       sessionId: by.sessionId,
       description: input.description,
       offline: false,
+      accessEnded: false,
       keyHash: hash,
       lastHeartbeatAtMs: now(),
     };
@@ -100,6 +101,7 @@ export class NodeService {
     for (;;) {
       const node = await nodes.find(by.businessId, by.nodeId);
       if (!node) throw notFound(by.nodeId);
+      if (node.accessEnded) throw sessionEnded();
       const live = await executions.live({ nodeId: by.nodeId });
       const orders = ordersFor(node, live, input.executions, now());
       const again = undelivered(live, input.executions).map((one) => one.execution.executionId);
@@ -128,6 +130,13 @@ export class NodeService {
     const { key, hash } = await keys.issue(nodeId);
     await this.update(businessId, nodeId, { keyHash: hash });
     return key;
+  }
+
+  /** The session that nodes were registered with is over: they get no more jobs, and a poll that waits is ended. */
+  async endAccess(sessionId: string): Promise<void> {
+    for (const node of await this.parts.nodes.endAccess(sessionId)) {
+      this.parts.bus.publish("node", { nodeId: node.nodeId, businessId: node.businessId });
+    }
   }
 
   private async update(businessId: string, nodeId: string, change: Parameters<NodeStore["update"]>[2]) {

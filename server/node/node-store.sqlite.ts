@@ -14,12 +14,14 @@ export const nodeMigrations: Migration[] = [
         description TEXT NOT NULL,
         draining INTEGER NOT NULL,
         offline INTEGER NOT NULL,
+        access_ended INTEGER NOT NULL,
         key_hash TEXT NOT NULL,
         last_heartbeat_at INTEGER NOT NULL,
         created_at INTEGER NOT NULL
       ) STRICT, WITHOUT ROWID;
       CREATE INDEX compute_nodes_by_age ON compute_nodes (business_id, node_id);
       CREATE INDEX compute_nodes_heartbeats ON compute_nodes (last_heartbeat_at) WHERE offline = 0;
+      CREATE INDEX compute_nodes_by_session ON compute_nodes (session_id);
       CREATE INDEX compute_nodes_offline ON compute_nodes (offline, node_id);
     `,
   },
@@ -33,6 +35,7 @@ interface NodeRow {
   description: string;
   draining: number;
   offline: number;
+  access_ended: number;
   key_hash: string;
   last_heartbeat_at: number;
   created_at: number;
@@ -48,9 +51,9 @@ export class SqliteNodeStore implements NodeStore {
     return this.store.write(() => {
       this.store.run(
         `INSERT INTO compute_nodes (node_id, business_id, user_id, session_id, description, draining, offline,
-           key_hash, last_heartbeat_at, created_at)
+           access_ended, key_hash, last_heartbeat_at, created_at)
          VALUES ($nodeId, $businessId, $userId, $sessionId, $description, $draining, $offline,
-           $keyHash, $heartbeat, $createdAt)`,
+           $accessEnded, $keyHash, $heartbeat, $createdAt)`,
         {
           nodeId: node.nodeId,
           businessId: node.businessId,
@@ -103,6 +106,16 @@ export class SqliteNodeStore implements NodeStore {
     });
   }
 
+  endAccess(sessionId: string) {
+    return this.store.write(() =>
+      this.store
+        .all<NodeRow>("UPDATE compute_nodes SET access_ended = 1 WHERE session_id = $sessionId RETURNING *", {
+          sessionId,
+        })
+        .map(nodeFromRow),
+    );
+  }
+
   markStale(heartbeatBeforeMs: number) {
     return this.store.write(() => {
       this.store.run(
@@ -126,7 +139,7 @@ export class SqliteNodeStore implements NodeStore {
   private save(node: NodeRecord): NodeRecord {
     this.store.run(
       `UPDATE compute_nodes SET user_id = $userId, session_id = $sessionId, description = $description,
-         draining = $draining, offline = $offline, key_hash = $keyHash, last_heartbeat_at = $heartbeat
+         draining = $draining, offline = $offline, access_ended = $accessEnded, key_hash = $keyHash, last_heartbeat_at = $heartbeat
        WHERE node_id = $nodeId`,
       { nodeId: node.nodeId, ...changeable(node) },
     );
@@ -141,6 +154,7 @@ function changeable(node: NodeRecord) {
     description: JSON.stringify(node.description),
     draining: node.draining ? 1 : 0,
     offline: node.offline ? 1 : 0,
+    accessEnded: node.accessEnded ? 1 : 0,
     keyHash: node.keyHash,
     heartbeat: node.lastHeartbeatAtMs,
   };
@@ -155,6 +169,7 @@ function nodeFromRow(row: NodeRow): NodeRecord {
     description: JSON.parse(row.description),
     draining: row.draining === 1,
     offline: row.offline === 1,
+    accessEnded: row.access_ended === 1,
     keyHash: row.key_hash,
     lastHeartbeatAtMs: row.last_heartbeat_at,
     createdAtMs: row.created_at,

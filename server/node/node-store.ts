@@ -12,6 +12,8 @@ export interface NodeRecord {
   draining: boolean;
   /** It missed its heartbeats, and what it ran was given up. */
   offline: boolean;
+  /** Its session was ended: it gets no new jobs, but may finish what it runs. */
+  accessEnded: boolean;
   keyHash: string;
   lastHeartbeatAtMs: number;
   createdAtMs: number;
@@ -33,7 +35,14 @@ export interface NodeListQuery {
 export type NodeChange = Partial<
   Pick<
     NodeRecord,
-    "userId" | "sessionId" | "description" | "draining" | "offline" | "keyHash" | "lastHeartbeatAtMs"
+    | "userId"
+    | "sessionId"
+    | "description"
+    | "draining"
+    | "offline"
+    | "accessEnded"
+    | "keyHash"
+    | "lastHeartbeatAtMs"
   >
 >;
 
@@ -52,6 +61,8 @@ export interface NodeStore {
   update(businessId: string, nodeId: string, change: NodeChange): Promise<NodeRecord | undefined>;
   /** The node is alive, and so no longer offline. */
   heartbeat(nodeId: string, nowMs: number): Promise<NodeRecord | undefined>;
+  /** No node registered with this session gets a job from now on. Resolves with those nodes. */
+  endAccess(sessionId: string): Promise<Pick<NodeRecord, "nodeId" | "businessId">[]>;
   /** Marks nodes offline whose last heartbeat is older; resolves with the oldest heartbeat of those that are not. */
   markStale(heartbeatBeforeMs: number): Promise<{ oldestHeartbeatAtMs: number | undefined }>;
 }

@@ -59,6 +59,7 @@ export function nodeOf(
     },
     draining: false,
     offline: false,
+    accessEnded: false,
     keyHash: "hash",
     lastHeartbeatAtMs: AT_MS,
     createdAtMs: AT_MS,
@@ -146,16 +147,18 @@ export function controlPlaneContract(name: string, open: () => Promise<ControlPl
       expect((await assign(node)).map((one) => one.job.jobId)).toEqual([small?.jobId ?? ""]);
     });
 
-    test("a draining node, an offline node and a node of another business get nothing", async () => {
+    test("a draining, an offline and a signed-out node and a node of another business get nothing", async () => {
       await submit({});
       const draining = await register();
       await stores.nodes.update(businessId, draining.nodeId, { draining: true });
       const offline = await register();
       await stores.nodes.markStale(AT_MS + 1);
       await stores.nodes.heartbeat(draining.nodeId, AT_MS + 2);
+      const signedOut = await register();
+      expect(await stores.nodes.endAccess(signedOut.sessionId)).toMatchObject([{ nodeId: signedOut.nodeId }]);
       const stranger = nodeOf(newId("biz"));
       await stores.nodes.insert(stranger);
-      for (const node of [draining, offline, stranger]) expect(await assign(node)).toEqual([]);
+      for (const node of [draining, offline, signedOut, stranger]) expect(await assign(node)).toEqual([]);
     });
 
     test("a result is applied once, and a repeated one is answered as repeated", async () => {
