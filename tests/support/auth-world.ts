@@ -62,8 +62,17 @@ export class AuthWorld implements AsyncDisposable {
     const { businessId, userId, sessionId } = session;
     const nowMs = this.now();
     const node = {
-      ...{ nodeId, businessId, userId, sessionId, keyHash: hash, description: describeNode().description },
-      ...{ draining: false, offline: false, lastHeartbeatAtMs: nowMs, createdAtMs: nowMs },
+      nodeId,
+      businessId,
+      userId,
+      sessionId,
+      keyHash: hash,
+      description: describeNode().description,
+      draining: false,
+      offline: false,
+      accessEnded: false,
+      lastHeartbeatAtMs: nowMs,
+      createdAtMs: nowMs,
     };
     await this.nodes.insert(node);
     return { node, key };
