@@ -18,12 +18,21 @@ export interface BusMessages {
 export type BusTopic = keyof BusMessages;
 
 export interface Bus {
-  /** Hands the message to every subscriber of this topic, on every server. Never throws, never waits. */
+  /**
+   * Hands the message to every subscriber of this topic: at once to those of this server, soon to those of others,
+   * which get the messages of one server and topic (of `logs`: of one job) in their order. Never throws, never waits.
+   */
   publish<Topic extends BusTopic>(topic: Topic, message: BusMessages[Topic]): void;
   /** Calls `listener` for every message until the returned function is called. A listener must not throw. */
   subscribe<Topic extends BusTopic>(
     topic: Topic,
     listener: (message: BusMessages[Topic]) => void,
   ): () => void;
+  /**
+   * Somebody follows this job here: until the returned function is called, its `logs` reach this server also where
+   * they are published on another one. Without it only those published here do. `mayHaveMissed` is called when that
+   * begins to work and whenever messages may have been lost since; what is missed by then is in the store, or comes.
+   */
+  followLogs(jobId: string, mayHaveMissed: () => void): () => void;
   close(): Promise<void>;
 }

@@ -1,8 +1,17 @@
 import type { Bus, BusMessages, BusTopic } from "./bus.ts";
+import { LogFollows } from "./log-follows.ts";
 
-/** The bus of a server that is alone: listeners are called at once, in the order they subscribed. */
+/**
+ * The bus of a server that hears of no other: listeners are called at once, in the order they subscribed.
+ * Where others share its store all the same, those who follow a log look into the store from time to time.
+ */
 export class MemoryBus implements Bus {
   private readonly listeners = new Map<BusTopic, Set<(message: never) => void>>();
+  private readonly follows: LogFollows | undefined;
+
+  constructor({ isAlone = true }: { isAlone?: boolean } = {}) {
+    this.follows = isAlone ? undefined : new LogFollows();
+  }
 
   publish<Topic extends BusTopic>(topic: Topic, message: BusMessages[Topic]): void {
     for (const listener of this.listeners.get(topic) ?? []) {
@@ -20,7 +29,12 @@ export class MemoryBus implements Bus {
     return () => listeners.delete(listener);
   }
 
+  followLogs(jobId: string, mayHaveMissed: () => void): () => void {
+    return this.follows?.add(jobId, mayHaveMissed) ?? (() => undefined);
+  }
+
   async close(): Promise<void> {
     this.listeners.clear();
+    this.follows?.close();
   }
 }

@@ -86,6 +86,20 @@ test("the end comes behind the last line, also behind one that was never live", 
   expect(summary(await reader.rest())).toEqual(["1.3", "1.4", "1.5", "end FAILED"]);
 });
 
+test("lines of another server that were lost on their way come from the store", async () => {
+  await using world = await LogWorld.open();
+  const reader = new Reader(world.follow());
+  await world.write(1, 1, 2);
+  await reader.readLines(2);
+  // Stored by another server, and never heard of here.
+  await world.save(1, 3, 5);
+  world.bus.lose();
+  expect(await reader.readLines(3)).toEqual(["1.3", "1.4", "1.5"]);
+  expect(world.bus.followedJobs).toBe(1);
+  await reader.close();
+  expect(world.bus.followedJobs).toBe(0);
+});
+
 test("the follower is told when the job moves, once for each change", async () => {
   await using world = await LogWorld.open();
   world.job = { status: "QUEUED", attempt: 0 };

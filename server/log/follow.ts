@@ -98,6 +98,7 @@ class Follower {
     this.cursor = await this.startPlace();
     if (yield* this.showJob()) return;
     while (!this.signal.aborted) {
+      if (this.live.takeGap()) this.joined = false;
       if (!this.joined) yield* this.stored();
       const { missed, batches } = this.live.take(LINES_PER_STEP);
       if (batches.length > 0) yield* this.showLive(batches, missed);

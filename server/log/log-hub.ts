@@ -35,7 +35,7 @@ export class LogHub {
   private readonly sweepTimer: ReturnType<typeof setInterval>;
   private bytes = 0;
 
-  constructor(bus: Bus) {
+  constructor(private readonly bus: Bus) {
     this.unsubscribe = bus.subscribe("logs", (message) => this.take(message));
     this.sweepTimer = setInterval(() => this.forgetIdle(performance.now() - IDLE_MS), IDLE_MS);
     this.sweepTimer.unref();
@@ -48,7 +48,10 @@ export class LogHub {
       channel = new Channel();
       this.channels.set(jobId, channel);
     }
-    return new LogSubscription(channel, () => this.forgetUnused(jobId));
+    const followed = channel;
+    // Lines from other servers come only where somebody reads them.
+    followed.unfollow ??= this.bus.followLogs(jobId, () => followed.mayHaveMissed());
+    return new LogSubscription(followed, () => this.forgetUnused(jobId));
   }
 
   /** How much the hub holds, for metrics. */
@@ -59,6 +62,7 @@ export class LogHub {
   close(): void {
     clearInterval(this.sweepTimer);
     this.unsubscribe();
+    for (const channel of this.channels.values()) channel.unfollow?.();
     this.channels.clear();
     this.bytes = 0;
   }
@@ -96,6 +100,8 @@ export class LogHub {
   private forgetUnused(jobId: string): void {
     const channel = this.channels.get(jobId);
     if (channel?.followers.size !== 0) return;
+    channel.unfollow?.();
+    channel.unfollow = undefined;
     this.bytes -= channel.trim();
     if (channel.lineCount === 0) this.channels.delete(jobId);
   }
@@ -105,6 +111,7 @@ export class LogHub {
 export class LogSubscription {
   private nextIndex: number;
   private wake: (() => void) | undefined;
+  private gap = false;
 
   constructor(
     private readonly channel: Channel,
@@ -127,9 +134,22 @@ export class LogSubscription {
     return { missed: last ? missed : 0, batches };
   }
 
-  /** Calls `wake` once, when there are lines to take; at once if there are some now. */
+  /** Whether lines may have been lost on their way to this server since the last call; the store has them. */
+  takeGap(): boolean {
+    const { gap } = this;
+    this.gap = false;
+    return gap;
+  }
+
+  mayHaveMissed(): void {
+    this.gap = true;
+    this.channel.waiting.delete(this);
+    this.notify();
+  }
+
+  /** Calls `wake` once, when there are lines to take or may be some in the store; at once if that is so now. */
   whenNews(wake: () => void): void {
-    if (this.nextIndex < this.channel.endIndex && this.channel.lineCount > 0) wake();
+    if (this.gap || (this.nextIndex < this.channel.endIndex && this.channel.lineCount > 0)) wake();
     else {
       this.wake = wake;
       this.channel.waiting.add(this);
@@ -154,6 +174,8 @@ class Channel {
   readonly followers = new Set<LogSubscription>();
   /** Those of the followers that have read everything and wait for more. */
   readonly waiting = new Set<LogSubscription>();
+  /** Ends what brings the lines of this job from other servers; set while somebody follows it. */
+  unfollow: (() => void) | undefined;
   /** Of all lines ever published, the index behind the last. */
   endIndex = 0;
   publishedAtMs = performance.now();
@@ -200,6 +222,10 @@ class Channel {
     this.batches.length = 0;
     this.bytes = 0;
     return freed;
+  }
+
+  mayHaveMissed(): void {
+    for (const follower of this.followers) follower.mayHaveMissed();
   }
 
   wakeAll(): void {

@@ -11,7 +11,7 @@ import { makeScratch, type Scratch } from "./scratch.ts";
 
 /** One job whose log is written by the test: the real store, hub, bus and follower, without a server around them. */
 export class LogWorld implements AsyncDisposable {
-  readonly bus = new MemoryBus();
+  readonly bus = new LossyBus();
   readonly hub = new LogHub(this.bus);
   readonly watch = new JobWatch(this.bus);
   readonly businessId = newId("biz");
@@ -89,6 +89,24 @@ export class LogWorld implements AsyncDisposable {
     const executionId = this.executionIds.get(attempt) ?? newId("exe");
     this.executionIds.set(attempt, executionId);
     return executionId;
+  }
+}
+
+/** A bus that can say that it lost something, as one between servers. */
+class LossyBus extends MemoryBus {
+  private readonly followed = new Set<() => void>();
+
+  override followLogs(_jobId: string, mayHaveMissed: () => void): () => void {
+    this.followed.add(mayHaveMissed);
+    return () => this.followed.delete(mayHaveMissed);
+  }
+
+  get followedJobs(): number {
+    return this.followed.size;
+  }
+
+  lose(): void {
+    for (const mayHaveMissed of this.followed) mayHaveMissed();
   }
 }
 

@@ -1,3 +1,5 @@
+import { missingRedis } from "./redis.ts";
+
 /** A group of tests that is run by one `bun test`. */
 export interface Suite {
   name: string;
@@ -33,6 +35,14 @@ export const suites: Suite[] = [
     paths: ["./tests/contract"],
     quick: true,
     timeoutMs: 180_000,
+  },
+  {
+    name: "redis",
+    what: "the bus between servers, over a real Redis",
+    paths: ["./tests/redis"],
+    quick: true,
+    timeoutMs: 180_000,
+    missing: missingRedis,
   },
   {
     name: "api",

@@ -1,0 +1,236 @@
+import type { Log } from "../log.ts";
+import { maskedUrl } from "../masked-url.ts";
+import type { Bus, BusMessages, BusTopic } from "./bus.ts";
+import { LogFollows } from "./log-follows.ts";
+import { MemoryBus } from "./memory-bus.ts";
+import { envelopes, OutgoingQueue } from "./outgoing.ts";
+import { RedisLink } from "./redis-link.ts";
+
+export interface RedisBusOptions {
+  /** `redis://` or, with TLS, `rediss://`; user and password stand in it. */
+  url: string;
+  /** Before the name of every channel: servers with another one hear nothing of this one. */
+  prefix: string;
+  log: Log;
+}
+
+/** What waits while Redis is away; messages only make things fast, so the oldest may go. */
+const MAX_WAITING_MESSAGES = 10_000;
+const MAX_WAITING_BYTES = 32 * 1024 * 1024;
+/** About as much is sent before an answer is waited for. */
+const SEND_BYTES = 1024 * 1024;
+const BEAT_MS = 5_000;
+const FIRST_RETRY_MS = 50;
+const MAX_RETRY_MS = 5_000;
+const LAST_WORDS_MS = 1_000;
+const WARN_OF_DROPS_EVERY_MS = 60_000;
+const LINE_OVERHEAD_BYTES = 100;
+const NOTICE_BYTES = 200;
+const LOGS = "logs:";
+
+/**
+ * The bus of several servers, over Redis pub/sub. Subscribers of this server are called at once and by this server
+ * only; what Redis sends back of our own is passed over. While Redis is away everything works within this server, and
+ * the periodic tasks carry the rest.
+ */
+export class RedisBus implements Bus {
+  private readonly local = new MemoryBus();
+  private readonly senderId = crypto.randomUUID();
+  private readonly queue = new OutgoingQueue(MAX_WAITING_MESSAGES, MAX_WAITING_BYTES);
+  private readonly follows = new LogFollows(() => this.syncFollows());
+  private readonly stopping = new AbortController();
+  private readonly beatTimer: ReturnType<typeof setInterval>;
+  private readonly ended: Promise<void>;
+  private link: RedisLink | undefined;
+  /** The jobs whose channels the present link listens on. */
+  private listened = new Set<string>();
+  private syncing: Promise<void> | undefined;
+  private flushing: Promise<void> | undefined;
+  private toldDrops = 0;
+  private toldDropsAtMs = Number.NEGATIVE_INFINITY;
+
+  /** Begins to connect; until that works the bus behaves as while Redis is away. Throws on a URL that is none. */
+  constructor(private readonly options: RedisBusOptions) {
+    this.beatTimer = setInterval(() => this.beat(), BEAT_MS);
+    this.beatTimer.unref();
+    this.ended = this.stayConnected();
+  }
+
+  publish<Topic extends BusTopic>(topic: Topic, message: BusMessages[Topic]): void {
+    this.local.publish(topic, message);
+    if (this.stopping.signal.aborted) return;
+    const jobId = "lines" in message ? message.jobId : undefined;
+    const channel = jobId === undefined ? topic : `${LOGS}${jobId}`;
+    const bytes = "lines" in message ? sizeOf(message) : NOTICE_BYTES;
+    this.queue.push({ channel, message, bytes });
+    this.flushSoon();
+  }
+
+  subscribe<Topic extends BusTopic>(
+    topic: Topic,
+    listener: (message: BusMessages[Topic]) => void,
+  ): () => void {
+    return this.local.subscribe(topic, listener);
+  }
+
+  followLogs(jobId: string, mayHaveMissed: () => void): () => void {
+    return this.follows.add(jobId, mayHaveMissed);
+  }
+
+  /** Sends what waits, for a moment, and leaves. */
+  async close(): Promise<void> {
+    clearInterval(this.beatTimer);
+    await Promise.race([this.flushing, Bun.sleep(LAST_WORDS_MS)]);
+    this.stopping.abort();
+    this.link?.close();
+    this.follows.close();
+    await this.ended;
+    await this.local.close();
+  }
+
+  private async stayConnected(): Promise<void> {
+    const { signal } = this.stopping;
+    const { log, url } = this.options;
+    const bus = maskedUrl(url);
+    let isTold = false;
+    for (let failures = 0; !signal.aborted; failures++) {
+      const reason = await this.connectAndWait(() => {
+        failures = 0;
+        log.info(isTold ? "the bus is back" : "connected to the bus", { bus, dropped: this.queue.dropped });
+        isTold = false;
+      });
+      if (signal.aborted) return;
+      if (!isTold) {
+        log.warn("the bus is away: what other servers do is seen late until it is back; trying again", {
+          bus,
+          why: reason.message,
+        });
+      }
+      isTold = true;
+      await pause(retryDelayMs(failures), signal);
+    }
+  }
+
+  /** Resolves with why there is no link, or none any more. */
+  private async connectAndWait(onConnected: () => void): Promise<Error> {
+    const { url, prefix } = this.options;
+    try {
+      const channels = (["wake", "job", "node"] as const).map((topic) => prefix + topic);
+      const link = await RedisLink.open(url, channels, `${prefix}server:${this.senderId}`, this.receive);
+      if (this.stopping.signal.aborted) link.close();
+      this.link = link;
+      this.listened = new Set();
+      onConnected();
+      this.syncFollows();
+      this.flushSoon();
+      return await link.lost;
+    } catch (error) {
+      return error instanceof Error ? error : new Error(String(error));
+    } finally {
+      this.link = undefined;
+    }
+  }
+
+  private readonly receive = (text: string, channel: string): void => {
+    if (text.startsWith(this.senderId)) return;
+    const name = channel.slice(this.options.prefix.length);
+    const topic = name.startsWith(LOGS) ? "logs" : (name as BusTopic);
+    try {
+      const messages = JSON.parse(text.slice(text.indexOf(" ") + 1)) as BusMessages[BusTopic][];
+      for (const message of messages) this.local.publish(topic, message);
+    } catch (error) {
+      this.options.log.warn("passed over a message of the bus that cannot be read", { channel, error });
+    }
+  };
+
+  private flushSoon(): void {
+    if (!this.link || this.flushing || this.queue.size === 0) return;
+    // Everything that is published in this turn of the event loop goes out together.
+    this.flushing = new Promise((resolve) => setImmediate(resolve))
+      .then(() => this.flush())
+      .finally(() => {
+        this.flushing = undefined;
+        this.flushSoon();
+      });
+  }
+
+  private async flush(): Promise<void> {
+    while (this.link && this.queue.size > 0) {
+      const items = this.queue.take(SEND_BYTES);
+      const messages = envelopes(items).map(({ channel, json }) => ({
+        channel: this.options.prefix + channel,
+        text: `${this.senderId} ${json}`,
+      }));
+      try {
+        await this.link.send(messages);
+      } catch {
+        // The link is lost by that, and whoever waits for it says so. The messages go out over the next one.
+        this.queue.giveBack(items);
+        return;
+      }
+    }
+  }
+
+  /** Brings what the link listens on to what is followed, one step at a time. */
+  private syncFollows(): void {
+    const { link } = this;
+    if (!link || this.syncing) return;
+    const wanted = this.follows.jobIds().filter((jobId) => !this.listened.has(jobId));
+    const unwanted = [...this.listened].filter((jobId) => !this.follows.has(jobId));
+    if (wanted.length === 0 && unwanted.length === 0) return;
+    this.syncing = this.listen(link, wanted, unwanted)
+      // The link is lost by that; the next one begins anew.
+      .catch(() => undefined)
+      .finally(() => {
+        this.syncing = undefined;
+        this.syncFollows();
+      });
+  }
+
+  private async listen(link: RedisLink, wanted: string[], unwanted: string[]): Promise<void> {
+    const { listened } = this;
+    const channelOf = (jobId: string) => `${this.options.prefix}${LOGS}${jobId}`;
+    for (const jobId of unwanted) listened.delete(jobId);
+    for (const jobId of wanted) listened.add(jobId);
+    if (unwanted.length > 0) await link.unsubscribe(unwanted.map(channelOf));
+    if (wanted.length > 0) await link.subscribe(wanted.map(channelOf));
+    for (const jobId of wanted) this.follows.missed(jobId);
+  }
+
+  private beat(): void {
+    this.link?.beat();
+    const dropped = this.queue.dropped - this.toldDrops;
+    const nowMs = performance.now();
+    if (dropped === 0 || nowMs - this.toldDropsAtMs < WARN_OF_DROPS_EVERY_MS) return;
+    this.toldDrops = this.queue.dropped;
+    this.toldDropsAtMs = nowMs;
+    const text =
+      "the bus takes too little: messages for other servers were dropped, what they say comes late";
+    this.options.log.warn(text, { dropped });
+  }
+}
+
+function sizeOf({ lines }: BusMessages["logs"]): number {
+  let bytes = NOTICE_BYTES + lines.length * LINE_OVERHEAD_BYTES;
+  for (const line of lines) bytes += line.text.length;
+  return bytes;
+}
+
+/** Longer with each failure, and never the same for two servers. */
+function retryDelayMs(failures: number): number {
+  const longest = Math.min(FIRST_RETRY_MS * 2 ** Math.min(failures, 16), MAX_RETRY_MS);
+  return longest * (0.5 + Math.random() / 2);
+}
+
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve();
+    const done = () => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    signal.addEventListener("abort", done);
+  });
+}

@@ -1,0 +1,110 @@
+import { describe, expect, test } from "bun:test";
+import type { Bus, BusMessages } from "../../server/bus/bus.ts";
+import { logLines } from "../support/log-world.ts";
+import { waitFor } from "../support/wait.ts";
+
+export interface OpenedBus extends AsyncDisposable {
+  /** What one server publishes on; and what another one, or the same where there is only one, hears. */
+  here: Bus;
+  there: Bus;
+}
+
+/** What every bus promises, between two servers where it connects several. */
+export function busContract(name: string, open: () => Promise<OpenedBus>): void {
+  describe(`bus on ${name}`, () => {
+    test("a message reaches every subscriber of its topic on every server once, and no other", async () => {
+      await using bus = await open();
+      const heard = [bus.here, bus.here, bus.there].map((one) => record(one, "wake"));
+      const others = record(bus.there, "node");
+      bus.here.publish("wake", { businessId: "biz_1" });
+      bus.here.publish("wake", { businessId: "biz_1", nodeId: "node_1" });
+      await untilHeard(heard, 2);
+      bus.there.publish("wake", { businessId: "biz_2" });
+      await untilHeard(heard, 3);
+      for (const one of heard) {
+        expect(one.map(({ businessId, nodeId }) => nodeId ?? businessId)).toEqual([
+          "biz_1",
+          "node_1",
+          "biz_2",
+        ]);
+      }
+      expect(others).toEqual([]);
+    });
+
+    test("a subscriber on the same server is called before publish returns", async () => {
+      await using bus = await open();
+      const heard = record(bus.here, "job");
+      bus.here.publish("job", { jobId: "job_1", businessId: "biz_1" });
+      expect(heard).toHaveLength(1);
+    });
+
+    test("messages of one server come in their order, however many", async () => {
+      await using bus = await open();
+      const heard = record(bus.there, "job");
+      const sent = Array.from({ length: 5_000 }, (_, i) => `job_${i}`);
+      for (const [i, jobId] of sent.entries()) {
+        bus.here.publish("job", { jobId, businessId: "biz_1" });
+        if (i % 500 === 0) await new Promise(setImmediate);
+      }
+      await untilHeard([heard], sent.length);
+      expect(heard.map((message) => message.jobId)).toEqual(sent);
+    });
+
+    test("who has unsubscribed is not called any more, and the others are", async () => {
+      await using bus = await open();
+      const left: unknown[] = [];
+      const unsubscribe = bus.there.subscribe("node", (message) => left.push(message));
+      const heard = record(bus.there, "node");
+      unsubscribe();
+      unsubscribe();
+      bus.here.publish("node", { nodeId: "node_1", businessId: "biz_1" });
+      await untilHeard([heard], 1);
+      expect(left).toEqual([]);
+    });
+
+    test("log lines of a followed job come whole and in order, also from where it is not followed", async () => {
+      await using bus = await open();
+      const heard = record(bus.there, "logs");
+      await follow(bus, "job_1");
+      for (let seq = 1; seq <= 2_000; seq += 10) publishLines(bus.here, "job_1", seq, seq + 9);
+      const seqs = () => heard.flatMap((batch) => batch.lines.map((line) => line.seq));
+      await waitFor("all lines", () => seqs().length >= 2_000, { seen: () => seqs().length });
+      expect(seqs()).toEqual(Array.from({ length: 2_000 }, (_, i) => i + 1));
+      expect(heard[0]?.lines.slice(0, 10)).toEqual(logLines(1, 10));
+    });
+
+    test("after close nothing is delivered, and publishing still does not throw", async () => {
+      await using bus = await open();
+      const heard = record(bus.here, "wake");
+      await bus.here.close();
+      bus.here.publish("wake", { businessId: "biz_1" });
+      expect(heard).toEqual([]);
+    });
+  });
+}
+
+/** Resolves when the job's lines reach `there`. */
+export async function follow(bus: Pick<OpenedBus, "here" | "there">, jobId: string): Promise<() => void> {
+  if (bus.here === bus.there) return bus.there.followLogs(jobId, () => undefined);
+  let isFollowed = false;
+  const unfollow = bus.there.followLogs(jobId, () => {
+    isFollowed = true;
+  });
+  await waitFor(`${jobId} to be followed`, () => isFollowed);
+  return unfollow;
+}
+
+export function record<Topic extends keyof BusMessages>(bus: Bus, topic: Topic): BusMessages[Topic][] {
+  const heard: BusMessages[Topic][] = [];
+  bus.subscribe(topic, (message) => heard.push(message));
+  return heard;
+}
+
+export function publishLines(bus: Bus, jobId: string, first: number, last: number): void {
+  bus.publish("logs", { jobId, executionId: "exe_1", attempt: 1, lines: logLines(first, last) });
+}
+
+export async function untilHeard(heard: readonly unknown[][], count: number): Promise<void> {
+  const counts = () => heard.map((one) => one.length);
+  await waitFor(`${count} messages`, () => counts().every((n) => n >= count), { seen: counts });
+}
