@@ -1,0 +1,228 @@
+import type { Collection } from "mongodb";
+import { Batches, type Waiting } from "../store/batches.ts";
+import { ContentionError, isContention, type MongoStore } from "../store/mongo.ts";
+import {
+  type ExecutionDocument,
+  executionFromDocument,
+  executionUpdate,
+  type JobDocument,
+  jobFromDocument,
+  jobUpdate,
+} from "./job-documents.mongo.ts";
+import type { ExecutionRecord, JobRecord, JobState } from "./job-record.ts";
+import type { ChangeRequest } from "./job-store.ts";
+
+type Request = ChangeRequest<unknown>;
+type Call = Waiting<readonly Request[], unknown[]>;
+/** What a decision came to, or what it threw. */
+type Outcome = { ok: true; value: unknown } | { ok: false; error: unknown };
+
+/** A record as it was read, and what became of it since. */
+interface Draft<Record> {
+  record: Record;
+  readVersion: number;
+  isChanged: boolean;
+}
+
+const CALLS_PER_BATCH = 200;
+/** Somebody else may be faster for this long before a change is given up. */
+const MAX_CONTENTION_MS = 10_000;
+const MAX_PAUSE_MS = 20;
+
+/**
+ * `JobStore.change`: reads, decides, and writes with the versions that were read. What was asked for at once is
+ * written in one transaction; where one of it meets somebody faster, it is parted from the rest and tried again alone.
+ */
+export class JobChanges {
+  private readonly batches = new Batches<readonly Request[], unknown[]>((calls) => this.run(calls), {
+    maxItems: CALLS_PER_BATCH,
+    maxInFlight: 2,
+  });
+  private readonly jobs: Collection<JobDocument>;
+  private readonly executions: Collection<ExecutionDocument>;
+
+  constructor(private readonly store: MongoStore) {
+    this.jobs = store.collection("compute_jobs");
+    this.executions = store.collection("compute_executions");
+  }
+
+  change(requests: readonly Request[]): Promise<unknown[]> {
+    return requests.length === 0 ? Promise.resolve([]) : this.batches.add(requests);
+  }
+
+  private async run(calls: readonly Call[]): Promise<void> {
+    const [first] = calls;
+    try {
+      const outcomes = await this.store.attempt(() => this.tryOnce(calls.flatMap((call) => call.item)));
+      settle(calls, outcomes);
+    } catch (error) {
+      if (!isContention((error as Error).cause)) throw error;
+      if (calls.length === 1 && first) return settle([first], await this.oneByOne(first.item));
+      const middle = Math.ceil(calls.length / 2);
+      await Promise.all([this.runPart(calls.slice(0, middle)), this.runPart(calls.slice(middle))]);
+    }
+  }
+
+  /** One part of a batch fails alone. */
+  private async runPart(calls: readonly Call[]): Promise<void> {
+    try {
+      await this.run(calls);
+    } catch (error) {
+      for (const call of calls) call.reject(error);
+    }
+  }
+
+  private async oneByOne(requests: readonly Request[]): Promise<Outcome[]> {
+    const outcomes: Outcome[] = [];
+    const deadlineMs = performance.now() + MAX_CONTENTION_MS;
+    for (const request of requests) {
+      outcomes.push(...(await this.store.attempt(() => this.tryUntil(deadlineMs, request))));
+    }
+    return outcomes;
+  }
+
+  private async tryUntil(deadlineMs: number, request: Request): Promise<Outcome[]> {
+    for (;;) {
+      try {
+        return await this.tryOnce([request]);
+      } catch (error) {
+        if (!isContention(error) || performance.now() > deadlineMs) throw error;
+        await Bun.sleep(1 + Math.random() * MAX_PAUSE_MS);
+      }
+    }
+  }
+
+  /** Throws a contention, with nothing applied, where one of them changed in between. */
+  private async tryOnce(requests: readonly Request[]): Promise<Outcome[]> {
+    const drafts = await this.read(requests);
+    const outcomes = requests.map((request) => drafts.decide(request));
+    await this.write(drafts);
+    return outcomes;
+  }
+
+  private async read(requests: readonly Request[]): Promise<Drafts> {
+    const drafts = new Drafts();
+    const executionIds = requests.flatMap(({ key }) => ("executionId" in key ? [key.executionId] : []));
+    const jobIds = requests.flatMap(({ key }) => ("jobId" in key ? [key.jobId] : []));
+    const named = await this.readExecutions(drafts, executionIds);
+    const jobs = await this.readJobs(drafts, [...jobIds, ...named.map((one) => one.job_id)]);
+    const asked = new Set(jobIds);
+    const current = jobs.flatMap((job) =>
+      asked.has(job.job_id) && job.execution_id !== undefined ? [job.execution_id] : [],
+    );
+    await this.readExecutions(drafts, current);
+    return drafts;
+  }
+
+  private async readJobs(drafts: Drafts, ids: readonly string[]): Promise<JobDocument[]> {
+    const wanted = [...new Set(ids)];
+    if (wanted.length === 0) return [];
+    const found = await this.jobs.find({ job_id: { $in: wanted } }).toArray();
+    for (const document of found) {
+      drafts.jobs.set(document.job_id, {
+        record: jobFromDocument(document),
+        readVersion: document.version,
+        isChanged: false,
+      });
+    }
+    return found;
+  }
+
+  private async readExecutions(drafts: Drafts, ids: readonly string[]): Promise<ExecutionDocument[]> {
+    const wanted = [...new Set(ids)].filter((id) => !drafts.executions.has(id));
+    if (wanted.length === 0) return [];
+    const found = await this.executions.find({ id: { $in: wanted } }).toArray();
+    for (const document of found) {
+      drafts.executions.set(document.id, {
+        record: executionFromDocument(document),
+        readVersion: document.version,
+        isChanged: false,
+      });
+    }
+    return found;
+  }
+
+  private async write(drafts: Drafts): Promise<void> {
+    const jobs = [...drafts.jobs.values()]
+      .filter((draft) => draft.isChanged)
+      .map(({ record, readVersion }) => ({
+        filter: { job_id: record.jobId, version: readVersion },
+        update: jobUpdate(record),
+      }));
+    const executions = [...drafts.executions.values()]
+      .filter((draft) => draft.isChanged)
+      .map(({ record, readVersion }) => ({
+        filter: { id: record.executionId, version: readVersion },
+        update: executionUpdate(record),
+      }));
+    const [onlyJob] = jobs;
+    if (onlyJob && jobs.length === 1 && executions.length === 0) {
+      const { matchedCount } = await this.jobs.updateOne(onlyJob.filter, onlyJob.update);
+      if (matchedCount !== 1) throw new ContentionError("The job changed in between.");
+      return;
+    }
+    if (jobs.length + executions.length === 0) return;
+    await this.store.transaction(async (session) => {
+      if (executions.length > 0) {
+        const writes = executions.map((updateOne) => ({ updateOne }));
+        const { matchedCount } = await this.executions.bulkWrite(writes, { session });
+        if (matchedCount !== writes.length) throw new ContentionError("An execution changed in between.");
+      }
+      if (jobs.length > 0) {
+        const writes = jobs.map((updateOne) => ({ updateOne }));
+        const { matchedCount } = await this.jobs.bulkWrite(writes, { session });
+        if (matchedCount !== writes.length) throw new ContentionError("A job changed in between.");
+      }
+    });
+  }
+}
+
+/** What was read, and what the decisions so far have made of it: later ones of a batch build on earlier ones. */
+class Drafts {
+  readonly jobs = new Map<string, Draft<JobRecord>>();
+  readonly executions = new Map<string, Draft<ExecutionRecord>>();
+
+  decide(request: Request): Outcome {
+    try {
+      const state = this.stateOf(request.key);
+      const decision = request.decide(state);
+      if (state && decision.execution)
+        put(this.executions, decision.execution.executionId, decision.execution);
+      if (state && decision.job) put(this.jobs, decision.job.jobId, decision.job);
+      return { ok: true, value: decision.result };
+    } catch (error) {
+      return { ok: false, error };
+    }
+  }
+
+  private stateOf(key: Request["key"]): JobState | undefined {
+    if ("jobId" in key) {
+      const job = this.jobs.get(key.jobId)?.record;
+      if (!job || job.businessId !== key.businessId) return undefined;
+      return { job, execution: job.executionId ? this.executions.get(job.executionId)?.record : undefined };
+    }
+    const execution = this.executions.get(key.executionId)?.record;
+    if (!execution || execution.nodeId !== key.nodeId) return undefined;
+    const job = this.jobs.get(execution.jobId)?.record;
+    return job && { job, execution };
+  }
+}
+
+function put<Record>(drafts: Map<string, Draft<Record>>, id: string, record: Record): void {
+  const draft = drafts.get(id);
+  if (!draft) throw new Error(`A decision changes ${id}, which was not read for it`);
+  draft.record = record;
+  draft.isChanged = true;
+}
+
+/** Answers each call with its own outcomes; one that threw is rejected with the first of what it threw. */
+function settle(calls: readonly Call[], outcomes: readonly Outcome[]): void {
+  let start = 0;
+  for (const call of calls) {
+    const own = outcomes.slice(start, start + call.item.length);
+    start += call.item.length;
+    const failed = own.find((outcome) => !outcome.ok);
+    if (failed) call.reject(failed.error);
+    else call.resolve(own.map((outcome) => (outcome.ok ? outcome.value : undefined)));
+  }
+}

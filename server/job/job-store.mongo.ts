@@ -1,0 +1,197 @@
+import type { ClientSession, Collection, Filter } from "mongodb";
+import { Batches, type Waiting } from "../store/batches.ts";
+import {
+  ContentionError,
+  duplicatesIn,
+  isContention,
+  isDuplicateKey,
+  type MongoStore,
+} from "../store/mongo.ts";
+import { JobChanges } from "./job-changes.mongo.ts";
+import {
+  type JobDocument,
+  jobDocument,
+  jobFromDocument,
+  labelPairs,
+  QUEUE_EXPRESSION,
+} from "./job-documents.mongo.ts";
+import type { JobRecord } from "./job-record.ts";
+import type { ChangeRequest, InsertOutcome, JobListQuery, JobStore, NewJob } from "./job-store.ts";
+
+const INSERTS_PER_BATCH = 1_000;
+/** How long others may use the same idempotency keys at the same time before an insert is given up. */
+const MAX_CONTENTION_MS = 10_000;
+const MAX_PAUSE_MS = 20;
+
+export class MongoJobStore implements JobStore {
+  private readonly jobs: Collection<JobDocument>;
+  private readonly changes: JobChanges;
+  private readonly singleInserts = new Batches<NewJob, InsertOutcome>((batch) => this.insertSingles(batch), {
+    maxItems: INSERTS_PER_BATCH,
+    maxInFlight: 2,
+  });
+
+  constructor(private readonly store: MongoStore) {
+    this.jobs = store.collection("compute_jobs");
+    this.changes = new JobChanges(store);
+  }
+
+  async insert(jobs: readonly NewJob[]): Promise<InsertOutcome[]> {
+    const [first] = jobs;
+    if (first && jobs.length === 1) return [await this.singleInserts.add(first)];
+    return this.store.attempt(() => this.insertTogether(jobs));
+  }
+
+  async find(businessId: string, jobId: string): Promise<JobRecord | undefined> {
+    return this.store.attempt(async () => {
+      const found = await this.jobs.findOne({ job_id: jobId, business_id: businessId });
+      return found ? jobFromDocument(found) : undefined;
+    });
+  }
+
+  async list(query: JobListQuery): Promise<JobRecord[]> {
+    const filter: Filter<JobDocument> = { business_id: query.businessId };
+    if (query.beforeJobId !== undefined) filter.job_id = { $lt: query.beforeJobId };
+    if (query.name !== undefined) filter.name = query.name;
+    if (query.status) filter.status = { $in: [...query.status] };
+    const labels = labelPairs(query.labels ?? {});
+    if (labels.length > 0) filter.labels = { $all: labels };
+    return this.store.attempt(async () => {
+      const found = await this.jobs.find(filter).sort({ job_id: -1 }).limit(query.limit).toArray();
+      return found.map(jobFromDocument);
+    });
+  }
+
+  change<Result>(requests: readonly ChangeRequest<Result>[]): Promise<Result[]> {
+    return this.changes.change(requests) as Promise<Result[]>;
+  }
+
+  promoteDue(nowMs: number): Promise<{ businessIds: string[]; nextDueAtMs: number | undefined }> {
+    return this.store.attempt(async () => {
+      const due = { not_before: { $lte: nowMs } };
+      const businessIds: string[] = await this.jobs.distinct("business_id", due);
+      if (businessIds.length > 0) {
+        await this.jobs.updateMany(due, [
+          { $set: { queue: QUEUE_EXPRESSION, version: { $add: ["$version", 1] } } },
+          { $unset: "not_before" },
+        ]);
+      }
+      const next = await this.jobs
+        .find({ not_before: { $gt: nowMs } }, { projection: { not_before: 1 } })
+        .sort({ not_before: 1 })
+        .limit(1)
+        .next();
+      return { businessIds, nextDueAtMs: next?.not_before };
+    });
+  }
+
+  /** Each stands for itself: all are written at once, and those whose key is taken are looked up. */
+  private insertSingles(batch: readonly Waiting<NewJob, InsertOutcome>[]): Promise<void> {
+    return this.store.attempt(async () => {
+      const deadlineMs = performance.now() + MAX_CONTENTION_MS;
+      let open = batch;
+      for (;;) {
+        const taken = await this.writeUnordered(open.map(({ item }) => documentOf(item)));
+        for (const [index, { item, resolve }] of open.entries()) {
+          if (!taken.has(index)) resolve({ kind: "created", job: item.job });
+        }
+        open = await this.answerTaken(open.filter((_, index) => taken.has(index)));
+        if (open.length === 0) return;
+        if (performance.now() > deadlineMs) throw new ContentionError("An idempotency key stays undecided.");
+        await Bun.sleep(1 + Math.random() * MAX_PAUSE_MS);
+      }
+    });
+  }
+
+  /** Resolves with those whose key was taken by a job that a majority does not have yet. */
+  private async answerTaken(taken: readonly Waiting<NewJob, InsertOutcome>[]) {
+    const earlier = await this.readByKeys(taken.map(({ item }) => item));
+    return taken.filter(({ item, resolve }) => {
+      const outcome = earlierOutcome(item, earlier);
+      if (outcome) resolve(outcome);
+      return !outcome;
+    });
+  }
+
+  /** Resolves with the places of those whose id or key was there already. */
+  private async writeUnordered(documents: JobDocument[]): Promise<Set<number>> {
+    try {
+      await this.jobs.insertMany(documents, { ordered: false });
+      return new Set();
+    } catch (error) {
+      const places = duplicatesIn(error);
+      if (!places) throw error;
+      return new Set(places);
+    }
+  }
+
+  /** All or none of them. */
+  private async insertTogether(jobs: readonly NewJob[]): Promise<InsertOutcome[]> {
+    const deadlineMs = performance.now() + MAX_CONTENTION_MS;
+    for (;;) {
+      try {
+        return await this.store.transaction((session) => this.insertIn(session, jobs));
+      } catch (error) {
+        const mayTryAgain = isContention(error) || isDuplicateKey(error);
+        if (!mayTryAgain || performance.now() > deadlineMs) throw error;
+        await Bun.sleep(1 + Math.random() * MAX_PAUSE_MS);
+      }
+    }
+  }
+
+  private async insertIn(session: ClientSession, jobs: readonly NewJob[]): Promise<InsertOutcome[]> {
+    const known = await this.readByKeys(jobs, session);
+    const fresh: JobDocument[] = [];
+    const outcomes = jobs.map((job): InsertOutcome => {
+      const outcome = earlierOutcome(job, known);
+      if (outcome) return outcome;
+      const document = documentOf(job);
+      fresh.push(document);
+      if (job.idempotency) known.set(placeOf(job.job.businessId, job.idempotency.key), document);
+      return { kind: "created", job: job.job };
+    });
+    if (fresh.length > 0) await this.jobs.insertMany(fresh, { session });
+    return outcomes;
+  }
+
+  private async readByKeys(
+    jobs: readonly NewJob[],
+    session?: ClientSession,
+  ): Promise<Map<string, JobDocument>> {
+    const byBusiness = new Map<string, string[]>();
+    for (const { job, idempotency } of jobs) {
+      if (!idempotency) continue;
+      byBusiness.set(job.businessId, [...(byBusiness.get(job.businessId) ?? []), idempotency.key]);
+    }
+    const found = new Map<string, JobDocument>();
+    for (const [business_id, keys] of byBusiness) {
+      const documents = this.jobs.find({ business_id, idempotency_key: { $in: keys } }, { session });
+      for await (const document of documents) {
+        found.set(placeOf(business_id, document.idempotency_key ?? ""), document);
+      }
+    }
+    return found;
+  }
+}
+
+function documentOf({ job, idempotency }: NewJob): JobDocument {
+  return {
+    ...jobDocument(job),
+    idempotency_key: idempotency?.key,
+    idempotency_hash: idempotency?.bodyHash,
+  };
+}
+
+function placeOf(businessId: string, key: string): string {
+  return `${businessId}/${key}`;
+}
+
+function earlierOutcome(
+  { job, idempotency }: NewJob,
+  known: ReadonlyMap<string, JobDocument>,
+): InsertOutcome | undefined {
+  const earlier = idempotency && known.get(placeOf(job.businessId, idempotency.key));
+  if (!earlier) return undefined;
+  if (earlier.idempotency_hash !== idempotency.bodyHash) return { kind: "key-reused" };
+  return { kind: "existing", job: jobFromDocument(earlier) };
+}

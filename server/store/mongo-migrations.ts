@@ -1,0 +1,118 @@
+import { type Collection, type Db, type Document, type IndexDescription, MongoServerError } from "mongodb";
+
+/** One step of the schema; applied once, in order, by whichever server comes first. Never edit one that was released. */
+export interface MongoMigration {
+  /** Unique over all features, as `job-1`. */
+  id: string;
+  /** May run again where a server died in it, so it must not matter if it does. */
+  apply: (db: Db) => Promise<void>;
+}
+
+interface MigrationDocument {
+  _id: string;
+  applied_at?: number;
+  lock_owner?: string;
+  lock_until?: Date;
+}
+
+const LOCK_ID = "lock";
+const LOCK_MS = 60_000;
+const RENEW_EVERY_MS = 15_000;
+const LOOK_AGAIN_MS = 100;
+/** An index over many million documents is built in the background, but a new server waits for it. */
+const MAX_WAIT_MS = 30 * 60_000;
+
+const NAMESPACE_EXISTS = 48;
+const DUPLICATE_KEY = 11_000;
+
+/** Applies what is missing. Of servers that start at once one does it, and the others wait. */
+export async function migrate(db: Db, migrations: readonly MongoMigration[]): Promise<void> {
+  const done = db.collection<MigrationDocument>("compute_migrations");
+  const deadlineMs = performance.now() + MAX_WAIT_MS;
+  const owner = crypto.randomUUID();
+  for (;;) {
+    if ((await missing(done, migrations)).length === 0) return;
+    if (await lock(done, owner)) break;
+    if (performance.now() > deadlineMs) {
+      throw new Error(
+        "Another server has been changing the schema of the store for 30 minutes. See its log.",
+      );
+    }
+    await Bun.sleep(LOOK_AGAIN_MS);
+  }
+  const renewal = setInterval(() => {
+    // A renewal that fails is made up for by the next; the steps may be repeated anyhow.
+    lock(done, owner).catch(() => undefined);
+  }, RENEW_EVERY_MS);
+  try {
+    for (const migration of await missing(done, migrations)) {
+      await migration.apply(db);
+      await done.insertOne({ _id: migration.id, applied_at: Date.now() });
+    }
+  } finally {
+    clearInterval(renewal);
+    await done.deleteOne({ _id: LOCK_ID, lock_owner: owner });
+  }
+}
+
+/** The collection with these indexes and rules, made where it is missing. Documents that are there stay readable. */
+export function collectionStep(
+  id: string,
+  name: string,
+  indexes: IndexDescription[],
+  jsonSchema?: Document,
+): MongoMigration {
+  return {
+    id,
+    async apply(db) {
+      await createCollection(db, name);
+      if (jsonSchema) {
+        const validator = { $jsonSchema: { bsonType: "object", ...jsonSchema } };
+        await db.command({
+          collMod: name,
+          validator,
+          validationLevel: "moderate",
+          validationAction: "error",
+        });
+      }
+      await db.collection(name).createIndexes(indexes);
+    },
+  };
+}
+
+async function missing(
+  done: Collection<MigrationDocument>,
+  migrations: readonly MongoMigration[],
+): Promise<MongoMigration[]> {
+  const ids = migrations.map((migration) => migration.id);
+  const found = await done.find({ _id: { $in: ids } }, { projection: { _id: 1 } }).toArray();
+  const applied = new Set(found.map((one) => one._id));
+  return migrations.filter((migration) => !applied.has(migration.id));
+}
+
+/** Takes the lock, or keeps it for longer. By the clock of the store, since those of servers differ. */
+async function lock(done: Collection<MigrationDocument>, owner: string): Promise<boolean> {
+  try {
+    await done.updateOne(
+      {
+        _id: LOCK_ID,
+        $or: [{ lock_owner: owner }, { $expr: { $lt: ["$lock_until", "$$NOW"] } }],
+      },
+      [{ $set: { lock_owner: owner, lock_until: { $add: ["$$NOW", LOCK_MS] } } }],
+      { upsert: true },
+    );
+    return true;
+  } catch (error) {
+    // It is there and another's: the upsert wanted to make a second one.
+    if (error instanceof MongoServerError && error.code === DUPLICATE_KEY) return false;
+    throw error;
+  }
+}
+
+async function createCollection(db: Db, name: string): Promise<void> {
+  try {
+    await db.createCollection(name);
+  } catch (error) {
+    if (!(error instanceof MongoServerError && error.code === NAMESPACE_EXISTS)) throw error;
+  }
+}

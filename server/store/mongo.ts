@@ -1,0 +1,187 @@
+import {
+  type ClientSession,
+  type Collection,
+  type Db,
+  type Document,
+  MongoBulkWriteError,
+  MongoClient,
+  MongoError,
+  MongoServerError,
+} from "mongodb";
+import { ComputeError } from "../../shared/errors.ts";
+import { type MongoMigration, migrate } from "./mongo-migrations.ts";
+
+const DEFAULT_DATABASE = "tanvrit_compute";
+const SERVER_SELECTION_MS = 5_000;
+const CONNECT_MS = 5_000;
+/** A request whose answer does not come within this is given up. */
+const SOCKET_MS = 20_000;
+/** A write that a majority has not got by then counts as failed. */
+const MAJORITY_MS = 10_000;
+/** How long the end of a transaction is asked for when its answer was lost. */
+const COMMIT_MS = 10_000;
+const COMMIT_RETRY_MS = 20;
+const PING_MS = 2_000;
+const MAX_CONNECTIONS = 64;
+
+const DUPLICATE_KEY = 11_000;
+
+/**
+ * The store many servers share: a MongoDB replica set. What is acknowledged is on a majority of its members, what is
+ * read is what a majority has, and a write whose answer was lost is repeated by the driver without being applied twice.
+ */
+export class MongoStore {
+  private constructor(
+    private readonly client: MongoClient,
+    readonly db: Db,
+  ) {}
+
+  /** @param url names the members, the database, the account and TLS, as the connection strings of MongoDB do. */
+  static async open(url: string, migrations: readonly MongoMigration[]): Promise<MongoStore> {
+    const client = new MongoClient(url, {
+      appName: "tanvrit-compute",
+      serverSelectionTimeoutMS: SERVER_SELECTION_MS,
+      connectTimeoutMS: CONNECT_MS,
+      socketTimeoutMS: SOCKET_MS,
+      waitQueueTimeoutMS: SOCKET_MS,
+      maxPoolSize: MAX_CONNECTIONS,
+      retryWrites: true,
+      retryReads: true,
+      ignoreUndefined: true,
+      readPreference: "primary",
+      readConcern: { level: "majority" },
+      writeConcern: { w: "majority", wtimeoutMS: MAJORITY_MS },
+    });
+    try {
+      const db = client.db(databaseIn(url));
+      const hello = await db.command({ hello: 1 });
+      if (hello.setName === undefined && hello.msg !== "isdbgrid") throw notReplicated();
+      await migrate(db, migrations);
+      return new MongoStore(client, db);
+    } catch (error) {
+      await client.close();
+      throw storageError(error);
+    }
+  }
+
+  collection<T extends Document>(name: string): Collection<T> {
+    return this.db.collection<T>(name);
+  }
+
+  /** Runs `body`, and tells what the store says against it as `storage_failed`. */
+  async attempt<T>(body: () => Promise<T>): Promise<T> {
+    try {
+      return await body();
+    } catch (error) {
+      throw storageError(error);
+    }
+  }
+
+  /**
+   * Runs `body` in one transaction, once. Throws what the driver throws: where `isContention` holds for it nothing was
+   * applied, and it may be tried again.
+   */
+  async transaction<T>(body: (session: ClientSession) => Promise<T>): Promise<T> {
+    const session = this.client.startSession();
+    try {
+      session.startTransaction({ readConcern: { level: "snapshot" }, writeConcern: { w: "majority" } });
+      const result = await body(session);
+      await commit(session);
+      return result;
+    } finally {
+      // Ends a transaction that is still open, on the server too.
+      await session.endSession();
+    }
+  }
+
+  async isReady(): Promise<boolean> {
+    try {
+      await this.db.command({ ping: 1 }, { timeoutMS: PING_MS });
+      return true;
+    } catch {
+      // Whatever keeps it from answering, it is not ready.
+      return false;
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.client.close();
+  }
+}
+
+/** A document changed between reading it and writing it. */
+export class ContentionError extends Error {
+  override name = "ContentionError";
+}
+
+/** Somebody else was faster; nothing was applied. */
+export function isContention(error: unknown): boolean {
+  if (error instanceof ContentionError) return true;
+  return error instanceof MongoError && error.hasErrorLabel("TransientTransactionError");
+}
+
+export function isDuplicateKey(error: unknown): boolean {
+  return error instanceof MongoServerError && error.code === DUPLICATE_KEY;
+}
+
+/**
+ * The places of those documents of an unordered insert of many whose key was there already; undefined where it failed
+ * for any other cause. All others are stored.
+ */
+export function duplicatesIn(error: unknown): number[] | undefined {
+  if (!(error instanceof MongoBulkWriteError) || error.result.getWriteConcernError()) return undefined;
+  const errors = Array.isArray(error.writeErrors) ? error.writeErrors : [error.writeErrors];
+  if (errors.length === 0 || errors.some((one) => one.code !== DUPLICATE_KEY)) return undefined;
+  return errors.map((one) => one.index);
+}
+
+/** What a change makes of fields: those that are undefined are removed. */
+export function setAndUnset(fields: Readonly<Record<string, unknown>>): {
+  $set: Record<string, unknown>;
+  $unset: Record<string, "">;
+} {
+  const $set: Record<string, unknown> = {};
+  const $unset: Record<string, ""> = {};
+  for (const [name, value] of Object.entries(fields)) {
+    if (value === undefined) $unset[name] = "";
+    else $set[name] = value;
+  }
+  return { $set, $unset };
+}
+
+/** Asks for the end of the transaction until its outcome is known. */
+async function commit(session: ClientSession): Promise<void> {
+  const deadlineMs = performance.now() + COMMIT_MS;
+  for (;;) {
+    try {
+      await session.commitTransaction();
+      return;
+    } catch (error) {
+      const isUnknown = error instanceof MongoError && error.hasErrorLabel("UnknownTransactionCommitResult");
+      if (!isUnknown || performance.now() > deadlineMs) throw error;
+      await Bun.sleep(COMMIT_RETRY_MS);
+    }
+  }
+}
+
+function storageError(error: unknown): unknown {
+  if (error instanceof ContentionError || error instanceof MongoError) {
+    return new ComputeError("storage_failed", `The store refused the change: ${error.message}`, {
+      cause: error,
+    });
+  }
+  return error;
+}
+
+function databaseIn(url: string): string {
+  const path = /^mongodb(?:\+srv)?:\/\/[^/]+\/([^?]+)/.exec(url)?.[1];
+  return path ? decodeURIComponent(path) : DEFAULT_DATABASE;
+}
+
+function notReplicated(): ComputeError {
+  return new ComputeError(
+    "storage_failed",
+    "This MongoDB is not part of a replica set, so it can keep no promise about what it acknowledges. " +
+      "Start mongod with --replSet and run rs.initiate() once; one member is enough.",
+  );
+}
