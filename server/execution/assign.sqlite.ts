@@ -5,22 +5,8 @@ import type { ExecutionRecord, JobRecord } from "../job/job-record.ts";
 import { type ExecutionRow, type JobRow, jobFromRow, updateJob } from "../job/job-rows.sqlite.ts";
 import type { SqliteStore } from "../store/sqlite.ts";
 import type { Assigned, AssignRequest } from "./execution-store.ts";
-import {
-  fits,
-  mismatch,
-  pickGpus,
-  type Requirement,
-  requirementOf,
-  type Usage,
-  usageOf,
-} from "./matching.ts";
-
-/** Queued jobs that all ask for the same, with the first of them as they were read. */
-interface Queue {
-  key: string;
-  requirement: Requirement;
-  heads: { job_id: string; priority: number }[];
-}
+import { mismatch, pickGpus, type Requirement, requirementOf, usageOf } from "./matching.ts";
+import { bestThatFits, type Head, type QueueHeads } from "./picking.ts";
 
 const MAX_CACHED_REQUIREMENTS = 10_000;
 const HEADS_PER_READ = 64;
@@ -42,15 +28,17 @@ export class SqliteAssigner {
     const held = this.heldBy(request.nodeId);
     let usage = usageOf(held);
     const assigned: Assigned[] = [];
-    const queues: Queue[] = this.claimable(request.businessId)
+    const queues: QueueHeads[] = this.claimable(request.businessId)
       .filter(({ requirement }) => mismatch(requirement, description) === undefined)
       .map((queue) => ({ ...queue, heads: [] }));
     while (assigned.length < request.limit && usage.slots < description.capacity.slots) {
-      const queue = this.bestThatFits(request.businessId, queues, description, usage);
+      const queue = bestThatFits(queues, description, usage, ({ key }) =>
+        this.readHeads(request.businessId, key),
+      );
       const head = queue?.heads.shift();
       if (!queue || !head) break;
       const gpuIndexes = pickGpus(queue.requirement.resources.gpuCount, description.capacity, usage);
-      const one = this.claim(request, head.job_id, gpuIndexes);
+      const one = this.claim(request, head.jobId, gpuIndexes);
       held.push(one.execution);
       usage = usageOf(held);
       assigned.push(one);
@@ -98,32 +86,9 @@ export class SqliteAssigner {
     return requirement;
   }
 
-  /** The queue whose head comes first (priority, then age) among those whose jobs fit now. */
-  private bestThatFits(
-    businessId: string,
-    queues: Queue[],
-    node: NodeDescription,
-    usage: Usage,
-  ): Queue | undefined {
-    let best: Queue | undefined;
-    for (const queue of queues) {
-      if (!fits(queue.requirement.resources, node.capacity, usage)) continue;
-      if (queue.heads.length === 0) queue.heads = this.readHeads(businessId, queue.key);
-      const head = queue.heads[0];
-      const leader = best?.heads[0];
-      if (!head) continue;
-      const earlier =
-        !leader ||
-        head.priority > leader.priority ||
-        (head.priority === leader.priority && head.job_id < leader.job_id);
-      if (earlier) best = queue;
-    }
-    return best;
-  }
-
   private readHeads(businessId: string, queueKey: string) {
-    return this.store.all<{ job_id: string; priority: number }>(
-      `SELECT job_id, priority FROM compute_jobs
+    return this.store.all<Head>(
+      `SELECT job_id AS jobId, priority FROM compute_jobs
        WHERE business_id = $businessId AND queue_key = $queueKey AND status = 'QUEUED' AND not_before IS NULL
        ORDER BY priority DESC, job_id LIMIT ${HEADS_PER_READ}`,
       { businessId, queueKey },
