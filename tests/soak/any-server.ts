@@ -1,0 +1,37 @@
+import { ComputeClient, type Credentials } from "../../sdk/client.ts";
+import { isTemporary } from "../../sdk/errors.ts";
+import type { CallId, EndpointInput, EndpointOutput } from "../../shared/endpoints/index.ts";
+
+const PAUSE_MS = 50;
+
+/** A client of several servers that mean the same: a call that fails for a while goes to the next, until `signal` ends it. */
+export class AnyServer {
+  private readonly clients: ComputeClient[];
+  private current: number;
+
+  constructor(urls: readonly string[], credentials: Credentials, first = 0) {
+    this.clients = urls.map((url) => new ComputeClient({ url, credentials }));
+    this.current = first % urls.length;
+  }
+
+  /** `input` is asked anew for every attempt; the call must be harmless to repeat. */
+  async call<Id extends CallId>(
+    id: Id,
+    input: () => EndpointInput<Id>,
+    signal: AbortSignal,
+    idempotencyKey?: string,
+  ): Promise<EndpointOutput<Id>> {
+    for (;;) {
+      signal.throwIfAborted();
+      const client = this.clients[this.current];
+      if (!client) throw new Error("There is no server to call");
+      try {
+        return await client.call(id, input(), { signal, idempotencyKey });
+      } catch (error) {
+        if (signal.aborted || !isTemporary(error)) throw error;
+        this.current = (this.current + 1) % this.clients.length;
+        await Bun.sleep(PAUSE_MS);
+      }
+    }
+  }
+}
