@@ -55,7 +55,8 @@ export async function composePlane({ stores, bus, dataDir, log, now, stopping }:
     retries.runBefore(dueAtMs),
   );
   const taskParts = { ...stores, executionService, dispatcher, bus, startedAtMs: now() };
-  const runnerOf = (task: PeriodicTask) => new TaskRunner(task, now, onError);
+  const runnerParts = { leases: stores.leases, holder: crypto.randomUUID(), now, onError };
+  const runnerOf = (task: PeriodicTask) => new TaskRunner(task, runnerParts);
   const retries = runnerOf(retryTask(taskParts));
   const tasks = [dispatchTask, timeoutTask, staleNodesTask].map((make) => runnerOf(make(taskParts)));
 

@@ -9,6 +9,8 @@ import { logMigrations, SqliteLogStore } from "../log/log-store.sqlite.ts";
 import type { LogStore } from "../log/log-store.ts";
 import { nodeMigrations, SqliteNodeStore } from "../node/node-store.sqlite.ts";
 import type { NodeStore } from "../node/node-store.ts";
+import { MemoryLeaseStore } from "../tasks/lease-store.memory.ts";
+import type { LeaseStore } from "../tasks/lease-store.ts";
 import { SqliteStore } from "./sqlite.ts";
 
 /** Every port of the control plane over one store. */
@@ -18,6 +20,7 @@ export interface Stores {
   executions: ExecutionStore;
   sessions: SessionStore;
   logs: LogStore;
+  leases: LeaseStore;
   /** Whether the store answers. */
   isReady(): Promise<boolean>;
   /** Writes what is pending. */
@@ -41,6 +44,7 @@ export function openSqliteStores(dataDir: string | ":memory:"): Stores {
     executions: new SqliteExecutionStore(store),
     sessions: new SqliteSessionStore(store),
     logs: new SqliteLogStore(store),
+    leases: new MemoryLeaseStore(),
     isReady: async () => store.get("SELECT 1 AS one") !== undefined,
     close: async () => store.close(),
   };

@@ -1,12 +1,34 @@
+import type { Lease, LeaseStore } from "./lease-store.ts";
+
 /** A task of the control plane. `runOnce` does what is due at `nowMs` and may say when something is due before the next tick. */
 export interface PeriodicTask {
   /** As in the architecture: `compute-dispatch`, … */
   name: string;
   intervalMs: number;
+  /**
+   * `one`: of several servers the one that holds the task's lease runs it, for all. `each`: every server runs it, since
+   * what is due is known to some of them only, or is done once anyway.
+   */
+  runsOn: "one" | "each";
+  /** At each tick on every server, whoever holds the lease: what concerns this server alone. */
+  onEveryServer?(): void;
   runOnce(nowMs: number): Promise<{ nextDueAtMs: number | undefined }>;
 }
 
+export interface RunnerParts {
+  leases: LeaseStore;
+  /** One id for each running server. */
+  holder: string;
+  /** Epoch milliseconds. */
+  now: () => number;
+  onError: (task: string, error: unknown) => void;
+}
+
 const MIN_DELAY_MS = 5;
+/** How much longer than to its next run a server holds a task: what a server that dies leaves undone waits no longer. */
+const MAX_GRACE_MS = 10_000;
+/** A lease that would run out much later than the next run needs is shortened, so that what is due is not held up. */
+const WORTH_SHORTENING_MS = 1_000;
 
 /** Runs one task at its interval, and earlier where something is due earlier; never twice at once. */
 export class TaskRunner {
@@ -14,36 +36,39 @@ export class TaskRunner {
   private timerAtMs = Number.POSITIVE_INFINITY;
   private running: Promise<void> | undefined;
   private stopped = false;
+  private heldUntilMs = 0;
 
   constructor(
     private readonly task: PeriodicTask,
-    private readonly now: () => number,
-    private readonly onError: (task: string, error: unknown) => void,
+    private readonly parts: RunnerParts,
   ) {}
 
   start(): void {
-    this.runBefore(this.now() + MIN_DELAY_MS);
+    this.runBefore(this.parts.now() + MIN_DELAY_MS);
   }
 
-  /** Makes sure the task runs no later than this (epoch milliseconds). */
+  /** Makes sure the task runs no later than this (epoch milliseconds), where this server may run it. */
   runBefore(atMs: number): void {
     if (this.stopped || atMs >= this.timerAtMs) return;
     clearTimeout(this.timer);
     this.timerAtMs = atMs;
-    this.timer = setTimeout(() => this.run(), Math.max(MIN_DELAY_MS, atMs - this.now()));
+    this.timer = setTimeout(() => this.run(), Math.max(MIN_DELAY_MS, atMs - this.parts.now()));
   }
 
-  /** Waits for a run in progress; none begins after. */
+  /** Waits for a run in progress; none begins after, and another server may take the task at once. */
   async stop(): Promise<void> {
     this.stopped = true;
     clearTimeout(this.timer);
     await this.running;
+    const { now, onError } = this.parts;
+    if (this.heldUntilMs <= now()) return;
+    await this.acquire(now(), 0).catch((error) => onError(this.task.name, error));
   }
 
   private run(): void {
     this.timerAtMs = Number.POSITIVE_INFINITY;
     if (this.running) {
-      this.runBefore(this.now() + MIN_DELAY_MS);
+      this.runBefore(this.parts.now() + MIN_DELAY_MS);
       return;
     }
     this.running = this.runTask().finally(() => {
@@ -52,12 +77,44 @@ export class TaskRunner {
   }
 
   private async runTask(): Promise<void> {
-    let nextDueAtMs: number | undefined;
+    const { task } = this;
+    let dueAtMs: number | undefined;
     try {
-      ({ nextDueAtMs } = await this.task.runOnce(this.now()));
+      task.onEveryServer?.();
+      dueAtMs = task.runsOn === "each" ? await this.runHere() : await this.runIfHeld();
     } catch (error) {
-      this.onError(this.task.name, error);
+      this.parts.onError(task.name, error);
     }
-    this.runBefore(Math.min(this.now() + this.task.intervalMs, nextDueAtMs ?? Number.POSITIVE_INFINITY));
+    this.runBefore(Math.min(this.parts.now() + task.intervalMs, dueAtMs ?? Number.POSITIVE_INFINITY));
+  }
+
+  private async runHere(): Promise<number | undefined> {
+    return (await this.task.runOnce(this.parts.now())).nextDueAtMs;
+  }
+
+  private async runIfHeld(): Promise<number | undefined> {
+    const { intervalMs } = this.task;
+    const lease = await this.acquire(this.parts.now(), intervalMs + this.graceMs);
+    // Whoever holds it may have died: it is asked for again as soon as that would show.
+    if (!lease.held) return lease.untilMs;
+    const dueAtMs = await this.runHere();
+    const nowMs = this.parts.now();
+    const neededMs = Math.max(0, Math.min(intervalMs, (dueAtMs ?? Number.POSITIVE_INFINITY) - nowMs));
+    if (lease.untilMs - nowMs - neededMs - this.graceMs > WORTH_SHORTENING_MS) {
+      await this.acquire(nowMs, neededMs + this.graceMs);
+    }
+    return dueAtMs;
+  }
+
+  private get graceMs(): number {
+    return Math.min(MAX_GRACE_MS, this.task.intervalMs / 2);
+  }
+
+  private async acquire(nowMs: number, forMs: number): Promise<Lease> {
+    const { leases, holder } = this.parts;
+    const untilMs = nowMs + forMs;
+    const lease = await leases.acquire({ task: this.task.name, holder, nowMs, untilMs });
+    this.heldUntilMs = lease.held ? lease.untilMs : 0;
+    return lease;
   }
 }

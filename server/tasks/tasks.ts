@@ -27,10 +27,12 @@ export function dispatchTask({ executions, executionService, dispatcher }: TaskP
   return {
     name: "compute-dispatch",
     intervalMs: 5_000,
+    runsOn: "one",
+    // The nodes that wait here are known to this server only, and the message that there is work may be lost.
+    onEveryServer: () => dispatcher.wakeAll(),
     async runOnce(nowMs) {
       const expired = await executions.live({ leaseExpiredBeforeMs: nowMs });
       await executionService.releaseLeases(expired.map((one) => one.execution));
-      dispatcher.wakeAll();
       return { nextDueAtMs: (await executions.nextDue()).leaseAtMs };
     },
   };
@@ -41,6 +43,7 @@ export function timeoutTask({ executions, executionService, bus }: TaskParts): P
   return {
     name: "compute-timeout",
     intervalMs: 30_000,
+    runsOn: "one",
     async runOnce(nowMs) {
       const overdue = (await executions.live({ deadlineBeforeMs: nowMs })).map((one) => one.execution);
       await executionService.giveUp(
@@ -64,6 +67,7 @@ export function staleNodesTask({
   return {
     name: "compute-stale-nodes",
     intervalMs: 30_000,
+    runsOn: "one",
     async runOnce(nowMs) {
       if (nowMs < startedAtMs + OFFLINE_AFTER_MS) return { nextDueAtMs: startedAtMs + OFFLINE_AFTER_MS };
       const { oldestHeartbeatAtMs } = await nodes.markStale(nowMs - OFFLINE_AFTER_MS);
@@ -84,6 +88,9 @@ export function retryTask({ jobs, bus }: TaskParts): PeriodicTask {
   return {
     name: "compute-retry",
     intervalMs: 30_000,
+    // The server that a failure was reported to knows when the retry is due, to the millisecond; of several that try,
+    // one promotes the job.
+    runsOn: "each",
     async runOnce(nowMs) {
       const { businessIds, nextDueAtMs } = await jobs.promoteDue(nowMs);
       for (const businessId of businessIds) bus.publish("wake", { businessId });

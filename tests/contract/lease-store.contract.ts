@@ -1,0 +1,70 @@
+import { describe, expect, test } from "bun:test";
+import type { LeaseStore } from "../../server/tasks/lease-store.ts";
+import { type PeriodicTask, TaskRunner } from "../../server/tasks/periodic.ts";
+import { waitFor } from "../support/wait.ts";
+
+export interface OpenedLeases extends AsyncDisposable {
+  leases: LeaseStore;
+}
+
+/** What every store of leases promises. */
+export function leaseStoreContract(name: string, open: () => Promise<OpenedLeases>): void {
+  describe(`leases on ${name}`, () => {
+    test("however many ask at once, one gets the lease, and the others are told until when", async () => {
+      await using opened = await open();
+      const asked = await Promise.all(
+        Array.from({ length: 50 }, (_, i) =>
+          opened.leases.acquire({ task: "t", holder: `h${i}`, nowMs: 1_000, untilMs: 2_000 }),
+        ),
+      );
+      expect(asked.filter((lease) => lease.held)).toHaveLength(1);
+      expect(new Set(asked.map((lease) => lease.untilMs))).toEqual(new Set([2_000]));
+    });
+
+    test("the holder makes it longer or shorter, and others get it when it has run out or is given back", async () => {
+      await using opened = await open();
+      const ask = (holder: string, nowMs: number, untilMs: number) =>
+        opened.leases.acquire({ task: "t", holder, nowMs, untilMs });
+      expect(await ask("a", 1_000, 2_000)).toEqual({ held: true, untilMs: 2_000 });
+      expect(await ask("a", 1_500, 5_000)).toEqual({ held: true, untilMs: 5_000 });
+      expect(await ask("b", 3_000, 9_000)).toEqual({ held: false, untilMs: 5_000 });
+      expect(await ask("a", 3_000, 4_000)).toEqual({ held: true, untilMs: 4_000 });
+      expect(await ask("b", 4_000, 9_000)).toEqual({ held: true, untilMs: 9_000 });
+      expect(await ask("a", 4_500, 9_500)).toEqual({ held: false, untilMs: 9_000 });
+      expect((await ask("b", 5_000, 5_000)).held).toBe(false);
+      expect(await ask("a", 5_000, 9_500)).toEqual({ held: true, untilMs: 9_500 });
+    });
+
+    test("each task has its own", async () => {
+      await using opened = await open();
+      for (const task of ["one", "two"]) {
+        const request = { task, holder: task, nowMs: 1_000, untilMs: 2_000 };
+        expect(await opened.leases.acquire(request)).toMatchObject({ held: true });
+      }
+    });
+
+    test("of five servers that run a task in real time one runs it in each interval", async () => {
+      await using opened = await open();
+      const intervalMs = 200;
+      const runs: { holder: string; atMs: number }[] = [];
+      const runners = ["a", "b", "c", "d", "e"].map((holder) => {
+        const task: PeriodicTask = {
+          name: "busy",
+          intervalMs,
+          runsOn: "one",
+          runOnce: async (nowMs) => {
+            runs.push({ holder, atMs: nowMs });
+            return { nextDueAtMs: undefined };
+          },
+        };
+        const onError = (_: string, error: unknown) => Promise.reject(error);
+        return new TaskRunner(task, { leases: opened.leases, holder, now: Date.now, onError });
+      });
+      for (const runner of runners) runner.start();
+      await waitFor("some runs", () => runs.length >= 6);
+      await Promise.all(runners.map((runner) => runner.stop()));
+      const gaps = runs.slice(1).map((run, i) => run.atMs - (runs[i]?.atMs ?? 0));
+      expect(gaps.filter((gapMs) => gapMs < intervalMs - 20)).toEqual([]);
+    });
+  });
+}
