@@ -1,4 +1,5 @@
 import { textLog } from "../server/log.ts";
+import { maskedUrl } from "../server/masked-url.ts";
 import { type ServerSettings, serverFile, serverOptions, serverSettings } from "../server/options.ts";
 import type { RunningServer } from "../server/start.ts";
 import { defineOptions, optionText } from "../shared/config/options.ts";
@@ -26,6 +27,10 @@ export const command = defineCommand({
   examples: [
     { line: "server", does: "For this machine alone, at http://127.0.0.1:7070" },
     { line: "server --port 7171 --data-dir ./data", does: "Another one beside it" },
+    {
+      line: "server --store mongodb://db/compute --bus redis://redis",
+      does: "One of several that share a store",
+    },
   ],
   details:
     "SIGTERM or Ctrl-C stops it in order; jobs that run go on, and their agents come back when it does.",
@@ -36,7 +41,7 @@ export const command = defineCommand({
     const note = (line: string) => void output.note(line).catch(() => undefined);
     const { stop, hurry } = stopSignals();
     const server = await start(settings, note);
-    note(`tanvrit-compute server listening on ${server.url} (data in ${settings.dataDir})`);
+    note(`tanvrit-compute server listening on ${server.url} (data in ${placeOf(settings)})`);
     await aborted(stop);
     note("tanvrit-compute server stopping");
     await Promise.race([server.stop(), aborted(hurry), Bun.sleep(STOP_LIMIT_MS)]);
@@ -53,8 +58,13 @@ async function start(settings: ServerSettings, note: (line: string) => void): Pr
   }
 }
 
+function placeOf({ store, dataDir }: ServerSettings): string {
+  return store === "sqlite" ? dataDir : maskedUrl(store);
+}
+
 /** What usually keeps a server from starting, in words that help. */
-function explain(cause: unknown, { host, port, dataDir }: ServerSettings): unknown {
+function explain(cause: unknown, settings: ServerSettings): unknown {
+  const { host, port, dataDir } = settings;
   const { code = "", name, message, syscall } = cause as NodeJS.ErrnoException;
   if (code === "EADDRINUSE") {
     const todo = "Stop what listens there, or choose another port with --port";
@@ -63,6 +73,11 @@ function explain(cause: unknown, { host, port, dataDir }: ServerSettings): unkno
   if (name === "StoreInUseError") {
     const todo = "Stop that server, or choose another directory with --data-dir";
     return new CliError("unreachable", message, { cause, todo });
+  }
+  if (code === "storage_failed" && settings.store !== "sqlite") {
+    const todo = "See that MongoDB runs and that --store (or TANVRIT_STORE) names it, with the right account";
+    const text = `cannot use the store ${placeOf(settings)}: ${message}`;
+    return new CliError("unreachable", text, { cause, todo });
   }
   if (code.startsWith("EADDR") || syscall === "listen") {
     const todo = "Choose another address with --host and --port";

@@ -32,6 +32,38 @@ export const serverOptions = defineOptions({
     defaultText: "$TANVRIT_HOME/server",
     help: "Where the server keeps its data; one server per directory",
   },
+  store: {
+    kind: "value",
+    placeholder: "URL",
+    env: "TANVRIT_STORE",
+    fileKey: "store",
+    schema: optionText
+      .regex(/^(sqlite$|mongodb(\+srv)?:\/\/.)/, {
+        error: "must be sqlite or a URL like mongodb://host/database",
+      })
+      .default("sqlite"),
+    defaultText: "sqlite",
+    help: "sqlite, in the data directory and for one server; or the mongodb:// URL of a replica set, for several",
+  },
+  bus: {
+    kind: "value",
+    placeholder: "URL",
+    env: "TANVRIT_BUS",
+    fileKey: "bus",
+    schema: optionText
+      .refine((url) => /^rediss?:\/\/./.test(url) && URL.canParse(url), {
+        error: "must be a URL like redis://host:6379, or rediss:// with TLS",
+      })
+      .optional(),
+    help: "The redis:// URL over which several servers tell each other what is new",
+  },
+  "reuse-port": {
+    kind: "flag",
+    env: "TANVRIT_REUSE_PORT",
+    fileKey: "reusePort",
+    schema: z.boolean({ error: "must be true or false" }).default(false),
+    help: "Share the port with other servers on this machine; the system spreads connections over them",
+  },
 });
 
 export interface ServerSettings {
@@ -39,6 +71,11 @@ export interface ServerSettings {
   port: number;
   /** Absolute. */
   dataDir: string;
+  /** `sqlite`, or a MongoDB URL. Like the bus it may hold a password: never shown but by `maskedUrl`. */
+  store: string;
+  /** A Redis URL. */
+  bus: string | undefined;
+  reusePort: boolean;
 }
 
 export function serverSettings(
@@ -50,6 +87,9 @@ export function serverSettings(
     host: values.host,
     port: values.port,
     dataDir: resolve(values["data-dir"] ?? join(home, "server")),
+    store: values.store,
+    bus: values.bus,
+    reusePort: values["reuse-port"],
   };
 }
 
@@ -58,4 +98,7 @@ export const serverFile = z.strictObject({
   host: z.string().optional(),
   port: z.int().optional(),
   dataDir: z.string().optional(),
+  store: z.string().optional(),
+  bus: z.string().optional(),
+  reusePort: z.boolean().optional(),
 });

@@ -1,8 +1,8 @@
-import { MemoryBus } from "./bus/memory-bus.ts";
+import { openBus } from "./bus/open.ts";
 import { composePlane, type Plane } from "./compose.ts";
 import type { Log } from "./log.ts";
 import type { ServerSettings } from "./options.ts";
-import { openSqliteStores } from "./store/open.ts";
+import { openStores } from "./store/open-stores.ts";
 
 export interface RunningServer {
   /** As a client on this machine reaches it: `http://127.0.0.1:7070`. */
@@ -23,41 +23,40 @@ const HARD_BODY_LIMIT_BYTES = 1024 * 1024 * 1024;
  * Throws StoreInUseError where another server has the data directory, and `EADDRINUSE` for a taken port.
  */
 export async function startServer(settings: ServerSettings, log: Log): Promise<RunningServer> {
-  const stores = openSqliteStores(settings.dataDir);
+  // Closed again, the last first, where the start fails.
+  await using opening = new AsyncDisposableStack();
+  const stores = opening.adopt(await openStores(settings), (one) => one.close());
+  const bus = opening.adopt(await openBus(settings, stores.sessions, log), (one) => one.close());
   const stopping = new AbortController();
-  try {
-    const bus = new MemoryBus();
-    const parts = { stores, bus, dataDir: settings.dataDir, log, now: Date.now, stopping: stopping.signal };
-    const plane = await composePlane(parts);
-    const listener = listen(settings, plane);
-    for (const task of plane.tasks) task.start();
-    const stop = async () => {
-      stopping.abort();
-      plane.close();
-      await Promise.all(plane.tasks.map((task) => task.stop()));
-      await Promise.race([listener.stop(), Bun.sleep(STOP_MS)]);
-      await listener.stop(true);
-      await bus.close();
-      await stores.close();
-    };
-    let stopped: Promise<void> | undefined;
-    return {
-      url: urlOf(settings.host, listener.port ?? settings.port),
-      stop: () => {
-        stopped ??= stop();
-        return stopped;
-      },
-    };
-  } catch (error) {
-    await stores.close();
-    throw error;
-  }
+  const parts = { stores, bus, dataDir: settings.dataDir, log, now: Date.now, stopping: stopping.signal };
+  const plane = await composePlane(parts);
+  opening.defer(() => plane.close());
+  const listener = listen(settings, plane);
+  for (const task of plane.tasks) task.start();
+  const opened = opening.move();
+  const stop = async () => {
+    stopping.abort();
+    plane.close();
+    await Promise.all(plane.tasks.map((task) => task.stop()));
+    await Promise.race([listener.stop(), Bun.sleep(STOP_MS)]);
+    await listener.stop(true);
+    await opened.disposeAsync();
+  };
+  let stopped: Promise<void> | undefined;
+  return {
+    url: urlOf(settings.host, listener.port ?? settings.port),
+    stop: () => {
+      stopped ??= stop();
+      return stopped;
+    },
+  };
 }
 
 function listen(settings: ServerSettings, { app }: Plane) {
   return Bun.serve({
     hostname: settings.host,
     port: settings.port,
+    reusePort: settings.reusePort,
     idleTimeout: IDLE_TIMEOUT_SECONDS,
     maxRequestBodySize: HARD_BODY_LIMIT_BYTES,
     fetch: (request, server) => app.fetch(request, { address: server.requestIP(request)?.address }),

@@ -49,7 +49,7 @@ export class RedisBus implements Bus {
   private toldDrops = 0;
   private toldDropsAtMs = Number.NEGATIVE_INFINITY;
 
-  /** Begins to connect; until that works the bus behaves as while Redis is away. Throws on a URL that is none. */
+  /** Begins to connect; until that works the bus behaves as while Redis is away. */
   constructor(private readonly options: RedisBusOptions) {
     this.beatTimer = setInterval(() => this.beat(), BEAT_MS);
     this.beatTimer.unref();
