@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { labels } from "../shared/manifest.ts";
+import { labels, pool } from "../shared/manifest.ts";
 
 /** `~/.tanvrit/agent.yaml`: what the owner of a machine lets jobs have of it. Every field may be left out. */
 export const agentFile = z.strictObject({
@@ -7,6 +7,8 @@ export const agentFile = z.strictObject({
   name: z.string().min(1).max(200).optional(),
   /** How many jobs may run at once; the number of cores where it is left out. */
   slots: z.int().min(1).max(10_000).optional(),
+  /** The pool the node belongs to. */
+  pool: pool.unwrap().optional(),
   /** Caps for each job; a node does not announce more than them. */
   limits: z
     .strictObject({

@@ -51,6 +51,7 @@ function startAgent(slots = 4): RunningAgent {
     description: describeNode({
       labels: { team: "blue" },
       slots,
+      pool: "default",
       file: { limits: {}, labels: {} },
       agentVersion: "0",
     }),

@@ -22,7 +22,7 @@ const host = { hostname: "box", cpuCount: 8, memoryMb: 4_096, labels: { os: "lin
 
 test("the published agent.yaml is read, and its limits lower what the machine has", () => {
   const file = parseYaml(example, "agent.yaml", agentFile);
-  const described = describeNode({ labels: { os: "plan9" }, file, agentVersion: "1" }, host);
+  const described = describeNode({ pool: "default", labels: { os: "plan9" }, file, agentVersion: "1" }, host);
   expect(described.capacity).toEqual({ cpu: 4, memoryMb: 4_096, gpuCount: 0, slots: 8 });
   expect(described.labels).toEqual({ os: "plan9", hostname: "box", arch: "arm64", cpuCount: "8" });
   expect(described.name).toBe("box");
@@ -30,7 +30,7 @@ test("the published agent.yaml is read, and its limits lower what the machine ha
 
 test("what is detected here is a description the server accepts", () => {
   const file = agentFile.parse({});
-  const described = describeNode({ labels: {}, file, agentVersion: "1" }, detectHost());
+  const described = describeNode({ pool: "default", labels: {}, file, agentVersion: "1" }, detectHost());
   expect(nodeDescription.parse(described)).toEqual(described);
 });
 

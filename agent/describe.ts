@@ -7,6 +7,7 @@ export interface NodeSettings {
   /** By flag, variable or file. */
   name?: string;
   slots?: number;
+  pool: string;
   /** By flag; they win over the file's, and those over what is detected. */
   labels: Labels;
   file: AgentFile;
@@ -19,6 +20,7 @@ export function describeNode(settings: NodeSettings, host: HostFacts = detectHos
   return {
     name: settings.name ?? host.hostname,
     labels: { ...host.labels, ...settings.file.labels, ...settings.labels },
+    pool: settings.pool,
     capacity: {
       cpu: Math.min(limits.cpu ?? host.cpuCount, host.cpuCount),
       memoryMb: Math.min(limits.memoryMb ?? host.memoryMb, host.memoryMb),

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { defineOptions, optionNumber, optionPairs, optionText } from "../shared/config/options.ts";
-import { labels } from "../shared/manifest.ts";
+import { labels, pool } from "../shared/manifest.ts";
 
 /** The options of `agent run`. Their `fileKey`s are those of agent.yaml. */
 export const agentOptions = defineOptions({
@@ -33,6 +33,15 @@ export const agentOptions = defineOptions({
         error: (issue) => labels.safeParse(issue.input).error?.issues[0]?.message,
       }),
     help: "A label the node is found by; may be given again and again.",
+  },
+  pool: {
+    kind: "value",
+    placeholder: "POOL",
+    env: "TANVRIT_AGENT_POOL",
+    fileKey: "pool",
+    schema: pool,
+    defaultText: "default",
+    help: "The pool the node belongs to; it gets only jobs of that pool.",
   },
   slots: {
     kind: "value",

@@ -48,6 +48,7 @@ export const command = defineCommand({
       description: describeNode({
         name: options.name,
         slots: options.slots,
+        pool: options.pool,
         labels: options.label,
         file: agentFile.parse(config ?? {}),
         agentVersion: packageJson.version,

@@ -11,6 +11,9 @@ export const job = z.object({
   jobId,
   businessId: z.string(),
   userId: z.string(),
+  /** What the job was made from, where it was not simply submitted. */
+  templateId: z.string().optional(),
+  scheduleId: z.string().optional(),
   status: jobStatus,
   /** Attempts that have been assigned so far. */
   attempt: z.int().min(0),

@@ -48,6 +48,14 @@ const command = z
     error: `at most ${limits.maxCommandBytes} bytes`,
   });
 
+/** Nodes are grouped in pools; a job runs only on nodes of its own. */
+export const pool = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, {
+    error: "a pool is 1 to 63 letters, digits and . _ -, beginning with a letter or digit",
+  })
+  .default("default");
+
 /** What a job takes of a node while it runs. 0 asks for nothing in particular. */
 export const resources = z.strictObject({
   /** Cores; may be a fraction. */
@@ -71,6 +79,7 @@ export const jobManifest = z.strictObject({
   command,
   labels: labels.default({}),
   resources: resources.prefault({}),
+  pool,
   /** Seconds the command may run; absent: as long as it takes. */
   timeoutSeconds: z.number().positive().max(31_536_000).optional(),
   /** Seconds between SIGTERM and SIGKILL when the job is cancelled or times out. */

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { executionEnd, timestamp } from "./execution.ts";
 import { executionId, jobId, nodeId } from "./ids.ts";
-import { jobManifest, jobType, labels, resources } from "./manifest.ts";
+import { jobManifest, jobType, labels, pool, resources } from "./manifest.ts";
 
 export const nodeStatus = z.enum(["ACTIVE", "DRAINING", "SUSPENDED", "OFFLINE"]);
 export type NodeStatus = z.infer<typeof nodeStatus>;
@@ -21,6 +21,7 @@ export type Capacity = z.infer<typeof capacity>;
 export const nodeDescription = z.strictObject({
   name: z.string().min(1).max(200),
   labels,
+  pool,
   capacity,
   /** The job types it has a working executor for. */
   jobTypes: z.array(jobType).min(1),

@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import type { z } from "zod";
 import {
   defineOptions,
@@ -6,6 +7,7 @@ import {
   optionPairs,
   optionText,
 } from "../../shared/config/options.ts";
+import { issuesOf } from "../../shared/issues.ts";
 import { limits } from "../../shared/limits.ts";
 import { type JobManifestInput, jobManifest } from "../../shared/manifest.ts";
 import { CliError } from "../failure.ts";
@@ -26,6 +28,13 @@ export const manifestOptions = defineOptions({
     placeholder: "KEY=VALUE",
     schema: optionPairs("a label").optional(),
     help: "Run only on nodes with this label",
+  },
+  pool: {
+    kind: "value",
+    placeholder: "POOL",
+    schema: optionText.optional(),
+    defaultText: "default",
+    help: "Run only on nodes of this pool",
   },
   cpu: {
     kind: "value",
@@ -97,7 +106,10 @@ export const manifestOptions = defineOptions({
   "idempotency-key": {
     kind: "value",
     placeholder: "KEY",
-    schema: optionText.optional(),
+    // It travels in a header. An empty one is most likely a variable that was not set: to go on without would submit twice.
+    schema: optionText
+      .regex(/^[!-~]([ -~]{0,253}[!-~])?$/, { error: "must be 1 to 255 letters, digits and other ASCII signs" })
+      .optional(),
     help: "Submitting again with the same key gives the first job again",
   },
 });
@@ -114,6 +126,7 @@ export async function buildManifest(
   const given = defined({
     name: options.name,
     type: options.type,
+    pool: options.pool,
     timeoutSeconds: options.timeout,
     graceSeconds: options.grace,
     maxRetries: options["max-retries"],
@@ -132,7 +145,7 @@ export async function buildManifest(
   const checked = jobManifest.safeParse(merged);
   if (checked.success) return checked.data;
   // The file was checked by itself, so what is wrong now came with a flag.
-  const issues = checked.error.issues.map((issue) => `${flagOf(issue.path)}: ${issue.message}`);
+  const issues = issuesOf(checked.error).map(({ path, message }) => `${flagOf(path)}: ${message}`);
   throw new CliError("usage", issues.join("; "));
 }
 
@@ -140,12 +153,18 @@ type PartialManifest = z.output<ReturnType<typeof fileSchema>>;
 const fileSchema = () => jobManifest.partial({ command: true });
 
 async function readManifest(file: string): Promise<PartialManifest> {
-  const text = await readBounded(file);
+  const bytes = await readBounded(file);
+  if (!isUtf8(bytes)) throw new CliError("bad_data", `${fileName(file)} is not UTF-8 text`);
   const { parseYaml } = await import("../../shared/config/yaml.ts");
-  return parseYaml(text, file === "-" ? "<stdin>" : file, fileSchema());
+  return parseYaml(bytes.toString("utf8"), fileName(file), fileSchema());
 }
 
-async function readBounded(file: string): Promise<string> {
+/** As messages name it. */
+function fileName(file: string): string {
+  return file === "-" ? "<stdin>" : file;
+}
+
+async function readBounded(file: string): Promise<Buffer> {
   const source = file === "-" ? Bun.stdin : Bun.file(file);
   const chunks: Uint8Array[] = [];
   let size = 0;
@@ -158,12 +177,12 @@ async function readBounded(file: string): Promise<string> {
   } catch (cause) {
     const { code, message } = cause as { code?: string; message: string };
     const why = code === "ENOENT" ? "there is no such file" : message;
-    throw new CliError(code === "ENOENT" ? "not_found" : "bad_data", `cannot read ${file}: ${why}`, {
+    throw new CliError(code === "ENOENT" ? "not_found" : "bad_data", `cannot read ${fileName(file)}: ${why}`, {
       cause,
     });
   }
-  if (size <= limits.maxBodyBytes) return Buffer.concat(chunks).toString("utf8");
-  throw new CliError("bad_data", `${file} is larger than a job may be (${limits.maxBodyBytes} bytes)`);
+  if (size <= limits.maxBodyBytes) return Buffer.concat(chunks);
+  throw new CliError("bad_data", `${fileName(file)} is larger than a job may be (${limits.maxBodyBytes} bytes)`);
 }
 
 function commandMissing(file: string | undefined): CliError {
@@ -172,7 +191,7 @@ function commandMissing(file: string | undefined): CliError {
       todo: "Put it behind --, as in: tanvrit-compute job submit -- python train.py",
     });
   }
-  return new CliError("bad_data", `${file}: command: is missing`, {
+  return new CliError("bad_data", `${fileName(file)}: command: is missing`, {
     todo: "Add it to the file, or give the command behind --",
   });
 }

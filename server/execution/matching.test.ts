@@ -6,6 +6,7 @@ import { fits, mismatch, pickGpus, queueKeyOf, requirementOf, usageOf } from "./
 const node: NodeDescription = {
   name: "n1",
   labels: { os: "linux", arch: "arm64" },
+  pool: "default",
   capacity: { cpu: 4, memoryMb: 8_192, gpuCount: 2, slots: 3 },
   jobTypes: ["COMMAND"],
   agentVersion: "0",
@@ -18,6 +19,10 @@ describe("a node matches a job", () => {
     expect(why({ labels: { arch: "arm64" } })).toBeUndefined();
     expect(why({ labels: { arch: "amd64" } })).toBe("its label is arch=arm64, not arch=amd64");
     expect(why({ labels: { zone: "a" } })).toBe("it has no label zone (the job asks for zone=a)");
+  });
+
+  test("when it is in the pool the job asks for", () => {
+    expect(why({ pool: "farm" })).toBe("it is in pool default, the job asks for pool farm");
   });
 
   test("when it has an executor for the type", () => {

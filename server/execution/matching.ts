@@ -6,17 +6,18 @@ export interface Requirement {
   type: JobType;
   labels: Labels;
   resources: Resources;
+  pool: string;
 }
 
 export function requirementOf(manifest: JobManifest): Requirement {
-  return { type: manifest.type, labels: manifest.labels, resources: manifest.resources };
+  return { type: manifest.type, labels: manifest.labels, resources: manifest.resources, pool: manifest.pool };
 }
 
 /** Equal for equal requirements, whatever the order their labels were written in. */
 export function queueKeyOf(manifest: JobManifest): string {
   const { cpu, memoryMb, gpuCount } = manifest.resources;
   const labels = Object.entries(manifest.labels).sort(([a], [b]) => (a < b ? -1 : 1));
-  const canonical = JSON.stringify([manifest.type, labels, cpu, memoryMb, gpuCount]);
+  const canonical = JSON.stringify([manifest.type, manifest.pool, labels, cpu, memoryMb, gpuCount]);
   return new Bun.CryptoHasher("sha256").update(canonical).digest("base64url").slice(0, 22);
 }
 
@@ -31,6 +32,8 @@ export interface Usage {
 /** Why this node could never run such a job, even when idle; undefined when it could. The first rule that fails. */
 export function mismatch(requirement: Requirement, node: NodeDescription): string | undefined {
   if (!node.jobTypes.includes(requirement.type)) return `it cannot run ${requirement.type} jobs`;
+  if (node.pool !== requirement.pool)
+    return `it is in pool ${node.pool}, the job asks for pool ${requirement.pool}`;
   for (const [key, wanted] of Object.entries(requirement.labels)) {
     const found = node.labels[key];
     if (found === undefined) return `it has no label ${key} (the job asks for ${key}=${wanted})`;

@@ -9,6 +9,8 @@ export interface JobDocument {
   job_id: string;
   business_id: string;
   user_id: string;
+  template_id?: string;
+  schedule_id?: string;
   name?: string;
   /** As `key=value`, since a key may hold dots. */
   labels?: string[];
@@ -176,6 +178,8 @@ export function jobDocument(job: JobRecord): JobDocument {
     job_id: job.jobId,
     business_id: job.businessId,
     user_id: job.userId,
+    template_id: job.templateId,
+    schedule_id: job.scheduleId,
     name: job.manifest.name,
     labels: labels.length > 0 ? labels : undefined,
     manifest: job.manifest,
@@ -217,6 +221,8 @@ export function jobFromDocument(document: JobDocument): JobRecord {
     jobId: document.job_id,
     businessId: document.business_id,
     userId: document.user_id,
+    templateId: document.template_id,
+    scheduleId: document.schedule_id,
     manifest: document.manifest,
     queueKey: document.queue_key,
     status: document.status,

@@ -8,6 +8,9 @@ export interface JobRecord {
   businessId: string;
   userId: string;
   manifest: JobManifest;
+  /** What the job was made from, where it was not simply submitted. */
+  templateId: string | undefined;
+  scheduleId: string | undefined;
   /** Jobs with the same requirements share it; see `queueKeyOf`. */
   queueKey: string;
   status: JobStatus;

@@ -6,6 +6,8 @@ export interface JobRow {
   job_id: string;
   business_id: string;
   user_id: string;
+  template_id: string | null;
+  schedule_id: string | null;
   manifest: string;
   queue_key: string;
   status: string;
@@ -45,6 +47,8 @@ export function jobFromRow(row: JobRow): JobRecord {
     jobId: row.job_id,
     businessId: row.business_id,
     userId: row.user_id,
+    templateId: row.template_id ?? undefined,
+    scheduleId: row.schedule_id ?? undefined,
     manifest: JSON.parse(row.manifest),
     queueKey: row.queue_key,
     status: row.status as JobRecord["status"],

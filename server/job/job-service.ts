@@ -10,6 +10,12 @@ import type { JobRecord } from "./job-record.ts";
 import type { Decision, JobListQuery, JobStore } from "./job-store.ts";
 import type { JobWatch } from "./job-watch.ts";
 
+/** What a job is made from, where it is not simply submitted. */
+export interface JobOrigin {
+  templateId?: string;
+  scheduleId?: string;
+}
+
 /** What users do with jobs. Every method is scoped to the business of the identity. */
 export class JobService {
   constructor(
@@ -19,11 +25,19 @@ export class JobService {
     private readonly now: () => number,
   ) {}
 
-  async submit(by: Identity, manifest: JobManifest, idempotencyKey: string | undefined): Promise<JobRecord> {
+  /** Queues a job; with an idempotency key that was used for the same manifest, the job of that time is returned. */
+  async submit(
+    by: Pick<Identity, "businessId" | "userId">,
+    manifest: JobManifest,
+    idempotencyKey: string | undefined,
+    origin: JobOrigin = {},
+  ): Promise<JobRecord> {
     const job: JobRecord = {
       jobId: newId("job"),
       businessId: by.businessId,
       userId: by.userId,
+      templateId: origin.templateId,
+      scheduleId: origin.scheduleId,
       manifest,
       queueKey: queueKeyOf(manifest),
       status: "QUEUED",

@@ -19,6 +19,8 @@ export const jobMigrations: Migration[] = [
         job_id TEXT PRIMARY KEY,
         business_id TEXT NOT NULL,
         user_id TEXT NOT NULL,
+        template_id TEXT,
+        schedule_id TEXT,
         name TEXT,
         manifest TEXT NOT NULL,
         queue_key TEXT NOT NULL,
@@ -124,14 +126,16 @@ export class SqliteJobStore implements JobStore {
       }
     }
     this.store.run(
-      `INSERT INTO compute_jobs (job_id, business_id, user_id, name, manifest, queue_key, priority, status, attempt,
+      `INSERT INTO compute_jobs (job_id, business_id, user_id, template_id, schedule_id, name, manifest, queue_key, priority, status, attempt,
          retry_count, idempotency_key, idempotency_hash, created_at, not_before)
-       VALUES ($jobId, $businessId, $userId, $name, $manifest, $queueKey, $priority, $status, $attempt,
+       VALUES ($jobId, $businessId, $userId, $templateId, $scheduleId, $name, $manifest, $queueKey, $priority, $status, $attempt,
          $retryCount, $key, $hash, $createdAt, $notBefore)`,
       {
         jobId: job.jobId,
         businessId: job.businessId,
         userId: job.userId,
+        templateId: job.templateId ?? null,
+        scheduleId: job.scheduleId ?? null,
         name: job.manifest.name ?? null,
         manifest: JSON.stringify(job.manifest),
         queueKey: job.queueKey,

@@ -10,6 +10,8 @@ export function jobView(record: JobRecord, unschedulableReason?: string): Job {
     jobId: record.jobId,
     businessId: record.businessId,
     userId: record.userId,
+    templateId: record.templateId,
+    scheduleId: record.scheduleId,
     status: record.status,
     attempt: record.attempt,
     retryCount: record.retryCount,

@@ -67,7 +67,7 @@ export class AuthWorld implements AsyncDisposable {
       userId,
       sessionId,
       keyHash: hash,
-      description: describeNode().description,
+      description: { pool: "default", ...describeNode().description },
       draining: false,
       offline: false,
       accessEnded: false,
