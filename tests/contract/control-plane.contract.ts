@@ -24,6 +24,8 @@ export function jobOf(businessId: string, manifest: Partial<JobManifestInput> = 
     jobId: newId("job"),
     businessId,
     userId: "usr",
+    templateId: undefined,
+    scheduleId: undefined,
     manifest: parsed,
     queueKey: queueKeyOf(parsed),
     status: "QUEUED",
@@ -53,6 +55,7 @@ export function nodeOf(
     description: {
       name: "n",
       labels: { os: "linux" },
+      pool: "default",
       capacity: { cpu: 4, memoryMb: 1_000, gpuCount: 0, slots: 100, ...capacity },
       jobTypes: ["COMMAND"],
       agentVersion: "0",
