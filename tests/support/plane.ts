@@ -1,3 +1,4 @@
+import type { Bus } from "../../server/bus/bus.ts";
 import { MemoryBus } from "../../server/bus/memory-bus.ts";
 import { composePlane, type Plane } from "../../server/compose.ts";
 import { openSqliteStores, type Stores } from "../../server/store/open.ts";
@@ -9,13 +10,14 @@ export class TestPlane implements AsyncDisposable {
   readonly api: Api;
   private aheadMs = 0;
   private readonly stopping = new AbortController();
-  private readonly bus = new MemoryBus();
   private readonly listener: Bun.Server<undefined>;
   private plane: Plane | undefined;
 
   private constructor(
     private readonly scratch: Scratch,
     private readonly stores: Stores,
+    private readonly bus: Bus,
+    private readonly ownsStores: boolean,
   ) {
     this.listener = Bun.serve({
       hostname: "127.0.0.1",
@@ -29,9 +31,11 @@ export class TestPlane implements AsyncDisposable {
     this.api = new Api(this.listener.url.href);
   }
 
-  static async start(): Promise<TestPlane> {
+  /** @param shared what it shares with other planes; the bus goes with it, the stores do not. */
+  static async start(shared?: { stores: Stores; bus: Bus }): Promise<TestPlane> {
     const scratch = await makeScratch();
-    const test = new TestPlane(scratch, openSqliteStores(":memory:"));
+    const { stores, bus } = shared ?? { stores: openSqliteStores(":memory:"), bus: new MemoryBus() };
+    const test = new TestPlane(scratch, stores, bus, shared === undefined);
     test.plane = await composePlane({
       stores: test.stores,
       bus: test.bus,
@@ -56,7 +60,7 @@ export class TestPlane implements AsyncDisposable {
     await Promise.all((this.plane?.tasks ?? []).map((task) => task.stop()));
     await this.listener.stop(true);
     await this.bus.close();
-    await this.stores.close();
+    if (this.ownsStores) await this.stores.close();
     await this.scratch[Symbol.asyncDispose]();
   }
 }
