@@ -62,7 +62,8 @@ export class ExecutionService {
     this.announceAll(jobs);
   }
 
-  private announceAll(jobs: readonly (JobRecord | undefined)[]): void {
+  /** Tells whoever waits that these jobs have changed, and that there may be work again. */
+  announceAll(jobs: readonly (JobRecord | undefined)[]): void {
     const businesses = new Set<string>();
     for (const job of jobs) {
       if (!job) continue;

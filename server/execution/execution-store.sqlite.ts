@@ -57,6 +57,10 @@ export class SqliteExecutionStore implements ExecutionStore {
     return this.store.write(() => requests.map((request) => this.assigner.assign(request)));
   }
 
+  async releaseOrphans(): Promise<[]> {
+    return [];
+  }
+
   async claimableRequirements(businessId: string): Promise<Requirement[]> {
     return this.assigner.claimable(businessId).map((queue) => queue.requirement);
   }

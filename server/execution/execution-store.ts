@@ -50,6 +50,11 @@ export interface ExecutionStore {
    * per request, in order. Cost grows with the number of different requirements, not with the queue.
    */
   assign(requests: readonly AssignRequest[]): Promise<Assigned[][]>;
+  /**
+   * Puts jobs back into their queues whose assignment was begun before this time and never finished, because the
+   * server that made it died. Resolves with those jobs. Where an assignment is one write there are none.
+   */
+  releaseOrphans(nowMs: number): Promise<JobRecord[]>;
   /** What the jobs of the business that could be claimed now ask for: each different requirement once. */
   claimableRequirements(businessId: string): Promise<Requirement[]>;
   find(businessId: string, executionId: string): Promise<ExecutionRecord | undefined>;

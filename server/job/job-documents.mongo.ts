@@ -1,5 +1,5 @@
 import type { ExecutionEnd } from "../../shared/execution.ts";
-import type { JobManifest, Labels, Resources } from "../../shared/manifest.ts";
+import type { JobManifest, Resources } from "../../shared/manifest.ts";
 import { setAndUnset } from "../store/mongo.ts";
 import { collectionStep } from "../store/mongo-migrations.ts";
 import { type ExecutionRecord, isLive, type JobRecord } from "./job-record.ts";
@@ -168,7 +168,7 @@ export function queueKeyIn(queue: string): string {
 /** Puts jobs into their queue, in an update of many. */
 export const QUEUE_EXPRESSION = { $concat: ["$business_id", "/", "$queue_key"] };
 
-export function labelPairs(labels: Readonly<Labels>): string[] {
+export function labelPairs(labels: Readonly<JobManifest["labels"]>): string[] {
   return Object.entries(labels).map(([key, value]) => `${key}=${value}`);
 }
 

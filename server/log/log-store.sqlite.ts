@@ -1,4 +1,3 @@
-import type { LogLine, LogStream } from "../../shared/log.ts";
 import type { Migration, SqliteStore } from "../store/sqlite.ts";
 import {
   continuingLines,
@@ -9,6 +8,7 @@ import {
   type LogStore,
   type StoredLine,
 } from "./log-store.ts";
+import { type PackedBatch, packLines, unpackInto } from "./packed-lines.ts";
 
 export const logMigrations: Migration[] = [
   {
@@ -30,9 +30,6 @@ export const logMigrations: Migration[] = [
   },
 ];
 
-/** As stored: stream, time, text, and whether it is partial. The seq follows from the place in the row. */
-type PackedLine = [stream: string, at: string, text: string, partial?: 1];
-
 interface LogRow {
   attempt: number;
   first_seq: number;
@@ -40,9 +37,6 @@ interface LogRow {
   execution_id: string;
   lines: string;
 }
-
-const STREAMS: Record<LogStream, string> = { stdout: "o", stderr: "e", system: "s" };
-const STREAM_NAMES: Record<string, LogStream> = { o: "stdout", e: "stderr", s: "system" };
 
 /** Rows read at once; they hold from one line to some thousands. */
 const ROWS_PER_READ = 32;
@@ -66,7 +60,7 @@ export class SqliteLogStore implements LogStore {
       for (const row of rows) {
         if (found.length >= range.limit || chars >= MAX_READ_CHARS) break;
         chars += row.lines.length;
-        unpackInto(found, row, range);
+        unpackInto(found, batchFrom(row), range);
         after = { attempt: row.attempt, seq: row.last_seq };
       }
       if (rows.length < ROWS_PER_READ) break;
@@ -107,7 +101,7 @@ export class SqliteLogStore implements LogStore {
         lastSeq: last + lines.length,
         executionId: batch.executionId,
         businessId: batch.businessId,
-        lines: JSON.stringify(lines.map(pack)),
+        lines: packLines(lines),
       },
     );
     return last + lines.length;
@@ -140,26 +134,12 @@ export class SqliteLogStore implements LogStore {
   }
 }
 
-function pack({ stream, at, text, partial }: LogLine): PackedLine {
-  return partial ? [STREAMS[stream], at, text, 1] : [STREAMS[stream], at, text];
-}
-
-function unpackInto(found: StoredLine[], row: LogRow, { after, until }: LogRange): void {
-  const from = row.attempt === after.attempt ? Math.max(row.first_seq, after.seq + 1) : row.first_seq;
-  const to = row.attempt === until?.attempt ? Math.min(row.last_seq, until.seq) : row.last_seq;
-  const packed = JSON.parse(row.lines) as PackedLine[];
-  for (let seq = from; seq <= to; seq++) {
-    const line = packed[seq - row.first_seq];
-    if (!line) throw new Error(`The stored log of ${row.execution_id} has no line ${seq}`);
-    const [stream, at, text, partial] = line;
-    found.push({
-      seq,
-      stream: STREAM_NAMES[stream] ?? "system",
-      at,
-      text,
-      ...(partial && { partial: true }),
-      executionId: row.execution_id,
-      attempt: row.attempt,
-    });
-  }
+function batchFrom(row: LogRow): PackedBatch {
+  return {
+    executionId: row.execution_id,
+    attempt: row.attempt,
+    firstSeq: row.first_seq,
+    lastSeq: row.last_seq,
+    lines: row.lines,
+  };
 }

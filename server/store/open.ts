@@ -49,3 +49,13 @@ export function openSqliteStores(dataDir: string | ":memory:"): Stores {
     close: async () => store.close(),
   };
 }
+
+/**
+ * The store that many servers share: a MongoDB replica set, named by a connection string that holds the database, the
+ * account and TLS. Rejects with ComputeError `storage_failed` where it cannot be reached or is no replica set.
+ */
+export async function openMongoStores(url: string): Promise<Stores> {
+  // Loaded only here: the embedded store needs no driver.
+  const { openMongo } = await import("./open-mongo.ts");
+  return openMongo(url);
+}

@@ -33,6 +33,7 @@ export function dispatchTask({ executions, executionService, dispatcher }: TaskP
     async runOnce(nowMs) {
       const expired = await executions.live({ leaseExpiredBeforeMs: nowMs });
       await executionService.releaseLeases(expired.map((one) => one.execution));
+      executionService.announceAll(await executions.releaseOrphans(nowMs));
       return { nextDueAtMs: (await executions.nextDue()).leaseAtMs };
     },
   };

@@ -1,0 +1,209 @@
+import { Binary, type Collection } from "mongodb";
+import { newId } from "../../shared/ids.ts";
+import { isDuplicateKey, type MongoStore } from "../store/mongo.ts";
+import { collectionStep } from "../store/mongo-migrations.ts";
+import type { NewSession, SessionRecord, SessionStore } from "./session-store.ts";
+
+interface SessionDocument {
+  session_id: string;
+  user_id: string;
+  business_id: string;
+  generation: number;
+  rotated_at: number;
+  revoked_at?: number;
+  created_at: number;
+}
+interface UserDocument {
+  user_id: string;
+  name: string;
+  created_at: number;
+}
+interface BusinessDocument {
+  business_id: string;
+  name: string;
+  created_at: number;
+}
+interface MembershipDocument {
+  business_id: string;
+  user_id: string;
+  role: SessionRecord["role"];
+}
+interface SecretDocument {
+  name: string;
+  secret: Binary;
+}
+interface UsedIdDocument {
+  id: string;
+  used_at: number;
+}
+
+export const authSteps = [
+  collectionStep("auth-users-1", "compute_users", [
+    { key: { user_id: 1 }, unique: true },
+    { key: { name: 1 }, unique: true },
+  ]),
+  collectionStep("auth-businesses-1", "compute_businesses", [
+    { key: { business_id: 1 }, unique: true },
+    { key: { name: 1 }, unique: true },
+  ]),
+  collectionStep("auth-memberships-1", "compute_memberships", [
+    { key: { business_id: 1, user_id: 1 }, unique: true },
+  ]),
+  collectionStep("auth-sessions-1", "compute_sessions", [{ key: { session_id: 1 }, unique: true }]),
+  collectionStep("auth-secrets-1", "compute_secrets", [{ key: { name: 1 }, unique: true }]),
+  collectionStep("auth-used-ids-1", "compute_used_ids", [
+    { key: { id: 1 }, unique: true },
+    { key: { used_at: 1 } },
+  ]),
+];
+
+const SECRET_BYTES = 32;
+const USED_IDS_KEPT_MS = 24 * 3_600_000;
+/** Two servers that make the same row at once may both be told so; the next attempt finds it. */
+const MAX_UPSERT_ATTEMPTS = 10;
+
+export class MongoSessionStore implements SessionStore {
+  private readonly sessions: Collection<SessionDocument>;
+  private readonly users: Collection<UserDocument>;
+  private readonly businesses: Collection<BusinessDocument>;
+  private readonly memberships: Collection<MembershipDocument>;
+  private readonly secrets: Collection<SecretDocument>;
+  private readonly usedIds: Collection<UsedIdDocument>;
+
+  constructor(private readonly store: MongoStore) {
+    this.sessions = store.collection("compute_sessions");
+    this.users = store.collection("compute_users");
+    this.businesses = store.collection("compute_businesses");
+    this.memberships = store.collection("compute_memberships");
+    this.secrets = store.collection("compute_secrets");
+    this.usedIds = store.collection("compute_used_ids");
+  }
+
+  /** Each step may be repeated and leaves nothing wrong behind where a later one fails, so it is no transaction. */
+  create({ sessionId, userName, businessName, role, nowMs }: NewSession): Promise<SessionRecord> {
+    return this.store.attempt(async () => {
+      const [user, business] = await Promise.all([
+        upsert(() =>
+          this.users.findOneAndUpdate(
+            { name: userName },
+            { $setOnInsert: { user_id: newId("usr"), created_at: nowMs } },
+            { upsert: true, returnDocument: "after" },
+          ),
+        ),
+        upsert(() =>
+          this.businesses.findOneAndUpdate(
+            { name: businessName },
+            { $setOnInsert: { business_id: newId("biz"), created_at: nowMs } },
+            { upsert: true, returnDocument: "after" },
+          ),
+        ),
+      ]);
+      const { user_id } = user;
+      const { business_id } = business;
+      await upsert(() =>
+        this.memberships.findOneAndUpdate(
+          { business_id, user_id },
+          { $setOnInsert: { role } },
+          { upsert: true, returnDocument: "after" },
+        ),
+      );
+      await this.sessions.insertOne({
+        session_id: sessionId,
+        user_id,
+        business_id,
+        generation: 1,
+        rotated_at: nowMs,
+        created_at: nowMs,
+      });
+      const created = await this.read(sessionId);
+      if (!created) throw new Error(`Session ${sessionId} is missing after its insert`);
+      return created;
+    });
+  }
+
+  find(sessionId: string): Promise<SessionRecord | undefined> {
+    return this.store.attempt(() => this.read(sessionId));
+  }
+
+  rotate(sessionId: string, generation: number, nowMs: number): Promise<boolean> {
+    return this.store.attempt(async () => {
+      const { modifiedCount } = await this.sessions.updateOne(
+        { session_id: sessionId, generation, revoked_at: { $exists: false } },
+        { $inc: { generation: 1 }, $set: { rotated_at: nowMs } },
+      );
+      return modifiedCount === 1;
+    });
+  }
+
+  async revoke(sessionId: string, nowMs: number): Promise<void> {
+    await this.store.attempt(() =>
+      this.sessions.updateOne(
+        { session_id: sessionId, revoked_at: { $exists: false } },
+        { $set: { revoked_at: nowMs } },
+      ),
+    );
+  }
+
+  secret(name: string): Promise<Uint8Array> {
+    return this.store.attempt(async () => {
+      const fresh = new Binary(crypto.getRandomValues(new Uint8Array(SECRET_BYTES)));
+      const found = await upsert(() =>
+        this.secrets.findOneAndUpdate(
+          { name },
+          { $setOnInsert: { secret: fresh } },
+          { upsert: true, returnDocument: "after" },
+        ),
+      );
+      return new Uint8Array(found.secret.value());
+    });
+  }
+
+  useOnce(id: string, nowMs: number): Promise<boolean> {
+    return this.store.attempt(async () => {
+      await this.usedIds.deleteMany({ used_at: { $lt: nowMs - USED_IDS_KEPT_MS } });
+      try {
+        await this.usedIds.insertOne({ id, used_at: nowMs });
+        return true;
+      } catch (error) {
+        if (isDuplicateKey(error)) return false;
+        throw error;
+      }
+    });
+  }
+
+  private async read(sessionId: string): Promise<SessionRecord | undefined> {
+    const session = await this.sessions.findOne({ session_id: sessionId });
+    if (!session) return undefined;
+    const { user_id, business_id } = session;
+    const [user, business, membership] = await Promise.all([
+      this.users.findOne({ user_id }),
+      this.businesses.findOne({ business_id }),
+      this.memberships.findOne({ business_id, user_id }),
+    ]);
+    if (!user || !business || !membership) return undefined;
+    return {
+      sessionId: session.session_id,
+      userId: user_id,
+      userName: user.name,
+      businessId: business_id,
+      businessName: business.name,
+      role: membership.role,
+      generation: session.generation,
+      rotatedAtMs: session.rotated_at,
+      revokedAtMs: session.revoked_at,
+      createdAtMs: session.created_at,
+    };
+  }
+}
+
+async function upsert<T>(write: () => Promise<T | null>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const found = await write();
+      if (found) return found;
+      throw new Error("The store answered an upsert with nothing");
+    } catch (error) {
+      if (!isDuplicateKey(error) || attempt >= MAX_UPSERT_ATTEMPTS) throw error;
+    }
+  }
+}

@@ -1,0 +1,251 @@
+import type { Collection } from "mongodb";
+import type { LogLine } from "../../shared/log.ts";
+import { RecentMap } from "../recent-map.ts";
+import { Batches, type Waiting } from "../store/batches.ts";
+import { ContentionError, duplicatesIn, type MongoStore } from "../store/mongo.ts";
+import { collectionStep } from "../store/mongo-migrations.ts";
+import {
+  continuingLines,
+  type ExecutionLines,
+  LOG_START,
+  type LogPlace,
+  type LogRange,
+  type LogStore,
+  type StoredLine,
+} from "./log-store.ts";
+import { packLines, unpackInto } from "./packed-lines.ts";
+
+/** A document of `compute_job_logs`: lines that follow one another without a hole. */
+interface LogDocument {
+  /** Execution and first seq: of two servers that continue a log at the same place, one gets to write. */
+  _id: string;
+  business_id: string;
+  job_id: string;
+  execution_id: string;
+  attempt: number;
+  first_seq: number;
+  last_seq: number;
+  /** `placeText` of the last line: sorts over all attempts. */
+  last_place: string;
+  lines: string;
+}
+
+/** What one round of appends brings for one execution. */
+interface OpenLog {
+  parts: readonly ExecutionLines[];
+  lastSeq: number;
+  /** Remembered, not read: another server may have stored more since. */
+  isRemembered: boolean;
+}
+
+export const logSteps = [
+  collectionStep("log-1", "compute_job_logs", [
+    { key: { business_id: 1, job_id: 1, last_place: 1 } },
+    { key: { execution_id: 1, last_seq: 1 }, unique: true },
+  ]),
+];
+
+const CALLS_PER_BATCH = 256;
+const MAX_REMEMBERED = 20_000;
+/** Another server may be faster for this long before an append is given up. */
+const MAX_CONTENTION_MS = 10_000;
+const MAX_PAUSE_MS = 20;
+/** Text of one document: far below the store's 16 MiB even where every character takes six bytes. */
+const MAX_DOCUMENT_CHARS = 2 * 1024 * 1024;
+/** Documents read at once; they hold from one line to some thousands. */
+const DOCUMENTS_PER_READ = 32;
+/** A read ends after this much text even where more lines are wanted. */
+const MAX_READ_CHARS = 4 * 1024 * 1024;
+const ATTEMPT_DIGITS = 9;
+const SEQ_DIGITS = 16;
+
+export class MongoLogStore implements LogStore {
+  private readonly logs: Collection<LogDocument>;
+  private readonly lastSeqs = new RecentMap<number>(MAX_REMEMBERED);
+  private readonly appends = new Batches<readonly ExecutionLines[], number[]>(
+    (calls) => this.store.attempt(() => this.appendAll(calls)),
+    { maxItems: CALLS_PER_BATCH, maxInFlight: 1 },
+  );
+
+  constructor(private readonly store: MongoStore) {
+    this.logs = store.collection("compute_job_logs");
+  }
+
+  append(batches: readonly ExecutionLines[]): Promise<number[]> {
+    return batches.length === 0 ? Promise.resolve([]) : this.appends.add(batches);
+  }
+
+  read(range: LogRange): Promise<StoredLine[]> {
+    return this.store.attempt(async () => {
+      const found: StoredLine[] = [];
+      const untilText = range.until && placeText(range.until);
+      const documents = this.logs
+        .find({
+          business_id: range.businessId,
+          job_id: range.jobId,
+          last_place: { $gt: placeText(range.after) },
+        })
+        .sort({ last_place: 1 })
+        .limit(Math.min(DOCUMENTS_PER_READ, range.limit))
+        .batchSize(DOCUMENTS_PER_READ);
+      let chars = 0;
+      for await (const document of documents) {
+        const { attempt, first_seq, lines } = document;
+        if (untilText !== undefined && placeText({ attempt, seq: first_seq }) > untilText) break;
+        chars += lines.length;
+        unpackInto(found, batchFrom(document), range);
+        if (found.length >= range.limit || chars >= MAX_READ_CHARS) break;
+      }
+      return found.length > range.limit ? found.slice(0, range.limit) : found;
+    });
+  }
+
+  tailStart(query: { businessId: string; jobId: string; lines: number }): Promise<LogPlace> {
+    return this.store.attempt(async () => {
+      let wanted = query.lines;
+      let before = placeText({ attempt: 10 ** ATTEMPT_DIGITS - 1, seq: Number.MAX_SAFE_INTEGER });
+      for (;;) {
+        // The log of an attempt has no holes, so its last seq is the number of its lines.
+        const last = await this.logs
+          .find(
+            { business_id: query.businessId, job_id: query.jobId, last_place: { $lt: before } },
+            { projection: { attempt: 1, last_seq: 1 } },
+          )
+          .sort({ last_place: -1 })
+          .limit(1)
+          .next();
+        if (!last) return LOG_START;
+        if (wanted <= last.last_seq) return { attempt: last.attempt, seq: last.last_seq - wanted };
+        wanted -= last.last_seq;
+        before = placeText({ attempt: last.attempt, seq: 0 });
+      }
+    });
+  }
+
+  lastSeq(executionId: string): Promise<number> {
+    return this.store.attempt(() => this.readLastSeq(executionId));
+  }
+
+  /** Writes one document for each execution at a time, since a log must never have a hole. */
+  private async appendAll(calls: readonly Waiting<readonly ExecutionLines[], number[]>[]): Promise<void> {
+    const logs = await this.openLogs(calls.flatMap((call) => call.item));
+    const deadlineMs = performance.now() + MAX_CONTENTION_MS;
+    const answers = new Map<ExecutionLines, number>();
+    for (;;) {
+      const documents: LogDocument[] = [];
+      for (const [executionId, log] of logs) {
+        if (log.isRemembered && leavesLinesOut(log)) {
+          log.lastSeq = await this.readLastSeq(executionId);
+          log.isRemembered = false;
+        }
+        const document = nextDocument(log, answers);
+        if (document) documents.push(document);
+      }
+      if (documents.length === 0) break;
+      if (performance.now() > deadlineMs) throw new ContentionError("Others keep writing to the same logs.");
+      await this.insert(documents, logs);
+    }
+    for (const [executionId, log] of logs) this.lastSeqs.set(executionId, log.lastSeq);
+    for (const { item, resolve } of calls) resolve(item.map((batch) => answers.get(batch) ?? 0));
+  }
+
+  private async openLogs(batches: readonly ExecutionLines[]): Promise<Map<string, OpenLog>> {
+    const parts = Map.groupBy(batches, (batch) => batch.executionId);
+    const opened = await Promise.all(
+      [...parts].map(async ([executionId, parts]): Promise<[string, OpenLog]> => {
+        const known = this.lastSeqs.get(executionId);
+        const lastSeq = known ?? (await this.readLastSeq(executionId));
+        return [executionId, { parts, lastSeq, isRemembered: known !== undefined }];
+      }),
+    );
+    return new Map(opened);
+  }
+
+  private async insert(documents: LogDocument[], logs: ReadonlyMap<string, OpenLog>): Promise<void> {
+    const taken = new Set(await this.insertUnordered(documents));
+    for (const [index, { execution_id, last_seq }] of documents.entries()) {
+      const log = logs.get(execution_id);
+      if (!log) continue;
+      log.lastSeq = taken.has(index) ? await this.readLastSeq(execution_id) : last_seq;
+      if (taken.has(index)) log.isRemembered = false;
+    }
+    // What was faster may not be on a majority yet, and so not be read.
+    if (taken.size > 0) await Bun.sleep(1 + Math.random() * MAX_PAUSE_MS);
+  }
+
+  private async insertUnordered(documents: LogDocument[]): Promise<number[]> {
+    try {
+      await this.logs.insertMany(documents, { ordered: false });
+      return [];
+    } catch (error) {
+      const places = duplicatesIn(error);
+      if (!places) {
+        // Some may be stored all the same: what is remembered of them is no longer worth anything.
+        throw error;
+      }
+      return places;
+    }
+  }
+
+  private async readLastSeq(executionId: string): Promise<number> {
+    const last = await this.logs
+      .find({ execution_id: executionId }, { projection: { _id: 0, last_seq: 1 } })
+      .sort({ last_seq: -1 })
+      .limit(1)
+      .next();
+    return last?.last_seq ?? 0;
+  }
+}
+
+function leavesLinesOut(log: OpenLog): boolean {
+  let lastSeq = log.lastSeq;
+  return log.parts.some(({ lines }) => {
+    lastSeq += continuingLines(lines, lastSeq).length;
+    return (lines.at(-1)?.seq ?? 0) > lastSeq;
+  });
+}
+
+/** What of all parts continues the log, as one document; `answers` gets what each part leads to when it is stored. */
+function nextDocument(log: OpenLog, answers: Map<ExecutionLines, number>): LogDocument | undefined {
+  const pending: LogLine[] = [];
+  let chars = 0;
+  for (const part of log.parts) {
+    for (const line of continuingLines(part.lines, log.lastSeq + pending.length)) {
+      chars += line.text.length;
+      if (chars > MAX_DOCUMENT_CHARS) break;
+      pending.push(line);
+    }
+    answers.set(part, Math.max(answers.get(part) ?? 0, log.lastSeq + pending.length));
+    if (chars > MAX_DOCUMENT_CHARS) break;
+  }
+  const [part] = log.parts;
+  if (!part || pending.length === 0) return undefined;
+  const { businessId, jobId, executionId, attempt } = part;
+  const firstSeq = log.lastSeq + 1;
+  const lastSeq = log.lastSeq + pending.length;
+  return {
+    _id: `${executionId}/${String(firstSeq).padStart(SEQ_DIGITS, "0")}`,
+    business_id: businessId,
+    job_id: jobId,
+    execution_id: executionId,
+    attempt,
+    first_seq: firstSeq,
+    last_seq: lastSeq,
+    last_place: placeText({ attempt, seq: lastSeq }),
+    lines: packLines(pending),
+  };
+}
+
+function placeText({ attempt, seq }: LogPlace): string {
+  return `${String(attempt).padStart(ATTEMPT_DIGITS, "0")}.${String(seq).padStart(SEQ_DIGITS, "0")}`;
+}
+
+function batchFrom(document: LogDocument) {
+  return {
+    executionId: document.execution_id,
+    attempt: document.attempt,
+    firstSeq: document.first_seq,
+    lastSeq: document.last_seq,
+    lines: document.lines,
+  };
+}

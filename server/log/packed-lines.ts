@@ -1,0 +1,49 @@
+import type { LogLine, LogStream } from "../../shared/log.ts";
+import type { LogRange, StoredLine } from "./log-store.ts";
+
+/** A batch of lines as a store keeps it. */
+export interface PackedBatch {
+  executionId: string;
+  attempt: number;
+  firstSeq: number;
+  lastSeq: number;
+  /** What `packLines` made. */
+  lines: string;
+}
+
+/** Stream, time, text, and whether it is partial. The seq follows from the place in the batch. */
+type PackedLine = [stream: string, at: string, text: string, partial?: 1];
+
+const STREAMS: Record<LogStream, string> = { stdout: "o", stderr: "e", system: "s" };
+const STREAM_NAMES: Record<string, LogStream> = { o: "stdout", e: "stderr", s: "system" };
+
+/** Lines that follow one another without a hole, as one text. */
+export function packLines(lines: readonly LogLine[]): string {
+  return JSON.stringify(lines.map(pack));
+}
+
+/** Adds to `found` those lines of the batch that lie within the range. */
+export function unpackInto(found: StoredLine[], batch: PackedBatch, { after, until }: LogRange): void {
+  const { executionId, attempt, firstSeq, lastSeq } = batch;
+  const from = attempt === after.attempt ? Math.max(firstSeq, after.seq + 1) : firstSeq;
+  const to = attempt === until?.attempt ? Math.min(lastSeq, until.seq) : lastSeq;
+  const packed = JSON.parse(batch.lines) as PackedLine[];
+  for (let seq = from; seq <= to; seq++) {
+    const line = packed[seq - firstSeq];
+    if (!line) throw new Error(`The stored log of ${executionId} has no line ${seq}`);
+    const [stream, at, text, partial] = line;
+    found.push({
+      seq,
+      stream: STREAM_NAMES[stream] ?? "system",
+      at,
+      text,
+      ...(partial && { partial: true }),
+      executionId,
+      attempt,
+    });
+  }
+}
+
+function pack({ stream, at, text, partial }: LogLine): PackedLine {
+  return partial ? [STREAMS[stream], at, text, 1] : [STREAMS[stream], at, text];
+}

@@ -1,0 +1,226 @@
+import type { Collection, Filter } from "mongodb";
+import type { NodeDescription, NodeStatus } from "../../shared/node.ts";
+import { Batches, type Waiting } from "../store/batches.ts";
+import { type MongoStore, setAndUnset } from "../store/mongo.ts";
+import { collectionStep } from "../store/mongo-migrations.ts";
+import type { NodeChange, NodeListQuery, NodeRecord, NodeStore } from "./node-store.ts";
+
+/** A document of `compute_nodes`. */
+export interface NodeDocument {
+  node_id: string;
+  business_id: string;
+  user_id: string;
+  session_id: string;
+  description: NodeDescription;
+  draining: boolean;
+  offline: boolean;
+  access_ended: boolean;
+  key_hash: string;
+  last_heartbeat_at: number;
+  created_at: number;
+  /** Whoever hands out jobs to the node right now, and until when that may take, by the clock of the store. */
+  assign_lock_owner?: string;
+  assign_lock_until?: Date;
+}
+
+const text = { bsonType: "string" };
+const flag = { bsonType: "bool" };
+
+export const nodeSteps = [
+  collectionStep(
+    "node-1",
+    "compute_nodes",
+    [
+      { key: { node_id: 1 }, unique: true },
+      { key: { business_id: 1, node_id: 1 } },
+      { key: { session_id: 1 } },
+      { key: { last_heartbeat_at: 1 }, partialFilterExpression: { offline: false } },
+      { key: { offline: 1, node_id: 1 } },
+      { key: { assign_lock_owner: 1 }, sparse: true },
+    ],
+    {
+      required: [
+        "node_id",
+        "business_id",
+        "session_id",
+        "description",
+        "draining",
+        "offline",
+        "access_ended",
+      ],
+      properties: {
+        node_id: text,
+        business_id: text,
+        session_id: text,
+        description: { bsonType: "object", required: ["capacity", "jobTypes", "labels"] },
+        draining: flag,
+        offline: flag,
+        access_ended: flag,
+      },
+    },
+  ),
+];
+
+/** A node that may get jobs. */
+export const ASSIGNABLE = { draining: false, offline: false, access_ended: false } as const;
+
+/** `nodeStatusOf`, for the store to filter by. */
+const STATUS_FILTERS: Record<NodeStatus, Filter<NodeDocument> | undefined> = {
+  ACTIVE: { offline: false, draining: false },
+  DRAINING: { offline: false, draining: true },
+  OFFLINE: { offline: true },
+  SUSPENDED: undefined,
+};
+
+const HEARTBEATS_PER_BATCH = 500;
+
+interface Heartbeat {
+  nodeId: string;
+  nowMs: number;
+}
+
+export class MongoNodeStore implements NodeStore {
+  private readonly nodes: Collection<NodeDocument>;
+  private readonly heartbeats = new Batches<Heartbeat, NodeRecord | undefined>(
+    (batch) => this.store.attempt(() => this.writeHeartbeats(batch)),
+    { maxItems: HEARTBEATS_PER_BATCH, maxInFlight: 2 },
+  );
+
+  constructor(private readonly store: MongoStore) {
+    this.nodes = store.collection("compute_nodes");
+  }
+
+  async insert(node: NodeRecord): Promise<void> {
+    const document = {
+      node_id: node.nodeId,
+      business_id: node.businessId,
+      created_at: node.createdAtMs,
+      ...changeable(node),
+    };
+    await this.store.attempt(() => this.nodes.insertOne(document));
+  }
+
+  findAny(nodeId: string): Promise<NodeRecord | undefined> {
+    return this.findOne({ node_id: nodeId });
+  }
+
+  find(businessId: string, nodeId: string): Promise<NodeRecord | undefined> {
+    return this.findOne({ node_id: nodeId, business_id: businessId });
+  }
+
+  async list(query: NodeListQuery): Promise<NodeRecord[]> {
+    const filter: Filter<NodeDocument> = { business_id: query.businessId };
+    if (query.beforeNodeId !== undefined) filter.node_id = { $lt: query.beforeNodeId };
+    if (query.status) {
+      const wanted = query.status.flatMap((status) => STATUS_FILTERS[status] ?? []);
+      if (wanted.length === 0) return [];
+      filter.$or = wanted;
+    }
+    return this.store.attempt(async () => {
+      const found = await this.nodes.find(filter).sort({ node_id: -1 }).limit(query.limit).toArray();
+      return found.map(nodeFromDocument);
+    });
+  }
+
+  update(businessId: string, nodeId: string, change: NodeChange): Promise<NodeRecord | undefined> {
+    const { $set } = setAndUnset(changeable(change));
+    if (Object.keys($set).length === 0) return this.find(businessId, nodeId);
+    return this.store.attempt(async () => {
+      const changed = await this.nodes.findOneAndUpdate(
+        { node_id: nodeId, business_id: businessId },
+        { $set },
+        { returnDocument: "after" },
+      );
+      return changed ? nodeFromDocument(changed) : undefined;
+    });
+  }
+
+  heartbeat(nodeId: string, nowMs: number): Promise<NodeRecord | undefined> {
+    return this.heartbeats.add({ nodeId, nowMs });
+  }
+
+  endAccess(sessionId: string): Promise<Pick<NodeRecord, "nodeId" | "businessId">[]> {
+    return this.store.attempt(async () => {
+      await this.nodes.updateMany({ session_id: sessionId }, { $set: { access_ended: true } });
+      const ended = await this.nodes.find({ session_id: sessionId }).toArray();
+      return ended.map(nodeFromDocument);
+    });
+  }
+
+  markStale(heartbeatBeforeMs: number): Promise<{ oldestHeartbeatAtMs: number | undefined }> {
+    return this.store.attempt(async () => {
+      await this.nodes.updateMany(
+        { offline: false, last_heartbeat_at: { $lt: heartbeatBeforeMs } },
+        { $set: { offline: true } },
+      );
+      const oldest = await this.nodes
+        .find({ offline: false, last_heartbeat_at: { $gte: heartbeatBeforeMs } })
+        .sort({ last_heartbeat_at: 1 })
+        .limit(1)
+        .next();
+      return { oldestHeartbeatAtMs: oldest?.last_heartbeat_at };
+    });
+  }
+
+  private findOne(filter: Filter<NodeDocument>): Promise<NodeRecord | undefined> {
+    return this.store.attempt(async () => {
+      const found = await this.nodes.findOne(filter);
+      return found ? nodeFromDocument(found) : undefined;
+    });
+  }
+
+  private async writeHeartbeats(batch: readonly Waiting<Heartbeat, NodeRecord | undefined>[]): Promise<void> {
+    const writes = batch.map(({ item: { nodeId, nowMs } }) => ({
+      updateOne: {
+        filter: { node_id: nodeId },
+        update: { $set: { last_heartbeat_at: nowMs, offline: false } },
+      },
+    }));
+    await this.nodes.bulkWrite(writes, { ordered: false });
+    const ids = [...new Set(batch.map(({ item }) => item.nodeId))];
+    const found = await this.nodes.find({ node_id: { $in: ids } }).toArray();
+    const byId = new Map(found.map((document) => [document.node_id, document]));
+    for (const { item, resolve } of batch) {
+      const document = byId.get(item.nodeId);
+      resolve(document && nodeFromDocument(document));
+    }
+  }
+}
+
+function changeable<Fields extends NodeChange>(node: Fields) {
+  return {
+    user_id: node.userId,
+    session_id: node.sessionId,
+    description: node.description,
+    draining: node.draining,
+    offline: node.offline,
+    access_ended: node.accessEnded,
+    key_hash: node.keyHash,
+    last_heartbeat_at: node.lastHeartbeatAtMs,
+  } as {
+    user_id: Fields["userId"];
+    session_id: Fields["sessionId"];
+    description: Fields["description"];
+    draining: Fields["draining"];
+    offline: Fields["offline"];
+    access_ended: Fields["accessEnded"];
+    key_hash: Fields["keyHash"];
+    last_heartbeat_at: Fields["lastHeartbeatAtMs"];
+  };
+}
+
+function nodeFromDocument(document: NodeDocument): NodeRecord {
+  return {
+    nodeId: document.node_id,
+    businessId: document.business_id,
+    userId: document.user_id,
+    sessionId: document.session_id,
+    description: document.description,
+    draining: document.draining,
+    offline: document.offline,
+    accessEnded: document.access_ended,
+    keyHash: document.key_hash,
+    lastHeartbeatAtMs: document.last_heartbeat_at,
+    createdAtMs: document.created_at,
+  };
+}

@@ -1,0 +1,25 @@
+import { authSteps, MongoSessionStore } from "../auth/session-store.mongo.ts";
+import { MongoExecutionStore } from "../execution/execution-store.mongo.ts";
+import { executionSteps, jobSteps } from "../job/job-documents.mongo.ts";
+import { MongoJobStore } from "../job/job-store.mongo.ts";
+import { logSteps, MongoLogStore } from "../log/log-store.mongo.ts";
+import { MongoNodeStore, nodeSteps } from "../node/node-store.mongo.ts";
+import { MongoLeaseStore } from "../tasks/lease-store.mongo.ts";
+import { MongoStore } from "./mongo.ts";
+import type { Stores } from "./open.ts";
+
+export const mongoSteps = [...authSteps, ...jobSteps, ...executionSteps, ...nodeSteps, ...logSteps];
+
+export async function openMongo(url: string): Promise<Stores> {
+  const store = await MongoStore.open(url, mongoSteps);
+  return {
+    jobs: new MongoJobStore(store),
+    nodes: new MongoNodeStore(store),
+    executions: new MongoExecutionStore(store),
+    sessions: new MongoSessionStore(store),
+    logs: new MongoLogStore(store),
+    leases: new MongoLeaseStore(store),
+    isReady: () => store.isReady(),
+    close: () => store.close(),
+  };
+}
