@@ -11,6 +11,7 @@ export const exitCodes = {
   notFound: 66,
   unreachable: 69,
   internal: 70,
+  ioError: 74,
   tryAgain: 75,
   notAllowed: 77,
   badConfiguration: 78,

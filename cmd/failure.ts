@@ -33,6 +33,7 @@ const codes = {
   not_found: exitCodes.notFound,
   unreachable: exitCodes.unreachable,
   not_signed_in: exitCodes.notAllowed,
+  cannot_write: exitCodes.ioError,
   bad_configuration: exitCodes.badConfiguration,
 } as const;
 
@@ -74,7 +75,8 @@ export function describeFailure(error: unknown): Failure {
     return { code: "bad_configuration", message: error.message, exitCode: exitCodes.badConfiguration };
   }
   if (isNamed(error, "CredentialStoreError")) {
-    return { code: "bad_configuration", message: error.message, exitCode: exitCodes.badConfiguration };
+    const { message, todo } = error as Error & { todo: string };
+    return { code: "bad_configuration", message, todo, exitCode: exitCodes.badConfiguration };
   }
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
   return {
@@ -95,7 +97,7 @@ function exitCodeOfCause(cause: unknown): number {
 export function formatFailure(path: string, failure: Failure): string {
   const where = ["tanvrit-compute", path].filter(Boolean).join(": ");
   const fields = (failure.errors ?? []).map((field) => `\n  ${field.path}: ${field.message}`).join("");
-  const todo = failure.todo ? ` ${failure.todo}.` : "";
+  const todo = failure.todo ? `${failure.message.includes("\n") ? "\n" : " "}${failure.todo}.` : "";
   return `${where}: ${sentence(failure.message)}${todo}${fields}`;
 }
 

@@ -10,8 +10,28 @@ export function groupHelp(entries: readonly CommandEntry[], group = ""): string 
     : "Tanvrit Compute: run jobs on your own machines.\n\nUsage: tanvrit-compute COMMAND";
   const rows = entries.map((entry): [string, string] => [entry.path, entry.summary]);
   const foot = `See tanvrit-compute ${group ? `${group} ` : ""}COMMAND --help for one command.`;
-  const version = group ? "" : `\nOptions:\n${table([["--version", "Print the version"]])}`;
-  return `${head}\n\nCommands:\n${table(rows)}${version}\n${foot}\n`;
+  return `${head}\n\nCommands:\n${table(rows)}${group ? "" : general()}\n${foot}\n`;
+}
+
+/** What counts for every command. */
+function general(): string {
+  const variables: [string, string][] = [
+    ["TANVRIT_HOME", "Where settings, sign-ins and the agent's work are kept (default: ~/.tanvrit)"],
+    ["TANVRIT_WORKSPACE", "The workspace to use, as --workspace"],
+    ["TANVRIT_URL", "The server's URL, as --url"],
+    ["TANVRIT_TOKEN", "An access token to use in place of a sign-in, as auth print-token prints it"],
+  ];
+  const codes: [string, string][] = [
+    ["a job's", "job run, job wait, job submit --wait and --follow exit as the job did"],
+    ["128 + n", "The job was ended by signal n"],
+    ["124, 130", "The job reached its time limit; it was cancelled, or left by Ctrl-C"],
+    ["64, 65, 66", "Wrong usage; wrong data; not found"],
+    ["69, 75", "The server cannot be reached; try again later"],
+    ["77, 78", "Not signed in, or not allowed; wrong configuration"],
+    ["70, 74", "A mistake in this program or the server; output that cannot be written"],
+  ];
+  const options = table([["--version", "Print the version"]]);
+  return `\nOptions:\n${options}\nEnvironment:\n${table(variables)}\nExit codes:\n${table(codes)}`;
 }
 
 export function commandHelp(entry: CommandEntry, command: Command): string {

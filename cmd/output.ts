@@ -50,6 +50,11 @@ async function put(target: typeof Bun.stdout, text: string): Promise<void> {
   } catch (error) {
     if ((error as { code?: string }).code === "EPIPE")
       throw new BrokenPipeError("broken pipe", { cause: error });
-    throw error;
+    const { CliError } = await import("./failure.ts");
+    const where = target === Bun.stdout ? "standard output" : "standard error";
+    throw new CliError("cannot_write", `cannot write to ${where}: ${(error as Error).message}`, {
+      cause: error,
+      todo: "What was asked for may be done all the same; look before doing it again",
+    });
   }
 }

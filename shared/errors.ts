@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { issuesOf } from "./issues.ts";
 
 /**
  * The stable error codes of the API: HTTP status, a title for people, and whether the same request may simply be
@@ -82,8 +83,5 @@ export class ComputeError extends Error {
 
 /** The issues of a failed zod parse as field errors; the path of the whole value is `(body)`. */
 export function fieldErrors(error: z.ZodError): FieldError[] {
-  return error.issues.map((issue) => ({
-    path: issue.path.length === 0 ? "(body)" : issue.path.join("."),
-    message: issue.message,
-  }));
+  return issuesOf(error).map(({ path, message }) => ({ path: path.join(".") || "(body)", message }));
 }

@@ -31,6 +31,9 @@ export const command = defineCommand({
         ? `Signed out of workspace ${name} here, but the server was not told: ${failure.message} The session there ends when its tokens do.`
         : `Signed out of workspace ${name}.`,
     );
+    if (env.TANVRIT_TOKEN) {
+      await output.note("TANVRIT_TOKEN is still set: commands go on signing in with it.");
+    }
     if (options.json) await output.json({ workspace: name, url, serverTold: failure === undefined });
     return 0;
   },

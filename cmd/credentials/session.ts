@@ -21,9 +21,33 @@ export class NotSignedInError extends ComputeError {
 
 /** How this process signs in: by TANVRIT_TOKEN as it is, else by the workspace's session, which renews itself. */
 export function credentialsOf(env: Env, workspace: ChosenWorkspace): Credentials {
-  const token = env.TANVRIT_TOKEN;
-  if (token) return { headers: () => ({ authorization: `Bearer ${token}` }) };
+  const token = env.TANVRIT_TOKEN?.trim();
+  if (token) return new TokenCredentials(token);
   return new SessionCredentials(env, workspace);
+}
+
+const TOKEN_TODO =
+  "Set TANVRIT_TOKEN to what tanvrit-compute auth print-token prints, or unset it to use the workspace's own sign-in";
+
+/** A token from outside: used as it is, for it cannot be renewed here. */
+class TokenCredentials implements Credentials {
+  private readonly token: string;
+
+  constructor(token: string) {
+    this.token = token;
+  }
+
+  headers(): Record<string, string> {
+    if (/^[!-~]+$/.test(this.token)) return { authorization: `Bearer ${this.token}` };
+    const why = "TANVRIT_TOKEN holds signs that no token has";
+    throw new NotSignedInError("unauthenticated", why, TOKEN_TODO);
+  }
+
+  /** Called when the server refused the token. */
+  renew(): Promise<boolean> {
+    const why = "the server refused TANVRIT_TOKEN: it is not valid there, or has expired";
+    return Promise.reject(new NotSignedInError("unauthenticated", why, TOKEN_TODO));
+  }
 }
 
 /**

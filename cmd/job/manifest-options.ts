@@ -108,7 +108,9 @@ export const manifestOptions = defineOptions({
     placeholder: "KEY",
     // It travels in a header. An empty one is most likely a variable that was not set: to go on without would submit twice.
     schema: optionText
-      .regex(/^[!-~]([ -~]{0,253}[!-~])?$/, { error: "must be 1 to 255 letters, digits and other ASCII signs" })
+      .regex(/^[!-~]([ -~]{0,253}[!-~])?$/, {
+        error: "must be 1 to 255 letters, digits and other ASCII signs",
+      })
       .optional(),
     help: "Submitting again with the same key gives the first job again",
   },
@@ -177,12 +179,19 @@ async function readBounded(file: string): Promise<Buffer> {
   } catch (cause) {
     const { code, message } = cause as { code?: string; message: string };
     const why = code === "ENOENT" ? "there is no such file" : message;
-    throw new CliError(code === "ENOENT" ? "not_found" : "bad_data", `cannot read ${fileName(file)}: ${why}`, {
-      cause,
-    });
+    throw new CliError(
+      code === "ENOENT" ? "not_found" : "bad_data",
+      `cannot read ${fileName(file)}: ${why}`,
+      {
+        cause,
+      },
+    );
   }
   if (size <= limits.maxBodyBytes) return Buffer.concat(chunks);
-  throw new CliError("bad_data", `${fileName(file)} is larger than a job may be (${limits.maxBodyBytes} bytes)`);
+  throw new CliError(
+    "bad_data",
+    `${fileName(file)} is larger than a job may be (${limits.maxBodyBytes} bytes)`,
+  );
 }
 
 function commandMissing(file: string | undefined): CliError {

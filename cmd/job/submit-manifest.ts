@@ -21,7 +21,7 @@ export async function submitManifest(
 function namingFile(error: unknown, file: string): unknown {
   const { name, code, errors = [] } = error as Refusal;
   if (name !== "ComputeError" || code !== "invalid_request" || errors.length === 0) return error;
-  const lines = errors.map((field) => `${file}: ${field.path}: ${field.message}`);
+  const lines = errors.map((field) => `${file === "-" ? "<stdin>" : file}: ${field.path}: ${field.message}`);
   return new CliError("bad_data", lines.join("\n"), { cause: error });
 }
 

@@ -51,7 +51,12 @@ export function createApp(parts: AppParts): App {
   for (const [path, methods] of methodsByPath) {
     app.all(path, (c) => {
       const detail = `${c.req.method} is not possible here; use ${methods.join(" or ")}.`;
-      return problemResponse(new ComputeError("method_not_allowed", detail), requestIdOf(c.req.raw));
+      const response = problemResponse(
+        new ComputeError("method_not_allowed", detail),
+        requestIdOf(c.req.raw),
+      );
+      response.headers.set("allow", methods.join(", "));
+      return response;
     });
   }
   app.notFound((c) =>

@@ -14,6 +14,7 @@ export function sseResponse(
 ): Response {
   const iterator = events[Symbol.asyncIterator]();
   let keepAlive: ReturnType<typeof setInterval> | undefined;
+  let gone = false;
   const stream = new ReadableStream<Uint8Array>({
     start(controller) {
       controller.enqueue(encoder.encode(": stream\n\n"));
@@ -24,6 +25,8 @@ export function sseResponse(
     async pull(controller) {
       try {
         const next = await iterator.next();
+        // Who went away while we waited has closed the stream; nothing can be put into it any more.
+        if (gone) return;
         if (next.done) {
           clearInterval(keepAlive);
           controller.close();
@@ -33,11 +36,13 @@ export function sseResponse(
       } catch (error) {
         // The status is sent already: the client sees the stream break off, and resumes by its last event id.
         clearInterval(keepAlive);
+        if (gone) return;
         end.onError(error);
         throw error;
       }
     },
     cancel() {
+      gone = true;
       clearInterval(keepAlive);
       end.onGone();
     },

@@ -109,7 +109,7 @@ export function optionNumber(range: { min?: number; max?: number; integer?: bool
   const message = [`must be ${what}`, ...bounds].filter(Boolean).join(", ");
   return z
     .union([z.number(), z.string().trim().min(1).transform(Number)], { error: message })
-    .refine((n) => n >= min && n <= max && (integer ? Number.isInteger(n) : !Number.isNaN(n)), {
+    .refine((n) => n >= min && n <= max && (integer ? Number.isInteger(n) : Number.isFinite(n)), {
       error: message,
     });
 }

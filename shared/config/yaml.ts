@@ -1,5 +1,6 @@
-import { isMap, isPair, isSeq, LineCounter, type Node, parseDocument } from "yaml";
+import { type Document, isMap, isPair, isSeq, LineCounter, type Node, parseDocument } from "yaml";
 import type { z } from "zod";
+import { issuesOf } from "../issues.ts";
 
 /** One thing wrong with a file a person wrote. `line` and `column` count from 1. */
 export interface FileIssue {
@@ -11,13 +12,18 @@ export interface FileIssue {
   message: string;
 }
 
+/** A file that is no YAML at all has thousands. */
+const MAX_ISSUES_SHOWN = 10;
+
 /** A file a person wrote is not what it should be; every issue names file, line and field. */
 export class FileError extends Error {
   override name = "FileError";
   readonly issues: FileIssue[];
 
   constructor(issues: FileIssue[]) {
-    super(issues.map(formatFileIssue).join("\n"));
+    const shown = issues.slice(0, MAX_ISSUES_SHOWN).map(formatFileIssue);
+    const more = issues.length - shown.length;
+    super([...shown, ...(more > 0 ? [`and ${more} more`] : [])].join("\n"));
     this.issues = issues;
   }
 }
@@ -38,25 +44,44 @@ export function parseYaml<Schema extends z.ZodType>(
 ): z.output<Schema> {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
-  if (document.errors.length > 0) {
+  // A warning is about a tag or a key that would not be taken as it is meant.
+  const troubles = [...document.errors, ...document.warnings];
+  if (troubles.length > 0) {
     throw new FileError(
-      document.errors.map((error) => ({ file, ...position(lines, error.pos[0]), message: error.message })),
+      troubles.map(({ pos, code, message }) => ({
+        file,
+        ...position(lines, pos[0]),
+        message:
+          code === "MULTIPLE_DOCS" ? "the file must hold one document, without ---" : printable(message),
+      })),
     );
   }
-  // maxAliasCount keeps a small file from growing into a huge one ("billion laughs").
-  const result = schema.safeParse(document.toJS({ maxAliasCount: 100 }) ?? {});
+  const result = schema.safeParse(plainValue(document, file) ?? {});
   if (result.success) return result.data;
-  throw new FileError(
-    result.error.issues.map((issue) => {
-      const path = issue.code === "unrecognized_keys" ? [...issue.path, issue.keys[0] ?? ""] : issue.path;
-      return {
-        file,
-        ...position(lines, offsetOf(document.contents as Node | null, path)),
-        field: path.join(".") || undefined,
-        message: issue.code === "unrecognized_keys" ? "unknown field" : issue.message,
-      };
-    }),
-  );
+  const issues = issuesOf(result.error).map(({ path, message }) => ({
+    file,
+    ...position(lines, offsetOf(document.contents as Node | null, path)),
+    field: path.join(".") || undefined,
+    message,
+  }));
+  throw new FileError(issues.sort((a, b) => a.line - b.line || a.column - b.column));
+}
+
+/** The plain value; throws FileError for what only shows when aliases are put in. */
+function plainValue(document: Document.Parsed, file: string): unknown {
+  try {
+    // maxAliasCount keeps a small file from growing into a huge one ("billion laughs").
+    return document.toJS({ maxAliasCount: 100 });
+  } catch (error) {
+    throw new FileError([{ file, line: 1, column: 1, message: printable((error as Error).message) }]);
+  }
+}
+
+const MAX_MESSAGE_LENGTH = 300;
+
+/** A message may quote the file, and the file may be anything: a terminal must not be driven by it. */
+function printable(text: string): string {
+  return text.replace(/\p{C}+/gu, " ").slice(0, MAX_MESSAGE_LENGTH);
 }
 
 /** Where in the text the value at `path` stands, or the nearest of its parents that does. */

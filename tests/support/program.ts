@@ -29,6 +29,8 @@ export interface RunOptions {
   env?: Record<string, string>;
   cwd?: string;
   timeoutMs?: number;
+  /** Where standard output goes; read where this is left out. */
+  stdout?: Bun.BunFile;
 }
 
 /** Runs the program to its end. A run that does not end in time is killed and fails the test. */
@@ -37,12 +39,12 @@ export async function runProgram(home: string, args: string[], options: RunOptio
     cwd: options.cwd ?? home,
     env: programEnv(home, options.env),
     stdin: options.stdin === undefined ? "ignore" : new Blob([options.stdin]),
-    stdout: "pipe",
+    stdout: options.stdout ?? "pipe",
     stderr: "pipe",
   });
   const ended = Promise.all([
     running.exited,
-    new Response(running.stdout).text(),
+    running.stdout instanceof ReadableStream ? new Response(running.stdout).text() : "",
     new Response(running.stderr).text(),
   ]);
   try {

@@ -1,0 +1,98 @@
+import { expect, test } from "bun:test";
+import { exitCodes } from "../../cmd/exit-codes.ts";
+import { runProgram } from "../support/program.ts";
+import { makeScratch } from "../support/scratch.ts";
+import { JOB_ID, problem, ScriptedServer } from "./scripted-server.ts";
+
+const LIMIT_MS = 30_000;
+
+/** What a tired person, or a script with an unset variable, gets wrong. The server takes everything. */
+async function atMidnight(args: string[], env: Record<string, string> = {}) {
+  await using home = await makeScratch();
+  using server = new ScriptedServer(() => Response.json({ jobId: JOB_ID }));
+  return await runProgram(home.path, args, { env: { TANVRIT_URL: server.url, TANVRIT_TOKEN: "t", ...env } });
+}
+
+test(
+  "an idempotency key that is empty or cannot travel is refused before anything is submitted",
+  async () => {
+    for (const key of ["", "ключ", "a\nb", "x".repeat(256)]) {
+      const run = await atMidnight(["job", "submit", "--idempotency-key", key, "--", "true"]);
+      expect({ key, ...run }).toMatchObject({ key, exitCode: exitCodes.usage, stdout: "" });
+      expect(run.stderr).toContain("--idempotency-key");
+    }
+    expect((await atMidnight(["job", "submit", "--idempotency-key", "a b/c", "--", "true"])).exitCode).toBe(
+      0,
+    );
+  },
+  LIMIT_MS,
+);
+
+test(
+  "a TANVRIT_TOKEN that no server could take is 77 and names the variable",
+  async () => {
+    for (const token of ["a\nb", "ключ"]) {
+      const run = await atMidnight(["job", "get", JOB_ID], { TANVRIT_TOKEN: token });
+      expect({ token, ...run }).toMatchObject({ token, exitCode: exitCodes.notAllowed, stdout: "" });
+      expect(run.stderr).toContain("TANVRIT_TOKEN");
+    }
+    expect((await atMidnight(["job", "submit", "--", "true"], { TANVRIT_TOKEN: " t\n" })).exitCode).toBe(0);
+  },
+  LIMIT_MS,
+);
+
+test(
+  "a TANVRIT_TOKEN that the server refuses is 77 and says where to get a better one",
+  async () => {
+    await using home = await makeScratch();
+    for (const code of ["unauthenticated", "token_expired"] as const) {
+      using server = new ScriptedServer(() => problem(code));
+      const env = { TANVRIT_URL: server.url, TANVRIT_TOKEN: "old" };
+      const run = await runProgram(home.path, ["job", "get", JOB_ID], { env });
+      expect(run).toMatchObject({ exitCode: exitCodes.notAllowed, stdout: "" });
+      expect(run.stderr).toContain("TANVRIT_TOKEN");
+      expect(run.stderr).toContain("print-token");
+    }
+  },
+  LIMIT_MS,
+);
+
+test(
+  "a name that cannot be one is told with what names may be",
+  async () => {
+    const run = await atMidnight(["job", "submit", "--env", "1A=x", "--", "true"]);
+    expect(run.exitCode).toBe(exitCodes.usage);
+    expect(run.stderr).toContain("--env 1A: a variable name is letters");
+  },
+  LIMIT_MS,
+);
+
+test.skipIf(process.platform !== "linux")(
+  "output that cannot be written is 74 and no mistake of ours",
+  async () => {
+    await using home = await makeScratch();
+    using server = new ScriptedServer(() => Response.json({ jobId: JOB_ID }));
+    const env = { TANVRIT_URL: server.url, TANVRIT_TOKEN: "t" };
+    const args = ["job", "submit", "--", "true"];
+    const run = await runProgram(home.path, args, { env, stdout: Bun.file("/dev/full") });
+    expect(run.exitCode).toBe(exitCodes.ioError);
+    expect(run.stderr).toContain("cannot write to standard output");
+    expect(run.stderr).not.toContain("    at ");
+  },
+  LIMIT_MS,
+);
+
+test(
+  "a manifest that is not text is 65, by the name it was given by",
+  async () => {
+    await using home = await makeScratch();
+    await Bun.write(home.join("job.yaml"), new Uint8Array([0xff, 0xfe, 0x00, 0x9b]));
+    const file = await runProgram(home.path, ["job", "submit", "--file", "job.yaml"]);
+    expect(file).toMatchObject({ exitCode: exitCodes.badData, stdout: "" });
+    expect(file.stderr).toContain("job.yaml is not UTF-8 text");
+    const stdin = await runProgram(home.path, ["job", "submit", "--file", "-"], { stdin: "# nothing\n" });
+    expect(stdin).toMatchObject({ exitCode: exitCodes.badData, stdout: "" });
+    expect(stdin.stderr).toContain("<stdin>: command: is missing");
+  },
+  LIMIT_MS,
+);
