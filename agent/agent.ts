@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import type { ComputeClient } from "../sdk/client.ts";
+import { ComputeError } from "../sdk/errors.ts";
 import type { JobType } from "../shared/manifest.ts";
 import type { NodeDescription } from "../shared/node.ts";
 import { AgentError, type AgentLog, textOf } from "./agent-log.ts";
@@ -219,7 +220,9 @@ class Agent {
 }
 
 function registerFailed(error: unknown): string {
-  return `The server refuses this node: ${textOf(error)}`;
+  // Reading the sign-in may fail before the server is asked.
+  const what = error instanceof ComputeError ? "The server refuses this node" : "This node cannot register";
+  return `${what}: ${textOf(error)}`;
 }
 
 /** Calls `listener` when `signal` fires, or now if it has; no longer once `until` has fired. */

@@ -63,7 +63,8 @@ export function describeFailure(error: unknown): Failure {
     return { code: "unreachable", message: error.message, exitCode: exitCodes.unreachable };
   }
   if (isNamed(error, "AgentError") || isNamed(error, "SessionEndedError")) {
-    return { code: "agent_stopped", message: error.message, exitCode: exitCodeOfCause(error.cause) };
+    const todo = isNamed(error.cause, "CredentialStoreError") ? describeFailure(error.cause).todo : undefined;
+    return { code: "agent_stopped", message: error.message, todo, exitCode: exitCodeOfCause(error.cause) };
   }
   if (isNamed(error, "FileError")) {
     const { issues } = error as Error & { issues: FileIssue[] };

@@ -63,6 +63,7 @@ read, and this command reads it. For other servers set TANVRIT_TOKEN.`,
         [name]: { url, credentialStore: stored.kind, identity: tokens.identity },
       },
     }));
+    await removeOld(env, output, name, config.workspaces[name]?.credentialStore, stored.kind);
     const { identity } = tokens;
     await output.note(
       `Signed in to workspace ${name} (${url}) as ${identity.userName}, ${identity.role} of ${identity.businessName}. ` +
@@ -133,6 +134,26 @@ async function keep(
     );
     await file.write(workspace, session);
     return file;
+  }
+}
+
+/** The tokens of an earlier sign-in that were kept elsewhere must not stay there, forgotten. */
+async function removeOld(
+  env: Env,
+  output: Output,
+  workspace: string,
+  before: "keychain" | "file" | undefined,
+  now: "keychain" | "file",
+): Promise<void> {
+  if (before === undefined || before === now) return;
+  const old = await openCredentialStore(before, env);
+  try {
+    await old.remove(workspace);
+  } catch (error) {
+    if (!(error instanceof CredentialStoreError)) throw error;
+    await output.note(
+      `tanvrit-compute: the tokens of the sign-in before may still be in ${old.place}: ${error.message}.`,
+    );
   }
 }
 

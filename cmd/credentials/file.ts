@@ -34,7 +34,11 @@ export class FileStore implements CredentialStore {
   }
 
   async remove(workspace: string): Promise<void> {
-    await rm(this.path(workspace), { force: true });
+    try {
+      await rm(this.path(workspace), { force: true });
+    } catch (error) {
+      throw this.failure("remove", workspace, error);
+    }
   }
 
   private path(workspace: string): string {
@@ -43,6 +47,7 @@ export class FileStore implements CredentialStore {
 
   private failure(what: string, workspace: string, cause: unknown): CredentialStoreError {
     const why = (cause as Error).message;
-    return new CredentialStoreError(`cannot ${what} ${this.path(workspace)}: ${why}`, { cause });
+    const todo = `Let your account read and write ${this.place}, or set TANVRIT_HOME to a directory where it may`;
+    return new CredentialStoreError(`cannot ${what} ${this.path(workspace)}: ${why}`, { cause, todo });
   }
 }

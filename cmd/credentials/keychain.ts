@@ -1,53 +1,95 @@
 import { createHash } from "node:crypto";
+import { isatty } from "node:tty";
 import type { Env } from "../command.ts";
 import { isDefaultHome, tanvritHome } from "../home.ts";
+import { Output } from "../output.ts";
 import { type CredentialStore, CredentialStoreError, parseStored, type StoredSession } from "./store.ts";
 
 const SERVICE = "com.tanvrit.compute.cli";
+/** No workspace can have this name. The entry is there only for a moment. */
+const PROBE = { service: SERVICE, name: "#unlocked" };
 /** A keychain may wait for a person to unlock it, or for a desktop that is not there. */
 const LIMIT_MS = 2_000;
+/** The same where a person sits who can be asked for a password. */
+const PERSON_LIMIT_MS = 60_000;
+const TODO =
+  "Unlock the keychain and try again, or keep the tokens in a file: " +
+  "tanvrit-compute auth login --credential-store file";
 
 /** The operating system's keychain: Keychain, Credential Manager, or a Secret Service. */
 export class KeychainStore implements CredentialStore {
   readonly kind = "keychain";
   readonly place = `the keychain (service ${SERVICE})`;
   private readonly suffix: string;
+  private readonly personThere: boolean;
 
   constructor(env: Env) {
     // Another TANVRIT_HOME is another person to us: its entries must not replace those of the usual one.
     const digest = createHash("sha256").update(tanvritHome(env)).digest("hex").slice(0, 12);
-    this.suffix = isDefaultHome(env) ? "" : `@${digest}`;
+    // No workspace's name can hold a #, so none reads like an entry of another home.
+    this.suffix = isDefaultHome(env) ? "" : `#${digest}`;
+    this.personThere = isPersonThere(env);
   }
 
   async read(workspace: string): Promise<StoredSession | undefined> {
-    const text = await bounded(Bun.secrets.get({ service: SERVICE, name: this.name(workspace) }));
-    return text === null ? undefined : parseStored(text);
+    const entry = this.entry(workspace);
+    const text = await this.bounded(() => evenIfLocked(() => Bun.secrets.get(entry)));
+    return text === undefined ? undefined : parseStored(text);
   }
 
   async write(workspace: string, session: StoredSession): Promise<void> {
     const value = JSON.stringify(session);
-    await bounded(Bun.secrets.set({ service: SERVICE, name: this.name(workspace), value }));
+    await this.bounded(() => Bun.secrets.set({ ...this.entry(workspace), value }));
   }
 
   async remove(workspace: string): Promise<void> {
-    await bounded(Bun.secrets.delete({ service: SERVICE, name: this.name(workspace) }));
+    const entry = this.entry(workspace);
+    await this.bounded(() => evenIfLocked(() => Bun.secrets.delete(entry)));
   }
 
-  private name(workspace: string): string {
-    return workspace + this.suffix;
+  private entry(workspace: string): { service: string; name: string } {
+    return { service: SERVICE, name: workspace + this.suffix };
+  }
+
+  /** What `use` gives, or CredentialStoreError where that takes too long or fails. */
+  private async bounded<T>(use: () => Promise<T>): Promise<T> {
+    const limitMs = this.personThere ? PERSON_LIMIT_MS : LIMIT_MS;
+    const late = Promise.withResolvers<never>();
+    const timers = [
+      setTimeout(() => late.reject(new Error(`no answer within ${limitMs / 1_000} s`)), limitMs),
+    ];
+    if (this.personThere) timers.push(setTimeout(sayThatWeWait, LIMIT_MS));
+    try {
+      return await Promise.race([use(), late.promise]);
+    } catch (error) {
+      const why = (error as Error).message;
+      throw new CredentialStoreError(`the keychain cannot be used: ${why}`, { cause: error, todo: TODO });
+    } finally {
+      for (const timer of timers) clearTimeout(timer);
+    }
   }
 }
 
-async function bounded<T>(call: Promise<T>): Promise<T> {
-  const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => late.reject(new Error(`no answer within ${LIMIT_MS / 1_000} s`)), LIMIT_MS);
-  try {
-    return await Promise.race([call, late.promise]);
-  } catch (error) {
-    throw new CredentialStoreError(`the keychain cannot be used: ${(error as Error).message}`, {
-      cause: error,
-    });
-  } finally {
-    clearTimeout(timer);
-  }
+/**
+ * What `find` finds. A locked Secret Service answers as if it were empty; only a write makes it ask its owner for the
+ * password, or fail where it cannot ask. So one is tried before an entry counts as missing.
+ */
+async function evenIfLocked<T>(find: () => Promise<T | null>): Promise<T | undefined> {
+  const found = await find();
+  if (found || process.platform !== "linux") return found ?? undefined;
+  await Bun.secrets.set({ ...PROBE, value: "removed at once" });
+  await Bun.secrets.delete(PROBE);
+  return (await find()) ?? undefined;
+}
+
+/** Whether there is a terminal to say on that we wait, and a desktop on which the keychain can ask. */
+function isPersonThere(env: Env): boolean {
+  const desktop = process.platform !== "linux" || Boolean(env.DISPLAY || env.WAYLAND_DISPLAY);
+  return desktop && isatty(2);
+}
+
+function sayThatWeWait(): void {
+  const line = `tanvrit-compute: waiting up to ${PERSON_LIMIT_MS / 1_000} s for the keychain; it may be asking you to unlock it.`;
+  // A note that cannot be written must not end what it is about.
+  new Output().note(line).catch(() => undefined);
 }

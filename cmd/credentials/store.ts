@@ -21,6 +21,12 @@ export interface CredentialStore {
 
 export class CredentialStoreError extends Error {
   override name = "CredentialStoreError";
+  readonly todo: string;
+
+  constructor(message: string, options: { cause: unknown; todo: string }) {
+    super(message, { cause: options.cause });
+    this.todo = options.todo;
+  }
 }
 
 /** A stored text as a session; undefined for what an older or newer version left behind. */

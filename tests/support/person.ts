@@ -7,13 +7,20 @@ import type { TestServer } from "./server.ts";
 export class Person implements AsyncDisposable {
   readonly home: Scratch;
   private readonly agents: Running[] = [];
+  /** Of everything that this person runs. */
+  private readonly env: Record<string, string>;
 
-  private constructor(home: Scratch) {
+  private constructor(home: Scratch, env: Record<string, string>) {
     this.home = home;
+    this.env = env;
   }
 
-  static async signIn(server: TestServer, business = "local"): Promise<Person> {
-    const person = new Person(await makeScratch());
+  static async signIn(
+    server: TestServer,
+    business = "local",
+    env: Record<string, string> = {},
+  ): Promise<Person> {
+    const person = await Person.stranger(env);
     const login = ["auth", "login", "--workspace", "local", "--url", server.url, "--business", business];
     const { exitCode, stderr } = await person.run(login);
     if (exitCode !== 0) throw new Error(`auth login failed with ${exitCode}: ${stderr}`);
@@ -21,12 +28,12 @@ export class Person implements AsyncDisposable {
   }
 
   /** Somebody who has not signed in anywhere. */
-  static async stranger(): Promise<Person> {
-    return new Person(await makeScratch());
+  static async stranger(env: Record<string, string> = {}): Promise<Person> {
+    return new Person(await makeScratch(), env);
   }
 
   run(args: string[], options: RunOptions = {}): Promise<Finished> {
-    return runProgram(this.home.path, args, options);
+    return runProgram(this.home.path, args, { ...options, env: { ...this.env, ...options.env } });
   }
 
   /** The standard output of a command that must succeed, without the last newline. */
@@ -49,7 +56,10 @@ export class Person implements AsyncDisposable {
 
   /** Starts an agent and waits until the server knows it. */
   async startAgent(args: string[] = [], env: Record<string, string> = {}): Promise<Running> {
-    const agent = new Running(this.home.path, ["agent", "run", "--workspace", "local", ...args], env);
+    const agent = new Running(this.home.path, ["agent", "run", "--workspace", "local", ...args], {
+      ...this.env,
+      ...env,
+    });
     this.agents.push(agent);
     await agent.said(/registered|node_[0-9a-z]{26}/);
     return agent;

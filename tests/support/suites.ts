@@ -1,3 +1,4 @@
+import { missingKeychain } from "./keychain.ts";
 import { missingRedis } from "./redis.ts";
 
 /** A group of tests that is run by one `bun test`. */
@@ -57,6 +58,14 @@ export const suites: Suite[] = [
     paths: ["./tests/cli"],
     quick: false,
     timeoutMs: 300_000,
+  },
+  {
+    name: "keychain",
+    what: "tokens in a real keychain, also a locked one and one that hangs",
+    paths: ["./tests/keychain"],
+    quick: false,
+    timeoutMs: 180_000,
+    missing: missingKeychain,
   },
   {
     name: "e2e",
