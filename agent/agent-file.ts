@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { labels, pool } from "../shared/manifest.ts";
+import { labels } from "../shared/labels.ts";
+import { pool } from "../shared/manifest.ts";
 
 /** `~/.tanvrit/agent.yaml`: what the owner of a machine lets jobs have of it. Every field may be left out. */
 export const agentFile = z.strictObject({

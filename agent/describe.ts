@@ -1,4 +1,4 @@
-import type { Labels } from "../shared/manifest.ts";
+import type { Labels } from "../shared/labels.ts";
 import type { NodeDescription } from "../shared/node.ts";
 import type { AgentFile } from "./agent-file.ts";
 import { detectHost, type HostFacts } from "./detectors/host.ts";

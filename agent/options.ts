@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { defineOptions, optionNumber, optionPairs, optionText } from "../shared/config/options.ts";
-import { labels, pool } from "../shared/manifest.ts";
+import { labels } from "../shared/labels.ts";
+import { pool } from "../shared/manifest.ts";
 
 /** The options of `agent run`. Their `fileKey`s are those of agent.yaml. */
 export const agentOptions = defineOptions({

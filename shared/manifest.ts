@@ -1,32 +1,11 @@
 import { z } from "zod";
+import { labels, noNul, scalar } from "./labels.ts";
 import { limits } from "./limits.ts";
+import { selector } from "./selector.ts";
 
 /** `COMMAND` runs on the node itself, `DOCKER` in a container, `GITHUB_ACTION` is a workflow. */
 export const jobType = z.enum(["COMMAND", "DOCKER", "GITHUB_ACTION"]);
 export type JobType = z.infer<typeof jobType>;
-
-const noNul = (what: string) =>
-  z.string().refine((text) => !text.includes("\0"), { error: `${what} must not contain a null byte` });
-
-/** YAML writes `cpuCount: 8` and `gpu: true`; labels and variables are strings all the same. */
-const scalar = (what: string) =>
-  z
-    .union([z.string(), z.number(), z.boolean()], { error: `${what} must be text, a number or a boolean` })
-    .transform(String)
-    .pipe(noNul(what));
-
-export const labelKey = z
-  .string()
-  .max(128)
-  .regex(/^[A-Za-z0-9]([A-Za-z0-9._/-]*[A-Za-z0-9])?$/, {
-    error: "a label key is letters, digits and . _ / - and begins and ends with a letter or digit",
-  });
-export const labels = z
-  .record(labelKey, scalar("a label value").pipe(z.string().max(256)))
-  .refine((map) => Object.keys(map).length <= limits.maxLabels, {
-    error: `at most ${limits.maxLabels} labels`,
-  });
-export type Labels = z.infer<typeof labels>;
 
 const variableName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, {
   error: "a variable name is letters, digits and _ and does not begin with a digit",
@@ -77,7 +56,10 @@ export const jobManifest = z.strictObject({
   name: z.string().min(1).max(200).optional(),
   type: jobType.default("COMMAND"),
   command,
+  /** Only nodes whose labels are these. */
   labels: labels.default({}),
+  /** Only nodes whose labels meet this; see `parseSelector`. */
+  selector: selector.optional(),
   resources: resources.prefault({}),
   pool,
   /** Seconds the command may run; absent: as long as it takes. */

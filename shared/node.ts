@@ -1,7 +1,8 @@
 import { z } from "zod";
 import { executionEnd, timestamp } from "./execution.ts";
 import { executionId, jobId, nodeId } from "./ids.ts";
-import { jobManifest, jobType, labels, pool, resources } from "./manifest.ts";
+import { labels } from "./labels.ts";
+import { jobManifest, jobType, pool, resources } from "./manifest.ts";
 
 export const nodeStatus = z.enum(["ACTIVE", "DRAINING", "SUSPENDED", "OFFLINE"]);
 export type NodeStatus = z.infer<typeof nodeStatus>;

@@ -1,5 +1,5 @@
 import { availableParallelism, hostname, totalmem } from "node:os";
-import type { Labels } from "../../shared/manifest.ts";
+import type { Labels } from "../../shared/labels.ts";
 
 /** What every machine is known by. The words are those of the product's published examples. */
 export interface HostFacts {

@@ -36,6 +36,12 @@ export const manifestOptions = defineOptions({
     defaultText: "default",
     help: "Run only on nodes of this pool",
   },
+  selector: {
+    kind: "value",
+    placeholder: "EXPR",
+    schema: optionText.optional(),
+    help: "Run only on nodes whose labels meet this, as gpu.memoryMb>=24000,os in (linux,darwin),!spot",
+  },
   cpu: {
     kind: "value",
     placeholder: "N",
@@ -129,6 +135,7 @@ export async function buildManifest(
     name: options.name,
     type: options.type,
     pool: options.pool,
+    selector: options.selector,
     timeoutSeconds: options.timeout,
     graceSeconds: options.grace,
     maxRetries: options["max-retries"],

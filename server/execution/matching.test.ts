@@ -21,6 +21,13 @@ describe("a node matches a job", () => {
     expect(why({ labels: { zone: "a" } })).toBe("it has no label zone (the job asks for zone=a)");
   });
 
+  test("when its labels meet the selector", () => {
+    expect(why({ selector: "os in (linux,darwin),!spot" })).toBeUndefined();
+    expect(why({ selector: "os=linux,arch!=arm64" })).toBe(
+      "its label is arch=arm64 (the job asks for arch!=arm64)",
+    );
+  });
+
   test("when it is in the pool the job asks for", () => {
     expect(why({ pool: "farm" })).toBe("it is in pool default, the job asks for pool farm");
   });

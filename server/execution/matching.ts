@@ -1,23 +1,36 @@
-import type { JobManifest, JobType, Labels, Resources } from "../../shared/manifest.ts";
+import type { Labels } from "../../shared/labels.ts";
+import type { JobManifest, JobType, Resources } from "../../shared/manifest.ts";
 import type { Capacity, NodeDescription } from "../../shared/node.ts";
+import { type Condition, parseSelector, unmetCondition } from "../../shared/selector.ts";
+import { RecentMap } from "../recent-map.ts";
 
 /** What a job asks of a node. Jobs that ask for the same share a queue key, so that matching looks at keys, not at jobs. */
 export interface Requirement {
   type: JobType;
   labels: Labels;
+  selector: string | undefined;
   resources: Resources;
   pool: string;
 }
 
 export function requirementOf(manifest: JobManifest): Requirement {
-  return { type: manifest.type, labels: manifest.labels, resources: manifest.resources, pool: manifest.pool };
+  const { type, labels, selector, resources, pool } = manifest;
+  return { type, labels, selector, resources, pool };
 }
 
 /** Equal for equal requirements, whatever the order their labels were written in. */
 export function queueKeyOf(manifest: JobManifest): string {
   const { cpu, memoryMb, gpuCount } = manifest.resources;
   const labels = Object.entries(manifest.labels).sort(([a], [b]) => (a < b ? -1 : 1));
-  const canonical = JSON.stringify([manifest.type, manifest.pool, labels, cpu, memoryMb, gpuCount]);
+  const canonical = JSON.stringify([
+    manifest.type,
+    manifest.pool,
+    labels,
+    manifest.selector,
+    cpu,
+    memoryMb,
+    gpuCount,
+  ]);
   return new Bun.CryptoHasher("sha256").update(canonical).digest("base64url").slice(0, 22);
 }
 
@@ -39,6 +52,8 @@ export function mismatch(requirement: Requirement, node: NodeDescription): strin
     if (found === undefined) return `it has no label ${key} (the job asks for ${key}=${wanted})`;
     if (found !== wanted) return `its label is ${key}=${found}, not ${key}=${wanted}`;
   }
+  const unmet = unmetCondition(conditionsOf(requirement.selector), node.labels);
+  if (unmet !== undefined) return unmet;
   const { cpu, memoryMb, gpuCount } = requirement.resources;
   if (cpu > node.capacity.cpu) return `it has ${node.capacity.cpu} cores, the job asks for ${cpu}`;
   if (memoryMb > node.capacity.memoryMb) {
@@ -47,6 +62,19 @@ export function mismatch(requirement: Requirement, node: NodeDescription): strin
   if (gpuCount > node.capacity.gpuCount)
     return `it has ${node.capacity.gpuCount} GPUs, the job asks for ${gpuCount}`;
   return undefined;
+}
+
+/** A selector was checked when its job was submitted; a handful of them is asked for again and again. */
+const parsedSelectors = new RecentMap<Condition[]>(1_000);
+
+function conditionsOf(selector: string | undefined): readonly Condition[] {
+  if (selector === undefined) return [];
+  let conditions = parsedSelectors.get(selector);
+  if (!conditions) {
+    conditions = parseSelector(selector);
+    parsedSelectors.set(selector, conditions);
+  }
+  return conditions;
 }
 
 /** Whether the job fits beside what runs already. Fractions of cores are compared in thousandths. */

@@ -2,9 +2,10 @@ import { z } from "zod";
 import { jobId } from "../ids.ts";
 import { job } from "../job.ts";
 import { jobStatus } from "../job-state.ts";
+import { labels } from "../labels.ts";
 import { limits } from "../limits.ts";
 import { logCursor, logEvents } from "../log.ts";
-import { jobManifest, labels } from "../manifest.ts";
+import { jobManifest } from "../manifest.ts";
 import { defineEndpoints } from "./endpoint.ts";
 import { pageInput, pageOutput } from "./page.ts";
 

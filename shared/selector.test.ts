@@ -1,0 +1,59 @@
+import { describe, expect, test } from "bun:test";
+import { parseSelector, SelectorError, unmetCondition } from "./selector.ts";
+
+const labels = { os: "linux", "gpu.vendor": "nvidia", "gpu.memoryMb": "24576", spot: "true", zone: "a" };
+const unmet = (text: string) => unmetCondition(parseSelector(text), labels);
+
+describe("a selector is met", () => {
+  test.each([
+    "",
+    "os=linux",
+    "os == linux",
+    "os!=darwin",
+    "nothere!=x",
+    "os in (linux, darwin)",
+    "os in(linux)",
+    "zone notin (b,c)",
+    "nothere notin (b)",
+    "spot",
+    "!nothere",
+    "gpu.memoryMb>=24576",
+    "gpu.memoryMb > 1e4",
+    "gpu.memoryMb<=24576.0",
+    " gpu.vendor=nvidia , gpu.memoryMb>=24000,os in (linux,darwin),!nothere ",
+  ])("by these labels: %s", (text) => {
+    expect(unmet(text)).toBeUndefined();
+  });
+});
+
+describe("a selector that is not met names the first condition that fails", () => {
+  test.each([
+    ["os=darwin", "its label is os=linux (the job asks for os=darwin)"],
+    ["os=linux,zone=b", "its label is zone=a (the job asks for zone=b)"],
+    ["tier=1", "it has no label tier (the job asks for tier=1)"],
+    ["tier", "it has no label tier (the job asks for tier)"],
+    ["!spot", "it has the label spot (the job asks for !spot)"],
+    ["os in (darwin,windows)", "its label is os=linux (the job asks for os in (darwin,windows))"],
+    ["zone notin (a)", "its label is zone=a (the job asks for zone notin (a))"],
+    ["gpu.memoryMb>24576", "its label is gpu.memoryMb=24576 (the job asks for gpu.memoryMb>24576)"],
+    ["os>1", "its label is os=linux (the job asks for os>1)"],
+    ["tier<1", "it has no label tier (the job asks for tier<1)"],
+  ])("%s", (text, reason) => {
+    expect(unmet(text)).toBe(reason);
+  });
+});
+
+describe("what is no selector is refused, with the column", () => {
+  test.each([
+    [",", /column 1 .*expected a label key/],
+    ["os=linux,", /column 10 .*expected a label key/],
+    ["os=linux zone=a", /column 10 .*expected ","/],
+    ["os in (linux", /column 13 .*expected "\)"/],
+    ["-x=1", /-x is no label key/],
+    ["mem>=much", /compares numbers/],
+    ["a=(b)", /expected ","/],
+  ])("%s", (text, message) => {
+    expect(() => parseSelector(text)).toThrow(SelectorError);
+    expect(() => parseSelector(text)).toThrow(message);
+  });
+});
