@@ -33,8 +33,11 @@ interface LogDocument {
 /** What one round of appends brings for one execution. */
 interface OpenLog {
   parts: readonly ExecutionLines[];
+  /** The last line that was stored before these. */
+  readSeq: number;
+  /** The last line that is stored by now. */
   lastSeq: number;
-  /** Remembered, not read: another server may have stored more since. */
+  /** `readSeq` is remembered, not read: another server may have stored more since. */
   isRemembered: boolean;
 }
 
@@ -130,22 +133,24 @@ export class MongoLogStore implements LogStore {
   private async appendAll(calls: readonly Waiting<readonly ExecutionLines[], number[]>[]): Promise<void> {
     const logs = await this.openLogs(calls.flatMap((call) => call.item));
     const deadlineMs = performance.now() + MAX_CONTENTION_MS;
-    const answers = new Map<ExecutionLines, number>();
     for (;;) {
       const documents: LogDocument[] = [];
       for (const [executionId, log] of logs) {
         if (log.isRemembered && leavesLinesOut(log)) {
-          log.lastSeq = await this.readLastSeq(executionId);
-          log.isRemembered = false;
+          await this.readAgain(executionId, log);
         }
-        const document = nextDocument(log, answers);
+        const document = nextDocument(log);
         if (document) documents.push(document);
       }
       if (documents.length === 0) break;
       if (performance.now() > deadlineMs) throw new ContentionError("Others keep writing to the same logs.");
       await this.insert(documents, logs);
     }
-    for (const [executionId, log] of logs) this.lastSeqs.set(executionId, log.lastSeq);
+    const answers = new Map<ExecutionLines, number>();
+    for (const [executionId, log] of logs) {
+      this.lastSeqs.set(executionId, log.lastSeq);
+      answerInto(answers, log);
+    }
     for (const { item, resolve } of calls) resolve(item.map((batch) => answers.get(batch) ?? 0));
   }
 
@@ -155,7 +160,7 @@ export class MongoLogStore implements LogStore {
       [...parts].map(async ([executionId, parts]): Promise<[string, OpenLog]> => {
         const known = this.lastSeqs.get(executionId);
         const lastSeq = known ?? (await this.readLastSeq(executionId));
-        return [executionId, { parts, lastSeq, isRemembered: known !== undefined }];
+        return [executionId, { parts, readSeq: lastSeq, lastSeq, isRemembered: known !== undefined }];
       }),
     );
     return new Map(opened);
@@ -166,11 +171,17 @@ export class MongoLogStore implements LogStore {
     for (const [index, { execution_id, last_seq }] of documents.entries()) {
       const log = logs.get(execution_id);
       if (!log) continue;
-      log.lastSeq = taken.has(index) ? await this.readLastSeq(execution_id) : last_seq;
-      if (taken.has(index)) log.isRemembered = false;
+      if (taken.has(index)) await this.readAgain(execution_id, log);
+      else log.lastSeq = last_seq;
     }
     // What was faster may not be on a majority yet, and so not be read.
     if (taken.size > 0) await Bun.sleep(1 + Math.random() * MAX_PAUSE_MS);
+  }
+
+  private async readAgain(executionId: string, log: OpenLog): Promise<void> {
+    log.readSeq = await this.readLastSeq(executionId);
+    log.lastSeq = log.readSeq;
+    log.isRemembered = false;
   }
 
   private async insertUnordered(documents: LogDocument[]): Promise<number[]> {
@@ -179,10 +190,7 @@ export class MongoLogStore implements LogStore {
       return [];
     } catch (error) {
       const places = duplicatesIn(error);
-      if (!places) {
-        // Some may be stored all the same: what is remembered of them is no longer worth anything.
-        throw error;
-      }
+      if (!places) throw error;
       return places;
     }
   }
@@ -205,8 +213,17 @@ function leavesLinesOut(log: OpenLog): boolean {
   });
 }
 
-/** What of all parts continues the log, as one document; `answers` gets what each part leads to when it is stored. */
-function nextDocument(log: OpenLog, answers: Map<ExecutionLines, number>): LogDocument | undefined {
+/** What each part led to. All that continues the log is stored by now. */
+function answerInto(answers: Map<ExecutionLines, number>, { parts, readSeq }: OpenLog): void {
+  let lastSeq = readSeq;
+  for (const part of parts) {
+    lastSeq += continuingLines(part.lines, lastSeq).length;
+    answers.set(part, lastSeq);
+  }
+}
+
+/** What of all parts continues the log, as one document. */
+function nextDocument(log: OpenLog): LogDocument | undefined {
   const pending: LogLine[] = [];
   let chars = 0;
   for (const part of log.parts) {
@@ -215,7 +232,6 @@ function nextDocument(log: OpenLog, answers: Map<ExecutionLines, number>): LogDo
       if (chars > MAX_DOCUMENT_CHARS) break;
       pending.push(line);
     }
-    answers.set(part, Math.max(answers.get(part) ?? 0, log.lastSeq + pending.length));
     if (chars > MAX_DOCUMENT_CHARS) break;
   }
   const [part] = log.parts;

@@ -92,18 +92,15 @@ async function missing(
 
 /** Takes the lock, or keeps it for longer. By the clock of the store, since those of servers differ. */
 async function lock(done: Collection<MigrationDocument>, owner: string): Promise<boolean> {
+  const taken = [{ $set: { lock_owner: owner, lock_until: { $add: ["$$NOW", LOCK_MS] } } }];
+  const mine = { $or: [{ lock_owner: owner }, { $expr: { $lt: ["$lock_until", "$$NOW"] } }] };
+  const { matchedCount } = await done.updateOne({ _id: LOCK_ID, ...mine }, taken);
+  if (matchedCount === 1) return true;
   try {
-    await done.updateOne(
-      {
-        _id: LOCK_ID,
-        $or: [{ lock_owner: owner }, { $expr: { $lt: ["$lock_until", "$$NOW"] } }],
-      },
-      [{ $set: { lock_owner: owner, lock_until: { $add: ["$$NOW", LOCK_MS] } } }],
-      { upsert: true },
-    );
+    await done.updateOne({ _id: LOCK_ID, lock_owner: { $exists: false } }, taken, { upsert: true });
     return true;
   } catch (error) {
-    // It is there and another's: the upsert wanted to make a second one.
+    // It is another's: the upsert wanted to make a second one.
     if (error instanceof MongoServerError && error.code === DUPLICATE_KEY) return false;
     throw error;
   }

@@ -1,0 +1,57 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { MongoClient } from "mongodb";
+import { openMongoStores, type Stores } from "../../server/store/open.ts";
+import { controlPlaneContract } from "../contract/control-plane.contract.ts";
+import { logStoreContract } from "../contract/log-store.contract.ts";
+import { sessionStoreContract } from "../contract/session-store.contract.ts";
+import { TestMongo } from "../support/mongod.ts";
+
+const DATABASE = "contract";
+/** Marks what the test itself asks of the database. */
+const OWN = "of the test";
+const PROFILE_BYTES = 128 * 1024 * 1024;
+const START_MS = 120_000;
+
+let mongo: TestMongo;
+let observer: MongoClient;
+
+beforeAll(async () => {
+  mongo = await TestMongo.start();
+  observer = new MongoClient(mongo.url(DATABASE));
+  await (await openMongoStores(mongo.url(DATABASE))).close();
+  const db = observer.db(DATABASE);
+  await db.createCollection("system.profile", { capped: true, size: PROFILE_BYTES });
+  await db.command({ profile: 2 });
+}, START_MS);
+afterAll(async () => {
+  await observer.close();
+  await mongo[Symbol.asyncDispose]();
+}, START_MS);
+
+controlPlaneContract("MongoDB", openEmpty);
+logStoreContract("MongoDB", () => openOne((stores) => stores.logs));
+sessionStoreContract("MongoDB", () => openOne((stores) => stores.sessions));
+
+test("no query of the whole suite above looked through a collection", async () => {
+  const db = observer.db(DATABASE);
+  await db.command({ profile: 0 });
+  const own = { "command.comment": { $ne: OWN }, ns: { $regex: "\\.compute_" } };
+  const profiled = db.collection("system.profile");
+  expect(await profiled.countDocuments(own)).toBeGreaterThan(500);
+  const scans = profiled.find({ ...own, planSummary: /COLLSCAN/ });
+  expect(await scans.map(({ ns, op, command }) => JSON.stringify({ ns, op, command })).toArray()).toEqual([]);
+});
+
+async function openEmpty(): Promise<Stores> {
+  const db = observer.db(DATABASE);
+  for (const { collectionName } of await db.collections()) {
+    if (!collectionName.startsWith("compute_") || collectionName === "compute_migrations") continue;
+    await db.collection(collectionName).deleteMany({}, { comment: OWN });
+  }
+  return openMongoStores(mongo.url(DATABASE));
+}
+
+async function openOne<Store>(choose: (stores: Stores) => Store) {
+  const stores = await openEmpty();
+  return { store: choose(stores), [Symbol.asyncDispose]: () => stores.close() };
+}

@@ -1,0 +1,128 @@
+import { existsSync } from "node:fs";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { MongoClient } from "mongodb";
+import { makeScratch, type Scratch } from "./scratch.ts";
+import { waitFor } from "./wait.ts";
+
+const START_MS = 60_000;
+const SET_NAME = "rs0";
+const CACHED = join(import.meta.dirname, "..", "..", "node_modules", ".cache", "mongod", "mongod");
+
+/** A real MongoDB replica set, each member a process of its own. */
+export class TestMongo implements AsyncDisposable {
+  private constructor(
+    private readonly scratch: Scratch,
+    readonly members: Member[],
+  ) {}
+
+  static async start(count = 1): Promise<TestMongo> {
+    const scratch = await makeScratch();
+    const members = await Promise.all(Array.from({ length: count }, (_, i) => Member.start(scratch, i)));
+    const mongo = new TestMongo(scratch, members);
+    await mongo.initiate();
+    return mongo;
+  }
+
+  /** A connection string for a database of this name. */
+  url(database: string): string {
+    const hosts = this.members.map((member) => member.host).join(",");
+    return `mongodb://${hosts}/${database}?replicaSet=${SET_NAME}`;
+  }
+
+  /** Runs `body` with a client of its own, beside what is tested. */
+  async withClient<T>(body: (client: MongoClient) => Promise<T>): Promise<T> {
+    const client = new MongoClient(this.url("admin"), { serverSelectionTimeoutMS: START_MS });
+    try {
+      return await body(client);
+    } finally {
+      await client.close();
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.members.map((member) => member.kill()));
+    await this.scratch[Symbol.asyncDispose]();
+  }
+
+  private async initiate(): Promise<void> {
+    const [first] = this.members;
+    const client = new MongoClient(`mongodb://${first?.host}/?directConnection=true`, {
+      serverSelectionTimeoutMS: START_MS,
+    });
+    try {
+      const members = this.members.map(({ host }, _id) => ({ _id, host }));
+      const settings = { electionTimeoutMillis: 2_000, heartbeatIntervalMillis: 500 };
+      await client.db("admin").command({ replSetInitiate: { _id: SET_NAME, members, settings } });
+      await waitFor(
+        "the replica set to choose its primary",
+        async () => {
+          const status = await client.db("admin").command({ replSetGetStatus: 1 });
+          const states = status.members.map((member: { stateStr: string }) => member.stateStr);
+          return states.includes("PRIMARY") && states.every((s: string) => /PRIMARY|SECONDARY/.test(s));
+        },
+        { timeoutMs: START_MS },
+      );
+    } finally {
+      await client.close();
+    }
+  }
+}
+
+class Member {
+  private constructor(
+    readonly host: string,
+    private readonly process: Bun.Subprocess,
+  ) {}
+
+  static async start(scratch: Scratch, index: number): Promise<Member> {
+    const port = await freePort();
+    const directory = scratch.join(`member-${index}`);
+    await Bun.write(join(directory, "started"), "");
+    const args = ["--port", String(port), "--bind_ip", "127.0.0.1", "--dbpath", directory];
+    args.push("--replSet", SET_NAME, "--nounixsocket", "--oplogSize", "64");
+    args.push("--wiredTigerCacheSizeGB", "0.25", "--quiet");
+    const output = { stdin: "ignore", stdout: "ignore", stderr: "ignore" } as const;
+    return new Member(`127.0.0.1:${port}`, Bun.spawn([findMongod() ?? "mongod", ...args], output));
+  }
+
+  /** Ends it as a crash would. */
+  async kill(): Promise<void> {
+    this.process.kill("SIGKILL");
+    await this.process.exited;
+  }
+
+  /** It is there but says nothing, as behind a network that swallows everything. */
+  pause(): void {
+    this.process.kill("SIGSTOP");
+  }
+
+  goOn(): void {
+    this.process.kill("SIGCONT");
+  }
+}
+
+/** What this machine lacks for tests with MongoDB, and how to get it. */
+export function missingMongod(): string | undefined {
+  return findMongod()
+    ? undefined
+    : "there is no mongod; run tests/support/fetch-mongod.sh, or name one in TANVRIT_TEST_MONGOD";
+}
+
+function findMongod(): string | undefined {
+  const named = process.env.TANVRIT_TEST_MONGOD;
+  if (named) return existsSync(named) ? named : undefined;
+  return Bun.which("mongod") ?? (existsSync(CACHED) ? CACHED : undefined);
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      const port = typeof address === "object" && address ? address.port : 0;
+      server.close(() => resolve(port));
+    });
+  });
+}
