@@ -1,4 +1,5 @@
 import { missingKeychain } from "./keychain.ts";
+import { missingMongod } from "./mongod.ts";
 import { missingRedis } from "./redis.ts";
 
 /** A group of tests that is run by one `bun test`. */
@@ -44,6 +45,14 @@ export const suites: Suite[] = [
     quick: true,
     timeoutMs: 180_000,
     missing: missingRedis,
+  },
+  {
+    name: "mongo",
+    what: "the store of many servers, over a real MongoDB",
+    paths: ["./tests/mongo"],
+    quick: true,
+    timeoutMs: 300_000,
+    missing: missingMongod,
   },
   {
     name: "api",
