@@ -12,7 +12,7 @@ const PROBE = { service: SERVICE, name: "#unlocked" };
 const LIMIT_MS = 2_000;
 /** The same where a person sits who can be asked for a password. */
 const PERSON_LIMIT_MS = 60_000;
-const TODO =
+const ADVICE =
   "Unlock the keychain and try again, or keep the tokens in a file: " +
   "tanvrit-compute auth login --credential-store file";
 
@@ -63,7 +63,7 @@ export class KeychainStore implements CredentialStore {
       return await Promise.race([use(), late.promise]);
     } catch (error) {
       const why = (error as Error).message;
-      throw new CredentialStoreError(`the keychain cannot be used: ${why}`, { cause: error, todo: TODO });
+      throw new CredentialStoreError(`the keychain cannot be used: ${why}`, { cause: error, todo: ADVICE });
     } finally {
       for (const timer of timers) clearTimeout(timer);
     }
