@@ -81,7 +81,8 @@ class Member {
     await Bun.write(join(directory, "started"), "");
     const args = ["--port", String(port), "--bind_ip", "127.0.0.1", "--dbpath", directory];
     args.push("--replSet", SET_NAME, "--nounixsocket", "--oplogSize", "64");
-    args.push("--wiredTigerCacheSizeGB", "0.25", "--quiet");
+    // Test commands: a member that fails on purpose.
+    args.push("--wiredTigerCacheSizeGB", "0.25", "--quiet", "--setParameter", "enableTestCommands=1");
     const output = { stdin: "ignore", stdout: "ignore", stderr: "ignore" } as const;
     return new Member(`127.0.0.1:${port}`, Bun.spawn([findMongod() ?? "mongod", ...args], output));
   }

@@ -1,0 +1,262 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
+import type { Db, Document } from "mongodb";
+import { MongoClaims } from "../../server/execution/claims.mongo.ts";
+import type { Assigned } from "../../server/execution/execution-store.ts";
+import { applyReport } from "../../server/execution/rules.ts";
+import type { NodeRecord } from "../../server/node/node-store.ts";
+import { MongoStore } from "../../server/store/mongo.ts";
+import { openMongoStores, type Stores } from "../../server/store/open.ts";
+import { newId } from "../../shared/ids.ts";
+import { jobOf, nodeOf } from "../contract/control-plane.contract.ts";
+import { TestMongo } from "../support/mongod.ts";
+
+const AT_MS = Date.parse("2026-01-01T00:00:00Z");
+const AT = new Date(AT_MS).toISOString();
+const START_MS = 120_000;
+const MEMBERS = 3;
+/** A primary that steps down is replaced within the election timeout of the test's replica set, and some. */
+const STEP_DOWN_MS = 60_000;
+
+let mongo: TestMongo;
+let one: Stores;
+let two: Stores;
+let businessId: string;
+
+beforeAll(async () => {
+  mongo = await TestMongo.start(MEMBERS);
+  [one, two] = await Promise.all([
+    openMongoStores(mongo.url("servers")),
+    openMongoStores(mongo.url("servers")),
+  ]);
+}, START_MS);
+afterAll(async () => {
+  await Promise.all([one.close(), two.close()]);
+  await mongo[Symbol.asyncDispose]();
+}, START_MS);
+beforeEach(() => {
+  // Each test has a business, and with it a queue, of its own.
+  businessId = newId("biz");
+});
+
+test("two servers that claim at once hand out each job once, and every job", async () => {
+  await submit(400);
+  const nodes = await register(20);
+  const got: Assigned[] = [];
+  for (let round = 0; round < 20 && got.length < 400; round++) {
+    const claims = nodes.map((node, i) => assign(i % 2 === 0 ? one : two, node, 11));
+    got.push(...(await Promise.all(claims)).flat());
+  }
+  expect(got.length).toBe(400);
+  expect(new Set(got.map(({ job }) => job.jobId)).size).toBe(400);
+  for (const { job, execution } of got) {
+    expect(job).toMatchObject({ status: "ASSIGNED", attempt: 1, executionId: execution.executionId });
+  }
+});
+
+test("two servers that fill one node at once never give it more than it has", async () => {
+  await submit(40, { resources: { cpu: 1, gpuCount: 1 } });
+  const [node] = await register(1, { cpu: 6, gpuCount: 5 });
+  const claims = Array.from({ length: 12 }, (_, i) => assign(i % 2 === 0 ? one : two, node, 3));
+  const got = (await Promise.all(claims)).flat();
+  expect(got.length).toBe(5);
+  expect(got.flatMap(({ execution }) => execution.gpuIndexes).sort()).toEqual([0, 1, 2, 3, 4]);
+});
+
+test("of one report that reaches two servers many times, one is applied", async () => {
+  const [first] = await running(1);
+  const outcomes = await Promise.all(
+    Array.from({ length: 20 }, (_, i) => succeed(i % 2 === 0 ? one : two, first)),
+  );
+  expect(outcomes.filter((outcome) => outcome === "applied").length).toBe(1);
+  expect(outcomes.filter((outcome) => outcome === "repeated").length).toBe(19);
+});
+
+test("one idempotency key on two servers makes one job", async () => {
+  const idempotency = { key: "k", bodyHash: "same" };
+  const outcomes = await Promise.all(
+    Array.from({ length: 30 }, (_, i) =>
+      (i % 2 === 0 ? one : two).jobs.insert([{ job: jobOf(businessId), idempotency }]),
+    ),
+  );
+  const kinds = outcomes.flat().map((outcome) => outcome.kind);
+  expect(kinds.filter((kind) => kind === "created").length).toBe(1);
+  expect(kinds.filter((kind) => kind === "existing").length).toBe(29);
+});
+
+test("a log that is sent to two servers is stored once and without a hole", async () => {
+  const place = { businessId, jobId: newId("job"), executionId: newId("exe"), attempt: 1 };
+  const lines = Array.from({ length: 200 }, (_, i) => ({
+    seq: i + 1,
+    stream: "stdout" as const,
+    at: AT,
+    text: String(i + 1),
+  }));
+  for (let sent = 0; sent < 200; sent += 20) {
+    const batch = { ...place, lines: lines.slice(Math.max(0, sent - 7), sent + 20) };
+    const stored = await Promise.all([one.logs.append([batch]), two.logs.append([batch])]);
+    expect(stored).toEqual([[sent + 20], [sent + 20]]);
+  }
+  const found = await two.logs.read({ ...place, after: { attempt: 0, seq: 0 }, limit: 1_000 });
+  expect(found.map((line) => line.text)).toEqual(lines.map((line) => line.text));
+});
+
+test("two servers that start at once on an empty database change its schema once", async () => {
+  const step = {
+    id: "counted-1",
+    apply: (db: Db) =>
+      db
+        .collection("counted")
+        .insertOne({})
+        .then(() => {}),
+  };
+  const opened = await Promise.all(
+    Array.from({ length: 4 }, () => MongoStore.open(mongo.url("fresh"), [step])),
+  );
+  expect(await opened[0]?.collection("counted").countDocuments()).toBe(1);
+  await Promise.all(opened.map((store) => store.close()));
+});
+
+test("a job whose server died between claiming and handing out goes back to its queue, and a late one gets nothing", async () => {
+  const [kept, cancelled] = await submit(2);
+  const [node] = await register(1);
+  const store = await MongoStore.open(mongo.url("servers"), []);
+  const claims = new MongoClaims(store);
+  const begun = [kept, cancelled].map((job) => ({
+    executionId: newId("exe"),
+    jobId: job.jobId,
+    queue: `${businessId}/${job.queueKey}`,
+    request: requestFor(node, 1),
+    resources: job.manifest.resources,
+    gpuIndexes: [],
+  }));
+  expect((await claims.claim(begun)).size).toBe(0);
+  expect(await assign(two, node, 5)).toEqual([]);
+  await two.jobs.change([
+    {
+      key: { businessId, jobId: cancelled.jobId },
+      decide: (state) => ({ job: state && { ...state.job, cancelRequestedAtMs: AT_MS }, result: undefined }),
+    },
+  ]);
+  expect((await two.executions.nextDue()).leaseAtMs).toBe(AT_MS + 1);
+  expect(await two.executions.releaseOrphans(AT_MS)).toEqual([]);
+  const released = await two.executions.releaseOrphans(AT_MS + 1);
+  expect(released.map((job) => job.status).sort()).toEqual(["CANCELLED", "QUEUED"]);
+  // The server was not dead, only slow.
+  expect((await claims.confirm(begun, [])).size).toBe(0);
+  const got = await assign(two, node, 5);
+  expect(got.map(({ job }) => [job.jobId, job.attempt])).toEqual([[kept.jobId, 1]]);
+  await store.close();
+});
+
+test("a write whose answer is lost is applied once, and one that fails is storage_failed and applied not at all", async () => {
+  const [first, second] = await running(2);
+  await failing({ failCommands: ["insert"], closeConnection: true }, { times: 1 }, () => submit(1));
+  await failing({ failCommands: ["commitTransaction"], closeConnection: true }, { times: 1 }, async () => {
+    expect(await succeed(one, first)).toBe("applied");
+  });
+  await failing({ failCommands: ["update", "insert"], errorCode: 8 }, "alwaysOn", async () => {
+    for (const refused of [submit(1), succeed(one, second)]) {
+      expect(await refused.catch((error) => error.code)).toBe("storage_failed");
+    }
+  });
+  expect(await succeed(two, second)).toBe("applied");
+  expect((await list()).map((job) => job.status)).toEqual(["QUEUED", "SUCCESS", "SUCCESS"]);
+});
+
+test(
+  "while the primary steps down nothing acknowledged is lost and no result is applied twice",
+  async () => {
+    const works = await running(60);
+    const outcomes = works.map((work, i) => untilAnswered(() => succeed(i % 2 === 0 ? one : two, work)));
+    const submits = works.map(() => untilAnswered(() => submit(1)));
+    await stepDown();
+    // One that was applied without its answer being heard is answered as repeated.
+    for (const outcome of await Promise.all(outcomes)) expect(outcome).toMatch(/^(applied|repeated)$/);
+    await Promise.all(submits);
+    const ended = (await list()).filter((job) => works.some((work) => work.job.jobId === job.jobId));
+    expect(ended.map((job) => [job.status, job.attempt])).toEqual(works.map(() => ["SUCCESS", 1]));
+  },
+  STEP_DOWN_MS * 2,
+);
+
+async function submit(count: number, manifest: Parameters<typeof jobOf>[1] = {}) {
+  const jobs = Array.from({ length: count }, () => jobOf(businessId, manifest));
+  await one.jobs.insert(jobs.map((job) => ({ job, idempotency: undefined })));
+  return jobs as [(typeof jobs)[0], (typeof jobs)[0], ...typeof jobs];
+}
+
+async function register(count: number, capacity: Parameters<typeof nodeOf>[1] = {}) {
+  const nodes = Array.from({ length: count }, () => nodeOf(businessId, capacity));
+  await Promise.all(nodes.map((node) => one.nodes.insert(node)));
+  return nodes as [NodeRecord, ...NodeRecord[]];
+}
+
+function requestFor({ nodeId }: NodeRecord, limit: number) {
+  return { nodeId, businessId, limit, nowMs: AT_MS, leaseExpiresAtMs: AT_MS + 1 };
+}
+
+async function assign(server: Stores, node: NodeRecord, limit: number): Promise<Assigned[]> {
+  const [assigned] = await server.executions.assign([requestFor(node, limit)]);
+  return assigned ?? [];
+}
+
+async function running(count: number) {
+  await submit(count);
+  const [node] = await register(1, { slots: count });
+  const works = await assign(one, node, count);
+  expect(works.length).toBe(count);
+  return works as [Assigned, Assigned, ...Assigned[]];
+}
+
+async function succeed(server: Stores, { execution: { executionId, nodeId } }: Assigned) {
+  const report = { executionId, status: "SUCCEEDED" as const, at: AT, exitCode: 0 };
+  const [reported] = await server.jobs.change([
+    { key: { executionId, nodeId }, decide: (state) => applyReport(state, report, AT_MS) },
+  ]);
+  return reported?.outcome;
+}
+
+function list() {
+  const query = { businessId, status: undefined, name: undefined, labels: undefined };
+  return two.jobs.list({ ...query, beforeJobId: undefined, limit: 1_000 });
+}
+
+/** As an agent does it: the same again until the store has answered. */
+async function untilAnswered<T>(ask: () => Promise<T>): Promise<T> {
+  const deadlineMs = performance.now() + STEP_DOWN_MS;
+  for (;;) {
+    try {
+      return await ask();
+    } catch (error) {
+      if ((error as { code?: string }).code !== "storage_failed" || performance.now() > deadlineMs)
+        throw error;
+      await Bun.sleep(50);
+    }
+  }
+}
+
+/** Runs `body` while the primary fails these commands of ours. */
+async function failing(
+  data: Document,
+  mode: Document | "alwaysOn",
+  body: () => Promise<unknown>,
+): Promise<void> {
+  const set = (mode: Document | "alwaysOn" | "off") =>
+    mongo.withClient((client) =>
+      client
+        .db("admin")
+        .command({ configureFailPoint: "failCommand", mode, data: { ...data, appName: "tanvrit-compute" } }),
+    );
+  await set(mode);
+  try {
+    await body();
+  } finally {
+    await set("off");
+  }
+}
+
+async function stepDown(): Promise<void> {
+  await mongo.withClient((client) =>
+    client.db("admin").command({ replSetStepDown: 5, secondaryCatchUpPeriodSecs: 3, force: true }),
+  );
+}
