@@ -45,7 +45,7 @@ export function leaseStoreContract(name: string, open: () => Promise<OpenedLease
 
     test("of five servers that run a task in real time one runs it in each interval", async () => {
       await using opened = await open();
-      const intervalMs = 200;
+      const intervalMs = 1_000;
       const runs: { holder: string; atMs: number }[] = [];
       const runners = ["a", "b", "c", "d", "e"].map((holder) => {
         const task: PeriodicTask = {
@@ -61,10 +61,10 @@ export function leaseStoreContract(name: string, open: () => Promise<OpenedLease
         return new TaskRunner(task, { leases: opened.leases, holder, now: Date.now, onError });
       });
       for (const runner of runners) runner.start();
-      await waitFor("some runs", () => runs.length >= 6);
+      await waitFor("some runs", () => runs.length >= 4);
       await Promise.all(runners.map((runner) => runner.stop()));
       const gaps = runs.slice(1).map((run, i) => run.atMs - (runs[i]?.atMs ?? 0));
-      expect(gaps.filter((gapMs) => gapMs < intervalMs - 20)).toEqual([]);
-    });
+      expect(gaps.filter((gapMs) => gapMs < intervalMs * 0.8)).toEqual([]);
+    }, 20_000);
   });
 }

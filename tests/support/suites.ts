@@ -55,6 +55,14 @@ export const suites: Suite[] = [
     missing: missingMongod,
   },
   {
+    name: "servers",
+    what: "several servers as one, over a real MongoDB and Redis",
+    paths: ["./tests/servers"],
+    quick: false,
+    timeoutMs: 300_000,
+    missing: () => missingMongod() ?? missingRedis(),
+  },
+  {
     name: "api",
     what: "every endpoint over a real socket",
     paths: ["./tests/api"],

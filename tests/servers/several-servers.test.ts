@@ -1,0 +1,162 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { createComputeClient } from "../../sdk/index.ts";
+import { openMongoStores } from "../../server/store/open.ts";
+import { leaseStoreContract } from "../contract/lease-store.contract.ts";
+import { Api, type As } from "../support/api.ts";
+import { TestMongo } from "../support/mongod.ts";
+import { PlayedNode } from "../support/played-node.ts";
+import { Running } from "../support/program.ts";
+import { TestRedis } from "../support/redis.ts";
+import { makeScratch } from "../support/scratch.ts";
+import { waitFor } from "../support/wait.ts";
+
+const TEST_TIMEOUT_MS = 60_000;
+const PASSWORD = "not-to-be-shown";
+
+let mongo: TestMongo;
+let redis: TestRedis;
+let databases = 0;
+
+beforeAll(async () => {
+  mongo = await TestMongo.start();
+  redis = await TestRedis.start({ password: PASSWORD });
+}, TEST_TIMEOUT_MS);
+afterAll(async () => {
+  await redis?.[Symbol.asyncDispose]();
+  await mongo?.[Symbol.asyncDispose]();
+}, TEST_TIMEOUT_MS);
+
+leaseStoreContract("MongoDB", async () => {
+  const stores = await openMongoStores(newDatabase());
+  return { leases: stores.leases, [Symbol.asyncDispose]: () => stores.close() };
+});
+
+test(
+  "three servers that start at once on an empty store are one: sign-in, submit, node and log on different ones",
+  async () => {
+    await using fleet = await Fleet.start(["0", "0", "0"]);
+    const [submitter, worker, reader] = fleet.servers as [Server, Server, Server];
+    const user = await signIn(submitter.api);
+    const node = await PlayedNode.register(worker.api, user);
+    const jobs = await Promise.all(
+      [1, 2, 3].map(() => submitter.api.call("jobs.submit", { command: "true" }, user)),
+    );
+    for (const { jobId } of jobs) {
+      const { executionId, jobId: assigned } = await node.take();
+      expect(jobs.map((job) => job.jobId)).toContain(assigned);
+      await node.report(executionId, "RUNNING");
+      await node.log(executionId, 1, ["a", "b"]);
+      await node.report(executionId, "SUCCEEDED", { exitCode: 0 });
+      const texts = await follow(reader, user, assigned);
+      expect(texts).toEqual(["a", "b"]);
+      expect(jobId).toStartWith("job_");
+    }
+    const said = fleet.servers.map((server) => server.running.stderr).join("\n");
+    expect(said).toContain("connected to the bus");
+    expect(said).not.toContain(PASSWORD);
+  },
+  TEST_TIMEOUT_MS,
+);
+
+test(
+  "servers share a port; when one is killed, whoever follows a log goes on at another without gap or repeat",
+  async () => {
+    await using fleet = await Fleet.start(["0", "same"]);
+    const [first, second] = fleet.servers as [Server, Server];
+    expect(second.api.url).toBe(first.api.url);
+    const user = await signIn(first.api);
+    const node = await PlayedNode.register(first.api, user);
+    const { jobId } = await first.api.call("jobs.submit", { command: "true" }, user);
+    const { executionId } = await node.take();
+    await node.report(executionId, "RUNNING");
+    const texts: string[] = [];
+    const compute = createComputeClient({ url: first.api.url, token: user.token ?? "" });
+    const reading = (async () => {
+      for await (const event of compute.jobs.follow(jobId)) {
+        if (event.event === "log") texts.push(event.data.text);
+      }
+    })();
+    for (let seq = 1; seq <= 60; seq++) {
+      if (seq === 20) await first.running.stop("SIGKILL");
+      if (seq === 40) {
+        await fleet.add(new URL(first.api.url).port);
+        await second.running.stop("SIGKILL");
+      }
+      await untilSent(() => node.log(executionId, seq, [String(seq)]), seq);
+    }
+    await untilSent(() => node.report(executionId, "SUCCEEDED", { exitCode: 0 }), "applied");
+    await reading;
+    expect(texts).toEqual(Array.from({ length: 60 }, (_, i) => String(i + 1)));
+  },
+  TEST_TIMEOUT_MS,
+);
+
+test("a store that cannot be reached is named without its password, and the server ends", async () => {
+  await using scratch = await makeScratch();
+  const env = { TANVRIT_STORE: `mongodb://anna:${PASSWORD}@127.0.0.1:1/compute?replicaSet=rs0` };
+  await using running = new Running(scratch.path, ["server", "--port", "0"], env);
+  expect(await running.process.exited).toBe(69);
+  expect(running.stderr).toContain("mongodb://127.0.0.1:1/compute");
+  expect(running.stderr).not.toContain(PASSWORD);
+}, 20_000);
+
+interface Server {
+  running: Running;
+  api: Api;
+}
+
+/** Server processes that have nothing in common but a store, a bus and this machine. */
+class Fleet implements AsyncDisposable {
+  readonly servers: Server[] = [];
+  private readonly stack = new AsyncDisposableStack();
+  private readonly env = {
+    TANVRIT_STORE: newDatabase(),
+    TANVRIT_BUS: redis.url,
+    TANVRIT_REUSE_PORT: "true",
+  };
+
+  /** @param ports each 0 for one of its own, or `same` for that of the first. */
+  static async start(ports: ("0" | "same")[]): Promise<Fleet> {
+    const fleet = new Fleet();
+    const own = ports.filter((port) => port === "0");
+    await Promise.all(own.map((port) => fleet.add(port)));
+    const first = new URL(fleet.servers[0]?.api.url ?? "");
+    for (const port of ports) if (port === "same") await fleet.add(first.port);
+    return fleet;
+  }
+
+  async add(port: string): Promise<void> {
+    const scratch = this.stack.use(await makeScratch());
+    const running = this.stack.use(new Running(scratch.path, ["server", "--port", port], this.env));
+    const [, url = ""] = await running.said(/listening on (http:\/\/\S+)/);
+    this.servers.push({ running, api: new Api(url) });
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stack.disposeAsync();
+  }
+}
+
+function newDatabase(): string {
+  databases++;
+  return mongo.url(`several_servers_${databases}`);
+}
+
+async function signIn(api: Api): Promise<As> {
+  return { token: (await api.signIn("local")).accessToken };
+}
+
+async function follow({ api }: Server, user: As, jobId: string): Promise<string[]> {
+  const compute = createComputeClient({ url: api.url, token: user.token ?? "" });
+  const events = await Array.fromAsync(compute.jobs.follow(jobId));
+  return events.flatMap((event) => (event.event === "log" ? [event.data.text] : []));
+}
+
+/** Sends again where the connection was to a server that is gone. */
+async function untilSent<T>(send: () => Promise<T>, answer: T): Promise<void> {
+  await waitFor(`the answer ${answer}`, async () => {
+    // A broken connection; the answer is what counts.
+    const given = await send().catch(() => undefined);
+    return given === answer || given === ("repeated" as T) || undefined;
+  });
+}
