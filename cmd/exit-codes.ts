@@ -39,6 +39,7 @@ const codeOfProblem: Record<ErrorCode, number> = {
   token_expired: exitCodes.notAllowed,
   session_ended: exitCodes.notAllowed,
   forbidden: exitCodes.notAllowed,
+  credit_exhausted: exitCodes.notAllowed,
 };
 
 export function exitCodeOfProblem(code: ErrorCode): number {

@@ -126,6 +126,7 @@ function problemFailure(error: Error & ProblemLike): Failure {
 }
 
 function todoOfProblem(error: ProblemLike, exitCode: number): string | undefined {
+  if (error.code === "credit_exhausted") return "See tanvrit-compute credit balance; an owner can grant more";
   if (error.code === "forbidden") return "Ask an owner or admin of this business";
   if (exitCode === exitCodes.notAllowed) return LOGIN_TODO;
   if (exitCode !== exitCodes.tryAgain) return undefined;

@@ -11,6 +11,7 @@ export const errorCodes = {
   unauthenticated: { status: 401, title: "Sign in first", retryable: false },
   token_expired: { status: 401, title: "The access token has expired", retryable: false },
   session_ended: { status: 401, title: "The session has ended", retryable: false },
+  credit_exhausted: { status: 402, title: "The credit is used up", retryable: false },
   forbidden: { status: 403, title: "Not allowed", retryable: false },
   not_found: { status: 404, title: "Not found", retryable: false },
   method_not_allowed: { status: 405, title: "This method is not allowed here", retryable: false },

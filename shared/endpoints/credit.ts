@@ -1,0 +1,63 @@
+import { z } from "zod";
+import { accountName } from "../auth.ts";
+import { creditBalance, creditEntry, hostedPool, MONTHLY_GRANT_MICRO_USD } from "../credit.ts";
+import { timestamp } from "../execution.ts";
+import { idSchema } from "../ids.ts";
+import { MICRO_USD_PER_USD } from "../money.ts";
+import { defineEndpoints } from "./endpoint.ts";
+import { pageInput, pageOutput } from "./page.ts";
+
+const MAX_GRANT_MICRO_USD = 1_000_000 * MICRO_USD_PER_USD;
+
+export const creditEndpoints = defineEndpoints({
+  "credits.balance": {
+    method: "POST",
+    path: "/api/compute/credits/balance",
+    callers: ["user"],
+    summary: `The caller's credit in this business. Each month begins with $${MONTHLY_GRANT_MICRO_USD / MICRO_USD_PER_USD}.`,
+    input: z.strictObject({}),
+    output: creditBalance,
+    errors: ["storage_failed"],
+    repeatable: true,
+  },
+  "credits.ledger": {
+    method: "POST",
+    path: "/api/compute/credits/ledger",
+    callers: ["user"],
+    summary: "What changed the caller's credit in this business, newest first.",
+    input: z.strictObject({
+      ...pageInput,
+      /** Only entries that were made then or later. */
+      since: timestamp.optional(),
+    }),
+    output: z.object({ entries: z.array(creditEntry), ...pageOutput }),
+    errors: ["storage_failed"],
+    repeatable: true,
+  },
+  "credits.prices": {
+    method: "POST",
+    path: "/api/compute/credits/prices",
+    callers: ["user"],
+    summary: "The hosted pools and what their nodes cost. Nodes of every other pool are free.",
+    input: z.strictObject({}),
+    output: z.object({ pools: z.array(hostedPool) }),
+    errors: [],
+    repeatable: true,
+  },
+  "credits.grant": {
+    method: "POST",
+    path: "/api/compute/credits/grant",
+    callers: ["user"],
+    summary: "Give a user of this business credit that does not end with the month. Only owners may.",
+    input: z.strictObject({
+      /** Name or id of the one who gets it. */
+      user: z.union([idSchema("usr"), accountName], { error: "must be the name or the id of a user" }),
+      amountMicroUsd: z.int().min(1).max(MAX_GRANT_MICRO_USD),
+      reason: z.string().trim().min(1).max(500),
+    }),
+    output: creditEntry,
+    errors: ["not_found", "idempotency_key_reused", "storage_failed"],
+    repeatable: false,
+    idempotencyKey: true,
+  },
+});
