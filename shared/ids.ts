@@ -4,7 +4,7 @@ import { z } from "zod";
  * Every id is `<prefix>_` and 26 lower-case Crockford base32 digits of a UUIDv7 (RFC 9562), so ids of one
  * kind sort by the time they were made, also within one millisecond of one process.
  */
-export type IdPrefix = "job" | "exe" | "node" | "usr" | "biz" | "ses" | "chl" | "crd" | "sch" | "fire";
+export type IdPrefix = "job" | "exe" | "node" | "usr" | "biz" | "ses" | "chl" | "crd" | "sch" | "fire" | "tpl";
 
 const DIGITS = "0123456789abcdefghjkmnpqrstvwxyz";
 const ID_DIGITS = 26;
@@ -32,3 +32,4 @@ export const nodeId = idSchema("node");
 export const sessionId = idSchema("ses");
 export const scheduleId = idSchema("sch");
 export const fireId = idSchema("fire");
+export const templateId = idSchema("tpl");

@@ -12,6 +12,8 @@ export const limits = {
   maxWaitSeconds: 30,
   /** The most rows of one page. */
   maxPageSize: 500,
+  /** The most fires to come that are listed at once. */
+  maxUpcomingFires: 100,
   maxCommandArguments: 4_096,
   maxCommandBytes: 1024 * 1024,
   maxEnvVariables: 1_000,

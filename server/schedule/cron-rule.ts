@@ -1,0 +1,125 @@
+import { Cron, CronPattern } from "croner";
+import { ComputeError } from "../../shared/errors.ts";
+import { describePattern } from "./cron-words.ts";
+
+/** What has this many fires in an hour fires, on average, more than once in 10 s. */
+const OFTEN_PER_HOUR = 360;
+const OFTEN_PER_DAY = 1_000;
+
+/**
+ * When a rule fires: five fields, or six with the seconds first, read as local time of a zone.
+ *
+ * Where clocks are changed, a rule whose seconds, minutes and hours are all plain numbers, lists or ranges goes by the
+ * local day: a time that the day leaves out fires at the first instant after the gap, one that comes twice fires the
+ * first time only. Any other rule goes by real time: it fires at every instant whose local time matches. As old as
+ * Vixie's cron, and what people expect of "02:30 every night" and "every 15 minutes".
+ */
+export class CronRule {
+  private constructor(
+    private readonly cron: Cron,
+    private readonly pattern: CronPattern,
+    readonly timeZone: string,
+  ) {}
+
+  /** Throws ComputeError `invalid_request` that names the field. */
+  static parse(cron: string, timeZone: string): CronRule {
+    checkTimeZone(timeZone);
+    const text = cron.trim();
+    checkShape(text);
+    try {
+      const options = { mode: "5-or-6-parts", fixedTimeRule: "no-wildcard" } as const;
+      const pattern = new CronPattern(text, timeZone, options);
+      return new CronRule(
+        new Cron(text, { ...options, timezone: timeZone, paused: true }),
+        pattern,
+        timeZone,
+      );
+    } catch (error) {
+      throw refusal(
+        "cron",
+        `is no cron rule: ${lowerFirst((error as Error).message.replace(/^Cron\w+: /, ""))}`,
+      );
+    }
+  }
+
+  /** The first due time behind `ms`, in epoch milliseconds; undefined where there is none for ever. */
+  nextAfter(ms: number): number | undefined {
+    return this.cron.nextRun(new Date(ms))?.getTime();
+  }
+
+  next(count: number, afterMs: number): number[] {
+    return this.cron.nextRuns(count, new Date(afterMs)).map((date) => date.getTime());
+  }
+
+  /**
+   * The due times from `firstMs`, which must be one, until `untilMs`; oldest first. Where there are more than `max`, the
+   * latest of them, and `isCut`: an age away may hold millions.
+   */
+  dueBetween(firstMs: number, untilMs: number, max: number): { dueMs: number[]; isCut: boolean } {
+    const dueMs: number[] = [];
+    for (
+      let due: number | undefined = firstMs;
+      due !== undefined && due <= untilMs;
+      due = this.nextAfter(due)
+    ) {
+      if (dueMs.length === max) return { dueMs: this.latest(max, untilMs), isCut: true };
+      dueMs.push(due);
+    }
+    return { dueMs, isCut: false };
+  }
+
+  /** What the rule says, as a person would. */
+  get words(): string {
+    return describePattern(this.pattern);
+  }
+
+  /** What a person should know before it fires. */
+  get warnings(): string[] {
+    const { second, minute, hour } = this.pattern;
+    const perHour = sum(second) * sum(minute);
+    const perDay = perHour * sum(hour);
+    if (perHour <= OFTEN_PER_HOUR && perDay <= OFTEN_PER_DAY) return [];
+    const often = perHour > OFTEN_PER_HOUR ? `${perHour} times an hour` : `${perDay} times a day`;
+    return [
+      `This rule fires ${often}. If that is not meant, check its first fields: five fields begin with the minute.`,
+    ];
+  }
+
+  private latest(max: number, untilMs: number): number[] {
+    // Runs before an instant; one millisecond later, so that one at `untilMs` is among them.
+    const runs = this.cron.previousRuns(max, new Date(untilMs + 1)).map((date) => date.getTime());
+    return runs.sort((a, b) => a - b);
+  }
+}
+
+function checkShape(text: string): void {
+  // A date would be taken for a single run.
+  const isRule = text.startsWith("@") || /^(\S+\s+){4,5}\S+$/.test(text);
+  if (isRule) return;
+  throw refusal("cron", "must have five fields, or six with the seconds first, as: 30 2 * * *");
+}
+
+function checkTimeZone(timeZone: string): void {
+  try {
+    // Intl takes offsets as well, which know nothing of summer time.
+    if (/^[+-]/.test(timeZone)) throw new RangeError("an offset");
+    new Intl.DateTimeFormat("en", { timeZone });
+  } catch {
+    // Whatever Intl says against it, this is what to do.
+    throw refusal("timeZone", `"${timeZone}" is no time zone; give an IANA name, as Europe/Berlin or UTC`);
+  }
+}
+
+function refusal(path: string, message: string): ComputeError {
+  return new ComputeError("invalid_request", `The schedule is not valid: ${path} ${message}.`, {
+    errors: [{ path, message }],
+  });
+}
+
+function sum(flags: readonly number[]): number {
+  return flags.reduce((total, flag) => total + (flag ? 1 : 0), 0);
+}
+
+function lowerFirst(text: string): string {
+  return text.charAt(0).toLowerCase() + text.slice(1).replace(/[.]$/, "");
+}

@@ -1,0 +1,123 @@
+import { z } from "zod";
+import { scheduleId } from "../ids.ts";
+import { limits } from "../limits.ts";
+import {
+  cronRule,
+  newSchedule,
+  schedule,
+  scheduleFire,
+  scheduleStatus,
+  timeZone,
+  upcomingFire,
+} from "../schedule.ts";
+import { defineEndpoints } from "./endpoint.ts";
+import { pageInput, pageOutput } from "./page.ts";
+
+const count = z.int().min(1).max(limits.maxUpcomingFires).default(5);
+/** What a person should know of a rule, as that it fires very often. */
+const warnings = z.array(z.string());
+
+export const scheduleEndpoints = defineEndpoints({
+  "schedules.create": {
+    method: "POST",
+    path: "/api/compute/schedules/create",
+    callers: ["user"],
+    summary: "Make a schedule: a cron rule that submits a job, of a manifest or a template.",
+    input: newSchedule,
+    output: schedule.extend({ warnings }),
+    errors: ["not_found", "conflict", "storage_failed"],
+    repeatable: false,
+  },
+  "schedules.retrieve": {
+    method: "POST",
+    path: "/api/compute/schedules/retrieve",
+    callers: ["user"],
+    summary: "One schedule.",
+    input: z.strictObject({ scheduleId }),
+    output: schedule,
+    errors: ["not_found"],
+    repeatable: true,
+  },
+  "schedules.list": {
+    method: "POST",
+    path: "/api/compute/schedules/list",
+    callers: ["user"],
+    summary: "Schedules, newest first.",
+    input: z.strictObject({ ...pageInput, status: z.array(scheduleStatus).min(1).optional() }),
+    output: z.object({ schedules: z.array(schedule), ...pageOutput }),
+    errors: [],
+    repeatable: true,
+  },
+  "schedules.pause": {
+    method: "POST",
+    path: "/api/compute/schedules/pause",
+    callers: ["user"],
+    summary:
+      "Fire no more until it is resumed. Jobs that were submitted go on; a fire that waits is skipped.",
+    input: z.strictObject({ scheduleId }),
+    output: schedule,
+    errors: ["not_found", "storage_failed"],
+    repeatable: true,
+  },
+  "schedules.resume": {
+    method: "POST",
+    path: "/api/compute/schedules/resume",
+    callers: ["user"],
+    summary: "Fire again from now on. What fell into the pause is not made up for.",
+    input: z.strictObject({ scheduleId }),
+    output: schedule,
+    errors: ["not_found", "storage_failed"],
+    repeatable: true,
+  },
+  "schedules.run": {
+    method: "POST",
+    path: "/api/compute/schedules/run",
+    callers: ["user"],
+    summary:
+      "Fire now, also while it is paused. The overlap policy holds: where it forbids, this is refused.",
+    input: z.strictObject({ scheduleId }),
+    output: scheduleFire,
+    errors: ["not_found", "conflict", "storage_failed"],
+    repeatable: false,
+  },
+  "schedules.delete": {
+    method: "POST",
+    path: "/api/compute/schedules/delete",
+    callers: ["user"],
+    summary: "Delete a schedule and its list of fires. Jobs that were submitted go on.",
+    input: z.strictObject({ scheduleId }),
+    output: z.object({ scheduleId }),
+    errors: ["not_found", "storage_failed"],
+    repeatable: false,
+  },
+  "schedules.fires": {
+    method: "POST",
+    path: "/api/compute/schedules/fires",
+    callers: ["user"],
+    summary: "The fires of a schedule so far, also the skipped ones, newest first.",
+    input: z.strictObject({ ...pageInput, scheduleId }),
+    output: z.object({ fires: z.array(scheduleFire), ...pageOutput }),
+    errors: ["not_found"],
+    repeatable: true,
+  },
+  "schedules.upcoming": {
+    method: "POST",
+    path: "/api/compute/schedules/upcoming",
+    callers: ["user"],
+    summary: "The next fires of a schedule; none while it is paused.",
+    input: z.strictObject({ scheduleId, count }),
+    output: z.object({ fires: z.array(upcomingFire) }),
+    errors: ["not_found"],
+    repeatable: true,
+  },
+  "schedules.preview": {
+    method: "POST",
+    path: "/api/compute/schedules/preview",
+    callers: ["user"],
+    summary: "What a cron rule means: in words, and when it would fire next.",
+    input: z.strictObject({ cron: cronRule, timeZone: timeZone.default("UTC"), count }),
+    output: z.object({ words: z.string(), warnings, fires: z.array(upcomingFire) }),
+    errors: [],
+    repeatable: true,
+  },
+});
