@@ -6,7 +6,7 @@ import { NodeKeys } from "./auth/node-keys.ts";
 import { Tokens } from "./auth/tokens.ts";
 import type { Bus } from "./bus/bus.ts";
 import { Dispatcher } from "./execution/dispatcher.ts";
-import { ExecutionService } from "./execution/execution-service.ts";
+import { type DueTimes, ExecutionService } from "./execution/execution-service.ts";
 import { executionHandlers } from "./execution/handlers.ts";
 import { type AppParts, createApp } from "./http/app.ts";
 import type { Handlers } from "./http/handler.ts";
@@ -51,14 +51,19 @@ export async function composePlane({ stores, bus, dataDir, log, now, stopping }:
   const onError = (what: string, error: unknown) => log.error(`${what} failed; it is tried again`, { error });
   const watch = new JobWatch(bus);
   const dispatcher = new Dispatcher(stores.executions, bus, now, (error) => onError("dispatch", error));
-  const executionService = new ExecutionService(stores.jobs, bus, now, (dueAtMs) =>
-    retries.runBefore(dueAtMs),
-  );
+  const due: DueTimes = {
+    start: (dueAtMs) => retries.runBefore(dueAtMs),
+    expiry: (dueAtMs) => timeouts.runBefore(dueAtMs),
+  };
+  const executionService = new ExecutionService(stores.jobs, bus, now, due);
   const taskParts = { ...stores, executionService, dispatcher, bus, startedAtMs: now() };
   const runnerParts = { leases: stores.leases, holder: crypto.randomUUID(), now, onError };
   const runnerOf = (task: PeriodicTask) => new TaskRunner(task, runnerParts);
   const retries = runnerOf(retryTask(taskParts));
-  const tasks = [dispatchTask, timeoutTask, staleNodesTask].map((make) => runnerOf(make(taskParts)));
+  const timeouts = runnerOf(timeoutTask(taskParts));
+  const tasks = [dispatchTask, staleNodesTask]
+    .map((make) => runnerOf(make(taskParts)))
+    .concat(timeouts, retries);
 
   const keys = new NodeKeys(now);
   const tokens = await Tokens.open(stores.sessions, now);
@@ -70,7 +75,7 @@ export async function composePlane({ stores, bus, dataDir, log, now, stopping }:
   );
   const authenticator = new Authenticator(tokens, keys, stores.sessions, stores.nodes);
   const nodeService = new NodeService({ ...stores, executionService, dispatcher, keys, bus, now });
-  const jobService = new JobService(stores.jobs, bus, watch, now);
+  const jobService = new JobService(stores.jobs, bus, watch, now, due);
   const hub = new LogHub(bus);
   const handlers: Handlers = {
     ...authHandlers({
@@ -102,7 +107,7 @@ export async function composePlane({ stores, bus, dataDir, log, now, stopping }:
     watch.close();
     hub.close();
   };
-  return { app: createApp(appParts), tasks: [...tasks, retries], close };
+  return { app: createApp(appParts), tasks, close };
 }
 
 function followParts(stores: Stores, hub: LogHub, watch: JobWatch): FollowParts {

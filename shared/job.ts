@@ -19,14 +19,18 @@ export const job = z.object({
   attempt: z.int().min(0),
   /** Automatic retries used so far. */
   retryCount: z.int().min(0),
+  /** Automatic retries after lost nodes, counted apart. */
+  lostCount: z.int().min(0),
   /** The current or last execution. */
   executionId: executionId.optional(),
   nodeId: nodeId.optional(),
   /** Only while QUEUED: why no registered node could ever run this job. */
   unschedulableReason: z.string().optional(),
+  /** Only of jobs for a hosted pool: what the attempts that have ended cost, in millionths of a US dollar. */
+  costMicroUsd: z.int().min(0).optional(),
   cancelRequestedAt: timestamp.optional(),
   createdAt: timestamp,
-  /** Only while QUEUED for a retry: not before this time. */
+  /** Only while QUEUED for a retry or a later start: not before this time. */
   notBefore: timestamp.optional(),
   assignedAt: timestamp.optional(),
   startedAt: timestamp.optional(),

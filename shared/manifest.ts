@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { labels, noNul, scalar } from "./labels.ts";
 import { limits } from "./limits.ts";
+import { reason } from "./reasons.ts";
 import { selector } from "./selector.ts";
 
 /** `COMMAND` runs on the node itself, `DOCKER` in a container, `GITHUB_ACTION` is a workflow. */
@@ -48,6 +49,8 @@ export const resources = z.strictObject({
 });
 export type Resources = z.infer<typeof resources>;
 
+const seconds = z.number().positive().max(31_536_000);
+
 /**
  * The job manifest: the body of `jobs/submit` and the content of `job submit --file`. Only `command` is required.
  * Unknown fields are refused, so that a typing error is found before the job runs without what it meant.
@@ -63,10 +66,27 @@ export const jobManifest = z.strictObject({
   resources: resources.prefault({}),
   pool,
   /** Seconds the command may run; absent: as long as it takes. */
-  timeoutSeconds: z.number().positive().max(31_536_000).optional(),
+  timeoutSeconds: seconds.optional(),
   /** Seconds between SIGTERM and SIGKILL when the job is cancelled or times out. */
   graceSeconds: z.number().min(0).max(3_600).default(10),
   maxRetries: z.int().min(0).max(100).default(0),
+  /** Only these exit codes and reasons are tried again; absent: what the table of reasons allows. */
+  retryOn: z
+    .array(
+      z.union([z.int().min(1).max(255), reason], { error: "must be an exit code from 1 to 255 or a reason" }),
+    )
+    .min(1)
+    .max(100)
+    .optional(),
+  /** Not handed out before this time. */
+  notBefore: z.iso
+    .datetime({ offset: true, error: "must be a time like 2026-01-31T12:00:00Z" })
+    .transform((text) => new Date(text).toISOString())
+    .optional(),
+  /** Seconds the job may wait to be assigned, counted from when it may be; then it ends as TIMEOUT. */
+  queueTtlSeconds: seconds.optional(),
+  /** Seconds a node may take from being assigned the job to starting its command; then the attempt has failed. */
+  startTimeoutSeconds: seconds.optional(),
   /** Higher runs first. */
   priority: z.int().min(-1_000).max(1_000).default(0),
   env: z

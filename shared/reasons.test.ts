@@ -4,8 +4,11 @@ import { decideEnding, type Ending, type Reason, reasons, retryDelayMs } from ".
 const failed: Ending = {
   outcome: "FAILED",
   reason: undefined,
+  exitCode: 1,
   retryCount: 0,
+  lostCount: 0,
   maxRetries: 0,
+  retryOn: undefined,
   cancelRequested: false,
 };
 
@@ -22,11 +25,31 @@ describe("what becomes of a job whose execution ended", () => {
   });
 
   test("a failure is tried again until maxRetries is used up", () => {
-    expect(decideEnding({ ...failed, retryCount: 1, maxRetries: 2 })).toEqual({ retry: true });
+    expect(decideEnding({ ...failed, retryCount: 1, maxRetries: 2 })).toEqual({
+      retry: true,
+      lost: false,
+    });
     expect(decideEnding({ ...failed, retryCount: 2, maxRetries: 2 })).toEqual({
       status: "FAILED",
       retry: false,
     });
+  });
+
+  test("lost nodes are counted apart from the job's own failures", () => {
+    const worn = { ...failed, retryCount: 2, maxRetries: 2 };
+    expect(decideEnding({ ...worn, reason: "NodeLost", lostCount: 1 })).toEqual({ retry: true, lost: true });
+    expect(decideEnding({ ...worn, reason: "NodeLost", lostCount: 2 })).toEqual({
+      status: "FAILED",
+      retry: false,
+    });
+  });
+
+  test("retryOn alone says what is tried again, where a job has it", () => {
+    const picky: Ending = { ...failed, maxRetries: 5, retryOn: [75, "Timeout"] };
+    expect(decideEnding({ ...picky, exitCode: 75 }).retry).toBe(true);
+    expect(decideEnding({ ...picky, exitCode: 1 }).retry).toBe(false);
+    expect(decideEnding({ ...picky, reason: "Timeout" }).retry).toBe(true);
+    expect(decideEnding({ ...picky, reason: "NodeLost" }).retry).toBe(false);
   });
 
   test("a timeout and an exceeded cap are not tried again", () => {

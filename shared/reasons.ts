@@ -8,40 +8,77 @@ import type { FinalJobStatus } from "./job-state.ts";
 export const reasons = {
   ResourceExceeded: { status: "FAILED", mayRetry: false, help: "the job used more than its cap" },
   Timeout: { status: "TIMEOUT", mayRetry: false, help: "the job ran longer than its timeoutSeconds" },
+  CreditExhausted: { status: "FAILED", mayRetry: false, help: "the credit for hosted nodes was used up" },
   StartFailed: { status: "FAILED", mayRetry: true, help: "the node could not start the command" },
-  NodeLost: { status: "FAILED", mayRetry: true, help: "the node stopped answering" },
-  AgentRestarted: { status: "FAILED", mayRetry: true, help: "the agent died or restarted under the job" },
-  Revoked: { status: "FAILED", mayRetry: true, help: "the node was removed or lost its access" },
-} as const satisfies Record<string, { status: FinalJobStatus; mayRetry: boolean; help: string }>;
+  StartTimeout: {
+    status: "FAILED",
+    mayRetry: true,
+    help: "no node started it within its startTimeoutSeconds",
+  },
+  QueueExpired: { status: "TIMEOUT", mayRetry: false, help: "it waited longer than its queueTtlSeconds" },
+  NodeLost: { status: "FAILED", mayRetry: true, lost: true, help: "the node stopped answering" },
+  AgentRestarted: {
+    status: "FAILED",
+    mayRetry: true,
+    lost: true,
+    help: "the agent died or restarted under the job",
+  },
+  Revoked: { status: "FAILED", mayRetry: true, lost: true, help: "the node was removed or lost its access" },
+} as const satisfies Record<string, ReasonRule>;
+
+interface ReasonRule {
+  status: FinalJobStatus;
+  mayRetry: boolean;
+  /** The node's fault, not the job's: counted apart. */
+  lost?: true;
+  help: string;
+}
 
 export type Reason = keyof typeof reasons;
 export const reason = z.enum(Object.keys(reasons) as [Reason, ...Reason[]]);
 
 /** The command ended by itself with a status other than 0, or by a signal that was not ours. */
-const ownExit = { status: "FAILED", mayRetry: true } as const;
+const ownExit: Omit<ReasonRule, "help"> = { status: "FAILED", mayRetry: true };
 
 export interface Ending {
   /** What the agent, or a task of the server, says of the execution. */
   outcome: "SUCCEEDED" | "FAILED" | "CANCELLED";
   reason: Reason | undefined;
+  exitCode: number | undefined;
+  /** Tries again after failures of its own, and after nodes that were lost, used so far. */
   retryCount: number;
+  lostCount: number;
+  /** For either of the two. */
   maxRetries: number;
+  /** What may be tried again, where the job says so itself. */
+  retryOn: readonly (number | Reason)[] | undefined;
   /** Somebody asked to cancel the job before it ended. */
   cancelRequested: boolean;
 }
 
 /** What becomes of a job whose current execution ended: its final status, or another attempt. Pure. */
-export function decideEnding(ending: Ending): { status: FinalJobStatus; retry: false } | { retry: true } {
+export function decideEnding(
+  ending: Ending,
+): { status: FinalJobStatus; retry: false } | { retry: true; lost: boolean } {
   if (ending.outcome === "SUCCEEDED") return { status: "SUCCESS", retry: false };
   if (ending.outcome === "CANCELLED") return { status: "CANCELLED", retry: false };
-  const rule = ending.reason ? reasons[ending.reason] : ownExit;
+  const rule: Omit<ReasonRule, "help"> = ending.reason ? reasons[ending.reason] : ownExit;
   if (ending.cancelRequested) {
     // What somebody asked to end is never tried again; where only its node or agent went, it ended as asked.
     const endedAsAsked = ending.reason !== undefined && rule.mayRetry;
     return { status: endedAsAsked ? "CANCELLED" : rule.status, retry: false };
   }
-  if (rule.mayRetry && ending.retryCount < ending.maxRetries) return { retry: true };
+  const lost = rule.lost === true;
+  const used = lost ? ending.lostCount : ending.retryCount;
+  if (mayRetry(ending, rule.mayRetry) && used < ending.maxRetries) return { retry: true, lost };
   return { status: rule.status, retry: false };
+}
+
+function mayRetry({ retryOn, reason, exitCode }: Ending, byTable: boolean): boolean {
+  if (!retryOn) return byTable;
+  return reason !== undefined
+    ? retryOn.includes(reason)
+    : exitCode !== undefined && retryOn.includes(exitCode);
 }
 
 const RETRY_BASE_MS = 1_000;

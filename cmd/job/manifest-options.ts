@@ -81,6 +81,30 @@ export const manifestOptions = defineOptions({
     defaultText: "0",
     help: "How often to try again after a failure",
   },
+  "retry-on": {
+    kind: "value",
+    placeholder: "LIST",
+    schema: optionText.optional(),
+    help: "Try again only after these exit codes and reasons, as 75,NodeLost",
+  },
+  "not-before": {
+    kind: "value",
+    placeholder: "TIME",
+    schema: optionText.optional(),
+    help: "Start no sooner: a time like 2026-01-31T12:00:00Z, or from now on like +90s, +10m, +2h, +1d",
+  },
+  "queue-ttl": {
+    kind: "value",
+    placeholder: "SECONDS",
+    schema: optionNumber({ min: 0, unit: "seconds" }).optional(),
+    help: "End the job as TIMEOUT when no node has taken it for so long",
+  },
+  "start-timeout": {
+    kind: "value",
+    placeholder: "SECONDS",
+    schema: optionNumber({ min: 0, unit: "seconds" }).optional(),
+    help: "Count an attempt as failed when its node has not started it for so long",
+  },
   priority: {
     kind: "value",
     placeholder: "N",
@@ -139,6 +163,10 @@ export async function buildManifest(
     timeoutSeconds: options.timeout,
     graceSeconds: options.grace,
     maxRetries: options["max-retries"],
+    retryOn: options["retry-on"] === undefined ? undefined : retryList(options["retry-on"]),
+    notBefore: options["not-before"] === undefined ? undefined : startTime(options["not-before"]),
+    queueTtlSeconds: options["queue-ttl"],
+    startTimeoutSeconds: options["start-timeout"],
     priority: options.priority,
     workdir: options.workdir,
     command: argv?.length ? [...argv] : undefined,
@@ -156,6 +184,22 @@ export async function buildManifest(
   // The file was checked by itself, so what is wrong now came with a flag.
   const issues = issuesOf(checked.error).map(({ path, message }) => `${flagOf(path)}: ${message}`);
   throw new CliError("usage", issues.join("; "));
+}
+
+/** `75,NodeLost`: exit codes and reasons; the schema says which there are. */
+function retryList(text: string): JobManifestInput["retryOn"] {
+  const parts = text.split(",").map((part) => part.trim());
+  return parts.map((part) => (/^\d+$/.test(part) ? Number(part) : part)) as JobManifestInput["retryOn"];
+}
+
+const UNIT_MS = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+
+/** A time as it is, or `+` a duration from now on. */
+function startTime(text: string): string {
+  const [, amount, unit] = /^\+(\d+(?:\.\d+)?)([smhd]?)$/.exec(text) ?? [];
+  if (amount === undefined) return text;
+  const ms = Number(amount) * UNIT_MS[(unit || "s") as keyof typeof UNIT_MS];
+  return new Date(Date.now() + ms).toISOString();
 }
 
 type PartialManifest = z.output<ReturnType<typeof fileSchema>>;

@@ -7,6 +7,7 @@ import type { SqliteStore } from "../store/sqlite.ts";
 import type { Assigned, AssignRequest } from "./execution-store.ts";
 import { mismatch, pickGpus, type Requirement, requirementOf, usageOf } from "./matching.ts";
 import { bestThatFits, type Head, type QueueHeads } from "./picking.ts";
+import { leaseOf } from "./rules.ts";
 
 const MAX_CACHED_REQUIREMENTS = 10_000;
 const HEADS_PER_READ = 64;
@@ -108,7 +109,7 @@ export class SqliteAssigner {
       status: "ASSIGNED",
       resources: queued.manifest.resources,
       gpuIndexes,
-      leaseExpiresAtMs: request.leaseExpiresAtMs,
+      leaseExpiresAtMs: leaseOf(queued.manifest, request.nowMs, request.leaseExpiresAtMs),
       deadlineAtMs: undefined,
       end: undefined,
       assignedAtMs: request.nowMs,

@@ -5,7 +5,15 @@ import type { Bus } from "../bus/bus.ts";
 import type { NodeIdentity } from "../http/handler.ts";
 import type { ExecutionRecord, JobRecord } from "../job/job-record.ts";
 import type { JobStore } from "../job/job-store.ts";
-import { applyReport, giveUp, releaseLease } from "./rules.ts";
+import { applyReport, expireQueued, giveUp, releaseLease } from "./rules.ts";
+
+/** Told when something is due before the next tick (epoch milliseconds), so that it need not wait for it. */
+export interface DueTimes {
+  /** A job may be handed out from then on. */
+  start(dueAtMs: number): void;
+  /** A job has waited too long by then. */
+  expiry(dueAtMs: number): void;
+}
 
 /** Everything that moves an execution on: what nodes report, and what tasks find out. */
 export class ExecutionService {
@@ -13,8 +21,7 @@ export class ExecutionService {
     private readonly jobs: JobStore,
     private readonly bus: Bus,
     private readonly now: () => number,
-    /** Called when a job waits for a retry at `dueAtMs`, so that it need not wait for the tick. */
-    private readonly onRetryDue: (dueAtMs: number) => void,
+    private readonly due: DueTimes,
   ) {}
 
   /** Applies a node's reports in order; one outcome each. */
@@ -34,6 +41,15 @@ export class ExecutionService {
     }
     if (ended) this.bus.publish("wake", { businessId: node.businessId, nodeId: node.nodeId });
     return results.map((result) => result.outcome);
+  }
+
+  /** Ends queued jobs that have waited too long. */
+  async expireQueued(jobs: readonly { jobId: string; businessId: string }[]): Promise<void> {
+    if (jobs.length === 0) return;
+    const nowMs = this.now();
+    this.announceAll(
+      await this.jobs.change(jobs.map((key) => ({ key, decide: (state) => expireQueued(state, nowMs) }))),
+    );
   }
 
   /** Ends executions their nodes will not end. */
@@ -75,6 +91,7 @@ export class ExecutionService {
 
   private announce(job: JobRecord): void {
     this.bus.publish("job", { jobId: job.jobId, businessId: job.businessId });
-    if (!isFinal(job.status) && job.notBeforeMs !== undefined) this.onRetryDue(job.notBeforeMs);
+    if (!isFinal(job.status) && job.notBeforeMs !== undefined) this.due.start(job.notBeforeMs);
+    if (job.queueDeadlineMs !== undefined) this.due.expiry(job.queueDeadlineMs);
   }
 }

@@ -1,5 +1,6 @@
 import type { ExecutionEnd } from "../../shared/execution.ts";
 import { finalEvent, nextJobStatus } from "../../shared/job-state.ts";
+import type { JobManifest } from "../../shared/manifest.ts";
 import type { ExecutionReport, ReportOutcome } from "../../shared/node.ts";
 import { decideEnding, type Ending, type Reason, retryDelayMs } from "../../shared/reasons.ts";
 import { type ExecutionRecord, isCurrent, isLive, type JobRecord, type JobState } from "../job/job-record.ts";
@@ -45,13 +46,18 @@ export function endExecution(
   const decision = decideEnding({
     outcome,
     reason: end.reason,
+    exitCode: end.exitCode,
     retryCount: job.retryCount,
+    lostCount: job.lostCount,
     maxRetries: job.manifest.maxRetries,
+    retryOn: job.manifest.retryOn,
     cancelRequested: job.cancelRequestedAtMs !== undefined,
   });
   if (decision.retry) {
-    const retried = { ...requeue(job), retryCount: job.retryCount + 1, end };
-    return { execution, job: { ...retried, notBeforeMs: nowMs + retryDelayMs(job.retryCount) } };
+    const notBeforeMs = nowMs + retryDelayMs(job.retryCount + job.lostCount);
+    const counted = decision.lost ? { lostCount: job.lostCount + 1 } : { retryCount: job.retryCount + 1 };
+    const queueDeadlineMs = queueDeadlineOf(job.manifest, notBeforeMs);
+    return { execution, job: { ...requeue(job), ...counted, end, notBeforeMs, queueDeadlineMs } };
   }
   const status = nextJobStatus(job.status, finalEvent[decision.status]) ?? decision.status;
   return { execution, job: { ...job, status, end, finishedAtMs } };
@@ -72,10 +78,27 @@ export function giveUp(
   return { ...ended, result: ended.job };
 }
 
-/** An assignment whose lease ran out before its node started it: the job goes back to the queue and has lost nothing. */
+/** When an assignment must have been started by. */
+export function leaseOf(manifest: JobManifest, nowMs: number, leaseExpiresAtMs: number): number {
+  const { startTimeoutSeconds } = manifest;
+  return startTimeoutSeconds === undefined
+    ? leaseExpiresAtMs
+    : nowMs + Math.ceil(startTimeoutSeconds * 1_000);
+}
+
+/**
+ * An assignment whose lease ran out before its node started it: the job goes back to the queue and has lost nothing.
+ * With a startTimeoutSeconds that was its lease, and the attempt has failed.
+ */
 export function releaseLease(state: JobState | undefined, nowMs: number): Decision<JobRecord | undefined> {
   if (!state || !isCurrent(state) || state.execution.status !== "ASSIGNED") return { result: undefined };
   if (state.execution.leaseExpiresAtMs > nowMs) return { result: undefined };
+  const { startTimeoutSeconds } = state.job.manifest;
+  if (startTimeoutSeconds !== undefined) {
+    const message = `The node did not start the command within the startTimeoutSeconds of ${startTimeoutSeconds}.`;
+    const ended = endExecution(state, "FAILED", { reason: "StartTimeout", message }, nowMs, nowMs);
+    return { ...ended, result: ended.job };
+  }
   const end: ExecutionEnd = { message: "The node did not start it within the lease of the assignment." };
   const execution: ExecutionRecord = { ...state.execution, status: "CANCELLED", end, finishedAtMs: nowMs };
   if (state.job.cancelRequestedAtMs !== undefined) {
@@ -84,6 +107,31 @@ export function releaseLease(state: JobState | undefined, nowMs: number): Decisi
   }
   const job = requeue(state.job);
   return { execution, job, result: job };
+}
+
+/** A queued job that nobody took within its queueTtlSeconds. The result is the job as it is then. */
+export function expireQueued(state: JobState | undefined, nowMs: number): Decision<JobRecord | undefined> {
+  const deadlineMs = state?.job.queueDeadlineMs;
+  if (state?.job.status !== "QUEUED" || deadlineMs === undefined || deadlineMs > nowMs)
+    return { result: undefined };
+  const { queueTtlSeconds } = state.job.manifest;
+  const message = `No node took the job within its queueTtlSeconds of ${queueTtlSeconds}.`;
+  const job: JobRecord = {
+    ...state.job,
+    status: "TIMEOUT",
+    end: { reason: "QueueExpired", message },
+    notBeforeMs: undefined,
+    queueDeadlineMs: undefined,
+    finishedAtMs: nowMs,
+  };
+  return { job, result: job };
+}
+
+/** When a job that may be handed out from `fromMs` on has waited too long. */
+export function queueDeadlineOf(manifest: JobManifest, fromMs: number): number | undefined {
+  return manifest.queueTtlSeconds === undefined
+    ? undefined
+    : fromMs + Math.ceil(manifest.queueTtlSeconds * 1_000);
 }
 
 /** The job as it is when it waits for another attempt. */

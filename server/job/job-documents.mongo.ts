@@ -20,6 +20,7 @@ export interface JobDocument {
   status: JobRecord["status"];
   attempt: number;
   retry_count: number;
+  lost_count: number;
   execution_id?: string;
   node_id?: string;
   ending?: ExecutionEnd;
@@ -28,6 +29,7 @@ export interface JobDocument {
   idempotency_hash?: string;
   created_at: number;
   not_before?: number;
+  queue_deadline?: number;
   assigned_at?: number;
   started_at?: number;
   finished_at?: number;
@@ -77,6 +79,10 @@ export const jobSteps = [
       },
       { key: { queue: 1, priority: -1, job_id: 1 }, partialFilterExpression: { queue: { $exists: true } } },
       { key: { not_before: 1, business_id: 1 }, partialFilterExpression: { not_before: { $exists: true } } },
+      {
+        key: { queue_deadline: 1 },
+        partialFilterExpression: { status: "QUEUED", queue_deadline: { $exists: true } },
+      },
       { key: { claim_expires_at: 1 }, partialFilterExpression: { claim_expires_at: { $exists: true } } },
       { key: { business_id: 1, job_id: 1 } },
       { key: { business_id: 1, status: 1, job_id: 1 } },
@@ -204,11 +210,13 @@ function changingJobFields(job: JobRecord) {
     status: job.status,
     attempt: job.attempt,
     retry_count: job.retryCount,
+    lost_count: job.lostCount,
     execution_id: job.executionId,
     node_id: job.nodeId,
     ending: job.end,
     cancel_requested_at: job.cancelRequestedAtMs,
     not_before: job.notBeforeMs,
+    queue_deadline: job.queueDeadlineMs,
     assigned_at: job.assignedAtMs,
     started_at: job.startedAtMs,
     finished_at: job.finishedAtMs,
@@ -228,12 +236,14 @@ export function jobFromDocument(document: JobDocument): JobRecord {
     status: document.status,
     attempt: document.attempt,
     retryCount: document.retry_count,
+    lostCount: document.lost_count,
     executionId: document.execution_id,
     nodeId: document.node_id,
     end: document.ending,
     cancelRequestedAtMs: document.cancel_requested_at,
     createdAtMs: document.created_at,
     notBeforeMs: document.not_before,
+    queueDeadlineMs: document.queue_deadline,
     assignedAtMs: document.assigned_at,
     startedAtMs: document.started_at,
     finishedAtMs: document.finished_at,

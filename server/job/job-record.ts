@@ -15,7 +15,9 @@ export interface JobRecord {
   queueKey: string;
   status: JobStatus;
   attempt: number;
+  /** Tries again so far: after failures of its own, and after nodes that were lost. */
   retryCount: number;
+  lostCount: number;
   executionId: string | undefined;
   nodeId: string | undefined;
   /** How the last attempt ended. */
@@ -24,6 +26,8 @@ export interface JobRecord {
   createdAtMs: number;
   /** Only while QUEUED: not to be handed out before the store's `promoteDue` has cleared it. */
   notBeforeMs: number | undefined;
+  /** Only while QUEUED with a queueTtlSeconds: it ends then if it is still waiting. */
+  queueDeadlineMs: number | undefined;
   assignedAtMs: number | undefined;
   startedAtMs: number | undefined;
   finishedAtMs: number | undefined;

@@ -13,12 +13,14 @@ export interface JobRow {
   status: string;
   attempt: number;
   retry_count: number;
+  lost_count: number;
   execution_id: string | null;
   node_id: string | null;
   ending: string | null;
   cancel_requested_at: number | null;
   created_at: number;
   not_before: number | null;
+  queue_deadline: number | null;
   assigned_at: number | null;
   started_at: number | null;
   finished_at: number | null;
@@ -54,12 +56,14 @@ export function jobFromRow(row: JobRow): JobRecord {
     status: row.status as JobRecord["status"],
     attempt: row.attempt,
     retryCount: row.retry_count,
+    lostCount: row.lost_count,
     executionId: row.execution_id ?? undefined,
     nodeId: row.node_id ?? undefined,
     end: row.ending ? JSON.parse(row.ending) : undefined,
     cancelRequestedAtMs: row.cancel_requested_at ?? undefined,
     createdAtMs: row.created_at,
     notBeforeMs: row.not_before ?? undefined,
+    queueDeadlineMs: row.queue_deadline ?? undefined,
     assignedAtMs: row.assigned_at ?? undefined,
     startedAtMs: row.started_at ?? undefined,
     finishedAtMs: row.finished_at ?? undefined,
@@ -89,6 +93,7 @@ export function executionFromRow(row: ExecutionRow): ExecutionRecord {
 export function updateJob(store: SqliteStore, job: JobRecord): void {
   store.run(
     `UPDATE compute_jobs SET status = $status, attempt = $attempt, retry_count = $retryCount,
+       lost_count = $lostCount, queue_deadline = $queueDeadline,
        execution_id = $executionId, node_id = $nodeId, ending = $ending, cancel_requested_at = $cancelRequestedAt,
        not_before = $notBefore, assigned_at = $assignedAt, started_at = $startedAt, finished_at = $finishedAt
      WHERE job_id = $jobId`,
@@ -97,6 +102,8 @@ export function updateJob(store: SqliteStore, job: JobRecord): void {
       status: job.status,
       attempt: job.attempt,
       retryCount: job.retryCount,
+      lostCount: job.lostCount,
+      queueDeadline: job.queueDeadlineMs ?? null,
       executionId: job.executionId ?? null,
       nodeId: job.nodeId ?? null,
       ending: job.end ? JSON.stringify(job.end) : null,

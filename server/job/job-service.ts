@@ -4,8 +4,9 @@ import { newId } from "../../shared/ids.ts";
 import { isFinal, nextJobStatus } from "../../shared/job-state.ts";
 import type { JobManifest } from "../../shared/manifest.ts";
 import type { Bus } from "../bus/bus.ts";
+import type { DueTimes } from "../execution/execution-service.ts";
 import { queueKeyOf } from "../execution/matching.ts";
-import { requeue } from "../execution/rules.ts";
+import { queueDeadlineOf, requeue } from "../execution/rules.ts";
 import type { JobRecord } from "./job-record.ts";
 import type { Decision, JobListQuery, JobStore } from "./job-store.ts";
 import type { JobWatch } from "./job-watch.ts";
@@ -23,6 +24,7 @@ export class JobService {
     private readonly bus: Bus,
     private readonly watch: JobWatch,
     private readonly now: () => number,
+    private readonly due: DueTimes,
   ) {}
 
   /** Queues a job; with an idempotency key that was used for the same manifest, the job of that time is returned. */
@@ -32,6 +34,8 @@ export class JobService {
     idempotencyKey: string | undefined,
     origin: JobOrigin = {},
   ): Promise<JobRecord> {
+    const nowMs = this.now();
+    const notBeforeMs = manifest.notBefore === undefined ? undefined : Date.parse(manifest.notBefore);
     const job: JobRecord = {
       jobId: newId("job"),
       businessId: by.businessId,
@@ -43,12 +47,14 @@ export class JobService {
       status: "QUEUED",
       attempt: 0,
       retryCount: 0,
+      lostCount: 0,
       executionId: undefined,
       nodeId: undefined,
       end: undefined,
       cancelRequestedAtMs: undefined,
-      createdAtMs: this.now(),
-      notBeforeMs: undefined,
+      createdAtMs: nowMs,
+      notBeforeMs: notBeforeMs !== undefined && notBeforeMs > nowMs ? notBeforeMs : undefined,
+      queueDeadlineMs: queueDeadlineOf(manifest, Math.max(nowMs, notBeforeMs ?? 0)),
       assignedAtMs: undefined,
       startedAtMs: undefined,
       finishedAtMs: undefined,
@@ -63,7 +69,11 @@ export class JobService {
         `The idempotency key ${idempotencyKey} was used for a job with another manifest. Use a new key for a new job.`,
       );
     }
-    if (outcome.kind === "created") this.bus.publish("wake", { businessId: by.businessId });
+    if (outcome.kind === "created") {
+      if (job.notBeforeMs !== undefined) this.due.start(job.notBeforeMs);
+      if (job.queueDeadlineMs !== undefined) this.due.expiry(job.queueDeadlineMs);
+      this.bus.publish("wake", { businessId: by.businessId });
+    }
     return outcome.job;
   }
 
@@ -125,7 +135,13 @@ export class JobService {
         decide: (state) => {
           if (!state) return { result: undefined };
           if (!isFinal(state.job.status)) return { result: { job: state.job, done: false } };
-          const job = { ...requeue(state.job), cancelRequestedAtMs: undefined, retryCount: 0 };
+          const job: JobRecord = {
+            ...requeue(state.job),
+            cancelRequestedAtMs: undefined,
+            retryCount: 0,
+            lostCount: 0,
+            queueDeadlineMs: queueDeadlineOf(state.job.manifest, this.now()),
+          };
           return { job, result: { job, done: true } };
         },
       },

@@ -17,6 +17,7 @@ import {
 } from "./job-documents.mongo.ts";
 import type { JobRecord } from "./job-record.ts";
 import type { ChangeRequest, InsertOutcome, JobListQuery, JobStore, NewJob } from "./job-store.ts";
+import { type ExpiringJobs, MAX_EXPIRING } from "./job-store.ts";
 
 const INSERTS_PER_BATCH = 1_000;
 /** How long others may use the same idempotency keys at the same time before an insert is given up. */
@@ -64,6 +65,26 @@ export class MongoJobStore implements JobStore {
 
   change<Result>(requests: readonly ChangeRequest<Result>[]): Promise<Result[]> {
     return this.changes.change(requests) as Promise<Result[]>;
+  }
+
+  expiring(nowMs: number): Promise<ExpiringJobs> {
+    return this.store.attempt(async () => {
+      const projection = { _id: 0, job_id: 1, business_id: 1, queue_deadline: 1 };
+      const waiting = { status: "QUEUED" as const };
+      const due = await this.jobs
+        .find({ ...waiting, queue_deadline: { $lte: nowMs } }, { projection })
+        .limit(MAX_EXPIRING)
+        .toArray();
+      const next = await this.jobs
+        .find({ ...waiting, queue_deadline: { $gt: nowMs } }, { projection })
+        .sort({ queue_deadline: 1 })
+        .limit(1)
+        .next();
+      return {
+        due: due.map((job) => ({ jobId: job.job_id, businessId: job.business_id })),
+        nextDueAtMs: next?.queue_deadline,
+      };
+    });
   }
 
   promoteDue(nowMs: number): Promise<{ businessIds: string[]; nextDueAtMs: number | undefined }> {

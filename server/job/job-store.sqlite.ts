@@ -10,6 +10,7 @@ import {
   updateJob,
 } from "./job-rows.sqlite.ts";
 import type { ChangeRequest, InsertOutcome, JobListQuery, JobStore, NewJob } from "./job-store.ts";
+import { type ExpiringJobs, MAX_EXPIRING } from "./job-store.ts";
 
 export const jobMigrations: Migration[] = [
   {
@@ -28,6 +29,7 @@ export const jobMigrations: Migration[] = [
         status TEXT NOT NULL,
         attempt INTEGER NOT NULL,
         retry_count INTEGER NOT NULL,
+        lost_count INTEGER NOT NULL,
         execution_id TEXT,
         node_id TEXT,
         ending TEXT,
@@ -36,6 +38,7 @@ export const jobMigrations: Migration[] = [
         idempotency_hash TEXT,
         created_at INTEGER NOT NULL,
         not_before INTEGER,
+        queue_deadline INTEGER,
         assigned_at INTEGER,
         started_at INTEGER,
         finished_at INTEGER
@@ -45,6 +48,8 @@ export const jobMigrations: Migration[] = [
       CREATE INDEX compute_jobs_queue ON compute_jobs (business_id, queue_key, priority DESC, job_id)
         WHERE status = 'QUEUED' AND not_before IS NULL;
       CREATE INDEX compute_jobs_due ON compute_jobs (not_before) WHERE not_before IS NOT NULL;
+      CREATE INDEX compute_jobs_expiring ON compute_jobs (queue_deadline)
+        WHERE status = 'QUEUED' AND queue_deadline IS NOT NULL;
       CREATE INDEX compute_jobs_by_age ON compute_jobs (business_id, job_id);
       CREATE INDEX compute_jobs_by_status ON compute_jobs (business_id, status, job_id);
       CREATE INDEX compute_jobs_by_name ON compute_jobs (business_id, name, job_id) WHERE name IS NOT NULL;
@@ -114,6 +119,23 @@ export class SqliteJobStore implements JobStore {
     });
   }
 
+  async expiring(nowMs: number): Promise<ExpiringJobs> {
+    const due = this.store.all<{ job_id: string; business_id: string }>(
+      `SELECT job_id, business_id FROM compute_jobs
+       WHERE status = 'QUEUED' AND queue_deadline IS NOT NULL AND queue_deadline <= $now LIMIT ${MAX_EXPIRING}`,
+      { now: nowMs },
+    );
+    const next = this.store.get<{ at: number | null }>(
+      `SELECT min(queue_deadline) AS at FROM compute_jobs
+       WHERE status = 'QUEUED' AND queue_deadline IS NOT NULL AND queue_deadline > $now`,
+      { now: nowMs },
+    );
+    return {
+      due: due.map((row) => ({ jobId: row.job_id, businessId: row.business_id })),
+      nextDueAtMs: next?.at ?? undefined,
+    };
+  }
+
   private insertOne({ job, idempotency }: NewJob): InsertOutcome {
     if (idempotency) {
       const earlier = this.store.get<JobRow & { idempotency_hash: string }>(
@@ -127,9 +149,9 @@ export class SqliteJobStore implements JobStore {
     }
     this.store.run(
       `INSERT INTO compute_jobs (job_id, business_id, user_id, template_id, schedule_id, name, manifest, queue_key, priority, status, attempt,
-         retry_count, idempotency_key, idempotency_hash, created_at, not_before)
+         retry_count, lost_count, idempotency_key, idempotency_hash, created_at, not_before, queue_deadline)
        VALUES ($jobId, $businessId, $userId, $templateId, $scheduleId, $name, $manifest, $queueKey, $priority, $status, $attempt,
-         $retryCount, $key, $hash, $createdAt, $notBefore)`,
+         $retryCount, $lostCount, $key, $hash, $createdAt, $notBefore, $queueDeadline)`,
       {
         jobId: job.jobId,
         businessId: job.businessId,
@@ -143,10 +165,12 @@ export class SqliteJobStore implements JobStore {
         status: job.status,
         attempt: job.attempt,
         retryCount: job.retryCount,
+        lostCount: job.lostCount,
         key: idempotency?.key ?? null,
         hash: idempotency?.bodyHash ?? null,
         createdAt: job.createdAtMs,
         notBefore: job.notBeforeMs ?? null,
+        queueDeadline: job.queueDeadlineMs ?? null,
       },
     );
     return { kind: "created", job };

@@ -40,6 +40,14 @@ export interface JobListQuery {
   limit: number;
 }
 
+/** The most jobs of one answer to `expiring`. */
+export const MAX_EXPIRING = 1_000;
+
+export interface ExpiringJobs {
+  due: { jobId: string; businessId: string }[];
+  nextDueAtMs: number | undefined;
+}
+
 /**
  * Where jobs are kept. Every operation is safe to call from many places at once; what it resolves with is on disk.
  * Rows of another business are never found. Rejects with ComputeError `storage_failed` when the store refuses.
@@ -52,6 +60,8 @@ export interface JobStore {
   list(query: JobListQuery): Promise<JobRecord[]>;
   /** Reads each, lets `decide` say what becomes of it, and writes that only if nothing changed in between. */
   change<Result>(requests: readonly ChangeRequest<Result>[]): Promise<Result[]>;
+  /** Queued jobs that have waited too long, at most MAX_EXPIRING, and when the next will have. */
+  expiring(nowMs: number): Promise<ExpiringJobs>;
   /** Makes jobs claimable whose `notBeforeMs` has come. Resolves with their businesses and when the next is due. */
   promoteDue(nowMs: number): Promise<{ businessIds: string[]; nextDueAtMs: number | undefined }>;
 }

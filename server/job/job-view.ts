@@ -15,6 +15,7 @@ export function jobView(record: JobRecord, unschedulableReason?: string): Job {
     status: record.status,
     attempt: record.attempt,
     retryCount: record.retryCount,
+    lostCount: record.lostCount,
     executionId: record.executionId,
     nodeId: record.nodeId,
     unschedulableReason,

@@ -2,7 +2,7 @@ import type { Bus } from "../bus/bus.ts";
 import type { Dispatcher } from "../execution/dispatcher.ts";
 import type { ExecutionService } from "../execution/execution-service.ts";
 import type { ExecutionStore } from "../execution/execution-store.ts";
-import type { JobStore } from "../job/job-store.ts";
+import { type JobStore, MAX_EXPIRING } from "../job/job-store.ts";
 import type { NodeStore } from "../node/node-store.ts";
 import type { PeriodicTask } from "./periodic.ts";
 
@@ -39,13 +39,16 @@ export function dispatchTask({ executions, executionService, dispatcher }: TaskP
   };
 }
 
-/** `compute-timeout`: ends what its agent should have ended. */
-export function timeoutTask({ executions, executionService, bus }: TaskParts): PeriodicTask {
+/** `compute-timeout`: ends what its agent should have ended, and what has waited too long. */
+export function timeoutTask({ jobs, executions, executionService, bus }: TaskParts): PeriodicTask {
   return {
     name: "compute-timeout",
     intervalMs: 30_000,
-    runsOn: "one",
+    // The server that a job was submitted to knows when it has waited too long; of several that end it, one does.
+    runsOn: "each",
     async runOnce(nowMs) {
+      const expiring = await jobs.expiring(nowMs);
+      await executionService.expireQueued(expiring.due);
       const overdue = (await executions.live({ deadlineBeforeMs: nowMs })).map((one) => one.execution);
       await executionService.giveUp(
         overdue,
@@ -53,7 +56,9 @@ export function timeoutTask({ executions, executionService, bus }: TaskParts): P
         "The job ran past its timeoutSeconds and its node did not end it.",
       );
       for (const { nodeId, businessId } of overdue) bus.publish("node", { nodeId, businessId });
-      return { nextDueAtMs: (await executions.nextDue()).deadlineAtMs };
+      const { deadlineAtMs } = await executions.nextDue();
+      const more = expiring.due.length === MAX_EXPIRING ? nowMs : undefined;
+      return { nextDueAtMs: earliest(more, expiring.nextDueAtMs, deadlineAtMs) };
     },
   };
 }
@@ -98,4 +103,9 @@ export function retryTask({ jobs, bus }: TaskParts): PeriodicTask {
       return { nextDueAtMs };
     },
   };
+}
+
+function earliest(...timesMs: (number | undefined)[]): number | undefined {
+  const known = timesMs.filter((atMs) => atMs !== undefined);
+  return known.length === 0 ? undefined : Math.min(...known);
 }

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import type { ExecutionStore } from "../../server/execution/execution-store.ts";
 import { queueKeyOf } from "../../server/execution/matching.ts";
-import { applyReport, releaseLease } from "../../server/execution/rules.ts";
+import { applyReport, expireQueued, releaseLease } from "../../server/execution/rules.ts";
 import type { JobRecord } from "../../server/job/job-record.ts";
 import type { JobStore } from "../../server/job/job-store.ts";
 import type { NodeRecord, NodeStore } from "../../server/node/node-store.ts";
@@ -31,12 +31,14 @@ export function jobOf(businessId: string, manifest: Partial<JobManifestInput> = 
     status: "QUEUED",
     attempt: 0,
     retryCount: 0,
+    lostCount: 0,
     executionId: undefined,
     nodeId: undefined,
     end: undefined,
     cancelRequestedAtMs: undefined,
     createdAtMs: AT_MS,
     notBeforeMs: undefined,
+    queueDeadlineMs: undefined,
     assignedAtMs: undefined,
     startedAtMs: undefined,
     finishedAtMs: undefined,
@@ -221,6 +223,37 @@ export function controlPlaneContract(name: string, open: () => Promise<ControlPl
       const due = await stores.jobs.promoteDue(waiting?.notBeforeMs ?? 0);
       expect(due).toEqual({ businessIds: [businessId], nextDueAtMs: undefined });
       expect((await assign(node)).length).toBe(1);
+    });
+
+    test("a queued job that waits too long is found when it is due, and no sooner", async () => {
+      const job = { ...jobOf(businessId), queueDeadlineMs: AT_MS + 5 };
+      await stores.jobs.insert([{ job, idempotency: undefined }]);
+      expect(await stores.jobs.expiring(AT_MS + 4)).toEqual({ due: [], nextDueAtMs: AT_MS + 5 });
+      expect(await stores.jobs.expiring(AT_MS + 5)).toEqual({
+        due: [{ jobId: job.jobId, businessId }],
+        nextDueAtMs: undefined,
+      });
+      const [expired] = await stores.jobs.change([
+        { key: { jobId: job.jobId, businessId }, decide: (state) => expireQueued(state, AT_MS + 5) },
+      ]);
+      expect(expired).toMatchObject({ status: "TIMEOUT", end: { reason: "QueueExpired" } });
+      expect(await assign(await register())).toEqual([]);
+    });
+
+    test("an assignment with a start limit that runs out is a failed attempt, not a lost one", async () => {
+      await submit({ startTimeoutSeconds: 60, maxRetries: 1 });
+      const node = await register();
+      const [assigned] = await assign(node);
+      expect(assigned?.execution.leaseExpiresAtMs).toBe(AT_MS + 60_000);
+      const key = { executionId: assigned?.execution.executionId ?? "", nodeId: node.nodeId };
+      const [early] = await stores.jobs.change([
+        { key, decide: (state) => releaseLease(state, AT_MS + 59_999) },
+      ]);
+      expect(early).toBeUndefined();
+      const [late] = await stores.jobs.change([
+        { key, decide: (state) => releaseLease(state, AT_MS + 60_000) },
+      ]);
+      expect(late).toMatchObject({ status: "QUEUED", retryCount: 1, end: { reason: "StartTimeout" } });
     });
 
     test("50 inserts at once with one key make one job; another body under the key makes none", async () => {
