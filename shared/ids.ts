@@ -4,13 +4,36 @@ import { z } from "zod";
  * Every id is `<prefix>_` and 26 lower-case Crockford base32 digits of a UUIDv7 (RFC 9562), so ids of one
  * kind sort by the time they were made, also within one millisecond of one process.
  */
-export type IdPrefix = "job" | "exe" | "node" | "usr" | "biz" | "ses" | "chl" | "crd" | "sch" | "fire" | "tpl";
+export type IdPrefix =
+  | "job"
+  | "exe"
+  | "node"
+  | "usr"
+  | "biz"
+  | "ses"
+  | "chl"
+  | "crd"
+  | "sch"
+  | "fire"
+  | "tpl";
 
 const DIGITS = "0123456789abcdefghjkmnpqrstvwxyz";
 const ID_DIGITS = 26;
 
+/** Of a UUIDv7, everything behind its milliseconds. */
+const RANDOM_BITS = 80n;
+
 export function newId(prefix: IdPrefix): string {
-  let value = BigInt(`0x${Bun.randomUUIDv7("hex").replaceAll("-", "")}`);
+  return spell(prefix, BigInt(`0x${Bun.randomUUIDv7("hex").replaceAll("-", "")}`));
+}
+
+/** No id that was made at this time or later sorts before it. */
+export function firstIdAt(prefix: IdPrefix, atMs: number): string {
+  return spell(prefix, BigInt(Math.max(0, Math.floor(atMs))) << RANDOM_BITS);
+}
+
+function spell(prefix: IdPrefix, number: bigint): string {
+  let value = number;
   let digits = "";
   for (let i = 0; i < ID_DIGITS; i++) {
     digits = DIGITS.charAt(Number(value & 31n)) + digits;

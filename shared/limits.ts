@@ -14,6 +14,8 @@ export const limits = {
   maxPageSize: 500,
   /** The most fires to come that are listed at once. */
   maxUpcomingFires: 100,
+  /** The most jobs submitted, cancelled or retried by one request. */
+  maxBatchJobs: 1_000,
   maxCommandArguments: 4_096,
   maxCommandBytes: 1024 * 1024,
   maxEnvVariables: 1_000,

@@ -88,7 +88,8 @@ function describeUnmet(condition: Condition, found: string | undefined): string 
   return `its label is ${condition.key}=${found} (the job asks for ${wanted})`;
 }
 
-function formatCondition(condition: Condition): string {
+/** As a person would write it. */
+export function formatCondition(condition: Condition): string {
   switch (condition.operator) {
     case "exists":
       return condition.key;

@@ -1,7 +1,7 @@
 import type { Labels } from "../../shared/labels.ts";
 import type { JobManifest, JobType, Resources } from "../../shared/manifest.ts";
 import type { Capacity, NodeDescription } from "../../shared/node.ts";
-import { type Condition, parseSelector, unmetCondition } from "../../shared/selector.ts";
+import { type Condition, formatCondition, parseSelector, unmetCondition } from "../../shared/selector.ts";
 import { RecentMap } from "../recent-map.ts";
 
 /** What a job asks of a node. Jobs that ask for the same share a queue key, so that matching looks at keys, not at jobs. */
@@ -42,26 +42,70 @@ export interface Usage {
   gpuIndexes: ReadonlySet<number>;
 }
 
+/** A rule of matching that a node fails for a job, however idle it is. */
+export interface Mismatch {
+  rule: "type" | "pool" | "label" | "selector" | "cpu" | "memory" | "gpu";
+  /** As in "the node cannot run it: …". */
+  detail: string;
+  /** What would mend it, as in "it could if …". */
+  change: string;
+}
+
 /** Why this node could never run such a job, even when idle; undefined when it could. The first rule that fails. */
 export function mismatch(requirement: Requirement, node: NodeDescription): string | undefined {
-  if (!node.jobTypes.includes(requirement.type)) return `it cannot run ${requirement.type} jobs`;
-  if (node.pool !== requirement.pool)
-    return `it is in pool ${node.pool}, the job asks for pool ${requirement.pool}`;
+  for (const { detail } of mismatches(requirement, node)) return detail;
+  return undefined;
+}
+
+/** Every rule that fails, in the order they are looked at. */
+export function* mismatches(
+  requirement: Requirement,
+  node: NodeDescription,
+): Generator<Mismatch, void, void> {
+  const { type, pool } = requirement;
+  if (!node.jobTypes.includes(type)) {
+    yield { rule: "type", detail: `it cannot run ${type} jobs`, change: `it could run ${type} jobs` };
+  }
+  if (node.pool !== pool) {
+    const detail = `it is in pool ${node.pool}, the job asks for pool ${pool}`;
+    yield { rule: "pool", detail, change: `the job asked for pool ${node.pool}` };
+  }
   for (const [key, wanted] of Object.entries(requirement.labels)) {
     const found = node.labels[key];
-    if (found === undefined) return `it has no label ${key} (the job asks for ${key}=${wanted})`;
-    if (found !== wanted) return `its label is ${key}=${found}, not ${key}=${wanted}`;
+    if (found === wanted) continue;
+    const detail =
+      found === undefined
+        ? `it has no label ${key} (the job asks for ${key}=${wanted})`
+        : `its label is ${key}=${found}, not ${key}=${wanted}`;
+    yield {
+      rule: "label",
+      detail,
+      change: `it had the label ${key}=${wanted}, or the job did not ask for it`,
+    };
   }
-  const unmet = unmetCondition(conditionsOf(requirement.selector), node.labels);
-  if (unmet !== undefined) return unmet;
-  const { cpu, memoryMb, gpuCount } = requirement.resources;
-  if (cpu > node.capacity.cpu) return `it has ${node.capacity.cpu} cores, the job asks for ${cpu}`;
-  if (memoryMb > node.capacity.memoryMb) {
-    return `it has ${node.capacity.memoryMb} MiB of memory, the job asks for ${memoryMb}`;
+  for (const condition of conditionsOf(requirement.selector)) {
+    const detail = unmetCondition([condition], node.labels);
+    if (detail === undefined) continue;
+    const change = `the job's selector did not ask for ${formatCondition(condition)}`;
+    yield { rule: "selector", detail, change };
   }
-  if (gpuCount > node.capacity.gpuCount)
-    return `it has ${node.capacity.gpuCount} GPUs, the job asks for ${gpuCount}`;
-  return undefined;
+  yield* shortages(requirement.resources, node.capacity);
+}
+
+function* shortages(asked: Resources, capacity: Capacity): Generator<Mismatch, void, void> {
+  const { cpu, memoryMb, gpuCount } = asked;
+  if (cpu > capacity.cpu) {
+    const detail = `it has ${capacity.cpu} cores, the job asks for ${cpu}`;
+    yield { rule: "cpu", detail, change: `the job asked for at most ${capacity.cpu} cores` };
+  }
+  if (memoryMb > capacity.memoryMb) {
+    const detail = `it has ${capacity.memoryMb} MiB of memory, the job asks for ${memoryMb}`;
+    yield { rule: "memory", detail, change: `the job asked for at most ${capacity.memoryMb} MiB of memory` };
+  }
+  if (gpuCount > capacity.gpuCount) {
+    const detail = `it has ${capacity.gpuCount} GPUs, the job asks for ${gpuCount}`;
+    yield { rule: "gpu", detail, change: `the job asked for at most ${capacity.gpuCount} GPUs` };
+  }
 }
 
 /** A selector was checked when its job was submitted; a handful of them is asked for again and again. */

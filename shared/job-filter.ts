@@ -1,0 +1,17 @@
+import { z } from "zod";
+import { timestamp } from "./execution.ts";
+import { jobStatus } from "./job-state.ts";
+import { labels } from "./labels.ts";
+
+const MAX_GLOB_LENGTH = 400;
+
+/** The fields that choose jobs, wherever several are listed or changed. A job must meet all that are given. */
+export const jobFilter = {
+  status: z.array(jobStatus).min(1).optional(),
+  /** A name; `*` stands for any characters, `?` for one, and `\` takes the next as it is. */
+  name: z.string().max(MAX_GLOB_LENGTH).optional(),
+  /** Jobs that ask for all of these labels. */
+  labels: labels.optional(),
+  /** Jobs submitted at this time or later. */
+  since: timestamp.optional(),
+};
