@@ -9,7 +9,7 @@ const MIB = 1024 * 1024;
  */
 export async function readJson(request: Request): Promise<unknown> {
   if (Number(request.headers.get("content-length") ?? 0) > limits.maxBodyBytes) throw tooLarge();
-  const text = await readText(request);
+  const text = decode(await readBytes(request));
   if (text.trim() === "") return {};
   const type = request.headers.get("content-type")?.split(";", 1)[0]?.trim().toLowerCase() ?? "";
   if (type !== "application/json" && !type.endsWith("+json")) {
@@ -25,17 +25,23 @@ export async function readJson(request: Request): Promise<unknown> {
   }
 }
 
-async function readText(request: Request): Promise<string> {
-  // With a length within the limit the body cannot be longer: the fast path.
-  if (request.headers.has("content-length")) return decode(await request.bytes());
+async function readBytes(request: Request): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let bytes = 0;
-  for await (const chunk of (request.body ?? []) as AsyncIterable<Uint8Array>) {
-    bytes += chunk.byteLength;
-    if (bytes > limits.maxBodyBytes) throw tooLarge();
-    chunks.push(chunk);
+  try {
+    // With a length within the limit the body cannot be longer: the fast path.
+    if (request.headers.has("content-length")) return await request.bytes();
+    for await (const chunk of (request.body ?? []) as AsyncIterable<Uint8Array>) {
+      bytes += chunk.byteLength;
+      if (bytes > limits.maxBodyBytes) break;
+      chunks.push(chunk);
+    }
+  } catch (cause) {
+    // Nobody is left to read this; it is no failure of the server.
+    throw new ComputeError("invalid_request", "The body broke off before its end.", { cause });
   }
-  return decode(Buffer.concat(chunks));
+  if (bytes > limits.maxBodyBytes) throw tooLarge();
+  return Buffer.concat(chunks);
 }
 
 function decode(bytes: Uint8Array): string {

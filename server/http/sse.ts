@@ -24,6 +24,7 @@ export function sseResponse(
     },
     async pull(controller) {
       try {
+        await nextTurn();
         const next = await iterator.next();
         // Who went away while we waited has closed the stream; nothing can be put into it any more.
         if (gone) return;
@@ -31,7 +32,7 @@ export function sseResponse(
           clearInterval(keepAlive);
           controller.close();
         } else {
-          controller.enqueue(encoder.encode(next.value.map(encodeEvent).join("")));
+          controller.enqueue(encodeEvents(next.value));
         }
       } catch (error) {
         // The status is sent already: the client sees the stream break off, and resumes by its last event id.
@@ -55,6 +56,29 @@ export function sseResponse(
       "x-request-id": requestId,
     },
   });
+}
+
+let lastTurn: Promise<unknown> = Promise.resolve();
+
+/**
+ * Streams take turns, one chunk each, and between two turns the event loop looks at everything else: readers of long
+ * logs, however many and fast, must not keep a heartbeat waiting.
+ */
+function nextTurn(): Promise<unknown> {
+  lastTurn = lastTurn.then(() => new Promise((resolve) => setImmediate(resolve)));
+  return lastTurn;
+}
+
+/** The same events often go to many readers: they are encoded once. */
+const encoded = new WeakMap<StreamEvent[], Uint8Array>();
+
+function encodeEvents(events: StreamEvent[]): Uint8Array {
+  let bytes = encoded.get(events);
+  if (!bytes) {
+    bytes = encoder.encode(events.map(encodeEvent).join(""));
+    encoded.set(events, bytes);
+  }
+  return bytes;
 }
 
 /** JSON has no raw newlines, so one `data:` line holds any value. */

@@ -38,8 +38,8 @@ interface LogRow {
   lines: string;
 }
 
-/** Rows read at once; they hold from one line to some thousands. */
-const ROWS_PER_READ = 32;
+/** Rows hold from one line to some thousands: how many are read at once follows from those before. */
+const MAX_ROWS_PER_READ = 256;
 /** A read ends after this much text even where more lines are wanted. */
 const MAX_READ_CHARS = 4 * 1024 * 1024;
 
@@ -53,17 +53,23 @@ export class SqliteLogStore implements LogStore {
 
   async read(range: LogRange): Promise<StoredLine[]> {
     const found: StoredLine[] = [];
+    let { after } = range;
+    let rowsSeen = 0;
+    let linesSeen = 0;
     let chars = 0;
-    let after = range.after;
-    while (found.length < range.limit && chars < MAX_READ_CHARS) {
-      const rows = this.readRows(range, after, Math.min(ROWS_PER_READ, range.limit - found.length));
+    for (let wanted = 1; ; ) {
+      const rows = this.readRows(range, after, wanted);
       for (const row of rows) {
-        if (found.length >= range.limit || chars >= MAX_READ_CHARS) break;
-        chars += row.lines.length;
         unpackInto(found, batchFrom(row), range);
         after = { attempt: row.attempt, seq: row.last_seq };
+        rowsSeen++;
+        linesSeen += row.last_seq - row.first_seq + 1;
+        chars += row.lines.length;
       }
-      if (rows.length < ROWS_PER_READ) break;
+      if (rows.length < wanted || found.length >= range.limit || chars >= MAX_READ_CHARS) break;
+      const rowsOfLines = ((range.limit - found.length) * rowsSeen) / linesSeen;
+      const rowsOfChars = ((MAX_READ_CHARS - chars) * rowsSeen) / chars;
+      wanted = Math.max(1, Math.floor(Math.min(rowsOfLines, rowsOfChars, MAX_ROWS_PER_READ)));
     }
     return found.length > range.limit ? found.slice(0, range.limit) : found;
   }

@@ -30,15 +30,15 @@ test("a wrong type is told with its field", async () => {
     [{ command: "true", nmae: "typo" }, "nmae"],
     [{ name: "no command" }, "command"],
     [{ command: [] }, "command"],
-    [{ command: "true", labels: { "bad key!": "x" } }, "labels"],
+    [{ command: "true", labels: { "bad key!": "x" } }, "labels.bad key!"],
     [{ command: "nul \0 byte" }, "command"],
     [{ command: "true", priority: 1.5 }, "priority"],
-    [{ command: "true", env: { "1A": "x" } }, "env"],
+    [{ command: "true", env: { "1A": "x" } }, "env.1A"],
   ];
   for (const [input, field] of wrong) {
     const found = await server.api.refused("jobs.submit", input, user);
     expect(found.code).toBe("invalid_request");
-    expect(JSON.stringify(found.errors)).toContain(field);
+    expect(found.errors?.map((error) => error.path.split(".").slice(0, 2).join("."))).toContain(field);
   }
   for (const input of [null, 7, "text", []]) {
     expect((await server.api.refused("jobs.submit", input, user)).code).toBe("invalid_request");
@@ -69,7 +69,8 @@ test("a path that is not there and a method that is not allowed are problems too
   const { api } = server;
   expect((await readProblem(await api.fetch("/api/compute/nothing"))).code).toBe("not_found");
   const wrongMethod = await api.fetch("/api/compute/jobs/submit", { headers: headersOf(user) });
-  expect((await readProblem(wrongMethod)).status).toBeOneOf([404, 405]);
+  expect(wrongMethod.headers.get("allow")).toBe("POST");
+  expect((await readProblem(wrongMethod)).status).toBe(405);
 });
 
 test("a forged, garbled or empty token is nobody", async () => {

@@ -1,0 +1,106 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { connect } from "node:net";
+import { limits } from "../../shared/limits.ts";
+import { type As, headersOf } from "../support/api.ts";
+import { PlayedNode } from "../support/played-node.ts";
+import { TestServer } from "../support/server.ts";
+import { waitFor } from "../support/wait.ts";
+
+const TEST_TIMEOUT_MS = 60_000;
+const LINES = 200_000;
+/** Where readers come first, others wait for seconds. */
+const PATIENCE_MS = 500;
+
+let server: TestServer;
+let user: As;
+let jobId: string;
+
+beforeAll(async () => {
+  server = await TestServer.start();
+  user = { token: (await server.api.signIn("local")).accessToken };
+  const node = await PlayedNode.register(server.api, user);
+  jobId = (await server.api.call("jobs.submit", { command: "true" }, user)).jobId;
+  const { executionId } = await node.take();
+  await node.report(executionId, "RUNNING");
+  for (let first = 1; first <= LINES; first += limits.maxLogLinesPerRequest) {
+    const texts = Array.from({ length: limits.maxLogLinesPerRequest }, (_, i) => `line ${first + i}`);
+    await node.log(executionId, first, texts);
+  }
+  await node.report(executionId, "SUCCEEDED", { exitCode: 0 });
+}, TEST_TIMEOUT_MS);
+afterAll(async () => {
+  await server?.[Symbol.asyncDispose]();
+});
+
+/** How long others waited at most while `reading` went on. */
+async function longestWaitMs(reading: Promise<unknown>): Promise<number> {
+  let over = false;
+  void reading.finally(() => {
+    over = true;
+  });
+  let longestMs = 0;
+  while (!over) {
+    const startedMs = performance.now();
+    await server.api.call("auth.whoami", {}, user);
+    longestMs = Math.max(longestMs, performance.now() - startedMs);
+  }
+  return longestMs;
+}
+
+function readLog(): Promise<string> {
+  const path = `/api/compute/jobs/${jobId}/logs/stream`;
+  return server.api.fetch(path, { headers: headersOf(user) }).then((response) => response.text());
+}
+
+test(
+  "who reads a long log keeps nobody else waiting",
+  async () => {
+    const reading = Promise.all([readLog(), readLog(), readLog()]);
+    expect(await longestWaitMs(reading)).toBeLessThan(PATIENCE_MS);
+    for (const text of await reading) {
+      expect(text.match(/^event: log$/gm)?.length).toBe(LINES);
+      expect(text).toContain("event: end");
+    }
+  },
+  TEST_TIMEOUT_MS,
+);
+
+test(
+  "readers that leave in the middle, and requests that break off, are no errors of the server",
+  async () => {
+    for (let i = 0; i < 20; i++) {
+      const gone = new AbortController();
+      const path = `/api/compute/jobs/${jobId}/logs/stream`;
+      const response = await server.api.fetch(path, { headers: headersOf(user), signal: gone.signal });
+      await response.body?.getReader().read();
+      gone.abort();
+    }
+    for (const length of ["Content-Length: 1000", "Transfer-Encoding: chunked"]) await breakOff(length);
+    await server.api.call("auth.whoami", {}, user);
+    // Reading goes on after them as before, and what they left behind would have been said by then.
+    expect(await readLog()).toContain("event: end");
+    expect(server.stderr).not.toContain(" error ");
+  },
+  TEST_TIMEOUT_MS,
+);
+
+/** Sends the head of a submit and closes the connection in its body. */
+async function breakOff(length: string): Promise<void> {
+  const socket = connect(server.port, "127.0.0.1");
+  const head = [
+    "POST /api/compute/jobs/submit HTTP/1.1",
+    "Host: localhost",
+    `Authorization: Bearer ${user.token}`,
+    "Content-Type: application/json",
+    length,
+  ];
+  let closed = false;
+  socket.on("close", () => {
+    closed = true;
+  });
+  await new Promise<void>((resolve) =>
+    socket.write(`${head.join("\r\n")}\r\n\r\n5\r\n{"com`, () => resolve()),
+  );
+  socket.destroySoon();
+  await waitFor("the connection to close", () => closed);
+}
