@@ -18,8 +18,13 @@ interface Order {
   claims: Claim[];
 }
 
-interface MongoQueue extends QueueHeads {
+interface ClaimableQueue {
   queue: string;
+  key: string;
+  requirement: Requirement;
+}
+
+interface MongoQueue extends ClaimableQueue, QueueHeads {
   /** There may be more jobs behind those that were read. */
   hasMore: boolean;
 }
@@ -45,7 +50,7 @@ export class MongoAssigner {
   private readonly claims: MongoClaims;
 
   constructor(private readonly store: MongoStore) {
-    this.jobs = store.collection("compute_jobs");
+    this.jobs = store.preparing("compute_jobs");
     this.locks = new NodeLocks(store);
     this.claims = new MongoClaims(store);
   }
@@ -55,7 +60,7 @@ export class MongoAssigner {
   }
 
   /** The queues of the business that have claimable jobs. Jumps in the index from key to key, and reads no job. */
-  async claimable(businessId: string): Promise<{ queue: string; key: string; requirement: Requirement }[]> {
+  async claimable(businessId: string): Promise<ClaimableQueue[]> {
     const queues = await this.jobs.distinct("queue", { queue: queuesOf(businessId) });
     const found = await Promise.all(
       queues.map(async (queue) => {
@@ -105,18 +110,22 @@ export class MongoAssigner {
       else call.resolve([]);
     }
     if (orders.size === 0) return;
-    const assigned = await this.serve(businessId, [...orders.values()]);
+    const assigned = await this.serve(businessId, [...orders.values()], queues);
     for (const [call, { claims }] of orders) {
       call.resolve(claims.flatMap((claim) => assigned.get(claim.executionId) ?? []));
     }
   }
 
   /** Claims for all of them, and makes the executions of what was won, which gives the locks back. */
-  private async serve(businessId: string, orders: readonly Order[]): Promise<Map<string, Assigned>> {
+  private async serve(
+    businessId: string,
+    orders: readonly Order[],
+    queues: readonly ClaimableQueue[],
+  ): Promise<Map<string, Assigned>> {
     const locked = [...new Set(orders.map((order) => order.node))];
     let assigned = new Map<string, Assigned>();
     try {
-      await this.claimFor(businessId, orders);
+      await this.claimFor(businessId, orders, queues);
       const claims = orders.flatMap((order) => order.claims);
       assigned = await this.claims.confirm(claims, locked);
       return assigned;
@@ -125,11 +134,16 @@ export class MongoAssigner {
     }
   }
 
-  private async claimFor(businessId: string, orders: readonly Order[]): Promise<void> {
+  private async claimFor(
+    businessId: string,
+    orders: readonly Order[],
+    firstSeen: readonly ClaimableQueue[],
+  ): Promise<void> {
     const deadlineMs = performance.now() + MAX_CLAIMING_MS;
     let skip = 0;
+    let claimable = firstSeen;
     while (performance.now() < deadlineMs) {
-      const queues = await this.readQueues(businessId, orders, skip);
+      const queues = await this.readQueues(claimable, orders, skip);
       if (queues.length === 0 && skip === 0) return;
       const picked = orders.flatMap((order) => pick(order, queues));
       const lost = await this.claims.claim(picked);
@@ -143,19 +157,20 @@ export class MongoAssigner {
       if (isDry || isServed || isFull) return;
       // Another server is at the same jobs: begin somewhere else, but come back to the first ones before giving up.
       skip = lost.size > 0 ? Math.floor(Math.random() * MAX_SKIP) : 0;
+      claimable = await this.claimable(businessId);
     }
   }
 
   /** The queues whose jobs one of the nodes can run, each with enough heads for all. */
   private async readQueues(
-    businessId: string,
+    claimable: readonly ClaimableQueue[],
     orders: readonly Order[],
     skip: number,
   ): Promise<MongoQueue[]> {
     const wanted = orders.reduce((sum, { request, claims }) => sum + request.limit - claims.length, 0);
     const limit = Math.min(MAX_HEADS, wanted);
     if (limit <= 0) return [];
-    const able = (await this.claimable(businessId)).filter(({ requirement }) =>
+    const able = claimable.filter(({ requirement }) =>
       orders.some(({ node }) => mismatch(requirement, node.description) === undefined),
     );
     const queues = await Promise.all(

@@ -11,6 +11,7 @@ import type { ExecutionRecord, JobRecord } from "../job/job-record.ts";
 import { ContentionError, isContention, type MongoStore } from "../store/mongo.ts";
 import type { Assigned, AssignRequest } from "./execution-store.ts";
 import { type LockedNode, NodeLocks } from "./node-locks.mongo.ts";
+import { leaseOf } from "./rules.ts";
 
 /** A queued job that is about to become an execution of a node. */
 export interface Claim {
@@ -49,11 +50,13 @@ const UNDO = [
  */
 export class MongoClaims {
   private readonly jobs: Collection<JobDocument>;
+  private readonly claimedJobs: Collection<JobDocument>;
   private readonly executions: Collection<ExecutionDocument>;
   private readonly locks: NodeLocks;
 
   constructor(private readonly store: MongoStore) {
     this.jobs = store.collection("compute_jobs");
+    this.claimedJobs = store.preparing("compute_jobs");
     this.executions = store.collection("compute_executions");
     this.locks = new NodeLocks(store);
   }
@@ -77,9 +80,9 @@ export class MongoClaims {
         },
       },
     }));
-    const { modifiedCount } = await this.jobs.bulkWrite(writes, { ordered: false });
+    const { modifiedCount } = await this.claimedJobs.bulkWrite(writes, { ordered: false });
     if (modifiedCount === claims.length) return new Set();
-    const found = await this.jobs
+    const found = await this.claimedJobs
       .find({ job_id: { $in: claims.map((claim) => claim.jobId) } }, { projection: { execution_id: 1 } })
       .toArray();
     const won = new Set(found.map((job) => job.execution_id));
@@ -182,7 +185,7 @@ function executionOf(claim: Claim, job: JobRecord): ExecutionRecord {
     status: "ASSIGNED",
     resources: claim.resources,
     gpuIndexes: claim.gpuIndexes,
-    leaseExpiresAtMs: request.leaseExpiresAtMs,
+    leaseExpiresAtMs: leaseOf(job.manifest, request.nowMs, request.leaseExpiresAtMs),
     deadlineAtMs: undefined,
     end: undefined,
     assignedAtMs: request.nowMs,

@@ -32,8 +32,8 @@ export class NodeLocks {
   private readonly executions: Collection<ExecutionDocument>;
 
   constructor(store: MongoStore) {
-    this.nodes = store.collection("compute_nodes");
-    this.executions = store.collection("compute_executions");
+    this.nodes = store.preparing("compute_nodes");
+    this.executions = store.preparing("compute_executions");
   }
 
   /** Those of the nodes that may get jobs and are not another server's at the moment. */
@@ -44,19 +44,18 @@ export class NodeLocks {
     let open = [...new Set(nodeIds)];
     for (;;) {
       await this.lock(businessId, open, owner);
-      const found = await this.nodes
-        .find({ node_id: { $in: open }, business_id: businessId, ...ASSIGNABLE })
-        .toArray();
+      const [found, held] = await Promise.all([
+        this.nodes.find({ node_id: { $in: open }, business_id: businessId, ...ASSIGNABLE }).toArray(),
+        this.readHeld(open),
+      ]);
       for (const { node_id, description, assign_lock_owner } of found) {
-        if (assign_lock_owner === owner)
-          locked.set(node_id, { nodeId: node_id, owner, description, held: [] });
+        if (assign_lock_owner !== owner) continue;
+        locked.set(node_id, { nodeId: node_id, owner, description, held: held.get(node_id) ?? [] });
       }
       open = found.map((node) => node.node_id).filter((nodeId) => !locked.has(nodeId));
-      if (open.length === 0 || performance.now() > deadlineMs) break;
+      if (open.length === 0 || performance.now() > deadlineMs) return locked;
       await Bun.sleep(LOOK_AGAIN_MS * (0.5 + Math.random()));
     }
-    await this.readHeld(locked);
-    return locked;
   }
 
   /** Gives the locks back that are still held. */
@@ -100,13 +99,18 @@ export class NodeLocks {
     );
   }
 
-  private async readHeld(locked: ReadonlyMap<string, LockedNode>): Promise<void> {
-    const live = this.executions.find(
-      { live_on: { $in: [...locked.keys()] } },
-      { projection: { node_id: 1, resources: 1, gpu_indexes: 1 } },
-    );
-    for await (const { node_id, resources, gpu_indexes } of live) {
-      locked.get(node_id)?.held.push({ resources, gpuIndexes: gpu_indexes });
+  /** What runs on these nodes. True for as long as they are locked. */
+  private async readHeld(nodeIds: readonly string[]): Promise<Map<string, Held[]>> {
+    const live = await this.executions
+      .find({ live_on: { $in: [...nodeIds] } }, { projection: { node_id: 1, resources: 1, gpu_indexes: 1 } })
+      .toArray();
+    const held = new Map<string, Held[]>();
+    for (const { node_id, resources, gpu_indexes } of live) {
+      const one = { resources, gpuIndexes: gpu_indexes };
+      const others = held.get(node_id);
+      if (others) others.push(one);
+      else held.set(node_id, [one]);
     }
+    return held;
   }
 }

@@ -68,6 +68,14 @@ export class MongoStore {
     return this.db.collection<T>(name);
   }
 
+  /**
+   * The same without waiting for a majority, for steps that mean nothing until a transaction after them is committed:
+   * a majority that has that one has these, and where they are lost it does not come to be.
+   */
+  preparing<T extends Document>(name: string): Collection<T> {
+    return this.db.collection<T>(name, { writeConcern: { w: 1 }, readConcern: { level: "local" } });
+  }
+
   /** Runs `body`, and tells what the store says against it as `storage_failed`. */
   async attempt<T>(body: () => Promise<T>): Promise<T> {
     try {
