@@ -1,21 +1,13 @@
 import type { Identity } from "../../shared/auth.ts";
 import { ComputeError } from "../../shared/errors.ts";
-import { newId } from "../../shared/ids.ts";
-import { isFinal, nextJobStatus } from "../../shared/job-state.ts";
+import { isFinal } from "../../shared/job-state.ts";
 import type { JobManifest } from "../../shared/manifest.ts";
 import type { Bus } from "../bus/bus.ts";
 import type { DueTimes } from "../execution/execution-service.ts";
-import { queueKeyOf } from "../execution/matching.ts";
-import { queueDeadlineOf, requeue } from "../execution/rules.ts";
 import type { JobRecord } from "./job-record.ts";
-import type { Decision, JobListQuery, JobStore } from "./job-store.ts";
+import { cancelled, hashOf, type JobOrigin, newJob, retried } from "./job-rules.ts";
+import type { JobListQuery, JobStore } from "./job-store.ts";
 import type { JobWatch } from "./job-watch.ts";
-
-/** What a job is made from, where it is not simply submitted. */
-export interface JobOrigin {
-  templateId?: string;
-  scheduleId?: string;
-}
 
 /** What users do with jobs. Every method is scoped to the business of the identity. */
 export class JobService {
@@ -34,36 +26,12 @@ export class JobService {
     idempotencyKey: string | undefined,
     origin: JobOrigin = {},
   ): Promise<JobRecord> {
-    const nowMs = this.now();
-    const notBeforeMs = manifest.notBefore === undefined ? undefined : Date.parse(manifest.notBefore);
-    const job: JobRecord = {
-      jobId: newId("job"),
-      businessId: by.businessId,
-      userId: by.userId,
-      templateId: origin.templateId,
-      scheduleId: origin.scheduleId,
-      manifest,
-      queueKey: queueKeyOf(manifest),
-      status: "QUEUED",
-      attempt: 0,
-      retryCount: 0,
-      lostCount: 0,
-      executionId: undefined,
-      nodeId: undefined,
-      end: undefined,
-      cancelRequestedAtMs: undefined,
-      createdAtMs: nowMs,
-      notBeforeMs: notBeforeMs !== undefined && notBeforeMs > nowMs ? notBeforeMs : undefined,
-      queueDeadlineMs: queueDeadlineOf(manifest, Math.max(nowMs, notBeforeMs ?? 0)),
-      assignedAtMs: undefined,
-      startedAtMs: undefined,
-      finishedAtMs: undefined,
-    };
+    const job = newJob(by, manifest, origin, this.now());
     const idempotency =
       idempotencyKey === undefined ? undefined : { key: idempotencyKey, bodyHash: hashOf(manifest) };
     const [outcome] = await this.jobs.insert([{ job, idempotency }]);
     if (!outcome) throw new Error("The store answered an insert of one job with nothing");
-    if (outcome.kind === "key-reused") {
+    if (!("job" in outcome)) {
       throw new ComputeError(
         "idempotency_key_reused",
         `The idempotency key ${idempotencyKey} was used for a job with another manifest. Use a new key for a new job.`,
@@ -113,7 +81,13 @@ export class JobService {
   async cancel(businessId: string, jobId: string): Promise<JobRecord> {
     const nowMs = this.now();
     const [result] = await this.jobs.change([
-      { key: { businessId, jobId }, decide: (state) => cancelDecision(state?.job, nowMs) },
+      {
+        key: { businessId, jobId },
+        decide: (state) => {
+          const job = state && cancelled(state.job, nowMs);
+          return { job, result: job ?? state?.job };
+        },
+      },
     ]);
     if (!result) return notFound(jobId);
     if (isFinal(result.status) && result.status !== "CANCELLED") {
@@ -134,14 +108,8 @@ export class JobService {
         key: { businessId, jobId },
         decide: (state) => {
           if (!state) return { result: undefined };
-          if (!isFinal(state.job.status)) return { result: { job: state.job, done: false } };
-          const job: JobRecord = {
-            ...requeue(state.job),
-            cancelRequestedAtMs: undefined,
-            retryCount: 0,
-            lostCount: 0,
-            queueDeadlineMs: queueDeadlineOf(state.job.manifest, this.now()),
-          };
+          const job = retried(state.job, this.now());
+          if (!job) return { result: { job: state.job, done: false } };
           return { job, result: { job, done: true } };
         },
       },
@@ -161,20 +129,6 @@ export class JobService {
 
 /** A lost message of the bus delays a waiter by no more than this. */
 const RECHECK_MS = 5_000;
-
-function cancelDecision(job: JobRecord | undefined, nowMs: number): Decision<JobRecord | undefined> {
-  if (!job || isFinal(job.status)) return { result: job };
-  if (job.cancelRequestedAtMs !== undefined) return { result: job };
-  const asked = { ...job, cancelRequestedAtMs: nowMs };
-  if (job.status !== "QUEUED") return { job: asked, result: asked };
-  const status = nextJobStatus(job.status, "cancel") ?? job.status;
-  const cancelled: JobRecord = { ...asked, status, notBeforeMs: undefined, finishedAtMs: nowMs };
-  return { job: cancelled, result: cancelled };
-}
-
-function hashOf(manifest: JobManifest): string {
-  return new Bun.CryptoHasher("sha256").update(JSON.stringify(manifest)).digest("base64url");
-}
 
 function notFound(jobId: string): never {
   throw new ComputeError("not_found", `There is no job ${jobId} in this business.`);

@@ -1,4 +1,4 @@
-import type { ClientSession, Collection, Filter } from "mongodb";
+import type { ClientSession, Collection } from "mongodb";
 import { Batches, type Waiting } from "../store/batches.ts";
 import {
   ContentionError,
@@ -8,16 +8,20 @@ import {
   type MongoStore,
 } from "../store/mongo.ts";
 import { JobChanges } from "./job-changes.mongo.ts";
-import {
-  type JobDocument,
-  jobDocument,
-  jobFromDocument,
-  labelPairs,
-  QUEUE_EXPRESSION,
-} from "./job-documents.mongo.ts";
+import { type JobDocument, jobDocument, jobFromDocument, QUEUE_EXPRESSION } from "./job-documents.mongo.ts";
+import { jobFilterOf } from "./job-filter.mongo.ts";
 import type { JobRecord } from "./job-record.ts";
-import type { ChangeRequest, InsertOutcome, JobListQuery, JobStore, NewJob } from "./job-store.ts";
-import { type ExpiringJobs, MAX_EXPIRING } from "./job-store.ts";
+import {
+  allOrNone,
+  type ChangeRequest,
+  type ExpiringJobs,
+  type InsertOutcome,
+  type JobListQuery,
+  type JobStore,
+  MAX_EXPIRING,
+  type MatchingChanges,
+  type NewJob,
+} from "./job-store.ts";
 
 const INSERTS_PER_BATCH = 1_000;
 /** How long others may use the same idempotency keys at the same time before an insert is given up. */
@@ -51,20 +55,27 @@ export class MongoJobStore implements JobStore {
   }
 
   async list(query: JobListQuery): Promise<JobRecord[]> {
-    const filter: Filter<JobDocument> = { business_id: query.businessId };
-    if (query.beforeJobId !== undefined) filter.job_id = { $lt: query.beforeJobId };
-    if (query.name !== undefined) filter.name = query.name;
-    if (query.status) filter.status = { $in: [...query.status] };
-    const labels = labelPairs(query.labels ?? {});
-    if (labels.length > 0) filter.labels = { $all: labels };
     return this.store.attempt(async () => {
-      const found = await this.jobs.find(filter).sort({ job_id: -1 }).limit(query.limit).toArray();
-      return found.map(jobFromDocument);
+      const found = this.jobs.find(jobFilterOf(query)).sort({ job_id: -1 }).limit(query.limit);
+      return (await found.toArray()).map(jobFromDocument);
     });
   }
 
   change<Result>(requests: readonly ChangeRequest<Result>[]): Promise<Result[]> {
     return this.changes.change(requests) as Promise<Result[]>;
+  }
+
+  async changeMatching<Result>(
+    query: JobListQuery,
+    decide: ChangeRequest<Result>["decide"],
+  ): Promise<MatchingChanges<Result>> {
+    const { businessId, limit } = query;
+    const ids = await this.store.attempt(async () => {
+      const found = this.jobs.find(jobFilterOf(query), { projection: { _id: 0, job_id: 1 } });
+      return (await found.sort({ job_id: -1 }).limit(limit).toArray()).map((job) => job.job_id);
+    });
+    const results = await this.change(ids.map((jobId) => ({ key: { businessId, jobId }, decide })));
+    return { results, nextBeforeJobId: ids.length < limit ? undefined : ids.at(-1) };
   }
 
   expiring(nowMs: number): Promise<ExpiringJobs> {
@@ -171,8 +182,9 @@ export class MongoJobStore implements JobStore {
       if (job.idempotency) known.set(placeOf(job.job.businessId, job.idempotency.key), document);
       return { kind: "created", job: job.job };
     });
-    if (fresh.length > 0) await this.jobs.insertMany(fresh, { session });
-    return outcomes;
+    const settled = allOrNone(outcomes);
+    if (fresh.length > 0 && settled === outcomes) await this.jobs.insertMany(fresh, { session });
+    return settled;
   }
 
   private async readByKeys(

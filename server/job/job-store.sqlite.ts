@@ -1,5 +1,5 @@
-import type { SQLQueryBindings } from "bun:sqlite";
 import type { Migration, SqliteStore } from "../store/sqlite.ts";
+import { selectJobIds } from "./job-filter.sqlite.ts";
 import type { JobRecord, JobState } from "./job-record.ts";
 import {
   type ExecutionRow,
@@ -9,8 +9,17 @@ import {
   updateExecution,
   updateJob,
 } from "./job-rows.sqlite.ts";
-import type { ChangeRequest, InsertOutcome, JobListQuery, JobStore, NewJob } from "./job-store.ts";
-import { type ExpiringJobs, MAX_EXPIRING } from "./job-store.ts";
+import {
+  allOrNone,
+  type ChangeRequest,
+  type ExpiringJobs,
+  type InsertOutcome,
+  type JobListQuery,
+  type JobStore,
+  MAX_EXPIRING,
+  type MatchingChanges,
+  type NewJob,
+} from "./job-store.ts";
 
 export const jobMigrations: Migration[] = [
   {
@@ -61,7 +70,7 @@ export class SqliteJobStore implements JobStore {
   constructor(private readonly store: SqliteStore) {}
 
   insert(jobs: readonly NewJob[]): Promise<InsertOutcome[]> {
-    return this.store.write(() => jobs.map((job) => this.insertOne(job)));
+    return this.store.write(() => this.insertAll(jobs));
   }
 
   async find(businessId: string, jobId: string): Promise<JobRecord | undefined> {
@@ -69,38 +78,27 @@ export class SqliteJobStore implements JobStore {
   }
 
   async list(query: JobListQuery): Promise<JobRecord[]> {
-    const where = ["business_id = $businessId"];
-    const bindings: Record<string, SQLQueryBindings> = { businessId: query.businessId, limit: query.limit };
-    if (query.beforeJobId !== undefined) {
-      where.push("job_id < $beforeJobId");
-      bindings.beforeJobId = query.beforeJobId;
-    }
-    if (query.name !== undefined) {
-      where.push("name = $name");
-      bindings.name = query.name;
-    }
-    if (query.status) {
-      where.push("status IN (SELECT value FROM json_each($status))");
-      bindings.status = JSON.stringify(query.status);
-    }
-    for (const [i, [key, value]] of Object.entries(query.labels ?? {}).entries()) {
-      where.push(`json_extract(manifest, $labelPath${i}) = $label${i}`);
-      bindings[`labelPath${i}`] = `$.labels."${key}"`;
-      bindings[`label${i}`] = value;
-    }
-    const sql = `SELECT * FROM compute_jobs WHERE ${where.join(" AND ")} ORDER BY job_id DESC LIMIT $limit`;
-    return this.store.all<JobRow>(sql, bindings).map(jobFromRow);
+    const { sql, bindings } = selectJobIds(query);
+    return this.store
+      .all<JobRow>(`SELECT * FROM compute_jobs WHERE job_id IN (${sql}) ORDER BY job_id DESC`, bindings)
+      .map(jobFromRow);
   }
 
   change<Result>(requests: readonly ChangeRequest<Result>[]): Promise<Result[]> {
-    return this.store.write(() =>
-      requests.map((request) => {
-        const decision = request.decide(this.readState(request.key));
-        if (decision.execution) updateExecution(this.store, decision.execution);
-        if (decision.job) updateJob(this.store, decision.job);
-        return decision.result;
-      }),
-    );
+    return this.store.write(() => requests.map((request) => this.changeOne(request)));
+  }
+
+  changeMatching<Result>(
+    query: JobListQuery,
+    decide: ChangeRequest<Result>["decide"],
+  ): Promise<MatchingChanges<Result>> {
+    const { businessId, limit } = query;
+    return this.store.write(() => {
+      const { sql, bindings } = selectJobIds(query);
+      const ids = this.store.all<{ job_id: string }>(sql, bindings).map((row) => row.job_id);
+      const results = ids.map((jobId) => this.changeOne({ key: { businessId, jobId }, decide }));
+      return { results, nextBeforeJobId: ids.length < limit ? undefined : ids.at(-1) };
+    });
   }
 
   promoteDue(nowMs: number): Promise<{ businessIds: string[]; nextDueAtMs: number | undefined }> {
@@ -136,17 +134,48 @@ export class SqliteJobStore implements JobStore {
     };
   }
 
-  private insertOne({ job, idempotency }: NewJob): InsertOutcome {
-    if (idempotency) {
-      const earlier = this.store.get<JobRow & { idempotency_hash: string }>(
-        "SELECT * FROM compute_jobs WHERE business_id = $businessId AND idempotency_key = $key",
-        { businessId: job.businessId, key: idempotency.key },
-      );
-      if (earlier) {
-        if (earlier.idempotency_hash !== idempotency.bodyHash) return { kind: "key-reused" };
-        return { kind: "existing", job: jobFromRow(earlier) };
-      }
+  private changeOne<Result>(request: ChangeRequest<Result>): Result {
+    const decision = request.decide(this.readState(request.key));
+    if (decision.execution) updateExecution(this.store, decision.execution);
+    if (decision.job) updateJob(this.store, decision.job);
+    return decision.result;
+  }
+
+  private insertAll(jobs: readonly NewJob[]): InsertOutcome[] {
+    const taken = new Map<string, NewJob>();
+    const outcomes = allOrNone(
+      jobs.map((one) => {
+        const earlier = this.earlierOutcome(one, taken);
+        if (!earlier && one.idempotency) taken.set(placeOf(one), one);
+        return earlier ?? { kind: "created", job: one.job };
+      }),
+    );
+    for (const [i, one] of jobs.entries()) {
+      if (outcomes[i]?.kind === "created") this.insertOne(one);
     }
+    return outcomes;
+  }
+
+  /** @param taken keys that jobs of the same insert have taken so far. */
+  private earlierOutcome(
+    { job, idempotency }: NewJob,
+    taken: ReadonlyMap<string, NewJob>,
+  ): InsertOutcome | undefined {
+    if (!idempotency) return undefined;
+    const { businessId } = job;
+    const row = this.store.get<JobRow & { idempotency_hash: string }>(
+      "SELECT * FROM compute_jobs WHERE business_id = $businessId AND idempotency_key = $key",
+      { businessId, key: idempotency.key },
+    );
+    const sibling = taken.get(placeOf({ job, idempotency }));
+    const hash = row?.idempotency_hash ?? sibling?.idempotency?.bodyHash;
+    if (hash === undefined) return undefined;
+    if (hash !== idempotency.bodyHash) return { kind: "key-reused" };
+    const earlier = row ? jobFromRow(row) : sibling?.job;
+    return earlier && { kind: "existing", job: earlier };
+  }
+
+  private insertOne({ job, idempotency }: NewJob): void {
     this.store.run(
       `INSERT INTO compute_jobs (job_id, business_id, user_id, template_id, schedule_id, name, manifest, queue_key, priority, status, attempt,
          retry_count, lost_count, idempotency_key, idempotency_hash, created_at, not_before, queue_deadline)
@@ -173,7 +202,6 @@ export class SqliteJobStore implements JobStore {
         queueDeadline: job.queueDeadlineMs ?? null,
       },
     );
-    return { kind: "created", job };
   }
 
   private read(businessId: string, jobId: string): JobRecord | undefined {
@@ -203,4 +231,8 @@ export class SqliteJobStore implements JobStore {
     );
     return row ? executionFromRow(row) : undefined;
   }
+}
+
+function placeOf({ job, idempotency }: NewJob): string {
+  return `${job.businessId}/${idempotency?.key}`;
 }

@@ -7,11 +7,15 @@ export interface NewJob {
   idempotency: { key: string; bodyHash: string } | undefined;
 }
 
-/** `created`; `existing`: the key was used for the same body, here is that job; `key-reused`: it was used for another body. */
+/**
+ * `created`; `existing`: the key was used for the same body, here is that job; `key-reused`: it was used for another
+ * body, and so nothing is inserted: what else would have been created is `held-back`.
+ */
 export type InsertOutcome =
   | { kind: "created"; job: JobRecord }
   | { kind: "existing"; job: JobRecord }
-  | { kind: "key-reused" };
+  | { kind: "key-reused" }
+  | { kind: "held-back" };
 
 /** What a decision makes of a job and its execution; what is left out stays as it was. */
 export interface Decision<Result> {
@@ -33,11 +37,24 @@ export interface ChangeRequest<Result> {
 export interface JobListQuery {
   businessId: string;
   status: readonly JobStatus[] | undefined;
+  /** A glob; see `jobFilter`. */
   name: string | undefined;
   labels: Readonly<Record<string, string>> | undefined;
+  /** Only jobs created at this time or later. */
+  sinceMs?: number | undefined;
   /** Only jobs older than this id. */
   beforeJobId: string | undefined;
   limit: number;
+}
+
+/** A job's id is made a little before the time it counts as created at. */
+export const CLOCK_SLACK_MS = 60_000;
+
+/** What became of the jobs that a query selected. */
+export interface MatchingChanges<Result> {
+  results: Result[];
+  /** The `beforeJobId` to go on from; undefined where there are no more. */
+  nextBeforeJobId: string | undefined;
 }
 
 /** The most jobs of one answer to `expiring`. */
@@ -60,8 +77,20 @@ export interface JobStore {
   list(query: JobListQuery): Promise<JobRecord[]>;
   /** Reads each, lets `decide` say what becomes of it, and writes that only if nothing changed in between. */
   change<Result>(requests: readonly ChangeRequest<Result>[]): Promise<Result[]>;
+  /** Does with the jobs that the query selects, newest first, what `change` does with those it is given. */
+  changeMatching<Result>(
+    query: JobListQuery,
+    decide: (state: JobState | undefined) => Decision<Result>,
+  ): Promise<MatchingChanges<Result>>;
   /** Queued jobs that have waited too long, at most MAX_EXPIRING, and when the next will have. */
   expiring(nowMs: number): Promise<ExpiringJobs>;
   /** Makes jobs claimable whose `notBeforeMs` has come. Resolves with their businesses and when the next is due. */
   promoteDue(nowMs: number): Promise<{ businessIds: string[]; nextDueAtMs: number | undefined }>;
+}
+
+/** Nothing is inserted where a key was used for another body. */
+export function allOrNone(outcomes: InsertOutcome[]): InsertOutcome[] {
+  if (!outcomes.some((outcome) => outcome.kind === "key-reused")) return outcomes;
+  const created = new Set(outcomes.flatMap((one) => (one.kind === "created" ? [one.job.jobId] : [])));
+  return outcomes.map((one) => ("job" in one && created.has(one.job.jobId) ? { kind: "held-back" } : one));
 }

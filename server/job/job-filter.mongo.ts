@@ -1,0 +1,23 @@
+import type { Filter } from "mongodb";
+import { firstIdAt } from "../../shared/ids.ts";
+import { pcreOfGlob, plainName } from "./glob.ts";
+import { type JobDocument, labelPairs } from "./job-documents.mongo.ts";
+import { CLOCK_SLACK_MS, type JobListQuery } from "./job-store.ts";
+
+/** The documents that a query selects, but for its limit. */
+export function jobFilterOf(query: JobListQuery): Filter<JobDocument> {
+  const filter: Filter<JobDocument> = { business_id: query.businessId };
+  const { beforeJobId, sinceMs, name, status } = query;
+  if (beforeJobId !== undefined || sinceMs !== undefined) {
+    filter.job_id = {
+      ...(beforeJobId === undefined ? {} : { $lt: beforeJobId }),
+      ...(sinceMs === undefined ? {} : { $gte: firstIdAt("job", sinceMs - CLOCK_SLACK_MS) }),
+    };
+  }
+  if (sinceMs !== undefined) filter.created_at = { $gte: sinceMs };
+  if (name !== undefined) filter.name = plainName(name) ?? { $regex: pcreOfGlob(name) };
+  if (status) filter.status = { $in: [...status] };
+  const labels = labelPairs(query.labels ?? {});
+  if (labels.length > 0) filter.labels = { $all: labels };
+  return filter;
+}

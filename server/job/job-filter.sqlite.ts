@@ -1,0 +1,54 @@
+import type { SQLQueryBindings } from "bun:sqlite";
+import { firstIdAt } from "../../shared/ids.ts";
+import type { JobStatus } from "../../shared/job-state.ts";
+import { plainName, sqliteGlob } from "./glob.ts";
+import { CLOCK_SLACK_MS, type JobListQuery } from "./job-store.ts";
+
+interface Selection {
+  sql: string;
+  bindings: Record<string, SQLQueryBindings>;
+}
+
+/**
+ * The ids of the jobs that a query selects, newest first. Each status is a walk along the index of its own, so that
+ * no more is read than is wanted, however many jobs there are.
+ */
+export function selectJobIds(query: JobListQuery): Selection {
+  const where = ["business_id = $businessId"];
+  const bindings: Selection["bindings"] = { businessId: query.businessId, limit: query.limit };
+  if (query.beforeJobId !== undefined) {
+    where.push("job_id < $beforeJobId");
+    bindings.beforeJobId = query.beforeJobId;
+  }
+  if (query.sinceMs !== undefined) {
+    where.push("job_id >= $firstJobId AND created_at >= $since");
+    bindings.firstJobId = firstIdAt("job", query.sinceMs - CLOCK_SLACK_MS);
+    bindings.since = query.sinceMs;
+  }
+  if (query.name !== undefined) {
+    const plain = plainName(query.name);
+    where.push(plain === undefined ? "name GLOB $name" : "name = $name");
+    bindings.name = plain ?? sqliteGlob(query.name);
+  }
+  for (const [i, [key, value]] of Object.entries(query.labels ?? {}).entries()) {
+    where.push(`json_extract(manifest, $labelPath${i}) = $label${i}`);
+    bindings[`labelPath${i}`] = `$.labels."${key}"`;
+    bindings[`label${i}`] = value;
+  }
+  return { sql: overStatuses(where, query.status, bindings), bindings };
+}
+
+function overStatuses(
+  where: readonly string[],
+  status: readonly JobStatus[] | undefined,
+  bindings: Selection["bindings"],
+): string {
+  const walk = (conditions: readonly string[]) =>
+    `SELECT job_id FROM compute_jobs WHERE ${conditions.join(" AND ")} ORDER BY job_id DESC LIMIT $limit`;
+  if (status === undefined) return walk(where);
+  const walks = [...new Set(status)].map((one, i) => {
+    bindings[`status${i}`] = one;
+    return `SELECT job_id FROM (${walk([...where, `status = $status${i}`])})`;
+  });
+  return `${walks.join(" UNION ALL ")} ORDER BY job_id DESC LIMIT $limit`;
+}
