@@ -174,7 +174,7 @@ async function commit(session: ClientSession): Promise<void> {
 
 function storageError(error: unknown): unknown {
   if (error instanceof ContentionError || error instanceof MongoError) {
-    return new ComputeError("storage_failed", `The store refused the change: ${error.message}`, {
+    return new ComputeError("storage_failed", `MongoDB did not do it: ${error.message}`, {
       cause: error,
     });
   }

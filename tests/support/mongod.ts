@@ -46,26 +46,18 @@ export class TestMongo implements AsyncDisposable {
   }
 
   private async initiate(): Promise<void> {
-    const [first] = this.members;
-    const client = new MongoClient(`mongodb://${first?.host}/?directConnection=true`, {
-      serverSelectionTimeoutMS: START_MS,
+    const members = this.members.map(({ host }, _id) => ({ _id, host }));
+    const settings = { electionTimeoutMillis: 2_000, heartbeatIntervalMillis: 500 };
+    await this.members[0]?.ask(async (client) => {
+      const admin = client.db("admin");
+      await admin.command({ replSetInitiate: { _id: SET_NAME, members, settings } });
+      const isWhole = async () => {
+        const status = await admin.command({ replSetGetStatus: 1 });
+        const states: string[] = status.members.map((member: { stateStr: string }) => member.stateStr);
+        return states.includes("PRIMARY") && states.every((state) => /PRIMARY|SECONDARY/.test(state));
+      };
+      await waitFor("the replica set to choose its primary", isWhole, { timeoutMs: START_MS });
     });
-    try {
-      const members = this.members.map(({ host }, _id) => ({ _id, host }));
-      const settings = { electionTimeoutMillis: 2_000, heartbeatIntervalMillis: 500 };
-      await client.db("admin").command({ replSetInitiate: { _id: SET_NAME, members, settings } });
-      await waitFor(
-        "the replica set to choose its primary",
-        async () => {
-          const status = await client.db("admin").command({ replSetGetStatus: 1 });
-          const states = status.members.map((member: { stateStr: string }) => member.stateStr);
-          return states.includes("PRIMARY") && states.every((s: string) => /PRIMARY|SECONDARY/.test(s));
-        },
-        { timeoutMs: START_MS },
-      );
-    } finally {
-      await client.close();
-    }
   }
 }
 
@@ -84,22 +76,27 @@ class Member {
     // Test commands: a member that fails on purpose.
     args.push("--wiredTigerCacheSizeGB", "0.25", "--quiet", "--setParameter", "enableTestCommands=1");
     const output = { stdin: "ignore", stdout: "ignore", stderr: "ignore" } as const;
-    return new Member(`127.0.0.1:${port}`, Bun.spawn([findMongod() ?? "mongod", ...args], output));
+    const member = new Member(`127.0.0.1:${port}`, Bun.spawn([findMongod() ?? "mongod", ...args], output));
+    await member.ask((client) => client.db("admin").command({ ping: 1 }));
+    return member;
+  }
+
+  /** Asks this member alone, whatever it is at the moment. */
+  async ask<T>(body: (client: MongoClient) => Promise<T>): Promise<T> {
+    const client = new MongoClient(`mongodb://${this.host}/?directConnection=true`, {
+      serverSelectionTimeoutMS: START_MS,
+    });
+    try {
+      return await body(client);
+    } finally {
+      await client.close();
+    }
   }
 
   /** Ends it as a crash would. */
   async kill(): Promise<void> {
     this.process.kill("SIGKILL");
     await this.process.exited;
-  }
-
-  /** It is there but says nothing, as behind a network that swallows everything. */
-  pause(): void {
-    this.process.kill("SIGSTOP");
-  }
-
-  goOn(): void {
-    this.process.kill("SIGCONT");
   }
 }
 
