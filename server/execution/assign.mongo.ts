@@ -1,13 +1,19 @@
 import type { Collection } from "mongodb";
 import { newId } from "../../shared/ids.ts";
-import { type JobDocument, queueKeyIn, queuesOf } from "../job/job-documents.mongo.ts";
+import {
+  type ExecutionDocument,
+  type JobDocument,
+  queueKeyIn,
+  queuesOf,
+} from "../job/job-documents.mongo.ts";
 import { Batches, type Waiting } from "../store/batches.ts";
 import type { MongoStore } from "../store/mongo.ts";
 import { type Claim, MongoClaims } from "./claims.mongo.ts";
 import type { Assigned, AssignRequest } from "./execution-store.ts";
-import { mismatch, pickGpus, type Requirement, requirementOf, usageOf } from "./matching.ts";
+import { mismatch, pickGpus, type Requirement, requirementOf, usageOf, userOfQueue } from "./matching.ts";
 import { type LockedNode, NodeLocks } from "./node-locks.mongo.ts";
-import { bestThatFits, type QueueHeads } from "./picking.ts";
+import { bestThatFits, type QueueHeads, type Shares } from "./picking.ts";
+import { readShares } from "./shares.mongo.ts";
 
 type Call = Waiting<AssignRequest, Assigned[]>;
 
@@ -46,11 +52,13 @@ export class MongoAssigner {
   private readonly requirements = new Map<string, Requirement>();
   private readonly rooms = new Map<string, Batches<AssignRequest, Assigned[]>>();
   private readonly jobs: Collection<JobDocument>;
+  private readonly executions: Collection<ExecutionDocument>;
   private readonly locks: NodeLocks;
   private readonly claims: MongoClaims;
 
   constructor(private readonly store: MongoStore) {
     this.jobs = store.preparing("compute_jobs");
+    this.executions = store.preparing("compute_executions");
     this.locks = new NodeLocks(store);
     this.claims = new MongoClaims(store);
   }
@@ -145,7 +153,8 @@ export class MongoAssigner {
     while (performance.now() < deadlineMs) {
       const queues = await this.readQueues(claimable, orders, skip);
       if (queues.length === 0 && skip === 0) return;
-      const picked = orders.flatMap((order) => pick(order, queues));
+      const shares = await readShares(this.executions, businessId, queues);
+      const picked = orders.flatMap((order) => pick(order, queues, shares));
       const lost = await this.claims.claim(picked);
       for (const order of orders) {
         order.claims = order.claims.filter((claim) => !lost.has(claim));
@@ -207,14 +216,14 @@ export class MongoAssigner {
 }
 
 /** What the order may still take of the heads; they are taken out of the queues. */
-function pick(order: Order, queues: readonly MongoQueue[]): Claim[] {
+function pick(order: Order, queues: readonly MongoQueue[], shares: Shares): Claim[] {
   const { request, node, claims } = order;
   const { description } = node;
   const able = queues.filter(({ requirement }) => mismatch(requirement, description) === undefined);
   const picked: Claim[] = [];
   while (claims.length < request.limit) {
     const usage = usageOf(node.held);
-    const queue = bestThatFits(able, description, usage);
+    const queue = bestThatFits(able, description, usage, shares);
     const head = queue?.heads.shift();
     if (!queue || !head) break;
     const claim: Claim = {
@@ -228,6 +237,7 @@ function pick(order: Order, queues: readonly MongoQueue[]): Claim[] {
     picked.push(claim);
     claims.push(claim);
     node.held.push(claim);
+    shares.took(userOfQueue(queue.key));
   }
   return picked;
 }

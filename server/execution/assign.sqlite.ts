@@ -5,8 +5,8 @@ import type { ExecutionRecord, JobRecord } from "../job/job-record.ts";
 import { type ExecutionRow, type JobRow, jobFromRow, updateJob } from "../job/job-rows.sqlite.ts";
 import type { SqliteStore } from "../store/sqlite.ts";
 import type { Assigned, AssignRequest } from "./execution-store.ts";
-import { mismatch, pickGpus, type Requirement, requirementOf, usageOf } from "./matching.ts";
-import { bestThatFits, type Head, type QueueHeads } from "./picking.ts";
+import { mismatch, pickGpus, type Requirement, requirementOf, usageOf, userOfQueue } from "./matching.ts";
+import { bestThatFits, type Head, type QueueHeads, Shares } from "./picking.ts";
 import { leaseOf } from "./rules.ts";
 
 const MAX_CACHED_REQUIREMENTS = 10_000;
@@ -32,8 +32,9 @@ export class SqliteAssigner {
     const queues: QueueHeads[] = this.claimable(request.businessId)
       .filter(({ requirement }) => mismatch(requirement, description) === undefined)
       .map((queue) => ({ ...queue, heads: [] }));
+    const shares = this.sharesOf(request.businessId, queues);
     while (assigned.length < request.limit && usage.slots < description.capacity.slots) {
-      const queue = bestThatFits(queues, description, usage, ({ key }) =>
+      const queue = bestThatFits(queues, description, usage, shares, ({ key }) =>
         this.readHeads(request.businessId, key),
       );
       const head = queue?.heads.shift();
@@ -41,6 +42,7 @@ export class SqliteAssigner {
       const gpuIndexes = pickGpus(queue.requirement.resources.gpuCount, description.capacity, usage);
       const one = this.claim(request, head.jobId, gpuIndexes);
       held.push(one.execution);
+      shares.took(one.job.userId);
       usage = usageOf(held);
       assigned.push(one);
     }
@@ -71,6 +73,21 @@ export class SqliteAssigner {
         { nodeId },
       )
       .map((row) => ({ resources: JSON.parse(row.resources), gpuIndexes: JSON.parse(row.gpu_indexes) }));
+  }
+
+  /** Where jobs of one user only wait there is nothing to share, and nothing to count. */
+  private sharesOf(businessId: string, queues: readonly QueueHeads[]): Shares {
+    const users = new Set(queues.map((queue) => userOfQueue(queue.key)));
+    const live = new Map<string, number>();
+    for (const userId of users.size > 1 ? users : []) {
+      const row = this.store.get<{ live: number }>(
+        `SELECT count(*) AS live FROM compute_executions
+         WHERE business_id = $businessId AND user_id = $userId AND status IN ('ASSIGNED', 'RUNNING')`,
+        { businessId, userId },
+      );
+      live.set(userId, row?.live ?? 0);
+    }
+    return new Shares(live);
   }
 
   private requirementOf(businessId: string, queueKey: string): Requirement {
@@ -104,6 +121,7 @@ export class SqliteAssigner {
       executionId: newId("exe"),
       jobId,
       businessId: request.businessId,
+      userId: queued.userId,
       nodeId: request.nodeId,
       attempt: queued.attempt + 1,
       status: "ASSIGNED",
@@ -134,14 +152,15 @@ export class SqliteAssigner {
 
   private insertExecution(execution: ExecutionRecord): void {
     this.store.run(
-      `INSERT INTO compute_executions (execution_id, job_id, business_id, node_id, attempt, status, resources,
+      `INSERT INTO compute_executions (execution_id, job_id, business_id, user_id, node_id, attempt, status, resources,
          gpu_indexes, lease_expires_at, assigned_at)
-       VALUES ($executionId, $jobId, $businessId, $nodeId, $attempt, $status, $resources, $gpuIndexes,
+       VALUES ($executionId, $jobId, $businessId, $userId, $nodeId, $attempt, $status, $resources, $gpuIndexes,
          $leaseExpiresAt, $assignedAt)`,
       {
         executionId: execution.executionId,
         jobId: execution.jobId,
         businessId: execution.businessId,
+        userId: execution.userId,
         nodeId: execution.nodeId,
         attempt: execution.attempt,
         status: execution.status,

@@ -180,6 +180,7 @@ function executionOf(claim: Claim, job: JobRecord): ExecutionRecord {
     executionId: claim.executionId,
     jobId: claim.jobId,
     businessId: request.businessId,
+    userId: job.userId,
     nodeId: request.nodeId,
     attempt: job.attempt,
     status: "ASSIGNED",

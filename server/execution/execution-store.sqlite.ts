@@ -21,6 +21,7 @@ export const executionMigrations: Migration[] = [
         execution_id TEXT PRIMARY KEY,
         job_id TEXT NOT NULL,
         business_id TEXT NOT NULL,
+        user_id TEXT NOT NULL,
         node_id TEXT NOT NULL,
         attempt INTEGER NOT NULL,
         status TEXT NOT NULL,
@@ -37,6 +38,8 @@ export const executionMigrations: Migration[] = [
       CREATE INDEX compute_executions_by_node ON compute_executions (node_id, execution_id);
       CREATE INDEX compute_executions_by_age ON compute_executions (business_id, execution_id);
       CREATE INDEX compute_executions_live ON compute_executions (node_id) WHERE status IN ('ASSIGNED', 'RUNNING');
+      CREATE INDEX compute_executions_shares ON compute_executions (business_id, user_id)
+        WHERE status IN ('ASSIGNED', 'RUNNING');
       CREATE INDEX compute_executions_leases ON compute_executions (lease_expires_at) WHERE status = 'ASSIGNED';
       CREATE INDEX compute_executions_deadlines ON compute_executions (deadline_at)
         WHERE status = 'RUNNING' AND deadline_at IS NOT NULL;

@@ -69,9 +69,9 @@ describe("the jobs on a node together", () => {
   });
 });
 
-test("jobs that ask for the same share a queue key, whatever the order of their labels", () => {
-  const one = queueKeyOf(manifest({ labels: { a: "1", b: "2" }, name: "x" }));
-  expect(queueKeyOf(manifest({ labels: { b: "2", a: "1" }, name: "y" }))).toBe(one);
-  expect(queueKeyOf(manifest({ labels: { a: "1" } }))).not.toBe(one);
-  expect(queueKeyOf(manifest({ labels: { a: "1", b: "2" }, resources: { cpu: 1 } }))).not.toBe(one);
+test("jobs of one user that ask for the same share a queue key, whatever the order of their labels", () => {
+  const one = queueKeyOf(manifest({ labels: { a: "1", b: "2" }, name: "x" }), "u1");
+  expect(queueKeyOf(manifest({ labels: { b: "2", a: "1" }, name: "y" }), "u1")).toBe(one);
+  expect(queueKeyOf(manifest({ labels: { a: "1" } }), "u1")).not.toBe(one);
+  expect(queueKeyOf(manifest({ labels: { a: "1", b: "2" }, resources: { cpu: 1 } }), "u1")).not.toBe(one);
 });

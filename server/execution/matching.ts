@@ -18,8 +18,11 @@ export function requirementOf(manifest: JobManifest): Requirement {
   return { type, labels, selector, resources, pool };
 }
 
-/** Equal for equal requirements, whatever the order their labels were written in. */
-export function queueKeyOf(manifest: JobManifest): string {
+/**
+ * `<requirement>/<user>`: equal for jobs of one user with equal requirements, whatever the order their labels were
+ * written in. Each user's jobs queue apart, so that one of them cannot stand in front of all others.
+ */
+export function queueKeyOf(manifest: JobManifest, userId: string): string {
   const { cpu, memoryMb, gpuCount } = manifest.resources;
   const labels = Object.entries(manifest.labels).sort(([a], [b]) => (a < b ? -1 : 1));
   const canonical = JSON.stringify([
@@ -31,7 +34,12 @@ export function queueKeyOf(manifest: JobManifest): string {
     memoryMb,
     gpuCount,
   ]);
-  return new Bun.CryptoHasher("sha256").update(canonical).digest("base64url").slice(0, 22);
+  const requirement = new Bun.CryptoHasher("sha256").update(canonical).digest("base64url").slice(0, 22);
+  return `${requirement}/${userId}`;
+}
+
+export function userOfQueue(queueKey: string): string {
+  return queueKey.slice(queueKey.indexOf("/") + 1);
 }
 
 /** What of a node's capacity is taken. */

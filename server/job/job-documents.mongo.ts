@@ -46,6 +46,7 @@ export interface ExecutionDocument {
   id: string;
   job_id: string;
   business_id: string;
+  user_id: string;
   node_id: string;
   attempt: number;
   status: ExecutionRecord["status"];
@@ -129,6 +130,7 @@ export const executionSteps = [
       { key: { node_id: 1, id: 1 } },
       { key: { business_id: 1, id: 1 } },
       { key: { live_on: 1 }, partialFilterExpression: { live_on: { $exists: true } } },
+      { key: { business_id: 1, user_id: 1 }, partialFilterExpression: { live_on: { $exists: true } } },
       { key: { lease_expires_at: 1 }, partialFilterExpression: { status: "ASSIGNED" } },
       { key: { deadline_at: 1 }, partialFilterExpression: { status: "RUNNING" } },
     ],
@@ -255,6 +257,7 @@ export function executionDocument(execution: ExecutionRecord): ExecutionDocument
     id: execution.executionId,
     job_id: execution.jobId,
     business_id: execution.businessId,
+    user_id: execution.userId,
     node_id: execution.nodeId,
     attempt: execution.attempt,
     resources: execution.resources,
@@ -286,6 +289,7 @@ export function executionFromDocument(document: ExecutionDocument): ExecutionRec
     executionId: document.id,
     jobId: document.job_id,
     businessId: document.business_id,
+    userId: document.user_id,
     nodeId: document.node_id,
     attempt: document.attempt,
     status: document.status,

@@ -38,6 +38,8 @@ export interface ExecutionRecord {
   executionId: string;
   jobId: string;
   businessId: string;
+  /** Who submitted the job. */
+  userId: string;
   nodeId: string;
   attempt: number;
   status: ExecutionStatus;

@@ -31,6 +31,7 @@ export interface ExecutionRow {
   execution_id: string;
   job_id: string;
   business_id: string;
+  user_id: string;
   node_id: string;
   attempt: number;
   status: string;
@@ -75,6 +76,7 @@ export function executionFromRow(row: ExecutionRow): ExecutionRecord {
     executionId: row.execution_id,
     jobId: row.job_id,
     businessId: row.business_id,
+    userId: row.user_id,
     nodeId: row.node_id,
     attempt: row.attempt,
     status: row.status as ExecutionRecord["status"],

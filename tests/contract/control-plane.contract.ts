@@ -27,7 +27,7 @@ export function jobOf(businessId: string, manifest: Partial<JobManifestInput> = 
     templateId: undefined,
     scheduleId: undefined,
     manifest: parsed,
-    queueKey: queueKeyOf(parsed),
+    queueKey: queueKeyOf(parsed, "usr"),
     status: "QUEUED",
     attempt: 0,
     retryCount: 0,
@@ -134,6 +134,28 @@ export function controlPlaneContract(name: string, open: () => Promise<ControlPl
       expect(assigned.map((one) => one.job.jobId)).toEqual(
         [urgent, late, plain].map((job) => job?.jobId ?? ""),
       );
+    });
+
+    test("the user who has the least running comes next, however many jobs another has in the queue", async () => {
+      await submit(...Array.from({ length: 50 }, () => ({})));
+      const node = await register();
+      await assign(node, 5);
+      const other = { ...jobOf(businessId), userId: "other" };
+      other.queueKey = queueKeyOf(other.manifest, other.userId);
+      await stores.jobs.insert([{ job: other, idempotency: undefined }]);
+      const next = await assign(node, 2);
+      expect(next[0]?.job.jobId).toBe(other.jobId);
+      expect(next[1]?.job.userId).toBe("usr");
+    });
+
+    test("priority comes before fairness", async () => {
+      const other = { ...jobOf(businessId), userId: "other" };
+      other.queueKey = queueKeyOf(other.manifest, other.userId);
+      await stores.jobs.insert([{ job: other, idempotency: undefined }]);
+      const [, urgent] = await submit({ priority: 1 }, { priority: 2 });
+      const node = await register();
+      expect((await assign(node, 1))[0]?.job.jobId).toBe(urgent?.jobId ?? "");
+      expect((await assign(node, 1))[0]?.job.userId).toBe("usr");
     });
 
     test("what is assigned to a node never exceeds its capacity, also in a race", async () => {

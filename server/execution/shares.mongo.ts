@@ -1,0 +1,21 @@
+import type { Collection } from "mongodb";
+import type { ExecutionDocument } from "../job/job-documents.mongo.ts";
+import { userOfQueue } from "./matching.ts";
+import { type QueueHeads, Shares } from "./picking.ts";
+
+/** What the users of these queues have running. Where jobs of one user only wait there is nothing to count. */
+export async function readShares(
+  executions: Collection<ExecutionDocument>,
+  businessId: string,
+  queues: readonly Pick<QueueHeads, "key">[],
+): Promise<Shares> {
+  const users = [...new Set(queues.map((queue) => userOfQueue(queue.key)))];
+  if (users.length < 2) return new Shares(new Map());
+  const live = await executions
+    .aggregate<{ _id: string; live: number }>([
+      { $match: { business_id: businessId, user_id: { $in: users }, live_on: { $exists: true } } },
+      { $group: { _id: "$user_id", live: { $sum: 1 } } },
+    ])
+    .toArray();
+  return new Shares(new Map(live.map((one) => [one._id, one.live])));
+}
