@@ -21,7 +21,9 @@ export const timeZone = z.string().min(1).max(100);
 
 /** Values of a template's parameters, by name. */
 export const templateParameters = z.record(
-  z.string().min(1).max(128),
+  z.string().regex(/^[A-Za-z_][A-Za-z0-9_-]{0,127}$/, {
+    error: "a parameter's name is letters, digits and _ - and does not begin with a digit",
+  }),
   z.union([z.string(), z.number(), z.boolean()]),
 );
 export type TemplateParameters = z.infer<typeof templateParameters>;

@@ -1,0 +1,29 @@
+import { newId } from "../../shared/ids.ts";
+import type { SkipReason } from "../../shared/schedule.ts";
+import type { FireRecord, ScheduleRecord } from "./schedule-record.ts";
+
+/** A fire that is to have a job. */
+export function newFire(
+  schedule: ScheduleRecord,
+  trigger: FireRecord["trigger"],
+  dueAtMs: number,
+  nowMs: number,
+): FireRecord {
+  return {
+    fireId: newId("fire"),
+    scheduleId: schedule.scheduleId,
+    businessId: schedule.businessId,
+    trigger,
+    dueAtMs,
+    decidedAtMs: nowMs,
+    status: "PENDING",
+    reason: undefined,
+    message: undefined,
+    jobId: undefined,
+    job: undefined,
+  };
+}
+
+export function skip(fire: FireRecord, reason: SkipReason, message: string): FireRecord {
+  return { ...fire, status: "SKIPPED", reason, message, job: undefined };
+}

@@ -1,0 +1,60 @@
+import { fireId, scheduleId } from "../../shared/ids.ts";
+import { businessOf, userOf } from "../http/callers.ts";
+import type { Handlers } from "../http/handler.ts";
+import { decodeCursor, pageOf } from "../http/page.ts";
+import { CronRule } from "./cron-rule.ts";
+import type { ScheduleService } from "./schedule-service.ts";
+import { fireView, scheduleView, upcomingViews } from "./schedule-view.ts";
+
+type ScheduleHandlers = Pick<Handlers, Extract<keyof Handlers, `schedules.${string}`>>;
+
+export function scheduleHandlers(schedules: ScheduleService, now: () => number): ScheduleHandlers {
+  return {
+    "schedules.create": async (input, context) => {
+      const record = await schedules.create(userOf(context), input);
+      const { warnings } = CronRule.parse(record.cron, record.timeZone);
+      return { ...scheduleView(record), warnings };
+    },
+    "schedules.retrieve": async ({ scheduleId }, context) =>
+      scheduleView(await schedules.retrieve(businessOf(context), scheduleId)),
+    "schedules.list": async (input, context) => {
+      const found = await schedules.list({
+        businessId: businessOf(context),
+        status: input.status,
+        beforeScheduleId: decodeCursor(input.cursor, scheduleId),
+        limit: input.limit + 1,
+      });
+      const { rows, nextCursor } = pageOf(found, input.limit, (one) => one.scheduleId);
+      return { schedules: rows.map(scheduleView), nextCursor };
+    },
+    "schedules.pause": async ({ scheduleId }, context) =>
+      scheduleView(await schedules.pause(businessOf(context), scheduleId)),
+    "schedules.resume": async ({ scheduleId }, context) =>
+      scheduleView(await schedules.resume(businessOf(context), scheduleId)),
+    "schedules.run": async ({ scheduleId }, context) =>
+      fireView(await schedules.run(businessOf(context), scheduleId)),
+    "schedules.delete": async ({ scheduleId }, context) => {
+      await schedules.delete(businessOf(context), scheduleId);
+      return { scheduleId };
+    },
+    "schedules.fires": async (input, context) => {
+      const found = await schedules.fires({
+        businessId: businessOf(context),
+        scheduleId: input.scheduleId,
+        beforeFireId: decodeCursor(input.cursor, fireId),
+        limit: input.limit + 1,
+      });
+      const { rows, nextCursor } = pageOf(found, input.limit, (one) => one.fireId);
+      return { fires: rows.map(fireView), nextCursor };
+    },
+    "schedules.upcoming": async ({ scheduleId, count }, context) => {
+      const { schedule, fires } = await schedules.upcoming(businessOf(context), scheduleId, count);
+      return { fires: upcomingViews(fires, schedule.timeZone) };
+    },
+    "schedules.preview": ({ cron, timeZone, count }) => {
+      const rule = CronRule.parse(cron, timeZone);
+      const fires = rule.next(count, now()).map((dueAtMs) => ({ dueAtMs, fireAtMs: dueAtMs }));
+      return { words: rule.words, warnings: rule.warnings, fires: upcomingViews(fires, timeZone) };
+    },
+  };
+}

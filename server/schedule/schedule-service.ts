@@ -1,0 +1,213 @@
+import type { Identity } from "../../shared/auth.ts";
+import { ComputeError } from "../../shared/errors.ts";
+import { newId } from "../../shared/ids.ts";
+import type { NewSchedule } from "../../shared/schedule.ts";
+import { CronRule } from "./cron-rule.ts";
+import { newFire, skip } from "./fire.ts";
+import { jitterMs, type Prepared, plan } from "./fire-rules.ts";
+import { admit } from "./overlap.ts";
+import type { FireRecord, ScheduledWork, ScheduleRecord } from "./schedule-record.ts";
+import type {
+  FireListQuery,
+  ScheduleDecision,
+  ScheduleListQuery,
+  ScheduleState,
+  ScheduleStore,
+} from "./schedule-store.ts";
+import type { Scheduler } from "./scheduler.ts";
+import { prepareJob, type RenderTemplate } from "./template-job.ts";
+
+export interface ScheduleServiceParts {
+  schedules: ScheduleStore;
+  scheduler: Scheduler;
+  renderTemplate: RenderTemplate;
+  now: () => number;
+  /** Something is due at that time: the task is to run no later. */
+  onDue: (atMs: number) => void;
+}
+
+/** Jitter must not be longer than the shortest time between so many fires to come. */
+const GAPS_LOOKED_AT = 20;
+
+/** What users do with schedules. Every method is scoped to the business of the caller. */
+export class ScheduleService {
+  constructor(private readonly parts: ScheduleServiceParts) {}
+
+  async create(by: Pick<Identity, "businessId" | "userId">, input: NewSchedule): Promise<ScheduleRecord> {
+    const { schedules, now, onDue, renderTemplate } = this.parts;
+    const nowMs = now();
+    const rule = CronRule.parse(input.cron, input.timeZone);
+    checkJitter(rule, input.jitterSeconds, nowMs);
+    const work = workOf(input);
+    // A template that is not there, or lacks a parameter, is told now and not by night.
+    if ("template" in work) await prepareJob(renderTemplate, by.businessId, work);
+    const base = { scheduleId: newId("sch"), jitterSeconds: input.jitterSeconds, lastDueAtMs: undefined };
+    const planned = plan(base, rule, nowMs);
+    if (planned.nextFireAtMs === undefined) throw refusal("cron", "never comes; there is no such date");
+    const schedule: ScheduleRecord = {
+      ...base,
+      ...planned,
+      businessId: by.businessId,
+      userId: by.userId,
+      name: input.name,
+      cron: input.cron,
+      timeZone: input.timeZone,
+      overlap: input.overlap,
+      misfire: input.misfire,
+      misfireWindowSeconds: input.misfireWindowSeconds,
+      work,
+      status: "ACTIVE",
+      pauseReason: undefined,
+      fireCount: 0,
+      createdAtMs: nowMs,
+    };
+    await schedules.insert(schedule);
+    onDue(planned.nextFireAtMs);
+    return schedule;
+  }
+
+  async retrieve(businessId: string, scheduleId: string): Promise<ScheduleRecord> {
+    return (await this.parts.schedules.find(businessId, scheduleId)) ?? notFound(scheduleId);
+  }
+
+  list(query: ScheduleListQuery): Promise<ScheduleRecord[]> {
+    return this.parts.schedules.list(query);
+  }
+
+  /** No more fires; one that waits is skipped. Pausing twice changes nothing. */
+  async pause(businessId: string, scheduleId: string): Promise<ScheduleRecord> {
+    const paused = await this.parts.schedules.change({ businessId, scheduleId }, pauseDecision);
+    return paused ?? notFound(scheduleId);
+  }
+
+  /** What fell into the pause is not made up for. */
+  async resume(businessId: string, scheduleId: string): Promise<ScheduleRecord> {
+    const found = await this.retrieve(businessId, scheduleId);
+    const rule = CronRule.parse(found.cron, found.timeZone);
+    const nowMs = this.parts.now();
+    const resumed = await this.parts.schedules.change({ businessId, scheduleId }, (state) =>
+      resumeDecision(state, rule, nowMs),
+    );
+    if (!resumed) return notFound(scheduleId);
+    if (resumed.nextFireAtMs !== undefined) this.parts.onDue(resumed.nextFireAtMs);
+    return resumed;
+  }
+
+  /** Fires now, paused or not, as the overlap policy allows. */
+  async run(businessId: string, scheduleId: string): Promise<FireRecord> {
+    const { schedules, scheduler, now } = this.parts;
+    const schedule = await this.retrieve(businessId, scheduleId);
+    const prepared = await scheduler.prepare(schedule);
+    if ("failure" in prepared) throw new ComputeError("conflict", prepared.failure);
+    const nowMs = now();
+    const fire = await schedules.change({ businessId, scheduleId }, (state) =>
+      runDecision(state, prepared, nowMs),
+    );
+    if (!fire) return notFound(scheduleId);
+    if (fire.status === "SKIPPED") {
+      const todo = "Wait until it is over, or cancel it.";
+      throw new ComputeError("conflict", `Schedule ${scheduleId} did not fire. ${fire.message} ${todo}`);
+    }
+    await scheduler.advance(scheduleId);
+    const [newest] = await schedules.fires({
+      businessId,
+      scheduleId,
+      beforeFireId: `${fire.fireId}~`,
+      limit: 1,
+    });
+    return newest?.fireId === fire.fireId ? newest : fire;
+  }
+
+  async delete(businessId: string, scheduleId: string): Promise<void> {
+    if (!(await this.parts.schedules.delete(businessId, scheduleId))) notFound(scheduleId);
+  }
+
+  async fires(query: FireListQuery): Promise<FireRecord[]> {
+    await this.retrieve(query.businessId, query.scheduleId);
+    return this.parts.schedules.fires(query);
+  }
+
+  /** The due times to come, with when they fire. */
+  async upcoming(businessId: string, scheduleId: string, count: number) {
+    const schedule = await this.retrieve(businessId, scheduleId);
+    const first = schedule.nextDueAtMs;
+    if (first === undefined) return { schedule, fires: [] };
+    const rule = CronRule.parse(schedule.cron, schedule.timeZone);
+    const dues = [first, ...rule.next(count - 1, first)].slice(0, count);
+    const fires = dues.map((dueAtMs) => ({ dueAtMs, fireAtMs: dueAtMs + jitterMs(schedule, dueAtMs) }));
+    return { schedule, fires };
+  }
+}
+
+function pauseDecision(state: ScheduleState | undefined): ScheduleDecision<ScheduleRecord | undefined> {
+  if (!state || state.schedule.status === "PAUSED") return { result: state?.schedule };
+  const schedule: ScheduleRecord = {
+    ...state.schedule,
+    status: "PAUSED",
+    pauseReason: undefined,
+    nextDueAtMs: undefined,
+    nextFireAtMs: undefined,
+  };
+  const fires = state.openFires
+    .filter((fire) => fire.status === "WAITING")
+    .map((fire) => skip(fire, "Paused", "The schedule was paused before this fire could begin."));
+  return { schedule, fires, result: schedule };
+}
+
+function resumeDecision(
+  state: ScheduleState | undefined,
+  rule: CronRule,
+  nowMs: number,
+): ScheduleDecision<ScheduleRecord | undefined> {
+  if (!state || state.schedule.status === "ACTIVE") return { result: state?.schedule };
+  const planned = plan(state.schedule, rule, nowMs);
+  const schedule: ScheduleRecord = {
+    ...state.schedule,
+    ...planned,
+    status: "ACTIVE",
+    pauseReason: undefined,
+  };
+  return { schedule, result: schedule };
+}
+
+/** A fire that the overlap policy would skip is told to whoever asked, and not recorded. */
+function runDecision(
+  state: ScheduleState | undefined,
+  prepared: Exclude<Prepared, { failure: string }>,
+  nowMs: number,
+): ScheduleDecision<FireRecord | undefined> {
+  if (!state) return { result: undefined };
+  const { schedule } = state;
+  const asked = { ...newFire(schedule, "manual", nowMs, nowMs), job: prepared.job };
+  const fires = admit(schedule.overlap, state, [asked]);
+  const fire = fires.find((one) => one.fireId === asked.fireId) ?? asked;
+  if (fire.status === "SKIPPED") return { result: fire };
+  return { schedule: { ...schedule, fireCount: schedule.fireCount + 1 }, fires, result: fire };
+}
+
+function workOf(input: NewSchedule): ScheduledWork {
+  if (input.job) return { job: input.job };
+  return { template: input.template ?? "", parameters: input.parameters ?? {} };
+}
+
+function checkJitter(rule: CronRule, jitterSeconds: number, nowMs: number): void {
+  if (jitterSeconds === 0) return;
+  const dues = rule.next(GAPS_LOOKED_AT, nowMs);
+  const gapsMs = dues.slice(1).map((due, i) => due - (dues[i] ?? due));
+  const shortestMs = Math.min(...gapsMs);
+  if (jitterSeconds * 1_000 <= shortestMs) return;
+  throw refusal(
+    "jitterSeconds",
+    `must be at most the ${shortestMs / 1_000} s between two fires, so that they keep their order`,
+  );
+}
+
+function refusal(path: string, message: string): ComputeError {
+  return new ComputeError("invalid_request", `The schedule is not valid: ${path} ${message}.`, {
+    errors: [{ path, message }],
+  });
+}
+
+function notFound(scheduleId: string): never {
+  throw new ComputeError("not_found", `There is no schedule ${scheduleId} in this business.`);
+}

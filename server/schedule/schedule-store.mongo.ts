@@ -1,0 +1,289 @@
+import type { Collection, Filter } from "mongodb";
+import { isFinal, type JobStatus, jobStatus } from "../../shared/job-state.ts";
+import { ContentionError, isContention, isDuplicateKey, type MongoStore } from "../store/mongo.ts";
+import { collectionStep, type MongoMigration } from "../store/mongo-migrations.ts";
+import { type FireRecord, isOpen, type ScheduleRecord } from "./schedule-record.ts";
+import type {
+  FireListQuery,
+  ScheduleDecision,
+  ScheduleListQuery,
+  ScheduleState,
+  ScheduleStore,
+} from "./schedule-store.ts";
+
+/** A document of `compute_schedules`. */
+interface ScheduleDocument {
+  schedule_id: string;
+  business_id: string;
+  status: ScheduleRecord["status"];
+  next_fire_at?: number;
+  record: ScheduleRecord;
+  /** Goes up with every change of the schedule or its fires; a write names the version it was decided on. */
+  version: number;
+}
+
+/** A document of `compute_schedule_fires`. */
+interface FireDocument {
+  fire_id: string;
+  schedule_id: string;
+  business_id: string;
+  /** Only of a fire of the clock: no due time of a schedule has two. */
+  clock_due_at?: number;
+  /** The schedule, only while the fire is open. */
+  open_of?: string;
+  record: FireRecord;
+}
+
+/** What is read here of `compute_jobs`. */
+interface LiveJob {
+  job_id: string;
+  business_id: string;
+  schedule_id?: string;
+  status: JobStatus;
+}
+
+const text = { bsonType: "string" };
+const number = { bsonType: "number" };
+const object = { bsonType: "object" };
+
+const jobsBySchedule: MongoMigration = {
+  id: "schedule-3",
+  async apply(db) {
+    await db
+      .collection("compute_jobs")
+      .createIndex(
+        { schedule_id: 1, status: 1 },
+        { partialFilterExpression: { schedule_id: { $exists: true } } },
+      );
+  },
+};
+
+/** Behind those of jobs, whose collection gets an index. */
+export const scheduleSteps = [
+  collectionStep(
+    "schedule-1",
+    "compute_schedules",
+    [
+      { key: { schedule_id: 1 }, unique: true },
+      { key: { business_id: 1, schedule_id: 1 } },
+      { key: { next_fire_at: 1 }, partialFilterExpression: { next_fire_at: { $exists: true } } },
+    ],
+    {
+      required: ["schedule_id", "business_id", "status", "record", "version"],
+      properties: {
+        schedule_id: text,
+        business_id: text,
+        status: { enum: ["ACTIVE", "PAUSED"] },
+        next_fire_at: number,
+        record: object,
+        version: number,
+      },
+    },
+  ),
+  collectionStep(
+    "schedule-2",
+    "compute_schedule_fires",
+    [
+      { key: { fire_id: 1 }, unique: true },
+      { key: { schedule_id: 1, fire_id: 1 } },
+      { key: { open_of: 1, fire_id: 1 }, partialFilterExpression: { open_of: { $exists: true } } },
+      {
+        key: { schedule_id: 1, clock_due_at: 1 },
+        unique: true,
+        partialFilterExpression: { clock_due_at: { $exists: true } },
+      },
+    ],
+    {
+      required: ["fire_id", "schedule_id", "business_id", "record"],
+      properties: { fire_id: text, schedule_id: text, business_id: text, record: object },
+    },
+  ),
+  jobsBySchedule,
+];
+
+const LIVE = jobStatus.options.filter((status) => !isFinal(status));
+/** Somebody else may be faster for this long before a change is given up. */
+const MAX_CONTENTION_MS = 10_000;
+const MAX_PAUSE_MS = 20;
+
+export class MongoScheduleStore implements ScheduleStore {
+  private readonly schedules: Collection<ScheduleDocument>;
+  private readonly fireDocuments: Collection<FireDocument>;
+  private readonly jobs: Collection<LiveJob>;
+
+  constructor(private readonly store: MongoStore) {
+    this.schedules = store.collection("compute_schedules");
+    this.fireDocuments = store.collection("compute_schedule_fires");
+    this.jobs = store.collection("compute_jobs");
+  }
+
+  async insert(schedule: ScheduleRecord): Promise<void> {
+    const document = { ...scheduleFields(schedule), version: 1 };
+    await this.store.attempt(() => this.schedules.insertOne(document));
+  }
+
+  find(businessId: string, scheduleId: string): Promise<ScheduleRecord | undefined> {
+    return this.store.attempt(async () => {
+      const found = await this.schedules.findOne({ schedule_id: scheduleId, business_id: businessId });
+      return found?.record;
+    });
+  }
+
+  list(query: ScheduleListQuery): Promise<ScheduleRecord[]> {
+    const filter: Filter<ScheduleDocument> = { business_id: query.businessId };
+    if (query.status) filter.status = { $in: [...query.status] };
+    if (query.beforeScheduleId !== undefined) filter.schedule_id = { $lt: query.beforeScheduleId };
+    return this.store.attempt(async () => {
+      const found = await this.schedules.find(filter).sort({ schedule_id: -1 }).limit(query.limit).toArray();
+      return found.map((document) => document.record);
+    });
+  }
+
+  delete(businessId: string, scheduleId: string): Promise<boolean> {
+    return this.store.attempt(async () => {
+      const { deletedCount } = await this.schedules.deleteOne({
+        schedule_id: scheduleId,
+        business_id: businessId,
+      });
+      if (deletedCount === 0) return false;
+      // Without their schedule nobody finds them any more; a server that dies here leaves a few dead documents.
+      await this.fireDocuments.deleteMany({ schedule_id: scheduleId });
+      return true;
+    });
+  }
+
+  change<Result>(
+    key: { scheduleId: string; businessId?: string },
+    decide: (state: ScheduleState | undefined) => ScheduleDecision<Result>,
+  ): Promise<Result> {
+    return this.store.attempt(async () => {
+      const deadlineMs = performance.now() + MAX_CONTENTION_MS;
+      for (;;) {
+        try {
+          return await this.changeOnce(key, decide);
+        } catch (error) {
+          const mayTryAgain = isContention(error) || isDuplicateKey(error);
+          if (!mayTryAgain || performance.now() > deadlineMs) throw error;
+          await Bun.sleep(1 + Math.random() * MAX_PAUSE_MS);
+        }
+      }
+    });
+  }
+
+  due(nowMs: number, limit: number): Promise<ScheduleRecord[]> {
+    return this.store.attempt(async () => {
+      const due = { next_fire_at: { $lte: nowMs } };
+      const found = await this.schedules.find(due).sort({ next_fire_at: 1 }).limit(limit).toArray();
+      return found.map((document) => document.record);
+    });
+  }
+
+  nextFireAt(): Promise<number | undefined> {
+    return this.store.attempt(async () => {
+      const planned = { next_fire_at: { $exists: true } };
+      const next = await this.schedules.find(planned).sort({ next_fire_at: 1 }).limit(1).next();
+      return next?.next_fire_at;
+    });
+  }
+
+  withOpenFires(afterScheduleId: string | undefined, limit: number): Promise<string[]> {
+    return this.store.attempt(async () => {
+      const found = await this.fireDocuments
+        .aggregate<{ _id: string }>([
+          { $match: { open_of: { $gt: afterScheduleId ?? "" } } },
+          { $group: { _id: "$open_of" } },
+          { $sort: { _id: 1 } },
+          { $limit: limit },
+        ])
+        .toArray();
+      return found.map((one) => one._id);
+    });
+  }
+
+  fires({ businessId, scheduleId, beforeFireId, limit }: FireListQuery): Promise<FireRecord[]> {
+    const filter: Filter<FireDocument> = { schedule_id: scheduleId, business_id: businessId };
+    if (beforeFireId !== undefined) filter.fire_id = { $lt: beforeFireId };
+    return this.store.attempt(async () => {
+      const found = await this.fireDocuments.find(filter).sort({ fire_id: -1 }).limit(limit).toArray();
+      return found.map((document) => document.record);
+    });
+  }
+
+  async pruneFires(scheduleId: string, keep: number): Promise<void> {
+    await this.store.attempt(async () => {
+      const own = this.fireDocuments.find({ schedule_id: scheduleId }).sort({ fire_id: -1 });
+      const newestToGo = await own.skip(keep).limit(1).next();
+      if (!newestToGo) return;
+      await this.fireDocuments.deleteMany({
+        schedule_id: scheduleId,
+        fire_id: { $lte: newestToGo.fire_id },
+        open_of: { $exists: false },
+      });
+    });
+  }
+
+  private async changeOnce<Result>(
+    key: { scheduleId: string; businessId?: string },
+    decide: (state: ScheduleState | undefined) => ScheduleDecision<Result>,
+  ): Promise<Result> {
+    const { scheduleId, businessId } = key;
+    const found = await this.schedules.findOne({
+      schedule_id: scheduleId,
+      ...(businessId === undefined ? {} : { business_id: businessId }),
+    });
+    const decision = decide(found ? await this.stateOf(found.record) : undefined);
+    if (!found || (!decision.schedule && !decision.fires?.length)) return decision.result;
+    const { schedule = found.record, fires = [] } = decision;
+    await this.store.transaction(async (session) => {
+      const { matchedCount } = await this.schedules.replaceOne(
+        { schedule_id: scheduleId, version: found.version },
+        { ...scheduleFields(schedule), version: found.version + 1 },
+        { session },
+      );
+      if (matchedCount !== 1) throw new ContentionError("The schedule changed in between.");
+      if (fires.length === 0) return;
+      const writes = fires.map((fire) => ({
+        replaceOne: { filter: { fire_id: fire.fireId }, replacement: fireDocument(fire), upsert: true },
+      }));
+      await this.fireDocuments.bulkWrite(writes, { session });
+    });
+    return decision.result;
+  }
+
+  /** Fires before jobs: a job is stored before its fire is closed, so that one of the two is always seen. */
+  private async stateOf(schedule: ScheduleRecord): Promise<ScheduleState> {
+    const { scheduleId, businessId } = schedule;
+    const open = await this.fireDocuments.find({ open_of: scheduleId }).sort({ fire_id: 1 }).toArray();
+    const live = await this.jobs
+      .find({ schedule_id: scheduleId, status: { $in: LIVE }, business_id: businessId })
+      .project<{ job_id: string }>({ job_id: 1 })
+      .sort({ job_id: 1 })
+      .toArray();
+    return {
+      schedule,
+      openFires: open.map((document) => document.record),
+      liveJobIds: live.map((job) => job.job_id),
+    };
+  }
+}
+
+function scheduleFields(schedule: ScheduleRecord) {
+  return {
+    schedule_id: schedule.scheduleId,
+    business_id: schedule.businessId,
+    status: schedule.status,
+    next_fire_at: schedule.nextFireAtMs,
+    record: schedule,
+  };
+}
+
+function fireDocument(fire: FireRecord): FireDocument {
+  return {
+    fire_id: fire.fireId,
+    schedule_id: fire.scheduleId,
+    business_id: fire.businessId,
+    clock_due_at: fire.trigger === "clock" ? fire.dueAtMs : undefined,
+    open_of: isOpen(fire) ? fire.scheduleId : undefined,
+    record: fire,
+  };
+}

@@ -1,0 +1,228 @@
+import { ComputeError, errorCodes } from "../../shared/errors.ts";
+import type { Bus } from "../bus/bus.ts";
+import type { JobService } from "../job/job-service.ts";
+import type { PeriodicTask } from "../tasks/periodic.ts";
+import { CronRule } from "./cron-rule.ts";
+import { fireIfDue, type Prepared } from "./fire-rules.ts";
+import { advance, type FireOutcome, settle } from "./overlap.ts";
+import type { FireRecord, ScheduleRecord } from "./schedule-record.ts";
+import type { ScheduleStore } from "./schedule-store.ts";
+import type { RenderTemplate } from "./template-job.ts";
+import { prepareJob } from "./template-job.ts";
+
+export interface SchedulerParts {
+  schedules: ScheduleStore;
+  jobs: Pick<JobService, "submit" | "cancel">;
+  renderTemplate: RenderTemplate;
+  bus: Bus;
+  now: () => number;
+  onError: (what: string, error: unknown) => void;
+}
+
+const AT_ONCE = 16;
+const PAGE_SIZE = 500;
+/** What could not be done, or waits for a job whose end nobody told us, is looked at again after this. */
+const LOOK_AGAIN_MS = 5_000;
+/** A fire whose job the server cannot submit for this long is given up. */
+const GIVE_UP_AFTER_MS = 60 * 60_000;
+const MAX_WATCHED_JOBS = 10_000;
+/** The fires of a schedule that stay listed; looked at whenever this many more have come. */
+const FIRES_KEPT = 1_000;
+const PRUNE_EVERY = 50;
+
+/**
+ * Makes jobs of due times. A due time is first taken (compare-and-set in the store, so by one server), then its job is
+ * submitted under a key that is made of schedule and due time. Whatever dies between the two, the next look finds the
+ * fire open and submits it again under the same key: one job for each.
+ */
+export class Scheduler {
+  /** Jobs that fires wait for, and their schedules. */
+  private readonly watched = new Map<string, string>();
+  private readonly unsubscribe: () => void;
+
+  constructor(private readonly parts: SchedulerParts) {
+    this.unsubscribe = parts.bus.subscribe("job", ({ jobId }) => this.jobChanged(jobId));
+  }
+
+  /** Everything that is due or open. Resolves with when something is due next. */
+  async runOnce(nowMs: number): Promise<{ nextDueAtMs: number | undefined }> {
+    const { schedules } = this.parts;
+    const due = await schedules.due(nowMs, PAGE_SIZE);
+    const fired = await this.each(due, (schedule) => this.fire(schedule, nowMs));
+    const open = await this.advanceOpen();
+    const nextFireAtMs = (await schedules.nextFireAt()) ?? Number.POSITIVE_INFINITY;
+    const lookAgainMs = open.isWaiting || !open.isWell ? nowMs + LOOK_AGAIN_MS : Number.POSITIVE_INFINITY;
+    const nextMs = Math.min(
+      fired ? nextFireAtMs : Math.max(nextFireAtMs, nowMs + LOOK_AGAIN_MS),
+      lookAgainMs,
+    );
+    return { nextDueAtMs: Number.isFinite(nextMs) ? nextMs : undefined };
+  }
+
+  /** Takes the due times of one schedule that have come, and submits what they come to. */
+  async fire(schedule: ScheduleRecord, nowMs: number): Promise<void> {
+    const { schedules } = this.parts;
+    const { scheduleId } = schedule;
+    let rule: CronRule;
+    try {
+      rule = CronRule.parse(schedule.cron, schedule.timeZone);
+    } catch (error) {
+      await this.pauseBroken(scheduleId, error);
+      return;
+    }
+    const prepared = await this.prepare(schedule);
+    await schedules.change({ scheduleId }, (state) => fireIfDue(state, rule, prepared, nowMs));
+    await this.advance(scheduleId);
+    const before = Math.floor(schedule.fireCount / PRUNE_EVERY);
+    const after = (await schedules.find(schedule.businessId, scheduleId))?.fireCount ?? 0;
+    if (Math.floor(after / PRUNE_EVERY) > before) await schedules.pruneFires(scheduleId, FIRES_KEPT);
+  }
+
+  /** The job a fire gets, made now; what is against it becomes the fire's message. Throws where it may be tried again. */
+  async prepare(schedule: ScheduleRecord): Promise<Prepared> {
+    if ("job" in schedule.work) return { job: undefined };
+    try {
+      return { job: await prepareJob(this.parts.renderTemplate, schedule.businessId, schedule.work) };
+    } catch (error) {
+      return { failure: failureOf(error) };
+    }
+  }
+
+  /** Does what is to be done for the open fires of a schedule. Resolves with whether one of them waits on. */
+  async advance(scheduleId: string): Promise<boolean> {
+    const { schedules } = this.parts;
+    const { submit, cancel, waitFor } = await schedules.change({ scheduleId }, advance);
+    for (const fire of submit) await this.submit(fire);
+    for (const jobId of waitFor) this.watch(jobId, scheduleId);
+    const [businessId] = submit.map((fire) => fire.businessId);
+    for (const jobId of cancel) await this.cancel(scheduleId, jobId);
+    // What was submitted may be what the next one waits for.
+    if (submit.length > 0 && businessId !== undefined) {
+      const next = await schedules.change({ scheduleId }, (state) => ({ ...advance(state), fires: [] }));
+      for (const jobId of next.waitFor) this.watch(jobId, scheduleId);
+      for (const jobId of next.cancel) await this.cancel(scheduleId, jobId);
+      return next.waitFor.length > 0;
+    }
+    return waitFor.length > 0;
+  }
+
+  close(): void {
+    this.unsubscribe();
+  }
+
+  private async advanceOpen(): Promise<{ isWell: boolean; isWaiting: boolean }> {
+    let [isWell, isWaiting] = [true, false];
+    let after: string | undefined;
+    for (;;) {
+      const ids = await this.parts.schedules.withOpenFires(after, PAGE_SIZE);
+      const done = await this.each(ids, async (scheduleId) => {
+        if (await this.advance(scheduleId)) isWaiting = true;
+      });
+      isWell &&= done;
+      after = ids.at(-1);
+      if (ids.length < PAGE_SIZE) return { isWell, isWaiting };
+    }
+  }
+
+  private async submit(fire: FireRecord): Promise<void> {
+    const { schedules, now } = this.parts;
+    const outcome = await this.tryToSubmit(fire).catch((error): FireOutcome => {
+      const mayTryAgain = !(error instanceof ComputeError) || errorCodes[error.code].retryable;
+      if (mayTryAgain && now() - fire.decidedAtMs < GIVE_UP_AFTER_MS) throw error;
+      return { failure: failureOf(error) };
+    });
+    await schedules.change({ scheduleId: fire.scheduleId }, (state) => settle(state, fire.fireId, outcome));
+  }
+
+  private async tryToSubmit(fire: FireRecord): Promise<FireOutcome> {
+    const { schedules, jobs } = this.parts;
+    const { scheduleId, businessId } = fire;
+    const schedule = await schedules.find(businessId, scheduleId);
+    if (!schedule) return { failure: "The schedule was deleted." };
+    const work = fire.job ?? ("job" in schedule.work ? { manifest: schedule.work.job } : undefined);
+    if (!work) return { failure: "The job that its template made was lost." };
+    const manifest = { ...work.manifest, name: work.manifest.name ?? schedule.name };
+    const templateId = "templateId" in work ? work.templateId : undefined;
+    const job = await jobs.submit(schedule, manifest, keyOf(fire), { templateId, scheduleId });
+    return { jobId: job.jobId };
+  }
+
+  private async cancel(scheduleId: string, jobId: string): Promise<void> {
+    const { schedules, jobs } = this.parts;
+    const businessId = await schedules.change({ scheduleId }, (state) => ({
+      result: state?.schedule.businessId,
+    }));
+    if (businessId === undefined) return;
+    try {
+      await jobs.cancel(businessId, jobId);
+    } catch (error) {
+      const isOver =
+        error instanceof ComputeError && (error.code === "conflict" || error.code === "not_found");
+      if (!isOver) throw error;
+    }
+  }
+
+  private watch(jobId: string, scheduleId: string): void {
+    // Beyond that the regular look has to do.
+    if (this.watched.size < MAX_WATCHED_JOBS) this.watched.set(jobId, scheduleId);
+  }
+
+  private jobChanged(jobId: string): void {
+    const scheduleId = this.watched.get(jobId);
+    if (scheduleId === undefined) return;
+    this.watched.delete(jobId);
+    this.advance(scheduleId).catch((error) => this.parts.onError(`schedule ${scheduleId}`, error));
+  }
+
+  private async pauseBroken(scheduleId: string, error: unknown): Promise<void> {
+    const pauseReason = `Paused by the server. ${failureOf(error)}`;
+    await this.parts.schedules.change({ scheduleId }, (state) => ({
+      schedule: state && {
+        ...state.schedule,
+        status: "PAUSED",
+        pauseReason,
+        nextDueAtMs: undefined,
+        nextFireAtMs: undefined,
+      },
+      result: undefined,
+    }));
+  }
+
+  /** Some at once. Resolves with whether all went well; what did not is told, and holds up nobody else. */
+  private async each<Item>(items: readonly Item[], act: (item: Item) => Promise<void>): Promise<boolean> {
+    let isWell = true;
+    const rest = items.values();
+    const worker = async () => {
+      for (const item of rest) {
+        await act(item).catch((error) => {
+          isWell = false;
+          this.parts.onError("compute-schedules", error);
+        });
+      }
+    };
+    await Promise.all(Array.from({ length: AT_ONCE }, worker));
+    return isWell;
+  }
+}
+
+/** `compute-schedules`: what is due fires, on time to the millisecond where this server knows of it. */
+export function scheduleTask(scheduler: Scheduler): PeriodicTask {
+  return {
+    name: "compute-schedules",
+    intervalMs: 60_000,
+    // Of several servers that fire at the same time one wins the due time; the one that made the schedule is on time.
+    runsOn: "each",
+    runOnce: (nowMs) => scheduler.runOnce(nowMs),
+  };
+}
+
+/** The idempotency key of the fire's job. */
+function keyOf(fire: FireRecord): string {
+  return `schedule:${fire.scheduleId}:${fire.trigger === "clock" ? fire.dueAtMs : fire.fireId}`;
+}
+
+function failureOf(error: unknown): string {
+  if (!(error instanceof ComputeError)) return `The job could not be submitted: ${String(error)}`;
+  const fields = (error.errors ?? []).map(({ path, message }) => ` ${path}: ${message}.`).join("");
+  return error.message + fields;
+}
