@@ -1,7 +1,8 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { MongoClient } from "mongodb";
 import { openMongoStores, type Stores } from "../../server/store/open.ts";
 import { controlPlaneContract } from "../contract/control-plane.contract.ts";
+import { creditStoreContract } from "../contract/credit-store.contract.ts";
 import { logStoreContract } from "../contract/log-store.contract.ts";
 import { sessionStoreContract } from "../contract/session-store.contract.ts";
 import { TestMongo } from "../support/mongod.ts";
@@ -11,6 +12,8 @@ const DATABASE = "contract";
 const OWN = "of the test";
 const PROFILE_BYTES = 128 * 1024 * 1024;
 const START_MS = 120_000;
+
+setDefaultTimeout(60_000);
 
 let mongo: TestMongo;
 let observer: MongoClient;
@@ -30,6 +33,7 @@ afterAll(async () => {
 
 controlPlaneContract("MongoDB", openEmpty);
 logStoreContract("MongoDB", () => openOne((stores) => stores.logs));
+creditStoreContract("MongoDB", openTwoCredits);
 sessionStoreContract("MongoDB", () => openOne((stores) => stores.sessions));
 
 test("no query of the whole suite above looked through a collection", async () => {
@@ -49,6 +53,13 @@ async function openEmpty(): Promise<Stores> {
     await db.collection(collectionName).deleteMany({}, { comment: OWN });
   }
   return openMongoStores(mongo.url(DATABASE));
+}
+
+async function openTwoCredits() {
+  const stores = await openEmpty();
+  const others = await openMongoStores(mongo.url(DATABASE));
+  const close = async () => void (await Promise.all([stores.close(), others.close()]));
+  return { store: stores.credits, beside: others.credits, [Symbol.asyncDispose]: close };
 }
 
 async function openOne<Store>(choose: (stores: Stores) => Store) {

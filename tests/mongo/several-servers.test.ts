@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
+import { afterAll, beforeAll, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
 import type { Db, Document } from "mongodb";
 import { MongoClaims } from "../../server/execution/claims.mongo.ts";
 import type { Assigned } from "../../server/execution/execution-store.ts";
@@ -13,6 +13,8 @@ import { TestMongo } from "../support/mongod.ts";
 const AT_MS = Date.parse("2026-01-01T00:00:00Z");
 const AT = new Date(AT_MS).toISOString();
 const START_MS = 120_000;
+
+setDefaultTimeout(60_000);
 const MEMBERS = 3;
 /** A primary that steps down is replaced within the election timeout of the test's replica set, and some. */
 const STEP_DOWN_MS = 60_000;

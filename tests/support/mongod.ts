@@ -18,10 +18,19 @@ export class TestMongo implements AsyncDisposable {
 
   static async start(count = 1): Promise<TestMongo> {
     const scratch = await makeScratch();
-    const members = await Promise.all(Array.from({ length: count }, (_, i) => Member.start(scratch, i)));
+    const replicated = ["--replSet", SET_NAME];
+    const members = await Promise.all(
+      Array.from({ length: count }, (_, i) => Member.start(scratch.join(`member-${i}`), replicated)),
+    );
     const mongo = new TestMongo(scratch, members);
     await mongo.initiate();
     return mongo;
+  }
+
+  /** One that is no part of any replica set. */
+  static async startAlone(): Promise<TestMongo> {
+    const scratch = await makeScratch();
+    return new TestMongo(scratch, [await Member.start(scratch.join("member"), [])]);
   }
 
   /** A connection string for a database of this name. */
@@ -67,12 +76,11 @@ class Member {
     private readonly process: Bun.Subprocess,
   ) {}
 
-  static async start(scratch: Scratch, index: number): Promise<Member> {
+  static async start(directory: string, more: readonly string[]): Promise<Member> {
     const port = await freePort();
-    const directory = scratch.join(`member-${index}`);
     await Bun.write(join(directory, "started"), "");
     const args = ["--port", String(port), "--bind_ip", "127.0.0.1", "--dbpath", directory];
-    args.push("--replSet", SET_NAME, "--nounixsocket", "--oplogSize", "64");
+    args.push("--nounixsocket", "--oplogSize", "64", ...more);
     // Test commands: a member that fails on purpose.
     args.push("--wiredTigerCacheSizeGB", "0.25", "--quiet", "--setParameter", "enableTestCommands=1");
     const output = { stdin: "ignore", stdout: "ignore", stderr: "ignore" } as const;

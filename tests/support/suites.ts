@@ -50,7 +50,7 @@ export const suites: Suite[] = [
     name: "mongo",
     what: "the store of many servers, over a real MongoDB",
     paths: ["./tests/mongo"],
-    quick: true,
+    quick: false,
     timeoutMs: 300_000,
     missing: missingMongod,
   },
