@@ -1,0 +1,126 @@
+import { z } from "zod";
+import { jobId } from "../ids.ts";
+import { job } from "../job.ts";
+import { parameterValue } from "../template/parameter.ts";
+import {
+  template,
+  templateEdit,
+  templateFile,
+  templateName,
+  templateRef,
+  templateSummary,
+  templateVersion,
+} from "../template.ts";
+import { defineEndpoints } from "./endpoint.ts";
+import { pageInput, pageOutput } from "./page.ts";
+
+const version = z.int().min(1);
+
+export const templateEndpoints = defineEndpoints({
+  "templates.list": {
+    method: "POST",
+    path: "/api/compute/templates/list",
+    callers: ["user"],
+    summary: "Templates, newest first: those of the business, and the builtin ones.",
+    input: z.strictObject({
+      ...pageInput,
+      /** Only the builtin ones, or only those of the business. */
+      builtin: z.boolean().optional(),
+    }),
+    output: z.object({ templates: z.array(templateSummary), ...pageOutput }),
+    errors: [],
+    repeatable: true,
+  },
+  "templates.retrieve": {
+    method: "POST",
+    path: "/api/compute/templates/retrieve",
+    callers: ["user"],
+    summary: "One template, as it is now or as it was in a version.",
+    input: z.strictObject({ template: templateRef, version: version.optional() }),
+    output: template,
+    errors: ["not_found"],
+    repeatable: true,
+  },
+  "templates.create": {
+    method: "POST",
+    path: "/api/compute/templates/create",
+    callers: ["user"],
+    summary: "Make a template. Its job is checked as far as it can be without values.",
+    input: templateFile,
+    output: template,
+    errors: ["conflict", "storage_failed"],
+    repeatable: false,
+  },
+  "templates.edit": {
+    method: "POST",
+    path: "/api/compute/templates/edit",
+    callers: ["user"],
+    summary: "Make a new version of a template. An edit that changes nothing makes none.",
+    input: templateEdit,
+    output: template,
+    errors: ["not_found", "conflict", "forbidden", "storage_failed"],
+    repeatable: true,
+  },
+  "templates.fork": {
+    method: "POST",
+    path: "/api/compute/templates/fork",
+    callers: ["user"],
+    summary:
+      "Copy a template, builtin or not, to one of the business's own that remembers what it came from.",
+    input: z.strictObject({
+      template: templateRef,
+      version: version.optional(),
+      /** The copy's name; absent: that of the original. */
+      name: templateName.optional(),
+    }),
+    output: template,
+    errors: ["not_found", "conflict", "storage_failed"],
+    repeatable: false,
+  },
+  "templates.delete": {
+    method: "POST",
+    path: "/api/compute/templates/delete",
+    callers: ["user"],
+    summary: "Delete a template with all its versions. Jobs made from it stay.",
+    input: z.strictObject({ template: templateRef }),
+    output: z.object({}),
+    errors: ["not_found", "forbidden", "storage_failed"],
+    repeatable: false,
+  },
+  "templates.versions": {
+    method: "POST",
+    path: "/api/compute/templates/versions",
+    callers: ["user"],
+    summary: "The versions of a template that are kept, newest first.",
+    input: z.strictObject({ template: templateRef, ...pageInput }),
+    output: z.object({ versions: z.array(templateVersion), ...pageOutput }),
+    errors: ["not_found"],
+    repeatable: true,
+  },
+  "templates.run": {
+    method: "POST",
+    path: "/api/compute/templates/run",
+    callers: ["user"],
+    summary:
+      "Submit the template's job with these values for its parameters. When this answers, the job is on disk.",
+    input: z.strictObject({
+      template: templateRef,
+      version: version.optional(),
+      params: z.record(z.string(), parameterValue).default({}),
+    }),
+    output: job,
+    errors: ["not_found", "idempotency_key_reused", "storage_failed"],
+    repeatable: false,
+    idempotencyKey: true,
+  },
+  "templates.save-job": {
+    method: "POST",
+    path: "/api/compute/templates/save-job",
+    callers: ["user"],
+    summary: "Save a job as a template that runs it again as it was.",
+    input: z.strictObject({ jobId, name: templateName, description: z.string().max(2_000).default("") }),
+    output: template,
+    errors: ["not_found", "conflict", "storage_failed"],
+    repeatable: false,
+  },
+});

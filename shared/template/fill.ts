@@ -1,0 +1,94 @@
+import type { z } from "zod";
+import { type Issue, issuesOf } from "../issues.ts";
+import { type JobManifest, jobManifest } from "../manifest.ts";
+import type { Filling } from "./parameter.ts";
+import { onlyPlaceholder, type Piece, parsePieces } from "./placeholders.ts";
+import { fillShellText } from "./shell-text.ts";
+
+/** A job manifest whose texts may hold placeholders. */
+export type TemplateJob = Readonly<Record<string, unknown>>;
+/** Parameters by name; undefined: it is not required, has no default, and none was given. */
+export type Fillings = ReadonlyMap<string, Filling | undefined>;
+
+/**
+ * The manifest with every placeholder filled in, or why it is no valid one. Texts take a value as it is, a `command`
+ * for the shell takes it quoted. A field of another type, as `timeoutSeconds`, may be the placeholder of a number or
+ * boolean. A field or an item of a list that is nothing but a placeholder without a value is left out.
+ * The job must have passed `problemsOf`.
+ */
+export function fillJob(
+  job: TemplateJob,
+  fillings: Fillings,
+): { manifest: JobManifest } | { issues: Found[] } {
+  const texts = fillFields(job, (text, isCommand) => fillText(text, fillings, isCommand), true);
+  const first = jobManifest.safeParse(texts);
+  if (first.success) return { manifest: first.data };
+  const typed = structuredClone(texts);
+  for (const issue of first.error.issues) {
+    if (issue.code === "invalid_type") putTyped(job, typed, issue.path, fillings);
+  }
+  const second = jobManifest.safeParse(typed);
+  return second.success ? { manifest: second.data } : { issues: foundIn(second.error) };
+}
+
+/** An issue, and whether it is one of the type rather than of the value. */
+export interface Found extends Issue {
+  ofType: boolean;
+}
+
+function foundIn(error: z.ZodError): Found[] {
+  const ofType = error.issues.every((issue) => issue.code === "invalid_type");
+  return issuesOf(error).map((issue) => ({ ...issue, ofType }));
+}
+
+type FillText = (text: string, isCommand: boolean) => unknown;
+
+function fillFields(fields: TemplateJob, fill: FillText, isJob: boolean): Record<string, unknown> {
+  const filled = Object.entries(fields).map(([key, value]) => {
+    return [key, fillValue(value, fill, isJob && key === "command")];
+  });
+  return Object.fromEntries(filled.filter(([, value]) => value !== undefined));
+}
+
+function fillValue(value: unknown, fill: FillText, isCommand = false): unknown {
+  if (typeof value === "string") return fill(value, isCommand);
+  if (Array.isArray(value)) {
+    return value.map((item) => fillValue(item, fill)).filter((item) => item !== undefined);
+  }
+  if (typeof value !== "object" || value === null) return value;
+  return fillFields(value as TemplateJob, fill, false);
+}
+
+function fillText(text: string, fillings: Fillings, isCommand: boolean): unknown {
+  const pieces = parsePieces(text);
+  const only = onlyPlaceholder(pieces);
+  if (only !== undefined && fillings.get(only) === undefined) return undefined;
+  const textOf = (name: string) => fillings.get(name)?.text ?? "";
+  if (!isCommand || pieces.every((piece) => "text" in piece)) return joined(pieces, textOf);
+  // Where a text command is run by anything but a POSIX shell, the quotes would mean something else.
+  return ["sh", "-c", fillShellText(pieces, textOf)];
+}
+
+function joined(pieces: readonly Piece[], textOf: (name: string) => string): string {
+  return pieces.map((piece) => ("text" in piece ? piece.text : textOf(piece.name))).join("");
+}
+
+/** Puts the value itself where the manifest wants no text. */
+function putTyped(job: TemplateJob, target: object, path: readonly PropertyKey[], fillings: Fillings): void {
+  const source = valueAt(job, path);
+  const only = typeof source === "string" ? onlyPlaceholder(parsePieces(source)) : undefined;
+  const filling = only === undefined ? undefined : fillings.get(only);
+  const parent = valueAt(target, path.slice(0, -1));
+  const key = path.at(-1);
+  if (!filling || key === undefined || typeof parent !== "object" || parent === null) return;
+  (parent as Record<PropertyKey, unknown>)[key] = filling.value;
+}
+
+export function valueAt(root: unknown, path: readonly PropertyKey[]): unknown {
+  let value = root;
+  for (const step of path) {
+    if (typeof value !== "object" || value === null) return undefined;
+    value = (value as Record<PropertyKey, unknown>)[step];
+  }
+  return value;
+}

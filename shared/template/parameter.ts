@@ -1,0 +1,123 @@
+import { z } from "zod";
+import { MAX_MATCHED_LENGTH, Pattern, PatternError } from "./pattern.ts";
+
+export const parameterType = z.enum(["string", "number", "boolean", "enum", "file"]);
+export type ParameterType = z.infer<typeof parameterType>;
+
+/** A value as it is given; `--param` gives texts, JSON may give numbers and booleans. */
+export const parameterValue = z.union([z.string(), z.number(), z.boolean()], {
+  error: "must be text, a number or a boolean",
+});
+export type ParameterValue = z.infer<typeof parameterValue>;
+
+/** The kernel takes no longer argument. */
+const MAX_VALUE_BYTES = 128 * 1024 - 1;
+const MAX_PATTERN_LENGTH = 500;
+/** As JSON writes numbers. */
+const NUMBER = /^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/;
+
+const shape = z.strictObject({
+  name: z.string().regex(/^[A-Za-z_][A-Za-z0-9_-]{0,62}$/, {
+    error: "a parameter's name is 1 to 63 letters, digits, _ and -, and begins with a letter or _",
+  }),
+  type: parameterType,
+  required: z.boolean().default(false),
+  /** What counts where no value is given. */
+  default: parameterValue.optional(),
+  /** For string and file: what the whole value must match. */
+  pattern: z.string().max(MAX_PATTERN_LENGTH).optional(),
+  /** For enum: what may be chosen. */
+  values: z.array(z.string()).min(1).max(1_000).optional(),
+  /** For number. */
+  min: z.number().optional(),
+  max: z.number().optional(),
+  /** For whoever runs the template. */
+  help: z.string().max(500).optional(),
+});
+export type TemplateParameter = z.infer<typeof shape>;
+
+const typesOf: Partial<Record<keyof TemplateParameter, readonly ParameterType[]>> = {
+  pattern: ["string", "file"],
+  values: ["enum"],
+  min: ["number"],
+  max: ["number"],
+};
+
+export const templateParameter = shape.superRefine((parameter, context) => {
+  const issue = (field: keyof TemplateParameter, message: string) =>
+    context.addIssue({ code: "custom", path: [field], message });
+  for (const [field, types] of Object.entries(typesOf) as [keyof TemplateParameter, ParameterType[]][]) {
+    if (parameter[field] === undefined || types.includes(parameter.type)) continue;
+    issue(field, `is only for parameters of type ${types.join(" and ")}, this one is a ${parameter.type}`);
+  }
+  if (parameter.type === "enum" && !parameter.values) issue("values", "is missing: what may be chosen");
+  const patternProblem = problemOfPattern(parameter.pattern);
+  if (patternProblem) return issue("pattern", patternProblem);
+  if (parameter.default === undefined) return;
+  if (parameter.required) issue("required", "must not stand beside a default: there is always a value then");
+  const checked = checkValue(parameter, parameter.default);
+  if ("problem" in checked) issue("default", checked.problem);
+});
+
+/** What stands for a parameter in a job: its text, and the value itself for fields that are no texts. */
+export interface Filling {
+  text: string;
+  value: ParameterValue;
+}
+
+/** A value as the parameter's type has it, or what is wrong with it. */
+export function checkValue(
+  parameter: TemplateParameter,
+  given: ParameterValue,
+): Filling | { problem: string } {
+  const text = String(given);
+  if (text.includes("\0")) return { problem: "must not contain a null byte: no process can be given one" };
+  if (!text.isWellFormed()) return { problem: "is not valid Unicode: it holds half of a character" };
+  if (Buffer.byteLength(text) > MAX_VALUE_BYTES)
+    return { problem: `is longer than ${MAX_VALUE_BYTES} bytes` };
+  if (parameter.type === "number") return checkNumber(parameter, text);
+  if (parameter.type === "boolean") {
+    if (text !== "true" && text !== "false") return { problem: `must be true or false, not ${shown(text)}` };
+    return { text, value: text === "true" };
+  }
+  if (parameter.type === "enum" && !parameter.values?.includes(text)) {
+    return { problem: `must be one of ${parameter.values?.join(", ")}, not ${shown(text)}` };
+  }
+  if (parameter.type === "file" && text === "") return { problem: "must name a file; it is empty" };
+  const unmatched = problemOfMatch(parameter.pattern, text);
+  return unmatched ? { problem: unmatched } : { text, value: text };
+}
+
+/** The text stays as it was given: `1.50` is not made to `1.5`, and many digits lose none. */
+function checkNumber({ min, max }: TemplateParameter, text: string): Filling | { problem: string } {
+  const value = Number(text);
+  if (!NUMBER.test(text) || !Number.isFinite(value)) {
+    return { problem: `must be a number like 12 or 0.5, not ${shown(text)}` };
+  }
+  if (min !== undefined && value < min) return { problem: `must be at least ${min}, not ${shown(text)}` };
+  if (max !== undefined && value > max) return { problem: `must be at most ${max}, not ${shown(text)}` };
+  return { text, value };
+}
+
+function problemOfPattern(source: string | undefined): string | undefined {
+  if (source === undefined) return undefined;
+  try {
+    new Pattern(source);
+    return undefined;
+  } catch (error) {
+    if (error instanceof PatternError) return error.message;
+    throw error;
+  }
+}
+
+function problemOfMatch(source: string | undefined, text: string): string | undefined {
+  if (source === undefined) return undefined;
+  if (text.length > MAX_MATCHED_LENGTH) return `is longer than ${MAX_MATCHED_LENGTH} characters`;
+  return new Pattern(source).matches(text) ? undefined : `must match ${source}, as ${shown(text)} does not`;
+}
+
+const MAX_SHOWN = 60;
+
+function shown(text: string): string {
+  return JSON.stringify(text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}…` : text);
+}

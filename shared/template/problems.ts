@@ -1,0 +1,142 @@
+import type { Issue } from "../issues.ts";
+import { type Fillings, fillJob, type TemplateJob, valueAt } from "./fill.ts";
+import { checkValue, type TemplateParameter } from "./parameter.ts";
+import { namesIn, type Piece, PlaceholderError, parsePieces } from "./placeholders.ts";
+import { isProgramArgument } from "./program-text.ts";
+import { shellProblems } from "./shell-text.ts";
+
+interface Parts {
+  parameters: readonly TemplateParameter[];
+  job: TemplateJob;
+}
+
+const MAX_DEPTH = 8;
+
+/** Everything that would go wrong with a template when it is run, whatever the values. */
+export function problemsOf({ parameters, job }: Parts): Issue[] {
+  const texts: FoundText[] = [];
+  const problems = [...sameNames(parameters), ...collectTexts(job, ["job"], texts)];
+  const known = new Map(parameters.map((parameter) => [parameter.name, parameter]));
+  problems.push(...texts.flatMap((found) => problemsOfText(found, known)), ...programArguments(job));
+  const used = new Set(texts.flatMap(({ pieces }) => namesIn(pieces)));
+  for (const [i, { name }] of parameters.entries()) {
+    if (used.has(name)) continue;
+    problems.push({ path: ["parameters", i, "name"], message: `${name} is used nowhere in the job` });
+  }
+  return problems.length > 0 ? problems : problemsOfSamples(job, parameters, known);
+}
+
+interface FoundText {
+  path: PropertyKey[];
+  pieces: Piece[];
+}
+
+function sameNames(parameters: readonly TemplateParameter[]): Issue[] {
+  return parameters.flatMap(({ name }, i) => {
+    if (parameters.findIndex((one) => one.name === name) === i) return [];
+    return [{ path: ["parameters", i, "name"], message: `there is another parameter ${name}` }];
+  });
+}
+
+/** Every text of a value with its place; what is wrong with the texts themselves is the result. */
+function collectTexts(value: unknown, path: PropertyKey[], texts: FoundText[]): Issue[] {
+  if (path.length > MAX_DEPTH) return [{ path, message: "is nested too deeply" }];
+  if (typeof value === "string") {
+    try {
+      texts.push({ path, pieces: parsePieces(value) });
+      return [];
+    } catch (error) {
+      if (error instanceof PlaceholderError) return [{ path, message: error.message }];
+      throw error;
+    }
+  }
+  if (typeof value !== "object" || value === null) return [];
+  return Object.entries(value).flatMap(([key, inner]) => {
+    const at = [...path, Array.isArray(value) ? Number(key) : key];
+    const inKey = key.includes("{{") ? [{ path: at, message: "a name must not hold a placeholder" }] : [];
+    return [...inKey, ...collectTexts(inner, at, texts)];
+  });
+}
+
+function problemsOfText({ path, pieces }: FoundText, known: ReadonlyMap<string, TemplateParameter>): Issue[] {
+  const problems: Issue[] = [];
+  for (const name of new Set(namesIn(pieces))) {
+    if (known.has(name)) continue;
+    const names = [...known.keys()].join(", ") || "none";
+    problems.push({ path, message: `{{${name}}} is no parameter of this template (there are: ${names})` });
+  }
+  const isShellText = path.length === 2 && path[1] === "command";
+  if (!isShellText || namesIn(pieces).length === 0) return problems;
+  if (pieces.some((piece) => "text" in piece && piece.text.includes("\0"))) {
+    return [...problems, { path, message: "the command must not contain a null byte" }];
+  }
+  const unsafe = shellProblems(pieces);
+  return [...problems, ...unsafe.map(({ name, message }) => ({ path, message: `{{${name}}}: ${message}` }))];
+}
+
+/** `[sh, -c, "echo {{text}}"]` would let a value become code. */
+function programArguments({ command }: TemplateJob): Issue[] {
+  if (!Array.isArray(command) || !command.every((arg) => typeof arg === "string")) return [];
+  return command.flatMap((arg: string, i) => {
+    if (!arg.includes("{{") || !isProgramArgument(command, i) || !hasPlaceholder(arg)) return [];
+    const message =
+      "holds a placeholder in the text of a program, where a value could become code; write the text as the command " +
+      'itself, or pass the value behind it, as in [sh, -c, \'echo "$1"\', sh, "{{value}}"]';
+    return [{ path: ["job", "command", i], message }];
+  });
+}
+
+function hasPlaceholder(text: string): boolean {
+  try {
+    return namesIn(parsePieces(text)).length > 0;
+  } catch {
+    // What is wrong with it is told where the texts are collected.
+    return false;
+  }
+}
+
+/** Fills the job twice, with a value for everything and with as few as may be, and checks what comes out. */
+function problemsOfSamples(
+  job: TemplateJob,
+  parameters: readonly TemplateParameter[],
+  known: ReadonlyMap<string, TemplateParameter>,
+): Issue[] {
+  const all: Fillings = new Map(parameters.map((one) => [one.name, sampleOf(one)]));
+  const least: Fillings = new Map(
+    parameters.map((one) => [
+      one.name,
+      one.required || one.default !== undefined ? sampleOf(one) : undefined,
+    ]),
+  );
+  const withAll = fillJob(job, all);
+  if ("issues" in withAll) {
+    const certain = withAll.issues.filter((issue) => issue.ofType || !dependsOnText(job, issue.path, known));
+    return certain.map(({ path, message }) => ({ path: ["job", ...path], message }));
+  }
+  const withLeast = fillJob(job, least);
+  if (!("issues" in withLeast)) return [];
+  const prefix = "where only what is required is given: ";
+  return withLeast.issues.map(({ path, message }) => ({ path: ["job", ...path], message: prefix + message }));
+}
+
+function sampleOf(parameter: TemplateParameter) {
+  const first = { string: "sample", file: "/sample", boolean: true, enum: parameter.values?.[0] ?? "" };
+  const { min, max, type } = parameter;
+  const given = parameter.default ?? (type === "number" ? (min ?? max ?? 1) : first[type]);
+  const checked = checkValue({ ...parameter, pattern: undefined }, given);
+  return "problem" in checked ? undefined : checked;
+}
+
+/** Whether a text of unknown form stands there: only a real value can show whether it is right. */
+function dependsOnText(
+  job: TemplateJob,
+  path: readonly PropertyKey[],
+  known: ReadonlyMap<string, TemplateParameter>,
+): boolean {
+  const source = valueAt(job, path);
+  if (typeof source !== "string") return false;
+  return namesIn(parsePieces(source)).some((name) => {
+    const parameter = known.get(name);
+    return (parameter?.type === "string" || parameter?.type === "file") && parameter.default === undefined;
+  });
+}

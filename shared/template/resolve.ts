@@ -1,0 +1,37 @@
+import type { Fillings } from "./fill.ts";
+import { checkValue, type Filling, type ParameterValue, type TemplateParameter } from "./parameter.ts";
+
+export interface ParameterProblem {
+  name: string;
+  message: string;
+}
+
+/** What stands for each parameter, from what was given and the defaults; or everything that is wrong with it. */
+export function resolveParameters(
+  parameters: readonly TemplateParameter[],
+  given: Readonly<Record<string, ParameterValue>>,
+): { fillings: Fillings } | { problems: ParameterProblem[] } {
+  const names = parameters.map((parameter) => parameter.name);
+  const there = names.join(", ") || "none";
+  const problems: ParameterProblem[] = Object.keys(given)
+    .filter((name) => !names.includes(name))
+    .map((name) => ({ name, message: `is no parameter of this template (there are: ${there})` }));
+  const fillings = new Map<string, Filling | undefined>();
+  for (const parameter of parameters) {
+    const { name } = parameter;
+    const value = Object.hasOwn(given, name) ? given[name] : parameter.default;
+    if (value === undefined) {
+      if (parameter.required) problems.push({ name, message: `is required${helpOf(parameter)}` });
+      fillings.set(name, undefined);
+      continue;
+    }
+    const checked = checkValue(parameter, value);
+    if ("problem" in checked) problems.push({ name, message: checked.problem });
+    else fillings.set(name, checked);
+  }
+  return problems.length > 0 ? { problems } : { fillings };
+}
+
+function helpOf({ help }: TemplateParameter): string {
+  return help ? `: ${help}` : "";
+}

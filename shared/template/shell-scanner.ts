@@ -1,0 +1,211 @@
+import { isProgramArgument } from "./program-text.ts";
+
+type Open = { kind: "double" } | { kind: "substitution"; parentheses: number; words: string[] };
+type Place = { context: "bare" | "single" | "double" } | { problem: string };
+
+const SPACES = " \t\n";
+const OPERATORS = ";&|()<>";
+/** `${name}` and what may stand in its braces without any quoting of its own. */
+const SIMPLE_EXPANSION = /\$\{[^'"`\\${}\n\0]*\}/y;
+const SIMPLE_ARITHMETIC = /\$\(\([^'"`\\#(){}<>\n\0]*\)\)/y;
+
+/**
+ * Walks a text for `sh -c` as a POSIX shell would and says of every placeholder in which quotes it stands. Shells
+ * differ in dark corners; where this scanner meets one, it trusts itself no longer and refuses every placeholder
+ * behind it, since one mistaken quote would turn all that follows inside out.
+ */
+export class ShellScanner {
+  /** Stands for a placeholder in the text; no command may contain it. */
+  static readonly PLACEHOLDER = "\0";
+
+  private at = 0;
+  private readonly found: Place[] = [];
+  /** What is open around the place: "…" or $(…), with how many parentheses that has open. */
+  private readonly open: Open[] = [];
+  /** The words of the command so far, without their quotes, and where the one being read begins. */
+  private words: string[] = [];
+  private wordFrom = 0;
+  /** A word may begin here, so `#` would begin a comment. */
+  private wordStart = true;
+
+  constructor(private readonly text: string) {}
+
+  places(): Place[] {
+    while (this.at < this.text.length) {
+      if (this.open.at(-1)?.kind === "double") this.inDouble();
+      else this.bare();
+    }
+    return this.found;
+  }
+
+  private bare(): void {
+    const character = this.text[this.at] ?? "";
+    const wasWordStart = this.wordStart;
+    this.wordStart = SPACES.includes(character) || OPERATORS.includes(character);
+    if (this.wordStart) this.endWord(character);
+    if (character === ShellScanner.PLACEHOLDER) {
+      this.place("bare");
+    } else if (character === "\\") {
+      this.backslash(wasWordStart);
+    } else if (character === "'") {
+      this.single();
+    } else if (character === '"') {
+      this.open.push({ kind: "double" });
+      this.at++;
+    } else if (character === "$") {
+      this.dollar(false);
+    } else if (character === "`") {
+      this.lose("behind a ` (write $(…) in place of `…`)");
+    } else if (character === "#" && wasWordStart) {
+      this.comment();
+    } else if (this.text.startsWith("<<", this.at)) {
+      this.lose("in or behind a here-document");
+    } else if (this.text.startsWith("((", this.at)) {
+      this.lose("behind ((");
+    } else {
+      this.plain(character, wasWordStart);
+    }
+  }
+
+  private plain(character: string, wasWordStart: boolean): void {
+    const around = this.open.at(-1);
+    if (around?.kind === "substitution") {
+      if (character === "(") around.parentheses++;
+      if (character === ")" && --around.parentheses === 0) {
+        this.open.pop();
+        this.words = around.words;
+        this.wordStart = false;
+      }
+      // The ) of a pattern would be taken for the end of the $(…).
+      if (wasWordStart && /^case\b/.test(this.text.slice(this.at, this.at + 5))) {
+        this.lose("behind a case in $(…)");
+        return;
+      }
+    }
+    this.at++;
+  }
+
+  /** A space ends a word of the command; most operators end the command. */
+  private endWord(by: string): void {
+    const word = this.text.slice(this.wordFrom, this.at).replace(/["']/g, "");
+    if (word) this.words.push(word);
+    if (";&|()\n".includes(by)) this.words = [];
+    this.wordFrom = this.at + 1;
+  }
+
+  private inDouble(): void {
+    const character = this.text[this.at];
+    if (character === ShellScanner.PLACEHOLDER) {
+      this.place("double");
+    } else if (character === "\\") {
+      this.backslash(false);
+    } else if (character === "$") {
+      this.dollar(true);
+    } else if (character === "`") {
+      this.lose("behind a ` (write $(…) in place of `…`)");
+    } else {
+      if (character === '"') this.open.pop();
+      this.at++;
+    }
+  }
+
+  private single(): void {
+    this.wordStart = false;
+    for (this.at++; this.at < this.text.length; ) {
+      const character = this.text[this.at];
+      if (character === ShellScanner.PLACEHOLDER) {
+        this.place("single");
+        continue;
+      }
+      this.at++;
+      if (character === "'") return;
+    }
+  }
+
+  /** A backslash takes away the meaning of the next character; at the end of a line it joins the next one. */
+  private backslash(wasWordStart: boolean): void {
+    const next = this.text[this.at + 1];
+    if (next === ShellScanner.PLACEHOLDER) {
+      this.found.push({ problem: refusal("directly behind a backslash") });
+    }
+    // What is split over two lines is put together by the shell before it is read.
+    const split = "$<(&|;>".includes(this.text[this.at - 1] || " ");
+    if (next === "\n" && (split || this.inSubstitution())) {
+      this.lose("behind a \\ that splits an operator, or a $(…), over two lines");
+      return;
+    }
+    if (next === "\n") this.wordStart = wasWordStart;
+    this.at += 2;
+  }
+
+  private dollar(quoted: boolean): void {
+    const next = this.text[this.at + 1];
+    if (next === ShellScanner.PLACEHOLDER) {
+      this.found.push({ problem: refusal("directly behind a $") });
+      this.at += 2;
+    } else if (!quoted && (next === "'" || next === '"')) {
+      this.lose(`behind $${next}…${next}, which shells read differently`);
+    } else if (next === "[") {
+      this.lose("behind $[");
+    } else if (next === "{") {
+      if (!this.skip(SIMPLE_EXPANSION)) this.lose(EXPANSION);
+    } else if (this.text.startsWith("$((", this.at)) {
+      if (!this.skip(SIMPLE_ARITHMETIC)) this.lose("in or behind $((…))");
+    } else if (next === "(") {
+      this.open.push({ kind: "substitution", parentheses: 1, words: this.words });
+      this.words = [];
+      this.wordStart = true;
+      this.at += 2;
+      this.wordFrom = this.at;
+    } else {
+      this.at++;
+    }
+  }
+
+  private comment(): void {
+    while (this.at < this.text.length && this.text[this.at] !== "\n") {
+      if (this.text[this.at] === ShellScanner.PLACEHOLDER) {
+        this.found.push({ problem: refusal("in a comment") });
+      }
+      this.at++;
+    }
+  }
+
+  private place(context: "bare" | "single" | "double"): void {
+    if (this.inSubstitution()) this.found.push({ problem: refusal("in $(…)") });
+    else if (isProgramArgument([...this.words, ""], this.words.length))
+      this.found.push({ problem: PROGRAM_TEXT });
+    else this.found.push({ context });
+    this.at++;
+  }
+
+  private inSubstitution(): boolean {
+    return this.open.some((one) => one.kind === "substitution");
+  }
+
+  private skip(pattern: RegExp): boolean {
+    pattern.lastIndex = this.at;
+    const match = pattern.exec(this.text);
+    if (match) this.at = pattern.lastIndex;
+    return match !== null;
+  }
+
+  /** Refuses every placeholder from here on. */
+  private lose(where: string): void {
+    for (const character of this.text.slice(this.at)) {
+      if (character === ShellScanner.PLACEHOLDER) this.found.push({ problem: refusal(where) });
+    }
+    this.at = this.text.length;
+  }
+}
+
+const USE_A_LIST =
+  "write the command as a list, or give the value to an environment variable (env) and use that here";
+
+const EXPANSION = `in or behind a $\{…} that is more than a simple one`;
+
+const PROGRAM_TEXT = `it stands in the text of another program, where a value could become code; ${USE_A_LIST}`;
+
+function refusal(where: string): string {
+  return `it stands ${where}, where a value cannot be quoted safely; ${USE_A_LIST}`;
+}
