@@ -1,4 +1,6 @@
 import { authSteps, MongoSessionStore } from "../auth/session-store.mongo.ts";
+import { creditSteps } from "../credit/credit-documents.mongo.ts";
+import { MongoCreditStore } from "../credit/credit-store.mongo.ts";
 import { MongoExecutionStore } from "../execution/execution-store.mongo.ts";
 import { executionSteps, jobSteps } from "../job/job-documents.mongo.ts";
 import { MongoJobStore } from "../job/job-store.mongo.ts";
@@ -8,7 +10,14 @@ import { MongoLeaseStore } from "../tasks/lease-store.mongo.ts";
 import { MongoStore } from "./mongo.ts";
 import type { Stores } from "./open.ts";
 
-export const mongoSteps = [...authSteps, ...jobSteps, ...executionSteps, ...nodeSteps, ...logSteps];
+export const mongoSteps = [
+  ...authSteps,
+  ...jobSteps,
+  ...executionSteps,
+  ...nodeSteps,
+  ...logSteps,
+  ...creditSteps,
+];
 
 export async function openMongo(url: string): Promise<Stores> {
   const store = await MongoStore.open(url, mongoSteps);
@@ -19,6 +28,7 @@ export async function openMongo(url: string): Promise<Stores> {
     sessions: new MongoSessionStore(store),
     logs: new MongoLogStore(store),
     leases: new MongoLeaseStore(store),
+    credits: new MongoCreditStore(store),
     isReady: () => store.isReady(),
     close: () => store.close(),
   };

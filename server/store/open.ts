@@ -1,6 +1,8 @@
 import { join } from "node:path";
 import { authMigrations, SqliteSessionStore } from "../auth/session-store.sqlite.ts";
 import type { SessionStore } from "../auth/session-store.ts";
+import { creditMigrations, SqliteCreditStore } from "../credit/credit-store.sqlite.ts";
+import type { CreditStore } from "../credit/credit-store.ts";
 import { executionMigrations, SqliteExecutionStore } from "../execution/execution-store.sqlite.ts";
 import type { ExecutionStore } from "../execution/execution-store.ts";
 import { jobMigrations, SqliteJobStore } from "../job/job-store.sqlite.ts";
@@ -21,6 +23,7 @@ export interface Stores {
   sessions: SessionStore;
   logs: LogStore;
   leases: LeaseStore;
+  credits: CreditStore;
   /** Whether the store answers. */
   isReady(): Promise<boolean>;
   /** Writes what is pending. */
@@ -33,6 +36,7 @@ const migrations = [
   ...executionMigrations,
   ...nodeMigrations,
   ...logMigrations,
+  ...creditMigrations,
 ];
 
 /** The embedded store in `<dataDir>/compute.db`, or in memory. Throws StoreInUseError where another server has it open. */
@@ -45,6 +49,7 @@ export function openSqliteStores(dataDir: string | ":memory:"): Stores {
     sessions: new SqliteSessionStore(store),
     logs: new SqliteLogStore(store),
     leases: new MemoryLeaseStore(),
+    credits: new SqliteCreditStore(store),
     isReady: async () => store.get("SELECT 1 AS one") !== undefined,
     close: async () => store.close(),
   };

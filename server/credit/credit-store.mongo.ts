@@ -1,0 +1,237 @@
+import type { ClientSession, Collection, Filter } from "mongodb";
+import { Batches, type Waiting } from "../store/batches.ts";
+import { ContentionError, isContention, isDuplicateKey, type MongoStore } from "../store/mongo.ts";
+import { type AccountSums, auditOf } from "./audit.ts";
+import {
+  type BalanceDocument,
+  balanceDocument,
+  balanceFromDocument,
+  type HoldDocument,
+  holdDocument,
+  holdFromDocument,
+  type LedgerDocument,
+  ledgerDocument,
+  recordFromDocument,
+} from "./credit-documents.mongo.ts";
+import type {
+  Account,
+  AccountAudit,
+  CreditOperation,
+  CreditOutcome,
+  CreditStore,
+  Hold,
+  LedgerQuery,
+  LedgerRecord,
+} from "./credit-store.ts";
+import { keysOf, postOperation } from "./rules.ts";
+
+type Call = Waiting<CreditOperation, CreditOutcome>;
+
+const OPERATIONS_PER_BATCH = 200;
+/** Another server may be faster for this long before an operation is given up. */
+const MAX_CONTENTION_MS = 10_000;
+const MAX_PAUSE_MS = 20;
+
+/**
+ * Within this server the operations on one account go together, one batch after the other. Between servers the account's
+ * version decides: whoever finds that it changed in between reads and decides again.
+ */
+export class MongoCreditStore implements CreditStore {
+  private readonly rooms = new Map<string, Batches<CreditOperation, CreditOutcome>>();
+  private readonly balances: Collection<BalanceDocument>;
+  private readonly entries: Collection<LedgerDocument>;
+  private readonly held: Collection<HoldDocument>;
+
+  constructor(private readonly store: MongoStore) {
+    this.balances = store.collection("compute_credit_balances");
+    this.entries = store.collection("compute_credit_ledger");
+    this.held = store.collection("compute_credit_holds");
+  }
+
+  post(operations: readonly CreditOperation[]): Promise<CreditOutcome[]> {
+    return Promise.all(operations.map((operation) => this.roomOf(operation).add(operation)));
+  }
+
+  ledger({ businessId, userId, sinceMs, beforeEntryId, limit }: LedgerQuery): Promise<LedgerRecord[]> {
+    const where: Filter<LedgerDocument> = { business_id: businessId, user_id: userId };
+    if (sinceMs !== undefined) where.created_at = { $gte: sinceMs };
+    if (beforeEntryId !== undefined) where.entry_id = { $lt: beforeEntryId };
+    return this.store.attempt(async () => {
+      const found = await this.entries.find(where).sort({ entry_id: -1 }).limit(limit).toArray();
+      return found.map(recordFromDocument);
+    });
+  }
+
+  costs(businessId: string, jobIds: readonly string[]): Promise<Map<string, number>> {
+    return this.store.attempt(async () => {
+      const sums = this.entries.aggregate<{ _id: string; cost: number }>([
+        { $match: { business_id: businessId, job_id: { $in: [...jobIds] }, cost_micro_usd: { $gte: 0 } } },
+        { $group: { _id: "$job_id", cost: { $sum: "$cost_micro_usd" } } },
+      ]);
+      return new Map((await sums.toArray()).map((one) => [one._id, one.cost]));
+    });
+  }
+
+  holds(afterExecutionId: string, limit: number): Promise<Hold[]> {
+    return this.store.attempt(async () => {
+      const found = this.held.find({ execution_id: { $gt: afterExecutionId } });
+      return (await found.sort({ execution_id: 1 }).limit(limit).toArray()).map(holdFromDocument);
+    });
+  }
+
+  audit(): Promise<AccountAudit[]> {
+    // One transaction, so that all is seen as it was at one moment.
+    return this.store.attempt(() => this.store.transaction((session) => this.auditIn(session)));
+  }
+
+  private async auditIn(session: ClientSession): Promise<AccountAudit[]> {
+    const account = { businessId: "$_id.b", userId: "$_id.u", _id: 0, available: 1, reserved: 1 };
+    const by = { b: "$business_id", u: "$user_id" };
+    const sumsOf = <T extends object>(of: Collection<T>, available: unknown, reserved: unknown) =>
+      of
+        .aggregate<AccountSums>(
+          [
+            { $group: { _id: by, available: { $sum: available }, reserved: { $sum: reserved } } },
+            { $project: account },
+          ],
+          { session, hint: { business_id: 1, user_id: 1 } },
+        )
+        .toArray();
+    const available = { $add: ["$monthly_micro_usd", "$lasting_micro_usd"] };
+    const held = { $add: ["$expired_micro_usd", "$monthly_micro_usd", "$lasting_micro_usd"] };
+    return auditOf(
+      await sumsOf(this.balances, available, "$reserved_micro_usd"),
+      await sumsOf(this.entries, "$amount_micro_usd", "$reserved_micro_usd"),
+      await sumsOf(this.held, 0, held),
+    );
+  }
+
+  private roomOf({ businessId, userId }: CreditOperation): Batches<CreditOperation, CreditOutcome> {
+    const name = `${businessId}/${userId}`;
+    let room = this.rooms.get(name);
+    if (!room) {
+      const made = new Batches<CreditOperation, CreditOutcome>(
+        (calls) =>
+          this.store.attempt(() => this.run({ businessId, userId }, calls)).finally(() => this.tidy()),
+        { maxItems: OPERATIONS_PER_BATCH, maxInFlight: 1 },
+      );
+      room = made;
+      this.rooms.set(name, room);
+    }
+    return room;
+  }
+
+  /** Forgets accounts where nothing is going on. */
+  private tidy(): void {
+    for (const [name, room] of this.rooms) if (room.idle) this.rooms.delete(name);
+  }
+
+  private async run(of: { businessId: string; userId: string }, calls: readonly Call[]): Promise<void> {
+    const operations = calls.map((call) => call.item);
+    const deadlineMs = performance.now() + MAX_CONTENTION_MS;
+    for (;;) {
+      try {
+        const outcomes = await this.tryOnce(of, operations);
+        for (const [i, call] of calls.entries()) {
+          const outcome = outcomes[i];
+          if (outcome) call.resolve(outcome);
+        }
+        return;
+      } catch (error) {
+        // An entry or an account that is there by now: somebody else was faster, as with a version.
+        const fasterElsewhere = isContention(error) || isDuplicateKey(error);
+        if (!fasterElsewhere || performance.now() > deadlineMs) throw error;
+        await Bun.sleep(1 + Math.random() * MAX_PAUSE_MS);
+      }
+    }
+  }
+
+  private async tryOnce(
+    of: { businessId: string; userId: string },
+    operations: readonly CreditOperation[],
+  ): Promise<CreditOutcome[]> {
+    const book = await this.read(of, operations);
+    const outcomes = operations.map((operation) => book.post(operation));
+    if (book.written.length > 0) await this.write(book);
+    return outcomes;
+  }
+
+  private async read(
+    { businessId, userId }: { businessId: string; userId: string },
+    operations: readonly CreditOperation[],
+  ): Promise<Book> {
+    const keys = [...new Set(operations.flatMap(keysOf))];
+    const ids = new Set(operations.flatMap((one) => ("executionId" in one ? [one.executionId] : [])));
+    const [balance, held, entries] = await Promise.all([
+      this.balances.findOne({ business_id: businessId, user_id: userId }),
+      ids.size === 0
+        ? []
+        : this.held
+            .find({ execution_id: { $in: [...ids] }, business_id: businessId, user_id: userId })
+            .toArray(),
+      keys.length === 0 ? [] : this.entries.find({ business_id: businessId, key: { $in: keys } }).toArray(),
+    ]);
+    return new Book(balance ?? undefined, held.map(holdFromDocument), entries.map(recordFromDocument));
+  }
+
+  private async write({ account, readVersion, written, holds, touched }: Book): Promise<void> {
+    if (!account) return;
+    await this.store.transaction(async (session) => {
+      if (readVersion === undefined) await this.balances.insertOne(balanceDocument(account, 1), { session });
+      else {
+        const { matchedCount } = await this.balances.updateOne(
+          { business_id: account.businessId, user_id: account.userId, version: readVersion },
+          { $set: balanceDocument(account, readVersion + 1) },
+          { session },
+        );
+        if (matchedCount !== 1) throw new ContentionError("The account changed in between.");
+      }
+      await this.entries.insertMany(written.map(ledgerDocument), { session });
+      const changes = [...touched].map((executionId) => {
+        const hold = holds.get(executionId);
+        const filter = { execution_id: executionId };
+        return hold
+          ? { replaceOne: { filter, replacement: holdDocument(hold), upsert: true } }
+          : { deleteOne: { filter } };
+      });
+      if (changes.length > 0) await this.held.bulkWrite(changes, { session });
+    });
+  }
+}
+
+/** One account as it was read, and what the operations of a batch have made of it so far. */
+class Book {
+  account: Account | undefined;
+  readonly readVersion: number | undefined;
+  readonly holds: Map<string, Hold>;
+  readonly written: LedgerRecord[] = [];
+  /** The executions whose holds have changed. */
+  readonly touched = new Set<string>();
+  private readonly entries: Map<string, LedgerRecord>;
+
+  constructor(
+    balance: BalanceDocument | undefined,
+    holds: readonly Hold[],
+    entries: readonly LedgerRecord[],
+  ) {
+    this.account = balance && balanceFromDocument(balance);
+    this.readVersion = balance?.version;
+    this.holds = new Map(holds.map((hold) => [hold.executionId, hold]));
+    this.entries = new Map(entries.map((entry) => [entry.key, entry]));
+  }
+
+  post(operation: CreditOperation): CreditOutcome {
+    const executionId = "executionId" in operation ? operation.executionId : undefined;
+    const hold = executionId === undefined ? undefined : this.holds.get(executionId);
+    const posting = postOperation({ account: this.account, hold, entries: this.entries }, operation);
+    if (posting.entries.length === 0) return posting.outcome;
+    this.account = posting.account;
+    for (const entry of posting.entries) this.entries.set(entry.key, entry);
+    this.written.push(...posting.entries);
+    if (executionId === undefined) return posting.outcome;
+    if (posting.hold) this.holds.set(executionId, posting.hold);
+    else this.holds.delete(executionId);
+    if (posting.hold || hold) this.touched.add(executionId);
+    return posting.outcome;
+  }
+}

@@ -1,0 +1,249 @@
+import { MONTHLY_GRANT_MICRO_USD } from "../../shared/credit.ts";
+import { newId } from "../../shared/ids.ts";
+import { formatUsd } from "../../shared/money.ts";
+import {
+  type Account,
+  availableOf,
+  type CreditOperation,
+  type CreditOutcome,
+  type Hold,
+  heldOf,
+  type LedgerRecord,
+} from "./credit-store.ts";
+import { affordableMs, costMicroUsd } from "./pricing.ts";
+
+/** What an operation is decided on, as the store has it. */
+export interface Page {
+  account: Account | undefined;
+  /** Of the operation's execution. */
+  hold: Hold | undefined;
+  /** Those that have one of `keysOf` the operation. */
+  entries: ReadonlyMap<string, LedgerRecord>;
+}
+
+/** What it makes of it. Without entries nothing has changed. */
+export interface Posting {
+  account: Account;
+  /** Of the operation's execution from now on. */
+  hold: Hold | undefined;
+  entries: LedgerRecord[];
+  outcome: CreditOutcome;
+}
+
+/** Less than this is not worth setting aside for an execution that runs. */
+const LEAST_EXTENSION_MS = 60_000;
+
+/** Carries out one operation. Pure, but for the ids of the entries. */
+export function postOperation(page: Page, operation: CreditOperation): Posting {
+  const draft = new Draft(page, operation);
+  draft.beginMonth();
+  switch (operation.kind) {
+    case "grantMonthly":
+      return draft.done(draft.entries.length > 0 ? "posted" : "repeated");
+    case "grant":
+      return grant(draft, page, operation);
+    case "reserve":
+      return reserve(draft, page, operation);
+    case "extend":
+      return extend(draft, operation);
+    case "settle":
+      return settle(draft, page, operation);
+  }
+}
+
+/** The keys of earlier entries that decide whether the operation was carried out before. */
+export function keysOf(operation: CreditOperation): string[] {
+  if (operation.kind === "grant") return [grantKey(operation)];
+  if (operation.kind === "reserve" || operation.kind === "settle") return [settleKey(operation)];
+  return [];
+}
+
+export function monthOf(nowMs: number): string {
+  return new Date(nowMs).toISOString().slice(0, 7);
+}
+
+type Of<Kind extends CreditOperation["kind"]> = Extract<CreditOperation, { kind: Kind }>;
+
+function grant(draft: Draft, page: Page, operation: Of<"grant">): Posting {
+  const { amountMicroUsd, reason, grantedBy, userId } = operation;
+  const earlier = page.entries.get(grantKey(operation));
+  if (earlier) {
+    const same =
+      earlier.userId === userId && earlier.amountMicroUsd === amountMicroUsd && earlier.reason === reason;
+    return draft.done(same ? "repeated" : "key-reused", { entry: earlier });
+  }
+  draft.account.lastingMicroUsd += amountMicroUsd;
+  const entry = draft.write("GRANT", grantKey(operation), { amountMicroUsd, reason, grantedBy });
+  return draft.done("posted", { entry });
+}
+
+function reserve(draft: Draft, page: Page, operation: Of<"reserve">): Posting {
+  const { bill, coverMs, maxCoverMs, executionId, jobId, nodeId, businessId, userId } = operation;
+  if (page.entries.has(settleKey(operation))) return draft.done("closed");
+  if (draft.hold) return draft.done("repeated");
+  const neededMicroUsd = costMicroUsd(bill, coverMs);
+  if (neededMicroUsd > availableOf(draft.account)) return draft.done("refused", { neededMicroUsd });
+  draft.hold = {
+    ...{ executionId, businessId, userId, jobId, nodeId, bill, coveredMs: coverMs, maxCoverMs },
+    month: draft.account.month,
+    ...{ expiredMicroUsd: 0, monthlyMicroUsd: 0, lastingMicroUsd: 0 },
+  };
+  draft.setAside(draft.hold, neededMicroUsd, `reserve:${executionId}`);
+  return draft.done("posted", { neededMicroUsd });
+}
+
+function extend(draft: Draft, operation: Of<"extend">): Posting {
+  const { hold } = draft;
+  if (!hold) return draft.done("closed");
+  const wantedMs = Math.min(operation.coverMs, hold.maxCoverMs);
+  if (wantedMs <= hold.coveredMs) return draft.done("repeated");
+  const neededMicroUsd = costMicroUsd(hold.bill, wantedMs);
+  const affordable = affordableMs(hold.bill, heldOf(hold) + availableOf(draft.account));
+  const coverMs = Math.min(wantedMs, affordable ?? wantedMs);
+  if (coverMs < Math.min(wantedMs, hold.coveredMs + LEAST_EXTENSION_MS)) {
+    return draft.done("refused", { neededMicroUsd });
+  }
+  const missing = Math.max(0, costMicroUsd(hold.bill, coverMs) - heldOf(hold));
+  draft.hold = { ...hold, coveredMs: coverMs };
+  draft.setAside(draft.hold, missing, `extend:${hold.executionId}:${coverMs}`);
+  return draft.done("posted", { neededMicroUsd });
+}
+
+function settle(draft: Draft, page: Page, operation: Of<"settle">): Posting {
+  if (page.entries.has(settleKey(operation))) return draft.done("repeated");
+  const { hold, account } = draft;
+  if (!hold) return draft.done("closed");
+  const cost = costMicroUsd(hold.bill, operation.runMs);
+  const used = takeFrom(hold, cost);
+  account.reservedMicroUsd -= used;
+  // An execution may end later than what was set aside lasts; what nothing is left for is not charged.
+  const beyond = Math.min(cost - used, availableOf(account));
+  takeFrom(account, beyond);
+  const unpaid = cost - used - beyond;
+  const of = { jobId: hold.jobId, executionId: hold.executionId };
+  draft.write("SETTLE", settleKey(operation), {
+    ...of,
+    amountMicroUsd: -beyond,
+    reservedMicroUsd: -used,
+    costMicroUsd: used + beyond,
+    reason: unpaid > 0 ? `${formatUsd(unpaid)} more was used than there was, and is not charged.` : undefined,
+  });
+  const { expiredMicroUsd, monthlyMicroUsd, lastingMicroUsd } = hold;
+  if (expiredMicroUsd > 0) {
+    account.reservedMicroUsd -= expiredMicroUsd;
+    const reason = "It was set aside from the grant of an earlier month, and not used.";
+    draft.write("EXPIRE", `expire:${hold.executionId}`, {
+      ...of,
+      reservedMicroUsd: -expiredMicroUsd,
+      reason,
+    });
+  }
+  const rest = monthlyMicroUsd + lastingMicroUsd;
+  if (rest > 0) {
+    account.reservedMicroUsd -= rest;
+    account.monthlyMicroUsd += monthlyMicroUsd;
+    account.lastingMicroUsd += lastingMicroUsd;
+    draft.write("RELEASE", `release:${hold.executionId}`, {
+      ...of,
+      amountMicroUsd: rest,
+      reservedMicroUsd: -rest,
+    });
+  }
+  draft.hold = undefined;
+  return draft.done("posted");
+}
+
+/** An account and a hold on their way from what they were to what they become. */
+class Draft {
+  readonly account: Account;
+  hold: Hold | undefined;
+  readonly entries: LedgerRecord[] = [];
+
+  constructor(
+    page: Page,
+    private readonly operation: CreditOperation,
+  ) {
+    const { businessId, userId } = operation;
+    const nothing = { monthlyMicroUsd: 0, lastingMicroUsd: 0, reservedMicroUsd: 0 };
+    this.account = { ...(page.account ?? { businessId, userId, month: "", ...nothing }) };
+    this.hold = page.hold && { ...page.hold };
+  }
+
+  /** Ends the rest of the last grant and gives the new one, once a month. A server whose clock is late changes nothing. */
+  beginMonth(): void {
+    const { account, operation, hold } = this;
+    const month = monthOf(operation.nowMs);
+    if (account.month < month) {
+      const rest = account.monthlyMicroUsd;
+      const ended = account.month;
+      account.monthlyMicroUsd = 0;
+      if (rest > 0) {
+        const reason = `What was not used of the grant for ${ended}.`;
+        this.write("EXPIRE", `expire:${account.userId}:${ended}`, { amountMicroUsd: -rest, reason });
+      }
+      account.month = month;
+      account.monthlyMicroUsd = MONTHLY_GRANT_MICRO_USD;
+      const reason = `The grant for ${month}.`;
+      const key = `month:${account.userId}:${month}`;
+      this.write("MONTHLY_GRANT", key, { amountMicroUsd: MONTHLY_GRANT_MICRO_USD, reason });
+    }
+    if (hold && hold.month !== account.month) {
+      hold.expiredMicroUsd += hold.monthlyMicroUsd;
+      hold.monthlyMicroUsd = 0;
+      hold.month = account.month;
+    }
+  }
+
+  setAside(hold: Hold, microUsd: number, key: string): void {
+    const { account } = this;
+    const monthly = Math.min(microUsd, account.monthlyMicroUsd);
+    takeFrom(account, microUsd);
+    hold.monthlyMicroUsd += monthly;
+    hold.lastingMicroUsd += microUsd - monthly;
+    account.reservedMicroUsd += microUsd;
+    const { jobId, executionId } = hold;
+    this.write("RESERVE", key, { jobId, executionId, amountMicroUsd: -microUsd, reservedMicroUsd: microUsd });
+  }
+
+  write(kind: LedgerRecord["kind"], key: string, fields: Partial<LedgerRecord>): LedgerRecord {
+    const { businessId, userId } = this.account;
+    const entry: LedgerRecord = {
+      ...{ entryId: newId("crd"), businessId, userId, key, kind },
+      ...{ amountMicroUsd: 0, reservedMicroUsd: 0, costMicroUsd: undefined },
+      ...{ jobId: undefined, executionId: undefined, reason: undefined, grantedBy: undefined },
+      ...fields,
+      balanceMicroUsd: availableOf(this.account),
+      createdAtMs: this.operation.nowMs,
+    };
+    this.entries.push(entry);
+    return entry;
+  }
+
+  done(result: CreditOutcome["result"], more: Partial<CreditOutcome> = {}): Posting {
+    const { account, hold, entries } = this;
+    const outcome = { result, account, entry: undefined, neededMicroUsd: undefined, ...more };
+    return { account, hold, entries, outcome };
+  }
+}
+
+/** Takes as much as there is, what ends first before what stays. Resolves with how much that was. */
+function takeFrom(
+  purse: { expiredMicroUsd?: number; monthlyMicroUsd: number; lastingMicroUsd: number },
+  microUsd: number,
+): number {
+  const expired = Math.min(microUsd, purse.expiredMicroUsd ?? 0);
+  if (expired > 0) purse.expiredMicroUsd = (purse.expiredMicroUsd ?? 0) - expired;
+  const monthly = Math.min(microUsd - expired, purse.monthlyMicroUsd);
+  purse.monthlyMicroUsd -= monthly;
+  const lasting = Math.min(microUsd - expired - monthly, purse.lastingMicroUsd);
+  purse.lastingMicroUsd -= lasting;
+  return expired + monthly + lasting;
+}
+
+function settleKey({ executionId }: { executionId: string }): string {
+  return `settle:${executionId}`;
+}
+
+function grantKey({ key }: { key: string }): string {
+  return `grant:${key}`;
+}
