@@ -10,10 +10,13 @@ import { type DueTimes, ExecutionService } from "./execution/execution-service.t
 import { executionHandlers } from "./execution/handlers.ts";
 import { type AppParts, createApp } from "./http/app.ts";
 import type { Handlers } from "./http/handler.ts";
+import { FitCheck } from "./job/fit.ts";
 import { jobHandlers } from "./job/handlers.ts";
 import { isCurrent } from "./job/job-record.ts";
 import { JobService } from "./job/job-service.ts";
 import { JobWatch } from "./job/job-watch.ts";
+import { ManyJobs } from "./job/many-jobs.ts";
+import { manyJobsHandlers } from "./job/many-jobs-handlers.ts";
 import { Unschedulable } from "./job/unschedulable.ts";
 import type { FollowParts } from "./log/follow.ts";
 import { logHandlers } from "./log/handlers.ts";
@@ -86,6 +89,11 @@ export async function composePlane({ stores, bus, dataDir, log, now, stopping }:
       now,
     }),
     ...jobHandlers(jobService, new Unschedulable(stores.nodes)),
+    ...manyJobsHandlers(
+      jobService,
+      new ManyJobs(stores.jobs, bus, now, due),
+      new FitCheck(stores.nodes, stores.executions),
+    ),
     ...executionHandlers(stores.executions, (executionId) => stores.logs.lastSeq(executionId)),
     ...nodeHandlers({
       ...stores,

@@ -9,6 +9,8 @@ export interface BusMessages {
   wake: { businessId: string; nodeId?: string };
   /** A job changed its status. */
   job: { jobId: string; businessId: string };
+  /** Many jobs of a business changed their status at once. */
+  jobs: { businessId: string; jobIds: readonly string[] };
   /** A node has orders to fetch, or changed its status, key or session. */
   node: { nodeId: string; businessId: string };
   /** Lines of output without holes, in the order of their seq, before they are on disk. */

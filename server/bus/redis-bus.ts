@@ -26,6 +26,7 @@ const LAST_WORDS_MS = 1_000;
 const WARN_OF_DROPS_EVERY_MS = 60_000;
 const LINE_OVERHEAD_BYTES = 100;
 const NOTICE_BYTES = 200;
+const ID_BYTES = 35;
 const LOGS = "logs:";
 
 /**
@@ -61,7 +62,7 @@ export class RedisBus implements Bus {
     if (this.stopping.signal.aborted) return;
     const jobId = "lines" in message ? message.jobId : undefined;
     const channel = jobId === undefined ? topic : `${LOGS}${jobId}`;
-    const bytes = "lines" in message ? sizeOf(message) : NOTICE_BYTES;
+    const bytes = "lines" in message ? sizeOf(message) : noticeSizeOf(message);
     this.queue.push({ channel, message, bytes });
     this.flushSoon();
   }
@@ -115,7 +116,7 @@ export class RedisBus implements Bus {
   private async connectAndWait(onConnected: () => void): Promise<Error> {
     const { url, prefix } = this.options;
     try {
-      const channels = (["wake", "job", "node"] as const).map((topic) => prefix + topic);
+      const channels = (["wake", "job", "jobs", "node"] as const).map((topic) => prefix + topic);
       const link = await RedisLink.open(url, channels, `${prefix}server:${this.senderId}`, this.receive);
       if (this.stopping.signal.aborted) link.close();
       this.link = link;
@@ -214,6 +215,10 @@ function sizeOf({ lines }: BusMessages["logs"]): number {
   let bytes = NOTICE_BYTES + lines.length * LINE_OVERHEAD_BYTES;
   for (const line of lines) bytes += line.text.length;
   return bytes;
+}
+
+function noticeSizeOf(message: BusMessages["wake" | "job" | "jobs" | "node"]): number {
+  return "jobIds" in message ? NOTICE_BYTES + message.jobIds.length * ID_BYTES : NOTICE_BYTES;
 }
 
 /** Longer with each failure, and never the same for two servers. */

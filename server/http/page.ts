@@ -16,6 +16,10 @@ export function decodeCursor(
   });
 }
 
+export function encodeCursor(id: string): string {
+  return Buffer.from(id).toString("base64url");
+}
+
 /** Cuts rows that were read with `limit + 1` to a page, with the cursor of the next one if there is more. */
 export function pageOf<Row>(
   rows: Row[],
@@ -25,5 +29,5 @@ export function pageOf<Row>(
   const page = rows.slice(0, limit);
   const last = page.at(-1);
   const hasMore = rows.length > limit && last !== undefined;
-  return { rows: page, nextCursor: hasMore ? Buffer.from(idOf(last)).toString("base64url") : undefined };
+  return { rows: page, nextCursor: hasMore ? encodeCursor(idOf(last)) : undefined };
 }

@@ -2,6 +2,7 @@ import { jobId } from "../../shared/ids.ts";
 import { businessOf, userOf } from "../http/callers.ts";
 import type { Handlers } from "../http/handler.ts";
 import { decodeCursor, pageOf } from "../http/page.ts";
+import { jobQuery } from "./job-query.ts";
 import type { JobRecord } from "./job-record.ts";
 import type { JobService } from "./job-service.ts";
 import { jobView } from "./job-view.ts";
@@ -25,10 +26,7 @@ export function jobHandlers(jobs: JobService, unschedulable: Unschedulable): Job
     "jobs.list": async (input, context) => {
       const businessId = businessOf(context);
       const found = await jobs.list({
-        businessId,
-        status: input.status,
-        name: input.name,
-        labels: input.labels,
+        ...jobQuery(businessId, input),
         beforeJobId: decodeCursor(input.cursor, jobId),
         limit: input.limit + 1,
       });

@@ -3,14 +3,15 @@ import type { Bus } from "../bus/bus.ts";
 /** Lets callers wait for the next change of one job, with one subscription to the bus for all of them. */
 export class JobWatch {
   private readonly waiting = new Map<string, Set<() => void>>();
-  private readonly unsubscribe: () => void;
+  private readonly unsubscribe: (() => void)[];
 
   constructor(bus: Bus) {
-    this.unsubscribe = bus.subscribe("job", ({ jobId }) => {
-      const callbacks = this.waiting.get(jobId);
-      this.waiting.delete(jobId);
-      for (const callback of callbacks ?? []) callback();
-    });
+    this.unsubscribe = [
+      bus.subscribe("job", ({ jobId }) => this.wake(jobId)),
+      bus.subscribe("jobs", ({ jobIds }) => {
+        for (const jobId of jobIds) this.wake(jobId);
+      }),
+    ];
   }
 
   /**
@@ -36,6 +37,12 @@ export class JobWatch {
   }
 
   close(): void {
-    this.unsubscribe();
+    for (const unsubscribe of this.unsubscribe) unsubscribe();
+  }
+
+  private wake(jobId: string): void {
+    const callbacks = this.waiting.get(jobId);
+    this.waiting.delete(jobId);
+    for (const callback of callbacks ?? []) callback();
   }
 }

@@ -2,12 +2,14 @@ import type { z } from "zod";
 import { authEndpoints } from "./auth.ts";
 import { executionEndpoints } from "./execution.ts";
 import { jobEndpoints } from "./job.ts";
+import { manyJobsEndpoints } from "./many-jobs.ts";
 import { nodeEndpoints } from "./node.ts";
 
 /** Every endpoint of the API by its id. The server mounts it, the SDK is typed by it, the tests walk it. */
 export const endpoints = {
   ...authEndpoints,
   ...jobEndpoints,
+  ...manyJobsEndpoints,
   ...executionEndpoints,
   ...nodeEndpoints,
 } as const;

@@ -1,8 +1,7 @@
 import { z } from "zod";
 import { jobId } from "../ids.ts";
 import { job } from "../job.ts";
-import { jobStatus } from "../job-state.ts";
-import { labels } from "../labels.ts";
+import { jobFilter } from "../job-filter.ts";
 import { limits } from "../limits.ts";
 import { logCursor, logEvents } from "../log.ts";
 import { jobManifest } from "../manifest.ts";
@@ -42,14 +41,7 @@ export const jobEndpoints = defineEndpoints({
     path: "/api/compute/jobs/list",
     callers: ["user"],
     summary: "Jobs, newest first.",
-    input: z.strictObject({
-      ...pageInput,
-      status: z.array(jobStatus).min(1).optional(),
-      /** A whole name. */
-      name: z.string().max(200).optional(),
-      /** Jobs that ask for all of these labels. */
-      labels: labels.optional(),
-    }),
+    input: z.strictObject({ ...pageInput, ...jobFilter }),
     output: z.object({ jobs: z.array(job), ...pageOutput }),
     errors: [],
     repeatable: true,

@@ -4,10 +4,11 @@ import { type EndpointId, endpoints } from "../../shared/endpoints/index.ts";
 import { TestServer } from "../support/server.ts";
 import { authScenarios } from "./auth-endpoints.ts";
 import { jobScenarios } from "./job-endpoints.ts";
+import { manyJobsScenarios } from "./many-jobs-endpoints.ts";
 import { nodeScenarios } from "./node-endpoints.ts";
 import type { Scenarios, Stage } from "./stage.ts";
 
-const scenarios: Scenarios = { ...authScenarios, ...jobScenarios, ...nodeScenarios };
+const scenarios: Scenarios = { ...authScenarios, ...jobScenarios, ...manyJobsScenarios, ...nodeScenarios };
 
 let server: TestServer;
 let stage: Stage;

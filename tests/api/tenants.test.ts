@@ -26,6 +26,7 @@ test("an id of another business is answered like one that does not exist", async
     ["jobs.retrieve", { jobId }],
     ["jobs.cancel", { jobId }],
     ["jobs.retry", { jobId }],
+    ["jobs.why", { jobId }],
     ["executions.retrieve", { executionId }],
     ["nodes.drain", { nodeId }],
     ["nodes.rotate-key", { nodeId }],

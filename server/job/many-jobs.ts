@@ -1,0 +1,129 @@
+import type { Identity } from "../../shared/auth.ts";
+import type { BatchJob } from "../../shared/endpoints/many-jobs.ts";
+import { ComputeError } from "../../shared/errors.ts";
+import { type JobStatus, statusesBefore } from "../../shared/job-state.ts";
+import type { Bus } from "../bus/bus.ts";
+import type { DueTimes } from "../execution/execution-service.ts";
+import type { JobRecord } from "./job-record.ts";
+import { cancelled, hashOf, newJob, retried } from "./job-rules.ts";
+import type { InsertOutcome, JobListQuery, JobStore, NewJob } from "./job-store.ts";
+
+export interface Submitted {
+  jobId: string;
+  /** False: its key was used before, and it is the job of that time. */
+  created: boolean;
+}
+
+/** What became of the jobs that a filter chose. */
+export interface ManyChanged {
+  matched: number;
+  changed: number;
+  nextBeforeJobId: string | undefined;
+}
+
+/** What users do with many jobs at once; each call is bounded by what it is given or by the query's limit. */
+export class ManyJobs {
+  constructor(
+    private readonly jobs: JobStore,
+    private readonly bus: Bus,
+    private readonly now: () => number,
+    private readonly due: DueTimes,
+  ) {}
+
+  /** All or none. `batchKey` stands for the jobs that have no key of their own. */
+  async submit(by: Identity, batch: readonly BatchJob[], batchKey: string | undefined): Promise<Submitted[]> {
+    const nowMs = this.now();
+    const batchHash = batchKey === undefined ? "" : hashOf(batch);
+    const wanted = batch.map(({ idempotencyKey, ...manifest }, i): NewJob => {
+      const job = newJob(by, manifest, {}, nowMs);
+      if (idempotencyKey !== undefined) {
+        return { job, idempotency: { key: idempotencyKey, bodyHash: hashOf(manifest) } };
+      }
+      // With the hash of the whole batch, another batch under the same key is told from this one by any of its jobs.
+      const idempotency =
+        batchKey === undefined ? undefined : { key: `${batchKey}#${i}`, bodyHash: batchHash };
+      return { job, idempotency };
+    });
+    const outcomes = await this.jobs.insert(wanted);
+    refuseReused(outcomes, wanted, batchKey);
+    const made = outcomes.flatMap((outcome) => (outcome.kind === "created" ? [outcome.job] : []));
+    this.remindOf(made);
+    if (made.length > 0) this.bus.publish("wake", { businessId: by.businessId });
+    return outcomes.flatMap((outcome) =>
+      "job" in outcome ? [{ jobId: outcome.job.jobId, created: outcome.kind === "created" }] : [],
+    );
+  }
+
+  /** Queued jobs are CANCELLED at once; for those that run, their nodes are told. */
+  async cancel(query: JobListQuery): Promise<ManyChanged> {
+    const nowMs = this.now();
+    const change = await this.change(query, statusesBefore("cancel"), (job) => cancelled(job, nowMs));
+    const nodeIds = new Set(change.jobs.flatMap((job) => job.nodeId ?? []));
+    for (const nodeId of nodeIds) this.bus.publish("node", { nodeId, businessId: query.businessId });
+    return change;
+  }
+
+  /** Queues finished jobs again; without a status, those that did not succeed. */
+  async retry(query: JobListQuery): Promise<ManyChanged> {
+    const nowMs = this.now();
+    const finished: JobStatus[] = ["FAILED", "TIMEOUT", "CANCELLED"];
+    if (query.status) finished.push("SUCCESS");
+    const change = await this.change(query, finished, (job) => retried(job, nowMs));
+    this.remindOf(change.jobs);
+    if (change.changed > 0) this.bus.publish("wake", { businessId: query.businessId });
+    return change;
+  }
+
+  private async change(
+    query: JobListQuery,
+    possible: readonly JobStatus[],
+    rule: (job: JobRecord) => JobRecord | undefined,
+  ): Promise<ManyChanged & { jobs: JobRecord[] }> {
+    const status = possible.filter((one) => query.status?.includes(one) ?? true);
+    if (status.length === 0) return { jobs: [], matched: 0, changed: 0, nextBeforeJobId: undefined };
+    const { results, nextBeforeJobId } = await this.jobs.changeMatching({ ...query, status }, (state) => {
+      const job = state && rule(state.job);
+      return { job, result: job };
+    });
+    const jobs = results.filter((job) => job !== undefined);
+    if (jobs.length > 0) {
+      this.bus.publish("jobs", { businessId: query.businessId, jobIds: jobs.map((job) => job.jobId) });
+    }
+    return { jobs, matched: results.length, changed: jobs.length, nextBeforeJobId };
+  }
+
+  /** The tasks need to know of the earliest only. */
+  private remindOf(jobs: readonly JobRecord[]): void {
+    const startsMs = jobs.flatMap((job) => job.notBeforeMs ?? []);
+    const endsMs = jobs.flatMap((job) => job.queueDeadlineMs ?? []);
+    if (startsMs.length > 0) this.due.start(Math.min(...startsMs));
+    if (endsMs.length > 0) this.due.expiry(Math.min(...endsMs));
+  }
+}
+
+function refuseReused(
+  outcomes: readonly InsertOutcome[],
+  wanted: readonly NewJob[],
+  batchKey: string | undefined,
+): void {
+  const errors = outcomes.flatMap((outcome, i) => {
+    if (outcome.kind !== "key-reused") return [];
+    const key = wanted[i]?.idempotency?.key;
+    const isOwn = batchKey === undefined || key !== `${batchKey}#${i}`;
+    return isOwn ? [{ path: `jobs.${i}.idempotencyKey`, message: "was used for another job" }] : [];
+  });
+  if (!outcomes.some((outcome) => outcome.kind === "key-reused")) return;
+  const what =
+    errors.length > 0
+      ? `Of the jobs, ${errors.length} have an idempotency key that was used for a job with another manifest`
+      : `The idempotency key ${batchKey} was used for another batch`;
+  throw new ComputeError(
+    "idempotency_key_reused",
+    `${what}. Nothing was submitted. Use a new key for a new job.`,
+    {
+      errors: errors.slice(0, MAX_ERRORS),
+    },
+  );
+}
+
+const MAX_ERRORS = 100;

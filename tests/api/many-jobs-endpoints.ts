@@ -1,0 +1,123 @@
+import { expect } from "bun:test";
+import { type Api, type As, readProblem } from "../support/api.ts";
+import { PlayedNode } from "../support/played-node.ts";
+import type { Scenarios } from "./stage.ts";
+
+/** What each endpoint for many jobs, and for why one waits, does, told by one story each. */
+export const manyJobsScenarios = {
+  "jobs.why": async ({ api }) => {
+    const user = await someone(api);
+    const node = await PlayedNode.register(api, user, { name: "box", labels: { disk: "hdd" } });
+    const why = async (manifest: object) => {
+      const { jobId } = await api.call("jobs.submit", { command: "true", ...manifest }, user);
+      return api.call("jobs.why", { jobId }, user);
+    };
+    const wrong = await why({ labels: { disk: "ssd" } });
+    expect(wrong).toMatchObject({ status: "QUEUED", waitsFor: "node", moreNodes: false });
+    expect(wrong.nodes).toMatchObject([
+      { nodeId: node.nodeId, name: "box", verdict: "never", rule: "label" },
+    ]);
+    expect(wrong.hint).toContain("disk=ssd");
+    expect(await why({})).toMatchObject({ waitsFor: "turn", nodes: [{ verdict: "fits" }] });
+    const { jobId } = await api.call("jobs.submit", { command: "true", labels: { never: "there" } }, user);
+    await api.call("jobs.cancel", { jobId }, user);
+    expect(await api.call("jobs.why", { jobId }, user)).toMatchObject({ waitsFor: "nothing", nodes: [] });
+  },
+
+  "jobs.dry-run": async ({ api }) => {
+    const user = await someone(api);
+    const dryRun = (manifest: object) => api.call("jobs.dry-run", { command: "true", ...manifest }, user);
+    expect(await dryRun({})).toMatchObject({ schedulable: false, nodes: [] });
+    await PlayedNode.register(api, user, { capacity: { cpu: 2, memoryMb: 1_000, gpuCount: 0, slots: 1 } });
+    expect(await dryRun({})).toMatchObject({ schedulable: true, nodes: [{ verdict: "fits" }] });
+    const large = await dryRun({ resources: { memoryMb: 2_000 } });
+    expect(large).toMatchObject({ schedulable: false, nodes: [{ verdict: "never", rule: "memory" }] });
+    expect(large.hint).toContain("1000 MiB");
+    expect((await api.call("jobs.list", {}, user)).jobs).toEqual([]);
+  },
+
+  "jobs.submit-batch": async ({ api }) => {
+    const user = await someone(api);
+    const headers = { "idempotency-key": crypto.randomUUID() };
+    const jobs = Array.from({ length: 1_000 }, (_, i) => ({ command: "true", name: `batch-${i}` }));
+    const submit = async () => (await api.call("jobs.submit-batch", { jobs }, user, headers)).jobs;
+    const [first, second] = await Promise.all([submit(), submit()]);
+    expect(first.map((one) => one.jobId)).toEqual(second.map((one) => one.jobId));
+    expect([first, second].map((all) => all.filter((one) => one.created).length).sort()).toEqual([0, 1_000]);
+    const last = await api.call("jobs.retrieve", { jobId: first[999]?.jobId ?? "" }, user);
+    expect(last.name).toBe("batch-999");
+    const fewer = JSON.stringify({ jobs: jobs.slice(1) });
+    const reused = await readProblem(await api.send("jobs.submit-batch", fewer, user, headers));
+    expect(reused.code).toBe("idempotency_key_reused");
+    await nothingOfABadBatch(api, user);
+  },
+
+  "jobs.cancel-matching": async ({ api }) => {
+    const user = await someone(api);
+    const submit = (name: string) =>
+      api.call("jobs.submit", { command: "true", name, labels: { x: name } }, user);
+    for (const name of ["old-1", "new-1", "new-2", "new-3"]) await submit(name);
+    const cancel = (where: object) => api.call("jobs.cancel-matching", where, user);
+    const first = await cancel({ name: "new-*", limit: 2 });
+    expect(first).toMatchObject({ matched: 2, changed: 2 });
+    expect(await cancel({ name: "new-*", limit: 2, cursor: first.nextCursor })).toEqual({
+      matched: 1,
+      changed: 1,
+    });
+    const cancelled = await api.call("jobs.list", { status: ["CANCELLED"], name: "new-?" }, user);
+    expect(cancelled.jobs.map((job) => job.name)).toEqual(["new-3", "new-2", "new-1"]);
+    expect(await cancel({ status: ["SUCCESS"] })).toEqual({ matched: 0, changed: 0 });
+    expect(await cancel({ since: new Date(Date.now() + 60_000).toISOString() })).toMatchObject({
+      matched: 0,
+    });
+    expect(await cancel({ labels: { x: "old-1" } })).toMatchObject({ changed: 1 });
+  },
+
+  "jobs.retry-matching": async ({ api }) => {
+    const user = await someone(api);
+    const node = await PlayedNode.register(api, user);
+    for (const exitCode of [0, 1, 2]) {
+      await api.call("jobs.submit", { command: "true", name: `exit-${exitCode}` }, user);
+      const { executionId } = await node.take();
+      await node.report(executionId, "RUNNING");
+      await node.report(executionId, exitCode === 0 ? "SUCCEEDED" : "FAILED", { exitCode });
+    }
+    const retry = (where: object) => api.call("jobs.retry-matching", where, user);
+    expect(await retry({ name: "exit-2" })).toEqual({ matched: 1, changed: 1 });
+    // What succeeded is run again only where that is asked for.
+    expect(await retry({})).toEqual({ matched: 1, changed: 1 });
+    const queued = await api.call("jobs.list", { status: ["QUEUED"] }, user);
+    expect(queued.jobs.map((job) => job.name)).toEqual(["exit-2", "exit-1"]);
+    expect(await retry({ status: ["SUCCESS"] })).toEqual({ matched: 1, changed: 1 });
+  },
+} satisfies Partial<Scenarios>;
+
+/** One that is not valid, or has a key that another job has, leaves none of the batch behind. */
+async function nothingOfABadBatch(api: Api, user: As): Promise<void> {
+  const idempotencyKey = crypto.randomUUID();
+  const keyed = { command: "true", idempotencyKey };
+  const [one, again] = (await api.call("jobs.submit-batch", { jobs: [keyed, keyed] }, user)).jobs;
+  expect(again).toEqual({ jobId: one?.jobId ?? "", created: false });
+  const rest = { command: "true", name: "left-out" };
+  const other = await api.refused(
+    "jobs.submit-batch",
+    { jobs: [rest, { ...keyed, command: "false" }] },
+    user,
+  );
+  expect(other).toMatchObject({
+    code: "idempotency_key_reused",
+    errors: [{ path: "jobs.1.idempotencyKey" }],
+  });
+  const wrong = await api.refused("jobs.submit-batch", { jobs: [rest, { command: "" }] }, user);
+  expect(wrong.errors?.[0]?.path).toBe("jobs.1.command");
+  const over = { jobs: Array.from({ length: 1_001 }, () => rest) };
+  for (const bad of [{ jobs: [] }, over]) {
+    expect((await api.refused("jobs.submit-batch", bad, user)).code).toBe("invalid_request");
+  }
+  expect((await api.call("jobs.list", { name: "left-out" }, user)).jobs).toEqual([]);
+}
+
+/** A user of a business of their own. */
+async function someone(api: Api): Promise<As> {
+  return { token: (await api.signIn(`many-${crypto.randomUUID().slice(0, 8)}`)).accessToken };
+}
