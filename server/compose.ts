@@ -25,6 +25,7 @@ import { pushLogs } from "./log/push-logs.ts";
 import type { Log } from "./log.ts";
 import { nodeHandlers } from "./node/handlers.ts";
 import { NodeService } from "./node/node-service.ts";
+import { composeSchedules } from "./schedule/compose-schedules.ts";
 import type { Stores } from "./store/open.ts";
 import { type PeriodicTask, TaskRunner } from "./tasks/periodic.ts";
 import { dispatchTask, retryTask, staleNodesTask, timeoutTask } from "./tasks/tasks.ts";
@@ -79,6 +80,8 @@ export async function composePlane({ stores, bus, dataDir, log, now, stopping }:
   const authenticator = new Authenticator(tokens, keys, stores.sessions, stores.nodes);
   const nodeService = new NodeService({ ...stores, executionService, dispatcher, keys, bus, now });
   const jobService = new JobService(stores.jobs, bus, watch, now, due);
+  const scheduleParts = { ...stores, jobs: jobService, bus, now, onError };
+  const schedules = composeSchedules(scheduleParts, runnerOf);
   const hub = new LogHub(bus);
   const handlers: Handlers = {
     ...authHandlers({
@@ -102,6 +105,7 @@ export async function composePlane({ stores, bus, dataDir, log, now, stopping }:
       pushLogs: composePushLogs(stores, bus),
     }),
     ...logHandlers(followParts(stores, hub, watch)),
+    ...schedules.handlers,
   };
   const appParts: AppParts = {
     handlers,
@@ -114,8 +118,9 @@ export async function composePlane({ stores, bus, dataDir, log, now, stopping }:
     dispatcher.close();
     watch.close();
     hub.close();
+    schedules.close();
   };
-  return { app: createApp(appParts), tasks, close };
+  return { app: createApp(appParts), tasks: [...tasks, schedules.runner], close };
 }
 
 function followParts(stores: Stores, hub: LogHub, watch: JobWatch): FollowParts {

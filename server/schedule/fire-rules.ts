@@ -28,7 +28,7 @@ export function fireIfDue(
   nowMs: number,
 ): ScheduleDecision<void> {
   const schedule = state?.schedule;
-  if (schedule?.status !== "ACTIVE") return { result: undefined };
+  if (!state || schedule?.status !== "ACTIVE") return { result: undefined };
   const { nextDueAtMs, nextFireAtMs } = schedule;
   if (nextDueAtMs === undefined || nextFireAtMs === undefined || nextFireAtMs > nowMs) {
     return { result: undefined };

@@ -6,6 +6,7 @@ import { executionSteps, jobSteps } from "../job/job-documents.mongo.ts";
 import { MongoJobStore } from "../job/job-store.mongo.ts";
 import { logSteps, MongoLogStore } from "../log/log-store.mongo.ts";
 import { MongoNodeStore, nodeSteps } from "../node/node-store.mongo.ts";
+import { MongoScheduleStore, scheduleSteps } from "../schedule/schedule-store.mongo.ts";
 import { MongoLeaseStore } from "../tasks/lease-store.mongo.ts";
 import { MongoStore } from "./mongo.ts";
 import type { Stores } from "./open.ts";
@@ -16,6 +17,7 @@ export const mongoSteps = [
   ...executionSteps,
   ...nodeSteps,
   ...logSteps,
+  ...scheduleSteps,
   ...creditSteps,
 ];
 
@@ -28,6 +30,7 @@ export async function openMongo(url: string): Promise<Stores> {
     sessions: new MongoSessionStore(store),
     logs: new MongoLogStore(store),
     leases: new MongoLeaseStore(store),
+    schedules: new MongoScheduleStore(store),
     credits: new MongoCreditStore(store),
     isReady: () => store.isReady(),
     close: () => store.close(),

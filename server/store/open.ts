@@ -11,6 +11,8 @@ import { logMigrations, SqliteLogStore } from "../log/log-store.sqlite.ts";
 import type { LogStore } from "../log/log-store.ts";
 import { nodeMigrations, SqliteNodeStore } from "../node/node-store.sqlite.ts";
 import type { NodeStore } from "../node/node-store.ts";
+import { SqliteScheduleStore, scheduleMigrations } from "../schedule/schedule-store.sqlite.ts";
+import type { ScheduleStore } from "../schedule/schedule-store.ts";
 import { MemoryLeaseStore } from "../tasks/lease-store.memory.ts";
 import type { LeaseStore } from "../tasks/lease-store.ts";
 import { SqliteStore } from "./sqlite.ts";
@@ -23,6 +25,7 @@ export interface Stores {
   sessions: SessionStore;
   logs: LogStore;
   leases: LeaseStore;
+  schedules: ScheduleStore;
   credits: CreditStore;
   /** Whether the store answers. */
   isReady(): Promise<boolean>;
@@ -36,6 +39,7 @@ const migrations = [
   ...executionMigrations,
   ...nodeMigrations,
   ...logMigrations,
+  ...scheduleMigrations,
   ...creditMigrations,
 ];
 
@@ -49,6 +53,7 @@ export function openSqliteStores(dataDir: string | ":memory:"): Stores {
     sessions: new SqliteSessionStore(store),
     logs: new SqliteLogStore(store),
     leases: new MemoryLeaseStore(),
+    schedules: new SqliteScheduleStore(store),
     credits: new SqliteCreditStore(store),
     isReady: async () => store.get("SELECT 1 AS one") !== undefined,
     close: async () => store.close(),

@@ -4,6 +4,7 @@ import { executionEndpoints } from "./execution.ts";
 import { jobEndpoints } from "./job.ts";
 import { manyJobsEndpoints } from "./many-jobs.ts";
 import { nodeEndpoints } from "./node.ts";
+import { scheduleEndpoints } from "./schedule.ts";
 
 /** Every endpoint of the API by its id. The server mounts it, the SDK is typed by it, the tests walk it. */
 export const endpoints = {
@@ -12,6 +13,7 @@ export const endpoints = {
   ...manyJobsEndpoints,
   ...executionEndpoints,
   ...nodeEndpoints,
+  ...scheduleEndpoints,
 } as const;
 
 export type Endpoints = typeof endpoints;

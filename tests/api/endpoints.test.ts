@@ -6,9 +6,16 @@ import { authScenarios } from "./auth-endpoints.ts";
 import { jobScenarios } from "./job-endpoints.ts";
 import { manyJobsScenarios } from "./many-jobs-endpoints.ts";
 import { nodeScenarios } from "./node-endpoints.ts";
+import { scheduleScenarios } from "./schedule-endpoints.ts";
 import type { Scenarios, Stage } from "./stage.ts";
 
-const scenarios: Scenarios = { ...authScenarios, ...jobScenarios, ...manyJobsScenarios, ...nodeScenarios };
+const scenarios: Scenarios = {
+  ...authScenarios,
+  ...jobScenarios,
+  ...manyJobsScenarios,
+  ...nodeScenarios,
+  ...scheduleScenarios,
+};
 
 let server: TestServer;
 let stage: Stage;
