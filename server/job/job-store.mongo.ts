@@ -71,7 +71,10 @@ export class MongoJobStore implements JobStore {
   ): Promise<MatchingChanges<Result>> {
     const { businessId, limit } = query;
     const ids = await this.store.attempt(async () => {
-      const found = this.jobs.find(jobFilterOf(query), { projection: { _id: 0, job_id: 1 } });
+      // A snapshot: a job that changes its status under the look is in it once.
+      const readConcern = { level: "snapshot" } as const;
+      const projection = { _id: 0, job_id: 1 };
+      const found = this.jobs.find(jobFilterOf(query), { projection, readConcern });
       return (await found.sort({ job_id: -1 }).limit(limit).toArray()).map((job) => job.job_id);
     });
     const results = await this.change(ids.map((jobId) => ({ key: { businessId, jobId }, decide })));

@@ -3,8 +3,12 @@ import { jobMigrations, SqliteJobStore } from "../../server/job/job-store.sqlite
 import { nodeMigrations, SqliteNodeStore } from "../../server/node/node-store.sqlite.ts";
 import { SqliteStore } from "../../server/store/sqlite.ts";
 import { controlPlaneContract } from "./control-plane.contract.ts";
+import { manyJobsContract } from "./many-jobs.contract.ts";
 
-controlPlaneContract("SQLite", async () => {
+controlPlaneContract("SQLite", open);
+manyJobsContract("SQLite", open);
+
+async function open() {
   const store = new SqliteStore(":memory:", [...jobMigrations, ...executionMigrations, ...nodeMigrations]);
   return {
     jobs: new SqliteJobStore(store),
@@ -12,4 +16,4 @@ controlPlaneContract("SQLite", async () => {
     executions: new SqliteExecutionStore(store),
     close: async () => store.close(),
   };
-});
+}

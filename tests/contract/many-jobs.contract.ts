@@ -1,0 +1,189 @@
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import type { BusMessages } from "../../server/bus/bus.ts";
+import { MemoryBus } from "../../server/bus/memory-bus.ts";
+import type { JobRecord } from "../../server/job/job-record.ts";
+import type { JobListQuery } from "../../server/job/job-store.ts";
+import { type ManyChanged, ManyJobs } from "../../server/job/many-jobs.ts";
+import { newId } from "../../shared/ids.ts";
+import type { JobManifestInput } from "../../shared/manifest.ts";
+import { type ControlPlaneStores, jobOf, nodeOf } from "./control-plane.contract.ts";
+
+const NOW_MS = Date.parse("2026-01-01T12:00:00Z");
+const PER_REQUEST = 1_000;
+
+/** What every adapter of the job port promises of many jobs at once, races included. */
+export function manyJobsContract(name: string, open: () => Promise<ControlPlaneStores>): void {
+  describe(`${name}: many jobs at once`, () => {
+    let stores: ControlPlaneStores;
+    let bus: MemoryBus;
+    let many: ManyJobs;
+    const businessId = newId("biz");
+
+    beforeEach(async () => {
+      stores = await open();
+      bus = new MemoryBus();
+      const due = { start: () => undefined, expiry: () => undefined };
+      many = new ManyJobs(stores.jobs, bus, () => NOW_MS, due);
+    });
+    afterEach(async () => {
+      await bus.close();
+      await stores.close();
+    });
+
+    const insert = async (jobs: JobRecord[]) => {
+      for (let i = 0; i < jobs.length; i += PER_REQUEST) {
+        const some = jobs.slice(i, i + PER_REQUEST);
+        await stores.jobs.insert(some.map((job) => ({ job, idempotency: undefined })));
+      }
+      return jobs;
+    };
+    const submit = (...manifests: Partial<JobManifestInput>[]) =>
+      insert(manifests.map((manifest) => jobOf(businessId, manifest)));
+    const query = (where: Partial<JobListQuery> = {}): JobListQuery => ({
+      businessId,
+      status: undefined,
+      name: undefined,
+      labels: undefined,
+      beforeJobId: undefined,
+      limit: PER_REQUEST,
+      ...where,
+    });
+    const count = async (where: Partial<JobListQuery>) =>
+      (await stores.jobs.list(query({ limit: 20_000, ...where }))).length;
+    /** As a client goes on until nothing is left. */
+    const untilDone = async (change: (beforeJobId: string | undefined) => Promise<ManyChanged>) => {
+      const sum = { matched: 0, changed: 0, requests: 0 };
+      let beforeJobId: string | undefined;
+      do {
+        const { matched, changed, nextBeforeJobId } = await change(beforeJobId);
+        sum.matched += matched;
+        sum.changed += changed;
+        sum.requests++;
+        beforeJobId = nextBeforeJobId;
+      } while (beforeJobId !== undefined);
+      return sum;
+    };
+
+    test("10,000 queued jobs are cancelled by a filter in under 5 s, in few messages that name each of them", async () => {
+      const doomed = Array.from({ length: 10_000 }, (_, i) => jobOf(businessId, { name: `doomed-${i}` }));
+      await insert(doomed);
+      await submit({ name: "kept" }, { name: "kept" });
+      const told = record(bus, "jobs");
+      const startedAtMs = performance.now();
+      const sum = await untilDone((beforeJobId) => many.cancel(query({ name: "doomed-*", beforeJobId })));
+      expect(performance.now() - startedAtMs).toBeLessThan(5_000);
+      expect(sum).toMatchObject({ matched: 10_000, changed: 10_000 });
+      expect(told.length).toBe(10);
+      expect(told.flatMap((message) => message.jobIds).toSorted()).toEqual(doomed.map((job) => job.jobId));
+      expect(await count({ status: ["CANCELLED"] })).toBe(10_000);
+      expect(await count({ status: ["QUEUED"], name: "kept" })).toBe(2);
+    }, 60_000);
+
+    test("a filter selects by status, name, label and time, the newest first", async () => {
+      const [first, second, third] = await submit(
+        { name: "a-1", labels: { "x.y/z": "1", os: "linux" } },
+        { name: "a-2", labels: { "x.y/z": "1" } },
+        { name: "b[1]" },
+      );
+      const late = { ...jobOf(businessId, { name: "late" }), createdAtMs: NOW_MS };
+      await insert([late]);
+      const ids = async (where: Partial<JobListQuery>) =>
+        (await stores.jobs.list(query(where))).map((job) => job.jobId);
+      const idsOf = (...jobs: (JobRecord | undefined)[]) => jobs.map((job) => job?.jobId ?? "");
+      expect(await ids({ name: "a-?" })).toEqual(idsOf(second, first));
+      expect(await ids({ name: "*[1]" })).toEqual(idsOf(third));
+      expect(await ids({ name: "A-1" })).toEqual([]);
+      expect(await ids({ labels: { "x.y/z": "1" }, limit: 1 })).toEqual(idsOf(second));
+      expect(await ids({ labels: { "x.y/z": "1", os: "linux" } })).toEqual(idsOf(first));
+      expect(await ids({ sinceMs: NOW_MS })).toEqual(idsOf(late));
+      expect(await ids({ sinceMs: NOW_MS + 1 })).toEqual([]);
+      expect(await ids({ status: ["QUEUED", "RUNNING"], limit: 2 })).toEqual(idsOf(late, third));
+      expect(await ids({ status: ["QUEUED", "RUNNING"], beforeJobId: third?.jobId })).toEqual(
+        idsOf(second, first),
+      );
+      expect(await ids({ name: "a-*", status: ["CANCELLED"] })).toEqual([]);
+    });
+
+    test("cancelling while nodes take the jobs ends all of them, and tells every node that has one", async () => {
+      await submit(...Array.from({ length: 400 }, () => ({})));
+      const nodes = Array.from({ length: 4 }, () => nodeOf(businessId, { cpu: 64 }));
+      for (const node of nodes) await stores.nodes.insert(node);
+      const told = record(bus, "node");
+      const take = (nodeId: string) =>
+        stores.executions.assign([
+          { nodeId, businessId, limit: 7, nowMs: NOW_MS, leaseExpiresAtMs: NOW_MS + 1 },
+        ]);
+      const [sum] = await Promise.all([
+        untilDone((beforeJobId) => many.cancel(query({ limit: 50, beforeJobId }))),
+        ...nodes.flatMap((node) => Array.from({ length: 5 }, () => take(node.nodeId))),
+      ]);
+      // What was taken between the look and the change may have been passed over by neither.
+      expect(sum.changed).toBe(400);
+      const jobs = await stores.jobs.list(query());
+      expect(jobs.filter((job) => job.cancelRequestedAtMs === undefined)).toEqual([]);
+      const holders = new Set(jobs.flatMap((job) => (job.status === "ASSIGNED" ? (job.nodeId ?? []) : [])));
+      expect(jobs.filter((job) => job.status !== "ASSIGNED" && job.status !== "CANCELLED")).toEqual([]);
+      expect([...holders].filter((nodeId) => !told.some((message) => message.nodeId === nodeId))).toEqual([]);
+    });
+
+    test("of several that cancel or retry the same jobs at once, each job is changed by one", async () => {
+      await submit(...Array.from({ length: 300 }, () => ({ name: "x" })));
+      const cancels = Array.from({ length: 5 }, () =>
+        untilDone((beforeJobId) => many.cancel(query({ name: "x", limit: 100, beforeJobId }))),
+      );
+      expect((await Promise.all(cancels)).reduce((sum, one) => sum + one.changed, 0)).toBe(300);
+      const retries = Array.from({ length: 5 }, () =>
+        untilDone((beforeJobId) => many.retry(query({ name: "x", limit: 100, beforeJobId }))),
+      );
+      expect((await Promise.all(retries)).reduce((sum, one) => sum + one.changed, 0)).toBe(300);
+      expect(await count({ status: ["QUEUED"] })).toBe(300);
+    });
+
+    test("jobs of another business are neither seen nor changed", async () => {
+      await submit({ name: "mine" });
+      const stranger = newId("biz");
+      expect(await many.cancel(query({ businessId: stranger }))).toMatchObject({ matched: 0, changed: 0 });
+      expect(await many.cancel(query({ businessId: stranger, name: "*" }))).toMatchObject({ matched: 0 });
+      expect(await count({ status: ["QUEUED"] })).toBe(1);
+    });
+
+    test("an insert of many is all or none, also where one of its keys was used for another job", async () => {
+      const keyed = (key: string, bodyHash: string) => ({
+        job: jobOf(businessId),
+        idempotency: { key, bodyHash },
+      });
+      await stores.jobs.insert([keyed("used", "one body")]);
+      const plain = { job: jobOf(businessId), idempotency: undefined };
+      const refused = await stores.jobs.insert([
+        plain,
+        keyed("used", "another body"),
+        keyed("new", "b"),
+        keyed("used", "one body"),
+      ]);
+      expect(refused.map((one) => one.kind)).toEqual(["held-back", "key-reused", "held-back", "existing"]);
+      const within = await stores.jobs.insert([keyed("k", "a"), keyed("k", "a"), keyed("k", "b")]);
+      expect(within.map((one) => one.kind)).toEqual(["held-back", "held-back", "key-reused"]);
+      expect(await count({})).toBe(1);
+    });
+
+    test("of many that insert the same batch at once, one makes its jobs and all get them", async () => {
+      const batches = Array.from({ length: 12 }, () =>
+        Array.from({ length: 40 }, (_, i) => ({
+          job: jobOf(businessId),
+          idempotency: { key: `k#${i}`, bodyHash: "same" },
+        })),
+      );
+      const outcomes = await Promise.all(batches.map((batch) => stores.jobs.insert(batch)));
+      const ids = outcomes.map((all) => all.map((one) => ("job" in one ? one.job.jobId : one.kind)));
+      for (const one of ids) expect(one).toEqual(ids[0] ?? []);
+      expect(outcomes.flat().filter((one) => one.kind === "created").length).toBe(40);
+      expect(await count({})).toBe(40);
+    });
+  });
+}
+
+function record<Topic extends keyof BusMessages>(bus: MemoryBus, topic: Topic): BusMessages[Topic][] {
+  const heard: BusMessages[Topic][] = [];
+  bus.subscribe(topic, (message) => void heard.push(message));
+  return heard;
+}
