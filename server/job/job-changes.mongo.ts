@@ -31,7 +31,7 @@ const MAX_PAUSE_MS = 20;
 
 /**
  * `JobStore.change`: reads, decides, and writes with the versions that were read. What was asked for at once is
- * written in one transaction; where one of it meets somebody faster, it is parted from the rest and tried again alone.
+ * written in one transaction; where one of it meets somebody faster, it is parted from the rest and tried again.
  */
 export class JobChanges {
   private readonly batches = new Batches<readonly Request[], unknown[]>((calls) => this.run(calls), {
@@ -57,7 +57,7 @@ export class JobChanges {
       settle(calls, outcomes);
     } catch (error) {
       if (!isContention((error as Error).cause)) throw error;
-      if (calls.length === 1 && first) return settle([first], await this.oneByOne(first.item));
+      if (calls.length === 1 && first) return settle([first], await this.apart(first.item));
       const middle = Math.ceil(calls.length / 2);
       await Promise.all([this.runPart(calls.slice(0, middle)), this.runPart(calls.slice(middle))]);
     }
@@ -72,13 +72,29 @@ export class JobChanges {
     }
   }
 
-  private async oneByOne(requests: readonly Request[]): Promise<Outcome[]> {
+  /** Halves that meet nobody faster are done; of the others it is found out which request it is. */
+  private async apart(requests: readonly Request[]): Promise<Outcome[]> {
+    const [only] = requests;
+    if (only && requests.length === 1) {
+      const deadlineMs = performance.now() + MAX_CONTENTION_MS;
+      return this.store.attempt(() => this.tryUntil(deadlineMs, only));
+    }
+    const middle = Math.ceil(requests.length / 2);
     const outcomes: Outcome[] = [];
-    const deadlineMs = performance.now() + MAX_CONTENTION_MS;
-    for (const request of requests) {
-      outcomes.push(...(await this.store.attempt(() => this.tryUntil(deadlineMs, request))));
+    for (const half of [requests.slice(0, middle), requests.slice(middle)]) {
+      outcomes.push(...(await this.together(half)));
     }
     return outcomes;
+  }
+
+  private async together(requests: readonly Request[]): Promise<Outcome[]> {
+    try {
+      return await this.store.attempt(() => this.tryOnce(requests));
+    } catch (error) {
+      if (!isContention((error as Error).cause)) throw error;
+      await Bun.sleep(1 + Math.random() * MAX_PAUSE_MS);
+      return this.apart(requests);
+    }
   }
 
   private async tryUntil(deadlineMs: number, request: Request): Promise<Outcome[]> {
