@@ -35,15 +35,16 @@ export function fireIfDue(
   }
   const { dues, isCut } = ready(schedule, rule, nextDueAtMs, nowMs);
   const lastDueAtMs = dues.at(-1)?.dueAtMs ?? nextDueAtMs;
+  // Made first: fires are listed in the order of their ids.
+  const earlier = isCut ? [tooMany(schedule, nextDueAtMs, dues[0]?.dueAtMs ?? nextDueAtMs, nowMs)] : [];
   const decided = byMisfirePolicy(schedule, dues, nowMs).map((fire) => withJob(fire, prepared));
-  if (isCut) decided.unshift(tooMany(schedule, nextDueAtMs, dues[0]?.dueAtMs ?? nextDueAtMs, nowMs));
-  const fires = admit(schedule.overlap, state, decided);
+  const fires = admit(schedule.overlap, state, [...earlier, ...decided]);
   return {
     schedule: {
       ...schedule,
       ...plan(schedule, rule, lastDueAtMs),
       lastDueAtMs,
-      fireCount: schedule.fireCount + decided.length,
+      fireCount: schedule.fireCount + earlier.length + decided.length,
     },
     fires,
     result: undefined,

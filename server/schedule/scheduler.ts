@@ -1,4 +1,5 @@
 import { ComputeError, errorCodes } from "../../shared/errors.ts";
+import { jobManifest } from "../../shared/manifest.ts";
 import type { Bus } from "../bus/bus.ts";
 import type { JobService } from "../job/job-service.ts";
 import type { PeriodicTask } from "../tasks/periodic.ts";
@@ -7,8 +8,7 @@ import { fireIfDue, type Prepared } from "./fire-rules.ts";
 import { advance, type FireOutcome, settle } from "./overlap.ts";
 import type { FireRecord, ScheduleRecord } from "./schedule-record.ts";
 import type { ScheduleStore } from "./schedule-store.ts";
-import type { RenderTemplate } from "./template-job.ts";
-import { prepareJob } from "./template-job.ts";
+import { prepareJob, type RenderTemplate } from "./template-job.ts";
 
 export interface SchedulerParts {
   schedules: ScheduleStore;
@@ -38,10 +38,15 @@ const PRUNE_EVERY = 50;
 export class Scheduler {
   /** Jobs that fires wait for, and their schedules. */
   private readonly watched = new Map<string, string>();
-  private readonly unsubscribe: () => void;
+  private readonly unsubscribe: (() => void)[];
 
   constructor(private readonly parts: SchedulerParts) {
-    this.unsubscribe = parts.bus.subscribe("job", ({ jobId }) => this.jobChanged(jobId));
+    this.unsubscribe = [
+      parts.bus.subscribe("job", ({ jobId }) => this.jobChanged(jobId)),
+      parts.bus.subscribe("jobs", ({ jobIds }) => {
+        for (const jobId of jobIds) this.jobChanged(jobId);
+      }),
+    ];
   }
 
   /** Everything that is due or open. Resolves with when something is due next. */
@@ -107,7 +112,7 @@ export class Scheduler {
   }
 
   close(): void {
-    this.unsubscribe();
+    for (const unsubscribe of this.unsubscribe) unsubscribe();
   }
 
   private async advanceOpen(): Promise<{ isWell: boolean; isWaiting: boolean }> {
@@ -141,7 +146,8 @@ export class Scheduler {
     if (!schedule) return { failure: "The schedule was deleted." };
     const work = fire.job ?? ("job" in schedule.work ? { manifest: schedule.work.job } : undefined);
     if (!work) return { failure: "The job that its template made was lost." };
-    const manifest = { ...work.manifest, name: work.manifest.name ?? schedule.name };
+    // What was stored by an older version may lack what a manifest has now.
+    const manifest = jobManifest.parse({ ...work.manifest, name: work.manifest.name ?? schedule.name });
     const templateId = "templateId" in work ? work.templateId : undefined;
     const job = await jobs.submit(schedule, manifest, keyOf(fire), { templateId, scheduleId });
     return { jobId: job.jobId };

@@ -4,6 +4,7 @@ import { openMongoStores, type Stores } from "../../server/store/open.ts";
 import { controlPlaneContract } from "../contract/control-plane.contract.ts";
 import { creditStoreContract } from "../contract/credit-store.contract.ts";
 import { logStoreContract } from "../contract/log-store.contract.ts";
+import { scheduleStoreContract } from "../contract/schedule-store.contract.ts";
 import { sessionStoreContract } from "../contract/session-store.contract.ts";
 import { TestMongo } from "../support/mongod.ts";
 
@@ -35,6 +36,7 @@ controlPlaneContract("MongoDB", openEmpty);
 logStoreContract("MongoDB", () => openOne((stores) => stores.logs));
 creditStoreContract("MongoDB", openTwoCredits);
 sessionStoreContract("MongoDB", () => openOne((stores) => stores.sessions));
+scheduleStoreContract("MongoDB", async () => [await openEmpty(), await openMongoStores(mongo.url(DATABASE))]);
 
 test("no query of the whole suite above looked through a collection", async () => {
   const db = observer.db(DATABASE);
