@@ -4,6 +4,7 @@ import { openMongoStores, type Stores } from "../../server/store/open.ts";
 import { controlPlaneContract } from "../contract/control-plane.contract.ts";
 import { creditStoreContract } from "../contract/credit-store.contract.ts";
 import { logStoreContract } from "../contract/log-store.contract.ts";
+import { manyJobsContract } from "../contract/many-jobs.contract.ts";
 import { scheduleStoreContract } from "../contract/schedule-store.contract.ts";
 import { sessionStoreContract } from "../contract/session-store.contract.ts";
 import { TestMongo } from "../support/mongod.ts";
@@ -33,6 +34,7 @@ afterAll(async () => {
 }, START_MS);
 
 controlPlaneContract("MongoDB", openEmpty);
+manyJobsContract("MongoDB", openEmpty);
 logStoreContract("MongoDB", () => openOne((stores) => stores.logs));
 creditStoreContract("MongoDB", openTwoCredits);
 sessionStoreContract("MongoDB", () => openOne((stores) => stores.sessions));
