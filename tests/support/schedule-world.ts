@@ -1,13 +1,15 @@
 import type { z } from "zod";
 import { MemoryBus } from "../../server/bus/memory-bus.ts";
-import { JobService } from "../../server/job/job-service.ts";
-import { JobWatch } from "../../server/job/job-watch.ts";
+import type { JobRecord } from "../../server/job/job-record.ts";
+import { cancelled, hashOf, type JobOrigin, newJob } from "../../server/job/job-rules.ts";
+import type { JobStore } from "../../server/job/job-store.ts";
 import type { FireRecord, ScheduleRecord } from "../../server/schedule/schedule-record.ts";
 import { ScheduleService } from "../../server/schedule/schedule-service.ts";
 import { Scheduler, type SchedulerParts } from "../../server/schedule/scheduler.ts";
 import type { Stores } from "../../server/store/open.ts";
 import { newId } from "../../shared/ids.ts";
 import type { JobStatus } from "../../shared/job-state.ts";
+import type { JobManifest } from "../../shared/manifest.ts";
 import { newSchedule } from "../../shared/schedule.ts";
 
 const LIMIT = 500;
@@ -18,7 +20,6 @@ export class ScheduleWorld implements AsyncDisposable {
   readonly businessId = newId("biz");
   readonly errors: unknown[] = [];
   private readonly bus = new MemoryBus();
-  private readonly watch = new JobWatch(this.bus);
   private readonly schedulers: Scheduler[] = [];
 
   /** @param opened one for each server, over the same data. */
@@ -34,10 +35,9 @@ export class ScheduleWorld implements AsyncDisposable {
   server(index = 0, change: (parts: SchedulerParts) => Partial<SchedulerParts> = () => ({})) {
     const stores = this.opened[index % this.opened.length] ?? this.stores;
     const now = () => this.nowMs;
-    const due = { start: () => undefined, expiry: () => undefined };
     const parts: SchedulerParts = {
       schedules: stores.schedules,
-      jobs: new JobService(stores.jobs, this.bus, this.watch, now, due, async () => undefined),
+      jobs: new StoredJobs(stores.jobs, now),
       renderTemplate: () => Promise.reject(new Error("no templates here")),
       bus: this.bus,
       now,
@@ -88,8 +88,43 @@ export class ScheduleWorld implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const scheduler of this.schedulers) scheduler.close();
-    this.watch.close();
     await this.bus.close();
     await Promise.all(this.opened.map((stores) => stores.close()));
+  }
+}
+
+/** The real store without what a control plane does about a job beside storing it. */
+class StoredJobs {
+  constructor(
+    private readonly jobs: JobStore,
+    private readonly now: () => number,
+  ) {}
+
+  async submit(
+    by: { businessId: string; userId: string },
+    manifest: JobManifest,
+    idempotencyKey: string | undefined,
+    origin: JobOrigin = {},
+  ): Promise<JobRecord> {
+    const idempotency = { key: idempotencyKey ?? crypto.randomUUID(), bodyHash: hashOf(manifest) };
+    const [outcome] = await this.jobs.insert([
+      { job: newJob(by, manifest, origin, this.now()), idempotency },
+    ]);
+    if (!outcome || !("job" in outcome)) throw new Error("the key was used for another job");
+    return outcome.job;
+  }
+
+  async cancel(businessId: string, jobId: string): Promise<JobRecord> {
+    const [job] = await this.jobs.change([
+      {
+        key: { businessId, jobId },
+        decide: (state) => {
+          const job = state && cancelled(state.job, this.now());
+          return { job, result: job ?? state?.job };
+        },
+      },
+    ]);
+    if (!job) throw new Error("the job to cancel is not there");
+    return job;
   }
 }
