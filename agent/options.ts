@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { defineOptions, optionNumber, optionPairs, optionText } from "../shared/config/options.ts";
+import { issuesOf } from "../shared/issues.ts";
 import { labels } from "../shared/labels.ts";
 import { pool } from "../shared/manifest.ts";
 
@@ -10,7 +11,7 @@ export const agentOptions = defineOptions({
     placeholder: "NAME",
     env: "TANVRIT_AGENT_NAME",
     fileKey: "name",
-    schema: optionText.min(1).max(200).optional(),
+    schema: optionText.min(1, { error: "must not be empty" }).max(200).optional(),
     defaultText: "the host's name",
     help: "How the node is called.",
   },
@@ -31,7 +32,7 @@ export const agentOptions = defineOptions({
       .default([])
       .pipe(optionPairs("a label"))
       .refine((pairs) => labels.safeParse(pairs).success, {
-        error: (issue) => labels.safeParse(issue.input).error?.issues[0]?.message,
+        error: (issue) => firstIssue(labels.safeParse(issue.input).error),
       }),
     help: "A label the node is found by; may be given again and again.",
   },
@@ -54,3 +55,8 @@ export const agentOptions = defineOptions({
     help: "How many jobs may run at once.",
   },
 });
+
+function firstIssue(error: z.ZodError | undefined): string | undefined {
+  const [issue] = error ? issuesOf(error) : [];
+  return issue && `${issue.path.join(".")}: ${issue.message}`;
+}

@@ -79,6 +79,10 @@ export function describeFailure(error: unknown): Failure {
     const { message, todo } = error as Error & { todo: string };
     return { code: "bad_configuration", message, todo, exitCode: exitCodes.badConfiguration };
   }
+  if (isRefusedBySystem(error)) {
+    const todo = "Check the disk, the permissions and the limits of this account there";
+    return { code: "io_error", message: error.message, todo, exitCode: exitCodes.ioError };
+  }
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
   return {
     code: "internal",
@@ -131,6 +135,12 @@ function todoOfProblem(error: ProblemLike, exitCode: number): string | undefined
   if (exitCode === exitCodes.notAllowed) return LOGIN_TODO;
   if (exitCode !== exitCodes.tryAgain) return undefined;
   return error.retryAfterSeconds ? `Try again in ${error.retryAfterSeconds} s` : "Try again in a moment";
+}
+
+/** A full disk, a file that may not be written: the message names the call and, where there is one, the path. */
+function isRefusedBySystem(error: unknown): error is Error {
+  const { code, syscall } = (error ?? {}) as NodeJS.ErrnoException;
+  return error instanceof Error && typeof syscall === "string" && /^E[A-Z0-9]+$/.test(code ?? "");
 }
 
 function isNamed(error: unknown, name: string): error is Error {

@@ -1,3 +1,5 @@
+import { lookup } from "node:dns/promises";
+import { isIP } from "node:net";
 import { textLog } from "../server/log.ts";
 import { maskedUrl } from "../server/masked-url.ts";
 import { type ServerSettings, serverFile, serverOptions, serverSettings } from "../server/options.ts";
@@ -54,12 +56,30 @@ async function start(settings: ServerSettings, note: (line: string) => void): Pr
   try {
     return await startServer(settings, textLog(note));
   } catch (error) {
-    throw explain(error, settings);
+    throw (await unknownHost(error, settings)) ?? explain(error, settings);
   }
 }
 
 function placeOf({ store, dataDir }: ServerSettings): string {
   return store === "sqlite" ? dataDir : maskedUrl(store);
+}
+
+const LOOKUP_LIMIT_MS = 2_000;
+
+/** A host that nobody knows is reported as if its port were in use. */
+async function unknownHost(cause: unknown, { host }: ServerSettings): Promise<CliError | undefined> {
+  if ((cause as { code?: string }).code !== "EADDRINUSE" || isIP(host) !== 0) return undefined;
+  const late = Bun.sleep(LOOKUP_LIMIT_MS).then(() => true);
+  const isKnown = lookup(host).then(
+    () => true,
+    () => false,
+  );
+  if (await Promise.race([isKnown, late])) return undefined;
+  const todo = "Choose an address of this machine with --host";
+  return new CliError("bad_configuration", `cannot listen on ${host}: there is no such host`, {
+    cause,
+    todo,
+  });
 }
 
 /** What usually keeps a server from starting, in words that help. */
@@ -82,6 +102,13 @@ function explain(cause: unknown, settings: ServerSettings): unknown {
   if (code.startsWith("EADDR") || syscall === "listen") {
     const todo = "Choose another address with --host and --port";
     return new CliError("bad_configuration", `cannot listen on ${host}:${port}: ${message}`, { cause, todo });
+  }
+  if (code === "SQLITE_NOTADB" || code === "SQLITE_CORRUPT") {
+    const todo = "Restore it from a copy, or choose another directory with --data-dir";
+    return new CliError("bad_configuration", `the data in ${dataDir} is damaged: ${message}`, {
+      cause,
+      todo,
+    });
   }
   if (name !== "SQLiteError" && !/^E[A-Z]+$/.test(code)) return cause;
   const todo = "Make it writable for this user, or choose another directory with --data-dir";

@@ -1,7 +1,8 @@
 import { afterAll, describe, expect, test } from "bun:test";
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { processStat, readProc } from "../executors/process-tree.ts";
 import { acquireLock } from "./lock.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "lock-"));
@@ -31,4 +32,34 @@ describe("the lock of a state directory", () => {
       release();
     }
   });
+
+  test.skipIf(process.platform !== "linux")(
+    "counts for nothing when its process was killed and nobody has reaped it yet",
+    async () => {
+      // The program that takes the shell's place knows nothing of the shell's child and never waits for it.
+      const parent = Bun.spawn(["sh", "-c", "sleep 60 & echo $!; exec sleep 61"], { stdout: "pipe" });
+      try {
+        const { value } = await parent.stdout.getReader().read();
+        const pid = Number(new TextDecoder().decode(value));
+        await until(() => readProc(parent.pid, "comm") === "sleep\n");
+        process.kill(pid, "SIGKILL");
+        await until(() => processStat(pid)?.state === "Z");
+        const boot = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+        const started = `${boot}:${processStat(pid)?.startTicks}`;
+        writeFileSync(path, JSON.stringify({ pid, started }));
+        acquireLock(path)();
+      } finally {
+        parent.kill("SIGKILL");
+        await parent.exited;
+      }
+    },
+  );
 });
+
+async function until(isSo: () => boolean): Promise<void> {
+  const deadline = performance.now() + 4_000;
+  while (!isSo()) {
+    if (performance.now() > deadline) throw new Error("waited 4 s in vain");
+    await Bun.sleep(2);
+  }
+}

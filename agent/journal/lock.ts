@@ -82,7 +82,9 @@ function isAlive(holder: Holder): boolean {
     // EPERM: it lives, under another account.
     if ((error as NodeJS.ErrnoException).code !== "EPERM") return false;
   }
-  return startOf(holder.pid) === holder.started;
+  // One that was killed stays in the list until its parent looks; whoever starts again at once must not wait for that.
+  const state = process.platform === "linux" ? processStat(holder.pid)?.state : undefined;
+  return state !== "Z" && state !== "X" && startOf(holder.pid) === holder.started;
 }
 
 /** The boot and the tick in which a process started; where the system does not say, the pid alone must do. */

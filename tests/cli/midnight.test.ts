@@ -96,3 +96,39 @@ test(
   },
   LIMIT_MS,
 );
+
+test(
+  "a server says what is wrong with its host and with its data",
+  async () => {
+    await using home = await makeScratch();
+    const server = (...args: string[]) =>
+      runProgram(home.path, ["server", "--port", "0", "--data-dir", "data", ...args]);
+    const unknown = await server("--host", "no-such-host.invalid");
+    expect(unknown.exitCode).toBe(exitCodes.badConfiguration);
+    expect(unknown.stderr).toContain("no-such-host.invalid: there is no such host");
+    await Bun.write(home.join("data/compute.db"), "x".repeat(8_192));
+    const damaged = await server();
+    expect(damaged.exitCode).toBe(exitCodes.badConfiguration);
+    expect(damaged.stderr).toContain("data is damaged");
+  },
+  LIMIT_MS,
+);
+
+test(
+  "an agent that cannot keep its state says so, and names a label that cannot be one",
+  async () => {
+    await using home = await makeScratch();
+    const agent = (...args: string[]) =>
+      runProgram(home.path, ["agent", "run", "--url", "http://127.0.0.1:1", ...args], {
+        env: { TANVRIT_TOKEN: "t" },
+      });
+    const label = await agent("--label", "a b=c");
+    expect(label.exitCode).toBe(exitCodes.usage);
+    expect(label.stderr).toContain("--label: a b: a label key is letters");
+    await Bun.write(home.join("agent"), "a file where the directory should be");
+    const state = await agent();
+    expect(state.exitCode).toBe(exitCodes.ioError);
+    expect(state.stderr).not.toContain("    at ");
+  },
+  LIMIT_MS,
+);
