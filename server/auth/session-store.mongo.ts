@@ -2,7 +2,7 @@ import { Binary, type Collection } from "mongodb";
 import { newId } from "../../shared/ids.ts";
 import { isDuplicateKey, type MongoStore } from "../store/mongo.ts";
 import { collectionStep } from "../store/mongo-migrations.ts";
-import type { NewSession, SessionRecord, SessionStore } from "./session-store.ts";
+import type { Member, NewSession, SessionRecord, SessionStore } from "./session-store.ts";
 
 interface SessionDocument {
   session_id: string;
@@ -123,6 +123,19 @@ export class MongoSessionStore implements SessionStore {
 
   find(sessionId: string): Promise<SessionRecord | undefined> {
     return this.store.attempt(() => this.read(sessionId));
+  }
+
+  findMember(businessId: string, nameOrId: string): Promise<Member | undefined> {
+    return this.store.attempt(async () => {
+      for (const where of [{ name: nameOrId }, { user_id: nameOrId }]) {
+        const user = await this.users.findOne(where);
+        const { user_id, name: userName } = user ?? {};
+        if (user_id === undefined || userName === undefined) continue;
+        const membership = await this.memberships.findOne({ business_id: businessId, user_id });
+        if (membership) return { userId: user_id, userName, role: membership.role };
+      }
+      return undefined;
+    });
   }
 
   rotate(sessionId: string, generation: number, nowMs: number): Promise<boolean> {

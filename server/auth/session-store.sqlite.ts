@@ -1,6 +1,6 @@
 import { newId } from "../../shared/ids.ts";
 import type { Migration, SqliteStore } from "../store/sqlite.ts";
-import type { NewSession, SessionRecord, SessionStore } from "./session-store.ts";
+import type { Member, NewSession, SessionRecord, SessionStore } from "./session-store.ts";
 
 export const authMigrations: Migration[] = [
   {
@@ -69,6 +69,16 @@ export class SqliteSessionStore implements SessionStore {
 
   async find(sessionId: string): Promise<SessionRecord | undefined> {
     return this.read(sessionId);
+  }
+
+  async findMember(businessId: string, nameOrId: string): Promise<Member | undefined> {
+    const [row] = this.store.all<Member>(
+      `SELECT u.user_id AS userId, u.name AS userName, m.role AS role
+       FROM compute_users u JOIN compute_memberships m ON m.user_id = u.user_id AND m.business_id = $businessId
+       WHERE u.name = $nameOrId OR u.user_id = $nameOrId ORDER BY u.name = $nameOrId DESC LIMIT 1`,
+      { businessId, nameOrId },
+    );
+    return row;
   }
 
   rotate(sessionId: string, generation: number, nowMs: number): Promise<boolean> {

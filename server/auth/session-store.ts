@@ -18,6 +18,9 @@ export interface NewSession {
   nowMs: number;
 }
 
+/** A user of a business. */
+export type Member = Pick<Identity, "userId" | "userName" | "role">;
+
 /**
  * Where users, businesses, sessions and signing keys are kept. Every operation is safe to call from many servers at
  * once; what it resolves with is on disk. Rejects with ComputeError `storage_failed` when the store refuses.
@@ -26,6 +29,8 @@ export interface SessionStore {
   /** Makes what is missing of user, business and membership, and a session over them. */
   create(session: NewSession): Promise<SessionRecord>;
   find(sessionId: string): Promise<SessionRecord | undefined>;
+  /** The user of the business who has this name, or else this id. */
+  findMember(businessId: string, nameOrId: string): Promise<Member | undefined>;
   /** Moves on from `generation` if that is still the current one; resolves with whether it was. */
   rotate(sessionId: string, generation: number, nowMs: number): Promise<boolean>;
   revoke(sessionId: string, nowMs: number): Promise<void>;

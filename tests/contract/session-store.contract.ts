@@ -72,6 +72,18 @@ export function sessionStoreContract(
       expect(await opened.store.find(sessionId)).toMatchObject({ generation: 1, revokedAtMs: 7_000 });
     });
 
+    test("a member of a business is found by name or id, and nobody else is", async () => {
+      await using opened = await open();
+      const anna = await opened.store.create(newSession({ userName: "anna", role: "admin" }));
+      const ben = await opened.store.create(newSession({ userName: "ben", businessName: "lab" }));
+      const found = { userId: anna.userId, userName: "anna", role: "admin" as const };
+      expect(await opened.store.findMember(anna.businessId, "anna")).toEqual(found);
+      expect(await opened.store.findMember(anna.businessId, anna.userId)).toEqual(found);
+      for (const other of ["ben", ben.userId, "nobody", newId("usr")]) {
+        expect(await opened.store.findMember(anna.businessId, other)).toBeUndefined();
+      }
+    });
+
     test("a secret is made once, whoever asks first, and each name has its own", async () => {
       await using opened = await open();
       const asked = await Promise.all(Array.from({ length: 20 }, () => opened.store.secret("one")));

@@ -1,0 +1,172 @@
+import { formatUsd } from "../../shared/money.ts";
+import type { Assigned, ExecutionStore } from "../execution/execution-store.ts";
+import type { Metering, Refused } from "../execution/metering.ts";
+import { type ExecutionRecord, isLive, type JobRecord } from "../job/job-record.ts";
+import { Batches, type Waiting } from "../store/batches.ts";
+import { availableOf, type CreditOutcome, type CreditStore, type Hold } from "./credit-store.ts";
+import { billFor, type Pricing } from "./pricing.ts";
+import { coverOf, EXTEND_AHEAD_MS, extensionOf, runMsOf } from "./windows.ts";
+
+export interface MeteringParts {
+  credits: CreditStore;
+  executions: ExecutionStore;
+  pricing: Pricing;
+  /** Epoch milliseconds. */
+  now: () => number;
+  onError: (what: string, error: unknown) => void;
+}
+
+interface Ended {
+  executionId: string;
+  job: JobRecord;
+}
+
+const HOLDS_PER_PAGE = 500;
+
+/** Charges what runs in hosted pools: set aside at assignment, more while it runs longer, settled at the end. */
+export class CreditMetering implements Metering {
+  private readonly settling: Batches<Ended, void>;
+
+  constructor(private readonly parts: MeteringParts) {
+    this.settling = new Batches<Ended, void>((batch) => this.settle(batch), {
+      maxItems: 200,
+      maxInFlight: 1,
+    });
+  }
+
+  async onAssigned(assigned: readonly Assigned[]): Promise<{ admitted: Assigned[]; refused: Refused[] }> {
+    const { pricing, credits, now } = this.parts;
+    const billed = assigned.flatMap((one) => {
+      const bill = billFor(pricing, one.job.manifest);
+      return bill ? [{ one, bill }] : [];
+    });
+    if (billed.length === 0) return { admitted: [...assigned], refused: [] };
+    const outcomes = await credits.post(
+      billed.map(({ one: { job, execution }, bill }) => ({
+        kind: "reserve",
+        ...{ businessId: job.businessId, userId: job.userId, nowMs: now() },
+        ...{ executionId: execution.executionId, jobId: job.jobId, nodeId: execution.nodeId, bill },
+        ...coverOf(job.manifest),
+      })),
+    );
+    const refused = billed.flatMap(({ one }, i): Refused[] => {
+      const outcome = outcomes[i];
+      if (outcome?.result === "closed") return [{ assigned: one, why: "It has ended already." }];
+      return outcome?.result === "refused" ? [{ assigned: one, why: whyRefused(one.job, outcome) }] : [];
+    });
+    const stopped = new Set(refused.map((one) => one.assigned));
+    return { admitted: assigned.filter((one) => !stopped.has(one)), refused };
+  }
+
+  onEnded(ended: readonly Ended[]): void {
+    const { pricing, onError } = this.parts;
+    for (const one of ended) {
+      if (!billFor(pricing, one.job.manifest)) continue;
+      this.settling.add(one).catch((error) => onError("settling an execution", error));
+    }
+  }
+
+  /**
+   * Makes good what was missed, as when a server died: settles what has ended, and sets more aside for what runs on.
+   * Resolves with what runs though nothing is left to pay for it, and with when to look again.
+   */
+  async reconcile(nowMs: number): Promise<{ unpaid: ExecutionRecord[]; nextDueAtMs: number | undefined }> {
+    const unpaid: ExecutionRecord[] = [];
+    let nextDueAtMs: number | undefined;
+    let after = "";
+    for (;;) {
+      const holds = await this.parts.credits.holds(after, HOLDS_PER_PAGE);
+      for (const { execution, dueAtMs, isUnpaid } of await this.reconcilePage(holds, nowMs)) {
+        if (isUnpaid) unpaid.push(execution);
+        if (dueAtMs !== undefined) nextDueAtMs = Math.min(dueAtMs, nextDueAtMs ?? dueAtMs);
+      }
+      const last = holds.at(-1);
+      if (!last || holds.length < HOLDS_PER_PAGE) return { unpaid, nextDueAtMs };
+      after = last.executionId;
+    }
+  }
+
+  private async reconcilePage(holds: readonly Hold[], nowMs: number) {
+    const { credits } = this.parts;
+    const executions = await this.executionsOf(holds);
+    const found = holds.flatMap((hold) => {
+      const execution = executions.get(hold.executionId);
+      return execution ? [{ hold, execution }] : [];
+    });
+    const ended = found.filter(({ execution }) => !isLive(execution));
+    await credits.post(
+      ended.map(({ hold: { businessId, userId, executionId }, execution }) => ({
+        ...{ kind: "settle", businessId, userId, executionId, nowMs, runMs: runMsOf(execution) },
+      })),
+    );
+    const running = found.flatMap(({ hold, execution }) => {
+      const { startedAtMs } = execution;
+      if (!isLive(execution) || startedAtMs === undefined || hold.coveredMs >= hold.maxCoverMs) return [];
+      return [{ hold, execution, startedAtMs }];
+    });
+    const short = running.filter(({ hold, startedAtMs }) => isShort(hold, startedAtMs, nowMs));
+    const outcomes = await credits.post(
+      short.map(({ hold: { businessId, userId, executionId }, startedAtMs }) => ({
+        ...{
+          kind: "extend",
+          businessId,
+          userId,
+          executionId,
+          nowMs,
+          coverMs: extensionOf(nowMs - startedAtMs),
+        },
+      })),
+    );
+    const refused = new Set(short.filter((_, i) => outcomes[i]?.result === "refused").map((one) => one.hold));
+    return running.map(({ hold, execution, startedAtMs }) => {
+      const endsAtMs = startedAtMs + hold.coveredMs;
+      if (refused.has(hold)) return { execution, isUnpaid: endsAtMs <= nowMs, dueAtMs: endsAtMs };
+      return {
+        execution,
+        isUnpaid: false,
+        dueAtMs: isShort(hold, startedAtMs, nowMs) ? undefined : endsAtMs - EXTEND_AHEAD_MS,
+      };
+    });
+  }
+
+  private async executionsOf(holds: readonly Hold[]): Promise<Map<string, ExecutionRecord>> {
+    const byNode = Map.groupBy(holds, (hold) => hold.nodeId);
+    const found = await Promise.all(
+      [...byNode].map(([nodeId, some]) =>
+        this.parts.executions.findOfNode(
+          nodeId,
+          some.map((hold) => hold.executionId),
+        ),
+      ),
+    );
+    return new Map(found.flat().map(({ execution }) => [execution.executionId, execution]));
+  }
+
+  private async settle(batch: readonly Waiting<Ended, void>[]): Promise<void> {
+    const { executions, credits, now } = this.parts;
+    const operations = await Promise.all(
+      batch.map(async ({ item: { executionId, job } }) => {
+        const execution = await executions.find(job.businessId, executionId);
+        if (!execution || isLive(execution)) return [];
+        const { businessId, userId } = job;
+        const runMs = runMsOf(execution);
+        return [{ kind: "settle" as const, businessId, userId, executionId, nowMs: now(), runMs }];
+      }),
+    );
+    await credits.post(operations.flat());
+    for (const one of batch) one.resolve();
+  }
+}
+
+function isShort(hold: Hold, startedAtMs: number, nowMs: number): boolean {
+  return startedAtMs + hold.coveredMs - nowMs <= EXTEND_AHEAD_MS;
+}
+
+function whyRefused({ manifest }: JobRecord, { account, neededMicroUsd = 0 }: CreditOutcome): string {
+  const reserved =
+    account.reservedMicroUsd > 0 ? ` (${formatUsd(account.reservedMicroUsd)} more is reserved)` : "";
+  return (
+    `It waits for credit: pool ${manifest.pool} needs ${formatUsd(neededMicroUsd)} set aside, and ` +
+    `${formatUsd(availableOf(account))} is available${reserved}.`
+  );
+}

@@ -1,0 +1,117 @@
+import type { Identity } from "../../shared/auth.ts";
+import { MONTHLY_GRANT_MICRO_USD } from "../../shared/credit.ts";
+import { ComputeError } from "../../shared/errors.ts";
+import type { JobManifest } from "../../shared/manifest.ts";
+import { formatUsd } from "../../shared/money.ts";
+import type { SessionStore } from "../auth/session-store.ts";
+import {
+  type Account,
+  availableOf,
+  type CreditStore,
+  type LedgerQuery,
+  type LedgerRecord,
+} from "./credit-store.ts";
+import { billFor, costMicroUsd, type Pricing } from "./pricing.ts";
+import { coverOf } from "./windows.ts";
+
+type Holder = Pick<Identity, "businessId" | "userId">;
+
+export interface CreditServiceParts {
+  credits: CreditStore;
+  sessions: SessionStore;
+  pricing: Pricing;
+  /** Epoch milliseconds. */
+  now: () => number;
+}
+
+export interface NewGrant {
+  /** Name or id. */
+  user: string;
+  amountMicroUsd: number;
+  reason: string;
+}
+
+/** What users see and do with credit, each in their own business. */
+export class CreditService {
+  constructor(private readonly parts: CreditServiceParts) {}
+
+  /** With the grant of the month, which is given when it is first asked for. */
+  async balance({ businessId, userId }: Holder): Promise<Account> {
+    const { credits, now } = this.parts;
+    const [outcome] = await credits.post([{ kind: "grantMonthly", businessId, userId, nowMs: now() }]);
+    if (!outcome) throw new Error("The store answered a question for one account with nothing");
+    return outcome.account;
+  }
+
+  async ledger(query: LedgerQuery): Promise<LedgerRecord[]> {
+    if (query.beforeEntryId === undefined) await this.balance(query);
+    return this.parts.credits.ledger(query);
+  }
+
+  /** Only owners may. With a key that was used for the same grant, the entry of that time is returned. */
+  async grant(by: Identity, grant: NewGrant, idempotencyKey: string | undefined): Promise<LedgerRecord> {
+    if (by.role !== "owner") {
+      throw new ComputeError(
+        "forbidden",
+        `Only an owner may grant credit; you are ${by.role} of ${by.businessName}.`,
+      );
+    }
+    const { credits, sessions, now } = this.parts;
+    const member = await sessions.findMember(by.businessId, grant.user);
+    if (!member) throw new ComputeError("not_found", `There is no user ${grant.user} in this business.`);
+    const { amountMicroUsd, reason } = grant;
+    const [outcome] = await credits.post([
+      {
+        kind: "grant",
+        ...{ businessId: by.businessId, userId: member.userId, nowMs: now() },
+        ...{ key: idempotencyKey ?? crypto.randomUUID(), amountMicroUsd, reason, grantedBy: by.userId },
+      },
+    ]);
+    if (outcome?.entry && outcome.result !== "key-reused") return outcome.entry;
+    throw new ComputeError(
+      "idempotency_key_reused",
+      `The idempotency key ${idempotencyKey} was used for another grant. Use a new key for a new grant.`,
+    );
+  }
+
+  /**
+   * Refuses jobs for hosted pools that could not start even when all that is set aside now came back. What they need is
+   * set aside when they are handed out, not here.
+   */
+  async checkSubmit(by: Holder, manifests: readonly JobManifest[]): Promise<void> {
+    const billed = manifests.flatMap((manifest) => {
+      const bill = billFor(this.parts.pricing, manifest);
+      return bill ? [{ manifest, needed: costMicroUsd(bill, coverOf(manifest).coverMs) }] : [];
+    });
+    if (billed.length === 0) return;
+    const account = await this.balance(by);
+    const available = availableOf(account);
+    const short = billed.find(({ needed }) => needed > available + account.reservedMicroUsd);
+    if (!short) return;
+    const { manifest, needed } = short;
+    const { timeoutSeconds, pool } = manifest;
+    const window = timeoutSeconds === undefined ? "its first hour (it has no timeoutSeconds)" : "its time";
+    throw new ComputeError(
+      "credit_exhausted",
+      `A job for the hosted pool ${pool} needs ${formatUsd(needed)} of credit for ${window}, and ` +
+        `${formatUsd(available)} is left. ${formatUsd(MONTHLY_GRANT_MICRO_USD)} comes with the next month; ` +
+        "your own nodes cost nothing.",
+    );
+  }
+
+  /** What these jobs have cost so far; undefined for those that cost nothing by their nature. */
+  async costsOf(
+    businessId: string,
+    jobs: readonly { jobId: string; manifest: JobManifest }[],
+  ): Promise<(number | undefined)[]> {
+    const { credits, pricing } = this.parts;
+    // Also of a pool that was hosted once: what a job cost stays known.
+    const maybe = jobs.filter(({ manifest }) => pricing.has(manifest.pool) || manifest.pool !== "default");
+    if (maybe.length === 0) return jobs.map(() => undefined);
+    const costs = await credits.costs(
+      businessId,
+      maybe.map((job) => job.jobId),
+    );
+    return jobs.map((job) => costs.get(job.jobId) ?? (pricing.has(job.manifest.pool) ? 0 : undefined));
+  }
+}

@@ -1,0 +1,47 @@
+import { type CreditBalance, type CreditEntry, entryId } from "../../shared/credit.ts";
+import { isoTime } from "../execution/execution-view.ts";
+import { userOf } from "../http/callers.ts";
+import type { Handlers } from "../http/handler.ts";
+import { decodeCursor, pageOf } from "../http/page.ts";
+import type { CreditService } from "./credit-service.ts";
+import { type Account, availableOf, type LedgerRecord } from "./credit-store.ts";
+import { hostedPools, type Pricing } from "./pricing.ts";
+
+type CreditHandlers = Pick<
+  Handlers,
+  "credits.balance" | "credits.ledger" | "credits.prices" | "credits.grant"
+>;
+
+export function creditHandlers(service: CreditService, pricing: Pricing): CreditHandlers {
+  return {
+    "credits.balance": async (_, context) => balanceView(await service.balance(userOf(context))),
+    "credits.ledger": async ({ since, cursor, limit }, context) => {
+      const { businessId, userId } = userOf(context);
+      const found = await service.ledger({
+        ...{ businessId, userId, limit: limit + 1 },
+        sinceMs: since === undefined ? undefined : Date.parse(since),
+        beforeEntryId: decodeCursor(cursor, entryId),
+      });
+      const { rows, nextCursor } = pageOf(found, limit, (entry) => entry.entryId);
+      return { entries: rows.map(entryView), nextCursor };
+    },
+    "credits.prices": () => ({ pools: hostedPools(pricing) }),
+    "credits.grant": async (grant, context) =>
+      entryView(await service.grant(userOf(context), grant, context.idempotencyKey)),
+  };
+}
+
+function balanceView(account: Account): CreditBalance {
+  const { month, monthlyMicroUsd, lastingMicroUsd, reservedMicroUsd } = account;
+  const [year = 0, number = 0] = month.split("-").map(Number);
+  return {
+    availableMicroUsd: availableOf(account),
+    ...{ reservedMicroUsd, monthlyMicroUsd, lastingMicroUsd, month },
+    monthEndsAt: isoTime(Date.UTC(year, number, 1)),
+  };
+}
+
+function entryView(record: LedgerRecord): CreditEntry {
+  const { businessId: _, userId: __, key: ___, createdAtMs, ...shown } = record;
+  return { ...shown, createdAt: isoTime(createdAtMs) };
+}
