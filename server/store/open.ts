@@ -33,7 +33,8 @@ export interface Stores {
   close(): Promise<void>;
 }
 
-const migrations = [
+/** The whole schema of the embedded store. */
+export const sqliteMigrations = [
   ...authMigrations,
   ...jobMigrations,
   ...executionMigrations,
@@ -45,7 +46,8 @@ const migrations = [
 
 /** The embedded store in `<dataDir>/compute.db`, or in memory. Throws StoreInUseError where another server has it open. */
 export function openSqliteStores(dataDir: string | ":memory:"): Stores {
-  const store = new SqliteStore(dataDir === ":memory:" ? dataDir : join(dataDir, "compute.db"), migrations);
+  const path = dataDir === ":memory:" ? dataDir : join(dataDir, "compute.db");
+  const store = new SqliteStore(path, sqliteMigrations);
   return {
     jobs: new SqliteJobStore(store),
     nodes: new SqliteNodeStore(store),
