@@ -8,6 +8,11 @@ export const commands: readonly CommandEntry[] = [
     load: () => import("./server.ts"),
   },
   {
+    path: "server migrate",
+    summary: "Move what the embedded store holds to MongoDB",
+    load: () => import("./server-migrate.ts"),
+  },
+  {
     path: "agent run",
     summary: "Run jobs on this machine",
     load: () => import("./agent-run.ts"),

@@ -3,7 +3,13 @@ import type { LogLine } from "../../shared/log.ts";
 import { RecentMap } from "../recent-map.ts";
 import { Batches, type Waiting } from "../store/batches.ts";
 import { ContentionError, duplicatesIn, type MongoStore } from "../store/mongo.ts";
-import { collectionStep } from "../store/mongo-migrations.ts";
+import {
+  ATTEMPT_DIGITS,
+  type LogDocument,
+  logDocument,
+  MAX_DOCUMENT_CHARS,
+  placeText,
+} from "./log-documents.mongo.ts";
 import {
   continuingLines,
   type ExecutionLines,
@@ -14,21 +20,6 @@ import {
   type StoredLine,
 } from "./log-store.ts";
 import { packLines, unpackInto } from "./packed-lines.ts";
-
-/** A document of `compute_job_logs`: lines that follow one another without a hole. */
-interface LogDocument {
-  /** Execution and first seq: of two servers that continue a log at the same place, one gets to write. */
-  _id: string;
-  business_id: string;
-  job_id: string;
-  execution_id: string;
-  attempt: number;
-  first_seq: number;
-  last_seq: number;
-  /** `placeText` of the last line: sorts over all attempts. */
-  last_place: string;
-  lines: string;
-}
 
 /** What one round of appends brings for one execution. */
 interface OpenLog {
@@ -41,26 +32,15 @@ interface OpenLog {
   isRemembered: boolean;
 }
 
-export const logSteps = [
-  collectionStep("log-1", "compute_job_logs", [
-    { key: { business_id: 1, job_id: 1, last_place: 1 } },
-    { key: { execution_id: 1, last_seq: 1 }, unique: true },
-  ]),
-];
-
 const CALLS_PER_BATCH = 256;
 const MAX_REMEMBERED = 20_000;
 /** Another server may be faster for this long before an append is given up. */
 const MAX_CONTENTION_MS = 10_000;
 const MAX_PAUSE_MS = 20;
-/** Text of one document: far below the store's 16 MiB even where every character takes six bytes. */
-const MAX_DOCUMENT_CHARS = 2 * 1024 * 1024;
-/** Documents read at once; they hold from one line to some thousands. */
-const DOCUMENTS_PER_READ = 32;
+/** Documents fetched at once; they hold from one line to some thousands. */
+const DOCUMENTS_PER_READ = 64;
 /** A read ends after this much text even where more lines are wanted. */
 const MAX_READ_CHARS = 4 * 1024 * 1024;
-const ATTEMPT_DIGITS = 9;
-const SEQ_DIGITS = 16;
 
 export class MongoLogStore implements LogStore {
   private readonly logs: Collection<LogDocument>;
@@ -89,7 +69,7 @@ export class MongoLogStore implements LogStore {
           last_place: { $gt: placeText(range.after) },
         })
         .sort({ last_place: 1 })
-        .limit(Math.min(DOCUMENTS_PER_READ, range.limit))
+        .limit(range.limit)
         .batchSize(DOCUMENTS_PER_READ);
       let chars = 0;
       for await (const document of documents) {
@@ -237,23 +217,15 @@ function nextDocument(log: OpenLog): LogDocument | undefined {
   const [part] = log.parts;
   if (!part || pending.length === 0) return undefined;
   const { businessId, jobId, executionId, attempt } = part;
-  const firstSeq = log.lastSeq + 1;
-  const lastSeq = log.lastSeq + pending.length;
-  return {
-    _id: `${executionId}/${String(firstSeq).padStart(SEQ_DIGITS, "0")}`,
+  return logDocument({
     business_id: businessId,
     job_id: jobId,
     execution_id: executionId,
     attempt,
-    first_seq: firstSeq,
-    last_seq: lastSeq,
-    last_place: placeText({ attempt, seq: lastSeq }),
+    first_seq: log.lastSeq + 1,
+    last_seq: log.lastSeq + pending.length,
     lines: packLines(pending),
-  };
-}
-
-function placeText({ attempt, seq }: LogPlace): string {
-  return `${String(attempt).padStart(ATTEMPT_DIGITS, "0")}.${String(seq).padStart(SEQ_DIGITS, "0")}`;
+  });
 }
 
 function batchFrom(document: LogDocument) {

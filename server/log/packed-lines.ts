@@ -44,6 +44,28 @@ export function unpackInto(found: StoredLine[], batch: PackedBatch, { after, unt
   }
 }
 
+/** The same lines in texts of at most `maxChars`, each with its first and last seq. One line is never split. */
+export function splitPacked(
+  batch: Pick<PackedBatch, "firstSeq" | "lastSeq" | "lines">,
+  maxChars: number,
+): { firstSeq: number; lastSeq: number; lines: string }[] {
+  if (batch.lines.length <= maxChars) return [batch];
+  const parts: { firstSeq: number; lastSeq: number; texts: string[]; chars: number }[] = [];
+  for (const [i, line] of (JSON.parse(batch.lines) as PackedLine[]).entries()) {
+    const seq = batch.firstSeq + i;
+    const text = JSON.stringify(line);
+    const part = parts.at(-1);
+    if (part && part.chars + text.length + 2 <= maxChars) {
+      part.texts.push(text);
+      part.chars += text.length + 1;
+      part.lastSeq = seq;
+    } else {
+      parts.push({ firstSeq: seq, lastSeq: seq, texts: [text], chars: text.length });
+    }
+  }
+  return parts.map(({ firstSeq, lastSeq, texts }) => ({ firstSeq, lastSeq, lines: `[${texts.join(",")}]` }));
+}
+
 function pack({ stream, at, text, partial }: LogLine): PackedLine {
   return partial ? [STREAMS[stream], at, text, 1] : [STREAMS[stream], at, text];
 }

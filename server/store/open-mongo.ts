@@ -4,11 +4,13 @@ import { MongoCreditStore } from "../credit/credit-store.mongo.ts";
 import { MongoExecutionStore } from "../execution/execution-store.mongo.ts";
 import { executionSteps, jobSteps } from "../job/job-documents.mongo.ts";
 import { MongoJobStore } from "../job/job-store.mongo.ts";
-import { logSteps, MongoLogStore } from "../log/log-store.mongo.ts";
+import { logSteps } from "../log/log-documents.mongo.ts";
+import { MongoLogStore } from "../log/log-store.mongo.ts";
 import { MongoNodeStore, nodeSteps } from "../node/node-store.mongo.ts";
 import { MongoScheduleStore, scheduleSteps } from "../schedule/schedule-store.mongo.ts";
 import { MongoLeaseStore } from "../tasks/lease-store.mongo.ts";
 import { MongoStore } from "./mongo.ts";
+import { refuseHalfMoved } from "./move/target.ts";
 import type { Stores } from "./open.ts";
 
 export const mongoSteps = [
@@ -23,6 +25,12 @@ export const mongoSteps = [
 
 export async function openMongo(url: string): Promise<Stores> {
   const store = await MongoStore.open(url, mongoSteps);
+  try {
+    await refuseHalfMoved(store);
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
   return {
     jobs: new MongoJobStore(store),
     nodes: new MongoNodeStore(store),

@@ -1,0 +1,177 @@
+import { z } from "zod";
+import { maskedUrl } from "../server/masked-url.ts";
+import type { MoveReport } from "../server/store/move/move.ts";
+import { defineOptions, optionText } from "../shared/config/options.ts";
+import { defineCommand } from "./command.ts";
+import { jsonOption } from "./common-options.ts";
+import { exitCodes } from "./exit-codes.ts";
+import { CliError } from "./failure.ts";
+import { formatTable } from "./format.ts";
+import type { Output } from "./output.ts";
+
+const PROGRESS_EVERY_MS = 1_000;
+const CHECKSUM_CHARS = 12;
+
+const options = defineOptions({
+  ...jsonOption,
+  from: {
+    kind: "value",
+    placeholder: "sqlite:PATH",
+    schema: optionText.optional(),
+    help: "The data directory of a stopped server, or the compute.db in it",
+  },
+  to: {
+    kind: "value",
+    placeholder: "URL",
+    env: "TANVRIT_STORE",
+    schema: optionText.optional(),
+    help: "The mongodb:// URL of a replica set and an empty database",
+  },
+  "dry-run": {
+    kind: "flag",
+    schema: z.boolean().default(false),
+    help: "Say what would be moved, and write nothing",
+  },
+  restart: {
+    kind: "flag",
+    schema: z.boolean().default(false),
+    help: "Take out what a run that did not finish has stored, and begin anew",
+  },
+});
+
+export const command = defineCommand({
+  options,
+  examples: [
+    {
+      line: "server migrate --from sqlite:~/.tanvrit/server --to mongodb://db/compute",
+      does: "Everything this server has kept",
+    },
+    {
+      line: "server migrate --from sqlite:./data --dry-run",
+      does: "How much that is; the URL is in TANVRIT_STORE",
+    },
+  ],
+  details:
+    "Moves users, sign-ins, nodes, jobs, logs and all else from the embedded store to MongoDB; tokens and node keys " +
+    "stay valid. Stop the server first. A run that was ended goes on where it was; at the end both sides are compared " +
+    "by count and checksum, and not before then do servers start on the new store. The old one is left as it is.",
+  async run({ options, output }) {
+    const from = sourceOf(options.from);
+    const to = targetOf(options.to);
+    const report = await move(from, to, options, output).catch((error) => {
+      throw explain(error, from, to);
+    });
+    await show(report, options, output);
+    return conclude(report, options["dry-run"], maskedUrl(to), output);
+  },
+});
+
+interface MoveFlags {
+  "dry-run": boolean;
+  restart: boolean;
+}
+
+async function move(from: string, to: string, flags: MoveFlags, output: Output): Promise<MoveReport> {
+  const [{ MoveSource }, { openMoveTarget }, { moveStore }] = await Promise.all([
+    import("../server/store/move/source.ts"),
+    import("../server/store/move/open-target.ts"),
+    import("../server/store/move/move.ts"),
+  ]);
+  using source = MoveSource.open(from);
+  const dryRun = flags["dry-run"];
+  await using target = await openMoveTarget(to, { readOnly: dryRun });
+  let lastAtMs = 0;
+  const onProgress = (table: string, done: number, rows: number) => {
+    if (done < rows && performance.now() - lastAtMs < PROGRESS_EVERY_MS) return;
+    lastAtMs = performance.now();
+    // A line that cannot be written must not end the move.
+    void output.note(`${table}: ${done} of ${rows}`).catch(() => undefined);
+  };
+  return await moveStore(source, target.store, { dryRun, restart: flags.restart, onProgress });
+}
+
+async function show(report: MoveReport, { json }: { json: boolean }, output: Output): Promise<void> {
+  if (json) {
+    await output.json(report);
+    return;
+  }
+  if (report.finishedBeforeAtMs !== undefined) return;
+  const rows = report.tables.map(({ table, rows, documents, checksum, same }) => [
+    table,
+    String(rows),
+    documents === undefined ? "-" : String(documents),
+    checksum?.slice(0, CHECKSUM_CHARS) ?? "-",
+    same === undefined ? "-" : same ? "same" : "DIFFERENT",
+  ]);
+  await output.result(formatTable(["TABLE", "ROWS", "DOCUMENTS", "CHECKSUM", "COMPARED"], rows));
+}
+
+async function conclude(report: MoveReport, dryRun: boolean, to: string, output: Output): Promise<number> {
+  const { finishedBeforeAtMs, tables } = report;
+  if (finishedBeforeAtMs !== undefined) {
+    const at = new Date(finishedBeforeAtMs).toISOString();
+    await output.note(`All of it was moved to ${to} at ${at}; nothing is left to do.`);
+    return exitCodes.ok;
+  }
+  if (dryRun) return exitCodes.ok;
+  const different = tables.filter((table) => !table.same).map((table) => table.table);
+  if (different.length > 0) {
+    throw new CliError("bad_data", `source and target differ in ${different.join(", ")}`, {
+      todo: "The source may have changed between two runs; begin anew with --restart",
+    });
+  }
+  await output.note(
+    `Moved to ${to}. Start servers with this --store, and none on the old directory any more.`,
+  );
+  return exitCodes.ok;
+}
+
+function sourceOf(from: string | undefined): string {
+  if (from === undefined)
+    throw new CliError("usage", "--from is missing", { todo: "See server migrate --help" });
+  const path = /^sqlite:(.+)$/.exec(from)?.[1];
+  if (path) return path.replace(/^~(?=\/)/, process.env.HOME ?? "~");
+  const todo = "Give it as sqlite: and the data directory of the server";
+  throw new CliError("bad_configuration", `--from ${maskedUrl(from)} is no embedded store`, { todo });
+}
+
+function targetOf(to: string | undefined): string {
+  if (to === undefined) throw new CliError("usage", "--to is missing", { todo: "See server migrate --help" });
+  if (/^mongodb(\+srv)?:\/\/./.test(to)) return to;
+  const todo = "Give it as mongodb://host/database?replicaSet=name";
+  throw new CliError("bad_configuration", `--to ${maskedUrl(to)} is no MongoDB URL`, { todo });
+}
+
+/** What usually keeps a move from going on, in words that help. */
+function explain(cause: unknown, from: string, to: string): unknown {
+  const { code = "", name, message } = cause as NodeJS.ErrnoException;
+  if (name === "NoSourceError") {
+    const todo = "Name the data directory of a server, by default ~/.tanvrit/server";
+    return new CliError("not_found", message, { cause, todo });
+  }
+  if (name === "StoreInUseError") {
+    const todo = "Stop that server first: what it took in meanwhile would be missing";
+    return new CliError("unreachable", message, { cause, todo });
+  }
+  if (name === "TargetInUseError") {
+    const todo = "Name an empty database";
+    return new CliError("bad_data", `cannot move to ${maskedUrl(to)}: ${message}`, { cause, todo });
+  }
+  if (name === "UnknownPartsError") {
+    return new CliError("bad_data", message, { cause, todo: "Use the version of the server that wrote it" });
+  }
+  if (name === "MongoParseError" || name === "MongoInvalidArgumentError") {
+    const todo = "Give it as mongodb://host/database?replicaSet=name";
+    return new CliError("bad_configuration", `--to ${maskedUrl(to)} cannot be used: ${message}`, {
+      cause,
+      todo,
+    });
+  }
+  if (code === "storage_failed") {
+    const todo =
+      "See that MongoDB runs and that --to names it, then run the same again: it goes on where it was";
+    return new CliError("unreachable", `cannot use ${maskedUrl(to)}: ${message}`, { cause, todo });
+  }
+  if (name !== "SQLiteError") return cause;
+  return new CliError("bad_data", `cannot read ${from}: ${message}`, { cause });
+}
