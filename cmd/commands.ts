@@ -52,6 +52,31 @@ export const commands: readonly CommandEntry[] = [
     load: () => import("./node/drain.ts"),
   },
   { path: "node rotate-key", summary: "Give a node a new key", load: () => import("./node/rotate-key.ts") },
+  {
+    path: "schedule create",
+    summary: "Submit a job by a cron rule, and print the schedule's id",
+    load: () => import("./schedule/create.ts"),
+  },
+  {
+    path: "schedule list",
+    summary: "List schedules, newest first",
+    load: () => import("./schedule/list.ts"),
+  },
+  { path: "schedule get", summary: "Show one schedule", load: () => import("./schedule/get.ts") },
+  { path: "schedule pause", summary: "Fire no more for now", load: () => import("./schedule/pause.ts") },
+  { path: "schedule resume", summary: "Fire again", load: () => import("./schedule/resume.ts") },
+  { path: "schedule run", summary: "Fire now", load: () => import("./schedule/run.ts") },
+  { path: "schedule delete", summary: "Delete a schedule", load: () => import("./schedule/delete.ts") },
+  {
+    path: "schedule fires",
+    summary: "What a schedule fired and skipped, and when it fires next",
+    load: () => import("./schedule/fires.ts"),
+  },
+  {
+    path: "schedule preview",
+    summary: "What a cron rule means",
+    load: () => import("./schedule/preview.ts"),
+  },
   { path: "workspace list", summary: "List workspaces", load: () => import("./workspace/list.ts") },
   { path: "workspace use", summary: "Choose the workspace", load: () => import("./workspace/use.ts") },
   {

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { accountName } from "../shared/auth.ts";
 import { defineOptions, optionText } from "../shared/config/options.ts";
-import { executionId, jobId, nodeId } from "../shared/ids.ts";
+import { executionId, jobId, nodeId, scheduleId } from "../shared/ids.ts";
 import { CliError } from "./failure.ts";
 import { DEFAULT_URL, DEFAULT_WORKSPACE } from "./workspaces.ts";
 
@@ -40,7 +40,7 @@ export const connectionOptions = defineOptions({
 
 export const clientOptions = { ...connectionOptions, ...jsonOption };
 
-const idKinds = { job: jobId, node: nodeId, execution: executionId };
+const idKinds = { job: jobId, node: nodeId, execution: executionId, schedule: scheduleId };
 
 /** Refuses what cannot be an id before the server is asked. */
 export function checkId(kind: keyof typeof idKinds, text: string): string {

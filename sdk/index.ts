@@ -2,12 +2,14 @@ import { ComputeClient, type Credentials } from "./client.ts";
 import { Executions } from "./executions.ts";
 import { Jobs } from "./jobs.ts";
 import { Nodes } from "./nodes.ts";
+import { Schedules } from "./schedules.ts";
 
 export type { Execution } from "../shared/execution.ts";
 export type { Job } from "../shared/job.ts";
 export type { LogEvent, LogLine } from "../shared/log.ts";
 export type { JobManifestInput } from "../shared/manifest.ts";
 export type { Node } from "../shared/node.ts";
+export type { Schedule } from "../shared/schedule.ts";
 export { ComputeClient, type Credentials } from "./client.ts";
 export { ComputeError, UnreachableError } from "./errors.ts";
 export type { JobFilter, LogOptions, SubmitOptions } from "./jobs.ts";
@@ -24,13 +26,20 @@ export interface Compute {
   jobs: Jobs;
   nodes: Nodes;
   executions: Executions;
+  schedules: Schedules;
   /** Every endpoint by its id. */
   client: ComputeClient;
 }
 
 export function createComputeClient(options: ComputeClientOptions): Compute {
   const client = new ComputeClient({ url: options.url, credentials: credentialsOf(options) });
-  return { jobs: new Jobs(client), nodes: new Nodes(client), executions: new Executions(client), client };
+  return {
+    jobs: new Jobs(client),
+    nodes: new Nodes(client),
+    executions: new Executions(client),
+    schedules: new Schedules(client),
+    client,
+  };
 }
 
 function credentialsOf(options: ComputeClientOptions): Credentials {

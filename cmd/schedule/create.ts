@@ -1,0 +1,119 @@
+import { z } from "zod";
+import { defineOptions, optionNumber, optionPairs, optionText } from "../../shared/config/options.ts";
+import { misfirePolicy, overlapPolicy } from "../../shared/schedule.ts";
+import { defineCommand } from "../command.ts";
+import { clientOptions } from "../common-options.ts";
+import { connect, patience } from "../connect.ts";
+import { CliError } from "../failure.ts";
+import { buildManifest, manifestOptions } from "../job/manifest-options.ts";
+import { ruleOptions, zoneOf } from "./rule-options.ts";
+
+const { name: _name, "not-before": _notBefore, "idempotency-key": _key, ...jobOptions } = manifestOptions;
+const seconds = (help: string, defaultText: string) =>
+  ({
+    kind: "value",
+    placeholder: "SECONDS",
+    schema: optionNumber({ min: 0, unit: "seconds" }).optional(),
+    defaultText,
+    help,
+  }) as const;
+
+const options = defineOptions({
+  ...ruleOptions,
+  overlap: {
+    kind: "value",
+    placeholder: "POLICY",
+    schema: z
+      .enum(overlapPolicy.options, { error: `must be one of ${overlapPolicy.options.join(", ")}` })
+      .optional(),
+    defaultText: "allow",
+    help: "When an earlier job of it is not over: allow a second one, forbid it, queue one, or replace the earlier",
+  },
+  misfire: {
+    kind: "value",
+    placeholder: "POLICY",
+    schema: z
+      .enum(misfirePolicy.options, { error: `must be one of ${misfirePolicy.options.join(", ")}` })
+      .optional(),
+    defaultText: "once",
+    help: "What no server was there for: skip it, make up for all of it once, or for all, one job each",
+  },
+  "misfire-window": seconds("Make up for nothing older than this", "86400"),
+  jitter: seconds("Put off each fire by up to this, always by the same for the same time", "0"),
+  name: { kind: "value", placeholder: "NAME", schema: optionText.optional(), help: "A name for people" },
+  template: {
+    kind: "value",
+    placeholder: "TEMPLATE",
+    schema: optionText.optional(),
+    help: "Run this template, by its name or id, in place of a command",
+  },
+  param: {
+    kind: "list",
+    short: "p",
+    placeholder: "KEY=VALUE",
+    schema: optionPairs("a parameter").optional(),
+    help: "A parameter of the template",
+  },
+  ...jobOptions,
+  ...clientOptions,
+});
+
+export const command = defineCommand({
+  options,
+  rest: { name: "CMD ARG…", help: "the command each job runs, as it is; without a shell" },
+  examples: [
+    { line: "schedule create --cron '30 2 * * *' --tz Europe/Berlin -- backup.sh", does: "Every night" },
+    { line: "schedule create --cron '*/15 * * * *' --overlap forbid -- sync.sh", does: "Never two at once" },
+    {
+      line: "schedule create --cron @weekly --template git-clone-and-run --param url=$url",
+      does: "A template",
+    },
+  ],
+  details: `On stdout stands the schedule's id and nothing else. The job is described as with job submit.`,
+  async run({ options, rest, env, output }) {
+    const work = await workOf(options, rest);
+    const compute = await connect(env, options);
+    const made = await compute.schedules.create(
+      {
+        cron: options.cron,
+        timeZone: zoneOf(options),
+        name: options.name,
+        overlap: options.overlap,
+        misfire: options.misfire,
+        misfireWindowSeconds: options["misfire-window"],
+        jitterSeconds: options.jitter,
+        ...work,
+      },
+      patience(output),
+    );
+    for (const warning of made.warnings) await output.note(`tanvrit-compute: ${warning}`);
+    if (options.json) {
+      await output.json(made);
+      return 0;
+    }
+    await output.note(`tanvrit-compute: ${made.words} (${made.timeZone}); the first at ${made.nextFireAt}`);
+    await output.result(made.scheduleId);
+    return 0;
+  },
+});
+
+type Values = Parameters<typeof buildManifest>[0] & { template?: string; param?: Record<string, string> };
+
+async function workOf(options: Omit<Values, "name" | "not-before" | "idempotency-key">, rest?: string[]) {
+  const { template, param } = options;
+  const hasCommand = rest !== undefined || options.file !== undefined;
+  if (template === undefined) {
+    if (param) throw new CliError("usage", "--param is for a template, and there is no --template");
+    if (!hasCommand) {
+      throw new CliError("usage", "neither a command nor a template to run was given", {
+        todo: "Put the command behind --, as in: tanvrit-compute schedule create --cron '0 * * * *' -- ./hourly.sh",
+      });
+    }
+    return { job: await buildManifest({ ...options, ...notAsked }, rest) };
+  }
+  if (hasCommand) throw new CliError("usage", "a template and a command exclude each other");
+  return { template, parameters: param };
+}
+
+/** What a job of a schedule has from its schedule. */
+const notAsked = { name: undefined, "not-before": undefined, "idempotency-key": undefined };

@@ -1,0 +1,40 @@
+import type { Schedule } from "../../sdk/index.ts";
+import { defineCommand } from "../command.ts";
+import { checkId, clientOptions } from "../common-options.ts";
+import { connect, patience } from "../connect.ts";
+import { formatCommand, formatFields } from "../format.ts";
+
+export const command = defineCommand({
+  options: clientOptions,
+  positionals: [{ name: "SCHEDULE", help: "its id" }],
+  examples: [{ line: "schedule get $id --json", does: "Everything that is known of it" }],
+  async run({ options, positionals, env, output }) {
+    const scheduleId = checkId("schedule", positionals[0] ?? "");
+    const { schedules } = await connect(env, options);
+    const schedule = await schedules.retrieve(scheduleId, patience(output));
+    await (options.json ? output.json(schedule) : output.result(formatFields(describe(schedule))));
+    return 0;
+  },
+});
+
+function describe(schedule: Schedule): Record<string, unknown> {
+  const { job } = schedule;
+  return {
+    scheduleId: schedule.scheduleId,
+    name: schedule.name,
+    status: schedule.status,
+    pauseReason: schedule.pauseReason,
+    cron: schedule.cron,
+    rule: `${schedule.words} (${schedule.timeZone})`,
+    nextFireAt: schedule.nextFireAt,
+    fireCount: schedule.fireCount,
+    overlap: schedule.overlap,
+    misfire: `${schedule.misfire}, within ${schedule.misfireWindowSeconds} s`,
+    jitterSeconds: schedule.jitterSeconds || undefined,
+    command: job && formatCommand(job.command),
+    template: schedule.template,
+    // Names alone: values are often secrets, and a terminal is often seen by others.
+    parameters: Object.keys(schedule.parameters ?? {}).join(", ") || undefined,
+    createdAt: schedule.createdAt,
+  };
+}

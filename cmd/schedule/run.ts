@@ -1,0 +1,23 @@
+import { defineCommand } from "../command.ts";
+import { checkId, clientOptions } from "../common-options.ts";
+import { connect, patience } from "../connect.ts";
+
+export const command = defineCommand({
+  options: clientOptions,
+  positionals: [{ name: "SCHEDULE", help: "its id, as schedule list shows it" }],
+  examples: [
+    { line: "schedule run $id", does: "A job of it now; prints the job's id" },
+    { line: "job logs -f $(tanvrit-compute schedule run $id)", does: "And its output" },
+  ],
+  details: `Also while it is paused. The overlap policy holds: where it forbids a second job this fails, and where the fire has
+to wait for an earlier job no id is printed yet; schedule fires shows it later.`,
+  async run({ options, positionals, env, output }) {
+    const scheduleId = checkId("schedule", positionals[0] ?? "");
+    const { schedules } = await connect(env, options);
+    const fire = await schedules.run(scheduleId, patience(output));
+    if (options.json) await output.json(fire);
+    else if (fire.jobId) await output.result(fire.jobId);
+    else await output.note(`tanvrit-compute: ${fire.status}${fire.message ? `: ${fire.message}` : ""}`);
+    return fire.status === "FAILED" ? 1 : 0;
+  },
+});
