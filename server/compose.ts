@@ -5,6 +5,8 @@ import { LocalLogin } from "./auth/local-login.ts";
 import { NodeKeys } from "./auth/node-keys.ts";
 import { Tokens } from "./auth/tokens.ts";
 import type { Bus } from "./bus/bus.ts";
+import { composeCredits, meteringTask } from "./credit/compose-credits.ts";
+import { NOTHING_HOSTED, type Pricing } from "./credit/pricing.ts";
 import { Dispatcher } from "./execution/dispatcher.ts";
 import { type DueTimes, ExecutionService } from "./execution/execution-service.ts";
 import { executionHandlers } from "./execution/handlers.ts";
@@ -12,6 +14,7 @@ import { type AppParts, createApp } from "./http/app.ts";
 import type { Handlers } from "./http/handler.ts";
 import { FitCheck } from "./job/fit.ts";
 import { jobHandlers } from "./job/handlers.ts";
+import { JobFlow } from "./job/job-flow.ts";
 import { isCurrent } from "./job/job-record.ts";
 import { JobService } from "./job/job-service.ts";
 import { JobWatch } from "./job/job-watch.ts";
@@ -28,7 +31,9 @@ import { NodeService } from "./node/node-service.ts";
 import { composeSchedules } from "./schedule/compose-schedules.ts";
 import type { Stores } from "./store/open.ts";
 import { type PeriodicTask, TaskRunner } from "./tasks/periodic.ts";
+import { composeTemplates } from "./template/compose-templates.ts";
 import { dispatchTask, retryTask, staleNodesTask, timeoutTask } from "./tasks/tasks.ts";
+import { composeTemplates } from "./template/compose-templates.ts";
 
 export interface PlaneParts {
   stores: Stores;
@@ -36,6 +41,8 @@ export interface PlaneParts {
   /** Where files of the same-machine sign-in are put. */
   dataDir: string;
   log: Log;
+  /** Which pools are hosted, and what they cost. */
+  pricing?: Pricing;
   /** Epoch milliseconds. */
   now: () => number;
   /** Aborts when the server stops. */
@@ -51,7 +58,8 @@ export interface Plane {
 }
 
 /** Hands every feature what it needs; nothing else in the server knows more than its own parts. */
-export async function composePlane({ stores, bus, dataDir, log, now, stopping }: PlaneParts): Promise<Plane> {
+export async function composePlane(parts: PlaneParts): Promise<Plane> {
+  const { stores, bus, dataDir, log, now, stopping, pricing = NOTHING_HOSTED } = parts;
   const onError = (what: string, error: unknown) => log.error(`${what} failed; it is tried again`, { error });
   const watch = new JobWatch(bus);
   const dispatcher = new Dispatcher(stores.executions, bus, now, (error) => onError("dispatch", error));
@@ -59,15 +67,18 @@ export async function composePlane({ stores, bus, dataDir, log, now, stopping }:
     start: (dueAtMs) => retries.runBefore(dueAtMs),
     expiry: (dueAtMs) => timeouts.runBefore(dueAtMs),
   };
-  const executionService = new ExecutionService(stores.jobs, bus, now, due);
-  const taskParts = { ...stores, executionService, dispatcher, bus, startedAtMs: now() };
+  const flow = new JobFlow({ jobs: stores.jobs, flow: stores.flow, bus, due, now, onError });
+  const credits = composeCredits({ ...stores, pricing, now, onError });
+  const { metering, checkSubmit, costsOf } = credits;
+  const executionService = new ExecutionService(stores.jobs, bus, now, due, flow, metering);
+  const taskParts = { ...stores, executionService, dispatcher, jobFlow: flow, bus, startedAtMs: now() };
   const runnerParts = { leases: stores.leases, holder: crypto.randomUUID(), now, onError };
   const runnerOf = (task: PeriodicTask) => new TaskRunner(task, runnerParts);
   const retries = runnerOf(retryTask(taskParts));
   const timeouts = runnerOf(timeoutTask(taskParts));
   const tasks = [dispatchTask, staleNodesTask]
     .map((make) => runnerOf(make(taskParts)))
-    .concat(timeouts, retries);
+    .concat(timeouts, retries, runnerOf(meteringTask({ metering, executionService, bus })));
 
   const keys = new NodeKeys(now);
   const tokens = await Tokens.open(stores.sessions, now);
@@ -79,8 +90,12 @@ export async function composePlane({ stores, bus, dataDir, log, now, stopping }:
   );
   const authenticator = new Authenticator(tokens, keys, stores.sessions, stores.nodes);
   const nodeService = new NodeService({ ...stores, executionService, dispatcher, keys, bus, now });
-  const jobService = new JobService(stores.jobs, bus, watch, now, due);
-  const scheduleParts = { ...stores, jobs: jobService, bus, now, onError };
+  const jobParts = { jobs: stores.jobs, bus, due, flow, now, checkSubmit };
+  const jobService = new JobService(jobParts, watch);
+  const unschedulable = new Unschedulable(stores.nodes);
+  const templates = composeTemplates({ ...stores, jobs: jobService, unschedulable, now }, runnerOf);
+  const renderTemplate = templates.service.render.bind(templates.service);
+  const scheduleParts = { ...stores, jobs: jobService, renderTemplate, bus, now, onError };
   const schedules = composeSchedules(scheduleParts, runnerOf);
   const hub = new LogHub(bus);
   const handlers: Handlers = {
@@ -91,12 +106,8 @@ export async function composePlane({ stores, bus, dataDir, log, now, stopping }:
       onSessionEnd: (sessionId) => nodeService.endAccess(sessionId),
       now,
     }),
-    ...jobHandlers(jobService, new Unschedulable(stores.nodes)),
-    ...manyJobsHandlers(
-      jobService,
-      new ManyJobs(stores.jobs, bus, now, due),
-      new FitCheck(stores.nodes, stores.executions),
-    ),
+    ...jobHandlers(jobService, unschedulable, costsOf),
+    ...manyJobsHandlers(jobService, new ManyJobs(jobParts), new FitCheck(stores.nodes, stores.executions)),
     ...executionHandlers(stores.executions, (executionId) => stores.logs.lastSeq(executionId)),
     ...nodeHandlers({
       ...stores,
@@ -106,6 +117,9 @@ export async function composePlane({ stores, bus, dataDir, log, now, stopping }:
     }),
     ...logHandlers(followParts(stores, hub, watch)),
     ...schedules.handlers,
+    ...templates.handlers,
+    ...credits.handlers,
+    ...templates.handlers,
   };
   const appParts: AppParts = {
     handlers,
@@ -120,7 +134,7 @@ export async function composePlane({ stores, bus, dataDir, log, now, stopping }:
     hub.close();
     schedules.close();
   };
-  return { app: createApp(appParts), tasks: [...tasks, schedules.runner], close };
+  return { app: createApp(appParts), tasks: [...tasks, schedules.runner, templates.runner], close };
 }
 
 function followParts(stores: Stores, hub: LogHub, watch: JobWatch): FollowParts {

@@ -24,6 +24,10 @@ export const job = z.object({
   /** The current or last execution. */
   executionId: executionId.optional(),
   nodeId: nodeId.optional(),
+  /** The array the job belongs to. */
+  arrayId: z.string().optional(),
+  /** Only while QUEUED: `after` other jobs, until its concurrency `group` has room, or an `array`, which stands for its jobs. */
+  hold: z.enum(["after", "group", "array"]).optional(),
   /** Only while QUEUED: why no registered node could ever run this job. */
   unschedulableReason: z.string().optional(),
   /** Only of jobs for a hosted pool: what the attempts that have ended cost, in millionths of a US dollar. */

@@ -20,4 +20,7 @@ export const limits = {
   maxCommandBytes: 1024 * 1024,
   maxEnvVariables: 1_000,
   maxLabels: 100,
+  /** The most jobs that one job comes after. */
+  maxAfter: 100,
+  maxArrayJobs: 5_000,
 } as const;

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { jobId } from "./ids.ts";
 import { labels, noNul, scalar } from "./labels.ts";
 import { limits } from "./limits.ts";
 import { reason } from "./reasons.ts";
@@ -49,6 +50,39 @@ export const resources = z.strictObject({
 });
 export type Resources = z.infer<typeof resources>;
 
+const after = z.strictObject({
+  jobId,
+  /** How it must have ended. `failure` is any end but success. */
+  on: z.enum(["success", "failure", "any"]).default("success"),
+});
+
+const concurrency = z.strictObject({
+  group: z.string().min(1).max(200),
+  limit: z.int().min(1).max(10_000).default(1),
+  /** Cancels the earlier jobs of the group instead of waiting for them. */
+  cancelInProgress: z.boolean().default(false),
+});
+
+const arrayRange = z
+  .string()
+  .regex(/^\d{1,9}-\d{1,9}(%[1-9]\d{0,4})?$/, {
+    error: "must be FIRST-LAST or FIRST-LAST%AT_ONCE, as 1-100%8",
+  })
+  .refine(
+    (text) => {
+      const { first, last } = parseArrayRange(text);
+      return last >= first && last - first < limits.maxArrayJobs;
+    },
+    { error: `must count up, and have at most ${limits.maxArrayJobs} indexes` },
+  );
+
+/** `1-100%8` in numbers; `atOnce` is undefined where nothing limits it. */
+export function parseArrayRange(text: string): { first: number; last: number; atOnce: number | undefined } {
+  const [range = "", atOnce] = text.split("%");
+  const [first = 0, last = 0] = range.split("-").map(Number);
+  return { first, last, atOnce: atOnce === undefined ? undefined : Number(atOnce) };
+}
+
 const seconds = z.number().positive().max(31_536_000);
 
 /**
@@ -88,6 +122,12 @@ export const jobManifest = z.strictObject({
   /** Seconds a node may take from being assigned the job to starting its command; then the attempt has failed. */
   startTimeoutSeconds: seconds.optional(),
   /** Higher runs first. */
+  /** Runs only when these jobs are over, and as they must have ended; else it is skipped. */
+  after: z.array(after).min(1).max(limits.maxAfter).optional(),
+  /** Of the jobs of a group only so many are under way at once; the others wait in the order they were submitted. */
+  concurrency: concurrency.optional(),
+  /** `1-100%8`: a job for each index (TANVRIT_ARRAY_INDEX), at most 8 of them at once. */
+  array: arrayRange.optional(),
   priority: z.int().min(-1_000).max(1_000).default(0),
   env: z
     .record(variableName, scalar("the value of a variable"))

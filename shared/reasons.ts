@@ -16,6 +16,7 @@ export const reasons = {
     help: "no node started it within its startTimeoutSeconds",
   },
   QueueExpired: { status: "TIMEOUT", mayRetry: false, help: "it waited longer than its queueTtlSeconds" },
+  Skipped: { status: "CANCELLED", mayRetry: false, help: "a job it comes after did not end as it must" },
   NodeLost: { status: "FAILED", mayRetry: true, lost: true, help: "the node stopped answering" },
   AgentRestarted: {
     status: "FAILED",

@@ -1,5 +1,5 @@
 import { isUtf8 } from "node:buffer";
-import type { z } from "zod";
+import { z } from "zod";
 import {
   defineOptions,
   type OptionValues,
@@ -11,6 +11,7 @@ import { issuesOf } from "../../shared/issues.ts";
 import { limits } from "../../shared/limits.ts";
 import { type JobManifestInput, jobManifest } from "../../shared/manifest.ts";
 import { CliError } from "../failure.ts";
+import { afterOf, concurrencyOf, retryList, startTime } from "./manifest-words.ts";
 
 /** The options that describe a job; each stands for a field of the manifest and wins over the file's. */
 export const manifestOptions = defineOptions({
@@ -126,6 +127,36 @@ export const manifestOptions = defineOptions({
     defaultText: "a fresh directory of the job's own",
     help: "Where on the node the command runs",
   },
+  array: {
+    kind: "value",
+    placeholder: "FIRST-LAST[%N]",
+    schema: optionText.optional(),
+    help: "One job for each index (TANVRIT_ARRAY_INDEX), at most N of them at once, as 1-100%8",
+  },
+  after: {
+    kind: "list",
+    placeholder: "ID[:HOW]",
+    schema: z.array(optionText).optional(),
+    help: "Run when that job is over and ended as success (the default), failure or any; else skip",
+  },
+  "concurrency-group": {
+    kind: "value",
+    placeholder: "GROUP",
+    schema: optionText.optional(),
+    help: "Of the jobs of this group only so many run at once; the others wait in order",
+  },
+  "concurrency-limit": {
+    kind: "value",
+    placeholder: "N",
+    schema: optionNumber({ min: 1, integer: true }).optional(),
+    defaultText: "1",
+    help: "How many of the group may run at once",
+  },
+  "cancel-in-progress": {
+    kind: "flag",
+    schema: z.boolean().default(false),
+    help: "Cancel the earlier jobs of the group instead of waiting for them",
+  },
   file: {
     kind: "value",
     short: "f",
@@ -166,6 +197,9 @@ export async function buildManifest(
     retryOn: options["retry-on"] === undefined ? undefined : retryList(options["retry-on"]),
     notBefore: options["not-before"] === undefined ? undefined : startTime(options["not-before"]),
     queueTtlSeconds: options["queue-ttl"],
+    array: options.array,
+    after: options.after?.map(afterOf),
+    concurrency: concurrencyOf(options),
     startTimeoutSeconds: options["start-timeout"],
     priority: options.priority,
     workdir: options.workdir,
@@ -184,22 +218,6 @@ export async function buildManifest(
   // The file was checked by itself, so what is wrong now came with a flag.
   const issues = issuesOf(checked.error).map(({ path, message }) => `${flagOf(path)}: ${message}`);
   throw new CliError("usage", issues.join("; "));
-}
-
-/** `75,NodeLost`: exit codes and reasons; the schema says which there are. */
-function retryList(text: string): JobManifestInput["retryOn"] {
-  const parts = text.split(",").map((part) => part.trim());
-  return parts.map((part) => (/^\d+$/.test(part) ? Number(part) : part)) as JobManifestInput["retryOn"];
-}
-
-const UNIT_MS = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
-
-/** A time as it is, or `+` a duration from now on. */
-function startTime(text: string): string {
-  const [, amount, unit] = /^\+(\d+(?:\.\d+)?)([smhd]?)$/.exec(text) ?? [];
-  if (amount === undefined) return text;
-  const ms = Number(amount) * UNIT_MS[(unit || "s") as keyof typeof UNIT_MS];
-  return new Date(Date.now() + ms).toISOString();
 }
 
 type PartialManifest = z.output<ReturnType<typeof fileSchema>>;

@@ -2,7 +2,7 @@ import { newId } from "../../shared/ids.ts";
 import type { JobManifest } from "../../shared/manifest.ts";
 import type { NodeDescription } from "../../shared/node.ts";
 import type { ExecutionRecord, JobRecord } from "../job/job-record.ts";
-import { type ExecutionRow, type JobRow, jobFromRow, updateJob } from "../job/job-rows.sqlite.ts";
+import { CLAIMABLE, type ExecutionRow, type JobRow, jobFromRow, updateJob } from "../job/job-rows.sqlite.ts";
 import type { SqliteStore } from "../store/sqlite.ts";
 import type { Assigned, AssignRequest } from "./execution-store.ts";
 import { mismatch, pickGpus, type Requirement, requirementOf, usageOf, userOfQueue } from "./matching.ts";
@@ -56,7 +56,7 @@ export class SqliteAssigner {
     for (;;) {
       const next = this.store.get<{ queue_key: string }>(
         `SELECT queue_key FROM compute_jobs
-         WHERE business_id = $businessId AND queue_key > $after AND status = 'QUEUED' AND not_before IS NULL
+         WHERE business_id = $businessId AND queue_key > $after AND ${CLAIMABLE}
          ORDER BY queue_key LIMIT 1`,
         { businessId, after },
       );
@@ -95,7 +95,7 @@ export class SqliteAssigner {
     if (known) return known;
     const row = this.store.get<{ manifest: string }>(
       `SELECT manifest FROM compute_jobs
-       WHERE business_id = $businessId AND queue_key = $queueKey AND status = 'QUEUED' AND not_before IS NULL LIMIT 1`,
+       WHERE business_id = $businessId AND queue_key = $queueKey AND ${CLAIMABLE} LIMIT 1`,
       { businessId, queueKey },
     );
     const requirement = requirementOf(JSON.parse(row?.manifest ?? "{}") as JobManifest);
@@ -107,7 +107,7 @@ export class SqliteAssigner {
   private readHeads(businessId: string, queueKey: string) {
     return this.store.all<Head>(
       `SELECT job_id AS jobId, priority FROM compute_jobs
-       WHERE business_id = $businessId AND queue_key = $queueKey AND status = 'QUEUED' AND not_before IS NULL
+       WHERE business_id = $businessId AND queue_key = $queueKey AND ${CLAIMABLE}
        ORDER BY priority DESC, job_id LIMIT ${HEADS_PER_READ}`,
       { businessId, queueKey },
     );

@@ -3,9 +3,12 @@ import type { ExecutionReport, ReportOutcome } from "../../shared/node.ts";
 import type { Reason } from "../../shared/reasons.ts";
 import type { Bus } from "../bus/bus.ts";
 import type { NodeIdentity } from "../http/handler.ts";
+import type { JobFlow } from "../job/job-flow.ts";
 import type { ExecutionRecord, JobRecord } from "../job/job-record.ts";
 import type { JobStore } from "../job/job-store.ts";
-import { applyReport, expireQueued, giveUp, releaseLease } from "./rules.ts";
+import type { Assigned } from "./execution-store.ts";
+import { type Metering, NO_METERING } from "./metering.ts";
+import { applyReport, expireQueued, giveUp, putBack, releaseLease } from "./rules.ts";
 
 /** Told when something is due before the next tick (epoch milliseconds), so that it need not wait for it. */
 export interface DueTimes {
@@ -22,7 +25,24 @@ export class ExecutionService {
     private readonly bus: Bus,
     private readonly now: () => number,
     private readonly due: DueTimes,
+    private readonly flow: Pick<JobFlow, "changed">,
+    private readonly metering: Metering = NO_METERING,
   ) {}
+
+  /** Those of the assignments that may go to their nodes; jobs of the others go back into their queues. Safe to repeat. */
+  async admit(assigned: readonly Assigned[]): Promise<Assigned[]> {
+    const { admitted, refused } = await this.metering.onAssigned(assigned);
+    if (refused.length === 0) return admitted;
+    const nowMs = this.now();
+    const jobs = await this.jobs.change(
+      refused.map(({ assigned: { execution }, why }) => ({
+        key: { executionId: execution.executionId, nodeId: execution.nodeId },
+        decide: (state) => putBack(state, why, nowMs),
+      })),
+    );
+    await this.announceAll(jobs);
+    return admitted;
+  }
 
   /** Applies a node's reports in order; one outcome each. */
   async report(node: NodeIdentity, reports: readonly ExecutionReport[]): Promise<ReportOutcome[]> {
@@ -34,12 +54,15 @@ export class ExecutionService {
       })),
     );
     let ended = false;
-    for (const { job } of results) {
+    for (const [i, { job }] of results.entries()) {
       if (!job) continue;
       this.announce(job);
-      ended ||= job.status !== "RUNNING";
+      if (job.status === "RUNNING") continue;
+      ended = true;
+      this.metering.onEnded([{ executionId: reports[i]?.executionId ?? "", job }]);
     }
     if (ended) this.bus.publish("wake", { businessId: node.businessId, nodeId: node.nodeId });
+    await this.flow.changed(results.map((result) => result.job));
     return results.map((result) => result.outcome);
   }
 
@@ -47,9 +70,10 @@ export class ExecutionService {
   async expireQueued(jobs: readonly { jobId: string; businessId: string }[]): Promise<void> {
     if (jobs.length === 0) return;
     const nowMs = this.now();
-    this.announceAll(
-      await this.jobs.change(jobs.map((key) => ({ key, decide: (state) => expireQueued(state, nowMs) }))),
+    const expired = await this.jobs.change(
+      jobs.map((key) => ({ key, decide: (state) => expireQueued(state, nowMs) })),
     );
+    await this.announceAll(expired);
   }
 
   /** Ends executions their nodes will not end. */
@@ -62,7 +86,7 @@ export class ExecutionService {
         decide: (state) => giveUp(state, reason, message, nowMs),
       })),
     );
-    this.announceAll(jobs);
+    await this.announceEnded(executions, jobs);
   }
 
   /** Takes back assignments that were not started within their lease. */
@@ -75,11 +99,11 @@ export class ExecutionService {
         decide: (state) => releaseLease(state, nowMs),
       })),
     );
-    this.announceAll(jobs);
+    await this.announceEnded(executions, jobs);
   }
 
   /** Tells whoever waits that these jobs have changed, and that there may be work again. */
-  announceAll(jobs: readonly (JobRecord | undefined)[]): void {
+  async announceAll(jobs: readonly (JobRecord | undefined)[]): Promise<void> {
     const businesses = new Set<string>();
     for (const job of jobs) {
       if (!job) continue;
@@ -87,6 +111,21 @@ export class ExecutionService {
       businesses.add(job.businessId);
     }
     for (const businessId of businesses) this.bus.publish("wake", { businessId });
+    await this.flow.changed(jobs);
+  }
+
+  private async announceEnded(
+    executions: readonly ExecutionRecord[],
+    jobs: readonly (JobRecord | undefined)[],
+  ): Promise<void> {
+    await this.announceAll(jobs);
+    this.metering.onEnded(
+      executions.flatMap(({ executionId }, i) => {
+        const job = jobs[i];
+        return job ? [{ executionId, job }] : [];
+      }),
+    );
+    await this.announceAll(jobs);
   }
 
   private announce(job: JobRecord): void {

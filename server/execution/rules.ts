@@ -109,6 +109,27 @@ export function releaseLease(state: JobState | undefined, nowMs: number): Decisi
   return { execution, job, result: job };
 }
 
+const PUT_BACK_MS = 30_000;
+const PUT_BACK_MAX_MS = 600_000;
+
+/** An assignment that may not go to its node now, and why: the job waits, longer each time, and has lost nothing. */
+export function putBack(
+  state: JobState | undefined,
+  message: string,
+  nowMs: number,
+): Decision<JobRecord | undefined> {
+  if (!state || !isCurrent(state) || state.execution.status !== "ASSIGNED") return { result: undefined };
+  const end: ExecutionEnd = { message };
+  const execution: ExecutionRecord = { ...state.execution, status: "CANCELLED", end, finishedAtMs: nowMs };
+  if (state.job.cancelRequestedAtMs !== undefined) {
+    const cancelled: JobRecord = { ...state.job, status: "CANCELLED", finishedAtMs: nowMs };
+    return { execution, job: cancelled, result: cancelled };
+  }
+  const waitMs = Math.min(PUT_BACK_MAX_MS, PUT_BACK_MS * 2 ** Math.min(state.job.attempt - 1, 10));
+  const job: JobRecord = { ...requeue(state.job), end, notBeforeMs: nowMs + waitMs };
+  return { execution, job, result: job };
+}
+
 /** A queued job that nobody took within its queueTtlSeconds. The result is the job as it is then. */
 export function expireQueued(state: JobState | undefined, nowMs: number): Decision<JobRecord | undefined> {
   const deadlineMs = state?.job.queueDeadlineMs;

@@ -13,10 +13,22 @@ type JobHandlers = Pick<
   "jobs.submit" | "jobs.retrieve" | "jobs.list" | "jobs.cancel" | "jobs.retry"
 >;
 
-export function jobHandlers(jobs: JobService, unschedulable: Unschedulable): JobHandlers {
+/** What jobs have cost so far, one each; undefined where running them costs nothing. */
+export type CostsOf = (
+  businessId: string,
+  jobs: readonly JobRecord[],
+) => Promise<readonly (number | undefined)[]>;
+
+export function jobHandlers(jobs: JobService, unschedulable: Unschedulable, costsOf: CostsOf): JobHandlers {
+  const viewsOf = async (businessId: string, records: readonly JobRecord[]) => {
+    const reasons = await unschedulable.explain(businessId, records);
+    const costs = await costsOf(businessId, records);
+    return records.map((job, i) => jobView(job, reasons[i], costs[i]));
+  };
   const viewOf = async (job: JobRecord) => {
-    const [reason] = await unschedulable.explain(job.businessId, [job]);
-    return jobView(job, reason);
+    const [view] = await viewsOf(job.businessId, [job]);
+    if (!view) throw new Error("One job made no view");
+    return view;
   };
   return {
     "jobs.submit": async (manifest, context) =>
@@ -31,8 +43,7 @@ export function jobHandlers(jobs: JobService, unschedulable: Unschedulable): Job
         limit: input.limit + 1,
       });
       const { rows, nextCursor } = pageOf(found, input.limit, (job) => job.jobId);
-      const reasons = await unschedulable.explain(businessId, rows);
-      return { jobs: rows.map((job, i) => jobView(job, reasons[i])), nextCursor };
+      return { jobs: await viewsOf(businessId, rows), nextCursor };
     },
     "jobs.cancel": async ({ jobId }, context) => viewOf(await jobs.cancel(businessOf(context), jobId)),
     "jobs.retry": async ({ jobId }, context) => viewOf(await jobs.retry(businessOf(context), jobId)),

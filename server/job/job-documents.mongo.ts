@@ -1,4 +1,5 @@
 import type { ExecutionEnd } from "../../shared/execution.ts";
+import { isFinal } from "../../shared/job-state.ts";
 import type { JobManifest, Resources } from "../../shared/manifest.ts";
 import { setAndUnset } from "../store/mongo.ts";
 import { collectionStep } from "../store/mongo-migrations.ts";
@@ -11,6 +12,13 @@ export interface JobDocument {
   user_id: string;
   template_id?: string;
   schedule_id?: string;
+  array_id?: string;
+  /** Only while the job is not over. */
+  hold?: JobRecord["hold"];
+  /** The jobs it comes after, only while it is held back for them. */
+  after_ids?: string[];
+  /** `groupOf` it, only while the job is not over. */
+  open_group?: string;
   name?: string;
   /** As `key=value`, since a key may hold dots. */
   labels?: string[];
@@ -37,6 +45,8 @@ export interface JobDocument {
   queue?: string;
   /** Only between a claim and the execution made for it: a server that dies between them leaves it behind. */
   claim_expires_at?: number;
+  /** Which change of many at once was the last one. */
+  changed_by?: string;
   /** Goes up with every change; a write names the version it was decided on. */
   version: number;
 }
@@ -84,6 +94,13 @@ export const jobSteps = [
         key: { queue_deadline: 1 },
         partialFilterExpression: { status: "QUEUED", queue_deadline: { $exists: true } },
       },
+      { key: { hold: 1, job_id: 1 }, partialFilterExpression: { hold: { $exists: true } } },
+      { key: { after_ids: 1, job_id: 1 }, partialFilterExpression: { after_ids: { $exists: true } } },
+      {
+        key: { open_group: 1, hold: 1, job_id: 1 },
+        partialFilterExpression: { open_group: { $exists: true } },
+      },
+      { key: { array_id: 1, job_id: 1 }, partialFilterExpression: { array_id: { $exists: true } } },
       { key: { claim_expires_at: 1 }, partialFilterExpression: { claim_expires_at: { $exists: true } } },
       { key: { business_id: 1, job_id: 1 } },
       { key: { business_id: 1, status: 1, job_id: 1 } },
@@ -173,8 +190,14 @@ export function queueKeyIn(queue: string): string {
   return queue.slice(queue.indexOf("/") + 1);
 }
 
-/** Puts jobs into their queue, in an update of many. */
-export const QUEUE_EXPRESSION = { $concat: ["$business_id", "/", "$queue_key"] };
+/** Puts jobs into their queue, in an update of many; what is held back stays out of it. */
+export const QUEUE_EXPRESSION = {
+  $cond: [{ $ifNull: ["$hold", false] }, "$$REMOVE", { $concat: ["$business_id", "/", "$queue_key"] }],
+};
+
+export function groupOf(businessId: string, group: string): string {
+  return `${businessId}/${group}`;
+}
 
 export function labelPairs(labels: Readonly<JobManifest["labels"]>): string[] {
   return Object.entries(labels).map(([key, value]) => `${key}=${value}`);
@@ -188,6 +211,7 @@ export function jobDocument(job: JobRecord): JobDocument {
     user_id: job.userId,
     template_id: job.templateId,
     schedule_id: job.scheduleId,
+    array_id: job.arrayId,
     name: job.manifest.name,
     labels: labels.length > 0 ? labels : undefined,
     manifest: job.manifest,
@@ -207,9 +231,15 @@ export function jobUpdate(job: JobRecord) {
 }
 
 function changingJobFields(job: JobRecord) {
-  const isClaimable = job.status === "QUEUED" && job.notBeforeMs === undefined;
+  const isClaimable = job.status === "QUEUED" && job.notBeforeMs === undefined && job.hold === undefined;
+  const isOpen = !isFinal(job.status);
+  const { after, concurrency } = job.manifest;
+  const group = job.hold === "array" ? undefined : concurrency?.group;
   return {
     status: job.status,
+    hold: isOpen ? job.hold : undefined,
+    after_ids: isOpen && job.hold === "after" ? after?.map((one) => one.jobId) : undefined,
+    open_group: isOpen && group !== undefined ? groupOf(job.businessId, group) : undefined,
     attempt: job.attempt,
     retry_count: job.retryCount,
     lost_count: job.lostCount,
@@ -233,6 +263,8 @@ export function jobFromDocument(document: JobDocument): JobRecord {
     userId: document.user_id,
     templateId: document.template_id,
     scheduleId: document.schedule_id,
+    arrayId: document.array_id,
+    hold: document.hold,
     manifest: document.manifest,
     queueKey: document.queue_key,
     status: document.status,

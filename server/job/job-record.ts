@@ -2,6 +2,12 @@ import type { ExecutionEnd } from "../../shared/execution.ts";
 import type { ExecutionStatus, JobStatus } from "../../shared/job-state.ts";
 import type { JobManifest, Resources } from "../../shared/manifest.ts";
 
+/**
+ * Why a queued job is not handed out yet: jobs it comes after are not over; its concurrency group is full; it is an
+ * array, which is no work itself but stands for its jobs.
+ */
+export type JobHold = "after" | "group" | "array";
+
 /** A job as the server keeps it. Times are epoch milliseconds. */
 export interface JobRecord {
   jobId: string;
@@ -11,6 +17,9 @@ export interface JobRecord {
   /** What the job was made from, where it was not simply submitted. */
   templateId: string | undefined;
   scheduleId: string | undefined;
+  /** The array the job belongs to. */
+  arrayId: string | undefined;
+  hold: JobHold | undefined;
   /** Jobs with the same requirements share it; see `queueKeyOf`. */
   queueKey: string;
   status: JobStatus;

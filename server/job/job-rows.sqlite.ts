@@ -1,5 +1,9 @@
+import { isFinal } from "../../shared/job-state.ts";
 import type { SqliteStore } from "../store/sqlite.ts";
 import type { ExecutionRecord, JobRecord } from "./job-record.ts";
+
+/** What makes a job claimable; queries must say it in these words for SQLite to use the index of the queue. */
+export const CLAIMABLE = "status = 'QUEUED' AND not_before IS NULL AND hold IS NULL";
 
 /** A row of `compute_jobs`. */
 export interface JobRow {
@@ -8,6 +12,8 @@ export interface JobRow {
   user_id: string;
   template_id: string | null;
   schedule_id: string | null;
+  array_id: string | null;
+  hold: string | null;
   manifest: string;
   queue_key: string;
   status: string;
@@ -52,6 +58,8 @@ export function jobFromRow(row: JobRow): JobRecord {
     userId: row.user_id,
     templateId: row.template_id ?? undefined,
     scheduleId: row.schedule_id ?? undefined,
+    arrayId: row.array_id ?? undefined,
+    hold: (row.hold as JobRecord["hold"]) ?? undefined,
     manifest: JSON.parse(row.manifest),
     queueKey: row.queue_key,
     status: row.status as JobRecord["status"],
@@ -94,7 +102,7 @@ export function executionFromRow(row: ExecutionRow): ExecutionRecord {
 /** Writes what can change of a job. Call inside `store.write`. */
 export function updateJob(store: SqliteStore, job: JobRecord): void {
   store.run(
-    `UPDATE compute_jobs SET status = $status, attempt = $attempt, retry_count = $retryCount,
+    `UPDATE compute_jobs SET status = $status, hold = $hold, attempt = $attempt, retry_count = $retryCount,
        lost_count = $lostCount, queue_deadline = $queueDeadline,
        execution_id = $executionId, node_id = $nodeId, ending = $ending, cancel_requested_at = $cancelRequestedAt,
        not_before = $notBefore, assigned_at = $assignedAt, started_at = $startedAt, finished_at = $finishedAt
@@ -102,6 +110,7 @@ export function updateJob(store: SqliteStore, job: JobRecord): void {
     {
       jobId: job.jobId,
       status: job.status,
+      hold: isFinal(job.status) ? null : (job.hold ?? null),
       attempt: job.attempt,
       retryCount: job.retryCount,
       lostCount: job.lostCount,

@@ -1,10 +1,10 @@
 import type { Identity } from "../../shared/auth.ts";
 import { newId } from "../../shared/ids.ts";
 import { isFinal, nextJobStatus } from "../../shared/job-state.ts";
-import type { JobManifest } from "../../shared/manifest.ts";
+import { type JobManifest, parseArrayRange } from "../../shared/manifest.ts";
 import { queueKeyOf } from "../execution/matching.ts";
 import { queueDeadlineOf, requeue } from "../execution/rules.ts";
-import type { JobRecord } from "./job-record.ts";
+import type { JobHold, JobRecord } from "./job-record.ts";
 
 /** What a job is made from, where it is not simply submitted. */
 export interface JobOrigin {
@@ -20,12 +20,15 @@ export function newJob(
   nowMs: number,
 ): JobRecord {
   const notBeforeMs = manifest.notBefore === undefined ? undefined : Date.parse(manifest.notBefore);
+  const hold = holdOf(manifest);
   return {
     jobId: newId("job"),
     businessId: by.businessId,
     userId: by.userId,
     templateId: origin.templateId,
     scheduleId: origin.scheduleId,
+    arrayId: undefined,
+    hold,
     manifest,
     queueKey: queueKeyOf(manifest, by.userId),
     status: "QUEUED",
@@ -38,7 +41,11 @@ export function newJob(
     cancelRequestedAtMs: undefined,
     createdAtMs: nowMs,
     notBeforeMs: notBeforeMs !== undefined && notBeforeMs > nowMs ? notBeforeMs : undefined,
-    queueDeadlineMs: queueDeadlineOf(manifest, Math.max(nowMs, notBeforeMs ?? 0)),
+    // What waits for other jobs, or is none itself, does not yet wait for a node.
+    queueDeadlineMs:
+      hold === undefined || hold === "group"
+        ? queueDeadlineOf(manifest, Math.max(nowMs, notBeforeMs ?? 0))
+        : undefined,
     assignedAtMs: undefined,
     startedAtMs: undefined,
     finishedAtMs: undefined,
@@ -51,7 +58,37 @@ export function cancelled(job: JobRecord, nowMs: number): JobRecord | undefined 
   const asked = { ...job, cancelRequestedAtMs: nowMs };
   if (job.status !== "QUEUED") return asked;
   const status = nextJobStatus(job.status, "cancel") ?? job.status;
-  return { ...asked, status, notBeforeMs: undefined, finishedAtMs: nowMs };
+  // An array is cancelled when its jobs are.
+  if (job.hold === "array") return asked;
+  return { ...asked, status, hold: undefined, notBeforeMs: undefined, finishedAtMs: nowMs };
+}
+
+/** What holds back a job that was just submitted or is tried again by hand. */
+function holdOf(manifest: JobManifest): JobHold | undefined {
+  if (manifest.array !== undefined) return "array";
+  if (manifest.after) return "after";
+  return manifest.concurrency ? "group" : undefined;
+}
+
+/** An array and its jobs: each is the array's manifest with an index of its own. */
+export function newArray(array: JobRecord): JobRecord[] {
+  const { array: range, ...manifest } = array.manifest;
+  if (range === undefined) return [];
+  const { first, last, atOnce } = parseArrayRange(range);
+  const concurrency: JobManifest["concurrency"] =
+    atOnce === undefined
+      ? manifest.concurrency
+      : { group: `array:${array.jobId}`, limit: atOnce, cancelInProgress: false };
+  return Array.from({ length: last - first + 1 }, (_, i) => {
+    const index = first + i;
+    const own: JobManifest = {
+      ...manifest,
+      name: manifest.name === undefined ? undefined : `${manifest.name}[${index}]`,
+      concurrency,
+      env: { ...manifest.env, TANVRIT_ARRAY_INDEX: String(index), TANVRIT_ARRAY_ID: array.jobId },
+    };
+    return { ...newJob(array, own, array, array.createdAtMs), arrayId: array.jobId };
+  });
 }
 
 /** The job when somebody has asked to run it again; undefined where it is not over yet. Pure. */
@@ -62,6 +99,8 @@ export function retried(job: JobRecord, nowMs: number): JobRecord | undefined {
     cancelRequestedAtMs: undefined,
     retryCount: 0,
     lostCount: 0,
+    // By hand it is tried now, whatever it once came after.
+    hold: holdOf({ ...job.manifest, after: undefined }),
     queueDeadlineMs: queueDeadlineOf(job.manifest, nowMs),
   };
 }

@@ -4,19 +4,33 @@ import { isFinal } from "../../shared/job-state.ts";
 import type { JobManifest } from "../../shared/manifest.ts";
 import type { Bus } from "../bus/bus.ts";
 import type { DueTimes } from "../execution/execution-service.ts";
+import type { JobFlow } from "./job-flow.ts";
 import type { JobRecord } from "./job-record.ts";
-import { cancelled, hashOf, type JobOrigin, newJob, retried } from "./job-rules.ts";
+import { cancelled, hashOf, type JobOrigin, newArray, newJob, retried } from "./job-rules.ts";
 import type { JobListQuery, JobStore } from "./job-store.ts";
 import type { JobWatch } from "./job-watch.ts";
+
+/** Refuses jobs that could not be paid for. */
+export type SubmitCheck = (
+  by: Pick<Identity, "businessId" | "userId">,
+  manifests: readonly JobManifest[],
+) => Promise<void>;
+
+/** What making and changing jobs needs. */
+export interface JobParts {
+  jobs: JobStore;
+  bus: Bus;
+  due: DueTimes;
+  flow: JobFlow;
+  now: () => number;
+  checkSubmit?: SubmitCheck;
+}
 
 /** What users do with jobs. Every method is scoped to the business of the identity. */
 export class JobService {
   constructor(
-    private readonly jobs: JobStore,
-    private readonly bus: Bus,
+    private readonly parts: JobParts,
     private readonly watch: JobWatch,
-    private readonly now: () => number,
-    private readonly due: DueTimes,
   ) {}
 
   /** Queues a job; with an idempotency key that was used for the same manifest, the job of that time is returned. */
@@ -26,10 +40,15 @@ export class JobService {
     idempotencyKey: string | undefined,
     origin: JobOrigin = {},
   ): Promise<JobRecord> {
-    const job = newJob(by, manifest, origin, this.now());
+    await this.parts.checkSubmit?.(by, [manifest]);
+    const job = newJob(by, manifest, origin, this.parts.now());
     const idempotency =
       idempotencyKey === undefined ? undefined : { key: idempotencyKey, bodyHash: hashOf(manifest) };
-    const [outcome] = await this.jobs.insert([{ job, idempotency }]);
+    const members = newArray(job).map((member, i) => ({
+      job: member,
+      idempotency: idempotency && { ...idempotency, key: `${idempotency.key}/${i}` },
+    }));
+    const [outcome] = await this.parts.jobs.insert([{ job, idempotency }, ...members]);
     if (!outcome) throw new Error("The store answered an insert of one job with nothing");
     if (!("job" in outcome)) {
       throw new ComputeError(
@@ -38,15 +57,16 @@ export class JobService {
       );
     }
     if (outcome.kind === "created") {
-      if (job.notBeforeMs !== undefined) this.due.start(job.notBeforeMs);
-      if (job.queueDeadlineMs !== undefined) this.due.expiry(job.queueDeadlineMs);
-      this.bus.publish("wake", { businessId: by.businessId });
+      if (job.notBeforeMs !== undefined) this.parts.due.start(job.notBeforeMs);
+      if (job.queueDeadlineMs !== undefined) this.parts.due.expiry(job.queueDeadlineMs);
+      this.parts.bus.publish("wake", { businessId: by.businessId });
+      if (job.hold) await this.parts.flow.changed([job, ...members.map((member) => member.job)]);
     }
     return outcome.job;
   }
 
   async retrieve(businessId: string, jobId: string): Promise<JobRecord> {
-    return (await this.jobs.find(businessId, jobId)) ?? notFound(jobId);
+    return (await this.parts.jobs.find(businessId, jobId)) ?? notFound(jobId);
   }
 
   /** The job as soon as it is final, or as it is when the wait is over. */
@@ -64,7 +84,7 @@ export class JobService {
         remainingMs > 0
           ? this.watch.next(jobId, Math.min(remainingMs, RECHECK_MS), AbortSignal.any([signal, stop.signal]))
           : undefined;
-      const job = await this.jobs.find(businessId, jobId);
+      const job = await this.parts.jobs.find(businessId, jobId);
       if (!job || isFinal(job.status) || !changed || signal.aborted) {
         stop.abort();
         return job ?? notFound(jobId);
@@ -74,13 +94,13 @@ export class JobService {
   }
 
   list(query: JobListQuery): Promise<JobRecord[]> {
-    return this.jobs.list(query);
+    return this.parts.jobs.list(query);
   }
 
   /** A queued job is CANCELLED at once; for a running one its node is told. Cancelling a cancelled job changes nothing. */
   async cancel(businessId: string, jobId: string): Promise<JobRecord> {
-    const nowMs = this.now();
-    const [result] = await this.jobs.change([
+    const nowMs = this.parts.now();
+    const [result] = await this.parts.jobs.change([
       {
         key: { businessId, jobId },
         decide: (state) => {
@@ -96,19 +116,20 @@ export class JobService {
         `Job ${jobId} is ${result.status} already; there is nothing left to cancel.`,
       );
     }
-    this.bus.publish("job", { jobId, businessId });
-    if (result.nodeId) this.bus.publish("node", { nodeId: result.nodeId, businessId });
+    this.parts.bus.publish("job", { jobId, businessId });
+    if (result.nodeId) this.parts.bus.publish("node", { nodeId: result.nodeId, businessId });
+    await this.parts.flow.changed([result]);
     return result;
   }
 
   /** Queues a finished job again. */
   async retry(businessId: string, jobId: string): Promise<JobRecord> {
-    const [result] = await this.jobs.change<{ job: JobRecord; done: boolean } | undefined>([
+    const [result] = await this.parts.jobs.change<{ job: JobRecord; done: boolean } | undefined>([
       {
         key: { businessId, jobId },
         decide: (state) => {
           if (!state) return { result: undefined };
-          const job = retried(state.job, this.now());
+          const job = retried(state.job, this.parts.now());
           if (!job) return { result: { job: state.job, done: false } };
           return { job, result: { job, done: true } };
         },
@@ -121,8 +142,10 @@ export class JobService {
         `Job ${jobId} is ${result.job.status}; only a finished job can be retried.`,
       );
     }
-    this.bus.publish("job", { jobId, businessId });
-    this.bus.publish("wake", { businessId });
+    this.parts.bus.publish("job", { jobId, businessId });
+    this.parts.bus.publish("wake", { businessId });
+    if (result.job.hold === "array") await this.parts.flow.retryMembers(result.job);
+    await this.parts.flow.changed([result.job]);
     return result.job;
   }
 }

@@ -77,7 +77,8 @@ export class MongoJobStore implements JobStore {
       const found = this.jobs.find(jobFilterOf(query), { projection, readConcern });
       return (await found.sort({ job_id: -1 }).limit(limit).toArray()).map((job) => job.job_id);
     });
-    const results = await this.change(ids.map((jobId) => ({ key: { businessId, jobId }, decide })));
+    const requests = ids.map((jobId) => ({ key: { businessId, jobId }, decide }));
+    const results = (await this.changes.changeEach(requests)) as Result[];
     return { results, nextBeforeJobId: ids.length < limit ? undefined : ids.at(-1) };
   }
 

@@ -2,6 +2,7 @@ import type { Migration, SqliteStore } from "../store/sqlite.ts";
 import { selectJobIds } from "./job-filter.sqlite.ts";
 import type { JobRecord, JobState } from "./job-record.ts";
 import {
+  CLAIMABLE,
   type ExecutionRow,
   executionFromRow,
   type JobRow,
@@ -31,6 +32,9 @@ export const jobMigrations: Migration[] = [
         user_id TEXT NOT NULL,
         template_id TEXT,
         schedule_id TEXT,
+        array_id TEXT,
+        hold TEXT,
+        concurrency_group TEXT,
         name TEXT,
         manifest TEXT NOT NULL,
         queue_key TEXT NOT NULL,
@@ -55,7 +59,7 @@ export const jobMigrations: Migration[] = [
       CREATE UNIQUE INDEX compute_jobs_idempotency ON compute_jobs (business_id, idempotency_key)
         WHERE idempotency_key IS NOT NULL;
       CREATE INDEX compute_jobs_queue ON compute_jobs (business_id, queue_key, priority DESC, job_id)
-        WHERE status = 'QUEUED' AND not_before IS NULL;
+        WHERE ${CLAIMABLE};
       CREATE INDEX compute_jobs_due ON compute_jobs (not_before) WHERE not_before IS NOT NULL;
       CREATE INDEX compute_jobs_expiring ON compute_jobs (queue_deadline)
         WHERE status = 'QUEUED' AND queue_deadline IS NOT NULL;
@@ -177,16 +181,19 @@ export class SqliteJobStore implements JobStore {
 
   private insertOne({ job, idempotency }: NewJob): void {
     this.store.run(
-      `INSERT INTO compute_jobs (job_id, business_id, user_id, template_id, schedule_id, name, manifest, queue_key, priority, status, attempt,
-         retry_count, lost_count, idempotency_key, idempotency_hash, created_at, not_before, queue_deadline)
-       VALUES ($jobId, $businessId, $userId, $templateId, $scheduleId, $name, $manifest, $queueKey, $priority, $status, $attempt,
-         $retryCount, $lostCount, $key, $hash, $createdAt, $notBefore, $queueDeadline)`,
+      `INSERT INTO compute_jobs (job_id, business_id, user_id, template_id, schedule_id, array_id, hold,
+         concurrency_group, name, manifest, queue_key, priority, status, attempt, retry_count, lost_count, idempotency_key, idempotency_hash, created_at, not_before, queue_deadline)
+       VALUES ($jobId, $businessId, $userId, $templateId, $scheduleId, $arrayId, $hold,
+         $group, $name, $manifest, $queueKey, $priority, $status, $attempt, $retryCount, $lostCount, $key, $hash, $createdAt, $notBefore, $queueDeadline)`,
       {
         jobId: job.jobId,
         businessId: job.businessId,
         userId: job.userId,
         templateId: job.templateId ?? null,
         scheduleId: job.scheduleId ?? null,
+        arrayId: job.arrayId ?? null,
+        hold: job.hold ?? null,
+        group: job.hold === "array" ? null : (job.manifest.concurrency?.group ?? null),
         name: job.manifest.name ?? null,
         manifest: JSON.stringify(job.manifest),
         queueKey: job.queueKey,
@@ -202,6 +209,12 @@ export class SqliteJobStore implements JobStore {
         queueDeadline: job.queueDeadlineMs ?? null,
       },
     );
+    for (const { jobId } of job.hold === "after" ? (job.manifest.after ?? []) : []) {
+      this.store.run(
+        "INSERT INTO compute_job_after (after_job_id, job_id) VALUES ($after, $jobId) ON CONFLICT DO NOTHING",
+        { after: jobId, jobId: job.jobId },
+      );
+    }
   }
 
   private read(businessId: string, jobId: string): JobRecord | undefined {

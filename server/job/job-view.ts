@@ -2,8 +2,8 @@ import type { Job } from "../../shared/job.ts";
 import { isoTime } from "../execution/execution-view.ts";
 import type { JobRecord } from "./job-record.ts";
 
-/** A job as the API shows it. */
-export function jobView(record: JobRecord, unschedulableReason?: string): Job {
+/** A job as the API shows it, with what is known of it beside the record. */
+export function jobView(record: JobRecord, unschedulableReason?: string, costMicroUsd?: number): Job {
   return {
     ...record.manifest,
     ...record.end,
@@ -12,6 +12,8 @@ export function jobView(record: JobRecord, unschedulableReason?: string): Job {
     userId: record.userId,
     templateId: record.templateId,
     scheduleId: record.scheduleId,
+    arrayId: record.arrayId,
+    hold: record.hold,
     status: record.status,
     attempt: record.attempt,
     retryCount: record.retryCount,
@@ -19,6 +21,7 @@ export function jobView(record: JobRecord, unschedulableReason?: string): Job {
     executionId: record.executionId,
     nodeId: record.nodeId,
     unschedulableReason,
+    costMicroUsd,
     cancelRequestedAt: isoTime(record.cancelRequestedAtMs),
     createdAt: isoTime(record.createdAtMs),
     notBefore: isoTime(record.notBeforeMs),

@@ -2,11 +2,10 @@ import type { Identity } from "../../shared/auth.ts";
 import type { BatchJob } from "../../shared/endpoints/many-jobs.ts";
 import { ComputeError } from "../../shared/errors.ts";
 import { type JobStatus, statusesBefore } from "../../shared/job-state.ts";
-import type { Bus } from "../bus/bus.ts";
-import type { DueTimes } from "../execution/execution-service.ts";
 import type { JobRecord } from "./job-record.ts";
 import { cancelled, hashOf, newJob, retried } from "./job-rules.ts";
-import type { InsertOutcome, JobListQuery, JobStore, NewJob } from "./job-store.ts";
+import type { JobParts } from "./job-service.ts";
+import type { InsertOutcome, JobListQuery, NewJob } from "./job-store.ts";
 
 export interface Submitted {
   jobId: string;
@@ -23,16 +22,13 @@ export interface ManyChanged {
 
 /** What users do with many jobs at once; each call is bounded by what it is given or by the query's limit. */
 export class ManyJobs {
-  constructor(
-    private readonly jobs: JobStore,
-    private readonly bus: Bus,
-    private readonly now: () => number,
-    private readonly due: DueTimes,
-  ) {}
+  constructor(private readonly parts: JobParts) {}
 
   /** All or none. `batchKey` stands for the jobs that have no key of their own. */
   async submit(by: Identity, batch: readonly BatchJob[], batchKey: string | undefined): Promise<Submitted[]> {
-    const nowMs = this.now();
+    await this.parts.checkSubmit?.(by, batch);
+    refuseArrays(batch);
+    const nowMs = this.parts.now();
     const batchHash = batchKey === undefined ? "" : hashOf(batch);
     const wanted = batch.map(({ idempotencyKey, ...manifest }, i): NewJob => {
       const job = newJob(by, manifest, {}, nowMs);
@@ -44,11 +40,12 @@ export class ManyJobs {
         batchKey === undefined ? undefined : { key: `${batchKey}#${i}`, bodyHash: batchHash };
       return { job, idempotency };
     });
-    const outcomes = await this.jobs.insert(wanted);
+    const outcomes = await this.parts.jobs.insert(wanted);
     refuseReused(outcomes, wanted, batchKey);
     const made = outcomes.flatMap((outcome) => (outcome.kind === "created" ? [outcome.job] : []));
     this.remindOf(made);
-    if (made.length > 0) this.bus.publish("wake", { businessId: by.businessId });
+    if (made.length > 0) this.parts.bus.publish("wake", { businessId: by.businessId });
+    await this.parts.flow.changed(made.filter((job) => job.hold));
     return outcomes.flatMap((outcome) =>
       "job" in outcome ? [{ jobId: outcome.job.jobId, created: outcome.kind === "created" }] : [],
     );
@@ -56,21 +53,21 @@ export class ManyJobs {
 
   /** Queued jobs are CANCELLED at once; for those that run, their nodes are told. */
   async cancel(query: JobListQuery): Promise<ManyChanged> {
-    const nowMs = this.now();
+    const nowMs = this.parts.now();
     const change = await this.change(query, statusesBefore("cancel"), (job) => cancelled(job, nowMs));
     const nodeIds = new Set(change.jobs.flatMap((job) => job.nodeId ?? []));
-    for (const nodeId of nodeIds) this.bus.publish("node", { nodeId, businessId: query.businessId });
+    for (const nodeId of nodeIds) this.parts.bus.publish("node", { nodeId, businessId: query.businessId });
     return change;
   }
 
   /** Queues finished jobs again; without a status, those that did not succeed. */
   async retry(query: JobListQuery): Promise<ManyChanged> {
-    const nowMs = this.now();
+    const nowMs = this.parts.now();
     const finished: JobStatus[] = ["FAILED", "TIMEOUT", "CANCELLED"];
     if (query.status) finished.push("SUCCESS");
     const change = await this.change(query, finished, (job) => retried(job, nowMs));
     this.remindOf(change.jobs);
-    if (change.changed > 0) this.bus.publish("wake", { businessId: query.businessId });
+    if (change.changed > 0) this.parts.bus.publish("wake", { businessId: query.businessId });
     return change;
   }
 
@@ -81,13 +78,17 @@ export class ManyJobs {
   ): Promise<ManyChanged & { jobs: JobRecord[] }> {
     const status = possible.filter((one) => query.status?.includes(one) ?? true);
     if (status.length === 0) return { jobs: [], matched: 0, changed: 0, nextBeforeJobId: undefined };
-    const { results, nextBeforeJobId } = await this.jobs.changeMatching({ ...query, status }, (state) => {
-      const job = state && rule(state.job);
-      return { job, result: job };
-    });
+    const { results, nextBeforeJobId } = await this.parts.jobs.changeMatching(
+      { ...query, status },
+      (state) => {
+        const job = state && rule(state.job);
+        return { job, result: job };
+      },
+    );
     const jobs = results.filter((job) => job !== undefined);
     if (jobs.length > 0) {
-      this.bus.publish("jobs", { businessId: query.businessId, jobIds: jobs.map((job) => job.jobId) });
+      this.parts.bus.publish("jobs", { businessId: query.businessId, jobIds: jobs.map((job) => job.jobId) });
+      await this.parts.flow.changed(jobs);
     }
     return { jobs, matched: results.length, changed: jobs.length, nextBeforeJobId };
   }
@@ -96,9 +97,20 @@ export class ManyJobs {
   private remindOf(jobs: readonly JobRecord[]): void {
     const startsMs = jobs.flatMap((job) => job.notBeforeMs ?? []);
     const endsMs = jobs.flatMap((job) => job.queueDeadlineMs ?? []);
-    if (startsMs.length > 0) this.due.start(Math.min(...startsMs));
-    if (endsMs.length > 0) this.due.expiry(Math.min(...endsMs));
+    if (startsMs.length > 0) this.parts.due.start(Math.min(...startsMs));
+    if (endsMs.length > 0) this.parts.due.expiry(Math.min(...endsMs));
   }
+}
+
+/** An array is many jobs already, and has an id of its own to wait for. */
+function refuseArrays(batch: readonly BatchJob[]): void {
+  const errors = batch.flatMap((job, i) =>
+    job.array === undefined ? [] : [{ path: `jobs.${i}.array`, message: "must be submitted by itself" }],
+  );
+  if (errors.length === 0) return;
+  throw new ComputeError("invalid_request", "A batch holds single jobs; submit an array by itself.", {
+    errors,
+  });
 }
 
 function refuseReused(

@@ -75,7 +75,7 @@ export function collectionStep(
           validationAction: "error",
         });
       }
-      await db.collection(name).createIndexes(indexes);
+      if (indexes.length > 0) await db.collection(name).createIndexes(indexes);
     },
   };
 }

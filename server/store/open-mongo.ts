@@ -2,6 +2,7 @@ import { authSteps, MongoSessionStore } from "../auth/session-store.mongo.ts";
 import { creditSteps } from "../credit/credit-documents.mongo.ts";
 import { MongoCreditStore } from "../credit/credit-store.mongo.ts";
 import { MongoExecutionStore } from "../execution/execution-store.mongo.ts";
+import { flowSteps, MongoJobFlowStore } from "../job/flow-store.mongo.ts";
 import { executionSteps, jobSteps } from "../job/job-documents.mongo.ts";
 import { MongoJobStore } from "../job/job-store.mongo.ts";
 import { logSteps } from "../log/log-documents.mongo.ts";
@@ -9,6 +10,7 @@ import { MongoLogStore } from "../log/log-store.mongo.ts";
 import { MongoNodeStore, nodeSteps } from "../node/node-store.mongo.ts";
 import { MongoScheduleStore, scheduleSteps } from "../schedule/schedule-store.mongo.ts";
 import { MongoLeaseStore } from "../tasks/lease-store.mongo.ts";
+import { MongoTemplateStore, templateSteps } from "../template/template-store.mongo.ts";
 import { MongoStore } from "./mongo.ts";
 import { refuseHalfMoved } from "./move/target.ts";
 import type { Stores } from "./open.ts";
@@ -16,10 +18,12 @@ import type { Stores } from "./open.ts";
 export const mongoSteps = [
   ...authSteps,
   ...jobSteps,
+  ...flowSteps,
   ...executionSteps,
   ...nodeSteps,
   ...logSteps,
   ...scheduleSteps,
+  ...templateSteps,
   ...creditSteps,
 ];
 
@@ -33,12 +37,14 @@ export async function openMongo(url: string): Promise<Stores> {
   }
   return {
     jobs: new MongoJobStore(store),
+    flow: new MongoJobFlowStore(store),
     nodes: new MongoNodeStore(store),
     executions: new MongoExecutionStore(store),
     sessions: new MongoSessionStore(store),
     logs: new MongoLogStore(store),
     leases: new MongoLeaseStore(store),
     schedules: new MongoScheduleStore(store),
+    templates: new MongoTemplateStore(store),
     credits: new MongoCreditStore(store),
     isReady: () => store.isReady(),
     close: () => store.close(),

@@ -5,6 +5,8 @@ import { creditMigrations, SqliteCreditStore } from "../credit/credit-store.sqli
 import type { CreditStore } from "../credit/credit-store.ts";
 import { executionMigrations, SqliteExecutionStore } from "../execution/execution-store.sqlite.ts";
 import type { ExecutionStore } from "../execution/execution-store.ts";
+import { flowMigrations, SqliteJobFlowStore } from "../job/flow-store.sqlite.ts";
+import type { JobFlowStore } from "../job/flow-store.ts";
 import { jobMigrations, SqliteJobStore } from "../job/job-store.sqlite.ts";
 import type { JobStore } from "../job/job-store.ts";
 import { logMigrations, SqliteLogStore } from "../log/log-store.sqlite.ts";
@@ -15,17 +17,21 @@ import { SqliteScheduleStore, scheduleMigrations } from "../schedule/schedule-st
 import type { ScheduleStore } from "../schedule/schedule-store.ts";
 import { MemoryLeaseStore } from "../tasks/lease-store.memory.ts";
 import type { LeaseStore } from "../tasks/lease-store.ts";
+import { SqliteTemplateStore, templateMigrations } from "../template/template-store.sqlite.ts";
+import type { TemplateStore } from "../template/template-store.ts";
 import { SqliteStore } from "./sqlite.ts";
 
 /** Every port of the control plane over one store. */
 export interface Stores {
   jobs: JobStore;
+  flow: JobFlowStore;
   nodes: NodeStore;
   executions: ExecutionStore;
   sessions: SessionStore;
   logs: LogStore;
   leases: LeaseStore;
   schedules: ScheduleStore;
+  templates: TemplateStore;
   credits: CreditStore;
   /** Whether the store answers. */
   isReady(): Promise<boolean>;
@@ -37,10 +43,12 @@ export interface Stores {
 export const sqliteMigrations = [
   ...authMigrations,
   ...jobMigrations,
+  ...flowMigrations,
   ...executionMigrations,
   ...nodeMigrations,
   ...logMigrations,
   ...scheduleMigrations,
+  ...templateMigrations,
   ...creditMigrations,
 ];
 
@@ -50,12 +58,14 @@ export function openSqliteStores(dataDir: string | ":memory:"): Stores {
   const store = new SqliteStore(path, sqliteMigrations);
   return {
     jobs: new SqliteJobStore(store),
+    flow: new SqliteJobFlowStore(store),
     nodes: new SqliteNodeStore(store),
     executions: new SqliteExecutionStore(store),
     sessions: new SqliteSessionStore(store),
     logs: new SqliteLogStore(store),
     leases: new MemoryLeaseStore(),
     schedules: new SqliteScheduleStore(store),
+    templates: new SqliteTemplateStore(store),
     credits: new SqliteCreditStore(store),
     isReady: async () => store.get("SELECT 1 AS one") !== undefined,
     close: async () => store.close(),

@@ -2,6 +2,7 @@ import type { Bus } from "../bus/bus.ts";
 import type { Dispatcher } from "../execution/dispatcher.ts";
 import type { ExecutionService } from "../execution/execution-service.ts";
 import type { ExecutionStore } from "../execution/execution-store.ts";
+import type { JobFlow } from "../job/job-flow.ts";
 import { type JobStore, MAX_EXPIRING } from "../job/job-store.ts";
 import type { NodeStore } from "../node/node-store.ts";
 import type { PeriodicTask } from "./periodic.ts";
@@ -17,13 +18,14 @@ export interface TaskParts {
   executions: ExecutionStore;
   executionService: ExecutionService;
   dispatcher: Dispatcher;
+  jobFlow: JobFlow;
   bus: Bus;
   /** Heartbeats before this do not count as missed: no server was there to hear them. Epoch milliseconds. */
   startedAtMs: number;
 }
 
-/** `compute-dispatch`: takes back expired assignments and looks for work for every waiting node. */
-export function dispatchTask({ executions, executionService, dispatcher }: TaskParts): PeriodicTask {
+/** `compute-dispatch`: takes back expired assignments, and looks for work for every waiting node and for jobs that may go on. */
+export function dispatchTask({ executions, executionService, dispatcher, jobFlow }: TaskParts): PeriodicTask {
   return {
     name: "compute-dispatch",
     intervalMs: 5_000,
@@ -33,7 +35,8 @@ export function dispatchTask({ executions, executionService, dispatcher }: TaskP
     async runOnce(nowMs) {
       const expired = await executions.live({ leaseExpiredBeforeMs: nowMs });
       await executionService.releaseLeases(expired.map((one) => one.execution));
-      executionService.announceAll(await executions.releaseOrphans(nowMs));
+      await executionService.announceAll(await executions.releaseOrphans(nowMs));
+      await jobFlow.lookThrough();
       return { nextDueAtMs: (await executions.nextDue()).leaseAtMs };
     },
   };

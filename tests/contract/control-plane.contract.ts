@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import type { ExecutionStore } from "../../server/execution/execution-store.ts";
 import { queueKeyOf } from "../../server/execution/matching.ts";
 import { applyReport, expireQueued, releaseLease } from "../../server/execution/rules.ts";
+import type { JobFlowStore } from "../../server/job/flow-store.ts";
 import type { JobRecord } from "../../server/job/job-record.ts";
 import type { JobStore } from "../../server/job/job-store.ts";
 import type { NodeRecord, NodeStore } from "../../server/node/node-store.ts";
@@ -13,6 +14,7 @@ export interface ControlPlaneStores {
   jobs: JobStore;
   nodes: NodeStore;
   executions: ExecutionStore;
+  flow: JobFlowStore;
   close(): Promise<void>;
 }
 
@@ -26,6 +28,8 @@ export function jobOf(businessId: string, manifest: Partial<JobManifestInput> = 
     userId: "usr",
     templateId: undefined,
     scheduleId: undefined,
+    arrayId: undefined,
+    hold: undefined,
     manifest: parsed,
     queueKey: queueKeyOf(parsed, "usr"),
     status: "QUEUED",

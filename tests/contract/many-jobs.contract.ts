@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import type { BusMessages } from "../../server/bus/bus.ts";
 import { MemoryBus } from "../../server/bus/memory-bus.ts";
+import { JobFlow } from "../../server/job/job-flow.ts";
 import type { JobRecord } from "../../server/job/job-record.ts";
 import type { JobListQuery } from "../../server/job/job-store.ts";
 import { type ManyChanged, ManyJobs } from "../../server/job/many-jobs.ts";
@@ -23,7 +24,11 @@ export function manyJobsContract(name: string, open: () => Promise<ControlPlaneS
       stores = await open();
       bus = new MemoryBus();
       const due = { start: () => undefined, expiry: () => undefined };
-      many = new ManyJobs(stores.jobs, bus, () => NOW_MS, due);
+      const parts = { jobs: stores.jobs, bus, due, now: () => NOW_MS };
+      const onError = (_: string, error: unknown) => {
+        throw error;
+      };
+      many = new ManyJobs({ ...parts, flow: new JobFlow({ ...parts, flow: stores.flow, onError }) });
     });
     afterEach(async () => {
       await bus.close();

@@ -3,10 +3,12 @@ import { MongoClient } from "mongodb";
 import { openMongoStores, type Stores } from "../../server/store/open.ts";
 import { controlPlaneContract } from "../contract/control-plane.contract.ts";
 import { creditStoreContract } from "../contract/credit-store.contract.ts";
+import { jobFlowContract } from "../contract/job-flow.contract.ts";
 import { logStoreContract } from "../contract/log-store.contract.ts";
 import { manyJobsContract } from "../contract/many-jobs.contract.ts";
 import { scheduleStoreContract } from "../contract/schedule-store.contract.ts";
 import { sessionStoreContract } from "../contract/session-store.contract.ts";
+import { templateStoreContract } from "../contract/template-store.contract.ts";
 import { TestMongo } from "../support/mongod.ts";
 
 const DATABASE = "contract";
@@ -35,6 +37,8 @@ afterAll(async () => {
 
 controlPlaneContract("MongoDB", openEmpty);
 manyJobsContract("MongoDB", openEmpty);
+jobFlowContract("MongoDB", openEmpty);
+templateStoreContract("MongoDB", () => openOne((stores) => stores.templates));
 logStoreContract("MongoDB", () => openOne((stores) => stores.logs));
 creditStoreContract("MongoDB", openTwoCredits);
 sessionStoreContract("MongoDB", () => openOne((stores) => stores.sessions));

@@ -1,0 +1,118 @@
+import type { JobStatus } from "../../shared/job-state.ts";
+import type { Migration, SqliteStore } from "../store/sqlite.ts";
+import type { GroupKey, JobFlowStore } from "./flow-store.ts";
+import type { JobRecord } from "./job-record.ts";
+import { type JobRow, jobFromRow } from "./job-rows.sqlite.ts";
+
+const OPEN = "status IN ('QUEUED', 'ASSIGNED', 'RUNNING')";
+
+export const flowMigrations: Migration[] = [
+  {
+    id: "flow-1",
+    sql: `
+      CREATE TABLE compute_job_after (
+        after_job_id TEXT NOT NULL, job_id TEXT NOT NULL, PRIMARY KEY (after_job_id, job_id)
+      ) STRICT, WITHOUT ROWID;
+      CREATE INDEX compute_jobs_held ON compute_jobs (hold, job_id) WHERE hold IS NOT NULL AND ${OPEN};
+      CREATE INDEX compute_jobs_groups ON compute_jobs (business_id, concurrency_group, job_id)
+        WHERE concurrency_group IS NOT NULL AND ${OPEN};
+      CREATE INDEX compute_jobs_arrays ON compute_jobs (array_id, job_id) WHERE array_id IS NOT NULL;
+    `,
+  },
+];
+
+const ADMITTED_AT_ONCE = 1_000;
+
+export class SqliteJobFlowStore implements JobFlowStore {
+  constructor(private readonly store: SqliteStore) {}
+
+  async findMany(businessId: string, jobIds: readonly string[]): Promise<JobRecord[]> {
+    return this.select("job_id IN (SELECT value FROM json_each($ids)) AND business_id = $businessId", {
+      ids: JSON.stringify(jobIds),
+      businessId,
+    });
+  }
+
+  async waitingFor(jobIds: readonly string[]): Promise<JobRecord[]> {
+    return this.select(
+      `job_id IN (SELECT job_id FROM compute_job_after WHERE after_job_id IN (SELECT value FROM json_each($ids)))
+       AND hold = 'after' AND ${OPEN}`,
+      { ids: JSON.stringify(jobIds) },
+    );
+  }
+
+  async heldAfter(behindJobId: string | undefined, limit: number): Promise<JobRecord[]> {
+    return this.select(`hold = 'after' AND ${OPEN} AND job_id > $behind ORDER BY job_id LIMIT $limit`, {
+      behind: behindJobId ?? "",
+      limit,
+    });
+  }
+
+  admit({ businessId, group }: GroupKey): Promise<JobRecord[]> {
+    return this.store.write(() => {
+      const inGroup = `business_id = $businessId AND concurrency_group = $group AND ${OPEN}`;
+      const counted = this.store.get<{ n: number }>(
+        `SELECT count(*) AS n FROM compute_jobs WHERE ${inGroup} AND hold IS NULL`,
+        { businessId, group },
+      );
+      let underWay = counted?.n ?? 0;
+      const waiting = this.select(`${inGroup} AND hold = 'group' ORDER BY job_id LIMIT ${ADMITTED_AT_ONCE}`, {
+        businessId,
+        group,
+      });
+      const admitted: JobRecord[] = [];
+      for (const job of waiting) {
+        if (underWay >= (job.manifest.concurrency?.limit ?? 1)) break;
+        this.store.run("UPDATE compute_jobs SET hold = NULL WHERE job_id = $jobId", { jobId: job.jobId });
+        admitted.push({ ...job, hold: undefined });
+        underWay += 1;
+      }
+      return admitted;
+    });
+  }
+
+  async groupMembers({ businessId, group }: GroupKey): Promise<JobRecord[]> {
+    return this.select(
+      `business_id = $businessId AND concurrency_group = $group AND ${OPEN} ORDER BY job_id`,
+      {
+        businessId,
+        group,
+      },
+    );
+  }
+
+  async groupsWithWaiting(limit: number): Promise<GroupKey[]> {
+    return this.store.all<GroupKey>(
+      `SELECT DISTINCT business_id AS businessId, concurrency_group AS "group" FROM compute_jobs
+       WHERE hold = 'group' AND ${OPEN} LIMIT $limit`,
+      { limit },
+    );
+  }
+
+  async arrayMembers(arrayId: string, behindJobId: string | undefined, limit: number): Promise<JobRecord[]> {
+    return this.select("array_id = $arrayId AND job_id > $behind ORDER BY job_id LIMIT $limit", {
+      arrayId,
+      behind: behindJobId ?? "",
+      limit,
+    });
+  }
+
+  async arrayProgress(arrayId: string): Promise<ReadonlyMap<JobStatus, number>> {
+    const rows = this.store.all<{ status: JobStatus; n: number }>(
+      "SELECT status, count(*) AS n FROM compute_jobs WHERE array_id = $arrayId GROUP BY status",
+      { arrayId },
+    );
+    return new Map(rows.map((row) => [row.status, row.n]));
+  }
+
+  async openArrays(behindJobId: string | undefined, limit: number): Promise<JobRecord[]> {
+    return this.select(`hold = 'array' AND ${OPEN} AND job_id > $behind ORDER BY job_id LIMIT $limit`, {
+      behind: behindJobId ?? "",
+      limit,
+    });
+  }
+
+  private select(where: string, bindings: Record<string, string | number>): JobRecord[] {
+    return this.store.all<JobRow>(`SELECT * FROM compute_jobs WHERE ${where}`, bindings).map(jobFromRow);
+  }
+}

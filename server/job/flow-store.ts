@@ -1,0 +1,37 @@
+import type { JobStatus } from "../../shared/job-state.ts";
+import type { JobRecord } from "./job-record.ts";
+
+/** A concurrency group of a business. */
+export interface GroupKey {
+  businessId: string;
+  group: string;
+}
+
+/**
+ * What the store knows of jobs that wait for others: dependencies, concurrency groups and arrays. Every operation is
+ * safe to call from many places at once; what it resolves with is on disk. Rejects with ComputeError `storage_failed`
+ * when the store refuses.
+ */
+export interface JobFlowStore {
+  /** Those of the jobs that are there within the business. */
+  findMany(businessId: string, jobIds: readonly string[]): Promise<JobRecord[]>;
+  /** Jobs that are held back until one of these is over. */
+  waitingFor(jobIds: readonly string[]): Promise<JobRecord[]>;
+  /** Jobs that are held back until others are over, by id, behind `behindJobId`. */
+  heldAfter(behindJobId: string | undefined, limit: number): Promise<JobRecord[]>;
+  /**
+   * Lets jobs of the group go on, in the order they were made, while fewer than the limit of the next one are under
+   * way; resolves with those that go on. Two callers at once never let more go on than that.
+   */
+  admit(key: GroupKey): Promise<JobRecord[]>;
+  /** Jobs of the group that are not over, by id. */
+  groupMembers(key: GroupKey): Promise<JobRecord[]>;
+  /** Groups in which jobs wait. */
+  groupsWithWaiting(limit: number): Promise<GroupKey[]>;
+  /** The jobs of an array, by id, behind `behindJobId`. */
+  arrayMembers(arrayId: string, behindJobId: string | undefined, limit: number): Promise<JobRecord[]>;
+  /** How many jobs of an array there are in each status. */
+  arrayProgress(arrayId: string): Promise<ReadonlyMap<JobStatus, number>>;
+  /** Arrays that are not over, by id, behind `behindJobId`. */
+  openArrays(behindJobId: string | undefined, limit: number): Promise<JobRecord[]>;
+}

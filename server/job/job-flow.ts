@@ -1,0 +1,215 @@
+import { isFinal } from "../../shared/job-state.ts";
+import type { Bus } from "../bus/bus.ts";
+import type { DueTimes } from "../execution/execution-service.ts";
+import { RecentMap } from "../recent-map.ts";
+import { applyProgress, judgeAfter, releaseHeld, skipHeld } from "./flow-rules.ts";
+import type { GroupKey, JobFlowStore } from "./flow-store.ts";
+import type { JobRecord, JobState } from "./job-record.ts";
+import { cancelled, retried } from "./job-rules.ts";
+import type { Decision, JobStore } from "./job-store.ts";
+
+export interface JobFlowParts {
+  jobs: JobStore;
+  flow: JobFlowStore;
+  bus: Bus;
+  due: DueTimes;
+  now: () => number;
+  /** What follows from a change must not fail the change itself: the next look makes up for it. */
+  onError(what: string, error: unknown): void;
+}
+
+type Rule = (state: JobState | undefined) => Decision<JobRecord | undefined>;
+
+const PAGE = 500;
+/** A chain of jobs that skip one another is followed this far at once; the next look goes on. */
+const MAX_ROUNDS = 1_000;
+
+/**
+ * What follows for other jobs when some have changed: those that come after them go on or are skipped, groups let
+ * the next ones go, arrays end when all their jobs have.
+ */
+export class JobFlow {
+  /** Arrays that are known to have begun: their jobs' starts mean nothing more. */
+  private readonly begun = new RecentMap<true>(10_000);
+  private lookedThroughTo: string | undefined;
+
+  constructor(private readonly parts: JobFlowParts) {}
+
+  /** To be called with jobs as they are after a change, or after they were made. Never rejects. */
+  async changed(jobs: readonly (JobRecord | undefined)[]): Promise<void> {
+    try {
+      let next = jobs.filter((job) => job !== undefined);
+      for (let round = 0; next.length > 0 && round < MAX_ROUNDS; round++) next = await this.follow(next);
+    } catch (error) {
+      this.parts.onError("what follows from a change of jobs", error);
+    }
+  }
+
+  /** An array that is tried again: so are those of its jobs that did not succeed. */
+  async retryMembers(array: JobRecord): Promise<void> {
+    this.begun.delete(array.jobId);
+    await this.changed(await this.changeMembers(array, retriedUnlessDone));
+  }
+
+  /** Looks for what a server that died left undone; some of it each time. */
+  async lookThrough(): Promise<void> {
+    const { flow } = this.parts;
+    const held = await flow.heldAfter(this.lookedThroughTo, PAGE);
+    this.lookedThroughTo = held.length === PAGE ? held.at(-1)?.jobId : undefined;
+    await this.changed(await this.judge(held));
+    for (const key of await flow.groupsWithWaiting(PAGE)) await this.changed(await this.admit(key));
+    await this.changed(await this.progress((await flow.openArrays(undefined, PAGE)).map((job) => job.jobId)));
+  }
+
+  /** One step: the jobs that change because these have. */
+  private async follow(jobs: readonly JobRecord[]): Promise<JobRecord[]> {
+    const { flow } = this.parts;
+    const ended = jobs.filter((job) => isFinal(job.status)).map((job) => job.jobId);
+    const isNew = (job: JobRecord) => job.status === "QUEUED" && job.attempt === 0;
+    const waiting = ended.length > 0 ? await flow.waitingFor(ended) : [];
+    const held = jobs.filter((job) => job.hold === "after" && !isFinal(job.status));
+    const displaced = await this.displace(jobs.filter((job) => isNew(job) && job.hold === "group"));
+    const judged = await this.judge([...waiting, ...held]);
+    const admitted: JobRecord[] = [];
+    for (const key of groupsOf(jobs)) admitted.push(...(await this.admit(key)));
+    const members = await this.cancelMembers(jobs);
+    return [...displaced, ...judged, ...admitted, ...members, ...(await this.progress(this.arraysOf(jobs)))];
+  }
+
+  /** Of jobs that are held back for others: those that go on, and those that are skipped. */
+  private async judge(held: readonly JobRecord[]): Promise<JobRecord[]> {
+    const nowMs = this.parts.now();
+    const changes: { job: JobRecord; rule: Rule }[] = [];
+    for (const [businessId, jobs] of Map.groupBy(held, (job) => job.businessId)) {
+      const ids = [...new Set(jobs.flatMap((job) => job.manifest.after?.map((one) => one.jobId) ?? []))];
+      const others = await this.parts.flow.findMany(businessId, ids);
+      const byId = new Map(others.map((job) => [job.jobId, job]));
+      for (const job of jobs) {
+        const verdict = judgeAfter(job, byId);
+        if (verdict.kind === "go") changes.push({ job, rule: (state) => releaseHeld(state, nowMs) });
+        if (verdict.kind === "skip") {
+          changes.push({ job, rule: (state) => skipHeld(state, verdict.message, nowMs) });
+        }
+      }
+    }
+    return this.change(changes);
+  }
+
+  private async admit(key: GroupKey): Promise<JobRecord[]> {
+    const admitted = await this.parts.flow.admit(key);
+    this.announce(admitted);
+    // Nothing follows from a job that goes on.
+    return [];
+  }
+
+  /** Jobs that take the place of the earlier ones of their group cancel those. */
+  private async displace(jobs: readonly JobRecord[]): Promise<JobRecord[]> {
+    const nowMs = this.parts.now();
+    const changes: { job: JobRecord; rule: Rule }[] = [];
+    for (const job of jobs) {
+      const { concurrency } = job.manifest;
+      if (!concurrency?.cancelInProgress) continue;
+      const members = await this.parts.flow.groupMembers({
+        businessId: job.businessId,
+        group: concurrency.group,
+      });
+      for (const earlier of members.filter((one) => one.jobId < job.jobId)) {
+        changes.push({ job: earlier, rule: (state) => change(state && cancelled(state.job, nowMs)) });
+      }
+    }
+    return this.change(changes);
+  }
+
+  private async cancelMembers(arrays: readonly JobRecord[]): Promise<JobRecord[]> {
+    const done: JobRecord[] = [];
+    for (const array of arrays) {
+      if (array.hold === "array" && array.cancelRequestedAtMs !== undefined) {
+        done.push(...(await this.changeMembers(array, cancelled)));
+      }
+    }
+    return done;
+  }
+
+  private async changeMembers(
+    array: JobRecord,
+    rule: (job: JobRecord, nowMs: number) => JobRecord | undefined,
+  ): Promise<JobRecord[]> {
+    const nowMs = this.parts.now();
+    const decide: Rule = (state) => change(state && rule(state.job, nowMs));
+    const done: JobRecord[] = [];
+    let behind: string | undefined;
+    for (;;) {
+      const page = await this.parts.flow.arrayMembers(array.jobId, behind, PAGE);
+      done.push(...(await this.change(page.map((job) => ({ job, rule: decide })))));
+      behind = page.at(-1)?.jobId;
+      if (page.length < PAGE) return done;
+    }
+  }
+
+  private arraysOf(jobs: readonly JobRecord[]): string[] {
+    const ids = new Set<string>();
+    for (const { arrayId, status } of jobs) {
+      if (arrayId === undefined) continue;
+      if (isFinal(status) || (status === "RUNNING" && !this.begun.get(arrayId))) ids.add(arrayId);
+      if (status === "RUNNING") this.begun.set(arrayId, true);
+    }
+    return [...ids];
+  }
+
+  private async progress(arrayIds: readonly string[]): Promise<JobRecord[]> {
+    const changes: { job: { jobId: string; businessId: string }; rule: Rule }[] = [];
+    for (const arrayId of arrayIds) {
+      const [member] = await this.parts.flow.arrayMembers(arrayId, undefined, 1);
+      if (!member) continue;
+      const progress = await this.parts.flow.arrayProgress(arrayId);
+      const key = { jobId: arrayId, businessId: member.businessId };
+      changes.push({ job: key, rule: (state) => applyProgress(state, progress, this.parts.now()) });
+    }
+    return this.change(changes);
+  }
+
+  private async change(
+    changes: readonly { job: { jobId: string; businessId: string }; rule: Rule }[],
+  ): Promise<JobRecord[]> {
+    if (changes.length === 0) return [];
+    const results = await this.parts.jobs.change(
+      changes.map(({ job, rule }) => ({
+        key: { jobId: job.jobId, businessId: job.businessId },
+        decide: rule,
+      })),
+    );
+    const done = results.filter((job) => job !== undefined);
+    this.announce(done);
+    return done;
+  }
+
+  private announce(jobs: readonly JobRecord[]): void {
+    const { bus, due } = this.parts;
+    for (const [businessId, changed] of Map.groupBy(jobs, (job) => job.businessId)) {
+      bus.publish("jobs", { businessId, jobIds: changed.map((job) => job.jobId) });
+      const nodeIds = changed.flatMap((job) => (job.cancelRequestedAtMs !== undefined && job.nodeId) || []);
+      for (const nodeId of new Set(nodeIds)) bus.publish("node", { nodeId, businessId });
+      bus.publish("wake", { businessId });
+    }
+    for (const job of jobs) if (job.queueDeadlineMs !== undefined) due.expiry(job.queueDeadlineMs);
+  }
+}
+
+function change(job: JobRecord | undefined): Decision<JobRecord | undefined> {
+  return { job, result: job };
+}
+
+function retriedUnlessDone(job: JobRecord, nowMs: number): JobRecord | undefined {
+  return job.status === "SUCCESS" ? undefined : retried(job, nowMs);
+}
+
+/** The groups in which something may have become free, or somebody waits since now. */
+function groupsOf(jobs: readonly JobRecord[]): GroupKey[] {
+  const keys = new Map<string, GroupKey>();
+  for (const { businessId, manifest, hold, status } of jobs) {
+    const group = manifest.concurrency?.group;
+    if (group === undefined || hold === "array") continue;
+    if (isFinal(status) || hold === "group") keys.set(`${businessId}/${group}`, { businessId, group });
+  }
+  return [...keys.values()];
+}

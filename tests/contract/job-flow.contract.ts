@@ -1,0 +1,200 @@
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { MemoryBus } from "../../server/bus/memory-bus.ts";
+import { giveUp } from "../../server/execution/rules.ts";
+import { JobFlow } from "../../server/job/job-flow.ts";
+import type { JobRecord } from "../../server/job/job-record.ts";
+import { JobService } from "../../server/job/job-service.ts";
+import { JobWatch } from "../../server/job/job-watch.ts";
+import type { NodeRecord } from "../../server/node/node-store.ts";
+import { newId } from "../../shared/ids.ts";
+import { type JobManifestInput, jobManifest } from "../../shared/manifest.ts";
+import { type ControlPlaneStores, nodeOf } from "./control-plane.contract.ts";
+
+const AT_MS = Date.parse("2026-01-01T00:00:00Z");
+
+/** What every adapter of the job flow port promises: dependencies, concurrency groups and arrays, races included. */
+export function jobFlowContract(name: string, open: () => Promise<ControlPlaneStores>): void {
+  describe(`${name}: jobs that wait for jobs`, () => {
+    let stores: ControlPlaneStores;
+    let flow: JobFlow;
+    let service: JobService;
+    let node: NodeRecord;
+    const by = { businessId: newId("biz"), userId: "usr" };
+
+    beforeEach(async () => {
+      stores = await open();
+      const bus = new MemoryBus();
+      const due = { start: () => undefined, expiry: () => undefined };
+      const onError = (_: string, error: unknown) => {
+        throw error;
+      };
+      const parts = { jobs: stores.jobs, bus, due, now: () => AT_MS };
+      flow = new JobFlow({ ...parts, flow: stores.flow, onError });
+      service = new JobService({ ...parts, flow }, new JobWatch(bus));
+      node = nodeOf(by.businessId);
+      await stores.nodes.insert(node);
+    });
+    afterEach(() => stores.close());
+
+    const submit = (manifest: Partial<JobManifestInput> = {}, key?: string) =>
+      service.submit(by, jobManifest.parse({ command: "true", ...manifest }), key);
+    const find = async (jobId: string) => (await stores.jobs.find(by.businessId, jobId)) as JobRecord;
+    const status = async (jobId: string) => (await find(jobId)).status;
+    const take = async (limit = 100) => {
+      const request = {
+        nodeId: node.nodeId,
+        businessId: by.businessId,
+        limit,
+        nowMs: AT_MS,
+        leaseExpiresAtMs: AT_MS,
+      };
+      const [assigned = []] = await stores.executions.assign([request]);
+      return assigned;
+    };
+    /** Ends what `take` gave, as a node would. */
+    const end = async (assigned: Awaited<ReturnType<typeof take>>, outcome: "SUCCESS" | "FAILED") => {
+      const jobs = await stores.jobs.change(
+        assigned.map(({ execution }) => ({
+          key: { executionId: execution.executionId, nodeId: node.nodeId },
+          decide: (state) => {
+            if (outcome === "FAILED") return giveUp(state, "NodeLost", "lost", AT_MS);
+            if (!state?.execution) return { result: undefined };
+            const job: JobRecord = { ...state.job, status: "SUCCESS", finishedAtMs: AT_MS };
+            return { job, execution: { ...state.execution, status: "SUCCEEDED" }, result: job };
+          },
+        })),
+      );
+      await flow.changed(jobs);
+    };
+
+    test("a job waits for those it comes after, and goes on when the last of them ended well", async () => {
+      const [one, two] = [await submit(), await submit()];
+      const last = await submit({ after: [{ jobId: one.jobId }, { jobId: two.jobId, on: "any" }] });
+      const first = await take();
+      expect(first.map(({ job }) => job.jobId).sort()).toEqual([one.jobId, two.jobId].sort());
+      await end(first.slice(0, 1), "SUCCESS");
+      expect(await take()).toEqual([]);
+      await end(first.slice(1), "SUCCESS");
+      expect((await take()).map(({ job }) => job.jobId)).toEqual([last.jobId]);
+    });
+
+    test("a job whose condition cannot come true is skipped, and so is what comes after it", async () => {
+      const first = await submit();
+      const second = await submit({ after: [{ jobId: first.jobId }] });
+      const third = await submit({ after: [{ jobId: second.jobId }] });
+      const consolation = await submit({ after: [{ jobId: first.jobId, on: "failure" }] });
+      const anyway = await submit({ after: [{ jobId: third.jobId, on: "any" }] });
+      await end(await take(), "FAILED");
+      expect(await find(second.jobId)).toMatchObject({ status: "CANCELLED", end: { reason: "Skipped" } });
+      expect(await status(third.jobId)).toBe("CANCELLED");
+      const going = (await take()).map(({ job }) => job.jobId);
+      expect(going.sort()).toEqual([anyway.jobId, consolation.jobId].sort());
+    });
+
+    test("what comes after a job that is over already does not wait", async () => {
+      const first = await submit();
+      await end(await take(), "SUCCESS");
+      const second = await submit({ after: [{ jobId: first.jobId }] });
+      const never = await submit({ after: [{ jobId: first.jobId, on: "failure" }] });
+      expect((await take()).map(({ job }) => job.jobId)).toEqual([second.jobId]);
+      expect(await status(never.jobId)).toBe("CANCELLED");
+    });
+
+    test("what a dead server left waiting goes on at the next look", async () => {
+      const first = await submit();
+      const second = await submit({ after: [{ jobId: first.jobId }] });
+      const assigned = await take();
+      await stores.jobs.change(
+        assigned.map(({ execution }) => ({
+          key: { executionId: execution.executionId, nodeId: node.nodeId },
+          decide: (state) => ({
+            job: state && { ...state.job, status: "SUCCESS" as const, finishedAtMs: AT_MS },
+            execution: state?.execution && { ...state.execution, status: "SUCCEEDED" as const },
+            result: undefined,
+          }),
+        })),
+      );
+      expect(await take()).toEqual([]);
+      await flow.lookThrough();
+      expect((await take()).map(({ job }) => job.jobId)).toEqual([second.jobId]);
+    });
+
+    test("a group never has more under way than its limit, in the order they were submitted, races included", async () => {
+      const concurrency = { group: "g", limit: 2 };
+      const jobs = await Promise.all(Array.from({ length: 10 }, () => submit({ concurrency })));
+      const order = jobs.map((job) => job.jobId).sort();
+      const done: string[] = [];
+      while (done.length < order.length) {
+        const assigned = await take();
+        expect(assigned.length).toBeLessThanOrEqual(2);
+        expect(assigned.length).toBeGreaterThan(0);
+        done.push(...assigned.map(({ job }) => job.jobId).sort());
+        await Promise.all([end(assigned, "SUCCESS"), flow.lookThrough(), flow.lookThrough()]);
+      }
+      expect(done).toEqual(order);
+    });
+
+    test("with cancelInProgress the newest job of a group takes the place of the earlier ones", async () => {
+      const concurrency = { group: "deploy", cancelInProgress: true };
+      const running = await submit({ concurrency });
+      const assigned = await take();
+      const waiting = await submit({ concurrency });
+      const newest = await submit({ concurrency });
+      expect((await find(running.jobId)).cancelRequestedAtMs).toBe(AT_MS);
+      expect(await status(waiting.jobId)).toBe("CANCELLED");
+      expect(await take()).toEqual([]);
+      await end(assigned, "FAILED");
+      expect((await take()).map(({ job }) => job.jobId)).toEqual([newest.jobId]);
+    });
+
+    test("an array is a job for each index, so many at once as it says, and ends when all have", async () => {
+      const array = await submit({ array: "3-7%2", env: { A: "b" } });
+      const indexes: (string | undefined)[] = [];
+      for (let round = 0; round < 3; round++) {
+        const assigned = await take();
+        expect(assigned.length).toBe(round < 2 ? 2 : 1);
+        for (const { job } of assigned) {
+          indexes.push(job.manifest.env.TANVRIT_ARRAY_INDEX);
+          expect(job).toMatchObject({ arrayId: array.jobId, manifest: { env: { A: "b" } } });
+        }
+        await end(assigned, "SUCCESS");
+        expect(await status(array.jobId)).toBe(round < 2 ? "RUNNING" : "SUCCESS");
+      }
+      expect(indexes.sort()).toEqual(["3", "4", "5", "6", "7"]);
+    });
+
+    test("an array with a failed job has failed, and tried again runs only what did not succeed", async () => {
+      const array = await submit({ array: "1-3" });
+      const [one, ...rest] = await take();
+      await end(one ? [one] : [], "FAILED");
+      await end(rest, "SUCCESS");
+      expect(await find(array.jobId)).toMatchObject({
+        status: "FAILED",
+        end: { message: "2 of 3 jobs succeeded." },
+      });
+      await service.retry(by.businessId, array.jobId);
+      const again = await take();
+      expect(again.map(({ job }) => job.jobId)).toEqual([one?.job.jobId ?? ""]);
+      await end(again, "SUCCESS");
+      expect(await status(array.jobId)).toBe("SUCCESS");
+    });
+
+    test("cancelling an array cancels its jobs, and then it is cancelled", async () => {
+      const array = await submit({ array: "1-20%4" });
+      const running = await take();
+      expect(running.length).toBe(4);
+      await service.cancel(by.businessId, array.jobId);
+      expect(await status(array.jobId)).not.toBe("CANCELLED");
+      await end(running, "FAILED");
+      expect(await status(array.jobId)).toBe("CANCELLED");
+      expect(await take()).toEqual([]);
+    });
+
+    test("an array submitted twice with one key is one array", async () => {
+      const one = await submit({ array: "1-5" }, "key");
+      const two = await submit({ array: "1-5" }, "key");
+      expect(two.jobId).toBe(one.jobId);
+      expect((await take()).length).toBe(5);
+    });
+  });
+}
