@@ -28,7 +28,7 @@ function general(): string {
     ["64, 65, 66", "Wrong usage; wrong data; not found"],
     ["69, 75", "The server cannot be reached; try again later"],
     ["77, 78", "Not signed in, or not allowed; wrong configuration"],
-    ["70, 74", "A mistake in this program or the server; output that cannot be written"],
+    ["70, 74", "A mistake in this program or the server; output or state that cannot be written"],
   ];
   const options = table([["--version", "Print the version"]]);
   return `\nOptions:\n${options}\nEnvironment:\n${table(variables)}\nExit codes:\n${table(codes)}`;
