@@ -43,3 +43,7 @@ export function logDocument(part: LogPart): LogDocument {
 export function placeText({ attempt, seq }: LogPlace): string {
   return `${String(attempt).padStart(ATTEMPT_DIGITS, "0")}.${String(seq).padStart(SEQ_DIGITS, "0")}`;
 }
+
+export function placeFrom(text: string): LogPlace {
+  return { attempt: Number(text.slice(0, ATTEMPT_DIGITS)), seq: Number(text.slice(ATTEMPT_DIGITS + 1)) };
+}

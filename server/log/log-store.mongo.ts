@@ -8,6 +8,7 @@ import {
   type LogDocument,
   logDocument,
   MAX_DOCUMENT_CHARS,
+  placeFrom,
   placeText,
 } from "./log-documents.mongo.ts";
 import {
@@ -37,8 +38,8 @@ const MAX_REMEMBERED = 20_000;
 /** Another server may be faster for this long before an append is given up. */
 const MAX_CONTENTION_MS = 10_000;
 const MAX_PAUSE_MS = 20;
-/** Documents fetched at once; they hold from one line to some thousands. */
-const DOCUMENTS_PER_READ = 64;
+/** A document holds from one line to some thousands; a read of many small ones may give fewer lines than asked for. */
+const MAX_DOCUMENTS_PER_READ = 512;
 /** A read ends after this much text even where more lines are wanted. */
 const MAX_READ_CHARS = 4 * 1024 * 1024;
 
@@ -62,15 +63,9 @@ export class MongoLogStore implements LogStore {
     return this.store.attempt(async () => {
       const found: StoredLine[] = [];
       const untilText = range.until && placeText(range.until);
-      const documents = this.logs
-        .find({
-          business_id: range.businessId,
-          job_id: range.jobId,
-          last_place: { $gt: placeText(range.after) },
-        })
-        .sort({ last_place: 1 })
-        .limit(range.limit)
-        .batchSize(DOCUMENTS_PER_READ);
+      const needed = await this.countNeeded(range);
+      if (needed === 0) return found;
+      const documents = this.logs.find(behind(range)).sort({ last_place: 1 }).limit(needed).batchSize(needed);
       let chars = 0;
       for await (const document of documents) {
         const { attempt, first_seq, lines } = document;
@@ -107,6 +102,25 @@ export class MongoLogStore implements LogStore {
 
   lastSeq(executionId: string): Promise<number> {
     return this.store.attempt(() => this.readLastSeq(executionId));
+  }
+
+  /** How many documents hold what the range asks for: the index alone says it, since a log has no holes. */
+  private async countNeeded(range: LogRange): Promise<number> {
+    const places = await this.logs
+      .find(behind(range), { projection: { _id: 0, last_place: 1 } })
+      .sort({ last_place: 1 })
+      .limit(Math.min(range.limit, MAX_DOCUMENTS_PER_READ))
+      .toArray();
+    const untilText = range.until && placeText(range.until);
+    let lines = 0;
+    let before = range.after;
+    for (const [index, { last_place }] of places.entries()) {
+      const place = placeFrom(last_place);
+      lines += place.seq - (place.attempt === before.attempt ? before.seq : 0);
+      before = place;
+      if (lines >= range.limit || (untilText !== undefined && last_place >= untilText)) return index + 1;
+    }
+    return places.length;
   }
 
   /** Writes one document for each execution at a time, since a log must never have a hole. */
@@ -183,6 +197,10 @@ export class MongoLogStore implements LogStore {
       .next();
     return last?.last_seq ?? 0;
   }
+}
+
+function behind({ businessId, jobId, after }: LogRange) {
+  return { business_id: businessId, job_id: jobId, last_place: { $gt: placeText(after) } };
 }
 
 function leavesLinesOut(log: OpenLog): boolean {
