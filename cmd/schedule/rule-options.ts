@@ -1,3 +1,4 @@
+import { z } from "zod";
 import { defineOptions, optionNumber, optionText } from "../../shared/config/options.ts";
 import { limits } from "../../shared/limits.ts";
 
@@ -6,7 +7,9 @@ export const ruleOptions = defineOptions({
   cron: {
     kind: "value",
     placeholder: "EXPR",
-    schema: optionText.min(1, { error: "must not be empty" }),
+    schema: z
+      .string({ error: "is missing; give a rule, as '30 2 * * *'" })
+      .min(1, { error: "must not be empty" }),
     help: "Five fields: minute, hour, day of the month, month, day of the week; with a sixth before them, seconds",
   },
   tz: {

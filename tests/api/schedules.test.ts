@@ -1,0 +1,82 @@
+import { expect, test } from "bun:test";
+import { type CallId, type EndpointId, endpoints } from "../../shared/endpoints/index.ts";
+import type { As } from "../support/api.ts";
+import { TestPlane } from "../support/plane.ts";
+import { waitFor } from "../support/wait.ts";
+import { make } from "./schedule-endpoints.ts";
+
+test("a schedule of another business is answered like one that does not exist, and stands in no list", async () => {
+  await using plane = await TestPlane.start();
+  const { api } = plane;
+  const mine = await signIn(plane, "mine");
+  const theirs = await signIn(plane, "theirs");
+  const made = await make(api, mine);
+  const { scheduleId } = made;
+  const ids = (Object.keys(endpoints) as EndpointId[]).filter(
+    (id) => "scheduleId" in endpoints[id].input.shape,
+  );
+  expect(ids).toContain("schedules.run");
+  for (const id of ids as CallId[]) {
+    expect({ id, code: (await api.refused(id, { scheduleId }, theirs)).code }).toEqual({
+      id,
+      code: "not_found",
+    });
+  }
+  expect((await api.call("schedules.list", {}, theirs)).schedules).toEqual([]);
+  const { warnings: _, ...unchanged } = made;
+  expect(await api.call("schedules.retrieve", { scheduleId }, mine)).toEqual(unchanged);
+});
+
+test("a fire that waits begins as soon as the job before it is over", async () => {
+  await using plane = await TestPlane.start();
+  const { api } = plane;
+  const user = await signIn(plane, "local");
+  for (const overlap of ["queue", "replace"] as const) {
+    const { scheduleId } = await make(api, user, { overlap });
+    const first = await api.call("schedules.run", { scheduleId }, user);
+    const second = await api.call("schedules.run", { scheduleId }, user);
+    if (overlap === "queue") {
+      expect(second.status).toBe("WAITING");
+      expect((await api.refused("schedules.run", { scheduleId }, user)).code).toBe("conflict");
+      await api.call("jobs.cancel", { jobId: first.jobId ?? "" }, user);
+    }
+    // Well before the regular look.
+    const newest = await waitFor(
+      "the second fire",
+      async () => {
+        const [fire] = (await api.call("schedules.fires", { scheduleId }, user)).fires;
+        return fire?.status === "SUBMITTED" && fire;
+      },
+      { timeoutMs: 3_000 },
+    );
+    expect(newest.fireId).toBe(second.fireId);
+    expect(newest.jobId).not.toBe(first.jobId);
+    const before = await api.call("jobs.retrieve", { jobId: first.jobId ?? "" }, user);
+    expect(before.status).toBe("CANCELLED");
+  }
+});
+
+test("what is due fires by itself, with the jitter that was announced, and the job says where it came from", async () => {
+  await using plane = await TestPlane.start();
+  const { api } = plane;
+  const user = await signIn(plane, "local");
+  const made = await make(api, user, { cron: "*/5 * * * *", jitterSeconds: 200, name: "often" });
+  const { scheduleId } = made;
+  const waitSeconds = (Date.parse(made.nextFireAt ?? "") - Date.now()) / 1_000;
+  plane.pass(waitSeconds - 5);
+  expect((await api.call("schedules.fires", { scheduleId }, user)).fires).toEqual([]);
+  plane.pass(5);
+  const fire = await waitFor("the fire", async () => {
+    const [one] = (await api.call("schedules.fires", { scheduleId }, user)).fires;
+    return one?.status === "SUBMITTED" && one;
+  });
+  expect(fire.trigger).toBe("clock");
+  expect(Date.parse(fire.decidedAt)).toBeGreaterThanOrEqual(Date.parse(made.nextFireAt ?? ""));
+  const [job, ...others] = (await api.call("jobs.list", {}, user)).jobs;
+  expect(others).toEqual([]);
+  expect(job).toMatchObject({ scheduleId, name: "often", jobId: fire.jobId ?? "" });
+});
+
+async function signIn({ api }: TestPlane, business: string): Promise<As> {
+  return { token: (await api.signIn(business)).accessToken };
+}
