@@ -17,6 +17,12 @@ export const command = defineCommand({
   },
 });
 
+const HOLDS = {
+  after: "other jobs",
+  group: "its concurrency group",
+  array: "the jobs of the array",
+} as const;
+
 /** What a person wants to see first comes first; what is not set or empty is left out. */
 function describe(job: Job): Record<string, unknown> {
   const { status, unschedulableReason, exitCode, signal, reason, message } = job;
@@ -25,6 +31,11 @@ function describe(job: Job): Record<string, unknown> {
     jobId: job.jobId,
     name: job.name,
     status,
+    waitsFor: job.hold && HOLDS[job.hold],
+    after: job.hold === "after" ? job.after?.map(({ jobId, on }) => `${jobId}:${on}`).join(", ") : undefined,
+    concurrencyGroup: job.concurrency && `${job.concurrency.group} (${job.concurrency.limit} at once)`,
+    array: job.array,
+    arrayId: job.arrayId,
     unschedulableReason,
     exitCode,
     signal,

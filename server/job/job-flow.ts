@@ -1,4 +1,6 @@
+import { ComputeError } from "../../shared/errors.ts";
 import { isFinal } from "../../shared/job-state.ts";
+import type { JobManifest } from "../../shared/manifest.ts";
 import type { Bus } from "../bus/bus.ts";
 import type { DueTimes } from "../execution/execution-service.ts";
 import { RecentMap } from "../recent-map.ts";
@@ -34,6 +36,20 @@ export class JobFlow {
   private lookedThroughTo: string | undefined;
 
   constructor(private readonly parts: JobFlowParts) {}
+
+  /** Refuses jobs that come after jobs which are not there. Throws `invalid_request`. */
+  async checkAfter(businessId: string, manifests: readonly Pick<JobManifest, "after">[]): Promise<void> {
+    const ids = [...new Set(manifests.flatMap(({ after }) => after?.map((one) => one.jobId) ?? []))];
+    if (ids.length === 0) return;
+    const found = new Set((await this.parts.flow.findMany(businessId, ids)).map((job) => job.jobId));
+    const missing = ids.filter((jobId) => !found.has(jobId));
+    if (missing.length === 0) return;
+    const errors = missing.map((jobId) => ({
+      path: "after",
+      message: `there is no job ${jobId} in this business`,
+    }));
+    throw new ComputeError("invalid_request", `There is no job ${missing[0]} to come after.`, { errors });
+  }
 
   /** To be called with jobs as they are after a change, or after they were made. Never rejects. */
   async changed(jobs: readonly (JobRecord | undefined)[]): Promise<void> {

@@ -41,6 +41,7 @@ export class JobService {
     origin: JobOrigin = {},
   ): Promise<JobRecord> {
     await this.parts.checkSubmit?.(by, [manifest]);
+    await this.parts.flow.checkAfter(by.businessId, [manifest]);
     const job = newJob(by, manifest, origin, this.parts.now());
     const idempotency =
       idempotencyKey === undefined ? undefined : { key: idempotencyKey, bodyHash: hashOf(manifest) };

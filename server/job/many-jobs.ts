@@ -28,6 +28,7 @@ export class ManyJobs {
   async submit(by: Identity, batch: readonly BatchJob[], batchKey: string | undefined): Promise<Submitted[]> {
     await this.parts.checkSubmit?.(by, batch);
     refuseArrays(batch);
+    await this.parts.flow.checkAfter(by.businessId, batch);
     const nowMs = this.parts.now();
     const batchHash = batchKey === undefined ? "" : hashOf(batch);
     const wanted = batch.map(({ idempotencyKey, ...manifest }, i): NewJob => {

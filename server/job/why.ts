@@ -59,6 +59,8 @@ function notQueued(job: JobRecord): Why | undefined {
 
 /** What keeps a queued job from being handed out whatever the nodes are. The first that holds. */
 function heldBack(job: JobRecord): Why | undefined {
+  const held = heldForJobs(job);
+  if (held) return held;
   if (job.notBeforeMs === undefined) return undefined;
   const isRetry = job.retryCount + job.lostCount > 0;
   return {
@@ -67,6 +69,30 @@ function heldBack(job: JobRecord): Why | undefined {
       ? `The job waits until ${isoTime(job.notBeforeMs)} before it is tried again.`
       : `The job waits until ${isoTime(job.notBeforeMs)}, as it asks for.`,
   };
+}
+
+function heldForJobs({ hold, manifest }: JobRecord): Why | undefined {
+  if (hold === "after") {
+    const others = (manifest.after ?? []).map(({ jobId, on }) => `${jobId} (${on})`);
+    return {
+      waitsFor: "job",
+      summary: `The job comes after other jobs, which are not all over: ${others.join(", ")}.`,
+    };
+  }
+  if (hold === "group") {
+    const { group, limit } = manifest.concurrency ?? {};
+    return {
+      waitsFor: "group",
+      summary: `The job waits for its turn in the concurrency group ${group}, which is full: ${limit} of its jobs at once.`,
+    };
+  }
+  if (hold === "array") {
+    return {
+      waitsFor: "job",
+      summary: "The job is an array: it stands for its jobs, and ends when they have.",
+    };
+  }
+  return undefined;
 }
 
 const MAX_NAMED = 3;

@@ -100,6 +100,22 @@ export function jobFlowContract(name: string, open: () => Promise<ControlPlaneSt
       expect(await status(never.jobId)).toBe("CANCELLED");
     });
 
+    test("a job cannot come after one that is not there, nor after another business's", async () => {
+      for (const jobId of [
+        newId("job"),
+        (
+          await service.submit(
+            { ...by, businessId: newId("biz") },
+            jobManifest.parse({ command: "true" }),
+            undefined,
+          )
+        ).jobId,
+      ]) {
+        const refused = await submit({ after: [{ jobId }] }).catch((error) => error);
+        expect(refused).toMatchObject({ code: "invalid_request" });
+      }
+    });
+
     test("what a dead server left waiting goes on at the next look", async () => {
       const first = await submit();
       const second = await submit({ after: [{ jobId: first.jobId }] });
