@@ -51,7 +51,7 @@ export class JobChanges {
   }
 
   /**
-   * The same for many jobs that have nothing to do with each other, so that they need no transaction: seven times
+   * The same for many jobs that have nothing to do with each other, so that they need no transaction: several times
    * faster. Those that somebody else changes meanwhile are decided again, one way or the other each is written once.
    */
   async changeEach(requests: readonly Request[]): Promise<unknown[]> {
