@@ -31,7 +31,6 @@ import { NodeService } from "./node/node-service.ts";
 import { composeSchedules } from "./schedule/compose-schedules.ts";
 import type { Stores } from "./store/open.ts";
 import { type PeriodicTask, TaskRunner } from "./tasks/periodic.ts";
-import { composeTemplates } from "./template/compose-templates.ts";
 import { dispatchTask, retryTask, staleNodesTask, timeoutTask } from "./tasks/tasks.ts";
 import { composeTemplates } from "./template/compose-templates.ts";
 
