@@ -82,6 +82,7 @@ export const movedTables: readonly MovedTable[] = [
       ...["priority", "status", "attempt", "retry_count", "lost_count", "execution_id", "node_id", "ending"],
       ...["cancel_requested_at", "idempotency_key", "idempotency_hash", "created_at", "not_before"],
       ...["queue_deadline", "assigned_at", "started_at", "finished_at"],
+      ...["array_id", "hold", "concurrency_group"],
     ],
     documents: (row) => [
       {
@@ -92,10 +93,17 @@ export const movedTables: readonly MovedTable[] = [
     ],
   },
   {
+    table: "compute_job_after",
+    key: ["after_job_id", "job_id"],
+    columns: ["after_job_id", "job_id"],
+    // The document of the job itself says what it comes after.
+    documents: () => [],
+  },
+  {
     table: "compute_executions",
     key: ["execution_id"],
     columns: [
-      ...["execution_id", "job_id", "business_id", "node_id", "attempt", "status", "resources"],
+      ...["execution_id", "job_id", "business_id", "user_id", "node_id", "attempt", "status", "resources"],
       ...["gpu_indexes", "lease_expires_at", "deadline_at", "ending", "assigned_at", "started_at"],
       "finished_at",
     ],
@@ -107,6 +115,80 @@ export const movedTables: readonly MovedTable[] = [
     columns: [...["job_id", "attempt", "first_seq", "last_seq", "execution_id", "business_id", "lines"]],
     rowsPerChunk: LARGE_ROWS_PER_CHUNK,
     documents: logDocumentsOf,
+  },
+  {
+    table: "compute_schedules",
+    key: ["schedule_id"],
+    columns: ["schedule_id", "business_id", "status", "next_fire_at", "record"],
+    documents: (row) => [{ ...plain(row, { json: ["record"] }), version: 1 }],
+  },
+  {
+    table: "compute_schedule_fires",
+    key: ["fire_id"],
+    columns: ["fire_id", "schedule_id", "business_id", "clock_due_at", "open", "record"],
+    documents: (row) => [
+      {
+        ...plain(row, { json: ["record"], without: ["open"] }),
+        open_of: row.open === 1 ? row.schedule_id : undefined,
+      },
+    ],
+  },
+  {
+    table: "compute_credit_balances",
+    key: ["business_id", "user_id"],
+    columns: [
+      ...["business_id", "user_id", "month"],
+      ...["monthly_micro_usd", "lasting_micro_usd", "reserved_micro_usd"],
+    ],
+    documents: (row) => [
+      {
+        ...plain(row, { longs: ["monthly_micro_usd", "lasting_micro_usd", "reserved_micro_usd"] }),
+        version: 1,
+      },
+    ],
+  },
+  {
+    table: "compute_credit_ledger",
+    key: ["entry_id"],
+    columns: [
+      ...["entry_id", "business_id", "user_id", "key", "kind", "amount_micro_usd", "reserved_micro_usd"],
+      ...["balance_micro_usd", "cost_micro_usd", "job_id", "execution_id", "reason", "granted_by"],
+      "created_at",
+    ],
+    documents: (row) => [
+      plain(row, {
+        longs: ["amount_micro_usd", "reserved_micro_usd", "balance_micro_usd", "cost_micro_usd"],
+      }),
+    ],
+  },
+  {
+    table: "compute_credit_holds",
+    key: ["execution_id"],
+    columns: [
+      ...["execution_id", "business_id", "user_id", "job_id", "node_id", "bill", "covered_ms"],
+      ...["max_cover_ms", "month", "expired_micro_usd", "monthly_micro_usd", "lasting_micro_usd"],
+    ],
+    documents: (row) => [
+      plain(row, {
+        json: ["bill"],
+        longs: ["expired_micro_usd", "monthly_micro_usd", "lasting_micro_usd"],
+      }),
+    ],
+  },
+  {
+    table: "compute_templates",
+    key: ["template_id"],
+    columns: [
+      ...["template_id", "business_id", "name", "version", "content", "forked_from", "forked_version"],
+      ...["user_id", "created_at", "updated_at"],
+    ],
+    documents: (row) => [plain(row)],
+  },
+  {
+    table: "compute_template_versions",
+    key: ["template_id", "version"],
+    columns: ["template_id", "version", "content", "content_hash", "user_id", "created_at"],
+    documents: (row) => [plain(row)],
   },
 ];
 
