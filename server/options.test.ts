@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { resolveOptions } from "../shared/config/options.ts";
-import { serverFile, serverOptions } from "./options.ts";
+import { serverFile, serverOptions, serverSettings } from "./options.ts";
 
 const resolve = (flags: Record<string, unknown>, env: Record<string, string> = {}) =>
   resolveOptions(serverOptions, { flags, env });
@@ -31,7 +31,26 @@ test("an unknown kind of store or bus is refused, without showing the URL and it
   }
 });
 
-test("the config file takes a key for every option that names one", () => {
-  const keys = Object.values(serverOptions).map((option) => option.fileKey);
-  expect(Object.keys(serverFile.shape).sort()).toEqual(keys.sort());
+test("the config file takes a key for every option that names one, and what has no option", () => {
+  const keys = Object.values(serverOptions).map((option): string => option.fileKey);
+  expect(Object.keys(serverFile.shape).sort()).toEqual([...keys, "pools", "prices"].sort());
+});
+
+test("a hosted pool has a price, to a thousandth of a micro-dollar; every other pool is free", () => {
+  const std = { vcpuSecondMicroUsd: 11.111, gibSecondMicroUsd: 1.5, gpuSecondMicroUsd: 0 };
+  const pools = { cloud: { hosted: true, sku: "std" }, attic: {}, cellar: { hosted: false, sku: "std" } };
+  const file = serverFile.parse({ pools, prices: { std } });
+  expect([...serverSettings(resolve({}), {}, file).pricing]).toEqual([["cloud", { sku: "std", price: std }]]);
+  expect(serverSettings(resolve({}), {}).pricing.size).toBe(0);
+  const bad = [
+    [{ pools: { cloud: { hosted: true } } }, "pools.cloud.sku"],
+    [{ pools: { cloud: { hosted: true, sku: "std" } } }, "pools.cloud.sku"],
+    [{ pools: { cloud: { hosted: true, sku: "toString" } } }, "pools.cloud.sku"],
+    [{ prices: { std: { ...std, gpuSecondMicroUsd: 0.0001 } } }, "prices.std.gpuSecondMicroUsd"],
+    [{ prices: { std: { ...std, gpuSecondMicroUsd: -1 } } }, "prices.std.gpuSecondMicroUsd"],
+  ] as const;
+  for (const [wrong, path] of bad) {
+    const issues = serverFile.safeParse(wrong).error?.issues ?? [];
+    expect(issues.map((issue) => issue.path.join("."))).toEqual([path]);
+  }
 });

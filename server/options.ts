@@ -2,6 +2,8 @@ import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { z } from "zod";
 import { defineOptions, type OptionValues, optionNumber, optionText } from "../shared/config/options.ts";
+import { poolsSetting, pricesSetting } from "../shared/credit.ts";
+import { type Pricing, pricingOf } from "./credit/pricing.ts";
 
 /** The options of `tanvrit-compute server`; the keys of its config file are `fileKey`s. */
 export const serverOptions = defineOptions({
@@ -76,11 +78,14 @@ export interface ServerSettings {
   /** A Redis URL. */
   bus: string | undefined;
   reusePort: boolean;
+  /** Only from the config file. */
+  pricing: Pricing;
 }
 
 export function serverSettings(
   values: OptionValues<typeof serverOptions>,
   env: Readonly<Record<string, string | undefined>>,
+  file: z.output<typeof serverFile> = {},
 ): ServerSettings {
   const home = env.TANVRIT_HOME || join(homedir(), ".tanvrit");
   return {
@@ -90,15 +95,29 @@ export function serverSettings(
     store: values.store,
     bus: values.bus,
     reusePort: values["reuse-port"],
+    pricing: pricingOf(file),
   };
 }
 
-/** The config file of `--config`: the same settings under their file keys, nothing else. */
-export const serverFile = z.strictObject({
-  host: z.string().optional(),
-  port: z.int().optional(),
-  dataDir: z.string().optional(),
-  store: z.string().optional(),
-  bus: z.string().optional(),
-  reusePort: z.boolean().optional(),
-});
+/** The config file of `--config`: the same settings under their file keys, and which pools are paid for. */
+export const serverFile = z
+  .strictObject({
+    host: z.string().optional(),
+    port: z.int().optional(),
+    dataDir: z.string().optional(),
+    store: z.string().optional(),
+    bus: z.string().optional(),
+    reusePort: z.boolean().optional(),
+    pools: poolsSetting.optional(),
+    prices: pricesSetting.optional(),
+  })
+  .superRefine(({ pools = {}, prices = {} }, context) => {
+    for (const [name, { hosted, sku }] of Object.entries(pools)) {
+      if (!hosted || (sku !== undefined && Object.hasOwn(prices, sku))) continue;
+      const message =
+        sku === undefined
+          ? "a hosted pool needs a sku, so that it has a price"
+          : `there is no price for it; add prices.${sku}`;
+      context.addIssue({ code: "custom", path: ["pools", name, "sku"], message });
+    }
+  });

@@ -28,7 +28,8 @@ export async function startServer(settings: ServerSettings, log: Log): Promise<R
   const stores = opening.adopt(await openStores(settings), (one) => one.close());
   const bus = opening.adopt(await openBus(settings, stores.sessions, log), (one) => one.close());
   const stopping = new AbortController();
-  const parts = { stores, bus, dataDir: settings.dataDir, log, now: Date.now, stopping: stopping.signal };
+  const { dataDir, pricing } = settings;
+  const parts = { stores, bus, dataDir, pricing, log, now: Date.now, stopping: stopping.signal };
   const plane = await composePlane(parts);
   opening.defer(() => plane.close());
   const listener = listen(settings, plane);

@@ -7,6 +7,20 @@ export type Pricing = ReadonlyMap<string, { sku: string; price: Price }>;
 
 export const NOTHING_HOSTED: Pricing = new Map();
 
+/** From the settings of a server; a hosted pool without a price is refused before. */
+export function pricingOf({ pools = {}, prices = {} }: PricingSettings): Pricing {
+  const hosted = Object.entries(pools).flatMap(([pool, { hosted, sku = "" }]) => {
+    const price = prices[sku];
+    return hosted && price ? [[pool, { sku, price }] as const] : [];
+  });
+  return new Map(hosted);
+}
+
+interface PricingSettings {
+  pools?: Readonly<Record<string, { hosted: boolean; sku?: string }>>;
+  prices?: Readonly<Record<string, Price>>;
+}
+
 /** What an execution is charged by: fixed when it begins, so that a new price never changes what runs already. */
 export interface Bill {
   sku: string;

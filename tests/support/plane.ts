@@ -1,6 +1,7 @@
 import type { Bus } from "../../server/bus/bus.ts";
 import { MemoryBus } from "../../server/bus/memory-bus.ts";
 import { composePlane, type Plane } from "../../server/compose.ts";
+import type { Pricing } from "../../server/credit/pricing.ts";
 import { openSqliteStores, type Stores } from "../../server/store/open.ts";
 import { Api } from "./api.ts";
 import { makeScratch, type Scratch } from "./scratch.ts";
@@ -15,7 +16,7 @@ export class TestPlane implements AsyncDisposable {
 
   private constructor(
     private readonly scratch: Scratch,
-    private readonly stores: Stores,
+    readonly stores: Stores,
     private readonly bus: Bus,
     private readonly ownsStores: boolean,
   ) {
@@ -31,8 +32,11 @@ export class TestPlane implements AsyncDisposable {
     this.api = new Api(this.listener.url.href);
   }
 
-  /** @param shared what it shares with other planes; the bus goes with it, the stores do not. */
-  static async start(shared?: { stores: Stores; bus: Bus }): Promise<TestPlane> {
+  /**
+   * @param shared what it shares with other planes; the bus goes with it, the stores do not.
+   * @param pricing which pools are hosted.
+   */
+  static async start(shared?: { stores: Stores; bus: Bus }, pricing?: Pricing): Promise<TestPlane> {
     const scratch = await makeScratch();
     const { stores, bus } = shared ?? { stores: openSqliteStores(":memory:"), bus: new MemoryBus() };
     const test = new TestPlane(scratch, stores, bus, shared === undefined);
@@ -40,12 +44,18 @@ export class TestPlane implements AsyncDisposable {
       stores: test.stores,
       bus: test.bus,
       dataDir: scratch.path,
+      pricing,
       log: { info: () => undefined, warn: () => undefined, error: console.error },
-      now: () => Date.now() + test.aheadMs,
+      now: () => test.now(),
       stopping: test.stopping.signal,
     });
     for (const task of test.plane.tasks) task.start();
     return test;
+  }
+
+  /** By its clock. */
+  now(): number {
+    return Date.now() + this.aheadMs;
   }
 
   /** Lets time pass, and the periodic tasks see what is due by it. */

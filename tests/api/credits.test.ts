@@ -1,0 +1,220 @@
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { isSound } from "../../server/credit/credit-store.ts";
+import { newId } from "../../shared/ids.ts";
+import type { As } from "../support/api.ts";
+import { TestPlane } from "../support/plane.ts";
+import { PlayedNode } from "../support/played-node.ts";
+import { waitFor } from "../support/wait.ts";
+
+const MONTHLY = 30_000_000;
+/** $10.80 an hour for one core. */
+const price = { vcpuSecondMicroUsd: 3_000, gibSecondMicroUsd: 0, gpuSecondMicroUsd: 0 };
+const pricing = new Map([["cloud", { sku: "std", price }]]);
+const resources = { cpu: 1, memoryMb: 1_024 };
+
+let plane: TestPlane;
+beforeEach(async () => {
+  plane = await TestPlane.start(undefined, pricing);
+});
+afterEach(async () => {
+  const audits = await plane.stores.credits.audit();
+  await plane[Symbol.asyncDispose]();
+  expect(audits.length).toBeGreaterThan(0);
+  expect(audits.filter((audit) => !isSound(audit))).toEqual([]);
+});
+
+test("prices name the hosted pools", async () => {
+  const { user } = await somebody();
+  await balance(user);
+  const { pools } = await plane.api.call("credits.prices", {}, user);
+  expect(pools).toEqual([{ pool: "cloud", sku: "std", ...price }]);
+});
+
+test("a job in a hosted pool costs what it ran, and what was set aside for it comes back", async () => {
+  const { user, cloud, pass } = await somebody();
+  const { jobId } = await submit(user, { timeoutSeconds: 600, graceSeconds: 0 });
+  const { executionId } = await cloud.take();
+  expect(await balance(user)).toMatchObject({
+    reservedMicroUsd: 1_800_000,
+    availableMicroUsd: MONTHLY - 1_800_000,
+  });
+  // An answer that was lost is given again, and set aside once.
+  await cloud.poll([], 1, 0);
+  expect((await balance(user)).reservedMicroUsd).toBe(1_800_000);
+  await cloud.report(executionId, "RUNNING");
+  await pass(100);
+  await cloud.report(executionId, "SUCCEEDED", { exitCode: 0, at: new Date(plane.now()).toISOString() });
+  const costMicroUsd = await costOf(user, jobId);
+  expect(costMicroUsd).toBeGreaterThanOrEqual(300_000);
+  expect(costMicroUsd).toBeLessThan(303_000);
+  expect(await balance(user)).toMatchObject({
+    reservedMicroUsd: 0,
+    availableMicroUsd: MONTHLY - costMicroUsd,
+  });
+  const { entries } = await plane.api.call("credits.ledger", {}, user);
+  expect(entries.map((entry) => [entry.kind, entry.jobId === jobId])).toEqual([
+    ["RELEASE", true],
+    ["SETTLE", true],
+    ["RESERVE", true],
+    ["MONTHLY_GRANT", false],
+  ]);
+});
+
+test("a job on one's own nodes costs nothing, also when the credit is used up", async () => {
+  const { user, own } = await somebody();
+  await submit(user, { pool: "own" });
+  const { jobId, executionId } = await own.take();
+  await own.report(executionId, "SUCCEEDED", { exitCode: 0 });
+  const job = await plane.api.call("jobs.retrieve", { jobId }, user);
+  expect(job).toMatchObject({ status: "SUCCESS" });
+  expect(job.costMicroUsd).toBeUndefined();
+  expect((await plane.api.call("credits.ledger", {}, user)).entries).toHaveLength(1);
+});
+
+test("a job that never started costs nothing", async () => {
+  const { user, cloud } = await somebody();
+  const { jobId } = await submit(user);
+  const { executionId } = await cloud.take();
+  await cloud.report(executionId, "FAILED", { reason: "StartFailed" });
+  await waitFor("the credit to come back", async () => (await balance(user)).reservedMicroUsd === 0);
+  expect((await balance(user)).availableMicroUsd).toBe(MONTHLY);
+  expect(await costOf(user, jobId)).toBe(0);
+});
+
+test("without credit for it a job for a hosted pool is refused with 402, in a batch too, and one's own go on", async () => {
+  const { user, own } = await somebody();
+  const tooMuch = { command: "true", pool: "cloud", resources: { cpu: 3 } };
+  const refused = await plane.api.refused("jobs.submit", tooMuch, user);
+  expect(refused).toMatchObject({ code: "credit_exhausted", status: 402 });
+  expect(refused.detail).toContain("$32.40");
+  expect((await plane.api.refused("jobs.submit-batch", { jobs: [tooMuch] }, user)).code).toBe(
+    "credit_exhausted",
+  );
+  expect((await plane.api.call("jobs.list", {}, user)).jobs).toEqual([]);
+  await submit(user, { pool: "own", resources: { cpu: 3 } });
+  expect((await own.take()).jobId).toStartWith("job_");
+});
+
+test("a job for which nothing is left at its assignment waits, says so, and runs when credit has come", async () => {
+  const { user, cloud, name, pass } = await somebody();
+  const [first, second] = [await submit(user, { cpu: 2 }), await submit(user, { cpu: 2 })];
+  const { executionId } = await cloud.take();
+  await cloud.report(executionId, "RUNNING");
+  await cloud.poll([executionId], 1, 0.2);
+  const waiting = await plane.api.call("jobs.retrieve", { jobId: second.jobId }, user);
+  expect(waiting).toMatchObject({ status: "QUEUED", retryCount: 0 });
+  expect(waiting.message).toMatch(/waits for credit: pool cloud needs \$21\.60 .* \$8\.40 is available/);
+  expect(waiting.notBefore).toBeDefined();
+  await plane.api.call("credits.grant", { user: name, amountMicroUsd: 20_000_000, reason: "more" }, user);
+  for (let i = 0; i < 3; i++) {
+    await pass(12);
+    await plane.api.call("nodes.heartbeat", { executions: [executionId] }, cloud.as);
+  }
+  const next = await waitFor("the second job", async () => {
+    const { assignments } = await cloud.poll([executionId], 1, 1);
+    return assignments[0];
+  });
+  expect(next.jobId).toBe(second.jobId);
+  expect(first.jobId).not.toBe(second.jobId);
+});
+
+test("what a server that died left unsettled is made good by the next round of compute-metering", async () => {
+  const { user, cloud, businessId, pass } = await somebody();
+  const { jobId } = await submit(user);
+  const { executionId } = await cloud.take();
+  await cloud.report(executionId, "RUNNING");
+  // The same as another server would have written it, which then died before it told the ledger.
+  const nowMs = plane.now();
+  await plane.stores.jobs.change([
+    {
+      key: { executionId, nodeId: cloud.nodeId },
+      decide: (state) => {
+        if (!state?.execution) throw new Error("the execution is gone");
+        const ended = {
+          status: "SUCCEEDED" as const,
+          finishedAtMs: (state.execution.startedAtMs ?? 0) + 5_000,
+        };
+        const job = { ...state.job, status: "SUCCESS" as const, finishedAtMs: nowMs };
+        return { execution: { ...state.execution, ...ended }, job, result: undefined };
+      },
+    },
+  ]);
+  await pass(31);
+  await waitFor("the settlement", async () => (await balance(user)).reservedMicroUsd === 0);
+  expect(await costOf(user, jobId)).toBe(15_000);
+  const stored = await plane.stores.credits.costs(businessId, [jobId]);
+  expect(stored.get(jobId)).toBe(15_000);
+});
+
+test("only an owner may grant, and only to users of the own business", async () => {
+  const { user, name, businessName } = await somebody();
+  const member = await signInAs("member", businessName);
+  const grant = { user: name, amountMicroUsd: 1, reason: "please" };
+  const refused = await plane.api.refused("credits.grant", grant, member);
+  expect(refused).toMatchObject({ code: "forbidden", status: 403 });
+  const stranger = await somebody();
+  for (const other of [stranger.name, stranger.userId]) {
+    expect((await plane.api.refused("credits.grant", { ...grant, user: other }, user)).code).toBe(
+      "not_found",
+    );
+  }
+  expect((await balance(user)).lastingMicroUsd).toBe(0);
+  expect((await balance(stranger.user)).lastingMicroUsd).toBe(0);
+});
+
+test("the same user has another account, and another ledger, in another business", async () => {
+  const { user, name } = await somebody();
+  await plane.api.call("credits.grant", { user: name, amountMicroUsd: 5, reason: "here" }, user);
+  const elsewhere = { token: (await plane.api.signIn(`${name}-second`, name)).accessToken };
+  expect((await balance(elsewhere)).availableMicroUsd).toBe(MONTHLY);
+  const { entries } = await plane.api.call("credits.ledger", {}, elsewhere);
+  expect(entries.map((entry) => entry.kind)).toEqual(["MONTHLY_GRANT"]);
+});
+
+/** A user with a business of their own, a node of the hosted pool, and one of another pool. */
+async function somebody() {
+  const { api } = plane;
+  const name = `user-${crypto.randomUUID().slice(0, 8)}`;
+  const { accessToken: token, identity, ...tokens } = await api.signIn(`${name}-business`, name);
+  const user = { token };
+  /** Lets time pass without letting the user's token run out. */
+  const pass = async (seconds: number) => {
+    plane.pass(seconds);
+    const { accessToken, refreshToken } = await api.call("auth.refresh", {
+      refreshToken: tokens.refreshToken,
+    });
+    user.token = accessToken;
+    tokens.refreshToken = refreshToken;
+  };
+  const capacity = { cpu: 8, memoryMb: 16_384, gpuCount: 0, slots: 8 };
+  const cloud = await PlayedNode.register(api, user, { pool: "cloud", capacity });
+  const own = await PlayedNode.register(api, user, { pool: "own", capacity });
+  const { userId, businessId, businessName } = identity;
+  return { user, cloud, own, name, pass, userId, businessId, businessName };
+}
+
+/** Signs somebody in with a role that the same-machine sign-in does not give. */
+async function signInAs(role: "member", businessName: string): Promise<As> {
+  const userName = `user-${crypto.randomUUID().slice(0, 8)}`;
+  const session = { sessionId: newId("ses"), userName, businessName, role, nowMs: Date.now() };
+  await plane.stores.sessions.create(session);
+  return { token: (await plane.api.signIn(businessName, userName)).accessToken };
+}
+
+function submit(user: As, job: { pool?: string; cpu?: number } & Record<string, unknown> = {}) {
+  const { cpu = 1, ...rest } = job;
+  return plane.api.call(
+    "jobs.submit",
+    { command: "true", pool: "cloud", resources: { ...resources, cpu }, ...rest },
+    user,
+  );
+}
+
+function balance(user: As) {
+  return plane.api.call("credits.balance", {}, user);
+}
+
+async function costOf(user: As, jobId: string): Promise<number> {
+  await waitFor("the settlement", async () => (await balance(user)).reservedMicroUsd === 0);
+  return (await plane.api.call("jobs.retrieve", { jobId }, user)).costMicroUsd ?? Number.NaN;
+}
