@@ -45,6 +45,39 @@ export const commands: readonly CommandEntry[] = [
   },
   { path: "job cancel", summary: "Cancel jobs", load: () => import("./job/cancel.ts") },
   { path: "job retry", summary: "Queue a finished job again", load: () => import("./job/retry.ts") },
+  {
+    path: "job save-template",
+    summary: "Save a job as a template",
+    load: () => import("./job/save-template.ts"),
+  },
+  {
+    path: "template list",
+    summary: "List templates: jobs with parameters",
+    load: () => import("./template/list.ts"),
+  },
+  { path: "template get", summary: "Show one template", load: () => import("./template/get.ts") },
+  { path: "template create", summary: "Make a template", load: () => import("./template/create.ts") },
+  {
+    path: "template edit",
+    summary: "Make a new version of a template",
+    load: () => import("./template/edit.ts"),
+  },
+  {
+    path: "template fork",
+    summary: "Copy a template to one's own",
+    load: () => import("./template/fork.ts"),
+  },
+  { path: "template delete", summary: "Delete a template", load: () => import("./template/delete.ts") },
+  {
+    path: "template versions",
+    summary: "List the versions of a template",
+    load: () => import("./template/versions.ts"),
+  },
+  {
+    path: "template run",
+    summary: "Submit a template's job and print its id",
+    load: () => import("./template/run.ts"),
+  },
   { path: "node list", summary: "List nodes", load: () => import("./node/list.ts") },
   {
     path: "node drain",

@@ -3,6 +3,7 @@ import { Executions } from "./executions.ts";
 import { Jobs } from "./jobs.ts";
 import { Nodes } from "./nodes.ts";
 import { Schedules } from "./schedules.ts";
+import { Templates } from "./templates.ts";
 
 export type { Execution } from "../shared/execution.ts";
 export type { Job } from "../shared/job.ts";
@@ -10,10 +11,12 @@ export type { LogEvent, LogLine } from "../shared/log.ts";
 export type { JobManifestInput } from "../shared/manifest.ts";
 export type { Node } from "../shared/node.ts";
 export type { Schedule } from "../shared/schedule.ts";
+export type { Template, TemplateFileInput, TemplateSummary } from "../shared/template.ts";
 export { ComputeClient, type Credentials } from "./client.ts";
 export { ComputeError, UnreachableError } from "./errors.ts";
 export type { JobFilter, LogOptions, SubmitOptions } from "./jobs.ts";
 export type { Patience } from "./patience.ts";
+export type { RunTemplateOptions, TemplateFilter } from "./templates.ts";
 
 /** How to sign in: an access token, a key, or something that knows how to renew itself. */
 export type ComputeClientOptions = { url: string } & (
@@ -25,6 +28,7 @@ export type ComputeClientOptions = { url: string } & (
 export interface Compute {
   jobs: Jobs;
   nodes: Nodes;
+  templates: Templates;
   executions: Executions;
   schedules: Schedules;
   /** Every endpoint by its id. */
@@ -36,6 +40,7 @@ export function createComputeClient(options: ComputeClientOptions): Compute {
   return {
     jobs: new Jobs(client),
     nodes: new Nodes(client),
+    templates: new Templates(client),
     executions: new Executions(client),
     schedules: new Schedules(client),
     client,

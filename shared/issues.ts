@@ -7,7 +7,7 @@ export interface Issue {
 }
 
 /** What a failed check found, in words for whoever wrote the value: a field that is not known is named as one. */
-export function issuesOf(error: z.ZodError): Issue[] {
+export function issuesOf(error: Pick<z.ZodError, "issues">): Issue[] {
   return error.issues.flatMap((issue): Issue[] => {
     const { path } = issue;
     if (issue.code === "unrecognized_keys") {

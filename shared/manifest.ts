@@ -93,6 +93,8 @@ export const jobManifest = z.strictObject({
   name: z.string().min(1).max(200).optional(),
   type: jobType.default("COMMAND"),
   command,
+  /** Of a DOCKER job: the image whose container the command runs in. */
+  image: noNul("the image").min(1).max(512).optional(),
   /** Only nodes whose labels are these. */
   labels: labels.default({}),
   /** Only nodes whose labels meet this; see `parseSelector`. */

@@ -5,6 +5,7 @@ import { jobEndpoints } from "./job.ts";
 import { manyJobsEndpoints } from "./many-jobs.ts";
 import { nodeEndpoints } from "./node.ts";
 import { scheduleEndpoints } from "./schedule.ts";
+import { templateEndpoints } from "./template.ts";
 
 /** Every endpoint of the API by its id. The server mounts it, the SDK is typed by it, the tests walk it. */
 export const endpoints = {
@@ -14,6 +15,7 @@ export const endpoints = {
   ...executionEndpoints,
   ...nodeEndpoints,
   ...scheduleEndpoints,
+  ...templateEndpoints,
 } as const;
 
 export type Endpoints = typeof endpoints;

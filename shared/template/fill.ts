@@ -31,14 +31,16 @@ export function fillJob(
   return second.success ? { manifest: second.data } : { issues: foundIn(second.error) };
 }
 
-/** An issue, and whether it is one of the type rather than of the value. */
+/** An issue, and whether another value could make it go away. */
 export interface Found extends Issue {
-  ofType: boolean;
+  ofValue: boolean;
 }
 
 function foundIn(error: z.ZodError): Found[] {
-  const ofType = error.issues.every((issue) => issue.code === "invalid_type");
-  return issuesOf(error).map((issue) => ({ ...issue, ofType }));
+  return error.issues.flatMap((issue) => {
+    const ofValue = issue.code !== "invalid_type" && issue.code !== "unrecognized_keys";
+    return issuesOf({ issues: [issue] }).map((found) => ({ ...found, ofValue }));
+  });
 }
 
 type FillText = (text: string, isCommand: boolean) => unknown;

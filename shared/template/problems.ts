@@ -110,7 +110,9 @@ function problemsOfSamples(
   );
   const withAll = fillJob(job, all);
   if ("issues" in withAll) {
-    const certain = withAll.issues.filter((issue) => issue.ofType || !dependsOnText(job, issue.path, known));
+    const certain = withAll.issues.filter(
+      (issue) => !issue.ofValue || !dependsOnText(job, issue.path, known),
+    );
     return certain.map(({ path, message }) => ({ path: ["job", ...path], message }));
   }
   const withLeast = fillJob(job, least);

@@ -165,6 +165,10 @@ const badFiles: [string, string][] = [
     "where only what is required is given",
   ],
   ["name: t\njob: {command: a, env: {'{{x}}': a}}", "a name must not hold a placeholder"],
+  [
+    "name: t\nparameters: [{name: p, type: string}]\njob: {command: a, imgae: '{{p}}'}",
+    "job.imgae: unknown field",
+  ],
   ["name: tpl_x\njob: {command: a}", "name: a name must not begin with tpl_"],
 ];
 

@@ -8,6 +8,7 @@ import { manyJobsScenarios } from "./many-jobs-endpoints.ts";
 import { nodeScenarios } from "./node-endpoints.ts";
 import { scheduleScenarios } from "./schedule-endpoints.ts";
 import type { Scenarios, Stage } from "./stage.ts";
+import { templateScenarios } from "./template-endpoints.ts";
 
 const scenarios: Scenarios = {
   ...authScenarios,
@@ -15,6 +16,7 @@ const scenarios: Scenarios = {
   ...manyJobsScenarios,
   ...nodeScenarios,
   ...scheduleScenarios,
+  ...templateScenarios,
 };
 
 let server: TestServer;

@@ -6,14 +6,17 @@ import { TestServer } from "../support/server.ts";
 import { runningJob } from "./job-endpoints.ts";
 
 let server: TestServer;
-let mine: { user: As; node: PlayedNode; jobId: string; executionId: string };
+let mine: { user: As; node: PlayedNode; jobId: string; executionId: string; template: string };
 let theirs: { user: As; node: PlayedNode };
+
+const TEMPLATE_JOB = { command: "true" };
 
 beforeAll(async () => {
   server = await TestServer.start();
   const { api } = server;
   const user = { token: (await api.signIn("mine", "anna")).accessToken };
-  mine = { user, ...(await runningJob({ api, user })) };
+  const { templateId } = await api.call("templates.create", { name: "mine", job: TEMPLATE_JOB }, user);
+  mine = { user, template: templateId, ...(await runningJob({ api, user })) };
   const other = { token: (await api.signIn("theirs", "bert")).accessToken };
   theirs = { user: other, node: await PlayedNode.register(api, other) };
 }, 30_000);
@@ -21,13 +24,21 @@ afterAll(() => server?.[Symbol.asyncDispose]());
 
 test("an id of another business is answered like one that does not exist", async () => {
   const { nodeId } = mine.node;
-  const { jobId, executionId } = mine;
+  const { jobId, executionId, template } = mine;
   const calls: [CallId, object][] = [
     ["jobs.retrieve", { jobId }],
     ["jobs.cancel", { jobId }],
     ["jobs.retry", { jobId }],
     ["jobs.why", { jobId }],
     ["executions.retrieve", { executionId }],
+    ["templates.retrieve", { template }],
+    ["templates.edit", { template, job: { command: "false" } }],
+    ["templates.fork", { template }],
+    ["templates.delete", { template }],
+    ["templates.versions", { template }],
+    ["templates.run", { template }],
+    ["templates.save-job", { jobId, name: "stolen" }],
+    ["schedules.create", { cron: "0 0 * * *", template }],
     ["nodes.drain", { nodeId }],
     ["nodes.rotate-key", { nodeId }],
     ["nodes.register", { ...describeNode(), nodeId }],
@@ -55,6 +66,9 @@ test("a list holds nothing of another business", async () => {
   expect((await api.call("jobs.list", {}, theirs.user)).jobs).toEqual([]);
   expect((await api.call("executions.list", {}, theirs.user)).executions).toEqual([]);
   expect((await api.call("executions.list", { jobId: mine.jobId }, theirs.user)).executions).toEqual([]);
+  expect((await api.call("templates.list", { builtin: false }, theirs.user)).templates).toEqual([]);
+  const byName = await api.refused("templates.retrieve", { template: "mine" }, theirs.user);
+  expect(byName.code).toBe("not_found");
   const nodes = (await api.call("nodes.list", {}, theirs.user)).nodes.map((node) => node.nodeId);
   expect(nodes).toEqual([theirs.node.nodeId]);
 });
@@ -81,6 +95,6 @@ function endpointsTakingAnId(): EndpointId[] {
   const ids = Object.keys(endpoints) as EndpointId[];
   return ids.filter((id) => {
     const { shape } = endpoints[id].input;
-    return "jobId" in shape || "nodeId" in shape || "executionId" in shape;
+    return "template" in shape || "jobId" in shape || "nodeId" in shape || "executionId" in shape;
   });
 }

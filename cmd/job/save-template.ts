@@ -1,0 +1,31 @@
+import { defineOptions, optionText } from "../../shared/config/options.ts";
+import { templateName } from "../../shared/template.ts";
+import { defineCommand } from "../command.ts";
+import { checkId, clientOptions } from "../common-options.ts";
+import { connect, patience } from "../connect.ts";
+
+const options = defineOptions({
+  name: { kind: "value", placeholder: "NAME", schema: templateName, help: "The template's name" },
+  description: {
+    kind: "value",
+    placeholder: "TEXT",
+    schema: optionText.optional(),
+    help: "What it is for",
+  },
+  ...clientOptions,
+});
+
+export const command = defineCommand({
+  options,
+  positionals: [{ name: "JOB", help: "its id" }],
+  examples: [{ line: "job save-template $id --name train", does: "To run it again with template run train" }],
+  details: `The template runs the job as it was; give it parameters with template edit. On stdout stands its id.`,
+  async run({ options, positionals, env, output }) {
+    const jobId = checkId("job", positionals[0] ?? "");
+    const { templates } = await connect(env, options);
+    const { name, description } = options;
+    const template = await templates.saveJob(jobId, name, { ...patience(output), description });
+    await (options.json ? output.json(template) : output.result(template.templateId));
+    return 0;
+  },
+});

@@ -1,0 +1,30 @@
+import { defineOptions } from "../../shared/config/options.ts";
+import { defineCommand } from "../command.ts";
+import { clientOptions } from "../common-options.ts";
+import { connect, patience } from "../connect.ts";
+import { fileOption, readTemplate } from "./template-options.ts";
+
+export const command = defineCommand({
+  options: defineOptions({ ...fileOption, ...clientOptions }),
+  examples: [{ line: "template create --file scale.yaml", does: "From a file" }],
+  details: `The file, as YAML or JSON:
+
+    name: scale-video
+    description: Scale a video with ffmpeg
+    parameters:
+      - {name: input, type: file, required: true, help: the file to read}
+      - {name: width, type: number, default: 1280, min: 16}
+    job:
+      command: [ffmpeg, -i, "{{input}}", -vf, "scale={{width}}:-2", out.mp4]
+
+A parameter is a string, number, boolean, enum (with values) or file, and may have required, default, pattern, min,
+max and help. job is a job manifest; {{name}} may stand in any of its texts, and {{{{ is a literal {{. A value stays
+one argument, whatever is in it. On stdout stands the template's id.`,
+  async run({ options, env, output }) {
+    const file = await readTemplate(options.file);
+    const { templates } = await connect(env, options);
+    const template = await templates.create(file, patience(output));
+    await (options.json ? output.json(template) : output.result(template.templateId));
+    return 0;
+  },
+});

@@ -1,0 +1,34 @@
+import { defineOptions, optionNumber } from "../../shared/config/options.ts";
+import { defineCommand } from "../command.ts";
+import { clientOptions } from "../common-options.ts";
+import { connect, patience } from "../connect.ts";
+import { checkTemplate, fileOption, readTemplate, templatePositional } from "./template-options.ts";
+
+const options = defineOptions({
+  ...fileOption,
+  "expected-version": {
+    kind: "value",
+    placeholder: "N",
+    schema: optionNumber({ min: 1, integer: true }).optional(),
+    help: "Only if this is still the newest version",
+  },
+  ...clientOptions,
+});
+
+export const command = defineCommand({
+  options,
+  positionals: [templatePositional],
+  examples: [{ line: "template edit scale-video --file scale.yaml", does: "Make a new version of it" }],
+  details: `The file is as template create takes it; where its name is another one, the template is renamed. Builtin
+templates cannot be edited: fork one first.`,
+  async run({ options, positionals, env, output }) {
+    const template = checkTemplate(positionals[0]);
+    const file = await readTemplate(options.file);
+    const { templates } = await connect(env, options);
+    const edit = { ...file, template, expectedVersion: options["expected-version"] };
+    const edited = await templates.edit(edit, patience(output));
+    if (options.json) await output.json(edited);
+    else await output.note(`${edited.name} is at version ${edited.version}.`);
+    return 0;
+  },
+});

@@ -1,0 +1,21 @@
+import { defineOptions } from "../../shared/config/options.ts";
+import { defineCommand } from "../command.ts";
+import { clientOptions } from "../common-options.ts";
+import { connect, patience } from "../connect.ts";
+import { checkTemplate, nameOption, templatePositional, versionOption } from "./template-options.ts";
+
+export const command = defineCommand({
+  options: defineOptions({ ...nameOption, ...versionOption, ...clientOptions }),
+  positionals: [templatePositional],
+  examples: [{ line: "template fork python-script --name train", does: "A copy to change" }],
+  details: `The copy remembers what it was made from and stays as it is when the original changes. Without --name it has
+the same name; a template of one's own comes before a builtin one of its name. On stdout stands its id.`,
+  async run({ options, positionals, env, output }) {
+    const original = checkTemplate(positionals[0]);
+    const { templates } = await connect(env, options);
+    const { name, version } = options;
+    const copy = await templates.fork(original, { ...patience(output), name, version });
+    await (options.json ? output.json(copy) : output.result(copy.templateId));
+    return 0;
+  },
+});

@@ -1,0 +1,35 @@
+import { stringify } from "yaml";
+import type { Template } from "../../sdk/index.ts";
+import { defineOptions } from "../../shared/config/options.ts";
+import { defineCommand } from "../command.ts";
+import { clientOptions } from "../common-options.ts";
+import { connect, patience } from "../connect.ts";
+import { checkTemplate, templatePositional, versionOption } from "./template-options.ts";
+
+export const command = defineCommand({
+  options: defineOptions({ ...versionOption, ...clientOptions }),
+  positionals: [templatePositional],
+  examples: [
+    { line: "template get python-script", does: "Its parameters, and what it runs" },
+    { line: "template get mine > mine.yaml", does: "As a file, for template edit mine --file mine.yaml" },
+  ],
+  async run({ options, positionals, env, output }) {
+    const name = checkTemplate(positionals[0]);
+    const { templates } = await connect(env, options);
+    const template = await templates.retrieve(name, { ...patience(output), version: options.version });
+    await (options.json ? output.json(template) : output.write(templateYaml(template)));
+    return 0;
+  },
+});
+
+/** A template as the file that makes it; what else is known of it stands in comments. */
+function templateYaml(template: Template): string {
+  const { templateId, builtin, version, forkedFrom, updatedAt, name, description, parameters, job } =
+    template;
+  const kind = builtin ? "builtin" : "own";
+  const comments = [`# ${templateId}, ${kind}, version ${version} of ${updatedAt}`];
+  if (forkedFrom) comments.push(`# forked from ${forkedFrom.templateId}, version ${forkedFrom.version}`);
+  const shown = parameters.map(({ required, ...rest }) => (required ? { ...rest, required } : rest));
+  const file = { name, description: description || undefined, parameters: shown, job };
+  return `${comments.join("\n")}\n${stringify(file)}`;
+}

@@ -1,0 +1,62 @@
+import { templateId } from "../../shared/ids.ts";
+import type { Job } from "../../shared/job.ts";
+import { businessOf, userOf } from "../http/callers.ts";
+import type { Handlers } from "../http/handler.ts";
+import { decodeCursor, pageOf } from "../http/page.ts";
+import type { JobRecord } from "../job/job-record.ts";
+import type { TemplateService } from "./template-service.ts";
+import { templateSummaryView, templateView } from "./template-view.ts";
+
+type TemplateHandlers = Pick<Handlers, Extract<keyof Handlers, `templates.${string}`>>;
+
+/** A cursor of versions is the number of the last one. */
+const versionCursor = { safeParse: (text: string) => ({ success: /^[1-9]\d{0,9}$/.test(text) }) };
+
+export function templateHandlers(
+  templates: TemplateService,
+  viewOfJob: (job: JobRecord) => Promise<Job>,
+): TemplateHandlers {
+  return {
+    "templates.list": async (input, context) => {
+      const found = await templates.list({
+        businessId: businessOf(context),
+        builtin: input.builtin,
+        beforeTemplateId: decodeCursor(input.cursor, templateId),
+        limit: input.limit + 1,
+      });
+      const { rows, nextCursor } = pageOf(found, input.limit, (one) => one.templateId);
+      return { templates: rows.map(templateSummaryView), nextCursor };
+    },
+    "templates.retrieve": async (wanted, context) =>
+      templateView(await templates.retrieve(businessOf(context), wanted)),
+    "templates.create": async ({ name, ...content }, context) =>
+      templateView(await templates.create(userOf(context), name, content)),
+    "templates.edit": async ({ template, expectedVersion, name, ...content }, context) =>
+      templateView(await templates.edit(userOf(context), { template, expectedVersion, name, content })),
+    "templates.fork": async ({ name, ...wanted }, context) =>
+      templateView(await templates.fork(userOf(context), wanted, name)),
+    "templates.delete": async ({ template }, context) => {
+      await templates.remove(businessOf(context), template);
+      return {};
+    },
+    "templates.versions": async ({ template, limit, cursor }, context) => {
+      const before = decodeCursor(cursor, versionCursor);
+      const beforeVersion = before === undefined ? undefined : Number(before);
+      const found = await templates.versions(businessOf(context), template, beforeVersion, limit + 1);
+      const { rows, nextCursor } = pageOf(found, limit, (one) => String(one.version));
+      const versions = rows.map(({ version, content, userId, createdAtMs }) => {
+        return {
+          version,
+          description: content.description,
+          userId,
+          createdAt: new Date(createdAtMs).toISOString(),
+        };
+      });
+      return { versions, nextCursor };
+    },
+    "templates.run": async ({ params, ...wanted }, context) =>
+      viewOfJob(await templates.run(userOf(context), wanted, params, context.idempotencyKey)),
+    "templates.save-job": async ({ jobId, name, description }, context) =>
+      templateView(await templates.saveJob(userOf(context), jobId, name, description)),
+  };
+}

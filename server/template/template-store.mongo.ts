@@ -1,0 +1,268 @@
+import type { ClientSession, Collection, Filter } from "mongodb";
+import { newId } from "../../shared/ids.ts";
+import { ContentionError, isContention, isDuplicateKey, type MongoStore } from "../store/mongo.ts";
+import { collectionStep } from "../store/mongo-migrations.ts";
+import {
+  type BuiltinTemplate,
+  type ChangeOutcome,
+  MAX_VERSIONS,
+  type TemplateChange,
+  type TemplateContent,
+  type TemplateKey,
+  type TemplateListQuery,
+  type TemplateRecord,
+  type TemplateStore,
+  type TemplateVersion,
+} from "./template-store.ts";
+
+/** Stands for the business of builtin templates, which have none. */
+const BUILTIN = "builtin";
+
+/** How long others may write the same template at the same time before a write is given up. */
+const MAX_CONTENTION_MS = 10_000;
+const MAX_PAUSE_MS = 20;
+
+interface TemplateDocument {
+  template_id: string;
+  business_id: string;
+  name: string;
+  version: number;
+  /** JSON: the names in it are the person's, and need not be what MongoDB takes for a name. */
+  content: string;
+  forked_from?: string;
+  forked_version?: number;
+  user_id?: string;
+  created_at: number;
+  updated_at: number;
+}
+
+interface VersionDocument {
+  template_id: string;
+  version: number;
+  content: string;
+  content_hash?: string;
+  user_id?: string;
+  created_at: number;
+}
+
+export const templateSteps = [
+  collectionStep("template-1", "compute_templates", [
+    { key: { template_id: 1 }, unique: true },
+    { key: { business_id: 1, name: 1 }, unique: true },
+    { key: { business_id: 1, template_id: 1 } },
+  ]),
+  collectionStep("template-2", "compute_template_versions", [
+    { key: { template_id: 1, version: 1 }, unique: true },
+    { key: { template_id: 1, content_hash: 1 }, sparse: true },
+  ]),
+];
+
+export class MongoTemplateStore implements TemplateStore {
+  private readonly templates: Collection<TemplateDocument>;
+  private readonly history: Collection<VersionDocument>;
+
+  constructor(private readonly store: MongoStore) {
+    this.templates = store.collection("compute_templates");
+    this.history = store.collection("compute_template_versions");
+  }
+
+  async create(template: TemplateRecord & { businessId: string }): Promise<"created" | "name-taken"> {
+    const written = await this.writeOnce(async (session) => {
+      await this.templates.insertOne(documentOf(template), { session });
+      await this.addVersion(session, template);
+      return "created" as const;
+    });
+    return written ?? "name-taken";
+  }
+
+  find(businessId: string, key: TemplateKey): Promise<TemplateRecord | undefined> {
+    const owners = { business_id: { $in: [businessId, BUILTIN] } };
+    const where = "name" in key ? { ...owners, name: key.name } : { ...owners, template_id: key.templateId };
+    return this.store.attempt(async () => {
+      const found = (await this.templates.find(where).limit(2).toArray()).map(templateFrom);
+      return found.find((one) => one.businessId !== undefined) ?? found[0];
+    });
+  }
+
+  list({ businessId, builtin, beforeTemplateId, limit }: TemplateListQuery): Promise<TemplateRecord[]> {
+    const owners = [...(builtin !== true ? [businessId] : []), ...(builtin !== false ? [BUILTIN] : [])];
+    const where: Filter<TemplateDocument> = { business_id: { $in: owners } };
+    if (beforeTemplateId !== undefined) where.template_id = { $lt: beforeTemplateId };
+    return this.store.attempt(async () => {
+      const found = await this.templates.find(where).sort({ template_id: -1 }).limit(limit).toArray();
+      return found.map(templateFrom);
+    });
+  }
+
+  async change(change: TemplateChange): Promise<ChangeOutcome> {
+    const { businessId, templateId, expectedVersion, name, content, userId, nowMs } = change;
+    const outcome = await this.writeOnce(async (session): Promise<ChangeOutcome> => {
+      const document = await this.templates.findOneAndUpdate(
+        { template_id: templateId, business_id: businessId, version: expectedVersion },
+        {
+          $set: { name, content: JSON.stringify(content), user_id: userId, updated_at: nowMs },
+          $inc: { version: 1 },
+        },
+        { session, returnDocument: "after" },
+      );
+      if (!document) return { kind: "stale" };
+      const template = templateFrom(document);
+      await this.addVersion(session, template);
+      return { kind: "changed", template };
+    });
+    return outcome ?? { kind: "name-taken" };
+  }
+
+  async remove(businessId: string, templateId: string): Promise<boolean> {
+    const removed = await this.writeOnce(async (session) => {
+      const where = { template_id: templateId, business_id: businessId };
+      if ((await this.templates.deleteOne(where, { session })).deletedCount === 0) return false;
+      await this.history.deleteMany({ template_id: templateId }, { session });
+      return true;
+    });
+    return removed ?? false;
+  }
+
+  findVersion(templateId: string, version: number): Promise<TemplateVersion | undefined> {
+    return this.store.attempt(async () => {
+      const found = await this.history.findOne({ template_id: templateId, version });
+      return found ? versionFrom(found) : undefined;
+    });
+  }
+
+  versions(templateId: string, beforeVersion: number | undefined, limit: number): Promise<TemplateVersion[]> {
+    const where: Filter<VersionDocument> = { template_id: templateId };
+    if (beforeVersion !== undefined) where.version = { $lt: beforeVersion };
+    return this.store.attempt(async () => {
+      const found = await this.history.find(where).sort({ version: -1 }).limit(limit).toArray();
+      return found.map(versionFrom);
+    });
+  }
+
+  async seed(builtin: BuiltinTemplate, nowMs: number): Promise<boolean> {
+    const deadlineMs = performance.now() + MAX_CONTENTION_MS;
+    for (;;) {
+      const written = await this.writeOnce((session) => this.seedIn(session, builtin, nowMs));
+      if (written !== undefined) return written;
+      // Another server was faster with the same name: what it wrote is looked at.
+      if (performance.now() > deadlineMs) return false;
+      await pause();
+    }
+  }
+
+  private async seedIn(session: ClientSession, builtin: BuiltinTemplate, nowMs: number): Promise<boolean> {
+    const { name, content, contentHash } = builtin;
+    const found = await this.templates.findOne({ business_id: BUILTIN, name }, { session });
+    const known = found && templateFrom(found);
+    const template: TemplateRecord = known
+      ? { ...known, version: known.version + 1, content, updatedAtMs: nowMs }
+      : firstVersion(name, content, nowMs);
+    if (!known) {
+      await this.templates.insertOne(documentOf(template), { session });
+    } else {
+      const { templateId } = known;
+      const same = { template_id: templateId, content_hash: contentHash };
+      if (await this.history.findOne(same, { session, projection: { _id: 1 } })) return false;
+      const { matchedCount } = await this.templates.updateOne(
+        { template_id: templateId, version: known.version },
+        { $set: { content: JSON.stringify(content), updated_at: nowMs }, $inc: { version: 1 } },
+        { session },
+      );
+      if (matchedCount === 0) throw new ContentionError(`Builtin template ${name} was changed meanwhile.`);
+    }
+    await this.addVersion(session, template, contentHash);
+    return true;
+  }
+
+  /** Writes the newest version down, and drops the oldest where there are too many. */
+  private async addVersion(session: ClientSession, template: TemplateRecord, contentHash?: string) {
+    const { templateId, version, content, userId, updatedAtMs } = template;
+    await this.history.insertOne(
+      {
+        template_id: templateId,
+        version,
+        content: JSON.stringify(content),
+        content_hash: contentHash,
+        user_id: userId,
+        created_at: updatedAtMs,
+      },
+      { session },
+    );
+    if (version <= MAX_VERSIONS) return;
+    const old = { template_id: templateId, version: { $lte: version - MAX_VERSIONS } };
+    await this.history.deleteMany(old, { session });
+  }
+
+  /** Runs `body` in a transaction until nobody else is in its way; undefined where a unique name or id was there. */
+  private writeOnce<T>(body: (session: ClientSession) => Promise<T>): Promise<T | undefined> {
+    return this.store.attempt(async () => {
+      const deadlineMs = performance.now() + MAX_CONTENTION_MS;
+      for (;;) {
+        try {
+          return await this.store.transaction(body);
+        } catch (error) {
+          if (isDuplicateKey(error)) return undefined;
+          if (!isContention(error) || performance.now() > deadlineMs) throw error;
+          await pause();
+        }
+      }
+    });
+  }
+}
+
+function pause(): Promise<void> {
+  return Bun.sleep(1 + Math.random() * MAX_PAUSE_MS);
+}
+
+function firstVersion(name: string, content: TemplateContent, nowMs: number): TemplateRecord {
+  return {
+    templateId: newId("tpl"),
+    businessId: undefined,
+    name,
+    version: 1,
+    content,
+    forkedFrom: undefined,
+    userId: undefined,
+    createdAtMs: nowMs,
+    updatedAtMs: nowMs,
+  };
+}
+
+function documentOf(template: TemplateRecord): TemplateDocument {
+  return {
+    template_id: template.templateId,
+    business_id: template.businessId ?? BUILTIN,
+    name: template.name,
+    version: template.version,
+    content: JSON.stringify(template.content),
+    forked_from: template.forkedFrom?.templateId,
+    forked_version: template.forkedFrom?.version,
+    user_id: template.userId,
+    created_at: template.createdAtMs,
+    updated_at: template.updatedAtMs,
+  };
+}
+
+function templateFrom(document: TemplateDocument): TemplateRecord {
+  const { forked_from: templateId, forked_version: version } = document;
+  return {
+    templateId: document.template_id,
+    businessId: document.business_id === BUILTIN ? undefined : document.business_id,
+    name: document.name,
+    version: document.version,
+    content: JSON.parse(document.content) as TemplateContent,
+    forkedFrom: templateId === undefined || version === undefined ? undefined : { templateId, version },
+    userId: document.user_id,
+    createdAtMs: document.created_at,
+    updatedAtMs: document.updated_at,
+  };
+}
+
+function versionFrom(document: VersionDocument): TemplateVersion {
+  return {
+    version: document.version,
+    content: JSON.parse(document.content) as TemplateContent,
+    userId: document.user_id,
+    createdAtMs: document.created_at,
+  };
+}
