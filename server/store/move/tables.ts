@@ -110,22 +110,6 @@ export const movedTables: readonly MovedTable[] = [
     documents: (row) => [executionDocument(executionFromRow(row as unknown as ExecutionRow))],
   },
   {
-    table: "compute_templates",
-    key: ["template_id"],
-    columns: [
-      ...["template_id", "business_id", "name", "version", "content", "forked_from", "forked_version"],
-      ...["user_id", "created_at", "updated_at"],
-    ],
-    documents: (row) => [plain(row)],
-  },
-  {
-    table: "compute_template_versions",
-    key: ["template_id", "version"],
-    columns: ["template_id", "version", "content", "content_hash", "user_id", "created_at"],
-    rowsPerChunk: LARGE_ROWS_PER_CHUNK,
-    documents: (row) => [plain(row)],
-  },
-  {
     table: "compute_job_logs",
     key: ["rowid"],
     columns: [...["job_id", "attempt", "first_seq", "last_seq", "execution_id", "business_id", "lines"]],
