@@ -1,6 +1,7 @@
 import { Cron, CronPattern } from "croner";
 import { ComputeError } from "../../shared/errors.ts";
 import { describePattern } from "./cron-words.ts";
+import { midnightGaps } from "./midnight-gaps.ts";
 
 /** What has this many fires in an hour fires, on average, more than once in 10 s. */
 const OFTEN_PER_HOUR = 360;
@@ -18,7 +19,9 @@ export class CronRule {
   private constructor(
     private readonly cron: Cron,
     private readonly pattern: CronPattern,
-    readonly timeZone: string,
+    /** The same rule for what the wall shows, as if that were UTC. */
+    private readonly wall: Cron,
+    private readonly timeZone: string,
   ) {}
 
   /** Throws ComputeError `invalid_request` that names the field. */
@@ -29,11 +32,9 @@ export class CronRule {
     try {
       const options = { mode: "5-or-6-parts", fixedTimeRule: "no-wildcard" } as const;
       const pattern = new CronPattern(text, timeZone, options);
-      return new CronRule(
-        new Cron(text, { ...options, timezone: timeZone, paused: true }),
-        pattern,
-        timeZone,
-      );
+      const cron = new Cron(text, { ...options, timezone: timeZone, paused: true });
+      const wall = new Cron(text, { ...options, timezone: "UTC", paused: true });
+      return new CronRule(cron, pattern, wall, timeZone);
     } catch (error) {
       throw refusal(
         "cron",
@@ -44,11 +45,16 @@ export class CronRule {
 
   /** The first due time behind `ms`, in epoch milliseconds; undefined where there is none for ever. */
   nextAfter(ms: number): number | undefined {
-    return this.cron.nextRun(new Date(ms))?.getTime();
+    const next = this.cron.nextRun(new Date(ms))?.getTime();
+    return this.leftOut(ms, next ?? Number.POSITIVE_INFINITY)[0] ?? next;
   }
 
   next(count: number, afterMs: number): number[] {
-    return this.cron.nextRuns(count, new Date(afterMs)).map((date) => date.getTime());
+    const dueMs: number[] = [];
+    for (let at = this.nextAfter(afterMs); at !== undefined; at = this.nextAfter(at)) {
+      if (dueMs.push(at) === count) break;
+    }
+    return dueMs;
   }
 
   /**
@@ -88,7 +94,20 @@ export class CronRule {
   private latest(max: number, untilMs: number): number[] {
     // Runs before an instant; one millisecond later, so that one at `untilMs` is among them.
     const runs = this.cron.previousRuns(max, new Date(untilMs + 1)).map((date) => date.getTime());
-    return runs.sort((a, b) => a - b);
+    const leftOut = this.leftOut(Math.min(...runs, untilMs), untilMs);
+    return [...new Set([...runs, ...leftOut])].sort((a, b) => a - b).slice(-max);
+  }
+
+  /** Croner loses a time in a gap that ends on the next day, as by the clocks of Nuuk: the ends of such gaps. */
+  private leftOut(afterMs: number, untilMs: number): number[] {
+    if (!this.pattern.isFixedTime) return [];
+    const gaps = midnightGaps(this.timeZone, afterMs, untilMs);
+    return gaps
+      .filter(({ wallBeforeMs, wallAfterMs }) => {
+        const lost = this.wall.nextRun(new Date(wallBeforeMs - 1))?.getTime();
+        return lost !== undefined && lost < wallAfterMs;
+      })
+      .map((gap) => gap.atMs);
   }
 }
 
