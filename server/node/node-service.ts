@@ -109,12 +109,19 @@ export class NodeService {
       const isNews = this.sentOrders.isNews(by.nodeId, orders);
       if (again.length > 0 || isNews || remainingMs <= 0 || signal.aborted) {
         this.sentOrders.sent(by.nodeId, orders);
-        return { orders, assigned: again.length > 0 ? await executions.findOfNode(by.nodeId, again) : [] };
+        return { orders, assigned: again.length > 0 ? await this.findAdmitted(by.nodeId, again) : [] };
       }
       const limit = nodeStatusOf(node) === "ACTIVE" ? input.maxAssignments : 0;
-      const assigned = await dispatcher.take(node, limit, remainingMs, signal);
+      const taken = await dispatcher.take(node, limit, remainingMs, signal);
+      const assigned = await this.parts.executionService.admit(taken);
       if (assigned.length > 0) return { orders: { ...orders, now: new Date(now()).toISOString() }, assigned };
     }
+  }
+
+  /** Of a server that died they may have been handed out without it. */
+  private async findAdmitted(nodeId: string, executionIds: readonly string[]): Promise<Assigned[]> {
+    const { executions, executionService } = this.parts;
+    return executionService.admit(await executions.findOfNode(nodeId, executionIds));
   }
 
   async drain(businessId: string, nodeId: string, draining: boolean): Promise<NodeRecord> {

@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import { authEndpoints } from "./auth.ts";
+import { creditEndpoints } from "./credit.ts";
 import { executionEndpoints } from "./execution.ts";
 import { jobEndpoints } from "./job.ts";
 import { manyJobsEndpoints } from "./many-jobs.ts";
@@ -14,6 +15,7 @@ export const endpoints = {
   ...manyJobsEndpoints,
   ...executionEndpoints,
   ...nodeEndpoints,
+  ...creditEndpoints,
   ...scheduleEndpoints,
   ...templateEndpoints,
 } as const;

@@ -18,7 +18,7 @@ export const jobEndpoints = defineEndpoints({
     summary: "Submit a job. When this answers, the job is on disk.",
     input: jobManifest,
     output: job,
-    errors: ["idempotency_key_reused", "storage_failed"],
+    errors: ["idempotency_key_reused", "credit_exhausted", "storage_failed"],
     repeatable: false,
     idempotencyKey: true,
   },

@@ -74,7 +74,7 @@ export const manyJobsEndpoints = defineEndpoints({
       /** One per job, in the same order. `created` is false where its key was used before: it is the job of that time. */
       jobs: z.array(z.object({ jobId, created: z.boolean() })),
     }),
-    errors: ["idempotency_key_reused", "storage_failed"],
+    errors: ["idempotency_key_reused", "credit_exhausted", "storage_failed"],
     repeatable: false,
     idempotencyKey: true,
   },
