@@ -1,0 +1,101 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { Person } from "../support/person.ts";
+import { TestServer } from "../support/server.ts";
+
+const TEST_TIMEOUT_MS = 60_000;
+
+let server: TestServer;
+let person: Person;
+
+beforeAll(async () => {
+  server = await TestServer.start();
+  person = await Person.signIn(server);
+  await person.startAgent(["--slots", "8"]);
+}, TEST_TIMEOUT_MS);
+afterAll(async () => {
+  await person?.[Symbol.asyncDispose]();
+  await server?.[Symbol.asyncDispose]();
+});
+
+test(
+  "an array runs each index once, its index in TANVRIT_ARRAY_INDEX, and is waited for as one job",
+  async () => {
+    const marks = person.home.join("marks");
+    const id = await person.submit([
+      "--array",
+      "1-12%3",
+      "--",
+      "sh",
+      "-c",
+      `echo $TANVRIT_ARRAY_INDEX >> ${marks}`,
+    ]);
+    expect((await person.run(["job", "wait", id])).exitCode).toBe(0);
+    const ran = (await Bun.file(marks).text()).trim().split("\n").map(Number);
+    expect(ran.sort((a, b) => a - b)).toEqual(Array.from({ length: 12 }, (_, i) => i + 1));
+    expect(await person.job(id)).toMatchObject({ status: "SUCCESS", message: "12 of 12 jobs succeeded." });
+  },
+  TEST_TIMEOUT_MS,
+);
+
+test(
+  "--after runs a job when the other is over as it must be, and skips it else",
+  async () => {
+    const first = await person.submit(["--", "sh", "-c", "sleep 0.3; exit 4"]);
+    const skipped = await person.submit(["--after", first, "--", "true"]);
+    const afterFailure = await person.submit(["--after", `${first}:failure`, "--", "true"]);
+    expect((await person.run(["job", "wait", afterFailure])).exitCode).toBe(0);
+    expect((await person.run(["job", "wait", skipped])).exitCode).toBe(130);
+    expect(await person.job(skipped)).toMatchObject({ status: "CANCELLED", reason: "Skipped", attempt: 0 });
+  },
+  TEST_TIMEOUT_MS,
+);
+
+test(
+  "a concurrency group runs one at a time, in the order of the submits, and job why says what a job waits for",
+  async () => {
+    const [marks, go] = [person.home.join("group"), person.home.join("go")];
+    const ids: string[] = [];
+    for (let i = 0; i < 4; i++) {
+      const script = `echo in ${i} >> ${marks}; until [ -e ${go} ]; do sleep 0.05; done; echo out ${i} >> ${marks}`;
+      ids.push(await person.submit(["--concurrency-group", "deploy", "--", "sh", "-c", script]));
+    }
+    expect(await person.get(["job", "why", ids[3] ?? ""])).toContain("concurrency group deploy");
+    await Bun.write(go, "");
+    expect((await person.run(["job", "wait", ...ids])).exitCode).toBe(0);
+    const lines = (await Bun.file(marks).text()).trim().split("\n");
+    expect(lines).toEqual([0, 1, 2, 3].flatMap((i) => [`in ${i}`, `out ${i}`]));
+  },
+  TEST_TIMEOUT_MS,
+);
+
+test(
+  "--not-before holds a job back until then, and --queue-ttl ends one that nobody takes",
+  async () => {
+    const startedAtMs = Date.now();
+    const later = await person.submit(["--not-before", "+1s", "--", "true"]);
+    expect(await person.get(["job", "why", later])).toContain("waits until");
+    expect((await person.run(["job", "wait", later])).exitCode).toBe(0);
+    expect(Date.now() - startedAtMs).toBeGreaterThanOrEqual(1_000);
+    const never = await person.submit(["--queue-ttl", "1", "--label", "planet=mars", "--", "true"]);
+    expect((await person.run(["job", "wait", never])).exitCode).toBe(124);
+    expect(await person.job(never)).toMatchObject({ status: "TIMEOUT", reason: "QueueExpired" });
+  },
+  TEST_TIMEOUT_MS,
+);
+
+test(
+  "--retry-on tries again only after what it names",
+  async () => {
+    const marks = person.home.join("tries");
+    const script = `echo x >> ${marks}; exit 75`;
+    const options = ["--max-retries", "1", "--retry-on"];
+    const named = await person.submit([...options, "75,NodeLost", "--", "sh", "-c", script]);
+    expect((await person.run(["job", "wait", named])).exitCode).toBe(75);
+    expect((await person.job(named)).retryCount).toBe(1);
+    const other = await person.submit([...options, "1", "--", "sh", "-c", script]);
+    expect((await person.run(["job", "wait", other])).exitCode).toBe(75);
+    expect((await person.job(other)).retryCount).toBe(0);
+    expect((await Bun.file(marks).text()).split("x").length - 1).toBe(3);
+  },
+  TEST_TIMEOUT_MS,
+);
