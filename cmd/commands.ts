@@ -13,6 +13,11 @@ export const commands: readonly CommandEntry[] = [
     load: () => import("./server-migrate.ts"),
   },
   {
+    path: "server check",
+    summary: "Prove that a store is whole: jobs, executions, ledger",
+    load: () => import("./server-check.ts"),
+  },
+  {
     path: "agent run",
     summary: "Run jobs on this machine",
     load: () => import("./agent-run.ts"),
@@ -35,7 +40,22 @@ export const commands: readonly CommandEntry[] = [
     summary: "Submit a job, show its output live, exit with its code",
     load: () => import("./job/run.ts"),
   },
+  {
+    path: "job validate",
+    summary: "Check job files without a server",
+    load: () => import("./job/validate.ts"),
+  },
+  {
+    path: "job schema",
+    summary: "Print the JSON Schema of job files",
+    load: () => import("./job/schema.ts"),
+  },
   { path: "job get", summary: "Show one job", load: () => import("./job/get.ts") },
+  {
+    path: "job why",
+    summary: "Say why a job waits, node by node",
+    load: () => import("./job/why.ts"),
+  },
   { path: "job list", summary: "List jobs, newest first", load: () => import("./job/list.ts") },
   { path: "job logs", summary: "Print a job's output", load: () => import("./job/logs.ts") },
   {
@@ -110,6 +130,14 @@ export const commands: readonly CommandEntry[] = [
     summary: "What a cron rule means",
     load: () => import("./schedule/preview.ts"),
   },
+  {
+    path: "credit balance",
+    summary: "What is left for hosted nodes",
+    load: () => import("./credit/balance.ts"),
+  },
+  { path: "credit ledger", summary: "What changed your credit", load: () => import("./credit/ledger.ts") },
+  { path: "credit prices", summary: "What hosted nodes cost", load: () => import("./credit/prices.ts") },
+  { path: "credit grant", summary: "Give a user credit", load: () => import("./credit/grant.ts") },
   { path: "workspace list", summary: "List workspaces", load: () => import("./workspace/list.ts") },
   { path: "workspace use", summary: "Choose the workspace", load: () => import("./workspace/use.ts") },
   {

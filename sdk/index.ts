@@ -1,10 +1,12 @@
 import { ComputeClient, type Credentials } from "./client.ts";
+import { Credits } from "./credits.ts";
 import { Executions } from "./executions.ts";
 import { Jobs } from "./jobs.ts";
 import { Nodes } from "./nodes.ts";
 import { Schedules } from "./schedules.ts";
 import { Templates } from "./templates.ts";
 
+export type { CreditBalance, CreditEntry, HostedPool } from "../shared/credit.ts";
 export type { Execution } from "../shared/execution.ts";
 export type { Job } from "../shared/job.ts";
 export type { LogEvent, LogLine } from "../shared/log.ts";
@@ -13,8 +15,15 @@ export type { Node } from "../shared/node.ts";
 export type { Schedule } from "../shared/schedule.ts";
 export type { Template, TemplateFileInput, TemplateSummary } from "../shared/template.ts";
 export { ComputeClient, type Credentials } from "./client.ts";
+export type { GrantOptions, LedgerFilter } from "./credits.ts";
 export { ComputeError, UnreachableError } from "./errors.ts";
-export type { JobFilter, LogOptions, SubmitOptions } from "./jobs.ts";
+export type {
+  JobFilter,
+  JobSelection,
+  LogOptions,
+  MatchingCounts,
+  SubmitOptions,
+} from "./jobs.ts";
 export type { Patience } from "./patience.ts";
 export type { RunTemplateOptions, TemplateFilter } from "./templates.ts";
 
@@ -31,6 +40,7 @@ export interface Compute {
   templates: Templates;
   executions: Executions;
   schedules: Schedules;
+  credits: Credits;
   /** Every endpoint by its id. */
   client: ComputeClient;
 }
@@ -43,6 +53,7 @@ export function createComputeClient(options: ComputeClientOptions): Compute {
     templates: new Templates(client),
     executions: new Executions(client),
     schedules: new Schedules(client),
+    credits: new Credits(client),
     client,
   };
 }

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
-import type { EndpointInput } from "../shared/endpoints/index.ts";
+import type { EndpointInput, EndpointOutput } from "../shared/endpoints/index.ts";
+import type { BatchJobInput } from "../shared/endpoints/many-jobs.ts";
 import type { Job } from "../shared/job.ts";
 import { isFinal } from "../shared/job-state.ts";
 import { limits } from "../shared/limits.ts";
@@ -27,6 +28,23 @@ export interface JobFilter extends Omit<EndpointInput<"jobs.list">, "limit" | "c
   limit?: number;
 }
 
+/** Which jobs of all to change. */
+export type JobSelection = Omit<JobFilter, "limit">;
+
+export interface MatchingCounts {
+  /** Jobs that the filter chose and that could be changed when they were looked at. */
+  matched: number;
+  /** Those of them that were changed. */
+  changed: number;
+}
+
+export interface MatchingOptions extends Patience {
+  /** Called after every request with what has been done so far. */
+  onProgress?: (soFar: MatchingCounts) => void;
+}
+
+export type SubmittedJob = EndpointOutput<"jobs.submit-batch">["jobs"][number];
+
 /** A server that answers a wait at once must not be asked in a tight loop. */
 const SHORTEST_WAIT_MS = 250;
 
@@ -42,6 +60,30 @@ export class Jobs {
   submit(manifest: JobManifestInput, options: SubmitOptions = {}): Promise<Job> {
     const idempotencyKey = options.idempotencyKey ?? crypto.randomUUID();
     return callPatiently(this.client, "jobs.submit", manifest, { ...options, idempotencyKey });
+  }
+
+  /**
+   * Submits up to 1,000 jobs, all or none, and resolves with their ids in the same order. A key given here stands for
+   * those that have none of their own.
+   */
+  async submitBatch(batch: readonly BatchJobInput[], options: SubmitOptions = {}): Promise<SubmittedJob[]> {
+    const idempotencyKey = options.idempotencyKey ?? crypto.randomUUID();
+    const input = { jobs: [...batch] };
+    const answer = await callPatiently(this.client, "jobs.submit-batch", input, {
+      ...options,
+      idempotencyKey,
+    });
+    return answer.jobs;
+  }
+
+  /** Which nodes could run such a job, now and at all. Nothing is submitted. */
+  dryRun(manifest: JobManifestInput, options: Patience = {}): Promise<EndpointOutput<"jobs.dry-run">> {
+    return callPatiently(this.client, "jobs.dry-run", manifest, options);
+  }
+
+  /** What the job waits for, and of each node what keeps the job off it now. */
+  why(jobId: string, options: Patience = {}): Promise<EndpointOutput<"jobs.why">> {
+    return callPatiently(this.client, "jobs.why", { jobId }, options);
   }
 
   retrieve(jobId: string, options: Patience = {}): Promise<Job> {
@@ -64,6 +106,33 @@ export class Jobs {
   /** Queues a finished job again. Not sent twice: a second one would be refused or make another attempt. */
   retry(jobId: string, options: Patience = {}): Promise<Job> {
     return callPatiently(this.client, "jobs.retry", { jobId }, options);
+  }
+
+  /** Cancels all jobs that the filter chooses and that were there when it began. */
+  cancelMatching(filter: JobSelection, options: MatchingOptions = {}): Promise<MatchingCounts> {
+    return this.changeMatching("jobs.cancel-matching", filter, options);
+  }
+
+  /** Queues the finished jobs again that the filter chooses; without a status, those that did not succeed. */
+  retryMatching(filter: JobSelection, options: MatchingOptions = {}): Promise<MatchingCounts> {
+    return this.changeMatching("jobs.retry-matching", filter, options);
+  }
+
+  private async changeMatching(
+    id: "jobs.cancel-matching" | "jobs.retry-matching",
+    filter: JobSelection,
+    options: MatchingOptions,
+  ): Promise<MatchingCounts> {
+    const sum = { matched: 0, changed: 0 };
+    let cursor: string | undefined;
+    do {
+      const answer = await callPatiently(this.client, id, { ...filter, cursor }, options);
+      sum.matched += answer.matched;
+      sum.changed += answer.changed;
+      cursor = answer.nextCursor;
+      options.onProgress?.({ ...sum });
+    } while (cursor !== undefined);
+    return sum;
   }
 
   /** Resolves when the job is over, over all its attempts; goes on through restarts of the server. */

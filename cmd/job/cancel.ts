@@ -1,17 +1,34 @@
+import { defineOptions } from "../../shared/config/options.ts";
 import { isFinal } from "../../shared/job-state.ts";
 import { defineCommand } from "../command.ts";
 import { checkId, clientOptions } from "../common-options.ts";
 import { connect, patience } from "../connect.ts";
+import { changeMatching } from "./change-matching.ts";
+import { allOption, filterOptions, selectionOrIds } from "./filter-options.ts";
 
 export const command = defineCommand({
-  options: clientOptions,
-  positionals: [{ name: "JOB", repeat: true, help: "the ids of jobs" }],
-  examples: [{ line: "job cancel $id && tanvrit-compute job wait $id", does: "And wait until it is gone" }],
+  options: defineOptions({
+    ...filterOptions,
+    all: allOption("Cancel every job that is not over"),
+    ...clientOptions,
+  }),
+  positionals: [
+    { name: "JOB", repeat: true, optional: true, help: "the ids of jobs, where no filter chooses them" },
+  ],
+  examples: [
+    { line: "job cancel $id && tanvrit-compute job wait $id", does: "And wait until it is gone" },
+    { line: "job cancel --status queued --name 'train-*'", does: "All that have not started yet" },
+  ],
   details: `A queued job is CANCELLED at once. A running one gets SIGTERM, after its grace SIGKILL, and is CANCELLED when its
-processes are gone.`,
+processes are gone. A filter chooses among the jobs that are there when the command begins.`,
   async run({ options, positionals, env, output }) {
     const jobIds = positionals.map((text) => checkId("job", text));
+    const selection = selectionOrIds(jobIds, options);
     const compute = await connect(env, options);
+    if (selection) {
+      await changeMatching(compute, "cancel", selection, options, output);
+      return 0;
+    }
     const jobs = [];
     for (const jobId of jobIds) {
       const job = await compute.jobs.cancel(jobId, patience(output));

@@ -1,34 +1,22 @@
-import { z } from "zod";
-import { defineOptions, optionNumber, optionPairs, optionText } from "../../shared/config/options.ts";
-import { jobStatus } from "../../shared/job-state.ts";
+import { defineOptions, optionNumber } from "../../shared/config/options.ts";
 import { defineCommand } from "../command.ts";
 import { clientOptions } from "../common-options.ts";
 import { connect, patience } from "../connect.ts";
+import { CliError } from "../failure.ts";
 import { formatAge, formatCommand, formatTable } from "../format.ts";
+import { allOption, filterOptions, selectionOf } from "./filter-options.ts";
 
-const upper = z.string().transform((text) => text.toUpperCase());
+const DEFAULT_LIMIT = 50;
 const options = defineOptions({
-  status: {
-    kind: "list",
-    placeholder: "STATUS",
-    schema: z.array(upper.pipe(z.enum(jobStatus.options))).optional(),
-    help: `Only jobs that are ${jobStatus.options.join(", ")}`,
-  },
-  name: { kind: "value", placeholder: "NAME", schema: optionText.optional(), help: "Only jobs of this name" },
-  label: {
-    kind: "list",
-    short: "l",
-    placeholder: "KEY=VALUE",
-    schema: optionPairs("a label").optional(),
-    help: "Only jobs that ask for this label",
-  },
+  ...filterOptions,
   limit: {
     kind: "value",
     placeholder: "N",
-    schema: optionNumber({ min: 1, integer: true }).default(50),
-    defaultText: "50",
+    schema: optionNumber({ min: 1, integer: true }).optional(),
+    defaultText: String(DEFAULT_LIMIT),
     help: "The most jobs to list",
   },
+  all: allOption("List them all, however many"),
   ...clientOptions,
 });
 
@@ -36,11 +24,16 @@ const COMMAND_LENGTH = 60;
 
 export const command = defineCommand({
   options,
-  examples: [{ line: "job list --status running --status queued", does: "What is not over yet" }],
+  examples: [
+    { line: "job list --status running --status queued", does: "What is not over yet" },
+    { line: "job list --name 'train-*' --since 7d --all --json", does: "Everything of a week, for a script" },
+  ],
   async run({ options, env, output }) {
+    const { all: isAll, limit } = options;
+    if (isAll && limit !== undefined) throw new CliError("usage", "--all and --limit exclude each other");
     const { jobs } = await connect(env, options);
-    const { status, name, label: labels, limit } = options;
-    const all = await Array.fromAsync(jobs.list({ status, name, labels, limit }, patience(output)));
+    const where = { ...selectionOf(options), limit: isAll ? undefined : (limit ?? DEFAULT_LIMIT) };
+    const all = await Array.fromAsync(jobs.list(where, patience(output)));
     if (options.json) {
       await output.json(all);
       return 0;

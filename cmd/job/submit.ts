@@ -1,10 +1,10 @@
 import { z } from "zod";
-import { defineOptions } from "../../shared/config/options.ts";
+import { defineOptions, optionText } from "../../shared/config/options.ts";
 import { defineCommand } from "../command.ts";
 import { clientOptions } from "../common-options.ts";
 import { connect } from "../connect.ts";
-import { exitCodeOfJob, exitCodes } from "../exit-codes.ts";
 import { CliError } from "../failure.ts";
+import { afterSubmit } from "./after-submit.ts";
 import { buildManifest, manifestOptions } from "./manifest-options.ts";
 import { submitManifest } from "./submit-manifest.ts";
 
@@ -13,6 +13,13 @@ const options = defineOptions({
   ...manifestOptions,
   wait: flag("Wait until the job is over and exit with its code"),
   follow: flag("Show the job's output until it is over and exit with its code"),
+  "dry-run": flag("Submit nothing; say where such a job could run, and exit with 1 where nothing ever could"),
+  batch: {
+    kind: "value",
+    placeholder: "FILE",
+    schema: optionText.optional(),
+    help: "Submit every line of a file, each a job as JSON, and print their ids in order; - is stdin",
+  },
   ...clientOptions,
 });
 
@@ -23,26 +30,25 @@ export const command = defineCommand({
     { line: "job submit -- python train.py", does: "Run a program on any of your nodes" },
     { line: "job submit --label gpu=true --wait -- sh -c 'make && make test'", does: "In a shell, on a GPU" },
     { line: "job submit --file job.yaml", does: "From a file" },
+    { line: "job submit --batch jobs.jsonl > ids", does: "Thousands at once" },
   ],
-  details: `On stdout stands the job's id and nothing else (with --follow the job's output, the id is on stderr).`,
+  details: `On stdout stands the job's id and nothing else (with --follow the job's output, the id is on stderr).
+With --batch the whole file is checked before anything is sent; then up to 1,000 jobs at once are submitted, all or none of
+them. A line may have an idempotencyKey beside the fields of a job.`,
   async run({ options, rest, env, output }) {
     if (options.wait && options.follow) throw new CliError("usage", "--wait and --follow exclude each other");
+    if (options.batch !== undefined) {
+      const { refuseOtherOptions, submitBatchFile } = await import("./submit-batch.ts");
+      refuseOtherOptions(options, rest);
+      return submitBatchFile(() => connect(env, options), options.batch, options, output);
+    }
     const manifest = await buildManifest(options, rest);
     const compute = await connect(env, options);
+    if (options["dry-run"]) {
+      const { dryRun } = await import("./dry-run.ts");
+      return dryRun(compute, manifest, options, output);
+    }
     const job = await submitManifest(compute, manifest, options, output);
-    if (options.follow) {
-      await output.note(`tanvrit-compute: ${job.jobId} submitted`);
-      const { followJob } = await import("./follow.ts");
-      return followJob(compute, job.jobId, output, { json: options.json });
-    }
-    if (!options.wait) {
-      await (options.json ? output.json(job) : output.result(job.jobId));
-      return exitCodes.ok;
-    }
-    if (!options.json) await output.result(job.jobId);
-    const { waitForJobs } = await import("./wait-for-jobs.ts");
-    const [ended = job] = await waitForJobs(compute, [job.jobId], output);
-    if (options.json) await output.json(ended);
-    return exitCodeOfJob(ended);
+    return afterSubmit(compute, job, options, output);
   },
 });

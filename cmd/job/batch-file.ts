@@ -1,0 +1,135 @@
+import { mkdtemp, open, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { FileError, type FileIssue, parseYaml } from "../../shared/config/yaml.ts";
+import { type BatchJob, batchJob } from "../../shared/endpoints/many-jobs.ts";
+import { limits } from "../../shared/limits.ts";
+import { CliError } from "../failure.ts";
+import { fileName } from "../read-file.ts";
+
+/** After so many it is the file that is wrong, not its lines. */
+const MAX_ISSUES = 100;
+/** Room for what stands around the jobs in a request. */
+const MAX_BATCH_BYTES = limits.maxBodyBytes / 2;
+
+/** A file of jobs, one JSON object a line, that can be read more than once. */
+export class BatchFile implements AsyncDisposable {
+  private constructor(
+    private readonly path: string,
+    private readonly name: string,
+    private readonly scratch: string | undefined,
+  ) {}
+
+  /** @param file `-` is stdin, which is put aside first: it must be checked as a whole before any of it is sent. */
+  static async open(file: string): Promise<BatchFile> {
+    if (file !== "-") return new BatchFile(file, file, undefined);
+    const scratch = await mkdtemp(join(tmpdir(), "tanvrit-batch-"));
+    const path = join(scratch, "stdin.jsonl");
+    const batch = new BatchFile(path, fileName(file), scratch);
+    try {
+      await using spool = await open(path, "wx", 0o600);
+      for await (const chunk of Bun.stdin.stream()) await spool.writeFile(chunk);
+      return batch;
+    } catch (error) {
+      await batch[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.scratch !== undefined) await rm(this.scratch, { recursive: true, force: true });
+  }
+
+  /** Resolves with how many jobs there are. Throws FileError with what is wrong, line by line. */
+  async check(): Promise<number> {
+    const issues: FileIssue[] = [];
+    let jobs = 0;
+    for await (const { text, line } of this.lines()) {
+      const read = readJob(text, this.name, line);
+      if ("issues" in read) issues.push(...read.issues);
+      if (issues.length >= MAX_ISSUES) break;
+      jobs++;
+    }
+    if (issues.length > 0) throw new FileError(issues);
+    if (jobs === 0) throw new CliError("bad_data", `${this.name} holds no job; write one JSON object a line`);
+    return jobs;
+  }
+
+  /** The jobs in order, as many at once as one request takes. */
+  async *batches(): AsyncGenerator<BatchJob[], void, void> {
+    let batch: BatchJob[] = [];
+    let bytes = 0;
+    for await (const { text, line } of this.lines()) {
+      const read = readJob(text, this.name, line);
+      if ("issues" in read) throw new FileError(read.issues);
+      const size = Buffer.byteLength(JSON.stringify(read.job));
+      if (batch.length === limits.maxBatchJobs || (batch.length > 0 && bytes + size > MAX_BATCH_BYTES)) {
+        yield batch;
+        batch = [];
+        bytes = 0;
+      }
+      batch.push(read.job);
+      bytes += size;
+    }
+    if (batch.length > 0) yield batch;
+  }
+
+  /** Lines that are not blank, counted from 1. */
+  private async *lines(): AsyncGenerator<{ text: string; line: number }, void, void> {
+    const decoder = new TextDecoder("utf-8", { fatal: true });
+    let rest = "";
+    let line = 0;
+    try {
+      for await (const chunk of Bun.file(this.path).stream()) {
+        const parts = (rest + decoder.decode(chunk, { stream: true })).split("\n");
+        rest = parts.pop() ?? "";
+        for (const text of parts) {
+          line++;
+          if (text.trim() !== "") yield { text, line };
+        }
+        if (rest.length > limits.maxBodyBytes) throw this.issue(line + 1, "is longer than a job may be");
+      }
+      rest += decoder.decode();
+    } catch (error) {
+      throw this.readFailure(error, line + 1);
+    }
+    if (rest.trim() !== "") yield { text: rest, line: line + 1 };
+  }
+
+  private readFailure(error: unknown, line: number): unknown {
+    const { code } = error as { code?: string };
+    if (code === "ENOENT") {
+      return new CliError("not_found", `cannot read ${this.name}: there is no such file`, { cause: error });
+    }
+    if (code === "ERR_ENCODING_INVALID_ENCODED_DATA") return this.issue(line, "is not UTF-8 text");
+    if (code === undefined || error instanceof CliError) return error;
+    return new CliError("bad_data", `cannot read ${this.name}: ${(error as Error).message}`, {
+      cause: error,
+    });
+  }
+
+  private issue(line: number, message: string): FileError {
+    return new FileError([{ file: this.name, line, column: 1, message: `the line ${message}` }]);
+  }
+}
+
+function readJob(text: string, file: string, line: number): { job: BatchJob } | { issues: FileIssue[] } {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    const why = (error as Error).message.replace(/\p{C}+/gu, " ").slice(0, MAX_MESSAGE_LENGTH);
+    return { issues: [{ file, line, column: 1, message: `the line is not a JSON object: ${why}` }] };
+  }
+  const checked = batchJob.safeParse(value);
+  if (checked.success) return { job: checked.data };
+  try {
+    // All JSON is YAML, and that reader knows where in the text a field stands.
+    return { job: parseYaml(text, file, batchJob) };
+  } catch (error) {
+    if (!(error instanceof FileError)) throw error;
+    return { issues: error.issues.map((issue) => ({ ...issue, line })) };
+  }
+}
+
+const MAX_MESSAGE_LENGTH = 200;

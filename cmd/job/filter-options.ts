@@ -1,0 +1,84 @@
+import { z } from "zod";
+import type { JobSelection } from "../../sdk/index.ts";
+import { defineOptions, type OptionValues, optionPairs, optionText } from "../../shared/config/options.ts";
+import { jobStatus } from "../../shared/job-state.ts";
+import { CliError } from "../failure.ts";
+
+const UNIT_MS = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 } as const;
+
+/** A time, or how long ago. */
+const since = optionText.transform((text, context) => {
+  const [, amount = "", unit = ""] = /^(\d+(?:\.\d+)?)([smhdw])$/.exec(text) ?? [];
+  const isDate = /^\d{4}-\d{2}-\d{2}([T ]|$)/.test(text);
+  const agoMs = Number(amount) * UNIT_MS[unit as keyof typeof UNIT_MS];
+  const date = new Date(amount ? Date.now() - agoMs : isDate ? text : Number.NaN);
+  if (!Number.isNaN(date.getTime())) return date.toISOString();
+  context.addIssue({
+    code: "custom",
+    message: "must be a time like 2026-01-31T12:00:00Z, or how long ago, as 90s, 30m, 2h, 7d or 1w",
+  });
+  return z.NEVER;
+});
+
+const upper = z.string().transform((text) => text.toUpperCase());
+
+/** The options that choose jobs; a job must meet all that are given. */
+export const filterOptions = defineOptions({
+  status: {
+    kind: "list",
+    placeholder: "STATUS",
+    schema: z.array(upper.pipe(z.enum(jobStatus.options))).optional(),
+    help: `Only jobs that are ${jobStatus.options.join(", ")}`,
+  },
+  name: {
+    kind: "value",
+    placeholder: "GLOB",
+    schema: optionText.optional(),
+    help: "Only jobs of this name; * stands for any characters, ? for one, \\ takes the next as it is",
+  },
+  label: {
+    kind: "list",
+    short: "l",
+    placeholder: "KEY=VALUE",
+    schema: optionPairs("a label").optional(),
+    help: "Only jobs that ask for this label",
+  },
+  since: {
+    kind: "value",
+    placeholder: "TIME",
+    schema: since.optional(),
+    help: "Only jobs submitted since then: a time like 2026-01-31T12:00:00Z, or how long ago like 30m, 2h, 7d",
+  },
+});
+
+export function allOption(help: string) {
+  return { kind: "flag", schema: z.boolean().default(false), help } as const;
+}
+
+type FilterValues = OptionValues<typeof filterOptions>;
+
+export function selectionOf({ status, name, label, since }: FilterValues): JobSelection {
+  return { status, name, labels: label, since };
+}
+
+/**
+ * The filter of a command that also takes ids: undefined where ids were given. What would change every job needs
+ * `--all`, since a variable that was not set must not mean all of them.
+ */
+export function selectionOrIds(
+  jobIds: readonly string[],
+  options: FilterValues & { all: boolean },
+): JobSelection | undefined {
+  const selection = selectionOf(options);
+  const hasFilter = Object.values(selection).some((value) => value !== undefined);
+  if (jobIds.length > 0) {
+    if (hasFilter || options.all) {
+      throw new CliError("usage", "ids of jobs exclude --all, --status, --name, --label and --since");
+    }
+    return undefined;
+  }
+  if (hasFilter || options.all) return selection;
+  throw new CliError("usage", "no job was named", {
+    todo: "Give ids of jobs, or choose by --status, --name, --label or --since; --all means every job",
+  });
+}

@@ -1,0 +1,12 @@
+import type { FitReport } from "../../shared/fit.ts";
+import { formatTable } from "../format.ts";
+
+/** How the nodes stand to a job, for people: a table, and what would have to change. */
+export function fitLines({ nodes, moreNodes, hint }: FitReport): string[] {
+  const rows = nodes.map((node) => [node.nodeId, node.name, node.verdict, node.rule ?? "", node.detail]);
+  return [
+    ...(rows.length > 0 ? [formatTable(["NODE", "NAME", "VERDICT", "RULE", "WHY"], rows)] : []),
+    ...(moreNodes ? [`There are more nodes; only the ${nodes.length} newest were looked at.`] : []),
+    ...(hint === undefined ? [] : [hint]),
+  ];
+}

@@ -1,0 +1,64 @@
+import type { Compute } from "../../sdk/index.ts";
+import { patience } from "../connect.ts";
+import { exitCodes } from "../exit-codes.ts";
+import { CliError } from "../failure.ts";
+import type { Output } from "../output.ts";
+import { BatchFile } from "./batch-file.ts";
+import { manifestOptions } from "./manifest-options.ts";
+
+/** What describes one job has no meaning for many, but for the key, which stands for all of them. */
+export function refuseOtherOptions(
+  options: Readonly<Record<string, unknown>>,
+  argv: readonly string[] | undefined,
+): void {
+  const names = [...Object.keys(manifestOptions), "wait", "follow", "dry-run"];
+  const given = names.find((name) => {
+    const value = options[name];
+    return name !== "idempotency-key" && value !== undefined && value !== false;
+  });
+  if (given === undefined && !argv?.length) return;
+  const what = given === undefined ? "a command behind --" : `--${given}`;
+  throw new CliError("usage", `--batch excludes ${what}`, {
+    todo: "Each line of the file is a whole job; write it there",
+  });
+}
+
+/** Submits a file of jobs: an id a line, in the order of the file. Nothing is sent when any line is wrong. */
+export async function submitBatchFile(
+  connectNow: () => Promise<Compute>,
+  file: string,
+  options: { json: boolean; "idempotency-key"?: string },
+  output: Output,
+): Promise<number> {
+  await using batchFile = await BatchFile.open(file);
+  const total = await batchFile.check();
+  const compute = await connectNow();
+  const key = options["idempotency-key"];
+  const all = [];
+  let submitted = 0;
+  let part = 0;
+  for await (const batch of batchFile.batches()) {
+    const idempotencyKey = key === undefined ? undefined : `${key}/${part}`;
+    try {
+      const jobs = await compute.jobs.submitBatch(batch, { ...patience(output), idempotencyKey });
+      if (options.json) all.push(...jobs);
+      else await output.result(jobs.map((job) => job.jobId).join("\n"));
+    } catch (error) {
+      if (submitted > 0) await output.note(sentenceOf(submitted, total, key));
+      throw error;
+    }
+    part++;
+    submitted += batch.length;
+    if (batch.length < total) await output.note(`tanvrit-compute: ${submitted} of ${total} submitted`);
+  }
+  if (options.json) await output.json(all);
+  return exitCodes.ok;
+}
+
+function sentenceOf(submitted: number, total: number, key: string | undefined): string {
+  const todo =
+    key === undefined
+      ? "Leave them out of the file before submitting the rest."
+      : "The same command with the same --idempotency-key submits the rest only.";
+  return `tanvrit-compute: the first ${submitted} of ${total} jobs are submitted. ${todo}`;
+}

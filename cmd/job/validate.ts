@@ -1,0 +1,30 @@
+import { FileError, type FileIssue, parseYaml } from "../../shared/config/yaml.ts";
+import { jobManifest } from "../../shared/manifest.ts";
+import { defineCommand } from "../command.ts";
+import { jsonOption } from "../common-options.ts";
+import { exitCodes } from "../exit-codes.ts";
+import { fileName, readTextFile } from "../read-file.ts";
+
+export const command = defineCommand({
+  options: jsonOption,
+  positionals: [{ name: "FILE", repeat: true, help: "job files, YAML or JSON; - is stdin" }],
+  examples: [{ line: "job validate job.yaml", does: "Before it is submitted" }],
+  details: `Says on stderr that a file is fine, or for each mistake file, line, column and field, and exits with 65.
+With --json the job as the server would take it, with every default, is printed.`,
+  async run({ options, positionals, output }) {
+    const issues: FileIssue[] = [];
+    for (const file of positionals) {
+      const text = await readTextFile(file);
+      try {
+        const manifest = parseYaml(text, fileName(file), jobManifest);
+        await output.note(`${fileName(file)}: ok`);
+        if (options.json) await output.json(manifest);
+      } catch (error) {
+        if (!(error instanceof FileError)) throw error;
+        issues.push(...error.issues);
+      }
+    }
+    if (issues.length > 0) throw new FileError(issues);
+    return exitCodes.ok;
+  },
+});

@@ -1,0 +1,18 @@
+import { expect, test } from "bun:test";
+import { join } from "node:path";
+import { jobJsonSchema } from "./job-schema.ts";
+import { jobManifest } from "./manifest.ts";
+
+const PUBLISHED = "docs/job.schema.json";
+
+test("the published schema is the one the program prints: tanvrit-compute job schema > docs/job.schema.json; bun run format", async () => {
+  const published = await Bun.file(join(import.meta.dirname, "..", PUBLISHED)).json();
+  expect(published).toEqual(jobJsonSchema());
+});
+
+test("the schema knows every field of a job, asks for the command alone, and refuses others", () => {
+  const schema = jobJsonSchema();
+  expect(Object.keys(schema.properties ?? {})).toEqual(Object.keys(jobManifest.shape));
+  expect(schema.required).toEqual(["command"]);
+  expect(schema.additionalProperties).toBe(false);
+});

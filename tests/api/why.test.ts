@@ -1,0 +1,124 @@
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import type { NodeFit } from "../../shared/fit.ts";
+import type { JobManifestInput } from "../../shared/manifest.ts";
+import type { NodeDescription } from "../../shared/node.ts";
+import type { As } from "../support/api.ts";
+import { TestPlane } from "../support/plane.ts";
+import { PlayedNode } from "../support/played-node.ts";
+import { waitFor } from "../support/wait.ts";
+
+let plane: TestPlane;
+let user: As;
+
+beforeEach(async () => {
+  plane = await TestPlane.start();
+  user = { token: (await plane.api.signIn("local")).accessToken };
+});
+afterEach(() => plane[Symbol.asyncDispose]());
+
+const register = (description: Partial<NodeDescription> = {}) =>
+  PlayedNode.register(plane.api, user, { name: "box", ...description });
+
+async function submit(manifest: Partial<JobManifestInput> = {}): Promise<string> {
+  return (await plane.api.call("jobs.submit", { command: "true", ...manifest }, user)).jobId;
+}
+
+const whyJob = (jobId: string) => plane.api.call("jobs.why", { jobId }, user);
+const why = async (manifest: Partial<JobManifestInput> = {}) => whyJob(await submit(manifest));
+
+const never: [what: string, manifest: Partial<JobManifestInput>, rule: NodeFit["rule"], words: RegExp[]][] = [
+  ["the wrong label", { labels: { os: "plan9" } }, "label", [/os=linux, not os=plan9/, /label os=plan9/]],
+  ["a missing label", { labels: { disk: "ssd" } }, "label", [/has no label disk/, /label disk=ssd/]],
+  ["a selector", { selector: "!os" }, "selector", [/has the label os/, /did not ask for !os/]],
+  ["another pool", { pool: "gpu" }, "pool", [/in pool default/, /asked for pool default/]],
+  ["too little memory", { resources: { memoryMb: 5_000 } }, "memory", [/4096 MiB/, /at most 4096 MiB/]],
+  ["too few cores", { resources: { cpu: 8 } }, "cpu", [/4 cores/, /at most 4 cores/]],
+  ["no GPU", { resources: { gpuCount: 1 } }, "gpu", [/0 GPUs/, /at most 0 GPUs/]],
+  ["no executor for the type", { type: "DOCKER" }, "type", [/cannot run DOCKER/, /DOCKER/]],
+];
+for (const [what, manifest, rule, [detail, hint]] of never) {
+  test(`job why names ${what}, and what would have to change`, async () => {
+    await register();
+    const answer = await why(manifest);
+    expect(answer).toMatchObject({ waitsFor: "node", nodes: [{ name: "box", verdict: "never", rule }] });
+    expect(answer.nodes[0]?.detail).toMatch(detail ?? /never/);
+    expect(answer.hint).toMatch(hint ?? /never/);
+    expect(answer.summary).toContain("could ever run it");
+  });
+}
+
+test("of several nodes the nearest is the one that the fewest changes would make fit", async () => {
+  await register({ name: "far", labels: {}, pool: "other" });
+  await register({ name: "near", labels: { disk: "ssd" } });
+  const answer = await why({ labels: { disk: "ssd" }, resources: { memoryMb: 5_000 } });
+  expect(answer.hint).toContain("near: it could run it if the job asked for at most 4096 MiB");
+});
+
+test("job why says that a node is draining, has signed out, or is offline, once it is", async () => {
+  const node = await register();
+  expect(await why()).toMatchObject({ waitsFor: "turn", nodes: [{ verdict: "fits" }] });
+  await plane.api.call("nodes.drain", { nodeId: node.nodeId }, user);
+  expect(await why()).toMatchObject({
+    waitsFor: "node",
+    nodes: [{ verdict: "unavailable", rule: "draining" }],
+  });
+  await plane.api.call("nodes.drain", { nodeId: node.nodeId, drain: false }, user);
+  const jobId = await submit();
+  plane.pass(120);
+  await waitFor("the node to be offline", async () => (await whyJob(jobId)).nodes[0]?.rule === "offline");
+  plane.pass(-120);
+  const other = { token: (await plane.api.signIn("local", "somebody")).accessToken };
+  await PlayedNode.register(plane.api, other, { name: "theirs" });
+  await plane.api.call("auth.logout", {}, other);
+  const rules = (await whyJob(jobId)).nodes.map((one) => `${one.name} ${one.rule}`);
+  expect(rules.sort()).toEqual(["box offline", "theirs signed-out"]);
+});
+
+test("job why says what takes the room of a node", async () => {
+  const node = await register({ capacity: { cpu: 4, memoryMb: 4_096, gpuCount: 1, slots: 2 } });
+  await submit({ resources: { cpu: 3, gpuCount: 1 } });
+  const { executionId } = await node.take();
+  const cpu = await why({ resources: { cpu: 2 } });
+  expect(cpu).toMatchObject({ waitsFor: "node", nodes: [{ verdict: "busy", rule: "room" }] });
+  expect(cpu.nodes[0]?.detail).toBe("no room now: 1 job takes 3 of 4 cores (the job asks for 2)");
+  expect((await why({ resources: { gpuCount: 1 } })).nodes[0]?.detail).toContain("1 of 1 GPUs");
+  await submit({ priority: 9 });
+  expect((await node.poll([executionId], 1, 5)).assignments).toHaveLength(1);
+  expect((await why()).nodes[0]?.detail).toBe("no room now: 2 jobs take 2 of 2 slots");
+});
+
+test("job why says until when a job waits, whatever the nodes are", async () => {
+  await register();
+  const notBefore = new Date(Date.now() + 3_600_000).toISOString();
+  const answer = await why({ notBefore });
+  expect(answer).toMatchObject({ waitsFor: "time", nodes: [{ verdict: "fits" }] });
+  expect(answer.summary).toContain(notBefore);
+});
+
+test("job why names a full concurrency group, and the jobs that a job comes after", async () => {
+  await register();
+  const concurrency = { group: "deploy" };
+  const first = await submit({ concurrency });
+  const second = await submit({ concurrency });
+  const third = await submit({ after: [{ jobId: first }] });
+  await waitFor("the second to wait", async () => (await whyJob(second)).waitsFor === "group");
+  expect((await whyJob(second)).summary).toContain("deploy");
+  expect(await whyJob(third)).toMatchObject({ waitsFor: "job", summary: expect.stringContaining(first) });
+});
+
+test("a job that is not queued waits for nothing", async () => {
+  const node = await register();
+  const jobId = await submit();
+  const { executionId } = await node.take();
+  expect(await whyJob(jobId)).toMatchObject({ status: "ASSIGNED", waitsFor: "nothing", nodes: [] });
+  await node.report(executionId, "RUNNING");
+  expect((await whyJob(jobId)).summary).toContain(node.nodeId);
+  await node.report(executionId, "SUCCEEDED", { exitCode: 0 });
+  expect((await whyJob(jobId)).summary).toContain("SUCCESS");
+});
+
+test("without a node, job why says how to get one", async () => {
+  const answer = await why();
+  expect(answer).toMatchObject({ waitsFor: "node", nodes: [], moreNodes: false });
+  expect(answer.hint).toContain("agent run");
+});
