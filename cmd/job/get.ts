@@ -1,4 +1,5 @@
 import type { Job } from "../../sdk/index.ts";
+import { formatUsd } from "../../shared/money.ts";
 import { defineCommand } from "../command.ts";
 import { checkId, clientOptions } from "../common-options.ts";
 import { connect, patience } from "../connect.ts";
@@ -58,6 +59,7 @@ function describe(job: Job): Record<string, unknown> {
     nodeId: job.nodeId,
     cpuSeconds: job.cpuSeconds,
     peakMemoryMb: job.peakMemoryMb,
+    cost: job.costMicroUsd === undefined ? undefined : formatUsd(job.costMicroUsd),
     createdAt: job.createdAt,
     notBefore: job.notBefore,
     startedAt: job.startedAt,

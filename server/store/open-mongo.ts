@@ -2,6 +2,7 @@ import { authSteps, MongoSessionStore } from "../auth/session-store.mongo.ts";
 import { creditSteps } from "../credit/credit-documents.mongo.ts";
 import { MongoCreditStore } from "../credit/credit-store.mongo.ts";
 import { MongoExecutionStore } from "../execution/execution-store.mongo.ts";
+import { MongoIntegrityStore } from "../integrity/integrity-store.mongo.ts";
 import { flowSteps, MongoJobFlowStore } from "../job/flow-store.mongo.ts";
 import { executionSteps, jobSteps } from "../job/job-documents.mongo.ts";
 import { MongoJobStore } from "../job/job-store.mongo.ts";
@@ -46,6 +47,7 @@ export async function openMongo(url: string): Promise<Stores> {
     schedules: new MongoScheduleStore(store),
     templates: new MongoTemplateStore(store),
     credits: new MongoCreditStore(store),
+    integrity: new MongoIntegrityStore(store),
     isReady: () => store.isReady(),
     close: () => store.close(),
   };

@@ -5,6 +5,8 @@ import { creditMigrations, SqliteCreditStore } from "../credit/credit-store.sqli
 import type { CreditStore } from "../credit/credit-store.ts";
 import { executionMigrations, SqliteExecutionStore } from "../execution/execution-store.sqlite.ts";
 import type { ExecutionStore } from "../execution/execution-store.ts";
+import { SqliteIntegrityStore } from "../integrity/integrity-store.sqlite.ts";
+import type { IntegrityStore } from "../integrity/integrity-store.ts";
 import { flowMigrations, SqliteJobFlowStore } from "../job/flow-store.sqlite.ts";
 import type { JobFlowStore } from "../job/flow-store.ts";
 import { jobMigrations, SqliteJobStore } from "../job/job-store.sqlite.ts";
@@ -33,6 +35,7 @@ export interface Stores {
   schedules: ScheduleStore;
   templates: TemplateStore;
   credits: CreditStore;
+  integrity: IntegrityStore;
   /** Whether the store answers. */
   isReady(): Promise<boolean>;
   /** Writes what is pending. */
@@ -67,6 +70,7 @@ export function openSqliteStores(dataDir: string | ":memory:"): Stores {
     schedules: new SqliteScheduleStore(store),
     templates: new SqliteTemplateStore(store),
     credits: new SqliteCreditStore(store),
+    integrity: new SqliteIntegrityStore(store),
     isReady: async () => store.get("SELECT 1 AS one") !== undefined,
     close: async () => store.close(),
   };

@@ -1,0 +1,33 @@
+import { formatUsd } from "../../shared/money.ts";
+import { defineCommand } from "../command.ts";
+import { clientOptions } from "../common-options.ts";
+import { connect, patience } from "../connect.ts";
+import { formatFields } from "../format.ts";
+
+export const command = defineCommand({
+  options: clientOptions,
+  examples: [
+    { line: "credit balance", does: "What is left for hosted nodes this month" },
+    { line: "credit balance --json", does: "The same for a script, in millionths of a dollar" },
+  ],
+  details:
+    "Credit pays for nodes of hosted pools (see credit prices); your own nodes cost nothing. Each month (UTC) begins " +
+    "with a grant, which is spent first and ends with the month. What an owner granted stays.",
+  async run({ options, env, output }) {
+    const { credits } = await connect(env, options);
+    const balance = await credits.balance(patience(output));
+    if (options.json) {
+      await output.json(balance);
+      return 0;
+    }
+    const fields = {
+      available: formatUsd(balance.availableMicroUsd),
+      ofThisMonth: formatUsd(balance.monthlyMicroUsd),
+      lasting: formatUsd(balance.lastingMicroUsd),
+      reserved: formatUsd(balance.reservedMicroUsd),
+      monthEndsAt: balance.monthEndsAt,
+    };
+    await output.result(formatFields(fields));
+    return 0;
+  },
+});

@@ -1,0 +1,48 @@
+import type { CreditBalance, CreditEntry, HostedPool } from "../shared/credit.ts";
+import type { EndpointInput } from "../shared/endpoints/index.ts";
+import type { ComputeClient } from "./client.ts";
+import { walkPages } from "./pages.ts";
+import { callPatiently, type Patience } from "./patience.ts";
+
+export interface LedgerFilter extends Omit<EndpointInput<"credits.ledger">, "limit" | "cursor"> {
+  /** How many at most, over all pages. */
+  limit?: number;
+}
+
+export interface GrantOptions extends Patience {
+  /** One is made where none is given, so that a grant whose answer was lost is sent again without harm. */
+  idempotencyKey?: string;
+}
+
+/** Credit for hosted nodes, in micro-dollars: millionths of a US dollar. */
+export class Credits {
+  private readonly client: ComputeClient;
+
+  constructor(client: ComputeClient) {
+    this.client = client;
+  }
+
+  balance(options: Patience = {}): Promise<CreditBalance> {
+    return callPatiently(this.client, "credits.balance", {}, options);
+  }
+
+  /** Newest first. */
+  ledger(filter: LedgerFilter = {}, options: Patience = {}): AsyncGenerator<CreditEntry, void, void> {
+    const { limit, ...where } = filter;
+    return walkPages(async (page) => {
+      const answer = await callPatiently(this.client, "credits.ledger", { ...where, ...page }, options);
+      return { rows: answer.entries, nextCursor: answer.nextCursor };
+    }, limit);
+  }
+
+  /** The pools that are paid for; every other one is free. */
+  async prices(options: Patience = {}): Promise<HostedPool[]> {
+    return (await callPatiently(this.client, "credits.prices", {}, options)).pools;
+  }
+
+  /** Only owners may. */
+  grant(grant: EndpointInput<"credits.grant">, options: GrantOptions = {}): Promise<CreditEntry> {
+    const idempotencyKey = options.idempotencyKey ?? crypto.randomUUID();
+    return callPatiently(this.client, "credits.grant", grant, { ...options, idempotencyKey });
+  }
+}

@@ -1,0 +1,152 @@
+import type { Collection, Document } from "mongodb";
+import type { LedgerDocument } from "../credit/credit-documents.mongo.ts";
+import type { ExecutionDocument, JobDocument } from "../job/job-documents.mongo.ts";
+import type { MongoStore } from "../store/mongo.ts";
+import type { Fault, IntegrityStore, StoreCounts } from "./integrity-store.ts";
+
+const LIVE = ["ASSIGNED", "RUNNING"];
+/** The index that holds live executions, and nothing else. */
+const BY_LIVE = { live_on: 1 };
+
+interface JobAndExecution {
+  job_id: string;
+  status: string;
+  execution_id?: string;
+  executions: { status: string }[];
+}
+interface ExecutionAndJob {
+  id: string;
+  job_id: string;
+  status: string;
+  jobs: { status: string; execution_id?: string }[];
+}
+
+/** Each question is one aggregation in a transaction, so that what other servers write meanwhile is seen whole or not. */
+export class MongoIntegrityStore implements IntegrityStore {
+  private readonly jobs: Collection<JobDocument>;
+  private readonly executions: Collection<ExecutionDocument>;
+  private readonly ledger: Collection<LedgerDocument>;
+
+  constructor(private readonly store: MongoStore) {
+    this.jobs = store.collection("compute_jobs");
+    this.executions = store.collection("compute_executions");
+    this.ledger = store.collection("compute_credit_ledger");
+  }
+
+  counts(): Promise<StoreCounts> {
+    return this.store.attempt(async () => ({
+      jobs: await this.jobs.estimatedDocumentCount(),
+      executions: await this.executions.estimatedDocumentCount(),
+      ledgerEntries: await this.ledger.estimatedDocumentCount(),
+    }));
+  }
+
+  async jobsWithoutExecution(limit: number): Promise<Fault[]> {
+    const found = await this.ask<JobDocument, JobAndExecution>(
+      this.jobs,
+      { business_id: 1, status: 1, job_id: 1 },
+      [
+        // A job that a server is about to hand out has no execution yet; `releaseOrphans` looks after those.
+        { $match: { status: { $in: LIVE }, claim_expires_at: { $exists: false } } },
+        {
+          $lookup: {
+            from: "compute_executions",
+            localField: "execution_id",
+            foreignField: "id",
+            as: "executions",
+          },
+        },
+        { $match: { executions: { $not: { $elemMatch: { status: { $in: LIVE } } } } } },
+        { $limit: limit },
+      ],
+    );
+    return found.map(({ job_id, status, execution_id, executions }) => {
+      const which =
+        execution_id === undefined
+          ? "none"
+          : `${execution_id}, which is ${executions[0]?.status ?? "missing"}`;
+      return { id: job_id, detail: `it is ${status} with execution ${which}` };
+    });
+  }
+
+  async executionsWithoutJob(limit: number): Promise<Fault[]> {
+    const found = await this.ask<ExecutionDocument, ExecutionAndJob>(this.executions, BY_LIVE, [
+      { $match: { live_on: { $exists: true } } },
+      { $lookup: { from: "compute_jobs", localField: "job_id", foreignField: "job_id", as: "jobs" } },
+      {
+        $match: {
+          $or: [
+            { jobs: { $size: 0 } },
+            { "jobs.status": { $nin: LIVE } },
+            { $expr: { $not: { $in: ["$id", "$jobs.execution_id"] } } },
+          ],
+        },
+      },
+      { $limit: limit },
+    ]);
+    return found.map(({ id, job_id, status, jobs: [job] }) => {
+      const which = job ? `${job.status} with execution ${job.execution_id ?? "none"}` : "missing";
+      return { id, detail: `it is ${status}, but its job ${job_id} is ${which}` };
+    });
+  }
+
+  async jobsLiveTwice(limit: number): Promise<Fault[]> {
+    const found = await this.ask<ExecutionDocument, { _id: string; ids: string[] }>(
+      this.executions,
+      BY_LIVE,
+      [
+        { $match: { live_on: { $exists: true } } },
+        { $group: { _id: "$job_id", ids: { $push: "$id" } } },
+        { $match: { "ids.1": { $exists: true } } },
+        { $limit: limit },
+      ],
+    );
+    return found.map(({ _id, ids }) => ({
+      id: _id,
+      detail: `it has ${ids.length} live executions: ${ids.join(", ")}`,
+    }));
+  }
+
+  async settledButLive(limit: number): Promise<Fault[]> {
+    const found = await this.ask<ExecutionDocument, ExecutionDocument & { settled: LedgerDocument[] }>(
+      this.executions,
+      BY_LIVE,
+      [
+        { $match: { live_on: { $exists: true } } },
+        { $set: { settle_key: { $concat: ["settle:", "$id"] } } },
+        {
+          $lookup: {
+            from: "compute_credit_ledger",
+            let: { business: "$business_id", key: "$settle_key" },
+            pipeline: [
+              {
+                $match: {
+                  $expr: {
+                    $and: [{ $eq: ["$business_id", "$$business"] }, { $eq: ["$key", "$$key"] }],
+                  },
+                },
+              },
+            ],
+            as: "settled",
+          },
+        },
+        { $match: { "settled.0": { $exists: true } } },
+        { $limit: limit },
+      ],
+    );
+    return found.map(({ id, status, settled: [entry] }) => ({
+      id,
+      detail: `it is ${status}, but was settled with ${entry?.entry_id}`,
+    }));
+  }
+
+  private ask<T extends Document, Found extends Document>(
+    of: Collection<T>,
+    hint: Document,
+    pipeline: Document[],
+  ): Promise<Found[]> {
+    return this.store.attempt(() =>
+      this.store.transaction((session) => of.aggregate<Found>(pipeline, { session, hint }).toArray()),
+    );
+  }
+}
