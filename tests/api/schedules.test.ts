@@ -77,6 +77,31 @@ test("what is due fires by itself, with the jitter that was announced, and the j
   expect(job).toMatchObject({ scheduleId, name: "often", jobId: fire.jobId ?? "" });
 });
 
+test("a template is filled in anew for every fire; one that is gone by then is told with the fire", async () => {
+  await using plane = await TestPlane.start();
+  const { api } = plane;
+  const user = await signIn(plane, "local");
+  const parameters = [{ name: "who", type: "string" as const, required: true }];
+  const job = { command: ["echo", "{{who}}"], labels: { never: "there" } };
+  const { templateId } = await api.call("templates.create", { name: "greet", parameters, job }, user);
+  const rule = { cron: "*/5 * * * *", template: "greet" };
+  expect((await api.refused("schedules.create", rule, user)).code).toBe("invalid_request");
+  const { scheduleId } = await api.call("schedules.create", { ...rule, parameters: { who: "you" } }, user);
+  const { jobId = "" } = await api.call("schedules.run", { scheduleId }, user);
+  expect(await api.call("jobs.retrieve", { jobId }, user)).toMatchObject({
+    ...{ scheduleId, templateId },
+    command: ["echo", "you"],
+  });
+  await api.call("templates.delete", { template: "greet" }, user);
+  expect((await api.refused("schedules.run", { scheduleId }, user)).code).toBe("conflict");
+  plane.pass(300);
+  const failed = await waitFor("the fire that fails", async () => {
+    const [fire] = (await api.call("schedules.fires", { scheduleId }, user)).fires;
+    return fire?.trigger === "clock" && fire;
+  });
+  expect(failed).toMatchObject({ status: "FAILED", message: expect.stringContaining("greet") });
+});
+
 async function signIn({ api }: TestPlane, business: string): Promise<As> {
   return { token: (await api.signIn(business)).accessToken };
 }
