@@ -3,6 +3,7 @@ import { MongoClient } from "mongodb";
 import { openMongoStores, type Stores } from "../../server/store/open.ts";
 import { controlPlaneContract } from "../contract/control-plane.contract.ts";
 import { creditStoreContract } from "../contract/credit-store.contract.ts";
+import { integrityStoreContract } from "../contract/integrity-store.contract.ts";
 import { jobFlowContract } from "../contract/job-flow.contract.ts";
 import { logStoreContract } from "../contract/log-store.contract.ts";
 import { manyJobsContract } from "../contract/many-jobs.contract.ts";
@@ -41,6 +42,7 @@ jobFlowContract("MongoDB", openEmpty);
 templateStoreContract("MongoDB", () => openOne((stores) => stores.templates));
 logStoreContract("MongoDB", () => openOne((stores) => stores.logs));
 creditStoreContract("MongoDB", openTwoCredits);
+integrityStoreContract("MongoDB", openEmpty);
 sessionStoreContract("MongoDB", () => openOne((stores) => stores.sessions));
 scheduleStoreContract("MongoDB", async () => [await openEmpty(), await openMongoStores(mongo.url(DATABASE))]);
 

@@ -1,0 +1,124 @@
+import { describe, expect, test } from "bun:test";
+import type { CreditStore } from "../../server/credit/credit-store.ts";
+import type { Assigned } from "../../server/execution/execution-store.ts";
+import { checkStore } from "../../server/integrity/check.ts";
+import type { IntegrityStore } from "../../server/integrity/integrity-store.ts";
+import type { JobState } from "../../server/job/job-record.ts";
+import { type ControlPlaneStores, jobOf, nodeOf } from "./control-plane.contract.ts";
+
+export interface IntegrityStores extends ControlPlaneStores {
+  integrity: IntegrityStore;
+  credits: CreditStore;
+}
+
+const AT_MS = Date.parse("2026-03-15T12:00:00Z");
+const BUSINESS = "biz";
+const price = { vcpuSecondMicroUsd: 1, gibSecondMicroUsd: 1, gpuSecondMicroUsd: 1 };
+
+/** What every store tells of itself. `open` gives an empty one; it is closed after each test. */
+export function integrityStoreContract(name: string, open: () => Promise<IntegrityStores>) {
+  describe(`${name}: integrity`, () => {
+    const withRunning = async (body: (stores: IntegrityStores, running: Assigned) => Promise<void>) => {
+      const stores = await open();
+      try {
+        await stores.nodes.insert(nodeOf(BUSINESS));
+        await stores.jobs.insert(
+          [jobOf(BUSINESS), jobOf(BUSINESS)].map((job) => ({ job, idempotency: undefined })),
+        );
+        const [running] = await assignOne(stores);
+        if (!running) throw new Error("nothing was assigned");
+        await body(stores, running);
+      } finally {
+        await stores.close();
+      }
+    };
+
+    test("a store at work is whole, and is counted", () =>
+      withRunning(async (stores, { job, execution }) => {
+        await stores.credits.post([reserveOf(job.jobId, execution.executionId)]);
+        const report = await checkStore(stores);
+        expect(report.rules.flatMap((rule) => rule.faults)).toEqual([]);
+        expect(report).toMatchObject({
+          holds: true,
+          counts: { jobs: 2, executions: 1, accounts: 1, ledgerEntries: 2 },
+        });
+      }));
+
+    test("a job that runs without a live execution is found", () =>
+      withRunning(async (stores, { job, execution }) => {
+        await change(stores, execution, ({ execution }) => ({
+          execution: execution && { ...execution, status: "FAILED", finishedAtMs: AT_MS },
+        }));
+        const [fault] = await stores.integrity.jobsWithoutExecution(10);
+        const detail = `it is ASSIGNED with execution ${execution.executionId}, which is FAILED`;
+        expect(fault).toEqual({ id: job.jobId, detail });
+        expect((await checkStore(stores)).holds).toBe(false);
+      }));
+
+    test("an execution that lives on after its job went elsewhere is found, and a job that then runs twice", () =>
+      withRunning(async (stores, { job, execution }) => {
+        await change(stores, execution, ({ job }) => ({
+          job: { ...job, status: "QUEUED", executionId: undefined, nodeId: undefined },
+        }));
+        const { executionId } = execution;
+        const [queued] = await stores.integrity.executionsWithoutJob(10);
+        expect(queued).toEqual({
+          id: executionId,
+          detail: `it is ASSIGNED, but its job ${job.jobId} is QUEUED with execution none`,
+        });
+        expect(await stores.integrity.jobsLiveTwice(10)).toEqual([]);
+        await assignOne(stores);
+        const [twice] = await stores.integrity.jobsLiveTwice(10);
+        expect(twice?.id).toBe(job.jobId);
+        expect(twice?.detail).toContain(executionId);
+        const broken = (await checkStore(stores)).rules.filter((rule) => !rule.holds);
+        expect(broken.map((rule) => rule.rule)).toEqual([
+          "every live execution is the current one of its job",
+          "no job is executed twice at once",
+        ]);
+      }));
+
+    test("an execution that was settled while it runs is found", () =>
+      withRunning(async (stores, { job, execution }) => {
+        const { executionId } = execution;
+        await stores.credits.post([
+          reserveOf(job.jobId, executionId),
+          { kind: "settle", ...who, executionId, runMs: 1_000 },
+        ]);
+        const [fault] = await stores.integrity.settledButLive(10);
+        expect(fault).toEqual({ id: executionId, detail: expect.stringContaining("was settled with crd_") });
+        const broken = (await checkStore(stores)).rules.filter((rule) => !rule.holds);
+        expect(broken.map((rule) => rule.rule)).toEqual(["no execution is settled before it ends"]);
+      }));
+  });
+}
+
+const who = { businessId: BUSINESS, userId: "usr", nowMs: AT_MS };
+
+function reserveOf(jobId: string, executionId: string) {
+  const bill = { sku: "std", price, resources: { cpu: 1, memoryMb: 1_024, gpuCount: 0 } };
+  const cover = { coverMs: 60_000, maxCoverMs: 60_000 };
+  return { kind: "reserve" as const, ...who, executionId, jobId, nodeId: "node", bill, ...cover };
+}
+
+async function assignOne(stores: IntegrityStores): Promise<Assigned[]> {
+  const nodes = { businessId: BUSINESS, status: undefined, beforeNodeId: undefined, limit: 1 };
+  const [node] = await stores.nodes.list(nodes);
+  const request = { nodeId: node?.nodeId ?? "", businessId: BUSINESS, limit: 1, nowMs: AT_MS };
+  const [assigned = []] = await stores.executions.assign([{ ...request, leaseExpiresAtMs: AT_MS + 15_000 }]);
+  return assigned;
+}
+
+/** Writes what no rule of the server would. */
+async function change(
+  stores: IntegrityStores,
+  { executionId, nodeId }: Assigned["execution"],
+  make: (state: JobState) => Partial<JobState>,
+): Promise<void> {
+  await stores.jobs.change([
+    {
+      key: { executionId, nodeId },
+      decide: (state) => ({ ...(state && make(state)), result: undefined }),
+    },
+  ]);
+}

@@ -1,0 +1,4 @@
+import { openSqliteStores } from "../../server/store/open.ts";
+import { integrityStoreContract } from "./integrity-store.contract.ts";
+
+integrityStoreContract("SQLite", async () => openSqliteStores(":memory:"));
