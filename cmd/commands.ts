@@ -98,6 +98,16 @@ export const commands: readonly CommandEntry[] = [
     summary: "Submit a template's job and print its id",
     load: () => import("./template/run.ts"),
   },
+  {
+    path: "execution list",
+    summary: "List attempts of jobs, newest first",
+    load: () => import("./execution/list.ts"),
+  },
+  {
+    path: "execution get",
+    summary: "Show one attempt of a job",
+    load: () => import("./execution/get.ts"),
+  },
   { path: "node list", summary: "List nodes", load: () => import("./node/list.ts") },
   {
     path: "node drain",

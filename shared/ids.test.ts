@@ -1,10 +1,17 @@
 import { expect, test } from "bun:test";
-import { firstIdAt, jobId, newId } from "./ids.ts";
+import { firstIdAt, idTimeMs, jobId, newId } from "./ids.ts";
 
 test("ids made one after another sort in that order", () => {
   const ids = Array.from({ length: 10_000 }, () => newId("job"));
   expect(ids.toSorted()).toEqual(ids);
   expect(new Set(ids).size).toBe(ids.length);
+});
+
+test("an id tells when it was made", () => {
+  const beforeMs = Date.now();
+  const atMs = idTimeMs(newId("exe"));
+  expect(atMs).toBeGreaterThanOrEqual(beforeMs);
+  expect(atMs).toBeLessThanOrEqual(Date.now());
 });
 
 test("a new id passes its own schema and no other", () => {

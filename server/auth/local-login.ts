@@ -2,7 +2,7 @@ import { createHmac, timingSafeEqual } from "node:crypto";
 import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { ComputeError } from "../../shared/errors.ts";
-import { newId } from "../../shared/ids.ts";
+import { idTimeMs, newId } from "../../shared/ids.ts";
 import type { SessionStore } from "./session-store.ts";
 
 const CHALLENGE_MS = 60_000;
@@ -65,7 +65,7 @@ export class LocalLogin {
   }
 
   private isOld(challengeId: string): boolean {
-    return this.now() - timeOf(challengeId) > CHALLENGE_MS;
+    return this.now() - idTimeMs(challengeId) > CHALLENGE_MS;
   }
 
   /** Resolves with the number of files that are left. */
@@ -75,13 +75,4 @@ export class LocalLogin {
     await Promise.all(old.map((name) => rm(join(this.directory, name), { force: true })));
     return names.length - old.length;
   }
-}
-
-const DIGITS = "0123456789abcdefghjkmnpqrstvwxyz";
-
-/** The first 48 bits of a UUIDv7 are its time (RFC 9562); here they are 26 base32 digits of 130 bits. */
-function timeOf(id: string): number {
-  let value = 0n;
-  for (const digit of id.slice(id.indexOf("_") + 1)) value = (value << 5n) | BigInt(DIGITS.indexOf(digit));
-  return Number(value >> 80n);
 }

@@ -223,7 +223,7 @@ function pick(order: Order, queues: readonly MongoQueue[], shares: Shares): Clai
   const picked: Claim[] = [];
   while (claims.length < request.limit) {
     const usage = usageOf(node.held);
-    const queue = bestThatFits(able, description, usage, shares);
+    const queue = bestThatFits(able, { ...request, description }, usage, shares);
     const head = queue?.heads.shift();
     if (!queue || !head) break;
     const claim: Claim = {

@@ -34,7 +34,8 @@ export class SqliteAssigner {
       .map((queue) => ({ ...queue, heads: [] }));
     const shares = this.sharesOf(request.businessId, queues);
     while (assigned.length < request.limit && usage.slots < description.capacity.slots) {
-      const queue = bestThatFits(queues, description, usage, shares, ({ key }) =>
+      const taker = { nodeId: request.nodeId, description, nowMs: request.nowMs };
+      const queue = bestThatFits(queues, taker, usage, shares, ({ key }) =>
         this.readHeads(request.businessId, key),
       );
       const head = queue?.heads.shift();

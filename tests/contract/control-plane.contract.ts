@@ -6,7 +6,7 @@ import type { JobFlowStore } from "../../server/job/flow-store.ts";
 import type { JobRecord } from "../../server/job/job-record.ts";
 import type { JobStore } from "../../server/job/job-store.ts";
 import type { NodeRecord, NodeStore } from "../../server/node/node-store.ts";
-import { newId } from "../../shared/ids.ts";
+import { idTimeMs, newId } from "../../shared/ids.ts";
 import { type JobManifestInput, jobManifest } from "../../shared/manifest.ts";
 import type { ExecutionReport } from "../../shared/node.ts";
 
@@ -176,6 +176,21 @@ export function controlPlaneContract(name: string, open: () => Promise<ControlPl
       await submit({ resources: { cpu: 3 }, priority: 9 });
       expect(first?.job.manifest.resources.cpu).toBe(3);
       expect((await assign(node)).map((one) => one.job.jobId)).toEqual([small?.jobId ?? ""]);
+    });
+
+    test("a job that is too large for what is free is not passed for ever", async () => {
+      const node = await register({ cpu: 4 });
+      await submit({ resources: { cpu: 1 } });
+      expect((await assign(node)).length).toBe(1);
+      const [large] = await submit({ resources: { cpu: 4 } });
+      await submit({ resources: { cpu: 1 } }, { resources: { cpu: 1 } });
+      const at = (nowMs: number) =>
+        stores.executions
+          .assign([{ nodeId: node.nodeId, businessId, limit: 1, nowMs, leaseExpiresAtMs: nowMs + 1 }])
+          .then(([assigned = []]) => assigned);
+      const submittedAtMs = idTimeMs(large?.jobId ?? "");
+      expect((await at(submittedAtMs + 1_000))[0]?.job.manifest.resources.cpu).toBe(1);
+      expect(await at(submittedAtMs + 600_000)).toEqual([]);
     });
 
     test("a draining, an offline and a signed-out node and a node of another business get nothing", async () => {

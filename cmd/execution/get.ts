@@ -1,0 +1,23 @@
+import { defineCommand } from "../command.ts";
+import { checkId, clientOptions } from "../common-options.ts";
+import { connect, patience } from "../connect.ts";
+import { formatFields } from "../format.ts";
+
+export const command = defineCommand({
+  options: clientOptions,
+  positionals: [{ name: "EXECUTION", help: "its id" }],
+  examples: [{ line: "execution get $id --json", does: "Everything that is known of one attempt" }],
+  async run({ options, positionals, env, output }) {
+    const executionId = checkId("execution", positionals[0] ?? "");
+    const { executions } = await connect(env, options);
+    const execution = await executions.retrieve(executionId, patience(output));
+    if (options.json) {
+      await output.json(execution);
+      return 0;
+    }
+    const { resources, gpuIndexes, ...rest } = execution;
+    const gpus = gpuIndexes.length > 0 ? gpuIndexes.join(", ") : undefined;
+    await output.result(formatFields({ ...rest, cpu: resources.cpu, memoryMb: resources.memoryMb, gpus }));
+    return 0;
+  },
+});
