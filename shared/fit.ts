@@ -22,7 +22,6 @@ export const fitRule = z.enum([
   "draining",
   "room",
 ]);
-export type FitRule = z.infer<typeof fitRule>;
 
 /** How a node stands to a job: the first rule that fails now, in words. */
 export const nodeFit = z.object({

@@ -33,8 +33,8 @@ export const command = defineCommand({
     { line: "job submit --batch jobs.jsonl > ids", does: "Thousands at once" },
   ],
   details: `On stdout stands the job's id and nothing else (with --follow the job's output, the id is on stderr).
-With --batch the whole file is checked before anything is sent; then up to 1,000 jobs at once are submitted, all or none of
-them. A line may have an idempotencyKey beside the fields of a job.`,
+With --batch the whole file is checked before anything is sent; then up to 1,000 jobs at once are submitted, all or
+none of them. A line may have an idempotencyKey beside the fields of a job.`,
   async run({ options, rest, env, output }) {
     if (options.wait && options.follow) throw new CliError("usage", "--wait and --follow exclude each other");
     if (options.batch !== undefined) {
