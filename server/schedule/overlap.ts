@@ -37,7 +37,9 @@ export function admit(
 }
 
 /** What is to be done for the open fires of a schedule. */
-export interface NextSteps {
+interface NextSteps {
+  /** Of that business; undefined where there is no such schedule. */
+  businessId: string | undefined;
   submit: FireRecord[];
   /** Jobs that stand in the way of a fire that replaces them. */
   cancel: string[];
@@ -47,17 +49,18 @@ export interface NextSteps {
 
 /** A fire that waits becomes PENDING when nothing is before it. Pure. */
 export function advance(state: ScheduleState | undefined): ScheduleDecision<NextSteps> {
-  if (!state) return { result: { submit: [], cancel: [], waitFor: [] } };
+  if (!state) return { result: { businessId: undefined, submit: [], cancel: [], waitFor: [] } };
   const { schedule, openFires, liveJobIds } = state;
+  const { businessId } = schedule;
   const submit = openFires.filter((fire) => fire.status === "PENDING");
   const [waiting] = openFires.filter((fire) => fire.status === "WAITING");
-  if (!waiting) return { result: { submit, cancel: [], waitFor: [] } };
+  if (!waiting) return { result: { businessId, submit, cancel: [], waitFor: [] } };
   if (submit.length === 0 && liveJobIds.length === 0) {
     const fire: FireRecord = { ...waiting, status: "PENDING" };
-    return { fires: [fire], result: { submit: [fire], cancel: [], waitFor: [] } };
+    return { fires: [fire], result: { businessId, submit: [fire], cancel: [], waitFor: [] } };
   }
   const cancel = schedule.overlap === "replace" ? liveJobIds : [];
-  return { result: { submit, cancel, waitFor: liveJobIds } };
+  return { result: { businessId, submit, cancel, waitFor: liveJobIds } };
 }
 
 /** What became of a fire that was PENDING. */

@@ -25,6 +25,8 @@ const PAGE_SIZE = 500;
 const LOOK_AGAIN_MS = 5_000;
 /** A fire whose job the server cannot submit for this long is given up. */
 const GIVE_UP_AFTER_MS = 60 * 60_000;
+/** Of one schedule, in a row; what is left then is looked at again soon. */
+const MAX_ROUNDS = 10;
 const MAX_WATCHED_JOBS = 10_000;
 /** The fires of a schedule that stay listed; looked at whenever this many more have come. */
 const FIRES_KEPT = 1_000;
@@ -95,20 +97,20 @@ export class Scheduler {
 
   /** Does what is to be done for the open fires of a schedule. Resolves with whether one of them waits on. */
   async advance(scheduleId: string): Promise<boolean> {
-    const { schedules } = this.parts;
-    const { submit, cancel, waitFor } = await schedules.change({ scheduleId }, advance);
-    for (const fire of submit) await this.submit(fire);
-    for (const jobId of waitFor) this.watch(jobId, scheduleId);
-    const [businessId] = submit.map((fire) => fire.businessId);
-    for (const jobId of cancel) await this.cancel(scheduleId, jobId);
-    // What was submitted may be what the next one waits for.
-    if (submit.length > 0 && businessId !== undefined) {
-      const next = await schedules.change({ scheduleId }, (state) => ({ ...advance(state), fires: [] }));
-      for (const jobId of next.waitFor) this.watch(jobId, scheduleId);
-      for (const jobId of next.cancel) await this.cancel(scheduleId, jobId);
-      return next.waitFor.length > 0;
+    let isWatching = false;
+    for (let round = 0; round < MAX_ROUNDS; round++) {
+      const { businessId, submit, cancel, waitFor } = await this.parts.schedules.change(
+        { scheduleId },
+        advance,
+      );
+      for (const fire of submit) await this.submit(fire);
+      if (businessId !== undefined) for (const jobId of cancel) await this.cancel(businessId, jobId);
+      // Looked at once more after what was submitted, and after it is watched: it may have ended in between.
+      if (submit.length === 0 && (isWatching || waitFor.length === 0)) return waitFor.length > 0;
+      for (const jobId of waitFor) this.watch(jobId, scheduleId);
+      isWatching = waitFor.length > 0;
     }
-    return waitFor.length > 0;
+    return true;
   }
 
   close(): void {
@@ -153,14 +155,9 @@ export class Scheduler {
     return { jobId: job.jobId };
   }
 
-  private async cancel(scheduleId: string, jobId: string): Promise<void> {
-    const { schedules, jobs } = this.parts;
-    const businessId = await schedules.change({ scheduleId }, (state) => ({
-      result: state?.schedule.businessId,
-    }));
-    if (businessId === undefined) return;
+  private async cancel(businessId: string, jobId: string): Promise<void> {
     try {
-      await jobs.cancel(businessId, jobId);
+      await this.parts.jobs.cancel(businessId, jobId);
     } catch (error) {
       const isOver =
         error instanceof ComputeError && (error.code === "conflict" || error.code === "not_found");
@@ -169,8 +166,10 @@ export class Scheduler {
   }
 
   private watch(jobId: string, scheduleId: string): void {
-    // Beyond that the regular look has to do.
-    if (this.watched.size < MAX_WATCHED_JOBS) this.watched.set(jobId, scheduleId);
+    // Of the one that has waited longest a message may have been lost; the regular look finds what becomes of it.
+    const [oldest] = this.watched.size < MAX_WATCHED_JOBS ? [] : this.watched.keys();
+    if (oldest !== undefined) this.watched.delete(oldest);
+    this.watched.set(jobId, scheduleId);
   }
 
   private jobChanged(jobId: string): void {
