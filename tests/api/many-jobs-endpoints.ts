@@ -70,7 +70,10 @@ export const manyJobsScenarios = {
     expect(await cancel({ since: new Date(Date.now() + 60_000).toISOString() })).toMatchObject({
       matched: 0,
     });
+    const [old] = (await api.call("jobs.list", { name: "old-1" }, user)).jobs;
+    const waiting = api.call("jobs.retrieve", { jobId: old?.jobId ?? "", waitSeconds: 20 }, user);
     expect(await cancel({ labels: { x: "old-1" } })).toMatchObject({ changed: 1 });
+    expect((await waiting).status).toBe("CANCELLED");
   },
 
   "jobs.retry-matching": async ({ api }) => {
