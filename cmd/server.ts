@@ -37,8 +37,8 @@ export const command = defineCommand({
   details:
     "SIGTERM or Ctrl-C stops it in order; jobs that run go on, and their agents come back when it does.",
   readConfig: (flags) => readConfigFile(serverFile, { named: flags.config as string | undefined }),
-  async run({ options, env, output }) {
-    const settings = serverSettings(options, env);
+  async run({ options, env, config, output }) {
+    const settings = serverSettings(options, env, serverFile.parse(config ?? {}));
     // A log line that cannot be written must not stop the server.
     const note = (line: string) => void output.note(line).catch(() => undefined);
     const { stop, hurry } = stopSignals();

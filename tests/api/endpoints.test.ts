@@ -3,6 +3,7 @@ import type { Endpoint } from "../../shared/endpoints/endpoint.ts";
 import { type EndpointId, endpoints } from "../../shared/endpoints/index.ts";
 import { TestServer } from "../support/server.ts";
 import { authScenarios } from "./auth-endpoints.ts";
+import { creditScenarios } from "./credit-endpoints.ts";
 import { jobScenarios } from "./job-endpoints.ts";
 import { manyJobsScenarios } from "./many-jobs-endpoints.ts";
 import { nodeScenarios } from "./node-endpoints.ts";
@@ -12,6 +13,7 @@ import { templateScenarios } from "./template-endpoints.ts";
 
 const scenarios: Scenarios = {
   ...authScenarios,
+  ...creditScenarios,
   ...jobScenarios,
   ...manyJobsScenarios,
   ...nodeScenarios,

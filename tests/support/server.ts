@@ -2,6 +2,8 @@ import { Api } from "./api.ts";
 import { Running } from "./program.ts";
 import { makeScratch, type Scratch } from "./scratch.ts";
 
+const CONFIG_FILE = "server.yaml";
+
 /** A real server in a process of its own, with a data directory that goes with it. */
 export class TestServer implements AsyncDisposable {
   readonly scratch: Scratch;
@@ -14,8 +16,10 @@ export class TestServer implements AsyncDisposable {
     this.api = new Api(url);
   }
 
-  static async start(env: Record<string, string> = {}): Promise<TestServer> {
+  /** @param config what its config file says. */
+  static async start(env: Record<string, string> = {}, config?: object): Promise<TestServer> {
     const scratch = await makeScratch();
+    if (config) await Bun.write(scratch.join(CONFIG_FILE), JSON.stringify(config));
     const { running, url } = await launch(scratch, 0, env);
     return new TestServer(scratch, running, url);
   }
@@ -59,6 +63,8 @@ export class TestServer implements AsyncDisposable {
 
 async function launch(scratch: Scratch, port: number, env: Record<string, string>) {
   const args = ["server", "--port", String(port), "--data-dir", scratch.join("data")];
+  const config = scratch.join(CONFIG_FILE);
+  if (await Bun.file(config).exists()) args.push("--config", config);
   const running = new Running(scratch.path, args, env);
   const [, url] = await running.said(/listening on (http:\/\/\S+)/);
   if (!url) throw new Error("unreachable: the pattern has a group");
