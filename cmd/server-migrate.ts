@@ -51,10 +51,11 @@ export const command = defineCommand({
       does: "How much that is; the URL is in TANVRIT_STORE",
     },
   ],
-  details:
-    "Moves users, sign-ins, nodes, jobs, logs and all else from the embedded store to MongoDB; tokens and node keys " +
-    "stay valid. Stop the server first. A run that was ended goes on where it was; at the end both sides are compared " +
-    "by count and checksum, and not before then do servers start on the new store. The old one is left as it is.",
+  details: [
+    "Moves users, sign-ins, nodes, jobs, logs and all else from the embedded store to MongoDB; tokens and node",
+    "keys stay valid. Stop the server first. A run that was ended goes on where it was. At the end both sides are",
+    "compared by count and checksum; before that no server starts on the new store. The old one stays as it is.",
+  ].join("\n"),
   async run({ options, output }) {
     const from = sourceOf(options.from);
     const to = targetOf(options.to);

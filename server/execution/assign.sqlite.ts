@@ -36,7 +36,7 @@ export class SqliteAssigner {
     while (assigned.length < request.limit && usage.slots < description.capacity.slots) {
       const taker = { nodeId: request.nodeId, description, nowMs: request.nowMs };
       const queue = bestThatFits(queues, taker, usage, shares, ({ key }) =>
-        this.readHeads(request.businessId, key),
+        this.readHeads(request.businessId, key, request.limit - assigned.length),
       );
       const head = queue?.heads.shift();
       if (!queue || !head) break;
@@ -105,12 +105,13 @@ export class SqliteAssigner {
     return requirement;
   }
 
-  private readHeads(businessId: string, queueKey: string) {
+  /** No more than are wanted: each queue is read, and most of them for a head or two. */
+  private readHeads(businessId: string, queueKey: string, wanted: number) {
     return this.store.all<Head>(
       `SELECT job_id AS jobId, priority FROM compute_jobs
        WHERE business_id = $businessId AND queue_key = $queueKey AND ${CLAIMABLE}
-       ORDER BY priority DESC, job_id LIMIT ${HEADS_PER_READ}`,
-      { businessId, queueKey },
+       ORDER BY priority DESC, job_id LIMIT $limit`,
+      { businessId, queueKey, limit: Math.min(HEADS_PER_READ, wanted) },
     );
   }
 
