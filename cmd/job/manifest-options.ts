@@ -1,4 +1,3 @@
-import { isUtf8 } from "node:buffer";
 import { z } from "zod";
 import {
   defineOptions,
@@ -8,9 +7,9 @@ import {
   optionText,
 } from "../../shared/config/options.ts";
 import { issuesOf } from "../../shared/issues.ts";
-import { limits } from "../../shared/limits.ts";
 import { type JobManifestInput, jobManifest } from "../../shared/manifest.ts";
 import { CliError } from "../failure.ts";
+import { fileName, readTextFile } from "../read-file.ts";
 import { afterOf, concurrencyOf, retryList, startTime } from "./manifest-words.ts";
 
 /** The options that describe a job; each stands for a field of the manifest and wins over the file's. */
@@ -224,43 +223,8 @@ type PartialManifest = z.output<ReturnType<typeof fileSchema>>;
 const fileSchema = () => jobManifest.partial({ command: true });
 
 async function readManifest(file: string): Promise<PartialManifest> {
-  const bytes = await readBounded(file);
-  if (!isUtf8(bytes)) throw new CliError("bad_data", `${fileName(file)} is not UTF-8 text`);
   const { parseYaml } = await import("../../shared/config/yaml.ts");
-  return parseYaml(bytes.toString("utf8"), fileName(file), fileSchema());
-}
-
-/** As messages name it. */
-function fileName(file: string): string {
-  return file === "-" ? "<stdin>" : file;
-}
-
-async function readBounded(file: string): Promise<Buffer> {
-  const source = file === "-" ? Bun.stdin : Bun.file(file);
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  try {
-    for await (const chunk of source.stream()) {
-      size += chunk.byteLength;
-      if (size > limits.maxBodyBytes) break;
-      chunks.push(chunk);
-    }
-  } catch (cause) {
-    const { code, message } = cause as { code?: string; message: string };
-    const why = code === "ENOENT" ? "there is no such file" : message;
-    throw new CliError(
-      code === "ENOENT" ? "not_found" : "bad_data",
-      `cannot read ${fileName(file)}: ${why}`,
-      {
-        cause,
-      },
-    );
-  }
-  if (size <= limits.maxBodyBytes) return Buffer.concat(chunks);
-  throw new CliError(
-    "bad_data",
-    `${fileName(file)} is larger than a job may be (${limits.maxBodyBytes} bytes)`,
-  );
+  return parseYaml(await readTextFile(file), fileName(file), fileSchema());
 }
 
 function commandMissing(file: string | undefined): CliError {

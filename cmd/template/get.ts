@@ -31,5 +31,5 @@ function templateYaml(template: Template): string {
   if (forkedFrom) comments.push(`# forked from ${forkedFrom.templateId}, version ${forkedFrom.version}`);
   const shown = parameters.map(({ required, ...rest }) => (required ? { ...rest, required } : rest));
   const file = { name, description: description || undefined, parameters: shown, job };
-  return `${comments.join("\n")}\n${stringify(file)}`;
+  return `${comments.join("\n")}\n${stringify(file, { lineWidth: 0 })}`;
 }
