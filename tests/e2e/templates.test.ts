@@ -174,6 +174,30 @@ if (has("ffmpeg", "-version")) {
   );
 }
 
+if (has("jupyter", "nbconvert", "--version")) {
+  test(
+    "jupyter-notebook runs every cell and keeps what they print",
+    async () => {
+      const cell = {
+        cell_type: "code",
+        execution_count: null,
+        metadata: {},
+        outputs: [],
+        source: "print(6 * 7)",
+      };
+      const notebook = { cells: [cell], metadata: {}, nbformat: 4, nbformat_minor: 4 };
+      await file("notes/in.ipynb", JSON.stringify(notebook));
+      const params = ["notebook=in.ipynb", "output=out.ipynb", `workdir=${person.home.join("notes")}`];
+      const words = params.flatMap((one) => ["-p", one]);
+      const run = await person.run(["template", "run", "jupyter-notebook", ...words, "--follow"]);
+      expect(run).toMatchObject({ exitCode: 0 });
+      const done = await Bun.file(person.home.join("notes/out.ipynb")).json();
+      expect(done.cells[0].outputs[0].text).toEqual(["42\n"]);
+    },
+    TEST_TIMEOUT_MS,
+  );
+}
+
 if (has("restic", "version")) {
   test(
     "restic-backup makes its repository, backs up, and does so again",
