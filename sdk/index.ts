@@ -6,7 +6,7 @@ import { Nodes } from "./nodes.ts";
 import { Schedules } from "./schedules.ts";
 import { Templates } from "./templates.ts";
 
-export type { CreditBalance, CreditEntry, HostedPool } from "../shared/credit.ts";
+export type { CostEstimate, CreditBalance, CreditEntry, HostedPool } from "../shared/credit.ts";
 export type { Execution } from "../shared/execution.ts";
 export type { Job } from "../shared/job.ts";
 export type { LogEvent, LogLine } from "../shared/log.ts";

@@ -79,15 +79,7 @@ export async function composePlane(parts: PlaneParts): Promise<Plane> {
     .map((make) => runnerOf(make(taskParts)))
     .concat(timeouts, retries, runnerOf(meteringTask({ metering, executionService, bus })));
 
-  const keys = new NodeKeys(now);
-  const tokens = await Tokens.open(stores.sessions, now);
-  const localLogin = new LocalLogin(
-    dataDir,
-    stores.sessions,
-    await stores.sessions.secret("local-login"),
-    now,
-  );
-  const authenticator = new Authenticator(tokens, keys, stores.sessions, stores.nodes);
+  const { keys, tokens, localLogin, authenticator } = await composeIdentity(stores, dataDir, now);
   const nodeService = new NodeService({ ...stores, executionService, dispatcher, keys, bus, now });
   const jobParts = { jobs: stores.jobs, bus, due, flow, now, checkSubmit };
   const jobService = new JobService(jobParts, watch);
@@ -96,6 +88,7 @@ export async function composePlane(parts: PlaneParts): Promise<Plane> {
   const renderTemplate = templates.service.render.bind(templates.service);
   const scheduleParts = { ...stores, jobs: jobService, renderTemplate, bus, now, onError };
   const schedules = composeSchedules(scheduleParts, runnerOf);
+  const fitCheck = new FitCheck(stores.nodes, stores.executions);
   const hub = new LogHub(bus);
   const handlers: Handlers = {
     ...authHandlers({
@@ -106,7 +99,7 @@ export async function composePlane(parts: PlaneParts): Promise<Plane> {
       now,
     }),
     ...jobHandlers(jobService, unschedulable, costsOf),
-    ...manyJobsHandlers(jobService, new ManyJobs(jobParts), new FitCheck(stores.nodes, stores.executions)),
+    ...manyJobsHandlers(jobService, new ManyJobs(jobParts), fitCheck, credits.estimate),
     ...executionHandlers(stores.executions, (executionId) => stores.logs.lastSeq(executionId)),
     ...nodeHandlers({
       ...stores,
@@ -134,6 +127,14 @@ export async function composePlane(parts: PlaneParts): Promise<Plane> {
     schedules.close();
   };
   return { app: createApp(appParts), tasks: [...tasks, schedules.runner, templates.runner], close };
+}
+
+/** Everything that says who calls. */
+async function composeIdentity({ sessions, nodes }: Stores, dataDir: string, now: () => number) {
+  const keys = new NodeKeys(now);
+  const tokens = await Tokens.open(sessions, now);
+  const localLogin = new LocalLogin(dataDir, sessions, await sessions.secret("local-login"), now);
+  return { keys, tokens, localLogin, authenticator: new Authenticator(tokens, keys, sessions, nodes) };
 }
 
 function followParts(stores: Stores, hub: LogHub, watch: JobWatch): FollowParts {

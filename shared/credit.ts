@@ -96,6 +96,18 @@ const sku = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, {
 export const hostedPool = price.extend({ pool: z.string(), sku: z.string() });
 export type HostedPool = z.infer<typeof hostedPool>;
 
+/** What a job for a hosted pool would cost its user. */
+export const costEstimate = z.object({
+  sku: z.string(),
+  /** For an hour of running. */
+  hourMicroUsd: microUsd,
+  /** What is set aside when it starts: for its time limit and grace, at most an hour. */
+  reserveMicroUsd: microUsd,
+  /** What the user has for it. */
+  availableMicroUsd: microUsd,
+});
+export type CostEstimate = z.infer<typeof costEstimate>;
+
 /** In the server's config file: which pools are hosted, and what they cost. Every other pool is free. */
 export const poolsSetting = z.record(
   pool.unwrap(),

@@ -1,10 +1,11 @@
-import type { Compute, JobManifestInput } from "../../sdk/index.ts";
+import type { Compute, CostEstimate, JobManifestInput } from "../../sdk/index.ts";
+import { formatUsd } from "../../shared/money.ts";
 import { patience } from "../connect.ts";
 import { exitCodes } from "../exit-codes.ts";
 import type { Output } from "../output.ts";
 import { fitLines } from "./fit-table.ts";
 
-/** Says where such a job could run. Exits with 0 where some node could ever run it, else with 1. */
+/** Says where such a job could run, and what it would cost. Exits with 0 where some node could ever run it, else with 1. */
 export async function dryRun(
   compute: Compute,
   manifest: JobManifestInput,
@@ -13,6 +14,18 @@ export async function dryRun(
 ): Promise<number> {
   const answer = await compute.jobs.dryRun(manifest, patience(output));
   if (json) await output.json(answer);
-  else await output.note([answer.summary, ...fitLines(answer), "Nothing was submitted."].join("\n"));
+  else {
+    const lines = [answer.summary, ...fitLines(answer), ...costLines(answer.cost), "Nothing was submitted."];
+    await output.note(lines.join("\n"));
+  }
   return answer.schedulable ? exitCodes.ok : exitCodes.failed;
+}
+
+function costLines(cost: CostEstimate | undefined): string[] {
+  if (!cost) return [];
+  const { sku, hourMicroUsd, reserveMicroUsd, availableMicroUsd } = cost;
+  return [
+    `It would cost ${formatUsd(hourMicroUsd)} an hour (${sku}); ${formatUsd(reserveMicroUsd)} is set aside when it ` +
+      `starts, and ${formatUsd(availableMicroUsd)} is available.`,
+  ];
 }

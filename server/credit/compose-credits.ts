@@ -12,6 +12,7 @@ export function composeCredits(parts: MeteringParts & { sessions: SessionStore }
   return {
     metering: new CreditMetering(parts),
     checkSubmit: service.checkSubmit.bind(service),
+    estimate: service.estimate.bind(service),
     costsOf: service.costsOf.bind(service),
     handlers: creditHandlers(service, parts.pricing),
   };

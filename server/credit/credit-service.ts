@@ -1,5 +1,5 @@
 import type { Identity } from "../../shared/auth.ts";
-import { MONTHLY_GRANT_MICRO_USD } from "../../shared/credit.ts";
+import { type CostEstimate, MONTHLY_GRANT_MICRO_USD } from "../../shared/credit.ts";
 import { ComputeError } from "../../shared/errors.ts";
 import type { JobManifest } from "../../shared/manifest.ts";
 import { formatUsd } from "../../shared/money.ts";
@@ -30,6 +30,8 @@ export interface NewGrant {
   amountMicroUsd: number;
   reason: string;
 }
+
+const HOUR_MS = 3_600_000;
 
 /** What users see and do with credit, each in their own business. */
 export class CreditService {
@@ -97,6 +99,18 @@ export class CreditService {
         `${formatUsd(available)} is left. ${formatUsd(MONTHLY_GRANT_MICRO_USD)} comes with the next month; ` +
         "your own nodes cost nothing.",
     );
+  }
+
+  /** What such a job would cost; undefined where its pool is free. */
+  async estimate(by: Holder, manifest: JobManifest): Promise<CostEstimate | undefined> {
+    const bill = billFor(this.parts.pricing, manifest);
+    if (!bill) return undefined;
+    return {
+      sku: bill.sku,
+      hourMicroUsd: costMicroUsd(bill, HOUR_MS),
+      reserveMicroUsd: costMicroUsd(bill, coverOf(manifest).coverMs),
+      availableMicroUsd: availableOf(await this.balance(by)),
+    };
   }
 
   /** What these jobs have cost so far; undefined for those that cost nothing by their nature. */

@@ -26,6 +26,21 @@ export interface JobParts {
   checkSubmit?: SubmitCheck;
 }
 
+/** What is submitted once more makes nothing new, and so is not refused for want of credit. */
+export async function checkCredit(
+  { jobs, checkSubmit }: JobParts,
+  by: Pick<Identity, "businessId" | "userId">,
+  manifests: readonly JobManifest[],
+  idempotencyKey: string | undefined,
+): Promise<void> {
+  try {
+    await checkSubmit?.(by, manifests);
+  } catch (error) {
+    const isRepeat = idempotencyKey !== undefined && (await jobs.isKeyUsed(by.businessId, idempotencyKey));
+    if (!isRepeat) throw error;
+  }
+}
+
 /** What users do with jobs. Every method is scoped to the business of the identity. */
 export class JobService {
   constructor(
@@ -40,7 +55,7 @@ export class JobService {
     idempotencyKey: string | undefined,
     origin: JobOrigin = {},
   ): Promise<JobRecord> {
-    await this.parts.checkSubmit?.(by, [manifest]);
+    await checkCredit(this.parts, by, [manifest], idempotencyKey);
     await this.parts.flow.checkAfter(by.businessId, [manifest]);
     const job = newJob(by, manifest, origin, this.parts.now());
     const idempotency =

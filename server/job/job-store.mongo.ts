@@ -47,6 +47,13 @@ export class MongoJobStore implements JobStore {
     return this.store.attempt(() => this.insertTogether(jobs));
   }
 
+  isKeyUsed(businessId: string, key: string): Promise<boolean> {
+    return this.store.attempt(async () => {
+      const where = { business_id: businessId, idempotency_key: key };
+      return (await this.jobs.findOne(where, { projection: { _id: 1 } })) !== null;
+    });
+  }
+
   async find(businessId: string, jobId: string): Promise<JobRecord | undefined> {
     return this.store.attempt(async () => {
       const found = await this.jobs.findOne({ job_id: jobId, business_id: businessId });

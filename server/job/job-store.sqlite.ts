@@ -77,6 +77,12 @@ export class SqliteJobStore implements JobStore {
     return this.store.write(() => this.insertAll(jobs));
   }
 
+  async isKeyUsed(businessId: string, key: string): Promise<boolean> {
+    const sql =
+      "SELECT 1 AS one FROM compute_jobs WHERE business_id = $businessId AND idempotency_key = $key";
+    return this.store.get(sql, { businessId, key }) !== undefined;
+  }
+
   async find(businessId: string, jobId: string): Promise<JobRecord | undefined> {
     return this.read(businessId, jobId);
   }

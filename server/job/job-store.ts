@@ -73,6 +73,8 @@ export interface JobStore {
   /** All or none of them, in order. */
   insert(jobs: readonly NewJob[]): Promise<InsertOutcome[]>;
   find(businessId: string, jobId: string): Promise<JobRecord | undefined>;
+  /** Whether a job was inserted with this idempotency key. */
+  isKeyUsed(businessId: string, key: string): Promise<boolean>;
   /** Newest first. */
   list(query: JobListQuery): Promise<JobRecord[]>;
   /** Reads each, lets `decide` say what becomes of it, and writes that only if nothing changed in between. */

@@ -1,5 +1,8 @@
+import type { Identity } from "../../shared/auth.ts";
+import type { CostEstimate } from "../../shared/credit.ts";
 import type { ParsedInput } from "../../shared/endpoints/index.ts";
 import { jobId } from "../../shared/ids.ts";
+import type { JobManifest } from "../../shared/manifest.ts";
 import { businessOf, userOf } from "../http/callers.ts";
 import type { Handlers, RequestContext } from "../http/handler.ts";
 import { decodeCursor, encodeCursor } from "../http/page.ts";
@@ -14,7 +17,15 @@ type ManyJobsHandlers = Pick<
   "jobs.why" | "jobs.dry-run" | "jobs.submit-batch" | "jobs.cancel-matching" | "jobs.retry-matching"
 >;
 
-export function manyJobsHandlers(jobs: JobService, many: ManyJobs, fit: FitCheck): ManyJobsHandlers {
+/** What such a job would cost; undefined where it would cost nothing. */
+export type Estimate = (by: Identity, manifest: JobManifest) => Promise<CostEstimate | undefined>;
+
+export function manyJobsHandlers(
+  jobs: JobService,
+  many: ManyJobs,
+  fit: FitCheck,
+  estimate: Estimate,
+): ManyJobsHandlers {
   return {
     "jobs.why": async ({ jobId }, context) => {
       const job = await jobs.retrieve(businessOf(context), jobId);
@@ -25,7 +36,8 @@ export function manyJobsHandlers(jobs: JobService, many: ManyJobs, fit: FitCheck
     "jobs.dry-run": async (manifest, context) => {
       const report = await fit.check(businessOf(context), manifest);
       const schedulable = report.nodes.some((node) => node.verdict !== "never");
-      return { schedulable, summary: explainFit(report, "Such a job").summary, ...report };
+      const cost = await estimate(userOf(context), manifest);
+      return { schedulable, summary: explainFit(report, "Such a job").summary, cost, ...report };
     },
     "jobs.submit-batch": async (input, context) => ({
       jobs: await many.submit(userOf(context), input.jobs, context.idempotencyKey),

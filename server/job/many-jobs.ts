@@ -4,7 +4,7 @@ import { ComputeError } from "../../shared/errors.ts";
 import { type JobStatus, statusesBefore } from "../../shared/job-state.ts";
 import type { JobRecord } from "./job-record.ts";
 import { cancelled, hashOf, newJob, retried } from "./job-rules.ts";
-import type { JobParts } from "./job-service.ts";
+import { checkCredit, type JobParts } from "./job-service.ts";
 import type { InsertOutcome, JobListQuery, NewJob } from "./job-store.ts";
 
 export interface Submitted {
@@ -26,7 +26,9 @@ export class ManyJobs {
 
   /** All or none. `batchKey` stands for the jobs that have no key of their own. */
   async submit(by: Identity, batch: readonly BatchJob[], batchKey: string | undefined): Promise<Submitted[]> {
-    await this.parts.checkSubmit?.(by, batch);
+    // All or none: where the first was submitted before, all were.
+    const firstKey = batch[0]?.idempotencyKey ?? (batchKey === undefined ? undefined : `${batchKey}#0`);
+    await checkCredit(this.parts, by, batch, firstKey);
     refuseArrays(batch);
     await this.parts.flow.checkAfter(by.businessId, batch);
     const nowMs = this.parts.now();

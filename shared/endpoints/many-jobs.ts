@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { costEstimate } from "../credit.ts";
 import { fitReport, waitsFor } from "../fit.ts";
 import { jobId } from "../ids.ts";
 import { jobFilter } from "../job-filter.ts";
@@ -59,8 +60,10 @@ export const manyJobsEndpoints = defineEndpoints({
       /** Some registered node could run it, if not now. */
       schedulable: z.boolean(),
       summary: z.string(),
+      /** Only for a hosted pool; every other is free. */
+      cost: costEstimate.optional(),
     }),
-    errors: [],
+    errors: ["storage_failed"],
     repeatable: true,
   },
   "jobs.submit-batch": {

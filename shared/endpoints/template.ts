@@ -109,7 +109,7 @@ export const templateEndpoints = defineEndpoints({
       params: z.record(z.string(), parameterValue).default({}),
     }),
     output: job,
-    errors: ["not_found", "idempotency_key_reused", "storage_failed"],
+    errors: ["not_found", "idempotency_key_reused", "credit_exhausted", "storage_failed"],
     repeatable: false,
     idempotencyKey: true,
   },

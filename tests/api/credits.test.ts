@@ -91,8 +91,34 @@ test("without credit for it a job for a hosted pool is refused with 402, in a ba
     "credit_exhausted",
   );
   expect((await plane.api.call("jobs.list", {}, user)).jobs).toEqual([]);
+  const dryRun = await plane.api.call("jobs.dry-run", tooMuch, user);
+  const hour = 32_400_000;
+  expect(dryRun.cost).toEqual({
+    sku: "std",
+    ...{ hourMicroUsd: hour, reserveMicroUsd: hour, availableMicroUsd: MONTHLY },
+  });
+  expect((await plane.api.call("jobs.dry-run", { ...tooMuch, pool: "own" }, user)).cost).toBeUndefined();
   await submit(user, { pool: "own", resources: { cpu: 3 } });
   expect((await own.take()).jobId).toStartWith("job_");
+});
+
+test("a submit that is repeated with its key is answered like the first, also when the credit is used up since", async () => {
+  const { user } = await somebody();
+  const body = JSON.stringify({ command: "true", pool: "cloud", resources: { cpu: 2 } });
+  const key = { "idempotency-key": crypto.randomUUID() };
+  const send = async (headers = {}) => {
+    const response = await plane.api.send("jobs.submit", body, user, headers);
+    const { jobId } = (await response.json()) as { jobId?: string };
+    return { status: response.status, jobId };
+  };
+  const first = await send(key);
+  const { jobId = "" } = first;
+  await spend(user, 10_000_000);
+  expect((await send()).status).toBe(402);
+  expect(await send(key)).toMatchObject({ status: 200, jobId });
+  const batch = { jobs: [{ ...JSON.parse(body), idempotencyKey: key["idempotency-key"] }] };
+  const again = await plane.api.call("jobs.submit-batch", batch, user);
+  expect(again.jobs).toEqual([{ jobId, created: false }]);
 });
 
 test("a job for which nothing is left at its assignment waits, says so, and runs when credit has come", async () => {
@@ -208,6 +234,20 @@ function submit(user: As, job: { pool?: string; cpu?: number } & Record<string, 
     { command: "true", pool: "cloud", resources: { ...resources, cpu }, ...rest },
     user,
   );
+}
+
+/** As another execution would have. */
+async function spend(user: As, microUsd: number): Promise<void> {
+  const { userId, businessId } = await plane.api.call("auth.whoami", {}, user);
+  const who = { businessId, userId, nowMs: plane.now(), executionId: newId("exe") };
+  const dollarASecond = { vcpuSecondMicroUsd: 1_000_000, gibSecondMicroUsd: 0, gpuSecondMicroUsd: 0 };
+  const bill = { sku: "std", price: dollarASecond, resources: { cpu: 1, memoryMb: 0, gpuCount: 0 } };
+  const runMs = microUsd / 1_000;
+  const cover = { jobId: newId("job"), nodeId: newId("node"), coverMs: runMs, maxCoverMs: runMs };
+  await plane.stores.credits.post([
+    { kind: "reserve", ...who, ...cover, bill },
+    { kind: "settle", ...who, runMs },
+  ]);
 }
 
 function balance(user: As) {
