@@ -111,7 +111,6 @@ export async function composePlane(parts: PlaneParts): Promise<Plane> {
     ...schedules.handlers,
     ...templates.handlers,
     ...credits.handlers,
-    ...templates.handlers,
   };
   const appParts: AppParts = {
     handlers,
