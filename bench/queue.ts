@@ -156,10 +156,12 @@ async function profile(level: 0 | 2): Promise<void> {
 async function collectionScans(): Promise<string[]> {
   if (!mongo) return [];
   return mongo.withClient(async (client) => {
-    const scans = client
-      .db("many")
-      .collection("system.profile")
-      .find({ planSummary: /COLLSCAN/, ns: /\.compute_/ });
+    const profiled = client.db("many").collection("system.profile");
+    const own = { ns: /\.compute_/ };
+    if ((await profiled.countDocuments(own)) < ROUNDS * DISPATCHES_PER_ROUND) {
+      throw new Error("the profiler has seen less than there was");
+    }
+    const scans = profiled.find({ ...own, planSummary: /COLLSCAN/ });
     return scans.map(({ ns, op, command }) => JSON.stringify({ ns, op, command }).slice(0, 500)).toArray();
   });
 }
