@@ -30,7 +30,7 @@ export const command = defineCommand({
     },
   ],
   details:
-    "Reads all of it and changes nothing; 0 where every rule holds, 1 where one is broken. An embedded store is open to " +
+    "Reads all of it and changes nothing; 0 where every rule holds, 1 where one is broken.\nAn embedded store is open to " +
     "one program at a time, so stop its server first.",
   async run({ options, env, output }) {
     const settings = serverSettings(

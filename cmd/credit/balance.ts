@@ -11,8 +11,8 @@ export const command = defineCommand({
     { line: "credit balance --json", does: "The same for a script, in millionths of a dollar" },
   ],
   details:
-    "Credit pays for nodes of hosted pools (see credit prices); your own nodes cost nothing. Each month (UTC) begins " +
-    "with a grant, which is spent first and ends with the month. What an owner granted stays.",
+    "Credit pays for nodes of hosted pools (see credit prices); your own nodes cost nothing.\nEach month (UTC) begins " +
+    "with a grant, which is spent first and ends with the month.\nWhat an owner granted stays.",
   async run({ options, env, output }) {
     const { credits } = await connect(env, options);
     const balance = await credits.balance(patience(output));

@@ -30,7 +30,7 @@ export const command = defineCommand({
     { line: "credit ledger --since 30d --json", does: "A month of it, for a script" },
   ],
   details:
-    "RESERVE sets credit aside when a job goes to a hosted node, SETTLE is what it cost, RELEASE what came back. The " +
+    "RESERVE sets credit aside when a job goes to a hosted node, SETTLE is what it cost, RELEASE what came back.\nThe " +
     "amounts add up to what is available.",
   async run({ options, env, output }) {
     const { credits } = await connect(env, options);

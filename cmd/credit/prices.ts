@@ -11,7 +11,7 @@ export const command = defineCommand({
   options: clientOptions,
   examples: [{ line: "credit prices", does: "Which pools are paid for, and what an hour costs" }],
   details:
-    "A job is charged for what it asks for (one core and one GiB where it does not say), from the start of its command " +
+    "A job is charged for what it asks for (one core and one GiB where it does not say),\nfrom the start of its command " +
     "to its end, by the millisecond. With --json the prices are exact, for one second.",
   async run({ options, env, output }) {
     const { credits } = await connect(env, options);
