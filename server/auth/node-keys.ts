@@ -26,7 +26,12 @@ export class NodeKeys {
   /** By node id: bcrypts that failed or are not done yet. */
   private readonly tries = new RecentMap<{ sinceMs: number; count: number }>(MAX_REMEMBERED);
 
-  constructor(private readonly now: () => number) {}
+  constructor(
+    private readonly now: () => number,
+    /** bcrypt, which tests count. */
+    private readonly bcryptVerify = (secret: string, storedHash: string) =>
+      Bun.password.verify(secret, storedHash, "bcrypt"),
+  ) {}
 
   async issue(nodeId: string): Promise<{ key: string; hash: string }> {
     const secret = randomBytes(32).toString("base64url");
@@ -62,7 +67,7 @@ export class NodeKeys {
   }
 
   private async check(nodeId: string, secret: string, storedHash: string, digest: Buffer, work: string) {
-    const isRight = await Bun.password.verify(secret, storedHash, "bcrypt");
+    const isRight = await this.bcryptVerify(secret, storedHash);
     if (!isRight) {
       this.refused.set(work, true);
       return false;
