@@ -31,7 +31,12 @@ test(
     await person.startAgent(["--slots", "2"]);
     await person.run(["job", "wait", once, twice]);
     expect(await person.job(once)).toMatchObject({ status: "FAILED", reason: "AgentRestarted", attempt: 1 });
-    expect(await person.job(twice)).toMatchObject({ status: "SUCCESS", attempt: 2, retryCount: 1 });
+    expect(await person.job(twice)).toMatchObject({
+      status: "SUCCESS",
+      attempt: 2,
+      retryCount: 0,
+      lostCount: 1,
+    });
   },
   TEST_TIMEOUT_MS,
 );
