@@ -10,15 +10,17 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { readCounts, summaryLine } from "./support/junit.ts";
+import { SharedStore } from "./support/shared-store.ts";
 import { type Suite, suites } from "./support/suites.ts";
 
 const root = join(import.meta.dirname, "..");
 const scratch = mkdtempSync(join(tmpdir(), "tanvrit-tests-"));
+const SHARED_STORE_TEST_MS = 60_000;
 const total = { passed: 0, failed: 0, skipped: 0 };
 const leftOut: string[] = [];
 
 try {
-  for (const suite of chosenSuites(process.argv.slice(2))) runSuite(suite);
+  for (const suite of chosenSuites(process.argv.slice(2))) await runSuite(suite);
 } finally {
   rmSync(scratch, { recursive: true, force: true });
 }
@@ -39,7 +41,7 @@ function chosenSuites(args: string[]): Suite[] {
   return suites.filter((suite) => args.includes(suite.name));
 }
 
-function runSuite(suite: Suite): void {
+async function runSuite(suite: Suite): Promise<void> {
   const missing = suite.missing?.();
   // In CI a missing part is a failure: a suite that is quietly left out there proves nothing.
   if (missing && process.env.CI !== "true") {
@@ -48,8 +50,10 @@ function runSuite(suite: Suite): void {
   }
   console.log(`\n# ${suite.name}: ${suite.what}`);
   const report = join(scratch, `${suite.name}.xml`);
-  const run = spawnSync(process.execPath, ["test", ...suite.paths, ...reporter(report)], {
+  await using shared = suite.onSharedStore ? await SharedStore.start() : undefined;
+  const run = spawnSync(process.execPath, ["test", ...suite.paths, ...limits(suite), ...reporter(report)], {
     cwd: root,
+    env: { ...process.env, ...shared?.env },
     stdio: ["ignore", "inherit", "inherit"],
     timeout: suite.timeoutMs,
     killSignal: "SIGKILL",
@@ -60,6 +64,11 @@ function runSuite(suite: Suite): void {
   total.skipped += counts.skipped;
   // A file that cannot be loaded fails the run without being counted as a test.
   total.failed += run.status === 0 ? counts.failed : Math.max(counts.failed, 1);
+}
+
+/** A new database alone takes seconds on a busy machine, more than a test has that says nothing of its time. */
+function limits(suite: Suite): string[] {
+  return suite.onSharedStore ? [`--timeout=${SHARED_STORE_TEST_MS}`] : [];
 }
 
 function reporter(file: string): string[] {

@@ -23,7 +23,6 @@ export class Fleet implements AsyncDisposable {
 
   private constructor(
     readonly servers: readonly TestServer[],
-    private readonly env: Record<string, string>,
     private readonly shared: AsyncDisposableStack,
     private readonly mongo?: TestMongo,
     private readonly redis?: TestRedis,
@@ -39,7 +38,7 @@ export class Fleet implements AsyncDisposable {
       mongo && redis ? { TANVRIT_STORE: mongo.url("soak"), TANVRIT_BUS: redis.url } : {};
     const servers: TestServer[] = [];
     for (let i = 0; i < count; i++) servers.push(opening.use(await TestServer.start(env)));
-    return new Fleet(servers, env, opening.move(), mongo, redis);
+    return new Fleet(servers, opening.move(), mongo, redis);
   }
 
   get urls(): string[] {
@@ -67,7 +66,7 @@ export class Fleet implements AsyncDisposable {
   private async killOne(): Promise<void> {
     const server = this.servers[Math.floor(Math.random() * this.servers.length)];
     await server?.kill();
-    await server?.startAgain(this.env);
+    await server?.startAgain();
     this.kills += 1;
   }
 

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { MongoClient } from "mongodb";
-import { makeScratch, type Scratch } from "./scratch.ts";
+import { makeScratchInMemory, type Scratch } from "./scratch.ts";
 import { waitFor } from "./wait.ts";
 
 const START_MS = 60_000;
@@ -17,7 +17,7 @@ export class TestMongo implements AsyncDisposable {
   ) {}
 
   static async start(count = 1): Promise<TestMongo> {
-    const scratch = await makeScratch();
+    const scratch = await makeScratchInMemory();
     const replicated = ["--replSet", SET_NAME];
     const members = await Promise.all(
       Array.from({ length: count }, (_, i) => Member.start(scratch.join(`member-${i}`), replicated)),
@@ -29,7 +29,7 @@ export class TestMongo implements AsyncDisposable {
 
   /** One that is no part of any replica set. */
   static async startAlone(): Promise<TestMongo> {
-    const scratch = await makeScratch();
+    const scratch = await makeScratchInMemory();
     return new TestMongo(scratch, [await Member.start(scratch.join("member"), [])]);
   }
 

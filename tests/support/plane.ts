@@ -2,9 +2,10 @@ import type { Bus } from "../../server/bus/bus.ts";
 import { MemoryBus } from "../../server/bus/memory-bus.ts";
 import { composePlane, type Plane } from "../../server/compose.ts";
 import type { Pricing } from "../../server/credit/pricing.ts";
-import { openSqliteStores, type Stores } from "../../server/store/open.ts";
+import { openMongoStores, openSqliteStores, type Stores } from "../../server/store/open.ts";
 import { Api } from "./api.ts";
 import { makeScratch, type Scratch } from "./scratch.ts";
+import { newSharedDatabase } from "./shared-store.ts";
 
 /** A control plane behind a real socket, in this process, whose clock a test can put forward. */
 export class TestPlane implements AsyncDisposable {
@@ -38,7 +39,7 @@ export class TestPlane implements AsyncDisposable {
    */
   static async start(shared?: { stores: Stores; bus: Bus }, pricing?: Pricing): Promise<TestPlane> {
     const scratch = await makeScratch();
-    const { stores, bus } = shared ?? { stores: openSqliteStores(":memory:"), bus: new MemoryBus() };
+    const { stores, bus } = shared ?? { stores: await openOwnStores(), bus: new MemoryBus() };
     const test = new TestPlane(scratch, stores, bus, shared === undefined);
     test.plane = await composePlane({
       stores: test.stores,
@@ -73,4 +74,9 @@ export class TestPlane implements AsyncDisposable {
     if (this.ownsStores) await this.stores.close();
     await this.scratch[Symbol.asyncDispose]();
   }
+}
+
+async function openOwnStores(): Promise<Stores> {
+  const database = newSharedDatabase();
+  return database === undefined ? openSqliteStores(":memory:") : openMongoStores(database);
 }

@@ -1,6 +1,7 @@
 import { Api } from "./api.ts";
 import { Running } from "./program.ts";
 import { makeScratch, type Scratch } from "./scratch.ts";
+import { sharedStoreEnv } from "./shared-store.ts";
 
 const CONFIG_FILE = "server.yaml";
 
@@ -10,18 +11,27 @@ export class TestServer implements AsyncDisposable {
   private running: Running;
   api: Api;
 
-  private constructor(scratch: Scratch, running: Running, url: string) {
+  private constructor(
+    scratch: Scratch,
+    private readonly env: Record<string, string>,
+    running: Running,
+    url: string,
+  ) {
     this.scratch = scratch;
     this.running = running;
     this.api = new Api(url);
   }
 
-  /** @param config what its config file says. */
-  static async start(env: Record<string, string> = {}, config?: object): Promise<TestServer> {
+  /**
+   * @param config what its config file says.
+   * @param ownEnv also of every later start on the same data.
+   */
+  static async start(ownEnv: Record<string, string> = {}, config?: object): Promise<TestServer> {
+    const env = { ...sharedStoreEnv(), ...ownEnv };
     const scratch = await makeScratch();
     if (config) await Bun.write(scratch.join(CONFIG_FILE), JSON.stringify(config));
     const { running, url } = await launch(scratch, 0, env);
-    return new TestServer(scratch, running, url);
+    return new TestServer(scratch, env, running, url);
   }
 
   get url(): string {
@@ -52,7 +62,7 @@ export class TestServer implements AsyncDisposable {
 
   /** A new process on the same data and the same port. */
   async startAgain(env: Record<string, string> = {}): Promise<void> {
-    this.running = (await launch(this.scratch, this.port, env)).running;
+    this.running = (await launch(this.scratch, this.port, { ...this.env, ...env })).running;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

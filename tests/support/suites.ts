@@ -12,6 +12,8 @@ export interface Suite {
   quick: boolean;
   /** The whole suite is stopped after this. */
   timeoutMs: number;
+  /** The servers in it keep everything in MongoDB, and tell each other by Redis. */
+  onSharedStore?: true;
   /** What this machine lacks for the suite and how to get it; undefined where it can run. */
   missing?: () => string | undefined;
 }
@@ -90,6 +92,15 @@ export const suites: Suite[] = [
     paths: ["./tests/e2e"],
     quick: false,
     timeoutMs: 600_000,
+  },
+  {
+    name: "mongo-e2e",
+    what: "api and e2e once more, over a real MongoDB and Redis",
+    paths: ["./tests/api", "./tests/e2e"],
+    quick: false,
+    timeoutMs: 600_000,
+    onSharedStore: true,
+    missing: () => missingMongod() ?? missingRedis(),
   },
   {
     name: "fault",
