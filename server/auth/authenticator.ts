@@ -42,8 +42,7 @@ export class Authenticator {
     if (!node || !(await this.keys.verify(node.nodeId, parsed.secret, node.keyHash))) {
       throw new ComputeError("unauthenticated", "The node key is not valid, or was replaced by a newer one.");
     }
-    const session = await this.sessions.find(node.sessionId);
-    const isOver = !session || session.revokedAtMs !== undefined;
-    return { kind: "node", nodeId: node.nodeId, businessId: node.businessId, sessionEnded: isOver };
+    const sessionEnded = !(await this.sessions.isLive(node.sessionId));
+    return { kind: "node", nodeId: node.nodeId, businessId: node.businessId, sessionEnded };
   }
 }

@@ -121,6 +121,14 @@ export class MongoSessionStore implements SessionStore {
     });
   }
 
+  isLive(sessionId: string): Promise<boolean> {
+    return this.store.attempt(async () => {
+      const projection = { _id: 0, session_id: 1 };
+      const live = { session_id: sessionId, revoked_at: { $exists: false } };
+      return (await this.sessions.findOne(live, { projection })) !== null;
+    });
+  }
+
   find(sessionId: string): Promise<SessionRecord | undefined> {
     return this.store.attempt(() => this.read(sessionId));
   }

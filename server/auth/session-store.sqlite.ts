@@ -67,6 +67,14 @@ export class SqliteSessionStore implements SessionStore {
     });
   }
 
+  async isLive(sessionId: string): Promise<boolean> {
+    const row = this.store.get<{ revoked_at: number | null }>(
+      "SELECT revoked_at FROM compute_sessions WHERE session_id = $sessionId",
+      { sessionId },
+    );
+    return row?.revoked_at === null;
+  }
+
   async find(sessionId: string): Promise<SessionRecord | undefined> {
     return this.read(sessionId);
   }

@@ -29,6 +29,8 @@ export interface SessionStore {
   /** Makes what is missing of user, business and membership, and a session over them. */
   create(session: NewSession): Promise<SessionRecord>;
   find(sessionId: string): Promise<SessionRecord | undefined>;
+  /** Whether there is such a session and it was not revoked: asked for every request, so it reads one row only. */
+  isLive(sessionId: string): Promise<boolean>;
   /** The user of the business who has this name, or else this id. */
   findMember(businessId: string, nameOrId: string): Promise<Member | undefined>;
   /** Moves on from `generation` if that is still the current one; resolves with whether it was. */

@@ -65,8 +65,7 @@ export class Tokens {
   async verify(accessToken: string): Promise<Identity> {
     const claims = this.checked.get(accessToken) ?? (await this.check(accessToken));
     if (claims.expiresAtMs <= this.now()) throw tokenExpired();
-    const session = await this.sessions.find(claims.identity.sessionId);
-    if (!session || session.revokedAtMs !== undefined) throw sessionEnded();
+    if (!(await this.sessions.isLive(claims.identity.sessionId))) throw sessionEnded();
     return claims.identity;
   }
 

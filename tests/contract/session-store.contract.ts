@@ -58,6 +58,7 @@ export function sessionStoreContract(
       );
       expect(rotated.filter(Boolean)).toHaveLength(1);
       expect(await opened.store.find(sessionId)).toMatchObject({ generation: 2, rotatedAtMs: 5_000 });
+      expect(await opened.store.isLive(sessionId)).toBe(true);
       expect(await opened.store.rotate(sessionId, 2, 6_000)).toBe(true);
       expect(await opened.store.rotate(newId("ses"), 1, 6_000)).toBe(false);
     });
@@ -70,6 +71,8 @@ export function sessionStoreContract(
       await opened.store.revoke(newId("ses"), 8_000);
       expect(await opened.store.rotate(sessionId, 1, 9_000)).toBe(false);
       expect(await opened.store.find(sessionId)).toMatchObject({ generation: 1, revokedAtMs: 7_000 });
+      expect(await opened.store.isLive(sessionId)).toBe(false);
+      expect(await opened.store.isLive(newId("ses"))).toBe(false);
     });
 
     test("a member of a business is found by name or id, and nobody else is", async () => {
