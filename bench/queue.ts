@@ -2,9 +2,9 @@
  * Whether a long queue makes dispatch slower: how long it takes to hand one job to a node, with a thousand jobs in the
  * queue and with a million, in turns, so that whatever else the machine does meets both alike.
  *
- *     bun bench/queue.ts                      on the embedded store
- *     bun bench/queue.ts --store mongodb      on a MongoDB replica set of one, without any scan of a collection
- *     bun bench/queue.ts --jobs 100000        with fewer
+ *     bun run bench:queue                      on the embedded store
+ *     bun run bench:queue --store mongodb      on a MongoDB replica set of one, without any scan of a collection
+ *     bun run bench:queue --jobs 100000        with fewer
  */
 import { parseArgs } from "node:util";
 import { applyReport } from "../server/execution/rules.ts";

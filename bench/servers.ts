@@ -2,7 +2,7 @@
  * How long a line takes from an agent to whoever follows its job, on three servers over MongoDB and Redis: the agent
  * speaks to one, the follower listens at another, and the job was submitted to the third.
  *
- *     bun bench/servers.ts           the servers run from the sources, or from the binary in TANVRIT_TEST_BINARY
+ *     bun run bench:servers           the servers run from the sources, or from the binary in TANVRIT_TEST_BINARY
  */
 import { createComputeClient } from "../sdk/index.ts";
 import { TestMongo } from "../tests/support/mongod.ts";

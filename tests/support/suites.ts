@@ -58,10 +58,10 @@ export const suites: Suite[] = [
   },
   {
     name: "servers",
-    what: "several servers as one, over a real MongoDB and Redis",
+    what: "several servers as one over a real MongoDB and Redis, killed too, and the way there",
     paths: ["./tests/servers"],
     quick: false,
-    timeoutMs: 300_000,
+    timeoutMs: 600_000,
     missing: () => missingMongod() ?? missingRedis(),
   },
   {
