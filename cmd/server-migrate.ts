@@ -81,10 +81,11 @@ async function move(from: string, to: string, flags: MoveFlags, output: Output):
   using source = MoveSource.open(from);
   const dryRun = flags["dry-run"];
   await using target = await openMoveTarget(to, { readOnly: dryRun });
-  let lastAtMs = 0;
+  let last = { table: "", atMs: 0 };
   const onProgress = (table: string, done: number, rows: number) => {
-    if (done < rows && performance.now() - lastAtMs < PROGRESS_EVERY_MS) return;
-    lastAtMs = performance.now();
+    const isNews = table !== last.table || done === rows;
+    if (!isNews && performance.now() - last.atMs < PROGRESS_EVERY_MS) return;
+    last = { table, atMs: performance.now() };
     // A line that cannot be written must not end the move.
     void output.note(`${table}: ${done} of ${rows}`).catch(() => undefined);
   };

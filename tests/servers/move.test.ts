@@ -13,7 +13,7 @@ import { TestServer } from "../support/server.ts";
 
 const TEST_TIMEOUT_MS = 120_000;
 /** Enough for several chunks of the largest table, so that there is a middle to be ended in. */
-const MANY_JOBS = 12_000;
+const MANY_JOBS = 40_000;
 
 let mongo: TestMongo;
 let databases = 0;
