@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { createComputeClient } from "../../sdk/index.ts";
 import { MoveSource } from "../../server/store/move/source.ts";
 import { notMoved } from "../../server/store/move/tables.ts";
 import { openSqliteStores } from "../../server/store/open.ts";
 import { SqliteStore } from "../../server/store/sqlite.ts";
 import { jobOf } from "../contract/control-plane.contract.ts";
+import type { Api, As } from "../support/api.ts";
 import { TestMongo } from "../support/mongod.ts";
 import { Person } from "../support/person.ts";
 import { Running, runProgram } from "../support/program.ts";
@@ -64,8 +64,9 @@ test(
     const ids = await Promise.all(submits);
     const waiting = await person.submit(["--label", "not=there", "--idempotency-key", "once", "--", "true"]);
     const token = await person.get(["auth", "print-token"]);
-    const before = await everything(old.url, token);
-    expect(before.jobs).toHaveLength(7);
+    await addOneOfEverything(old.api, { token }, waiting);
+    const before = await everything(old.api, { token });
+    expect(before.jobs).toHaveLength(8);
 
     const refused = await migrate(old.scratch, url, ["--from", `sqlite:${old.scratch.join("data")}`]);
     expect(refused).toMatchObject({ exitCode: 69, stdout: "" });
@@ -75,7 +76,7 @@ test(
     const from = ["--from", `sqlite:${old.scratch.join("data")}`];
     const dry = await migrate(old.scratch, url, [...from, "--dry-run"]);
     expect(dry).toMatchObject({ exitCode: 0 });
-    expect(dry.stdout).toMatch(/compute_jobs\s+7\s/);
+    expect(dry.stdout).toMatch(/compute_jobs\s+8\s/);
     expect(await mongo.withClient((client) => client.db(databaseOf(url)).collections())).toEqual([]);
 
     const moved = await migrate(old.scratch, url, [...from, "--json"]);
@@ -86,14 +87,14 @@ test(
     expect(tables.filter((table) => !table.same)).toEqual([]);
     const rows = Object.fromEntries(tables.map((table) => [table.table, table.rows]));
     expect(rows).toMatchObject({
-      compute_jobs: 7,
+      compute_jobs: 8,
       compute_executions: 6,
       compute_nodes: 1,
       compute_users: 1,
     });
 
     await old.startAgain({ TANVRIT_STORE: url });
-    expect(await everything(old.url, token)).toEqual(before);
+    expect(await everything(old.api, { token })).toEqual(before);
     for (const [i, jobId] of ids.entries()) {
       expect(await person.get(["job", "logs", jobId])).toBe(`line of ${i}\nsecond`);
     }
@@ -221,16 +222,36 @@ async function filledSource(jobs = MANY_JOBS): Promise<Scratch> {
   return scratch;
 }
 
+/** Something in the tables that jobs alone leave empty. */
+async function addOneOfEverything(api: Api, as: As, jobId: string): Promise<void> {
+  await api.call("jobs.submit", { command: "true", after: [{ jobId }], env: { A: "$x.y" } }, as);
+  const schedule = {
+    name: "nightly",
+    cron: "30 2 * * *",
+    job: { command: "true", labels: { not: "there" } },
+  };
+  const { scheduleId } = await api.call("schedules.create", schedule, as);
+  await api.call("schedules.pause", { scheduleId }, as);
+  await api.call("templates.create", { name: "mine", job: { command: "true" } }, as);
+  await api.call("templates.edit", { template: "mine", job: { command: "false" } }, as);
+  const { userId } = await api.call("auth.whoami", {}, as);
+  await api.call("credits.grant", { user: userId, amountMicroUsd: 5_000_000_000, reason: "thanks" }, as);
+}
+
 /** What a person sees of it. */
-async function everything(url: string, token: string) {
-  const compute = createComputeClient({ url, token });
-  const jobs = await Array.fromAsync(compute.jobs.list({ limit: 100 }));
-  const { executions } = await compute.client.call("executions.list", {});
-  const nodes = await Array.fromAsync(compute.nodes.list());
+async function everything(api: Api, as: As) {
+  const { nodes } = await api.call("nodes.list", {}, as);
+  const { templates } = await api.call("templates.list", { limit: 100 }, as);
   return {
-    jobs,
-    executions,
+    jobs: (await api.call("jobs.list", { limit: 100 }, as)).jobs,
+    executions: (await api.call("executions.list", {}, as)).executions,
+    // Its agent goes on meanwhile, so the rest of a node changes.
     nodes: nodes.map(({ nodeId, name, createdAt }) => ({ nodeId, name, createdAt })),
+    schedules: (await api.call("schedules.list", {}, as)).schedules,
+    templates,
+    versions: await api.call("templates.versions", { template: "mine" }, as),
+    balance: await api.call("credits.balance", {}, as),
+    ledger: (await api.call("credits.ledger", {}, as)).entries,
   };
 }
 
