@@ -1,6 +1,6 @@
 import type { ClientSession, Collection, Filter } from "mongodb";
 import { Batches, type Waiting } from "../store/batches.ts";
-import { ContentionError, isContention, isDuplicateKey, type MongoStore } from "../store/mongo.ts";
+import { ContentionError, isFasterElsewhere, type MongoStore, outlastOthers } from "../store/mongo.ts";
 import { type AccountSums, auditOf } from "./audit.ts";
 import {
   type BalanceDocument,
@@ -28,9 +28,6 @@ import { keysOf, postOperation } from "./rules.ts";
 type Call = Waiting<CreditOperation, CreditOutcome>;
 
 const OPERATIONS_PER_BATCH = 200;
-/** Another server may be faster for this long before an operation is given up. */
-const MAX_CONTENTION_MS = 10_000;
-const MAX_PAUSE_MS = 20;
 
 /**
  * Within this server the operations on one account go together, one batch after the other. Between servers the account's
@@ -128,21 +125,10 @@ export class MongoCreditStore implements CreditStore {
 
   private async run(of: { businessId: string; userId: string }, calls: readonly Call[]): Promise<void> {
     const operations = calls.map((call) => call.item);
-    const deadlineMs = performance.now() + MAX_CONTENTION_MS;
-    for (;;) {
-      try {
-        const outcomes = await this.tryOnce(of, operations);
-        for (const [i, call] of calls.entries()) {
-          const outcome = outcomes[i];
-          if (outcome) call.resolve(outcome);
-        }
-        return;
-      } catch (error) {
-        // An entry or an account that is there by now: somebody else was faster, as with a version.
-        const fasterElsewhere = isContention(error) || isDuplicateKey(error);
-        if (!fasterElsewhere || performance.now() > deadlineMs) throw error;
-        await Bun.sleep(1 + Math.random() * MAX_PAUSE_MS);
-      }
+    const outcomes = await outlastOthers(() => this.tryOnce(of, operations), isFasterElsewhere);
+    for (const [i, call] of calls.entries()) {
+      const outcome = outcomes[i];
+      if (outcome) call.resolve(outcome);
     }
   }
 

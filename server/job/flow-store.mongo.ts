@@ -1,6 +1,6 @@
 import type { Collection, Filter } from "mongodb";
 import type { JobStatus } from "../../shared/job-state.ts";
-import { isContention, type MongoStore } from "../store/mongo.ts";
+import { type MongoStore, outlastOthers } from "../store/mongo.ts";
 import { collectionStep } from "../store/mongo-migrations.ts";
 import type { GroupKey, JobFlowStore } from "./flow-store.ts";
 import { groupOf, type JobDocument, jobFromDocument, jobUpdate } from "./job-documents.mongo.ts";
@@ -15,8 +15,6 @@ interface GroupDocument {
 export const flowSteps = [collectionStep("flow-1", "compute_job_groups", [])];
 
 const ADMITTED_AT_ONCE = 1_000;
-const MAX_CONTENTION_MS = 10_000;
-const MAX_PAUSE_MS = 20;
 
 export class MongoJobFlowStore implements JobFlowStore {
   private readonly jobs: Collection<JobDocument>;
@@ -40,17 +38,8 @@ export class MongoJobFlowStore implements JobFlowStore {
   }
 
   admit(key: GroupKey): Promise<JobRecord[]> {
-    return this.store.attempt(async () => {
-      const deadlineMs = performance.now() + MAX_CONTENTION_MS;
-      for (;;) {
-        try {
-          return await this.admitOnce(groupOf(key.businessId, key.group));
-        } catch (error) {
-          if (!isContention(error) || performance.now() > deadlineMs) throw error;
-        }
-        await Bun.sleep(1 + Math.random() * MAX_PAUSE_MS);
-      }
-    });
+    const group = groupOf(key.businessId, key.group);
+    return this.store.attempt(() => outlastOthers(() => this.admitOnce(group)));
   }
 
   groupMembers({ businessId, group }: GroupKey): Promise<JobRecord[]> {

@@ -3,9 +3,9 @@ import { Batches, type Waiting } from "../store/batches.ts";
 import {
   ContentionError,
   duplicatesIn,
-  isContention,
-  isDuplicateKey,
+  isFasterElsewhere,
   type MongoStore,
+  outlastOthers,
 } from "../store/mongo.ts";
 import { JobChanges } from "./job-changes.mongo.ts";
 import { type JobDocument, jobDocument, jobFromDocument, QUEUE_EXPRESSION } from "./job-documents.mongo.ts";
@@ -169,17 +169,11 @@ export class MongoJobStore implements JobStore {
   }
 
   /** All or none of them. */
-  private async insertTogether(jobs: readonly NewJob[]): Promise<InsertOutcome[]> {
-    const deadlineMs = performance.now() + MAX_CONTENTION_MS;
-    for (;;) {
-      try {
-        return await this.store.transaction((session) => this.insertIn(session, jobs));
-      } catch (error) {
-        const mayTryAgain = isContention(error) || isDuplicateKey(error);
-        if (!mayTryAgain || performance.now() > deadlineMs) throw error;
-        await Bun.sleep(1 + Math.random() * MAX_PAUSE_MS);
-      }
-    }
+  private insertTogether(jobs: readonly NewJob[]): Promise<InsertOutcome[]> {
+    return outlastOthers(
+      () => this.store.transaction((session) => this.insertIn(session, jobs)),
+      isFasterElsewhere,
+    );
   }
 
   private async insertIn(session: ClientSession, jobs: readonly NewJob[]): Promise<InsertOutcome[]> {

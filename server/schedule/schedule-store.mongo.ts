@@ -1,6 +1,6 @@
 import type { Collection, Filter } from "mongodb";
 import { isFinal, type JobStatus, jobStatus } from "../../shared/job-state.ts";
-import { ContentionError, isContention, isDuplicateKey, type MongoStore } from "../store/mongo.ts";
+import { ContentionError, isFasterElsewhere, type MongoStore, outlastOthers } from "../store/mongo.ts";
 import { collectionStep, type MongoMigration } from "../store/mongo-migrations.ts";
 import { type FireRecord, isOpen, type ScheduleRecord } from "./schedule-record.ts";
 import type {
@@ -102,9 +102,6 @@ export const scheduleSteps = [
 ];
 
 const LIVE = jobStatus.options.filter((status) => !isFinal(status));
-/** Somebody else may be faster for this long before a change is given up. */
-const MAX_CONTENTION_MS = 10_000;
-const MAX_PAUSE_MS = 20;
 
 export class MongoScheduleStore implements ScheduleStore {
   private readonly schedules: Collection<ScheduleDocument>;
@@ -156,18 +153,7 @@ export class MongoScheduleStore implements ScheduleStore {
     key: { scheduleId: string; businessId?: string },
     decide: (state: ScheduleState | undefined) => ScheduleDecision<Result>,
   ): Promise<Result> {
-    return this.store.attempt(async () => {
-      const deadlineMs = performance.now() + MAX_CONTENTION_MS;
-      for (;;) {
-        try {
-          return await this.changeOnce(key, decide);
-        } catch (error) {
-          const mayTryAgain = isContention(error) || isDuplicateKey(error);
-          if (!mayTryAgain || performance.now() > deadlineMs) throw error;
-          await Bun.sleep(1 + Math.random() * MAX_PAUSE_MS);
-        }
-      }
-    });
+    return this.store.attempt(() => outlastOthers(() => this.changeOnce(key, decide), isFasterElsewhere));
   }
 
   due(nowMs: number, limit: number): Promise<ScheduleRecord[]> {

@@ -122,6 +122,34 @@ export class ContentionError extends Error {
   override name = "ContentionError";
 }
 
+/** How long others may be faster before a change is given up. */
+const MAX_CONTENTION_MS = 10_000;
+const MAX_PAUSE_MS = 20;
+
+/**
+ * Runs `body` again and again while somebody else is faster, for a bounded time. `mayPass` says of what it threw whether
+ * nothing was applied and another try may succeed.
+ */
+export async function outlastOthers<T>(
+  body: () => Promise<T>,
+  mayPass: (error: unknown) => boolean = isContention,
+): Promise<T> {
+  const deadlineMs = performance.now() + MAX_CONTENTION_MS;
+  for (;;) {
+    try {
+      return await body();
+    } catch (error) {
+      if (!mayPass(error) || performance.now() > deadlineMs) throw error;
+    }
+    await Bun.sleep(1 + Math.random() * MAX_PAUSE_MS);
+  }
+}
+
+/** Somebody else was faster, also to write an id or a name that may be there once only. */
+export function isFasterElsewhere(error: unknown): boolean {
+  return isContention(error) || isDuplicateKey(error);
+}
+
 /** Somebody else was faster; nothing was applied. */
 export function isContention(error: unknown): boolean {
   if (error instanceof ContentionError) return true;

@@ -1,10 +1,10 @@
 import type { ClientSession, Collection, Filter } from "mongodb";
-import { newId } from "../../shared/ids.ts";
-import { ContentionError, isContention, isDuplicateKey, type MongoStore } from "../store/mongo.ts";
+import { ContentionError, isDuplicateKey, type MongoStore, outlastOthers } from "../store/mongo.ts";
 import { collectionStep } from "../store/mongo-migrations.ts";
 import {
   type BuiltinTemplate,
   type ChangeOutcome,
+  firstVersion,
   MAX_VERSIONS,
   type TemplateChange,
   type TemplateContent,
@@ -196,15 +196,11 @@ export class MongoTemplateStore implements TemplateStore {
   /** Runs `body` in a transaction until nobody else is in its way; undefined where a unique name or id was there. */
   private writeOnce<T>(body: (session: ClientSession) => Promise<T>): Promise<T | undefined> {
     return this.store.attempt(async () => {
-      const deadlineMs = performance.now() + MAX_CONTENTION_MS;
-      for (;;) {
-        try {
-          return await this.store.transaction(body);
-        } catch (error) {
-          if (isDuplicateKey(error)) return undefined;
-          if (!isContention(error) || performance.now() > deadlineMs) throw error;
-          await pause();
-        }
+      try {
+        return await outlastOthers(() => this.store.transaction(body));
+      } catch (error) {
+        if (isDuplicateKey(error)) return undefined;
+        throw error;
       }
     });
   }
@@ -212,20 +208,6 @@ export class MongoTemplateStore implements TemplateStore {
 
 function pause(): Promise<void> {
   return Bun.sleep(1 + Math.random() * MAX_PAUSE_MS);
-}
-
-function firstVersion(name: string, content: TemplateContent, nowMs: number): TemplateRecord {
-  return {
-    templateId: newId("tpl"),
-    businessId: undefined,
-    name,
-    version: 1,
-    content,
-    forkedFrom: undefined,
-    userId: undefined,
-    createdAtMs: nowMs,
-    updatedAtMs: nowMs,
-  };
 }
 
 function documentOf(template: TemplateRecord): TemplateDocument {

@@ -1,9 +1,9 @@
 import type { SQLQueryBindings } from "bun:sqlite";
-import { newId } from "../../shared/ids.ts";
 import type { Migration, SqliteStore } from "../store/sqlite.ts";
 import {
   type BuiltinTemplate,
   type ChangeOutcome,
+  firstVersion,
   MAX_VERSIONS,
   type TemplateChange,
   type TemplateContent,
@@ -153,7 +153,7 @@ export class SqliteTemplateStore implements TemplateStore {
     return this.store.write(() => {
       const known = this.byName(BUILTIN, name);
       if (!known) {
-        const template = { ...firstVersion(name, content, nowMs), templateId: newId("tpl") };
+        const template = firstVersion(name, content, nowMs);
         this.insert(template);
         this.addVersion(template, contentHash);
         return true;
@@ -227,23 +227,6 @@ export class SqliteTemplateStore implements TemplateStore {
       },
     );
   }
-}
-
-function firstVersion(
-  name: string,
-  content: TemplateContent,
-  nowMs: number,
-): Omit<TemplateRecord, "templateId"> {
-  return {
-    businessId: undefined,
-    name,
-    version: 1,
-    content,
-    forkedFrom: undefined,
-    userId: undefined,
-    createdAtMs: nowMs,
-    updatedAtMs: nowMs,
-  };
 }
 
 function templateFromRow(row: TemplateRow): TemplateRecord {

@@ -1,3 +1,4 @@
+import { newId } from "../../shared/ids.ts";
 import type { TemplateParameter } from "../../shared/template/parameter.ts";
 
 /** What a version of a template says. */
@@ -91,4 +92,19 @@ export interface TemplateStore {
    * once, and of whichever release, each content becomes one version. Resolves with whether anything was written.
    */
   seed(builtin: BuiltinTemplate, nowMs: number): Promise<boolean>;
+}
+
+/** A builtin as it is when it is seeded for the first time. */
+export function firstVersion(name: string, content: TemplateContent, nowMs: number): TemplateRecord {
+  return {
+    templateId: newId("tpl"),
+    businessId: undefined,
+    name,
+    version: 1,
+    content,
+    forkedFrom: undefined,
+    userId: undefined,
+    createdAtMs: nowMs,
+    updatedAtMs: nowMs,
+  };
 }
