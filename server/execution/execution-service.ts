@@ -6,17 +6,10 @@ import type { NodeIdentity } from "../http/handler.ts";
 import type { JobFlow } from "../job/job-flow.ts";
 import type { ExecutionRecord, JobRecord } from "../job/job-record.ts";
 import type { JobStore } from "../job/job-store.ts";
+import type { DueTimes } from "../tasks/due-times.ts";
 import type { Assigned } from "./execution-store.ts";
 import { type Metering, NO_METERING } from "./metering.ts";
 import { applyReport, expireQueued, giveUp, putBack, releaseLease } from "./rules.ts";
-
-/** Told when something is due before the next tick (epoch milliseconds), so that it need not wait for it. */
-export interface DueTimes {
-  /** A job may be handed out from then on. */
-  start(dueAtMs: number): void;
-  /** A job has waited too long by then. */
-  expiry(dueAtMs: number): void;
-}
 
 /** Everything that moves an execution on: what nodes report, and what tasks find out. */
 export class ExecutionService {

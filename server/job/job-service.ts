@@ -3,7 +3,7 @@ import { ComputeError } from "../../shared/errors.ts";
 import { isFinal } from "../../shared/job-state.ts";
 import type { JobManifest } from "../../shared/manifest.ts";
 import type { Bus } from "../bus/bus.ts";
-import type { DueTimes } from "../execution/execution-service.ts";
+import type { DueTimes } from "../tasks/due-times.ts";
 import type { JobFlow } from "./job-flow.ts";
 import type { JobRecord } from "./job-record.ts";
 import { cancelled, hashOf, type JobOrigin, newArray, newJob, retried } from "./job-rules.ts";
