@@ -4,8 +4,11 @@ import { admit } from "./overlap.ts";
 import type { FireRecord, PreparedJob, ScheduleRecord } from "./schedule-record.ts";
 import type { ScheduleDecision, ScheduleState } from "./schedule-store.ts";
 
-/** What fires later than this after its time was missed: no server was there, or none that kept up. */
-export const MISSED_AFTER_MS = 60_000;
+/**
+ * What fires later than this after its time was missed: no server was there, or none that kept up. It is more than the
+ * interval of the task, within which another server takes over from one that died.
+ */
+export const MISSED_AFTER_MS = 90_000;
 /** Of due times that are decided on together, so many are listed one by one; earlier ones by one line. */
 export const MAX_LISTED_AT_ONCE = 100;
 

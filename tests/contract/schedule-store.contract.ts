@@ -249,7 +249,7 @@ export function scheduleStoreContract(name: string, open: () => Promise<Stores[]
       const outcomes = await afterThreeHours(world, { cron: "* * * * *", misfire: "skip" });
       expect(outcomes).toHaveLength(101);
       expect(outcomes[0]).toBe("MissedTooMany");
-      // The last two are no older than a minute.
+      // The last two are no older than a minute and a half.
       expect(outcomes.slice(-3)).toEqual(["Missed", "SUBMITTED", "SUBMITTED"]);
     });
   });
