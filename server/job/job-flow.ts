@@ -22,6 +22,8 @@ export interface JobFlowParts {
 
 type Rule = (state: JobState | undefined) => Decision<JobRecord | undefined>;
 
+type JobKey = Pick<JobRecord, "jobId" | "businessId">;
+
 const PAGE = 500;
 /** A chain of jobs that skip one another is followed this far at once; the next look goes on. */
 const MAX_ROUNDS = 1_000;
@@ -73,8 +75,8 @@ export class JobFlow {
     const held = await flow.heldAfter(this.lookedThroughTo, PAGE);
     this.lookedThroughTo = held.length === PAGE ? held.at(-1)?.jobId : undefined;
     await this.changed(await this.judge(held));
-    for (const key of await flow.groupsWithWaiting(PAGE)) await this.changed(await this.admit(key));
-    await this.changed(await this.progress((await flow.openArrays(undefined, PAGE)).map((job) => job.jobId)));
+    for (const key of await flow.groupsWithWaiting(PAGE)) await this.admit(key);
+    await this.changed(await this.progress(await flow.openArrays(undefined, PAGE)));
   }
 
   /** One step: the jobs that change because these have. */
@@ -86,10 +88,9 @@ export class JobFlow {
     const held = jobs.filter((job) => job.hold === "after" && !isFinal(job.status));
     const displaced = await this.displace(jobs.filter((job) => isNew(job) && job.hold === "group"));
     const judged = await this.judge([...waiting, ...held]);
-    const admitted: JobRecord[] = [];
-    for (const key of groupsOf(jobs)) admitted.push(...(await this.admit(key)));
+    for (const key of groupsOf(jobs)) await this.admit(key);
     const members = await this.cancelMembers(jobs);
-    return [...displaced, ...judged, ...admitted, ...members, ...(await this.progress(this.arraysOf(jobs)))];
+    return [...displaced, ...judged, ...members, ...(await this.progress(this.arraysOf(jobs)))];
   }
 
   /** Of jobs that are held back for others: those that go on, and those that are skipped. */
@@ -111,11 +112,9 @@ export class JobFlow {
     return this.change(changes);
   }
 
-  private async admit(key: GroupKey): Promise<JobRecord[]> {
-    const admitted = await this.parts.flow.admit(key);
-    this.announce(admitted);
-    // Nothing follows from a job that goes on.
-    return [];
+  /** Nothing more follows from a job that goes on. */
+  private async admit(key: GroupKey): Promise<void> {
+    this.announce(await this.parts.flow.admit(key));
   }
 
   /** Jobs that take the place of the earlier ones of their group cancel those. */
@@ -162,31 +161,30 @@ export class JobFlow {
     }
   }
 
-  private arraysOf(jobs: readonly JobRecord[]): string[] {
-    const ids = new Set<string>();
-    for (const { arrayId, status } of jobs) {
+  private arraysOf(jobs: readonly JobRecord[]): JobKey[] {
+    const arrays = new Map<string, JobKey>();
+    for (const { arrayId, businessId, status } of jobs) {
       if (arrayId === undefined) continue;
-      if (isFinal(status) || (status === "RUNNING" && !this.begun.get(arrayId))) ids.add(arrayId);
+      if (isFinal(status) || (status === "RUNNING" && !this.begun.get(arrayId))) {
+        arrays.set(arrayId, { jobId: arrayId, businessId });
+      }
       if (status === "RUNNING") this.begun.set(arrayId, true);
     }
-    return [...ids];
+    return [...arrays.values()];
   }
 
-  private async progress(arrayIds: readonly string[]): Promise<JobRecord[]> {
-    const changes: { job: { jobId: string; businessId: string }; rule: Rule }[] = [];
-    for (const arrayId of arrayIds) {
-      const [member] = await this.parts.flow.arrayMembers(arrayId, undefined, 1);
-      if (!member) continue;
-      const progress = await this.parts.flow.arrayProgress(arrayId);
-      const key = { jobId: arrayId, businessId: member.businessId };
-      changes.push({ job: key, rule: (state) => applyProgress(state, progress, this.parts.now()) });
+  private async progress(arrays: readonly JobKey[]): Promise<JobRecord[]> {
+    const nowMs = this.parts.now();
+    const changes: { job: JobKey; rule: Rule }[] = [];
+    for (const job of arrays) {
+      const progress = await this.parts.flow.arrayProgress(job.jobId);
+      if (progress.size === 0) continue;
+      changes.push({ job, rule: (state) => applyProgress(state, progress, nowMs) });
     }
     return this.change(changes);
   }
 
-  private async change(
-    changes: readonly { job: { jobId: string; businessId: string }; rule: Rule }[],
-  ): Promise<JobRecord[]> {
+  private async change(changes: readonly { job: JobKey; rule: Rule }[]): Promise<JobRecord[]> {
     if (changes.length === 0) return [];
     const results = await this.parts.jobs.change(
       changes.map(({ job, rule }) => ({
