@@ -78,12 +78,13 @@ class Agent {
     const { log, description } = options;
     this.options = options;
     this.dirs = dirs;
-    this.executor = new ShellExecutor(allowedEnvironment(options.environment ?? process.env));
+    this.executor = new ShellExecutor();
     this.outbox = new Outbox(dirs.outbox);
     this.connection = new Connection(log);
     this.worker = new Worker({
       slots: description.capacity.slots,
       workRoot: dirs.work,
+      environment: allowedEnvironment(options.environment ?? process.env),
       executors: new Map<JobType, Executor>([[this.executor.jobType, this.executor]]),
       spoolRoom: spoolRoom(dirs.spool),
       outbox: this.outbox,
@@ -108,8 +109,8 @@ class Agent {
 
   async run(): Promise<void> {
     const { stop, log } = this.options;
-    const problem = await this.executor.probe();
-    if (problem) throw new AgentError(`This machine cannot run jobs: ${problem}.`);
+    const probe = await this.executor.probe();
+    if (!probe.available) throw new AgentError(`This machine cannot run jobs. ${probe.why}`);
     const entries = this.outbox.load(log);
     await this.clearLeftovers(entries);
     this.worker.resume(entries);

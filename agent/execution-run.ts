@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { ExecutionEnd } from "../shared/execution.ts";
 import type { Assignment } from "../shared/node.ts";
 import { type AgentLog, textOf } from "./agent-log.ts";
+import type { Environment } from "./executors/environment.ts";
 import { type Executor, type RunningTask, StartFailedError, type TaskExit } from "./executors/executor.ts";
 import type { ExecutionLog } from "./logs/execution-log.ts";
 
@@ -16,6 +17,8 @@ export interface ExecutionRunOptions {
   /** Below it the execution gets its directory. */
   workRoot: string;
   output: ExecutionLog;
+  /** What every job sees of the agent's own. */
+  environment: Environment;
   log: AgentLog;
   /** The command runs now. */
   onStarted(): void;
@@ -35,6 +38,8 @@ export class ExecutionRun {
   private task: RunningTask | undefined;
   /** Why we ended it, if we did; the first cause counts. */
   private endedBy: "cancel" | "timeout" | "kill" | undefined;
+  /** Fires when a start that is still under way is not wanted any more. */
+  private readonly starting = new AbortController();
   private deadlineTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(options: ExecutionRunOptions) {
@@ -68,6 +73,7 @@ export class ExecutionRun {
   /** At once and without a word. */
   kill(): void {
     this.endedBy ??= "kill";
+    this.starting.abort();
     this.task?.stop(0);
   }
 
@@ -77,11 +83,14 @@ export class ExecutionRun {
   }
 
   private async startCommand(): Promise<Undo> {
-    const { assignment, executor, output, onStarted } = this.options;
+    const { assignment, executor, output, environment, onStarted } = this.options;
     if (!executor) {
       throw new StartFailedError(`This node has no executor for jobs of type ${assignment.manifest.type}.`);
     }
-    const task = await executor.start({ assignment, dir: this.dir, output });
+    const task = await executor.start(
+      { assignment, nodeId: "", dir: this.dir, output, limits: {}, gpus: [], environment },
+      this.starting.signal,
+    );
     this.task = task;
     onStarted();
     return () => {};
@@ -103,6 +112,7 @@ export class ExecutionRun {
   private end(cause: "cancel" | "timeout", what: string): void {
     if (this.endedBy) return;
     this.endedBy = cause;
+    this.starting.abort();
     const { graceSeconds } = this.options.assignment.manifest;
     const ladder = graceSeconds > 0 ? `SIGTERM now, SIGKILL in ${graceSeconds} s` : "SIGKILL now";
     this.options.output.system(`${what}: ${ladder}.`);

@@ -3,6 +3,7 @@ import type { Assignment, ExecutionReport, NodeOrders, ReportOutcome } from "../
 import type { AgentLog } from "./agent-log.ts";
 import { ExecutionRun, type RunEnd } from "./execution-run.ts";
 import { type ExecutionEvent, type ExecutionPhase, nextStep, takesSlot } from "./execution-state.ts";
+import type { Environment } from "./executors/environment.ts";
 import type { Executor } from "./executors/executor.ts";
 import type { Outbox, OutboxEntry } from "./journal/outbox.ts";
 import { ExecutionLog, QuietLines } from "./logs/execution-log.ts";
@@ -15,6 +16,7 @@ import { Bell } from "./wait.ts";
 export interface WorkerOptions {
   slots: number;
   workRoot: string;
+  environment: Environment;
   executors: ReadonlyMap<JobType, Executor>;
   spoolRoom: SpoolRoom;
   outbox: Outbox;
@@ -172,12 +174,13 @@ export class Worker {
   }
 
   private createRun(assignment: Assignment, spool: LogSpool): ExecutionRun {
-    const { executors, workRoot, log, shipper } = this.options;
+    const { executors, workRoot, environment, log, shipper } = this.options;
     const { executionId, manifest } = assignment;
     return new ExecutionRun({
       assignment,
       executor: executors.get(manifest.type),
       workRoot,
+      environment,
       log,
       output: new ExecutionLog(spool, { appended: (one) => shipper.appended(one), quiet: this.quiet }),
       onStarted: () => this.started(executionId),

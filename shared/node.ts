@@ -18,6 +18,17 @@ export const capacity = z.strictObject({
 });
 export type Capacity = z.infer<typeof capacity>;
 
+/** What the owner of a machine lets each job have of it. A limit that is absent is the machine's own. */
+export const nodeCaps = z.strictObject({
+  cpu: z.number().positive().optional(),
+  memoryMb: z.int().positive().optional(),
+  gpuCount: z.int().min(0).optional(),
+  pids: z.int().positive().optional(),
+  /** For people: "cgroup v2 at …", "cgroup v1 at …", "samples of the process tree". */
+  enforcedBy: z.string().max(300),
+});
+export type NodeCaps = z.infer<typeof nodeCaps>;
+
 /** What an agent announces of its machine when it registers. */
 export const nodeDescription = z.strictObject({
   name: z.string().min(1).max(200),
@@ -26,15 +37,28 @@ export const nodeDescription = z.strictObject({
   capacity,
   /** The job types it has a working executor for. */
   jobTypes: z.array(jobType).min(1),
+  /** What every job is held to on this node, and by what; absent where the agent does not say. */
+  caps: nodeCaps.optional(),
   agentVersion: z.string().max(64),
 });
 export type NodeDescription = z.infer<typeof nodeDescription>;
+
+/** How an agent is at the moment; sent with every sign of life. */
+export const nodeCondition = z.strictObject({
+  /** It sleeps because nothing was to do; a job that matches wakes it. */
+  suspended: z.boolean().default(false),
+  /** One sentence why it takes no new job, as "only 90 MiB are free below /home/ada/.tanvrit"; absent: it does. */
+  refusing: z.string().min(1).max(500).optional(),
+});
+export type NodeCondition = z.infer<typeof nodeCondition>;
 
 /** A node as the API shows it. */
 export const node = nodeDescription.extend({
   nodeId,
   businessId: z.string(),
   status: nodeStatus,
+  /** Why it takes no new job though it is there: what its agent says of the machine's health. */
+  refusing: z.string().optional(),
   /** Executions assigned to it or running on it now. */
   runningExecutions: z.int(),
   lastHeartbeatAt: timestamp,

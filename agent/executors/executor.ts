@@ -1,12 +1,40 @@
+import type { z } from "zod";
 import type { JobType } from "../../shared/manifest.ts";
 import type { Assignment } from "../../shared/node.ts";
+import type { Environment } from "./environment.ts";
+
+/** What a job may use at most; a field that is absent is not limited. */
+export interface TaskLimits {
+  /** Cores; may be a fraction. */
+  cpu?: number;
+  /** MiB of memory, all processes of the job together. */
+  memoryMb?: number;
+  /** Processes and threads at once. */
+  pids?: number;
+}
+
+/** One device that a job was given. */
+export interface TaskGpu {
+  vendor: "nvidia" | "amd" | "apple";
+  /** On this node, as the server counts them. */
+  index: number;
+  /** The vendor's name for the device, the same after a restart; absent where it has none. */
+  uuid?: string;
+}
 
 /** What an executor is given to run. */
 export interface Task {
   assignment: Assignment;
+  /** The node the agent is; containers and the like are marked with it. */
+  nodeId: string;
   /** The execution's own fresh directory; it is there before `start` and until `wait` has resolved. */
   dir: string;
   output: TaskOutput;
+  limits: TaskLimits;
+  /** Nobody else has these while the task lasts. */
+  gpus: readonly TaskGpu[];
+  /** The part of the agent's own environment that jobs may see; the executor adds the job's own to it. */
+  environment: Environment;
 }
 
 /** Where a task's output goes. */
@@ -16,6 +44,8 @@ export interface TaskOutput {
    * that a job which is faster than the network is held by its own pipe. The promise resolves early on `stop`.
    */
   write(stream: "stdout" | "stderr", bytes: Uint8Array, stop: AbortSignal): Promise<void> | undefined;
+  /** A line of the agent's own about the job, as the progress of a pull. */
+  system(text: string): void;
 }
 
 /** How the command itself ended. */
@@ -23,6 +53,16 @@ export interface TaskExit {
   exitCode?: number;
   /** As `SIGKILL`; there is no exit code then. */
   signal?: string;
+  /** The executor, or the kernel on its behalf, ended it because it went over a limit. */
+  exceeded?: ExceededLimit;
+}
+
+export interface ExceededLimit {
+  limit: "memoryMb" | "pids";
+  /** In the limit's own unit. */
+  allowed: number;
+  /** The most that was seen; absent where nobody could measure it. */
+  peak?: number;
 }
 
 export interface TaskUsage {
@@ -31,28 +71,58 @@ export interface TaskUsage {
   peakMemoryMb?: number;
 }
 
+/** Who keeps a limit: the kernel at every moment, samples a few times a second, or nobody. */
+export type Enforcement = "kernel" | "sampling" | "none";
+
+export interface ExecutorDescription {
+  jobType: JobType;
+  /** One phrase for people, as "commands under the account ada". */
+  summary: string;
+  /** The part of a manifest that only this executor reads, beside what every job has. */
+  schema: z.ZodType;
+  capabilities: {
+    cpu: Enforcement;
+    memory: Enforcement;
+    pids: Enforcement;
+    /** By what, for people: "cgroup v1 at /sys/fs/cgroup/memory/tanvrit", "samples of the process tree". */
+    enforcedBy: string;
+    /** Whether it can give a job some of the node's GPUs. */
+    gpus: boolean;
+  };
+}
+
+export type Probe =
+  | { available: true }
+  /** One sentence for people: what is missing, and what to do about it. */
+  | { available: false; why: string };
+
 /**
  * Runs jobs of one type. Every implementation keeps these promises, whatever the job does:
  *
- * - `probe` may be called at any time and never throws. Nothing else is called after it said why it cannot work.
+ * - `describe` is pure, cheap, and true after `probe` has resolved once.
+ * - `probe` may be called at any time and again and again, takes no longer than a few seconds, and never throws. It
+ *   gives the same answer as long as the machine stays the same. Where it said why not, `start` throws
+ *   StartFailedError.
  * - `start` resolves when the command runs, and throws StartFailedError when it cannot be started; then nothing of
- *   it is left. It may be called many times at once, never twice for one execution.
- * - `wait` resolves once, when the command has ended, none of its processes is left, and all it wrote up to then has
- *   been handed to `output`. It never rejects because of what the job does. It must be called.
+ *   it is left. It may be called many times at once, never twice for one execution. When `signal` fires, it gives up
+ *   with StartFailedError as soon as it can: a pull may take an hour that nobody wants to wait for.
+ * - `wait` resolves when the command has ended, none of its processes is left, and all it wrote up to then has been
+ *   handed to `output`. It never rejects because of what the job does. It must be called; called again, it gives the
+ *   same answer.
  * - `stop` asks the task to end (TERM), and ends it by force (KILL) when it has not done so `graceMs` later. It
- *   returns at once, may be called repeatedly and at any time; a shorter grace wins. Its effect is seen in `wait`.
- * - `usage` may be called after `wait` has resolved.
- * - `recover` is called once, before the first `start`, with the executions of an earlier run of this agent that
- *   did not end properly. When it resolves, nothing of them runs any more.
- * - `close` is called once at the end, when no task runs.
+ *   returns at once, may be called repeatedly and at any time, also after the end; a shorter grace wins. Its effect
+ *   is seen in `wait`.
+ * - `usage` may be called at any time and gives what is known so far; after `wait` has resolved it is final.
+ * - `recover` is called before the first `start` with the executions of an earlier process that did not end
+ *   properly. When it resolves, nothing of them runs any more. What belongs to others is never touched. Executions
+ *   it does not know are none of its business; called again, it finds nothing to do.
+ * - `close` is called at the end, when no task runs; a second call does nothing.
  */
 export interface Executor {
   readonly jobType: JobType;
-  /** One phrase for people, as "commands under the account ada". */
-  describe(): string;
-  /** undefined: works here; else one sentence why not. */
-  probe(): Promise<string | undefined>;
-  start(task: Task): Promise<RunningTask>;
+  describe(): ExecutorDescription;
+  probe(): Promise<Probe>;
+  start(task: Task, signal: AbortSignal): Promise<RunningTask>;
   recover(executionIds: readonly string[]): Promise<void>;
   close(): Promise<void>;
 }

@@ -11,9 +11,8 @@ import { processesOf } from "./process-tree.ts";
 import { ShellExecutor } from "./shell.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "shell-"));
-const executor = new ShellExecutor(
-  allowedEnvironment({ ...process.env, TANVRIT_TOKEN: "secret", LC_TIME: "C" }),
-);
+const executor = new ShellExecutor();
+const environment = allowedEnvironment({ ...process.env, TANVRIT_TOKEN: "secret", LC_TIME: "C" });
 afterAll(async () => {
   await executor.close();
   rmSync(dir, { recursive: true, force: true });
@@ -31,25 +30,33 @@ async function start(manifest: JobManifestInput): Promise<Started> {
   const executionId = newId("exe");
   const text = { stdout: "", stderr: "" };
   const listeners = new Set<() => void>();
-  const task = await executor.start({
-    assignment: {
-      executionId,
-      jobId: newId("job"),
-      attempt: 1,
-      manifest: jobManifest.parse(manifest),
-      resources: { cpu: 0, memoryMb: 0, gpuCount: 0 },
-      gpuIndexes: [],
-      leaseExpiresAt: new Date(Date.now() + 60_000).toISOString(),
-    },
-    dir,
-    output: {
-      write(stream, bytes) {
-        text[stream] += Buffer.from(bytes).toString();
-        for (const listener of listeners) listener();
-        return undefined;
+  const task = await executor.start(
+    {
+      nodeId: newId("node"),
+      limits: {},
+      gpus: [],
+      environment,
+      assignment: {
+        executionId,
+        jobId: newId("job"),
+        attempt: 1,
+        manifest: jobManifest.parse(manifest),
+        resources: { cpu: 0, memoryMb: 0, gpuCount: 0 },
+        gpuIndexes: [],
+        leaseExpiresAt: new Date(Date.now() + 60_000).toISOString(),
+      },
+      dir,
+      output: {
+        write(stream, bytes) {
+          text[stream] += Buffer.from(bytes).toString();
+          for (const listener of listeners) listener();
+          return undefined;
+        },
+        system: () => {},
       },
     },
-  });
+    new AbortController().signal,
+  );
   const said = (wanted: string) =>
     new Promise<void>((resolve) => {
       const check = () => text.stdout.includes(wanted) && resolve();

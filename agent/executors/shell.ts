@@ -1,9 +1,17 @@
 import { closeSync, statSync } from "node:fs";
 import { userInfo } from "node:os";
 import { resolve } from "node:path";
+import { z } from "zod";
 import { pause } from "../wait.ts";
 import { type Environment, jobEnvironment } from "./environment.ts";
-import { type Executor, type RunningTask, StartFailedError, type Task } from "./executor.ts";
+import {
+  type Executor,
+  type ExecutorDescription,
+  type Probe,
+  type RunningTask,
+  StartFailedError,
+  type Task,
+} from "./executor.ts";
 import { MemorySampler } from "./memory-sampler.ts";
 import { closePipe, createPipe, type Pipe, readPipe } from "./pipes.ts";
 import { endStragglers, processesOf } from "./process-tree.ts";
@@ -15,32 +23,31 @@ const SWEEP_MS = 1_000;
 /** Runs commands under the agent's own account, each as the leader of a session and process group of its own. */
 export class ShellExecutor implements Executor {
   readonly jobType = "COMMAND";
-  private readonly environment: Environment;
   private readonly sampler = new MemorySampler();
   /** Executions that ended since the last sweep. */
   private ended = new Set<string>();
   private sweeping: Promise<void> | undefined;
   private readonly closing = new AbortController();
 
-  /** @param environment what every job sees of the agent's own. */
-  constructor(environment: Environment) {
-    this.environment = environment;
+  describe(): ExecutorDescription {
+    return {
+      jobType: this.jobType,
+      summary: `commands under the account ${userInfo().username}`,
+      schema: z.object({}),
+      capabilities: { cpu: "none", memory: "none", pids: "none", enforcedBy: "nothing", gpus: true },
+    };
   }
 
-  describe(): string {
-    return `commands under the account ${userInfo().username}`;
+  async probe(): Promise<Probe> {
+    if (process.platform === "win32" || Bun.which("sh")) return { available: true };
+    return { available: false, why: "There is no sh in PATH." };
   }
 
-  async probe(): Promise<string | undefined> {
-    if (process.platform === "win32") return undefined;
-    return Bun.which("sh", { PATH: this.environment.PATH }) ? undefined : "there is no sh in PATH";
-  }
-
-  async start(task: Task): Promise<RunningTask> {
+  async start(task: Task, _signal: AbortSignal): Promise<RunningTask> {
     const { manifest, executionId } = task.assignment;
     const command = typeof manifest.command === "string" ? shell(manifest.command) : manifest.command;
     const cwd = manifest.workdir === undefined ? task.dir : resolve(task.dir, manifest.workdir);
-    const child = spawnChild(command, cwd, jobEnvironment(this.environment, task.assignment));
+    const child = spawnChild(command, cwd, jobEnvironment(task.environment, task.assignment));
     return new ShellTask(child, {
       executionId,
       output: task.output,

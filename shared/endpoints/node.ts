@@ -6,6 +6,7 @@ import {
   assignment,
   executionReport,
   node,
+  nodeCondition,
   nodeDescription,
   nodeOrders,
   nodeStatus,
@@ -47,7 +48,7 @@ export const nodeEndpoints = defineEndpoints({
     path: "/api/compute/nodes/heartbeat",
     callers: ["node"],
     summary: "Say that the node is alive and what it holds; hear what to cancel and what to abandon.",
-    input: z.strictObject({ executions: held }),
+    input: z.strictObject({ executions: held, condition: nodeCondition.prefault({}) }),
     output: nodeOrders,
     errors: ["storage_failed"],
     repeatable: true,
@@ -61,6 +62,7 @@ export const nodeEndpoints = defineEndpoints({
     summary: "Wait for work or orders. Assignments the node does not list as held are handed out again.",
     input: z.strictObject({
       executions: held,
+      condition: nodeCondition.prefault({}),
       /** The most new assignments wanted; 0: orders only. */
       maxAssignments: z.int().min(0).max(1_000),
       waitSeconds: z.number().min(0).max(limits.maxWaitSeconds),
