@@ -1,4 +1,5 @@
-import type { Assignment } from "../../shared/node.ts";
+import type { Task } from "./executor.ts";
+import { gpuEnvironment } from "./gpu-environment.ts";
 
 /** What a job may see of the agent's own environment; everything else may hold a secret. */
 const POSIX_ALLOWED = ["PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR"];
@@ -44,13 +45,16 @@ export function allowedEnvironment(
   return allowed;
 }
 
-/** What a job's process sees: the allowed part, the job's own, and who it is. The last cannot be overwritten. */
-export function jobEnvironment(allowed: Environment, assignment: Assignment): Environment {
-  const { manifest } = assignment;
-  const env: Environment = { ...allowed, ...manifest.env };
-  env.TANVRIT_JOB_ID = assignment.jobId;
-  env[EXECUTION_VARIABLE] = assignment.executionId;
-  env.TANVRIT_ATTEMPT = String(assignment.attempt);
+/**
+ * What a job's process sees: the allowed part, the job's own, its GPUs, and who it is. The last two cannot be
+ * overwritten by the job.
+ */
+export function jobEnvironment(task: Pick<Task, "environment" | "assignment" | "gpus">): Environment {
+  const { executionId, jobId, attempt, manifest } = task.assignment;
+  const env: Environment = { ...task.environment, ...manifest.env, ...gpuEnvironment(task.gpus) };
+  env.TANVRIT_JOB_ID = jobId;
+  env[EXECUTION_VARIABLE] = executionId;
+  env.TANVRIT_ATTEMPT = String(attempt);
   if (manifest.name !== undefined) env.TANVRIT_JOB_NAME = manifest.name;
   return env;
 }

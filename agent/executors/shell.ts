@@ -46,8 +46,9 @@ export class ShellExecutor implements Executor {
   async start(task: Task, _signal: AbortSignal): Promise<RunningTask> {
     const { manifest, executionId } = task.assignment;
     const command = typeof manifest.command === "string" ? shell(manifest.command) : manifest.command;
+    if (command === undefined) throw new StartFailedError("The job has no command to run.");
     const cwd = manifest.workdir === undefined ? task.dir : resolve(task.dir, manifest.workdir);
-    const child = spawnChild(command, cwd, jobEnvironment(task.environment, task.assignment));
+    const child = spawnChild(command, cwd, jobEnvironment(task));
     return new ShellTask(child, {
       executionId,
       output: task.output,
