@@ -9,6 +9,8 @@ import { describeNode } from "./describe.ts";
 import { processesOf } from "./executors/process-tree.ts";
 import { ControlPlane } from "./testing/control-plane.ts";
 
+const supervise = join(import.meta.dirname, "testing", "supervise.ts");
+
 let plane: ControlPlane;
 let stateDir: string;
 let agents: RunningAgent[] = [];
@@ -32,6 +34,7 @@ afterEach(async () => {
 interface RunningAgent {
   stop: AbortController;
   cancelAll: AbortController;
+  leave: AbortController;
   /** Resolves with the error it ended with, if any. */
   done: Promise<Error | undefined>;
   said: string[];
@@ -40,6 +43,7 @@ interface RunningAgent {
 function startAgent(slots = 4): RunningAgent {
   const stop = new AbortController();
   const cancelAll = new AbortController();
+  const leave = new AbortController();
   const said: string[] = [];
   const say = (level: string) => (message: string) => said.push(`${level}: ${message}`);
   const log: AgentLog = { info: say("info"), warn: say("warn"), error: say("error") };
@@ -48,21 +52,27 @@ function startAgent(slots = 4): RunningAgent {
     createNodeClient: (nodeKey) =>
       new ComputeClient({ url: plane.url, credentials: { headers: () => ({ "x-api-key": nodeKey }) } }),
     stateDir,
-    description: describeNode({
-      labels: { team: "blue" },
-      slots,
-      pool: "default",
-      file: { limits: {}, labels: {} },
-      agentVersion: "0",
-    }),
+    profile: {
+      description: describeNode({
+        labels: { team: "blue" },
+        slots,
+        pool: "default",
+        file: { limits: {}, labels: {} },
+        agentVersion: "0",
+      }),
+      limits: {},
+      gpus: [],
+    },
+    supervisor: { command: [process.execPath, supervise], build: "test" },
     log,
     stop: stop.signal,
     cancelAll: cancelAll.signal,
+    leave: leave.signal,
   }).then(
     () => undefined,
     (error: Error) => error,
   );
-  const agent = { stop, cancelAll, done, said };
+  const agent = { stop, cancelAll, leave, done, said };
   agents.push(agent);
   return agent;
 }
@@ -71,7 +81,7 @@ function startAgent(slots = 4): RunningAgent {
 const untilOpen = (gate: string) => `until [ -e ${gate} ]; do sleep 0.02; done`;
 const ended = (id: string) => () => plane.statuses(id).some((status) => status !== "RUNNING");
 const endOf = (id: string) => plane.reports.find((one) => one.executionId === id && one.status !== "RUNNING");
-const filesIn = (name: string) => readdirSync(join(stateDir, name));
+const filesIn = (name: string) => readdirSync(join(stateDir, "supervisors", "test", name));
 
 describe("the agent", () => {
   test("registers, runs a job, and reports its lines, then its result", async () => {
@@ -203,7 +213,7 @@ describe("the agent", () => {
   test("says what failed when a command cannot be started", async () => {
     startAgent();
     const id = plane.submit({ command: ["no-such-program"] });
-    const docker = plane.submit({ command: "true", type: "DOCKER" });
+    const docker = plane.submit({ command: "true", type: "DOCKER", image: "alpine" });
     await plane.until(() => ended(id)() && ended(docker)(), "the results");
     expect(endOf(id)).toMatchObject({ status: "FAILED", reason: "StartFailed" });
     expect(endOf(id)?.message).toContain("no-such-program");

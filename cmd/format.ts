@@ -29,11 +29,12 @@ export function formatAge(timestamp: string, nowMs = Date.now()): string {
   return `${Math.floor(seconds / 86_400)}d`;
 }
 
-/** A command as a person would type it, cut where it is long. */
+/** A command as a person would type it, cut where it is long. A container without one runs what its image is made for. */
 export function formatCommand(
-  command: string | readonly string[],
+  command: string | readonly string[] | undefined,
   maxLength = Number.POSITIVE_INFINITY,
 ): string {
+  if (command === undefined) return "(the image's own)";
   const text = typeof command === "string" ? command : command.map(quoted).join(" ");
   const line = oneLine(text);
   return line.length > maxLength ? `${line.slice(0, maxLength - 1)}…` : line;

@@ -10,9 +10,11 @@ test("the published schema is the one the program prints: tanvrit-compute job sc
   expect(published).toEqual(jobJsonSchema());
 });
 
-test("the schema knows every field of a job, asks for the command alone, and refuses others", () => {
+test("the schema knows every field of a job, asks for the command alone or for an image, and refuses others", () => {
   const schema = jobJsonSchema();
   expect(Object.keys(schema.properties ?? {})).toEqual(Object.keys(jobManifest.shape));
-  expect(schema.required).toEqual(["command"]);
+  expect(schema.required).toBeUndefined();
+  expect(schema.else).toMatchObject({ required: ["command"] });
+  expect(schema.then).toMatchObject({ required: ["image"] });
   expect(schema.additionalProperties).toBe(false);
 });

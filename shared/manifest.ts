@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { dockerOptions, imageReference } from "./docker.ts";
 import { jobId } from "./ids.ts";
 import { labels, noNul, scalar } from "./labels.ts";
 import { limits } from "./limits.ts";
@@ -85,16 +86,16 @@ export function parseArrayRange(text: string): { first: number; last: number; at
 
 const seconds = z.number().positive().max(31_536_000);
 
-/**
- * The job manifest: the body of `jobs/submit` and the content of `job submit --file`. Only `command` is required.
- * Unknown fields are refused, so that a typing error is found before the job runs without what it meant.
- */
-export const jobManifest = z.strictObject({
+/** The manifest's fields, before what they must be together is checked. */
+export const jobFields = z.strictObject({
   name: z.string().min(1).max(200).optional(),
   type: jobType.default("COMMAND"),
-  command,
+  /** Required but of a DOCKER job, which runs what its image is made for where there is none. */
+  command: command.optional(),
   /** Of a DOCKER job: the image whose container the command runs in. */
-  image: noNul("the image").min(1).max(512).optional(),
+  image: imageReference.optional(),
+  /** Of a DOCKER job: how its container is made. */
+  docker: dockerOptions.optional(),
   /** Only nodes whose labels are these. */
   labels: labels.default({}),
   /** Only nodes whose labels meet this; see `parseSelector`. */
@@ -139,6 +140,25 @@ export const jobManifest = z.strictObject({
     .default({}),
   /** Where the command runs; relative to the job's own fresh directory, which is the default. */
   workdir: noNul("workdir").min(1).max(4_096).optional(),
+});
+
+/**
+ * The job manifest: the body of `jobs/submit` and the content of `job submit --file`. Only `command` is required, or
+ * the `image` of a DOCKER job. Unknown fields are refused, so that a typing error is found before the job runs without
+ * what it meant.
+ */
+export const jobManifest = jobFields.superRefine((job, context) => {
+  const wrong = (path: string, message: string) =>
+    context.addIssue({ code: "custom", path: [path], message });
+  if (job.type === "DOCKER") {
+    if (job.image === undefined) wrong("image", "is missing: a DOCKER job needs the image of its container");
+    return;
+  }
+  if (job.command === undefined) wrong("command", "is missing");
+  for (const field of ["image", "docker"] as const) {
+    if (job[field] !== undefined)
+      wrong(field, `is only for jobs of type DOCKER, and this one is ${job.type}`);
+  }
 });
 /** With every default filled in. */
 export type JobManifest = z.infer<typeof jobManifest>;

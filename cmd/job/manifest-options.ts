@@ -7,9 +7,10 @@ import {
   optionText,
 } from "../../shared/config/options.ts";
 import { issuesOf } from "../../shared/issues.ts";
-import { type JobManifestInput, jobManifest } from "../../shared/manifest.ts";
+import { type JobManifestInput, jobFields, jobManifest } from "../../shared/manifest.ts";
 import { CliError } from "../failure.ts";
 import { fileName, readTextFile } from "../read-file.ts";
+import { dockerFlags, dockerOf } from "./docker-options.ts";
 import { afterOf, concurrencyOf, retryList, startTime } from "./manifest-words.ts";
 
 /** The options that describe a job; each stands for a field of the manifest and wins over the file's. */
@@ -19,9 +20,10 @@ export const manifestOptions = defineOptions({
     kind: "value",
     placeholder: "TYPE",
     schema: optionText.optional(),
-    defaultText: "COMMAND",
+    defaultText: "COMMAND, or DOCKER with --image",
     help: "What kind of job it is",
   },
+  ...dockerFlags,
   label: {
     kind: "list",
     short: "l",
@@ -183,11 +185,17 @@ export async function buildManifest(
   options: ManifestValues,
   argv: readonly string[] | undefined,
 ): Promise<JobManifestInput> {
-  const base: Partial<PartialManifest> = options.file === undefined ? {} : await readManifest(options.file);
-  if (!base.command && !argv?.length) throw commandMissing(options.file);
+  const base: Partial<FileManifest> = options.file === undefined ? {} : await readManifest(options.file);
+  const type = options.type ?? (options.image === undefined ? undefined : "DOCKER");
+  if (!base.command && !argv?.length && (type ?? base.type ?? "COMMAND") === "COMMAND") {
+    throw commandMissing(options.file);
+  }
+  const docker = dockerOf(options);
   const given = defined({
     name: options.name,
-    type: options.type,
+    type,
+    image: options.image,
+    docker: docker && { ...base.docker, ...docker },
     pool: options.pool,
     selector: options.selector,
     timeoutSeconds: options.timeout,
@@ -214,17 +222,22 @@ export async function buildManifest(
   };
   const checked = jobManifest.safeParse(merged);
   if (checked.success) return checked.data;
-  // The file was checked by itself, so what is wrong now came with a flag.
-  const issues = issuesOf(checked.error).map(({ path, message }) => `${flagOf(path)}: ${message}`);
-  throw new CliError("usage", issues.join("; "));
+  const issues = issuesOf(checked.error).map((issue) => ({ ...issue, field: String(issue.path[0] ?? "") }));
+  // Each field of the file was checked by itself; together, or with the flags, they may be wrong all the same.
+  const ofFile = issues.every(({ field }) => !(field in given) && field in base);
+  const lines = issues.map(({ path, field, message }) =>
+    field in base && !(field in given)
+      ? `${fileName(options.file ?? "")}: ${path.map(String).join(".")}: ${message}`
+      : `${flagOf(path)}: ${message}`,
+  );
+  throw new CliError(ofFile ? "bad_data" : "usage", lines.join("; "));
 }
 
-type PartialManifest = z.output<ReturnType<typeof fileSchema>>;
-const fileSchema = () => jobManifest.partial({ command: true });
+type FileManifest = z.output<typeof jobFields>;
 
-async function readManifest(file: string): Promise<PartialManifest> {
+async function readManifest(file: string): Promise<FileManifest> {
   const { parseYaml } = await import("../../shared/config/yaml.ts");
-  return parseYaml(await readTextFile(file), fileName(file), fileSchema());
+  return parseYaml(await readTextFile(file), fileName(file), jobFields);
 }
 
 function commandMissing(file: string | undefined): CliError {
@@ -239,6 +252,11 @@ function commandMissing(file: string | undefined): CliError {
 }
 
 const flagOfField: Record<string, string> = {
+  docker: "the options of a container",
+  mounts: "--mount",
+  capAdd: "--cap-add",
+  capDrop: "--cap-drop",
+  shmMb: "--shm",
   labels: "--label",
   env: "--env",
   timeoutSeconds: "--timeout",
@@ -252,7 +270,7 @@ const flagOfField: Record<string, string> = {
 
 function flagOf(path: readonly PropertyKey[]): string {
   const [first = "", second = ""] = path.map(String);
-  const field = first === "resources" ? second : first;
+  const field = first === "resources" || (first === "docker" && second) ? second : first;
   const flag = flagOfField[field] ?? `--${field}`;
   return first === "labels" || first === "env" ? `${flag} ${second}` : flag;
 }

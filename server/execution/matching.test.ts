@@ -33,7 +33,7 @@ describe("a node matches a job", () => {
   });
 
   test("when it has an executor for the type", () => {
-    expect(why({ type: "DOCKER" })).toBe("it cannot run DOCKER jobs");
+    expect(why({ type: "DOCKER", image: "alpine" })).toBe("it cannot run DOCKER jobs");
   });
 
   test("when it is large enough as a whole", () => {

@@ -34,7 +34,7 @@ const never: [what: string, manifest: Partial<JobManifestInput>, rule: NodeFit["
   ["too little memory", { resources: { memoryMb: 5_000 } }, "memory", [/4096 MiB/, /at most 4096 MiB/]],
   ["too few cores", { resources: { cpu: 8 } }, "cpu", [/4 cores/, /at most 4 cores/]],
   ["no GPU", { resources: { gpuCount: 1 } }, "gpu", [/0 GPUs/, /at most 0 GPUs/]],
-  ["no executor for the type", { type: "DOCKER" }, "type", [/cannot run DOCKER/, /DOCKER/]],
+  ["no executor for the type", { type: "DOCKER", image: "alpine" }, "type", [/cannot run DOCKER/, /DOCKER/]],
 ];
 for (const [what, manifest, rule, [detail, hint]] of never) {
   test(`job why names ${what}, and what would have to change`, async () => {

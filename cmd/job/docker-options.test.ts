@@ -1,0 +1,33 @@
+import { expect, test } from "bun:test";
+import { mountOf } from "./docker-options.ts";
+
+test("a mount is written as for docker's command line, in either of its ways", () => {
+  expect(mountOf("/data:/in:ro")).toEqual({ type: "bind", source: "/data", target: "/in", readOnly: true });
+  expect(mountOf("/data:/in")).toEqual({ type: "bind", source: "/data", target: "/in" });
+  expect(mountOf("cache:/root/.cache:rw")).toEqual({
+    type: "volume",
+    source: "cache",
+    target: "/root/.cache",
+  });
+  expect(mountOf("/cache")).toEqual({ type: "volume", target: "/cache" });
+  expect(mountOf("type=bind,src=/a=b,dst=/in,readonly")).toEqual({
+    type: "bind",
+    source: "/a=b",
+    target: "/in",
+    readOnly: true,
+  });
+  expect(mountOf("source=cache,target=/c,ro=false")).toEqual({
+    type: "volume",
+    source: "cache",
+    target: "/c",
+    readOnly: false,
+  });
+  expect(mountOf("type=tmpfs,destination=/t")).toEqual({ type: "tmpfs", target: "/t" });
+});
+
+test("a mount that means nothing says why", () => {
+  expect(() => mountOf("./data:/in")).toThrow(/must be absolute/);
+  expect(() => mountOf("/data:/in:rx")).toThrow(/colon too many/);
+  expect(() => mountOf("type=bind,from=/a,target=/b")).toThrow(/from is no field of a mount/);
+  expect(() => mountOf("type=bind,source=/a")).toThrow(/it has no target/);
+});

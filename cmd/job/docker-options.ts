@@ -1,0 +1,161 @@
+import { z } from "zod";
+import { defineOptions, type OptionValues, optionNumber, optionText } from "../../shared/config/options.ts";
+import type { DockerOptions } from "../../shared/docker.ts";
+import type { JobManifestInput } from "../../shared/manifest.ts";
+import { CliError } from "../failure.ts";
+
+/** The options of a job that runs in a container. */
+export const dockerFlags = defineOptions({
+  image: {
+    kind: "value",
+    placeholder: "IMAGE",
+    schema: optionText.optional(),
+    help: "Run in a container of this image; makes it a job of type DOCKER",
+  },
+  entrypoint: {
+    kind: "value",
+    placeholder: "PROGRAM",
+    schema: z.string().optional(),
+    defaultText: "the image's own",
+    help: "What runs in the container, with the command behind it; an empty one takes the image's away",
+  },
+  mount: {
+    kind: "list",
+    placeholder: "MOUNT",
+    schema: z.array(optionText).optional(),
+    help: "SRC:DST[:ro], or type=bind|volume|tmpfs,source=…,target=…[,readonly]",
+  },
+  network: {
+    kind: "value",
+    placeholder: "NAME",
+    schema: optionText.optional(),
+    defaultText: "the engine's own",
+    help: "The container's network: bridge, none, host or a name",
+  },
+  user: {
+    kind: "value",
+    placeholder: "USER[:GROUP]",
+    schema: optionText.optional(),
+    defaultText: "the image's own",
+    help: "Who the container runs as",
+  },
+  pull: {
+    kind: "value",
+    placeholder: "WHEN",
+    schema: optionText.optional(),
+    defaultText: "missing",
+    help: "Whether the image is fetched: always, missing, never",
+  },
+  "cap-add": {
+    kind: "list",
+    placeholder: "CAP",
+    schema: z.array(optionText).optional(),
+    help: "A capability more than the few that containers get",
+  },
+  "cap-drop": {
+    kind: "list",
+    placeholder: "CAP",
+    schema: z.array(optionText).optional(),
+    help: "One of the few to do without, or ALL",
+  },
+  shm: {
+    kind: "value",
+    placeholder: "MB",
+    schema: optionNumber({ min: 1, integer: true, unit: "megabytes" }).optional(),
+    defaultText: "64",
+    help: "The size of the container's /dev/shm",
+  },
+  pids: {
+    kind: "value",
+    placeholder: "N",
+    schema: optionNumber({ min: 1, integer: true, unit: "processes" }).optional(),
+    help: "Processes and threads the container may have at once",
+  },
+  registry: {
+    kind: "value",
+    placeholder: "LOGIN",
+    schema: optionText.optional(),
+    help: "Pull with this login of the node's agent.yaml",
+  },
+});
+
+type DockerValues = OptionValues<typeof dockerFlags>;
+
+/** The part of a manifest's `docker` that these options stand for; undefined where none was given. The schema says what may stand there. */
+export function dockerOf(options: DockerValues): JobManifestInput["docker"] {
+  const given = Object.entries({
+    entrypoint: options.entrypoint,
+    mounts: options.mount?.map(mountOf),
+    network: options.network,
+    user: options.user,
+    pull: options.pull as DockerOptions["pull"] | undefined,
+    capAdd: options["cap-add"],
+    capDrop: options["cap-drop"],
+    shmMb: options.shm,
+    pids: options.pids,
+    registry: options.registry,
+  }).filter(([, value]) => value !== undefined);
+  return given.length === 0 ? undefined : Object.fromEntries(given);
+}
+
+interface Mount {
+  type: "bind" | "volume" | "tmpfs";
+  source?: string;
+  target: string;
+  readOnly?: boolean;
+}
+
+/** A mount as docker's own command line writes it, in either of its ways. */
+export function mountOf(text: string): Mount {
+  return /^[a-z]+=|^readonly\b|^ro\b/.test(text) ? mountOfFields(text) : mountOfPaths(text);
+}
+
+const keys: Record<string, keyof Mount> = {
+  type: "type",
+  source: "source",
+  src: "source",
+  target: "target",
+  destination: "target",
+  dst: "target",
+  readonly: "readOnly",
+  ro: "readOnly",
+};
+
+function mountOfFields(text: string): Mount {
+  const mount: Record<string, string | boolean> = { type: "volume" };
+  for (const field of text.split(",")) {
+    const [name = "", ...rest] = field.split("=");
+    const key = keys[name];
+    const value = rest.length === 0 ? undefined : rest.join("=");
+    if (key === undefined) {
+      throw wrongMount(text, `${name} is no field of a mount; there are type, source, target and readonly`);
+    }
+    if (key === "readOnly") mount[key] = value === undefined || value === "true" || value === "1";
+    else if (value) mount[key] = value;
+    else throw wrongMount(text, `${name} has no value`);
+  }
+  if (mount.target === undefined) throw wrongMount(text, "it has no target");
+  return mount as unknown as Mount;
+}
+
+function mountOfPaths(text: string): Mount {
+  const parts = text.split(":");
+  const mode = parts.length > 1 && /^(ro|rw)$/.test(parts.at(-1) ?? "") ? parts.pop() : undefined;
+  const [first = "", target, ...more] = parts;
+  if (more.length > 0) throw wrongMount(text, "there is a colon too many, or its mode is not ro or rw");
+  const readOnly = mode === "ro" ? { readOnly: true } : {};
+  if (target === undefined) return { type: "volume", target: first, ...readOnly };
+  if (first.startsWith(".") || first.startsWith("~")) {
+    throw wrongMount(
+      text,
+      "a path of the node must be absolute; which directory is the current one is not known there",
+    );
+  }
+  return { type: first.startsWith("/") ? "bind" : "volume", source: first, target, ...readOnly };
+}
+
+function wrongMount(text: string, why: string): CliError {
+  return new CliError("usage", `--mount ${text}: ${why}`, {
+    todo: "Write SRC:DST[:ro], or type=bind,source=/data,target=/data,readonly",
+  });
+}

@@ -1,0 +1,62 @@
+import { expect, test } from "bun:test";
+import { issuesOf } from "./issues.ts";
+import { jobManifest } from "./manifest.ts";
+
+function problems(manifest: object): string[] {
+  const checked = jobManifest.safeParse(manifest);
+  if (checked.success) return [];
+  return issuesOf(checked.error).map(({ path, message }) => `${path.join(".")}: ${message}`);
+}
+
+test("every job but one of DOCKER needs a command, and that one an image", () => {
+  expect(problems({ command: "true" })).toEqual([]);
+  expect(problems({ type: "DOCKER", image: "alpine:3" })).toEqual([]);
+  expect(problems({})).toEqual(["command: is missing"]);
+  expect(problems({ type: "DOCKER", command: "true" })).toEqual([
+    "image: is missing: a DOCKER job needs the image of its container",
+  ]);
+});
+
+test("what only a container has is refused for other jobs, so that nobody believes to be in one", () => {
+  expect(problems({ command: "true", image: "alpine" })).toEqual([
+    "image: is only for jobs of type DOCKER, and this one is COMMAND",
+  ]);
+  expect(problems({ command: "true", docker: { network: "none" } })).toEqual([
+    "docker: is only for jobs of type DOCKER, and this one is COMMAND",
+  ]);
+});
+
+test("what a container is made of is checked field by field", () => {
+  const docker = (options: object) => problems({ type: "DOCKER", image: "alpine", docker: options });
+  expect(docker({ entrypoint: ["python", "-u"], user: "1000:1000", pids: 50, shmMb: 256 })).toEqual([]);
+  expect(docker({ mounts: [{ type: "bind", source: "/data", target: "/data", readOnly: true }] })).toEqual(
+    [],
+  );
+  expect(
+    docker({
+      mounts: [
+        { type: "volume", target: "/cache" },
+        { type: "tmpfs", target: "/t" },
+      ],
+    }),
+  ).toEqual([]);
+  expect(docker({ mounts: [{ type: "bind", source: "data", target: "/data" }] })).toEqual([
+    "docker.mounts.0.source: of a bind mount must be an absolute path",
+  ]);
+  expect(docker({ mounts: [{ type: "tmpfs", source: "/x", target: "/data" }] })).toHaveLength(1);
+  expect(docker({ mounts: [{ type: "volume", source: "../x", target: "/data" }] })).toHaveLength(1);
+  expect(docker({ mounts: [{ type: "volume", target: "data" }] })).toHaveLength(1);
+  // Another container's network is another job's.
+  expect(docker({ network: "container:abc" })).toHaveLength(1);
+  expect(docker({ pull: "sometimes" })).toHaveLength(1);
+  expect(docker({ privileged: true })).toEqual(["docker.privileged: unknown field"]);
+});
+
+test("capabilities have one name each, however they are written", () => {
+  const { docker } = jobManifest.parse({
+    type: "DOCKER",
+    image: "alpine",
+    docker: { capAdd: ["cap_net_raw", "SYS_PTRACE"] },
+  });
+  expect(docker?.capAdd).toEqual(["NET_RAW", "SYS_PTRACE"]);
+});
