@@ -1,0 +1,114 @@
+import type { Labels } from "../../shared/labels.ts";
+import { pause } from "../wait.ts";
+import { type AndroidFacts, detectAndroid } from "./android.ts";
+import { type DockerFacts, detectDocker } from "./docker.ts";
+import { absent, DETECT_TIMEOUT_MS, type DetectContext, type Finding } from "./finding.ts";
+import { type MachineGpu, usableGpus } from "./gpu.ts";
+import { detectHost, type HostFacts } from "./host.ts";
+import { labelsOf } from "./labels.ts";
+import { detectMetal, type MetalFacts } from "./metal.ts";
+import { detectNvidia, type NvidiaFacts } from "./nvidia.ts";
+import { detectRocm, type RocmFacts } from "./rocm.ts";
+
+/** What is known of this machine. */
+export interface MachineFacts {
+  host: HostFacts;
+  /** What jobs can be given, of one vendor, numbered from 0. */
+  gpus: MachineGpu[];
+  nvidia?: Omit<NvidiaFacts, "gpus">;
+  rocm?: Omit<RocmFacts, "gpus">;
+  metal?: Omit<MetalFacts, "gpus">;
+  docker?: DockerFacts;
+  android?: AndroidFacts;
+  /** Sentences for the owner of the machine: what is there but does not work. */
+  problems: string[];
+  /** All of it as jobs ask for it. */
+  labels: Labels;
+}
+
+export interface DetectOptions {
+  /** The agent's own; the process's where it is left out. */
+  environment?: Readonly<Record<string, string | undefined>>;
+  platform?: NodeJS.Platform;
+  /** The most that detecting may take. */
+  timeoutMs?: number;
+}
+
+/** A tool is given up a little earlier than its detector, which says better what was wrong. */
+const TOOL_SHARE = 0.95;
+
+/** Looks at everything at once. Never throws, and never takes longer than its timeout, whatever hangs. */
+export async function detectMachine(options: DetectOptions = {}): Promise<MachineFacts> {
+  const host = detectHost();
+  const timeoutMs = options.timeoutMs ?? DETECT_TIMEOUT_MS;
+  const context: DetectContext = {
+    environment: options.environment ?? process.env,
+    platform: options.platform ?? process.platform,
+    memoryMb: host.memoryMb,
+    deadlineMs: performance.now() + timeoutMs * TOOL_SHARE,
+    timeoutMs,
+  };
+  const [nvidia, rocm, metal, docker, android] = await Promise.all([
+    bounded("NVIDIA GPUs", detectNvidia, context),
+    bounded("AMD GPUs", detectRocm, context),
+    bounded("GPUs", detectMetal, context),
+    bounded("a container engine", detectDocker, context),
+    bounded("an Android SDK", detectAndroid, context),
+  ]);
+  const { gpus, problems } = usableGpus([
+    ...(nvidia.found?.gpus ?? []),
+    ...(rocm.found?.gpus ?? []),
+    ...(metal.found?.gpus ?? []),
+  ]);
+  return withLabels({
+    host,
+    gpus,
+    ...withoutGpus("nvidia", nvidia.found),
+    ...withoutGpus("rocm", rocm.found),
+    ...withoutGpus("metal", metal.found),
+    ...(docker.found && { docker: docker.found }),
+    ...(android.found && { android: android.found }),
+    problems: [nvidia, rocm, metal, docker, android].flatMap((one) => one.problems).concat(problems),
+  });
+}
+
+/** A machine of which nothing is known but what every machine says of itself. */
+export function bareMachine(host: HostFacts = detectHost()): MachineFacts {
+  return withLabels({ host, gpus: [], problems: [] });
+}
+
+/** The machine as its owner wants it to be seen: with the first `gpuCount` of its GPUs, or all where that is absent. */
+export function withGpuCount(machine: MachineFacts, gpuCount: number | undefined): MachineFacts {
+  return withLabels({ ...machine, gpus: machine.gpus.slice(0, gpuCount) });
+}
+
+function withLabels(machine: Omit<MachineFacts, "labels">): MachineFacts {
+  return { ...machine, labels: labelsOf(machine) };
+}
+
+function withoutGpus<Key extends string, Facts extends { gpus: unknown }>(
+  key: Key,
+  facts: Facts | undefined,
+) {
+  if (!facts) return {};
+  const { gpus: _, ...rest } = facts;
+  return { [key]: rest } as { [K in Key]: Omit<Facts, "gpus"> };
+}
+
+/** A detector's own bounds hold for tools; a file system that hangs is left behind here. */
+async function bounded<T>(
+  what: string,
+  detect: (context: DetectContext) => Promise<Finding<T>>,
+  context: DetectContext,
+): Promise<Finding<T>> {
+  const done = new AbortController();
+  const late = pause(context.timeoutMs, done.signal).then(() =>
+    absent<T>(`Looking for ${what} took longer than ${context.timeoutMs / 1_000} s and was given up.`),
+  );
+  const found = detect(context).catch((error) =>
+    absent<T>(`Looking for ${what} failed: ${(error as Error).message}`),
+  );
+  const finding = await Promise.race([found, late]);
+  done.abort();
+  return finding;
+}

@@ -1,0 +1,56 @@
+/** What a detector saw. A tool that is not there is no problem; one that is there and does not work is. */
+export interface Finding<T> {
+  /** Absent: this machine has none, or it could not be told. */
+  found?: T;
+  /** Sentences for the owner of the machine: what does not work, why, and what to do. */
+  problems: string[];
+}
+
+export function absent<T>(...problems: string[]): Finding<T> {
+  return { problems };
+}
+
+/** How long every detector may take together; they run at once. */
+export const DETECT_TIMEOUT_MS = 5_000;
+
+/** Where detectors look, and until when. */
+export interface DetectContext {
+  /** The agent's own environment: PATH, HOME, DOCKER_HOST, ANDROID_HOME … */
+  environment: Readonly<Record<string, string | undefined>>;
+  platform: NodeJS.Platform;
+  /** MiB of the machine's memory, which some GPUs share. */
+  memoryMb: number;
+  /** By the monotonic clock (`performance.now`). */
+  deadlineMs: number;
+  timeoutMs: number;
+}
+
+/** A number of MiB, GiB … as tools print it: `81920 MiB`, `8 GB`. They all mean binary units. */
+export function parseMemoryMb(text: string): number | undefined {
+  const match = /^\s*([\d.]+)\s*(KiB|KB|MiB|MB|GiB|GB|TiB|TB)\s*$/i.exec(text);
+  if (!match) return undefined;
+  const scale =
+    { K: 1 / 1024, M: 1, G: 1024, T: 1024 * 1024 }[(match[2] ?? "M").charAt(0).toUpperCase()] ?? 1;
+  const value = Math.floor(Number(match[1]) * scale);
+  return value > 0 ? value : undefined;
+}
+
+/** The JSON in what a tool printed; some of them print warnings before it. Throws SyntaxError. */
+export function parseToolJson(text: string): unknown {
+  const start = text.search(/^\s*[[{]/m);
+  return JSON.parse(start < 0 ? text : text.slice(start));
+}
+
+/** A record of unknown values; empty where it is none. */
+export function asRecord(value: unknown): Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value)
+    ? (value as Record<string, unknown>)
+    : {};
+}
+
+/** A text that says something; tools fill gaps with `N/A` and the like. */
+export function asText(value: unknown): string | undefined {
+  if (typeof value !== "string") return undefined;
+  const text = value.trim();
+  return /^(n\/?a|none|unknown|not found|not supported|)$/i.test(text) ? undefined : text;
+}

@@ -1,0 +1,133 @@
+import { absent, asText, type DetectContext, type Finding, parseMemoryMb } from "./finding.ts";
+import type { FoundGpu } from "./gpu.ts";
+import { findTool, firstLine, runTool } from "./run-tool.ts";
+
+export interface NvidiaFacts {
+  driver?: string;
+  /** The newest CUDA that the driver can run. */
+  cudaVersion?: string;
+  gpus: FoundGpu[];
+}
+
+/** Below WSL the driver is the host's, and its tool is not in PATH. */
+const PLACES = [
+  "/usr/lib/wsl/lib/nvidia-smi",
+  "/usr/bin/nvidia-smi",
+  "C:\\Windows\\System32\\nvidia-smi.exe",
+];
+
+export async function detectNvidia(context: DetectContext): Promise<Finding<NvidiaFacts>> {
+  const tool = findTool(context, "nvidia-smi", PLACES);
+  // The list alone names MIG instances by their UUIDs; the report alone knows CUDA's version and all memory.
+  const [report, list] = await Promise.all([
+    runTool(context, tool, ["-q", "-x"]),
+    runTool(context, tool, ["-L"]),
+  ]);
+  if (report.is === "missing") return absent();
+  if (report.is === "failed") return absent(`nvidia-smi ${report.why}. NVIDIA GPUs are not offered to jobs.`);
+  return parseNvidia(report.text, list.is === "printed" ? list.text : "");
+}
+
+/** Of what `nvidia-smi -q -x` and `nvidia-smi -L` print. */
+export function parseNvidia(report: string, list: string): Finding<NvidiaFacts> {
+  if (!report.includes("<nvidia_smi_log>")) {
+    const said = firstLine(report) ?? "nothing";
+    return absent(`nvidia-smi printed no report, but: ${said}. NVIDIA GPUs are not offered to jobs.`);
+  }
+  const instances = instancesByGpu(list);
+  const problems: string[] = [];
+  const gpus = [...report.matchAll(/<gpu id="([^"]*)">([\s\S]*?)<\/gpu>/g)].flatMap(
+    ([, id = "", body = ""], position) => {
+      const found = devicesOf(body, instances);
+      if (found.problem !== undefined) problems.push(`GPU ${position} (${id}) ${found.problem}`);
+      return found.gpus;
+    },
+  );
+  const driver = tag(report, "driver_version");
+  const cudaVersion = tag(report, "cuda_version");
+  if (gpus.length === 0) {
+    if (problems.length === 0) problems.push("nvidia-smi is installed but finds no NVIDIA GPU.");
+    return absent(...problems);
+  }
+  return {
+    found: { ...(driver && { driver }), ...(cudaVersion && { cudaVersion }), gpus },
+    problems,
+  };
+}
+
+interface Instance {
+  index: number;
+  profile: string;
+  uuid: string;
+}
+
+/** What one GPU has to give: itself, or its MIG instances. */
+function devicesOf(
+  body: string,
+  instances: ReadonlyMap<string, Instance[]>,
+): { gpus: FoundGpu[]; problem?: string } {
+  const uuid = tag(body, "uuid");
+  const model = tag(body, "product_name");
+  if (!uuid?.startsWith("GPU-") || model === undefined) {
+    return { gpus: [], problem: "does not say what it is, as one does that has failed; it is not offered." };
+  }
+  if (tag(body, "current_mig") === "Enabled") return migDevices(body, model, uuid, instances.get(uuid) ?? []);
+  const memoryMb = memoryOf(withoutInstances(body));
+  return { gpus: [{ vendor: "nvidia", uuid, model, ...(memoryMb !== undefined && { memoryMb }) }] };
+}
+
+function migDevices(body: string, model: string, parentUuid: string, instances: Instance[]) {
+  const reports = [...body.matchAll(/<mig_device>([\s\S]*?)<\/mig_device>/g)].map(([, one = ""]) => one);
+  if (reports.length === 0) {
+    return {
+      gpus: [],
+      problem: `is in MIG mode but has no instance, so no job can use it. Create some with nvidia-smi mig -cgi, or switch it off with nvidia-smi -mig 0.`,
+    };
+  }
+  const gpus: FoundGpu[] = reports.flatMap((report) => {
+    const instance = instances.find((one) => one.index === Number(tag(report, "index")));
+    if (!instance) return [];
+    const { profile, uuid } = instance;
+    const memoryMb = memoryOf(report);
+    const named = { vendor: "nvidia" as const, uuid, model: `${model} MIG ${profile}` };
+    return [{ ...named, ...(memoryMb !== undefined && { memoryMb }), mig: { profile, parentUuid } }];
+  });
+  if (gpus.length === reports.length) return { gpus };
+  return {
+    gpus,
+    problem: `has ${reports.length} MIG instances, of which nvidia-smi -L names ${gpus.length}; only these are offered.`,
+  };
+}
+
+/** The lines of `nvidia-smi -L`: a GPU, and indented below it the instances it is divided into. */
+function instancesByGpu(list: string): Map<string, Instance[]> {
+  const byGpu = new Map<string, Instance[]>();
+  let current: Instance[] = [];
+  for (const line of list.split("\n")) {
+    const gpu = /^GPU \d+: .*\(UUID: (GPU-[^)]+)\)/.exec(line);
+    if (gpu) {
+      current = [];
+      byGpu.set(gpu[1] ?? "", current);
+    }
+    const instance = /^\s+MIG (\S+)\s+Device\s+(\d+): \(UUID: (MIG-[^)]+)\)/.exec(line);
+    if (instance) {
+      const [, profile = "", index = "", uuid = ""] = instance;
+      current.push({ profile, index: Number(index), uuid });
+    }
+  }
+  return byGpu;
+}
+
+function memoryOf(body: string): number | undefined {
+  const usage = /<fb_memory_usage>([\s\S]*?)<\/fb_memory_usage>/.exec(body)?.[1] ?? "";
+  return parseMemoryMb(tag(usage, "total") ?? "");
+}
+
+function withoutInstances(body: string): string {
+  return body.replace(/<mig_devices>[\s\S]*?<\/mig_devices>/, "");
+}
+
+/** The text of the first element of that name; the report holds no attributes or nested names that matter here. */
+function tag(text: string, name: string): string | undefined {
+  return asText(new RegExp(`<${name}>([^<]*)</${name}>`).exec(text)?.[1]);
+}

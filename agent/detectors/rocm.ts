@@ -1,0 +1,153 @@
+import { readFile } from "node:fs/promises";
+import {
+  absent,
+  asRecord,
+  asText,
+  type DetectContext,
+  type Finding,
+  parseMemoryMb,
+  parseToolJson,
+} from "./finding.ts";
+import type { FoundGpu } from "./gpu.ts";
+import { findTool, firstLine, runTool, type ToolOutput } from "./run-tool.ts";
+
+export interface RocmFacts {
+  driver?: string;
+  rocmVersion?: string;
+  gpus: FoundGpu[];
+}
+
+const ROCM_SMI_QUESTIONS = [
+  "--showproductname",
+  "--showuniqueid",
+  "--showmeminfo",
+  "vram",
+  "--showdriverversion",
+  "--json",
+];
+
+/** Asks amd-smi; where that is not there or does not work, its forerunner rocm-smi. */
+export async function detectRocm(context: DetectContext): Promise<Finding<RocmFacts>> {
+  const amdSmi = findTool(context, "amd-smi", ["/opt/rocm/bin/amd-smi"]);
+  const [devices, version, installed] = await Promise.all([
+    runTool(context, amdSmi, ["static", "--asic", "--vram", "--driver", "--json"]),
+    runTool(context, amdSmi, ["version", "--json"]),
+    installedVersion(context),
+  ]);
+  const byAmdSmi = judged("amd-smi", devices, parseAmdSmi);
+  if (byAmdSmi.found) return withVersion(byAmdSmi, versionOf(version) ?? installed);
+  const rocmSmi = findTool(context, "rocm-smi", ["/opt/rocm/bin/rocm-smi"]);
+  const byRocmSmi = judged("rocm-smi", await runTool(context, rocmSmi, ROCM_SMI_QUESTIONS), parseRocmSmi);
+  if (byRocmSmi.found) return withVersion(byRocmSmi, installed);
+  return absent(...byAmdSmi.problems, ...byRocmSmi.problems);
+}
+
+/** Of what `amd-smi static --asic --vram --driver --json` prints: a list, since ROCm 7 inside an object. */
+export function parseAmdSmi(text: string): RocmFacts {
+  const json = parseToolJson(text);
+  const list = Array.isArray(json) ? json : asRecord(json).gpu_data;
+  if (!Array.isArray(list)) throw new SyntaxError("there is no list of GPUs in it");
+  const entries = list.map(asRecord).filter((entry) => entry.asic !== undefined);
+  const gpus = entries.map((entry): FoundGpu => {
+    const asic = asRecord(entry.asic);
+    return gpu([asic.market_name], amdSmiMemoryMb(asRecord(entry.vram)), asic.asic_serial);
+  });
+  const driver = asRecord(entries[0]?.driver);
+  return facts(gpus, asText(driver.version) ?? asText(driver.driver_version));
+}
+
+/** Of what `rocm-smi … --json` prints: an object with a `card0`, `card1` … each, and `system`. */
+export function parseRocmSmi(text: string): RocmFacts {
+  const json = asRecord(parseToolJson(text));
+  const cards = Object.entries(json)
+    .filter(([name]) => /^card\d+$/.test(name))
+    .sort(([a], [b]) => Number(a.slice(4)) - Number(b.slice(4)))
+    .map(([, card]) => asRecord(card))
+    // It lists other vendors' cards as well, but knows nothing of their memory.
+    .filter((card) => Number(card["VRAM Total Memory (B)"]) > 0);
+  const gpus = cards.map((card) => {
+    const names = [card["Card Series"], card["Card series"], card["Device Name"], card["Card SKU"]];
+    const memoryMb = Math.floor(Number(card["VRAM Total Memory (B)"]) / (1024 * 1024));
+    return gpu(names, memoryMb, card["Unique ID"]);
+  });
+  return facts(gpus, asText(asRecord(json.system)["Driver version"]));
+}
+
+function gpu(names: readonly unknown[], memoryMb: number | undefined, serial: unknown): FoundGpu {
+  // An old tool that does not know a card gives its device number for a name.
+  const model = names.map(asText).find((name) => name !== undefined && !/^0x[0-9a-f]+$/i.test(name));
+  const uuid = runtimeUuid(serial);
+  return {
+    vendor: "amd",
+    model: model ?? "AMD GPU",
+    ...(memoryMb !== undefined && { memoryMb }),
+    ...(uuid !== undefined && { uuid }),
+  };
+}
+
+/** ROCm's runtime calls a device `GPU-` and its serial number in 16 hexadecimal digits. Some have none. */
+function runtimeUuid(serial: unknown): string | undefined {
+  const digits = /^0x([0-9a-f]{1,16})$/i.exec(asText(serial) ?? "")?.[1];
+  if (digits === undefined || /^0+$/.test(digits)) return undefined;
+  return `GPU-${digits.toLowerCase().padStart(16, "0")}`;
+}
+
+/** The partitions of one device share its serial number; a name that two devices have names neither. */
+function facts(gpus: readonly FoundGpu[], driver: string | undefined): RocmFacts {
+  const unique = gpus.map((one): FoundGpu => {
+    const shared = gpus.filter((other) => other.uuid === one.uuid).length > 1;
+    if (!shared) return one;
+    const { uuid: _, ...unnamed } = one;
+    return unnamed;
+  });
+  return { ...(driver !== undefined && { driver }), gpus: unique };
+}
+
+/** `size` is `{value, unit}`, in early versions a number of MiB under another name. */
+function amdSmiMemoryMb(vram: Record<string, unknown>): number | undefined {
+  const size = vram.size ?? vram.size_mb ?? vram.vram_size_mb ?? vram.vram_size;
+  if (typeof size === "object" && size !== null) {
+    const { value, unit } = asRecord(size);
+    return parseMemoryMb(`${value} ${unit}`);
+  }
+  return parseMemoryMb(typeof size === "number" ? `${size} MB` : String(size ?? ""));
+}
+
+function judged(name: string, output: ToolOutput, parse: (text: string) => RocmFacts): Finding<RocmFacts> {
+  const notOffered = "AMD GPUs are not offered to jobs.";
+  if (output.is === "missing") return absent();
+  if (output.is === "failed") return absent(`${name} ${output.why}. ${notOffered}`);
+  try {
+    const found = parse(output.text);
+    if (found.gpus.length > 0) return { found, problems: [] };
+    return absent(`${name} is installed but finds no AMD GPU.`);
+  } catch {
+    // Whatever is wrong with it, what it printed says more than where a parser stopped.
+    const said = firstLine(output.text) ?? "nothing";
+    return absent(`${name} printed no list of GPUs, but: ${said}. ${notOffered}`);
+  }
+}
+
+function withVersion(finding: Finding<RocmFacts>, version: string | undefined): Finding<RocmFacts> {
+  const { found, problems } = finding;
+  return found && version ? { found: { ...found, rocmVersion: version }, problems } : finding;
+}
+
+/** Of `amd-smi version --json`; without it only the version stays unknown. */
+function versionOf(output: ToolOutput): string | undefined {
+  if (output.is !== "printed") return undefined;
+  try {
+    const json = parseToolJson(output.text);
+    return asText(asRecord(Array.isArray(json) ? json[0] : json).rocm_version);
+  } catch {
+    return undefined; // Nobody needs the version to compute.
+  }
+}
+
+/** What the packages of ROCm write down; `6.1.2-117` is 6.1.2. */
+async function installedVersion({ platform, environment }: DetectContext): Promise<string | undefined> {
+  if (platform !== "linux") return undefined;
+  const root = environment.ROCM_PATH || "/opt/rocm";
+  const text = await readFile(`${root}/.info/version`, "utf8").catch(() => ""); // not there: not known
+  return /^\d+(\.\d+)*/.exec(text.trim())?.[0];
+}
