@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ComputeClient } from "../sdk/client.ts";
@@ -274,16 +274,80 @@ describe("the agent", () => {
     expect((await startAgent().done)?.message).toContain("tanvrit-compute auth login");
   });
 
-  test("clears what a killed agent left behind", async () => {
-    const { mkdirSync } = await import("node:fs");
-    mkdirSync(join(stateDir, "work", "exe_left", "deep"), { recursive: true });
-    mkdirSync(join(stateDir, "spool"), { recursive: true });
-    await Bun.write(join(stateDir, "spool", "exe_left.000000.ndjson"), "{}\n");
+  test("leaves its jobs to the next agent, which takes them up: same process, no line lost or doubled", async () => {
+    const first = startAgent();
+    const gate = join(stateDir, "gate");
+    const id = plane.submit({
+      command: `echo $$; i=0; while [ $i -lt 300 ]; do echo "line $i"; i=$((i+1)); [ $i = 100 ] && ${untilOpen(gate)}; done; exit 7`,
+    });
+    await plane.until(() => (plane.lines.get(id)?.length ?? 0) >= 50, "first lines");
+    const [pid] = processesOf(new Set([id]));
+    first.leave.abort();
+    expect(await first.done).toBeUndefined();
+    expect(first.said.join()).toContain("1 jobs run on");
+    expect(processesOf(new Set([id]))).toContain(pid as number);
+    await Bun.write(gate, "");
+    startAgent();
+    await plane.until(ended(id), "the result");
+    expect(endOf(id)).toMatchObject({ status: "FAILED", exitCode: 7 });
+    expect(plane.statuses(id).filter((status) => status !== "RUNNING")).toEqual(["FAILED"]);
+    const texts = plane.lines.get(id)?.map((line) => line.text);
+    expect(texts?.slice(1)).toEqual(Array.from({ length: 300 }, (_, i) => `line ${i}`));
+  });
+
+  test("reports what ended while no agent was there", async () => {
+    const first = startAgent();
+    const gate = join(stateDir, "gate");
+    const id = plane.submit({ command: `echo begun; ${untilOpen(gate)}; echo done` });
+    await plane.until(() => plane.statuses(id).includes("RUNNING"), "the start");
+    first.leave.abort();
+    await first.done;
+    await Bun.write(gate, "");
+    await waitFor(() => processesOf(new Set([id])).length === 0, "the command's end");
+    startAgent();
+    await plane.until(ended(id), "the result");
+    expect(endOf(id)).toMatchObject({ status: "SUCCEEDED", exitCode: 0 });
+    expect(plane.lines.get(id)?.map((line) => line.text)).toEqual(["begun", "done"]);
+  });
+
+  test("ends for certain what was held by a supervisor that died, says AgentRestarted, and goes on", async () => {
+    const agent = startAgent();
+    const id = plane.submit({ command: "echo begun; trap '' TERM; setsid sleep 600 & sleep 600" });
+    await plane.until(() => (plane.lines.get(id)?.length ?? 0) > 0, "the first line");
+    process.kill(supervisorPid(), "SIGKILL");
+    await plane.until(ended(id), "the result");
+    expect(endOf(id)).toMatchObject({ status: "FAILED", reason: "AgentRestarted" });
+    expect(processesOf(new Set([id]))).toEqual([]);
+    expect(filesIn("work")).toEqual([]);
+    const next = plane.submit({ command: "echo on" });
+    await plane.until(ended(next), "the next job");
+    expect(endOf(next)).toMatchObject({ status: "SUCCEEDED" });
+    expect(agent.said.join()).toContain("is gone; starting another one");
+  });
+
+  test("clears what a killed supervisor left behind", async () => {
+    const dir = join(stateDir, "supervisors", "test");
+    mkdirSync(join(dir, "work", "exe_left", "deep"), { recursive: true });
+    mkdirSync(join(dir, "spool"), { recursive: true });
+    await Bun.write(join(dir, "spool", "exe_left.000000.ndjson"), "{}\n");
     startAgent();
     await plane.until(() => plane.requests.some((one) => one.id === "nodes.poll"), "a poll");
     expect([...filesIn("work"), ...filesIn("spool")]).toEqual([]);
   });
+
+  test("leaves no process behind when it ends and nothing runs", async () => {
+    const agent = startAgent();
+    await plane.until(() => plane.requests.some((one) => one.id === "nodes.poll"), "a poll");
+    const pid = supervisorPid();
+    agent.stop.abort();
+    await agent.done;
+    await waitFor(() => !existsSync(`/proc/${pid}`), "the supervisor's end");
+  });
 });
+
+function supervisorPid(): number {
+  return JSON.parse(readFileSync(join(stateDir, "supervisors", "test", "lock"), "utf8")).pid;
+}
 
 /** Looks again and again, where there is nothing that would tell. */
 async function waitFor(condition: () => boolean, what: string, maxMs = 10_000): Promise<void> {

@@ -1,25 +1,21 @@
-import { join } from "node:path";
 import type { ComputeClient } from "../sdk/client.ts";
 import { ComputeError } from "../sdk/errors.ts";
-import type { JobType } from "../shared/manifest.ts";
-import type { NodeDescription } from "../shared/node.ts";
+import type { Assignment, NodeDescription } from "../shared/node.ts";
 import { AgentError, type AgentLog, textOf } from "./agent-log.ts";
 import { Connection } from "./connection.ts";
-import { removeDirectory } from "./execution-run.ts";
-import { allowedEnvironment } from "./executors/environment.ts";
-import type { Executor } from "./executors/executor.ts";
-import { ShellExecutor } from "./executors/shell.ts";
+import { allowedEnvironment, type Environment } from "./executors/environment.ts";
+import type { TaskGpu, TaskLimits } from "./executors/executor.ts";
 import { acquireLock } from "./journal/lock.ts";
-import { Outbox, type OutboxEntry } from "./journal/outbox.ts";
 import { LogShipper } from "./logs/log-shipper.ts";
-import { executionsWithSegments, Segments } from "./logs/segments.ts";
-import { spoolRoom } from "./logs/spool.ts";
 import { heartbeatLoop } from "./loops/heartbeat.ts";
 import { PollLoop } from "./loops/poll.ts";
 import { Reporter } from "./loops/reporter.ts";
 import { NodeSession } from "./node-session.ts";
 import { ServerClock } from "./server-clock.ts";
-import { leftWork, openStateDir, type StateDir } from "./state-dir.ts";
+import { openStateDir, type StateDir } from "./state-dir.ts";
+import type { StartOrder } from "./supervisor/protocol.ts";
+import { Supervisors } from "./supervisor/supervisors.ts";
+import { taskLimits } from "./task-limits.ts";
 import { Worker } from "./worker.ts";
 
 export interface AgentOptions {
@@ -28,7 +24,9 @@ export interface AgentOptions {
   createNodeClient(nodeKey: string): ComputeClient;
   /** Kept between runs; one agent at a time. */
   stateDir: string;
-  description: NodeDescription;
+  profile: NodeProfile;
+  /** How the process is started that holds the jobs, and which build of the program it is. */
+  supervisor: { command: readonly string[]; build: string };
   /** The agent's own environment, of which jobs see an allowed part; the process's where it is left out. */
   environment?: Readonly<Record<string, string | undefined>>;
   log: AgentLog;
@@ -36,6 +34,17 @@ export interface AgentOptions {
   stop: AbortSignal;
   /** Cancel what runs, report, return. */
   cancelAll: AbortSignal;
+  /** Return soon, and leave what runs to the next agent of this directory. */
+  leave: AbortSignal;
+}
+
+/** What the owner of the machine gives to jobs. */
+export interface NodeProfile {
+  description: NodeDescription;
+  /** Caps for each job. */
+  limits: TaskLimits;
+  /** By the index that the server knows them by. */
+  gpus: readonly TaskGpu[];
 }
 
 /** How long a stopping agent tries to hand over what it has to say before it leaves it to the next run. */
@@ -58,15 +67,15 @@ export async function runAgent(options: AgentOptions): Promise<void> {
 /** Puts the parts together and sees them through start, work, drain and end. */
 class Agent {
   private readonly options: AgentOptions;
-  private readonly dirs: StateDir;
-  private readonly executor: Executor;
-  private readonly outbox: Outbox;
   private readonly connection: Connection;
   private readonly clock = new ServerClock();
   private readonly reporter = new Reporter();
   private readonly shipper = new LogShipper();
   private readonly worker: Worker;
+  private readonly supervisors: Supervisors;
   private readonly session: NodeSession;
+  /** What every job sees of the agent's own. */
+  private readonly jobEnvironment: Environment;
   /** Ends the loops; everything has been handed over, or will be by the next run. */
   private readonly over = new AbortController();
   /** Fires when nothing can be handed over any more. */
@@ -75,19 +84,25 @@ class Agent {
   private failure: Error | undefined;
 
   constructor(options: AgentOptions, dirs: StateDir) {
-    const { log, description } = options;
+    const { log, profile, environment = process.env } = options;
     this.options = options;
-    this.dirs = dirs;
-    this.executor = new ShellExecutor();
-    this.outbox = new Outbox(dirs.outbox);
     this.connection = new Connection(log);
+    this.supervisors = new Supervisors(
+      { root: dirs.supervisors, ...options.supervisor, agentId: dirs.agentId, environment, log },
+      {
+        onNews: (news) => this.worker.onNews(news),
+        onLost: (executionIds) => this.worker.onLost(executionIds),
+        onFailure: (error) => this.drainBecause(error),
+      },
+    );
     this.worker = new Worker({
-      slots: description.capacity.slots,
-      workRoot: dirs.work,
-      environment: allowedEnvironment(options.environment ?? process.env),
-      executors: new Map<JobType, Executor>([[this.executor.jobType, this.executor]]),
-      spoolRoom: spoolRoom(dirs.spool),
-      outbox: this.outbox,
+      slots: profile.description.capacity.slots,
+      place: {
+        start: (assignment) => this.supervisors.start(this.startOrder(assignment)),
+        tell: (executionId, type) => this.supervisors.tell(executionId, type),
+        stored: (executionId, seq) => this.supervisors.stored(executionId, seq),
+        serverIs: (state) => this.supervisors.serverIs(state),
+      },
       reporter: this.reporter,
       shipper: this.shipper,
       clock: this.clock,
@@ -99,37 +114,55 @@ class Agent {
         userClient: options.client,
         createNodeClient: options.createNodeClient,
         nodeFilePath: dirs.nodeFile,
-        description,
+        description: profile.description,
         connection: this.connection,
         log,
       },
       () => this.worker.held(),
     );
+    this.jobEnvironment = allowedEnvironment(environment);
   }
 
   async run(): Promise<void> {
     const { stop, log } = this.options;
-    const probe = await this.executor.probe();
-    if (!probe.available) throw new AgentError(`This machine cannot run jobs. ${probe.why}`);
-    const entries = this.outbox.load(log);
-    await this.clearLeftovers(entries);
-    this.worker.resume(entries);
+    this.worker.resume(await this.supervisors.open());
+    if (this.worker.running > 0)
+      log.info(`${this.worker.running} jobs ran on without the agent; taken up again.`);
     try {
-      await this.session.register(stop);
+      this.supervisors.listen();
+      if (await this.register()) await this.work();
+    } finally {
+      await this.supervisors.close();
+    }
+    if (this.failure && !stop.aborted) throw this.failure;
+  }
+
+  /** false: told to stop before the server answered. */
+  private async register(): Promise<boolean> {
+    const { stop, leave } = this.options;
+    const either = AbortSignal.any([stop, leave]);
+    try {
+      await this.session.register(either);
+      return true;
     } catch (error) {
-      if (stop.aborted) return;
+      if (either.aborted) return false;
       throw error instanceof AgentError ? error : new AgentError(registerFailed(error), { cause: error });
     }
-    try {
-      await this.work();
-    } finally {
-      await this.executor.close();
-    }
-    if (this.failure) throw this.failure;
+  }
+
+  private startOrder(assignment: Assignment): StartOrder {
+    const { limits, gpus } = this.options.profile;
+    return {
+      assignment,
+      nodeId: this.session.nodeId,
+      limits: taskLimits(limits, assignment.resources),
+      gpus: gpus.filter((gpu) => assignment.gpuIndexes.includes(gpu.index)),
+      environment: this.jobEnvironment,
+    };
   }
 
   private async work(): Promise<void> {
-    const { stop, cancelAll, log } = this.options;
+    const { stop, cancelAll, leave, log } = this.options;
     const drain = () => {
       if (this.worker.running > 0) log.info(`Taking no new jobs; ${this.worker.running} still run.`);
       this.worker.drain();
@@ -141,12 +174,15 @@ class Agent {
     const loops = Promise.all(this.startLoops());
     onAbort(stop, drain, this.over.signal);
     onAbort(cancelAll, cancel, this.over.signal);
+    onAbort(leave, () => this.worker.drain(), this.over.signal);
     await this.untilSettled();
     this.over.abort();
     await loops;
-    this.worker.keepForNextRun();
-    const left = this.worker.held().length;
-    if (left > 0) log.warn(`The results of ${left} executions could not be sent; the next start sends them.`);
+    const { running } = this.worker;
+    const { unsent } = this.worker;
+    if (running > 0) log.info(`Leaving; ${running} jobs run on, and the next start takes them up.`);
+    if (unsent > 0)
+      log.warn(`The results of ${unsent} executions could not be sent; the next start sends them.`);
   }
 
   private startLoops(): Promise<void>[] {
@@ -190,32 +226,17 @@ class Agent {
   /** Resolves when there is nothing left to do: draining, nothing runs, and all is handed over or cannot be. */
   private async untilSettled(): Promise<void> {
     const { worker } = this;
-    while (!worker.isDraining || worker.running > 0) {
+    const { leave, cancelAll } = this.options;
+    while (!worker.isDraining || (worker.running > 0 && !leave.aborted)) {
       await worker.settled.wait(this.over.signal, SETTLE_CHECK_MS);
     }
     const startMs = performance.now();
     const { signal } = this.undeliverable;
-    while (worker.held().length > 0 && !signal.aborted) {
-      const limitMs = this.options.cancelAll.aborted ? HASTY_HAND_OVER_MS : HAND_OVER_MS;
-      const leftMs = startMs + limitMs - performance.now();
+    while (worker.unsent > 0 && !signal.aborted) {
+      const isHasty = cancelAll.aborted || leave.aborted;
+      const leftMs = startMs + (isHasty ? HASTY_HAND_OVER_MS : HAND_OVER_MS) - performance.now();
       if (leftMs <= 0) return;
       await worker.settled.wait(signal, leftMs);
-    }
-  }
-
-  /** Ends and removes what an earlier run left of executions, except what is still to be sent. */
-  private async clearLeftovers(entries: readonly OutboxEntry[]): Promise<void> {
-    const { work, spool } = this.dirs;
-    const kept = new Set(entries.map((entry) => entry.executionId));
-    const left = leftWork(work);
-    await this.executor.recover(left);
-    for (const name of left) {
-      await removeDirectory(join(work, name)).catch((error) =>
-        this.options.log.warn(`Cannot remove what a job left in ${join(work, name)}: ${textOf(error)}`),
-      );
-    }
-    for (const name of executionsWithSegments(spool)) {
-      if (!kept.has(name)) new Segments(spool, name).remove();
     }
   }
 }

@@ -51,6 +51,11 @@ export class NodeSession {
     if (this.node) this.client = options.createNodeClient(this.node.nodeKey);
   }
 
+  /** Which node this is; empty before the first registration. */
+  get nodeId(): string {
+    return this.node?.nodeId ?? "";
+  }
+
   /** Makes this node known. Throws SessionEndedError where the user must sign in first. */
   async register(signal: AbortSignal): Promise<void> {
     if (this.node && this.client) {

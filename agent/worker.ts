@@ -1,25 +1,25 @@
-import type { JobType } from "../shared/manifest.ts";
 import type { Assignment, ExecutionReport, NodeOrders, ReportOutcome } from "../shared/node.ts";
 import type { AgentLog } from "./agent-log.ts";
-import { ExecutionRun, type RunEnd } from "./execution-run.ts";
 import { type ExecutionEvent, type ExecutionPhase, nextStep, takesSlot } from "./execution-state.ts";
-import type { Environment } from "./executors/environment.ts";
-import type { Executor } from "./executors/executor.ts";
-import type { Outbox, OutboxEntry } from "./journal/outbox.ts";
-import { ExecutionLog, QuietLines } from "./logs/execution-log.ts";
+import { LineQueue } from "./logs/line-queue.ts";
 import type { LogShipper } from "./logs/log-shipper.ts";
-import { LogSpool, type SpoolRoom } from "./logs/spool.ts";
 import type { Reporter } from "./loops/reporter.ts";
 import type { ServerClock } from "./server-clock.ts";
+import type { ExecutionNews } from "./supervisor/link.ts";
+import type { EndedExecution, HeldExecution } from "./supervisor/protocol.ts";
 import { Bell } from "./wait.ts";
+
+/** Where executions run: the supervisors. Orders are carried out in their order; none of these fails or waits. */
+export interface ExecutionPlace {
+  start(assignment: Assignment): void;
+  tell(executionId: string, type: "cancel" | "kill" | "drop" | "forget"): void;
+  stored(executionId: string, seq: number): void;
+  serverIs(state: "away" | "back"): void;
+}
 
 export interface WorkerOptions {
   slots: number;
-  workRoot: string;
-  environment: Environment;
-  executors: ReadonlyMap<JobType, Executor>;
-  spoolRoom: SpoolRoom;
-  outbox: Outbox;
+  place: ExecutionPlace;
   reporter: Reporter;
   shipper: LogShipper;
   clock: ServerClock;
@@ -29,11 +29,9 @@ export interface WorkerOptions {
 /** One execution that this agent has something to do for. */
 interface Held {
   phase: ExecutionPhase;
-  spool: LogSpool;
+  lines: LineQueue;
   /** Not yet acknowledged, in order. */
   reports: ExecutionReport[];
-  /** Absent for one whose command ended in an earlier run of the agent. */
-  run?: ExecutionRun;
 }
 
 /** The most executions held at once; more than the server accepts in one list must never come together. */
@@ -51,7 +49,6 @@ export class Worker {
   readonly settled = new Bell();
   private readonly options: WorkerOptions;
   private readonly executions = new Map<string, Held>();
-  private readonly quiet = new QuietLines();
   private slotsTaken = 0;
   private draining = false;
 
@@ -65,6 +62,11 @@ export class Worker {
 
   get running(): number {
     return this.slotsTaken;
+  }
+
+  /** Executions that are over, but for what the server does not have of them yet. */
+  get unsent(): number {
+    return this.executions.size - this.slotsTaken;
   }
 
   /** Executions whose lines or result the server does not have yet, and those that run. */
@@ -84,13 +86,46 @@ export class Worker {
     return Math.max(0, Math.min(this.options.slots - this.slotsTaken, MAX_HELD - this.executions.size));
   }
 
-  /** Takes up what an earlier run of this agent could not hand over. */
-  resume(entries: readonly OutboxEntry[]): void {
-    for (const { executionId, reports, lastSeq } of entries) {
-      const spool = LogSpool.reopen(executionId, this.options.spoolRoom, lastSeq);
-      this.executions.set(executionId, { phase: "ended", spool, reports: [...reports] });
-      if (spool.isDelivered) this.apply(executionId, "linesStored");
-      else this.options.shipper.appended(spool);
+  /** Takes up what an earlier run of this agent left with the supervisors: what still runs, and what ended. */
+  resume(executions: readonly HeldExecution[]): void {
+    for (const { executionId, storedSeq, lastSeq, startedAt, ended } of executions) {
+      const held: Held = { phase: "running", lines: new LineQueue(executionId, storedSeq), reports: [] };
+      this.executions.set(executionId, held);
+      this.slotsTaken++;
+      // The server may have heard of the start before; told again, it says so.
+      if (startedAt) this.report(held, { executionId, status: "RUNNING", at: startedAt });
+      if (ended) this.ended(executionId, lastSeq, ended);
+    }
+  }
+
+  /** What the supervisors tell. */
+  onNews(news: ExecutionNews): void {
+    const held = this.executions.get(news.executionId);
+    if (!held) return;
+    if (news.type === "started") {
+      if (held.phase === "abandoned") return;
+      this.report(held, { executionId: news.executionId, status: "RUNNING", at: news.at });
+    } else if (news.type === "lines") {
+      held.lines.append(news.lines);
+      this.options.shipper.appended(held.lines);
+    } else {
+      this.ended(news.executionId, news.lastSeq, news);
+    }
+  }
+
+  /** The supervisor that held these is gone, and nothing of them runs any more. */
+  onLost(executionIds: readonly string[]): void {
+    for (const executionId of executionIds) {
+      const held = this.executions.get(executionId);
+      if (!held || !takesSlot(held.phase)) continue;
+      held.lines.expectNoMore();
+      this.finish(executionId, held, {
+        executionId,
+        at: new Date().toISOString(),
+        status: "FAILED",
+        reason: "AgentRestarted",
+        message: "The part of the agent that held the job died, and the job was ended.",
+      });
     }
   }
 
@@ -106,8 +141,19 @@ export class Worker {
     return changed;
   }
 
-  linesStored(executionId: string): void {
+  linesStored(executionId: string, seq: number): void {
+    const held = this.executions.get(executionId);
+    if (!held) return;
+    const { isDelivered } = held.lines;
+    if (!isDelivered || takesSlot(held.phase)) this.options.place.stored(executionId, seq);
     // Stored as far as there were any; only an execution whose command is over has no more to come.
+    if (isDelivered) this.apply(executionId, "linesStored");
+  }
+
+  linesGivenUp(executionId: string): void {
+    const held = this.executions.get(executionId);
+    if (!held) return;
+    this.dropLines(executionId, held);
     this.apply(executionId, "linesStored");
   }
 
@@ -135,23 +181,11 @@ export class Worker {
   }
 
   serverAway(): void {
-    this.options.spoolRoom.serverAway = true;
-    for (const [id, held] of this.executions) {
-      held.spool.spill();
-      this.saveResult(id, held);
-    }
+    this.options.place.serverIs("away");
   }
 
   serverBack(): void {
-    this.options.spoolRoom.serverAway = false;
-  }
-
-  /** Leaves on disk what the next run of the agent must send. */
-  keepForNextRun(): void {
-    for (const [id, held] of this.executions) {
-      held.spool.keepForNextRun();
-      this.saveResult(id, held);
-    }
+    this.options.place.serverIs("back");
   }
 
   private begin(assignment: Assignment): void {
@@ -166,43 +200,30 @@ export class Worker {
       log.warn(`${executionId} came after its lease had run out and is not started.`);
       return;
     }
-    const spool = new LogSpool(executionId, this.options.spoolRoom);
-    const run = this.createRun(assignment, spool);
-    this.executions.set(executionId, { phase: "running", spool, reports: [], run });
+    this.executions.set(executionId, { phase: "running", lines: new LineQueue(executionId), reports: [] });
     this.slotsTaken++;
-    run.run().then((end) => this.finished(executionId, end));
+    this.options.place.start(assignment);
   }
 
-  private createRun(assignment: Assignment, spool: LogSpool): ExecutionRun {
-    const { executors, workRoot, environment, log, shipper } = this.options;
-    const { executionId, manifest } = assignment;
-    return new ExecutionRun({
-      assignment,
-      executor: executors.get(manifest.type),
-      workRoot,
-      environment,
-      log,
-      output: new ExecutionLog(spool, { appended: (one) => shipper.appended(one), quiet: this.quiet }),
-      onStarted: () => this.started(executionId),
-    });
-  }
-
-  private started(executionId: string): void {
-    const held = this.executions.get(executionId);
-    if (!held || held.phase === "abandoned") return;
-    const report: ExecutionReport = { executionId, status: "RUNNING", at: new Date().toISOString() };
-    held.reports.push(report);
-    this.options.reporter.add(report);
-  }
-
-  private finished(executionId: string, end: RunEnd): void {
+  private ended(executionId: string, lastSeq: number, { at, end }: EndedExecution): void {
     const held = this.executions.get(executionId);
     if (!held) return;
-    held.reports.push({ executionId, at: new Date().toISOString(), ...end });
+    held.lines.expectUpTo(lastSeq);
+    // Told again: fewer lines survived than had been promised.
+    if (!takesSlot(held.phase))
+      return void (held.lines.isDelivered && this.apply(executionId, "linesStored"));
+    this.finish(executionId, held, { executionId, at, ...end });
+  }
+
+  private finish(executionId: string, held: Held, report: ExecutionReport): void {
+    held.reports.push(report);
     this.apply(executionId, "exited");
-    if (held.phase !== "ended") return;
-    if (this.options.spoolRoom.serverAway) this.saveResult(executionId, held);
-    if (held.spool.isDelivered) this.apply(executionId, "linesStored");
+    if (held.phase === "ended" && held.lines.isDelivered) this.apply(executionId, "linesStored");
+  }
+
+  private report(held: Held, report: ExecutionReport): void {
+    held.reports.push(report);
+    this.options.reporter.add(report);
   }
 
   /** Returns whether the event meant anything to this execution. */
@@ -213,9 +234,9 @@ export class Worker {
     const step = nextStep(before, event);
     held.phase = step.phase;
     for (const effect of step.effects) {
-      if (effect === "stop") held.run?.cancel();
-      else if (effect === "kill") held.run?.kill();
-      else if (effect === "dropLines") held.spool.drop();
+      if (effect === "stop") this.options.place.tell(executionId, "cancel");
+      else if (effect === "kill") this.options.place.tell(executionId, "kill");
+      else if (effect === "dropLines") this.dropLines(executionId, held);
       else this.reportResult(held);
     }
     if (takesSlot(before) && !takesSlot(held.phase)) this.freeSlot();
@@ -223,9 +244,15 @@ export class Worker {
     return held.phase !== before;
   }
 
-  /** The reports before it are with the reporter already, unless they are from an earlier run. */
+  /** The reports before it are with the reporter already. */
   private reportResult(held: Held): void {
-    for (const report of held.run ? held.reports.slice(-1) : held.reports) this.options.reporter.add(report);
+    for (const report of held.reports.slice(-1)) this.options.reporter.add(report);
+  }
+
+  private dropLines(executionId: string, held: Held): void {
+    held.lines.drop();
+    // What is forgotten has no lines either.
+    if (held.phase !== "gone") this.options.place.tell(executionId, "drop");
   }
 
   private freeSlot(): void {
@@ -235,12 +262,7 @@ export class Worker {
 
   private forget(executionId: string): void {
     this.executions.delete(executionId);
-    this.options.outbox.remove(executionId);
+    this.options.place.tell(executionId, "forget");
     this.settled.ring();
-  }
-
-  private saveResult(executionId: string, { phase, reports, spool }: Held): void {
-    if ((phase !== "ended" && phase !== "reporting") || reports.length === 0) return;
-    this.options.outbox.put({ executionId, reports, lastSeq: spool.lastSeq });
   }
 }

@@ -1,3 +1,5 @@
+import { createHash } from "node:crypto";
+import { statSync } from "node:fs";
 import { join } from "node:path";
 import { runAgent } from "../agent/agent.ts";
 import { agentFile } from "../agent/agent-file.ts";
@@ -13,6 +15,7 @@ import { credentialsOf } from "./credentials/session.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { tanvritHome } from "./home.ts";
 import { readConfigFile } from "./read-config.ts";
+import { selfCommand } from "./self-command.ts";
 import { stopSignals } from "./until-stopped.ts";
 import { chooseWorkspace } from "./workspaces.ts";
 
@@ -40,25 +43,38 @@ export const command = defineCommand({
     const workspace = await chooseWorkspace(env, options);
     const { url } = workspace;
     const signals = stopSignals();
+    const file = agentFile.parse(config ?? {});
     await runAgent({
       client: new ComputeClient({ url, credentials: credentialsOf(env, workspace) }),
       createNodeClient: (nodeKey) =>
         new ComputeClient({ url, credentials: { headers: () => ({ "x-api-key": nodeKey }) } }),
       stateDir: join(tanvritHome(env), "agent", workspace.name),
-      description: describeNode({
-        name: options.name,
-        slots: options.slots,
-        pool: options.pool,
-        labels: options.label,
-        file: agentFile.parse(config ?? {}),
-        agentVersion: packageJson.version,
-      }),
+      profile: {
+        description: describeNode({
+          name: options.name,
+          slots: options.slots,
+          pool: options.pool,
+          labels: options.label,
+          file,
+          agentVersion: packageJson.version,
+        }),
+        limits: file.limits,
+        gpus: [],
+      },
+      supervisor: { command: [...selfCommand(), "agent", "supervise"], build: buildOf(process.execPath) },
       environment: env,
       // A log line that cannot be written must not stop the jobs.
       log: textLog((line) => void output.note(line).catch(() => undefined)),
       stop: signals.stop,
       cancelAll: signals.hurry,
+      leave: new AbortController().signal,
     });
     return exitCodes.ok;
   },
 });
+
+/** Names a build of this program: another version, or another file of the same, is another build. */
+function buildOf(path: string): string {
+  const { size, mtimeMs } = statSync(path);
+  return createHash("sha256").update(`${packageJson.version} ${size} ${mtimeMs}`).digest("hex").slice(0, 8);
+}

@@ -9,6 +9,8 @@ export interface CommandEntry {
   path: string;
   /** One line for the list of commands. */
   summary: string;
+  /** Started by another command, not by people: no list shows it. */
+  hidden?: true;
   load(): Promise<{ command: Command }>;
 }
 

@@ -23,6 +23,17 @@ export const commands: readonly CommandEntry[] = [
     load: () => import("./agent-run.ts"),
   },
   {
+    path: "agent detect",
+    summary: "See what this machine has to give to jobs",
+    load: () => import("./agent-detect.ts"),
+  },
+  {
+    path: "agent supervise",
+    summary: "Hold the jobs of an agent that comes and goes",
+    hidden: true,
+    load: () => import("./agent-supervise.ts"),
+  },
+  {
     path: "auth login",
     summary: "Sign in to a workspace",
     load: () => import("./auth/login.ts"),

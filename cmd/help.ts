@@ -8,7 +8,8 @@ export function groupHelp(entries: readonly CommandEntry[], group = ""): string 
   const head = group
     ? `Usage: tanvrit-compute ${group} COMMAND`
     : "Tanvrit Compute: run jobs on your own machines.\n\nUsage: tanvrit-compute COMMAND";
-  const rows = entries.map((entry): [string, string] => [entry.path, entry.summary]);
+  const shown = entries.filter((entry) => !entry.hidden);
+  const rows = shown.map((entry): [string, string] => [entry.path, entry.summary]);
   const foot = `See tanvrit-compute ${group ? `${group} ` : ""}COMMAND --help for one command.`;
   return `${head}\n\nCommands:\n${table(rows)}${group ? "" : general()}\n${foot}\n`;
 }

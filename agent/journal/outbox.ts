@@ -1,16 +1,20 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
+import { executionEnd, timestamp } from "../../shared/execution.ts";
 import { executionId } from "../../shared/ids.ts";
-import { executionReport } from "../../shared/node.ts";
 import type { AgentLog } from "../agent-log.ts";
 import { textOf } from "../agent-log.ts";
 import { writeFileAtomic } from "./atomic-file.ts";
 
-/** What an execution still has to say: its reports in order, and how many lines it wrote. */
+/** What an execution still has to say: when it began, how it ended, and how many lines it wrote. */
 const outboxEntry = z.object({
   executionId,
-  reports: z.array(executionReport).min(1),
+  startedAt: timestamp.optional(),
+  ended: z.object({
+    at: timestamp,
+    end: executionEnd.extend({ status: z.enum(["SUCCEEDED", "FAILED", "CANCELLED"]) }),
+  }),
   lastSeq: z.int().min(0),
 });
 export type OutboxEntry = z.infer<typeof outboxEntry>;

@@ -4,12 +4,14 @@ import type { LogBatch } from "../../shared/log.ts";
 import { type AgentLog, textOf } from "../agent-log.ts";
 import type { NodeSession } from "../node-session.ts";
 import { Bell } from "../wait.ts";
-import type { LogSpool } from "./spool.ts";
+import type { LineQueue } from "./line-queue.ts";
 
 export interface ShipListener {
-  /** All lines of this spool are stored, as far as there are any. */
-  linesStored(executionId: string): void;
+  /** All lines up to `seq` are stored; there may be more. */
+  linesStored(executionId: string, seq: number): void;
   linesRefused(executionId: string): void;
+  /** The server will never take the rest. */
+  linesGivenUp(executionId: string): void;
 }
 
 /** About the size of one request. As JSON it may be a few times more, still below what a server takes. */
@@ -18,7 +20,7 @@ const MAX_BATCHES = 1_000;
 const IDLE_MS = 60_000;
 
 interface Shipment {
-  spool: LogSpool;
+  queue: LineQueue;
   batch: LogBatch;
 }
 
@@ -29,11 +31,11 @@ interface Shipment {
 export class LogShipper {
   private readonly bell = new Bell();
   /** Spools with unsent lines; who was served last stands last. */
-  private readonly waiting = new Set<LogSpool>();
+  private readonly waiting = new Set<LineQueue>();
 
-  appended(spool: LogSpool): void {
-    if (spool.isDelivered) return;
-    this.waiting.add(spool);
+  appended(queue: LineQueue): void {
+    if (queue.isDelivered) return;
+    this.waiting.add(queue);
     this.bell.ring();
   }
 
@@ -50,18 +52,18 @@ export class LogShipper {
     const count = Math.min(this.waiting.size, MAX_BATCHES);
     let linesLeft: number = limits.maxLogLinesPerRequest;
     let bytesLeft = REQUEST_BYTES;
-    let spoolsLeft = count;
-    for (const spool of [...this.waiting].slice(0, count)) {
-      this.waiting.delete(spool);
-      if (spool.isDelivered) continue;
-      this.waiting.add(spool);
+    let queuesLeft = count;
+    for (const queue of [...this.waiting].slice(0, count)) {
+      this.waiting.delete(queue);
+      if (queue.isDelivered) continue;
+      this.waiting.add(queue);
       // What one does not need of its share is there for those behind it.
-      const lines = spool.peek(Math.ceil(linesLeft / spoolsLeft), Math.ceil(bytesLeft / spoolsLeft));
-      spoolsLeft--;
+      const lines = queue.peek(Math.ceil(linesLeft / queuesLeft), Math.ceil(bytesLeft / queuesLeft));
+      queuesLeft--;
       if (lines.length === 0) continue;
       linesLeft -= lines.length;
       for (const line of lines) bytesLeft -= line.text.length;
-      shipments.push({ spool, batch: { executionId: spool.executionId, lines } });
+      shipments.push({ queue, batch: { executionId: queue.executionId, lines } });
       if (linesLeft <= 0 || bytesLeft <= 0) break;
     }
     return shipments;
@@ -92,10 +94,10 @@ export class LogShipper {
   }
 
   private settle(shipment: Shipment, stored: number | "stale", listener: ShipListener, log: AgentLog): void {
-    const { spool, batch } = shipment;
+    const { queue, batch } = shipment;
     if (stored === "stale") {
-      this.waiting.delete(spool);
-      listener.linesRefused(spool.executionId);
+      this.waiting.delete(queue);
+      listener.linesRefused(queue.executionId);
       return;
     }
     const first = batch.lines[0]?.seq ?? 0;
@@ -103,20 +105,18 @@ export class LogShipper {
       this.giveUp(shipment, `it has ${stored} of them and was sent ${first} next`, listener, log);
       return;
     }
-    spool.acknowledge(stored);
-    if (!spool.isDelivered) return;
-    this.waiting.delete(spool);
-    listener.linesStored(spool.executionId);
+    queue.acknowledge(stored);
+    if (queue.isDelivered) this.waiting.delete(queue);
+    listener.linesStored(queue.executionId, stored);
   }
 
   /** The job and its result count for more than lines that no server will ever take. */
-  private giveUp({ spool }: Shipment, why: string, listener: ShipListener, log: AgentLog): void {
-    const { executionId } = spool;
+  private giveUp({ queue }: Shipment, why: string, listener: ShipListener, log: AgentLog): void {
+    const { executionId } = queue;
     log.error(`The server takes no more lines of ${executionId}, the rest is dropped: ${why}`, {
       executionId,
     });
-    this.waiting.delete(spool);
-    spool.drop();
-    listener.linesStored(executionId);
+    this.waiting.delete(queue);
+    listener.linesGivenUp(executionId);
   }
 }

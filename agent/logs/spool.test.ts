@@ -31,10 +31,12 @@ function deliverAll(spool: LogSpool, maxLines = 100): number[] {
   const seqs: number[] = [];
   while (!spool.isDelivered) {
     const batch = spool.peek(maxLines, 1_000_000);
-    expect(batch.length).toBeGreaterThan(0);
+    // That the last lines were lost shows only when they are asked for.
+    if (batch.length === 0) break;
     seqs.push(...batch.map((line) => line.seq));
     spool.acknowledge(seqs.at(-1) ?? 0);
   }
+  expect(spool.isDelivered).toBe(true);
   return seqs;
 }
 

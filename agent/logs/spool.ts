@@ -1,4 +1,5 @@
 import type { LogLine } from "../../shared/log.ts";
+import { lineBytes } from "./line-queue.ts";
 import { Segments } from "./segments.ts";
 
 /** What all spools of an agent share. */
@@ -84,17 +85,19 @@ export class LogSpool {
     if (this.room.serverAway || this.mustSpill()) this.spill();
   }
 
-  /** The oldest unacknowledged lines; they stay here until `acknowledge`. */
-  peek(maxLines: number, maxBytes: number): LogLine[] {
-    this.readAhead(maxBytes);
+  /** Unacknowledged lines behind `afterSeq`, oldest first; they stay here until `acknowledge`. */
+  peek(maxLines: number, maxBytes: number, afterSeq = this.storedSeq): LogLine[] {
+    const passed = () => Math.max(0, afterSeq + 1 - (this.head[0]?.seq ?? afterSeq + 1));
+    while (this.segments.unreadBytes > 0 && passed() >= this.head.length) this.readMore();
+    const first = passed();
     let bytes = 0;
-    let count = 0;
-    while (count < this.head.length && count < maxLines) {
-      bytes += lineBytes(this.head[count] as LogLine);
-      if (bytes > maxBytes && count > 0) break;
-      count++;
+    let end = first;
+    while (end < this.head.length && end - first < maxLines) {
+      bytes += lineBytes(this.head[end] as LogLine);
+      if (bytes > maxBytes && end > first) break;
+      end++;
     }
-    return this.head.slice(0, count);
+    return this.head.slice(first, end);
   }
 
   /** The server has stored all lines up to `seq`. */
@@ -150,15 +153,13 @@ export class LogSpool {
     for (const resume of this.roomWaiters.splice(0)) resume();
   }
 
-  private readAhead(maxBytes: number): void {
-    while (this.headBytes < maxBytes && this.segments.unreadBytes > 0) {
-      const lines = this.segments.read().filter((line) => line.seq > this.storedSeq);
-      for (const line of lines) this.head.push(line);
-      this.countHead(lines.reduce((sum, line) => sum + lineBytes(line), 0));
-      // The last lines were lost in a crash: what cannot be sent is not waited for.
-      const lastKnown = this.head.at(-1)?.seq ?? this.storedSeq;
-      if (this.segments.unreadBytes === 0 && lastKnown < this.lastSeq) this.lastSeq = lastKnown;
-    }
+  private readMore(): void {
+    const lines = this.segments.read().filter((line) => line.seq > this.storedSeq);
+    for (const line of lines) this.head.push(line);
+    this.countHead(lines.reduce((sum, line) => sum + lineBytes(line), 0));
+    // The last lines were lost in a crash: what cannot be sent is not waited for.
+    const lastKnown = this.head.at(-1)?.seq ?? this.storedSeq;
+    if (this.segments.unreadBytes === 0 && lastKnown < this.lastSeq) this.lastSeq = lastKnown;
   }
 
   private mustSpill(): boolean {
@@ -169,9 +170,4 @@ export class LogSpool {
     this.headBytes += changeBytes;
     this.room.memoryBytes += changeBytes;
   }
-}
-
-/** About what a line takes in memory and in a request. */
-function lineBytes(line: LogLine): number {
-  return line.text.length + 90;
 }

@@ -1,13 +1,7 @@
-import { join } from "node:path";
 import { CliError } from "../failure.ts";
+import { selfCommand } from "../self-command.ts";
 
 const KEPT_LINES = 50;
-
-/** How to start this very program again: the binary itself, or bun with the entry of the sources. */
-function selfCommand(): string[] {
-  const compiled = /^(\/\$bunfs\/|[A-Z]:[\\/]~BUN[\\/])/.test(Bun.main);
-  return compiled ? [process.execPath] : [process.execPath, join(import.meta.dirname, "..", "main.ts")];
-}
 
 /** A command that goes on beside us, as a server does; the last lines it said are kept for when it fails. */
 export class BackgroundProgram {

@@ -35,7 +35,10 @@ test("every command answers --help on stdout with 0, whatever else is said", asy
 test("groups and the program itself list their commands", async () => {
   await using home = await makeScratch();
   const all = await runProgram(home.path, ["--help"]);
-  for (const { path, summary } of commands) expect(all.stdout).toContain(summary && path);
+  for (const { path, summary, hidden } of commands) {
+    if (hidden) expect(all.stdout).not.toContain(path);
+    else expect(all.stdout).toContain(summary && path);
+  }
   const job = await runProgram(home.path, ["help", "job"]);
   expect(job.exitCode).toBe(0);
   expect(job.stdout).toContain("job submit");

@@ -1,6 +1,7 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
 import { Person } from "../support/person.ts";
 import { TestServer } from "../support/server.ts";
+import { supervisorsBelow } from "../support/supervisors.ts";
 import { waitFor } from "../support/wait.ts";
 
 const TEST_TIMEOUT_MS = 60_000;
@@ -12,23 +13,41 @@ beforeAll(async () => {
   server = await TestServer.start();
   person = await Person.signIn(server);
 }, TEST_TIMEOUT_MS);
+afterEach(() => person.stopAgents());
 afterAll(async () => {
   await person?.[Symbol.asyncDispose]();
   await server?.[Symbol.asyncDispose]();
 });
 
 test(
-  "kill -9 of an agent ends its executions as AgentRestarted when it is back, and a retry runs",
+  "kill -9 of an agent leaves its jobs alone; the next one takes them up with their log and result",
   async () => {
     const agent = await person.startAgent(["--slots", "2"]);
+    const gate = person.home.join("gate");
+    const script = `echo $$; until [ -e ${gate} ]; do sleep 0.05; done; echo end; exit 3`;
+    const id = await person.submit(["--", "sh", "-c", script]);
+    await waitFor(`job ${id} to run`, async () => (await person.job(id)).status === "RUNNING");
+    await agent.stop("SIGKILL");
+    await person.startAgent(["--slots", "2"]);
+    await Bun.write(gate, "");
+    expect((await person.run(["job", "wait", id])).exitCode).toBe(3);
+    expect(await person.job(id)).toMatchObject({ status: "FAILED", attempt: 1, exitCode: 3 });
+    expect((await person.get(["job", "logs", id])).split("\n").at(-1)).toBe("end");
+  },
+  TEST_TIMEOUT_MS,
+);
+
+test(
+  "kill -9 of the process that holds the jobs ends them as AgentRestarted, and a retry runs",
+  async () => {
+    await person.startAgent(["--slots", "2"]);
     const script = 'test "$TANVRIT_ATTEMPT" = 2 || sleep 60; echo attempt $TANVRIT_ATTEMPT';
     const once = await person.submit(["--", "sleep", "60"]);
     const twice = await person.submit(["--max-retries", "1", "--", "sh", "-c", script]);
     for (const id of [once, twice]) {
       await waitFor(`job ${id} to run`, async () => (await person.job(id)).status === "RUNNING");
     }
-    await agent.stop("SIGKILL");
-    await person.startAgent(["--slots", "2"]);
+    for (const pid of supervisorsBelow(person.home.path)) process.kill(pid, "SIGKILL");
     await person.run(["job", "wait", once, twice]);
     expect(await person.job(once)).toMatchObject({ status: "FAILED", reason: "AgentRestarted", attempt: 1 });
     expect(await person.job(twice)).toMatchObject({

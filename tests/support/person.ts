@@ -2,6 +2,7 @@ import type { Job } from "../../shared/job.ts";
 import { type Finished, Running, type RunOptions, runProgram } from "./program.ts";
 import { makeScratch, type Scratch } from "./scratch.ts";
 import type { TestServer } from "./server.ts";
+import { stopSupervisors } from "./supervisors.ts";
 
 /** Somebody with a home of their own at the command line, signed in to a server. */
 export class Person implements AsyncDisposable {
@@ -65,8 +66,14 @@ export class Person implements AsyncDisposable {
     return agent;
   }
 
+  /** Ends the agents and what they hold, at once. */
+  async stopAgents(): Promise<void> {
+    for (const agent of this.agents.splice(0)) await agent[Symbol.asyncDispose]();
+    await stopSupervisors(this.home.path);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const agent of this.agents) await agent[Symbol.asyncDispose]();
+    await this.stopAgents();
     await this.home[Symbol.asyncDispose]();
   }
 }

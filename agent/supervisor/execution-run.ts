@@ -1,24 +1,27 @@
 import { chmodSync, mkdirSync, rmdirSync } from "node:fs";
 import { chmod, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import type { ExecutionEnd } from "../shared/execution.ts";
-import type { Assignment } from "../shared/node.ts";
-import { type AgentLog, textOf } from "./agent-log.ts";
-import type { Environment } from "./executors/environment.ts";
-import { type Executor, type RunningTask, StartFailedError, type TaskExit } from "./executors/executor.ts";
-import type { ExecutionLog } from "./logs/execution-log.ts";
+import type { ExecutionEnd } from "../../shared/execution.ts";
+import { type AgentLog, textOf } from "../agent-log.ts";
+import {
+  type ExceededLimit,
+  type Executor,
+  type RunningTask,
+  StartFailedError,
+  type TaskExit,
+} from "../executors/executor.ts";
+import type { ExecutionLog } from "../logs/execution-log.ts";
+import type { StartOrder } from "./protocol.ts";
 
 export type RunEnd = ExecutionEnd & { status: "SUCCEEDED" | "FAILED" | "CANCELLED" };
 
 export interface ExecutionRunOptions {
-  assignment: Assignment;
+  order: StartOrder;
   /** undefined: this node has none for the job's type. */
   executor: Executor | undefined;
   /** Below it the execution gets its directory. */
   workRoot: string;
   output: ExecutionLog;
-  /** What every job sees of the agent's own. */
-  environment: Environment;
   log: AgentLog;
   /** The command runs now. */
   onStarted(): void;
@@ -33,8 +36,11 @@ const MAX_MESSAGE_LENGTH = 4_000;
 
 /** One execution from its directory to its end. Each step says how it is undone; whatever happens, all are. */
 export class ExecutionRun {
+  /** Resolves when nothing of the execution is left but its output. Never rejects. */
+  readonly over: Promise<RunEnd>;
   private readonly options: ExecutionRunOptions;
   private readonly dir: string;
+  private readonly ended = Promise.withResolvers<RunEnd>();
   private task: RunningTask | undefined;
   /** Why we ended it, if we did; the first cause counts. */
   private endedBy: "cancel" | "timeout" | "kill" | undefined;
@@ -44,25 +50,26 @@ export class ExecutionRun {
 
   constructor(options: ExecutionRunOptions) {
     this.options = options;
-    this.dir = join(options.workRoot, options.assignment.executionId);
+    this.dir = join(options.workRoot, options.order.assignment.executionId);
+    this.over = this.ended.promise;
   }
 
-  /** Resolves when nothing of the execution is left but its output. Never rejects. */
-  async run(): Promise<RunEnd> {
+  /** To be called once. */
+  async begin(): Promise<void> {
     const undos: Undo[] = [];
+    let end: RunEnd;
     try {
       for (const step of [this.prepareDirectory, this.startCommand, this.watchTime] as Step[]) {
-        if (this.endedBy) return { status: "CANCELLED" };
+        if (this.endedBy) break;
         undos.push(await step.call(this));
       }
-      const exit = (await this.task?.wait()) ?? {};
-      return this.verdict(exit);
+      end = this.verdict((await this.task?.wait()) ?? {});
     } catch (error) {
-      return this.startFailure(error);
-    } finally {
-      for (const undo of undos.reverse()) await this.undo(undo);
-      this.options.output.end();
+      end = this.startFailure(error);
     }
+    for (const undo of undos.reverse()) await this.undo(undo);
+    this.options.output.end();
+    this.ended.resolve(end);
   }
 
   /** TERM, the job's grace, KILL. */
@@ -83,21 +90,21 @@ export class ExecutionRun {
   }
 
   private async startCommand(): Promise<Undo> {
-    const { assignment, executor, output, environment, onStarted } = this.options;
+    const { order, executor, output, onStarted } = this.options;
     if (!executor) {
-      throw new StartFailedError(`This node has no executor for jobs of type ${assignment.manifest.type}.`);
+      const { type } = order.assignment.manifest;
+      throw new StartFailedError(`This node has no executor for jobs of type ${type}.`);
     }
-    const task = await executor.start(
-      { assignment, nodeId: "", dir: this.dir, output, limits: {}, gpus: [], environment },
-      this.starting.signal,
-    );
+    const task = await executor.start({ ...order, dir: this.dir, output }, this.starting.signal);
     this.task = task;
     onStarted();
+    // It was asked to end while it started, and heard nothing of it.
+    if (this.endedBy) task.stop(this.endedBy === "kill" ? 0 : this.graceMs);
     return () => {};
   }
 
   private watchTime(): Undo {
-    const { timeoutSeconds } = this.options.assignment.manifest;
+    const { timeoutSeconds } = this.options.order.assignment.manifest;
     if (timeoutSeconds === undefined) return () => {};
     const dueMs = performance.now() + timeoutSeconds * 1_000;
     const wait = () => {
@@ -109,21 +116,31 @@ export class ExecutionRun {
     return () => clearTimeout(this.deadlineTimer);
   }
 
+  private get graceMs(): number {
+    return this.options.order.assignment.manifest.graceSeconds * 1_000;
+  }
+
   private end(cause: "cancel" | "timeout", what: string): void {
     if (this.endedBy) return;
     this.endedBy = cause;
     this.starting.abort();
-    const { graceSeconds } = this.options.assignment.manifest;
-    const ladder = graceSeconds > 0 ? `SIGTERM now, SIGKILL in ${graceSeconds} s` : "SIGKILL now";
+    const { graceMs } = this;
+    const ladder = graceMs > 0 ? `SIGTERM now, SIGKILL in ${graceMs / 1_000} s` : "SIGKILL now";
     this.options.output.system(`${what}: ${ladder}.`);
-    this.task?.stop(graceSeconds * 1_000);
+    this.task?.stop(graceMs);
   }
 
-  private verdict(exit: TaskExit): RunEnd {
-    const end = { ...exit, ...this.task?.usage() };
+  private verdict({ exceeded, ...exit }: TaskExit): RunEnd {
+    const usage = this.task?.usage();
+    const end = { ...exit, ...usage };
     if (this.endedBy === "cancel" || this.endedBy === "kill") return { status: "CANCELLED", ...end };
+    if (exceeded) {
+      const message = exceededMessage(exceeded);
+      this.options.output.system(message);
+      return { status: "FAILED", reason: "ResourceExceeded", message, ...end };
+    }
     if (this.endedBy === "timeout") {
-      const { timeoutSeconds } = this.options.assignment.manifest;
+      const { timeoutSeconds } = this.options.order.assignment.manifest;
       const message = `The command ran longer than its limit of ${timeoutSeconds} s.`;
       return { status: "FAILED", reason: "Timeout", message, ...end };
     }
@@ -131,6 +148,7 @@ export class ExecutionRun {
   }
 
   private startFailure(error: unknown): RunEnd {
+    if (this.endedBy) return { status: "CANCELLED" };
     const known = error instanceof StartFailedError;
     if (!known) this.options.log.error(`${this.dir}: ${textOf(error)}`);
     const message = known ? error.message : `The node could not prepare the job: ${textOf(error)}`;
@@ -142,10 +160,18 @@ export class ExecutionRun {
       await undo();
     } catch (error) {
       this.options.log.warn(`Cleaning up after a job failed: ${textOf(error)}`, {
-        executionId: this.options.assignment.executionId,
+        executionId: this.options.order.assignment.executionId,
       });
     }
   }
+}
+
+/** Which limit, its value, and how far the job went. */
+function exceededMessage({ limit, allowed, peak }: ExceededLimit): string {
+  const what = { memoryMb: "memory", pids: "processes" }[limit];
+  const unit = limit === "memoryMb" ? " MiB" : "";
+  const seen = peak === undefined ? "" : `; its peak was ${Math.round(peak * 10) / 10}${unit}`;
+  return `The job went over its cap on ${what}: ${limit} is ${allowed}${unit}${seen}.`;
 }
 
 /** Removes a job's directory with all in it, also what the job made read-only. */

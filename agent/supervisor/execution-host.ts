@@ -1,0 +1,231 @@
+import type { JobType } from "../../shared/manifest.ts";
+import type { AgentLog } from "../agent-log.ts";
+import type { Executor } from "../executors/executor.ts";
+import type { Outbox, OutboxEntry } from "../journal/outbox.ts";
+import { ExecutionLog, QuietLines } from "../logs/execution-log.ts";
+import { lineBytes } from "../logs/line-queue.ts";
+import { LogSpool, type SpoolRoom } from "../logs/spool.ts";
+import { ExecutionRun, type RunEnd } from "./execution-run.ts";
+import {
+  type EndedExecution,
+  type HeldExecution,
+  type News,
+  type Order,
+  PROTOCOL,
+  type StartOrder,
+} from "./protocol.ts";
+
+export interface ExecutionHostOptions {
+  workRoot: string;
+  executors: ReadonlyMap<JobType, Executor>;
+  spoolRoom: SpoolRoom;
+  outbox: Outbox;
+  log: AgentLog;
+  /** Called when an execution is gone or has ended. */
+  onSettled(): void;
+}
+
+interface Hosted {
+  spool: LogSpool;
+  /** Up to here its lines were handed to the agent that listens now. */
+  sentSeq: number;
+  /** What of it the server has not stored yet, oldest first. */
+  inFlight: { lastSeq: number; bytes: number }[];
+  /** The last line as the agent was told it, once the command is over. */
+  toldLastSeq: number;
+  startedAt?: string;
+  /** Absent for one that ended under an earlier supervisor. */
+  run?: ExecutionRun;
+  ended?: EndedExecution;
+}
+
+/** What one execution may have on its way to the server, and what all may have together. */
+const MAX_WINDOW_BYTES = 4 * 1024 * 1024;
+const ALL_WINDOWS_BYTES = 32 * 1024 * 1024;
+const MIN_WINDOW_BYTES = 64 * 1024;
+const MAX_LINES_AT_ONCE = 5_000;
+
+/**
+ * The executions of a machine: runs them, and keeps what they wrote and how they ended until the server has it. An
+ * agent listens to it, or for a while none does; that changes nothing for the jobs.
+ */
+export class ExecutionHost {
+  private readonly options: ExecutionHostOptions;
+  private readonly executions = new Map<string, Hosted>();
+  private readonly quiet = new QuietLines();
+  private tell: ((news: News) => void) | undefined;
+  private runningCount = 0;
+
+  constructor(options: ExecutionHostOptions) {
+    this.options = options;
+  }
+
+  /** Commands that may still have processes. */
+  get running(): number {
+    return this.runningCount;
+  }
+
+  /** Executions that somebody may still ask about. */
+  get count(): number {
+    return this.executions.size;
+  }
+
+  /** Takes up the results of an earlier supervisor that could not be handed over. */
+  resume(entries: readonly OutboxEntry[]): void {
+    for (const { executionId, startedAt, ended, lastSeq } of entries) {
+      const spool = LogSpool.reopen(executionId, this.options.spoolRoom, lastSeq);
+      this.executions.set(executionId, { ...hostedWith(spool), startedAt, ended });
+    }
+  }
+
+  /** From now on `tell` hears what happens, and gets all lines the server did not have yet. */
+  attach(tell: (news: News) => void): void {
+    this.tell = tell;
+    const executions = [...this.executions].map(([id, hosted]) => heldExecution(id, hosted));
+    tell({ type: "hello", protocol: PROTOCOL, pid: process.pid, executions });
+    for (const hosted of this.executions.values()) {
+      hosted.sentSeq = hosted.spool.storedSeq;
+      hosted.inFlight = [];
+      hosted.toldLastSeq = hosted.spool.lastSeq;
+      this.feed(hosted);
+    }
+  }
+
+  /** The agent is gone; what it had not handed over is handed to the next. */
+  detach(): void {
+    this.tell = undefined;
+  }
+
+  obey(order: Exclude<Order, { type: "end" }>): void {
+    if (order.type === "start") this.start(order.order);
+    else if (order.type === "serverAway") this.serverAway();
+    else if (order.type === "serverBack") this.options.spoolRoom.serverAway = false;
+    else this.obeyFor(order);
+  }
+
+  /** Ends every command at once, and resolves when all of them are over. */
+  async killAll(): Promise<void> {
+    const ends: Promise<unknown>[] = [];
+    for (const { run } of this.executions.values()) {
+      run?.kill();
+      if (run) ends.push(run.over);
+    }
+    await Promise.all(ends);
+  }
+
+  /** Leaves on disk what the next supervisor must hand over. */
+  keepForNext(): void {
+    for (const [id, hosted] of this.executions) {
+      hosted.spool.keepForNextRun();
+      this.save(id, hosted);
+    }
+  }
+
+  private obeyFor(order: Extract<Order, { executionId: string }>): void {
+    const hosted = this.executions.get(order.executionId);
+    if (!hosted) return;
+    if (order.type === "cancel") hosted.run?.cancel();
+    else if (order.type === "kill") hosted.run?.kill();
+    else if (order.type === "drop") hosted.spool.drop();
+    else if (order.type === "forget") this.forget(order.executionId, hosted);
+    else {
+      hosted.spool.acknowledge(order.seq);
+      hosted.inFlight = hosted.inFlight.filter((sent) => sent.lastSeq > order.seq);
+      this.feed(hosted);
+    }
+  }
+
+  private start(order: StartOrder): void {
+    const { executionId, manifest } = order.assignment;
+    if (this.executions.has(executionId)) return;
+    const { executors, workRoot, spoolRoom, log } = this.options;
+    const spool = new LogSpool(executionId, spoolRoom);
+    const hosted: Hosted = hostedWith(spool);
+    const appended = () => this.feed(hosted);
+    hosted.run = new ExecutionRun({
+      order,
+      executor: executors.get(manifest.type),
+      workRoot,
+      log,
+      output: new ExecutionLog(spool, { appended, quiet: this.quiet }),
+      onStarted: () => {
+        hosted.startedAt = new Date().toISOString();
+        this.tell?.({ type: "started", executionId, at: hosted.startedAt });
+      },
+    });
+    this.executions.set(executionId, hosted);
+    this.runningCount++;
+    hosted.run.over.then((end) => this.finished(executionId, hosted, end));
+    hosted.run.begin();
+  }
+
+  private finished(executionId: string, hosted: Hosted, end: RunEnd): void {
+    this.runningCount--;
+    hosted.ended = { at: new Date().toISOString(), end };
+    this.feed(hosted);
+    this.tellEnd(hosted, hosted.ended);
+    if (this.options.spoolRoom.serverAway || !this.tell) this.save(executionId, hosted);
+    this.options.onSettled();
+  }
+
+  /** Hands over lines, as far as the server keeps up. */
+  private feed(hosted: Hosted): void {
+    const { spool } = hosted;
+    while (this.tell) {
+      const roomBytes = this.windowBytes() - hosted.inFlight.reduce((sum, sent) => sum + sent.bytes, 0);
+      if (roomBytes <= 0) return;
+      const lines = spool.peek(MAX_LINES_AT_ONCE, roomBytes, hosted.sentSeq);
+      const last = lines.at(-1);
+      if (!last) break;
+      hosted.sentSeq = last.seq;
+      const bytes = lines.reduce((sum, line) => sum + lineBytes(line), 0);
+      hosted.inFlight.push({ lastSeq: last.seq, bytes });
+      this.tell({ type: "lines", executionId: spool.executionId, lines });
+    }
+    // Only the end of the files shows that a crash of the machine took the last lines.
+    if (hosted.ended && hosted.toldLastSeq > spool.lastSeq) this.tellEnd(hosted, hosted.ended);
+  }
+
+  private tellEnd(hosted: Hosted, ended: EndedExecution): void {
+    const { executionId, lastSeq } = hosted.spool;
+    hosted.toldLastSeq = lastSeq;
+    this.tell?.({ type: "ended", executionId, lastSeq, ...ended });
+  }
+
+  private windowBytes(): number {
+    const share = ALL_WINDOWS_BYTES / Math.max(1, this.executions.size);
+    return Math.max(MIN_WINDOW_BYTES, Math.min(MAX_WINDOW_BYTES, share));
+  }
+
+  private forget(executionId: string, hosted: Hosted): void {
+    // A command that still runs is not forgotten, whatever the agent believes.
+    if (hosted.run && !hosted.ended) return;
+    hosted.spool.drop();
+    this.options.outbox.remove(executionId);
+    this.executions.delete(executionId);
+    this.options.onSettled();
+  }
+
+  private serverAway(): void {
+    this.options.spoolRoom.serverAway = true;
+    for (const [id, hosted] of this.executions) {
+      hosted.spool.spill();
+      this.save(id, hosted);
+    }
+  }
+
+  private save(executionId: string, { ended, startedAt, spool }: Hosted): void {
+    if (!ended) return;
+    spool.spill();
+    this.options.outbox.put({ executionId, startedAt, ended, lastSeq: spool.lastSeq });
+  }
+}
+
+function hostedWith(spool: LogSpool): Hosted {
+  return { spool, sentSeq: spool.storedSeq, inFlight: [], toldLastSeq: spool.lastSeq };
+}
+
+function heldExecution(executionId: string, { spool, startedAt, ended }: Hosted): HeldExecution {
+  const { lastSeq, storedSeq } = spool;
+  return { executionId, startedAt, lastSeq, storedSeq, ended };
+}

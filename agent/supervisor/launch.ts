@@ -1,0 +1,85 @@
+import { closeSync, mkdirSync, openSync } from "node:fs";
+import { AgentError, type AgentLog } from "../agent-log.ts";
+import { allowedEnvironment } from "../executors/environment.ts";
+import { pause } from "../wait.ts";
+import { SupervisorLink } from "./link.ts";
+import { supervisorDir } from "./supervisor-dir.ts";
+
+export interface LaunchOptions {
+  /** The program and its arguments up to `--dir`. */
+  command: readonly string[];
+  agentId: string;
+  /** The agent's own, of which a supervisor gets what executors need. */
+  environment: Readonly<Record<string, string | undefined>>;
+  log: AgentLog;
+}
+
+/** Ending what a dead supervisor left may take a while. */
+const READY_LIMIT_MS = 60_000;
+const ATTEMPTS = 5;
+const ATTEMPT_PAUSE_MS = 200;
+/** What executors must know of the machine to reach its engine and its session. */
+const PASSED_ON = /^(DOCKER_|CONTAINER_HOST$|XDG_|DBUS_SESSION_BUS_ADDRESS$|TANVRIT_CGROUP)/;
+
+/** The supervisor that listens in this directory, or a new one. Throws AgentError with what is wrong. */
+export async function connectOrLaunch(dir: string, options: LaunchOptions): Promise<SupervisorLink> {
+  const { socket, logFile } = supervisorDir(dir);
+  let problem = `it ended as soon as it had started; see ${logFile}`;
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const existing = await SupervisorLink.connect(socket, options.log);
+    if (existing) return existing;
+    // The one before may just be leaving: it no longer listens, and still has the lock.
+    if (attempt > 0) await pause(ATTEMPT_PAUSE_MS);
+    const failure = await launch(dir, options);
+    if (failure) problem = failure;
+  }
+  throw new AgentError(`The process that holds this machine's jobs cannot start: ${problem}`);
+}
+
+/** Starts a supervisor that outlives this process, and waits until it can be spoken to; else says why it cannot. */
+async function launch(
+  dir: string,
+  { command, agentId, environment }: LaunchOptions,
+): Promise<string | undefined> {
+  const { logFile } = supervisorDir(dir);
+  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  const logFd = openSync(logFile, "w", 0o600);
+  const child = Bun.spawn([...command, "--dir", dir, "--agent-id", agentId], {
+    cwd: dir,
+    env: supervisorEnvironment(environment),
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: logFd,
+    // A session of its own: no signal meant for the agent's terminal reaches it.
+    detached: true,
+  });
+  closeSync(logFd);
+  child.unref();
+  const said = await firstLine(child.stdout);
+  if (said === "ready") return undefined;
+  return said || undefined;
+}
+
+/** Nothing secret goes along: jobs run under the same account and could read it. */
+function supervisorEnvironment(own: LaunchOptions["environment"]): Record<string, string> {
+  const env = allowedEnvironment(own);
+  for (const [name, value] of Object.entries(own)) {
+    if (value !== undefined && PASSED_ON.test(name)) env[name] = value;
+  }
+  return env;
+}
+
+async function firstLine(stream: ReadableStream<Uint8Array>): Promise<string> {
+  const reader = stream.getReader();
+  const giveUp = new AbortController();
+  let text = "";
+  const late = pause(READY_LIMIT_MS, giveUp.signal).then(() => ({ done: true as const, value: undefined }));
+  while (!text.includes("\n")) {
+    const { done, value } = await Promise.race([reader.read(), late]);
+    if (done) break;
+    text += Buffer.from(value).toString();
+  }
+  giveUp.abort();
+  await reader.cancel().catch(() => {}); // The process closed it first.
+  return (text.split("\n")[0] ?? "").trim();
+}

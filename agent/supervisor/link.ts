@@ -1,0 +1,118 @@
+import { type AgentLog, textOf } from "../agent-log.ts";
+import { pause } from "../wait.ts";
+import { type HeldExecution, type News, type Order, PROTOCOL } from "./protocol.ts";
+import { Wire } from "./wire.ts";
+
+type Hello = Extract<News, { type: "hello" }>;
+export type ExecutionNews = Exclude<News, Hello>;
+
+export interface LinkListener {
+  onNews(news: ExecutionNews): void;
+  /** The supervisor is gone, or no longer speaks with us. Called once, also after `close`. */
+  onClosed(): void;
+}
+
+/** A supervisor that is there says hello at once; one that is stopped or hangs must not hold up the agent. */
+const HELLO_LIMIT_MS = 5_000;
+
+/** The agent's connection to one supervisor. */
+export class SupervisorLink {
+  /** What it had when the connection was made. */
+  held: readonly HeldExecution[] = [];
+  pid = 0;
+  private readonly wire: Wire<Order, News>;
+  private listener: LinkListener | undefined;
+  /** What came before somebody listened. */
+  private early: ExecutionNews[] = [];
+  private isClosed = false;
+
+  private constructor(wire: Wire<Order, News>) {
+    this.wire = wire;
+  }
+
+  /** undefined: no supervisor listens there, or it speaks another language. */
+  static async connect(socketPath: string, log: AgentLog): Promise<SupervisorLink | undefined> {
+    const hello = Promise.withResolvers<Hello | undefined>();
+    const link: { current?: SupervisorLink } = {};
+    const wire = await open(socketPath, log, {
+      hear: (news) => (news.type === "hello" ? hello.resolve(news) : link.current?.hear(news)),
+      closed: () => {
+        hello.resolve(undefined);
+        link.current?.closed();
+      },
+    });
+    if (!wire) return undefined;
+    const made = new SupervisorLink(wire);
+    link.current = made;
+    const greeting = await Promise.race([hello.promise, pause(HELLO_LIMIT_MS).then(() => undefined)]);
+    if (greeting?.protocol !== PROTOCOL) {
+      if (greeting)
+        log.error(`${socketPath}: the supervisor there is of another version and cannot be used.`);
+      void wire.end();
+      return undefined;
+    }
+    made.held = greeting.executions;
+    made.pid = greeting.pid;
+    return made;
+  }
+
+  /** From now on `listener` hears what happens; what happened since the hello comes first. */
+  listen(listener: LinkListener): void {
+    this.listener = listener;
+    for (const news of this.early.splice(0)) listener.onNews(news);
+    if (this.isClosed) listener.onClosed();
+  }
+
+  send(order: Order): void {
+    this.wire.send(order);
+  }
+
+  /** Leaves; what runs there goes on. */
+  close(): Promise<void> {
+    return this.wire.end();
+  }
+
+  private hear(news: ExecutionNews): void {
+    if (this.listener) this.listener.onNews(news);
+    else this.early.push(news);
+  }
+
+  private closed(): void {
+    this.isClosed = true;
+    this.listener?.onClosed();
+  }
+}
+
+interface WireEvents {
+  hear(news: News): void;
+  closed(): void;
+}
+
+async function open(path: string, log: AgentLog, events: WireEvents): Promise<Wire<Order, News> | undefined> {
+  try {
+    const socket = await Bun.connect<Wire<Order, News>>({
+      unix: path,
+      socket: {
+        open: (socket) => {
+          socket.data = new Wire(socket, events.hear);
+        },
+        data: (socket, bytes) => {
+          try {
+            socket.data.onData(bytes);
+          } catch (error) {
+            log.error(`What came from the supervisor could not be understood: ${textOf(error)}`);
+            socket.terminate();
+          }
+        },
+        drain: (socket) => socket.data.onDrain(),
+        close: (socket) => {
+          socket.data?.onClosed();
+          events.closed();
+        },
+      },
+    });
+    return socket.data;
+  } catch {
+    return undefined; // Nobody listens there; the caller starts somebody who does.
+  }
+}

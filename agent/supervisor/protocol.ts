@@ -1,0 +1,64 @@
+import type { LogLine } from "../../shared/log.ts";
+import type { Assignment } from "../../shared/node.ts";
+import type { Environment } from "../executors/environment.ts";
+import type { TaskGpu, TaskLimits } from "../executors/executor.ts";
+import type { RunEnd } from "./execution-run.ts";
+
+/**
+ * What agent and supervisor say to each other: JSON, a line each, over a socket in the agent's own directory. An
+ * agent of another version may find a supervisor that was started before the upgrade, so what is here may grow, but
+ * never change its meaning under the same number.
+ */
+export const PROTOCOL = 1;
+
+/** All that is needed to run an execution, already decided. */
+export interface StartOrder {
+  assignment: Assignment;
+  nodeId: string;
+  limits: TaskLimits;
+  gpus: TaskGpu[];
+  /** The part of the agent's environment that jobs may see. */
+  environment: Environment;
+}
+
+/** From agent to supervisor. An order for an execution the supervisor does not have means nothing. */
+export type Order =
+  | { type: "start"; order: StartOrder }
+  /** TERM, the job's grace, KILL. */
+  | { type: "cancel"; executionId: string }
+  /** At once and without a word. */
+  | { type: "kill"; executionId: string }
+  /** The server has all lines up to here. */
+  | { type: "stored"; executionId: string; seq: number }
+  /** Nobody wants the lines of this execution any more. */
+  | { type: "drop"; executionId: string }
+  /** The server has the result; nothing of the execution is needed any more. */
+  | { type: "forget"; executionId: string }
+  /** What is not sent belongs on disk, until the server is back. */
+  | { type: "serverAway" }
+  | { type: "serverBack" }
+  /** No new execution comes: end as soon as nothing runs, and leave on disk what could not be handed over. */
+  | { type: "end" };
+
+/** An execution as a supervisor has it when an agent comes. Its lines after `storedSeq` follow by themselves. */
+export interface HeldExecution {
+  executionId: string;
+  startedAt?: string;
+  /** The highest seq there is so far. */
+  lastSeq: number;
+  storedSeq: number;
+  ended?: EndedExecution;
+}
+
+export interface EndedExecution {
+  at: string;
+  end: RunEnd;
+}
+
+/** From supervisor to agent. The first is always `hello`. */
+export type News =
+  | { type: "hello"; protocol: number; pid: number; executions: HeldExecution[] }
+  | { type: "started"; executionId: string; at: string }
+  | { type: "lines"; executionId: string; lines: LogLine[] }
+  /** `lastSeq`: the last line there will be. Those the agent does not have yet follow. */
+  | ({ type: "ended"; executionId: string; lastSeq: number } & EndedExecution);

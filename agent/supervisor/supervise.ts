@@ -1,0 +1,186 @@
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import type { Socket, UnixSocketListener } from "bun";
+import { type AgentLog, textOf } from "../agent-log.ts";
+import { createExecutors, type ExecutorSettings } from "../executors/all.ts";
+import { acquireLock } from "../journal/lock.ts";
+import { Outbox, type OutboxEntry } from "../journal/outbox.ts";
+import { executionsWithSegments, Segments } from "../logs/segments.ts";
+import { spoolRoom } from "../logs/spool.ts";
+import { pause } from "../wait.ts";
+import { ExecutionHost } from "./execution-host.ts";
+import { removeDirectory } from "./execution-run.ts";
+import type { News, Order } from "./protocol.ts";
+import { leftWork, openSupervisorDir, type SupervisorDir } from "./supervisor-dir.ts";
+import { Wire } from "./wire.ts";
+
+export interface SupervisorOptions {
+  dir: string;
+  settings: ExecutorSettings;
+  log: AgentLog;
+  /** Whoever started it may connect now. */
+  onReady(): void;
+  /** The machine goes down: end everything, keep what is known, return. */
+  stop: AbortSignal;
+}
+
+/** An agent that was killed is back within this time, or what is left can wait on disk for it. */
+const LINGER_MS = 10_000;
+const CLOSE_LIMIT_MS = 10_000;
+
+/**
+ * Holds the jobs of one agent. The agent comes and goes; this process stays until nothing runs and nobody listens.
+ * Resolves then.
+ */
+export async function supervise(options: SupervisorOptions): Promise<void> {
+  const dirs = openSupervisorDir(options.dir);
+  const releaseLock = acquireLock(dirs.lock);
+  try {
+    await new Supervisor(options, dirs).run();
+  } finally {
+    releaseLock();
+  }
+}
+
+type AgentWire = Wire<News, Order>;
+
+class Supervisor {
+  private readonly options: SupervisorOptions;
+  private readonly dirs: SupervisorDir;
+  private readonly executors;
+  private readonly host: ExecutionHost;
+  private readonly outbox: Outbox;
+  private readonly over = Promise.withResolvers<void>();
+  private agent: AgentWire | undefined;
+  /** Whoever listens, or the last who did, wants no more of it. */
+  private ending = false;
+  private isOver = false;
+  private lingerTimer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(options: SupervisorOptions, dirs: SupervisorDir) {
+    const { log, settings } = options;
+    this.options = options;
+    this.dirs = dirs;
+    this.executors = createExecutors(settings);
+    this.outbox = new Outbox(dirs.outbox);
+    this.host = new ExecutionHost({
+      workRoot: dirs.work,
+      executors: this.executors,
+      spoolRoom: spoolRoom(dirs.spool),
+      outbox: this.outbox,
+      log,
+      onSettled: () => this.endIfDone(),
+    });
+  }
+
+  async run(): Promise<void> {
+    const { stop, onReady, log } = this.options;
+    const entries = this.outbox.load(log);
+    await this.clearLeftovers(entries);
+    this.host.resume(entries);
+    const listener = this.listen();
+    stop.addEventListener("abort", () => this.over.resolve(), { once: true });
+    if (stop.aborted) this.over.resolve();
+    onReady();
+    this.lingerUnlessHeard();
+    await this.over.promise;
+    this.isOver = true;
+    if (this.host.running > 0) log.warn(`Told to end: ${this.host.running} jobs are ended with it.`);
+    await Promise.race([this.host.killAll(), pause(CLOSE_LIMIT_MS)]);
+    this.host.keepForNext();
+    listener.stop(true);
+    rmSync(this.dirs.socket, { force: true });
+    for (const executor of this.executors.values()) await executor.close();
+  }
+
+  /** Ends and removes what an earlier supervisor left of executions, except what is still to be sent. */
+  private async clearLeftovers(entries: readonly OutboxEntry[]): Promise<void> {
+    const { work, spool } = this.dirs;
+    const kept = new Set(entries.map((entry) => entry.executionId));
+    const left = leftWork(work);
+    const complain = (what: string) => (error: unknown) => this.options.log.warn(`${what}: ${textOf(error)}`);
+    await Promise.all(
+      [...this.executors.values()].map((executor) =>
+        executor.recover(left).catch(complain(`Cannot end what is left of ${executor.jobType} jobs`)),
+      ),
+    );
+    for (const name of left) {
+      const path = join(work, name);
+      await removeDirectory(path).catch(complain(`Cannot remove what a job left in ${path}`));
+    }
+    for (const name of executionsWithSegments(spool)) {
+      if (!kept.has(name)) new Segments(spool, name).remove();
+    }
+  }
+
+  private listen(): UnixSocketListener<AgentWire> {
+    // The lock is ours, so a socket that is there belongs to nobody any more.
+    rmSync(this.dirs.socket, { force: true });
+    return Bun.listen<AgentWire>({
+      unix: this.dirs.socket,
+      socket: {
+        open: (socket) => this.attach(socket),
+        data: (socket, bytes) => this.hear(socket, bytes),
+        drain: (socket) => socket.data?.onDrain(),
+        close: (socket) => socket.data && this.detach(socket.data),
+      },
+    });
+  }
+
+  /** There is one agent at a time; one that comes while another is there takes its place. */
+  private attach(socket: Socket<AgentWire>): void {
+    // Whoever comes when it is over finds a new supervisor.
+    if (this.isOver) return void socket.terminate();
+    const wire: AgentWire = new Wire(socket, (order) => this.obey(order));
+    socket.data = wire;
+    void this.agent?.end();
+    this.agent = wire;
+    this.ending = false;
+    clearTimeout(this.lingerTimer);
+    this.host.attach((news) => wire.send(news));
+  }
+
+  private hear(socket: Socket<AgentWire>, bytes: Uint8Array): void {
+    if (socket.data !== this.agent) return;
+    try {
+      socket.data.onData(bytes);
+    } catch (error) {
+      this.options.log.error(`What came from the agent could not be understood: ${textOf(error)}`);
+      socket.terminate();
+    }
+  }
+
+  private detach(wire: AgentWire): void {
+    wire.onClosed();
+    if (this.agent !== wire) return;
+    this.agent = undefined;
+    this.host.detach();
+    this.lingerUnlessHeard();
+    this.endIfDone();
+  }
+
+  private obey(order: Order): void {
+    if (order.type === "end") {
+      this.ending = true;
+      this.endIfDone();
+    } else {
+      this.host.obey(order);
+    }
+  }
+
+  private lingerUnlessHeard(): void {
+    clearTimeout(this.lingerTimer);
+    this.lingerTimer = setTimeout(() => {
+      this.ending = true;
+      this.endIfDone();
+    }, LINGER_MS);
+  }
+
+  /** What has ended is handed over while somebody listens; else it waits on disk for the next. */
+  private endIfDone(): void {
+    if (!this.ending || this.host.running > 0) return;
+    if (this.agent && this.host.count > 0) return;
+    this.isOver = true;
+    this.over.resolve();
+  }
+}

@@ -1,0 +1,196 @@
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { AgentError, textOf } from "../agent-log.ts";
+import { pause } from "../wait.ts";
+import { connectOrLaunch, type LaunchOptions } from "./launch.ts";
+import { type ExecutionNews, SupervisorLink } from "./link.ts";
+import type { HeldExecution, Order, StartOrder } from "./protocol.ts";
+import { hasLeftovers, removeSupervisorDir, supervisorDir } from "./supervisor-dir.ts";
+
+export interface SupervisorsOptions extends LaunchOptions {
+  /** Each supervisor has a directory below it. */
+  root: string;
+  /** Names the program that runs now: after an upgrade, what runs under the old one stays with the old one. */
+  build: string;
+}
+
+export interface SupervisorsListener {
+  onNews(news: ExecutionNews): void;
+  /** They ended with their supervisor, for certain; nothing more is known of them. */
+  onLost(executionIds: readonly string[]): void;
+  /** No supervisor can be started any more. */
+  onFailure(error: AgentError): void;
+}
+
+/** One that dies again and again is started this often in a row before the agent gives up. */
+const MAX_RESTARTS = 5;
+const RESTART_PAUSE_MS = 200;
+const RESTARTS_FORGOTTEN_AFTER_MS = 60_000;
+const END_LIMIT_MS = 2_000;
+
+/**
+ * The processes that hold this machine's jobs, as the agent sees them: usually one. Beside it there may be those of
+ * an earlier version of the program, which go when their last job is over.
+ */
+export class Supervisors {
+  private readonly options: SupervisorsOptions;
+  private readonly listener: SupervisorsListener;
+  /** By directory name. */
+  private readonly links = new Map<string, SupervisorLink>();
+  /** Where each execution is. */
+  private readonly places = new Map<string, string>();
+  /** Orders for one that is just being started. */
+  private readonly waiting = new Map<string, Order[]>();
+  private restarts: number[] = [];
+  private closing = false;
+
+  constructor(options: SupervisorsOptions, listener: SupervisorsListener) {
+    this.options = options;
+    this.listener = listener;
+  }
+
+  /** Finds or starts them, and says what they have. What they have to tell comes after `listen`. */
+  async open(): Promise<HeldExecution[]> {
+    const { root, build } = this.options;
+    for (const name of namesIn(root)) {
+      const dir = join(root, name);
+      if (name === build) continue;
+      const link = await SupervisorLink.connect(supervisorDir(dir).socket, this.options.log);
+      if (link) this.add(name, link);
+      else if (hasLeftovers(dir)) this.add(name, await connectOrLaunch(dir, this.options));
+      else removeSupervisorDir(dir);
+    }
+    this.add(build, await connectOrLaunch(join(root, build), this.options));
+    // Those of an earlier version end by themselves when nothing is left there.
+    for (const [name, link] of this.links) if (name !== build) link.send({ type: "end" });
+    return [...this.links.values()].flatMap((link) => link.held);
+  }
+
+  listen(): void {
+    for (const [name, link] of this.links) this.hear(name, link);
+  }
+
+  get pids(): number[] {
+    return [...this.links.values()].map((link) => link.pid);
+  }
+
+  start(order: StartOrder): void {
+    const { build } = this.options;
+    this.places.set(order.assignment.executionId, build);
+    if (!this.links.has(build) && !this.waiting.has(build)) void this.bring(build);
+    this.send(build, { type: "start", order });
+  }
+
+  /** Where nothing is left to do, no process needs to wait for more; the next `start` brings one again. */
+  rest(): void {
+    const link = this.links.get(this.options.build);
+    if (!link || this.places.size > 0) return;
+    this.links.delete(this.options.build);
+    link.send({ type: "end" });
+    void link.close();
+  }
+
+  tell(executionId: string, type: "cancel" | "kill" | "drop" | "forget"): void {
+    const place = this.places.get(executionId);
+    if (place !== undefined) this.send(place, { type, executionId });
+    if (type === "forget") this.places.delete(executionId);
+  }
+
+  stored(executionId: string, seq: number): void {
+    const place = this.places.get(executionId);
+    if (place !== undefined) this.send(place, { type: "stored", executionId, seq });
+  }
+
+  serverIs(state: "away" | "back"): void {
+    for (const link of this.links.values())
+      link.send({ type: state === "away" ? "serverAway" : "serverBack" });
+  }
+
+  /** Leaves. What runs goes on; a supervisor where nothing runs ends. */
+  async close(): Promise<void> {
+    this.closing = true;
+    const links = [...this.links.values()];
+    for (const link of links) link.send({ type: "end" });
+    await Promise.race([Promise.all(links.map((link) => link.close())), pause(END_LIMIT_MS)]);
+  }
+
+  private send(place: string, order: Order): void {
+    const link = this.links.get(place);
+    if (link) link.send(order);
+    else this.waiting.get(place)?.push(order);
+  }
+
+  private add(name: string, link: SupervisorLink): void {
+    this.links.set(name, link);
+    for (const held of link.held) this.places.set(held.executionId, name);
+  }
+
+  private hear(name: string, link: SupervisorLink): void {
+    link.listen({
+      onNews: (news) => this.listener.onNews(news),
+      onClosed: () => {
+        if (this.links.get(name) === link) void this.replace(name);
+      },
+    });
+  }
+
+  /** The supervisor is gone: another one ends for certain what it left, and then it is known what is lost. */
+  private async replace(name: string): Promise<void> {
+    this.links.delete(name);
+    if (this.closing) return;
+    const { root, build, log } = this.options;
+    const dir = join(root, name);
+    if (name !== build && !hasLeftovers(dir)) {
+      removeSupervisorDir(dir);
+      return this.lose(name, []);
+    }
+    log.error("The process that holds this machine's jobs is gone; starting another one.");
+    await this.bring(name);
+  }
+
+  private async bring(name: string): Promise<void> {
+    this.waiting.set(name, []);
+    try {
+      await this.pauseBeforeRestart();
+      const link = await connectOrLaunch(join(this.options.root, name), this.options);
+      this.add(name, link);
+      this.lose(name, link.held);
+      this.hear(name, link);
+      for (const order of this.waiting.get(name) ?? []) link.send(order);
+      this.waiting.delete(name);
+    } catch (error) {
+      this.waiting.delete(name);
+      this.lose(name, []);
+      this.listener.onFailure(error instanceof AgentError ? error : new AgentError(textOf(error)));
+    }
+  }
+
+  private async pauseBeforeRestart(): Promise<void> {
+    const nowMs = performance.now();
+    this.restarts = this.restarts.filter((atMs) => nowMs - atMs < RESTARTS_FORGOTTEN_AFTER_MS);
+    if (this.restarts.length >= MAX_RESTARTS) {
+      throw new AgentError(
+        `The process that holds this machine's jobs died ${this.restarts.length + 1} times within a minute.`,
+      );
+    }
+    this.restarts.push(nowMs);
+    await pause(RESTART_PAUSE_MS * (this.restarts.length - 1));
+  }
+
+  private lose(name: string, survivors: readonly HeldExecution[]): void {
+    const kept = new Set(survivors.map((held) => held.executionId));
+    const orders = this.waiting.get(name) ?? [];
+    for (const order of orders) if (order.type === "start") kept.add(order.order.assignment.executionId);
+    const lost = [...this.places].filter(([id, place]) => place === name && !kept.has(id)).map(([id]) => id);
+    if (lost.length > 0) this.listener.onLost(lost);
+  }
+}
+
+function namesIn(path: string): string[] {
+  try {
+    return readdirSync(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
+    throw error;
+  }
+}

@@ -1,0 +1,83 @@
+import type { Socket } from "bun";
+
+/** A message of more bytes than this is not one of ours: the other side is not who we take it for. */
+const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
+const NEWLINE = 0x0a;
+
+/** One end of a socket that carries JSON messages, a line each. */
+export class Wire<Sent, Received> {
+  private readonly socket: Socket<unknown>;
+  private readonly onMessage: (message: Received) => void;
+  /** Messages of this turn; they go out together. */
+  private outgoing: string[] = [];
+  /** What the socket had no room for. */
+  private unsent: Uint8Array | undefined;
+  private incoming: Uint8Array[] = [];
+  private incomingBytes = 0;
+  private readonly drained = Promise.withResolvers<void>();
+  private ending = false;
+
+  constructor(socket: Socket<unknown>, onMessage: (message: Received) => void) {
+    this.socket = socket;
+    this.onMessage = onMessage;
+  }
+
+  send(message: Sent): void {
+    if (this.outgoing.length === 0) queueMicrotask(() => this.flush());
+    this.outgoing.push(`${JSON.stringify(message)}\n`);
+  }
+
+  /** Resolves when all that was sent is with the system, or the socket is gone. Nothing may be sent any more. */
+  async end(): Promise<void> {
+    this.flush();
+    this.ending = true;
+    if (this.unsent === undefined) this.drained.resolve();
+    await this.drained.promise;
+    this.socket.end();
+  }
+
+  /** The socket has room again. */
+  onDrain(): void {
+    const bytes = this.unsent;
+    this.unsent = undefined;
+    if (bytes) this.write(bytes);
+  }
+
+  onClosed(): void {
+    this.outgoing = [];
+    this.unsent = undefined;
+    this.drained.resolve();
+  }
+
+  /** Throws SyntaxError where the other side does not speak JSON. */
+  onData(chunk: Uint8Array): void {
+    let from = 0;
+    for (let end = chunk.indexOf(NEWLINE); end !== -1; end = chunk.indexOf(NEWLINE, from)) {
+      this.incoming.push(chunk.subarray(from, end));
+      const text = Buffer.concat(this.incoming).toString("utf8");
+      this.incoming = [];
+      this.incomingBytes = 0;
+      from = end + 1;
+      this.onMessage(JSON.parse(text) as Received);
+    }
+    if (from === chunk.length) return;
+    // The chunk's memory is the runtime's; what stays is copied.
+    this.incoming.push(chunk.slice(from));
+    this.incomingBytes += chunk.length - from;
+    if (this.incomingBytes > MAX_MESSAGE_BYTES) throw new SyntaxError("The message has no end.");
+  }
+
+  private flush(): void {
+    if (this.outgoing.length === 0) return;
+    const bytes = Buffer.from(this.outgoing.join(""));
+    this.outgoing = [];
+    if (this.unsent) this.unsent = Buffer.concat([this.unsent, bytes]);
+    else this.write(bytes);
+  }
+
+  private write(bytes: Uint8Array): void {
+    const written = Math.max(0, this.socket.write(bytes));
+    if (written < bytes.length) this.unsent = bytes.subarray(written);
+    else if (this.ending) this.drained.resolve();
+  }
+}

@@ -1,0 +1,46 @@
+import { textOf } from "../agent/agent-log.ts";
+import { supervise } from "../agent/supervisor/supervise.ts";
+import { textLog } from "../server/log.ts";
+import { defineOptions, optionText } from "../shared/config/options.ts";
+import { defineCommand } from "./command.ts";
+import { exitCodes } from "./exit-codes.ts";
+import { stopSignals } from "./until-stopped.ts";
+
+const options = defineOptions({
+  dir: {
+    kind: "value",
+    placeholder: "DIR",
+    schema: optionText.min(1, { error: "must not be empty" }),
+    help: "What outlives this process is kept there.",
+  },
+  "agent-id": {
+    kind: "value",
+    placeholder: "ID",
+    schema: optionText.min(1, { error: "must not be empty" }),
+    help: "Names the agent; what its jobs leave behind is marked with it.",
+  },
+});
+
+/** Started by the agent, never by a person: the process that holds the jobs and outlives the agent. */
+export const command = defineCommand({
+  options,
+  examples: [],
+  details: "`agent run` starts it by itself. It ends when no job runs and no agent listens.",
+  async run({ options, output }) {
+    const log = textLog((line) => void output.note(line).catch(() => undefined));
+    try {
+      await supervise({
+        dir: options.dir,
+        settings: { agentId: options["agent-id"] },
+        log,
+        // The agent that started this process reads one line, and then no more.
+        onReady: () => void output.result("ready").catch(() => undefined),
+        stop: stopSignals().stop,
+      });
+    } catch (error) {
+      await output.result(textOf(error)).catch(() => undefined);
+      throw error;
+    }
+    return exitCodes.ok;
+  },
+});
