@@ -1,7 +1,9 @@
 import type { Labels } from "../shared/labels.ts";
+import { limits as sharedLimits } from "../shared/limits.ts";
+import type { JobType } from "../shared/manifest.ts";
 import type { NodeDescription } from "../shared/node.ts";
 import type { AgentFile } from "./agent-file.ts";
-import { detectHost, type HostFacts } from "./detectors/host.ts";
+import { bareMachine, type MachineFacts, withGpuCount } from "./detectors/detect.ts";
 
 export interface NodeSettings {
   /** By flag, variable or file. */
@@ -14,21 +16,40 @@ export interface NodeSettings {
   agentVersion: string;
 }
 
-/** What this machine announces of itself, within what its owner allows. */
-export function describeNode(settings: NodeSettings, host: HostFacts = detectHost()): NodeDescription {
+/**
+ * What this machine announces of itself, within what its owner allows. `enforcedBy` says for people what holds jobs
+ * to the caps.
+ */
+export function describeNode(
+  settings: NodeSettings,
+  machine: MachineFacts = bareMachine(),
+  enforcedBy = "nothing",
+): NodeDescription {
   const { limits } = settings.file;
+  const { host, gpus, labels } = withGpuCount(machine, limits.gpuCount);
   return {
     name: settings.name ?? host.hostname,
-    labels: { ...host.labels, ...settings.file.labels, ...settings.labels },
+    labels: mergedLabels(labels, { ...settings.file.labels, ...settings.labels }),
     pool: settings.pool,
     capacity: {
       cpu: Math.min(limits.cpu ?? host.cpuCount, host.cpuCount),
       memoryMb: Math.min(limits.memoryMb ?? host.memoryMb, host.memoryMb),
-      // Until GPUs are detected there is none to give.
-      gpuCount: 0,
+      gpuCount: gpus.length,
       slots: settings.slots ?? host.cpuCount,
     },
-    jobTypes: ["COMMAND"],
+    jobTypes: jobTypesOf(machine),
+    caps: { ...limits, enforcedBy },
     agentVersion: settings.agentVersion,
   };
+}
+
+function jobTypesOf({ docker }: MachineFacts): JobType[] {
+  return docker?.osType === "linux" ? ["COMMAND", "DOCKER"] : ["COMMAND"];
+}
+
+/** Where the owner has so many that not all fit, the last of the detected ones give way. */
+function mergedLabels(detected: Labels, own: Labels): Labels {
+  const others = Object.entries(detected).filter(([key]) => !(key in own));
+  const room = Math.max(0, sharedLimits.maxLabels - Object.keys(own).length);
+  return { ...Object.fromEntries(others.slice(0, room)), ...own };
 }

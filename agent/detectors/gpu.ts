@@ -20,19 +20,22 @@ export interface MachineGpu {
 /** A device as a detector found it; it is numbered when all are known. */
 export type FoundGpu = Omit<MachineGpu, "index">;
 
+/** What a task is told of a device. */
+export function taskGpu({ vendor, index, uuid }: MachineGpu): TaskGpu {
+  return { vendor, index, ...(uuid !== undefined && { uuid }) };
+}
+
 /**
- * The devices a job was given by the server, by their vendor's names. Throws StartFailedError for one that is not
- * there: the job must not run on fewer devices than it asked for, or on another job's.
+ * The devices that the server gave a job, of those the node has. Throws StartFailedError for one that is not there:
+ * the job must not run on fewer than it asked for, or on another job's.
  */
-export function gpusForJob(gpus: readonly MachineGpu[], indexes: readonly number[]): TaskGpu[] {
+export function gpusForJob(gpus: readonly TaskGpu[], indexes: readonly number[]): TaskGpu[] {
   return indexes.map((index) => {
     const gpu = gpus.find((one) => one.index === index);
-    if (!gpu) {
-      throw new StartFailedError(
-        `The job was given GPU ${index}, but this node has ${gpus.length} GPUs now. Run tanvrit-compute agent detect on it to see them.`,
-      );
-    }
-    return { vendor: gpu.vendor, index, ...(gpu.uuid === undefined ? {} : { uuid: gpu.uuid }) };
+    if (gpu) return gpu;
+    throw new StartFailedError(
+      `The job was given GPU ${index}, but this node has ${gpus.length} now; tanvrit-compute agent detect shows them.`,
+    );
   });
 }
 

@@ -4,7 +4,7 @@ import type { MachineGpu } from "./gpu.ts";
 
 const MAX_VALUE_LENGTH = 256;
 /** So that an engine or an SDK with very many of something leaves room for the owner's own labels. */
-const MAX_NAMED = 20;
+const MAX_NAMED = 16;
 
 /** What jobs find the machine by. Pure. */
 export function labelsOf(machine: Omit<MachineFacts, "labels">): Labels {
@@ -16,7 +16,7 @@ export function labelsOf(machine: Omit<MachineFacts, "labels">): Labels {
   });
 }
 
-type Found = Record<string, string | number | true | undefined>;
+type Found = Record<string, string | number | boolean | undefined>;
 
 function gpuLabels({ gpus, nvidia, rocm, metal }: Omit<MachineFacts, "labels">): Found {
   const [first] = gpus;
@@ -60,7 +60,7 @@ function dockerLabels(docker: MachineFacts["docker"]): Found {
     "docker.version": docker.version,
     "docker.apiVersion": docker.apiVersion,
     "docker.os": docker.osType,
-    "docker.rootless": docker.rootless ? true : undefined,
+    "docker.rootless": docker.rootless,
     "docker.runtimes": docker.runtimes.join(",") || undefined,
     ...Object.fromEntries(runtimes),
   };

@@ -1,0 +1,136 @@
+import { describeNode } from "../agent/describe.ts";
+import { detectMachine, type MachineFacts } from "../agent/detectors/detect.ts";
+import type { MachineGpu } from "../agent/detectors/gpu.ts";
+import { agentOptions } from "../agent/options.ts";
+import { defineOptions } from "../shared/config/options.ts";
+import type { NodeDescription } from "../shared/node.ts";
+import { nodeSettings, readAgentFile } from "./agent-settings.ts";
+import { defineCommand } from "./command.ts";
+import { jsonOption } from "./common-options.ts";
+import { exitCodes } from "./exit-codes.ts";
+import { formatFields, formatTable } from "./format.ts";
+
+const options = defineOptions({ ...agentOptions, ...jsonOption });
+
+export const command = defineCommand({
+  options,
+  examples: [
+    { line: "agent detect", does: "See this machine as jobs will" },
+    { line: "agent detect --json | jq '.node.labels'", does: "The labels a job can ask for" },
+  ],
+  details:
+    "Looks for GPUs, a container engine and an Android SDK, and shows what agent run would announce with the same " +
+    "options.\nNeeds no server and changes nothing. What is there but does not work stands under problems.",
+  readConfig: readAgentFile,
+  async run({ options, config, env, output }) {
+    const machine = await detectMachine({ environment: env });
+    const node = describeNode(nodeSettings(options, config), machine);
+    await (options.json ? output.json(asJson(machine, node)) : output.result(forPeople(machine, node)));
+    return exitCodes.ok;
+  },
+});
+
+/** Every key is always there; null is what this machine does not have. */
+function asJson(machine: MachineFacts, node: NodeDescription) {
+  const { host, gpus, nvidia, rocm, metal, docker, android, problems } = machine;
+  const { os, arch } = host.labels;
+  return {
+    host: { hostname: host.hostname, os, arch, cpuCount: host.cpuCount, memoryMb: host.memoryMb },
+    gpus: gpus.map((gpu) => ({ ...gpu, offered: isOffered(gpu, node) })),
+    nvidia: nvidia ?? null,
+    rocm: rocm ?? null,
+    metal: metal ?? null,
+    docker: docker ?? null,
+    android: android ?? null,
+    problems,
+    /** What `agent run` announces. */
+    node,
+  };
+}
+
+function forPeople(machine: MachineFacts, node: NodeDescription): string {
+  const { host, gpus, docker, android, problems } = machine;
+  const { capacity } = node;
+  const fields = formatFields({
+    name: node.name,
+    host: `${host.labels.os} ${host.labels.arch}, ${host.cpuCount} cores, ${host.memoryMb} MiB`,
+    gpus: gpusInWords(machine),
+    docker: docker ? dockerInWords(docker) : "none",
+    android: android ? androidInWords(android) : "none",
+    gives: `${capacity.cpu} cores, ${capacity.memoryMb} MiB, ${capacity.gpuCount} GPUs; ${capacity.slots} jobs at once`,
+    "job types": node.jobTypes.join(", "),
+    pool: node.pool,
+    "caps per job": capsInWords(node),
+  });
+  const devices = gpus.map((gpu) => [
+    String(gpu.index),
+    gpu.vendor,
+    gpu.model,
+    gpu.memoryMb === undefined ? "" : String(gpu.memoryMb),
+    gpu.uuid ?? "",
+    isOffered(gpu, node) ? "yes" : "no, by limits.gpuCount",
+  ]);
+  return [
+    fields,
+    ...(gpus.length > 0
+      ? [formatTable(["GPU", "VENDOR", "MODEL", "MEMORY MB", "UUID", "OFFERED"], devices)]
+      : []),
+    formatTable(["LABEL", "VALUE"], Object.entries(node.labels)),
+    ...(problems.length > 0
+      ? [
+          formatTable(
+            ["PROBLEMS"],
+            problems.map((problem) => [problem]),
+          ),
+        ]
+      : []),
+  ].join("\n\n");
+}
+
+function isOffered(gpu: MachineGpu, node: NodeDescription): boolean {
+  return gpu.index < node.capacity.gpuCount;
+}
+
+function gpusInWords({ gpus, nvidia, rocm, metal }: MachineFacts): string {
+  if (gpus.length === 0) return "none";
+  const by = [
+    nvidia && `NVIDIA driver ${nvidia.driver ?? "unknown"}, CUDA up to ${nvidia.cudaVersion ?? "unknown"}`,
+    rocm && `ROCm ${rocm.rocmVersion ?? "unknown"}, driver ${rocm.driver ?? "unknown"}`,
+    metal && `Metal${metal.version === undefined ? "" : ` ${metal.version}`}`,
+  ];
+  return `${gpus.length}; ${by.filter(Boolean).join("; ")}`;
+}
+
+function dockerInWords(docker: NonNullable<MachineFacts["docker"]>): string {
+  const { engine, version, apiVersion, host, rootless, cgroupVersion, runtimes } = docker;
+  const cgroup = cgroupVersion === undefined ? "" : `, cgroup v${cgroupVersion}`;
+  const by = rootless ? "rootless" : "as root";
+  return `${engine} ${version} (API ${apiVersion}) at ${host}, ${by}${cgroup}, runtimes ${runtimes.join(", ") || "unknown"}`;
+}
+
+function androidInWords({
+  root,
+  platforms,
+  buildTools,
+  adb,
+  emulator,
+}: NonNullable<MachineFacts["android"]>) {
+  const parts = [
+    platforms.length > 0 && `platforms ${platforms.join(", ")}`,
+    buildTools.length > 0 && `build tools ${buildTools.join(", ")}`,
+    adb && `adb ${adb}`,
+    emulator && `emulator ${emulator}`,
+  ];
+  return `${root}: ${parts.filter(Boolean).join("; ")}`;
+}
+
+function capsInWords({ caps }: NodeDescription): string {
+  if (!caps) return "none";
+  const parts = [
+    caps.cpu !== undefined && `${caps.cpu} cores`,
+    caps.memoryMb !== undefined && `${caps.memoryMb} MiB`,
+    caps.gpuCount !== undefined && `${caps.gpuCount} GPUs`,
+    caps.pids !== undefined && `${caps.pids} processes`,
+  ].filter(Boolean);
+  return `${parts.join(", ") || "none of the owner's"}; enforced by ${caps.enforcedBy}`;
+}

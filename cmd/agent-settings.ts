@@ -1,0 +1,29 @@
+import { join } from "node:path";
+import { agentFile } from "../agent/agent-file.ts";
+import type { NodeSettings } from "../agent/describe.ts";
+import { agentOptions } from "../agent/options.ts";
+import packageJson from "../package.json" with { type: "json" };
+import type { OptionValues } from "../shared/config/options.ts";
+import type { Env } from "./command.ts";
+import { tanvritHome } from "./home.ts";
+import { readConfigFile } from "./read-config.ts";
+
+/** Reads agent.yaml for the commands that are about this machine. */
+export function readAgentFile(flags: Readonly<Record<string, unknown>>, env: Env) {
+  return readConfigFile(agentFile, {
+    named: (flags.config as string | undefined) ?? (env[agentOptions.config.env] || undefined),
+    fallback: join(tanvritHome(env), "agent.yaml"),
+  });
+}
+
+/** What options and agent.yaml make of the node. */
+export function nodeSettings(options: OptionValues<typeof agentOptions>, config: unknown): NodeSettings {
+  return {
+    name: options.name,
+    slots: options.slots,
+    pool: options.pool,
+    labels: options.label,
+    file: agentFile.parse(config ?? {}),
+    agentVersion: packageJson.version,
+  };
+}
