@@ -10,6 +10,13 @@ export function processesOfJob(jobId: string): number[] {
   return processesWithVariable("TANVRIT_JOB_ID", jobId);
 }
 
+/** The processes that have this text in an argument or in a variable. */
+export function processesNaming(text: string): number[] {
+  return pids().filter((pid) =>
+    [...environmentOf(pid), ...textsOf(pid, "cmdline")].some((one) => one.includes(text)),
+  );
+}
+
 function pids(): number[] {
   return readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))
@@ -17,9 +24,13 @@ function pids(): number[] {
 }
 
 function environmentOf(pid: number): string[] {
+  return textsOf(pid, "environ");
+}
+
+function textsOf(pid: number, file: "environ" | "cmdline"): string[] {
   try {
     if (/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, "utf8"))) return [];
-    return readFileSync(`/proc/${pid}/environ`, "utf8").split("\0");
+    return readFileSync(`/proc/${pid}/${file}`, "utf8").split("\0");
   } catch {
     // It ended meanwhile, or it is another user's and so none of ours.
     return [];

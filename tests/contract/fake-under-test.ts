@@ -1,0 +1,44 @@
+import { jobEnvironment } from "../../agent/executors/environment.ts";
+import { FakeExecutor } from "../../agent/testing/fake-executor.ts";
+import { type ExecutorUnderTest, playedTask, type Script } from "./executor-stage.ts";
+
+export async function fakeUnderTest(): Promise<ExecutorUnderTest> {
+  const fake = new FakeExecutor({ capabilities: { gpus: true } });
+  return {
+    executor: fake,
+    manifest: ({ play }) => {
+      fake.next(play);
+      return { command: "played" };
+    },
+    gone: async (executionId, { onGo }) => {
+      const task = fake.tasks.get(executionId);
+      for (const saying of onGo?.says ?? []) await task?.say(...saying);
+      await task?.finish(onGo?.exit);
+    },
+    // Nothing is run that could print it; what it was given is what counts.
+    environmentOf: jobEnvironment,
+    successor: () => fake.successor(),
+    leaveBehind: (script, executionIds) => startAndForget(fake, script, executionIds),
+    unavailable: async () => {
+      const lacking = new FakeExecutor();
+      lacking.unavailable = "There is nobody to play.";
+      return { executor: lacking, [Symbol.asyncDispose]: () => lacking.close() };
+    },
+    remains: async (executionId) => (fake.tasks.get(executionId)?.runs ? ["a played task"] : []),
+    traits: { costly: false, namesSignals: true, fields: { accepted: [{}], refused: ["text", 7, null] } },
+    [Symbol.asyncDispose]: () => fake.close(),
+  };
+}
+
+async function startAndForget(
+  fake: FakeExecutor,
+  { play }: Script,
+  executionIds: readonly string[],
+): Promise<void> {
+  const output = { write: () => undefined, system: () => {} };
+  for (const executionId of executionIds) {
+    fake.next(play);
+    const task = { ...playedTask(executionId, { command: "played" }, "/"), output };
+    await fake.start(task, new AbortController().signal);
+  }
+}

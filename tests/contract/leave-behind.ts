@@ -1,0 +1,66 @@
+/**
+ * A process that starts executions and is killed before they end, as an agent is by a crash:
+ *
+ *     bun tests/contract/leave-behind.ts '{"factory": "…", "argument": "…", "manifest": {…}, "executionIds": […]}'
+ */
+import { mkdir } from "node:fs/promises";
+import { pathToFileURL } from "node:url";
+import type { Executor } from "../../agent/executors/executor.ts";
+import type { JobManifestInput } from "../../shared/manifest.ts";
+import { makeScratch } from "../support/scratch.ts";
+import { waitFor, within } from "../support/wait.ts";
+import { playedTask } from "./executor-stage.ts";
+
+const START_LIMIT_MS = 60_000;
+const STAYS_MS = 600_000;
+
+export interface LeftBehind {
+  /** The path of a module whose `createExecutor(argument)` gives the executor. */
+  factory: string;
+  argument: string;
+  /** It says `ready` when it runs as it should. */
+  manifest: JobManifestInput;
+  executionIds: readonly string[];
+}
+
+/** Resolves when all of them run and the process that started them is dead. */
+export async function leaveBehind(left: LeftBehind): Promise<void> {
+  const program = Bun.spawn([process.execPath, import.meta.path, JSON.stringify(left)], {
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "inherit",
+  });
+  try {
+    const reader = program.stdout.getReader();
+    const { value } = await within(START_LIMIT_MS, "the start of what is left behind", reader.read());
+    if (!value) throw new Error(`nothing was left behind: the process ended with ${await program.exited}`);
+  } finally {
+    program.kill("SIGKILL");
+    await program.exited;
+  }
+}
+
+async function main({ factory, argument, manifest, executionIds }: LeftBehind): Promise<void> {
+  const module: { createExecutor(argument: string): Executor } = await import(pathToFileURL(factory).href);
+  const executor = module.createExecutor(argument);
+  await executor.probe();
+  // Nobody tidies up after a crash; what is in it is the job's.
+  const scratch = await makeScratch();
+  let ready = 0;
+  const output = {
+    write: (_: string, bytes: Uint8Array): undefined => {
+      if (Buffer.from(bytes).includes("ready")) ready++;
+    },
+    system: () => {},
+  };
+  for (const executionId of executionIds) {
+    const dir = scratch.join(executionId);
+    await mkdir(dir);
+    await executor.start({ ...playedTask(executionId, manifest, dir), output }, new AbortController().signal);
+  }
+  await waitFor("all to run", () => ready === executionIds.length, { timeoutMs: START_LIMIT_MS });
+  console.log("left");
+  await Bun.sleep(STAYS_MS);
+}
+
+if (import.meta.main) await main(JSON.parse(process.argv[2] ?? "{}"));
