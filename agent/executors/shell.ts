@@ -39,11 +39,13 @@ export class ShellExecutor implements Executor {
   }
 
   async probe(): Promise<Probe> {
-    if (process.platform === "win32" || Bun.which("sh")) return { available: true };
-    return { available: false, why: "There is no sh in PATH." };
+    const { platform, env } = process;
+    if (platform === "win32" || Bun.which("sh", { PATH: env.PATH ?? "" })) return { available: true };
+    return { available: false, why: "There is no sh in PATH; install a POSIX shell, or correct PATH." };
   }
 
-  async start(task: Task, _signal: AbortSignal): Promise<RunningTask> {
+  async start(task: Task, signal: AbortSignal): Promise<RunningTask> {
+    if (signal.aborted) throw new StartFailedError("The start was given up before the command ran.");
     const { manifest, executionId } = task.assignment;
     const command = typeof manifest.command === "string" ? shell(manifest.command) : manifest.command;
     if (command === undefined) throw new StartFailedError("The job has no command to run.");

@@ -118,7 +118,7 @@ function limits(make: () => Promise<ExecutorUnderTest>): void {
       await using stage = await Stage.open(make);
       const { pids } = await enforcement(stage);
       const started = await stage.start(forker, { limits: { pids: PIDS } });
-      if (pids === "none") return keptByNobody(started, "all");
+      if (pids === "none") return await keptByNobody(started, "all");
       const exit = await started.ended();
       expect(exit.exitCode).not.toBe(0);
       expect(started.stdout).not.toContain("all");

@@ -1,4 +1,6 @@
 import { executorContract } from "./executor.contract.ts";
 import { fakeUnderTest } from "./fake-under-test.ts";
+import { shellUnderTest } from "./shell-under-test.ts";
 
+executorContract("shell", shellUnderTest);
 executorContract("fake", fakeUnderTest);
