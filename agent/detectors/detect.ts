@@ -55,6 +55,20 @@ export async function detectMachine(options: DetectOptions = {}): Promise<Machin
     bounded("a container engine", detectDocker, context),
     bounded("an Android SDK", detectAndroid, context),
   ]);
+  return machineOf(host, { nvidia, rocm, metal, docker, android });
+}
+
+export interface Findings {
+  nvidia: Finding<NvidiaFacts>;
+  rocm: Finding<RocmFacts>;
+  metal: Finding<MetalFacts>;
+  docker: Finding<DockerFacts>;
+  android: Finding<AndroidFacts>;
+}
+
+/** Puts together what the detectors saw. Pure. */
+export function machineOf(host: HostFacts, findings: Findings): MachineFacts {
+  const { nvidia, rocm, metal, docker, android } = findings;
   const { gpus, problems } = usableGpus([
     ...(nvidia.found?.gpus ?? []),
     ...(rocm.found?.gpus ?? []),
