@@ -1,4 +1,14 @@
-import { closeSync, mkdirSync, openSync, readdirSync, readSync, rmSync, statSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from "node:fs";
 import { join } from "node:path";
 import type { LogLine } from "../../shared/log.ts";
 
@@ -46,13 +56,21 @@ export class Segments {
     return this.segments.reduce((sum, segment) => sum + segment.sizeBytes - segment.readBytes, 0);
   }
 
-  /** @param read true: the caller has these lines in memory and does not want to read them again. */
+  /**
+   * All of them or, where it throws, none.
+   * @param read true: the caller has these lines in memory and does not want to read them again.
+   */
   append(lines: readonly LogLine[], read: boolean): void {
     if (lines.length === 0) return;
     const data = Buffer.from(`${lines.map((line) => JSON.stringify(line)).join("\n")}\n`);
     const segment = this.segmentToWrite();
-    for (let written = 0; written < data.length; ) {
-      written += writeSync(this.writeFd ?? -1, data, written);
+    const fd = this.writeFd ?? -1;
+    try {
+      for (let written = 0; written < data.length; ) written += writeSync(fd, data, written);
+    } catch (error) {
+      // The disk is full, say: half a line must not stand in front of what is written later.
+      ftruncateSync(fd, segment.sizeBytes);
+      throw error;
     }
     segment.sizeBytes += data.length;
     if (read) segment.readBytes = segment.sizeBytes;

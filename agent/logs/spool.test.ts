@@ -3,6 +3,7 @@ import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { LogLine } from "../../shared/log.ts";
+import { Segments } from "./segments.ts";
 import { LogSpool, spoolRoom } from "./spool.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "spool-"));
@@ -130,4 +131,42 @@ describe("the log spool", () => {
     expect(filesInDir()).toEqual([]);
     expect(room.memoryBytes).toBe(0);
   });
+
+  test("keeps in memory what a full disk does not take, lets nobody write more, and loses nothing", () => {
+    const room = spoolRoom(dir, { serverAway: true });
+    const disk = new FullDisk(room.dir, "exe_a");
+    const spool = new LogSpool("exe_a", room, disk);
+    spool.append(lines(1, 10));
+    disk.isFull = true;
+    spool.append(lines(11, 20));
+    expect(spool.isFull).toBe(true);
+    disk.isFull = false;
+    spool.append(lines(21, 30));
+    expect(spool.isFull).toBe(false);
+    disk.isFull = true;
+    spool.append(lines(31, 40));
+    room.serverAway = false;
+    expect(deliverAll(spool)).toEqual(upTo(40));
+    expect(spool.isFull).toBe(false);
+    expect(filesInDir()).toEqual([]);
+  });
+
+  test("stays in memory where the disk takes nothing at all", () => {
+    const room = spoolRoom(dir, { serverAway: true });
+    const disk = new FullDisk(room.dir, "exe_a");
+    disk.isFull = true;
+    const spool = new LogSpool("exe_a", room, disk);
+    spool.append(lines(1, 10));
+    expect(deliverAll(spool)).toEqual(upTo(10));
+  });
 });
+
+/** Takes nothing while it is full. */
+class FullDisk extends Segments {
+  isFull = false;
+
+  override append(given: readonly LogLine[], read: boolean): void {
+    if (this.isFull) throw Object.assign(new Error("no space left on device"), { code: "ENOSPC" });
+    super.append(given, read);
+  }
+}

@@ -44,6 +44,8 @@ export class LogSpool {
   private readonly segments: Segments;
   private head: LogLine[] = [];
   private headBytes = 0;
+  /** Lines behind all others that the disk did not take. */
+  private tail: LogLine[] = [];
   private roomWaiters: (() => void)[] = [];
   private dropped = false;
 
@@ -68,7 +70,9 @@ export class LogSpool {
   }
 
   get isFull(): boolean {
-    return !this.dropped && this.headBytes + this.segments.unreadBytes >= this.room.maxSpoolBytes;
+    if (this.dropped) return false;
+    // What the disk does not take stays in memory, and there must not become more of it.
+    return this.tail.length > 0 || this.headBytes + this.segments.unreadBytes >= this.room.maxSpoolBytes;
   }
 
   /** Lines must come in the order of their seq. */
@@ -76,8 +80,9 @@ export class LogSpool {
     const last = lines.at(-1);
     if (!last || this.dropped) return;
     this.lastSeq = last.seq;
-    if (!this.segments.isEmpty) {
-      this.segments.append(lines, false);
+    if (!this.segments.isEmpty || this.tail.length > 0) {
+      for (const line of lines) this.tail.push(line);
+      this.writeTail();
       return;
     }
     for (const line of lines) this.head.push(line);
@@ -114,19 +119,26 @@ export class LogSpool {
     this.segments.release(seq);
     const caughtUp = this.isDelivered || (!this.room.serverAway && this.segments.unreadBytes === 0);
     if (caughtUp && !this.segments.isEmpty && !this.mustSpill()) this.segments.remove();
+    this.writeTail();
     this.admitWriters();
   }
 
   /** Puts what is only in memory on disk as well. */
   spill(): void {
     if (this.dropped || !this.segments.isEmpty || this.head.length === 0) return;
-    this.segments.append(this.head, true);
+    try {
+      this.segments.append(this.head, true);
+    } catch {
+      // The disk takes nothing: the lines stay in memory, where they are.
+      this.segments.remove();
+    }
   }
 
   /** Nobody wants these lines any more. */
   drop(): void {
     this.dropped = true;
     this.head = [];
+    this.tail = [];
     this.countHead(-this.headBytes);
     this.segments.remove();
     this.admitWriters();
@@ -135,6 +147,7 @@ export class LogSpool {
   /** The next run of the agent shall send what is left. */
   keepForNextRun(): void {
     this.spill();
+    this.writeTail();
     this.segments.close();
   }
 
@@ -148,6 +161,19 @@ export class LogSpool {
     }
   }
 
+  private writeTail(): void {
+    if (this.tail.length === 0) return;
+    const lines = this.tail;
+    try {
+      if (!this.segments.isEmpty) this.segments.append(lines, false);
+      else for (const line of lines) this.head.push(line);
+      this.tail = [];
+    } catch {
+      return; // The disk is full: again when the server has taken something.
+    }
+    if (this.segments.isEmpty) this.countHead(lines.reduce((sum, line) => sum + lineBytes(line), 0));
+  }
+
   private admitWriters(): void {
     if (this.roomWaiters.length === 0 || this.isFull) return;
     for (const resume of this.roomWaiters.splice(0)) resume();
@@ -159,7 +185,8 @@ export class LogSpool {
     this.countHead(lines.reduce((sum, line) => sum + lineBytes(line), 0));
     // The last lines were lost in a crash: what cannot be sent is not waited for.
     const lastKnown = this.head.at(-1)?.seq ?? this.storedSeq;
-    if (this.segments.unreadBytes === 0 && lastKnown < this.lastSeq) this.lastSeq = lastKnown;
+    if (this.segments.unreadBytes > 0 || this.tail.length > 0) return;
+    if (lastKnown < this.lastSeq) this.lastSeq = lastKnown;
   }
 
   private mustSpill(): boolean {

@@ -1,5 +1,5 @@
 import type { JobType } from "../../shared/manifest.ts";
-import type { AgentLog } from "../agent-log.ts";
+import { type AgentLog, textOf } from "../agent-log.ts";
 import type { Executor } from "../executors/executor.ts";
 import type { Outbox, OutboxEntry } from "../journal/outbox.ts";
 import { ExecutionLog, QuietLines } from "../logs/execution-log.ts";
@@ -8,6 +8,8 @@ import { LogSpool, type SpoolRoom } from "../logs/spool.ts";
 import { ExecutionRun, type RunEnd } from "./execution-run.ts";
 import {
   type EndedExecution,
+  type ExecutionFacts,
+  factsOf,
   type HeldExecution,
   type News,
   type Order,
@@ -34,6 +36,8 @@ interface Hosted {
   /** The last line as the agent was told it, once the command is over. */
   toldLastSeq: number;
   startedAt?: string;
+  facts?: ExecutionFacts;
+  enforcedBy?: string;
   /** Absent for one that ended under an earlier supervisor. */
   run?: ExecutionRun;
   ended?: EndedExecution;
@@ -140,17 +144,24 @@ export class ExecutionHost {
     if (this.executions.has(executionId)) return;
     const { executors, workRoot, spoolRoom, log } = this.options;
     const spool = new LogSpool(executionId, spoolRoom);
-    const hosted: Hosted = hostedWith(spool);
+    const executor = executors.get(manifest.type);
+    const hosted: Hosted = { ...hostedWith(spool), facts: factsOf(order) };
     const appended = () => this.feed(hosted);
     hosted.run = new ExecutionRun({
       order,
-      executor: executors.get(manifest.type),
+      executor,
       workRoot,
       log,
       output: new ExecutionLog(spool, { appended, quiet: this.quiet }),
       onStarted: () => {
         hosted.startedAt = new Date().toISOString();
-        this.tell?.({ type: "started", executionId, at: hosted.startedAt });
+        hosted.enforcedBy = executor?.describe().capabilities.enforcedBy;
+        this.tell?.({
+          type: "started",
+          executionId,
+          at: hosted.startedAt,
+          enforcedBy: hosted.enforcedBy,
+        });
       },
     });
     this.executions.set(executionId, hosted);
@@ -216,8 +227,13 @@ export class ExecutionHost {
 
   private save(executionId: string, { ended, startedAt, spool }: Hosted): void {
     if (!ended) return;
-    spool.spill();
-    this.options.outbox.put({ executionId, startedAt, ended, lastSeq: spool.lastSeq });
+    try {
+      spool.spill();
+      this.options.outbox.put({ executionId, startedAt, ended, lastSeq: spool.lastSeq });
+    } catch (error) {
+      // It is still in memory, and handed over unless this process dies before that.
+      this.options.log.error(`The result of ${executionId} cannot be put on disk: ${textOf(error)}`);
+    }
   }
 }
 
@@ -225,7 +241,8 @@ function hostedWith(spool: LogSpool): Hosted {
   return { spool, sentSeq: spool.storedSeq, inFlight: [], toldLastSeq: spool.lastSeq };
 }
 
-function heldExecution(executionId: string, { spool, startedAt, ended }: Hosted): HeldExecution {
+function heldExecution(executionId: string, hosted: Hosted): HeldExecution {
+  const { spool, startedAt, facts, enforcedBy, ended } = hosted;
   const { lastSeq, storedSeq } = spool;
-  return { executionId, startedAt, lastSeq, storedSeq, ended };
+  return { executionId, startedAt, facts, enforcedBy, lastSeq, storedSeq, ended };
 }

@@ -1,4 +1,5 @@
 import type { LogLine } from "../../shared/log.ts";
+import type { JobType } from "../../shared/manifest.ts";
 import type { Assignment } from "../../shared/node.ts";
 import type { Environment } from "../executors/environment.ts";
 import type { TaskGpu, TaskLimits } from "../executors/executor.ts";
@@ -19,6 +20,21 @@ export interface StartOrder {
   gpus: TaskGpu[];
   /** The part of the agent's environment that jobs may see. */
   environment: Environment;
+}
+
+/** What an execution is, for people who ask the agent what it does. */
+export interface ExecutionFacts {
+  jobId: string;
+  name?: string;
+  type: JobType;
+  attempt: number;
+  /** What it is held to. */
+  limits: TaskLimits;
+}
+
+export function factsOf({ assignment, limits }: StartOrder): ExecutionFacts {
+  const { jobId, attempt, manifest } = assignment;
+  return { jobId, name: manifest.name, type: manifest.type, attempt, limits };
 }
 
 /** From agent to supervisor. An order for an execution the supervisor does not have means nothing. */
@@ -44,6 +60,10 @@ export type Order =
 export interface HeldExecution {
   executionId: string;
   startedAt?: string;
+  /** Absent where it ended under an earlier supervisor. */
+  facts?: ExecutionFacts;
+  /** What keeps the limits of one that was started. */
+  enforcedBy?: string;
   /** The highest seq there is so far. */
   lastSeq: number;
   storedSeq: number;
@@ -58,7 +78,7 @@ export interface EndedExecution {
 /** From supervisor to agent. The first is always `hello`. */
 export type News =
   | { type: "hello"; protocol: number; pid: number; executions: HeldExecution[] }
-  | { type: "started"; executionId: string; at: string }
+  | { type: "started"; executionId: string; at: string; enforcedBy?: string }
   | { type: "lines"; executionId: string; lines: LogLine[] }
   /** `lastSeq`: the last line there will be. Those the agent does not have yet follow. */
   | ({ type: "ended"; executionId: string; lastSeq: number } & EndedExecution);

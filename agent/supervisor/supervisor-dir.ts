@@ -1,8 +1,7 @@
-import { createHash } from "node:crypto";
-import { lstatSync, mkdirSync, readdirSync, rmSync } from "node:fs";
-import { tmpdir, userInfo } from "node:os";
+import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { AgentError, textOf } from "../agent-log.ts";
+import { makeSocketPlace, socketPath } from "../socket-path.ts";
 
 /** Where a supervisor keeps what must outlive it, and where it is to be reached. */
 export interface SupervisorDir {
@@ -15,13 +14,10 @@ export interface SupervisorDir {
   logFile: string;
 }
 
-/** The shortest limit of the systems we run on (macOS) is 103 bytes. */
-const MAX_SOCKET_PATH_BYTES = 100;
-
 export function supervisorDir(root: string): SupervisorDir {
   return {
     lock: join(root, "lock"),
-    socket: socketPath(root),
+    socket: socketPath(root, "socket"),
     outbox: join(root, "outbox"),
     spool: join(root, "spool"),
     work: join(root, "work"),
@@ -36,7 +32,7 @@ export function openSupervisorDir(root: string): SupervisorDir {
     for (const dir of [root, dirs.outbox, dirs.spool, dirs.work]) {
       mkdirSync(dir, { recursive: true, mode: 0o700 });
     }
-    if (!dirs.socket.startsWith(root)) openSocketDir();
+    makeSocketPlace(dirs.socket);
   } catch (error) {
     throw new AgentError(`Cannot make the directory ${root} for the agent's jobs: ${textOf(error)}.`, {
       cause: error,
@@ -66,28 +62,5 @@ function namesIn(path: string): string[] {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
     throw error;
-  }
-}
-
-function socketPath(root: string): string {
-  const path = join(root, "socket");
-  if (Buffer.byteLength(path) <= MAX_SOCKET_PATH_BYTES) return path;
-  const name = createHash("sha256").update(root).digest("hex").slice(0, 24);
-  return join(socketDir(), name);
-}
-
-function socketDir(): string {
-  return process.env.XDG_RUNTIME_DIR
-    ? join(process.env.XDG_RUNTIME_DIR, "tanvrit-compute")
-    : join(tmpdir(), `tanvrit-compute-${userInfo().uid}`);
-}
-
-/** In a directory that everybody may write to, a directory of this name may be somebody else's trap. */
-function openSocketDir(): void {
-  const dir = socketDir();
-  mkdirSync(dir, { recursive: true, mode: 0o700 });
-  const { uid, mode } = lstatSync(dir);
-  if (process.platform !== "win32" && (uid !== userInfo().uid || (mode & 0o077) !== 0)) {
-    throw new AgentError(`${dir} is not this account's alone. Remove it, or set XDG_RUNTIME_DIR.`);
   }
 }

@@ -70,8 +70,8 @@ export class Supervisors {
     for (const [name, link] of this.links) this.hear(name, link);
   }
 
-  get pids(): number[] {
-    return [...this.links.values()].map((link) => link.pid);
+  get processes(): { pid: number; build: string }[] {
+    return [...this.links].map(([build, link]) => ({ pid: link.pid, build }));
   }
 
   start(order: StartOrder): void {

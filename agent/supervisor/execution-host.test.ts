@@ -1,0 +1,269 @@
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { newId } from "../../shared/ids.ts";
+import type { LogLine } from "../../shared/log.ts";
+import { type JobManifestInput, jobManifest } from "../../shared/manifest.ts";
+import { Outbox } from "../journal/outbox.ts";
+import { spoolRoom } from "../logs/spool.ts";
+import { FakeExecutor } from "../testing/fake-executor.ts";
+import { ExecutionHost } from "./execution-host.ts";
+import type { News } from "./protocol.ts";
+
+let dir: string;
+let fake: FakeExecutor;
+let host: ExecutionHost;
+let listener: Listener;
+const complaints: string[] = [];
+const log = {
+  info: () => {},
+  warn: (text: string) => complaints.push(text),
+  error: (text: string) => complaints.push(text),
+};
+
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), "host-"));
+  fake = new FakeExecutor();
+  host = newHost();
+  listener = new Listener();
+  host.attach(listener.hear);
+});
+afterEach(() => rmSync(dir, { recursive: true, force: true }));
+
+function newHost(): ExecutionHost {
+  const outbox = new Outbox(join(dir, "outbox"));
+  outbox.load(log);
+  return new ExecutionHost({
+    workRoot: dir,
+    executors: new Map([[fake.jobType, fake]]),
+    spoolRoom: spoolRoom(join(dir, "spool")),
+    outbox,
+    log,
+    onSettled: () => {},
+  });
+}
+
+/** What an agent hears. */
+class Listener {
+  readonly news: News[] = [];
+  private readonly waiting = new Set<() => void>();
+  readonly hear = (news: News) => {
+    this.news.push(news);
+    for (const look of this.waiting) look();
+  };
+
+  lines(): LogLine[] {
+    return this.news.flatMap((news) => (news.type === "lines" ? news.lines : []));
+  }
+
+  ended(executionId: string) {
+    return this.until((news) => news.type === "ended" && news.executionId === executionId) as Promise<
+      Extract<News, { type: "ended" }>
+    >;
+  }
+
+  until(isIt: (news: News) => boolean): Promise<News> {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => reject(new Error("heard nothing of the kind for 4 s")), 4_000);
+      const look = () => {
+        const found = this.news.find(isIt);
+        if (!found) return;
+        clearTimeout(timer);
+        this.waiting.delete(look);
+        resolve(found);
+      };
+      this.waiting.add(look);
+      look();
+    });
+  }
+}
+
+function start(manifest: Partial<JobManifestInput> = {}): string {
+  const executionId = newId("exe");
+  host.obey({
+    type: "start",
+    order: {
+      assignment: {
+        executionId,
+        jobId: newId("job"),
+        attempt: 1,
+        manifest: jobManifest.parse({ command: "true", ...manifest }),
+        resources: { cpu: 0, memoryMb: 0, gpuCount: 0 },
+        gpuIndexes: [],
+        leaseExpiresAt: new Date(Date.now() + 60_000).toISOString(),
+      },
+      nodeId: newId("node"),
+      limits: { memoryMb: 64 },
+      gpus: [],
+      environment: {},
+    },
+  });
+  return executionId;
+}
+
+const order = (type: "cancel" | "kill" | "drop" | "forget", executionId: string) =>
+  host.obey({ type, executionId });
+const seqs = (lines: readonly LogLine[]) => lines.map((line) => line.seq);
+
+describe("the host of executions", () => {
+  test("tells of the start, the lines and, when it has told all else, the end, and leaves no directory", async () => {
+    fake.next({ says: [["stdout", "a\n"]], exit: { exitCode: 3 } });
+    const id = start();
+    const { end, lastSeq } = await listener.ended(id);
+    const told = listener.news.map((news) => news.type);
+    expect(told.toSorted()).toEqual(["ended", "hello", "lines", "started"]);
+    expect(told.at(-1)).toBe("ended");
+    expect(end).toMatchObject({ status: "FAILED", exitCode: 3 });
+    expect(lastSeq).toBe(1);
+    expect(readdirSync(dir)).not.toContain(id);
+  });
+
+  test("hands over no more than a window of lines before the server stores some, and all in the end", async () => {
+    const text = `${"x".repeat(1_000)}\n`.repeat(10_000);
+    fake.next({ says: [["stdout", text]], exit: { exitCode: 0 } });
+    const id = start();
+    const { lastSeq } = await listener.ended(id);
+    expect(lastSeq).toBe(10_000);
+    const first = listener.lines().length;
+    expect(first).toBeGreaterThan(1_000);
+    expect(first).toBeLessThan(5_000);
+    for (let count = 0; count !== listener.lines().length; ) {
+      count = listener.lines().length;
+      host.obey({ type: "stored", executionId: id, seq: count });
+    }
+    expect(seqs(listener.lines())).toEqual(Array.from({ length: 10_000 }, (_, i) => i + 1));
+  });
+
+  test("tells the next agent what the server has not stored yet, and what happened meanwhile", async () => {
+    const id = start();
+    const task = await fake.started(id);
+    await task.say("stdout", "1\n2\n3\n");
+    host.obey({ type: "stored", executionId: id, seq: 2 });
+    host.detach();
+    await task.say("stdout", "4\n");
+    const next = new Listener();
+    host.attach(next.hear);
+    const [hello] = next.news;
+    expect(hello).toMatchObject({
+      type: "hello",
+      executions: [{ executionId: id, lastSeq: 4, storedSeq: 2 }],
+    });
+    expect(seqs(next.lines())).toEqual([3, 4]);
+    task.finish({ exitCode: 0 });
+    expect((await next.ended(id)).lastSeq).toBe(4);
+  });
+
+  test("keeps on disk what ended while nobody listened; the next host hands it over", async () => {
+    const id = start();
+    const task = await fake.started(id);
+    host.detach();
+    await task.say("stdout", "only\n");
+    task.finish({ exitCode: 5 });
+    await listenerSilent(id);
+    host.keepForNext();
+    host = newHost();
+    host.resume(new Outbox(join(dir, "outbox")).load(log));
+    const next = new Listener();
+    host.attach(next.hear);
+    expect(next.news[0]).toMatchObject({
+      executions: [{ executionId: id, lastSeq: 1, ended: { end: { status: "FAILED", exitCode: 5 } } }],
+    });
+    expect(next.lines().map((line) => line.text)).toEqual(["only"]);
+    order("forget", id);
+    expect(host.count).toBe(0);
+    expect(readdirSync(join(dir, "outbox"))).toEqual([]);
+    expect(readdirSync(join(dir, "spool"))).toEqual([]);
+  });
+
+  test("a result that cannot be written is told of, and handed over all the same", async () => {
+    rmSync(join(dir, "outbox"), { recursive: true });
+    const id = start();
+    const task = await fake.started(id);
+    host.detach();
+    task.finish({ exitCode: 0 });
+    await until(() => complaints.some((text) => text.includes(id)));
+    const next = new Listener();
+    host.attach(next.hear);
+    expect(next.news[0]).toMatchObject({
+      executions: [{ executionId: id, ended: { end: { exitCode: 0 } } }],
+    });
+  });
+
+  test("an execution that went over its cap failed by it, and its message names cap and peak", async () => {
+    fake.next({ exit: { signal: "SIGKILL", exceeded: { limit: "memoryMb", allowed: 64, peak: 71.26 } } });
+    const { end } = await listener.ended(start());
+    expect(end).toMatchObject({ status: "FAILED", reason: "ResourceExceeded", signal: "SIGKILL" });
+    expect(end.message).toBe(
+      "The job went over its cap on memory: memoryMb is 64 MiB; its peak was 71.3 MiB.",
+    );
+    expect(listener.lines().map((line) => line.text)).toEqual([end.message as string]);
+  });
+
+  test("an execution that is cancelled while it starts was cancelled, and never runs", async () => {
+    fake.next({ startHangs: true });
+    const id = start();
+    order("cancel", id);
+    expect((await listener.ended(id)).end).toEqual({ status: "CANCELLED" });
+    expect(listener.news.some((news) => news.type === "started")).toBe(false);
+  });
+
+  test("cancel gives the job its grace; kill gives none, also afterwards", async () => {
+    fake.always({ onTerm: "ignores" });
+    const id = start({ graceSeconds: 300 });
+    const task = await fake.started(id);
+    order("cancel", id);
+    expect(task.stops).toEqual([300_000]);
+    order("kill", id);
+    expect((await listener.ended(id)).end).toMatchObject({ status: "CANCELLED", signal: "SIGKILL" });
+  });
+
+  test("a start that fails says why; one that breaks says that too, and the host lives on", async () => {
+    fake.next({ startFails: "There is no such image." }, { startThrows: new Error("boom") });
+    expect((await listener.ended(start())).end).toEqual({
+      status: "FAILED",
+      reason: "StartFailed",
+      message: "There is no such image.",
+    });
+    expect((await listener.ended(start())).end).toMatchObject({
+      reason: "StartFailed",
+      message: expect.stringContaining("boom"),
+    });
+    fake.next({ exit: { exitCode: 0 } });
+    expect((await listener.ended(start())).end.status).toBe("SUCCEEDED");
+  });
+
+  test("a job of a type that nobody here runs cannot be started", async () => {
+    const { end } = await listener.ended(start({ type: "GITHUB_ACTION" }));
+    expect(end).toMatchObject({
+      reason: "StartFailed",
+      message: expect.stringContaining("no executor for jobs of type GITHUB_ACTION"),
+    });
+  });
+
+  test("nothing that still runs is forgotten, and a start is carried out once", async () => {
+    const id = start();
+    const task = await fake.started(id);
+    order("forget", id);
+    expect(host.running).toBe(1);
+    host.obey({ type: "start", order: { assignment: task.task.assignment } as never });
+    expect(host.running).toBe(1);
+    task.finish({ exitCode: 0 });
+    await listener.ended(id);
+    order("forget", id);
+    expect(host.count).toBe(0);
+  });
+});
+
+/** The end was noted though nobody was told: its result is on disk. */
+function listenerSilent(executionId: string): Promise<void> {
+  return until(() => readdirSync(join(dir, "outbox")).includes(`${executionId}.json`));
+}
+
+async function until(isSo: () => boolean): Promise<void> {
+  const deadlineMs = performance.now() + 4_000;
+  while (!isSo()) {
+    if (performance.now() > deadlineMs) throw new Error("waited 4 s in vain");
+    await Bun.sleep(2);
+  }
+}

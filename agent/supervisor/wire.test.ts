@@ -1,0 +1,79 @@
+import { afterEach, describe, expect, test } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { UnixSocketListener } from "bun";
+import { Wire } from "./wire.ts";
+
+type Message = { text: string };
+type TestWire = Wire<Message, Message>;
+
+const dir = mkdtempSync(join(tmpdir(), "wire-"));
+let listener: UnixSocketListener<TestWire> | undefined;
+afterEach(() => {
+  listener?.stop(true);
+  rmSync(dir, { recursive: true, force: true });
+});
+
+/** A wire to somebody who hears what `heard` collects. */
+async function connect(
+  heard: (message: Message) => void,
+): Promise<{ wire: TestWire; closed: Promise<void> }> {
+  const closed = Promise.withResolvers<void>();
+  const path = join(mkdtempSync(join(tmpdir(), "wire-")), "s");
+  listener = Bun.listen<TestWire>({
+    unix: path,
+    socket: {
+      open: (socket) => {
+        socket.data = new Wire(socket, heard);
+      },
+      data: (socket, bytes) => socket.data.onData(bytes),
+      close: () => closed.resolve(),
+    },
+  });
+  const socket = await Bun.connect<TestWire>({
+    unix: path,
+    socket: {
+      open: (socket) => {
+        socket.data = new Wire(socket, () => {});
+      },
+      data: () => {},
+      drain: (socket) => socket.data.onDrain(),
+      close: (socket) => socket.data.onClosed(),
+    },
+  });
+  return { wire: socket.data, closed: closed.promise };
+}
+
+describe("a wire", () => {
+  test("carries messages in order and whole, also those larger than the socket takes at once", async () => {
+    const heard: number[] = [];
+    const { wire, closed } = await connect((message) => heard.push(message.text.length));
+    const lengths = [0, 5_000_000, 1, 3_000_000, 2];
+    for (const length of lengths) wire.send({ text: "é".repeat(length) });
+    await wire.end();
+    await closed;
+    expect(heard).toEqual(lengths);
+  });
+
+  test("puts messages together that come in pieces, cut within a character too", () => {
+    const heard: string[] = [];
+    const wire: TestWire = new Wire(undefined as never, (message) => heard.push(message.text));
+    const bytes = Buffer.from('{"text":"grün"}\n{"text":"b"}\n{"text":"c"}\n');
+    for (const byte of bytes) wire.onData(Uint8Array.of(byte));
+    wire.onData(bytes);
+    expect(heard).toEqual(["grün", "b", "c", "grün", "b", "c"]);
+  });
+
+  test("does not take what is no JSON", () => {
+    const wire: TestWire = new Wire(undefined as never, () => {});
+    expect(() => wire.onData(Buffer.from("GET / HTTP/1.1\r\n"))).toThrow(SyntaxError);
+  });
+
+  test("ends when the other side is gone, though it has not taken everything", async () => {
+    const { wire } = await connect(() => listener?.stop(true));
+    wire.send({ text: "first" });
+    wire.send({ text: "x".repeat(20_000_000) });
+    await wire.end();
+  });
+});
