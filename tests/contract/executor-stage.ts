@@ -45,7 +45,7 @@ export interface ExecutorUnderTest extends AsyncDisposable {
   traits: {
     /** A start takes a good part of a second: what is proved by numbers is proved by fewer. */
     costly: boolean;
-    /** It tells death by a signal from an exit code above 128. */
+    /** It tells a signal that nobody here sent from an exit code above 128. */
     namesSignals: boolean;
     /** What the executor's own part of a manifest may hold, and may not. */
     fields: { accepted: unknown[]; refused: unknown[] };
