@@ -1,113 +1,145 @@
-import { readdirSync, readFileSync } from "node:fs";
 import { pause } from "../wait.ts";
 import { EXECUTION_VARIABLE } from "./environment.ts";
+import { libc } from "./libc.ts";
+import { isDead, linuxTable, type ProcessRow, processIds, readProc } from "./process-table.ts";
 
 /** A process that does not end within this time after SIGKILL hangs in the kernel; nobody can end it. */
 const KILL_LIMIT_MS = 5_000;
 /** After so long it is worth looking whether what is left of a group are only the dead that nobody reaped. */
 const LOOK_FOR_DEAD_MS = 30;
+/** So often those who are born meanwhile are stopped too, before all are killed. */
+const MAX_STOP_ROUNDS = 50;
 
 /** Sends a signal to every process of a group. false: the group has no process left. */
 export function signalGroup(groupId: number, signal: NodeJS.Signals | 0): boolean {
-  try {
-    process.kill(-groupId, signal);
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ESRCH") return false;
-    // EPERM: there are processes, but a setuid program among them is not ours to signal.
-    return true;
-  }
+  return send(-groupId, signal);
 }
 
-/** Kills what is left of a group and waits until it is gone. false: there was nothing left. */
+/** Kills what is left of a group whose leader has ended and was reaped, and waits until it is gone. false: nothing was left. */
 export async function endGroup(groupId: number): Promise<boolean> {
+  // Orphans that ended before are dead children of ours by now.
+  reapGroup(groupId);
   if (!signalGroup(groupId, "SIGKILL")) return false;
   await untilGone((elapsedMs) => {
+    reapGroup(groupId);
     if (!signalGroup(groupId, "SIGKILL")) return true;
     return elapsedMs >= LOOK_FOR_DEAD_MS && !hasLivingMember(groupId);
   });
   return true;
 }
 
-/** Kills processes of these executions that left their group, again and again until no new one is found. */
-export async function endStragglers(executionIds: ReadonlySet<string>): Promise<void> {
-  await untilGone(() => {
-    const pids = processesOf(executionIds);
-    for (const pid of pids) killOne(pid);
-    return pids.length === 0;
+/**
+ * Ends all processes that `find` names, again and again until it names none. All are stopped before any is killed,
+ * since the death of one may be what another waits for to start two more. Returns whether none is left.
+ */
+export function endAll(find: () => readonly number[]): Promise<boolean> {
+  return untilGone(() => {
+    const stopped = new Set<number>();
+    let found = find();
+    if (found.length === 0) return true;
+    for (let round = 0; round < MAX_STOP_ROUNDS; round++) {
+      const fresh = found.filter((pid) => !stopped.has(pid));
+      if (fresh.length === 0) break;
+      for (const pid of fresh) {
+        send(pid, "SIGSTOP");
+        stopped.add(pid);
+      }
+      found = find();
+    }
+    for (const pid of stopped) send(pid, "SIGKILL");
+    return false;
   });
+}
+
+/** Kills processes of these executions that left their group. */
+export async function endStragglers(executionIds: ReadonlySet<string>): Promise<void> {
+  await endAll(() => processesOf(executionIds));
 }
 
 /** The living processes whose environment names one of these executions. Only Linux can say; none elsewhere. */
 export function processesOf(executionIds: ReadonlySet<string>): number[] {
-  const marker = `${EXECUTION_VARIABLE}=`;
   return processIds().filter((pid) => {
     if (pid === process.pid) return false;
-    const variables = readProc(pid, "environ").split("\0");
-    return variables.some(
-      (variable) => variable.startsWith(marker) && executionIds.has(variable.slice(marker.length)),
-    );
+    const named = executionNamedBy(pid);
+    return named !== undefined && executionIds.has(named);
   });
 }
 
-/** What the kernel says of a process: `/proc/PID/stat` behind the command's name. */
-export interface ProcessStat {
-  pid: number;
-  state: string;
-  groupId: number;
-  sessionId: number;
-  /** Clock ticks since boot. With the pid it names a process for good. */
-  startTicks: string;
+/** The execution that a process's environment names. */
+export function executionNamedBy(pid: number): string | undefined {
+  const marker = `${EXECUTION_VARIABLE}=`;
+  const variables = readProc(pid, "environ").split("\0");
+  return variables.find((variable) => variable.startsWith(marker))?.slice(marker.length);
 }
 
-export function processStat(pid: number): ProcessStat | undefined {
-  const text = readProc(pid, "stat");
-  // The name stands in parentheses and may hold any character, also a parenthesis.
-  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
-  if (fields.length < 20) return undefined;
-  return {
-    pid,
-    state: fields[0] ?? "",
-    groupId: Number(fields[2]),
-    sessionId: Number(fields[3]),
-    startTicks: fields[19] ?? "",
+/**
+ * What earlier processes of ours left of these executions: those whose environment or control group names one of
+ * them, who shares a session with such a process, and all their descendants.
+ */
+export function leftOf(executionIds: ReadonlySet<string>): number[] {
+  const rows = linuxTable().filter((row) => !isDead(row));
+  const ownSession = rows.find((row) => row.pid === process.pid)?.sessionId;
+  const marked = rows.filter(({ pid }) => {
+    const named = executionNamedBy(pid);
+    return (named !== undefined && executionIds.has(named)) || isGroupOf(pid, executionIds);
+  });
+  const sessions = new Set(marked.map((row) => row.sessionId));
+  sessions.delete(ownSession ?? 0);
+  const roots = rows.filter((row) => marked.includes(row) || sessions.has(row.sessionId));
+  return withDescendants(rows, new Set(roots.map((row) => row.pid))).filter((pid) => pid !== process.pid);
+}
+
+/** The living among these processes, and all that descend from any of them. */
+export function withDescendants(rows: readonly ProcessRow[], roots: ReadonlySet<number>): number[] {
+  const parents = new Map(rows.map((row) => [row.pid, row.parentId]));
+  const known = new Map<number, boolean>([[0, false]]);
+  const belongs = (pid: number): boolean => {
+    const answer = known.get(pid);
+    if (answer !== undefined) return answer;
+    known.set(pid, false); // A table read while processes come and go may hold a circle.
+    const parent = parents.get(pid);
+    const result = roots.has(pid) || (parent !== undefined && belongs(parent));
+    known.set(pid, result);
+    return result;
   };
+  return rows.filter((row) => !isDead(row) && belongs(row.pid)).map((row) => row.pid);
 }
 
-export function processIds(): number[] {
-  if (process.platform !== "linux") return [];
-  return readdirSync("/proc").map(Number).filter(Number.isInteger);
-}
-
-/** Empty where the process is gone or is not ours to look at. */
-export function readProc(pid: number, file: string): string {
+/** Sends a signal to a process, or with a negative number to a group. false: there is none. */
+export function send(pidOrGroup: number, signal: NodeJS.Signals | 0): boolean {
   try {
-    return readFileSync(`/proc/${pid}/${file}`, "latin1");
-  } catch {
-    return ""; // It ended while we looked, or belongs to somebody else; neither concerns the caller.
+    process.kill(pidOrGroup, signal);
+    return true;
+  } catch (error) {
+    // EPERM: it is there, but a setuid program is not ours to signal.
+    return (error as NodeJS.ErrnoException).code !== "ESRCH";
   }
+}
+
+function reapGroup(groupId: number): void {
+  const system = libc();
+  while (system?.reap(-groupId)) {
+    // One dead child fewer.
+  }
+}
+
+function isGroupOf(pid: number, executionIds: ReadonlySet<string>): boolean {
+  const groups = readProc(pid, "cgroup");
+  if (!groups.includes("/tanvrit-")) return false;
+  return groups.split(/[/\n]/).some((name) => executionIds.has(name.replace(/^tanvrit-/, "")));
 }
 
 function hasLivingMember(groupId: number): boolean {
   if (process.platform !== "linux") return true;
-  return processIds().some((pid) => {
-    const stat = processStat(pid);
-    return stat?.groupId === groupId && stat.state !== "Z" && stat.state !== "X";
-  });
+  return linuxTable().some((row) => row.groupId === groupId && !isDead(row));
 }
 
-function killOne(pid: number): void {
-  try {
-    process.kill(pid, "SIGKILL");
-  } catch {
-    // It ended by itself in between, which is what we want.
-  }
-}
-
-async function untilGone(isGone: (elapsedMs: number) => boolean): Promise<void> {
+/** Returns whether it is gone; false after the longest time that is worth waiting. */
+async function untilGone(isGone: (elapsedMs: number) => boolean): Promise<boolean> {
   const startMs = performance.now();
   for (let waitMs = 1; !isGone(performance.now() - startMs); waitMs = Math.min(waitMs * 2, 50)) {
-    if (performance.now() - startMs > KILL_LIMIT_MS) return;
+    if (performance.now() - startMs > KILL_LIMIT_MS) return false;
     await pause(waitMs);
   }
+  return true;
 }

@@ -1,8 +1,10 @@
 import type { Subprocess } from "bun";
+import { type Hold, toMib } from "../limits/limit-keeper.ts";
 import { pause } from "../wait.ts";
-import type { RunningTask, TaskExit, TaskOutput, TaskUsage } from "./executor.ts";
-import type { MemorySampler, MemoryWatch } from "./memory-sampler.ts";
-import { endGroup, endStragglers, signalGroup } from "./process-tree.ts";
+import type { RunningTask, TaskExit, TaskLimits, TaskOutput, TaskUsage } from "./executor.ts";
+import type { Orphans } from "./orphans.ts";
+import { processStat } from "./process-table.ts";
+import { endGroup, endStragglers, processesOf, send, signalGroup } from "./process-tree.ts";
 
 /** One stream of a child; `close` frees what the stream itself does not. */
 export interface ChildStream {
@@ -19,7 +21,11 @@ export interface Child {
 export interface ShellTaskOptions {
   executionId: string;
   output: TaskOutput;
-  sampler: MemorySampler;
+  limits: TaskLimits;
+  /** Holds the job to them. */
+  hold: Hold;
+  /** undefined: they do not come to us. */
+  orphans: Orphans | undefined;
   /** Called when the task is over. */
   onEnd(): void;
 }
@@ -36,11 +42,11 @@ const MAX_TIMER_MS = 2_147_000_000;
 export class ShellTask implements RunningTask {
   private readonly child: Child;
   private readonly options: ShellTaskOptions;
-  private readonly memory: MemoryWatch;
   private readonly stopReading = new AbortController();
   private readonly output: Promise<unknown>;
   private lastReadMs = 0;
   private writersBlocked = 0;
+  private over: Promise<TaskExit> | undefined;
   private stopping = false;
   private exited = false;
   private killTimer: ReturnType<typeof setTimeout> | undefined;
@@ -49,30 +55,19 @@ export class ShellTask implements RunningTask {
   constructor(child: Child, options: ShellTaskOptions) {
     this.child = child;
     this.options = options;
-    this.memory = options.sampler.watch(child.process.pid);
+    options.hold.begin(child.process.pid, () => this.stop(0));
     this.output = Promise.all([this.pump("stdout", child.stdout), this.pump("stderr", child.stderr)]);
   }
 
-  async wait(): Promise<TaskExit> {
-    const { process: main } = this.child;
-    await main.exited;
-    this.exited = true;
-    clearTimeout(this.killTimer);
-    this.options.sampler.forget(main.pid);
-    const hadSurvivors = await endGroup(main.pid);
-    if (hadSurvivors || this.stopping) await endStragglers(new Set([this.options.executionId]));
-    await this.readToTheEnd();
-    this.options.onEnd();
-    if (main.signalCode !== null) return { signal: signalName(main.signalCode) };
-    return { exitCode: main.exitCode ?? 0 };
+  wait(): Promise<TaskExit> {
+    this.over ??= this.untilOver();
+    return this.over;
   }
 
   stop(graceMs: number): void {
     if (this.exited) return;
     if (!this.stopping && graceMs > 0) {
-      signalGroup(this.child.process.pid, "SIGTERM");
-      // A job that somebody has stopped (SIGSTOP) hears of it only when it goes on.
-      signalGroup(this.child.process.pid, "SIGCONT");
+      this.askToEnd();
     }
     this.stopping = true;
     const dueMs = performance.now() + graceMs;
@@ -84,24 +79,79 @@ export class ShellTask implements RunningTask {
   }
 
   usage(): TaskUsage {
+    const held = this.options.hold.usage();
     const used = this.child.process.resourceUsage();
-    if (!used) return {};
-    return { cpuSeconds: Number(used.cpuTime.total) / 1e6, peakMemoryMb: this.peakMemoryMb(used.maxRSS) };
+    if (!used) return held;
+    const peakMemoryMb = held.peakMemoryMb ?? this.peakOfLeader(used.maxRSS);
+    return {
+      cpuSeconds: Number(used.cpuTime.total) / 1e6,
+      ...(peakMemoryMb !== undefined && { peakMemoryMb }),
+      ...held,
+    };
+  }
+
+  private async untilOver(): Promise<TaskExit> {
+    const { hold, onEnd } = this.options;
+    const { process: main } = this.child;
+    await main.exited;
+    this.exited = true;
+    clearTimeout(this.killTimer);
+    await this.endTree(main.pid);
+    await this.readToTheEnd();
+    const exceeded = hold.exceeded();
+    this.sayWhatWasRefused();
+    await hold.release();
+    onEnd();
+    const exit =
+      main.signalCode !== null ? { signal: signalName(main.signalCode) } : { exitCode: main.exitCode ?? 0 };
+    return exceeded ? { ...exit, exceeded } : exit;
+  }
+
+  /** The leader is gone; whatever it started must follow. */
+  private async endTree(leaderPid: number): Promise<void> {
+    const { hold, orphans, executionId } = this.options;
+    await hold.end();
+    const hadSurvivors = await endGroup(leaderPid);
+    if (orphans) await orphans.over(executionId);
+    else if (hadSurvivors || this.stopping) await endStragglers(new Set([executionId]));
+  }
+
+  private askToEnd(): void {
+    const { pid } = this.child.process;
+    const { hold, executionId } = this.options;
+    const others = new Set([...hold.members(), ...processesOf(new Set([executionId]))]);
+    for (const other of others) if (processStat(other)?.groupId === pid) others.delete(other);
+    for (const target of [-pid, ...others]) {
+      send(target, "SIGTERM");
+      // A job that somebody has stopped (SIGSTOP) hears of it only when it goes on.
+      send(target, "SIGCONT");
+    }
   }
 
   private kill(): void {
-    if (!this.exited) signalGroup(this.child.process.pid, "SIGKILL");
+    if (this.exited) return;
+    signalGroup(this.child.process.pid, "SIGKILL");
+    // What left the group must not outlive it by as much as the leader takes to die.
+    void this.options.hold.end();
+  }
+
+  /** The kernel does not end a job that starts too many processes; it refuses them, which the job may not tell. */
+  private sayWhatWasRefused(): void {
+    const { hold, limits, output } = this.options;
+    const refused = hold.refusedStarts();
+    if (refused === 0) return;
+    output.system(
+      `The job reached its limit of ${limits.pids} processes and threads; ${refused} more were not started.`,
+    );
   }
 
   /**
    * A child begins with the peak of the process that started it, so the kernel's own number means something only
-   * where it is above what this agent ever had; below that, the samples are all there is.
+   * where it is above what this process ever had; below that, it says nothing.
    */
-  private peakMemoryMb(maxRssBytes: number): number | undefined {
+  private peakOfLeader(maxRssBytes: number): number | undefined {
     const ownPeakBytes = process.resourceUsage().maxRSS * 1024;
-    const fromKernel = maxRssBytes > ownPeakBytes ? maxRssBytes / (1024 * 1024) : 0;
-    const peakMb = Math.max(fromKernel, this.memory.peakMemoryMb ?? 0);
-    return peakMb === 0 ? undefined : Math.round(peakMb * 10) / 10;
+    return maxRssBytes > ownPeakBytes ? toMib(maxRssBytes) : undefined;
   }
 
   private async pump(name: "stdout" | "stderr", source: ChildStream): Promise<void> {
@@ -129,7 +179,7 @@ export class ShellTask implements RunningTask {
   /** All processes of the group are gone: what they wrote is in the pipes, and the pipes end when it is read. */
   private async readToTheEnd(): Promise<void> {
     if (await this.outputEndsWithin(EOF_MS)) return;
-    await endStragglers(new Set([this.options.executionId]));
+    if (!this.options.orphans) await endStragglers(new Set([this.options.executionId]));
     const startMs = performance.now();
     for (;;) {
       if (await this.outputEndsWithin(SILENCE_MS)) return;

@@ -7,6 +7,7 @@ import { type JobManifestInput, jobManifest } from "../../shared/manifest.ts";
 import { pause } from "../wait.ts";
 import { allowedEnvironment } from "./environment.ts";
 import { type RunningTask, StartFailedError, type TaskExit, type TaskUsage } from "./executor.ts";
+import { processStat } from "./process-table.ts";
 import { processesOf } from "./process-tree.ts";
 import { ShellExecutor } from "./shell.ts";
 
@@ -119,14 +120,14 @@ describe("the shell executor", () => {
     expect(processesOf(new Set([executionId]))).toEqual([]);
   });
 
-  test("stops reading when a process that hides who it is holds stdout", async () => {
+  test("ends a process that hides who it is and holds stdout, with its job", async () => {
     const hidden = "env -i PATH=$PATH setsid sh -c 'echo $$; echo up > ready; exec sleep 600'";
     const { task, text, said } = await start({ command: `mkfifo ready; ${hidden} & read up < ready` });
     await said("\n");
     const startMs = performance.now();
     expect(await task.wait()).toEqual({ exitCode: 0 });
     expect(performance.now() - startMs).toBeLessThan(1_000);
-    process.kill(Number(text.stdout), "SIGKILL");
+    expect(processStat(Number(text.stdout))).toBeUndefined();
   });
 
   test("ends a daemon that let go of everything soon after its job", async () => {

@@ -1,9 +1,10 @@
-import { closeSync, statSync } from "node:fs";
 import { userInfo } from "node:os";
 import { resolve } from "node:path";
 import { z } from "zod";
+import { chooseLimitKeeper } from "../limits/choose.ts";
+import { type Hold, HoldError, type LimitEnforcement, type LimitKeeper } from "../limits/limit-keeper.ts";
 import { pause } from "../wait.ts";
-import { type Environment, jobEnvironment } from "./environment.ts";
+import { jobEnvironment } from "./environment.ts";
 import {
   type Executor,
   type ExecutorDescription,
@@ -12,33 +13,44 @@ import {
   StartFailedError,
   type Task,
 } from "./executor.ts";
-import { MemorySampler } from "./memory-sampler.ts";
-import { closePipe, createPipe, type Pipe, readPipe } from "./pipes.ts";
+import { orphans } from "./orphans.ts";
 import { endStragglers, processesOf } from "./process-tree.ts";
-import { type Child, ShellTask } from "./shell-task.ts";
+import { ShellTask } from "./shell-task.ts";
+import { spawnChild } from "./spawn.ts";
 
 /** How soon after its end a process that slipped out of its job's group is looked for. */
 const SWEEP_MS = 1_000;
 
+const NOT_YET_KNOWN: LimitEnforcement = { cpu: "none", memory: "none", pids: "none", enforcedBy: "nothing" };
+
 /** Runs commands under the agent's own account, each as the leader of a session and process group of its own. */
 export class ShellExecutor implements Executor {
   readonly jobType = "COMMAND";
-  private readonly sampler = new MemorySampler();
+  private readonly chooseKeeper: () => Promise<LimitKeeper>;
+  private choosing: Promise<LimitKeeper> | undefined;
+  private keeper: LimitKeeper | undefined;
+  private readonly orphans = orphans();
   /** Executions that ended since the last sweep. */
   private ended = new Set<string>();
   private sweeping: Promise<void> | undefined;
   private readonly closing = new AbortController();
+
+  /** @param chooseKeeper decides once, at the first probe, how jobs are held to their limits. */
+  constructor(chooseKeeper: () => Promise<LimitKeeper> = chooseLimitKeeper) {
+    this.chooseKeeper = chooseKeeper;
+  }
 
   describe(): ExecutorDescription {
     return {
       jobType: this.jobType,
       summary: `commands under the account ${userInfo().username}`,
       schema: z.object({}),
-      capabilities: { cpu: "none", memory: "none", pids: "none", enforcedBy: "nothing", gpus: true },
+      capabilities: { ...(this.keeper?.enforcement ?? NOT_YET_KNOWN), gpus: true },
     };
   }
 
   async probe(): Promise<Probe> {
+    await this.limitKeeper();
     const { platform, env } = process;
     if (platform === "win32" || Bun.which("sh", { PATH: env.PATH ?? "" })) return { available: true };
     return { available: false, why: "There is no sh in PATH; install a POSIX shell, or correct PATH." };
@@ -50,17 +62,28 @@ export class ShellExecutor implements Executor {
     const command = typeof manifest.command === "string" ? shell(manifest.command) : manifest.command;
     if (command === undefined) throw new StartFailedError("The job has no command to run.");
     const cwd = manifest.workdir === undefined ? task.dir : resolve(task.dir, manifest.workdir);
-    const child = spawnChild(command, cwd, jobEnvironment(task));
-    return new ShellTask(child, {
-      executionId,
-      output: task.output,
-      sampler: this.sampler,
-      onEnd: () => this.sweepLater(executionId),
-    });
+    const keeper = this.keeper ?? (await this.limitKeeper());
+    const env = jobEnvironment(task);
+    const hold = holdFor(keeper, task);
+    try {
+      const child = spawnChild({ command, cwd, env, entrance: hold.entrance(env) });
+      this.orphans?.begun(executionId, child.process.pid);
+      return new ShellTask(child, {
+        executionId,
+        output: task.output,
+        limits: task.limits,
+        hold,
+        orphans: this.orphans,
+        onEnd: () => this.sweepLater(executionId),
+      });
+    } catch (error) {
+      await hold.release();
+      throw error;
+    }
   }
 
   async recover(executionIds: readonly string[]): Promise<void> {
-    if (executionIds.length > 0) await endStragglers(new Set(executionIds));
+    await (await this.limitKeeper()).recover(executionIds);
   }
 
   async close(): Promise<void> {
@@ -68,12 +91,19 @@ export class ShellExecutor implements Executor {
     await this.sweeping;
   }
 
+  private async limitKeeper(): Promise<LimitKeeper> {
+    this.choosing ??= this.chooseKeeper();
+    this.keeper = await this.choosing;
+    return this.keeper;
+  }
+
   /**
    * A command may start a process in a session of its own that holds nothing of ours, and end. Looking for such
    * processes at every end would cost more than a short job does; one look a second for all that ended is cheap.
    */
   private sweepLater(executionId: string): void {
-    if (process.platform !== "linux") return;
+    // Where orphans come to us, those of a job are found at its end.
+    if (process.platform !== "linux" || this.orphans) return;
     this.ended.add(executionId);
     this.sweeping ??= this.sweep();
   }
@@ -93,56 +123,11 @@ function shell(text: string): string[] {
   return process.platform === "win32" ? ["cmd.exe", "/d", "/s", "/c", text] : ["sh", "-c", text];
 }
 
-function spawnChild(command: string[], cwd: string, env: Environment): Child {
-  const out = createPipe();
-  const err = out && createPipe();
+function holdFor(keeper: LimitKeeper, { assignment, limits }: Task): Hold {
   try {
-    const child = Bun.spawn(command, {
-      cwd,
-      env,
-      stdin: "ignore",
-      stdout: err ? (out?.writeFd ?? "pipe") : "pipe",
-      stderr: err ? err.writeFd : "pipe",
-      // A session of its own: no terminal, and a process group that can be signalled as a whole.
-      detached: true,
-    });
-    if (out && err) return { process: child, stdout: fromPipe(out), stderr: fromPipe(err) };
-    if (out) closePipe(out);
-    return {
-      process: child,
-      stdout: { stream: child.stdout as ReadableStream<Uint8Array>, close: () => {} },
-      stderr: { stream: child.stderr as ReadableStream<Uint8Array>, close: () => {} },
-    };
+    return keeper.hold(assignment.executionId, limits);
   } catch (error) {
-    if (out) closePipe(out);
-    if (err) closePipe(err);
-    throw new StartFailedError(whyNotStarted(command[0] ?? "", cwd, error), { cause: error });
-  }
-}
-
-/** The child has the write end; while we held it too, the pipe would never end. */
-function fromPipe(pipe: Pipe) {
-  closeSync(pipe.writeFd);
-  return { stream: readPipe(pipe), close: () => closeSync(pipe.readFd) };
-}
-
-function whyNotStarted(program: string, cwd: string, error: unknown): string {
-  const problem = directoryProblem(cwd);
-  if (problem) return `The working directory ${cwd} ${problem}.`;
-  const code = (error as NodeJS.ErrnoException).code;
-  if (code === "ENOENT") return `The program ${program} was not found on this node.`;
-  if (code === "EACCES")
-    return `The program ${program} may not be executed on this node (permission denied).`;
-  if (code === "ENOEXEC") return `The program ${program} is not in a format this node can execute.`;
-  if (code === "E2BIG") return `The command and its environment are too long for this node.`;
-  return `The program ${program} could not be started: ${error instanceof Error ? error.message : String(error)}`;
-}
-
-function directoryProblem(path: string): string | undefined {
-  try {
-    return statSync(path).isDirectory() ? undefined : "is not a directory";
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    return code === "ENOENT" ? "does not exist on this node" : `cannot be entered (${code})`;
+    if (error instanceof HoldError) throw new StartFailedError(error.message, { cause: error });
+    throw error;
   }
 }

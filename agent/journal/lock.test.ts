@@ -2,7 +2,7 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { processStat, readProc } from "../executors/process-tree.ts";
+import { processStat, readProc } from "../executors/process-table.ts";
 import { acquireLock } from "./lock.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "lock-"));

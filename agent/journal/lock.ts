@@ -1,6 +1,6 @@
 import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { AgentError } from "../agent-log.ts";
-import { processStat } from "../executors/process-tree.ts";
+import { processStat } from "../executors/process-table.ts";
 
 /** How often the lock of a dead process is taken away before somebody else is believed to be faster. */
 const ATTEMPTS = 5;

@@ -1,0 +1,56 @@
+import { dlopen, FFIType } from "bun:ffi";
+
+/** What Bun has no call for. */
+interface Libc {
+  /** A pipe, as [read end, write end]. */
+  pipe2(flags: number): [number, number] | undefined;
+  /** Orphans among our descendants become our children from now on. false: this system has no such thing. */
+  becomeSubreaper(): boolean;
+  /** Reaps a dead child, or with a negative number one of that group. false: there is none. */
+  reap(pidOrGroup: number): boolean;
+}
+
+const LIBRARIES = [
+  "libc.so.6",
+  "libc.so",
+  `libc.musl-${process.arch === "arm64" ? "aarch64" : "x86_64"}.so.1`,
+];
+const PR_SET_CHILD_SUBREAPER = 36;
+const WNOHANG = 1;
+
+let found: Libc | undefined | "none";
+
+/** The C library of a Linux; undefined elsewhere, or where it cannot be used. */
+export function libc(): Libc | undefined {
+  found ??= findLibc() ?? "none";
+  return found === "none" ? undefined : found;
+}
+
+function findLibc(): Libc | undefined {
+  if (process.platform !== "linux") return undefined;
+  for (const library of LIBRARIES) {
+    try {
+      return open(library);
+    } catch {
+      // Not the C library of this system; whoever asks has another way, if a worse one.
+    }
+  }
+  return undefined;
+}
+
+function open(library: string): Libc {
+  const { i32, u64, ptr } = FFIType;
+  const { symbols } = dlopen(library, {
+    pipe2: { args: [ptr, i32], returns: i32 },
+    prctl: { args: [i32, u64, u64, u64, u64], returns: i32 },
+    waitpid: { args: [i32, ptr, i32], returns: i32 },
+  });
+  return {
+    pipe2(flags) {
+      const fds = new Int32Array(2);
+      return symbols.pipe2(fds, flags) === 0 ? [fds[0] as number, fds[1] as number] : undefined;
+    },
+    becomeSubreaper: () => symbols.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) === 0,
+    reap: (pidOrGroup) => symbols.waitpid(pidOrGroup, null, WNOHANG) > 0,
+  };
+}

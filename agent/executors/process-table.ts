@@ -1,0 +1,118 @@
+import { readdirSync, readFileSync } from "node:fs";
+
+/** What the kernel says of a process. */
+export interface ProcessRow {
+  pid: number;
+  parentId: number;
+  groupId: number;
+  /** Only Linux says; elsewhere it is the group's. */
+  sessionId: number;
+  /** One letter: Z is dead and not yet reaped, T is stopped. */
+  state: string;
+  /** When it began, in no unit in particular. With the pid it names a process for good. */
+  startTicks: string;
+  /** Its own and that of the children it has reaped. */
+  cpuSeconds: number;
+  residentBytes: number;
+  threads: number;
+}
+
+/** Of Linux, whatever the machine's own clock: what user space sees is counted in these. */
+const TICKS_PER_SECOND = 100;
+const AT_PAGESZ = 6n;
+const PS_LIMIT_MS = 2_000;
+const PS_COLUMNS = "pid=,ppid=,pgid=,state=,rss=,time=,lstart=";
+
+let pageBytes: number | undefined;
+
+/** All processes of the machine; none on a system that does not tell. */
+export async function processTable(): Promise<ProcessRow[]> {
+  if (process.platform === "linux") return linuxTable();
+  return process.platform === "win32" ? [] : tableByPs();
+}
+
+export function linuxTable(): ProcessRow[] {
+  return processIds().flatMap((pid) => processStat(pid) ?? []);
+}
+
+/** Reads `/proc/PID/stat`; undefined where the process is gone. */
+export function processStat(pid: number): ProcessRow | undefined {
+  const text = readProc(pid, "stat");
+  // The name stands in parentheses and may hold any character, also a parenthesis.
+  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+  if (fields.length < 22) return undefined;
+  const ticks = Number(fields[11]) + Number(fields[12]) + Number(fields[13]) + Number(fields[14]);
+  pageBytes ??= readPageBytes();
+  return {
+    pid,
+    state: fields[0] ?? "",
+    parentId: Number(fields[1]),
+    groupId: Number(fields[2]),
+    sessionId: Number(fields[3]),
+    cpuSeconds: ticks / TICKS_PER_SECOND,
+    threads: Number(fields[17]),
+    startTicks: fields[19] ?? "",
+    residentBytes: Number(fields[21]) * pageBytes,
+  };
+}
+
+export function processIds(): number[] {
+  if (process.platform !== "linux") return [];
+  return readdirSync("/proc").map(Number).filter(Number.isInteger);
+}
+
+/** Empty where the process is gone or is not ours to look at. */
+export function readProc(pid: number, file: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/${file}`, "latin1");
+  } catch {
+    return ""; // It ended while we looked, or belongs to somebody else; neither concerns the caller.
+  }
+}
+
+export function isDead(row: Pick<ProcessRow, "state">): boolean {
+  return row.state.startsWith("Z") || row.state.startsWith("X");
+}
+
+/** macOS and other systems without /proc. */
+export async function tableByPs(): Promise<ProcessRow[]> {
+  const child = Bun.spawn(["ps", "-axo", PS_COLUMNS], {
+    env: { PATH: process.env.PATH ?? "", LC_ALL: "C" },
+    stdin: "ignore",
+    stderr: "ignore",
+    timeout: PS_LIMIT_MS,
+    killSignal: "SIGKILL",
+  });
+  const text = await new Response(child.stdout).text();
+  return text.split("\n").flatMap((line) => psRow(line) ?? []);
+}
+
+function psRow(line: string): ProcessRow | undefined {
+  const [pid, parentId, groupId, state, rssKb, time, ...start] = line.trim().split(/\s+/);
+  if (!pid || !time || start.length === 0) return undefined;
+  return {
+    pid: Number(pid),
+    parentId: Number(parentId),
+    groupId: Number(groupId),
+    sessionId: Number(groupId),
+    state: state ?? "",
+    residentBytes: Number(rssKb) * 1024,
+    cpuSeconds: psSeconds(time),
+    startTicks: start.join(" "),
+    threads: 1,
+  };
+}
+
+/** `[DD-]HH:MM:SS`, or `MM:SS.hh` on macOS. */
+export function psSeconds(time: string): number {
+  const [clock = "", days = "0"] = time.split("-").reverse();
+  return clock.split(":").reduce((sum, part) => sum * 60 + Number(part), 0) + Number(days) * 86_400;
+}
+
+function readPageBytes(): number {
+  const auxv = readFileSync("/proc/self/auxv");
+  for (let at = 0; at + 16 <= auxv.length; at += 16) {
+    if (auxv.readBigUInt64LE(at) === AT_PAGESZ) return Number(auxv.readBigUInt64LE(at + 8));
+  }
+  return 4_096;
+}

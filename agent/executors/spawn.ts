@@ -1,0 +1,133 @@
+import {
+  accessSync,
+  closeSync,
+  constants,
+  existsSync,
+  openSync,
+  readdirSync,
+  readSync,
+  statSync,
+} from "node:fs";
+import { resolve } from "node:path";
+import type { Environment } from "./environment.ts";
+import { StartFailedError } from "./executor.ts";
+import { closePipe, createPipe, type Pipe, readPipe } from "./pipes.ts";
+import type { Child } from "./shell-task.ts";
+
+export interface SpawnOptions {
+  command: string[];
+  cwd: string;
+  env: Environment;
+  /** Put before the command; it becomes the command. */
+  entrance: string[] | undefined;
+}
+
+/** Starts a command as the leader of a session of its own, or throws StartFailedError. */
+export function spawnChild({ command, cwd, env, entrance }: SpawnOptions): Child {
+  const program = command[0] ?? "";
+  // Once the entrance runs, it is too late to say why the command does not.
+  const problem = entrance && problemOf(program, cwd, env.PATH ?? "");
+  if (problem) throw new StartFailedError(whyNotStarted(program, cwd, problem));
+  const out = createPipe();
+  const err = out && createPipe();
+  try {
+    const child = Bun.spawn(entrance ? [...entrance, ...command] : command, {
+      cwd,
+      env,
+      stdin: "ignore",
+      stdout: err ? (out?.writeFd ?? "pipe") : "pipe",
+      stderr: err ? err.writeFd : "pipe",
+      // A session of its own: no terminal, and a process group that can be signalled as a whole.
+      detached: true,
+    });
+    if (out && err) return { process: child, stdout: fromPipe(out), stderr: fromPipe(err) };
+    if (out) closePipe(out);
+    return {
+      process: child,
+      stdout: { stream: child.stdout as ReadableStream<Uint8Array>, close: () => {} },
+      stderr: { stream: child.stderr as ReadableStream<Uint8Array>, close: () => {} },
+    };
+  } catch (error) {
+    if (out) closePipe(out);
+    if (err) closePipe(err);
+    throw new StartFailedError(whyNotStarted(program, cwd, error), { cause: error });
+  }
+}
+
+/** The child has the write end; while we held it too, the pipe would never end. */
+function fromPipe(pipe: Pipe) {
+  closeSync(pipe.writeFd);
+  return { stream: readPipe(pipe), close: () => closeSync(pipe.readFd) };
+}
+
+function whyNotStarted(program: string, cwd: string, error: unknown): string {
+  const problem = directoryProblem(cwd);
+  if (problem) return `The working directory ${cwd} ${problem}.`;
+  const code = (error as NodeJS.ErrnoException).code;
+  if (code === "ENOENT") return `The program ${program} was not found on this node.`;
+  if (code === "EACCES")
+    return `The program ${program} may not be executed on this node (permission denied).`;
+  if (code === "ENOEXEC") return `The program ${program} is not in a format this node can execute.`;
+  if (code === "E2BIG") return `The command and its environment are too long for this node.`;
+  return `The program ${program} could not be started: ${error instanceof Error ? error.message : String(error)}`;
+}
+
+function directoryProblem(path: string): string | undefined {
+  try {
+    return statSync(path).isDirectory() ? undefined : "is not a directory";
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    return code === "ENOENT" ? "does not exist on this node" : `cannot be entered (${code})`;
+  }
+}
+
+/** What the kernel would say to this program, by the rules it goes by; undefined where it would run it. */
+function problemOf(program: string, cwd: string, searchPath: string): { code: string } | undefined {
+  if (directoryProblem(cwd)) return { code: "ENOENT" };
+  const path = program.includes("/") ? resolve(cwd, program) : Bun.which(program, { PATH: searchPath, cwd });
+  try {
+    if (!path || !existsSync(path)) return { code: "ENOENT" };
+    if (!statSync(path).isFile()) return { code: "EACCES" };
+    accessSync(path, constants.X_OK);
+  } catch (error) {
+    return { code: (error as NodeJS.ErrnoException).code ?? "EACCES" };
+  }
+  return formatProblem(path);
+}
+
+const HEAD_BYTES = 256;
+const EXECUTABLE_FORMATS = ["\x7fELF", "\xcf\xfa\xed\xfe", "\xca\xfe\xba\xbe"];
+
+function formatProblem(path: string): { code: string } | undefined {
+  const head = headOf(path);
+  if (head === undefined) return undefined; // A program may be runnable and not readable.
+  if (head.startsWith("#!")) {
+    const interpreter = head.slice(2).trim().split(/\s/)[0] ?? "";
+    return existsSync(interpreter) ? undefined : { code: "ENOENT" };
+  }
+  if (EXECUTABLE_FORMATS.some((magic) => head.startsWith(magic)) || hasForeignFormats()) return undefined;
+  return { code: "ENOEXEC" };
+}
+
+function headOf(path: string): string | undefined {
+  try {
+    const file = openSync(path, "r");
+    try {
+      const bytes = Buffer.alloc(HEAD_BYTES);
+      return bytes.toString("latin1", 0, readSync(file, bytes));
+    } finally {
+      closeSync(file);
+    }
+  } catch {
+    return undefined;
+  }
+}
+
+/** The kernel was taught formats of its own here, which we do not know. */
+function hasForeignFormats(): boolean {
+  try {
+    return readdirSync("/proc/sys/fs/binfmt_misc").some((name) => name !== "register" && name !== "status");
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,209 @@
+import type { Environment } from "../executors/environment.ts";
+import type { ExceededLimit, TaskLimits, TaskUsage } from "../executors/executor.ts";
+import { pause } from "../wait.ts";
+import type { Cgroup, CgroupTree } from "./cgroup.ts";
+import {
+  type Hold,
+  HoldError,
+  hasLimits,
+  type LimitEnforcement,
+  type LimitKeeper,
+  toMib,
+} from "./limit-keeper.ts";
+import type { SamplingHold, SamplingKeeper } from "./sampling-keeper.ts";
+
+/** So often is looked whether the kernel had to kill for want of memory. */
+const OOM_LOOK_MS = 200;
+const KILL_LIMIT_MS = 5_000;
+/** A group stays busy for a moment after its last process is gone. */
+const REMOVE_LIMIT_MS = 2_000;
+
+/** What a shell adds to its environment of its own accord. */
+const SHELL_VARIABLES = ["PWD", "OLDPWD", "SHLVL"];
+
+/** Holds each job in a control group of its own; what the kernel offers no controller for is left to samples. */
+export class CgroupKeeper implements LimitKeeper {
+  readonly enforcement: LimitEnforcement;
+  private readonly tree: CgroupTree;
+  private readonly sampling: SamplingKeeper;
+  private readonly oomWatch = new OomWatch();
+  /** Groups that could not be removed yet. */
+  private left: Cgroup[] = [];
+
+  constructor(tree: CgroupTree, sampling: SamplingKeeper) {
+    this.tree = tree;
+    this.sampling = sampling;
+    const { cpu, memory, pids, enforcedBy } = tree.enforcement;
+    const rest = [cpu, memory, pids].includes("none") ? `, the rest: ${sampling.enforcement.enforcedBy}` : "";
+    this.enforcement = {
+      cpu: cpu === "kernel" ? cpu : sampling.enforcement.cpu,
+      memory: memory === "kernel" ? memory : sampling.enforcement.memory,
+      pids: pids === "kernel" ? pids : sampling.enforcement.pids,
+      enforcedBy: `${enforcedBy}${rest}`,
+    };
+  }
+
+  hold(executionId: string, limits: TaskLimits): Hold {
+    if (!hasLimits(limits)) return this.sampling.hold(executionId, limits);
+    this.left = this.left.filter((group) => !group.remove());
+    let group: Cgroup;
+    try {
+      group = this.tree.create(executionId, limits);
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      throw new HoldError(`The node could not make a control group that keeps the job's limits: ${why}`, {
+        cause: error,
+      });
+    }
+    const unkept = this.unkept(limits);
+    // Without the kernel's own account of memory, samples are all there is to say of the peak.
+    const needsSamples = hasLimits(unkept) || this.tree.enforcement.memory === "none";
+    const sampled = needsSamples ? this.sampling.hold(executionId, unkept) : undefined;
+    const { oomWatch } = this;
+    return new CgroupHold({ group, limits, sampled, oomWatch, onLeft: (one) => this.left.push(one) });
+  }
+
+  async recover(executionIds: readonly string[]): Promise<void> {
+    const groups = executionIds.flatMap((id) => this.tree.find(id) ?? []);
+    await Promise.all(groups.map(endGroupOf));
+    await this.sampling.recover(executionIds);
+    for (const group of groups) if (!(await removed(group))) this.left.push(group);
+  }
+
+  /** The limits that have no controller. */
+  private unkept(limits: TaskLimits): TaskLimits {
+    const { cpu, memory, pids } = this.tree.enforcement;
+    return {
+      ...(cpu === "none" && limits.cpu !== undefined && { cpu: limits.cpu }),
+      ...(memory === "none" && limits.memoryMb !== undefined && { memoryMb: limits.memoryMb }),
+      ...(pids === "none" && limits.pids !== undefined && { pids: limits.pids }),
+    };
+  }
+}
+
+interface CgroupHoldOptions {
+  group: Cgroup;
+  limits: TaskLimits;
+  /** Keeps what the group does not. */
+  sampled: SamplingHold | undefined;
+  oomWatch: OomWatch;
+  /** The group could not be removed now. */
+  onLeft(group: Cgroup): void;
+}
+
+class CgroupHold implements Hold {
+  private readonly options: CgroupHoldOptions;
+  /** What the group said last, before it was removed. */
+  private last: { usage: TaskUsage; exceeded: ExceededLimit | undefined; refusedStarts: number } | undefined;
+
+  constructor(options: CgroupHoldOptions) {
+    this.options = options;
+  }
+
+  /**
+   * A shell that puts itself into the groups and then becomes the command. Whatever it knows of itself it forgets
+   * again, so that the command's environment is what it would be without.
+   */
+  entrance(environment: Environment): string[] {
+    const enter = this.options.group.entrances.map((path) => `echo $$ >${quoted(path)}`).join(" && ");
+    const failed = `echo "The job could not be put into its control group, and was not started." >&2; exit 125`;
+    const forget = ["unset", ...SHELL_VARIABLES.filter((name) => !(name in environment))].join(" ");
+    return ["/bin/sh", "-c", `{ ${enter}; } || { ${failed}; }; ${forget}; exec "$@"`, "sh"];
+  }
+
+  begin(leaderPid: number, onExceeded: () => void): void {
+    const { oomWatch, group, limits, sampled } = this.options;
+    if (limits.memoryMb !== undefined) oomWatch.add(group, onExceeded);
+    sampled?.begin(leaderPid, onExceeded);
+  }
+
+  members(): number[] {
+    return this.last ? [] : this.options.group.pids();
+  }
+
+  async end(): Promise<void> {
+    await endGroupOf(this.options.group);
+    await this.options.sampled?.end();
+  }
+
+  exceeded(): ExceededLimit | undefined {
+    if (this.last) return this.last.exceeded;
+    const { group, limits, sampled } = this.options;
+    const { memoryMb } = limits;
+    if (memoryMb === undefined || group.oomKills() === 0) return sampled?.exceeded();
+    // What was refused is not in the kernel's peak.
+    return { limit: "memoryMb", allowed: memoryMb, peak: Math.max(memoryMb, toMib(group.peakBytes())) };
+  }
+
+  refusedStarts(): number {
+    return this.last?.refusedStarts ?? this.options.group.refusedStarts();
+  }
+
+  usage(): TaskUsage {
+    if (this.last) return this.last.usage;
+    const { group, sampled } = this.options;
+    const cpuSeconds = group.cpuSeconds();
+    const peakBytes = group.peakBytes();
+    return {
+      ...sampled?.usage(),
+      ...(cpuSeconds > 0 && { cpuSeconds }),
+      ...(peakBytes > 0 && { peakMemoryMb: toMib(peakBytes) }),
+    };
+  }
+
+  async release(): Promise<void> {
+    const { group, sampled, oomWatch, onLeft } = this.options;
+    oomWatch.remove(group);
+    await sampled?.release();
+    this.last = { usage: this.usage(), exceeded: this.exceeded(), refusedStarts: this.refusedStarts() };
+    if (!(await removed(group))) onLeft(group);
+  }
+}
+
+/** One timer that asks the groups of all jobs with a memory limit whether the kernel had to kill. */
+class OomWatch {
+  private readonly groups = new Map<Cgroup, () => void>();
+  private timer: ReturnType<typeof setInterval> | undefined;
+
+  add(group: Cgroup, onKill: () => void): void {
+    this.groups.set(group, onKill);
+    this.timer ??= setInterval(() => this.look(), OOM_LOOK_MS);
+  }
+
+  remove(group: Cgroup): void {
+    this.groups.delete(group);
+    if (this.groups.size > 0) return;
+    clearInterval(this.timer);
+    this.timer = undefined;
+  }
+
+  private look(): void {
+    for (const [group, onKill] of this.groups) {
+      if (group.oomKills() === 0) continue;
+      this.remove(group);
+      onKill();
+    }
+  }
+}
+
+async function endGroupOf(group: Cgroup): Promise<void> {
+  const deadlineMs = performance.now() + KILL_LIMIT_MS;
+  for (let waitMs = 1; group.pids().length > 0; waitMs = Math.min(waitMs * 2, 50)) {
+    if (performance.now() > deadlineMs) return;
+    group.kill();
+    await pause(waitMs);
+  }
+}
+
+async function removed(group: Cgroup): Promise<boolean> {
+  const deadlineMs = performance.now() + REMOVE_LIMIT_MS;
+  for (let waitMs = 1; !group.remove(); waitMs = Math.min(waitMs * 2, 100)) {
+    if (performance.now() > deadlineMs) return false;
+    await pause(waitMs);
+  }
+  return true;
+}
+
+function quoted(path: string): string {
+  return `'${path.replaceAll("'", `'\\''`)}'`;
+}

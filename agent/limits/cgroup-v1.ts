@@ -1,0 +1,170 @@
+import type { TaskLimits } from "../executors/executor.ts";
+import {
+  type Cgroup,
+  type CgroupFiles,
+  type CgroupTree,
+  cgroupMounts,
+  counter,
+  groupDirectory,
+  groupName,
+  kernelFiles,
+  killPids,
+  ownGroups,
+  pidsIn,
+  removeGroup,
+} from "./cgroup.ts";
+import type { LimitEnforcement } from "./limit-keeper.ts";
+
+const CONTROLLERS = ["memory", "cpu", "cpuacct", "pids"] as const;
+type Controller = (typeof CONTROLLERS)[number];
+type Directories = Partial<Record<Controller, string>>;
+
+/** Over so long a CPU limit is kept; the kernel's own default. */
+const PERIOD_US = 100_000;
+/** The smallest quota that the kernel takes. */
+const MIN_QUOTA_US = 1_000;
+
+export interface CgroupV1Paths {
+  mountinfo?: string;
+  selfCgroup?: string;
+}
+
+/**
+ * The version 1 hierarchies in which this process may make groups, each below the group it is in itself; undefined
+ * where there is none that could hold anything.
+ */
+export function findCgroupV1(paths: CgroupV1Paths = {}, files = kernelFiles): CgroupTree | undefined {
+  const mounts = cgroupMounts(files.read(paths.mountinfo ?? "/proc/self/mountinfo") ?? "");
+  const own = ownGroups(files.read(paths.selfCgroup ?? "/proc/self/cgroup") ?? "");
+  const directories: Directories = {};
+  for (const controller of CONTROLLERS) {
+    const mount = mounts.find((one) => one.kind === "cgroup" && one.controllers.includes(controller));
+    const group = own.get(controller);
+    const path = mount && group !== undefined ? groupDirectory(mount, group) : undefined;
+    if (path && files.isWritable(path)) directories[controller] = path;
+  }
+  const { memory, cpu, pids } = directories;
+  return memory || cpu || pids ? new CgroupV1(directories, files) : undefined;
+}
+
+class CgroupV1 implements CgroupTree {
+  readonly enforcement: LimitEnforcement;
+  private readonly directories: Directories;
+  private readonly files: CgroupFiles;
+
+  constructor(directories: Directories, files: CgroupFiles) {
+    this.directories = directories;
+    this.files = files;
+    this.enforcement = {
+      cpu: directories.cpu ? "kernel" : "none",
+      memory: directories.memory ? "kernel" : "none",
+      pids: directories.pids ? "kernel" : "none",
+      enforcedBy: `cgroup v1 at ${directories.memory ?? directories.cpu ?? directories.pids}`,
+    };
+  }
+
+  create(executionId: string, limits: TaskLimits): Cgroup {
+    const wanted: Directories = { ...this.directories };
+    if (limits.cpu === undefined && wanted.cpu !== wanted.cpuacct) delete wanted.cpu;
+    const group = new CgroupV1Group(groupsIn(wanted, executionId), this.files);
+    try {
+      group.make(limits);
+    } catch (error) {
+      group.remove();
+      throw error;
+    }
+    return group;
+  }
+
+  find(executionId: string): Cgroup | undefined {
+    const name = groupName(executionId);
+    const left = Object.entries(this.directories).filter(([, directory]) =>
+      this.files.children(directory).includes(`${directory}/${name}`),
+    );
+    if (left.length === 0) return undefined;
+    return new CgroupV1Group(groupsIn(Object.fromEntries(left), executionId), this.files);
+  }
+}
+
+function groupsIn(directories: Directories, executionId: string): Directories {
+  const name = groupName(executionId);
+  return Object.fromEntries(Object.entries(directories).map(([key, path]) => [key, `${path}/${name}`]));
+}
+
+class CgroupV1Group implements Cgroup {
+  readonly entrances: readonly string[];
+  /** Controllers may share a hierarchy. */
+  private readonly paths: string[];
+  private readonly of: Directories;
+  private readonly files: CgroupFiles;
+
+  constructor(of: Directories, files: CgroupFiles) {
+    this.of = of;
+    this.files = files;
+    this.paths = [...new Set(Object.values(of))];
+    this.entrances = this.paths.map((path) => `${path}/cgroup.procs`);
+  }
+
+  make(limits: TaskLimits): void {
+    for (const path of this.paths) this.files.make(path);
+    const { memory, cpu, pids } = this.of;
+    if (memory && limits.memoryMb !== undefined) this.limitMemory(memory, limits.memoryMb * 1024 * 1024);
+    if (cpu && limits.cpu !== undefined) {
+      const quotaUs = Math.max(MIN_QUOTA_US, Math.round(limits.cpu * PERIOD_US));
+      this.files.write(`${cpu}/cpu.cfs_period_us`, String(PERIOD_US));
+      this.files.write(`${cpu}/cpu.cfs_quota_us`, String(quotaUs));
+    }
+    if (pids && limits.pids !== undefined) this.files.write(`${pids}/pids.max`, String(limits.pids));
+  }
+
+  pids(): number[] {
+    return [...new Set(this.paths.flatMap((path) => pidsIn(this.files, path)))];
+  }
+
+  kill(): void {
+    const { pids } = this.of;
+    // From here on no fork in it succeeds, so that who is listed now is all there will ever be.
+    if (pids) this.forbidForks(pids);
+    killPids(this.pids());
+  }
+
+  oomKills(): number {
+    return counter(this.read("memory", "memory.oom_control"), "oom_kill");
+  }
+
+  peakBytes(): number {
+    return Number(this.read("memory", "memory.max_usage_in_bytes") ?? 0);
+  }
+
+  cpuSeconds(): number {
+    return Number(this.read("cpuacct", "cpuacct.usage") ?? 0) / 1e9;
+  }
+
+  refusedStarts(): number {
+    return counter(this.read("pids", "pids.events"), "max");
+  }
+
+  remove(): boolean {
+    return this.paths.map((path) => removeGroup(this.files, path)).every(Boolean);
+  }
+
+  private limitMemory(path: string, bytes: number): void {
+    this.files.write(`${path}/memory.limit_in_bytes`, String(bytes));
+    // Memory and swap together, where the kernel counts swap: else swap would be a way out.
+    const withSwap = `${path}/memory.memsw.limit_in_bytes`;
+    if (this.files.read(withSwap) !== undefined) this.files.write(withSwap, String(bytes));
+  }
+
+  private forbidForks(path: string): void {
+    try {
+      this.files.write(`${path}/pids.max`, "0");
+    } catch {
+      // The group is gone already, and so is all that was in it.
+    }
+  }
+
+  private read(controller: Controller, file: string): string | undefined {
+    const path = this.of[controller];
+    return path && this.files.read(`${path}/${file}`);
+  }
+}

@@ -1,0 +1,160 @@
+import { existsSync, readlinkSync } from "node:fs";
+import { dirname } from "node:path";
+import { pause } from "../wait.ts";
+import {
+  type CgroupFiles,
+  type CgroupTree,
+  cgroupMounts,
+  groupDirectory,
+  kernelFiles,
+  ownGroups,
+} from "./cgroup.ts";
+import { CgroupV2 } from "./cgroup-v2.ts";
+
+/**
+ * The group that this process is in itself, beside those of its jobs: a group whose children have limits may hold no
+ * processes. A unit with `DelegateSubgroup=tanvrit-agent` starts us there, and so says that the group above is ours.
+ */
+const OWN_GROUP = "tanvrit-agent";
+const WANTED = ["cpu", "memory", "pids"];
+const BUS_LIMIT_MS = 5_000;
+
+export interface DelegateOptions {
+  mountinfo?: string;
+  selfCgroup?: string;
+  files?: CgroupFiles;
+  /** Moves this process to a scope of its own; undefined where no systemd runs. */
+  moveToScope?: (() => Promise<boolean>) | undefined;
+}
+
+/**
+ * Finds or makes a part of the version 2 hierarchy that is this process's alone; undefined where nobody lets it:
+ * a delegated unit, a scope that systemd makes for us, or a group in which nobody else is, as in a container.
+ */
+export async function findCgroupV2(options: DelegateOptions = {}): Promise<CgroupTree | undefined> {
+  const files = options.files ?? kernelFiles;
+  const here = () => ownDirectory(options, files);
+  let own = here();
+  if (!own || !hasControllers(files, own)) return undefined;
+  if (own.endsWith(`/${OWN_GROUP}`)) return divide(files, dirname(own));
+  const moveToScope = "moveToScope" in options ? options.moveToScope : scopeMover();
+  if (moveToScope) {
+    // What systemd manages we may divide only where it says so; our own scope is such a place.
+    if (!(await moveToScope())) return undefined;
+    own = (await changedFrom(own, here)) ?? "";
+    if (own === "") return undefined;
+  }
+  // The uppermost group alone has no type, and may hold processes beside groups with limits.
+  if (files.read(`${own}/cgroup.type`) === undefined) return divide(files, own);
+  return moveIntoOwnGroup(files, own) ? divide(files, own) : undefined;
+}
+
+function ownDirectory(options: DelegateOptions, files: CgroupFiles): string | undefined {
+  const mounts = cgroupMounts(files.read(options.mountinfo ?? "/proc/self/mountinfo") ?? "");
+  const group = ownGroups(files.read(options.selfCgroup ?? "/proc/self/cgroup") ?? "").get("");
+  const mount = mounts.find((one) => one.kind === "cgroup2");
+  return mount && group !== undefined ? groupDirectory(mount, group) : undefined;
+}
+
+function hasControllers(files: CgroupFiles, path: string): boolean {
+  return words(files.read(`${path}/cgroup.controllers`)).some((name) => WANTED.includes(name));
+}
+
+/** Lets the groups below `base` have what controllers there are. */
+function divide(files: CgroupFiles, base: string): CgroupTree | undefined {
+  if (!files.isWritable(base)) return undefined;
+  for (const name of words(files.read(`${base}/cgroup.controllers`))) {
+    if (!WANTED.includes(name)) continue;
+    try {
+      files.write(`${base}/cgroup.subtree_control`, `+${name}`);
+    } catch {
+      // Not ours to hand on; whether it is there is read below.
+    }
+  }
+  const enabled = new Set(
+    words(files.read(`${base}/cgroup.subtree_control`)).map((name) => name.replace("+", "")),
+  );
+  return WANTED.some((name) => enabled.has(name)) ? new CgroupV2(base, enabled, files) : undefined;
+}
+
+/** false: somebody else is in the group, whom it is not for us to move, or we may not. */
+function moveIntoOwnGroup(files: CgroupFiles, own: string): boolean {
+  const pids = words(files.read(`${own}/cgroup.procs`)).map(Number);
+  if (!files.isWritable(own) || !pids.every(isOurs)) return false;
+  try {
+    if (!files.children(own).includes(`${own}/${OWN_GROUP}`)) files.make(`${own}/${OWN_GROUP}`);
+    for (const pid of pids) files.write(`${own}/${OWN_GROUP}/cgroup.procs`, String(pid));
+    return true;
+  } catch {
+    return false; // Not delegated to us. Some other way of holding jobs is taken, and shown.
+  }
+}
+
+/** This process, or the agent that started it. */
+function isOurs(pid: number): boolean {
+  if (pid === process.pid) return true;
+  try {
+    return pid === process.ppid && readlinkSync(`/proc/${pid}/exe`) === readlinkSync("/proc/self/exe");
+  } catch {
+    return false; // It is gone or another user's.
+  }
+}
+
+/** Asks systemd by its bus; the program that speaks it comes with systemd. */
+function scopeMover(): (() => Promise<boolean>) | undefined {
+  if (!existsSync("/run/systemd/system")) return undefined;
+  const busctl = Bun.which("busctl");
+  if (!busctl) return async () => false;
+  return async () => {
+    const child = Bun.spawn([busctl, ...scopeRequest(process.pid, process.getuid?.() === 0)], {
+      stdin: "ignore",
+      stdout: "ignore",
+      stderr: "ignore",
+      timeout: BUS_LIMIT_MS,
+      killSignal: "SIGKILL",
+    });
+    return (await child.exited) === 0;
+  };
+}
+
+/** What to tell busctl so that a scope is made around a process, which may divide it. */
+export function scopeRequest(pid: number, isRoot: boolean): string[] {
+  const manager = [
+    "org.freedesktop.systemd1",
+    "/org/freedesktop/systemd1",
+    "org.freedesktop.systemd1.Manager",
+  ];
+  const properties = [
+    ["Description", "s", "Jobs of Tanvrit Compute"],
+    ["PIDs", "au", "1", String(pid)],
+    ["Delegate", "b", "true"],
+    ["CollectMode", "s", "inactive-or-failed"],
+  ];
+  return [
+    isRoot ? "--system" : "--user",
+    "call",
+    ...manager,
+    "StartTransientUnit",
+    "ssa(sv)a(sa(sv))",
+    `tanvrit-compute-${pid}.scope`,
+    "fail",
+    String(properties.length),
+    ...properties.flat(),
+    "0",
+  ];
+}
+
+/** systemd answers before it has moved us. */
+async function changedFrom(before: string, here: () => string | undefined): Promise<string | undefined> {
+  const deadlineMs = performance.now() + BUS_LIMIT_MS;
+  while (performance.now() < deadlineMs) {
+    const now = here();
+    if (now !== before) return now;
+    await pause(5);
+  }
+  return undefined;
+}
+
+function words(text: string | undefined): string[] {
+  return (text ?? "").split(/\s+/).filter(Boolean);
+}

@@ -1,0 +1,197 @@
+import type { ExceededLimit, TaskLimits } from "../executors/executor.ts";
+import { isDead, type ProcessRow, processStat, processTable, readProc } from "../executors/process-table.ts";
+import { executionNamedBy } from "../executors/process-tree.ts";
+import { CpuThrottle, type Throttled } from "./cpu-throttle.ts";
+import { MIB, toMib } from "./limit-keeper.ts";
+
+/** Who only wants to know the peak is looked at this often. */
+const MEASURE_MS = 500;
+/** Who has a limit is looked at this often, and more often near it. */
+const GUARD_MS = 200;
+const NEAR_MS = 50;
+const NEAR_SHARE = 0.6;
+/** A look may take one part in so many of the time, so that a machine full of processes is not slowed by it. */
+const COST_SHARE = 20;
+
+/** What is known of one watched job. */
+export interface JobWatch {
+  peakBytes: number;
+  exceeded: ExceededLimit | undefined;
+  /** The processes that were alive when last looked at, with the time each began. */
+  readonly seen: ReadonlyMap<number, string>;
+}
+
+interface Watched extends JobWatch {
+  executionId: string;
+  leaderPid: number;
+  limits: TaskLimits;
+  onExceeded(): void;
+  seen: Map<number, string>;
+  /** At the first look a job is only noted: most are over before the second. */
+  looks: number;
+  rows: ProcessRow[];
+  throttle: CpuThrottle | undefined;
+}
+
+/**
+ * Looks at all jobs of this process in one pass over the system's processes: what memory they hold together, and who
+ * belongs to them though he left the group. A job that is over before its second look costs next to nothing.
+ */
+export class JobSampler {
+  private readonly watched = new Map<string, Watched>();
+  private timer: ReturnType<typeof setTimeout> | undefined;
+  /** The last look took so long. */
+  private costMs = 0;
+  private nearLimit = false;
+
+  /** @param limits those that nobody else keeps; `onExceeded` is called once when one of them is exceeded. */
+  watch(executionId: string, leaderPid: number, limits: TaskLimits, onExceeded: () => void): JobWatch {
+    const watched: Watched = {
+      executionId,
+      leaderPid,
+      limits,
+      onExceeded,
+      seen: new Map(),
+      looks: 0,
+      rows: [],
+      peakBytes: 0,
+      exceeded: undefined,
+      throttle: undefined,
+    };
+    this.watched.set(executionId, watched);
+    if (limits.cpu !== undefined) {
+      watched.throttle = new CpuThrottle({ groupId: leaderPid, look: () => lookAt(watched) }, limits.cpu);
+    }
+    // A guard's first look must not wait for a timer that was set for those who only measure.
+    if (this.isGuarded(watched)) clearTimeout(this.timer);
+    if (this.timer === undefined || this.isGuarded(watched)) this.schedule();
+    return watched;
+  }
+
+  forget(executionId: string): void {
+    this.watched.get(executionId)?.throttle?.end();
+    this.watched.delete(executionId);
+    if (this.watched.size > 0) return;
+    clearTimeout(this.timer);
+    this.timer = undefined;
+  }
+
+  private schedule(): void {
+    const guarded = [...this.watched.values()].some((one) => this.isGuarded(one));
+    const wantedMs = !guarded ? MEASURE_MS : this.nearLimit ? NEAR_MS : GUARD_MS;
+    const waitMs = Math.min(MEASURE_MS, Math.max(wantedMs, this.costMs * COST_SHARE));
+    this.timer = setTimeout(() => void this.look(), waitMs);
+  }
+
+  private isGuarded({ limits }: Watched): boolean {
+    return limits.memoryMb !== undefined || limits.pids !== undefined || limits.cpu !== undefined;
+  }
+
+  private async look(): Promise<void> {
+    const startMs = performance.now();
+    const due = [...this.watched.values()].filter((one) => one.looks++ > 0 || this.isGuarded(one));
+    this.nearLimit = false;
+    if (due.length > 0) this.sort(await processTable(), due);
+    this.costMs = performance.now() - startMs;
+    if (this.watched.size > 0) this.schedule();
+    else this.timer = undefined;
+  }
+
+  /** Gives each process to its job. */
+  private sort(rows: ProcessRow[], due: Watched[]): void {
+    const owners = new Owners(rows, due);
+    const rowsOf = new Map<Watched, ProcessRow[]>(due.map((one) => [one, []]));
+    for (const row of rows) {
+      const owner = isDead(row) ? undefined : owners.of(row);
+      if (owner) rowsOf.get(owner)?.push(row);
+    }
+    for (const [one, its] of rowsOf) {
+      // It may have ended while the table was read.
+      if (this.watched.get(one.executionId) === one) this.judge(one, its);
+    }
+  }
+
+  private judge(one: Watched, rows: ProcessRow[]): void {
+    one.rows = rows;
+    one.seen.clear();
+    for (const row of rows) one.seen.set(row.pid, row.startTicks);
+    const { memoryMb, pids } = one.limits;
+    const allowedBytes = (memoryMb ?? Number.POSITIVE_INFINITY) * MIB;
+    let heldBytes = rows.reduce((sum, row) => sum + row.residentBytes, 0);
+    // What processes share was counted for each of them; before that is held against the job, it is counted once.
+    if (heldBytes > allowedBytes) heldBytes = rows.reduce((sum, row) => sum + shareOf(row), 0);
+    one.peakBytes = Math.max(one.peakBytes, heldBytes, ...rows.map((row) => highWater(row.pid)));
+    if (heldBytes > allowedBytes * NEAR_SHARE) this.nearLimit = true;
+    if (one.exceeded) return;
+    if (heldBytes > allowedBytes) {
+      one.exceeded = { limit: "memoryMb", allowed: memoryMb ?? 0, peak: toMib(heldBytes) };
+    }
+    const threads = rows.reduce((sum, row) => sum + row.threads, 0);
+    if (pids !== undefined && threads > pids) one.exceeded = { limit: "pids", allowed: pids, peak: threads };
+    if (one.exceeded) one.onExceeded();
+  }
+}
+
+/** Whose a process is: by session, by what was seen before, by its parent, or by what its environment says. */
+class Owners {
+  private readonly rows: ReadonlyMap<number, ProcessRow>;
+  private readonly known = new Map<number, Watched | undefined>();
+  private readonly bySession: ReadonlyMap<number, Watched>;
+  private readonly byExecution: ReadonlyMap<string, Watched>;
+  private readonly seenBefore = new Map<number, Watched>();
+
+  constructor(rows: ProcessRow[], due: Watched[]) {
+    this.rows = new Map(rows.map((row) => [row.pid, row]));
+    this.bySession = new Map(due.map((one) => [one.leaderPid, one]));
+    this.byExecution = new Map(due.map((one) => [one.executionId, one]));
+    for (const one of due) for (const pid of one.seen.keys()) this.seenBefore.set(pid, one);
+  }
+
+  of(row: ProcessRow): Watched | undefined {
+    if (this.known.has(row.pid)) return this.known.get(row.pid);
+    this.known.set(row.pid, undefined); // A table read while processes come and go may hold a circle.
+    const owner = this.find(row);
+    this.known.set(row.pid, owner);
+    return owner;
+  }
+
+  private find(row: ProcessRow): Watched | undefined {
+    const bySession = this.bySession.get(row.sessionId);
+    if (bySession) return bySession;
+    const before = this.seenBefore.get(row.pid);
+    if (before?.seen.get(row.pid) === row.startTicks) return before;
+    // An orphan has come to us, or to the system's first process.
+    if (row.parentId === process.pid || row.parentId === 1) {
+      return this.byExecution.get(executionNamedBy(row.pid) ?? "");
+    }
+    const parent = this.rows.get(row.parentId);
+    return parent && this.of(parent);
+  }
+}
+
+/** Its processes as they are now, where that can be had for little; else as they were at the last look. */
+function lookAt({ seen, leaderPid, rows }: Watched): ReturnType<Throttled["look"]> {
+  const pids = seen.size > 0 ? [...seen.keys()] : [leaderPid];
+  const now = process.platform === "linux" ? pids.flatMap((pid) => processStat(pid) ?? []) : rows;
+  return {
+    pids: now.map((row) => row.pid),
+    stoppedByJob: now.filter((row) => row.state.startsWith("T")).map((row) => row.pid),
+    cpuSeconds: now.reduce((sum, row) => sum + row.cpuSeconds, 0),
+  };
+}
+
+/** A process's memory, with what it shares counted in parts; the plain number where the kernel does not say. */
+function shareOf(row: ProcessRow): number {
+  const kb = numberIn(readProc(row.pid, "smaps_rollup"), "\nPss:");
+  return kb === 0 ? row.residentBytes : kb * 1024;
+}
+
+/** The most that a process ever held, also between two looks. */
+function highWater(pid: number): number {
+  return numberIn(readProc(pid, "status"), "VmHWM:") * 1024;
+}
+
+function numberIn(text: string, name: string): number {
+  const at = text.indexOf(name);
+  return at === -1 ? 0 : Number.parseInt(text.slice(at + name.length), 10);
+}

@@ -1,0 +1,64 @@
+import type { Environment } from "../executors/environment.ts";
+import type { Enforcement, ExceededLimit, TaskLimits, TaskUsage } from "../executors/executor.ts";
+
+/** Who keeps which limit on this machine. */
+export interface LimitEnforcement {
+  cpu: Enforcement;
+  memory: Enforcement;
+  pids: Enforcement;
+  /** By what, for people. */
+  enforcedBy: string;
+}
+
+/**
+ * Holds jobs that run as processes to their limits, in the best way this machine offers. There is one for each
+ * process that starts jobs.
+ */
+export interface LimitKeeper {
+  readonly enforcement: LimitEnforcement;
+  /**
+   * Makes ready for one job. Throws HoldError where its limits cannot be kept, and leaves nothing then. A job
+   * without limits gets a hold too, which costs next to nothing and only measures.
+   */
+  hold(executionId: string, limits: TaskLimits): Hold;
+  /** Ends what an earlier keeper held of these executions, and removes what it made for them. */
+  recover(executionIds: readonly string[]): Promise<void>;
+}
+
+/** One job being held. `begin` is called once; after `release` only `exceeded` and `usage` may be called. */
+export interface Hold {
+  /**
+   * What to put before a command so that it is held from its first instruction on. The process id stays the same, and
+   * the command sees the environment it would see without. undefined: nothing.
+   */
+  entrance(environment: Environment): string[] | undefined;
+  /** The command runs. `onExceeded` is called at most once: the job has to be ended. */
+  begin(leaderPid: number, onExceeded: () => void): void;
+  /** The job's living processes as far as they are known; also those that left its group. */
+  members(): number[];
+  /** Kills all of them, also those that are being started. Resolves when none is left, or after a few seconds. */
+  end(): Promise<void>;
+  /** What the job went over, if it did. */
+  exceeded(): ExceededLimit | undefined;
+  /** How many processes or threads the kernel refused to start because of the limit. */
+  refusedStarts(): number;
+  usage(): TaskUsage;
+  /** Nothing runs any more. */
+  release(): Promise<void>;
+}
+
+/** The limits of a job cannot be kept; the message is for people. */
+export class HoldError extends Error {
+  override name = "HoldError";
+}
+
+export const MIB = 1024 * 1024;
+
+export function hasLimits(limits: TaskLimits): boolean {
+  return limits.cpu !== undefined || limits.memoryMb !== undefined || limits.pids !== undefined;
+}
+
+/** MiB with one decimal, which is as exact as anybody reads it. */
+export function toMib(bytes: number): number {
+  return Math.round((bytes / MIB) * 10) / 10;
+}

@@ -1,0 +1,83 @@
+import type { ExceededLimit, TaskLimits, TaskUsage } from "../executors/executor.ts";
+import { linuxTable, processStat } from "../executors/process-table.ts";
+import { endAll, leftOf, withDescendants } from "../executors/process-tree.ts";
+import { killPids } from "./cgroup.ts";
+import { JobSampler, type JobWatch } from "./job-sampler.ts";
+import { type Hold, type LimitEnforcement, type LimitKeeper, toMib } from "./limit-keeper.ts";
+
+/** Holds jobs to their limits by looking at their processes a few times a second. */
+export class SamplingKeeper implements LimitKeeper {
+  readonly enforcement: LimitEnforcement;
+  private readonly sampler = new JobSampler();
+
+  constructor(platform: NodeJS.Platform = process.platform) {
+    const kept = platform === "linux" || platform === "darwin" ? "sampling" : "none";
+    const enforcedBy = kept === "none" ? "nothing" : "samples of the process tree";
+    this.enforcement = { cpu: kept, memory: kept, pids: kept, enforcedBy };
+  }
+
+  hold(executionId: string, limits: TaskLimits): SamplingHold {
+    return new SamplingHold(executionId, limits, this.sampler);
+  }
+
+  async recover(executionIds: readonly string[]): Promise<void> {
+    if (executionIds.length === 0 || process.platform !== "linux") return;
+    const ids = new Set(executionIds);
+    await endAll(() => leftOf(ids));
+  }
+}
+
+export class SamplingHold implements Hold {
+  private readonly executionId: string;
+  private readonly limits: TaskLimits;
+  private readonly sampler: JobSampler;
+  private watch: JobWatch | undefined;
+
+  constructor(executionId: string, limits: TaskLimits, sampler: JobSampler) {
+    this.executionId = executionId;
+    this.limits = limits;
+    this.sampler = sampler;
+  }
+
+  entrance(): undefined {
+    return undefined;
+  }
+
+  begin(leaderPid: number, onExceeded: () => void): void {
+    if (process.platform === "win32") return;
+    this.watch = this.sampler.watch(this.executionId, leaderPid, this.limits, onExceeded);
+  }
+
+  members(): number[] {
+    return [...(this.watch?.seen.keys() ?? [])];
+  }
+
+  async end(): Promise<void> {
+    this.sampler.forget(this.executionId);
+    const seen = new Map(this.watch?.seen);
+    if (seen.size === 0) return;
+    if (process.platform !== "linux") return killPids([...seen.keys()]);
+    await endAll(() => {
+      // Whoever has the number now must be the one who was seen.
+      const roots = [...seen].filter(([pid, startTicks]) => processStat(pid)?.startTicks === startTicks);
+      return roots.length === 0 ? [] : withDescendants(linuxTable(), new Set(roots.map(([pid]) => pid)));
+    });
+  }
+
+  exceeded(): ExceededLimit | undefined {
+    return this.watch?.exceeded;
+  }
+
+  refusedStarts(): number {
+    return 0;
+  }
+
+  usage(): TaskUsage {
+    const peakBytes = this.watch?.peakBytes ?? 0;
+    return peakBytes === 0 ? {} : { peakMemoryMb: toMib(peakBytes) };
+  }
+
+  async release(): Promise<void> {
+    this.sampler.forget(this.executionId);
+  }
+}
