@@ -1,0 +1,208 @@
+import { expect, test } from "bun:test";
+import { chmod, mkdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { processesNaming } from "../../tests/support/processes.ts";
+import { makeScratch, type Scratch } from "../../tests/support/scratch.ts";
+import { waitFor } from "../../tests/support/wait.ts";
+import { detectMachine, withGpuCount } from "./detect.ts";
+import { gpusForJob, taskGpu } from "./gpu.ts";
+
+const FIXTURES = join(import.meta.dirname, "fixtures");
+
+/** A machine whose PATH holds only these tools, each a shell script. */
+async function machineWith(
+  tools: Record<string, string>,
+  more: { timeoutMs?: number; platform?: NodeJS.Platform; environment?: Record<string, string> } = {},
+) {
+  await using scratch = await makeScratch();
+  const environment = await toolbox(scratch, tools);
+  const startMs = performance.now();
+  const machine = await detectMachine({
+    ...more,
+    platform: more.platform ?? "linux",
+    environment: { ...environment, ...more.environment },
+  });
+  return { machine, tookMs: performance.now() - startMs };
+}
+
+async function toolbox(scratch: Scratch, tools: Record<string, string>) {
+  const bin = scratch.join("bin");
+  await mkdir(bin);
+  for (const [name, script] of Object.entries(tools)) {
+    await writeFile(join(bin, name), `#!/bin/sh\nPATH=/usr/bin:/bin\n${script}\n`);
+    await chmod(join(bin, name), 0o755);
+  }
+  return {
+    PATH: bin,
+    HOME: scratch.path,
+    DOCKER_HOST: `unix://${scratch.join("no-engine.sock")}`,
+    ROCM_PATH: bin,
+  };
+}
+
+const print = (fixture: string) => `cat '${join(FIXTURES, fixture)}'`;
+const nvidiaSmi = (name: string) =>
+  `if [ "$1" = -L ]; then ${print(`nvidia/${name}.list.txt`)}; else ${print(`nvidia/${name}.xml`)}; fi`;
+const gpuProblems = (problems: string[]) =>
+  problems.filter((problem) => !problem.includes("container engine"));
+
+test("a machine without any of the tools has none of it, and no problem", async () => {
+  const { machine } = await machineWith({}, { environment: { DOCKER_HOST: "" } });
+  expect(machine.gpus).toEqual([]);
+  expect(machine.labels).toMatchObject({ hostname: machine.host.hostname });
+  expect(Object.keys(machine.labels).filter((key) => /^(gpu|cuda|rocm|metal|android)/.test(key))).toEqual([]);
+  expect(gpuProblems(machine.problems)).toEqual([]);
+});
+
+test("the tools are asked, and what they say becomes numbered devices and labels", async () => {
+  const { machine } = await machineWith({ "nvidia-smi": nvidiaSmi("535.54.03-a100-80gb-mig-and-whole") });
+  expect(machine.gpus.map(({ index, model }) => [index, model])).toEqual([
+    [0, "NVIDIA A100-SXM4-80GB MIG 1g.20gb"],
+    [1, "NVIDIA A100-SXM4-80GB MIG 1g.20gb"],
+    [2, "NVIDIA A100-SXM4-80GB MIG 1g.20gb"],
+    [3, "NVIDIA A100-SXM4-80GB MIG 1g.20gb"],
+    [4, "NVIDIA A100-SXM4-80GB"],
+    [5, "NVIDIA A100-SXM4-80GB"],
+  ]);
+  expect(machine.nvidia).toEqual({ driver: "535.54.03", cudaVersion: "12.2" });
+  expect(gpuProblems(machine.problems)).toEqual([]);
+});
+
+const failures: [string, string, RegExp][] = [
+  ["no driver", `${print("nvidia/no-driver.txt")}; exit 9`, /exit code 9: NVIDIA-SMI has failed because/],
+  ["no device", `${print("nvidia/no-devices.txt")}; exit 6`, /exit code 6: No devices were found/],
+  [
+    "another driver",
+    `${print("nvidia/version-mismatch.txt")}; exit 18`,
+    /exit code 18: Failed to initialize NVML/,
+  ],
+  [
+    "a lost GPU",
+    `${print("nvidia/gpu-lost.txt")}; exit 6`,
+    /exit code 6: Unable to determine the device handle/,
+  ],
+  ["nonsense", "echo 'segfault at \\033[31m 0'; echo more", /printed no report, but: segfault at/],
+  ["nothing", "exit 0", /printed no report, but: nothing/],
+  ["an empty report", "echo '<nvidia_smi_log></nvidia_smi_log>'", /installed but finds no NVIDIA GPU/],
+  ["10 MB", "head -c 10000000 /dev/zero", /printed more than 8 MiB/],
+  ["a crash", "kill -SEGV $$", /exit code 139/],
+];
+
+test.each(failures)("an nvidia-smi with %s means no GPU, and says why", async (_, script, problem) => {
+  const { machine } = await machineWith({ "nvidia-smi": script });
+  expect(machine.gpus).toEqual([]);
+  expect(gpuProblems(machine.problems)).toEqual([expect.stringMatching(problem)]);
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there
+  expect(machine.problems.join("")).not.toMatch(/[\u0000-\u001f]/);
+});
+
+test("a tool that cannot be run is a problem of its own", async () => {
+  await using scratch = await makeScratch();
+  const environment = await toolbox(scratch, {});
+  await writeFile(join(environment.PATH, "nvidia-smi"), "#!/no/such/interpreter\n");
+  await chmod(join(environment.PATH, "nvidia-smi"), 0o755);
+  const machine = await detectMachine({ environment, platform: "linux" });
+  expect(gpuProblems(machine.problems)).toEqual([expect.stringMatching(/^nvidia-smi cannot be run/)]);
+});
+
+test("tools that hang, all of them, delay no longer than the timeout, and nothing of them is left", async () => {
+  await using scratch = await makeScratch();
+  const marks = scratch.join("pids");
+  // Each ignores TERM and has a child that holds its output open.
+  const hang = `trap '' TERM; sleep 600 & echo $$ $! >> '${marks}'; wait`;
+  const timeoutMs = 600;
+  const tools = { "nvidia-smi": hang, "amd-smi": hang, "rocm-smi": hang };
+  const mark = scratch.path;
+  const { machine, tookMs } = await machineWith(tools, { timeoutMs, environment: { MARK: mark } });
+  expect(tookMs).toBeLessThan(timeoutMs + 150);
+  expect(machine.gpus).toEqual([]);
+  expect(machine.problems.join("\n")).toMatch(/nvidia-smi did not answer within 0.6 s/);
+  expect(machine.problems.join("\n")).toMatch(/amd-smi did not answer within 0.6 s/);
+  // Two calls each of nvidia-smi and amd-smi, with a child each.
+  expect((await readFile(marks, "utf8")).trim().split(/\s+/)).toHaveLength(8);
+  await waitFor("the tools and their children to be gone", () => processesNaming(mark).length === 0, {
+    timeoutMs: 3_000,
+    seen: () => processesNaming(mark),
+  });
+});
+
+test("a hanging nvidia-smi does not keep the others from being seen", async () => {
+  const { machine } = await machineWith(
+    { "nvidia-smi": "sleep 600", "amd-smi": print("rocm/amd-smi-6.4-mi300x-x2.json") },
+    { timeoutMs: 600 },
+  );
+  expect(machine.labels).toMatchObject({ "gpu.vendor": "amd", "gpu.count": "2" });
+});
+
+test("where amd-smi does not work rocm-smi is asked, and ROCm's version comes from where it is installed", async () => {
+  await using scratch = await makeScratch();
+  await mkdir(scratch.join(".info"));
+  await writeFile(scratch.join(".info", "version"), "5.7.1-98\n");
+  const { machine } = await machineWith(
+    {
+      "amd-smi": `${print("rocm/amd-smi-none.txt")} >&2; exit 1`,
+      "rocm-smi": print("rocm/rocm-smi-5.2-mi250.txt"),
+    },
+    { environment: { ROCM_PATH: scratch.path } },
+  );
+  expect(machine.rocm).toEqual({ driver: "5.13.20.22.10", rocmVersion: "5.7.1" });
+  expect(machine.gpus).toHaveLength(3);
+  expect(gpuProblems(machine.problems)).toEqual([]);
+});
+
+test("amd-smi itself says the version of ROCm", async () => {
+  const script = `if [ "$1" = version ]; then ${print("rocm/amd-smi-version-6.4.json")}; else ${print("rocm/amd-smi-6.4-mi300x-x2.json")}; fi`;
+  const { machine } = await machineWith({ "amd-smi": script });
+  expect(machine.labels).toMatchObject({ rocm: "true", "rocm.version": "6.4.0" });
+});
+
+test("AMD's tools without a GPU say so", async () => {
+  const { machine } = await machineWith({
+    "amd-smi": `${print("rocm/amd-smi-none.txt")} >&2; exit 1`,
+    "rocm-smi": print("rocm/rocm-smi-none.txt"),
+  });
+  expect(gpuProblems(machine.problems)).toEqual([
+    expect.stringMatching(/^amd-smi ended with exit code 1: ERROR:root:Unable to detect any GPU/),
+    expect.stringMatching(/^rocm-smi printed no list of GPUs, but: WARNING: No AMD GPUs specified/),
+  ]);
+});
+
+test("on a machine with GPUs of two vendors one vendor's are offered, and the others named", async () => {
+  const { machine } = await machineWith({
+    "nvidia-smi": nvidiaSmi("550.54.15-rtx-4090-and-3060"),
+    "amd-smi": print("rocm/amd-smi-7.2-rx9070xt.json"),
+  });
+  expect(machine.labels).toMatchObject({ "gpu.vendor": "nvidia", "gpu.count": "2" });
+  expect(machine.labels).not.toHaveProperty("rocm");
+  expect(machine.problems.join()).toContain("Not offered to jobs: AMD Radeon RX 9070 XT.");
+});
+
+test("system_profiler is asked on a Mac only", async () => {
+  const tools = { system_profiler: print("metal/macos-13-m1.json") };
+  const mac = await machineWith(tools, { platform: "darwin" });
+  expect(mac.machine.labels).toMatchObject({ metal: "true", "gpu.model": "Apple M1" });
+  expect((await machineWith(tools)).machine.gpus).toEqual([]);
+});
+
+test("the owner's gpuCount leaves the first devices, and labels that are true of them", async () => {
+  const { machine } = await machineWith({ "nvidia-smi": nvidiaSmi("550.54.15-rtx-4090-and-3060") });
+  expect(withGpuCount(machine, undefined)).toEqual(machine);
+  expect(withGpuCount(machine, 1).labels).toMatchObject({
+    "gpu.count": "1",
+    "gpu.model": "NVIDIA GeForce RTX 4090",
+    "gpu.memoryMb": "24564",
+  });
+  const { gpus, labels } = withGpuCount(machine, 0);
+  expect(gpus).toEqual([]);
+  expect(Object.keys(labels).filter((key) => /gpu|cuda/.test(key))).toEqual([]);
+});
+
+test("a job gets its devices by UUID, and none where one of them is gone", async () => {
+  const { machine } = await machineWith({ "nvidia-smi": nvidiaSmi("550.54.15-h100-x8") });
+  const gpus = machine.gpus.map(taskGpu);
+  expect(gpusForJob(gpus, [5, 2])).toEqual([
+    { vendor: "nvidia", index: 5, uuid: machine.gpus[5]?.uuid },
+    { vendor: "nvidia", index: 2, uuid: machine.gpus[2]?.uuid },
+  ]);
+  expect(() => gpusForJob(gpus, [0, 8])).toThrow("given GPU 8, but this node has 8 now");
+});
