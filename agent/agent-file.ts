@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { labels } from "../shared/labels.ts";
 import { pool } from "../shared/manifest.ts";
+import { dockerGrants, registryLogins } from "./executors/docker/settings.ts";
 
 /** `~/.tanvrit/agent.yaml`: what the owner of a machine lets jobs have of it. Every field may be left out. */
 export const agentFile = z.strictObject({
@@ -25,5 +26,9 @@ export const agentFile = z.strictObject({
   idleSuspendSeconds: z.number().min(0).max(31_536_000).optional(),
   /** What the node is to be found by, beside what is detected. */
   labels: labels.default({}),
+  /** Logins that jobs may pull their images with, by the name they are called there. */
+  registries: registryLogins.default({}),
+  /** What containers may have beyond what the agent's account has. */
+  docker: dockerGrants.prefault({}),
 });
 export type AgentFile = z.infer<typeof agentFile>;

@@ -55,6 +55,11 @@ export interface TaskExit {
   signal?: string;
   /** The executor, or the kernel on its behalf, ended it because it went over a limit. */
   exceeded?: ExceededLimit;
+  /**
+   * How it ended is not known, or not its own doing, as what held it went away under it; one sentence. What may be
+   * left of it is ended before the next start.
+   */
+  lost?: string;
 }
 
 export interface ExceededLimit {

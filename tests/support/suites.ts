@@ -1,3 +1,4 @@
+import { missingDocker } from "./docker.ts";
 import { missingKeychain } from "./keychain.ts";
 import { missingMongod } from "./mongod.ts";
 import { missingRedis } from "./redis.ts";
@@ -39,6 +40,14 @@ export const suites: Suite[] = [
     paths: ["./tests/contract"],
     quick: true,
     timeoutMs: 180_000,
+  },
+  {
+    name: "docker",
+    what: "jobs in containers, over a real engine",
+    paths: ["./tests/docker"],
+    quick: false,
+    timeoutMs: 600_000,
+    missing: missingDocker,
   },
   {
     name: "redis",

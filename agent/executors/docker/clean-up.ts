@@ -1,0 +1,74 @@
+import type { Task } from "../executor.ts";
+import { LABEL, labelsOf, WORK_DIR } from "./container-config.ts";
+import { type ContainerSummary, ourContainers, removeContainer, signalContainer } from "./containers.ts";
+import type { Engine, EngineFacts } from "./engine.ts";
+import { EngineError } from "./engine-error.ts";
+import { hasForeignFiles, takeOverFiles } from "./ownership.ts";
+
+const FILES_PREFIX = "tanvrit-files-";
+
+export interface Leftovers {
+  agentId: string;
+  executionIds: ReadonlySet<string>;
+  /** Executions that somebody runs. */
+  live: ReadonlySet<string>;
+}
+
+/** Ends and removes the containers of this agent, or of these executions, that nobody runs. Throws where one stays. */
+export async function removeLeftovers(engine: Engine, facts: EngineFacts, wanted: Leftovers): Promise<void> {
+  const { agentId, executionIds, live } = wanted;
+  const found = await ourContainers(engine, agentId, executionIds);
+  const left = found.filter(({ Labels }) => !live.has(Labels?.[LABEL.execution] ?? ""));
+  const isHelper = ({ Names }: ContainerSummary) =>
+    Names?.some((name) => name.startsWith(`/${FILES_PREFIX}`));
+  await Promise.all(left.filter(isHelper).map(({ Id }) => removeContainer(engine, Id)));
+  await Promise.all(
+    left
+      .filter((one) => !isHelper(one))
+      .map(async (one) => {
+        const dir = one.Mounts?.find(({ Destination }) => Destination === WORK_DIR)?.Source;
+        await signalContainer(engine, one.Id, "SIGKILL");
+        // As long as the container is there, somebody knows which directory was its.
+        if (dir && one.Image && (await hasForeignFiles(dir))) {
+          const name = `${FILES_PREFIX}${one.Labels?.[LABEL.execution] ?? one.Id}`;
+          const { Image: image, Labels } = one;
+          await takeOverFiles(engine, { image, dir, name, labels: Labels ?? {}, rootless: facts.rootless });
+        }
+        await removeContainer(engine, one.Id);
+      }),
+  );
+}
+
+/**
+ * Removes a container that is over, and makes what it wrote the agent's own. What does not succeed is told in the job's
+ * log. `"left"`: it has to be looked for again.
+ */
+export async function cleanUpAfter(
+  engine: Engine,
+  facts: EngineFacts,
+  task: Task,
+  container: { id: string; agentId: string },
+): Promise<"done" | "left" | "unreachable"> {
+  const { executionId, manifest } = task.assignment;
+  const { image = "" } = manifest;
+  try {
+    if (await hasForeignFiles(task.dir)) {
+      const labels = labelsOf(task, container.agentId);
+      const name = `${FILES_PREFIX}${executionId}`;
+      await takeOverFiles(engine, { image, dir: task.dir, name, labels, rootless: facts.rootless });
+    }
+  } catch (error) {
+    task.output.system(
+      `Files that the container made as another user could not be taken over, and may stay in ${task.dir}: ${(error as Error).message}`,
+    );
+  }
+  try {
+    await removeContainer(engine, container.id);
+    return "done";
+  } catch (error) {
+    task.output.system(
+      `The container could not be removed, and will be before the next one starts: ${(error as Error).message}`,
+    );
+    return error instanceof EngineError && error.unreachable ? "unreachable" : "left";
+  }
+}

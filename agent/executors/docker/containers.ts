@@ -1,0 +1,98 @@
+import { pause } from "../../wait.ts";
+import { LABEL } from "./container-config.ts";
+import type { Engine } from "./engine.ts";
+import { EngineError, hasStatus } from "./engine-error.ts";
+
+/** What `/containers/ID/json` says, as far as it matters here. */
+export interface ContainerState {
+  Running?: boolean;
+  Pid?: number;
+  ExitCode?: number;
+  OOMKilled?: boolean;
+  Error?: string;
+}
+
+export interface ContainerSummary {
+  Id: string;
+  Names?: string[] | null;
+  Labels?: Record<string, string> | null;
+  Mounts?: { Source?: string; Destination?: string }[] | null;
+  Image?: string;
+}
+
+/** Starting one takes a busy engine with a slow disk tens of seconds. */
+const START_MS = 120_000;
+const KILL_MS = 20_000;
+const REMOVE_MS = 60_000;
+const REMOVE_ATTEMPTS = 5;
+const REMOVE_PAUSE_MS = 500;
+
+export async function createContainer(engine: Engine, name: string, body: unknown): Promise<string> {
+  const created = await engine.json<{ Id: string }>("POST", "/containers/create", {
+    query: { name },
+    body,
+    timeoutMs: START_MS,
+  });
+  return created.Id;
+}
+
+export async function startContainer(engine: Engine, id: string): Promise<void> {
+  await engine.json("POST", `/containers/${id}/start`, { timeoutMs: START_MS });
+}
+
+export async function containerState(engine: Engine, id: string): Promise<ContainerState> {
+  const { State } = await engine.json<{ State?: ContainerState }>("GET", `/containers/${id}/json`);
+  return State ?? {};
+}
+
+/** Resolves when the container does not run; with EngineError when that takes longer than `timeoutMs`. */
+export async function containerStopped(engine: Engine, id: string, timeoutMs: number): Promise<void> {
+  await engine.json("POST", `/containers/${id}/wait`, { query: { condition: "not-running" }, timeoutMs });
+}
+
+/** false: it does not run any more. */
+export async function signalContainer(engine: Engine, id: string, signal: string): Promise<boolean> {
+  try {
+    await engine.json("POST", `/containers/${id}/kill`, { query: { signal }, timeoutMs: KILL_MS });
+    return true;
+  } catch (error) {
+    if (hasStatus(error, 404, 409)) return false;
+    throw error;
+  }
+}
+
+/**
+ * Ends a container by force and removes it with its unnamed volumes. Done, too, where it is gone or somebody else
+ * removes it. Tries again for a while; throws the last EngineError.
+ */
+export async function removeContainer(engine: Engine, idOrName: string): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await engine.json("DELETE", `/containers/${idOrName}`, {
+        query: { force: true, v: true },
+        timeoutMs: REMOVE_MS,
+      });
+      return;
+    } catch (error) {
+      if (hasStatus(error, 404)) return;
+      if (!(error instanceof EngineError) || attempt === REMOVE_ATTEMPTS) throw error;
+      // 409: it is being removed already, which is over soon; then it is not found.
+      await pause(REMOVE_PAUSE_MS * attempt);
+    }
+  }
+}
+
+/** Every container of this agent's, and of others' those of these executions. */
+export async function ourContainers(
+  engine: Engine,
+  agentId: string,
+  executionIds: ReadonlySet<string>,
+): Promise<ContainerSummary[]> {
+  const labelled = await engine.json<ContainerSummary[]>("GET", "/containers/json", {
+    query: { all: true, filters: JSON.stringify({ label: [LABEL.execution] }) },
+  });
+  return labelled.filter(({ Labels }) => {
+    const execution = Labels?.[LABEL.execution] ?? "";
+    return Labels?.[LABEL.agent] === agentId || executionIds.has(execution);
+  });
+}

@@ -1,0 +1,136 @@
+import { z } from "zod";
+import { dockerOptions, imageReference } from "../../../shared/docker.ts";
+import {
+  type Executor,
+  type ExecutorDescription,
+  type Probe,
+  type RunningTask,
+  StartFailedError,
+  type Task,
+} from "../executor.ts";
+import { removeLeftovers } from "./clean-up.ts";
+import { findEngine, NoEngineError } from "./endpoint.ts";
+import { Engine, type EngineFacts } from "./engine.ts";
+import { launch } from "./launch.ts";
+import type { DockerGrants, RegistryLogins } from "./settings.ts";
+
+export interface DockerExecutorOptions {
+  /** Names this agent for good: its containers are marked with it. */
+  agentId: string;
+  /** The agent's own environment: DOCKER_HOST and the like, and the passwords that agent.yaml refers to. */
+  environment: Readonly<Record<string, string | undefined>>;
+  /** What agent.yaml says at the moment. */
+  settings(): { registries: RegistryLogins; docker: DockerGrants };
+}
+
+/** Runs commands in containers, by the Engine API of Docker or podman. */
+export class DockerExecutor implements Executor {
+  readonly jobType = "DOCKER";
+  private readonly options: DockerExecutorOptions;
+  private known: Connection | undefined;
+  /** Executions that are being started, run, or are being cleaned up. */
+  private readonly live = new Set<string>();
+  /** An earlier process may have left containers, and the engine could not be asked for them yet. */
+  private sweepDue = true;
+
+  constructor(options: DockerExecutorOptions) {
+    this.options = options;
+  }
+
+  describe(): ExecutorDescription {
+    const facts = this.known?.facts;
+    const kept = (can: boolean | undefined) => (can ? "kernel" : "none");
+    return {
+      jobType: this.jobType,
+      summary: facts ? `containers of ${facts.name}${facts.rootless ? ", rootless" : ""}` : "containers",
+      schema: z.object({ image: imageReference, docker: dockerOptions.optional() }),
+      capabilities: {
+        cpu: kept(facts?.cpuLimit),
+        memory: kept(facts?.memoryLimit),
+        pids: kept(facts?.pidsLimit),
+        enforcedBy: facts ? `${facts.name} by cgroup v${facts.cgroupVersion}` : "nothing",
+        gpus: true,
+      },
+    };
+  }
+
+  async probe(): Promise<Probe> {
+    try {
+      this.known = await this.look();
+      return { available: true };
+    } catch (error) {
+      return { available: false, why: (error as Error).message };
+    }
+  }
+
+  async start(task: Task, signal: AbortSignal): Promise<RunningTask> {
+    const { executionId } = task.assignment;
+    this.live.add(executionId);
+    try {
+      const { engine, facts } = await this.connect();
+      if (this.sweepDue) await this.sweep([]);
+      return await launch(task, signal, {
+        engine,
+        facts,
+        ...this.options,
+        onGone: () => this.live.delete(executionId),
+        onLeft: () => {
+          this.sweepDue = true;
+        },
+      });
+    } catch (error) {
+      this.live.delete(executionId);
+      if (error instanceof StartFailedError) throw error;
+      if (signal.aborted) throw new StartFailedError("The job was ended before its container ran.");
+      throw new StartFailedError(error instanceof Error ? error.message : String(error), { cause: error });
+    }
+  }
+
+  async recover(executionIds: readonly string[]): Promise<void> {
+    try {
+      await this.sweep(executionIds);
+    } catch (error) {
+      // Where there is no engine, nothing runs in one; what was never asked for is looked for before the next start.
+      if (error instanceof NoEngineError || executionIds.length === 0) return;
+      throw error;
+    }
+  }
+
+  /** Nothing is held but the connections of running tasks. */
+  async close(): Promise<void> {}
+
+  /** Removes what this agent left behind, or anybody of these executions, and nobody here runs. */
+  private async sweep(executionIds: readonly string[]): Promise<void> {
+    const { engine, facts } = await this.connect();
+    this.sweepDue = false;
+    try {
+      const wanted = { agentId: this.options.agentId, executionIds: new Set(executionIds), live: this.live };
+      await removeLeftovers(engine, facts, wanted);
+    } catch (error) {
+      this.sweepDue = true;
+      throw error;
+    }
+  }
+
+  private async connect(): Promise<Connection> {
+    this.known ??= await this.look();
+    return this.known;
+  }
+
+  /** Asks the engine that is there now. Throws what `probe` tells. */
+  private async look(): Promise<Connection> {
+    const engine = new Engine(findEngine(this.options.environment));
+    const facts = await engine.facts();
+    if (facts.osType !== "linux") {
+      throw new NoEngineError(
+        `${facts.name} runs ${facts.osType} containers; switch it to Linux containers.`,
+      );
+    }
+    return { engine, facts };
+  }
+}
+
+interface Connection {
+  engine: Engine;
+  facts: EngineFacts;
+}

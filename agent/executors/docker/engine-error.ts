@@ -1,0 +1,31 @@
+/** The engine did not do what it was asked to; the message holds its own words. */
+export class EngineError extends Error {
+  override name = "EngineError";
+  /** The HTTP status; undefined where the engine gave no answer at all. */
+  readonly status: number | undefined;
+
+  constructor(message: string, status?: number, options?: ErrorOptions) {
+    super(message, options);
+    this.status = status;
+  }
+
+  /** Nobody can say whether it was done. */
+  get unreachable(): boolean {
+    return this.status === undefined;
+  }
+}
+
+export function hasStatus(error: unknown, ...statuses: number[]): boolean {
+  return error instanceof EngineError && error.status !== undefined && statuses.includes(error.status);
+}
+
+/** `{"message": …}` is how the engine explains itself; podman adds a `cause` that it repeats. */
+export function engineWords(text: string): string {
+  try {
+    const { message } = JSON.parse(text) as { message?: unknown };
+    if (typeof message === "string") return message.trim();
+  } catch {
+    // Some proxy's page then, or an old engine's plain text.
+  }
+  return text.trim().slice(0, 500);
+}

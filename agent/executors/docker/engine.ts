@@ -1,0 +1,207 @@
+import type { EngineEndpoint } from "./endpoint.ts";
+import { EngineError, engineWords } from "./engine-error.ts";
+import { openStream } from "./raw-stream.ts";
+
+export interface EngineCall {
+  query?: Readonly<Record<string, string | number | boolean | undefined>>;
+  body?: unknown;
+  headers?: Record<string, string>;
+  timeoutMs?: number;
+  signal?: AbortSignal;
+}
+
+/** What is to be known of an engine before it gets work. */
+export interface EngineFacts {
+  /** "Docker 27.3.1" or "Podman 5.2.0". */
+  name: string;
+  isPodman: boolean;
+  rootless: boolean;
+  cgroupVersion: string;
+  osType: string;
+  cpus: number;
+  memoryLimit: boolean;
+  cpuLimit: boolean;
+  pidsLimit: boolean;
+}
+
+/** The newest version of the API that was tried, and the oldest that has all that is asked for. */
+const NEWEST_API = "1.47";
+const OLDEST_API = "1.30";
+const DEFAULT_TIMEOUT_MS = 30_000;
+const FACTS_TIMEOUT_MS = 4_000;
+
+interface VersionAnswer {
+  Version?: string;
+  ApiVersion?: string;
+  MinAPIVersion?: string;
+  Components?: { Name?: string; Version?: string }[];
+}
+
+interface InfoAnswer {
+  OSType?: string;
+  NCPU?: number;
+  CgroupVersion?: string;
+  SecurityOptions?: string[] | null;
+  MemoryLimit?: boolean;
+  CpuCfsQuota?: boolean;
+  PidsLimit?: boolean;
+}
+
+/** Speaks the Engine API at one endpoint. Every call has a timeout, and throws EngineError with the engine's own words. */
+export class Engine {
+  readonly endpoint: EngineEndpoint;
+  private api: Promise<string> | undefined;
+
+  constructor(endpoint: EngineEndpoint) {
+    this.endpoint = endpoint;
+  }
+
+  async facts(signal?: AbortSignal): Promise<EngineFacts> {
+    const timed = { timeoutMs: FACTS_TIMEOUT_MS, signal };
+    const version = await this.version(timed);
+    const info = await this.json<InfoAnswer>("GET", "/info", timed);
+    const isPodman = version.Components?.some(({ Name }) => Name?.startsWith("Podman")) ?? false;
+    return {
+      name: `${isPodman ? "Podman" : "Docker"} ${version.Version ?? "of an unknown version"}`,
+      isPodman,
+      rootless: info.SecurityOptions?.some((option) => option.includes("rootless")) ?? false,
+      cgroupVersion: info.CgroupVersion ?? "1",
+      osType: info.OSType ?? "linux",
+      cpus: info.NCPU ?? 0,
+      memoryLimit: info.MemoryLimit ?? false,
+      cpuLimit: info.CpuCfsQuota ?? false,
+      pidsLimit: info.PidsLimit ?? false,
+    };
+  }
+
+  /** The answer's body as JSON; undefined where it has none. */
+  async json<T>(method: string, path: string, call: EngineCall = {}): Promise<T> {
+    const response = await this.send(method, path, call);
+    const text = await this.reading(response.text(), call.signal);
+    return (text === "" ? undefined : JSON.parse(text)) as T;
+  }
+
+  /** The answer's body as it comes, for as long as it comes; `timeoutMs` is for the first byte. */
+  async stream(method: string, path: string, call: EngineCall = {}): Promise<AsyncIterable<Uint8Array>> {
+    const { timeoutMs = DEFAULT_TIMEOUT_MS, signal } = call;
+    const abort = new AbortController();
+    const timer = setTimeout(() => abort.abort(), timeoutMs);
+    const signals = signal ? AbortSignal.any([signal, abort.signal]) : abort.signal;
+    try {
+      const response = await this.request(method, await this.versioned(path, call), call, signals);
+      await this.refuseErrors(response);
+      return response.body ?? (async function* () {})();
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /**
+   * All a container writes from now on, in frames (`FrameReader`), until it ends or `signal` fires. Whoever does not
+   * read on holds the container by its own pipes. It is a connection of its own, not one of the few that fetch keeps:
+   * it may last for days, and there is one for every container.
+   */
+  async attach(containerId: string, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>> {
+    const query = { stream: 1, stdout: 1, stderr: 1 };
+    const path = await this.versioned(`/containers/${containerId}/attach`, { query, signal });
+    return openStream(this.endpoint, path, DEFAULT_TIMEOUT_MS, signal);
+  }
+
+  private async send(method: string, path: string, call: EngineCall): Promise<Response> {
+    const timeout = AbortSignal.timeout(call.timeoutMs ?? DEFAULT_TIMEOUT_MS);
+    const signal = call.signal ? AbortSignal.any([call.signal, timeout]) : timeout;
+    const response = await this.request(method, await this.versioned(path, call), call, signal);
+    await this.refuseErrors(response);
+    return response;
+  }
+
+  private async versioned(path: string, call: Pick<EngineCall, "query" | "signal">): Promise<string> {
+    this.api ??= this.negotiate(call.signal);
+    try {
+      return `/v${await this.api}${path}${queryText(call.query)}`;
+    } catch (error) {
+      // The next call asks again: the engine may be back by then, and be another.
+      this.api = undefined;
+      throw error;
+    }
+  }
+
+  private async negotiate(signal: AbortSignal | undefined): Promise<string> {
+    const { ApiVersion = "", MinAPIVersion = "1.12" } = await this.version({
+      timeoutMs: FACTS_TIMEOUT_MS,
+      signal,
+    });
+    const version = isOlder(ApiVersion, NEWEST_API) ? ApiVersion : NEWEST_API;
+    if (isOlder(version, OLDEST_API) || isOlder(version, MinAPIVersion)) {
+      throw new EngineError(
+        `The engine at ${this.endpoint.url} speaks version ${MinAPIVersion} to ${ApiVersion} of the API; ${OLDEST_API} to ${NEWEST_API} are known here.`,
+      );
+    }
+    return version;
+  }
+
+  private async version(call: EngineCall): Promise<VersionAnswer> {
+    const timeout = AbortSignal.timeout(call.timeoutMs ?? DEFAULT_TIMEOUT_MS);
+    const signal = call.signal ? AbortSignal.any([call.signal, timeout]) : timeout;
+    const response = await this.request("GET", "/version", {}, signal);
+    await this.refuseErrors(response);
+    return (await this.reading(response.json(), call.signal)) as VersionAnswer;
+  }
+
+  private async request(
+    method: string,
+    path: string,
+    call: EngineCall,
+    signal: AbortSignal,
+  ): Promise<Response> {
+    const { socketPath, host, port, tls } = this.endpoint;
+    const base = host === undefined ? "http://engine" : `${tls ? "https" : "http"}://${host}:${port}`;
+    const init: BunFetchRequestInit = {
+      method,
+      signal,
+      // The longest wait is for the signal to say; a kept connection would be a dead one after the engine's restart.
+      timeout: false,
+      keepalive: false,
+      headers: {
+        ...call.headers,
+        ...(call.body === undefined ? {} : { "content-type": "application/json" }),
+      },
+      ...(call.body === undefined ? {} : { body: JSON.stringify(call.body) }),
+      ...(socketPath === undefined ? {} : { unix: socketPath }),
+      ...(tls ? { tls } : {}),
+    };
+    return this.reading(fetch(`${base}${path}`, init), call.signal);
+  }
+
+  private async refuseErrors(response: Response): Promise<void> {
+    if (response.status < 400) return;
+    const text = await this.reading(response.text(), undefined);
+    throw new EngineError(engineWords(text) || `the engine answered ${response.status}`, response.status);
+  }
+
+  private async reading<T>(promise: Promise<T>, wanted: AbortSignal | undefined): Promise<T> {
+    try {
+      return await promise;
+    } catch (error) {
+      if (wanted?.aborted) throw wanted.reason;
+      const { name, message } = error as Error;
+      const why = name === "TimeoutError" || name === "AbortError" ? "it did not answer in time" : message;
+      throw new EngineError(`The engine at ${this.endpoint.url} cannot be reached: ${why}`, undefined, {
+        cause: error,
+      });
+    }
+  }
+}
+
+function queryText(query: EngineCall["query"] = {}): string {
+  const pairs = Object.entries(query).filter(([, value]) => value !== undefined);
+  if (pairs.length === 0) return "";
+  return `?${new URLSearchParams(pairs.map(([name, value]): [string, string] => [name, String(value)]))}`;
+}
+
+/** Versions are `MAJOR.MINOR`. */
+export function isOlder(version: string, than: string): boolean {
+  const [major = 0, minor = 0] = version.split(".").map(Number);
+  const [thanMajor = 0, thanMinor = 0] = than.split(".").map(Number);
+  return major < thanMajor || (major === thanMajor && minor < thanMinor);
+}

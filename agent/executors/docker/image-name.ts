@@ -1,0 +1,33 @@
+/** An image's reference in its parts. */
+export interface ImageName {
+  /** As `docker.io`, `ghcr.io`, `127.0.0.1:5000`. */
+  registry: string;
+  /** What the engine is asked to pull, without tag or digest. */
+  repository: string;
+  /** A tag or digest; without one the engine would fetch every tag there is. */
+  tag: string;
+  /** The id of an image that is there, which no registry knows. */
+  isId: boolean;
+}
+
+export const DOCKER_HUB = "docker.io";
+
+export function parseImage(reference: string): ImageName {
+  if (/^sha256:[0-9a-f]{64}$/.test(reference)) {
+    return { registry: DOCKER_HUB, repository: reference, tag: "", isId: true };
+  }
+  const [name = "", digest] = reference.split("@");
+  const lastPart = name.slice(name.lastIndexOf("/") + 1);
+  const colon = lastPart.indexOf(":");
+  const repository = colon === -1 ? name : name.slice(0, name.length - lastPart.length + colon);
+  const tag = digest ?? (colon === -1 ? "latest" : lastPart.slice(colon + 1));
+  const [first = "", ...rest] = repository.split("/");
+  const isHost = rest.length > 0 && (/[.:]/.test(first) || first === "localhost");
+  return { registry: isHost ? registryHost(first) : DOCKER_HUB, repository, tag, isId: false };
+}
+
+/** Docker Hub has several names; a login for one is a login for all. */
+export function registryHost(server: string): string {
+  const host = server.replace(/^https?:\/\//, "").replace(/\/.*$/, "");
+  return /^(index\.|registry-1\.)?docker\.io$/.test(host) ? DOCKER_HUB : host;
+}

@@ -1,0 +1,119 @@
+import { chmodSync, statSync } from "node:fs";
+import { StartFailedError, type Task } from "../executor.ts";
+import { cleanUpAfter } from "./clean-up.ts";
+import { containerBody } from "./container-config.ts";
+import { containerState, createContainer, removeContainer, startContainer } from "./containers.ts";
+import { DockerTask } from "./docker-task.ts";
+import type { Engine, EngineFacts } from "./engine.ts";
+import { ContainerMeter } from "./meter.ts";
+import { checkMounts } from "./mounts.ts";
+import { ensureImage } from "./pull.ts";
+import { registryAuth } from "./registry-auth.ts";
+import type { DockerGrants, RegistryLogins } from "./settings.ts";
+
+export interface LaunchSite {
+  engine: Engine;
+  facts: EngineFacts;
+  agentId: string;
+  environment: Readonly<Record<string, string | undefined>>;
+  settings(): { registries: RegistryLogins; docker: DockerGrants };
+  /** The container is gone. */
+  onGone(): void;
+  /** The container is over, but could not be removed. */
+  onLeft(): void;
+}
+
+const ENGINE_SOCKETS = ["/var/run/docker.sock", "/run/containerd/containerd.sock", "/run/podman/podman.sock"];
+const GPU_DEVICES = ["/dev/kfd", "/dev/dri/renderD128"];
+
+/** Fetches the image, makes the container, and starts it; when it cannot, nothing is left of it. */
+export async function launch(task: Task, signal: AbortSignal, site: LaunchSite): Promise<DockerTask> {
+  const { engine, facts, agentId } = site;
+  // What the job may not have is told before anything is fetched.
+  const body = bodyOf(task, site);
+  await fetchImage(task, signal, site);
+  // Whoever the container runs as, the directory is its; nobody else gets to it, as those above it are the agent's own.
+  chmodSync(task.dir, 0o777);
+  const name = `tanvrit-${task.assignment.executionId}`;
+  const detach = new AbortController();
+  try {
+    signal.throwIfAborted();
+    const containerId = await createContainer(engine, name, body);
+    signal.throwIfAborted();
+    const stream = await engine.attach(containerId, detach.signal);
+    signal.throwIfAborted();
+    await startContainer(engine, containerId);
+    const cleanUp = async () => {
+      const result = await cleanUpAfter(engine, facts, task, { id: containerId, agentId });
+      if (result !== "done") site.onLeft();
+      site.onGone();
+      return result !== "unreachable";
+    };
+    const meter = ContainerMeter.open(containerId, await pidOf(engine, containerId));
+    return new DockerTask({ engine, containerId, task, stream, detach, meter, cleanUp });
+  } catch (error) {
+    detach.abort();
+    // By name: an engine that was too slow to answer may have made it all the same.
+    await removeContainer(engine, name).catch(site.onLeft);
+    signal.throwIfAborted();
+    throw new StartFailedError(`The container could not be started: ${(error as Error).message}`, {
+      cause: error,
+    });
+  }
+}
+
+/** 0 where it is over already, or the engine does not say. */
+async function pidOf(engine: Engine, containerId: string): Promise<number> {
+  try {
+    return (await containerState(engine, containerId)).Pid ?? 0;
+  } catch {
+    // It runs; what becomes of it is seen by its output and by asking again.
+    return 0;
+  }
+}
+
+function bodyOf(task: Task, { engine, facts, agentId, settings }: LaunchSite): Record<string, unknown> {
+  const grants = settings().docker;
+  const uid = process.getuid?.() ?? 0;
+  // On macOS and Windows the engine reaches files with the rights of whoever started it.
+  const engineIsMightier = process.platform === "linux" && uid !== 0 && !facts.rootless;
+  const own = engine.endpoint.socketPath;
+  const mounts = checkMounts(task.assignment.manifest.docker?.mounts ?? [], {
+    grants,
+    engineIsMightier,
+    uid,
+    sockets: own === undefined ? ENGINE_SOCKETS : [own, ...ENGINE_SOCKETS],
+  });
+  return containerBody(task, {
+    agentId,
+    facts,
+    mounts,
+    grantedCapabilities: grants.capabilities,
+    anyCapability: !engineIsMightier,
+    gpuGroups: task.gpus.some((gpu) => gpu.vendor === "amd") ? groupsOf(GPU_DEVICES) : [],
+  });
+}
+
+async function fetchImage(task: Task, signal: AbortSignal, site: LaunchSite): Promise<void> {
+  const { image: reference, docker } = task.assignment.manifest;
+  if (reference === undefined) throw new StartFailedError("The job names no image.");
+  await ensureImage(site.engine, {
+    reference,
+    policy: docker?.pull ?? "missing",
+    auth: (image) => registryAuth(image, docker?.registry, site.settings().registries, site.environment),
+    tell: (text) => task.output.system(text),
+    signal,
+  });
+}
+
+function groupsOf(devices: readonly string[]): string[] {
+  const groups = devices.flatMap((path) => {
+    try {
+      return [String(statSync(path).gid)];
+    } catch {
+      // No such device here; the engine says what it misses.
+      return [];
+    }
+  });
+  return [...new Set(groups)];
+}

@@ -1,0 +1,144 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+
+export interface Reading {
+  cpuSeconds?: number;
+  peakMemoryMb?: number;
+  /** How often the kernel has ended a process of the container for want of memory. */
+  oomKills: number;
+}
+
+const MIB = 1024 * 1024;
+const CGROUPS = "/sys/fs/cgroup";
+
+/**
+ * Reads what a container uses from its own control group, without asking the engine: cheap enough to do twice a
+ * second for each. Only where the engine runs on this machine and its processes can be seen from here.
+ */
+export class ContainerMeter {
+  private constructor(
+    private readonly pid: number,
+    private readonly files: MeterFiles,
+  ) {}
+
+  /** undefined: this is not a process of that container as far as can be seen from here. */
+  static open(
+    containerId: string,
+    pid: number,
+    proc = "/proc",
+    cgroups = CGROUPS,
+  ): ContainerMeter | undefined {
+    if (pid <= 0) return undefined;
+    const paths = cgroupPaths(readText(join(proc, String(pid), "cgroup")) ?? "", containerId);
+    const files = paths && meterFiles(paths, cgroups);
+    return files && new ContainerMeter(pid, files);
+  }
+
+  /** Whether the container's first process is there; with it all others end. */
+  isAlive(): boolean {
+    try {
+      process.kill(this.pid, 0);
+      return true;
+    } catch (error) {
+      return (error as NodeJS.ErrnoException).code !== "ESRCH";
+    }
+  }
+
+  /** undefined: the container is over, and its group with it. */
+  read(): Reading | undefined {
+    const { cpu, peak, oom } = this.files;
+    const cpuSeconds = cpu();
+    const peakBytes = peak();
+    if (cpuSeconds === undefined && peakBytes === undefined) return undefined;
+    return {
+      ...(cpuSeconds === undefined ? {} : { cpuSeconds }),
+      ...(peakBytes === undefined ? {} : { peakMemoryMb: peakBytes / MIB }),
+      oomKills: oom() ?? 0,
+    };
+  }
+}
+
+interface MeterFiles {
+  cpu(): number | undefined;
+  peak(): number | undefined;
+  oom(): number | undefined;
+}
+
+/** Paths by controller; `""` is version 2's. undefined: not this container's. */
+function cgroupPaths(text: string, containerId: string): Map<string, string> | undefined {
+  if (!text.includes(containerId)) return undefined;
+  const paths = new Map<string, string>();
+  for (const line of text.split("\n")) {
+    const [, controllers = "", ...path] = line.split(":");
+    for (const controller of controllers.split(",")) paths.set(controller, path.join(":"));
+  }
+  return paths;
+}
+
+function meterFiles(paths: Map<string, string>, cgroups: string): MeterFiles | undefined {
+  const memory = paths.get("memory");
+  const cpuacct = paths.get("cpuacct");
+  if (memory !== undefined && cpuacct !== undefined) {
+    const [memoryDir, cpuDir] = [join(cgroups, "memory", memory), join(cgroups, "cpuacct", cpuacct)];
+    if (!existsSync(memoryDir)) return undefined;
+    return {
+      cpu: () => scaled(readNumber(join(cpuDir, "cpuacct.usage")), 1e9),
+      peak: () => readNumber(join(memoryDir, "memory.max_usage_in_bytes")),
+      oom: () => readField(join(memoryDir, "memory.oom_control"), "oom_kill"),
+    };
+  }
+  const unified = paths.get("");
+  if (unified === undefined) return undefined;
+  const dir = join(cgroups, unified);
+  if (!existsSync(join(dir, "cpu.stat"))) return undefined;
+  return {
+    cpu: () => scaled(readField(join(dir, "cpu.stat"), "usage_usec"), 1e6),
+    // Kernels before 5.19 keep no peak; the highest of the samples is the next best.
+    peak: () => readNumber(join(dir, "memory.peak")) ?? readNumber(join(dir, "memory.current")),
+    oom: () => readField(join(dir, "memory.events"), "oom_kill"),
+  };
+}
+
+function scaled(value: number | undefined, by: number): number | undefined {
+  return value === undefined ? undefined : value / by;
+}
+
+function readNumber(path: string): number | undefined {
+  const text = readText(path);
+  return text === undefined ? undefined : Number(text);
+}
+
+/** The value of a line `NAME VALUE`. */
+function readField(path: string, name: string): number | undefined {
+  const line = readText(path)
+    ?.split("\n")
+    .find((one) => one.startsWith(`${name} `));
+  return line === undefined ? undefined : Number(line.slice(name.length + 1));
+}
+
+function readText(path: string): string | undefined {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    // The container has ended, or this kernel has no such file.
+    return undefined;
+  }
+}
+
+/** The part of `/containers/ID/stats` that is read where the control group cannot be. */
+interface StatsAnswer {
+  cpu_stats?: { cpu_usage?: { total_usage?: number } };
+  memory_stats?: { usage?: number; max_usage?: number };
+}
+
+export function readingOfStats({ cpu_stats, memory_stats }: StatsAnswer): Reading | undefined {
+  const cpu = cpu_stats?.cpu_usage?.total_usage;
+  const memory = memory_stats?.max_usage ?? memory_stats?.usage;
+  // Of a container that is over, the engine gives zeros.
+  if (!cpu && !memory) return undefined;
+  return {
+    ...(cpu === undefined ? {} : { cpuSeconds: cpu / 1e9 }),
+    ...(memory === undefined ? {} : { peakMemoryMb: memory / MIB }),
+    oomKills: 0,
+  };
+}

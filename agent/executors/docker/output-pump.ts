@@ -1,0 +1,70 @@
+import { pause } from "../../wait.ts";
+import type { TaskOutput } from "../executor.ts";
+import { type Frame, FrameReader } from "./frames.ts";
+
+const LOOK_EVERY_MS = 100;
+
+/**
+ * Hands a container's output on. While the reader of it has no room, nothing is read from the engine, and so the
+ * container is held by its own pipes. When the container has ended meanwhile, what is left in those pipes is taken
+ * into memory, a few megabytes at most: an engine gives it up soon after the end.
+ */
+export class OutputPump {
+  private readonly output: TaskOutput;
+  /** undefined: nobody can say. */
+  private readonly hasEnded: () => boolean | undefined;
+  private readonly never = new AbortController().signal;
+  /** The last write that has no room yet. */
+  private room: Promise<void> | undefined;
+  private kept: Frame[] = [];
+
+  constructor(output: TaskOutput, hasEnded: () => boolean | undefined) {
+    this.output = output;
+    this.hasEnded = hasEnded;
+  }
+
+  /** Resolves when the stream has ended, or broken; what was read by then is delivered, or kept for `deliver`. */
+  async read(stream: AsyncIterable<Uint8Array>): Promise<void> {
+    const frames = new FrameReader();
+    try {
+      for await (const chunk of stream) {
+        for (const frame of frames.push(chunk)) await this.take(frame);
+      }
+    } catch {
+      // A stream that breaks has no more to give; whether the container goes on is for the engine to say.
+    }
+  }
+
+  /** Resolves when all that was read has been delivered. */
+  async deliver(): Promise<void> {
+    await this.room;
+    this.room = undefined;
+    for (const { stream, bytes } of this.kept.splice(0)) await this.output.write(stream, bytes, this.never);
+  }
+
+  private async take(frame: Frame): Promise<void> {
+    if (this.room) {
+      this.kept.push({ ...frame, bytes: frame.bytes.slice() });
+      return;
+    }
+    const room = this.output.write(frame.stream, frame.bytes, this.never);
+    if (!room) return;
+    this.room = room;
+    if (await this.roomWhileItRuns(room)) this.room = undefined;
+  }
+
+  /** false: the container has ended before there was room. */
+  private async roomWhileItRuns(room: Promise<void>): Promise<boolean> {
+    let isFree = false;
+    const freed = room.then(() => {
+      isFree = true;
+    });
+    const over = new AbortController();
+    void freed.then(() => over.abort());
+    while (!isFree) {
+      await Promise.race([freed, pause(LOOK_EVERY_MS, over.signal)]);
+      if (!isFree && this.hasEnded() === true) return false;
+    }
+    return true;
+  }
+}

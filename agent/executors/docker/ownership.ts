@@ -1,0 +1,95 @@
+import { existsSync } from "node:fs";
+import { lstat, readdir } from "node:fs/promises";
+import { join } from "node:path";
+import {
+  containerState,
+  containerStopped,
+  createContainer,
+  removeContainer,
+  startContainer,
+} from "./containers.ts";
+import type { Engine } from "./engine.ts";
+
+const OUR_DIR = "/work";
+/** Taking over a directory with a million files takes a while. */
+const CHOWN_MS = 300_000;
+/** Where programs and their libraries stand on the node, for images that have none of their own. */
+const HOST_PROGRAMS = ["/bin", "/usr", "/lib", "/lib64"];
+
+export interface TakeOver {
+  image: string;
+  dir: string;
+  name: string;
+  labels: Record<string, string>;
+  /** Root in the engine's containers is this account already. */
+  rootless: boolean;
+}
+
+/** Whether there is anything below a directory that this account could not remove. */
+export async function hasForeignFiles(dir: string, uid = process.getuid?.() ?? 0): Promise<boolean> {
+  if (uid === 0) return false;
+  try {
+    for (const entry of await readdir(dir, { withFileTypes: true })) {
+      const path = join(dir, entry.name);
+      if ((await lstat(path)).uid !== uid) return true;
+      if (entry.isDirectory() && (await hasForeignFiles(path, uid))) return true;
+    }
+    return false;
+  } catch {
+    // What cannot even be looked at has to be taken over.
+    return true;
+  }
+}
+
+/**
+ * Makes everything below a job's directory the agent's own again, so that it can be read and removed: by a short
+ * container with nothing but that directory, first with the image's own chown, then with the node's. Throws where
+ * neither works.
+ */
+export async function takeOverFiles(engine: Engine, order: TakeOver): Promise<void> {
+  try {
+    await runChown(engine, order, []);
+  } catch {
+    // The image has no chown, or one of its own kind: the node's is left, and its failure is the one to tell.
+    await runChown(engine, order, HOST_PROGRAMS);
+  }
+}
+
+async function runChown(engine: Engine, order: TakeOver, borrowed: readonly string[]): Promise<void> {
+  const { image, dir, labels, rootless, name } = order;
+  const owner = rootless ? "0:0" : `${process.getuid?.() ?? 0}:${process.getgid?.() ?? 0}`;
+  const program = borrowed.length > 0 ? "/bin/chown" : "chown";
+  const work = { Type: "bind", Source: dir, Target: OUR_DIR };
+  const programs = borrowed
+    .filter((path) => existsSync(path))
+    .map((path) => ({ Type: "bind", Source: path, Target: path, ReadOnly: true }));
+  await removeContainer(engine, name);
+  const id = await createContainer(engine, name, {
+    Image: image,
+    Entrypoint: [program],
+    Cmd: ["-Rh", owner, OUR_DIR],
+    User: "0:0",
+    WorkingDir: "/",
+    Env: ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"],
+    Labels: labels,
+    Healthcheck: { Test: ["NONE"] },
+    HostConfig: {
+      Mounts: [work, ...programs],
+      NetworkMode: "none",
+      CapDrop: ["ALL"],
+      CapAdd: ["CHOWN", "DAC_OVERRIDE", "FOWNER"],
+      SecurityOpt: ["no-new-privileges", "label=disable"],
+      LogConfig: { Type: "none", Config: {} },
+      // Root by its own number, also where the engine gives containers other ones.
+      ...(rootless ? {} : { UsernsMode: "host" }),
+    },
+  });
+  try {
+    await startContainer(engine, id);
+    await containerStopped(engine, id, CHOWN_MS);
+    const { ExitCode } = await containerState(engine, id);
+    if (ExitCode !== 0) throw new Error(`chown ended with ${ExitCode}`);
+  } finally {
+    await removeContainer(engine, id);
+  }
+}

@@ -1,0 +1,98 @@
+import { connect, type Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
+import type { EngineEndpoint } from "./endpoint.ts";
+import { EngineError, engineWords } from "./engine-error.ts";
+
+const HEAD_END = "\r\n\r\n";
+const MAX_HEAD_BYTES = 16 * 1024;
+/** A connection over the network that nobody closed is found dead after a while. */
+const KEEP_ALIVE_MS = 30_000;
+
+/**
+ * Asks by POST for a stream that takes the connection over, as an attached container's. Resolves when the engine has
+ * agreed; nothing is read ahead of who iterates but what a socket's buffers hold.
+ */
+export async function openStream(
+  endpoint: EngineEndpoint,
+  path: string,
+  timeoutMs: number,
+  signal: AbortSignal,
+): Promise<AsyncIterable<Uint8Array>> {
+  const socket = dial(endpoint);
+  const give = (error: Error) => () => void socket.destroy(error);
+  const onAbort = give(new Error("no longer wanted"));
+  const timer = setTimeout(give(new Error("it did not answer in time")), timeoutMs);
+  signal.addEventListener("abort", onAbort, { once: true });
+  socket.once("close", () => signal.removeEventListener("abort", onAbort));
+  const chunks = socket[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+  try {
+    signal.throwIfAborted();
+    socket.write(
+      `POST ${path} HTTP/1.1\r\nHost: engine\r\nConnection: Upgrade\r\nUpgrade: tcp\r\nContent-Length: 0${HEAD_END}`,
+    );
+    const rest = await readHead(chunks);
+    return bytesOf(socket, rest, chunks);
+  } catch (error) {
+    socket.destroy();
+    if (error instanceof EngineError) throw error;
+    signal.throwIfAborted();
+    throw new EngineError(
+      `The engine at ${endpoint.url} cannot be reached: ${(error as Error).message}`,
+      undefined,
+      { cause: error },
+    );
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function dial({ socketPath, host = "localhost", port = 2375, tls }: EngineEndpoint): Socket {
+  if (socketPath !== undefined) return connect({ path: socketPath });
+  const bare = host.replace(/^\[|\]$/g, "");
+  const socket = tls
+    ? connectTls({ host: bare, port, servername: bare, ...tls })
+    : connect({ host: bare, port });
+  return socket.setKeepAlive(true, KEEP_ALIVE_MS);
+}
+
+/** Reads up to the end of the answer's head; what came behind it already belongs to the stream. */
+async function readHead(chunks: AsyncIterator<Buffer>): Promise<Buffer> {
+  let head = Buffer.alloc(0);
+  for (;;) {
+    const end = head.indexOf(HEAD_END);
+    const status = Number(/^HTTP\/1\.[01] (\d{3})/.exec(head.toString("latin1", 0, 16))?.[1] ?? 0);
+    if (end !== -1 && (status === 101 || status === 200)) return head.subarray(end + HEAD_END.length);
+    const { done, value } = await chunks.next();
+    // An answer that refuses is complete when the connection ends, or as soon as it can be understood.
+    const body = end === -1 ? "" : head.subarray(end + HEAD_END.length).toString();
+    if (end !== -1 && (done || body.includes("}"))) {
+      throw new EngineError(engineWords(jsonIn(body)) || `the engine answered ${status}`, status);
+    }
+    if (done) throw new Error("it closed the connection");
+    if (head.length > MAX_HEAD_BYTES) throw new Error("it answered with something that is not HTTP");
+    head = Buffer.concat([head, value]);
+  }
+}
+
+/** The object in a body that may come in pieces of the transport's own. */
+function jsonIn(body: string): string {
+  const [start, end] = [body.indexOf("{"), body.lastIndexOf("}")];
+  return start === -1 || end < start ? body : body.slice(start, end + 1);
+}
+
+async function* bytesOf(
+  socket: Socket,
+  first: Buffer,
+  chunks: AsyncIterator<Buffer>,
+): AsyncGenerator<Uint8Array> {
+  try {
+    if (first.length > 0) yield first;
+    for (;;) {
+      const { done, value } = await chunks.next();
+      if (done) return;
+      yield value;
+    }
+  } finally {
+    socket.destroy();
+  }
+}

@@ -1,0 +1,99 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DockerExecutor, type DockerExecutorOptions } from "../../agent/executors/docker/docker-executor.ts";
+import type { RunningTask, TaskExit, TaskGpu, TaskLimits } from "../../agent/executors/executor.ts";
+import { newId } from "../../shared/ids.ts";
+import { type JobManifestInput, jobManifest } from "../../shared/manifest.ts";
+import { testEngine } from "../support/docker.ts";
+import { waitFor } from "../support/wait.ts";
+
+export interface Job {
+  executionId: string;
+  dir: string;
+  task: RunningTask;
+  text: { stdout: string; stderr: string };
+  /** The agent's own lines. */
+  said: string[];
+  until(text: string): Promise<unknown>;
+}
+
+export interface JobOptions {
+  limits?: TaskLimits;
+  gpus?: TaskGpu[];
+  signal?: AbortSignal;
+  /** In place of taking all that comes at once. */
+  write?: (stream: "stdout" | "stderr", bytes: Uint8Array) => Promise<void> | undefined;
+  said?: string[];
+}
+
+/** An executor over the real engine, and directories for its jobs. */
+export class DockerStage implements Disposable {
+  readonly agentId = newId("node");
+  readonly engine = testEngine();
+  readonly executor: DockerExecutor;
+  readonly root = mkdtempSync(join(tmpdir(), "tanvrit-docker-"));
+
+  constructor(options: Partial<DockerExecutorOptions> = {}) {
+    this.executor = new DockerExecutor({
+      agentId: this.agentId,
+      environment: process.env,
+      settings: () => ({ registries: {}, docker: { allowSocket: false, mounts: [], capabilities: [] } }),
+      ...options,
+    });
+  }
+
+  async start(manifest: JobManifestInput, options: JobOptions = {}): Promise<Job> {
+    const executionId = newId("exe");
+    const dir = mkdtempSync(join(this.root, "job-"));
+    const text = { stdout: "", stderr: "" };
+    const said = options.said ?? [];
+    const task = await this.executor.start(
+      {
+        nodeId: newId("node"),
+        limits: options.limits ?? {},
+        gpus: options.gpus ?? [],
+        environment: { PATH: "/host/bin", HOME: "/host/home" },
+        assignment: {
+          executionId,
+          jobId: newId("job"),
+          attempt: 1,
+          manifest: jobManifest.parse({ type: "DOCKER", ...manifest }),
+          resources: { cpu: 0, memoryMb: 0, gpuCount: 0 },
+          gpuIndexes: [],
+          leaseExpiresAt: new Date(Date.now() + 60_000).toISOString(),
+        },
+        dir,
+        output: {
+          write(stream, bytes) {
+            text[stream] += Buffer.from(bytes).toString("latin1");
+            return options.write?.(stream, bytes);
+          },
+          system: (line) => void said.push(line),
+        },
+      },
+      options.signal ?? new AbortController().signal,
+    );
+    const until = (wanted: string) =>
+      waitFor(`the output to hold ${wanted}`, () => text.stdout.includes(wanted), { seen: () => text });
+    return { executionId, dir, task, text, said, until };
+  }
+
+  async run(manifest: JobManifestInput, options: JobOptions = {}): Promise<Job & { exit: TaskExit }> {
+    const job = await this.start(manifest, options);
+    return { ...job, exit: await job.task.wait() };
+  }
+
+  /** The containers of this stage's agent, whatever state they are in. */
+  async containers(): Promise<string[]> {
+    const filters = JSON.stringify({ label: [`com.tanvrit.compute.agent=${this.agentId}`] });
+    const all = await this.engine.json<{ Id: string }[]>("GET", "/containers/json", {
+      query: { all: true, filters },
+    });
+    return all.map(({ Id }) => Id);
+  }
+
+  [Symbol.dispose](): void {
+    rmSync(this.root, { recursive: true, force: true });
+  }
+}

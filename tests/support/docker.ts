@@ -1,0 +1,124 @@
+import { copyFile, mkdir, symlink, writeFile } from "node:fs/promises";
+import { findEngine } from "../../agent/executors/docker/endpoint.ts";
+import { Engine } from "../../agent/executors/docker/engine.ts";
+import { makeScratch } from "./scratch.ts";
+
+const PING_MS = 5_000;
+/** Change it with what `makeRootfs` puts in, so that an older image is not taken for a new one. */
+const IMAGE_VERSION = 1;
+const BUSYBOX = ["/bin/busybox", "/usr/bin/busybox"];
+/** `chown` is no part of the bare one. */
+const APPLETS = [
+  "sh",
+  "sleep",
+  "cat",
+  "echo",
+  "touch",
+  "mkdir",
+  "id",
+  "env",
+  "true",
+  "head",
+  "yes",
+  "rm",
+  "ls",
+];
+const MORE_APPLETS = [
+  ...["chown", "chmod", "dd", "seq", "kill", "pwd", "false", "tail", "printf", "setsid", "ps", "wc", "stat"],
+  ...["grep", "sed", "awk", "date", "test", "expr", "sort", "tr", "cut", "nproc", "nohup", "timeout", "od"],
+  ...[
+    "basename",
+    "dirname",
+    "md5sum",
+    "mkfifo",
+    "su",
+    "whoami",
+    "hostname",
+    "ip",
+    "ping",
+    "df",
+    "mount",
+    "[",
+  ],
+];
+
+/** What this machine lacks for tests with a real engine, and how to get it. */
+export function missingDocker(): string | undefined {
+  if (!BUSYBOX.some((path) => Bun.file(path).size > 0)) {
+    return "there is no static busybox to make images of; install the package busybox-static";
+  }
+  try {
+    findEngine(process.env);
+  } catch (error) {
+    return (error as Error).message;
+  }
+  const ping = Bun.spawnSync([process.execPath, "-e", PING], { cwd: import.meta.dir, timeout: PING_MS });
+  return ping.success ? undefined : `no Docker engine answers: ${ping.stderr.toString().trim().slice(-300)}`;
+}
+
+const PING = `
+  const { findEngine } = await import("../../agent/executors/docker/endpoint.ts");
+  const { Engine } = await import("../../agent/executors/docker/engine.ts");
+  await new Engine(findEngine(process.env)).facts();
+`;
+
+export function testEngine(): Engine {
+  return new Engine(findEngine(process.env));
+}
+
+const made = new Map<string, Promise<string>>();
+
+export interface ImageOptions {
+  /** Lines of a Dockerfile that change what the image says of itself, as `USER 1000` or `ENTRYPOINT ["echo"]`. */
+  changes?: string[];
+  /** Without chown and most other programs. */
+  bare?: boolean;
+}
+
+/** The name of an image with a busybox in it, made where the engine does not have it yet. Nothing is downloaded. */
+export function testImage(options: ImageOptions = {}): Promise<string> {
+  const key = Bun.hash(JSON.stringify([IMAGE_VERSION, options])).toString(36);
+  const name = `tanvrit-test:${key}`;
+  const image = made.get(name) ?? makeImage(name, options);
+  made.set(name, image);
+  return image;
+}
+
+async function makeImage(name: string, options: ImageOptions): Promise<string> {
+  const engine = testEngine();
+  try {
+    await engine.json("GET", `/images/${name}/json`);
+    return name;
+  } catch {
+    // It is made now.
+  }
+  const { socketPath } = engine.endpoint;
+  if (!socketPath) throw new Error("tests make their images over the engine's socket");
+  const [repo = "", tag = ""] = name.split(":");
+  const query = new URLSearchParams({ fromSrc: "-", repo, tag });
+  for (const change of options.changes ?? []) query.append("changes", change);
+  const answer = await fetch(`http://engine/images/create?${query}`, {
+    method: "POST",
+    unix: socketPath,
+    body: await rootfs(options),
+  });
+  const text = await answer.text();
+  if (!answer.ok || text.includes("errorDetail")) throw new Error(`the image was refused: ${text}`);
+  return name;
+}
+
+/** A root directory as a tar. */
+async function rootfs({ bare = false }: ImageOptions): Promise<Uint8Array<ArrayBuffer>> {
+  await using scratch = await makeScratch();
+  for (const dir of ["bin", "etc", "tmp"]) await mkdir(scratch.join(dir));
+  const busybox = BUSYBOX.find((path) => Bun.file(path).size > 0) ?? "";
+  await copyFile(busybox, scratch.join("bin/busybox"));
+  for (const applet of bare ? APPLETS : [...APPLETS, ...MORE_APPLETS]) {
+    await symlink("busybox", scratch.join("bin", applet));
+  }
+  await writeFile(scratch.join("etc/passwd"), "root:x:0:0:root:/:/bin/sh\nada:x:1000:1000::/:/bin/sh\n");
+  await writeFile(scratch.join("etc/group"), "root:x:0:\nada:x:1000:\n");
+  const tar = Bun.spawnSync(["tar", "-C", scratch.path, "--owner=0", "--group=0", "-c", "."]);
+  if (!tar.success) throw new Error(`tar failed: ${tar.stderr}`);
+  return new Uint8Array(tar.stdout);
+}
