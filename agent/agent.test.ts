@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ComputeClient } from "../sdk/client.ts";
 import { runAgent } from "./agent.ts";
+import { agentFile } from "./agent-file.ts";
 import type { AgentLog } from "./agent-log.ts";
 import { describeNode } from "./describe.ts";
 import { processesOf } from "./executors/process-tree.ts";
@@ -57,7 +58,7 @@ function startAgent(slots = 4): RunningAgent {
         labels: { team: "blue" },
         slots,
         pool: "default",
-        file: { limits: {}, labels: {} },
+        file: agentFile.parse({}),
         agentVersion: "0",
       }),
       limits: {},

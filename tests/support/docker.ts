@@ -59,7 +59,8 @@ export function missingDocker(): string | undefined {
 const PING = `
   const { findEngine } = await import("../../agent/executors/docker/endpoint.ts");
   const { Engine } = await import("../../agent/executors/docker/engine.ts");
-  await new Engine(findEngine(process.env)).facts();
+  const answer = new Engine(findEngine(process.env)).facts();
+  await answer.catch((error) => { console.error(error.message); process.exit(1); });
 `;
 
 export function testEngine(): Engine {
