@@ -1,0 +1,79 @@
+import { expect, test } from "bun:test";
+import { createServer } from "node:net";
+import { makeScratch } from "../../tests/support/scratch.ts";
+import { detectDocker } from "./docker.ts";
+
+const VERSION = { Version: "28.5.1", ApiVersion: "1.51", Components: [{ Name: "Engine" }] };
+const INFO = {
+  OSType: "linux",
+  CgroupVersion: "2",
+  Runtimes: { runc: {} },
+  SecurityOptions: ["name=rootless"],
+};
+
+function look(environment: Record<string, string>, timeoutMs = 2_000) {
+  const deadlineMs = performance.now() + timeoutMs;
+  return detectDocker({ environment, platform: "linux", memoryMb: 1, deadlineMs, timeoutMs });
+}
+
+const engineAnswers = (request: Request) =>
+  Response.json(new URL(request.url).pathname.endsWith("/info") ? INFO : VERSION);
+
+test("an engine is found at DOCKER_HOST, by socket and by TCP", async () => {
+  await using scratch = await makeScratch();
+  const socket = scratch.join("engine.sock");
+  using _onSocket = Bun.serve({ unix: socket, fetch: engineAnswers });
+  using onTcp = Bun.serve({ hostname: "127.0.0.1", port: 0, fetch: engineAnswers });
+  for (const host of [`unix://${socket}`, `tcp://127.0.0.1:${onTcp.port}`]) {
+    const { found, problems } = await look({ DOCKER_HOST: host });
+    expect(problems).toEqual([]);
+    expect(found).toMatchObject({
+      host,
+      engine: "docker",
+      version: "28.5.1",
+      rootless: true,
+      cgroupVersion: "2",
+    });
+  }
+});
+
+test("an engine that is named but not there is told", async () => {
+  await using scratch = await makeScratch();
+  const { found, problems } = await look({ DOCKER_HOST: `unix://${scratch.join("none.sock")}` });
+  expect(found).toBeUndefined();
+  expect(problems).toEqual([expect.stringContaining("DOCKER_HOST")]);
+});
+
+test("what answers but is no engine is none, and is told", async () => {
+  await using scratch = await makeScratch();
+  const answers: (() => Response)[] = [
+    () => Response.json({ hello: "world" }),
+    () => new Response("<html>nginx</html>"),
+    () => new Response("no", { status: 503 }),
+  ];
+  for (const [i, fetch] of answers.entries()) {
+    const socket = scratch.join(`${i}.sock`);
+    using _server = Bun.serve({ unix: socket, fetch });
+    const { found, problems } = await look({ DOCKER_HOST: `unix://${socket}` });
+    expect(found).toBeUndefined();
+    expect(problems).toHaveLength(1);
+    expect(problems[0]).toContain(socket);
+  }
+});
+
+test("an engine that hangs is given up in time, and told", async () => {
+  await using scratch = await makeScratch();
+  const socket = scratch.join("hangs.sock");
+  // It takes the connection, as the kernel does for a stopped process, and says nothing.
+  const server = createServer(() => undefined);
+  await new Promise<void>((resolve) => server.listen(socket, resolve));
+  try {
+    const startMs = performance.now();
+    const { found, problems } = await look({ DOCKER_HOST: `unix://${socket}` }, 300);
+    expect(performance.now() - startMs).toBeLessThan(450);
+    expect(found).toBeUndefined();
+    expect(problems).toEqual([expect.stringContaining("did not answer within 0.3 s")]);
+  } finally {
+    server.close();
+  }
+});
