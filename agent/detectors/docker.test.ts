@@ -72,7 +72,7 @@ test("an engine that hangs is given up in time, and told", async () => {
     const { found, problems } = await look({ DOCKER_HOST: `unix://${socket}` }, 300);
     expect(performance.now() - startMs).toBeLessThan(450);
     expect(found).toBeUndefined();
-    expect(problems).toEqual([expect.stringContaining("did not answer within 0.3 s")]);
+    expect(problems).toEqual([expect.stringContaining("did not answer in time")]);
   } finally {
     server.close();
   }

@@ -1,6 +1,6 @@
-import { access, constants, readFile } from "node:fs/promises";
-import { join } from "node:path";
-import { absent, asRecord, asText, type DetectContext, type Finding } from "./finding.ts";
+import { type EngineEndpoint, findEngine, NoEngineError } from "../executors/docker/endpoint.ts";
+import { Engine } from "../executors/docker/engine.ts";
+import { absent, asRecord, asText, type DetectContext, type Finding, sentences } from "./finding.ts";
 
 export interface DockerFacts {
   /** Where the engine answers, as DOCKER_HOST says it. */
@@ -16,57 +16,31 @@ export interface DockerFacts {
   defaultRuntime?: string;
 }
 
-/** Looks for an engine at DOCKER_HOST, else at the places of Docker and Podman, rootless ones last. */
+/** Asks the engine that the Docker executor would use. */
 export async function detectDocker(context: DetectContext): Promise<Finding<DockerFacts>> {
-  const named = context.environment.DOCKER_HOST;
-  const problems: string[] = [];
-  for (const host of named ? [named] : usualHosts(context)) {
-    const { found, problems: more } = await askEngine(context, host, named !== undefined && named !== "");
-    problems.push(...more);
-    if (found) return { found, problems: [] };
-  }
-  return { problems };
-}
-
-function usualHosts({ environment, platform }: DetectContext): string[] {
-  if (platform === "win32") return [];
-  const { XDG_RUNTIME_DIR: runtimeDir, HOME: home } = environment;
-  return [
-    "/var/run/docker.sock",
-    ...(runtimeDir ? [join(runtimeDir, "docker.sock")] : []),
-    ...(home ? [join(home, ".docker", "run", "docker.sock")] : []),
-    "/run/podman/podman.sock",
-    ...(runtimeDir ? [join(runtimeDir, "podman", "podman.sock")] : []),
-  ].map((path) => `unix://${path}`);
-}
-
-async function askEngine(
-  context: DetectContext,
-  host: string,
-  isNamed: boolean,
-): Promise<Finding<DockerFacts>> {
-  const hint = isNamed ? " DOCKER_HOST names it." : "";
-  const socket = host.startsWith("unix://") ? host.slice("unix://".length) : undefined;
-  if (socket !== undefined) {
-    const code = await accessError(socket);
-    if (code === "ENOENT" && !isNamed) return absent();
-    if (code === "EACCES") {
-      return absent(
-        `This account may not open the container engine's socket ${socket}.${hint} Add the account to the socket's group, or run a rootless engine.`,
-      );
-    }
-    if (code !== undefined) return absent(`There is no container engine at ${host} (${code}).${hint}`);
+  const named = context.environment.DOCKER_HOST ? "DOCKER_HOST names it. " : "";
+  const notTaken = `${named}Docker jobs are not taken.`;
+  let endpoint: EngineEndpoint;
+  try {
+    endpoint = findEngine(context.environment);
+  } catch (error) {
+    const isAbsent = error instanceof NoEngineError && error.isAbsent;
+    return isAbsent ? absent() : absent(sentences((error as Error).message, notTaken));
   }
   try {
-    const get = await engineGetter(context, host, socket);
-    const [version, info] = await Promise.all([get("/version"), get("/info")]);
-    return parseEngine(host, version, info);
+    const engine = new Engine(endpoint);
+    const signal = AbortSignal.timeout(Math.max(1, context.deadlineMs - performance.now()));
+    const ask = (path: string) => engine.json<unknown>("GET", path, { signal });
+    const [version, info] = await Promise.all([ask("/version"), ask("/info")]);
+    return parseEngine(endpoint.url, version, info);
   } catch (error) {
-    const { name, message } = error as Error;
-    const why =
-      name === "TimeoutError" ? `did not answer within ${context.timeoutMs / 1_000} s` : `fails: ${message}`;
-    return absent(`The container engine at ${host} ${why}.${hint} Docker jobs are not taken.`);
+    return absent(sentences(failureOf(endpoint, error as Error), notTaken));
   }
+}
+
+function failureOf({ url }: EngineEndpoint, { name, message }: Error): string {
+  if (name === "TimeoutError") return `The container engine at ${url} did not answer in time`;
+  return message.includes(url) ? message : `The container engine at ${url} fails: ${message}`;
 }
 
 /** Of what `GET /version` and `GET /info` of the Engine API give. */
@@ -96,40 +70,4 @@ export function parseEngine(host: string, version: unknown, info: unknown): Find
     },
     problems: [],
   };
-}
-
-async function accessError(path: string): Promise<string | undefined> {
-  try {
-    await access(path, constants.R_OK | constants.W_OK);
-    return undefined;
-  } catch (error) {
-    return (error as { code?: string }).code ?? "unknown";
-  }
-}
-
-async function engineGetter(
-  { environment, deadlineMs }: DetectContext,
-  host: string,
-  socket: string | undefined,
-): Promise<(path: string) => Promise<unknown>> {
-  const secure = Boolean(environment.DOCKER_TLS_VERIFY);
-  const base = socket === undefined ? host.replace(/^tcp:/, secure ? "https:" : "http:") : "http://engine";
-  const tls = secure ? await clientCertificates(environment) : undefined;
-  return async (path) => {
-    const answer = await fetch(`${base.replace(/\/$/, "")}${path}`, {
-      ...(socket !== undefined && { unix: socket }),
-      ...(tls && { tls }),
-      signal: AbortSignal.timeout(Math.max(1, deadlineMs - performance.now())),
-    });
-    if (!answer.ok) throw new Error(`GET ${path} is answered by ${answer.status}`);
-    return answer.json();
-  };
-}
-
-async function clientCertificates(environment: DetectContext["environment"]) {
-  const dir = environment.DOCKER_CERT_PATH || join(environment.HOME ?? "", ".docker");
-  const [ca, cert, key] = await Promise.all(
-    ["ca.pem", "cert.pem", "key.pem"].map((name) => readFile(join(dir, name), "utf8")),
-  );
-  return { ca, cert, key };
 }

@@ -10,6 +10,11 @@ export function absent<T>(...problems: string[]): Finding<T> {
   return { problems };
 }
 
+/** Two sentences of one; what a tool or an error said may end as it likes. */
+export function sentences(said: string, next: string): string {
+  return `${said.replace(/[\s.:;,?!]+$/, "")}. ${next}`;
+}
+
 /** How long every detector may take together; they run at once. */
 export const DETECT_TIMEOUT_MS = 5_000;
 

@@ -6,6 +6,7 @@ import {
   type Finding,
   parseMemoryMb,
   parseToolJson,
+  sentences,
 } from "./finding.ts";
 import type { FoundGpu } from "./gpu.ts";
 import { findTool, firstLine, runTool } from "./run-tool.ts";
@@ -16,18 +17,20 @@ export interface MetalFacts {
   gpus: FoundGpu[];
 }
 
+const NOT_OFFERED = "GPUs are not offered to jobs.";
+
 export async function detectMetal(context: DetectContext): Promise<Finding<MetalFacts>> {
   if (context.platform !== "darwin") return absent();
   const tool = findTool(context, "system_profiler", ["/usr/sbin/system_profiler"]);
   const output = await runTool(context, tool, ["SPDisplaysDataType", "-json"]);
   if (output.is === "missing") return absent();
-  if (output.is === "failed") return absent(`system_profiler ${output.why}. GPUs are not offered to jobs.`);
+  if (output.is === "failed") return absent(sentences(`system_profiler ${output.why}`, NOT_OFFERED));
   try {
     return parseMetal(output.text, context.memoryMb);
   } catch {
     // Whatever is wrong with it, what it printed says more than where a parser stopped.
     const said = firstLine(output.text) ?? "nothing";
-    return absent(`system_profiler printed no list of GPUs, but: ${said}. GPUs are not offered to jobs.`);
+    return absent(sentences(`system_profiler printed no list of GPUs, but: ${said}`, NOT_OFFERED));
   }
 }
 

@@ -1,4 +1,4 @@
-import { absent, asText, type DetectContext, type Finding, parseMemoryMb } from "./finding.ts";
+import { absent, asText, type DetectContext, type Finding, parseMemoryMb, sentences } from "./finding.ts";
 import type { FoundGpu } from "./gpu.ts";
 import { findTool, firstLine, runTool } from "./run-tool.ts";
 
@@ -16,6 +16,8 @@ const PLACES = [
   "C:\\Windows\\System32\\nvidia-smi.exe",
 ];
 
+const NOT_OFFERED = "NVIDIA GPUs are not offered to jobs.";
+
 export async function detectNvidia(context: DetectContext): Promise<Finding<NvidiaFacts>> {
   const tool = findTool(context, "nvidia-smi", PLACES);
   // The list alone names MIG instances by their UUIDs; the report alone knows CUDA's version and all memory.
@@ -24,7 +26,7 @@ export async function detectNvidia(context: DetectContext): Promise<Finding<Nvid
     runTool(context, tool, ["-L"]),
   ]);
   if (report.is === "missing") return absent();
-  if (report.is === "failed") return absent(`nvidia-smi ${report.why}. NVIDIA GPUs are not offered to jobs.`);
+  if (report.is === "failed") return absent(sentences(`nvidia-smi ${report.why}`, NOT_OFFERED));
   return parseNvidia(report.text, list.is === "printed" ? list.text : "");
 }
 
@@ -32,7 +34,7 @@ export async function detectNvidia(context: DetectContext): Promise<Finding<Nvid
 export function parseNvidia(report: string, list: string): Finding<NvidiaFacts> {
   if (!report.includes("<nvidia_smi_log>")) {
     const said = firstLine(report) ?? "nothing";
-    return absent(`nvidia-smi printed no report, but: ${said}. NVIDIA GPUs are not offered to jobs.`);
+    return absent(sentences(`nvidia-smi printed no report, but: ${said}`, NOT_OFFERED));
   }
   const instances = instancesByGpu(list);
   const problems: string[] = [];

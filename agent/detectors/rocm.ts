@@ -7,6 +7,7 @@ import {
   type Finding,
   parseMemoryMb,
   parseToolJson,
+  sentences,
 } from "./finding.ts";
 import type { FoundGpu } from "./gpu.ts";
 import { findTool, firstLine, runTool, type ToolOutput } from "./run-tool.ts";
@@ -116,7 +117,7 @@ function amdSmiMemoryMb(vram: Record<string, unknown>): number | undefined {
 function judged(name: string, output: ToolOutput, parse: (text: string) => RocmFacts): Finding<RocmFacts> {
   const notOffered = "AMD GPUs are not offered to jobs.";
   if (output.is === "missing") return absent();
-  if (output.is === "failed") return absent(`${name} ${output.why}. ${notOffered}`);
+  if (output.is === "failed") return absent(sentences(`${name} ${output.why}`, notOffered));
   try {
     const found = parse(output.text);
     if (found.gpus.length > 0) return { found, problems: [] };
@@ -124,7 +125,7 @@ function judged(name: string, output: ToolOutput, parse: (text: string) => RocmF
   } catch {
     // Whatever is wrong with it, what it printed says more than where a parser stopped.
     const said = firstLine(output.text) ?? "nothing";
-    return absent(`${name} printed no list of GPUs, but: ${said}. ${notOffered}`);
+    return absent(sentences(`${name} printed no list of GPUs, but: ${said}`, notOffered));
   }
 }
 

@@ -24,6 +24,13 @@ type Env = Readonly<Record<string, string | undefined>>;
 /** There is no engine to talk to; the message says where it was looked for and what to do. */
 export class NoEngineError extends Error {
   override name = "NoEngineError";
+  /** Nobody named an engine and none is at a usual place: the machine has none, which is nobody's mistake. */
+  readonly isAbsent: boolean;
+
+  constructor(message: string, isAbsent = false) {
+    super(message);
+    this.isAbsent = isAbsent;
+  }
 }
 
 /**
@@ -37,6 +44,7 @@ export function findEngine(env: Env): EngineEndpoint {
   if (process.platform === "win32") {
     throw new NoEngineError(
       "No engine is known: on Windows, let Docker Desktop expose its daemon on tcp://localhost:2375 and set DOCKER_HOST to that.",
+      true,
     );
   }
   return usualSocket(env);
@@ -120,6 +128,7 @@ function usualSocket(env: Env): EngineEndpoint {
   }
   throw new NoEngineError(
     "No Docker engine and no podman was found: start one (systemctl start docker, or systemctl --user start podman.socket), or set DOCKER_HOST.",
+    true,
   );
 }
 
