@@ -30,13 +30,14 @@ test("agent detect prints one object whose keys are always there", async () => {
   expect(run).toMatchObject({ exitCode: 0, stderr: "" });
   const seen = JSON.parse(run.stdout);
   expect(Object.keys(seen)).toEqual([
-    ...["host", "gpus", "nvidia", "rocm", "metal", "docker", "android", "problems", "node"],
+    ...["host", "gpus", "nvidia", "rocm", "metal", "docker", "android", "enforcement", "problems", "node"],
   ]);
   expect(seen).toMatchObject({
     nvidia: { driver: "550.54.15", cudaVersion: "12.4" },
     rocm: null,
     metal: null,
   });
+  expect(seen.node.caps.enforcedBy).toBe(seen.enforcement.enforcedBy);
   expect(seen.gpus).toHaveLength(8);
   expect(seen.gpus.map((gpu: { offered: boolean }) => gpu.offered)).toEqual([
     true,

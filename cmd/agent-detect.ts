@@ -1,6 +1,8 @@
 import { describeNode } from "../agent/describe.ts";
 import { detectMachine, type MachineFacts } from "../agent/detectors/detect.ts";
 import type { MachineGpu } from "../agent/detectors/gpu.ts";
+import { chooseLimitKeeper } from "../agent/limits/choose.ts";
+import type { LimitEnforcement } from "../agent/limits/limit-keeper.ts";
 import { agentOptions } from "../agent/options.ts";
 import { defineOptions } from "../shared/config/options.ts";
 import type { NodeDescription } from "../shared/node.ts";
@@ -20,18 +22,23 @@ export const command = defineCommand({
   ],
   details:
     "Looks for GPUs, a container engine and an Android SDK, and shows what agent run would announce with the same " +
-    "options.\nNeeds no server and changes nothing. What is there but does not work stands under problems.",
+    "options.\nNeeds no server. What is there but does not work stands under problems.",
   readConfig: readAgentFile,
   async run({ options, config, env, output }) {
-    const machine = await detectMachine({ environment: env });
-    const node = describeNode(nodeSettings(options, config), machine);
-    await (options.json ? output.json(asJson(machine, node)) : output.result(forPeople(machine, node)));
+    // What would hold the jobs of an agent that is started as this command was; a place made for it goes with us.
+    const [machine, { enforcement }] = await Promise.all([
+      detectMachine({ environment: env }),
+      chooseLimitKeeper(),
+    ]);
+    const node = describeNode(nodeSettings(options, config), machine, enforcement.enforcedBy);
+    const text = () => forPeople(machine, node, enforcement);
+    await (options.json ? output.json(asJson(machine, node, enforcement)) : output.result(text()));
     return exitCodes.ok;
   },
 });
 
 /** Every key is always there; null is what this machine does not have. */
-function asJson(machine: MachineFacts, node: NodeDescription) {
+function asJson(machine: MachineFacts, node: NodeDescription, enforcement: LimitEnforcement) {
   const { host, gpus, nvidia, rocm, metal, docker, android, problems } = machine;
   const { os, arch } = host.labels;
   return {
@@ -42,13 +49,15 @@ function asJson(machine: MachineFacts, node: NodeDescription) {
     metal: metal ?? null,
     docker: docker ?? null,
     android: android ?? null,
+    /** Who holds commands to their caps. */
+    enforcement,
     problems,
     /** What `agent run` announces. */
     node,
   };
 }
 
-function forPeople(machine: MachineFacts, node: NodeDescription): string {
+function forPeople(machine: MachineFacts, node: NodeDescription, enforcement: LimitEnforcement): string {
   const { host, gpus, docker, android, problems } = machine;
   const { capacity } = node;
   const fields = formatFields({
@@ -61,6 +70,7 @@ function forPeople(machine: MachineFacts, node: NodeDescription): string {
     "job types": node.jobTypes.join(", "),
     pool: node.pool,
     "caps per job": capsInWords(node),
+    enforcement: enforcementInWords(enforcement),
   });
   const devices = gpus.map((gpu) => [
     String(gpu.index),
@@ -132,5 +142,9 @@ function capsInWords({ caps }: NodeDescription): string {
     caps.gpuCount !== undefined && `${caps.gpuCount} GPUs`,
     caps.pids !== undefined && `${caps.pids} processes`,
   ].filter(Boolean);
-  return `${parts.join(", ") || "none of the owner's"}; enforced by ${caps.enforcedBy}`;
+  return parts.join(", ") || "none by agent.yaml";
+}
+
+function enforcementInWords({ cpu, memory, pids, enforcedBy }: LimitEnforcement): string {
+  return `${enforcedBy} (CPU: ${cpu}, memory: ${memory}, processes: ${pids})`;
 }
