@@ -276,7 +276,7 @@ function handsOverOutput(make: () => Promise<ExecutorUnderTest>): void {
       const block = new Uint8Array(BLOCK_BYTES);
       const script: Script = {
         sh: `i=0; while [ $i -lt ${FLOOD_BLOCKS} ]; do
-            head -c ${BLOCK_BYTES} /dev/zero; i=$((i+1)); echo $i > written.new; mv written.new written
+            head -c ${BLOCK_BYTES} /dev/zero; i=$((i+1)); echo $i > written
           done`,
         play: {
           says: Array.from({ length: FLOOD_BLOCKS }, () => ["stdout", block] as const),
