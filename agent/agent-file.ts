@@ -24,6 +24,10 @@ export const agentFile = z.strictObject({
     .prefault({}),
   /** After so long without work the agent goes to sleep; absent: it does not. */
   idleSuspendSeconds: z.number().min(0).max(31_536_000).optional(),
+  /** Whether the machine's own sleep is held off while jobs run, where its system offers that. */
+  keepAwake: z.boolean().default(true),
+  /** MiB; with less free for jobs and their output the node takes none. Absent: 512, on small disks 5 %. 0: any will do. */
+  minFreeDiskMb: z.int().min(0).optional(),
   /** What the node is to be found by, beside what is detected. */
   labels: labels.default({}),
   /** Logins that jobs may pull their images with, by the name they are called there. */

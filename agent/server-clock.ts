@@ -25,6 +25,17 @@ export class ServerClock {
     this.takenAtMs = receivedAtMs;
   }
 
+  /** This machine's clock was set, or stood still: what was known of the server's is worth nothing. */
+  forget(): void {
+    this.roundTripMs = Number.POSITIVE_INFINITY;
+    this.takenAtMs = Number.NEGATIVE_INFINITY;
+  }
+
+  /** What this machine's clock is ahead of the server's; undefined as long as nothing is known of it. */
+  get localAheadMs(): number | undefined {
+    return Number.isFinite(this.roundTripMs) ? -this.offsetMs : undefined;
+  }
+
   nowMs(localMs = Date.now()): number {
     return localMs + this.offsetMs;
   }

@@ -1,0 +1,47 @@
+/** The longest timer there is. */
+const MAX_TIMER_MS = 2_147_000_000;
+
+/** Says when there has been nothing to do for so long. One timer runs while there is nothing to do, none else. */
+export class IdleTimer {
+  private readonly onIdle: () => void;
+  private afterMs: number | undefined;
+  private idleSinceMs: number | undefined;
+  private timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(onIdle: () => void) {
+    this.onIdle = onIdle;
+  }
+
+  /** undefined: never. Counts from when the work ended, not from now. */
+  setAfter(ms: number | undefined): void {
+    this.afterMs = ms;
+    this.arm();
+  }
+
+  setBusy(isBusy: boolean): void {
+    const wasBusy = this.idleSinceMs === undefined;
+    if (isBusy === wasBusy) return;
+    this.idleSinceMs = isBusy ? undefined : performance.now();
+    this.arm();
+  }
+
+  stop(): void {
+    clearTimeout(this.timer);
+    this.afterMs = undefined;
+  }
+
+  private arm(): void {
+    clearTimeout(this.timer);
+    if (this.afterMs === undefined || this.idleSinceMs === undefined) return;
+    const leftMs = this.idleSinceMs + this.afterMs - performance.now();
+    this.timer = setTimeout(() => this.ring(), Math.min(Math.max(0, leftMs), MAX_TIMER_MS));
+  }
+
+  private ring(): void {
+    const { afterMs, idleSinceMs } = this;
+    if (afterMs === undefined || idleSinceMs === undefined) return;
+    // A timer may be early by a fraction of a millisecond, or be the first of several.
+    if (performance.now() - idleSinceMs < afterMs) this.arm();
+    else this.onIdle();
+  }
+}
