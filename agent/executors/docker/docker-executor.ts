@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { z } from "zod";
 import { dockerOptions, imageReference } from "../../../shared/docker.ts";
 import {
@@ -49,7 +50,8 @@ export class DockerExecutor implements Executor {
         memory: kept(facts?.memoryLimit),
         pids: kept(facts?.pidsLimit),
         enforcedBy: facts ? `${facts.name} by cgroup v${facts.cgroupVersion}` : "nothing",
-        gpus: true,
+        // AMD's are plain devices.
+        gpus: facts !== undefined && (facts.nvidia || existsSync("/dev/kfd")),
       },
     };
   }

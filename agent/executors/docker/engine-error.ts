@@ -19,13 +19,16 @@ export function hasStatus(error: unknown, ...statuses: number[]): boolean {
   return error instanceof EngineError && error.status !== undefined && statuses.includes(error.status);
 }
 
+/** A runtime that crashes leaves pages of what was on its stack. */
+const MAX_WORDS = 1_000;
+
 /** `{"message": …}` is how the engine explains itself; podman adds a `cause` that it repeats. */
 export function engineWords(text: string): string {
   try {
     const { message } = JSON.parse(text) as { message?: unknown };
-    if (typeof message === "string") return message.trim();
+    if (typeof message === "string") return message.trim().slice(0, MAX_WORDS);
   } catch {
     // Some proxy's page then, or an old engine's plain text.
   }
-  return text.trim().slice(0, 500);
+  return text.trim().slice(0, MAX_WORDS);
 }

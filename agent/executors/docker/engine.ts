@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import type { EngineEndpoint } from "./endpoint.ts";
 import { EngineError, engineWords } from "./engine-error.ts";
 import { openStream } from "./raw-stream.ts";
@@ -22,11 +23,14 @@ export interface EngineFacts {
   memoryLimit: boolean;
   cpuLimit: boolean;
   pidsLimit: boolean;
+  /** It can give a container some of an NVIDIA card. */
+  nvidia: boolean;
 }
 
 /** The newest version of the API that was tried, and the oldest that has all that is asked for. */
 const NEWEST_API = "1.47";
 const OLDEST_API = "1.30";
+const CDI_DIRS = ["/etc/cdi", "/var/run/cdi"];
 const DEFAULT_TIMEOUT_MS = 30_000;
 const FACTS_TIMEOUT_MS = 4_000;
 
@@ -45,6 +49,8 @@ interface InfoAnswer {
   MemoryLimit?: boolean;
   CpuCfsQuota?: boolean;
   PidsLimit?: boolean;
+  Runtimes?: Record<string, unknown> | null;
+  DiscoveredDevices?: { ID?: string }[] | null;
 }
 
 /** Speaks the Engine API at one endpoint. Every call has a timeout, and throws EngineError with the engine's own words. */
@@ -71,6 +77,7 @@ export class Engine {
       memoryLimit: info.MemoryLimit ?? false,
       cpuLimit: info.CpuCfsQuota ?? false,
       pidsLimit: info.PidsLimit ?? false,
+      nvidia: hasNvidia(info),
     };
   }
 
@@ -191,6 +198,14 @@ export class Engine {
       });
     }
   }
+}
+
+/** By its own runtime, by a hook that the engine finds in its path, or by the description of devices that CDI is. */
+function hasNvidia(info: InfoAnswer): boolean {
+  if (info.Runtimes && "nvidia" in info.Runtimes) return true;
+  if (info.DiscoveredDevices?.some(({ ID }) => ID?.startsWith("nvidia.com/"))) return true;
+  if (Bun.which("nvidia-container-runtime-hook")) return true;
+  return CDI_DIRS.some((dir) => existsSync(`${dir}/nvidia.yaml`) || existsSync(`${dir}/nvidia.json`));
 }
 
 function queryText(query: EngineCall["query"] = {}): string {

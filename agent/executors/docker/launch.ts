@@ -2,9 +2,10 @@ import { chmodSync, statSync } from "node:fs";
 import { StartFailedError, type Task } from "../executor.ts";
 import { cleanUpAfter } from "./clean-up.ts";
 import { containerBody } from "./container-config.ts";
-import { containerState, createContainer, removeContainer, startContainer } from "./containers.ts";
+import { createContainer, removeContainer, startContainer } from "./containers.ts";
 import { DockerTask } from "./docker-task.ts";
 import type { Engine, EngineFacts } from "./engine.ts";
+import { untilCommandRuns } from "./first-look.ts";
 import { ContainerMeter } from "./meter.ts";
 import { checkMounts } from "./mounts.ts";
 import { ensureImage } from "./pull.ts";
@@ -43,32 +44,24 @@ export async function launch(task: Task, signal: AbortSignal, site: LaunchSite):
     const stream = await engine.attach(containerId, detach.signal);
     signal.throwIfAborted();
     await startContainer(engine, containerId);
+    const started = await untilCommandRuns(engine, containerId, stream);
     const cleanUp = async () => {
       const result = await cleanUpAfter(engine, facts, task, { id: containerId, agentId });
       if (result !== "done") site.onLeft();
       site.onGone();
       return result !== "unreachable";
     };
-    const meter = ContainerMeter.open(containerId, await pidOf(engine, containerId));
-    return new DockerTask({ engine, containerId, task, stream, detach, meter, cleanUp });
+    const meter = ContainerMeter.open(containerId, started.state.Pid ?? 0);
+    return new DockerTask({ engine, containerId, task, stream: started.stream, detach, meter, cleanUp });
   } catch (error) {
     detach.abort();
     // By name: an engine that was too slow to answer may have made it all the same.
     await removeContainer(engine, name).catch(site.onLeft);
     signal.throwIfAborted();
+    if (error instanceof StartFailedError) throw error;
     throw new StartFailedError(`The container could not be started: ${(error as Error).message}`, {
       cause: error,
     });
-  }
-}
-
-/** 0 where it is over already, or the engine does not say. */
-async function pidOf(engine: Engine, containerId: string): Promise<number> {
-  try {
-    return (await containerState(engine, containerId)).Pid ?? 0;
-  } catch {
-    // It runs; what becomes of it is seen by its output and by asking again.
-    return 0;
   }
 }
 

@@ -1,0 +1,99 @@
+import { readFileSync } from "node:fs";
+import { pause } from "../../wait.ts";
+import { StartFailedError } from "../executor.ts";
+import { type ContainerState, containerState, containerStopped } from "./containers.ts";
+import type { Engine } from "./engine.ts";
+import { FrameReader } from "./frames.ts";
+
+/** Between a container's start and its command lie a fork and an exec. */
+const EXEC_MS = 1_000;
+const LOOK_EVERY_MS = 1;
+const STOPPED_SOON_MS = 10_000;
+/** What the shell, and a container's init, end with when there is no such program, or it cannot be executed. */
+const NO_PROGRAM = [126, 127];
+/** tini's words, and catatonit's. */
+const INIT_FAILED = /^(?:\[FATAL tini \(\d+\)\]|ERROR \(catatonit:\d+\):) (.*)$/m;
+/** An init that fails says so in one line. */
+const MAX_LOOK_BYTES = 64 * 1024;
+
+export interface Started {
+  state: ContainerState;
+  /** The whole output; what was looked at of it comes once more. */
+  stream: AsyncIterable<Uint8Array>;
+}
+
+/**
+ * A container that was started runs its init; whether that could run the command is seen a moment later. Throws
+ * StartFailedError in the init's own words where it could not.
+ */
+export async function untilCommandRuns(
+  engine: Engine,
+  containerId: string,
+  stream: AsyncIterable<Uint8Array>,
+): Promise<Started> {
+  let state = await containerState(engine, containerId);
+  if (state.Running && (await commandRuns(state.Pid ?? 0))) return { state, stream };
+  await containerStopped(engine, containerId, STOPPED_SOON_MS);
+  state = await containerState(engine, containerId);
+  if (!NO_PROGRAM.includes(state.ExitCode ?? 0)) return { state, stream };
+  const seen = await lookAt(stream);
+  const why = INIT_FAILED.exec(seen.stderr)?.[1];
+  if (why) throw new StartFailedError(`The command could not be started in the container: ${why}`);
+  return { state, stream: seen.again };
+}
+
+/** false: the container is over. true, too, where its processes cannot be seen from here. */
+async function commandRuns(pid: number): Promise<boolean> {
+  const giveUpMs = performance.now() + EXEC_MS;
+  if (readProc(pid, "comm") === undefined) return !canSeeProcesses(pid);
+  while (performance.now() < giveUpMs) {
+    const children = readProc(pid, `task/${pid}/children`);
+    const init = readProc(pid, "comm");
+    if (init === undefined) return false;
+    if (children === undefined) return true;
+    // A child has its parent's name until it becomes the command.
+    const names = children
+      .split(" ")
+      .filter(Boolean)
+      .map((child) => readProc(Number(child), "comm"));
+    if (names.some((name) => name !== undefined && name !== init)) return true;
+    await pause(LOOK_EVERY_MS);
+  }
+  return true;
+}
+
+/** Where this account sees its own first process, it sees every other, too. */
+function canSeeProcesses(pid: number): boolean {
+  return pid > 0 && process.platform === "linux" && readProc(1, "comm") !== undefined;
+}
+
+function readProc(pid: number, name: string): string | undefined {
+  try {
+    return readFileSync(`/proc/${pid}/${name}`, "utf8");
+  } catch {
+    // It has ended, or is not to be seen from here.
+    return undefined;
+  }
+}
+
+/** The beginning of an output, and the whole of it once more. */
+async function lookAt(stream: AsyncIterable<Uint8Array>) {
+  const chunks = stream[Symbol.asyncIterator]();
+  const frames = new FrameReader();
+  const seen: Uint8Array[] = [];
+  let stderr = "";
+  for (let bytes = 0; bytes < MAX_LOOK_BYTES; ) {
+    const { done, value } = await chunks.next();
+    if (done) break;
+    seen.push(value);
+    bytes += value.length;
+    for (const frame of frames.push(value)) if (frame.stream === "stderr") stderr += Buffer.from(frame.bytes);
+  }
+  const rest = { [Symbol.asyncIterator]: () => chunks };
+  return { stderr, again: joined(seen, rest) };
+}
+
+async function* joined(first: Uint8Array[], rest: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  yield* first;
+  yield* rest;
+}
