@@ -1,0 +1,46 @@
+import { afterAll, expect, test } from "bun:test";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { findEngine, NoEngineError } from "./endpoint.ts";
+import { isOlder } from "./engine.ts";
+
+const dir = mkdtempSync(join(tmpdir(), "endpoint-"));
+afterAll(() => rmSync(dir, { recursive: true, force: true }));
+
+test("DOCKER_HOST names the engine, by a socket or over the network", () => {
+  expect(findEngine({ DOCKER_HOST: "unix:///run/x.sock" })).toEqual({
+    url: "unix:///run/x.sock",
+    socketPath: "/run/x.sock",
+  });
+  expect(findEngine({ DOCKER_HOST: "tcp://builder:2375" })).toMatchObject({ host: "builder", port: 2375 });
+  expect(() => findEngine({ DOCKER_HOST: "ssh://me@builder" })).toThrow(NoEngineError);
+});
+
+test("over the network with certificates as docker's own command line takes them", () => {
+  writeFileSync(join(dir, "ca.pem"), "CA");
+  const env = { DOCKER_HOST: "tcp://[::1]", DOCKER_CERT_PATH: dir };
+  expect(findEngine({ ...env, DOCKER_TLS_VERIFY: "1" })).toMatchObject({
+    host: "[::1]",
+    port: 2376,
+    tls: { ca: "CA", rejectUnauthorized: true },
+  });
+  expect(findEngine(env).tls?.rejectUnauthorized).toBe(false);
+});
+
+test("the docker context that is chosen names the engine", () => {
+  const id = new Bun.CryptoHasher("sha256").update("lab").digest("hex");
+  const meta = join(dir, "contexts/meta", id);
+  mkdirSync(meta, { recursive: true });
+  writeFileSync(join(meta, "meta.json"), `{"Endpoints":{"docker":{"Host":"unix:///run/lab.sock"}}}`);
+  writeFileSync(join(dir, "config.json"), `{"currentContext":"lab"}`);
+  expect(findEngine({ DOCKER_CONFIG: dir }).socketPath).toBe("/run/lab.sock");
+  expect(findEngine({ DOCKER_CONFIG: dir, DOCKER_HOST: "unix:///a" }).socketPath).toBe("/a");
+  expect(() => findEngine({ DOCKER_CONFIG: dir, DOCKER_CONTEXT: "gone" })).toThrow(/context gone is chosen/);
+});
+
+test("versions are compared by their numbers", () => {
+  expect(isOlder("1.9", "1.41")).toBe(true);
+  expect(isOlder("1.41", "1.41")).toBe(false);
+  expect(isOlder("2.0", "1.41")).toBe(false);
+});

@@ -1,0 +1,89 @@
+import { afterAll, expect, test } from "bun:test";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseImage } from "./image-name.ts";
+import { registryAuth } from "./registry-auth.ts";
+
+const dir = mkdtempSync(join(tmpdir(), "registry-auth-"));
+afterAll(() => rmSync(dir, { recursive: true, force: true }));
+const bin = join(dir, "bin");
+mkdirSync(bin);
+
+function configured(config: object): Record<string, string> {
+  writeFileSync(join(dir, "config.json"), JSON.stringify(config));
+  return { DOCKER_CONFIG: dir, PATH: `${bin}:/usr/bin:/bin`, REGISTRY_PASSWORD: "s3cret" };
+}
+
+function shown(header: string | undefined): unknown {
+  return header === undefined ? undefined : JSON.parse(Buffer.from(header, "base64url").toString());
+}
+
+const image = parseImage("registry.example.com:5000/app");
+const logins = {
+  ours: { server: "registry.example.com:5000", username: "ada", passwordEnv: "REGISTRY_PASSWORD" },
+  file: { server: "registry.example.com:5000", username: "ada", passwordFile: join(dir, "password") },
+};
+
+test("a login of agent.yaml is used by its name, with the password from where it stands", async () => {
+  writeFileSync(join(dir, "password"), "from file\n");
+  const env = configured({});
+  expect(shown((await registryAuth(image, "ours", logins, env))?.header)).toEqual({
+    username: "ada",
+    password: "s3cret",
+    serveraddress: "registry.example.com:5000",
+  });
+  expect(shown((await registryAuth(image, "file", logins, env))?.header)).toMatchObject({
+    password: "from file",
+  });
+  expect((await registryAuth(image, "ours", logins, env))?.of).toBe("login ours");
+});
+
+test("a password goes to no registry but the one it is for", async () => {
+  const elsewhere = registryAuth(parseImage("evil.example.com/app"), "ours", logins, configured({}));
+  await expect(elsewhere).rejects.toThrow(
+    /for registry\.example\.com:5000, but the image comes from evil\.example\.com/,
+  );
+});
+
+test("a login that is not there, or has no password, is told without telling any", async () => {
+  await expect(registryAuth(image, "theirs", logins, {})).rejects.toThrow(/does not have/);
+  await expect(registryAuth(image, "ours", logins, {})).rejects.toThrow(/no variable REGISTRY_PASSWORD/);
+  rmSync(join(dir, "password"), { force: true });
+  await expect(registryAuth(image, "file", logins, {})).rejects.toThrow(/cannot be read \(ENOENT\)/);
+});
+
+test("what docker login left on the machine is used for its registry alone", async () => {
+  const env = configured({
+    auths: {
+      "registry.example.com:5000": { auth: Buffer.from("bob:pass:word").toString("base64") },
+      "https://index.docker.io/v1/": { identitytoken: "tok" },
+    },
+  });
+  expect(shown((await registryAuth(image, undefined, {}, env))?.header)).toMatchObject({
+    username: "bob",
+    password: "pass:word",
+  });
+  expect(shown((await registryAuth(parseImage("alpine"), undefined, {}, env))?.header)).toEqual({
+    identitytoken: "tok",
+    serveraddress: "https://index.docker.io/v1/",
+  });
+  expect(await registryAuth(parseImage("ghcr.io/a/b"), undefined, {}, env)).toBeUndefined();
+});
+
+test("a credential helper is asked by its protocol, and one that has nothing is no error", async () => {
+  const helper = join(bin, "docker-credential-fake");
+  writeFileSync(
+    helper,
+    `#!/bin/sh\nread server\n[ "$1 $server" = "get ghcr.io" ] || exit 1\necho '{"Username":"eve","Secret":"helped"}'\n`,
+  );
+  chmodSync(helper, 0o755);
+  const env = configured({ credHelpers: { "ghcr.io": "fake" }, credsStore: "missing" });
+  expect(shown((await registryAuth(parseImage("ghcr.io/a/b"), undefined, {}, env))?.header)).toMatchObject({
+    username: "eve",
+    password: "helped",
+  });
+  expect(await registryAuth(image, undefined, {}, env)).toBeUndefined();
+  const store = configured({ credsStore: "fake" });
+  expect(await registryAuth(image, undefined, {}, store)).toBeUndefined();
+});
