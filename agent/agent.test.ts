@@ -7,7 +7,7 @@ import { runAgent } from "./agent.ts";
 import { agentFile } from "./agent-file.ts";
 import type { AgentLog } from "./agent-log.ts";
 import { describeNode } from "./describe.ts";
-import { processesOf } from "./executors/process-tree.ts";
+import { processesOf } from "./executors/marks.ts";
 import { ControlPlane } from "./testing/control-plane.ts";
 
 const supervise = join(import.meta.dirname, "testing", "supervise.ts");
@@ -61,7 +61,7 @@ function startAgent(slots = 4): RunningAgent {
         file: agentFile.parse({}),
         agentVersion: "0",
       }),
-      limits: {},
+      file: agentFile.parse({}),
       gpus: [],
     },
     supervisor: { command: [process.execPath, supervise], build: "test" },

@@ -1,20 +1,27 @@
 import type { ComputeClient } from "../sdk/client.ts";
 import { ComputeError } from "../sdk/errors.ts";
-import type { Assignment, NodeDescription } from "../shared/node.ts";
+import type { Assignment } from "../shared/node.ts";
 import { AgentError, type AgentLog, textOf } from "./agent-log.ts";
 import { Connection } from "./connection.ts";
+import { AgentControl } from "./control/agent-control.ts";
+import { listenForControl } from "./control/control-socket.ts";
+import type { StopHow } from "./control/protocol.ts";
+import { Settings } from "./control/settings.ts";
 import { allowedEnvironment, type Environment } from "./executors/environment.ts";
-import type { TaskGpu, TaskLimits } from "./executors/executor.ts";
 import { acquireLock } from "./journal/lock.ts";
 import { LogShipper } from "./logs/log-shipper.ts";
-import { heartbeatLoop } from "./loops/heartbeat.ts";
+import { Condition } from "./loops/condition.ts";
+import { HeartbeatLoop } from "./loops/heartbeat.ts";
 import { PollLoop } from "./loops/poll.ts";
 import { Reporter } from "./loops/reporter.ts";
+import { Upkeep } from "./loops/upkeep.ts";
 import { NodeSession } from "./node-session.ts";
+import type { NodeProfile, ProfileSource } from "./profile.ts";
 import { ServerClock } from "./server-clock.ts";
 import { openStateDir, type StateDir } from "./state-dir.ts";
-import type { StartOrder } from "./supervisor/protocol.ts";
+import { factsOf, type StartOrder } from "./supervisor/protocol.ts";
 import { Supervisors } from "./supervisor/supervisors.ts";
+import { KeepAwake } from "./suspend/keep-awake.ts";
 import { taskLimits } from "./task-limits.ts";
 import { Worker } from "./worker.ts";
 
@@ -25,6 +32,12 @@ export interface AgentOptions {
   /** Kept between runs; one agent at a time. */
   stateDir: string;
   profile: NodeProfile;
+  /** Where the profile is read anew while the agent runs; absent: it stays as it is. */
+  profileSource?: ProfileSource;
+  /** Takes no more than so many jobs, and stops when they are over. */
+  maxJobs?: number;
+  /** Stops when nothing has run for so long. */
+  idleExitSeconds?: number;
   /** How the process is started that holds the jobs, and which build of the program it is. */
   supervisor: { command: readonly string[]; build: string };
   /** The agent's own environment, of which jobs see an allowed part; the process's where it is left out. */
@@ -38,13 +51,12 @@ export interface AgentOptions {
   leave: AbortSignal;
 }
 
-/** What the owner of the machine gives to jobs. */
-export interface NodeProfile {
-  description: NodeDescription;
-  /** Caps for each job. */
-  limits: TaskLimits;
-  /** By the index that the server knows them by. */
-  gpus: readonly TaskGpu[];
+/** What an agent leaves to the next one of its directory. */
+export interface AgentEnd {
+  /** Jobs that run on. */
+  running: number;
+  /** Executions that are over, but not all of which the server has. */
+  undelivered: number;
 }
 
 /** How long a stopping agent tries to hand over what it has to say before it leaves it to the next run. */
@@ -54,11 +66,21 @@ const HASTY_HAND_OVER_MS = 1_000;
 const SETTLE_CHECK_MS = 1_000;
 
 /** Runs jobs until told to stop. Resolves when stopped cleanly; throws AgentError when it cannot go on. */
-export async function runAgent(options: AgentOptions): Promise<void> {
+export async function runAgent(options: AgentOptions): Promise<AgentEnd> {
   const dirs = openStateDir(options.stateDir);
   const releaseLock = acquireLock(dirs.lock);
   try {
-    await new Agent(options, dirs).run();
+    const agent = new Agent(options, dirs);
+    const stopListening = listenForControl(
+      dirs.control,
+      (request) => agent.control.answer(request),
+      options.log,
+    );
+    try {
+      return await agent.run();
+    } finally {
+      stopListening();
+    }
   } finally {
     releaseLock();
   }
@@ -66,14 +88,31 @@ export async function runAgent(options: AgentOptions): Promise<void> {
 
 /** Puts the parts together and sees them through start, work, drain and end. */
 class Agent {
+  readonly control: AgentControl;
   private readonly options: AgentOptions;
   private readonly connection: Connection;
   private readonly clock = new ServerClock();
+  private readonly condition = new Condition();
   private readonly reporter = new Reporter();
   private readonly shipper = new LogShipper();
   private readonly worker: Worker;
   private readonly supervisors: Supervisors;
   private readonly session: NodeSession;
+  private readonly heartbeat: HeartbeatLoop;
+  private readonly poll: PollLoop;
+  private readonly upkeep: Upkeep;
+  private readonly settings: Settings;
+  /** What the owner said by a command, as the signals in the options say it. */
+  private readonly told = {
+    drain: new AbortController(),
+    cancel: new AbortController(),
+    leave: new AbortController(),
+  };
+  private readonly stop: AbortSignal;
+  private readonly cancelAll: AbortSignal;
+  private readonly leave: AbortSignal;
+  /** Why no new job is taken though nobody said so. */
+  private endsBecause: string | undefined;
   /** What every job sees of the agent's own. */
   private readonly jobEnvironment: Environment;
   /** Ends the loops; everything has been handed over, or will be by the next run. */
@@ -86,6 +125,9 @@ class Agent {
   constructor(options: AgentOptions, dirs: StateDir) {
     const { log, profile, environment = process.env } = options;
     this.options = options;
+    this.stop = AbortSignal.any([options.stop, this.told.drain.signal, this.told.cancel.signal]);
+    this.cancelAll = AbortSignal.any([options.cancelAll, this.told.cancel.signal]);
+    this.leave = AbortSignal.any([options.leave, this.told.leave.signal]);
     this.connection = new Connection(log);
     this.supervisors = new Supervisors(
       { root: dirs.supervisors, ...options.supervisor, agentId: dirs.agentId, environment, log },
@@ -97,8 +139,13 @@ class Agent {
     );
     this.worker = new Worker({
       slots: profile.description.capacity.slots,
+      maxJobs: options.maxJobs,
       place: {
-        start: (assignment) => this.supervisors.start(this.startOrder(assignment)),
+        start: (assignment) => {
+          const order = this.startOrder(assignment);
+          this.supervisors.start(order);
+          return factsOf(order);
+        },
         tell: (executionId, type) => this.supervisors.tell(executionId, type),
         stored: (executionId, seq) => this.supervisors.stored(executionId, seq),
         serverIs: (state) => this.supervisors.serverIs(state),
@@ -109,22 +156,47 @@ class Agent {
       log,
     });
     this.connection.listener = this.worker;
-    this.session = new NodeSession(
-      {
-        userClient: options.client,
-        createNodeClient: options.createNodeClient,
-        nodeFilePath: dirs.nodeFile,
-        description: profile.description,
-        connection: this.connection,
-        log,
-      },
-      () => this.worker.held(),
-    );
+    this.session = new NodeSession({
+      userClient: options.client,
+      createNodeClient: options.createNodeClient,
+      nodeFilePath: dirs.nodeFile,
+      description: profile.description,
+      connection: this.connection,
+      executions: this.worker,
+      log,
+    });
+    this.settings = new Settings({
+      profile,
+      source: options.profileSource,
+      log,
+      apply: (profile, signal) => this.announce(profile, signal),
+    });
+    this.control = new AgentControl({
+      serverUrl: options.client.url,
+      session: this.session,
+      connection: this.connection,
+      worker: this.worker,
+      supervisors: this.supervisors,
+      settings: this.settings,
+      ending: () => this.whyEnding(),
+      condition: () => this.condition.value,
+      end: (how) => this.endAsTold(how),
+    });
     this.jobEnvironment = allowedEnvironment(environment);
+    const { worker, clock, condition, connection, supervisors } = this;
+    this.poll = new PollLoop(worker, clock, condition);
+    const onSessionEnded = (error: Error) => this.drainBecause(error);
+    this.heartbeat = new HeartbeatLoop({ worker, clock, condition, onSessionEnded });
+    this.upkeep = new Upkeep({
+      ...{ stateDir: options.stateDir, care: profile.file, worker, clock, condition, connection, log },
+      keepAwake: new KeepAwake({ environment, log }),
+      rest: () => supervisors.rest(),
+      hurry: () => this.hurry(),
+    });
   }
 
-  async run(): Promise<void> {
-    const { stop, log } = this.options;
+  async run(): Promise<AgentEnd> {
+    const { log } = this.options;
     this.worker.resume(await this.supervisors.open());
     if (this.worker.running > 0)
       log.info(`${this.worker.running} jobs ran on without the agent; taken up again.`);
@@ -134,13 +206,13 @@ class Agent {
     } finally {
       await this.supervisors.close();
     }
-    if (this.failure && !stop.aborted) throw this.failure;
+    if (this.failure && !this.stop.aborted) throw this.failure;
+    return { running: this.worker.running, undelivered: this.worker.unsent };
   }
 
   /** false: told to stop before the server answered. */
   private async register(): Promise<boolean> {
-    const { stop, leave } = this.options;
-    const either = AbortSignal.any([stop, leave]);
+    const either = AbortSignal.any([this.stop, this.leave]);
     try {
       await this.session.register(either);
       return true;
@@ -151,18 +223,46 @@ class Agent {
   }
 
   private startOrder(assignment: Assignment): StartOrder {
-    const { limits, gpus } = this.options.profile;
+    const { file, gpus } = this.settings.profile;
     return {
       assignment,
       nodeId: this.session.nodeId,
-      limits: taskLimits(limits, assignment.resources),
+      limits: taskLimits(file.limits, assignment.resources),
       gpus: gpus.filter((gpu) => assignment.gpuIndexes.includes(gpu.index)),
       environment: this.jobEnvironment,
     };
   }
 
+  /** Jobs begun from now on are held to the new limits in any case; this is for the server. */
+  private async announce({ description, file }: NodeProfile, signal: AbortSignal): Promise<void> {
+    this.upkeep.configure(file);
+    await this.session.announce(description, signal);
+    this.worker.slots = description.capacity.slots;
+  }
+
+  private hurry(): void {
+    this.connection.hurry();
+    this.heartbeat.now();
+    this.poll.again();
+  }
+
+  private endAsTold(how: StopHow): void {
+    this.options.log.info(`Told by its owner to stop: ${stopInWords[how]}`);
+    this.told[how].abort();
+  }
+
+  private whyEnding(): string | undefined {
+    if (this.leave.aborted) return stopInWords.leave;
+    if (this.cancelAll.aborted) return stopInWords.cancel;
+    if (this.stop.aborted) return stopInWords.drain;
+    if (this.failure) return this.failure.message;
+    if (this.endsBecause) return this.endsBecause;
+    return this.worker.isDraining ? "It has taken as many jobs as it was to take." : undefined;
+  }
+
   private async work(): Promise<void> {
-    const { stop, cancelAll, leave, log } = this.options;
+    const { stop, cancelAll, leave } = this;
+    const { log } = this.options;
     const drain = () => {
       if (this.worker.running > 0) log.info(`Taking no new jobs; ${this.worker.running} still run.`);
       this.worker.drain();
@@ -186,16 +286,17 @@ class Agent {
   }
 
   private startLoops(): Promise<void>[] {
-    const { session, worker, clock } = this;
+    const { session, worker } = this;
     const { log } = this.options;
     const { signal } = this.over;
-    const poll = new PollLoop(worker, clock);
     const undeliverable = () => this.undeliverable.abort();
     return [
-      this.guard(heartbeatLoop(session, worker, clock, (error) => this.drainBecause(error), signal)),
-      this.guard(poll.run(session, signal)),
+      this.guard(this.heartbeat.run(session, signal)),
+      this.guard(this.poll.run(session, signal)),
+      this.guard(this.upkeep.run(session, signal)),
       this.guard(this.reporter.run(session, worker, log, signal), undeliverable),
       this.guard(this.shipper.run(session, worker, log, signal), undeliverable),
+      this.guard(this.settings.run(signal)),
     ];
   }
 
@@ -223,12 +324,21 @@ class Agent {
     worker.drain();
   }
 
+  private endIfIdle(): void {
+    const { worker } = this;
+    const { idleExitSeconds = Number.POSITIVE_INFINITY, log } = this.options;
+    if (worker.isDraining || worker.idleMs < idleExitSeconds * 1_000) return;
+    this.endsBecause = `No job came for ${idleExitSeconds} s.`;
+    log.info(this.endsBecause);
+    worker.drain();
+  }
+
   /** Resolves when there is nothing left to do: draining, nothing runs, and all is handed over or cannot be. */
   private async untilSettled(): Promise<void> {
-    const { worker } = this;
-    const { leave, cancelAll } = this.options;
+    const { worker, leave, cancelAll } = this;
     while (!worker.isDraining || (worker.running > 0 && !leave.aborted)) {
       await worker.settled.wait(this.over.signal, SETTLE_CHECK_MS);
+      this.endIfIdle();
     }
     const startMs = performance.now();
     const { signal } = this.undeliverable;
@@ -240,6 +350,12 @@ class Agent {
     }
   }
 }
+
+const stopInWords: Record<StopHow, string> = {
+  drain: "It takes no new job, and ends when what runs has ended.",
+  leave: "It ends at once, and what runs goes on.",
+  cancel: "What runs is cancelled, and then it ends.",
+};
 
 function registerFailed(error: unknown): string {
   // Reading the sign-in may fail before the server is asked.

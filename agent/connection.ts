@@ -6,6 +6,7 @@ import { pause } from "./wait.ts";
 
 const BACKOFF_FIRST_MS = 100;
 const BACKOFF_MAX_MS = 5_000;
+const PATIENT_BACKOFF_MAX_MS = 60_000;
 
 export interface ConnectionListener {
   /** The first failure after an answer: what is unsent belongs on disk. */
@@ -17,16 +18,26 @@ export interface ConnectionListener {
 /** Whether the server answers, as all loops of the agent see it together. */
 export class Connection {
   listener: ConnectionListener | undefined;
+  /** While the agent sleeps, a server that is away is asked for far less often. */
+  isPatient = false;
   private readonly log: AgentLog;
   private awaySinceMs: number | undefined;
+  private lastAnswerAtMs: number | undefined;
   private back = new AbortController();
 
   constructor(log: AgentLog) {
     this.log = log;
   }
 
-  get isAway(): boolean {
-    return this.awaySinceMs !== undefined;
+  /** By this machine's clock; undefined: it answered last time, or was not asked yet. */
+  get awaySince(): string | undefined {
+    if (this.awaySinceMs === undefined) return undefined;
+    return new Date(Date.now() - (performance.now() - this.awaySinceMs)).toISOString();
+  }
+
+  /** undefined: the server has never answered. */
+  get lastAnswerAt(): string | undefined {
+    return this.lastAnswerAtMs === undefined ? undefined : new Date(this.lastAnswerAtMs).toISOString();
   }
 
   /**
@@ -47,12 +58,19 @@ export class Connection {
           throw error;
         }
         this.failed(error);
-        await this.untilNextTry(backoffMs(failures, error), signal);
+        await this.untilNextTry(this.backoffMs(failures, error), signal);
       }
     }
   }
 
+  /** What waits for its next attempt makes it now. */
+  hurry(): void {
+    this.back.abort();
+    this.back = new AbortController();
+  }
+
   private answered(): void {
+    this.lastAnswerAtMs = Date.now();
     if (this.awaySinceMs === undefined) return;
     const awaySeconds = Math.round((performance.now() - this.awaySinceMs) / 100) / 10;
     this.awaySinceMs = undefined;
@@ -67,6 +85,13 @@ export class Connection {
     this.back = new AbortController();
     this.log.warn(`${textOf(error)} Trying again until it answers; running jobs go on.`);
     this.listener?.serverAway();
+  }
+
+  private backoffMs(failures: number, error: unknown): number {
+    const maxMs = this.isPatient ? PATIENT_BACKOFF_MAX_MS : BACKOFF_MAX_MS;
+    const ceilingMs = Math.min(maxMs, BACKOFF_FIRST_MS * 2 ** Math.min(failures, 10));
+    const askedMs = error instanceof ComputeError ? (error.retryAfterSeconds ?? 0) * 1_000 : 0;
+    return Math.max(ceilingMs / 2 + (ceilingMs / 2) * Math.random(), Math.min(askedMs, 60_000));
   }
 
   /** Ends early when another loop finds the server back. */
@@ -85,10 +110,4 @@ export class Connection {
 function mayComeRight(error: unknown): boolean {
   if (error instanceof UnreachableError) return true;
   return error instanceof ComputeError && errorCodes[error.code].retryable;
-}
-
-function backoffMs(failures: number, error: unknown): number {
-  const ceilingMs = Math.min(BACKOFF_MAX_MS, BACKOFF_FIRST_MS * 2 ** Math.min(failures, 10));
-  const askedMs = error instanceof ComputeError ? (error.retryAfterSeconds ?? 0) * 1_000 : 0;
-  return Math.max(ceilingMs / 2 + (ceilingMs / 2) * Math.random(), Math.min(askedMs, 60_000));
 }

@@ -14,7 +14,15 @@ export interface NodeSessionOptions {
   nodeFilePath: string;
   description: NodeDescription;
   connection: Connection;
+  executions: HeldExecutions;
   log: AgentLog;
+}
+
+export interface HeldExecutions {
+  /** What the agent holds, for the server to know what survived. */
+  held(): string[];
+  /** Nothing may begin between the list and its answer: it would run and not be in the list. */
+  holdStarts(): () => void;
 }
 
 /** The user's session is over, so this node gets no new job. */
@@ -35,18 +43,18 @@ const RENEW_PAUSE_MS = 5_000;
 /** Who this agent is for the server: registers, and registers again when its key is refused. */
 export class NodeSession {
   heartbeatSeconds = 10;
+  offlineAfterSeconds = 30;
   private readonly options: NodeSessionOptions;
   private node: NodeFile | undefined;
   private client: ComputeClient | undefined;
-  private renewal: Promise<void> | undefined;
+  private renewal: { done: Promise<void>; signal: AbortSignal } | undefined;
   private renewedAtMs = Number.NEGATIVE_INFINITY;
   private ended: SessionEndedError | undefined;
-  /** What the agent holds, for the server to know what survived. */
-  private readonly held: () => string[];
+  private description: NodeDescription;
 
-  constructor(options: NodeSessionOptions, held: () => string[]) {
+  constructor(options: NodeSessionOptions) {
     this.options = options;
-    this.held = held;
+    this.description = options.description;
     this.node = readNodeFile(options.nodeFilePath);
     if (this.node) this.client = options.createNodeClient(this.node.nodeKey);
   }
@@ -67,6 +75,12 @@ export class NodeSession {
       }
     }
     await this.registerByUser(signal);
+  }
+
+  /** Tells the server what is new about this node. */
+  async announce(description: NodeDescription, signal: AbortSignal): Promise<void> {
+    this.description = description;
+    await this.register(signal);
   }
 
   /** One call as this node, repeated until it is answered; `input` is asked anew for every attempt. */
@@ -90,11 +104,16 @@ export class NodeSession {
 
   /** However many calls find the key refused, it is renewed once. */
   private async renew(refused: ComputeClient, signal: AbortSignal): Promise<void> {
-    if (this.client !== refused) return;
-    this.renewal ??= this.renewNow(signal).finally(() => {
-      this.renewal = undefined;
-    });
-    await this.renewal;
+    while (this.client === refused) {
+      this.renewal ??= { signal, done: this.renewNow(signal).finally(() => (this.renewal = undefined)) };
+      const { done, signal: others } = this.renewal;
+      try {
+        await done;
+      } catch (error) {
+        // Whoever began it was called away; it is still needed here.
+        if (signal.aborted || !others.aborted) throw error;
+      }
+    }
   }
 
   private async renewNow(signal: AbortSignal): Promise<void> {
@@ -132,11 +151,10 @@ export class NodeSession {
     target: { nodeId?: string },
     signal: AbortSignal,
   ): Promise<void> {
-    const { connection, description, createNodeClient, nodeFilePath, log } = this.options;
-    const answer = await connection.attempt(signal, () =>
-      client.call("nodes.register", { ...target, description, executions: this.held() }, { signal }),
-    );
+    const { connection, createNodeClient, nodeFilePath, log } = this.options;
+    const answer = await connection.attempt(signal, () => this.registerOnce(client, target, signal));
     this.heartbeatSeconds = answer.heartbeatSeconds;
+    this.offlineAfterSeconds = answer.offlineAfterSeconds;
     const { nodeId } = answer.node;
     if (answer.nodeKey !== undefined) {
       this.node = { nodeId, nodeKey: answer.nodeKey };
@@ -144,6 +162,18 @@ export class NodeSession {
       this.client = createNodeClient(answer.nodeKey);
     }
     log.info(`Registered as ${answer.node.name} (${nodeId}).`, { nodeId });
+  }
+
+  private async registerOnce(client: ComputeClient, target: { nodeId?: string }, signal: AbortSignal) {
+    const { description } = this;
+    const { executions } = this.options;
+    const goOn = executions.holdStarts();
+    try {
+      const input = { ...target, description, executions: executions.held() };
+      return await client.call("nodes.register", input, { signal });
+    } finally {
+      goOn();
+    }
   }
 }
 

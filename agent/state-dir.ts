@@ -3,28 +3,38 @@ import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { AgentError, textOf } from "./agent-log.ts";
 import { writeFileAtomic } from "./journal/atomic-file.ts";
+import { socketPath } from "./socket-path.ts";
 
 /** Where an agent keeps what must outlive it. */
-export interface StateDir {
-  lock: string;
-  nodeFile: string;
-  /** Each supervisor has a directory of its own below it. */
-  supervisors: string;
+export interface StateDir extends StatePaths {
   /** Names this directory for good: what jobs leave behind is marked with it. */
   agentId: string;
 }
 
+export interface StatePaths {
+  lock: string;
+  nodeFile: string;
+  /** The owner's commands reach a running agent there. */
+  control: string;
+  /** Each supervisor has a directory of its own below it. */
+  supervisors: string;
+}
+
+export function statePaths(root: string): StatePaths {
+  return {
+    lock: join(root, "lock"),
+    nodeFile: join(root, "node.json"),
+    control: socketPath(root, "control"),
+    supervisors: join(root, "supervisors"),
+  };
+}
+
 /** Makes what is missing; throws AgentError where it may not. */
 export function openStateDir(root: string): StateDir {
-  const supervisors = join(root, "supervisors");
+  const paths = statePaths(root);
   try {
-    for (const dir of [root, supervisors]) mkdirSync(dir, { recursive: true, mode: 0o700 });
-    return {
-      lock: join(root, "lock"),
-      nodeFile: join(root, "node.json"),
-      supervisors,
-      agentId: idIn(join(root, "agent-id")),
-    };
+    for (const dir of [root, paths.supervisors]) mkdirSync(dir, { recursive: true, mode: 0o700 });
+    return { ...paths, agentId: idIn(join(root, "agent-id")) };
   } catch (error) {
     throw new AgentError(`Cannot make the agent's directory ${root}: ${textOf(error)}.`, { cause: error });
   }

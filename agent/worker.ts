@@ -1,4 +1,4 @@
-import type { Assignment, ExecutionReport, NodeOrders, ReportOutcome } from "../shared/node.ts";
+import type { Assignment, ExecutionReport, NodeOrders, NodeStatus, ReportOutcome } from "../shared/node.ts";
 import type { AgentLog } from "./agent-log.ts";
 import { type ExecutionEvent, type ExecutionPhase, nextStep, takesSlot } from "./execution-state.ts";
 import { LineQueue } from "./logs/line-queue.ts";
@@ -6,12 +6,13 @@ import type { LogShipper } from "./logs/log-shipper.ts";
 import type { Reporter } from "./loops/reporter.ts";
 import type { ServerClock } from "./server-clock.ts";
 import type { ExecutionNews } from "./supervisor/link.ts";
-import type { EndedExecution, HeldExecution } from "./supervisor/protocol.ts";
+import type { EndedExecution, ExecutionFacts, HeldExecution } from "./supervisor/protocol.ts";
 import { Bell } from "./wait.ts";
 
 /** Where executions run: the supervisors. Orders are carried out in their order; none of these fails or waits. */
 export interface ExecutionPlace {
-  start(assignment: Assignment): void;
+  /** Says as what it is started. */
+  start(assignment: Assignment): ExecutionFacts;
   tell(executionId: string, type: "cancel" | "kill" | "drop" | "forget"): void;
   stored(executionId: string, seq: number): void;
   serverIs(state: "away" | "back"): void;
@@ -19,6 +20,8 @@ export interface ExecutionPlace {
 
 export interface WorkerOptions {
   slots: number;
+  /** Takes no more than so many jobs in all; then it drains by itself. */
+  maxJobs?: number;
   place: ExecutionPlace;
   reporter: Reporter;
   shipper: LogShipper;
@@ -26,9 +29,20 @@ export interface WorkerOptions {
   log: AgentLog;
 }
 
+/** What may still run, for people. */
+export interface RunningExecution extends Partial<ExecutionFacts> {
+  executionId: string;
+  /** When its command began; absent while it is being prepared. */
+  startedAt?: string;
+  enforcedBy?: string;
+}
+
 /** One execution that this agent has something to do for. */
 interface Held {
   phase: ExecutionPhase;
+  facts?: ExecutionFacts;
+  startedAt?: string;
+  enforcedBy?: string;
   lines: LineQueue;
   /** Not yet acknowledged, in order. */
   reports: ExecutionReport[];
@@ -45,15 +59,27 @@ const MAX_ASSIGNMENTS = 1_000;
 export class Worker {
   /** Called when this worker takes no new executions any more. */
   onDrain: (() => void) | undefined;
+  /** Called when an execution has begun, ended or is gone. */
+  onLoad: (() => void) | undefined;
   /** Rings when an execution is gone, or this worker takes no new ones any more. */
   readonly settled = new Bell();
   private readonly options: WorkerOptions;
   private readonly executions = new Map<string, Held>();
   private slotsTaken = 0;
   private draining = false;
+  /** Jobs begun by this worker. */
+  private taken = 0;
+  /** Assignments that came while none may begin; undefined: they begin as they come. */
+  private kept: Assignment[] | undefined;
+  private holds = 0;
+  private busyUntilMs = performance.now();
+  /** What the server last said that this node is. */
+  nodeStatus: NodeStatus | undefined;
+  slots: number;
 
   constructor(options: WorkerOptions) {
     this.options = options;
+    this.slots = options.slots;
   }
 
   get isDraining(): boolean {
@@ -69,27 +95,50 @@ export class Worker {
     return this.executions.size - this.slotsTaken;
   }
 
+  /** For how long nothing has run here. */
+  get idleMs(): number {
+    return this.slotsTaken > 0 ? 0 : performance.now() - this.busyUntilMs;
+  }
+
   /** Executions whose lines or result the server does not have yet, and those that run. */
   held(): string[] {
-    return [...this.executions.keys()];
+    return [...this.executions.keys(), ...(this.kept ?? []).map((one) => one.executionId)];
+  }
+
+  runningExecutions(): RunningExecution[] {
+    return [...this.executions]
+      .filter(([, held]) => takesSlot(held.phase))
+      .map(([executionId, { facts, startedAt, enforcedBy }]) => ({
+        executionId,
+        ...facts,
+        startedAt,
+        enforcedBy,
+      }));
   }
 
   /** The most executions to ask the server for at once; it hands out no more than fit beside what it knows to run here. */
   get wanted(): number {
     return this.draining
       ? 0
-      : Math.min(this.options.slots, MAX_ASSIGNMENTS, Math.max(0, MAX_HELD - this.executions.size));
+      : Math.min(this.slots, MAX_ASSIGNMENTS, this.mayTake, Math.max(0, MAX_HELD - this.executions.size));
+  }
+
+  /** How many more jobs it takes at all. */
+  private get mayTake(): number {
+    return (this.options.maxJobs ?? Number.POSITIVE_INFINITY) - this.taken - (this.kept?.length ?? 0);
   }
 
   private get freeSlots(): number {
     if (this.draining) return 0;
-    return Math.max(0, Math.min(this.options.slots - this.slotsTaken, MAX_HELD - this.executions.size));
+    return Math.max(0, Math.min(this.slots - this.slotsTaken, MAX_HELD - this.executions.size));
   }
 
   /** Takes up what an earlier run of this agent left with the supervisors: what still runs, and what ended. */
   resume(executions: readonly HeldExecution[]): void {
-    for (const { executionId, storedSeq, lastSeq, startedAt, ended } of executions) {
-      const held: Held = { phase: "running", lines: new LineQueue(executionId, storedSeq), reports: [] };
+    for (const execution of executions) {
+      const { executionId, storedSeq, lastSeq, startedAt, facts, enforcedBy, ended } = execution;
+      const lines = new LineQueue(executionId, storedSeq);
+      const held: Held = { phase: "running", facts, startedAt, enforcedBy, lines, reports: [] };
       this.executions.set(executionId, held);
       this.slotsTaken++;
       // The server may have heard of the start before; told again, it says so.
@@ -103,6 +152,8 @@ export class Worker {
     const held = this.executions.get(news.executionId);
     if (!held) return;
     if (news.type === "started") {
+      held.startedAt = news.at;
+      held.enforcedBy = news.enforcedBy;
       if (held.phase === "abandoned") return;
       this.report(held, { executionId: news.executionId, status: "RUNNING", at: news.at });
     } else if (news.type === "lines") {
@@ -130,11 +181,28 @@ export class Worker {
   }
 
   assign(assignments: readonly Assignment[]): void {
-    for (const assignment of assignments) this.begin(assignment);
+    if (this.kept) this.kept.push(...assignments);
+    else for (const assignment of assignments) this.begin(assignment);
+  }
+
+  /**
+   * Begins nothing until the returned function is called. While the node registers, the server takes for lost what
+   * runs there and is not in its list.
+   */
+  holdStarts(): () => void {
+    this.kept ??= [];
+    this.holds++;
+    return () => {
+      if (--this.holds > 0) return;
+      const kept = this.kept ?? [];
+      this.kept = undefined;
+      this.assign(kept);
+    };
   }
 
   /** Returns whether there was anything to do. */
-  obey(orders: Pick<NodeOrders, "cancel" | "abandon">): boolean {
+  obey(orders: Pick<NodeOrders, "cancel" | "abandon" | "status">): boolean {
+    this.nodeStatus = orders.status;
     let changed = false;
     for (const id of orders.abandon) changed = this.apply(id, "disown") || changed;
     for (const id of orders.cancel) changed = this.apply(id, "cancel") || changed;
@@ -200,9 +268,13 @@ export class Worker {
       log.warn(`${executionId} came after its lease had run out and is not started.`);
       return;
     }
-    this.executions.set(executionId, { phase: "running", lines: new LineQueue(executionId), reports: [] });
+    const held: Held = { phase: "running", lines: new LineQueue(executionId), reports: [] };
+    this.executions.set(executionId, held);
     this.slotsTaken++;
-    this.options.place.start(assignment);
+    this.taken++;
+    this.onLoad?.();
+    held.facts = this.options.place.start(assignment);
+    if (this.taken === this.options.maxJobs) this.drain();
   }
 
   private ended(executionId: string, lastSeq: number, { at, end }: EndedExecution): void {
@@ -257,12 +329,15 @@ export class Worker {
 
   private freeSlot(): void {
     this.slotsTaken--;
+    this.busyUntilMs = performance.now();
+    this.onLoad?.();
     this.settled.ring();
   }
 
   private forget(executionId: string): void {
     this.executions.delete(executionId);
     this.options.place.tell(executionId, "forget");
+    this.onLoad?.();
     this.settled.ring();
   }
 }

@@ -1,26 +1,50 @@
 import { createHash } from "node:crypto";
 import { statSync } from "node:fs";
-import { join } from "node:path";
-import { runAgent } from "../agent/agent.ts";
-import { describeNode } from "../agent/describe.ts";
-import { detectMachine, withGpuCount } from "../agent/detectors/detect.ts";
-import { taskGpu } from "../agent/detectors/gpu.ts";
+import { z } from "zod";
+import { type AgentEnd, runAgent } from "../agent/agent.ts";
+import type { AgentLog } from "../agent/agent-log.ts";
+import { replaceAgent } from "../agent/control/find-agent.ts";
 import { agentOptions } from "../agent/options.ts";
+import { profileInWords } from "../agent/profile.ts";
 import packageJson from "../package.json" with { type: "json" };
 import { ComputeClient } from "../sdk/client.ts";
 import { textLog } from "../server/log.ts";
-import { defineOptions } from "../shared/config/options.ts";
-import { nodeSettings, readAgentFile } from "./agent-settings.ts";
+import { defineOptions, optionNumber } from "../shared/config/options.ts";
+import { readProfile } from "./agent-profile.ts";
+import { readAgentFile } from "./agent-settings.ts";
+import { agentStateDir } from "./agent-state.ts";
 import { defineCommand } from "./command.ts";
 import { connectionOptions } from "./common-options.ts";
 import { credentialsOf } from "./credentials/session.ts";
 import { exitCodes } from "./exit-codes.ts";
-import { tanvritHome } from "./home.ts";
+import { CliError } from "./failure.ts";
 import { selfCommand } from "./self-command.ts";
 import { stopSignals } from "./until-stopped.ts";
 import { chooseWorkspace } from "./workspaces.ts";
 
-const options = defineOptions({ ...agentOptions, ...connectionOptions });
+const flag = { kind: "flag", schema: z.boolean().default(false) } as const;
+
+const options = defineOptions({
+  ...agentOptions,
+  once: { ...flag, help: "Take one job, report it, and end." },
+  "max-jobs": {
+    kind: "value",
+    placeholder: "N",
+    schema: optionNumber({ min: 1, integer: true }).optional(),
+    help: "Take N jobs in all, report them, and end.",
+  },
+  "idle-exit": {
+    kind: "value",
+    placeholder: "SECONDS",
+    schema: optionNumber({ min: 0, unit: "seconds" }).optional(),
+    help: "End when nothing has run for so long.",
+  },
+  replace: {
+    ...flag,
+    help: "Take the place of the agent that runs here now, and go on with its jobs, as after an upgrade.",
+  },
+  ...connectionOptions,
+});
 
 export const command = defineCommand({
   options,
@@ -33,39 +57,72 @@ export const command = defineCommand({
       line: "agent run --label disk=ssd --slots 4",
       does: "At most 4 jobs at once, and with a label to ask for",
     },
+    { line: "agent run --replace", does: "After an upgrade: its jobs go on, under the new program" },
+    { line: "agent run --max-jobs 10 --idle-exit 300", does: "On a machine that is there for a while only" },
   ],
-  details: `SIGTERM or Ctrl-C takes no new job and ends when what runs has ended; a second one cancels what runs.`,
+  details:
+    "SIGTERM or Ctrl-C takes no new job and ends when what runs has ended; a second one cancels what runs. Whatever\n" +
+    "else ends it, its jobs run on, and the next agent run here takes them up.\n" +
+    "A change of agent.yaml counts for jobs from then on; SIGHUP also looks anew for GPUs and Docker.\n" +
+    "With --once, --max-jobs or --idle-exit it exits with 0 when all it took is reported, however the jobs ended,\n" +
+    "and with 75 when the server could not be told; the next start tells it.",
   readConfig: readAgentFile,
-  async run({ options, config, env, output }) {
+  async run({ options, config, configPath, readAgain, env, output }) {
     const workspace = await chooseWorkspace(env, options);
+    const maxJobs = maxJobsOf(options);
     const { url } = workspace;
-    const signals = stopSignals();
-    const settings = nodeSettings(options, config);
-    const { limits } = settings.file;
+    const stateDir = agentStateDir(env, workspace.name);
     // A log line that cannot be written must not stop the jobs.
     const log = textLog((line) => void output.note(line).catch(() => undefined));
-    const machine = withGpuCount(await detectMachine({ environment: env }), limits.gpuCount);
-    for (const problem of machine.problems) log.warn(problem);
-    await runAgent({
+    const settings = { options, config, configPath };
+    const { profile, source, terminalGone } = await readProfile({ env, log, settings, readAgain });
+    log.info(profileInWords(profile));
+    const signals = stopSignals();
+    if (options.replace) await takeThePlace(stateDir, log);
+    const end = await runAgent({
       client: new ComputeClient({ url, credentials: credentialsOf(env, workspace) }),
       createNodeClient: (nodeKey) =>
         new ComputeClient({ url, credentials: { headers: () => ({ "x-api-key": nodeKey }) } }),
-      stateDir: join(tanvritHome(env), "agent", workspace.name),
-      profile: {
-        description: describeNode(settings, machine),
-        limits,
-        gpus: machine.gpus.map(taskGpu),
-      },
+      stateDir,
+      profile,
+      profileSource: source,
+      maxJobs,
+      idleExitSeconds: options["idle-exit"],
       supervisor: { command: [...selfCommand(), "agent", "supervise"], build: buildOf(process.execPath) },
       environment: env,
       log,
       stop: signals.stop,
       cancelAll: signals.hurry,
-      leave: new AbortController().signal,
+      leave: terminalGone,
     });
-    return exitCodes.ok;
+    const isForAWhile = maxJobs !== undefined || options["idle-exit"] !== undefined;
+    return isForAWhile ? exitCodeOf(end) : exitCodes.ok;
   },
 });
+
+function maxJobsOf(given: { once: boolean; "max-jobs"?: number }): number | undefined {
+  const maxJobs = given["max-jobs"];
+  if (!given.once) return maxJobs;
+  if (maxJobs === undefined || maxJobs === 1) return 1;
+  throw new CliError("usage", `--once and --max-jobs ${maxJobs} contradict each other`, {
+    todo: "Give one of them",
+  });
+}
+
+async function takeThePlace(stateDir: string, log: AgentLog): Promise<void> {
+  const startMs = performance.now();
+  const problem = await replaceAgent(stateDir);
+  if (problem !== undefined) {
+    throw new CliError("try_again", `cannot take the place of the agent that runs here: ${problem}`, {
+      todo: "See tanvrit-compute agent status; its jobs run on when its process is killed",
+    });
+  }
+  log.info(`The agent before this one has left within ${Math.round(performance.now() - startMs)} ms.`);
+}
+
+function exitCodeOf({ running, undelivered }: AgentEnd): number {
+  return running + undelivered === 0 ? exitCodes.ok : exitCodes.tryAgain;
+}
 
 /** Names a build of this program: another version, or another file of the same, is another build. */
 function buildOf(path: string): string {

@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { agentFile } from "../agent/agent-file.ts";
 import type { NodeSettings } from "../agent/describe.ts";
 import { agentOptions } from "../agent/options.ts";
@@ -12,8 +12,17 @@ import { readConfigFile } from "./read-config.ts";
 export function readAgentFile(flags: Readonly<Record<string, unknown>>, env: Env) {
   return readConfigFile(agentFile, {
     named: (flags.config as string | undefined) ?? (env[agentOptions.config.env] || undefined),
-    fallback: join(tanvritHome(env), "agent.yaml"),
+    fallback: defaultPath(env),
   });
+}
+
+/** Which agent.yaml counts, whether it is there or not. Absolute. */
+export function agentFilePath(options: { config?: string }, env: Env): string {
+  return resolve(options.config ?? defaultPath(env));
+}
+
+function defaultPath(env: Env): string {
+  return join(tanvritHome(env), "agent.yaml");
 }
 
 /** What options and agent.yaml make of the node. */

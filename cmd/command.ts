@@ -39,15 +39,23 @@ export interface Command<Table extends OptionTable = OptionTable> {
   run(invocation: Invocation<Table>): Promise<number>;
 }
 
-export interface Invocation<Table extends OptionTable = OptionTable> {
-  options: OptionValues<Table>;
+export interface Invocation<Table extends OptionTable = OptionTable> extends Settings<Table> {
   positionals: string[];
   /** What stood behind `--`; undefined where there was no `--`. */
   rest: string[] | undefined;
-  /** What `readConfig` found, checked by its schema. */
-  config: unknown;
   env: Env;
   output: Output;
+  /** Reads the config file anew, for a command that goes on while its owner changes it. Throws as at the start. */
+  readAgain(): Promise<Settings<Table>>;
+}
+
+/** What the command line, the environment and the config file say together. */
+export interface Settings<Table extends OptionTable = OptionTable> {
+  options: OptionValues<Table>;
+  /** What `readConfig` found, checked by its schema. */
+  config: unknown;
+  /** Where it was found; undefined: there is no such file. */
+  configPath: string | undefined;
 }
 
 /** Types `run` by the options; the table holds commands of every kind. */

@@ -23,6 +23,26 @@ export const commands: readonly CommandEntry[] = [
     load: () => import("./agent-run.ts"),
   },
   {
+    path: "agent status",
+    summary: "Show what the agent of this machine does",
+    load: () => import("./agent-status.ts"),
+  },
+  {
+    path: "agent drain",
+    summary: "Take no new jobs on this machine",
+    load: () => import("./agent-drain.ts"),
+  },
+  {
+    path: "agent resume",
+    summary: "Take jobs again on this machine",
+    load: () => import("./agent-resume.ts"),
+  },
+  {
+    path: "agent stop",
+    summary: "End the agent of this machine in order",
+    load: () => import("./agent-stop.ts"),
+  },
+  {
     path: "agent detect",
     summary: "See what this machine has to give to jobs",
     load: () => import("./agent-detect.ts"),

@@ -43,9 +43,12 @@ async function runCommand(entry: CommandEntry, words: readonly string[], output:
   const { resolveOptions } = await import("../shared/config/options.ts");
   const { env } = process;
   const { flags, positionals, rest } = parseArguments(entry.path, command, words);
-  const file = await command.readConfig?.(flags, env);
-  const options = resolveOptions(command.options, { flags, env, file });
-  return command.run({ options, positionals, rest, config: file?.content, env, output });
+  const readAgain = async () => {
+    const file = await command.readConfig?.(flags, env);
+    const options = resolveOptions(command.options, { flags, env, file });
+    return { options, config: file?.content, configPath: file?.path };
+  };
+  return command.run({ ...(await readAgain()), positionals, rest, env, output, readAgain });
 }
 
 type Out = InstanceType<typeof import("./output.ts").Output>;

@@ -37,6 +37,12 @@ export function acquireLock(path: string): () => void {
   throw new AgentError(`Cannot get hold of ${path}: other agents are starting at this moment. Try again.`);
 }
 
+/** The process that holds the lock, if it lives. */
+export function lockHolder(path: string): number | undefined {
+  const holder = readHolder(path);
+  return holder && isAlive(holder) ? holder.pid : undefined;
+}
+
 function tryLink(from: string, to: string): boolean {
   try {
     linkSync(from, to);

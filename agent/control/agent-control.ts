@@ -1,0 +1,91 @@
+import type { Connection } from "../connection.ts";
+import type { NodeSession } from "../node-session.ts";
+import { profileInWords } from "../profile.ts";
+import type { Supervisors } from "../supervisor/supervisors.ts";
+import type { Worker } from "../worker.ts";
+import type { AgentStatus, ControlAnswer, ControlRequest, StopHow } from "./protocol.ts";
+import type { Settings } from "./settings.ts";
+
+export interface AgentControlParts {
+  serverUrl: string;
+  session: NodeSession;
+  connection: Connection;
+  worker: Worker;
+  supervisors: Supervisors;
+  settings: Settings;
+  /** Why the agent is about to end; undefined: it is not. */
+  ending(): string | undefined;
+  condition(): { suspended: boolean; refusing?: string };
+  end(how: StopHow): void;
+}
+
+/** The owner waits at the command line; the server's answer is there by then, or the owner must know that it is not. */
+const SERVER_LIMIT_MS = 8_000;
+
+/** Answers what the owner of the machine asks of a running agent. */
+export class AgentControl {
+  private readonly parts: AgentControlParts;
+  private readonly startedAt = new Date().toISOString();
+
+  constructor(parts: AgentControlParts) {
+    this.parts = parts;
+  }
+
+  async answer(request: ControlRequest): Promise<ControlAnswer> {
+    if (request.type === "drain" || request.type === "resume") {
+      const why = await this.drain(request.type === "drain");
+      if (why !== undefined) return { ok: false, why };
+    } else if (request.type === "stop") {
+      this.parts.end(request.how);
+    } else if (request.type !== "status") {
+      return { ok: false, why: "This agent is of an earlier version and does not know what is asked of it." };
+    }
+    return { ok: true, status: this.status() };
+  }
+
+  /** By the server, so that it holds whatever becomes of this process. Returns why it could not be done. */
+  private async drain(drain: boolean): Promise<string | undefined> {
+    const { session, worker } = this.parts;
+    if (session.nodeId === "") return "The agent has not registered yet, so there is nothing to drain.";
+    const limit = AbortSignal.timeout(SERVER_LIMIT_MS);
+    try {
+      const node = await session.call("nodes.drain", () => ({ drain }), limit);
+      worker.nodeStatus = node.status;
+      return undefined;
+    } catch (error) {
+      if (!limit.aborted) throw error;
+      return `The server did not answer within ${SERVER_LIMIT_MS / 1_000} s, and nothing is changed.`;
+    }
+  }
+
+  private status(): AgentStatus {
+    const { worker, session, connection, supervisors, settings, serverUrl, ending, condition } = this.parts;
+    const { profile } = settings;
+    const { awaySince, lastAnswerAt } = connection;
+    return {
+      pid: process.pid,
+      version: profile.description.agentVersion,
+      startedAt: this.startedAt,
+      node: session.nodeId === "" ? undefined : { nodeId: session.nodeId, name: profile.description.name },
+      server: {
+        url: serverUrl,
+        connection: awaySince ? "away" : lastAnswerAt ? "up" : "new",
+        awaySince,
+        lastAnswerAt,
+      },
+      nodeStatus: worker.nodeStatus,
+      ending: ending(),
+      ...condition(),
+      slots: { total: worker.slots, taken: worker.running },
+      running: worker.runningExecutions(),
+      undelivered: worker.unsent,
+      supervisors: supervisors.processes,
+      settings: {
+        path: profile.filePath,
+        readAt: settings.readAt,
+        error: settings.error,
+        inWords: profileInWords(profile),
+      },
+    };
+  }
+}

@@ -1,0 +1,116 @@
+import { chmodSync, rmSync } from "node:fs";
+import type { Socket } from "bun";
+import { type AgentLog, textOf } from "../agent-log.ts";
+import { makeSocketPlace } from "../socket-path.ts";
+import { Wire } from "../supervisor/wire.ts";
+import { pause } from "../wait.ts";
+import type { ControlAnswer, ControlRequest } from "./protocol.ts";
+
+type ServerWire = Wire<ControlAnswer, ControlRequest>;
+type ClientWire = Wire<ControlRequest, ControlAnswer>;
+
+/** More who ask at once are not people. */
+const MAX_ASKING = 32;
+/** The agent itself may have to ask its server. */
+const ANSWER_LIMIT_MS = 15_000;
+
+/** Serves the owner's commands; the lock of the agent's directory must be held. Returns how to end it. */
+export function listenForControl(
+  path: string,
+  answer: (request: ControlRequest) => Promise<ControlAnswer>,
+  log: AgentLog,
+): () => void {
+  makeSocketPlace(path);
+  // The lock is ours, so a socket that is there belongs to nobody any more.
+  rmSync(path, { force: true });
+  const asking = new Set<Socket<ServerWire>>();
+  const listener = Bun.listen<ServerWire>({
+    unix: path,
+    socket: {
+      open: (socket) => {
+        if (asking.size >= MAX_ASKING) return void socket.terminate();
+        asking.add(socket);
+        socket.data = new Wire(socket, (request) => void reply(socket.data, request, answer, log));
+      },
+      data: (socket, bytes) => {
+        try {
+          socket.data?.onData(bytes);
+        } catch {
+          socket.terminate(); // It does not speak as our commands do, so nobody waits for an answer.
+        }
+      },
+      drain: (socket) => socket.data?.onDrain(),
+      close: (socket) => {
+        asking.delete(socket);
+        socket.data?.onClosed();
+      },
+    },
+  });
+  // Its directory is the account's alone already; whoever may connect may cancel jobs.
+  chmodSync(path, 0o600);
+  return () => {
+    listener.stop(true);
+    rmSync(path, { force: true });
+  };
+}
+
+/** The agent's answer, or undefined: nobody listens there, or not within the time. */
+export async function askAgent(
+  path: string,
+  request: ControlRequest,
+  limitMs = ANSWER_LIMIT_MS,
+): Promise<ControlAnswer | undefined> {
+  const answered = Promise.withResolvers<ControlAnswer | undefined>();
+  const asked = connect(path, request, answered.resolve);
+  const over = new AbortController();
+  const late = pause(limitMs, over.signal).then(() => undefined);
+  const answer = await Promise.race([answered.promise, late]);
+  over.abort();
+  void asked.then((socket) => socket?.terminate());
+  return answer;
+}
+
+async function connect(
+  path: string,
+  request: ControlRequest,
+  hear: (answer: ControlAnswer | undefined) => void,
+): Promise<Socket<ClientWire> | undefined> {
+  try {
+    return await Bun.connect<ClientWire>({
+      unix: path,
+      socket: {
+        open: (socket) => {
+          socket.data = new Wire<ControlRequest, ControlAnswer>(socket, hear);
+          socket.data.send(request);
+        },
+        data: (socket, bytes) => {
+          try {
+            socket.data.onData(bytes);
+          } catch {
+            hear(undefined); // Whoever listens there is no agent.
+          }
+        },
+        drain: (socket) => socket.data.onDrain(),
+        close: () => hear(undefined),
+      },
+    });
+  } catch {
+    hear(undefined); // Nobody listens there, which is an answer too.
+    return undefined;
+  }
+}
+
+async function reply(
+  wire: ServerWire,
+  request: ControlRequest,
+  answer: (request: ControlRequest) => Promise<ControlAnswer>,
+  log: AgentLog,
+): Promise<void> {
+  try {
+    wire.send(await answer(request));
+  } catch (error) {
+    log.error(`A request of this machine's owner failed: ${textOf(error)}`);
+    wire.send({ ok: false, why: textOf(error) });
+  }
+  await wire.end();
+}

@@ -1,0 +1,102 @@
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { lockHolder } from "../journal/lock.ts";
+import { readNodeFile } from "../journal/node-file.ts";
+import { statePaths } from "../state-dir.ts";
+import { supervisorDir } from "../supervisor/supervisor-dir.ts";
+import { pause } from "../wait.ts";
+import { askAgent } from "./control-socket.ts";
+import type { AgentStatus, ControlRequest, StopHow } from "./protocol.ts";
+
+/** What is to be found of the agent of a state directory. */
+export type FoundAgent =
+  | { state: "running"; pid: number; status: AgentStatus }
+  /** It is there but does not answer, or not as it was asked. */
+  | { state: "silent"; pid: number; why: string }
+  | { state: "absent"; left: LeftByAgent };
+
+/** What stays of an agent that is not there. */
+export interface LeftByAgent {
+  /** The node it was; absent: it has never registered. */
+  nodeId?: string;
+  /** Processes that hold jobs all the same. */
+  supervisors: { pid: number; build: string; jobs: number }[];
+  /** Executions that are over, and whose results wait for the next agent. */
+  undelivered: number;
+}
+
+/** An agent that starts listens at once; one that is stopped or hangs never answers. */
+const ANSWER_LIMIT_MS = 5_000;
+/** Longer than it waits for its server when it is to drain. */
+const LONG_ANSWER_LIMIT_MS = 12_000;
+const ASK_AGAIN_MS = 50;
+/** An agent that leaves hands over what it can, and lets go of its supervisors. */
+const LEAVE_LIMIT_MS = 30_000;
+
+/** Asks the agent of this directory. */
+export async function findAgent(
+  stateDir: string,
+  request: ControlRequest = { type: "status" },
+): Promise<FoundAgent> {
+  const { lock, control } = statePaths(stateDir);
+  const limitMs = request.type === "status" ? ANSWER_LIMIT_MS : LONG_ANSWER_LIMIT_MS;
+  const untilMs = performance.now() + limitMs;
+  for (;;) {
+    const answer = await askAgent(control, request, Math.max(1, untilMs - performance.now()));
+    if (answer?.ok) return { state: "running", pid: answer.status.pid, status: answer.status };
+    const pid = lockHolder(lock);
+    if (pid === undefined) return { state: "absent", left: leftByAgent(stateDir) };
+    if (answer) return { state: "silent", pid, why: answer.why };
+    if (performance.now() >= untilMs) {
+      const why = `The agent (process ${pid}) does not answer within ${limitMs / 1_000} s.`;
+      return { state: "silent", pid, why };
+    }
+    await pause(ASK_AGAIN_MS);
+  }
+}
+
+/** Tells a running agent to leave its jobs to the next one, and waits until it is gone. Returns why it could not be. */
+export async function replaceAgent(stateDir: string): Promise<string | undefined> {
+  const found = await stopAgent(stateDir, "leave");
+  if (found.state === "absent") return undefined;
+  if (found.state === "silent") return found.why;
+  const isGone = await untilGone(stateDir, LEAVE_LIMIT_MS);
+  return isGone ? undefined : `The agent (process ${found.pid}) was told to leave and is still there.`;
+}
+
+export function stopAgent(stateDir: string, how: StopHow): Promise<FoundAgent> {
+  return findAgent(stateDir, { type: "stop", how });
+}
+
+/** Whether the agent lets go of its directory within that time. */
+export async function untilGone(stateDir: string, limitMs: number): Promise<boolean> {
+  const { lock } = statePaths(stateDir);
+  const untilMs = performance.now() + limitMs;
+  // A directory's lock tells nobody that it is free; looking is cheap, and a gap of milliseconds is what it is about.
+  for (let waitMs = 1; lockHolder(lock) !== undefined; waitMs = Math.min(waitMs * 2, ASK_AGAIN_MS)) {
+    if (performance.now() >= untilMs) return false;
+    await pause(waitMs);
+  }
+  return true;
+}
+
+function leftByAgent(stateDir: string): LeftByAgent {
+  const { nodeFile, supervisors: root } = statePaths(stateDir);
+  const left: LeftByAgent = { nodeId: readNodeFile(nodeFile)?.nodeId, supervisors: [], undelivered: 0 };
+  for (const build of namesIn(root)) {
+    const { lock, work, outbox } = supervisorDir(join(root, build));
+    const pid = lockHolder(lock);
+    if (pid !== undefined) left.supervisors.push({ pid, build, jobs: namesIn(work).length });
+    left.undelivered += namesIn(outbox).filter((name) => name.endsWith(".json")).length;
+  }
+  return left;
+}
+
+function namesIn(path: string): string[] {
+  try {
+    return readdirSync(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
+    throw error;
+  }
+}

@@ -1,0 +1,88 @@
+import { z } from "zod";
+import { findAgent } from "../agent/control/find-agent.ts";
+import { defineOptions } from "../shared/config/options.ts";
+import { changeOwnNode, type OwnNode } from "./agent-node.ts";
+import { agentStateDir, countOf } from "./agent-state.ts";
+import { defineCommand, type Env } from "./command.ts";
+import { clientOptions } from "./common-options.ts";
+import { connect, patience } from "./connect.ts";
+import { exitCodes } from "./exit-codes.ts";
+import { CliError } from "./failure.ts";
+import type { Output } from "./output.ts";
+
+const options = defineOptions({
+  ...clientOptions,
+  wait: {
+    kind: "flag",
+    schema: z.boolean().default(false),
+    help: "Return when nothing runs here any more",
+  },
+});
+
+const LOOK_MS = 500;
+/** A job may have been on its way when the node was drained; it shows up within one look. */
+const QUIET_LOOKS = 2;
+
+export const command = defineCommand({
+  options,
+  examples: [
+    { line: "agent drain --wait && reboot", does: "Before maintenance: nothing new starts, what runs ends" },
+  ],
+  details:
+    "Through the agent where it runs, else by your sign-in. The server keeps it in mind: a restart does not undo it, agent\n" +
+    "resume does.",
+  async run({ options, env, output }) {
+    const own = await changeOwnNode(env, options, "drain", output);
+    await output.note(`${own.name} takes no new jobs; ${countOf(own.running, "job")} still run.`);
+    if (options.wait) await untilQuiet(own, env, options, output);
+    if (options.json) await output.json({ nodeId: own.nodeId, status: "DRAINING" });
+    return exitCodes.ok;
+  },
+});
+
+type Given = { workspace?: string; url?: string };
+
+/** Says how many are left whenever that changes. */
+async function untilQuiet(own: OwnNode, env: Env, given: Given, output: Output): Promise<void> {
+  let told = own.running;
+  for (let quiet = 0; quiet < QUIET_LOOKS; ) {
+    await Bun.sleep(LOOK_MS);
+    const left = own.byAgent ? await leftAtAgent(own, env) : await leftAtServer(own, env, given, output);
+    quiet = left === 0 ? quiet + 1 : 0;
+    if (left === told) continue;
+    told = left;
+    await output.note(left === 0 ? "Nothing runs any more." : `${countOf(left, "job")} still run.`);
+  }
+}
+
+async function leftAtAgent(own: OwnNode, env: Env): Promise<number> {
+  const found = await findAgent(agentStateDir(env, own.workspace));
+  if (found.state === "silent") throw new CliError("try_again", found.why);
+  if (found.state === "absent") {
+    const jobs = found.left.supervisors.reduce((sum, one) => sum + one.jobs, 0) + found.left.undelivered;
+    if (jobs === 0) return 0;
+    throw new CliError(
+      "unreachable",
+      `the agent has ended, and ${countOf(jobs, "job")} are left without it`,
+      {
+        todo: "Start it again with tanvrit-compute agent run; the node stays drained",
+      },
+    );
+  }
+  const { nodeStatus, running, undelivered, server } = found.status;
+  if (nodeStatus !== "DRAINING" && server.connection === "up") throw undone();
+  return running.length + undelivered;
+}
+
+async function leftAtServer(own: OwnNode, env: Env, given: Given, output: Output): Promise<number> {
+  const { nodes } = await connect(env, given);
+  const node = await nodes.retrieve(own.nodeId, patience(output));
+  if (node.status === "ACTIVE" || node.status === "SUSPENDED") throw undone();
+  return node.runningExecutions;
+}
+
+function undone(): CliError {
+  return new CliError("try_again", "the node takes jobs again: somebody undid the draining", {
+    todo: "Drain it again when it is to stay so",
+  });
+}

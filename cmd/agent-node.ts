@@ -1,0 +1,48 @@
+import { findAgent } from "../agent/control/find-agent.ts";
+import { agentStateDir } from "./agent-state.ts";
+import type { Env } from "./command.ts";
+import { connect, patience } from "./connect.ts";
+import { CliError } from "./failure.ts";
+import type { Output } from "./output.ts";
+import { chooseWorkspace } from "./workspaces.ts";
+
+/** The node that this machine is in a workspace. */
+export interface OwnNode {
+  workspace: string;
+  nodeId: string;
+  name: string;
+  /** Jobs that run there, or are about to. */
+  running: number;
+  /** The agent runs here and did it; else it was done by the owner's sign-in. */
+  byAgent: boolean;
+}
+
+/** Drains this machine's node, or undoes it. */
+export async function changeOwnNode(
+  env: Env,
+  given: { workspace?: string; url?: string },
+  what: "drain" | "resume",
+  output: Output,
+): Promise<OwnNode> {
+  const { name: workspace } = await chooseWorkspace(env, given);
+  const found = await findAgent(agentStateDir(env, workspace), { type: what });
+  if (found.state === "silent") {
+    throw new CliError("try_again", found.why, { todo: "See tanvrit-compute agent status" });
+  }
+  if (found.state === "running") {
+    const { node, running, undelivered } = found.status;
+    const { nodeId, name } = node ?? { nodeId: "", name: "this machine" };
+    return { workspace, nodeId, name, running: running.length + undelivered, byAgent: true };
+  }
+  const { nodeId } = found.left;
+  if (nodeId === undefined) {
+    throw new CliError("not_found", `this machine has never been a node of workspace ${workspace}`, {
+      todo: "Start the agent first: tanvrit-compute agent run",
+    });
+  }
+  const { nodes } = await connect(env, given);
+  const node = await (what === "drain"
+    ? nodes.drain(nodeId, patience(output))
+    : nodes.undrain(nodeId, patience(output)));
+  return { workspace, nodeId, name: node.name, running: node.runningExecutions, byAgent: false };
+}

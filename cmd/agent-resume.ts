@@ -1,0 +1,17 @@
+import { changeOwnNode } from "./agent-node.ts";
+import { defineCommand } from "./command.ts";
+import { clientOptions } from "./common-options.ts";
+import { exitCodes } from "./exit-codes.ts";
+
+export const command = defineCommand({
+  options: clientOptions,
+  examples: [{ line: "agent resume", does: "After maintenance: this machine takes jobs again" }],
+  details: "Undoes agent drain and node drain. Through the agent where it runs, else by your sign-in.",
+  async run({ options, env, output }) {
+    const { name, nodeId, byAgent } = await changeOwnNode(env, options, "resume", output);
+    const later = byAgent ? "" : " as soon as its agent runs: tanvrit-compute agent run";
+    await output.note(`${name} takes jobs again${later}.`);
+    if (options.json) await output.json({ nodeId, status: byAgent ? "ACTIVE" : "OFFLINE" });
+    return exitCodes.ok;
+  },
+});

@@ -1,0 +1,25 @@
+import { join } from "node:path";
+import type { LeftByAgent } from "../agent/control/find-agent.ts";
+import type { Env } from "./command.ts";
+import { tanvritHome } from "./home.ts";
+
+/** Where the agent of a workspace keeps what it must not forget. */
+export function agentStateDir(env: Env, workspace: string): string {
+  return join(tanvritHome(env), "agent", workspace);
+}
+
+/** What the owner has to know of an agent that is not there; undefined: nothing is left of it. */
+export function leftInWords({ supervisors, undelivered }: LeftByAgent): string | undefined {
+  const jobs = supervisors.reduce((sum, one) => sum + one.jobs, 0);
+  const pids = supervisors.map((one) => one.pid).join(", ");
+  const parts = [
+    jobs > 0 && `${countOf(jobs, "job")} may still run without it, held by process ${pids}`,
+    undelivered > 0 && `the results of ${countOf(undelivered, "job")} wait for it`,
+  ].filter(Boolean);
+  if (parts.length === 0) return undefined;
+  return `${parts.join(", and ")}: tanvrit-compute agent run takes them up.`;
+}
+
+export function countOf(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? "" : "s"}`;
+}

@@ -1,0 +1,90 @@
+import { type FoundAgent, findAgent } from "../agent/control/find-agent.ts";
+import type { AgentStatus } from "../agent/control/protocol.ts";
+import type { TaskLimits } from "../agent/executors/executor.ts";
+import { agentStateDir, countOf, leftInWords } from "./agent-state.ts";
+import { defineCommand } from "./command.ts";
+import { clientOptions } from "./common-options.ts";
+import { exitCodes } from "./exit-codes.ts";
+import { formatAge, formatFields, formatTable } from "./format.ts";
+import { chooseWorkspace } from "./workspaces.ts";
+
+export const command = defineCommand({
+  options: clientOptions,
+  examples: [
+    { line: "agent status", does: "What the agent of this machine does now" },
+    { line: "agent status --json | jq '.status.running[].jobId'", does: "The jobs that run here" },
+  ],
+  details:
+    "Asks the agent itself, not the server. Exits with 0 when it runs, with 69 when it does not, and with 75 when it is\n" +
+    "there but does not answer.",
+  async run({ options, env, output }) {
+    const { name } = await chooseWorkspace(env, options);
+    const found = await findAgent(agentStateDir(env, name));
+    if (options.json) await output.json({ workspace: name, ...found });
+    else await output.result(inWords(name, found));
+    return { running: exitCodes.ok, silent: exitCodes.tryAgain, absent: exitCodes.unreachable }[found.state];
+  },
+});
+
+function inWords(workspace: string, found: FoundAgent): string {
+  if (found.state === "running") return statusInWords(workspace, found.status);
+  if (found.state === "silent") {
+    return `${found.why} Its jobs go on. If it stays like this, end process ${found.pid} and start it again.`;
+  }
+  const { left } = found;
+  const node = left.nodeId === undefined ? "It has never registered." : `It was node ${left.nodeId}.`;
+  const rest = leftInWords(left) ?? "Nothing is left to do for it.";
+  return `The agent of workspace ${workspace} does not run here. ${node}\n${rest}`;
+}
+
+function statusInWords(workspace: string, status: AgentStatus): string {
+  const { node, server, settings, slots, running, undelivered } = status;
+  const fields = formatFields({
+    agent: `process ${status.pid}, version ${status.version}, workspace ${workspace}, for ${formatAge(status.startedAt)}`,
+    node: node ? `${node.name} (${node.nodeId})` : "not registered yet",
+    server: `${server.url}, ${connectionInWords(server)}`,
+    state: stateInWords(status),
+    settings: settings.inWords,
+    "settings read": `${formatAge(settings.readAt)} ago`,
+    "settings now": settings.error && `${settings.error} (those from before are in force)`,
+    slots: `${slots.taken} of ${slots.total} taken`,
+    undelivered: undelivered > 0 ? `${countOf(undelivered, "result")} not with the server yet` : undefined,
+    "held by":
+      status.supervisors.map((one) => `process ${one.pid} (build ${one.build})`).join(", ") || "nobody",
+  });
+  if (running.length === 0) return fields;
+  const rows = running.map((one) => [
+    one.jobId ?? "",
+    one.executionId,
+    one.name ?? "",
+    one.type ?? "",
+    one.startedAt ? formatAge(one.startedAt) : "starting",
+    limitsInWords(one.limits),
+    one.enforcedBy ?? "",
+  ]);
+  const headings = ["JOB", "EXECUTION", "NAME", "TYPE", "FOR", "AT MOST", "ENFORCED BY"];
+  return `${fields}\n\n${formatTable(headings, rows)}`;
+}
+
+function connectionInWords({ connection, awaySince, lastAnswerAt }: AgentStatus["server"]): string {
+  const last = lastAnswerAt ? `last answer ${formatAge(lastAnswerAt)} ago` : "no answer yet";
+  if (connection === "away" && awaySince) return `away for ${formatAge(awaySince)}, ${last}`;
+  return connection === "up" ? `up, ${last}` : last;
+}
+
+function stateInWords({ ending, refusing, suspended, nodeStatus }: AgentStatus): string {
+  if (ending) return `ending: ${ending}`;
+  if (nodeStatus === "DRAINING") return "DRAINING: no new jobs, until agent resume or node drain --undo";
+  if (refusing) return `takes no jobs: ${refusing}`;
+  if (suspended) return "asleep until a job comes";
+  return nodeStatus ?? "starting";
+}
+
+function limitsInWords(limits: TaskLimits | undefined): string {
+  const parts = [
+    limits?.cpu !== undefined && `${limits.cpu} cores`,
+    limits?.memoryMb !== undefined && `${limits.memoryMb} MiB`,
+    limits?.pids !== undefined && `${limits.pids} processes`,
+  ].filter(Boolean);
+  return parts.join(", ") || "the machine's own";
+}

@@ -1,0 +1,91 @@
+import { z } from "zod";
+import { findAgent, stopAgent, untilGone } from "../agent/control/find-agent.ts";
+import type { AgentStatus, StopHow } from "../agent/control/protocol.ts";
+import { defineOptions } from "../shared/config/options.ts";
+import { agentStateDir, countOf, leftInWords } from "./agent-state.ts";
+import { defineCommand } from "./command.ts";
+import { connectionOptions } from "./common-options.ts";
+import { exitCodes } from "./exit-codes.ts";
+import { CliError } from "./failure.ts";
+import type { Output } from "./output.ts";
+import { chooseWorkspace } from "./workspaces.ts";
+
+const flag = { kind: "flag", schema: z.boolean().default(false) } as const;
+
+const options = defineOptions({
+  "keep-jobs": {
+    ...flag,
+    help: "End it at once; what runs goes on, and the next agent run here takes it up",
+  },
+  now: { ...flag, help: "Cancel what runs, then end it" },
+  ...connectionOptions,
+});
+
+/** How often it is looked whether fewer jobs run. */
+const LOOK_MS = 1_000;
+/** What it may take to hand over results and let go, when no job has to be waited for. */
+const LEAVE_LIMIT_MS = 30_000;
+
+export const command = defineCommand({
+  options,
+  examples: [
+    { line: "agent stop", does: "When what runs has ended" },
+    { line: "agent stop --keep-jobs", does: "At once; the jobs run on" },
+    { line: "agent stop --now", does: "Cancel what runs" },
+  ],
+  details:
+    "Returns when the agent has ended. Ctrl-C leaves it to end by itself. Where none runs there is nothing to do, and that\n" +
+    "is no failure.",
+  async run({ options, env, output }) {
+    const how = howOf(options);
+    const { name } = await chooseWorkspace(env, options);
+    const stateDir = agentStateDir(env, name);
+    const found = await stopAgent(stateDir, how);
+    if (found.state === "silent") throw stuck(found.why, found.pid);
+    if (found.state === "running") await untilEnded(stateDir, how, found.status, output);
+    else await output.note(`The agent of workspace ${name} does not run here.`);
+    const after = found.state === "running" ? await findAgent(stateDir) : found;
+    const left = after.state === "absent" ? leftInWords(after.left) : undefined;
+    if (left !== undefined) await output.note(left.charAt(0).toUpperCase() + left.slice(1));
+    return exitCodes.ok;
+  },
+});
+
+function howOf(given: { "keep-jobs": boolean; now: boolean }): StopHow {
+  if (given["keep-jobs"] && given.now) {
+    throw new CliError("usage", "--keep-jobs and --now contradict each other", { todo: "Give one of them" });
+  }
+  if (given.now) return "cancel";
+  return given["keep-jobs"] ? "leave" : "drain";
+}
+
+/** A job that takes its time is waited for; an agent that has none left and does not go is not. */
+async function untilEnded(
+  stateDir: string,
+  how: StopHow,
+  status: AgentStatus,
+  output: Output,
+): Promise<void> {
+  let running = status.running.length;
+  if (how === "drain" && running > 0) await output.note(`Waiting for ${countOf(running, "job")} to end.`);
+  let graceUntilMs = performance.now() + LEAVE_LIMIT_MS;
+  while (!(await untilGone(stateDir, LOOK_MS))) {
+    const found = await findAgent(stateDir);
+    if (found.state === "silent") throw stuck(found.why, found.pid);
+    if (found.state === "absent") return;
+    const now = found.status.running.length;
+    if (now !== running)
+      await output.note(now > 0 ? `${countOf(now, "job")} still run.` : "All jobs have ended.");
+    running = now;
+    if (running > 0 && how !== "leave") graceUntilMs = performance.now() + LEAVE_LIMIT_MS;
+    if (performance.now() > graceUntilMs)
+      throw stuck("The agent was told to end and is still there.", found.pid);
+  }
+  await output.note("The agent has ended.");
+}
+
+function stuck(why: string, pid: number): CliError {
+  return new CliError("try_again", why, {
+    todo: `Look at its log, or end it with kill -9 ${pid}: its jobs run on, and the next agent run takes them up`,
+  });
+}
