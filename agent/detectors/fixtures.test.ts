@@ -76,6 +76,16 @@ test.each(Object.entries(nvidiaCases))("nvidia-smi %s gives its labels", async (
   for (const gpu of gpus) expect(gpu.uuid).toMatch(gpu.mig ? /^MIG-/ : /^GPU-/);
 });
 
+test("a megabyte of almost the right thing are read in no time", () => {
+  const many = (text: string) => text.repeat(1_000_000 / text.length);
+  const startMs = performance.now();
+  for (const text of ['<gpu id="0">', '<gpu id="0"><mig_devices><mig_device>', "<gpu id=</gpu>", " \n"]) {
+    expect(parseNvidia(`<nvidia_smi_log>${many(text)}`, many("GPU 0: ")).found).toBeUndefined();
+    expect(() => parseRocmSmi(many(text))).toThrow();
+  }
+  expect(performance.now() - startMs).toBeLessThan(3_000);
+});
+
 test("a GPU in MIG mode without an instance is told", async () => {
   const name = "nvidia/570.124.06-h200-mig-empty";
   const { problems } = parseNvidia(await fixture(`${name}.xml`), await fixture(`${name}.list.txt`));

@@ -38,13 +38,12 @@ export function parseNvidia(report: string, list: string): Finding<NvidiaFacts> 
   }
   const instances = instancesByGpu(list);
   const problems: string[] = [];
-  const gpus = [...report.matchAll(/<gpu id="([^"]*)">([\s\S]*?)<\/gpu>/g)].flatMap(
-    ([, id = "", body = ""], position) => {
-      const found = devicesOf(body, instances);
-      if (found.problem !== undefined) problems.push(`GPU ${position} (${id}) ${found.problem}`);
-      return found.gpus;
-    },
-  );
+  const gpus = elements(report, "<gpu id=", "</gpu>").flatMap((body, position) => {
+    const found = devicesOf(body, instances);
+    const busId = tag(body, "pci_bus_id") ?? "no bus id";
+    if (found.problem !== undefined) problems.push(`GPU ${position} (${busId}) ${found.problem}`);
+    return found.gpus;
+  });
   const driver = tag(report, "driver_version");
   const cudaVersion = tag(report, "cuda_version");
   if (gpus.length === 0) {
@@ -79,7 +78,7 @@ function devicesOf(
 }
 
 function migDevices(body: string, model: string, parentUuid: string, instances: Instance[]) {
-  const reports = [...body.matchAll(/<mig_device>([\s\S]*?)<\/mig_device>/g)].map(([, one = ""]) => one);
+  const reports = elements(body, "<mig_device>", "</mig_device>");
   if (reports.length === 0) {
     return {
       gpus: [],
@@ -121,12 +120,26 @@ function instancesByGpu(list: string): Map<string, Instance[]> {
 }
 
 function memoryOf(body: string): number | undefined {
-  const usage = /<fb_memory_usage>([\s\S]*?)<\/fb_memory_usage>/.exec(body)?.[1] ?? "";
+  const [usage = ""] = elements(body, "<fb_memory_usage>", "</fb_memory_usage>");
   return parseMemoryMb(tag(usage, "total") ?? "");
 }
 
+/** What a GPU says of itself, without what its instances say of themselves. */
 function withoutInstances(body: string): string {
-  return body.replace(/<mig_devices>[\s\S]*?<\/mig_devices>/, "");
+  const [instances] = elements(body, "<mig_devices>", "</mig_devices>");
+  return instances === undefined ? body : body.replace(instances, "");
+}
+
+/** What stands between each pair of these, in one pass over the text, whatever the text is. */
+function elements(text: string, open: string, close: string): string[] {
+  const found: string[] = [];
+  for (let from = text.indexOf(open); from >= 0; ) {
+    const end = text.indexOf(close, from);
+    if (end < 0) break;
+    found.push(text.slice(from + open.length, end));
+    from = text.indexOf(open, end);
+  }
+  return found;
 }
 
 /** The text of the first element of that name; the report holds no attributes or nested names that matter here. */
