@@ -9,7 +9,7 @@ const OVER_MEMORY_LIMIT_MS = 2_000;
 const MEMORY_MB = 64;
 /** A core and what a cap may let through on top of it. */
 const CORES_ALLOWED = 1.15;
-const BURN_SECONDS = 4;
+const BURN_SECONDS = 3;
 const PIDS = 24;
 const CHILDREN = 80;
 

@@ -2,5 +2,6 @@ import { executorContract } from "./executor.contract.ts";
 import { fakeUnderTest } from "./fake-under-test.ts";
 import { shellUnderTest } from "./shell-under-test.ts";
 
-executorContract("shell", shellUnderTest);
+executorContract("shell", () => shellUnderTest("best"));
+executorContract("shell that holds by sampling", () => shellUnderTest("sampling"));
 executorContract("fake", fakeUnderTest);

@@ -1,17 +1,21 @@
 import type { Executor } from "../../agent/executors/executor.ts";
 import { ShellExecutor } from "../../agent/executors/shell.ts";
+import { SamplingKeeper } from "../../agent/limits/sampling-keeper.ts";
 import { makeScratch } from "../support/scratch.ts";
 import type { ExecutorUnderTest } from "./executor-stage.ts";
 import { leaveBehind } from "./leave-behind.ts";
 
-export async function shellUnderTest(): Promise<ExecutorUnderTest> {
-  const executor = createExecutor();
+/** What holds jobs to their limits: the best this machine has, or what every machine has. */
+type Keeping = "best" | "sampling";
+
+export async function shellUnderTest(keeping: Keeping): Promise<ExecutorUnderTest> {
+  const executor = createExecutor(keeping);
   return {
     executor,
     manifest: ({ sh }) => ({ command: sh }),
-    successor: createExecutor,
+    successor: () => createExecutor(keeping),
     leaveBehind: ({ sh }, executionIds) =>
-      leaveBehind({ factory: import.meta.path, argument: "", manifest: { command: sh }, executionIds }),
+      leaveBehind({ factory: import.meta.path, argument: keeping, manifest: { command: sh }, executionIds }),
     unavailable: withoutShell,
     remains: async () => [],
     traits: { costly: false, namesSignals: true, fields: { accepted: [{}], refused: ["text", 7, null] } },
@@ -20,8 +24,8 @@ export async function shellUnderTest(): Promise<ExecutorUnderTest> {
 }
 
 /** Called by its name in the process that leaves something behind, too. */
-export function createExecutor(): Executor {
-  return new ShellExecutor();
+export function createExecutor(keeping: Keeping): Executor {
+  return keeping === "best" ? new ShellExecutor() : new ShellExecutor(async () => new SamplingKeeper());
 }
 
 /** Bun looks for programs in the PATH of this process. */
@@ -29,7 +33,7 @@ async function withoutShell(): Promise<{ executor: Executor } & AsyncDisposable>
   const empty = await makeScratch();
   const { PATH } = process.env;
   process.env.PATH = empty.path;
-  const executor = createExecutor();
+  const executor = createExecutor("best");
   return {
     executor,
     async [Symbol.asyncDispose]() {
