@@ -1,0 +1,46 @@
+import { describe, expect, test } from "bun:test";
+import { gapInWords, Standstill } from "./standstill.ts";
+
+function clocks() {
+  const now = { wall: 1_000_000, monotonic: 500 };
+  const standstill = new Standstill({ wallMs: () => now.wall, monotonicMs: () => now.monotonic });
+  const pass = (wallMs: number, monotonicMs: number) => {
+    now.wall += wallMs;
+    now.monotonic += monotonicMs;
+    return standstill.look(2_000);
+  };
+  return { pass };
+}
+
+describe("a look at the clocks", () => {
+  test("finds nothing where both went on as meant, or late by what a busy machine is late", () => {
+    const { pass } = clocks();
+    expect(pass(2_000, 2_000)).toBeUndefined();
+    expect(pass(9_000, 9_000)).toBeUndefined();
+    expect(pass(4_000, 2_000)).toBeUndefined();
+  });
+
+  test("finds that the machine slept where the counting clock slept with it", () => {
+    const gap = clocks().pass(302_000, 2_000);
+    expect(gap).toEqual({ is: "slept", ms: 300_000 });
+    expect(gap && gapInWords(gap)).toContain("slept for about 300 s");
+  });
+
+  test("finds that it stood still where both clocks went on without it", () => {
+    const gap = clocks().pass(62_000, 62_000);
+    expect(gap).toEqual({ is: "stoodStill", ms: 60_000 });
+    expect(gap && gapInWords(gap)).toContain("stood still for about 60 s");
+  });
+
+  test("finds that the clock was set back", () => {
+    const gap = clocks().pass(-3_598_000, 2_000);
+    expect(gap).toEqual({ is: "clockSetBack", ms: 3_600_000 });
+    expect(gap && gapInWords(gap)).toContain("set back by 3600 s");
+  });
+
+  test("tells of each gap once", () => {
+    const { pass } = clocks();
+    expect(pass(302_000, 2_000)).toBeDefined();
+    expect(pass(2_000, 2_000)).toBeUndefined();
+  });
+});
