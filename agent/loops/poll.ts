@@ -3,6 +3,7 @@ import type { NodeSession } from "../node-session.ts";
 import type { ServerClock } from "../server-clock.ts";
 import { pause } from "../wait.ts";
 import type { Worker } from "../worker.ts";
+import type { Condition } from "./condition.ts";
 
 /** Answers that come at once and bring nothing new, one after the other, are asked for more and more slowly. */
 const NOTHING_NEW_FIRST_PAUSE_MS = 2;
@@ -16,15 +17,24 @@ const NOTHING_NEW_PAUSE_MS = 100;
 export class PollLoop {
   private readonly worker: Worker;
   private readonly clock: ServerClock;
+  private readonly condition: Condition;
   /** Ends the request or the pause that is under way. */
   private current = new AbortController();
   private nothingNewPauseMs = 0;
 
-  constructor(worker: Worker, clock: ServerClock) {
+  constructor(worker: Worker, clock: ServerClock, condition: Condition) {
     this.worker = worker;
     this.clock = clock;
+    this.condition = condition;
     // A request that waits for jobs is taken back. What was on its way to us is left to its lease.
-    worker.onDrain = () => this.current.abort();
+    worker.onDrain = () => this.again();
+    // The server gives a node that waits what it asked for when it was otherwise.
+    condition.onChange(() => this.again());
+  }
+
+  /** Asks anew at once: what was asked is no longer so, or the connection may be dead. */
+  again(): void {
+    this.current.abort();
   }
 
   async run(session: NodeSession, signal: AbortSignal): Promise<void> {
@@ -41,13 +51,14 @@ export class PollLoop {
   }
 
   private async poll(session: NodeSession, signal: AbortSignal): Promise<void> {
-    const { worker } = this;
+    const { worker, condition } = this;
     let sentAtMs = 0;
     const input = () => {
       sentAtMs = Date.now();
       return {
         executions: worker.held(),
-        maxAssignments: worker.wanted,
+        condition: condition.value,
+        maxAssignments: condition.value.refusing === undefined ? worker.wanted : 0,
         waitSeconds: limits.maxWaitSeconds,
       };
     };

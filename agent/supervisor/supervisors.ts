@@ -77,7 +77,7 @@ export class Supervisors {
   start(order: StartOrder): void {
     const { build } = this.options;
     this.places.set(order.assignment.executionId, build);
-    if (!this.links.has(build) && !this.waiting.has(build)) void this.bring(build);
+    if (!this.links.has(build) && !this.waiting.has(build)) void this.bring(build, "rested");
     this.send(build, { type: "start", order });
   }
 
@@ -145,13 +145,13 @@ export class Supervisors {
       return this.lose(name, []);
     }
     log.error("The process that holds this machine's jobs is gone; starting another one.");
-    await this.bring(name);
+    await this.bring(name, "died");
   }
 
-  private async bring(name: string): Promise<void> {
+  private async bring(name: string, after: "rested" | "died"): Promise<void> {
     this.waiting.set(name, []);
     try {
-      await this.pauseBeforeRestart();
+      if (after === "died") await this.pauseBeforeRestart();
       const link = await connectOrLaunch(join(this.options.root, name), this.options);
       this.add(name, link);
       this.lose(name, link.held);
