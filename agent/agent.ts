@@ -16,7 +16,7 @@ import { PollLoop } from "./loops/poll.ts";
 import { Reporter } from "./loops/reporter.ts";
 import { Upkeep } from "./loops/upkeep.ts";
 import { NodeSession } from "./node-session.ts";
-import type { NodeProfile, ProfileSource } from "./profile.ts";
+import { type NodeProfile, type ProfileSource, profileInWords } from "./profile.ts";
 import { ServerClock } from "./server-clock.ts";
 import { openStateDir, type StateDir } from "./state-dir.ts";
 import { factsOf, type StartOrder } from "./supervisor/protocol.ts";
@@ -63,7 +63,9 @@ export interface AgentEnd {
 const HAND_OVER_MS = 10_000;
 /** The same for one that was told twice. */
 const HASTY_HAND_OVER_MS = 1_000;
-const SETTLE_CHECK_MS = 1_000;
+/** Whatever settles something rings; nobody rings when nothing comes. */
+const SETTLE_CHECK_MS = 60_000;
+const IDLE_EXIT_CHECK_MS = 1_000;
 
 /** Runs jobs until told to stop. Resolves when stopped cleanly; throws AgentError when it cannot go on. */
 export async function runAgent(options: AgentOptions): Promise<AgentEnd> {
@@ -200,6 +202,8 @@ class Agent {
     this.worker.resume(await this.supervisors.open());
     if (this.worker.running > 0)
       log.info(`${this.worker.running} jobs ran on without the agent; taken up again.`);
+    this.settings.setEnforcedBy(this.supervisors.enforcedBy("COMMAND"));
+    log.info(profileInWords(this.settings.profile));
     try {
       this.supervisors.listen();
       if (await this.register()) await this.work();
@@ -214,7 +218,7 @@ class Agent {
   private async register(): Promise<boolean> {
     const either = AbortSignal.any([this.stop, this.leave]);
     try {
-      await this.session.register(either);
+      await this.session.announce(this.settings.profile.description, either);
       return true;
     } catch (error) {
       if (either.aborted) return false;
@@ -337,7 +341,8 @@ class Agent {
   private async untilSettled(): Promise<void> {
     const { worker, leave, cancelAll } = this;
     while (!worker.isDraining || (worker.running > 0 && !leave.aborted)) {
-      await worker.settled.wait(this.over.signal, SETTLE_CHECK_MS);
+      const checkMs = this.options.idleExitSeconds === undefined ? SETTLE_CHECK_MS : IDLE_EXIT_CHECK_MS;
+      await worker.settled.wait(this.over.signal, checkMs);
       this.endIfIdle();
     }
     const startMs = performance.now();
