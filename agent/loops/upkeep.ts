@@ -17,11 +17,11 @@ export type MachineCare = Pick<AgentFile, "idleSuspendSeconds" | "keepAwake" | "
 export interface UpkeepParts {
   stateDir: string;
   care: MachineCare;
-  worker: Worker;
+  worker: Pick<Worker, "running" | "unsent" | "isDraining" | "onLoad">;
   condition: Condition;
   clock: ServerClock;
-  connection: Connection;
-  keepAwake: KeepAwake;
+  connection: Pick<Connection, "isPatient">;
+  keepAwake: Pick<KeepAwake, "want" | "setEnabled" | "stop">;
   /** Ends the process that waits for jobs; the next job brings one again. */
   rest(): void;
   /** What waits at the server, or for its time, does so anew: its connection may be dead. */
@@ -30,6 +30,8 @@ export interface UpkeepParts {
   clocks?: Clocks;
   lookAtDisk?: typeof lookAtDisk;
 }
+
+type Session = Pick<NodeSession, "offlineAfterSeconds">;
 
 /** How soon it is noticed that the machine slept. */
 const LOOK_EVERY_MS = 2_000;
@@ -66,7 +68,7 @@ export class Upkeep {
     this.checkHealth();
   }
 
-  async run(session: NodeSession, signal: AbortSignal): Promise<void> {
+  async run(session: Session, signal: AbortSignal): Promise<void> {
     const { condition, clocks } = this.parts;
     const standstill = new Standstill(clocks);
     this.configure(this.care);
@@ -111,7 +113,7 @@ export class Upkeep {
   }
 
   /** After the machine slept the server must hear of the node before it gives up what runs here, if it has not yet. */
-  private catchUp(what: string, session: NodeSession): void {
+  private catchUp(what: string, session: Session): void {
     const { worker, clock, hurry, log } = this.parts;
     const rule = `The server gives up the jobs of a node that is silent for ${session.offlineAfterSeconds} s; asking it which of the ${worker.running} here are still wanted.`;
     log.warn(worker.running > 0 ? `${what} ${rule}` : what);
