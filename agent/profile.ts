@@ -26,25 +26,24 @@ export interface ProfileSource {
   onAsked(listener: () => void): void;
 }
 
-/** In one line: what counts here, for the owner who looks at the agent's log. */
+/** In two sentences: what counts here, for the owner who looks at the agent's log. */
 export function profileInWords({ description, filePath }: NodeProfile): string {
-  const { capacity, jobTypes, pool } = description;
-  const gpus = capacity.gpuCount === 1 ? "1 GPU" : `${capacity.gpuCount || "no"} GPUs`;
-  const slots = capacity.slots === 1 ? "1 job" : `${capacity.slots} jobs`;
-  return (
-    `${filePath ? `By ${filePath}` : "No agent.yaml"}: ${slots} at once (${jobTypes.join(", ")}) on ${capacity.cpu} cores, ` +
-    `${capacity.memoryMb} MiB, ${gpus}${pool === "default" ? "" : `, pool ${pool}`}. Each job: ${capsInWords(description)}.`
-  );
-}
-
-/** What each job is held to, and by what. */
-export function capsInWords({ caps }: Pick<NodeDescription, "caps">): string {
-  if (!caps) return "no limits";
-  const parts = [
-    caps.cpu !== undefined && `at most ${caps.cpu} cores`,
-    caps.memoryMb !== undefined && `${caps.memoryMb} MiB`,
-    caps.gpuCount !== undefined && `${caps.gpuCount} GPUs`,
-    caps.pids !== undefined && `${caps.pids} processes`,
+  const { capacity, jobTypes, pool, caps } = description;
+  const gives = [
+    ...[
+      `${capacity.slots} jobs at once (${jobTypes.join(", ")})`,
+      `${capacity.cpu} cores`,
+      `${capacity.memoryMb} MiB`,
+    ],
+    `${capacity.gpuCount} GPUs`,
+    ...(pool === "default" ? [] : [`pool ${pool}`]),
+  ];
+  const each = [
+    caps?.cpu !== undefined && `${caps.cpu} cores`,
+    caps?.memoryMb !== undefined && `${caps.memoryMb} MiB`,
+    caps?.pids !== undefined && `${caps.pids} processes`,
   ].filter(Boolean);
-  return `${parts.join(", ") || "its own limits only"}; enforced by ${caps.enforcedBy}`;
+  const cap = each.length > 0 ? `No job gets more than ${each.join(", ")}` : "No caps for jobs but their own";
+  const by = caps ? `, held to it by ${caps.enforcedBy}` : "";
+  return `${filePath ? `As ${filePath} says` : "Without an agent.yaml"}: ${gives.join(", ")}. ${cap}${by}.`;
 }

@@ -5,7 +5,6 @@ import { type AgentEnd, runAgent } from "../agent/agent.ts";
 import type { AgentLog } from "../agent/agent-log.ts";
 import { replaceAgent } from "../agent/control/find-agent.ts";
 import { agentOptions } from "../agent/options.ts";
-import { profileInWords } from "../agent/profile.ts";
 import packageJson from "../package.json" with { type: "json" };
 import { ComputeClient } from "../sdk/client.ts";
 import { textLog } from "../server/log.ts";
@@ -76,7 +75,6 @@ export const command = defineCommand({
     const log = textLog((line) => void output.note(line).catch(() => undefined));
     const settings = { options, config, configPath };
     const { profile, source, terminalGone } = await readProfile({ env, log, settings, readAgain });
-    log.info(profileInWords(profile));
     const signals = stopSignals();
     if (options.replace) await takeThePlace(stateDir, log);
     const end = await runAgent({

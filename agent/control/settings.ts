@@ -22,6 +22,8 @@ export class Settings {
   error: string | undefined;
   private readonly options: SettingsOptions;
   private readonly bell = new Bell();
+  /** What holds jobs to their limits, once that is known. */
+  private enforcedBy: string | undefined;
   /** What is to be read anew; the file may have changed before anybody watched it. */
   private due: "settings" | "machine" | undefined = "settings";
   private superseded = new AbortController();
@@ -32,6 +34,13 @@ export class Settings {
     this.options = options;
     this.profile = options.profile;
     this.applied = options.profile;
+  }
+
+  /** The process that holds the jobs knows what holds them to their limits. */
+  setEnforcedBy(enforcedBy: string | undefined): void {
+    this.enforcedBy = enforcedBy;
+    this.profile = this.complete(this.profile);
+    this.applied = this.profile;
   }
 
   /** Until the signal fires. Never throws. */
@@ -57,8 +66,9 @@ export class Settings {
   private async readNow(source: ProfileSource, what: "settings" | "machine", signal: AbortSignal) {
     const { log } = this.options;
     this.superseded = new AbortController();
-    const profile = await this.tryToRead(source, what);
-    if (!profile) return;
+    const read = await this.tryToRead(source, what);
+    if (!read) return;
+    const profile = this.complete(read);
     const isNew = !Bun.deepEquals(profile, this.profile);
     const wasWrong = this.error !== undefined;
     this.readAt = new Date().toISOString();
@@ -77,6 +87,13 @@ export class Settings {
       this.options.log.warn(`${this.error} — the settings from before stay in force until this is right.`);
       return undefined;
     }
+  }
+
+  private complete(profile: NodeProfile): NodeProfile {
+    const { enforcedBy } = this;
+    const { description } = profile;
+    if (enforcedBy === undefined) return profile;
+    return { ...profile, description: { ...description, caps: { ...description.caps, enforcedBy } } };
   }
 
   private async apply(signal: AbortSignal): Promise<void> {

@@ -86,7 +86,10 @@ export class ExecutionHost {
   attach(tell: (news: News) => void): void {
     this.tell = tell;
     const executions = [...this.executions].map(([id, hosted]) => heldExecution(id, hosted));
-    tell({ type: "hello", protocol: PROTOCOL, pid: process.pid, executions });
+    const enforcedBy = Object.fromEntries(
+      [...this.options.executors].map(([type, one]) => [type, one.describe().capabilities.enforcedBy]),
+    );
+    tell({ type: "hello", protocol: PROTOCOL, pid: process.pid, executions, enforcedBy });
     for (const hosted of this.executions.values()) {
       hosted.sentSeq = hosted.spool.storedSeq;
       hosted.inFlight = [];

@@ -20,6 +20,8 @@ export class SupervisorLink {
   /** What it had when the connection was made. */
   held: readonly HeldExecution[] = [];
   pid = 0;
+  /** What holds jobs of each type to their limits there. */
+  enforcedBy: NonNullable<Hello["enforcedBy"]> = {};
   private readonly wire: Wire<Order, News>;
   private listener: LinkListener | undefined;
   /** What came before somebody listened. */
@@ -53,6 +55,7 @@ export class SupervisorLink {
     }
     made.held = greeting.executions;
     made.pid = greeting.pid;
+    made.enforcedBy = greeting.enforcedBy ?? {};
     return made;
   }
 

@@ -77,7 +77,14 @@ export interface EndedExecution {
 
 /** From supervisor to agent. The first is always `hello`. */
 export type News =
-  | { type: "hello"; protocol: number; pid: number; executions: HeldExecution[] }
+  | {
+      type: "hello";
+      protocol: number;
+      pid: number;
+      executions: HeldExecution[];
+      /** What holds jobs of each type to their limits there, for people. */
+      enforcedBy?: Partial<Record<JobType, string>>;
+    }
   | { type: "started"; executionId: string; at: string; enforcedBy?: string }
   | { type: "lines"; executionId: string; lines: LogLine[] }
   /** `lastSeq`: the last line there will be. Those the agent does not have yet follow. */

@@ -27,6 +27,8 @@ export interface SupervisorOptions {
 /** An agent that was killed is back within this time, or what is left can wait on disk for it. */
 const LINGER_MS = 10_000;
 const CLOSE_LIMIT_MS = 10_000;
+/** A job that wakes the agent waits for this. */
+const PROBE_LIMIT_MS = 300;
 
 /**
  * Holds the jobs of one agent. The agent comes and goes; this process stays until nothing runs and nobody listens.
@@ -76,7 +78,7 @@ class Supervisor {
   async run(): Promise<void> {
     const { stop, onReady, log } = this.options;
     const entries = this.outbox.load(log);
-    await this.clearLeftovers(entries);
+    await Promise.all([this.clearLeftovers(entries), this.getToKnowExecutors()]);
     this.host.resume(entries);
     const listener = this.listen();
     stop.addEventListener("abort", () => this.over.resolve(), { once: true });
@@ -91,6 +93,14 @@ class Supervisor {
     listener.stop(true);
     rmSync(this.dirs.socket, { force: true });
     for (const executor of this.executors.values()) await executor.close();
+  }
+
+  /** An executor knows what it can do once it has been probed; one that takes its time is asked in vain for now. */
+  private async getToKnowExecutors(): Promise<void> {
+    const known = new AbortController();
+    const probes = Promise.all([...this.executors.values()].map((executor) => executor.probe()));
+    await Promise.race([probes, pause(PROBE_LIMIT_MS, known.signal)]);
+    known.abort();
   }
 
   /** Ends and removes what an earlier supervisor left of executions, except what is still to be sent. */

@@ -1,5 +1,6 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
+import type { JobType } from "../../shared/manifest.ts";
 import { AgentError, textOf } from "../agent-log.ts";
 import { pause } from "../wait.ts";
 import { connectOrLaunch, type LaunchOptions } from "./launch.ts";
@@ -72,6 +73,11 @@ export class Supervisors {
 
   get processes(): { pid: number; build: string }[] {
     return [...this.links].map(([build, link]) => ({ pid: link.pid, build }));
+  }
+
+  /** What holds new jobs of that type to their limits, for people; undefined: nobody has said so yet. */
+  enforcedBy(type: JobType): string | undefined {
+    return this.links.get(this.options.build)?.enforcedBy[type];
   }
 
   start(order: StartOrder): void {
