@@ -108,8 +108,12 @@ async function makeImage(name: string, options: ImageOptions): Promise<string> {
   return name;
 }
 
-/** A root directory as a tar. */
-async function rootfs({ bare = false }: ImageOptions): Promise<Uint8Array<ArrayBuffer>> {
+/** A root directory as a tar; with a `mark` in it, it is like no other. */
+export function testRootfs(mark: string): Promise<Uint8Array<ArrayBuffer>> {
+  return rootfs({}, mark);
+}
+
+async function rootfs({ bare = false }: ImageOptions, mark = ""): Promise<Uint8Array<ArrayBuffer>> {
   await using scratch = await makeScratch();
   for (const dir of ["bin", "etc", "tmp"]) await mkdir(scratch.join(dir));
   const busybox = BUSYBOX.find((path) => Bun.file(path).size > 0) ?? "";
@@ -119,6 +123,7 @@ async function rootfs({ bare = false }: ImageOptions): Promise<Uint8Array<ArrayB
   }
   await writeFile(scratch.join("etc/passwd"), "root:x:0:0:root:/:/bin/sh\nada:x:1000:1000::/:/bin/sh\n");
   await writeFile(scratch.join("etc/group"), "root:x:0:\nada:x:1000:\n");
+  await writeFile(scratch.join("etc/mark"), mark);
   const tar = Bun.spawnSync(["tar", "-C", scratch.path, "--owner=0", "--group=0", "-c", "."]);
   if (!tar.success) throw new Error(`tar failed: ${tar.stderr}`);
   return new Uint8Array(tar.stdout);

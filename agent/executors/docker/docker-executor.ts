@@ -24,6 +24,8 @@ export interface DockerExecutorOptions {
   settings(): { registries: RegistryLogins; docker: DockerGrants };
 }
 
+const PROBE_MS = 4_000;
+
 /** Runs commands in containers, by the Engine API of Docker or podman. */
 export class DockerExecutor implements Executor {
   readonly jobType = "DOCKER";
@@ -58,7 +60,7 @@ export class DockerExecutor implements Executor {
 
   async probe(): Promise<Probe> {
     try {
-      this.known = await this.look();
+      this.known = await this.look(PROBE_MS);
       return { available: true };
     } catch (error) {
       return { available: false, why: (error as Error).message };
@@ -120,9 +122,9 @@ export class DockerExecutor implements Executor {
   }
 
   /** Asks the engine that is there now. Throws what `probe` tells. */
-  private async look(): Promise<Connection> {
+  private async look(timeoutMs?: number): Promise<Connection> {
     const engine = new Engine(findEngine(this.options.environment));
-    const facts = await engine.facts();
+    const facts = await engine.facts(timeoutMs);
     if (facts.osType !== "linux") {
       throw new NoEngineError(
         `${facts.name} runs ${facts.osType} containers; switch it to Linux containers.`,

@@ -32,7 +32,6 @@ const NEWEST_API = "1.47";
 const OLDEST_API = "1.30";
 const CDI_DIRS = ["/etc/cdi", "/var/run/cdi"];
 const DEFAULT_TIMEOUT_MS = 30_000;
-const FACTS_TIMEOUT_MS = 4_000;
 
 interface VersionAnswer {
   Version?: string;
@@ -62,8 +61,8 @@ export class Engine {
     this.endpoint = endpoint;
   }
 
-  async facts(signal?: AbortSignal): Promise<EngineFacts> {
-    const timed = { timeoutMs: FACTS_TIMEOUT_MS, signal };
+  async facts(timeoutMs = DEFAULT_TIMEOUT_MS): Promise<EngineFacts> {
+    const timed = { timeoutMs, signal: AbortSignal.timeout(timeoutMs) };
     const version = await this.version(timed);
     const info = await this.json<InfoAnswer>("GET", "/info", timed);
     const isPodman = version.Components?.some(({ Name }) => Name?.startsWith("Podman")) ?? false;
@@ -135,7 +134,7 @@ export class Engine {
 
   private async negotiate(signal: AbortSignal | undefined): Promise<string> {
     const { ApiVersion = "", MinAPIVersion = "1.12" } = await this.version({
-      timeoutMs: FACTS_TIMEOUT_MS,
+      timeoutMs: DEFAULT_TIMEOUT_MS,
       signal,
     });
     const version = isOlder(ApiVersion, NEWEST_API) ? ApiVersion : NEWEST_API;
@@ -190,7 +189,7 @@ export class Engine {
     try {
       return await promise;
     } catch (error) {
-      if (wanted?.aborted) throw wanted.reason;
+      if (wanted?.aborted && wanted.reason?.name !== "TimeoutError") throw wanted.reason;
       const { name, message } = error as Error;
       const why = name === "TimeoutError" || name === "AbortError" ? "it did not answer in time" : message;
       throw new EngineError(`The engine at ${this.endpoint.url} cannot be reached: ${why}`, undefined, {

@@ -68,7 +68,7 @@ interface MeterFiles {
 function cgroupPaths(text: string, containerId: string): Map<string, string> | undefined {
   if (!text.includes(containerId)) return undefined;
   const paths = new Map<string, string>();
-  for (const line of text.split("\n")) {
+  for (const line of text.split("\n").filter(Boolean)) {
     const [, controllers = "", ...path] = line.split(":");
     for (const controller of controllers.split(",")) paths.set(controller, path.join(":"));
   }

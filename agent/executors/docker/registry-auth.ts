@@ -142,5 +142,7 @@ function encode({ username, password }: Secret, registry: string): string {
   const server = { serveraddress: serverKey(registry) };
   const auth =
     username === TOKEN_USER ? { identitytoken: password, ...server } : { username, password, ...server };
-  return Buffer.from(JSON.stringify(auth)).toString("base64url");
+  const text = Buffer.from(JSON.stringify(auth)).toString("base64url");
+  // Engines read the padded form alone.
+  return text + "=".repeat((4 - (text.length % 4)) % 4);
 }

@@ -1,0 +1,53 @@
+/** Runs one job under the account it is started by, removes the job's directory, and prints what it saw. */
+import { mkdirSync, readdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { DockerExecutor } from "../../agent/executors/docker/docker-executor.ts";
+import { newId } from "../../shared/ids.ts";
+import { jobManifest } from "../../shared/manifest.ts";
+
+const [root = "", manifest = ""] = process.argv.slice(2);
+const dir = join(root, "work");
+mkdirSync(dir, { mode: 0o700 });
+const executor = new DockerExecutor({
+  agentId: newId("node"),
+  environment: process.env,
+  settings: () => ({ registries: {}, docker: { allowSocket: false, mounts: [], capabilities: [] } }),
+});
+const said: string[] = [];
+const text: string[] = [];
+
+async function run(): Promise<object> {
+  const task = await executor.start(
+    {
+      nodeId: newId("node"),
+      limits: {},
+      gpus: [],
+      environment: {},
+      dir,
+      assignment: {
+        executionId: newId("exe"),
+        jobId: newId("job"),
+        attempt: 1,
+        manifest: jobManifest.parse({ type: "DOCKER", ...JSON.parse(manifest) }),
+        resources: { cpu: 0, memoryMb: 0, gpuCount: 0 },
+        gpuIndexes: [],
+        leaseExpiresAt: new Date(Date.now() + 60_000).toISOString(),
+      },
+      output: {
+        write: (_stream, bytes) => void text.push(Buffer.from(bytes).toString()),
+        system: (line) => void said.push(line),
+      },
+    },
+    AbortSignal.timeout(60_000),
+  );
+  return task.wait();
+}
+
+const exit = await run().catch((error) => ({ failed: String(error) }));
+let left: string[] = [];
+try {
+  rmSync(dir, { recursive: true, force: true });
+} catch {
+  left = readdirSync(dir);
+}
+console.log(JSON.stringify({ exit, said, left, text }));

@@ -1,0 +1,67 @@
+import { afterAll, expect, test } from "bun:test";
+import { chmodSync, chownSync, existsSync, mkdtempSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { testImage } from "../support/docker.ts";
+
+const TEST_MS = 90_000;
+const UID = 61_234;
+const isRoot = process.getuid?.() === 0;
+const root = mkdtempSync(join(tmpdir(), "tanvrit-ownership-"));
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+/** The engine's socket is for its group; the account joins it. */
+const socket = "/var/run/docker.sock";
+const group = existsSync(socket) ? statSync(socket).gid : 0;
+
+const AGENT = join(import.meta.dirname, "agent-of-another-account.ts");
+
+/** What an agent under another account than the engine's finds after its job, and can remove. */
+async function jobOf(image: string, job: object): Promise<{ said: string[]; left: string[]; exit: object }> {
+  chmodSync(root, 0o755);
+  const dir = mkdtempSync(join(root, "state-"));
+  if (isRoot) chownSync(dir, UID, UID);
+  const as = isRoot ? ["setpriv", `--reuid=${UID}`, `--regid=${UID}`, `--groups=${group}`] : [];
+  const child = Bun.spawn([...as, process.execPath, AGENT, dir, JSON.stringify({ image, ...job })], {
+    env: { PATH: process.env.PATH ?? "", HOME: dir, TMPDIR: dir },
+    stdout: "pipe",
+    stderr: "pipe",
+    timeout: TEST_MS,
+  });
+  const [stdout, stderr] = [await new Response(child.stdout).text(), await new Response(child.stderr).text()];
+  if ((await child.exited) !== 0) throw new Error(`the agent failed: ${stderr}`);
+  return JSON.parse(stdout);
+}
+
+const command = "mkdir -p a/b; echo x > a/b/c; chmod 700 a/b; ls -ln /work | grep -q ' 0 ' && echo root";
+
+test(
+  "what a container wrote as root, an agent that is not root can remove",
+  async () => {
+    const { said, left, exit } = await jobOf(await testImage(), { command });
+    expect({ said, left, exit }).toEqual({ said: [], left: [], exit: { exitCode: 0 } });
+  },
+  TEST_MS,
+);
+
+test(
+  "also where the image has nothing to do it with",
+  async () => {
+    const { said, left } = await jobOf(await testImage({ bare: true }), { command: "mkdir a; echo x > a/b" });
+    expect({ said, left }).toEqual({ said: [], left: [] });
+  },
+  TEST_MS,
+);
+
+test(
+  "an agent that is not root gets its jobs neither others' files nor mighty capabilities",
+  async () => {
+    const mounts = [{ type: "bind", source: "/etc", target: "/m", readOnly: true }];
+    const image = await testImage();
+    const mount = await jobOf(image, { command: "cat /m/shadow", docker: { mounts } });
+    expect(JSON.stringify(mount.exit)).toMatch(/belongs to another account/);
+    const mighty = await jobOf(image, { command: "true", docker: { capAdd: ["SYS_ADMIN"] } });
+    expect(JSON.stringify(mighty.exit)).toMatch(/may not have the capability SYS_ADMIN/);
+  },
+  TEST_MS,
+);
