@@ -88,7 +88,7 @@ describe("a container", () => {
       expect(
         await refusal({
           image,
-          docker: { mounts: [{ type: "bind", source: "/var/run/docker.sock", target: "/s" }] },
+          docker: { mounts: [{ type: "bind", source: stage.engine.endpoint.socketPath, target: "/s" }] },
         }),
       ).toMatch(/command the engine/);
     },

@@ -2,6 +2,7 @@ import { afterAll, expect, test } from "bun:test";
 import { chmodSync, chownSync, existsSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { findEngine } from "../../agent/executors/docker/endpoint.ts";
 import { testImage } from "../support/docker.ts";
 
 const TEST_MS = 90_000;
@@ -11,8 +12,8 @@ const root = mkdtempSync(join(tmpdir(), "tanvrit-ownership-"));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
 /** The engine's socket is for its group; the account joins it. */
-const socket = "/var/run/docker.sock";
-const group = existsSync(socket) ? statSync(socket).gid : 0;
+const { url, socketPath = "" } = findEngine(process.env);
+const group = existsSync(socketPath) ? statSync(socketPath).gid : 0;
 
 const AGENT = join(import.meta.dirname, "agent-of-another-account.ts");
 
@@ -23,7 +24,7 @@ async function jobOf(image: string, job: object): Promise<{ said: string[]; left
   if (isRoot) chownSync(dir, UID, UID);
   const as = isRoot ? ["setpriv", `--reuid=${UID}`, `--regid=${UID}`, `--groups=${group}`] : [];
   const child = Bun.spawn([...as, process.execPath, AGENT, dir, JSON.stringify({ image, ...job })], {
-    env: { PATH: process.env.PATH ?? "", HOME: dir, TMPDIR: dir },
+    env: { PATH: process.env.PATH ?? "", HOME: dir, TMPDIR: dir, DOCKER_HOST: url },
     stdout: "pipe",
     stderr: "pipe",
     timeout: TEST_MS,
