@@ -4,10 +4,10 @@ import { mountOf } from "./docker-options.ts";
 test("a mount is written as for docker's command line, in either of its ways", () => {
   expect(mountOf("/data:/in:ro")).toEqual({ type: "bind", source: "/data", target: "/in", readOnly: true });
   expect(mountOf("/data:/in")).toEqual({ type: "bind", source: "/data", target: "/in" });
-  expect(mountOf("cache:/root/.cache:rw")).toEqual({
+  expect(mountOf("cache:/srv/cache:rw")).toEqual({
     type: "volume",
     source: "cache",
-    target: "/root/.cache",
+    target: "/srv/cache",
   });
   expect(mountOf("/cache")).toEqual({ type: "volume", target: "/cache" });
   expect(mountOf("type=bind,src=/a=b,dst=/in,readonly")).toEqual({

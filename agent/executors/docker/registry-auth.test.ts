@@ -19,10 +19,10 @@ function shown(header: string | undefined): unknown {
   return header === undefined ? undefined : JSON.parse(Buffer.from(header, "base64url").toString());
 }
 
-const image = parseImage("registry.example.com:5000/app");
+const image = parseImage("images.example.com:5000/app");
 const logins = {
-  ours: { server: "registry.example.com:5000", username: "ada", passwordEnv: "REGISTRY_PASSWORD" },
-  file: { server: "registry.example.com:5000", username: "ada", passwordFile: join(dir, "password") },
+  ours: { server: "images.example.com:5000", username: "ada", passwordEnv: "REGISTRY_PASSWORD" },
+  file: { server: "images.example.com:5000", username: "ada", passwordFile: join(dir, "password") },
 };
 
 test("a login of agent.yaml is used by its name, with the password from where it stands", async () => {
@@ -31,7 +31,7 @@ test("a login of agent.yaml is used by its name, with the password from where it
   expect(shown((await registryAuth(image, "ours", logins, env))?.header)).toEqual({
     username: "ada",
     password: "s3cret",
-    serveraddress: "registry.example.com:5000",
+    serveraddress: "images.example.com:5000",
   });
   expect(shown((await registryAuth(image, "file", logins, env))?.header)).toMatchObject({
     password: "from file",
@@ -42,7 +42,7 @@ test("a login of agent.yaml is used by its name, with the password from where it
 test("a password goes to no registry but the one it is for", async () => {
   const elsewhere = registryAuth(parseImage("evil.example.com/app"), "ours", logins, configured({}));
   await expect(elsewhere).rejects.toThrow(
-    /for registry\.example\.com:5000, but the image comes from evil\.example\.com/,
+    /for images\.example\.com:5000, but the image comes from evil\.example\.com/,
   );
 });
 
@@ -56,7 +56,7 @@ test("a login that is not there, or has no password, is told without telling any
 test("what docker login left on the machine is used for its registry alone", async () => {
   const env = configured({
     auths: {
-      "registry.example.com:5000": { auth: Buffer.from("bob:pass:word").toString("base64") },
+      "images.example.com:5000": { auth: Buffer.from("bob:pass:word").toString("base64") },
       "https://index.docker.io/v1/": { identitytoken: "tok" },
     },
   });

@@ -5,9 +5,9 @@ const filePath = z.string().regex(/^([/\\]|[A-Za-z]:[/\\])/, { error: "must be a
 /** One login of agent.yaml. The secret stands in a file or a variable of the agent, never in agent.yaml or a job. */
 const registryLogin = z
   .strictObject({
-    /** The registry's host as it stands in images, as `ghcr.io` or `registry.example.com:5000`; `docker.io` is Docker Hub. */
+    /** The registry's host as it stands in images, as `ghcr.io` or `images.example.com:5000`; `docker.io` is Docker Hub. */
     server: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9.-]*(:\d{1,5})?$/, {
-      error: "must be the host of a registry, as ghcr.io or registry.example.com:5000",
+      error: "must be the host of a registry, as ghcr.io or images.example.com:5000",
     }),
     username: z.string().min(1),
     passwordFile: filePath.optional(),
