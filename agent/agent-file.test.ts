@@ -1,0 +1,22 @@
+import { expect, test } from "bun:test";
+import { parseYaml } from "../shared/config/yaml.ts";
+import { agentFile } from "./agent-file.ts";
+
+test("an agent.yaml with numbers for labels and comments behind values is taken as it is", () => {
+  const text = `# ~/.tanvrit/agent.yaml
+limits:
+  cpu: 4              # cores
+  memoryMb: 8192      # MiB
+  gpuCount: 0         # 0 disables GPU jobs
+idleSuspendSeconds: 600   # suspend the agent process if no work for 10min
+labels:
+  arch: arm64
+  os: darwin
+  cpuCount: 8
+`;
+  expect(parseYaml(text, "agent.yaml", agentFile)).toMatchObject({
+    limits: { cpu: 4, memoryMb: 8192, gpuCount: 0 },
+    idleSuspendSeconds: 600,
+    labels: { arch: "arm64", os: "darwin", cpuCount: "8" },
+  });
+});

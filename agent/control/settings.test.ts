@@ -1,0 +1,141 @@
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { agentFile } from "../agent-file.ts";
+import type { AgentLog } from "../agent-log.ts";
+import { describeNode } from "../describe.ts";
+import type { NodeProfile } from "../profile.ts";
+import { pause } from "../wait.ts";
+import { Settings } from "./settings.ts";
+import { watchFile } from "./watch-file.ts";
+
+let dir: string;
+let over: AbortController;
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), "settings-"));
+  over = new AbortController();
+});
+afterEach(() => {
+  over.abort();
+  rmSync(dir, { recursive: true, force: true });
+});
+
+function profileOf(memoryMb: number): NodeProfile {
+  const file = agentFile.parse({ limits: { memoryMb } });
+  const settings = { name: "n", pool: "default", labels: {}, file, agentVersion: "0" };
+  return { description: describeNode(settings), file, gpus: [] };
+}
+
+/** Settings read from a file that holds a number; a source whose server takes what `apply` takes. */
+function stage(apply: (memoryMb: number, signal: AbortSignal) => Promise<void> = async () => {}) {
+  const path = join(dir, "agent.yaml");
+  writeFileSync(path, "1");
+  const said: string[] = [];
+  const say = (message: string) => said.push(message);
+  const log: AgentLog = { info: say, warn: say, error: say };
+  const read = async (): Promise<NodeProfile> => {
+    const memoryMb = Number(readFileSync(path, "utf8"));
+    if (Number.isNaN(memoryMb)) throw new Error(`${path}:1:1: limits.memoryMb: no number`);
+    return profileOf(memoryMb);
+  };
+  let ask = () => {};
+  const onAsked = (listener: () => void) => {
+    ask = listener;
+  };
+  const applied: number[] = [];
+  const settings = new Settings({
+    profile: profileOf(1),
+    source: { path, read, onAsked },
+    log,
+    apply: async ({ file }, signal) => {
+      await apply(file.limits.memoryMb ?? 0, signal);
+      applied.push(file.limits.memoryMb ?? 0);
+    },
+  });
+  void settings.run(over.signal);
+  return { path, settings, applied, said, ask: () => ask() };
+}
+
+test("a file that changed counts and is announced once; one that was only touched is not", async () => {
+  const { path, settings, applied, said } = stage();
+  writeFileSync(path, "2");
+  await until(() => applied.length === 1, "the change");
+  writeFileSync(path, "2");
+  writeFileSync(`${path}.new`, "3");
+  renameSync(`${path}.new`, path);
+  await until(() => applied.length === 2, "the replaced file");
+  expect(applied).toEqual([2, 3]);
+  expect(settings.profile.file.limits.memoryMb).toBe(3);
+  expect(said.filter((line) => line.startsWith("New settings"))).toHaveLength(2);
+});
+
+test("a wrong file is told once and changes nothing, and is forgotten when it is right", async () => {
+  const { path, settings, applied, said } = stage();
+  writeFileSync(path, "two");
+  await until(() => settings.error !== undefined, "the error");
+  expect(settings.error).toContain("agent.yaml:1:1: limits.memoryMb");
+  expect(settings.profile.file.limits.memoryMb).toBe(1);
+  expect(said.filter((line) => line.includes("no number"))).toHaveLength(1);
+  writeFileSync(path, "1");
+  await until(() => settings.error === undefined, "the end of the error");
+  expect(applied).toEqual([]);
+});
+
+test("a change while the server does not answer takes the place of the one before it", async () => {
+  const { path, applied } = stage(async (memoryMb, signal) => {
+    if (memoryMb > 2) return;
+    await new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+  });
+  writeFileSync(path, "2");
+  await pause(400, over.signal);
+  writeFileSync(path, "3");
+  await until(() => applied.length === 1, "the newer one");
+  expect(applied).toEqual([3]);
+});
+
+test("what the server refuses is an error, and is tried again when asked for", async () => {
+  let refused = 0;
+  const { path, settings, applied, ask } = stage(async () => {
+    if (refused++ === 0) throw new Error("too many labels");
+  });
+  writeFileSync(path, "2");
+  await until(() => settings.error !== undefined, "the refusal");
+  expect(settings.error).toContain("too many labels");
+  ask();
+  await until(() => applied.length === 1, "the second try");
+  expect(settings.error).toBeUndefined();
+});
+
+test("a file is seen when it is made, and through a link that is turned", async () => {
+  let changes = 0;
+  const path = join(dir, "agent.yaml");
+  watchFile(path, () => changes++, over.signal);
+  for (const name of ["..1", "..2"]) {
+    mkdirSync(join(dir, name));
+    writeFileSync(join(dir, name, "agent.yaml"), name);
+  }
+  symlinkSync("..1", join(dir, "..data"));
+  symlinkSync(join("..data", "agent.yaml"), path);
+  await until(() => changes === 1, "the new file");
+  symlinkSync("..2", join(dir, "..data_tmp"));
+  renameSync(join(dir, "..data_tmp"), join(dir, "..data"));
+  await until(() => changes === 2, "the turned link");
+});
+
+/** Looks again and again, where there is nothing that would tell. */
+async function until(condition: () => boolean, what: string, maxMs = 10_000): Promise<void> {
+  const untilMs = performance.now() + maxMs;
+  while (!condition()) {
+    if (performance.now() > untilMs) throw new Error(`not within ${maxMs} ms: ${what}`);
+    await pause(10);
+  }
+}
