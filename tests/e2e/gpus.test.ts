@@ -1,0 +1,79 @@
+import { expect, test } from "bun:test";
+import { chmod, mkdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { Person } from "../support/person.ts";
+import { TestServer } from "../support/server.ts";
+
+const TEST_TIMEOUT_MS = 90_000;
+const FIXTURES = join(import.meta.dirname, "..", "..", "agent", "detectors", "fixtures", "nvidia");
+const EIGHT = join(FIXTURES, "550.54.15-h100-x8");
+
+const SHOW = 'echo "$CUDA_VISIBLE_DEVICES"';
+
+/** Somebody on whose machine nvidia-smi is this script. */
+async function ownerOf(server: TestServer, script: string): Promise<Person> {
+  const person = await Person.signIn(server);
+  const bin = person.home.join("bin");
+  await mkdir(bin);
+  await writeFile(join(bin, "nvidia-smi"), `#!/bin/sh\n${script}\n`);
+  await chmod(join(bin, "nvidia-smi"), 0o755);
+  return person;
+}
+
+const pathOf = (person: Person) => ({ PATH: `${person.home.join("bin")}:${process.env.PATH}` });
+
+test(
+  "jobs that run side by side see GPUs of their own by UUID, as many as the owner gives, and others see none",
+  async () => {
+    await using server = await TestServer.start();
+    await using person = await ownerOf(
+      server,
+      `cat '${EIGHT}'.$([ "$1" = -L ] && echo list.txt || echo xml)`,
+    );
+    await writeFile(person.home.join("agent.yaml"), "limits: {gpuCount: 5}\n");
+    await person.startAgent(["--slots", "8"], pathOf(person));
+    const list = await readFile(`${EIGHT}.list.txt`, "utf8");
+    const uuids = [...list.matchAll(/UUID: (GPU-[^)]+)/g)].map(([, uuid = ""]) => uuid);
+    const meeting = person.home.join("together");
+    await mkdir(meeting);
+    // Each waits until both are there, so that they run at the same time.
+    const meet = `touch '${meeting}'/$TANVRIT_JOB_ID; until [ $(ls '${meeting}' | wc -l) = 2 ]; do sleep 0.05; done`;
+    const show = `${meet}; ${SHOW}`;
+    const pair = await Promise.all(
+      [0, 1].map(() =>
+        person.submit(["--gpus", "2", "--selector", "gpu.memoryMb>=80000,cuda", "--", "sh", "-c", show]),
+      ),
+    );
+    const seen = await Promise.all(pair.map((id) => devicesOf(person, id)));
+    expect(new Set(seen.flat()).size).toBe(4);
+    for (const uuid of seen.flat()) expect(uuids.slice(0, 5)).toContain(uuid);
+
+    const none = await person.submit(["--env", "CUDA_VISIBLE_DEVICES=0", "--", "sh", "-c", SHOW]);
+    expect(await devicesOf(person, none)).toEqual([""]);
+    const six = await person.submit(["--gpus", "6", "--", "true"]);
+    expect((await person.job(six)).unschedulableReason).toMatch(/GPU/);
+  },
+  TEST_TIMEOUT_MS,
+);
+
+test(
+  "a hanging nvidia-smi delays the start of an agent by no more than its timeout, and is told",
+  async () => {
+    await using server = await TestServer.start();
+    await using person = await ownerOf(server, "trap '' TERM; sleep 600 & wait");
+    const startMs = performance.now();
+    const agent = await person.startAgent([], pathOf(person));
+    // 5 s, and what starting and registering take on a busy machine; the tool would take ten minutes.
+    expect(performance.now() - startMs).toBeLessThan(5_000 + 10_000);
+    expect(agent.stderr).toContain("nvidia-smi did not answer within 5 s");
+    const id = await person.submit(["--", "true"]);
+    await person.get(["job", "wait", id]);
+    expect((await person.job(id)).status).toBe("SUCCESS");
+  },
+  TEST_TIMEOUT_MS,
+);
+
+async function devicesOf(person: Person, id: string): Promise<string[]> {
+  await person.get(["job", "wait", id]);
+  return (await person.get(["job", "logs", id])).split(",");
+}
