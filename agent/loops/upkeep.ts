@@ -48,6 +48,8 @@ export class Upkeep {
   private readonly idle = new IdleTimer(() => this.fallAsleep());
   private readonly health: Health;
   private healthAtMs = Number.NEGATIVE_INFINITY;
+  /** At the last look. */
+  private isClockKnown = false;
   private care: MachineCare;
 
   constructor(parts: UpkeepParts) {
@@ -79,10 +81,15 @@ export class Upkeep {
       if (signal.aborted) break;
       const gap = standstill.look(lookMs);
       if (gap) this.catchUp(gapInWords(gap), session);
-      if (performance.now() - this.healthAtMs >= HEALTH_EVERY_MS - LOOK_EVERY_MS / 2) this.checkHealth();
+      if (this.isHealthDue) this.checkHealth();
     }
     this.idle.stop();
     this.parts.keepAwake.stop();
+  }
+
+  private get isHealthDue(): boolean {
+    const isClockNews = this.isClockKnown !== (this.parts.clock.localAheadMs !== undefined);
+    return isClockNews || performance.now() - this.healthAtMs >= HEALTH_EVERY_MS - LOOK_EVERY_MS / 2;
   }
 
   /** Something began here or is over. */
@@ -125,7 +132,9 @@ export class Upkeep {
   private checkHealth(): void {
     const { stateDir, clock, condition, log } = this.parts;
     this.healthAtMs = performance.now();
-    const facts = { ...(this.parts.lookAtDisk ?? lookAtDisk)(stateDir), clockAheadMs: clock.localAheadMs };
+    const clockAheadMs = clock.localAheadMs;
+    this.isClockKnown = clockAheadMs !== undefined;
+    const facts = { ...(this.parts.lookAtDisk ?? lookAtDisk)(stateDir), clockAheadMs };
     const refusing = this.health.judge(facts);
     const before = condition.value.refusing;
     if (refusing === before) return;
