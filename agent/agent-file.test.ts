@@ -1,6 +1,23 @@
 import { expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { parseYaml } from "../shared/config/yaml.ts";
 import { agentFile } from "./agent-file.ts";
+
+test("every field of agent.yaml stands in the guide, and what the guide shows is an agent.yaml", () => {
+  const guide = readFileSync(join(import.meta.dirname, "..", "docs", "guides", "agent.md"), "utf8");
+  const [, section = ""] = guide.split("## agent.yaml");
+  const example = section.split("\n").filter((line) => line.startsWith("    "));
+  const shown = parseYaml(
+    example
+      .map((line) => line.slice(4))
+      .join("\n")
+      .split("[Unit]")[0] ?? "",
+    "f",
+    agentFile,
+  );
+  expect(Object.keys(shown).sort()).toEqual(Object.keys(agentFile.shape).sort());
+});
 
 test("an agent.yaml with numbers for labels and comments behind values is taken as it is", () => {
   const text = `# ~/.tanvrit/agent.yaml

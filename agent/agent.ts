@@ -210,8 +210,12 @@ class Agent {
     } finally {
       await this.supervisors.close();
     }
+    const { running, unsent } = this.worker;
+    if (running > 0) log.info(`Leaving; ${running} jobs run on, and the next start takes them up.`);
+    if (unsent > 0)
+      log.warn(`The results of ${unsent} executions could not be sent; the next start sends them.`);
     if (this.failure && !this.stop.aborted) throw this.failure;
-    return { running: this.worker.running, undelivered: this.worker.unsent };
+    return { running, undelivered: unsent };
   }
 
   /** false: told to stop before the server answered. */
@@ -282,11 +286,6 @@ class Agent {
     await this.untilSettled();
     this.over.abort();
     await loops;
-    const { running } = this.worker;
-    const { unsent } = this.worker;
-    if (running > 0) log.info(`Leaving; ${running} jobs run on, and the next start takes them up.`);
-    if (unsent > 0)
-      log.warn(`The results of ${unsent} executions could not be sent; the next start sends them.`);
   }
 
   private startLoops(): Promise<void>[] {

@@ -192,7 +192,7 @@ test(
 test(
   "agent run --once takes one of three jobs and --max-jobs the other two, with more slots than that",
   async () => {
-    const ids = [];
+    const ids: string[] = [];
     for (const code of [3, 0, 0]) ids.push(await person.submit(["--", "sh", "-c", `exit ${code}`]));
     const statuses = async () =>
       (await Promise.all(ids.map((id) => person.job(id)))).map((job) => job.status);
