@@ -21,9 +21,11 @@ export interface LeftBehind {
   /** It says `ready` when it runs as it should. */
   manifest: JobManifestInput;
   executionIds: readonly string[];
+  /** How long after it began to start them the process is killed; absent: when all of them run. */
+  killAfterMs?: number;
 }
 
-/** Resolves when all of them run and the process that started them is dead. */
+/** Resolves when the process that started them is dead. */
 export async function leaveBehind(left: LeftBehind): Promise<void> {
   const program = Bun.spawn([process.execPath, import.meta.path, JSON.stringify(left)], {
     stdin: "ignore",
@@ -34,13 +36,14 @@ export async function leaveBehind(left: LeftBehind): Promise<void> {
     const reader = program.stdout.getReader();
     const { value } = await within(START_LIMIT_MS, "the start of what is left behind", reader.read());
     if (!value) throw new Error(`nothing was left behind: the process ended with ${await program.exited}`);
+    await Bun.sleep(left.killAfterMs ?? 0);
   } finally {
     program.kill("SIGKILL");
     await program.exited;
   }
 }
 
-async function main({ factory, argument, manifest, executionIds }: LeftBehind): Promise<void> {
+async function main({ factory, argument, manifest, executionIds, killAfterMs }: LeftBehind): Promise<void> {
   const module: { createExecutor(argument: string): Executor } = await import(pathToFileURL(factory).href);
   const executor = module.createExecutor(argument);
   await executor.probe();
@@ -53,13 +56,15 @@ async function main({ factory, argument, manifest, executionIds }: LeftBehind): 
     },
     system: () => {},
   };
-  for (const executionId of executionIds) {
+  if (killAfterMs !== undefined) console.log("starting");
+  const starts = executionIds.map(async (executionId) => {
     const dir = scratch.join(executionId);
     await mkdir(dir);
     await executor.start({ ...playedTask(executionId, manifest, dir), output }, new AbortController().signal);
-  }
+  });
+  await Promise.all(starts);
   await waitFor("all to run", () => ready === executionIds.length, { timeoutMs: START_LIMIT_MS });
-  console.log("left");
+  if (killAfterMs === undefined) console.log("running");
   await Bun.sleep(STAYS_MS);
 }
 

@@ -5,19 +5,25 @@ import type { ExecutorUnderTest } from "../contract/executor-stage.ts";
 import { leaveBehind } from "../contract/leave-behind.ts";
 import { testEngine, testImage } from "../support/docker.ts";
 
+/** Nothing here needs a network, and a container without one starts sooner. */
+export const ALONE = { network: "none" };
+
 /** An agent of its own, with the machine's engine. */
-export async function dockerUnderTest(): Promise<ExecutorUnderTest> {
-  const agentId = crypto.randomUUID();
+export async function dockerUnderTest(agentId: string = crypto.randomUUID()): Promise<ExecutorUnderTest> {
   const image = await testImage();
   const executor = createExecutor(agentId);
+  const manifest = (command: string | string[]) => ({
+    type: "DOCKER" as const,
+    image,
+    command,
+    docker: ALONE,
+  });
   return {
     executor,
-    manifest: ({ sh }) => ({ type: "DOCKER", image, command: sh }),
+    manifest: ({ sh }) => manifest(sh),
     successor: () => createExecutor(agentId),
-    leaveBehind: ({ sh }, executionIds) => {
-      const manifest = { type: "DOCKER" as const, image, command: sh };
-      return leaveBehind({ factory: import.meta.path, argument: agentId, manifest, executionIds });
-    },
+    leaveBehind: ({ sh }, executionIds) =>
+      leaveBehind({ factory: import.meta.path, argument: agentId, manifest: manifest(sh), executionIds }),
     unavailable: withoutEngine,
     remains: (executionId) => containersOf("execution", executionId),
     traits: {
@@ -44,12 +50,18 @@ export function createExecutor(agentId: string, environment = process.env): Exec
   return new DockerExecutor({ agentId, environment, settings: () => ({ registries: {}, docker }) });
 }
 
-/** The names of all containers that carry this mark, running or not. */
+/** All containers that carry this mark, running or not. */
 export async function containersOf(mark: keyof typeof LABEL, value: string): Promise<string[]> {
-  const found = await testEngine().json<{ Id: string; State: string }[]>("GET", "/containers/json", {
-    query: { all: true, filters: JSON.stringify({ label: [`${LABEL[mark]}=${value}`] }) },
-  });
-  return found.map(({ Id, State }) => `container ${Id} (${State})`);
+  return (await containersWith(mark, value)).map(({ Id, State }) => `container ${Id} (${State})`);
+}
+
+export async function containerIds(mark: keyof typeof LABEL, value: string): Promise<string[]> {
+  return (await containersWith(mark, value)).map(({ Id }) => Id);
+}
+
+function containersWith(mark: keyof typeof LABEL, value: string): Promise<{ Id: string; State: string }[]> {
+  const filters = JSON.stringify({ label: [`${LABEL[mark]}=${value}`] });
+  return testEngine().json("GET", "/containers/json", { query: { all: true, filters } });
 }
 
 async function withoutEngine(): Promise<{ executor: Executor } & AsyncDisposable> {

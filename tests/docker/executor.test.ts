@@ -1,4 +1,4 @@
 import { executorContract } from "../contract/executor.contract.ts";
 import { dockerUnderTest } from "./docker-under-test.ts";
 
-executorContract("Docker", dockerUnderTest);
+executorContract("Docker", () => dockerUnderTest());
