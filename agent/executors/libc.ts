@@ -6,6 +6,8 @@ interface Libc {
   pipe2(flags: number): [number, number] | undefined;
   /** Orphans among our descendants become our children from now on. false: this system has no such thing. */
   becomeSubreaper(): boolean;
+  /** The soft limit of file locks, which the kernel has not heeded since 2.4. undefined: without limit. */
+  setLockLimit(limit: bigint | undefined): boolean;
   /** Reaps a dead child, or with a negative number one of that group. false: there is none. */
   reap(pidOrGroup: number): boolean;
 }
@@ -17,6 +19,8 @@ const LIBRARIES = [
 ];
 const PR_SET_CHILD_SUBREAPER = 36;
 const WNOHANG = 1;
+const RLIMIT_LOCKS = 10;
+const UNLIMITED = 2n ** 64n - 1n;
 
 let found: Libc | undefined | "none";
 
@@ -43,6 +47,7 @@ function open(library: string): Libc {
   const { symbols } = dlopen(library, {
     pipe2: { args: [ptr, i32], returns: i32 },
     prctl: { args: [i32, u64, u64, u64, u64], returns: i32 },
+    prlimit: { args: [i32, i32, ptr, ptr], returns: i32 },
     waitpid: { args: [i32, ptr, i32], returns: i32 },
   });
   return {
@@ -51,6 +56,12 @@ function open(library: string): Libc {
       return symbols.pipe2(fds, flags) === 0 ? [fds[0] as number, fds[1] as number] : undefined;
     },
     becomeSubreaper: () => symbols.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) === 0,
+    setLockLimit(limit) {
+      const softAndHard = new BigUint64Array(2);
+      if (symbols.prlimit(0, RLIMIT_LOCKS, null, softAndHard) !== 0) return false;
+      softAndHard[0] = limit ?? softAndHard[1] ?? UNLIMITED;
+      return symbols.prlimit(0, RLIMIT_LOCKS, softAndHard, null) === 0;
+    },
     reap: (pidOrGroup) => symbols.waitpid(pidOrGroup, null, WNOHANG) > 0,
   };
 }

@@ -70,8 +70,9 @@ export function readProc(pid: number, file: string): string {
   }
 }
 
-export function isDead(row: Pick<ProcessRow, "state">): boolean {
-  return row.state.startsWith("Z") || row.state.startsWith("X");
+/** Dead, whether or not somebody has reaped it. */
+export function isDead(row: Pick<ProcessRow, "state"> | undefined): boolean {
+  return row === undefined || row.state.startsWith("Z") || row.state.startsWith("X");
 }
 
 /** macOS and other systems without /proc. */

@@ -1,7 +1,7 @@
 import { pause } from "../wait.ts";
-import { EXECUTION_VARIABLE } from "./environment.ts";
 import { libc } from "./libc.ts";
-import { isDead, linuxTable, type ProcessRow, processIds, readProc } from "./process-table.ts";
+import { Marks, processesOf } from "./marks.ts";
+import { isDead, linuxTable, type ProcessRow, readProc } from "./process-table.ts";
 
 /** A process that does not end within this time after SIGKILL hangs in the kernel; nobody can end it. */
 const KILL_LIMIT_MS = 5_000;
@@ -29,60 +29,43 @@ export async function endGroup(groupId: number): Promise<boolean> {
 }
 
 /**
- * Ends all processes that `find` names, again and again until it names none. All are stopped before any is killed,
- * since the death of one may be what another waits for to start two more. Returns whether none is left.
+ * Ends all processes that `find` finds, again and again until there is none. Each is stopped the moment it is found,
+ * since it may be about to start another; all are killed when no new one is found, since the death of one may be what
+ * another waits for to start two more. Returns whether none is left.
  */
-export function endAll(find: () => readonly number[]): Promise<boolean> {
+export function endAll(find: (found: (pid: number) => void) => void): Promise<boolean> {
   return untilGone(() => {
     const stopped = new Set<number>();
-    let found = find();
-    if (found.length === 0) return true;
     for (let round = 0; round < MAX_STOP_ROUNDS; round++) {
-      const fresh = found.filter((pid) => !stopped.has(pid));
-      if (fresh.length === 0) break;
-      for (const pid of fresh) {
+      const before = stopped.size;
+      find((pid) => {
+        if (stopped.has(pid)) return;
         send(pid, "SIGSTOP");
         stopped.add(pid);
-      }
-      found = find();
+      });
+      if (stopped.size === before) break;
     }
     for (const pid of stopped) send(pid, "SIGKILL");
-    return false;
+    return stopped.size === 0;
   });
 }
 
 /** Kills processes of these executions that left their group. */
 export async function endStragglers(executionIds: ReadonlySet<string>): Promise<void> {
-  await endAll(() => processesOf(executionIds));
-}
-
-/** The living processes whose environment names one of these executions. Only Linux can say; none elsewhere. */
-export function processesOf(executionIds: ReadonlySet<string>): number[] {
-  return processIds().filter((pid) => {
-    if (pid === process.pid) return false;
-    const named = executionNamedBy(pid);
-    return named !== undefined && executionIds.has(named);
-  });
-}
-
-/** The execution that a process's environment names. */
-export function executionNamedBy(pid: number): string | undefined {
-  const marker = `${EXECUTION_VARIABLE}=`;
-  const variables = readProc(pid, "environ").split("\0");
-  return variables.find((variable) => variable.startsWith(marker))?.slice(marker.length);
+  await endAll((found) => processesOf(executionIds).forEach(found));
 }
 
 /**
- * What earlier processes of ours left of these executions: those whose environment or control group names one of
- * them, who shares a session with such a process, and all their descendants.
+ * What earlier processes of ours left of these executions: those that carry a mark or are in a control group of
+ * one of them, who shares a session with such a process, and all their descendants.
  */
 export function leftOf(executionIds: ReadonlySet<string>): number[] {
   const rows = linuxTable().filter((row) => !isDead(row));
   const ownSession = rows.find((row) => row.pid === process.pid)?.sessionId;
-  const marked = rows.filter(({ pid }) => {
-    const named = executionNamedBy(pid);
-    return (named !== undefined && executionIds.has(named)) || isGroupOf(pid, executionIds);
-  });
+  const marks = new Marks(executionIds);
+  const marked = rows.filter(
+    ({ pid }) => marks.executionOf(pid) !== undefined || isGroupOf(pid, executionIds),
+  );
   const sessions = new Set(marked.map((row) => row.sessionId));
   sessions.delete(ownSession ?? 0);
   const roots = rows.filter((row) => marked.includes(row) || sessions.has(row.sessionId));

@@ -2,9 +2,10 @@ import type { Subprocess } from "bun";
 import { type Hold, toMib } from "../limits/limit-keeper.ts";
 import { pause } from "../wait.ts";
 import type { RunningTask, TaskExit, TaskLimits, TaskOutput, TaskUsage } from "./executor.ts";
+import { processesOf } from "./marks.ts";
 import type { Orphans } from "./orphans.ts";
 import { processStat } from "./process-table.ts";
-import { endGroup, endStragglers, processesOf, send, signalGroup } from "./process-tree.ts";
+import { endGroup, endStragglers, send, signalGroup } from "./process-tree.ts";
 
 /** One stream of a child; `close` frees what the stream itself does not. */
 export interface ChildStream {
@@ -83,11 +84,9 @@ export class ShellTask implements RunningTask {
     const used = this.child.process.resourceUsage();
     if (!used) return held;
     const peakMemoryMb = held.peakMemoryMb ?? this.peakOfLeader(used.maxRSS);
-    return {
-      cpuSeconds: Number(used.cpuTime.total) / 1e6,
-      ...(peakMemoryMb !== undefined && { peakMemoryMb }),
-      ...held,
-    };
+    // The leader's account has those it waited for, the other those who were seen.
+    const cpuSeconds = Math.max(Number(used.cpuTime.total) / 1e6, held.cpuSeconds ?? 0);
+    return { cpuSeconds, ...(peakMemoryMb !== undefined && { peakMemoryMb }) };
   }
 
   private async untilOver(): Promise<TaskExit> {

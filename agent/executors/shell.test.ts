@@ -7,8 +7,8 @@ import { type JobManifestInput, jobManifest } from "../../shared/manifest.ts";
 import { pause } from "../wait.ts";
 import { allowedEnvironment } from "./environment.ts";
 import { type RunningTask, StartFailedError, type TaskExit, type TaskUsage } from "./executor.ts";
+import { processesOf } from "./marks.ts";
 import { processStat } from "./process-table.ts";
-import { processesOf } from "./process-tree.ts";
 import { ShellExecutor } from "./shell.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "shell-"));

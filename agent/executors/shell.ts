@@ -13,8 +13,9 @@ import {
   StartFailedError,
   type Task,
 } from "./executor.ts";
+import { processesOf, withMark } from "./marks.ts";
 import { orphans } from "./orphans.ts";
-import { endStragglers, processesOf } from "./process-tree.ts";
+import { endStragglers } from "./process-tree.ts";
 import { ShellTask } from "./shell-task.ts";
 import { spawnChild } from "./spawn.ts";
 
@@ -66,7 +67,8 @@ export class ShellExecutor implements Executor {
     const env = jobEnvironment(task);
     const hold = holdFor(keeper, task);
     try {
-      const child = spawnChild({ command, cwd, env, entrance: hold.entrance(env) });
+      const entrance = hold.entrance(env);
+      const child = withMark(executionId, () => spawnChild({ command, cwd, env, entrance }));
       this.orphans?.begun(executionId, child.process.pid);
       return new ShellTask(child, {
         executionId,

@@ -1,6 +1,6 @@
 import type { ExceededLimit, TaskLimits } from "../executors/executor.ts";
+import { Marks } from "../executors/marks.ts";
 import { isDead, type ProcessRow, processStat, processTable, readProc } from "../executors/process-table.ts";
-import { executionNamedBy } from "../executors/process-tree.ts";
 import { CpuThrottle, type Throttled } from "./cpu-throttle.ts";
 import { MIB, toMib } from "./limit-keeper.ts";
 
@@ -16,6 +16,8 @@ const COST_SHARE = 20;
 /** What is known of one watched job. */
 export interface JobWatch {
   peakBytes: number;
+  /** The most that was seen: who ends without being waited for takes his time with him. */
+  cpuSeconds: number;
   exceeded: ExceededLimit | undefined;
   /** The processes that were alive when last looked at, with the time each began. */
   readonly seen: ReadonlyMap<number, string>;
@@ -55,6 +57,7 @@ export class JobSampler {
       looks: 0,
       rows: [],
       peakBytes: 0,
+      cpuSeconds: 0,
       exceeded: undefined,
       throttle: undefined,
     };
@@ -113,6 +116,7 @@ export class JobSampler {
 
   private judge(one: Watched, rows: ProcessRow[]): void {
     one.rows = rows;
+    one.cpuSeconds = Math.max(one.cpuSeconds, cpuOf(rows));
     one.seen.clear();
     for (const row of rows) one.seen.set(row.pid, row.startTicks);
     const { memoryMb, pids } = one.limits;
@@ -132,18 +136,20 @@ export class JobSampler {
   }
 }
 
-/** Whose a process is: by session, by what was seen before, by its parent, or by what its environment says. */
+/** Whose a process is: by session, by what was seen before, by its parent, or by its mark. */
 class Owners {
   private readonly rows: ReadonlyMap<number, ProcessRow>;
   private readonly known = new Map<number, Watched | undefined>();
   private readonly bySession: ReadonlyMap<number, Watched>;
   private readonly byExecution: ReadonlyMap<string, Watched>;
+  private readonly marks: Marks;
   private readonly seenBefore = new Map<number, Watched>();
 
   constructor(rows: ProcessRow[], due: Watched[]) {
     this.rows = new Map(rows.map((row) => [row.pid, row]));
     this.bySession = new Map(due.map((one) => [one.leaderPid, one]));
     this.byExecution = new Map(due.map((one) => [one.executionId, one]));
+    this.marks = new Marks(this.byExecution.keys());
     for (const one of due) for (const pid of one.seen.keys()) this.seenBefore.set(pid, one);
   }
 
@@ -162,7 +168,7 @@ class Owners {
     if (before?.seen.get(row.pid) === row.startTicks) return before;
     // An orphan has come to us, or to the system's first process.
     if (row.parentId === process.pid || row.parentId === 1) {
-      return this.byExecution.get(executionNamedBy(row.pid) ?? "");
+      return this.byExecution.get(this.marks.executionOf(row.pid) ?? "");
     }
     const parent = this.rows.get(row.parentId);
     return parent && this.of(parent);
@@ -176,8 +182,12 @@ function lookAt({ seen, leaderPid, rows }: Watched): ReturnType<Throttled["look"
   return {
     pids: now.map((row) => row.pid),
     stoppedByJob: now.filter((row) => row.state.startsWith("T")).map((row) => row.pid),
-    cpuSeconds: now.reduce((sum, row) => sum + row.cpuSeconds, 0),
+    cpuSeconds: cpuOf(now),
   };
+}
+
+function cpuOf(rows: readonly ProcessRow[]): number {
+  return rows.reduce((sum, row) => sum + row.cpuSeconds, 0);
 }
 
 /** A process's memory, with what it shares counted in parts; the plain number where the kernel does not say. */

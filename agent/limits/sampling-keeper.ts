@@ -23,7 +23,7 @@ export class SamplingKeeper implements LimitKeeper {
   async recover(executionIds: readonly string[]): Promise<void> {
     if (executionIds.length === 0 || process.platform !== "linux") return;
     const ids = new Set(executionIds);
-    await endAll(() => leftOf(ids));
+    await endAll((found) => leftOf(ids).forEach(found));
   }
 }
 
@@ -57,10 +57,10 @@ export class SamplingHold implements Hold {
     const seen = new Map(this.watch?.seen);
     if (seen.size === 0) return;
     if (process.platform !== "linux") return killPids([...seen.keys()]);
-    await endAll(() => {
+    await endAll((found) => {
       // Whoever has the number now must be the one who was seen.
       const roots = [...seen].filter(([pid, startTicks]) => processStat(pid)?.startTicks === startTicks);
-      return roots.length === 0 ? [] : withDescendants(linuxTable(), new Set(roots.map(([pid]) => pid)));
+      if (roots.length > 0) withDescendants(linuxTable(), new Set(roots.map(([pid]) => pid))).forEach(found);
     });
   }
 
@@ -73,8 +73,11 @@ export class SamplingHold implements Hold {
   }
 
   usage(): TaskUsage {
-    const peakBytes = this.watch?.peakBytes ?? 0;
-    return peakBytes === 0 ? {} : { peakMemoryMb: toMib(peakBytes) };
+    const { peakBytes = 0, cpuSeconds = 0 } = this.watch ?? {};
+    return {
+      ...(peakBytes > 0 && { peakMemoryMb: toMib(peakBytes) }),
+      ...(cpuSeconds > 0 && { cpuSeconds }),
+    };
   }
 
   async release(): Promise<void> {

@@ -1,0 +1,74 @@
+import { EXECUTION_VARIABLE } from "./environment.ts";
+import { libc } from "./libc.ts";
+import { isDead, processIds, processStat, readProc } from "./process-table.ts";
+
+/**
+ * A process is told to belong to an execution by its environment, and by a mark that it cannot shed by clearing its
+ * environment, leaving its session or closing its files: a limit that children inherit and that limits nothing, the
+ * number of file locks, which Linux has not counted since 2.4. Who lowers it on purpose hides again.
+ */
+const MARK_BITS = 52;
+
+/** Runs `spawn` so that what it starts carries the mark of the execution. */
+export function withMark<T>(executionId: string, spawn: () => T): T {
+  const system = libc();
+  if (!system?.setLockLimit(BigInt(markOf(executionId)))) return spawn();
+  try {
+    return spawn();
+  } finally {
+    system.setLockLimit(undefined);
+  }
+}
+
+/** The living processes of these executions, wherever they have gone. Only Linux can say; none elsewhere. */
+export function processesOf(executionIds: ReadonlySet<string>): number[] {
+  const known = new Marks(executionIds);
+  return processIds().filter((pid) => {
+    return pid !== process.pid && known.executionOf(pid) !== undefined && !isDead(processStat(pid));
+  });
+}
+
+/** The executions that one looks for, by their marks. */
+export class Marks {
+  private readonly byMark = new Map<number, string>();
+  private readonly ids = new Set<string>();
+
+  constructor(executionIds: Iterable<string> = []) {
+    for (const id of executionIds) this.add(id);
+  }
+
+  add(executionId: string): void {
+    this.ids.add(executionId);
+    this.byMark.set(markOf(executionId), executionId);
+  }
+
+  delete(executionId: string): void {
+    this.ids.delete(executionId);
+    this.byMark.delete(markOf(executionId));
+  }
+
+  /** Which of them a process belongs to, living or dead; undefined where none. */
+  executionOf(pid: number): string | undefined {
+    const byMark = this.byMark.get(lockLimitOf(pid));
+    if (byMark !== undefined) return byMark;
+    const named = executionNamedBy(pid);
+    return named !== undefined && this.ids.has(named) ? named : undefined;
+  }
+}
+
+function markOf(executionId: string): number {
+  return Number(BigInt.asUintN(MARK_BITS, Bun.hash.wyhash(executionId))) + 1;
+}
+
+/** NaN where it has none. */
+function lockLimitOf(pid: number): number {
+  const limits = readProc(pid, "limits");
+  const at = limits.indexOf("Max file locks");
+  return at === -1 ? Number.NaN : Number.parseInt(limits.slice(at + "Max file locks".length), 10);
+}
+
+function executionNamedBy(pid: number): string | undefined {
+  const marker = `${EXECUTION_VARIABLE}=`;
+  const variables = readProc(pid, "environ").split("\0");
+  return variables.find((variable) => variable.startsWith(marker))?.slice(marker.length);
+}

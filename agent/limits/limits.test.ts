@@ -1,0 +1,132 @@
+import { afterAll, describe, expect, test } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { TaskExit } from "../executors/executor.ts";
+import { processesOf } from "../executors/marks.ts";
+import { ShellExecutor } from "../executors/shell.ts";
+import { startJob } from "../testing/shell-jobs.ts";
+import { CgroupKeeper } from "./cgroup-keeper.ts";
+import { findCgroupV1 } from "./cgroup-v1.ts";
+import type { LimitKeeper } from "./limit-keeper.ts";
+import { SamplingKeeper } from "./sampling-keeper.ts";
+
+const dir = mkdtempSync(join(tmpdir(), "limits-"));
+afterAll(() => rmSync(dir, { recursive: true, force: true }));
+
+/** Holds so many MiB in one process, and stays. */
+const hog = (mib: number) => `head -c ${mib}m /dev/zero | { tail -c ${mib}m; sleep 30; } >/dev/null`;
+const held = (mib: number) => `head -c ${mib}m /dev/zero | tail -c ${mib}m | { sleep 30; cat; } >/dev/null`;
+
+const v1 = findCgroupV1();
+const keepers: [string, (() => LimitKeeper) | undefined][] = [
+  ["control groups, version 1", v1 && (() => new CgroupKeeper(v1, new SamplingKeeper()))],
+  ["samples", () => new SamplingKeeper()],
+];
+
+for (const [name, makeKeeper] of keepers) {
+  describe.skipIf(makeKeeper === undefined)(`jobs held by ${name}`, () => {
+    const executor = new ShellExecutor(async () => (makeKeeper ?? (() => new SamplingKeeper()))());
+
+    async function timed(command: string | string[], limits: Parameters<typeof startJob>[3]) {
+      const startMs = performance.now();
+      const job = await startJob(executor, dir, { command }, limits);
+      const exit: TaskExit = await job.task.wait();
+      return { ...job, exit, usage: job.task.usage(), tookMs: performance.now() - startMs };
+    }
+
+    test("one process over the memory limit ends its job within two seconds, and no neighbour", async () => {
+      const neighbour = await startJob(executor, dir, { command: "sleep 600" }, { memoryMb: 64 });
+      const job = await timed(hog(200), { memoryMb: 64 });
+      expect(job.exit.exceeded).toMatchObject({ limit: "memoryMb", allowed: 64 });
+      expect(job.exit.exceeded?.peak).toBeGreaterThanOrEqual(64);
+      expect(job.tookMs).toBeLessThan(2_000);
+      expect(processesOf(new Set([job.executionId]))).toEqual([]);
+      expect(processesOf(new Set([neighbour.executionId]))).not.toEqual([]);
+      neighbour.task.stop(0);
+      expect(await neighbour.task.wait()).toEqual({ signal: "SIGKILL" });
+    });
+
+    test("many processes that are over the memory limit together end their job", async () => {
+      const many = Array.from({ length: 6 }, () => `${held(20)} &`).join(" ");
+      const job = await timed(`${many} wait`, { memoryMb: 80 });
+      expect(job.exit.exceeded).toMatchObject({ limit: "memoryMb", allowed: 80 });
+      expect(job.tookMs).toBeLessThan(3_000);
+      expect(processesOf(new Set([job.executionId]))).toEqual([]);
+    });
+
+    test("four busy processes use no more than the one core they may have, and no less", async () => {
+      const startMs = performance.now();
+      const burn = "while :; do :; done &";
+      const job = await startJob(
+        executor,
+        dir,
+        { command: `${burn} ${burn} ${burn} ${burn} sleep 3` },
+        { cpu: 1 },
+      );
+      await job.task.wait();
+      const cores = (job.task.usage().cpuSeconds ?? 0) / ((performance.now() - startMs) / 1_000);
+      expect(cores).toBeLessThanOrEqual(1.15);
+      expect(cores).toBeGreaterThan(0.5);
+    });
+
+    test("a job that stays below its limits knows nothing of them", async () => {
+      const job = await timed(["env"], { cpu: 1, memoryMb: 256, pids: 100 });
+      const free = await timed(["env"], {});
+      expect(job.exit).toEqual({ exitCode: 0 });
+      const names = (text: string) =>
+        text
+          .split("\n")
+          .map((line) => line.split("=")[0])
+          .sort();
+      expect(names(job.stdout())).toEqual(names(free.stdout()));
+      expect(job.stderr()).toBe("");
+      expect(job.system).toEqual([]);
+      expect(job.usage.cpuSeconds).toBeGreaterThan(0);
+    });
+
+    test("a command that cannot be started says why, with limits as without", async () => {
+      for (const [command, workdir] of [
+        [["no-such-program"], undefined],
+        [["/etc/passwd"], undefined],
+        [["true"], "missing"],
+      ] as [string[], string | undefined][]) {
+        const manifest = { command, ...(workdir && { workdir }) };
+        const failures = await Promise.all(
+          [{}, { memoryMb: 64 }].map((limits) =>
+            startJob(executor, dir, manifest, limits).catch((error) => error),
+          ),
+        );
+        expect(failures[0]).toBeInstanceOf(Error);
+        expect(failures[1].message).toBe(failures[0].message);
+      }
+    });
+
+    test("what a job used is known after it, a peak that came and went included", async () => {
+      const job = await timed(`${held(40).replace("sleep 30", "sleep 1.5")}; sleep 0.1`, { memoryMb: 400 });
+      expect(job.exit).toEqual({ exitCode: 0 });
+      expect(job.usage.peakMemoryMb).toBeGreaterThan(39);
+      expect(job.usage.peakMemoryMb).toBeLessThan(200);
+    });
+
+    test("a job that starts more processes than it may is refused or ended", async () => {
+      const job = await timed("for i in 1 2 3 4 5 6 7 8 9 10; do sleep 1.5 & done; wait", { pids: 5 });
+      if (job.exit.exceeded) expect(job.exit.exceeded).toMatchObject({ limit: "pids", allowed: 5 });
+      else
+        expect(job.system.join()).toMatch(/its limit of 5 processes and threads; \d+ more were not started/);
+    });
+
+    test("a job is recovered by whoever comes after, and leaves no group", async () => {
+      const job = await startJob(
+        executor,
+        dir,
+        { command: "setsid env -i sleep 600 & sleep 600" },
+        { pids: 50 },
+      );
+      await executor.recover([job.executionId]);
+      await executor.recover([job.executionId]);
+      expect(await job.task.wait()).toMatchObject({ signal: "SIGKILL" });
+      expect(v1?.find(job.executionId)).toBeUndefined();
+    });
+  });
+}
