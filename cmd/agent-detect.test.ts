@@ -30,7 +30,19 @@ test("agent detect prints one object whose keys are always there", async () => {
   expect(run).toMatchObject({ exitCode: 0, stderr: "" });
   const seen = JSON.parse(run.stdout);
   expect(Object.keys(seen)).toEqual([
-    ...["host", "gpus", "nvidia", "rocm", "metal", "docker", "android", "enforcement", "problems", "node"],
+    ...[
+      "host",
+      "gpus",
+      "nvidia",
+      "rocm",
+      "metal",
+      "docker",
+      "android",
+      "enforcement",
+      "awakeTool",
+      "problems",
+      "node",
+    ],
   ]);
   expect(seen).toMatchObject({
     nvidia: { driver: "550.54.15", cudaVersion: "12.4" },

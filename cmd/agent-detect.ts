@@ -4,6 +4,7 @@ import type { MachineGpu } from "../agent/detectors/gpu.ts";
 import { chooseLimitKeeper } from "../agent/limits/choose.ts";
 import type { LimitEnforcement } from "../agent/limits/limit-keeper.ts";
 import { agentOptions } from "../agent/options.ts";
+import { findAwakeTool, thisMachine } from "../agent/suspend/awake-tool.ts";
 import { defineOptions } from "../shared/config/options.ts";
 import type { NodeDescription } from "../shared/node.ts";
 import { nodeSettings, readAgentFile } from "./agent-settings.ts";
@@ -31,14 +32,23 @@ export const command = defineCommand({
       chooseLimitKeeper(),
     ]);
     const node = describeNode(nodeSettings(options, config), machine, enforcement.enforcedBy);
-    const text = () => forPeople(machine, node, enforcement);
-    await (options.json ? output.json(asJson(machine, node, enforcement)) : output.result(text()));
+    const awakeTool = findAwakeTool(thisMachine(env))?.name;
+    const found: Found = { machine, node, enforcement, awakeTool };
+    await (options.json ? output.json(asJson(found)) : output.result(forPeople(found)));
     return exitCodes.ok;
   },
 });
 
+interface Found {
+  machine: MachineFacts;
+  node: NodeDescription;
+  enforcement: LimitEnforcement;
+  /** What holds off the machine's sleep while jobs run. */
+  awakeTool: string | undefined;
+}
+
 /** Every key is always there; null is what this machine does not have. */
-function asJson(machine: MachineFacts, node: NodeDescription, enforcement: LimitEnforcement) {
+function asJson({ machine, node, enforcement, awakeTool }: Found) {
   const { host, gpus, nvidia, rocm, metal, docker, android, problems } = machine;
   const { os, arch } = host.labels;
   return {
@@ -51,13 +61,14 @@ function asJson(machine: MachineFacts, node: NodeDescription, enforcement: Limit
     android: android ?? null,
     /** Who holds commands to their caps. */
     enforcement,
+    awakeTool: awakeTool ?? null,
     problems,
     /** What `agent run` announces. */
     node,
   };
 }
 
-function forPeople(machine: MachineFacts, node: NodeDescription, enforcement: LimitEnforcement): string {
+function forPeople({ machine, node, enforcement, awakeTool }: Found): string {
   const { host, gpus, docker, android, problems } = machine;
   const { capacity } = node;
   const fields = formatFields({
@@ -71,6 +82,10 @@ function forPeople(machine: MachineFacts, node: NodeDescription, enforcement: Li
     pool: node.pool,
     "caps per job": capsInWords(node),
     enforcement: enforcementInWords(enforcement),
+    "kept awake":
+      awakeTool === undefined
+        ? "not while jobs run: there is no tool for it"
+        : `while jobs run, by ${awakeTool}`,
   });
   const devices = gpus.map((gpu) => [
     String(gpu.index),

@@ -12,7 +12,7 @@ export type Gap =
 
 /** A machine that has much to do is late by seconds, and clocks are drawn right by less. */
 const NOTICED_MS = 10_000;
-const LATE_MS = 20_000;
+const LATE_MS = 12_000;
 
 /**
  * Notices that this machine slept, that its clock was set, or that the process was held. Whoever looks says how long

@@ -1,0 +1,78 @@
+import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
+import type { Node } from "../../shared/node.ts";
+import { Person } from "../support/person.ts";
+import { TestServer } from "../support/server.ts";
+import { waitFor } from "../support/wait.ts";
+
+const TEST_TIMEOUT_MS = 120_000;
+const BUSY_SECONDS = 40;
+const BUSY_PROCESSES = 8;
+/** A heartbeat comes every 10 s; at 30 s the node would be OFFLINE. */
+const MAX_SILENCE_MS = 20_000;
+const LOOK_EVERY_MS = 1_000;
+/** Long enough to be noticed, and short enough that the server still counts on the node. */
+const HELD_MS = 16_000;
+
+let server: TestServer;
+let person: Person;
+
+beforeAll(async () => {
+  server = await TestServer.start();
+  person = await Person.signIn(server);
+}, TEST_TIMEOUT_MS);
+afterEach(() => person.stopAgents());
+afterAll(async () => {
+  await person?.[Symbol.asyncDispose]();
+  await server?.[Symbol.asyncDispose]();
+});
+
+test(
+  "a job that keeps every processor busy does not keep the agent from its heartbeats, and ends in SUCCESS",
+  async () => {
+    await person.startAgent(["--slots", "2"]);
+    const burn = `timeout ${BUSY_SECONDS} sh -c 'while :; do :; done' &`;
+    const id = await person.submit(["--", "sh", "-c", `${burn.repeat(BUSY_PROCESSES)} wait; echo done`]);
+    const token = await person.get(["auth", "print-token"]);
+    let longestMs = 0;
+    await waitFor(
+      "the job to end",
+      async () => {
+        await Bun.sleep(LOOK_EVERY_MS);
+        const node = await theNode(token);
+        expect(node?.status).toBe("ACTIVE");
+        longestMs = Math.max(longestMs, Date.now() - Date.parse(node?.lastHeartbeatAt ?? ""));
+        const job = await server.api.call("jobs.retrieve", { jobId: id }, { token });
+        return job.status !== "RUNNING" && job.status !== "ASSIGNED" && job.status !== "QUEUED";
+      },
+      { timeoutMs: TEST_TIMEOUT_MS },
+    );
+    expect(longestMs).toBeLessThan(MAX_SILENCE_MS);
+    expect(await person.job(id)).toMatchObject({ status: "SUCCESS", attempt: 1 });
+    expect(await person.get(["job", "logs", id])).toBe("done");
+  },
+  TEST_TIMEOUT_MS,
+);
+
+test(
+  "an agent that was held, as by a machine that slept, says so and goes on in the same session; its job runs through",
+  async () => {
+    const agent = await person.startAgent(["--slots", "2"]);
+    const gate = person.home.join("gate");
+    const id = await person.submit(["--", "sh", "-c", `until [ -e ${gate} ]; do sleep 0.1; done; echo done`]);
+    await waitFor(`job ${id} to run`, async () => (await person.job(id)).status === "RUNNING");
+    agent.process.kill("SIGSTOP");
+    await Bun.sleep(HELD_MS);
+    agent.process.kill("SIGCONT");
+    await agent.said(/stood still for about \d+ s: .* asking it which of the 1 here are still wanted/);
+    await Bun.write(gate, "");
+    await person.get(["job", "wait", id]);
+    expect(await person.job(id)).toMatchObject({ status: "SUCCESS", attempt: 1 });
+    expect(agent.stderr.match(/Registered as/g)).toHaveLength(1);
+  },
+  TEST_TIMEOUT_MS,
+);
+
+async function theNode(token: string): Promise<Node | undefined> {
+  const { nodes } = await server.api.call("nodes.list", {}, { token });
+  return nodes[0];
+}
