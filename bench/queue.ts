@@ -139,6 +139,7 @@ function nodeWithRoom(): NodeRecord {
     draining: false,
     offline: false,
     accessEnded: false,
+    condition: { suspended: false },
     keyHash: "",
     lastHeartbeatAtMs: nowMs,
     createdAtMs: nowMs,

@@ -140,6 +140,7 @@ export const commands: readonly CommandEntry[] = [
     load: () => import("./execution/get.ts"),
   },
   { path: "node list", summary: "List nodes", load: () => import("./node/list.ts") },
+  { path: "node get", summary: "Show one node and what runs there", load: () => import("./node/get.ts") },
   {
     path: "node drain",
     summary: "Give a node no new jobs, or undo that",

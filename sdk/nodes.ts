@@ -26,6 +26,10 @@ export class Nodes {
     }, limit);
   }
 
+  retrieve(nodeId: string, options: Patience = {}): Promise<Node> {
+    return callPatiently(this.client, "nodes.retrieve", { nodeId }, options);
+  }
+
   /** Gives the node no new jobs; what runs there goes on. */
   drain(nodeId: string, options: Patience = {}): Promise<Node> {
     return callPatiently(this.client, "nodes.drain", { nodeId, drain: true }, options);

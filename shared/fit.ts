@@ -20,6 +20,7 @@ export const fitRule = z.enum([
   "signed-out",
   "offline",
   "draining",
+  "refusing",
   "room",
 ]);
 

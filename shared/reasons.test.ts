@@ -7,6 +7,7 @@ const failed: Ending = {
   exitCode: 1,
   retryCount: 0,
   lostCount: 0,
+  agentDeaths: 0,
   maxRetries: 0,
   retryOn: undefined,
   cancelRequested: false,
@@ -40,6 +41,26 @@ describe("what becomes of a job whose execution ended", () => {
     expect(decideEnding({ ...worn, reason: "NodeLost", lostCount: 1 })).toEqual({ retry: true, lost: true });
     expect(decideEnding({ ...worn, reason: "NodeLost", lostCount: 2 })).toEqual({
       status: "FAILED",
+      retry: false,
+    });
+  });
+
+  test("a job that killed its agent three times is over, whatever it says of retries", () => {
+    const eager: Ending = {
+      ...failed,
+      reason: "AgentRestarted",
+      maxRetries: 100,
+      retryOn: ["AgentRestarted"],
+    };
+    expect(decideEnding({ ...eager, agentDeaths: 1 })).toEqual({ retry: true, lost: true });
+    const over = { status: "FAILED", retry: false, killsAgents: true } as const;
+    expect(decideEnding({ ...eager, agentDeaths: 2 })).toEqual(over);
+    expect(decideEnding({ ...eager, agentDeaths: 2, retryOn: undefined })).toEqual(over);
+    expect(decideEnding({ ...eager, agentDeaths: 2, reason: "NodeLost", retryOn: undefined }).retry).toBe(
+      true,
+    );
+    expect(decideEnding({ ...eager, agentDeaths: 2, cancelRequested: true })).toEqual({
+      status: "CANCELLED",
       retry: false,
     });
   });

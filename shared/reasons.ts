@@ -49,6 +49,8 @@ export interface Ending {
   /** Tries again after failures of its own, and after nodes that were lost, used so far. */
   retryCount: number;
   lostCount: number;
+  /** How often its agent died under the job before. */
+  agentDeaths: number;
   /** For either of the two. */
   maxRetries: number;
   /** What may be tried again, where the job says so itself. */
@@ -57,10 +59,19 @@ export interface Ending {
   cancelRequested: boolean;
 }
 
+/**
+ * A job under which so many agents died is taken to be what kills them, and is not let near another one, however
+ * often it may be tried again. Nodes that were lost do not count: a machine that sleeps or has no network is no
+ * death, and those tries are bounded by the job's maxRetries.
+ */
+export const MAX_AGENT_DEATHS = 3;
+
+export type EndingDecision =
+  | { status: FinalJobStatus; retry: false; killsAgents?: true }
+  | { retry: true; lost: boolean };
+
 /** What becomes of a job whose current execution ended: its final status, or another attempt. Pure. */
-export function decideEnding(
-  ending: Ending,
-): { status: FinalJobStatus; retry: false } | { retry: true; lost: boolean } {
+export function decideEnding(ending: Ending): EndingDecision {
   if (ending.outcome === "SUCCEEDED") return { status: "SUCCESS", retry: false };
   if (ending.outcome === "CANCELLED") return { status: "CANCELLED", retry: false };
   const rule: Omit<ReasonRule, "help"> = ending.reason ? reasons[ending.reason] : ownExit;
@@ -68,6 +79,9 @@ export function decideEnding(
     // What somebody asked to end is never tried again; where only its node or agent went, it ended as asked.
     const endedAsAsked = ending.reason !== undefined && rule.mayRetry;
     return { status: endedAsAsked ? "CANCELLED" : rule.status, retry: false };
+  }
+  if (ending.reason === "AgentRestarted" && ending.agentDeaths + 1 >= MAX_AGENT_DEATHS) {
+    return { status: rule.status, retry: false, killsAgents: true };
   }
   const lost = rule.lost === true;
   const used = lost ? ending.lostCount : ending.retryCount;

@@ -35,8 +35,12 @@ export const command = defineCommand({
       String(node.capacity.cpu),
       String(node.capacity.memoryMb),
       `${formatAge(node.lastHeartbeatAt)} ago`,
+      node.refusing ?? "",
     ]);
-    await output.result(formatTable(["ID", "NAME", "STATUS", "JOBS", "CPU", "MEMORY MB", "SEEN"], cells));
+    const head = ["ID", "NAME", "STATUS", "JOBS", "CPU", "MEMORY MB", "SEEN"];
+    // Seldom anything to say, and then it must be seen.
+    if (all.some((node) => node.refusing !== undefined)) head.push("REFUSES WORK");
+    await output.result(formatTable(head, cells));
     return 0;
   },
 });

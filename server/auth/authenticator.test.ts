@@ -14,7 +14,14 @@ test("an access token makes a user, a node key makes a node, and an open endpoin
   const { accessToken, identity } = await (await world.tokens()).issue(session);
   const { node, key } = await world.addNode(session);
   const user = { kind: "user", ...identity };
-  const asNode = { kind: "node", nodeId: node.nodeId, businessId: session.businessId, sessionEnded: false };
+  const asNode = {
+    kind: "node",
+    nodeId: node.nodeId,
+    businessId: session.businessId,
+    sessionEnded: false,
+    lastHeardAtMs: node.lastHeartbeatAtMs,
+    condition: { suspended: false },
+  };
   expect(await authenticator.authenticate(bearer(accessToken), forUsers)).toEqual(user as never);
   expect(await authenticator.authenticate(apiKey(key), forNodes)).toEqual(asNode as never);
   expect(await authenticator.authenticate(bearer(accessToken), forBoth)).toEqual(user as never);

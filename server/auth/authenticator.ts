@@ -43,6 +43,7 @@ export class Authenticator {
       throw new ComputeError("unauthenticated", "The node key is not valid, or was replaced by a newer one.");
     }
     const sessionEnded = !(await this.sessions.isLive(node.sessionId));
-    return { kind: "node", nodeId: node.nodeId, businessId: node.businessId, sessionEnded };
+    const { nodeId, businessId, lastHeartbeatAtMs, condition } = node;
+    return { kind: "node", nodeId, businessId, sessionEnded, lastHeardAtMs: lastHeartbeatAtMs, condition };
   }
 }

@@ -69,7 +69,7 @@ test("an ending that was never told is found and settled, however often it is lo
   const { assigned, node } = await world.running();
   const blind = new ExecutionService(world.stores.jobs, world.bus, world.now, world.due, world.flow);
   world.nowMs += 10 * MINUTE_MS;
-  await blind.report({ ...node, sessionEnded: false }, [world.reportOf(assigned, "SUCCEEDED")]);
+  await blind.report(node, [world.reportOf(assigned, "SUCCEEDED")]);
   expect((await world.account()).reservedMicroUsd).toBe(HOUR_MICRO_USD);
   await Promise.all([world.tick(0), world.tick(0), world.tick(0)]);
   expect(await world.account()).toMatchObject({
@@ -82,7 +82,7 @@ test("a new price does not change what runs already", async () => {
   const { assigned, node } = await world.running();
   world.pricing.set("cloud", { sku: "std", price: { ...price, vcpuSecondMicroUsd: 1_000_000 } });
   world.nowMs += 30 * MINUTE_MS;
-  await world.service.report({ ...node, sessionEnded: false }, [world.reportOf(assigned, "SUCCEEDED")]);
+  await world.service.report(node, [world.reportOf(assigned, "SUCCEEDED")]);
   await waitFor("the settlement", async () => (await world.account()).reservedMicroUsd === 0);
   expect((await world.account()).monthlyMicroUsd).toBe(MONTHLY - HOUR_MICRO_USD / 2);
 });
@@ -165,7 +165,7 @@ class World {
     const [assigned] = await this.service.admit(await this.assign());
     if (!assigned) throw new Error("nothing was admitted");
     const node = await this.someNode();
-    await this.service.report({ ...node, sessionEnded: false }, [this.reportOf(assigned, "RUNNING")]);
+    await this.service.report(node, [this.reportOf(assigned, "RUNNING")]);
     return { assigned, node };
   }
 

@@ -3,6 +3,7 @@ import type { JobManifest } from "../../shared/manifest.ts";
 import type { NodeDescription } from "../../shared/node.ts";
 import type { ExecutionRecord, JobRecord } from "../job/job-record.ts";
 import { CLAIMABLE, type ExecutionRow, type JobRow, jobFromRow, updateJob } from "../job/job-rows.sqlite.ts";
+import { TAKES_WORK } from "../node/node-store.sqlite.ts";
 import type { SqliteStore } from "../store/sqlite.ts";
 import type { Assigned, AssignRequest } from "./execution-store.ts";
 import { mismatch, pickGpus, type Requirement, requirementOf, usageOf, userOfQueue } from "./matching.ts";
@@ -21,7 +22,7 @@ export class SqliteAssigner {
 
   assign(request: AssignRequest): Assigned[] {
     const node = this.store.get<{ description: string }>(
-      "SELECT description FROM compute_nodes WHERE node_id = $nodeId AND business_id = $businessId AND draining = 0 AND offline = 0 AND access_ended = 0",
+      `SELECT description FROM compute_nodes WHERE node_id = $nodeId AND business_id = $businessId AND ${TAKES_WORK}`,
       { nodeId: request.nodeId, businessId: request.businessId },
     );
     if (!node) return [];

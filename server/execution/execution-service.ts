@@ -38,7 +38,10 @@ export class ExecutionService {
   }
 
   /** Applies a node's reports in order; one outcome each. */
-  async report(node: NodeIdentity, reports: readonly ExecutionReport[]): Promise<ReportOutcome[]> {
+  async report(
+    node: Pick<NodeIdentity, "nodeId" | "businessId">,
+    reports: readonly ExecutionReport[],
+  ): Promise<ReportOutcome[]> {
     const nowMs = this.now();
     const results = await this.jobs.change(
       reports.map((report) => ({

@@ -97,24 +97,38 @@ export function* mismatches(
     const change = `the job's selector did not ask for ${formatCondition(condition)}`;
     yield { rule: "selector", detail, change };
   }
-  yield* shortages(requirement.resources, node.capacity);
+  yield* shortages(requirement.resources, node);
 }
 
-function* shortages(asked: Resources, capacity: Capacity): Generator<Mismatch, void, void> {
-  const { cpu, memoryMb, gpuCount } = asked;
-  if (cpu > capacity.cpu) {
-    const detail = `it has ${capacity.cpu} cores, the job asks for ${cpu}`;
-    yield { rule: "cpu", detail, change: `the job asked for at most ${capacity.cpu} cores` };
-  }
-  if (memoryMb > capacity.memoryMb) {
-    const detail = `it has ${capacity.memoryMb} MiB of memory, the job asks for ${memoryMb}`;
-    yield { rule: "memory", detail, change: `the job asked for at most ${capacity.memoryMb} MiB of memory` };
-  }
-  if (gpuCount > capacity.gpuCount) {
-    const detail = `it has ${capacity.gpuCount} GPUs, the job asks for ${gpuCount}`;
-    yield { rule: "gpu", detail, change: `the job asked for at most ${capacity.gpuCount} GPUs` };
+function* shortages(asked: Resources, node: NodeDescription): Generator<Mismatch, void, void> {
+  for (const { rule, field, limit, nameOf } of amounts) {
+    const [wanted, has] = [asked[field], node.capacity[field]];
+    if (wanted <= has) continue;
+    // What the owner lets a job have, where that and not the machine is what is too little.
+    const isCap = node.caps?.[field] === has;
+    const whose = isCap ? `its owner lets jobs have ${nameOf(has)} (${limit})` : `it has ${nameOf(has)}`;
+    const change = `the job asked for at most ${nameOf(has)}`;
+    yield {
+      rule,
+      detail: `${whose}, the job asks for ${wanted}`,
+      change: isCap ? `${change}, or its owner raised ${limit}` : change,
+    };
   }
 }
+
+interface Amount {
+  rule: Mismatch["rule"];
+  field: keyof Resources;
+  /** Where the owner of a machine says how much of it jobs may have. */
+  limit: string;
+  nameOf: (amount: number) => string;
+}
+
+const amounts: readonly Amount[] = [
+  { rule: "cpu", field: "cpu", limit: "limits.cpu", nameOf: (amount) => `${amount} cores` },
+  { rule: "memory", field: "memoryMb", limit: "limits.memoryMb", nameOf: (mb) => `${mb} MiB of memory` },
+  { rule: "gpu", field: "gpuCount", limit: "limits.gpuCount", nameOf: (amount) => `${amount} GPUs` },
+];
 
 /** A selector was checked when its job was submitted; a handful of them is asked for again and again. */
 const parsedSelectors = new RecentMap<Condition[]>(1_000);
@@ -129,13 +143,17 @@ function conditionsOf(selector: string | undefined): readonly Condition[] {
   return conditions;
 }
 
-/** Whether the job fits beside what runs already. Fractions of cores are compared in thousandths. */
+/**
+ * Whether the job fits beside what runs already. Fractions of cores are compared in thousandths. What a job does not
+ * ask for cannot be short: a node may hold more than it has to give since its owner lowered a limit.
+ */
 export function fits(resources: Resources, capacity: Capacity, usage: Usage): boolean {
+  const { cpu, memoryMb, gpuCount } = resources;
   return (
     usage.slots < capacity.slots &&
-    Math.round((usage.cpu + resources.cpu) * 1_000) <= Math.round(capacity.cpu * 1_000) &&
-    usage.memoryMb + resources.memoryMb <= capacity.memoryMb &&
-    usage.gpuIndexes.size + resources.gpuCount <= capacity.gpuCount
+    (cpu === 0 || Math.round((usage.cpu + cpu) * 1_000) <= Math.round(capacity.cpu * 1_000)) &&
+    (memoryMb === 0 || usage.memoryMb + memoryMb <= capacity.memoryMb) &&
+    (gpuCount === 0 || usage.gpuIndexes.size + gpuCount <= capacity.gpuCount)
   );
 }
 

@@ -2,7 +2,7 @@ import type { ExecutionEnd } from "../../shared/execution.ts";
 import { finalEvent, nextJobStatus } from "../../shared/job-state.ts";
 import type { JobManifest } from "../../shared/manifest.ts";
 import type { ExecutionReport, ReportOutcome } from "../../shared/node.ts";
-import { decideEnding, type Ending, type Reason, retryDelayMs } from "../../shared/reasons.ts";
+import { decideEnding, type Ending, type Reason, reasons, retryDelayMs } from "../../shared/reasons.ts";
 import { type ExecutionRecord, isCurrent, isLive, type JobRecord, type JobState } from "../job/job-record.ts";
 import type { Decision } from "../job/job-store.ts";
 
@@ -42,25 +42,35 @@ export function endExecution(
   nowMs: number,
 ): { job: JobRecord; execution: ExecutionRecord } {
   const { job } = state;
-  const execution: ExecutionRecord = { ...state.execution, status: outcome, end, finishedAtMs };
   const decision = decideEnding({
     outcome,
     reason: end.reason,
     exitCode: end.exitCode,
     retryCount: job.retryCount,
     lostCount: job.lostCount,
+    agentDeaths: job.agentDeaths,
     maxRetries: job.manifest.maxRetries,
     retryOn: job.manifest.retryOn,
     cancelRequested: job.cancelRequestedAtMs !== undefined,
   });
+  const agentDeaths = job.agentDeaths + (end.reason === "AgentRestarted" ? 1 : 0);
   if (decision.retry) {
+    const execution: ExecutionRecord = { ...state.execution, status: outcome, end, finishedAtMs };
     const notBeforeMs = nowMs + retryDelayMs(job.retryCount + job.lostCount);
     const counted = decision.lost ? { lostCount: job.lostCount + 1 } : { retryCount: job.retryCount + 1 };
     const queueDeadlineMs = queueDeadlineOf(job.manifest, notBeforeMs);
-    return { execution, job: { ...requeue(job), ...counted, end, notBeforeMs, queueDeadlineMs } };
+    const waiting = { ...requeue(job), ...counted, agentDeaths, end, notBeforeMs, queueDeadlineMs };
+    return { execution, job: waiting };
   }
+  const lastEnd = decision.killsAgents ? { ...end, message: notTriedAgain(end.message, agentDeaths) } : end;
+  const execution: ExecutionRecord = { ...state.execution, status: outcome, end: lastEnd, finishedAtMs };
   const status = nextJobStatus(job.status, finalEvent[decision.status]) ?? decision.status;
-  return { execution, job: { ...job, status, end, finishedAtMs } };
+  return { execution, job: { ...job, agentDeaths, status, end: lastEnd, finishedAtMs } };
+}
+
+function notTriedAgain(message: string | undefined, agentDeaths: number): string {
+  const why = `Its agent died under it ${agentDeaths} times; it is not tried again.`;
+  return message === undefined ? why : `${message} ${why}`;
 }
 
 /**
@@ -191,8 +201,11 @@ function start(
 
 /** A late RUNNING of an execution that has ended is not a repeat: whoever still runs it must hear that it is over. */
 function isRepeated(execution: ExecutionRecord, report: ExecutionReport): boolean {
-  if (report.status === "RUNNING")
-    return execution.startedAtMs !== undefined && execution.end?.reason !== "NodeLost";
+  if (report.status === "RUNNING") {
+    const { reason } = execution.end ?? {};
+    const wasGivenUp = reason !== undefined && "lost" in reasons[reason];
+    return execution.startedAtMs !== undefined && !wasGivenUp;
+  }
   return execution.status === report.status && execution.end?.reason === report.reason;
 }
 

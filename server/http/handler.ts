@@ -1,5 +1,6 @@
 import type { Identity } from "../../shared/auth.ts";
 import type { CallId, EndpointOutput, ParsedInput, StreamId } from "../../shared/endpoints/index.ts";
+import type { NodeCondition } from "../../shared/node.ts";
 
 /** The node a request speaks for. */
 export interface NodeIdentity {
@@ -7,6 +8,9 @@ export interface NodeIdentity {
   businessId: string;
   /** The session it was registered with is over: it may finish what it runs, and nothing else. */
   sessionEnded: boolean;
+  /** When it was last heard of before this request, epoch milliseconds, and what it said of itself then. */
+  lastHeardAtMs: number;
+  condition: NodeCondition;
 }
 
 /** Who calls, as the endpoint's `callers` allow; handlers need not check anything but what they read. */

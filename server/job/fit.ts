@@ -66,6 +66,8 @@ function absenceOf(node: NodeRecord): Pick<NodeFit, "rule" | "detail"> | undefin
     return { rule: "offline", detail: `it is offline; last heard of at ${seen}` };
   }
   if (node.draining) return { rule: "draining", detail: "it is draining and gets no new jobs" };
+  const { refusing } = node.condition;
+  if (refusing !== undefined) return { rule: "refusing", detail: `it refuses work: ${refusing}` };
   return undefined;
 }
 

@@ -29,6 +29,8 @@ export interface JobDocument {
   attempt: number;
   retry_count: number;
   lost_count: number;
+  /** Absent of jobs from before it was counted. */
+  agent_deaths?: number;
   execution_id?: string;
   node_id?: string;
   ending?: ExecutionEnd;
@@ -243,6 +245,7 @@ function changingJobFields(job: JobRecord) {
     attempt: job.attempt,
     retry_count: job.retryCount,
     lost_count: job.lostCount,
+    agent_deaths: job.agentDeaths,
     execution_id: job.executionId,
     node_id: job.nodeId,
     ending: job.end,
@@ -271,6 +274,7 @@ export function jobFromDocument(document: JobDocument): JobRecord {
     attempt: document.attempt,
     retryCount: document.retry_count,
     lostCount: document.lost_count,
+    agentDeaths: document.agent_deaths ?? 0,
     executionId: document.execution_id,
     nodeId: document.node_id,
     end: document.ending,

@@ -27,6 +27,8 @@ export interface JobRecord {
   /** Tries again so far: after failures of its own, and after nodes that were lost. */
   retryCount: number;
   lostCount: number;
+  /** How often its agent died under it; see `MAX_AGENT_DEATHS`. */
+  agentDeaths: number;
   executionId: string | undefined;
   nodeId: string | undefined;
   /** How the last attempt ended. */

@@ -20,6 +20,7 @@ export interface JobRow {
   attempt: number;
   retry_count: number;
   lost_count: number;
+  agent_deaths: number;
   execution_id: string | null;
   node_id: string | null;
   ending: string | null;
@@ -66,6 +67,7 @@ export function jobFromRow(row: JobRow): JobRecord {
     attempt: row.attempt,
     retryCount: row.retry_count,
     lostCount: row.lost_count,
+    agentDeaths: row.agent_deaths,
     executionId: row.execution_id ?? undefined,
     nodeId: row.node_id ?? undefined,
     end: row.ending ? JSON.parse(row.ending) : undefined,
@@ -103,7 +105,7 @@ export function executionFromRow(row: ExecutionRow): ExecutionRecord {
 export function updateJob(store: SqliteStore, job: JobRecord): void {
   store.run(
     `UPDATE compute_jobs SET status = $status, hold = $hold, attempt = $attempt, retry_count = $retryCount,
-       lost_count = $lostCount, queue_deadline = $queueDeadline,
+       lost_count = $lostCount, agent_deaths = $agentDeaths, queue_deadline = $queueDeadline,
        execution_id = $executionId, node_id = $nodeId, ending = $ending, cancel_requested_at = $cancelRequestedAt,
        not_before = $notBefore, assigned_at = $assignedAt, started_at = $startedAt, finished_at = $finishedAt
      WHERE job_id = $jobId`,
@@ -114,6 +116,7 @@ export function updateJob(store: SqliteStore, job: JobRecord): void {
       attempt: job.attempt,
       retryCount: job.retryCount,
       lostCount: job.lostCount,
+      agentDeaths: job.agentDeaths,
       queueDeadline: job.queueDeadlineMs ?? null,
       executionId: job.executionId ?? null,
       nodeId: job.nodeId ?? null,

@@ -35,6 +35,7 @@ export function newJob(
     attempt: 0,
     retryCount: 0,
     lostCount: 0,
+    agentDeaths: 0,
     executionId: undefined,
     nodeId: undefined,
     end: undefined,
@@ -99,6 +100,7 @@ export function retried(job: JobRecord, nowMs: number): JobRecord | undefined {
     cancelRequestedAtMs: undefined,
     retryCount: 0,
     lostCount: 0,
+    agentDeaths: 0,
     // By hand it is tried now, whatever it once came after.
     hold: holdOf({ ...job.manifest, after: undefined }),
     queueDeadlineMs: queueDeadlineOf(job.manifest, nowMs),

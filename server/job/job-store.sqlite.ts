@@ -68,6 +68,10 @@ export const jobMigrations: Migration[] = [
       CREATE INDEX compute_jobs_by_name ON compute_jobs (business_id, name, job_id) WHERE name IS NOT NULL;
     `,
   },
+  {
+    id: "job-2",
+    sql: "ALTER TABLE compute_jobs ADD COLUMN agent_deaths INTEGER NOT NULL DEFAULT 0",
+  },
 ];
 
 export class SqliteJobStore implements JobStore {

@@ -86,7 +86,10 @@ function pusher(world: LogWorld, change: Partial<PushingExecution> = {}, store: 
       new Map([[executionId, { businessId, jobId, attempt: 1, current: true, ...change }]]),
   });
   const context: RequestContext = {
-    caller: { kind: "node", nodeId, businessId, sessionEnded: false },
+    caller: {
+      ...{ kind: "node", nodeId, businessId, sessionEnded: false },
+      ...{ lastHeardAtMs: 0, condition: { suspended: false } },
+    },
     signal: AbortSignal.timeout(10_000),
     idempotencyKey: undefined,
     lastEventId: undefined,

@@ -27,6 +27,7 @@ type NodeHandlers = Pick<
   | "nodes.result"
   | "nodes.logs"
   | "nodes.list"
+  | "nodes.retrieve"
   | "nodes.drain"
   | "nodes.rotate-key"
 >;
@@ -42,7 +43,7 @@ export function nodeHandlers(parts: NodeHandlerParts): NodeHandlers {
       }
       return { ...times, node: await viewOne(parts, await service.registerByNode(nodeOf(context), input)) };
     },
-    "nodes.heartbeat": (input, context) => service.heartbeat(nodeOf(context), input.executions),
+    "nodes.heartbeat": (input, context) => service.heartbeat(nodeOf(context), input),
     "nodes.poll": async (input, context) => {
       const { orders, assigned } = await service.poll(nodeOf(context), input, context.signal);
       return { ...orders, assignments: assigned.map(assignmentView) };
@@ -61,6 +62,8 @@ export function nodeHandlers(parts: NodeHandlerParts): NodeHandlers {
       const { rows, nextCursor } = pageOf(found, input.limit, (node) => node.nodeId);
       return { nodes: await viewAll(parts, rows), nextCursor };
     },
+    "nodes.retrieve": async (input, context) =>
+      viewOne(parts, await service.find(businessOf(context), input.nodeId)),
     "nodes.drain": async (input, context) =>
       viewOne(
         parts,
@@ -98,6 +101,7 @@ async function viewAll({ executions }: NodeHandlerParts, records: readonly NodeR
     nodeId: record.nodeId,
     businessId: record.businessId,
     status: nodeStatusOf(record),
+    refusing: record.condition.refusing,
     runningExecutions: running.get(record.nodeId) ?? 0,
     lastHeartbeatAt: isoTime(record.lastHeartbeatAtMs),
     createdAt: isoTime(record.createdAtMs),

@@ -2,14 +2,15 @@ import type { Identity } from "../../shared/auth.ts";
 import type { ParsedInput } from "../../shared/endpoints/index.ts";
 import { ComputeError } from "../../shared/errors.ts";
 import { newId } from "../../shared/ids.ts";
-import type { NodeOrders } from "../../shared/node.ts";
+import type { NodeCondition, NodeOrders } from "../../shared/node.ts";
 import { sessionEnded } from "../auth/tokens.ts";
 import type { Bus } from "../bus/bus.ts";
 import type { Dispatcher } from "../execution/dispatcher.ts";
 import type { ExecutionService } from "../execution/execution-service.ts";
-import type { Assigned, ExecutionStore } from "../execution/execution-store.ts";
+import type { Assigned, ExecutionStore, LiveExecution } from "../execution/execution-store.ts";
 import type { NodeIdentity } from "../http/handler.ts";
-import { type NodeRecord, type NodeStore, nodeStatusOf } from "./node-store.ts";
+import { HEARTBEAT_MS, OFFLINE_AFTER_MS } from "../tasks/tasks.ts";
+import { isSameCondition, type NodeRecord, type NodeStore, takesWork } from "./node-store.ts";
 import { ordersFor, SentOrders, undelivered, vanished } from "./orders.ts";
 
 /** Makes node keys; the store keeps only the hash. */
@@ -17,8 +18,31 @@ export interface KeyIssuer {
   issue(nodeId: string): Promise<{ key: string; hash: string }>;
 }
 
+/** What a node was before it first said how it is. */
+const AWAKE: NodeCondition = { suspended: false };
+
 /** A heartbeat may have been on its way this long: what started later may be missing in it though it runs. */
 const VANISHED_AFTER_MS = 20_000;
+
+/** A sleeping node sends nothing but polls, so the next one must come well before it would count as gone. */
+const MAX_SUSPENDED_WAIT_MS = OFFLINE_AFTER_MS - HEARTBEAT_MS;
+
+type SignOfLife = Pick<ParsedInput<"nodes.heartbeat">, "executions" | "condition">;
+
+/** How long a poll may wait. */
+export function pollWaitMs({
+  waitSeconds,
+  condition,
+}: Pick<ParsedInput<"nodes.poll">, "waitSeconds" | "condition">): number {
+  const waitMs = waitSeconds * 1_000;
+  return condition.suspended ? Math.min(waitMs, MAX_SUSPENDED_WAIT_MS) : waitMs;
+}
+
+/** Of polls only those are written down that say something: a node that is awake sends heartbeats as well. */
+export function isSignOfLife(by: NodeIdentity, condition: NodeCondition, nowMs: number): boolean {
+  const isSilent = nowMs - by.lastHeardAtMs >= HEARTBEAT_MS;
+  return condition.suspended || isSilent || !isSameCondition(by.condition, condition);
+}
 
 export interface NodeServiceParts {
   nodes: NodeStore;
@@ -59,7 +83,14 @@ export class NodeService {
       await this.giveUpVanished(node, input.executions);
       return { node, nodeKey: key };
     }
-    const node = { ...changed, nodeId, businessId: by.businessId, draining: false, createdAtMs: now() };
+    const node: NodeRecord = {
+      ...changed,
+      nodeId,
+      businessId: by.businessId,
+      draining: false,
+      condition: AWAKE,
+      createdAtMs: now(),
+    };
     await nodes.insert(node);
     return { node, nodeKey: key };
   }
@@ -73,31 +104,31 @@ export class NodeService {
     return node;
   }
 
-  async heartbeat(by: NodeIdentity, held: readonly string[]): Promise<NodeOrders> {
-    const { nodes, executions, executionService, now } = this.parts;
-    const node = await nodes.heartbeat(by.nodeId, now());
-    if (!node) throw notFound(by.nodeId);
+  async heartbeat(by: NodeIdentity, input: SignOfLife): Promise<NodeOrders> {
+    const node = await this.heard(by, input);
     if (by.sessionEnded) throw sessionEnded();
-    const live = await executions.live({ nodeId: by.nodeId });
-    const gone = vanished(live, held, now() - VANISHED_AFTER_MS);
-    await executionService.giveUp(
-      gone.map((one) => one.execution),
-      "AgentRestarted",
-      "The agent no longer runs it.",
-    );
-    const orders = ordersFor(node, live, held, now());
+    const live = await this.parts.executions.live({ nodeId: by.nodeId });
+    await this.giveUpUnheld(live, input.executions);
+    const orders = ordersFor(node, live, input.executions, this.parts.now());
     this.sentOrders.sent(by.nodeId, orders);
     return orders;
   }
 
-  /** Answers as soon as there is work or a new order, else when the wait is over. */
+  /**
+   * Answers as soon as there is work or a new order, else when the wait is over. It is a sign of life when it comes, not
+   * for as long as it waits: a machine that lost its power leaves a connection behind that looks open.
+   */
   async poll(
     by: NodeIdentity,
     input: ParsedInput<"nodes.poll">,
     signal: AbortSignal,
   ): Promise<{ orders: NodeOrders; assigned: Assigned[] }> {
     const { nodes, executions, dispatcher, now } = this.parts;
-    const deadlineMs = performance.now() + input.waitSeconds * 1_000;
+    const deadlineMs = performance.now() + pollWaitMs(input);
+    if (isSignOfLife(by, input.condition, now())) {
+      await this.heard(by, input);
+      await this.giveUpUnheld(await executions.live({ nodeId: by.nodeId }), input.executions);
+    }
     for (;;) {
       const node = await nodes.find(by.businessId, by.nodeId);
       if (!node) throw notFound(by.nodeId);
@@ -111,7 +142,7 @@ export class NodeService {
         this.sentOrders.sent(by.nodeId, orders);
         return { orders, assigned: again.length > 0 ? await this.findAdmitted(by.nodeId, again) : [] };
       }
-      const limit = nodeStatusOf(node) === "ACTIVE" ? input.maxAssignments : 0;
+      const limit = takesWork(node) ? input.maxAssignments : 0;
       const taken = await dispatcher.take(node, limit, remainingMs, signal);
       const assigned = await this.parts.executionService.admit(taken);
       if (assigned.length > 0) return { orders: { ...orders, now: new Date(now()).toISOString() }, assigned };
@@ -122,6 +153,12 @@ export class NodeService {
   private async findAdmitted(nodeId: string, executionIds: readonly string[]): Promise<Assigned[]> {
     const { executions, executionService } = this.parts;
     return executionService.admit(await executions.findOfNode(nodeId, executionIds));
+  }
+
+  async find(businessId: string, nodeId: string): Promise<NodeRecord> {
+    const node = await this.parts.nodes.find(businessId, nodeId);
+    if (!node) throw notFound(nodeId);
+    return node;
   }
 
   async drain(businessId: string, nodeId: string, draining: boolean): Promise<NodeRecord> {
@@ -151,6 +188,23 @@ export class NodeService {
     if (!node) throw notFound(nodeId);
     this.parts.bus.publish("node", { businessId, nodeId });
     return node;
+  }
+
+  /** The node is alive, and is as it says. */
+  private async heard(by: NodeIdentity, { condition }: SignOfLife): Promise<NodeRecord> {
+    const { nodes, bus, now } = this.parts;
+    const node = await nodes.heartbeat(by.nodeId, now(), condition);
+    if (!node) throw notFound(by.nodeId);
+    // A poll that waits was told what the node takes when it began.
+    if (!isSameCondition(by.condition, condition)) bus.publish("node", node);
+    return node;
+  }
+
+  /** What should run there, but the agent does not know of. */
+  private giveUpUnheld(live: readonly LiveExecution[], held: readonly string[]): Promise<void> {
+    const { executionService, now } = this.parts;
+    const gone = vanished(live, held, now() - VANISHED_AFTER_MS).map((one) => one.execution);
+    return executionService.giveUp(gone, "AgentRestarted", "The agent no longer runs it.");
   }
 
   /** What ran under an earlier run of the agent and did not survive it. */

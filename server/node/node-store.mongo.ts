@@ -1,5 +1,5 @@
 import type { Collection, Filter } from "mongodb";
-import type { NodeDescription, NodeStatus } from "../../shared/node.ts";
+import type { NodeCondition, NodeDescription, NodeStatus } from "../../shared/node.ts";
 import { Batches, type Waiting } from "../store/batches.ts";
 import { type MongoStore, setAndUnset } from "../store/mongo.ts";
 import { collectionStep } from "../store/mongo-migrations.ts";
@@ -15,6 +15,9 @@ export interface NodeDocument {
   draining: boolean;
   offline: boolean;
   access_ended: boolean;
+  /** Absent of nodes that were last heard of before agents told it. */
+  suspended?: boolean;
+  refusing?: string;
   key_hash: string;
   last_heartbeat_at: number;
   created_at: number;
@@ -61,15 +64,20 @@ export const nodeSteps = [
   ),
 ];
 
-/** A node that may get jobs. */
-export const ASSIGNABLE = { draining: false, offline: false, access_ended: false } as const;
+/** `takesWork`, for the store to filter by. */
+export const ASSIGNABLE = {
+  draining: false,
+  offline: false,
+  access_ended: false,
+  refusing: { $exists: false },
+} as const;
 
 /** `nodeStatusOf`, for the store to filter by. */
-const STATUS_FILTERS: Record<NodeStatus, Filter<NodeDocument> | undefined> = {
-  ACTIVE: { offline: false, draining: false },
+const STATUS_FILTERS: Record<NodeStatus, Filter<NodeDocument>> = {
+  ACTIVE: { offline: false, draining: false, suspended: { $ne: true } },
   DRAINING: { offline: false, draining: true },
   OFFLINE: { offline: true },
-  SUSPENDED: undefined,
+  SUSPENDED: { offline: false, draining: false, suspended: true },
 };
 
 const HEARTBEATS_PER_BATCH = 500;
@@ -77,6 +85,7 @@ const HEARTBEATS_PER_BATCH = 500;
 interface Heartbeat {
   nodeId: string;
   nowMs: number;
+  condition: NodeCondition;
 }
 
 export class MongoNodeStore implements NodeStore {
@@ -95,6 +104,7 @@ export class MongoNodeStore implements NodeStore {
       node_id: node.nodeId,
       business_id: node.businessId,
       created_at: node.createdAtMs,
+      ...conditionFields(node.condition),
       ...changeable(node),
     };
     await this.store.attempt(() => this.nodes.insertOne(document));
@@ -112,7 +122,7 @@ export class MongoNodeStore implements NodeStore {
     const filter: Filter<NodeDocument> = { business_id: query.businessId };
     if (query.beforeNodeId !== undefined) filter.node_id = { $lt: query.beforeNodeId };
     if (query.status) {
-      const wanted = query.status.flatMap((status) => STATUS_FILTERS[status] ?? []);
+      const wanted = query.status.map((status) => STATUS_FILTERS[status]);
       if (wanted.length === 0) return [];
       filter.$or = wanted;
     }
@@ -125,18 +135,22 @@ export class MongoNodeStore implements NodeStore {
   update(businessId: string, nodeId: string, change: NodeChange): Promise<NodeRecord | undefined> {
     const { $set } = setAndUnset(changeable(change));
     if (Object.keys($set).length === 0) return this.find(businessId, nodeId);
+    // Whoever hands out jobs right now has read the old description: without its lock it makes no execution of them.
+    const $unset: { assign_lock_owner?: ""; assign_lock_until?: "" } = change.description
+      ? { assign_lock_owner: "", assign_lock_until: "" }
+      : {};
     return this.store.attempt(async () => {
       const changed = await this.nodes.findOneAndUpdate(
         { node_id: nodeId, business_id: businessId },
-        { $set },
+        { $set, $unset },
         { returnDocument: "after" },
       );
       return changed ? nodeFromDocument(changed) : undefined;
     });
   }
 
-  heartbeat(nodeId: string, nowMs: number): Promise<NodeRecord | undefined> {
-    return this.heartbeats.add({ nodeId, nowMs });
+  heartbeat(nodeId: string, nowMs: number, condition: NodeCondition): Promise<NodeRecord | undefined> {
+    return this.heartbeats.add({ nodeId, nowMs, condition });
   }
 
   endAccess(sessionId: string): Promise<Pick<NodeRecord, "nodeId" | "businessId">[]> {
@@ -170,10 +184,10 @@ export class MongoNodeStore implements NodeStore {
   }
 
   private async writeHeartbeats(batch: readonly Waiting<Heartbeat, NodeRecord | undefined>[]): Promise<void> {
-    const writes = batch.map(({ item: { nodeId, nowMs } }) => ({
+    const writes = batch.map(({ item: { nodeId, nowMs, condition } }) => ({
       updateOne: {
         filter: { node_id: nodeId },
-        update: { $set: { last_heartbeat_at: nowMs, offline: false } },
+        update: setAndUnset({ last_heartbeat_at: nowMs, offline: false, ...conditionFields(condition) }),
       },
     }));
     await this.nodes.bulkWrite(writes, { ordered: false });
@@ -185,6 +199,10 @@ export class MongoNodeStore implements NodeStore {
       resolve(document && nodeFromDocument(document));
     }
   }
+}
+
+function conditionFields({ suspended, refusing }: NodeCondition) {
+  return { suspended, refusing };
 }
 
 function changeable<Fields extends NodeChange>(node: Fields) {
@@ -219,6 +237,7 @@ function nodeFromDocument(document: NodeDocument): NodeRecord {
     draining: document.draining,
     offline: document.offline,
     accessEnded: document.access_ended,
+    condition: { suspended: document.suspended ?? false, refusing: document.refusing },
     keyHash: document.key_hash,
     lastHeartbeatAtMs: document.last_heartbeat_at,
     createdAtMs: document.created_at,

@@ -1,4 +1,5 @@
 import type { SQLQueryBindings } from "bun:sqlite";
+import type { NodeCondition } from "../../shared/node.ts";
 import type { Migration, SqliteStore } from "../store/sqlite.ts";
 import type { NodeChange, NodeListQuery, NodeRecord, NodeStore } from "./node-store.ts";
 
@@ -25,6 +26,13 @@ export const nodeMigrations: Migration[] = [
       CREATE INDEX compute_nodes_offline ON compute_nodes (offline, node_id);
     `,
   },
+  {
+    id: "node-2",
+    sql: `
+      ALTER TABLE compute_nodes ADD COLUMN suspended INTEGER NOT NULL DEFAULT 0;
+      ALTER TABLE compute_nodes ADD COLUMN refusing TEXT;
+    `,
+  },
 ];
 
 interface NodeRow {
@@ -36,13 +44,19 @@ interface NodeRow {
   draining: number;
   offline: number;
   access_ended: number;
+  suspended: number;
+  refusing: string | null;
   key_hash: string;
   last_heartbeat_at: number;
   created_at: number;
 }
 
 /** `nodeStatusOf`, for the store to filter by. */
-const STATUS_SQL = "(CASE WHEN offline THEN 'OFFLINE' WHEN draining THEN 'DRAINING' ELSE 'ACTIVE' END)";
+const STATUS_SQL =
+  "(CASE WHEN offline THEN 'OFFLINE' WHEN draining THEN 'DRAINING' WHEN suspended THEN 'SUSPENDED' ELSE 'ACTIVE' END)";
+
+/** `takesWork`, in the words of the store. */
+export const TAKES_WORK = "draining = 0 AND offline = 0 AND access_ended = 0 AND refusing IS NULL";
 
 export class SqliteNodeStore implements NodeStore {
   constructor(private readonly store: SqliteStore) {}
@@ -51,9 +65,9 @@ export class SqliteNodeStore implements NodeStore {
     return this.store.write(() => {
       this.store.run(
         `INSERT INTO compute_nodes (node_id, business_id, user_id, session_id, description, draining, offline,
-           access_ended, key_hash, last_heartbeat_at, created_at)
+           access_ended, suspended, refusing, key_hash, last_heartbeat_at, created_at)
          VALUES ($nodeId, $businessId, $userId, $sessionId, $description, $draining, $offline,
-           $accessEnded, $keyHash, $heartbeat, $createdAt)`,
+           $accessEnded, $suspended, $refusing, $keyHash, $heartbeat, $createdAt)`,
         {
           nodeId: node.nodeId,
           businessId: node.businessId,
@@ -96,11 +110,12 @@ export class SqliteNodeStore implements NodeStore {
     });
   }
 
-  heartbeat(nodeId: string, nowMs: number): Promise<NodeRecord | undefined> {
+  heartbeat(nodeId: string, nowMs: number, condition: NodeCondition): Promise<NodeRecord | undefined> {
     return this.store.write(() => {
       this.store.run(
-        "UPDATE compute_nodes SET last_heartbeat_at = $now, offline = 0 WHERE node_id = $nodeId",
-        { nodeId, now: nowMs },
+        `UPDATE compute_nodes SET last_heartbeat_at = $now, offline = 0, suspended = $suspended, refusing = $refusing
+         WHERE node_id = $nodeId`,
+        { nodeId, now: nowMs, ...conditionColumns(condition) },
       );
       return this.read(nodeId);
     });
@@ -139,7 +154,8 @@ export class SqliteNodeStore implements NodeStore {
   private save(node: NodeRecord): NodeRecord {
     this.store.run(
       `UPDATE compute_nodes SET user_id = $userId, session_id = $sessionId, description = $description,
-         draining = $draining, offline = $offline, access_ended = $accessEnded, key_hash = $keyHash, last_heartbeat_at = $heartbeat
+         draining = $draining, offline = $offline, access_ended = $accessEnded, suspended = $suspended, refusing = $refusing,
+         key_hash = $keyHash, last_heartbeat_at = $heartbeat
        WHERE node_id = $nodeId`,
       { nodeId: node.nodeId, ...changeable(node) },
     );
@@ -155,9 +171,14 @@ function changeable(node: NodeRecord) {
     draining: node.draining ? 1 : 0,
     offline: node.offline ? 1 : 0,
     accessEnded: node.accessEnded ? 1 : 0,
+    ...conditionColumns(node.condition),
     keyHash: node.keyHash,
     heartbeat: node.lastHeartbeatAtMs,
   };
+}
+
+function conditionColumns({ suspended, refusing }: NodeCondition) {
+  return { suspended: suspended ? 1 : 0, refusing: refusing ?? null };
 }
 
 function nodeFromRow(row: NodeRow): NodeRecord {
@@ -170,6 +191,7 @@ function nodeFromRow(row: NodeRow): NodeRecord {
     draining: row.draining === 1,
     offline: row.offline === 1,
     accessEnded: row.access_ended === 1,
+    condition: { suspended: row.suspended === 1, refusing: row.refusing ?? undefined },
     keyHash: row.key_hash,
     lastHeartbeatAtMs: row.last_heartbeat_at,
     createdAtMs: row.created_at,

@@ -1,4 +1,4 @@
-import type { NodeDescription, NodeStatus } from "../../shared/node.ts";
+import type { NodeCondition, NodeDescription, NodeStatus } from "../../shared/node.ts";
 
 /** A node as the server keeps it. Times are epoch milliseconds. */
 export interface NodeRecord {
@@ -14,14 +14,28 @@ export interface NodeRecord {
   offline: boolean;
   /** Its session was ended: it gets no new jobs, but may finish what it runs. */
   accessEnded: boolean;
+  /** What its agent last said of itself. */
+  condition: NodeCondition;
   keyHash: string;
   lastHeartbeatAtMs: number;
   createdAtMs: number;
 }
 
-export function nodeStatusOf(node: Pick<NodeRecord, "offline" | "draining">): NodeStatus {
-  if (node.offline) return "OFFLINE";
-  return node.draining ? "DRAINING" : "ACTIVE";
+type Standing = Pick<NodeRecord, "offline" | "draining" | "condition">;
+
+export function nodeStatusOf({ offline, draining, condition }: Standing): NodeStatus {
+  if (offline) return "OFFLINE";
+  if (draining) return "DRAINING";
+  return condition.suspended ? "SUSPENDED" : "ACTIVE";
+}
+
+/** Whether jobs are handed to it. One that sleeps is woken by them. */
+export function takesWork(node: Standing & Pick<NodeRecord, "accessEnded">): boolean {
+  return !node.offline && !node.draining && !node.accessEnded && node.condition.refusing === undefined;
+}
+
+export function isSameCondition(one: NodeCondition, other: NodeCondition): boolean {
+  return one.suspended === other.suspended && one.refusing === other.refusing;
 }
 
 export interface NodeListQuery {
@@ -57,10 +71,13 @@ export interface NodeStore {
   find(businessId: string, nodeId: string): Promise<NodeRecord | undefined>;
   /** Newest first. */
   list(query: NodeListQuery): Promise<NodeRecord[]>;
-  /** Resolves with the node as it is then, or undefined where there is none within the business. */
+  /**
+   * Resolves with the node as it is then, or undefined where there is none within the business. A job that is being
+   * handed to it as it was described before does not become an execution.
+   */
   update(businessId: string, nodeId: string, change: NodeChange): Promise<NodeRecord | undefined>;
-  /** The node is alive, and so no longer offline. */
-  heartbeat(nodeId: string, nowMs: number): Promise<NodeRecord | undefined>;
+  /** The node is alive, and so no longer offline; how it says it is replaces what it said before. */
+  heartbeat(nodeId: string, nowMs: number, condition: NodeCondition): Promise<NodeRecord | undefined>;
   /** No node registered with this session gets a job from now on. Resolves with those nodes. */
   endAccess(sessionId: string): Promise<Pick<NodeRecord, "nodeId" | "businessId">[]>;
   /** Marks nodes offline whose last heartbeat is older; resolves with the oldest heartbeat of those that are not. */

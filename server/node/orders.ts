@@ -59,8 +59,9 @@ export class SentOrders {
   }
 }
 
-function isQuiet(orders: NodeOrders): boolean {
-  return orders.status === "ACTIVE" && orders.cancel.length === 0 && orders.abandon.length === 0;
+/** That it sleeps is no news to whoever said so. */
+function isQuiet({ status, cancel, abandon }: NodeOrders): boolean {
+  return (status === "ACTIVE" || status === "SUSPENDED") && cancel.length === 0 && abandon.length === 0;
 }
 
 function signature(orders: NodeOrders): string {

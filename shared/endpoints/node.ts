@@ -59,7 +59,8 @@ export const nodeEndpoints = defineEndpoints({
     method: "POST",
     path: "/api/compute/nodes/poll",
     callers: ["node"],
-    summary: "Wait for work or orders. Assignments the node does not list as held are handed out again.",
+    summary:
+      "Wait for work or orders. Assignments the node does not list as held are handed out again. A node that sleeps is heard of by this alone, and answered sooner than it asks for where it would else count as gone.",
     input: z.strictObject({
       executions: held,
       condition: nodeCondition.prefault({}),
@@ -120,6 +121,16 @@ export const nodeEndpoints = defineEndpoints({
     input: z.strictObject({ ...pageInput, status: z.array(nodeStatus).min(1).optional() }),
     output: z.object({ nodes: z.array(node), ...pageOutput }),
     errors: [],
+    repeatable: true,
+  },
+  "nodes.retrieve": {
+    method: "POST",
+    path: "/api/compute/nodes/retrieve",
+    callers: ["user"],
+    summary: "One node.",
+    input: z.strictObject({ nodeId }),
+    output: node,
+    errors: ["not_found"],
     repeatable: true,
   },
   "nodes.drain": {

@@ -68,6 +68,15 @@ export const nodeScenarios = {
     expect((await api.call("nodes.list", { status: ["SUSPENDED"] }, user)).nodes).toEqual([]);
   },
 
+  "nodes.retrieve": async ({ api, user }) => {
+    const caps = { cpu: 2, memoryMb: 512, enforcedBy: "samples of the process tree" };
+    const { nodeId } = await PlayedNode.register(api, user, { name: "one", caps });
+    const node = await api.call("nodes.retrieve", { nodeId }, user);
+    expect(node).toMatchObject({ nodeId, name: "one", status: "ACTIVE", runningExecutions: 0, caps });
+    const nobody = { nodeId: "node_00000000000000000000000000" };
+    expect((await api.refused("nodes.retrieve", nobody, user)).code).toBe("not_found");
+  },
+
   "nodes.drain": async ({ api, user }) => {
     const label = crypto.randomUUID();
     const node = await PlayedNode.register(api, user, { labels: { only: label } });

@@ -39,6 +39,7 @@ test("an id of another business is answered like one that does not exist", async
     ["templates.run", { template }],
     ["templates.save-job", { jobId, name: "stolen" }],
     ["schedules.create", { cron: "0 0 * * *", template }],
+    ["nodes.retrieve", { nodeId }],
     ["nodes.drain", { nodeId }],
     ["nodes.rotate-key", { nodeId }],
     ["nodes.register", { ...describeNode(), nodeId }],

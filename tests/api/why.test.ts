@@ -74,6 +74,19 @@ test("job why says that a node is draining, has signed out, or is offline, once 
   expect(rules.sort()).toEqual(["box offline", "theirs signed-out"]);
 });
 
+test("job why says in its agent's words why a node refuses work", async () => {
+  const node = await register();
+  const refusing = "only 90 MiB are free below /home/ada/.tanvrit";
+  await plane.api.call("nodes.heartbeat", { executions: [], condition: { refusing } }, node.as);
+  const jobId = await submit();
+  expect(await whyJob(jobId)).toMatchObject({
+    waitsFor: "node",
+    nodes: [{ verdict: "unavailable", rule: "refusing", detail: `it refuses work: ${refusing}` }],
+  });
+  // The node is there, so the job is not one that nobody could ever run.
+  expect((await plane.api.call("jobs.retrieve", { jobId }, user)).unschedulableReason).toBeUndefined();
+});
+
 test("job why says what takes the room of a node", async () => {
   const node = await register({ capacity: { cpu: 4, memoryMb: 4_096, gpuCount: 1, slots: 2 } });
   await submit({ resources: { cpu: 3, gpuCount: 1 } });

@@ -36,6 +36,7 @@ export function jobOf(businessId: string, manifest: Partial<JobManifestInput> = 
     attempt: 0,
     retryCount: 0,
     lostCount: 0,
+    agentDeaths: 0,
     executionId: undefined,
     nodeId: undefined,
     end: undefined,
@@ -69,6 +70,7 @@ export function nodeOf(
     draining: false,
     offline: false,
     accessEnded: false,
+    condition: { suspended: false },
     keyHash: "hash",
     lastHeartbeatAtMs: AT_MS,
     createdAtMs: AT_MS,
@@ -199,7 +201,7 @@ export function controlPlaneContract(name: string, open: () => Promise<ControlPl
       await stores.nodes.update(businessId, draining.nodeId, { draining: true });
       const offline = await register();
       await stores.nodes.markStale(AT_MS + 1);
-      await stores.nodes.heartbeat(draining.nodeId, AT_MS + 2);
+      await stores.nodes.heartbeat(draining.nodeId, AT_MS + 2, { suspended: false });
       const signedOut = await register();
       expect(await stores.nodes.endAccess(signedOut.sessionId)).toMatchObject([{ nodeId: signedOut.nodeId }]);
       const stranger = nodeOf(newId("biz"));

@@ -71,6 +71,7 @@ export class AuthWorld implements AsyncDisposable {
       draining: false,
       offline: false,
       accessEnded: false,
+    condition: { suspended: false },
       lastHeartbeatAtMs: nowMs,
       createdAtMs: nowMs,
     };

@@ -68,10 +68,10 @@ export const movedTables: readonly MovedTable[] = [
     key: ["node_id"],
     columns: [
       ...["node_id", "business_id", "user_id", "session_id", "description", "draining", "offline"],
-      ...["access_ended", "key_hash", "last_heartbeat_at", "created_at"],
+      ...["access_ended", "key_hash", "last_heartbeat_at", "created_at", "suspended", "refusing"],
     ],
     documents: (row) => [
-      plain(row, { json: ["description"], flags: ["draining", "offline", "access_ended"] }),
+      plain(row, { json: ["description"], flags: ["draining", "offline", "access_ended", "suspended"] }),
     ],
   },
   {
@@ -82,7 +82,7 @@ export const movedTables: readonly MovedTable[] = [
       ...["priority", "status", "attempt", "retry_count", "lost_count", "execution_id", "node_id", "ending"],
       ...["cancel_requested_at", "idempotency_key", "idempotency_hash", "created_at", "not_before"],
       ...["queue_deadline", "assigned_at", "started_at", "finished_at"],
-      ...["array_id", "hold", "concurrency_group"],
+      ...["array_id", "hold", "concurrency_group", "agent_deaths"],
     ],
     documents: (row) => [
       {

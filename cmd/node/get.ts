@@ -1,0 +1,57 @@
+import type { Node } from "../../shared/node.ts";
+import { defineCommand } from "../command.ts";
+import { checkId, clientOptions } from "../common-options.ts";
+import { connect, patience } from "../connect.ts";
+import { formatAge, formatFields, formatTable } from "../format.ts";
+
+export const command = defineCommand({
+  options: clientOptions,
+  positionals: [{ name: "NODE", help: "its id, as node list shows it" }],
+  examples: [{ line: "node get NODE --json", does: "Everything a node says of itself, and what runs there" }],
+  async run({ options, positionals, env, output }) {
+    const nodeId = checkId("node", positionals[0] ?? "");
+    const { nodes, executions } = await connect(env, options);
+    const node = await nodes.retrieve(nodeId, patience(output));
+    const live = { nodeId, status: ["ASSIGNED" as const, "RUNNING" as const] };
+    const running = await Array.fromAsync(executions.list(live, patience(output)));
+    if (options.json) {
+      await output.json({ ...node, executions: running });
+      return 0;
+    }
+    const parts = [formatFields(fieldsOf(node))];
+    if (running.length > 0) {
+      const cells = running.map((one) => [
+        one.executionId,
+        one.jobId,
+        one.status,
+        one.gpuIndexes.join(","),
+        formatAge(one.assignedAt),
+      ]);
+      parts.push(formatTable(["EXECUTION", "JOB", "STATUS", "GPUS", "AGE"], cells));
+    }
+    await output.result(parts.join("\n\n"));
+    return 0;
+  },
+});
+
+/** The words of the API, with what is nested made flat. */
+function fieldsOf(node: Node): Record<string, unknown> {
+  const { capacity, caps, labels, jobTypes, lastHeartbeatAt, createdAt, ...rest } = node;
+  const { enforcedBy, ...limits } = caps ?? {};
+  return {
+    ...rest,
+    jobTypes: jobTypes.join(", "),
+    labels: pairs(labels),
+    capacity: pairs(capacity),
+    caps: pairs(limits) || undefined,
+    enforcedBy,
+    lastHeartbeatAt: `${lastHeartbeatAt} (${formatAge(lastHeartbeatAt)} ago)`,
+    createdAt,
+  };
+}
+
+function pairs(values: Readonly<Record<string, unknown>>): string {
+  return Object.entries(values)
+    .map(([name, value]) => `${name}=${value}`)
+    .join(" ");
+}
