@@ -32,49 +32,61 @@ export function executorContract(name: string, make: () => Promise<ExecutorUnder
 }
 
 function describesItself(make: () => Promise<ExecutorUnderTest>): void {
-  test("completely, and the same each time", async () => {
-    await using stage = await Stage.open(make);
-    await stage.executor.probe();
-    const { schema, ...said } = stage.executor.describe();
-    expect(said).toEqual({
-      jobType: stage.executor.jobType,
-      summary: expect.stringMatching(/\S/),
-      capabilities: {
-        cpu: expect.stringMatching(/^(kernel|sampling|none)$/),
-        memory: expect.stringMatching(/^(kernel|sampling|none)$/),
-        pids: expect.stringMatching(/^(kernel|sampling|none)$/),
-        enforcedBy: expect.stringMatching(/\S/),
-        gpus: expect.any(Boolean),
-      },
-    });
-    expect(jobType.safeParse(said.jobType).success).toBe(true);
-    const { schema: again, ...saidAgain } = stage.executor.describe();
-    expect(saidAgain).toEqual(said);
-    const { accepted, refused } = stage.under.traits.fields;
-    for (const fields of accepted) expect(schema.safeParse(fields)).toMatchObject({ success: true });
-    for (const fields of refused) expect(again.safeParse(fields)).toMatchObject({ success: false });
-  });
+  test(
+    "completely, and the same each time",
+    async () => {
+      await using stage = await Stage.open(make);
+      await stage.executor.probe();
+      const { schema, ...said } = stage.executor.describe();
+      expect(said).toEqual({
+        jobType: stage.executor.jobType,
+        summary: expect.stringMatching(/\S/),
+        capabilities: {
+          cpu: expect.stringMatching(/^(kernel|sampling|none)$/),
+          memory: expect.stringMatching(/^(kernel|sampling|none)$/),
+          pids: expect.stringMatching(/^(kernel|sampling|none)$/),
+          enforcedBy: expect.stringMatching(/\S/),
+          gpus: expect.any(Boolean),
+        },
+      });
+      expect(jobType.safeParse(said.jobType).success).toBe(true);
+      const { schema: again, ...saidAgain } = stage.executor.describe();
+      expect(saidAgain).toEqual(said);
+      const { accepted, refused } = stage.under.traits.fields;
+      for (const fields of accepted) expect(schema.safeParse(fields)).toMatchObject({ success: true });
+      for (const fields of refused) expect(again.safeParse(fields)).toMatchObject({ success: false });
+    },
+    TEST_TIMEOUT_MS,
+  );
 
-  test("and that it is available, as often as it is asked, also at once", async () => {
-    await using stage = await Stage.open(make);
-    const probes = Promise.all([stage.executor.probe(), stage.executor.probe(), stage.executor.probe()]);
-    const answers = await within(PROBE_LIMIT_MS, "three probes", probes);
-    expect(answers).toEqual([{ available: true }, { available: true }, { available: true }]);
-    expect(await stage.executor.probe()).toEqual({ available: true });
-  });
+  test(
+    "and that it is available, as often as it is asked, also at once",
+    async () => {
+      await using stage = await Stage.open(make);
+      const probes = Promise.all([stage.executor.probe(), stage.executor.probe(), stage.executor.probe()]);
+      const answers = await within(PROBE_LIMIT_MS, "three probes", probes);
+      expect(answers).toEqual([{ available: true }, { available: true }, { available: true }]);
+      expect(await stage.executor.probe()).toEqual({ available: true });
+    },
+    TEST_TIMEOUT_MS,
+  );
 
-  test("and why it is not; then nothing can be started", async () => {
-    await using stage = await Stage.open(make);
-    await using lacking = await stage.under.unavailable();
-    const answer = await within(PROBE_LIMIT_MS, "a probe", lacking.executor.probe());
-    expect(answer).toEqual({ available: false, why: expect.stringMatching(/^\S.*\S$/s) });
-    expect(await lacking.executor.probe()).toEqual(answer);
-    stage.executor = lacking.executor;
-    const executionId = newId("exe");
-    const failure = await stage.start(done, { executionId }).catch((error) => error);
-    expect(failure).toBeInstanceOf(StartFailedError);
-    expect(await stage.remains(executionId)).toEqual([]);
-  });
+  test(
+    "and why it is not; then nothing can be started",
+    async () => {
+      await using stage = await Stage.open(make);
+      await using lacking = await stage.under.unavailable();
+      const answer = await within(PROBE_LIMIT_MS, "a probe", lacking.executor.probe());
+      expect(answer).toEqual({ available: false, why: expect.stringMatching(/^\S.*\S$/s) });
+      expect(await lacking.executor.probe()).toEqual(answer);
+      stage.executor = lacking.executor;
+      const executionId = newId("exe");
+      const failure = await stage.start(done, { executionId }).catch((error) => error);
+      expect(failure).toBeInstanceOf(StartFailedError);
+      expect(await stage.remains(executionId)).toEqual([]);
+    },
+    TEST_TIMEOUT_MS,
+  );
 }
 
 const done: Script = { sh: "exit 0", play: { exit: { exitCode: 0 } } };
@@ -100,18 +112,22 @@ function starts(make: () => Promise<ExecutorUnderTest>): void {
     TEST_TIMEOUT_MS,
   );
 
-  test("nothing when its signal has fired before", async () => {
-    await using stage = await Stage.open(make);
-    const executionId = newId("exe");
-    const start = stage.start(sleeps, { executionId, signal: AbortSignal.abort() });
-    const failure = await within(
-      GIVE_UP_LIMIT_MS,
-      "giving up a start",
-      start.catch((error) => error),
-    );
-    expect(failure).toBeInstanceOf(StartFailedError);
-    expect(await stage.remains(executionId)).toEqual([]);
-  });
+  test(
+    "nothing when its signal has fired before",
+    async () => {
+      await using stage = await Stage.open(make);
+      const executionId = newId("exe");
+      const start = stage.start(sleeps, { executionId, signal: AbortSignal.abort() });
+      const failure = await within(
+        GIVE_UP_LIMIT_MS,
+        "giving up a start",
+        start.catch((error) => error),
+      );
+      expect(failure).toBeInstanceOf(StartFailedError);
+      expect(await stage.remains(executionId)).toEqual([]);
+    },
+    TEST_TIMEOUT_MS,
+  );
 
   test(
     "nothing that is left over when its signal fires meanwhile, or the whole",
