@@ -43,7 +43,7 @@ export function profileInWords({ description, filePath }: NodeProfile): string {
     caps?.memoryMb !== undefined && `${caps.memoryMb} MiB`,
     caps?.pids !== undefined && `${caps.pids} processes`,
   ].filter(Boolean);
-  const cap = each.length > 0 ? `No job gets more than ${each.join(", ")}` : "No caps for jobs but their own";
-  const by = caps ? `, held to it by ${caps.enforcedBy}` : "";
+  const cap = each.length > 0 ? `Each job has at most ${each.join(", ")}` : "Jobs have no caps but their own";
+  const by = caps ? `, kept by ${caps.enforcedBy}` : "";
   return `${filePath ? `As ${filePath} says` : "Without an agent.yaml"}: ${gives.join(", ")}. ${cap}${by}.`;
 }
