@@ -214,11 +214,11 @@ describe("the agent", () => {
   test("says what failed when a command cannot be started", async () => {
     startAgent();
     const id = plane.submit({ command: ["no-such-program"] });
-    const docker = plane.submit({ command: "true", type: "DOCKER", image: "alpine" });
-    await plane.until(() => ended(id)() && ended(docker)(), "the results");
+    const workflow = plane.submit({ command: "true", type: "GITHUB_ACTION" });
+    await plane.until(() => ended(id)() && ended(workflow)(), "the results");
     expect(endOf(id)).toMatchObject({ status: "FAILED", reason: "StartFailed" });
     expect(endOf(id)?.message).toContain("no-such-program");
-    expect(endOf(docker)?.message).toContain("DOCKER");
+    expect(endOf(workflow)?.message).toContain("GITHUB_ACTION");
     expect(plane.statuses(id)).toEqual(["FAILED"]);
   });
 

@@ -7,6 +7,8 @@ import { AgentControl } from "./control/agent-control.ts";
 import { listenForControl } from "./control/control-socket.ts";
 import type { StopHow } from "./control/protocol.ts";
 import { Settings } from "./control/settings.ts";
+import { gpusForJob } from "./detectors/gpu.ts";
+import { grantsOf } from "./executors/all.ts";
 import { allowedEnvironment, type Environment } from "./executors/environment.ts";
 import { acquireLock } from "./journal/lock.ts";
 import { LogShipper } from "./logs/log-shipper.ts";
@@ -132,7 +134,10 @@ class Agent {
     this.leave = AbortSignal.any([options.leave, this.told.leave.signal]);
     this.connection = new Connection(log);
     this.supervisors = new Supervisors(
-      { root: dirs.supervisors, ...options.supervisor, agentId: dirs.agentId, environment, log },
+      {
+        ...{ root: dirs.supervisors, ...options.supervisor, agentId: dirs.agentId, environment, log },
+        grants: () => grantsOf(this.settings.profile.file, environment),
+      },
       {
         onNews: (news) => this.worker.onNews(news),
         onLost: (executionIds) => this.worker.onLost(executionIds),
@@ -236,7 +241,7 @@ class Agent {
       assignment,
       nodeId: this.session.nodeId,
       limits: taskLimits(file.limits, assignment.resources),
-      gpus: gpus.filter((gpu) => assignment.gpuIndexes.includes(gpu.index)),
+      gpus: gpusForJob(gpus, assignment.gpuIndexes),
       environment: this.jobEnvironment,
     };
   }
@@ -244,6 +249,7 @@ class Agent {
   /** Jobs begun from now on are held to the new limits in any case; this is for the server. */
   private async announce({ description, file }: NodeProfile, signal: AbortSignal): Promise<void> {
     this.upkeep.configure(file);
+    this.supervisors.grantsChanged();
     await this.session.announce(description, signal);
     this.worker.slots = description.capacity.slots;
   }

@@ -1,6 +1,7 @@
 import type { Assignment, ExecutionReport, NodeOrders, NodeStatus, ReportOutcome } from "../shared/node.ts";
 import type { AgentLog } from "./agent-log.ts";
 import { type ExecutionEvent, type ExecutionPhase, nextStep, takesSlot } from "./execution-state.ts";
+import { StartFailedError } from "./executors/executor.ts";
 import { LineQueue } from "./logs/line-queue.ts";
 import type { LogShipper } from "./logs/log-shipper.ts";
 import type { Reporter } from "./loops/reporter.ts";
@@ -12,6 +13,7 @@ import { Bell } from "./wait.ts";
 /** Where executions run: the supervisors. Orders are carried out in their order; none of these fails or waits. */
 export interface ExecutionPlace {
   /** Says as what it is started. */
+  /** Throws StartFailedError where this node does not have what the job was given. */
   start(assignment: Assignment): ExecutionFacts;
   tell(executionId: string, type: "cancel" | "kill" | "drop" | "forget"): void;
   stored(executionId: string, seq: number): void;
@@ -273,8 +275,21 @@ export class Worker {
     this.slotsTaken++;
     this.taken++;
     this.onLoad?.();
-    held.facts = this.options.place.start(assignment);
+    this.start(held, assignment);
     if (this.taken === this.options.maxJobs) this.drain();
+  }
+
+  private start(held: Held, assignment: Assignment): void {
+    const { executionId } = assignment;
+    try {
+      held.facts = this.options.place.start(assignment);
+    } catch (error) {
+      if (!(error instanceof StartFailedError)) throw error;
+      held.lines.expectNoMore();
+      const at = new Date().toISOString();
+      const end = { status: "FAILED", reason: "StartFailed", message: error.message } as const;
+      this.finish(executionId, held, { executionId, at, ...end });
+    }
   }
 
   private ended(executionId: string, lastSeq: number, { at, end }: EndedExecution): void {

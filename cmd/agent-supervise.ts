@@ -31,7 +31,7 @@ export const command = defineCommand({
     try {
       await supervise({
         dir: options.dir,
-        settings: { agentId: options["agent-id"] },
+        agentId: options["agent-id"],
         log,
         // The agent that started this process reads one line, and then no more.
         onReady: () => void output.result("ready").catch(() => undefined),

@@ -1,15 +1,62 @@
 import type { JobType } from "../../shared/manifest.ts";
+import { DockerExecutor } from "./docker/docker-executor.ts";
+import { type DockerGrants, dockerGrants, type RegistryLogins } from "./docker/settings.ts";
 import type { Executor } from "./executor.ts";
 import { ShellExecutor } from "./shell.ts";
 
-/** What executors are told of the agent they work for. */
+/** What executors are told of the process they work in. */
 export interface ExecutorSettings {
-  /** Names this agent's state directory for good; what an executor leaves behind is marked with it. */
+  /** Names the process's directory for good; what an executor leaves behind is marked with it. */
   agentId: string;
+  grants: GrantBook;
+}
+
+/** What the owner of the machine grants to jobs beyond limits, as agent.yaml says it. */
+export interface Grants {
+  registries: RegistryLogins;
+  docker: DockerGrants;
+  /** The variables of the agent's own environment that `registries` refers to. */
+  secrets: Record<string, string>;
+}
+
+/** The grants of this moment: agent.yaml changes while jobs run. */
+export class GrantBook {
+  /** What executors look up: this process's own environment, and the secrets that were granted. */
+  readonly environment: Record<string, string | undefined>;
+  current: Grants = { registries: {}, docker: dockerGrants.parse({}), secrets: {} };
+
+  constructor(environment: Readonly<Record<string, string | undefined>> = process.env) {
+    this.environment = { ...environment };
+  }
+
+  set(grants: Grants): void {
+    this.current = grants;
+    Object.assign(this.environment, grants.secrets);
+  }
+}
+
+/** What the agent hands on of its file and its environment. */
+export function grantsOf(
+  file: Pick<Grants, "registries" | "docker">,
+  environment: Readonly<Record<string, string | undefined>>,
+): Grants {
+  const secrets: Record<string, string> = {};
+  for (const { passwordEnv } of Object.values(file.registries)) {
+    const value = passwordEnv === undefined ? undefined : environment[passwordEnv];
+    if (passwordEnv !== undefined && value !== undefined) secrets[passwordEnv] = value;
+  }
+  return { registries: file.registries, docker: file.docker, secrets };
 }
 
 /** Every executor there is. Whether one can work on this machine, its `probe` says. */
-export function createExecutors(_settings: ExecutorSettings): ReadonlyMap<JobType, Executor> {
-  const executors: Executor[] = [new ShellExecutor()];
+export function createExecutors({ agentId, grants }: ExecutorSettings): ReadonlyMap<JobType, Executor> {
+  const executors: Executor[] = [
+    new ShellExecutor(),
+    new DockerExecutor({
+      agentId,
+      environment: grants.environment,
+      settings: () => grants.current,
+    }),
+  ];
   return new Map(executors.map((executor) => [executor.jobType, executor]));
 }

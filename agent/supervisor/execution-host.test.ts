@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { newId } from "../../shared/ids.ts";
 import type { LogLine } from "../../shared/log.ts";
 import { type JobManifestInput, jobManifest } from "../../shared/manifest.ts";
+import type { TaskGpu } from "../executors/executor.ts";
 import { Outbox } from "../journal/outbox.ts";
 import { spoolRoom } from "../logs/spool.ts";
 import { FakeExecutor } from "../testing/fake-executor.ts";
@@ -79,7 +80,7 @@ class Listener {
   }
 }
 
-function start(manifest: Partial<JobManifestInput> = {}): string {
+function start(manifest: Partial<JobManifestInput> = {}, gpus: TaskGpu[] = []): string {
   const executionId = newId("exe");
   host.obey({
     type: "start",
@@ -95,7 +96,7 @@ function start(manifest: Partial<JobManifestInput> = {}): string {
       },
       nodeId: newId("node"),
       limits: { memoryMb: 64 },
-      gpus: [],
+      gpus,
       environment: {},
     },
   });
@@ -239,6 +240,19 @@ describe("the host of executions", () => {
       reason: "StartFailed",
       message: expect.stringContaining("no executor for jobs of type GITHUB_ACTION"),
     });
+  });
+
+  test("a GPU that a job still uses is given to no other, whatever number it has now", async () => {
+    const first = start({}, [{ vendor: "nvidia", index: 1, uuid: "GPU-a" }]);
+    const task = await fake.started(first);
+    const refused = await listener.ended(start({}, [{ vendor: "nvidia", index: 0, uuid: "GPU-a" }]));
+    expect(refused.end).toMatchObject({ reason: "StartFailed", message: expect.stringContaining(first) });
+    const other = start({}, [{ vendor: "nvidia", index: 1, uuid: "GPU-b" }]);
+    const beside = await fake.started(other);
+    task.finish({ exitCode: 0 });
+    await listener.ended(first);
+    const after = await fake.started(start({}, [{ vendor: "nvidia", index: 0, uuid: "GPU-a" }]));
+    for (const one of [beside, after]) one.finish({ exitCode: 0 });
   });
 
   test("nothing that still runs is forgotten, and a start is carried out once", async () => {

@@ -1,6 +1,6 @@
 import type { JobType } from "../../shared/manifest.ts";
 import { type AgentLog, textOf } from "../agent-log.ts";
-import type { Executor } from "../executors/executor.ts";
+import type { Executor, TaskGpu } from "../executors/executor.ts";
 import type { Outbox, OutboxEntry } from "../journal/outbox.ts";
 import { ExecutionLog, QuietLines } from "../logs/execution-log.ts";
 import { lineBytes } from "../logs/line-queue.ts";
@@ -37,6 +37,8 @@ interface Hosted {
   toldLastSeq: number;
   startedAt?: string;
   facts?: ExecutionFacts;
+  /** Its own while it runs. */
+  gpus?: readonly TaskGpu[];
   enforcedBy?: string;
   /** Absent for one that ended under an earlier supervisor. */
   run?: ExecutionRun;
@@ -103,7 +105,7 @@ export class ExecutionHost {
     this.tell = undefined;
   }
 
-  obey(order: Exclude<Order, { type: "end" }>): void {
+  obey(order: Exclude<Order, { type: "end" | "grants" }>): void {
     if (order.type === "start") this.start(order.order);
     else if (order.type === "serverAway") this.serverAway();
     else if (order.type === "serverBack") this.options.spoolRoom.serverAway = false;
@@ -148,10 +150,11 @@ export class ExecutionHost {
     const { executors, workRoot, spoolRoom, log } = this.options;
     const spool = new LogSpool(executionId, spoolRoom);
     const executor = executors.get(manifest.type);
-    const hosted: Hosted = { ...hostedWith(spool), facts: factsOf(order) };
+    const hosted: Hosted = { ...hostedWith(spool), facts: factsOf(order), gpus: order.gpus };
     const appended = () => this.feed(hosted);
     hosted.run = new ExecutionRun({
       order,
+      refusal: this.heldByOthers(order.gpus),
       executor,
       workRoot,
       log,
@@ -171,6 +174,15 @@ export class ExecutionHost {
     this.runningCount++;
     hosted.run.over.then((end) => this.finished(executionId, hosted, end));
     hosted.run.begin();
+  }
+
+  /** The server counts GPUs by number, and after one has gone the numbers may mean others. */
+  private heldByOthers(gpus: readonly TaskGpu[]): string | undefined {
+    for (const [id, { ended, gpus: held = [] }] of this.executions) {
+      const taken = ended ? undefined : gpus.find((gpu) => held.some((one) => nameOf(one) === nameOf(gpu)));
+      if (taken) return `The job was given GPU ${taken.index} (${nameOf(taken)}), which ${id} still uses.`;
+    }
+    return undefined;
   }
 
   private finished(executionId: string, hosted: Hosted, end: RunEnd): void {
@@ -238,6 +250,10 @@ export class ExecutionHost {
       this.options.log.error(`The result of ${executionId} cannot be put on disk: ${textOf(error)}`);
     }
   }
+}
+
+function nameOf(gpu: TaskGpu): string {
+  return gpu.uuid ?? `${gpu.vendor} ${gpu.index}`;
 }
 
 function hostedWith(spool: LogSpool): Hosted {

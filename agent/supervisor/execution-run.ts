@@ -17,6 +17,8 @@ export type RunEnd = ExecutionEnd & { status: "SUCCEEDED" | "FAILED" | "CANCELLE
 
 export interface ExecutionRunOptions {
   order: StartOrder;
+  /** Why it must not start here now. */
+  refusal?: string | undefined;
   /** undefined: this node has none for the job's type. */
   executor: Executor | undefined;
   /** Below it the execution gets its directory. */
@@ -90,7 +92,8 @@ export class ExecutionRun {
   }
 
   private async startCommand(): Promise<Undo> {
-    const { order, executor, output, onStarted } = this.options;
+    const { order, refusal, executor, output, onStarted } = this.options;
+    if (refusal !== undefined) throw new StartFailedError(refusal);
     if (!executor) {
       const { type } = order.assignment.manifest;
       throw new StartFailedError(`This node has no executor for jobs of type ${type}.`);

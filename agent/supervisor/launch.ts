@@ -1,4 +1,5 @@
 import { closeSync, mkdirSync, openSync } from "node:fs";
+import { basename } from "node:path";
 import { AgentError, type AgentLog } from "../agent-log.ts";
 import { allowedEnvironment } from "../executors/environment.ts";
 import { pause } from "../wait.ts";
@@ -44,7 +45,7 @@ async function launch(
   const { logFile } = supervisorDir(dir);
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   const logFd = openSync(logFile, "w", 0o600);
-  const child = Bun.spawn([...command, "--dir", dir, "--agent-id", agentId], {
+  const child = Bun.spawn([...command, "--dir", dir, "--agent-id", `${agentId}-${basename(dir)}`], {
     cwd: dir,
     env: supervisorEnvironment(environment),
     stdin: "ignore",

@@ -1,6 +1,7 @@
 import type { LogLine } from "../../shared/log.ts";
 import type { JobType } from "../../shared/manifest.ts";
 import type { Assignment } from "../../shared/node.ts";
+import type { Grants } from "../executors/all.ts";
 import type { Environment } from "../executors/environment.ts";
 import type { TaskGpu, TaskLimits } from "../executors/executor.ts";
 import type { RunEnd } from "./execution-run.ts";
@@ -39,6 +40,8 @@ export function factsOf({ assignment, limits }: StartOrder): ExecutionFacts {
 
 /** From agent to supervisor. An order for an execution the supervisor does not have means nothing. */
 export type Order =
+  /** Counts for what is started from then on. */
+  | { type: "grants"; grants: Grants }
   | { type: "start"; order: StartOrder }
   /** TERM, the job's grace, KILL. */
   | { type: "cancel"; executionId: string }

@@ -2,7 +2,7 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Socket, UnixSocketListener } from "bun";
 import { type AgentLog, textOf } from "../agent-log.ts";
-import { createExecutors, type ExecutorSettings } from "../executors/all.ts";
+import { createExecutors, GrantBook } from "../executors/all.ts";
 import { acquireLock } from "../journal/lock.ts";
 import { Outbox, type OutboxEntry } from "../journal/outbox.ts";
 import { executionsWithSegments, Segments } from "../logs/segments.ts";
@@ -16,7 +16,7 @@ import { Wire } from "./wire.ts";
 
 export interface SupervisorOptions {
   dir: string;
-  settings: ExecutorSettings;
+  agentId: string;
   log: AgentLog;
   /** Whoever started it may connect now. */
   onReady(): void;
@@ -49,6 +49,7 @@ type AgentWire = Wire<News, Order>;
 class Supervisor {
   private readonly options: SupervisorOptions;
   private readonly dirs: SupervisorDir;
+  private readonly grants = new GrantBook();
   private readonly executors;
   private readonly host: ExecutionHost;
   private readonly outbox: Outbox;
@@ -60,10 +61,10 @@ class Supervisor {
   private lingerTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(options: SupervisorOptions, dirs: SupervisorDir) {
-    const { log, settings } = options;
+    const { log, agentId } = options;
     this.options = options;
     this.dirs = dirs;
-    this.executors = createExecutors(settings);
+    this.executors = createExecutors({ agentId, grants: this.grants });
     this.outbox = new Outbox(dirs.outbox);
     this.host = new ExecutionHost({
       workRoot: dirs.work,
@@ -173,6 +174,8 @@ class Supervisor {
     if (order.type === "end") {
       this.ending = true;
       this.endIfDone();
+    } else if (order.type === "grants") {
+      this.grants.set(order.grants);
     } else {
       this.host.obey(order);
     }

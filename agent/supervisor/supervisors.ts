@@ -2,6 +2,7 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import type { JobType } from "../../shared/manifest.ts";
 import { AgentError, textOf } from "../agent-log.ts";
+import type { Grants } from "../executors/all.ts";
 import { pause } from "../wait.ts";
 import { connectOrLaunch, type LaunchOptions } from "./launch.ts";
 import { type ExecutionNews, SupervisorLink } from "./link.ts";
@@ -13,6 +14,8 @@ export interface SupervisorsOptions extends LaunchOptions {
   root: string;
   /** Names the program that runs now: after an upgrade, what runs under the old one stays with the old one. */
   build: string;
+  /** Asked for whenever a supervisor is new. */
+  grants(): Grants;
 }
 
 export interface SupervisorsListener {
@@ -87,6 +90,11 @@ export class Supervisors {
     this.send(build, { type: "start", order });
   }
 
+  /** What the owner grants has changed; it counts for what is started from now on. */
+  grantsChanged(): void {
+    for (const link of this.links.values()) link.send({ type: "grants", grants: this.options.grants() });
+  }
+
   /** Where nothing is left to do, no process needs to wait for more; the next `start` brings one again. */
   rest(): void {
     const link = this.links.get(this.options.build);
@@ -128,6 +136,7 @@ export class Supervisors {
 
   private add(name: string, link: SupervisorLink): void {
     this.links.set(name, link);
+    link.send({ type: "grants", grants: this.options.grants() });
     for (const held of link.held) this.places.set(held.executionId, name);
   }
 

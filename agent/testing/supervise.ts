@@ -11,7 +11,7 @@ process.once("SIGTERM", () => stop.abort());
 
 await supervise({
   dir: values.dir ?? "",
-  settings: { agentId: values["agent-id"] ?? "" },
+  agentId: values["agent-id"] ?? "",
   log,
   onReady: () => process.stdout.write("ready\n"),
   stop: stop.signal,
