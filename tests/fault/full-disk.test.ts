@@ -1,0 +1,62 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { mkdirSync, rmSync } from "node:fs";
+import { Person } from "../support/person.ts";
+import { TestServer } from "../support/server.ts";
+import { waitFor } from "../support/wait.ts";
+
+const TEST_TIMEOUT_MS = 90_000;
+const DISK_MB = 64;
+const NEEDED_MB = 32;
+
+let server: TestServer;
+let person: Person;
+let disk: string;
+/** Only root may make a disk to fill, and not in every container. */
+let isMounted = false;
+
+beforeAll(async () => {
+  server = await TestServer.start();
+  person = await Person.signIn(server);
+  disk = person.home.join("agent");
+  mkdirSync(disk, { recursive: true });
+  const mount = Bun.spawnSync(["mount", "-t", "tmpfs", "-o", `size=${DISK_MB}m,mode=700`, "none", disk]);
+  isMounted = mount.exitCode === 0;
+  if (!isMounted) console.info(`A disk of ${DISK_MB} MiB could not be made: ${mount.stderr.toString()}`);
+}, TEST_TIMEOUT_MS);
+afterAll(async () => {
+  await person?.stopAgents();
+  if (isMounted) Bun.spawnSync(["umount", "--lazy", disk]);
+  await person?.[Symbol.asyncDispose]();
+  await server?.[Symbol.asyncDispose]();
+});
+
+test(
+  "a disk that fills up while the agent runs keeps new jobs off, not those that run; with room again they start",
+  async () => {
+    if (!isMounted) return;
+    await Bun.write(person.home.join("agent.yaml"), JSON.stringify({ minFreeDiskMb: NEEDED_MB }));
+    const agent = await person.startAgent(["--slots", "2"]);
+    const gate = person.home.join("gate");
+    const running = await person.submit([
+      "--",
+      "sh",
+      "-c",
+      `until [ -e ${gate} ]; do sleep 0.1; done; echo on`,
+    ]);
+    await waitFor(`job ${running} to run`, async () => (await person.job(running)).status === "RUNNING");
+    const ballast = `${disk}/ballast`;
+    await Bun.write(ballast, new Uint8Array((DISK_MB - NEEDED_MB + 8) * 1024 * 1024));
+    await agent.said(/Taking no new jobs: only \d+ MiB are free below .*, and 32 MiB must be/, 30_000);
+    const waiting = await person.submit(["--", "echo", "later"]);
+    expect(await person.get(["job", "why", waiting])).toContain("32 MiB must be");
+    await Bun.write(gate, "");
+    await person.get(["job", "wait", running]);
+    expect(await person.get(["job", "logs", running])).toBe("on");
+    expect((await person.job(waiting)).status).toBe("QUEUED");
+    rmSync(ballast);
+    await agent.said(/Taking new jobs again/, 30_000);
+    await person.get(["job", "wait", waiting]);
+    expect(await person.get(["job", "logs", waiting])).toBe("later");
+  },
+  TEST_TIMEOUT_MS,
+);
