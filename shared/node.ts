@@ -47,7 +47,7 @@ export type NodeDescription = z.infer<typeof nodeDescription>;
 export const nodeCondition = z.strictObject({
   /** It sleeps because nothing was to do; a job that matches wakes it. */
   suspended: z.boolean().default(false),
-  /** One sentence why it takes no new job, as "only 90 MiB are free below /home/ada/.tanvrit"; absent: it does. */
+  /** One sentence why it takes no new job, as "only 90 MiB are free below ~/.tanvrit"; absent: it does. */
   refusing: z.string().min(1).max(500).optional(),
 });
 export type NodeCondition = z.infer<typeof nodeCondition>;

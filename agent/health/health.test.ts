@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type DiskFacts, Health, lookAtDisk } from "./health.ts";
 
-const stateDir = "/home/ada/.tanvrit/agent/local";
+const stateDir = "/srv/ada/.tanvrit/agent/local";
 const roomy: DiskFacts = { freeMb: 50_000, totalMb: 100_000, freeFiles: 1_000_000, totalFiles: 2_000_000 };
 const disk = (part: Partial<DiskFacts>) => ({ disk: { ...roomy, ...part } });
 const minutes = (count: number) => ({ disk: roomy, clockAheadMs: count * 60_000 });
