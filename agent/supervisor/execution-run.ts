@@ -98,12 +98,6 @@ export class ExecutionRun {
       const { type } = order.assignment.manifest;
       throw new StartFailedError(`This node has no executor for jobs of type ${type}.`);
     }
-    const { gpuIndexes } = order.assignment;
-    if (order.gpus.length < gpuIndexes.length) {
-      throw new StartFailedError(
-        `The job was given GPU ${gpuIndexes.join(", ")}, and not all of that is on this node any more; tanvrit-compute agent detect shows what is.`,
-      );
-    }
     const task = await executor.start({ ...order, dir: this.dir, output }, this.starting.signal);
     this.task = task;
     onStarted();
