@@ -1,0 +1,123 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { writeFileSync } from "node:fs";
+import type { TaskLimits } from "../../agent/executors/executor.ts";
+import { ShellExecutor } from "../../agent/executors/shell.ts";
+import { chooseLimitKeeper } from "../../agent/limits/choose.ts";
+import { SamplingKeeper } from "../../agent/limits/sampling-keeper.ts";
+import { startJob } from "../../agent/testing/shell-jobs.ts";
+import { processesNaming } from "../support/processes.ts";
+import { makeScratch, type Scratch } from "../support/scratch.ts";
+
+const TEST_TIMEOUT_MS = 60_000;
+/** Storms are heavy, so they rage in every so manyth round. */
+const STORM_EVERY = 10;
+
+/**
+ * What jobs do that does not end by a signal to their group. TOKEN stands in the arguments of each process, so that
+ * one is found whatever it did to its environment.
+ */
+const escapes: Record<string, string> = {
+  doubleFork: "(sh $S stay TOKEN & ) & wait",
+  setsid: "setsid sh $S stay TOKEN & sleep 0.01",
+  deafToTerm: `trap "" TERM; setsid sh $S deaf TOKEN & sh $S deaf TOKEN &`,
+  hidden: "(env -i /usr/bin/setsid sh $S stay TOKEN </dev/null >/dev/null 2>&1 & ) ; sleep 0.01",
+};
+/**
+ * 200 processes, each of which is gone as soon as it has started its successor. Should this test be killed, they end
+ * by themselves after so many generations.
+ */
+const storm =
+  "mkfifo TOKEN; i=0; while [ $i -lt 200 ]; do sh $S wait comet TOKEN 100 & i=$((i+1)); done; : >TOKEN";
+const stormOfSessions = storm.replace("comet", "leaping");
+
+const SCRIPT = `
+if [ "$1" = wait ]; then shift; : <"$2"; fi
+[ "$3" != 0 ] || exit 0
+left=$(($3 - 1))
+case $1 in
+  stay) sleep 600; exit ;;
+  deaf) trap "" TERM; sleep 600 & sleep 600; exit ;;
+  comet) trap "" TERM; sh "$0" comet "$2" $left & ;;
+  leaping) trap "" TERM; setsid sh "$0" leaping "$2" $left & ;;
+esac
+`;
+
+let scratch: Scratch;
+beforeAll(async () => {
+  scratch = await makeScratch();
+  writeFileSync(scratch.join("escape.sh"), SCRIPT);
+});
+afterAll(() => scratch[Symbol.asyncDispose]());
+
+interface Way {
+  name: string;
+  executor: ShellExecutor;
+  limits: TaskLimits;
+  rounds: number;
+  /** What leaps from session to session faster than a program can look is caught by the kernel alone. */
+  storms: string[];
+}
+
+const held = await chooseLimitKeeper();
+const isHeldByKernel = held.enforcement.pids === "kernel";
+const ways: Way[] = [
+  {
+    name: `with limits, held by ${held.enforcement.enforcedBy}`,
+    executor: new ShellExecutor(async () => held),
+    limits: { pids: 2_000 },
+    rounds: 100,
+    storms: isHeldByKernel ? [storm, stormOfSessions] : [storm],
+  },
+  {
+    name: "with limits, held by samples",
+    executor: new ShellExecutor(async () => new SamplingKeeper()),
+    limits: { memoryMb: 20_000 },
+    rounds: 30,
+    storms: [storm],
+  },
+  {
+    name: "without limits",
+    executor: new ShellExecutor(async () => held),
+    limits: {},
+    rounds: 30,
+    storms: [storm],
+  },
+];
+
+describe.skipIf(process.platform !== "linux").each(ways)(
+  "jobs $name",
+  ({ executor, limits, rounds, storms }) => {
+    afterAll(() => executor.close());
+
+    test(
+      `leave no process behind in ${rounds} rounds of escapes and storms`,
+      async () => {
+        for (let round = 0; round < rounds; round++) {
+          const kinds = Object.values(escapes);
+          if (round % STORM_EVERY === 0) kinds.push(storms[(round / STORM_EVERY) % storms.length] ?? storm);
+          await Promise.all(kinds.map((kind) => raid(kind, round % 3)));
+        }
+      },
+      TEST_TIMEOUT_MS,
+    );
+
+    /** One job that does this, which ends by itself or is stopped with or without grace. */
+    async function raid(kind: string, how: number): Promise<void> {
+      const token = `raid-${crypto.randomUUID()}`;
+      const rest = how === 0 ? "exit 0" : "sleep 600";
+      const lines = [`S=${scratch.join("escape.sh")}`, kind.replaceAll("TOKEN", token), "echo up", rest];
+      const job = await startJob(executor, scratch.path, { command: lines.join("\n") }, limits);
+      try {
+        await job.said("up");
+        if (how === 1) job.task.stop(0);
+        if (how === 2) job.task.stop(20);
+      } catch (error) {
+        job.task.stop(0);
+        throw error;
+      } finally {
+        await job.task.wait();
+      }
+      expect({ kind, left: processesNaming(token) }).toEqual({ kind, left: [] });
+    }
+  },
+);
