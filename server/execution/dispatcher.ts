@@ -13,8 +13,11 @@ interface Waiter {
   node: NodeRecord;
   limit: number;
   /** Ends the wait, with work or, woken for another cause, without. */
-  resolve: (assigned: Assigned[]) => void;
+  resolve: (taken: Taken) => void;
 }
+
+/** `superseded`: the node waits anew elsewhere, so whoever waited here need not go on. */
+export type Taken = Assigned[] | "superseded";
 
 /** The waiting nodes of one business, and what the next round has to look at. */
 interface Room {
@@ -49,16 +52,16 @@ export class Dispatcher {
    * Waits until there is work for the node, `waitMs` is over, `signal` aborts, or the node has orders to fetch
    * (`node` on the bus); without work the answer is empty. A newer wait of the same node ends an older one.
    */
-  take(node: NodeRecord, limit: number, waitMs: number, signal: AbortSignal): Promise<Assigned[]> {
+  take(node: NodeRecord, limit: number, waitMs: number, signal: AbortSignal): Promise<Taken> {
     return new Promise((resolve) => {
       if (signal.aborted) return resolve([]);
-      this.release(node.businessId, node.nodeId);
       const room = this.roomOf(node.businessId);
-      const finish = (assigned: Assigned[]) => {
+      room.waiters.get(node.nodeId)?.resolve("superseded");
+      const finish = (taken: Taken) => {
         clearTimeout(timer);
         signal.removeEventListener("abort", giveUp);
         if (room.waiters.get(node.nodeId) === waiter) room.waiters.delete(node.nodeId);
-        resolve(assigned);
+        resolve(taken);
       };
       const giveUp = () => finish([]);
       const timer = setTimeout(giveUp, waitMs);

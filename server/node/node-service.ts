@@ -144,6 +144,8 @@ export class NodeService {
       }
       const limit = takesWork(node) ? input.maxAssignments : 0;
       const taken = await dispatcher.take(node, limit, remainingMs, signal);
+      // Two polls that both went on would end each other for as long as they wait.
+      if (taken === "superseded") return { orders, assigned: [] };
       const assigned = await this.parts.executionService.admit(taken);
       if (assigned.length > 0) return { orders: { ...orders, now: new Date(now()).toISOString() }, assigned };
     }

@@ -2,9 +2,11 @@ import { openSqliteStores } from "../../server/store/open.ts";
 import { controlPlaneContract } from "./control-plane.contract.ts";
 import { jobFlowContract } from "./job-flow.contract.ts";
 import { manyJobsContract } from "./many-jobs.contract.ts";
+import { nodeStoreContract } from "./node-store.contract.ts";
 
 const open = async () => openSqliteStores(":memory:");
 
 controlPlaneContract("SQLite", open);
 manyJobsContract("SQLite", open);
 jobFlowContract("SQLite", open);
+nodeStoreContract("SQLite", open);

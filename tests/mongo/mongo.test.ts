@@ -7,6 +7,7 @@ import { integrityStoreContract } from "../contract/integrity-store.contract.ts"
 import { jobFlowContract } from "../contract/job-flow.contract.ts";
 import { logStoreContract } from "../contract/log-store.contract.ts";
 import { manyJobsContract } from "../contract/many-jobs.contract.ts";
+import { nodeStoreContract } from "../contract/node-store.contract.ts";
 import { scheduleStoreContract } from "../contract/schedule-store.contract.ts";
 import { sessionStoreContract } from "../contract/session-store.contract.ts";
 import { templateStoreContract } from "../contract/template-store.contract.ts";
@@ -39,6 +40,7 @@ afterAll(async () => {
 controlPlaneContract("MongoDB", openEmpty);
 manyJobsContract("MongoDB", openEmpty);
 jobFlowContract("MongoDB", openEmpty);
+nodeStoreContract("MongoDB", openEmpty);
 templateStoreContract("MongoDB", () => openOne((stores) => stores.templates));
 logStoreContract("MongoDB", () => openOne((stores) => stores.logs));
 creditStoreContract("MongoDB", openTwoCredits);

@@ -1,5 +1,5 @@
 import type { EndpointOutput } from "../../shared/endpoints/index.ts";
-import type { ExecutionReport, NodeDescription } from "../../shared/node.ts";
+import type { ExecutionReport, NodeCondition, NodeDescription } from "../../shared/node.ts";
 import type { Api, As } from "./api.ts";
 import { waitFor } from "./wait.ts";
 
@@ -30,8 +30,9 @@ export class PlayedNode {
     executions: string[],
     maxAssignments: number,
     waitSeconds: number,
+    condition: Partial<NodeCondition> = {},
   ): Promise<EndpointOutput<"nodes.poll">> {
-    return this.api.call("nodes.poll", { executions, maxAssignments, waitSeconds }, this.as);
+    return this.api.call("nodes.poll", { executions, maxAssignments, waitSeconds, condition }, this.as);
   }
 
   async report(

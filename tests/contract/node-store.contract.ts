@@ -1,0 +1,178 @@
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { applyReport, giveUp } from "../../server/execution/rules.ts";
+import { retried } from "../../server/job/job-rules.ts";
+import { nodeStatusOf } from "../../server/node/node-store.ts";
+import { newId } from "../../shared/ids.ts";
+import type { Capacity, NodeCondition } from "../../shared/node.ts";
+import { type ControlPlaneStores, jobOf, nodeOf } from "./control-plane.contract.ts";
+
+const AT_MS = Date.parse("2026-01-01T00:00:00Z");
+
+/** What every store must hold to of how nodes are, of their GPUs, and of the jobs that kill their agents. */
+export function nodeStoreContract(name: string, open: () => Promise<ControlPlaneStores>): void {
+  describe(`${name}: nodes`, () => {
+    let stores: ControlPlaneStores;
+    let businessId: string;
+
+    beforeEach(async () => {
+      stores = await open();
+      businessId = newId("biz");
+    });
+    afterEach(() => stores.close());
+
+    const submit = async (...manifests: Parameters<typeof jobOf>[1][]) => {
+      const jobs = manifests.map((manifest) => jobOf(businessId, manifest));
+      await stores.jobs.insert(jobs.map((job) => ({ job, idempotency: undefined })));
+      return jobs;
+    };
+    const register = async (capacity: Partial<Capacity> = {}) => {
+      const node = nodeOf(businessId, capacity);
+      await stores.nodes.insert(node);
+      return node;
+    };
+    const assign = async (nodeId: string, limit = 100) => {
+      const request = { nodeId, businessId, limit, nowMs: AT_MS, leaseExpiresAtMs: AT_MS + 60_000 };
+      return (await stores.executions.assign([request]))[0] ?? [];
+    };
+    const statuses = async () => {
+      const every = { businessId, beforeNodeId: undefined, limit: 10 };
+      const wanted = ["ACTIVE", "DRAINING", "SUSPENDED", "OFFLINE"] as const;
+      const lists = wanted.map((status) => stores.nodes.list({ ...every, status: [status] }));
+      const found = await Promise.all(lists);
+      return wanted.filter((_, i) => found[i]?.length === 1);
+    };
+
+    test("a heartbeat keeps how the node is, and takes back what it said before", async () => {
+      const { nodeId } = await register();
+      const conditions: NodeCondition[] = [
+        { suspended: true },
+        { suspended: false, refusing: "the disk is full" },
+        { suspended: false },
+      ];
+      for (const condition of conditions) {
+        const heard = await stores.nodes.heartbeat(nodeId, AT_MS + 1, condition);
+        expect(heard?.condition).toEqual(condition);
+        expect((await stores.nodes.find(businessId, nodeId))?.condition).toEqual(condition);
+      }
+    });
+
+    test("offline comes before draining, and draining before suspended, also in lists", async () => {
+      const { nodeId } = await register();
+      const asleep = { suspended: true };
+      expect(await statuses()).toEqual(["ACTIVE"]);
+      await stores.nodes.heartbeat(nodeId, AT_MS, asleep);
+      expect(await statuses()).toEqual(["SUSPENDED"]);
+      await stores.nodes.update(businessId, nodeId, { draining: true });
+      expect(await statuses()).toEqual(["DRAINING"]);
+      await stores.nodes.markStale(AT_MS + 1);
+      expect(await statuses()).toEqual(["OFFLINE"]);
+      const back = await stores.nodes.heartbeat(nodeId, AT_MS + 2, asleep);
+      expect(back && nodeStatusOf(back)).toBe("DRAINING");
+    });
+
+    test("a suspended node is given jobs, one that refuses work is given none until it stops", async () => {
+      await submit({}, {});
+      const { nodeId } = await register();
+      await stores.nodes.heartbeat(nodeId, AT_MS, { suspended: false, refusing: "the disk is full" });
+      expect(await assign(nodeId)).toEqual([]);
+      await stores.nodes.heartbeat(nodeId, AT_MS, { suspended: true });
+      expect((await assign(nodeId)).length).toBe(2);
+    });
+
+    test("what refuses work in the middle of handing out ends with whole assignments or none", async () => {
+      const jobs = await submit(...Array.from({ length: 40 }, () => ({})));
+      const { nodeId } = await register({ slots: 100 });
+      const refusing = { suspended: false, refusing: "the clock is wrong" };
+      const claims = Array.from({ length: 8 }, () => assign(nodeId, 3));
+      const [heard] = await Promise.all([stores.nodes.heartbeat(nodeId, AT_MS, refusing), ...claims]);
+      expect(heard?.condition).toEqual(refusing);
+      expect(await assign(nodeId)).toEqual([]);
+      await stores.nodes.heartbeat(nodeId, AT_MS, { suspended: false });
+      await assign(nodeId);
+      expect((await stores.executions.live({ nodeId })).length).toBe(jobs.length);
+    });
+
+    test("two live executions never share a GPU, however often the node is registered with other numbers", async () => {
+      const asksForOne = { resources: { gpuCount: 1 } };
+      await submit(...Array.from({ length: 60 }, () => asksForOne));
+      const node = await register({ gpuCount: 4 });
+      const { nodeId } = node;
+      for (const gpuCount of [4, 2, 1, 3, 0, 4, 8]) {
+        const capacity = { ...node.description.capacity, gpuCount };
+        const description = { ...node.description, capacity };
+        await Promise.all([
+          ...Array.from({ length: 4 }, () => assign(nodeId, 2)),
+          stores.nodes.update(businessId, nodeId, { description }),
+          ...Array.from({ length: 4 }, () => assign(nodeId, 2)),
+        ]);
+        const held = (await stores.executions.live({ nodeId })).flatMap((one) => one.execution.gpuIndexes);
+        expect(new Set(held).size).toBe(held.length);
+        const [first] = await stores.executions.live({ nodeId });
+        if (first) await end(first.execution.executionId, nodeId);
+      }
+      await assign(nodeId);
+      const held = (await stores.executions.live({ nodeId })).flatMap((one) => one.execution.gpuIndexes);
+      expect(held.sort()).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+    });
+
+    test("a node whose limit was lowered below what it runs takes no GPU job, but others", async () => {
+      const node = await register({ gpuCount: 3 });
+      const { nodeId } = node;
+      await submit(...Array.from({ length: 3 }, () => ({ resources: { gpuCount: 1 } })));
+      const held = await assign(nodeId);
+      expect(held.map((one) => one.execution.gpuIndexes)).toEqual([[0], [1], [2]]);
+      const capacity = { ...node.description.capacity, gpuCount: 1 };
+      await stores.nodes.update(businessId, nodeId, { description: { ...node.description, capacity } });
+      const [gpu, plain] = await submit({ resources: { gpuCount: 1 } }, {});
+      expect((await assign(nodeId)).map((one) => one.job.jobId)).toEqual([plain?.jobId ?? ""]);
+      // What is free below the new limit is still taken while more than the limit is held.
+      for (const { execution } of held.slice(0, 2)) await end(execution.executionId, nodeId);
+      expect(await assign(nodeId)).toEqual([]);
+      await end(held[2]?.execution.executionId ?? "", nodeId);
+      const [next] = await assign(nodeId);
+      expect(next?.job.jobId).toBe(gpu?.jobId ?? "");
+      expect(next?.execution.gpuIndexes).toEqual([0]);
+    });
+
+    test("a job under which its agent died three times is over; tried again by hand it is counted anew", async () => {
+      const { nodeId } = await register();
+      const [job] = await submit({ maxRetries: 100, retryOn: ["AgentRestarted", "NodeLost"] });
+      const jobId = job?.jobId ?? "";
+      const dieOnce = async (reason: "AgentRestarted" | "NodeLost") => {
+        const [assigned] = await assign(nodeId);
+        const executionId = assigned?.execution.executionId ?? "";
+        const key = { executionId, nodeId };
+        await stores.jobs.change([{ key, decide: (state) => giveUp(state, reason, "It died.", AT_MS) }]);
+        const after = await stores.jobs.find(businessId, jobId);
+        if (after?.notBeforeMs !== undefined) await stores.jobs.promoteDue(after.notBeforeMs);
+        return after;
+      };
+      expect(await dieOnce("AgentRestarted")).toMatchObject({ status: "QUEUED", agentDeaths: 1 });
+      expect(await dieOnce("NodeLost")).toMatchObject({ status: "QUEUED", agentDeaths: 1, lostCount: 2 });
+      expect(await dieOnce("AgentRestarted")).toMatchObject({ status: "QUEUED", agentDeaths: 2 });
+      const message = "It died. Its agent died under it 3 times; it is not tried again.";
+      const over = await dieOnce("AgentRestarted");
+      expect(over).toMatchObject({ status: "FAILED", end: { reason: "AgentRestarted", message } });
+      const [again] = await stores.jobs.change([
+        {
+          key: { jobId, businessId },
+          decide: (state) => {
+            const next = state && retried(state.job, AT_MS);
+            return { job: next, result: next };
+          },
+        },
+      ]);
+      expect(again).toMatchObject({ status: "QUEUED", agentDeaths: 0 });
+      expect(await dieOnce("AgentRestarted")).toMatchObject({ status: "QUEUED", agentDeaths: 1 });
+    });
+
+    const end = async (executionId: string, nodeId: string) => {
+      const report = { executionId, status: "SUCCEEDED" as const, at: new Date(AT_MS).toISOString() };
+      const key = { executionId, nodeId };
+      const [ended] = await stores.jobs.change([
+        { key, decide: (state) => applyReport(state, report, AT_MS) },
+      ]);
+      expect(ended?.outcome).toBe("applied");
+    };
+  });
+}
