@@ -119,7 +119,7 @@ describe("a container", () => {
         /unable to find user nobody-here/,
       );
       expect(await refusal({ image, command: ["true"], docker: { network: "no-such-net" } })).toMatch(
-        /no-such-net not found/,
+        /no-such-net.*not found/,
       );
       expect(await refusal({ image, docker: { entrypoint: "/no/entry" } })).toMatch(
         /\/no\/entry.*No such file/,

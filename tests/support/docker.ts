@@ -95,8 +95,7 @@ async function makeImage(name: string, options: ImageOptions): Promise<string> {
   }
   const { socketPath } = engine.endpoint;
   if (!socketPath) throw new Error("tests make their images over the engine's socket");
-  const [repo = "", tag = ""] = name.split(":");
-  const query = new URLSearchParams({ fromSrc: "-", repo, tag });
+  const query = new URLSearchParams({ fromSrc: "-", repo: name });
   for (const change of options.changes ?? []) query.append("changes", change);
   const answer = await fetch(`http://engine/images/create?${query}`, {
     method: "POST",

@@ -58,19 +58,20 @@ function dial({ socketPath, host = "localhost", port = 2375, tls }: EngineEndpoi
 /** Reads up to the end of the answer's head; what came behind it already belongs to the stream. */
 async function readHead(chunks: AsyncIterator<Buffer>): Promise<Buffer> {
   let head = Buffer.alloc(0);
-  for (;;) {
+  for (let done: boolean | undefined = false; ; ) {
     const end = head.indexOf(HEAD_END);
     const status = Number(/^HTTP\/1\.[01] (\d{3})/.exec(head.toString("latin1", 0, 16))?.[1] ?? 0);
-    if (end !== -1 && (status === 101 || status === 200)) return head.subarray(end + HEAD_END.length);
-    const { done, value } = await chunks.next();
-    // An answer that refuses is complete when the connection ends, or as soon as it can be understood.
-    const body = end === -1 ? "" : head.subarray(end + HEAD_END.length).toString();
-    if (end !== -1 && (done || body.includes("}"))) {
-      throw new EngineError(engineWords(jsonIn(body)) || `the engine answered ${status}`, status);
+    const rest = end === -1 ? Buffer.alloc(0) : head.subarray(end + HEAD_END.length);
+    if (end !== -1 && (status === 101 || status === 200)) return rest;
+    // A refusal is whole when it can be understood: the engine may keep the connection for what comes next.
+    if (end !== -1 && (done || rest.includes("}"))) {
+      throw new EngineError(engineWords(jsonIn(rest.toString())) || `the engine answered ${status}`, status);
     }
     if (done) throw new Error("it closed the connection");
     if (head.length > MAX_HEAD_BYTES) throw new Error("it answered with something that is not HTTP");
-    head = Buffer.concat([head, value]);
+    const next = await chunks.next();
+    done = next.done;
+    if (!next.done) head = Buffer.concat([head, next.value]);
   }
 }
 
