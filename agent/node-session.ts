@@ -59,6 +59,11 @@ export class NodeSession {
     if (this.node) this.client = options.createNodeClient(this.node.nodeKey);
   }
 
+  /** The last call of any loop was not answered, and none since. */
+  get isServerAway(): boolean {
+    return this.options.connection.awaySince !== undefined;
+  }
+
   /** Which node this is; empty before the first registration. */
   get nodeId(): string {
     return this.node?.nodeId ?? "";

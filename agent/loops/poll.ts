@@ -59,7 +59,8 @@ export class PollLoop {
         executions: worker.held(),
         condition: condition.value,
         maxAssignments: condition.value.refusing === undefined ? worker.wanted : 0,
-        waitSeconds: limits.maxWaitSeconds,
+        // Whether the server is back is to be known now, not when the wait is over.
+        waitSeconds: session.isServerAway ? 0 : limits.maxWaitSeconds,
       };
     };
     const answer = await session.call("nodes.poll", input, signal);

@@ -70,6 +70,22 @@ test(
   TEST_TIMEOUT_MS,
 );
 
+test(
+  "an agent that sleeps finds its server again after it was killed, and jobs still wake it",
+  async () => {
+    const agent = await startAgent({ idleSuspendSeconds: 0 });
+    await agent.said(/asleep until a job comes/);
+    await server.kill();
+    await agent.said(/Trying again until it answers/);
+    await server.startAgain();
+    await agent.said(/The server is back/);
+    await startOfJob();
+    await agent.said(/Awake: a job came/);
+    expect(agent.stderr.match(/Registered as/g)).toHaveLength(1);
+  },
+  TEST_TIMEOUT_MS,
+);
+
 /** Of one time that is watched, or of two where others on this machine spoiled the first. */
 async function leastCpuMs(pid: number): Promise<number> {
   await Bun.sleep(SETTLE_MS);
