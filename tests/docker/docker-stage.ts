@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DockerExecutor, type DockerExecutorOptions } from "../../agent/executors/docker/docker-executor.ts";
+import type { Engine } from "../../agent/executors/docker/engine.ts";
 import type { RunningTask, TaskExit, TaskGpu, TaskLimits } from "../../agent/executors/executor.ts";
 import { newId } from "../../shared/ids.ts";
 import { type JobManifestInput, jobManifest } from "../../shared/manifest.ts";
@@ -30,11 +31,12 @@ export interface JobOptions {
 /** An executor over the real engine, and directories for its jobs. */
 export class DockerStage implements Disposable {
   readonly agentId = newId("node");
-  readonly engine = testEngine();
+  readonly engine: Engine;
   readonly executor: DockerExecutor;
   readonly root = mkdtempSync(join(tmpdir(), "tanvrit-docker-"));
 
-  constructor(options: Partial<DockerExecutorOptions> = {}) {
+  constructor(options: Partial<DockerExecutorOptions> = {}, engine = testEngine()) {
+    this.engine = engine;
     this.executor = new DockerExecutor({
       agentId: this.agentId,
       environment: process.env,

@@ -77,16 +77,16 @@ export interface ImageOptions {
 }
 
 /** The name of an image with a busybox in it, made where the engine does not have it yet. Nothing is downloaded. */
-export function testImage(options: ImageOptions = {}): Promise<string> {
+export function testImage(options: ImageOptions = {}, engine = testEngine()): Promise<string> {
   const key = Bun.hash(JSON.stringify([IMAGE_VERSION, options])).toString(36);
   const name = `tanvrit-test:${key}`;
-  const image = made.get(name) ?? makeImage(name, options);
-  made.set(name, image);
+  const place = `${engine.endpoint.url} ${name}`;
+  const image = made.get(place) ?? makeImage(engine, name, options);
+  made.set(place, image);
   return image;
 }
 
-async function makeImage(name: string, options: ImageOptions): Promise<string> {
-  const engine = testEngine();
+async function makeImage(engine: Engine, name: string, options: ImageOptions): Promise<string> {
   try {
     await engine.json("GET", `/images/${name}/json`);
     return name;

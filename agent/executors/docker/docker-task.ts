@@ -101,6 +101,8 @@ export class DockerTask implements RunningTask {
       await this.pump.read(stream);
       const state = await this.stateBehindOutput();
       if (typeof state === "string" || !state.Running) return state;
+      // It outlived whatever happened to its engine; how it ends from here on is its own doing.
+      this.engineWasAway = false;
       task.output.system(
         "The connection to the container's output was lost and is made anew; what it wrote meanwhile may be missing.",
       );
