@@ -27,6 +27,7 @@ export const command = defineCommand({
   examples: [],
   details: "`agent run` starts it by itself. It ends when no job runs and no agent listens.",
   async run({ options, output }) {
+    // A log line that cannot be written must not stop the jobs.
     const log = textLog((line) => void output.note(line).catch(() => undefined));
     try {
       await supervise({
@@ -38,6 +39,7 @@ export const command = defineCommand({
         stop: stopSignals().stop,
       });
     } catch (error) {
+      // Whoever started it may be gone; the error itself is told on the way out.
       await output.result(textOf(error)).catch(() => undefined);
       throw error;
     }

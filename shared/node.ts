@@ -27,7 +27,6 @@ export const nodeCaps = z.strictObject({
   /** For people: "cgroup v2 at …", "cgroup v1 at …", "samples of the process tree". */
   enforcedBy: z.string().max(300),
 });
-export type NodeCaps = z.infer<typeof nodeCaps>;
 
 /** What an agent announces of its machine when it registers. */
 export const nodeDescription = z.strictObject({

@@ -88,8 +88,11 @@ class Supervisor {
     this.lingerUnlessHeard();
     await this.over.promise;
     this.isOver = true;
+    clearTimeout(this.lingerTimer);
     if (this.host.running > 0) log.warn(`Told to end: ${this.host.running} jobs are ended with it.`);
-    await Promise.race([this.host.killAll(), pause(CLOSE_LIMIT_MS)]);
+    const limit = new AbortController();
+    await Promise.race([this.host.killAll(), pause(CLOSE_LIMIT_MS, limit.signal)]);
+    limit.abort();
     this.host.keepForNext();
     listener.stop(true);
     rmSync(this.dirs.socket, { force: true });
@@ -183,6 +186,7 @@ class Supervisor {
 
   private lingerUnlessHeard(): void {
     clearTimeout(this.lingerTimer);
+    if (this.isOver) return;
     this.lingerTimer = setTimeout(() => {
       this.ending = true;
       this.endIfDone();

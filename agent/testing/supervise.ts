@@ -16,4 +16,3 @@ await supervise({
   onReady: () => process.stdout.write("ready\n"),
   stop: stop.signal,
 });
-process.exit(0);

@@ -85,7 +85,7 @@ test("what a sleeping node does not hold any more is over, though no heartbeat s
 test("a node that refuses work gets none, keeps what it runs, and gets work the moment it stops refusing", async () => {
   const node = await register();
   const { executionId } = await running(node);
-  const refusing = "only 90 MiB are free below /home/ada/.tanvrit";
+  const refusing = "only 90 MiB are free below /var/lib/tanvrit";
   const beat = (condition: object) =>
     plane.api.call("nodes.heartbeat", { executions: [executionId], condition }, node.as);
   await beat({ refusing });

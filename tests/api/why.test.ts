@@ -76,7 +76,7 @@ test("job why says that a node is draining, has signed out, or is offline, once 
 
 test("job why says in its agent's words why a node refuses work", async () => {
   const node = await register();
-  const refusing = "only 90 MiB are free below /home/ada/.tanvrit";
+  const refusing = "only 90 MiB are free below /var/lib/tanvrit";
   await plane.api.call("nodes.heartbeat", { executions: [], condition: { refusing } }, node.as);
   const jobId = await submit();
   expect(await whyJob(jobId)).toMatchObject({
