@@ -38,8 +38,20 @@ async function startEngine(...more: string[]): Promise<Engine> {
   ];
   // Its containerd goes with an engine that is killed; where nobody reaps that, it would be taken for one that runs.
   for (const pid of ["pid", "exec/containerd/containerd.pid"]) rmSync(join(dir, pid), { force: true });
+  // In a network of its own: two engines in one would take each other's bridge away.
   daemon = Bun.spawn(
-    ["dockerd", "--host", url, ...places, "--iptables=false", "--ip6tables=false", "--bridge=none", ...more],
+    [
+      "unshare",
+      "--net",
+      "dockerd",
+      "--host",
+      url,
+      ...places,
+      "--iptables=false",
+      "--ip6tables=false",
+      "--bridge=none",
+      ...more,
+    ],
     {
       stdout: "ignore",
       stderr: "ignore",
@@ -69,6 +81,7 @@ test.skipIf(process.getuid?.() !== 0 || !Bun.which("dockerd"))(
     const lives = await stage.start({
       image,
       command: "echo up; while [ ! -e go ]; do sleep 0.1; done; echo end; exit 3",
+      docker: { network: "none" },
     });
     await lives.until("up");
     await killEngine();
@@ -84,7 +97,7 @@ test.skipIf(process.getuid?.() !== 0 || !Bun.which("dockerd"))(
     await Bun.write(join(lives.dir, "go"), "");
     expect(await within(30_000, "the end", lives.task.wait())).toEqual({ exitCode: 3 });
 
-    const dies = await stage.start({ image, command: "echo up; sleep 600" });
+    const dies = await stage.start({ image, command: "echo up; sleep 600", docker: { network: "none" } });
     await dies.until("up");
     await killEngine();
     await startEngine();

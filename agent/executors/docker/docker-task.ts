@@ -17,6 +17,8 @@ export interface DockerTaskParts {
   detach: AbortController;
   /** undefined: only the engine can say what the container does. */
   meter: ContainerMeter | undefined;
+  /** Whether its first process is gone; undefined: only the engine can say. */
+  hasEnded(): boolean | undefined;
   /** Removes the container, and says where it cannot. Never throws. false: the engine cannot be reached. */
   cleanUp(): Promise<boolean>;
 }
@@ -54,7 +56,7 @@ export class DockerTask implements RunningTask {
   constructor(parts: DockerTaskParts) {
     this.parts = parts;
     const { engine, containerId, meter, task } = parts;
-    this.pump = new OutputPump(task.output, () => meter && !meter.isAlive());
+    this.pump = new OutputPump(task.output, parts.hasEnded);
     // What is left of a job that lost a process to its limit is no whole job any more.
     this.watch = new UsageWatch(engine, containerId, meter, () => this.kill());
     this.end = this.run();

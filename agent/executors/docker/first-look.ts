@@ -4,11 +4,14 @@ import { StartFailedError } from "../executor.ts";
 import { type ContainerState, containerState, containerStopped } from "./containers.ts";
 import type { Engine } from "./engine.ts";
 import { FrameReader } from "./frames.ts";
+import { ContainerMeter } from "./meter.ts";
 
 /** Between a container's start and its command lie a fork and an exec. */
 const EXEC_MS = 1_000;
 const LOOK_EVERY_MS = 1;
 const STOPPED_SOON_MS = 10_000;
+/** A process that cannot be found is over, or one of another machine's. */
+const MAYBE_STOPPED_MS = 300;
 /** What the shell, and a container's init, end with when there is no such program, or it cannot be executed. */
 const NO_PROGRAM = [126, 127];
 /** tini's words, and catatonit's. */
@@ -20,6 +23,8 @@ export interface Started {
   state: ContainerState;
   /** The whole output; what was looked at of it comes once more. */
   stream: AsyncIterable<Uint8Array>;
+  /** undefined: the container is over, or its processes cannot be seen from here. */
+  meter: ContainerMeter | undefined;
 }
 
 /**
@@ -32,20 +37,35 @@ export async function untilCommandRuns(
   stream: AsyncIterable<Uint8Array>,
 ): Promise<Started> {
   let state = await containerState(engine, containerId);
-  if (state.Running && (await commandRuns(state.Pid ?? 0))) return { state, stream };
+  const { Pid: pid = 0 } = state;
+  const meter = ContainerMeter.open(containerId, pid);
+  if (state.Running && (await (meter ? commandRuns(pid) : goesOn(engine, containerId)))) {
+    return { state, stream, meter };
+  }
   await containerStopped(engine, containerId, STOPPED_SOON_MS);
   state = await containerState(engine, containerId);
-  if (!NO_PROGRAM.includes(state.ExitCode ?? 0)) return { state, stream };
+  if (!NO_PROGRAM.includes(state.ExitCode ?? 0)) return { state, stream, meter: undefined };
   const seen = await lookAt(stream);
   const why = INIT_FAILED.exec(seen.stderr)?.[1];
   if (why) throw new StartFailedError(`The command could not be started in the container: ${why}`);
-  return { state, stream: seen.again };
+  return { state, stream: seen.again, meter: undefined };
 }
 
-/** false: the container is over. true, too, where its processes cannot be seen from here. */
+/** Whether a container runs whose processes are not to be found here. */
+async function goesOn(engine: Engine, containerId: string): Promise<boolean> {
+  if (engine.endpoint.socketPath === undefined) return true;
+  try {
+    await containerStopped(engine, containerId, MAYBE_STOPPED_MS);
+    return false;
+  } catch {
+    // It has not stopped, so the engine is in a virtual machine of its own.
+    return true;
+  }
+}
+
+/** false: the container is over. */
 async function commandRuns(pid: number): Promise<boolean> {
   const giveUpMs = performance.now() + EXEC_MS;
-  if (readProc(pid, "comm") === undefined) return !canSeeProcesses(pid);
   while (performance.now() < giveUpMs) {
     const children = readProc(pid, `task/${pid}/children`);
     const init = readProc(pid, "comm");
@@ -60,11 +80,6 @@ async function commandRuns(pid: number): Promise<boolean> {
     await pause(LOOK_EVERY_MS);
   }
   return true;
-}
-
-/** Where this account sees its own first process, it sees every other, too. */
-function canSeeProcesses(pid: number): boolean {
-  return pid > 0 && process.platform === "linux" && readProc(1, "comm") !== undefined;
 }
 
 function readProc(pid: number, name: string): string | undefined {

@@ -6,7 +6,6 @@ import { createContainer, removeContainer, startContainer } from "./containers.t
 import { DockerTask } from "./docker-task.ts";
 import type { Engine, EngineFacts } from "./engine.ts";
 import { untilCommandRuns } from "./first-look.ts";
-import { ContainerMeter } from "./meter.ts";
 import { checkMounts } from "./mounts.ts";
 import { ensureImage } from "./pull.ts";
 import { registryAuth } from "./registry-auth.ts";
@@ -44,15 +43,15 @@ export async function launch(task: Task, signal: AbortSignal, site: LaunchSite):
     const stream = await engine.attach(containerId, detach.signal);
     signal.throwIfAborted();
     await startContainer(engine, containerId);
-    const started = await untilCommandRuns(engine, containerId, stream);
+    const { state, meter, ...started } = await untilCommandRuns(engine, containerId, stream);
     const cleanUp = async () => {
       const result = await cleanUpAfter(engine, facts, task, { id: containerId, agentId });
       if (result !== "done") site.onLeft();
       site.onGone();
       return result !== "unreachable";
     };
-    const meter = ContainerMeter.open(containerId, started.state.Pid ?? 0);
-    return new DockerTask({ engine, containerId, task, stream: started.stream, detach, meter, cleanUp });
+    const hasEnded = () => (state.Running ? meter && !meter.isAlive() : true);
+    return new DockerTask({ ...started, engine, containerId, task, detach, meter, hasEnded, cleanUp });
   } catch (error) {
     detach.abort();
     // By name: an engine that was too slow to answer may have made it all the same.
