@@ -20,6 +20,8 @@ export const agentFile = z.strictObject({
       memoryMb: z.int().positive().optional(),
       /** 0 keeps GPU jobs away. */
       gpuCount: z.int().min(0).max(64).optional(),
+      /** Processes and threads at once. */
+      pids: z.int().positive().max(4_194_304).optional(),
     })
     .prefault({}),
   /** After so long without work the agent goes to sleep; absent: it does not. */

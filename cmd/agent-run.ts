@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { statSync } from "node:fs";
 import { z } from "zod";
 import { type AgentEnd, runAgent } from "../agent/agent.ts";
+import { agentFile } from "../agent/agent-file.ts";
 import type { AgentLog } from "../agent/agent-log.ts";
 import { replaceAgent } from "../agent/control/find-agent.ts";
 import { agentOptions } from "../agent/options.ts";
@@ -17,6 +18,7 @@ import { connectionOptions } from "./common-options.ts";
 import { credentialsOf } from "./credentials/session.ts";
 import { exitCodes } from "./exit-codes.ts";
 import { CliError } from "./failure.ts";
+import { withoutCollectionTimer } from "./quiet-runtime.ts";
 import { selfCommand } from "./self-command.ts";
 import { stopSignals } from "./until-stopped.ts";
 import { chooseWorkspace } from "./workspaces.ts";
@@ -67,6 +69,7 @@ export const command = defineCommand({
     "and with 75 when the server could not be told; the next start tells it.",
   readConfig: readAgentFile,
   async run({ options, config, configPath, readAgain, env, output }) {
+    if (agentFile.parse(config ?? {}).idleSuspendSeconds !== undefined) withoutCollectionTimer(env);
     const workspace = await chooseWorkspace(env, options);
     const maxJobs = maxJobsOf(options);
     const { url } = workspace;

@@ -1,4 +1,4 @@
-import { dlopen, FFIType } from "bun:ffi";
+import { ptr as addressOf, dlopen, FFIType } from "bun:ffi";
 
 /** What Bun has no call for. */
 interface Libc {
@@ -10,6 +10,8 @@ interface Libc {
   setLockLimit(limit: bigint | undefined): boolean;
   /** Reaps a dead child, or with a negative number one of that group. false: there is none. */
   reap(pidOrGroup: number): boolean;
+  /** Another program takes the place of this one, under the same process id. Returns only where that fails. */
+  exec(command: readonly string[], env: Readonly<Record<string, string | undefined>>): void;
 }
 
 const LIBRARIES = [
@@ -49,6 +51,7 @@ function open(library: string): Libc {
     prctl: { args: [i32, u64, u64, u64, u64], returns: i32 },
     prlimit: { args: [i32, i32, ptr, ptr], returns: i32 },
     waitpid: { args: [i32, ptr, i32], returns: i32 },
+    execve: { args: [ptr, ptr, ptr], returns: i32 },
   });
   return {
     pipe2(flags) {
@@ -63,5 +66,21 @@ function open(library: string): Libc {
       return symbols.prlimit(0, RLIMIT_LOCKS, softAndHard, null) === 0;
     },
     reap: (pidOrGroup) => symbols.waitpid(pidOrGroup, null, WNOHANG) > 0,
+    exec(command, env) {
+      const variables = Object.entries(env).flatMap(([name, value]) =>
+        value === undefined ? [] : [`${name}=${value}`],
+      );
+      const texts = [command.map(cString), variables.map(cString)] as const;
+      symbols.execve(texts[0][0] ?? cString(""), pointers(texts[0]), pointers(texts[1]));
+    },
   };
+}
+
+function cString(text: string): Uint8Array {
+  return Buffer.from(`${text}\0`);
+}
+
+/** The addresses of texts that the caller keeps, and a null behind them. */
+function pointers(texts: readonly Uint8Array[]): BigUint64Array {
+  return new BigUint64Array([...texts.map((text) => BigInt(addressOf(text))), 0n]);
 }

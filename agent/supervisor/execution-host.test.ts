@@ -201,6 +201,15 @@ describe("the host of executions", () => {
     expect(listener.lines().map((line) => line.text)).toEqual([end.message as string]);
   });
 
+  test("an execution whose engine went away under it is lost, and says how", async () => {
+    fake.next({ exit: { lost: "The engine went away." } });
+    expect((await listener.ended(start())).end).toMatchObject({
+      status: "FAILED",
+      reason: "AgentRestarted",
+      message: "The engine went away.",
+    });
+  });
+
   test("an execution that is cancelled while it starts was cancelled, and never runs", async () => {
     fake.next({ startHangs: true });
     const id = start();

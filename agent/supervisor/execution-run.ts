@@ -133,7 +133,7 @@ export class ExecutionRun {
     this.task?.stop(graceMs);
   }
 
-  private verdict({ exceeded, ...exit }: TaskExit): RunEnd {
+  private verdict({ exceeded, lost, ...exit }: TaskExit): RunEnd {
     const usage = this.task?.usage();
     const end = { ...exit, ...usage };
     if (this.endedBy === "cancel" || this.endedBy === "kill") return { status: "CANCELLED", ...end };
@@ -142,6 +142,7 @@ export class ExecutionRun {
       this.options.output.system(message);
       return { status: "FAILED", reason: "ResourceExceeded", message, ...end };
     }
+    if (lost !== undefined) return { status: "FAILED", reason: "AgentRestarted", message: lost, ...end };
     if (this.endedBy === "timeout") {
       const { timeoutSeconds } = this.options.order.assignment.manifest;
       const message = `The command ran longer than its limit of ${timeoutSeconds} s.`;

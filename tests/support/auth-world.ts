@@ -71,7 +71,7 @@ export class AuthWorld implements AsyncDisposable {
       draining: false,
       offline: false,
       accessEnded: false,
-    condition: { suspended: false },
+      condition: { suspended: false },
       lastHeartbeatAtMs: nowMs,
       createdAtMs: nowMs,
     };
