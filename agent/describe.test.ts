@@ -4,7 +4,8 @@ import { parseYaml } from "../shared/config/yaml.ts";
 import { nodeDescription } from "../shared/node.ts";
 import { agentFile } from "./agent-file.ts";
 import { describeNode } from "./describe.ts";
-import { bareMachine, detectMachine, type MachineFacts } from "./detectors/detect.ts";
+import { bareMachine, detectMachine } from "./detectors/detect.ts";
+import type { MachineFacts } from "./detectors/machine-facts.ts";
 import { agentOptions } from "./options.ts";
 
 const example = `

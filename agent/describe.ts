@@ -3,7 +3,8 @@ import { limits as sharedLimits } from "../shared/limits.ts";
 import type { JobType } from "../shared/manifest.ts";
 import type { NodeDescription } from "../shared/node.ts";
 import type { AgentFile } from "./agent-file.ts";
-import { bareMachine, type MachineFacts, withGpuCount } from "./detectors/detect.ts";
+import { bareMachine, withGpuCount } from "./detectors/detect.ts";
+import type { MachineFacts } from "./detectors/machine-facts.ts";
 
 export interface NodeSettings {
   /** By flag, variable or file. */

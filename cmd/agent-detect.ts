@@ -1,6 +1,7 @@
 import { describeNode } from "../agent/describe.ts";
-import { detectMachine, type MachineFacts } from "../agent/detectors/detect.ts";
+import { detectMachine } from "../agent/detectors/detect.ts";
 import type { MachineGpu } from "../agent/detectors/gpu.ts";
+import type { MachineFacts } from "../agent/detectors/machine-facts.ts";
 import { chooseLimitKeeper } from "../agent/limits/choose.ts";
 import type { LimitEnforcement } from "../agent/limits/limit-keeper.ts";
 import { agentOptions } from "../agent/options.ts";

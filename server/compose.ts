@@ -29,7 +29,7 @@ import type { Log } from "./log.ts";
 import { nodeHandlers } from "./node/handlers.ts";
 import { NodeService } from "./node/node-service.ts";
 import { composeSchedules } from "./schedule/compose-schedules.ts";
-import type { Stores } from "./store/open.ts";
+import type { Stores } from "./store/stores.ts";
 import type { DueTimes } from "./tasks/due-times.ts";
 import { type PeriodicTask, TaskRunner } from "./tasks/periodic.ts";
 import { dispatchTask, retryTask, staleNodesTask, timeoutTask } from "./tasks/tasks.ts";

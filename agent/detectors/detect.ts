@@ -1,30 +1,14 @@
-import type { Labels } from "../../shared/labels.ts";
 import { pause } from "../wait.ts";
 import { type AndroidFacts, detectAndroid } from "./android.ts";
 import { type DockerFacts, detectDocker } from "./docker.ts";
 import { absent, DETECT_TIMEOUT_MS, type DetectContext, type Finding } from "./finding.ts";
-import { type MachineGpu, usableGpus } from "./gpu.ts";
+import { usableGpus } from "./gpu.ts";
 import { detectHost, type HostFacts } from "./host.ts";
 import { labelsOf } from "./labels.ts";
+import type { MachineFacts } from "./machine-facts.ts";
 import { detectMetal, type MetalFacts } from "./metal.ts";
 import { detectNvidia, type NvidiaFacts } from "./nvidia.ts";
 import { detectRocm, type RocmFacts } from "./rocm.ts";
-
-/** What is known of this machine. */
-export interface MachineFacts {
-  host: HostFacts;
-  /** What jobs can be given, of one vendor, numbered from 0. */
-  gpus: MachineGpu[];
-  nvidia?: Omit<NvidiaFacts, "gpus">;
-  rocm?: Omit<RocmFacts, "gpus">;
-  metal?: Omit<MetalFacts, "gpus">;
-  docker?: DockerFacts;
-  android?: AndroidFacts;
-  /** Sentences for the owner of the machine: what is there but does not work. */
-  problems: string[];
-  /** All of it as jobs ask for it. */
-  labels: Labels;
-}
 
 export interface DetectOptions {
   /** The agent's own; the process's where it is left out. */

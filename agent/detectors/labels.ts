@@ -1,6 +1,6 @@
 import { type Labels, labelKey } from "../../shared/labels.ts";
-import type { MachineFacts } from "./detect.ts";
 import type { MachineGpu } from "./gpu.ts";
+import type { MachineFacts } from "./machine-facts.ts";
 
 const MAX_VALUE_LENGTH = 256;
 /** So that an engine or an SDK with very many of something leaves room for the owner's own labels. */

@@ -1,4 +1,4 @@
-import type { Task } from "./executor.ts";
+import type { Environment, Task } from "./executor.ts";
 import { gpuEnvironment } from "./gpu-environment.ts";
 
 /** What a job may see of the agent's own environment; everything else may hold a secret. */
@@ -25,8 +25,6 @@ const WINDOWS_ALLOWED = [
   "NUMBER_OF_PROCESSORS",
   "PROCESSOR_ARCHITECTURE",
 ];
-
-export type Environment = Record<string, string>;
 
 /** The variables by which a process can be told to belong to an execution. */
 export const EXECUTION_VARIABLE = "TANVRIT_EXECUTION_ID";

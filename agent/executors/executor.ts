@@ -1,7 +1,9 @@
 import type { z } from "zod";
 import type { JobType } from "../../shared/manifest.ts";
 import type { Assignment } from "../../shared/node.ts";
-import type { Environment } from "./environment.ts";
+
+/** Variables of a process. */
+export type Environment = Record<string, string>;
 
 /** What a job may use at most; a field that is absent is not limited. */
 export interface TaskLimits {

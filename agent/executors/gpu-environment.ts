@@ -1,5 +1,4 @@
-import type { Environment } from "./environment.ts";
-import type { TaskGpu } from "./executor.ts";
+import type { Environment, TaskGpu } from "./executor.ts";
 
 /**
  * The variables by which CUDA and ROCm show a job its own GPUs and no others.

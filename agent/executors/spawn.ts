@@ -9,8 +9,7 @@ import {
   statSync,
 } from "node:fs";
 import { resolve } from "node:path";
-import type { Environment } from "./environment.ts";
-import { StartFailedError } from "./executor.ts";
+import { type Environment, StartFailedError } from "./executor.ts";
 import { closePipe, createPipe, type Pipe, readPipe } from "./pipes.ts";
 import type { Child } from "./shell-task.ts";
 

@@ -1,5 +1,4 @@
-import type { Environment } from "../executors/environment.ts";
-import type { ExceededLimit, TaskLimits, TaskUsage } from "../executors/executor.ts";
+import type { Environment, ExceededLimit, TaskLimits, TaskUsage } from "../executors/executor.ts";
 import { pause } from "../wait.ts";
 import type { Cgroup, CgroupTree } from "./cgroup.ts";
 import {

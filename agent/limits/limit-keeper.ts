@@ -1,5 +1,10 @@
-import type { Environment } from "../executors/environment.ts";
-import type { Enforcement, ExceededLimit, TaskLimits, TaskUsage } from "../executors/executor.ts";
+import type {
+  Enforcement,
+  Environment,
+  ExceededLimit,
+  TaskLimits,
+  TaskUsage,
+} from "../executors/executor.ts";
 
 /** Who keeps which limit on this machine. */
 export interface LimitEnforcement {

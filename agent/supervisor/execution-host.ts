@@ -5,7 +5,7 @@ import type { Outbox, OutboxEntry } from "../journal/outbox.ts";
 import { ExecutionLog, QuietLines } from "../logs/execution-log.ts";
 import { lineBytes } from "../logs/line-queue.ts";
 import { LogSpool, type SpoolRoom } from "../logs/spool.ts";
-import { ExecutionRun, type RunEnd } from "./execution-run.ts";
+import { ExecutionRun } from "./execution-run.ts";
 import {
   type EndedExecution,
   type ExecutionFacts,
@@ -14,6 +14,7 @@ import {
   type News,
   type Order,
   PROTOCOL,
+  type RunEnd,
   type StartOrder,
 } from "./protocol.ts";
 

@@ -1,7 +1,6 @@
 import { chmodSync, mkdirSync, rmdirSync } from "node:fs";
 import { chmod, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import type { ExecutionEnd } from "../../shared/execution.ts";
 import { type AgentLog, textOf } from "../agent-log.ts";
 import {
   type ExceededLimit,
@@ -11,9 +10,7 @@ import {
   type TaskExit,
 } from "../executors/executor.ts";
 import type { ExecutionLog } from "../logs/execution-log.ts";
-import type { StartOrder } from "./protocol.ts";
-
-export type RunEnd = ExecutionEnd & { status: "SUCCEEDED" | "FAILED" | "CANCELLED" };
+import type { RunEnd, StartOrder } from "./protocol.ts";
 
 export interface ExecutionRunOptions {
   order: StartOrder;

@@ -1,10 +1,9 @@
+import type { ExecutionEnd } from "../../shared/execution.ts";
 import type { LogLine } from "../../shared/log.ts";
 import type { JobType } from "../../shared/manifest.ts";
 import type { Assignment } from "../../shared/node.ts";
 import type { Grants } from "../executors/all.ts";
-import type { Environment } from "../executors/environment.ts";
-import type { TaskGpu, TaskLimits } from "../executors/executor.ts";
-import type { RunEnd } from "./execution-run.ts";
+import type { Environment, TaskGpu, TaskLimits } from "../executors/executor.ts";
 
 /**
  * What agent and supervisor say to each other: JSON, a line each, over a socket in the agent's own directory. An
@@ -72,6 +71,9 @@ export interface HeldExecution {
   storedSeq: number;
   ended?: EndedExecution;
 }
+
+/** How an execution ended on this node. */
+export type RunEnd = ExecutionEnd & { status: "SUCCEEDED" | "FAILED" | "CANCELLED" };
 
 export interface EndedExecution {
   at: string;

@@ -7,7 +7,8 @@ import { ExecutionService } from "../execution/execution-service.ts";
 import type { Assigned } from "../execution/execution-store.ts";
 import type { JobRecord } from "../job/job-record.ts";
 import type { NodeRecord } from "../node/node-store.ts";
-import { openSqliteStores, type Stores } from "../store/open.ts";
+import { openSqliteStores } from "../store/open-sqlite.ts";
+import type { Stores } from "../store/stores.ts";
 import { composeCredits, meteringTask } from "./compose-credits.ts";
 import { isSound } from "./credit-store.ts";
 

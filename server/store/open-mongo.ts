@@ -14,7 +14,7 @@ import { MongoLeaseStore } from "../tasks/lease-store.mongo.ts";
 import { MongoTemplateStore, templateSteps } from "../template/template-store.mongo.ts";
 import { MongoStore } from "./mongo.ts";
 import { refuseHalfMoved } from "./move/target.ts";
-import type { Stores } from "./open.ts";
+import type { Stores } from "./stores.ts";
 
 export const mongoSteps = [
   ...authSteps,

@@ -1,4 +1,4 @@
-import { openSqliteStores } from "../../server/store/open.ts";
+import { openSqliteStores } from "../../server/store/open-sqlite.ts";
 import { integrityStoreContract } from "./integrity-store.contract.ts";
 
 integrityStoreContract("SQLite", async () => openSqliteStores(":memory:"));

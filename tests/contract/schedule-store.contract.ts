@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import type { ScheduleRecord } from "../../server/schedule/schedule-record.ts";
-import type { Stores } from "../../server/store/open.ts";
+import type { Stores } from "../../server/store/stores.ts";
 import { newId } from "../../shared/ids.ts";
 import { ScheduleWorld } from "../support/schedule-world.ts";
 

@@ -1,4 +1,4 @@
-import { openSqliteStores } from "../../server/store/open.ts";
+import { openSqliteStores } from "../../server/store/open-sqlite.ts";
 import { controlPlaneContract } from "./control-plane.contract.ts";
 import { jobFlowContract } from "./job-flow.contract.ts";
 import { manyJobsContract } from "./many-jobs.contract.ts";

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { MongoClient } from "mongodb";
-import { openMongoStores, type Stores } from "../../server/store/open.ts";
+import { openMongoStores } from "../../server/store/open-stores.ts";
+import type { Stores } from "../../server/store/stores.ts";
 import { controlPlaneContract } from "../contract/control-plane.contract.ts";
 import { creditStoreContract } from "../contract/credit-store.contract.ts";
 import { integrityStoreContract } from "../contract/integrity-store.contract.ts";

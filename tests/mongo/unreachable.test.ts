@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { openMongoStores } from "../../server/store/open.ts";
+import { openMongoStores } from "../../server/store/open-stores.ts";
 import { newId } from "../../shared/ids.ts";
 import { jobOf } from "../contract/control-plane.contract.ts";
 import { TestMongo } from "../support/mongod.ts";

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { createComputeClient } from "../../sdk/index.ts";
 import { openBus } from "../../server/bus/open.ts";
 import { textLog } from "../../server/log.ts";
-import { openSqliteStores } from "../../server/store/open.ts";
+import { openSqliteStores } from "../../server/store/open-sqlite.ts";
 import type { As } from "../support/api.ts";
 import { TestPlane } from "../support/plane.ts";
 import { PlayedNode } from "../support/played-node.ts";

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { MoveSource } from "../../server/store/move/source.ts";
 import { notMoved } from "../../server/store/move/tables.ts";
-import { openSqliteStores } from "../../server/store/open.ts";
+import { openSqliteStores } from "../../server/store/open-sqlite.ts";
 import { SqliteStore } from "../../server/store/sqlite.ts";
 import { jobOf } from "../contract/control-plane.contract.ts";
 import type { Api, As } from "../support/api.ts";

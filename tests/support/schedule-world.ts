@@ -6,7 +6,7 @@ import type { JobStore } from "../../server/job/job-store.ts";
 import type { FireRecord, ScheduleRecord } from "../../server/schedule/schedule-record.ts";
 import { ScheduleService } from "../../server/schedule/schedule-service.ts";
 import { Scheduler, type SchedulerParts } from "../../server/schedule/scheduler.ts";
-import type { Stores } from "../../server/store/open.ts";
+import type { Stores } from "../../server/store/stores.ts";
 import { newId } from "../../shared/ids.ts";
 import type { JobStatus } from "../../shared/job-state.ts";
 import type { JobManifest } from "../../shared/manifest.ts";

@@ -1,6 +1,6 @@
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { sqliteMigrations } from "../open.ts";
+import { sqliteMigrations } from "../open-sqlite.ts";
 import { SqliteStore } from "../sqlite.ts";
 import type { Row } from "./rows.ts";
 import { type MovedTable, movedTables, notMoved } from "./tables.ts";

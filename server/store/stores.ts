@@ -1,0 +1,30 @@
+import type { SessionStore } from "../auth/session-store.ts";
+import type { CreditStore } from "../credit/credit-store.ts";
+import type { ExecutionStore } from "../execution/execution-store.ts";
+import type { IntegrityStore } from "../integrity/integrity-store.ts";
+import type { JobFlowStore } from "../job/flow-store.ts";
+import type { JobStore } from "../job/job-store.ts";
+import type { LogStore } from "../log/log-store.ts";
+import type { NodeStore } from "../node/node-store.ts";
+import type { ScheduleStore } from "../schedule/schedule-store.ts";
+import type { LeaseStore } from "../tasks/lease-store.ts";
+import type { TemplateStore } from "../template/template-store.ts";
+
+/** Every port of the control plane over one store. */
+export interface Stores {
+  jobs: JobStore;
+  flow: JobFlowStore;
+  nodes: NodeStore;
+  executions: ExecutionStore;
+  sessions: SessionStore;
+  logs: LogStore;
+  leases: LeaseStore;
+  schedules: ScheduleStore;
+  templates: TemplateStore;
+  credits: CreditStore;
+  integrity: IntegrityStore;
+  /** Whether the store answers. */
+  isReady(): Promise<boolean>;
+  /** Writes what is pending. */
+  close(): Promise<void>;
+}
