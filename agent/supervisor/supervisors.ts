@@ -26,9 +26,9 @@ export interface SupervisorsListener {
   onFailure(error: AgentError): void;
 }
 
-/** One that dies again and again is started this often in a row before the agent gives up. */
-const MAX_RESTARTS = 5;
+/** Waited before the second restart within a minute, four times as long before the third, and so on. */
 const RESTART_PAUSE_MS = 200;
+const MAX_RESTART_PAUSE_MS = 10_000;
 const RESTARTS_FORGOTTEN_AFTER_MS = 60_000;
 const END_LIMIT_MS = 2_000;
 
@@ -180,16 +180,12 @@ export class Supervisors {
     }
   }
 
+  /** The jobs that killed it are given up by the server after a few times; until then it is started ever more slowly. */
   private async pauseBeforeRestart(): Promise<void> {
     const nowMs = performance.now();
     this.restarts = this.restarts.filter((atMs) => nowMs - atMs < RESTARTS_FORGOTTEN_AFTER_MS);
-    if (this.restarts.length >= MAX_RESTARTS) {
-      throw new AgentError(
-        `The process that holds this machine's jobs died ${this.restarts.length + 1} times within a minute.`,
-      );
-    }
+    await pause(Math.min(RESTART_PAUSE_MS * this.restarts.length ** 2, MAX_RESTART_PAUSE_MS));
     this.restarts.push(nowMs);
-    await pause(RESTART_PAUSE_MS * (this.restarts.length - 1));
   }
 
   private lose(name: string, survivors: readonly HeldExecution[]): void {

@@ -59,3 +59,16 @@ test(
   },
   TEST_TIMEOUT_MS,
 );
+
+test(
+  "a job that kills the agent under it is over after three times, and the others' agent lives on",
+  async () => {
+    await person.startAgent(["--slots", "2"]);
+    const poison = await person.submit(["--max-retries", "10", "--", "sh", "-c", "kill -9 $PPID; sleep 60"]);
+    await person.run(["job", "wait", poison], { timeoutMs: 45_000 });
+    const over = await person.job(poison);
+    expect(over).toMatchObject({ status: "FAILED", reason: "AgentRestarted", attempt: 3 });
+    expect((await person.run(["job", "run", "--", "echo", "on"])).stdout).toBe("on\n");
+  },
+  TEST_TIMEOUT_MS,
+);
