@@ -57,7 +57,9 @@ test("a sleeping node that only polls stays, and its running jobs with it; witho
   }
   plane.pass(31);
   await untilStatus(node, "OFFLINE");
-  expect(await job(jobId)).toMatchObject({ status: "FAILED", reason: "NodeLost" });
+  // What it ran is given up right after.
+  await waitFor("the job to be given up", async () => (await job(jobId)).status === "FAILED");
+  expect(await job(jobId)).toMatchObject({ reason: "NodeLost" });
 });
 
 test("a parked poll does not keep a machine that lost its power from being OFFLINE, and the next poll brings it back", async () => {

@@ -103,6 +103,13 @@ export const suites: Suite[] = [
     timeoutMs: 600_000,
   },
   {
+    name: "machine",
+    what: "an agent and the machine it runs on: its owner, its sleep, its health, its GPUs",
+    paths: ["./tests/machine"],
+    quick: false,
+    timeoutMs: 600_000,
+  },
+  {
     name: "mongo-e2e",
     what: "api and e2e once more, over a real MongoDB and Redis",
     paths: ["./tests/api", "./tests/e2e"],
