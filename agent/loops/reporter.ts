@@ -2,15 +2,23 @@ import { ComputeError } from "../../shared/errors.ts";
 import type { ExecutionReport, ReportOutcome } from "../../shared/node.ts";
 import { type AgentLog, textOf } from "../agent-log.ts";
 import type { NodeSession } from "../node-session.ts";
-import { Bell } from "../wait.ts";
+import { Bell, pause } from "../wait.ts";
 
 export interface ReportListener {
+  /** Executions that run now. */
+  readonly running: number;
   /** `refused`: the server will never take this report. */
   reportAnswered(report: ExecutionReport, outcome: ReportOutcome | "refused"): void;
 }
 
 const MAX_REPORTS = 1_000;
 const IDLE_MS = 60_000;
+/**
+ * From one request to the next, for each execution that runs: of a few, each report leaves at once; of many short ones,
+ * a request carries several starts and ends, and both sides have less to do for each.
+ */
+const GAP_PER_EXECUTION_MS = 0.5;
+const MAX_GAP_MS = 5;
 
 /** Sends reports in their order, one request at a time; what comes up meanwhile goes together in the next. */
 export class Reporter {
@@ -32,12 +40,16 @@ export class Reporter {
       if (this.queue.length === 0) await this.bell.wait(signal, IDLE_MS);
       const reports = this.queue.slice(0, MAX_REPORTS);
       if (reports.length === 0 || signal.aborted) continue;
+      const sentAtMs = performance.now();
       const outcomes = await this.send(session, reports, log, signal);
       this.queue.splice(0, outcomes.length);
       for (const [i, outcome] of outcomes.entries()) {
         const report = reports[i];
         if (report) listener.reportAnswered(report, outcome);
       }
+      const gapMs = Math.min(listener.running * GAP_PER_EXECUTION_MS, MAX_GAP_MS);
+      const leftMs = sentAtMs + gapMs - performance.now();
+      if (leftMs > 0) await pause(leftMs, signal);
     }
   }
 

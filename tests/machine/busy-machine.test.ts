@@ -5,7 +5,7 @@ import { TestServer } from "../support/server.ts";
 import { waitFor } from "../support/wait.ts";
 
 const TEST_TIMEOUT_MS = 120_000;
-const BUSY_SECONDS = 40;
+const BUSY_SECONDS = 25;
 const BUSY_PROCESSES = 8;
 /** A heartbeat comes every 10 s; at 30 s the node would be OFFLINE. */
 const MAX_SILENCE_MS = 20_000;
