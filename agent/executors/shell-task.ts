@@ -1,6 +1,5 @@
 import type { Subprocess } from "bun";
 import { type Hold, toMib } from "../limits/limit-keeper.ts";
-import { pause } from "../wait.ts";
 import type { RunningTask, TaskExit, TaskLimits, TaskOutput, TaskUsage } from "./executor.ts";
 import { processesOf } from "./marks.ts";
 import type { Orphans } from "./orphans.ts";
@@ -191,14 +190,14 @@ export class ShellTask implements RunningTask {
     await this.output;
   }
 
-  private async outputEndsWithin(ms: number): Promise<boolean> {
-    const timer = new AbortController();
-    const ended = await Promise.race([
-      this.output.then(() => true),
-      pause(ms, timer.signal).then(() => false),
-    ]);
-    timer.abort();
-    return ended;
+  private outputEndsWithin(ms: number): Promise<boolean> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => resolve(false), ms);
+      this.output.then(() => {
+        clearTimeout(timer);
+        resolve(true);
+      });
+    });
   }
 }
 

@@ -37,15 +37,21 @@ export class Segments {
   private nextNumber = 0;
   private writeFd: number | undefined;
 
-  /** @param name of the execution; takes over the files an earlier run left under this name. */
+  /** @param name of the execution, which is new here. */
   constructor(dir: string, name: string) {
     this.dir = dir;
     this.name = name;
+  }
+
+  /** Takes over the files an earlier run left under this name. */
+  static reopen(dir: string, name: string): Segments {
+    const reopened = new Segments(dir, name);
     for (const file of leftFiles(dir, name)) {
       const path = join(dir, file);
-      this.segments.push({ path, sizeBytes: statSync(path).size, readBytes: 0, lastSeq: 0 });
-      this.nextNumber = numberOf(file) + 1;
+      reopened.segments.push({ path, sizeBytes: statSync(path).size, readBytes: 0, lastSeq: 0 });
+      reopened.nextNumber = numberOf(file) + 1;
     }
+    return reopened;
   }
 
   get isEmpty(): boolean {

@@ -57,7 +57,7 @@ export class LogSpool {
 
   /** Takes up what an earlier run left on disk. `lastSeq` is what its outbox says. */
   static reopen(executionId: string, room: SpoolRoom, lastSeq: number): LogSpool {
-    const spool = new LogSpool(executionId, room);
+    const spool = new LogSpool(executionId, room, Segments.reopen(room.dir, executionId));
     spool.lastSeq = lastSeq;
     // Without files there is nothing left that could be sent.
     if (spool.segments.isEmpty) spool.storedSeq = lastSeq;

@@ -179,6 +179,7 @@ export class ExecutionHost {
 
   /** The server counts GPUs by number, and after one has gone the numbers may mean others. */
   private heldByOthers(gpus: readonly TaskGpu[]): string | undefined {
+    if (gpus.length === 0) return undefined;
     for (const [id, { ended, gpus: held = [] }] of this.executions) {
       const taken = ended ? undefined : gpus.find((gpu) => held.some((one) => nameOf(one) === nameOf(gpu)));
       if (taken) return `The job was given GPU ${taken.index} (${nameOf(taken)}), which ${id} still uses.`;

@@ -123,7 +123,7 @@ class Supervisor {
       await removeDirectory(path).catch(complain(`Cannot remove what a job left in ${path}`));
     }
     for (const name of executionsWithSegments(spool)) {
-      if (!kept.has(name)) new Segments(spool, name).remove();
+      if (!kept.has(name)) Segments.reopen(spool, name).remove();
     }
   }
 
