@@ -36,7 +36,7 @@ type Session = Pick<NodeSession, "offlineAfterSeconds">;
 /** How soon it is noticed that the machine slept. */
 const LOOK_EVERY_MS = 2_000;
 /** Asleep, every look costs what a suspended agent must not. */
-const ASLEEP_LOOK_EVERY_MS = 10_000;
+const ASLEEP_LOOK_EVERY_MS = 30_000;
 const HEALTH_EVERY_MS = 10_000;
 
 /**
