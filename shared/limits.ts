@@ -10,6 +10,8 @@ export const limits = {
   logTailLines: 500,
   /** How long a long poll (`nodes/poll`, `jobs/retrieve` with a wait) may be held. */
   maxWaitSeconds: 30,
+  /** The same for a poll of a node that sleeps: each one wakes its machine. Proxies cut what is silent for a minute. */
+  maxSuspendedWaitSeconds: 50,
   /** The most rows of one page. */
   maxPageSize: 500,
   /** The most fires to come that are listed at once. */

@@ -69,7 +69,7 @@ test("asleep, one request is parked that says so, no heartbeat comes and no othe
   expect(lastPoll()?.body).toMatchObject({
     condition: { suspended: true },
     maxAssignments: 2,
-    waitSeconds: 30,
+    waitSeconds: 50,
   });
 });
 

@@ -50,6 +50,10 @@ export class PollLoop {
     }
   }
 
+  private get waitSeconds(): number {
+    return this.condition.value.suspended ? limits.maxSuspendedWaitSeconds : limits.maxWaitSeconds;
+  }
+
   private async poll(session: NodeSession, signal: AbortSignal): Promise<void> {
     const { worker, condition } = this;
     let sentAtMs = 0;
@@ -60,7 +64,7 @@ export class PollLoop {
         condition: condition.value,
         maxAssignments: condition.value.refusing === undefined ? worker.wanted : 0,
         // Whether the server is back is to be known now, not when the wait is over.
-        waitSeconds: session.isServerAway ? 0 : limits.maxWaitSeconds,
+        waitSeconds: session.isServerAway ? 0 : this.waitSeconds,
       };
     };
     const answer = await session.call("nodes.poll", input, signal);

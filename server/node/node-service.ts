@@ -2,6 +2,7 @@ import type { Identity } from "../../shared/auth.ts";
 import type { ParsedInput } from "../../shared/endpoints/index.ts";
 import { ComputeError } from "../../shared/errors.ts";
 import { newId } from "../../shared/ids.ts";
+import { limits } from "../../shared/limits.ts";
 import type { NodeCondition, NodeOrders } from "../../shared/node.ts";
 import { sessionEnded } from "../auth/tokens.ts";
 import type { Bus } from "../bus/bus.ts";
@@ -9,7 +10,7 @@ import type { Dispatcher } from "../execution/dispatcher.ts";
 import type { ExecutionService } from "../execution/execution-service.ts";
 import type { Assigned, ExecutionStore, LiveExecution } from "../execution/execution-store.ts";
 import type { NodeIdentity } from "../http/handler.ts";
-import { HEARTBEAT_MS, OFFLINE_AFTER_MS } from "../tasks/tasks.ts";
+import { HEARTBEAT_MS } from "../tasks/tasks.ts";
 import { isSameCondition, type NodeRecord, type NodeStore, takesWork } from "./node-store.ts";
 import { ordersFor, SentOrders, undelivered, vanished } from "./orders.ts";
 
@@ -24,9 +25,6 @@ const AWAKE: NodeCondition = { suspended: false };
 /** A heartbeat may have been on its way this long: what started later may be missing in it though it runs. */
 const VANISHED_AFTER_MS = 20_000;
 
-/** A sleeping node sends nothing but polls, so the next one must come well before it would count as gone. */
-const MAX_SUSPENDED_WAIT_MS = OFFLINE_AFTER_MS - HEARTBEAT_MS;
-
 type SignOfLife = Pick<ParsedInput<"nodes.heartbeat">, "executions" | "condition">;
 
 /** How long a poll may wait. */
@@ -34,8 +32,8 @@ export function pollWaitMs({
   waitSeconds,
   condition,
 }: Pick<ParsedInput<"nodes.poll">, "waitSeconds" | "condition">): number {
-  const waitMs = waitSeconds * 1_000;
-  return condition.suspended ? Math.min(waitMs, MAX_SUSPENDED_WAIT_MS) : waitMs;
+  const longest = condition.suspended ? limits.maxSuspendedWaitSeconds : limits.maxWaitSeconds;
+  return Math.min(waitSeconds, longest) * 1_000;
 }
 
 /** Of polls only those are written down that say something: a node that is awake sends heartbeats as well. */
@@ -115,10 +113,29 @@ export class NodeService {
   }
 
   /**
-   * Answers as soon as there is work or a new order, else when the wait is over. It is a sign of life when it comes, not
-   * for as long as it waits: a machine that lost its power leaves a connection behind that looks open.
+   * Answers as soon as there is work or a new order, else when the wait is over. A node that sleeps sends nothing else:
+   * for as long as its poll waits here, it counts as alive. One whose machine lost its power leaves a connection
+   * behind that looks open, and is missed when the next poll does not come.
    */
   async poll(
+    by: NodeIdentity,
+    input: ParsedInput<"nodes.poll">,
+    signal: AbortSignal,
+  ): Promise<{ orders: NodeOrders; assigned: Assigned[] }> {
+    if (!input.condition.suspended) return this.answerPoll(by, input, signal);
+    const { nodes, now } = this.parts;
+    const timer = setInterval(() => {
+      // A store that fails once is asked again at the next beat, and whoever polls next is told of it.
+      if (!signal.aborted) nodes.heartbeat(by.nodeId, now(), input.condition).catch(() => undefined);
+    }, HEARTBEAT_MS);
+    try {
+      return await this.answerPoll(by, input, signal);
+    } finally {
+      clearInterval(timer);
+    }
+  }
+
+  private async answerPoll(
     by: NodeIdentity,
     input: ParsedInput<"nodes.poll">,
     signal: AbortSignal,

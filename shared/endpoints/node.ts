@@ -66,12 +66,13 @@ export const nodeEndpoints = defineEndpoints({
       condition: nodeCondition.prefault({}),
       /** The most new assignments wanted; 0: orders only. */
       maxAssignments: z.int().min(0).max(1_000),
-      waitSeconds: z.number().min(0).max(limits.maxWaitSeconds),
+      /** Only a node that is suspended is let wait for longer than others. */
+      waitSeconds: z.number().min(0).max(limits.maxSuspendedWaitSeconds),
     }),
     output: nodeOrders.extend({ assignments: z.array(assignment) }),
     errors: ["storage_failed"],
     repeatable: true,
-    maxWaitSeconds: limits.maxWaitSeconds,
+    maxWaitSeconds: limits.maxSuspendedWaitSeconds,
   },
   "nodes.result": {
     method: "POST",
