@@ -95,7 +95,9 @@ test("a node that refuses work gets none, keeps what it runs, and gets work the 
   expect(await node.poll([executionId], 1, 0, { refusing })).toMatchObject({ assignments: [], abandon: [] });
   expect(await view(node)).toMatchObject({ status: "ACTIVE", refusing, runningExecutions: 1 });
   // The poll that waits was begun while it refused.
-  const parked = node.poll([executionId], 1, 20, { refusing });
+  const worse = "only 80 MiB are free below /var/lib/tanvrit";
+  const parked = node.poll([executionId], 1, 20, { refusing: worse });
+  await waitFor("the poll to be heard", async () => (await view(node)).refusing === worse);
   await beat({});
   expect((await parked).assignments.map((one) => one.jobId)).toEqual([jobId]);
   expect((await view(node)).refusing).toBeUndefined();
@@ -156,6 +158,7 @@ test("a result that comes after its node was lost is stale, and the node is told
   const { jobId, executionId } = await running(node, { maxRetries: 1 });
   plane.pass(31);
   await untilStatus(node, "OFFLINE");
+  await waitFor("the job to be given up", async () => (await job(jobId)).status === "QUEUED");
   const orders = await plane.api.call("nodes.heartbeat", { executions: [executionId] }, node.as);
   expect(orders).toMatchObject({ status: "ACTIVE", abandon: [executionId] });
   expect(await node.report(executionId, "SUCCEEDED", { exitCode: 0 })).toBe("stale");
