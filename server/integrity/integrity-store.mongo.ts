@@ -21,6 +21,9 @@ interface ExecutionAndJob {
   jobs: { status: string; execution_id?: string }[];
 }
 
+/** A look over everything there is. */
+const CHECK_MS = 600_000;
+
 /** Each question is one aggregation in a transaction, so that what other servers write meanwhile is seen whole or not. */
 export class MongoIntegrityStore implements IntegrityStore {
   private readonly jobs: Collection<JobDocument>;
@@ -145,8 +148,9 @@ export class MongoIntegrityStore implements IntegrityStore {
     hint: Document,
     pipeline: Document[],
   ): Promise<Found[]> {
-    return this.store.attempt(() =>
-      this.store.transaction((session) => of.aggregate<Found>(pipeline, { session, hint }).toArray()),
+    return this.store.attempt(
+      () => this.store.transaction((session) => of.aggregate<Found>(pipeline, { session, hint }).toArray()),
+      CHECK_MS,
     );
   }
 }

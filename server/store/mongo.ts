@@ -16,6 +16,8 @@ const SERVER_SELECTION_MS = 5_000;
 const CONNECT_MS = 5_000;
 /** A request whose answer does not come within this is given up. */
 const SOCKET_MS = 20_000;
+/** All of an operation, which may be several requests. */
+const ATTEMPT_MS = 30_000;
 /** A write that a majority has not got by then counts as failed. */
 const MAJORITY_MS = 10_000;
 /** How long the end of a transaction is asked for when its answer was lost. */
@@ -76,12 +78,21 @@ export class MongoStore {
     return this.db.collection<T>(name, { writeConcern: { w: 1 }, readConcern: { level: "local" } });
   }
 
-  /** Runs `body`, and tells what the store says against it as `storage_failed`. */
-  async attempt<T>(body: () => Promise<T>): Promise<T> {
+  /**
+   * Runs `body`, and tells what the store says against it, or that it says nothing, as `storage_failed`. Each request
+   * has a time of its own; but when every member is gone at the same moment, the driver may lose one for good.
+   */
+  async attempt<T>(body: () => Promise<T>, limitMs = ATTEMPT_MS): Promise<T> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const silence = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(silent(limitMs)), limitMs);
+    });
     try {
-      return await body();
+      return await Promise.race([body(), silence]);
     } catch (error) {
       throw storageError(error);
+    } finally {
+      clearTimeout(timer);
     }
   }
 
@@ -183,6 +194,10 @@ export function setAndUnset(fields: Readonly<Record<string, unknown>>): {
     else $set[name] = value;
   }
   return { $set, $unset };
+}
+
+function silent(limitMs: number): ComputeError {
+  return new ComputeError("storage_failed", `The database did not answer within ${limitMs / 1_000} s.`);
 }
 
 /** Asks for the end of the transaction until its outcome is known. */

@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { MongoStore } from "../../server/store/mongo.ts";
 import { openMongoStores } from "../../server/store/open-stores.ts";
 import { newId } from "../../shared/ids.ts";
 import { jobOf } from "../contract/control-plane.contract.ts";
@@ -6,7 +7,7 @@ import { TestMongo } from "../support/mongod.ts";
 import { within } from "../support/wait.ts";
 
 const TEST_MS = 120_000;
-/** The store waits 5 s for a member to come back, and tries a transaction again for 10 s. */
+/** The store waits 5 s for a member to come back, tries a transaction again for 10 s, and for nothing longer than 30 s. */
 const ANSWER_MS = 40_000;
 
 test(
@@ -47,6 +48,21 @@ test(
     await using mongo = await TestMongo.startAlone();
     const url = `mongodb://${mongo.members[0]?.host}/alone`;
     await expect(openMongoStores(url)).rejects.toThrow(/--replSet/);
+  },
+  TEST_MS,
+);
+
+test(
+  "an operation that is never answered is storage_failed when its time is over",
+  async () => {
+    await using mongo = await TestMongo.start();
+    const store = await MongoStore.open(mongo.url("silent"), []);
+    const silence = store.attempt(() => new Promise(() => {}), 50);
+    await expect(silence).rejects.toMatchObject({
+      code: "storage_failed",
+      message: expect.stringContaining("within 0.05 s"),
+    });
+    await store.close();
   },
   TEST_MS,
 );
