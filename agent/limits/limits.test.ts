@@ -119,9 +119,10 @@ for (const [name, makeKeeper] of keepers) {
       const job = await startJob(
         executor,
         dir,
-        { command: "setsid env -i sleep 600 & sleep 600" },
+        { command: "setsid env -i sleep 600 & echo up; sleep 600" },
         { pids: 50 },
       );
+      await job.said("up");
       await executor.recover([job.executionId]);
       await executor.recover([job.executionId]);
       expect(await job.task.wait()).toMatchObject({ signal: "SIGKILL" });
