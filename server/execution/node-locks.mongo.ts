@@ -52,7 +52,13 @@ export class NodeLocks {
         if (assign_lock_owner !== owner) continue;
         locked.set(node_id, { nodeId: node_id, owner, description, held: held.get(node_id) ?? [] });
       }
-      open = found.map((node) => node.node_id).filter((nodeId) => !locked.has(nodeId));
+      const there = new Set(found.map((node) => node.node_id));
+      // One that stopped taking work between the two steps must not stay locked for as long as nobody comes for it.
+      await this.letGo(
+        open.filter((nodeId) => !there.has(nodeId)),
+        owner,
+      );
+      open = [...there].filter((nodeId) => !locked.has(nodeId));
       if (open.length === 0 || performance.now() > deadlineMs) return locked;
       await Bun.sleep(LOOK_AGAIN_MS * (0.5 + Math.random()));
     }
@@ -85,6 +91,14 @@ export class NodeLocks {
       ...ASSIGNABLE,
     });
     return locked.filter((node) => ids.includes(node.nodeId));
+  }
+
+  private async letGo(nodeIds: readonly string[], owner: string): Promise<void> {
+    if (nodeIds.length === 0) return;
+    await this.nodes.updateMany(
+      { node_id: { $in: [...nodeIds] }, assign_lock_owner: owner },
+      { $unset: { assign_lock_owner: "", assign_lock_until: "" } },
+    );
   }
 
   private async lock(businessId: string, nodeIds: readonly string[], owner: string): Promise<void> {
