@@ -1,10 +1,9 @@
 import { expect, test } from "bun:test";
 import { newId } from "../shared/ids.ts";
-import { jobManifest } from "../shared/manifest.ts";
-import type { Assignment } from "../shared/node.ts";
 import { LogShipper } from "./logs/log-shipper.ts";
 import { Reporter } from "./loops/reporter.ts";
 import { ServerClock } from "./server-clock.ts";
+import { assignmentOf } from "./testing/assignment.ts";
 import { Worker } from "./worker.ts";
 
 /** A worker whose place only notes what it was told to start. */
@@ -32,18 +31,6 @@ function stage(slots: number, maxJobs?: number) {
   return { worker, started, said };
 }
 
-function assignment(): Assignment {
-  return {
-    executionId: newId("exe"),
-    jobId: newId("job"),
-    attempt: 1,
-    manifest: jobManifest.parse({ command: "true" }),
-    resources: { cpu: 0, memoryMb: 0, gpuCount: 0 },
-    gpuIndexes: [],
-    leaseExpiresAt: new Date(Date.now() + 30_000).toISOString(),
-  };
-}
-
 const ended = (executionId: string) => ({
   type: "ended" as const,
   executionId,
@@ -55,7 +42,11 @@ const ended = (executionId: string) => ({
 test("a worker for so many jobs asks for no more and begins no more, and drains by itself", () => {
   const { worker, started } = stage(4, 2);
   expect(worker.wanted).toBe(2);
-  const [first, second, third] = [assignment(), assignment(), assignment()];
+  const [first, second, third] = [
+    assignmentOf({ command: "true" }),
+    assignmentOf({ command: "true" }),
+    assignmentOf({ command: "true" }),
+  ];
   worker.assign([first]);
   expect(worker.wanted).toBe(1);
   expect(worker.isDraining).toBe(false);
@@ -67,7 +58,7 @@ test("a worker for so many jobs asks for no more and begins no more, and drains 
 
 test("nothing begins while starts are held, however many hold them, and what came is in the list", () => {
   const { worker, started } = stage(4, 2);
-  const one = assignment();
+  const one = assignmentOf({ command: "true" });
   const goOn = [worker.holdStarts(), worker.holdStarts()];
   worker.assign([one]);
   expect(started).toEqual([]);
@@ -85,7 +76,7 @@ test("what runs is told with its job and limits, also when it was taken up from 
   const executionId = newId("exe");
   const startedAt = new Date().toISOString();
   worker.resume([{ executionId, startedAt, facts, enforcedBy: "the engine", lastSeq: 0, storedSeq: 0 }]);
-  const fresh = assignment();
+  const fresh = assignmentOf({ command: "true" });
   worker.assign([fresh]);
   worker.onNews({ type: "started", executionId: fresh.executionId, at: startedAt, enforcedBy: "samples" });
   expect(worker.runningExecutions()).toEqual([

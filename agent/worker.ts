@@ -12,8 +12,7 @@ import { Bell } from "./wait.ts";
 
 /** Where executions run: the supervisors. Orders are carried out in their order; none of these fails or waits. */
 export interface ExecutionPlace {
-  /** Says as what it is started. */
-  /** Throws StartFailedError where this node does not have what the job was given. */
+  /** Says as what it is started. Throws StartFailedError where this node does not have what the job was given. */
   start(assignment: Assignment): ExecutionFacts;
   tell(executionId: string, type: "cancel" | "kill" | "drop" | "forget"): void;
   stored(executionId: string, seq: number): void;

@@ -124,13 +124,13 @@ export const jobFields = z.strictObject({
   queueTtlSeconds: seconds.optional(),
   /** Seconds a node may take from being assigned the job to starting its command; then the attempt has failed. */
   startTimeoutSeconds: seconds.optional(),
-  /** Higher runs first. */
   /** Runs only when these jobs are over, and as they must have ended; else it is skipped. */
   after: z.array(after).min(1).max(limits.maxAfter).optional(),
   /** Of the jobs of a group only so many are under way at once; the others wait in the order they were submitted. */
   concurrency: concurrency.optional(),
   /** `1-100%8`: a job for each index (TANVRIT_ARRAY_INDEX), at most 8 of them at once. */
   array: arrayRange.optional(),
+  /** Higher runs first. */
   priority: z.int().min(-1_000).max(1_000).default(0),
   env: z
     .record(variableName, scalar("the value of a variable"))

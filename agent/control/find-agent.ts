@@ -1,6 +1,6 @@
-import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { lockHolder } from "../journal/lock.ts";
+import { namesIn } from "../journal/names-in.ts";
 import { readNodeFile } from "../journal/node-file.ts";
 import { statePaths } from "../state-dir.ts";
 import { supervisorDir } from "../supervisor/supervisor-dir.ts";
@@ -90,13 +90,4 @@ function leftByAgent(stateDir: string): LeftByAgent {
     left.undelivered += namesIn(outbox).filter((name) => name.endsWith(".json")).length;
   }
   return left;
-}
-
-function namesIn(path: string): string[] {
-  try {
-    return readdirSync(path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
-    throw error;
-  }
 }

@@ -3,7 +3,8 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { newId } from "../../shared/ids.ts";
-import { type JobManifestInput, jobManifest } from "../../shared/manifest.ts";
+import type { JobManifestInput } from "../../shared/manifest.ts";
+import { assignmentOf } from "../testing/assignment.ts";
 import { pause } from "../wait.ts";
 import { allowedEnvironment } from "./environment.ts";
 import { type RunningTask, StartFailedError, type TaskExit, type TaskUsage } from "./executor.ts";
@@ -37,15 +38,7 @@ async function start(manifest: JobManifestInput): Promise<Started> {
       limits: {},
       gpus: [],
       environment,
-      assignment: {
-        executionId,
-        jobId: newId("job"),
-        attempt: 1,
-        manifest: jobManifest.parse(manifest),
-        resources: { cpu: 0, memoryMb: 0, gpuCount: 0 },
-        gpuIndexes: [],
-        leaseExpiresAt: new Date(Date.now() + 60_000).toISOString(),
-      },
+      assignment: assignmentOf(manifest, executionId),
       dir,
       output: {
         write(stream, bytes) {

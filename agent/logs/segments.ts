@@ -3,7 +3,6 @@ import {
   ftruncateSync,
   mkdirSync,
   openSync,
-  readdirSync,
   readSync,
   rmSync,
   statSync,
@@ -11,6 +10,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import type { LogLine } from "../../shared/log.ts";
+import { namesIn } from "../journal/names-in.ts";
 
 interface Segment {
   path: string;
@@ -149,14 +149,9 @@ function leftFiles(dir: string, name: string): string[] {
 }
 
 function filesIn(dir: string): string[] {
-  try {
-    return readdirSync(dir)
-      .filter((file) => /^\w+\.\d+\.ndjson$/.test(file))
-      .sort();
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
-    throw error;
-  }
+  return namesIn(dir)
+    .filter((file) => /^\w+\.\d+\.ndjson$/.test(file))
+    .sort();
 }
 
 function numberOf(file: string): number {

@@ -4,10 +4,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { newId } from "../../shared/ids.ts";
 import type { LogLine } from "../../shared/log.ts";
-import { type JobManifestInput, jobManifest } from "../../shared/manifest.ts";
+import type { JobManifestInput } from "../../shared/manifest.ts";
 import type { TaskGpu } from "../executors/executor.ts";
 import { Outbox } from "../journal/outbox.ts";
 import { spoolRoom } from "../logs/spool.ts";
+import { assignmentOf } from "../testing/assignment.ts";
 import { FakeExecutor } from "../testing/fake-executor.ts";
 import { ExecutionHost } from "./execution-host.ts";
 import type { News } from "./protocol.ts";
@@ -85,15 +86,7 @@ function start(manifest: Partial<JobManifestInput> = {}, gpus: TaskGpu[] = []): 
   host.obey({
     type: "start",
     order: {
-      assignment: {
-        executionId,
-        jobId: newId("job"),
-        attempt: 1,
-        manifest: jobManifest.parse({ command: "true", ...manifest }),
-        resources: { cpu: 0, memoryMb: 0, gpuCount: 0 },
-        gpuIndexes: [],
-        leaseExpiresAt: new Date(Date.now() + 60_000).toISOString(),
-      },
+      assignment: assignmentOf({ command: "true", ...manifest }, executionId),
       nodeId: newId("node"),
       limits: { memoryMb: 64 },
       gpus,

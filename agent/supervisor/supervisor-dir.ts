@@ -1,6 +1,7 @@
-import { mkdirSync, readdirSync, rmSync } from "node:fs";
+import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { AgentError, textOf } from "../agent-log.ts";
+import { namesIn } from "../journal/names-in.ts";
 import { makeSocketPlace, socketPath } from "../socket-path.ts";
 
 /** Where a supervisor keeps what must outlive it, and where it is to be reached. */
@@ -54,13 +55,4 @@ export function hasLeftovers(root: string): boolean {
 
 export function removeSupervisorDir(root: string): void {
   rmSync(root, { recursive: true, force: true });
-}
-
-function namesIn(path: string): string[] {
-  try {
-    return readdirSync(path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
-    throw error;
-  }
 }

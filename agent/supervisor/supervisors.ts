@@ -1,8 +1,8 @@
-import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import type { JobType } from "../../shared/manifest.ts";
 import { AgentError, textOf } from "../agent-log.ts";
 import type { Grants } from "../executors/all.ts";
+import { namesIn } from "../journal/names-in.ts";
 import { pause } from "../wait.ts";
 import { connectOrLaunch, type LaunchOptions } from "./launch.ts";
 import { type ExecutionNews, SupervisorLink } from "./link.ts";
@@ -194,14 +194,5 @@ export class Supervisors {
     for (const order of orders) if (order.type === "start") kept.add(order.order.assignment.executionId);
     const lost = [...this.places].filter(([id, place]) => place === name && !kept.has(id)).map(([id]) => id);
     if (lost.length > 0) this.listener.onLost(lost);
-  }
-}
-
-function namesIn(path: string): string[] {
-  try {
-    return readdirSync(path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
-    throw error;
   }
 }

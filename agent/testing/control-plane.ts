@@ -2,9 +2,10 @@ import { endpoints } from "../../shared/endpoints/index.ts";
 import { ComputeError, type ErrorCode } from "../../shared/errors.ts";
 import { newId } from "../../shared/ids.ts";
 import type { LogBatch, LogLine } from "../../shared/log.ts";
-import { type JobManifestInput, jobManifest } from "../../shared/manifest.ts";
+import type { JobManifestInput } from "../../shared/manifest.ts";
 import type { Assignment, ExecutionReport } from "../../shared/node.ts";
 import { pause } from "../wait.ts";
+import { assignmentOf } from "./assignment.ts";
 
 type NodeEndpoint = "nodes.register" | "nodes.heartbeat" | "nodes.poll" | "nodes.result" | "nodes.logs";
 const served: NodeEndpoint[] = [
@@ -58,15 +59,8 @@ export class ControlPlane {
 
   submit(manifest: JobManifestInput, leaseMs = 30_000): string {
     const executionId = newId("exe");
-    this.waiting.push({
-      executionId,
-      jobId: newId("job"),
-      attempt: 1,
-      manifest: jobManifest.parse(manifest),
-      resources: { cpu: 0, memoryMb: 0, gpuCount: 0 },
-      gpuIndexes: [],
-      leaseExpiresAt: new Date(Date.now() + this.clockOffsetMs + leaseMs).toISOString(),
-    });
+    const leaseEndsAtMs = Date.now() + this.clockOffsetMs + leaseMs;
+    this.waiting.push(assignmentOf(manifest, executionId, leaseEndsAtMs));
     this.changed();
     return executionId;
   }

@@ -1,22 +1,14 @@
 import { expect, test } from "bun:test";
 import { newId } from "../../shared/ids.ts";
-import { jobManifest } from "../../shared/manifest.ts";
 import { StartFailedError, type Task, type TaskOutput } from "../executors/executor.ts";
+import { assignmentOf } from "./assignment.ts";
 import { FakeExecutor } from "./fake-executor.ts";
 
 const never = new AbortController().signal;
 
 function makeTask(write: TaskOutput["write"] = () => undefined): Task {
   return {
-    assignment: {
-      executionId: newId("exe"),
-      jobId: newId("job"),
-      attempt: 1,
-      manifest: jobManifest.parse({ command: "played" }),
-      resources: { cpu: 0, memoryMb: 0, gpuCount: 0 },
-      gpuIndexes: [],
-      leaseExpiresAt: new Date(Date.now() + 60_000).toISOString(),
-    },
+    assignment: assignmentOf({ command: "played" }),
     nodeId: newId("node"),
     dir: "/",
     output: { write, system: () => {} },

@@ -1,8 +1,9 @@
 import { newId } from "../../shared/ids.ts";
-import { type JobManifestInput, jobManifest } from "../../shared/manifest.ts";
+import type { JobManifestInput } from "../../shared/manifest.ts";
 import { allowedEnvironment } from "../executors/environment.ts";
 import type { Executor, RunningTask, TaskLimits } from "../executors/executor.ts";
 import { pause } from "../wait.ts";
+import { assignmentOf } from "./assignment.ts";
 
 /** A job that a test has started, and what it has said so far. */
 export interface StartedJob {
@@ -32,15 +33,7 @@ export async function startJob(
       gpus: [],
       environment: allowedEnvironment(process.env),
       dir,
-      assignment: {
-        executionId,
-        jobId: newId("job"),
-        attempt: 1,
-        manifest: jobManifest.parse(manifest),
-        resources: { cpu: 0, memoryMb: 0, gpuCount: 0 },
-        gpuIndexes: [],
-        leaseExpiresAt: new Date(Date.now() + 60_000).toISOString(),
-      },
+      assignment: assignmentOf(manifest, executionId),
       output: {
         write(stream, bytes) {
           text[stream] += Buffer.from(bytes).toString();

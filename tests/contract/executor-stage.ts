@@ -9,9 +9,10 @@ import type {
   TaskLimits,
   TaskOutput,
 } from "../../agent/executors/executor.ts";
+import { assignmentOf } from "../../agent/testing/assignment.ts";
 import type { FakePlan, FakeSaying } from "../../agent/testing/fake-task.ts";
 import { newId } from "../../shared/ids.ts";
-import { type JobManifestInput, jobManifest } from "../../shared/manifest.ts";
+import type { JobManifestInput } from "../../shared/manifest.ts";
 import { processesNaming } from "../support/processes.ts";
 import { makeScratch, type Scratch } from "../support/scratch.ts";
 import { waitFor, within } from "../support/wait.ts";
@@ -133,15 +134,7 @@ export function playedTask(
   dir: string,
 ): Omit<Task, "output"> {
   return {
-    assignment: {
-      executionId,
-      jobId: newId("job"),
-      attempt: 1,
-      manifest: jobManifest.parse(manifest),
-      resources: { cpu: 0, memoryMb: 0, gpuCount: 0 },
-      gpuIndexes: [],
-      leaseExpiresAt: new Date(Date.now() + 60_000).toISOString(),
-    },
+    assignment: assignmentOf(manifest, executionId),
     nodeId: newId("node"),
     dir,
     limits: {},

@@ -4,8 +4,9 @@ import { join } from "node:path";
 import { DockerExecutor, type DockerExecutorOptions } from "../../agent/executors/docker/docker-executor.ts";
 import type { Engine } from "../../agent/executors/docker/engine.ts";
 import type { RunningTask, TaskExit, TaskGpu, TaskLimits } from "../../agent/executors/executor.ts";
+import { assignmentOf } from "../../agent/testing/assignment.ts";
 import { newId } from "../../shared/ids.ts";
-import { type JobManifestInput, jobManifest } from "../../shared/manifest.ts";
+import type { JobManifestInput } from "../../shared/manifest.ts";
 import { testEngine } from "../support/docker.ts";
 import { waitFor } from "../support/wait.ts";
 
@@ -56,15 +57,7 @@ export class DockerStage implements Disposable {
         limits: options.limits ?? {},
         gpus: options.gpus ?? [],
         environment: { PATH: "/host/bin", HOME: "/host/home" },
-        assignment: {
-          executionId,
-          jobId: newId("job"),
-          attempt: 1,
-          manifest: jobManifest.parse({ type: "DOCKER", ...manifest }),
-          resources: { cpu: 0, memoryMb: 0, gpuCount: 0 },
-          gpuIndexes: [],
-          leaseExpiresAt: new Date(Date.now() + 60_000).toISOString(),
-        },
+        assignment: assignmentOf({ type: "DOCKER", ...manifest }, executionId),
         dir,
         output: {
           write(stream, bytes) {
