@@ -32,7 +32,7 @@ import { composeSchedules } from "./schedule/compose-schedules.ts";
 import type { Stores } from "./store/stores.ts";
 import type { DueTimes } from "./tasks/due-times.ts";
 import { type PeriodicTask, TaskRunner } from "./tasks/periodic.ts";
-import { dispatchTask, retryTask, staleNodesTask, timeoutTask } from "./tasks/tasks.ts";
+import { abandonedTask, dispatchTask, retryTask, staleNodesTask, timeoutTask } from "./tasks/tasks.ts";
 import { composeTemplates } from "./template/compose-templates.ts";
 
 export interface PlaneParts {
@@ -79,6 +79,7 @@ export async function composePlane(parts: PlaneParts): Promise<Plane> {
   const tasks = [dispatchTask, staleNodesTask]
     .map((make) => runnerOf(make(taskParts)))
     .concat(timeouts, retries, runnerOf(meteringTask({ metering, executionService, bus })));
+  if (stores.endAbandoned) tasks.push(runnerOf(abandonedTask(stores.endAbandoned)));
 
   const { keys, tokens, localLogin, authenticator } = await composeIdentity(stores, dataDir, now);
   const nodeService = new NodeService({ ...stores, executionService, dispatcher, keys, bus, now });

@@ -9,6 +9,7 @@ import {
   MongoServerError,
 } from "mongodb";
 import { ComputeError } from "../../shared/errors.ts";
+import { AbandonedTransactions, APP_NAME } from "./abandoned-transactions.mongo.ts";
 import { type MongoMigration, migrate } from "./mongo-migrations.ts";
 
 const DEFAULT_DATABASE = "tanvrit_compute";
@@ -33,15 +34,19 @@ const DUPLICATE_KEY = 11_000;
  * read is what a majority has, and a write whose answer was lost is repeated by the driver without being applied twice.
  */
 export class MongoStore {
+  private readonly abandoned: AbandonedTransactions;
+
   private constructor(
     private readonly client: MongoClient,
     readonly db: Db,
-  ) {}
+  ) {
+    this.abandoned = new AbandonedTransactions(client);
+  }
 
   /** @param url names the members, the database, the account and TLS, as the connection strings of MongoDB do. */
   static async open(url: string, migrations: readonly MongoMigration[]): Promise<MongoStore> {
     const client = new MongoClient(url, {
-      appName: "tanvrit-compute",
+      appName: APP_NAME,
       serverSelectionTimeoutMS: SERVER_SELECTION_MS,
       connectTimeoutMS: CONNECT_MS,
       socketTimeoutMS: SOCKET_MS,
@@ -111,6 +116,11 @@ export class MongoStore {
       // Ends a transaction that is still open, on the server too.
       await session.endSession();
     }
+  }
+
+  /** Lets go of what servers that died hold locked. */
+  endAbandoned(): Promise<void> {
+    return this.attempt(() => this.abandoned.end());
   }
 
   async isReady(): Promise<boolean> {

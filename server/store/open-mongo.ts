@@ -49,6 +49,7 @@ export async function openMongo(url: string): Promise<Stores> {
     credits: new MongoCreditStore(store),
     integrity: new MongoIntegrityStore(store),
     isReady: () => store.isReady(),
+    endAbandoned: () => store.endAbandoned(),
     close: () => store.close(),
   };
 }

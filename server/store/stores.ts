@@ -25,6 +25,8 @@ export interface Stores {
   integrity: IntegrityStore;
   /** Whether the store answers. */
   isReady(): Promise<boolean>;
+  /** Lets go of what servers that died hold locked; only where several share the store. To be asked every few seconds. */
+  endAbandoned?(): Promise<void>;
   /** Writes what is pending. */
   close(): Promise<void>;
 }

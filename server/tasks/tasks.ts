@@ -108,6 +108,20 @@ export function retryTask({ jobs, bus }: TaskParts): PeriodicTask {
   };
 }
 
+/** `compute-abandoned`: what a server that died holds locked in a store of many servers is let go within seconds. */
+export function abandonedTask(endAbandoned: () => Promise<void>): PeriodicTask {
+  return {
+    name: "compute-abandoned",
+    intervalMs: 2_000,
+    // Also of the server that held the lease, and the lease itself may be what is locked.
+    runsOn: "each",
+    async runOnce() {
+      await endAbandoned();
+      return { nextDueAtMs: undefined };
+    },
+  };
+}
+
 function earliest(...timesMs: (number | undefined)[]): number | undefined {
   const known = timesMs.filter((atMs) => atMs !== undefined);
   return known.length === 0 ? undefined : Math.min(...known);
