@@ -1,4 +1,4 @@
-import { type Document, type MongoClient, MongoServerError, type UUID } from "mongodb";
+import { type Document, type MongoClient, MongoServerError, ReadConcern, type UUID } from "mongodb";
 import { ComputeError } from "../../shared/errors.ts";
 
 /** By which MongoDB tells our connections from those of others. */
@@ -31,7 +31,7 @@ export class AbandonedTransactions {
   async end(): Promise<void> {
     if (!this.mayLook) return;
     try {
-      const admin = this.client.db("admin", { readConcern: { level: "local" } });
+      const admin = this.client.db("admin", { readConcern: new ReadConcern("local") });
       const silent = await admin.aggregate<IdleSession>(silentTransactions()).toArray();
       if (silent.length === 0) return;
       await admin.command({ killSessions: silent.map(({ lsid }) => ({ id: lsid.id })) });
