@@ -1,6 +1,7 @@
 import type { Subprocess } from "bun";
 import { type Hold, toMib } from "../limits/limit-keeper.ts";
 import type { RunningTask, TaskExit, TaskLimits, TaskOutput, TaskUsage } from "./executor.ts";
+import { Grace } from "./grace.ts";
 import { processesOf } from "./marks.ts";
 import type { Orphans } from "./orphans.ts";
 import { processStat } from "./process-table.ts";
@@ -35,8 +36,6 @@ const EOF_MS = 50;
 /** Somebody who is not ours holds the pipe: after so long without a byte, or after so long at all, reading stops. */
 const SILENCE_MS = 100;
 const HELD_LIMIT_MS = 2_000;
-/** The longest timer there is. */
-const MAX_TIMER_MS = 2_147_000_000;
 
 /** One command that runs as the leader of its process group. */
 export class ShellTask implements RunningTask {
@@ -47,14 +46,16 @@ export class ShellTask implements RunningTask {
   private lastReadMs = 0;
   private writersBlocked = 0;
   private over: Promise<TaskExit> | undefined;
-  private stopping = false;
+  private readonly grace: Grace;
   private exited = false;
-  private killTimer: ReturnType<typeof setTimeout> | undefined;
-  private killDueMs = Number.POSITIVE_INFINITY;
 
   constructor(child: Child, options: ShellTaskOptions) {
     this.child = child;
     this.options = options;
+    this.grace = new Grace(
+      () => this.askToEnd(),
+      () => this.kill(),
+    );
     options.hold.begin(child.process.pid, () => this.stop(0));
     this.output = Promise.all([this.pump("stdout", child.stdout), this.pump("stderr", child.stderr)]);
   }
@@ -65,17 +66,7 @@ export class ShellTask implements RunningTask {
   }
 
   stop(graceMs: number): void {
-    if (this.exited) return;
-    if (!this.stopping && graceMs > 0) {
-      this.askToEnd();
-    }
-    this.stopping = true;
-    const dueMs = performance.now() + graceMs;
-    if (dueMs >= this.killDueMs) return;
-    this.killDueMs = dueMs;
-    clearTimeout(this.killTimer);
-    if (graceMs <= 0) this.kill();
-    else this.killTimer = setTimeout(() => this.kill(), Math.min(graceMs, MAX_TIMER_MS));
+    this.grace.begin(graceMs);
   }
 
   usage(): TaskUsage {
@@ -93,7 +84,7 @@ export class ShellTask implements RunningTask {
     const { process: main } = this.child;
     await main.exited;
     this.exited = true;
-    clearTimeout(this.killTimer);
+    this.grace.end();
     await this.endTree(main.pid);
     await this.readToTheEnd();
     const exceeded = hold.exceeded();
@@ -111,7 +102,7 @@ export class ShellTask implements RunningTask {
     await hold.end();
     const hadSurvivors = await endGroup(leaderPid);
     if (orphans) await orphans.over(executionId);
-    else if (hadSurvivors || this.stopping) await endStragglers(new Set([executionId]));
+    else if (hadSurvivors || this.grace.hasBegun) await endStragglers(new Set([executionId]));
   }
 
   private askToEnd(): void {

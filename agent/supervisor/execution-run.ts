@@ -10,6 +10,7 @@ import {
   type TaskExit,
 } from "../executors/executor.ts";
 import type { ExecutionLog } from "../logs/execution-log.ts";
+import { MAX_TIMER_MS } from "../timer.ts";
 import type { RunEnd, StartOrder } from "./protocol.ts";
 
 export interface ExecutionRunOptions {
@@ -29,8 +30,6 @@ export interface ExecutionRunOptions {
 type Undo = () => Promise<void> | void;
 type Step = () => Promise<Undo> | Undo;
 
-/** The longest timer there is; a longer limit is waited for in pieces. */
-const MAX_TIMER_MS = 2_147_000_000;
 const MAX_MESSAGE_LENGTH = 4_000;
 
 /** One execution from its directory to its end. Each step says how it is undone; whatever happens, all are. */

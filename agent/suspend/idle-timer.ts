@@ -1,5 +1,4 @@
-/** The longest timer there is. */
-const MAX_TIMER_MS = 2_147_000_000;
+import { MAX_TIMER_MS } from "../timer.ts";
 
 /** Says when there has been nothing to do for so long. One timer runs while there is nothing to do, none else. */
 export class IdleTimer {

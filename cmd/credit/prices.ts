@@ -1,7 +1,7 @@
 import { defineCommand } from "../command.ts";
 import { clientOptions } from "../common-options.ts";
 import { connect, patience } from "../connect.ts";
-import { formatTable } from "../format.ts";
+import { showList } from "../listing.ts";
 
 const SECONDS_PER_HOUR = 3_600;
 const MICRO_USD_PER_USD = 1_000_000;
@@ -16,20 +16,16 @@ export const command = defineCommand({
   async run({ options, env, output }) {
     const { credits } = await connect(env, options);
     const pools = await credits.prices(patience(output));
-    if (options.json) {
-      await output.json(pools);
-      return 0;
+    if (pools.length === 0 && !options.json) {
+      await output.note("No pool is paid for here; every node is free.");
     }
-    if (pools.length === 0) await output.note("No pool is paid for here; every node is free.");
-    const cells = pools.map((one) => [
-      one.pool,
-      one.sku,
-      hourly(one.vcpuSecondMicroUsd),
-      hourly(one.gibSecondMicroUsd),
-      hourly(one.gpuSecondMicroUsd),
-    ]);
-    await output.result(formatTable(["POOL", "SKU", "CORE PER HOUR", "GIB PER HOUR", "GPU PER HOUR"], cells));
-    return 0;
+    return showList(output, options, pools, {
+      POOL: (one) => one.pool,
+      SKU: (one) => one.sku,
+      "CORE PER HOUR": (one) => hourly(one.vcpuSecondMicroUsd),
+      "GIB PER HOUR": (one) => hourly(one.gibSecondMicroUsd),
+      "GPU PER HOUR": (one) => hourly(one.gpuSecondMicroUsd),
+    });
   },
 });
 

@@ -3,6 +3,7 @@ import type { JobSelection } from "../../sdk/index.ts";
 import { defineOptions, type OptionValues, optionPairs, optionText } from "../../shared/config/options.ts";
 import { jobStatus } from "../../shared/job-state.ts";
 import { CliError } from "../failure.ts";
+import { statusOption } from "../listing.ts";
 
 const UNIT_MS = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 } as const;
 
@@ -20,16 +21,9 @@ const since = optionText.transform((text, context) => {
   return z.NEVER;
 });
 
-const upper = z.string().transform((text) => text.toUpperCase());
-
 /** The options that choose jobs; a job must meet all that are given. */
 export const filterOptions = defineOptions({
-  status: {
-    kind: "list",
-    placeholder: "STATUS",
-    schema: z.array(upper.pipe(z.enum(jobStatus.options))).optional(),
-    help: `Only jobs that are ${jobStatus.options.join(", ")}`,
-  },
+  status: statusOption("jobs", jobStatus.options),
   name: {
     kind: "value",
     placeholder: "GLOB",

@@ -1,21 +1,15 @@
-import { defineOptions, optionNumber } from "../../shared/config/options.ts";
+import { defineOptions } from "../../shared/config/options.ts";
 import { defineCommand } from "../command.ts";
 import { clientOptions } from "../common-options.ts";
 import { connect, patience } from "../connect.ts";
 import { CliError } from "../failure.ts";
-import { formatAge, formatCommand, formatTable } from "../format.ts";
+import { formatAge, formatCommand } from "../format.ts";
+import { DEFAULT_LIST_LIMIT, limitOption, showList } from "../listing.ts";
 import { allOption, filterOptions, selectionOf } from "./filter-options.ts";
 
-const DEFAULT_LIMIT = 50;
 const options = defineOptions({
   ...filterOptions,
-  limit: {
-    kind: "value",
-    placeholder: "N",
-    schema: optionNumber({ min: 1, integer: true }).optional(),
-    defaultText: String(DEFAULT_LIMIT),
-    help: "The most jobs to list",
-  },
+  limit: limitOption("jobs"),
   all: allOption("List them all, however many"),
   ...clientOptions,
 });
@@ -32,20 +26,14 @@ export const command = defineCommand({
     const { all: isAll, limit } = options;
     if (isAll && limit !== undefined) throw new CliError("usage", "--all and --limit exclude each other");
     const { jobs } = await connect(env, options);
-    const where = { ...selectionOf(options), limit: isAll ? undefined : (limit ?? DEFAULT_LIMIT) };
+    const where = { ...selectionOf(options), limit: isAll ? undefined : (limit ?? DEFAULT_LIST_LIMIT) };
     const all = await Array.fromAsync(jobs.list(where, patience(output)));
-    if (options.json) {
-      await output.json(all);
-      return 0;
-    }
-    const cells = all.map((job) => [
-      job.jobId,
-      job.status,
-      formatAge(job.createdAt),
-      job.name ?? "",
-      formatCommand(job.command, COMMAND_LENGTH),
-    ]);
-    await output.result(formatTable(["ID", "STATUS", "AGE", "NAME", "COMMAND"], cells));
-    return 0;
+    return showList(output, options, all, {
+      ID: (job) => job.jobId,
+      STATUS: (job) => job.status,
+      AGE: (job) => formatAge(job.createdAt),
+      NAME: (job) => job.name ?? "",
+      COMMAND: (job) => formatCommand(job.command, COMMAND_LENGTH),
+    });
   },
 });

@@ -1,11 +1,9 @@
-import type { Compute } from "../../sdk/index.ts";
 import { defineOptions, optionNumber } from "../../shared/config/options.ts";
 import { defineCommand } from "../command.ts";
 import { checkId, clientOptions } from "../common-options.ts";
 import { connect, patience } from "../connect.ts";
 import { CliError } from "../failure.ts";
-import { formatTable } from "../format.ts";
-import type { Output } from "../output.ts";
+import { showList } from "../listing.ts";
 import { upcomingCount } from "./rule-options.ts";
 
 const options = defineOptions({
@@ -37,41 +35,22 @@ export const command = defineCommand({
   async run({ options, positionals, env, output }) {
     const scheduleId = checkId("schedule", positionals[0] ?? "");
     if (options.next && options.past) throw new CliError("usage", "--next and --past exclude each other");
-    const compute = await connect(env, options);
-    if (options.next) await showNext(compute, scheduleId, options.next, options.json, output);
-    else await showPast(compute, scheduleId, options.past ?? DEFAULT_PAST, options.json, output);
-    return 0;
+    const { schedules } = await connect(env, options);
+    if (options.next) {
+      const fires = await schedules.upcoming(scheduleId, options.next, patience(output));
+      return showList(output, options, fires, {
+        "FIRES AT": (fire) => fire.fireAt,
+        "DUE, LOCAL TIME": (fire) => fire.localTime,
+      });
+    }
+    const limit = options.past ?? DEFAULT_PAST;
+    const fires = await Array.fromAsync(schedules.fires(scheduleId, { ...patience(output), limit }));
+    return showList(output, options, fires, {
+      DUE: (fire) => fire.dueAt,
+      TRIGGER: (fire) => fire.trigger,
+      STATUS: (fire) => fire.status,
+      "JOB OR REASON": (fire) => fire.jobId ?? fire.reason ?? "",
+      MESSAGE: (fire) => fire.message ?? "",
+    });
   },
 });
-
-async function showNext(
-  { schedules }: Compute,
-  scheduleId: string,
-  count: number,
-  asJson: boolean,
-  output: Output,
-): Promise<void> {
-  const fires = await schedules.upcoming(scheduleId, count, patience(output));
-  if (asJson) return output.json(fires);
-  const cells = fires.map((fire) => [fire.fireAt, fire.localTime]);
-  await output.result(formatTable(["FIRES AT", "DUE, LOCAL TIME"], cells));
-}
-
-async function showPast(
-  { schedules }: Compute,
-  scheduleId: string,
-  limit: number,
-  asJson: boolean,
-  output: Output,
-): Promise<void> {
-  const fires = await Array.fromAsync(schedules.fires(scheduleId, { ...patience(output), limit }));
-  if (asJson) return output.json(fires);
-  const cells = fires.map((fire) => [
-    fire.dueAt,
-    fire.trigger,
-    fire.status,
-    fire.jobId ?? fire.reason ?? "",
-    fire.message ?? "",
-  ]);
-  await output.result(formatTable(["DUE", "TRIGGER", "STATUS", "JOB OR REASON", "MESSAGE"], cells));
-}

@@ -3,7 +3,7 @@ import { defineOptions } from "../../shared/config/options.ts";
 import { defineCommand } from "../command.ts";
 import { clientOptions } from "../common-options.ts";
 import { connect, patience } from "../connect.ts";
-import { formatTable } from "../format.ts";
+import { showList } from "../listing.ts";
 
 const flag = (help: string) => ({ kind: "flag", schema: z.boolean().default(false), help }) as const;
 const options = defineOptions({
@@ -22,18 +22,14 @@ export const command = defineCommand({
     const builtin = options.own === options.builtin ? undefined : options.builtin;
     const all = await Array.fromAsync(templates.list({ builtin }, patience(output)));
     all.sort((a, b) => (a.name < b.name ? -1 : 1));
-    if (options.json) {
-      await output.json(all);
-      return 0;
-    }
-    const cells = all.map(({ name, version, builtin, parameters, description }) => [
-      name,
-      String(version),
-      builtin ? "builtin" : "own",
-      parameters.map((one) => (one.required ? one.name : `[${one.name}]`)).join(" "),
-      description.length > MAX_TEXT ? `${description.slice(0, MAX_TEXT - 1)}…` : description,
-    ]);
-    await output.result(formatTable(["NAME", "VERSION", "OF", "PARAMETERS", "DESCRIPTION"], cells));
-    return 0;
+    return showList(output, options, all, {
+      NAME: (one) => one.name,
+      VERSION: (one) => String(one.version),
+      OF: (one) => (one.builtin ? "builtin" : "own"),
+      PARAMETERS: ({ parameters }) =>
+        parameters.map((one) => (one.required ? one.name : `[${one.name}]`)).join(" "),
+      DESCRIPTION: ({ description }) =>
+        description.length > MAX_TEXT ? `${description.slice(0, MAX_TEXT - 1)}…` : description,
+    });
   },
 });

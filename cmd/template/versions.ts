@@ -1,7 +1,8 @@
 import { defineCommand } from "../command.ts";
 import { clientOptions } from "../common-options.ts";
 import { connect, patience } from "../connect.ts";
-import { formatAge, formatTable } from "../format.ts";
+import { formatAge } from "../format.ts";
+import { showList } from "../listing.ts";
 import { checkTemplate, templatePositional } from "./template-options.ts";
 
 export const command = defineCommand({
@@ -14,14 +15,11 @@ export const command = defineCommand({
     const template = checkTemplate(positionals[0]);
     const { templates } = await connect(env, options);
     const versions = await Array.fromAsync(templates.versions(template, patience(output)));
-    if (options.json) {
-      await output.json(versions);
-      return 0;
-    }
-    const cells = versions.map(({ version, createdAt, userId, description }) => {
-      return [String(version), `${formatAge(createdAt)} ago`, userId ?? "builtin", description];
+    return showList(output, options, versions, {
+      VERSION: (one) => String(one.version),
+      MADE: (one) => `${formatAge(one.createdAt)} ago`,
+      BY: (one) => one.userId ?? "builtin",
+      DESCRIPTION: (one) => one.description,
     });
-    await output.result(formatTable(["VERSION", "MADE", "BY", "DESCRIPTION"], cells));
-    return 0;
   },
 });

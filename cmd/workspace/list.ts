@@ -1,6 +1,6 @@
 import { defineCommand } from "../command.ts";
 import { jsonOption } from "../common-options.ts";
-import { formatTable } from "../format.ts";
+import { showList } from "../listing.ts";
 import { DEFAULT_URL, DEFAULT_WORKSPACE, loadWorkspaces, type WorkspaceConfig } from "../workspaces.ts";
 
 export const command = defineCommand({
@@ -18,15 +18,12 @@ export const command = defineCommand({
       current: name === current,
       ...workspace,
     }));
-    if (options.json) {
-      await output.json(rows);
-      return 0;
-    }
-    const cells = rows.map(({ name, url, identity, ...row }) => {
-      const who = identity ? `${identity.userName} of ${identity.businessName}` : "not signed in";
-      return [row.current ? "*" : "", name, url, who];
+    return showList(output, options, rows, {
+      "": (row) => (row.current ? "*" : ""),
+      NAME: (row) => row.name,
+      URL: (row) => row.url,
+      "SIGNED IN": ({ identity }) =>
+        identity ? `${identity.userName} of ${identity.businessName}` : "not signed in",
     });
-    await output.result(formatTable(["", "NAME", "URL", "SIGNED IN"], cells));
-    return 0;
   },
 });

@@ -53,9 +53,9 @@ export class SqliteStore {
     return (this.statement(sql).get(bindings) as Row | null) ?? undefined;
   }
 
-  /** Changes rows; only to be called inside `write`. Returns how many rows changed. */
-  run(sql: string, bindings: Record<string, SQLQueryBindings> = {}): number {
-    return this.statement(sql).run(bindings).changes;
+  /** Changes rows; only to be called inside `write`. What is undefined becomes NULL. Returns how many rows changed. */
+  run(sql: string, bindings: Record<string, SQLQueryBindings | undefined> = {}): number {
+    return this.statement(sql).run(bindings as Record<string, SQLQueryBindings>).changes;
   }
 
   /**

@@ -2,12 +2,21 @@ import type { ClientSession, Collection, Filter } from "mongodb";
 import { ContentionError, isDuplicateKey, type MongoStore, outlastOthers } from "../store/mongo.ts";
 import { collectionStep } from "../store/mongo-migrations.ts";
 import {
+  BUILTIN,
+  ownersOf,
+  rowOf,
+  type TemplateRow,
+  templateFrom,
+  type VersionRow,
+  versionFrom,
+  versionRowOf,
+} from "./template-row.ts";
+import {
   type BuiltinTemplate,
   type ChangeOutcome,
   firstVersion,
   MAX_VERSIONS,
   type TemplateChange,
-  type TemplateContent,
   type TemplateKey,
   type TemplateListQuery,
   type TemplateRecord,
@@ -15,35 +24,9 @@ import {
   type TemplateVersion,
 } from "./template-store.ts";
 
-/** Stands for the business of builtin templates, which have none. */
-const BUILTIN = "builtin";
-
 /** How long others may write the same template at the same time before a write is given up. */
 const MAX_CONTENTION_MS = 10_000;
 const MAX_PAUSE_MS = 20;
-
-interface TemplateDocument {
-  template_id: string;
-  business_id: string;
-  name: string;
-  version: number;
-  /** JSON: the names in it are the person's, and need not be what MongoDB takes for a name. */
-  content: string;
-  forked_from?: string;
-  forked_version?: number;
-  user_id?: string;
-  created_at: number;
-  updated_at: number;
-}
-
-interface VersionDocument {
-  template_id: string;
-  version: number;
-  content: string;
-  content_hash?: string;
-  user_id?: string;
-  created_at: number;
-}
 
 export const templateSteps = [
   collectionStep("template-1", "compute_templates", [
@@ -58,8 +41,8 @@ export const templateSteps = [
 ];
 
 export class MongoTemplateStore implements TemplateStore {
-  private readonly templates: Collection<TemplateDocument>;
-  private readonly history: Collection<VersionDocument>;
+  private readonly templates: Collection<TemplateRow>;
+  private readonly history: Collection<VersionRow>;
 
   constructor(private readonly store: MongoStore) {
     this.templates = store.collection("compute_templates");
@@ -68,7 +51,7 @@ export class MongoTemplateStore implements TemplateStore {
 
   async create(template: TemplateRecord & { businessId: string }): Promise<"created" | "name-taken"> {
     const written = await this.writeOnce(async (session) => {
-      await this.templates.insertOne(documentOf(template), { session });
+      await this.templates.insertOne(rowOf(template), { session });
       await this.addVersion(session, template);
       return "created" as const;
     });
@@ -84,9 +67,9 @@ export class MongoTemplateStore implements TemplateStore {
     });
   }
 
-  list({ businessId, builtin, beforeTemplateId, limit }: TemplateListQuery): Promise<TemplateRecord[]> {
-    const owners = [...(builtin !== true ? [businessId] : []), ...(builtin !== false ? [BUILTIN] : [])];
-    const where: Filter<TemplateDocument> = { business_id: { $in: owners } };
+  list(query: TemplateListQuery): Promise<TemplateRecord[]> {
+    const { beforeTemplateId, limit } = query;
+    const where: Filter<TemplateRow> = { business_id: { $in: ownersOf(query) } };
     if (beforeTemplateId !== undefined) where.template_id = { $lt: beforeTemplateId };
     return this.store.attempt(async () => {
       const found = await this.templates.find(where).sort({ template_id: -1 }).limit(limit).toArray();
@@ -131,7 +114,7 @@ export class MongoTemplateStore implements TemplateStore {
   }
 
   versions(templateId: string, beforeVersion: number | undefined, limit: number): Promise<TemplateVersion[]> {
-    const where: Filter<VersionDocument> = { template_id: templateId };
+    const where: Filter<VersionRow> = { template_id: templateId };
     if (beforeVersion !== undefined) where.version = { $lt: beforeVersion };
     return this.store.attempt(async () => {
       const found = await this.history.find(where).sort({ version: -1 }).limit(limit).toArray();
@@ -158,7 +141,7 @@ export class MongoTemplateStore implements TemplateStore {
       ? { ...known, version: known.version + 1, content, updatedAtMs: nowMs }
       : firstVersion(name, content, nowMs);
     if (!known) {
-      await this.templates.insertOne(documentOf(template), { session });
+      await this.templates.insertOne(rowOf(template), { session });
     } else {
       const { templateId } = known;
       const same = { template_id: templateId, content_hash: contentHash };
@@ -176,18 +159,8 @@ export class MongoTemplateStore implements TemplateStore {
 
   /** Writes the newest version down, and drops the oldest where there are too many. */
   private async addVersion(session: ClientSession, template: TemplateRecord, contentHash?: string) {
-    const { templateId, version, content, userId, updatedAtMs } = template;
-    await this.history.insertOne(
-      {
-        template_id: templateId,
-        version,
-        content: JSON.stringify(content),
-        content_hash: contentHash,
-        user_id: userId,
-        created_at: updatedAtMs,
-      },
-      { session },
-    );
+    const { templateId, version } = template;
+    await this.history.insertOne(versionRowOf(template, contentHash), { session });
     if (version <= MAX_VERSIONS) return;
     const old = { template_id: templateId, version: { $lte: version - MAX_VERSIONS } };
     await this.history.deleteMany(old, { session });
@@ -208,43 +181,4 @@ export class MongoTemplateStore implements TemplateStore {
 
 function pause(): Promise<void> {
   return Bun.sleep(1 + Math.random() * MAX_PAUSE_MS);
-}
-
-function documentOf(template: TemplateRecord): TemplateDocument {
-  return {
-    template_id: template.templateId,
-    business_id: template.businessId ?? BUILTIN,
-    name: template.name,
-    version: template.version,
-    content: JSON.stringify(template.content),
-    forked_from: template.forkedFrom?.templateId,
-    forked_version: template.forkedFrom?.version,
-    user_id: template.userId,
-    created_at: template.createdAtMs,
-    updated_at: template.updatedAtMs,
-  };
-}
-
-function templateFrom(document: TemplateDocument): TemplateRecord {
-  const { forked_from: templateId, forked_version: version } = document;
-  return {
-    templateId: document.template_id,
-    businessId: document.business_id === BUILTIN ? undefined : document.business_id,
-    name: document.name,
-    version: document.version,
-    content: JSON.parse(document.content) as TemplateContent,
-    forkedFrom: templateId === undefined || version === undefined ? undefined : { templateId, version },
-    userId: document.user_id,
-    createdAtMs: document.created_at,
-    updatedAtMs: document.updated_at,
-  };
-}
-
-function versionFrom(document: VersionDocument): TemplateVersion {
-  return {
-    version: document.version,
-    content: JSON.parse(document.content) as TemplateContent,
-    userId: document.user_id,
-    createdAtMs: document.created_at,
-  };
 }

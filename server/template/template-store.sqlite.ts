@@ -1,12 +1,21 @@
 import type { SQLQueryBindings } from "bun:sqlite";
 import type { Migration, SqliteStore } from "../store/sqlite.ts";
 import {
+  BUILTIN,
+  ownersOf,
+  rowOf,
+  type TemplateRow,
+  templateFrom,
+  type VersionRow,
+  versionFrom,
+  versionRowOf,
+} from "./template-row.ts";
+import {
   type BuiltinTemplate,
   type ChangeOutcome,
   firstVersion,
   MAX_VERSIONS,
   type TemplateChange,
-  type TemplateContent,
   type TemplateKey,
   type TemplateListQuery,
   type TemplateRecord,
@@ -45,29 +54,6 @@ export const templateMigrations: Migration[] = [
   },
 ];
 
-/** Stands for the business of builtin templates, which have none. */
-const BUILTIN = "builtin";
-
-interface TemplateRow {
-  template_id: string;
-  business_id: string;
-  name: string;
-  version: number;
-  content: string;
-  forked_from: string | null;
-  forked_version: number | null;
-  user_id: string | null;
-  created_at: number;
-  updated_at: number;
-}
-
-interface VersionRow {
-  version: number;
-  content: string;
-  user_id: string | null;
-  created_at: number;
-}
-
 export class SqliteTemplateStore implements TemplateStore {
   constructor(private readonly store: SqliteStore) {}
 
@@ -86,20 +72,19 @@ export class SqliteTemplateStore implements TemplateStore {
       "SELECT * FROM compute_templates WHERE template_id = $templateId AND business_id IN ($businessId, $builtin)",
       { templateId: key.templateId, businessId, builtin: BUILTIN },
     );
-    return row && templateFromRow(row);
+    return row && templateFrom(row);
   }
 
   async list(query: TemplateListQuery): Promise<TemplateRecord[]> {
-    const { businessId, builtin, beforeTemplateId, limit } = query;
-    const owners = [...(builtin !== true ? [businessId] : []), ...(builtin !== false ? [BUILTIN] : [])];
+    const { beforeTemplateId, limit } = query;
     const where = ["business_id IN (SELECT value FROM json_each($owners))"];
-    const bindings: Record<string, SQLQueryBindings> = { owners: JSON.stringify(owners), limit };
+    const bindings: Record<string, SQLQueryBindings> = { owners: JSON.stringify(ownersOf(query)), limit };
     if (beforeTemplateId !== undefined) {
       where.push("template_id < $beforeTemplateId");
       bindings.beforeTemplateId = beforeTemplateId;
     }
     const sql = `SELECT * FROM compute_templates WHERE ${where.join(" AND ")} ORDER BY template_id DESC LIMIT $limit`;
-    return this.store.all<TemplateRow>(sql, bindings).map(templateFromRow);
+    return this.store.all<TemplateRow>(sql, bindings).map(templateFrom);
   }
 
   change(change: TemplateChange): Promise<ChangeOutcome> {
@@ -114,7 +99,7 @@ export class SqliteTemplateStore implements TemplateStore {
         { templateId, businessId, expectedVersion, name, content: JSON.stringify(content), userId, nowMs },
       );
       if (!row) return { kind: "stale" };
-      const template = templateFromRow(row);
+      const template = templateFrom(row);
       this.addVersion(template);
       return { kind: "changed", template };
     });
@@ -137,7 +122,7 @@ export class SqliteTemplateStore implements TemplateStore {
       "SELECT * FROM compute_template_versions WHERE template_id = $templateId AND version = $version",
       { templateId, version },
     );
-    return row && versionFromRow(row);
+    return row && versionFrom(row);
   }
 
   async versions(templateId: string, beforeVersion: number | undefined, limit: number) {
@@ -146,7 +131,7 @@ export class SqliteTemplateStore implements TemplateStore {
        ORDER BY version DESC LIMIT $limit`,
       { templateId, beforeVersion: beforeVersion ?? Number.MAX_SAFE_INTEGER, limit },
     );
-    return rows.map(versionFromRow);
+    return rows.map(versionFrom);
   }
 
   seed({ name, content, contentHash }: BuiltinTemplate, nowMs: number): Promise<boolean> {
@@ -180,44 +165,26 @@ export class SqliteTemplateStore implements TemplateStore {
       "SELECT * FROM compute_templates WHERE business_id = $businessId AND name = $name",
       { businessId, name },
     );
-    return row && templateFromRow(row);
+    return row && templateFrom(row);
   }
 
   private insert(template: TemplateRecord): void {
     this.store.run(
       `INSERT INTO compute_templates (template_id, business_id, name, version, content, forked_from, forked_version,
          user_id, created_at, updated_at)
-       VALUES ($templateId, $businessId, $name, $version, $content, $forkedFrom, $forkedVersion, $userId, $createdAt,
-         $updatedAt)`,
-      {
-        templateId: template.templateId,
-        businessId: template.businessId ?? BUILTIN,
-        name: template.name,
-        version: template.version,
-        content: JSON.stringify(template.content),
-        forkedFrom: template.forkedFrom?.templateId ?? null,
-        forkedVersion: template.forkedFrom?.version ?? null,
-        userId: template.userId ?? null,
-        createdAt: template.createdAtMs,
-        updatedAt: template.updatedAtMs,
-      },
+       VALUES ($template_id, $business_id, $name, $version, $content, $forked_from, $forked_version, $user_id,
+         $created_at, $updated_at)`,
+      { ...rowOf(template) },
     );
   }
 
   /** Writes the newest version down, and drops the oldest where there are too many. */
   private addVersion(template: TemplateRecord, contentHash?: string): void {
-    const { templateId, version, content, userId, updatedAtMs } = template;
+    const { templateId, version } = template;
     this.store.run(
       `INSERT INTO compute_template_versions (template_id, version, content, content_hash, user_id, created_at)
-       VALUES ($templateId, $version, $content, $contentHash, $userId, $createdAt)`,
-      {
-        templateId,
-        version,
-        content: JSON.stringify(content),
-        contentHash: contentHash ?? null,
-        userId: userId ?? null,
-        createdAt: updatedAtMs,
-      },
+       VALUES ($template_id, $version, $content, $content_hash, $user_id, $created_at)`,
+      { ...versionRowOf(template, contentHash) },
     );
     this.store.run(
       "DELETE FROM compute_template_versions WHERE template_id = $templateId AND version <= $oldest",
@@ -227,30 +194,4 @@ export class SqliteTemplateStore implements TemplateStore {
       },
     );
   }
-}
-
-function templateFromRow(row: TemplateRow): TemplateRecord {
-  return {
-    templateId: row.template_id,
-    businessId: row.business_id === BUILTIN ? undefined : row.business_id,
-    name: row.name,
-    version: row.version,
-    content: JSON.parse(row.content) as TemplateContent,
-    forkedFrom:
-      row.forked_from === null || row.forked_version === null
-        ? undefined
-        : { templateId: row.forked_from, version: row.forked_version },
-    userId: row.user_id ?? undefined,
-    createdAtMs: row.created_at,
-    updatedAtMs: row.updated_at,
-  };
-}
-
-function versionFromRow(row: VersionRow): TemplateVersion {
-  return {
-    version: row.version,
-    content: JSON.parse(row.content) as TemplateContent,
-    userId: row.user_id ?? undefined,
-    createdAtMs: row.created_at,
-  };
 }

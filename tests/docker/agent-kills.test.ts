@@ -3,7 +3,6 @@ import { LABEL } from "../../agent/executors/docker/container-config.ts";
 import type { Job } from "../../shared/job.ts";
 import { testEngine, testImage } from "../support/docker.ts";
 import { Person } from "../support/person.ts";
-import { TestServer } from "../support/server.ts";
 import { supervisorsBelow } from "../support/supervisors.ts";
 import { waitFor } from "../support/wait.ts";
 
@@ -12,18 +11,13 @@ const WAIT_MS = 120_000;
 const JOBS = 36;
 const ROUNDS = 6;
 
-let server: TestServer;
 let person: Person;
 
 beforeAll(async () => {
   await testImage();
-  server = await TestServer.start();
-  person = await Person.signIn(server);
+  person = await Person.withServer();
 }, TEST_TIMEOUT_MS);
-afterAll(async () => {
-  await person?.[Symbol.asyncDispose]();
-  await server?.[Symbol.asyncDispose]();
-}, TEST_TIMEOUT_MS);
+afterAll(() => person?.[Symbol.asyncDispose](), TEST_TIMEOUT_MS);
 
 test(
   "no container outlives its job or who held it, however often agent and supervisor are killed",

@@ -1,21 +1,15 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { Person } from "../support/person.ts";
-import { TestServer } from "../support/server.ts";
 
 const TEST_TIMEOUT_MS = 30_000;
 
-let server: TestServer;
 let person: Person;
 
 beforeAll(async () => {
-  server = await TestServer.start();
-  person = await Person.signIn(server);
+  person = await Person.withServer();
   await person.startAgent(["--slots", "4"]);
 }, TEST_TIMEOUT_MS);
-afterAll(async () => {
-  await person?.[Symbol.asyncDispose]();
-  await server?.[Symbol.asyncDispose]();
-});
+afterAll(() => person?.[Symbol.asyncDispose]());
 
 test(
   "job wait exits with the job's own code, and job logs tells the streams apart",
@@ -88,7 +82,7 @@ test(
     expect(away.exitCode).toBe(69);
     expect(away.stdout).toBe("");
     await using stranger = await Person.stranger();
-    const signedOut = await stranger.run(submit, { env: { TANVRIT_URL: server.url } });
+    const signedOut = await stranger.run(submit, { env: { TANVRIT_URL: person.server.url } });
     expect(signedOut.exitCode).toBe(77);
     expect(signedOut.stderr).toContain("auth login");
     expect((await person.run(["job", "get", `job_${"0".repeat(26)}`])).exitCode).toBe(66);
@@ -166,7 +160,7 @@ test(
 test(
   "after a sign-out the next command exits 77",
   async () => {
-    await using other = await Person.signIn(server);
+    await using other = await Person.signIn(person.server);
     await other.get(["auth", "status"]);
     expect((await other.run(["auth", "logout"])).exitCode).toBe(0);
     expect((await other.run(["job", "list"])).exitCode).toBe(77);

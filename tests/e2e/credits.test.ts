@@ -2,7 +2,6 @@ import { Database } from "bun:sqlite";
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import type { CreditEntry, HostedPool } from "../../sdk/index.ts";
 import { Person } from "../support/person.ts";
-import { TestServer } from "../support/server.ts";
 import { onSharedStore } from "../support/shared-store.ts";
 import { waitFor } from "../support/wait.ts";
 
@@ -11,25 +10,22 @@ const TEST_TIMEOUT_MS = 60_000;
 const std = { vcpuSecondMicroUsd: 100_000, gibSecondMicroUsd: 0, gpuSecondMicroUsd: 0 };
 const config = { pools: { cloud: { hosted: true, sku: "std" } }, prices: { std } };
 
-let server: TestServer;
 let person: Person;
 /** Where the hosted node runs. */
 let hosted: Person;
 let colleague: Person;
 
 beforeAll(async () => {
-  server = await TestServer.start({}, config);
-  person = await Person.signIn(server);
-  colleague = await Person.signIn(server, "elsewhere");
+  person = await Person.withServer({ config });
+  colleague = await Person.signIn(person.server, "elsewhere");
   await person.startAgent(["--name", "own"]);
-  hosted = await Person.signIn(server);
+  hosted = await Person.signIn(person.server);
   await hosted.startAgent(["--name", "cloud", "--pool", "cloud"]);
 }, TEST_TIMEOUT_MS);
 afterAll(async () => {
-  await person?.[Symbol.asyncDispose]();
   await hosted?.[Symbol.asyncDispose]();
   await colleague?.[Symbol.asyncDispose]();
-  await server?.[Symbol.asyncDispose]();
+  await person?.[Symbol.asyncDispose]();
 });
 
 test(
@@ -103,12 +99,12 @@ if (!onSharedStore) {
   test(
     "server check proves a store whole, and finds a cent that is missing",
     async () => {
-      await server.stop();
-      const check = ["server", "check", "--data-dir", server.scratch.join("data")];
+      await person.server.stop();
+      const check = ["server", "check", "--data-dir", person.server.scratch.join("data")];
       const whole = await person.run(check);
       expect(whole).toMatchObject({ exitCode: 0, stderr: "" });
       expect(whole.stdout).toContain("Every rule holds.");
-      const database = new Database(server.scratch.join("data", "compute.db"));
+      const database = new Database(person.server.scratch.join("data", "compute.db"));
       database.run("UPDATE compute_credit_balances SET lasting_micro_usd = lasting_micro_usd + 10000");
       database.close();
       const broken = await person.run(check);

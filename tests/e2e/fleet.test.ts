@@ -2,26 +2,20 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { type Compute, createComputeClient } from "../../sdk/index.ts";
 import type { Node } from "../../shared/node.ts";
 import { Person } from "../support/person.ts";
-import { TestServer } from "../support/server.ts";
 
 const TEST_TIMEOUT_MS = 60_000;
 const CHECKS_IN_FLIGHT = 16;
 const JOBS = 1_000;
 
-let server: TestServer;
 let anna: Person;
 let compute: Compute;
 
 beforeAll(async () => {
-  server = await TestServer.start();
-  anna = await Person.signIn(server, "anna");
-  compute = createComputeClient({ url: server.url, token: await anna.get(["auth", "print-token"]) });
+  anna = await Person.withServer({ business: "anna" });
+  compute = createComputeClient({ url: anna.server.url, token: await anna.get(["auth", "print-token"]) });
   await anna.startAgent(["--slots", "16", "--name", "first"]);
 }, TEST_TIMEOUT_MS);
-afterAll(async () => {
-  await anna?.[Symbol.asyncDispose]();
-  await server?.[Symbol.asyncDispose]();
-});
+afterAll(() => anna?.[Symbol.asyncDispose]());
 
 test(
   "1,000 jobs submitted at once all finish, each with one execution and its own whole log",
@@ -69,7 +63,7 @@ test(
 test(
   "two homes are two nodes, and a job goes where its labels say",
   async () => {
-    await using again = await Person.signIn(server, "anna");
+    await using again = await Person.signIn(anna.server, "anna");
     await again.startAgent(["--name", "second", "--label", "room=attic"]);
     const nodes = JSON.parse(await anna.get(["node", "list", "--json"])) as Node[];
     expect(nodes.map((node) => node.name).sort()).toEqual(["first", "second"]);
@@ -93,7 +87,7 @@ test(
 test(
   "a node of one business never gets another's job, and another's ids are not found",
   async () => {
-    await using bert = await Person.signIn(server, "bert");
+    await using bert = await Person.signIn(anna.server, "bert");
     await bert.startAgent(["--name", "berts"]);
     const mine = await Promise.all(
       Array.from({ length: 20 }, () => compute.jobs.submitAndWait({ command: "true" })),

@@ -1,20 +1,14 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { Person } from "../support/person.ts";
-import { TestServer } from "../support/server.ts";
 
 const TEST_TIMEOUT_MS = 60_000;
 
-let server: TestServer;
 let person: Person;
 
 beforeAll(async () => {
-  server = await TestServer.start();
-  person = await Person.signIn(server);
+  person = await Person.withServer();
 }, TEST_TIMEOUT_MS);
-afterAll(async () => {
-  await person?.[Symbol.asyncDispose]();
-  await server?.[Symbol.asyncDispose]();
-});
+afterAll(() => person?.[Symbol.asyncDispose]());
 
 const counts = async (args: string[]) => JSON.parse(await person.get([...args, "--json"]));
 const count = async (args: string[]) => (await counts(["job", "list", "--all", ...args])).length as number;

@@ -1,26 +1,20 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { Person } from "../support/person.ts";
 import { PlayedNode } from "../support/played-node.ts";
-import { TestServer } from "../support/server.ts";
 
 const TEST_TIMEOUT_MS = 60_000;
 
-let server: TestServer;
 let person: Person;
 let node: PlayedNode;
 
 beforeAll(async () => {
-  server = await TestServer.start();
-  person = await Person.signIn(server);
-  const user = { token: (await server.api.signIn("local")).accessToken };
+  person = await Person.withServer();
+  const user = { token: (await person.server.api.signIn("local")).accessToken };
   const capacity = { cpu: 2, memoryMb: 512, gpuCount: 2, slots: 4 };
   const caps = { cpu: 2, enforcedBy: "cgroup v2" };
-  node = await PlayedNode.register(server.api, user, { name: "desk", capacity, caps });
+  node = await PlayedNode.register(person.server.api, user, { name: "desk", capacity, caps });
 }, TEST_TIMEOUT_MS);
-afterAll(async () => {
-  await person?.[Symbol.asyncDispose]();
-  await server?.[Symbol.asyncDispose]();
-});
+afterAll(() => person?.[Symbol.asyncDispose]());
 
 test(
   "node get shows what a node has, what its owner lets jobs have, and what runs there",
@@ -50,7 +44,7 @@ test(
     expect(await person.get(["node", "list", "--status", "suspended"])).toContain("SUSPENDED");
     const refusing = "only 90 MiB are free";
     const condition = { refusing };
-    await server.api.call("nodes.heartbeat", { executions: [], condition }, node.as);
+    await person.server.api.call("nodes.heartbeat", { executions: [], condition }, node.as);
     const list = await person.get(["node", "list"]);
     expect(list).toMatch(/REFUSES WORK\n.*ACTIVE.*only 90 MiB are free$/);
     expect(await person.get(["node", "get", node.nodeId])).toContain(`refusing: ${refusing}`);

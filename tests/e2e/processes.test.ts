@@ -1,23 +1,17 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { Person } from "../support/person.ts";
 import { processesOfJob } from "../support/processes.ts";
-import { TestServer } from "../support/server.ts";
 import { waitFor } from "../support/wait.ts";
 
 const TEST_TIMEOUT_MS = 30_000;
 
-let server: TestServer;
 let person: Person;
 
 beforeAll(async () => {
-  server = await TestServer.start();
-  person = await Person.signIn(server);
+  person = await Person.withServer();
   await person.startAgent(["--slots", "4"]);
 }, TEST_TIMEOUT_MS);
-afterAll(async () => {
-  await person?.[Symbol.asyncDispose]();
-  await server?.[Symbol.asyncDispose]();
-});
+afterAll(() => person?.[Symbol.asyncDispose]());
 
 test(
   "a background child that keeps standard output open does not hold the job",
@@ -81,7 +75,7 @@ test(
 test(
   "SIGTERM lets an agent finish what runs; a second one cancels it",
   async () => {
-    await using drained = await Person.signIn(server, "drained");
+    await using drained = await Person.signIn(person.server, "drained");
     const agent = await drained.startAgent(["--slots", "1"]);
     const finishing = await drained.submit(["--", "sh", "-c", "echo up; sleep 1; echo end"]);
     await untilRunning(drained, finishing);

@@ -1,23 +1,17 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import type { Schedule, ScheduleFire } from "../../shared/schedule.ts";
 import { Person } from "../support/person.ts";
-import { TestServer } from "../support/server.ts";
 import { waitFor } from "../support/wait.ts";
 
 const TEST_TIMEOUT_MS = 60_000;
 
-let server: TestServer;
 let person: Person;
 
 beforeAll(async () => {
-  server = await TestServer.start();
-  person = await Person.signIn(server);
+  person = await Person.withServer();
   await person.startAgent();
 }, TEST_TIMEOUT_MS);
-afterAll(async () => {
-  await person?.[Symbol.asyncDispose]();
-  await server?.[Symbol.asyncDispose]();
-});
+afterAll(() => person?.[Symbol.asyncDispose]());
 
 test(
   "a schedule of every second runs its jobs on time, until it is paused",
@@ -110,8 +104,8 @@ test(
     const every = ["--cron", "* * * * * *", "--tz", "UTC", "--overlap", "allow"];
     const id = await person.get(["schedule", "create", ...every, "--", "true"]);
     await waitFor("a first fire", async () => (await firesOf(id)).length > 0);
-    await server.kill();
-    await server.startAgain();
+    await person.server.kill();
+    await person.server.startAgain();
     const backAtMs = Date.now();
     const fires = await waitFor("a fire after the restart", async () => {
       const found = await firesOf(id);

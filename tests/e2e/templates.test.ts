@@ -2,28 +2,22 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { chmod, mkdir } from "node:fs/promises";
 import { hostileTexts } from "../support/hostile-texts.ts";
 import { Person } from "../support/person.ts";
-import { TestServer } from "../support/server.ts";
 import { waitFor } from "../support/wait.ts";
 
 const TEST_TIMEOUT_MS = 120_000;
 const HOSTILE = 1_000;
 const PER_JOB = 50;
 
-let server: TestServer;
 let person: Person;
 
 beforeAll(async () => {
-  server = await TestServer.start();
-  person = await Person.signIn(server);
+  person = await Person.withServer();
   await person.startAgent(["--slots", "4"]);
   await waitFor("the builtin templates", async () => {
     return (await person.get(["template", "list", "--builtin"])).includes("restic-backup");
   });
 }, TEST_TIMEOUT_MS);
-afterAll(async () => {
-  await person?.[Symbol.asyncDispose]();
-  await server?.[Symbol.asyncDispose]();
-});
+afterAll(() => person?.[Symbol.asyncDispose]());
 
 /** Writes a file into the person's home; resolves with its path. */
 async function file(name: string, text: string): Promise<string> {

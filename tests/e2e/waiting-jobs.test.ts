@@ -1,21 +1,15 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { Person } from "../support/person.ts";
-import { TestServer } from "../support/server.ts";
 
 const TEST_TIMEOUT_MS = 60_000;
 
-let server: TestServer;
 let person: Person;
 
 beforeAll(async () => {
-  server = await TestServer.start();
-  person = await Person.signIn(server);
+  person = await Person.withServer();
   await person.startAgent(["--slots", "8"]);
 }, TEST_TIMEOUT_MS);
-afterAll(async () => {
-  await person?.[Symbol.asyncDispose]();
-  await server?.[Symbol.asyncDispose]();
-});
+afterAll(() => person?.[Symbol.asyncDispose]());
 
 test(
   "an array runs each index once, its index in TANVRIT_ARRAY_INDEX, and is waited for as one job",

@@ -1,23 +1,17 @@
 import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
 import { Person } from "../support/person.ts";
-import { TestServer } from "../support/server.ts";
 import { supervisorsBelow } from "../support/supervisors.ts";
 import { waitFor } from "../support/wait.ts";
 
 const TEST_TIMEOUT_MS = 60_000;
 
-let server: TestServer;
 let person: Person;
 
 beforeAll(async () => {
-  server = await TestServer.start();
-  person = await Person.signIn(server);
+  person = await Person.withServer();
 }, TEST_TIMEOUT_MS);
 afterEach(() => person.stopAgents());
-afterAll(async () => {
-  await person?.[Symbol.asyncDispose]();
-  await server?.[Symbol.asyncDispose]();
-});
+afterAll(() => person?.[Symbol.asyncDispose]());
 
 test(
   "kill -9 of an agent leaves its jobs alone; the next one takes them up with their log and result",

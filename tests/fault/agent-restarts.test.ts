@@ -1,24 +1,18 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { Person } from "../support/person.ts";
 import { processesOfJob } from "../support/processes.ts";
-import { TestServer } from "../support/server.ts";
 import { waitFor } from "../support/wait.ts";
 
 const JOBS = 10;
 const ROUNDS = 20;
 const TEST_TIMEOUT_MS = 180_000;
 
-let server: TestServer;
 let person: Person;
 
 beforeAll(async () => {
-  server = await TestServer.start();
-  person = await Person.signIn(server);
+  person = await Person.withServer();
 }, TEST_TIMEOUT_MS);
-afterAll(async () => {
-  await person?.[Symbol.asyncDispose]();
-  await server?.[Symbol.asyncDispose]();
-});
+afterAll(() => person?.[Symbol.asyncDispose]());
 
 test(
   `${JOBS} jobs go on through ${ROUNDS} kill -9 of their agent: same processes, one execution, the log byte for byte`,

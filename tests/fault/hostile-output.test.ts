@@ -2,25 +2,21 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { type Compute, createComputeClient } from "../../sdk/index.ts";
 import { limits } from "../../shared/limits.ts";
 import { Person } from "../support/person.ts";
-import { TestServer } from "../support/server.ts";
 
 const TEST_TIMEOUT_MS = 30_000;
 
-let server: TestServer;
 let person: Person;
 let compute: Compute;
 
 beforeAll(async () => {
-  server = await TestServer.start();
-  person = await Person.signIn(server);
+  person = await Person.withServer();
   await person.startAgent(["--slots", "2"]);
-  compute = createComputeClient({ url: server.url, token: await person.get(["auth", "print-token"]) });
+  compute = createComputeClient({ url: person.server.url, token: await person.get(["auth", "print-token"]) });
 }, TEST_TIMEOUT_MS);
 afterAll(async () => {
   // Whatever came out of the jobs, server and agent live on.
   expect((await compute.jobs.submitAndWait({ command: "true" })).status).toBe("SUCCESS");
   await person?.[Symbol.asyncDispose]();
-  await server?.[Symbol.asyncDispose]();
 });
 
 test(

@@ -3,25 +3,19 @@ import { readFile } from "node:fs/promises";
 import { type Compute, createComputeClient } from "../../sdk/index.ts";
 import { Person } from "../support/person.ts";
 import { processesOfJob } from "../support/processes.ts";
-import { TestServer } from "../support/server.ts";
 import { waitFor } from "../support/wait.ts";
 
 const TEST_TIMEOUT_MS = 90_000;
 
-let server: TestServer;
 let person: Person;
 let compute: Compute;
 
 beforeAll(async () => {
-  server = await TestServer.start();
-  person = await Person.signIn(server);
+  person = await Person.withServer();
   await person.startAgent(["--slots", "4"]);
-  compute = createComputeClient({ url: server.url, token: await person.get(["auth", "print-token"]) });
+  compute = createComputeClient({ url: person.server.url, token: await person.get(["auth", "print-token"]) });
 }, TEST_TIMEOUT_MS);
-afterAll(async () => {
-  await person?.[Symbol.asyncDispose]();
-  await server?.[Symbol.asyncDispose]();
-});
+afterAll(() => person?.[Symbol.asyncDispose]());
 
 test(
   "kill -9 of the server with jobs queued and running loses nothing and runs nothing twice",
@@ -30,8 +24,8 @@ test(
     const command = `echo start; sleep 1; echo $TANVRIT_JOB_ID >> ${marks}; echo end`;
     const jobs = await Promise.all(Array.from({ length: 12 }, () => compute.jobs.submit({ command })));
     await waitFor("jobs to run", async () => (await compute.jobs.list({ status: ["RUNNING"] }).next()).value);
-    await server.kill();
-    await server.startAgain();
+    await person.server.kill();
+    await person.server.startAgain();
     for (const { jobId } of jobs) {
       const job = await compute.jobs.wait(jobId);
       const { executions } = await compute.client.call("executions.list", { jobId });
@@ -62,9 +56,9 @@ test(
     };
     const submitting = Promise.allSettled(Array.from({ length: 32 }, submitUntilItDies));
     await waitFor("200 submits to be answered", () => acknowledged.length >= 200);
-    await server.kill();
+    await person.server.kill();
     await submitting;
-    await server.startAgain();
+    await person.server.startAgain();
     const stored = await Array.fromAsync(compute.jobs.list({ labels, limit: 100_000 }));
     const ids = new Set(stored.map((job) => job.jobId));
     expect(acknowledged.filter((jobId) => !ids.has(jobId))).toEqual([]);
@@ -80,9 +74,9 @@ test(
     const { jobId } = await compute.jobs.submit({ command });
     const followed = Array.fromAsync(compute.jobs.follow(jobId));
     await waitFor("the job to run", async () => (await compute.jobs.retrieve(jobId)).status === "RUNNING");
-    await server.kill();
+    await person.server.kill();
     await endOfJob(jobId);
-    await server.startAgain();
+    await person.server.startAgain();
     expect((await compute.jobs.wait(jobId)).status).toBe("SUCCESS");
     const expected = ["line", "more"].flatMap((word) =>
       Array.from({ length: lines }, (_, i) => `${word} ${i + 1}`),
@@ -99,8 +93,8 @@ test(
   async () => {
     const { jobId } = await compute.jobs.submit({ command: "sleep 600" });
     await waitFor("the job to run", async () => (await compute.jobs.retrieve(jobId)).status === "RUNNING");
-    await server.kill();
-    await server.startAgain();
+    await person.server.kill();
+    await person.server.startAgain();
     await compute.jobs.cancel(jobId);
     expect((await compute.jobs.wait(jobId)).status).toBe("CANCELLED");
   },
@@ -113,8 +107,8 @@ test(
     const { jobId } = await compute.jobs.submit({ command: "sleep 1; echo end" });
     const waiting = compute.jobs.wait(jobId);
     const followed = Array.fromAsync(compute.jobs.follow(jobId));
-    expect(await server.stop()).toBe(0);
-    await server.startAgain();
+    expect(await person.server.stop()).toBe(0);
+    await person.server.startAgain();
     expect((await waiting).status).toBe("SUCCESS");
     expect((await followed).at(-1)?.event).toBe("end");
   },

@@ -5,26 +5,20 @@ import type { Node } from "../../shared/node.ts";
 import { Person } from "../support/person.ts";
 import { processesOfJob } from "../support/processes.ts";
 import { Running } from "../support/program.ts";
-import { TestServer } from "../support/server.ts";
 import { waitFor, within } from "../support/wait.ts";
 
 const TEST_TIMEOUT_MS = 60_000;
 
-let server: TestServer;
 let person: Person;
 
 beforeAll(async () => {
-  server = await TestServer.start();
-  person = await Person.signIn(server);
+  person = await Person.withServer();
 }, TEST_TIMEOUT_MS);
 afterEach(async () => {
   await person.stopAgents();
   rmSync(person.home.join("agent.yaml"), { force: true });
 });
-afterAll(async () => {
-  await person?.[Symbol.asyncDispose]();
-  await server?.[Symbol.asyncDispose]();
-});
+afterAll(() => person?.[Symbol.asyncDispose]());
 
 /** What `agent status --json` prints, and what it exits with. */
 async function look(): Promise<{ exitCode: number; state: string; status: AgentStatus; left: unknown }> {
@@ -73,7 +67,7 @@ test(
     expect(status).toMatchObject({
       pid: agent.process.pid,
       node: { name: "desk" },
-      server: { url: server.url, connection: "up" },
+      server: { url: person.server.url, connection: "up" },
       nodeStatus: "ACTIVE",
       slots: { total: 2, taken: 1 },
       running: [{ jobId: job.id, name: "long", type: "COMMAND", attempt: 1 }],

@@ -1,7 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
 import type { Node } from "../../shared/node.ts";
 import { Person } from "../support/person.ts";
-import { TestServer } from "../support/server.ts";
 import { waitFor } from "../support/wait.ts";
 
 const TEST_TIMEOUT_MS = 120_000;
@@ -13,18 +12,13 @@ const LOOK_EVERY_MS = 1_000;
 /** Long enough to be noticed, and short enough that the server still counts on the node. */
 const HELD_MS = 16_000;
 
-let server: TestServer;
 let person: Person;
 
 beforeAll(async () => {
-  server = await TestServer.start();
-  person = await Person.signIn(server);
+  person = await Person.withServer();
 }, TEST_TIMEOUT_MS);
 afterEach(() => person.stopAgents());
-afterAll(async () => {
-  await person?.[Symbol.asyncDispose]();
-  await server?.[Symbol.asyncDispose]();
-});
+afterAll(() => person?.[Symbol.asyncDispose]());
 
 test(
   "a job that keeps every processor busy does not keep the agent from its heartbeats, and ends in SUCCESS",
@@ -41,7 +35,7 @@ test(
         const node = await theNode(token);
         expect(node?.status).toBe("ACTIVE");
         longestMs = Math.max(longestMs, Date.now() - Date.parse(node?.lastHeartbeatAt ?? ""));
-        const job = await server.api.call("jobs.retrieve", { jobId: id }, { token });
+        const job = await person.server.api.call("jobs.retrieve", { jobId: id }, { token });
         return job.status !== "RUNNING" && job.status !== "ASSIGNED" && job.status !== "QUEUED";
       },
       { timeoutMs: TEST_TIMEOUT_MS },
@@ -73,6 +67,6 @@ test(
 );
 
 async function theNode(token: string): Promise<Node | undefined> {
-  const { nodes } = await server.api.call("nodes.list", {}, { token });
+  const { nodes } = await person.server.api.call("nodes.list", {}, { token });
   return nodes[0];
 }

@@ -1,22 +1,19 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { mkdirSync, rmSync } from "node:fs";
 import { Person } from "../support/person.ts";
-import { TestServer } from "../support/server.ts";
 import { waitFor } from "../support/wait.ts";
 
 const TEST_TIMEOUT_MS = 90_000;
 const DISK_MB = 64;
 const NEEDED_MB = 32;
 
-let server: TestServer;
 let person: Person;
 let disk: string;
 /** Only root may make a disk to fill, and not in every container. */
 let isMounted = false;
 
 beforeAll(async () => {
-  server = await TestServer.start();
-  person = await Person.signIn(server);
+  person = await Person.withServer();
   disk = person.home.join("agent");
   mkdirSync(disk, { recursive: true });
   const mount = Bun.spawnSync(["mount", "-t", "tmpfs", "-o", `size=${DISK_MB}m,mode=700`, "none", disk]);
@@ -27,7 +24,6 @@ afterAll(async () => {
   await person?.stopAgents();
   if (isMounted) Bun.spawnSync(["umount", "--lazy", disk]);
   await person?.[Symbol.asyncDispose]();
-  await server?.[Symbol.asyncDispose]();
 });
 
 test(

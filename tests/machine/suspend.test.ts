@@ -3,7 +3,6 @@ import { readFileSync } from "node:fs";
 import type { Node } from "../../shared/node.ts";
 import { childrenOf, cpuMsOf, memoryMbOf } from "../support/cpu-time.ts";
 import { Person } from "../support/person.ts";
-import { TestServer } from "../support/server.ts";
 import { supervisorsBelow } from "../support/supervisors.ts";
 import { waitFor } from "../support/wait.ts";
 
@@ -15,18 +14,13 @@ const SETTLE_MS = 8_000;
 const MAX_CPU_MS = WATCHED_MS / 1_000;
 const MAX_WAKE_MS = 1_000;
 
-let server: TestServer;
 let person: Person;
 
 beforeAll(async () => {
-  server = await TestServer.start();
-  person = await Person.signIn(server);
+  person = await Person.withServer();
 }, TEST_TIMEOUT_MS);
 afterEach(() => person.stopAgents());
-afterAll(async () => {
-  await person?.[Symbol.asyncDispose]();
-  await server?.[Symbol.asyncDispose]();
-});
+afterAll(() => person?.[Symbol.asyncDispose]());
 
 test(
   "an agent that sleeps uses no more than 0.1 % of a core, counts as SUSPENDED, and starts a job within a second",
@@ -75,9 +69,9 @@ test(
   async () => {
     const agent = await startAgent({ idleSuspendSeconds: 0 });
     await agent.said(/asleep until a job comes/);
-    await server.kill();
+    await person.server.kill();
     await agent.said(/Trying again until it answers/);
-    await server.startAgain();
+    await person.server.startAgain();
     await agent.said(/The server is back/);
     await startOfJob();
     await agent.said(/Awake: a job came/);
@@ -111,7 +105,7 @@ async function token(): Promise<string> {
 }
 
 async function node(): Promise<Node | undefined> {
-  const { nodes } = await server.api.call("nodes.list", {}, { token: await token() });
+  const { nodes } = await person.server.api.call("nodes.list", {}, { token: await token() });
   return nodes[0];
 }
 
@@ -123,7 +117,7 @@ async function startOfJob(
   const mark = person.home.join(`started-${Bun.randomUUIDv7()}`);
   const command = `date +%s%3N > ${mark}.part; mv ${mark}.part ${mark}`;
   const submittedMs = Date.now();
-  const { jobId } = await server.api.call("jobs.submit", { command }, as);
+  const { jobId } = await person.server.api.call("jobs.submit", { command }, as);
   await meanwhile?.(jobId);
   const startedMs = await waitFor("the job to run", () => {
     try {

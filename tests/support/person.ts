@@ -1,7 +1,7 @@
 import type { Job } from "../../shared/job.ts";
 import { type Finished, Running, type RunOptions, runProgram } from "./program.ts";
 import { makeScratch, type Scratch } from "./scratch.ts";
-import type { TestServer } from "./server.ts";
+import { TestServer } from "./server.ts";
 import { stopSupervisors } from "./supervisors.ts";
 
 /** Somebody with a home of their own at the command line, signed in to a server. */
@@ -11,9 +11,27 @@ export class Person implements AsyncDisposable {
   /** Of everything that this person runs. */
   private readonly env: Record<string, string>;
 
+  private ownServer: TestServer | undefined;
+
   private constructor(home: Scratch, env: Record<string, string>) {
     this.home = home;
     this.env = env;
+  }
+
+  /** Somebody with a server of their own, which goes with them. */
+  static async withServer({
+    config,
+    business,
+  }: {
+    config?: object;
+    business?: string;
+  } = {}): Promise<Person> {
+    await using opening = new AsyncDisposableStack();
+    const server = opening.use(await TestServer.start({}, config));
+    const person = await Person.signIn(server, business);
+    person.ownServer = server;
+    opening.move();
+    return person;
   }
 
   static async signIn(
@@ -31,6 +49,11 @@ export class Person implements AsyncDisposable {
   /** Somebody who has not signed in anywhere. */
   static async stranger(env: Record<string, string> = {}): Promise<Person> {
     return new Person(await makeScratch(), env);
+  }
+
+  get server(): TestServer {
+    if (!this.ownServer) throw new Error("this person has no server of their own");
+    return this.ownServer;
   }
 
   run(args: string[], options: RunOptions = {}): Promise<Finished> {
@@ -74,6 +97,7 @@ export class Person implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stopAgents();
+    await this.ownServer?.[Symbol.asyncDispose]();
     await this.home[Symbol.asyncDispose]();
   }
 }

@@ -1,5 +1,6 @@
 import { pause } from "../../wait.ts";
 import type { RunningTask, Task, TaskExit, TaskUsage } from "../executor.ts";
+import { Grace } from "../grace.ts";
 import { type ContainerState, containerState, containerStopped, signalContainer } from "./containers.ts";
 import type { Engine } from "./engine.ts";
 import { hasStatus } from "./engine-error.ts";
@@ -35,8 +36,6 @@ const KILL_AGAIN_MS = 2_000;
 /** 128 and the signal's number, as for every shell: the engine knows no other way to tell. */
 const KILLED = 137;
 const TERMINATED = 143;
-/** The longest timer there is. */
-const MAX_TIMER_MS = 2_147_000_000;
 
 type LastState = ContainerState | "removed" | "unknown";
 
@@ -47,11 +46,12 @@ export class DockerTask implements RunningTask {
   private readonly watch: UsageWatch;
   private readonly end: Promise<TaskExit>;
   private readonly over = new AbortController();
-  private asked = false;
+  private readonly grace = new Grace(
+    () => void this.signal("SIGTERM"),
+    () => this.kill(),
+  );
   private engineWasAway = false;
   private killing = false;
-  private killTimer: ReturnType<typeof setTimeout> | undefined;
-  private killDueMs = Number.POSITIVE_INFINITY;
 
   constructor(parts: DockerTaskParts) {
     this.parts = parts;
@@ -71,22 +71,14 @@ export class DockerTask implements RunningTask {
   }
 
   stop(graceMs: number): void {
-    if (this.over.signal.aborted) return;
-    if (!this.asked && graceMs > 0) void this.signal("SIGTERM");
-    this.asked = true;
-    const dueMs = performance.now() + graceMs;
-    if (dueMs >= this.killDueMs) return;
-    this.killDueMs = dueMs;
-    clearTimeout(this.killTimer);
-    if (graceMs <= 0) this.kill();
-    else this.killTimer = setTimeout(() => this.kill(), Math.min(graceMs, MAX_TIMER_MS));
+    this.grace.begin(graceMs);
   }
 
   private async run(): Promise<TaskExit> {
     const watchdog = this.watchSilence();
     const last = await this.followToTheEnd();
     this.over.abort();
-    clearTimeout(this.killTimer);
+    this.grace.end();
     this.watch.end();
     this.parts.detach.abort();
     await watchdog;
@@ -177,7 +169,7 @@ export class DockerTask implements RunningTask {
       return { signal: "SIGKILL", exceeded: { limit: "memoryMb", allowed: memoryMb, peak } };
     }
     if (this.killing && exitCode === KILLED) return { signal: "SIGKILL" };
-    if (this.asked && exitCode === TERMINATED) return { signal: "SIGTERM" };
+    if (this.grace.hasBegun && exitCode === TERMINATED) return { signal: "SIGTERM" };
     // An engine that ends takes its containers along; their exit codes are then none of the jobs' own doing.
     if (this.engineWasAway && exitCode !== 0) {
       return {
