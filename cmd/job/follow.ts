@@ -12,8 +12,8 @@ export function followJob(
   output: Output,
   options: { json: boolean; tail?: number },
 ): Promise<number> {
-  const writer = new LogWriter(output, options);
   return attached(compute, [jobId], output, async (signal) => {
+    await using writer = new LogWriter(output, options);
     const events = compute.jobs.follow(jobId, { ...patience(output, signal), tail: options.tail });
     let attempt = 0;
     for await (const event of events) {

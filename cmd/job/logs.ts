@@ -41,7 +41,7 @@ printed, however the job ended.`,
       await followJob(compute, jobId, output, { json, tail });
       return 0;
     }
-    const writer = new LogWriter(output, { json });
+    await using writer = new LogWriter(output, { json });
     for await (const event of compute.jobs.logs(jobId, { ...patience(output), tail })) {
       await writer.write(event);
     }
