@@ -221,6 +221,16 @@ describe("the host of executions", () => {
     expect((await listener.ended(id)).end).toMatchObject({ status: "CANCELLED", signal: "SIGKILL" });
   });
 
+  test("what is ended with its supervisor was not cancelled: it may be tried again, unless it was cancelled before", async () => {
+    fake.always({ onTerm: "ignores" });
+    const [lost, cancelled] = [start(), start({ graceSeconds: 300 })];
+    await Promise.all([lost, cancelled].map((id) => fake.started(id)));
+    order("cancel", cancelled);
+    await host.endAll();
+    expect((await listener.ended(lost)).end).toMatchObject({ status: "FAILED", reason: "AgentRestarted" });
+    expect((await listener.ended(cancelled)).end.status).toBe("CANCELLED");
+  });
+
   test("a start that fails says why; one that breaks says that too, and the host lives on", async () => {
     fake.next({ startFails: "There is no such image." }, { startThrows: new Error("boom") });
     expect((await listener.ended(start())).end).toEqual({

@@ -113,11 +113,11 @@ export class ExecutionHost {
     else this.obeyFor(order);
   }
 
-  /** Ends every command at once, and resolves when all of them are over. */
-  async killAll(): Promise<void> {
+  /** Ends every command at once as this process ends, and resolves when all of them are over. */
+  async endAll(): Promise<void> {
     const ends: Promise<unknown>[] = [];
     for (const { run } of this.executions.values()) {
-      run?.kill();
+      run?.endWithSupervisor();
       if (run) ends.push(run.over);
     }
     await Promise.all(ends);

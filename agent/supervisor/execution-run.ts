@@ -41,7 +41,7 @@ export class ExecutionRun {
   private readonly ended = Promise.withResolvers<RunEnd>();
   private task: RunningTask | undefined;
   /** Why we ended it, if we did; the first cause counts. */
-  private endedBy: "cancel" | "timeout" | "kill" | undefined;
+  private endedBy: "cancel" | "timeout" | "kill" | "supervisor" | undefined;
   /** Fires when a start that is still under way is not wanted any more. */
   private readonly starting = new AbortController();
   private deadlineTimer: ReturnType<typeof setTimeout> | undefined;
@@ -77,7 +77,16 @@ export class ExecutionRun {
 
   /** At once and without a word. */
   kill(): void {
-    this.endedBy ??= "kill";
+    this.endNow("kill");
+  }
+
+  /** At once, as the process that holds it ends: nobody wanted that of the job, and it may be tried again. */
+  endWithSupervisor(): void {
+    this.endNow("supervisor");
+  }
+
+  private endNow(cause: "kill" | "supervisor"): void {
+    this.endedBy ??= cause;
     this.starting.abort();
     this.task?.stop(0);
   }
@@ -98,7 +107,7 @@ export class ExecutionRun {
     this.task = task;
     onStarted();
     // It was asked to end while it started, and heard nothing of it.
-    if (this.endedBy) task.stop(this.endedBy === "kill" ? 0 : this.graceMs);
+    if (this.endedBy) task.stop(this.endedBy === "cancel" || this.endedBy === "timeout" ? this.graceMs : 0);
     return () => {};
   }
 
@@ -139,6 +148,8 @@ export class ExecutionRun {
       return { status: "FAILED", reason: "ResourceExceeded", message, ...end };
     }
     if (lost !== undefined) return { status: "FAILED", reason: "AgentRestarted", message: lost, ...end };
+    // One that was over by itself before it heard of it has its own result.
+    if (this.endedBy === "supervisor" && exit.exitCode !== 0) return { ...endedWithSupervisor, ...end };
     if (this.endedBy === "timeout") {
       const { timeoutSeconds } = this.options.order.assignment.manifest;
       const message = `The command ran longer than its limit of ${timeoutSeconds} s.`;
@@ -148,6 +159,7 @@ export class ExecutionRun {
   }
 
   private startFailure(error: unknown): RunEnd {
+    if (this.endedBy === "supervisor") return endedWithSupervisor;
     if (this.endedBy) return { status: "CANCELLED" };
     const known = error instanceof StartFailedError;
     if (!known) this.options.log.error(`${this.dir}: ${textOf(error)}`);
@@ -165,6 +177,12 @@ export class ExecutionRun {
     }
   }
 }
+
+const endedWithSupervisor: RunEnd = {
+  status: "FAILED",
+  reason: "AgentRestarted",
+  message: "The part of the agent that held the job was told to end, as when the machine goes down.",
+};
 
 /** Which limit, its value, and how far the job went. */
 function exceededMessage({ limit, allowed, peak }: ExceededLimit): string {

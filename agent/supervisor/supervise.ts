@@ -91,7 +91,7 @@ class Supervisor {
     clearTimeout(this.lingerTimer);
     if (this.host.running > 0) log.warn(`Told to end: ${this.host.running} jobs are ended with it.`);
     const limit = new AbortController();
-    await Promise.race([this.host.killAll(), pause(CLOSE_LIMIT_MS, limit.signal)]);
+    await Promise.race([this.host.endAll(), pause(CLOSE_LIMIT_MS, limit.signal)]);
     limit.abort();
     this.host.keepForNext();
     listener.stop(true);
