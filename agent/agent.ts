@@ -5,9 +5,9 @@ import { AgentError, type AgentLog, textOf } from "./agent-log.ts";
 import { Connection } from "./connection.ts";
 import { AgentControl } from "./control/agent-control.ts";
 import { listenForControl } from "./control/control-socket.ts";
-import type { StopHow } from "./control/protocol.ts";
 import { Settings } from "./control/settings.ts";
 import { gpusForJob } from "./detectors/gpu.ts";
+import { Ending, type EndSignals } from "./ending.ts";
 import { grantsOf } from "./executors/all.ts";
 import { allowedEnvironment } from "./executors/environment.ts";
 import type { Environment } from "./executors/executor.ts";
@@ -28,7 +28,7 @@ import { KeepAwake } from "./suspend/keep-awake.ts";
 import { taskLimits } from "./task-limits.ts";
 import { Worker } from "./worker.ts";
 
-export interface AgentOptions {
+export interface AgentOptions extends EndSignals {
   /** For the signed-in user: registers the node. */
   client: ComputeClient;
   createNodeClient(nodeKey: string): ComputeClient;
@@ -46,12 +46,6 @@ export interface AgentOptions {
   /** The agent's own environment, of which jobs see an allowed part; the process's where it is left out. */
   environment?: Readonly<Record<string, string | undefined>>;
   log: AgentLog;
-  /** Drain: take no new job, finish what runs, report, return. */
-  stop: AbortSignal;
-  /** Cancel what runs, report, return. */
-  cancelAll: AbortSignal;
-  /** Return soon, and leave what runs to the next agent of this directory. */
-  leave: AbortSignal;
 }
 
 /** What an agent leaves to the next one of its directory. */
@@ -61,14 +55,6 @@ export interface AgentEnd {
   /** Executions that are over, but not all of which the server has. */
   undelivered: number;
 }
-
-/** How long a stopping agent tries to hand over what it has to say before it leaves it to the next run. */
-const HAND_OVER_MS = 10_000;
-/** The same for one that was told twice. */
-const HASTY_HAND_OVER_MS = 1_000;
-/** Whatever settles something rings; nobody rings when nothing comes. */
-const SETTLE_CHECK_MS = 60_000;
-const IDLE_EXIT_CHECK_MS = 1_000;
 
 /** Runs jobs until told to stop. Resolves when stopped cleanly; throws AgentError when it cannot go on. */
 export async function runAgent(options: AgentOptions): Promise<AgentEnd> {
@@ -107,32 +93,15 @@ class Agent {
   private readonly poll: PollLoop;
   private readonly upkeep: Upkeep;
   private readonly settings: Settings;
-  /** What the owner said by a command, as the signals in the options say it. */
-  private readonly told = {
-    drain: new AbortController(),
-    cancel: new AbortController(),
-    leave: new AbortController(),
-  };
-  private readonly stop: AbortSignal;
-  private readonly cancelAll: AbortSignal;
-  private readonly leave: AbortSignal;
-  /** Why no new job is taken though nobody said so. */
-  private endsBecause: string | undefined;
+  private readonly ending: Ending;
   /** What every job sees of the agent's own. */
   private readonly jobEnvironment: Environment;
   /** Ends the loops; everything has been handed over, or will be by the next run. */
   private readonly over = new AbortController();
-  /** Fires when nothing can be handed over any more. */
-  private readonly undeliverable = new AbortController();
-  /** What makes it impossible to go on. */
-  private failure: Error | undefined;
 
   constructor(options: AgentOptions, dirs: StateDir) {
     const { log, profile, environment = process.env } = options;
     this.options = options;
-    this.stop = AbortSignal.any([options.stop, this.told.drain.signal, this.told.cancel.signal]);
-    this.cancelAll = AbortSignal.any([options.cancelAll, this.told.cancel.signal]);
-    this.leave = AbortSignal.any([options.leave, this.told.leave.signal]);
     this.connection = new Connection(log);
     this.supervisors = new Supervisors(
       {
@@ -142,7 +111,7 @@ class Agent {
       {
         onNews: (news) => this.worker.onNews(news),
         onLost: (executionIds) => this.worker.onLost(executionIds),
-        onFailure: (error) => this.drainBecause(error),
+        onFailure: (error) => this.ending.fail(error),
       },
     );
     this.worker = new Worker({
@@ -164,6 +133,7 @@ class Agent {
       log,
     });
     this.connection.listener = this.worker;
+    this.ending = new Ending({ ...options, worker: this.worker });
     this.session = new NodeSession({
       userClient: options.client,
       createNodeClient: options.createNodeClient,
@@ -186,14 +156,14 @@ class Agent {
       worker: this.worker,
       supervisors: this.supervisors,
       settings: this.settings,
-      ending: () => this.whyEnding(),
+      ending: () => this.ending.why,
       condition: () => this.condition.value,
-      end: (how) => this.endAsTold(how),
+      end: (how) => this.ending.tell(how),
     });
     this.jobEnvironment = allowedEnvironment(environment);
     const { worker, clock, condition, connection, supervisors } = this;
     this.poll = new PollLoop(worker, clock, condition);
-    const onSessionEnded = (error: Error) => this.drainBecause(error);
+    const onSessionEnded = (error: Error) => this.ending.fail(error);
     this.heartbeat = new HeartbeatLoop({ worker, clock, condition, onSessionEnded });
     this.upkeep = new Upkeep({
       ...{ stateDir: options.stateDir, care: profile.file, worker, clock, condition, connection, log },
@@ -220,18 +190,18 @@ class Agent {
     if (running > 0) log.info(`Leaving; ${running} jobs run on, and the next start takes them up.`);
     if (unsent > 0)
       log.warn(`The results of ${unsent} executions could not be sent; the next start sends them.`);
-    if (this.failure && !this.stop.aborted) throw this.failure;
+    if (this.ending.error) throw this.ending.error;
     return { running, undelivered: unsent };
   }
 
   /** false: told to stop before the server answered. */
   private async register(): Promise<boolean> {
-    const either = AbortSignal.any([this.stop, this.leave]);
+    const { beforeWork } = this.ending;
     try {
-      await this.session.announce(this.settings.profile.description, either);
+      await this.session.announce(this.settings.profile.description, beforeWork);
       return true;
     } catch (error) {
-      if (either.aborted) return false;
+      if (beforeWork.aborted) return false;
       throw error instanceof AgentError ? error : new AgentError(registerFailed(error), { cause: error });
     }
   }
@@ -261,36 +231,10 @@ class Agent {
     this.poll.again();
   }
 
-  private endAsTold(how: StopHow): void {
-    this.options.log.info(`Told by its owner to stop: ${stopInWords[how]}`);
-    this.told[how].abort();
-  }
-
-  private whyEnding(): string | undefined {
-    if (this.leave.aborted) return stopInWords.leave;
-    if (this.cancelAll.aborted) return stopInWords.cancel;
-    if (this.stop.aborted) return stopInWords.drain;
-    if (this.failure) return this.failure.message;
-    if (this.endsBecause) return this.endsBecause;
-    return this.worker.isDraining ? "It has taken as many jobs as it was to take." : undefined;
-  }
-
   private async work(): Promise<void> {
-    const { stop, cancelAll, leave } = this;
-    const { log } = this.options;
-    const drain = () => {
-      if (this.worker.running > 0) log.info(`Taking no new jobs; ${this.worker.running} still run.`);
-      this.worker.drain();
-    };
-    const cancel = () => {
-      this.worker.drain();
-      this.worker.cancelAll();
-    };
     const loops = Promise.all(this.startLoops());
-    onAbort(stop, drain, this.over.signal);
-    onAbort(cancelAll, cancel, this.over.signal);
-    onAbort(leave, () => this.worker.drain(), this.over.signal);
-    await this.untilSettled();
+    this.ending.listen(this.over.signal);
+    await this.ending.untilSettled(this.over.signal);
     this.over.abort();
     await loops;
   }
@@ -299,7 +243,7 @@ class Agent {
     const { session, worker } = this;
     const { log } = this.options;
     const { signal } = this.over;
-    const undeliverable = () => this.undeliverable.abort();
+    const undeliverable = () => this.ending.nothingCanBeHandedOver();
     return [
       this.guard(this.heartbeat.run(session, signal)),
       this.guard(this.poll.run(session, signal)),
@@ -317,65 +261,16 @@ class Agent {
     } catch (error) {
       if (this.over.signal.aborted) return;
       const known = error instanceof AgentError;
-      this.drainBecause(
+      this.ending.fail(
         known ? error : new AgentError(`The agent failed: ${textOf(error)}`, { cause: error }),
       );
       onFailure?.();
     }
   }
-
-  private drainBecause(failure: Error): void {
-    const { worker } = this;
-    if (this.failure === undefined) {
-      this.failure = failure;
-      this.options.log.error(failure.message);
-      if (worker.running > 0) this.options.log.info(`Taking no new jobs; ${worker.running} still run.`);
-    }
-    worker.drain();
-  }
-
-  private endIfIdle(): void {
-    const { worker } = this;
-    const { idleExitSeconds = Number.POSITIVE_INFINITY, log } = this.options;
-    if (worker.isDraining || worker.idleMs < idleExitSeconds * 1_000) return;
-    this.endsBecause = `No job came for ${idleExitSeconds} s.`;
-    log.info(this.endsBecause);
-    worker.drain();
-  }
-
-  /** Resolves when there is nothing left to do: draining, nothing runs, and all is handed over or cannot be. */
-  private async untilSettled(): Promise<void> {
-    const { worker, leave, cancelAll } = this;
-    while (!worker.isDraining || (worker.running > 0 && !leave.aborted)) {
-      const checkMs = this.options.idleExitSeconds === undefined ? SETTLE_CHECK_MS : IDLE_EXIT_CHECK_MS;
-      await worker.settled.wait(this.over.signal, checkMs);
-      this.endIfIdle();
-    }
-    const startMs = performance.now();
-    const { signal } = this.undeliverable;
-    while (worker.unsent > 0 && !signal.aborted) {
-      const isHasty = cancelAll.aborted || leave.aborted;
-      const leftMs = startMs + (isHasty ? HASTY_HAND_OVER_MS : HAND_OVER_MS) - performance.now();
-      if (leftMs <= 0) return;
-      await worker.settled.wait(signal, leftMs);
-    }
-  }
 }
-
-const stopInWords: Record<StopHow, string> = {
-  drain: "It takes no new job, and ends when what runs has ended.",
-  leave: "It ends at once, and what runs goes on.",
-  cancel: "What runs is cancelled, and then it ends.",
-};
 
 function registerFailed(error: unknown): string {
   // Reading the sign-in may fail before the server is asked.
   const what = error instanceof ComputeError ? "The server refuses this node" : "This node cannot register";
   return `${what}: ${textOf(error)}`;
-}
-
-/** Calls `listener` when `signal` fires, or now if it has; no longer once `until` has fired. */
-function onAbort(signal: AbortSignal, listener: () => void, until: AbortSignal): void {
-  if (signal.aborted) listener();
-  else signal.addEventListener("abort", listener, { once: true, signal: until });
 }
