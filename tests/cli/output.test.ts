@@ -4,6 +4,7 @@ import { programEnv, Running, runProgram } from "../support/program.ts";
 import { makeScratch } from "../support/scratch.ts";
 import { events, JOB_ID, logEvent, ScriptedServer } from "./scripted-server.ts";
 
+const program = [process.execPath, join(import.meta.dirname, "..", "..", "cmd", "main.ts")];
 const end = (data: Record<string, unknown>) =>
   `event: end\ndata: ${JSON.stringify({ jobId: JOB_ID, attempt: 1, ...data })}\n\n`;
 
@@ -101,12 +102,23 @@ test("whoever reads only the first line gets it, and no word about the broken pi
   const line = (seq: number) => logEvent(1, { seq, stream: "stdout", text: `${seq} ${"x".repeat(1_000)}` });
   const many = Array.from({ length: 2_000 }, (_, i) => line(i + 1)).join("");
   using server = new ScriptedServer(() => events(many));
-  const program = [process.execPath, join(import.meta.dirname, "..", "..", "cmd", "main.ts")];
   const script = `"$@" job logs ${JOB_ID} | head -n 1`;
   const env = programEnv(home.path, { TANVRIT_URL: server.url, TANVRIT_TOKEN: "t" });
   const run = Bun.spawn(["sh", "-c", script, "sh", ...program], { env, stdout: "pipe", stderr: "pipe" });
   expect(await new Response(run.stdout).text()).toBe(`1 ${"x".repeat(1_000)}\n`);
   expect(await new Response(run.stderr).text()).toBe("");
+});
+
+test("lines of both streams come in their order where both go to the same place, the last one too", async () => {
+  await using home = await makeScratch();
+  const stream = (seq: number) => (seq % 3 === 0 ? "stderr" : "stdout");
+  const line = (seq: number) => logEvent(1, { seq, stream: stream(seq), text: `line ${seq}` });
+  const seqs = Array.from({ length: 5_000 }, (_, i) => i + 1);
+  using server = new ScriptedServer(() => events(seqs.map(line).join("")));
+  const env = programEnv(home.path, { TANVRIT_URL: server.url, TANVRIT_TOKEN: "t" });
+  const script = `"$@" job logs ${JOB_ID} 2>&1`;
+  const run = Bun.spawn(["sh", "-c", script, "sh", ...program], { env, stdout: "pipe", stderr: "pipe" });
+  expect(await new Response(run.stdout).text()).toBe(seqs.map((seq) => `line ${seq}\n`).join(""));
 });
 
 test("Ctrl-C once leaves the job alone, twice cancels it and waits for its end", async () => {
