@@ -326,6 +326,34 @@ describe("the agent", () => {
     expect(agent.said.join()).toContain("is gone; starting another one");
   });
 
+  for (const dies of ["the supervisor", "both"]) {
+    test(`what a job wrote while the server was away is kept though ${dies} died with it`, async () => {
+      const agent = startAgent();
+      const gate = join(stateDir, "gate");
+      const told = "x".repeat(90);
+      const script = `echo begun; ${untilOpen(gate)}; seq -f 'line %.0f ${told}' 60000; sleep 600`;
+      const id = plane.submit({ command: script });
+      await plane.until(() => (plane.lines.get(id)?.length ?? 0) > 0, "the first line");
+      await plane.stop();
+      await waitFor(() => agent.said.join().includes("Trying again"), "the agent notices");
+      await Bun.write(gate, "");
+      await waitFor(() => spooledBytes() > 60_000 * 170, "the lines on disk");
+      if (dies === "both") {
+        agent.leave.abort();
+        await agent.done;
+      }
+      process.kill(supervisorPid(), "SIGKILL");
+      plane.start();
+      if (dies === "both") startAgent();
+      await plane.until(ended(id), "the result");
+      expect(endOf(id)).toMatchObject({ status: "FAILED", reason: "AgentRestarted" });
+      expect(plane.lines.get(id)?.map((line) => line.seq)).toEqual(
+        Array.from({ length: 60_001 }, (_, i) => i + 1),
+      );
+      expect(plane.lines.get(id)?.at(-1)?.text).toBe(`line 60000 ${told}`);
+    });
+  }
+
   test("clears what a killed supervisor left behind", async () => {
     const dir = join(stateDir, "supervisors", "test");
     mkdirSync(join(dir, "work", "exe_left", "deep"), { recursive: true });
@@ -345,6 +373,11 @@ describe("the agent", () => {
     await waitFor(() => !existsSync(`/proc/${pid}`), "the supervisor's end");
   });
 });
+
+function spooledBytes(): number {
+  const dir = join(stateDir, "supervisors", "test", "spool");
+  return readdirSync(dir).reduce((sum, name) => sum + statSync(join(dir, name)).size, 0);
+}
 
 function supervisorPid(): number {
   return JSON.parse(readFileSync(join(stateDir, "supervisors", "test", "lock"), "utf8")).pid;

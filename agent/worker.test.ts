@@ -1,40 +1,39 @@
-import { expect, test } from "bun:test";
+import { expect, spyOn, test } from "bun:test";
 import { newId } from "../shared/ids.ts";
 import { LogShipper } from "./logs/log-shipper.ts";
 import { Reporter } from "./loops/reporter.ts";
 import { ServerClock } from "./server-clock.ts";
 import { assignmentOf } from "./testing/assignment.ts";
-import { Worker } from "./worker.ts";
+import { type ExecutionPlace, Worker } from "./worker.ts";
 
 /** A worker whose place only notes what it was told to start. */
 function stage(slots: number, maxJobs?: number) {
   const started: string[] = [];
   const said: string[] = [];
   const say = (message: string) => said.push(message);
-  const worker = new Worker({
-    slots,
-    maxJobs,
-    place: {
-      start: ({ executionId, jobId }) => {
-        started.push(executionId);
-        return { jobId, type: "COMMAND", attempt: 1, limits: { cpu: 1 } };
-      },
-      tell: () => {},
-      stored: () => {},
-      serverIs: () => {},
+  const place: ExecutionPlace = {
+    start: ({ executionId, jobId }) => {
+      started.push(executionId);
+      return { jobId, type: "COMMAND", attempt: 1, limits: { cpu: 1 } };
     },
-    reporter: new Reporter(),
-    shipper: new LogShipper(),
+    tell: () => {},
+    stored: () => {},
+    serverIs: () => {},
+  };
+  const reporter = new Reporter();
+  const shipper = new LogShipper();
+  const worker = new Worker({
+    ...{ slots, maxJobs, place, reporter, shipper },
     clock: new ServerClock(),
     log: { info: say, warn: say, error: say },
   });
-  return { worker, started, said };
+  return { worker, started, said, place, reporter, shipper };
 }
 
-const ended = (executionId: string) => ({
+const ended = (executionId: string, lastSeq = 0) => ({
   type: "ended" as const,
   executionId,
-  lastSeq: 0,
+  lastSeq,
   at: new Date().toISOString(),
   end: { status: "SUCCEEDED" as const },
 });
@@ -90,4 +89,37 @@ test("what runs is told with its job and limits, also when it was taken up from 
   for (const id of [executionId, fresh.executionId]) worker.onNews(ended(id));
   expect(worker.runningExecutions()).toEqual([]);
   expect(worker.idleMs).toBeGreaterThan(0);
+});
+
+test("what has ended is reported though its supervisor died with the last of its lines, and the log says so", () => {
+  const { worker, reporter, shipper } = stage(1);
+  const reported = spyOn(reporter, "add");
+  const shipped = spyOn(shipper, "appended");
+  const { executionId } = assignmentOf({ command: "true" });
+  const line = { seq: 1, stream: "stdout" as const, at: new Date().toISOString(), text: "a" };
+  worker.resume([{ executionId, lastSeq: 1, storedSeq: 0 }]);
+  worker.onNews({ type: "lines", executionId, lines: [line] });
+  worker.onNews(ended(executionId, 9));
+  worker.onLost([executionId]);
+  const queue = shipped.mock.lastCall?.[0];
+  const told = { seq: 2, stream: "system", text: expect.stringContaining("8 lines") };
+  expect(queue?.peek(10, 10_000)).toMatchObject([line, told]);
+  expect(reported).not.toHaveBeenCalled();
+  queue?.acknowledge(2);
+  worker.linesStored(executionId, 2);
+  expect(reported.mock.lastCall?.[0]).toMatchObject({ executionId, status: "SUCCEEDED" });
+});
+
+test("a supervisor that is new is told what the server has, and what it repeats is sent once", () => {
+  const { worker, place, shipper } = stage(1);
+  const stored = spyOn(place, "stored");
+  const shipped = spyOn(shipper, "appended");
+  const { executionId } = assignmentOf({ command: "true" });
+  const at = new Date().toISOString();
+  const lines = [1, 2, 3].map((seq) => ({ seq, stream: "stdout" as const, at, text: "a" }));
+  worker.resume([{ executionId, lastSeq: 2, storedSeq: 1 }]);
+  worker.onNews({ type: "lines", executionId, lines: lines.slice(1, 2) });
+  worker.onNews({ type: "lines", executionId, lines });
+  expect(stored.mock.calls).toEqual([[executionId, 1]]);
+  expect(shipped.mock.lastCall?.[0].peek(10, 10_000)).toEqual(lines.slice(1));
 });

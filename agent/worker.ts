@@ -7,7 +7,12 @@ import type { LogShipper } from "./logs/log-shipper.ts";
 import type { Reporter } from "./loops/reporter.ts";
 import type { ServerClock } from "./server-clock.ts";
 import type { ExecutionNews } from "./supervisor/link.ts";
-import type { EndedExecution, ExecutionFacts, HeldExecution } from "./supervisor/protocol.ts";
+import {
+  diedWithSupervisor,
+  type EndedExecution,
+  type ExecutionFacts,
+  type HeldExecution,
+} from "./supervisor/protocol.ts";
 import { Bell } from "./wait.ts";
 
 /** Where executions run: the supervisors. Orders are carried out in their order; none of these fails or waits. */
@@ -158,6 +163,9 @@ export class Worker {
       if (held.phase === "abandoned") return;
       this.report(held, { executionId: news.executionId, status: "RUNNING", at: news.at });
     } else if (news.type === "lines") {
+      const { storedSeq } = held.lines;
+      // A supervisor that is new does not know what the server has.
+      if ((news.lines[0]?.seq ?? 0) <= storedSeq) this.options.place.stored(news.executionId, storedSeq);
       held.lines.append(news.lines);
       this.options.shipper.appended(held.lines);
     } else {
@@ -169,14 +177,18 @@ export class Worker {
   onLost(executionIds: readonly string[]): void {
     for (const executionId of executionIds) {
       const held = this.executions.get(executionId);
-      if (!held || !takesSlot(held.phase)) continue;
+      if (!held) continue;
       held.lines.expectNoMore();
+      this.options.shipper.appended(held.lines);
+      if (!takesSlot(held.phase)) {
+        // Its result is here already.
+        if (held.lines.isDelivered) this.apply(executionId, "linesStored");
+        continue;
+      }
       this.finish(executionId, held, {
         executionId,
         at: new Date().toISOString(),
-        status: "FAILED",
-        reason: "AgentRestarted",
-        message: "The part of the agent that held the job died, and the job was ended.",
+        ...diedWithSupervisor,
       });
     }
   }

@@ -23,10 +23,15 @@ export class LineQueue {
     return this.dropped || (this.lines.length === 0 && this.storedSeq >= (this.finalSeq ?? 0));
   }
 
-  /** Lines come in the order of their seq, without a gap. */
+  /** Lines come in the order of their seq. A supervisor that is new begins with some that were here before. */
   append(lines: readonly LogLine[]): void {
     if (this.dropped) return;
-    for (const line of lines) this.lines.push(line);
+    let lastSeq = this.lastSeq;
+    for (const line of lines) {
+      if (line.seq <= lastSeq) continue;
+      this.lines.push(line);
+      lastSeq = line.seq;
+    }
   }
 
   /** No line after this one comes, and all up to it do. */
@@ -34,9 +39,27 @@ export class LineQueue {
     this.finalSeq = finalSeq;
   }
 
-  /** The supervisor is gone, and with it what it did not hand over. */
+  /** The supervisor is gone, and with it what it did not hand over; where it is known that there was more, the log says so. */
   expectNoMore(): void {
-    this.finalSeq = this.lines.at(-1)?.seq ?? this.storedSeq;
+    const { lastSeq, finalSeq = 0 } = this;
+    const lost = finalSeq - lastSeq;
+    if (lost > 0) this.append([lostLine(lastSeq + 1, lost, new Date().toISOString())]);
+    this.finalSeq = this.lastSeq;
+  }
+
+  /** The server has nothing between `storedSeq` and the first line here: what is lost is told of, line by line. */
+  fillHole(storedSeq: number): boolean {
+    const [first] = this.lines;
+    const count = (first?.seq ?? 0) - storedSeq - 1;
+    if (!first || count < 1 || count > MAX_HOLE_LINES) return false;
+    const lost = Array.from({ length: count }, (_, i) => lostLine(storedSeq + 1 + i, 1, first.at));
+    this.lines = [...lost, ...this.lines];
+    return true;
+  }
+
+  /** The last line there is here or with the server. */
+  private get lastSeq(): number {
+    return Math.max(this.storedSeq, this.lines.at(-1)?.seq ?? 0);
   }
 
   /** The oldest lines; they stay here until `acknowledge`. */
@@ -64,6 +87,15 @@ export class LineQueue {
     this.dropped = true;
     this.lines = [];
   }
+}
+
+/** What damage a disk can do to a file is a few of its blocks. */
+const MAX_HOLE_LINES = 10_000;
+
+/** Stands for output that was lost on this node. */
+export function lostLine(seq: number, count: number, at: string): LogLine {
+  const what = count === 1 ? "a line" : `${count} lines`;
+  return { seq, stream: "system", at, text: `Here ${what} of the output could not be kept on the node.` };
 }
 
 /** About what a line takes in memory and in a request. */

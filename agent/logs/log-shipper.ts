@@ -101,6 +101,11 @@ export class LogShipper {
       return;
     }
     const first = batch.lines[0]?.seq ?? 0;
+    if (stored < first - 1 && queue.fillHole(stored)) {
+      const what = `${first - 1 - stored} lines of ${queue.executionId} could not be read back from this disk`;
+      log.warn(`${what}; its log says so where they were.`);
+      return;
+    }
     if (stored < first) {
       this.giveUp(shipment, `it has ${stored} of them and was sent ${first} next`, listener, log);
       return;

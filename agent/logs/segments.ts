@@ -9,7 +9,7 @@ import {
   writeSync,
 } from "node:fs";
 import { join } from "node:path";
-import type { LogLine } from "../../shared/log.ts";
+import { type LogLine, logLine } from "../../shared/log.ts";
 import { namesIn } from "../journal/names-in.ts";
 
 interface Segment {
@@ -163,9 +163,9 @@ function parseLines(text: string): LogLine[] {
   for (const json of text.split("\n")) {
     if (json === "") continue;
     try {
-      lines.push(JSON.parse(json) as LogLine);
+      lines.push(logLine.parse(JSON.parse(json)));
     } catch {
-      // A block that the disk lost in a crash; the server will see the missing numbers, and the rest still counts.
+      // A block that the disk lost in a crash; the missing numbers show in the log, and the rest still counts.
     }
   }
   return lines;

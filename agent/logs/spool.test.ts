@@ -103,7 +103,31 @@ describe("the log spool", () => {
     const whole = await Bun.file(path).text();
     await Bun.write(path, whole.slice(0, -20));
     const second = LogSpool.reopen("exe_a", spoolRoom(dir), 50);
-    expect(deliverAll(second)).toEqual(upTo(49));
+    const text = expect.stringContaining("a line of the output could not be kept");
+    expect(second.peek(100, 1_000_000).length).toBe(49);
+    expect(second.peek(100, 1_000_000, 49)).toMatchObject([{ seq: 50, stream: "system", text }]);
+    expect(deliverAll(second)).toEqual(upTo(50));
+  });
+
+  test("goes on behind what is no line, and lets go of a file with nothing in it", async () => {
+    const first = new LogSpool("exe_a", spoolRoom(dir));
+    first.append(lines(1, 9));
+    first.keepForNextRun();
+    const path = join(dir, filesInDir()[0] ?? "");
+    const written = (await Bun.file(path).text()).split("\n");
+    written.splice(3, 2, "\0\0\0", "null", '{"seq":7}');
+    await Bun.write(path, written.join("\n"));
+    expect(deliverAll(LogSpool.reopen("exe_a", spoolRoom(dir), 9))).toEqual([1, 2, 3, 6, 7, 8, 9]);
+    await Bun.write(path, "");
+    expect(LogSpool.reopen("exe_a", spoolRoom(dir), 9).isDelivered).toBe(true);
+  });
+
+  test("tells by the files alone how far they go", () => {
+    const first = new LogSpool("exe_a", spoolRoom(dir));
+    first.append(lines(1, 20));
+    first.acknowledge(5);
+    first.keepForNextRun();
+    expect(deliverAll(LogSpool.reopen("exe_a", spoolRoom(dir)))).toEqual(upTo(20).slice(5));
   });
 
   test("makes the writer wait when it is full, and lets it go on when lines are stored", async () => {

@@ -1,5 +1,5 @@
 import type { LogLine } from "../../shared/log.ts";
-import { lineBytes } from "./line-queue.ts";
+import { lineBytes, lostLine } from "./line-queue.ts";
 import { Segments } from "./segments.ts";
 
 /** What all spools of an agent share. */
@@ -27,6 +27,8 @@ export function spoolRoom(dir: string, sizes: Partial<SpoolRoom> = {}): SpoolRoo
   };
 }
 
+/** Above every seq there is; what is true shows when the files have been read. */
+const UNKNOWN_SEQ = Number.MAX_SAFE_INTEGER;
 /** What every execution may keep in memory, however many there are. */
 const OWN_MEMORY_BYTES = 256 * 1024;
 
@@ -55,12 +57,12 @@ export class LogSpool {
     this.segments = segments;
   }
 
-  /** Takes up what an earlier run left on disk. `lastSeq` is what its outbox says. */
-  static reopen(executionId: string, room: SpoolRoom, lastSeq: number): LogSpool {
+  /** Takes up what an earlier run left on disk. `lastSeq` is what its outbox says, if it came to that. */
+  static reopen(executionId: string, room: SpoolRoom, lastSeq = UNKNOWN_SEQ): LogSpool {
     const spool = new LogSpool(executionId, room, Segments.reopen(room.dir, executionId));
     spool.lastSeq = lastSeq;
-    // Without files there is nothing left that could be sent.
-    if (spool.segments.isEmpty) spool.storedSeq = lastSeq;
+    // Without anything in its files there is nothing left that could be sent.
+    if (spool.segments.unreadBytes === 0) spool.storedSeq = lastSeq;
     return spool;
   }
 
@@ -85,8 +87,7 @@ export class LogSpool {
       this.writeTail();
       return;
     }
-    for (const line of lines) this.head.push(line);
-    this.countHead(lines.reduce((sum, line) => sum + lineBytes(line), 0));
+    this.pushHead(lines);
     if (this.room.serverAway || this.mustSpill()) this.spill();
   }
 
@@ -180,13 +181,22 @@ export class LogSpool {
   }
 
   private readMore(): void {
-    const lines = this.segments.read().filter((line) => line.seq > this.storedSeq);
-    for (const line of lines) this.head.push(line);
-    this.countHead(lines.reduce((sum, line) => sum + lineBytes(line), 0));
+    this.pushHead(this.segments.read().filter((line) => line.seq > this.storedSeq));
     // The last lines were lost in a crash: what cannot be sent is not waited for.
     const lastKnown = this.head.at(-1)?.seq ?? this.storedSeq;
     if (this.segments.unreadBytes > 0 || this.tail.length > 0) return;
-    if (lastKnown < this.lastSeq) this.lastSeq = lastKnown;
+    if (lastKnown >= this.lastSeq) return;
+    const lost =
+      this.lastSeq === UNKNOWN_SEQ
+        ? []
+        : [lostLine(lastKnown + 1, this.lastSeq - lastKnown, new Date().toISOString())];
+    this.pushHead(lost);
+    this.lastSeq = lastKnown + lost.length;
+  }
+
+  private pushHead(lines: readonly LogLine[]): void {
+    for (const line of lines) this.head.push(line);
+    this.countHead(lines.reduce((sum, line) => sum + lineBytes(line), 0));
   }
 
   private mustSpill(): boolean {

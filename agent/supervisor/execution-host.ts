@@ -28,6 +28,9 @@ export interface ExecutionHostOptions {
   onSettled(): void;
 }
 
+/** What is left of an execution of an earlier supervisor; without `lastSeq`, its lines are those that are on disk. */
+export type LeftExecution = Omit<OutboxEntry, "lastSeq"> & { lastSeq?: number };
+
 interface Hosted {
   spool: LogSpool;
   /** Up to here its lines were handed to the agent that listens now. */
@@ -77,9 +80,9 @@ export class ExecutionHost {
     return this.executions.size;
   }
 
-  /** Takes up the results of an earlier supervisor that could not be handed over. */
-  resume(entries: readonly OutboxEntry[]): void {
-    for (const { executionId, startedAt, ended, lastSeq } of entries) {
+  /** Takes up what an earlier supervisor could not hand over. */
+  resume(left: readonly LeftExecution[]): void {
+    for (const { executionId, startedAt, ended, lastSeq } of left) {
       const spool = LogSpool.reopen(executionId, this.options.spoolRoom, lastSeq);
       this.executions.set(executionId, { ...hostedWith(spool), startedAt, ended });
     }

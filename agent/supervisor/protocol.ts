@@ -75,6 +75,13 @@ export interface HeldExecution {
 /** How an execution ended on this node. */
 export type RunEnd = ExecutionEnd & { status: "SUCCEEDED" | "FAILED" | "CANCELLED" };
 
+/** Of one whose supervisor died, and which the next ended for certain. */
+export const diedWithSupervisor = {
+  status: "FAILED",
+  reason: "AgentRestarted",
+  message: "The part of the agent that held the job died, and the job was ended.",
+} as const satisfies RunEnd;
+
 export interface EndedExecution {
   at: string;
   end: RunEnd;

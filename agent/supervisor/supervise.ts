@@ -1,6 +1,7 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Socket, UnixSocketListener } from "bun";
+import { executionId } from "../../shared/ids.ts";
 import { type AgentLog, textOf } from "../agent-log.ts";
 import { createExecutors, GrantBook } from "../executors/all.ts";
 import { acquireLock } from "../journal/lock.ts";
@@ -8,9 +9,9 @@ import { Outbox, type OutboxEntry } from "../journal/outbox.ts";
 import { executionsWithSegments, Segments } from "../logs/segments.ts";
 import { spoolRoom } from "../logs/spool.ts";
 import { pause } from "../wait.ts";
-import { ExecutionHost } from "./execution-host.ts";
+import { ExecutionHost, type LeftExecution } from "./execution-host.ts";
 import { removeDirectory } from "./execution-run.ts";
-import type { News, Order } from "./protocol.ts";
+import { diedWithSupervisor, type News, type Order } from "./protocol.ts";
 import { leftWork, openSupervisorDir, type SupervisorDir } from "./supervisor-dir.ts";
 import { Wire } from "./wire.ts";
 
@@ -79,8 +80,8 @@ class Supervisor {
   async run(): Promise<void> {
     const { stop, onReady, log } = this.options;
     const entries = this.outbox.load(log);
-    await Promise.all([this.clearLeftovers(entries), this.getToKnowExecutors()]);
-    this.host.resume(entries);
+    await Promise.all([this.endLeftovers(), this.getToKnowExecutors()]);
+    this.host.resume([...entries, ...this.lostWithLines(entries)]);
     const listener = this.listen();
     stop.addEventListener("abort", () => this.over.resolve(), { once: true });
     if (stop.aborted) this.over.resolve();
@@ -107,10 +108,9 @@ class Supervisor {
     known.abort();
   }
 
-  /** Ends and removes what an earlier supervisor left of executions, except what is still to be sent. */
-  private async clearLeftovers(entries: readonly OutboxEntry[]): Promise<void> {
-    const { work, spool } = this.dirs;
-    const kept = new Set(entries.map((entry) => entry.executionId));
+  /** Ends what an earlier supervisor left of executions, and removes their directories. */
+  private async endLeftovers(): Promise<void> {
+    const { work } = this.dirs;
     const left = leftWork(work);
     const complain = (what: string) => (error: unknown) => this.options.log.warn(`${what}: ${textOf(error)}`);
     await Promise.all(
@@ -122,9 +122,21 @@ class Supervisor {
       const path = join(work, name);
       await removeDirectory(path).catch(complain(`Cannot remove what a job left in ${path}`));
     }
-    for (const name of executionsWithSegments(spool)) {
-      if (!kept.has(name)) Segments.reopen(spool, name).remove();
-    }
+  }
+
+  /** Executions that ended with an earlier supervisor, and whose lines it had put on disk: these are still worth sending. */
+  private lostWithLines(entries: readonly OutboxEntry[]): LeftExecution[] {
+    const { spool } = this.dirs;
+    const known = new Set(entries.map((entry) => entry.executionId));
+    const at = new Date().toISOString();
+    return executionsWithSegments(spool).flatMap((name) => {
+      if (known.has(name)) return [];
+      if (!executionId.safeParse(name).success) {
+        Segments.reopen(spool, name).remove();
+        return [];
+      }
+      return [{ executionId: name, ended: { at, end: diedWithSupervisor } }];
+    });
   }
 
   private listen(): UnixSocketListener<AgentWire> {

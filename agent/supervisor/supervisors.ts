@@ -171,6 +171,9 @@ export class Supervisors {
       this.add(name, link);
       this.lose(name, link.held);
       this.hear(name, link);
+      // What ended as the one before died is known to the new one alone.
+      for (const { executionId, lastSeq, ended } of link.held)
+        if (ended) this.listener.onNews({ type: "ended", executionId, lastSeq, ...ended });
       for (const order of this.waiting.get(name) ?? []) link.send(order);
       this.waiting.delete(name);
     } catch (error) {

@@ -1,0 +1,21 @@
+import { expect, test } from "bun:test";
+import { LineQueue } from "./line-queue.ts";
+
+const at = "2026-01-01T00:00:00.000Z";
+const line = (seq: number) => ({ seq, stream: "stdout" as const, at, text: "x" });
+
+test("a hole before the first line is told of line by line, so that the rest may be sent", () => {
+  const queue = new LineQueue("exe_a");
+  queue.append([line(4), line(5)]);
+  expect(queue.fillHole(1)).toBe(true);
+  const lost = { stream: "system", text: expect.stringContaining("could not be kept") };
+  expect(queue.peek(9, 9_999)).toMatchObject([{ seq: 2, ...lost }, { seq: 3, ...lost }, line(4), line(5)]);
+});
+
+test("where there is no hole, or one that is no damage of a disk, nothing is filled", () => {
+  const queue = new LineQueue("exe_a");
+  expect(queue.fillHole(0)).toBe(false);
+  queue.append([line(1_000_000)]);
+  expect(queue.fillHole(999_999)).toBe(false);
+  expect(queue.fillHole(0)).toBe(false);
+});
