@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { lockHolder } from "../journal/lock.ts";
 import { namesIn } from "../journal/names-in.ts";
 import { readNodeFile } from "../journal/node-file.ts";
+import { isResult } from "../journal/outbox.ts";
 import { statePaths } from "../state-dir.ts";
 import { supervisorDir } from "../supervisor/supervisor-dir.ts";
 import { pause } from "../wait.ts";
@@ -87,7 +88,7 @@ function leftByAgent(stateDir: string): LeftByAgent {
     const { lock, work, outbox } = supervisorDir(join(root, build));
     const pid = lockHolder(lock);
     if (pid !== undefined) left.supervisors.push({ pid, build, jobs: namesIn(work).length });
-    left.undelivered += namesIn(outbox).filter((name) => name.endsWith(".json")).length;
+    left.undelivered += namesIn(outbox).filter(isResult).length;
   }
   return left;
 }

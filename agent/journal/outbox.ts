@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { executionEnd, timestamp } from "../../shared/execution.ts";
@@ -35,13 +35,15 @@ export class Outbox {
     for (const name of readdirSync(this.dir)) {
       const path = join(this.dir, name);
       if (name.endsWith(".tmp")) rmSync(path, { force: true });
-      if (!name.endsWith(".json")) continue;
+      if (!isResult(name)) continue;
       try {
         const entry = outboxEntry.parse(JSON.parse(readFileSync(path, "utf8")));
         this.written.add(entry.executionId);
         entries.push(entry);
       } catch (error) {
-        log.error(`The result in ${path} cannot be read and is not sent: ${textOf(error)}`);
+        const aside = `${path}.damaged`;
+        renameSync(path, aside);
+        log.error(`The result in ${aside} cannot be read and is not sent: ${textOf(error)}`);
       }
     }
     return entries;
@@ -59,4 +61,9 @@ export class Outbox {
   private pathOf(id: string): string {
     return join(this.dir, `${id}.json`);
   }
+}
+
+/** Whether a file of this name is one that waits to be sent. */
+export function isResult(name: string): boolean {
+  return name.endsWith(".json");
 }

@@ -2,6 +2,7 @@ import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { AgentError, textOf } from "../agent-log.ts";
 import { namesIn } from "../journal/names-in.ts";
+import { isResult } from "../journal/outbox.ts";
 import { makeSocketPlace, socketPath } from "../socket-path.ts";
 
 /** Where a supervisor keeps what must outlive it, and where it is to be reached. */
@@ -50,7 +51,7 @@ export function leftWork(work: string): string[] {
 /** Whether anything is left in the directory that somebody must take care of. */
 export function hasLeftovers(root: string): boolean {
   const { work, outbox } = supervisorDir(root);
-  return namesIn(work).length > 0 || namesIn(outbox).length > 0;
+  return namesIn(work).length > 0 || namesIn(outbox).some(isResult);
 }
 
 export function removeSupervisorDir(root: string): void {

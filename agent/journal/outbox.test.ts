@@ -1,0 +1,24 @@
+import { expect, test } from "bun:test";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { newId } from "../../shared/ids.ts";
+import { hasLeftovers, supervisorDir } from "../supervisor/supervisor-dir.ts";
+import { Outbox } from "./outbox.ts";
+
+test("a result that cannot be read is told of once and set aside, and keeps nobody from being done", () => {
+  const root = mkdtempSync(join(tmpdir(), "outbox-"));
+  const dir = supervisorDir(root).outbox;
+  mkdirSync(dir);
+  const name = `${newId("exe")}.json`;
+  writeFileSync(join(dir, name), '{"executionId":"exe_');
+  expect(hasLeftovers(root)).toBe(true);
+  const said: string[] = [];
+  const say = (message: string) => void said.push(message);
+  const log = { info: say, warn: say, error: say };
+  for (const _ of [1, 2]) expect(new Outbox(dir).load(log)).toEqual([]);
+  expect(said).toEqual([expect.stringContaining(`${name}.damaged cannot be read and is not sent`)]);
+  expect(readdirSync(dir)).toEqual([`${name}.damaged`]);
+  expect(hasLeftovers(root)).toBe(false);
+  rmSync(root, { recursive: true });
+});
