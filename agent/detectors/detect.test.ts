@@ -80,11 +80,12 @@ const failures: [string, string, RegExp][] = [
     `${print("nvidia/gpu-lost.txt")}; exit 6`,
     /exit code 6: Unable to determine the device handle/,
   ],
-  ["nonsense", "echo 'segfault at \\033[31m 0'; echo more", /printed no report, but: segfault at/],
-  ["nothing", "exit 0", /printed no report, but: nothing/],
+  ["nonsense", "echo 'segfault at \\033[31m 0'; echo more", /printed no whole report, but: segfault at/],
+  ["nothing", "exit 0", /printed no whole report, but: nothing/],
   ["an empty report", "echo '<nvidia_smi_log></nvidia_smi_log>'", /installed but finds no NVIDIA GPU/],
   ["10 MB", "head -c 10000000 /dev/zero", /printed more than 8 MiB/],
   ["a crash", "kill -SEGV $$", /exit code 139/],
+  ["half a report", "echo '<nvidia_smi_log>'; echo '<gpu id=\"0\">'", /printed no whole report/],
 ];
 
 test.each(failures)("an nvidia-smi with %s means no GPU, and says why", async (_, script, problem) => {
@@ -93,6 +94,63 @@ test.each(failures)("an nvidia-smi with %s means no GPU, and says why", async (_
   expect(gpuProblems(machine.problems)).toEqual([expect.stringMatching(problem)]);
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there
   expect(machine.problems.join("")).not.toMatch(/[\u0000-\u001f]|[.?!:]\./);
+});
+
+test("a tool that has listed all and ends with an exit code is believed, and the exit code told", async () => {
+  const nvidia = await machineWith({
+    "nvidia-smi": `echo 'WARNING: infoROM is corrupted at gpu 0000:00:1E.0'; ${nvidiaSmi("470.57.02-tesla-t4")}; exit 14`,
+  });
+  expect(nvidia.machine.gpus).toMatchObject([{ model: "Tesla T4", uuid: expect.stringMatching(/^GPU-/) }]);
+  expect(gpuProblems(nvidia.machine.problems)).toEqual([
+    expect.stringMatching(
+      /exit code 14: WARNING: infoROM is corrupted .*\. What it listed is offered to jobs\.$/,
+    ),
+  ]);
+  const amd = await machineWith({ "rocm-smi": `${print("rocm/rocm-smi-5.2-mi250.txt")}; exit 2` });
+  expect(amd.machine.gpus).toHaveLength(3);
+  expect(gpuProblems(amd.machine.problems)).toEqual([
+    expect.stringMatching(/^rocm-smi ended with exit code 2/),
+  ]);
+});
+
+test("what a tool has printed counts when it ends, also where something it started holds its output open", async () => {
+  const { machine, tookMs } = await machineWith({
+    "nvidia-smi": `sleep 600 & setsid sleep 5 & ${nvidiaSmi("470.57.02-tesla-t4")}`,
+  });
+  expect(machine.gpus).toHaveLength(1);
+  expect(gpuProblems(machine.problems)).toEqual([]);
+  expect(tookMs).toBeLessThan(3_000);
+});
+
+test("where nvidia-smi crashes over its report, it is asked for the few facts that matter", async () => {
+  const rows = [
+    "GPU-00000000-0000-0000-0000-00000000000a, NVIDIA RTX A4000, 16376, 536.23",
+    "GPU-00000000-0000-0000-0000-00000000000b, NVIDIA RTX A4000, [N/A], 536.23",
+  ].join("\n");
+  const { machine } = await machineWith({
+    "nvidia-smi": `case "$1" in --query-gpu=*) echo '${rows}';; -*) kill -SEGV $$;;
+      *) echo '| NVIDIA-SMI 535.54    Driver Version: 536.23    CUDA Version: 12.2     |';; esac`,
+  });
+  expect(machine.gpus.map(({ index, memoryMb }) => [index, memoryMb])).toEqual([
+    [0, 16_376],
+    [1, undefined],
+  ]);
+  expect(machine.labels).toMatchObject({ "gpu.count": "2", "cuda.version": "12.2", "gpu.driver": "536.23" });
+  expect(gpuProblems(machine.problems)).toEqual([]);
+});
+
+test("a hanging amd-smi leaves time to ask rocm-smi", async () => {
+  const tools = { "amd-smi": "sleep 600", "rocm-smi": print("rocm/rocm-smi-6.1.2-rx6700xt.json") };
+  const { machine } = await machineWith(tools, { timeoutMs: 2_000 });
+  expect(machine.gpus).toHaveLength(1);
+});
+
+test("warnings around the JSON of a tool, whatever they begin with, are passed over", async () => {
+  const list = print("rocm/amd-smi-6.4-mi300x-x2.json");
+  const { machine } = await machineWith({
+    "amd-smi": `echo '[2026-01-01] {odd}'; ${list}; echo 'done [with it'`,
+  });
+  expect(machine.gpus).toHaveLength(2);
 });
 
 test("a tool that cannot be run is a problem of its own", async () => {
@@ -116,10 +174,12 @@ test("tools that hang, all of them, delay no longer than the timeout, and nothin
   expect(tookMs).toBeLessThan(timeoutMs + 1_500);
   expect(machine.gpus).toEqual([]);
   expect(machine.problems.join("\n")).toMatch(/nvidia-smi did not answer within 0.6 s/);
-  expect(machine.problems.join("\n")).toMatch(/amd-smi did not answer within 0.6 s/);
-  // Two calls each of nvidia-smi and amd-smi, with a child each.
+  // Half the time is rocm-smi's.
+  expect(machine.problems.join("\n")).toMatch(/amd-smi did not answer within 0.3 s/);
+  expect(machine.problems.join("\n")).toMatch(/rocm-smi did not answer within 0.6 s/);
+  // Two calls each of nvidia-smi and amd-smi and one of rocm-smi, with a child each.
   const pids = (await readFile(marks, "utf8")).trim().split(/\s+/);
-  expect(pids).toHaveLength(8);
+  expect(pids).toHaveLength(10);
   await waitFor("the tools and their children to be gone", () => !pids.some(isRunning));
 }, 30_000);
 

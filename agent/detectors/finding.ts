@@ -40,11 +40,22 @@ export function parseMemoryMb(text: string): number | undefined {
   return value > 0 ? value : undefined;
 }
 
-/** The JSON in what a tool printed; some of them print warnings before it. Throws SyntaxError. */
+/** More lines that look like the beginning of JSON than any tool has warned in. */
+const MAX_JSON_STARTS = 20;
+
+/** The JSON in what a tool printed; some of them print warnings before it or after it. Throws SyntaxError. */
 export function parseToolJson(text: string): unknown {
   const lines = text.split("\n");
-  const start = lines.findIndex((line) => /^[[{]/.test(line.trimStart()));
-  return JSON.parse(start > 0 ? lines.slice(start).join("\n") : text);
+  const end = lines.findLastIndex((line) => /[\]}]\s*$/.test(line)) + 1;
+  const starts = lines.flatMap((line, at) => (/^\s*[[{]/.test(line) && at < end ? [at] : []));
+  for (const start of starts.slice(0, MAX_JSON_STARTS)) {
+    try {
+      return JSON.parse(lines.slice(start, end).join("\n"));
+    } catch {
+      // A warning that begins like it, as `[2026-01-01] …`: the next line may be the one.
+    }
+  }
+  return JSON.parse(text);
 }
 
 /** A record of unknown values; empty where it is none. */
@@ -54,9 +65,12 @@ export function asRecord(value: unknown): Record<string, unknown> {
     : {};
 }
 
-/** A text that says something; tools fill gaps with `N/A` and the like. */
+const SAYS_NOTHING =
+  /^\[?(n\/?a|none|unknown|unknown error|not found|not supported|not available|insufficient permissions|gpu is lost|err!|)\]?$/i;
+
+/** A text that says something; tools fill gaps with `N/A`, `[Not Supported]` and the like. */
 export function asText(value: unknown): string | undefined {
   if (typeof value !== "string") return undefined;
   const text = value.trim();
-  return /^(n\/?a|none|unknown|not found|not supported|)$/i.test(text) ? undefined : text;
+  return SAYS_NOTHING.test(text) ? undefined : text;
 }

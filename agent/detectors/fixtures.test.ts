@@ -86,6 +86,20 @@ test("a megabyte of almost the right thing are read in no time", () => {
   expect(performance.now() - startMs).toBeLessThan(3_000);
 });
 
+test("what a tool does not know is no label, in whatever brackets it says so", async () => {
+  const report = (await fixture("nvidia/470.57.02-tesla-t4.xml"))
+    .replace(/(<cuda_version>)[^<]*/, "$1[Not Supported]")
+    .replace(/(<driver_version>)[^<]*/, "$1[Unknown Error]")
+    .replaceAll(/(<total>)[^<]*/g, "$1[N/A]");
+  const { labels } = seen({ nvidia: parseNvidia(report, "") });
+  expect(labels).toEqual({
+    "gpu.vendor": "nvidia",
+    "gpu.count": "1",
+    "gpu.model": "Tesla T4",
+    cuda: "true",
+  });
+});
+
 test("a GPU in MIG mode without an instance is told", async () => {
   const name = "nvidia/570.124.06-h200-mig-empty";
   const { problems } = parseNvidia(await fixture(`${name}.xml`), await fixture(`${name}.list.txt`));

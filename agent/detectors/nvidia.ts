@@ -25,16 +25,64 @@ export async function detectNvidia(context: DetectContext): Promise<Finding<Nvid
     runTool(context, tool, ["-q", "-x"]),
     runTool(context, tool, ["-L"]),
   ]);
-  if (report.is === "missing") return absent();
-  if (report.is === "failed") return absent(sentences(`nvidia-smi ${report.why}`, NOT_OFFERED));
-  return parseNvidia(report.text, list.is === "printed" ? list.text : "");
+  if (report.is === "missing" || list.is === "missing") return absent();
+  const { why } = report.is === "failed" ? report : {};
+  if (isWhole(report.text)) {
+    const { found, problems } = parseNvidia(report.text, list.text);
+    if (why === undefined) return { found, problems };
+    // An exit code may be a warning, as of a corrupted infoROM, or one GPU's of several.
+    const next = found ? "What it listed is offered to jobs." : NOT_OFFERED;
+    return { found, problems: [sentences(`nvidia-smi ${why}`, next), ...problems] };
+  }
+  const found = await askBriefly(context, tool, list.text);
+  if (found) return { found, problems: [] };
+  if (why !== undefined) return absent(sentences(`nvidia-smi ${why}`, NOT_OFFERED));
+  return parseNvidia(report.text, list.text);
 }
+
+const QUESTIONS = ["--query-gpu=uuid,name,memory.total,driver_version", "--format=csv,noheader,nounits"];
+
+/** Where there is no report, as of a tool that crashes over a part of it, the few facts that matter may still be had. */
+async function askBriefly(
+  context: DetectContext,
+  tool: string | undefined,
+  list: string,
+): Promise<NvidiaFacts | undefined> {
+  const [rows, overview] = await Promise.all([runTool(context, tool, QUESTIONS), runTool(context, tool, [])]);
+  return parseNvidiaRows(
+    rows.is === "missing" ? "" : rows.text,
+    list,
+    overview.is === "missing" ? "" : overview.text,
+  );
+}
+
+/** Of a line for each GPU with UUID, name, MiB and driver, of `nvidia-smi -L`, and of `nvidia-smi` alone. */
+export function parseNvidiaRows(rows: string, list: string, overview: string): NvidiaFacts | undefined {
+  const instances = instancesByGpu(list);
+  const cells = rows.split("\n").map((row) => row.split(",").map((cell) => asText(cell)));
+  const gpus = cells.flatMap(([uuid, model, memory]): FoundGpu[] => {
+    if (!uuid?.startsWith("GPU-") || model === undefined) return [];
+    const parts = (instances.get(uuid) ?? []).map(({ profile, uuid: own }) =>
+      instanceOf(model, uuid, profile, own),
+    );
+    if (parts.length > 0) return parts;
+    const memoryMb = parseMemoryMb(`${memory} MiB`) ?? parseMemoryMb(memory ?? "");
+    return [{ vendor: "nvidia", uuid, model, ...(memoryMb !== undefined && { memoryMb }) }];
+  });
+  if (gpus.length === 0) return undefined;
+  const driver = cells[0]?.[3];
+  const cudaVersion = /CUDA Version: *(\d+\.\d+)/.exec(overview)?.[1];
+  return { ...(driver && { driver }), ...(cudaVersion && { cudaVersion }), gpus };
+}
+
+const isWhole = (report: string) =>
+  report.includes("<nvidia_smi_log>") && report.includes("</nvidia_smi_log>");
 
 /** Of what `nvidia-smi -q -x` and `nvidia-smi -L` print. */
 export function parseNvidia(report: string, list: string): Finding<NvidiaFacts> {
-  if (!report.includes("<nvidia_smi_log>")) {
+  if (!isWhole(report)) {
     const said = firstLine(report) ?? "nothing";
-    return absent(sentences(`nvidia-smi printed no report, but: ${said}`, NOT_OFFERED));
+    return absent(sentences(`nvidia-smi printed no whole report, but: ${said}`, NOT_OFFERED));
   }
   const instances = instancesByGpu(list);
   const problems: string[] = [];
@@ -90,14 +138,17 @@ function migDevices(body: string, model: string, parentUuid: string, instances: 
     if (!instance) return [];
     const { profile, uuid } = instance;
     const memoryMb = memoryOf(report);
-    const named = { vendor: "nvidia" as const, uuid, model: `${model} MIG ${profile}` };
-    return [{ ...named, ...(memoryMb !== undefined && { memoryMb }), mig: { profile, parentUuid } }];
+    return [{ ...instanceOf(model, parentUuid, profile, uuid), ...(memoryMb !== undefined && { memoryMb }) }];
   });
   if (gpus.length === reports.length) return { gpus };
   return {
     gpus,
     problem: `has ${reports.length} MIG instances, of which nvidia-smi -L names ${gpus.length}; only these are offered.`,
   };
+}
+
+function instanceOf(model: string, parentUuid: string, profile: string, uuid: string): FoundGpu {
+  return { vendor: "nvidia", uuid, model: `${model} MIG ${profile}`, mig: { profile, parentUuid } };
 }
 
 /** The lines of `nvidia-smi -L`: a GPU, and indented below it the instances it is divided into. */

@@ -30,17 +30,24 @@ const ROCM_SMI_QUESTIONS = [
 /** Asks amd-smi; where that is not there or does not work, its forerunner rocm-smi. */
 export async function detectRocm(context: DetectContext): Promise<Finding<RocmFacts>> {
   const amdSmi = findTool(context, "amd-smi", ["/opt/rocm/bin/amd-smi"]);
+  const rocmSmi = findTool(context, "rocm-smi", ["/opt/rocm/bin/rocm-smi"]);
+  // One that hangs must leave time to ask the other.
+  const first = rocmSmi === undefined ? context : halfOf(context);
   const [devices, version, installed] = await Promise.all([
-    runTool(context, amdSmi, ["static", "--asic", "--vram", "--driver", "--json"]),
-    runTool(context, amdSmi, ["version", "--json"]),
+    runTool(first, amdSmi, ["static", "--asic", "--vram", "--driver", "--json"]),
+    runTool(first, amdSmi, ["version", "--json"]),
     installedVersion(context),
   ]);
   const byAmdSmi = judged("amd-smi", devices, parseAmdSmi);
   if (byAmdSmi.found) return withVersion(byAmdSmi, versionOf(version) ?? installed);
-  const rocmSmi = findTool(context, "rocm-smi", ["/opt/rocm/bin/rocm-smi"]);
   const byRocmSmi = judged("rocm-smi", await runTool(context, rocmSmi, ROCM_SMI_QUESTIONS), parseRocmSmi);
   if (byRocmSmi.found) return withVersion(byRocmSmi, installed);
   return absent(...byAmdSmi.problems, ...byRocmSmi.problems);
+}
+
+function halfOf(context: DetectContext): DetectContext {
+  const deadlineMs = (performance.now() + context.deadlineMs) / 2;
+  return { ...context, deadlineMs, timeoutMs: context.timeoutMs / 2 };
 }
 
 /** Of what `amd-smi static --asic --vram --driver --json` prints: a list, since ROCm 7 inside an object. */
@@ -117,16 +124,22 @@ function amdSmiMemoryMb(vram: Record<string, unknown>): number | undefined {
 function judged(name: string, output: ToolOutput, parse: (text: string) => RocmFacts): Finding<RocmFacts> {
   const notOffered = "AMD GPUs are not offered to jobs.";
   if (output.is === "missing") return absent();
-  if (output.is === "failed") return absent(sentences(`${name} ${output.why}`, notOffered));
+  const { why } = output.is === "failed" ? output : {};
   try {
     const found = parse(output.text);
-    if (found.gpus.length > 0) return { found, problems: [] };
-    return absent(`${name} is installed but finds no AMD GPU.`);
+    // Where one thing it was asked is not known, rocm-smi ends with an exit code and has said all the others.
+    const problems =
+      why === undefined ? [] : [sentences(`${name} ${why}`, "What it listed is offered to jobs.")];
+    if (found.gpus.length > 0) return { found, problems };
+    if (why === undefined) return absent(`${name} is installed but finds no AMD GPU.`);
   } catch {
-    // Whatever is wrong with it, what it printed says more than where a parser stopped.
-    const said = firstLine(output.text) ?? "nothing";
-    return absent(sentences(`${name} printed no list of GPUs, but: ${said}`, notOffered));
+    if (why === undefined) return absent(sentences(saidInstead(name, output.text), notOffered));
   }
+  return absent(sentences(`${name} ${why}`, notOffered));
+}
+/** Whatever is wrong with it, what it printed says more than where a parser stopped. */
+function saidInstead(name: string, text: string): string {
+  return `${name} printed no list of GPUs, but: ${firstLine(text) ?? "nothing"}`;
 }
 
 function withVersion(finding: Finding<RocmFacts>, version: string | undefined): Finding<RocmFacts> {

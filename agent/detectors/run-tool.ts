@@ -4,12 +4,16 @@ import type { DetectContext } from "./finding.ts";
 export type ToolOutput =
   | { is: "missing" }
   | { is: "printed"; text: string }
-  /** A clause for people, as "ended with exit code 9: …". */
-  | { is: "failed"; why: string };
+  /** `why`: a clause for people, as "ended with exit code 9: …". `text`: what it printed nonetheless. */
+  | { is: "failed"; why: string; text: string };
 
 /** More than any of them prints for a full machine; nvidia-smi writes 120 KB for each GPU. */
 const MAX_OUTPUT_BYTES = 8 * 1024 * 1024;
 const MAX_QUOTED_CHARACTERS = 200;
+/** Less is no time to start anything. */
+const MIN_LEFT_MS = 5;
+/** For reading what a tool left in its pipes when it ended; something it started may hold them open for ever. */
+const REST_LIMIT_MS = 500;
 
 /** The tool's path, in PATH or one of its usual places. */
 export function findTool(
@@ -32,7 +36,7 @@ export async function runTool(
 ): Promise<ToolOutput> {
   if (path === undefined) return { is: "missing" };
   const leftMs = context.deadlineMs - performance.now();
-  if (leftMs <= 0) return { is: "failed", why: "there was no time left to ask it" };
+  if (leftMs < MIN_LEFT_MS) return failed("was not asked, since no time was left");
   let child: Bun.Subprocess<"ignore", "pipe", "pipe">;
   try {
     child = Bun.spawn([path, ...args], {
@@ -44,42 +48,76 @@ export async function runTool(
       detached: true,
     });
   } catch (error) {
-    return { is: "failed", why: `cannot be run: ${(error as Error).message}` };
+    return failed(`cannot be run: ${(error as Error).message}`);
   }
   const late = timer(leftMs);
+  let rest: typeof late | undefined;
+  const [stdout, stderr] = [new Hearing(child.stdout), new Hearing(child.stderr)];
   try {
-    const ended = Promise.all([capped(child.stdout), capped(child.stderr), child.exited]);
-    const result = await Promise.race([ended, late.fired]);
-    if (result === "late")
-      return { is: "failed", why: `did not answer within ${context.timeoutMs / 1_000} s` };
-    return judge(result);
+    const tooMuch = Promise.race([stdout.tooMuch, stderr.tooMuch]);
+    const exitCode = await Promise.race([child.exited, tooMuch, late.fired]);
+    if (exitCode === "late") return failed(`did not answer within ${context.timeoutMs / 1_000} s`);
+    endGroup(child);
+    rest = timer(REST_LIMIT_MS);
+    await Promise.race([Promise.all([stdout.over, stderr.over]), rest.fired, late.fired]);
+    if (exitCode === "too much" || stdout.isTooMuch || stderr.isTooMuch)
+      return failed(`printed more than ${MAX_OUTPUT_BYTES / 1024 / 1024} MiB`);
+    return judge(exitCode, stdout.text, stderr.text);
   } finally {
-    late.clear();
+    for (const limit of [late, rest]) limit?.clear();
+    for (const one of [stdout, stderr]) one.stop();
     endGroup(child);
   }
 }
 
-function judge([stdout, stderr, exitCode]: [string | undefined, string | undefined, number]): ToolOutput {
-  if (stdout === undefined || stderr === undefined) {
-    return { is: "failed", why: `printed more than ${MAX_OUTPUT_BYTES / 1024 / 1024} MiB` };
-  }
+function failed(why: string, text = ""): ToolOutput {
+  return { is: "failed", why, text };
+}
+
+function judge(exitCode: number, stdout: string, stderr: string): ToolOutput {
   if (exitCode === 0) return { is: "printed", text: stdout };
   // nvidia-smi says on stdout why it failed, the others on stderr.
   const said = firstLine(stderr) ?? firstLine(stdout);
-  return { is: "failed", why: `ended with exit code ${exitCode}${said === undefined ? "" : `: ${said}`}` };
+  return failed(`ended with exit code ${exitCode}${said === undefined ? "" : `: ${said}`}`, stdout);
 }
 
-/** The whole stream as text; undefined where it is longer than any honest answer. */
-async function capped(stream: ReadableStream<Uint8Array>): Promise<string | undefined> {
-  const chunks: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const chunk of stream) {
-    bytes += chunk.length;
-    // Leaving the loop cancels the stream, so that the writer gets EPIPE instead of filling our memory.
-    if (bytes > MAX_OUTPUT_BYTES) return undefined;
-    chunks.push(chunk);
+/** What came of a stream so far; no more of it than any honest answer has. */
+class Hearing {
+  readonly over: Promise<void>;
+  readonly tooMuch: Promise<"too much">;
+  isTooMuch = false;
+  private readonly reader: ReadableStreamDefaultReader<Uint8Array>;
+  private readonly chunks: Uint8Array[] = [];
+
+  constructor(stream: ReadableStream<Uint8Array>) {
+    const { promise, resolve } = Promise.withResolvers<"too much">();
+    this.reader = stream.getReader() as ReadableStreamDefaultReader<Uint8Array>;
+    this.tooMuch = promise;
+    this.over = this.hear().then(() => {
+      if (this.isTooMuch) resolve("too much");
+    });
   }
-  return Buffer.concat(chunks).toString("utf8");
+
+  get text(): string {
+    return Buffer.concat(this.chunks).toString("utf8");
+  }
+
+  /** The writer gets EPIPE instead of filling our memory. */
+  stop(): void {
+    void this.reader.cancel().catch(() => {}); // It was over already.
+  }
+
+  private async hear(): Promise<void> {
+    let bytes = 0;
+    for (;;) {
+      const { done, value } = await this.reader.read();
+      if (done) return;
+      bytes += value.length;
+      this.isTooMuch = bytes > MAX_OUTPUT_BYTES;
+      if (this.isTooMuch) return this.stop();
+      this.chunks.push(value);
+    }
+  }
 }
 
 function endGroup(child: Bun.Subprocess): void {
