@@ -37,3 +37,9 @@ labels:
     labels: { arch: "arm64", os: "darwin", cpuCount: "8" },
   });
 });
+
+test("a limit that no control group can hold is refused where it is written, not when a job starts", () => {
+  const limits = (memoryMb: number) => parseYaml(`limits:\n  memoryMb: ${memoryMb}\n`, "f", agentFile);
+  expect(() => limits(Number.MAX_SAFE_INTEGER)).toThrow("f:2:3: limits.memoryMb: Too big");
+  expect(limits(64 * 1024 * 1024).limits.memoryMb).toBe(64 * 1024 * 1024);
+});

@@ -17,7 +17,11 @@ export const agentFile = z.strictObject({
       /** Cores. */
       cpu: z.number().positive().max(4_096).optional(),
       /** MiB. */
-      memoryMb: z.int().positive().optional(),
+      memoryMb: z
+        .int()
+        .positive()
+        .max(64 * 1024 * 1024)
+        .optional(),
       /** 0 keeps GPU jobs away. */
       gpuCount: z.int().min(0).max(64).optional(),
       /** Processes and threads at once. */

@@ -1,11 +1,16 @@
-import { readFile } from "node:fs/promises";
+import { lstatSync } from "node:fs";
+import { readFile, stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { z } from "zod";
 import { FileError, parseYaml } from "../shared/config/yaml.ts";
 import { CliError } from "./failure.ts";
 
+/** Nobody writes more by hand, and reading what a program wrote there instead could take minutes. */
+const MAX_MIB = 1;
+
 /**
- * Reads the config file of a long-running command. One that was named must be there; a default one need not.
+ * Reads the config file of a long-running command. One that was named must be there; a default one need not. One
+ * that has a default place is read again when it changes, so it cannot be a pipe.
  * Throws CliError `bad_configuration` naming file, line and field.
  */
 export async function readConfigFile(
@@ -15,16 +20,37 @@ export async function readConfigFile(
   const path = file.named ?? file.fallback;
   if (path === undefined) return undefined;
   try {
-    return { path, content: parseYaml(await readFile(resolve(path), "utf8"), path, schema) };
+    return { path, content: parseYaml(await textOf(path, file.fallback === undefined), path, schema) };
   } catch (error) {
     const missing = (error as { code?: string }).code === "ENOENT";
-    if (missing && file.named === undefined) return undefined;
+    const isLink = missing && isThere(path);
+    if (missing && !isLink && file.named === undefined) return undefined;
+    const why = isLink ? "it is a link to a file that is not there" : "there is no such file";
     const message =
-      error instanceof FileError ? error.message : `cannot read ${path}: ${whyOf(error, missing)}`;
+      error instanceof FileError
+        ? error.message
+        : `cannot read ${path}: ${missing ? why : (error as Error).message}`;
     throw new CliError("bad_configuration", message, { cause: error });
   }
 }
 
-function whyOf(error: unknown, missing: boolean): string {
-  return missing ? "there is no such file" : (error as Error).message;
+async function textOf(path: string, mayBePipe: boolean): Promise<string> {
+  const about = await stat(resolve(path));
+  if (about.isDirectory()) throw new Error("it is a directory; a file is needed there");
+  if (about.isFIFO() && !mayBePipe) throw new Error("it is a pipe; a file that can be read again is needed");
+  if (about.size > MAX_MIB * 1024 * 1024)
+    throw new Error(`it is too large; it may have at most ${MAX_MIB} MiB`);
+  const bytes = await readFile(resolve(path));
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    const before = bytes.toString("utf8").split("\uFFFD", 1).join("").split("\n");
+    const place = { line: before.length, column: (before.at(-1)?.length ?? 0) + 1 };
+    throw new FileError([{ file: path, ...place, message: "this is not UTF-8; save the file as UTF-8" }]);
+  }
+}
+
+/** Also where what is there is a link that leads nowhere. */
+function isThere(path: string): boolean {
+  return lstatSync(resolve(path), { throwIfNoEntry: false }) !== undefined;
 }

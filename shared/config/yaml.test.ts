@@ -16,10 +16,17 @@ function troubles(text: string): string[] {
 test("every unknown field is named where it stands, in the order of the file", () => {
   expect(troubles("nmae: x\ncommand: a\nresources: {cpus: 1, mem: 2}\nprio: 3\n")).toEqual([
     "f:1:1: nmae: unknown field",
-    "f:3:13: resources.cpus: unknown field",
-    "f:3:22: resources.mem: unknown field",
+    "f:3:13: resources.cpus: unknown field; there are cpu, memoryMb, gpuCount",
+    "f:3:22: resources.mem: unknown field; there are cpu, memoryMb, gpuCount",
     "f:4:1: prio: unknown field",
   ]);
+});
+
+test("a field that stands twice is named, and so is a field whose name would drive a terminal", () => {
+  expect(troubles("command: a\nresources:\n  cpu: 1\n  cpu: 2\n")).toEqual([
+    "f:4:3: resources.cpu: stands there twice; keep one of them",
+  ]);
+  expect(troubles('command: a\n"\\e[31mred": 1\n')).toEqual(["f:2:1:  [31mred: unknown field"]);
 });
 
 test("a name that cannot be one is told with what names may be", () => {

@@ -1,5 +1,5 @@
-import { type Document, isMap, isPair, isSeq, LineCounter, type Node, parseDocument } from "yaml";
-import type { z } from "zod";
+import { type Document, isMap, isPair, isSeq, LineCounter, type Node, parseDocument, visit } from "yaml";
+import { z } from "zod";
 import { issuesOf } from "../issues.ts";
 
 /** One thing wrong with a file a person wrote. `line` and `column` count from 1. */
@@ -51,21 +51,27 @@ export function parseYaml<Schema extends z.ZodType>(
       troubles.map(({ pos, code, message }) => ({
         file,
         ...position(lines, pos[0]),
-        message:
-          code === "MULTIPLE_DOCS" ? "the file must hold one document, without ---" : printable(message),
+        ...(code === "DUPLICATE_KEY" && { field: fieldAt(document, pos[0]) }),
+        message: inWords[code] ?? printable(message),
       })),
     );
   }
   const result = schema.safeParse(plainValue(document, file) ?? {});
   if (result.success) return result.data;
-  const issues = issuesOf(result.error).map(({ path, message }) => ({
+  const issues = issuesOf(result.error, (path) => fieldsAt(schema, path)).map(({ path, message }) => ({
     file,
     ...position(lines, offsetOf(document.contents as Node | null, path)),
-    field: path.join(".") || undefined,
+    field: printable(path.join(".")) || undefined,
     message,
   }));
   throw new FileError(issues.sort((a, b) => a.line - b.line || a.column - b.column));
 }
+
+/** What the library says of these is not for people. */
+const inWords: Partial<Record<string, string>> = {
+  MULTIPLE_DOCS: "the file must hold one document, without ---",
+  DUPLICATE_KEY: "stands there twice; keep one of them",
+};
 
 /** The plain value; throws FileError for what only shows when aliases are put in. */
 function plainValue(document: Document.Parsed, file: string): unknown {
@@ -82,6 +88,35 @@ const MAX_MESSAGE_LENGTH = 300;
 /** A message may quote the file, and the file may be anything: a terminal must not be driven by it. */
 function printable(text: string): string {
   return text.replace(/\p{C}+/gu, " ").slice(0, MAX_MESSAGE_LENGTH);
+}
+
+/** The names that a schema knows at a place; none where it does not say. */
+function fieldsAt(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
+  let current: unknown = schema;
+  for (const step of [...path, undefined]) {
+    while (isWrapped(current)) current = current.unwrap();
+    if (!(current instanceof z.ZodObject)) return [];
+    if (step === undefined) return Object.keys(current.shape);
+    current = current.shape[String(step)];
+  }
+  return [];
+}
+
+function isWrapped(schema: unknown): schema is z.ZodOptional | z.ZodDefault | z.ZodPrefault {
+  return [z.ZodOptional, z.ZodDefault, z.ZodPrefault].some((wrapper) => schema instanceof wrapper);
+}
+
+/** The field whose name stands at this place in the text. */
+function fieldAt(document: Document.Parsed, offset: number): string | undefined {
+  let field: string | undefined;
+  visit(document, {
+    Pair(_, pair, ancestors) {
+      if ((pair.key as Node | null)?.range?.[0] !== offset) return undefined;
+      field = printable([...ancestors.filter(isPair), pair].map(({ key }) => String(key)).join("."));
+      return visit.BREAK;
+    },
+  });
+  return field;
 }
 
 /** Where in the text the value at `path` stands, or the nearest of its parents that does. */

@@ -1,0 +1,50 @@
+import { afterAll, expect, test } from "bun:test";
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { agentFile } from "../agent/agent-file.ts";
+import { CliError } from "./failure.ts";
+import { readConfigFile } from "./read-config.ts";
+
+const dir = mkdtempSync(join(tmpdir(), "read-config-"));
+afterAll(() => rmSync(dir, { recursive: true, force: true }));
+
+/** What is said of the file that `make` makes at the usual place; undefined where it is taken. */
+async function complaint(make: (path: string) => void): Promise<string | undefined> {
+  const path = join(dir, "agent.yaml");
+  rmSync(path, { recursive: true, force: true });
+  make(path);
+  try {
+    await readConfigFile(agentFile, { named: undefined, fallback: path });
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof CliError)) throw error;
+    expect(error.code).toBe("bad_configuration");
+    expect(error.message).toContain(path);
+    return error.message;
+  }
+}
+
+test("what is no file that can be read again and again is refused at once, and in words", async () => {
+  expect(await complaint((path) => mkdirSync(path))).toContain("it is a directory");
+  expect(await complaint((path) => Bun.spawnSync(["mkfifo", path]))).toContain("it is a pipe");
+  expect(await complaint((path) => writeFileSync(path, "#".repeat(3_000_000)))).toContain("at most 1 MiB");
+});
+
+test("a link to a file that is gone is not taken for having no file, which would drop all limits", async () => {
+  expect(await complaint((path) => symlinkSync("nowhere", path))).toContain("a link to a file that is not");
+  expect(await complaint(() => {})).toBeUndefined();
+});
+
+test("bytes that are not UTF-8 are told with their line, not read as something else", async () => {
+  const latin1 = Buffer.from("slots: 2\nname: caf\xe9\n", "latin1");
+  expect(await complaint((path) => writeFileSync(path, latin1))).toContain(
+    "agent.yaml:2:10: this is not UTF-8",
+  );
+  const utf16 = Buffer.from("\ufefflimits:\n  cpu: 1\n", "utf16le");
+  expect(await complaint((path) => writeFileSync(path, utf16))).toContain(
+    "agent.yaml:1:1: this is not UTF-8",
+  );
+  const withMark = "\ufefflimits:\r\n  cpu: 1\r\n";
+  expect(await complaint((path) => writeFileSync(path, withMark))).toBeUndefined();
+});
