@@ -8,10 +8,13 @@ export interface AndroidFacts {
   platforms: number[];
   /** Versions, lowest first. */
   buildTools: string[];
-  /** Of the platform tools; absent where they are not installed. */
+  /** Of the platform tools, or `unknown`; absent where they are not installed. */
   adb?: string;
   emulator?: string;
 }
+
+/** Of a tool that is there and does not say which one it is. */
+const UNKNOWN_VERSION = "unknown";
 
 /** Only looks at files; nothing of the SDK is run. */
 export async function detectAndroid(context: DetectContext): Promise<Finding<AndroidFacts>> {
@@ -42,10 +45,10 @@ function roots({ environment, platform }: DetectContext): { root: string; variab
 
 async function readSdk(root: string): Promise<AndroidFacts | undefined> {
   const [platforms, buildTools, adb, emulator] = await Promise.all([
-    packagesBelow(join(root, "platforms")),
-    packagesBelow(join(root, "build-tools")),
-    properties(join(root, "platform-tools")),
-    properties(join(root, "emulator")),
+    packagesBelow(join(root, "platforms"), /^android-/),
+    packagesBelow(join(root, "build-tools"), /^\d/),
+    toolIn(join(root, "platform-tools"), "adb"),
+    toolIn(join(root, "emulator"), "emulator"),
   ]);
   const facts: AndroidFacts = {
     root,
@@ -53,10 +56,12 @@ async function readSdk(root: string): Promise<AndroidFacts | undefined> {
     buildTools: [
       ...new Set(buildTools.flatMap((one) => one.properties.get("Pkg.Revision") ?? one.name)),
     ].sort(compareVersions),
-    ...versionOf("adb", adb),
-    ...versionOf("emulator", emulator),
+    ...(adb !== undefined && { adb }),
+    ...(emulator !== undefined && { emulator }),
   };
-  const isEmpty = facts.platforms.length + facts.buildTools.length === 0 && facts.adb === undefined;
+  // Systems have an adb for phones at such a place without any SDK.
+  const hasAdb = adb !== undefined && adb !== UNKNOWN_VERSION;
+  const isEmpty = facts.platforms.length + facts.buildTools.length === 0 && !hasAdb;
   return isEmpty ? undefined : facts;
 }
 
@@ -65,12 +70,13 @@ interface SdkPackage {
   properties: Map<string, string>;
 }
 
-async function packagesBelow(dir: string): Promise<SdkPackage[]> {
-  const names = await readdir(dir).catch(() => []); // not installed
-  const packages = names.map(async (name) => ({ name, properties: await properties(join(dir, name)) }));
-  return (await Promise.all(packages)).flatMap(({ name, properties }) =>
-    properties ? [{ name, properties }] : [],
-  );
+/** Archives that were unpacked by hand, as images for containers are made, have the directory and no properties. */
+async function packagesBelow(dir: string, name: RegExp): Promise<SdkPackage[]> {
+  const entries = await readdir(dir, { withFileTypes: true }).catch(() => []); // not installed
+  const packages = entries
+    .filter((one) => (one.isDirectory() || one.isSymbolicLink()) && name.test(one.name))
+    .map(async (one) => ({ name: one.name, properties: await properties(join(dir, one.name)) }));
+  return await Promise.all(packages);
 }
 
 /** The directory of a platform says which one it is as well, except for previews that have no level yet. */
@@ -81,15 +87,16 @@ function apiLevel({ name, properties }: SdkPackage): number[] {
   return Number.isInteger(level) && level > 0 ? [level] : [];
 }
 
-function versionOf(key: "adb" | "emulator", found: Map<string, string> | undefined) {
-  const version = found?.get("Pkg.Revision");
-  return version === undefined ? {} : { [key]: version };
+async function toolIn(dir: string, tool: string): Promise<string | undefined> {
+  const version = (await properties(dir)).get("Pkg.Revision");
+  if (version !== undefined) return version;
+  const names = await readdir(dir).catch(() => []); // not installed
+  return names.some((name) => name === tool || name === `${tool}.exe`) ? UNKNOWN_VERSION : undefined;
 }
 
-/** `source.properties`, which every installed package has; undefined where it has none. */
-async function properties(dir: string): Promise<Map<string, string> | undefined> {
-  const text = await readFile(join(dir, "source.properties"), "utf8").catch(() => undefined); // not installed
-  if (text === undefined) return undefined;
+/** `source.properties`, which every package has that the SDK's own manager installed. */
+async function properties(dir: string): Promise<Map<string, string>> {
+  const text = await readFile(join(dir, "source.properties"), "utf8").catch(() => ""); // has none
   const pairs = [...text.matchAll(/^\s*([^#!\s=:][^=:\s]*)\s*[=:]\s*(.*?)\s*$/gm)];
   return new Map(pairs.map(([, key = "", value = ""]) => [key, value]));
 }

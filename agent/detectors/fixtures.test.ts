@@ -308,7 +308,16 @@ const androidCases: Record<string, Labels> = {
     "android.buildTools": "29.0.3",
     "android.adb": "29.0.6",
   },
+  // Without any source.properties, as archives unpacked by hand are.
+  unpacked: {
+    android: "true",
+    "android.platforms": "34",
+    "android.platform.34": "true",
+    "android.buildTools": "34.0.0",
+    "android.adb": "unknown",
+  },
   leftover: {},
+  "adb-alone": {},
 };
 
 test.each(Object.entries(androidCases))("the Android SDK %s gives its labels", async (name, expected) => {
