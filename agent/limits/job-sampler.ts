@@ -122,7 +122,8 @@ export class JobSampler {
     const { memoryMb, pids } = one.limits;
     const allowedBytes = (memoryMb ?? Number.POSITIVE_INFINITY) * MIB;
     let heldBytes = rows.reduce((sum, row) => sum + row.residentBytes, 0);
-    // What processes share was counted for each of them; before that is held against the job, it is counted once.
+    // What processes share was counted for each of them, and so were pages of files, which the kernel takes back when
+    // it needs them; before that is held against the job, the one is counted once and the other not at all.
     if (heldBytes > allowedBytes) heldBytes = rows.reduce((sum, row) => sum + shareOf(row), 0);
     one.peakBytes = Math.max(one.peakBytes, heldBytes, ...rows.map((row) => highWater(row.pid)));
     if (heldBytes > allowedBytes * NEAR_SHARE) this.nearLimit = true;
@@ -190,10 +191,11 @@ function cpuOf(rows: readonly ProcessRow[]): number {
   return rows.reduce((sum, row) => sum + row.cpuSeconds, 0);
 }
 
-/** A process's memory, with what it shares counted in parts; the plain number where the kernel does not say. */
+/** A process's memory without files, and with what it shares counted in parts; the plain number where the kernel does not say. */
 function shareOf(row: ProcessRow): number {
-  const kb = numberIn(readProc(row.pid, "smaps_rollup"), "\nPss:");
-  return kb === 0 ? row.residentBytes : kb * 1024;
+  const text = readProc(row.pid, "smaps_rollup");
+  const kb = numberIn(text, "\nPss:");
+  return kb === 0 ? row.residentBytes : (kb - numberIn(text, "\nPss_File:")) * 1024;
 }
 
 /** The most that a process ever held, also between two looks. */

@@ -54,6 +54,15 @@ for (const [name, makeKeeper] of keepers) {
       expect(processesOf(new Set([job.executionId]))).toEqual([]);
     });
 
+    test("files that a job maps are no memory that is held against it", async () => {
+      const map = `const bytes = Bun.mmap("f"); let sum = 0;
+        for (let at = 0; at < bytes.length; at += 4096) sum += bytes[at]; console.log("mapped"); await Bun.sleep(500);`;
+      const command = `head -c 300m /dev/zero >f; '${process.execPath}' -e '${map}'`;
+      const job = await timed(command, { memoryMb: 256 });
+      expect(job.stdout()).toContain("mapped");
+      expect(job.exit).toEqual({ exitCode: 0 });
+    });
+
     test("four busy processes use no more than the one core they may have, and no less", async () => {
       const startMs = performance.now();
       const burn = "while :; do :; done &";
