@@ -1,5 +1,6 @@
 import { availableParallelism, hostname, totalmem } from "node:os";
 import type { Labels } from "../../shared/labels.ts";
+import { type OwnGroupLimits, ownGroupLimits } from "../limits/own-group.ts";
 
 /** What every machine is known by. The words are those of the product's published examples. */
 export interface HostFacts {
@@ -12,10 +13,15 @@ export interface HostFacts {
 const osNames: Partial<Record<NodeJS.Platform, string>> = { win32: "windows" };
 const archNames: Partial<Record<NodeJS.Architecture, string>> = { x64: "amd64", ia32: "386" };
 
-export function detectHost(): HostFacts {
+/** In a container, what the container may have: the machine's own would be promised to jobs and not be there. */
+export function detectHost(limits: OwnGroupLimits = ownGroupLimits()): HostFacts {
   const name = hostname();
-  const cpuCount = availableParallelism();
-  const memoryMb = Math.floor(totalmem() / (1024 * 1024));
+  const cpuCount = Math.max(
+    1,
+    Math.floor(Math.min(availableParallelism(), limits.cpu ?? Number.POSITIVE_INFINITY)),
+  );
+  const machineMb = Math.floor(totalmem() / (1024 * 1024));
+  const memoryMb = Math.min(machineMb, limits.memoryMb ?? machineMb);
   return {
     hostname: name,
     cpuCount,
