@@ -6,6 +6,7 @@ import type { JobManifestInput } from "../../shared/manifest.ts";
 import { testImage } from "../support/docker.ts";
 import { waitFor, within } from "../support/wait.ts";
 import { DockerStage } from "./docker-stage.ts";
+import { ALONE } from "./docker-under-test.ts";
 
 const TEST_MS = 60_000;
 const stage = new DockerStage();
@@ -20,6 +21,14 @@ async function refusal(manifest: JobManifestInput): Promise<string> {
   expect(failure).toBeInstanceOf(StartFailedError);
   expect(await stage.containers()).toEqual([]);
   return failure.message;
+}
+
+/** A program for a machine of another kind. */
+function alienProgram(): Uint8Array {
+  const program = readFileSync(process.execPath).subarray(0, 4_096);
+  const MACHINE_AT = 18;
+  program[MACHINE_AT] = 0xff;
+  return program;
 }
 
 describe("a container", () => {
@@ -43,6 +52,11 @@ describe("a container", () => {
       const { exit, dir, text } = await stage.run({ image: ada, command: "id -u; pwd; echo hi > file" });
       expect({ exit, out: text.stdout }).toEqual({ exit: { exitCode: 0 }, out: "1000\n/work\n" });
       expect(readFileSync(join(dir, "file"), "utf8")).toBe("hi\n");
+      const below = await stage.run({ image: ada, command: "pwd; echo hi > file", workdir: "a/b" });
+      expect({ exit: below.exit, out: below.text.stdout }).toEqual({
+        exit: { exitCode: 0 },
+        out: "/work/a/b\n",
+      });
       const named = await stage.run({ image, command: "id -un", docker: { user: "ada:ada" } });
       expect(named.text.stdout).toBe("ada\n");
     },
@@ -124,6 +138,16 @@ describe("a container", () => {
       expect(await refusal({ image, docker: { entrypoint: "/no/entry" } })).toMatch(
         /\/no\/entry.*No such file/,
       );
+      const alien = join(stage.root, "alien");
+      writeFileSync(alien, alienProgram(), { mode: 0o755 });
+      const mounts = ["/alien", "/bin/sh"].map((target) => ({
+        type: "bind" as const,
+        source: alien,
+        target,
+      }));
+      expect(await refusal({ image, command: ["/alien"], docker: { ...ALONE, mounts } })).toMatch(
+        /\/alien failed: Exec format error/,
+      );
       expect(
         await refusal({ image, docker: { mounts: [{ type: "bind", source: "/no/where", target: "/m" }] } }),
       ).toMatch(/\/no\/where, which does not exist/);
@@ -146,6 +170,16 @@ describe("a job in a container", () => {
       expect(exit.exceeded?.peak).toBeGreaterThanOrEqual(32);
       expect(performance.now() - startMs).toBeLessThan(10_000);
       expect(text.stderr).not.toContain("sleep");
+    },
+    TEST_MS,
+  );
+
+  test(
+    "that lost a process to its memory has gone over it, though its shell makes a success of that at once",
+    async () => {
+      const command = "sleep 0.7; dd if=/dev/zero of=/dev/null bs=200M count=1; exit 0";
+      const { exit } = await stage.run({ image, command, docker: ALONE }, { limits: { memoryMb: 32 } });
+      expect(exit.exceeded).toMatchObject({ limit: "memoryMb", allowed: 32 });
     },
     TEST_MS,
   );

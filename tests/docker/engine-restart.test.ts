@@ -100,7 +100,11 @@ test.skipIf(process.getuid?.() !== 0 || !Bun.which("dockerd"))(
     const dies = await stage.start({ image, command: "echo up; sleep 600", docker: { network: "none" } });
     await dies.until("up");
     await killEngine();
+    const said: string[] = [];
+    const waits = stage.run({ image, command: "true", docker: { network: "none" } }, { said });
+    await waitFor("it to wait for the engine", () => said.some((line) => /waits for it/.test(line)));
     await startEngine();
+    expect((await within(60_000, "the one that waited", waits)).exit).toEqual({ exitCode: 0 });
     expect(await within(60_000, "the end", dies.task.wait())).toEqual({
       lost: expect.stringContaining("under the job"),
     });

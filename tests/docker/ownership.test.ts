@@ -3,6 +3,7 @@ import { chmodSync, chownSync, existsSync, mkdtempSync, rmSync, statSync } from 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { findEngine } from "../../agent/executors/docker/endpoint.ts";
+import { hasForeignFiles } from "../../agent/executors/docker/ownership.ts";
 import { testImage } from "../support/docker.ts";
 
 const TEST_MS = 90_000;
@@ -44,6 +45,10 @@ test(
   },
   TEST_MS,
 );
+
+test("in a directory that is gone nothing has to be taken over", async () => {
+  expect(await hasForeignFiles(join(root, "gone"), UID)).toBe(false);
+});
 
 test(
   "also where the image has nothing to do it with",

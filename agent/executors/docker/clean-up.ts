@@ -32,7 +32,9 @@ export async function removeLeftovers(engine: Engine, facts: EngineFacts, wanted
         if (dir && one.Image && (await hasForeignFiles(dir))) {
           const name = `${FILES_PREFIX}${one.Labels?.[LABEL.execution] ?? one.Id}`;
           const { Image: image, Labels } = one;
-          await takeOverFiles(engine, { image, dir, name, labels: Labels ?? {}, rootless: facts.rootless });
+          const order = { image, dir, name, labels: Labels ?? {}, rootless: facts.rootless };
+          // Whoever removes the directory says what stays of it; a container that stayed would hold up every job.
+          await takeOverFiles(engine, order).catch(() => {});
         }
         await removeContainer(engine, one.Id);
       }),

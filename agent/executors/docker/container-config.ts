@@ -53,12 +53,12 @@ export interface ContainerPlan {
 /** The body of `/containers/create`. Pure. Throws StartFailedError where the job asks for what it may not have. */
 export function containerBody(task: Task, plan: ContainerPlan): Record<string, unknown> {
   const { manifest } = task.assignment;
-  const { image, docker, workdir = "." } = manifest;
+  const { image, docker, workdir } = manifest;
   return {
     Image: image,
     ...commandOf(task),
     Env: environmentOf(task),
-    WorkingDir: posix.resolve(WORK_DIR, workdir),
+    WorkingDir: startDir(workdir),
     Labels: labelsOf(task, plan.agentId),
     Tty: false,
     OpenStdin: false,
@@ -67,6 +67,11 @@ export function containerBody(task: Task, plan: ContainerPlan): Record<string, u
     ...(docker?.user === undefined ? {} : { User: docker.user }),
     HostConfig: hostConfig(task, plan),
   };
+}
+
+/** Where in the container the command starts. */
+export function startDir(workdir = "."): string {
+  return posix.resolve(WORK_DIR, workdir);
 }
 
 export function labelsOf(task: Task, agentId: string): Record<string, string> {

@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { z } from "zod";
 import { dockerOptions, imageReference } from "../../../shared/docker.ts";
+import { pause } from "../../wait.ts";
 import {
   type Executor,
   type ExecutorDescription,
@@ -8,10 +9,12 @@ import {
   type RunningTask,
   StartFailedError,
   type Task,
+  type TaskOutput,
 } from "../executor.ts";
 import { removeLeftovers } from "./clean-up.ts";
 import { findEngine, NoEngineError } from "./endpoint.ts";
 import { Engine, type EngineFacts } from "./engine.ts";
+import { ENGINE_AWAY_MS, EngineError, LOOK_AGAIN_MS } from "./engine-error.ts";
 import { launch } from "./launch.ts";
 import type { DockerGrants, RegistryLogins } from "./settings.ts";
 
@@ -72,6 +75,7 @@ export class DockerExecutor implements Executor {
     this.live.add(executionId);
     try {
       const { engine, facts } = await this.connect();
+      await untilItAnswers(engine, task.output, signal);
       if (this.sweepDue) await this.sweep([]);
       return await launch(task, signal, {
         engine,
@@ -131,6 +135,23 @@ export class DockerExecutor implements Executor {
       );
     }
     return { engine, facts };
+  }
+}
+
+/** An engine that answered before is restarted, as a rule; a job that came meanwhile waits as those do that ran in it. */
+async function untilItAnswers(engine: Engine, output: TaskOutput, signal: AbortSignal): Promise<void> {
+  const giveUpMs = performance.now() + ENGINE_AWAY_MS;
+  for (let told = false; ; told = true) {
+    try {
+      await engine.json("GET", "/version", { signal });
+      return;
+    } catch (error) {
+      signal.throwIfAborted();
+      const isAway = error instanceof EngineError && error.unreachable;
+      if (!isAway || performance.now() > giveUpMs) throw error;
+      if (!told) output.system(`${error.message}. The job waits for it.`);
+      await pause(LOOK_AGAIN_MS, signal);
+    }
   }
 }
 

@@ -3,7 +3,7 @@ import type { RunningTask, Task, TaskExit, TaskUsage } from "../executor.ts";
 import { Grace } from "../grace.ts";
 import { type ContainerState, containerState, containerStopped, signalContainer } from "./containers.ts";
 import type { Engine } from "./engine.ts";
-import { hasStatus } from "./engine-error.ts";
+import { ENGINE_AWAY_MS, hasStatus, LOOK_AGAIN_MS } from "./engine-error.ts";
 import type { ContainerMeter } from "./meter.ts";
 import { OutputPump } from "./output-pump.ts";
 import { UsageWatch } from "./usage-watch.ts";
@@ -26,9 +26,6 @@ export interface DockerTaskParts {
 
 /** How long after the end of its output a container is known to have stopped. */
 const STOPPED_SOON_MS = 10_000;
-/** An engine that is restarted is back within this time; a container may live on meanwhile. */
-const ENGINE_AWAY_MS = 120_000;
-const LOOK_AGAIN_MS = 1_000;
 /** How often the engine is asked whether a container is still there whose output is silent. */
 const WATCHDOG_MS = 30_000;
 const OUTPUT_ENDS_SOON_MS = 5_000;
@@ -164,7 +161,7 @@ export class DockerTask implements RunningTask {
     const { ExitCode: exitCode = 0, OOMKilled = false, Error: why } = state;
     if (why) output.system(`The engine says of the container's end: ${why}`);
     const { memoryMb } = limits;
-    if (memoryMb !== undefined && (this.watch.wasOutOfMemory || (OOMKilled && exitCode !== 0))) {
+    if (memoryMb !== undefined && (this.watch.wasOutOfMemory || OOMKilled)) {
       const peak = Math.max(memoryMb, this.watch.usage().peakMemoryMb ?? 0);
       return { signal: "SIGKILL", exceeded: { limit: "memoryMb", allowed: memoryMb, peak } };
     }

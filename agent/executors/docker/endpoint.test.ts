@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { findEngine, NoEngineError } from "./endpoint.ts";
-import { isOlder } from "./engine.ts";
+import { Engine, isOlder } from "./engine.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "endpoint-"));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
@@ -43,4 +43,11 @@ test("versions are compared by their numbers", () => {
   expect(isOlder("1.9", "1.41")).toBe(true);
   expect(isOlder("1.41", "1.41")).toBe(false);
   expect(isOlder("2.0", "1.41")).toBe(false);
+});
+
+test("an engine that cannot be reached is told in words that say why", async () => {
+  const facts = (socketPath: string) => new Engine({ url: `unix://${socketPath}`, socketPath }).facts();
+  writeFileSync(join(dir, "plain"), "");
+  await expect(facts(join(dir, "none.sock"))).rejects.toThrow(/reached: there is no such socket$/);
+  await expect(facts(join(dir, "plain"))).rejects.toThrow(/reached: nothing listens there$/);
 });

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import type { EngineEndpoint } from "./endpoint.ts";
-import { EngineError, engineWords } from "./engine-error.ts";
+import { EngineError, engineWords, whyUnreachable } from "./engine-error.ts";
 import { openStream } from "./raw-stream.ts";
 
 export interface EngineCall {
@@ -190,11 +190,8 @@ export class Engine {
       return await promise;
     } catch (error) {
       if (wanted?.aborted && wanted.reason?.name !== "TimeoutError") throw wanted.reason;
-      const { name, message } = error as Error;
-      const why = name === "TimeoutError" || name === "AbortError" ? "it did not answer in time" : message;
-      throw new EngineError(`The engine at ${this.endpoint.url} cannot be reached: ${why}`, undefined, {
-        cause: error,
-      });
+      const message = `The engine at ${this.endpoint.url} cannot be reached: ${whyUnreachable(error)}`;
+      throw new EngineError(message, undefined, { cause: error });
     }
   }
 }

@@ -12,8 +12,8 @@ const LOOK_EVERY_MS = 1;
 const STOPPED_SOON_MS = 10_000;
 /** A process that cannot be found is over, or one of another machine's. */
 const MAYBE_STOPPED_MS = 300;
-/** What the shell, and a container's init, end with when there is no such program, or it cannot be executed. */
-const NO_PROGRAM = [126, 127];
+/** What a container's init ends with when there is no such program, it may not be executed, or is none for this machine. */
+const NO_PROGRAM = [1, 126, 127];
 /** tini's words, and catatonit's. */
 const INIT_FAILED = /^(?:\[FATAL tini \(\d+\)\]|ERROR \(catatonit:\d+\):) (.*)$/m;
 /** An init that fails says so in one line. */

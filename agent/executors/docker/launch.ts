@@ -1,7 +1,8 @@
-import { chmodSync, statSync } from "node:fs";
+import { chmodSync, mkdirSync, statSync } from "node:fs";
+import { join, posix } from "node:path";
 import { StartFailedError, type Task } from "../executor.ts";
 import { cleanUpAfter } from "./clean-up.ts";
-import { containerBody } from "./container-config.ts";
+import { containerBody, startDir, WORK_DIR } from "./container-config.ts";
 import { createContainer, removeContainer, startContainer } from "./containers.ts";
 import { DockerTask } from "./docker-task.ts";
 import type { Engine, EngineFacts } from "./engine.ts";
@@ -23,7 +24,13 @@ export interface LaunchSite {
   onLeft(): void;
 }
 
-const ENGINE_SOCKETS = ["/var/run/docker.sock", "/run/containerd/containerd.sock", "/run/podman/podman.sock"];
+const ENGINE_SOCKETS = [
+  "/var/run/docker.sock",
+  "/run/containerd/containerd.sock",
+  // Of an engine that brings its own.
+  "/var/run/docker/containerd/containerd.sock",
+  "/run/podman/podman.sock",
+];
 const GPU_DEVICES = ["/dev/kfd", "/dev/dri/renderD128"];
 
 /** Fetches the image, makes the container, and starts it; when it cannot, nothing is left of it. */
@@ -32,8 +39,7 @@ export async function launch(task: Task, signal: AbortSignal, site: LaunchSite):
   // What the job may not have is told before anything is fetched.
   const body = bodyOf(task, site);
   await fetchImage(task, signal, site);
-  // Whoever the container runs as, the directory is its; nobody else gets to it, as those above it are the agent's own.
-  chmodSync(task.dir, 0o777);
+  openDirectories(task);
   const name = `tanvrit-${task.assignment.executionId}`;
   const detach = new AbortController();
   try {
@@ -61,6 +67,21 @@ export async function launch(task: Task, signal: AbortSignal, site: LaunchSite):
     throw new StartFailedError(`The container could not be started: ${(error as Error).message}`, {
       cause: error,
     });
+  }
+}
+
+/**
+ * Whoever the container runs as, its directory is its own, and where in it the command starts: the engine would make
+ * that as root's. Nobody else gets to it, as those above it are the agent's own.
+ */
+function openDirectories({ dir, assignment }: Task): void {
+  chmodSync(dir, 0o777);
+  const within = posix.relative(WORK_DIR, startDir(assignment.manifest.workdir));
+  let path = dir;
+  for (const name of within.startsWith("..") ? [] : within.split("/").filter(Boolean)) {
+    path = join(path, name);
+    mkdirSync(path, { recursive: true });
+    chmodSync(path, 0o777);
   }
 }
 

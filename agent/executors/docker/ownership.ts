@@ -35,9 +35,9 @@ export async function hasForeignFiles(dir: string, uid = process.getuid?.() ?? 0
       if (entry.isDirectory() && (await hasForeignFiles(path, uid))) return true;
     }
     return false;
-  } catch {
-    // What cannot even be looked at has to be taken over.
-    return true;
+  } catch (error) {
+    // What cannot even be looked at has to be taken over; what is gone need not be.
+    return (error as NodeJS.ErrnoException).code !== "ENOENT";
   }
 }
 

@@ -1,7 +1,7 @@
 import { connect, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import type { EngineEndpoint } from "./endpoint.ts";
-import { EngineError, engineWords } from "./engine-error.ts";
+import { EngineError, engineWords, whyUnreachable } from "./engine-error.ts";
 
 const HEAD_END = "\r\n\r\n";
 const MAX_HEAD_BYTES = 16 * 1024;
@@ -37,7 +37,7 @@ export async function openStream(
     if (error instanceof EngineError) throw error;
     signal.throwIfAborted();
     throw new EngineError(
-      `The engine at ${endpoint.url} cannot be reached: ${(error as Error).message}`,
+      `The engine at ${endpoint.url} cannot be reached: ${whyUnreachable(error)}`,
       undefined,
       { cause: error },
     );
