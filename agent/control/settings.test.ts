@@ -42,7 +42,9 @@ function stage(apply: (memoryMb: number, signal: AbortSignal) => Promise<void> =
   const said: string[] = [];
   const say = (message: string) => said.push(message);
   const log: AgentLog = { info: say, warn: say, error: say };
+  let reads = 0;
   const read = async (): Promise<NodeProfile> => {
+    reads++;
     const memoryMb = Number(readFileSync(path, "utf8"));
     if (Number.isNaN(memoryMb)) throw new Error(`${path}:1:1: limits.memoryMb: no number`);
     return profileOf(memoryMb);
@@ -62,7 +64,7 @@ function stage(apply: (memoryMb: number, signal: AbortSignal) => Promise<void> =
     },
   });
   void settings.run(over.signal);
-  return { path, settings, applied, said, ask: () => ask() };
+  return { path, settings, applied, said, reads: () => reads, ask: () => ask() };
 }
 
 test("a file that changed counts and is announced once; one that was only touched is not", async () => {
@@ -79,12 +81,19 @@ test("a file that changed counts and is announced once; one that was only touche
 });
 
 test("a wrong file is told once and changes nothing, and is forgotten when it is right", async () => {
-  const { path, settings, applied, said } = stage();
+  const { path, settings, applied, said, reads, ask } = stage();
   writeFileSync(path, "two");
   await until(() => settings.error !== undefined, "the error");
   expect(settings.error).toContain("agent.yaml:1:1: limits.memoryMb");
   expect(settings.profile.file.limits.memoryMb).toBe(1);
-  expect(said.filter((line) => line.includes("no number"))).toHaveLength(1);
+  const told = () => said.filter((line) => line.includes("no number"));
+  expect(told()).toHaveLength(1);
+  const readBefore = reads();
+  writeFileSync(path, "three");
+  await until(() => reads() > readBefore, "a second look");
+  expect(told()).toHaveLength(1);
+  ask();
+  await until(() => told().length === 2, "the answer to who asks");
   writeFileSync(path, "1");
   await until(() => settings.error === undefined, "the end of the error");
   expect(applied).toEqual([]);

@@ -83,8 +83,12 @@ export class Settings {
     try {
       return await source.read(what);
     } catch (error) {
+      const before = this.error;
       this.error = textOf(error);
-      this.options.log.warn(`${this.error} — the settings from before stay in force until this is right.`);
+      // Whoever saves the file once more without having mended it has heard what is wrong; who asks is told again.
+      if (this.error !== before || what === "machine") {
+        this.options.log.warn(`${this.error} — the settings from before stay in force until this is right.`);
+      }
       return undefined;
     }
   }
