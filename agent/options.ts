@@ -13,7 +13,7 @@ export const agentOptions = defineOptions({
     fileKey: "name",
     schema: optionText.min(1, { error: "must not be empty" }).max(200).optional(),
     defaultText: "the host's name",
-    help: "How the node is called.",
+    help: "How the node is called",
   },
   config: {
     kind: "value",
@@ -21,7 +21,7 @@ export const agentOptions = defineOptions({
     env: "TANVRIT_AGENT_CONFIG",
     schema: optionText.min(1).optional(),
     defaultText: "agent.yaml in TANVRIT_HOME",
-    help: "The file with this machine's limits and labels.",
+    help: "The file with this machine's limits and labels",
   },
   label: {
     kind: "list",
@@ -34,7 +34,7 @@ export const agentOptions = defineOptions({
       .refine((pairs) => labels.safeParse(pairs).success, {
         error: (issue) => firstIssue(labels.safeParse(issue.input).error),
       }),
-    help: "A label the node is found by; may be given again and again.",
+    help: "A label the node is found by",
   },
   pool: {
     kind: "value",
@@ -43,7 +43,7 @@ export const agentOptions = defineOptions({
     fileKey: "pool",
     schema: pool,
     defaultText: "default",
-    help: "The pool the node belongs to; it gets only jobs of that pool.",
+    help: "The pool the node belongs to; it gets only jobs of that pool",
   },
   slots: {
     kind: "value",
@@ -52,7 +52,7 @@ export const agentOptions = defineOptions({
     fileKey: "slots",
     schema: optionNumber({ min: 1, max: 10_000, integer: true }).optional(),
     defaultText: "the number of cores",
-    help: "How many jobs may run at once.",
+    help: "How many jobs may run at once",
   },
 });
 

@@ -33,7 +33,7 @@ export const command = defineCommand({
     "resume does.",
   async run({ options, env, output }) {
     const own = await changeOwnNode(env, options, "drain", output);
-    await output.note(`${own.name} takes no new jobs; ${countOf(own.running, "job")} still run.`);
+    await output.note(`${own.name} takes no new jobs; ${countOf(own.running, "job")} still running.`);
     if (options.wait) await untilQuiet(own, env, options, output);
     if (options.json) await output.json({ nodeId: own.nodeId, status: "DRAINING" });
     return exitCodes.ok;
@@ -51,7 +51,7 @@ async function untilQuiet(own: OwnNode, env: Env, given: Given, output: Output):
     quiet = left === 0 ? quiet + 1 : 0;
     if (left === told) continue;
     told = left;
-    await output.note(left === 0 ? "Nothing runs any more." : `${countOf(left, "job")} still run.`);
+    await output.note(left === 0 ? "Nothing runs any more." : `${countOf(left, "job")} still running.`);
   }
 }
 

@@ -27,22 +27,22 @@ const flag = { kind: "flag", schema: z.boolean().default(false) } as const;
 
 const options = defineOptions({
   ...agentOptions,
-  once: { ...flag, help: "Take one job, report it, and end." },
+  once: { ...flag, help: "Take one job, report it, and end" },
   "max-jobs": {
     kind: "value",
     placeholder: "N",
     schema: optionNumber({ min: 1, integer: true }).optional(),
-    help: "Take N jobs in all, report them, and end.",
+    help: "Take N jobs in all, report them, and end",
   },
   "idle-exit": {
     kind: "value",
     placeholder: "SECONDS",
     schema: optionNumber({ min: 0, unit: "seconds" }).optional(),
-    help: "End when nothing has run for so long.",
+    help: "End when nothing has run for so long",
   },
   replace: {
     ...flag,
-    help: "Take the place of the agent that runs here now, and go on with its jobs, as after an upgrade.",
+    help: "Take the place of the agent that runs here now, and go on with its jobs, as after an upgrade",
   },
   ...connectionOptions,
 });

@@ -75,7 +75,7 @@ async function untilEnded(
     if (found.state === "absent") return;
     const now = found.status.running.length;
     if (now !== running)
-      await output.note(now > 0 ? `${countOf(now, "job")} still run.` : "All jobs have ended.");
+      await output.note(now > 0 ? `${countOf(now, "job")} still running.` : "All jobs have ended.");
     running = now;
     if (running > 0 && how !== "leave") graceUntilMs = performance.now() + LEAVE_LIMIT_MS;
     if (performance.now() > graceUntilMs)

@@ -32,6 +32,12 @@ export async function showGroup(
 
 function unknownCommand(commands: readonly CommandEntry[], names: readonly string[]): CliError {
   const typed = names.slice(0, 2).join(" ");
+  const known = commands.find(({ path }) => path === typed || path === names[0]);
+  if (known) {
+    return new CliError("usage", `options stand behind the name of a command, not before or inside it`, {
+      todo: `See tanvrit-compute ${known.path} --help`,
+    });
+  }
   const groups = commands.map((entry) => entry.path.split(" ")[0] ?? "");
   const near = nearest(typed, [...commands.map((entry) => entry.path), ...groups]);
   const group = groups.includes(names[0] ?? "") ? `${names[0]} ` : "";

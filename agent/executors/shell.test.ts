@@ -187,8 +187,13 @@ describe("the shell executor", () => {
   test("a command that cannot be started says which and why", async () => {
     const text = join(dir, "notes.txt");
     writeFileSync(text, "x");
+    const script = join(dir, "strange.sh");
+    writeFileSync(script, "#!/no/such/shell\n", { mode: 0o700 });
     const cases: [JobManifestInput, RegExp][] = [
       [{ command: ["no-such-program", "x"] }, /no-such-program was not found/],
+      [{ command: ["./backup.sh"] }, /no \.\/backup\.sh in .*, where the command starts: a fresh directory/],
+      [{ command: ["/nowhere/backup.sh"] }, /no \/nowhere\/backup\.sh on this node/],
+      [{ command: [script] }, /strange\.sh is there, but what runs it is not/],
       [{ command: [text] }, /notes\.txt may not be executed/],
       [{ command: "true", workdir: "missing" }, /working directory .*missing does not exist/],
       [{ command: "true", workdir: text }, /notes\.txt is not a directory/],

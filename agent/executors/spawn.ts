@@ -8,7 +8,7 @@ import {
   readSync,
   statSync,
 } from "node:fs";
-import { resolve } from "node:path";
+import { isAbsolute, resolve } from "node:path";
 import { type Environment, StartFailedError } from "./executor.ts";
 import { closePipe, createPipe, type Pipe, readPipe } from "./pipes.ts";
 import type { Child } from "./shell-task.ts";
@@ -63,12 +63,22 @@ function whyNotStarted(program: string, cwd: string, error: unknown): string {
   const problem = directoryProblem(cwd);
   if (problem) return `The working directory ${cwd} ${problem}.`;
   const code = (error as NodeJS.ErrnoException).code;
-  if (code === "ENOENT") return `The program ${program} was not found on this node.`;
+  if (code === "ENOENT") return notFound(program, cwd);
   if (code === "EACCES")
     return `The program ${program} may not be executed on this node (permission denied).`;
   if (code === "ENOEXEC") return `The program ${program} is not in a format this node can execute.`;
   if (code === "E2BIG") return `The command and its environment are too long for this node.`;
   return `The program ${program} could not be started: ${error instanceof Error ? error.message : String(error)}`;
+}
+
+function notFound(program: string, cwd: string): string {
+  if (!program.includes("/")) return `The program ${program} was not found on this node.`;
+  // The kernel says the same of a script whose interpreter it cannot find.
+  if (existsSync(resolve(cwd, program))) {
+    return `The program ${program} is there, but what runs it is not: see its first line, or its loader.`;
+  }
+  if (isAbsolute(program)) return `There is no ${program} on this node.`;
+  return `There is no ${program} in ${cwd}, where the command starts: a fresh directory, unless the job has a workdir.`;
 }
 
 function directoryProblem(path: string): string | undefined {

@@ -21,7 +21,7 @@ export const manifestOptions = defineOptions({
     placeholder: "TYPE",
     schema: optionText.optional(),
     defaultText: "COMMAND, or DOCKER with --image",
-    help: "What kind of job it is",
+    help: "What kind of job it is: COMMAND or DOCKER",
   },
   ...dockerFlags,
   label: {

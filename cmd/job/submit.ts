@@ -27,8 +27,11 @@ export const command = defineCommand({
   options,
   rest: { name: "CMD ARG…", help: "the command the job runs, as it is; without a shell" },
   examples: [
-    { line: "job submit -- python train.py", does: "Run a program on any of your nodes" },
-    { line: "job submit --label gpu=true --wait -- sh -c 'make && make test'", does: "In a shell, on a GPU" },
+    { line: "job submit -- python /srv/train.py", does: "Run a program on any of your nodes" },
+    {
+      line: "job submit --gpus 1 --workdir /srv/app --wait -- sh -c 'make && make test'",
+      does: "In a shell, with a GPU, in a directory that the node has",
+    },
     { line: "job submit --file job.yaml", does: "From a file" },
     { line: "job submit --batch jobs.jsonl > ids", does: "Thousands at once" },
   ],

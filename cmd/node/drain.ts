@@ -13,8 +13,8 @@ export const command = defineCommand({
   options,
   positionals: [{ name: "NODE", help: "its id, as node list shows it" }],
   examples: [
-    { line: "node drain NODE", does: "Before an update: what runs goes on, nothing new starts" },
-    { line: "node drain NODE --undo", does: "After it" },
+    { line: "node drain $id", does: "Before an update: what runs goes on, nothing new starts" },
+    { line: "node drain $id --undo", does: "After it" },
   ],
   async run({ options, positionals, env, output }) {
     const nodeId = checkId("node", positionals[0] ?? "");

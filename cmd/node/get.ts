@@ -7,7 +7,7 @@ import { formatAge, formatFields, formatTable } from "../format.ts";
 export const command = defineCommand({
   options: clientOptions,
   positionals: [{ name: "NODE", help: "its id, as node list shows it" }],
-  examples: [{ line: "node get NODE --json", does: "Everything a node says of itself, and what runs there" }],
+  examples: [{ line: "node get $id --json", does: "Everything a node says of itself, and what runs there" }],
   async run({ options, positionals, env, output }) {
     const nodeId = checkId("node", positionals[0] ?? "");
     const { nodes, executions } = await connect(env, options);

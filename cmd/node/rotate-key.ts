@@ -5,7 +5,7 @@ import { connect, patience } from "../connect.ts";
 export const command = defineCommand({
   options: clientOptions,
   positionals: [{ name: "NODE", help: "its id, as node list shows it" }],
-  examples: [{ line: "node rotate-key NODE", does: "After its key was seen by someone else" }],
+  examples: [{ line: "node rotate-key $id", does: "After its key was seen by someone else" }],
   details: `The old key is refused at once. The agent notices, and gets a key of its own with its workspace's session;
 the key that is printed here is then void again, and useful only to agents without a session.`,
   async run({ options, positionals, env, output }) {

@@ -62,10 +62,13 @@ export const command = defineCommand({
   options,
   rest: { name: "CMD ARG…", help: "the command each job runs, as it is; without a shell" },
   examples: [
-    { line: "schedule create --cron '30 2 * * *' --tz Europe/Berlin -- backup.sh", does: "Every night" },
-    { line: "schedule create --cron '*/15 * * * *' --overlap forbid -- sync.sh", does: "Never two at once" },
+    { line: "schedule create --cron '30 2 * * *' --tz Europe/Berlin -- /srv/backup.sh", does: "Every night" },
     {
-      line: "schedule create --cron @weekly --template git-clone-and-run --param url=$url",
+      line: "schedule create --cron '*/15 * * * *' --overlap forbid -- /srv/sync.sh",
+      does: "Never two at once",
+    },
+    {
+      line: "schedule create --cron @weekly --template pytest-run --param project=/srv/app",
       does: "A template",
     },
   ],

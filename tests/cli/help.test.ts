@@ -57,6 +57,11 @@ test("what is not understood is 64 on stderr, with the nearest name", async () =
     [["job", "get", "a", "b"], /unexpected argument b/],
     [["job", "get", "nonsense"], /nonsense is no job id/],
     [["--frobnicate"], /unknown option --frobnicate/],
+    [
+      ["job", "--json", "list"],
+      /options stand behind the name of a command.*See tanvrit-compute job list --help/,
+    ],
+    [["--json", "agent", "status"], /options stand behind the name of a command/],
     [["job", "list", "--url", "nowhere"], /--url: must be a URL/],
   ];
   for (const [args, stderr] of cases) {
