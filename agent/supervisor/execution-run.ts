@@ -1,5 +1,5 @@
-import { chmodSync, mkdirSync, rmdirSync } from "node:fs";
-import { chmod, readdir, rm } from "node:fs/promises";
+import { mkdirSync, rmdirSync } from "node:fs";
+import { chmod, lstat, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { type AgentLog, textOf } from "../agent-log.ts";
 import {
@@ -208,11 +208,11 @@ export async function removeDirectory(path: string): Promise<void> {
   }
 }
 
-async function makeWritable(path: string): Promise<void> {
-  chmodSync(path, 0o700);
-  for (const entry of await readdir(path, { withFileTypes: true })) {
-    if (!entry.isDirectory()) continue;
-    await chmod(join(path, entry.name), 0o700);
-    await makeWritable(join(path, entry.name));
+/** Names are bytes here: a job may call a directory what is no text. */
+async function makeWritable(path: string | Buffer): Promise<void> {
+  await chmod(path, 0o700);
+  for (const name of await readdir(path, { encoding: "buffer" })) {
+    const inner = Buffer.concat([Buffer.from(path), Buffer.from("/"), name]);
+    if ((await lstat(inner)).isDirectory()) await makeWritable(inner);
   }
 }
