@@ -8,6 +8,7 @@ import { agentFile } from "./agent-file.ts";
 import type { AgentLog } from "./agent-log.ts";
 import { describeNode } from "./describe.ts";
 import { processesOf } from "./executors/marks.ts";
+import { isResult } from "./journal/outbox.ts";
 import { ControlPlane } from "./testing/control-plane.ts";
 
 const supervise = join(import.meta.dirname, "testing", "supervise.ts");
@@ -143,7 +144,8 @@ describe("the agent", () => {
     await waitFor(() => filesIn("outbox").length === 1, "the result waits in the outbox");
     first.cancelAll.abort();
     expect(await first.done).toBeUndefined();
-    expect(filesIn("outbox")).toEqual([`${id}.json`]);
+    // The process that holds the jobs may just be writing it anew.
+    expect(filesIn("outbox").filter(isResult)).toEqual([`${id}.json`]);
     plane.start();
     startAgent();
     await plane.until(ended(id), "the result");

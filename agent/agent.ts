@@ -11,7 +11,7 @@ import { Ending, type EndSignals } from "./ending.ts";
 import { grantsOf } from "./executors/all.ts";
 import { allowedEnvironment } from "./executors/environment.ts";
 import type { Environment } from "./executors/executor.ts";
-import { acquireLock } from "./journal/lock.ts";
+import { acquireLock, isOwnLock } from "./journal/lock.ts";
 import { LogShipper } from "./logs/log-shipper.ts";
 import { Condition } from "./loops/condition.ts";
 import { HeartbeatLoop } from "./loops/heartbeat.ts";
@@ -170,6 +170,8 @@ class Agent {
       keepAwake: new KeepAwake({ environment, log }),
       rest: () => supervisors.rest(),
       hurry: () => this.hurry(),
+      ownsStateDir: () => isOwnLock(dirs.lock),
+      onStateDirLost: () => this.ending.fail(new AgentError(stateDirLost(options.stateDir))),
     });
   }
 
@@ -267,6 +269,10 @@ class Agent {
       onFailure?.();
     }
   }
+}
+
+function stateDirLost(path: string): string {
+  return `${path} was removed under the agent, which keeps there what must outlive it. It ends when what runs has ended; start it again.`;
 }
 
 function registerFailed(error: unknown): string {

@@ -67,6 +67,8 @@ export class Worker {
   onDrain: (() => void) | undefined;
   /** Called when an execution has begun, ended or is gone. */
   onLoad: (() => void) | undefined;
+  /** Called when an execution could not be started, which may be this machine's fault. */
+  onStartFailed: (() => void) | undefined;
   /** Rings when an execution is gone, or this worker takes no new ones any more. */
   readonly settled = new Bell();
   private readonly options: WorkerOptions;
@@ -307,6 +309,7 @@ export class Worker {
     const held = this.executions.get(executionId);
     if (!held) return;
     held.lines.expectUpTo(lastSeq);
+    if (end.reason === "StartFailed") this.onStartFailed?.();
     // Told again: fewer lines survived than had been promised.
     if (!takesSlot(held.phase))
       return void (held.lines.isDelivered && this.apply(executionId, "linesStored"));

@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { processStat, readProc } from "../executors/process-table.ts";
-import { acquireLock } from "./lock.ts";
+import { acquireLock, isOwnLock } from "./lock.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "lock-"));
 const path = join(dir, "lock");
@@ -16,6 +16,16 @@ describe("the lock of a state directory", () => {
     release();
     acquireLock(path)();
     expect(readdirSync(dir)).toEqual([]);
+  });
+
+  test("is this process's own until it is let go, or removed, or somebody else's", () => {
+    const release = acquireLock(path);
+    expect(isOwnLock(path)).toBe(true);
+    writeFileSync(path, JSON.stringify({ pid: 1, started: "x" }));
+    expect(isOwnLock(path)).toBe(false);
+    rmSync(path);
+    expect(isOwnLock(path)).toBe(false);
+    release();
   });
 
   test("counts for nothing when its process is gone, when its pid is another's now, or when it is damaged", () => {

@@ -18,15 +18,15 @@ interface Holder {
 export function acquireLock(path: string): () => void {
   const own: Holder = { pid: process.pid, started: startOf(process.pid) };
   const offer = `${path}.${process.pid}.offer`;
-  writeFileSync(offer, JSON.stringify(own), { mode: 0o600 });
   try {
+    writeFileSync(offer, JSON.stringify(own), { mode: 0o600 });
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       // A link appears with its whole content or fails, so no one ever reads half a lock.
       if (tryLink(offer, path)) return () => release(path, own);
       const holder = readHolder(path);
       if (holder && isAlive(holder)) {
         throw new AgentError(
-          `Another agent (process ${holder.pid}) already runs here: it holds ${path}. Stop it first, or use another TANVRIT_HOME or workspace.`,
+          `Another agent (process ${holder.pid}) already runs here: it holds ${path}. agent stop ends it, agent run --replace takes its place and its jobs; a second agent needs another TANVRIT_HOME or workspace.`,
         );
       }
       takeAway(path, holder);
@@ -41,6 +41,16 @@ export function acquireLock(path: string): () => void {
 export function lockHolder(path: string): number | undefined {
   const holder = readHolder(path);
   return holder && isAlive(holder) ? holder.pid : undefined;
+}
+
+/** Whether this process still has the lock it acquired; not when somebody removed it, as with the whole directory. */
+export function isOwnLock(path: string): boolean {
+  try {
+    return (JSON.parse(readFileSync(path, "utf8")) as Partial<Holder>).pid === process.pid;
+  } catch (error) {
+    // What cannot be read now may still be there.
+    return (error as NodeJS.ErrnoException).code !== "ENOENT";
+  }
 }
 
 function tryLink(from: string, to: string): boolean {

@@ -25,8 +25,12 @@ function stage(settings: object) {
     said.push(text);
     onNews();
   };
-  const worker = { running: 0, unsent: 0, isDraining: false, onLoad: undefined as (() => void) | undefined };
-  const machine = { facts: lookAtDisk("/") as HealthFacts, slept: 0 };
+  const worker = {
+    ...{ running: 0, unsent: 0, isDraining: false },
+    onLoad: undefined as (() => void) | undefined,
+    onStartFailed: undefined as (() => void) | undefined,
+  };
+  const machine = { facts: lookAtDisk("/") as HealthFacts, slept: 0, isOwn: true };
   const clock = new ServerClock();
   const condition = new Condition();
   const connection = { isPatient: false };
@@ -45,6 +49,8 @@ function stage(settings: object) {
     },
     rest: () => note("rest"),
     hurry: () => note("hurry"),
+    ownsStateDir: () => machine.isOwn,
+    onStateDirLost: () => note("directory lost"),
     log: { info: note, warn: note, error: note },
     clocks: { wallMs: () => performance.now() + machine.slept, monotonicMs: () => performance.now() },
     lookAtDisk: () => machine.facts,
@@ -142,6 +148,16 @@ describe("a machine that is not well", () => {
     machine.facts = { unwritable: "EROFS" };
     upkeep.configure(agentFile.parse({}));
     expect(condition.value.refusing).toContain("cannot write to /state (EROFS)");
+  });
+
+  test("looks at itself at once when a job could not be started, and at whether its directory is its own", () => {
+    const { worker, machine, condition } = stage({});
+    machine.facts = { unwritable: "ENOSPC" };
+    machine.isOwn = false;
+    expect(said).not.toContain("directory lost");
+    worker.onStartFailed?.();
+    expect(condition.value.refusing).toContain("(ENOSPC)");
+    expect(said).toContain("directory lost");
   });
 
   test("refuses work when its clock is far from the server's", () => {

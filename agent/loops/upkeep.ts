@@ -17,7 +17,7 @@ export type MachineCare = Pick<AgentFile, "idleSuspendSeconds" | "keepAwake" | "
 export interface UpkeepParts {
   stateDir: string;
   care: MachineCare;
-  worker: Pick<Worker, "running" | "unsent" | "isDraining" | "onLoad">;
+  worker: Pick<Worker, "running" | "unsent" | "isDraining" | "onLoad" | "onStartFailed">;
   condition: Condition;
   clock: ServerClock;
   connection: Pick<Connection, "isPatient">;
@@ -26,6 +26,10 @@ export interface UpkeepParts {
   rest(): void;
   /** What waits at the server, or for its time, does so anew: its connection may be dead. */
   hurry(): void;
+  /** Whether the agent's directory is still its own. */
+  ownsStateDir(): boolean;
+  /** It is not, and nothing can be kept there any more. */
+  onStateDirLost(): void;
   log: AgentLog;
   clocks?: Clocks;
   lookAtDisk?: typeof lookAtDisk;
@@ -57,6 +61,7 @@ export class Upkeep {
     this.care = parts.care;
     this.health = new Health({ stateDir: parts.stateDir, minFreeDiskMb: parts.care.minFreeDiskMb });
     parts.worker.onLoad = () => this.onLoad();
+    parts.worker.onStartFailed = () => this.checkHealth();
   }
 
   /** agent.yaml has changed. */
@@ -132,6 +137,7 @@ export class Upkeep {
   private checkHealth(): void {
     const { stateDir, clock, condition, log } = this.parts;
     this.healthAtMs = performance.now();
+    if (!this.parts.ownsStateDir()) this.parts.onStateDirLost();
     const clockAheadMs = clock.localAheadMs;
     this.isClockKnown = clockAheadMs !== undefined;
     const facts = { ...(this.parts.lookAtDisk ?? lookAtDisk)(stateDir), clockAheadMs };
