@@ -36,6 +36,10 @@ const dockerMount = z
   });
 export type DockerMount = z.infer<typeof dockerMount>;
 
+const userText = z.string().regex(/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,63})?$/, {
+  error: "must be USER or USER:GROUP, as names or numbers",
+});
+
 const capability = z
   .string()
   .regex(/^(CAP_)?[A-Za-z_]{2,40}$/, { error: "must be a capability, as NET_ADMIN" })
@@ -56,10 +60,9 @@ export const dockerOptions = z.strictObject({
     .optional(),
   /** `USER[:GROUP]`, names of the image or numbers; absent: the image's own. */
   user: z
-    .string()
-    .regex(/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,63})?$/, {
-      error: "must be USER or USER:GROUP, as names or numbers",
-    })
+    .union([z.string(), z.number()], { error: "must be USER or USER:GROUP, as names or numbers" })
+    .transform(String)
+    .pipe(userText)
     .optional(),
   /** Whether the image is fetched: each time, only where the node has none, or not at all. */
   pull: z.enum(["always", "missing", "never"]).default("missing"),

@@ -52,6 +52,14 @@ test("what a container is made of is checked field by field", () => {
   expect(docker({ privileged: true })).toEqual(["docker.privileged: unknown field"]);
 });
 
+test("who a container runs as may be a number without quotes", () => {
+  const user = (user: number) =>
+    jobManifest.parse({ type: "DOCKER", image: "alpine", docker: { user } }).docker?.user;
+  expect(user(1000)).toBe("1000");
+  expect(user(0)).toBe("0");
+  expect(() => user(-1)).toThrow(/must be USER or USER:GROUP/);
+});
+
 test("capabilities have one name each, however they are written", () => {
   const { docker } = jobManifest.parse({
     type: "DOCKER",
