@@ -5,8 +5,8 @@ import type { z } from "zod";
 import { FileError, parseYaml } from "../shared/config/yaml.ts";
 import { CliError } from "./failure.ts";
 
-/** Nobody writes more by hand, and reading what a program wrote there instead could take minutes. */
-const MAX_MIB = 1;
+/** Nobody writes more by hand, and reading what a program wrote there instead would keep the program busy for minutes. */
+const MAX_KIB = 256;
 
 /**
  * Reads the config file of a long-running command. One that was named must be there; a default one need not. One
@@ -38,8 +38,7 @@ async function textOf(path: string, mayBePipe: boolean): Promise<string> {
   const about = await stat(resolve(path));
   if (about.isDirectory()) throw new Error("it is a directory; a file is needed there");
   if (about.isFIFO() && !mayBePipe) throw new Error("it is a pipe; a file that can be read again is needed");
-  if (about.size > MAX_MIB * 1024 * 1024)
-    throw new Error(`it is too large; it may have at most ${MAX_MIB} MiB`);
+  if (about.size > MAX_KIB * 1024) throw new Error(`it is too large; it may have at most ${MAX_KIB} KiB`);
   const bytes = await readFile(resolve(path));
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
