@@ -20,7 +20,7 @@ const READY_LIMIT_MS = 60_000;
 const ATTEMPTS = 5;
 const ATTEMPT_PAUSE_MS = 200;
 /** What executors must know of the machine to reach its engine and its session. */
-const PASSED_ON = /^(DOCKER_|CONTAINER_HOST$|XDG_|DBUS_SESSION_BUS_ADDRESS$|TANVRIT_CGROUP)/;
+const PASSED_ON = /^(DOCKER_|XDG_|DBUS_SESSION_BUS_ADDRESS$)/;
 
 /** The supervisor that listens in this directory, or a new one. Throws AgentError with what is wrong. */
 export async function connectOrLaunch(dir: string, options: LaunchOptions): Promise<SupervisorLink> {

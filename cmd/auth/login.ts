@@ -49,7 +49,7 @@ export const command = defineCommand({
     },
   ],
   details: `A server on this machine that runs as you needs no password: it writes a secret to a file that only you can
-read, and this command reads it. For other servers set TANVRIT_TOKEN.`,
+read, and this command reads it. For a server elsewhere set TANVRIT_TOKEN to what auth print-token prints there.`,
   async run({ options, env, output }) {
     const config = await loadWorkspaces(env);
     const name = options.workspace ?? config.current ?? DEFAULT_WORKSPACE;

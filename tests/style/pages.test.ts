@@ -1,9 +1,13 @@
 import { expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { join, posix } from "node:path";
+import { commands } from "../../cmd/commands.ts";
+import { exitCodes } from "../../cmd/exit-codes.ts";
+import { parseArguments } from "../../cmd/parse.ts";
 import { filesBelow, pagesAndSources, root, type SourceFile } from "./source.ts";
 
 const INDEX = "docs/decisions/README.md";
+const REFERENCE = "docs/guides/variables-and-exit-codes.md";
 
 test("every decision has its line in the index", () => {
   const pages = filesBelow("docs/decisions", ".md");
@@ -31,6 +35,69 @@ test("a broken link is found", () => {
   };
   expect(brokenLinks(page)).toEqual(["docs/x.md links to nowhere.md"]);
 });
+
+test("every variable of ours, and every exit code, stands in its page", () => {
+  const page = filesBelow("docs/guides", ".md").find(({ path }) => path === REFERENCE)?.text ?? "";
+  const ours = pagesAndSources().filter(
+    ({ path }) => /^(agent|cmd|server|shared)\//.test(path) && !path.endsWith(".test.ts"),
+  );
+  const variables = new Set(ours.flatMap(({ text }) => text.match(/\bTANVRIT_[A-Z]+(_[A-Z]+)*\b/g) ?? []));
+  expect(variables.size).toBeGreaterThan(10);
+  expect([...variables].filter((name) => !page.includes(`\`${name}\``))).toEqual([]);
+  expect(Object.values(exitCodes).filter((code) => !page.includes(`| ${code} `))).toEqual([]);
+});
+
+test("every call on a page and in the examples of help is one the program takes", async () => {
+  const examples = await Promise.all(commands.map(async (entry) => (await entry.load()).command.examples));
+  const pages = pagesAndSources().filter(({ path }) => /^(README|docs\/guides\/)/.test(path));
+  const calls = [
+    ...examples.flat().map(({ line }) => `tanvrit-compute ${line}`),
+    ...pages.flatMap(({ text }) => callsOf(text)),
+  ];
+  expect(calls.length).toBeGreaterThan(120);
+  const wrong = await Promise.all(calls.map(async (call) => ({ call, why: await whyRefused(call) })));
+  expect(wrong.filter(({ why }) => why !== undefined)).toEqual([]);
+});
+
+test("a call that the program does not take is found", async () => {
+  expect(
+    callsOf("    $(tanvrit-compute job get \\\n      --jsn $id) | jq\ntext `tanvrit-compute x`"),
+  ).toEqual(["tanvrit-compute job get --jsn $id) | jq"]);
+  expect(await whyRefused("tanvrit-compute job get --jsn $id) | jq")).toContain("--jsn");
+  expect(await whyRefused("tanvrit-compute jbo get $id")).toContain("no command");
+  expect(await whyRefused("tanvrit-compute job logs -f $id && echo a b")).toBeUndefined();
+});
+
+/** The calls in the blocks of a page, a continued line as one. */
+function callsOf(text: string): string[] {
+  const blocks = text
+    .replace(/\\\n\s*/g, "")
+    .split("\n")
+    .filter((line) => line.startsWith("    "));
+  return blocks.flatMap((line) => /tanvrit-compute [a-z].*/.exec(line)?.[0] ?? []);
+}
+
+async function whyRefused(call: string): Promise<string | undefined> {
+  const words = wordsOf(call).slice(1);
+  // The longest name wins: server check is not server.
+  const named = (count: number) => commands.find(({ path }) => path === words.slice(0, count).join(" "));
+  const entry = named(2) ?? named(1);
+  if (!entry) return "no command";
+  const { command } = await entry.load();
+  try {
+    parseArguments(entry.path, command, words.slice(entry.path.split(" ").length));
+  } catch (error) {
+    return String(error);
+  }
+  return undefined;
+}
+
+/** The words of the first command of a line, as a shell would take it apart. */
+function wordsOf(line: string): string[] {
+  const words = line.match(/(?:'[^']*'|"[^"]*"|\$\([^)]*\)|[^\s'";|&>)#])+|[;|&>)#]/g) ?? [];
+  const end = words.findIndex((word) => /^[;|&>)#]$/.test(word));
+  return (end < 0 ? words : words.slice(0, end)).map((word) => word.replace(/['"]/g, ""));
+}
 
 function missingFrom(index: string, paths: string[]): string[] {
   return paths.filter((path) => !index.includes(`(${posix.basename(path)})`));
