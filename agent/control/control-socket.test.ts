@@ -78,3 +78,22 @@ test("a directory whose path is too long for a socket has it elsewhere, each its
   expect(await askAgent(path, { type: "status" })).toEqual({ ok: true, status });
   stop();
 });
+
+test("what was asked of an agent that stood still is not done later, when nobody waits for it any more", async () => {
+  const path = socketPath(dir, "control");
+  let asked = 0;
+  const stop = listenForControl(
+    path,
+    async () => ({ ok: true, status: { pid: ++asked } as AgentStatus }),
+    log,
+  );
+  const late = askAgent(path, { type: "stop", how: "leave" }, 5);
+  Bun.sleepSync(20);
+  expect([undefined, "The request came too late, and nothing is changed."]).toContain(
+    await late.then(whyNot),
+  );
+  expect(await askAgent(path, { type: "status" })).toEqual({ ok: true, status: { pid: 1 } as AgentStatus });
+  stop();
+});
+
+const whyNot = (answer: ControlAnswer | undefined) => (answer?.ok === false ? answer.why : undefined);

@@ -6,8 +6,10 @@ import { Wire } from "../supervisor/wire.ts";
 import { pause } from "../wait.ts";
 import type { ControlAnswer, ControlRequest } from "./protocol.ts";
 
-type ServerWire = Wire<ControlAnswer, ControlRequest>;
-type ClientWire = Wire<ControlRequest, ControlAnswer>;
+/** `untilMs`: by the machine's clock; nobody waits for an answer after that, and has been told that there was none. */
+type Timed = ControlRequest & { untilMs?: number };
+type ServerWire = Wire<ControlAnswer, Timed>;
+type ClientWire = Wire<Timed, ControlAnswer>;
 
 /** More who ask at once are not people. */
 const MAX_ASKING = 32;
@@ -61,7 +63,7 @@ export async function askAgent(
   limitMs = ANSWER_LIMIT_MS,
 ): Promise<ControlAnswer | undefined> {
   const answered = Promise.withResolvers<ControlAnswer | undefined>();
-  const asked = connect(path, request, answered.resolve);
+  const asked = connect(path, { ...request, untilMs: Date.now() + limitMs }, answered.resolve);
   const over = new AbortController();
   const late = pause(limitMs, over.signal).then(() => undefined);
   const answer = await Promise.race([answered.promise, late]);
@@ -72,7 +74,7 @@ export async function askAgent(
 
 async function connect(
   path: string,
-  request: ControlRequest,
+  request: Timed,
   hear: (answer: ControlAnswer | undefined) => void,
 ): Promise<Socket<ClientWire> | undefined> {
   try {
@@ -80,7 +82,7 @@ async function connect(
       unix: path,
       socket: {
         open: (socket) => {
-          socket.data = new Wire<ControlRequest, ControlAnswer>(socket, hear);
+          socket.data = new Wire<Timed, ControlAnswer>(socket, hear);
           socket.data.send(request);
         },
         data: (socket, bytes) => {
@@ -102,12 +104,15 @@ async function connect(
 
 async function reply(
   wire: ServerWire,
-  request: ControlRequest,
+  { untilMs = Number.POSITIVE_INFINITY, ...request }: Timed,
   answer: (request: ControlRequest) => Promise<ControlAnswer>,
   log: AgentLog,
 ): Promise<void> {
   try {
-    wire.send(await answer(request));
+    // This process may have been stopped meanwhile, or its machine.
+    if (Date.now() > untilMs)
+      wire.send({ ok: false, why: "The request came too late, and nothing is changed." });
+    else wire.send(await answer(request));
   } catch (error) {
     log.error(`A request of this machine's owner failed: ${textOf(error)}`);
     wire.send({ ok: false, why: textOf(error) });
