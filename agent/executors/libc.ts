@@ -10,6 +10,11 @@ interface Libc {
   setLockLimit(limit: bigint | undefined): boolean;
   /** Reaps a dead child, or with a negative number one of that group. false: there is none. */
   reap(pidOrGroup: number): boolean;
+  /**
+   * What is mounted at this path, and all mounts inside it, go out of sight, and are gone when nobody uses them any
+   * more. false: they are not ours to unmount.
+   */
+  unmount(path: string): boolean;
   /** Another program takes the place of this one, under the same process id. Returns only where that fails. */
   exec(command: readonly string[], env: Readonly<Record<string, string | undefined>>): void;
 }
@@ -21,6 +26,9 @@ const LIBRARIES = [
 ];
 const PR_SET_CHILD_SUBREAPER = 36;
 const WNOHANG = 1;
+const MS_PRIVATE_WITH_ALL_INSIDE = 0x44000n;
+const MNT_DETACH = 2;
+const UMOUNT_NOFOLLOW = 8;
 const RLIMIT_LOCKS = 10;
 const UNLIMITED = 2n ** 64n - 1n;
 
@@ -51,6 +59,8 @@ function open(library: string): Libc {
     prctl: { args: [i32, u64, u64, u64, u64], returns: i32 },
     prlimit: { args: [i32, i32, ptr, ptr], returns: i32 },
     waitpid: { args: [i32, ptr, i32], returns: i32 },
+    mount: { args: [ptr, ptr, ptr, u64, ptr], returns: i32 },
+    umount2: { args: [ptr, i32], returns: i32 },
     execve: { args: [ptr, ptr, ptr], returns: i32 },
   });
   return {
@@ -66,6 +76,12 @@ function open(library: string): Libc {
       return symbols.prlimit(0, RLIMIT_LOCKS, softAndHard, null) === 0;
     },
     reap: (pidOrGroup) => symbols.waitpid(pidOrGroup, null, WNOHANG) > 0,
+    unmount(path) {
+      const at = cString(path);
+      // Else a copy of a tree (`mount --rbind`) would take mounts of the tree it is a copy of with it.
+      if (symbols.mount(null, at, null, MS_PRIVATE_WITH_ALL_INSIDE, null) !== 0) return false;
+      return symbols.umount2(at, MNT_DETACH | UMOUNT_NOFOLLOW) === 0;
+    },
     exec(command, env) {
       const variables = Object.entries(env).flatMap(([name, value]) =>
         value === undefined ? [] : [`${name}=${value}`],

@@ -168,6 +168,6 @@ function join(path: string, group: string): string {
 }
 
 /** Spaces and the like are written in octal there. */
-function unescaped(text: string): string {
+export function unescaped(text: string): string {
   return text.replace(/\\([0-7]{3})/g, (_, octal) => String.fromCharCode(Number.parseInt(octal, 8)));
 }

@@ -1,5 +1,4 @@
-import { mkdirSync, rmdirSync } from "node:fs";
-import { chmod, lstat, readdir, rm } from "node:fs/promises";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { type AgentLog, textOf } from "../agent-log.ts";
 import {
@@ -12,6 +11,7 @@ import {
 import type { ExecutionLog } from "../logs/execution-log.ts";
 import { MAX_TIMER_MS } from "../timer.ts";
 import type { RunEnd, StartOrder } from "./protocol.ts";
+import { removeDirectory } from "./remove-directory.ts";
 
 export interface ExecutionRunOptions {
   order: StartOrder;
@@ -190,29 +190,4 @@ function exceededMessage({ limit, allowed, peak }: ExceededLimit): string {
   const unit = limit === "memoryMb" ? " MiB" : "";
   const seen = peak === undefined ? "" : `; its peak was ${Math.round(peak * 10) / 10}${unit}`;
   return `The job went over its cap on ${what}: ${limit} is ${allowed}${unit}${seen}.`;
-}
-
-/** Removes a job's directory with all in it, also what the job made read-only. */
-export async function removeDirectory(path: string): Promise<void> {
-  try {
-    rmdirSync(path); // Most jobs leave it empty, and this is far cheaper than looking.
-    return;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return;
-  }
-  try {
-    await rm(path, { recursive: true, force: true });
-  } catch {
-    await makeWritable(path);
-    await rm(path, { recursive: true, force: true });
-  }
-}
-
-/** Names are bytes here: a job may call a directory what is no text. */
-async function makeWritable(path: string | Buffer): Promise<void> {
-  await chmod(path, 0o700);
-  for (const name of await readdir(path, { encoding: "buffer" })) {
-    const inner = Buffer.concat([Buffer.from(path), Buffer.from("/"), name]);
-    if ((await lstat(inner)).isDirectory()) await makeWritable(inner);
-  }
 }

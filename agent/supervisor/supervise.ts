@@ -10,8 +10,8 @@ import { executionsWithSegments, Segments } from "../logs/segments.ts";
 import { spoolRoom } from "../logs/spool.ts";
 import { pause } from "../wait.ts";
 import { ExecutionHost, type LeftExecution } from "./execution-host.ts";
-import { removeDirectory } from "./execution-run.ts";
 import { diedWithSupervisor, type News, type Order } from "./protocol.ts";
+import { removeDirectory } from "./remove-directory.ts";
 import { leftWork, openSupervisorDir, type SupervisorDir } from "./supervisor-dir.ts";
 import { Wire } from "./wire.ts";
 

@@ -1,0 +1,63 @@
+import { afterAll, expect, test } from "bun:test";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { removeDirectory } from "./remove-directory.ts";
+
+const dir = mkdtempSync(join(tmpdir(), "remove-directory-"));
+const owners = join(dir, "owner's own");
+const inner = join(owners, "inner");
+mkdirSync(inner, { recursive: true });
+const mayMount = Bun.spawnSync([
+  "sh",
+  "-c",
+  'mount -t tmpfs x "$0" && mount --make-shared "$0"',
+  inner,
+]).success;
+afterAll(() => {
+  if (mayMount) Bun.spawnSync(["umount", inner]);
+  rmSync(dir, { recursive: true, force: true });
+});
+
+/** Root may remove anything, so that there is nothing to make writable first. */
+test.skipIf(process.getuid?.() === 0)(
+  "what a job closed to itself is removed, names that are no text included, and nothing behind a link is touched",
+  async () => {
+    const others = join(dir, "others");
+    mkdirSync(others, { mode: 0o500 });
+    const path = join(dir, "job");
+    const noText = Buffer.concat([Buffer.from(`${path}/a/`), Buffer.from([0xff, 0xfe])]);
+    mkdirSync(join(path, "a"), { recursive: true });
+    mkdirSync(noText);
+    mkdirSync(Buffer.concat([noText, Buffer.from("/inner")]));
+    symlinkSync(others, join(path, "a", "link"));
+    for (const closed of [noText, join(path, "a")]) chmodSync(closed, 0);
+    await removeDirectory(path);
+    expect(existsSync(path)).toBeFalse();
+    expect(statSync(others).mode & 0o777).toBe(0o500);
+  },
+);
+
+test.skipIf(!mayMount)("what a job mounted in its directory is let go of, not emptied", async () => {
+  const path = join(dir, "mounting job");
+  const [copy, stacked] = [join(path, "a copy"), join(path, "stacked")];
+  for (const point of [copy, stacked]) mkdirSync(point, { recursive: true });
+  await Bun.write(join(owners, "kept"), "data");
+  await Bun.write(join(inner, "kept"), "data");
+  const script = 'mount --rbind "$0" "$1"; mount -t tmpfs x "$2"; mount -t tmpfs x "$2"';
+  expect(Bun.spawnSync(["sh", "-c", script, owners, copy, stacked]).success).toBeTrue();
+  expect(readdirSync(join(copy, "inner"))).toEqual(["kept"]);
+  await removeDirectory(path);
+  expect(existsSync(path)).toBeFalse();
+  expect(readdirSync(owners).sort()).toEqual(["inner", "kept"]);
+  expect(readdirSync(inner)).toEqual(["kept"]);
+});
