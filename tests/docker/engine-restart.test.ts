@@ -2,7 +2,10 @@ import { afterAll, expect, test } from "bun:test";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { LABEL } from "../../agent/executors/docker/container-config.ts";
+import { createContainer } from "../../agent/executors/docker/containers.ts";
 import { Engine } from "../../agent/executors/docker/engine.ts";
+import { newId } from "../../shared/ids.ts";
 import { testImage } from "../support/docker.ts";
 import { waitFor, within } from "../support/wait.ts";
 import { DockerStage } from "./docker-stage.ts";
@@ -99,7 +102,12 @@ test.skipIf(process.getuid?.() !== 0 || !Bun.which("dockerd"))(
 
     const dies = await stage.start({ image, command: "echo up; sleep 600", docker: { network: "none" } });
     await dies.until("up");
+    const next = new DockerStage({ environment }, stage.engine);
+    const Labels = { [LABEL.agent]: next.agentId, [LABEL.execution]: newId("exe") };
+    await createContainer(stage.engine, "left-behind", { Image: image, Cmd: ["true"], Labels });
     await killEngine();
+    // What an agent left that died with the engine is ended as soon as the engine is back, though no job comes.
+    await expect(next.executor.recover([newId("exe")])).rejects.toThrow(/cannot be reached/);
     const said: string[] = [];
     const waits = stage.run({ image, command: "true", docker: { network: "none" } }, { said });
     await waitFor("it to wait for the engine", () => said.some((line) => /waits for it/.test(line)));
@@ -109,6 +117,9 @@ test.skipIf(process.getuid?.() !== 0 || !Bun.which("dockerd"))(
       lost: expect.stringContaining("under the job"),
     });
     expect(await stage.containers()).toEqual([]);
+    await waitFor("what was left to go", async () => (await next.containers()).length === 0);
+    await next.executor.close();
+    next[Symbol.dispose]();
     stage[Symbol.dispose]();
   },
   TEST_MS,

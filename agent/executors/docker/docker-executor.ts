@@ -28,6 +28,7 @@ export interface DockerExecutorOptions {
 }
 
 const PROBE_MS = 4_000;
+const SWEEP_AGAIN_MS = 5_000;
 
 /** Runs commands in containers, by the Engine API of Docker or podman. */
 export class DockerExecutor implements Executor {
@@ -38,6 +39,7 @@ export class DockerExecutor implements Executor {
   private readonly live = new Set<string>();
   /** An earlier process may have left containers, and the engine could not be asked for them yet. */
   private sweepDue = true;
+  private readonly closing = new AbortController();
 
   constructor(options: DockerExecutorOptions) {
     this.options = options;
@@ -97,15 +99,35 @@ export class DockerExecutor implements Executor {
   async recover(executionIds: readonly string[]): Promise<void> {
     try {
       await this.sweep(executionIds);
+      if (executionIds.length > 0) void this.sweepAgain(executionIds);
     } catch (error) {
       // Where there is no engine, nothing runs in one; what was never asked for is looked for before the next start.
       if (error instanceof NoEngineError || executionIds.length === 0) return;
+      void this.sweepAgain(executionIds);
       throw error;
     }
   }
 
-  /** Nothing is held but the connections of running tasks. */
-  async close(): Promise<void> {}
+  /** Nothing else is held but the connections of running tasks. */
+  async close(): Promise<void> {
+    this.closing.abort();
+  }
+
+  /**
+   * Until it succeeds once more: an engine that is away comes back with its containers, and one that was just being
+   * made when its agent died is there only a moment later.
+   */
+  private async sweepAgain(executionIds: readonly string[]): Promise<void> {
+    const { signal } = this.closing;
+    for (let isDone = false; !isDone; ) {
+      await pause(SWEEP_AGAIN_MS, signal);
+      if (signal.aborted) return;
+      isDone = await this.sweep(executionIds).then(
+        () => true,
+        () => false, // A start that needs it says why.
+      );
+    }
+  }
 
   /** Removes what this agent left behind, or anybody of these executions, and nobody here runs. */
   private async sweep(executionIds: readonly string[]): Promise<void> {
