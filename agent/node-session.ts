@@ -143,8 +143,9 @@ export class NodeSession {
       await this.registerBy(userClient, {}, signal);
     } catch (error) {
       if (!isLostAccess(error)) throw error;
+      const what = this.node ? "This machine's session has ended" : "This machine cannot be registered";
       this.ended = new SessionEndedError(
-        `This machine's session has ended (${textOf(error)}). Run \`tanvrit-compute auth login\`, then start the agent again.`,
+        `${what} (${textOf(error)}). Run \`tanvrit-compute auth login\`, then start the agent again.`,
         { cause: error },
       );
       throw this.ended;

@@ -3,6 +3,9 @@ import { clientOptions } from "../common-options.ts";
 import { SessionCredentials } from "../credentials/session.ts";
 import { chooseWorkspace } from "../workspaces.ts";
 
+/** Whoever is given a token cannot renew it, so one that ends soon is of little use. */
+const GOOD_FOR_MS = 10 * 60_000;
+
 export const command = defineCommand({
   options: clientOptions,
   examples: [
@@ -11,7 +14,8 @@ export const command = defineCommand({
       does: 'For curl: -H "Authorization: Bearer $(tanvrit-compute auth print-token)"',
     },
   ],
-  details: "The token is good for minutes; ask again for a fresh one. Whoever has it can do what you can.",
+  details:
+    "The token is good for 10 to 15 minutes; ask again for a fresh one. Whoever has it can do what you can.",
   async run({ options, env, output }) {
     const workspace = await chooseWorkspace(env, options);
     if (env.TANVRIT_TOKEN) {
@@ -19,7 +23,9 @@ export const command = defineCommand({
       else await output.result(env.TANVRIT_TOKEN);
       return 0;
     }
-    const { accessToken, accessTokenExpiresAt } = await new SessionCredentials(env, workspace).session();
+    const { accessToken, accessTokenExpiresAt } = await new SessionCredentials(env, workspace).session(
+      GOOD_FOR_MS,
+    );
     if (options.json) await output.json({ accessToken, accessTokenExpiresAt });
     else await output.result(accessToken);
     return 0;

@@ -81,6 +81,15 @@ test("a token that soon ends is renewed once for all who ask at once, and kept",
   expect((await stat(join(home, "credentials", "local.json"))).mode & 0o777).toBe(0o600);
 });
 
+test("a token that is handed on is good for as long as it was asked for", async () => {
+  await keep(1, 300_000);
+  const credentials = new SessionCredentials(env, workspace());
+  expect((await credentials.session()).accessToken).toBe("a1");
+  expect((await credentials.session(600_000)).accessToken).toBe("a2");
+  expect((await credentials.session(600_000)).accessToken).toBe("a2");
+  expect(refreshes).toEqual(["r1"]);
+});
+
 test("what another process renewed meanwhile is taken over: an old refresh token is never sent", async () => {
   await keep(1, 900_000);
   const credentials = new SessionCredentials(env, workspace());

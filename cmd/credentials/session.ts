@@ -84,10 +84,10 @@ export class SessionCredentials implements Credentials {
     });
   }
 
-  /** The session with an access token that is good for a while. Throws NotSignedInError. */
-  async session(): Promise<StoredSession> {
+  /** The session with an access token that is good for so long, or a new one. Throws NotSignedInError. */
+  async session(goodForMs = RENEW_BEFORE_MS): Promise<StoredSession> {
     this.current ??= await this.load();
-    if (isFresh(this.current)) return this.current;
+    if (isFresh(this.current, goodForMs)) return this.current;
     await this.renew();
     return this.current;
   }
@@ -135,6 +135,6 @@ export class SessionCredentials implements Credentials {
   }
 }
 
-function isFresh(session: StoredSession): boolean {
-  return Date.parse(session.accessTokenExpiresAt) - Date.now() > RENEW_BEFORE_MS;
+function isFresh(session: StoredSession, goodForMs = RENEW_BEFORE_MS): boolean {
+  return Date.parse(session.accessTokenExpiresAt) - Date.now() > goodForMs;
 }
