@@ -130,6 +130,9 @@ describe("a container", () => {
       expect(await refusal({ image, command: ["true"], docker: { user: "nobody-here" } })).toMatch(
         /unable to find user nobody-here/,
       );
+      expect(await refusal({ image, command: ["true"], docker: { capDrop: ["CHWON"] } })).toMatch(
+        /unknown capability.*CHWON/,
+      );
       expect(await refusal({ image, command: ["true"], docker: { network: "no-such-net" } })).toMatch(
         /no-such-net.*not found/,
       );

@@ -159,7 +159,8 @@ function capabilities(task: Task, plan: ContainerPlan): { CapDrop: string[]; Cap
     );
   }
   const kept = USUAL_CAPABILITIES.filter((name) => !capDrop.includes(name) && !capDrop.includes("ALL"));
-  return { CapDrop: ["ALL"], CapAdd: [...new Set([...kept, ...capAdd])] };
+  // All of them go in any case; of a name that is none, the engine says so.
+  return { CapDrop: [...new Set(["ALL", ...capDrop])], CapAdd: [...new Set([...kept, ...capAdd])] };
 }
 
 function gpuAccess({ gpus }: Task, { facts, gpuGroups }: ContainerPlan): Record<string, unknown> {
