@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { z } from "zod";
 import { AgentError, textOf } from "./agent-log.ts";
 import { writeFileAtomic } from "./journal/atomic-file.ts";
 import { socketPath } from "./socket-path.ts";
@@ -36,14 +37,19 @@ export function openStateDir(root: string): StateDir {
     for (const dir of [root, paths.supervisors]) mkdirSync(dir, { recursive: true, mode: 0o700 });
     return { ...paths, agentId: idIn(join(root, "agent-id")) };
   } catch (error) {
+    if (error instanceof AgentError) throw error;
     throw new AgentError(`Cannot make the agent's directory ${root}: ${textOf(error)}.`, { cause: error });
   }
 }
 
+const uuid = z.uuid();
+
 function idIn(path: string): string {
   try {
     const id = readFileSync(path, "utf8").trim();
-    if (id !== "") return id;
+    if (uuid.safeParse(id).success) return id;
+    // Left behind under an id that nobody knows, its containers would be nobody's.
+    if (id !== "") throw new AgentError(`${path} is damaged. Remove it; the agent then makes another one.`);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
   }

@@ -4,7 +4,7 @@ import { namesIn } from "../journal/names-in.ts";
 import { readNodeFile } from "../journal/node-file.ts";
 import { isResult } from "../journal/outbox.ts";
 import { statePaths } from "../state-dir.ts";
-import { supervisorDir } from "../supervisor/supervisor-dir.ts";
+import { supervisorDir, supervisorNames } from "../supervisor/supervisor-dir.ts";
 import { pause } from "../wait.ts";
 import { askAgent } from "./control-socket.ts";
 import type { AgentStatus, ControlRequest, StopHow } from "./protocol.ts";
@@ -84,7 +84,7 @@ export async function untilGone(stateDir: string, limitMs: number): Promise<bool
 function leftByAgent(stateDir: string): LeftByAgent {
   const { nodeFile, supervisors: root } = statePaths(stateDir);
   const left: LeftByAgent = { nodeId: readNodeFile(nodeFile)?.nodeId, supervisors: [], undelivered: 0 };
-  for (const build of namesIn(root)) {
+  for (const build of supervisorNames(root)) {
     const { lock, work, outbox } = supervisorDir(join(root, build));
     const pid = lockHolder(lock);
     if (pid !== undefined) left.supervisors.push({ pid, build, jobs: namesIn(work).length });

@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync } from "node:fs";
+import { mkdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { AgentError, textOf } from "../agent-log.ts";
 import { namesIn } from "../journal/names-in.ts";
@@ -14,6 +14,11 @@ export interface SupervisorDir {
   work: string;
   /** What it has to say goes here: its agent may be gone. */
   logFile: string;
+}
+
+/** The names of the supervisors' directories. What else somebody may have put there is no supervisor's. */
+export function supervisorNames(root: string): string[] {
+  return namesIn(root).filter((name) => statSync(join(root, name), { throwIfNoEntry: false })?.isDirectory());
 }
 
 export function supervisorDir(root: string): SupervisorDir {

@@ -2,12 +2,11 @@ import { join } from "node:path";
 import type { JobType } from "../../shared/manifest.ts";
 import { AgentError, textOf } from "../agent-log.ts";
 import type { Grants } from "../executors/all.ts";
-import { namesIn } from "../journal/names-in.ts";
 import { pause } from "../wait.ts";
 import { connectOrLaunch, type LaunchOptions } from "./launch.ts";
 import { type ExecutionNews, SupervisorLink } from "./link.ts";
 import type { HeldExecution, Order, StartOrder } from "./protocol.ts";
-import { hasLeftovers, removeSupervisorDir, supervisorDir } from "./supervisor-dir.ts";
+import { hasLeftovers, removeSupervisorDir, supervisorDir, supervisorNames } from "./supervisor-dir.ts";
 
 export interface SupervisorsOptions extends LaunchOptions {
   /** Each supervisor has a directory below it. */
@@ -56,7 +55,7 @@ export class Supervisors {
   /** Finds or starts them, and says what they have. What they have to tell comes after `listen`. */
   async open(): Promise<HeldExecution[]> {
     const { root, build } = this.options;
-    for (const name of namesIn(root)) {
+    for (const name of supervisorNames(root)) {
       const dir = join(root, name);
       if (name === build) continue;
       const link = await SupervisorLink.connect(supervisorDir(dir).socket, this.options.log);
