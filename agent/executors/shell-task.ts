@@ -26,7 +26,7 @@ export interface ShellTaskOptions {
   /** Holds the job to them. */
   hold: Hold;
   /** undefined: they do not come to us. */
-  orphans: Orphans | undefined;
+  orphans: Pick<Orphans, "over"> | undefined;
   /** Called when the task is over. */
   onEnd(): void;
 }
@@ -36,6 +36,8 @@ const EOF_MS = 50;
 /** Somebody who is not ours holds the pipe: after so long without a byte, or after so long at all, reading stops. */
 const SILENCE_MS = 100;
 const HELD_LIMIT_MS = 2_000;
+/** Processes that can be ended are gone sooner; after so long it is worth looking who was not. */
+const SLOW_END_MS = 1_000;
 
 /** One command that runs as the leader of its process group. */
 export class ShellTask implements RunningTask {
@@ -99,10 +101,12 @@ export class ShellTask implements RunningTask {
   /** The leader is gone; whatever it started must follow. */
   private async endTree(leaderPid: number): Promise<void> {
     const { hold, orphans, executionId } = this.options;
+    const startMs = performance.now();
     await hold.end();
     const hadSurvivors = await endGroup(leaderPid);
     if (orphans) await orphans.over(executionId);
     else if (hadSurvivors || this.grace.hasBegun) await endStragglers(new Set([executionId]));
+    if (performance.now() - startMs > SLOW_END_MS) this.sayWhoIsLeft();
   }
 
   private askToEnd(): void {
@@ -122,6 +126,17 @@ export class ShellTask implements RunningTask {
     signalGroup(this.child.process.pid, "SIGKILL");
     // What left the group must not outlive it by as much as the leader takes to die.
     void this.options.hold.end();
+  }
+
+  /** Nobody waits for them for ever, but the owner of the machine must hear of them. */
+  private sayWhoIsLeft(): void {
+    const { executionId, output } = this.options;
+    const left = processesOf(new Set([executionId]));
+    if (left.length === 0) return;
+    output.system(
+      `These processes of the job could not be ended: ${left.join(", ")}. They belong to another account, as those of sudo do, ` +
+        "or hang in the kernel; have the account they belong to, or root, end them on this node.",
+    );
   }
 
   /** The kernel does not end a job that starts too many processes; it refuses them, which the job may not tell. */
