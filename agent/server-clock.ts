@@ -8,6 +8,8 @@ const HELD_MS = 1_000;
  * back knows best: the server's clock was read somewhere between the two.
  */
 export class ServerClock {
+  /** Called when it becomes known, at first and after it was forgotten. */
+  onKnown: (() => void) | undefined;
   private offsetMs = 0;
   private roundTripMs = Number.POSITIVE_INFINITY;
   private takenAtMs = Number.NEGATIVE_INFINITY;
@@ -18,11 +20,13 @@ export class ServerClock {
     const isOld = receivedAtMs - this.takenAtMs > SAMPLE_LIFE_MS || receivedAtMs < this.takenAtMs;
     if (roundTripMs < 0 || (roundTripMs >= this.roundTripMs && !isOld)) return;
     if (isOld && roundTripMs > HELD_MS && this.roundTripMs < HELD_MS) return;
+    const isNews = this.localAheadMs === undefined;
     // The server reads its clock when it answers: at the end of a wait, else about half way.
     const readAtMs = roundTripMs > HELD_MS ? receivedAtMs : (sentAtMs + receivedAtMs) / 2;
     this.offsetMs = Date.parse(serverTime) - readAtMs;
     this.roundTripMs = roundTripMs;
     this.takenAtMs = receivedAtMs;
+    if (isNews) this.onKnown?.();
   }
 
   /** This machine's clock was set, or stood still: what was known of the server's is worth nothing. */

@@ -18,6 +18,11 @@ describe("the lock of a state directory", () => {
     expect(readdirSync(dir)).toEqual([]);
   });
 
+  test("that cannot be written says where, and what to do", () => {
+    const nowhere = join(dir, "not-there");
+    expect(() => acquireLock(join(nowhere, "lock"))).toThrow(`The agent cannot write to ${nowhere}: ENOENT`);
+  });
+
   test("is this process's own until it is let go, or removed, or somebody else's", () => {
     const release = acquireLock(path);
     expect(isOwnLock(path)).toBe(true);

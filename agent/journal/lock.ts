@@ -1,5 +1,6 @@
 import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { AgentError } from "../agent-log.ts";
+import { dirname } from "node:path";
+import { AgentError, textOf } from "../agent-log.ts";
 import { processStat } from "../executors/process-table.ts";
 
 /** How often the lock of a dead process is taken away before somebody else is believed to be faster. */
@@ -19,7 +20,7 @@ export function acquireLock(path: string): () => void {
   const own: Holder = { pid: process.pid, started: startOf(process.pid) };
   const offer = `${path}.${process.pid}.offer`;
   try {
-    writeFileSync(offer, JSON.stringify(own), { mode: 0o600 });
+    writeOffer(offer, own);
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       // A link appears with its whole content or fails, so no one ever reads half a lock.
       if (tryLink(offer, path)) return () => release(path, own);
@@ -35,6 +36,18 @@ export function acquireLock(path: string): () => void {
     rmSync(offer, { force: true });
   }
   throw new AgentError(`Cannot get hold of ${path}: other agents are starting at this moment. Try again.`);
+}
+
+function writeOffer(offer: string, own: Holder): void {
+  try {
+    writeFileSync(offer, JSON.stringify(own), { mode: 0o600 });
+  } catch (error) {
+    const what = `The agent cannot write to ${dirname(offer)}: ${textOf(error)}.`;
+    throw new AgentError(
+      `${what} Free some space there or make it writable for this account, then start it again; jobs that run go on.`,
+      { cause: error },
+    );
+  }
 }
 
 /** The process that holds the lock, if it lives. */

@@ -59,12 +59,14 @@ export class PollLoop {
     let sentAtMs = 0;
     const input = () => {
       sentAtMs = Date.now();
+      // A clock that is far off is a reason to take no job, and this asks for the first time.
+      const isClockKnown = this.clock.localAheadMs !== undefined;
       return {
         executions: worker.held(),
         condition: condition.value,
-        maxAssignments: condition.value.refusing === undefined ? worker.wanted : 0,
+        maxAssignments: isClockKnown && condition.value.refusing === undefined ? worker.wanted : 0,
         // Whether the server is back is to be known now, not when the wait is over.
-        waitSeconds: session.isServerAway ? 0 : this.waitSeconds,
+        waitSeconds: session.isServerAway || !isClockKnown ? 0 : this.waitSeconds,
       };
     };
     const answer = await session.call("nodes.poll", input, signal);

@@ -104,6 +104,16 @@ describe("an agent with nothing to do", () => {
     expect(condition.value.suspended).toBe(false);
   });
 
+  test("wakes when its owner wants it to wait for longer, and not when for less", async () => {
+    const { upkeep, condition } = stage({ idleSuspendSeconds: 0 });
+    await until("asleep", () => condition.value.suspended);
+    upkeep.configure(agentFile.parse({ idleSuspendSeconds: 0, slots: 2 }));
+    expect(condition.value.suspended).toBe(true);
+    upkeep.configure(agentFile.parse({ idleSuspendSeconds: 3_600 }));
+    expect(condition.value.suspended).toBe(false);
+    expect(said).toContain("Awake: agent.yaml says that it sleeps later.");
+  });
+
   test("does not sleep while it is about to end", async () => {
     const { worker, condition, done } = stage({ idleSuspendSeconds: 0 });
     worker.isDraining = true;

@@ -52,8 +52,6 @@ export class Upkeep {
   private readonly idle = new IdleTimer(() => this.fallAsleep());
   private readonly health: Health;
   private healthAtMs = Number.NEGATIVE_INFINITY;
-  /** At the last look. */
-  private isClockKnown = false;
   private care: MachineCare;
 
   constructor(parts: UpkeepParts) {
@@ -62,6 +60,7 @@ export class Upkeep {
     this.health = new Health({ stateDir: parts.stateDir, minFreeDiskMb: parts.care.minFreeDiskMb });
     parts.worker.onLoad = () => this.onLoad();
     parts.worker.onStartFailed = () => this.checkHealth();
+    parts.clock.onKnown = () => this.checkHealth();
   }
 
   /** agent.yaml has changed. */
@@ -72,6 +71,7 @@ export class Upkeep {
     this.idle.setAfter(idleSuspendSeconds === undefined ? undefined : idleSuspendSeconds * 1_000);
     this.parts.keepAwake.setEnabled(keepAwake);
     if (idleSuspendSeconds === undefined) this.wake("agent.yaml no longer says that it sleeps.");
+    else if (!this.idle.isDue) this.wake("agent.yaml says that it sleeps later.");
     this.checkHealth();
   }
 
@@ -93,8 +93,7 @@ export class Upkeep {
   }
 
   private get isHealthDue(): boolean {
-    const isClockNews = this.isClockKnown !== (this.parts.clock.localAheadMs !== undefined);
-    return isClockNews || performance.now() - this.healthAtMs >= HEALTH_EVERY_MS - LOOK_EVERY_MS / 2;
+    return performance.now() - this.healthAtMs >= HEALTH_EVERY_MS - LOOK_EVERY_MS / 2;
   }
 
   /** Something began here or is over. */
@@ -138,9 +137,10 @@ export class Upkeep {
     const { stateDir, clock, condition, log } = this.parts;
     this.healthAtMs = performance.now();
     if (!this.parts.ownsStateDir()) this.parts.onStateDirLost();
-    const clockAheadMs = clock.localAheadMs;
-    this.isClockKnown = clockAheadMs !== undefined;
-    const facts = { ...(this.parts.lookAtDisk ?? lookAtDisk)(stateDir), clockAheadMs };
+    const facts = {
+      ...(this.parts.lookAtDisk ?? lookAtDisk)(stateDir),
+      clockAheadMs: clock.localAheadMs,
+    };
     const refusing = this.health.judge(facts);
     const before = condition.value.refusing;
     if (refusing === before) return;

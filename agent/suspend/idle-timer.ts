@@ -24,6 +24,12 @@ export class IdleTimer {
     this.arm();
   }
 
+  /** Whether there has been nothing to do for so long. */
+  get isDue(): boolean {
+    const { afterMs, idleSinceMs } = this;
+    return afterMs !== undefined && idleSinceMs !== undefined && performance.now() - idleSinceMs >= afterMs;
+  }
+
   stop(): void {
     clearTimeout(this.timer);
     this.afterMs = undefined;
@@ -37,10 +43,8 @@ export class IdleTimer {
   }
 
   private ring(): void {
-    const { afterMs, idleSinceMs } = this;
-    if (afterMs === undefined || idleSinceMs === undefined) return;
     // A timer may be early by a fraction of a millisecond, or be the first of several.
-    if (performance.now() - idleSinceMs < afterMs) this.arm();
-    else this.onIdle();
+    if (this.isDue) this.onIdle();
+    else this.arm();
   }
 }
