@@ -2,6 +2,7 @@ import { closeSync, mkdirSync, openSync } from "node:fs";
 import { basename } from "node:path";
 import { AgentError, type AgentLog } from "../agent-log.ts";
 import { allowedEnvironment } from "../executors/environment.ts";
+import { lockHolder } from "../journal/lock.ts";
 import { pause } from "../wait.ts";
 import { SupervisorLink } from "./link.ts";
 import { supervisorDir } from "./supervisor-dir.ts";
@@ -24,7 +25,7 @@ const PASSED_ON = /^(DOCKER_|XDG_|DBUS_SESSION_BUS_ADDRESS$)/;
 
 /** The supervisor that listens in this directory, or a new one. Throws AgentError with what is wrong. */
 export async function connectOrLaunch(dir: string, options: LaunchOptions): Promise<SupervisorLink> {
-  const { socket, logFile } = supervisorDir(dir);
+  const { socket, lock, logFile } = supervisorDir(dir);
   let problem = `it ended as soon as it had started; see ${logFile}`;
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const existing = await SupervisorLink.connect(socket, options.log);
@@ -34,7 +35,13 @@ export async function connectOrLaunch(dir: string, options: LaunchOptions): Prom
     const failure = await launch(dir, options);
     if (failure) problem = failure;
   }
+  const pid = lockHolder(lock);
+  if (pid !== undefined) throw new AgentError(silent(pid));
   throw new AgentError(`The process that holds this machine's jobs cannot start: ${problem}`);
+}
+
+function silent(pid: number): string {
+  return `The process that holds this machine's jobs (process ${pid}) does not answer. If it was stopped, kill -CONT ${pid} lets it go on; kill -9 ${pid} ends it, and its jobs with it.`;
 }
 
 /** Starts a supervisor that outlives this process, and waits until it can be spoken to; else says why it cannot. */

@@ -1,0 +1,20 @@
+import { expect, test } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { acquireLock } from "../journal/lock.ts";
+import { connectOrLaunch } from "./launch.ts";
+import { supervisorDir } from "./supervisor-dir.ts";
+
+const log = { info: () => {}, warn: () => {}, error: () => {} };
+
+test("of a supervisor that lives and does not answer it is told which process it is, and what to do", async () => {
+  const dir = mkdtempSync(join(tmpdir(), "launch-"));
+  const options = { command: ["sh", "-c", "echo the lock is taken"], agentId: "a", environment: {}, log };
+  const release = acquireLock(supervisorDir(dir).lock);
+  const stuck = connectOrLaunch(dir, options);
+  await expect(stuck).rejects.toThrow(`(process ${process.pid}) does not answer`);
+  release();
+  await expect(connectOrLaunch(dir, options)).rejects.toThrow("cannot start: the lock is taken");
+  rmSync(dir, { recursive: true });
+});
