@@ -290,7 +290,7 @@ describe("the agent", () => {
     const [pid] = processesOf(new Set([id]));
     first.leave.abort();
     expect(await first.done).toBeUndefined();
-    expect(first.said.join()).toContain("1 jobs run on");
+    expect(first.said.join()).toContain("to take up: 1 job.");
     expect(processesOf(new Set([id]))).toContain(pid as number);
     await Bun.write(gate, "");
     startAgent();

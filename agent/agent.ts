@@ -1,5 +1,6 @@
 import type { ComputeClient } from "../sdk/client.ts";
 import { ComputeError } from "../sdk/errors.ts";
+import { counted } from "../shared/counted.ts";
 import type { Assignment } from "../shared/node.ts";
 import { AgentError, type AgentLog, textOf } from "./agent-log.ts";
 import { Connection } from "./connection.ts";
@@ -179,7 +180,7 @@ class Agent {
     const { log } = this.options;
     this.worker.resume(await this.supervisors.open());
     if (this.worker.running > 0)
-      log.info(`${this.worker.running} jobs ran on without the agent; taken up again.`);
+      log.info(`${counted(this.worker.running, "job")} ran on without the agent; taken up again.`);
     this.settings.setEnforcedBy(this.supervisors.enforcedBy("COMMAND"));
     log.info(profileInWords(this.settings.profile));
     try {
@@ -189,9 +190,9 @@ class Agent {
       await this.supervisors.close();
     }
     const { running, unsent } = this.worker;
-    if (running > 0) log.info(`Leaving; ${running} jobs run on, and the next start takes them up.`);
-    if (unsent > 0)
-      log.warn(`The results of ${unsent} executions could not be sent; the next start sends them.`);
+    if (running > 0)
+      log.info(`Leaving. Still running, for the next start to take up: ${counted(running, "job")}.`);
+    if (unsent > 0) log.warn(`Results that could not be sent, and that the next start sends: ${unsent}.`);
     if (this.ending.error) throw this.ending.error;
     return { running, undelivered: unsent };
   }

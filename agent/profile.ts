@@ -1,3 +1,4 @@
+import { counted } from "../shared/counted.ts";
 import type { NodeDescription } from "../shared/node.ts";
 import type { AgentFile } from "./agent-file.ts";
 import type { TaskGpu } from "./executors/executor.ts";
@@ -31,15 +32,15 @@ export function profileInWords({ description, filePath }: NodeProfile): string {
   const { capacity, jobTypes, pool, caps } = description;
   const gives = [
     ...[
-      `${capacity.slots} jobs at once (${jobTypes.join(", ")})`,
-      `${capacity.cpu} cores`,
+      `${counted(capacity.slots, "job")} at once (${jobTypes.join(", ")})`,
+      counted(capacity.cpu, "core"),
       `${capacity.memoryMb} MiB`,
     ],
-    `${capacity.gpuCount} GPUs`,
+    counted(capacity.gpuCount, "GPU"),
     ...(pool === "default" ? [] : [`pool ${pool}`]),
   ];
   const each = [
-    caps?.cpu !== undefined && `${caps.cpu} cores`,
+    caps?.cpu !== undefined && counted(caps.cpu, "core"),
     caps?.memoryMb !== undefined && `${caps.memoryMb} MiB`,
     caps?.pids !== undefined && `${caps.pids} processes`,
   ].filter(Boolean);

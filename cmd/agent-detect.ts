@@ -7,6 +7,7 @@ import type { LimitEnforcement } from "../agent/limits/limit-keeper.ts";
 import { agentOptions } from "../agent/options.ts";
 import { findAwakeTool, thisMachine } from "../agent/suspend/awake-tool.ts";
 import { defineOptions } from "../shared/config/options.ts";
+import { counted } from "../shared/counted.ts";
 import type { NodeDescription } from "../shared/node.ts";
 import { nodeSettings, readAgentFile } from "./agent-settings.ts";
 import { defineCommand } from "./command.ts";
@@ -74,11 +75,11 @@ function forPeople({ machine, node, enforcement, awakeTool }: Found): string {
   const { capacity } = node;
   const fields = formatFields({
     name: node.name,
-    host: `${host.labels.os} ${host.labels.arch}, ${host.cpuCount} cores, ${host.memoryMb} MiB`,
+    host: `${host.labels.os} ${host.labels.arch}, ${counted(host.cpuCount, "core")}, ${host.memoryMb} MiB`,
     gpus: gpusInWords(machine),
     docker: docker ? dockerInWords(docker) : "none",
     android: android ? androidInWords(android) : "none",
-    gives: `${capacity.cpu} cores, ${capacity.memoryMb} MiB, ${capacity.gpuCount} GPUs; ${capacity.slots} jobs at once`,
+    gives: `${counted(capacity.cpu, "core")}, ${capacity.memoryMb} MiB, ${counted(capacity.gpuCount, "GPU")}; ${counted(capacity.slots, "job")} at once`,
     "job types": node.jobTypes.join(", "),
     pool: node.pool,
     "caps per job": capsInWords(node),
@@ -153,9 +154,9 @@ function androidInWords({
 function capsInWords({ caps }: NodeDescription): string {
   if (!caps) return "none";
   const parts = [
-    caps.cpu !== undefined && `${caps.cpu} cores`,
+    caps.cpu !== undefined && counted(caps.cpu, "core"),
     caps.memoryMb !== undefined && `${caps.memoryMb} MiB`,
-    caps.gpuCount !== undefined && `${caps.gpuCount} GPUs`,
+    caps.gpuCount !== undefined && counted(caps.gpuCount, "GPU"),
     caps.pids !== undefined && `${caps.pids} processes`,
   ].filter(Boolean);
   return parts.join(", ") || "none by agent.yaml";

@@ -1,8 +1,9 @@
 import { z } from "zod";
 import { findAgent } from "../agent/control/find-agent.ts";
 import { defineOptions } from "../shared/config/options.ts";
+import { counted } from "../shared/counted.ts";
 import { changeOwnNode, type OwnNode } from "./agent-node.ts";
-import { agentStateDir, countOf } from "./agent-state.ts";
+import { agentStateDir } from "./agent-state.ts";
 import { defineCommand, type Env } from "./command.ts";
 import { clientOptions } from "./common-options.ts";
 import { connect, patience } from "./connect.ts";
@@ -33,7 +34,7 @@ export const command = defineCommand({
     "resume does.",
   async run({ options, env, output }) {
     const own = await changeOwnNode(env, options, "drain", output);
-    await output.note(`${own.name} takes no new jobs; ${countOf(own.running, "job")} still running.`);
+    await output.note(`${own.name} takes no new jobs; ${counted(own.running, "job")} still running.`);
     if (options.wait) await untilQuiet(own, env, options, output);
     if (options.json) await output.json({ nodeId: own.nodeId, status: "DRAINING" });
     return exitCodes.ok;
@@ -51,7 +52,7 @@ async function untilQuiet(own: OwnNode, env: Env, given: Given, output: Output):
     quiet = left === 0 ? quiet + 1 : 0;
     if (left === told) continue;
     told = left;
-    await output.note(left === 0 ? "Nothing runs any more." : `${countOf(left, "job")} still running.`);
+    await output.note(left === 0 ? "Nothing runs any more." : `${counted(left, "job")} still running.`);
   }
 }
 
@@ -63,7 +64,7 @@ async function leftAtAgent(own: OwnNode, env: Env): Promise<number> {
     if (jobs === 0) return 0;
     throw new CliError(
       "unreachable",
-      `the agent has ended, and ${countOf(jobs, "job")} are left without it`,
+      `the agent has ended, and ${counted(jobs, "job")} are left without it`,
       {
         todo: "Start it again with tanvrit-compute agent run; the node stays drained",
       },

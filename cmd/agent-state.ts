@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import type { LeftByAgent } from "../agent/control/find-agent.ts";
+import { counted } from "../shared/counted.ts";
 import type { Env } from "./command.ts";
 import { tanvritHome } from "./home.ts";
 
@@ -13,13 +14,9 @@ export function leftInWords({ supervisors, undelivered }: LeftByAgent): string |
   const jobs = supervisors.reduce((sum, one) => sum + one.jobs, 0);
   const pids = supervisors.map((one) => one.pid).join(", ");
   const parts = [
-    jobs > 0 && `${countOf(jobs, "job")} may still run without it, held by process ${pids}`,
-    undelivered > 0 && `the results of ${countOf(undelivered, "job")} wait for it`,
+    jobs > 0 && `${counted(jobs, "job")} may still run without it, held by process ${pids}`,
+    undelivered > 0 && `the results of ${counted(undelivered, "job")} wait for it`,
   ].filter(Boolean);
   if (parts.length === 0) return undefined;
   return `${parts.join(", and ")}: tanvrit-compute agent run takes them up.`;
-}
-
-export function countOf(count: number, what: string): string {
-  return `${count} ${what}${count === 1 ? "" : "s"}`;
 }

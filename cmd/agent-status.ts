@@ -1,7 +1,8 @@
 import { type FoundAgent, findAgent } from "../agent/control/find-agent.ts";
 import type { AgentStatus } from "../agent/control/protocol.ts";
 import type { TaskLimits } from "../agent/executors/executor.ts";
-import { agentStateDir, countOf, leftInWords } from "./agent-state.ts";
+import { counted } from "../shared/counted.ts";
+import { agentStateDir, leftInWords } from "./agent-state.ts";
 import { defineCommand } from "./command.ts";
 import { clientOptions } from "./common-options.ts";
 import { exitCodes } from "./exit-codes.ts";
@@ -48,7 +49,7 @@ function statusInWords(workspace: string, status: AgentStatus): string {
     "settings read": `${formatAge(settings.readAt)} ago`,
     "settings now": settings.error && `${settings.error} (those from before are in force)`,
     slots: `${slots.taken} of ${slots.total} taken`,
-    undelivered: undelivered > 0 ? `${countOf(undelivered, "result")} not with the server yet` : undefined,
+    undelivered: undelivered > 0 ? `${counted(undelivered, "result")} not with the server yet` : undefined,
     "held by":
       status.supervisors.map((one) => `process ${one.pid} (build ${one.build})`).join(", ") || "nobody",
   });
@@ -82,7 +83,7 @@ function stateInWords({ ending, refusing, suspended, nodeStatus }: AgentStatus):
 
 function limitsInWords(limits: TaskLimits | undefined): string {
   const parts = [
-    limits?.cpu !== undefined && `${limits.cpu} cores`,
+    limits?.cpu !== undefined && counted(limits.cpu, "core"),
     limits?.memoryMb !== undefined && `${limits.memoryMb} MiB`,
     limits?.pids !== undefined && `${limits.pids} processes`,
   ].filter(Boolean);

@@ -2,7 +2,8 @@ import { z } from "zod";
 import { findAgent, stopAgent, untilGone } from "../agent/control/find-agent.ts";
 import type { AgentStatus, StopHow } from "../agent/control/protocol.ts";
 import { defineOptions } from "../shared/config/options.ts";
-import { agentStateDir, countOf, leftInWords } from "./agent-state.ts";
+import { counted } from "../shared/counted.ts";
+import { agentStateDir, leftInWords } from "./agent-state.ts";
 import { defineCommand } from "./command.ts";
 import { connectionOptions } from "./common-options.ts";
 import { exitCodes } from "./exit-codes.ts";
@@ -67,7 +68,7 @@ async function untilEnded(
   output: Output,
 ): Promise<void> {
   let running = status.running.length;
-  if (how === "drain" && running > 0) await output.note(`Waiting for ${countOf(running, "job")} to end.`);
+  if (how === "drain" && running > 0) await output.note(`Waiting for ${counted(running, "job")} to end.`);
   let graceUntilMs = performance.now() + LEAVE_LIMIT_MS;
   while (!(await untilGone(stateDir, LOOK_MS))) {
     const found = await findAgent(stateDir);
@@ -75,7 +76,7 @@ async function untilEnded(
     if (found.state === "absent") return;
     const now = found.status.running.length;
     if (now !== running)
-      await output.note(now > 0 ? `${countOf(now, "job")} still running.` : "All jobs have ended.");
+      await output.note(now > 0 ? `${counted(now, "job")} still running.` : "All jobs have ended.");
     running = now;
     if (running > 0 && how !== "leave") graceUntilMs = performance.now() + LEAVE_LIMIT_MS;
     if (performance.now() > graceUntilMs)

@@ -1,6 +1,7 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Socket, UnixSocketListener } from "bun";
+import { counted } from "../../shared/counted.ts";
 import { executionId } from "../../shared/ids.ts";
 import { type AgentLog, textOf } from "../agent-log.ts";
 import { createExecutors, GrantBook } from "../executors/all.ts";
@@ -90,7 +91,8 @@ class Supervisor {
     await this.over.promise;
     this.isOver = true;
     clearTimeout(this.lingerTimer);
-    if (this.host.running > 0) log.warn(`Told to end: ${this.host.running} jobs are ended with it.`);
+    if (this.host.running > 0)
+      log.warn(`Told to end, with ${counted(this.host.running, "job")} that still ran.`);
     const limit = new AbortController();
     await Promise.race([this.host.endAll(), pause(CLOSE_LIMIT_MS, limit.signal)]);
     limit.abort();

@@ -1,4 +1,5 @@
 import type { Compute, JobSelection, MatchingCounts } from "../../sdk/index.ts";
+import { counted } from "../../shared/counted.ts";
 import { patience } from "../connect.ts";
 import type { Output } from "../output.ts";
 
@@ -33,6 +34,6 @@ function sentence(what: "cancel" | "retry", { matched, changed }: MatchingCounts
   if (matched === 0)
     return `no job was ${done}: none matches that ${what === "cancel" ? "is not over" : "is over"}`;
   const rest = matched - changed;
-  const jobs = `${changed} ${changed === 1 ? "job" : "jobs"} ${done}`;
+  const jobs = `${counted(changed, "job")} ${done}`;
   return rest === 0 ? jobs : `${jobs}; ${rest} more matched and had been changed already`;
 }

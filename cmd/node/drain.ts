@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { defineOptions } from "../../shared/config/options.ts";
+import { counted } from "../../shared/counted.ts";
 import { defineCommand } from "../command.ts";
 import { checkId, clientOptions } from "../common-options.ts";
 import { connect, patience } from "../connect.ts";
@@ -25,7 +26,7 @@ export const command = defineCommand({
     if (options.json) await output.json(node);
     else
       await output.note(
-        `${node.name} (${nodeId}) is ${node.status}; ${node.runningExecutions} jobs run there.`,
+        `${node.name} (${nodeId}) is ${node.status}; it runs ${counted(node.runningExecutions, "job")}.`,
       );
     return 0;
   },

@@ -1,3 +1,4 @@
+import { counted } from "../../shared/counted.ts";
 import type { Labels } from "../../shared/labels.ts";
 import type { JobManifest, JobType, Resources } from "../../shared/manifest.ts";
 import type { Capacity, NodeDescription } from "../../shared/node.ts";
@@ -125,9 +126,9 @@ interface Amount {
 }
 
 const amounts: readonly Amount[] = [
-  { rule: "cpu", field: "cpu", limit: "limits.cpu", nameOf: (amount) => `${amount} cores` },
+  { rule: "cpu", field: "cpu", limit: "limits.cpu", nameOf: (amount) => counted(amount, "core") },
   { rule: "memory", field: "memoryMb", limit: "limits.memoryMb", nameOf: (mb) => `${mb} MiB of memory` },
-  { rule: "gpu", field: "gpuCount", limit: "limits.gpuCount", nameOf: (amount) => `${amount} GPUs` },
+  { rule: "gpu", field: "gpuCount", limit: "limits.gpuCount", nameOf: (amount) => counted(amount, "GPU") },
 ];
 
 /** A selector was checked when its job was submitted; a handful of them is asked for again and again. */
