@@ -2,6 +2,13 @@ import { describe, expect, test } from "bun:test";
 import { parseSelector, SelectorError, unmetCondition } from "./selector.ts";
 
 const labels = { os: "linux", "gpu.vendor": "nvidia", "gpu.memoryMb": "24576", spot: "true", zone: "a" };
+const versions = {
+  "rocm.version": "6.4.0",
+  "docker.version": "20.10.24+dfsg1",
+  "cuda.version": "12.8",
+  size: "8GB",
+  levels: "34,35",
+};
 const unmet = (text: string) => unmetCondition(parseSelector(text), labels);
 
 describe("a selector is met", () => {
@@ -23,6 +30,26 @@ describe("a selector is met", () => {
     " gpu.vendor=nvidia , gpu.memoryMb>=24000,os in (linux,darwin),!nothere ",
   ])("by these labels: %s", (text) => {
     expect(unmet(text)).toBeUndefined();
+  });
+});
+
+describe("a comparison with a version", () => {
+  test.each([
+    ["rocm.version>=6", true],
+    ["rocm.version>=6.4", true],
+    ["rocm.version<=6.4", true],
+    ["rocm.version>6.4", false],
+    ["rocm.version>=6.10", false],
+    ["rocm.version<7", true],
+    ["docker.version>20.10", true],
+    ["docker.version>=20.9", true],
+    ["docker.version>=23", false],
+    // Plain numbers on both sides are numbers.
+    ["cuda.version>=12.10", true],
+    ["size>=4", false],
+    ["levels>=30", false],
+  ])("goes part by part: %s is %p", (text, isMet) => {
+    expect(unmetCondition(parseSelector(text), versions) === undefined).toBe(isMet);
   });
 });
 

@@ -13,7 +13,8 @@ const MAX_CONDITIONS = 100;
 /**
  * Kubernetes-style label selectors, with comparisons of numbers:
  * `gpu.vendor=nvidia,gpu.memoryMb>=24000,os in (linux,darwin),!spot`. As in Kubernetes, `!=` and `notin` also hold
- * for a node that has no such label. A comparison holds only between two numbers.
+ * for a node that has no such label. A comparison holds only for a label that is a number, or begins with a version as
+ * 6.4.0 or 20.10.24+dfsg1, of which the parts are compared.
  * Throws SelectorError naming the column.
  */
 export function parseSelector(text: string): Condition[] {
@@ -73,12 +74,26 @@ function holds(condition: Condition, found: string | undefined): boolean {
 }
 
 function compares(operator: ">" | ">=" | "<" | "<=", found: string | undefined, value: string): boolean {
-  const left = found?.trim() ? Number(found) : Number.NaN;
-  const right = Number(value);
-  if (Number.isNaN(left)) return false;
-  if (operator === ">") return left > right;
-  if (operator === ">=") return left >= right;
-  return operator === "<" ? left < right : left <= right;
+  const order = found === undefined ? Number.NaN : compareToNumber(found.trim(), value);
+  if (operator === ">") return order > 0;
+  if (operator === ">=") return order >= 0;
+  return operator === "<" ? order < 0 : order <= 0;
+}
+
+/** Below, above or equal to 0; NaN where the label cannot be compared. */
+function compareToNumber(label: string, number: string): number {
+  if (label !== "" && !Number.isNaN(Number(label))) return Math.sign(Number(label) - Number(number)) || 0;
+  const parts = partsOf(/^\d+(\.\d+)+(?=$|[-+~ ])/, label);
+  const wanted = partsOf(/^\d+(\.\d+)*$/, number);
+  if (!parts || !wanted) return Number.NaN;
+  const differing = wanted.findIndex((part, at) => part !== (parts[at] ?? 0));
+  if (differing >= 0) return (parts[differing] ?? 0) - (wanted[differing] ?? 0);
+  // 6.4.0 is neither more nor less than 6.4, and 6.4.1 is more.
+  return parts.slice(wanted.length).some((part) => part > 0) ? 1 : 0;
+}
+
+function partsOf(version: RegExp, text: string): number[] | undefined {
+  return version.exec(text)?.[0].split(".").map(Number);
 }
 
 function describeUnmet(condition: Condition, found: string | undefined): string {
