@@ -42,7 +42,12 @@ export class Orphans {
     this.leaders.delete(leaderPid);
     this.remember(executionId);
     const others = (pid: number) => !this.stubborn.has(pid);
-    if (await endAll((found) => this.eachStray((pid) => others(pid) && found(pid)))) return;
+    // Who died between being listed and being looked at may have left a child that was listed nowhere yet.
+    let died = 0;
+    const find = (found: (pid: number) => void) => {
+      died = this.eachStray((pid) => others(pid) && found(pid)).strays;
+    };
+    if (await endAll(find, () => died > 0)) return;
     this.eachStray((pid) => this.stubborn.add(pid));
   }
 
@@ -59,29 +64,35 @@ export class Orphans {
     return setTimeout(() => this.look(), ms).unref();
   }
 
-  /** Now and then the dead are reaped, and what would not die is killed again. */
+  /** Now and then the dead are reaped, and what would not die, or was too fast, is killed again. */
   private look(): void {
     const left = new Set<number>();
+    let strays = 0;
     const reaped = this.eachStray((pid) => {
-      if (!this.stubborn.has(pid)) return;
       send(pid, "SIGKILL");
-      left.add(pid);
+      strays++;
+      if (this.stubborn.has(pid)) left.add(pid);
     });
     this.stubborn = left;
-    const isNeeded = left.size > 0 || this.running.size > 0;
-    this.timer = isNeeded ? this.lookIn(reaped > MANY_DEAD ? BUSY_LOOK_MS : LOOK_MS) : undefined;
+    const isNeeded = strays + reaped.strays > 0 || this.running.size > 0;
+    this.timer = isNeeded ? this.lookIn(reaped.all > MANY_DEAD ? BUSY_LOOK_MS : LOOK_MS) : undefined;
   }
 
-  /** Reaps the dead, and calls `found` for the living whose jobs are over, and for all their descendants. Returns how many were reaped. */
-  private eachStray(found: (pid: number) => void): number {
-    let reaped = 0;
+  /**
+   * Reaps the dead, and calls `found` for the living whose jobs are over, and for all their descendants. Returns how
+   * many were reaped, and of how many of them the jobs are over.
+   */
+  private eachStray(found: (pid: number) => void): { all: number; strays: number } {
+    const reaped = { all: 0, strays: 0 };
     const strays = new Set<number>();
     for (const pid of ownChildren()) {
       if (this.leaders.has(pid)) continue;
       const executionId = this.marks.executionOf(pid);
       if (executionId === undefined) continue;
       if (isDead(processStat(pid))) {
-        if (libc()?.reap(pid)) reaped++;
+        if (!libc()?.reap(pid)) continue;
+        reaped.all++;
+        if (!this.running.has(executionId)) reaped.strays++;
       } else if (!this.running.has(executionId)) {
         strays.add(pid);
         found(pid);

@@ -31,9 +31,13 @@ export async function endGroup(groupId: number): Promise<boolean> {
 /**
  * Ends all processes that `find` finds, again and again until there is none. Each is stopped the moment it is found,
  * since it may be about to start another; all are killed when no new one is found, since the death of one may be what
- * another waits for to start two more. Returns whether none is left.
+ * another waits for to start two more. After `mayHaveMissed` some, that none was found means nothing. Returns whether
+ * none is left.
  */
-export function endAll(find: (found: (pid: number) => void) => void): Promise<boolean> {
+export function endAll(
+  find: (found: (pid: number) => void) => void,
+  mayHaveMissed: () => boolean = () => false,
+): Promise<boolean> {
   return untilGone(() => {
     const stopped = new Set<number>();
     for (let round = 0; round < MAX_STOP_ROUNDS; round++) {
@@ -43,10 +47,10 @@ export function endAll(find: (found: (pid: number) => void) => void): Promise<bo
         send(pid, "SIGSTOP");
         stopped.add(pid);
       });
-      if (stopped.size === before) break;
+      if (stopped.size === before && !mayHaveMissed()) break;
     }
     for (const pid of stopped) send(pid, "SIGKILL");
-    return stopped.size === 0;
+    return stopped.size === 0 && !mayHaveMissed();
   });
 }
 

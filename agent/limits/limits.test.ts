@@ -125,6 +125,16 @@ for (const [name, makeKeeper] of keepers) {
         expect(job.system.join()).toMatch(/its limit of 5 processes and threads; \d+ more were not started/);
     });
 
+    test("who leaps from session to session does not outlive the job", async () => {
+      const script = join(dir, "leap.sh");
+      await Bun.write(script, '[ $1 -gt 200 ] && exec sleep 30; env -i setsid sh "$0" $(($1 + 1)) &\n');
+      for (const seconds of ["0.05", "0.1", "0.15", "0.2", "0.25"]) {
+        const job = await timed(`sh '${script}' 0; sleep ${seconds}`, { memoryMb: 64 });
+        expect(job.exit).toEqual({ exitCode: 0 });
+        expect(processesOf(new Set([job.executionId]))).toEqual([]);
+      }
+    });
+
     test("a job is recovered by whoever comes after, and leaves no group", async () => {
       const job = await startJob(
         executor,
