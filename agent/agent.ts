@@ -7,6 +7,7 @@ import { Connection } from "./connection.ts";
 import { AgentControl } from "./control/agent-control.ts";
 import { listenForControl } from "./control/control-socket.ts";
 import { Settings } from "./control/settings.ts";
+import { engineAnswers } from "./detectors/docker.ts";
 import { gpusForJob } from "./detectors/gpu.ts";
 import { Ending, type EndSignals } from "./ending.ts";
 import { grantsOf } from "./executors/all.ts";
@@ -16,6 +17,7 @@ import { acquireLock, isOwnLock } from "./journal/lock.ts";
 import { LogShipper } from "./logs/log-shipper.ts";
 import { Condition } from "./loops/condition.ts";
 import { HeartbeatLoop } from "./loops/heartbeat.ts";
+import { MachineWatch } from "./loops/machine-watch.ts";
 import { PollLoop } from "./loops/poll.ts";
 import { Reporter } from "./loops/reporter.ts";
 import { Upkeep } from "./loops/upkeep.ts";
@@ -93,6 +95,7 @@ class Agent {
   private readonly heartbeat: HeartbeatLoop;
   private readonly poll: PollLoop;
   private readonly upkeep: Upkeep;
+  private readonly machineWatch: MachineWatch;
   private readonly settings: Settings;
   private readonly ending: Ending;
   /** What every job sees of the agent's own. */
@@ -166,6 +169,12 @@ class Agent {
     this.poll = new PollLoop(worker, clock, condition);
     const onSessionEnded = (error: Error) => this.ending.fail(error);
     this.heartbeat = new HeartbeatLoop({ worker, clock, condition, onSessionEnded });
+    this.machineWatch = new MachineWatch({
+      seen: () => this.settings.profile.seen,
+      engineAnswers: () => engineAnswers(environment),
+      isAsleep: () => condition.value.suspended,
+      lookAgain: () => this.settings.readSoon("missing"),
+    });
     this.upkeep = new Upkeep({
       ...{ stateDir: options.stateDir, care: profile.file, worker, clock, condition, connection, log },
       keepAwake: new KeepAwake({ environment, log }),
@@ -186,6 +195,7 @@ class Agent {
     try {
       this.supervisors.listen();
       if (await this.register()) await this.work();
+      if (this.worker.running + this.worker.unsent === 0) await this.session.leave();
     } finally {
       await this.supervisors.close();
     }
@@ -254,6 +264,7 @@ class Agent {
       this.guard(this.reporter.run(session, worker, log, signal), undeliverable),
       this.guard(this.shipper.run(session, worker, log, signal), undeliverable),
       this.guard(this.settings.run(signal)),
+      this.guard(this.machineWatch.run(signal)),
     ];
   }
 

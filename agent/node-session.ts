@@ -37,6 +37,7 @@ const lostAccess: readonly ErrorCode[] = [
   "forbidden",
   "not_found",
 ];
+const LEAVE_MS = 1_000;
 /** A key that is refused right after it was made would otherwise be renewed as fast as the network goes. */
 const RENEW_PAUSE_MS = 5_000;
 
@@ -104,6 +105,16 @@ export class NodeSession {
         if (this.ended) throw this.ended;
         await this.renew(client, signal);
       }
+    }
+  }
+
+  /** One try to say that the agent ends and that nothing of it runs on. Never throws. */
+  async leave(): Promise<void> {
+    if (!this.client || this.isServerAway) return;
+    try {
+      await this.client.call("nodes.heartbeat", { executions: [], leaving: true }, { timeoutMs: LEAVE_MS });
+    } catch {
+      // Nobody waits for it: its silence says the same, half a minute later.
     }
   }
 

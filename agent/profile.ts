@@ -2,6 +2,7 @@ import { counted } from "../shared/counted.ts";
 import type { NodeDescription } from "../shared/node.ts";
 import type { AgentFile } from "./agent-file.ts";
 import type { TaskGpu } from "./executors/executor.ts";
+import type { SeenMachine } from "./loops/machine-watch.ts";
 
 /** What the owner of the machine gives to jobs, made of options, agent.yaml and what was found on the machine. */
 export interface NodeProfile {
@@ -12,17 +13,22 @@ export interface NodeProfile {
   filePath?: string;
   /** All of the machine, by the index that the server knows them by; it gives out no more than are announced. */
   gpus: readonly TaskGpu[];
+  /** Absent: nobody looks at the machine again by itself. */
+  seen?: SeenMachine;
 }
+
+/** How much is read anew, the least first. */
+export type ReadWhat = "settings" | "missing" | "machine";
 
 /** Where a running agent reads its profile anew. */
 export interface ProfileSource {
   /** The agent.yaml that counts; it need not be there. */
   path: string;
   /**
-   * `machine`: also look anew at what the machine has. Throws an Error that says what is wrong: in a file with its line
+   * `machine`: also look anew at what the machine has; `missing`: only at what may have come or gone. Throws an Error that says what is wrong: in a file with its line
    * and field.
    */
-  read(what: "settings" | "machine"): Promise<NodeProfile>;
+  read(what: ReadWhat): Promise<NodeProfile>;
   /** Calls the listener whenever the owner asks that everything is read anew. */
   onAsked(listener: () => void): void;
 }

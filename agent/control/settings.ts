@@ -1,9 +1,10 @@
 import { type AgentLog, textOf } from "../agent-log.ts";
-import { type NodeProfile, type ProfileSource, profileInWords } from "../profile.ts";
+import { type NodeProfile, type ProfileSource, profileInWords, type ReadWhat } from "../profile.ts";
 import { Bell } from "../wait.ts";
 import { watchFile } from "./watch-file.ts";
 
 const NOTHING_TOLD_MS = 3_600_000;
+const extent: readonly ReadWhat[] = ["settings", "missing", "machine"];
 
 export interface SettingsOptions {
   profile: NodeProfile;
@@ -25,7 +26,7 @@ export class Settings {
   /** What holds jobs to their limits, once that is known. */
   private enforcedBy: string | undefined;
   /** What is to be read anew; the file may have changed before anybody watched it. */
-  private due: "settings" | "machine" | undefined = "settings";
+  private due: ReadWhat | undefined = "settings";
   private superseded = new AbortController();
   /** What the server knows. */
   private applied: NodeProfile;
@@ -57,13 +58,14 @@ export class Settings {
     }
   }
 
-  private readSoon(what: "settings" | "machine"): void {
-    if (this.due !== "machine") this.due = what;
+  /** Soon, and in the background. */
+  readSoon(what: ReadWhat): void {
+    if (this.due === undefined || extent.indexOf(what) > extent.indexOf(this.due)) this.due = what;
     this.superseded.abort();
     this.bell.ring();
   }
 
-  private async readNow(source: ProfileSource, what: "settings" | "machine", signal: AbortSignal) {
+  private async readNow(source: ProfileSource, what: ReadWhat, signal: AbortSignal) {
     const { log } = this.options;
     this.superseded = new AbortController();
     const read = await this.tryToRead(source, what);
@@ -79,7 +81,7 @@ export class Settings {
     await this.apply(AbortSignal.any([signal, this.superseded.signal]));
   }
 
-  private async tryToRead(source: ProfileSource, what: "settings" | "machine") {
+  private async tryToRead(source: ProfileSource, what: ReadWhat) {
     try {
       return await source.read(what);
     } catch (error) {

@@ -4,7 +4,8 @@ import { chmod, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { makeScratch, type Scratch } from "../../tests/support/scratch.ts";
 import { waitFor } from "../../tests/support/wait.ts";
-import { detectMachine, withGpuCount } from "./detect.ts";
+import { detectMachine, hasBrokenGpus, lookAgain, lookAtMachine, machineOf, withGpuCount } from "./detect.ts";
+import { engineAnswers } from "./docker.ts";
 import { gpusForJob, taskGpu } from "./gpu.ts";
 
 const FIXTURES = join(import.meta.dirname, "fixtures");
@@ -271,4 +272,40 @@ test("a job gets its devices by UUID, and none where one of them is gone", async
     { vendor: "nvidia", index: 2, uuid: machine.gpus[2]?.uuid },
   ]);
   expect(() => gpusForJob(gpus, [0, 8])).toThrow("given GPU 8, but this node has 8 now");
+});
+
+test("GPUs that a tool could not list are found by a later look, and stay when it fails after that", async () => {
+  await using scratch = await makeScratch();
+  const environment = await toolbox(scratch, { "nvidia-smi": "exit 1" });
+  const options = { platform: "linux", environment } as const;
+  const tool = join(environment.PATH, "nvidia-smi");
+  const broken = await lookAtMachine(options);
+  expect(hasBrokenGpus(broken)).toBe(true);
+  await writeFile(tool, `#!/bin/sh\nPATH=/usr/bin:/bin\n${nvidiaSmi("550.54.15-h100-x8")}\n`);
+  const found = await lookAgain(broken, options);
+  expect(hasBrokenGpus(found)).toBe(false);
+  expect(machineOf(found.host, found.findings).gpus).toHaveLength(8);
+  await writeFile(tool, "#!/bin/sh\nexit 1\n");
+  const kept = await lookAgain(found, options);
+  expect(machineOf(kept.host, kept.findings).gpus).toHaveLength(8);
+});
+
+test("an engine that came is found by a later look, and one that went is gone", async () => {
+  await using scratch = await makeScratch();
+  const environment = await toolbox(scratch, {});
+  const options = { platform: "linux", environment } as const;
+  const before = await lookAtMachine(options);
+  expect(await engineAnswers(environment)).toBe(false);
+  const answers = { "/version": { Version: "27.0.1", ApiVersion: "1.46" }, "/info": { OSType: "linux" } };
+  const server = Bun.serve({
+    unix: scratch.join("no-engine.sock"),
+    fetch: ({ url }) =>
+      Response.json(answers[new URL(url).pathname.replace(/^\/v[\d.]+/, "") as keyof typeof answers]),
+  });
+  expect(await engineAnswers(environment)).toBe(true);
+  const came = await lookAgain(before, options);
+  expect(machineOf(came.host, came.findings).docker).toMatchObject({ version: "27.0.1" });
+  await server.stop(true);
+  const gone = await lookAgain(came, options);
+  expect(machineOf(gone.host, gone.findings).docker).toBeUndefined();
 });

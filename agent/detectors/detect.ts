@@ -21,25 +21,69 @@ export interface DetectOptions {
 /** A tool is given up a little earlier than its detector, which says better what was wrong. */
 const TOOL_SHARE = 0.95;
 
+/** What one look at the machine saw. */
+export interface Sight {
+  host: HostFacts;
+  findings: Findings;
+}
+
 /** Looks at everything at once. Never throws, and never takes longer than its timeout, whatever hangs. */
 export async function detectMachine(options: DetectOptions = {}): Promise<MachineFacts> {
+  const { host, findings } = await lookAtMachine(options);
+  return machineOf(host, findings);
+}
+
+/** The same, as each detector saw it. */
+export async function lookAtMachine(options: DetectOptions = {}): Promise<Sight> {
   const host = detectHost();
+  const context = contextOf(options, host);
+  const [gpus, docker, android] = await Promise.all([
+    findGpus(context),
+    bounded("a container engine", detectDocker, context),
+    bounded("an Android SDK", detectAndroid, context),
+  ]);
+  return { host, findings: { ...gpus, docker, android } };
+}
+
+/**
+ * What may have come or gone since then: the engine, and GPUs where none were found. Those that were stay as they are:
+ * jobs have them by their numbers, and a tool that fails once must not take them away.
+ */
+export async function lookAgain(before: Sight, options: DetectOptions = {}): Promise<Sight> {
+  const context = contextOf(options, before.host);
+  const hadGpus = machineOf(before.host, before.findings).gpus.length > 0;
+  const [gpus, docker] = await Promise.all([
+    hadGpus ? {} : findGpus(context),
+    bounded("a container engine", detectDocker, context),
+  ]);
+  return { host: before.host, findings: { ...before.findings, ...gpus, docker } };
+}
+
+/** Whether GPUs may be there that no tool could list. */
+export function hasBrokenGpus({ host, findings }: Sight): boolean {
+  const { nvidia, rocm, metal } = findings;
+  const hasProblems = [nvidia, rocm, metal].some((one) => one.problems.length > 0);
+  return hasProblems && machineOf(host, findings).gpus.length === 0;
+}
+
+function contextOf(options: DetectOptions, host: HostFacts): DetectContext {
   const timeoutMs = options.timeoutMs ?? DETECT_TIMEOUT_MS;
-  const context: DetectContext = {
+  return {
     environment: options.environment ?? process.env,
     platform: options.platform ?? process.platform,
     memoryMb: host.memoryMb,
     deadlineMs: performance.now() + timeoutMs * TOOL_SHARE,
     timeoutMs,
   };
-  const [nvidia, rocm, metal, docker, android] = await Promise.all([
+}
+
+async function findGpus(context: DetectContext): Promise<Pick<Findings, "nvidia" | "rocm" | "metal">> {
+  const [nvidia, rocm, metal] = await Promise.all([
     bounded("NVIDIA GPUs", detectNvidia, context),
     bounded("AMD GPUs", detectRocm, context),
     bounded("GPUs", detectMetal, context),
-    bounded("a container engine", detectDocker, context),
-    bounded("an Android SDK", detectAndroid, context),
   ]);
-  return machineOf(host, { nvidia, rocm, metal, docker, android });
+  return { nvidia, rocm, metal };
 }
 
 export interface Findings {

@@ -16,6 +16,8 @@ export interface DockerFacts {
   defaultRuntime?: string;
 }
 
+const ANSWER_MS = 3_000;
+
 /** Asks the engine that the Docker executor would use. */
 export async function detectDocker(context: DetectContext): Promise<Finding<DockerFacts>> {
   const named = context.environment.DOCKER_HOST ? "DOCKER_HOST names it. " : "";
@@ -35,6 +37,17 @@ export async function detectDocker(context: DetectContext): Promise<Finding<Dock
     return parseEngine(endpoint.url, version, info);
   } catch (error) {
     return absent(sentences(failureOf(endpoint, error as Error), notTaken));
+  }
+}
+
+/** Whether the engine that the Docker executor would use is there; cheap enough to be asked often. */
+export async function engineAnswers(environment: DetectContext["environment"]): Promise<boolean> {
+  try {
+    await new Engine(findEngine(environment)).json("GET", "/version", { timeoutMs: ANSWER_MS });
+    return true;
+  } catch {
+    // Why it does not is asked when the machine is looked at again.
+    return false;
   }
 }
 

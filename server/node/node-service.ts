@@ -102,10 +102,12 @@ export class NodeService {
     return node;
   }
 
-  async heartbeat(by: NodeIdentity, input: SignOfLife): Promise<NodeOrders> {
+  async heartbeat(by: NodeIdentity, input: ParsedInput<"nodes.heartbeat">): Promise<NodeOrders> {
     const node = await this.heard(by, input);
-    if (by.sessionEnded) throw sessionEnded();
     const live = await this.parts.executions.live({ nodeId: by.nodeId });
+    // With a job on its way to it the node is given the time to come back that every node is given.
+    if (input.leaving && live.length === 0) await this.update(by.businessId, by.nodeId, { offline: true });
+    if (by.sessionEnded) throw sessionEnded();
     await this.giveUpUnheld(live, input.executions);
     const orders = ordersFor(node, live, input.executions, this.parts.now());
     this.sentOrders.sent(by.nodeId, orders);

@@ -47,8 +47,14 @@ export const nodeEndpoints = defineEndpoints({
     method: "POST",
     path: "/api/compute/nodes/heartbeat",
     callers: ["node"],
-    summary: "Say that the node is alive and what it holds; hear what to cancel and what to abandon.",
-    input: z.strictObject({ executions: held, condition: nodeCondition.prefault({}) }),
+    summary:
+      "Say that the node is alive and what it holds; hear what to cancel and what to abandon. Or that it leaves, which its silence would show only later.",
+    input: z.strictObject({
+      executions: held,
+      condition: nodeCondition.prefault({}),
+      /** Its agent ends, and nothing runs on without it: the node is OFFLINE until it registers again. */
+      leaving: z.boolean().default(false),
+    }),
     output: nodeOrders,
     errors: ["storage_failed"],
     repeatable: true,

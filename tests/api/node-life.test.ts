@@ -62,6 +62,18 @@ test("a sleeping node that only polls stays, and its running jobs with it; witho
   expect(await job(jobId)).toMatchObject({ reason: "NodeLost" });
 });
 
+test("a node whose agent ends is OFFLINE at once where nothing of it runs on, and has its time where something may", async () => {
+  const node = await register();
+  const { executionId } = await running(node);
+  const leave = (executions: string[]) =>
+    plane.api.call("nodes.heartbeat", { executions, leaving: true }, node.as);
+  await leave([executionId]);
+  expect(await view(node)).toMatchObject({ status: "ACTIVE" });
+  await node.report(executionId, "SUCCEEDED");
+  await leave([]);
+  expect(await view(node)).toMatchObject({ status: "OFFLINE" });
+});
+
 test("a parked poll does not keep a machine that lost its power from being OFFLINE, and the next poll brings it back", async () => {
   const node = await register();
   const parked = node.poll([], 1, 30, asleep);

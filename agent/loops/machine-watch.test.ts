@@ -1,0 +1,74 @@
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { waitFor } from "../../tests/support/wait.ts";
+import { MachineWatch, type SeenMachine } from "./machine-watch.ts";
+
+let over: AbortController;
+beforeEach(() => {
+  over = new AbortController();
+});
+afterEach(() => over.abort());
+
+/** A machine that is looked at every millisecond; a look that is asked for sees it as it is then. */
+function watch(seen: SeenMachine, now: { engine: boolean; asleep?: boolean }) {
+  // `misses`: so often the engine is away, at every second question.
+  const stage = { seen, now, questions: 0, looks: 0, misses: 0 };
+  const parts = {
+    seen: () => stage.seen,
+    engineAnswers: async () => {
+      stage.questions++;
+      if (stage.misses === 0 || stage.questions % 2 === 0) return stage.now.engine;
+      stage.misses--;
+      return false;
+    },
+    isAsleep: () => stage.now.asleep ?? false,
+    lookAgain: () => {
+      stage.looks++;
+      stage.seen = { ...stage.seen, engine: stage.now.engine };
+    },
+    everyMs: 1,
+  };
+  void new MachineWatch(parts).run(over.signal);
+  const more = async (count: number) => {
+    const until = stage.questions + count;
+    await waitFor("more looks", () => stage.questions >= until);
+  };
+  return { stage, more };
+}
+
+test("an engine that is started is noticed at once, one that is stopped at the second look, and each once", async () => {
+  const { stage, more } = watch({ engine: false, brokenGpus: false }, { engine: false });
+  await more(5);
+  expect(stage.looks).toBe(0);
+  stage.now.engine = true;
+  await waitFor("the engine to be seen", () => stage.seen.engine);
+  await more(5);
+  expect(stage.looks).toBe(1);
+  const before = stage.questions;
+  stage.now.engine = false;
+  await waitFor("the engine to be missed", () => !stage.seen.engine);
+  expect(stage.questions - before).toBeGreaterThanOrEqual(2);
+  await more(5);
+  expect(stage.looks).toBe(2);
+});
+
+test("an engine that is away for one look is not gone", async () => {
+  const { stage, more } = watch({ engine: true, brokenGpus: false }, { engine: true });
+  stage.misses = 10;
+  await waitFor("ten restarts", () => stage.misses === 0);
+  await more(3);
+  expect(stage.looks).toBe(0);
+});
+
+test("what a look does not mend is not looked at all the time", async () => {
+  const { stage, more } = watch({ engine: false, brokenGpus: true }, { engine: false });
+  await more(50);
+  expect(stage.looks).toBe(1);
+});
+
+test("GPUs that do not answer are not asked while the agent sleeps", async () => {
+  const { stage, more } = watch({ engine: false, brokenGpus: true }, { engine: false, asleep: true });
+  await more(20);
+  expect(stage.looks).toBe(0);
+  stage.now.asleep = false;
+  await waitFor("a look", () => stage.looks === 1);
+});

@@ -1,0 +1,65 @@
+import { pause } from "../wait.ts";
+
+/** What of a machine comes and goes without anybody telling. */
+export interface SeenMachine {
+  /** A container engine answered. */
+  engine: boolean;
+  /** No GPU is known, and a tool that lists them failed: a machine that has just started may need longer than it got. */
+  brokenGpus: boolean;
+}
+
+export interface MachineWatchParts {
+  /** What the last look at the machine saw; undefined: nobody looks again. */
+  seen(): SeenMachine | undefined;
+  engineAnswers(): Promise<boolean>;
+  isAsleep(): boolean;
+  /** Looks at the machine again, and announces what is new. */
+  lookAgain(): void;
+  everyMs?: number;
+}
+
+const EVERY_MS = 30_000;
+/** An engine that is being restarted is not gone, and its jobs wait for it. */
+const MISSES = 2;
+/** What stays broken is looked at less and less often. */
+const FIRST_RETRY_MS = 60_000;
+const MAX_RETRY_MS = 30 * 60_000;
+
+/** Notices that an engine was started or stopped, and that GPUs answer at last, so that nobody has to say so. */
+export class MachineWatch {
+  private readonly parts: MachineWatchParts;
+  private misses = 0;
+  private retryMs = FIRST_RETRY_MS;
+  private nextAtMs = Number.NEGATIVE_INFINITY;
+
+  constructor(parts: MachineWatchParts) {
+    this.parts = parts;
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    for (;;) {
+      await pause(this.parts.everyMs ?? EVERY_MS, signal);
+      const seen = this.parts.seen();
+      if (signal.aborted || !seen) return;
+      await this.look(seen);
+    }
+  }
+
+  private async look(seen: SeenMachine): Promise<void> {
+    const { engineAnswers, isAsleep, lookAgain } = this.parts;
+    const answers = await engineAnswers();
+    this.misses = seen.engine && !answers ? this.misses + 1 : 0;
+    const hasEngineChanged = (!seen.engine && answers) || this.misses >= MISSES;
+    // Asking a GPU is work, which a sleeping agent does not do.
+    if (!hasEngineChanged && !(seen.brokenGpus && !isAsleep())) {
+      this.retryMs = FIRST_RETRY_MS;
+      this.nextAtMs = Number.NEGATIVE_INFINITY;
+      return;
+    }
+    const nowMs = performance.now();
+    if (nowMs < this.nextAtMs) return;
+    this.nextAtMs = nowMs + this.retryMs;
+    this.retryMs = Math.min(MAX_RETRY_MS, this.retryMs * 2);
+    lookAgain();
+  }
+}
