@@ -43,3 +43,8 @@ test("a limit that no control group can hold is refused where it is written, not
   expect(() => limits(Number.MAX_SAFE_INTEGER)).toThrow("f:2:3: limits.memoryMb: Too big");
   expect(limits(64 * 1024 * 1024).limits.memoryMb).toBe(64 * 1024 * 1024);
 });
+
+test("groups whose lines are all commented out are as good as none", () => {
+  const text = "limits:\n  # cpu: 4\nlabels:\nregistries:\ndocker:\n";
+  expect(parseYaml(text, "agent.yaml", agentFile)).toEqual(agentFile.parse({}));
+});

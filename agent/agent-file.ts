@@ -3,6 +3,9 @@ import { labels } from "../shared/labels.ts";
 import { pool } from "../shared/manifest.ts";
 import { dockerGrants, registryLogins } from "./executors/docker/settings.ts";
 
+/** A group below which nothing stands, as where all its lines are commented out, is as good as none. */
+const group = <Schema extends z.ZodType>(schema: Schema) => z.preprocess((value) => value ?? {}, schema);
+
 /** `~/.tanvrit/agent.yaml`: what the owner of a machine lets jobs have of it. Every field may be left out. */
 export const agentFile = z.strictObject({
   /** How the node is called; the host's name where it is left out. */
@@ -12,8 +15,8 @@ export const agentFile = z.strictObject({
   /** The pool the node belongs to. */
   pool: pool.unwrap().optional(),
   /** Caps for each job; a node does not announce more than them. */
-  limits: z
-    .strictObject({
+  limits: group(
+    z.strictObject({
       /** Cores. */
       cpu: z.number().positive().max(4_096).optional(),
       /** MiB. */
@@ -26,8 +29,8 @@ export const agentFile = z.strictObject({
       gpuCount: z.int().min(0).max(64).optional(),
       /** Processes and threads at once. */
       pids: z.int().positive().max(4_194_304).optional(),
-    })
-    .prefault({}),
+    }),
+  ),
   /** After so long without work the agent goes to sleep; absent: it does not. */
   idleSuspendSeconds: z.number().min(0).max(31_536_000).optional(),
   /** Whether the machine's own sleep is held off while jobs run, where its system offers that. */
@@ -35,10 +38,10 @@ export const agentFile = z.strictObject({
   /** MiB; with less free for jobs and their output the node takes none. Absent: 512, on small disks 5 %. 0: any will do. */
   minFreeDiskMb: z.int().min(0).optional(),
   /** What the node is to be found by, beside what is detected. */
-  labels: labels.default({}),
+  labels: group(labels),
   /** Logins that jobs may pull their images with, by the name they are called there. */
-  registries: registryLogins.default({}),
+  registries: group(registryLogins),
   /** What containers may have beyond what the agent's account has. */
-  docker: dockerGrants.prefault({}),
+  docker: group(dockerGrants),
 });
 export type AgentFile = z.infer<typeof agentFile>;

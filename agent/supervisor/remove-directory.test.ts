@@ -13,6 +13,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { removeDirectory } from "./remove-directory.ts";
 
+const NOBODY = "65534";
 const dir = mkdtempSync(join(tmpdir(), "remove-directory-"));
 const owners = join(dir, "owner's own");
 const inner = join(owners, "inner");
@@ -28,24 +29,35 @@ afterAll(() => {
   rmSync(dir, { recursive: true, force: true });
 });
 
-/** Root may remove anything, so that there is nothing to make writable first. */
-test.skipIf(process.getuid?.() === 0)(
-  "what a job closed to itself is removed, names that are no text included, and nothing behind a link is touched",
-  async () => {
-    const others = join(dir, "others");
-    mkdirSync(others, { mode: 0o500 });
-    const path = join(dir, "job");
-    const noText = Buffer.concat([Buffer.from(`${path}/a/`), Buffer.from([0xff, 0xfe])]);
-    mkdirSync(join(path, "a"), { recursive: true });
-    mkdirSync(noText);
-    mkdirSync(Buffer.concat([noText, Buffer.from("/inner")]));
-    symlinkSync(others, join(path, "a", "link"));
-    for (const closed of [noText, join(path, "a")]) chmodSync(closed, 0);
-    await removeDirectory(path);
-    expect(existsSync(path)).toBeFalse();
-    expect(statSync(others).mode & 0o777).toBe(0o500);
-  },
-);
+test("what a job closed to itself is removed, names that are no text included, and nothing behind a link is touched", () => {
+  const others = join(dir, "others");
+  mkdirSync(others, { mode: 0o500 });
+  const work = join(dir, "work");
+  const path = join(work, "job");
+  const noText = Buffer.concat([Buffer.from(`${path}/a/`), Buffer.from([0xff, 0xfe])]);
+  mkdirSync(join(path, "a"), { recursive: true });
+  mkdirSync(noText);
+  mkdirSync(Buffer.concat([noText, Buffer.from("/inner")]));
+  symlinkSync(others, join(path, "a", "link"));
+  for (const closed of [noText, join(path, "a")]) chmodSync(closed, 0);
+  expect(removeAsOrdinaryAccount(work, path)).toEqual({ exitCode: 0, stderr: "" });
+  expect(existsSync(path)).toBeFalse();
+  expect(statSync(others).mode & 0o777).toBe(0o500);
+});
+
+/** Root may remove anything, so that there would be nothing to make writable first: it becomes somebody else. */
+function removeAsOrdinaryAccount(work: string, path: string) {
+  const isRoot = process.getuid?.() === 0;
+  if (isRoot) {
+    chmodSync(dir, 0o711);
+    Bun.spawnSync(["chown", "-hR", NOBODY, work]);
+  }
+  const as = isRoot ? ["setpriv", `--reuid=${NOBODY}`, `--regid=${NOBODY}`, "--clear-groups"] : [];
+  const module = join(import.meta.dirname, "remove-directory.ts");
+  const script = `const { removeDirectory } = await import("${module}"); await removeDirectory(process.argv[1]);`;
+  const { exitCode, stderr } = Bun.spawnSync([...as, process.execPath, "-e", script, path]);
+  return { exitCode, stderr: stderr.toString() };
+}
 
 test.skipIf(!mayMount)("what a job mounted in its directory is let go of, not emptied", async () => {
   const path = join(dir, "mounting job");

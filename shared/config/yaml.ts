@@ -94,7 +94,7 @@ function printable(text: string): string {
 function fieldsAt(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
   let current: unknown = schema;
   for (const step of [...path, undefined]) {
-    while (isWrapped(current)) current = current.unwrap();
+    while (isWrapped(current)) current = current instanceof z.ZodPipe ? current.out : current.unwrap();
     if (!(current instanceof z.ZodObject)) return [];
     if (step === undefined) return Object.keys(current.shape);
     current = current.shape[String(step)];
@@ -102,8 +102,8 @@ function fieldsAt(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
   return [];
 }
 
-function isWrapped(schema: unknown): schema is z.ZodOptional | z.ZodDefault | z.ZodPrefault {
-  return [z.ZodOptional, z.ZodDefault, z.ZodPrefault].some((wrapper) => schema instanceof wrapper);
+function isWrapped(schema: unknown): schema is z.ZodOptional | z.ZodDefault | z.ZodPrefault | z.ZodPipe {
+  return [z.ZodOptional, z.ZodDefault, z.ZodPrefault, z.ZodPipe].some((wrapper) => schema instanceof wrapper);
 }
 
 /** The field whose name stands at this place in the text. */
