@@ -2,9 +2,8 @@ import { isatty } from "node:tty";
 import { type AgentFile, agentFile } from "../agent/agent-file.ts";
 import type { AgentLog } from "../agent/agent-log.ts";
 import { describeNode } from "../agent/describe.ts";
-import { detectMachine } from "../agent/detectors/detect.ts";
+import { hasBrokenGpus, lookAgain, lookAtMachine, machineOf, type Sight } from "../agent/detectors/detect.ts";
 import { taskGpu } from "../agent/detectors/gpu.ts";
-import type { MachineFacts } from "../agent/detectors/machine-facts.ts";
 import type { agentOptions } from "../agent/options.ts";
 import type { NodeProfile, ProfileSource } from "../agent/profile.ts";
 import type { OptionValues } from "../shared/config/options.ts";
@@ -25,33 +24,42 @@ type AgentSettings = Pick<Settings, "config" | "configPath"> & { options: Option
 export async function readProfile(
   reader: ProfileReader,
 ): Promise<{ profile: NodeProfile; source: ProfileSource; terminalGone: AbortSignal }> {
-  let machine = await look(reader);
+  const { env, log } = reader;
+  let sight = await lookAtMachine({ environment: env });
+  let told = problemsOf(sight);
+  for (const problem of told) log.warn(problem);
   const { asked, terminalGone } = hangUps();
   const source: ProfileSource = {
     path: agentFilePath(reader.settings.options, reader.env),
     read: async (what) => {
       const settings = await reader.readAgain();
-      if (what === "machine") machine = await look(reader);
-      return profileOf(settings, machine);
+      if (what === "machine") sight = await lookAtMachine({ environment: env });
+      if (what === "missing") sight = await lookAgain(sight, { environment: env });
+      // Who asks hears of everything again; who does not, of what is new.
+      const problems = problemsOf(sight);
+      const news = what === "machine" ? problems : problems.filter((one) => !told.includes(one));
+      for (const problem of news) log.warn(problem);
+      told = problems;
+      return profileOf(settings, sight);
     },
     onAsked: (listener) => asked.addEventListener("asked", listener),
   };
-  return { profile: profileOf(reader.settings, machine), source, terminalGone };
+  return { profile: profileOf(reader.settings, sight), source, terminalGone };
 }
 
-async function look({ env, log }: ProfileReader): Promise<MachineFacts> {
-  const machine = await detectMachine({ environment: env });
-  for (const problem of machine.problems) log.warn(problem);
-  return machine;
+function problemsOf({ host, findings }: Sight): string[] {
+  return machineOf(host, findings).problems;
 }
 
-function profileOf({ options, config, configPath }: AgentSettings, machine: MachineFacts): NodeProfile {
+function profileOf({ options, config, configPath }: AgentSettings, sight: Sight): NodeProfile {
+  const machine = machineOf(sight.host, sight.findings);
   const file: AgentFile = agentFile.parse(config ?? {});
   return {
     description: describeNode(nodeSettings(options, config), machine),
     file,
     filePath: configPath,
     gpus: machine.gpus.map(taskGpu),
+    seen: { engine: machine.docker !== undefined, brokenGpus: hasBrokenGpus(sight) },
   };
 }
 
