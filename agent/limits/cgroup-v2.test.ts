@@ -149,8 +149,18 @@ describe("control groups, version 2", () => {
     expect([group.oomKills(), group.peakBytes(), group.cpuSeconds(), group.refusedStarts()]).toEqual([
       3, 268_435_456, 2.5, 4,
     ]);
+    fake.texts.set(`${path}/memory.events.local`, "low 0\nhigh 0\nmax 12\noom 1\noom_kill 3\n");
+    expect(group.oomKills()).toBe(3);
     group.kill();
     expect(fake.read(`${path}/cgroup.kill`)).toBe("1");
+  });
+
+  test("what a full machine or a group of the job's own ended did not reach the job's limit", async () => {
+    const fake = new FakeTree("/cg/box");
+    const group = await groupIn(fake, { memoryMb: 256 });
+    fake.texts.set("/cg/box/tanvrit-exe_1/memory.events", "max 0\noom 1\noom_kill 1\n");
+    fake.texts.set("/cg/box/tanvrit-exe_1/memory.events.local", "max 0\noom 0\noom_kill 1\n");
+    expect(group.oomKills()).toBe(0);
   });
 
   test("a group that is busy for a moment is removed when it no longer is", async () => {

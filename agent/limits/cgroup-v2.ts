@@ -96,6 +96,9 @@ class CgroupV2Group implements Cgroup {
   }
 
   oomKills(): number {
+    // Since 5.2: how often this very group was full. Before, who else was counts as well.
+    const own = this.read("memory.events.local");
+    if (own !== undefined && counter(own, "oom") === 0) return 0;
     return counter(this.read("memory.events"), "oom_kill");
   }
 

@@ -27,6 +27,7 @@ export interface Cgroup {
   pids(): number[];
   /** Kills every process in it. While `pids` are left it has to be called again. */
   kill(): void;
+  /** Processes ended because this group was full; where the kernel does not tell, for whatever lack of memory. */
   oomKills(): number;
   peakBytes(): number;
   cpuSeconds(): number;
