@@ -2,6 +2,7 @@
 import packageJson from "../package.json" with { type: "json" };
 import type { CommandEntry } from "./command.ts";
 import { commands } from "./commands.ts";
+import { reachThisMachineDirectly } from "./proxy.ts";
 
 // Only what every call needs is imported here: `--version` and a short command must not pay for the rest.
 process.exit(await main(process.argv.slice(2)));
@@ -42,6 +43,7 @@ async function runCommand(entry: CommandEntry, words: readonly string[], output:
   const { parseArguments } = await import("./parse.ts");
   const { resolveOptions } = await import("../shared/config/options.ts");
   const { env } = process;
+  reachThisMachineDirectly(env);
   const { flags, positionals, rest } = parseArguments(entry.path, command, words);
   const readAgain = async () => {
     const file = await command.readConfig?.(flags, env);

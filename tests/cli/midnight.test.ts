@@ -67,6 +67,21 @@ test(
   LIMIT_MS,
 );
 
+test("a proxy is not asked for a server on this machine, whatever NO_PROXY says", async () => {
+  await using home = await makeScratch();
+  using server = new ScriptedServer(() => Response.json({ nodes: [] }));
+  const proxy = {
+    HTTP_PROXY: "http://127.0.0.1:1",
+    http_proxy: "http://127.0.0.1:1",
+    NO_PROXY: "intranet.example",
+  };
+  const env = { TANVRIT_URL: server.url, TANVRIT_TOKEN: "t", ...proxy };
+  expect(await runProgram(home.path, ["node", "list", "--json"], { env })).toMatchObject({
+    exitCode: 0,
+    stdout: "[]\n",
+  });
+});
+
 test.skipIf(process.platform !== "linux")(
   "output that cannot be written is 74 and no mistake of ours",
   async () => {
