@@ -1,3 +1,6 @@
+/** The longest delay a timer may have; one that is longer would ring at once. */
+export const MAX_TIMER_MS = 2_147_000_000;
+
 /** Resolves after `ms`, or earlier when the signal fires. Never rejects. */
 export function pause(ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
@@ -10,6 +13,16 @@ export function pause(ms: number, signal?: AbortSignal): Promise<void> {
     const timer = setTimeout(done, ms);
     signal?.addEventListener("abort", done, { once: true });
   });
+}
+
+/** What the promise gives; undefined where it has given nothing after `ms`. Rejects as it does. */
+export async function inTime<T>(ms: number, promise: Promise<T>): Promise<T | undefined> {
+  const settled = new AbortController();
+  try {
+    return await Promise.race([promise, pause(ms, settled.signal).then(() => undefined)]);
+  } finally {
+    settled.abort();
+  }
 }
 
 /**
@@ -29,13 +42,14 @@ export class Bell {
   async wait(signal: AbortSignal, maxMs: number): Promise<void> {
     if (!this.rung && !signal.aborted) {
       await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, maxMs);
-        signal.addEventListener("abort", resolve as () => void, { once: true });
-        this.wake = () => {
+        const done = () => {
           clearTimeout(timer);
-          signal.removeEventListener("abort", resolve as () => void);
+          signal.removeEventListener("abort", done);
           resolve();
         };
+        const timer = setTimeout(done, maxMs);
+        signal.addEventListener("abort", done, { once: true });
+        this.wake = done;
       });
     }
     this.wake = undefined;

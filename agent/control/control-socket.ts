@@ -3,7 +3,7 @@ import type { Socket } from "bun";
 import { type AgentLog, textOf } from "../agent-log.ts";
 import { makeSocketPlace } from "../socket-path.ts";
 import { Wire } from "../supervisor/wire.ts";
-import { pause } from "../wait.ts";
+import { inTime } from "../wait.ts";
 import type { ControlAnswer, ControlRequest } from "./protocol.ts";
 
 /** `untilMs`: by the machine's clock; nobody waits for an answer after that, and has been told that there was none. */
@@ -64,10 +64,7 @@ export async function askAgent(
 ): Promise<ControlAnswer | undefined> {
   const answered = Promise.withResolvers<ControlAnswer | undefined>();
   const asked = connect(path, { ...request, untilMs: Date.now() + limitMs }, answered.resolve);
-  const over = new AbortController();
-  const late = pause(limitMs, over.signal).then(() => undefined);
-  const answer = await Promise.race([answered.promise, late]);
-  over.abort();
+  const answer = await inTime(limitMs, answered.promise);
   void asked.then((socket) => socket?.terminate());
   return answer;
 }

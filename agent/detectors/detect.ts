@@ -1,4 +1,4 @@
-import { pause } from "../wait.ts";
+import { inTime } from "../wait.ts";
 import { type AndroidFacts, detectAndroid } from "./android.ts";
 import { type DockerFacts, detectDocker } from "./docker.ts";
 import { absent, DETECT_TIMEOUT_MS, type DetectContext, type Finding } from "./finding.ts";
@@ -143,14 +143,10 @@ async function bounded<T>(
   detect: (context: DetectContext) => Promise<Finding<T>>,
   context: DetectContext,
 ): Promise<Finding<T>> {
-  const done = new AbortController();
-  const late = pause(context.timeoutMs, done.signal).then(() =>
-    absent<T>(`Looking for ${what} took longer than ${context.timeoutMs / 1_000} s and was given up.`),
-  );
   const found = detect(context).catch((error) =>
     absent<T>(`Looking for ${what} failed: ${(error as Error).message}`),
   );
-  const finding = await Promise.race([found, late]);
-  done.abort();
-  return finding;
+  const finding = await inTime(context.timeoutMs, found);
+  if (finding) return finding;
+  return absent(`Looking for ${what} took longer than ${context.timeoutMs / 1_000} s and was given up.`);
 }

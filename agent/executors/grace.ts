@@ -1,4 +1,4 @@
-import { MAX_TIMER_MS } from "../timer.ts";
+import { MAX_TIMER_MS } from "../wait.ts";
 
 /** How a job is stopped: asked once, given its grace, and killed. A later stop may shorten the grace, never lengthen it. */
 export class Grace {

@@ -1,5 +1,6 @@
 import type { Subprocess } from "bun";
 import { type Hold, toMib } from "../limits/limit-keeper.ts";
+import { pause } from "../wait.ts";
 import type { RunningTask, TaskExit, TaskLimits, TaskOutput, TaskUsage } from "./executor.ts";
 import { Grace } from "./grace.ts";
 import { processesOf } from "./marks.ts";
@@ -45,6 +46,8 @@ export class ShellTask implements RunningTask {
   private readonly options: ShellTaskOptions;
   private readonly stopReading = new AbortController();
   private readonly output: Promise<unknown>;
+  /** Fires when both streams have ended. */
+  private readonly outputEnded = new AbortController();
   private lastReadMs = 0;
   private writersBlocked = 0;
   private over: Promise<TaskExit> | undefined;
@@ -59,7 +62,8 @@ export class ShellTask implements RunningTask {
       () => this.kill(),
     );
     options.hold.begin(child.process.pid, () => this.stop(0));
-    this.output = Promise.all([this.pump("stdout", child.stdout), this.pump("stderr", child.stderr)]);
+    const pumps = [this.pump("stdout", child.stdout), this.pump("stderr", child.stderr)];
+    this.output = Promise.all(pumps).then(() => this.outputEnded.abort());
   }
 
   wait(): Promise<TaskExit> {
@@ -196,14 +200,9 @@ export class ShellTask implements RunningTask {
     await this.output;
   }
 
-  private outputEndsWithin(ms: number): Promise<boolean> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(() => resolve(false), ms);
-      this.output.then(() => {
-        clearTimeout(timer);
-        resolve(true);
-      });
-    });
+  private async outputEndsWithin(ms: number): Promise<boolean> {
+    await pause(ms, this.outputEnded.signal);
+    return this.outputEnded.signal.aborted;
   }
 }
 

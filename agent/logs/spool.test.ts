@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test } from "bun:test";
+import { getEventListeners } from "node:events";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -135,13 +136,16 @@ describe("the log spool", () => {
     spool.append(lines(1, 100, "z".repeat(600)));
     expect(spool.isFull).toBe(true);
     let resumed = false;
-    const waiting = spool.roomToWrite(new AbortController().signal).then(() => {
+    const { signal } = new AbortController();
+    const waiting = spool.roomToWrite(signal).then(() => {
       resumed = true;
     });
     await Promise.resolve();
     expect(resumed).toBe(false);
     deliverAll(spool);
     await waiting;
+    // A job may wait as often as it writes.
+    expect(getEventListeners(signal, "abort")).toEqual([]);
   });
 
   test("lets go of a full spool that nobody wants any more", async () => {

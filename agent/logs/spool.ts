@@ -156,8 +156,12 @@ export class LogSpool {
   async roomToWrite(signal: AbortSignal): Promise<void> {
     while (this.isFull && !signal.aborted) {
       await new Promise<void>((resolve) => {
-        this.roomWaiters.push(resolve);
-        signal.addEventListener("abort", () => resolve(), { once: true });
+        const done = () => {
+          signal.removeEventListener("abort", done);
+          resolve();
+        };
+        this.roomWaiters.push(done);
+        signal.addEventListener("abort", done, { once: true });
       });
     }
   }

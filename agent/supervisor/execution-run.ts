@@ -9,7 +9,7 @@ import {
   type TaskExit,
 } from "../executors/executor.ts";
 import type { ExecutionLog } from "../logs/execution-log.ts";
-import { MAX_TIMER_MS } from "../timer.ts";
+import { MAX_TIMER_MS } from "../wait.ts";
 import type { RunEnd, StartOrder } from "./protocol.ts";
 import { removeDirectory } from "./remove-directory.ts";
 

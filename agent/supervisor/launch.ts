@@ -3,7 +3,7 @@ import { basename } from "node:path";
 import { AgentError, type AgentLog } from "../agent-log.ts";
 import { allowedEnvironment } from "../executors/environment.ts";
 import { lockHolder } from "../journal/lock.ts";
-import { pause } from "../wait.ts";
+import { inTime, pause } from "../wait.ts";
 import { SupervisorLink } from "./link.ts";
 import { supervisorDir } from "./supervisor-dir.ts";
 
@@ -79,15 +79,16 @@ function supervisorEnvironment(own: LaunchOptions["environment"]): Record<string
 
 async function firstLine(stream: ReadableStream<Uint8Array>): Promise<string> {
   const reader = stream.getReader();
-  const giveUp = new AbortController();
-  let text = "";
-  const late = pause(READY_LIMIT_MS, giveUp.signal).then(() => ({ done: true as const, value: undefined }));
-  while (!text.includes("\n")) {
-    const { done, value } = await Promise.race([reader.read(), late]);
-    if (done) break;
-    text += Buffer.from(value).toString();
-  }
-  giveUp.abort();
+  const read = async () => {
+    let text = "";
+    while (!text.includes("\n")) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      text += Buffer.from(value).toString();
+    }
+    return text;
+  };
+  const text = (await inTime(READY_LIMIT_MS, read())) ?? "";
   await reader.cancel().catch(() => {}); // The process closed it first.
   return (text.split("\n")[0] ?? "").trim();
 }

@@ -1,5 +1,5 @@
 import { type AgentLog, textOf } from "../agent-log.ts";
-import { pause } from "../wait.ts";
+import { inTime } from "../wait.ts";
 import { type HeldExecution, type News, type Order, PROTOCOL } from "./protocol.ts";
 import { Wire } from "./wire.ts";
 
@@ -46,7 +46,7 @@ export class SupervisorLink {
     if (!wire) return undefined;
     const made = new SupervisorLink(wire);
     link.current = made;
-    const greeting = await Promise.race([hello.promise, pause(HELLO_LIMIT_MS).then(() => undefined)]);
+    const greeting = await inTime(HELLO_LIMIT_MS, hello.promise);
     if (greeting?.protocol !== PROTOCOL) {
       if (greeting)
         log.error(`${socketPath}: the supervisor there is of another version and cannot be used.`);

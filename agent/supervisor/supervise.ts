@@ -9,7 +9,7 @@ import { acquireLock } from "../journal/lock.ts";
 import { Outbox, type OutboxEntry } from "../journal/outbox.ts";
 import { executionsWithSegments, Segments } from "../logs/segments.ts";
 import { spoolRoom } from "../logs/spool.ts";
-import { pause } from "../wait.ts";
+import { inTime } from "../wait.ts";
 import { ExecutionHost, type LeftExecution } from "./execution-host.ts";
 import { diedWithSupervisor, type News, type Order } from "./protocol.ts";
 import { removeDirectory } from "./remove-directory.ts";
@@ -93,9 +93,7 @@ class Supervisor {
     clearTimeout(this.lingerTimer);
     if (this.host.running > 0)
       log.warn(`Told to end, with ${counted(this.host.running, "job")} that still ran.`);
-    const limit = new AbortController();
-    await Promise.race([this.host.endAll(), pause(CLOSE_LIMIT_MS, limit.signal)]);
-    limit.abort();
+    await inTime(CLOSE_LIMIT_MS, this.host.endAll());
     this.host.keepForNext();
     listener.stop(true);
     rmSync(this.dirs.socket, { force: true });
@@ -104,10 +102,8 @@ class Supervisor {
 
   /** An executor knows what it can do once it has been probed; one that takes its time is asked in vain for now. */
   private async getToKnowExecutors(): Promise<void> {
-    const known = new AbortController();
-    const probes = Promise.all([...this.executors.values()].map((executor) => executor.probe()));
-    await Promise.race([probes, pause(PROBE_LIMIT_MS, known.signal)]);
-    known.abort();
+    const probes = [...this.executors.values()].map((executor) => executor.probe());
+    await inTime(PROBE_LIMIT_MS, Promise.all(probes));
   }
 
   /** Ends what an earlier supervisor left of executions, and removes their directories. */

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import type { JobType } from "../../shared/manifest.ts";
 import { AgentError, textOf } from "../agent-log.ts";
 import type { Grants } from "../executors/all.ts";
-import { pause } from "../wait.ts";
+import { inTime, pause } from "../wait.ts";
 import { connectOrLaunch, type LaunchOptions } from "./launch.ts";
 import { type ExecutionNews, SupervisorLink } from "./link.ts";
 import type { HeldExecution, Order, StartOrder } from "./protocol.ts";
@@ -124,7 +124,7 @@ export class Supervisors {
     this.closing = true;
     const links = [...this.links.values()];
     for (const link of links) link.send({ type: "end" });
-    await Promise.race([Promise.all(links.map((link) => link.close())), pause(END_LIMIT_MS)]);
+    await inTime(END_LIMIT_MS, Promise.all(links.map((link) => link.close())));
   }
 
   private send(place: string, order: Order): void {

@@ -1,4 +1,4 @@
-import { MAX_TIMER_MS } from "../timer.ts";
+import { MAX_TIMER_MS } from "../wait.ts";
 
 /** Says when there has been nothing to do for so long. One timer runs while there is nothing to do, none else. */
 export class IdleTimer {

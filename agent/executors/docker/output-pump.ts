@@ -55,15 +55,11 @@ export class OutputPump {
 
   /** false: the container has ended before there was room. */
   private async roomWhileItRuns(room: Promise<void>): Promise<boolean> {
-    let isFree = false;
-    const freed = room.then(() => {
-      isFree = true;
-    });
-    const over = new AbortController();
-    void freed.then(() => over.abort());
-    while (!isFree) {
-      await Promise.race([freed, pause(LOOK_EVERY_MS, over.signal)]);
-      if (!isFree && this.hasEnded() === true) return false;
+    const freed = new AbortController();
+    void room.then(() => freed.abort());
+    while (!freed.signal.aborted) {
+      await pause(LOOK_EVERY_MS, freed.signal);
+      if (!freed.signal.aborted && this.hasEnded() === true) return false;
     }
     return true;
   }
