@@ -23,6 +23,11 @@ export interface Claim {
   gpuIndexes: number[];
 }
 
+/**
+ * How long a claim stands before its server counts as dead: longer than the steps of an assignment may take, but far
+ * less than the lease in which the node has to start the job. One that was only slow loses it, and nothing else.
+ */
+const CLAIM_MS = 6_000;
 /** How long the executions of claims are tried to be made; what is not by then goes back into the queue. */
 const MAX_CONFIRM_MS = 2_000;
 const MAX_PAUSE_MS = 10;
@@ -73,7 +78,7 @@ export class MongoClaims {
             execution_id: executionId,
             node_id: request.nodeId,
             assigned_at: request.nowMs,
-            claim_expires_at: request.leaseExpiresAtMs,
+            claim_expires_at: Math.min(request.leaseExpiresAtMs, request.nowMs + CLAIM_MS),
           },
           $unset: { queue: "" as const },
           $inc: { attempt: 1, version: 1 },
