@@ -15,6 +15,11 @@ import { type MongoMigration, migrate } from "./mongo-migrations.ts";
 const DEFAULT_DATABASE = "tanvrit_compute";
 const SERVER_SELECTION_MS = 5_000;
 const CONNECT_MS = 5_000;
+/**
+ * How often a member says that it is there. One that is silent for this and CONNECT_MS is given up with all that waits
+ * for its answers, so that it is sooner than the others have chosen a new primary (10 s, unless set otherwise).
+ */
+const HEARTBEAT_MS = 2_000;
 /** A request whose answer does not come within this is given up. */
 const SOCKET_MS = 20_000;
 /** All of an operation, which may be several requests. */
@@ -49,6 +54,7 @@ export class MongoStore {
       appName: APP_NAME,
       serverSelectionTimeoutMS: SERVER_SELECTION_MS,
       connectTimeoutMS: CONNECT_MS,
+      heartbeatFrequencyMS: HEARTBEAT_MS,
       socketTimeoutMS: SOCKET_MS,
       waitQueueTimeoutMS: SOCKET_MS,
       maxPoolSize: MAX_CONNECTIONS,

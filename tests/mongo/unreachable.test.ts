@@ -9,6 +9,8 @@ import { within } from "../support/wait.ts";
 const TEST_MS = 120_000;
 /** The store waits 5 s for a member to come back, tries a transaction again for 10 s, and for nothing longer than 30 s. */
 const ANSWER_MS = 40_000;
+/** What MongoDB waits for a silent primary, unless it is told otherwise. */
+const ELECTION_MS = 10_000;
 
 test(
   "a MongoDB that is gone is storage_failed within seconds, for reads and writes, and the server is not ready",
@@ -62,6 +64,19 @@ test(
       code: "storage_failed",
       message: expect.stringContaining("within 0.05 s"),
     });
+    await store.close();
+  },
+  TEST_MS,
+);
+
+test(
+  "a member that falls silent is given up sooner than a replica set chooses another primary",
+  async () => {
+    await using mongo = await TestMongo.start();
+    const store = await MongoStore.open(mongo.url("silent"), []);
+    // After these two together the driver ends what waits for the member.
+    const { heartbeatFrequencyMS, connectTimeoutMS } = store.db.client.options;
+    expect(heartbeatFrequencyMS + connectTimeoutMS).toBeLessThan(ELECTION_MS);
     await store.close();
   },
   TEST_MS,
