@@ -64,8 +64,8 @@ export async function composePlane(parts: PlaneParts): Promise<Plane> {
   const watch = new JobWatch(bus);
   const dispatcher = new Dispatcher(stores.executions, bus, now, (error) => onError("dispatch", error));
   const due: DueTimes = {
-    start: (dueAtMs) => retries.runBefore(dueAtMs),
-    expiry: (dueAtMs) => timeouts.runBefore(dueAtMs),
+    start: (atMs) => bus.publish("due", { what: "start", atMs }),
+    expiry: (atMs) => bus.publish("due", { what: "expiry", atMs }),
   };
   const flow = new JobFlow({ jobs: stores.jobs, flow: stores.flow, bus, due, now, onError });
   const credits = composeCredits({ ...stores, pricing, now, onError });
@@ -90,6 +90,8 @@ export async function composePlane(parts: PlaneParts): Promise<Plane> {
   const renderTemplate = templates.service.render.bind(templates.service);
   const scheduleParts = { ...stores, jobs: jobService, renderTemplate, bus, now, onError };
   const schedules = composeSchedules(scheduleParts, runnerOf);
+  const dueTasks = { start: retries, expiry: timeouts, fire: schedules.runner };
+  const unsubscribe = bus.subscribe("due", ({ what, atMs }) => dueTasks[what].runBefore(atMs));
   const fitCheck = new FitCheck(stores.nodes, stores.executions);
   const hub = new LogHub(bus);
   const handlers: Handlers = {
@@ -122,6 +124,7 @@ export async function composePlane(parts: PlaneParts): Promise<Plane> {
     log,
   };
   const close = () => {
+    unsubscribe();
     dispatcher.close();
     watch.close();
     hub.close();

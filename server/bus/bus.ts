@@ -1,4 +1,5 @@
 import type { LogLine } from "../../shared/log.ts";
+import type { DueKind } from "../tasks/due-times.ts";
 
 /**
  * What servers tell each other. Messages make things fast, never correct: each may be lost or arrive twice, and the
@@ -13,6 +14,8 @@ export interface BusMessages {
   jobs: { businessId: string; jobIds: readonly string[] };
   /** A node has orders to fetch, or changed its status, key or session. */
   node: { nodeId: string; businessId: string };
+  /** Something is due then (epoch milliseconds): whoever knows of it may be gone by that time. */
+  due: { what: DueKind; atMs: number };
   /** Lines of output without holes, in the order of their seq, before they are on disk. */
   logs: { jobId: string; executionId: string; attempt: number; lines: readonly LogLine[] };
 }

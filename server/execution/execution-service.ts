@@ -1,4 +1,3 @@
-import { isFinal } from "../../shared/job-state.ts";
 import type { ExecutionReport, ReportOutcome } from "../../shared/node.ts";
 import type { Reason } from "../../shared/reasons.ts";
 import type { Bus } from "../bus/bus.ts";
@@ -126,7 +125,8 @@ export class ExecutionService {
 
   private announce(job: JobRecord): void {
     this.bus.publish("job", { jobId: job.jobId, businessId: job.businessId });
-    if (!isFinal(job.status) && job.notBeforeMs !== undefined) this.due.start(job.notBeforeMs);
+    if (job.status !== "QUEUED") return;
+    if (job.notBeforeMs !== undefined) this.due.start(job.notBeforeMs);
     if (job.queueDeadlineMs !== undefined) this.due.expiry(job.queueDeadlineMs);
   }
 }

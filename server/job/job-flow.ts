@@ -205,7 +205,9 @@ export class JobFlow {
       for (const nodeId of new Set(nodeIds)) bus.publish("node", { nodeId, businessId });
       bus.publish("wake", { businessId });
     }
-    for (const job of jobs) if (job.queueDeadlineMs !== undefined) due.expiry(job.queueDeadlineMs);
+    for (const { status, queueDeadlineMs } of jobs) {
+      if (status === "QUEUED" && queueDeadlineMs !== undefined) due.expiry(queueDeadlineMs);
+    }
   }
 }
 

@@ -7,7 +7,7 @@ import { Scheduler, type SchedulerParts, scheduleTask } from "./scheduler.ts";
 export function composeSchedules(parts: SchedulerParts, runnerOf: (task: PeriodicTask) => TaskRunner) {
   const scheduler = new Scheduler(parts);
   const runner = runnerOf(scheduleTask(scheduler));
-  const onDue = (atMs: number) => runner.runBefore(atMs);
+  const onDue = (atMs: number) => parts.bus.publish("due", { what: "fire", atMs });
   const service = new ScheduleService({ ...parts, scheduler, onDue });
   return { runner, handlers: scheduleHandlers(service, parts.now), close: () => scheduler.close() };
 }

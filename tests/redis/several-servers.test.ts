@@ -94,6 +94,28 @@ test("without Redis work only comes later: no job waits longer than the safety t
   expect(texts).toEqual(["one", "two"]);
 }, 30_000);
 
+test("what is due at a server that is gone is done on time by another one: schedules, starts, and ends of waiting", async () => {
+  await using fleet = await Fleet.start(2);
+  const [gone, other] = fleet.planes as [TestPlane, TestPlane];
+  const user = await signIn(other);
+  const node = await PlayedNode.register(other.api, user);
+  const waiting = node.poll([], 1, 20);
+  const dueAtMs = Date.now() + 1_000;
+  const job = { command: "true", labels: { never: "there" } };
+  const { scheduleId } = await gone.api.call("schedules.create", { cron: "* * * * * *", job }, user);
+  const notBefore = new Date(dueAtMs).toISOString();
+  const started = await gone.api.call("jobs.submit", { command: "true", notBefore }, user);
+  const ended = await gone.api.call("jobs.submit", { ...job, queueTtlSeconds: 1 }, user);
+  await gone[Symbol.asyncDispose]();
+
+  expect((await waiting).assignments.map((one) => one.jobId)).toEqual([started.jobId]);
+  const { status } = await other.api.call("jobs.retrieve", { jobId: ended.jobId, waitSeconds: 20 }, user);
+  expect(status).toBe("TIMEOUT");
+  const fired = async () => (await other.api.call("schedules.fires", { scheduleId }, user)).fires.length > 0;
+  await waitFor("the schedule to fire", fired);
+  expect(Date.now() - dueAtMs).toBeLessThan(OVER_THE_BUS_MS);
+}, 90_000);
+
 /** Servers that share a store and a Redis, each with a bus and a socket of its own. */
 class Fleet implements AsyncDisposable {
   private constructor(
