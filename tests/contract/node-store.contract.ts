@@ -96,7 +96,7 @@ export function nodeStoreContract(name: string, open: () => Promise<ControlPlane
           await assign(nodeId);
           return (await stores.executions.live({ nodeId })).length === jobs.length;
         },
-        { timeoutMs: 2_000 },
+        { timeoutMs: 4_000 },
       );
     });
 

@@ -106,7 +106,7 @@ describe("an image of a private registry", () => {
         .catch((error) => error);
       await within(20_000, "the pull", Promise.race([registry.someoneWaits, start]));
       stop.abort();
-      expect(await within(2_000, "giving up", start)).toBeInstanceOf(StartFailedError);
+      expect(await within(10_000, "giving up", start)).toBeInstanceOf(StartFailedError);
       expect(await stage.containers()).toEqual([]);
     },
     TEST_MS,

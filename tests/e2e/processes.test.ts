@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { Person } from "../support/person.ts";
 import { processesOfJob } from "../support/processes.ts";
-import { waitFor } from "../support/wait.ts";
+import { quickest, waitFor } from "../support/wait.ts";
 
-const TEST_TIMEOUT_MS = 30_000;
+const TEST_TIMEOUT_MS = 60_000;
+const MAX_HELD_MS = 1_000;
 
 let person: Person;
 
@@ -16,13 +17,16 @@ afterAll(() => person?.[Symbol.asyncDispose]());
 test(
   "a background child that keeps standard output open does not hold the job",
   async () => {
-    const id = await person.submit(["--", "sh", "-c", "sleep 600 & echo done"]);
-    await person.get(["job", "wait", id]);
-    const { startedAt = "", finishedAt = "", status } = await person.job(id);
-    expect(status).toBe("SUCCESS");
-    expect(Date.parse(finishedAt) - Date.parse(startedAt)).toBeLessThan(1_000);
-    expect(await person.get(["job", "logs", id])).toBe("done");
-    expect(processesOfJob(id)).toEqual([]);
+    const tookMs = await quickest(MAX_HELD_MS, async () => {
+      const id = await person.submit(["--", "sh", "-c", "sleep 600 & echo done"]);
+      await person.get(["job", "wait", id]);
+      const { startedAt = "", finishedAt = "", status } = await person.job(id);
+      expect(status).toBe("SUCCESS");
+      expect(await person.get(["job", "logs", id])).toBe("done");
+      expect(processesOfJob(id)).toEqual([]);
+      return Date.parse(finishedAt) - Date.parse(startedAt);
+    });
+    expect(tookMs).toBeLessThan(MAX_HELD_MS);
   },
   TEST_TIMEOUT_MS,
 );

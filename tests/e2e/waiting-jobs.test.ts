@@ -65,11 +65,14 @@ test(
 test(
   "--not-before holds a job back until then, and --queue-ttl ends one that nobody takes",
   async () => {
+    // Far enough away that it still waits, however long this machine takes to ask.
+    const muchLater = await person.submit(["--not-before", "+1h", "--", "true"]);
     const startedAtMs = Date.now();
     const later = await person.submit(["--not-before", "+1s", "--", "true"]);
-    expect(await person.get(["job", "why", later])).toContain("waits until");
+    expect(await person.get(["job", "why", muchLater])).toContain("waits until");
     expect((await person.run(["job", "wait", later])).exitCode).toBe(0);
     expect(Date.now() - startedAtMs).toBeGreaterThanOrEqual(1_000);
+    await person.get(["job", "cancel", muchLater]);
     const never = await person.submit(["--queue-ttl", "1", "--label", "planet=mars", "--", "true"]);
     expect((await person.run(["job", "wait", never])).exitCode).toBe(124);
     expect(await person.job(never)).toMatchObject({ status: "TIMEOUT", reason: "QueueExpired" });

