@@ -2,6 +2,7 @@ import { afterAll, expect, test } from "bun:test";
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { within } from "../../../tests/support/wait.ts";
 import { parseImage } from "./image-name.ts";
 import { registryAuth } from "./registry-auth.ts";
 
@@ -86,4 +87,14 @@ test("a credential helper is asked by its protocol, and one that has nothing is 
   expect(await registryAuth(image, undefined, {}, env)).toBeUndefined();
   const store = configured({ credsStore: "fake" });
   expect(await registryAuth(image, undefined, {}, store)).toBeUndefined();
+});
+
+test("a credential helper that leaves something behind which holds its output open is not waited for", async () => {
+  const helper = join(bin, "docker-credential-lingers");
+  const answer = `printf '{"Username":"eve",'; printf '"Secret":"helped"}\\n'`;
+  writeFileSync(helper, `#!/bin/sh\nread server\nsleep 8 &\n${answer}\n`);
+  chmodSync(helper, 0o755);
+  const env = configured({ credsStore: "lingers" });
+  const found = await within(4_000, "the login", registryAuth(image, undefined, {}, env));
+  expect(shown(found?.header)).toMatchObject({ username: "eve", password: "helped" });
 });

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { inTime } from "../../wait.ts";
 import { StartFailedError } from "../executor.ts";
 import { dockerConfigDir } from "./endpoint.ts";
 import { DOCKER_HUB, type ImageName, registryHost } from "./image-name.ts";
@@ -16,6 +17,8 @@ export interface RegistryAuth {
 }
 
 const HELPER_TIMEOUT_MS = 10_000;
+/** For reading what it said when it has ended; something it started may hold its output open for ever. */
+const HELPER_REST_MS = 500;
 /** What a credential helper gives in place of a name where the secret is a token of the registry's own. */
 const TOKEN_USER = "<token>";
 
@@ -127,10 +130,21 @@ async function askHelper(helper: string, server: string, env: Env): Promise<Secr
     timeout: HELPER_TIMEOUT_MS,
     killSignal: "SIGKILL",
   });
-  const text = await new Response(child.stdout).text();
-  if ((await child.exited) !== 0) return undefined;
+  const reader = child.stdout.getReader();
+  const said: Uint8Array[] = [];
+  const read = async () => {
+    for (let part = await reader.read(); !part.done; part = await reader.read()) said.push(part.value);
+  };
+  const reading = read().catch(() => {}); // A pipe that breaks has no more to give.
+  const exitCode = await child.exited;
+  await inTime(HELPER_REST_MS, reading);
+  void reader.cancel().catch(() => {}); // It was over already.
+  if (exitCode !== 0) return undefined;
   try {
-    const { Username, Secret } = JSON.parse(text) as { Username?: string; Secret?: string };
+    const { Username, Secret } = JSON.parse(Buffer.concat(said).toString()) as {
+      Username?: string;
+      Secret?: string;
+    };
     return Username && Secret ? { username: Username, password: Secret } : undefined;
   } catch {
     // A helper that says nothing sensible has no login to give; the registry's refusal will be told.
