@@ -83,17 +83,17 @@ export class Segments {
     segment.lastSeq = lines.at(-1)?.seq ?? segment.lastSeq;
   }
 
-  /** The next lines behind those read before; none when all is read. */
+  /** The next lines behind those read before; none when all is read, or where a file cannot be read any more. */
   read(): LogLine[] {
     const segment = this.segments.find((one) => one.readBytes < one.sizeBytes);
     if (!segment) return [];
     const buffer = Buffer.allocUnsafe(Math.min(READ_BYTES, segment.sizeBytes - segment.readBytes));
-    const fd = openSync(segment.path, "r");
-    let got: number;
-    try {
-      got = readSync(fd, buffer, 0, buffer.length, segment.readBytes);
-    } finally {
-      closeSync(fd);
+    const got = readAt(segment.path, buffer, segment.readBytes);
+    if (got === undefined) {
+      // Removed, or damaged: it is passed over, the log shows what is missing, and what comes goes to a new file.
+      segment.readBytes = segment.sizeBytes;
+      if (segment === this.segments.at(-1)) this.close();
+      return [];
     }
     const end = buffer.lastIndexOf(0x0a, got - 1) + 1;
     // Without a newline it is the torn end of a crash, or the file was cut short behind our back.
@@ -152,6 +152,20 @@ function filesIn(dir: string): string[] {
   return namesIn(dir)
     .filter((file) => /^\w+\.\d+\.ndjson$/.test(file))
     .sort();
+}
+
+/** How many bytes were read; undefined where the file cannot be read. */
+function readAt(path: string, buffer: Buffer, position: number): number | undefined {
+  try {
+    const fd = openSync(path, "r");
+    try {
+      return readSync(fd, buffer, 0, buffer.length, position);
+    } finally {
+      closeSync(fd);
+    }
+  } catch {
+    return undefined; // Whatever the reason, what is in it cannot be sent, and what is behind it can.
+  }
 }
 
 function numberOf(file: string): number {

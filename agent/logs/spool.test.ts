@@ -123,6 +123,19 @@ describe("the log spool", () => {
     expect(LogSpool.reopen("exe_a", spoolRoom(dir), 9).isDelivered).toBe(true);
   });
 
+  test("goes on with what comes after a file that was removed under it", () => {
+    const room = spoolRoom(dir, { maxMemoryBytes: 1_000 });
+    const spool = new LogSpool("exe_a", room);
+    // What is more than a spool keeps in memory is in its file alone.
+    for (let i = 0; i < 30; i++) spool.append(lines(i * 100 + 1, i * 100 + 100, "y".repeat(200)));
+    rmSync(dir, { recursive: true });
+    const seqs = deliverAll(spool, 1_000);
+    expect(seqs).toEqual(upTo(seqs.length));
+    expect(seqs.length).toBeLessThan(3_000);
+    spool.append(lines(3_001, 3_002));
+    expect(spool.peek(10, 1_000).map((line) => line.seq)).toEqual([3_001, 3_002]);
+  });
+
   test("tells by the files alone how far they go", () => {
     const first = new LogSpool("exe_a", spoolRoom(dir));
     first.append(lines(1, 20));
