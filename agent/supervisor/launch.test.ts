@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { AgentError } from "../agent-log.ts";
 import { acquireLock } from "../journal/lock.ts";
 import { connectOrLaunch } from "./launch.ts";
 import { supervisorDir } from "./supervisor-dir.ts";
@@ -16,5 +17,16 @@ test("of a supervisor that lives and does not answer it is told which process it
   await expect(stuck).rejects.toThrow(`(process ${process.pid}) does not answer`);
   release();
   await expect(connectOrLaunch(dir, options)).rejects.toThrow("cannot start: the lock is taken");
+  rmSync(dir, { recursive: true });
+});
+
+test("of a program that is no longer there it is told that no jobs can be held, and what to do", async () => {
+  const dir = mkdtempSync(join(tmpdir(), "launch-"));
+  const options = { command: [join(dir, "gone")], agentId: "a", environment: {}, log };
+  const failed = connectOrLaunch(dir, options);
+  await expect(failed).rejects.toThrow(
+    `The process that holds this machine's jobs cannot start: ${join(dir, "gone")} cannot be run (ENOENT)`,
+  );
+  await expect(failed).rejects.toBeInstanceOf(AgentError);
   rmSync(dir, { recursive: true });
 });

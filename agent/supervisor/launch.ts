@@ -1,6 +1,6 @@
 import { closeSync, mkdirSync, openSync } from "node:fs";
 import { basename } from "node:path";
-import { AgentError, type AgentLog } from "../agent-log.ts";
+import { AgentError, type AgentLog, textOf } from "../agent-log.ts";
 import { allowedEnvironment } from "../executors/environment.ts";
 import { lockHolder } from "../journal/lock.ts";
 import { inTime, pause } from "../wait.ts";
@@ -45,13 +45,28 @@ function silent(pid: number): string {
 }
 
 /** Starts a supervisor that outlives this process, and waits until it can be spoken to; else says why it cannot. */
-async function launch(
-  dir: string,
-  { command, agentId, environment }: LaunchOptions,
-): Promise<string | undefined> {
-  const { logFile } = supervisorDir(dir);
-  mkdirSync(dir, { recursive: true, mode: 0o700 });
-  const logFd = openSync(logFile, "w", 0o600);
+async function launch(dir: string, options: LaunchOptions): Promise<string | undefined> {
+  let logFd: number;
+  try {
+    mkdirSync(dir, { recursive: true, mode: 0o700 });
+    logFd = openSync(supervisorDir(dir).logFile, "w", 0o600);
+  } catch (error) {
+    return `${dir} cannot be written to: ${textOf(error)}.`;
+  }
+  try {
+    const child = spawnSupervisor(dir, logFd, options);
+    const said = await firstLine(child.stdout);
+    return said === "ready" || said === "" ? undefined : said;
+  } catch (error) {
+    const { code = textOf(error) } = error as NodeJS.ErrnoException;
+    // An upgrade may have removed the file that this process was started from.
+    return `${options.command[0]} cannot be run (${code}). If it was replaced, start the agent again.`;
+  } finally {
+    closeSync(logFd);
+  }
+}
+
+function spawnSupervisor(dir: string, logFd: number, { command, agentId, environment }: LaunchOptions) {
   const child = Bun.spawn([...command, "--dir", dir, "--agent-id", `${agentId}-${basename(dir)}`], {
     cwd: dir,
     env: supervisorEnvironment(environment),
@@ -61,11 +76,8 @@ async function launch(
     // A session of its own: no signal meant for the agent's terminal reaches it.
     detached: true,
   });
-  closeSync(logFd);
   child.unref();
-  const said = await firstLine(child.stdout);
-  if (said === "ready") return undefined;
-  return said || undefined;
+  return child;
 }
 
 /** Nothing secret goes along: jobs run under the same account and could read it. */
