@@ -171,7 +171,7 @@ class Agent {
     this.heartbeat = new HeartbeatLoop({ worker, clock, condition, onSessionEnded });
     this.machineWatch = new MachineWatch({
       seen: () => this.settings.profile.seen,
-      engineAnswers: () => engineAnswers(environment),
+      engineAnswers: (signal) => engineAnswers(environment, signal),
       isAsleep: () => condition.value.suspended,
       lookAgain: () => this.settings.readSoon("missing"),
     });

@@ -8,6 +8,7 @@ import { detectMachine, hasBrokenGpus, lookAgain, lookAtMachine, machineOf, with
 import { engineAnswers } from "./docker.ts";
 import { gpusForJob, taskGpu } from "./gpu.ts";
 
+const never = new AbortController().signal;
 const FIXTURES = join(import.meta.dirname, "fixtures");
 
 /** A machine whose PATH holds only these tools, each a shell script. */
@@ -295,14 +296,14 @@ test("an engine that came is found by a later look, and one that went is gone", 
   const environment = await toolbox(scratch, {});
   const options = { platform: "linux", environment } as const;
   const before = await lookAtMachine(options);
-  expect(await engineAnswers(environment)).toBe(false);
+  expect(await engineAnswers(environment, never)).toBe(false);
   const answers = { "/version": { Version: "27.0.1", ApiVersion: "1.46" }, "/info": { OSType: "linux" } };
   const server = Bun.serve({
     unix: scratch.join("no-engine.sock"),
     fetch: ({ url }) =>
       Response.json(answers[new URL(url).pathname.replace(/^\/v[\d.]+/, "") as keyof typeof answers]),
   });
-  expect(await engineAnswers(environment)).toBe(true);
+  expect(await engineAnswers(environment, never)).toBe(true);
   const came = await lookAgain(before, options);
   expect(machineOf(came.host, came.findings).docker).toMatchObject({ version: "27.0.1" });
   await server.stop(true);

@@ -1,7 +1,8 @@
 import { expect, test } from "bun:test";
 import { createServer } from "node:net";
 import { makeScratch } from "../../tests/support/scratch.ts";
-import { detectDocker } from "./docker.ts";
+import { within } from "../../tests/support/wait.ts";
+import { detectDocker, engineAnswers } from "./docker.ts";
 
 const VERSION = { Version: "28.5.1", ApiVersion: "1.51", Components: [{ Name: "Engine" }] };
 const INFO = {
@@ -16,14 +17,14 @@ function look(environment: Record<string, string>, timeoutMs = 2_000) {
   return detectDocker({ environment, platform: "linux", memoryMb: 1, deadlineMs, timeoutMs });
 }
 
-const engineAnswers = (request: Request) =>
+const answerOf = (request: Request) =>
   Response.json(new URL(request.url).pathname.endsWith("/info") ? INFO : VERSION);
 
 test("an engine is found at DOCKER_HOST, by socket and by TCP", async () => {
   await using scratch = await makeScratch();
   const socket = scratch.join("engine.sock");
-  using _onSocket = Bun.serve({ unix: socket, fetch: engineAnswers });
-  using onTcp = Bun.serve({ hostname: "127.0.0.1", port: 0, fetch: engineAnswers });
+  using _onSocket = Bun.serve({ unix: socket, fetch: answerOf });
+  using onTcp = Bun.serve({ hostname: "127.0.0.1", port: 0, fetch: answerOf });
   for (const host of [`unix://${socket}`, `tcp://127.0.0.1:${onTcp.port}`]) {
     const { found, problems } = await look({ DOCKER_HOST: host });
     expect(problems).toEqual([]);
@@ -73,6 +74,9 @@ test("an engine that hangs is given up in time, and told", async () => {
     expect(performance.now() - startMs).toBeLessThan(1_500);
     expect(found).toBeUndefined();
     expect(problems).toEqual([expect.stringContaining("did not answer in time")]);
+    // Whether it is there at all is asked for a moment only, and no longer by an agent that ends.
+    const soon = engineAnswers({ DOCKER_HOST: `unix://${socket}` }, AbortSignal.timeout(50));
+    expect(await within(2_000, "no answer", soon)).toBe(false);
   } finally {
     server.close();
   }

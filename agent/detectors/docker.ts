@@ -16,6 +16,7 @@ export interface DockerFacts {
   defaultRuntime?: string;
 }
 
+/** To say whether it is there, an engine that is well needs milliseconds. */
 const ANSWER_MS = 3_000;
 
 /** Asks the engine that the Docker executor would use. */
@@ -41,9 +42,14 @@ export async function detectDocker(context: DetectContext): Promise<Finding<Dock
 }
 
 /** Whether the engine that the Docker executor would use is there; cheap enough to be asked often. */
-export async function engineAnswers(environment: DetectContext["environment"]): Promise<boolean> {
+export async function engineAnswers(
+  environment: DetectContext["environment"],
+  wanted: AbortSignal,
+): Promise<boolean> {
   try {
-    await new Engine(findEngine(environment)).json("GET", "/version", { timeoutMs: ANSWER_MS });
+    // For all it takes: before its first call an engine is asked which version of the API it speaks.
+    const signal = AbortSignal.any([wanted, AbortSignal.timeout(ANSWER_MS)]);
+    await new Engine(findEngine(environment)).json("GET", "/version", { signal });
     return true;
   } catch {
     // Why it does not is asked when the machine is looked at again.

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { waitFor } from "../../tests/support/wait.ts";
+import { waitFor, within } from "../../tests/support/wait.ts";
+import { pause } from "../wait.ts";
 import { MachineWatch, type SeenMachine } from "./machine-watch.ts";
 
 let over: AbortController;
@@ -71,4 +72,23 @@ test("GPUs that do not answer are not asked while the agent sleeps", async () =>
   expect(stage.looks).toBe(0);
   stage.now.asleep = false;
   await waitFor("a look", () => stage.looks === 1);
+});
+
+test("ends at once though an engine that hangs is being asked", async () => {
+  const { promise: asked, resolve: ask } = Promise.withResolvers<void>();
+  const parts = {
+    seen: () => ({ engine: true, brokenGpus: false }),
+    engineAnswers: async (signal: AbortSignal) => {
+      ask();
+      await pause(60_000, signal);
+      return false;
+    },
+    isAsleep: () => false,
+    lookAgain: () => expect.unreachable(),
+    everyMs: 1,
+  };
+  const run = new MachineWatch(parts).run(over.signal);
+  await asked;
+  over.abort();
+  await within(4_000, "the end", run);
 });

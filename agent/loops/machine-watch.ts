@@ -11,7 +11,8 @@ export interface SeenMachine {
 export interface MachineWatchParts {
   /** What the last look at the machine saw; undefined: nobody looks again. */
   seen(): SeenMachine | undefined;
-  engineAnswers(): Promise<boolean>;
+  /** Gives up when the signal fires. */
+  engineAnswers(signal: AbortSignal): Promise<boolean>;
   isAsleep(): boolean;
   /** Looks at the machine again, and announces what is new. */
   lookAgain(): void;
@@ -41,13 +42,14 @@ export class MachineWatch {
       await pause(this.parts.everyMs ?? EVERY_MS, signal);
       const seen = this.parts.seen();
       if (signal.aborted || !seen) return;
-      await this.look(seen);
+      await this.look(seen, signal);
     }
   }
 
-  private async look(seen: SeenMachine): Promise<void> {
+  private async look(seen: SeenMachine, signal: AbortSignal): Promise<void> {
     const { engineAnswers, isAsleep, lookAgain } = this.parts;
-    const answers = await engineAnswers();
+    const answers = await engineAnswers(signal);
+    if (signal.aborted) return;
     this.misses = seen.engine && !answers ? this.misses + 1 : 0;
     const hasEngineChanged = (!seen.engine && answers) || this.misses >= MISSES;
     // Asking a GPU is work, which a sleeping agent does not do.
