@@ -80,7 +80,8 @@ export class Worker {
   /** Assignments that came while none may begin; undefined: they begin as they come. */
   private kept: Assignment[] | undefined;
   private holds = 0;
-  private busyUntilMs = performance.now();
+  /** undefined: the server has said nothing yet, so no job could have come. */
+  private busyUntilMs: number | undefined;
   /** What the server last said that this node is. */
   nodeStatus: NodeStatus | undefined;
   slots: number;
@@ -105,7 +106,8 @@ export class Worker {
 
   /** For how long nothing has run here. */
   get idleMs(): number {
-    return this.slotsTaken > 0 ? 0 : performance.now() - this.busyUntilMs;
+    if (this.slotsTaken > 0 || this.busyUntilMs === undefined) return 0;
+    return performance.now() - this.busyUntilMs;
   }
 
   /** Executions whose lines or result the server does not have yet, and those that run. */
@@ -218,6 +220,7 @@ export class Worker {
   /** Returns whether there was anything to do. */
   obey(orders: Pick<NodeOrders, "cancel" | "abandon" | "status">): boolean {
     this.nodeStatus = orders.status;
+    this.busyUntilMs ??= performance.now();
     let changed = false;
     for (const id of orders.abandon) changed = this.apply(id, "disown") || changed;
     for (const id of orders.cancel) changed = this.apply(id, "cancel") || changed;
