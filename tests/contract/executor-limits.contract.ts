@@ -89,16 +89,20 @@ function limits(make: () => Promise<ExecutorUnderTest>): void {
     async () => {
       await using stage = await Stage.open(make);
       const { cpu } = await enforcement(stage);
-      const started = await stage.start(burner, { limits: { cpu: 1 } });
-      await started.said("ready");
-      const startMs = performance.now();
-      expect(await started.ended()).toEqual({ exitCode: 0 });
-      const seconds = (performance.now() - startMs) / 1_000;
-      const burnt = childSeconds(started.stdout);
-      if (cpu !== "none") expect(burnt / seconds).toBeLessThanOrEqual(CORES_ALLOWED);
-      expect(burnt).toBeGreaterThan(0.5); // else the machine was too busy for this to prove anything
-      const { cpuSeconds } = started.running.usage();
-      if (cpuSeconds !== undefined) expect(Math.abs(cpuSeconds - burnt)).toBeLessThan(0.5 + burnt * 0.1);
+      let burnt = 0;
+      // A machine that is too busy to burn on proves nothing.
+      for (let i = 0; i < 3 && burnt <= 0.5; i++) {
+        const started = await stage.start(burner, { limits: { cpu: 1 } });
+        await started.said("ready");
+        const startMs = performance.now();
+        expect(await started.ended()).toEqual({ exitCode: 0 });
+        const seconds = (performance.now() - startMs) / 1_000;
+        burnt = childSeconds(started.stdout);
+        if (cpu !== "none") expect(burnt / seconds).toBeLessThanOrEqual(CORES_ALLOWED);
+        const { cpuSeconds } = started.running.usage();
+        if (cpuSeconds !== undefined) expect(Math.abs(cpuSeconds - burnt)).toBeLessThan(0.5 + burnt * 0.1);
+      }
+      expect(burnt).toBeGreaterThan(0.5);
     },
     TEST_TIMEOUT_MS,
   );
