@@ -16,8 +16,9 @@ interface MigrationDocument {
 }
 
 const LOCK_ID = "lock";
-const LOCK_MS = 60_000;
-const RENEW_EVERY_MS = 15_000;
+/** A server that dies in a step holds up the next one for no longer; one that only stood still repeats nothing that matters. */
+const LOCK_MS = 10_000;
+const RENEW_EVERY_MS = 3_000;
 const LOOK_AGAIN_MS = 100;
 /** An index over many million documents is built in the background, but a new server waits for it. */
 const MAX_WAIT_MS = 30 * 60_000;

@@ -33,6 +33,8 @@ const PING_MS = 2_000;
 const MAX_CONNECTIONS = 64;
 
 const DUPLICATE_KEY = 11_000;
+/** What a member says that is no primary, or ceases to be one: the others choose another. */
+const NO_PRIMARY = new Set([189, 10_107, 11_602, 13_435, 13_436]);
 
 /**
  * The store many servers share: a MongoDB replica set. What is acknowledged is on a majority of its members, what is
@@ -69,7 +71,7 @@ export class MongoStore {
       const db = client.db(databaseIn(url));
       const hello = await db.command({ hello: 1 });
       if (hello.setName === undefined && hello.msg !== "isdbgrid") throw notReplicated();
-      await migrate(db, migrations);
+      await outlastOthers(() => migrate(db, migrations), isWithoutPrimary);
       return new MongoStore(client, db);
     } catch (error) {
       await client.close();
@@ -185,6 +187,10 @@ export function isContention(error: unknown): boolean {
 
 export function isDuplicateKey(error: unknown): boolean {
   return error instanceof MongoServerError && error.code === DUPLICATE_KEY;
+}
+
+function isWithoutPrimary(error: unknown): boolean {
+  return error instanceof MongoServerError && NO_PRIMARY.has(Number(error.code));
 }
 
 /**

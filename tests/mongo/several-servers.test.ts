@@ -18,6 +18,7 @@ const START_MS = 120_000;
 
 setDefaultTimeout(60_000);
 const MEMBERS = 3;
+const NOT_PRIMARY = 10_107;
 /** A primary that steps down is replaced within the election timeout of the test's replica set, and some. */
 const STEP_DOWN_MS = 60_000;
 
@@ -120,6 +121,34 @@ test("two servers that start at once on an empty database change its schema once
   await Promise.all(opened.map((store) => store.close()));
 });
 
+test("a server that dies while it changes the schema holds up the next one for seconds only", async () => {
+  const [died, stuck] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const opening = MongoStore.open(mongo.url("half"), [
+    {
+      id: "stuck-1",
+      apply: () => {
+        died.resolve();
+        return stuck.promise;
+      },
+    },
+  ]);
+  await died.promise;
+  const lock = await mongo.withClient((client) =>
+    client.db("half").collection("compute_migrations").findOne(),
+  );
+  expect(lock?.lock_until.getTime() - Date.now()).toBeWithin(1, 12_000);
+  stuck.resolve();
+  await (await opening).close();
+});
+
+test("a server that starts while the members choose a primary waits for it", async () => {
+  const notPrimary = { failCommands: ["find"], errorCode: NOT_PRIMARY };
+  await failing(notPrimary, { times: 3 }, async () => {
+    const store = await MongoStore.open(mongo.url("choosing"), [{ id: "one-1", apply: async () => {} }]);
+    await store.close();
+  });
+});
+
 test("a job whose server died between claiming and handing out goes back to its queue in seconds, and a late one gets nothing", async () => {
   const [kept, cancelled] = await submit(2);
   const [node] = await register(1);
@@ -142,8 +171,10 @@ test("a job whose server died between claiming and handing out goes back to its 
     },
   ]);
   // Far less than the lease in which the node would have to start it.
-  const standsUntilMs = (await two.executions.nextDue()).leaseAtMs ?? 0;
+  const claimed = await store.collection("compute_jobs").findOne({ job_id: kept.jobId });
+  const standsUntilMs = claimed?.claim_expires_at ?? 0;
   expect(standsUntilMs - AT_MS).toBeWithin(1, LEASE_MS / 2);
+  expect((await two.executions.nextDue()).leaseAtMs).toBeLessThanOrEqual(standsUntilMs);
   expect(await two.executions.releaseOrphans(standsUntilMs - 1)).toEqual([]);
   const released = await two.executions.releaseOrphans(standsUntilMs);
   expect(released.map((job) => job.status).sort()).toEqual(["CANCELLED", "QUEUED"]);
