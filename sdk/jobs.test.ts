@@ -59,6 +59,18 @@ test("a wait asks until the job is over", async () => {
   expect(statuses).toEqual([]);
 });
 
+test("a wait goes on where servers that were there go away under it, however often", async () => {
+  let breaks = 0;
+  const { jobs } = serve(async (request) => {
+    const { waitSeconds } = (await request.json()) as { waitSeconds: number };
+    if (waitSeconds === 0) return Response.json({ jobId: "job_1", status: "RUNNING" });
+    await Bun.sleep(40);
+    return ++breaks < 3 ? unavailable() : Response.json({ jobId: "job_1", status: "SUCCESS" });
+  });
+  // Longer than this from the first break to the end, though a server answers whoever does not wait.
+  expect(await jobs.wait("job_1", { firstMs: 120 })).toMatchObject({ status: "SUCCESS" });
+});
+
 test("following resumes behind the last line when the connection or the server is lost", async () => {
   const asked: (string | null)[] = [];
   const answers = [

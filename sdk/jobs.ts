@@ -138,12 +138,13 @@ export class Jobs {
   /** Resolves when the job is over, over all its attempts; goes on through restarts of the server. */
   async wait(jobId: string, options: Patience = {}): Promise<Job> {
     const outage = new Outage(options);
-    for (;;) {
+    // First it is only asked: a long wait that a server takes along with it would look as if none had ever answered.
+    for (let waitSeconds = 0; ; waitSeconds = limits.maxWaitSeconds) {
       const askedAtMs = performance.now();
-      const input = { jobId, waitSeconds: limits.maxWaitSeconds };
+      const input = { jobId, waitSeconds };
       const job = await callPatiently(this.client, "jobs.retrieve", input, options, outage);
       if (isFinal(job.status)) return job;
-      if (performance.now() - askedAtMs < SHORTEST_WAIT_MS) {
+      if (waitSeconds > 0 && performance.now() - askedAtMs < SHORTEST_WAIT_MS) {
         await delay(SHORTEST_WAIT_MS, undefined, { signal: options.signal });
       }
     }
