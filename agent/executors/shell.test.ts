@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { newId } from "../../shared/ids.ts";
 import type { JobManifestInput } from "../../shared/manifest.ts";
+import { waitFor } from "../../tests/support/wait.ts";
 import { assignmentOf } from "../testing/assignment.ts";
-import { pause } from "../wait.ts";
 import { allowedEnvironment } from "./environment.ts";
 import { type RunningTask, StartFailedError, type TaskExit, type TaskUsage } from "./executor.ts";
 import { processesOf } from "./marks.ts";
@@ -70,11 +70,8 @@ async function run(
 }
 
 async function untilNoneIsLeft(executionId: string): Promise<void> {
-  const deadlineMs = performance.now() + 5_000;
-  while (processesOf(new Set([executionId])).length > 0) {
-    if (performance.now() > deadlineMs) throw new Error("processes are still there after 5 s");
-    await pause(20);
-  }
+  const isGone = () => processesOf(new Set([executionId])).length === 0;
+  await waitFor("its processes to be gone", isGone, { timeoutMs: 4_000 });
 }
 
 describe("the shell executor", () => {

@@ -2,10 +2,13 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { waitFor } from "../../tests/support/wait.ts";
 import { processStat, readProc } from "../executors/process-table.ts";
 import { acquireLock, isOwnLock } from "./lock.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "lock-"));
+/** Less than a test has, so that it is told what was waited for. */
+const limit = { timeoutMs: 4_000 };
 const path = join(dir, "lock");
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
@@ -56,9 +59,9 @@ describe("the lock of a state directory", () => {
       try {
         const { value } = await parent.stdout.getReader().read();
         const pid = Number(new TextDecoder().decode(value));
-        await until(() => readProc(parent.pid, "comm") === "sleep\n");
+        await waitFor("its parent to sleep", () => readProc(parent.pid, "comm") === "sleep\n", limit);
         process.kill(pid, "SIGKILL");
-        await until(() => processStat(pid)?.state === "Z");
+        await waitFor("it to be dead", () => processStat(pid)?.state === "Z", limit);
         const boot = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
         const started = `${boot}:${processStat(pid)?.startTicks}`;
         writeFileSync(path, JSON.stringify({ pid, started }));
@@ -70,11 +73,3 @@ describe("the lock of a state directory", () => {
     },
   );
 });
-
-async function until(isSo: () => boolean): Promise<void> {
-  const deadline = performance.now() + 4_000;
-  while (!isSo()) {
-    if (performance.now() > deadline) throw new Error("waited 4 s in vain");
-    await Bun.sleep(2);
-  }
-}

@@ -106,6 +106,7 @@ test("a node whose clock is far off asks for no job and says why, and the poll t
   const polls = plane.requests.filter((one) => one.id === "nodes.poll");
   expect(polls.map((one) => one.body.maxAssignments)).toEqual(polls.map(() => 0));
   expect(plane.statuses(early)).toEqual([]);
-  const heartbeat = plane.requests.findLast((one) => one.id === "nodes.heartbeat");
-  expect(heartbeat?.body.condition).toMatchObject({ suspended: false, refusing: refusing() });
+  const lastBeat = () => plane.requests.findLast((one) => one.id === "nodes.heartbeat")?.body.condition;
+  await plane.until(() => (lastBeat() as NodeCondition | undefined)?.refusing !== undefined, "a heartbeat");
+  expect(lastBeat()).toMatchObject({ suspended: false, refusing: refusing() });
 }, 20_000);

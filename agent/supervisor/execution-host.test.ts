@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { newId } from "../../shared/ids.ts";
 import type { LogLine } from "../../shared/log.ts";
 import type { JobManifestInput } from "../../shared/manifest.ts";
+import { waitFor } from "../../tests/support/wait.ts";
 import type { TaskGpu } from "../executors/executor.ts";
 import { Outbox } from "../journal/outbox.ts";
 import { spoolRoom } from "../logs/spool.ts";
@@ -46,6 +47,9 @@ function newHost(): ExecutionHost {
   });
 }
 
+/** Less than a test has, so that it is told what was waited for. */
+const WAIT_MS = 4_000;
+
 /** What an agent hears. */
 class Listener {
   readonly news: News[] = [];
@@ -67,7 +71,7 @@ class Listener {
 
   until(isIt: (news: News) => boolean): Promise<News> {
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error("heard nothing of the kind for 4 s")), 4_000);
+      const timer = setTimeout(() => reject(new Error("heard nothing of the kind in time")), WAIT_MS);
       const look = () => {
         const found = this.news.find(isIt);
         if (!found) return;
@@ -176,7 +180,8 @@ describe("the host of executions", () => {
     const task = await fake.started(id);
     host.detach();
     task.finish({ exitCode: 0 });
-    await until(() => complaints.some((text) => text.includes(id)));
+    const told = () => complaints.some((text) => text.includes(id));
+    await waitFor("a complaint", told, { timeoutMs: WAIT_MS });
     const next = new Listener();
     host.attach(next.hear);
     expect(next.news[0]).toMatchObject({
@@ -282,14 +287,7 @@ describe("the host of executions", () => {
 });
 
 /** The end was noted though nobody was told: its result is on disk. */
-function listenerSilent(executionId: string): Promise<void> {
-  return until(() => readdirSync(join(dir, "outbox")).includes(`${executionId}.json`));
-}
-
-async function until(isSo: () => boolean): Promise<void> {
-  const deadlineMs = performance.now() + 4_000;
-  while (!isSo()) {
-    if (performance.now() > deadlineMs) throw new Error("waited 4 s in vain");
-    await Bun.sleep(2);
-  }
+function listenerSilent(executionId: string): Promise<boolean> {
+  const noted = () => readdirSync(join(dir, "outbox")).includes(`${executionId}.json`);
+  return waitFor("its result on disk", noted, { timeoutMs: WAIT_MS });
 }

@@ -36,10 +36,9 @@ test("a shorter time counts from when the work ended", async () => {
   timer.setAfter(600_000);
   timer.setBusy(false);
   await ringOf(20);
-  const startMs = performance.now();
   timer.setAfter(10);
+  expect(timer.isDue).toBe(true);
   await promise;
-  expect(performance.now() - startMs).toBeLessThan(10);
 });
 
 test("waits longer than the longest timer of the runtime", async () => {
