@@ -9,6 +9,7 @@ import {
   statSync,
 } from "node:fs";
 import { isAbsolute, resolve } from "node:path";
+import { textOf } from "../agent-log.ts";
 import { type Environment, StartFailedError } from "./executor.ts";
 import { closePipe, createPipe, type Pipe, readPipe } from "./pipes.ts";
 import type { Child } from "./shell-task.ts";
@@ -68,7 +69,7 @@ function whyNotStarted(program: string, cwd: string, error: unknown): string {
     return `The program ${program} may not be executed on this node (permission denied).`;
   if (code === "ENOEXEC") return `The program ${program} is not in a format this node can execute.`;
   if (code === "E2BIG") return `The command and its environment are too long for this node.`;
-  return `The program ${program} could not be started: ${error instanceof Error ? error.message : String(error)}`;
+  return `The program ${program} could not be started: ${textOf(error)}`;
 }
 
 function notFound(program: string, cwd: string): string {

@@ -1,3 +1,4 @@
+import { textOf } from "../agent-log.ts";
 import type { Environment, ExceededLimit, TaskLimits, TaskUsage } from "../executors/executor.ts";
 import { pause } from "../wait.ts";
 import type { Cgroup, CgroupTree } from "./cgroup.ts";
@@ -49,10 +50,8 @@ export class CgroupKeeper implements LimitKeeper {
     try {
       group = this.tree.create(executionId, limits);
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
-      throw new HoldError(`The node could not make a control group that keeps the job's limits: ${why}`, {
-        cause: error,
-      });
+      const what = "The node could not make a control group that keeps the job's limits";
+      throw new HoldError(`${what}: ${textOf(error)}`, { cause: error });
     }
     const unkept = this.unkept(limits);
     // Without the kernel's own account of memory, samples are all there is to say of the peak.

@@ -1,14 +1,16 @@
 import type { TaskLimits } from "../executors/executor.ts";
+import { send } from "../executors/process-tree.ts";
 import {
   type Cgroup,
   type CgroupFiles,
   type CgroupTree,
+  CPU_PERIOD_US,
   cgroupMounts,
   counter,
+  cpuQuotaUs,
   groupDirectory,
   groupName,
   kernelFiles,
-  killPids,
   ownGroups,
   pidsIn,
   removeGroup,
@@ -18,11 +20,6 @@ import type { LimitEnforcement } from "./limit-keeper.ts";
 const CONTROLLERS = ["memory", "cpu", "cpuacct", "pids"] as const;
 type Controller = (typeof CONTROLLERS)[number];
 type Directories = Partial<Record<Controller, string>>;
-
-/** Over so long a CPU limit is kept; the kernel's own default. */
-const PERIOD_US = 100_000;
-/** The smallest quota that the kernel takes. */
-const MIN_QUOTA_US = 1_000;
 
 export interface CgroupV1Paths {
   mountinfo?: string;
@@ -110,9 +107,8 @@ class CgroupV1Group implements Cgroup {
     const { memory, cpu, pids } = this.of;
     if (memory && limits.memoryMb !== undefined) this.limitMemory(memory, limits.memoryMb * 1024 * 1024);
     if (cpu && limits.cpu !== undefined) {
-      const quotaUs = Math.max(MIN_QUOTA_US, Math.round(limits.cpu * PERIOD_US));
-      this.files.write(`${cpu}/cpu.cfs_period_us`, String(PERIOD_US));
-      this.files.write(`${cpu}/cpu.cfs_quota_us`, String(quotaUs));
+      this.files.write(`${cpu}/cpu.cfs_period_us`, String(CPU_PERIOD_US));
+      this.files.write(`${cpu}/cpu.cfs_quota_us`, String(cpuQuotaUs(limits.cpu)));
     }
     if (pids && limits.pids !== undefined) this.files.write(`${pids}/pids.max`, String(limits.pids));
   }
@@ -125,7 +121,7 @@ class CgroupV1Group implements Cgroup {
     const { pids } = this.of;
     // From here on no fork in it succeeds, so that who is listed now is all there will ever be.
     if (pids) this.forbidForks(pids);
-    killPids(this.pids());
+    for (const pid of this.pids()) send(pid, "SIGKILL");
   }
 
   oomKills(): number {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import type { Cgroup } from "./cgroup.ts";
+import { type Cgroup, kernelFiles, pidsIn } from "./cgroup.ts";
 import { CgroupKeeper } from "./cgroup-keeper.ts";
 import { findCgroupV2, scopeRequest } from "./delegate.ts";
 import { HoldError } from "./limit-keeper.ts";
@@ -203,4 +203,9 @@ describe("control groups, version 2", () => {
         "PIDs au 1 42 Delegate b true CollectMode s inactive-or-failed 0",
     );
   });
+});
+
+test("a process that cannot be seen from here, which the kernel lists as 0, is none that could be signalled", () => {
+  const files = { ...kernelFiles, read: () => "0\n12\n", children: () => [] };
+  expect(pidsIn(files, "/sys/fs/cgroup/tanvrit-exe_1")).toEqual([12]);
 });

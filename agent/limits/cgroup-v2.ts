@@ -1,18 +1,17 @@
 import type { TaskLimits } from "../executors/executor.ts";
+import { send } from "../executors/process-tree.ts";
 import {
   type Cgroup,
   type CgroupFiles,
   type CgroupTree,
+  CPU_PERIOD_US,
   counter,
+  cpuQuotaUs,
   groupName,
-  killPids,
   pidsIn,
   removeGroup,
 } from "./cgroup.ts";
 import type { LimitEnforcement } from "./limit-keeper.ts";
-
-const PERIOD_US = 100_000;
-const MIN_QUOTA_US = 1_000;
 
 /** Groups of version 2 below a directory that is this process's to divide: see `delegate`. */
 export class CgroupV2 implements CgroupTree {
@@ -59,8 +58,7 @@ export class CgroupV2 implements CgroupTree {
       this.writeIfThere(`${path}/memory.swap.max`, "0");
     }
     if (cpu === "kernel" && limits.cpu !== undefined) {
-      const quotaUs = Math.max(MIN_QUOTA_US, Math.round(limits.cpu * PERIOD_US));
-      this.files.write(`${path}/cpu.max`, `${quotaUs} ${PERIOD_US}`);
+      this.files.write(`${path}/cpu.max`, `${cpuQuotaUs(limits.cpu)} ${CPU_PERIOD_US}`);
     }
     if (pids === "kernel" && limits.pids !== undefined) {
       this.files.write(`${path}/pids.max`, String(limits.pids));
@@ -92,7 +90,7 @@ class CgroupV2Group implements Cgroup {
     if (this.tryWrite("cgroup.kill", "1")) return;
     // Who is frozen forks no more, and may still be killed.
     this.tryWrite("cgroup.freeze", "1");
-    killPids(this.pids());
+    for (const pid of this.pids()) send(pid, "SIGKILL");
   }
 
   oomKills(): number {

@@ -93,7 +93,9 @@ export const kernelFiles: CgroupFiles = {
 
 /** The processes in a group and in the groups that a job made inside it. */
 export function pidsIn(files: CgroupFiles, path: string): number[] {
-  const own = (files.read(`${path}/cgroup.procs`) ?? "").split("\n").filter(Boolean).map(Number);
+  const lines = (files.read(`${path}/cgroup.procs`) ?? "").split("\n");
+  // One that cannot be seen from here stands there as 0, and a signal to 0 is one to ourselves.
+  const own = lines.map(Number).filter((pid) => pid > 0);
   return [...own, ...files.children(path).flatMap((child) => pidsIn(files, child))];
 }
 
@@ -103,23 +105,22 @@ export function removeGroup(files: CgroupFiles, path: string): boolean {
   return files.remove(path);
 }
 
+/** Over so long a CPU limit is kept; the kernel's own default. */
+export const CPU_PERIOD_US = 100_000;
+/** The smallest quota that the kernel takes. */
+const MIN_QUOTA_US = 1_000;
+
+/** What so many cores are of each period. */
+export function cpuQuotaUs(cores: number): number {
+  return Math.max(MIN_QUOTA_US, Math.round(cores * CPU_PERIOD_US));
+}
+
 /** The number behind a name in a file of `name number` lines. */
 export function counter(text: string | undefined, name: string): number {
   for (const line of (text ?? "").split("\n")) {
     if (line.startsWith(`${name} `)) return Number(line.slice(name.length + 1)) || 0;
   }
   return 0;
-}
-
-/** Signals without complaint about who is gone already. */
-export function killPids(pids: readonly number[]): void {
-  for (const pid of pids) {
-    try {
-      process.kill(pid, "SIGKILL");
-    } catch {
-      // It ended by itself, or is a setuid program's and not ours to kill; the caller looks again.
-    }
-  }
 }
 
 /** Where a mounted hierarchy is, and which part of it the mount shows. */
@@ -143,7 +144,7 @@ export function cgroupMounts(mountinfo: string): CgroupMount[] {
   return mounts;
 }
 
-/** This process's group in each hierarchy, by controller; version 2 stands under "". Reads /proc/self/cgroup. */
+/** A process's group in each hierarchy, by controller; version 2 stands under "". Reads /proc/PID/cgroup. */
 export function ownGroups(text: string): Map<string, string> {
   const groups = new Map<string, string>();
   for (const line of text.split("\n")) {

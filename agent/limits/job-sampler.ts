@@ -2,7 +2,7 @@ import type { ExceededLimit, TaskLimits } from "../executors/executor.ts";
 import { Marks } from "../executors/marks.ts";
 import { isDead, type ProcessRow, processStat, processTable, readProc } from "../executors/process-table.ts";
 import { CpuThrottle, type Throttled } from "./cpu-throttle.ts";
-import { MIB, toMib } from "./limit-keeper.ts";
+import { hasLimits, MIB, toMib } from "./limit-keeper.ts";
 
 /** Who only wants to know the peak is looked at this often. */
 const MEASURE_MS = 500;
@@ -66,8 +66,8 @@ export class JobSampler {
       watched.throttle = new CpuThrottle({ groupId: leaderPid, look: () => lookAt(watched) }, limits.cpu);
     }
     // A guard's first look must not wait for a timer that was set for those who only measure.
-    if (this.isGuarded(watched)) clearTimeout(this.timer);
-    if (this.timer === undefined || this.isGuarded(watched)) this.schedule();
+    if (hasLimits(limits)) clearTimeout(this.timer);
+    if (this.timer === undefined || hasLimits(limits)) this.schedule();
     return watched;
   }
 
@@ -80,19 +80,15 @@ export class JobSampler {
   }
 
   private schedule(): void {
-    const guarded = [...this.watched.values()].some((one) => this.isGuarded(one));
+    const guarded = [...this.watched.values()].some((one) => hasLimits(one.limits));
     const wantedMs = !guarded ? MEASURE_MS : this.nearLimit ? NEAR_MS : GUARD_MS;
     const waitMs = Math.min(MEASURE_MS, Math.max(wantedMs, this.costMs * COST_SHARE));
     this.timer = setTimeout(() => void this.look(), waitMs);
   }
 
-  private isGuarded({ limits }: Watched): boolean {
-    return limits.memoryMb !== undefined || limits.pids !== undefined || limits.cpu !== undefined;
-  }
-
   private async look(): Promise<void> {
     const startMs = performance.now();
-    const due = [...this.watched.values()].filter((one) => one.looks++ > 0 || this.isGuarded(one));
+    const due = [...this.watched.values()].filter((one) => one.looks++ > 0 || hasLimits(one.limits));
     this.nearLimit = false;
     if (due.length > 0) this.sort(await processTable(), due);
     this.costMs = performance.now() - startMs;

@@ -6,14 +6,13 @@ import {
   kernelFiles,
   ownGroups,
 } from "./cgroup.ts";
+import { MIB } from "./limit-keeper.ts";
 
 /** What this process may have of the machine; absent: as much as there is. */
 export interface OwnGroupLimits {
   cpu?: number;
   memoryMb?: number;
 }
-
-const MIB = 1024 * 1024;
 
 /** What the control groups leave to this process and its jobs, as in a container or in a service with limits. */
 export function ownGroupLimits(files: CgroupFiles = kernelFiles): OwnGroupLimits {

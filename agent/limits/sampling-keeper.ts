@@ -1,7 +1,6 @@
 import type { ExceededLimit, TaskLimits, TaskUsage } from "../executors/executor.ts";
 import { linuxTable, processStat } from "../executors/process-table.ts";
-import { endAll, leftOf, withDescendants } from "../executors/process-tree.ts";
-import { killPids } from "./cgroup.ts";
+import { endAll, leftOf, send, withDescendants } from "../executors/process-tree.ts";
 import { JobSampler, type JobWatch } from "./job-sampler.ts";
 import { type Hold, type LimitEnforcement, type LimitKeeper, toMib } from "./limit-keeper.ts";
 
@@ -56,7 +55,10 @@ export class SamplingHold implements Hold {
     this.sampler.forget(this.executionId);
     const seen = new Map(this.watch?.seen);
     if (seen.size === 0) return;
-    if (process.platform !== "linux") return killPids([...seen.keys()]);
+    if (process.platform !== "linux") {
+      for (const pid of seen.keys()) send(pid, "SIGKILL");
+      return;
+    }
     await endAll((found) => {
       // Whoever has the number now must be the one who was seen.
       const roots = [...seen].filter(([pid, startTicks]) => processStat(pid)?.startTicks === startTicks);

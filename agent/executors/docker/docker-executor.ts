@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { z } from "zod";
 import { dockerOptions, imageReference } from "../../../shared/docker.ts";
+import { textOf } from "../../agent-log.ts";
 import { pause } from "../../wait.ts";
 import {
   type Executor,
@@ -92,7 +93,7 @@ export class DockerExecutor implements Executor {
       this.live.delete(executionId);
       if (error instanceof StartFailedError) throw error;
       if (signal.aborted) throw new StartFailedError("The job was ended before its container ran.");
-      throw new StartFailedError(error instanceof Error ? error.message : String(error), { cause: error });
+      throw new StartFailedError(textOf(error), { cause: error });
     }
   }
 

@@ -1,3 +1,4 @@
+import { textOf } from "../../agent-log.ts";
 import { pause } from "../../wait.ts";
 import type { RunningTask, Task, TaskExit, TaskUsage } from "../executor.ts";
 import { Grace } from "../grace.ts";
@@ -123,7 +124,7 @@ export class DockerTask implements RunningTask {
         if (hasStatus(error, 404)) return "removed";
         this.engineWasAway = true;
         if (performance.now() > giveUpMs) return "unknown";
-        if (!told) task.output.system(`${messageOf(error)}. The job waits for it.`);
+        if (!told) task.output.system(`${textOf(error)}. The job waits for it.`);
         await pause(LOOK_AGAIN_MS);
       }
     }
@@ -194,11 +195,7 @@ export class DockerTask implements RunningTask {
     try {
       await signalContainer(this.parts.engine, this.parts.containerId, name);
     } catch (error) {
-      this.parts.task.output.system(`The container could not be sent ${name}: ${messageOf(error)}`);
+      this.parts.task.output.system(`The container could not be sent ${name}: ${textOf(error)}`);
     }
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

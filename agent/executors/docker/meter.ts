@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { ownGroups } from "../../limits/cgroup.ts";
 
 export interface Reading {
   cpuSeconds?: number;
@@ -29,8 +30,8 @@ export class ContainerMeter {
     cgroups = CGROUPS,
   ): ContainerMeter | undefined {
     if (pid <= 0) return undefined;
-    const paths = cgroupPaths(readText(join(proc, String(pid), "cgroup")) ?? "", containerId);
-    const files = paths && meterFiles(paths, cgroups);
+    const groups = readText(join(proc, String(pid), "cgroup")) ?? "";
+    const files = groups.includes(containerId) ? meterFiles(ownGroups(groups), cgroups) : undefined;
     return files && new ContainerMeter(pid, files);
   }
 
@@ -62,17 +63,6 @@ interface MeterFiles {
   cpu(): number | undefined;
   peak(): number | undefined;
   oom(): number | undefined;
-}
-
-/** Paths by controller; `""` is version 2's. undefined: not this container's. */
-function cgroupPaths(text: string, containerId: string): Map<string, string> | undefined {
-  if (!text.includes(containerId)) return undefined;
-  const paths = new Map<string, string>();
-  for (const line of text.split("\n").filter(Boolean)) {
-    const [, controllers = "", ...path] = line.split(":");
-    for (const controller of controllers.split(",")) paths.set(controller, path.join(":"));
-  }
-  return paths;
 }
 
 function meterFiles(paths: Map<string, string>, cgroups: string): MeterFiles | undefined {

@@ -1,4 +1,5 @@
 import type { DockerOptions } from "../../../shared/docker.ts";
+import { textOf } from "../../agent-log.ts";
 import { StartFailedError } from "../executor.ts";
 import type { Engine } from "./engine.ts";
 import { EngineError, hasStatus } from "./engine-error.ts";
@@ -120,8 +121,4 @@ export async function* eventsOf(
     for (const line of lines) if (line.trim()) yield JSON.parse(line) as PullEvent;
   }
   if (text.trim()) yield JSON.parse(text) as PullEvent;
-}
-
-function textOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
