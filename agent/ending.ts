@@ -1,3 +1,4 @@
+import { counted } from "../shared/counted.ts";
 import type { AgentLog } from "./agent-log.ts";
 import type { StopHow } from "./control/protocol.ts";
 import type { Worker } from "./worker.ts";
@@ -84,7 +85,7 @@ export class Ending {
     if (this.failure === undefined) {
       this.failure = failure;
       log.error(failure.message);
-      if (worker.running > 0) log.info(`Taking no new jobs; ${worker.running} still run.`);
+      this.sayWhatStillRuns();
     }
     worker.drain();
   }
@@ -95,9 +96,9 @@ export class Ending {
 
   /** Passes on to the worker what it is told, until `over`. */
   listen(over: AbortSignal): void {
-    const { worker, log } = this.options;
+    const { worker } = this.options;
     const drain = () => {
-      if (worker.running > 0) log.info(`Taking no new jobs; ${worker.running} still run.`);
+      this.sayWhatStillRuns();
       worker.drain();
     };
     const cancel = () => {
@@ -125,6 +126,11 @@ export class Ending {
       if (leftMs <= 0) return;
       await worker.settled.wait(signal, leftMs);
     }
+  }
+
+  private sayWhatStillRuns(): void {
+    const { worker, log } = this.options;
+    if (worker.running > 0) log.info(`Taking no new jobs; ${counted(worker.running, "job")} still running.`);
   }
 
   private endIfIdle(): void {

@@ -70,8 +70,9 @@ export class NodeSession {
     return this.node?.nodeId ?? "";
   }
 
-  /** Makes this node known. Throws SessionEndedError where the user must sign in first. */
-  async register(signal: AbortSignal): Promise<void> {
+  /** Makes this node known, or what is new about it. Throws SessionEndedError where the user must sign in first. */
+  async announce(description: NodeDescription, signal: AbortSignal): Promise<void> {
+    this.description = description;
     if (this.node && this.client) {
       try {
         await this.registerBy(this.client, {}, signal);
@@ -81,12 +82,6 @@ export class NodeSession {
       }
     }
     await this.registerByUser(signal);
-  }
-
-  /** Tells the server what is new about this node. */
-  async announce(description: NodeDescription, signal: AbortSignal): Promise<void> {
-    this.description = description;
-    await this.register(signal);
   }
 
   /** One call as this node, repeated until it is answered; `input` is asked anew for every attempt. */

@@ -25,8 +25,8 @@ export interface ProfileSource {
   /** The agent.yaml that counts; it need not be there. */
   path: string;
   /**
-   * `machine`: also look anew at what the machine has; `missing`: only at what may have come or gone. Throws an Error that says what is wrong: in a file with its line
-   * and field.
+   * `machine`: also look anew at what the machine has; `missing`: only at what may have come or gone. Throws an Error
+   * that says what is wrong: in a file with its line and field.
    */
   read(what: ReadWhat): Promise<NodeProfile>;
   /** Calls the listener whenever the owner asks that everything is read anew. */

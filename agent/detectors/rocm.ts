@@ -137,6 +137,7 @@ function judged(name: string, output: ToolOutput, parse: (text: string) => RocmF
   }
   return absent(sentences(`${name} ${why}`, notOffered));
 }
+
 /** Whatever is wrong with it, what it printed says more than where a parser stopped. */
 function saidInstead(name: string, text: string): string {
   return `${name} printed no list of GPUs, but: ${firstLine(text) ?? "nothing"}`;

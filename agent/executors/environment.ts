@@ -26,7 +26,7 @@ const WINDOWS_ALLOWED = [
   "PROCESSOR_ARCHITECTURE",
 ];
 
-/** The variables by which a process can be told to belong to an execution. */
+/** The variable by which a process can be told to belong to an execution. */
 export const EXECUTION_VARIABLE = "TANVRIT_EXECUTION_ID";
 
 /** The part of the agent's environment that every job gets. */

@@ -30,7 +30,7 @@ interface Shipment {
  */
 export class LogShipper {
   private readonly bell = new Bell();
-  /** Spools with unsent lines; who was served last stands last. */
+  /** Queues with unsent lines; who was served last stands last. */
   private readonly waiting = new Set<LineQueue>();
 
   appended(queue: LineQueue): void {

@@ -17,8 +17,6 @@ export interface HeartbeatParts {
  * the poll is sign of life enough.
  */
 export class HeartbeatLoop {
-  /** When the server last answered one; epoch milliseconds. */
-  lastAtMs: number | undefined;
   private readonly parts: HeartbeatParts;
   /** Ends the request or the pause that is under way. */
   private current = new AbortController();
@@ -55,8 +53,7 @@ export class HeartbeatLoop {
     };
     try {
       const orders = await session.call("nodes.heartbeat", input, signal);
-      this.lastAtMs = Date.now();
-      clock.sample(orders.now, sentAtMs, this.lastAtMs);
+      clock.sample(orders.now, sentAtMs, Date.now());
       worker.obey(orders);
     } catch (error) {
       if (!(error instanceof SessionEndedError)) throw error;
