@@ -5,6 +5,9 @@ import type { Executor, RunningTask, TaskLimits } from "../executors/executor.ts
 import { pause } from "../wait.ts";
 import { assignmentOf } from "./assignment.ts";
 
+/** A shell starts late where storms of processes rage beside it. */
+const SAID_LIMIT_MS = 30_000;
+
 /** A job that a test has started, and what it has said so far. */
 export interface StartedJob {
   task: RunningTask;
@@ -44,7 +47,8 @@ export async function startJob(
     },
     new AbortController().signal,
   );
-  const said = (wanted: string) => until(`the job says ${wanted}`, () => text.stdout.includes(wanted));
+  const said = (wanted: string) =>
+    until(`the job says ${wanted}`, () => text.stdout.includes(wanted), SAID_LIMIT_MS);
   return { task, executionId, system, said, stdout: () => text.stdout, stderr: () => text.stderr };
 }
 
