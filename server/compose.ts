@@ -53,8 +53,8 @@ export interface PlaneParts {
 export interface Plane {
   app: ReturnType<typeof createApp>;
   tasks: TaskRunner[];
-  /** Ends every wait. The tasks are stopped by whoever started them. */
-  close(): void;
+  /** Ends every wait, and waits for jobs that are being handed out. The tasks are stopped by whoever started them. */
+  close(): Promise<void>;
 }
 
 /** Hands every feature what it needs; nothing else in the server knows more than its own parts. */
@@ -125,10 +125,11 @@ export async function composePlane(parts: PlaneParts): Promise<Plane> {
   };
   const close = () => {
     unsubscribe();
-    dispatcher.close();
+    const handedOut = dispatcher.close();
     watch.close();
     hub.close();
     schedules.close();
+    return handedOut;
   };
   return { app: createApp(appParts), tasks: [...tasks, schedules.runner, templates.runner], close };
 }

@@ -37,8 +37,7 @@ export async function startServer(settings: ServerSettings, log: Log): Promise<R
   const opened = opening.move();
   const stop = async () => {
     stopping.abort();
-    plane.close();
-    await Promise.all(plane.tasks.map((task) => task.stop()));
+    await Promise.all([plane.close(), ...plane.tasks.map((task) => task.stop())]);
     await Promise.race([listener.stop(), Bun.sleep(STOP_MS)]);
     await listener.stop(true);
     await opened.disposeAsync();

@@ -6,6 +6,8 @@ import { mismatch } from "./matching.ts";
 /** ASSIGNED must become RUNNING within this, or the job goes back to the queue. */
 export const LEASE_MS = 15_000;
 
+/** A stop waits this long for rounds on their way: what they wrote would stay locked, and be missed, for longer. */
+const CLOSE_MS = 5_000;
 /** How many waiting nodes are served in one write to the store. */
 const NODES_PER_WRITE = 32;
 
@@ -24,7 +26,7 @@ interface Room {
   waiters: Map<string, Waiter>;
   /** `all` nodes, or those that have room again. */
   due: "all" | Set<string>;
-  running: boolean;
+  running: Promise<void> | undefined;
 }
 
 /**
@@ -38,7 +40,7 @@ export class Dispatcher {
 
   constructor(
     private readonly executions: ExecutionStore,
-    bus: Bus,
+    private readonly bus: Bus,
     private readonly now: () => number,
     private readonly onError: (error: unknown) => void,
   ) {
@@ -77,11 +79,14 @@ export class Dispatcher {
     for (const businessId of this.rooms.keys()) this.wake(businessId);
   }
 
-  close(): void {
+  /** Ends every wait, and waits for the rounds on their way. */
+  async close(): Promise<void> {
     for (const unsubscribe of this.unsubscribe) unsubscribe();
-    for (const room of this.rooms.values()) {
+    const rooms = [...this.rooms.values()];
+    for (const room of rooms) {
       for (const waiter of [...room.waiters.values()]) waiter.resolve([]);
     }
+    await Promise.race([Promise.all(rooms.map((room) => room.running)), Bun.sleep(CLOSE_MS)]);
   }
 
   private wake(businessId: string, nodeId?: string): void {
@@ -90,11 +95,10 @@ export class Dispatcher {
     if (nodeId === undefined) room.due = "all";
     else if (room.due !== "all") room.due.add(nodeId);
     if (room.running) return;
-    room.running = true;
-    this.serve(businessId, room)
+    room.running = this.serve(businessId, room)
       .catch(this.onError)
       .finally(() => {
-        room.running = false;
+        room.running = undefined;
         if (room.waiters.size === 0) this.rooms.delete(businessId);
       });
   }
@@ -133,8 +137,12 @@ export class Dispatcher {
     );
     for (const [i, { node }] of waiters.entries()) {
       const work = assigned[i] ?? [];
-      // Whoever waits for this node by now gets it; where nobody does, its next poll finds it as not yet held.
-      if (work.length > 0) room.waiters.get(node.nodeId)?.resolve(work);
+      if (work.length === 0) continue;
+      const waiter = room.waiters.get(node.nodeId);
+      // Whoever waits for this node by now gets it. Where nobody does, its next poll finds it as not yet held; one that
+      // has begun at another server must look again.
+      if (waiter) waiter.resolve(work);
+      else this.bus.publish("node", { nodeId: node.nodeId, businessId: node.businessId });
     }
   }
 
@@ -145,7 +153,7 @@ export class Dispatcher {
   private roomOf(businessId: string): Room {
     let room = this.rooms.get(businessId);
     if (!room) {
-      room = { waiters: new Map(), due: new Set(), running: false };
+      room = { waiters: new Map(), due: new Set(), running: undefined };
       this.rooms.set(businessId, room);
     }
     return room;

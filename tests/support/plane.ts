@@ -69,7 +69,7 @@ export class TestPlane implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.stopping.abort();
-    this.plane?.close();
+    await this.plane?.close();
     await Promise.all((this.plane?.tasks ?? []).map((task) => task.stop()));
     await this.listener.stop(true);
     await this.bus.close();
