@@ -20,6 +20,8 @@ export interface MachineWatchParts {
 }
 
 const EVERY_MS = 30_000;
+/** Asleep, an agent looks this much less often: a question to the engine costs what it must not use. */
+const ASLEEP_SHARE = 10;
 /** An engine that is being restarted is not gone, and its jobs wait for it. */
 const MISSES = 2;
 /** What stays broken is looked at less and less often. */
@@ -38,10 +40,11 @@ export class MachineWatch {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    for (;;) {
+    for (let passed = 1; ; passed++) {
       await pause(this.parts.everyMs ?? EVERY_MS, signal);
       const seen = this.parts.seen();
       if (signal.aborted || !seen) return;
+      if (this.parts.isAsleep() && passed % ASLEEP_SHARE !== 0) continue;
       await this.look(seen, signal);
     }
   }

@@ -1,12 +1,20 @@
 import { readdirSync, readFileSync } from "node:fs";
 
-/** The kernel counts in hundredths of a second, on every Linux there is. */
-const TICK_MS = 10;
 const PAGE_MB = 4 / 1024;
 
-/** What the processes have used of the processors so far, in milliseconds; Linux only. */
-export function cpuMsOf(pids: readonly number[]): number {
-  return pids.reduce((sum, pid) => sum + Number(fields(pid)[11]) + Number(fields(pid)[12]), 0) * TICK_MS;
+/**
+ * What each thread of a process has run so far, in nanoseconds; Linux only. Ticks would not do: what sleeps wakes up
+ * with the clock's tick, and each moment of work then counts as ten milliseconds.
+ */
+export function threadTimes(pid: number): Map<string, number> {
+  const ranNs = (thread: string) =>
+    Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, "utf8").split(" ")[0]);
+  return new Map(readdirSync(`/proc/${pid}/task`).map((thread) => [thread, ranNs(thread)]));
+}
+
+/** What the threads that are there now have run since then, in milliseconds. */
+export function cpuMsSince(pid: number, before: ReadonlyMap<string, number>): number {
+  return [...threadTimes(pid)].reduce((sum, [thread, ns]) => sum + ns - (before.get(thread) ?? 0), 0) / 1e6;
 }
 
 /** What the processes hold of memory now. */
