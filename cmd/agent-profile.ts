@@ -2,7 +2,7 @@ import { isatty } from "node:tty";
 import { type AgentFile, agentFile } from "../agent/agent-file.ts";
 import type { AgentLog } from "../agent/agent-log.ts";
 import { describeNode } from "../agent/describe.ts";
-import { hasBrokenGpus, lookAgain, lookAtMachine, machineOf, type Sight } from "../agent/detectors/detect.ts";
+import { hasBrokenGpus, lookAgain, lookAtMachine, type Sight } from "../agent/detectors/detect.ts";
 import { taskGpu } from "../agent/detectors/gpu.ts";
 import type { agentOptions } from "../agent/options.ts";
 import type { NodeProfile, ProfileSource } from "../agent/profile.ts";
@@ -26,7 +26,7 @@ export async function readProfile(
 ): Promise<{ profile: NodeProfile; source: ProfileSource; terminalGone: AbortSignal }> {
   const { env, log } = reader;
   let sight = await lookAtMachine({ environment: env });
-  let told = problemsOf(sight);
+  let told = sight.machine.problems;
   for (const problem of told) log.warn(problem);
   const { asked, terminalGone } = hangUps();
   const source: ProfileSource = {
@@ -36,7 +36,7 @@ export async function readProfile(
       if (what === "machine") sight = await lookAtMachine({ environment: env });
       if (what === "missing") sight = await lookAgain(sight, { environment: env });
       // Who asks hears of everything again; who does not, of what is new.
-      const problems = problemsOf(sight);
+      const { problems } = sight.machine;
       const news = what === "machine" ? problems : problems.filter((one) => !told.includes(one));
       for (const problem of news) log.warn(problem);
       told = problems;
@@ -47,12 +47,8 @@ export async function readProfile(
   return { profile: profileOf(reader.settings, sight), source, terminalGone };
 }
 
-function problemsOf({ host, findings }: Sight): string[] {
-  return machineOf(host, findings).problems;
-}
-
 function profileOf({ options, config, configPath }: AgentSettings, sight: Sight): NodeProfile {
-  const machine = machineOf(sight.host, sight.findings);
+  const { machine } = sight;
   const file: AgentFile = agentFile.parse(config ?? {});
   return {
     description: describeNode(nodeSettings(options, config), machine),

@@ -4,7 +4,7 @@ import { chmod, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { makeScratch, type Scratch } from "../../tests/support/scratch.ts";
 import { waitFor } from "../../tests/support/wait.ts";
-import { detectMachine, hasBrokenGpus, lookAgain, lookAtMachine, machineOf, withGpuCount } from "./detect.ts";
+import { detectMachine, hasBrokenGpus, lookAgain, lookAtMachine, withGpuCount } from "./detect.ts";
 import { engineAnswers } from "./docker.ts";
 import { gpusForJob, taskGpu } from "./gpu.ts";
 
@@ -285,10 +285,10 @@ test("GPUs that a tool could not list are found by a later look, and stay when i
   await writeFile(tool, `#!/bin/sh\nPATH=/usr/bin:/bin\n${nvidiaSmi("550.54.15-h100-x8")}\n`);
   const found = await lookAgain(broken, options);
   expect(hasBrokenGpus(found)).toBe(false);
-  expect(machineOf(found.host, found.findings).gpus).toHaveLength(8);
+  expect(found.machine.gpus).toHaveLength(8);
   await writeFile(tool, "#!/bin/sh\nexit 1\n");
   const kept = await lookAgain(found, options);
-  expect(machineOf(kept.host, kept.findings).gpus).toHaveLength(8);
+  expect(kept.machine.gpus).toHaveLength(8);
 });
 
 test("an engine that came is found by a later look, and one that went is gone", async () => {
@@ -305,8 +305,8 @@ test("an engine that came is found by a later look, and one that went is gone", 
   });
   expect(await engineAnswers(environment, never)).toBe(true);
   const came = await lookAgain(before, options);
-  expect(machineOf(came.host, came.findings).docker).toMatchObject({ version: "27.0.1" });
+  expect(came.machine.docker).toMatchObject({ version: "27.0.1" });
   await server.stop(true);
   const gone = await lookAgain(came, options);
-  expect(machineOf(gone.host, gone.findings).docker).toBeUndefined();
+  expect(gone.machine.docker).toBeUndefined();
 });

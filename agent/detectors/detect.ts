@@ -23,17 +23,17 @@ const TOOL_SHARE = 0.95;
 
 /** What one look at the machine saw. */
 export interface Sight {
-  host: HostFacts;
+  machine: MachineFacts;
+  /** As each detector saw it. */
   findings: Findings;
 }
 
 /** Looks at everything at once. Never throws, and never takes longer than its timeout, whatever hangs. */
 export async function detectMachine(options: DetectOptions = {}): Promise<MachineFacts> {
-  const { host, findings } = await lookAtMachine(options);
-  return machineOf(host, findings);
+  return (await lookAtMachine(options)).machine;
 }
 
-/** The same, as each detector saw it. */
+/** The same, for those who look again. */
 export async function lookAtMachine(options: DetectOptions = {}): Promise<Sight> {
   const host = detectHost();
   const context = contextOf(options, host);
@@ -42,7 +42,7 @@ export async function lookAtMachine(options: DetectOptions = {}): Promise<Sight>
     bounded("a container engine", detectDocker, context),
     bounded("an Android SDK", detectAndroid, context),
   ]);
-  return { host, findings: { ...gpus, docker, android } };
+  return sightOf(host, { ...gpus, docker, android });
 }
 
 /**
@@ -50,20 +50,22 @@ export async function lookAtMachine(options: DetectOptions = {}): Promise<Sight>
  * jobs have them by their numbers, and a tool that fails once must not take them away.
  */
 export async function lookAgain(before: Sight, options: DetectOptions = {}): Promise<Sight> {
-  const context = contextOf(options, before.host);
-  const hadGpus = machineOf(before.host, before.findings).gpus.length > 0;
+  const { host, gpus: known } = before.machine;
+  const context = contextOf(options, host);
   const [gpus, docker] = await Promise.all([
-    hadGpus ? {} : findGpus(context),
+    known.length > 0 ? {} : findGpus(context),
     bounded("a container engine", detectDocker, context),
   ]);
-  return { host: before.host, findings: { ...before.findings, ...gpus, docker } };
+  return sightOf(host, { ...before.findings, ...gpus, docker });
 }
 
 /** Whether GPUs may be there that no tool could list. */
-export function hasBrokenGpus({ host, findings }: Sight): boolean {
-  const { nvidia, rocm, metal } = findings;
-  const hasProblems = [nvidia, rocm, metal].some((one) => one.problems.length > 0);
-  return hasProblems && machineOf(host, findings).gpus.length === 0;
+export function hasBrokenGpus({ machine, findings: { nvidia, rocm, metal } }: Sight): boolean {
+  return machine.gpus.length === 0 && [nvidia, rocm, metal].some((one) => one.problems.length > 0);
+}
+
+function sightOf(host: HostFacts, findings: Findings): Sight {
+  return { machine: machineOf(host, findings), findings };
 }
 
 function contextOf(options: DetectOptions, host: HostFacts): DetectContext {

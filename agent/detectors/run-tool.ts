@@ -1,4 +1,6 @@
 import { existsSync } from "node:fs";
+import { ChildOutput } from "../child-output.ts";
+import { inTime } from "../wait.ts";
 import type { DetectContext } from "./finding.ts";
 
 export type ToolOutput =
@@ -12,8 +14,6 @@ const MAX_OUTPUT_BYTES = 8 * 1024 * 1024;
 const MAX_QUOTED_CHARACTERS = 200;
 /** Less is no time to start anything. */
 const MIN_LEFT_MS = 5;
-/** For reading what a tool left in its pipes when it ended; something it started may hold them open for ever. */
-const REST_LIMIT_MS = 500;
 
 /** The tool's path, in PATH or one of its usual places. */
 export function findTool(
@@ -50,22 +50,19 @@ export async function runTool(
   } catch (error) {
     return failed(`cannot be run: ${(error as Error).message}`);
   }
-  const late = timer(leftMs);
-  let rest: typeof late | undefined;
-  const [stdout, stderr] = [new Hearing(child.stdout), new Hearing(child.stderr)];
+  const outputs = [child.stdout, child.stderr].map((one) => new ChildOutput(one, MAX_OUTPUT_BYTES));
   try {
-    const tooMuch = Promise.race([stdout.tooMuch, stderr.tooMuch]);
-    const exitCode = await Promise.race([child.exited, tooMuch, late.fired]);
-    if (exitCode === "late") return failed(`did not answer within ${context.timeoutMs / 1_000} s`);
+    const ended = Promise.race([child.exited, ...outputs.map((one) => one.tooMuch)]);
+    const exitCode = await inTime(leftMs, ended);
+    if (exitCode === undefined) return failed(`did not answer within ${context.timeoutMs / 1_000} s`);
     endGroup(child);
-    rest = timer(REST_LIMIT_MS);
-    await Promise.race([Promise.all([stdout.over, stderr.over]), rest.fired, late.fired]);
-    if (exitCode === "too much" || stdout.isTooMuch || stderr.isTooMuch)
+    await Promise.all(outputs.map((one) => one.rest(context.deadlineMs - performance.now())));
+    if (exitCode === "too much" || outputs.some((one) => one.isTooMuch))
       return failed(`printed more than ${MAX_OUTPUT_BYTES / 1024 / 1024} MiB`);
-    return judge(exitCode, stdout.text, stderr.text);
+    const [stdout = "", stderr = ""] = outputs.map((one) => one.text);
+    return judge(exitCode, stdout, stderr);
   } finally {
-    for (const limit of [late, rest]) limit?.clear();
-    for (const one of [stdout, stderr]) one.stop();
+    for (const one of outputs) one.stop();
     endGroup(child);
   }
 }
@@ -81,45 +78,6 @@ function judge(exitCode: number, stdout: string, stderr: string): ToolOutput {
   return failed(`ended with exit code ${exitCode}${said === undefined ? "" : `: ${said}`}`, stdout);
 }
 
-/** What came of a stream so far; no more of it than any honest answer has. */
-class Hearing {
-  readonly over: Promise<void>;
-  readonly tooMuch: Promise<"too much">;
-  isTooMuch = false;
-  private readonly reader: ReadableStreamDefaultReader<Uint8Array>;
-  private readonly chunks: Uint8Array[] = [];
-
-  constructor(stream: ReadableStream<Uint8Array>) {
-    const { promise, resolve } = Promise.withResolvers<"too much">();
-    this.reader = stream.getReader() as ReadableStreamDefaultReader<Uint8Array>;
-    this.tooMuch = promise;
-    this.over = this.hear().then(() => {
-      if (this.isTooMuch) resolve("too much");
-    });
-  }
-
-  get text(): string {
-    return Buffer.concat(this.chunks).toString("utf8");
-  }
-
-  /** The writer gets EPIPE instead of filling our memory. */
-  stop(): void {
-    void this.reader.cancel().catch(() => {}); // It was over already.
-  }
-
-  private async hear(): Promise<void> {
-    let bytes = 0;
-    for (;;) {
-      const { done, value } = await this.reader.read();
-      if (done) return;
-      bytes += value.length;
-      this.isTooMuch = bytes > MAX_OUTPUT_BYTES;
-      if (this.isTooMuch) return this.stop();
-      this.chunks.push(value);
-    }
-  }
-}
-
 function endGroup(child: Bun.Subprocess): void {
   try {
     if (process.platform === "win32") child.kill("SIGKILL");
@@ -129,12 +87,6 @@ function endGroup(child: Bun.Subprocess): void {
   }
   // A tool that hangs inside the driver dies only when the driver lets go; we do not wait for that.
   child.unref();
-}
-
-function timer(ms: number): { fired: Promise<"late">; clear(): void } {
-  const { promise, resolve } = Promise.withResolvers<"late">();
-  const handle = setTimeout(() => resolve("late"), ms);
-  return { fired: promise, clear: () => clearTimeout(handle) };
 }
 
 /** What a tool said, short enough for a message and without control characters. */

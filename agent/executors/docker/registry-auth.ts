@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { inTime } from "../../wait.ts";
+import { ChildOutput } from "../../child-output.ts";
 import { StartFailedError } from "../executor.ts";
 import { dockerConfigDir } from "./endpoint.ts";
 import { DOCKER_HUB, type ImageName, registryHost } from "./image-name.ts";
@@ -17,8 +17,6 @@ export interface RegistryAuth {
 }
 
 const HELPER_TIMEOUT_MS = 10_000;
-/** For reading what it said when it has ended; something it started may hold its output open for ever. */
-const HELPER_REST_MS = 500;
 /** What a credential helper gives in place of a name where the secret is a token of the registry's own. */
 const TOKEN_USER = "<token>";
 
@@ -130,21 +128,13 @@ async function askHelper(helper: string, server: string, env: Env): Promise<Secr
     timeout: HELPER_TIMEOUT_MS,
     killSignal: "SIGKILL",
   });
-  const reader = child.stdout.getReader();
-  const said: Uint8Array[] = [];
-  const read = async () => {
-    for (let part = await reader.read(); !part.done; part = await reader.read()) said.push(part.value);
-  };
-  const reading = read().catch(() => {}); // A pipe that breaks has no more to give.
+  const said = new ChildOutput(child.stdout);
   const exitCode = await child.exited;
-  await inTime(HELPER_REST_MS, reading);
-  void reader.cancel().catch(() => {}); // It was over already.
+  await said.rest();
+  said.stop();
   if (exitCode !== 0) return undefined;
   try {
-    const { Username, Secret } = JSON.parse(Buffer.concat(said).toString()) as {
-      Username?: string;
-      Secret?: string;
-    };
+    const { Username, Secret } = JSON.parse(said.text) as { Username?: string; Secret?: string };
     return Username && Secret ? { username: Username, password: Secret } : undefined;
   } catch {
     // A helper that says nothing sensible has no login to give; the registry's refusal will be told.
