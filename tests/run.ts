@@ -1,14 +1,19 @@
 /**
- * Runs the tests suite by suite and ends with one line that says how many passed and failed:
+ * Runs the tests suite by suite, tells those that failed once more, and ends with one line that says how many passed
+ * and failed:
  *
  *     bun tests/run.ts           everything
  *     bun tests/run.ts --quick   what `bun run check` runs: seconds
  *     bun tests/run.ts e2e api   the named suites
  */
-import { spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { inTime } from "../agent/wait.ts";
+import { type Failure, Failures } from "./support/failures.ts";
 import { readCounts, summaryLine } from "./support/junit.ts";
 import { SharedStore } from "./support/shared-store.ts";
 import { type Suite, suites } from "./support/suites.ts";
@@ -20,15 +25,18 @@ const scratch = mkdtempSync(join(tmpdir(), "tanvrit-tests-"));
  * on a busy machine. What they wait for has bounds of its own.
  */
 const TEST_LIMIT_MS = 60_000;
+/** How long the last lines of a suite that has ended are waited for. */
+const READ_REST_MS = 2000;
 const total = { passed: 0, failed: 0, skipped: 0 };
 const leftOut: string[] = [];
+const failed: string[] = [];
 
 try {
   for (const suite of chosenSuites(process.argv.slice(2))) await runSuite(suite);
 } finally {
   rmSync(scratch, { recursive: true, force: true });
 }
-for (const line of leftOut) console.log(line);
+for (const line of [...failed, ...leftOut]) console.log(line);
 console.log(`\n${summaryLine(total)}`);
 process.exitCode = total.failed > 0 || total.passed === 0 ? 1 : 0;
 
@@ -55,23 +63,58 @@ async function runSuite(suite: Suite): Promise<void> {
   console.log(`\n# ${suite.name}: ${suite.what}`);
   const report = join(scratch, `${suite.name}.xml`);
   await using shared = suite.onSharedStore ? await SharedStore.start() : undefined;
-  const run = spawnSync(
-    process.execPath,
-    ["test", ...suite.paths, `--timeout=${TEST_LIMIT_MS}`, ...reporter(report)],
-    {
-      cwd: root,
-      env: { ...process.env, ...shared?.env },
-      stdio: ["ignore", "inherit", "inherit"],
-      timeout: suite.timeoutMs,
-      killSignal: "SIGKILL",
-    },
-  );
-  if (run.signal) console.error(`suite ${suite.name} was stopped by ${run.signal} after its time limit`);
+  const run = await runTests(suite, report, shared?.env);
   const counts = readCounts(readReport(report));
   total.passed += counts.passed;
   total.skipped += counts.skipped;
   // A file that cannot be loaded fails the run without being counted as a test.
   total.failed += run.status === 0 ? counts.failed : Math.max(counts.failed, 1);
+  if (run.status !== 0) failed.push(...closing(suite, run));
+}
+
+interface Run {
+  /** The exit status of `bun test`; null where a signal ended it. */
+  status: number | null;
+  signal: NodeJS.Signals | null;
+  failures: Failure[];
+}
+
+/** Runs the tests of a suite; what they print is shown as it comes. */
+async function runTests(suite: Suite, report: string, env: Record<string, string> = {}): Promise<Run> {
+  const colour = process.stderr.isTTY && !process.env.NO_COLOR ? { FORCE_COLOR: "1" } : {};
+  const child = spawn(
+    process.execPath,
+    ["test", ...suite.paths, `--timeout=${TEST_LIMIT_MS}`, ...reporter(report)],
+    {
+      cwd: root,
+      env: { ...process.env, ...colour, ...env },
+      stdio: ["ignore", "inherit", "pipe"],
+      timeout: suite.timeoutMs,
+      killSignal: "SIGKILL",
+    },
+  );
+  const failures = new Failures();
+  const lines = createInterface(child.stderr).on("line", (line) => {
+    failures.take(line);
+    console.error(line);
+  });
+  const read = once(lines, "close");
+  const [status, signal] = (await once(child, "exit")) as [number | null, NodeJS.Signals | null];
+  // What a test left running may hold the pipe open, and is not waited for.
+  await inTime(READ_REST_MS, read);
+  child.stderr.destroy();
+  return { status, signal, failures: failures.found };
+}
+
+/** What is told at the end of a suite that failed: a long run is often read from its end only. */
+function closing(suite: Suite, run: Run): string[] {
+  if (run.signal) return [`\nsuite ${suite.name} was stopped by ${run.signal} after its time limit`];
+  if (run.failures.length === 0)
+    return [`\nsuite ${suite.name} ended with ${run.status}; its output says why`];
+  return run.failures.flatMap((failure) => [
+    `\nfailed in ${suite.name}: ${failure.file}: ${failure.name}`,
+    ...failure.said.map((line) => `  ${line}`),
+  ]);
 }
 
 function reporter(file: string): string[] {

@@ -45,7 +45,9 @@ async function toolbox(scratch: Scratch, tools: Record<string, string>) {
 const print = (fixture: string) => `cat '${join(FIXTURES, fixture)}'`;
 const nvidiaSmi = (name: string) =>
   `if [ "$1" = -L ]; then ${print(`nvidia/${name}.list.txt`)}; else ${print(`nvidia/${name}.xml`)}; fi`;
-const gpuProblems = (problems: string[]) => problems.filter((problem) => !problem.includes("DOCKER_HOST"));
+/** Whatever the machine that tests run on has at the usual places of an engine, as the socket of one that is stopped. */
+const gpuProblems = (problems: string[]) =>
+  problems.filter((text) => !text.includes("Docker jobs are not taken"));
 
 test("a machine without any of the tools has none of it, and no problem", async () => {
   const { machine } = await machineWith({}, { environment: { DOCKER_HOST: "" } });
