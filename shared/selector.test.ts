@@ -1,7 +1,15 @@
 import { describe, expect, test } from "bun:test";
 import { parseSelector, SelectorError, unmetCondition } from "./selector.ts";
 
-const labels = { os: "linux", "gpu.vendor": "nvidia", "gpu.memoryMb": "24576", spot: "true", zone: "a" };
+const labels = {
+  os: "linux",
+  "gpu.vendor": "nvidia",
+  "gpu.memoryMb": "24576",
+  spot: "true",
+  zone: "a",
+  "gpu.model": "NVIDIA L4",
+  odd: `a "b" \\ (c)`,
+};
 const versions = {
   "rocm.version": "6.4.0",
   "docker.version": "20.10.24+dfsg1",
@@ -23,6 +31,13 @@ describe("a selector is met", () => {
     "zone notin (b,c)",
     "nothere notin (b)",
     "spot",
+    'gpu.model="NVIDIA L4"',
+    "gpu.model = 'NVIDIA L4' , spot",
+    'gpu.model in (other,"NVIDIA L4")',
+    'gpu.model!="NVIDIA L40"',
+    'gpu.memoryMb>="24000"',
+    `odd="a \\"b\\" \\\\ (c)"`,
+    `odd='a "b" \\\\ (c)'`,
     "!nothere",
     "gpu.memoryMb>=24576",
     "gpu.memoryMb > 1e4",
@@ -57,6 +72,8 @@ describe("a selector that is not met names the first condition that fails", () =
   test.each([
     ["os=darwin", "its label is os=linux (the job asks for os=darwin)"],
     ["os=linux,zone=b", "its label is zone=a (the job asks for zone=b)"],
+    ['gpu.model="NVIDIA L40"', 'its label is gpu.model=NVIDIA L4 (the job asks for gpu.model="NVIDIA L40")'],
+    [`odd in ('"',b)`, 'its label is odd=a "b" \\ (c) (the job asks for odd in ("\\"",b))'],
     ["tier=1", "it has no label tier (the job asks for tier=1)"],
     ["tier", "it has no label tier (the job asks for tier)"],
     ["!spot", "it has the label spot (the job asks for !spot)"],
@@ -75,6 +92,9 @@ describe("what is no selector is refused, with the column", () => {
     [",", /column 1 .*expected a label key/],
     ["os=linux,", /column 10 .*expected a label key/],
     ["os=linux zone=a", /column 10 .*expected ","/],
+    ["gpu.model=NVIDIA L4", /column 18 .*expected ",": a value with blanks is written in quotes/],
+    ['gpu.model="NVIDIA L4', /column 11 .*the quote " is not closed/],
+    ['gpu.model="NVIDIA L4"x', /column 22 .*expected ","/],
     ["os in (linux", /column 13 .*expected "\)"/],
     ["-x=1", /-x is no label key/],
     ["mem>=much", /compares numbers/],

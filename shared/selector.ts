@@ -14,7 +14,8 @@ const MAX_CONDITIONS = 100;
  * Kubernetes-style label selectors, with comparisons of numbers:
  * `gpu.vendor=nvidia,gpu.memoryMb>=24000,os in (linux,darwin),!spot`. As in Kubernetes, `!=` and `notin` also hold
  * for a node that has no such label. A comparison holds only for a label that is a number, or begins with a version as
- * 6.4.0 or 20.10.24+dfsg1, of which the parts are compared.
+ * 6.4.0 or 20.10.24+dfsg1, of which the parts are compared. A value with blanks, commas, brackets or quotes stands in
+ * quotes, of which and of itself a backslash takes the meaning: `gpu.model="NVIDIA L4"`.
  * Throws SelectorError naming the column.
  */
 export function parseSelector(text: string): Condition[] {
@@ -112,10 +113,14 @@ export function formatCondition(condition: Condition): string {
       return `!${condition.key}`;
     case "in":
     case "notin":
-      return `${condition.key} ${condition.operator} (${condition.values.join(",")})`;
+      return `${condition.key} ${condition.operator} (${condition.values.map(formatValue).join(",")})`;
     default:
-      return `${condition.key}${condition.operator}${condition.value}`;
+      return `${condition.key}${condition.operator}${formatValue(condition.value)}`;
   }
+}
+
+function formatValue(value: string): string {
+  return /[,()\s"']/.test(value) ? `"${value.replace(/["\\]/g, "\\$&")}"` : value;
 }
 
 function readCondition(reader: Reader): Condition {
@@ -185,9 +190,23 @@ class Reader {
 
   value(): string {
     this.skipSpaces();
-    const found = /^[^,()\s]*/.exec(this.text.slice(this.at))?.[0] ?? "";
+    const rest = this.text.slice(this.at);
+    if (/^["']/.test(rest)) return this.quotedValue(rest);
+    const found = /^[^,()\s]*/.exec(rest)?.[0] ?? "";
+    const blanks = /^[^\S\n]+(?=[^,()\s])/.exec(rest.slice(found.length))?.[0];
     this.at += found.length;
+    if (found !== "" && blanks) {
+      this.at += blanks.length;
+      throw this.error('expected ",": a value with blanks is written in quotes, as "NVIDIA L4"');
+    }
     return found;
+  }
+
+  private quotedValue(rest: string): string {
+    const found = /^(["'])((?:\\.|(?!\1)[^\\])*)\1/s.exec(rest);
+    if (!found) throw this.error(`the quote ${rest[0]} is not closed`);
+    this.at += found[0].length;
+    return (found[2] ?? "").replace(/\\(.)/gs, "$1");
   }
 
   error(message: string): SelectorError {
