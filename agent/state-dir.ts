@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { AgentError, textOf } from "./agent-log.ts";
 import { writeFileAtomic } from "./journal/atomic-file.ts";
-import { socketPath } from "./socket-path.ts";
+import { socketPath } from "./sockets/socket-path.ts";
 
 /** Where an agent keeps what must outlive it. */
 export interface StateDir extends StatePaths {

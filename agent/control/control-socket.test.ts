@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { AgentLog } from "../agent-log.ts";
-import { socketPath } from "../socket-path.ts";
+import { socketPath } from "../sockets/socket-path.ts";
 import { askAgent, listenForControl } from "./control-socket.ts";
 import type { AgentStatus, ControlAnswer } from "./protocol.ts";
 
@@ -69,7 +69,7 @@ test("what is no request ends its own connection, not the agent", async () => {
   stop();
 });
 
-test("a directory whose path is too long for a socket has it elsewhere, each its own", async () => {
+test("a directory whose path is too long for a socket has it elsewhere, each its own, and nothing is left there", async () => {
   const long = join(dir, "x".repeat(120));
   const path = socketPath(long, "control");
   expect(path.length).toBeLessThan(100);
@@ -77,6 +77,7 @@ test("a directory whose path is too long for a socket has it elsewhere, each its
   const stop = listenForControl(path, async () => ({ ok: true, status }), log);
   expect(await askAgent(path, { type: "status" })).toEqual({ ok: true, status });
   stop();
+  expect(existsSync(path)).toBe(false);
 });
 
 test("what was asked of an agent that stood still is not done later, when nobody waits for it any more", async () => {

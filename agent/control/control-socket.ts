@@ -1,8 +1,8 @@
-import { chmodSync, rmSync } from "node:fs";
+import { chmodSync } from "node:fs";
 import type { Socket } from "bun";
 import { type AgentLog, textOf } from "../agent-log.ts";
-import { makeSocketPlace } from "../socket-path.ts";
-import { Wire } from "../supervisor/wire.ts";
+import { makeRoomForSocket, removeSocket } from "../sockets/socket-path.ts";
+import { Wire } from "../sockets/wire.ts";
 import { inTime } from "../wait.ts";
 import type { ControlAnswer, ControlRequest } from "./protocol.ts";
 
@@ -22,9 +22,7 @@ export function listenForControl(
   answer: (request: ControlRequest) => Promise<ControlAnswer>,
   log: AgentLog,
 ): () => void {
-  makeSocketPlace(path);
-  // The lock is ours, so a socket that is there belongs to nobody any more.
-  rmSync(path, { force: true });
+  makeRoomForSocket(path);
   const asking = new Set<Socket<ServerWire>>();
   const listener = Bun.listen<ServerWire>({
     unix: path,
@@ -52,7 +50,7 @@ export function listenForControl(
   chmodSync(path, 0o600);
   return () => {
     listener.stop(true);
-    rmSync(path, { force: true });
+    removeSocket(path);
   };
 }
 

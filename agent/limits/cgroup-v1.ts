@@ -119,8 +119,11 @@ class CgroupV1Group implements Cgroup {
 
   kill(): void {
     const { pids } = this.of;
+    // First by force: a shell that is refused a fork ends by itself, with an exit code and words of its own.
+    for (const pid of this.pids()) send(pid, "SIGKILL");
+    if (!pids) return;
     // From here on no fork in it succeeds, so that who is listed now is all there will ever be.
-    if (pids) this.forbidForks(pids);
+    this.forbidForks(pids);
     for (const pid of this.pids()) send(pid, "SIGKILL");
   }
 

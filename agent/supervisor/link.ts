@@ -1,7 +1,7 @@
 import { type AgentLog, textOf } from "../agent-log.ts";
+import { Wire } from "../sockets/wire.ts";
 import { inTime } from "../wait.ts";
 import { type HeldExecution, type News, type Order, PROTOCOL } from "./protocol.ts";
-import { Wire } from "./wire.ts";
 
 type Hello = Extract<News, { type: "hello" }>;
 export type ExecutionNews = Exclude<News, Hello>;

@@ -1,4 +1,3 @@
-import { rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Socket, UnixSocketListener } from "bun";
 import { counted } from "../../shared/counted.ts";
@@ -9,12 +8,13 @@ import { acquireLock } from "../journal/lock.ts";
 import { Outbox, type OutboxEntry } from "../journal/outbox.ts";
 import { executionsWithSegments, Segments } from "../logs/segments.ts";
 import { spoolRoom } from "../logs/spool.ts";
+import { makeRoomForSocket, removeSocket } from "../sockets/socket-path.ts";
+import { Wire } from "../sockets/wire.ts";
 import { inTime } from "../wait.ts";
 import { ExecutionHost, type LeftExecution } from "./execution-host.ts";
 import { diedWithSupervisor, type News, type Order } from "./protocol.ts";
 import { removeDirectory } from "./remove-directory.ts";
 import { leftWork, openSupervisorDir, type SupervisorDir } from "./supervisor-dir.ts";
-import { Wire } from "./wire.ts";
 
 export interface SupervisorOptions {
   dir: string;
@@ -96,7 +96,7 @@ class Supervisor {
     await inTime(CLOSE_LIMIT_MS, this.host.endAll());
     this.host.keepForNext();
     listener.stop(true);
-    rmSync(this.dirs.socket, { force: true });
+    removeSocket(this.dirs.socket);
     for (const executor of this.executors.values()) await executor.close();
   }
 
@@ -138,8 +138,7 @@ class Supervisor {
   }
 
   private listen(): UnixSocketListener<AgentWire> {
-    // The lock is ours, so a socket that is there belongs to nobody any more.
-    rmSync(this.dirs.socket, { force: true });
+    makeRoomForSocket(this.dirs.socket);
     return Bun.listen<AgentWire>({
       unix: this.dirs.socket,
       socket: {

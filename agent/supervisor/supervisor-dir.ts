@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { AgentError, textOf } from "../agent-log.ts";
 import { namesIn } from "../journal/names-in.ts";
 import { isResult } from "../journal/outbox.ts";
-import { makeSocketPlace, socketPath } from "../socket-path.ts";
+import { socketPath } from "../sockets/socket-path.ts";
 
 /** Where a supervisor keeps what must outlive it, and where it is to be reached. */
 export interface SupervisorDir {
@@ -39,7 +39,6 @@ export function openSupervisorDir(root: string): SupervisorDir {
     for (const dir of [root, dirs.outbox, dirs.spool, dirs.work]) {
       mkdirSync(dir, { recursive: true, mode: 0o700 });
     }
-    makeSocketPlace(dirs.socket);
   } catch (error) {
     throw new AgentError(`Cannot make the directory ${root} for the agent's jobs: ${textOf(error)}.`, {
       cause: error,

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
-import { lstatSync, mkdirSync } from "node:fs";
+import { lstatSync, mkdirSync, rmdirSync, rmSync } from "node:fs";
 import { tmpdir, userInfo } from "node:os";
 import { dirname, join } from "node:path";
-import { AgentError } from "./agent-log.ts";
+import { AgentError } from "../agent-log.ts";
 
 /** The shortest limit of the systems we run on (macOS) is 103 bytes. */
 const MAX_SOCKET_PATH_BYTES = 100;
@@ -14,10 +14,29 @@ export function socketPath(dir: string, name: string): string {
   return join(placeForOthers(), createHash("sha256").update(path).digest("hex").slice(0, 24));
 }
 
-/** Makes the directory for a socket that is not in its own. Throws AgentError where it may not be used. */
-export function makeSocketPlace(path: string): void {
+/**
+ * To be called right before a socket is listened on, by whoever holds the lock of its directory: a socket that is there
+ * belongs to nobody any more. Throws AgentError where the place for it may not be used.
+ */
+export function makeRoomForSocket(path: string): void {
+  const place = placeForOthers();
+  if (dirname(path) === place) makePlace(place);
+  rmSync(path, { force: true });
+}
+
+/** To be called once nobody listens there any more; leaves nothing behind. */
+export function removeSocket(path: string): void {
+  rmSync(path, { force: true });
   const place = placeForOthers();
   if (dirname(path) !== place) return;
+  try {
+    rmdirSync(place);
+  } catch {
+    // Somebody else's socket is in it.
+  }
+}
+
+function makePlace(place: string): void {
   mkdirSync(place, { recursive: true, mode: 0o700 });
   // In a directory that everybody may write to, a directory of this name may be somebody else's trap.
   const { uid, mode } = lstatSync(place);
