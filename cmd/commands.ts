@@ -5,53 +5,53 @@ export const commands: readonly CommandEntry[] = [
   {
     path: "server",
     summary: "Run the control plane, with its embedded store",
-    load: () => import("./server.ts"),
+    load: () => import("./server/server.ts"),
   },
   {
     path: "server migrate",
     summary: "Move what the embedded store holds to MongoDB",
-    load: () => import("./server-migrate.ts"),
+    load: () => import("./server/migrate.ts"),
   },
   {
     path: "server check",
     summary: "Prove that a store is whole: jobs, executions, ledger",
-    load: () => import("./server-check.ts"),
+    load: () => import("./server/check.ts"),
   },
   {
     path: "agent run",
     summary: "Run jobs on this machine",
-    load: () => import("./agent-run.ts"),
+    load: () => import("./agent/run.ts"),
   },
   {
     path: "agent status",
     summary: "Show what the agent of this machine does",
-    load: () => import("./agent-status.ts"),
+    load: () => import("./agent/status.ts"),
   },
   {
     path: "agent drain",
     summary: "Take no new jobs on this machine",
-    load: () => import("./agent-drain.ts"),
+    load: () => import("./agent/drain.ts"),
   },
   {
     path: "agent resume",
     summary: "Take jobs again on this machine",
-    load: () => import("./agent-resume.ts"),
+    load: () => import("./agent/resume.ts"),
   },
   {
     path: "agent stop",
     summary: "End the agent of this machine in order",
-    load: () => import("./agent-stop.ts"),
+    load: () => import("./agent/stop.ts"),
   },
   {
     path: "agent detect",
     summary: "See what this machine has to give to jobs",
-    load: () => import("./agent-detect.ts"),
+    load: () => import("./agent/detect.ts"),
   },
   {
     path: "agent supervise",
     summary: "Hold the jobs of an agent that comes and goes",
     hidden: true,
-    load: () => import("./agent-supervise.ts"),
+    load: () => import("./agent/supervise.ts"),
   },
   {
     path: "auth login",

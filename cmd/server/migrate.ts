@@ -1,13 +1,13 @@
 import { z } from "zod";
-import { maskedUrl } from "../server/masked-url.ts";
-import type { MoveReport } from "../server/store/move/move.ts";
-import { defineOptions, optionText } from "../shared/config/options.ts";
-import { defineCommand } from "./command.ts";
-import { jsonOption } from "./common-options.ts";
-import { exitCodes } from "./exit-codes.ts";
-import { CliError } from "./failure.ts";
-import { formatTable } from "./format.ts";
-import type { Output } from "./output.ts";
+import { maskedUrl } from "../../server/masked-url.ts";
+import type { MoveReport } from "../../server/store/move/move.ts";
+import { defineOptions, optionText } from "../../shared/config/options.ts";
+import { defineCommand } from "../command.ts";
+import { jsonOption } from "../common-options.ts";
+import { exitCodes } from "../exit-codes.ts";
+import { CliError } from "../failure.ts";
+import { formatTable } from "../format.ts";
+import type { Output } from "../output.ts";
 
 const PROGRESS_EVERY_MS = 1_000;
 const CHECKSUM_CHARS = 12;
@@ -74,9 +74,9 @@ interface MoveFlags {
 
 async function move(from: string, to: string, flags: MoveFlags, output: Output): Promise<MoveReport> {
   const [{ MoveSource }, { openMoveTarget }, { moveStore }] = await Promise.all([
-    import("../server/store/move/source.ts"),
-    import("../server/store/move/open-target.ts"),
-    import("../server/store/move/move.ts"),
+    import("../../server/store/move/source.ts"),
+    import("../../server/store/move/open-target.ts"),
+    import("../../server/store/move/move.ts"),
   ]);
   using source = MoveSource.open(from);
   const dryRun = flags["dry-run"];

@@ -1,13 +1,13 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import type { CheckReport } from "../server/integrity/check.ts";
-import { maskedUrl } from "../server/masked-url.ts";
-import { serverOptions, serverSettings } from "../server/options.ts";
-import { defineOptions } from "../shared/config/options.ts";
-import { defineCommand } from "./command.ts";
-import { jsonOption } from "./common-options.ts";
-import { exitCodes } from "./exit-codes.ts";
-import { CliError } from "./failure.ts";
+import type { CheckReport } from "../../server/integrity/check.ts";
+import { maskedUrl } from "../../server/masked-url.ts";
+import { serverOptions, serverSettings } from "../../server/options.ts";
+import { defineOptions } from "../../shared/config/options.ts";
+import { defineCommand } from "../command.ts";
+import { jsonOption } from "../common-options.ts";
+import { exitCodes } from "../exit-codes.ts";
+import { CliError } from "../failure.ts";
 
 const { "data-dir": dataDirOption, store } = serverOptions;
 const options = defineOptions({
@@ -53,8 +53,8 @@ async function check(settings: { store: string; dataDir: string }): Promise<Chec
     throw new CliError("not_found", `there is no store in ${dataDir}`, { todo });
   }
   const [{ openStores }, { checkStore }] = await Promise.all([
-    import("../server/store/open-stores.ts"),
-    import("../server/integrity/check.ts"),
+    import("../../server/store/open-stores.ts"),
+    import("../../server/integrity/check.ts"),
   ]);
   const place = store === "sqlite" ? dataDir : maskedUrl(store);
   const stores = await openStores(settings).catch((cause) => {

@@ -1,19 +1,19 @@
-import { describeNode } from "../agent/describe.ts";
-import { detectMachine } from "../agent/detectors/detect.ts";
-import type { MachineGpu } from "../agent/detectors/gpu.ts";
-import type { MachineFacts } from "../agent/detectors/machine-facts.ts";
-import { chooseLimitKeeper } from "../agent/limits/choose.ts";
-import type { LimitEnforcement } from "../agent/limits/limit-keeper.ts";
-import { agentOptions } from "../agent/options.ts";
-import { findAwakeTool, thisMachine } from "../agent/suspend/awake-tool.ts";
-import { defineOptions } from "../shared/config/options.ts";
-import { counted } from "../shared/counted.ts";
-import type { NodeDescription } from "../shared/node.ts";
-import { nodeSettings, readAgentFile } from "./agent-settings.ts";
-import { defineCommand } from "./command.ts";
-import { jsonOption } from "./common-options.ts";
-import { exitCodes } from "./exit-codes.ts";
-import { formatFields, formatTable } from "./format.ts";
+import { describeNode } from "../../agent/describe.ts";
+import { detectMachine } from "../../agent/detectors/detect.ts";
+import type { MachineGpu } from "../../agent/detectors/gpu.ts";
+import type { MachineFacts } from "../../agent/detectors/machine-facts.ts";
+import { chooseLimitKeeper } from "../../agent/limits/choose.ts";
+import type { LimitEnforcement } from "../../agent/limits/limit-keeper.ts";
+import { agentOptions } from "../../agent/options.ts";
+import { findAwakeTool, thisMachine } from "../../agent/suspend/awake-tool.ts";
+import { defineOptions } from "../../shared/config/options.ts";
+import { counted } from "../../shared/counted.ts";
+import type { NodeDescription } from "../../shared/node.ts";
+import { defineCommand } from "../command.ts";
+import { jsonOption } from "../common-options.ts";
+import { exitCodes } from "../exit-codes.ts";
+import { formatFields, formatTable } from "../format.ts";
+import { nodeSettings, readAgentFile } from "./settings.ts";
 
 const options = defineOptions({ ...agentOptions, ...jsonOption });
 

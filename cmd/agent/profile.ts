@@ -1,14 +1,14 @@
 import { isatty } from "node:tty";
-import { type AgentFile, agentFile } from "../agent/agent-file.ts";
-import type { AgentLog } from "../agent/agent-log.ts";
-import { describeNode } from "../agent/describe.ts";
-import { hasBrokenGpus, lookAgain, lookAtMachine, type Sight } from "../agent/detectors/detect.ts";
-import { taskGpu } from "../agent/detectors/gpu.ts";
-import type { agentOptions } from "../agent/options.ts";
-import type { NodeProfile, ProfileSource } from "../agent/profile.ts";
-import type { OptionValues } from "../shared/config/options.ts";
-import { agentFilePath, nodeSettings } from "./agent-settings.ts";
-import type { Env, Settings } from "./command.ts";
+import { type AgentFile, agentFile } from "../../agent/agent-file.ts";
+import type { AgentLog } from "../../agent/agent-log.ts";
+import { describeNode } from "../../agent/describe.ts";
+import { hasBrokenGpus, lookAgain, lookAtMachine, type Sight } from "../../agent/detectors/detect.ts";
+import { taskGpu } from "../../agent/detectors/gpu.ts";
+import type { agentOptions } from "../../agent/options.ts";
+import type { NodeProfile, ProfileSource } from "../../agent/profile.ts";
+import type { OptionValues } from "../../shared/config/options.ts";
+import type { Env, Settings } from "../command.ts";
+import { agentFilePath, nodeSettings } from "./settings.ts";
 
 export interface ProfileReader {
   env: Env;

@@ -1,10 +1,10 @@
 import { expect, test } from "bun:test";
 import { chmod, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { runProgram } from "../tests/support/program.ts";
-import { makeScratch, type Scratch } from "../tests/support/scratch.ts";
+import { runProgram } from "../../tests/support/program.ts";
+import { makeScratch, type Scratch } from "../../tests/support/scratch.ts";
 
-const FIXTURES = join(import.meta.dirname, "..", "agent", "detectors", "fixtures", "nvidia");
+const FIXTURES = join(import.meta.dirname, "..", "..", "agent", "detectors", "fixtures", "nvidia");
 /** Prints the report, or with -L the list, of a machine with eight GPUs. */
 const EIGHT = `cat '${join(FIXTURES, "550.54.15-h100-x8")}'.$([ "$1" = -L ] && echo list.txt || echo xml)`;
 

@@ -1,15 +1,15 @@
 import { z } from "zod";
-import { findAgent, stopAgent, untilGone } from "../agent/control/find-agent.ts";
-import type { AgentStatus, StopHow } from "../agent/control/protocol.ts";
-import { defineOptions } from "../shared/config/options.ts";
-import { counted } from "../shared/counted.ts";
-import { agentStateDir, leftInWords } from "./agent-state.ts";
-import { defineCommand } from "./command.ts";
-import { connectionOptions } from "./common-options.ts";
-import { exitCodes } from "./exit-codes.ts";
-import { CliError } from "./failure.ts";
-import type { Output } from "./output.ts";
-import { chooseWorkspace } from "./workspaces.ts";
+import { findAgent, stopAgent, untilGone } from "../../agent/control/find-agent.ts";
+import type { AgentStatus, StopHow } from "../../agent/control/protocol.ts";
+import { defineOptions } from "../../shared/config/options.ts";
+import { counted } from "../../shared/counted.ts";
+import { defineCommand } from "../command.ts";
+import { connectionOptions } from "../common-options.ts";
+import { exitCodes } from "../exit-codes.ts";
+import { CliError } from "../failure.ts";
+import type { Output } from "../output.ts";
+import { chooseWorkspace } from "../workspaces.ts";
+import { agentStateDir, leftInWords } from "./state.ts";
 
 const flag = { kind: "flag", schema: z.boolean().default(false) } as const;
 

@@ -1,10 +1,10 @@
-import { textOf } from "../agent/agent-log.ts";
-import { supervise } from "../agent/supervisor/supervise.ts";
-import { textLog } from "../server/log.ts";
-import { defineOptions, optionText } from "../shared/config/options.ts";
-import { defineCommand } from "./command.ts";
-import { exitCodes } from "./exit-codes.ts";
-import { stopSignals } from "./until-stopped.ts";
+import { textOf } from "../../agent/agent-log.ts";
+import { supervise } from "../../agent/supervisor/supervise.ts";
+import { textLog } from "../../server/log.ts";
+import { defineOptions, optionText } from "../../shared/config/options.ts";
+import { defineCommand } from "../command.ts";
+import { exitCodes } from "../exit-codes.ts";
+import { stopSignals } from "../until-stopped.ts";
 
 const options = defineOptions({
   dir: {

@@ -1,13 +1,13 @@
-import { type FoundAgent, findAgent } from "../agent/control/find-agent.ts";
-import type { AgentStatus } from "../agent/control/protocol.ts";
-import type { TaskLimits } from "../agent/executors/executor.ts";
-import { counted } from "../shared/counted.ts";
-import { agentStateDir, leftInWords } from "./agent-state.ts";
-import { defineCommand } from "./command.ts";
-import { clientOptions } from "./common-options.ts";
-import { exitCodes } from "./exit-codes.ts";
-import { formatAge, formatFields, formatTable } from "./format.ts";
-import { chooseWorkspace } from "./workspaces.ts";
+import { type FoundAgent, findAgent } from "../../agent/control/find-agent.ts";
+import type { AgentStatus } from "../../agent/control/protocol.ts";
+import type { TaskLimits } from "../../agent/executors/executor.ts";
+import { counted } from "../../shared/counted.ts";
+import { defineCommand } from "../command.ts";
+import { clientOptions } from "../common-options.ts";
+import { exitCodes } from "../exit-codes.ts";
+import { formatAge, formatFields, formatTable } from "../format.ts";
+import { chooseWorkspace } from "../workspaces.ts";
+import { agentStateDir, leftInWords } from "./state.ts";
 
 export const command = defineCommand({
   options: clientOptions,

@@ -1,10 +1,10 @@
-import { findAgent } from "../agent/control/find-agent.ts";
-import { agentStateDir } from "./agent-state.ts";
-import type { Env } from "./command.ts";
-import { connect, patience } from "./connect.ts";
-import { CliError } from "./failure.ts";
-import type { Output } from "./output.ts";
-import { chooseWorkspace } from "./workspaces.ts";
+import { findAgent } from "../../agent/control/find-agent.ts";
+import type { Env } from "../command.ts";
+import { connect, patience } from "../connect.ts";
+import { CliError } from "../failure.ts";
+import type { Output } from "../output.ts";
+import { chooseWorkspace } from "../workspaces.ts";
+import { agentStateDir } from "./state.ts";
 
 /** The node that this machine is in a workspace. */
 export interface OwnNode {

@@ -1,15 +1,15 @@
 import { z } from "zod";
-import { findAgent } from "../agent/control/find-agent.ts";
-import { defineOptions } from "../shared/config/options.ts";
-import { counted } from "../shared/counted.ts";
-import { changeOwnNode, type OwnNode } from "./agent-node.ts";
-import { agentStateDir } from "./agent-state.ts";
-import { defineCommand, type Env } from "./command.ts";
-import { clientOptions } from "./common-options.ts";
-import { connect, patience } from "./connect.ts";
-import { exitCodes } from "./exit-codes.ts";
-import { CliError } from "./failure.ts";
-import type { Output } from "./output.ts";
+import { findAgent } from "../../agent/control/find-agent.ts";
+import { defineOptions } from "../../shared/config/options.ts";
+import { counted } from "../../shared/counted.ts";
+import { defineCommand, type Env } from "../command.ts";
+import { clientOptions } from "../common-options.ts";
+import { connect, patience } from "../connect.ts";
+import { exitCodes } from "../exit-codes.ts";
+import { CliError } from "../failure.ts";
+import type { Output } from "../output.ts";
+import { changeOwnNode, type OwnNode } from "./own-node.ts";
+import { agentStateDir } from "./state.ts";
 
 const options = defineOptions({
   ...clientOptions,

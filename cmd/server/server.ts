@@ -1,15 +1,15 @@
 import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
-import { textLog } from "../server/log.ts";
-import { maskedUrl } from "../server/masked-url.ts";
-import { type ServerSettings, serverFile, serverOptions, serverSettings } from "../server/options.ts";
-import type { RunningServer } from "../server/start.ts";
-import { defineOptions, optionText } from "../shared/config/options.ts";
-import { defineCommand } from "./command.ts";
-import { exitCodes } from "./exit-codes.ts";
-import { CliError } from "./failure.ts";
-import { readConfigFile } from "./read-config.ts";
-import { aborted, stopSignals } from "./until-stopped.ts";
+import { textLog } from "../../server/log.ts";
+import { maskedUrl } from "../../server/masked-url.ts";
+import { type ServerSettings, serverFile, serverOptions, serverSettings } from "../../server/options.ts";
+import type { RunningServer } from "../../server/start.ts";
+import { defineOptions, optionText } from "../../shared/config/options.ts";
+import { defineCommand } from "../command.ts";
+import { exitCodes } from "../exit-codes.ts";
+import { CliError } from "../failure.ts";
+import { readConfigFile } from "../read-config.ts";
+import { aborted, stopSignals } from "../until-stopped.ts";
 
 /** After this a stopping server is left to its end: what it acknowledged is on disk. */
 const STOP_LIMIT_MS = 20_000;
@@ -52,7 +52,7 @@ export const command = defineCommand({
 });
 
 async function start(settings: ServerSettings, note: (line: string) => void): Promise<RunningServer> {
-  const { startServer } = await import("../server/start.ts");
+  const { startServer } = await import("../../server/start.ts");
   try {
     return await startServer(settings, textLog(note));
   } catch (error) {

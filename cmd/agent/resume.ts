@@ -1,7 +1,7 @@
-import { changeOwnNode } from "./agent-node.ts";
-import { defineCommand } from "./command.ts";
-import { clientOptions } from "./common-options.ts";
-import { exitCodes } from "./exit-codes.ts";
+import { defineCommand } from "../command.ts";
+import { clientOptions } from "../common-options.ts";
+import { exitCodes } from "../exit-codes.ts";
+import { changeOwnNode } from "./own-node.ts";
 
 export const command = defineCommand({
   options: clientOptions,
