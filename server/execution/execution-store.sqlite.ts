@@ -91,9 +91,11 @@ export class SqliteExecutionStore implements ExecutionStore {
   }
 
   async list(query: ExecutionListQuery): Promise<ExecutionRecord[]> {
-    const where = ["business_id = $businessId"];
-    const bindings: Record<string, SQLQueryBindings> = { businessId: query.businessId, limit: query.limit };
     const equal = { job_id: query.jobId, node_id: query.nodeId };
+    // With the `+` SQLite leaves the index by business alone: of one job or node it would walk over all others.
+    const isOfOne = query.jobId !== undefined || query.nodeId !== undefined;
+    const where = [isOfOne ? "+business_id = $businessId" : "business_id = $businessId"];
+    const bindings: Record<string, SQLQueryBindings> = { businessId: query.businessId, limit: query.limit };
     for (const [column, value] of Object.entries(equal)) {
       if (value === undefined) continue;
       where.push(`${column} = $${column}`);

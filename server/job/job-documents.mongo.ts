@@ -137,6 +137,10 @@ export const jobSteps = [
       },
     },
   ),
+  // How an array stands is asked whenever one of its jobs ends: no job need be read for it.
+  collectionStep("job-2", "compute_jobs", [
+    { key: { array_id: 1, status: 1 }, partialFilterExpression: { array_id: { $exists: true } } },
+  ]),
 ];
 
 export const executionSteps = [

@@ -166,8 +166,9 @@ export class SqliteScheduleStore implements ScheduleStore {
       "SELECT record FROM compute_schedule_fires WHERE schedule_id = $scheduleId AND open = 1 ORDER BY fire_id",
       { scheduleId },
     );
+    // With the `+` SQLite leaves the index by business alone, which would be a walk over all its jobs.
     const live = this.store.all<{ job_id: string }>(
-      `SELECT job_id FROM compute_jobs WHERE schedule_id = $scheduleId AND business_id = $businessId
+      `SELECT job_id FROM compute_jobs WHERE schedule_id = $scheduleId AND +business_id = $businessId
          AND status IN (SELECT value FROM json_each($live)) ORDER BY job_id`,
       { scheduleId, businessId: schedule.businessId, live: LIVE },
     );
