@@ -8,6 +8,8 @@ import type { Requirement } from "./matching.ts";
 
 const ANSWER_MS = 1_000;
 const WAIT_MS = 20_000;
+/** More turns of the queue of microtasks than the end of a round takes. */
+const STEPS_OF_AN_END = 20;
 
 test("work for a node that went on to another server meanwhile is told to that one, and a stop waits for it", async () => {
   const bus = new MemoryBus();
@@ -40,6 +42,26 @@ test("work for a node that went on to another server meanwhile is told to that o
   await within(ANSWER_MS, "the end of the round", closing);
   await there.close();
   await bus.close();
+});
+
+test("news that comes while a round ends makes another one, however close to its end", async () => {
+  for (let steps = 0; steps < STEPS_OF_AN_END; steps++) {
+    const bus = new MemoryBus();
+    const node = nodeOf("biz_1");
+    const firstLook = Promise.withResolvers<Requirement[]>();
+    const looks = [firstLook.promise];
+    const server = serverOf(bus, {
+      claimableRequirements: async () => looks.shift() ?? [anything],
+      assign: async () => [[{} as Assigned]],
+    });
+    const taken = server.take(node, 1, WAIT_MS, new AbortController().signal);
+    firstLook.resolve([]);
+    for (let step = 0; step < steps; step++) await undefined;
+    bus.publish("wake", { businessId: node.businessId });
+    expect(await within(ANSWER_MS, `work that came ${steps} steps after the look`, taken)).toHaveLength(1);
+    await server.close();
+    await bus.close();
+  }
 });
 
 const anything: Requirement = {

@@ -46,7 +46,7 @@ export class Dispatcher {
   ) {
     this.unsubscribe = [
       bus.subscribe("wake", ({ businessId, nodeId }) => this.wake(businessId, nodeId)),
-      bus.subscribe("node", ({ businessId, nodeId }) => this.release(businessId, nodeId)),
+      bus.subscribe("node", (node) => this.release(node)),
     ];
   }
 
@@ -57,12 +57,13 @@ export class Dispatcher {
   take(node: NodeRecord, limit: number, waitMs: number, signal: AbortSignal): Promise<Taken> {
     return new Promise((resolve) => {
       if (signal.aborted) return resolve([]);
+      this.waiterOf(node)?.resolve("superseded");
       const room = this.roomOf(node.businessId);
-      room.waiters.get(node.nodeId)?.resolve("superseded");
       const finish = (taken: Taken) => {
         clearTimeout(timer);
         signal.removeEventListener("abort", giveUp);
         if (room.waiters.get(node.nodeId) === waiter) room.waiters.delete(node.nodeId);
+        this.forgetIfEmpty(node.businessId);
         resolve(taken);
       };
       const giveUp = () => finish([]);
@@ -94,17 +95,22 @@ export class Dispatcher {
     if (!room || room.waiters.size === 0) return;
     if (nodeId === undefined) room.due = "all";
     else if (room.due !== "all") room.due.add(nodeId);
-    if (room.running) return;
+    if (!room.running) this.begin(businessId, room);
+  }
+
+  private begin(businessId: string, room: Room): void {
     room.running = this.serve(businessId, room)
       .catch(this.onError)
       .finally(() => {
         room.running = undefined;
-        if (room.waiters.size === 0) this.rooms.delete(businessId);
+        // What came after the last look of the round and before its end has found it running.
+        if (isDue(room) && room.waiters.size > 0) this.begin(businessId, room);
+        else this.forgetIfEmpty(businessId);
       });
   }
 
   private async serve(businessId: string, room: Room): Promise<void> {
-    while (room.due === "all" || room.due.size > 0) {
+    while (isDue(room)) {
       const due = room.due;
       room.due = new Set();
       const waiters = [...room.waiters.values()].filter(
@@ -146,8 +152,17 @@ export class Dispatcher {
     }
   }
 
-  private release(businessId: string, nodeId: string): void {
-    this.rooms.get(businessId)?.waiters.get(nodeId)?.resolve([]);
+  private release(node: Pick<NodeRecord, "businessId" | "nodeId">): void {
+    this.waiterOf(node)?.resolve([]);
+  }
+
+  private waiterOf({ businessId, nodeId }: Pick<NodeRecord, "businessId" | "nodeId">): Waiter | undefined {
+    return this.rooms.get(businessId)?.waiters.get(nodeId);
+  }
+
+  private forgetIfEmpty(businessId: string): void {
+    const room = this.rooms.get(businessId);
+    if (room && room.waiters.size === 0 && !room.running) this.rooms.delete(businessId);
   }
 
   private roomOf(businessId: string): Room {
@@ -158,4 +173,8 @@ export class Dispatcher {
     }
     return room;
   }
+}
+
+function isDue({ due }: Room): boolean {
+  return due === "all" || due.size > 0;
 }
