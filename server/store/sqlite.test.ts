@@ -75,3 +75,15 @@ test("a migration is applied once, and one that fails leaves nothing behind", ()
   expect(store.get("SELECT name FROM sqlite_master WHERE name = 'more'")).toBeUndefined();
   store.close();
 });
+
+test("a write that comes after the end is refused, and brings nothing down", async () => {
+  const store = new SqliteStore(file, [table]);
+  const last = insert(store, "a");
+  store.close();
+  await last;
+  await expect(insert(store, "b")).rejects.toMatchObject({ code: "unavailable" });
+  await new Promise(setImmediate);
+  const again = new SqliteStore(file, [table]);
+  expect(count(again)).toBe(1);
+  again.close();
+});

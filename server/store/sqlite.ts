@@ -28,6 +28,7 @@ export class SqliteStore {
   private readonly statements = new Map<string, Statement>();
   private pending: PendingWrite[] = [];
   private flushTimer: ReturnType<typeof setImmediate> | undefined;
+  private isClosed = false;
 
   /** @param path of the database file, or `:memory:`. Throws when another process has the file open. */
   constructor(path: string, migrations: readonly Migration[]) {
@@ -61,9 +62,10 @@ export class SqliteStore {
   /**
    * Runs `change` (which must be synchronous and may read what it wants to base its writes on) in a transaction and
    * resolves with what it returned when that is on disk. It may run twice, so it must not touch anything but the
-   * store. Rejects with what it threw, or with `storage_failed` when the disk refused.
+   * store. Rejects with what it threw, with `storage_failed` when the disk refused, or with `unavailable` after `close`.
    */
   write<T>(change: () => T): Promise<T> {
+    if (this.isClosed) return Promise.reject(closed());
     return new Promise<T>((resolve, reject) => {
       this.pending.push({ run: change, resolve: resolve as (value: unknown) => void, reject });
       this.flushTimer ??= setImmediate(() => this.flush());
@@ -72,6 +74,7 @@ export class SqliteStore {
 
   /** Writes what is pending and closes the file. */
   close(): void {
+    this.isClosed = true;
     this.flush();
     for (const statement of this.statements.values()) statement.finalize();
     this.statements.clear();
@@ -163,6 +166,11 @@ function isSqliteError(error: unknown): error is Error & { code?: string } {
 
 function isBusy(error: unknown): boolean {
   return isSqliteError(error) && (error.code ?? "").startsWith("SQLITE_BUSY");
+}
+
+/** Of a request that the server did not wait for any longer when it stopped. */
+function closed(): ComputeError {
+  return new ComputeError("unavailable", "The server is stopping. Send this again when it is back.");
 }
 
 function storageFailed(cause: Error & { code?: string }): ComputeError {
