@@ -113,7 +113,6 @@ export class ExecutionService {
     executions: readonly ExecutionRecord[],
     jobs: readonly (JobRecord | undefined)[],
   ): Promise<void> {
-    await this.announceAll(jobs);
     this.metering.onEnded(
       executions.flatMap(({ executionId }, i) => {
         const job = jobs[i];
