@@ -32,7 +32,9 @@ test("what is given wins over the file, the file over the default", () =>
       name: "work",
       url: "http://x:2",
     });
-    expect(chooseWorkspace(env, { workspace: "none" })).rejects.toMatchObject({ code: "bad_configuration" });
+    await expect(chooseWorkspace(env, { workspace: "none" })).rejects.toMatchObject({
+      code: "bad_configuration",
+    });
   }));
 
 test("the file is readable for its owner alone", () =>
@@ -44,11 +46,11 @@ test("the file is readable for its owner alone", () =>
 test("a damaged file is named with its line, and stays as it is", () =>
   withHome(async (env) => {
     await Bun.write(configPath(env), '{\n "current": 7\n}');
-    expect(loadWorkspaces(env)).rejects.toMatchObject({
+    await expect(loadWorkspaces(env)).rejects.toMatchObject({
       message: expect.stringContaining("config.json:2:2: current"),
     });
     await Bun.write(configPath(env), '{"current":');
-    expect(loadWorkspaces(env)).rejects.toMatchObject({ code: "bad_configuration" });
+    await expect(loadWorkspaces(env)).rejects.toMatchObject({ code: "bad_configuration" });
     await updateWorkspaces(env, (config) => config).catch(() => undefined);
     expect(await Bun.file(configPath(env)).text()).toBe('{"current":');
   }));

@@ -45,7 +45,7 @@ test("patience ends, and what must not be sent twice is sent once", async () => 
     calls++;
     return unavailable();
   });
-  expect(jobs.retrieve("job_1", { firstMs: 200 })).rejects.toMatchObject({ code: "unavailable" });
+  await expect(jobs.retrieve("job_1", { firstMs: 200 })).rejects.toMatchObject({ code: "unavailable" });
   await jobs.retrieve("job_1", { firstMs: 200 }).catch(() => undefined);
   calls = 0;
   expect(await jobs.retry("job_1").catch((error: unknown) => error)).toMatchObject({ code: "unavailable" });
@@ -99,7 +99,7 @@ test("following ends at once when aborted", async () => {
   const abort = new AbortController();
   const reading = jobs.follow("job_1", { signal: abort.signal }).next();
   abort.abort(new Error("enough"));
-  expect(reading).rejects.toThrow("enough");
+  await expect(reading).rejects.toThrow("enough");
 });
 
 test("a list walks all pages, and stops at its limit", async () => {

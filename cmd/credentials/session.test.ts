@@ -113,11 +113,11 @@ test("an ended session says so and what to do", async () => {
 test("tokens are sent to no other server than the one that gave them", async () => {
   await keep(1, 900_000);
   const elsewhere = new SessionCredentials(env, workspace(`http://localhost:${server.port}`));
-  expect(elsewhere.headers()).rejects.toMatchObject({ code: "unauthenticated" });
+  await expect(elsewhere.headers()).rejects.toMatchObject({ code: "unauthenticated" });
 });
 
 test("where no server is, that is said before the missing sign-in", async () => {
   await server.stop(true);
   const credentials = new SessionCredentials(env, { ...workspace(), known: undefined });
-  expect(credentials.headers()).rejects.toMatchObject({ name: "UnreachableError" });
+  await expect(credentials.headers()).rejects.toMatchObject({ name: "UnreachableError" });
 });

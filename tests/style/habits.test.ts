@@ -32,6 +32,17 @@ test("an exit outside cmd is found", () => {
   expect(processExits({ path: "cmd/main.ts", text: "  process.exit(1);" })).toEqual([]);
 });
 
+test("what is expected of a promise is waited for", () => {
+  expect(sourceFiles().flatMap(unawaited)).toEqual([]);
+});
+
+test("an expectation that nobody waits for is found, and one that is handed on is not", () => {
+  const lost = ["  expect(a()).rejects.toThrow();", "  expect(\n    a(),\n  ).resolves.toBe(1);"];
+  for (const text of lost) expect(unawaited({ path: "agent/a.test.ts", text })).toHaveLength(1);
+  const kept = ["  await expect(a()).rejects.toThrow();", "const b = () => expect(a()).resolves.toBe(1);"];
+  for (const text of kept) expect(unawaited({ path: "agent/a.test.ts", text })).toEqual([]);
+});
+
 function silentCatches(file: SourceFile): string[] {
   if (file.path.endsWith(".test.ts")) return [];
   const empty = file.text.matchAll(
@@ -52,4 +63,13 @@ function processExits(file: SourceFile): string[] {
   if (room !== "agent" && room !== "server" && room !== "sdk" && room !== "shared") return [];
   if (file.path.endsWith(".test.ts")) return [];
   return /\bprocess\.exit\(/.test(file.text) ? [`${file.path} ends the process; only cmd may`] : [];
+}
+
+/** A statement of its own: its promise goes nowhere, and the test is over before it says anything. */
+function unawaited({ path, text }: SourceFile): string[] {
+  const lost = text.matchAll(/^[ \t]*expect\([^;]*?\)\s*\.(rejects|resolves)\b/gm);
+  return [...lost].map(({ index }) => {
+    const line = text.slice(0, index).split("\n").length;
+    return `${path}:${line}: nobody waits for what this expects`;
+  });
 }
