@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { AgentError } from "../agent-log.ts";
@@ -17,6 +17,19 @@ test("of a supervisor that lives and does not answer it is told which process it
   await expect(stuck).rejects.toThrow(`(process ${process.pid}) does not answer`);
   release();
   await expect(connectOrLaunch(dir, options)).rejects.toThrow("cannot start: the lock is taken");
+  rmSync(dir, { recursive: true });
+});
+
+test("a supervisor has nothing secret of the agent's environment, which the jobs it holds could read", async () => {
+  const dir = mkdtempSync(join(tmpdir(), "launch-"));
+  const passed = { PATH: process.env.PATH, DOCKER_HOST: "unix:///e.sock", XDG_RUNTIME_DIR: "/run/user/7" };
+  const environment = { ...passed, TANVRIT_TOKEN: "secret", REGISTRY_PASSWORD: "secret" };
+  const options = { command: ["sh", "-c", "env >environment; echo enough"], agentId: "a", environment, log };
+  await expect(connectOrLaunch(dir, options)).rejects.toThrow("enough");
+  const seen = readFileSync(join(dir, "environment"), "utf8").split("\n");
+  expect(seen).toContain("DOCKER_HOST=unix:///e.sock");
+  expect(seen).toContain("XDG_RUNTIME_DIR=/run/user/7");
+  expect(seen.join()).not.toContain("secret");
   rmSync(dir, { recursive: true });
 });
 
