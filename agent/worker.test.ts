@@ -55,6 +55,14 @@ test("a worker for so many jobs asks for no more and begins no more, and drains 
   expect(worker.isDraining).toBe(true);
 });
 
+test("a worker that drains asks for no job: one that it was given would wait for its lease to run out", () => {
+  const { worker, started } = stage(4);
+  worker.drain();
+  expect(worker.wanted).toBe(0);
+  worker.assign([assignmentOf({ command: "true" })]);
+  expect(started).toEqual([]);
+});
+
 test("nothing begins while starts are held, however many hold them, and what came is in the list", () => {
   const { worker, started } = stage(4, 2);
   const one = assignmentOf({ command: "true" });
@@ -69,12 +77,15 @@ test("nothing begins while starts are held, however many hold them, and what cam
   expect(started).toEqual([one.executionId]);
 });
 
-test("what runs is told with its job and limits, also when it was taken up from an earlier agent", () => {
-  const { worker } = stage(4);
+test("what runs is told with its job and limits, and its start again when it was taken up from an earlier agent", () => {
+  const { worker, reporter } = stage(4);
+  const reported = spyOn(reporter, "add");
   const facts = { jobId: newId("job"), name: "old", type: "DOCKER" as const, attempt: 2, limits: {} };
   const executionId = newId("exe");
   const startedAt = new Date().toISOString();
   worker.resume([{ executionId, startedAt, facts, enforcedBy: "the engine", lastSeq: 0, storedSeq: 0 }]);
+  // The agent before may have died before it could say so.
+  expect(reported.mock.calls).toEqual([[{ executionId, status: "RUNNING", at: startedAt }]]);
   const fresh = assignmentOf({ command: "true" });
   worker.assign([fresh]);
   worker.onNews({ type: "started", executionId: fresh.executionId, at: startedAt, enforcedBy: "samples" });

@@ -138,6 +138,19 @@ describe("the shell executor", () => {
     expect(text.stdout).toBe("ready\ncleaned\n");
   });
 
+  test("stop is heard by every process of the job, in whatever session, also by one that was stopped", async () => {
+    const child = (name: string) =>
+      `sh -c 'trap "echo ${name} heard; exit 0" TERM; echo ${name}; kill -STOP $$; while :; do sleep 0.02; done'`;
+    const { task, text, said } = await start({
+      command: `trap : TERM; ${child("near")} & setsid ${child("far")} & wait; wait`,
+    });
+    await Promise.all([said("near"), said("far")]);
+    task.stop(3_000);
+    expect(await task.wait()).toEqual({ exitCode: 0 });
+    expect(text.stdout).toContain("near heard");
+    expect(text.stdout).toContain("far heard");
+  });
+
   test("stop ends a command that ignores TERM after the grace, with all its children", async () => {
     const { task, said, executionId } = await start({
       command: "trap '' TERM; setsid sleep 600 & sleep 600 & echo ready; wait; sleep 600",

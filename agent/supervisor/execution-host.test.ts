@@ -1,5 +1,5 @@
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { afterEach, beforeEach, describe, expect, spyOn, test } from "bun:test";
+import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { newId } from "../../shared/ids.ts";
@@ -126,6 +126,10 @@ describe("the host of executions", () => {
     const first = listener.lines().length;
     expect(first).toBeGreaterThan(1_000);
     expect(first).toBeLessThan(5_000);
+    // What an agent that is gone had not handed over takes no room from the next.
+    listener = new Listener();
+    host.attach(listener.hear);
+    expect(listener.lines()).toHaveLength(first);
     for (let count = 0; count !== listener.lines().length; ) {
       count = listener.lines().length;
       host.obey({ type: "stored", executionId: id, seq: count });
@@ -214,6 +218,33 @@ describe("the host of executions", () => {
     order("cancel", id);
     expect((await listener.ended(id)).end).toEqual({ status: "CANCELLED" });
     expect(listener.news.some((news) => news.type === "started")).toBe(false);
+  });
+
+  test("an execution that was cancelled while it started hears of it though its start succeeds", async () => {
+    const begin = fake.start.bind(fake);
+    spyOn(fake, "start").mockImplementation((task) => {
+      order("cancel", task.assignment.executionId);
+      return begin(task, new AbortController().signal);
+    });
+    expect((await listener.ended(start())).end).toMatchObject({ status: "CANCELLED", signal: "SIGTERM" });
+  });
+
+  test("the limit of time of an execution is over with it", async () => {
+    fake.next({ exit: { exitCode: 0 } }, {});
+    const brief = start({ timeoutSeconds: 0.02 });
+    expect((await listener.ended(brief)).end.status).toBe("SUCCEEDED");
+    const long = start({ timeoutSeconds: 0.05 });
+    expect((await listener.ended(long)).end.reason).toBe("Timeout");
+    const told = listener.news.filter((news) => news.type === "lines" && news.executionId === brief);
+    expect(told).toEqual([]);
+  });
+
+  test("the directory of an execution is for its account alone", async () => {
+    const id = start();
+    const task = await fake.started(id);
+    expect(statSync(join(dir, id)).mode & 0o777).toBe(0o700);
+    task.finish({ exitCode: 0 });
+    await listener.ended(id);
   });
 
   test("cancel gives the job its grace; kill gives none, also afterwards", async () => {

@@ -19,11 +19,16 @@ const heeding: Script = {
   play: { says: [["stdout", "ready\n"]], onTerm: "ignores" },
   onGo: { says: [["stdout", "cleaned\n"]], exit: { exitCode: 7 } },
 };
-/** Leaves behind what has let go of everything: another parent, another session, no output, deaf to TERM. */
+/**
+ * Leaves behind what has let go of everything: another parent, another session, no output, deaf to TERM; and one that
+ * only its session and its parent give away.
+ */
 const daemons: Script = {
   sh: `spawn() { (trap '' TERM HUP; setsid sh -c 'echo > up.$0; sleep 600; : '$TANVRIT_EXECUTION_ID $1 </dev/null >/dev/null 2>&1 &); }
-    spawn 1; spawn 2; spawn 3; sleep 600 & 
-    while [ ! -e up.1 ] || [ ! -e up.2 ] || [ ! -e up.3 ]; do sleep 0.02; done; echo ready`,
+    spawn 1; spawn 2; spawn 3; sleep 600 &
+    unmark=$(command -v prlimit) && unmark="$unmark --locks=9"
+    $unmark env -i sh -c 'echo > up.4; sleep 600; : '$TANVRIT_EXECUTION_ID &
+    while [ ! -e up.1 ] || [ ! -e up.2 ] || [ ! -e up.3 ] || [ ! -e up.4 ]; do sleep 0.02; done; echo ready`,
   play: { says: [["stdout", "ready\n"]], exit: { exitCode: 0 } },
 };
 
