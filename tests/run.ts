@@ -13,6 +13,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { inTime } from "../agent/wait.ts";
+import { reachThisMachineDirectly } from "../cmd/proxy.ts";
 import { type Failure, Failures } from "./support/failures.ts";
 import { readCounts, summaryLine } from "./support/junit.ts";
 import { SharedStore } from "./support/shared-store.ts";
@@ -31,6 +32,7 @@ const total = { passed: 0, failed: 0, skipped: 0 };
 const leftOut: string[] = [];
 const failed: string[] = [];
 
+reachThisMachineDirectly(process.env);
 try {
   for (const suite of chosenSuites(process.argv.slice(2))) await runSuite(suite);
 } finally {

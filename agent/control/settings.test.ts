@@ -10,11 +10,11 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { waitFor } from "../../tests/support/wait.ts";
 import { agentFile } from "../agent-file.ts";
 import type { AgentLog } from "../agent-log.ts";
 import { describeNode } from "../describe.ts";
 import type { NodeProfile } from "../profile.ts";
-import { pause } from "../wait.ts";
 import { Settings } from "./settings.ts";
 import { watchFile } from "./watch-file.ts";
 
@@ -70,11 +70,11 @@ function stage(apply: (memoryMb: number, signal: AbortSignal) => Promise<void> =
 test("a file that changed counts and is announced once; one that was only touched is not", async () => {
   const { path, settings, applied, said } = stage();
   writeFileSync(path, "2");
-  await until(() => applied.length === 1, "the change");
+  await waitFor("the change", () => applied.length === 1);
   writeFileSync(path, "2");
   writeFileSync(`${path}.new`, "3");
   renameSync(`${path}.new`, path);
-  await until(() => applied.length === 2, "the replaced file");
+  await waitFor("the replaced file", () => applied.length === 2);
   expect(applied).toEqual([2, 3]);
   expect(settings.profile.file.limits.memoryMb).toBe(3);
   expect(said.filter((line) => line.startsWith("New settings"))).toHaveLength(2);
@@ -83,31 +83,33 @@ test("a file that changed counts and is announced once; one that was only touche
 test("a wrong file is told once and changes nothing, and is forgotten when it is right", async () => {
   const { path, settings, applied, said, reads, ask } = stage();
   writeFileSync(path, "two");
-  await until(() => settings.error !== undefined, "the error");
+  await waitFor("the error", () => settings.error !== undefined);
   expect(settings.error).toContain("agent.yaml:1:1: limits.memoryMb");
   expect(settings.profile.file.limits.memoryMb).toBe(1);
   const told = () => said.filter((line) => line.includes("no number"));
   expect(told()).toHaveLength(1);
   const readBefore = reads();
   writeFileSync(path, "three");
-  await until(() => reads() > readBefore, "a second look");
+  await waitFor("a second look", () => reads() > readBefore);
   expect(told()).toHaveLength(1);
   ask();
-  await until(() => told().length === 2, "the answer to who asks");
+  await waitFor("the answer to who asks", () => told().length === 2);
   writeFileSync(path, "1");
-  await until(() => settings.error === undefined, "the end of the error");
+  await waitFor("the end of the error", () => settings.error === undefined);
   expect(applied).toEqual([]);
 });
 
 test("a change while the server does not answer takes the place of the one before it", async () => {
+  let announced = 0;
   const { path, applied } = stage(async (memoryMb, signal) => {
+    announced = memoryMb;
     if (memoryMb > 2) return;
     await new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
   });
   writeFileSync(path, "2");
-  await pause(400, over.signal);
+  await waitFor("the change to be announced", () => announced === 2);
   writeFileSync(path, "3");
-  await until(() => applied.length === 1, "the newer one");
+  await waitFor("the newer one", () => applied.length === 1);
   expect(applied).toEqual([3]);
 });
 
@@ -117,10 +119,10 @@ test("what the server refuses is an error, and is tried again when asked for", a
     if (refused++ === 0) throw new Error("too many labels");
   });
   writeFileSync(path, "2");
-  await until(() => settings.error !== undefined, "the refusal");
+  await waitFor("the refusal", () => settings.error !== undefined);
   expect(settings.error).toContain("too many labels");
   ask();
-  await until(() => applied.length === 1, "the second try");
+  await waitFor("the second try", () => applied.length === 1);
   expect(settings.error).toBeUndefined();
 });
 
@@ -134,17 +136,8 @@ test("a file is seen when it is made, and through a link that is turned", async 
   }
   symlinkSync("..1", join(dir, "..data"));
   symlinkSync(join("..data", "agent.yaml"), path);
-  await until(() => changes === 1, "the new file");
+  await waitFor("the new file", () => changes === 1);
   symlinkSync("..2", join(dir, "..data_tmp"));
   renameSync(join(dir, "..data_tmp"), join(dir, "..data"));
-  await until(() => changes === 2, "the turned link");
+  await waitFor("the turned link", () => changes === 2);
 });
-
-/** Looks again and again, where there is nothing that would tell. */
-async function until(condition: () => boolean, what: string, maxMs = 10_000): Promise<void> {
-  const untilMs = performance.now() + maxMs;
-  while (!condition()) {
-    if (performance.now() > untilMs) throw new Error(`not within ${maxMs} ms: ${what}`);
-    await pause(10);
-  }
-}

@@ -2,8 +2,8 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { waitFor } from "../../tests/support/wait.ts";
 import type { AgentLog } from "../agent-log.ts";
-import { pause } from "../wait.ts";
 import { findAwakeTool } from "./awake-tool.ts";
 import { KeepAwake } from "./keep-awake.ts";
 
@@ -40,13 +40,7 @@ function keepAwake(platform: NodeJS.Platform = "linux"): KeepAwake {
 
 const notes = () => (existsSync(join(dir, "held")) ? readFileSync(join(dir, "held"), "utf8") : "");
 
-async function until(what: string, condition: () => boolean): Promise<void> {
-  const limit = AbortSignal.timeout(5_000);
-  while (!condition()) {
-    if (limit.aborted) throw new Error(`not within 5 s: ${what}; the tool noted ${notes()}`);
-    await pause(5);
-  }
-}
+const until = (what: string, condition: () => boolean) => waitFor(what, condition, { seen: notes });
 
 describe("while jobs run", () => {
   test("one process of the system's tool holds off the sleep, and ends when none runs", async () => {
