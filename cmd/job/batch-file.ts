@@ -1,4 +1,4 @@
-import { mkdtemp, open, rm } from "node:fs/promises";
+import { mkdtemp, open, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { FileError, type FileIssue, parseYaml } from "../../shared/config/yaml.ts";
@@ -20,15 +20,16 @@ export class BatchFile implements AsyncDisposable {
     private readonly scratch: string | undefined,
   ) {}
 
-  /** @param file `-` is stdin, which is put aside first: it must be checked as a whole before any of it is sent. */
+  /** @param file `-` is stdin. It, and any other pipe, is put aside first: all is checked before any of it is sent. */
   static async open(file: string): Promise<BatchFile> {
-    if (file !== "-") return new BatchFile(file, file, undefined);
+    if (file !== "-" && !(await isPipe(file))) return new BatchFile(file, file, undefined);
+    const source = file === "-" ? Bun.stdin : Bun.file(file);
     const scratch = await mkdtemp(join(tmpdir(), "tanvrit-batch-"));
-    const path = join(scratch, "stdin.jsonl");
+    const path = join(scratch, "jobs.jsonl");
     const batch = new BatchFile(path, fileName(file), scratch);
     try {
       await using spool = await open(path, "wx", 0o600);
-      for await (const chunk of Bun.stdin.stream()) await spool.writeFile(chunk);
+      for await (const chunk of source.stream()) await spool.writeFile(chunk);
       return batch;
     } catch (error) {
       await batch[Symbol.asyncDispose]();
@@ -111,6 +112,12 @@ export class BatchFile implements AsyncDisposable {
   private issue(line: number, message: string): FileError {
     return new FileError([{ file: this.name, line, column: 1, message: `the line ${message}` }]);
   }
+}
+
+/** What gives its text once only, as `<(…)` of a shell. What is not there is told when it is read. */
+async function isPipe(file: string): Promise<boolean> {
+  const about = await stat(file).catch(() => undefined);
+  return about !== undefined && !about.isFile() && !about.isDirectory();
 }
 
 function readJob(text: string, file: string, line: number): { job: BatchJob } | { issues: FileIssue[] } {

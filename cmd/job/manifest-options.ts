@@ -180,6 +180,14 @@ export const manifestOptions = defineOptions({
 
 type ManifestValues = OptionValues<typeof manifestOptions>;
 
+/** The first of these options that was given. */
+export function firstGiven(
+  names: readonly string[],
+  options: Readonly<Record<string, unknown>>,
+): string | undefined {
+  return names.find((name) => options[name] !== undefined && options[name] !== false);
+}
+
 /** The job that options, file and the words behind `--` describe together. */
 export async function buildManifest(
   options: ManifestValues,
@@ -191,6 +199,7 @@ export async function buildManifest(
     throw commandMissing(options.file);
   }
   const docker = dockerOf(options);
+  const resources = defined({ cpu: options.cpu, memoryMb: options.memory, gpuCount: options.gpus });
   const given = defined({
     name: options.name,
     type,
@@ -211,16 +220,11 @@ export async function buildManifest(
     priority: options.priority,
     workdir: options.workdir,
     command: argv?.length ? [...argv] : undefined,
+    labels: options.label && { ...base.labels, ...options.label },
+    env: options.env && { ...base.env, ...options.env },
+    resources: Object.keys(resources).length > 0 ? { ...base.resources, ...resources } : undefined,
   });
-  const resources = defined({ cpu: options.cpu, memoryMb: options.memory, gpuCount: options.gpus });
-  const merged = {
-    ...base,
-    ...given,
-    labels: { ...base.labels, ...options.label },
-    env: { ...base.env, ...options.env },
-    resources: { ...base.resources, ...resources },
-  };
-  const checked = jobManifest.safeParse(merged);
+  const checked = jobManifest.safeParse({ ...base, ...given });
   if (checked.success) return checked.data;
   const issues = issuesOf(checked.error).map((issue) => ({ ...issue, field: String(issue.path[0] ?? "") }));
   // Each field of the file was checked by itself; together, or with the flags, they may be wrong all the same.
@@ -251,28 +255,35 @@ function commandMissing(file: string | undefined): CliError {
   });
 }
 
+/** What a field is called on the command line, where the option has another name. */
 const flagOfField: Record<string, string> = {
   docker: "the options of a container",
-  mounts: "--mount",
-  capAdd: "--cap-add",
-  capDrop: "--cap-drop",
-  shmMb: "--shm",
+  "docker.mounts": "--mount",
+  "docker.capAdd": "--cap-add",
+  "docker.capDrop": "--cap-drop",
+  "docker.shmMb": "--shm",
   labels: "--label",
-  env: "--env",
   timeoutSeconds: "--timeout",
   graceSeconds: "--grace",
   maxRetries: "--max-retries",
-  cpu: "--cpu",
-  memoryMb: "--memory",
-  gpuCount: "--gpus",
+  retryOn: "--retry-on",
+  notBefore: "--not-before",
+  queueTtlSeconds: "--queue-ttl",
+  startTimeoutSeconds: "--start-timeout",
+  "concurrency.group": "--concurrency-group",
+  "concurrency.limit": "--concurrency-limit",
+  "resources.memoryMb": "--memory",
+  "resources.gpuCount": "--gpus",
   command: "the command behind --",
 };
 
 function flagOf(path: readonly PropertyKey[]): string {
   const [first = "", second = ""] = path.map(String);
-  const field = first === "resources" || (first === "docker" && second) ? second : first;
-  const flag = flagOfField[field] ?? `--${field}`;
-  return first === "labels" || first === "env" ? `${flag} ${second}` : flag;
+  const isGroup = first === "docker" || first === "resources";
+  const flag =
+    flagOfField[`${first}.${second}`] ??
+    (isGroup && second ? `--${second}` : (flagOfField[first] ?? `--${first}`));
+  return second && (first === "labels" || first === "env") ? `${flag} ${second}` : flag;
 }
 
 function defined<Fields extends object>(fields: Fields): Partial<Fields> {

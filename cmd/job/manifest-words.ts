@@ -9,8 +9,8 @@ export function retryList(text: string): JobManifestInput["retryOn"] {
 
 /** `ID` or `ID:failure`; the schema says what there is. */
 export function afterOf(text: string): { jobId: string; on?: "success" } {
-  const [jobId = "", on] = text.split(":");
-  return on === undefined ? { jobId } : { jobId, on: on as "success" };
+  const [jobId = "", ...on] = text.split(":");
+  return on.length === 0 ? { jobId } : { jobId, on: on.join(":") as "success" };
 }
 
 interface ConcurrencyOptions {
@@ -30,10 +30,11 @@ export function concurrencyOf(options: ConcurrencyOptions): JobManifestInput["co
 
 const UNIT_MS = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 
-/** A time as it is, or `+` a duration from now on. */
+/** A time as it is, or `+` a duration from now on; what is neither is left to the schema to refuse. */
 export function startTime(text: string): string {
   const [, amount, unit] = /^\+(\d+(?:\.\d+)?)([smhd]?)$/.exec(text) ?? [];
   if (amount === undefined) return text;
   const ms = Number(amount) * UNIT_MS[(unit || "s") as keyof typeof UNIT_MS];
-  return new Date(Date.now() + ms).toISOString();
+  const time = new Date(Date.now() + ms);
+  return Number.isNaN(time.getTime()) ? text : time.toISOString();
 }

@@ -4,7 +4,7 @@ import { exitCodes } from "../exit-codes.ts";
 import { CliError } from "../failure.ts";
 import type { Output } from "../output.ts";
 import { BatchFile } from "./batch-file.ts";
-import { manifestOptions } from "./manifest-options.ts";
+import { firstGiven, manifestOptions } from "./manifest-options.ts";
 
 /** What describes one job has no meaning for many, but for the key, which stands for all of them. */
 export function refuseOtherOptions(
@@ -12,10 +12,10 @@ export function refuseOtherOptions(
   argv: readonly string[] | undefined,
 ): void {
   const names = [...Object.keys(manifestOptions), "wait", "follow", "dry-run"];
-  const given = names.find((name) => {
-    const value = options[name];
-    return name !== "idempotency-key" && value !== undefined && value !== false;
-  });
+  const given = firstGiven(
+    names.filter((name) => name !== "idempotency-key"),
+    options,
+  );
   if (given === undefined && !argv?.length) return;
   const what = given === undefined ? "a command behind --" : `--${given}`;
   throw new CliError("usage", `--batch excludes ${what}`, {
@@ -44,6 +44,8 @@ export async function submitBatchFile(
       if (options.json) all.push(...jobs);
       else await output.result(jobs.map((job) => job.jobId).join("\n"));
     } catch (error) {
+      // What was submitted is not lost with the rest.
+      if (options.json && submitted > 0) await output.json(all);
       if (submitted > 0) await output.note(sentenceOf(submitted, total, key));
       throw error;
     }

@@ -2,6 +2,7 @@ import type { Compute, Job, JobManifestInput } from "../../sdk/index.ts";
 import { patience } from "../connect.ts";
 import { CliError } from "../failure.ts";
 import type { Output } from "../output.ts";
+import { fileName } from "../read-file.ts";
 
 /** Submits a job; what the server finds wrong with a manifest from a file is told with that file's name. */
 export async function submitManifest(
@@ -21,7 +22,7 @@ export async function submitManifest(
 function namingFile(error: unknown, file: string): unknown {
   const { name, code, errors = [] } = error as Refusal;
   if (name !== "ComputeError" || code !== "invalid_request" || errors.length === 0) return error;
-  const lines = errors.map((field) => `${file === "-" ? "<stdin>" : file}: ${field.path}: ${field.message}`);
+  const lines = errors.map((field) => `${fileName(file)}: ${field.path}: ${field.message}`);
   return new CliError("bad_data", lines.join("\n"), { cause: error });
 }
 

@@ -62,6 +62,7 @@ test("a manifest that is not there is 66, one that is wrong 65 with its line, wr
   const env = { TANVRIT_URL: "http://127.0.0.1:1", TANVRIT_TOKEN: "t" };
   await Bun.write(home.join("bad.yaml"), "command: echo\ntimeoutSeconds: soon\ncolour: red\n");
   await Bun.write(home.join("empty.yaml"), "name: x\n");
+  await Bun.write(home.join("good.yaml"), "command: x\nenv: {A: b}\nresources: {memoryMb: 1}\n");
   const cases: [string[], number, RegExp][] = [
     [["--file", "none.yaml"], 66, /none\.yaml: there is no such file/],
     [
@@ -73,6 +74,10 @@ test("a manifest that is not there is 66, one that is wrong 65 with its line, wr
     [["--cpu", "many", "--", "true"], 64, /--cpu: must be a number of cores/],
     [["--priority=99999", "--", "true"], 64, /--priority: /],
     [["--env", "1X=y", "--", "true"], 64, /--env 1X: /],
+    [["--file", "good.yaml", "--env", "1X=y", "--cpu", "9999"], 64, /--cpu: .*--env 1X: /],
+    [["--not-before", "soon", "--", "true"], 64, /--not-before: must be a time like/],
+    [["--not-before", "+99999999999999d", "--", "true"], 64, /--not-before: must be a time like/],
+    [["--after", `${JOB_ID}:any:all`, "--", "true"], 64, /--after: /],
     [["--label", "nokey", "--", "true"], 64, /--label: must be a label as KEY=VALUE/],
     [["--wait", "--follow", "--", "true"], 64, /exclude each other/],
     [["sh", "-c", "true"], 64, /Put -- before the command/],

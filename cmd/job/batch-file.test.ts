@@ -1,0 +1,16 @@
+import { expect, test } from "bun:test";
+import { makeScratch } from "../../tests/support/scratch.ts";
+import { BatchFile } from "./batch-file.ts";
+
+test("a pipe that gives its text once is checked as a whole, and all of it is submitted", async () => {
+  await using scratch = await makeScratch();
+  const pipe = scratch.join("jobs");
+  expect(Bun.spawnSync(["mkfifo", pipe]).exitCode).toBe(0);
+  const lines = ["one", "two", "three"].map((name) => JSON.stringify({ name, command: ["true"] }));
+  const writer = Bun.spawn(["sh", "-c", 'printf "%s\\n" "$@" > "$0"', pipe, ...lines]);
+  await using batchFile = await BatchFile.open(pipe);
+  expect(await batchFile.check()).toBe(3);
+  const batches = await Array.fromAsync(batchFile.batches());
+  expect(batches.flat().map((job) => job.name)).toEqual(["one", "two", "three"]);
+  expect(await writer.exited).toBe(0);
+});
