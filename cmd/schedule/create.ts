@@ -1,11 +1,12 @@
 import { z } from "zod";
-import { defineOptions, optionNumber, optionPairs, optionText } from "../../shared/config/options.ts";
+import { defineOptions, optionNumber, optionText } from "../../shared/config/options.ts";
 import { misfirePolicy, overlapPolicy } from "../../shared/schedule.ts";
 import { defineCommand } from "../command.ts";
 import { clientOptions } from "../common-options.ts";
 import { connect, patience } from "../connect.ts";
 import { CliError } from "../failure.ts";
-import { buildManifest, manifestOptions } from "../job/manifest-options.ts";
+import { buildManifest, firstGiven, manifestOptions } from "../job/manifest-options.ts";
+import { paramOption, paramsOf } from "../template/template-options.ts";
 import { ruleOptions, zoneOf } from "./rule-options.ts";
 
 const { name: _name, "not-before": _notBefore, "idempotency-key": _key, ...jobOptions } = manifestOptions;
@@ -47,13 +48,7 @@ const options = defineOptions({
     schema: optionText.optional(),
     help: "Run this template, by its name or id, in place of a command",
   },
-  param: {
-    kind: "list",
-    short: "p",
-    placeholder: "KEY=VALUE",
-    schema: optionPairs("a parameter").optional(),
-    help: "A parameter of the template",
-  },
+  ...paramOption,
   ...jobOptions,
   ...clientOptions,
 });
@@ -100,22 +95,28 @@ export const command = defineCommand({
   },
 });
 
-type Values = Parameters<typeof buildManifest>[0] & { template?: string; param?: Record<string, string> };
+type Values = Parameters<typeof buildManifest>[0] & { template?: string; param: readonly string[] };
 
 async function workOf(options: Omit<Values, "name" | "not-before" | "idempotency-key">, rest?: string[]) {
   const { template, param } = options;
-  const hasCommand = rest !== undefined || options.file !== undefined;
   if (template === undefined) {
-    if (param) throw new CliError("usage", "--param is for a template, and there is no --template");
-    if (!hasCommand) {
+    if (param.length > 0)
+      throw new CliError("usage", "--param is for a template, and there is no --template");
+    if (rest === undefined && options.file === undefined && options.image === undefined) {
       throw new CliError("usage", "neither a command nor a template to run was given", {
         todo: "Put the command behind --, as in: tanvrit-compute schedule create --cron '0 * * * *' -- ./hourly.sh",
       });
     }
     return { job: await buildManifest({ ...options, ...notAsked }, rest) };
   }
-  if (hasCommand) throw new CliError("usage", "a template and a command exclude each other");
-  return { template, parameters: param };
+  if (rest !== undefined) throw new CliError("usage", "a template and a command exclude each other");
+  const given = firstGiven(Object.keys(jobOptions), options);
+  if (given !== undefined) {
+    throw new CliError("usage", `a template and --${given} exclude each other`, {
+      todo: "The template says all of its job; make it a parameter there, or template fork one that does",
+    });
+  }
+  return { template, parameters: param.length > 0 ? paramsOf(param) : undefined };
 }
 
 /** What a job of a schedule has from its schedule. */

@@ -79,6 +79,9 @@ test(
       [["preview", "--cron", "@daily", "--tz", "Mars"], 65, /timeZone: .*IANA/],
       [["create", "--cron", "@daily"], 64, /neither a command nor a template/],
       [["create", "--cron", "@daily", "--template", "x", "--", "true"], 64, /exclude each other/],
+      [["create", "--cron", "@daily", "--template", "x", "--cpu", "4"], 64, /and --cpu exclude each other/],
+      [["create", "--cron", "@daily", "--template", "x", "-p", "a=1", "-p", "a=2"], 64, /a is given twice/],
+      [["create", "--cron", "@daily", "--image", "an image"], 64, /--image: must be the reference/],
       [
         ["create", "--cron", "@daily", "--overlap", "never", "--", "true"],
         64,
