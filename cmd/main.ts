@@ -8,15 +8,15 @@ import { reachThisMachineDirectly } from "./proxy.ts";
 process.exit(await main(process.argv.slice(2)));
 
 async function main(words: readonly string[]): Promise<number> {
-  if (words.length === 1 && (words[0] === "--version" || words[0] === "-v")) {
-    await Bun.write(Bun.stdout, `tanvrit-compute ${packageJson.version}\n`);
-    return 0;
-  }
   const { Output, BrokenPipeError } = await import("./output.ts");
   const output = new Output();
   const { entry, rest } = findCommand(words);
   const json = ownWords(rest).includes("--json");
   try {
+    if (words.length === 1 && (words[0] === "--version" || words[0] === "-v")) {
+      await output.result(`tanvrit-compute ${packageJson.version}`);
+      return 0;
+    }
     if (entry) return await runCommand(entry, rest, output);
     const { showGroup } = await import("./group.ts");
     return await showGroup(commands, words, output);

@@ -15,7 +15,7 @@ const JOB =
 
 export const command = defineCommand({
   options: {},
-  examples: [{ line: "quickstart", does: "See a server, an agent and a job run, and leave nothing behind." }],
+  examples: [{ line: "quickstart", does: "See a server, an agent and a job run, and leave nothing behind" }],
   details: "Everything happens in a scratch directory and on a free port; your own settings are not touched.",
   async run({ output, env }) {
     const interrupted = new AbortController();
@@ -74,7 +74,8 @@ class Quickstart {
 
   /** Ends what runs, on its own time: it must also work after an interruption, and never hang. */
   async stop(): Promise<void> {
-    if (this.server) await this.say("\nStopping the agent and the server.");
+    // What cannot be said must not keep anything running.
+    if (this.server) await this.say("\nStopping the agent and the server.").catch(() => undefined);
     await this.agent?.stop(STOP_TIMEOUT_MS);
     await this.server?.stop(STOP_TIMEOUT_MS);
   }

@@ -97,6 +97,18 @@ test("flags win over the file, and the command behind -- is taken as it is", asy
   ]);
 });
 
+test("a pipe that nobody reads any more ends every command with 141 and no word, --version too", async () => {
+  await using home = await makeScratch();
+  for (const args of ["--version", "job schema", "--help"]) {
+    // The loop ends when the reader has gone.
+    const gone = `trap "" PIPE; while echo; do :; done 2>/dev/null`;
+    const script = `{ ${gone}; "$@" ${args}; echo $? >&2; } | true`;
+    const env = programEnv(home.path);
+    const run = Bun.spawn(["sh", "-c", script, "sh", ...program], { env, stdout: "pipe", stderr: "pipe" });
+    expect(await new Response(run.stderr).text()).toBe("141\n");
+  }
+});
+
 test("whoever reads only the first line gets it, and no word about the broken pipe", async () => {
   await using home = await makeScratch();
   const line = (seq: number) => logEvent(1, { seq, stream: "stdout", text: `${seq} ${"x".repeat(1_000)}` });

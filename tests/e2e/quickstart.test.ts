@@ -1,9 +1,9 @@
 import { expect, test } from "bun:test";
 import { readdir } from "node:fs/promises";
 import { processesWithVariable } from "../support/processes.ts";
-import { Running, runProgram } from "../support/program.ts";
+import { program, programEnv, Running, runProgram } from "../support/program.ts";
 import { makeScratch } from "../support/scratch.ts";
-import { waitFor } from "../support/wait.ts";
+import { waitFor, within } from "../support/wait.ts";
 
 const TEST_TIMEOUT_MS = 60_000;
 
@@ -36,6 +36,23 @@ test(
     await using running = new Running(scratch.path, ["quickstart"], { TMPDIR: scratch.path });
     await waitFor("the job to run", () => running.stdout.includes("step 1 of 3"), { timeoutMs: 30_000 });
     expect(await running.stop("SIGINT", 30_000)).toBe(130);
+    expect(processesWithVariable("TMPDIR", scratch.path)).toEqual([]);
+    expect(await readdir(scratch.path)).toEqual([]);
+  },
+  TEST_TIMEOUT_MS,
+);
+
+test(
+  "quickstart of which only the beginning is read leaves nothing behind either",
+  async () => {
+    await using scratch = await makeScratch();
+    const script = '{ "$@" quickstart; echo $? >&2; } | sed "/listening/q"';
+    const run = Bun.spawn(["sh", "-c", script, "sh", ...program()], {
+      env: programEnv(scratch.path, { TMPDIR: scratch.path }),
+      stdout: "ignore",
+      stderr: "pipe",
+    });
+    expect(await within(TEST_TIMEOUT_MS, "its end", new Response(run.stderr).text())).toEndWith("141\n");
     expect(processesWithVariable("TMPDIR", scratch.path)).toEqual([]);
     expect(await readdir(scratch.path)).toEqual([]);
   },

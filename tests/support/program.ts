@@ -5,7 +5,7 @@ import { waitFor, within } from "./wait.ts";
  * What is tested: the program as it stands in the sources, or the built binary named by TANVRIT_TEST_BINARY, so that the
  * same tests prove both.
  */
-function program(): string[] {
+export function program(): string[] {
   const binary = process.env.TANVRIT_TEST_BINARY;
   return binary ? [binary] : [process.execPath, join(import.meta.dirname, "..", "..", "cmd", "main.ts")];
 }
