@@ -10,7 +10,7 @@ export async function showGroup(
   words: readonly string[],
   output: Output,
 ): Promise<number> {
-  const asked = words.filter((word) => word === "--help" || word === "-h" || word === "help").length > 0;
+  const asked = words.some((word) => word === "--help" || word === "-h" || word === "help");
   const names = words.filter((word) => !word.startsWith("-") && word !== "help");
   const group = names[0] ?? "";
   const members = commands.filter((entry) => group === "" || entry.path.startsWith(`${group} `));
@@ -38,8 +38,9 @@ function unknownCommand(commands: readonly CommandEntry[], names: readonly strin
       todo: `See tanvrit-compute ${known.path} --help`,
     });
   }
-  const groups = commands.map((entry) => entry.path.split(" ")[0] ?? "");
-  const near = nearest(typed, [...commands.map((entry) => entry.path), ...groups]);
+  const paths = commands.filter((entry) => !entry.hidden).map((entry) => entry.path);
+  const groups = paths.map((path) => path.split(" ")[0] ?? "");
+  const near = nearest(typed, [...paths, ...groups]);
   const group = groups.includes(names[0] ?? "") ? `${names[0]} ` : "";
   const help = `See tanvrit-compute ${group}--help`;
   return new CliError("usage", `unknown command ${typed}`, {

@@ -1,5 +1,5 @@
 /** SIGTERM and SIGINT as two signals: the first asks to stop in order, the second to hurry. */
-export function stopSignals(): { stop: AbortSignal; hurry: AbortSignal; release: () => void } {
+export function stopSignals(): { stop: AbortSignal; hurry: AbortSignal } {
   const stop = new AbortController();
   const hurry = new AbortController();
   const onSignal = (name: NodeJS.Signals) => {
@@ -8,11 +8,7 @@ export function stopSignals(): { stop: AbortSignal; hurry: AbortSignal; release:
   };
   process.on("SIGTERM", onSignal);
   process.on("SIGINT", onSignal);
-  const release = () => {
-    process.off("SIGTERM", onSignal);
-    process.off("SIGINT", onSignal);
-  };
-  return { stop: stop.signal, hurry: hurry.signal, release };
+  return { stop: stop.signal, hurry: hurry.signal };
 }
 
 /** Resolves when the signal fires. */
