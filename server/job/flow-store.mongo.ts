@@ -3,7 +3,7 @@ import type { JobStatus } from "../../shared/job-state.ts";
 import { type MongoStore, outlastOthers } from "../store/mongo.ts";
 import { collectionStep } from "../store/mongo-migrations.ts";
 import type { GroupKey, JobFlowStore } from "./flow-store.ts";
-import { groupOf, type JobDocument, jobFromDocument, jobUpdate } from "./job-documents.mongo.ts";
+import { groupKeyOf, groupOf, type JobDocument, jobFromDocument, jobUpdate } from "./job-documents.mongo.ts";
 import type { JobRecord } from "./job-record.ts";
 
 /** One document per group that ever had to wait: what two servers that let jobs go on at once meet at. */
@@ -46,17 +46,13 @@ export class MongoJobFlowStore implements JobFlowStore {
     return this.select({ open_group: groupOf(businessId, group) });
   }
 
-  groupsWithWaiting(limit: number): Promise<GroupKey[]> {
+  groupsWithWaiting(behind: GroupKey | undefined, limit: number): Promise<GroupKey[]> {
     return this.store.attempt(async () => {
-      const found = await this.jobs
-        .find({ hold: "group" }, { projection: { _id: 0, business_id: 1, manifest: 1 } })
-        .limit(limit)
-        .toArray();
-      const keys = found.map(({ business_id, manifest }) => ({
-        businessId: business_id,
-        group: manifest.concurrency?.group ?? "",
-      }));
-      return [...new Map(keys.map((key) => [groupOf(key.businessId, key.group), key])).values()];
+      // Jumps in the index from group to group, however many jobs wait in one.
+      const place = behind ? groupOf(behind.businessId, behind.group) : "";
+      const found = await this.jobs.distinct("open_group", { open_group: { $gt: place }, hold: "group" });
+      const groups = found.filter((group) => group !== undefined).sort();
+      return groups.slice(0, limit).map(groupKeyOf);
     });
   }
 

@@ -86,11 +86,12 @@ export class SqliteJobFlowStore implements JobFlowStore {
     );
   }
 
-  async groupsWithWaiting(limit: number): Promise<GroupKey[]> {
+  async groupsWithWaiting(behind: GroupKey | undefined, limit: number): Promise<GroupKey[]> {
     return this.store.all<GroupKey>(
       `SELECT DISTINCT business_id AS businessId, concurrency_group AS "group" FROM compute_jobs
-       WHERE hold = 'group' AND ${OPEN} LIMIT $limit`,
-      { limit },
+       WHERE hold = 'group' AND ${OPEN} AND (business_id, concurrency_group) > ($businessId, $group)
+       ORDER BY business_id, concurrency_group LIMIT $limit`,
+      { businessId: behind?.businessId ?? "", group: behind?.group ?? "", limit },
     );
   }
 

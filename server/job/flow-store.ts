@@ -26,8 +26,8 @@ export interface JobFlowStore {
   admit(key: GroupKey): Promise<JobRecord[]>;
   /** Jobs of the group that are not over, by id. */
   groupMembers(key: GroupKey): Promise<JobRecord[]>;
-  /** Groups in which jobs wait. */
-  groupsWithWaiting(limit: number): Promise<GroupKey[]>;
+  /** Groups in which jobs wait, each once, by business and name, behind `behind`. */
+  groupsWithWaiting(behind: GroupKey | undefined, limit: number): Promise<GroupKey[]>;
   /** The jobs of an array, by id, behind `behindJobId`. */
   arrayMembers(arrayId: string, behindJobId: string | undefined, limit: number): Promise<JobRecord[]>;
   /** How many jobs of an array there are in each status. */

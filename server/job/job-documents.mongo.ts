@@ -205,6 +205,11 @@ export function groupOf(businessId: string, group: string): string {
   return `${businessId}/${group}`;
 }
 
+export function groupKeyOf(group: string): { businessId: string; group: string } {
+  const slash = group.indexOf("/");
+  return { businessId: group.slice(0, slash), group: group.slice(slash + 1) };
+}
+
 export function labelPairs(labels: Readonly<JobManifest["labels"]>): string[] {
   return Object.entries(labels).map(([key, value]) => `${key}=${value}`);
 }

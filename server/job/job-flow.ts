@@ -35,7 +35,8 @@ const MAX_ROUNDS = 1_000;
 export class JobFlow {
   /** Arrays that are known to have begun: their jobs' starts mean nothing more. */
   private readonly begun = new RecentMap<true>(10_000);
-  private lookedThroughTo: string | undefined;
+  /** How far `lookThrough` has come in each list; what is undefined is begun anew. */
+  private readonly lookedTo: { held?: JobRecord; group?: GroupKey; array?: JobRecord } = {};
 
   constructor(private readonly parts: JobFlowParts) {}
 
@@ -72,11 +73,16 @@ export class JobFlow {
   /** Looks for what a server that died left undone; some of it each time. */
   async lookThrough(): Promise<void> {
     const { flow } = this.parts;
-    const held = await flow.heldAfter(this.lookedThroughTo, PAGE);
-    this.lookedThroughTo = held.length === PAGE ? held.at(-1)?.jobId : undefined;
+    const { lookedTo } = this;
+    const held = await flow.heldAfter(lookedTo.held?.jobId, PAGE);
+    lookedTo.held = lastOfFull(held);
     await this.changed(await this.judge(held));
-    for (const key of await flow.groupsWithWaiting(PAGE)) await this.admit(key);
-    await this.changed(await this.progress(await flow.openArrays(undefined, PAGE)));
+    const groups = await flow.groupsWithWaiting(lookedTo.group, PAGE);
+    lookedTo.group = lastOfFull(groups);
+    for (const key of groups) await this.admit(key);
+    const arrays = await flow.openArrays(lookedTo.array?.jobId, PAGE);
+    lookedTo.array = lastOfFull(arrays);
+    await this.changed(await this.progress(arrays));
   }
 
   /** One step: the jobs that change because these have. */
@@ -209,6 +215,11 @@ export class JobFlow {
       if (status === "QUEUED" && queueDeadlineMs !== undefined) due.expiry(queueDeadlineMs);
     }
   }
+}
+
+/** Where the next page begins; undefined behind the last one. */
+function lastOfFull<Item>(page: readonly Item[]): Item | undefined {
+  return page.length === PAGE ? page.at(-1) : undefined;
 }
 
 function change(job: JobRecord | undefined): Decision<JobRecord | undefined> {

@@ -69,6 +69,8 @@ export class ManyJobs {
     const finished: JobStatus[] = ["FAILED", "TIMEOUT", "CANCELLED"];
     if (query.status) finished.push("SUCCESS");
     const change = await this.change(query, finished, (job) => retried(job, nowMs));
+    const arrays = change.jobs.filter((job) => job.hold === "array");
+    for (const array of arrays) await this.parts.flow.retryMembers(array);
     this.remindOf(change.jobs);
     if (change.changed > 0) this.parts.bus.publish("wake", { businessId: query.businessId });
     return change;

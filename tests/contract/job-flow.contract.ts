@@ -5,6 +5,7 @@ import { JobFlow } from "../../server/job/job-flow.ts";
 import type { JobRecord } from "../../server/job/job-record.ts";
 import { JobService } from "../../server/job/job-service.ts";
 import { JobWatch } from "../../server/job/job-watch.ts";
+import { ManyJobs } from "../../server/job/many-jobs.ts";
 import type { NodeRecord } from "../../server/node/node-store.ts";
 import { newId } from "../../shared/ids.ts";
 import { type JobManifestInput, jobManifest } from "../../shared/manifest.ts";
@@ -193,6 +194,42 @@ export function jobFlowContract(name: string, open: () => Promise<ControlPlaneSt
       expect(again.map(({ job }) => job.jobId)).toEqual([one?.job.jobId ?? ""]);
       await end(again, "SUCCESS");
       expect(await status(array.jobId)).toBe("SUCCESS");
+    });
+
+    test("an array that is tried again together with others runs what did not succeed", async () => {
+      const array = await submit({ name: "nightly", array: "1-3" });
+      const [first, ...others] = await take();
+      await end(first ? [first] : [], "SUCCESS");
+      await end(others, "FAILED");
+      const due = { start: () => undefined, expiry: () => undefined };
+      const parts = { jobs: stores.jobs, bus: new MemoryBus(), due, now: () => AT_MS };
+      const query = {
+        businessId: by.businessId,
+        status: undefined,
+        labels: undefined,
+        beforeJobId: undefined,
+      };
+      // Those of its jobs are called nightly[1] and so on: the name is that of the array alone.
+      const retried = await new ManyJobs({ ...parts, flow }).retry({ ...query, name: "nightly", limit: 10 });
+      expect(retried).toMatchObject({ matched: 1, changed: 1 });
+      const again = await take();
+      expect(again.map(({ job }) => job.jobId).sort()).toEqual(others.map(({ job }) => job.jobId).sort());
+      await end(again, "SUCCESS");
+      expect(await status(array.jobId)).toBe("SUCCESS");
+    });
+
+    test("every group in which jobs wait is named once, however many wait in one", async () => {
+      const waiting = (group: string, jobs: number) =>
+        Promise.all(Array.from({ length: jobs + 1 }, () => submit({ concurrency: { group } })));
+      await waiting("a", 4);
+      await waiting("b/c", 1);
+      await submit({ concurrency: { group: "nobody waits" } });
+      const a = { businessId: by.businessId, group: "a" };
+      const b = { businessId: by.businessId, group: "b/c" };
+      expect(await stores.flow.groupsWithWaiting(undefined, 2)).toEqual([a, b]);
+      expect(await stores.flow.groupsWithWaiting(undefined, 1)).toEqual([a]);
+      expect(await stores.flow.groupsWithWaiting(a, 1)).toEqual([b]);
+      expect(await stores.flow.groupsWithWaiting(b, 1)).toEqual([]);
     });
 
     test("cancelling an array cancels its jobs, and then it is cancelled", async () => {
