@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { noNul } from "./labels.ts";
+import { limits } from "./limits.ts";
 
 /** The reference of an image, as `python:3.13-slim`, `ghcr.io/org/app@sha256:…` or the id of one that is there. */
 export const imageReference = z
@@ -9,7 +10,11 @@ export const imageReference = z
     error: "must be the reference of an image, as python:3.13-slim or ghcr.io/org/app:1.2",
   });
 
-const programWords = z.array(noNul("the entrypoint")).max(1_000);
+const entrypoint = z
+  .union([noNul("the entrypoint"), z.array(noNul("the entrypoint")).max(1_000)])
+  .refine((value) => JSON.stringify(value).length <= limits.maxCommandBytes, {
+    error: `at most ${limits.maxCommandBytes} bytes`,
+  });
 const inContainer = z
   .string()
   .max(4_096)
@@ -51,7 +56,7 @@ export const dockerOptions = z.strictObject({
    * Runs in place of the image's own, with `command` behind it. A text is the program alone, a list the program and
    * its first arguments; an empty one takes the image's away.
    */
-  entrypoint: z.union([noNul("the entrypoint"), programWords]).optional(),
+  entrypoint: entrypoint.optional(),
   mounts: z.array(dockerMount).max(100).default([]),
   /** `bridge`, `none`, `host`, or the name of one of the engine's networks; absent: the engine's default. */
   network: z

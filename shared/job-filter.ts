@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { timestamp } from "./execution.ts";
 import { jobStatus } from "./job-state.ts";
-import { labels } from "./labels.ts";
+import { labels, noNul } from "./labels.ts";
 
 const MAX_GLOB_LENGTH = 400;
 
@@ -9,7 +9,7 @@ const MAX_GLOB_LENGTH = 400;
 export const jobFilter = {
   status: z.array(jobStatus).min(1).optional(),
   /** A name; `*` stands for any characters, `?` for one, and `\` takes the next as it is. */
-  name: z.string().max(MAX_GLOB_LENGTH).optional(),
+  name: noNul("a name").pipe(z.string().max(MAX_GLOB_LENGTH)).optional(),
   /** Jobs that ask for all of these labels. */
   labels: labels.optional(),
   /** Jobs submitted at this time or later. */

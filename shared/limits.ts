@@ -21,8 +21,12 @@ export const limits = {
   maxCommandArguments: 4_096,
   maxCommandBytes: 1024 * 1024,
   maxEnvVariables: 1_000,
+  /** No kernel takes more for a program. */
+  maxEnvBytes: 1024 * 1024,
   maxLabels: 100,
   /** The most jobs that one job comes after. */
   maxAfter: 100,
   maxArrayJobs: 5_000,
+  /** All jobs of an array together, as they are stored: each holds the whole manifest. */
+  maxArrayBytes: 64 * 1024 * 1024,
 } as const;

@@ -137,6 +137,9 @@ export const jobFields = z.strictObject({
     .refine((map) => Object.keys(map).length <= limits.maxEnvVariables, {
       error: `at most ${limits.maxEnvVariables} variables`,
     })
+    .refine((map) => JSON.stringify(map).length <= limits.maxEnvBytes, {
+      error: `at most ${limits.maxEnvBytes} bytes`,
+    })
     .default({}),
   /** Where the command runs; relative to the job's own fresh directory, which is the default. */
   workdir: noNul("workdir").min(1).max(4_096).optional(),
@@ -150,6 +153,13 @@ export const jobFields = z.strictObject({
 export const jobManifest = jobFields.superRefine((job, context) => {
   const wrong = (path: string, message: string) =>
     context.addIssue({ code: "custom", path: [path], message });
+  if (job.array !== undefined) {
+    const { first, last } = parseArrayRange(job.array);
+    const bytes = JSON.stringify(job).length * (last - first + 1);
+    if (bytes > limits.maxArrayBytes) {
+      wrong("array", `its jobs come to ${bytes} bytes together; at most ${limits.maxArrayBytes}`);
+    }
+  }
   if (job.type === "DOCKER") {
     if (job.image === undefined) wrong("image", "is missing: a DOCKER job needs the image of its container");
     return;

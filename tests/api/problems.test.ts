@@ -34,6 +34,9 @@ test("a wrong type is told with its field", async () => {
     [{ command: "nul \0 byte" }, "command"],
     [{ command: "true", priority: 1.5 }, "priority"],
     [{ command: "true", env: { "1A": "x" } }, "env.1A"],
+    [{ command: "true", env: { LONG: "x".repeat(1024 * 1024) } }, "env"],
+    [{ command: "x".repeat(20_000), array: "1-5000" }, "array"],
+    [{ type: "DOCKER", image: "a", docker: { entrypoint: "x".repeat(1024 * 1024) } }, "docker.entrypoint"],
   ];
   for (const [input, field] of wrong) {
     const found = await server.api.refused("jobs.submit", input, user);
@@ -45,9 +48,10 @@ test("a wrong type is told with its field", async () => {
   }
 });
 
-test("an unknown status and a malformed id are wrong requests, an unknown id is not found", async () => {
+test("an unknown status, a name with a null byte and a malformed id are wrong requests, an unknown id is not found", async () => {
   const { api } = server;
   expect((await api.refused("jobs.list", { status: ["DONE"] }, user)).code).toBe("invalid_request");
+  expect((await api.refused("jobs.list", { name: "nul \0*" }, user)).code).toBe("invalid_request");
   expect((await api.refused("jobs.retrieve", { jobId: "job_1" }, user)).code).toBe("invalid_request");
   const jobId = `job_${"0".repeat(26)}`;
   expect((await api.refused("jobs.retrieve", { jobId }, user)).code).toBe("not_found");
