@@ -11,7 +11,9 @@ export const DEFAULT_URL = "http://127.0.0.1:7070";
 
 /** A control plane and a business in it, under a name of this person's own. */
 const workspace = z.strictObject({
-  url: z.url({ protocol: /^https?$/, error: "must be a URL that begins with http:// or https://" }),
+  url: z
+    .url({ protocol: /^https?$/, error: "must be a URL that begins with http:// or https://" })
+    .transform(plainUrl),
   /** Where this workspace's tokens are kept; absent: nobody is signed in. */
   credentialStore: z.enum(["keychain", "file"]).optional(),
   /** Who is signed in. */
@@ -77,10 +79,15 @@ export async function chooseWorkspace(
   const name = given.workspace ?? config.current ?? DEFAULT_WORKSPACE;
   const known = config.workspaces[name];
   const url = given.url ?? known?.url ?? (name === DEFAULT_WORKSPACE ? DEFAULT_URL : undefined);
-  if (url !== undefined) return { name, url: url.replace(/\/+$/, ""), known };
+  if (url !== undefined) return { name, url: plainUrl(url), known };
   throw new CliError("bad_configuration", `there is no workspace ${name} in ${configPath(env)}`, {
     todo: `Sign in with tanvrit-compute auth login --workspace ${name} --url URL, or choose one of tanvrit-compute workspace list`,
   });
+}
+
+/** A URL as it is compared and kept: without a slash at the end. */
+export function plainUrl(url: string): string {
+  return url.replace(/\/+$/, "");
 }
 
 async function readIfThere(path: string): Promise<string | undefined> {

@@ -8,10 +8,11 @@ import { defineOptions } from "../../shared/config/options.ts";
 import { defineCommand, type Env } from "../command.ts";
 import { clientOptions } from "../common-options.ts";
 import { openCredentialStore } from "../credentials/open.ts";
+import { tokenOf } from "../credentials/session.ts";
 import { type CredentialStore, CredentialStoreError, type StoredSession } from "../credentials/store.ts";
 import { CliError } from "../failure.ts";
 import type { Output } from "../output.ts";
-import { DEFAULT_URL, DEFAULT_WORKSPACE, loadWorkspaces, updateWorkspaces } from "../workspaces.ts";
+import { DEFAULT_URL, DEFAULT_WORKSPACE, loadWorkspaces, plainUrl, updateWorkspaces } from "../workspaces.ts";
 
 const options = defineOptions({
   ...clientOptions,
@@ -53,7 +54,7 @@ read, and this command reads it. For a server elsewhere set TANVRIT_TOKEN to wha
   async run({ options, env, output }) {
     const config = await loadWorkspaces(env);
     const name = options.workspace ?? config.current ?? DEFAULT_WORKSPACE;
-    const url = (options.url ?? config.workspaces[name]?.url ?? DEFAULT_URL).replace(/\/+$/, "");
+    const url = plainUrl(options.url ?? config.workspaces[name]?.url ?? DEFAULT_URL);
     const tokens = await signInHere(url, options.business, options.user ?? localUserName());
     const stored = await keep(env, output, name, { ...tokens, url }, options["credential-store"]);
     await updateWorkspaces(env, (latest) => ({
@@ -69,6 +70,9 @@ read, and this command reads it. For a server elsewhere set TANVRIT_TOKEN to wha
       `Signed in to workspace ${name} (${url}) as ${identity.userName}, ${identity.role} of ${identity.businessName}. ` +
         `The tokens are in ${stored.place}.`,
     );
+    if (tokenOf(env) !== undefined) {
+      await output.note("TANVRIT_TOKEN is set: commands sign in with it, not with this.");
+    }
     if (options.json) {
       await output.json({ workspace: name, url, identity, credentialStore: stored.kind });
     }

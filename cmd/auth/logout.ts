@@ -2,7 +2,8 @@ import { ComputeClient } from "../../sdk/client.ts";
 import { defineCommand } from "../command.ts";
 import { clientOptions } from "../common-options.ts";
 import { openCredentialStore } from "../credentials/open.ts";
-import { SessionCredentials } from "../credentials/session.ts";
+import { SessionCredentials, tokenOf } from "../credentials/session.ts";
+import { CliError } from "../failure.ts";
 import { chooseWorkspace, updateWorkspaces } from "../workspaces.ts";
 
 export const command = defineCommand({
@@ -14,7 +15,13 @@ export const command = defineCommand({
     const { name, url, known } = workspace;
     if (!known?.credentialStore) {
       await output.note(`You were not signed in to workspace ${name}.`);
+      if (options.json) await output.json({ workspace: name, url, serverTold: false });
       return 0;
+    }
+    if (known.url !== url) {
+      throw new CliError("not_signed_in", `workspace ${name} is signed in to ${known.url}, not to ${url}`, {
+        todo: "Leave --url and TANVRIT_URL out, or name that server's workspace with --workspace",
+      });
     }
     const client = new ComputeClient({ url, credentials: new SessionCredentials(env, workspace) });
     const failure = await client.call("auth.logout", {}).then(
@@ -31,7 +38,7 @@ export const command = defineCommand({
         ? `Signed out of workspace ${name} here, but the server was not told: ${failure.message} The session there ends when its tokens do.`
         : `Signed out of workspace ${name}.`,
     );
-    if (env.TANVRIT_TOKEN) {
+    if (tokenOf(env) !== undefined) {
       await output.note("TANVRIT_TOKEN is still set: commands go on signing in with it.");
     }
     if (options.json) await output.json({ workspace: name, url, serverTold: failure === undefined });

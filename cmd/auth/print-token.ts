@@ -1,6 +1,6 @@
 import { defineCommand } from "../command.ts";
 import { clientOptions } from "../common-options.ts";
-import { SessionCredentials } from "../credentials/session.ts";
+import { SessionCredentials, tokenOf } from "../credentials/session.ts";
 import { chooseWorkspace } from "../workspaces.ts";
 
 /** Whoever is given a token cannot renew it, so one that ends soon is of little use. */
@@ -18,9 +18,9 @@ export const command = defineCommand({
     "The token is good for 10 to 15 minutes; ask again for a fresh one. Whoever has it can do what you can.",
   async run({ options, env, output }) {
     const workspace = await chooseWorkspace(env, options);
-    if (env.TANVRIT_TOKEN) {
-      if (options.json) await output.json({ accessToken: env.TANVRIT_TOKEN });
-      else await output.result(env.TANVRIT_TOKEN);
+    const given = tokenOf(env);
+    if (given !== undefined) {
+      await (options.json ? output.json({ accessToken: given }) : output.result(given));
       return 0;
     }
     const { accessToken, accessTokenExpiresAt } = await new SessionCredentials(env, workspace).session(

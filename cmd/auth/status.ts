@@ -20,7 +20,8 @@ export const command = defineCommand({
     const whoami = await client.call("auth.whoami", {}).catch((error: unknown) => {
       if (!(error instanceof UnreachableError)) throw error;
       unreachable = error;
-      return workspace.known?.identity;
+      // Whom TANVRIT_TOKEN speaks for only the server can tell.
+      return session && workspace.known?.identity;
     });
     const store = workspace.known?.credentialStore;
     const status = {

@@ -21,9 +21,13 @@ export class NotSignedInError extends ComputeError {
 
 /** How this process signs in: by TANVRIT_TOKEN as it is, else by the workspace's session, which renews itself. */
 export function credentialsOf(env: Env, workspace: ChosenWorkspace): Credentials {
-  const token = env.TANVRIT_TOKEN?.trim();
-  if (token) return new TokenCredentials(token);
-  return new SessionCredentials(env, workspace);
+  const token = tokenOf(env);
+  return token === undefined ? new SessionCredentials(env, workspace) : new TokenCredentials(token);
+}
+
+/** What TANVRIT_TOKEN holds; undefined: nothing, and the workspace's own sign-in counts. */
+export function tokenOf(env: Env): string | undefined {
+  return env.TANVRIT_TOKEN?.trim() || undefined;
 }
 
 const TOKEN_TODO =
@@ -103,8 +107,7 @@ export class SessionCredentials implements Credentials {
   /** What is stored for this workspace, if it is for this server. */
   async load(): Promise<StoredSession> {
     const { name, url, known } = this.workspace;
-    const where = (known?.url ?? DEFAULT_URL) === url ? "" : ` --url ${url}`;
-    const todo = `Run tanvrit-compute auth login --workspace ${name}${where}`;
+    const todo = this.loginTodo();
     const missing = `you are not signed in to workspace ${name}`;
     if (!known?.credentialStore) throw new NotSignedInError("unauthenticated", missing, todo);
     this.store ??= await openCredentialStore(known.credentialStore, this.env);
@@ -126,12 +129,17 @@ export class SessionCredentials implements Credentials {
       this.current = { ...tokens, url: stored.url };
     } catch (error) {
       if (!(error instanceof ComputeError) || error.status !== 401) throw error;
-      const { name } = this.workspace;
-      const todo = `Run tanvrit-compute auth login --workspace ${name}`;
-      throw new NotSignedInError("session_ended", `the session of workspace ${name} has ended`, todo);
+      const why = `the session of workspace ${this.workspace.name} has ended`;
+      throw new NotSignedInError("session_ended", why, this.loginTodo());
     }
     await this.store?.write(this.workspace.name, this.current);
     return true;
+  }
+
+  private loginTodo(): string {
+    const { name, url, known } = this.workspace;
+    const where = (known?.url ?? DEFAULT_URL) === url ? "" : ` --url ${url}`;
+    return `Run tanvrit-compute auth login --workspace ${name}${where}`;
   }
 }
 

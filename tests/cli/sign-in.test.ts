@@ -1,0 +1,45 @@
+import { expect, test } from "bun:test";
+import { runProgram } from "../support/program.ts";
+import { makeScratch } from "../support/scratch.ts";
+
+const NOWHERE = "http://127.0.0.1:1";
+const identity = {
+  userId: "usr_1",
+  userName: "anna",
+  businessId: "biz_1",
+  businessName: "lab",
+  role: "owner",
+  sessionId: `ses_${"0".repeat(26)}`,
+};
+const signedIn = {
+  current: "work",
+  workspaces: { work: { url: "http://127.0.0.1:2/", credentialStore: "file", identity } },
+};
+
+test("auth logout --json says what it did also where nobody was signed in", async () => {
+  await using home = await makeScratch();
+  const run = await runProgram(home.path, ["auth", "logout", "--json"], { env: { TANVRIT_URL: NOWHERE } });
+  expect(run.exitCode).toBe(0);
+  expect(JSON.parse(run.stdout)).toEqual({ workspace: "local", url: NOWHERE, serverTold: false });
+});
+
+test("a sign-out that names another server than the workspace's leaves the sign-in alone", async () => {
+  await using home = await makeScratch();
+  await Bun.write(home.join("config.json"), JSON.stringify(signedIn));
+  const run = await runProgram(home.path, ["auth", "logout", "--url", NOWHERE]);
+  expect(run).toMatchObject({ exitCode: 77, stdout: "" });
+  expect(run.stderr).toContain(`workspace work is signed in to http://127.0.0.1:2, not to ${NOWHERE}`);
+  expect(await Bun.file(home.join("config.json")).json()).toEqual(signedIn);
+});
+
+test("a TANVRIT_TOKEN speaks for itself, not for who is signed in; an empty one counts as none", async () => {
+  await using home = await makeScratch();
+  await Bun.write(home.join("config.json"), JSON.stringify(signedIn));
+  const env = { TANVRIT_URL: NOWHERE, TANVRIT_TOKEN: " t \n" };
+  const status = await runProgram(home.path, ["auth", "status"], { env });
+  expect(status.exitCode).toBe(69);
+  expect(status.stdout).not.toContain("anna");
+  expect((await runProgram(home.path, ["auth", "print-token"], { env })).stdout).toBe("t\n");
+  const none = await runProgram(home.path, ["auth", "print-token"], { env: { TANVRIT_TOKEN: " " } });
+  expect(none).toMatchObject({ exitCode: 77, stdout: "" });
+});
