@@ -2,10 +2,11 @@ import { mismatch, requirementOf } from "../execution/matching.ts";
 import type { NodeRecord, NodeStore } from "../node/node-store.ts";
 import type { JobRecord } from "./job-record.ts";
 
+/** Of more nodes some are not looked at, and so nobody can say that none could run a job. */
 const MAX_NODES = 1_000;
 const MAX_NODES_NAMED = 3;
 
-/** Why no registered node could ever run a queued job, in one sentence; undefined when one could. */
+/** Why no registered node could ever run a queued job, in one sentence; undefined when one could, or may. */
 export class Unschedulable {
   constructor(private readonly nodes: NodeStore) {}
 
@@ -16,8 +17,9 @@ export class Unschedulable {
       businessId,
       status: undefined,
       beforeNodeId: undefined,
-      limit: MAX_NODES,
+      limit: MAX_NODES + 1,
     });
+    if (nodes.length > MAX_NODES) return jobs.map(() => undefined);
     const known = new Map<string, string | undefined>();
     return jobs.map((job) => {
       // An array is no work itself.
