@@ -29,10 +29,10 @@ export class Credits {
   /** Newest first. */
   ledger(filter: LedgerFilter = {}, options: Patience = {}): AsyncGenerator<CreditEntry, void, void> {
     const { limit, ...where } = filter;
-    return walkPages(async (page) => {
-      const answer = await callPatiently(this.client, "credits.ledger", { ...where, ...page }, options);
-      return { rows: answer.entries, nextCursor: answer.nextCursor };
-    }, limit);
+    return walkPages(this.client, { ...options, limit }, async (call) => {
+      const { entries, nextCursor } = await call("credits.ledger", where);
+      return { rows: entries, nextCursor };
+    });
   }
 
   /** The pools that are paid for; every other one is free. */

@@ -20,10 +20,10 @@ export class Executions {
   /** Newest first. */
   list(filter: ExecutionFilter = {}, options: Patience = {}): AsyncGenerator<Execution, void, void> {
     const { limit, ...where } = filter;
-    return walkPages(async (page) => {
-      const answer = await callPatiently(this.client, "executions.list", { ...where, ...page }, options);
-      return { rows: answer.executions, nextCursor: answer.nextCursor };
-    }, limit);
+    return walkPages(this.client, { ...options, limit }, async (call) => {
+      const { executions, nextCursor } = await call("executions.list", where);
+      return { rows: executions, nextCursor };
+    });
   }
 
   retrieve(executionId: string, options: Patience = {}): Promise<Execution> {

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from "node:timers/promises";
 import type { EndpointInput, EndpointOutput } from "../shared/endpoints/index.ts";
 import type { BatchJobInput } from "../shared/endpoints/many-jobs.ts";
 import type { Job } from "../shared/job.ts";
@@ -8,7 +7,7 @@ import type { LogEvent } from "../shared/log.ts";
 import type { JobManifestInput } from "../shared/manifest.ts";
 import type { ComputeClient } from "./client.ts";
 import { walkPages } from "./pages.ts";
-import { callPatiently, Outage, type Patience } from "./patience.ts";
+import { callPatiently, Outage, type Patience, pause } from "./patience.ts";
 import { readLog } from "./read-log.ts";
 
 export interface SubmitOptions extends Patience {
@@ -93,10 +92,10 @@ export class Jobs {
   /** Newest first. */
   list(filter: JobFilter = {}, options: Patience = {}): AsyncGenerator<Job, void, void> {
     const { limit, ...where } = filter;
-    return walkPages(async (page) => {
-      const answer = await callPatiently(this.client, "jobs.list", { ...where, ...page }, options);
-      return { rows: answer.jobs, nextCursor: answer.nextCursor };
-    }, limit);
+    return walkPages(this.client, { ...options, limit }, async (call) => {
+      const { jobs, nextCursor } = await call("jobs.list", where);
+      return { rows: jobs, nextCursor };
+    });
   }
 
   cancel(jobId: string, options: Patience = {}): Promise<Job> {
@@ -124,9 +123,10 @@ export class Jobs {
     options: MatchingOptions,
   ): Promise<MatchingCounts> {
     const sum = { matched: 0, changed: 0 };
+    const outage = new Outage(options);
     let cursor: string | undefined;
     do {
-      const answer = await callPatiently(this.client, id, { ...filter, cursor }, options);
+      const answer = await callPatiently(this.client, id, { ...filter, cursor }, options, outage);
       sum.matched += answer.matched;
       sum.changed += answer.changed;
       cursor = answer.nextCursor;
@@ -145,7 +145,7 @@ export class Jobs {
       const job = await callPatiently(this.client, "jobs.retrieve", input, options, outage);
       if (isFinal(job.status)) return job;
       if (waitSeconds > 0 && performance.now() - askedAtMs < SHORTEST_WAIT_MS) {
-        await delay(SHORTEST_WAIT_MS, undefined, { signal: options.signal });
+        await pause(SHORTEST_WAIT_MS, options.signal);
       }
     }
   }

@@ -20,10 +20,10 @@ export class Nodes {
   /** Newest first. */
   list(filter: NodeFilter = {}, options: Patience = {}): AsyncGenerator<Node, void, void> {
     const { limit, ...where } = filter;
-    return walkPages(async (page) => {
-      const answer = await callPatiently(this.client, "nodes.list", { ...where, ...page }, options);
-      return { rows: answer.nodes, nextCursor: answer.nextCursor };
-    }, limit);
+    return walkPages(this.client, { ...options, limit }, async (call) => {
+      const { nodes, nextCursor } = await call("nodes.list", where);
+      return { rows: nodes, nextCursor };
+    });
   }
 
   retrieve(nodeId: string, options: Patience = {}): Promise<Node> {

@@ -1,20 +1,37 @@
+import type { CallId, EndpointInput, EndpointOutput } from "../shared/endpoints/index.ts";
 import { limits } from "../shared/limits.ts";
+import type { ComputeClient } from "./client.ts";
+import { callPatiently, Outage, type Patience } from "./patience.ts";
 
-/** What a list request may say of how much it wants. */
-export interface PageRequest {
-  limit: number;
-  cursor: string | undefined;
+export interface ListOptions extends Patience {
+  /** How many at most, over all pages. */
+  limit?: number;
 }
 
-/** Walks a list page by page, asking for the next one only when its rows are wanted. */
+/** Asks a list endpoint for the page that is due. */
+type PageCall = <Id extends CallId>(
+  id: Id,
+  where: Omit<EndpointInput<Id>, "limit" | "cursor">,
+) => Promise<EndpointOutput<Id>>;
+
+/**
+ * Walks a list page by page, asking for the next one only when its rows are wanted. All pages are one conversation: a
+ * server that gave the first one and goes away is waited for.
+ */
 export async function* walkPages<Row>(
-  fetchPage: (request: PageRequest) => Promise<{ rows: Row[]; nextCursor?: string }>,
-  total = Number.POSITIVE_INFINITY,
+  client: ComputeClient,
+  options: ListOptions,
+  fetchPage: (call: PageCall) => Promise<{ rows: Row[]; nextCursor?: string }>,
 ): AsyncGenerator<Row, void, void> {
-  let left = total;
+  const outage = new Outage(options);
+  let left = options.limit ?? Number.POSITIVE_INFINITY;
   let cursor: string | undefined;
+  const call: PageCall = (id, where) => {
+    const page = { ...where, limit: Math.min(left, limits.maxPageSize), cursor };
+    return callPatiently(client, id, page as EndpointInput<typeof id>, options, outage);
+  };
   while (left > 0) {
-    const page = await fetchPage({ limit: Math.min(left, limits.maxPageSize), cursor });
+    const page = await fetchPage(call);
     // A server may send more than was asked for; the caller's limit stands.
     yield* page.rows.slice(0, left);
     left -= page.rows.length;

@@ -55,9 +55,7 @@ export class Outage {
     const pauseMs = this.pauseMs(error);
     if (nowMs - this.sinceMs + pauseMs > (this.answered ? awayMs : firstMs)) throw error;
     this.failures++;
-    await delay(pauseMs, undefined, { signal }).catch((reason) => {
-      throw signal?.aborted ? signal.reason : reason;
-    });
+    await pause(pauseMs, signal);
   }
 
   /** Exponential; half of it random, so that clients who lost the server together do not come back together. */
@@ -68,6 +66,13 @@ export class Outage {
   }
 }
 
+/** Waits; throws the signal's own reason when it fires meanwhile, as every call of the client does. */
+export async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  await delay(ms, undefined, { signal }).catch((error) => {
+    throw signal?.aborted ? signal.reason : error;
+  });
+}
+
 /** A call that is tried again while the server is away, if a second one can do no harm. */
 export async function callPatiently<Id extends CallId>(
   client: ComputeClient,
@@ -76,7 +81,8 @@ export async function callPatiently<Id extends CallId>(
   options: CallOptions & Patience = {},
   outage = new Outage(options),
 ): Promise<EndpointOutput<Id>> {
-  const repeatable = endpoints[id].repeatable || options.idempotencyKey !== undefined;
+  // An empty key is none: nothing would tell the server that it has carried the call out before.
+  const repeatable = endpoints[id].repeatable || Boolean(options.idempotencyKey);
   for (;;) {
     try {
       const output = await client.call(id, input, options);

@@ -1,7 +1,7 @@
 import type { EndpointInput, EndpointOutput } from "../shared/endpoints/index.ts";
 import type { Schedule, ScheduleFire, UpcomingFire } from "../shared/schedule.ts";
 import type { ComputeClient } from "./client.ts";
-import { walkPages } from "./pages.ts";
+import { type ListOptions, walkPages } from "./pages.ts";
 import { callPatiently, type Patience } from "./patience.ts";
 
 export interface ScheduleFilter extends Omit<EndpointInput<"schedules.list">, "limit" | "cursor"> {
@@ -32,10 +32,10 @@ export class Schedules {
   /** Newest first. */
   list(filter: ScheduleFilter = {}, options: Patience = {}): AsyncGenerator<Schedule, void, void> {
     const { limit, ...where } = filter;
-    return walkPages(async (page) => {
-      const answer = await callPatiently(this.client, "schedules.list", { ...where, ...page }, options);
-      return { rows: answer.schedules, nextCursor: answer.nextCursor };
-    }, limit);
+    return walkPages(this.client, { ...options, limit }, async (call) => {
+      const { schedules, nextCursor } = await call("schedules.list", where);
+      return { rows: schedules, nextCursor };
+    });
   }
 
   /** It fires no more until it is resumed. */
@@ -58,14 +58,11 @@ export class Schedules {
   }
 
   /** What it fired so far, also what was skipped; newest first. */
-  fires(
-    scheduleId: string,
-    options: Patience & { limit?: number } = {},
-  ): AsyncGenerator<ScheduleFire, void, void> {
-    return walkPages(async (page) => {
-      const answer = await callPatiently(this.client, "schedules.fires", { scheduleId, ...page }, options);
-      return { rows: answer.fires, nextCursor: answer.nextCursor };
-    }, options.limit);
+  fires(scheduleId: string, options: ListOptions = {}): AsyncGenerator<ScheduleFire, void, void> {
+    return walkPages(this.client, options, async (call) => {
+      const { fires, nextCursor } = await call("schedules.fires", { scheduleId });
+      return { rows: fires, nextCursor };
+    });
   }
 
   /** When it fires next; nothing while it is paused. */

@@ -30,10 +30,10 @@ export class Templates {
   /** The business's own and the builtin ones, newest first. */
   list(filter: TemplateFilter = {}, options: Patience = {}): AsyncGenerator<TemplateSummary, void, void> {
     const { limit, ...where } = filter;
-    return walkPages(async (page) => {
-      const answer = await callPatiently(this.client, "templates.list", { ...where, ...page }, options);
-      return { rows: answer.templates, nextCursor: answer.nextCursor };
-    }, limit);
+    return walkPages(this.client, { ...options, limit }, async (call) => {
+      const { templates, nextCursor } = await call("templates.list", where);
+      return { rows: templates, nextCursor };
+    });
   }
 
   retrieve(template: string, options: Patience & { version?: number } = {}): Promise<Template> {
@@ -62,9 +62,9 @@ export class Templates {
 
   /** The versions that are kept, newest first. */
   versions(template: string, options: Patience = {}): AsyncGenerator<TemplateVersion, void, void> {
-    return walkPages(async (page) => {
-      const answer = await callPatiently(this.client, "templates.versions", { template, ...page }, options);
-      return { rows: answer.versions, nextCursor: answer.nextCursor };
+    return walkPages(this.client, options, async (call) => {
+      const { versions, nextCursor } = await call("templates.versions", { template });
+      return { rows: versions, nextCursor };
     });
   }
 

@@ -1,0 +1,55 @@
+import { afterEach, expect, test } from "bun:test";
+import { createComputeClient } from "./index.ts";
+import { pause } from "./patience.ts";
+
+const servers: ReturnType<typeof Bun.serve>[] = [];
+afterEach(async () => {
+  for (const server of servers.splice(0)) await server.stop(true);
+});
+
+function serve(fetch: (request: Request) => Response | Promise<Response>) {
+  const server = Bun.serve({ port: 0, hostname: "127.0.0.1", idleTimeout: 0, fetch });
+  servers.push(server);
+  return createComputeClient({ url: server.url.href, token: "t" });
+}
+
+const unavailable = () =>
+  new Response(JSON.stringify({ type: "x", title: "away", status: 503, code: "unavailable" }), {
+    status: 503,
+    headers: { "content-type": "application/problem+json" },
+  });
+
+test("a list goes on where the server goes away between two pages, for longer than it would wait at first", async () => {
+  let calls = 0;
+  const { nodes } = serve(async (request) => {
+    const { cursor } = (await request.json()) as { cursor?: string };
+    calls++;
+    if (cursor === undefined) return Response.json({ nodes: [{ nodeId: "node_1" }], nextCursor: "2" });
+    return calls < 4 ? unavailable() : Response.json({ nodes: [{ nodeId: "node_2" }] });
+  });
+  const told: boolean[] = [];
+  const all = nodes.list({}, { firstMs: 1, onAway: (_, answered) => told.push(answered) });
+  expect((await Array.fromAsync(all)).map((node) => node.nodeId)).toEqual(["node_1", "node_2"]);
+  expect(told).toEqual([true]);
+});
+
+test("a pause that is left throws the reason it was left for, as a call does", async () => {
+  const left = new AbortController();
+  const reason = new Error("left");
+  const paused = pause(60_000, left.signal).catch((error: unknown) => error);
+  left.abort(reason);
+  expect(await paused).toBe(reason);
+});
+
+test("a call under an empty key is sent once, since the server could not know it again", async () => {
+  let calls = 0;
+  const { jobs } = serve(() => {
+    calls++;
+    return unavailable();
+  });
+  const refused = await jobs
+    .submit({ command: "true" }, { idempotencyKey: "", firstMs: 500 })
+    .catch((error: unknown) => error);
+  expect(refused).toMatchObject({ code: "unavailable" });
+  expect(calls).toBe(1);
+});
