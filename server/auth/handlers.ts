@@ -26,6 +26,10 @@ export function authHandlers({
   onSessionEnd,
   now,
 }: AuthHandlerParts): AuthHandlers {
+  const endSession = async (sessionId: string) => {
+    await onSessionEnd(sessionId);
+    await sessions.revoke(sessionId, now());
+  };
   return {
     "auth.local.start": async () => {
       const { challengeId, secretFile, expiresAtMs } = await localLogin.start();
@@ -43,11 +47,9 @@ export function authHandlers({
       });
       return tokens.issue(session);
     },
-    "auth.refresh": ({ refreshToken }) => tokens.refresh(refreshToken),
+    "auth.refresh": ({ refreshToken }) => tokens.refresh(refreshToken, endSession),
     "auth.logout": async (_input, context) => {
-      const { sessionId } = userOf(context);
-      await onSessionEnd(sessionId);
-      await sessions.revoke(sessionId, now());
+      await endSession(userOf(context).sessionId);
       return {};
     },
     "auth.whoami": (_input, context) => {

@@ -70,7 +70,7 @@ test("a revoked session ends its access token at once and its refresh token", as
   await tokens.verify(accessToken);
   await world.sessions.revoke(session.sessionId, world.now());
   await expect(tokens.verify(accessToken)).rejects.toMatchObject(sessionEnded);
-  await expect(tokens.refresh(refreshToken)).rejects.toMatchObject(sessionEnded);
+  await expect(tokens.refresh(refreshToken, world.endSession)).rejects.toMatchObject(sessionEnded);
 });
 
 test("each refresh gives the next refresh token", async () => {
@@ -80,7 +80,7 @@ test("each refresh gives the next refresh token", async () => {
   const seen = new Set([refreshToken]);
   for (let i = 0; i < 5; i++) {
     world.aheadMs += 20 * MINUTE_MS;
-    const next = await tokens.refresh(refreshToken);
+    const next = await tokens.refresh(refreshToken, world.endSession);
     expect(await tokens.verify(next.accessToken)).toEqual(next.identity);
     refreshToken = next.refreshToken;
     seen.add(refreshToken);
@@ -93,7 +93,7 @@ test("many processes that refresh with the same token at once all get the same n
   const servers = [await world.tokens(), await world.tokens()];
   const { refreshToken } = await (await world.tokens()).issue(await world.signIn());
   const answers = await Promise.all(
-    Array.from({ length: 20 }, (_, i) => servers[i % 2]?.refresh(refreshToken)),
+    Array.from({ length: 20 }, (_, i) => servers[i % 2]?.refresh(refreshToken, world.endSession)),
   );
   const next = new Set(answers.map((answer) => answer?.refreshToken));
   expect(next.size).toBe(1);
@@ -104,23 +104,23 @@ test("the token before counts for a minute; after that its use ends the session"
   await using world = await AuthWorld.open();
   const tokens = await world.tokens();
   const { refreshToken: first } = await tokens.issue(await world.signIn());
-  const { refreshToken: second } = await tokens.refresh(first);
+  const { refreshToken: second } = await tokens.refresh(first, world.endSession);
   world.aheadMs = MINUTE_MS - 1_000;
-  expect((await tokens.refresh(first)).refreshToken).toBe(second);
+  expect((await tokens.refresh(first, world.endSession)).refreshToken).toBe(second);
   world.aheadMs = MINUTE_MS + 1_000;
-  await expect(tokens.refresh(first)).rejects.toMatchObject(sessionEnded);
+  await expect(tokens.refresh(first, world.endSession)).rejects.toMatchObject(sessionEnded);
   await new Promise(setImmediate);
-  await expect(tokens.refresh(second)).rejects.toMatchObject(sessionEnded);
+  await expect(tokens.refresh(second, world.endSession)).rejects.toMatchObject(sessionEnded);
 });
 
 test("a token that is two generations old ends the session even within the minute", async () => {
   await using world = await AuthWorld.open();
   const tokens = await world.tokens();
   const { refreshToken: first } = await tokens.issue(await world.signIn());
-  const { refreshToken: second } = await tokens.refresh(first);
-  const { refreshToken: third, accessToken } = await tokens.refresh(second);
-  await expect(tokens.refresh(first)).rejects.toMatchObject(sessionEnded);
-  await expect(tokens.refresh(third)).rejects.toMatchObject(sessionEnded);
+  const { refreshToken: second } = await tokens.refresh(first, world.endSession);
+  const { refreshToken: third, accessToken } = await tokens.refresh(second, world.endSession);
+  await expect(tokens.refresh(first, world.endSession)).rejects.toMatchObject(sessionEnded);
+  await expect(tokens.refresh(third, world.endSession)).rejects.toMatchObject(sessionEnded);
   await expect(tokens.verify(accessToken)).rejects.toMatchObject(sessionEnded);
 });
 
@@ -137,9 +137,10 @@ test("a refresh token that was made up ends nobody's session", async () => {
     `${refreshToken}x`,
     refreshToken.slice(0, -1),
   ];
-  for (const token of bad) await expect(tokens.refresh(token)).rejects.toMatchObject(unauthenticated);
+  for (const token of bad)
+    await expect(tokens.refresh(token, world.endSession)).rejects.toMatchObject(unauthenticated);
   await tokens.verify(accessToken);
-  await tokens.refresh(refreshToken);
+  await tokens.refresh(refreshToken, world.endSession);
 });
 
 function atobUrl(part: string): string {

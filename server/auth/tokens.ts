@@ -12,6 +12,9 @@ const ACCESS_TOKEN_SECONDS = 900;
 const REFRESH_LEEWAY_MS = 60_000;
 const MAX_REMEMBERED = 5_000;
 
+/** Ends a session with all that it gives access to. */
+export type EndSession = (sessionId: string) => Promise<void>;
+
 interface Claims {
   identity: Identity;
   expiresAtMs: number;
@@ -69,8 +72,8 @@ export class Tokens {
     return claims.identity;
   }
 
-  /** Trades a refresh token. An old one that comes back ends the session: somebody else has a copy. */
-  async refresh(refreshToken: string): Promise<TokenSet> {
+  /** Trades a refresh token. An old one that comes back ends the session, by `endSession`: somebody else has a copy. */
+  async refresh(refreshToken: string, endSession: EndSession): Promise<TokenSet> {
     const { sid, generation } = this.parse(refreshToken);
     const nowMs = this.now();
     if (await this.sessions.rotate(sid, generation, nowMs)) return this.issueFor(sid);
@@ -78,7 +81,7 @@ export class Tokens {
     if (!session || session.revokedAtMs !== undefined) throw sessionEnded();
     const isPrevious = generation === session.generation - 1;
     if (isPrevious && nowMs - session.rotatedAtMs <= REFRESH_LEEWAY_MS) return this.issue(session);
-    await this.sessions.revoke(sid, nowMs);
+    await endSession(sid);
     throw new ComputeError(
       "session_ended",
       "An old refresh token was used again, so the session was ended. Sign in again.",

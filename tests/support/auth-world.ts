@@ -41,6 +41,8 @@ export class AuthWorld implements AsyncDisposable {
     return Tokens.open(this.sessions, this.now);
   }
 
+  readonly endSession = (sessionId: string) => this.sessions.revoke(sessionId, this.now());
+
   async localLogin(): Promise<LocalLogin> {
     const key = await this.sessions.secret("local-login");
     return new LocalLogin(this.scratch.join("data"), this.sessions, key, this.now);
