@@ -1,4 +1,4 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, spyOn, test } from "bun:test";
 import { type Cgroup, kernelFiles, pidsIn } from "./cgroup.ts";
 import { CgroupKeeper } from "./cgroup-keeper.ts";
 import { findCgroupV2, scopeRequest } from "./delegate.ts";
@@ -168,6 +168,7 @@ describe("control groups, version 2", () => {
     const tree = await treeIn(fake);
     if (!tree) throw new Error("no tree");
     const hold = new CgroupKeeper(tree, new SamplingKeeper()).hold("exe_1", { pids: 9 });
+    expect(tree.find("exe_1")).toBeDefined();
     fake.busy = 3;
     await hold.release();
     expect(tree.find("exe_1")).toBeUndefined();
@@ -194,6 +195,19 @@ describe("control groups, version 2", () => {
       pids: "kernel",
       enforcedBy: "cgroup v2 at /cg/box, the rest: samples of the process tree",
     });
+  });
+
+  test("each limit that has no controller is held by samples", async () => {
+    const limits = { cpu: 1, memoryMb: 64, pids: 9 };
+    const cases = { "memory pids": { cpu: 1 }, "cpu pids": { memoryMb: 64 }, "cpu memory": { pids: 9 } };
+    for (const [controllers, left] of Object.entries(cases)) {
+      const tree = await treeIn(new FakeTree("/cg/box", controllers));
+      if (!tree) throw new Error("no tree");
+      const sampling = new SamplingKeeper("linux");
+      const sampled = spyOn(sampling, "hold");
+      new CgroupKeeper(tree, sampling).hold("exe_1", limits);
+      expect(sampled.mock.calls).toEqual([["exe_1", left]]);
+    }
   });
 
   test("a scope is asked for in the words of systemd", () => {
