@@ -118,12 +118,12 @@ test("a tool that has listed all and ends with an exit code is believed, and the
 });
 
 test("what a tool has printed counts when it ends, also where something it started holds its output open", async () => {
-  const { machine, tookMs } = await machineWith({
-    "nvidia-smi": `sleep 600 & setsid sleep 5 & ${nvidiaSmi("470.57.02-tesla-t4")}`,
-  });
+  const timeoutMs = 20_000;
+  const tools = { "nvidia-smi": `sleep 600 & setsid sleep 30 & ${nvidiaSmi("470.57.02-tesla-t4")}` };
+  const { machine, tookMs } = await machineWith(tools, { timeoutMs });
   expect(machine.gpus).toHaveLength(1);
   expect(gpuProblems(machine.problems)).toEqual([]);
-  expect(tookMs).toBeLessThan(3_000);
+  expect(tookMs).toBeLessThan(timeoutMs / 2);
 });
 
 test("where nvidia-smi crashes over its report, it is asked for the few facts that matter", async () => {
@@ -157,6 +157,24 @@ test("warnings around the JSON of a tool, whatever they begin with, are passed o
   expect(machine.gpus).toHaveLength(2);
 });
 
+test("a tool answers in English, whatever the agent's own language", async () => {
+  const tools = { "nvidia-smi": `[ "$LC_ALL" = C ] && ${print("nvidia/no-devices.txt")}; exit 6` };
+  const { machine } = await machineWith(tools, { environment: { LC_ALL: "de_DE.UTF-8" } });
+  expect(gpuProblems(machine.problems)).toEqual([expect.stringContaining("No devices were found")]);
+});
+
+test("a file that cannot be read to its end, as on a disk that hangs, delays no longer than the timeout", async () => {
+  await using scratch = await makeScratch();
+  const environment = { ...(await toolbox(scratch, {})), ANDROID_HOME: scratch.path };
+  const hangs = scratch.join("platform-tools", "source.properties");
+  await mkdir(scratch.join("platform-tools"));
+  Bun.spawnSync(["mkfifo", hangs]);
+  const machine = await detectMachine({ environment, platform: "linux", timeoutMs: 300 });
+  expect(machine.problems).toContain("Looking for an Android SDK took longer than 0.3 s and was given up.");
+  // Whoever still reads finds the end.
+  Bun.spawnSync(["sh", "-c", ': >"$1"', "sh", hangs], { timeout: 5_000 });
+});
+
 test("a tool that cannot be run is a problem of its own", async () => {
   await using scratch = await makeScratch();
   const environment = await toolbox(scratch, {});
@@ -175,7 +193,7 @@ test("tools that hang, all of them, delay no longer than the timeout, and nothin
   const tools = { "nvidia-smi": hang, "amd-smi": hang, "rocm-smi": hang };
   const { machine, tookMs } = await machineWith(tools, { timeoutMs });
   // The rest is what a busy machine may take; each of the tools would take ten minutes.
-  expect(tookMs).toBeLessThan(timeoutMs + 1_500);
+  expect(tookMs).toBeLessThan(timeoutMs + 5_000);
   expect(machine.gpus).toEqual([]);
   expect(machine.problems.join("\n")).toMatch(/nvidia-smi did not answer within 0.6 s/);
   // Half the time is rocm-smi's.

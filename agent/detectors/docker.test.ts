@@ -71,7 +71,7 @@ test("an engine that hangs is given up in time, and told", async () => {
   try {
     const startMs = performance.now();
     const { found, problems } = await look({ DOCKER_HOST: `unix://${socket}` }, 300);
-    expect(performance.now() - startMs).toBeLessThan(1_500);
+    expect(performance.now() - startMs).toBeLessThan(5_000);
     expect(found).toBeUndefined();
     expect(problems).toEqual([expect.stringContaining("did not answer in time")]);
     // Whether it is there at all is asked for a moment only, and no longer by an agent that ends.
