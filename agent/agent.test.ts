@@ -122,13 +122,16 @@ describe("the agent", () => {
     await plane.until(() => (plane.lines.get(id)?.length ?? 0) >= 10, "first lines");
     await plane.stop();
     await Bun.write(gate, "go\n");
-    await waitFor(() => filesIn("outbox").length === 1, "the result waits in the outbox");
+    await plane.until(() => filesIn("outbox").length === 1, "the result waits in the outbox");
     expect(filesIn("spool").length).toBeGreaterThan(0);
     plane.start();
     await plane.until(ended(id), "the result");
     expect(plane.text(id)).toBe(`${Array.from({ length: 5_000 }, (_, i) => `line ${i}\n`).join("")}end\n`);
     expect(plane.statuses(id)).toEqual(["RUNNING", "SUCCEEDED"]);
-    await waitFor(() => filesIn("outbox").length + filesIn("spool").length === 0, "nothing is left on disk");
+    await plane.until(
+      () => filesIn("outbox").length + filesIn("spool").length === 0,
+      "nothing is left on disk",
+    );
     expect(agent.said.filter((line) => line.startsWith("warn"))).toHaveLength(1);
     expect(agent.said.filter((line) => line.includes("is back"))).toHaveLength(1);
   });
@@ -141,7 +144,7 @@ describe("the agent", () => {
     await plane.stop();
     first.stop.abort();
     await Bun.write(gate, "go\n");
-    await waitFor(() => filesIn("outbox").length === 1, "the result waits in the outbox");
+    await plane.until(() => filesIn("outbox").length === 1, "the result waits in the outbox");
     first.cancelAll.abort();
     expect(await first.done).toBeUndefined();
     // The process that holds the jobs may just be writing it anew.
@@ -153,7 +156,7 @@ describe("the agent", () => {
     expect(register?.body.executions).toEqual([id]);
     expect(register?.key).toBe("key-1");
     expect(plane.text(id)).toBe("begin\nend\n");
-    await waitFor(() => filesIn("outbox").length === 0, "the outbox is empty");
+    await plane.until(() => filesIn("outbox").length === 0, "the outbox is empty");
   });
 
   test("drains when told to stop: what runs finishes, nothing new starts", async () => {
@@ -169,6 +172,8 @@ describe("the agent", () => {
     expect(plane.statuses(id)).toEqual(["RUNNING", "SUCCEEDED"]);
     expect(plane.statuses(late)).toEqual([]);
     expect(existsSync(join(stateDir, "lock"))).toBe(false);
+    // The server need not wait for a node of which nothing is left.
+    expect(plane.requests.at(-1)).toMatchObject({ id: "nodes.heartbeat", body: { leaving: true } });
   });
 
   test("cancels what runs when told a second time", async () => {
@@ -207,8 +212,8 @@ describe("the agent", () => {
     plane.stale.add(stale);
     await plane.until(() => plane.text(abandoned) === "up\n", "the first line");
     plane.order({ abandon: [abandoned] });
-    await waitFor(() => processesOf(new Set([abandoned, stale])).length === 0, "both are gone");
-    await waitFor(() => filesIn("work").length === 0, "their directories are gone");
+    await plane.until(() => processesOf(new Set([abandoned, stale])).length === 0, "both are gone");
+    await plane.until(() => filesIn("work").length === 0, "their directories are gone");
     expect(plane.statuses(abandoned)).toEqual(["RUNNING"]);
     expect(plane.statuses(stale)).toEqual([]);
   });
@@ -265,7 +270,7 @@ describe("the agent", () => {
     for (const call of ["nodes.register", "nodes.heartbeat", "nodes.poll"] as const) {
       plane.failWith.set(call, "session_ended");
     }
-    await waitFor(() => agent.said.some((line) => line.startsWith("error")), "the agent says so");
+    await plane.until(() => agent.said.some((line) => line.startsWith("error")), "the agent says so");
     await Bun.write(gate, "go\n");
     const error = await agent.done;
     expect(error?.message).toContain("tanvrit-compute auth login");
@@ -291,6 +296,7 @@ describe("the agent", () => {
     first.leave.abort();
     expect(await first.done).toBeUndefined();
     expect(first.said.join()).toContain("to take up: 1 job.");
+    expect(plane.requests.filter((one) => one.body.leaving)).toEqual([]);
     expect(processesOf(new Set([id]))).toContain(pid as number);
     await Bun.write(gate, "");
     startAgent();
@@ -309,7 +315,7 @@ describe("the agent", () => {
     first.leave.abort();
     await first.done;
     await Bun.write(gate, "");
-    await waitFor(() => processesOf(new Set([id])).length === 0, "the command's end");
+    await plane.until(() => processesOf(new Set([id])).length === 0, "the command's end");
     startAgent();
     await plane.until(ended(id), "the result");
     expect(endOf(id)).toMatchObject({ status: "SUCCEEDED", exitCode: 0 });
@@ -340,9 +346,9 @@ describe("the agent", () => {
       const id = plane.submit({ command: script });
       await plane.until(() => (plane.lines.get(id)?.length ?? 0) > 0, "the first line");
       await plane.stop();
-      await waitFor(() => agent.said.join().includes("Trying again"), "the agent notices");
+      await plane.until(() => agent.said.join().includes("Trying again"), "the agent notices");
       await Bun.write(gate, "");
-      await waitFor(() => spooledBytes() > 60_000 * 170, "the lines on disk");
+      await plane.until(() => spooledBytes() > 60_000 * 170, "the lines on disk");
       if (dies === "both") {
         agent.leave.abort();
         await agent.done;
@@ -375,7 +381,7 @@ describe("the agent", () => {
     const pid = supervisorPid();
     agent.stop.abort();
     await agent.done;
-    await waitFor(() => !existsSync(`/proc/${pid}`), "the supervisor's end");
+    await plane.until(() => !existsSync(`/proc/${pid}`), "the supervisor's end");
   });
 });
 
@@ -386,9 +392,4 @@ function spooledBytes(): number {
 
 function supervisorPid(): number {
   return JSON.parse(readFileSync(join(stateDir, "supervisors", "test", "lock"), "utf8")).pid;
-}
-
-/** Looks again and again, where there is nothing that would tell. */
-async function waitFor(condition: () => boolean, what: string, maxMs = 10_000): Promise<void> {
-  await plane.until(condition, what, maxMs);
 }

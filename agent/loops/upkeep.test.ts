@@ -44,7 +44,7 @@ function stage(settings: object) {
     connection,
     keepAwake: {
       want: (isWanted) => void (isWanted && note("keep awake")),
-      setEnabled: () => {},
+      setEnabled: (isEnabled) => note(`may keep awake: ${isEnabled}`),
       stop: () => note("let sleep"),
     },
     rest: () => note("rest"),
@@ -77,7 +77,7 @@ describe("an agent with nothing to do", () => {
   test("sleeps, and lets go of what waits for jobs; a job wakes it", async () => {
     const { condition, connection, load } = stage({ idleSuspendSeconds: 0.02 });
     await until("asleep", () => said.includes("rest"));
-    expect(said[0]).toBe("Nothing to do for 0.02 s; asleep until a job comes.");
+    expect(said).toContain("Nothing to do for 0.02 s; asleep until a job comes.");
     expect(condition.value.suspended).toBe(true);
     expect(connection.isPatient).toBe(true);
     load(1);
@@ -124,8 +124,11 @@ describe("an agent with nothing to do", () => {
   });
 });
 
-test("while jobs run the machine is kept awake, and no longer when the agent ends", async () => {
-  const { load, done } = stage({});
+test("while jobs run the machine is kept awake where its owner lets it, and no longer when the agent ends", async () => {
+  const { upkeep, load, done } = stage({});
+  expect(said).toContain("may keep awake: true");
+  upkeep.configure(agentFile.parse({ keepAwake: false }));
+  expect(said).toContain("may keep awake: false");
   load(1);
   expect(said).toContain("keep awake");
   over.abort();
