@@ -248,11 +248,13 @@ describe("a job in a container", () => {
 });
 
 test(
-  "what an agent left is removed at its next start, and nobody else's",
+  "what an agent left is removed at its next start, and neither what it runs itself nor anybody else's",
   async () => {
     const [other, next] = [new DockerStage(), new DockerStage({ agentId: stage.agentId })];
     const mine = await stage.start({ image, command: "sleep 600" });
     const theirs = await other.start({ image, command: "echo up; sleep 600" });
+    await stage.executor.recover([]);
+    expect(await stage.containers()).toHaveLength(1);
     await next.executor.recover([]);
     expect(await stage.containers()).toEqual([]);
     expect(await other.containers()).toHaveLength(1);
