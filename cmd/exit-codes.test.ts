@@ -15,6 +15,9 @@ test("a job that failed without a code, or with code 0, is not a success", () =>
   expect(exitCodeOfJob({ status: "FAILED" })).toBe(1);
   expect(exitCodeOfJob({ status: "FAILED", exitCode: 0 })).toBe(1);
   expect(exitCodeOfJob({ status: "FAILED", signal: "SIGNEW" })).toBe(1);
+  // Of these a process keeps the last eight bits alone.
+  expect(exitCodeOfJob({ status: "FAILED", exitCode: 256 })).toBe(1);
+  expect(exitCodeOfJob({ status: "FAILED", exitCode: 0xc0000005 })).toBe(1);
 });
 
 test("every error code of the API has an exit code, and what may be retried is 75", () => {

@@ -57,7 +57,8 @@ export function exitCodeOfJob(job: JobEnding): number {
   if (job.status === "SUCCESS") return exitCodes.ok;
   if (job.status === "TIMEOUT") return exitCodes.jobTimeout;
   if (job.status === "CANCELLED") return exitCodes.cancelled;
-  if (job.exitCode) return job.exitCode;
+  // Windows knows larger ones, of which the last eight bits alone would be left, and those may be 0.
+  if (job.exitCode) return job.exitCode > 0 && job.exitCode <= 255 ? job.exitCode : exitCodes.failed;
   const signal = (constants.signals as Record<string, number | undefined>)[job.signal ?? ""];
   return signal === undefined ? exitCodes.failed : 128 + signal;
 }

@@ -12,6 +12,11 @@ test("columns stand under each other, wide characters included", () => {
   expect(table).toBe("ID    NAME\n1     größe\n日本  x");
 });
 
+test("a table may be longer than a call can have arguments", () => {
+  const row = ["x"];
+  expect(formatTable(["ID"], Array(700_000).fill(row))).toHaveLength("ID".length + 700_000 * "\nx".length);
+});
+
 test("what a job is called cannot break the line or move the cursor", () => {
   expect(formatFields({ name: "a\nb\u001b[2J", none: undefined, count: 0 })).toBe(
     "name: a\\nb\ufffd[2J\ncount: 0",

@@ -1,7 +1,10 @@
 /** Columns wide enough for what is in them, with a heading; nothing but the heading where there are no rows. */
 export function formatTable(headings: readonly string[], rows: readonly (readonly string[])[]): string {
   const all = [headings, ...rows.map((row) => row.map(oneLine))];
-  const widths = headings.map((_, i) => Math.max(...all.map((row) => Bun.stringWidth(row[i] ?? ""))));
+  // Not Math.max over all of them: a call takes only so many arguments, and a list may be longer.
+  const widths = headings.map((_, i) =>
+    all.reduce((width, row) => Math.max(width, Bun.stringWidth(row[i] ?? "")), 0),
+  );
   return all
     .map((row) =>
       row

@@ -30,7 +30,10 @@ function general(): string {
     ["69, 75", "The server cannot be reached; try again later"],
     ["77, 78", "Not signed in, or not allowed; wrong configuration"],
     ["70, 74", "A mistake in this program or the server; output or state that cannot be written"],
-    ["1", "A job failed without a code, server check or --dry-run says no, or an agent cannot go on"],
+    [
+      "1",
+      "A job failed without a code or could not be made, server check or --dry-run says no, or an agent cannot go on",
+    ],
   ];
   const options = table([["--version", "Print the version"]]);
   return `\nOptions:\n${options}\nEnvironment:\n${table(variables)}\nExit codes:\n${table(codes)}`;

@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-/** The life of a job (DESIGN: "The life of a job"): which event leads from which status to which. */
+/** The life of a job: which event leads from which status to which. */
 const transitions = {
   QUEUED: { assign: "ASSIGNED", cancel: "CANCELLED" },
   ASSIGNED: {

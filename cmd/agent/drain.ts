@@ -8,8 +8,8 @@ import { connect, patience } from "../connect.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { CliError } from "../failure.ts";
 import type { Output } from "../output.ts";
-import { changeOwnNode, type OwnNode } from "./own-node.ts";
-import { agentStateDir } from "./state.ts";
+import { agentSilent, changeOwnNode, type OwnNode } from "./own-node.ts";
+import { agentStateDir, jobsLeft } from "./state.ts";
 
 const options = defineOptions({
   ...clientOptions,
@@ -45,10 +45,11 @@ type Given = { workspace?: string; url?: string };
 
 /** Says how many are left whenever that changes. */
 async function untilQuiet(own: OwnNode, env: Env, given: Given, output: Output): Promise<void> {
+  const look = own.byAgent ? () => leftAtAgent(own, env) : await lookAtServer(own.nodeId, env, given, output);
   let told = own.running;
   for (let quiet = 0; quiet < QUIET_LOOKS; ) {
     await Bun.sleep(LOOK_MS);
-    const left = own.byAgent ? await leftAtAgent(own, env) : await leftAtServer(own, env, given, output);
+    const left = await look();
     quiet = left === 0 ? quiet + 1 : 0;
     if (left === told) continue;
     told = left;
@@ -58,28 +59,31 @@ async function untilQuiet(own: OwnNode, env: Env, given: Given, output: Output):
 
 async function leftAtAgent(own: OwnNode, env: Env): Promise<number> {
   const found = await findAgent(agentStateDir(env, own.workspace));
-  if (found.state === "silent") throw new CliError("try_again", found.why);
+  if (found.state === "silent") throw agentSilent(found.why);
   if (found.state === "absent") {
-    const jobs = found.left.supervisors.reduce((sum, one) => sum + one.jobs, 0) + found.left.undelivered;
+    const jobs = jobsLeft(found.left) + found.left.undelivered;
     if (jobs === 0) return 0;
-    throw new CliError(
-      "unreachable",
-      `the agent has ended, and ${counted(jobs, "job")} are left without it`,
-      {
-        todo: "Start it again with tanvrit-compute agent run; the node stays drained",
-      },
-    );
+    throw new CliError("unreachable", `the agent has ended and left ${counted(jobs, "job")} behind`, {
+      todo: "Start it again with tanvrit-compute agent run; the node stays drained",
+    });
   }
   const { nodeStatus, running, undelivered, server } = found.status;
   if (nodeStatus !== "DRAINING" && server.connection === "up") throw undone();
   return running.length + undelivered;
 }
 
-async function leftAtServer(own: OwnNode, env: Env, given: Given, output: Output): Promise<number> {
+async function lookAtServer(
+  nodeId: string,
+  env: Env,
+  given: Given,
+  output: Output,
+): Promise<() => Promise<number>> {
   const { nodes } = await connect(env, given);
-  const node = await nodes.retrieve(own.nodeId, patience(output));
-  if (node.status === "ACTIVE" || node.status === "SUSPENDED") throw undone();
-  return node.runningExecutions;
+  return async () => {
+    const node = await nodes.retrieve(nodeId, patience(output));
+    if (node.status === "ACTIVE" || node.status === "SUSPENDED") throw undone();
+    return node.runningExecutions;
+  };
 }
 
 function undone(): CliError {

@@ -7,14 +7,27 @@ import { chooseWorkspace } from "../workspaces.ts";
 import { agentStateDir } from "./state.ts";
 
 /** The node that this machine is in a workspace. */
-export interface OwnNode {
+export type OwnNode = {
   workspace: string;
-  nodeId: string;
   name: string;
   /** Jobs that run there, or are about to. */
   running: number;
-  /** The agent runs here and did it; else it was done by the owner's sign-in. */
-  byAgent: boolean;
+} & (
+  | {
+      /** The agent runs here and did it. */
+      byAgent: true;
+      /** Absent where it has not registered yet. */
+      nodeId: string | undefined;
+    }
+  | {
+      /** It was done by the owner's sign-in. */
+      byAgent: false;
+      nodeId: string;
+    }
+);
+
+export function agentSilent(why: string): CliError {
+  return new CliError("try_again", why, { todo: "See tanvrit-compute agent status" });
 }
 
 /** Drains this machine's node, or undoes it. */
@@ -26,12 +39,10 @@ export async function changeOwnNode(
 ): Promise<OwnNode> {
   const { name: workspace } = await chooseWorkspace(env, given);
   const found = await findAgent(agentStateDir(env, workspace), { type: what });
-  if (found.state === "silent") {
-    throw new CliError("try_again", found.why, { todo: "See tanvrit-compute agent status" });
-  }
+  if (found.state === "silent") throw agentSilent(found.why);
   if (found.state === "running") {
     const { node, running, undelivered } = found.status;
-    const { nodeId, name } = node ?? { nodeId: "", name: "this machine" };
+    const { nodeId, name } = node ?? { nodeId: undefined, name: "this machine" };
     return { workspace, nodeId, name, running: running.length + undelivered, byAgent: true };
   }
   const { nodeId } = found.left;

@@ -9,9 +9,15 @@ export function agentStateDir(env: Env, workspace: string): string {
   return join(tanvritHome(env), "agent", workspace);
 }
 
+/** How many jobs may still run under an agent that is not there. */
+export function jobsLeft({ supervisors }: LeftByAgent): number {
+  return supervisors.reduce((sum, one) => sum + one.jobs, 0);
+}
+
 /** What the owner has to know of an agent that is not there; undefined: nothing is left of it. */
-export function leftInWords({ supervisors, undelivered }: LeftByAgent): string | undefined {
-  const jobs = supervisors.reduce((sum, one) => sum + one.jobs, 0);
+export function leftInWords(left: LeftByAgent): string | undefined {
+  const { supervisors, undelivered } = left;
+  const jobs = jobsLeft(left);
   const pids = supervisors.map((one) => one.pid).join(", ");
   const parts = [
     jobs > 0 && `${counted(jobs, "job")} may still run without it, held by process ${pids}`,

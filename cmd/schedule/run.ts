@@ -1,6 +1,7 @@
 import { defineCommand } from "../command.ts";
 import { checkId, clientOptions } from "../common-options.ts";
 import { connect, patience } from "../connect.ts";
+import { exitCodes } from "../exit-codes.ts";
 
 export const command = defineCommand({
   options: clientOptions,
@@ -9,8 +10,8 @@ export const command = defineCommand({
     { line: "schedule run $id", does: "A job of it now; prints the job's id" },
     { line: "job logs -f $(tanvrit-compute schedule run $id)", does: "And its output" },
   ],
-  details: `Also while it is paused. The overlap policy holds: where it forbids a second job this fails, and where the fire has
-to wait for an earlier job no id is printed yet; schedule fires shows it later.`,
+  details: `Also while it is paused. The overlap policy holds: where it forbids a second job this is refused, and where the fire has
+to wait for an earlier job no id is printed yet; schedule fires shows it later. Exits with 1 where no job could be made.`,
   async run({ options, positionals, env, output }) {
     const scheduleId = checkId("schedule", positionals[0] ?? "");
     const { schedules } = await connect(env, options);
@@ -18,6 +19,6 @@ to wait for an earlier job no id is printed yet; schedule fires shows it later.`
     if (options.json) await output.json(fire);
     else if (fire.jobId) await output.result(fire.jobId);
     else await output.note(`tanvrit-compute: ${fire.status}${fire.message ? `: ${fire.message}` : ""}`);
-    return fire.status === "FAILED" ? 1 : 0;
+    return fire.status === "FAILED" ? exitCodes.failed : exitCodes.ok;
   },
 });

@@ -1,3 +1,4 @@
+import { homedir } from "node:os";
 import { z } from "zod";
 import { maskedUrl } from "../../server/masked-url.ts";
 import type { MoveReport } from "../../server/store/move/move.ts";
@@ -132,9 +133,10 @@ function sourceOf(from: string | undefined): string {
   if (from === undefined)
     throw new CliError("usage", "--from is missing", { todo: "See server migrate --help" });
   const path = /^sqlite:(.+)$/.exec(from)?.[1];
-  if (path) return path.replace(/^~(?=\/)/, process.env.HOME ?? "~");
-  const todo = "Give it as sqlite: and the data directory of the server";
-  throw new CliError("bad_configuration", `--from ${maskedUrl(from)} is no embedded store`, { todo });
+  // A shell leaves the ~ behind a colon as it is.
+  if (path) return path.replace(/^~(?=[/\\])/, homedir());
+  const todo = "Give it as sqlite: and the data directory of the server, as sqlite:~/.tanvrit/server";
+  throw new CliError("bad_configuration", "--from names no embedded store", { todo });
 }
 
 function targetOf(to: string | undefined): string {
