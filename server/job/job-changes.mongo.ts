@@ -1,6 +1,12 @@
 import type { Collection } from "mongodb";
 import { Batches, type Waiting } from "../store/batches.ts";
-import { ContentionError, isContention, type MongoStore } from "../store/mongo.ts";
+import {
+  ContentionError,
+  isContention,
+  letOthersGo,
+  type MongoStore,
+  outlastOthers,
+} from "../store/mongo.ts";
 import {
   type ExecutionDocument,
   executionFromDocument,
@@ -25,9 +31,6 @@ interface Draft<Record> {
 }
 
 const CALLS_PER_BATCH = 200;
-/** Somebody else may be faster for this long before a change is given up. */
-const MAX_CONTENTION_MS = 10_000;
-const MAX_PAUSE_MS = 20;
 
 /**
  * `JobStore.change`: reads, decides, and writes with the versions that were read. What was asked for at once is
@@ -112,8 +115,7 @@ export class JobChanges {
   private async apart(requests: readonly Request[]): Promise<Outcome[]> {
     const [only] = requests;
     if (only && requests.length === 1) {
-      const deadlineMs = performance.now() + MAX_CONTENTION_MS;
-      return this.store.attempt(() => this.tryUntil(deadlineMs, only));
+      return this.store.attempt(() => outlastOthers(() => this.tryOnce([only])));
     }
     const middle = Math.ceil(requests.length / 2);
     const outcomes: Outcome[] = [];
@@ -128,19 +130,8 @@ export class JobChanges {
       return await this.store.attempt(() => this.tryOnce(requests));
     } catch (error) {
       if (!isContention((error as Error).cause)) throw error;
-      await Bun.sleep(1 + Math.random() * MAX_PAUSE_MS);
+      await letOthersGo();
       return this.apart(requests);
-    }
-  }
-
-  private async tryUntil(deadlineMs: number, request: Request): Promise<Outcome[]> {
-    for (;;) {
-      try {
-        return await this.tryOnce([request]);
-      } catch (error) {
-        if (!isContention(error) || performance.now() > deadlineMs) throw error;
-        await Bun.sleep(1 + Math.random() * MAX_PAUSE_MS);
-      }
     }
   }
 

@@ -24,9 +24,6 @@ import {
 } from "./job-store.ts";
 
 const INSERTS_PER_BATCH = 1_000;
-/** How long others may use the same idempotency keys at the same time before an insert is given up. */
-const MAX_CONTENTION_MS = 10_000;
-const MAX_PAUSE_MS = 20;
 
 export class MongoJobStore implements JobStore {
   private readonly jobs: Collection<JobDocument>;
@@ -130,20 +127,16 @@ export class MongoJobStore implements JobStore {
 
   /** Each stands for itself: all are written at once, and those whose key is taken are looked up. */
   private insertSingles(batch: readonly Waiting<NewJob, InsertOutcome>[]): Promise<void> {
-    return this.store.attempt(async () => {
-      const deadlineMs = performance.now() + MAX_CONTENTION_MS;
-      let open = batch;
-      for (;;) {
-        const taken = await this.writeUnordered(open.map(({ item }) => documentOf(item)));
-        for (const [index, { item, resolve }] of open.entries()) {
-          if (!taken.has(index)) resolve({ kind: "created", job: item.job });
-        }
-        open = await this.answerTaken(open.filter((_, index) => taken.has(index)));
-        if (open.length === 0) return;
-        if (performance.now() > deadlineMs) throw new ContentionError("An idempotency key stays undecided.");
-        await Bun.sleep(1 + Math.random() * MAX_PAUSE_MS);
+    let open = batch;
+    const insertOpen = async () => {
+      const taken = await this.writeUnordered(open.map(({ item }) => documentOf(item)));
+      for (const [index, { item, resolve }] of open.entries()) {
+        if (!taken.has(index)) resolve({ kind: "created", job: item.job });
       }
-    });
+      open = await this.answerTaken(open.filter((_, index) => taken.has(index)));
+      if (open.length > 0) throw new ContentionError("An idempotency key stays undecided.");
+    };
+    return this.store.attempt(() => outlastOthers(insertOpen));
   }
 
   /** Resolves with those whose key was taken by a job that a majority does not have yet. */

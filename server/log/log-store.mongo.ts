@@ -2,7 +2,7 @@ import type { Collection } from "mongodb";
 import type { LogLine } from "../../shared/log.ts";
 import { RecentMap } from "../recent-map.ts";
 import { Batches, type Waiting } from "../store/batches.ts";
-import { ContentionError, duplicatesIn, type MongoStore } from "../store/mongo.ts";
+import { ContentionError, duplicatesIn, letOthersGo, type MongoStore } from "../store/mongo.ts";
 import {
   ATTEMPT_DIGITS,
   type LogDocument,
@@ -37,7 +37,6 @@ const CALLS_PER_BATCH = 256;
 const MAX_REMEMBERED = 20_000;
 /** Another server may be faster for this long before an append is given up. */
 const MAX_CONTENTION_MS = 10_000;
-const MAX_PAUSE_MS = 20;
 /** A document holds from one line to some thousands; a read of many small ones may give fewer lines than asked for. */
 const MAX_DOCUMENTS_PER_READ = 512;
 /** A read ends after this much text even where more lines are wanted. */
@@ -169,7 +168,7 @@ export class MongoLogStore implements LogStore {
       else log.lastSeq = last_seq;
     }
     // What was faster may not be on a majority yet, and so not be read.
-    if (taken.size > 0) await Bun.sleep(1 + Math.random() * MAX_PAUSE_MS);
+    if (taken.size > 0) await letOthersGo();
   }
 
   private async readAgain(executionId: string, log: OpenLog): Promise<void> {

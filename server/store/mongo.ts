@@ -170,8 +170,13 @@ export async function outlastOthers<T>(
     } catch (error) {
       if (!mayPass(error) || performance.now() > deadlineMs) throw error;
     }
-    await Bun.sleep(1 + Math.random() * MAX_PAUSE_MS);
+    await letOthersGo();
   }
+}
+
+/** Never the same time for two who were in each other's way. */
+export function letOthersGo(): Promise<void> {
+  return Bun.sleep(1 + Math.random() * MAX_PAUSE_MS);
 }
 
 /** Somebody else was faster, also to write an id or a name that may be there once only. */

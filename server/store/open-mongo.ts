@@ -31,7 +31,7 @@ export const mongoSteps = [
 export async function openMongo(url: string): Promise<Stores> {
   const store = await MongoStore.open(url, mongoSteps);
   try {
-    await refuseHalfMoved(store);
+    await store.attempt(() => refuseHalfMoved(store));
   } catch (error) {
     await store.close();
     throw error;

@@ -1,5 +1,11 @@
 import type { ClientSession, Collection, Filter } from "mongodb";
-import { ContentionError, isDuplicateKey, type MongoStore, outlastOthers } from "../store/mongo.ts";
+import {
+  ContentionError,
+  isDuplicateKey,
+  isFasterElsewhere,
+  type MongoStore,
+  outlastOthers,
+} from "../store/mongo.ts";
 import { collectionStep } from "../store/mongo-migrations.ts";
 import {
   BUILTIN,
@@ -23,10 +29,6 @@ import {
   type TemplateStore,
   type TemplateVersion,
 } from "./template-store.ts";
-
-/** How long others may write the same template at the same time before a write is given up. */
-const MAX_CONTENTION_MS = 10_000;
-const MAX_PAUSE_MS = 20;
 
 export const templateSteps = [
   collectionStep("template-1", "compute_templates", [
@@ -122,15 +124,10 @@ export class MongoTemplateStore implements TemplateStore {
     });
   }
 
-  async seed(builtin: BuiltinTemplate, nowMs: number): Promise<boolean> {
-    const deadlineMs = performance.now() + MAX_CONTENTION_MS;
-    for (;;) {
-      const written = await this.writeOnce((session) => this.seedIn(session, builtin, nowMs));
-      if (written !== undefined) return written;
-      // Another server was faster with the same name: what it wrote is looked at.
-      if (performance.now() > deadlineMs) return false;
-      await pause();
-    }
+  seed(builtin: BuiltinTemplate, nowMs: number): Promise<boolean> {
+    const body = (session: ClientSession) => this.seedIn(session, builtin, nowMs);
+    // Where another server was faster with the same name, what it wrote is looked at.
+    return this.store.attempt(() => outlastOthers(() => this.store.transaction(body), isFasterElsewhere));
   }
 
   private async seedIn(session: ClientSession, builtin: BuiltinTemplate, nowMs: number): Promise<boolean> {
@@ -177,8 +174,4 @@ export class MongoTemplateStore implements TemplateStore {
       }
     });
   }
-}
-
-function pause(): Promise<void> {
-  return Bun.sleep(1 + Math.random() * MAX_PAUSE_MS);
 }
