@@ -1,6 +1,5 @@
-import { z } from "zod";
 import { accountName } from "../shared/auth.ts";
-import { defineOptions, optionText } from "../shared/config/options.ts";
+import { defineOptions, flagOption, optionText } from "../shared/config/options.ts";
 import { executionId, jobId, nodeId, scheduleId } from "../shared/ids.ts";
 import { CliError } from "./failure.ts";
 import { DEFAULT_URL, DEFAULT_WORKSPACE } from "./workspaces.ts";
@@ -11,11 +10,7 @@ const serverUrl = optionText.refine((text) => /^https?:\/\/[^/]/.test(text) && U
 
 /** Options of every command that prints something for programs. */
 export const jsonOption = defineOptions({
-  json: {
-    kind: "flag",
-    schema: z.boolean().default(false),
-    help: "Print JSON; errors too, as one object on stderr",
-  },
+  json: flagOption("Print JSON; errors too, as one object on stderr"),
 });
 
 /** Options of every command that talks to a server. */

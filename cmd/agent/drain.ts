@@ -1,6 +1,5 @@
-import { z } from "zod";
 import { findAgent } from "../../agent/control/find-agent.ts";
-import { defineOptions } from "../../shared/config/options.ts";
+import { defineOptions, flagOption } from "../../shared/config/options.ts";
 import { counted } from "../../shared/counted.ts";
 import { defineCommand, type Env } from "../command.ts";
 import { clientOptions } from "../common-options.ts";
@@ -13,11 +12,7 @@ import { agentStateDir, jobsLeft } from "./state.ts";
 
 const options = defineOptions({
   ...clientOptions,
-  wait: {
-    kind: "flag",
-    schema: z.boolean().default(false),
-    help: "Return when nothing runs here any more",
-  },
+  wait: flagOption("Return when nothing runs here any more"),
 });
 
 const LOOK_MS = 500;

@@ -1,6 +1,5 @@
 import { createHash } from "node:crypto";
 import { statSync } from "node:fs";
-import { z } from "zod";
 import { type AgentEnd, runAgent } from "../../agent/agent.ts";
 import { agentFile } from "../../agent/agent-file.ts";
 import type { AgentLog } from "../../agent/agent-log.ts";
@@ -9,7 +8,7 @@ import { agentOptions } from "../../agent/options.ts";
 import packageJson from "../../package.json" with { type: "json" };
 import { ComputeClient } from "../../sdk/client.ts";
 import { textLog } from "../../server/log.ts";
-import { defineOptions, optionNumber } from "../../shared/config/options.ts";
+import { defineOptions, flagOption, optionNumber } from "../../shared/config/options.ts";
 import { defineCommand } from "../command.ts";
 import { connectionOptions } from "../common-options.ts";
 import { credentialsOf } from "../credentials/session.ts";
@@ -23,11 +22,9 @@ import { withoutCollectionTimer } from "./quiet-runtime.ts";
 import { readAgentFile } from "./settings.ts";
 import { agentStateDir } from "./state.ts";
 
-const flag = { kind: "flag", schema: z.boolean().default(false) } as const;
-
 const options = defineOptions({
   ...agentOptions,
-  once: { ...flag, help: "Take one job, report it, and end" },
+  once: flagOption("Take one job, report it, and end"),
   "max-jobs": {
     kind: "value",
     placeholder: "N",
@@ -40,10 +37,9 @@ const options = defineOptions({
     schema: optionNumber({ min: 0, unit: "seconds" }).optional(),
     help: "End when nothing has run for so long",
   },
-  replace: {
-    ...flag,
-    help: "Take the place of the agent that runs here now, and go on with its jobs, as after an upgrade",
-  },
+  replace: flagOption(
+    "Take the place of the agent that runs here now, and go on with its jobs, as after an upgrade",
+  ),
   ...connectionOptions,
 });
 

@@ -1,7 +1,6 @@
-import { z } from "zod";
 import { findAgent, stopAgent, untilGone } from "../../agent/control/find-agent.ts";
 import type { AgentStatus, StopHow } from "../../agent/control/protocol.ts";
-import { defineOptions } from "../../shared/config/options.ts";
+import { defineOptions, flagOption } from "../../shared/config/options.ts";
 import { counted } from "../../shared/counted.ts";
 import { defineCommand } from "../command.ts";
 import { connectionOptions } from "../common-options.ts";
@@ -11,14 +10,9 @@ import type { Output } from "../output.ts";
 import { chooseWorkspace } from "../workspaces.ts";
 import { agentStateDir, leftInWords } from "./state.ts";
 
-const flag = { kind: "flag", schema: z.boolean().default(false) } as const;
-
 const options = defineOptions({
-  "keep-jobs": {
-    ...flag,
-    help: "End it at once; what runs goes on, and the next agent run here takes it up",
-  },
-  now: { ...flag, help: "Cancel what runs, then end it" },
+  "keep-jobs": flagOption("End it at once; what runs goes on, and the next agent run here takes it up"),
+  now: flagOption("Cancel what runs, then end it"),
   ...connectionOptions,
 });
 

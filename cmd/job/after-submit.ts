@@ -1,6 +1,18 @@
 import type { Compute, Job } from "../../sdk/index.ts";
+import { defineOptions, flagOption } from "../../shared/config/options.ts";
 import { exitCodeOfJob, exitCodes } from "../exit-codes.ts";
+import { CliError } from "../failure.ts";
 import type { Output } from "../output.ts";
+
+/** The options of a command that submits a job and may stay with it. */
+export const attachOptions = defineOptions({
+  wait: flagOption("Wait until the job is over and exit with its code"),
+  follow: flagOption("Show the job's output until it is over and exit with its code"),
+});
+
+export function refuseBoth({ wait, follow }: { wait: boolean; follow: boolean }): void {
+  if (wait && follow) throw new CliError("usage", "--wait and --follow exclude each other");
+}
 
 /** What is done with a job that was just submitted: its id is printed, it is followed, or its end is waited for. */
 export async function afterSubmit(

@@ -114,8 +114,9 @@ export class BatchFile implements AsyncDisposable {
   }
 }
 
-/** What gives its text once only, as `<(…)` of a shell. What is not there is told when it is read. */
+/** What gives its text once only, as `<(…)` of a shell. */
 async function isPipe(file: string): Promise<boolean> {
+  // What is not there is told when it is read.
   const about = await stat(file).catch(() => undefined);
   return about !== undefined && !about.isFile() && !about.isDirectory();
 }

@@ -1,15 +1,15 @@
-import { defineOptions } from "../../shared/config/options.ts";
+import { defineOptions, flagOption } from "../../shared/config/options.ts";
 import { isFinal } from "../../shared/job-state.ts";
 import { defineCommand } from "../command.ts";
 import { checkId, clientOptions } from "../common-options.ts";
 import { connect, patience } from "../connect.ts";
 import { changeMatching } from "./change-matching.ts";
-import { allOption, filterOptions, selectionOrIds } from "./filter-options.ts";
+import { filterOptions, selectionOrIds } from "./filter-options.ts";
 
 export const command = defineCommand({
   options: defineOptions({
     ...filterOptions,
-    all: allOption("Cancel every job that is not over"),
+    all: flagOption("Cancel every job that is not over"),
     ...clientOptions,
   }),
   positionals: [

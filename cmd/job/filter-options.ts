@@ -4,19 +4,21 @@ import { defineOptions, type OptionValues, optionPairs, optionText } from "../..
 import { jobStatus } from "../../shared/job-state.ts";
 import { CliError } from "../failure.ts";
 import { statusOption } from "../listing.ts";
+import { durationMs } from "./duration.ts";
 
-const UNIT_MS = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 } as const;
+/** A day, which is one of UTC, or a time that says its zone: another would mean something else on every machine. */
+const DATE_OR_TIME = /^\d{4}-\d{2}-\d{2}([T ].*(Z|[+-]\d{2}:?\d{2}))?$/i;
 
 /** A time, or how long ago. */
 const since = optionText.transform((text, context) => {
-  const [, amount = "", unit = ""] = /^(\d+(?:\.\d+)?)([smhdw])$/.exec(text) ?? [];
-  const isDate = /^\d{4}-\d{2}-\d{2}([T ]|$)/.test(text);
-  const agoMs = Number(amount) * UNIT_MS[unit as keyof typeof UNIT_MS];
-  const date = new Date(amount ? Date.now() - agoMs : isDate ? text : Number.NaN);
+  const agoMs = durationMs(text);
+  const time = DATE_OR_TIME.test(text) ? text : Number.NaN;
+  const date = new Date(agoMs === undefined ? time : Date.now() - agoMs);
   if (!Number.isNaN(date.getTime())) return date.toISOString();
   context.addIssue({
     code: "custom",
-    message: "must be a time like 2026-01-31T12:00:00Z, or how long ago, as 90s, 30m, 2h, 7d or 1w",
+    message:
+      "must be a time with its zone, like 2026-01-31T12:00:00Z, or how long ago, as 90s, 30m, 2h, 7d or 1w",
   });
   return z.NEVER;
 });
@@ -44,10 +46,6 @@ export const filterOptions = defineOptions({
     help: "Only jobs submitted since then: a time like 2026-01-31T12:00:00Z, or how long ago like 30m, 2h, 7d",
   },
 });
-
-export function allOption(help: string) {
-  return { kind: "flag", schema: z.boolean().default(false), help } as const;
-}
 
 type FilterValues = OptionValues<typeof filterOptions>;
 

@@ -1,16 +1,16 @@
-import { defineOptions } from "../../shared/config/options.ts";
+import { defineOptions, flagOption } from "../../shared/config/options.ts";
 import { defineCommand } from "../command.ts";
 import { clientOptions } from "../common-options.ts";
 import { connect, patience } from "../connect.ts";
 import { CliError } from "../failure.ts";
 import { formatAge, formatCommand } from "../format.ts";
 import { DEFAULT_LIST_LIMIT, limitOption, showList } from "../listing.ts";
-import { allOption, filterOptions, selectionOf } from "./filter-options.ts";
+import { filterOptions, selectionOf } from "./filter-options.ts";
 
 const options = defineOptions({
   ...filterOptions,
   limit: limitOption("jobs"),
-  all: allOption("List them all, however many"),
+  all: flagOption("List them all, however many"),
   ...clientOptions,
 });
 

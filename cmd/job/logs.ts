@@ -1,5 +1,4 @@
-import { z } from "zod";
-import { defineOptions, optionNumber } from "../../shared/config/options.ts";
+import { defineOptions, flagOption, optionNumber } from "../../shared/config/options.ts";
 import { defineCommand } from "../command.ts";
 import { checkId, clientOptions } from "../common-options.ts";
 import { connect, patience } from "../connect.ts";
@@ -7,12 +6,7 @@ import { followJob } from "./follow.ts";
 import { LogWriter } from "./log-writer.ts";
 
 const options = defineOptions({
-  follow: {
-    kind: "flag",
-    short: "f",
-    schema: z.boolean().default(false),
-    help: "Go on with what the job writes until it is over",
-  },
+  follow: { ...flagOption("Go on with what the job writes until it is over"), short: "f" },
   tail: {
     kind: "value",
     short: "n",

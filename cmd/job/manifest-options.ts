@@ -1,6 +1,7 @@
 import { z } from "zod";
 import {
   defineOptions,
+  flagOption,
   type OptionValues,
   optionNumber,
   optionPairs,
@@ -153,11 +154,7 @@ export const manifestOptions = defineOptions({
     defaultText: "1",
     help: "How many of the group may run at once",
   },
-  "cancel-in-progress": {
-    kind: "flag",
-    schema: z.boolean().default(false),
-    help: "Cancel the earlier jobs of the group instead of waiting for them",
-  },
+  "cancel-in-progress": flagOption("Cancel the earlier jobs of the group instead of waiting for them"),
   file: {
     kind: "value",
     short: "f",

@@ -1,5 +1,6 @@
 import type { JobManifestInput } from "../../shared/manifest.ts";
 import { CliError } from "../failure.ts";
+import { durationMs } from "./duration.ts";
 
 /** `75,NodeLost`: exit codes and reasons; the schema says which there are. */
 export function retryList(text: string): JobManifestInput["retryOn"] {
@@ -28,13 +29,12 @@ export function concurrencyOf(options: ConcurrencyOptions): JobManifestInput["co
   throw new CliError("usage", "--concurrency-limit and --cancel-in-progress need --concurrency-group");
 }
 
-const UNIT_MS = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
-
 /** A time as it is, or `+` a duration from now on; what is neither is left to the schema to refuse. */
 export function startTime(text: string): string {
-  const [, amount, unit] = /^\+(\d+(?:\.\d+)?)([smhd]?)$/.exec(text) ?? [];
-  if (amount === undefined) return text;
-  const ms = Number(amount) * UNIT_MS[(unit || "s") as keyof typeof UNIT_MS];
-  const time = new Date(Date.now() + ms);
+  if (!text.startsWith("+")) return text;
+  const duration = text.slice(1);
+  // A number alone counts seconds.
+  const ms = durationMs(/\d$/.test(duration) ? `${duration}s` : duration);
+  const time = new Date(ms === undefined ? Number.NaN : Date.now() + ms);
   return Number.isNaN(time.getTime()) ? text : time.toISOString();
 }

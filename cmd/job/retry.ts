@@ -1,14 +1,14 @@
-import { defineOptions } from "../../shared/config/options.ts";
+import { defineOptions, flagOption } from "../../shared/config/options.ts";
 import { defineCommand } from "../command.ts";
 import { checkId, clientOptions } from "../common-options.ts";
 import { connect, patience } from "../connect.ts";
 import { changeMatching } from "./change-matching.ts";
-import { allOption, filterOptions, selectionOrIds } from "./filter-options.ts";
+import { filterOptions, selectionOrIds } from "./filter-options.ts";
 
 export const command = defineCommand({
   options: defineOptions({
     ...filterOptions,
-    all: allOption("Retry every job that is over and did not succeed"),
+    all: flagOption("Retry every job that is over and did not succeed"),
     ...clientOptions,
   }),
   positionals: [

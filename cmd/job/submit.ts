@@ -1,19 +1,17 @@
-import { z } from "zod";
-import { defineOptions, optionText } from "../../shared/config/options.ts";
+import { defineOptions, flagOption, optionText } from "../../shared/config/options.ts";
 import { defineCommand } from "../command.ts";
 import { clientOptions } from "../common-options.ts";
 import { connect } from "../connect.ts";
-import { CliError } from "../failure.ts";
-import { afterSubmit } from "./after-submit.ts";
+import { afterSubmit, attachOptions, refuseBoth } from "./after-submit.ts";
 import { buildManifest, manifestOptions } from "./manifest-options.ts";
 import { submitManifest } from "./submit-manifest.ts";
 
-const flag = (help: string) => ({ kind: "flag", schema: z.boolean().default(false), help }) as const;
 const options = defineOptions({
   ...manifestOptions,
-  wait: flag("Wait until the job is over and exit with its code"),
-  follow: flag("Show the job's output until it is over and exit with its code"),
-  "dry-run": flag("Submit nothing; say where such a job could run, and exit with 1 where nothing ever could"),
+  ...attachOptions,
+  "dry-run": flagOption(
+    "Submit nothing; say where such a job could run, and exit with 1 where nothing ever could",
+  ),
   batch: {
     kind: "value",
     placeholder: "FILE",
@@ -39,7 +37,7 @@ export const command = defineCommand({
 With --batch the whole file is checked before anything is sent; then up to 1,000 jobs at once are submitted, all or
 none of them. A line may have an idempotencyKey beside the fields of a job.`,
   async run({ options, rest, env, output }) {
-    if (options.wait && options.follow) throw new CliError("usage", "--wait and --follow exclude each other");
+    refuseBoth(options);
     if (options.batch !== undefined) {
       const { refuseOtherOptions, submitBatchFile } = await import("./submit-batch.ts");
       refuseOtherOptions(options, rest);

@@ -1,5 +1,4 @@
-import { z } from "zod";
-import { defineOptions } from "../../shared/config/options.ts";
+import { defineOptions, flagOption } from "../../shared/config/options.ts";
 import { counted } from "../../shared/counted.ts";
 import { defineCommand } from "../command.ts";
 import { checkId, clientOptions } from "../common-options.ts";
@@ -7,7 +6,7 @@ import { connect, patience } from "../connect.ts";
 
 const options = defineOptions({
   ...clientOptions,
-  undo: { kind: "flag", schema: z.boolean().default(false), help: "Give it jobs again" },
+  undo: flagOption("Give it jobs again"),
 });
 
 export const command = defineCommand({

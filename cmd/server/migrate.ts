@@ -1,8 +1,7 @@
 import { homedir } from "node:os";
-import { z } from "zod";
 import { maskedUrl } from "../../server/masked-url.ts";
 import type { MoveReport } from "../../server/store/move/move.ts";
-import { defineOptions, optionText } from "../../shared/config/options.ts";
+import { defineOptions, flagOption, optionText } from "../../shared/config/options.ts";
 import { defineCommand } from "../command.ts";
 import { jsonOption } from "../common-options.ts";
 import { exitCodes } from "../exit-codes.ts";
@@ -28,16 +27,8 @@ const options = defineOptions({
     schema: optionText.optional(),
     help: "The mongodb:// URL of a replica set and an empty database",
   },
-  "dry-run": {
-    kind: "flag",
-    schema: z.boolean().default(false),
-    help: "Say what would be moved, and write nothing",
-  },
-  restart: {
-    kind: "flag",
-    schema: z.boolean().default(false),
-    help: "Take out what a run that did not finish has stored, and begin anew",
-  },
+  "dry-run": flagOption("Say what would be moved, and write nothing"),
+  restart: flagOption("Take out what a run that did not finish has stored, and begin anew"),
 });
 
 export const command = defineCommand({

@@ -1,14 +1,12 @@
-import { z } from "zod";
-import { defineOptions } from "../../shared/config/options.ts";
+import { defineOptions, flagOption } from "../../shared/config/options.ts";
 import { defineCommand } from "../command.ts";
 import { clientOptions } from "../common-options.ts";
 import { connect, patience } from "../connect.ts";
 import { showList } from "../listing.ts";
 
-const flag = (help: string) => ({ kind: "flag", schema: z.boolean().default(false), help }) as const;
 const options = defineOptions({
-  own: flag("Only those of this business"),
-  builtin: flag("Only those that come with the server"),
+  own: flagOption("Only those of this business"),
+  builtin: flagOption("Only those that come with the server"),
   ...clientOptions,
 });
 

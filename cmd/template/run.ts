@@ -1,10 +1,8 @@
-import { z } from "zod";
 import { defineOptions } from "../../shared/config/options.ts";
 import { defineCommand } from "../command.ts";
 import { clientOptions } from "../common-options.ts";
 import { connect, patience } from "../connect.ts";
-import { CliError } from "../failure.ts";
-import { afterSubmit } from "../job/after-submit.ts";
+import { afterSubmit, attachOptions, refuseBoth } from "../job/after-submit.ts";
 import { manifestOptions } from "../job/manifest-options.ts";
 import {
   checkTemplate,
@@ -14,12 +12,10 @@ import {
   versionOption,
 } from "./template-options.ts";
 
-const flag = (help: string) => ({ kind: "flag", schema: z.boolean().default(false), help }) as const;
 const options = defineOptions({
   ...paramOption,
   ...versionOption,
-  wait: flag("Wait until the job is over and exit with its code"),
-  follow: flag("Show the job's output until it is over and exit with its code"),
+  ...attachOptions,
   "idempotency-key": manifestOptions["idempotency-key"],
   ...clientOptions,
 });
@@ -37,7 +33,7 @@ export const command = defineCommand({
   details: `template get NAME shows the parameters. A value reaches the job as it is, whatever is in it. On stdout stands
 the job's id and nothing else (with --follow the job's output, the id is on stderr).`,
   async run({ options, positionals, env, output }) {
-    if (options.wait && options.follow) throw new CliError("usage", "--wait and --follow exclude each other");
+    refuseBoth(options);
     const template = checkTemplate(positionals[0]);
     const params = paramsOf(options.param);
     const compute = await connect(env, options);

@@ -99,6 +99,11 @@ function valueAt(content: unknown, key: string): unknown {
   return value;
 }
 
+/** A flag: off unless it is given. */
+export function flagOption(help: string) {
+  return { kind: "flag", schema: z.boolean().default(false), help } as const;
+}
+
 /** Schemas for option texts: flags and variables give text, files may give numbers. */
 export const optionText = z.string({ error: "must be a text" });
 
