@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { newId } from "../../shared/ids.ts";
 import type { JobManifestInput } from "../../shared/manifest.ts";
-import { waitFor } from "../../tests/support/wait.ts";
+import { quickest, waitFor } from "../../tests/support/wait.ts";
 import { assignmentOf } from "../testing/assignment.ts";
 import { allowedEnvironment } from "./environment.ts";
 import { type RunningTask, StartFailedError, type TaskExit, type TaskUsage } from "./executor.ts";
@@ -19,6 +19,9 @@ afterAll(async () => {
   await executor.close();
   rmSync(dir, { recursive: true, force: true });
 });
+
+/** Less than an output that somebody holds is read for. */
+const HELD_MS = 1_000;
 
 interface Started {
   task: RunningTask;
@@ -95,12 +98,16 @@ describe("the shell executor", () => {
   });
 
   test("is not held by a background child that keeps stdout open", async () => {
-    const { task, text, executionId } = await start({ command: "sleep 600 & echo done" });
-    const startMs = performance.now();
-    expect(await task.wait()).toEqual({ exitCode: 0 });
-    expect(performance.now() - startMs).toBeLessThan(1_000);
-    expect(text.stdout).toBe("done\n");
-    expect(processesOf(new Set([executionId]))).toEqual([]);
+    const tookMs = await quickest(HELD_MS, async () => {
+      const { task, text, executionId } = await start({ command: "sleep 600 & echo done" });
+      const startMs = performance.now();
+      expect(await task.wait()).toEqual({ exitCode: 0 });
+      const endMs = performance.now();
+      expect(text.stdout).toBe("done\n");
+      expect(processesOf(new Set([executionId]))).toEqual([]);
+      return endMs - startMs;
+    });
+    expect(tookMs).toBeLessThan(HELD_MS);
   });
 
   test("finds a child that holds stdout in a session of its own", async () => {
@@ -112,12 +119,16 @@ describe("the shell executor", () => {
 
   test("ends a process that hides who it is and holds stdout, with its job", async () => {
     const hidden = "env -i PATH=$PATH setsid sh -c 'echo $$; echo up > ready; exec sleep 600'";
-    const { task, text, said } = await start({ command: `mkfifo ready; ${hidden} & read up < ready` });
-    await said("\n");
-    const startMs = performance.now();
-    expect(await task.wait()).toEqual({ exitCode: 0 });
-    expect(performance.now() - startMs).toBeLessThan(1_000);
-    expect(processStat(Number(text.stdout))).toBeUndefined();
+    const command = `rm -f ready; mkfifo ready; ${hidden} & read up < ready`;
+    const tookMs = await quickest(HELD_MS, async () => {
+      const { task, text, said } = await start({ command });
+      await said("\n");
+      const startMs = performance.now();
+      expect(await task.wait()).toEqual({ exitCode: 0 });
+      expect(processStat(Number(text.stdout))).toBeUndefined();
+      return performance.now() - startMs;
+    });
+    expect(tookMs).toBeLessThan(HELD_MS);
   });
 
   test("ends a daemon that let go of everything soon after its job", async () => {

@@ -67,11 +67,11 @@ function limits(make: () => Promise<ExecutorUnderTest>): void {
   );
 
   test(
-    "memory: what many processes take together counts",
+    "memory: what many processes take together counts, and none of them lives on",
     async () => {
       await using stage = await Stage.open(make);
       const one = `awk 'BEGIN { s = "0123456789abcdef"; while (length(s) < 1048576) s = s s
-        for (i = 0; i < 40; i++) a[i] = s i; print "full"; fflush(); system("sleep 10") }'`;
+        for (i = 0; i < 40; i++) a[i] = s i; print "full"; fflush(); system("sleep 300") }'`;
       const script: Script = {
         sh: `${one} & ${one} & ${one} & ${one} & wait`,
         play: { says: [["stdout", "full\nfull\nfull\nfull\n"]], exit: { exitCode: 0 } },
