@@ -139,7 +139,7 @@ describe("what a container may", () => {
   });
 });
 
-test("it carries the marks by which it is found again, and leaves no second copy of its output", () => {
+test("it carries the marks by which it is found again, is not started anew, goes before others, and leaves no copy of its output", () => {
   const { Labels, HostConfig } = bodyOf({});
   expect(Labels).toEqual({
     "com.tanvrit.compute.agent": "agent-1",
@@ -147,5 +147,10 @@ test("it carries the marks by which it is found again, and leaves no second copy
     "com.tanvrit.compute.execution": "exe_1",
     "com.tanvrit.compute.job": expect.stringMatching(/^job_/),
   });
-  expect(HostConfig).toMatchObject({ AutoRemove: false, LogConfig: { Type: "none" } });
+  expect(HostConfig).toMatchObject({
+    AutoRemove: false,
+    RestartPolicy: { Name: "no" },
+    OomScoreAdj: 500,
+    LogConfig: { Type: "none" },
+  });
 });
