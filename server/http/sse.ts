@@ -18,11 +18,12 @@ export function sseResponse(
   const stream = new ReadableStream<Uint8Array>({
     start(controller) {
       controller.enqueue(encoder.encode(": stream\n\n"));
-      keepAlive = setInterval(() => {
-        if ((controller.desiredSize ?? 0) > 0) controller.enqueue(encoder.encode(": keep-alive\n\n"));
-      }, KEEP_ALIVE_MS);
     },
     async pull(controller) {
+      // Only now does somebody read: what nobody does, as the body of an answer to HEAD, is never cancelled either.
+      keepAlive ??= setInterval(() => {
+        if ((controller.desiredSize ?? 0) > 0) controller.enqueue(encoder.encode(": keep-alive\n\n"));
+      }, KEEP_ALIVE_MS);
       try {
         await nextTurn();
         const next = await iterator.next();

@@ -1,0 +1,24 @@
+import { afterEach, beforeEach, expect, jest, test } from "bun:test";
+import type { StreamEvent } from "./handler.ts";
+import { sseResponse } from "./sse.ts";
+
+beforeEach(() => {
+  jest.useFakeTimers();
+});
+afterEach(() => {
+  jest.useRealTimers();
+});
+
+async function* nothing(): AsyncGenerator<StreamEvent[]> {
+  await new Promise(() => undefined);
+}
+
+test("a stream that nobody reads, as the answer to HEAD, leaves no timer behind; one that is read has one", async () => {
+  const { body } = sseResponse(nothing(), { onGone: () => undefined, onError: () => undefined }, "1");
+  expect(jest.getTimerCount()).toBe(0);
+  const reader = body?.getReader();
+  await reader?.read();
+  expect(jest.getTimerCount()).toBe(1);
+  await reader?.cancel();
+  expect(jest.getTimerCount()).toBe(0);
+});
