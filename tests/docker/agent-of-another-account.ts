@@ -1,22 +1,25 @@
-/** Runs one job under the account it is started by, removes the job's directory, and prints what it saw. */
+/**
+ * Runs one job under the account it is started by, removes the job's directory, and prints what it saw. It dies of
+ * SIGKILL once the job says `die`; who is started in the same place after that, without a job, clears up.
+ */
 import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { DockerExecutor } from "../../agent/executors/docker/docker-executor.ts";
 import { newId } from "../../shared/ids.ts";
 import { jobManifest } from "../../shared/manifest.ts";
 
-const [root = "", manifest = ""] = process.argv.slice(2);
+const [root = "", manifest] = process.argv.slice(2);
 const dir = join(root, "work");
-mkdirSync(dir, { mode: 0o700 });
 const executor = new DockerExecutor({
-  agentId: newId("node"),
+  agentId: root,
   environment: process.env,
   settings: () => ({ registries: {}, docker: { allowSocket: false, mounts: [], capabilities: [] } }),
 });
 const said: string[] = [];
 const text: string[] = [];
 
-async function run(): Promise<object> {
+async function run(manifest: string): Promise<object> {
+  mkdirSync(dir, { mode: 0o700 });
   const task = await executor.start(
     {
       nodeId: newId("node"),
@@ -34,7 +37,11 @@ async function run(): Promise<object> {
         leaseExpiresAt: new Date(Date.now() + 60_000).toISOString(),
       },
       output: {
-        write: (_stream, bytes) => void text.push(Buffer.from(bytes).toString()),
+        write: (_stream, bytes) => {
+          text.push(Buffer.from(bytes).toString());
+          if (text.join("").includes("die\n")) process.kill(process.pid, "SIGKILL");
+          return undefined;
+        },
         system: (line) => void said.push(line),
       },
     },
@@ -43,7 +50,8 @@ async function run(): Promise<object> {
   return task.wait();
 }
 
-const exit = await run().catch((error) => ({ failed: String(error) }));
+const failed = (error: unknown) => ({ failed: String(error) });
+const exit = await (manifest === undefined ? executor.recover([]) : run(manifest)).catch(failed);
 let left: string[] = [];
 try {
   rmSync(dir, { recursive: true, force: true });

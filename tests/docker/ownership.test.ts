@@ -18,21 +18,31 @@ const group = existsSync(socketPath) ? statSync(socketPath).gid : 0;
 
 const AGENT = join(import.meta.dirname, "agent-of-another-account.ts");
 
-/** What an agent under another account than the engine's finds after its job, and can remove. */
-async function jobOf(image: string, job: object): Promise<{ said: string[]; left: string[]; exit: object }> {
+/** A place for an agent under another account than the engine's. */
+function newState(): string {
   chmodSync(root, 0o755);
   const dir = mkdtempSync(join(root, "state-"));
   if (isRoot) chownSync(dir, UID, UID);
+  return dir;
+}
+
+/** What such an agent finds after its job, and can remove. */
+async function jobOf(image: string, job: object): Promise<{ said: string[]; left: string[]; exit: object }> {
+  const { exitCode, stdout, stderr } = await agentIn(newState(), JSON.stringify({ image, ...job }));
+  if (exitCode !== 0) throw new Error(`the agent failed: ${stderr}`);
+  return JSON.parse(stdout);
+}
+
+async function agentIn(dir: string, ...job: string[]) {
   const as = isRoot ? ["setpriv", `--reuid=${UID}`, `--regid=${UID}`, `--groups=${group}`] : [];
-  const child = Bun.spawn([...as, process.execPath, AGENT, dir, JSON.stringify({ image, ...job })], {
+  const child = Bun.spawn([...as, process.execPath, AGENT, dir, ...job], {
     env: { PATH: process.env.PATH ?? "", HOME: dir, TMPDIR: dir, DOCKER_HOST: url },
     stdout: "pipe",
     stderr: "pipe",
     timeout: TEST_MS,
   });
   const [stdout, stderr] = [await new Response(child.stdout).text(), await new Response(child.stderr).text()];
-  if ((await child.exited) !== 0) throw new Error(`the agent failed: ${stderr}`);
-  return JSON.parse(stdout);
+  return { exitCode: await child.exited, signal: child.signalCode, stdout, stderr };
 }
 
 const command = "mkdir -p a/b; echo x > a/b/c; chmod 700 a/b; ls -ln /work | grep -q ' 0 ' && echo root";
@@ -42,6 +52,19 @@ test(
   async () => {
     const { said, left, exit } = await jobOf(await testImage(), { command });
     expect({ said, left, exit }).toEqual({ said: [], left: [], exit: { exitCode: 0 } });
+  },
+  TEST_MS,
+);
+
+test(
+  "what it wrote before its agent was killed, the next agent can remove",
+  async () => {
+    const dir = newState();
+    const job = { image: await testImage(), command: `${command}; echo die; sleep 600` };
+    expect((await agentIn(dir, JSON.stringify(job))).signal).toBe("SIGKILL");
+    const { exitCode, stdout, stderr } = await agentIn(dir);
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
+    expect(JSON.parse(stdout)).toMatchObject({ said: [], left: [] });
   },
   TEST_MS,
 );
