@@ -1,3 +1,5 @@
+import { RecentMap } from "../recent-map.ts";
+
 /** The clock was put forward from one local day into the next: the end of the first day is left out. */
 export interface MidnightGap {
   /** The first instant after it. */
@@ -20,8 +22,8 @@ interface Known {
   gaps: MidnightGap[];
 }
 
-/** By zone, of which there are a few hundred. */
-const known = new Map<string, Known>();
+/** By the name that was given: there are a few hundred zones, but each may be written in capitals and not. */
+const known = new RecentMap<Known>(1_000);
 
 /** Those behind `afterMs` until `untilMs`, in order. */
 export function midnightGaps(timeZone: string, afterMs: number, untilMs: number): MidnightGap[] {
