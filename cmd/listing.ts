@@ -24,12 +24,14 @@ export async function showList<Item>(
 
 const upper = z.string().transform((text) => text.toUpperCase());
 
-/** `--status`, in any case, several times or comma-separated. */
+/** `--status`, in any case, as often as wanted. */
 export function statusOption<Status extends string>(what: string, statuses: readonly Status[]) {
   return {
     kind: "list",
     placeholder: "STATUS",
-    schema: z.array(upper.pipe(z.enum(statuses))).optional(),
+    schema: z
+      .array(upper.pipe(z.enum(statuses, { error: `must be one of ${statuses.join(", ")}` })))
+      .optional(),
     help: `Only ${what} that are ${statuses.join(", ")}`,
   } as const;
 }

@@ -17,14 +17,20 @@ export type { Template, TemplateFileInput, TemplateSummary } from "../shared/tem
 export { ComputeClient, type Credentials } from "./client.ts";
 export type { GrantOptions, LedgerFilter } from "./credits.ts";
 export { ComputeError, UnreachableError } from "./errors.ts";
+export type { ExecutionFilter } from "./executions.ts";
 export type {
   JobFilter,
   JobSelection,
   LogOptions,
   MatchingCounts,
+  MatchingOptions,
   SubmitOptions,
+  SubmittedJob,
 } from "./jobs.ts";
+export type { NodeFilter } from "./nodes.ts";
+export type { ListOptions } from "./pages.ts";
 export type { Patience } from "./patience.ts";
+export type { ScheduleFilter } from "./schedules.ts";
 export type { RunTemplateOptions, TemplateFilter } from "./templates.ts";
 
 /** How to sign in: an access token, a key, or something that knows how to renew itself. */

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { timestamp } from "./execution.ts";
 import { fireId, jobId, scheduleId } from "./ids.ts";
 import { jobManifest } from "./manifest.ts";
+import { parameterValue } from "./template/parameter.ts";
 
 /** What happens to a fire while an earlier one of its schedule waits or a job of it is not over. */
 export const overlapPolicy = z.enum(["allow", "forbid", "queue", "replace"]);
@@ -24,7 +25,7 @@ export const templateParameters = z.record(
   z.string().regex(/^[A-Za-z_][A-Za-z0-9_-]{0,127}$/, {
     error: "a parameter's name is letters, digits and _ - and does not begin with a digit",
   }),
-  z.union([z.string(), z.number(), z.boolean()]),
+  parameterValue,
 );
 export type TemplateParameters = z.infer<typeof templateParameters>;
 

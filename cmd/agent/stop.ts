@@ -3,7 +3,7 @@ import type { AgentStatus, StopHow } from "../../agent/control/protocol.ts";
 import { defineOptions, flagOption } from "../../shared/config/options.ts";
 import { counted } from "../../shared/counted.ts";
 import { defineCommand } from "../command.ts";
-import { connectionOptions } from "../common-options.ts";
+import { clientOptions } from "../common-options.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { CliError } from "../failure.ts";
 import type { Output } from "../output.ts";
@@ -13,7 +13,7 @@ import { agentStateDir, leftInWords } from "./state.ts";
 const options = defineOptions({
   "keep-jobs": flagOption("End it at once; what runs goes on, and the next agent run here takes it up"),
   now: flagOption("Cancel what runs, then end it"),
-  ...connectionOptions,
+  ...clientOptions,
 });
 
 /** How often it is looked whether fewer jobs run. */
@@ -40,8 +40,10 @@ export const command = defineCommand({
     if (found.state === "running") await untilEnded(stateDir, how, found.status, output);
     else await output.note(`The agent of workspace ${name} does not run here.`);
     const after = found.state === "running" ? await findAgent(stateDir) : found;
-    const left = after.state === "absent" ? leftInWords(after.left) : undefined;
-    if (left !== undefined) await output.note(left.charAt(0).toUpperCase() + left.slice(1));
+    const left = after.state === "absent" ? after.left : undefined;
+    const words = left && leftInWords(left);
+    if (words !== undefined) await output.note(words.charAt(0).toUpperCase() + words.slice(1));
+    if (options.json) await output.json({ workspace: name, wasRunning: found.state === "running", left });
     return exitCodes.ok;
   },
 });

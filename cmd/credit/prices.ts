@@ -1,10 +1,10 @@
+import { MICRO_USD_PER_USD } from "../../shared/money.ts";
 import { defineCommand } from "../command.ts";
 import { clientOptions } from "../common-options.ts";
 import { connect, patience } from "../connect.ts";
 import { showList } from "../listing.ts";
 
 const SECONDS_PER_HOUR = 3_600;
-const MICRO_USD_PER_USD = 1_000_000;
 const HOUR_PLACES = 4;
 
 export const command = defineCommand({

@@ -1,4 +1,5 @@
 import type { Job } from "../../sdk/index.ts";
+import { pool } from "../../shared/manifest.ts";
 import { formatUsd } from "../../shared/money.ts";
 import { defineCommand } from "../command.ts";
 import { checkId, clientOptions } from "../common-options.ts";
@@ -17,6 +18,8 @@ export const command = defineCommand({
     return 0;
   },
 });
+
+const DEFAULT_POOL = pool.parse(undefined);
 
 const HOLDS = {
   after: "other jobs",
@@ -43,9 +46,12 @@ function describe(job: Job): Record<string, unknown> {
     reason,
     message,
     type: job.type,
+    image: job.image,
     command: formatCommand(job.command),
     workdir: job.workdir,
+    pool: job.pool === DEFAULT_POOL ? undefined : job.pool,
     labels: pairs(job.labels),
+    selector: job.selector,
     cpu: cpu || undefined,
     memoryMb: memoryMb || undefined,
     gpuCount: gpuCount || undefined,

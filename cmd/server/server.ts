@@ -46,7 +46,12 @@ export const command = defineCommand({
     note(`tanvrit-compute server listening on ${server.url} (data in ${placeOf(settings)})`);
     await aborted(stop);
     note("tanvrit-compute server stopping");
-    await Promise.race([server.stop(), aborted(hurry), Bun.sleep(STOP_LIMIT_MS)]);
+    const late = Bun.sleep(STOP_LIMIT_MS).then(() => {
+      note(
+        `tanvrit-compute server did not stop within ${STOP_LIMIT_MS / 1_000} s; what it answered is on disk`,
+      );
+    });
+    await Promise.race([server.stop(), aborted(hurry), late]);
     return exitCodes.ok;
   },
 });

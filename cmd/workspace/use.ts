@@ -18,6 +18,9 @@ export const command = defineCommand({
     await updateWorkspaces(env, (latest) => ({ ...latest, current: name }));
     if (options.json) await output.json({ current: name });
     else await output.note(`The current workspace is ${name}.`);
+    if (env.TANVRIT_WORKSPACE && env.TANVRIT_WORKSPACE !== name) {
+      await output.note(`TANVRIT_WORKSPACE is set: commands use ${env.TANVRIT_WORKSPACE} until it is unset.`);
+    }
     return 0;
   },
 });

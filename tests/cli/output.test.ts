@@ -52,6 +52,41 @@ test("job logs --json gives one object a line", async () => {
   expect(run).toMatchObject({ exitCode: 0, stderr: "" });
 });
 
+test("job get shows where a job may run, and the image of its container", async () => {
+  await using home = await makeScratch();
+  const where = {
+    type: "DOCKER",
+    image: "alpine:3",
+    pool: "gpus",
+    selector: "!spot",
+    labels: { os: "linux" },
+  };
+  const rest = {
+    status: "QUEUED",
+    resources: {},
+    env: {},
+    attempt: 0,
+    createdAt: "2026-01-01T00:00:00.000Z",
+  };
+  using server = new ScriptedServer(() => Response.json({ jobId: JOB_ID, ...where, ...rest }));
+  const env = { TANVRIT_URL: server.url, TANVRIT_TOKEN: "t" };
+  const { stdout } = await runProgram(home.path, ["job", "get", JOB_ID], { env });
+  expect(stdout).toContain(
+    "type: DOCKER\nimage: alpine:3\ncommand: (the image's own)\npool: gpus\nlabels: os=linux\nselector: !spot\n",
+  );
+});
+
+test("agent stop --json says what it found, also where no agent runs", async () => {
+  await using home = await makeScratch();
+  const { exitCode, stdout } = await runProgram(home.path, ["agent", "stop", "--json"]);
+  expect(exitCode).toBe(0);
+  expect(JSON.parse(stdout)).toEqual({
+    workspace: "local",
+    wasRunning: false,
+    left: { supervisors: [], undelivered: 0 },
+  });
+});
+
 test("a wait tells the code of the first job that failed, in the order given", async () => {
   await using home = await makeScratch();
   const second = `job_${"1".repeat(26)}`;
