@@ -2,7 +2,7 @@ import { type CreditBalance, type CreditEntry, entryId } from "../../shared/cred
 import { isoTime } from "../execution/execution-view.ts";
 import { userOf } from "../http/callers.ts";
 import type { Handlers } from "../http/handler.ts";
-import { decodeCursor, pageOf } from "../http/page.ts";
+import { readPage } from "../http/page.ts";
 import type { CreditService } from "./credit-service.ts";
 import { type Account, availableOf, type LedgerRecord } from "./credit-store.ts";
 import { hostedPools, type Pricing } from "./pricing.ts";
@@ -15,14 +15,15 @@ type CreditHandlers = Pick<
 export function creditHandlers(service: CreditService, pricing: Pricing): CreditHandlers {
   return {
     "credits.balance": async (_, context) => balanceView(await service.balance(userOf(context))),
-    "credits.ledger": async ({ since, cursor, limit }, context) => {
+    "credits.ledger": async ({ since, ...page }, context) => {
       const { businessId, userId } = userOf(context);
-      const found = await service.ledger({
-        ...{ businessId, userId, limit: limit + 1 },
-        sinceMs: since === undefined ? undefined : Date.parse(since),
-        beforeEntryId: decodeCursor(cursor, entryId),
-      });
-      const { rows, nextCursor } = pageOf(found, limit, (entry) => entry.entryId);
+      const sinceMs = since === undefined ? undefined : Date.parse(since);
+      const { rows, nextCursor } = await readPage(
+        page,
+        entryId,
+        (beforeEntryId, limit) => service.ledger({ businessId, userId, sinceMs, beforeEntryId, limit }),
+        (one) => one.entryId,
+      );
       return { entries: rows.map(entryView), nextCursor };
     },
     "credits.prices": () => ({ pools: hostedPools(pricing) }),

@@ -2,7 +2,7 @@ import { ComputeError } from "../../shared/errors.ts";
 import { executionId } from "../../shared/ids.ts";
 import { businessOf } from "../http/callers.ts";
 import type { Handlers } from "../http/handler.ts";
-import { decodeCursor, pageOf } from "../http/page.ts";
+import { readPage } from "../http/page.ts";
 import type { ExecutionStore } from "./execution-store.ts";
 import { executionView } from "./execution-view.ts";
 
@@ -14,16 +14,14 @@ export function executionHandlers(
   countLogLines: CountLogLines,
 ): Pick<Handlers, "executions.list" | "executions.retrieve"> {
   return {
-    "executions.list": async (input, context) => {
-      const found = await executions.list({
-        businessId: businessOf(context),
-        jobId: input.jobId,
-        nodeId: input.nodeId,
-        status: input.status,
-        beforeExecutionId: decodeCursor(input.cursor, executionId),
-        limit: input.limit + 1,
-      });
-      const { rows, nextCursor } = pageOf(found, input.limit, (one) => one.executionId);
+    "executions.list": async ({ jobId, nodeId, status, ...page }, context) => {
+      const of = { businessId: businessOf(context), jobId, nodeId, status };
+      const { rows, nextCursor } = await readPage(
+        page,
+        executionId,
+        (beforeExecutionId, limit) => executions.list({ ...of, beforeExecutionId, limit }),
+        (one) => one.executionId,
+      );
       const lines = await Promise.all(rows.map((one) => countLogLines(one.executionId)));
       return { executions: rows.map((one, i) => executionView(one, lines[i] ?? 0)), nextCursor };
     },

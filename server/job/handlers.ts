@@ -1,7 +1,7 @@
 import { jobId } from "../../shared/ids.ts";
 import { businessOf, userOf } from "../http/callers.ts";
 import type { Handlers } from "../http/handler.ts";
-import { decodeCursor, pageOf } from "../http/page.ts";
+import { readPage } from "../http/page.ts";
 import { jobQuery } from "./job-query.ts";
 import type { JobRecord } from "./job-record.ts";
 import type { JobService } from "./job-service.ts";
@@ -37,12 +37,12 @@ export function jobHandlers(jobs: JobService, unschedulable: Unschedulable, cost
       viewOf(await jobs.waitUntilFinal(businessOf(context), jobId, waitSeconds * 1_000, context.signal)),
     "jobs.list": async (input, context) => {
       const businessId = businessOf(context);
-      const found = await jobs.list({
-        ...jobQuery(businessId, input),
-        beforeJobId: decodeCursor(input.cursor, jobId),
-        limit: input.limit + 1,
-      });
-      const { rows, nextCursor } = pageOf(found, input.limit, (job) => job.jobId);
+      const { rows, nextCursor } = await readPage(
+        input,
+        jobId,
+        (beforeJobId, limit) => jobs.list({ ...jobQuery(businessId, input), beforeJobId, limit }),
+        (one) => one.jobId,
+      );
       return { jobs: await viewsOf(businessId, rows), nextCursor };
     },
     "jobs.cancel": async ({ jobId }, context) => viewOf(await jobs.cancel(businessOf(context), jobId)),

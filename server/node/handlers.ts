@@ -6,7 +6,7 @@ import type { ExecutionStore } from "../execution/execution-store.ts";
 import { assignmentView, isoTime } from "../execution/execution-view.ts";
 import { businessOf, nodeOf } from "../http/callers.ts";
 import type { Handlers, RequestContext } from "../http/handler.ts";
-import { decodeCursor, pageOf } from "../http/page.ts";
+import { readPage } from "../http/page.ts";
 import { HEARTBEAT_MS, OFFLINE_AFTER_MS } from "../tasks/tasks.ts";
 import type { NodeService } from "./node-service.ts";
 import { type NodeRecord, type NodeStore, nodeStatusOf } from "./node-store.ts";
@@ -52,14 +52,14 @@ export function nodeHandlers(parts: NodeHandlerParts): NodeHandlers {
       outcomes: await executionService.report(nodeOf(context), input.reports),
     }),
     "nodes.logs": parts.pushLogs,
-    "nodes.list": async (input, context) => {
-      const found = await parts.nodes.list({
-        businessId: businessOf(context),
-        status: input.status,
-        beforeNodeId: decodeCursor(input.cursor, nodeId),
-        limit: input.limit + 1,
-      });
-      const { rows, nextCursor } = pageOf(found, input.limit, (node) => node.nodeId);
+    "nodes.list": async ({ status, ...page }, context) => {
+      const businessId = businessOf(context);
+      const { rows, nextCursor } = await readPage(
+        page,
+        nodeId,
+        (beforeNodeId, limit) => parts.nodes.list({ businessId, status, beforeNodeId, limit }),
+        (one) => one.nodeId,
+      );
       return { nodes: await viewAll(parts, rows), nextCursor };
     },
     "nodes.retrieve": async (input, context) =>

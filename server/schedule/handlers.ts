@@ -1,7 +1,7 @@
 import { fireId, scheduleId } from "../../shared/ids.ts";
 import { businessOf, userOf } from "../http/callers.ts";
 import type { Handlers } from "../http/handler.ts";
-import { decodeCursor, pageOf } from "../http/page.ts";
+import { readPage } from "../http/page.ts";
 import { CronRule } from "./cron-rule.ts";
 import type { ScheduleService } from "./schedule-service.ts";
 import { fireView, scheduleView, upcomingViews } from "./schedule-view.ts";
@@ -17,14 +17,14 @@ export function scheduleHandlers(schedules: ScheduleService, now: () => number):
     },
     "schedules.retrieve": async ({ scheduleId }, context) =>
       scheduleView(await schedules.retrieve(businessOf(context), scheduleId)),
-    "schedules.list": async (input, context) => {
-      const found = await schedules.list({
-        businessId: businessOf(context),
-        status: input.status,
-        beforeScheduleId: decodeCursor(input.cursor, scheduleId),
-        limit: input.limit + 1,
-      });
-      const { rows, nextCursor } = pageOf(found, input.limit, (one) => one.scheduleId);
+    "schedules.list": async ({ status, ...page }, context) => {
+      const businessId = businessOf(context);
+      const { rows, nextCursor } = await readPage(
+        page,
+        scheduleId,
+        (beforeScheduleId, limit) => schedules.list({ businessId, status, beforeScheduleId, limit }),
+        (one) => one.scheduleId,
+      );
       return { schedules: rows.map(scheduleView), nextCursor };
     },
     "schedules.pause": async ({ scheduleId }, context) =>
@@ -37,14 +37,14 @@ export function scheduleHandlers(schedules: ScheduleService, now: () => number):
       await schedules.delete(businessOf(context), scheduleId);
       return { scheduleId };
     },
-    "schedules.fires": async (input, context) => {
-      const found = await schedules.fires({
-        businessId: businessOf(context),
-        scheduleId: input.scheduleId,
-        beforeFireId: decodeCursor(input.cursor, fireId),
-        limit: input.limit + 1,
-      });
-      const { rows, nextCursor } = pageOf(found, input.limit, (one) => one.fireId);
+    "schedules.fires": async ({ scheduleId, ...page }, context) => {
+      const businessId = businessOf(context);
+      const { rows, nextCursor } = await readPage(
+        page,
+        fireId,
+        (beforeFireId, limit) => schedules.fires({ businessId, scheduleId, beforeFireId, limit }),
+        (one) => one.fireId,
+      );
       return { fires: rows.map(fireView), nextCursor };
     },
     "schedules.upcoming": async ({ scheduleId, count }, context) => {

@@ -2,7 +2,7 @@ import { templateId } from "../../shared/ids.ts";
 import type { Job } from "../../shared/job.ts";
 import { businessOf, userOf } from "../http/callers.ts";
 import type { Handlers } from "../http/handler.ts";
-import { decodeCursor, pageOf } from "../http/page.ts";
+import { readPage } from "../http/page.ts";
 import type { JobRecord } from "../job/job-record.ts";
 import type { TemplateService } from "./template-service.ts";
 import { templateSummaryView, templateView } from "./template-view.ts";
@@ -17,14 +17,14 @@ export function templateHandlers(
   viewOfJob: (job: JobRecord) => Promise<Job>,
 ): TemplateHandlers {
   return {
-    "templates.list": async (input, context) => {
-      const found = await templates.list({
-        businessId: businessOf(context),
-        builtin: input.builtin,
-        beforeTemplateId: decodeCursor(input.cursor, templateId),
-        limit: input.limit + 1,
-      });
-      const { rows, nextCursor } = pageOf(found, input.limit, (one) => one.templateId);
+    "templates.list": async ({ builtin, ...page }, context) => {
+      const businessId = businessOf(context);
+      const { rows, nextCursor } = await readPage(
+        page,
+        templateId,
+        (beforeTemplateId, limit) => templates.list({ businessId, builtin, beforeTemplateId, limit }),
+        (one) => one.templateId,
+      );
       return { templates: rows.map(templateSummaryView), nextCursor };
     },
     "templates.retrieve": async (wanted, context) =>
@@ -39,11 +39,15 @@ export function templateHandlers(
       await templates.remove(businessOf(context), template);
       return {};
     },
-    "templates.versions": async ({ template, limit, cursor }, context) => {
-      const before = decodeCursor(cursor, versionCursor);
-      const beforeVersion = before === undefined ? undefined : Number(before);
-      const found = await templates.versions(businessOf(context), template, beforeVersion, limit + 1);
-      const { rows, nextCursor } = pageOf(found, limit, (one) => String(one.version));
+    "templates.versions": async ({ template, ...page }, context) => {
+      const businessId = businessOf(context);
+      const { rows, nextCursor } = await readPage(
+        page,
+        versionCursor,
+        (before, limit) =>
+          templates.versions(businessId, template, before === undefined ? undefined : Number(before), limit),
+        (one) => String(one.version),
+      );
       const versions = rows.map(({ version, content, userId, createdAtMs }) => {
         return {
           version,
