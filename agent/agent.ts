@@ -220,12 +220,13 @@ class Agent {
   }
 
   private startOrder(assignment: Assignment): StartOrder {
-    const { file, gpus } = this.settings.profile;
+    const { file, gpus, description } = this.settings.profile;
+    const held = this.worker.runningExecutions().flatMap((one) => one.gpus ?? []);
     return {
       assignment,
       nodeId: this.session.nodeId,
       limits: taskLimits(file.limits, assignment.resources),
-      gpus: gpusForJob(gpus, assignment.gpuIndexes),
+      gpus: gpusForJob(gpus, assignment.gpuIndexes, { held, offered: description.capacity.gpuCount }),
       environment: this.jobEnvironment,
     };
   }

@@ -288,11 +288,23 @@ test("the owner's gpuCount leaves the first devices, and labels that are true of
 test("a job gets its devices by UUID, and none where one of them is gone", async () => {
   const { machine } = await machineWith({ "nvidia-smi": nvidiaSmi("550.54.15-h100-x8") });
   const gpus = machine.gpus.map(taskGpu);
-  expect(gpusForJob(gpus, [5, 2])).toEqual([
+  const others = { held: [], offered: 8 };
+  expect(gpusForJob(gpus, [5, 2], others)).toEqual([
     { vendor: "nvidia", index: 5, uuid: machine.gpus[5]?.uuid },
     { vendor: "nvidia", index: 2, uuid: machine.gpus[2]?.uuid },
   ]);
-  expect(() => gpusForJob(gpus, [0, 8])).toThrow("given GPU 8, but this node has 8 now");
+  expect(() => gpusForJob(gpus, [0, 8], others)).toThrow("given GPU 8, but this node has 8 now");
+});
+
+test("for a device that another job holds a job gets a free one of those the owner offers, or none", () => {
+  const gpus = [0, 1, 2, 3].map((index) => ({ vendor: "nvidia" as const, index, uuid: `GPU-${index}` }));
+  const held = [{ vendor: "nvidia" as const, index: 7, uuid: "GPU-1" }];
+  const namesOf = (indexes: number[], offered: number) =>
+    gpusForJob(gpus, indexes, { held, offered }).map((gpu) => gpu.uuid);
+  expect(namesOf([1, 0], 3)).toEqual(["GPU-2", "GPU-0"]);
+  expect(() => namesOf([1, 0], 2)).toThrow(
+    "GPU 1 (GPU-1), which another job still uses, and no other is free",
+  );
 });
 
 test("GPUs that a tool could not list are found by a later look, and stay when it fails after that", async () => {

@@ -26,17 +26,37 @@ export function taskGpu({ vendor, index, uuid }: MachineGpu): TaskGpu {
 }
 
 /**
- * The devices that the server gave a job, of those the node has. Throws StartFailedError for one that is not there:
- * the job must not run on fewer than it asked for, or on another job's.
+ * The devices that the server gave a job, of those the node has. A number may mean another device since the machine
+ * was looked at anew; for one that another job still holds the job gets a free one of those offered, as any of
+ * them is as good. Throws StartFailedError where there is none: the job must not run on fewer than it asked for, or on another's.
  */
-export function gpusForJob(gpus: readonly TaskGpu[], indexes: readonly number[]): TaskGpu[] {
-  return indexes.map((index) => {
+export function gpusForJob(
+  gpus: readonly TaskGpu[],
+  indexes: readonly number[],
+  others: { held: readonly TaskGpu[]; offered: number },
+): TaskGpu[] {
+  const taken = new Set(others.held.map(gpuName));
+  const given = indexes.map((index) => {
     const gpu = gpus.find((one) => one.index === index);
     if (gpu) return gpu;
     throw new StartFailedError(
       `The job was given GPU ${index}, but this node has ${gpus.length} now; tanvrit-compute agent detect shows them.`,
     );
   });
+  const offered = gpus.slice(0, others.offered);
+  const spare = offered.filter((gpu) => !taken.has(gpuName(gpu)) && !given.includes(gpu));
+  return given.map((gpu) => {
+    const free = taken.has(gpuName(gpu)) ? spare.shift() : gpu;
+    if (free) return free;
+    throw new StartFailedError(
+      `The job was given GPU ${gpu.index} (${gpuName(gpu)}), which another job still uses, and no other is free.`,
+    );
+  });
+}
+
+/** What tells a device from the others, also when it gets another number. */
+export function gpuName(gpu: TaskGpu): string {
+  return gpu.uuid ?? `${gpu.vendor} ${gpu.index}`;
 }
 
 /** Which of the found devices this machine gives to jobs, numbered; and a word on those it does not. */

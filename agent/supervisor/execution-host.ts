@@ -1,5 +1,6 @@
 import type { JobType } from "../../shared/manifest.ts";
 import { type AgentLog, textOf } from "../agent-log.ts";
+import { gpuName } from "../detectors/gpu.ts";
 import type { Executor, TaskGpu } from "../executors/executor.ts";
 import type { Outbox, OutboxEntry } from "../journal/outbox.ts";
 import { ExecutionLog, QuietLines } from "../logs/execution-log.ts";
@@ -41,8 +42,6 @@ interface Hosted {
   toldLastSeq: number;
   startedAt?: string;
   facts?: ExecutionFacts;
-  /** Its own while it runs. */
-  gpus?: readonly TaskGpu[];
   enforcedBy?: string;
   /** Absent for one that ended under an earlier supervisor. */
   run?: ExecutionRun;
@@ -154,7 +153,7 @@ export class ExecutionHost {
     const { executors, workRoot, spoolRoom, log } = this.options;
     const spool = new LogSpool(executionId, spoolRoom);
     const executor = executors.get(manifest.type);
-    const hosted: Hosted = { ...hostedWith(spool), facts: factsOf(order), gpus: order.gpus };
+    const hosted: Hosted = { ...hostedWith(spool), facts: factsOf(order) };
     const appended = () => this.feed(hosted);
     hosted.run = new ExecutionRun({
       order,
@@ -183,9 +182,10 @@ export class ExecutionHost {
   /** The server counts GPUs by number, and after one has gone the numbers may mean others. */
   private heldByOthers(gpus: readonly TaskGpu[]): string | undefined {
     if (gpus.length === 0) return undefined;
-    for (const [id, { ended, gpus: held = [] }] of this.executions) {
-      const taken = ended ? undefined : gpus.find((gpu) => held.some((one) => nameOf(one) === nameOf(gpu)));
-      if (taken) return `The job was given GPU ${taken.index} (${nameOf(taken)}), which ${id} still uses.`;
+    for (const [id, { ended, facts }] of this.executions) {
+      const held = facts?.gpus ?? [];
+      const taken = ended ? undefined : gpus.find((gpu) => held.some((one) => gpuName(one) === gpuName(gpu)));
+      if (taken) return `The job was given GPU ${taken.index} (${gpuName(taken)}), which ${id} still uses.`;
     }
     return undefined;
   }
@@ -255,10 +255,6 @@ export class ExecutionHost {
       this.options.log.error(`The result of ${executionId} cannot be put on disk: ${textOf(error)}`);
     }
   }
-}
-
-function nameOf(gpu: TaskGpu): string {
-  return gpu.uuid ?? `${gpu.vendor} ${gpu.index}`;
 }
 
 function hostedWith(spool: LogSpool): Hosted {

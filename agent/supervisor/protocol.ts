@@ -30,11 +30,13 @@ export interface ExecutionFacts {
   attempt: number;
   /** What it is held to. */
   limits: TaskLimits;
+  /** Its own while it runs. A supervisor of an earlier version does not say. */
+  gpus?: TaskGpu[];
 }
 
-export function factsOf({ assignment, limits }: StartOrder): ExecutionFacts {
+export function factsOf({ assignment, limits, gpus }: StartOrder): ExecutionFacts {
   const { jobId, attempt, manifest } = assignment;
-  return { jobId, name: manifest.name, type: manifest.type, attempt, limits };
+  return { jobId, name: manifest.name, type: manifest.type, attempt, limits, gpus };
 }
 
 /** From agent to supervisor. An order for an execution the supervisor does not have means nothing. */

@@ -3,6 +3,7 @@ import { chmod, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Person } from "../support/person.ts";
 import { TestServer } from "../support/server.ts";
+import { waitFor } from "../support/wait.ts";
 
 const TEST_TIMEOUT_MS = 90_000;
 const FIXTURES = join(import.meta.dirname, "..", "..", "agent", "detectors", "fixtures", "nvidia");
@@ -69,6 +70,39 @@ test(
     const id = await person.submit(["--", "true"]);
     await person.get(["job", "wait", id]);
     expect((await person.job(id)).status).toBe("SUCCESS");
+  },
+  TEST_TIMEOUT_MS,
+);
+
+test(
+  "after a restart that finds the GPUs in another order a job gets one that no other job holds",
+  async () => {
+    const two = join(FIXTURES, "550.54.15-rtx-4090-and-3060");
+    await using server = await TestServer.start();
+    await using person = await ownerOf(
+      server,
+      `if [ "$1" = -L ]; then cat '${two}.list.txt'; else cat "$TANVRIT_HOME/report.xml"; fi`,
+    );
+    const report = await readFile(`${two}.xml`, "utf8");
+    await writeFile(person.home.join("report.xml"), report);
+    const first = await person.startAgent(["--slots", "3"], pathOf(person));
+    const mark = person.home.join("go");
+    const show = `${SHOW}; until [ -e '${mark}' ]; do sleep 0.05; done`;
+    const before = await person.submit(["--gpus", "1", "--", "sh", "-c", show]);
+    await waitFor("the job to run", async () => (await person.job(before)).status === "RUNNING");
+    await first.stop("SIGKILL");
+
+    const [head = "", one = "", other = ""] = report.split(/(?=<gpu id=)/);
+    const [last, end] = other.split("</gpu>");
+    await writeFile(person.home.join("report.xml"), `${head}${last}</gpu>${one}${end}`);
+    await person.startAgent(["--slots", "3"], pathOf(person));
+    const after = await person.submit(["--gpus", "1", "--", "sh", "-c", SHOW]);
+    const [device] = await devicesOf(person, after);
+    await writeFile(mark, "");
+    const [held] = await devicesOf(person, before);
+    expect([held, device].sort()).toEqual(
+      [...report.matchAll(/<uuid>(GPU-[^<]+)/g)].map(([, uuid]) => uuid).sort(),
+    );
   },
   TEST_TIMEOUT_MS,
 );
