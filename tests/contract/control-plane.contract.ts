@@ -283,6 +283,19 @@ export function controlPlaneContract(name: string, open: () => Promise<ControlPl
       expect(await assign(await register())).toEqual([]);
     });
 
+    test("an assignment that its node started at the last moment is not taken back", async () => {
+      await submit({});
+      const node = await register();
+      const [assigned] = await assign(node);
+      const key = { executionId: assigned?.execution.executionId ?? "", nodeId: node.nodeId };
+      expect(await report(node.nodeId, key.executionId, "RUNNING")).toBe("applied");
+      const [released] = await stores.jobs.change([
+        { key, decide: (state) => releaseLease(state, AT_MS + 3_600_000) },
+      ]);
+      expect(released).toBeUndefined();
+      expect(await report(node.nodeId, key.executionId, "SUCCEEDED", 0)).toBe("applied");
+    });
+
     test("an assignment with a start limit that runs out is a failed attempt, not a lost one", async () => {
       await submit({ startTimeoutSeconds: 60, maxRetries: 1 });
       const node = await register();
