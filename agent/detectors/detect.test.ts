@@ -143,10 +143,13 @@ test("where nvidia-smi crashes over its report, it is asked for the few facts th
   expect(gpuProblems(machine.problems)).toEqual([]);
 });
 
-test("a hanging amd-smi leaves time to ask rocm-smi", async () => {
+test("a hanging amd-smi leaves time to ask rocm-smi, and is told", async () => {
   const tools = { "amd-smi": "sleep 600", "rocm-smi": print("rocm/rocm-smi-6.1.2-rx6700xt.json") };
   const { machine } = await machineWith(tools, { timeoutMs: 2_000 });
   expect(machine.gpus).toHaveLength(1);
+  expect(gpuProblems(machine.problems)).toEqual([
+    "amd-smi did not answer within 1 s. rocm-smi is asked instead.",
+  ]);
 });
 
 test("warnings around the JSON of a tool, whatever they begin with, are passed over", async () => {
@@ -235,7 +238,9 @@ test("where amd-smi does not work rocm-smi is asked, and ROCm's version comes fr
   );
   expect(machine.rocm).toEqual({ driver: "5.13.20.22.10", rocmVersion: "5.7.1" });
   expect(machine.gpus).toHaveLength(3);
-  expect(gpuProblems(machine.problems)).toEqual([]);
+  expect(gpuProblems(machine.problems)).toEqual([
+    expect.stringMatching(/^amd-smi ended with exit code 1: ERROR.* rocm-smi is asked instead\.$/),
+  ]);
 });
 
 test("amd-smi itself says the version of ROCm", async () => {

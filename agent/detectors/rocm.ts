@@ -27,6 +27,8 @@ const ROCM_SMI_QUESTIONS = [
   "--json",
 ];
 
+const NOT_OFFERED = "AMD GPUs are not offered to jobs.";
+
 /** Asks amd-smi; where that is not there or does not work, its forerunner rocm-smi. */
 export async function detectRocm(context: DetectContext): Promise<Finding<RocmFacts>> {
   const amdSmi = findTool(context, "amd-smi", ["/opt/rocm/bin/amd-smi"]);
@@ -38,11 +40,17 @@ export async function detectRocm(context: DetectContext): Promise<Finding<RocmFa
     runTool(first, amdSmi, ["version", "--json"]),
     installedVersion(context),
   ]);
-  const byAmdSmi = judged("amd-smi", devices, parseAmdSmi);
+  const next = rocmSmi === undefined ? NOT_OFFERED : "rocm-smi is asked instead.";
+  const byAmdSmi = judged("amd-smi", devices, parseAmdSmi, next);
   if (byAmdSmi.found) return withVersion(byAmdSmi, versionOf(version) ?? installed);
-  const byRocmSmi = judged("rocm-smi", await runTool(context, rocmSmi, ROCM_SMI_QUESTIONS), parseRocmSmi);
-  if (byRocmSmi.found) return withVersion(byRocmSmi, installed);
-  return absent(...byAmdSmi.problems, ...byRocmSmi.problems);
+  const { found, problems } = judged(
+    "rocm-smi",
+    await runTool(context, rocmSmi, ROCM_SMI_QUESTIONS),
+    parseRocmSmi,
+    NOT_OFFERED,
+  );
+  // What amd-smi did was in vain, and a hanging one holds up every start.
+  return withVersion({ found, problems: [...byAmdSmi.problems, ...problems] }, installed);
 }
 
 function halfOf(context: DetectContext): DetectContext {
@@ -121,8 +129,13 @@ function amdSmiMemoryMb(vram: Record<string, unknown>): number | undefined {
   return parseMemoryMb(typeof size === "number" ? `${size} MB` : String(size ?? ""));
 }
 
-function judged(name: string, output: ToolOutput, parse: (text: string) => RocmFacts): Finding<RocmFacts> {
-  const notOffered = "AMD GPUs are not offered to jobs.";
+/** `next`: what follows from a tool that listed nothing. */
+function judged(
+  name: string,
+  output: ToolOutput,
+  parse: (text: string) => RocmFacts,
+  next: string,
+): Finding<RocmFacts> {
   if (output.is === "missing") return absent();
   const { why } = output.is === "failed" ? output : {};
   try {
@@ -133,9 +146,9 @@ function judged(name: string, output: ToolOutput, parse: (text: string) => RocmF
     if (found.gpus.length > 0) return { found, problems };
     if (why === undefined) return absent(`${name} is installed but finds no AMD GPU.`);
   } catch {
-    if (why === undefined) return absent(sentences(saidInstead(name, output.text), notOffered));
+    if (why === undefined) return absent(sentences(saidInstead(name, output.text), next));
   }
-  return absent(sentences(`${name} ${why}`, notOffered));
+  return absent(sentences(`${name} ${why}`, next));
 }
 
 /** Whatever is wrong with it, what it printed says more than where a parser stopped. */
