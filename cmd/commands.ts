@@ -59,7 +59,7 @@ export const commands: readonly CommandEntry[] = [
     load: () => import("./auth/login.ts"),
   },
   { path: "auth logout", summary: "End the session", load: () => import("./auth/logout.ts") },
-  { path: "auth status", summary: "Who is signed in, and where", load: () => import("./auth/status.ts") },
+  { path: "auth status", summary: "Say who is signed in, and where", load: () => import("./auth/status.ts") },
   {
     path: "auth print-token",
     summary: "Print an access token for other tools",
@@ -115,7 +115,7 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     path: "template fork",
-    summary: "Copy a template to one's own",
+    summary: "Copy a template to one of your own",
     load: () => import("./template/fork.ts"),
   },
   { path: "template delete", summary: "Delete a template", load: () => import("./template/delete.ts") },
@@ -158,9 +158,17 @@ export const commands: readonly CommandEntry[] = [
     load: () => import("./schedule/list.ts"),
   },
   { path: "schedule get", summary: "Show one schedule", load: () => import("./schedule/get.ts") },
-  { path: "schedule pause", summary: "Fire no more for now", load: () => import("./schedule/pause.ts") },
-  { path: "schedule resume", summary: "Fire again", load: () => import("./schedule/resume.ts") },
-  { path: "schedule run", summary: "Fire now", load: () => import("./schedule/run.ts") },
+  {
+    path: "schedule pause",
+    summary: "Let a schedule fire no more for now",
+    load: () => import("./schedule/pause.ts"),
+  },
+  {
+    path: "schedule resume",
+    summary: "Let a paused schedule fire again",
+    load: () => import("./schedule/resume.ts"),
+  },
+  { path: "schedule run", summary: "Make a schedule fire now", load: () => import("./schedule/run.ts") },
   { path: "schedule delete", summary: "Delete a schedule", load: () => import("./schedule/delete.ts") },
   {
     path: "schedule fires",

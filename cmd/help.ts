@@ -17,13 +17,19 @@ export function groupHelp(entries: readonly CommandEntry[], group = ""): string 
 /** What counts for every command. */
 function general(): string {
   const variables: [string, string][] = [
-    ["TANVRIT_HOME", "Where settings, sign-ins and the agent's work are kept (default: ~/.tanvrit)"],
+    [
+      "TANVRIT_HOME",
+      "Where settings, sign-ins, the server's data and the agent's work are kept (default: ~/.tanvrit)",
+    ],
     ["TANVRIT_WORKSPACE", "The workspace to use, as --workspace"],
     ["TANVRIT_URL", "The server's URL, as --url"],
     ["TANVRIT_TOKEN", "An access token to use in place of a sign-in, as auth print-token prints it"],
   ];
   const codes: [string, string][] = [
-    ["a job's", "job run, job wait, job submit --wait and --follow exit as the job did"],
+    [
+      "a job's",
+      "job run, job wait, and job submit and template run with --wait or --follow exit as the job did",
+    ],
     ["128 + n", "The job was ended by signal n"],
     ["124, 130", "The job reached its time limit; it was cancelled, or left by Ctrl-C"],
     ["64, 65, 66", "Wrong usage; wrong data; not found"],
@@ -35,7 +41,10 @@ function general(): string {
       "A job failed without a code or could not be made, server check or --dry-run says no, or an agent cannot go on",
     ],
   ];
-  const options = table([["--version", "Print the version"]]);
+  const options = table([
+    ["-h, --help", "Show this help"],
+    ["-v, --version", "Print the version"],
+  ]);
   return `\nOptions:\n${options}\nEnvironment:\n${table(variables)}\nExit codes:\n${table(codes)}`;
 }
 
@@ -68,7 +77,7 @@ function optionRows(options: OptionTable): [string, string][] {
     const value = option.kind === "flag" ? "" : ` ${option.placeholder ?? "VALUE"}`;
     return [`${short}--${name}${value}`, optionText(option)];
   });
-  return [...rows, ["--help", "Show this help"]];
+  return [...rows, ["-h, --help", "Show this help"]];
 }
 
 function optionText(option: Option): string {

@@ -4,15 +4,18 @@ import { patience } from "../connect.ts";
 import { exitCodes } from "../exit-codes.ts";
 import type { Output } from "../output.ts";
 import { fitLines } from "./fit-table.ts";
+import { namingFile } from "./submit-manifest.ts";
 
 /** Says where such a job could run, and what it would cost. Exits with 0 where some node could ever run it, else with 1. */
 export async function dryRun(
   compute: Compute,
   manifest: JobManifestInput,
-  { json }: { json: boolean },
+  { json, file }: { json: boolean; file?: string },
   output: Output,
 ): Promise<number> {
-  const answer = await compute.jobs.dryRun(manifest, patience(output));
+  const answer = await compute.jobs.dryRun(manifest, patience(output)).catch((error: unknown) => {
+    throw namingFile(error, file);
+  });
   if (json) await output.json(answer);
   else {
     const lines = [answer.summary, ...fitLines(answer), ...costLines(answer.cost), "Nothing was submitted."];

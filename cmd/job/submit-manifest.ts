@@ -15,13 +15,15 @@ export async function submitManifest(
   try {
     return await compute.jobs.submit(manifest, { ...patience(output), idempotencyKey });
   } catch (error) {
-    throw file === undefined ? error : namingFile(error, file);
+    throw namingFile(error, file);
   }
 }
 
-function namingFile(error: unknown, file: string): unknown {
+/** What the server finds wrong with the fields of a manifest, under the name of the file that it stands in. */
+export function namingFile(error: unknown, file: string | undefined): unknown {
   const { name, code, errors = [] } = error as Refusal;
-  if (name !== "ComputeError" || code !== "invalid_request" || errors.length === 0) return error;
+  if (file === undefined || name !== "ComputeError" || code !== "invalid_request" || errors.length === 0)
+    return error;
   const lines = errors.map((field) => `${fileName(file)}: ${field.path}: ${field.message}`);
   return new CliError("bad_data", lines.join("\n"), { cause: error });
 }

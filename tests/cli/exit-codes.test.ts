@@ -55,6 +55,8 @@ test("what the server finds wrong with a manifest is 65 and names file and field
   const run = await runProgram(home.path, ["job", "submit", "--file", "job.yaml"], { env });
   expect(run).toMatchObject({ exitCode: 65, stdout: "" });
   expect(run.stderr).toContain("job.yaml: labels.gpu: is not known");
+  const dry = await runProgram(home.path, ["job", "submit", "--dry-run", "--file", "job.yaml"], { env });
+  expect(dry).toMatchObject({ exitCode: 65, stderr: run.stderr });
 });
 
 test("a manifest that is not there is 66, one that is wrong 65 with its line, wrong flags are 64", async () => {
