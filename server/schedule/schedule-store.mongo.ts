@@ -240,16 +240,14 @@ export class MongoScheduleStore implements ScheduleStore {
   private async stateOf(schedule: ScheduleRecord): Promise<ScheduleState> {
     const { scheduleId, businessId } = schedule;
     const open = await this.fireDocuments.find({ open_of: scheduleId }).sort({ fire_id: 1 }).toArray();
+    const openFires = open.map((document) => document.record);
+    if (schedule.overlap === "allow") return { schedule, openFires, liveJobIds: [] };
     const live = await this.jobs
       .find({ schedule_id: scheduleId, status: { $in: LIVE }, business_id: businessId })
       .project<{ job_id: string }>({ job_id: 1 })
       .sort({ job_id: 1 })
       .toArray();
-    return {
-      schedule,
-      openFires: open.map((document) => document.record),
-      liveJobIds: live.map((job) => job.job_id),
-    };
+    return { schedule, openFires, liveJobIds: live.map((job) => job.job_id) };
   }
 }
 

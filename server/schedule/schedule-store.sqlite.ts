@@ -166,13 +166,15 @@ export class SqliteScheduleStore implements ScheduleStore {
       "SELECT record FROM compute_schedule_fires WHERE schedule_id = $scheduleId AND open = 1 ORDER BY fire_id",
       { scheduleId },
     );
+    const openFires = open.map(fireFromRow);
+    if (schedule.overlap === "allow") return { schedule, openFires, liveJobIds: [] };
     // With the `+` SQLite leaves the index by business alone, which would be a walk over all its jobs.
     const live = this.store.all<{ job_id: string }>(
       `SELECT job_id FROM compute_jobs WHERE schedule_id = $scheduleId AND +business_id = $businessId
          AND status IN (SELECT value FROM json_each($live)) ORDER BY job_id`,
       { scheduleId, businessId: schedule.businessId, live: LIVE },
     );
-    return { schedule, openFires: open.map(fireFromRow), liveJobIds: live.map((row) => row.job_id) };
+    return { schedule, openFires, liveJobIds: live.map((row) => row.job_id) };
   }
 
   private read(scheduleId: string, businessId: string | undefined): ScheduleRecord | undefined {

@@ -6,7 +6,10 @@ export interface ScheduleState {
   schedule: ScheduleRecord;
   /** Those that are PENDING or WAITING, oldest first. */
   openFires: FireRecord[];
-  /** Jobs of this schedule that are not over, by their id. */
+  /**
+   * Jobs of this schedule that are not over, by their id. Where its overlap policy is `allow` there may be any number of
+   * them, and nothing depends on them: none is looked for.
+   */
   liveJobIds: string[];
 }
 

@@ -1,5 +1,6 @@
 import type { SQLQueryBindings } from "bun:sqlite";
 import { afterAll, expect, test } from "bun:test";
+import type { OverlapPolicy } from "../../shared/schedule.ts";
 import { SqliteExecutionStore } from "../execution/execution-store.sqlite.ts";
 import { SqliteJobFlowStore } from "../job/flow-store.sqlite.ts";
 import { SqliteScheduleStore } from "../schedule/schedule-store.sqlite.ts";
@@ -46,18 +47,23 @@ test("the executions of one job or node are found without a look at all others o
   expect(ofAll).toContain("compute_executions_by_age (business_id=?)");
 });
 
-test("the jobs of one schedule that are not over are found without a look at all others of the business", async () => {
+const planOfChange = async (overlap: OverlapPolicy) => {
   await schedules.insert({
-    ...{ scheduleId: "sch", businessId: "biz", userId: "usr", name: undefined, status: "ACTIVE" },
-    ...{ cron: "@daily", timeZone: "UTC", overlap: "forbid", misfire: "once" },
+    ...{ scheduleId: overlap, businessId: "biz", userId: "usr", name: undefined, status: "ACTIVE" },
+    ...{ cron: "@daily", timeZone: "UTC", overlap, misfire: "once" },
     ...{ misfireWindowSeconds: 0, jitterSeconds: 0, work: { template: "t", parameters: {} } },
     ...{ pauseReason: undefined, nextDueAtMs: 1, nextFireAtMs: 1, lastDueAtMs: undefined },
     ...{ fireCount: 0, createdAtMs: 0 },
   });
-  const plan = await planOf(() =>
-    schedules.change({ scheduleId: "sch" }, (state) => ({ result: state?.liveJobIds })),
-  );
-  expect(plan).toContain("compute_jobs_by_schedule (schedule_id=? AND status=?)");
+  return planOf(() => schedules.change({ scheduleId: overlap }, (state) => ({ result: state?.liveJobIds })));
+};
+
+test("the jobs of one schedule that are not over are found without a look at all others of the business", async () => {
+  expect(await planOfChange("forbid")).toContain("compute_jobs_by_schedule (schedule_id=? AND status=?)");
+});
+
+test("a schedule whose fires may overlap asks for none of its jobs, of which there may be any number", async () => {
+  expect(await planOfChange("allow")).not.toContain("compute_jobs");
 });
 
 test("how an array stands is read from an index alone: its jobs ask at every end", async () => {
