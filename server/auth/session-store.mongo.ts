@@ -2,7 +2,14 @@ import { Binary, type Collection } from "mongodb";
 import { newId } from "../../shared/ids.ts";
 import { isDuplicateKey, type MongoStore } from "../store/mongo.ts";
 import { collectionStep } from "../store/mongo-migrations.ts";
-import type { Member, NewSession, SessionRecord, SessionStore } from "./session-store.ts";
+import {
+  type Member,
+  type NewSession,
+  SECRET_BYTES,
+  type SessionRecord,
+  type SessionStore,
+  USED_IDS_KEPT_MS,
+} from "./session-store.ts";
 
 interface SessionDocument {
   session_id: string;
@@ -57,8 +64,6 @@ export const authSteps = [
   ]),
 ];
 
-const SECRET_BYTES = 32;
-const USED_IDS_KEPT_MS = 24 * 3_600_000;
 /** Two servers that make the same row at once may both be told so; the next attempt finds it. */
 const MAX_UPSERT_ATTEMPTS = 10;
 

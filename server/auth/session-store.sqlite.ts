@@ -1,6 +1,13 @@
 import { newId } from "../../shared/ids.ts";
 import type { Migration, SqliteStore } from "../store/sqlite.ts";
-import type { Member, NewSession, SessionRecord, SessionStore } from "./session-store.ts";
+import {
+  type Member,
+  type NewSession,
+  SECRET_BYTES,
+  type SessionRecord,
+  type SessionStore,
+  USED_IDS_KEPT_MS,
+} from "./session-store.ts";
 
 export const authMigrations: Migration[] = [
   {
@@ -39,9 +46,6 @@ interface SessionRow {
   revoked_at: number | null;
   created_at: number;
 }
-
-const SECRET_BYTES = 32;
-const USED_IDS_KEPT_MS = 24 * 3_600_000;
 
 export class SqliteSessionStore implements SessionStore {
   constructor(private readonly store: SqliteStore) {}

@@ -18,6 +18,11 @@ export interface NewSession {
   nowMs: number;
 }
 
+/** As long as what HMAC with SHA-256 makes of it: a longer key adds nothing. */
+export const SECRET_BYTES = 32;
+/** Far longer than anything is valid that may be used once only. */
+export const USED_IDS_KEPT_MS = 24 * 3_600_000;
+
 /** A user of a business. */
 export type Member = Pick<Identity, "userId" | "userName" | "role">;
 
@@ -36,7 +41,7 @@ export interface SessionStore {
   /** Moves on from `generation` if that is still the current one; resolves with whether it was. */
   rotate(sessionId: string, generation: number, nowMs: number): Promise<boolean>;
   revoke(sessionId: string, nowMs: number): Promise<void>;
-  /** The random key of this name, 32 bytes; made once, the same for every server that shares the store. */
+  /** The random key of this name, SECRET_BYTES long; made once, the same for every server that shares the store. */
   secret(name: string): Promise<Uint8Array>;
   /** Records that a one-time id was used; resolves with false where it was before. */
   useOnce(id: string, nowMs: number): Promise<boolean>;

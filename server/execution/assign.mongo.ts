@@ -6,6 +6,7 @@ import {
   queueKeyIn,
   queuesOf,
 } from "../job/job-documents.mongo.ts";
+import { RecentMap } from "../recent-map.ts";
 import { Batches, type Waiting } from "../store/batches.ts";
 import type { MongoStore } from "../store/mongo.ts";
 import { type Claim, MongoClaims } from "./claims.mongo.ts";
@@ -49,7 +50,7 @@ const MAX_SKIP = 512;
  */
 export class MongoAssigner {
   /** A queue key stands for one requirement for ever, so this never goes stale. */
-  private readonly requirements = new Map<string, Requirement>();
+  private readonly requirements = new RecentMap<Requirement>(MAX_CACHED_REQUIREMENTS);
   private readonly rooms = new Map<string, Batches<AssignRequest, Assigned[]>>();
   private readonly jobs: Collection<JobDocument>;
   private readonly executions: Collection<ExecutionDocument>;
@@ -209,7 +210,6 @@ export class MongoAssigner {
     // Its last job was taken since the queues were listed.
     if (!job) return undefined;
     const requirement = requirementOf(job.manifest);
-    if (this.requirements.size >= MAX_CACHED_REQUIREMENTS) this.requirements.clear();
     this.requirements.set(key, requirement);
     return requirement;
   }

@@ -4,6 +4,7 @@ import type { NodeDescription } from "../../shared/node.ts";
 import type { ExecutionRecord, JobRecord } from "../job/job-record.ts";
 import { CLAIMABLE, type ExecutionRow, type JobRow, jobFromRow, updateJob } from "../job/job-rows.sqlite.ts";
 import { TAKES_WORK } from "../node/node-store.sqlite.ts";
+import { RecentMap } from "../recent-map.ts";
 import type { SqliteStore } from "../store/sqlite.ts";
 import type { Assigned, AssignRequest } from "./execution-store.ts";
 import { mismatch, pickGpus, type Requirement, requirementOf, usageOf, userOfQueue } from "./matching.ts";
@@ -16,7 +17,7 @@ const HEADS_PER_READ = 64;
 /** Hands out queued jobs. `assign` runs inside `store.write`. */
 export class SqliteAssigner {
   /** A queue key stands for one requirement for ever, so this never goes stale. */
-  private readonly requirements = new Map<string, Requirement>();
+  private readonly requirements = new RecentMap<Requirement>(MAX_CACHED_REQUIREMENTS);
 
   constructor(private readonly store: SqliteStore) {}
 
@@ -101,7 +102,6 @@ export class SqliteAssigner {
       { businessId, queueKey },
     );
     const requirement = requirementOf(JSON.parse(row?.manifest ?? "{}") as JobManifest);
-    if (this.requirements.size >= MAX_CACHED_REQUIREMENTS) this.requirements.clear();
     this.requirements.set(queueKey, requirement);
     return requirement;
   }

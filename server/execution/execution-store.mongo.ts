@@ -9,17 +9,16 @@ import type { ExecutionRecord, JobRecord } from "../job/job-record.ts";
 import type { NodeDocument } from "../node/node-store.mongo.ts";
 import type { MongoStore } from "../store/mongo.ts";
 import { MongoAssigner } from "./assign.mongo.ts";
-import type {
-  Assigned,
-  AssignRequest,
-  ExecutionListQuery,
-  ExecutionStore,
-  LiveExecution,
-  LiveExecutionFilter,
+import {
+  type Assigned,
+  type AssignRequest,
+  type ExecutionListQuery,
+  type ExecutionStore,
+  type LiveExecution,
+  type LiveExecutionFilter,
+  MAX_DUE,
 } from "./execution-store.ts";
 import type { Requirement } from "./matching.ts";
-
-const MAX_DUE = 1_000;
 
 export class MongoExecutionStore implements ExecutionStore {
   private readonly assigner: MongoAssigner;

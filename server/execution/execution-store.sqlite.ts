@@ -3,13 +3,14 @@ import type { ExecutionRecord } from "../job/job-record.ts";
 import { type ExecutionRow, executionFromRow, type JobRow, jobFromRow } from "../job/job-rows.sqlite.ts";
 import type { Migration, SqliteStore } from "../store/sqlite.ts";
 import { SqliteAssigner } from "./assign.sqlite.ts";
-import type {
-  Assigned,
-  AssignRequest,
-  ExecutionListQuery,
-  ExecutionStore,
-  LiveExecution,
-  LiveExecutionFilter,
+import {
+  type Assigned,
+  type AssignRequest,
+  type ExecutionListQuery,
+  type ExecutionStore,
+  type LiveExecution,
+  type LiveExecutionFilter,
+  MAX_DUE,
 } from "./execution-store.ts";
 import type { Requirement } from "./matching.ts";
 
@@ -46,8 +47,6 @@ export const executionMigrations: Migration[] = [
     `,
   },
 ];
-
-const MAX_DUE = 1_000;
 
 export class SqliteExecutionStore implements ExecutionStore {
   private readonly assigner: SqliteAssigner;

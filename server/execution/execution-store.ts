@@ -32,6 +32,9 @@ export interface LiveExecution {
   cancelRequested: boolean;
 }
 
+/** The most executions of one answer to `live` by a time, or of nodes that are given up. */
+export const MAX_DUE = 1_000;
+
 /** Which live executions to look at. `onOfflineNodes`: those of nodes that are given up. */
 export type LiveExecutionFilter =
   | { leaseExpiredBeforeMs: number }
@@ -62,7 +65,7 @@ export interface ExecutionStore {
   findOfNode(nodeId: string, executionIds: readonly string[]): Promise<Assigned[]>;
   /** Newest first. */
   list(query: ExecutionListQuery): Promise<ExecutionRecord[]>;
-  /** ASSIGNED and RUNNING executions, at most 1,000 of those due by time. */
+  /** ASSIGNED and RUNNING executions: all of a node, and of every other choice at most MAX_DUE. */
   live(filter: LiveExecutionFilter): Promise<LiveExecution[]>;
   /** How many executions are live on each of these nodes; nodes with none are left out. */
   countLive(nodeIds: readonly string[]): Promise<Map<string, number>>;

@@ -2,7 +2,7 @@ import type { Collection, Filter } from "mongodb";
 import type { JobStatus } from "../../shared/job-state.ts";
 import { type MongoStore, outlastOthers } from "../store/mongo.ts";
 import { collectionStep } from "../store/mongo-migrations.ts";
-import type { GroupKey, JobFlowStore } from "./flow-store.ts";
+import { ADMITTED_AT_ONCE, type GroupKey, type JobFlowStore } from "./flow-store.ts";
 import { groupKeyOf, groupOf, type JobDocument, jobFromDocument, jobUpdate } from "./job-documents.mongo.ts";
 import type { JobRecord } from "./job-record.ts";
 
@@ -13,8 +13,6 @@ interface GroupDocument {
 }
 
 export const flowSteps = [collectionStep("flow-1", "compute_job_groups", [])];
-
-const ADMITTED_AT_ONCE = 1_000;
 
 export class MongoJobFlowStore implements JobFlowStore {
   private readonly jobs: Collection<JobDocument>;

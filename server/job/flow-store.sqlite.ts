@@ -1,6 +1,6 @@
 import type { JobStatus } from "../../shared/job-state.ts";
 import type { Migration, SqliteStore } from "../store/sqlite.ts";
-import type { GroupKey, JobFlowStore } from "./flow-store.ts";
+import { ADMITTED_AT_ONCE, type GroupKey, type JobFlowStore } from "./flow-store.ts";
 import type { JobRecord } from "./job-record.ts";
 import { type JobRow, jobFromRow } from "./job-rows.sqlite.ts";
 
@@ -25,8 +25,6 @@ export const flowMigrations: Migration[] = [
     sql: "CREATE INDEX compute_jobs_array_status ON compute_jobs (array_id, status) WHERE array_id IS NOT NULL",
   },
 ];
-
-const ADMITTED_AT_ONCE = 1_000;
 
 export class SqliteJobFlowStore implements JobFlowStore {
   constructor(private readonly store: SqliteStore) {}

@@ -7,6 +7,9 @@ export interface GroupKey {
   group: string;
 }
 
+/** The most jobs that one call lets go on; the next one goes on with the rest. */
+export const ADMITTED_AT_ONCE = 1_000;
+
 /**
  * What the store knows of jobs that wait for others: dependencies, concurrency groups and arrays. Every operation is
  * safe to call from many places at once; what it resolves with is on disk. Rejects with ComputeError `storage_failed`

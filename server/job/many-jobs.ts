@@ -26,7 +26,8 @@ export class ManyJobs {
 
   /** All or none. `batchKey` stands for the jobs that have no key of their own. */
   async submit(by: Identity, batch: readonly BatchJob[], batchKey: string | undefined): Promise<Submitted[]> {
-    // All or none: where the first was submitted before, all were.
+    // All or none: where the first was submitted before, all were. Of jobs with keys of their own that need not be so;
+    // whoever gets more jobs by that into the queue pays for them when they are handed out, as for all others.
     const firstKey = batch[0]?.idempotencyKey ?? (batchKey === undefined ? undefined : `${batchKey}#0`);
     await checkCredit(this.parts, by, batch, firstKey);
     refuseArrays(batch);
