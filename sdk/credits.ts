@@ -1,13 +1,10 @@
 import type { CreditBalance, CreditEntry, HostedPool } from "../shared/credit.ts";
 import type { EndpointInput } from "../shared/endpoints/index.ts";
 import type { ComputeClient } from "./client.ts";
-import { walkPages } from "./pages.ts";
+import { type ListFilter, walkPages } from "./pages.ts";
 import { callPatiently, type Patience } from "./patience.ts";
 
-export interface LedgerFilter extends Omit<EndpointInput<"credits.ledger">, "limit" | "cursor"> {
-  /** How many at most, over all pages. */
-  limit?: number;
-}
+export type LedgerFilter = ListFilter<"credits.ledger">;
 
 export interface GrantOptions extends Patience {
   /** One is made where none is given, so that a grant whose answer was lost is sent again without harm. */

@@ -1,13 +1,9 @@
-import type { EndpointInput } from "../shared/endpoints/index.ts";
 import type { Execution } from "../shared/execution.ts";
 import type { ComputeClient } from "./client.ts";
-import { walkPages } from "./pages.ts";
+import { type ListFilter, walkPages } from "./pages.ts";
 import { callPatiently, type Patience } from "./patience.ts";
 
-export interface ExecutionFilter extends Omit<EndpointInput<"executions.list">, "limit" | "cursor"> {
-  /** How many at most, over all pages. */
-  limit?: number;
-}
+export type ExecutionFilter = ListFilter<"executions.list">;
 
 /** Executions: the attempts of jobs on nodes. */
 export class Executions {

@@ -1,4 +1,4 @@
-import type { EndpointInput, EndpointOutput } from "../shared/endpoints/index.ts";
+import type { EndpointOutput } from "../shared/endpoints/index.ts";
 import type { BatchJobInput } from "../shared/endpoints/many-jobs.ts";
 import type { Job } from "../shared/job.ts";
 import { isFinal } from "../shared/job-state.ts";
@@ -6,7 +6,7 @@ import { limits } from "../shared/limits.ts";
 import type { LogEvent } from "../shared/log.ts";
 import type { JobManifestInput } from "../shared/manifest.ts";
 import type { ComputeClient } from "./client.ts";
-import { walkPages } from "./pages.ts";
+import { type ListFilter, walkPages } from "./pages.ts";
 import { callPatiently, Outage, type Patience, pause } from "./patience.ts";
 import { readLog } from "./read-log.ts";
 
@@ -22,10 +22,7 @@ export interface LogOptions extends Patience {
   lastEventId?: string;
 }
 
-export interface JobFilter extends Omit<EndpointInput<"jobs.list">, "limit" | "cursor"> {
-  /** How many at most, over all pages. */
-  limit?: number;
-}
+export type JobFilter = ListFilter<"jobs.list">;
 
 /** Which jobs of all to change. */
 export type JobSelection = Omit<JobFilter, "limit">;

@@ -1,13 +1,10 @@
-import type { EndpointInput, EndpointOutput } from "../shared/endpoints/index.ts";
+import type { EndpointOutput } from "../shared/endpoints/index.ts";
 import type { Node } from "../shared/node.ts";
 import type { ComputeClient } from "./client.ts";
-import { walkPages } from "./pages.ts";
+import { type ListFilter, walkPages } from "./pages.ts";
 import { callPatiently, type Patience } from "./patience.ts";
 
-export interface NodeFilter extends Omit<EndpointInput<"nodes.list">, "limit" | "cursor"> {
-  /** How many at most, over all pages. */
-  limit?: number;
-}
+export type NodeFilter = ListFilter<"nodes.list">;
 
 /** Nodes, as their owner sees them. */
 export class Nodes {

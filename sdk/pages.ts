@@ -8,6 +8,10 @@ export interface ListOptions extends Patience {
   limit?: number;
 }
 
+/** What chooses the rows of a list: the fields of its endpoint, and how many at most, over all pages. */
+export type ListFilter<Id extends CallId> = Omit<EndpointInput<Id>, "limit" | "cursor"> &
+  Pick<ListOptions, "limit">;
+
 /** Asks a list endpoint for the page that is due. */
 type PageCall = <Id extends CallId>(
   id: Id,

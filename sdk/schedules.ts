@@ -1,13 +1,10 @@
 import type { EndpointInput, EndpointOutput } from "../shared/endpoints/index.ts";
 import type { Schedule, ScheduleFire, UpcomingFire } from "../shared/schedule.ts";
 import type { ComputeClient } from "./client.ts";
-import { type ListOptions, walkPages } from "./pages.ts";
+import { type ListFilter, type ListOptions, walkPages } from "./pages.ts";
 import { callPatiently, type Patience } from "./patience.ts";
 
-export interface ScheduleFilter extends Omit<EndpointInput<"schedules.list">, "limit" | "cursor"> {
-  /** How many at most, over all pages. */
-  limit?: number;
-}
+export type ScheduleFilter = ListFilter<"schedules.list">;
 
 /** Schedules: cron rules that submit jobs. */
 export class Schedules {

@@ -4,13 +4,10 @@ import type { ParameterValue } from "../shared/template/parameter.ts";
 import type { Template, TemplateFileInput, TemplateSummary } from "../shared/template.ts";
 import type { ComputeClient } from "./client.ts";
 import type { SubmitOptions } from "./jobs.ts";
-import { walkPages } from "./pages.ts";
+import { type ListFilter, walkPages } from "./pages.ts";
 import { callPatiently, type Patience } from "./patience.ts";
 
-export interface TemplateFilter extends Omit<EndpointInput<"templates.list">, "limit" | "cursor"> {
-  /** How many at most, over all pages. */
-  limit?: number;
-}
+export type TemplateFilter = ListFilter<"templates.list">;
 
 export interface RunTemplateOptions extends SubmitOptions {
   /** An older version; the newest where it is left out. */
