@@ -44,6 +44,12 @@ test("a limit that no control group can hold is refused where it is written, not
   expect(limits(64 * 1024 * 1024).limits.memoryMb).toBe(64 * 1024 * 1024);
 });
 
+test("a field that there is not, and a number of GPUs that cannot be, are refused where they stand", () => {
+  expect(() => parseYaml("slots: 1\nslot: 2\n", "f", agentFile)).toThrow("f:2:1: slot: unknown field");
+  const gpus = "limits:\n  gpuCount: -1\n";
+  expect(() => parseYaml(gpus, "f", agentFile)).toThrow("f:2:3: limits.gpuCount: Too small");
+});
+
 test("groups whose lines are all commented out are as good as none", () => {
   const text = "limits:\n  # cpu: 4\nlabels:\nregistries:\ndocker:\n";
   expect(parseYaml(text, "agent.yaml", agentFile)).toEqual(agentFile.parse({}));

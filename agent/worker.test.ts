@@ -96,6 +96,7 @@ test("what runs is told with its job and limits, and its start again when it was
       ...{ limits: { cpu: 1 }, startedAt, enforcedBy: "samples" },
     },
   ]);
+  worker.obey({ status: "ACTIVE", cancel: [], abandon: [] });
   expect(worker.idleMs).toBe(0);
   for (const id of [executionId, fresh.executionId]) worker.onNews(ended(id));
   expect(worker.runningExecutions()).toEqual([]);

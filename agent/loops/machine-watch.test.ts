@@ -12,9 +12,12 @@ afterEach(() => over.abort());
 /** A machine that is looked at every millisecond; a look that is asked for sees it as it is then. */
 function watch(seen: SeenMachine, now: { engine: boolean; asleep?: boolean }) {
   // `misses`: so often the engine is away, at every second question.
-  const stage = { seen, now, questions: 0, looks: 0, misses: 0 };
+  const stage = { seen, now, rounds: 0, questions: 0, looks: 0, misses: 0 };
   const parts = {
-    seen: () => stage.seen,
+    seen: () => {
+      stage.rounds++;
+      return stage.seen;
+    },
     engineAnswers: async () => {
       stage.questions++;
       if (stage.misses === 0 || stage.questions % 2 === 0) return stage.now.engine;
@@ -66,10 +69,11 @@ test("what a look does not mend is not looked at all the time", async () => {
   expect(stage.looks).toBe(1);
 });
 
-test("GPUs that do not answer are not asked while the agent sleeps", async () => {
+test("while the agent sleeps, GPUs that do not answer are not asked, and the engine in every tenth round", async () => {
   const { stage, more } = watch({ engine: false, brokenGpus: true }, { engine: false, asleep: true });
-  await more(20);
+  await more(5);
   expect(stage.looks).toBe(0);
+  expect(stage.rounds).toBeGreaterThanOrEqual(stage.questions * 10);
   stage.now.asleep = false;
   await waitFor("a look", () => stage.looks === 1);
 });

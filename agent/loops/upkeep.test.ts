@@ -129,6 +129,7 @@ test("while jobs run the machine is kept awake where its owner lets it, and no l
   expect(said).toContain("may keep awake: true");
   upkeep.configure(agentFile.parse({ keepAwake: false }));
   expect(said).toContain("may keep awake: false");
+  expect(said).not.toContain("keep awake");
   load(1);
   expect(said).toContain("keep awake");
   over.abort();
