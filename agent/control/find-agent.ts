@@ -24,6 +24,8 @@ export interface LeftByAgent {
   supervisors: { pid: number; build: string; jobs: number }[];
   /** Executions that are over, and whose results wait for the next agent. */
   undelivered: number;
+  /** Executions whose supervisor is gone as well; what may still run of them ends when the next agent starts. */
+  lost: number;
 }
 
 /** An agent that starts listens at once; one that is stopped or hangs never answers. */
@@ -83,11 +85,14 @@ export async function untilGone(stateDir: string, limitMs: number): Promise<bool
 
 function leftByAgent(stateDir: string): LeftByAgent {
   const { nodeFile, supervisors: root } = statePaths(stateDir);
-  const left: LeftByAgent = { nodeId: readNodeFile(nodeFile)?.nodeId, supervisors: [], undelivered: 0 };
+  const { nodeId } = readNodeFile(nodeFile) ?? {};
+  const left: LeftByAgent = { nodeId, supervisors: [], undelivered: 0, lost: 0 };
   for (const build of supervisorNames(root)) {
     const { lock, work, outbox } = supervisorDir(join(root, build));
     const pid = lockHolder(lock);
-    if (pid !== undefined) left.supervisors.push({ pid, build, jobs: namesIn(work).length });
+    const jobs = namesIn(work).length;
+    if (pid === undefined) left.lost += jobs;
+    else left.supervisors.push({ pid, build, jobs });
     left.undelivered += namesIn(outbox).filter(isResult).length;
   }
   return left;

@@ -8,7 +8,7 @@ import { exitCodes } from "../exit-codes.ts";
 import { CliError } from "../failure.ts";
 import type { Output } from "../output.ts";
 import { agentSilent, changeOwnNode, type OwnNode } from "./own-node.ts";
-import { agentStateDir, jobsLeft } from "./state.ts";
+import { agentStateDir, jobsOpen } from "./state.ts";
 
 const options = defineOptions({
   ...clientOptions,
@@ -56,7 +56,7 @@ async function leftAtAgent(own: OwnNode, env: Env): Promise<number> {
   const found = await findAgent(agentStateDir(env, own.workspace));
   if (found.state === "silent") throw agentSilent(found.why);
   if (found.state === "absent") {
-    const jobs = jobsLeft(found.left) + found.left.undelivered;
+    const jobs = jobsOpen(found.left);
     if (jobs === 0) return 0;
     throw new CliError("unreachable", `the agent has ended and left ${counted(jobs, "job")} behind`, {
       todo: "Start it again with tanvrit-compute agent run; the node stays drained",

@@ -10,19 +10,28 @@ export function agentStateDir(env: Env, workspace: string): string {
 }
 
 /** How many jobs may still run under an agent that is not there. */
-export function jobsLeft({ supervisors }: LeftByAgent): number {
+function jobsLeft({ supervisors }: LeftByAgent): number {
   return supervisors.reduce((sum, one) => sum + one.jobs, 0);
+}
+
+/** How many jobs the server does not know to be over, since the agent is not there. */
+export function jobsOpen(left: LeftByAgent): number {
+  return jobsLeft(left) + left.undelivered + left.lost;
 }
 
 /** What the owner has to know of an agent that is not there; undefined: nothing is left of it. */
 export function leftInWords(left: LeftByAgent): string | undefined {
-  const { supervisors, undelivered } = left;
+  const { supervisors, undelivered, lost } = left;
   const jobs = jobsLeft(left);
   const pids = supervisors.map((one) => one.pid).join(", ");
   const parts = [
     jobs > 0 && `${counted(jobs, "job")} may still run without it, held by process ${pids}`,
     undelivered > 0 && `the results of ${counted(undelivered, "job")} wait for it`,
   ].filter(Boolean);
-  if (parts.length === 0) return undefined;
-  return `${parts.join(", and ")}: tanvrit-compute agent run takes them up.`;
+  const sentences = [
+    parts.length > 0 && `${parts.join(", and ")}: tanvrit-compute agent run takes them up.`,
+    lost > 0 &&
+      `The process that held ${counted(lost, "job")} is gone: tanvrit-compute agent run ends and reports what is left.`,
+  ].filter(Boolean);
+  return sentences.join("\n") || undefined;
 }

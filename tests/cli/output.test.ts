@@ -83,7 +83,7 @@ test("agent stop --json says what it found, also where no agent runs", async () 
   expect(JSON.parse(stdout)).toEqual({
     workspace: "local",
     wasRunning: false,
-    left: { supervisors: [], undelivered: 0 },
+    left: { supervisors: [], undelivered: 0, lost: 0 },
   });
 });
 

@@ -58,7 +58,7 @@ test(
     expect(before).toMatchObject({
       exitCode: 69,
       state: "absent",
-      left: { supervisors: [], undelivered: 0 },
+      left: { supervisors: [], undelivered: 0, lost: 0 },
     });
     const agent = await person.startAgent(["--slots", "2", "--name", "desk"]);
     const job = await submitGated("long");
@@ -83,6 +83,12 @@ test(
       left: { nodeId: status.node?.nodeId, supervisors: [{ jobs: 1 }] },
     });
     expect((await person.run(["agent", "status"])).stdout).toContain("1 job may still run without it");
+    for (const one of status.supervisors) process.kill(one.pid, "SIGKILL");
+    const lost = await waitFor("the process that held the job to be gone", async () => {
+      const now = await person.run(["agent", "status"]);
+      return !now.stdout.includes("may still run") && now;
+    });
+    expect(lost).toMatchObject({ exitCode: 69, stdout: expect.stringContaining("held 1 job is gone") });
     await job.open();
   },
   TEST_TIMEOUT_MS,
