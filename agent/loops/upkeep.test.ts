@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { tmpdir } from "node:os";
 import { agentFile } from "../agent-file.ts";
 import { type HealthFacts, lookAtDisk } from "../health/health.ts";
 import { ServerClock } from "../server-clock.ts";
@@ -30,7 +31,7 @@ function stage(settings: object) {
     onLoad: undefined as (() => void) | undefined,
     onStartFailed: undefined as (() => void) | undefined,
   };
-  const machine = { facts: lookAtDisk("/") as HealthFacts, slept: 0, isOwn: true };
+  const machine = { facts: lookAtDisk(tmpdir()) as HealthFacts, slept: 0, isOwn: true };
   const clock = new ServerClock();
   const condition = new Condition();
   const connection = { isPatient: false };
