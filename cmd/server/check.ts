@@ -85,7 +85,14 @@ function explain(cause: unknown, place: string): unknown {
   if (name === "StoreInUseError") {
     return new CliError("unreachable", message, { cause, todo: "Stop that server first" });
   }
-  if (code === "storage_failed" || name?.startsWith("Mongo")) {
+  if (name === "BadStoreUrlError") {
+    const todo = "Give it as mongodb://host/database?replicaSet=name";
+    return new CliError("bad_configuration", `the store ${place} cannot be used: ${message}`, {
+      cause,
+      todo,
+    });
+  }
+  if (code === "storage_failed") {
     const todo = "See that MongoDB runs and that --store names it, with the right account";
     return new CliError("unreachable", `cannot use the store ${place}: ${message}`, { cause, todo });
   }

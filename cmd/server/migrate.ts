@@ -155,8 +155,7 @@ function explain(cause: unknown, from: string, to: string): unknown {
   if (name === "UnknownPartsError") {
     return new CliError("bad_data", message, { cause, todo: "Use the version of the server that wrote it" });
   }
-  // What the driver says of a server comes as storage_failed: this is what it says of the URL alone.
-  if (name?.startsWith("Mongo")) {
+  if (name === "BadStoreUrlError") {
     const todo = "Give it as mongodb://host/database?replicaSet=name";
     return new CliError("bad_configuration", `--to ${maskedUrl(to)} cannot be used: ${message}`, {
       cause,

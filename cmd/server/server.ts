@@ -99,6 +99,11 @@ function explain(cause: unknown, settings: ServerSettings): unknown {
     const todo = "Stop that server, or choose another directory with --data-dir";
     return new CliError("unreachable", message, { cause, todo });
   }
+  if (name === "BadStoreUrlError") {
+    const todo = "Give it as mongodb://host/database?replicaSet=name";
+    const text = `the store ${placeOf(settings)} cannot be used: ${message}`;
+    return new CliError("bad_configuration", text, { cause, todo });
+  }
   if (code === "storage_failed" && settings.store !== "sqlite") {
     const todo = "See that MongoDB runs and that --store (or TANVRIT_STORE) names it, with the right account";
     const text = `cannot use the store ${placeOf(settings)}: ${message}`;

@@ -50,25 +50,13 @@ export class MongoStore {
     this.abandoned = new AbandonedTransactions(client);
   }
 
-  /** @param url names the members, the database, the account and TLS, as the connection strings of MongoDB do. */
+  /**
+   * @param url names the members, the database, the account and TLS, as the connection strings of MongoDB do. Rejects
+   * with BadStoreUrlError where it is none.
+   */
   static async open(url: string, migrations: readonly MongoMigration[]): Promise<MongoStore> {
-    const client = new MongoClient(url, {
-      appName: APP_NAME,
-      serverSelectionTimeoutMS: SERVER_SELECTION_MS,
-      connectTimeoutMS: CONNECT_MS,
-      heartbeatFrequencyMS: HEARTBEAT_MS,
-      socketTimeoutMS: SOCKET_MS,
-      waitQueueTimeoutMS: SOCKET_MS,
-      maxPoolSize: MAX_CONNECTIONS,
-      retryWrites: true,
-      retryReads: true,
-      ignoreUndefined: true,
-      readPreference: "primary",
-      readConcern: { level: "majority" },
-      writeConcern: { w: "majority", wtimeoutMS: MAJORITY_MS },
-    });
+    const { client, db } = prepare(url);
     try {
-      const db = client.db(databaseIn(url));
       const hello = await db.command({ hello: 1 });
       if (hello.setName === undefined && hello.msg !== "isdbgrid") throw notReplicated();
       await outlastOthers(() => migrate(db, migrations), isWithoutPrimary);
@@ -143,6 +131,17 @@ export class MongoStore {
 
   async close(): Promise<void> {
     await this.client.close();
+  }
+}
+
+/** The URL of the store is none that the driver takes. */
+export class BadStoreUrlError extends Error {
+  override name = "BadStoreUrlError";
+
+  constructor(cause: unknown) {
+    const said = cause instanceof Error ? cause.message : "";
+    // Only plain words: where the driver repeats a part of the URL, that may be one of the password.
+    super(/^[\w ,.()'-]+$/.test(said) ? said : "it is no connection string of MongoDB", { cause });
   }
 }
 
@@ -221,6 +220,30 @@ export function setAndUnset(fields: Readonly<Record<string, unknown>>): {
     else $set[name] = value;
   }
   return { $set, $unset };
+}
+
+/** Nothing is connected by this. */
+function prepare(url: string): { client: MongoClient; db: Db } {
+  try {
+    const client = new MongoClient(url, {
+      appName: APP_NAME,
+      serverSelectionTimeoutMS: SERVER_SELECTION_MS,
+      connectTimeoutMS: CONNECT_MS,
+      heartbeatFrequencyMS: HEARTBEAT_MS,
+      socketTimeoutMS: SOCKET_MS,
+      waitQueueTimeoutMS: SOCKET_MS,
+      maxPoolSize: MAX_CONNECTIONS,
+      retryWrites: true,
+      retryReads: true,
+      ignoreUndefined: true,
+      readPreference: "primary",
+      readConcern: { level: "majority" },
+      writeConcern: { w: "majority", wtimeoutMS: MAJORITY_MS },
+    });
+    return { client, db: client.db(databaseIn(url)) };
+  } catch (error) {
+    throw new BadStoreUrlError(error);
+  }
 }
 
 function silent(limitMs: number): ComputeError {

@@ -10,7 +10,8 @@ export async function openStores({ store, dataDir }: { store: string; dataDir: s
 
 /**
  * The store that many servers share: a MongoDB replica set, named by a connection string that holds the database, the
- * account and TLS. Rejects with ComputeError `storage_failed` where it cannot be reached or is no replica set.
+ * account and TLS. Rejects with ComputeError `storage_failed` where it cannot be reached or is no replica set, and
+ * with BadStoreUrlError where the URL is no connection string.
  */
 export async function openMongoStores(url: string): Promise<Stores> {
   // Loaded only here: the embedded store needs no driver.

@@ -92,6 +92,17 @@ test("a manifest that is not there is 66, one that is wrong 65 with its line, wr
   }
 }, 30_000);
 
+test("a URL of the store that MongoDB's driver does not take is 78, and shows no password", async () => {
+  await using home = await makeScratch();
+  const url = "mongodb://anna:secret@host:99999/compute";
+  for (const command of [["server"], ["server", "check"]]) {
+    const run = await runProgram(home.path, [...command, "--store", url]);
+    expect(run).toMatchObject({ exitCode: 78, stdout: "" });
+    expect(run.stderr).toContain("mongodb://host:99999/compute cannot be used");
+    expect(run.stderr).not.toContain("secret");
+  }
+});
+
 test("a config file that cannot be read is 78 and named with its line", async () => {
   await using home = await makeScratch();
   await Bun.write(
