@@ -126,7 +126,7 @@ test("what the server refuses is an error, and is tried again when asked for", a
   expect(settings.error).toBeUndefined();
 });
 
-test("a file is seen when it is made, and through a link that is turned", async () => {
+test("a file is seen when it is made, through a link that is turned, and when what it links to is written", async () => {
   let changes = 0;
   const path = join(dir, "agent.yaml");
   watchFile(path, () => changes++, over.signal);
@@ -140,4 +140,6 @@ test("a file is seen when it is made, and through a link that is turned", async 
   symlinkSync("..2", join(dir, "..data_tmp"));
   renameSync(join(dir, "..data_tmp"), join(dir, "..data"));
   await waitFor("the turned link", () => changes === 2);
+  writeFileSync(join(dir, "..2", "agent.yaml"), "more");
+  await waitFor("what is written at its end", () => changes === 3);
 });

@@ -1,4 +1,4 @@
-import { type FSWatcher, statSync, watch } from "node:fs";
+import { type FSWatcher, realpathSync, statSync, watch } from "node:fs";
 import { basename, dirname } from "node:path";
 
 /** Whoever saves a file does so in several steps; one look after the last of them is enough. */
@@ -10,8 +10,10 @@ const LOOK_MS = 30_000;
 export function watchFile(path: string, onChange: () => void, signal: AbortSignal): void {
   let seen = stateOf(path);
   let settling: ReturnType<typeof setTimeout> | undefined;
-  let watcher: FSWatcher | undefined;
+  /** By the file whose directory is watched. */
+  const watchers = new Map<string, FSWatcher>();
   const look = () => {
+    beginWatching();
     const now = stateOf(path);
     if (now === seen) return;
     seen = now;
@@ -22,19 +24,24 @@ export function watchFile(path: string, onChange: () => void, signal: AbortSigna
     settling = setTimeout(look, SETTLE_MS);
   };
   const beginWatching = () => {
-    watcher ??= watchDirectory(path, lookSoon, () => {
-      watcher = undefined;
-    });
+    const files = new Set([path, targetOf(path)]);
+    for (const [file, watcher] of watchers) {
+      if (files.has(file)) continue;
+      watcher.close();
+      watchers.delete(file);
+    }
+    for (const file of files) {
+      if (watchers.has(file)) continue;
+      const watcher = watchDirectory(file, lookSoon, () => watchers.delete(file));
+      if (watcher) watchers.set(file, watcher);
+    }
   };
   beginWatching();
-  const looking = setInterval(() => {
-    beginWatching();
-    look();
-  }, LOOK_MS);
+  const looking = setInterval(look, LOOK_MS);
   const end = () => {
     clearTimeout(settling);
     clearInterval(looking);
-    watcher?.close();
+    for (const watcher of watchers.values()) watcher.close();
   };
   if (signal.aborted) end();
   else signal.addEventListener("abort", end, { once: true });
@@ -54,6 +61,15 @@ function watchDirectory(path: string, onEvent: () => void, onEnd: () => void): F
     return watcher;
   } catch {
     return undefined; // There is no such directory yet, or too much is watched already: looking must do.
+  }
+}
+
+/** The file that is read, as where agent.yaml is a link into a directory of settings. */
+function targetOf(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path; // It is not there yet.
   }
 }
 
