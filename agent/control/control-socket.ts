@@ -1,7 +1,6 @@
-import { chmodSync } from "node:fs";
 import type { Socket } from "bun";
 import { type AgentLog, textOf } from "../agent-log.ts";
-import { makeRoomForSocket, removeSocket } from "../sockets/socket-path.ts";
+import { listenOn } from "../sockets/listen.ts";
 import { Wire } from "../sockets/wire.ts";
 import { inTime } from "../wait.ts";
 import type { ControlAnswer, ControlRequest } from "./protocol.ts";
@@ -22,36 +21,26 @@ export function listenForControl(
   answer: (request: ControlRequest) => Promise<ControlAnswer>,
   log: AgentLog,
 ): () => void {
-  makeRoomForSocket(path);
   const asking = new Set<Socket<ServerWire>>();
-  const listener = Bun.listen<ServerWire>({
-    unix: path,
-    socket: {
-      open: (socket) => {
-        if (asking.size >= MAX_ASKING) return void socket.terminate();
-        asking.add(socket);
-        socket.data = new Wire(socket, (request) => void reply(socket.data, request, answer, log));
-      },
-      data: (socket, bytes) => {
-        try {
-          socket.data?.onData(bytes);
-        } catch {
-          socket.terminate(); // It does not speak as our commands do, so nobody waits for an answer.
-        }
-      },
-      drain: (socket) => socket.data?.onDrain(),
-      close: (socket) => {
-        asking.delete(socket);
-        socket.data?.onClosed();
-      },
+  return listenOn<ServerWire>(path, {
+    open: (socket) => {
+      if (asking.size >= MAX_ASKING) return void socket.terminate();
+      asking.add(socket);
+      socket.data = new Wire(socket, (request) => void reply(socket.data, request, answer, log));
+    },
+    data: (socket, bytes) => {
+      try {
+        socket.data?.onData(bytes);
+      } catch {
+        socket.terminate(); // It does not speak as our commands do, so nobody waits for an answer.
+      }
+    },
+    drain: (socket) => socket.data?.onDrain(),
+    close: (socket) => {
+      asking.delete(socket);
+      socket.data?.onClosed();
     },
   });
-  // Its directory is the account's alone already; whoever may connect may cancel jobs.
-  chmodSync(path, 0o600);
-  return () => {
-    listener.stop(true);
-    removeSocket(path);
-  };
 }
 
 /** The agent's answer, or undefined: nobody listens there, or not within the time. */

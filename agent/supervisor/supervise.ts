@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { Socket, UnixSocketListener } from "bun";
+import type { Socket } from "bun";
 import { counted } from "../../shared/counted.ts";
 import { executionId } from "../../shared/ids.ts";
 import { type AgentLog, textOf } from "../agent-log.ts";
@@ -8,7 +8,7 @@ import { acquireLock } from "../journal/lock.ts";
 import { Outbox, type OutboxEntry } from "../journal/outbox.ts";
 import { executionsWithSegments, Segments } from "../logs/segments.ts";
 import { spoolRoom } from "../logs/spool.ts";
-import { makeRoomForSocket, removeSocket } from "../sockets/socket-path.ts";
+import { listenOn } from "../sockets/listen.ts";
 import { Wire } from "../sockets/wire.ts";
 import { inTime } from "../wait.ts";
 import { ExecutionHost, type LeftExecution } from "./execution-host.ts";
@@ -83,7 +83,7 @@ class Supervisor {
     const entries = this.outbox.load(log);
     await Promise.all([this.endLeftovers(), this.getToKnowExecutors()]);
     this.host.resume([...entries, ...this.lostWithLines(entries)]);
-    const listener = this.listen();
+    const stopListening = this.listen();
     stop.addEventListener("abort", () => this.over.resolve(), { once: true });
     if (stop.aborted) this.over.resolve();
     onReady();
@@ -95,8 +95,7 @@ class Supervisor {
       log.warn(`Told to end, with ${counted(this.host.running, "job")} that still ran.`);
     await inTime(CLOSE_LIMIT_MS, this.host.endAll());
     this.host.keepForNext();
-    listener.stop(true);
-    removeSocket(this.dirs.socket);
+    stopListening();
     for (const executor of this.executors.values()) await executor.close();
   }
 
@@ -137,16 +136,13 @@ class Supervisor {
     });
   }
 
-  private listen(): UnixSocketListener<AgentWire> {
-    makeRoomForSocket(this.dirs.socket);
-    return Bun.listen<AgentWire>({
-      unix: this.dirs.socket,
-      socket: {
-        open: (socket) => this.attach(socket),
-        data: (socket, bytes) => this.hear(socket, bytes),
-        drain: (socket) => socket.data?.onDrain(),
-        close: (socket) => socket.data && this.detach(socket.data),
-      },
+  /** Returns how to end it. */
+  private listen(): () => void {
+    return listenOn<AgentWire>(this.dirs.socket, {
+      open: (socket) => this.attach(socket),
+      data: (socket, bytes) => this.hear(socket, bytes),
+      drain: (socket) => socket.data?.onDrain(),
+      close: (socket) => socket.data && this.detach(socket.data),
     });
   }
 
