@@ -69,7 +69,7 @@ export async function cleanUpAfter(
     return "done";
   } catch (error) {
     task.output.system(
-      `The container could not be removed, and will be before the next one starts: ${(error as Error).message}`,
+      `The container could not be removed, and will be as soon as the engine does it: ${(error as Error).message}`,
     );
     return error instanceof EngineError && error.unreachable ? "unreachable" : "left";
   }

@@ -24,7 +24,10 @@ export interface ContainerSummary {
 const START_MS = 120_000;
 const KILL_MS = 20_000;
 const REMOVE_MS = 60_000;
+/** Together no longer than one attempt that hangs. */
 const REMOVE_ATTEMPTS = 5;
+/** What an engine refuses out of its own trouble stays so for longer than anybody waits; it is swept later. */
+const REFUSED_ATTEMPTS = 3;
 const REMOVE_PAUSE_MS = 500;
 
 export async function createContainer(engine: Engine, name: string, body: unknown): Promise<string> {
@@ -66,6 +69,7 @@ export async function signalContainer(engine: Engine, id: string, signal: string
  * removes it. Tries again for a while; throws the last EngineError.
  */
 export async function removeContainer(engine: Engine, idOrName: string): Promise<void> {
+  const giveUpMs = performance.now() + REMOVE_MS;
   for (let attempt = 1; ; attempt++) {
     try {
       await engine.json("DELETE", `/containers/${idOrName}`, {
@@ -75,8 +79,10 @@ export async function removeContainer(engine: Engine, idOrName: string): Promise
       return;
     } catch (error) {
       if (hasStatus(error, 404)) return;
-      if (!(error instanceof EngineError) || attempt === REMOVE_ATTEMPTS) throw error;
       // 409: it is being removed already, which is over soon; then it is not found.
+      const isAwayOrBusy = error instanceof EngineError && (error.unreachable || error.status === 409);
+      const attempts = isAwayOrBusy ? REMOVE_ATTEMPTS : REFUSED_ATTEMPTS;
+      if (!(error instanceof EngineError) || attempt >= attempts || performance.now() > giveUpMs) throw error;
       await pause(REMOVE_PAUSE_MS * attempt);
     }
   }

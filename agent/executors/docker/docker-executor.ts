@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { z } from "zod";
 import { dockerOptions, imageReference } from "../../../shared/docker.ts";
 import { textOf } from "../../agent-log.ts";
-import { pause } from "../../wait.ts";
+import { inTime, pause } from "../../wait.ts";
 import {
   type Executor,
   type ExecutorDescription,
@@ -29,7 +29,10 @@ export interface DockerExecutorOptions {
 }
 
 const PROBE_MS = 4_000;
-const SWEEP_AGAIN_MS = 5_000;
+/** Whoever starts or restarts waits no longer for an engine that does not let go of what was left in it. */
+const SWEEP_LIMIT_MS = 10_000;
+const SWEEP_AGAIN_MS = 500;
+const MAX_SWEEP_AGAIN_MS = 5_000;
 
 /** Runs commands in containers, by the Engine API of Docker or podman. */
 export class DockerExecutor implements Executor {
@@ -38,8 +41,11 @@ export class DockerExecutor implements Executor {
   private known: Connection | undefined;
   /** Executions that are being started, run, or are being cleaned up. */
   private readonly live = new Set<string>();
-  /** An earlier process may have left containers, and the engine could not be asked for them yet. */
+  /** Executions of earlier processes, to which containers may belong that others made. */
+  private readonly lost = new Set<string>();
+  /** There may be containers that nobody runs: an earlier process's at first, or one that could not be removed. */
   private sweepDue = true;
+  private isSweepingAgain = false;
   private readonly closing = new AbortController();
 
   constructor(options: DockerExecutorOptions) {
@@ -79,15 +85,13 @@ export class DockerExecutor implements Executor {
     try {
       const { engine, facts } = await this.connect();
       await untilItAnswers(engine, task.output, signal);
-      if (this.sweepDue) await this.sweep([]);
+      if (this.sweepDue && !this.isSweepingAgain) await this.sweepBefore(task.output);
       return await launch(task, signal, {
         engine,
         facts,
         ...this.options,
         onGone: () => this.live.delete(executionId),
-        onLeft: () => {
-          this.sweepDue = true;
-        },
+        onLeft: () => void this.sweepAgain(),
       });
     } catch (error) {
       this.live.delete(executionId);
@@ -98,13 +102,16 @@ export class DockerExecutor implements Executor {
   }
 
   async recover(executionIds: readonly string[]): Promise<void> {
+    for (const id of executionIds) this.lost.add(id);
     try {
-      await this.sweep(executionIds);
-      if (executionIds.length > 0) void this.sweepAgain(executionIds);
+      await this.sweepInTime();
+      // A container that was just being made when its agent died is there only a moment later.
+      if (executionIds.length > 0) void this.sweepAgain(MAX_SWEEP_AGAIN_MS);
     } catch (error) {
       // Where there is no engine, nothing runs in one; what was never asked for is looked for before the next start.
-      if (error instanceof NoEngineError || executionIds.length === 0) return;
-      void this.sweepAgain(executionIds);
+      const isAway = error instanceof EngineError && error.unreachable;
+      if (error instanceof NoEngineError || (isAway && executionIds.length === 0)) return;
+      void this.sweepAgain();
       throw error;
     }
   }
@@ -114,28 +121,46 @@ export class DockerExecutor implements Executor {
     this.closing.abort();
   }
 
-  /**
-   * Until it succeeds once more: an engine that is away comes back with its containers, and one that was just being
-   * made when its agent died is there only a moment later.
-   */
-  private async sweepAgain(executionIds: readonly string[]): Promise<void> {
-    const { signal } = this.closing;
-    for (let isDone = false; !isDone; ) {
-      await pause(SWEEP_AGAIN_MS, signal);
-      if (signal.aborted) return;
-      isDone = await this.sweep(executionIds).then(
-        () => true,
-        () => false, // A start that needs it says why.
-      );
+  /** What stays is told, and swept beside the job: it is none of its business. */
+  private async sweepBefore(output: TaskOutput): Promise<void> {
+    try {
+      await this.sweepInTime();
+    } catch (error) {
+      output.system(`What an earlier job left in the engine could not be removed yet: ${textOf(error)}`);
+      void this.sweepAgain();
     }
   }
 
-  /** Removes what this agent left behind, or anybody of these executions, and nobody here runs. */
-  private async sweep(executionIds: readonly string[]): Promise<void> {
+  private async sweepInTime(): Promise<void> {
+    const sweep = this.sweep().then(() => true);
+    if (await inTime(SWEEP_LIMIT_MS, sweep)) return;
+    sweep.catch(() => {}); // `sweepAgain` goes on with it.
+    throw new Error(`The engine has not removed what was left in it within ${SWEEP_LIMIT_MS / 1_000} s.`);
+  }
+
+  /**
+   * Sweeps once more, and on until it succeeds: an engine that is away comes back with its containers, and one that
+   * refuses to remove a container does it later.
+   */
+  private async sweepAgain(firstMs = SWEEP_AGAIN_MS): Promise<void> {
+    this.sweepDue = true;
+    if (this.isSweepingAgain) return;
+    this.isSweepingAgain = true;
+    const { signal } = this.closing;
+    for (let waitMs = firstMs; this.sweepDue; waitMs = Math.min(waitMs * 2, MAX_SWEEP_AGAIN_MS)) {
+      await pause(waitMs, signal);
+      if (signal.aborted) return;
+      await this.sweep().catch(() => {}); // Whoever left it has told; it is due as before.
+    }
+    this.isSweepingAgain = false;
+  }
+
+  /** Removes what this agent left behind, or anybody of lost executions, and nobody here runs. */
+  private async sweep(): Promise<void> {
     const { engine, facts } = await this.connect();
     this.sweepDue = false;
     try {
-      const wanted = { agentId: this.options.agentId, executionIds: new Set(executionIds), live: this.live };
+      const wanted = { agentId: this.options.agentId, executionIds: this.lost, live: this.live };
       await removeLeftovers(engine, facts, wanted);
     } catch (error) {
       this.sweepDue = true;

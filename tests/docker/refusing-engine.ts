@@ -1,0 +1,67 @@
+import { rmSync } from "node:fs";
+import { connect, createServer, type Server, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Engine } from "../../agent/executors/docker/engine.ts";
+import { testEngine } from "../support/docker.ts";
+
+/** What becomes of the removal of a container. */
+export type Removal = "done" | "refused" | "hangs";
+
+/** The machine's engine at a socket of its own, where containers cannot be removed for as long as a test says. */
+export class RefusingEngine implements Disposable {
+  private removal: Removal = "done";
+  private readonly held = new Set<Socket>();
+  readonly socketPath = join(tmpdir(), `tanvrit-engine-${crypto.randomUUID()}.sock`);
+  private readonly server: Server;
+
+  private constructor(engine: Engine) {
+    const { socketPath } = engine.endpoint;
+    if (!socketPath) throw new Error("tests reach the engine over its socket");
+    // An answer may still be written, as a container's output is, when the asker has said all.
+    this.server = createServer({ allowHalfOpen: true }, (asker) => {
+      asker.on("error", () => asker.destroy());
+      // Each connection carries one request.
+      asker.once("data", (first: Buffer) => {
+        if (this.removal !== "done" && first.toString("latin1").startsWith("DELETE ")) {
+          if (this.removal === "refused") asker.end(REFUSAL);
+          else this.held.add(asker);
+          return;
+        }
+        const engine = connect({ path: socketPath, allowHalfOpen: true });
+        engine.on("error", () => asker.destroy());
+        asker.on("close", () => engine.destroy());
+        engine.write(first);
+        asker.pipe(engine).pipe(asker);
+      });
+    });
+  }
+
+  static async start(engine = testEngine()): Promise<RefusingEngine> {
+    const refusing = new RefusingEngine(engine);
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    refusing.server.once("error", reject).listen(refusing.socketPath, resolve);
+    await promise;
+    return refusing;
+  }
+
+  /** From now on; who waits for the end of a removal that hung finds the connection cut. */
+  removes(removal: Removal): void {
+    this.removal = removal;
+    for (const asker of this.held) asker.destroy();
+    this.held.clear();
+  }
+
+  get environment(): Record<string, string | undefined> {
+    return { ...process.env, DOCKER_HOST: `unix://${this.socketPath}` };
+  }
+
+  [Symbol.dispose](): void {
+    this.removes("done");
+    this.server.close();
+    rmSync(this.socketPath, { force: true });
+  }
+}
+
+const WORDS = JSON.stringify({ message: "device or resource busy" });
+const REFUSAL = `HTTP/1.1 500 Internal Server Error\r\ncontent-type: application/json\r\ncontent-length: ${WORDS.length}\r\nconnection: close\r\n\r\n${WORDS}`;
