@@ -39,6 +39,21 @@ test("a submit is sent again under one key while the server is away", async () =
   expect(told).toEqual(["away", "back"]);
 });
 
+test("batches are one conversation: a server that took the first and goes away is waited for", async () => {
+  const keys: (string | null)[] = [];
+  const { jobs } = serve((request) => {
+    keys.push(request.headers.get("idempotency-key"));
+    return keys.length === 2 ? unavailable() : Response.json({ jobs: [{ jobId: `job_${keys.length}` }] });
+  });
+  const told: boolean[] = [];
+  const batches = [[{ command: "a" }], [{ command: "b" }]];
+  const options = { idempotencyKey: "k", firstMs: 1, onAway: (_: Error, was: boolean) => told.push(was) };
+  const submitted = await Array.fromAsync(jobs.submitBatches(batches, options));
+  expect(submitted.flat().map((job) => job.jobId)).toEqual(["job_1", "job_3"]);
+  expect(keys).toEqual(["k/0", "k/1", "k/1"]);
+  expect(told).toEqual([true]);
+});
+
 test("patience ends, and what must not be sent twice is sent once", async () => {
   let calls = 0;
   const { jobs } = serve(() => {

@@ -62,14 +62,25 @@ export class Jobs {
    * Submits up to 1,000 jobs, all or none, and resolves with their ids in the same order. A key given here stands for
    * those that have none of their own.
    */
-  async submitBatch(batch: readonly BatchJobInput[], options: SubmitOptions = {}): Promise<SubmittedJob[]> {
-    const idempotencyKey = options.idempotencyKey ?? crypto.randomUUID();
-    const input = { jobs: [...batch] };
-    const answer = await callPatiently(this.client, "jobs.submit-batch", input, {
-      ...options,
-      idempotencyKey,
-    });
-    return answer.jobs;
+  submitBatch(batch: readonly BatchJobInput[], options: SubmitOptions = {}): Promise<SubmittedJob[]> {
+    return this.sendBatch(batch, options, new Outage(options));
+  }
+
+  /**
+   * Submits one batch after the other and yields the ids of each. All are one conversation: a server that took the
+   * first one and goes away is waited for. A key given here is each batch's with its number behind it.
+   */
+  async *submitBatches(
+    batches: AsyncIterable<readonly BatchJobInput[]> | Iterable<readonly BatchJobInput[]>,
+    options: SubmitOptions = {},
+  ): AsyncGenerator<SubmittedJob[], void, void> {
+    const outage = new Outage(options);
+    const key = options.idempotencyKey;
+    let part = 0;
+    for await (const batch of batches) {
+      const idempotencyKey = key === undefined ? undefined : `${key}/${part++}`;
+      yield await this.sendBatch(batch, { ...options, idempotencyKey }, outage);
+    }
   }
 
   /** Which nodes could run such a job, now and at all. Nothing is submitted. */
@@ -112,6 +123,17 @@ export class Jobs {
   /** Queues the finished jobs again that the filter chooses; without a status, those that did not succeed. */
   retryMatching(filter: JobSelection, options: MatchingOptions = {}): Promise<MatchingCounts> {
     return this.changeMatching("jobs.retry-matching", filter, options);
+  }
+
+  private async sendBatch(
+    batch: readonly BatchJobInput[],
+    options: SubmitOptions,
+    outage: Outage,
+  ): Promise<SubmittedJob[]> {
+    const idempotencyKey = options.idempotencyKey ?? crypto.randomUUID();
+    const input = { jobs: [...batch] };
+    const again = { ...options, idempotencyKey };
+    return (await callPatiently(this.client, "jobs.submit-batch", input, again, outage)).jobs;
   }
 
   private async changeMatching(

@@ -36,22 +36,19 @@ export async function submitBatchFile(
   const key = options["idempotency-key"];
   const all = [];
   let submitted = 0;
-  let part = 0;
-  for await (const batch of batchFile.batches()) {
-    const idempotencyKey = key === undefined ? undefined : `${key}/${part}`;
-    try {
-      const jobs = await compute.jobs.submitBatch(batch, { ...patience(output), idempotencyKey });
+  const parts = compute.jobs.submitBatches(batchFile.batches(), { ...patience(output), idempotencyKey: key });
+  try {
+    for await (const jobs of parts) {
       if (options.json) all.push(...jobs);
       else await output.result(jobs.map((job) => job.jobId).join("\n"));
-    } catch (error) {
-      // What was submitted is not lost with the rest.
-      if (options.json && submitted > 0) await output.json(all);
-      if (submitted > 0) await output.note(sentenceOf(submitted, total, key));
-      throw error;
+      submitted += jobs.length;
+      if (jobs.length < total) await output.note(`tanvrit-compute: ${submitted} of ${total} submitted`);
     }
-    part++;
-    submitted += batch.length;
-    if (batch.length < total) await output.note(`tanvrit-compute: ${submitted} of ${total} submitted`);
+  } catch (error) {
+    // What was submitted is not lost with the rest.
+    if (options.json && submitted > 0) await output.json(all);
+    if (submitted > 0) await output.note(sentenceOf(submitted, total, key));
+    throw error;
   }
   if (options.json) await output.json(all);
   return exitCodes.ok;
