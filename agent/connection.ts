@@ -1,5 +1,4 @@
-import { UnreachableError } from "../sdk/errors.ts";
-import { ComputeError, errorCodes } from "../shared/errors.ts";
+import { ComputeError, isTemporary, UnreachableError } from "../sdk/errors.ts";
 import type { AgentLog } from "./agent-log.ts";
 import { textOf } from "./agent-log.ts";
 import { pause } from "./wait.ts";
@@ -106,8 +105,7 @@ export class Connection {
   }
 }
 
-/** No answer was had, or the server says that the same request may work later. */
+/** An agent outlives more than a command: what answers in place of its server today may be gone tomorrow. */
 function mayComeRight(error: unknown): boolean {
-  if (error instanceof UnreachableError) return true;
-  return error instanceof ComputeError && errorCodes[error.code].retryable;
+  return error instanceof UnreachableError || isTemporary(error);
 }

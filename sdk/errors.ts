@@ -25,10 +25,10 @@ export class UnreachableError extends Error {
   }
 }
 
-/** Whether the same request may succeed a little later: nobody answered, or the server says it cannot serve now. */
+/** Whether the same request may succeed a little later: nobody answered, or the code of the answer says so. */
 export function isTemporary(error: unknown): error is UnreachableError | ComputeError {
   if (error instanceof UnreachableError) return error.temporary;
-  return error instanceof ComputeError && error.status === 503;
+  return error instanceof ComputeError && errorCodes[error.code].retryable;
 }
 
 /** The error a problem+json answer stands for. A code that this version does not know counts as its status does. */

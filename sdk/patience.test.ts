@@ -1,4 +1,5 @@
 import { afterEach, expect, test } from "bun:test";
+import { type ErrorCode, errorCodes } from "../shared/errors.ts";
 import { createComputeClient } from "./index.ts";
 import { pause } from "./patience.ts";
 
@@ -13,11 +14,14 @@ function serve(fetch: (request: Request) => Response | Promise<Response>) {
   return createComputeClient({ url: server.url.href, token: "t" });
 }
 
-const unavailable = () =>
-  new Response(JSON.stringify({ type: "x", title: "away", status: 503, code: "unavailable" }), {
-    status: 503,
+const problem = (code: ErrorCode) => {
+  const { status, title } = errorCodes[code];
+  return new Response(JSON.stringify({ type: "x", title, status, code }), {
+    status,
     headers: { "content-type": "application/problem+json" },
   });
+};
+const unavailable = () => problem("unavailable");
 
 test("a list goes on where the server goes away between two pages, for longer than it would wait at first", async () => {
   let calls = 0;
@@ -52,4 +56,17 @@ test("a call under an empty key is sent once, since the server could not know it
     .catch((error: unknown) => error);
   expect(refused).toMatchObject({ code: "unavailable" });
   expect(calls).toBe(1);
+});
+
+test("a call is sent again where the table of codes says that it may be, and nowhere else", async () => {
+  const codes = Object.keys(errorCodes) as ErrorCode[];
+  const sentAgain = await Promise.all(
+    codes.map(async (code) => {
+      let calls = 0;
+      const { jobs } = serve(() => (++calls === 1 ? problem(code) : Response.json({ jobId: "job_1" })));
+      await jobs.retrieve("job_1").catch(() => undefined);
+      return calls > 1;
+    }),
+  );
+  expect(codes.filter((_, i) => sentAgain[i])).toEqual(codes.filter((code) => errorCodes[code].retryable));
 });

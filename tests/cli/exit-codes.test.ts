@@ -17,7 +17,12 @@ test("each refusal of the server has its exit code, a line on stderr, and nothin
     ["internal", 70],
   ];
   for (const [code, exitCode] of cases) {
-    using server = new ScriptedServer(() => problem(code, { detail: "the detail" }));
+    using server = new ScriptedServer(() => {
+      const refusal = problem(code, { detail: "the detail" });
+      // Longer than a command waits for a server: it tells the refusal at once.
+      refusal.headers.set("retry-after", "60");
+      return refusal;
+    });
     const env = { TANVRIT_URL: server.url, TANVRIT_TOKEN: "t" };
     const run = await runProgram(home.path, get, { env });
     expect({ code, ...run }).toMatchObject({ code, exitCode, stdout: "" });
