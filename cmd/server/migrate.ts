@@ -11,20 +11,29 @@ import type { Output } from "../output.ts";
 
 const PROGRESS_EVERY_MS = 1_000;
 const CHECKSUM_CHARS = 12;
+const SOURCE_SCHEME = "sqlite:";
 
 const options = defineOptions({
   ...jsonOption,
   from: {
     kind: "value",
     placeholder: "sqlite:PATH",
-    schema: optionText.optional(),
+    schema: optionText
+      .refine((from) => from.startsWith(SOURCE_SCHEME) && from !== SOURCE_SCHEME, {
+        error: "must be sqlite: and the data directory of the server, as sqlite:~/.tanvrit/server",
+      })
+      .optional(),
     help: "The data directory of a stopped server, or the compute.db in it",
   },
   to: {
     kind: "value",
     placeholder: "URL",
     env: "TANVRIT_STORE",
-    schema: optionText.optional(),
+    schema: optionText
+      .regex(/^mongodb(\+srv)?:\/\/./, {
+        error: "must be a URL like mongodb://host/database?replicaSet=name",
+      })
+      .optional(),
     help: "The mongodb:// URL of a replica set and an empty database",
   },
   "dry-run": flagOption("Say what would be moved, and write nothing"),
@@ -120,21 +129,15 @@ async function conclude(report: MoveReport, dryRun: boolean, to: string, output:
   return exitCodes.ok;
 }
 
+/** The path that `--from` names. A shell leaves the ~ behind a colon as it is. */
 function sourceOf(from: string | undefined): string {
-  if (from === undefined)
-    throw new CliError("usage", "--from is missing", { todo: "See server migrate --help" });
-  const path = /^sqlite:(.+)$/.exec(from)?.[1];
-  // A shell leaves the ~ behind a colon as it is.
-  if (path) return path.replace(/^~(?=[/\\])/, homedir());
-  const todo = "Give it as sqlite: and the data directory of the server, as sqlite:~/.tanvrit/server";
-  throw new CliError("bad_configuration", "--from names no embedded store", { todo });
+  if (from !== undefined) return from.slice(SOURCE_SCHEME.length).replace(/^~(?=[/\\])/, homedir());
+  throw new CliError("usage", "--from is missing", { todo: "See server migrate --help" });
 }
 
 function targetOf(to: string | undefined): string {
-  if (to === undefined) throw new CliError("usage", "--to is missing", { todo: "See server migrate --help" });
-  if (/^mongodb(\+srv)?:\/\/./.test(to)) return to;
-  const todo = "Give it as mongodb://host/database?replicaSet=name";
-  throw new CliError("bad_configuration", `--to ${maskedUrl(to)} is no MongoDB URL`, { todo });
+  if (to !== undefined) return to;
+  throw new CliError("usage", "--to is missing", { todo: "See server migrate --help" });
 }
 
 /** What usually keeps a move from going on, in words that help. */

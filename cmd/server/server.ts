@@ -115,10 +115,7 @@ function explain(cause: unknown, settings: ServerSettings): unknown {
   }
   if (code === "SQLITE_NOTADB" || code === "SQLITE_CORRUPT") {
     const todo = "Restore it from a copy, or choose another directory with --data-dir";
-    return new CliError("bad_configuration", `the data in ${dataDir} is damaged: ${message}`, {
-      cause,
-      todo,
-    });
+    return new CliError("bad_data", `the data in ${dataDir} is damaged: ${message}`, { cause, todo });
   }
   if (name !== "SQLiteError" && !/^E[A-Z]+$/.test(code)) return cause;
   const todo = "Make it writable for this user, or choose another directory with --data-dir";

@@ -108,6 +108,22 @@ test("a URL of the store that MongoDB's driver does not take is 78, and shows no
   }
 });
 
+test("what server migrate is to move, and where to, is 64 as a wrong flag and 78 as a wrong variable", async () => {
+  await using home = await makeScratch();
+  const url = "postgres://anna:secret@host/x";
+  const cases: [string[], Record<string, string>, number, string][] = [
+    [["--from", "mysql:x", "--to", "mongodb://host/x"], {}, 64, "--from: must be sqlite:"],
+    [["--from", "sqlite:x", "--to", url], {}, 64, "--to: must be a URL like mongodb://"],
+    [["--from", "sqlite:x"], { TANVRIT_STORE: url }, 78, "TANVRIT_STORE: must be a URL like mongodb://"],
+  ];
+  for (const [args, env, exitCode, says] of cases) {
+    const run = await runProgram(home.path, ["server", "migrate", ...args], { env });
+    expect({ args, ...run }).toMatchObject({ args, exitCode, stdout: "" });
+    expect(run.stderr).toContain(says);
+    expect(run.stderr).not.toContain("secret");
+  }
+});
+
 test("a config file that cannot be read is 78 and named with its line", async () => {
   await using home = await makeScratch();
   await Bun.write(

@@ -123,8 +123,10 @@ test(
     expect(unknown.stderr).toContain("no-such-host.invalid: there is no such host");
     await Bun.write(home.join("data/compute.db"), "x".repeat(8_192));
     const damaged = await server();
-    expect(damaged.exitCode).toBe(exitCodes.badConfiguration);
+    expect(damaged.exitCode).toBe(exitCodes.badData);
     expect(damaged.stderr).toContain("data is damaged");
+    const checked = await runProgram(home.path, ["server", "check", "--data-dir", "data"]);
+    expect(checked.exitCode).toBe(exitCodes.badData);
   },
   LIMIT_MS,
 );

@@ -186,7 +186,7 @@ test(
     const gone = "mongodb://anna:secret@127.0.0.1:1/x?replicaSet=rs0&serverSelectionTimeoutMS=500";
     const cases = [
       { url: gone, exitCode: 69, says: "mongodb://127.0.0.1:1/x" },
-      { url: "postgres://anna:secret@host/x", exitCode: 78, says: "no MongoDB URL" },
+      { url: "postgres://anna:secret@host/x", exitCode: 64, says: "--to: must be a URL like mongodb://" },
       { url: "mongodb://anna:secret@host/x?replicaSet=", exitCode: 78, says: "cannot be used" },
     ];
     for (const { url, exitCode, says } of cases) {
