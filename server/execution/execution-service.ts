@@ -8,7 +8,7 @@ import type { JobStore } from "../job/job-store.ts";
 import type { DueTimes } from "../tasks/due-times.ts";
 import type { Assigned } from "./execution-store.ts";
 import { type Metering, NO_METERING } from "./metering.ts";
-import { applyReport, expireQueued, giveUp, putBack, releaseLease } from "./rules.ts";
+import { applyReport, expireQueued, giveUp, putBack, releaseLease, renewLease } from "./rules.ts";
 
 /** Everything that moves an execution on: what nodes report, and what tasks find out. */
 export class ExecutionService {
@@ -95,6 +95,17 @@ export class ExecutionService {
       })),
     );
     await this.announceEnded(executions, jobs);
+  }
+
+  /** Gives assignments that their node holds and has not started until then. */
+  async renewLeases(executions: readonly ExecutionRecord[], leaseExpiresAtMs: number): Promise<void> {
+    if (executions.length === 0) return;
+    await this.jobs.change(
+      executions.map((execution) => ({
+        key: { executionId: execution.executionId, nodeId: execution.nodeId },
+        decide: (state) => renewLease(state, leaseExpiresAtMs),
+      })),
+    );
   }
 
   /** Tells whoever waits that these jobs have changed, and that there may be work again. */

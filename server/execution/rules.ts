@@ -97,6 +97,16 @@ export function leaseOf(manifest: JobManifest, nowMs: number, leaseExpiresAtMs: 
 }
 
 /**
+ * An assignment that its node holds and has not started yet, as while it pulls an image: it may take its time. A
+ * startTimeoutSeconds is the job's own limit on that, and stays.
+ */
+export function renewLease(state: JobState | undefined, leaseExpiresAtMs: number): Decision<void> {
+  if (!state || !isCurrent(state) || state.execution.status !== "ASSIGNED") return { result: undefined };
+  if (state.job.manifest.startTimeoutSeconds !== undefined) return { result: undefined };
+  return { execution: { ...state.execution, leaseExpiresAtMs }, result: undefined };
+}
+
+/**
  * An assignment whose lease ran out before its node started it: the job goes back to the queue and has lost nothing.
  * With a startTimeoutSeconds that was its lease, and the attempt has failed.
  */

@@ -307,7 +307,6 @@ export function executionDocument(execution: ExecutionRecord): ExecutionDocument
     attempt: execution.attempt,
     resources: execution.resources,
     gpu_indexes: execution.gpuIndexes,
-    lease_expires_at: execution.leaseExpiresAtMs,
     assigned_at: execution.assignedAtMs,
     version: 1,
     ...changingExecutionFields(execution),
@@ -322,6 +321,7 @@ function changingExecutionFields(execution: ExecutionRecord) {
   return {
     status: execution.status,
     ending: execution.end,
+    lease_expires_at: execution.leaseExpiresAtMs,
     deadline_at: execution.deadlineAtMs,
     started_at: execution.startedAtMs,
     finished_at: execution.finishedAtMs,

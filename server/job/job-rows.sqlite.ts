@@ -134,13 +134,14 @@ export function updateJob(store: SqliteStore, job: JobRecord): void {
 export function updateExecution(store: SqliteStore, execution: ExecutionRecord): void {
   store.run(
     `UPDATE compute_executions SET status = $status, ending = $ending, deadline_at = $deadlineAt,
-       started_at = $startedAt, finished_at = $finishedAt
+       lease_expires_at = $leaseExpiresAt, started_at = $startedAt, finished_at = $finishedAt
      WHERE execution_id = $executionId`,
     {
       executionId: execution.executionId,
       status: execution.status,
       ending: execution.end ? JSON.stringify(execution.end) : null,
       deadlineAt: execution.deadlineAtMs ?? null,
+      leaseExpiresAt: execution.leaseExpiresAtMs,
       startedAt: execution.startedAtMs ?? null,
       finishedAt: execution.finishedAtMs ?? null,
     },

@@ -10,9 +10,9 @@ import type { Dispatcher } from "../execution/dispatcher.ts";
 import type { ExecutionService } from "../execution/execution-service.ts";
 import type { Assigned, ExecutionStore, LiveExecution } from "../execution/execution-store.ts";
 import type { NodeIdentity } from "../http/handler.ts";
-import { HEARTBEAT_MS } from "../tasks/tasks.ts";
+import { HEARTBEAT_MS, OFFLINE_AFTER_MS } from "../tasks/tasks.ts";
 import { isSameCondition, type NodeRecord, type NodeStore, takesWork } from "./node-store.ts";
-import { ordersFor, SentOrders, undelivered, vanished } from "./orders.ts";
+import { ordersFor, SentOrders, starting, undelivered, vanished } from "./orders.ts";
 
 /** Makes node keys; the store keeps only the hash. */
 export interface KeyIssuer {
@@ -109,6 +109,9 @@ export class NodeService {
     if (input.leaving && live.length === 0) await this.update(by.businessId, by.nodeId, { offline: true });
     if (by.sessionEnded) throw sessionEnded();
     await this.giveUpUnheld(live, input.executions);
+    // As long as the node is heard of, it is at work on them; one that is not is OFFLINE by then, and they are given up.
+    const startingNow = starting(live, input.executions);
+    await this.parts.executionService.renewLeases(startingNow, this.parts.now() + OFFLINE_AFTER_MS);
     const orders = ordersFor(node, live, input.executions, this.parts.now());
     this.sentOrders.sent(by.nodeId, orders);
     return orders;

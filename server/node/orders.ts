@@ -1,6 +1,7 @@
 import type { NodeOrders } from "../../shared/node.ts";
 import type { LiveExecution } from "../execution/execution-store.ts";
 import { isoTime } from "../execution/execution-view.ts";
+import type { ExecutionRecord } from "../job/job-record.ts";
 import { type NodeRecord, nodeStatusOf } from "./node-store.ts";
 
 /** What the server wants of a node that holds `held`, given what is live on it. Pure. */
@@ -23,6 +24,14 @@ export function ordersFor(
 export function undelivered(live: readonly LiveExecution[], held: readonly string[]): LiveExecution[] {
   const heldIds = new Set(held);
   return live.filter((one) => one.execution.status === "ASSIGNED" && !heldIds.has(one.execution.executionId));
+}
+
+/** Held by the node, which has not started them yet. */
+export function starting(live: readonly LiveExecution[], held: readonly string[]): ExecutionRecord[] {
+  const heldIds = new Set(held);
+  return live
+    .map((one) => one.execution)
+    .filter(({ status, executionId }) => status === "ASSIGNED" && heldIds.has(executionId));
 }
 
 /** Running by what the server knows, but the node does not hold it: whoever ran it is gone. */

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import type { ExecutionStore } from "../../server/execution/execution-store.ts";
 import { queueKeyOf } from "../../server/execution/matching.ts";
-import { applyReport, expireQueued, releaseLease } from "../../server/execution/rules.ts";
+import { applyReport, expireQueued, releaseLease, renewLease } from "../../server/execution/rules.ts";
 import type { JobFlowStore } from "../../server/job/flow-store.ts";
 import type { JobRecord } from "../../server/job/job-record.ts";
 import type { JobStore } from "../../server/job/job-store.ts";
@@ -310,6 +310,15 @@ export function controlPlaneContract(name: string, open: () => Promise<ControlPl
         { key, decide: (state) => releaseLease(state, AT_MS + 60_000) },
       ]);
       expect(late).toMatchObject({ status: "QUEUED", retryCount: 1, end: { reason: "StartTimeout" } });
+    });
+
+    test("a lease that is renewed is kept", async () => {
+      await submit({});
+      const node = await register();
+      const [assigned] = await assign(node);
+      const key = { executionId: assigned?.execution.executionId ?? "", nodeId: node.nodeId };
+      await stores.jobs.change([{ key, decide: (state) => renewLease(state, AT_MS + 90_000) }]);
+      expect((await stores.executions.nextDue()).leaseAtMs).toBe(AT_MS + 90_000);
     });
 
     test("50 inserts at once with one key make one job; another body under the key makes none", async () => {

@@ -47,6 +47,30 @@ test("an assignment that does not start within its lease goes back, and costs no
   expect(job).toMatchObject({ status: "SUCCESS", retryCount: 0 });
 });
 
+test("an assignment that its node works on is not taken back, however long an image takes; a start limit holds all the same", async () => {
+  await using plane = await TestPlane.start();
+  const user = await signIn(plane);
+  const node = await PlayedNode.register(plane.api, user);
+  const pulls = await plane.api.call("jobs.submit", { command: "true" }, user);
+  const limited = await plane.api.call("jobs.submit", { command: "true", startTimeoutSeconds: 45 }, user);
+  const executions = (await node.poll([], 2, 5)).assignments.map((one) => one.executionId);
+  expect(executions).toHaveLength(2);
+  for (let i = 0; i < 4; i++) {
+    plane.pass(10);
+    await plane.api.call("nodes.heartbeat", { executions }, node.as);
+  }
+  plane.pass(A_LEASE_SECONDS);
+  expect(await untilStatus(plane, user, limited.jobId, "FAILED")).toMatchObject({ reason: "StartTimeout" });
+  expect(await plane.api.call("jobs.retrieve", { jobId: pulls.jobId }, user)).toMatchObject({
+    status: "ASSIGNED",
+    attempt: 1,
+  });
+  // From a node that has lost it, it is taken back as ever.
+  await plane.api.call("nodes.heartbeat", { executions: [] }, node.as);
+  plane.pass(A_LEASE_SECONDS);
+  await untilStatus(plane, user, pulls.jobId, "QUEUED");
+});
+
 test("a node that is not heard of is OFFLINE; without retries its job fails once, with retries another node runs it", async () => {
   await using plane = await TestPlane.start();
   const user = await signIn(plane);
