@@ -64,10 +64,27 @@ export class JobFlow {
     }
   }
 
-  /** An array that is tried again: so are those of its jobs that did not succeed. */
-  async retryMembers(array: JobRecord): Promise<void> {
-    this.begun.delete(array.jobId);
-    await this.changed(await this.changeMembers(array, retriedUnlessDone));
+  /**
+   * Tries an array again, and with it those of its jobs that did not succeed. All in one change: whoever looks at an
+   * array of which all jobs are over ends it. Undefined where it is not over.
+   */
+  async retryArray({ jobId, businessId }: JobKey): Promise<JobRecord | undefined> {
+    const { flow, now } = this.parts;
+    const [array] = await flow.findMany(businessId, [jobId]);
+    if (!array || !isFinal(array.status)) return undefined;
+    this.begun.delete(jobId);
+    const nowMs = now();
+    const changes: { job: JobKey; rule: Rule }[] = [];
+    for await (const page of this.memberPages(jobId)) {
+      for (const job of page) {
+        changes.push({ job, rule: (state) => change(state && retriedUnlessDone(state.job, nowMs)) });
+      }
+    }
+    // Last: a store that has to part them because others are at work on them keeps the order.
+    changes.push({ job: array, rule: (state) => change(state && retried(state.job, nowMs)) });
+    const done = await this.change(changes);
+    await this.changed(done);
+    return done.find((job) => job.jobId === jobId);
   }
 
   /** Looks for what a server that died left undone; some of it each time. */
@@ -142,28 +159,25 @@ export class JobFlow {
   }
 
   private async cancelMembers(arrays: readonly JobRecord[]): Promise<JobRecord[]> {
+    const nowMs = this.parts.now();
+    const rule: Rule = (state) => change(state && cancelled(state.job, nowMs));
     const done: JobRecord[] = [];
     for (const array of arrays) {
-      if (array.hold === "array" && array.cancelRequestedAtMs !== undefined) {
-        done.push(...(await this.changeMembers(array, cancelled)));
+      if (array.hold !== "array" || array.cancelRequestedAtMs === undefined) continue;
+      for await (const page of this.memberPages(array.jobId)) {
+        done.push(...(await this.change(page.map((job) => ({ job, rule })))));
       }
     }
     return done;
   }
 
-  private async changeMembers(
-    array: JobRecord,
-    rule: (job: JobRecord, nowMs: number) => JobRecord | undefined,
-  ): Promise<JobRecord[]> {
-    const nowMs = this.parts.now();
-    const decide: Rule = (state) => change(state && rule(state.job, nowMs));
-    const done: JobRecord[] = [];
+  private async *memberPages(arrayId: string): AsyncGenerator<JobRecord[], void, void> {
     let behind: string | undefined;
     for (;;) {
-      const page = await this.parts.flow.arrayMembers(array.jobId, behind, PAGE);
-      done.push(...(await this.change(page.map((job) => ({ job, rule: decide })))));
+      const page = await this.parts.flow.arrayMembers(arrayId, behind, PAGE);
+      yield page;
       behind = page.at(-1)?.jobId;
-      if (page.length < PAGE) return done;
+      if (page.length < PAGE) return;
     }
   }
 

@@ -140,29 +140,32 @@ export class JobService {
 
   /** Queues a finished job again. */
   async retry(businessId: string, jobId: string): Promise<JobRecord> {
-    const [result] = await this.parts.jobs.change<{ job: JobRecord; done: boolean } | undefined>([
+    const { bus, flow } = this.parts;
+    const { manifest } = await this.retrieve(businessId, jobId);
+    const key = { businessId, jobId };
+    const job = manifest.array === undefined ? await this.retryOne(key) : await flow.retryArray(key);
+    if (!job) {
+      const { status } = await this.retrieve(businessId, jobId);
+      throw new ComputeError("conflict", `Job ${jobId} is ${status}; only a finished job can be retried.`);
+    }
+    bus.publish("job", { jobId, businessId });
+    bus.publish("wake", { businessId });
+    await flow.changed([job]);
+    return job;
+  }
+
+  private async retryOne(key: { businessId: string; jobId: string }): Promise<JobRecord | undefined> {
+    const nowMs = this.parts.now();
+    const [result] = await this.parts.jobs.change<JobRecord | undefined>([
       {
-        key: { businessId, jobId },
+        key,
         decide: (state) => {
-          if (!state) return { result: undefined };
-          const job = retried(state.job, this.parts.now());
-          if (!job) return { result: { job: state.job, done: false } };
-          return { job, result: { job, done: true } };
+          const job = state && retried(state.job, nowMs);
+          return { job, result: job };
         },
       },
     ]);
-    if (!result) return notFound(jobId);
-    if (!result.done) {
-      throw new ComputeError(
-        "conflict",
-        `Job ${jobId} is ${result.job.status}; only a finished job can be retried.`,
-      );
-    }
-    this.parts.bus.publish("job", { jobId, businessId });
-    this.parts.bus.publish("wake", { businessId });
-    if (result.job.hold === "array") await this.parts.flow.retryMembers(result.job);
-    await this.parts.flow.changed([result.job]);
-    return result.job;
+    return result;
   }
 }
 

@@ -69,34 +69,43 @@ export class ManyJobs {
     const nowMs = this.parts.now();
     const finished: JobStatus[] = ["FAILED", "TIMEOUT", "CANCELLED"];
     if (query.status) finished.push("SUCCESS");
-    const change = await this.change(query, finished, (job) => retried(job, nowMs));
-    const arrays = change.jobs.filter((job) => job.hold === "array");
-    for (const array of arrays) await this.parts.flow.retryMembers(array);
+    const isArray = (job: JobRecord) => job.manifest.array !== undefined;
+    const change = await this.change(query, finished, (job) =>
+      isArray(job) ? undefined : retried(job, nowMs),
+    );
+    // An array goes together with its jobs, whether the query selects those or not.
+    let { changed } = change;
+    for (const array of change.left.filter(isArray)) {
+      if (await this.parts.flow.retryArray(array)) changed++;
+    }
     this.remindOf(change.jobs);
-    if (change.changed > 0) this.parts.bus.publish("wake", { businessId: query.businessId });
-    return change;
+    if (changed > 0) this.parts.bus.publish("wake", { businessId: query.businessId });
+    return { ...change, changed };
   }
 
+  /** Does to each what `rule` makes of it; `left` are those of which it makes nothing. */
   private async change(
     query: JobListQuery,
     possible: readonly JobStatus[],
     rule: (job: JobRecord) => JobRecord | undefined,
-  ): Promise<ManyChanged & { jobs: JobRecord[] }> {
+  ): Promise<ManyChanged & { jobs: JobRecord[]; left: JobRecord[] }> {
     const status = possible.filter((one) => query.status?.includes(one) ?? true);
-    if (status.length === 0) return { jobs: [], matched: 0, changed: 0, nextBeforeJobId: undefined };
+    if (status.length === 0)
+      return { jobs: [], left: [], matched: 0, changed: 0, nextBeforeJobId: undefined };
     const { results, nextBeforeJobId } = await this.parts.jobs.changeMatching(
       { ...query, status },
       (state) => {
         const job = state && rule(state.job);
-        return { job, result: job };
+        return { job, result: { job, before: state?.job } };
       },
     );
-    const jobs = results.filter((job) => job !== undefined);
+    const jobs = results.flatMap(({ job }) => job ?? []);
+    const left = results.flatMap(({ job, before }) => (job ? [] : (before ?? [])));
     if (jobs.length > 0) {
       this.parts.bus.publish("jobs", { businessId: query.businessId, jobIds: jobs.map((job) => job.jobId) });
       await this.parts.flow.changed(jobs);
     }
-    return { jobs, matched: results.length, changed: jobs.length, nextBeforeJobId };
+    return { jobs, left, matched: results.length, changed: jobs.length, nextBeforeJobId };
   }
 
   /** The tasks need to know of the earliest only. */

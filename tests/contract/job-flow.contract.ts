@@ -4,6 +4,7 @@ import { giveUp } from "../../server/execution/rules.ts";
 import { JobFlow } from "../../server/job/job-flow.ts";
 import type { JobRecord } from "../../server/job/job-record.ts";
 import { JobService } from "../../server/job/job-service.ts";
+import type { JobStore } from "../../server/job/job-store.ts";
 import { JobWatch } from "../../server/job/job-watch.ts";
 import { ManyJobs } from "../../server/job/many-jobs.ts";
 import type { NodeRecord } from "../../server/node/node-store.ts";
@@ -12,6 +13,10 @@ import { type JobManifestInput, jobManifest } from "../../shared/manifest.ts";
 import { type ControlPlaneStores, nodeOf } from "./control-plane.contract.ts";
 
 const AT_MS = Date.parse("2026-01-01T00:00:00Z");
+const quietDue = { start: () => undefined, expiry: () => undefined };
+const rethrow = (_: string, error: unknown) => {
+  throw error;
+};
 
 /** What every adapter of the job flow port promises: dependencies, concurrency groups and arrays, races included. */
 export function jobFlowContract(name: string, open: () => Promise<ControlPlaneStores>): void {
@@ -25,12 +30,8 @@ export function jobFlowContract(name: string, open: () => Promise<ControlPlaneSt
     beforeEach(async () => {
       stores = await open();
       const bus = new MemoryBus();
-      const due = { start: () => undefined, expiry: () => undefined };
-      const onError = (_: string, error: unknown) => {
-        throw error;
-      };
-      const parts = { jobs: stores.jobs, bus, due, now: () => AT_MS };
-      flow = new JobFlow({ ...parts, flow: stores.flow, onError });
+      const parts = { jobs: stores.jobs, bus, due: quietDue, now: () => AT_MS };
+      flow = new JobFlow({ ...parts, flow: stores.flow, onError: rethrow });
       service = new JobService({ ...parts, flow }, new JobWatch(bus));
       node = nodeOf(by.businessId);
       await stores.nodes.insert(node);
@@ -196,13 +197,31 @@ export function jobFlowContract(name: string, open: () => Promise<ControlPlaneSt
       expect(await status(array.jobId)).toBe("SUCCESS");
     });
 
+    test("an array that is tried again is not ended by another server that looks at it meanwhile", async () => {
+      const array = await submit({ array: "1-3" });
+      await end(await take(), "FAILED");
+      const parts = { bus: new MemoryBus(), due: quietDue, now: () => AT_MS };
+      const elsewhere = new JobFlow({ ...parts, jobs: stores.jobs, flow: stores.flow, onError: rethrow });
+      const change: JobStore["change"] = async (requests) => {
+        const results = await stores.jobs.change(requests);
+        await elsewhere.lookThrough();
+        return results;
+      };
+      const jobs: JobStore = Object.assign(Object.create(stores.jobs), { change });
+      const here = new JobFlow({ ...parts, jobs, flow: stores.flow, onError: rethrow });
+      const again = new JobService({ ...parts, jobs, flow: here }, new JobWatch(parts.bus));
+      expect(await again.retry(by.businessId, array.jobId)).toMatchObject({ status: "QUEUED" });
+      expect(await status(array.jobId)).toBe("QUEUED");
+      await end(await take(), "SUCCESS");
+      expect(await status(array.jobId)).toBe("SUCCESS");
+    });
+
     test("an array that is tried again together with others runs what did not succeed", async () => {
       const array = await submit({ name: "nightly", array: "1-3" });
       const [first, ...others] = await take();
       await end(first ? [first] : [], "SUCCESS");
       await end(others, "FAILED");
-      const due = { start: () => undefined, expiry: () => undefined };
-      const parts = { jobs: stores.jobs, bus: new MemoryBus(), due, now: () => AT_MS };
+      const parts = { jobs: stores.jobs, bus: new MemoryBus(), due: quietDue, now: () => AT_MS };
       const query = {
         businessId: by.businessId,
         status: undefined,
