@@ -103,10 +103,11 @@ export class NodeService {
   }
 
   async heartbeat(by: NodeIdentity, input: ParsedInput<"nodes.heartbeat">): Promise<NodeOrders> {
+    const { nodes, executions, bus } = this.parts;
     const node = await this.heard(by, input);
-    const live = await this.parts.executions.live({ nodeId: by.nodeId });
     // With a job on its way to it the node is given the time to come back that every node is given.
-    if (input.leaving && live.length === 0) await this.update(by.businessId, by.nodeId, { offline: true });
+    if (input.leaving && (await nodes.leave(by.businessId, by.nodeId))) bus.publish("node", node);
+    const live = await executions.live({ nodeId: by.nodeId });
     if (by.sessionEnded) throw sessionEnded();
     await this.giveUpUnheld(live, input.executions);
     // As long as the node is heard of, it is at work on them; one that is not is OFFLINE by then, and they are given up.

@@ -1,7 +1,8 @@
 import type { Collection, Filter } from "mongodb";
 import type { NodeCondition, NodeDescription, NodeStatus } from "../../shared/node.ts";
+import type { ExecutionDocument } from "../job/job-documents.mongo.ts";
 import { Batches, type Waiting } from "../store/batches.ts";
-import { type MongoStore, setAndUnset } from "../store/mongo.ts";
+import { type MongoStore, outlastOthers, setAndUnset } from "../store/mongo.ts";
 import { collectionStep } from "../store/mongo-migrations.ts";
 import type { NodeChange, NodeListQuery, NodeRecord, NodeStore } from "./node-store.ts";
 
@@ -90,6 +91,7 @@ interface Heartbeat {
 
 export class MongoNodeStore implements NodeStore {
   private readonly nodes: Collection<NodeDocument>;
+  private readonly executions: Collection<ExecutionDocument>;
   private readonly heartbeats = new Batches<Heartbeat, NodeRecord | undefined>(
     (batch) => this.store.attempt(() => this.writeHeartbeats(batch)),
     { maxItems: HEARTBEATS_PER_BATCH, maxInFlight: 2 },
@@ -97,6 +99,7 @@ export class MongoNodeStore implements NodeStore {
 
   constructor(private readonly store: MongoStore) {
     this.nodes = store.collection("compute_nodes");
+    this.executions = store.collection("compute_executions");
   }
 
   async insert(node: NodeRecord): Promise<void> {
@@ -151,6 +154,19 @@ export class MongoNodeStore implements NodeStore {
 
   heartbeat(nodeId: string, nowMs: number, condition: NodeCondition): Promise<NodeRecord | undefined> {
     return this.heartbeats.add({ nodeId, nowMs, condition });
+  }
+
+  leave(businessId: string, nodeId: string): Promise<boolean> {
+    // Executions are made in a transaction that writes the node as well, so one of the two meets the other's write.
+    const leaveOnce = () =>
+      this.store.transaction(async (session) => {
+        const live = await this.executions.countDocuments({ live_on: nodeId }, { limit: 1, session });
+        if (live > 0) return false;
+        const filter = { node_id: nodeId, business_id: businessId };
+        const { matchedCount } = await this.nodes.updateOne(filter, { $set: { offline: true } }, { session });
+        return matchedCount > 0;
+      });
+    return this.store.attempt(() => outlastOthers(leaveOnce));
   }
 
   endAccess(sessionId: string): Promise<Pick<NodeRecord, "nodeId" | "businessId">[]> {

@@ -121,6 +121,18 @@ export class SqliteNodeStore implements NodeStore {
     });
   }
 
+  leave(businessId: string, nodeId: string): Promise<boolean> {
+    return this.store.write(() => {
+      const changed = this.store.run(
+        `UPDATE compute_nodes SET offline = 1
+         WHERE node_id = $nodeId AND business_id = $businessId AND NOT EXISTS (
+           SELECT 1 FROM compute_executions WHERE node_id = $nodeId AND status IN ('ASSIGNED', 'RUNNING'))`,
+        { nodeId, businessId },
+      );
+      return changed > 0;
+    });
+  }
+
   endAccess(sessionId: string) {
     return this.store.write(() =>
       this.store

@@ -78,6 +78,11 @@ export interface NodeStore {
   update(businessId: string, nodeId: string, change: NodeChange): Promise<NodeRecord | undefined>;
   /** The node is alive, and so no longer offline; how it says it is replaces what it said before. */
   heartbeat(nodeId: string, nowMs: number, condition: NodeCondition): Promise<NodeRecord | undefined>;
+  /**
+   * The node goes offline, but not with a job on it, also one that it is just being handed. Resolves with whether it
+   * did.
+   */
+  leave(businessId: string, nodeId: string): Promise<boolean>;
   /** No node registered with this session gets a job from now on. Resolves with those nodes. */
   endAccess(sessionId: string): Promise<Pick<NodeRecord, "nodeId" | "businessId">[]>;
   /** Marks nodes offline whose last heartbeat is older; resolves with the oldest heartbeat of those that are not. */

@@ -100,6 +100,19 @@ export function nodeStoreContract(name: string, open: () => Promise<ControlPlane
       );
     });
 
+    test("a node that leaves while it is handed a job is offline or has the job, never both", async () => {
+      for (let round = 0; round < 12; round++) {
+        await submit({});
+        const { nodeId } = await register();
+        const calls = [() => assign(nodeId, 1), () => stores.nodes.leave(businessId, nodeId)];
+        await Promise.all((round % 2 ? calls : calls.toReversed()).map((call) => call()));
+        const isOffline = (await stores.nodes.find(businessId, nodeId))?.offline;
+        const live = await stores.executions.live({ nodeId });
+        expect(live).toHaveLength(isOffline ? 0 : 1);
+        expect(await stores.nodes.leave(newId("biz"), nodeId)).toBe(false);
+      }
+    });
+
     test("two live executions never share a GPU, however often the node is registered with other numbers", async () => {
       const asksForOne = { resources: { gpuCount: 1 } };
       await submit(...Array.from({ length: 60 }, () => asksForOne));
