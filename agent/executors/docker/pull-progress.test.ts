@@ -34,6 +34,13 @@ test("a pull that is over at once says nothing before its end", () => {
   expect(progress.summary()).toBe("nothing had to be fetched");
 });
 
+test("layers of whose size the registry says nothing count by what came of them", () => {
+  const progress = new PullProgress(0);
+  progress.note(tick(1, 30 * MIB, -1), 1);
+  progress.note({ status: "Download complete", id: layer(1) }, 2);
+  expect(progress.summary()).toBe("30 MB fetched");
+});
+
 test("a registry that does not answer for long is said to be waited for, once", () => {
   const progress = new PullProgress(0);
   expect(progress.note({}, 6_000)).toBe("waiting for the registry");

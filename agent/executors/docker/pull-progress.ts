@@ -62,7 +62,7 @@ export class PullProgress {
       layer.total = Math.max(layer.total, progressDetail?.total ?? 0);
       layer.fetched = Math.max(layer.fetched, progressDetail?.current ?? 0);
     }
-    if (FETCHED.has(status)) layer.fetched = layer.total;
+    if (FETCHED.has(status)) layer.fetched = Math.max(layer.fetched, layer.total);
     if (DONE.has(status)) layer.done = true;
   }
 
