@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { mkdtemp, rm, stat } from "node:fs/promises";
+import { mkdtemp, readdir, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { chooseWorkspace, configPath, loadWorkspaces, updateWorkspaces } from "./workspaces.ts";
@@ -35,6 +35,18 @@ test("what is given wins over the file, the file over the default", () =>
     await expect(chooseWorkspace(env, { workspace: "none" })).rejects.toMatchObject({
       code: "bad_configuration",
     });
+  }));
+
+test("of sign-ins in the same moment none is lost, and no lock stays behind", () =>
+  withHome(async (env) => {
+    const names = Array.from({ length: 8 }, (_, i) => `work-${i}`);
+    const signIn = (name: string) =>
+      updateWorkspaces(env, ({ workspaces }) => ({
+        workspaces: { ...workspaces, [name]: { url: "http://x:1" } },
+      }));
+    await Promise.all(names.map(signIn));
+    expect(Object.keys((await loadWorkspaces(env)).workspaces).sort()).toEqual(names);
+    expect(await readdir(env.TANVRIT_HOME)).toEqual(["config.json"]);
   }));
 
 test("the file is readable for its owner alone", () =>

@@ -1,10 +1,11 @@
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdir, readFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { z } from "zod";
 import { accountName, identity } from "../shared/auth.ts";
+import { tanvritHome } from "../shared/config/home.ts";
 import type { Env } from "./command.ts";
 import { CliError } from "./failure.ts";
-import { tanvritHome, writePrivateFile } from "./home.ts";
+import { writePrivateFile } from "./home.ts";
 
 export const DEFAULT_WORKSPACE = "local";
 export const DEFAULT_URL = "http://127.0.0.1:7070";
@@ -54,13 +55,40 @@ export async function loadWorkspaces(env: Env): Promise<WorkspaceConfig> {
   }
 }
 
-/** Changes `config.json` as a whole. */
+/** Changes `config.json` as a whole. Of processes that do so at once, each builds on what the one before has made of it. */
 export async function updateWorkspaces(
   env: Env,
   change: (config: WorkspaceConfig) => WorkspaceConfig,
 ): Promise<void> {
-  const config = change(await loadWorkspaces(env));
-  await writePrivateFile(configPath(env), `${JSON.stringify(config, null, 2)}\n`);
+  const path = configPath(env);
+  const release = await lockConfig(path);
+  try {
+    const config = change(await loadWorkspaces(env));
+    await writePrivateFile(path, `${JSON.stringify(config, null, 2)}\n`);
+  } finally {
+    release();
+  }
+}
+
+/** A change takes milliseconds; whoever has the lock for longer was stopped, or its disk does not answer. */
+const LOCK_LIMIT_MS = 5_000;
+const LOOK_AGAIN_MS = 10;
+
+async function lockConfig(path: string): Promise<() => void> {
+  const { tryLock } = await import("../agent/journal/lock.ts");
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  const deadlineMs = performance.now() + LOCK_LIMIT_MS;
+  for (;;) {
+    const lock = tryLock(`${path}.lock`);
+    if ("release" in lock) return lock.release;
+    if (performance.now() > deadlineMs) {
+      const holder = lock.heldBy === undefined ? "other processes change" : `process ${lock.heldBy} changes`;
+      throw new CliError("try_again", `${holder} ${path} at this moment`, {
+        todo: "Try again when it has ended",
+      });
+    }
+    await Bun.sleep(LOOK_AGAIN_MS);
+  }
 }
 
 export interface ChosenWorkspace {

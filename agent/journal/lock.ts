@@ -12,37 +12,48 @@ interface Holder {
   started: string;
 }
 
+/** A lock that this process has got, or who has it; undefined: whoever is faster at this moment. */
+export type Lock = { release: () => void } | { heldBy: number | undefined };
+
 /**
  * Makes this process the only agent of a state directory, or throws AgentError. Returns how to let go. A lock whose
  * process is gone counts for nothing.
  */
 export function acquireLock(path: string): () => void {
+  const lock = tryAsAgent(path);
+  if ("release" in lock) return lock.release;
+  if (lock.heldBy === undefined) {
+    throw new AgentError(`Cannot get hold of ${path}: other agents are starting at this moment. Try again.`);
+  }
+  throw new AgentError(
+    `Another agent (process ${lock.heldBy}) already runs here: it holds ${path}. agent stop ends it, agent run --replace takes its place and its jobs; a second agent needs another TANVRIT_HOME or workspace.`,
+  );
+}
+
+/** Takes the lock, unless a process that lives has it. Throws what the file system says against it. */
+export function tryLock(path: string): Lock {
   const own: Holder = { pid: process.pid, started: startOf(process.pid) };
   const offer = `${path}.${process.pid}.offer`;
   try {
-    writeOffer(offer, own);
+    writeFileSync(offer, JSON.stringify(own), { mode: 0o600 });
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       // A link appears with its whole content or fails, so no one ever reads half a lock.
-      if (tryLink(offer, path)) return () => release(path, own);
+      if (tryLink(offer, path)) return { release: () => release(path, own) };
       const holder = readHolder(path);
-      if (holder && isAlive(holder)) {
-        throw new AgentError(
-          `Another agent (process ${holder.pid}) already runs here: it holds ${path}. agent stop ends it, agent run --replace takes its place and its jobs; a second agent needs another TANVRIT_HOME or workspace.`,
-        );
-      }
+      if (holder && isAlive(holder)) return { heldBy: holder.pid };
       takeAway(path, holder);
     }
   } finally {
     rmSync(offer, { force: true });
   }
-  throw new AgentError(`Cannot get hold of ${path}: other agents are starting at this moment. Try again.`);
+  return { heldBy: undefined };
 }
 
-function writeOffer(offer: string, own: Holder): void {
+function tryAsAgent(path: string): Lock {
   try {
-    writeFileSync(offer, JSON.stringify(own), { mode: 0o600 });
+    return tryLock(path);
   } catch (error) {
-    const what = `The agent cannot write to ${dirname(offer)}: ${textOf(error)}.`;
+    const what = `The agent cannot write to ${dirname(path)}: ${textOf(error)}.`;
     throw new AgentError(
       `${what} Free some space there or make it writable for this account, then start it again; jobs that run go on.`,
       { cause: error },
