@@ -52,6 +52,8 @@ export class NodeSession {
   private renewedAtMs = Number.NEGATIVE_INFINITY;
   private ended: SessionEndedError | undefined;
   private description: NodeDescription;
+  /** Where the answer to a registration is lost, the next one is told that it means the same node. */
+  private readonly registrationKey = crypto.randomUUID();
 
   constructor(options: NodeSessionOptions) {
     this.options = options;
@@ -182,7 +184,8 @@ export class NodeSession {
     const goOn = executions.holdStarts();
     try {
       const input = { ...target, description, executions: executions.held() };
-      return await client.call("nodes.register", input, { signal });
+      const idempotencyKey = this.registrationKey;
+      return await client.call("nodes.register", input, { signal, idempotencyKey });
     } finally {
       goOn();
     }

@@ -38,7 +38,7 @@ export function nodeHandlers(parts: NodeHandlerParts): NodeHandlers {
     "nodes.register": async (input, context) => {
       const times = { heartbeatSeconds: HEARTBEAT_MS / 1_000, offlineAfterSeconds: OFFLINE_AFTER_MS / 1_000 };
       if (context.caller.kind === "user") {
-        const { node, nodeKey } = await service.registerByUser(context.caller, input);
+        const { node, nodeKey } = await service.registerByUser(context.caller, input, context.idempotencyKey);
         return { ...times, nodeKey, node: await viewOne(parts, node) };
       }
       return { ...times, node: await viewOne(parts, await service.registerByNode(nodeOf(context), input)) };

@@ -58,10 +58,11 @@ export class NodeService {
 
   constructor(private readonly parts: NodeServiceParts) {}
 
-  /** A user makes a node, or takes one over with a new key. */
+  /** A user makes a node, or takes one over with a new key: also the one that was made with this idempotency key. */
   async registerByUser(
     by: Identity,
     input: ParsedInput<"nodes.register">,
+    idempotencyKey?: string,
   ): Promise<{ node: NodeRecord; nodeKey: string }> {
     const { nodes, keys, now } = this.parts;
     const nodeId = input.nodeId ?? newId("node");
@@ -89,8 +90,9 @@ export class NodeService {
       condition: AWAKE,
       createdAtMs: now(),
     };
-    await nodes.insert(node);
-    return { node, nodeKey: key };
+    const inserted = await nodes.insert(node, idempotencyKey);
+    if (inserted.nodeId === nodeId) return { node, nodeKey: key };
+    return this.registerByUser(by, { ...input, nodeId: inserted.nodeId });
   }
 
   /** An agent that started again announces its node anew. */

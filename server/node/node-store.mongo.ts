@@ -2,7 +2,7 @@ import type { Collection, Filter } from "mongodb";
 import type { NodeCondition, NodeDescription, NodeStatus } from "../../shared/node.ts";
 import type { ExecutionDocument } from "../job/job-documents.mongo.ts";
 import { Batches, type Waiting } from "../store/batches.ts";
-import { type MongoStore, outlastOthers, setAndUnset } from "../store/mongo.ts";
+import { isDuplicateKey, type MongoStore, outlastOthers, setAndUnset } from "../store/mongo.ts";
 import { collectionStep } from "../store/mongo-migrations.ts";
 import type { NodeChange, NodeListQuery, NodeRecord, NodeStore } from "./node-store.ts";
 
@@ -22,6 +22,7 @@ export interface NodeDocument {
   key_hash: string;
   last_heartbeat_at: number;
   created_at: number;
+  idempotency_key?: string;
   /** Whoever hands out jobs to the node right now, and until when that may take, by the clock of the store. */
   assign_lock_owner?: string;
   assign_lock_until?: Date;
@@ -63,6 +64,13 @@ export const nodeSteps = [
       },
     },
   ),
+  collectionStep("node-2", "compute_nodes", [
+    {
+      key: { business_id: 1, idempotency_key: 1 },
+      unique: true,
+      partialFilterExpression: { idempotency_key: { $exists: true } },
+    },
+  ]),
 ];
 
 /** `takesWork`, for the store to filter by. */
@@ -102,7 +110,7 @@ export class MongoNodeStore implements NodeStore {
     this.executions = store.collection("compute_executions");
   }
 
-  async insert(node: NodeRecord): Promise<void> {
+  async insert(node: NodeRecord, idempotencyKey?: string): Promise<NodeRecord> {
     const document = {
       node_id: node.nodeId,
       business_id: node.businessId,
@@ -110,7 +118,21 @@ export class MongoNodeStore implements NodeStore {
       ...conditionFields(node.condition),
       ...changeable(node),
     };
-    await this.store.attempt(() => this.nodes.insertOne(document));
+    return this.store.attempt(async () => {
+      try {
+        await this.nodes.insertOne(
+          idempotencyKey === undefined ? document : { ...document, idempotency_key: idempotencyKey },
+        );
+        return node;
+      } catch (error) {
+        const earlier = isDuplicateKey(error) && idempotencyKey !== undefined;
+        const found =
+          earlier &&
+          (await this.nodes.findOne({ business_id: node.businessId, idempotency_key: idempotencyKey }));
+        if (!found) throw error;
+        return nodeFromDocument(found);
+      }
+    });
   }
 
   findAny(nodeId: string): Promise<NodeRecord | undefined> {

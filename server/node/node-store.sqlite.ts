@@ -33,6 +33,14 @@ export const nodeMigrations: Migration[] = [
       ALTER TABLE compute_nodes ADD COLUMN refusing TEXT;
     `,
   },
+  {
+    id: "node-3",
+    sql: `
+      ALTER TABLE compute_nodes ADD COLUMN idempotency_key TEXT;
+      CREATE UNIQUE INDEX compute_nodes_idempotency ON compute_nodes (business_id, idempotency_key)
+        WHERE idempotency_key IS NOT NULL;
+    `,
+  },
 ];
 
 interface NodeRow {
@@ -61,20 +69,28 @@ export const TAKES_WORK = "draining = 0 AND offline = 0 AND access_ended = 0 AND
 export class SqliteNodeStore implements NodeStore {
   constructor(private readonly store: SqliteStore) {}
 
-  insert(node: NodeRecord): Promise<void> {
+  insert(node: NodeRecord, idempotencyKey?: string): Promise<NodeRecord> {
     return this.store.write(() => {
+      const { businessId } = node;
+      const earlier = this.store.get<NodeRow>(
+        "SELECT * FROM compute_nodes WHERE business_id = $businessId AND idempotency_key = $key",
+        { businessId, key: idempotencyKey ?? null },
+      );
+      if (earlier) return nodeFromRow(earlier);
       this.store.run(
         `INSERT INTO compute_nodes (node_id, business_id, user_id, session_id, description, draining, offline,
-           access_ended, suspended, refusing, key_hash, last_heartbeat_at, created_at)
+           access_ended, suspended, refusing, key_hash, last_heartbeat_at, created_at, idempotency_key)
          VALUES ($nodeId, $businessId, $userId, $sessionId, $description, $draining, $offline,
-           $accessEnded, $suspended, $refusing, $keyHash, $heartbeat, $createdAt)`,
+           $accessEnded, $suspended, $refusing, $keyHash, $heartbeat, $createdAt, $key)`,
         {
           nodeId: node.nodeId,
-          businessId: node.businessId,
+          businessId,
           createdAt: node.createdAtMs,
+          key: idempotencyKey,
           ...changeable(node),
         },
       );
+      return node;
     });
   }
 

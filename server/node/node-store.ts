@@ -65,7 +65,8 @@ export type NodeChange = Partial<
  * Rejects with ComputeError `storage_failed` when the store refuses.
  */
 export interface NodeStore {
-  insert(node: NodeRecord): Promise<void>;
+  /** Resolves with the node; where the business has one that was inserted with this key, with that one alone. */
+  insert(node: NodeRecord, idempotencyKey?: string): Promise<NodeRecord>;
   /** The node whoever asks: for authentication and tasks. */
   findAny(nodeId: string): Promise<NodeRecord | undefined>;
   find(businessId: string, nodeId: string): Promise<NodeRecord | undefined>;

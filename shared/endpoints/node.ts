@@ -25,7 +25,7 @@ export const nodeEndpoints = defineEndpoints({
     path: "/api/compute/nodes/register",
     callers: ["user", "node"],
     summary:
-      "Announce a node. A user makes a new node, or takes over nodeId with a new key; a node key updates its own node.",
+      "Announce a node. A user makes a new node, once for each Idempotency-Key, or takes over nodeId with a new key; a node key updates its own node.",
     input: z.strictObject({
       nodeId: nodeId.optional(),
       description: nodeDescription,
@@ -41,7 +41,8 @@ export const nodeEndpoints = defineEndpoints({
       offlineAfterSeconds: z.number(),
     }),
     errors: ["not_found", "storage_failed"],
-    repeatable: true,
+    repeatable: false,
+    idempotencyKey: true,
   },
   "nodes.heartbeat": {
     method: "POST",

@@ -16,6 +16,14 @@ export const nodeScenarios = {
     const taken = await api.call("nodes.register", { ...describeNode(), nodeId }, user);
     await api.call("nodes.heartbeat", { executions: [] }, { nodeKey: taken.nodeKey });
     expect((await api.refused("nodes.heartbeat", { executions: [] }, as)).code).toBe("unauthenticated");
+    // An answer that was lost: the same node is meant, and only the last key opens it.
+    const once = { "idempotency-key": crypto.randomUUID() };
+    const lost = await api.call("nodes.register", describeNode(), user, once);
+    const again = await api.call("nodes.register", describeNode({ name: "again" }), user, once);
+    expect(again.node).toMatchObject({ nodeId: lost.node.nodeId, name: "again" });
+    await api.call("nodes.heartbeat", { executions: [] }, { nodeKey: again.nodeKey });
+    const dead = await api.refused("nodes.heartbeat", { executions: [] }, { nodeKey: lost.nodeKey });
+    expect(dead.code).toBe("unauthenticated");
   },
 
   "nodes.heartbeat": async (stage) => {

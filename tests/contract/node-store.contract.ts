@@ -100,6 +100,18 @@ export function nodeStoreContract(name: string, open: () => Promise<ControlPlane
       );
     });
 
+    test("a node that is registered under one key by many calls at once is one node, in each business", async () => {
+      const key = crypto.randomUUID();
+      const insert = (business: string) => stores.nodes.insert(nodeOf(business), key);
+      const inserted = await Promise.all(Array.from({ length: 8 }, () => insert(businessId)));
+      expect(new Set(inserted.map((node) => node.nodeId)).size).toBe(1);
+      expect((await insert(newId("biz"))).nodeId).not.toBe(inserted[0]?.nodeId ?? "");
+      await register();
+      await register();
+      const every = { businessId, status: undefined, beforeNodeId: undefined, limit: 10 };
+      expect(await stores.nodes.list(every)).toHaveLength(3);
+    });
+
     test("a node that leaves while it is handed a job is offline or has the job, never both", async () => {
       for (let round = 0; round < 12; round++) {
         await submit({});

@@ -69,6 +69,7 @@ export const movedTables: readonly MovedTable[] = [
     columns: [
       ...["node_id", "business_id", "user_id", "session_id", "description", "draining", "offline"],
       ...["access_ended", "key_hash", "last_heartbeat_at", "created_at", "suspended", "refusing"],
+      "idempotency_key",
     ],
     documents: (row) => [
       plain(row, { json: ["description"], flags: ["draining", "offline", "access_ended", "suspended"] }),
