@@ -1,6 +1,6 @@
-import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { z } from "zod";
+import { tanvritHome } from "../shared/config/home.ts";
 import { defineOptions, type OptionValues, optionNumber, optionText } from "../shared/config/options.ts";
 import { poolsSetting, pricesSetting } from "../shared/credit.ts";
 import { type Pricing, pricingOf } from "./credit/pricing.ts";
@@ -87,11 +87,10 @@ export function serverSettings(
   env: Readonly<Record<string, string | undefined>>,
   file: z.output<typeof serverFile> = {},
 ): ServerSettings {
-  const home = env.TANVRIT_HOME || join(homedir(), ".tanvrit");
   return {
     host: values.host,
     port: values.port,
-    dataDir: resolve(values["data-dir"] ?? join(home, "server")),
+    dataDir: resolve(values["data-dir"] ?? join(tanvritHome(env), "server")),
     store: values.store,
     bus: values.bus,
     reusePort: values["reuse-port"],

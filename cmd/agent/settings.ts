@@ -3,9 +3,9 @@ import { agentFile } from "../../agent/agent-file.ts";
 import type { NodeSettings } from "../../agent/describe.ts";
 import { agentOptions } from "../../agent/options.ts";
 import packageJson from "../../package.json" with { type: "json" };
+import { tanvritHome } from "../../shared/config/home.ts";
 import type { OptionValues } from "../../shared/config/options.ts";
 import type { Env } from "../command.ts";
-import { tanvritHome } from "../home.ts";
 import { readConfigFile } from "../read-config.ts";
 
 /** Reads agent.yaml for the commands that are about this machine. */

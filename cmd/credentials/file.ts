@@ -1,7 +1,8 @@
 import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { tanvritHome } from "../../shared/config/home.ts";
 import type { Env } from "../command.ts";
-import { tanvritHome, writePrivateFile } from "../home.ts";
+import { writePrivateFile } from "../home.ts";
 import { type CredentialStore, CredentialStoreError, parseStored, type StoredSession } from "./store.ts";
 
 /**

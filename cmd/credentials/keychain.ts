@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { isatty } from "node:tty";
+import { inAccountHome, tanvritHome } from "../../shared/config/home.ts";
 import type { Env } from "../command.ts";
-import { isDefaultHome, tanvritHome } from "../home.ts";
 import { Output } from "../output.ts";
 import { type CredentialStore, CredentialStoreError, parseStored, type StoredSession } from "./store.ts";
 
@@ -27,7 +27,7 @@ export class KeychainStore implements CredentialStore {
     // Another TANVRIT_HOME is another person to us: its entries must not replace those of the usual one.
     const digest = createHash("sha256").update(tanvritHome(env)).digest("hex").slice(0, 12);
     // No workspace's name can hold a #, so none reads like an entry of another home.
-    this.suffix = isDefaultHome(env) ? "" : `#${digest}`;
+    this.suffix = tanvritHome(env) === inAccountHome(env, ".tanvrit") ? "" : `#${digest}`;
     this.personThere = isPersonThere(env);
   }
 

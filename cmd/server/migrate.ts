@@ -1,6 +1,6 @@
-import { homedir } from "node:os";
 import { maskedUrl } from "../../server/masked-url.ts";
 import type { MoveReport } from "../../server/store/move/move.ts";
+import { accountHome } from "../../shared/config/home.ts";
 import { defineOptions, flagOption, optionText } from "../../shared/config/options.ts";
 import { defineCommand } from "../command.ts";
 import { jsonOption } from "../common-options.ts";
@@ -131,7 +131,8 @@ async function conclude(report: MoveReport, dryRun: boolean, to: string, output:
 
 /** The path that `--from` names. A shell leaves the ~ behind a colon as it is. */
 function sourceOf(from: string | undefined): string {
-  if (from !== undefined) return from.slice(SOURCE_SCHEME.length).replace(/^~(?=[/\\])/, homedir());
+  if (from !== undefined)
+    return from.slice(SOURCE_SCHEME.length).replace(/^~(?=[/\\])/, () => accountHome(process.env) ?? "~");
   throw new CliError("usage", "--from is missing", { todo: "See server migrate --help" });
 }
 

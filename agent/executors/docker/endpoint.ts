@@ -1,6 +1,6 @@
 import { accessSync, constants, readFileSync } from "node:fs";
-import { homedir } from "node:os";
 import { join } from "node:path";
+import { inAccountHome } from "../../../shared/config/home.ts";
 
 /** Where an engine listens. */
 export interface EngineEndpoint {
@@ -51,7 +51,7 @@ export function findEngine(env: Env): EngineEndpoint {
 }
 
 export function dockerConfigDir(env: Env): string {
-  return env.DOCKER_CONFIG || join(env.HOME || homedir(), ".docker");
+  return env.DOCKER_CONFIG || inAccountHome(env, ".docker");
 }
 
 function endpointOf(url: string, source: string, tls: EngineTls | undefined): EngineEndpoint {
@@ -103,15 +103,14 @@ function contextEndpoint(env: Env): EngineEndpoint | undefined {
 }
 
 function usualSocket(env: Env): EngineEndpoint {
-  const home = env.HOME || homedir();
   const runtime = env.XDG_RUNTIME_DIR || `/run/user/${process.getuid?.() ?? 0}`;
   const places = [
     "/var/run/docker.sock",
     join(runtime, "docker.sock"),
-    join(home, ".docker/run/docker.sock"),
-    join(home, ".docker/desktop/docker.sock"),
-    join(home, ".colima/default/docker.sock"),
-    join(home, ".orbstack/run/docker.sock"),
+    inAccountHome(env, ".docker/run/docker.sock"),
+    inAccountHome(env, ".docker/desktop/docker.sock"),
+    inAccountHome(env, ".colima/default/docker.sock"),
+    inAccountHome(env, ".orbstack/run/docker.sock"),
     join(runtime, "podman/podman.sock"),
     "/run/podman/podman.sock",
   ];
