@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import type { LeftByAgent } from "../../agent/control/find-agent.ts";
+import { tanvritHome } from "../../shared/config/home.ts";
 import { counted } from "../../shared/counted.ts";
 import type { Env } from "../command.ts";
-import { tanvritHome } from "../home.ts";
 
 /** Where the agent of a workspace keeps what it must not forget. */
 export function agentStateDir(env: Env, workspace: string): string {
@@ -24,12 +24,11 @@ export function leftInWords(left: LeftByAgent): string | undefined {
   const { supervisors, undelivered, lost } = left;
   const jobs = jobsLeft(left);
   const pids = supervisors.map((one) => one.pid).join(", ");
-  const parts = [
-    jobs > 0 && `${counted(jobs, "job")} may still run without it, held by process ${pids}`,
-    undelivered > 0 && `the results of ${counted(undelivered, "job")} wait for it`,
-  ].filter(Boolean);
   const sentences = [
-    parts.length > 0 && `${parts.join(", and ")}: tanvrit-compute agent run takes them up.`,
+    jobs > 0 &&
+      `${counted(jobs, "job")} may still run without it, held by process ${pids}: tanvrit-compute agent run takes them up.`,
+    undelivered > 0 &&
+      `The results of ${counted(undelivered, "job")} are not sent yet: tanvrit-compute agent run sends them.`,
     lost > 0 &&
       `The process that held ${counted(lost, "job")} is gone: tanvrit-compute agent run ends and reports what is left.`,
   ].filter(Boolean);
