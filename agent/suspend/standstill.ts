@@ -51,5 +51,6 @@ export function gapInWords({ is, ms }: Gap): string {
   if (is === "slept")
     return `This machine slept for about ${seconds} s, or its clock was set forward by that.`;
   if (is === "clockSetBack") return `This machine's clock was set back by ${seconds} s.`;
-  return `The agent stood still for about ${seconds} s: the machine slept, or the process was held.`;
+  // It may have begun at any time of the wait.
+  return `The agent stood still for at least ${seconds} s: the machine slept, or the process was held.`;
 }

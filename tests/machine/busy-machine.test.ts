@@ -57,7 +57,7 @@ test(
     agent.process.kill("SIGSTOP");
     await Bun.sleep(HELD_MS);
     agent.process.kill("SIGCONT");
-    await agent.said(/stood still for about \d+ s: .* asking it which of the 1 here are still wanted/);
+    await agent.said(/stood still for at least \d+ s: .* asking it which of the 1 here are still wanted/);
     await Bun.write(gate, "");
     await person.get(["job", "wait", id]);
     expect(await person.job(id)).toMatchObject({ status: "SUCCESS", attempt: 1 });
