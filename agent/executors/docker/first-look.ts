@@ -10,8 +10,11 @@ import { ContainerMeter } from "./meter.ts";
 const EXEC_MS = 1_000;
 const LOOK_EVERY_MS = 1;
 const STOPPED_SOON_MS = 10_000;
-/** A process that cannot be found is over, or one of another machine's. */
-const MAYBE_STOPPED_MS = 300;
+/**
+ * A process that cannot be found is over, which a busy engine may notice late, or one of a virtual machine's, which is
+ * the rule everywhere but on Linux.
+ */
+const MAYBE_STOPPED_MS = process.platform === "linux" ? 2_000 : 300;
 /** What a container's init ends with when there is no such program, it may not be executed, or is none for this machine. */
 const NO_PROGRAM = [1, 126, 127];
 /** tini's words, and catatonit's. */
