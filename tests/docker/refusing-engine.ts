@@ -6,7 +6,7 @@ import type { Engine } from "../../agent/executors/docker/engine.ts";
 import { testEngine } from "../support/docker.ts";
 
 /** What becomes of the removal of a container. */
-export type Removal = "done" | "refused" | "hangs";
+type Removal = "done" | "refused" | "hangs";
 
 /** The machine's engine at a socket of its own, where containers cannot be removed for as long as a test says. */
 export class RefusingEngine implements Disposable {
