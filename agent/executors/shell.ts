@@ -44,7 +44,7 @@ export class ShellExecutor implements Executor {
   describe(): ExecutorDescription {
     return {
       jobType: this.jobType,
-      summary: `commands under the account ${userInfo().username}`,
+      summary: `commands under the account ${accountName()}`,
       schema: z.object({}),
       capabilities: { ...(this.keeper?.enforcement ?? NOT_YET_KNOWN), gpus: true },
     };
@@ -131,5 +131,14 @@ function holdFor(keeper: LimitKeeper, { assignment, limits }: Task): Hold {
   } catch (error) {
     if (error instanceof HoldError) throw new StartFailedError(error.message, { cause: error });
     throw error;
+  }
+}
+
+function accountName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    // A service may run as a bare number, without HOME.
+    return String(process.getuid?.());
   }
 }

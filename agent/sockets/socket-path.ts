@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { chmodSync, lstatSync, mkdirSync } from "node:fs";
-import { tmpdir, userInfo } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { AgentError } from "../agent-log.ts";
 
@@ -26,7 +26,7 @@ export function makeSocketPlace(): void {
   if (process.platform === "win32") return;
   // In a directory that everybody may write to, a directory of this name may be somebody else's trap.
   const entry = lstatSync(place);
-  if (!entry.isDirectory() || entry.uid !== userInfo().uid || (entry.mode & 0o022) !== 0) {
+  if (!entry.isDirectory() || entry.uid !== accountId() || (entry.mode & 0o022) !== 0) {
     throw new AgentError(`${place} is not this account's alone. Remove it, or set XDG_RUNTIME_DIR.`);
   }
   if ((entry.mode & 0o077) !== 0) chmodSync(place, 0o700);
@@ -35,5 +35,10 @@ export function makeSocketPlace(): void {
 function socketPlace(): string {
   return process.env.XDG_RUNTIME_DIR
     ? join(process.env.XDG_RUNTIME_DIR, "tanvrit-compute")
-    : join(tmpdir(), `tanvrit-compute-${userInfo().uid}`);
+    : join(tmpdir(), `tanvrit-compute-${accountId()}`);
+}
+
+/** Not `userInfo`, which fails for a service that runs as a bare number without HOME. */
+function accountId(): number {
+  return process.getuid?.() ?? -1;
 }
