@@ -1,4 +1,5 @@
 import type { Endpoint } from "../shared/endpoints/endpoint.ts";
+import type { Clocks } from "../shared/standstill.ts";
 import { Authenticator } from "./auth/authenticator.ts";
 import { authHandlers } from "./auth/handlers.ts";
 import { LocalLogin } from "./auth/local-login.ts";
@@ -30,9 +31,17 @@ import { nodeHandlers } from "./node/handlers.ts";
 import { NodeService } from "./node/node-service.ts";
 import { composeSchedules } from "./schedule/compose-schedules.ts";
 import type { Stores } from "./store/stores.ts";
+import { Attendance } from "./tasks/attendance.ts";
 import type { DueTimes } from "./tasks/due-times.ts";
 import { type PeriodicTask, TaskRunner } from "./tasks/periodic.ts";
-import { abandonedTask, dispatchTask, retryTask, staleNodesTask, timeoutTask } from "./tasks/tasks.ts";
+import {
+  abandonedTask,
+  attendanceTask,
+  dispatchTask,
+  retryTask,
+  staleNodesTask,
+  timeoutTask,
+} from "./tasks/tasks.ts";
 import { composeTemplates } from "./template/compose-templates.ts";
 
 export interface PlaneParts {
@@ -45,6 +54,8 @@ export interface PlaneParts {
   pricing?: Pricing;
   /** Epoch milliseconds. */
   now: () => number;
+  /** Those of the machine, by which a standstill is noticed; the real ones where a test has no others. */
+  clocks?: Clocks;
   /** Aborts when the server stops. */
   stopping: AbortSignal;
 }
@@ -71,12 +82,13 @@ export async function composePlane(parts: PlaneParts): Promise<Plane> {
   const credits = composeCredits({ ...stores, pricing, now, onError });
   const { metering, checkSubmit, costsOf } = credits;
   const executionService = new ExecutionService(stores.jobs, bus, now, due, flow, metering);
-  const taskParts = { ...stores, executionService, dispatcher, jobFlow: flow, bus, startedAtMs: now() };
+  const attendance = new Attendance(now, log, parts.clocks);
+  const taskParts = { ...stores, executionService, dispatcher, jobFlow: flow, bus, attendance };
   const runnerParts = { leases: stores.leases, holder: crypto.randomUUID(), now, onError };
   const runnerOf = (task: PeriodicTask) => new TaskRunner(task, runnerParts);
   const retries = runnerOf(retryTask(taskParts));
   const timeouts = runnerOf(timeoutTask(taskParts));
-  const tasks = [dispatchTask, staleNodesTask]
+  const tasks = [dispatchTask, staleNodesTask, attendanceTask]
     .map((make) => runnerOf(make(taskParts)))
     .concat(timeouts, retries, runnerOf(meteringTask({ metering, executionService, bus })));
   if (stores.endAbandoned) tasks.push(runnerOf(abandonedTask(stores.endAbandoned)));

@@ -1,3 +1,4 @@
+import { type Clocks, gapInWords, Standstill } from "../../shared/standstill.ts";
 import type { AgentFile } from "../agent-file.ts";
 import type { AgentLog } from "../agent-log.ts";
 import type { Connection } from "../connection.ts";
@@ -6,7 +7,6 @@ import type { NodeSession } from "../node-session.ts";
 import type { ServerClock } from "../server-clock.ts";
 import { IdleTimer } from "../suspend/idle-timer.ts";
 import type { KeepAwake } from "../suspend/keep-awake.ts";
-import { type Clocks, gapInWords, Standstill } from "../suspend/standstill.ts";
 import { pause } from "../wait.ts";
 import type { Worker } from "../worker.ts";
 import type { Condition } from "./condition.ts";
@@ -85,7 +85,7 @@ export class Upkeep {
       await pause(lookMs, signal);
       if (signal.aborted) break;
       const gap = standstill.look(lookMs);
-      if (gap) this.catchUp(gapInWords(gap), session);
+      if (gap) this.catchUp(gapInWords(gap, "The agent"), session);
       if (this.isHealthDue) this.checkHealth();
     }
     this.idle.stop();

@@ -1,10 +1,11 @@
 import type { Bus } from "../bus/bus.ts";
-import type { Dispatcher } from "../execution/dispatcher.ts";
+import { type Dispatcher, LEASE_MS } from "../execution/dispatcher.ts";
 import type { ExecutionService } from "../execution/execution-service.ts";
 import type { ExecutionStore } from "../execution/execution-store.ts";
 import type { JobFlow } from "../job/job-flow.ts";
 import { type JobStore, MAX_EXPIRING } from "../job/job-store.ts";
 import type { NodeStore } from "../node/node-store.ts";
+import { type Attendance, LOOK_MS } from "./attendance.ts";
 import type { PeriodicTask } from "./periodic.ts";
 
 /** Without a heartbeat for this long a node is OFFLINE. */
@@ -20,12 +21,12 @@ export interface TaskParts {
   dispatcher: Dispatcher;
   jobFlow: JobFlow;
   bus: Bus;
-  /** Heartbeats before this do not count as missed: no server was there to hear them. Epoch milliseconds. */
-  startedAtMs: number;
+  attendance: Attendance;
 }
 
 /** `compute-dispatch`: takes back expired assignments, and looks for work for every waiting node and for jobs that may go on. */
-export function dispatchTask({ executions, executionService, dispatcher, jobFlow }: TaskParts): PeriodicTask {
+export function dispatchTask(parts: TaskParts): PeriodicTask {
+  const { executions, executionService, dispatcher, jobFlow, attendance } = parts;
   return {
     name: "compute-dispatch",
     intervalMs: 5_000,
@@ -33,17 +34,26 @@ export function dispatchTask({ executions, executionService, dispatcher, jobFlow
     // The nodes that wait here are known to this server only, and the message that there is work may be lost.
     onEveryServer: () => dispatcher.wakeAll(),
     async runOnce(nowMs) {
-      const expired = await executions.live({ leaseExpiredBeforeMs: nowMs });
-      await executionService.releaseLeases(expired.map((one) => one.execution));
+      const leasesCountFromMs = attendance.sinceMs() + LEASE_MS;
+      if (nowMs >= leasesCountFromMs) {
+        const expired = await executions.live({ leaseExpiredBeforeMs: nowMs });
+        await executionService.releaseLeases(expired.map((one) => one.execution));
+      }
       await executionService.announceAll(await executions.releaseOrphans(nowMs));
       await jobFlow.lookThrough();
-      return { nextDueAtMs: (await executions.nextDue()).leaseAtMs };
+      return { nextDueAtMs: notBefore(leasesCountFromMs, (await executions.nextDue()).leaseAtMs) };
     },
   };
 }
 
 /** `compute-timeout`: ends what its agent should have ended, and what has waited too long. */
-export function timeoutTask({ jobs, executions, executionService, bus }: TaskParts): PeriodicTask {
+export function timeoutTask({
+  jobs,
+  executions,
+  executionService,
+  bus,
+  attendance,
+}: TaskParts): PeriodicTask {
   return {
     name: "compute-timeout",
     intervalMs: 30_000,
@@ -52,7 +62,9 @@ export function timeoutTask({ jobs, executions, executionService, bus }: TaskPar
     async runOnce(nowMs) {
       const expiring = await jobs.expiring(nowMs);
       await executionService.expireQueued(expiring.due);
-      const overdue = (await executions.live({ deadlineBeforeMs: nowMs })).map((one) => one.execution);
+      const deadlinesCountFromMs = attendance.sinceMs() + OFFLINE_AFTER_MS;
+      const live = nowMs < deadlinesCountFromMs ? [] : await executions.live({ deadlineBeforeMs: nowMs });
+      const overdue = live.map((one) => one.execution);
       await executionService.giveUp(
         overdue,
         "Timeout",
@@ -61,24 +73,22 @@ export function timeoutTask({ jobs, executions, executionService, bus }: TaskPar
       for (const { nodeId, businessId } of overdue) bus.publish("node", { nodeId, businessId });
       const { deadlineAtMs } = await executions.nextDue();
       const more = expiring.due.length === MAX_EXPIRING ? nowMs : undefined;
-      return { nextDueAtMs: earliest(more, expiring.nextDueAtMs, deadlineAtMs) };
+      return {
+        nextDueAtMs: earliest(more, expiring.nextDueAtMs, notBefore(deadlinesCountFromMs, deadlineAtMs)),
+      };
     },
   };
 }
 
 /** `compute-stale-nodes`: nodes that went silent become OFFLINE, and what they ran is lost. */
-export function staleNodesTask({
-  nodes,
-  executions,
-  executionService,
-  startedAtMs,
-}: TaskParts): PeriodicTask {
+export function staleNodesTask({ nodes, executions, executionService, attendance }: TaskParts): PeriodicTask {
   return {
     name: "compute-stale-nodes",
     intervalMs: 30_000,
     runsOn: "one",
     async runOnce(nowMs) {
-      if (nowMs < startedAtMs + OFFLINE_AFTER_MS) return { nextDueAtMs: startedAtMs + OFFLINE_AFTER_MS };
+      const silenceCountsFromMs = attendance.sinceMs() + OFFLINE_AFTER_MS;
+      if (nowMs < silenceCountsFromMs) return { nextDueAtMs: silenceCountsFromMs };
       const { oldestHeartbeatAtMs } = await nodes.markStale(nowMs - OFFLINE_AFTER_MS);
       // Asked of the store, not of what was just marked: a server may have died between the two.
       const lost = (await executions.live({ onOfflineNodes: true })).map((one) => one.execution);
@@ -88,6 +98,19 @@ export function staleNodesTask({
         nextDueAtMs:
           oldestHeartbeatAtMs === undefined ? undefined : oldestHeartbeatAtMs + OFFLINE_AFTER_MS + 1,
       };
+    },
+  };
+}
+
+/** `compute-attendance`: notices that this server stood still, also while nothing is due. */
+export function attendanceTask({ attendance }: TaskParts): PeriodicTask {
+  return {
+    name: "compute-attendance",
+    intervalMs: LOOK_MS,
+    runsOn: "each",
+    async runOnce() {
+      attendance.sinceMs();
+      return { nextDueAtMs: undefined };
     },
   };
 }
@@ -120,6 +143,10 @@ export function abandonedTask(endAbandoned: () => Promise<void>): PeriodicTask {
       return { nextDueAtMs: undefined };
     },
   };
+}
+
+function notBefore(fromMs: number, atMs: number | undefined): number | undefined {
+  return atMs === undefined ? undefined : Math.max(fromMs, atMs);
 }
 
 function earliest(...timesMs: (number | undefined)[]): number | undefined {

@@ -42,6 +42,11 @@ test("an alias that is not there, or that grows without end, is a mistake in the
   expect(troubles([...rows, "command: *d"].join("\n"))).toEqual([expect.stringContaining("alias")]);
 });
 
+test("what is never closed is told where the text ends, not behind it", () => {
+  expect(troubles("command: [a, b\n\n\n")).toEqual([expect.stringContaining("f:1:14: ")]);
+  expect(troubles('name: a\ncommand: "b\n')).toEqual([expect.stringContaining("f:2:11: ")]);
+});
+
 test("a tag that nobody knows is refused, not dropped", () => {
   expect(troubles('command: !!js/function "x"\n')).toEqual([expect.stringContaining("f:1:10: ")]);
 });

@@ -46,11 +46,13 @@ export function parseYaml<Schema extends z.ZodType>(
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   // A warning is about a tag or a key that would not be taken as it is meant.
   const troubles = [...document.errors, ...document.warnings];
+  // What is never closed is noticed at the end of the file, where nothing stands any more.
+  const lastOffset = Math.max(0, text.trimEnd().length - 1);
   if (troubles.length > 0) {
     throw new FileError(
       troubles.map(({ pos, code, message }) => ({
         file,
-        ...position(lines, pos[0]),
+        ...position(lines, Math.min(pos[0], lastOffset)),
         ...(code === "DUPLICATE_KEY" && { field: fieldAt(document, pos[0]) }),
         message: inWords[code] ?? printable(message),
       })),

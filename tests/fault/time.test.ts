@@ -109,6 +109,32 @@ test("a job that its agent should have ended is ended by the server as TIMEOUT",
   expect(orders.abandon).toEqual([executionId]);
 });
 
+test("a server that stood still gives its nodes the time to be heard of, and then counts as ever", async () => {
+  await using plane = await TestPlane.start();
+  const user = await signIn(plane);
+  const node = await PlayedNode.register(plane.api, user);
+  const submit = (timeoutSeconds: number) =>
+    plane.api.call("jobs.submit", { command: "true", timeoutSeconds }, user);
+  const [long, short, late] = [await submit(3_600), await submit(20), await submit(3_600)];
+  const { assignments } = await node.poll([], 3, 5);
+  const held = (jobId: string) => assignments.find((one) => one.jobId === jobId)?.executionId ?? "";
+  const [runs, ends, starts] = [held(long.jobId), held(short.jobId), held(late.jobId)];
+  for (const executionId of [runs, ends]) await node.report(executionId, "RUNNING");
+  const nowhere = { command: "true", labels: { os: "none" }, queueTtlSeconds: 60 };
+  const waits = await plane.api.call("jobs.submit", nowhere, user);
+  // The node did all it should meanwhile; what it said is read only now, and after the server's own look at the clock.
+  plane.standStill(300);
+  await untilStatus(plane, user, waits.jobId, "TIMEOUT");
+  expect(await node.report(starts, "RUNNING")).toBe("applied");
+  expect(await node.report(ends, "SUCCEEDED", { exitCode: 0 })).toBe("applied");
+  await untilStatus(plane, user, short.jobId, "SUCCESS");
+  const executions = [runs, starts];
+  expect(await plane.api.call("nodes.heartbeat", { executions }, node.as)).toMatchObject({ abandon: [] });
+  for (const { jobId } of [long, late]) await untilStatus(plane, user, jobId, "RUNNING");
+  plane.pass(LOST_SECONDS);
+  expect(await untilStatus(plane, user, long.jobId, "FAILED")).toMatchObject({ reason: "NodeLost" });
+});
+
 test("after a sign-out the node gets no new job, and what runs may still report", async () => {
   await using plane = await TestPlane.start();
   const user = await signIn(plane);

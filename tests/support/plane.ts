@@ -13,6 +13,7 @@ import { newSharedDatabase } from "./shared-store.ts";
 export class TestPlane implements AsyncDisposable {
   readonly api: Api;
   private aheadMs = 0;
+  private stoodMs = 0;
   private readonly stopping = new AbortController();
   private readonly listener: Bun.Server<undefined>;
   private plane: Plane | undefined;
@@ -50,6 +51,10 @@ export class TestPlane implements AsyncDisposable {
       pricing,
       log: { info: () => undefined, warn: () => undefined, error: console.error },
       now: () => test.now(),
+      clocks: {
+        wallMs: () => Date.now() + test.stoodMs,
+        monotonicMs: () => performance.now() + test.stoodMs,
+      },
       stopping: test.stopping.signal,
     });
     for (const task of test.plane.tasks) task.start();
@@ -65,6 +70,12 @@ export class TestPlane implements AsyncDisposable {
   pass(seconds: number): void {
     this.aheadMs += seconds * 1_000;
     for (const task of this.plane?.tasks ?? []) task.runBefore(0);
+  }
+
+  /** The server stands still for that long: time passes, and it does not see it pass. */
+  standStill(seconds: number): void {
+    this.stoodMs += seconds * 1_000;
+    this.pass(seconds);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -23,19 +23,19 @@ describe("a look at the clocks", () => {
   test("finds that the machine slept where the counting clock slept with it", () => {
     const gap = clocks().pass(302_000, 2_000);
     expect(gap).toEqual({ is: "slept", ms: 300_000 });
-    expect(gap && gapInWords(gap)).toContain("slept for about 300 s");
+    expect(gap && gapInWords(gap, "The agent")).toContain("slept for about 300 s");
   });
 
   test("finds that it stood still where both clocks went on without it", () => {
     const gap = clocks().pass(62_000, 62_000);
     expect(gap).toEqual({ is: "stoodStill", ms: 60_000 });
-    expect(gap && gapInWords(gap)).toContain("stood still for at least 60 s");
+    expect(gap && gapInWords(gap, "The agent")).toContain("stood still for at least 60 s");
   });
 
   test("finds that the clock was set back", () => {
     const gap = clocks().pass(-3_598_000, 2_000);
     expect(gap).toEqual({ is: "clockSetBack", ms: 3_600_000 });
-    expect(gap && gapInWords(gap)).toContain("set back by 3600 s");
+    expect(gap && gapInWords(gap, "The agent")).toContain("set back by 3600 s");
   });
 
   test("tells of each gap once", () => {

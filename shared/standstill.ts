@@ -46,11 +46,12 @@ export class Standstill {
   }
 }
 
-export function gapInWords({ is, ms }: Gap): string {
+/** @param who stood still, as a sentence begins with it. */
+export function gapInWords({ is, ms }: Gap, who: string): string {
   const seconds = Math.round(ms / 1_000);
   if (is === "slept")
     return `This machine slept for about ${seconds} s, or its clock was set forward by that.`;
   if (is === "clockSetBack") return `This machine's clock was set back by ${seconds} s.`;
   // It may have begun at any time of the wait.
-  return `The agent stood still for at least ${seconds} s: the machine slept, or the process was held.`;
+  return `${who} stood still for at least ${seconds} s: the machine slept, or the process was held.`;
 }

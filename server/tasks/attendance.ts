@@ -1,0 +1,35 @@
+import { type Clocks, gapInWords, Standstill } from "../../shared/standstill.ts";
+import type { Log } from "../log.ts";
+
+/** How often it is looked at. */
+export const LOOK_MS = 2_000;
+
+/**
+ * Since when this server has been there to hear its nodes. One that was down, was held, or slept with its machine has
+ * heard nobody, and what nodes told it meanwhile still waits to be read: what they should have said counts as missed
+ * only when it has listened for as long as they may be silent.
+ */
+export class Attendance {
+  private readonly standstill: Standstill;
+  private listeningSinceMs: number;
+
+  /** @param now by the clock of the control plane; `clocks` are those of the machine. */
+  constructor(
+    private readonly now: () => number,
+    private readonly log: Log,
+    clocks?: Clocks,
+  ) {
+    this.standstill = new Standstill(clocks);
+    this.listeningSinceMs = now();
+  }
+
+  /** Epoch milliseconds. */
+  sinceMs(): number {
+    const gap = this.standstill.look(LOOK_MS);
+    if (gap) {
+      this.listeningSinceMs = this.now();
+      this.log.warn(`${gapInWords(gap, "This server")} Its nodes have time to be heard of again.`);
+    }
+    return this.listeningSinceMs;
+  }
+}
