@@ -42,7 +42,7 @@ export const command = defineCommand({
     const after = found.state === "running" ? await findAgent(stateDir) : found;
     const left = after.state === "absent" ? after.left : undefined;
     const words = left && leftInWords(left);
-    if (words !== undefined) await output.note(words.charAt(0).toUpperCase() + words.slice(1));
+    if (words !== undefined) await output.note(words);
     if (options.json) await output.json({ workspace: name, wasRunning: found.state === "running", left });
     return exitCodes.ok;
   },

@@ -8,6 +8,7 @@ import { defineCommand } from "../command.ts";
 import { jsonOption } from "../common-options.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { CliError } from "../failure.ts";
+import { badStoreUrl } from "./bad-store-url.ts";
 
 const { "data-dir": dataDirOption, store } = serverOptions;
 const options = defineOptions({
@@ -85,13 +86,7 @@ function explain(cause: unknown, place: string): unknown {
   if (name === "StoreInUseError") {
     return new CliError("unreachable", message, { cause, todo: "Stop that server first" });
   }
-  if (name === "BadStoreUrlError") {
-    const todo = "Give it as mongodb://host/database?replicaSet=name";
-    return new CliError("bad_configuration", `the store ${place} cannot be used: ${message}`, {
-      cause,
-      todo,
-    });
-  }
+  if (name === "BadStoreUrlError") return badStoreUrl(`the store ${place}`, cause);
   if (code === "storage_failed") {
     const todo = "See that MongoDB runs and that --store names it, with the right account";
     return new CliError("unreachable", `cannot use the store ${place}: ${message}`, { cause, todo });

@@ -8,6 +8,7 @@ import { exitCodes } from "../exit-codes.ts";
 import { CliError } from "../failure.ts";
 import { formatTable } from "../format.ts";
 import type { Output } from "../output.ts";
+import { badStoreUrl } from "./bad-store-url.ts";
 
 const PROGRESS_EVERY_MS = 1_000;
 const CHECKSUM_CHARS = 12;
@@ -159,13 +160,7 @@ function explain(cause: unknown, from: string, to: string): unknown {
   if (name === "UnknownPartsError") {
     return new CliError("bad_data", message, { cause, todo: "Use the version of the server that wrote it" });
   }
-  if (name === "BadStoreUrlError") {
-    const todo = "Give it as mongodb://host/database?replicaSet=name";
-    return new CliError("bad_configuration", `--to ${maskedUrl(to)} cannot be used: ${message}`, {
-      cause,
-      todo,
-    });
-  }
+  if (name === "BadStoreUrlError") return badStoreUrl(`--to ${maskedUrl(to)}`, cause);
   if (code === "storage_failed") {
     const todo =
       "See that MongoDB runs and that --to names it, then run the same again: it goes on where it was";

@@ -10,6 +10,7 @@ import { exitCodes } from "../exit-codes.ts";
 import { CliError } from "../failure.ts";
 import { readConfigFile } from "../read-config.ts";
 import { aborted, stopSignals } from "../until-stopped.ts";
+import { badStoreUrl } from "./bad-store-url.ts";
 
 /** After this a stopping server is left to its end: what it acknowledged is on disk. */
 const STOP_LIMIT_MS = 20_000;
@@ -99,11 +100,7 @@ function explain(cause: unknown, settings: ServerSettings): unknown {
     const todo = "Stop that server, or choose another directory with --data-dir";
     return new CliError("unreachable", message, { cause, todo });
   }
-  if (name === "BadStoreUrlError") {
-    const todo = "Give it as mongodb://host/database?replicaSet=name";
-    const text = `the store ${placeOf(settings)} cannot be used: ${message}`;
-    return new CliError("bad_configuration", text, { cause, todo });
-  }
+  if (name === "BadStoreUrlError") return badStoreUrl(`the store ${placeOf(settings)}`, cause);
   if (code === "storage_failed" && settings.store !== "sqlite") {
     const todo = "See that MongoDB runs and that --store (or TANVRIT_STORE) names it, with the right account";
     const text = `cannot use the store ${placeOf(settings)}: ${message}`;

@@ -1,0 +1,9 @@
+import { CliError } from "../failure.ts";
+
+/** @param what names the URL that the driver refused, without its password. */
+export function badStoreUrl(what: string, cause: unknown): CliError {
+  return new CliError("bad_configuration", `${what} cannot be used: ${(cause as Error).message}`, {
+    cause,
+    todo: "Give it as mongodb://host/database?replicaSet=name",
+  });
+}
