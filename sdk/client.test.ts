@@ -1,18 +1,10 @@
-import { afterEach, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { ComputeError } from "../shared/errors.ts";
+import { playedServers } from "../tests/support/played-server.ts";
 import { ComputeClient } from "./client.ts";
 import { UnreachableError } from "./errors.ts";
 
-const servers: ReturnType<typeof Bun.serve>[] = [];
-afterEach(async () => {
-  for (const server of servers.splice(0)) await server.stop(true);
-});
-
-function serve(fetch: (request: Request) => Response | Promise<Response>): string {
-  const server = Bun.serve({ port: 0, hostname: "127.0.0.1", idleTimeout: 0, fetch });
-  servers.push(server);
-  return server.url.href;
-}
+const { serve, stopAll } = playedServers();
 
 function problem(status: number, code: string, headers: Record<string, string> = {}): Response {
   const body = JSON.stringify({ type: "about:blank", title: "title", status, code, detail: "the detail" });
@@ -84,7 +76,7 @@ test("credentials are renewed once after an expired token, and the second 401 is
 
 test("what is no answer of ours is an UnreachableError that says why", async () => {
   const gone = serve(() => new Response());
-  await servers.pop()?.stop(true);
+  await stopAll();
   const cases: [string, RegExp, boolean][] = [
     [gone, /connection was refused/, true],
     [serve(() => new Response("<html>")), /no Tanvrit Compute server/, false],

@@ -1,15 +1,11 @@
-import { afterEach, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
+import { playedServers } from "../tests/support/played-server.ts";
 import { createComputeClient } from "./index.ts";
 
-const servers: ReturnType<typeof Bun.serve>[] = [];
-afterEach(async () => {
-  for (const server of servers.splice(0)) await server.stop(true);
-});
+const { serve: serveAt } = playedServers();
 
-function serve(fetch: (request: Request) => Response | Promise<Response>) {
-  const server = Bun.serve({ port: 0, hostname: "127.0.0.1", idleTimeout: 0, fetch });
-  servers.push(server);
-  return createComputeClient({ url: server.url.href, token: "t" });
+function serve(fetch: Parameters<typeof serveAt>[0]) {
+  return createComputeClient({ url: serveAt(fetch), token: "t" });
 }
 
 const unavailable = () =>
