@@ -5,6 +5,7 @@ import { labels, noNul, scalar } from "./labels.ts";
 import { limits } from "./limits.ts";
 import { reason } from "./reasons.ts";
 import { selector } from "./selector.ts";
+import { stopSignal } from "./stop-signal.ts";
 
 /** `COMMAND` runs on the node itself, `DOCKER` in a container, `GITHUB_ACTION` is a workflow. */
 export const jobType = z.enum(["COMMAND", "DOCKER", "GITHUB_ACTION"]);
@@ -106,6 +107,8 @@ export const jobFields = z.strictObject({
   timeoutSeconds: seconds.optional(),
   /** Seconds between SIGTERM and SIGKILL when the job is cancelled or times out. */
   graceSeconds: z.number().min(0).max(3_600).default(10),
+  /** What the job gets instead of SIGTERM when it is cancelled or times out: `SIGINT`, `SIGRTMIN+3`. */
+  stopSignal: stopSignal.optional(),
   maxRetries: z.int().min(0).max(100).default(0),
   /** Only these exit codes and reasons are tried again; absent: what the table of reasons allows. */
   retryOn: z

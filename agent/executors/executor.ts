@@ -116,9 +116,9 @@ export type Probe =
  * - `wait` resolves when the command has ended, none of its processes is left, and all it wrote up to then has been
  *   handed to `output`. It never rejects because of what the job does. It must be called; called again, it gives the
  *   same answer.
- * - `stop` asks the task to end (TERM), and ends it by force (KILL) when it has not done so `graceMs` later. It
- *   returns at once, may be called repeatedly and at any time, also after the end; a shorter grace wins. Its effect
- *   is seen in `wait`.
+ * - `stop` asks the task to end (TERM, or the stop signal of its manifest), and ends it by force (KILL) when it has
+ *   not done so `graceMs` later. It returns at once, may be called repeatedly and at any time, also after the end; a
+ *   shorter grace wins. Its effect is seen in `wait`.
  * - `usage` may be called at any time and gives what is known so far; after `wait` has resolved it is final.
  * - `recover` is called before the first `start` with the executions of an earlier process that did not end
  *   properly. When it resolves, nothing of them runs any more. What belongs to others is never touched. Executions

@@ -93,7 +93,7 @@ export function withDescendants(rows: readonly ProcessRow[], roots: ReadonlySet<
 }
 
 /** Sends a signal to a process, or with a negative number to a group. false: there is none. */
-export function send(pidOrGroup: number, signal: NodeJS.Signals | 0): boolean {
+export function send(pidOrGroup: number, signal: NodeJS.Signals | number): boolean {
   try {
     process.kill(pidOrGroup, signal);
     return true;

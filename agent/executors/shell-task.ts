@@ -1,4 +1,5 @@
 import type { Subprocess } from "bun";
+import { signalToSend } from "../../shared/stop-signal.ts";
 import { type Hold, toMib } from "../limits/limit-keeper.ts";
 import { pause } from "../wait.ts";
 import type { RunningTask, TaskExit, TaskLimits, TaskOutput, TaskUsage } from "./executor.ts";
@@ -24,6 +25,8 @@ export interface ShellTaskOptions {
   executionId: string;
   output: TaskOutput;
   limits: TaskLimits;
+  /** As the manifest names it. */
+  stopSignal: string;
   /** Holds the job to them. */
   hold: Hold;
   /** undefined: they do not come to us. */
@@ -115,11 +118,11 @@ export class ShellTask implements RunningTask {
 
   private askToEnd(): void {
     const { pid } = this.child.process;
-    const { hold, executionId } = this.options;
+    const { hold, executionId, stopSignal } = this.options;
     const others = new Set([...hold.members(), ...processesOf(new Set([executionId]))]);
     for (const other of others) if (processStat(other)?.groupId === pid) others.delete(other);
     for (const target of [-pid, ...others]) {
-      send(target, "SIGTERM");
+      send(target, signalToSend(stopSignal));
       // A job that somebody has stopped (SIGSTOP) hears of it only when it goes on.
       send(target, "SIGCONT");
     }

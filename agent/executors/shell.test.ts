@@ -149,6 +149,22 @@ describe("the shell executor", () => {
     expect(text.stdout).toBe("ready\ncleaned\n");
   });
 
+  test("stop sends the job's own stop signal, also one of those without a name", async () => {
+    for (const [stopSignal, number] of [
+      ["INT", 2],
+      ["rtmin+3", 37],
+    ] as const) {
+      const { task, text, said } = await start({
+        command: `trap 'echo cleaned; exit 7' ${number}; trap 'exit 1' TERM; echo ready; while :; do sleep 0.05; done`,
+        stopSignal,
+      });
+      await said("ready");
+      task.stop(10_000);
+      expect(await task.wait()).toEqual({ exitCode: 7 });
+      expect(text.stdout).toBe("ready\ncleaned\n");
+    }
+  });
+
   test("stop is heard by every process of the job, in whatever session, also by one that was stopped", async () => {
     const child = (name: string) =>
       `sh -c 'trap "echo ${name} heard; exit 0" TERM; echo ${name}; kill -STOP $$; while :; do sleep 0.02; done'`;

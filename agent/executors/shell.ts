@@ -74,6 +74,7 @@ export class ShellExecutor implements Executor {
         executionId,
         output: task.output,
         limits: task.limits,
+        stopSignal: manifest.stopSignal ?? "SIGTERM",
         hold,
         orphans: this.orphans,
         onEnd: () => this.sweepLater(executionId),

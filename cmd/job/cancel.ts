@@ -19,8 +19,8 @@ export const command = defineCommand({
     { line: "job cancel $id && tanvrit-compute job wait $id", does: "And wait until it is gone" },
     { line: "job cancel --status queued --name 'train-*'", does: "All that have not started yet" },
   ],
-  details: `A queued job is CANCELLED at once. A running one gets SIGTERM, after its grace SIGKILL, and is CANCELLED when its
-processes are gone. A filter chooses among the jobs that are there when the command begins.`,
+  details: `A queued job is CANCELLED at once. A running one gets SIGTERM or its --stop-signal, after its grace SIGKILL, and is
+CANCELLED when its processes are gone. A filter chooses among the jobs that are there when the command begins.`,
   async run({ options, positionals, env, output }) {
     const jobIds = positionals.map((text) => checkId("job", text));
     const selection = selectionOrIds(jobIds, options);

@@ -1,0 +1,50 @@
+import { expect, test } from "bun:test";
+import { signalToSend, stopSignal } from "./stop-signal.ts";
+
+test("a stop signal is known by its name with and without SIG, in small letters, and by its number", () => {
+  const cases: [string | number, string, string | number][] = [
+    ["INT", "SIGINT", "SIGINT"],
+    ["SIGINT", "SIGINT", "SIGINT"],
+    ["sigquit", "SIGQUIT", "SIGQUIT"],
+    [" winch ", "SIGWINCH", "SIGWINCH"],
+    [2, "SIGINT", "SIGINT"],
+    ["15", "SIGTERM", "SIGTERM"],
+    ["KILL", "SIGKILL", "SIGKILL"],
+    ["RTMIN+3", "SIGRTMIN+3", 37],
+    ["SIGRTMIN", "SIGRTMIN+0", 34],
+    ["rtmin+30", "SIGRTMIN+30", 64],
+    ["RTMAX", "SIGRTMIN+30", 64],
+    ["RTMAX-27", "SIGRTMIN+3", 37],
+    [37, "SIGRTMIN+3", 37],
+  ];
+  for (const [given, name, sent] of cases) {
+    expect(stopSignal.parse(given)).toBe(name);
+    // What the server has stored is read again.
+    expect(stopSignal.parse(name)).toBe(name);
+    expect(signalToSend(name)).toBe(sent);
+  }
+});
+
+test("what is no signal, or one that asks no program to end, is refused with those that there are", () => {
+  const wrong = [
+    "",
+    "SIG",
+    "TERMINATE",
+    "SIGSTOP",
+    19,
+    "CONT",
+    0,
+    -2,
+    65,
+    32,
+    2.5,
+    "RTMIN-1",
+    "RTMAX+1",
+    "RTMIN+31",
+  ];
+  for (const given of [...wrong, "RTMAX-31", "toString", "constructor", true, null, "2 3", "1e1"]) {
+    const checked = stopSignal.safeParse(given);
+    expect([given, checked.success]).toEqual([given, false]);
+    expect(checked.error?.issues[0]?.message).toContain("HUP, INT, QUIT, ABRT, KILL, USR1");
+  }
+});

@@ -1,0 +1,65 @@
+import { z } from "zod";
+
+/**
+ * The signals that ask a program to end, with their numbers on Linux. Others would kill it without asking, as
+ * SIGSEGV does, or leave it standing, as SIGSTOP does.
+ */
+const NUMBERS = {
+  SIGHUP: 1,
+  SIGINT: 2,
+  SIGQUIT: 3,
+  SIGABRT: 6,
+  SIGKILL: 9,
+  SIGUSR1: 10,
+  SIGUSR2: 12,
+  SIGALRM: 14,
+  SIGTERM: 15,
+  SIGWINCH: 28,
+  SIGPWR: 30,
+} as const;
+/** As the C library numbers them: it keeps the first two for itself. */
+const RTMIN = 34;
+const RTMAX = 64;
+
+/** As `HUP, INT, …`, for people. */
+const NAMES = Object.keys(NUMBERS).map((name) => name.slice("SIG".length));
+const problem = `must be one of ${NAMES.join(", ")} or RTMIN to RTMIN+${RTMAX - RTMIN}, with or without SIG, or its number on Linux`;
+
+/**
+ * A signal as people write it (`INT`, `sigint`, `2`, `RTMIN+3`, `37`) becomes one way of writing it: `SIGINT`,
+ * `SIGRTMIN+3`.
+ */
+export const stopSignal = z
+  .union([z.string(), z.number()], { error: problem })
+  .transform((value, context) => {
+    const name = signalNamed(String(value));
+    if (name !== undefined) return name;
+    context.addIssue({ code: "custom", message: problem });
+    return z.NEVER;
+  });
+
+/**
+ * What to send for a signal that `stopSignal` has let through: its name where every system has one, its number where
+ * the name depends on the C library.
+ */
+export function signalToSend(name: string): NodeJS.Signals | number {
+  return name.startsWith("SIGRTMIN")
+    ? RTMIN + Number(name.slice("SIGRTMIN+".length))
+    : (name as NodeJS.Signals);
+}
+
+function signalNamed(text: string): string | undefined {
+  const word = text.trim().toUpperCase();
+  if (/^\d{1,2}$/.test(word)) return byNumber(Number(word));
+  const name = word.startsWith("SIG") ? word : `SIG${word}`;
+  if (name in NUMBERS) return name;
+  const [, end, sign, digits = "0"] = /^SIGRT(MIN|MAX)(?:([+-])(\d{1,2}))?$/.exec(name) ?? [];
+  if (end === undefined || (sign !== undefined && (sign === "+") !== (end === "MIN"))) return undefined;
+  return byNumber(end === "MIN" ? RTMIN + Number(digits) : RTMAX - Number(digits), RTMIN);
+}
+
+function byNumber(number: number, from = 1): string | undefined {
+  if (number < from) return undefined;
+  if (number >= RTMIN) return number <= RTMAX ? `SIGRTMIN+${number - RTMIN}` : undefined;
+  return Object.entries(NUMBERS).find(([, one]) => one === number)?.[0];
+}
