@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { signalToSend, stopSignal } from "./stop-signal.ts";
 
 test("a stop signal is known by its name with and without SIG, in small letters, and by its number", () => {
-  const cases: [string | number, string, string | number][] = [
+  const cases: [string | number, string, NodeJS.Signals | number][] = [
     ["INT", "SIGINT", "SIGINT"],
     ["SIGINT", "SIGINT", "SIGINT"],
     ["sigquit", "SIGQUIT", "SIGQUIT"],

@@ -23,6 +23,7 @@ test.skipIf(process.platform !== "linux")("a process of a job that cannot be end
     executionId,
     output: { write: () => undefined, system: (line) => said.push(line) },
     limits: {},
+    stopSignal: "SIGTERM",
     hold: new SamplingKeeper().hold(executionId, {}),
     orphans: { over },
     onEnd: () => {},
