@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
+import { openPrivateDirectory } from "../shared/private-directory.ts";
 import { AgentError, textOf } from "./agent-log.ts";
 import { writeFileAtomic } from "./journal/atomic-file.ts";
 import { socketPath } from "./sockets/socket-path.ts";
@@ -34,11 +35,12 @@ export function statePaths(root: string): StatePaths {
 export function openStateDir(root: string): StateDir {
   const paths = statePaths(root);
   try {
-    for (const dir of [root, paths.supervisors]) mkdirSync(dir, { recursive: true, mode: 0o700 });
+    openPrivateDirectory(root, ["agent-id"]);
+    mkdirSync(paths.supervisors, { recursive: true, mode: 0o700 });
     return { ...paths, agentId: idIn(join(root, "agent-id")) };
   } catch (error) {
     if (error instanceof AgentError) throw error;
-    throw new AgentError(`Cannot make the agent's directory ${root}: ${textOf(error)}.`, { cause: error });
+    throw new AgentError(`Cannot use the agent's directory ${root}: ${textOf(error)}.`, { cause: error });
   }
 }
 

@@ -1,9 +1,11 @@
 #!/usr/bin/env bun
 import packageJson from "../package.json" with { type: "json" };
+import { keepFilesPrivate } from "../shared/umask.ts";
 import type { CommandEntry } from "./command.ts";
 import { commands } from "./commands.ts";
 import { reachThisMachineDirectly } from "./proxy.ts";
 
+keepFilesPrivate();
 // Only what every call needs is imported here: `--version` and a short command must not pay for the rest.
 process.exit(await main(process.argv.slice(2)));
 

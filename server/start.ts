@@ -1,3 +1,4 @@
+import { openPrivateDirectory } from "../shared/private-directory.ts";
 import { openBus } from "./bus/open.ts";
 import { composePlane, type Plane } from "./compose.ts";
 import type { Log } from "./log.ts";
@@ -20,11 +21,12 @@ const HARD_BODY_LIMIT_BYTES = 1024 * 1024 * 1024;
 
 /**
  * Opens the store, composes the control plane and begins to listen.
- * Throws StoreInUseError where another server has the data directory, and `EADDRINUSE` for a taken port.
+ * Throws OpenDirectoryError where others may enter the data directory, StoreInUseError where another server has the data directory, and `EADDRINUSE` for a taken port.
  */
 export async function startServer(settings: ServerSettings, log: Log): Promise<RunningServer> {
   // Closed again, the last first, where the start fails.
   await using opening = new AsyncDisposableStack();
+  closeDataDir(settings.dataDir, log);
   const stores = opening.adopt(await openStores(settings), (one) => one.close());
   const bus = opening.adopt(await openBus(settings, stores.sessions, log), (one) => one.close());
   const stopping = new AbortController();
@@ -50,6 +52,14 @@ export async function startServer(settings: ServerSettings, log: Log): Promise<R
       return stopped;
     },
   };
+}
+
+/** Names by which a data directory is known for one. */
+const DATA_DIR_MARKS = ["compute.db", "local-login"];
+
+function closeDataDir(dataDir: string, log: Log): void {
+  const { wasOpen } = openPrivateDirectory(dataDir, DATA_DIR_MARKS);
+  if (wasOpen) log.warn(`other accounts could enter ${dataDir}; it was closed to them (mode 0700)`);
 }
 
 function listen(settings: ServerSettings, { app }: Plane) {

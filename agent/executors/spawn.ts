@@ -9,6 +9,7 @@ import {
   statSync,
 } from "node:fs";
 import { isAbsolute, resolve } from "node:path";
+import { withGivenUmask } from "../../shared/umask.ts";
 import { textOf } from "../agent-log.ts";
 import { type Environment, StartFailedError } from "./executor.ts";
 import { closePipe, createPipe, type Pipe, readPipe } from "./pipes.ts";
@@ -31,15 +32,18 @@ export function spawnChild({ command, cwd, env, entrance }: SpawnOptions): Child
   const out = createPipe();
   const err = out && createPipe();
   try {
-    const child = Bun.spawn(entrance ? [...entrance, ...command] : command, {
-      cwd,
-      env,
-      stdin: "ignore",
-      stdout: err ? (out?.writeFd ?? "pipe") : "pipe",
-      stderr: err ? err.writeFd : "pipe",
-      // A session of its own: no terminal, and a process group that can be signalled as a whole.
-      detached: true,
-    });
+    const words = entrance ? [...entrance, ...command] : command;
+    const child = withGivenUmask(() =>
+      Bun.spawn(words, {
+        cwd,
+        env,
+        stdin: "ignore",
+        stdout: err ? (out?.writeFd ?? "pipe") : "pipe",
+        stderr: err ? err.writeFd : "pipe",
+        // A session of its own: no terminal, and a process group that can be signalled as a whole.
+        detached: true,
+      }),
+    );
     if (out && err) return { process: child, stdout: fromPipe(out), stderr: fromPipe(err) };
     if (out) closePipe(out);
     return {

@@ -1,5 +1,6 @@
 import { closeSync, mkdirSync, openSync } from "node:fs";
 import { basename } from "node:path";
+import { withGivenUmask } from "../../shared/umask.ts";
 import { AgentError, type AgentLog, textOf } from "../agent-log.ts";
 import { allowedEnvironment } from "../executors/environment.ts";
 import { lockHolder } from "../journal/lock.ts";
@@ -67,15 +68,19 @@ async function launch(dir: string, options: LaunchOptions): Promise<string | und
 }
 
 function spawnSupervisor(dir: string, logFd: number, { command, agentId, environment }: LaunchOptions) {
-  const child = Bun.spawn([...command, "--dir", dir, "--agent-id", `${agentId}-${basename(dir)}`], {
-    cwd: dir,
-    env: supervisorEnvironment(environment),
-    stdin: "ignore",
-    stdout: "pipe",
-    stderr: logFd,
-    // A session of its own: no signal meant for the agent's terminal reaches it.
-    detached: true,
-  });
+  const words = [...command, "--dir", dir, "--agent-id", `${agentId}-${basename(dir)}`];
+  // Its jobs get the umask from it.
+  const child = withGivenUmask(() =>
+    Bun.spawn(words, {
+      cwd: dir,
+      env: supervisorEnvironment(environment),
+      stdin: "ignore",
+      stdout: "pipe",
+      stderr: logFd,
+      // A session of its own: no signal meant for the agent's terminal reaches it.
+      detached: true,
+    }),
+  );
   child.unref();
   return child;
 }

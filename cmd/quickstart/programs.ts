@@ -1,3 +1,4 @@
+import { withGivenUmask } from "../../shared/umask.ts";
 import { CliError } from "../failure.ts";
 import { selfCommand } from "../self-command.ts";
 
@@ -12,15 +13,17 @@ export class BackgroundProgram {
 
   constructor(args: string[], env: Record<string, string>) {
     this.name = args[0] ?? "";
-    this.child = Bun.spawn([...selfCommand(), ...args], {
-      env,
-      stdin: "ignore",
-      stdout: "ignore",
-      stderr: "pipe",
-      // A group of its own: Ctrl-C reaches us alone, and we stop agent and server in order.
-      detached: true,
-      onExit: () => this.onChange(),
-    });
+    this.child = withGivenUmask(() =>
+      Bun.spawn([...selfCommand(), ...args], {
+        env,
+        stdin: "ignore",
+        stdout: "ignore",
+        stderr: "pipe",
+        // A group of its own: Ctrl-C reaches us alone, and we stop agent and server in order.
+        detached: true,
+        onExit: () => this.onChange(),
+      }),
+    );
     void this.readLines();
   }
 

@@ -1,5 +1,6 @@
 import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
+import { join } from "node:path";
 import { textLog } from "../../server/log.ts";
 import { maskedUrl } from "../../server/masked-url.ts";
 import { type ServerSettings, serverFile, serverOptions, serverSettings } from "../../server/options.ts";
@@ -99,6 +100,10 @@ function explain(cause: unknown, settings: ServerSettings): unknown {
   if (name === "StoreInUseError") {
     const todo = "Stop that server, or choose another directory with --data-dir";
     return new CliError("unreachable", message, { cause, todo });
+  }
+  if (name === "OpenDirectoryError") {
+    const todo = `Use a directory in it that is not there yet, as --data-dir ${join(dataDir, "server")}; it is made for this account alone`;
+    return new CliError("bad_configuration", `cannot keep data there: ${message}`, { cause, todo });
   }
   if (name === "BadStoreUrlError") return badStoreUrl(`the store ${placeOf(settings)}`, cause);
   if (code === "storage_failed" && settings.store !== "sqlite") {

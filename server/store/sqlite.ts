@@ -1,5 +1,5 @@
 import { Database, type SQLQueryBindings, type Statement } from "bun:sqlite";
-import { chmodSync, mkdirSync } from "node:fs";
+import { chmodSync, closeSync, mkdirSync, openSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { ComputeError } from "../../shared/errors.ts";
 
@@ -32,7 +32,7 @@ export class SqliteStore {
 
   /** @param path of the database file, or `:memory:`. Throws when another process has the file open. */
   constructor(path: string, migrations: readonly Migration[]) {
-    if (path !== ":memory:") mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    if (path !== ":memory:") makePrivate(path);
     this.db = new Database(path, { create: true, strict: true });
     try {
       this.prepareFile();
@@ -42,7 +42,6 @@ export class SqliteStore {
       if (isBusy(error)) throw new StoreInUseError(path, { cause: error });
       throw error;
     }
-    if (path !== ":memory:") chmodSync(path, 0o600);
   }
 
   /** A read outside any write; it sees everything that was acknowledged. */
@@ -148,6 +147,17 @@ export class SqliteStore {
       if (!result.ok)
         throw new Error(`Migration ${migration.id} failed: ${String(result.error)}`, { cause: result.error });
     }
+  }
+}
+
+/** SQLite gives the log beside a database file the mode of that file, so it must be right before the first write. */
+function makePrivate(path: string): void {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  closeSync(openSync(path, "a", 0o600));
+  // What an older release left, or a server that was killed.
+  for (const one of [path, `${path}-wal`, `${path}-shm`, `${path}-journal`]) {
+    const mode = statSync(one, { throwIfNoEntry: false })?.mode ?? 0;
+    if ((mode & 0o077) !== 0) chmodSync(one, 0o600);
   }
 }
 

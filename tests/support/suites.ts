@@ -1,6 +1,7 @@
 import { missingDocker } from "./docker.ts";
 import { missingKeychain } from "./keychain.ts";
 import { missingMongod } from "./mongod.ts";
+import { missingAccounts } from "./other-account.ts";
 import { missingRedis } from "./redis.ts";
 
 /** A group of tests that is run by one `bun test`. */
@@ -124,6 +125,14 @@ export const suites: Suite[] = [
     paths: ["./tests/fault"],
     quick: false,
     timeoutMs: 600_000,
+  },
+  {
+    name: "accounts",
+    what: "attacks from another account of the same machine",
+    paths: ["./tests/accounts"],
+    quick: false,
+    timeoutMs: 300_000,
+    missing: missingAccounts,
   },
   {
     name: "binary",
