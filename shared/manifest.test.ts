@@ -52,6 +52,28 @@ test("what a container is made of is checked field by field", () => {
   expect(docker({ privileged: true })).toEqual(["docker.privileged: unknown field"]);
 });
 
+test("a type of job that nobody runs is refused, with those that there are", () => {
+  expect(problems({ type: "GITHUB_ACTION", command: "true" })).toEqual([
+    "type: must be COMMAND or DOCKER: jobs of type GITHUB_ACTION cannot be run yet",
+  ]);
+  for (const type of ["LAMBDA", "docker", "", 1]) {
+    expect(problems({ type, command: "true" })).toEqual(["type: must be COMMAND or DOCKER"]);
+  }
+});
+
+test("a variable may have any name that an environment can hold", () => {
+  const named = (...names: string[]) =>
+    problems({ command: "true", env: Object.fromEntries(names.map((name) => [name, "x"])) });
+  expect(named("discovery.type", "a-b", "1st", "ProgramFiles(x86)", "größe", "a b", "_")).toEqual([]);
+  for (const name of ["", "a=b", "a\0b", "a\nb", "a\u001bb"]) {
+    expect(named(name)).toEqual([
+      expect.stringContaining(
+        "a variable name must not be empty, and must not contain = or a control character",
+      ),
+    ]);
+  }
+});
+
 test("who a container runs as may be a number without quotes", () => {
   const user = (user: number) =>
     jobManifest.parse({ type: "DOCKER", image: "alpine", docker: { user } }).docker?.user;

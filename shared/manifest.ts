@@ -7,12 +7,24 @@ import { reason } from "./reasons.ts";
 import { selector } from "./selector.ts";
 import { stopSignal } from "./stop-signal.ts";
 
-/** `COMMAND` runs on the node itself, `DOCKER` in a container, `GITHUB_ACTION` is a workflow. */
-export const jobType = z.enum(["COMMAND", "DOCKER", "GITHUB_ACTION"]);
+/** Every type of job there is an executor for: `COMMAND` runs on the node itself, `DOCKER` in a container. */
+const jobTypes = ["COMMAND", "DOCKER"] as const;
+/** In words, as in "must be …". */
+export const jobTypesInWords = jobTypes.join(" or ");
+export const jobType = z.enum(jobTypes, {
+  error: ({ input }) =>
+    input === "GITHUB_ACTION"
+      ? `must be ${jobTypesInWords}: jobs of type GITHUB_ACTION cannot be run yet`
+      : `must be ${jobTypesInWords}`,
+});
 export type JobType = z.infer<typeof jobType>;
 
-const variableName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, {
-  error: "a variable name is letters, digits and _ and does not begin with a digit",
+/**
+ * Whatever an environment can hold, as `discovery.type`. A shell has no word for names that are not letters, digits
+ * and `_`; other programs read them.
+ */
+const variableName = z.string().regex(/^[ -<>-~\u00a0-\uffff]+$/, {
+  error: "a variable name must not be empty, and must not contain = or a control character",
 });
 
 const shellCommand = noNul("the command").min(1, { error: "the command must not be empty" });

@@ -8,7 +8,7 @@ import {
   optionText,
 } from "../../shared/config/options.ts";
 import { issuesOf } from "../../shared/issues.ts";
-import { type JobManifestInput, jobFields, jobManifest } from "../../shared/manifest.ts";
+import { type JobManifestInput, jobFields, jobManifest, jobTypesInWords } from "../../shared/manifest.ts";
 import { CliError } from "../failure.ts";
 import { fileName, readTextFile } from "../read-file.ts";
 import { dockerFlags, dockerOf } from "./docker-options.ts";
@@ -22,7 +22,7 @@ export const manifestOptions = defineOptions({
     placeholder: "TYPE",
     schema: optionText.optional(),
     defaultText: "COMMAND, or DOCKER with --image",
-    help: "What kind of job it is: COMMAND or DOCKER",
+    help: `What kind of job it is: ${jobTypesInWords}`,
   },
   ...dockerFlags,
   label: {

@@ -30,8 +30,8 @@ test("a field that stands twice is named, and so is a field whose name would dri
 });
 
 test("a name that cannot be one is told with what names may be", () => {
-  const [env, label] = troubles("command: a\nenv: {1A: x}\nlabels: {-b: y}\n");
-  expect(env).toStartWith("f:2:7: env.1A: a variable name is letters");
+  const [env, label] = troubles("command: a\nenv: {A=B: x}\nlabels: {-b: y}\n");
+  expect(env).toStartWith("f:2:7: env.A=B: a variable name must not");
   expect(label).toStartWith("f:3:10: labels.-b: a label key is letters");
 });
 
