@@ -34,6 +34,7 @@ const codes = {
   unreachable: exitCodes.unreachable,
   not_signed_in: exitCodes.notAllowed,
   cannot_write: exitCodes.ioError,
+  output_incomplete: exitCodes.ioError,
   try_again: exitCodes.tryAgain,
   bad_configuration: exitCodes.badConfiguration,
 } as const;

@@ -13,8 +13,8 @@ export class Output {
   private tail: Promise<void> = Promise.resolve();
   private waiting: WaitingWrite | undefined;
 
-  /** Exactly this text on stdout. */
-  write(text: string): Promise<void> {
+  /** Exactly this text, or these bytes, on stdout. */
+  write(text: string | Uint8Array): Promise<void> {
     return this.enqueue(Bun.stdout, text);
   }
 
@@ -32,24 +32,24 @@ export class Output {
     return this.writeError(`${line}\n`);
   }
 
-  /** Exactly this text on stderr. */
-  writeError(text: string): Promise<void> {
+  /** Exactly this text, or these bytes, on stderr. */
+  writeError(text: string | Uint8Array): Promise<void> {
     return this.enqueue(Bun.stderr, text);
   }
 
-  private enqueue(target: typeof Bun.stdout, text: string): Promise<void> {
+  private enqueue(target: typeof Bun.stdout, piece: string | Uint8Array): Promise<void> {
     if (this.waiting?.target === target) {
-      this.waiting.texts.push(text);
+      this.waiting.pieces.push(piece);
       return this.waiting.written;
     }
-    const texts = [text];
+    const pieces = [piece];
     const written = this.tail.then(() => {
-      if (this.waiting?.texts === texts) this.waiting = undefined;
-      return put(target, texts.join(""));
+      if (this.waiting?.pieces === pieces) this.waiting = undefined;
+      return put(target, joined(pieces));
     });
     // The caller hears of a failure; the next write still gets its own try.
     this.tail = written.catch(() => undefined);
-    this.waiting = { target, texts, written };
+    this.waiting = { target, pieces, written };
     return written;
   }
 }
@@ -57,17 +57,27 @@ export class Output {
 /** A write that has not begun. */
 interface WaitingWrite {
   target: typeof Bun.stdout;
-  texts: string[];
+  pieces: (string | Uint8Array)[];
   written: Promise<void>;
 }
 
-async function put(target: typeof Bun.stdout, text: string): Promise<void> {
-  if (text === "") return;
+/** Texts alone are joined as texts, which is the cheaper way. */
+function joined(pieces: readonly (string | Uint8Array)[]): string | Uint8Array {
+  if (pieces.every((piece) => typeof piece === "string")) return pieces.join("");
+  return Buffer.concat(pieces.map((piece) => (typeof piece === "string" ? Buffer.from(piece) : piece)));
+}
+
+/** The reader of a pipe has gone, or that of a socket. */
+const READER_GONE = new Set(["EPIPE", "ECONNRESET"]);
+
+async function put(target: typeof Bun.stdout, data: string | Uint8Array): Promise<void> {
+  if (data.length === 0) return;
   try {
-    await Bun.write(target, text);
+    await Bun.write(target, data);
   } catch (error) {
-    if ((error as { code?: string }).code === "EPIPE")
+    if (READER_GONE.has((error as { code?: string }).code ?? "")) {
       throw new BrokenPipeError("broken pipe", { cause: error });
+    }
     const { CliError } = await import("./failure.ts");
     const where = target === Bun.stdout ? "standard output" : "standard error";
     throw new CliError("cannot_write", `cannot write to ${where}: ${(error as Error).message}`, {

@@ -98,9 +98,11 @@ export class ComputeClient {
       const parser = new SseParser();
       while (reader) {
         const source = reader;
-        const chunk = await this.reading(limit.signal, () => source.read());
-        if (chunk.done) return;
         limit.renew();
+        const chunk = await this.reading(limit.signal, () => source.read());
+        // However long the caller takes for these events, the silence is not the server's.
+        limit.pause();
+        if (chunk.done) return;
         for (const event of await this.reading(limit.signal, () => parser.push(chunk.value))) {
           yield { ...event, data: this.json(event.data) } as StreamEventOf<Id>;
         }

@@ -20,6 +20,11 @@ export interface LogOptions extends Patience {
   tail?: number;
   /** The id of the last event that was seen; what comes behind it is read. */
   lastEventId?: string;
+  /**
+   * While following: every line, however slowly they are taken. Without it a reader that is too slow misses the oldest
+   * live lines and gets a `gap` event with their number. A whole log has one only where the server itself lacks lines.
+   */
+  whole?: boolean;
 }
 
 export type JobFilter = ListFilter<"jobs.list">;

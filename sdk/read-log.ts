@@ -7,6 +7,7 @@ interface ReadLogOptions extends Patience {
   follow: boolean;
   tail?: number;
   lastEventId?: string;
+  whole?: boolean;
 }
 
 /** A connection that stood this long was a good one, even if the job had nothing to say. */
@@ -28,7 +29,8 @@ export async function* readLog(
     try {
       // Once a line was seen, its id says where to go on; until then the tail does.
       const tail = lastEventId === undefined ? options.tail : undefined;
-      const input = { jobId, tail, follow: options.follow ? "true" : "false" } as const;
+      const { follow, whole = false } = options;
+      const input = { jobId, tail, follow: `${follow}`, whole: whole ? "true" : undefined } as const;
       const { signal } = options;
       for await (const event of client.stream("jobs.logs", input, { signal, lastEventId, onOpen })) {
         outage.over();

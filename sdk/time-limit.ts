@@ -10,7 +10,7 @@ export class TimeLimitError extends Error {
 }
 
 /**
- * A signal that fires when the caller's does, or when `limitMs` have passed since the start or the last `renew()`.
+ * A signal that fires when the caller's does, or when `limitMs` have passed since the start or the last `renew()`, `pause()` apart.
  * `clear()` must be called at the end: it frees the timer and the listener, which a plain `AbortSignal.any` with
  * `AbortSignal.timeout` would keep until the limit has passed.
  */
@@ -37,6 +37,11 @@ export class TimeLimit {
   renew(): void {
     clearTimeout(this.timer);
     this.timer = setTimeout(this.expire, this.limitMs);
+  }
+
+  /** Stops the clock until `renew()`. */
+  pause(): void {
+    clearTimeout(this.timer);
   }
 
   clear(): void {

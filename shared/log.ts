@@ -40,7 +40,10 @@ export const logEvents = {
   log: logLine.extend({ executionId, attempt: z.int().min(1) }),
   /** The job moved: queued, assigned, running, queued again for a retry. */
   status: z.object({ jobId, status: jobStatus, attempt: z.int() }),
-  /** This follower was too slow, `missed` lines were left out here; the stored log has them. */
+  /**
+   * `missed` lines were left out here. This follower was too slow, and the stored log has them; or it asked for the whole
+   * log, and the server could not get them.
+   */
   gap: z.object({ missed: z.int().min(1) }),
   /** The job is over, the stream ends. */
   end: z.object({

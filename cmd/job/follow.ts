@@ -1,3 +1,4 @@
+import { isatty } from "node:tty";
 import type { Compute } from "../../sdk/index.ts";
 import { patience } from "../connect.ts";
 import { exitCodeOfJob } from "../exit-codes.ts";
@@ -5,34 +6,38 @@ import type { Output } from "../output.ts";
 import { attached } from "./attached.ts";
 import { LogWriter } from "./log-writer.ts";
 
-/** Shows a job's output until it is over. Resolves with the job's exit code. */
+/**
+ * Shows a job's output until it is over. Resolves with the job's exit code. On a terminal it keeps up with the job and
+ * marks what it leaves out; elsewhere the output is data, and every byte comes, however slow the reader.
+ */
 export function followJob(
   compute: Compute,
   jobId: string,
   output: Output,
   options: { json: boolean; tail?: number },
 ): Promise<number> {
+  const { json, tail } = options;
+  const whole = json || !isView();
   return attached(compute, [jobId], output, async (signal) => {
-    await using writer = new LogWriter(output, options);
-    const events = compute.jobs.follow(jobId, { ...patience(output, signal), tail: options.tail });
-    let attempt = 0;
+    await using writer = new LogWriter(output, { json, whole });
+    const events = compute.jobs.follow(jobId, { ...patience(output, signal), tail, whole });
     for await (const event of events) {
       await writer.write(event);
-      if (event.event === "status" && event.data.status === "RUNNING") {
-        if (attempt > 0 && event.data.attempt > attempt) await sayAttempt(output, event.data.attempt);
-        attempt = event.data.attempt;
-      }
       if (event.event !== "end") continue;
       await sayEnd(output, event.data);
+      writer.expectWhole(jobId);
       return exitCodeOfJob(event.data);
     }
     // The SDK ends the iteration only after `end`; this is for a server that does otherwise.
-    return exitCodeOfJob(await compute.jobs.wait(jobId, patience(output, signal)));
+    const job = await compute.jobs.wait(jobId, patience(output, signal));
+    writer.expectWhole(jobId);
+    return exitCodeOfJob(job);
   });
 }
 
-function sayAttempt(output: Output, attempt: number): Promise<void> {
-  return output.note(`tanvrit-compute: attempt ${attempt}`);
+/** Both streams go to somebody who looks on. */
+function isView(): boolean {
+  return isatty(1) && isatty(2);
 }
 
 interface End {

@@ -1,10 +1,17 @@
 import type { LogEvent } from "../../shared/log.ts";
+import { CliError } from "../failure.ts";
 import type { Output } from "../output.ts";
 
 type LogData = Extract<LogEvent, { event: "log" }>["data"];
 
 /** So many characters are taken before the reader has to have them. */
 const MAX_AHEAD = 256 * 1024;
+
+export interface LogWriterOptions {
+  json: boolean;
+  /** The output is data, not a view: what is missing of it is a failure. */
+  whole: boolean;
+}
 
 /**
  * Writes a job's log as the job wrote it: stdout to stdout, stderr to stderr, an unfinished line unfinished. Goes ahead
@@ -13,25 +20,37 @@ const MAX_AHEAD = 256 * 1024;
  */
 export class LogWriter implements AsyncDisposable {
   private readonly output: Output;
-  private readonly json: boolean;
+  private readonly options: LogWriterOptions;
   private ahead = 0;
   private written: Promise<unknown> = Promise.resolve();
   private failure: { error: unknown } | undefined;
+  private missing = 0;
+  private attempt = 0;
 
-  constructor(output: Output, options: { json: boolean }) {
+  constructor(output: Output, options: LogWriterOptions) {
     this.output = output;
-    this.json = options.json;
+    this.options = options;
   }
 
   /** Throws what a write before this one met. */
   async write(event: LogEvent): Promise<void> {
-    if (event.event === "log") this.hand(this.line(event.data), event.data.text.length);
-    if (event.event === "gap") {
-      const { missed } = event.data;
-      const note = `tanvrit-compute: ${missed} lines were left out here to keep up; job logs prints them all.`;
-      this.hand(this.output.note(note), note.length);
+    if (event.event === "log") {
+      this.sayAttempt(event.data.attempt);
+      this.hand(this.line(event.data), event.data.text.length);
     }
+    if (event.event === "status" && event.data.status === "RUNNING") this.sayAttempt(event.data.attempt);
+    if (event.event === "gap") this.sayGap(event.data.missed);
     if (this.ahead >= MAX_AHEAD || this.failure) await this.flush();
+  }
+
+  /** To be called behind the last event. Throws where the output is data and a part of it did not come. */
+  expectWhole(jobId: string): void {
+    if (this.missing === 0) return;
+    throw new CliError(
+      "output_incomplete",
+      `${this.missing} lines of the output are missing: the server could not read them back in time`,
+      { todo: `Look at the server's log, then read it again: tanvrit-compute job logs ${jobId}` },
+    );
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -53,8 +72,28 @@ export class LogWriter implements AsyncDisposable {
     });
   }
 
+  private note(text: string): void {
+    const line = `tanvrit-compute: ${text}`;
+    this.hand(this.output.note(line), line.length);
+  }
+
+  /** Between two attempts stands which one begins; lines in JSON say it themselves. */
+  private sayAttempt(attempt: number): void {
+    if (this.attempt > 0 && attempt > this.attempt && !this.options.json) this.note(`attempt ${attempt}`);
+    this.attempt = Math.max(this.attempt, attempt);
+  }
+
+  private sayGap(missed: number): void {
+    if (this.options.whole) this.missing += missed;
+    this.note(
+      this.options.whole
+        ? `${missed} lines are missing here.`
+        : `${missed} lines were left out here to keep up; job logs prints them all.`,
+    );
+  }
+
   private line(line: LogData): Promise<void> {
-    if (this.json) {
+    if (this.options.json) {
       const { seq, stream, attempt, at, text, partial } = line;
       return this.output.json({ seq, stream, attempt, at, text, partial });
     }

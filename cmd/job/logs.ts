@@ -35,7 +35,7 @@ printed, however the job ended.`,
       await followJob(compute, jobId, output, { json, tail });
       return 0;
     }
-    await using writer = new LogWriter(output, { json });
+    await using writer = new LogWriter(output, { json, whole: false });
     for await (const event of compute.jobs.logs(jobId, { ...patience(output), tail })) {
       await writer.write(event);
     }

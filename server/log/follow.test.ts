@@ -133,6 +133,26 @@ test("a slow reader gets a gap with the exact number of lines it missed, then th
   await reader.close();
 });
 
+test("a slow reader that asked for the whole log gets every line", async () => {
+  await using world = await LogWorld.open();
+  const reader = new Reader(world.follow({ whole: true }));
+  await reader.readUntil("status RUNNING 1");
+  const first = reader.readLines(1);
+  await new Promise(setImmediate);
+  world.publish(1, 1, 1);
+  expect(await first).toEqual(["1.1"]);
+  for (let seq = 2; seq <= 30_001; seq += 500) world.publish(1, seq, seq + 499);
+  // The live lines it was too late for are on disk a moment later.
+  const rest = reader.readLines(30_000);
+  await world.save(1, 1, 30_001);
+  expect(await rest).toEqual(placesFrom(1, 2, 30_001));
+  for (let seq = 30_002; seq <= 60_001; seq += 500) await world.write(1, seq, seq + 499);
+  expect(await reader.readLines(30_000)).toEqual(placesFrom(1, 30_002, 60_001));
+  world.setJob(DONE);
+  expect(summary(await reader.rest())).toEqual(["end SUCCESS"]);
+  expect(reader.gaps).toBe(0);
+});
+
 test("a reader that still reads the stored log is not too slow: it gets every line", async () => {
   await using world = await LogWorld.open();
   await world.save(1, 1, 3_000);

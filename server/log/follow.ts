@@ -32,6 +32,8 @@ export interface FollowQuery {
   tail: number | undefined;
   /** false: what is stored now, then the end of the stream. */
   follow: boolean;
+  /** Every line, however slow the reader: what it is too late for in the live lines is read from the store. */
+  whole: boolean;
   signal: AbortSignal;
 }
 
@@ -39,6 +41,8 @@ export interface FollowQuery {
 const RECHECK_MS = 5_000;
 /** Live lines run ahead of the disk: how long a line is waited for that others saw before this follower came. */
 const HOLE_TIMEOUT_MS = 2_000;
+/** The same for a follower that must have every line: a store that is slow, or full for a while, may still take it. */
+const WHOLE_HOLE_TIMEOUT_MS = 60_000;
 const FIRST_HOLE_WAIT_MS = 2;
 const MAX_HOLE_WAIT_MS = 50;
 /** About as many lines are handed on at once. */
@@ -47,7 +51,8 @@ const LINES_PER_STEP = 1_000;
 /**
  * A job's log from any place on, every line once and in order, over all attempts: first what is stored, then live
  * lines as they are published. A hole in the live lines is read from the store. A reader that is too slow misses the
- * oldest of them and gets a `gap` with their number. Ends with `end` behind the last line when the job is final, and
+ * oldest of them and gets a `gap` with their number; one that asked to be `whole` gets them from the store, and a `gap`
+ * only where the store does not have them either. Ends with `end` behind the last line when the job is final, and
  * without it when the signal aborts. Throws `not_found` where the job is gone.
  */
 export async function* followLog(parts: FollowParts, query: FollowQuery): AsyncGenerator<StreamEvent[]> {
@@ -166,7 +171,7 @@ class Follower {
   private async *showLive(batches: LiveBatch[], missed: number): AsyncGenerator<StreamEvent[]> {
     let ready: StreamEvent[][] = [];
     // A reader that was reading from the store meanwhile was not too slow: the store has what it missed.
-    let tooLate = this.joined ? missed : 0;
+    let tooLate = this.joined && !this.query.whole ? missed : 0;
     this.joined = true;
     for (const batch of batches) {
       const first = batch.lines[0]?.seq ?? 1;
@@ -202,7 +207,7 @@ class Follower {
     // The live lines go on meanwhile, and may be dropped before this follower is back: the store has those too.
     this.joined = false;
     yield* this.stored(until);
-    const deadline = performance.now() + HOLE_TIMEOUT_MS;
+    const deadline = performance.now() + (this.query.whole ? WHOLE_HOLE_TIMEOUT_MS : HOLE_TIMEOUT_MS);
     for (let waitMs = FIRST_HOLE_WAIT_MS; !isUpTo(until, this.cursor); waitMs *= 2) {
       if (this.signal.aborted || performance.now() > deadline) return;
       await this.pause(Math.min(waitMs, MAX_HOLE_WAIT_MS));

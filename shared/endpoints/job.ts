@@ -76,6 +76,11 @@ export const jobEndpoints = defineEndpoints({
       jobId,
       /** false: what is stored now, then the end of the stream. */
       follow: queryFlag.prefault("true"),
+      /**
+       * true: every line, however slowly the stream is read. Without it a reader that is too slow for a live log misses
+       * lines, and a `gap` says how many.
+       */
+      whole: queryFlag.prefault("false"),
       /** Only the last so many stored lines, then what follows. */
       tail: z.coerce.number().int().min(0).max(1_000_000).optional(),
       /** For clients that cannot set the Last-Event-ID header; the header wins. */

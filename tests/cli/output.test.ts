@@ -15,7 +15,7 @@ const log =
   logEvent(1, { seq: 4, stream: "stdout", text: "no newline ", partial: true }) +
   logEvent(1, { seq: 5, stream: "stdout", text: "yet\r" });
 
-test("a followed job writes its own streams exactly and nothing else to stdout", async () => {
+test("a followed job writes its own streams exactly and nothing else to stdout, and fails where a part of them is missing", async () => {
   await using home = await makeScratch();
   using server = new ScriptedServer((path) =>
     path === "jobs/submit"
@@ -24,11 +24,13 @@ test("a followed job writes its own streams exactly and nothing else to stdout",
   );
   const env = { TANVRIT_URL: server.url, TANVRIT_TOKEN: "t" };
   const run = await runProgram(home.path, ["job", "run", "--", "x"], { env });
-  expect(run.exitCode).toBe(137);
+  expect(run.exitCode).toBe(74);
   expect(run.stdout).toBe("out\nno newline yet\r\n");
   expect(run.stderr).toBe(
     `tanvrit-compute: ${JOB_ID} submitted\nerr\ntanvrit-compute: sent SIGTERM\n` +
-      "tanvrit-compute: 7 lines were left out here to keep up; job logs prints them all.\n",
+      "tanvrit-compute: 7 lines are missing here.\n" +
+      "tanvrit-compute: job run: 7 lines of the output are missing: the server could not read them back in time. " +
+      `Look at the server's log, then read it again: tanvrit-compute job logs ${JOB_ID}.\n`,
   );
 });
 

@@ -72,6 +72,7 @@ export class LogWorld implements AsyncDisposable {
       after: undefined,
       tail: undefined,
       follow: true,
+      whole: false,
       signal: this.stopping.signal,
       ...query,
     });

@@ -1,0 +1,70 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { Person } from "../support/person.ts";
+import { program, programEnv } from "../support/program.ts";
+import { within } from "../support/wait.ts";
+
+const TEST_TIMEOUT_MS = 120_000;
+/** More than the pipe, the sockets and the live lines of the server hold together. */
+const LINES = 60_000;
+const COMMAND = ["--", "sh", "-c", `seq -f %0500.f ${LINES}`];
+
+let person: Person;
+
+beforeAll(async () => {
+  person = await Person.withServer();
+  await person.startAgent(["--slots", "4"]);
+}, TEST_TIMEOUT_MS);
+afterAll(() => person?.[Symbol.asyncDispose]());
+
+/** Runs the program and reads nothing of its output before `until` has resolved. */
+async function readLate(args: string[], until: () => Promise<unknown>) {
+  const running = Bun.spawn([...program(), ...args], {
+    cwd: person.home.path,
+    env: programEnv(person.home.path),
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  try {
+    await until();
+    const stdout = await within(TEST_TIMEOUT_MS, args.join(" "), new Response(running.stdout).text());
+    return { stdout, stderr: await new Response(running.stderr).text(), exitCode: await running.exited };
+  } finally {
+    running.kill("SIGKILL");
+  }
+}
+
+function expectWhole({ stdout, exitCode }: { stdout: string; exitCode: number }): void {
+  expect(exitCode).toBe(0);
+  const lines = stdout.trimEnd().split("\n");
+  expect(lines).toHaveLength(LINES);
+  expect(lines.every((line, i) => Number(line) === i + 1)).toBe(true);
+}
+
+async function newestJobIsOver(name: string): Promise<void> {
+  for (;;) {
+    const [job] = JSON.parse(await person.get(["job", "list", "--name", name, "--limit", "1", "--json"]));
+    if (job) return void (await person.run(["job", "wait", job.jobId], { timeoutMs: TEST_TIMEOUT_MS }));
+  }
+}
+
+for (const start of [["run"], ["submit", "--follow"]]) {
+  test(
+    `job ${start.join(" ")} gives every line to a reader that begins when the job is over`,
+    async () => {
+      const name = `late-${start[0]}`;
+      const args = ["job", ...start, "--name", name, ...COMMAND];
+      expectWhole(await readLate(args, () => newestJobIsOver(name)));
+    },
+    TEST_TIMEOUT_MS,
+  );
+}
+
+test(
+  "job logs -f gives every line to a reader that begins when the job is over",
+  async () => {
+    const jobId = await person.submit(["--name", "late-logs", ...COMMAND]);
+    expectWhole(await readLate(["job", "logs", "-f", jobId], () => newestJobIsOver("late-logs")));
+  },
+  TEST_TIMEOUT_MS,
+);
