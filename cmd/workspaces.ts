@@ -3,6 +3,7 @@ import { dirname, join } from "node:path";
 import { z } from "zod";
 import { accountName, identity } from "../shared/auth.ts";
 import { tanvritHome } from "../shared/config/home.ts";
+import { own } from "../shared/own.ts";
 import type { Env } from "./command.ts";
 import { CliError } from "./failure.ts";
 import { writePrivateFile } from "./home.ts";
@@ -105,7 +106,7 @@ export async function chooseWorkspace(
 ): Promise<ChosenWorkspace> {
   const config = await loadWorkspaces(env);
   const name = given.workspace ?? config.current ?? DEFAULT_WORKSPACE;
-  const known = config.workspaces[name];
+  const known = own(config.workspaces, name);
   const url = given.url ?? known?.url ?? (name === DEFAULT_WORKSPACE ? DEFAULT_URL : undefined);
   if (url !== undefined) return { name, url: plainUrl(url), known };
   throw new CliError("bad_configuration", `there is no workspace ${name} in ${configPath(env)}`, {

@@ -83,6 +83,6 @@ export class ComputeError extends Error {
 }
 
 /** The issues of a failed zod parse as field errors; the path of the whole value is `(body)`. */
-export function fieldErrors(error: z.ZodError): FieldError[] {
+export function fieldErrors(error: Pick<z.ZodError, "issues">): FieldError[] {
   return issuesOf(error).map(({ path, message }) => ({ path: path.join(".") || "(body)", message }));
 }

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { dockerOptions, imageReference } from "./docker.ts";
 import { jobId } from "./ids.ts";
-import { labels, noNul, scalar } from "./labels.ts";
+import { labels, noNul, recordOf, scalar } from "./labels.ts";
 import { limits } from "./limits.ts";
 import { reason } from "./reasons.ts";
 import { selector } from "./selector.ts";
@@ -147,8 +147,7 @@ export const jobFields = z.strictObject({
   array: arrayRange.optional(),
   /** Higher runs first. */
   priority: z.int().min(-1_000).max(1_000).default(0),
-  env: z
-    .record(variableName, scalar("the value of a variable"))
+  env: recordOf(variableName, scalar("the value of a variable"))
     .refine((map) => Object.keys(map).length <= limits.maxEnvVariables, {
       error: `at most ${limits.maxEnvVariables} variables`,
     })

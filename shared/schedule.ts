@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { timestamp } from "./execution.ts";
 import { fireId, jobId, scheduleId } from "./ids.ts";
+import { recordOf } from "./labels.ts";
 import { jobManifest } from "./manifest.ts";
 import { parameterValue } from "./template/parameter.ts";
 
@@ -21,7 +22,7 @@ export const cronRule = z.string().trim().min(1).max(200);
 export const timeZone = z.string().min(1).max(100);
 
 /** Values of a template's parameters, by name. */
-export const templateParameters = z.record(
+export const templateParameters = recordOf(
   z.string().regex(/^[A-Za-z_][A-Za-z0-9_-]{0,127}$/, {
     error: "a parameter's name is letters, digits and _ - and does not begin with a digit",
   }),

@@ -1,7 +1,10 @@
 import { z } from "zod";
+import { readAs } from "./config/text-places.ts";
 import { timestamp } from "./execution.ts";
 import { templateId } from "./ids.ts";
+import { recordOf } from "./labels.ts";
 import { limits } from "./limits.ts";
+import { jobFields } from "./manifest.ts";
 import { type TemplateParameter, templateParameter } from "./template/parameter.ts";
 import { problemsOf } from "./template/problems.ts";
 
@@ -26,11 +29,12 @@ const contentFields = {
   description: z.string().max(2_000).default(""),
   parameters: z.array(templateParameter).max(MAX_PARAMETERS).default([]),
   /** A job manifest; `{{name}}` may stand in any of its texts. */
-  job: z
-    .record(z.string(), z.unknown())
-    .refine((job) => JSON.stringify(job).length <= limits.maxCommandBytes, {
+  job: readAs(
+    recordOf(z.string(), z.unknown()).refine((job) => JSON.stringify(job).length <= limits.maxCommandBytes, {
       error: `at most ${limits.maxCommandBytes} bytes`,
     }),
+    jobFields,
+  ),
 };
 
 /** A template file, and the body of `templates/create`. */

@@ -5,6 +5,7 @@ import { z } from "zod";
 import { ComputeClient } from "../../sdk/client.ts";
 import { accountName, type TokenSet } from "../../shared/auth.ts";
 import { defineOptions } from "../../shared/config/options.ts";
+import { own } from "../../shared/own.ts";
 import { defineCommand, type Env } from "../command.ts";
 import { clientOptions } from "../common-options.ts";
 import { openCredentialStore } from "../credentials/open.ts";
@@ -54,7 +55,7 @@ read, and this command reads it. For a server elsewhere set TANVRIT_TOKEN to wha
   async run({ options, env, output }) {
     const config = await loadWorkspaces(env);
     const name = options.workspace ?? config.current ?? DEFAULT_WORKSPACE;
-    const url = plainUrl(options.url ?? config.workspaces[name]?.url ?? DEFAULT_URL);
+    const url = plainUrl(options.url ?? own(config.workspaces, name)?.url ?? DEFAULT_URL);
     const tokens = await signInHere(url, options.business, options.user ?? localUserName());
     const stored = await keep(env, output, name, { ...tokens, url }, options["credential-store"]);
     await updateWorkspaces(env, (latest) => ({
@@ -64,7 +65,7 @@ read, and this command reads it. For a server elsewhere set TANVRIT_TOKEN to wha
         [name]: { url, credentialStore: stored.kind, identity: tokens.identity },
       },
     }));
-    await removeOld(env, output, name, config.workspaces[name]?.credentialStore, stored.kind);
+    await removeOld(env, output, name, own(config.workspaces, name)?.credentialStore, stored.kind);
     const { identity } = tokens;
     await output.note(
       `Signed in to workspace ${name} (${url}) as ${identity.userName}, ${identity.role} of ${identity.businessName}. ` +

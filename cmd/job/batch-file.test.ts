@@ -14,3 +14,16 @@ test("a pipe that gives its text once is checked as a whole, and all of it is su
   expect(batches.flat().map((job) => job.name)).toEqual(["one", "two", "three"]);
   expect(await writer.exited).toBe(0);
 });
+
+test("a line that JSON would change in silence is refused with line and field", async () => {
+  await using scratch = await makeScratch();
+  const file = scratch.join("jobs.jsonl");
+  const lines = ['{"command":"a"}', '{"command":"a","command":"b"}', '{"command":"a","env":{"V":1.10}}'];
+  await Bun.write(file, lines.join("\n"));
+  await using batchFile = await BatchFile.open(file);
+  const failure = await batchFile.check().catch((error: Error) => error);
+  expect(String((failure as Error).message).split("\n")).toEqual([
+    `${file}:2:16: command: stands there twice; keep one of them`,
+    `${file}:3:23: env.V: JSON would change 1.10 to 1.1 here; write it in quotes, as "1.10"`,
+  ]);
+});

@@ -1,6 +1,7 @@
 import { mkdtemp, open, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { readJson } from "../../shared/config/json.ts";
 import { FileError, type FileIssue, parseYaml } from "../../shared/config/yaml.ts";
 import { type BatchJob, batchJob } from "../../shared/endpoints/many-jobs.ts";
 import { limits } from "../../shared/limits.ts";
@@ -122,15 +123,15 @@ async function isPipe(file: string): Promise<boolean> {
 }
 
 function readJob(text: string, file: string, line: number): { job: BatchJob } | { issues: FileIssue[] } {
-  let value: unknown;
+  let read: ReturnType<typeof readJson>;
   try {
-    value = JSON.parse(text);
+    read = readJson(text, batchJob);
   } catch (error) {
     const why = (error as Error).message.replace(/\p{C}+/gu, " ").slice(0, MAX_MESSAGE_LENGTH);
     return { issues: [{ file, line, column: 1, message: `the line is not a JSON object: ${why}` }] };
   }
-  const checked = batchJob.safeParse(value);
-  if (checked.success) return { job: checked.data };
+  const checked = batchJob.safeParse(read.value);
+  if (checked.success && read.issues.length === 0) return { job: checked.data };
   try {
     // All JSON is YAML, and that reader knows where in the text a field stands.
     return { job: parseYaml(text, file, batchJob) };

@@ -57,14 +57,14 @@ export function checkTemplate(text: string | undefined): string {
 
 /** The values of `--param`; one given twice is more likely a mistake than a wish. */
 export function paramsOf(pairs: readonly string[]): Record<string, string> {
-  const params: Record<string, string> = {};
+  const params = new Map<string, string>();
   for (const text of pairs) {
     const at = text.indexOf("=");
     const name = text.slice(0, at);
-    if (Object.hasOwn(params, name)) throw new CliError("usage", `--param ${name} is given twice`);
-    params[name] = text.slice(at + 1);
+    if (params.has(name)) throw new CliError("usage", `--param ${name} is given twice`);
+    params.set(name, text.slice(at + 1));
   }
-  return params;
+  return Object.fromEntries(params);
 }
 
 /** Reads a template; what is wrong with it is told with file, line and field. */

@@ -1,6 +1,7 @@
 import type { HostedPool, Price } from "../../shared/credit.ts";
 import type { JobManifest, Resources } from "../../shared/manifest.ts";
 import { MAX_MICRO_USD } from "../../shared/money.ts";
+import { own } from "../../shared/own.ts";
 
 /** Pools whose nodes are paid for, with their prices; a pool that is not among them is free. */
 export type Pricing = ReadonlyMap<string, { sku: string; price: Price }>;
@@ -10,7 +11,7 @@ export const NOTHING_HOSTED: Pricing = new Map();
 /** From the settings of a server; a hosted pool without a price is refused before. */
 export function pricingOf({ pools = {}, prices = {} }: PricingSettings): Pricing {
   const hosted = Object.entries(pools).flatMap(([pool, { hosted, sku = "" }]) => {
-    const price = prices[sku];
+    const price = own(prices, sku);
     return hosted && price ? [[pool, { sku, price }] as const] : [];
   });
   return new Map(hosted);

@@ -2,6 +2,7 @@ import { counted } from "../../shared/counted.ts";
 import type { Labels } from "../../shared/labels.ts";
 import type { JobManifest, JobType, Resources } from "../../shared/manifest.ts";
 import type { Capacity, NodeDescription } from "../../shared/node.ts";
+import { own } from "../../shared/own.ts";
 import { type Condition, formatCondition, parseSelector, unmetCondition } from "../../shared/selector.ts";
 import { RecentMap } from "../recent-map.ts";
 
@@ -80,7 +81,7 @@ export function* mismatches(
     yield { rule: "pool", detail, change: `the job asked for pool ${node.pool}` };
   }
   for (const [key, wanted] of Object.entries(requirement.labels)) {
-    const found = node.labels[key];
+    const found = own(node.labels, key);
     if (found === wanted) continue;
     const detail =
       found === undefined

@@ -4,7 +4,7 @@ import type { Endpoint } from "../../shared/endpoints/endpoint.ts";
 import { endpoints } from "../../shared/endpoints/index.ts";
 import { ComputeError } from "../../shared/errors.ts";
 import type { Log } from "../log.ts";
-import { readJson } from "./body.ts";
+import { readBody } from "./body.ts";
 import type { Caller, Handlers, RequestContext, StreamEvent } from "./handler.ts";
 import { invalidRequest, isServerFault, problemResponse } from "./problem.ts";
 import { sseResponse } from "./sse.ts";
@@ -90,8 +90,11 @@ async function serve(
   try {
     if (id.startsWith("auth.local.")) refuseRemote(request, peer);
     const caller = await parts.authenticate(request.headers, endpoint);
-    const raw = endpoint.method === "GET" ? queryOf(request, params) : await readJson(request);
-    const input = (endpoint.input as z.ZodType).safeParse(raw);
+    const schema = endpoint.input as z.ZodType;
+    // An agent's body is a program's own, and there are many of them.
+    const written = endpoint.callers.every((one) => one === "node") ? undefined : schema;
+    const raw = endpoint.method === "GET" ? queryOf(request, params) : await readBody(request, written);
+    const input = schema.safeParse(raw);
     if (!input.success) throw invalidRequest(input.error);
     const gone = new AbortController();
     const context: RequestContext = {

@@ -1,13 +1,18 @@
+import type { z } from "zod";
+import { readJson } from "../../shared/config/json.ts";
 import { ComputeError } from "../../shared/errors.ts";
 import { limits } from "../../shared/limits.ts";
+import { invalidRequest } from "./problem.ts";
 
 const MIB = 1024 * 1024;
 
 /**
  * The JSON body of a request; an empty body is `{}`. Reads no more than `maxBodyBytes`, whatever the client announces
- * or sends. Throws `payload_too_large`, `unsupported_media_type` or `invalid_json`.
+ * or sends. With a schema, what JSON would lose in silence is refused: a repeated key, and a number whose characters
+ * would change where `schema` takes a text.
+ * Throws `payload_too_large`, `unsupported_media_type`, `invalid_json` or `invalid_request`.
  */
-export async function readJson(request: Request): Promise<unknown> {
+export async function readBody(request: Request, schema?: z.ZodType): Promise<unknown> {
   if (Number(request.headers.get("content-length") ?? 0) > limits.maxBodyBytes) throw tooLarge();
   const text = decode(await readBytes(request));
   if (text.trim() === "") return {};
@@ -18,8 +23,15 @@ export async function readJson(request: Request): Promise<unknown> {
       `The body has the content type ${type || "(none)"}. Send JSON with Content-Type: application/json.`,
     );
   }
+  const { value, issues } = parse(text, schema);
+  if (issues.length > 0)
+    throw invalidRequest({ issues: issues.map((issue) => ({ code: "custom", ...issue })) });
+  return value;
+}
+
+function parse(text: string, schema: z.ZodType | undefined): ReturnType<typeof readJson> {
   try {
-    return JSON.parse(text);
+    return schema ? readJson(text, schema) : { value: JSON.parse(text), issues: [] };
   } catch (error) {
     throw new ComputeError("invalid_json", error instanceof Error ? error.message : String(error));
   }

@@ -23,7 +23,7 @@ export function isServerFault(error: unknown): boolean {
   return !(error instanceof ComputeError) || errorCodes[error.code].status >= 500;
 }
 
-export function invalidRequest(error: z.ZodError): ComputeError {
+export function invalidRequest(error: Pick<z.ZodError, "issues">): ComputeError {
   const errors = fieldErrors(error);
   const first = errors[0];
   const more = errors.length > 1 ? ` (and ${errors.length - 1} more)` : "";

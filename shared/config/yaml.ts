@@ -1,6 +1,7 @@
 import { type Document, isMap, isPair, isSeq, LineCounter, type Node, parseDocument, visit } from "yaml";
 import { z } from "zod";
-import { issuesOf } from "../issues.ts";
+import { type Issue, issuesOf } from "../issues.ts";
+import { putWrittenScalars } from "./written-scalars.ts";
 
 /** One thing wrong with a file a person wrote. `line` and `column` count from 1. */
 export interface FileIssue {
@@ -34,7 +35,9 @@ export function formatFileIssue(issue: FileIssue): string {
 }
 
 /**
- * Reads YAML (and so JSON) text and checks it against `schema`.
+ * Reads YAML (and so JSON) text and checks it against `schema`. An unquoted scalar keeps its characters where the schema
+ * takes a text; in JSON a number whose characters would change there is an issue. `<<` merges maps, and fields of the file
+ * itself that begin with `x-` are for its author alone.
  * Throws FileError with every issue found, each at the line of the field it is about.
  */
 export function parseYaml<Schema extends z.ZodType>(
@@ -43,7 +46,13 @@ export function parseYaml<Schema extends z.ZodType>(
   schema: Schema,
 ): z.output<Schema> {
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  const document = parseDocument(text, {
+    lineCounter: lines,
+    prettyErrors: false,
+    merge: true,
+    // A key is a text, too: the label 1.10 is not the label 1.1.
+    stringKeys: true,
+  });
   // A warning is about a tag or a key that would not be taken as it is meant.
   const troubles = [...document.errors, ...document.warnings];
   // What is never closed is noticed at the end of the file, where nothing stands any more.
@@ -58,9 +67,12 @@ export function parseYaml<Schema extends z.ZodType>(
       })),
     );
   }
-  const result = schema.safeParse(plainValue(document, file) ?? {});
-  if (result.success) return result.data;
-  const issues = issuesOf(result.error, (path) => fieldsAt(schema, path)).map(({ path, message }) => ({
+  const value = withoutExtensions(plainValue(document, file) ?? {});
+  const changed = putWrittenScalars(document, value, schema, () => isJson(text));
+  const result = schema.safeParse(value);
+  if (result.success && changed.length === 0) return result.data;
+  const wrong = result.success ? [] : issuesOf(result.error, (path) => fieldsAt(schema, path));
+  const issues = [...changed, ...wrong].map(({ path, message }: Issue) => ({
     file,
     ...position(lines, offsetOf(document.contents as Node | null, path)),
     field: printable(path.join(".")) || undefined,
@@ -73,7 +85,10 @@ export function parseYaml<Schema extends z.ZodType>(
 const inWords: Partial<Record<string, string>> = {
   MULTIPLE_DOCS: "the file must hold one document, without ---",
   DUPLICATE_KEY: "stands there twice; keep one of them",
+  NON_STRING_KEY: "a field must have a name: one text, not a list or a map",
 };
+
+const WRONG_MERGE = "<< takes a map, an alias of a map, or a list of aliases of maps";
 
 /** The plain value; throws FileError for what only shows when aliases are put in. */
 function plainValue(document: Document.Parsed, file: string): unknown {
@@ -81,7 +96,24 @@ function plainValue(document: Document.Parsed, file: string): unknown {
     // maxAliasCount keeps a small file from growing into a huge one ("billion laughs").
     return document.toJS({ maxAliasCount: 100 });
   } catch (error) {
-    throw new FileError([{ file, line: 1, column: 1, message: printable((error as Error).message) }]);
+    const { message } = error as Error;
+    const said = message.startsWith("Merge sources") ? WRONG_MERGE : printable(message);
+    throw new FileError([{ file, line: 1, column: 1, message: said }]);
+  }
+}
+
+/** `x-common: &common …` holds what other fields of the file refer to. */
+function withoutExtensions(value: unknown): unknown {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).filter(([field]) => !field.startsWith("x-")));
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text.replace(/^\uFEFF/, ""));
+    return true;
+  } catch {
+    return false;
   }
 }
 

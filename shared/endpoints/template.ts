@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { jobId } from "../ids.ts";
 import { job } from "../job.ts";
+import { recordOf } from "../labels.ts";
 import { parameterValue } from "../template/parameter.ts";
 import {
   template,
@@ -106,7 +107,7 @@ export const templateEndpoints = defineEndpoints({
     input: z.strictObject({
       template: templateRef,
       version: version.optional(),
-      params: z.record(z.string(), parameterValue).default({}),
+      params: recordOf(z.string(), parameterValue).default({}),
     }),
     output: job,
     errors: ["not_found", "idempotency_key_reused", "credit_exhausted", "storage_failed"],

@@ -23,6 +23,24 @@ test("malformed JSON is told as such", async () => {
   }
 });
 
+test("what JSON would lose in silence is told with its field", async () => {
+  const lost: [string, string][] = [
+    ['{"command":"a","command":"b"}', "command"],
+    ['{"command":"a","env":{"V":1.10}}', "env.V"],
+    ['{"command":"a","labels":{"build":12345678901234567890}}', "labels.build"],
+    ['{"command":"a","env":{"V":"\\ud800"}}', "env.V"],
+    ['{"command":["printf","\\udfff"]}', "command.1"],
+  ];
+  for (const [body, field] of lost) {
+    const problem = await readProblem(await server.api.send("jobs.submit", body, user));
+    expect(problem.code).toBe("invalid_request");
+    expect(problem.errors?.map(({ path }) => path)).toEqual([field]);
+  }
+  // Where a number is meant, it may be written in any way.
+  const answer = await server.api.send("jobs.submit", '{"command":"true","resources":{"cpu":1.0}}', user);
+  expect(answer.status).toBe(200);
+});
+
 test("a wrong type is told with its field", async () => {
   const wrong: [unknown, string][] = [
     [{ command: "true", timeoutSeconds: "soon" }, "timeoutSeconds"],

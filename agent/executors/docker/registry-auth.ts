@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { own } from "../../../shared/own.ts";
 import { ChildOutput } from "../../child-output.ts";
 import { StartFailedError } from "../executor.ts";
 import { dockerConfigDir } from "./endpoint.ts";
@@ -36,7 +37,7 @@ export async function registryAuth(
   env: Env,
 ): Promise<RegistryAuth | undefined> {
   if (loginName !== undefined) {
-    const login = logins[loginName];
+    const login = own(logins, loginName);
     if (!login) {
       throw new StartFailedError(
         `The job pulls with the login ${loginName}, which this node's agent.yaml does not have below registries.`,
@@ -86,7 +87,7 @@ async function configuredLogin(registry: string, env: Env): Promise<Secret | und
     const found = await askHelper(helper, key ?? serverKey(registry), env);
     if (found) return found;
   }
-  const entry = key === undefined ? undefined : config.auths?.[key];
+  const entry = key === undefined ? undefined : own(config.auths ?? {}, key);
   if (!entry) return undefined;
   if (entry.identitytoken) return { username: TOKEN_USER, password: entry.identitytoken };
   if (entry.username && entry.password) return { username: entry.username, password: entry.password };
@@ -107,7 +108,7 @@ function readConfig(path: string): DockerConfig {
 
 function helperFor(registry: string, config: DockerConfig): string | undefined {
   const key = Object.keys(config.credHelpers ?? {}).find((server) => registryHost(server) === registry);
-  return (key && config.credHelpers?.[key]) || config.credsStore;
+  return (key && own(config.credHelpers ?? {}, key)) || config.credsStore;
 }
 
 /** Under this name `docker login` keeps Docker Hub's. */

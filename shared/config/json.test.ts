@@ -1,0 +1,56 @@
+import { expect, test } from "bun:test";
+import { batchJob } from "../endpoints/many-jobs.ts";
+import { newSchedule } from "../schedule.ts";
+import { templateFile } from "../template.ts";
+import { readJson } from "./json.ts";
+
+const troubles = (text: string, schema: Parameters<typeof readJson>[1] = batchJob) =>
+  readJson(text, schema).issues.map(({ path, message }) => `${path.join(".")}: ${message}`);
+
+test("a key that stands twice is refused wherever it stands and however it is written", () => {
+  const twice = (path: string) => [`${path}: stands there twice; keep one of them`];
+  expect(troubles('{"command":"a","command":"b"}')).toEqual(twice("command"));
+  expect(troubles('{"command":"a","\\u0063ommand" : "b"}')).toEqual(twice("command"));
+  expect(troubles('{"env":{"A":"{\\"A\\":1}","A":"\\\\"}}')).toEqual(twice("env.A"));
+  expect(troubles('[{"a":[1,{"b":1,"c":2,"b":3}]}]')).toEqual(twice("0.a.1.b"));
+  expect(troubles('{"__proto__":1,"__proto__":2}')).toEqual(twice("__proto__"));
+});
+
+test("the same key in two objects, and what only looks like a key in a text, is fine", () => {
+  expect(troubles('{"after":[{"jobId":"x"},{"jobId":"y"}],"command":"\\"jobId\\": \\"jobId\\":"}')).toEqual(
+    [],
+  );
+  expect(troubles('{"a":"a","b":"b","c":["a","a"],"d":{"a":1},"e":{}}')).toEqual([]);
+});
+
+test("a number that JSON would change is refused where a text is meant, with what to write", () => {
+  const refused = (number: string, to: string) => [
+    `env.A: JSON would change ${number} to ${to} here; write it in quotes, as "${number}"`,
+  ];
+  for (const [number, to] of [
+    ["1.10", "1.1"],
+    ["12345678901234567890", "12345678901234567000"],
+    ["9007199254740993", "9007199254740992"],
+    ["1e400", "Infinity"],
+    ["1e3", "1000"],
+    ["-0", "0"],
+    ["0.1234567890123456789", "0.12345678901234568"],
+  ] as const) {
+    expect(troubles(`{"command":"a","env":{"A":${number}}}`)).toEqual(refused(number, to));
+  }
+});
+
+test("a number that stays as it is, and any number where a number is meant, is taken", () => {
+  expect(troubles('{"command":"a","env":{"A":5,"B":-1.5,"C":true},"labels":{"x":12}}')).toEqual([]);
+  expect(troubles('{"command":"a","resources":{"cpu":1.0},"timeoutSeconds":1e3,"priority":1E1}')).toEqual([]);
+});
+
+test("so it is with the parameters of templates and schedules, and with the job of a template", () => {
+  expect(troubles('{"template":"t","cron":"@daily","parameters":{"v":3.10}}', newSchedule)).toHaveLength(1);
+  const job = '{"command":"echo {{v}}","labels":{"python":3.10},"resources":{"cpu":1.0}}';
+  const parameter = '{"name":"v","type":"number","default":3.10,"min":1.0}';
+  expect(troubles(`{"name":"t","parameters":[${parameter}],"job":${job}}`, templateFile)).toEqual([
+    expect.stringContaining("parameters.0.default: "),
+    expect.stringContaining("job.labels.python: "),
+  ]);
+});
