@@ -1,6 +1,6 @@
-import { constants } from "node:os";
 import type { ErrorCode } from "../shared/errors.ts";
 import type { JobStatus } from "../shared/job-state.ts";
+import { shownCode, TIMEOUT_CODE } from "../shared/retry-rule.ts";
 
 /** The CLI's own exit codes: sysexits where there is one. Scripts depend on them. */
 export const exitCodes = {
@@ -15,7 +15,7 @@ export const exitCodes = {
   tryAgain: 75,
   notAllowed: 77,
   badConfiguration: 78,
-  jobTimeout: 124,
+  jobTimeout: TIMEOUT_CODE,
   /** 128 + SIGINT: also what a cancelled job, or a follower that was left, exits with. */
   cancelled: 130,
   /** 128 + SIGPIPE: whoever read our output has gone. */
@@ -57,8 +57,5 @@ export function exitCodeOfJob(job: JobEnding): number {
   if (job.status === "SUCCESS") return exitCodes.ok;
   if (job.status === "TIMEOUT") return exitCodes.jobTimeout;
   if (job.status === "CANCELLED") return exitCodes.cancelled;
-  // Windows knows larger ones, of which the last eight bits alone would be left, and those may be 0.
-  if (job.exitCode) return job.exitCode > 0 && job.exitCode <= 255 ? job.exitCode : exitCodes.failed;
-  const signal = (constants.signals as Record<string, number | undefined>)[job.signal ?? ""];
-  return signal === undefined ? exitCodes.failed : 128 + signal;
+  return shownCode(job) ?? exitCodes.failed;
 }

@@ -1,9 +1,10 @@
 import { z } from "zod";
+import { arrayIndexes, readArrayIndexes } from "./array-indexes.ts";
 import { dockerOptions, imageReference } from "./docker.ts";
 import { jobId } from "./ids.ts";
 import { labels, noNul, recordOf, scalar } from "./labels.ts";
 import { limits } from "./limits.ts";
-import { reason } from "./reasons.ts";
+import { retryRule } from "./retry-rule.ts";
 import { selector } from "./selector.ts";
 import { stopSignal } from "./stop-signal.ts";
 
@@ -77,26 +78,6 @@ const concurrency = z.strictObject({
   cancelInProgress: z.boolean().default(false),
 });
 
-const arrayRange = z
-  .string()
-  .regex(/^\d{1,9}-\d{1,9}(%[1-9]\d{0,4})?$/, {
-    error: "must be FIRST-LAST or FIRST-LAST%AT_ONCE, as 1-100%8",
-  })
-  .refine(
-    (text) => {
-      const { first, last } = parseArrayRange(text);
-      return last >= first && last - first < limits.maxArrayJobs;
-    },
-    { error: `must count up, and have at most ${limits.maxArrayJobs} indexes` },
-  );
-
-/** `1-100%8` in numbers; `atOnce` is undefined where nothing limits it. */
-export function parseArrayRange(text: string): { first: number; last: number; atOnce: number | undefined } {
-  const [range = "", atOnce] = text.split("%");
-  const [first = 0, last = 0] = range.split("-").map(Number);
-  return { first, last, atOnce: atOnce === undefined ? undefined : Number(atOnce) };
-}
-
 const seconds = z.number().positive().max(31_536_000);
 
 /** The manifest's fields, before what they must be together is checked. */
@@ -122,14 +103,11 @@ export const jobFields = z.strictObject({
   /** What the job gets instead of SIGTERM when it is cancelled or times out: `SIGINT`, `SIGRTMIN+3`. */
   stopSignal: stopSignal.optional(),
   maxRetries: z.int().min(0).max(100).default(0),
-  /** Only these exit codes and reasons are tried again; absent: what the table of reasons allows. */
-  retryOn: z
-    .array(
-      z.union([z.int().min(1).max(255), reason], { error: "must be an exit code from 1 to 255 or a reason" }),
-    )
-    .min(1)
-    .max(100)
-    .optional(),
+  /**
+   * Only these ends are tried again: exit codes (128 + n after signal n), ranges of them, signals, reasons. Absent:
+   * what the table of reasons allows.
+   */
+  retryOn: z.array(retryRule).min(1).max(100).optional(),
   /** Not handed out before this time. */
   notBefore: z.iso
     .datetime({ offset: true, error: "must be a time like 2026-01-31T12:00:00Z" })
@@ -143,8 +121,8 @@ export const jobFields = z.strictObject({
   after: z.array(after).min(1).max(limits.maxAfter).optional(),
   /** Of the jobs of a group only so many are under way at once; the others wait in the order they were submitted. */
   concurrency: concurrency.optional(),
-  /** `1-100%8`: a job for each index (TANVRIT_ARRAY_INDEX), at most 8 of them at once. */
-  array: arrayRange.optional(),
+  /** `1-100%8`, `1,3,5`, `0-15:4`: a job for each index (TANVRIT_ARRAY_INDEX), at most 8 of them at once. */
+  array: arrayIndexes.optional(),
   /** Higher runs first. */
   priority: z.int().min(-1_000).max(1_000).default(0),
   env: recordOf(variableName, scalar("the value of a variable"))
@@ -168,8 +146,8 @@ export const jobManifest = jobFields.superRefine((job, context) => {
   const wrong = (path: string, message: string) =>
     context.addIssue({ code: "custom", path: [path], message });
   if (job.array !== undefined) {
-    const { first, last } = parseArrayRange(job.array);
-    const bytes = JSON.stringify(job).length * (last - first + 1);
+    const read = readArrayIndexes(job.array);
+    const bytes = "problem" in read ? 0 : JSON.stringify(job).length * read.indexes.length;
     if (bytes > limits.maxArrayBytes) {
       wrong("array", `its jobs come to ${bytes} bytes together; at most ${limits.maxArrayBytes}`);
     }

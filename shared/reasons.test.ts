@@ -4,12 +4,11 @@ import { decideEnding, type Ending, type Reason, reasons, retryDelayMs } from ".
 const failed: Ending = {
   outcome: "FAILED",
   reason: undefined,
-  exitCode: 1,
   retryCount: 0,
   lostCount: 0,
   agentDeaths: 0,
   maxRetries: 0,
-  retryOn: undefined,
+  byRetryOn: undefined,
   cancelRequested: false,
 };
 
@@ -50,13 +49,13 @@ describe("what becomes of a job whose execution ended", () => {
       ...failed,
       reason: "AgentRestarted",
       maxRetries: 100,
-      retryOn: ["AgentRestarted"],
+      byRetryOn: true,
     };
     expect(decideEnding({ ...eager, agentDeaths: 1 })).toEqual({ retry: true, lost: true });
     const over = { status: "FAILED", retry: false, killsAgents: true } as const;
     expect(decideEnding({ ...eager, agentDeaths: 2 })).toEqual(over);
-    expect(decideEnding({ ...eager, agentDeaths: 2, retryOn: undefined })).toEqual(over);
-    expect(decideEnding({ ...eager, agentDeaths: 2, reason: "NodeLost", retryOn: undefined }).retry).toBe(
+    expect(decideEnding({ ...eager, agentDeaths: 2, byRetryOn: undefined })).toEqual(over);
+    expect(decideEnding({ ...eager, agentDeaths: 2, reason: "NodeLost", byRetryOn: undefined }).retry).toBe(
       true,
     );
     expect(decideEnding({ ...eager, agentDeaths: 2, cancelRequested: true })).toEqual({
@@ -66,11 +65,11 @@ describe("what becomes of a job whose execution ended", () => {
   });
 
   test("retryOn alone says what is tried again, where a job has it", () => {
-    const picky: Ending = { ...failed, maxRetries: 5, retryOn: [75, "Timeout"] };
-    expect(decideEnding({ ...picky, exitCode: 75 }).retry).toBe(true);
-    expect(decideEnding({ ...picky, exitCode: 1 }).retry).toBe(false);
-    expect(decideEnding({ ...picky, reason: "Timeout" }).retry).toBe(true);
-    expect(decideEnding({ ...picky, reason: "NodeLost" }).retry).toBe(false);
+    const eager: Ending = { ...failed, maxRetries: 5 };
+    expect(decideEnding({ ...eager, byRetryOn: true }).retry).toBe(true);
+    expect(decideEnding({ ...eager, byRetryOn: false }).retry).toBe(false);
+    expect(decideEnding({ ...eager, byRetryOn: true, reason: "Timeout" }).retry).toBe(true);
+    expect(decideEnding({ ...eager, byRetryOn: false, reason: "NodeLost" }).retry).toBe(false);
   });
 
   test("a timeout and an exceeded cap are not tried again", () => {

@@ -45,7 +45,6 @@ export interface Ending {
   /** What the agent, or a task of the server, says of the execution. */
   outcome: "SUCCEEDED" | "FAILED" | "CANCELLED";
   reason: Reason | undefined;
-  exitCode: number | undefined;
   /** Tries again after failures of its own, and after nodes that were lost, used so far. */
   retryCount: number;
   lostCount: number;
@@ -53,8 +52,8 @@ export interface Ending {
   agentDeaths: number;
   /** For either of the two. */
   maxRetries: number;
-  /** What may be tried again, where the job says so itself. */
-  retryOn: readonly (number | Reason)[] | undefined;
+  /** Whether it may be tried again by the job's own `retryOn`; undefined where it has none. */
+  byRetryOn: boolean | undefined;
   /** Somebody asked to cancel the job before it ended. */
   cancelRequested: boolean;
 }
@@ -85,15 +84,8 @@ export function decideEnding(ending: Ending): EndingDecision {
   }
   const lost = rule.lost === true;
   const used = lost ? ending.lostCount : ending.retryCount;
-  if (mayRetry(ending, rule.mayRetry) && used < ending.maxRetries) return { retry: true, lost };
+  if ((ending.byRetryOn ?? rule.mayRetry) && used < ending.maxRetries) return { retry: true, lost };
   return { status: rule.status, retry: false };
-}
-
-function mayRetry({ retryOn, reason, exitCode }: Ending, byTable: boolean): boolean {
-  if (!retryOn) return byTable;
-  return reason !== undefined
-    ? retryOn.includes(reason)
-    : exitCode !== undefined && retryOn.includes(exitCode);
 }
 
 const RETRY_BASE_MS = 1_000;

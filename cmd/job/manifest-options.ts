@@ -95,7 +95,7 @@ export const manifestOptions = defineOptions({
     kind: "value",
     placeholder: "LIST",
     schema: optionText.optional(),
-    help: "Try again only after these exit codes and reasons, as 75,NodeLost",
+    help: "Try again only after these exit codes, signals and reasons, as 75,128-159,SIGKILL,NodeLost",
   },
   "not-before": {
     kind: "value",
@@ -138,9 +138,9 @@ export const manifestOptions = defineOptions({
   },
   array: {
     kind: "value",
-    placeholder: "FIRST-LAST[%N]",
+    placeholder: "INDEXES[%N]",
     schema: optionText.optional(),
-    help: "One job for each index (TANVRIT_ARRAY_INDEX), at most N of them at once, as 1-100%8",
+    help: "One job for each index (TANVRIT_ARRAY_INDEX), at most N of them at once, as 1-100%8, 1,3,5 or 0-15:4",
   },
   after: {
     kind: "list",

@@ -2,10 +2,9 @@ import type { JobManifestInput } from "../../shared/manifest.ts";
 import { CliError } from "../failure.ts";
 import { durationMs } from "./duration.ts";
 
-/** `75,NodeLost`: exit codes and reasons; the schema says which there are. */
+/** `75,SIGKILL,NodeLost`: the schema says what there is. */
 export function retryList(text: string): JobManifestInput["retryOn"] {
-  const parts = text.split(",").map((part) => part.trim());
-  return parts.map((part) => (/^\d+$/.test(part) ? Number(part) : part)) as JobManifestInput["retryOn"];
+  return text.split(",").map((part) => part.trim());
 }
 
 /** `ID` or `ID:failure`; the schema says what there is. */

@@ -3,6 +3,7 @@ import { finalEvent, nextJobStatus } from "../../shared/job-state.ts";
 import type { JobManifest } from "../../shared/manifest.ts";
 import type { ExecutionReport, ReportOutcome } from "../../shared/node.ts";
 import { decideEnding, type Ending, type Reason, reasons, retryDelayMs } from "../../shared/reasons.ts";
+import { meansEnd } from "../../shared/retry-rule.ts";
 import { type ExecutionRecord, isCurrent, isLive, type JobRecord, type JobState } from "../job/job-record.ts";
 import type { Decision } from "../job/job-store.ts";
 
@@ -45,12 +46,11 @@ export function endExecution(
   const decision = decideEnding({
     outcome,
     reason: end.reason,
-    exitCode: end.exitCode,
     retryCount: job.retryCount,
     lostCount: job.lostCount,
     agentDeaths: job.agentDeaths,
     maxRetries: job.manifest.maxRetries,
-    retryOn: job.manifest.retryOn,
+    byRetryOn: job.manifest.retryOn && meansEnd(job.manifest.retryOn, end),
     cancelRequested: job.cancelRequestedAtMs !== undefined,
   });
   const agentDeaths = job.agentDeaths + (end.reason === "AgentRestarted" ? 1 : 0);

@@ -1,7 +1,8 @@
+import { parseArrayIndexes } from "../../shared/array-indexes.ts";
 import type { Identity } from "../../shared/auth.ts";
 import { newId } from "../../shared/ids.ts";
 import { isFinal, nextJobStatus } from "../../shared/job-state.ts";
-import { type JobManifest, parseArrayRange } from "../../shared/manifest.ts";
+import type { JobManifest } from "../../shared/manifest.ts";
 import { queueKeyOf } from "../execution/matching.ts";
 import { queueDeadlineOf, requeue } from "../execution/rules.ts";
 import type { JobHold, JobRecord } from "./job-record.ts";
@@ -73,15 +74,14 @@ function holdOf(manifest: JobManifest): JobHold | undefined {
 
 /** An array and its jobs: each is the array's manifest with an index of its own. */
 export function newArray(array: JobRecord): JobRecord[] {
-  const { array: range, ...manifest } = array.manifest;
-  if (range === undefined) return [];
-  const { first, last, atOnce } = parseArrayRange(range);
+  const { array: spec, ...manifest } = array.manifest;
+  if (spec === undefined) return [];
+  const { indexes, atOnce } = parseArrayIndexes(spec);
   const concurrency: JobManifest["concurrency"] =
     atOnce === undefined
       ? manifest.concurrency
       : { group: `array:${array.jobId}`, limit: atOnce, cancelInProgress: false };
-  return Array.from({ length: last - first + 1 }, (_, i) => {
-    const index = first + i;
+  return indexes.map((index) => {
     const own: JobManifest = {
       ...manifest,
       name: manifest.name === undefined ? undefined : `${manifest.name}[${index}]`,

@@ -32,6 +32,19 @@ test(
 );
 
 test(
+  "--retry-on takes a killed command by the code that job wait exits with, and by the signal's name",
+  async () => {
+    for (const rule of ["137", "SIGKILL", "128-159"]) {
+      const killed = ["--", "sh", "-c", "kill -9 $$"];
+      const id = await person.submit(["--max-retries", "1", "--retry-on", rule, ...killed]);
+      expect((await person.run(["job", "wait", id])).exitCode).toBe(137);
+      expect(await person.job(id)).toMatchObject({ attempt: 2, retryCount: 1 });
+    }
+  },
+  TEST_TIMEOUT_MS,
+);
+
+test(
   "--after runs a job when the other is over as it must be, and skips it else",
   async () => {
     const first = await person.submit(["--", "sh", "-c", "sleep 0.3; exit 4"]);
