@@ -2,9 +2,9 @@ import { randomUUID } from "node:crypto";
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
+import { writeFileAtomic } from "../shared/atomic-file.ts";
 import { openPrivateDirectory } from "../shared/private-directory.ts";
 import { AgentError, textOf } from "./agent-log.ts";
-import { writeFileAtomic } from "./journal/atomic-file.ts";
 import { socketPath } from "./sockets/socket-path.ts";
 
 /** Where an agent keeps what must outlive it. */

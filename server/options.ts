@@ -59,6 +59,15 @@ export const serverOptions = defineOptions({
       .optional(),
     help: "The redis:// URL over which several servers tell each other what is new",
   },
+  "secret-key-file": {
+    kind: "value",
+    placeholder: "FILE",
+    env: "TANVRIT_SECRET_KEY_FILE",
+    fileKey: "secretKeyFile",
+    schema: optionText.min(1).optional(),
+    defaultText: "secret.key in the data directory, or none with MongoDB",
+    help: "A text of 32 characters or more, by which the keys that sign tokens are encrypted in the store",
+  },
   "reuse-port": {
     kind: "flag",
     env: "TANVRIT_REUSE_PORT",
@@ -77,6 +86,8 @@ export interface ServerSettings {
   store: string;
   /** A Redis URL. */
   bus: string | undefined;
+  /** Absolute. */
+  secretKeyFile: string | undefined;
   reusePort: boolean;
   /** Only from the config file. */
   pricing: Pricing;
@@ -93,6 +104,7 @@ export function serverSettings(
     dataDir: resolve(values["data-dir"] ?? join(tanvritHome(env), "server")),
     store: values.store,
     bus: values.bus,
+    secretKeyFile: values["secret-key-file"] && resolve(values["secret-key-file"]),
     reusePort: values["reuse-port"],
     pricing: pricingOf(file),
   };
@@ -106,6 +118,7 @@ export const serverFile = z
     dataDir: z.string().optional(),
     store: z.string().optional(),
     bus: z.string().optional(),
+    secretKeyFile: z.string().optional(),
     reusePort: z.boolean().optional(),
     pools: poolsSetting.optional(),
     prices: pricesSetting.optional(),

@@ -27,7 +27,9 @@ export async function startServer(settings: ServerSettings, log: Log): Promise<R
   // Closed again, the last first, where the start fails.
   await using opening = new AsyncDisposableStack();
   closeDataDir(settings.dataDir, log);
-  const stores = opening.adopt(await openStores(settings), (one) => one.close());
+  const stores = opening.adopt(await openStores(settings, (message) => log.warn(message)), (one) =>
+    one.close(),
+  );
   const bus = opening.adopt(await openBus(settings, stores.sessions, log), (one) => one.close());
   const stopping = new AbortController();
   const { dataDir, pricing } = settings;

@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import { z } from "zod";
+import { writeFileAtomic } from "../../shared/atomic-file.ts";
 import { nodeId } from "../../shared/ids.ts";
 import { AgentError, textOf } from "../agent-log.ts";
-import { writeFileAtomic } from "./atomic-file.ts";
 
 /** Which node this agent is, and the key that proves it. */
 const nodeFile = z.object({ nodeId, nodeKey: z.string().min(1) });

@@ -1,11 +1,11 @@
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
+import { writeFileAtomic } from "../../shared/atomic-file.ts";
 import { executionEnd, timestamp } from "../../shared/execution.ts";
 import { executionId } from "../../shared/ids.ts";
 import type { AgentLog } from "../agent-log.ts";
 import { textOf } from "../agent-log.ts";
-import { writeFileAtomic } from "./atomic-file.ts";
 
 /** What an execution still has to say: when it began, how it ended, and how many lines it wrote. */
 const outboxEntry = z.object({

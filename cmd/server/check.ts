@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { CheckReport } from "../../server/integrity/check.ts";
 import { maskedUrl } from "../../server/masked-url.ts";
-import { serverOptions, serverSettings } from "../../server/options.ts";
+import { type ServerSettings, serverOptions, serverSettings } from "../../server/options.ts";
 import { defineOptions } from "../../shared/config/options.ts";
 import { defineCommand } from "../command.ts";
 import { jsonOption } from "../common-options.ts";
@@ -45,9 +45,15 @@ export const command = defineCommand({
 });
 
 /** What a check has no use for. */
-const defaults = { host: "127.0.0.1", port: 0, bus: undefined, "reuse-port": false };
+const defaults = {
+  host: "127.0.0.1",
+  port: 0,
+  bus: undefined,
+  "secret-key-file": undefined,
+  "reuse-port": false,
+};
 
-async function check(settings: { store: string; dataDir: string }): Promise<CheckReport> {
+async function check(settings: ServerSettings): Promise<CheckReport> {
   const { store, dataDir } = settings;
   if (store === "sqlite" && !existsSync(join(dataDir, "compute.db"))) {
     const todo = "Name the data directory of a server with --data-dir";

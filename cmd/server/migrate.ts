@@ -1,4 +1,5 @@
 import { maskedUrl } from "../../server/masked-url.ts";
+import { serverOptions } from "../../server/options.ts";
 import type { MoveReport } from "../../server/store/move/move.ts";
 import { accountHome } from "../../shared/config/home.ts";
 import { defineOptions, flagOption, optionText } from "../../shared/config/options.ts";
@@ -37,6 +38,12 @@ const options = defineOptions({
       .optional(),
     help: "The mongodb:// URL of a replica set and an empty database",
   },
+  "secret-key-file": {
+    ...serverOptions["secret-key-file"],
+    fileKey: undefined,
+    defaultText: "secret.key beside the database",
+    help: "The key file that this server was started with",
+  },
   "dry-run": flagOption("Say what would be moved, and write nothing"),
   restart: flagOption("Take out what a run that did not finish has stored, and begin anew"),
 });
@@ -70,6 +77,7 @@ export const command = defineCommand({
 });
 
 interface MoveFlags {
+  "secret-key-file": string | undefined;
   "dry-run": boolean;
   restart: boolean;
 }
@@ -80,7 +88,7 @@ async function move(from: string, to: string, flags: MoveFlags, output: Output):
     import("../../server/store/move/open-target.ts"),
     import("../../server/store/move/move.ts"),
   ]);
-  using source = MoveSource.open(from);
+  using source = MoveSource.open(from, flags["secret-key-file"]);
   const dryRun = flags["dry-run"];
   await using target = await openMoveTarget(to, { readOnly: dryRun });
   let last = { table: "", atMs: 0 };
@@ -159,6 +167,10 @@ function explain(cause: unknown, from: string, to: string): unknown {
   }
   if (name === "UnknownPartsError") {
     return new CliError("bad_data", message, { cause, todo: "Use the version of the server that wrote it" });
+  }
+  if (name === "SealError" || name === "KeyFileError") {
+    const todo = "Name the key file of that server with --secret-key-file";
+    return new CliError("bad_configuration", message, { cause, todo });
   }
   if (name === "BadStoreUrlError") return badStoreUrl(`--to ${maskedUrl(to)}`, cause);
   if (code === "storage_failed") {

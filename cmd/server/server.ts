@@ -105,6 +105,10 @@ function explain(cause: unknown, settings: ServerSettings): unknown {
     const todo = `Use a directory in it that is not there yet, as --data-dir ${join(dataDir, "server")}; it is made for this account alone`;
     return new CliError("bad_configuration", `cannot keep data there: ${message}`, { cause, todo });
   }
+  if (name === "SealError" || name === "KeyFileError") {
+    const todo = "Name the file that the other servers have, or had before, with --secret-key-file";
+    return new CliError("bad_configuration", message, { cause, todo });
+  }
   if (name === "BadStoreUrlError") return badStoreUrl(`the store ${placeOf(settings)}`, cause);
   if (code === "storage_failed" && settings.store !== "sqlite") {
     const todo = "See that MongoDB runs and that --store (or TANVRIT_STORE) names it, with the right account";

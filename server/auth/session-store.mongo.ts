@@ -2,10 +2,10 @@ import { Binary, type Collection } from "mongodb";
 import { newId } from "../../shared/ids.ts";
 import { isDuplicateKey, type MongoStore } from "../store/mongo.ts";
 import { collectionStep } from "../store/mongo-migrations.ts";
+import { readSecret, Seal } from "./seal.ts";
 import {
   type Member,
   type NewSession,
-  SECRET_BYTES,
   type SessionRecord,
   type SessionStore,
   USED_IDS_KEPT_MS,
@@ -75,7 +75,18 @@ export class MongoSessionStore implements SessionStore {
   private readonly secrets: Collection<SecretDocument>;
   private readonly usedIds: Collection<UsedIdDocument>;
 
-  constructor(private readonly store: MongoStore) {
+  private readonly secretRows = {
+    findOrInsert: (name: string, fresh: Uint8Array) => this.findOrInsertSecret(name, fresh),
+    replace: async (name: string, before: Uint8Array, after: Uint8Array) => {
+      const change = { $set: { secret: new Binary(after) } };
+      await this.store.attempt(() => this.secrets.updateOne({ name, secret: new Binary(before) }, change));
+    },
+  };
+
+  constructor(
+    private readonly store: MongoStore,
+    private readonly seal: Seal = Seal.none,
+  ) {
     this.sessions = store.collection("compute_sessions");
     this.users = store.collection("compute_users");
     this.businesses = store.collection("compute_businesses");
@@ -171,17 +182,7 @@ export class MongoSessionStore implements SessionStore {
   }
 
   secret(name: string): Promise<Uint8Array> {
-    return this.store.attempt(async () => {
-      const fresh = new Binary(crypto.getRandomValues(new Uint8Array(SECRET_BYTES)));
-      const found = await upsert(() =>
-        this.secrets.findOneAndUpdate(
-          { name },
-          { $setOnInsert: { secret: fresh } },
-          { upsert: true, returnDocument: "after" },
-        ),
-      );
-      return new Uint8Array(found.secret.value());
-    });
+    return readSecret(this.secretRows, this.seal, name);
   }
 
   useOnce(id: string, nowMs: number): Promise<boolean> {
@@ -194,6 +195,19 @@ export class MongoSessionStore implements SessionStore {
         if (isDuplicateKey(error)) return false;
         throw error;
       }
+    });
+  }
+
+  private findOrInsertSecret(name: string, fresh: Uint8Array): Promise<Uint8Array> {
+    return this.store.attempt(async () => {
+      const found = await upsert(() =>
+        this.secrets.findOneAndUpdate(
+          { name },
+          { $setOnInsert: { secret: new Binary(fresh) } },
+          { upsert: true, returnDocument: "after" },
+        ),
+      );
+      return new Uint8Array(found.secret.value());
     });
   }
 

@@ -1,9 +1,9 @@
 import { newId } from "../../shared/ids.ts";
 import type { Migration, SqliteStore } from "../store/sqlite.ts";
+import { readSecret, Seal } from "./seal.ts";
 import {
   type Member,
   type NewSession,
-  SECRET_BYTES,
   type SessionRecord,
   type SessionStore,
   USED_IDS_KEPT_MS,
@@ -48,7 +48,22 @@ interface SessionRow {
 }
 
 export class SqliteSessionStore implements SessionStore {
-  constructor(private readonly store: SqliteStore) {}
+  private readonly secretRows = {
+    findOrInsert: (name: string, fresh: Uint8Array) => this.findOrInsertSecret(name, fresh),
+    replace: (name: string, before: Uint8Array, after: Uint8Array) =>
+      this.store.writeOver(() =>
+        this.store.run("UPDATE compute_secrets SET secret = $after WHERE name = $name AND secret = $before", {
+          name,
+          before,
+          after,
+        }),
+      ),
+  };
+
+  constructor(
+    private readonly store: SqliteStore,
+    private readonly seal: Seal = Seal.none,
+  ) {}
 
   create(session: NewSession): Promise<SessionRecord> {
     return this.store.write(() => {
@@ -114,22 +129,7 @@ export class SqliteSessionStore implements SessionStore {
   }
 
   secret(name: string): Promise<Uint8Array> {
-    return this.store.write(() => {
-      const fresh = crypto.getRandomValues(new Uint8Array(SECRET_BYTES));
-      this.store.run(
-        "INSERT INTO compute_secrets (name, secret) VALUES ($name, $fresh) ON CONFLICT DO NOTHING",
-        {
-          name,
-          fresh,
-        },
-      );
-      const row = this.store.get<{ secret: Uint8Array }>(
-        "SELECT secret FROM compute_secrets WHERE name = $name",
-        { name },
-      );
-      if (!row) throw new Error(`Secret ${name} is missing after its insert`);
-      return row.secret;
-    });
+    return readSecret(this.secretRows, this.seal, name);
   }
 
   useOnce(id: string, nowMs: number): Promise<boolean> {
@@ -139,6 +139,17 @@ export class SqliteSessionStore implements SessionStore {
       });
       const sql = "INSERT INTO compute_used_ids (id, used_at) VALUES ($id, $nowMs) ON CONFLICT DO NOTHING";
       return this.store.run(sql, { id, nowMs }) === 1;
+    });
+  }
+
+  private findOrInsertSecret(name: string, fresh: Uint8Array): Promise<Uint8Array> {
+    return this.store.write(() => {
+      const sql = "INSERT INTO compute_secrets (name, secret) VALUES ($name, $fresh) ON CONFLICT DO NOTHING";
+      this.store.run(sql, { name, fresh });
+      const found = "SELECT secret FROM compute_secrets WHERE name = $name";
+      const row = this.store.get<{ secret: Uint8Array }>(found, { name });
+      if (!row) throw new Error(`Secret ${name} is missing after its insert`);
+      return row.secret;
     });
   }
 

@@ -1,3 +1,4 @@
+import type { Seal } from "../auth/seal.ts";
 import { authSteps, MongoSessionStore } from "../auth/session-store.mongo.ts";
 import { creditSteps } from "../credit/credit-documents.mongo.ts";
 import { MongoCreditStore } from "../credit/credit-store.mongo.ts";
@@ -28,7 +29,7 @@ export const mongoSteps = [
   ...creditSteps,
 ];
 
-export async function openMongo(url: string): Promise<Stores> {
+export async function openMongo(url: string, seal: Seal): Promise<Stores> {
   const store = await MongoStore.open(url, mongoSteps);
   try {
     await store.attempt(() => refuseHalfMoved(store));
@@ -41,7 +42,7 @@ export async function openMongo(url: string): Promise<Stores> {
     flow: new MongoJobFlowStore(store),
     nodes: new MongoNodeStore(store),
     executions: new MongoExecutionStore(store),
-    sessions: new MongoSessionStore(store),
+    sessions: new MongoSessionStore(store, seal),
     logs: new MongoLogStore(store),
     leases: new MongoLeaseStore(store),
     schedules: new MongoScheduleStore(store),

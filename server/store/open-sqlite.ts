@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { Seal } from "../auth/seal.ts";
 import { authMigrations, SqliteSessionStore } from "../auth/session-store.sqlite.ts";
 import { creditMigrations, SqliteCreditStore } from "../credit/credit-store.sqlite.ts";
 import { executionMigrations, SqliteExecutionStore } from "../execution/execution-store.sqlite.ts";
@@ -27,7 +28,7 @@ export const sqliteMigrations = [
 ];
 
 /** The embedded store in `<dataDir>/compute.db`, or in memory. Throws StoreInUseError where another server has it open. */
-export function openSqliteStores(dataDir: string | ":memory:"): Stores {
+export function openSqliteStores(dataDir: string | ":memory:", seal = Seal.none): Stores {
   const path = dataDir === ":memory:" ? dataDir : join(dataDir, "compute.db");
   const store = new SqliteStore(path, sqliteMigrations);
   return {
@@ -35,7 +36,7 @@ export function openSqliteStores(dataDir: string | ":memory:"): Stores {
     flow: new SqliteJobFlowStore(store),
     nodes: new SqliteNodeStore(store),
     executions: new SqliteExecutionStore(store),
-    sessions: new SqliteSessionStore(store),
+    sessions: new SqliteSessionStore(store, seal),
     logs: new SqliteLogStore(store),
     leases: new MemoryLeaseStore(),
     schedules: new SqliteScheduleStore(store),

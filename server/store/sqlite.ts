@@ -71,6 +71,17 @@ export class SqliteStore {
     });
   }
 
+  /** The same as `write`, for what must not be found any more in the file afterwards, nor in the log beside it. */
+  async writeOver<T>(change: () => T): Promise<void> {
+    this.db.exec("PRAGMA secure_delete = ON");
+    try {
+      await this.write(change);
+    } finally {
+      this.db.exec("PRAGMA secure_delete = OFF");
+    }
+    this.db.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+  }
+
   /** Writes what is pending and closes the file. */
   close(): void {
     this.isClosed = true;

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { MongoClient } from "mongodb";
+import type { Seal } from "../../server/auth/seal.ts";
 import { openMongoStores } from "../../server/store/open-stores.ts";
 import type { Stores } from "../../server/store/stores.ts";
 import { controlPlaneContract } from "../contract/control-plane.contract.ts";
@@ -10,6 +11,7 @@ import { logStoreContract } from "../contract/log-store.contract.ts";
 import { manyJobsContract } from "../contract/many-jobs.contract.ts";
 import { nodeStoreContract } from "../contract/node-store.contract.ts";
 import { scheduleStoreContract } from "../contract/schedule-store.contract.ts";
+import { sealedSecretsContract } from "../contract/sealed-secrets.contract.ts";
 import { sessionStoreContract } from "../contract/session-store.contract.ts";
 import { templateStoreContract } from "../contract/template-store.contract.ts";
 import { TestMongo } from "../support/mongod.ts";
@@ -47,6 +49,15 @@ logStoreContract("MongoDB", () => openOne((stores) => stores.logs));
 creditStoreContract("MongoDB", openTwoCredits);
 integrityStoreContract("MongoDB", openEmpty);
 sessionStoreContract("MongoDB", () => openOne((stores) => stores.sessions));
+sealedSecretsContract("MongoDB", async () => {
+  const { close } = await openEmpty();
+  await close();
+  const open = async (seal: Seal) => {
+    const { sessions, close } = await openMongoStores(mongo.url(DATABASE), seal);
+    return { sessions, [Symbol.asyncDispose]: close };
+  };
+  return { open, [Symbol.asyncDispose]: async () => undefined };
+});
 scheduleStoreContract("MongoDB", async () => [await openEmpty(), await openMongoStores(mongo.url(DATABASE))]);
 
 test("no query of the whole suite above looked through a collection", async () => {

@@ -1,10 +1,13 @@
 import { existsSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
+import type { Seal } from "../../auth/seal.ts";
+import { sealToRead } from "../../auth/seal-keys.ts";
 import { sqliteMigrations } from "../open-sqlite.ts";
 import { SqliteStore } from "../sqlite.ts";
 import type { Row } from "./rows.ts";
 import { type MovedTable, movedTables, notMoved } from "./tables.ts";
 
+type SecretRow = Row & { name: string; secret: Uint8Array };
 export type RowKey = readonly (string | number)[];
 
 const ROWS_PER_CHUNK = 1_000;
@@ -16,26 +19,29 @@ export class NoSourceError extends Error {
 
 /** The embedded store that is moved. Nobody else can open it meanwhile, so what is read is one state of it. */
 export class MoveSource implements Disposable {
-  private constructor(private readonly store: SqliteStore) {}
+  private constructor(
+    private readonly store: SqliteStore,
+    private readonly seal: Seal,
+  ) {}
 
   /**
    * @param place a data directory, or the database file in it. Brings an older schema up to date, as a server would.
+   * @param secretKeyFile what its secrets are sealed by, where that is not the key file beside them.
    * Throws StoreInUseError where a server has it open, and NoSourceError where there is none.
    */
-  static open(place: string): MoveSource {
+  static open(place: string, secretKeyFile?: string): MoveSource {
     const isDirectory = existsSync(place) && statSync(place).isDirectory();
     const file = isDirectory ? join(place, "compute.db") : place;
     if (!existsSync(file)) throw new NoSourceError(`there is no ${file}`);
-    return new MoveSource(new SqliteStore(file, sqliteMigrations));
+    const seal = sealToRead(dirname(file), secretKeyFile);
+    return new MoveSource(new SqliteStore(file, sqliteMigrations), seal);
   }
 
   /** The same for the same installation, and for no other: its secrets are random. */
   get id(): string {
-    const secrets = this.store.all<{ secret: Uint8Array }>(
-      "SELECT secret FROM compute_secrets ORDER BY name",
-    );
+    const secrets = this.store.all<SecretRow>("SELECT * FROM compute_secrets ORDER BY name");
     const hash = new Bun.CryptoHasher("sha256").update("tanvrit-compute move");
-    for (const { secret } of secrets) hash.update(secret);
+    for (const row of secrets) hash.update(this.opened(row).secret);
     return hash.digest("hex").slice(0, 32);
   }
 
@@ -75,8 +81,14 @@ export class MoveSource implements Disposable {
       const last = rows.at(-1);
       if (!last) return;
       place = key.map((name) => last[name] as string | number);
-      yield { rows, last: place };
+      const isSecrets = table === "compute_secrets";
+      yield { rows: isSecrets ? rows.map((row) => this.opened(row as SecretRow)) : rows, last: place };
     }
+  }
+
+  /** With the secret itself: servers on the other store know nothing of the key of this one. Throws SealError. */
+  private opened(row: SecretRow): SecretRow {
+    return { ...row, secret: this.seal.open(row.name, row.secret) ?? row.secret };
   }
 
   [Symbol.dispose](): void {

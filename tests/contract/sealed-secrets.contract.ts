@@ -1,0 +1,67 @@
+import { describe, expect, test } from "bun:test";
+import { Seal, SealError } from "../../server/auth/seal.ts";
+import type { SessionStore } from "../../server/auth/session-store.ts";
+
+type Opened = { sessions: SessionStore } & AsyncDisposable;
+
+/** What every session store promises of its secrets. `make` gives an empty store, which `open` opens by one seal after another. */
+export function sealedSecretsContract(
+  name: string,
+  make: () => Promise<{ open(seal: Seal): Promise<Opened> } & AsyncDisposable>,
+) {
+  describe(`${name} keeps secrets sealed`, () => {
+    test("what is stored of a secret is not the secret, and the key gives it back", async () => {
+      await using place = await make();
+      const secret = await read(place, sealBy(1));
+      expect(secret).toHaveLength(32);
+      expect(await read(place, sealBy(1))).toEqual(secret);
+      await expect(read(place, Seal.none)).rejects.toThrow(SealError);
+      await expect(read(place, sealBy(2))).rejects.toThrow("is another one");
+    });
+
+    test("a secret that stood there open is the same once it is sealed", async () => {
+      await using place = await make();
+      const secret = await read(place, Seal.none);
+      expect(await read(place, sealBy(1))).toEqual(secret);
+      await expect(read(place, Seal.none)).rejects.toThrow("no key was given");
+    });
+
+    test("a new key takes over what the old one sealed, where both are given", async () => {
+      await using place = await make();
+      const secret = await read(place, sealBy(1));
+      expect(await read(place, sealBy(2, 1))).toEqual(secret);
+      expect(await read(place, sealBy(2))).toEqual(secret);
+    });
+
+    test("of many servers that seal a secret at once, all have the same", async () => {
+      await using place = await make();
+      await read(place, Seal.none);
+      await using opened = await place.open(sealBy(1));
+      const asked = await Promise.all(Array.from({ length: 20 }, () => opened.sessions.secret("one")));
+      expect(new Set(asked.map((secret) => Buffer.from(secret).toString("hex"))).size).toBe(1);
+    });
+
+    test("what a lost key sealed is made anew where that is allowed, and said", async () => {
+      await using place = await make();
+      const secret = await read(place, sealBy(1));
+      let said = 0;
+      const fresh = await read(place, new Seal(() => ({ keys: [keyOf(2)], forget: () => said++ })));
+      expect(fresh).not.toEqual(secret);
+      expect(said).toBe(1);
+      expect(await read(place, sealBy(2))).toEqual(fresh);
+    });
+  });
+}
+
+async function read(place: { open(seal: Seal): Promise<Opened> }, seal: Seal): Promise<Buffer> {
+  await using opened = await place.open(seal);
+  return Buffer.from(await opened.sessions.secret("one"));
+}
+
+function sealBy(...numbers: number[]): Seal {
+  return new Seal(() => ({ keys: numbers.map(keyOf) }));
+}
+
+function keyOf(number: number): Uint8Array {
+  return new Uint8Array(32).fill(number);
+}
