@@ -29,6 +29,8 @@ const codeOfProblem: Record<ErrorCode, number> = {
   unsupported_media_type: exitCodes.badData,
   conflict: exitCodes.badData,
   idempotency_key_reused: exitCodes.badData,
+  node_taken: exitCodes.tryAgain,
+  node_in_use: exitCodes.tryAgain,
   not_found: exitCodes.notFound,
   method_not_allowed: exitCodes.internal,
   internal: exitCodes.internal,

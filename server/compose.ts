@@ -94,7 +94,9 @@ export async function composePlane(parts: PlaneParts): Promise<Plane> {
   if (stores.endAbandoned) tasks.push(runnerOf(abandonedTask(stores.endAbandoned)));
 
   const { keys, tokens, localLogin, authenticator } = await composeIdentity(stores, dataDir, now);
-  const nodeService = new NodeService({ ...stores, executionService, dispatcher, keys, bus, now });
+  const listeningSinceMs = () => attendance.sinceMs();
+  const nodeParts = { ...stores, executionService, dispatcher, keys, bus, log, now, listeningSinceMs };
+  const nodeService = new NodeService(nodeParts);
   const jobParts = { jobs: stores.jobs, bus, due, flow, now, checkSubmit };
   const jobService = new JobService(jobParts, watch);
   const unschedulable = new Unschedulable(stores.nodes);

@@ -21,6 +21,8 @@ export const errorCodes = {
     title: "This idempotency key was used for another request",
     retryable: false,
   },
+  node_taken: { status: 409, title: "Another agent has taken this node", retryable: false },
+  node_in_use: { status: 409, title: "Another agent is this node at the moment", retryable: false },
   payload_too_large: { status: 413, title: "The request body is too large", retryable: false },
   unsupported_media_type: { status: 415, title: "The request body must be JSON", retryable: false },
   rate_limited: { status: 429, title: "Too many requests", retryable: true },

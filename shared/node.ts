@@ -42,6 +42,24 @@ export const nodeDescription = z.strictObject({
 });
 export type NodeDescription = z.infer<typeof nodeDescription>;
 
+/** The header by which every call of a node but its registration names the run of the agent that speaks. */
+export const RUN_HEADER = "x-agent-run";
+
+const digest = z.string().regex(/^[\w-]{1,128}$/, { error: "must be 1 to 128 letters, digits, _ and -" });
+
+/** One run of an agent: a process, from its registration to its end. A node is one run at a time. */
+export const agentRun = z.strictObject({
+  runId: z.uuid(),
+  /** Stands for boot and directory: there a lock keeps two runs apart, so that a new one proves the end of the last. */
+  place: digest,
+  /** Stands for the machine, however often it boots. */
+  machine: digest,
+  /** For people who look for it. */
+  host: z.string().min(1).max(253),
+  pid: z.int().positive(),
+});
+export type AgentRun = z.infer<typeof agentRun>;
+
 /** How an agent is at the moment; sent with every sign of life. */
 export const nodeCondition = z.strictObject({
   /** It sleeps because nothing was to do; a job that matches wakes it. */

@@ -19,6 +19,8 @@ test("an access token makes a user, a node key makes a node, and an open endpoin
     nodeId: node.nodeId,
     businessId: session.businessId,
     sessionEnded: false,
+    keyHash: node.keyHash,
+    runId: undefined,
     lastHeardAtMs: node.lastHeartbeatAtMs,
     condition: { suspended: false },
   };

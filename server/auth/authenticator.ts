@@ -1,7 +1,9 @@
 import type { Endpoint } from "../../shared/endpoints/endpoint.ts";
 import { ComputeError } from "../../shared/errors.ts";
+import { RUN_HEADER } from "../../shared/node.ts";
 import type { Caller } from "../http/handler.ts";
-import type { NodeStore } from "../node/node-store.ts";
+import { keyRefused, refuseUnlessSpeaker } from "../node/claim.ts";
+import { type NodeStore, speakerOf } from "../node/node-store.ts";
 import { NodeKeys } from "./node-keys.ts";
 import type { SessionStore } from "./session-store.ts";
 import { sessionEnded, type Tokens } from "./tokens.ts";
@@ -15,12 +17,17 @@ export class Authenticator {
     private readonly nodes: NodeStore,
   ) {}
 
-  /** Who calls this endpoint. Throws `unauthenticated`, `token_expired`, `session_ended` or `forbidden`. */
-  async authenticate(headers: Headers, { callers, afterLogout }: Endpoint): Promise<Caller> {
+  /** Who calls this endpoint. Throws `unauthenticated`, `token_expired`, `session_ended`, `node_taken` or `forbidden`. */
+  async authenticate(headers: Headers, endpoint: Endpoint): Promise<Caller> {
+    const { callers, afterLogout } = endpoint;
     if (callers.includes("anyone")) return { kind: "anyone" };
     const key = headers.get("x-api-key");
     const bearer = /^Bearer +(\S+)$/i.exec(headers.get("authorization") ?? "")?.[1];
-    const caller = key ? await this.nodeOf(key) : bearer ? await this.userOf(bearer) : undefined;
+    const caller = key
+      ? await this.nodeOf(key, headers, endpoint)
+      : bearer
+        ? await this.userOf(bearer)
+        : undefined;
     if (!caller) {
       const wanted = callers.includes("user")
         ? "Authorization: Bearer <access token>"
@@ -36,14 +43,15 @@ export class Authenticator {
     return { kind: "user", ...(await this.tokens.verify(accessToken)) };
   }
 
-  private async nodeOf(key: string): Promise<Caller> {
+  private async nodeOf(key: string, headers: Headers, { anyRun }: Endpoint): Promise<Caller> {
     const parsed = NodeKeys.parse(key);
     const node = parsed && (await this.nodes.findAny(parsed.nodeId));
-    if (!node || !(await this.keys.verify(node.nodeId, parsed.secret, node.keyHash))) {
-      throw new ComputeError("unauthenticated", "The node key is not valid, or was replaced by a newer one.");
-    }
+    if (!node || !(await this.keys.verify(node.nodeId, parsed.secret, node.keyHash))) throw keyRefused();
+    const by = { keyHash: node.keyHash, runId: headers.get(RUN_HEADER) ?? undefined };
+    refuseUnlessSpeaker(node, anyRun ? speakerOf(node) : by);
     const sessionEnded = !(await this.sessions.isLive(node.sessionId));
     const { nodeId, businessId, lastHeartbeatAtMs, condition } = node;
-    return { kind: "node", nodeId, businessId, sessionEnded, lastHeardAtMs: lastHeartbeatAtMs, condition };
+    const heard = { lastHeardAtMs: lastHeartbeatAtMs, condition };
+    return { kind: "node", nodeId, businessId, sessionEnded, ...by, ...heard };
   }
 }

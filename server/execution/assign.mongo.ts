@@ -6,6 +6,7 @@ import {
   queueKeyIn,
   queuesOf,
 } from "../job/job-documents.mongo.ts";
+import { isSpeaker } from "../node/node-store.ts";
 import { RecentMap } from "../recent-map.ts";
 import { Batches, type Waiting } from "../store/batches.ts";
 import type { MongoStore } from "../store/mongo.ts";
@@ -115,9 +116,12 @@ export class MongoAssigner {
     const orders = new Map<Call, Order>();
     for (const call of calls) {
       const node = nodes.get(call.item.nodeId);
-      if (node) orders.set(call, { request: call.item, node, claims: [] });
+      const { by } = call.item;
+      if (node && (!by || isSpeaker(node.speaker, by)))
+        orders.set(call, { request: call.item, node, claims: [] });
       else call.resolve([]);
     }
+    await this.locks.release([...nodes.values()].filter((node) => !isOrdered(orders, node)));
     if (orders.size === 0) return;
     const assigned = await this.serve(businessId, [...orders.values()], queues);
     for (const [call, { claims }] of orders) {
@@ -213,6 +217,10 @@ export class MongoAssigner {
     this.requirements.set(key, requirement);
     return requirement;
   }
+}
+
+function isOrdered(orders: ReadonlyMap<Call, Order>, node: LockedNode): boolean {
+  return [...orders.values()].some((order) => order.node === node);
 }
 
 /** What the order may still take of the heads; they are taken out of the queues. */

@@ -3,7 +3,7 @@ import type { JobManifest } from "../../shared/manifest.ts";
 import type { NodeDescription } from "../../shared/node.ts";
 import type { ExecutionRecord, JobRecord } from "../job/job-record.ts";
 import { CLAIMABLE, type ExecutionRow, type JobRow, jobFromRow, updateJob } from "../job/job-rows.sqlite.ts";
-import { TAKES_WORK } from "../node/node-store.sqlite.ts";
+import { SPEAKS, speakerBindings, TAKES_WORK } from "../node/node-store.sqlite.ts";
 import { RecentMap } from "../recent-map.ts";
 import type { SqliteStore } from "../store/sqlite.ts";
 import type { Assigned, AssignRequest } from "./execution-store.ts";
@@ -22,9 +22,12 @@ export class SqliteAssigner {
   constructor(private readonly store: SqliteStore) {}
 
   assign(request: AssignRequest): Assigned[] {
+    const { nodeId, businessId, by } = request;
+    const isSpeaker = by ? `AND ${SPEAKS}` : "";
     const node = this.store.get<{ description: string }>(
-      `SELECT description FROM compute_nodes WHERE node_id = $nodeId AND business_id = $businessId AND ${TAKES_WORK}`,
-      { nodeId: request.nodeId, businessId: request.businessId },
+      `SELECT description FROM compute_nodes
+       WHERE node_id = $nodeId AND business_id = $businessId AND ${TAKES_WORK} ${isSpeaker}`,
+      { nodeId, businessId, ...(by && speakerBindings(by)) },
     );
     if (!node) return [];
     const description = JSON.parse(node.description) as NodeDescription;

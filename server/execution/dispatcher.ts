@@ -1,5 +1,5 @@
 import type { Bus } from "../bus/bus.ts";
-import type { NodeRecord } from "../node/node-store.ts";
+import { type NodeRecord, speakerOf } from "../node/node-store.ts";
 import type { Assigned, ExecutionStore } from "./execution-store.ts";
 import { mismatch } from "./matching.ts";
 
@@ -136,6 +136,7 @@ export class Dispatcher {
       waiters.map(({ node, limit }) => ({
         nodeId: node.nodeId,
         businessId: node.businessId,
+        by: speakerOf(node),
         limit,
         nowMs,
         leaseExpiresAtMs: nowMs + LEASE_MS,

@@ -1,10 +1,13 @@
 import type { ExecutionStatus } from "../../shared/job-state.ts";
 import type { ExecutionRecord, JobRecord } from "../job/job-record.ts";
+import type { Speaker } from "../node/node-store.ts";
 import type { Requirement } from "./matching.ts";
 
 export interface AssignRequest {
   nodeId: string;
   businessId: string;
+  /** Who waits: one that does not speak for the node any more gets none. Absent: whoever it is. */
+  by?: Speaker;
   /** The most jobs to hand out. */
   limit: number;
   nowMs: number;

@@ -2,7 +2,8 @@ import type { ClientSession, Collection } from "mongodb";
 import type { NodeDescription } from "../../shared/node.ts";
 import type { ExecutionDocument } from "../job/job-documents.mongo.ts";
 import type { ExecutionRecord } from "../job/job-record.ts";
-import { ASSIGNABLE, type NodeDocument } from "../node/node-store.mongo.ts";
+import { ASSIGNABLE, type NodeDocument, nodeFromDocument } from "../node/node-store.mongo.ts";
+import type { NodeRecord } from "../node/node-store.ts";
 import type { MongoStore } from "../store/mongo.ts";
 
 /** What of a node is taken by one job. */
@@ -13,6 +14,8 @@ export interface LockedNode {
   nodeId: string;
   owner: string;
   description: NodeDescription;
+  /** By what it is known who speaks for it; a change of that takes the lock away. */
+  speaker: Pick<NodeRecord, "keyHash" | "run" | "removedAtMs">;
   /** What runs there, and what it is about to get. */
   held: Held[];
 }
@@ -48,9 +51,10 @@ export class NodeLocks {
         this.nodes.find({ node_id: { $in: open }, business_id: businessId, ...ASSIGNABLE }).toArray(),
         this.readHeld(open),
       ]);
-      for (const { node_id, description, assign_lock_owner } of found) {
-        if (assign_lock_owner !== owner) continue;
-        locked.set(node_id, { nodeId: node_id, owner, description, held: held.get(node_id) ?? [] });
+      for (const document of found) {
+        if (document.assign_lock_owner !== owner) continue;
+        const { nodeId, description, ...rest } = nodeFromDocument(document);
+        locked.set(nodeId, { nodeId, owner, description, speaker: rest, held: held.get(nodeId) ?? [] });
       }
       const there = new Set(found.map((node) => node.node_id));
       // One that stopped taking work between the two steps must not stay locked for as long as nobody comes for it.

@@ -8,6 +8,9 @@ export interface NodeIdentity {
   businessId: string;
   /** The session it was registered with is over: it may finish what it runs, and nothing else. */
   sessionEnded: boolean;
+  /** What of it the request came with: for as long as both are the node's own, it may speak for it. */
+  keyHash: string;
+  runId: string | undefined;
   /** When it was last heard of before this request, epoch milliseconds, and what it said of itself then. */
   lastHeardAtMs: number;
   condition: NodeCondition;

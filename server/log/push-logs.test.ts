@@ -87,7 +87,7 @@ function pusher(world: LogWorld, change: Partial<PushingExecution> = {}, store: 
   });
   const context: RequestContext = {
     caller: {
-      ...{ kind: "node", nodeId, businessId, sessionEnded: false },
+      ...{ kind: "node", nodeId, businessId, sessionEnded: false, keyHash: "", runId: undefined },
       ...{ lastHeardAtMs: 0, condition: { suspended: false } },
     },
     signal: AbortSignal.timeout(10_000),

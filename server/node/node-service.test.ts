@@ -15,6 +15,8 @@ test("a poll is written down where it says something that no heartbeat has said"
     nodeId: "n",
     businessId: "b",
     sessionEnded: false,
+    keyHash: "",
+    runId: undefined,
     lastHeardAtMs: 1_000_000,
     condition: awake,
   };

@@ -3,15 +3,24 @@ import type { ParsedInput } from "../../shared/endpoints/index.ts";
 import { ComputeError } from "../../shared/errors.ts";
 import { newId } from "../../shared/ids.ts";
 import { limits } from "../../shared/limits.ts";
-import type { NodeCondition, NodeOrders } from "../../shared/node.ts";
+import type { AgentRun, NodeCondition, NodeOrders } from "../../shared/node.ts";
 import { sessionEnded } from "../auth/tokens.ts";
 import type { Bus } from "../bus/bus.ts";
 import type { Dispatcher } from "../execution/dispatcher.ts";
 import type { ExecutionService } from "../execution/execution-service.ts";
 import type { Assigned, ExecutionStore, LiveExecution } from "../execution/execution-store.ts";
 import type { NodeIdentity } from "../http/handler.ts";
+import type { Log } from "../log.ts";
+import { RecentMap } from "../recent-map.ts";
 import { HEARTBEAT_MS, OFFLINE_AFTER_MS } from "../tasks/tasks.ts";
-import { isSameCondition, type NodeRecord, type NodeStore, takesWork } from "./node-store.ts";
+import { type Claim, claimNode, inWords, keyRefused, refuseUnlessSpeaker } from "./claim.ts";
+import {
+  isSameCondition,
+  type NodeChange,
+  type NodeRecord,
+  type NodeStore,
+  takesWork,
+} from "./node-store.ts";
 import { ordersFor, SentOrders, starting, undelivered, vanished } from "./orders.ts";
 
 /** Makes node keys; the store keeps only the hash. */
@@ -24,6 +33,8 @@ const AWAKE: NodeCondition = { suspended: false };
 
 /** A heartbeat may have been on its way this long: what started later may be missing in it though it runs. */
 const VANISHED_AFTER_MS = 20_000;
+
+const MAX_REFUSED_CLAIMS = 1_000;
 
 type SignOfLife = Pick<ParsedInput<"nodes.heartbeat">, "executions" | "condition">;
 
@@ -49,12 +60,17 @@ export interface NodeServiceParts {
   dispatcher: Dispatcher;
   keys: KeyIssuer;
   bus: Bus;
+  log: Log;
   now: () => number;
+  /** From when on the silence of nodes counts, epoch milliseconds: since then this server listens. */
+  listeningSinceMs: () => number;
 }
 
 /** The life of nodes: registration, signs of life, work and orders. */
 export class NodeService {
   private readonly sentOrders = new SentOrders();
+  /** Node and run of claims that were refused and are in the log. */
+  private readonly refusedClaims = new RecentMap<true>(MAX_REFUSED_CLAIMS);
 
   constructor(private readonly parts: NodeServiceParts) {}
 
@@ -66,7 +82,6 @@ export class NodeService {
   ): Promise<{ node: NodeRecord; nodeKey: string }> {
     const { nodes, keys, now } = this.parts;
     const nodeId = input.nodeId ?? newId("node");
-    if (input.nodeId && !(await nodes.find(by.businessId, nodeId))) throw notFound(nodeId);
     const { key, hash } = await keys.issue(nodeId);
     const changed = {
       userId: by.userId,
@@ -76,12 +91,9 @@ export class NodeService {
       accessEnded: false,
       keyHash: hash,
       lastHeartbeatAtMs: now(),
+      run: input.run,
     };
-    if (input.nodeId) {
-      const node = await this.update(by.businessId, nodeId, changed);
-      await this.giveUpVanished(node, input.executions);
-      return { node, nodeKey: key };
-    }
+    if (input.nodeId) return { node: await this.take(by.businessId, nodeId, changed, input), nodeKey: key };
     const node: NodeRecord = {
       ...changed,
       nodeId,
@@ -99,17 +111,63 @@ export class NodeService {
   async registerByNode(by: NodeIdentity, input: ParsedInput<"nodes.register">): Promise<NodeRecord> {
     if (input.nodeId && input.nodeId !== by.nodeId) throw notFound(input.nodeId);
     const changed = { description: input.description, offline: false, lastHeartbeatAtMs: this.parts.now() };
-    const node = await this.update(by.businessId, by.nodeId, changed);
-    await this.giveUpVanished(node, input.executions);
-    return node;
+    return this.take(by.businessId, by.nodeId, changed, input);
+  }
+
+  /** Lets the run that registers have the node. Throws `node_in_use` where another has it. */
+  private async take(
+    businessId: string,
+    nodeId: string,
+    change: NodeChange,
+    { run, executions }: ParsedInput<"nodes.register">,
+  ): Promise<NodeRecord> {
+    const { nodes, bus, log, now, listeningSinceMs } = this.parts;
+    for (;;) {
+      const before = await nodes.find(businessId, nodeId);
+      if (!before || before.removedAtMs !== undefined) throw notFound(nodeId);
+      const silence = {
+        nowMs: now(),
+        listeningSinceMs: listeningSinceMs(),
+        offlineAfterMs: OFFLINE_AFTER_MS,
+      };
+      const claim = this.claimSaid(before, run, () => claimNode(before, run, silence));
+      const expected = { runId: before.run?.runId };
+      const node = await nodes.update(businessId, nodeId, { ...change, run }, expected);
+      // Another run was faster, and then it is that one that has the node.
+      if (!node) continue;
+      bus.publish("node", { businessId, nodeId });
+      if (before.run && run && before.run.runId !== run.runId && before.run.place !== run.place) {
+        const [from, to] = [inWords(before.run), inWords(run)];
+        log.warn("a node goes to an agent at another place", { nodeId, from, to });
+      }
+      await this.giveUpVanished(node, executions, claim);
+      return node;
+    }
+  }
+
+  /** An agent asks again and again while its node is another's; the log has it once. */
+  private claimSaid(node: NodeRecord, run: AgentRun | undefined, claim: () => Claim): Claim {
+    try {
+      return claim();
+    } catch (error) {
+      const who = `${node.nodeId} ${run?.runId}`;
+      if (!this.refusedClaims.get(who)) {
+        const { nodeId } = node;
+        const [has, asks] = [node.run && inWords(node.run), run && inWords(run)];
+        this.parts.log.warn("an agent asks for a node that another agent has", { nodeId, has, asks });
+        this.refusedClaims.set(who, true);
+      }
+      throw error;
+    }
   }
 
   async heartbeat(by: NodeIdentity, input: ParsedInput<"nodes.heartbeat">): Promise<NodeOrders> {
     const { nodes, executions, bus } = this.parts;
+    // Asked before it is known whether this run still has the node: of what another one has begun nothing is given up.
+    const live = await executions.live({ nodeId: by.nodeId });
     const node = await this.heard(by, input);
     // With a job on its way to it the node is given the time to come back that every node is given.
-    if (input.leaving && (await nodes.leave(by.businessId, by.nodeId))) bus.publish("node", node);
-    const live = await executions.live({ nodeId: by.nodeId });
+    if (input.leaving && (await nodes.leave(by.businessId, by.nodeId, by))) bus.publish("node", node);
     if (by.sessionEnded) throw sessionEnded();
     await this.giveUpUnheld(live, input.executions);
     // As long as the node is heard of, it is at work on them; one that is not is OFFLINE by then, and they are given up.
@@ -134,7 +192,7 @@ export class NodeService {
     const { nodes, now } = this.parts;
     const timer = setInterval(() => {
       // A store that fails once is asked again at the next beat, and whoever polls next is told of it.
-      if (!signal.aborted) nodes.heartbeat(by.nodeId, now(), input.condition).catch(() => undefined);
+      if (!signal.aborted) nodes.heartbeat(by.nodeId, now(), input.condition, by).catch(() => undefined);
     }, HEARTBEAT_MS);
     try {
       return await this.answerPoll(by, input, signal);
@@ -151,12 +209,14 @@ export class NodeService {
     const { nodes, executions, dispatcher, now } = this.parts;
     const deadlineMs = performance.now() + pollWaitMs(input);
     if (isSignOfLife(by, input.condition, now())) {
+      const live = await executions.live({ nodeId: by.nodeId });
       await this.heard(by, input);
-      await this.giveUpUnheld(await executions.live({ nodeId: by.nodeId }), input.executions);
+      await this.giveUpUnheld(live, input.executions);
     }
     for (;;) {
       const node = await nodes.find(by.businessId, by.nodeId);
-      if (!node) throw notFound(by.nodeId);
+      // Its key was replaced, its node was removed or given to another run while this waited.
+      refuseUnlessSpeaker(node, by);
       if (node.accessEnded) throw sessionEnded();
       const live = await executions.live({ nodeId: by.nodeId });
       const orders = ordersFor(node, live, input.executions, now());
@@ -220,8 +280,11 @@ export class NodeService {
   /** The node is alive, and is as it says. */
   private async heard(by: NodeIdentity, { condition }: SignOfLife): Promise<NodeRecord> {
     const { nodes, bus, now } = this.parts;
-    const node = await nodes.heartbeat(by.nodeId, now(), condition);
-    if (!node) throw notFound(by.nodeId);
+    const node = await nodes.heartbeat(by.nodeId, now(), condition, by);
+    if (!node) {
+      refuseUnlessSpeaker(await nodes.findAny(by.nodeId), by);
+      throw keyRefused();
+    }
     // A poll that waits was told what the node takes when it began.
     if (!isSameCondition(by.condition, condition)) bus.publish("node", node);
     return node;
@@ -235,14 +298,18 @@ export class NodeService {
   }
 
   /** What ran under an earlier run of the agent and did not survive it. */
-  private async giveUpVanished(node: NodeRecord, held: readonly string[]): Promise<void> {
-    const live = await this.parts.executions.live({ nodeId: node.nodeId });
+  private async giveUpVanished(node: NodeRecord, held: readonly string[], claim: Claim): Promise<void> {
+    const { executions, executionService } = this.parts;
+    const live = await executions.live({ nodeId: node.nodeId });
+    if (claim === "elsewhere") {
+      // What the silent one was handed it may have begun: it must not be handed out again as if nobody had it.
+      const lost = live.map((one) => one.execution).filter((one) => !held.includes(one.executionId));
+      const why = "The node fell silent, and another agent has taken it.";
+      return executionService.giveUp(lost, "NodeLost", why);
+    }
     const gone = vanished(live, held, Number.POSITIVE_INFINITY).map((one) => one.execution);
-    await this.parts.executionService.giveUp(
-      gone,
-      "AgentRestarted",
-      "The agent restarted and the job did not survive it.",
-    );
+    const why = "The agent restarted and the job did not survive it.";
+    await executionService.giveUp(gone, "AgentRestarted", why);
   }
 }
 

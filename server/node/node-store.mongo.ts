@@ -1,10 +1,17 @@
 import type { Collection, Filter } from "mongodb";
-import type { NodeCondition, NodeDescription, NodeStatus } from "../../shared/node.ts";
+import type { AgentRun, NodeCondition, NodeDescription, NodeStatus } from "../../shared/node.ts";
 import type { ExecutionDocument } from "../job/job-documents.mongo.ts";
 import { Batches, type Waiting } from "../store/batches.ts";
 import { isDuplicateKey, type MongoStore, outlastOthers, setAndUnset } from "../store/mongo.ts";
 import { collectionStep } from "../store/mongo-migrations.ts";
-import type { NodeChange, NodeListQuery, NodeRecord, NodeStore } from "./node-store.ts";
+import {
+  isSpeaker,
+  type NodeChange,
+  type NodeListQuery,
+  type NodeRecord,
+  type NodeStore,
+  type Speaker,
+} from "./node-store.ts";
 
 /** A document of `compute_nodes`. */
 export interface NodeDocument {
@@ -20,8 +27,10 @@ export interface NodeDocument {
   suspended?: boolean;
   refusing?: string;
   key_hash: string;
+  run?: AgentRun;
   last_heartbeat_at: number;
   created_at: number;
+  removed_at?: number;
   idempotency_key?: string;
   /** Whoever hands out jobs to the node right now, and until when that may take, by the clock of the store. */
   assign_lock_owner?: string;
@@ -79,7 +88,17 @@ export const ASSIGNABLE = {
   offline: false,
   access_ended: false,
   refusing: { $exists: false },
+  removed_at: { $exists: false },
 } as const;
+
+/** `isSpeaker`, for the store to filter by. A run that is null is absent as well. */
+function speaks({ keyHash, runId }: Speaker) {
+  return {
+    key_hash: keyHash,
+    "run.runId": runId ?? (null as unknown as undefined),
+    removed_at: { $exists: false },
+  };
+}
 
 /** `nodeStatusOf`, for the store to filter by. */
 const STATUS_FILTERS: Record<NodeStatus, Filter<NodeDocument>> = {
@@ -95,6 +114,7 @@ interface Heartbeat {
   nodeId: string;
   nowMs: number;
   condition: NodeCondition;
+  by: Speaker;
 }
 
 export class MongoNodeStore implements NodeStore {
@@ -144,7 +164,7 @@ export class MongoNodeStore implements NodeStore {
   }
 
   async list(query: NodeListQuery): Promise<NodeRecord[]> {
-    const filter: Filter<NodeDocument> = { business_id: query.businessId };
+    const filter: Filter<NodeDocument> = { business_id: query.businessId, removed_at: { $exists: false } };
     if (query.beforeNodeId !== undefined) filter.node_id = { $lt: query.beforeNodeId };
     if (query.status) {
       const wanted = query.status.map((status) => STATUS_FILTERS[status]);
@@ -157,16 +177,28 @@ export class MongoNodeStore implements NodeStore {
     });
   }
 
-  update(businessId: string, nodeId: string, change: NodeChange): Promise<NodeRecord | undefined> {
+  update(
+    businessId: string,
+    nodeId: string,
+    change: NodeChange,
+    expected?: { runId: string | undefined },
+  ): Promise<NodeRecord | undefined> {
     const { $set } = setAndUnset(changeable(change));
-    if (Object.keys($set).length === 0) return this.find(businessId, nodeId);
-    // Whoever hands out jobs right now has read the old description: without its lock it makes no execution of them.
-    const $unset: { assign_lock_owner?: ""; assign_lock_until?: "" } = change.description
-      ? { assign_lock_owner: "", assign_lock_until: "" }
-      : {};
+    if (Object.keys($set).length === 0 && !("run" in change)) return this.find(businessId, nodeId);
+    const $unset: { run?: ""; assign_lock_owner?: ""; assign_lock_until?: "" } = {};
+    if ("run" in change && change.run === undefined) $unset.run = "";
+    // Whoever hands out jobs right now has read what is no longer so: without its lock it makes no execution of them.
+    if (change.description || change.keyHash !== undefined || "run" in change) {
+      $unset.assign_lock_owner = "";
+      $unset.assign_lock_until = "";
+    }
+    const filter = {
+      ...{ node_id: nodeId, business_id: businessId, removed_at: { $exists: false } },
+      ...(expected && { "run.runId": expected.runId ?? (null as unknown as undefined) }),
+    };
     return this.store.attempt(async () => {
       const changed = await this.nodes.findOneAndUpdate(
-        { node_id: nodeId, business_id: businessId },
+        filter,
         { $set, $unset },
         { returnDocument: "after" },
       );
@@ -174,21 +206,36 @@ export class MongoNodeStore implements NodeStore {
     });
   }
 
-  heartbeat(nodeId: string, nowMs: number, condition: NodeCondition): Promise<NodeRecord | undefined> {
-    return this.heartbeats.add({ nodeId, nowMs, condition });
+  heartbeat(
+    nodeId: string,
+    nowMs: number,
+    condition: NodeCondition,
+    by: Speaker,
+  ): Promise<NodeRecord | undefined> {
+    return this.heartbeats.add({ nodeId, nowMs, condition, by });
   }
 
-  leave(businessId: string, nodeId: string): Promise<boolean> {
+  leave(businessId: string, nodeId: string, by: Speaker): Promise<boolean> {
     // Executions are made in a transaction that writes the node as well, so one of the two meets the other's write.
     const leaveOnce = () =>
       this.store.transaction(async (session) => {
         const live = await this.executions.countDocuments({ live_on: nodeId }, { limit: 1, session });
         if (live > 0) return false;
-        const filter = { node_id: nodeId, business_id: businessId };
+        const filter = { node_id: nodeId, business_id: businessId, ...speaks(by) };
         const { matchedCount } = await this.nodes.updateOne(filter, { $set: { offline: true } }, { session });
         return matchedCount > 0;
       });
     return this.store.attempt(() => outlastOthers(leaveOnce));
+  }
+
+  remove(businessId: string, nodeId: string, nowMs: number): Promise<boolean> {
+    return this.store.attempt(async () => {
+      const { matchedCount } = await this.nodes.updateOne(
+        { node_id: nodeId, business_id: businessId, offline: true, removed_at: { $exists: false } },
+        { $set: { removed_at: nowMs } },
+      );
+      return matchedCount > 0;
+    });
   }
 
   endAccess(sessionId: string): Promise<Pick<NodeRecord, "nodeId" | "businessId">[]> {
@@ -222,9 +269,9 @@ export class MongoNodeStore implements NodeStore {
   }
 
   private async writeHeartbeats(batch: readonly Waiting<Heartbeat, NodeRecord | undefined>[]): Promise<void> {
-    const writes = batch.map(({ item: { nodeId, nowMs, condition } }) => ({
+    const writes = batch.map(({ item: { nodeId, nowMs, condition, by } }) => ({
       updateOne: {
-        filter: { node_id: nodeId },
+        filter: { node_id: nodeId, ...speaks(by) },
         update: setAndUnset({ last_heartbeat_at: nowMs, offline: false, ...conditionFields(condition) }),
       },
     }));
@@ -234,7 +281,8 @@ export class MongoNodeStore implements NodeStore {
     const byId = new Map(found.map((document) => [document.node_id, document]));
     for (const { item, resolve } of batch) {
       const document = byId.get(item.nodeId);
-      resolve(document && nodeFromDocument(document));
+      const node = document && nodeFromDocument(document);
+      resolve(node && isSpeaker(node, item.by) ? node : undefined);
     }
   }
 }
@@ -252,6 +300,7 @@ function changeable<Fields extends NodeChange>(node: Fields) {
     offline: node.offline,
     access_ended: node.accessEnded,
     key_hash: node.keyHash,
+    run: node.run,
     last_heartbeat_at: node.lastHeartbeatAtMs,
   } as {
     user_id: Fields["userId"];
@@ -261,11 +310,12 @@ function changeable<Fields extends NodeChange>(node: Fields) {
     offline: Fields["offline"];
     access_ended: Fields["accessEnded"];
     key_hash: Fields["keyHash"];
+    run: Fields["run"];
     last_heartbeat_at: Fields["lastHeartbeatAtMs"];
   };
 }
 
-function nodeFromDocument(document: NodeDocument): NodeRecord {
+export function nodeFromDocument(document: NodeDocument): NodeRecord {
   return {
     nodeId: document.node_id,
     businessId: document.business_id,
@@ -277,6 +327,8 @@ function nodeFromDocument(document: NodeDocument): NodeRecord {
     accessEnded: document.access_ended,
     condition: { suspended: document.suspended ?? false, refusing: document.refusing },
     keyHash: document.key_hash,
+    run: document.run,
+    removedAtMs: document.removed_at,
     lastHeartbeatAtMs: document.last_heartbeat_at,
     createdAtMs: document.created_at,
   };

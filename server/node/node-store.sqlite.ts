@@ -1,7 +1,7 @@
 import type { SQLQueryBindings } from "bun:sqlite";
 import type { NodeCondition } from "../../shared/node.ts";
 import type { Migration, SqliteStore } from "../store/sqlite.ts";
-import type { NodeChange, NodeListQuery, NodeRecord, NodeStore } from "./node-store.ts";
+import type { NodeChange, NodeListQuery, NodeRecord, NodeStore, Speaker } from "./node-store.ts";
 
 export const nodeMigrations: Migration[] = [
   {
@@ -41,6 +41,14 @@ export const nodeMigrations: Migration[] = [
         WHERE idempotency_key IS NOT NULL;
     `,
   },
+  {
+    id: "node-4",
+    sql: `
+      ALTER TABLE compute_nodes ADD COLUMN run_id TEXT;
+      ALTER TABLE compute_nodes ADD COLUMN run TEXT;
+      ALTER TABLE compute_nodes ADD COLUMN removed_at INTEGER;
+    `,
+  },
 ];
 
 interface NodeRow {
@@ -55,6 +63,8 @@ interface NodeRow {
   suspended: number;
   refusing: string | null;
   key_hash: string;
+  run: string | null;
+  removed_at: number | null;
   last_heartbeat_at: number;
   created_at: number;
 }
@@ -64,7 +74,15 @@ const STATUS_SQL =
   "(CASE WHEN offline THEN 'OFFLINE' WHEN draining THEN 'DRAINING' WHEN suspended THEN 'SUSPENDED' ELSE 'ACTIVE' END)";
 
 /** `takesWork`, in the words of the store. */
-export const TAKES_WORK = "draining = 0 AND offline = 0 AND access_ended = 0 AND refusing IS NULL";
+export const TAKES_WORK =
+  "draining = 0 AND offline = 0 AND access_ended = 0 AND refusing IS NULL AND removed_at IS NULL";
+
+/** `isSpeaker`, in the words of the store. */
+export const SPEAKS = "key_hash = $speakerKey AND run_id IS $speakerRun AND removed_at IS NULL";
+
+export function speakerBindings({ keyHash, runId }: Speaker) {
+  return { speakerKey: keyHash, speakerRun: runId ?? null };
+}
 
 export class SqliteNodeStore implements NodeStore {
   constructor(private readonly store: SqliteStore) {}
@@ -79,9 +97,9 @@ export class SqliteNodeStore implements NodeStore {
       if (earlier) return nodeFromRow(earlier);
       this.store.run(
         `INSERT INTO compute_nodes (node_id, business_id, user_id, session_id, description, draining, offline,
-           access_ended, suspended, refusing, key_hash, last_heartbeat_at, created_at, idempotency_key)
+           access_ended, suspended, refusing, key_hash, run_id, run, last_heartbeat_at, created_at, idempotency_key)
          VALUES ($nodeId, $businessId, $userId, $sessionId, $description, $draining, $offline,
-           $accessEnded, $suspended, $refusing, $keyHash, $heartbeat, $createdAt, $key)`,
+           $accessEnded, $suspended, $refusing, $keyHash, $runId, $run, $heartbeat, $createdAt, $key)`,
         {
           nodeId: node.nodeId,
           businessId,
@@ -104,7 +122,7 @@ export class SqliteNodeStore implements NodeStore {
   }
 
   async list(query: NodeListQuery): Promise<NodeRecord[]> {
-    const where = ["business_id = $businessId"];
+    const where = ["business_id = $businessId AND removed_at IS NULL"];
     const bindings: Record<string, SQLQueryBindings> = { businessId: query.businessId, limit: query.limit };
     if (query.status) {
       where.push(`${STATUS_SQL} IN (SELECT value FROM json_each($status))`);
@@ -118,32 +136,54 @@ export class SqliteNodeStore implements NodeStore {
     return this.store.all<NodeRow>(sql, bindings).map(nodeFromRow);
   }
 
-  update(businessId: string, nodeId: string, change: NodeChange): Promise<NodeRecord | undefined> {
+  update(
+    businessId: string,
+    nodeId: string,
+    change: NodeChange,
+    expected?: { runId: string | undefined },
+  ): Promise<NodeRecord | undefined> {
     return this.store.write(() => {
       const node = this.read(nodeId);
-      if (node?.businessId !== businessId) return undefined;
+      if (node?.businessId !== businessId || node.removedAtMs !== undefined) return undefined;
+      if (expected && node.run?.runId !== expected.runId) return undefined;
       return this.save({ ...node, ...change });
     });
   }
 
-  heartbeat(nodeId: string, nowMs: number, condition: NodeCondition): Promise<NodeRecord | undefined> {
+  heartbeat(
+    nodeId: string,
+    nowMs: number,
+    condition: NodeCondition,
+    by: Speaker,
+  ): Promise<NodeRecord | undefined> {
     return this.store.write(() => {
-      this.store.run(
+      const changed = this.store.run(
         `UPDATE compute_nodes SET last_heartbeat_at = $now, offline = 0, suspended = $suspended, refusing = $refusing
-         WHERE node_id = $nodeId`,
-        { nodeId, now: nowMs, ...conditionColumns(condition) },
+         WHERE node_id = $nodeId AND ${SPEAKS}`,
+        { nodeId, now: nowMs, ...conditionColumns(condition), ...speakerBindings(by) },
       );
-      return this.read(nodeId);
+      return changed > 0 ? this.read(nodeId) : undefined;
     });
   }
 
-  leave(businessId: string, nodeId: string): Promise<boolean> {
+  leave(businessId: string, nodeId: string, by: Speaker): Promise<boolean> {
     return this.store.write(() => {
       const changed = this.store.run(
         `UPDATE compute_nodes SET offline = 1
-         WHERE node_id = $nodeId AND business_id = $businessId AND NOT EXISTS (
+         WHERE node_id = $nodeId AND business_id = $businessId AND ${SPEAKS} AND NOT EXISTS (
            SELECT 1 FROM compute_executions WHERE node_id = $nodeId AND status IN ('ASSIGNED', 'RUNNING'))`,
-        { nodeId, businessId },
+        { nodeId, businessId, ...speakerBindings(by) },
+      );
+      return changed > 0;
+    });
+  }
+
+  remove(businessId: string, nodeId: string, nowMs: number): Promise<boolean> {
+    return this.store.write(() => {
+      const changed = this.store.run(
+        `UPDATE compute_nodes SET removed_at = $now
+         WHERE node_id = $nodeId AND business_id = $businessId AND offline = 1 AND removed_at IS NULL`,
+        { nodeId, businessId, now: nowMs },
       );
       return changed > 0;
     });
@@ -183,7 +223,7 @@ export class SqliteNodeStore implements NodeStore {
     this.store.run(
       `UPDATE compute_nodes SET user_id = $userId, session_id = $sessionId, description = $description,
          draining = $draining, offline = $offline, access_ended = $accessEnded, suspended = $suspended, refusing = $refusing,
-         key_hash = $keyHash, last_heartbeat_at = $heartbeat
+         key_hash = $keyHash, run_id = $runId, run = $run, last_heartbeat_at = $heartbeat
        WHERE node_id = $nodeId`,
       { nodeId: node.nodeId, ...changeable(node) },
     );
@@ -201,6 +241,8 @@ function changeable(node: NodeRecord) {
     accessEnded: node.accessEnded ? 1 : 0,
     ...conditionColumns(node.condition),
     keyHash: node.keyHash,
+    runId: node.run?.runId ?? null,
+    run: node.run ? JSON.stringify(node.run) : null,
     heartbeat: node.lastHeartbeatAtMs,
   };
 }
@@ -221,6 +263,8 @@ function nodeFromRow(row: NodeRow): NodeRecord {
     accessEnded: row.access_ended === 1,
     condition: { suspended: row.suspended === 1, refusing: row.refusing ?? undefined },
     keyHash: row.key_hash,
+    run: row.run === null ? undefined : JSON.parse(row.run),
+    removedAtMs: row.removed_at ?? undefined,
     lastHeartbeatAtMs: row.last_heartbeat_at,
     createdAtMs: row.created_at,
   };

@@ -1,4 +1,4 @@
-import type { NodeCondition, NodeDescription, NodeStatus } from "../../shared/node.ts";
+import type { AgentRun, NodeCondition, NodeDescription, NodeStatus } from "../../shared/node.ts";
 
 /** A node as the server keeps it. Times are epoch milliseconds. */
 export interface NodeRecord {
@@ -17,8 +17,26 @@ export interface NodeRecord {
   /** What its agent last said of itself. */
   condition: NodeCondition;
   keyHash: string;
+  /** The run of its agent that registered last; absent where that agent did not say. */
+  run?: AgentRun;
   lastHeartbeatAtMs: number;
   createdAtMs: number;
+  /** When a person removed it; it is kept for the history of its jobs alone. */
+  removedAtMs?: number;
+}
+
+/** What a call of a node came with. It speaks for the node only while both are the node's own. */
+export interface Speaker {
+  keyHash: string;
+  runId: string | undefined;
+}
+
+export function speakerOf({ keyHash, run }: Pick<NodeRecord, "keyHash" | "run">): Speaker {
+  return { keyHash, runId: run?.runId };
+}
+
+export function isSpeaker(node: Pick<NodeRecord, "keyHash" | "run" | "removedAtMs">, by: Speaker): boolean {
+  return node.removedAtMs === undefined && node.keyHash === by.keyHash && node.run?.runId === by.runId;
 }
 
 type Standing = Pick<NodeRecord, "offline" | "draining" | "condition">;
@@ -56,6 +74,7 @@ export type NodeChange = Partial<
     | "offline"
     | "accessEnded"
     | "keyHash"
+    | "run"
     | "lastHeartbeatAtMs"
   >
 >;
@@ -70,20 +89,36 @@ export interface NodeStore {
   /** The node whoever asks: for authentication and tasks. */
   findAny(nodeId: string): Promise<NodeRecord | undefined>;
   find(businessId: string, nodeId: string): Promise<NodeRecord | undefined>;
-  /** Newest first. */
+  /** Newest first, without those that were removed. */
   list(query: NodeListQuery): Promise<NodeRecord[]>;
   /**
-   * Resolves with the node as it is then, or undefined where there is none within the business. A job that is being
-   * handed to it as it was described before does not become an execution.
+   * Resolves with the node as it is then, or undefined where there is none within the business, it was removed, or
+   * `expected` says which run it must be and it is another. A job that is being handed to it as it was described
+   * before, under its old key or to its old run does not become an execution.
    */
-  update(businessId: string, nodeId: string, change: NodeChange): Promise<NodeRecord | undefined>;
-  /** The node is alive, and so no longer offline; how it says it is replaces what it said before. */
-  heartbeat(nodeId: string, nowMs: number, condition: NodeCondition): Promise<NodeRecord | undefined>;
+  update(
+    businessId: string,
+    nodeId: string,
+    change: NodeChange,
+    expected?: { runId: string | undefined },
+  ): Promise<NodeRecord | undefined>;
   /**
-   * The node goes offline, but not with a job on it, also one that it is just being handed. Resolves with whether it
-   * did.
+   * The node is alive, and so no longer offline; how it says it is replaces what it said before. Changes nothing and
+   * resolves with undefined where `by` does not speak for it any more.
    */
-  leave(businessId: string, nodeId: string): Promise<boolean>;
+  heartbeat(
+    nodeId: string,
+    nowMs: number,
+    condition: NodeCondition,
+    by: Speaker,
+  ): Promise<NodeRecord | undefined>;
+  /**
+   * The node goes offline, but not with a job on it, also one that it is just being handed, and not where `by` does not
+   * speak for it any more. Resolves with whether it did.
+   */
+  leave(businessId: string, nodeId: string, by: Speaker): Promise<boolean>;
+  /** Removes a node that is offline: it is in no list any more and nobody speaks for it. Resolves with whether it did. */
+  remove(businessId: string, nodeId: string, nowMs: number): Promise<boolean>;
   /** No node registered with this session gets a job from now on. Resolves with those nodes. */
   endAccess(sessionId: string): Promise<Pick<NodeRecord, "nodeId" | "businessId">[]>;
   /** Marks nodes offline whose last heartbeat is older; resolves with the oldest heartbeat of those that are not. */

@@ -31,6 +31,8 @@ export interface Endpoint {
   idempotencyKey?: true;
   /** A node whose session has ended may still call it, so that what runs can finish and report. */
   afterLogout?: true;
+  /** Any run of a node's agent may call it; all else is refused with `node_taken` once another run has the node. */
+  anyRun?: true;
   /** The most seconds the server may hold the request before it answers; absent: it answers at once. */
   maxWaitSeconds?: number;
 }

@@ -3,6 +3,7 @@ import { executionId, nodeId } from "../ids.ts";
 import { limits } from "../limits.ts";
 import { logBatch } from "../log.ts";
 import {
+  agentRun,
   assignment,
   executionReport,
   node,
@@ -31,6 +32,11 @@ export const nodeEndpoints = defineEndpoints({
       description: nodeDescription,
       /** What survived of an earlier run of this agent; all else it had ends as AgentRestarted. */
       executions: held,
+      /**
+       * Which run of an agent registers; its later calls name it in the header X-Agent-Run. From then on every other run
+       * of the node is refused. A run at another place is let in only when the one before it has left or fallen silent.
+       */
+      run: agentRun.optional(),
     }),
     output: z.object({
       node,
@@ -40,9 +46,10 @@ export const nodeEndpoints = defineEndpoints({
       /** Without a heartbeat for this long the node is OFFLINE and its executions are lost. */
       offlineAfterSeconds: z.number(),
     }),
-    errors: ["not_found", "storage_failed"],
+    errors: ["not_found", "node_in_use", "storage_failed"],
     repeatable: false,
     idempotencyKey: true,
+    anyRun: true,
   },
   "nodes.heartbeat": {
     method: "POST",
@@ -57,7 +64,7 @@ export const nodeEndpoints = defineEndpoints({
       leaving: z.boolean().default(false),
     }),
     output: nodeOrders,
-    errors: ["storage_failed"],
+    errors: ["node_taken", "storage_failed"],
     repeatable: true,
     // Refused all the same, but heard: what the node still runs is not lost.
     afterLogout: true,
@@ -77,7 +84,7 @@ export const nodeEndpoints = defineEndpoints({
       waitSeconds: z.number().min(0).max(limits.maxSuspendedWaitSeconds),
     }),
     output: nodeOrders.extend({ assignments: z.array(assignment) }),
-    errors: ["storage_failed"],
+    errors: ["node_taken", "storage_failed"],
     repeatable: true,
     maxWaitSeconds: limits.maxSuspendedWaitSeconds,
   },
@@ -91,7 +98,7 @@ export const nodeEndpoints = defineEndpoints({
       /** One per report, in the same order. */
       outcomes: z.array(reportOutcome),
     }),
-    errors: ["storage_failed"],
+    errors: ["node_taken", "storage_failed"],
     repeatable: true,
     afterLogout: true,
   },
@@ -117,7 +124,7 @@ export const nodeEndpoints = defineEndpoints({
       /** One per batch, in the same order: the highest stored seq of that execution, or `stale`. */
       stored: z.array(z.union([z.int().min(0), z.literal("stale")])),
     }),
-    errors: ["storage_failed", "conflict"],
+    errors: ["node_taken", "storage_failed", "conflict"],
     repeatable: true,
     afterLogout: true,
   },
@@ -152,7 +159,7 @@ export const nodeEndpoints = defineEndpoints({
       drain: z.boolean().default(true),
     }),
     output: node,
-    errors: ["not_found", "storage_failed"],
+    errors: ["not_found", "node_taken", "storage_failed"],
     repeatable: true,
   },
   "nodes.rotate-key": {
@@ -162,7 +169,7 @@ export const nodeEndpoints = defineEndpoints({
     summary: "Give a node a new key. The old one is refused from the next call on.",
     input: z.strictObject({ nodeId: nodeId.optional() }),
     output: z.object({ nodeId, nodeKey }),
-    errors: ["not_found", "storage_failed"],
+    errors: ["not_found", "node_taken", "storage_failed"],
     repeatable: false,
   },
 });

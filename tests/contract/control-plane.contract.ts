@@ -50,6 +50,9 @@ export function jobOf(businessId: string, manifest: Partial<JobManifestInput> = 
   };
 }
 
+/** Who speaks for the nodes of `nodeOf`. */
+export const speaker = { keyHash: "hash", runId: undefined };
+
 export function nodeOf(
   businessId: string,
   capacity: Partial<NodeRecord["description"]["capacity"]> = {},
@@ -71,7 +74,7 @@ export function nodeOf(
     offline: false,
     accessEnded: false,
     condition: { suspended: false },
-    keyHash: "hash",
+    keyHash: speaker.keyHash,
     lastHeartbeatAtMs: AT_MS,
     createdAtMs: AT_MS,
   };
@@ -201,7 +204,7 @@ export function controlPlaneContract(name: string, open: () => Promise<ControlPl
       await stores.nodes.update(businessId, draining.nodeId, { draining: true });
       const offline = await register();
       await stores.nodes.markStale(AT_MS + 1);
-      await stores.nodes.heartbeat(draining.nodeId, AT_MS + 2, { suspended: false });
+      await stores.nodes.heartbeat(draining.nodeId, AT_MS + 2, { suspended: false }, speaker);
       const signedOut = await register();
       expect(await stores.nodes.endAccess(signedOut.sessionId)).toMatchObject([{ nodeId: signedOut.nodeId }]);
       const stranger = nodeOf(newId("biz"));

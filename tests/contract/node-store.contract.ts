@@ -1,13 +1,17 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { applyReport, giveUp } from "../../server/execution/rules.ts";
 import { retried } from "../../server/job/job-rules.ts";
-import { nodeStatusOf } from "../../server/node/node-store.ts";
+import { nodeStatusOf, type Speaker } from "../../server/node/node-store.ts";
 import { newId } from "../../shared/ids.ts";
-import type { Capacity, NodeCondition } from "../../shared/node.ts";
+import type { AgentRun, Capacity, NodeCondition } from "../../shared/node.ts";
 import { waitFor } from "../support/wait.ts";
-import { type ControlPlaneStores, jobOf, nodeOf } from "./control-plane.contract.ts";
+import { type ControlPlaneStores, jobOf, nodeOf, speaker } from "./control-plane.contract.ts";
 
 const AT_MS = Date.parse("2026-01-01T00:00:00Z");
+
+function runOf(): AgentRun {
+  return { runId: crypto.randomUUID(), place: "place", machine: "machine", host: "hosta", pid: 1 };
+}
 
 /** What every store must hold to of how nodes are, of their GPUs, and of the jobs that kill their agents. */
 export function nodeStoreContract(name: string, open: () => Promise<ControlPlaneStores>): void {
@@ -51,7 +55,7 @@ export function nodeStoreContract(name: string, open: () => Promise<ControlPlane
         { suspended: false },
       ];
       for (const condition of conditions) {
-        const heard = await stores.nodes.heartbeat(nodeId, AT_MS + 1, condition);
+        const heard = await stores.nodes.heartbeat(nodeId, AT_MS + 1, condition, speaker);
         expect(heard?.condition).toEqual(condition);
         expect((await stores.nodes.find(businessId, nodeId))?.condition).toEqual(condition);
       }
@@ -61,22 +65,27 @@ export function nodeStoreContract(name: string, open: () => Promise<ControlPlane
       const { nodeId } = await register();
       const asleep = { suspended: true };
       expect(await statuses()).toEqual(["ACTIVE"]);
-      await stores.nodes.heartbeat(nodeId, AT_MS, asleep);
+      await stores.nodes.heartbeat(nodeId, AT_MS, asleep, speaker);
       expect(await statuses()).toEqual(["SUSPENDED"]);
       await stores.nodes.update(businessId, nodeId, { draining: true });
       expect(await statuses()).toEqual(["DRAINING"]);
       await stores.nodes.markStale(AT_MS + 1);
       expect(await statuses()).toEqual(["OFFLINE"]);
-      const back = await stores.nodes.heartbeat(nodeId, AT_MS + 2, asleep);
+      const back = await stores.nodes.heartbeat(nodeId, AT_MS + 2, asleep, speaker);
       expect(back && nodeStatusOf(back)).toBe("DRAINING");
     });
 
     test("a suspended node is given jobs, one that refuses work is given none until it stops", async () => {
       await submit({}, {});
       const { nodeId } = await register();
-      await stores.nodes.heartbeat(nodeId, AT_MS, { suspended: false, refusing: "the disk is full" });
+      await stores.nodes.heartbeat(
+        nodeId,
+        AT_MS,
+        { suspended: false, refusing: "the disk is full" },
+        speaker,
+      );
       expect(await assign(nodeId)).toEqual([]);
-      await stores.nodes.heartbeat(nodeId, AT_MS, { suspended: true });
+      await stores.nodes.heartbeat(nodeId, AT_MS, { suspended: true }, speaker);
       expect((await assign(nodeId)).length).toBe(2);
     });
 
@@ -85,10 +94,13 @@ export function nodeStoreContract(name: string, open: () => Promise<ControlPlane
       const { nodeId } = await register({ slots: 100 });
       const refusing = { suspended: false, refusing: "the clock is wrong" };
       const claims = Array.from({ length: 8 }, () => assign(nodeId, 3));
-      const [heard] = await Promise.all([stores.nodes.heartbeat(nodeId, AT_MS, refusing), ...claims]);
+      const [heard] = await Promise.all([
+        stores.nodes.heartbeat(nodeId, AT_MS, refusing, speaker),
+        ...claims,
+      ]);
       expect(heard?.condition).toEqual(refusing);
       expect(await assign(nodeId)).toEqual([]);
-      await stores.nodes.heartbeat(nodeId, AT_MS, { suspended: false });
+      await stores.nodes.heartbeat(nodeId, AT_MS, { suspended: false }, speaker);
       // What came to nothing lets go of the node at once, not when its time is over.
       await waitFor(
         "every job to be handed out",
@@ -112,16 +124,93 @@ export function nodeStoreContract(name: string, open: () => Promise<ControlPlane
       expect(await stores.nodes.list(every)).toHaveLength(3);
     });
 
+    test("only who has the node's key and its run is heard, leaves, and is handed jobs", async () => {
+      await submit({}, {});
+      const node = await register();
+      const { nodeId } = node;
+      const runs = [runOf(), runOf()] as const;
+      const by = (run: AgentRun | undefined, keyHash = speaker.keyHash) => ({ keyHash, runId: run?.runId });
+      const asks = async (who: Speaker) => {
+        const request = { nodeId, businessId, by: who, limit: 1, nowMs: AT_MS, leaseExpiresAtMs: AT_MS + 1 };
+        const given = (await stores.executions.assign([request]))[0] ?? [];
+        const heard = await stores.nodes.heartbeat(nodeId, AT_MS, { suspended: false }, who);
+        return [given.length, heard?.run] as const;
+      };
+      for (const [i, run] of runs.entries()) {
+        const before = { runId: runs[i - 1]?.runId };
+        const taken = await stores.nodes.update(businessId, nodeId, { run }, before);
+        expect(taken?.run).toEqual(run);
+        expect((await stores.nodes.find(businessId, nodeId))?.run).toEqual(run);
+        // Whoever saw another run before it takes nothing.
+        expect(await stores.nodes.update(businessId, nodeId, { run: runOf() }, before)).toBeUndefined();
+        for (const other of [by(undefined), by(runOf()), by(run, "old key"), by(runs[i - 1] ?? runOf())]) {
+          expect(await asks(other)).toEqual([0, undefined]);
+          expect(await stores.nodes.leave(businessId, nodeId, other)).toBe(false);
+        }
+        expect(await asks(by(run))).toEqual([1, run]);
+      }
+      // An agent that does not say which run it is may take the node as well.
+      await stores.nodes.update(businessId, nodeId, { run: undefined });
+      expect((await asks(by(runs[1])))[1]).toBeUndefined();
+      expect(await stores.nodes.heartbeat(nodeId, AT_MS, { suspended: false }, speaker)).toBeDefined();
+    });
+
+    test("of jobs that are handed out while the node goes to another run, to another key or away, none is handed out after", async () => {
+      await submit(...Array.from({ length: 60 }, () => ({})));
+      const ends = [
+        (nodeId: string) => stores.nodes.update(businessId, nodeId, { run: runOf() }),
+        (nodeId: string) => stores.nodes.update(businessId, nodeId, { keyHash: "new" }),
+        (nodeId: string) => stores.nodes.endAccess(nodeId),
+      ];
+      for (let round = 0; round < 12; round++) {
+        const node = { ...nodeOf(businessId), run: runOf() };
+        const { nodeId } = node;
+        await stores.nodes.insert({ ...node, sessionId: nodeId });
+        const by = { keyHash: node.keyHash, runId: node.run.runId };
+        let isOver = false;
+        let late = 0;
+        const claim = async () => {
+          const begunAfter = isOver;
+          const request = { nodeId, businessId, by, limit: 2, nowMs: AT_MS, leaseExpiresAtMs: AT_MS + 1 };
+          const given = (await stores.executions.assign([request]))[0] ?? [];
+          if (begunAfter) late += given.length;
+        };
+        const end = async () => {
+          await ends[round % ends.length]?.(nodeId);
+          isOver = true;
+          await claim();
+        };
+        await Promise.all([claim(), claim(), end(), claim()]);
+        expect(late).toBe(0);
+      }
+    });
+
+    test("a node that is offline can be removed, once: no list has it, nobody speaks for it, and its name stays", async () => {
+      const { nodeId, description } = await register();
+      expect(await stores.nodes.remove(businessId, nodeId, AT_MS)).toBe(false);
+      await stores.nodes.leave(businessId, nodeId, speaker);
+      expect(await stores.nodes.remove(newId("biz"), nodeId, AT_MS)).toBe(false);
+      const removed = await Promise.all([1, 2, 3].map(() => stores.nodes.remove(businessId, nodeId, AT_MS)));
+      expect(removed.filter(Boolean)).toHaveLength(1);
+      expect(await statuses()).toEqual([]);
+      const every = { businessId, status: undefined, beforeNodeId: undefined, limit: 10 };
+      expect(await stores.nodes.list(every)).toEqual([]);
+      expect(await stores.nodes.heartbeat(nodeId, AT_MS, { suspended: false }, speaker)).toBeUndefined();
+      expect(await stores.nodes.update(businessId, nodeId, { draining: true })).toBeUndefined();
+      const kept = await stores.nodes.find(businessId, nodeId);
+      expect(kept).toMatchObject({ removedAtMs: AT_MS, offline: true, description });
+    });
+
     test("a node that leaves while it is handed a job is offline or has the job, never both", async () => {
       for (let round = 0; round < 12; round++) {
         await submit({});
         const { nodeId } = await register();
-        const calls = [() => assign(nodeId, 1), () => stores.nodes.leave(businessId, nodeId)];
+        const calls = [() => assign(nodeId, 1), () => stores.nodes.leave(businessId, nodeId, speaker)];
         await Promise.all((round % 2 ? calls : calls.toReversed()).map((call) => call()));
         const isOffline = (await stores.nodes.find(businessId, nodeId))?.offline;
         const live = await stores.executions.live({ nodeId });
         expect(live).toHaveLength(isOffline ? 0 : 1);
-        expect(await stores.nodes.leave(newId("biz"), nodeId)).toBe(false);
+        expect(await stores.nodes.leave(newId("biz"), nodeId, speaker)).toBe(false);
       }
     });
 

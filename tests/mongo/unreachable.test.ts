@@ -29,7 +29,7 @@ test(
       ]),
       stores.jobs.find(businessId, job.jobId),
       stores.jobs.change([{ key, decide: () => ({ result: undefined }) }]),
-      stores.nodes.heartbeat(newId("node"), 0, { suspended: false }),
+      stores.nodes.heartbeat(newId("node"), 0, { suspended: false }, { keyHash: "h", runId: undefined }),
       stores.executions.claimableRequirements(businessId),
       stores.executions.assign([{ nodeId: "", businessId, limit: 1, nowMs: 0, leaseExpiresAtMs: 0 }]),
       stores.logs.lastSeq(newId("exe")),

@@ -69,10 +69,13 @@ export const movedTables: readonly MovedTable[] = [
     columns: [
       ...["node_id", "business_id", "user_id", "session_id", "description", "draining", "offline"],
       ...["access_ended", "key_hash", "last_heartbeat_at", "created_at", "suspended", "refusing"],
-      "idempotency_key",
+      ...["idempotency_key", "run_id", "run", "removed_at"],
     ],
-    documents: (row) => [
-      plain(row, { json: ["description"], flags: ["draining", "offline", "access_ended", "suspended"] }),
+    documents: ({ run_id: _, ...row }) => [
+      plain(row, {
+        json: ["description", "run"],
+        flags: ["draining", "offline", "access_ended", "suspended"],
+      }),
     ],
   },
   {
