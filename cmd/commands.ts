@@ -146,6 +146,11 @@ export const commands: readonly CommandEntry[] = [
     summary: "Give a node no new jobs, or undo that",
     load: () => import("./node/drain.ts"),
   },
+  {
+    path: "node delete",
+    summary: "Remove a node that is gone for good",
+    load: () => import("./node/delete.ts"),
+  },
   { path: "node rotate-key", summary: "Give a node a new key", load: () => import("./node/rotate-key.ts") },
   {
     path: "schedule create",

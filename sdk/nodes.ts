@@ -36,6 +36,11 @@ export class Nodes {
     return callPatiently(this.client, "nodes.drain", { nodeId, drain: false }, options);
   }
 
+  /** Only one that is OFFLINE. It can still be retrieved, for the history of its jobs. */
+  async delete(nodeId: string, options: Patience = {}): Promise<void> {
+    await callPatiently(this.client, "nodes.delete", { nodeId }, options);
+  }
+
   /** The old key is refused from the next call on; the new one is shown this once. */
   rotateKey(nodeId: string, options: Patience = {}): Promise<EndpointOutput<"nodes.rotate-key">> {
     return callPatiently(this.client, "nodes.rotate-key", { nodeId }, options);

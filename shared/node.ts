@@ -80,6 +80,8 @@ export const node = nodeDescription.extend({
   runningExecutions: z.int(),
   lastHeartbeatAt: timestamp,
   createdAt: timestamp,
+  /** When it was deleted; it is kept for the history of its jobs. */
+  deletedAt: timestamp.optional(),
 });
 export type Node = z.infer<typeof node>;
 

@@ -29,6 +29,7 @@ type NodeHandlers = Pick<
   | "nodes.list"
   | "nodes.retrieve"
   | "nodes.drain"
+  | "nodes.delete"
   | "nodes.rotate-key"
 >;
 
@@ -69,6 +70,10 @@ export function nodeHandlers(parts: NodeHandlerParts): NodeHandlers {
         parts,
         await service.drain(businessOf(context), targetNode(input.nodeId, context), input.drain),
       ),
+    "nodes.delete": async ({ nodeId }, context) => {
+      await service.remove(businessOf(context), nodeId);
+      return {};
+    },
     "nodes.rotate-key": async (input, context) => {
       const target = targetNode(input.nodeId, context);
       return { nodeId: target, nodeKey: await service.rotateKey(businessOf(context), target) };
@@ -105,5 +110,6 @@ async function viewAll({ executions }: NodeHandlerParts, records: readonly NodeR
     runningExecutions: running.get(record.nodeId) ?? 0,
     lastHeartbeatAt: isoTime(record.lastHeartbeatAtMs),
     createdAt: isoTime(record.createdAtMs),
+    deletedAt: record.removedAtMs === undefined ? undefined : isoTime(record.removedAtMs),
   }));
 }

@@ -19,6 +19,7 @@ import {
   type NodeChange,
   type NodeRecord,
   type NodeStore,
+  nodeStatusOf,
   takesWork,
 } from "./node-store.ts";
 import { ordersFor, SentOrders, starting, undelivered, vanished } from "./orders.ts";
@@ -254,10 +255,26 @@ export class NodeService {
     return node;
   }
 
-  /** The old key is refused from the next call on. */
+  /** Takes a node that is offline out of all lists, and refuses its key. */
+  async remove(businessId: string, nodeId: string): Promise<void> {
+    const { nodes, bus, now } = this.parts;
+    if (await nodes.remove(businessId, nodeId, now())) {
+      bus.publish("node", { businessId, nodeId });
+      return;
+    }
+    const node = await this.find(businessId, nodeId);
+    if (node.removedAtMs !== undefined) throw notFound(nodeId);
+    throw new ComputeError(
+      "conflict",
+      `${node.description.name} (${nodeId}) is ${nodeStatusOf(node)}. Stop its agent first; a node is OFFLINE ${OFFLINE_AFTER_MS / 1_000} s after it was last heard of.`,
+    );
+  }
+
+  /** The old key is refused from the next call on, and a poll that waits with it is ended. */
   async rotateKey(businessId: string, nodeId: string): Promise<string> {
     const { nodes, keys } = this.parts;
-    if (!(await nodes.find(businessId, nodeId))) throw notFound(nodeId);
+    const node = await nodes.find(businessId, nodeId);
+    if (!node || node.removedAtMs !== undefined) throw notFound(nodeId);
     const { key, hash } = await keys.issue(nodeId);
     await this.update(businessId, nodeId, { keyHash: hash });
     return key;

@@ -162,6 +162,17 @@ export const nodeEndpoints = defineEndpoints({
     errors: ["not_found", "node_taken", "storage_failed"],
     repeatable: true,
   },
+  "nodes.delete": {
+    method: "POST",
+    path: "/api/compute/nodes/delete",
+    callers: ["user"],
+    summary:
+      "Remove a node that is OFFLINE: no list has it and its key is refused. It can still be retrieved, for the history of its jobs.",
+    input: z.strictObject({ nodeId }),
+    output: z.object({}),
+    errors: ["not_found", "conflict", "storage_failed"],
+    repeatable: false,
+  },
   "nodes.rotate-key": {
     method: "POST",
     path: "/api/compute/nodes/rotate-key",

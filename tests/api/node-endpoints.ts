@@ -95,6 +95,27 @@ export const nodeScenarios = {
     expect((await node.take()).jobId).toBe(jobId);
   },
 
+  "nodes.delete": async ({ api, user }) => {
+    const node = await PlayedNode.register(api, user, { name: "gone for good" });
+    const { nodeId, as } = node;
+    const early = await api.refused("nodes.delete", { nodeId }, user);
+    expect(early).toMatchObject({ code: "conflict", detail: expect.stringContaining("is ACTIVE") });
+    await api.call("nodes.heartbeat", { executions: [], leaving: true }, as);
+    await api.call("nodes.delete", { nodeId }, user);
+    expect((await api.refused("nodes.delete", { nodeId }, user)).code).toBe("not_found");
+    expect((await api.refused("nodes.drain", { nodeId }, user)).code).toBe("not_found");
+    expect((await api.refused("nodes.rotate-key", { nodeId }, user)).code).toBe("not_found");
+    expect((await api.refused("nodes.register", { ...describeNode(), nodeId }, user)).code).toBe("not_found");
+    for (const call of ["nodes.heartbeat", "nodes.register"] as const) {
+      const input = call === "nodes.register" ? describeNode() : { executions: [] };
+      expect((await api.refused(call, input, as)).code).toBe("unauthenticated");
+    }
+    const { nodes } = await api.call("nodes.list", {}, user);
+    expect(nodes.map((one) => one.nodeId)).not.toContain(nodeId);
+    const kept = await api.call("nodes.retrieve", { nodeId }, user);
+    expect(kept).toMatchObject({ name: "gone for good", status: "OFFLINE", deletedAt: expect.any(String) });
+  },
+
   "nodes.rotate-key": async ({ api, user }) => {
     const node = await PlayedNode.register(api, user);
     const { nodeKey } = await api.call("nodes.rotate-key", { nodeId: node.nodeId }, user);

@@ -10,11 +10,14 @@ import {
   endpoints,
 } from "../../shared/endpoints/index.ts";
 import { type ErrorCode, type Problem, problem } from "../../shared/errors.ts";
+import { RUN_HEADER } from "../../shared/node.ts";
 
 /** How a request says who it is: an access token, a node key, or nothing. */
 export interface As {
   token?: string;
   nodeKey?: string;
+  /** Which run of the node's agent speaks. */
+  runId?: string;
 }
 
 const REQUEST_TIMEOUT_MS = 40_000;
@@ -78,6 +81,7 @@ export function headersOf(as: As): Record<string, string> {
   return {
     ...(as.token === undefined ? {} : { authorization: `Bearer ${as.token}` }),
     ...(as.nodeKey === undefined ? {} : { "x-api-key": as.nodeKey }),
+    ...(as.runId === undefined ? {} : { [RUN_HEADER]: as.runId }),
   };
 }
 
