@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { z } from "zod";
 import { writeFileAtomic } from "../shared/atomic-file.ts";
 import { openPrivateDirectory } from "../shared/private-directory.ts";
+import { socketPath } from "../shared/sockets/socket-path.ts";
 import { AgentError, textOf } from "./agent-log.ts";
-import { socketPath } from "./sockets/socket-path.ts";
 
 /** Where an agent keeps what must outlive it. */
 export interface StateDir extends StatePaths {

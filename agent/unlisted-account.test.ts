@@ -4,7 +4,7 @@ import { join } from "node:path";
 const UNLISTED = "54321";
 const script = `
   const { ShellExecutor } = await import("${join(import.meta.dirname, "executors/shell.ts")}");
-  const { isSocketPlace } = await import("${join(import.meta.dirname, "sockets/socket-path.ts")}");
+  const { isSocketPlace } = await import("${join(import.meta.dirname, "..", "shared", "sockets", "socket-path.ts")}");
   console.log(JSON.stringify([new ShellExecutor().describe().summary, isSocketPlace("/tmp/tanvrit-compute-${UNLISTED}")]));
 `;
 

@@ -81,6 +81,9 @@ export function describeFailure(error: unknown): Failure {
     const { message, todo } = error as Error & { todo: string };
     return { code: "bad_configuration", message, todo, exitCode: exitCodes.badConfiguration };
   }
+  if (isNamed(error, "SocketPlaceError")) {
+    return { code: "bad_configuration", message: error.message, exitCode: exitCodes.badConfiguration };
+  }
   if (isRefusedBySystem(error)) {
     const todo = "Check the disk, the permissions and the limits of this account there";
     return { code: "io_error", message: error.message, todo, exitCode: exitCodes.ioError };

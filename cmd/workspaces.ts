@@ -4,6 +4,7 @@ import { z } from "zod";
 import { accountName, identity } from "../shared/auth.ts";
 import { tanvritHome } from "../shared/config/home.ts";
 import { own } from "../shared/own.ts";
+import { serverKey } from "../shared/server-proof.ts";
 import type { Env } from "./command.ts";
 import { CliError } from "./failure.ts";
 import { writePrivateFile } from "./home.ts";
@@ -20,6 +21,8 @@ const workspace = z.strictObject({
   credentialStore: z.enum(["keychain", "file"]).optional(),
   /** Who is signed in. */
   identity: identity.optional(),
+  /** The server's public key: tokens go over plain HTTP to the one alone that proves to have it. */
+  serverKey: serverKey.optional(),
 });
 export type Workspace = z.infer<typeof workspace>;
 

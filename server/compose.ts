@@ -2,8 +2,10 @@ import type { Endpoint } from "../shared/endpoints/endpoint.ts";
 import type { Clocks } from "../shared/standstill.ts";
 import { Authenticator } from "./auth/authenticator.ts";
 import { authHandlers } from "./auth/handlers.ts";
-import { LocalLogin } from "./auth/local-login.ts";
+import { identityHandlers } from "./auth/identity-handlers.ts";
+import { LocalSignIn } from "./auth/local-sign-in.ts";
 import { NodeKeys } from "./auth/node-keys.ts";
+import { ServerKey } from "./auth/server-key.ts";
 import { Tokens } from "./auth/tokens.ts";
 import type { Bus } from "./bus/bus.ts";
 import { composeCredits, meteringTask } from "./credit/compose-credits.ts";
@@ -13,6 +15,7 @@ import { ExecutionService } from "./execution/execution-service.ts";
 import { executionHandlers } from "./execution/handlers.ts";
 import { type AppParts, createApp } from "./http/app.ts";
 import type { Handlers } from "./http/handler.ts";
+import type { OwnUrls } from "./http/own-urls.ts";
 import { FitCheck } from "./job/fit.ts";
 import { jobHandlers } from "./job/handlers.ts";
 import { JobFlow } from "./job/job-flow.ts";
@@ -47,8 +50,8 @@ import { composeTemplates } from "./template/compose-templates.ts";
 export interface PlaneParts {
   stores: Stores;
   bus: Bus;
-  /** Where files of the same-machine sign-in are put. */
-  dataDir: string;
+  /** Where clients reach it. */
+  urls: OwnUrls;
   log: Log;
   /** Which pools are hosted, and what they cost. */
   pricing?: Pricing;
@@ -64,13 +67,15 @@ export interface PlaneParts {
 export interface Plane {
   app: ReturnType<typeof createApp>;
   tasks: TaskRunner[];
+  /** To listen as soon as the URLs are known. */
+  localSignIn: LocalSignIn;
   /** Ends every wait, and waits for jobs that are being handed out. The tasks are stopped by whoever started them. */
   close(): Promise<void>;
 }
 
 /** Hands every feature what it needs; nothing else in the server knows more than its own parts. */
 export async function composePlane(parts: PlaneParts): Promise<Plane> {
-  const { stores, bus, dataDir, log, now, stopping, pricing = NOTHING_HOSTED } = parts;
+  const { stores, bus, log, now, stopping, pricing = NOTHING_HOSTED } = parts;
   const onError = (what: string, error: unknown) => log.error(`${what} failed; it is tried again`, { error });
   const watch = new JobWatch(bus);
   const dispatcher = new Dispatcher(stores.executions, bus, now, (error) => onError("dispatch", error));
@@ -93,7 +98,7 @@ export async function composePlane(parts: PlaneParts): Promise<Plane> {
     .concat(timeouts, retries, runnerOf(meteringTask({ metering, executionService, bus })));
   if (stores.endAbandoned) tasks.push(runnerOf(abandonedTask(stores.endAbandoned)));
 
-  const { keys, tokens, localLogin, authenticator } = await composeIdentity(stores, dataDir, now);
+  const { keys, tokens, serverKey, localSignIn, authenticator } = await composeIdentity(parts);
   const listeningSinceMs = () => attendance.sinceMs();
   const nodeParts = { ...stores, executionService, dispatcher, keys, bus, log, now, listeningSinceMs };
   const nodeService = new NodeService(nodeParts);
@@ -109,13 +114,8 @@ export async function composePlane(parts: PlaneParts): Promise<Plane> {
   const fitCheck = new FitCheck(stores.nodes, stores.executions);
   const hub = new LogHub(bus);
   const handlers: Handlers = {
-    ...authHandlers({
-      sessions: stores.sessions,
-      tokens,
-      localLogin,
-      onSessionEnd: (sessionId) => nodeService.endAccess(sessionId),
-      now,
-    }),
+    ...authHandlers({ ...stores, tokens, onSessionEnd: (id) => nodeService.endAccess(id), now }),
+    ...identityHandlers(serverKey, parts.urls),
     ...jobHandlers(jobService, unschedulable, costsOf),
     ...manyJobsHandlers(jobService, new ManyJobs(jobParts), fitCheck, credits.estimate),
     ...executionHandlers(stores.executions, (executionId) => stores.logs.lastSeq(executionId)),
@@ -145,15 +145,28 @@ export async function composePlane(parts: PlaneParts): Promise<Plane> {
     schedules.close();
     return handedOut;
   };
-  return { app: createApp(appParts), tasks: [...tasks, schedules.runner, templates.runner], close };
+  return {
+    app: createApp(appParts),
+    tasks: [...tasks, schedules.runner, templates.runner],
+    localSignIn,
+    close,
+  };
 }
 
-/** Everything that says who calls. */
-async function composeIdentity({ sessions, nodes }: Stores, dataDir: string, now: () => number) {
+/** Everything that says who calls, and who answers. */
+async function composeIdentity({ stores, urls, log, now }: PlaneParts) {
+  const { sessions, nodes } = stores;
   const keys = new NodeKeys(now);
   const tokens = await Tokens.open(sessions, now);
-  const localLogin = new LocalLogin(dataDir, sessions, await sessions.secret("local-login"), now);
-  return { keys, tokens, localLogin, authenticator: new Authenticator(tokens, keys, sessions, nodes) };
+  const serverKey = await ServerKey.open(sessions);
+  const localSignIn = new LocalSignIn({ sessions, tokens, urls, serverKey: serverKey.publicKey, log, now });
+  return {
+    keys,
+    tokens,
+    serverKey,
+    localSignIn,
+    authenticator: new Authenticator(tokens, keys, sessions, nodes),
+  };
 }
 
 function followParts(stores: Stores, hub: LogHub, watch: JobWatch): FollowParts {

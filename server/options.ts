@@ -1,9 +1,16 @@
 import { join, resolve } from "node:path";
 import { z } from "zod";
-import { tanvritHome } from "../shared/config/home.ts";
+import { homeIfAny, tanvritHome } from "../shared/config/home.ts";
 import { defineOptions, type OptionValues, optionNumber, optionText } from "../shared/config/options.ts";
 import { poolsSetting, pricesSetting } from "../shared/credit.ts";
+import { accountLists } from "../shared/sockets/local-server.ts";
 import { type Pricing, pricingOf } from "./credit/pricing.ts";
+
+const publicUrl = optionText
+  .refine((url) => /^https?:\/\/[^/]/.test(url) && URL.canParse(url), {
+    error: "must be a URL that begins with http:// or https://",
+  })
+  .transform((url) => url.replace(/\/+$/, ""));
 
 /** The options of `tanvrit-compute server`; the keys of its config file are `fileKey`s. */
 export const serverOptions = defineOptions({
@@ -68,6 +75,14 @@ export const serverOptions = defineOptions({
     defaultText: "secret.key in the data directory, or none with MongoDB",
     help: "A text of 32 characters or more, by which the keys that sign tokens are encrypted in the store",
   },
+  "public-url": {
+    kind: "value",
+    placeholder: "URL",
+    env: "TANVRIT_PUBLIC_URL",
+    fileKey: "publicUrl",
+    schema: publicUrl.optional(),
+    help: "The URL by which others reach it, where that is not its own address: through a proxy or another port",
+  },
   "reuse-port": {
     kind: "flag",
     env: "TANVRIT_REUSE_PORT",
@@ -89,6 +104,10 @@ export interface ServerSettings {
   /** Absolute. */
   secretKeyFile: string | undefined;
   reusePort: boolean;
+  /** By which others reach it. */
+  publicUrls: readonly string[];
+  /** Directories that list the servers of this account, for auth login. */
+  signInLists: readonly string[];
   /** Only from the config file. */
   pricing: Pricing;
 }
@@ -106,6 +125,8 @@ export function serverSettings(
     bus: values.bus,
     secretKeyFile: values["secret-key-file"] && resolve(values["secret-key-file"]),
     reusePort: values["reuse-port"],
+    publicUrls: values["public-url"] === undefined ? [] : [values["public-url"]],
+    signInLists: accountLists(homeIfAny(env)),
     pricing: pricingOf(file),
   };
 }
@@ -120,6 +141,7 @@ export const serverFile = z
     bus: z.string().optional(),
     secretKeyFile: z.string().optional(),
     reusePort: z.boolean().optional(),
+    publicUrl: z.string().optional(),
     pools: poolsSetting.optional(),
     prices: pricesSetting.optional(),
   })

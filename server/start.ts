@@ -1,6 +1,7 @@
 import { openPrivateDirectory } from "../shared/private-directory.ts";
 import { openBus } from "./bus/open.ts";
 import { composePlane, type Plane } from "./compose.ts";
+import { OwnUrls } from "./http/own-urls.ts";
 import type { Log } from "./log.ts";
 import type { ServerSettings } from "./options.ts";
 import { openStores } from "./store/open-stores.ts";
@@ -33,10 +34,14 @@ export async function startServer(settings: ServerSettings, log: Log): Promise<R
   const bus = opening.adopt(await openBus(settings, stores.sessions, log), (one) => one.close());
   const stopping = new AbortController();
   const { dataDir, pricing } = settings;
-  const parts = { stores, bus, dataDir, pricing, log, now: Date.now, stopping: stopping.signal };
+  const urls = new OwnUrls(settings.host, settings.publicUrls);
+  const parts = { stores, bus, urls, pricing, log, now: Date.now, stopping: stopping.signal };
   const plane = await composePlane(parts);
   opening.defer(() => plane.close());
-  const listener = listen(settings, plane);
+  const listener = opening.adopt(listen(settings, plane), (one) => one.stop(true));
+  // By its number: of the addresses that a name stands for, others may belong to others.
+  urls.listensOn({ address: addressOf(listener) ?? settings.host, port: listener.port ?? settings.port });
+  opening.defer(await plane.localSignIn.listen(dataDir, settings.signInLists));
   for (const task of plane.tasks) task.start();
   const opened = opening.move();
   const stop = async () => {
@@ -48,7 +53,7 @@ export async function startServer(settings: ServerSettings, log: Log): Promise<R
   };
   let stopped: Promise<void> | undefined;
   return {
-    url: urlOf(settings.host, listener.port ?? settings.port),
+    url: urls.all[0] ?? settings.host,
     stop: () => {
       stopped ??= stop();
       return stopped;
@@ -75,8 +80,7 @@ function listen(settings: ServerSettings, { app }: Plane) {
   });
 }
 
-/** A server on every address is reached on this machine by the loopback one. */
-function urlOf(host: string, port: number): string {
-  const reachable = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "::1" : host;
-  return `http://${reachable.includes(":") ? `[${reachable}]` : reachable}:${port}`;
+/** Bun does not declare it. */
+function addressOf(listener: object): string | undefined {
+  return (listener as { address?: { address?: string } }).address?.address;
 }

@@ -11,7 +11,7 @@ export type IdPrefix =
   | "usr"
   | "biz"
   | "ses"
-  | "chl"
+  | "srv"
   | "crd"
   | "sch"
   | "fire"

@@ -2,8 +2,8 @@ import { afterEach, beforeEach, expect, test } from "bun:test";
 import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { socketPath } from "../../shared/sockets/socket-path.ts";
 import type { AgentLog } from "../agent-log.ts";
-import { socketPath } from "../sockets/socket-path.ts";
 import { askAgent, listenForControl } from "./control-socket.ts";
 import type { AgentStatus, ControlAnswer } from "./protocol.ts";
 

@@ -1,7 +1,7 @@
 import type { Socket } from "bun";
+import { listenOn } from "../../shared/sockets/listen.ts";
+import { Wire } from "../../shared/sockets/wire.ts";
 import { type AgentLog, textOf } from "../agent-log.ts";
-import { listenOn } from "../sockets/listen.ts";
-import { Wire } from "../sockets/wire.ts";
 import { inTime } from "../wait.ts";
 import type { ControlAnswer, ControlRequest } from "./protocol.ts";
 

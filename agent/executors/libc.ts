@@ -1,4 +1,5 @@
 import { ptr as addressOf, dlopen, FFIType } from "bun:ffi";
+import { LINUX_C_LIBRARIES } from "../../shared/c-library.ts";
 
 /** What Bun has no call for. */
 interface Libc {
@@ -19,11 +20,6 @@ interface Libc {
   exec(command: readonly string[], env: Readonly<Record<string, string | undefined>>): void;
 }
 
-const LIBRARIES = [
-  "libc.so.6",
-  "libc.so",
-  `libc.musl-${process.arch === "arm64" ? "aarch64" : "x86_64"}.so.1`,
-];
 const PR_SET_CHILD_SUBREAPER = 36;
 const WNOHANG = 1;
 const MS_PRIVATE_WITH_ALL_INSIDE = 0x44000n;
@@ -42,7 +38,7 @@ export function libc(): Libc | undefined {
 
 function findLibc(): Libc | undefined {
   if (process.platform !== "linux") return undefined;
-  for (const library of LIBRARIES) {
+  for (const library of LINUX_C_LIBRARIES) {
     try {
       return open(library);
     } catch {

@@ -1,5 +1,5 @@
+import { Wire } from "../../shared/sockets/wire.ts";
 import { type AgentLog, textOf } from "../agent-log.ts";
-import { Wire } from "../sockets/wire.ts";
 import { inTime } from "../wait.ts";
 import { type HeldExecution, type News, type Order, PROTOCOL } from "./protocol.ts";
 

@@ -1,9 +1,9 @@
 import { mkdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { socketPath } from "../../shared/sockets/socket-path.ts";
 import { AgentError, textOf } from "../agent-log.ts";
 import { namesIn } from "../journal/names-in.ts";
 import { isResult } from "../journal/outbox.ts";
-import { socketPath } from "../sockets/socket-path.ts";
 
 /** Where a supervisor keeps what must outlive it, and where it is to be reached. */
 export interface SupervisorDir {

@@ -1,10 +1,7 @@
-import { readFile } from "node:fs/promises";
 import { userInfo } from "node:os";
-import { basename } from "node:path";
 import { z } from "zod";
-import { ComputeClient } from "../../sdk/client.ts";
-import { accountName, type TokenSet } from "../../shared/auth.ts";
-import { defineOptions } from "../../shared/config/options.ts";
+import { accountName } from "../../shared/auth.ts";
+import { defineOptions, optionText } from "../../shared/config/options.ts";
 import { own } from "../../shared/own.ts";
 import { defineCommand, type Env } from "../command.ts";
 import { clientOptions } from "../common-options.ts";
@@ -13,7 +10,15 @@ import { tokenOf } from "../credentials/session.ts";
 import { type CredentialStore, CredentialStoreError, type StoredSession } from "../credentials/store.ts";
 import { CliError } from "../failure.ts";
 import type { Output } from "../output.ts";
-import { DEFAULT_URL, DEFAULT_WORKSPACE, loadWorkspaces, plainUrl, updateWorkspaces } from "../workspaces.ts";
+import {
+  DEFAULT_URL,
+  DEFAULT_WORKSPACE,
+  loadWorkspaces,
+  plainUrl,
+  updateWorkspaces,
+  type Workspace,
+} from "../workspaces.ts";
+import { signInHere } from "./local-server.ts";
 
 const options = defineOptions({
   ...clientOptions,
@@ -30,6 +35,13 @@ const options = defineOptions({
     schema: accountName.optional(),
     defaultText: "your name on this machine",
     help: "Who you are in that business",
+  },
+  "data-dir": {
+    kind: "value",
+    placeholder: "DIR",
+    env: "TANVRIT_DATA_DIR",
+    schema: optionText.min(1).optional(),
+    help: "The data directory of the server, where it is not found by its URL",
   },
   "credential-store": {
     kind: "value",
@@ -50,22 +62,31 @@ export const command = defineCommand({
       does: "Sign in to another one, under a name of its own",
     },
   ],
-  details: `A server on this machine that runs as you needs no password: it writes a secret to a file that only you can
-read, and this command reads it. For a server elsewhere set TANVRIT_TOKEN to what auth print-token prints there.`,
+  details: `A server on this machine that runs as you needs no password: it listens on a socket in its data directory that
+is yours alone, and each side asks the system whose the other one is. Root may sign in to any server that it names by
+--data-dir. For a server elsewhere set TANVRIT_TOKEN to what auth print-token prints there.`,
   async run({ options, env, output }) {
     const config = await loadWorkspaces(env);
     const name = options.workspace ?? config.current ?? DEFAULT_WORKSPACE;
-    const url = plainUrl(options.url ?? own(config.workspaces, name)?.url ?? DEFAULT_URL);
-    const tokens = await signInHere(url, options.business, options.user ?? localUserName());
+    const before = own(config.workspaces, name);
+    const dataDir = options["data-dir"];
+    const given = options.url ?? (dataDir === undefined ? (before?.url ?? DEFAULT_URL) : undefined);
+    const { url, serverKey, tokens } = await signInHere(env, {
+      url: given === undefined ? undefined : plainUrl(given),
+      dataDir,
+      business: options.business,
+      user: options.user ?? localUserName(),
+    });
     const stored = await keep(env, output, name, { ...tokens, url }, options["credential-store"]);
     await updateWorkspaces(env, (latest) => ({
       current: latest.current ?? name,
       workspaces: {
         ...latest.workspaces,
-        [name]: { url, credentialStore: stored.kind, identity: tokens.identity },
+        [name]: { url, credentialStore: stored.kind, identity: tokens.identity, serverKey },
       },
     }));
-    await removeOld(env, output, name, own(config.workspaces, name)?.credentialStore, stored.kind);
+    await removeOld(env, output, name, before?.credentialStore, stored.kind);
+    await sayNewKey(output, before, { url, serverKey });
     const { identity } = tokens;
     await output.note(
       `Signed in to workspace ${name} (${url}) as ${identity.userName}, ${identity.role} of ${identity.businessName}. ` +
@@ -81,42 +102,18 @@ read, and this command reads it. For a server elsewhere set TANVRIT_TOKEN to wha
   },
 });
 
-const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
-
-/** Proves to a server on this machine that we are its own user, by reading what only that user can. */
-async function signInHere(url: string, business: string, user: string): Promise<TokenSet> {
-  if (!LOOPBACK.test(new URL(url).hostname)) {
-    throw new CliError(
-      "not_signed_in",
-      `${url} is another machine, and only same-machine sign-in is there yet`,
-      {
-        todo: "Set TANVRIT_TOKEN to a token that tanvrit-compute auth print-token prints there",
-      },
-    );
-  }
-  const client = new ComputeClient({ url });
-  const challenge = await client.call("auth.local.start", {});
-  const secret = await readSecret(url, challenge.secretFile, challenge.challengeId);
-  return client.call("auth.local.finish", { challengeId: challenge.challengeId, secret, business, user });
-}
-
-/** The server names the file, so it must not be able to make us send it any other. */
-async function readSecret(url: string, file: string, challengeId: string): Promise<string> {
-  if (basename(file) !== `local-login-${challengeId}`) {
-    throw new CliError("not_signed_in", `${url} asked for ${file}, which is no sign-in file`, {
-      todo: "Check that a Tanvrit Compute server runs there",
-    });
-  }
-  const secret = await readFile(file, "utf8").catch((cause: Error) => {
-    throw new CliError("not_signed_in", `cannot read the sign-in file ${file}: ${cause.message}`, {
-      cause,
-      todo: "The server runs as another user or on another machine; sign in as its user, or set TANVRIT_TOKEN",
-    });
-  });
-  if (/^tnvl_[A-Za-z0-9_-]{16,128}$/.test(secret.trim())) return secret.trim();
-  throw new CliError("not_signed_in", `${file} holds no sign-in secret`, {
-    todo: "Check that a Tanvrit Compute server runs there",
-  });
+/** A server that has another key than before was set up anew, or is another one. */
+async function sayNewKey(
+  output: Output,
+  before: Workspace | undefined,
+  { url, serverKey }: { url: string; serverKey: string },
+): Promise<void> {
+  if (before?.url !== url || before.serverKey === serverKey) return;
+  const what =
+    before.serverKey === undefined
+      ? `The key of ${url} is kept: from now on no token goes to a server at this address that has another one.`
+      : `The server at ${url} has another key than before. It is the one that is known from now on.`;
+  await output.note(what);
 }
 
 /** Where it was asked for; else in the keychain, and where there is none, in a file after saying so. */

@@ -31,7 +31,7 @@ export const command = defineCommand({
     await (await openCredentialStore(known.credentialStore, env)).remove(name);
     await updateWorkspaces(env, (latest) => ({
       ...latest,
-      workspaces: { ...latest.workspaces, [name]: { url: known.url } },
+      workspaces: { ...latest.workspaces, [name]: { url: known.url, serverKey: known.serverKey } },
     }));
     await output.note(
       failure

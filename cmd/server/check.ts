@@ -50,6 +50,7 @@ const defaults = {
   port: 0,
   bus: undefined,
   "secret-key-file": undefined,
+  "public-url": undefined,
   "reuse-port": false,
 };
 

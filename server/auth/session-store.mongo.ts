@@ -3,13 +3,7 @@ import { newId } from "../../shared/ids.ts";
 import { isDuplicateKey, type MongoStore } from "../store/mongo.ts";
 import { collectionStep } from "../store/mongo-migrations.ts";
 import { readSecret, Seal } from "./seal.ts";
-import {
-  type Member,
-  type NewSession,
-  type SessionRecord,
-  type SessionStore,
-  USED_IDS_KEPT_MS,
-} from "./session-store.ts";
+import type { Member, NewSession, SessionRecord, SessionStore } from "./session-store.ts";
 
 interface SessionDocument {
   session_id: string;
@@ -38,10 +32,6 @@ interface MembershipDocument {
 interface SecretDocument {
   name: string;
   secret: Binary;
-}
-interface UsedIdDocument {
-  id: string;
-  used_at: number;
 }
 
 export const authSteps = [
@@ -73,7 +63,6 @@ export class MongoSessionStore implements SessionStore {
   private readonly businesses: Collection<BusinessDocument>;
   private readonly memberships: Collection<MembershipDocument>;
   private readonly secrets: Collection<SecretDocument>;
-  private readonly usedIds: Collection<UsedIdDocument>;
 
   private readonly secretRows = {
     findOrInsert: (name: string, fresh: Uint8Array) => this.findOrInsertSecret(name, fresh),
@@ -92,7 +81,6 @@ export class MongoSessionStore implements SessionStore {
     this.businesses = store.collection("compute_businesses");
     this.memberships = store.collection("compute_memberships");
     this.secrets = store.collection("compute_secrets");
-    this.usedIds = store.collection("compute_used_ids");
   }
 
   /** Each step may be repeated and leaves nothing wrong behind where a later one fails, so it is no transaction. */
@@ -183,19 +171,6 @@ export class MongoSessionStore implements SessionStore {
 
   secret(name: string): Promise<Uint8Array> {
     return readSecret(this.secretRows, this.seal, name);
-  }
-
-  useOnce(id: string, nowMs: number): Promise<boolean> {
-    return this.store.attempt(async () => {
-      await this.usedIds.deleteMany({ used_at: { $lt: nowMs - USED_IDS_KEPT_MS } });
-      try {
-        await this.usedIds.insertOne({ id, used_at: nowMs });
-        return true;
-      } catch (error) {
-        if (isDuplicateKey(error)) return false;
-        throw error;
-      }
-    });
   }
 
   private findOrInsertSecret(name: string, fresh: Uint8Array): Promise<Uint8Array> {

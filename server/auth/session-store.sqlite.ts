@@ -1,13 +1,7 @@
 import { newId } from "../../shared/ids.ts";
 import type { Migration, SqliteStore } from "../store/sqlite.ts";
 import { readSecret, Seal } from "./seal.ts";
-import {
-  type Member,
-  type NewSession,
-  type SessionRecord,
-  type SessionStore,
-  USED_IDS_KEPT_MS,
-} from "./session-store.ts";
+import type { Member, NewSession, SessionRecord, SessionStore } from "./session-store.ts";
 
 export const authMigrations: Migration[] = [
   {
@@ -130,16 +124,6 @@ export class SqliteSessionStore implements SessionStore {
 
   secret(name: string): Promise<Uint8Array> {
     return readSecret(this.secretRows, this.seal, name);
-  }
-
-  useOnce(id: string, nowMs: number): Promise<boolean> {
-    return this.store.write(() => {
-      this.store.run("DELETE FROM compute_used_ids WHERE used_at < $before", {
-        before: nowMs - USED_IDS_KEPT_MS,
-      });
-      const sql = "INSERT INTO compute_used_ids (id, used_at) VALUES ($id, $nowMs) ON CONFLICT DO NOTHING";
-      return this.store.run(sql, { id, nowMs }) === 1;
-    });
   }
 
   private findOrInsertSecret(name: string, fresh: Uint8Array): Promise<Uint8Array> {

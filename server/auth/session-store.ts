@@ -20,8 +20,6 @@ export interface NewSession {
 
 /** As long as what HMAC with SHA-256 makes of it: a longer key adds nothing. */
 export const SECRET_BYTES = 32;
-/** Far longer than anything is valid that may be used once only. */
-export const USED_IDS_KEPT_MS = 24 * 3_600_000;
 
 /** A user of a business. */
 export type Member = Pick<Identity, "userId" | "userName" | "role">;
@@ -43,6 +41,4 @@ export interface SessionStore {
   revoke(sessionId: string, nowMs: number): Promise<void>;
   /** The random key of this name, SECRET_BYTES long; made once, the same for every server that shares the store. */
   secret(name: string): Promise<Uint8Array>;
-  /** Records that a one-time id was used; resolves with false where it was before. */
-  useOnce(id: string, nowMs: number): Promise<boolean>;
 }

@@ -88,7 +88,6 @@ async function serve(
 ): Promise<Response> {
   const requestId = requestIdOf(request);
   try {
-    if (id.startsWith("auth.local.")) refuseRemote(request, peer);
     const caller = await parts.authenticate(request.headers, endpoint);
     const schema = endpoint.input as z.ZodType;
     // An agent's body is a program's own, and there are many of them.
@@ -104,6 +103,7 @@ async function serve(
         : request.signal,
       idempotencyKey: endpoint.idempotencyKey ? idempotencyKeyOf(request) : undefined,
       lastEventId: request.headers.get("last-event-id") ?? undefined,
+      from: peer.address,
     };
     const output = await handler(input.data, context);
     if (endpoint.events) {
@@ -153,16 +153,4 @@ function idempotencyKeyOf(request: Request): string | undefined {
 function requestIdOf(request: Request): string {
   const given = request.headers.get("x-request-id");
   return given && /^[\w.-]{1,64}$/.test(given) ? given : Bun.randomUUIDv7();
-}
-
-const LOOPBACK = new Set(["127.0.0.1", "::1", "::ffff:127.0.0.1"]);
-
-/** A proxy on this machine makes every peer look local, so a forwarded request is not. */
-function refuseRemote(request: Request, peer: PeerInfo): void {
-  const isForwarded = request.headers.has("x-forwarded-for") || request.headers.has("forwarded");
-  if (!isForwarded && peer.address !== undefined && LOOPBACK.has(peer.address)) return;
-  throw new ComputeError(
-    "forbidden",
-    "The same-machine sign-in works only from the machine the server runs on.",
-  );
 }

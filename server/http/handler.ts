@@ -27,6 +27,8 @@ export interface RequestContext {
   idempotencyKey: string | undefined;
   /** The `Last-Event-ID` header. */
   lastEventId: string | undefined;
+  /** The address of whoever is connected: of a proxy, where there is one. */
+  from: string | undefined;
 }
 
 export type Handler<Id extends CallId> = (

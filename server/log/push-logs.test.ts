@@ -93,6 +93,7 @@ function pusher(world: LogWorld, change: Partial<PushingExecution> = {}, store: 
     signal: AbortSignal.timeout(10_000),
     idempotencyKey: undefined,
     lastEventId: undefined,
+    from: undefined,
   };
   return { published, push: async (batches: LogBatch[]) => (await handler({ batches }, context)).stored };
 }

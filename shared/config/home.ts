@@ -15,6 +15,11 @@ export function tanvritHome(env: Env): string {
   );
 }
 
+/** The same; undefined for an account that has no such place. */
+export function homeIfAny(env: Env): string | undefined {
+  return env.TANVRIT_HOME || accountHome(env) !== undefined ? tanvritHome(env) : undefined;
+}
+
 /** undefined: a service may run as a bare number, of which the system knows no more, and without HOME. */
 export function accountHome(env: Env): string | undefined {
   if (env.HOME) return env.HOME;

@@ -6,10 +6,12 @@ import { jobEndpoints } from "./job.ts";
 import { manyJobsEndpoints } from "./many-jobs.ts";
 import { nodeEndpoints } from "./node.ts";
 import { scheduleEndpoints } from "./schedule.ts";
+import { serverEndpoints } from "./server.ts";
 import { templateEndpoints } from "./template.ts";
 
 /** Every endpoint of the API by its id. The server mounts it, the SDK is typed by it, the tests walk it. */
 export const endpoints = {
+  ...serverEndpoints,
   ...authEndpoints,
   ...jobEndpoints,
   ...manyJobsEndpoints,

@@ -1,24 +1,20 @@
 import { expect } from "bun:test";
-import { stat } from "node:fs/promises";
+import { createPublicKey, randomBytes, verify } from "node:crypto";
+import { proofText } from "../../shared/server-proof.ts";
 import type { Scenarios } from "./stage.ts";
 
 /** What each endpoint of signing in does, told by one story each. */
 export const authScenarios = {
-  "auth.local.start": async ({ api }) => {
-    const { secretFile, expiresAt } = await api.call("auth.local.start", {});
-    expect((await stat(secretFile)).mode & 0o777).toBe(0o600);
-    expect(Date.parse(expiresAt)).toBeGreaterThan(Date.now());
-  },
-
-  "auth.local.finish": async ({ api }) => {
-    const { challengeId, secretFile } = await api.call("auth.local.start", {});
-    const guess = { challengeId, secret: `tnvl_${"A".repeat(43)}`, business: "local", user: "tester" };
-    expect((await api.refused("auth.local.finish", guess)).status).toBe(401);
-    const secret = (await Bun.file(secretFile).text()).trim();
-    const tokens = await api.call("auth.local.finish", { ...guess, secret });
-    expect(tokens.identity).toMatchObject({ userName: "tester", businessName: "local", role: "owner" });
-    // A secret works once.
-    expect((await api.refused("auth.local.finish", { ...guess, secret })).status).toBe(401);
+  "server.identity": async ({ api }) => {
+    const url = api.url.replace(/\/$/, "");
+    const nonce = randomBytes(32).toString("base64url");
+    const { serverKey, signature = "", urls } = await api.call("server.identity", { nonce, url });
+    expect(urls).toContain(url);
+    const key = createPublicKey({ key: { kty: "OKP", crv: "Ed25519", x: serverKey }, format: "jwk" });
+    expect(verify(null, proofText(nonce, url), key, Buffer.from(signature, "base64url"))).toBe(true);
+    // It is the same one at every start, and speaks for no address but its own.
+    const other = await api.call("server.identity", { nonce, url: url.replace("127.0.0.1", "[::1]") });
+    expect(other).toEqual({ serverKey, urls });
   },
 
   "auth.refresh": async ({ api }) => {

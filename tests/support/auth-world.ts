@@ -1,5 +1,4 @@
 import { Authenticator } from "../../server/auth/authenticator.ts";
-import { LocalLogin } from "../../server/auth/local-login.ts";
 import { NodeKeys } from "../../server/auth/node-keys.ts";
 import { authMigrations, SqliteSessionStore } from "../../server/auth/session-store.sqlite.ts";
 import type { SessionRecord } from "../../server/auth/session-store.ts";
@@ -42,11 +41,6 @@ export class AuthWorld implements AsyncDisposable {
   }
 
   readonly endSession = (sessionId: string) => this.sessions.revoke(sessionId, this.now());
-
-  async localLogin(): Promise<LocalLogin> {
-    const key = await this.sessions.secret("local-login");
-    return new LocalLogin(this.scratch.join("data"), this.sessions, key, this.now);
-  }
 
   async authenticator(): Promise<Authenticator> {
     return new Authenticator(await this.tokens(), this.keys, this.sessions, this.nodes);

@@ -2,9 +2,11 @@ import type { Bus } from "../../server/bus/bus.ts";
 import { MemoryBus } from "../../server/bus/memory-bus.ts";
 import { composePlane, type Plane } from "../../server/compose.ts";
 import type { Pricing } from "../../server/credit/pricing.ts";
+import { OwnUrls } from "../../server/http/own-urls.ts";
 import { openSqliteStores } from "../../server/store/open-sqlite.ts";
 import { openMongoStores } from "../../server/store/open-stores.ts";
 import type { Stores } from "../../server/store/stores.ts";
+import { accountLists } from "../../shared/sockets/local-server.ts";
 import { Api } from "./api.ts";
 import { makeScratch, type Scratch } from "./scratch.ts";
 import { newSharedDatabase } from "./shared-store.ts";
@@ -17,6 +19,8 @@ export class TestPlane implements AsyncDisposable {
   private readonly stopping = new AbortController();
   private readonly listener: Bun.Server<undefined>;
   private plane: Plane | undefined;
+  private readonly urls = new OwnUrls("127.0.0.1");
+  private stopSignIn: (() => void) | undefined;
 
   private constructor(
     private readonly scratch: Scratch,
@@ -33,6 +37,7 @@ export class TestPlane implements AsyncDisposable {
         return this.plane.app.fetch(request, { address: server.requestIP(request)?.address });
       },
     });
+    this.urls.listensOn({ address: "127.0.0.1", port: this.listener.port ?? 0 });
     this.api = new Api(this.listener.url.href);
   }
 
@@ -47,7 +52,7 @@ export class TestPlane implements AsyncDisposable {
     test.plane = await composePlane({
       stores: test.stores,
       bus: test.bus,
-      dataDir: scratch.path,
+      urls: test.urls,
       pricing,
       log: { info: () => undefined, warn: () => undefined, error: console.error },
       now: () => test.now(),
@@ -57,6 +62,7 @@ export class TestPlane implements AsyncDisposable {
       },
       stopping: test.stopping.signal,
     });
+    test.stopSignIn = await test.plane.localSignIn.listen(scratch.path, accountLists(undefined));
     for (const task of test.plane.tasks) task.start();
     return test;
   }
@@ -80,6 +86,7 @@ export class TestPlane implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.stopping.abort();
+    this.stopSignIn?.();
     await this.plane?.close();
     await Promise.all((this.plane?.tasks ?? []).map((task) => task.stop()));
     await this.listener.stop(true);

@@ -9,7 +9,7 @@ const ATTEMPTS = 5;
 /**
  * Listens on a socket that is open to this account alone; whoever may connect may order jobs about. The lock of the
  * directory it belongs to must be held, so that a socket that is there already belongs to nobody any more. Returns how
- * to end it, which leaves nothing behind. Throws AgentError where the place for it may not be used.
+ * to end it, which leaves nothing behind. Throws SocketPlaceError where the place for it may not be used.
  */
 export function listenOn<Data>(path: string, socket: SocketHandler<Data>): () => void {
   const listener = listen(path, socket);

@@ -8,6 +8,7 @@ const NEWLINE = 0x0a;
 export class Wire<Sent, Received> {
   private readonly socket: Socket<unknown>;
   private readonly onMessage: (message: Received) => void;
+  private readonly maxMessageBytes: number;
   /** Messages of this turn; they go out together. */
   private outgoing: string[] = [];
   /** What the socket had no room for. */
@@ -17,9 +18,14 @@ export class Wire<Sent, Received> {
   private readonly drained = Promise.withResolvers<void>();
   private ending = false;
 
-  constructor(socket: Socket<unknown>, onMessage: (message: Received) => void) {
+  constructor(
+    socket: Socket<unknown>,
+    onMessage: (message: Received) => void,
+    maxMessageBytes = MAX_MESSAGE_BYTES,
+  ) {
     this.socket = socket;
     this.onMessage = onMessage;
+    this.maxMessageBytes = maxMessageBytes;
   }
 
   send(message: Sent): void {
@@ -64,7 +70,7 @@ export class Wire<Sent, Received> {
     // The chunk's memory is the runtime's; what stays is copied.
     this.incoming.push(chunk.slice(from));
     this.incomingBytes += chunk.length - from;
-    if (this.incomingBytes > MAX_MESSAGE_BYTES) throw new SyntaxError("The message has no end.");
+    if (this.incomingBytes > this.maxMessageBytes) throw new SyntaxError("The message has no end.");
   }
 
   private flush(): void {

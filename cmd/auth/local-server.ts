@@ -1,0 +1,150 @@
+import { lstatSync } from "node:fs";
+import { join, resolve } from "node:path";
+import type { Socket } from "bun";
+import { ComputeClient } from "../../sdk/client.ts";
+import { ComputeError } from "../../sdk/errors.ts";
+import { homeIfAny } from "../../shared/config/home.ts";
+import {
+  accountLists,
+  type LocalAnswer,
+  type LocalRequest,
+  type LocalServer,
+  listedServers,
+  localAnswer,
+  signInDirectory,
+} from "../../shared/sockets/local-server.ts";
+import { peerUid } from "../../shared/sockets/peer.ts";
+import { Wire } from "../../shared/sockets/wire.ts";
+import { isLoopbackUrl } from "../../shared/url.ts";
+import type { Env } from "../command.ts";
+import { CliError } from "../failure.ts";
+
+export type SignedIn = Extract<LocalAnswer, { ok: true }>;
+type AskingWire = Wire<LocalRequest, unknown>;
+
+const ANSWER_LIMIT_MS = 15_000;
+const PROBE_LIMIT_MS = 2_000;
+const TOKEN_TODO = "set TANVRIT_TOKEN to what tanvrit-compute auth print-token prints there";
+
+/** Where servers are looked for, and whose they must be. */
+interface Place {
+  lists: readonly string[];
+  owner: number | undefined;
+}
+
+/**
+ * Signs in to a server of this account on this machine, by its socket: the kernel says to both ends whose the other one
+ * is. Without a URL it is the server of the data directory. Throws CliError or ComputeError where there is none.
+ */
+export async function signInHere(
+  env: Env,
+  wanted: { url: string | undefined; dataDir: string | undefined; business: string; user: string },
+): Promise<SignedIn> {
+  const { dataDir, business, user } = wanted;
+  const place = dataDir === undefined ? ownPlace(env) : placeOf(dataDir);
+  const found = place.lists.flatMap((list) => listedServers(list, place.owner)).map(({ server }) => server);
+  const url = wanted.url ?? found[0]?.urls[0];
+  if (url === undefined) throw nothingIn(dataDir);
+  for (const server of found.filter((one) => isAt(one, url))) {
+    const answer = await ask(server.socket, { url, business, user }, place.owner);
+    if (answer?.ok) return answer;
+    if (answer) throw new ComputeError(answer.code, answer.why);
+  }
+  throw await whyNone(url, found);
+}
+
+function ownPlace(env: Env): Place {
+  const home = homeIfAny(env);
+  const ofDefaultDirectory = home === undefined ? [] : [signInDirectory(join(home, "server"))];
+  return { lists: [...accountLists(home), ...ofDefaultDirectory], owner: process.getuid?.() };
+}
+
+/** Root may sign in to anybody's server, if it is named. */
+function placeOf(dataDir: string): Place {
+  const list = signInDirectory(resolve(dataDir));
+  const uid = process.getuid?.();
+  const owner = uid === 0 ? (lstatSync(list, { throwIfNoEntry: false })?.uid ?? uid) : uid;
+  return { lists: [list], owner };
+}
+
+/** `localhost` stands for several addresses, and means the one that the server has. */
+function isAt({ urls }: LocalServer, url: string): boolean {
+  if (urls.includes(url)) return true;
+  const { hostname, port } = new URL(url);
+  const isAnyLoopback = hostname === "localhost";
+  return isAnyLoopback && urls.some((own) => isLoopbackUrl(own) && new URL(own).port === port);
+}
+
+/** The server's answer; undefined where nobody listens any more, or somebody else does. */
+async function ask(
+  path: string,
+  request: LocalRequest,
+  owner: number | undefined,
+): Promise<LocalAnswer | undefined> {
+  const answered = Promise.withResolvers<LocalAnswer | undefined>();
+  const timer = setTimeout(() => answered.resolve(undefined), ANSWER_LIMIT_MS);
+  let socket: Socket<AskingWire> | undefined;
+  try {
+    socket = await Bun.connect<AskingWire>({
+      unix: path,
+      socket: {
+        open: (opened) => {
+          const isTheirs = process.platform === "win32" || (owner !== undefined && peerUid(opened) === owner);
+          if (!isTheirs) return answered.resolve(undefined);
+          opened.data = new Wire<LocalRequest, unknown>(opened, (answer) =>
+            answered.resolve(localAnswer.safeParse(answer).data),
+          );
+          opened.data.send(request);
+        },
+        data: (opened, bytes) => {
+          try {
+            opened.data?.onData(bytes);
+          } catch {
+            answered.resolve(undefined); // Whoever listens there is no server of ours.
+          }
+        },
+        drain: (opened) => opened.data?.onDrain(),
+        close: () => answered.resolve(undefined),
+      },
+    });
+    return await answered.promise;
+  } catch {
+    return undefined; // Nobody listens there: that server is gone.
+  } finally {
+    clearTimeout(timer);
+    socket?.terminate();
+  }
+}
+
+function nothingIn(dataDir: string | undefined): CliError {
+  return new CliError("unreachable", `no server of this account runs on ${dataDir}`, {
+    todo: "Start it, or name its data directory with --data-dir",
+  });
+}
+
+async function whyNone(url: string, found: readonly LocalServer[]): Promise<Error> {
+  const { port } = new URL(url);
+  const near = found.flatMap(({ urls }) => urls).find((own) => new URL(own).port === port);
+  if (near !== undefined && near !== url && isLoopbackUrl(url)) {
+    const why = `your server with port ${port} is at ${near}, and ${url} may be another account's`;
+    return new CliError("not_signed_in", why, { todo: `Sign in with --url ${near}` });
+  }
+  if (!isLoopbackUrl(url)) {
+    return new CliError(
+      "not_signed_in",
+      `${url} is another machine, and only same-machine sign-in is there yet`,
+      {
+        todo: `Sign in on that machine, and here ${TOKEN_TODO}`,
+      },
+    );
+  }
+  // Where nothing answers at all, that is the first thing to say.
+  await new ComputeClient({ url })
+    .call("auth.whoami", {}, { timeoutMs: PROBE_LIMIT_MS })
+    .catch((error: unknown) => {
+      if (!(error instanceof ComputeError)) throw error;
+    });
+  return new CliError("not_signed_in", `what answers at ${url} is no server of your account`, {
+    todo: `Sign in as the account that runs it, as root name its directory with --data-dir, or ${TOKEN_TODO}`,
+  });
+}

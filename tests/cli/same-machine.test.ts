@@ -1,0 +1,158 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { chmod, mkdir, readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { signInHere } from "../../cmd/auth/local-server.ts";
+import { localServer } from "../../shared/sockets/local-server.ts";
+import { Person } from "../support/person.ts";
+import { makeScratch } from "../support/scratch.ts";
+import { TestServer } from "../support/server.ts";
+import { within } from "../support/wait.ts";
+
+const NOBODY = 65_534;
+const mayBeNobody = process.getuid?.() === 0 && Bun.which("setpriv") !== null;
+
+let server: TestServer;
+beforeAll(async () => {
+  server = await TestServer.start();
+});
+afterAll(() => server[Symbol.asyncDispose]());
+
+/** Listens in place of a server, and keeps what it is sent. */
+function squat(hostname: string, port: number) {
+  const heard: string[] = [];
+  const listener = Bun.serve({
+    hostname,
+    port,
+    async fetch(request) {
+      heard.push(`${request.url} ${JSON.stringify([...request.headers])} ${await request.text()}`);
+      const problem = { type: "about:blank", title: "no", status: 401, code: "unauthenticated" };
+      return Response.json(problem, {
+        status: 401,
+        headers: { "content-type": "application/problem+json" },
+      });
+    },
+  });
+  return { heard, [Symbol.asyncDispose]: () => listener.stop(true) };
+}
+
+test("localhost means the one address that the server has, and that is what is kept", async () => {
+  await using person = await Person.stranger();
+  const login = ["auth", "login", "--json", "--url", `http://localhost:${server.port}`];
+  expect(JSON.parse(await person.get(login))).toMatchObject({ url: server.url });
+  expect(await person.get(["job", "list"])).toContain("COMMAND");
+});
+
+test("who listens beside the server, with its port at another address, hears nothing of a sign-in", async () => {
+  await using person = await Person.stranger();
+  await using relay = squat("::1", server.port);
+  await person.get(["auth", "login", "--url", `http://localhost:${server.port}`]);
+  const named = await person.run(["auth", "login", "--url", `http://[::1]:${server.port}`]);
+  expect(named).toMatchObject({ exitCode: 77, stdout: "" });
+  expect(named.stderr).toContain(
+    `is at ${server.url}, and http://[::1]:${server.port} may be another account's`,
+  );
+  expect(relay.heard).toEqual([]);
+});
+
+test("who listens where a server was stopped gets no sign-in, and the person is told whose it is not", async () => {
+  await using person = await Person.stranger();
+  await using stopped = await TestServer.start();
+  await stopped.stop();
+  await using squatter = squat("127.0.0.1", stopped.port);
+  const login = await person.run(["auth", "login", "--url", stopped.url]);
+  expect(login).toMatchObject({ exitCode: 77, stdout: "" });
+  expect(login.stderr).toContain("is no server of your account");
+  expect(squatter.heard.filter((text) => /authorization|tnv[a-z]_/i.test(text))).toEqual([]);
+});
+
+test("a server is found by its data directory alone, and listed for its account alone", async () => {
+  await using person = await Person.stranger();
+  const dataDir = server.scratch.join("data");
+  const signedIn = JSON.parse(await person.get(["auth", "login", "--json", "--data-dir", dataDir]));
+  expect(signedIn).toMatchObject({ url: server.url, identity: { businessName: "local" } });
+  const { file, record } = await recordOf(server);
+  expect(record.urls).toEqual([server.url]);
+  for (const path of [file, record.socket]) expect((await Bun.file(path).stat()).mode & 0o777).toBe(0o600);
+  expect((await Bun.file(join(dataDir, "sign-in")).stat()).mode & 0o777).toBe(0o700);
+});
+
+test("a server that stops takes its socket with it; what a killed one leaves is passed over and removed", async () => {
+  await using killed = await TestServer.start();
+  const { record } = await recordOf(killed);
+  await killed.kill();
+  await killed.startAgain();
+  await using person = await Person.signIn(killed);
+  expect(await person.get(["auth", "status"])).toContain(killed.url);
+  expect(await Bun.file(record.socket).exists()).toBe(false);
+  await killed.stop();
+  expect(await readdir(killed.scratch.join("data"))).not.toContain("sign-in");
+});
+
+test.skipIf(!mayBeNobody)("another account is not answered, even where files let it through", async () => {
+  await using open = await TestServer.start();
+  const { record } = await recordOf(open);
+  for (const path of [open.scratch.path, open.scratch.join("data"), open.scratch.join("data", "sign-in")]) {
+    await chmod(path, 0o755);
+  }
+  await chmod(record.socket, 0o777);
+  const request = { url: open.url, business: "local", user: "mallory" };
+  const answer = await asNobody(`
+    let heard = "";
+    await new Promise((resolve) => Bun.connect({ unix: ${JSON.stringify(record.socket)}, socket: {
+      open: (socket) => void socket.write(${JSON.stringify(`${JSON.stringify(request)}\n`)}),
+      data: (_socket, bytes) => { heard += bytes; resolve(); },
+      close: () => resolve(),
+    } }).catch((error) => { heard = "not let in: " + error.code; resolve(); }));
+    console.log(JSON.stringify({ heard }));
+    process.exit(0);
+  `);
+  expect(JSON.parse(answer)).toEqual({ heard: "" });
+});
+
+test.skipIf(!mayBeNobody)("who listens on a socket under another account is not asked", async () => {
+  await using scratch = await makeScratch();
+  const socket = scratch.join("false.sock");
+  await chmod(scratch.path, 0o777);
+  const fake = Bun.spawn(
+    [
+      ...nobody(),
+      "-e",
+      `Bun.listen({ unix: ${JSON.stringify(socket)}, socket: {
+      data: (_socket, bytes) => console.log("heard " + bytes) } }); console.log("listens");`,
+    ],
+    { cwd: "/", stdout: "pipe", stderr: "inherit" },
+  );
+  try {
+    const reader = fake.stdout.getReader();
+    expect(String(Buffer.from((await within(10_000, "the listener", reader.read())).value ?? []))).toBe(
+      "listens\n",
+    );
+    const list = scratch.join("sign-in");
+    await mkdir(list, { mode: 0o700 });
+    const record = { urls: ["http://127.0.0.1:1"], pid: fake.pid, socket };
+    await Bun.write(join(list, "srv_0.json"), JSON.stringify(record));
+    const asked = signInHere({}, { url: undefined, dataDir: scratch.path, business: "local", user: "anna" });
+    await expect(asked).rejects.toThrow(/Cannot reach/);
+    fake.kill();
+    expect((await reader.read()).done).toBe(true);
+  } finally {
+    fake.kill("SIGKILL");
+    await fake.exited;
+  }
+});
+
+async function recordOf(one: TestServer) {
+  const list = one.scratch.join("data", "sign-in");
+  const names = (await readdir(list)).filter((name) => name.endsWith(".json"));
+  const file = join(list, names.sort().at(-1) ?? "");
+  return { file, record: localServer.parse(await Bun.file(file).json()) };
+}
+
+function nobody(): string[] {
+  return ["setpriv", `--reuid=${NOBODY}`, `--regid=${NOBODY}`, "--clear-groups", process.execPath];
+}
+
+async function asNobody(script: string): Promise<string> {
+  const child = Bun.spawn([...nobody(), "-e", script], { cwd: "/", stdout: "pipe", stderr: "inherit" });
+  return within(20_000, "a script of another account", new Response(child.stdout).text());
+}
