@@ -2,7 +2,10 @@
 export const limits = {
   /** A larger request body is refused with `payload_too_large`. */
   maxBodyBytes: 16 * 1024 * 1024,
-  /** The agent cuts longer lines into pieces marked `partial`; the server refuses longer ones. UTF-16 code units. */
+  /**
+   * The agent cuts lines of more bytes into pieces marked `partial`; the server refuses texts of more UTF-16 code units, of
+   * which a text never has more than bytes.
+   */
   maxLogLineLength: 32 * 1024,
   /** The most lines in one request to `nodes/logs`. */
   maxLogLinesPerRequest: 5_000,

@@ -13,12 +13,28 @@ export const logLine = z.object({
   seq: z.int().min(1),
   stream: logStream,
   at: timestamp,
-  /** Without the newline. Bytes that are not UTF-8 stand as U+FFFD. */
+  /** Without the newline. A reader finds U+FFFD in it for what is not UTF-8; a node leaves it empty where it sends `bytes`. */
   text: z.string().max(limits.maxLogLineLength),
+  /** Of a line that is not UTF-8: exactly what was written, without the newline, in base64. */
+  bytes: z.base64().max(base64Length(limits.maxLogLineLength)).optional(),
   /** No newline followed: a piece of a longer line, or output that ended without one. */
   partial: z.literal(true).optional(),
 });
 export type LogLine = z.infer<typeof logLine>;
+
+/** What a line shows: its text, with U+FFFD for what is not UTF-8. */
+export function shownText({ text, bytes }: Pick<LogLine, "text" | "bytes">): string {
+  return bytes === undefined ? text : Buffer.from(bytes, "base64").toString("utf8");
+}
+
+/** About how many characters a line takes in memory and in a request. */
+export function lineLength({ text, bytes }: Pick<LogLine, "text" | "bytes">): number {
+  return text.length + (bytes?.length ?? 0);
+}
+
+function base64Length(bytes: number): number {
+  return Math.ceil(bytes / 3) * 4;
+}
 
 export const logBatch = z.object({
   executionId,
@@ -37,7 +53,12 @@ export const logCursor = z
 /** The events of a job's log stream, by their SSE event names. */
 export const logEvents = {
   /** A line of output. */
-  log: logLine.extend({ executionId, attempt: z.int().min(1) }),
+  log: logLine.extend({
+    executionId,
+    attempt: z.int().min(1),
+    /** How `bytes` is written, where there is one; the text is then not all there was. */
+    encoding: z.literal("base64").optional(),
+  }),
   /** The job moved: queued, assigned, running, queued again for a retry. */
   status: z.object({ jobId, status: jobStatus, attempt: z.int() }),
   /**

@@ -60,11 +60,13 @@ export class ExecutionLog {
   }
 
   private splitterOf(stream: "stdout" | "stderr"): LineSplitter {
-    return new LineSplitter((text, partial) => this.addLine(stream, text, partial));
+    return new LineSplitter((piece, partial) => this.addLine(stream, piece, partial));
   }
 
-  private addLine(stream: LogStream, text: string, partial: boolean): void {
-    const line: LogLine = { seq: this.nextSeq++, stream, at: nowText(), text };
+  private addLine(stream: LogStream, piece: string | Uint8Array, partial: boolean): void {
+    const line: LogLine = { seq: this.nextSeq++, stream, at: nowText(), text: "" };
+    if (typeof piece === "string") line.text = piece;
+    else line.bytes = Buffer.from(piece).toString("base64");
     if (partial) line.partial = true;
     this.pending.push(line);
   }

@@ -1,4 +1,4 @@
-import type { LogLine } from "../../shared/log.ts";
+import { type LogLine, lineLength } from "../../shared/log.ts";
 
 /**
  * The lines of one execution that the supervisor has handed over and the server has not stored yet. It is never
@@ -100,5 +100,5 @@ export function lostLine(seq: number, count: number, at: string): LogLine {
 
 /** About what a line takes in memory and in a request. */
 export function lineBytes(line: LogLine): number {
-  return line.text.length + 90;
+  return lineLength(line) + 90;
 }

@@ -1,11 +1,16 @@
 import { describe, expect, test } from "bun:test";
 import { LineSplitter } from "./line-splitter.ts";
 
-type Piece = [text: string, partial: boolean];
+type Piece = [piece: string | number[], partial: boolean];
+
+/** Bytes that are no text stand as their numbers. */
+function pieceOf(piece: string | Uint8Array): string | number[] {
+  return typeof piece === "string" ? piece : [...piece];
+}
 
 function splitAll(chunks: (string | Uint8Array)[], maxLength = 8): Piece[] {
   const pieces: Piece[] = [];
-  const splitter = new LineSplitter((text, partial) => pieces.push([text, partial]), maxLength);
+  const splitter = new LineSplitter((piece, partial) => pieces.push([pieceOf(piece), partial]), maxLength);
   for (const chunk of chunks) splitter.push(typeof chunk === "string" ? Buffer.from(chunk) : chunk);
   splitter.end();
   return pieces;
@@ -40,20 +45,60 @@ describe("the line splitter", () => {
     const bytes = [...Buffer.from(text)].map((byte) => Uint8Array.of(byte));
     const pieces = splitAll(bytes);
     expect(pieces.map(([piece]) => piece).join("")).toBe(text);
-    for (const [piece] of pieces) expect(piece.isWellFormed()).toBe(true);
+    for (const [piece] of pieces) expect(String(piece).isWellFormed()).toBe(true);
   });
 
-  test("turns bytes that are not UTF-8 into U+FFFD and goes on", () => {
-    expect(splitAll([Uint8Array.of(0xff, 0xfe, 0x41, 0x0a, 0xe2, 0x82)])).toEqual([
-      ["\ufffd\ufffdA", false],
-      ["\ufffd", true],
-    ]);
+  test("hands a line that is not UTF-8 over as its bytes, and every other as a text", () => {
+    const bytes = [0xff, 0xfe, 0x41, 0x0a, 0x42, 0x0a, 0xe2, 0x82];
+    const expected: Piece[] = [
+      [[0xff, 0xfe, 0x41], false],
+      ["B", false],
+      [[0xe2, 0x82], true],
+    ];
+    expect(splitAll([Uint8Array.from(bytes)])).toEqual(expected);
+    expect(splitAll(bytes.map((byte) => Uint8Array.of(byte)))).toEqual(expected);
     expect(splitAll([Uint8Array.of(0x00, 0x0a)])).toEqual([["\0", false]]);
+  });
+
+  test("loses and changes no byte, whatever comes in whatever chunks", () => {
+    const hostile = [
+      0x0a, 0x0d, 0x00, 0x41, 0x80, 0xbf, 0xc3, 0xa9, 0xe2, 0x82, 0xac, 0xf0, 0x9f, 0x98, 0x80, 0xff,
+    ];
+    for (let round = 0; round < 300; round++) {
+      const next = (below: number) => Math.floor(Math.random() * below);
+      const all = Uint8Array.from({ length: next(200) }, () => hostile[next(hostile.length)] ?? 0);
+      const got: Uint8Array[] = [];
+      const splitter = new LineSplitter((piece, partial) => {
+        const bytes = Buffer.from(piece as Uint8Array);
+        expect(bytes.length).toBeLessThanOrEqual(8);
+        got.push(bytes, partial ? Buffer.alloc(0) : Buffer.from("\n"));
+      }, 8);
+      for (let at = 0; at < all.length; ) {
+        const length = 1 + next(20);
+        splitter.push(all.subarray(at, at + length));
+        if (next(4) === 0) splitter.flush();
+        at += length;
+      }
+      splitter.end();
+      expect(Buffer.concat(got).toString("hex")).toBe(Buffer.from(all).toString("hex"));
+    }
+  });
+
+  test("text that chunks cut anywhere stays text", () => {
+    const text = `äöü€😀${"線".repeat(20)}\n`.repeat(20);
+    for (let size = 1; size < 12; size++) {
+      const bytes = Buffer.from(text);
+      const chunks = Array.from({ length: Math.ceil(bytes.length / size) }, (_, i) =>
+        bytes.subarray(i * size, (i + 1) * size),
+      );
+      const pieces = splitAll(chunks, 1_000);
+      expect(pieces.map(([piece]) => piece)).toEqual(text.split("\n").slice(0, -1));
+    }
   });
 
   test("closes a flushed line with an empty piece when its newline comes", () => {
     const pieces: Piece[] = [];
-    const splitter = new LineSplitter((text, partial) => pieces.push([text, partial]));
+    const splitter = new LineSplitter((piece, partial) => pieces.push([pieceOf(piece), partial]));
     splitter.push(Buffer.from("Password: "));
     splitter.flush();
     expect(splitter.hasRest).toBe(false);
@@ -67,9 +112,9 @@ describe("the line splitter", () => {
 
   test("holds no more than a line's limit of a stream without newlines", () => {
     let total = 0;
-    const splitter = new LineSplitter((text) => {
-      expect(text.length).toBeLessThanOrEqual(32 * 1024);
-      total += text.length;
+    const splitter = new LineSplitter((piece) => {
+      expect(piece.length).toBeLessThanOrEqual(32 * 1024);
+      total += piece.length;
     });
     const block = Buffer.alloc(256 * 1024, 0x78);
     for (let i = 0; i < 8; i++) splitter.push(block);

@@ -1,47 +1,63 @@
+import { isUtf8 } from "node:buffer";
 import { limits } from "../../shared/limits.ts";
 
-/** Takes one piece of output. `partial`: no newline followed it. */
-export type TakePiece = (text: string, partial: boolean) => void;
+/** Takes one piece of output: a text, or bytes where it is none. `partial`: no newline followed it. */
+export type TakePiece = (piece: string | Uint8Array, partial: boolean) => void;
+
+const NEWLINE = 0x0a;
+/** A character has at most so many bytes behind its first. */
+const MAX_CONTINUATIONS = 3;
 
 /**
- * Splits the bytes of one stream into lines. Bytes that are not UTF-8 become U+FFFD, a sequence cut by the end of a
- * chunk is kept for the next one, `\r` stays. A line longer than the limit leaves in pieces marked partial; the
- * piece that reaches the newline is not marked, even where it is empty.
+ * Splits the bytes of one stream into lines. A line that is not UTF-8 leaves as the bytes it has, every other as a text; a
+ * character cut by the end of a chunk is kept for the next one, `\r` stays. A line longer than the limit leaves in pieces
+ * marked partial; the piece that reaches the newline is not marked, even where it is empty.
  */
 export class LineSplitter {
   private readonly decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   private readonly take: TakePiece;
-  private readonly maxLength: number;
+  private readonly maxBytes: number;
+  /** The unfinished line: a text, and behind it what is no text, or not yet. */
   private rest = "";
+  private raw: Uint8Array = new Uint8Array(0);
 
-  constructor(take: TakePiece, maxLength: number = limits.maxLogLineLength) {
+  constructor(take: TakePiece, maxBytes: number = limits.maxLogLineLength) {
     this.take = take;
-    this.maxLength = maxLength;
+    this.maxBytes = maxBytes;
   }
 
   /** Output without its newline waits here. */
   get hasRest(): boolean {
-    return this.rest !== "";
+    return this.rest !== "" || this.raw.length > 0;
   }
 
   push(bytes: Uint8Array): void {
-    this.split(this.decoder.decode(bytes, { stream: true }));
+    const all = this.raw.length > 0 ? Buffer.concat([this.raw, bytes]) : bytes;
+    const whole = wholeLength(all);
+    const characters = all.subarray(0, whole);
+    if (isUtf8(characters)) {
+      this.splitText(this.decoder.decode(characters));
+      // The memory of a chunk is its giver's.
+      this.raw = all.slice(whole);
+    } else {
+      this.splitBytes(all);
+    }
   }
 
   /** Hands over the unfinished line as it is; bytes of an unfinished character stay behind. */
   flush(): void {
-    if (this.rest === "") return;
-    this.take(this.rest, true);
-    this.rest = "";
+    const whole = wholeLength(this.raw);
+    if (this.rest !== "" || whole > 0) this.takeRaw(this.raw.subarray(0, whole), true);
+    this.raw = this.raw.slice(whole);
   }
 
   /** The stream is over. */
   end(): void {
-    this.split(this.decoder.decode());
-    this.flush();
+    if (this.hasRest) this.takeRaw(this.raw, true);
+    this.raw = new Uint8Array(0);
   }
 
-  private split(text: string): void {
+  private splitText(text: string): void {
     let start = 0;
     for (let newline = text.indexOf("\n"); newline !== -1; newline = text.indexOf("\n", start)) {
       this.rest += text.slice(start, newline);
@@ -57,18 +73,72 @@ export class LineSplitter {
   }
 
   private cutRest(): void {
-    let start = 0;
-    while (this.rest.length - start > this.maxLength) {
-      let end = start + this.maxLength;
-      // A character outside the basic plane is two units; it must not be torn.
-      if (isHighSurrogate(this.rest.charCodeAt(end - 1))) end--;
-      this.take(this.rest.slice(start, end), true);
-      start = end;
+    // No unit has more bytes than that, so a short text needs no counting.
+    if (this.rest.length * (MAX_CONTINUATIONS + 1) <= this.maxBytes) return;
+    let bytes: Uint8Array = Buffer.from(this.rest);
+    if (bytes.length <= this.maxBytes) return;
+    while (bytes.length > this.maxBytes) {
+      const end = this.cutLength(bytes);
+      this.take(this.decoder.decode(bytes.subarray(0, end)), true);
+      bytes = bytes.subarray(end);
     }
-    if (start > 0) this.rest = this.rest.slice(start);
+    this.rest = this.decoder.decode(bytes);
+  }
+
+  /** The same for a chunk that is not all text; each of its lines may be. */
+  private splitBytes(bytes: Uint8Array): void {
+    this.raw = new Uint8Array(0);
+    let start = 0;
+    for (let newline = bytes.indexOf(NEWLINE); newline !== -1; newline = bytes.indexOf(NEWLINE, start)) {
+      this.takeRaw(bytes.subarray(start, newline), false);
+      start = newline + 1;
+    }
+    let last = this.joinRest(bytes.subarray(start));
+    while (last.length > this.maxBytes) {
+      const end = this.cutLength(last);
+      this.takeBytes(last.subarray(0, end), true);
+      last = last.subarray(end);
+    }
+    this.raw = last.slice();
+  }
+
+  /** The unfinished line and these bytes behind it. */
+  private takeRaw(bytes: Uint8Array, partial: boolean): void {
+    let line = this.joinRest(bytes);
+    while (line.length > this.maxBytes) {
+      const end = this.cutLength(line);
+      this.takeBytes(line.subarray(0, end), true);
+      line = line.subarray(end);
+    }
+    this.takeBytes(line, partial);
+  }
+
+  private joinRest(bytes: Uint8Array): Uint8Array {
+    if (this.rest === "") return bytes;
+    const joined = Buffer.concat([Buffer.from(this.rest), bytes]);
+    this.rest = "";
+    return joined;
+  }
+
+  private takeBytes(bytes: Uint8Array, partial: boolean): void {
+    this.take(isUtf8(bytes) ? this.decoder.decode(bytes) : bytes, partial);
+  }
+
+  /** Where the first piece of a line that is too long ends; a character is not torn. */
+  private cutLength(bytes: Uint8Array): number {
+    return wholeLength(bytes.subarray(0, this.maxBytes)) || this.maxBytes;
   }
 }
 
-function isHighSurrogate(unit: number): boolean {
-  return unit >= 0xd800 && unit <= 0xdbff;
+/** How many of the bytes there are before a character at the end that is not complete. */
+function wholeLength(bytes: Uint8Array): number {
+  const { length } = bytes;
+  for (let back = 1; back <= Math.min(MAX_CONTINUATIONS, length); back++) {
+    const byte = bytes[length - back] ?? 0;
+    if (byte < 0x80) return length;
+    if (byte < 0xc0) continue;
+    const wanted = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : 2;
+    return byte < 0xf8 && wanted > back ? length - back : length;
+  }
+  return length;
 }

@@ -1,6 +1,6 @@
 import { ComputeError } from "../../shared/errors.ts";
 import { limits } from "../../shared/limits.ts";
-import type { LogBatch } from "../../shared/log.ts";
+import { type LogBatch, lineLength } from "../../shared/log.ts";
 import { type AgentLog, textOf } from "../agent-log.ts";
 import type { NodeSession } from "../node-session.ts";
 import { Bell } from "../wait.ts";
@@ -62,7 +62,7 @@ export class LogShipper {
       queuesLeft--;
       if (lines.length === 0) continue;
       linesLeft -= lines.length;
-      for (const line of lines) bytesLeft -= line.text.length;
+      for (const line of lines) bytesLeft -= lineLength(line);
       shipments.push({ queue, batch: { executionId: queue.executionId, lines } });
       if (linesLeft <= 0 || bytesLeft <= 0) break;
     }

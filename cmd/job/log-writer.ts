@@ -1,3 +1,4 @@
+import { isatty } from "node:tty";
 import type { LogEvent } from "../../shared/log.ts";
 import { CliError } from "../failure.ts";
 import type { Output } from "../output.ts";
@@ -94,11 +95,18 @@ export class LogWriter implements AsyncDisposable {
 
   private line(line: LogData): Promise<void> {
     if (this.options.json) {
-      const { seq, stream, attempt, at, text, partial } = line;
-      return this.output.json({ seq, stream, attempt, at, text, partial });
+      const { seq, stream, attempt, at, text, encoding, bytes, partial } = line;
+      return this.output.json({ seq, stream, attempt, at, text, encoding, bytes, partial });
     }
     if (line.stream === "system") return this.output.note(`tanvrit-compute: ${line.text}`);
-    const text = line.partial ? line.text : `${line.text}\n`;
-    return line.stream === "stdout" ? this.output.write(text) : this.output.writeError(text);
+    const piece = this.pieceOf(line);
+    return line.stream === "stdout" ? this.output.write(piece) : this.output.writeError(piece);
+  }
+
+  /** As it was written; a terminal, which takes texts alone, gets U+FFFD for what is none. */
+  private pieceOf({ stream, text, bytes, partial }: LogData): string | Uint8Array {
+    const end = partial ? "" : "\n";
+    if (bytes === undefined || isatty(stream === "stdout" ? 1 : 2)) return text + end;
+    return Buffer.concat([Buffer.from(bytes, "base64"), Buffer.from(end)]);
   }
 }

@@ -1,3 +1,4 @@
+import { lineLength } from "../../shared/log.ts";
 import type { Log } from "../log.ts";
 import { maskedUrl } from "../masked-url.ts";
 import type { Bus, BusMessages, BusTopic } from "./bus.ts";
@@ -213,7 +214,7 @@ export class RedisBus implements Bus {
 
 function sizeOf({ lines }: BusMessages["logs"]): number {
   let bytes = NOTICE_BYTES + lines.length * LINE_OVERHEAD_BYTES;
-  for (const line of lines) bytes += line.text.length;
+  for (const line of lines) bytes += lineLength(line);
   return bytes;
 }
 

@@ -1,9 +1,11 @@
 import { ComputeError } from "../../shared/errors.ts";
 import { isFinal, type JobStatus } from "../../shared/job-state.ts";
+import type { LogStream } from "../../shared/log.ts";
 import type { StreamEvent } from "../http/handler.ts";
 import { endEvent, gapEvent, lineEvents, liveEvents, statusEvent } from "./log-events.ts";
 import type { LiveBatch, LogHub, LogSubscription } from "./log-hub.ts";
 import { LOG_START, type LogPlace, type LogStore } from "./log-store.ts";
+import { findTail, type LogTail } from "./tail.ts";
 
 /** What a follower of a job's log is told of the job. */
 export interface JobSnapshot {
@@ -67,6 +69,7 @@ export async function* followLog(parts: FollowParts, query: FollowQuery): AsyncG
 
 class Follower {
   private cursor: LogPlace = LOG_START;
+  private tail: LogTail | undefined;
   private readonly live: LogSubscription;
   private readonly closed = new AbortController();
   private readonly signal: AbortSignal;
@@ -92,15 +95,14 @@ class Follower {
 
   async *replay(): AsyncGenerator<StreamEvent[]> {
     const job = await this.loadJob();
-    this.cursor = await this.startPlace();
-    const { businessId, jobId } = this.query;
-    yield* this.stored(await this.parts.store.tailStart({ businessId, jobId, lines: 0 }));
+    await this.goToStart();
+    yield* this.stored(await this.parts.store.lastPlace(this.query));
     const { status } = job;
-    if (isFinal(status) && !this.signal.aborted) yield [endEvent(jobId, { ...job, status })];
+    if (isFinal(status) && !this.signal.aborted) yield [endEvent(this.query.jobId, { ...job, status })];
   }
 
   async *followToEnd(): AsyncGenerator<StreamEvent[]> {
-    this.cursor = await this.startPlace();
+    await this.goToStart();
     if (yield* this.showJob()) return;
     while (!this.signal.aborted) {
       if (this.live.takeGap()) this.joined = false;
@@ -121,11 +123,27 @@ class Follower {
     this.live.close();
   }
 
-  private async startPlace(): Promise<LogPlace> {
-    const { businessId, jobId, after, tail } = this.query;
-    if (after) return after;
-    return tail === undefined ? LOG_START : this.parts.store.tailStart({ businessId, jobId, lines: tail });
+  private async goToStart(): Promise<void> {
+    const { after, tail } = this.query;
+    if (after) this.cursor = after;
+    if (after || tail === undefined) return;
+    this.tail = await findTail(this.parts.store, this.query, tail);
+    this.cursor = this.tail.after;
   }
+
+  /** The line belongs to the tail that was asked for. */
+  private isWanted = ({
+    attempt,
+    seq,
+    stream,
+  }: {
+    attempt: number;
+    seq: number;
+    stream: LogStream;
+  }): boolean => {
+    const { after, from } = this.tail ?? {};
+    return attempt !== after?.attempt || seq >= (from?.get(stream) ?? 0);
+  };
 
   private async loadJob(): Promise<JobSnapshot> {
     const { businessId, jobId } = this.query;
@@ -164,7 +182,7 @@ class Follower {
       const last = lines.at(-1);
       if (!last) return;
       this.cursor = { attempt: last.attempt, seq: last.seq };
-      yield lineEvents(lines);
+      yield lineEvents(this.tail ? lines.filter(this.isWanted) : lines);
     }
   }
 
@@ -183,7 +201,8 @@ class Follower {
           yield* this.passHole({ attempt: batch.attempt, seq: first - 1 }, tooLate);
         }
         const known = batch.attempt === this.cursor.attempt ? this.cursor.seq - first + 1 : 0;
-        ready.push(known > 0 ? liveEvents(batch).slice(known) : liveEvents(batch));
+        const events = known > 0 ? liveEvents(batch).slice(known) : liveEvents(batch);
+        ready.push(this.tail ? events.filter((event) => this.isWanted(event.data)) : events);
         this.cursor = last;
       }
       tooLate = 0;

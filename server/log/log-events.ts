@@ -1,10 +1,12 @@
 import type { FinalJobStatus, JobStatus } from "../../shared/job-state.ts";
-import type { LogEvent, LogLine } from "../../shared/log.ts";
+import { type LogEvent, type LogLine, shownText } from "../../shared/log.ts";
 import type { LiveBatch } from "./log-hub.ts";
 import type { StoredLine } from "./log-store.ts";
 
+export type LineEvent = Extract<LogEvent, { event: "log" }>;
+
 /** The events of a live batch; made once for all its followers. */
-export function liveEvents(batch: LiveBatch): LogEvent[] {
+export function liveEvents(batch: LiveBatch): LineEvent[] {
   let events = eventsOfBatch.get(batch);
   if (!events) {
     events = batch.lines.map((line) => lineEvent(line, batch.executionId, batch.attempt));
@@ -13,19 +15,20 @@ export function liveEvents(batch: LiveBatch): LogEvent[] {
   return events;
 }
 
-const eventsOfBatch = new WeakMap<LiveBatch, LogEvent[]>();
+const eventsOfBatch = new WeakMap<LiveBatch, LineEvent[]>();
 
-export function lineEvents(lines: readonly StoredLine[]): LogEvent[] {
+export function lineEvents(lines: readonly StoredLine[]): LineEvent[] {
   return lines.map((line) => lineEvent(line, line.executionId, line.attempt));
 }
 
-function lineEvent(line: LogLine, executionId: string, attempt: number): LogEvent {
-  const { seq, stream, at, text, partial } = line;
-  return {
-    event: "log",
-    id: `${attempt}.${seq}`,
-    data: { seq, stream, at, text, partial, executionId, attempt },
-  };
+function lineEvent(line: LogLine, executionId: string, attempt: number): LineEvent {
+  const { seq, stream, at, text, bytes, partial } = line;
+  const id = `${attempt}.${seq}`;
+  if (bytes === undefined) {
+    return { event: "log", id, data: { seq, stream, at, text, partial, executionId, attempt } };
+  }
+  const shown = { text: shownText(line), encoding: "base64", bytes } as const;
+  return { event: "log", id, data: { seq, stream, at, ...shown, partial, executionId, attempt } };
 }
 
 export function statusEvent(jobId: string, status: JobStatus, attempt: number): LogEvent {

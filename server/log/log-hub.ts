@@ -1,4 +1,5 @@
 import { limits } from "../../shared/limits.ts";
+import { lineLength } from "../../shared/log.ts";
 import type { Bus, BusMessages } from "../bus/bus.ts";
 
 /** Lines of one execution as they were published, without holes, in the order of their seq. */
@@ -193,7 +194,7 @@ class Channel {
   /** Returns by how many bytes the channel grew. */
   push(message: BusMessages["logs"]): number {
     let bytes = message.lines.length * LINE_OVERHEAD_BYTES;
-    for (const line of message.lines) bytes += line.text.length;
+    for (const line of message.lines) bytes += lineLength(line);
     this.batches.push({ ...message, index: this.endIndex, bytes });
     this.endIndex += message.lines.length;
     this.bytes += bytes;

@@ -1,5 +1,5 @@
 import type { Collection } from "mongodb";
-import type { LogLine } from "../../shared/log.ts";
+import { type LogLine, lineLength } from "../../shared/log.ts";
 import { RecentMap } from "../recent-map.ts";
 import { Batches, type Waiting } from "../store/batches.ts";
 import { ContentionError, duplicatesIn, letOthersGo, type MongoStore } from "../store/mongo.ts";
@@ -41,6 +41,8 @@ const MAX_CONTENTION_MS = 10_000;
 const MAX_DOCUMENTS_PER_READ = 512;
 /** A read ends after this much text even where more lines are wanted. */
 const MAX_READ_CHARS = 4 * 1024 * 1024;
+const DOCUMENTS_PER_STEP_BACK = 4;
+const AFTER_ALL = placeText({ attempt: 10 ** ATTEMPT_DIGITS - 1, seq: Number.MAX_SAFE_INTEGER });
 
 export class MongoLogStore implements LogStore {
   private readonly logs: Collection<LogDocument>;
@@ -77,25 +79,34 @@ export class MongoLogStore implements LogStore {
     });
   }
 
-  tailStart(query: { businessId: string; jobId: string; lines: number }): Promise<LogPlace> {
-    return this.store.attempt(async () => {
-      let wanted = query.lines;
-      let before = placeText({ attempt: 10 ** ATTEMPT_DIGITS - 1, seq: Number.MAX_SAFE_INTEGER });
-      for (;;) {
-        // The log of an attempt has no holes, so its last seq is the number of its lines.
-        const last = await this.logs
-          .find(
-            { business_id: query.businessId, job_id: query.jobId, last_place: { $lt: before } },
-            { projection: { attempt: 1, last_seq: 1 } },
-          )
+  async *readBack({ businessId, jobId }: { businessId: string; jobId: string }) {
+    let before = AFTER_ALL;
+    for (;;) {
+      const documents = await this.store.attempt(() =>
+        this.logs
+          .find({ business_id: businessId, job_id: jobId, last_place: { $lt: before } })
           .sort({ last_place: -1 })
-          .limit(1)
-          .next();
-        if (!last) return LOG_START;
-        if (wanted <= last.last_seq) return { attempt: last.attempt, seq: last.last_seq - wanted };
-        wanted -= last.last_seq;
-        before = placeText({ attempt: last.attempt, seq: 0 });
+          .limit(DOCUMENTS_PER_STEP_BACK)
+          .toArray(),
+      );
+      for (const document of documents) {
+        const found: StoredLine[] = [];
+        unpackInto(found, batchFrom(document), { after: LOG_START });
+        yield found.reverse();
+        before = document.last_place;
       }
+      if (documents.length < DOCUMENTS_PER_STEP_BACK) return;
+    }
+  }
+
+  lastPlace({ businessId, jobId }: { businessId: string; jobId: string }): Promise<LogPlace> {
+    return this.store.attempt(async () => {
+      const last = await this.logs
+        .find({ business_id: businessId, job_id: jobId }, { projection: { _id: 0, last_place: 1 } })
+        .sort({ last_place: -1 })
+        .limit(1)
+        .next();
+      return last ? placeFrom(last.last_place) : LOG_START;
     });
   }
 
@@ -225,7 +236,7 @@ function nextDocument(log: OpenLog): LogDocument | undefined {
   let chars = 0;
   for (const part of log.parts) {
     for (const line of continuingLines(part.lines, log.lastSeq + pending.length)) {
-      chars += line.text.length;
+      chars += lineLength(line);
       if (chars > MAX_DOCUMENT_CHARS) break;
       pending.push(line);
     }

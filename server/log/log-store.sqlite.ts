@@ -42,6 +42,7 @@ interface LogRow {
 const MAX_ROWS_PER_READ = 256;
 /** A read ends after this much text even where more lines are wanted. */
 const MAX_READ_CHARS = 4 * 1024 * 1024;
+const ROWS_PER_STEP_BACK = 4;
 
 /** Keeps each batch as one row: storing a line costs next to nothing, and a replay reads rows in order. */
 export class SqliteLogStore implements LogStore {
@@ -74,19 +75,32 @@ export class SqliteLogStore implements LogStore {
     return found.length > range.limit ? found.slice(0, range.limit) : found;
   }
 
-  async tailStart(query: { businessId: string; jobId: string; lines: number }): Promise<LogPlace> {
-    // The log of an attempt has no holes, so its last seq is the number of its lines.
-    const attempts = this.store.all<{ attempt: number; last_seq: number }>(
-      `SELECT attempt, max(last_seq) AS last_seq FROM compute_job_logs
-       WHERE job_id = $jobId AND business_id = $businessId GROUP BY attempt ORDER BY attempt DESC`,
-      { jobId: query.jobId, businessId: query.businessId },
-    );
-    let wanted = query.lines;
-    for (const { attempt, last_seq } of attempts) {
-      if (wanted <= last_seq) return { attempt, seq: last_seq - wanted };
-      wanted -= last_seq;
+  async *readBack({ businessId, jobId }: { businessId: string; jobId: string }) {
+    let before = { attempt: Number.MAX_SAFE_INTEGER, seq: 0 };
+    for (;;) {
+      const rows = this.store.all<LogRow>(
+        `SELECT attempt, first_seq, last_seq, execution_id, lines FROM compute_job_logs
+         WHERE job_id = $jobId AND business_id = $businessId AND (attempt, last_seq) < ($attempt, $seq)
+         ORDER BY attempt DESC, last_seq DESC LIMIT $limit`,
+        { jobId, businessId, ...before, limit: ROWS_PER_STEP_BACK },
+      );
+      for (const row of rows) {
+        const found: StoredLine[] = [];
+        unpackInto(found, batchFrom(row), { after: LOG_START });
+        yield found.reverse();
+        before = { attempt: row.attempt, seq: row.last_seq };
+      }
+      if (rows.length < ROWS_PER_STEP_BACK) return;
     }
-    return LOG_START;
+  }
+
+  async lastPlace({ businessId, jobId }: { businessId: string; jobId: string }): Promise<LogPlace> {
+    const row = this.store.get<{ attempt: number; last_seq: number }>(
+      `SELECT attempt, last_seq FROM compute_job_logs WHERE job_id = $jobId AND business_id = $businessId
+       ORDER BY attempt DESC, last_seq DESC LIMIT 1`,
+      { jobId, businessId },
+    );
+    return row ? { attempt: row.attempt, seq: row.last_seq } : LOG_START;
   }
 
   async lastSeq(executionId: string): Promise<number> {

@@ -47,8 +47,10 @@ export interface LogStore {
   append(batches: readonly ExecutionLines[]): Promise<number[]>;
   /** Lines in order, over all attempts. May give fewer than `limit`; none only where there are none. */
   read(range: LogRange): Promise<StoredLine[]>;
-  /** The place right before the last `lines` lines of the job: reading on from there gives them. */
-  tailStart(query: { businessId: string; jobId: string; lines: number }): Promise<LogPlace>;
+  /** The stored lines of the job from the last one back to the first, some at a time. */
+  readBack(job: { businessId: string; jobId: string }): AsyncGenerator<StoredLine[], void, void>;
+  /** The place of the last line of the job; LOG_START for none. */
+  lastPlace(job: { businessId: string; jobId: string }): Promise<LogPlace>;
   /** The highest stored seq of the execution, which is how many lines it has; 0 for none. */
   lastSeq(executionId: string): Promise<number>;
 }

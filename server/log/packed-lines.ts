@@ -11,8 +11,11 @@ export interface PackedBatch {
   lines: string;
 }
 
-/** Stream, time, text, and whether it is partial. The seq follows from the place in the batch. */
-type PackedLine = [stream: string, at: string, text: string, partial?: 1];
+/** Stream, time, text or bytes in base64, and what is special about it. The seq follows from the place in the batch. */
+type PackedLine = [stream: string, at: string, text: string, flags?: number];
+
+const PARTIAL = 1;
+const BYTES = 2;
 
 const STREAMS: Record<LogStream, string> = { stdout: "o", stderr: "e", system: "s" };
 const STREAM_NAMES: Record<string, LogStream> = { o: "stdout", e: "stderr", s: "system" };
@@ -23,7 +26,11 @@ export function packLines(lines: readonly LogLine[]): string {
 }
 
 /** Adds to `found` those lines of the batch that lie within the range. */
-export function unpackInto(found: StoredLine[], batch: PackedBatch, { after, until }: LogRange): void {
+export function unpackInto(
+  found: StoredLine[],
+  batch: PackedBatch,
+  { after, until }: Pick<LogRange, "after" | "until">,
+): void {
   const { executionId, attempt, firstSeq, lastSeq } = batch;
   const from = attempt === after.attempt ? Math.max(firstSeq, after.seq + 1) : firstSeq;
   const to = attempt === until?.attempt ? Math.min(lastSeq, until.seq) : lastSeq;
@@ -31,13 +38,13 @@ export function unpackInto(found: StoredLine[], batch: PackedBatch, { after, unt
   for (let seq = from; seq <= to; seq++) {
     const line = packed[seq - firstSeq];
     if (!line) throw new Error(`The stored log of ${executionId} has no line ${seq}`);
-    const [stream, at, text, partial] = line;
+    const [stream, at, text, flags = 0] = line;
     found.push({
       seq,
       stream: STREAM_NAMES[stream] ?? "system",
       at,
-      text,
-      ...(partial && { partial: true }),
+      ...(flags & BYTES ? { text: "", bytes: text } : { text }),
+      ...(flags & PARTIAL && { partial: true }),
       executionId,
       attempt,
     });
@@ -66,6 +73,7 @@ export function splitPacked(
   return parts.map(({ firstSeq, lastSeq, texts }) => ({ firstSeq, lastSeq, lines: `[${texts.join(",")}]` }));
 }
 
-function pack({ stream, at, text, partial }: LogLine): PackedLine {
-  return partial ? [STREAMS[stream], at, text, 1] : [STREAMS[stream], at, text];
+function pack({ stream, at, text, bytes, partial }: LogLine): PackedLine {
+  const flags = (partial ? PARTIAL : 0) + (bytes === undefined ? 0 : BYTES);
+  return flags ? [STREAMS[stream], at, bytes ?? text, flags] : [STREAMS[stream], at, text];
 }

@@ -64,7 +64,8 @@ test("what the disk refused is not published twice when it comes again", async (
         ? Promise.reject(new ComputeError("storage_failed", "The disk is full"))
         : world.store.append(batches),
     read: (range) => world.store.read(range),
-    tailStart: (query) => world.store.tailStart(query),
+    readBack: (job) => world.store.readBack(job),
+    lastPlace: (job) => world.store.lastPlace(job),
     lastSeq: (id) => world.store.lastSeq(id),
   };
   const { push, published } = pusher(world, {}, store);

@@ -17,8 +17,10 @@ export function logStoreContract(name: string, open: () => Promise<{ store: LogS
         { seq: 1, stream: "stdout", at, text: "a" },
         { seq: 2, stream: "stderr", at, text: 'quote " newline \n nul \0 \u{1F600}', partial: true },
         { seq: 3, stream: "system", at, text: "" },
+        { seq: 4, stream: "stdout", at, text: "", bytes: "gP9B" },
+        { seq: 5, stream: "stderr", at, text: "", bytes: "gP8A", partial: true },
       ];
-      expect(await opened.store.append([{ ...attempt, lines }])).toEqual([3]);
+      expect(await opened.store.append([{ ...attempt, lines }])).toEqual([5]);
       const { executionId } = attempt;
       expect(await readAll(opened.store, attempt.jobId)).toEqual(
         lines.map((line) => ({ ...line, executionId, attempt: 1 })),
@@ -101,18 +103,21 @@ export function logStoreContract(name: string, open: () => Promise<{ store: LogS
       expect(await opened.store.read({ businessId, jobId, after: behindAll, limit: 9 })).toEqual([]);
     });
 
-    test("the tail is counted over attempts", async () => {
+    test("the log is read back from its last line to its first, over attempts", async () => {
       await using opened = await open();
       const jobId = newId("job");
-      await opened.store.append([{ ...newAttempt(jobId, 1), lines: lines(1, 3) }]);
-      await opened.store.append([{ ...newAttempt(jobId, 2), lines: lines(1, 2) }]);
-      const all = places(await readAll(opened.store, jobId));
-      for (const count of [0, 1, 2, 3, 5, 6, 1_000_000]) {
-        const after = await opened.store.tailStart({ businessId, jobId, lines: count });
-        const tail = await opened.store.read({ businessId, jobId, after, limit: 100 });
-        expect(places(tail)).toEqual(count === 0 ? [] : all.slice(-count));
+      const first = newAttempt(jobId, 1);
+      for (let seq = 1; seq <= 30; seq += 3) {
+        await opened.store.append([{ ...first, lines: lines(seq, seq + 2) }]);
       }
-      expect(await opened.store.tailStart({ businessId, jobId: newId("job"), lines: 5 })).toEqual(LOG_START);
+      await opened.store.append([{ ...newAttempt(jobId, 2), lines: lines(1, 2) }]);
+      const all = await readAll(opened.store, jobId);
+      const back = await Array.fromAsync(opened.store.readBack({ businessId, jobId }));
+      expect(back.flat()).toEqual(all.toReversed());
+      expect(await opened.store.lastPlace({ businessId, jobId })).toEqual({ attempt: 2, seq: 2 });
+      const unknown = { businessId, jobId: newId("job") };
+      expect(await Array.fromAsync(opened.store.readBack(unknown))).toEqual([]);
+      expect(await opened.store.lastPlace(unknown)).toEqual(LOG_START);
     });
 
     test("another business sees nothing", async () => {
@@ -121,7 +126,8 @@ export function logStoreContract(name: string, open: () => Promise<{ store: LogS
       await opened.store.append([{ ...attempt, lines: lines(1, 3) }]);
       const stranger = { businessId: newId("biz"), jobId: attempt.jobId };
       expect(await opened.store.read({ ...stranger, after: LOG_START, limit: 100 })).toEqual([]);
-      expect(await opened.store.tailStart({ ...stranger, lines: 1 })).toEqual(LOG_START);
+      expect(await opened.store.lastPlace(stranger)).toEqual(LOG_START);
+      expect(await Array.fromAsync(opened.store.readBack(stranger))).toEqual([]);
     });
 
     test("fifty appends at once, many of them repeats, leave every line once and in order", async () => {

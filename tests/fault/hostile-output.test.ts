@@ -36,7 +36,7 @@ test(
 );
 
 test(
-  "binary output becomes text with replacement characters, and nothing breaks",
+  "binary output is shown with replacement characters, and nothing breaks",
   async () => {
     const command = "printf 'a\\377\\000b\\n'; head -c 200000 /dev/urandom; printf '\\nlast\\n'";
     const job = await compute.jobs.submitAndWait({ command });
