@@ -87,6 +87,11 @@ export const commands: readonly CommandEntry[] = [
     summary: "Say why a job waits, node by node",
     load: () => import("./job/why.ts"),
   },
+  {
+    path: "job delete",
+    summary: "Delete jobs that are over",
+    load: () => import("./job/delete.ts"),
+  },
   { path: "job list", summary: "List jobs, newest first", load: () => import("./job/list.ts") },
   { path: "job logs", summary: "Print a job's output", load: () => import("./job/logs.ts") },
   {

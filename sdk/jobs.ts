@@ -46,6 +46,8 @@ export interface MatchingOptions extends Patience {
 
 export type SubmittedJob = EndpointOutput<"jobs.submit-batch">["jobs"][number];
 
+export type DeletedJob = EndpointOutput<"jobs.delete">["results"][number];
+
 /** A server that answers a wait at once must not be asked in a tight loop. */
 const SHORTEST_WAIT_MS = 250;
 
@@ -130,6 +132,16 @@ export class Jobs {
     return this.changeMatching("jobs.retry-matching", filter, options);
   }
 
+  /** Deletes jobs that are over, with their executions and logs. One answer for each id, in order; at most 1,000 at once. */
+  async delete(jobIds: readonly string[], options: Patience = {}): Promise<DeletedJob[]> {
+    return (await callPatiently(this.client, "jobs.delete", { jobIds: [...jobIds] }, options)).results;
+  }
+
+  /** Deletes the finished jobs that the filter chooses. */
+  deleteMatching(filter: JobSelection, options: MatchingOptions = {}): Promise<MatchingCounts> {
+    return this.changeMatching("jobs.delete-matching", filter, options);
+  }
+
   private async sendBatch(
     batch: readonly BatchJobInput[],
     options: SubmitOptions,
@@ -142,7 +154,7 @@ export class Jobs {
   }
 
   private async changeMatching(
-    id: "jobs.cancel-matching" | "jobs.retry-matching",
+    id: "jobs.cancel-matching" | "jobs.retry-matching" | "jobs.delete-matching",
     filter: JobSelection,
     options: MatchingOptions,
   ): Promise<MatchingCounts> {

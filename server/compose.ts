@@ -32,6 +32,8 @@ import { pushLogs } from "./log/push-logs.ts";
 import type { Log } from "./log.ts";
 import { nodeHandlers } from "./node/handlers.ts";
 import { NodeService } from "./node/node-service.ts";
+import { composeRetention } from "./retention/compose-retention.ts";
+import { DEFAULT_RETENTION, type RetentionSettings } from "./retention/settings.ts";
 import { composeSchedules } from "./schedule/compose-schedules.ts";
 import type { Stores } from "./store/stores.ts";
 import { Attendance } from "./tasks/attendance.ts";
@@ -43,6 +45,7 @@ import {
   dispatchTask,
   retryTask,
   staleNodesTask,
+  type TaskParts,
   timeoutTask,
 } from "./tasks/tasks.ts";
 import { composeTemplates } from "./template/compose-templates.ts";
@@ -55,6 +58,8 @@ export interface PlaneParts {
   log: Log;
   /** Which pools are hosted, and what they cost. */
   pricing?: Pricing;
+  /** How much of jobs is kept, and for how long. */
+  retention?: RetentionSettings;
   /** Epoch milliseconds. */
   now: () => number;
   /** Those of the machine, by which a standstill is noticed; the real ones where a test has no others. */
@@ -76,27 +81,18 @@ export interface Plane {
 /** Hands every feature what it needs; nothing else in the server knows more than its own parts. */
 export async function composePlane(parts: PlaneParts): Promise<Plane> {
   const { stores, bus, log, now, stopping, pricing = NOTHING_HOSTED } = parts;
+  const { retention: settings = DEFAULT_RETENTION } = parts;
   const onError = (what: string, error: unknown) => log.error(`${what} failed; it is tried again`, { error });
   const watch = new JobWatch(bus);
-  const dispatcher = new Dispatcher(stores.executions, bus, now, (error) => onError("dispatch", error));
-  const due: DueTimes = {
-    start: (atMs) => bus.publish("due", { what: "start", atMs }),
-    expiry: (atMs) => bus.publish("due", { what: "expiry", atMs }),
-  };
-  const flow = new JobFlow({ jobs: stores.jobs, flow: stores.flow, bus, due, now, onError });
-  const credits = composeCredits({ ...stores, pricing, now, onError });
+  const jobLife = composeExecution({ stores, bus, pricing, now, onError });
+  const { dispatcher, due, flow, credits, executionService } = jobLife;
   const { metering, checkSubmit, costsOf } = credits;
-  const executionService = new ExecutionService(stores.jobs, bus, now, due, flow, metering);
   const attendance = new Attendance(now, log, parts.clocks);
   const taskParts = { ...stores, executionService, dispatcher, jobFlow: flow, bus, attendance };
   const runnerParts = { leases: stores.leases, holder: crypto.randomUUID(), now, onError };
   const runnerOf = (task: PeriodicTask) => new TaskRunner(task, runnerParts);
-  const retries = runnerOf(retryTask(taskParts));
-  const timeouts = runnerOf(timeoutTask(taskParts));
-  const tasks = [dispatchTask, staleNodesTask, attendanceTask]
-    .map((make) => runnerOf(make(taskParts)))
-    .concat(timeouts, retries, runnerOf(meteringTask({ metering, executionService, bus })));
-  if (stores.endAbandoned) tasks.push(runnerOf(abandonedTask(stores.endAbandoned)));
+  const { retries, timeouts, tasks } = composeTasks(taskParts, runnerOf);
+  tasks.push(runnerOf(meteringTask({ metering, executionService, bus })));
 
   const { keys, tokens, serverKey, localSignIn, authenticator } = await composeIdentity(parts);
   const listeningSinceMs = () => attendance.sinceMs();
@@ -111,6 +107,7 @@ export async function composePlane(parts: PlaneParts): Promise<Plane> {
   const schedules = composeSchedules(scheduleParts, runnerOf);
   const dueTasks = { start: retries, expiry: timeouts, fire: schedules.runner };
   const unsubscribe = bus.subscribe("due", ({ what, atMs }) => dueTasks[what].runBefore(atMs));
+  const retention = composeRetention({ ...stores, settings, log, clocks: parts.clocks, now }, runnerOf);
   const fitCheck = new FitCheck(stores.nodes, stores.executions);
   const hub = new LogHub(bus);
   const handlers: Handlers = {
@@ -124,11 +121,13 @@ export async function composePlane(parts: PlaneParts): Promise<Plane> {
       service: nodeService,
       executionService,
       pushLogs: composePushLogs(stores, bus),
+      logLimits: settings,
     }),
     ...logHandlers(followParts(stores, hub, watch)),
     ...schedules.handlers,
     ...templates.handlers,
     ...credits.handlers,
+    ...retention.handlers,
   };
   const appParts: AppParts = {
     handlers,
@@ -147,10 +146,49 @@ export async function composePlane(parts: PlaneParts): Promise<Plane> {
   };
   return {
     app: createApp(appParts),
-    tasks: [...tasks, schedules.runner, templates.runner],
+    tasks: [...tasks, schedules.runner, templates.runner, retention.runner],
     localSignIn,
     close,
   };
+}
+
+interface ExecutionParts {
+  stores: Stores;
+  bus: Bus;
+  pricing: Pricing;
+  now: () => number;
+  onError(what: string, error: unknown): void;
+}
+
+/** What hands jobs out, and what follows when their executions begin and end. */
+function composeExecution({ stores, bus, pricing, now, onError }: ExecutionParts) {
+  const dispatcher = new Dispatcher(stores.executions, bus, now, (error) => onError("dispatch", error));
+  const due = dueTimesOver(bus);
+  const flow = new JobFlow({ jobs: stores.jobs, flow: stores.flow, bus, due, now, onError });
+  const credits = composeCredits({ ...stores, pricing, now, onError });
+  const executionService = new ExecutionService(stores.jobs, bus, now, due, flow, credits.metering);
+  return { dispatcher, due, flow, credits, executionService };
+}
+
+function dueTimesOver(bus: Bus): DueTimes {
+  return {
+    start: (atMs) => bus.publish("due", { what: "start", atMs }),
+    expiry: (atMs) => bus.publish("due", { what: "expiry", atMs }),
+  };
+}
+
+/** The tasks of jobs and nodes; the other features bring their own. */
+function composeTasks(
+  parts: TaskParts & Pick<Stores, "endAbandoned">,
+  runnerOf: (task: PeriodicTask) => TaskRunner,
+) {
+  const retries = runnerOf(retryTask(parts));
+  const timeouts = runnerOf(timeoutTask(parts));
+  const tasks = [dispatchTask, staleNodesTask, attendanceTask]
+    .map((make) => runnerOf(make(parts)))
+    .concat(timeouts, retries);
+  if (parts.endAbandoned) tasks.push(runnerOf(abandonedTask(parts.endAbandoned)));
+  return { retries, timeouts, tasks };
 }
 
 /** Everything that says who calls, and who answers. */
@@ -177,6 +215,7 @@ function followParts(stores: Stores, hub: LogHub, watch: JobWatch): FollowParts 
       const job = await stores.jobs.find(businessId, jobId);
       return job && { ...job.end, status: job.status, attempt: job.attempt };
     },
+    removedLog: (businessId, jobId) => stores.retention.removedLog(businessId, jobId),
     nextJobChange: (jobId, timeoutMs, signal) => watch.next(jobId, timeoutMs, signal),
   };
 }

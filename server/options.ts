@@ -5,6 +5,12 @@ import { defineOptions, type OptionValues, optionNumber, optionText } from "../s
 import { poolsSetting, pricesSetting } from "../shared/credit.ts";
 import { accountLists } from "../shared/sockets/local-server.ts";
 import { type Pricing, pricingOf } from "./credit/pricing.ts";
+import {
+  type RetentionSettings,
+  retentionFile,
+  retentionOptions,
+  retentionSettings,
+} from "./retention/settings.ts";
 
 const publicUrl = optionText
   .refine((url) => /^https?:\/\/[^/]/.test(url) && URL.canParse(url), {
@@ -90,6 +96,7 @@ export const serverOptions = defineOptions({
     schema: z.boolean({ error: "must be true or false" }).default(false),
     help: "Share the port with other servers on this machine; the system spreads connections over them",
   },
+  ...retentionOptions,
 });
 
 export interface ServerSettings {
@@ -110,6 +117,7 @@ export interface ServerSettings {
   signInLists: readonly string[];
   /** Only from the config file. */
   pricing: Pricing;
+  retention: RetentionSettings;
 }
 
 export function serverSettings(
@@ -128,6 +136,7 @@ export function serverSettings(
     publicUrls: values["public-url"] === undefined ? [] : [values["public-url"]],
     signInLists: accountLists(homeIfAny(env)),
     pricing: pricingOf(file),
+    retention: retentionSettings(values, file),
   };
 }
 
@@ -144,6 +153,7 @@ export const serverFile = z
     publicUrl: z.string().optional(),
     pools: poolsSetting.optional(),
     prices: pricesSetting.optional(),
+    ...retentionFile,
   })
   .superRefine(({ pools = {}, prices = {} }, context) => {
     for (const [name, { hosted, sku }] of Object.entries(pools)) {

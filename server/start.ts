@@ -33,9 +33,9 @@ export async function startServer(settings: ServerSettings, log: Log): Promise<R
   );
   const bus = opening.adopt(await openBus(settings, stores.sessions, log), (one) => one.close());
   const stopping = new AbortController();
-  const { dataDir, pricing } = settings;
+  const { dataDir, pricing, retention } = settings;
   const urls = new OwnUrls(settings.host, settings.publicUrls);
-  const parts = { stores, bus, urls, pricing, log, now: Date.now, stopping: stopping.signal };
+  const parts = { stores, bus, urls, pricing, retention, log, now: Date.now, stopping: stopping.signal };
   const plane = await composePlane(parts);
   opening.defer(() => plane.close());
   const listener = opening.adopt(listen(settings, plane), (one) => one.stop(true));

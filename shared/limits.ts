@@ -9,6 +9,8 @@ export const limits = {
   maxLogLineLength: 32 * 1024,
   /** The most lines in one request to `nodes/logs`. */
   maxLogLinesPerRequest: 5_000,
+  /** The most a log may be allowed to have: 1 TiB. */
+  maxLogMb: 1024 * 1024,
   /** The lines a log hub keeps per job for late followers. */
   logTailLines: 500,
   /** How long a long poll (`nodes/poll`, `jobs/retrieve` with a wait) may be held. */

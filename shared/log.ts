@@ -59,6 +59,8 @@ export const logEvents = {
     /** How `bytes` is written, where there is one; the text is then not all there was. */
     encoding: z.literal("base64").optional(),
   }),
+  /** Comes first where the server no longer keeps the beginning of the log: so many lines, removed then. */
+  removed: z.object({ lines: z.int().min(1), at: timestamp }),
   /** The job moved: queued, assigned, running, queued again for a retry. */
   status: z.object({ jobId, status: jobStatus, attempt: z.int() }),
   /**

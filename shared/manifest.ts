@@ -103,6 +103,8 @@ export const jobFields = z.strictObject({
   /** What the job gets instead of SIGTERM when it is cancelled or times out: `SIGINT`, `SIGRTMIN+3`. */
   stopSignal: stopSignal.optional(),
   maxRetries: z.int().min(0).max(100).default(0),
+  /** MiB of output that are kept of each attempt; the rest is dropped. Absent, or more than the server keeps: that. */
+  maxLogMb: z.number().positive().max(limits.maxLogMb).optional(),
   /**
    * Only these ends are tried again: exit codes (128 + n after signal n), ranges of them, signals, reasons. Absent:
    * what the table of reasons allows.

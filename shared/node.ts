@@ -94,6 +94,8 @@ export const assignment = z.object({
   resources,
   /** Which of the node's GPUs are this job's. */
   gpuIndexes: z.array(z.int()),
+  /** The most output that is kept of this execution; absent: all of it. */
+  maxLogBytes: z.int().positive().optional(),
   /** The server's clock: an agent that cannot start the command before this must not start it at all. */
   leaseExpiresAt: timestamp,
 });

@@ -1,5 +1,7 @@
+import { bytesText } from "../../shared/bytes-text.ts";
 import type { LogLine, LogStream } from "../../shared/log.ts";
 import { LineSplitter } from "./line-splitter.ts";
+import { LogCap } from "./log-cap.ts";
 import type { LogSpool } from "./spool.ts";
 
 /** What the logs of all executions share. */
@@ -17,17 +19,22 @@ export class ExecutionLog {
   private pending: LogLine[] = [];
   private nextSeq: number;
   private toldFull = false;
+  private readonly cap: LogCap;
 
-  constructor(spool: LogSpool, room: LogRoom) {
+  /** @param maxBytes of the job's output; what it writes beyond is dropped, and the log says so. */
+  constructor(spool: LogSpool, room: LogRoom, maxBytes?: number) {
     this.spool = spool;
     this.room = room;
+    this.cap = new LogCap(maxBytes);
     this.nextSeq = spool.lastSeq + 1;
     this.splitters = { stdout: this.splitterOf("stdout"), stderr: this.splitterOf("stderr") };
   }
 
   /** Takes a chunk of output. The returned promise, if any, must be awaited before the next is read. */
   write(stream: "stdout" | "stderr", bytes: Uint8Array, stop: AbortSignal): Promise<void> | undefined {
-    this.splitters[stream].push(bytes);
+    if (this.cap.droppedBytes > 0) return void this.cap.take(bytes);
+    this.splitters[stream].push(this.cap.take(bytes));
+    if (this.cap.droppedBytes > 0) this.endByCap();
     this.append();
     if (this.splitters[stream].hasRest) this.room.quiet.watch(this);
     if (!this.spool.isFull) return undefined;
@@ -57,6 +64,16 @@ export class ExecutionLog {
     this.splitters.stdout.end();
     this.splitters.stderr.end();
     this.append();
+    const { droppedBytes } = this.cap;
+    if (droppedBytes > 0) this.system(`${bytesText(droppedBytes)} more of its output were dropped.`);
+  }
+
+  private endByCap(): void {
+    this.splitters.stdout.flush();
+    this.splitters.stderr.flush();
+    const most = bytesText(this.cap.maxBytes);
+    const text = `The log ends here: the job wrote more than ${most}, the most this log may have. The job goes on.`;
+    this.addLine("system", text, false);
   }
 
   private splitterOf(stream: "stdout" | "stderr"): LineSplitter {

@@ -148,7 +148,7 @@ export class ExecutionHost {
   }
 
   private start(order: StartOrder): void {
-    const { executionId, manifest } = order.assignment;
+    const { executionId, manifest, maxLogBytes } = order.assignment;
     if (this.executions.has(executionId)) return;
     const { executors, workRoot, spoolRoom, log } = this.options;
     const spool = new LogSpool(executionId, spoolRoom);
@@ -161,7 +161,7 @@ export class ExecutionHost {
       executor,
       workRoot,
       log,
-      output: new ExecutionLog(spool, { appended, quiet: this.quiet }),
+      output: new ExecutionLog(spool, { appended, quiet: this.quiet }, maxLogBytes),
       onStarted: () => {
         hosted.startedAt = new Date().toISOString();
         hosted.enforcedBy = executor?.describe().capabilities.enforcedBy;

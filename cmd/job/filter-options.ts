@@ -1,10 +1,10 @@
 import { z } from "zod";
 import type { JobSelection } from "../../sdk/index.ts";
 import { defineOptions, type OptionValues, optionPairs, optionText } from "../../shared/config/options.ts";
+import { durationMs } from "../../shared/duration.ts";
 import { jobStatus } from "../../shared/job-state.ts";
 import { CliError } from "../failure.ts";
 import { statusOption } from "../listing.ts";
-import { durationMs } from "./duration.ts";
 
 /** A day, which is one of UTC, or a time that says its zone: another would mean something else on every machine. */
 const DATE_OR_TIME = /^\d{4}-\d{2}-\d{2}([T ].*(Z|[+-]\d{2}:?\d{2}))?$/i;

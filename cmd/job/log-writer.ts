@@ -1,4 +1,5 @@
 import { isatty } from "node:tty";
+import { counted } from "../../shared/counted.ts";
 import type { LogEvent } from "../../shared/log.ts";
 import { CliError } from "../failure.ts";
 import type { Output } from "../output.ts";
@@ -41,6 +42,11 @@ export class LogWriter implements AsyncDisposable {
     }
     if (event.event === "status" && event.data.status === "RUNNING") this.sayAttempt(event.data.attempt);
     if (event.event === "gap") this.sayGap(event.data.missed);
+    if (event.event === "removed") {
+      const { lines, at } = event.data;
+      const note = `tanvrit-compute: the server no longer keeps ${counted(lines, "line")} of this log; removed at ${at}`;
+      this.hand(this.output.note(note), note.length);
+    }
     if (this.ahead >= MAX_AHEAD || this.failure) await this.flush();
   }
 

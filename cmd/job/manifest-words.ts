@@ -1,6 +1,6 @@
+import { durationMs } from "../../shared/duration.ts";
 import type { JobManifestInput } from "../../shared/manifest.ts";
 import { CliError } from "../failure.ts";
-import { durationMs } from "./duration.ts";
 
 /** `75,SIGKILL,NodeLost`: the schema says what there is. */
 export function retryList(text: string): JobManifestInput["retryOn"] {

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { CheckReport } from "../../server/integrity/check.ts";
 import { maskedUrl } from "../../server/masked-url.ts";
 import { type ServerSettings, serverOptions, serverSettings } from "../../server/options.ts";
-import { defineOptions } from "../../shared/config/options.ts";
+import { defineOptions, resolveOptions } from "../../shared/config/options.ts";
 import { defineCommand } from "../command.ts";
 import { jsonOption } from "../common-options.ts";
 import { exitCodes } from "../exit-codes.ts";
@@ -45,14 +45,7 @@ export const command = defineCommand({
 });
 
 /** What a check has no use for. */
-const defaults = {
-  host: "127.0.0.1",
-  port: 0,
-  bus: undefined,
-  "secret-key-file": undefined,
-  "public-url": undefined,
-  "reuse-port": false,
-};
+const defaults = resolveOptions(serverOptions, { flags: {}, env: {} });
 
 async function check(settings: ServerSettings): Promise<CheckReport> {
   const { store, dataDir } = settings;

@@ -21,8 +21,8 @@ export function executionView(record: ExecutionRecord, logLines: number): Execut
   };
 }
 
-/** An execution as its node gets it. */
-export function assignmentView({ job, execution }: Assigned): Assignment {
+/** An execution as its node gets it, with the most output that is kept of it. */
+export function assignmentView({ job, execution }: Assigned, maxLogBytes: number): Assignment {
   return {
     executionId: execution.executionId,
     jobId: job.jobId,
@@ -30,6 +30,7 @@ export function assignmentView({ job, execution }: Assigned): Assignment {
     manifest: job.manifest,
     resources: execution.resources,
     gpuIndexes: execution.gpuIndexes,
+    maxLogBytes,
     leaseExpiresAt: isoTime(execution.leaseExpiresAtMs),
   };
 }

@@ -2,7 +2,8 @@ import { ComputeError } from "../../shared/errors.ts";
 import { isFinal, type JobStatus } from "../../shared/job-state.ts";
 import type { LogStream } from "../../shared/log.ts";
 import type { StreamEvent } from "../http/handler.ts";
-import { endEvent, gapEvent, lineEvents, liveEvents, statusEvent } from "./log-events.ts";
+import type { RemovedLog } from "../retention/retention-store.ts";
+import { endEvent, gapEvent, lineEvents, liveEvents, removedEvent, statusEvent } from "./log-events.ts";
 import type { LiveBatch, LogHub, LogSubscription } from "./log-hub.ts";
 import { LOG_START, type LogPlace, type LogStore } from "./log-store.ts";
 import { findTail, type LogTail } from "./tail.ts";
@@ -21,6 +22,8 @@ export interface FollowParts {
   hub: LogHub;
   store: LogStore;
   loadJob(businessId: string, jobId: string): Promise<JobSnapshot | undefined>;
+  /** What the server no longer keeps of the log. */
+  removedLog(businessId: string, jobId: string): Promise<RemovedLog | undefined>;
   /** Resolves at the job's next change, after the timeout, or when the signal aborts, whichever is first. Never rejects. */
   nextJobChange(jobId: string, timeoutMs: number, signal: AbortSignal): Promise<void>;
 }
@@ -96,6 +99,7 @@ class Follower {
   async *replay(): AsyncGenerator<StreamEvent[]> {
     const job = await this.loadJob();
     await this.goToStart();
+    yield* this.showRemoved();
     yield* this.stored(await this.parts.store.lastPlace(this.query));
     const { status } = job;
     if (isFinal(status) && !this.signal.aborted) yield [endEvent(this.query.jobId, { ...job, status })];
@@ -103,6 +107,7 @@ class Follower {
 
   async *followToEnd(): AsyncGenerator<StreamEvent[]> {
     await this.goToStart();
+    yield* this.showRemoved();
     if (yield* this.showJob()) return;
     while (!this.signal.aborted) {
       if (this.live.takeGap()) this.joined = false;
@@ -129,6 +134,14 @@ class Follower {
     if (after || tail === undefined) return;
     this.tail = await findTail(this.parts.store, this.query, tail);
     this.cursor = this.tail.after;
+  }
+
+  /** Only for a reader from the beginning: others had it, or do not ask for it. */
+  private async *showRemoved(): AsyncGenerator<StreamEvent[]> {
+    const { businessId, jobId, after, tail } = this.query;
+    if (after || tail !== undefined) return;
+    const removed = await this.parts.removedLog(businessId, jobId);
+    if (removed) yield [removedEvent(removed)];
   }
 
   /** The line belongs to the tail that was asked for. */

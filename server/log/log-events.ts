@@ -1,5 +1,6 @@
 import type { FinalJobStatus, JobStatus } from "../../shared/job-state.ts";
 import { type LogEvent, type LogLine, shownText } from "../../shared/log.ts";
+import type { RemovedLog } from "../retention/retention-store.ts";
 import type { LiveBatch } from "./log-hub.ts";
 import type { StoredLine } from "./log-store.ts";
 
@@ -37,6 +38,10 @@ export function statusEvent(jobId: string, status: JobStatus, attempt: number): 
 
 export function gapEvent(missed: number): LogEvent {
   return { event: "gap", data: { missed } };
+}
+
+export function removedEvent({ lines, atMs }: RemovedLog): LogEvent {
+  return { event: "removed", data: { lines, at: new Date(atMs).toISOString() } };
 }
 
 export function endEvent(

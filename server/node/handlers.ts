@@ -7,6 +7,7 @@ import { assignmentView, isoTime } from "../execution/execution-view.ts";
 import { businessOf, nodeOf } from "../http/callers.ts";
 import type { Handlers, RequestContext } from "../http/handler.ts";
 import { readPage } from "../http/page.ts";
+import { type LogLimits, logCapBytes } from "../retention/settings.ts";
 import { HEARTBEAT_MS, OFFLINE_AFTER_MS } from "../tasks/tasks.ts";
 import type { NodeService } from "./node-service.ts";
 import { type NodeRecord, type NodeStore, nodeStatusOf } from "./node-store.ts";
@@ -17,6 +18,7 @@ export interface NodeHandlerParts {
   executions: ExecutionStore;
   executionService: ExecutionService;
   pushLogs: Handlers["nodes.logs"];
+  logLimits: LogLimits;
 }
 
 type NodeHandlers = Pick<
@@ -47,7 +49,11 @@ export function nodeHandlers(parts: NodeHandlerParts): NodeHandlers {
     "nodes.heartbeat": (input, context) => service.heartbeat(nodeOf(context), input),
     "nodes.poll": async (input, context) => {
       const { orders, assigned } = await service.poll(nodeOf(context), input, context.signal);
-      return { ...orders, assignments: assigned.map(assignmentView) };
+      const assignments = assigned.map((one) => {
+        const { businessId, manifest } = one.job;
+        return assignmentView(one, logCapBytes(parts.logLimits, businessId, manifest.maxLogMb));
+      });
+      return { ...orders, assignments };
     },
     "nodes.result": async (input, context) => ({
       outcomes: await executionService.report(nodeOf(context), input.reports),

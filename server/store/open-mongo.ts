@@ -10,6 +10,7 @@ import { MongoJobStore } from "../job/job-store.mongo.ts";
 import { logSteps } from "../log/log-documents.mongo.ts";
 import { MongoLogStore } from "../log/log-store.mongo.ts";
 import { MongoNodeStore, nodeSteps } from "../node/node-store.mongo.ts";
+import { MongoRetentionStore, retentionSteps } from "../retention/retention-store.mongo.ts";
 import { MongoScheduleStore, scheduleSteps } from "../schedule/schedule-store.mongo.ts";
 import { MongoLeaseStore } from "../tasks/lease-store.mongo.ts";
 import { MongoTemplateStore, templateSteps } from "../template/template-store.mongo.ts";
@@ -27,6 +28,7 @@ export const mongoSteps = [
   ...scheduleSteps,
   ...templateSteps,
   ...creditSteps,
+  ...retentionSteps,
 ];
 
 export async function openMongo(url: string, seal: Seal): Promise<Stores> {
@@ -49,6 +51,7 @@ export async function openMongo(url: string, seal: Seal): Promise<Stores> {
     templates: new MongoTemplateStore(store),
     credits: new MongoCreditStore(store),
     integrity: new MongoIntegrityStore(store),
+    retention: new MongoRetentionStore(store),
     isReady: () => store.isReady(),
     endAbandoned: () => store.endAbandoned(),
     close: () => store.close(),

@@ -8,6 +8,7 @@ import { flowMigrations, SqliteJobFlowStore } from "../job/flow-store.sqlite.ts"
 import { jobMigrations, SqliteJobStore } from "../job/job-store.sqlite.ts";
 import { logMigrations, SqliteLogStore } from "../log/log-store.sqlite.ts";
 import { nodeMigrations, SqliteNodeStore } from "../node/node-store.sqlite.ts";
+import { retentionMigrations, SqliteRetentionStore } from "../retention/retention-store.sqlite.ts";
 import { SqliteScheduleStore, scheduleMigrations } from "../schedule/schedule-store.sqlite.ts";
 import { MemoryLeaseStore } from "../tasks/lease-store.memory.ts";
 import { SqliteTemplateStore, templateMigrations } from "../template/template-store.sqlite.ts";
@@ -25,6 +26,7 @@ export const sqliteMigrations = [
   ...scheduleMigrations,
   ...templateMigrations,
   ...creditMigrations,
+  ...retentionMigrations,
 ];
 
 /** The embedded store in `<dataDir>/compute.db`, or in memory. Throws StoreInUseError where another server has it open. */
@@ -43,6 +45,7 @@ export function openSqliteStores(dataDir: string | ":memory:", seal = Seal.none)
     templates: new SqliteTemplateStore(store),
     credits: new SqliteCreditStore(store),
     integrity: new SqliteIntegrityStore(store),
+    retention: new SqliteRetentionStore(store),
     isReady: async () => store.get("SELECT 1 AS one") !== undefined,
     close: async () => store.close(),
   };

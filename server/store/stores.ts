@@ -6,6 +6,7 @@ import type { JobFlowStore } from "../job/flow-store.ts";
 import type { JobStore } from "../job/job-store.ts";
 import type { LogStore } from "../log/log-store.ts";
 import type { NodeStore } from "../node/node-store.ts";
+import type { RetentionStore } from "../retention/retention-store.ts";
 import type { ScheduleStore } from "../schedule/schedule-store.ts";
 import type { LeaseStore } from "../tasks/lease-store.ts";
 import type { TemplateStore } from "../template/template-store.ts";
@@ -23,6 +24,7 @@ export interface Stores {
   templates: TemplateStore;
   credits: CreditStore;
   integrity: IntegrityStore;
+  retention: RetentionStore;
   /** Whether the store answers. */
   isReady(): Promise<boolean>;
   /** Lets go of what servers that died hold locked; only where several share the store. To be asked every few seconds. */

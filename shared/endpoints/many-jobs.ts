@@ -32,6 +32,13 @@ const matchingOutput = z.object({
   ...pageOutput,
 });
 
+/**
+ * What became of a job that was to be deleted. `open`: it is not over. `needed`: a job that waits comes after it.
+ * `in-array`: it goes with its array, not alone.
+ */
+export const jobDeletion = z.enum(["deleted", "not-found", "open", "needed", "in-array"]);
+export type JobDeletion = z.infer<typeof jobDeletion>;
+
 /** What people do with many jobs at once, and why a job waits. */
 export const manyJobsEndpoints = defineEndpoints({
   "jobs.why": {
@@ -86,6 +93,29 @@ export const manyJobsEndpoints = defineEndpoints({
     path: "/api/compute/jobs/cancel-matching",
     callers: ["user"],
     summary: "Cancel the jobs that a filter chooses, newest first, a bounded number at once.",
+    input: matchingInput,
+    output: matchingOutput,
+    errors: ["storage_failed"],
+    repeatable: true,
+  },
+  "jobs.delete": {
+    method: "POST",
+    path: "/api/compute/jobs/delete",
+    callers: ["user"],
+    summary: "Delete jobs that are over, with their executions and logs. An array goes with its jobs.",
+    input: z.strictObject({ jobIds: z.array(jobId).min(1).max(limits.maxBatchJobs) }),
+    output: z.object({
+      /** One for each id, in the same order. */
+      results: z.array(z.object({ jobId, outcome: jobDeletion })),
+    }),
+    errors: ["storage_failed"],
+    repeatable: true,
+  },
+  "jobs.delete-matching": {
+    method: "POST",
+    path: "/api/compute/jobs/delete-matching",
+    callers: ["user"],
+    summary: "Delete the finished jobs that a filter chooses, newest first, a bounded number at once.",
     input: matchingInput,
     output: matchingOutput,
     errors: ["storage_failed"],

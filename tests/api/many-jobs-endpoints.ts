@@ -76,6 +76,42 @@ export const manyJobsScenarios = {
     expect((await waiting).status).toBe("CANCELLED");
   },
 
+  "jobs.delete": async ({ api }) => {
+    const user = await someone(api);
+    const submit = async (manifest: object = {}) =>
+      (await api.call("jobs.submit", { command: "true", ...manifest }, user)).jobId;
+    const [over, open] = [await submit(), await submit()];
+    await api.call("jobs.cancel", { jobId: over }, user);
+    const theirs = await someone(api);
+    const outcomesFor = async (as: As, ...jobIds: string[]) =>
+      (await api.call("jobs.delete", { jobIds }, as)).results.map((one) => one.outcome);
+    expect(await outcomesFor(theirs, over)).toEqual(["not-found"]);
+    expect(await outcomesFor(user, over, open)).toEqual(["deleted", "open"]);
+    expect((await api.refused("jobs.retrieve", { jobId: over }, user)).code).toBe("not_found");
+    expect(await outcomesFor(user, over)).toEqual(["not-found"]);
+    const next = await submit({ after: [{ jobId: open, on: "any" }] });
+    expect((await api.call("jobs.retrieve", { jobId: next }, user)).status).toBe("QUEUED");
+    await api.call("jobs.cancel", { jobId: next }, user);
+  },
+
+  "jobs.delete-matching": async ({ api }) => {
+    const user = await someone(api);
+    for (const name of ["a-1", "a-2", "a-3", "b"]) {
+      await api.call("jobs.submit", { command: "true", name }, user);
+    }
+    const remove = (where: object) => api.call("jobs.delete-matching", where, user);
+    expect(await remove({ name: "a-*" })).toEqual({ matched: 0, changed: 0 });
+    await api.call("jobs.cancel-matching", { name: "a-*" }, user);
+    const first = await remove({ name: "a-*", limit: 2 });
+    expect(first).toMatchObject({ matched: 2, changed: 2 });
+    expect(await remove({ name: "a-*", limit: 2, cursor: first.nextCursor })).toEqual({
+      matched: 1,
+      changed: 1,
+    });
+    expect((await api.call("jobs.list", {}, user)).jobs.map((job) => job.name)).toEqual(["b"]);
+    expect(await remove({ status: ["QUEUED"] })).toEqual({ matched: 0, changed: 0 });
+  },
+
   "jobs.retry-matching": async ({ api }) => {
     const user = await someone(api);
     const node = await PlayedNode.register(api, user);

@@ -10,6 +10,7 @@ import { jobFlowContract } from "../contract/job-flow.contract.ts";
 import { logStoreContract } from "../contract/log-store.contract.ts";
 import { manyJobsContract } from "../contract/many-jobs.contract.ts";
 import { nodeStoreContract } from "../contract/node-store.contract.ts";
+import { retentionStoreContract } from "../contract/retention-store.contract.ts";
 import { scheduleStoreContract } from "../contract/schedule-store.contract.ts";
 import { sealedSecretsContract } from "../contract/sealed-secrets.contract.ts";
 import { sessionStoreContract } from "../contract/session-store.contract.ts";
@@ -48,6 +49,7 @@ templateStoreContract("MongoDB", () => openOne((stores) => stores.templates));
 logStoreContract("MongoDB", () => openOne((stores) => stores.logs));
 creditStoreContract("MongoDB", openTwoCredits);
 integrityStoreContract("MongoDB", openEmpty);
+retentionStoreContract("MongoDB", openEmpty);
 sessionStoreContract("MongoDB", () => openOne((stores) => stores.sessions));
 sealedSecretsContract("MongoDB", async () => {
   const { close } = await openEmpty();

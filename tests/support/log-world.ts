@@ -63,6 +63,7 @@ export class LogWorld implements AsyncDisposable {
       hub: this.hub,
       store: this.store,
       loadJob: async () => this.job,
+      removedLog: async () => undefined,
       nextJobChange: (jobId: string, timeoutMs: number, signal: AbortSignal) =>
         this.watch.next(jobId, this.recheckMs ?? timeoutMs, signal),
     };

@@ -121,6 +121,18 @@ export const movedTables: readonly MovedTable[] = [
     documents: logDocumentsOf,
   },
   {
+    table: "compute_log_removals",
+    key: ["job_id"],
+    columns: ["job_id", "business_id", "up_to_attempt", "job_deleted", "pending", "lines", "removed_at"],
+    documents: (row) => [
+      {
+        _id: row.job_id,
+        ...plain(row, { flags: ["job_deleted"], without: ["job_id", "pending"] }),
+        pending: row.pending === 1 || undefined,
+      },
+    ],
+  },
+  {
     table: "compute_schedules",
     key: ["schedule_id"],
     columns: ["schedule_id", "business_id", "status", "next_fire_at", "record"],

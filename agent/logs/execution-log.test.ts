@@ -1,0 +1,42 @@
+import { expect, test } from "bun:test";
+import { makeScratch } from "../../tests/support/scratch.ts";
+import { ExecutionLog, QuietLines } from "./execution-log.ts";
+import { LogSpool, spoolRoom } from "./spool.ts";
+
+const bytes = (text: string) => new TextEncoder().encode(text);
+const running = new AbortController().signal;
+
+async function logOf(maxBytes: number | undefined, write: (log: ExecutionLog) => void): Promise<string[]> {
+  await using scratch = await makeScratch();
+  const spool = new LogSpool("exe_1", spoolRoom(scratch.path));
+  const log = new ExecutionLog(spool, { appended: () => undefined, quiet: new QuietLines() }, maxBytes);
+  write(log);
+  log.end();
+  return spool
+    .peek(1_000, 1_000_000)
+    .map(({ stream, text, partial }) => `${stream}${partial ? "…" : ""} ${text}`);
+}
+
+test("a log that is full ends with a line that says so, and with how much was left out", async () => {
+  const lines = await logOf(10, (log) => {
+    log.write("stdout", bytes("12345\n78"), running);
+    log.write("stderr", bytes("90ABC"), running);
+    log.write("stdout", bytes("x".repeat(2048)), running);
+    log.system("The job is being cancelled");
+  });
+  expect(lines).toEqual([
+    "stdout 12345",
+    "stdout… 78",
+    "stderr… 90",
+    "system The log ends here: the job wrote more than 10 bytes, the most this log may have. The job goes on.",
+    "system The job is being cancelled",
+    "system 2 KiB more of its output were dropped.",
+  ]);
+});
+
+test("a log that has just what it may have is whole and says nothing", async () => {
+  expect(await logOf(4, (log) => log.write("stdout", bytes("abc\n"), running))).toEqual(["stdout abc"]);
+  expect(await logOf(undefined, (log) => log.write("stdout", bytes("abc\n"), running))).toEqual([
+    "stdout abc",
+  ]);
+});

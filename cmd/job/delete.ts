@@ -1,0 +1,58 @@
+import { defineOptions, flagOption } from "../../shared/config/options.ts";
+import { counted } from "../../shared/counted.ts";
+import type { JobDeletion } from "../../shared/endpoints/many-jobs.ts";
+import { limits } from "../../shared/limits.ts";
+import { defineCommand } from "../command.ts";
+import { checkId, clientOptions } from "../common-options.ts";
+import { connect, patience } from "../connect.ts";
+import { exitCodes } from "../exit-codes.ts";
+import { changeMatching } from "./change-matching.ts";
+import { filterOptions, selectionOrIds } from "./filter-options.ts";
+
+/** Why a job is still there. */
+const REFUSED: Record<Exclude<JobDeletion, "deleted">, string> = {
+  "not-found": "there is no such job",
+  open: "it is not over; cancel it first with job cancel",
+  needed: "a job that waits comes after it; cancel that one first, or wait for it",
+  "in-array": "it belongs to an array; delete the array",
+};
+
+export const command = defineCommand({
+  options: defineOptions({
+    ...filterOptions,
+    all: flagOption("Delete every job that is over"),
+    ...clientOptions,
+  }),
+  positionals: [
+    { name: "JOB", repeat: true, optional: true, help: "the ids of jobs, where no filter chooses them" },
+  ],
+  examples: [
+    { line: "job delete $id", does: "With its executions and its log" },
+    { line: "job delete --name 'sweep-*' --status failed", does: "All of them that failed" },
+  ],
+  details: `Deletes jobs that are over: their executions and logs go with them, and an array takes its jobs along. What
+was charged stays in the ledger. This cannot be undone. A server deletes old jobs by itself: see server --keep-jobs.`,
+  async run({ options, positionals, env, output }) {
+    const jobIds = positionals.map((text) => checkId("job", text));
+    const selection = selectionOrIds(jobIds, options);
+    const compute = await connect(env, options);
+    if (selection) {
+      await changeMatching(compute, "delete", selection, options, output);
+      return exitCodes.ok;
+    }
+    const results = [];
+    for (let start = 0; start < jobIds.length; start += limits.maxBatchJobs) {
+      const some = jobIds.slice(start, start + limits.maxBatchJobs);
+      results.push(...(await compute.jobs.delete(some, patience(output))));
+    }
+    if (options.json) await output.json(results);
+    for (const { jobId, outcome } of results) {
+      if (outcome !== "deleted")
+        await output.note(`tanvrit-compute: ${jobId} was not deleted: ${REFUSED[outcome]}`);
+    }
+    const deleted = results.filter(({ outcome }) => outcome === "deleted").length;
+    if (!options.json) await output.note(`tanvrit-compute: ${counted(deleted, "job")} deleted`);
+    if (results.some(({ outcome }) => outcome === "not-found")) return exitCodes.notFound;
+    return deleted === results.length ? exitCodes.ok : exitCodes.badData;
+  },
+});

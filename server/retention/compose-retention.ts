@@ -1,0 +1,27 @@
+import type { Clocks } from "../../shared/standstill.ts";
+import type { JobStore } from "../job/job-store.ts";
+import type { Log } from "../log.ts";
+import type { PeriodicTask, TaskRunner } from "../tasks/periodic.ts";
+import { deletionHandlers } from "./deletion.ts";
+import type { RetentionStore } from "./retention-store.ts";
+import { retentionTask, settledClock } from "./retention-task.ts";
+import type { RetentionSettings } from "./settings.ts";
+
+export interface RetentionComposition {
+  jobs: JobStore;
+  retention: RetentionStore;
+  settings: RetentionSettings;
+  log: Log;
+  /** Those of the machine where a test has no others. */
+  clocks: Clocks | undefined;
+  now: () => number;
+}
+
+export function composeRetention(parts: RetentionComposition, runnerOf: (task: PeriodicTask) => TaskRunner) {
+  const { jobs, retention, settings, log, clocks, now } = parts;
+  const isClockSettled = settledClock(clocks?.monotonicMs);
+  const runner = runnerOf(retentionTask({ retention, settings, log, isClockSettled }));
+  // What was deleted goes at once, not with the next tick.
+  const onDeleted = () => runner.runBefore(now());
+  return { runner, handlers: deletionHandlers({ jobs, retention, onDeleted, now }) };
+}

@@ -1,0 +1,55 @@
+import type { JobDeletion } from "../../shared/endpoints/many-jobs.ts";
+import { jobId } from "../../shared/ids.ts";
+import { isFinal, type JobStatus, jobStatus } from "../../shared/job-state.ts";
+import { businessOf } from "../http/callers.ts";
+import type { Handlers } from "../http/handler.ts";
+import { decodeCursor, encodeCursor } from "../http/page.ts";
+import { jobQuery } from "../job/job-query.ts";
+import type { JobStore } from "../job/job-store.ts";
+import type { RetentionStore } from "./retention-store.ts";
+
+export interface DeletionParts {
+  jobs: Pick<JobStore, "list">;
+  retention: RetentionStore;
+  /** Called when something is left to remove. */
+  onDeleted(): void;
+  now: () => number;
+}
+
+const FINAL: readonly JobStatus[] = jobStatus.options.filter(isFinal);
+
+export function deletionHandlers(
+  parts: DeletionParts,
+): Pick<Handlers, "jobs.delete" | "jobs.delete-matching"> {
+  const { jobs, retention, onDeleted, now } = parts;
+  const remove = async (businessId: string, jobIds: readonly string[]): Promise<JobDeletion[]> => {
+    const outcomes = await retention.deleteJobs(businessId, jobIds, now());
+    if (outcomes.includes("deleted")) onDeleted();
+    return outcomes;
+  };
+  return {
+    "jobs.delete": async ({ jobIds }, context) => {
+      const outcomes = await remove(businessOf(context), jobIds);
+      return {
+        results: jobIds.map((jobId, i) => ({ jobId, outcome: outcomes[i] ?? "not-found" })),
+      };
+    },
+    "jobs.delete-matching": async (input, context) => {
+      const businessId = businessOf(context);
+      const status = FINAL.filter((one) => input.status?.includes(one) ?? true);
+      if (status.length === 0) return { matched: 0, changed: 0 };
+      const beforeJobId = decodeCursor(input.cursor, jobId);
+      const query = { ...jobQuery(businessId, { ...input, status }), beforeJobId, limit: input.limit };
+      const found = await jobs.list(query);
+      // The jobs of an array go with it.
+      const single = found.filter((job) => job.arrayId === undefined).map((job) => job.jobId);
+      const outcomes = await remove(businessId, single);
+      const last = found.length < input.limit ? undefined : found.at(-1)?.jobId;
+      return {
+        matched: single.length,
+        changed: outcomes.filter((outcome) => outcome === "deleted").length,
+        nextCursor: last === undefined ? undefined : encodeCursor(last),
+      };
+    },
+  };
+}

@@ -1,0 +1,124 @@
+import { z } from "zod";
+import {
+  defineOptions,
+  type OptionValues,
+  optionNumber,
+  optionText,
+  resolveOptions,
+} from "../../shared/config/options.ts";
+import { durationMs } from "../../shared/duration.ts";
+import { limits } from "../../shared/limits.ts";
+
+const MIB = 1024 * 1024;
+
+/** How much output is kept. */
+export interface LogLimits {
+  /** The most of one attempt of a job, in bytes. */
+  maxLogBytes: number;
+  /** The same for the jobs of some businesses, by id. */
+  maxLogBytesOf: ReadonlyMap<string, number>;
+}
+
+/** How much is kept of what jobs leave behind, and for how long. */
+export interface RetentionSettings extends LogLimits {
+  /** How long a job is kept after its end, with its executions and log; undefined: for ever. */
+  keepJobsMs: number | undefined;
+  /** How long the log of a job is kept after its end; undefined: as long as the job. */
+  keepLogsMs: number | undefined;
+  /** When the store holds more than this, the oldest logs of ended jobs go first; undefined: no limit. */
+  maxStoreBytes: number | undefined;
+}
+
+/** How long, or `forever`. */
+const age = optionText
+  .regex(/^(\d+(?:\.\d+)?[smhdw]|forever)$/, { error: "must be a time like 90d, 12h or 2w, or forever" })
+  .transform((text) => durationMs(text));
+
+export const retentionOptions = defineOptions({
+  "max-log-mb": {
+    kind: "value",
+    placeholder: "MIB",
+    env: "TANVRIT_MAX_LOG_MB",
+    fileKey: "logs.maxMb",
+    schema: optionNumber({ min: 0.001, max: limits.maxLogMb, unit: "MiB" }).default(1024),
+    defaultText: "1024",
+    help: "Keep no more than this much output of one attempt of a job; the log says where it was cut",
+  },
+  "keep-logs": {
+    kind: "value",
+    placeholder: "AGE",
+    env: "TANVRIT_KEEP_LOGS",
+    fileKey: "logs.keep",
+    schema: age.prefault("90d"),
+    defaultText: "90d",
+    help: "Remove the log of a job this long after its end: 90d, 12h, … or forever",
+  },
+  "keep-jobs": {
+    kind: "value",
+    placeholder: "AGE",
+    env: "TANVRIT_KEEP_JOBS",
+    fileKey: "jobs.keep",
+    schema: age.prefault("365d"),
+    defaultText: "365d",
+    help: "Delete a job, with its executions and log, this long after its end: 365d, … or forever",
+  },
+  "max-store-mb": {
+    kind: "value",
+    placeholder: "MIB",
+    env: "TANVRIT_MAX_STORE_MB",
+    fileKey: "logs.maxStoreMb",
+    schema: optionNumber({ min: 1, unit: "MiB" }).optional(),
+    defaultText: "no limit",
+    help: "When the store holds more than this, remove the oldest logs of ended jobs",
+  },
+});
+
+/** The keys of the config file that belong here. */
+export const retentionFile = {
+  logs: z
+    .strictObject({
+      maxMb: z.number().optional(),
+      keep: z.string().optional(),
+      maxStoreMb: z.number().optional(),
+      /** By id, as `auth status` shows it. */
+      businesses: z
+        .record(z.string(), z.strictObject({ maxMb: z.number().positive().max(limits.maxLogMb) }))
+        .optional(),
+    })
+    .optional(),
+  jobs: z.strictObject({ keep: z.string().optional() }).optional(),
+};
+
+export function retentionSettings(
+  values: OptionValues<typeof retentionOptions>,
+  file: { logs?: { businesses?: Readonly<Record<string, { maxMb: number }>> } } = {},
+): RetentionSettings {
+  const businesses = Object.entries(file.logs?.businesses ?? {});
+  const storeMb = values["max-store-mb"];
+  return {
+    maxLogBytes: bytesOf(values["max-log-mb"]),
+    maxLogBytesOf: new Map(businesses.map(([business, { maxMb }]) => [business, bytesOf(maxMb)])),
+    keepJobsMs: values["keep-jobs"],
+    keepLogsMs: values["keep-logs"],
+    maxStoreBytes: storeMb === undefined ? undefined : bytesOf(storeMb),
+  };
+}
+
+/** For a server that was told nothing. */
+export const DEFAULT_RETENTION: RetentionSettings = retentionSettings(
+  resolveOptions(retentionOptions, { flags: {}, env: {} }),
+);
+
+/** What a log may have at most: what its job asks for, and no more than the server keeps. */
+export function logCapBytes(
+  { maxLogBytes, maxLogBytesOf }: LogLimits,
+  businessId: string,
+  jobMaxLogMb: number | undefined,
+): number {
+  const most = maxLogBytesOf.get(businessId) ?? maxLogBytes;
+  return jobMaxLogMb === undefined ? most : Math.min(most, bytesOf(jobMaxLogMb));
+}
+
+function bytesOf(mb: number): number {
+  return Math.max(1, Math.round(mb * MIB));
+}
