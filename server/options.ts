@@ -5,12 +5,17 @@ import { defineOptions, type OptionValues, optionNumber, optionText } from "../s
 import { poolsSetting, pricesSetting } from "../shared/credit.ts";
 import { accountLists } from "../shared/sockets/local-server.ts";
 import { type Pricing, pricingOf } from "./credit/pricing.ts";
+import { readPlace } from "./http/own-names.ts";
 import {
   type RetentionSettings,
   retentionFile,
   retentionOptions,
   retentionSettings,
 } from "./retention/settings.ts";
+
+const hostPattern = optionText.refine((name) => readPlace(name.replace(/^\*\./, ""), 0) !== undefined, {
+  error: "must be a name like compute.example.org, compute.example.org:8443 or *.example.org",
+});
 
 const publicUrl = optionText
   .refine((url) => /^https?:\/\/[^/]/.test(url) && URL.canParse(url), {
@@ -37,6 +42,17 @@ export const serverOptions = defineOptions({
     schema: optionNumber({ min: 0, max: 65_535, integer: true }).default(7070),
     defaultText: "7070",
     help: "Port to listen on; 0 for any free one",
+  },
+  "allowed-host": {
+    kind: "list",
+    placeholder: "NAME",
+    env: "TANVRIT_ALLOWED_HOSTS",
+    fileKey: "allowedHosts",
+    schema: z
+      .array(hostPattern, { error: "must be a list of names" })
+      .default([])
+      .transform((names) => names.map((name) => name.toLowerCase())),
+    help: "A further name that this server is reached by, as behind a proxy: NAME, NAME:PORT or *.DOMAIN; repeatable",
   },
   "data-dir": {
     kind: "value",
@@ -102,6 +118,8 @@ export const serverOptions = defineOptions({
 export interface ServerSettings {
   host: string;
   port: number;
+  /** Lower case. */
+  allowedHosts: readonly string[];
   /** Absolute. */
   dataDir: string;
   /** `sqlite`, or a MongoDB URL. Like the bus it may hold a password: never shown but by `maskedUrl`. */
@@ -128,6 +146,7 @@ export function serverSettings(
   return {
     host: values.host,
     port: values.port,
+    allowedHosts: values["allowed-host"],
     dataDir: resolve(values["data-dir"] ?? join(tanvritHome(env), "server")),
     store: values.store,
     bus: values.bus,
@@ -145,6 +164,7 @@ export const serverFile = z
   .strictObject({
     host: z.string().optional(),
     port: z.int().optional(),
+    allowedHosts: z.array(z.string()).optional(),
     dataDir: z.string().optional(),
     store: z.string().optional(),
     bus: z.string().optional(),

@@ -1,6 +1,8 @@
+import { hostname } from "node:os";
 import { openPrivateDirectory } from "../shared/private-directory.ts";
 import { openBus } from "./bus/open.ts";
 import { composePlane, type Plane } from "./compose.ts";
+import { OwnNames, plainName } from "./http/own-names.ts";
 import { OwnUrls } from "./http/own-urls.ts";
 import type { Log } from "./log.ts";
 import type { ServerSettings } from "./options.ts";
@@ -9,6 +11,8 @@ import { openStores } from "./store/open-stores.ts";
 export interface RunningServer {
   /** As a client on this machine reaches it: `http://127.0.0.1:7070`. */
   url: string;
+  /** As it was asked to listen: `http://0.0.0.0:7070`. */
+  listensAt: string;
   /** Takes no new request, ends every wait, writes what is pending, and closes the store. Safe to call twice. */
   stop(): Promise<void>;
 }
@@ -34,13 +38,16 @@ export async function startServer(settings: ServerSettings, log: Log): Promise<R
   const bus = opening.adopt(await openBus(settings, stores.sessions, log), (one) => one.close());
   const stopping = new AbortController();
   const { dataDir, pricing, retention } = settings;
-  const urls = new OwnUrls(settings.host, settings.publicUrls);
+  const urls = new OwnUrls(plainName(settings.host), settings.publicUrls);
   const parts = { stores, bus, urls, pricing, retention, log, now: Date.now, stopping: stopping.signal };
   const plane = await composePlane(parts);
   opening.defer(() => plane.close());
   const listener = opening.adopt(listen(settings, plane), (one) => one.stop(true));
   // By its number: of the addresses that a name stands for, others may belong to others.
-  urls.listensOn({ address: addressOf(listener) ?? settings.host, port: listener.port ?? settings.port });
+  urls.listensOn({
+    address: addressOf(listener) ?? plainName(settings.host),
+    port: listener.port ?? settings.port,
+  });
   opening.defer(await plane.localSignIn.listen(dataDir, settings.signInLists));
   for (const task of plane.tasks) task.start();
   const opened = opening.move();
@@ -54,6 +61,7 @@ export async function startServer(settings: ServerSettings, log: Log): Promise<R
   let stopped: Promise<void> | undefined;
   return {
     url: urls.all[0] ?? settings.host,
+    listensAt: urlOf(plainName(settings.host), listener.port ?? settings.port),
     stop: () => {
       stopped ??= stop();
       return stopped;
@@ -70,14 +78,22 @@ function closeDataDir(dataDir: string, log: Log): void {
 }
 
 function listen(settings: ServerSettings, { app }: Plane) {
+  let names: OwnNames | undefined;
   return Bun.serve({
-    hostname: settings.host,
+    hostname: plainName(settings.host),
     port: settings.port,
     reusePort: settings.reusePort,
     idleTimeout: IDLE_TIMEOUT_SECONDS,
     maxRequestBodySize: HARD_BODY_LIMIT_BYTES,
-    fetch: (request, server) => app.fetch(request, { address: server.requestIP(request)?.address }),
+    fetch(request, server) {
+      names ??= new OwnNames({ ...settings, port: server.port ?? settings.port, hostname: hostname() });
+      return app.fetch(request, { address: server.requestIP(request)?.address, names });
+    },
   });
+}
+
+function urlOf(host: string, port: number): string {
+  return `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
 }
 
 /** Bun does not declare it. */

@@ -1,11 +1,13 @@
 import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
 import { join } from "node:path";
+import { plainName } from "../../server/http/own-names.ts";
 import { textLog } from "../../server/log.ts";
 import { maskedUrl } from "../../server/masked-url.ts";
 import { type ServerSettings, serverFile, serverOptions, serverSettings } from "../../server/options.ts";
 import type { RunningServer } from "../../server/start.ts";
 import { defineOptions, optionText } from "../../shared/config/options.ts";
+import { isLoopback } from "../../shared/url.ts";
 import { defineCommand } from "../command.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { CliError } from "../failure.ts";
@@ -45,7 +47,8 @@ export const command = defineCommand({
     const note = (line: string) => void output.note(line).catch(() => undefined);
     const { stop, hurry } = stopSignals();
     const server = await start(settings, note);
-    note(`tanvrit-compute server listening on ${server.url} (data in ${placeOf(settings)})`);
+    note(`tanvrit-compute server listening on ${placesOf(settings, server)}data in ${placeOf(settings)})`);
+    if (!isLoopback(plainName(settings.host))) note(OPEN);
     await aborted(stop);
     note("tanvrit-compute server stopping");
     const late = Bun.sleep(STOP_LIMIT_MS).then(() => {
@@ -65,6 +68,14 @@ async function start(settings: ServerSettings, note: (line: string) => void): Pr
   } catch (error) {
     throw (await unknownHost(error, settings)) ?? explain(error, settings);
   }
+}
+
+const OPEN =
+  "warning: other machines can reach this server, and nothing on the way is encrypted; put a TLS proxy before it, or listen on 127.0.0.1";
+
+function placesOf({ host }: ServerSettings, { listensAt, url }: RunningServer): string {
+  const isEverywhere = ["0.0.0.0", "::"].includes(plainName(host));
+  return isEverywhere ? `${listensAt} (every address of this machine; from here ${url}; ` : `${url} (`;
 }
 
 function placeOf({ store, dataDir }: ServerSettings): string {

@@ -6,6 +6,7 @@ import { ComputeError } from "../../shared/errors.ts";
 import type { Log } from "../log.ts";
 import { readBody } from "./body.ts";
 import type { Caller, Handlers, RequestContext, StreamEvent } from "./handler.ts";
+import type { OwnNames } from "./own-names.ts";
 import { invalidRequest, isServerFault, problemResponse } from "./problem.ts";
 import { sseResponse } from "./sse.ts";
 
@@ -23,6 +24,8 @@ export interface AppParts {
 export interface PeerInfo {
   /** The peer's address, or undefined where there is none. */
   address: string | undefined;
+  /** The names that this server goes by; absent where any will do, as in a test without a socket of its own. */
+  names?: OwnNames;
 }
 
 type App = Hono<{ Bindings: PeerInfo }>;
@@ -35,6 +38,11 @@ export function createApp(parts: AppParts): App {
   app.get("/readyz", async (c) => {
     const ready = !parts.stopping.aborted && (await parts.isReady().catch(() => false));
     return c.json({ status: ready ? "ready" : "not ready" }, ready ? 200 : 503);
+  });
+  // Probes ask by whatever name they have; nothing is told there.
+  app.use(async (c, next) => {
+    c.env?.names?.check(c.req.raw.headers);
+    await next();
   });
   const methodsByPath = new Map<string, string[]>();
   for (const [id, endpoint] of Object.entries<Endpoint>(endpoints)) {
@@ -66,7 +74,7 @@ export function createApp(parts: AppParts): App {
     ),
   );
   app.onError((error, c) => {
-    parts.log.error("a request failed outside its handler", { error });
+    if (isServerFault(error)) parts.log.error("a request failed outside its handler", { error });
     return problemResponse(error, requestIdOf(c.req.raw));
   });
   return app;

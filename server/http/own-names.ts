@@ -1,0 +1,132 @@
+import { isIP } from "node:net";
+import { ComputeError } from "../../shared/errors.ts";
+import { isLoopback } from "../../shared/url.ts";
+
+export interface ListeningAt {
+  /** As it was asked for: an address, or a name. */
+  host: string;
+  port: number;
+  /** Names that proxies and balancers pass on: `name` with any port, `name:port`, or `*.name`. Lower case. */
+  allowedHosts: readonly string[];
+  /** URLs by which others reach it; their names are taken with any port. */
+  publicUrls: readonly string[];
+  /** What this machine calls itself. */
+  hostname: string;
+}
+
+/** A place as `Host` names it: lower case, an IPv6 address without its brackets. */
+interface Place {
+  name: string;
+  port: number;
+}
+
+const MAX_SHOWN = 80;
+const HTTP_PORT = 80;
+/** Of a browser: the page that asks is of another site. */
+const OTHER_SITES = ["cross-site", "same-site"];
+
+/**
+ * Keeps out what a browser brings along from a page of somebody else: a name that was made to lead here (`Host`), or a
+ * page of another origin (`Origin`). Programs send neither wrongly.
+ */
+export class OwnNames {
+  private readonly bound: Place;
+  private readonly isLoopback: boolean;
+  private readonly machineNames: readonly string[];
+
+  private readonly allowed: readonly string[];
+
+  constructor(at: ListeningAt) {
+    const name = plainName(at.host);
+    this.bound = { name, port: at.port };
+    this.isLoopback = isLoopback(name);
+    this.allowed = [...at.allowedHosts, ...at.publicUrls.map((url) => new URL(url).hostname)];
+    const own = at.hostname.toLowerCase();
+    const [short = own] = own.split(".");
+    this.machineNames = own === "" ? [] : [own, short, `${short}.local`];
+  }
+
+  /** Throws `forbidden` where `Host`, `Origin` or `Sec-Fetch-Site` speaks of another server or page. */
+  check(headers: Headers): void {
+    const said = headers.get("host") ?? "";
+    const host = readPlace(said, HTTP_PORT);
+    if (!host || !this.isOwn(host)) throw foreignHost(said);
+    const origin = headers.get("origin");
+    if (origin !== null && !this.isOwnOrigin(origin, said))
+      throw foreignPage(`of the origin ${shown(origin)}`);
+    if (OTHER_SITES.includes(headers.get("sec-fetch-site") ?? "")) throw foreignPage("of another site");
+  }
+
+  private isOwn(place: Place): boolean {
+    const { name, port } = place;
+    if (this.isAllowed(place)) return true;
+    // A name that leads here by somebody else's hand is never an address.
+    if (this.isLoopback) return isLoopback(name) && port === this.bound.port;
+    if (isIP(name) !== 0 || isLoopback(name)) return true;
+    return name === this.bound.name || this.machineNames.includes(name);
+  }
+
+  /** Browsers send a page's own origin too. */
+  private isOwnOrigin(origin: string, host: string): boolean {
+    const scheme = /^(https?):\/\/([^/]+)$/.exec(origin);
+    if (!scheme) return false;
+    const defaultPort = scheme[1] === "https" ? 443 : HTTP_PORT;
+    const page = readPlace(scheme[2] ?? "", defaultPort);
+    const asked = readPlace(host, defaultPort);
+    if (!page || !asked) return false;
+    return (page.name === asked.name && page.port === asked.port) || this.isAllowed(page);
+  }
+
+  private isAllowed({ name, port }: Place): boolean {
+    return this.allowed.some((allowed) => {
+      if (allowed.startsWith("*.")) return name.endsWith(allowed.slice(1)) && name.length >= allowed.length;
+      const place = readPlace(allowed, port);
+      return place?.name === name && place.port === port;
+    });
+  }
+}
+
+/** Without the brackets that a URL puts around an IPv6 address. */
+export function plainName(host: string): string {
+  return host.replace(/^\[(.*)\]$/, "$1").toLowerCase();
+}
+
+/** As `Host` is written: `name`, `name:port`, `[address]`, `[address]:port`; undefined for anything else. */
+export function readPlace(text: string, defaultPort: number): Place | undefined {
+  const match = /^(\[[0-9a-f:.]+\]|[^\s:[\]/@?#,]+)(?::(\d{1,5}))?$/i.exec(text);
+  const written = match?.[1];
+  if (!written || !URL.canParse(`http://${written}`)) return undefined;
+  const { hostname } = new URL(`http://${written}`);
+  const name = mappedAddress(plainName(hostname.replace(/\.$/, "")));
+  const port = match[2] === undefined ? defaultPort : Number(match[2]);
+  return { name, port };
+}
+
+/** An IPv4 address that is written as one of IPv6 is itself; URLs write it `::ffff:7f00:1`. */
+function mappedAddress(name: string): string {
+  const match = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/.exec(name);
+  if (!match?.[1] || !match[2]) return name;
+  const [high, low] = [Number.parseInt(match[1], 16), Number.parseInt(match[2], 16)];
+  return `${high >> 8}.${high & 255}.${low >> 8}.${low & 255}`;
+}
+
+function foreignHost(said: string): ComputeError {
+  if (said === "") return new ComputeError("forbidden", "The request has no Host header.");
+  return new ComputeError(
+    "forbidden",
+    `This server does not go by the name ${shown(said)}. If it should, as behind a proxy, start it with --allowed-host ${shownName(said)}.`,
+  );
+}
+
+function foreignPage(which: string): ComputeError {
+  return new ComputeError("forbidden", `Pages ${which} may not use this server. See --allowed-host.`);
+}
+
+function shown(text: string): string {
+  return JSON.stringify(text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}…` : text);
+}
+
+function shownName(said: string): string {
+  const name = readPlace(said, HTTP_PORT)?.name ?? "NAME";
+  return name.length > MAX_SHOWN ? "NAME" : name;
+}
