@@ -7,6 +7,7 @@ test("a job's own code is passed through, as a shell tells it", () => {
   expect(exitCodeOfJob({ status: "FAILED", exitCode: 3 })).toBe(3);
   expect(exitCodeOfJob({ status: "FAILED", signal: "SIGKILL" })).toBe(137);
   expect(exitCodeOfJob({ status: "FAILED", signal: "SIGTERM" })).toBe(143);
+  expect(exitCodeOfJob({ status: "FAILED", signal: "SIG34" })).toBe(162);
   expect(exitCodeOfJob({ status: "TIMEOUT", signal: "SIGKILL" })).toBe(124);
   expect(exitCodeOfJob({ status: "CANCELLED", exitCode: 143 })).toBe(130);
 });

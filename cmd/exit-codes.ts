@@ -16,7 +16,7 @@ export const exitCodes = {
   notAllowed: 77,
   badConfiguration: 78,
   jobTimeout: TIMEOUT_CODE,
-  /** 128 + SIGINT: also what a cancelled job, or a follower that was left, exits with. */
+  /** 128 + SIGINT: what a cancelled job exits with. */
   cancelled: 130,
   /** 128 + SIGPIPE: whoever read our output has gone. */
   brokenPipe: 141,

@@ -1,6 +1,7 @@
 import type { FileIssue } from "../shared/config/yaml.ts";
 import type { FieldError } from "../shared/errors.ts";
 import { exitCodeOfProblem, exitCodes } from "./exit-codes.ts";
+import type { EndingSignal } from "./signals.ts";
 
 /** A failure that the CLI itself found. */
 export class CliError extends Error {
@@ -18,12 +19,14 @@ export class CliError extends Error {
   }
 }
 
-/** The person pressed Ctrl-C and left the job to itself; the command ends without a further word. */
+/** A signal ended a wait, and all that it asks for is done and told: the command dies of it. */
 export class LeftError extends Error {
   override name = "LeftError";
+  readonly signal: EndingSignal;
 
-  constructor() {
-    super("left by Ctrl-C");
+  constructor(signal: EndingSignal) {
+    super(`ended by ${signal}`);
+    this.signal = signal;
   }
 }
 

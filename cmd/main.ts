@@ -26,7 +26,10 @@ async function main(words: readonly string[]): Promise<number> {
     const { exitCodes } = await import("./exit-codes.ts");
     const { describeFailure, formatFailure, LeftError } = await import("./failure.ts");
     if (error instanceof BrokenPipeError) return exitCodes.brokenPipe;
-    if (error instanceof LeftError) return exitCodes.cancelled;
+    if (error instanceof LeftError) {
+      const { dieOf } = await import("./signals.ts");
+      return dieOf(error.signal);
+    }
     const failure = describeFailure(error);
     const text = json ? JSON.stringify({ error: failure }) : formatFailure(entry?.path ?? "", failure);
     // When stderr is gone too, the exit code is all that is left to say.

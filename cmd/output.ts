@@ -37,6 +37,11 @@ export class Output {
     return this.enqueue(Bun.stderr, text);
   }
 
+  /** Resolves when all that was handed over so far is written, or could not be. Never rejects. */
+  settled(): Promise<void> {
+    return this.tail;
+  }
+
   private enqueue(target: typeof Bun.stdout, piece: string | Uint8Array): Promise<void> {
     if (this.waiting?.target === target) {
       this.waiting.pieces.push(piece);

@@ -1,30 +1,41 @@
 import type { Compute, Job } from "../../sdk/index.ts";
-import { defineOptions, flagOption } from "../../shared/config/options.ts";
+import { defineOptions, flagOption, type OptionValues } from "../../shared/config/options.ts";
 import { exitCodeOfJob, exitCodes } from "../exit-codes.ts";
 import { CliError } from "../failure.ts";
 import type { Output } from "../output.ts";
+import { cancelOnExitOption } from "./attached.ts";
 
 /** The options of a command that submits a job and may stay with it. */
 export const attachOptions = defineOptions({
   wait: flagOption("Wait until the job is over and exit with its code"),
   follow: flagOption("Show the job's output until it is over and exit with its code"),
+  ...cancelOnExitOption,
 });
 
-export function refuseBoth({ wait, follow }: { wait: boolean; follow: boolean }): void {
+type AttachValues = OptionValues<typeof attachOptions>;
+
+export function refuseBoth(options: AttachValues): void {
+  const { wait, follow } = options;
   if (wait && follow) throw new CliError("usage", "--wait and --follow exclude each other");
+  if (options["cancel-on-exit"] && !wait && !follow) {
+    throw new CliError("usage", "--cancel-on-exit needs --wait or --follow", {
+      todo: "Without one of them this command ends before the job does",
+    });
+  }
 }
 
 /** What is done with a job that was just submitted: its id is printed, it is followed, or its end is waited for. */
 export async function afterSubmit(
   compute: Compute,
   job: Job,
-  options: { wait: boolean; follow: boolean; json: boolean },
+  options: AttachValues & { json: boolean },
   output: Output,
 ): Promise<number> {
+  const cancelOnExit = options["cancel-on-exit"];
   if (options.follow) {
     await output.note(`tanvrit-compute: ${job.jobId} submitted`);
     const { followJob } = await import("./follow.ts");
-    return followJob(compute, job.jobId, output, { json: options.json });
+    return followJob(compute, job.jobId, output, { json: options.json, cancelOnExit });
   }
   if (!options.wait) {
     await (options.json ? output.json(job) : output.result(job.jobId));
@@ -32,7 +43,7 @@ export async function afterSubmit(
   }
   if (!options.json) await output.result(job.jobId);
   const { waitForJobs } = await import("./wait-for-jobs.ts");
-  const [ended = job] = await waitForJobs(compute, [job.jobId], output);
+  const [ended = job] = await waitForJobs(compute, [job.jobId], output, { cancelOnExit });
   if (options.json) await output.json(ended);
   return exitCodeOfJob(ended);
 }

@@ -3,6 +3,7 @@ import type { Compute } from "../../sdk/index.ts";
 import { patience } from "../connect.ts";
 import { exitCodeOfJob } from "../exit-codes.ts";
 import type { Output } from "../output.ts";
+import { watchReader } from "../standard-streams.ts";
 import { attached } from "./attached.ts";
 import { LogWriter } from "./log-writer.ts";
 
@@ -14,11 +15,11 @@ export function followJob(
   compute: Compute,
   jobId: string,
   output: Output,
-  options: { json: boolean; tail?: number },
+  options: { json: boolean; tail?: number; cancelOnExit?: boolean },
 ): Promise<number> {
-  const { json, tail } = options;
+  const { json, tail, cancelOnExit } = options;
   const whole = json || !isView();
-  return attached(compute, [jobId], output, async (signal) => {
+  const view = async (signal: AbortSignal) => {
     await using writer = new LogWriter(output, { json, whole });
     const events = compute.jobs.follow(jobId, { ...patience(output, signal), tail, whole });
     for await (const event of events) {
@@ -32,7 +33,8 @@ export function followJob(
     const job = await compute.jobs.wait(jobId, patience(output, signal));
     writer.expectWhole(jobId);
     return exitCodeOfJob(job);
-  });
+  };
+  return attached(compute, [jobId], output, view, { cancelOnExit, watchReader });
 }
 
 /** Both streams go to somebody who looks on. */

@@ -19,6 +19,14 @@ export async function submitManifest(
   }
 }
 
+/** Once, where something was piped in or redirected to us that the job will not see. */
+export async function sayInputStays({ file }: { file?: string }, output: Output): Promise<void> {
+  if (file === "-") return;
+  const { hasInput } = await import("../standard-streams.ts");
+  if (!hasInput()) return;
+  await output.note("tanvrit-compute: standard input is not sent along; the job's own is empty.");
+}
+
 /** What the server finds wrong with the fields of a manifest, under the name of the file that it stands in. */
 export function namingFile(error: unknown, file: string | undefined): unknown {
   const { name, code, errors = [] } = error as Refusal;

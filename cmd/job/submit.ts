@@ -4,7 +4,7 @@ import { clientOptions } from "../common-options.ts";
 import { connect } from "../connect.ts";
 import { afterSubmit, attachOptions, refuseBoth } from "./after-submit.ts";
 import { buildManifest, manifestOptions } from "./manifest-options.ts";
-import { submitManifest } from "./submit-manifest.ts";
+import { sayInputStays, submitManifest } from "./submit-manifest.ts";
 
 const options = defineOptions({
   ...manifestOptions,
@@ -49,6 +49,7 @@ none of them. A line may have an idempotencyKey beside the fields of a job.`,
       const { dryRun } = await import("./dry-run.ts");
       return dryRun(compute, manifest, options, output);
     }
+    await sayInputStays(options, output);
     const job = await submitManifest(compute, manifest, options, output);
     return afterSubmit(compute, job, options, output);
   },

@@ -11,9 +11,10 @@ export async function waitForJobs(
   compute: Compute,
   jobIds: readonly string[],
   output: Output,
+  options: { cancelOnExit?: boolean } = {},
 ): Promise<Job[]> {
   const jobs = new Map<string, Job>();
-  await attached(compute, jobIds, output, async (signal) => {
+  const watchAll = async (signal: AbortSignal) => {
     const queue = [...new Set(jobIds)];
     const watch = async () => {
       for (let jobId = queue.shift(); jobId !== undefined; jobId = queue.shift()) {
@@ -23,7 +24,8 @@ export async function waitForJobs(
       }
     };
     await Promise.all(Array.from({ length: WATCHED_AT_ONCE }, watch));
-  });
+  };
+  await attached(compute, jobIds, output, watchAll, options);
   return jobIds.flatMap((jobId) => jobs.get(jobId) ?? []);
 }
 

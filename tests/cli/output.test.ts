@@ -192,13 +192,15 @@ test("Ctrl-C once leaves the job alone, twice cancels it and waits for its end",
   await using leaving = new Running(home.path, follow, env);
   await leaving.said(/it runs/);
   expect(await leaving.stop("SIGINT")).toBe(130);
+  expect(leaving.process.signalCode).toBe("SIGINT");
   expect(leaving.stderr).toContain(`job logs -f ${JOB_ID}`);
   expect(server.requests).not.toContain("jobs/cancel");
   await using cancelling = new Running(home.path, follow, env);
   await cancelling.said(/it runs/);
   cancelling.process.kill("SIGINT");
   await cancelling.said(/Press Ctrl-C again/);
-  expect(await cancelling.stop("SIGINT")).toBe(0);
+  expect(await cancelling.stop("SIGINT")).toBe(130);
+  expect(cancelling.process.signalCode).toBe("SIGINT");
   expect(server.requests).toContain("jobs/cancel");
   expect(cancelling.stderr).toContain(`${JOB_ID} CANCELLED`);
 }, 30_000);
