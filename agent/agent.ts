@@ -1,5 +1,6 @@
 import type { ComputeClient } from "../sdk/client.ts";
 import { ComputeError } from "../sdk/errors.ts";
+import type { ServerProof } from "../sdk/server-proof.ts";
 import { counted } from "../shared/counted.ts";
 import type { Assignment } from "../shared/node.ts";
 import { AgentError, type AgentLog, textOf } from "./agent-log.ts";
@@ -35,6 +36,8 @@ export interface AgentOptions extends EndSignals {
   /** For the signed-in user: registers the node. */
   client: ComputeClient;
   createNodeClient(nodeKey: string): ComputeClient;
+  /** What the clients ask before they send anything; see NodeSessionOptions. */
+  proof?: ServerProof;
   /** Kept between runs; one agent at a time. */
   stateDir: string;
   profile: NodeProfile;
@@ -141,6 +144,7 @@ class Agent {
     this.session = new NodeSession({
       userClient: options.client,
       createNodeClient: options.createNodeClient,
+      proof: options.proof,
       nodeFilePath: dirs.nodeFile,
       description: profile.description,
       connection: this.connection,

@@ -1,4 +1,4 @@
-import { ComputeError, isTemporary, UnreachableError } from "../sdk/errors.ts";
+import { ComputeError, isTemporary, OtherServerError, UnreachableError } from "../sdk/errors.ts";
 import type { AgentLog } from "./agent-log.ts";
 import { textOf } from "./agent-log.ts";
 import { pause } from "./wait.ts";
@@ -21,6 +21,7 @@ export class Connection {
   isPatient = false;
   private readonly log: AgentLog;
   private awaySinceMs: number | undefined;
+  private toldOfOther = false;
   private lastAnswerAtMs: number | undefined;
   private back = new AbortController();
 
@@ -70,6 +71,7 @@ export class Connection {
 
   private answered(): void {
     this.lastAnswerAtMs = Date.now();
+    this.toldOfOther = false;
     if (this.awaySinceMs === undefined) return;
     const awaySeconds = Math.round((performance.now() - this.awaySinceMs) / 100) / 10;
     this.awaySinceMs = undefined;
@@ -79,6 +81,10 @@ export class Connection {
   }
 
   private failed(error: unknown): void {
+    const isOther = error instanceof OtherServerError;
+    // Who has taken the place of a server that is away is news.
+    if (isOther && !this.toldOfOther && this.awaySinceMs !== undefined) this.log.warn(textOf(error));
+    this.toldOfOther ||= isOther;
     if (this.awaySinceMs !== undefined) return;
     this.awaySinceMs = performance.now();
     this.back = new AbortController();

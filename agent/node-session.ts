@@ -1,4 +1,6 @@
+import { isDeepStrictEqual } from "node:util";
 import type { ComputeClient } from "../sdk/client.ts";
+import type { ServerProof } from "../sdk/server-proof.ts";
 import type { CallId, EndpointInput, EndpointOutput } from "../shared/endpoints/index.ts";
 import { ComputeError, type ErrorCode } from "../shared/errors.ts";
 import type { NodeDescription } from "../shared/node.ts";
@@ -12,6 +14,8 @@ export interface NodeSessionOptions {
   userClient: ComputeClient;
   createNodeClient(nodeKey: string): ComputeClient;
   nodeFilePath: string;
+  /** That the URL leads to the server of this node; what it learns of the server is kept. */
+  proof?: ServerProof;
   description: NodeDescription;
   connection: Connection;
   executions: HeldExecutions;
@@ -165,17 +169,24 @@ export class NodeSession {
     target: { nodeId?: string },
     signal: AbortSignal,
   ): Promise<void> {
-    const { connection, createNodeClient, nodeFilePath, log } = this.options;
+    const { connection, createNodeClient, log } = this.options;
     const answer = await connection.attempt(signal, () => this.registerOnce(client, target, signal));
     this.heartbeatSeconds = answer.heartbeatSeconds;
     this.offlineAfterSeconds = answer.offlineAfterSeconds;
     const { nodeId } = answer.node;
-    if (answer.nodeKey !== undefined) {
-      this.node = { nodeId, nodeKey: answer.nodeKey };
-      writeNodeFile(nodeFilePath, this.node);
-      this.client = createNodeClient(answer.nodeKey);
-    }
+    if (answer.nodeKey !== undefined) this.client = createNodeClient(answer.nodeKey);
+    this.keep(nodeId, answer.nodeKey ?? this.node?.nodeKey);
     log.info(`Registered as ${answer.node.name} (${nodeId}).`, { nodeId });
+  }
+
+  /** Writes down which node this is of which server, where that is new. */
+  private keep(nodeId: string, nodeKey: string | undefined): void {
+    if (nodeKey === undefined) return;
+    const { nodeFilePath, proof, userClient } = this.options;
+    const node: NodeFile = { nodeId, nodeKey, url: userClient.url, serverKey: proof?.key };
+    if (isDeepStrictEqual({ serverKey: undefined, ...this.node }, node)) return;
+    this.node = node;
+    writeNodeFile(nodeFilePath, node);
   }
 
   private async registerOnce(client: ComputeClient, target: { nodeId?: string }, signal: AbortSignal) {

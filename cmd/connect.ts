@@ -11,7 +11,10 @@ export async function connect(
 ): Promise<Compute & { workspace: string }> {
   const workspace = await chooseWorkspace(env, options);
   const credentials = credentialsOf(env, workspace);
-  return { ...createComputeClient({ url: workspace.url, credentials }), workspace: workspace.name };
+  return {
+    ...createComputeClient({ url: workspace.url, proof: workspace.proof, credentials }),
+    workspace: workspace.name,
+  };
 }
 
 /** A server that was never reached is told soon; one that restarts under a running command is waited for. */

@@ -1,10 +1,12 @@
 import { mkdir, readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { z } from "zod";
+import { ServerProof } from "../sdk/server-proof.ts";
 import { accountName, identity } from "../shared/auth.ts";
 import { tanvritHome } from "../shared/config/home.ts";
 import { own } from "../shared/own.ts";
 import { serverKey } from "../shared/server-proof.ts";
+import { isLoopbackUrl } from "../shared/url.ts";
 import type { Env } from "./command.ts";
 import { CliError } from "./failure.ts";
 import { writePrivateFile } from "./home.ts";
@@ -100,6 +102,18 @@ export interface ChosenWorkspace {
   url: string;
   /** What is known of it; absent for one that was never signed in to. */
   known: Workspace | undefined;
+  /** That the URL still leads to the server of the sign-in; absent where none was signed in to there. */
+  proof?: ServerProof;
+}
+
+/** The workspace that a command means, and whether anything is known of it. */
+export async function isKnownWorkspace(
+  env: Env,
+  given: string | undefined,
+): Promise<{ name: string; isKnown: boolean }> {
+  const config = await loadWorkspaces(env);
+  const name = given ?? config.current ?? DEFAULT_WORKSPACE;
+  return { name, isKnown: own(config.workspaces, name) !== undefined };
 }
 
 /** Which workspace and URL a command means: what it was given, else the file, else the default. */
@@ -110,11 +124,27 @@ export async function chooseWorkspace(
   const config = await loadWorkspaces(env);
   const name = given.workspace ?? config.current ?? DEFAULT_WORKSPACE;
   const known = own(config.workspaces, name);
-  const url = given.url ?? known?.url ?? (name === DEFAULT_WORKSPACE ? DEFAULT_URL : undefined);
-  if (url !== undefined) return { name, url: plainUrl(url), known };
+  const asked = given.url === undefined ? undefined : plainUrl(given.url);
+  const url =
+    asked === undefined
+      ? (known?.url ?? (name === DEFAULT_WORKSPACE ? DEFAULT_URL : undefined))
+      : meansSame(asked, known?.url);
+  if (url !== undefined) return { name, url, known, proof: proofOf(name, url, known) };
   throw new CliError("bad_configuration", `there is no workspace ${name} in ${configPath(env)}`, {
     todo: `Sign in with tanvrit-compute auth login --workspace ${name} --url URL, or choose one of tanvrit-compute workspace list`,
   });
+}
+
+/** `localhost` stands for several addresses, and means the one that the workspace has been signed in to. */
+function meansSame(asked: string, known: string | undefined): string {
+  if (known === undefined || !isLoopbackUrl(known) || new URL(asked).hostname !== "localhost") return asked;
+  return new URL(asked).port === new URL(known).port ? known : asked;
+}
+
+function proofOf(name: string, url: string, known: Workspace | undefined): ServerProof | undefined {
+  if (known?.serverKey === undefined || known.url !== url) return undefined;
+  const todo = `If the server was set up anew, sign in again with tanvrit-compute auth login --workspace ${name}; else find out what listens there`;
+  return new ServerProof({ url, key: known.serverKey, todo });
 }
 
 /** A URL as it is compared and kept: without a slash at the end. */

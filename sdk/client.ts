@@ -11,6 +11,7 @@ import {
 } from "../shared/endpoints/index.ts";
 import type { ComputeError, Problem } from "../shared/errors.ts";
 import { errorOfProblem, UnreachableError } from "./errors.ts";
+import type { EndRequest, ServerProof } from "./server-proof.ts";
 import { SseParser } from "./sse.ts";
 import { TimeLimit, TimeLimitError } from "./time-limit.ts";
 
@@ -56,10 +57,13 @@ export class ComputeClient {
   /** Without a slash at the end. */
   readonly url: string;
   private readonly credentials: Credentials | undefined;
+  private readonly proof: ServerProof | undefined;
 
-  constructor(options: { url: string; credentials?: Credentials }) {
+  /** @param options.proof asked before every request; clients of the same server share one. */
+  constructor(options: { url: string; credentials?: Credentials; proof?: ServerProof }) {
     this.url = options.url.replace(/\/+$/, "");
     this.credentials = options.credentials;
+    this.proof = options.proof;
   }
 
   async call<Id extends CallId>(
@@ -69,13 +73,19 @@ export class ComputeClient {
   ): Promise<EndpointOutput<Id>> {
     const { maxWaitSeconds = 0 } = endpoints[id] as { maxWaitSeconds?: number };
     const limit = new TimeLimit(options.timeoutMs ?? CALL_LIMIT_MS + maxWaitSeconds * 1_000, options.signal);
+    let end: EndRequest | undefined;
+    let isStillThere = false;
     try {
+      end = await this.begin(id, limit.signal);
       const extra: Record<string, string> = {};
       if (options.idempotencyKey) extra["idempotency-key"] = options.idempotencyKey;
       const response = await this.send(id, input, extra, limit.signal);
       const text = await this.reading(limit.signal, () => response.text());
-      return this.parse(response, text) as EndpointOutput<Id>;
+      const output = this.parse(response, text) as EndpointOutput<Id>;
+      isStillThere = !closes(response);
+      return output;
     } finally {
+      end?.(isStillThere);
       limit.clear();
     }
   }
@@ -90,7 +100,9 @@ export class ComputeClient {
     const extra: Record<string, string> = { accept: "text/event-stream" };
     if (options.lastEventId) extra["last-event-id"] = options.lastEventId;
     let reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
+    let end: EndRequest | undefined;
     try {
+      end = await this.begin(id, limit.signal);
       const response = await this.send(id, input, extra, limit.signal);
       this.expectType(response, "text/event-stream");
       options.onOpen?.();
@@ -108,9 +120,32 @@ export class ComputeClient {
         }
       }
     } finally {
+      // A stream that ends may do so because its server does.
+      end?.(false);
       limit.clear();
       // The reader of a broken connection refuses to be cancelled; there is nothing left to free then.
       await reader?.cancel().catch(() => undefined);
+    }
+  }
+
+  /** Which server it is must be known before anything else is sent. Returns what to call at the end of the request. */
+  private async begin(id: EndpointId, signal: AbortSignal): Promise<EndRequest | undefined> {
+    if (!this.proof || id === "server.identity") return undefined;
+    // Others may wait for the same answer: it is not given up with this one of them.
+    const begun = this.proof.begin((input) =>
+      new ComputeClient({ url: this.url }).call("server.identity", input),
+    );
+    const aborted = Promise.withResolvers<never>();
+    const abort = () => aborted.reject(signal.reason);
+    signal.addEventListener("abort", abort, { once: true });
+    try {
+      signal.throwIfAborted();
+      return await Promise.race([begun, aborted.promise]);
+    } catch (error) {
+      begun.then((end) => end(false)).catch(() => undefined); // It is told to whoever waits for it.
+      throw error instanceof TimeLimitError ? new UnreachableError(this.url, error.message) : error;
+    } finally {
+      signal.removeEventListener("abort", abort);
     }
   }
 
@@ -183,6 +218,11 @@ export class ComputeClient {
       { todo: CHECK_URL, temporary: response.status >= 500 },
     );
   }
+}
+
+/** The server ends with this answer, or at least the connection does. */
+function closes(response: Response): boolean {
+  return response.headers.get("connection")?.toLowerCase() === "close";
 }
 
 const CHECK_URL = "Check the URL, and proxies on the way";

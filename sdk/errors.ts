@@ -25,6 +25,23 @@ export class UnreachableError extends Error {
   }
 }
 
+/**
+ * What answers at the URL is not the server that it is taken for: another program listens there, or the server was set
+ * up anew. Nothing secret was sent to it.
+ */
+export class OtherServerError extends UnreachableError {
+  override name = "OtherServerError";
+
+  constructor(url: string, why: string, todo: string) {
+    super(
+      url,
+      `what answers there is not the server that is known under this URL: ${why}. ` +
+        "A program of another account may be listening there. It was sent no token and no key",
+      { todo, temporary: false },
+    );
+  }
+}
+
 /** Whether the same request may succeed a little later: nobody answered, or the code of the answer says so. */
 export function isTemporary(error: unknown): error is UnreachableError | ComputeError {
   if (error instanceof UnreachableError) return error.temporary;

@@ -4,6 +4,7 @@ import { Executions } from "./executions.ts";
 import { Jobs } from "./jobs.ts";
 import { Nodes } from "./nodes.ts";
 import { Schedules } from "./schedules.ts";
+import type { ServerProof } from "./server-proof.ts";
 import { Templates } from "./templates.ts";
 
 export type { CostEstimate, CreditBalance, CreditEntry, HostedPool } from "../shared/credit.ts";
@@ -16,7 +17,7 @@ export type { Schedule } from "../shared/schedule.ts";
 export type { Template, TemplateFileInput, TemplateSummary } from "../shared/template.ts";
 export { ComputeClient, type Credentials } from "./client.ts";
 export type { GrantOptions, LedgerFilter } from "./credits.ts";
-export { ComputeError, UnreachableError } from "./errors.ts";
+export { ComputeError, OtherServerError, UnreachableError } from "./errors.ts";
 export type { ExecutionFilter } from "./executions.ts";
 export type {
   JobFilter,
@@ -31,10 +32,11 @@ export type { NodeFilter } from "./nodes.ts";
 export type { ListOptions } from "./pages.ts";
 export type { Patience } from "./patience.ts";
 export type { ScheduleFilter } from "./schedules.ts";
+export { ServerProof, type ServerProofOptions } from "./server-proof.ts";
 export type { RunTemplateOptions, TemplateFilter } from "./templates.ts";
 
-/** How to sign in: an access token, a key, or something that knows how to renew itself. */
-export type ComputeClientOptions = { url: string } & (
+/** Where, whether the server must prove itself there first, and how to sign in: an access token, a key, or something that knows how to renew itself. */
+export type ComputeClientOptions = { url: string; proof?: ServerProof } & (
   | { token: string }
   | { apiKey: string }
   | { credentials: Credentials }
@@ -52,7 +54,8 @@ export interface Compute {
 }
 
 export function createComputeClient(options: ComputeClientOptions): Compute {
-  const client = new ComputeClient({ url: options.url, credentials: credentialsOf(options) });
+  const { url, proof } = options;
+  const client = new ComputeClient({ url, proof, credentials: credentialsOf(options) });
   return {
     jobs: new Jobs(client),
     nodes: new Nodes(client),

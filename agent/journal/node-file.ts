@@ -2,10 +2,18 @@ import { readFileSync } from "node:fs";
 import { z } from "zod";
 import { writeFileAtomic } from "../../shared/atomic-file.ts";
 import { nodeId } from "../../shared/ids.ts";
+import { serverKey } from "../../shared/server-proof.ts";
 import { AgentError, textOf } from "../agent-log.ts";
 
-/** Which node this agent is, and the key that proves it. */
-const nodeFile = z.object({ nodeId, nodeKey: z.string().min(1) });
+/** Which node this agent is, the key that proves it, and of which server. */
+const nodeFile = z.object({
+  nodeId,
+  nodeKey: z.string().min(1),
+  /** Of the server it is a node of; absent where an earlier version wrote this. */
+  url: z.url().optional(),
+  /** The server's public key: the node key goes over plain HTTP to the one alone that proves to have it. */
+  serverKey: serverKey.optional(),
+});
 export type NodeFile = z.infer<typeof nodeFile>;
 
 /** undefined: this agent has never registered. */

@@ -16,9 +16,9 @@ import { exitCodes } from "../exit-codes.ts";
 import { CliError } from "../failure.ts";
 import { selfCommand } from "../self-command.ts";
 import { stopSignals } from "../until-stopped.ts";
-import { chooseWorkspace } from "../workspaces.ts";
 import { readProfile } from "./profile.ts";
 import { withoutCollectionTimer } from "./quiet-runtime.ts";
+import { chooseAgentWorkspace, proofForAgent } from "./server-of-node.ts";
 import { readAgentFile } from "./settings.ts";
 import { agentStateDir } from "./state.ts";
 
@@ -66,7 +66,7 @@ export const command = defineCommand({
   readConfig: readAgentFile,
   async run({ options, config, configPath, readAgain, env, output }) {
     if (agentFile.parse(config ?? {}).idleSuspendSeconds !== undefined) withoutCollectionTimer(env);
-    const workspace = await chooseWorkspace(env, options);
+    const workspace = await chooseAgentWorkspace(env, options);
     const maxJobs = maxJobsOf(options);
     const { url } = workspace;
     const stateDir = agentStateDir(env, workspace.name);
@@ -74,12 +74,14 @@ export const command = defineCommand({
     const log = textLog((line) => void output.note(line).catch(() => undefined));
     const settings = { options, config, configPath };
     const { profile, source, terminalGone } = await readProfile({ env, log, settings, readAgain });
+    const proof = proofForAgent(workspace, stateDir, log);
     const signals = stopSignals();
     if (options.replace) await takeThePlace(stateDir, log);
     const end = await runAgent({
-      client: new ComputeClient({ url, credentials: credentialsOf(env, workspace) }),
+      client: new ComputeClient({ url, proof, credentials: credentialsOf(env, { ...workspace, proof }) }),
       createNodeClient: (nodeKey) =>
-        new ComputeClient({ url, credentials: { headers: () => ({ "x-api-key": nodeKey }) } }),
+        new ComputeClient({ url, proof, credentials: { headers: () => ({ "x-api-key": nodeKey }) } }),
+      proof,
       stateDir,
       profile,
       profileSource: source,

@@ -23,7 +23,11 @@ export const command = defineCommand({
         todo: "Leave --url and TANVRIT_URL out, or name that server's workspace with --workspace",
       });
     }
-    const client = new ComputeClient({ url, credentials: new SessionCredentials(env, workspace) });
+    const client = new ComputeClient({
+      url,
+      proof: workspace.proof,
+      credentials: new SessionCredentials(env, workspace),
+    });
     const failure = await client.call("auth.logout", {}).then(
       () => undefined,
       (error: Error) => error,

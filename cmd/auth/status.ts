@@ -14,7 +14,7 @@ export const command = defineCommand({
   async run({ options, env, output }) {
     const workspace = await chooseWorkspace(env, options);
     const credentials = credentialsOf(env, workspace);
-    const client = new ComputeClient({ url: workspace.url, credentials });
+    const client = new ComputeClient({ url: workspace.url, proof: workspace.proof, credentials });
     const session = credentials instanceof SessionCredentials ? await credentials.load() : undefined;
     let unreachable: UnreachableError | undefined;
     const whoami = await client.call("auth.whoami", {}).catch((error: unknown) => {

@@ -123,7 +123,8 @@ export class SessionCredentials implements Credentials {
     const stored = await this.load();
     this.current = stored;
     if (stored.accessToken !== used && isFresh(stored)) return true;
-    const client = new ComputeClient({ url: this.workspace.url });
+    const { url, proof } = this.workspace;
+    const client = new ComputeClient({ url, proof });
     try {
       const tokens = await client.call("auth.refresh", { refreshToken: stored.refreshToken });
       this.current = { ...tokens, url: stored.url };

@@ -50,9 +50,12 @@ export function createApp(parts: AppParts): App {
     for (const path of [endpoint.path, ...(endpoint.aliases ?? [])]) {
       const pattern = path.replaceAll(/\{(\w+)\}/g, ":$1");
       methodsByPath.set(pattern, [...(methodsByPath.get(pattern) ?? []), endpoint.method]);
-      app.on(endpoint.method, pattern, (c) => {
+      app.on(endpoint.method, pattern, async (c) => {
         const incoming = { request: c.req.raw, params: c.req.param() as Record<string, string>, peer: c.env };
-        return serve(parts, id, endpoint, handler, incoming);
+        const response = await serve(parts, id, endpoint, handler, incoming);
+        // Whoever asks next must find out anew who listens here.
+        if (parts.stopping.aborted) response.headers.set("connection", "close");
+        return response;
       });
     }
   }

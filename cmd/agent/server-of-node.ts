@@ -1,0 +1,38 @@
+import type { AgentLog } from "../../agent/agent-log.ts";
+import { readNodeFile } from "../../agent/journal/node-file.ts";
+import { statePaths } from "../../agent/state-dir.ts";
+import { ServerProof } from "../../sdk/server-proof.ts";
+import type { Env } from "../command.ts";
+import { type ChosenWorkspace, chooseWorkspace, isKnownWorkspace } from "../workspaces.ts";
+import { agentStateDir } from "./state.ts";
+
+/** As for every command, but that an agent remembers of which server this machine is a node. */
+export async function chooseAgentWorkspace(
+  env: Env,
+  given: { workspace?: string; url?: string },
+): Promise<ChosenWorkspace> {
+  const { name, isKnown } = await isKnownWorkspace(env, given.workspace);
+  if (given.url !== undefined || isKnown) return chooseWorkspace(env, given);
+  const { url } = readNodeFile(statePaths(agentStateDir(env, name)).nodeFile) ?? {};
+  return chooseWorkspace(env, { ...given, url });
+}
+
+/**
+ * The proof that the URL leads to the server of the sign-in, or of the node. Where neither has learnt the server's key yet,
+ * it is learnt now.
+ */
+export function proofForAgent(workspace: ChosenWorkspace, stateDir: string, log: AgentLog): ServerProof {
+  if (workspace.proof) return workspace.proof;
+  const { url } = workspace;
+  const { nodeFile } = statePaths(stateDir);
+  return new ServerProof({
+    url,
+    key: readNodeFile(nodeFile)?.serverKey,
+    todo: `If the server was set up anew, remove ${nodeFile} and start the agent again; else find out what listens there`,
+    onUnproven: (why) =>
+      log.warn(
+        `The server at ${url} is believed as it is: ${why}. Where that is right, start it with --public-url ${url}; ` +
+          "then this agent can tell it from a program of another account that listens there.",
+      ),
+  });
+}
