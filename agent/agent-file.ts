@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { type NodeAllow, nodeAllow } from "../shared/allow.ts";
 import { labels } from "../shared/labels.ts";
 import { pool } from "../shared/manifest.ts";
 import { dockerGrants, registryLogins } from "./executors/docker/settings.ts";
@@ -41,7 +42,18 @@ export const agentFile = z.strictObject({
   labels: group(labels),
   /** Logins that jobs may pull their images with, by the name they are called there. */
   registries: group(registryLogins),
+  /** What jobs may do on this machine. */
+  allow: group(nodeAllow),
   /** What containers may have beyond what the agent's account has. */
   docker: group(dockerGrants),
 });
 export type AgentFile = z.infer<typeof agentFile>;
+
+/** What the file lets jobs do, wherever in it that is said. */
+export function allowOf({ allow, docker }: Pick<AgentFile, "allow" | "docker">): NodeAllow {
+  return {
+    ...allow,
+    mounts: [...allow.mounts, ...docker.mounts],
+    capabilities: [...allow.capabilities, ...docker.capabilities],
+  };
+}

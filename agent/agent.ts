@@ -1,8 +1,10 @@
 import type { ComputeClient } from "../sdk/client.ts";
 import { ComputeError } from "../sdk/errors.ts";
 import type { ServerProof } from "../sdk/server-proof.ts";
+import { tanvritHome } from "../shared/config/home.ts";
 import { counted } from "../shared/counted.ts";
 import type { Assignment } from "../shared/node.ts";
+import { allowOf } from "./agent-file.ts";
 import { AgentError, type AgentLog, textOf } from "./agent-log.ts";
 import { Connection } from "./connection.ts";
 import { AgentControl } from "./control/agent-control.ts";
@@ -12,6 +14,7 @@ import { engineAnswers } from "./detectors/docker.ts";
 import { gpusForJob } from "./detectors/gpu.ts";
 import { Ending, type EndSignals } from "./ending.ts";
 import { grantsOf } from "./executors/all.ts";
+import { checkAllowed } from "./executors/check-allowed.ts";
 import { allowedEnvironment } from "./executors/environment.ts";
 import type { Environment } from "./executors/executor.ts";
 import { acquireLock, isOwnLock } from "./journal/lock.ts";
@@ -113,7 +116,8 @@ class Agent {
     this.supervisors = new Supervisors(
       {
         ...{ root: dirs.supervisors, ...options.supervisor, agentId: dirs.agentId, environment, log },
-        grants: () => grantsOf(this.settings.profile.file, environment),
+        grants: () =>
+          grantsOf(this.settings.profile.file, environment, keptDirs(options.stateDir, environment)),
       },
       {
         onNews: (news) => this.worker.onNews(news),
@@ -225,6 +229,7 @@ class Agent {
 
   private startOrder(assignment: Assignment): StartOrder {
     const { file, gpus, description } = this.settings.profile;
+    checkAllowed(allowOf(file), assignment);
     const held = this.worker.runningExecutions().flatMap((one) => one.gpus ?? []);
     return {
       assignment,
@@ -285,6 +290,16 @@ class Agent {
       );
       onFailure?.();
     }
+  }
+}
+
+/** Where the agent and its owner keep what is for nobody else. */
+function keptDirs(stateDir: string, environment: Readonly<Record<string, string | undefined>>): string[] {
+  try {
+    return [stateDir, tanvritHome(environment)];
+  } catch {
+    // An account without a home has nothing else.
+    return [stateDir];
   }
 }
 

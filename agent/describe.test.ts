@@ -67,6 +67,25 @@ test("containers are run where an engine answers that runs Linux ones", () => {
   expect(announced({ ...able, docker: { ...docker, osType: "windows" } }).jobTypes).toEqual(["COMMAND"]);
 });
 
+test("types that the owner does not allow are not announced, nor those he allows that cannot run", () => {
+  const only = (type: string) => `allow: {executors: [${type}]}`;
+  expect(announced(able, only("DOCKER")).jobTypes).toEqual(["DOCKER"]);
+  expect(announced(able, only("COMMAND")).jobTypes).toEqual(["COMMAND"]);
+  const none = announced(plain, only("DOCKER"));
+  expect(none.jobTypes).toEqual([]);
+  expect(nodeDescription.parse(none)).toEqual(none);
+});
+
+test("what jobs may do is announced, wherever in agent.yaml it is allowed", () => {
+  const yaml =
+    "allow: {mounts: [/data], capabilities: [NET_RAW]}\ndocker: {mounts: [/sets], capabilities: [SYS_PTRACE]}";
+  expect(announced(able, yaml).allow).toMatchObject({
+    mounts: ["/data", "/sets"],
+    capabilities: ["NET_RAW", "SYS_PTRACE"],
+    networks: ["bridge", "none"],
+  });
+});
+
 test("the node says what each job is held to, and by what", () => {
   expect(announced(plain, "limits: {cpu: 2, memoryMb: 1024}", {}, "cgroup v2 at /x").caps).toEqual({
     cpu: 2,

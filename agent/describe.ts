@@ -2,7 +2,7 @@ import type { Labels } from "../shared/labels.ts";
 import { limits as sharedLimits } from "../shared/limits.ts";
 import type { JobType } from "../shared/manifest.ts";
 import type { NodeDescription } from "../shared/node.ts";
-import type { AgentFile } from "./agent-file.ts";
+import { type AgentFile, allowOf } from "./agent-file.ts";
 import { bareMachine, withGpuCount } from "./detectors/detect.ts";
 import type { MachineFacts } from "./detectors/machine-facts.ts";
 
@@ -38,14 +38,16 @@ export function describeNode(
       gpuCount: gpus.length,
       slots: settings.slots ?? host.cpuCount,
     },
-    jobTypes: jobTypesOf(machine),
+    jobTypes: jobTypesOf(machine, settings.file),
+    allow: allowOf(settings.file),
     caps: { ...limits, enforcedBy },
     agentVersion: settings.agentVersion,
   };
 }
 
-function jobTypesOf({ docker }: MachineFacts): JobType[] {
-  return docker?.osType === "linux" ? ["COMMAND", "DOCKER"] : ["COMMAND"];
+function jobTypesOf({ docker }: MachineFacts, { allow }: AgentFile): JobType[] {
+  const able: JobType[] = docker?.osType === "linux" ? ["COMMAND", "DOCKER"] : ["COMMAND"];
+  return able.filter((type) => allow.executors?.includes(type) ?? true);
 }
 
 /** Where the owner has so many that not all fit, the last of the detected ones give way. */

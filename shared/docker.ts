@@ -69,6 +69,11 @@ export const dockerOptions = z.strictObject({
     .transform(String)
     .pipe(userText)
     .optional(),
+  /**
+   * Whether an init is the container's first process and hands signals on. Without it the image's own program is, as those
+   * need that begin with an `/init` of their own.
+   */
+  init: z.boolean().default(true),
   /** Whether the image is fetched: each time, only where the node has none, or not at all. */
   pull: z.enum(["always", "missing", "never"]).default("missing"),
   /** Capabilities beyond the few that every container gets. */

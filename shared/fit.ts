@@ -11,6 +11,7 @@ export type FitVerdict = z.infer<typeof fitVerdict>;
 /** The rules a node must meet, in the order they are looked at. */
 export const fitRule = z.enum([
   "type",
+  "allow",
   "pool",
   "label",
   "selector",

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { nodeAllow } from "./allow.ts";
 import { executionEnd, timestamp } from "./execution.ts";
 import { executionId, jobId, nodeId } from "./ids.ts";
 import { labels } from "./labels.ts";
@@ -34,8 +35,10 @@ export const nodeDescription = z.strictObject({
   labels,
   pool,
   capacity,
-  /** The job types it has a working executor for. */
-  jobTypes: z.array(jobType).min(1),
+  /** The job types it has a working executor for and its owner allows; none where no engine answers, as a rule for a while. */
+  jobTypes: z.array(jobType),
+  /** What its owner lets jobs do; absent where the agent does not say. */
+  allow: nodeAllow.optional(),
   /** What every job is held to on this node, and by what; absent where the agent does not say. */
   caps: nodeCaps.optional(),
   agentVersion: z.string().max(64),
@@ -89,6 +92,8 @@ export type Node = z.infer<typeof node>;
 export const assignment = z.object({
   executionId,
   jobId,
+  /** Who submitted it; a server of an earlier version does not say. */
+  userId: z.string().optional(),
   attempt: z.int().min(1),
   manifest: jobManifest,
   resources,

@@ -1,6 +1,7 @@
 import type { JobType } from "../../shared/manifest.ts";
+import { type AgentFile, allowOf } from "../agent-file.ts";
 import { DockerExecutor } from "./docker/docker-executor.ts";
-import { type DockerGrants, dockerGrants, type RegistryLogins } from "./docker/settings.ts";
+import { type ContainerGrants, plainGrants } from "./docker/settings.ts";
 import type { Executor } from "./executor.ts";
 import { ShellExecutor } from "./shell.ts";
 
@@ -12,40 +13,42 @@ export interface ExecutorSettings {
 }
 
 /** What the owner of the machine grants to jobs beyond limits, as agent.yaml says it. */
-export interface Grants {
-  registries: RegistryLogins;
-  docker: DockerGrants;
+export interface Grants extends ContainerGrants {
   /** The variables of the agent's own environment that `registries` refers to. */
   secrets: Record<string, string>;
 }
+
+const noGrants: Grants = { ...plainGrants, secrets: {} };
 
 /** The grants of this moment: agent.yaml changes while jobs run. */
 export class GrantBook {
   /** What executors look up: this process's own environment, and the secrets that were granted. */
   readonly environment: Record<string, string | undefined>;
-  current: Grants = { registries: {}, docker: dockerGrants.parse({}), secrets: {} };
+  current: Grants = noGrants;
 
   constructor(environment: Readonly<Record<string, string | undefined>> = process.env) {
     this.environment = { ...environment };
   }
 
-  set(grants: Grants): void {
-    this.current = grants;
-    Object.assign(this.environment, grants.secrets);
+  /** An agent of an earlier version does not say all of it. */
+  set(grants: Partial<Grants>): void {
+    this.current = { ...noGrants, ...grants };
+    Object.assign(this.environment, this.current.secrets);
   }
 }
 
 /** What the agent hands on of its file and its environment. */
 export function grantsOf(
-  file: Pick<Grants, "registries" | "docker">,
+  file: Pick<AgentFile, "registries" | "docker" | "allow">,
   environment: Readonly<Record<string, string | undefined>>,
+  kept: string[],
 ): Grants {
   const secrets: Record<string, string> = {};
   for (const { passwordEnv } of Object.values(file.registries)) {
     const value = passwordEnv === undefined ? undefined : environment[passwordEnv];
     if (passwordEnv !== undefined && value !== undefined) secrets[passwordEnv] = value;
   }
-  return { registries: file.registries, docker: file.docker, secrets };
+  return { registries: file.registries, docker: file.docker, allow: allowOf(file), kept, secrets };
 }
 
 /** Every executor there is. Whether one can work on this machine, its `probe` says. */

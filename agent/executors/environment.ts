@@ -47,11 +47,12 @@ export function allowedEnvironment(
  * What a job's process sees: the allowed part, the job's own, its GPUs, and who it is. The last two cannot be
  * overwritten by the job.
  */
-export function jobEnvironment(task: Pick<Task, "environment" | "assignment" | "gpus">): Environment {
+export function jobEnvironment(task: Pick<Task, "environment" | "assignment" | "gpus" | "dir">): Environment {
   const { executionId, jobId, attempt, manifest } = task.assignment;
   const env: Environment = { ...task.environment, ...manifest.env, ...gpuEnvironment(task.gpus) };
   env.TANVRIT_JOB_ID = jobId;
   env[EXECUTION_VARIABLE] = executionId;
+  env.TANVRIT_JOB_DIR = task.dir;
   env.TANVRIT_ATTEMPT = String(attempt);
   if (manifest.name !== undefined) env.TANVRIT_JOB_NAME = manifest.name;
   return env;

@@ -135,6 +135,8 @@ export interface Executor {
 }
 
 export interface RunningTask {
+  /** What `stop` sends first, where neither the manifest nor SIGTERM says it. */
+  readonly stopSignal?: string;
   wait(): Promise<TaskExit>;
   stop(graceMs: number): void;
   usage(): TaskUsage;

@@ -12,9 +12,10 @@ const nvidia: TaskGpu[] = [
 function task(
   gpus: TaskGpu[],
   env: Record<string, string> = {},
-): Pick<Task, "environment" | "assignment" | "gpus"> {
+): Pick<Task, "environment" | "assignment" | "gpus" | "dir"> {
   return {
     environment: { PATH: "/bin" },
+    dir: "/work/exec_1",
     gpus,
     assignment: {
       executionId: "exec_1",

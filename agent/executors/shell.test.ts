@@ -210,6 +210,7 @@ describe("the shell executor", () => {
     expect(names.filter((name) => name.startsWith("TANVRIT_")).sort()).toEqual([
       "TANVRIT_ATTEMPT",
       "TANVRIT_EXECUTION_ID",
+      "TANVRIT_JOB_DIR",
       "TANVRIT_JOB_ID",
       "TANVRIT_JOB_NAME",
     ]);

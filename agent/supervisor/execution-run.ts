@@ -133,7 +133,8 @@ export class ExecutionRun {
     this.endedBy = cause;
     this.starting.abort();
     const { graceMs } = this;
-    const { stopSignal = "SIGTERM" } = this.options.order.assignment.manifest;
+    const { manifest } = this.options.order.assignment;
+    const stopSignal = this.task?.stopSignal ?? manifest.stopSignal ?? "SIGTERM";
     const ladder = graceMs > 0 ? `${stopSignal} now, SIGKILL in ${graceMs / 1_000} s` : "SIGKILL now";
     this.options.output.system(`${what}: ${ladder}.`);
     this.task?.stop(graceMs);

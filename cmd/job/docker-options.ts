@@ -1,5 +1,11 @@
 import { z } from "zod";
-import { defineOptions, type OptionValues, optionNumber, optionText } from "../../shared/config/options.ts";
+import {
+  defineOptions,
+  flagOption,
+  type OptionValues,
+  optionNumber,
+  optionText,
+} from "../../shared/config/options.ts";
 import type { DockerOptions } from "../../shared/docker.ts";
 import type { JobManifestInput } from "../../shared/manifest.ts";
 import { CliError } from "../failure.ts";
@@ -39,6 +45,7 @@ export const dockerFlags = defineOptions({
     defaultText: "the image's own",
     help: "Who the container runs as",
   },
+  "no-init": flagOption("Without an init: the image's own program is process 1, as those with an /init need"),
   pull: {
     kind: "value",
     placeholder: "WHEN",
@@ -88,6 +95,7 @@ export function dockerOf(options: DockerValues): JobManifestInput["docker"] {
     mounts: options.mount?.map(mountOf),
     network: options.network,
     user: options.user,
+    init: options["no-init"] ? false : undefined,
     pull: options.pull as DockerOptions["pull"] | undefined,
     capAdd: options["cap-add"],
     capDrop: options["cap-drop"],

@@ -213,7 +213,7 @@ export class MongoAssigner {
     const job = await this.jobs.findOne({ queue }, { projection: { manifest: 1 } });
     // Its last job was taken since the queues were listed.
     if (!job) return undefined;
-    const requirement = requirementOf(job.manifest);
+    const requirement = requirementOf(job.manifest, userOfQueue(key));
     this.requirements.set(key, requirement);
     return requirement;
   }

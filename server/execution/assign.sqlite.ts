@@ -104,7 +104,10 @@ export class SqliteAssigner {
        WHERE business_id = $businessId AND queue_key = $queueKey AND ${CLAIMABLE} LIMIT 1`,
       { businessId, queueKey },
     );
-    const requirement = requirementOf(JSON.parse(row?.manifest ?? "{}") as JobManifest);
+    const requirement = requirementOf(
+      JSON.parse(row?.manifest ?? "{}") as JobManifest,
+      userOfQueue(queueKey),
+    );
     this.requirements.set(queueKey, requirement);
     return requirement;
   }

@@ -65,6 +65,7 @@ test("news that comes while a round ends makes another one, however close to its
 });
 
 const anything: Requirement = {
+  userId: undefined,
   type: "COMMAND",
   pool: "default",
   labels: {},

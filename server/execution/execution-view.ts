@@ -26,6 +26,7 @@ export function assignmentView({ job, execution }: Assigned, maxLogBytes: number
   return {
     executionId: execution.executionId,
     jobId: job.jobId,
+    userId: job.userId,
     attempt: execution.attempt,
     manifest: job.manifest,
     resources: execution.resources,

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { nodeAllow } from "../../shared/allow.ts";
 import { jobManifest } from "../../shared/manifest.ts";
 import type { NodeDescription } from "../../shared/node.ts";
 import { fits, mismatch, pickGpus, queueKeyOf, requirementOf, usageOf } from "./matching.ts";
@@ -11,8 +12,10 @@ const node: NodeDescription = {
   jobTypes: ["COMMAND"],
   agentVersion: "0",
 };
+const ADA = "usr_00000000000000000000000001";
+const BOB = "usr_00000000000000000000000002";
 const manifest = (fields: object) => jobManifest.parse({ command: "true", ...fields });
-const why = (fields: object) => mismatch(requirementOf(manifest(fields)), node);
+const why = (fields: object) => mismatch(requirementOf(manifest(fields), undefined), node);
 
 describe("a node matches a job", () => {
   test("when it has every label the job asks for, with the same value", () => {
@@ -34,6 +37,32 @@ describe("a node matches a job", () => {
 
   test("when it has an executor for the type", () => {
     expect(why({ type: "DOCKER", image: "alpine" })).toBe("it cannot run DOCKER jobs");
+  });
+
+  test("when its owner allows what the job asks for, and who asks", () => {
+    const allow = nodeAllow.parse({
+      executors: ["DOCKER"],
+      images: ["python:*"],
+      mounts: ["/data:ro"],
+      users: [ADA],
+    });
+    const owned: NodeDescription = { ...node, jobTypes: ["DOCKER"], allow };
+    const whyOf = (fields: object, userId = ADA) => mismatch(requirementOf(manifest(fields), userId), owned);
+    const image = { type: "DOCKER", image: "python:3" };
+    expect(whyOf(image)).toBeUndefined();
+    expect(whyOf({})).toBe("its owner lets it run no COMMAND jobs (allow.executors)");
+    expect(whyOf(image, BOB)).toBe(`its owner does not let ${BOB} run jobs there (allow.users)`);
+    expect(whyOf({ ...image, image: "alpine" })).toBe(
+      "its owner does not allow the image alpine (allow.images)",
+    );
+    const mounts = [{ type: "bind", source: "/etc", target: "/etc" }];
+    expect(whyOf({ ...image, docker: { mounts } })).toBe("its owner lets no job mount /etc (allow.mounts)");
+    const capAdd = ["NET_RAW"];
+    expect(whyOf({ ...image, docker: { network: "host", capAdd } })).toBe(
+      "its owner lets no job use the network host (allow.networks)",
+    );
+    // An agent of an earlier version says nothing of it, and refuses by itself.
+    expect(mismatch(requirementOf(manifest({}), BOB), node)).toBeUndefined();
   });
 
   test("when it is large enough as a whole", () => {
@@ -73,5 +102,9 @@ test("jobs of one user that ask for the same share a queue key, whatever the ord
   const one = queueKeyOf(manifest({ labels: { a: "1", b: "2" }, name: "x" }), "u1");
   expect(queueKeyOf(manifest({ labels: { b: "2", a: "1" }, name: "y" }), "u1")).toBe(one);
   expect(queueKeyOf(manifest({ labels: { a: "1" } }), "u1")).not.toBe(one);
+  const image = (fields: object) => queueKeyOf(manifest({ type: "DOCKER", image: "a", ...fields }), "u1");
+  expect(image({ name: "x", docker: { user: "1" } })).toBe(image({ name: "y" }));
+  expect(image({ image: "b" })).not.toBe(image({}));
+  expect(image({ docker: { network: "host" } })).not.toBe(image({}));
   expect(queueKeyOf(manifest({ labels: { a: "1", b: "2" }, resources: { cpu: 1 } }), "u1")).not.toBe(one);
 });

@@ -1,23 +1,24 @@
+import { type Asked, askedOfContainer, refusals } from "../../shared/allow.ts";
 import { counted } from "../../shared/counted.ts";
 import type { Labels } from "../../shared/labels.ts";
-import type { JobManifest, JobType, Resources } from "../../shared/manifest.ts";
+import type { JobManifest, Resources } from "../../shared/manifest.ts";
 import type { Capacity, NodeDescription } from "../../shared/node.ts";
 import { own } from "../../shared/own.ts";
 import { type Condition, formatCondition, parseSelector, unmetCondition } from "../../shared/selector.ts";
 import { RecentMap } from "../recent-map.ts";
 
 /** What a job asks of a node. Jobs that ask for the same share a queue key, so that matching looks at keys, not at jobs. */
-export interface Requirement {
-  type: JobType;
+export interface Requirement extends Asked {
   labels: Labels;
   selector: string | undefined;
   resources: Resources;
   pool: string;
 }
 
-export function requirementOf(manifest: JobManifest): Requirement {
-  const { type, labels, selector, resources, pool } = manifest;
-  return { type, labels, selector, resources, pool };
+export function requirementOf(manifest: JobManifest, userId: string | undefined): Requirement {
+  const { type, labels, selector, resources, pool, image, docker } = manifest;
+  const container = type === "DOCKER" ? { container: askedOfContainer(image, docker) } : {};
+  return { type, userId, labels, selector, resources, pool, ...container };
 }
 
 /**
@@ -35,6 +36,7 @@ export function queueKeyOf(manifest: JobManifest, userId: string): string {
     cpu,
     memoryMb,
     gpuCount,
+    ...(manifest.type === "DOCKER" ? [askedOfContainer(manifest.image, manifest.docker)] : []),
   ]);
   const requirement = new Bun.CryptoHasher("sha256").update(canonical).digest("base64url").slice(0, 22);
   return `${requirement}/${userId}`;
@@ -54,7 +56,7 @@ export interface Usage {
 
 /** A rule of matching that a node fails for a job, however idle it is. */
 export interface Mismatch {
-  rule: "type" | "pool" | "label" | "selector" | "cpu" | "memory" | "gpu";
+  rule: "type" | "allow" | "pool" | "label" | "selector" | "cpu" | "memory" | "gpu";
   /** As in "the node cannot run it: …". */
   detail: string;
   /** What would mend it, as in "it could if …". */
@@ -73,8 +75,15 @@ export function* mismatches(
   node: NodeDescription,
 ): Generator<Mismatch, void, void> {
   const { type, pool } = requirement;
-  if (!node.jobTypes.includes(type)) {
+  const { executors } = node.allow ?? {};
+  if (!node.jobTypes.includes(type) && (executors?.includes(type) ?? true)) {
     yield { rule: "type", detail: `it cannot run ${type} jobs`, change: `it could run ${type} jobs` };
+  }
+  if (node.allow) {
+    for (const { detail, field } of refusals(node.allow, requirement)) {
+      const change = `its owner allowed it (allow.${field} in its agent.yaml)`;
+      yield { rule: "allow", detail: `its owner ${detail} (allow.${field})`, change };
+    }
   }
   if (node.pool !== pool) {
     const detail = `it is in pool ${node.pool}, the job asks for pool ${pool}`;

@@ -24,8 +24,9 @@ export class FitCheck {
     private readonly executions: ExecutionStore,
   ) {}
 
-  async check(businessId: string, manifest: JobManifest): Promise<FitReport> {
-    const requirement = requirementOf(manifest);
+  async check(job: { businessId: string; userId: string; manifest: JobManifest }): Promise<FitReport> {
+    const { businessId, userId, manifest } = job;
+    const requirement = requirementOf(manifest, userId);
     const everyNode = { businessId, status: undefined, beforeNodeId: undefined, limit: MAX_NODES + 1 };
     const found = await this.nodes.list(everyNode);
     const nodes = found.slice(0, MAX_NODES);

@@ -30,11 +30,11 @@ export function manyJobsHandlers(
     "jobs.why": async ({ jobId }, context) => {
       const job = await jobs.retrieve(businessOf(context), jobId);
       const isQueued = job.status === "QUEUED";
-      const report = isQueued ? await fit.check(job.businessId, job.manifest) : NO_NODES;
+      const report = isQueued ? await fit.check(job) : NO_NODES;
       return { jobId, status: job.status, ...explainJob(job, report), ...report };
     },
     "jobs.dry-run": async (manifest, context) => {
-      const report = await fit.check(businessOf(context), manifest);
+      const report = await fit.check({ ...userOf(context), manifest });
       const schedulable = report.nodes.some((node) => node.verdict !== "never");
       const cost = await estimate(userOf(context), manifest);
       return { schedulable, summary: explainFit(report, "Such a job").summary, cost, ...report };

@@ -34,7 +34,7 @@ function explainOne(job: JobRecord, nodes: readonly NodeRecord[]): string | unde
   if (nodes.length === 0) {
     return "No node is registered. Start one with `tanvrit-compute agent run`.";
   }
-  const requirement = requirementOf(job.manifest);
+  const requirement = requirementOf(job.manifest, job.userId);
   const reasons: string[] = [];
   for (const node of nodes) {
     const reason = mismatch(requirement, node.description);

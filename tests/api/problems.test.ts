@@ -51,7 +51,7 @@ test("a wrong type is told with its field", async () => {
     [{ command: "true", labels: { "bad key!": "x" } }, "labels.bad key!"],
     [{ command: "nul \0 byte" }, "command"],
     [{ command: "true", priority: 1.5 }, "priority"],
-    [{ command: "true", env: { "1A": "x" } }, "env.1A"],
+    [{ command: "true", env: { "A\nB": "x" } }, "env.A\nB"],
     [{ command: "true", env: { LONG: "x".repeat(1024 * 1024) } }, "env"],
     [{ command: "x".repeat(20_000), array: "1-5000" }, "array"],
     [{ type: "DOCKER", image: "a", docker: { entrypoint: "x".repeat(1024 * 1024) } }, "docker.entrypoint"],

@@ -4,16 +4,21 @@
  */
 import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { agentFile, allowOf } from "../../agent/agent-file.ts";
 import { DockerExecutor } from "../../agent/executors/docker/docker-executor.ts";
+import { plainGrants } from "../../agent/executors/docker/settings.ts";
 import { newId } from "../../shared/ids.ts";
 import { jobManifest } from "../../shared/manifest.ts";
 
 const [root = "", manifest] = process.argv.slice(2);
 const dir = join(root, "work");
+/** What its agent.yaml says. */
+const file = agentFile.parse(JSON.parse(process.env.AGENT_FILE ?? "{}"));
+const grants = { ...plainGrants, docker: file.docker, allow: allowOf(file) };
 const executor = new DockerExecutor({
   agentId: root,
   environment: process.env,
-  settings: () => ({ registries: {}, docker: { allowSocket: false, mounts: [], capabilities: [] } }),
+  settings: () => grants,
 });
 const said: string[] = [];
 const text: string[] = [];

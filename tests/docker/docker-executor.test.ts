@@ -1,4 +1,4 @@
-import { afterAll, describe, expect, test } from "bun:test";
+import { afterAll, afterEach, describe, expect, test } from "bun:test";
 import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { StartFailedError, type TaskExit } from "../../agent/executors/executor.ts";
@@ -11,6 +11,7 @@ import { ALONE } from "./docker-under-test.ts";
 const TEST_MS = 60_000;
 const stage = new DockerStage();
 const image = await testImage();
+afterEach(() => stage.allow({}));
 afterAll(async () => {
   await stage.executor.close();
   stage[Symbol.dispose]();
@@ -64,6 +65,7 @@ describe("a container", () => {
   test(
     "has no privileges beyond the few, and gets those it asks for and may have",
     async () => {
+      stage.allow({ capabilities: ["NET_RAW"] });
       const command = "grep -E 'CapEff|NoNewPrivs' /proc/self/status";
       const few = (await stage.run({ image, command })).text.stdout;
       expect(few).toMatch(/NoNewPrivs:\s+1/);
@@ -81,6 +83,7 @@ describe("a container", () => {
     "sees its mounts, and may write to no more of them than it asked for",
     async () => {
       const data = join(stage.root, "data");
+      stage.allow({ mounts: [data, "/var/run", "/run"] });
       mkdirSync(data);
       writeFileSync(join(data, "in"), "from the node\n");
       const { text, exit } = await stage.run({
@@ -133,6 +136,7 @@ describe("a container", () => {
       expect(await refusal({ image, command: ["true"], docker: { capDrop: ["CHWON"] } })).toMatch(
         /unknown capability.*CHWON/,
       );
+      stage.allow({ networks: ["*"], mounts: ["/"] });
       expect(await refusal({ image, command: ["true"], docker: { network: "no-such-net" } })).toMatch(
         /no-such-net.*not found/,
       );

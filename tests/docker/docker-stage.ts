@@ -1,10 +1,13 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { z } from "zod";
 import { DockerExecutor, type DockerExecutorOptions } from "../../agent/executors/docker/docker-executor.ts";
 import type { Engine } from "../../agent/executors/docker/engine.ts";
+import { type ContainerGrants, plainGrants } from "../../agent/executors/docker/settings.ts";
 import type { RunningTask, TaskExit, TaskGpu, TaskLimits } from "../../agent/executors/executor.ts";
 import { assignmentOf } from "../../agent/testing/assignment.ts";
+import { nodeAllow } from "../../shared/allow.ts";
 import { newId } from "../../shared/ids.ts";
 import type { JobManifestInput } from "../../shared/manifest.ts";
 import { testEngine } from "../support/docker.ts";
@@ -34,6 +37,8 @@ export class DockerStage implements Disposable {
   readonly agentId = newId("node");
   readonly engine: Engine;
   readonly executor: DockerExecutor;
+  /** What the owner of the node allows. */
+  grants: ContainerGrants = plainGrants;
   readonly root = mkdtempSync(join(tmpdir(), "tanvrit-docker-"));
 
   constructor(options: Partial<DockerExecutorOptions> = {}, engine = testEngine()) {
@@ -41,9 +46,14 @@ export class DockerStage implements Disposable {
     this.executor = new DockerExecutor({
       agentId: this.agentId,
       environment: process.env,
-      settings: () => ({ registries: {}, docker: { allowSocket: false, mounts: [], capabilities: [] } }),
+      settings: () => this.grants,
       ...options,
     });
+  }
+
+  /** As `allow` of an agent.yaml. */
+  allow(allow: z.input<typeof nodeAllow>): void {
+    this.grants = { ...plainGrants, allow: nodeAllow.parse(allow) };
   }
 
   async start(manifest: JobManifestInput, options: JobOptions = {}): Promise<Job> {

@@ -1,5 +1,6 @@
 import { LABEL } from "../../agent/executors/docker/container-config.ts";
 import { DockerExecutor } from "../../agent/executors/docker/docker-executor.ts";
+import { plainGrants } from "../../agent/executors/docker/settings.ts";
 import type { Executor } from "../../agent/executors/executor.ts";
 import type { ExecutorUnderTest } from "../contract/executor-stage.ts";
 import { leaveBehind } from "../contract/leave-behind.ts";
@@ -46,8 +47,7 @@ export async function dockerUnderTest(agentId: string = crypto.randomUUID()): Pr
 
 /** Called by its name in the process that leaves something behind, too. */
 export function createExecutor(agentId: string, environment = process.env): Executor {
-  const docker = { allowSocket: false, mounts: [], capabilities: [] };
-  return new DockerExecutor({ agentId, environment, settings: () => ({ registries: {}, docker }) });
+  return new DockerExecutor({ agentId, environment, settings: () => plainGrants });
 }
 
 /** All containers that carry this mark, running or not. */

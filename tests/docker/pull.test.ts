@@ -2,6 +2,7 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { DockerExecutorOptions } from "../../agent/executors/docker/docker-executor.ts";
+import { plainGrants } from "../../agent/executors/docker/settings.ts";
 import { StartFailedError } from "../../agent/executors/executor.ts";
 import { within } from "../support/wait.ts";
 import { DockerStage } from "./docker-stage.ts";
@@ -28,7 +29,7 @@ async function open(options: Partial<DockerExecutorOptions> = {}) {
   };
   const stage = new DockerStage({
     environment: { ...process.env, REGISTRY_PASSWORD: PASSWORD, WRONG_PASSWORD: "guess-work" },
-    settings: () => ({ registries: logins, docker: { allowSocket: false, mounts: [], capabilities: [] } }),
+    settings: () => ({ ...plainGrants, registries: logins }),
     ...options,
   });
   stages.push(stage);

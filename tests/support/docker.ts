@@ -5,7 +5,7 @@ import { makeScratch } from "./scratch.ts";
 
 const PING_MS = 5_000;
 /** Change it with what `makeRootfs` puts in, so that an older image is not taken for a new one. */
-const IMAGE_VERSION = 1;
+const IMAGE_VERSION = 2;
 const BUSYBOX = ["/bin/busybox", "/usr/bin/busybox"];
 /** `chown` is no part of the bare one. */
 const APPLETS = [
@@ -32,6 +32,7 @@ const MORE_APPLETS = [
     "md5sum",
     "mkfifo",
     "su",
+    "mknod",
     "whoami",
     "hostname",
     "ip",

@@ -1,7 +1,11 @@
 import { posix } from "node:path";
+import { USUAL_CAPABILITIES } from "../../../shared/allow.ts";
+import type { JobManifest } from "../../../shared/manifest.ts";
+import { signalToSend } from "../../../shared/stop-signal.ts";
 import { jobEnvironment } from "../environment.ts";
-import { StartFailedError, type Task } from "../executor.ts";
+import type { Task } from "../executor.ts";
 import type { EngineFacts } from "./engine.ts";
+import type { ImageFacts } from "./image-facts.ts";
 import type { EngineMount } from "./mounts.ts";
 
 export const LABEL = {
@@ -14,23 +18,6 @@ export const LABEL = {
 /** Where a container finds the execution's own directory. */
 export const WORK_DIR = "/work";
 
-/**
- * What root in a container may do, of the capabilities there are: enough to install packages, to own files, and to
- * become another user. The rest is for the job to ask for.
- */
-export const USUAL_CAPABILITIES = [
-  "CHOWN",
-  "DAC_OVERRIDE",
-  "FOWNER",
-  "FSETID",
-  "KILL",
-  "NET_BIND_SERVICE",
-  "SETGID",
-  "SETUID",
-];
-/** What a job may have for the asking: with these, engines themselves start containers unless told otherwise. */
-const HARMLESS_CAPABILITIES = ["AUDIT_WRITE", "MKNOD", "NET_RAW", "SETFCAP", "SETPCAP", "SYS_CHROOT"];
-
 const MIB = 1024 * 1024;
 /** Jobs go before the agent and the owner's own programs when the machine is out of memory. */
 const OOM_SCORE_ADJ = 500;
@@ -42,36 +29,37 @@ export interface ContainerPlan {
   facts: EngineFacts;
   /** Those the job asks for, checked. */
   mounts: readonly EngineMount[];
-  /** Capabilities the machine's owner allows beyond the harmless. */
-  grantedCapabilities: readonly string[];
-  /** The container cannot get more than this account has anyway. */
-  anyCapability: boolean;
+  image: ImageFacts;
+  /** Who it runs as, as `1000:1000`; undefined: as the job and the image say. */
+  user: string | undefined;
   /** Groups of the node's GPU devices, where the container gets the devices themselves. */
   gpuGroups: readonly string[];
 }
 
-/** The body of `/containers/create`. Pure. Throws StartFailedError where the job asks for what it may not have. */
+/** The body of `/containers/create`. Pure. */
 export function containerBody(task: Task, plan: ContainerPlan): Record<string, unknown> {
   const { manifest } = task.assignment;
-  const { image, docker, workdir } = manifest;
+  const { image, docker, stopSignal } = manifest;
+  const workdir = startDir(manifest, plan.image);
+  const user = plan.user ?? docker?.user;
   return {
     Image: image,
     ...commandOf(task),
     Env: environmentOf(task),
-    WorkingDir: startDir(workdir),
+    ...(workdir === undefined ? {} : { WorkingDir: workdir }),
+    ...(stopSignal === undefined ? {} : { StopSignal: String(signalToSend(stopSignal)) }),
     Labels: labelsOf(task, plan.agentId),
     Tty: false,
     OpenStdin: false,
-    // A job ends by itself; whether a service in it is well asks nobody.
-    Healthcheck: { Test: ["NONE"] },
-    ...(docker?.user === undefined ? {} : { User: docker.user }),
+    ...(user === undefined ? {} : { User: user }),
     HostConfig: hostConfig(task, plan),
   };
 }
 
-/** Where in the container the command starts. */
-export function startDir(workdir = "."): string {
-  return posix.resolve(WORK_DIR, workdir);
+/** Where in the container the command starts; undefined: where the image says. */
+export function startDir({ workdir }: JobManifest, image: ImageFacts): string | undefined {
+  if (workdir === undefined && image.workdir !== undefined) return undefined;
+  return posix.resolve(WORK_DIR, workdir ?? ".");
 }
 
 export function labelsOf(task: Task, agentId: string): Record<string, string> {
@@ -104,9 +92,10 @@ function commandOf(task: Task): { Cmd?: string[]; Entrypoint?: string[] } {
 
 /** PATH, HOME and the like are the image's; of the agent's own environment a container gets nothing. */
 function environmentOf(task: Task): string[] {
-  const env = jobEnvironment({ ...task, environment: {} });
+  const env = jobEnvironment({ ...task, environment: {}, dir: WORK_DIR });
   // The init of the container hands signals on to the command's children, too, as they get them outside of one.
-  return Object.entries({ TINI_KILL_PROCESS_GROUP: "1", ...env }).map(([name, value]) => `${name}=${value}`);
+  const ofInit = task.assignment.manifest.docker?.init === false ? {} : { TINI_KILL_PROCESS_GROUP: "1" };
+  return Object.entries({ ...ofInit, ...env }).map(([name, value]) => `${name}=${value}`);
 }
 
 function hostConfig(task: Task, plan: ContainerPlan): Record<string, unknown> {
@@ -124,11 +113,11 @@ function hostConfig(task: Task, plan: ContainerPlan): Record<string, unknown> {
     ...(docker?.network === undefined ? {} : { NetworkMode: docker.network }),
     ...workMount(task.dir, plan.mounts),
     ...gpuAccess(task, plan),
-    ...capabilities(task, plan),
+    ...capabilities(task),
     SecurityOpt: ["no-new-privileges"],
     OomScoreAdj: OOM_SCORE_ADJ,
     // Reaps what the command does not, and dies of signals that a first process would not even notice.
-    Init: true,
+    Init: docker?.init ?? true,
     AutoRemove: false,
     RestartPolicy: { Name: "no" },
     // The output goes to us; a second copy on the engine's disk would grow without a bound.
@@ -149,17 +138,10 @@ function workMount(dir: string, mounts: readonly EngineMount[]): Record<string, 
   return { Mounts: [work, ...mounts] };
 }
 
-function capabilities(task: Task, plan: ContainerPlan): { CapDrop: string[]; CapAdd: string[] } {
+/** All of them go but the usual ones and what the job asks for; of a name that is none, the engine says so. */
+function capabilities(task: Task): { CapDrop: string[]; CapAdd: string[] } {
   const { capAdd = [], capDrop = [] } = task.assignment.manifest.docker ?? {};
-  const mayHave = new Set([...USUAL_CAPABILITIES, ...HARMLESS_CAPABILITIES, ...plan.grantedCapabilities]);
-  const refused = capAdd.filter((name) => !plan.anyCapability && !mayHave.has(name));
-  if (refused.length > 0) {
-    throw new StartFailedError(
-      `The job may not have the capability ${refused.join(", ")} on this node: its owner can allow it by docker.capabilities in agent.yaml.`,
-    );
-  }
   const kept = USUAL_CAPABILITIES.filter((name) => !capDrop.includes(name) && !capDrop.includes("ALL"));
-  // All of them go in any case; of a name that is none, the engine says so.
   return { CapDrop: [...new Set(["ALL", ...capDrop])], CapAdd: [...new Set([...kept, ...capAdd])] };
 }
 

@@ -17,7 +17,7 @@ import { findEngine, NoEngineError } from "./endpoint.ts";
 import { Engine, type EngineFacts } from "./engine.ts";
 import { ENGINE_AWAY_MS, EngineError, LOOK_AGAIN_MS } from "./engine-error.ts";
 import { launch } from "./launch.ts";
-import type { DockerGrants, RegistryLogins } from "./settings.ts";
+import type { ContainerGrants } from "./settings.ts";
 
 export interface DockerExecutorOptions {
   /** Names this agent for good: its containers are marked with it. */
@@ -25,7 +25,7 @@ export interface DockerExecutorOptions {
   /** The agent's own environment: DOCKER_HOST and the like, and the passwords that agent.yaml refers to. */
   environment: Readonly<Record<string, string | undefined>>;
   /** What agent.yaml says at the moment. */
-  settings(): { registries: RegistryLogins; docker: DockerGrants };
+  settings(): ContainerGrants;
 }
 
 const PROBE_MS = 4_000;

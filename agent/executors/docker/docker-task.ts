@@ -1,3 +1,5 @@
+import { constants } from "node:os";
+import { signalToSend } from "../../../shared/stop-signal.ts";
 import { textOf } from "../../agent-log.ts";
 import { pause } from "../../wait.ts";
 import type { RunningTask, Task, TaskExit, TaskUsage } from "../executor.ts";
@@ -17,6 +19,8 @@ export interface DockerTaskParts {
   stream: AsyncIterable<Uint8Array>;
   /** Ends `stream`. */
   detach: AbortController;
+  /** The signal that asks it to end, as the engine takes it. */
+  stopSignal: string;
   /** undefined: only the engine can say what the container does. */
   meter: ContainerMeter | undefined;
   /** Whether its first process is gone; undefined: only the engine can say. */
@@ -31,9 +35,8 @@ const STOPPED_SOON_MS = 10_000;
 const WATCHDOG_MS = 30_000;
 const OUTPUT_ENDS_SOON_MS = 5_000;
 const KILL_AGAIN_MS = 2_000;
-/** 128 and the signal's number, as for every shell: the engine knows no other way to tell. */
-const KILLED = 137;
-const TERMINATED = 143;
+/** With the signal's number on top, as for every shell: the engine knows no other way to tell. */
+const SIGNALLED = 128;
 
 type LastState = ContainerState | "removed" | "unknown";
 
@@ -45,14 +48,17 @@ export class DockerTask implements RunningTask {
   private readonly end: Promise<TaskExit>;
   private readonly over = new AbortController();
   private readonly grace = new Grace(
-    () => void this.signal("SIGTERM"),
+    () => void this.signal(String(signalToSend(this.stopSignal))),
     () => this.kill(),
   );
   private engineWasAway = false;
   private killing = false;
 
+  readonly stopSignal: string;
+
   constructor(parts: DockerTaskParts) {
     this.parts = parts;
+    this.stopSignal = parts.stopSignal;
     const { engine, containerId, meter, task } = parts;
     this.pump = new OutputPump(task.output, parts.hasEnded);
     // What is left of a job that lost a process to its limit is no whole job any more.
@@ -166,8 +172,9 @@ export class DockerTask implements RunningTask {
       const peak = Math.max(memoryMb, this.watch.usage().peakMemoryMb ?? 0);
       return { signal: "SIGKILL", exceeded: { limit: "memoryMb", allowed: memoryMb, peak } };
     }
-    if (this.killing && exitCode === KILLED) return { signal: "SIGKILL" };
-    if (this.grace.hasBegun && exitCode === TERMINATED) return { signal: "SIGTERM" };
+    if (this.killing && exitCode === SIGNALLED + constants.signals.SIGKILL) return { signal: "SIGKILL" };
+    const asked = constants.signals[this.stopSignal as NodeJS.Signals];
+    if (this.grace.hasBegun && exitCode === SIGNALLED + asked) return { signal: this.stopSignal };
     // An engine that ends takes its containers along; their exit codes are then none of the jobs' own doing.
     if (this.engineWasAway && exitCode !== 0) {
       return {

@@ -17,6 +17,8 @@ export interface EngineFacts {
   name: string;
   isPodman: boolean;
   rootless: boolean;
+  /** Root in its containers is an account of no rights on the machine. */
+  ownUsers: boolean;
   cgroupVersion: string;
   osType: string;
   cpus: number;
@@ -70,6 +72,7 @@ export class Engine {
       name: `${isPodman ? "Podman" : "Docker"} ${version.Version ?? "of an unknown version"}`,
       isPodman,
       rootless: info.SecurityOptions?.some((option) => option.includes("rootless")) ?? false,
+      ownUsers: info.SecurityOptions?.some((option) => /\bname=userns\b/.test(option)) ?? false,
       cgroupVersion: info.CgroupVersion ?? "1",
       osType: info.OSType ?? "linux",
       cpus: info.NCPU ?? 0,

@@ -32,7 +32,7 @@ test.skipIf(process.platform !== "linux")(
     });
     const engine = new Engine({ url: `unix://${socketPath}`, socketPath });
     const output = frame("ERROR (catatonit:6): failed to exec pid1: No such file or directory\n");
-    const failure = await untilCommandRuns(engine, "c", once(output)).catch((error) => error);
+    const failure = await untilCommandRuns(engine, "c", once(output), true).catch((error) => error);
     await server.stop(true);
     rmSync(socketPath, { force: true });
     expect(failure).toBeInstanceOf(StartFailedError);

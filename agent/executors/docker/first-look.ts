@@ -15,10 +15,15 @@ const STOPPED_SOON_MS = 10_000;
  * the rule everywhere but on Linux.
  */
 const MAYBE_STOPPED_MS = process.platform === "linux" ? 2_000 : 300;
-/** What a container's init ends with when there is no such program, it may not be executed, or is none for this machine. */
-const NO_PROGRAM = [1, 126, 127];
+/** What a container ends with whose program is not there, may not be executed, is none for this machine, or gets too much. */
+const NO_PROGRAM = [1, 126, 127, 255];
 /** tini's words, and catatonit's. */
 const INIT_FAILED = /^(?:\[FATAL tini \(\d+\)\]|ERROR \(catatonit:\d+\):) (.*)$/m;
+/** Those of runc and crun, where they can no longer tell the engine; they say nothing else then. */
+const RUNTIME_FAILED =
+  /^(?:standard_init_linux\.go:\d+: )?(?:exec (?:user process caused: )?.*: ?(?:argument list too long|exec format error|permission denied|no such file or directory|text file busy|cannot allocate memory|too many levels of symbolic links|invalid argument|is a directory|not a directory)|.*: Argument list too long)\s*$/i;
+/** What the first process is called until it becomes the command. */
+const OF_RUNTIMES = /^(runc|crun)/;
 /** An init that fails says so in one line. */
 const MAX_LOOK_BYTES = 64 * 1024;
 
@@ -38,18 +43,19 @@ export async function untilCommandRuns(
   engine: Engine,
   containerId: string,
   stream: AsyncIterable<Uint8Array>,
+  hasInit: boolean,
 ): Promise<Started> {
   let state = await containerState(engine, containerId);
   const { Pid: pid = 0 } = state;
   const meter = ContainerMeter.open(containerId, pid);
-  if (state.Running && (await (meter ? commandRuns(pid) : goesOn(engine, containerId)))) {
+  if (state.Running && (await (meter ? commandRuns(pid, hasInit) : goesOn(engine, containerId)))) {
     return { state, stream, meter };
   }
   await containerStopped(engine, containerId, STOPPED_SOON_MS);
   state = await containerState(engine, containerId);
   if (!NO_PROGRAM.includes(state.ExitCode ?? 0)) return { state, stream, meter: undefined };
   const seen = await lookAt(stream);
-  const why = INIT_FAILED.exec(seen.stderr)?.[1];
+  const why = INIT_FAILED.exec(seen.stderr)?.[1] ?? wordsOfRuntime(seen);
   if (why) throw new StartFailedError(`The command could not be started in the container: ${why}`);
   return { state, stream: seen.again, meter: undefined };
 }
@@ -66,14 +72,21 @@ async function goesOn(engine: Engine, containerId: string): Promise<boolean> {
   }
 }
 
+/** A runtime that fails at the last moment has nothing but the container's output to say so in. */
+function wordsOfRuntime({ stdout, stderr }: { stdout: string; stderr: string }): string | undefined {
+  const text = stderr.trim();
+  return stdout === "" && !text.includes("\n") && RUNTIME_FAILED.test(text) ? text : undefined;
+}
+
 /** false: the container is over. */
-async function commandRuns(pid: number): Promise<boolean> {
+async function commandRuns(pid: number, hasInit: boolean): Promise<boolean> {
   const giveUpMs = performance.now() + EXEC_MS;
   while (performance.now() < giveUpMs) {
     const children = readProc(pid, `task/${pid}/children`);
     const init = readProc(pid, "comm");
     if (init === undefined) return false;
     if (children === undefined) return true;
+    if (!hasInit && !OF_RUNTIMES.test(init)) return true;
     // A child has its parent's name until it becomes the command.
     const names = children
       .split(" ")
@@ -99,16 +112,16 @@ async function lookAt(stream: AsyncIterable<Uint8Array>) {
   const chunks = stream[Symbol.asyncIterator]();
   const frames = new FrameReader();
   const seen: Uint8Array[] = [];
-  let stderr = "";
+  const text = { stdout: "", stderr: "" };
   for (let bytes = 0; bytes < MAX_LOOK_BYTES; ) {
     const { done, value } = await chunks.next();
     if (done) break;
     seen.push(value);
     bytes += value.length;
-    for (const frame of frames.push(value)) if (frame.stream === "stderr") stderr += Buffer.from(frame.bytes);
+    for (const { stream, bytes } of frames.push(value)) text[stream] += Buffer.from(bytes);
   }
   const rest = { [Symbol.asyncIterator]: () => chunks };
-  return { stderr, again: joined(seen, rest) };
+  return { ...text, again: joined(seen, rest) };
 }
 
 async function* joined(first: Uint8Array[], rest: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {

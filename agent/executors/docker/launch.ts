@@ -1,5 +1,6 @@
 import { chmodSync, mkdirSync, statSync } from "node:fs";
 import { join, posix } from "node:path";
+import { checkAllowed } from "../check-allowed.ts";
 import { StartFailedError, type Task } from "../executor.ts";
 import { cleanUpAfter } from "./clean-up.ts";
 import { containerBody, startDir, WORK_DIR } from "./container-config.ts";
@@ -7,17 +8,19 @@ import { createContainer, removeContainer, startContainer } from "./containers.t
 import { DockerTask } from "./docker-task.ts";
 import type { Engine, EngineFacts } from "./engine.ts";
 import { untilCommandRuns } from "./first-look.ts";
-import { checkMounts } from "./mounts.ts";
+import { type ImageFacts, imageFacts } from "./image-facts.ts";
+import { checkMounts, type EngineMount } from "./mounts.ts";
 import { ensureImage } from "./pull.ts";
 import { registryAuth } from "./registry-auth.ts";
-import type { DockerGrants, RegistryLogins } from "./settings.ts";
+import type { ContainerGrants } from "./settings.ts";
+import { prepareVolumes } from "./volumes.ts";
 
 export interface LaunchSite {
   engine: Engine;
   facts: EngineFacts;
   agentId: string;
   environment: Readonly<Record<string, string | undefined>>;
-  settings(): { registries: RegistryLogins; docker: DockerGrants };
+  settings(): ContainerGrants;
   /** The container is gone. */
   onGone(): void;
   /** The container is over, but could not be removed. */
@@ -37,19 +40,23 @@ const GPU_DEVICES = ["/dev/kfd", "/dev/dri/renderD128"];
 export async function launch(task: Task, signal: AbortSignal, site: LaunchSite): Promise<DockerTask> {
   const { engine, facts, agentId } = site;
   // What the job may not have is told before anything is fetched.
-  const body = bodyOf(task, site);
-  await fetchImage(task, signal, site);
-  openDirectories(task);
+  checkAllowed(site.settings().allow, task.assignment);
+  const mounts = mountsOf(task, site);
+  const user = userOf(task, mounts, site);
+  const image = await fetchImage(task, signal, site);
+  openDirectories(task, image);
+  const body = containerBody(task, { agentId, facts, mounts, image, user, gpuGroups: gpuGroupsOf(task) });
   const name = `tanvrit-${task.assignment.executionId}`;
   const detach = new AbortController();
   try {
+    await prepareVolumes(engine, mounts, { agentId, allowed: site.settings().allow.volumes });
     signal.throwIfAborted();
     const containerId = await createContainer(engine, name, body);
     signal.throwIfAborted();
     const stream = await engine.attach(containerId, detach.signal);
     signal.throwIfAborted();
     await startContainer(engine, containerId);
-    const { state, meter, ...started } = await untilCommandRuns(engine, containerId, stream);
+    const { state, meter, ...started } = await untilCommandRuns(engine, containerId, stream, hasInit(task));
     const cleanUp = async () => {
       const result = await cleanUpAfter(engine, facts, task, { id: containerId, agentId });
       if (result !== "done") site.onLeft();
@@ -57,7 +64,9 @@ export async function launch(task: Task, signal: AbortSignal, site: LaunchSite):
       return result !== "unreachable";
     };
     const hasEnded = () => (state.Running ? meter && !meter.isAlive() : true);
-    return new DockerTask({ ...started, engine, containerId, task, detach, meter, hasEnded, cleanUp });
+    const stopSignal = task.assignment.manifest.stopSignal ?? image.stopSignal ?? "SIGTERM";
+    const parts = { ...started, engine, containerId, task, detach, meter, hasEnded, cleanUp, stopSignal };
+    return new DockerTask(parts);
   } catch (error) {
     detach.abort();
     // By name: an engine that was too slow to answer may have made it all the same.
@@ -74,9 +83,10 @@ export async function launch(task: Task, signal: AbortSignal, site: LaunchSite):
  * Whoever the container runs as, its directory is its own, and where in it the command starts: the engine would make
  * that as root's. Nobody else gets to it, as those above it are the agent's own.
  */
-function openDirectories({ dir, assignment }: Task): void {
+function openDirectories({ dir, assignment }: Task, image: ImageFacts): void {
   chmodSync(dir, 0o777);
-  const within = posix.relative(WORK_DIR, startDir(assignment.manifest.workdir));
+  const start = startDir(assignment.manifest, image) ?? WORK_DIR;
+  const within = posix.relative(WORK_DIR, start);
   let path = dir;
   for (const name of within.startsWith("..") ? [] : within.split("/").filter(Boolean)) {
     path = join(path, name);
@@ -85,29 +95,45 @@ function openDirectories({ dir, assignment }: Task): void {
   }
 }
 
-function bodyOf(task: Task, { engine, facts, agentId, settings }: LaunchSite): Record<string, unknown> {
-  const grants = settings().docker;
-  const uid = process.getuid?.() ?? 0;
-  // On macOS and Windows the engine reaches files with the rights of whoever started it.
-  const engineIsMightier = process.platform === "linux" && uid !== 0 && !facts.rootless;
+function mountsOf(task: Task, { engine, settings }: LaunchSite): EngineMount[] {
+  const { docker, allow, kept } = settings();
   const own = engine.endpoint.socketPath;
-  const mounts = checkMounts(task.assignment.manifest.docker?.mounts ?? [], {
-    grants,
-    engineIsMightier,
-    uid,
+  return checkMounts(task.assignment.manifest.docker?.mounts ?? [], {
+    allowed: allow.mounts,
+    allowSocket: docker.allowSocket,
     sockets: own === undefined ? ENGINE_SOCKETS : [own, ...ENGINE_SOCKETS],
-  });
-  return containerBody(task, {
-    agentId,
-    facts,
-    mounts,
-    grantedCapabilities: grants.capabilities,
-    anyCapability: !engineIsMightier,
-    gpuGroups: task.gpus.some((gpu) => gpu.vendor === "amd") ? groupsOf(GPU_DEVICES) : [],
+    kept,
   });
 }
 
-async function fetchImage(task: Task, signal: AbortSignal, site: LaunchSite): Promise<void> {
+/**
+ * Who a container with directories of the node runs as, where the engine could do more in them than the agent's own
+ * account: as that account, so that the kernel keeps to its rights, and no program that root leaves there makes anybody
+ * root. undefined: as the job or its image says. Throws StartFailedError for a job that says something else.
+ */
+function userOf(
+  task: Task,
+  mounts: readonly EngineMount[],
+  { facts, settings }: LaunchSite,
+): string | undefined {
+  const [uid, gid] = [process.getuid?.() ?? 0, process.getgid?.() ?? 0];
+  // On macOS and Windows the engine reaches files with the rights of whoever started it.
+  const engineIsMightier = process.platform === "linux" && uid !== 0 && !facts.rootless && !facts.ownUsers;
+  const isBound = mounts.some(({ Type }) => Type === "bind");
+  if (!isBound || !engineIsMightier || settings().docker.anyUser) return undefined;
+  const account = `${uid}:${gid}`;
+  const asked = task.assignment.manifest.docker?.user;
+  if (asked === undefined || asked === account || asked === String(uid)) return account;
+  throw new StartFailedError(
+    `The job may not run as ${asked}: a container that mounts the node's directories runs as the agent's own account, ${account} (docker.anyUser in agent.yaml).`,
+  );
+}
+
+function gpuGroupsOf({ gpus }: Task): string[] {
+  return gpus.some((gpu) => gpu.vendor === "amd") ? groupsOf(GPU_DEVICES) : [];
+}
+
+async function fetchImage(task: Task, signal: AbortSignal, site: LaunchSite): Promise<ImageFacts> {
   const { image: reference, docker } = task.assignment.manifest;
   if (reference === undefined) throw new StartFailedError("The job names no image.");
   await ensureImage(site.engine, {
@@ -117,6 +143,7 @@ async function fetchImage(task: Task, signal: AbortSignal, site: LaunchSite): Pr
     tell: (text) => task.output.system(text),
     signal,
   });
+  return imageFacts(site.engine, reference, signal);
 }
 
 function groupsOf(devices: readonly string[]): string[] {
@@ -129,4 +156,8 @@ function groupsOf(devices: readonly string[]): string[] {
     }
   });
   return [...new Set(groups)];
+}
+
+function hasInit({ assignment }: Task): boolean {
+  return assignment.manifest.docker?.init ?? true;
 }

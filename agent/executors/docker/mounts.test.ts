@@ -10,12 +10,11 @@ mkdirSync(join(dir, "run"));
 writeFileSync(join(dir, "run/engine.sock"), "");
 symlinkSync(join(dir, "run"), join(dir, "link"));
 
-const uid = process.getuid?.() ?? 0;
 const rules: MountRules = {
-  grants: { allowSocket: false, mounts: [], capabilities: [] },
+  allowed: [dir],
+  allowSocket: false,
   sockets: [join(dir, "run/engine.sock")],
-  engineIsMightier: false,
-  uid,
+  kept: [join(dir, "agent")],
 };
 const bind = (source: string, readOnly = false) => [
   { type: "bind" as const, source, target: "/m", readOnly },
@@ -39,26 +38,47 @@ test("a bind mount is handed on as the path it leads to, so that no link is swap
 });
 
 test("the engine's socket is refused by itself, by a directory above it, and by a link, unless the owner allows it", () => {
-  const grants = { ...rules.grants, allowSocket: true };
-  for (const source of ["run/engine.sock", "run", "link", "."]) {
+  for (const source of ["run/engine.sock", "run", "link"]) {
     expect(() => checkMounts(bind(join(dir, source)), rules)).toThrow(/command the engine/);
-    expect(checkMounts(bind(join(dir, source)), { ...rules, grants })).toHaveLength(1);
+    expect(checkMounts(bind(join(dir, source)), { ...rules, allowSocket: true })).toHaveLength(1);
   }
-  expect(() => checkMounts(bind("/"), rules)).toThrow(/command the engine/);
+  expect(() => checkMounts(bind("/"), { ...rules, allowed: ["/"] })).toThrow(/command the engine/);
 });
 
 test("what is not there is not made by the engine", () => {
   expect(() => checkMounts(bind(join(dir, "missing")), rules)).toThrow(/does not exist on this node/);
 });
 
-test("where the engine is mightier than the agent, what belongs to others needs the owner's word", () => {
-  const mightier = { ...rules, engineIsMightier: true, uid: uid + 1 };
-  const source = join(dir, "data");
-  expect(() => checkMounts(bind(source, true), mightier)).toThrow(/belongs to another account/);
-  expect(checkMounts(bind(source), { ...mightier, uid })).toHaveLength(1);
-  const grants = { ...rules.grants, mounts: [dir] };
-  expect(checkMounts(bind(source), { ...mightier, grants })).toHaveLength(1);
-  expect(() => checkMounts(bind("/usr", true), { ...mightier, uid: uid + 1, grants })).toThrow(
-    /another account/,
-  );
+test("nothing of the node is mounted that its owner does not allow, also not by a link or by dots", () => {
+  const data = join(dir, "data");
+  symlinkSync("/usr", join(dir, "out"));
+  for (const allowed of [[], ["/srv"], [`${data}x`], [join(data, "below")]]) {
+    expect(() => checkMounts(bind(data), { ...rules, allowed })).toThrow(/allow\.mounts in agent\.yaml/);
+  }
+  expect(() => checkMounts(bind(join(dir, "out"), true), rules)).toThrow(/leads to \/usr, which/);
+  expect(() => checkMounts(bind(`${data}/../../../usr`, true), rules)).toThrow(/does not allow/);
+  for (const allowed of [["/"], [dir], [`${dir}/`], [`${dir}/**`], [`${data}:rw`], [`${dir}:ro`, data]]) {
+    expect(checkMounts(bind(data), { ...rules, allowed })).toHaveLength(1);
+  }
+});
+
+test("what is allowed only to read cannot be mounted to write", () => {
+  const allowed = [`${dir}/**:ro`];
+  expect(checkMounts(bind(join(dir, "data"), true), { ...rules, allowed })).toHaveLength(1);
+  expect(() => checkMounts(bind(join(dir, "data")), { ...rules, allowed })).toThrow(/only to read/);
+});
+
+test("a rule for a link allows what it leads to, by the link's name", () => {
+  const allowed = [join(dir, "alias")];
+  expect(checkMounts(bind(join(dir, "alias")), { ...rules, allowed })).toHaveLength(1);
+  expect(() => checkMounts(bind(join(dir, "data")), { ...rules, allowed })).toThrow(/does not allow/);
+});
+
+test("the agent's own files are for no job: neither they, nor what is below or above them", () => {
+  mkdirSync(join(dir, "agent/local"), { recursive: true });
+  for (const source of ["agent", "agent/local", "."]) {
+    expect(() => checkMounts(bind(join(dir, source)), { ...rules, sockets: [] })).toThrow(
+      /the agent's own files are in/,
+    );
+  }
 });

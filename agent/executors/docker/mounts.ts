@@ -1,8 +1,8 @@
-import { accessSync, constants, realpathSync, statSync } from "node:fs";
-import { sep } from "node:path";
+import { accessSync, constants, realpathSync } from "node:fs";
+import { posix } from "node:path";
+import { accessTo, isWithin } from "../../../shared/allow.ts";
 import type { DockerMount } from "../../../shared/docker.ts";
 import { StartFailedError } from "../executor.ts";
-import type { DockerGrants } from "./settings.ts";
 
 /** A mount as the engine takes it. */
 export interface EngineMount {
@@ -14,21 +14,19 @@ export interface EngineMount {
 }
 
 export interface MountRules {
-  grants: DockerGrants;
+  /** As `allow.mounts` of agent.yaml. */
+  allowed: readonly string[];
+  /** The engine's own socket is a file as any other. */
+  allowSocket: boolean;
   /** The sockets by which engines are spoken to. */
   sockets: readonly string[];
-  /**
-   * The engine has more of the machine than this account, so that its containers could read and write below a mount
-   * what the account may not.
-   */
-  engineIsMightier: boolean;
-  /** The agent's own account. */
-  uid: number;
+  /** Directories with the agent's key and its owner's sign-ins. */
+  kept: readonly string[];
 }
 
 /**
- * The mounts a job asks for, if it may have them: a container gets no more of the machine than a command under the
- * agent's account would. Throws StartFailedError.
+ * The mounts a job asks for, if its node's owner allows them, and the agent's own account may read or write them. Named
+ * volumes are looked at by `prepareVolumes`. Throws StartFailedError.
  */
 export function checkMounts(mounts: readonly DockerMount[], rules: MountRules): EngineMount[] {
   return mounts.map((mount) => {
@@ -42,28 +40,41 @@ export function checkMounts(mounts: readonly DockerMount[], rules: MountRules): 
 
 /** The path as it is without links, so that the engine opens what was looked at. */
 function checkBind(source: string, readOnly: boolean, rules: MountRules): string {
-  const path = realPath(source, source);
   const refuse = (why: string): never => {
     throw new StartFailedError(`The job may not mount ${source}: ${why}.`);
   };
-  if (!rules.grants.allowSocket && rules.sockets.some((socket) => isWithin(realPathOr(socket), path))) {
+  const access = accessTo(rules.allowed, posix.normalize(source));
+  if (access === undefined) refuse("the owner of this node does not allow it (allow.mounts in agent.yaml)");
+  const path = realPath(source, source);
+  const real = accessTo(
+    rules.allowed.map((rule) => realRule(rule)),
+    path,
+  );
+  if (real === undefined) {
+    refuse(`it leads to ${path}, which the owner of this node does not allow (allow.mounts in agent.yaml)`);
+  }
+  if (!readOnly && (access === "ro" || real === "ro")) {
+    refuse("the owner of this node allows it only to read (allow.mounts in agent.yaml); mount it readonly");
+  }
+  if (!rules.allowSocket && rules.sockets.some((socket) => isWithin(realPathOr(socket), path))) {
     refuse(
       "through it a job could command the engine, and so the machine (docker.allowSocket in agent.yaml)",
     );
   }
+  const kept = rules.kept.map(realPathOr).find((dir) => isWithin(path, dir) || isWithin(dir, path));
+  if (kept !== undefined) refuse(`the agent's own files are in ${kept}, and are for no job`);
   try {
     accessSync(path, readOnly ? constants.R_OK : constants.R_OK | constants.W_OK);
   } catch {
     refuse(`the agent's own account may not ${readOnly ? "read" : "write"} it`);
   }
-  if (!rules.engineIsMightier || rules.grants.mounts.some((granted) => isWithin(path, realPathOr(granted))))
-    return path;
-  if (statSync(path).uid !== rules.uid) {
-    refuse(
-      "it belongs to another account, and the engine would not keep to that account's rights (docker.mounts in agent.yaml)",
-    );
-  }
   return path;
+}
+
+/** A rule for where its path leads to. */
+function realRule(rule: string): string {
+  const [, dir = "", rest = ""] = /^(.*?)((?:\/\*\*)?(?::r[ow])?)$/s.exec(rule) ?? [];
+  return `${realPathOr(dir === "" ? "/" : dir)}${rest}`;
 }
 
 function realPath(path: string, asked: string): string {
@@ -84,8 +95,4 @@ function realPathOr(path: string): string {
     // What is not there cannot be mounted either.
     return path;
   }
-}
-
-function isWithin(path: string, dir: string): boolean {
-  return path === dir || path.startsWith(dir.endsWith(sep) ? dir : dir + sep);
 }

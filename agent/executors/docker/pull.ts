@@ -1,9 +1,9 @@
 import type { DockerOptions } from "../../../shared/docker.ts";
+import { type ImageName, parseImage } from "../../../shared/image-name.ts";
 import { textOf } from "../../agent-log.ts";
 import { StartFailedError } from "../executor.ts";
 import type { Engine } from "./engine.ts";
 import { EngineError, hasStatus } from "./engine-error.ts";
-import { type ImageName, parseImage } from "./image-name.ts";
 import { type PullEvent, PullProgress } from "./pull-progress.ts";
 import type { RegistryAuth } from "./registry-auth.ts";
 

@@ -2,8 +2,8 @@ import { afterAll, expect, test } from "bun:test";
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { parseImage } from "../../../shared/image-name.ts";
 import { within } from "../../../tests/support/wait.ts";
-import { parseImage } from "./image-name.ts";
 import { registryAuth } from "./registry-auth.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "registry-auth-"));

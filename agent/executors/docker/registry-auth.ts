@@ -1,10 +1,10 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { own } from "../../../shared/own.ts";
+import { DOCKER_HUB, type ImageName, registryHost } from "../../../shared/image-name.ts";
 import { ChildOutput } from "../../child-output.ts";
 import { StartFailedError } from "../executor.ts";
 import { dockerConfigDir } from "./endpoint.ts";
-import { DOCKER_HUB, type ImageName, registryHost } from "./image-name.ts";
 import type { RegistryLogin, RegistryLogins } from "./settings.ts";
 
 type Env = Readonly<Record<string, string | undefined>>;

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { type NodeAllow, nodeAllow } from "../../../shared/allow.ts";
 
 const filePath = z.string().regex(/^([/\\]|[A-Za-z]:[/\\])/, { error: "must be an absolute path" });
 
@@ -34,9 +35,14 @@ export type RegistryLogins = z.infer<typeof registryLogins>;
 export const dockerGrants = z.strictObject({
   /** Jobs may mount the engine's own socket: whoever has it can do anything on the machine. */
   allowSocket: z.boolean().default(false),
-  /** Paths that jobs may mount, with all below them, though they belong to another account. */
+  /**
+   * A container with directories of the node may run as any user. As root it can leave programs there that make whoever
+   * runs them root on the node.
+   */
+  anyUser: z.boolean().default(false),
+  /** The same as `allow.mounts`. */
   mounts: z.array(filePath).max(100).default([]),
-  /** Capabilities that jobs may ask for beyond those a container usually has. */
+  /** The same as `allow.capabilities`. */
   capabilities: z
     .array(
       z
@@ -47,3 +53,20 @@ export const dockerGrants = z.strictObject({
     .default([]),
 });
 export type DockerGrants = z.infer<typeof dockerGrants>;
+
+/** What the owner of a machine grants to containers, as agent.yaml says it. */
+export interface ContainerGrants {
+  registries: RegistryLogins;
+  docker: DockerGrants;
+  allow: NodeAllow;
+  /** Directories of the agent's own, with its key and its owner's sign-ins: no job gets them by a mount. */
+  kept: string[];
+}
+
+/** Without an agent.yaml. */
+export const plainGrants: ContainerGrants = {
+  registries: {},
+  docker: dockerGrants.parse({}),
+  allow: nodeAllow.parse({}),
+  kept: [],
+};

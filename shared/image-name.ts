@@ -21,9 +21,24 @@ export function parseImage(reference: string): ImageName {
   const colon = lastPart.indexOf(":");
   const repository = colon === -1 ? name : name.slice(0, name.length - lastPart.length + colon);
   const tag = digest ?? (colon === -1 ? "latest" : lastPart.slice(colon + 1));
+  const { registry } = hostAndPath(repository);
+  return { registry, repository, tag, isId: false };
+}
+
+/** A repository with its registry, as `docker.io/library/python` for `python`. */
+export function longName(repository: string): string {
+  const { registry, path } = hostAndPath(repository);
+  return registry === DOCKER_HUB && !path.includes("/")
+    ? `${registry}/library/${path}`
+    : `${registry}/${path}`;
+}
+
+function hostAndPath(repository: string): { registry: string; path: string } {
   const [first = "", ...rest] = repository.split("/");
   const isHost = rest.length > 0 && (/[.:]/.test(first) || first === "localhost");
-  return { registry: isHost ? registryHost(first) : DOCKER_HUB, repository, tag, isId: false };
+  return isHost
+    ? { registry: registryHost(first), path: rest.join("/") }
+    : { registry: DOCKER_HUB, path: repository };
 }
 
 /** Docker Hub has several names; a login for one is a login for all. */

@@ -1,0 +1,183 @@
+import { posix } from "node:path";
+import { z } from "zod";
+import type { DockerOptions } from "./docker.ts";
+import { userId } from "./ids.ts";
+import { longName, parseImage } from "./image-name.ts";
+import { type JobType, jobType } from "./manifest.ts";
+
+/** Capabilities that every container gets, and may ask for again after it dropped all. */
+export const USUAL_CAPABILITIES: readonly string[] = [
+  "CHOWN",
+  "DAC_OVERRIDE",
+  "FOWNER",
+  "FSETID",
+  "KILL",
+  "NET_BIND_SERVICE",
+  "SETGID",
+  "SETUID",
+];
+
+const MAX_RULES = 100;
+/** `*` stands for any characters; the rest is as it is. */
+const pattern = z
+  .string()
+  .max(512)
+  .regex(/^[!-~]+$/, { error: "must be a name, in which * stands for any characters" });
+const mountRule = z
+  .string()
+  .max(4_096)
+  .regex(/^\/[^*:\0]*(\/\*\*)?(:r[ow])?$/, {
+    error: "must be an absolute path, as /data, /srv/** (the same) or /srv:ro (only to read)",
+  });
+const capability = z
+  .string()
+  .regex(/^(CAP_)?[A-Za-z_]{2,40}$/, { error: "must be a capability, as SYS_PTRACE, or ALL" })
+  .transform((name) => name.toUpperCase().replace(/^CAP_/, ""));
+
+/**
+ * What the owner of a machine lets jobs do there: `allow` of agent.yaml, and what its agent announces of it. A list that
+ * is absent from `executors`, `images` and `users` allows all of them.
+ */
+export const nodeAllow = z.strictObject({
+  /** Types of jobs. */
+  executors: z.array(jobType).min(1).optional(),
+  /** Images of containers, as `python:*`, `ghcr.io/acme/*`. Without a tag any tag is meant. */
+  images: z.array(pattern).max(MAX_RULES).optional(),
+  /** Directories and files of the node that containers may mount, with all below them; `:ro` only to read. */
+  mounts: z.array(mountRule).max(MAX_RULES).default([]),
+  /** Named volumes of the engine that jobs may mount though none of them made them. */
+  volumes: z.array(pattern).max(MAX_RULES).default([]),
+  /** `*` does not stand for `host`, which has to be named. A container that names none gets `bridge`. */
+  networks: z.array(pattern).max(MAX_RULES).default(["bridge", "none"]),
+  /** Capabilities that containers may ask for beyond the usual ones. */
+  capabilities: z.array(capability).max(MAX_RULES).default([]),
+  /** Whose jobs may run, by the ids that `auth status` and `job get` show. */
+  users: z.array(userId).max(MAX_RULES).optional(),
+});
+export type NodeAllow = z.infer<typeof nodeAllow>;
+
+/** What of a job an owner may refuse. */
+export interface Asked {
+  type: JobType;
+  userId: string | undefined;
+  /** Of a job in a container. */
+  container?: AskedOfContainer;
+}
+
+export interface AskedOfContainer {
+  image: string;
+  network: string;
+  /** Paths of the node. */
+  binds: { source: string; readOnly: boolean }[];
+  capabilities: string[];
+}
+
+export function askedOfContainer(image = "", docker?: DockerOptions): AskedOfContainer {
+  const { network = "bridge", mounts = [], capAdd = [] } = docker ?? {};
+  return {
+    image,
+    network: network === "default" ? "bridge" : network,
+    binds: mounts
+      .filter(({ type }) => type === "bind")
+      .map(({ source = "", readOnly }) => ({ source: posix.normalize(source), readOnly })),
+    capabilities: capAdd.filter((name) => !USUAL_CAPABILITIES.includes(name)),
+  };
+}
+
+/** A rule that keeps a job off a node, and the field of `allow` that would mend it. */
+export interface Refusal {
+  /** As in "its owner lets …". */
+  detail: string;
+  field: keyof NodeAllow;
+}
+
+/** Everything that a node's owner does not let this job do. */
+export function* refusals(
+  allow: NodeAllow,
+  { type, userId, container }: Asked,
+): Generator<Refusal, void, void> {
+  const { executors, users, images } = allow;
+  if (executors && !executors.includes(type)) {
+    yield { field: "executors", detail: `lets it run no ${type} jobs` };
+  }
+  if (users && (userId === undefined || !users.some((one) => one === userId))) {
+    yield { field: "users", detail: `does not let ${userId ?? "this user"} run jobs there` };
+  }
+  if (!container) return;
+  if (images && !images.some((rule) => allowsImage(rule, container.image))) {
+    yield { field: "images", detail: `does not allow the image ${container.image}` };
+  }
+  for (const { source, readOnly } of container.binds) {
+    const access = accessTo(allow.mounts, source);
+    if (access === undefined) yield { field: "mounts", detail: `lets no job mount ${source}` };
+    else if (access === "ro" && !readOnly) {
+      yield { field: "mounts", detail: `lets jobs mount ${source} only to read` };
+    }
+  }
+  if (!allowsNetwork(allow.networks, container.network)) {
+    yield { field: "networks", detail: `lets no job use the network ${container.network}` };
+  }
+  for (const name of container.capabilities) {
+    if (allow.capabilities.includes(name) || allow.capabilities.includes("ALL")) continue;
+    yield { field: "capabilities", detail: `lets no job have the capability ${name}` };
+  }
+}
+
+/** How jobs may mount this path; undefined: not at all. Both are taken as they are written: links are not followed. */
+export function accessTo(rules: readonly string[], path: string): "ro" | "rw" | undefined {
+  let access: "ro" | "rw" | undefined;
+  for (const rule of rules) {
+    const [, dir = "", mode] = /^(.*?)(?:\/\*\*)?(?::(r[ow]))?$/s.exec(rule) ?? [];
+    if (!isWithin(path, posix.normalize(dir === "" ? "/" : dir))) continue;
+    if (mode !== "ro") return "rw";
+    access = "ro";
+  }
+  return access;
+}
+
+export function isWithin(path: string, dir: string): boolean {
+  const base = dir.length > 1 && dir.endsWith("/") ? dir.slice(0, -1) : dir;
+  return path === base || path.startsWith(base === "/" ? "/" : `${base}/`);
+}
+
+/** Whether one of these patterns is the name's. */
+export function matchesAny(patterns: readonly string[], name: string): boolean {
+  return patterns.some((one) => matches(one, name));
+}
+
+function allowsNetwork(rules: readonly string[], network: string): boolean {
+  return network === "host" ? rules.includes("host") : matchesAny(rules, network);
+}
+
+/** Docker Hub's images have short names; both sides are compared by their long ones. */
+function allowsImage(rule: string, reference: string): boolean {
+  if (rule === "*" || rule === reference) return true;
+  // What may be the beginning of an id is any image that is there.
+  if (/^[0-9a-f]+$/.test(reference)) return false;
+  const { repository, tag, isId } = parseImage(reference);
+  if (isId) return matches(rule, reference);
+  const name = longName(repository);
+  const tagAt = rule.search(/[:@][^/]*$/);
+  if (tagAt === -1) return matches(longName(rule), name);
+  // A tag beside a digest means nothing, and `python:*` means digests, too.
+  const separators = tag.startsWith("sha256:") ? ["@", ":"] : [":"];
+  const wanted = longName(rule.slice(0, tagAt)) + rule.slice(tagAt);
+  return separators.some((separator) => matches(wanted, `${name}${separator}${tag}`));
+}
+
+/** In time that is linear in the name for each `*`. */
+function matches(glob: string, name: string): boolean {
+  const [first = "", ...others] = glob.split("*");
+  if (others.length === 0) return glob === name;
+  const last = others.pop() ?? "";
+  if (!name.startsWith(first) || !name.endsWith(last) || name.length < first.length + last.length)
+    return false;
+  let from = first.length;
+  const end = name.length - last.length;
+  for (const part of others) {
+    const at = name.indexOf(part, from);
+    if (at === -1 || at + part.length > end) return false;
+    from = at + part.length;
+  }
+  return true;
+}
