@@ -3,6 +3,7 @@ import { type AgentFile, agentFile } from "../../agent/agent-file.ts";
 import type { AgentLog } from "../../agent/agent-log.ts";
 import { describeNode } from "../../agent/describe.ts";
 import { hasBrokenGpus, lookAgain, lookAtMachine, type Sight } from "../../agent/detectors/detect.ts";
+import { engineHazard } from "../../agent/detectors/engine-hazard.ts";
 import { taskGpu } from "../../agent/detectors/gpu.ts";
 import type { agentOptions } from "../../agent/options.ts";
 import type { NodeProfile, ProfileSource } from "../../agent/profile.ts";
@@ -29,6 +30,14 @@ export async function readProfile(
   let told = sight.machine.problems;
   for (const problem of told) log.warn(problem);
   const { asked, terminalGone } = hangUps();
+  const profile = profileOf(reader.settings, sight);
+  let hazard: string | undefined;
+  const tellHazard = ({ description }: NodeProfile) => {
+    const before = hazard;
+    hazard = engineHazard(sight.machine.docker, description.jobTypes);
+    if (hazard !== undefined && hazard !== before) log.warn(hazard);
+  };
+  tellHazard(profile);
   const source: ProfileSource = {
     path: agentFilePath(reader.settings.options, reader.env),
     read: async (what) => {
@@ -40,11 +49,13 @@ export async function readProfile(
       const news = what === "machine" ? problems : problems.filter((one) => !told.includes(one));
       for (const problem of news) log.warn(problem);
       told = problems;
-      return profileOf(settings, sight);
+      const profile = profileOf(settings, sight);
+      tellHazard(profile);
+      return profile;
     },
     onAsked: (listener) => asked.addEventListener("asked", listener),
   };
-  return { profile: profileOf(reader.settings, sight), source, terminalGone };
+  return { profile, source, terminalGone };
 }
 
 function profileOf({ options, config, configPath }: AgentSettings, sight: Sight): NodeProfile {

@@ -28,6 +28,7 @@ export const command = defineCommand({
       workspace: workspace.name,
       url: workspace.url,
       user: whoami?.userName,
+      userId: whoami?.userId,
       role: whoami?.role,
       business: whoami?.businessName,
       sessionId: whoami?.sessionId,

@@ -36,7 +36,7 @@ export const command = defineCommand({
 
 /** The words of the API, with what is nested made flat. */
 function fieldsOf(node: Node): Record<string, unknown> {
-  const { capacity, caps, labels, jobTypes, lastHeartbeatAt, createdAt, ...rest } = node;
+  const { capacity, caps, allow, labels, jobTypes, lastHeartbeatAt, createdAt, ...rest } = node;
   const { enforcedBy, ...limits } = caps ?? {};
   return {
     ...rest,
@@ -45,9 +45,16 @@ function fieldsOf(node: Node): Record<string, unknown> {
     capacity: pairs(capacity),
     caps: pairs(limits) || undefined,
     enforcedBy,
+    allow: allow && listed(allow),
     lastHeartbeatAt: `${lastHeartbeatAt} (${formatAge(lastHeartbeatAt)} ago)`,
     createdAt,
   };
+}
+
+/** Lists as `networks=bridge,none`; what is empty or says nothing is left out. */
+function listed(lists: Readonly<Record<string, readonly string[] | undefined>>): string | undefined {
+  const full = Object.entries(lists).filter(([, list]) => list && list.length > 0);
+  return full.map(([name, list]) => `${name}=${list?.join(",")}`).join(" ") || undefined;
 }
 
 function pairs(values: Readonly<Record<string, unknown>>): string {

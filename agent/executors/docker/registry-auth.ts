@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { own } from "../../../shared/own.ts";
 import { DOCKER_HUB, type ImageName, registryHost } from "../../../shared/image-name.ts";
+import { own } from "../../../shared/own.ts";
 import { ChildOutput } from "../../child-output.ts";
 import { StartFailedError } from "../executor.ts";
 import { dockerConfigDir } from "./endpoint.ts";
