@@ -15,7 +15,7 @@ function task(
 ): Pick<Task, "environment" | "assignment" | "gpus" | "dir"> {
   return {
     environment: { PATH: "/bin" },
-    dir: "/work/exec_1",
+    dir: "/state/exec_1",
     gpus,
     assignment: {
       executionId: "exec_1",

@@ -201,6 +201,7 @@ function environment(make: () => Promise<ExecutorUnderTest>): void {
       expect(seen).toMatchObject({ EPOCHS: "3", HOSTILE: hostile, EMPTY: "" });
       const own = Object.entries(seen).filter(([name]) => name.startsWith("TANVRIT_"));
       expect(Object.fromEntries(own)).toEqual({
+        TANVRIT_JOB_DIR: expect.any(String),
         TANVRIT_JOB_ID: started.task.assignment.jobId,
         TANVRIT_EXECUTION_ID: started.executionId,
         TANVRIT_ATTEMPT: "1",
