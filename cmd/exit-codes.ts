@@ -34,6 +34,7 @@ const codeOfProblem: Record<ErrorCode, number> = {
   not_found: exitCodes.notFound,
   method_not_allowed: exitCodes.internal,
   internal: exitCodes.internal,
+  request_timeout: exitCodes.tryAgain,
   rate_limited: exitCodes.tryAgain,
   unavailable: exitCodes.tryAgain,
   storage_failed: exitCodes.tryAgain,

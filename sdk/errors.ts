@@ -66,6 +66,7 @@ function codeOfStatus(status: number): ErrorCode {
     401: "unauthenticated",
     403: "forbidden",
     404: "not_found",
+    408: "request_timeout",
     409: "conflict",
     413: "payload_too_large",
     415: "unsupported_media_type",

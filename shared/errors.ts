@@ -15,6 +15,7 @@ export const errorCodes = {
   forbidden: { status: 403, title: "Not allowed", retryable: false },
   not_found: { status: 404, title: "Not found", retryable: false },
   method_not_allowed: { status: 405, title: "This method is not allowed here", retryable: false },
+  request_timeout: { status: 408, title: "The request came too slowly", retryable: true },
   conflict: { status: 409, title: "The request conflicts with the current state", retryable: false },
   idempotency_key_reused: {
     status: 409,

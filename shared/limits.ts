@@ -2,6 +2,8 @@
 export const limits = {
   /** A larger request body is refused with `payload_too_large`. */
   maxBodyBytes: 16 * 1024 * 1024,
+  /** The same where nobody knows yet who asks. */
+  maxAnonymousBodyBytes: 4 * 1024,
   /**
    * The agent cuts lines of more bytes into pieces marked `partial`; the server refuses texts of more UTF-16 code units, of
    * which a text never has more than bytes.

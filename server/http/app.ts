@@ -3,8 +3,10 @@ import type { z } from "zod";
 import type { Endpoint } from "../../shared/endpoints/endpoint.ts";
 import { endpoints } from "../../shared/endpoints/index.ts";
 import { ComputeError } from "../../shared/errors.ts";
+import { limits } from "../../shared/limits.ts";
 import type { Log } from "../log.ts";
-import { readBody } from "./body.ts";
+import { Bodies } from "./bodies.ts";
+import { parseBody, refuseEncoding } from "./body.ts";
 import type { Caller, Handlers, RequestContext, StreamEvent } from "./handler.ts";
 import type { OwnNames } from "./own-names.ts";
 import { invalidRequest, isServerFault, problemResponse } from "./problem.ts";
@@ -34,6 +36,7 @@ type AnyHandler = (input: unknown, context: RequestContext) => Promise<unknown>;
 /** The whole API: every row of the endpoint table, and the health checks. */
 export function createApp(parts: AppParts): App {
   const app: App = new Hono();
+  const bodies = new Bodies();
   app.get("/healthz", (c) => c.json({ status: "ok" }));
   app.get("/readyz", async (c) => {
     const ready = !parts.stopping.aborted && (await parts.isReady().catch(() => false));
@@ -51,7 +54,8 @@ export function createApp(parts: AppParts): App {
       const pattern = path.replaceAll(/\{(\w+)\}/g, ":$1");
       methodsByPath.set(pattern, [...(methodsByPath.get(pattern) ?? []), endpoint.method]);
       app.on(endpoint.method, pattern, async (c) => {
-        const incoming = { request: c.req.raw, params: c.req.param() as Record<string, string>, peer: c.env };
+        const params = c.req.param() as Record<string, string>;
+        const incoming = { request: c.req.raw, params, peer: c.env, bodies };
         const response = await serve(parts, id, endpoint, handler, incoming);
         // Whoever asks next must find out anew who listens here.
         if (parts.stopping.aborted) response.headers.set("connection", "close");
@@ -87,6 +91,7 @@ interface Incoming {
   request: Request;
   params: Record<string, string>;
   peer: PeerInfo;
+  bodies: Bodies;
 }
 
 /** One request from its headers to its answer. Whoever is not let in has no body read. */
@@ -95,15 +100,18 @@ async function serve(
   id: string,
   endpoint: Endpoint,
   handler: AnyHandler,
-  { request, params, peer }: Incoming,
+  { request, params, peer, bodies }: Incoming,
 ): Promise<Response> {
   const requestId = requestIdOf(request);
+  let isLeft = mayBeLong(request);
   try {
     const caller = await parts.authenticate(request.headers, endpoint);
     const schema = endpoint.input as z.ZodType;
     // An agent's body is a program's own, and there are many of them.
     const written = endpoint.callers.every((one) => one === "node") ? undefined : schema;
-    const raw = endpoint.method === "GET" ? queryOf(request, params) : await readBody(request, written);
+    using body = endpoint.method === "GET" ? undefined : await readBody(bodies, request, caller);
+    isLeft = false;
+    const raw = body ? parseBody(body.bytes, request.headers, written) : queryOf(request, params);
     const input = schema.safeParse(raw);
     if (!input.success) throw invalidRequest(input.error);
     const gone = new AbortController();
@@ -131,8 +139,26 @@ async function serve(
     });
   } catch (error) {
     if (isServerFault(error)) parts.log.error("a request failed", { endpoint: id, requestId, error });
-    return problemResponse(error, requestId);
+    const response = problemResponse(error, requestId);
+    // Whoever goes on sending a body that nobody reads gets no further on this connection.
+    if (isLeft) response.headers.set("connection", "close");
+    return response;
   }
+}
+
+const SHORT_BYTES = 64 * 1024;
+
+function mayBeLong({ headers }: Request): boolean {
+  return headers.has("transfer-encoding") || Number(headers.get("content-length") ?? 0) > SHORT_BYTES;
+}
+
+function readBody(bodies: Bodies, request: Request, caller: Caller) {
+  refuseEncoding(request.headers);
+  if (caller.kind === "anyone") {
+    return bodies.read(request, { owner: undefined, maxBytes: limits.maxAnonymousBodyBytes });
+  }
+  const owner = caller.kind === "node" ? caller.nodeId : caller.userId;
+  return bodies.read(request, { owner, maxBytes: limits.maxBodyBytes });
 }
 
 function waits(endpoint: Endpoint): boolean {

@@ -14,6 +14,8 @@ export function problemResponse(error: unknown, requestId: string): Response {
   const headers = new Headers({ "content-type": "application/problem+json", "x-request-id": requestId });
   if (known.retryAfterSeconds !== undefined)
     headers.set("retry-after", String(Math.ceil(known.retryAfterSeconds)));
+  // What is left of the body is not read by anybody: the connection is of no more use.
+  if (known.status === 408 || known.status === 413) headers.set("connection", "close");
   if (known.status === 401) headers.set("www-authenticate", "Bearer");
   return new Response(JSON.stringify(problem), { status: known.status, headers });
 }

@@ -46,6 +46,7 @@ export const commonErrors = [
   "session_ended",
   "forbidden",
   "payload_too_large",
+  "request_timeout",
   "unsupported_media_type",
   "rate_limited",
   "internal",
