@@ -37,13 +37,14 @@ import { DEFAULT_RETENTION, type RetentionSettings } from "./retention/settings.
 import { composeSchedules } from "./schedule/compose-schedules.ts";
 import type { Stores } from "./store/stores.ts";
 import { Attendance } from "./tasks/attendance.ts";
+import { clockTask, type KeepsTimes } from "./tasks/clock.ts";
 import type { DueTimes } from "./tasks/due-times.ts";
 import { type PeriodicTask, TaskRunner } from "./tasks/periodic.ts";
 import {
-  abandonedTask,
   attendanceTask,
   dispatchTask,
   retryTask,
+  sharedStoreTasks,
   staleNodesTask,
   type TaskParts,
   timeoutTask,
@@ -87,7 +88,7 @@ export async function composePlane(parts: PlaneParts): Promise<Plane> {
   const jobLife = composeExecution({ stores, bus, pricing, now, onError });
   const { dispatcher, due, flow, credits, executionService } = jobLife;
   const { metering, checkSubmit, costsOf } = credits;
-  const attendance = new Attendance(now, log, parts.clocks);
+  const attendance = new Attendance(now, log, () => lookAgain(tasks, now), parts.clocks);
   const taskParts = { ...stores, executionService, dispatcher, jobFlow: flow, bus, attendance };
   const runnerParts = { leases: stores.leases, holder: crypto.randomUUID(), now, onError };
   const runnerOf = (task: PeriodicTask) => new TaskRunner(task, runnerParts);
@@ -106,8 +107,10 @@ export async function composePlane(parts: PlaneParts): Promise<Plane> {
   const scheduleParts = { ...stores, jobs: jobService, renderTemplate, bus, now, onError };
   const schedules = composeSchedules(scheduleParts, runnerOf);
   const dueTasks = { start: retries, expiry: timeouts, fire: schedules.runner };
+  const times = timesTask(stores, schedules.scheduler, log, () => lookAgain(tasks, now));
   const unsubscribe = bus.subscribe("due", ({ what, atMs }) => dueTasks[what].runBefore(atMs));
   const retention = composeRetention({ ...stores, settings, log, clocks: parts.clocks, now }, runnerOf);
+  tasks.push(schedules.runner, templates.runner, retention.runner, runnerOf(times));
   const fitCheck = new FitCheck(stores.nodes, stores.executions);
   const hub = new LogHub(bus);
   const handlers: Handlers = {
@@ -144,12 +147,21 @@ export async function composePlane(parts: PlaneParts): Promise<Plane> {
     schedules.close();
     return handedOut;
   };
-  return {
-    app: createApp(appParts),
-    tasks: [...tasks, schedules.runner, templates.runner, retention.runner],
-    localSignIn,
-    close,
-  };
+  return { app: createApp(appParts), tasks, localSignIn, close };
+}
+
+function timesTask(
+  { nodes, executions, jobs }: Stores,
+  scheduler: KeepsTimes,
+  log: Log,
+  onChanged: () => void,
+): PeriodicTask {
+  return clockTask([nodes, executions, jobs, scheduler], log, onChanged);
+}
+
+/** What was planned to be looked at may be due long since, or may have waited for a time that is not to come. */
+function lookAgain(tasks: readonly TaskRunner[], now: () => number): void {
+  for (const task of tasks) task.runBefore(now());
 }
 
 interface ExecutionParts {
@@ -179,7 +191,7 @@ function dueTimesOver(bus: Bus): DueTimes {
 
 /** The tasks of jobs and nodes; the other features bring their own. */
 function composeTasks(
-  parts: TaskParts & Pick<Stores, "endAbandoned">,
+  parts: TaskParts & Pick<Stores, "endAbandoned" | "clock">,
   runnerOf: (task: PeriodicTask) => TaskRunner,
 ) {
   const retries = runnerOf(retryTask(parts));
@@ -187,7 +199,7 @@ function composeTasks(
   const tasks = [dispatchTask, staleNodesTask, attendanceTask]
     .map((make) => runnerOf(make(parts)))
     .concat(timeouts, retries);
-  if (parts.endAbandoned) tasks.push(runnerOf(abandonedTask(parts.endAbandoned)));
+  tasks.push(...sharedStoreTasks(parts).map(runnerOf));
   return { retries, timeouts, tasks };
 }
 

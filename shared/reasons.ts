@@ -89,7 +89,8 @@ export function decideEnding(ending: Ending): EndingDecision {
 }
 
 const RETRY_BASE_MS = 1_000;
-const RETRY_MAX_MS = 300_000;
+/** No retry waits longer. */
+export const RETRY_MAX_MS = 300_000;
 
 /**
  * How long to wait before attempt `retryCount + 1`: exponential with "equal jitter" (half fixed, half random), so that

@@ -75,6 +75,17 @@ test("many different wrong keys for one node are refused without work, for a min
   expect(await keys.verify(nodeId, secret, hash)).toBe(true);
 });
 
+test("wrong keys that were tried under a clock that was ahead lock nobody out when it is set right", async () => {
+  let nowMs = 7_200_000;
+  const { secret, hash } = await newKey();
+  const keys = new NodeKeys(() => nowMs);
+  const guesses = Array.from({ length: 10 }, (_, i) => String(i).padStart(43, "B"));
+  await Promise.allSettled(guesses.map((guess) => keys.verify(nodeId, guess, hash)));
+  await expect(keys.verify(nodeId, secret, hash)).rejects.toMatchObject({ code: "rate_limited" });
+  nowMs = 0;
+  expect(await keys.verify(nodeId, secret, hash)).toBe(true);
+});
+
 test("when very many keys wait for their check, others are asked to come again", async () => {
   const { hash } = await newKey();
   const keys = new NodeKeys(Date.now);

@@ -90,7 +90,9 @@ export class NodeKeys {
       );
     }
     let tries = this.tries.get(nodeId);
-    if (!tries || this.now() - tries.sinceMs >= MINUTE_MS) tries = { sinceMs: this.now(), count: 0 };
+    // The clock may have been set back.
+    if (!tries || Math.abs(this.now() - tries.sinceMs) >= MINUTE_MS)
+      tries = { sinceMs: this.now(), count: 0 };
     if (tries.count >= MAX_WRONG_KEYS_PER_MINUTE) {
       throw new ComputeError("rate_limited", "Too many wrong keys for this node. Wait a minute.", {
         retryAfterSeconds: Math.ceil((tries.sinceMs + MINUTE_MS - this.now()) / 1_000),

@@ -30,6 +30,16 @@ test("an access token ends after fifteen minutes, also where it was checked befo
   await expect((await world.tokens()).verify(accessToken)).rejects.toMatchObject({ code: "token_expired" });
 });
 
+test("an access token that was made under a clock that was ahead is good for no longer than any other", async () => {
+  await using world = await AuthWorld.open();
+  const tokens = await world.tokens();
+  world.aheadMs = 120 * MINUTE_MS;
+  const { accessToken } = await tokens.issue(await world.signIn());
+  await tokens.verify(accessToken);
+  world.aheadMs = 0;
+  await expect(tokens.verify(accessToken)).rejects.toMatchObject({ code: "token_expired" });
+});
+
 test("forged, altered and foreign tokens are refused", async () => {
   await using world = await AuthWorld.open();
   await using elsewhere = await AuthWorld.open();

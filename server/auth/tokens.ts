@@ -4,6 +4,7 @@ import { type Identity, identity, type TokenSet } from "../../shared/auth.ts";
 import { ComputeError } from "../../shared/errors.ts";
 import { sessionId } from "../../shared/ids.ts";
 import { RecentMap } from "../recent-map.ts";
+import { CLOCK_SKEW_MS } from "../tasks/clock.ts";
 import type { SessionRecord, SessionStore } from "./session-store.ts";
 
 const ISSUER = "tanvrit-compute";
@@ -67,7 +68,9 @@ export class Tokens {
   /** Who an access token speaks for. Throws `unauthenticated`, `token_expired` or `session_ended`. */
   async verify(accessToken: string): Promise<Identity> {
     const claims = this.checked.get(accessToken) ?? (await this.check(accessToken));
-    if (claims.expiresAtMs <= this.now()) throw tokenExpired();
+    const leftMs = claims.expiresAtMs - this.now();
+    // One that was made under a clock that was ahead is not good for longer than any other.
+    if (leftMs <= 0 || leftMs > ACCESS_TOKEN_SECONDS * 1_000 + CLOCK_SKEW_MS) throw tokenExpired();
     if (!(await this.sessions.isLive(claims.identity.sessionId))) throw sessionEnded();
     return claims.identity;
   }
@@ -80,7 +83,7 @@ export class Tokens {
     const session = await this.sessions.find(sid);
     if (!session || session.revokedAtMs !== undefined) throw sessionEnded();
     const isPrevious = generation === session.generation - 1;
-    if (isPrevious && nowMs - session.rotatedAtMs <= REFRESH_LEEWAY_MS) return this.issue(session);
+    if (isPrevious && Math.abs(nowMs - session.rotatedAtMs) <= REFRESH_LEEWAY_MS) return this.issue(session);
     await endSession(sid);
     throw new ComputeError(
       "session_ended",

@@ -27,7 +27,7 @@ export interface Claim {
  * How long a claim stands before its server counts as dead: longer than the steps of an assignment may take, but far
  * less than the lease in which the node has to start the job. One that was only slow loses it, and nothing else.
  */
-const CLAIM_MS = 6_000;
+export const CLAIM_MS = 6_000;
 /** How long the executions of claims are tried to be made; what is not by then goes back into the queue. */
 const MAX_CONFIRM_MS = 2_000;
 const MAX_PAUSE_MS = 10;

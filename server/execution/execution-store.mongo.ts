@@ -8,6 +8,7 @@ import {
 import type { ExecutionRecord, JobRecord } from "../job/job-record.ts";
 import type { NodeDocument } from "../node/node-store.mongo.ts";
 import type { MongoStore } from "../store/mongo.ts";
+import { CLOCK_SKEW_MS } from "../tasks/clock.ts";
 import { MongoAssigner } from "./assign.mongo.ts";
 import {
   type Assigned,
@@ -98,6 +99,27 @@ export class MongoExecutionStore implements ExecutionStore {
         { $group: { _id: "$live_on", live: { $sum: 1 } } },
       ]);
       return new Map((await counted.toArray()).map((one) => [one._id, one.live]));
+    });
+  }
+
+  bringBack(nowMs: number): Promise<number> {
+    const latestMs = nowMs + CLOCK_SKEW_MS;
+    const earlier = (time: string, since: string) => ({ $subtract: [time, { $subtract: [since, nowMs] }] });
+    const version = { $add: ["$version", 1] };
+    return this.store.attempt(async () => {
+      const assigned = await this.executions.updateMany(
+        { live_on: { $gt: "" }, assigned_at: { $gt: latestMs } },
+        [
+          { $set: { lease_expires_at: earlier("$lease_expires_at", "$assigned_at"), version } },
+          { $set: { assigned_at: nowMs } },
+        ],
+      );
+      const deadline = { $ifNull: [earlier("$deadline_at", "$started_at"), "$$REMOVE"] };
+      const started = await this.executions.updateMany(
+        { live_on: { $gt: "" }, started_at: { $gt: latestMs } },
+        [{ $set: { deadline_at: deadline, version } }, { $set: { started_at: nowMs } }],
+      );
+      return assigned.modifiedCount + started.modifiedCount;
     });
   }
 

@@ -2,6 +2,7 @@ import type { SQLQueryBindings } from "bun:sqlite";
 import type { ExecutionRecord } from "../job/job-record.ts";
 import { type ExecutionRow, executionFromRow, type JobRow, jobFromRow } from "../job/job-rows.sqlite.ts";
 import type { Migration, SqliteStore } from "../store/sqlite.ts";
+import { CLOCK_SKEW_MS } from "../tasks/clock.ts";
 import { SqliteAssigner } from "./assign.sqlite.ts";
 import {
   type Assigned,
@@ -132,6 +133,24 @@ export class SqliteExecutionStore implements ExecutionStore {
       { ids: JSON.stringify(nodeIds) },
     );
     return new Map(rows.map((row) => [row.node_id, row.live]));
+  }
+
+  bringBack(nowMs: number): Promise<number> {
+    return this.store.write(() => {
+      const times = { now: nowMs, latest: nowMs + CLOCK_SKEW_MS };
+      const live = "status IN ('ASSIGNED', 'RUNNING')";
+      const assigned = this.store.run(
+        `UPDATE compute_executions SET lease_expires_at = lease_expires_at - (assigned_at - $now), assigned_at = $now
+         WHERE ${live} AND assigned_at > $latest`,
+        times,
+      );
+      const started = this.store.run(
+        `UPDATE compute_executions SET deadline_at = deadline_at - (started_at - $now), started_at = $now
+         WHERE ${live} AND started_at > $latest`,
+        times,
+      );
+      return assigned + started;
+    });
   }
 
   async nextDue() {

@@ -1,6 +1,7 @@
 import type { ExecutionStatus } from "../../shared/job-state.ts";
 import type { ExecutionRecord, JobRecord } from "../job/job-record.ts";
 import type { Speaker } from "../node/node-store.ts";
+import type { KeepsTimes } from "../tasks/clock.ts";
 import type { Requirement } from "./matching.ts";
 
 export interface AssignRequest {
@@ -49,7 +50,7 @@ export type LiveExecutionFilter =
  * Where executions are kept. Every operation is safe to call from many places at once; what it resolves with is on
  * disk. Rejects with ComputeError `storage_failed` when the store refuses.
  */
-export interface ExecutionStore {
+export interface ExecutionStore extends KeepsTimes {
   /**
    * Hands queued jobs of the node's business to the node: by priority, then age, only those it matches and has
    * capacity for beside what it has already, each job to one node only. A node that is not ACTIVE gets none. One list
@@ -72,6 +73,11 @@ export interface ExecutionStore {
   live(filter: LiveExecutionFilter): Promise<LiveExecution[]>;
   /** How many executions are live on each of these nodes; nodes with none are left out. */
   countLive(nodeIds: readonly string[]): Promise<Map<string, number>>;
+  /**
+   * Live executions that were assigned or started later than now, were so now: their leases and deadlines come as much
+   * earlier.
+   */
+  bringBack(nowMs: number): Promise<number>;
   /** When the next lease ends and the next deadline comes. */
   nextDue(): Promise<{ leaseAtMs: number | undefined; deadlineAtMs: number | undefined }>;
 }

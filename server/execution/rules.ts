@@ -130,7 +130,8 @@ export function releaseLease(state: JobState | undefined, nowMs: number): Decisi
 }
 
 const PUT_BACK_MS = 30_000;
-const PUT_BACK_MAX_MS = 600_000;
+/** No assignment that was put back waits longer. */
+export const PUT_BACK_MAX_MS = 600_000;
 
 /** An assignment that may not go to its node now, and why: the job waits, longer each time, and has lost nothing. */
 export function putBack(

@@ -1,4 +1,7 @@
 import type { ClientSession, Collection } from "mongodb";
+import { RETRY_MAX_MS } from "../../shared/reasons.ts";
+import { CLAIM_MS } from "../execution/claims.mongo.ts";
+import { PUT_BACK_MAX_MS } from "../execution/rules.ts";
 import { Batches, type Waiting } from "../store/batches.ts";
 import {
   ContentionError,
@@ -7,6 +10,7 @@ import {
   type MongoStore,
   outlastOthers,
 } from "../store/mongo.ts";
+import { CLOCK_SKEW_MS } from "../tasks/clock.ts";
 import { JobChanges } from "./job-changes.mongo.ts";
 import { type JobDocument, jobDocument, jobFromDocument, QUEUE_EXPRESSION } from "./job-documents.mongo.ts";
 import { jobFilterOf } from "./job-filter.mongo.ts";
@@ -122,6 +126,37 @@ export class MongoJobStore implements JobStore {
         .limit(1)
         .next();
       return { businessIds, nextDueAtMs: next?.not_before };
+    });
+  }
+
+  bringBack(nowMs: number): Promise<number> {
+    const latestMs = nowMs + CLOCK_SKEW_MS;
+    const failed = { $or: [{ retry_count: { $gt: 0 } }, { lost_count: { $gt: 0 } }] };
+    const tooLong = [
+      { ...failed, not_before: { $gt: latestMs + RETRY_MAX_MS } },
+      { not_before: { $gt: latestMs + PUT_BACK_MAX_MS } },
+    ];
+    const ttlMs = { $multiply: ["$manifest.queueTtlSeconds", 1_000] };
+    const lastMs = { $add: [{ $max: [nowMs, { $ifNull: ["$not_before", 0] }] }, ttlMs] };
+    return this.store.attempt(async () => {
+      const waiting = await this.jobs.updateMany(
+        { not_before: { $gt: latestMs }, attempt: { $gt: 0 }, $or: tooLong },
+        { $set: { not_before: nowMs }, $inc: { version: 1 } },
+      );
+      const expiring = await this.jobs.updateMany(
+        {
+          status: "QUEUED",
+          queue_deadline: { $gt: latestMs },
+          $expr: { $gt: ["$queue_deadline", { $add: [lastMs, CLOCK_SKEW_MS] }] },
+        },
+        [{ $set: { queue_deadline: { $ceil: lastMs }, version: { $add: ["$version", 1] } } }],
+      );
+      // An assignment that a server left behind when it died.
+      const claims = await this.jobs.updateMany(
+        { claim_expires_at: { $gt: latestMs + CLAIM_MS } },
+        { $set: { claim_expires_at: nowMs } },
+      );
+      return waiting.modifiedCount + expiring.modifiedCount + claims.modifiedCount;
     });
   }
 

@@ -1,4 +1,7 @@
+import { RETRY_MAX_MS } from "../../shared/reasons.ts";
+import { PUT_BACK_MAX_MS } from "../execution/rules.ts";
 import type { Migration, SqliteStore } from "../store/sqlite.ts";
+import { CLOCK_SKEW_MS } from "../tasks/clock.ts";
 import { selectJobIds } from "./job-filter.sqlite.ts";
 import type { JobRecord, JobState } from "./job-record.ts";
 import {
@@ -146,6 +149,24 @@ export class SqliteJobStore implements JobStore {
       due: due.map((row) => ({ jobId: row.job_id, businessId: row.business_id })),
       nextDueAtMs: next?.at ?? undefined,
     };
+  }
+
+  bringBack(nowMs: number): Promise<number> {
+    return this.store.write(() => {
+      const times = { now: nowMs, skew: CLOCK_SKEW_MS };
+      const waiting = this.store.run(
+        `UPDATE compute_jobs SET not_before = $now WHERE not_before > $now AND attempt > 0 AND not_before > $now + $skew +
+           CASE WHEN retry_count + lost_count > 0 THEN $retryMax ELSE $putBackMax END`,
+        { ...times, retryMax: RETRY_MAX_MS, putBackMax: PUT_BACK_MAX_MS },
+      );
+      const latest = `max($now, coalesce(not_before, 0)) + 1000 * json_extract(manifest, '$.queueTtlSeconds')`;
+      const expiring = this.store.run(
+        `UPDATE compute_jobs SET queue_deadline = CAST(${latest} AS INTEGER)
+         WHERE status = 'QUEUED' AND queue_deadline > $now + $skew AND queue_deadline > ${latest} + $skew`,
+        times,
+      );
+      return waiting + expiring;
+    });
   }
 
   private changeOne<Result>(request: ChangeRequest<Result>): Result {

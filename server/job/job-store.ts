@@ -1,4 +1,5 @@
 import type { JobStatus } from "../../shared/job-state.ts";
+import type { KeepsTimes } from "../tasks/clock.ts";
 import type { JobRecord, JobState } from "./job-record.ts";
 
 export interface NewJob {
@@ -69,7 +70,7 @@ export interface ExpiringJobs {
  * Where jobs are kept. Every operation is safe to call from many places at once; what it resolves with is on disk.
  * Rows of another business are never found. Rejects with ComputeError `storage_failed` when the store refuses.
  */
-export interface JobStore {
+export interface JobStore extends KeepsTimes {
   /** All or none of them, in order. */
   insert(jobs: readonly NewJob[]): Promise<InsertOutcome[]>;
   find(businessId: string, jobId: string): Promise<JobRecord | undefined>;
@@ -88,6 +89,11 @@ export interface JobStore {
   expiring(nowMs: number): Promise<ExpiringJobs>;
   /** Makes jobs claimable whose `notBeforeMs` has come. Resolves with their businesses and when the next is due. */
   promoteDue(nowMs: number): Promise<{ businessIds: string[]; nextDueAtMs: number | undefined }>;
+  /**
+   * Jobs that would wait for another attempt longer than `RETRY_MAX_MS`, or than `PUT_BACK_MAX_MS` where they have failed at nothing yet, are due now; jobs with a
+   * queueTtlSeconds, whose time to start has come, wait no longer than that from now.
+   */
+  bringBack(nowMs: number): Promise<number>;
 }
 
 /** Nothing is inserted where a key was used for another body. */

@@ -50,7 +50,8 @@ export function pollWaitMs({
 
 /** Of polls only those are written down that say something: a node that is awake sends heartbeats as well. */
 export function isSignOfLife(by: NodeIdentity, condition: NodeCondition, nowMs: number): boolean {
-  const isSilent = nowMs - by.lastHeardAtMs >= HEARTBEAT_MS;
+  // Heard of later than now: the clock was ahead then.
+  const isSilent = Math.abs(nowMs - by.lastHeardAtMs) >= HEARTBEAT_MS;
   return condition.suspended || isSilent || !isSameCondition(by.condition, condition);
 }
 

@@ -4,6 +4,7 @@ import type { ExecutionDocument } from "../job/job-documents.mongo.ts";
 import { Batches, type Waiting } from "../store/batches.ts";
 import { isDuplicateKey, type MongoStore, outlastOthers, setAndUnset } from "../store/mongo.ts";
 import { collectionStep } from "../store/mongo-migrations.ts";
+import { CLOCK_SKEW_MS } from "../tasks/clock.ts";
 import {
   isSpeaker,
   type NodeChange,
@@ -258,6 +259,13 @@ export class MongoNodeStore implements NodeStore {
         .limit(1)
         .next();
       return { oldestHeartbeatAtMs: oldest?.last_heartbeat_at };
+    });
+  }
+
+  bringBack(nowMs: number): Promise<number> {
+    return this.store.attempt(async () => {
+      const ahead = { offline: false, last_heartbeat_at: { $gt: nowMs + CLOCK_SKEW_MS } };
+      return (await this.nodes.updateMany(ahead, { $set: { last_heartbeat_at: nowMs } })).modifiedCount;
     });
   }
 

@@ -1,6 +1,7 @@
 import type { SQLQueryBindings } from "bun:sqlite";
 import type { NodeCondition } from "../../shared/node.ts";
 import type { Migration, SqliteStore } from "../store/sqlite.ts";
+import { CLOCK_SKEW_MS } from "../tasks/clock.ts";
 import type { NodeChange, NodeListQuery, NodeRecord, NodeStore, Speaker } from "./node-store.ts";
 
 export const nodeMigrations: Migration[] = [
@@ -212,6 +213,15 @@ export class SqliteNodeStore implements NodeStore {
       );
       return { oldestHeartbeatAtMs: oldest?.at ?? undefined };
     });
+  }
+
+  bringBack(nowMs: number): Promise<number> {
+    return this.store.write(() =>
+      this.store.run(
+        "UPDATE compute_nodes SET last_heartbeat_at = $now WHERE offline = 0 AND last_heartbeat_at > $latest",
+        { now: nowMs, latest: nowMs + CLOCK_SKEW_MS },
+      ),
+    );
   }
 
   private read(nodeId: string): NodeRecord | undefined {

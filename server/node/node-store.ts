@@ -1,4 +1,5 @@
 import type { AgentRun, NodeCondition, NodeDescription, NodeStatus } from "../../shared/node.ts";
+import type { KeepsTimes } from "../tasks/clock.ts";
 
 /** A node as the server keeps it. Times are epoch milliseconds. */
 export interface NodeRecord {
@@ -83,7 +84,7 @@ export type NodeChange = Partial<
  * Where nodes are kept. Every operation is safe to call from many places at once; what it resolves with is on disk.
  * Rejects with ComputeError `storage_failed` when the store refuses.
  */
-export interface NodeStore {
+export interface NodeStore extends KeepsTimes {
   /** Resolves with the node; where the business has one that was inserted with this key, with that one alone. */
   insert(node: NodeRecord, idempotencyKey?: string): Promise<NodeRecord>;
   /** The node whoever asks: for authentication and tasks. */
@@ -123,4 +124,6 @@ export interface NodeStore {
   endAccess(sessionId: string): Promise<Pick<NodeRecord, "nodeId" | "businessId">[]>;
   /** Marks nodes offline whose last heartbeat is older; resolves with the oldest heartbeat of those that are not. */
   markStale(heartbeatBeforeMs: number): Promise<{ oldestHeartbeatAtMs: number | undefined }>;
+  /** Of nodes that are not offline: they were heard of at the latest now. */
+  bringBack(nowMs: number): Promise<number>;
 }

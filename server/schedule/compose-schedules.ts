@@ -9,5 +9,10 @@ export function composeSchedules(parts: SchedulerParts, runnerOf: (task: Periodi
   const runner = runnerOf(scheduleTask(scheduler));
   const onDue = (atMs: number) => parts.bus.publish("due", { what: "fire", atMs });
   const service = new ScheduleService({ ...parts, scheduler, onDue });
-  return { runner, handlers: scheduleHandlers(service, parts.now), close: () => scheduler.close() };
+  return {
+    runner,
+    scheduler,
+    handlers: scheduleHandlers(service, parts.now),
+    close: () => scheduler.close(),
+  };
 }

@@ -1,3 +1,4 @@
+import { CLOCK_SKEW_MS } from "../tasks/clock.ts";
 import type { CronRule } from "./cron-rule.ts";
 import { newFire, skip } from "./fire.ts";
 import { admit } from "./overlap.ts";
@@ -47,6 +48,7 @@ export function fireIfDue(
       ...schedule,
       ...plan(schedule, rule, lastDueAtMs),
       lastDueAtMs,
+      plannedAtMs: nowMs,
       fireCount: schedule.fireCount + earlier.length + decided.length,
     },
     fires,
@@ -63,6 +65,40 @@ export function plan(
   const nextDueAtMs = rule.nextAfter(Math.max(afterMs, schedule.lastDueAtMs ?? afterMs));
   if (nextDueAtMs === undefined) return { nextDueAtMs, nextFireAtMs: undefined };
   return { nextDueAtMs, nextFireAtMs: nextDueAtMs + jitterMs(schedule, nextDueAtMs) };
+}
+
+/**
+ * Nothing waits for the end of a time that was never meant: where the schedule was planned under a clock that was ahead,
+ * or fired under it, it is planned anew, and due times that are to come fire when they come. Pure.
+ */
+export function setRight(
+  state: ScheduleState | undefined,
+  rule: CronRule,
+  nowMs: number,
+): ScheduleDecision<boolean> {
+  if (state?.schedule.status !== "ACTIVE") return { result: false };
+  const { nextDueAtMs, plannedAtMs, lastDueAtMs } = state.schedule;
+  const { schedule, forgetDueAfterMs } = withoutMarksAhead(state.schedule, nowMs);
+  const isRight = (plannedAtMs ?? 0) <= nowMs + CLOCK_SKEW_MS && schedule.lastDueAtMs === lastDueAtMs;
+  if (isRight || (nextDueAtMs !== undefined && nextDueAtMs <= nowMs)) return { result: false };
+  const planned = { ...plan(schedule, rule, nowMs), plannedAtMs: nowMs };
+  return { schedule: { ...schedule, ...planned }, forgetDueAfterMs, result: true };
+}
+
+/** The schedule as it is where its last due time was decided on under a clock that was ahead, and has not come. */
+export function withoutMarksAhead(
+  schedule: ScheduleRecord,
+  nowMs: number,
+): { schedule: ScheduleRecord; forgetDueAfterMs: number | undefined } {
+  const { lastDueAtMs, firedAheadUntilMs = 0 } = schedule;
+  if (lastDueAtMs === undefined || lastDueAtMs <= nowMs + CLOCK_SKEW_MS) {
+    return { schedule, forgetDueAfterMs: undefined };
+  }
+  const untilMs = Math.max(lastDueAtMs, firedAheadUntilMs);
+  return {
+    schedule: { ...schedule, lastDueAtMs: undefined, firedAheadUntilMs: untilMs },
+    forgetDueAfterMs: nowMs,
+  };
 }
 
 /** By how much a due time is put off: every server comes to the same. */

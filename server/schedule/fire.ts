@@ -21,6 +21,7 @@ export function newFire(
     message: undefined,
     jobId: undefined,
     job: undefined,
+    ...(trigger === "clock" && dueAtMs <= (schedule.firedAheadUntilMs ?? 0) && { isAgain: true }),
   };
 }
 

@@ -35,6 +35,10 @@ export interface ScheduleRecord {
   nextFireAtMs: number | undefined;
   /** The last due time that was decided on. */
   lastDueAtMs: number | undefined;
+  /** By the clock of when that next due time was found; absent of schedules from before it was kept. */
+  plannedAtMs?: number;
+  /** Due times until then were decided on under a clock that was ahead, and are decided on again when they come. */
+  firedAheadUntilMs?: number;
   fireCount: number;
   createdAtMs: number;
 }
@@ -57,6 +61,10 @@ export interface FireRecord {
   reason: SkipReason | undefined;
   message: string | undefined;
   jobId: string | undefined;
+  /** Its due time was fired once before, under a clock that was ahead. */
+  isAgain?: boolean;
+  /** It was fired under a clock that was ahead, and its due time is not over. */
+  isAhead?: boolean;
   /** Only while it is open and of a template: what that made when the fire was decided on. */
   job: PreparedJob | undefined;
 }

@@ -4,7 +4,7 @@ import { newId } from "../../shared/ids.ts";
 import type { NewSchedule } from "../../shared/schedule.ts";
 import { CronRule } from "./cron-rule.ts";
 import { newFire, skip } from "./fire.ts";
-import { jitterMs, type Prepared, plan } from "./fire-rules.ts";
+import { jitterMs, type Prepared, plan, withoutMarksAhead } from "./fire-rules.ts";
 import { admit } from "./overlap.ts";
 import type { FireRecord, ScheduledWork, ScheduleRecord } from "./schedule-record.ts";
 import type {
@@ -60,6 +60,7 @@ export class ScheduleService {
       pauseReason: undefined,
       fireCount: 0,
       createdAtMs: nowMs,
+      plannedAtMs: nowMs,
     };
     await schedules.insert(schedule);
     onDue(planned.nextFireAtMs);
@@ -160,14 +161,15 @@ function resumeDecision(
   nowMs: number,
 ): ScheduleDecision<ScheduleRecord | undefined> {
   if (!state || state.schedule.status === "ACTIVE") return { result: state?.schedule };
-  const planned = plan(state.schedule, rule, nowMs);
+  const { schedule: paused, forgetDueAfterMs } = withoutMarksAhead(state.schedule, nowMs);
   const schedule: ScheduleRecord = {
-    ...state.schedule,
-    ...planned,
+    ...paused,
+    ...plan(paused, rule, nowMs),
+    plannedAtMs: nowMs,
     status: "ACTIVE",
     pauseReason: undefined,
   };
-  return { schedule, result: schedule };
+  return { schedule, forgetDueAfterMs, result: schedule };
 }
 
 /** A fire that the overlap policy would skip is told to whoever asked, and not recorded. */

@@ -172,6 +172,21 @@ export class MongoScheduleStore implements ScheduleStore {
     });
   }
 
+  plannedAfter(atMs: number, afterScheduleId: string | undefined, limit: number): Promise<ScheduleRecord[]> {
+    return this.store.attempt(async () => {
+      const found = await this.schedules
+        .find({
+          status: "ACTIVE",
+          schedule_id: { $gt: afterScheduleId ?? "" },
+          $or: [{ "record.plannedAtMs": { $gt: atMs } }, { "record.lastDueAtMs": { $gt: atMs } }],
+        })
+        .sort({ schedule_id: 1 })
+        .limit(limit)
+        .toArray();
+      return found.map((document) => document.record);
+    });
+  }
+
   withOpenFires(afterScheduleId: string | undefined, limit: number): Promise<string[]> {
     return this.store.attempt(async () => {
       const found = await this.fireDocuments
@@ -227,6 +242,13 @@ export class MongoScheduleStore implements ScheduleStore {
         { session },
       );
       if (matchedCount !== 1) throw new ContentionError("The schedule changed in between.");
+      if (decision.forgetDueAfterMs !== undefined) {
+        await this.fireDocuments.updateMany(
+          { schedule_id: scheduleId, clock_due_at: { $gt: decision.forgetDueAfterMs } },
+          { $unset: { clock_due_at: "" }, $set: { "record.isAhead": true } },
+          { session },
+        );
+      }
       if (fires.length === 0) return;
       const writes = fires.map((fire) => ({
         replaceOne: { filter: { fire_id: fire.fireId }, replacement: fireDocument(fire), upsert: true },
@@ -266,7 +288,7 @@ function fireDocument(fire: FireRecord): FireDocument {
     fire_id: fire.fireId,
     schedule_id: fire.scheduleId,
     business_id: fire.businessId,
-    clock_due_at: fire.trigger === "clock" ? fire.dueAtMs : undefined,
+    clock_due_at: fire.trigger === "clock" && !fire.isAhead ? fire.dueAtMs : undefined,
     open_of: isOpen(fire) ? fire.scheduleId : undefined,
     record: fire,
   };

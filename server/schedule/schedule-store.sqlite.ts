@@ -108,6 +108,13 @@ export class SqliteScheduleStore implements ScheduleStore {
           changing(decision.schedule),
         );
       }
+      if (decision.forgetDueAfterMs !== undefined) {
+        this.store.run(
+          `UPDATE compute_schedule_fires SET clock_due_at = NULL, record = json_set(record, '$.isAhead', json('true'))
+           WHERE schedule_id = $scheduleId AND clock_due_at > $after`,
+          { scheduleId: key.scheduleId, after: decision.forgetDueAfterMs },
+        );
+      }
       for (const fire of decision.fires ?? []) this.put(fire);
       return decision.result;
     });
@@ -126,6 +133,16 @@ export class SqliteScheduleStore implements ScheduleStore {
       "SELECT min(next_fire_at) AS at FROM compute_schedules WHERE next_fire_at IS NOT NULL",
     );
     return next?.at ?? undefined;
+  }
+
+  async plannedAfter(atMs: number, afterScheduleId: string | undefined, limit: number) {
+    const rows = this.store.all<Row>(
+      `SELECT record FROM compute_schedules WHERE status = 'ACTIVE' AND schedule_id > $after AND (
+         json_extract(record, '$.plannedAtMs') > $at OR json_extract(record, '$.lastDueAtMs') > $at)
+       ORDER BY schedule_id LIMIT $limit`,
+      { at: atMs, after: afterScheduleId ?? "", limit },
+    );
+    return rows.map(scheduleFromRow);
   }
 
   async withOpenFires(afterScheduleId: string | undefined, limit: number): Promise<string[]> {
@@ -195,7 +212,7 @@ export class SqliteScheduleStore implements ScheduleStore {
         fireId: fire.fireId,
         scheduleId: fire.scheduleId,
         businessId: fire.businessId,
-        clockDueAt: fire.trigger === "clock" ? fire.dueAtMs : null,
+        clockDueAt: fire.trigger === "clock" && !fire.isAhead ? fire.dueAtMs : null,
         open: isOpen(fire) ? 1 : 0,
         record: JSON.stringify(fire),
       },

@@ -18,6 +18,8 @@ export interface ScheduleDecision<Result> {
   schedule?: ScheduleRecord;
   /** New ones, and open ones that changed. */
   fires?: readonly FireRecord[];
+  /** Due times behind this have not come, whatever fires there are of them: they may have others. */
+  forgetDueAfterMs?: number | undefined;
   result: Result;
 }
 
@@ -62,6 +64,11 @@ export interface ScheduleStore {
   due(nowMs: number, limit: number): Promise<ScheduleRecord[]>;
   /** When the next of all schedules is to fire. */
   nextFireAt(): Promise<number | undefined>;
+  /**
+   * ACTIVE schedules of all businesses that were planned later than this, or whose last due time is later; in the order
+   * of their ids, behind this one.
+   */
+  plannedAfter(atMs: number, afterScheduleId: string | undefined, limit: number): Promise<ScheduleRecord[]>;
   /** Ids of schedules with open fires, in order, behind this one. */
   withOpenFires(afterScheduleId: string | undefined, limit: number): Promise<string[]>;
   /** Newest first. */

@@ -2,9 +2,10 @@ import { ComputeError, errorCodes } from "../../shared/errors.ts";
 import { jobManifest } from "../../shared/manifest.ts";
 import type { Bus } from "../bus/bus.ts";
 import type { JobService } from "../job/job-service.ts";
+import { CLOCK_SKEW_MS, type KeepsTimes } from "../tasks/clock.ts";
 import type { PeriodicTask } from "../tasks/periodic.ts";
 import { CronRule } from "./cron-rule.ts";
-import { fireIfDue, type Prepared } from "./fire-rules.ts";
+import { fireIfDue, type Prepared, setRight } from "./fire-rules.ts";
 import { advance, type FireOutcome, settle } from "./overlap.ts";
 import type { FireRecord, ScheduleRecord } from "./schedule-record.ts";
 import type { ScheduleStore } from "./schedule-store.ts";
@@ -37,7 +38,7 @@ const PRUNE_EVERY = 50;
  * submitted under a key that is made of schedule and due time. Whatever dies between the two, the next look finds the
  * fire open and submits it again under the same key: one job for each.
  */
-export class Scheduler {
+export class Scheduler implements KeepsTimes {
   /** Jobs that fires wait for, and their schedules. */
   private readonly watched = new Map<string, string>();
   private readonly unsubscribe: (() => void)[];
@@ -83,6 +84,22 @@ export class Scheduler {
     const before = Math.floor(schedule.fireCount / PRUNE_EVERY);
     const after = (await schedules.find(schedule.businessId, scheduleId))?.fireCount ?? 0;
     if (Math.floor(after / PRUNE_EVERY) > before) await schedules.pruneFires(scheduleId, FIRES_KEPT);
+  }
+
+  /** Plans anew what was planned or fired under a clock that was ahead. Resolves with how many schedules those were. */
+  async bringBack(nowMs: number): Promise<number> {
+    const { schedules } = this.parts;
+    let changed = 0;
+    let after: string | undefined;
+    for (;;) {
+      const found = await schedules.plannedAfter(nowMs + CLOCK_SKEW_MS, after, PAGE_SIZE);
+      await this.each(found, async ({ scheduleId, cron, timeZone }) => {
+        const rule = CronRule.parse(cron, timeZone);
+        if (await schedules.change({ scheduleId }, (state) => setRight(state, rule, nowMs))) changed++;
+      });
+      after = found.at(-1)?.scheduleId;
+      if (found.length < PAGE_SIZE) return changed;
+    }
   }
 
   /** The job a fire gets, made now; what is against it becomes the fire's message. Throws where it may be tried again. */
@@ -223,7 +240,8 @@ export function scheduleTask(scheduler: Scheduler): PeriodicTask {
 
 /** The idempotency key of the fire's job. */
 function keyOf(fire: FireRecord): string {
-  return `schedule:${fire.scheduleId}:${fire.trigger === "clock" ? fire.dueAtMs : fire.fireId}`;
+  const isOfItsTime = fire.trigger === "clock" && !fire.isAgain;
+  return `schedule:${fire.scheduleId}:${isOfItsTime ? fire.dueAtMs : fire.fireId}`;
 }
 
 function failureOf(error: unknown): string {

@@ -10,6 +10,7 @@ import {
 } from "mongodb";
 import { ComputeError } from "../../shared/errors.ts";
 import { AbandonedTransactions, APP_NAME } from "./abandoned-transactions.mongo.ts";
+import { DatabaseClock } from "./database-clock.ts";
 import { type MongoMigration, migrate } from "./mongo-migrations.ts";
 
 const DEFAULT_DATABASE = "tanvrit_compute";
@@ -41,6 +42,8 @@ const NO_PRIMARY = new Set([189, 10_107, 11_602, 13_435, 13_436]);
  * read is what a majority has, and a write whose answer was lost is repeated by the driver without being applied twice.
  */
 export class MongoStore {
+  /** The time of the primary. */
+  readonly clock = new DatabaseClock(() => this.time());
   private readonly abandoned: AbandonedTransactions;
 
   private constructor(
@@ -60,7 +63,9 @@ export class MongoStore {
       const hello = await db.command({ hello: 1 });
       if (hello.setName === undefined && hello.msg !== "isdbgrid") throw notReplicated();
       await outlastOthers(() => migrate(db, migrations), isWithoutPrimary);
-      return new MongoStore(client, db);
+      const store = new MongoStore(client, db);
+      await store.clock.look();
+      return store;
     } catch (error) {
       await client.close();
       throw storageError(error);
@@ -127,6 +132,12 @@ export class MongoStore {
       // Whatever keeps it from answering, it is not ready.
       return false;
     }
+  }
+
+  /** Epoch milliseconds. */
+  private async time(): Promise<number> {
+    const { localTime } = await this.db.command({ hello: 1 }, { timeoutMS: PING_MS });
+    return (localTime as Date).getTime();
   }
 
   async close(): Promise<void> {

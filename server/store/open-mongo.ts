@@ -52,6 +52,7 @@ export async function openMongo(url: string, seal: Seal): Promise<Stores> {
     credits: new MongoCreditStore(store),
     integrity: new MongoIntegrityStore(store),
     retention: new MongoRetentionStore(store),
+    clock: store.clock,
     isReady: () => store.isReady(),
     endAbandoned: () => store.endAbandoned(),
     close: () => store.close(),

@@ -10,6 +10,7 @@ import type { RetentionStore } from "../retention/retention-store.ts";
 import type { ScheduleStore } from "../schedule/schedule-store.ts";
 import type { LeaseStore } from "../tasks/lease-store.ts";
 import type { TemplateStore } from "../template/template-store.ts";
+import type { DatabaseClock } from "./database-clock.ts";
 
 /** Every port of the control plane over one store. */
 export interface Stores {
@@ -25,6 +26,8 @@ export interface Stores {
   credits: CreditStore;
   integrity: IntegrityStore;
   retention: RetentionStore;
+  /** The time that every server on the store goes by; absent: that of the machine. */
+  clock?: Pick<DatabaseClock, "now" | "look">;
   /** Whether the store answers. */
   isReady(): Promise<boolean>;
   /** Lets go of what servers that died hold locked; only where several share the store. To be asked every few seconds. */

@@ -13,10 +13,14 @@ export class Attendance {
   private readonly standstill: Standstill;
   private listeningSinceMs: number;
 
-  /** @param now by the clock of the control plane; `clocks` are those of the machine. */
+  /**
+   * @param now by the clock of the control plane; `clocks` are those of the machine.
+   * @param onGap time did not go on as it does: what waits for a time is to be looked at.
+   */
   constructor(
     private readonly now: () => number,
     private readonly log: Log,
+    private readonly onGap: () => void,
     clocks?: Clocks,
   ) {
     this.standstill = new Standstill(clocks);
@@ -29,6 +33,7 @@ export class Attendance {
     if (gap) {
       this.listeningSinceMs = this.now();
       this.log.warn(`${gapInWords(gap, "This server")} Its nodes have time to be heard of again.`);
+      this.onGap();
     }
     return this.listeningSinceMs;
   }

@@ -1,4 +1,4 @@
-import type { Lease, LeaseRequest, LeaseStore } from "./lease-store.ts";
+import { LEASE_SKEW_MS, type Lease, type LeaseRequest, type LeaseStore } from "./lease-store.ts";
 
 /**
  * The leases beside the embedded store. Only one server may have that open, so they need not outlive it, and an idle
@@ -9,7 +9,8 @@ export class MemoryLeaseStore implements LeaseStore {
 
   async acquire({ task, holder, nowMs, untilMs }: LeaseRequest): Promise<Lease> {
     const lease = this.leases.get(task);
-    if (lease && lease.holder !== holder && lease.untilMs > nowMs) {
+    const isRight = lease && lease.untilMs > nowMs && lease.untilMs <= untilMs + LEASE_SKEW_MS;
+    if (isRight && lease.holder !== holder) {
       return { held: false, untilMs: lease.untilMs };
     }
     this.leases.set(task, { holder, untilMs });

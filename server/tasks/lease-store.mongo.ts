@@ -1,6 +1,6 @@
 import type { Collection } from "mongodb";
 import { isDuplicateKey, type MongoStore } from "../store/mongo.ts";
-import type { Lease, LeaseRequest, LeaseStore } from "./lease-store.ts";
+import { LEASE_SKEW_MS, type Lease, type LeaseRequest, type LeaseStore } from "./lease-store.ts";
 
 /** A document of `compute_leases`; the index of `_id` answers every query. */
 interface LeaseDocument {
@@ -21,7 +21,10 @@ export class MongoLeaseStore implements LeaseStore {
     return this.store.attempt(async () => {
       try {
         await this.leases.updateOne(
-          { _id: task, $or: [{ holder }, { until: { $lte: nowMs } }] },
+          {
+            _id: task,
+            $or: [{ holder }, { until: { $lte: nowMs } }, { until: { $gt: untilMs + LEASE_SKEW_MS } }],
+          },
           { $set: { holder, until: untilMs } },
           { upsert: true },
         );

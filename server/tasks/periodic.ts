@@ -25,6 +25,8 @@ export interface RunnerParts {
 }
 
 const MIN_DELAY_MS = 5;
+/** Timers know no longer time. */
+const MAX_DELAY_MS = 2 ** 31 - 1;
 /** How much longer than to its next run a server holds a task: what a server that dies leaves undone waits no longer. */
 const MAX_GRACE_MS = 10_000;
 /** A lease that would run out much later than the next run needs is shortened, so that what is due is not held up. */
@@ -33,6 +35,7 @@ const WORTH_SHORTENING_MS = 1_000;
 /** Runs one task at its interval, and earlier where something is due earlier; never twice at once. */
 export class TaskRunner {
   private timer: ReturnType<typeof setTimeout> | undefined;
+  /** By the clock that only counts on: the wall's may be set. */
   private timerAtMs = Number.POSITIVE_INFINITY;
   private running: Promise<void> | undefined;
   private stopped = false;
@@ -49,10 +52,12 @@ export class TaskRunner {
 
   /** Makes sure the task runs no later than this (epoch milliseconds), where this server may run it. */
   runBefore(atMs: number): void {
-    if (this.stopped || atMs >= this.timerAtMs) return;
+    const delayMs = Math.min(MAX_DELAY_MS, Math.max(MIN_DELAY_MS, atMs - this.parts.now()));
+    const timerAtMs = performance.now() + delayMs;
+    if (this.stopped || timerAtMs >= this.timerAtMs) return;
     clearTimeout(this.timer);
-    this.timerAtMs = atMs;
-    this.timer = setTimeout(() => this.run(), Math.max(MIN_DELAY_MS, atMs - this.parts.now()));
+    this.timerAtMs = timerAtMs;
+    this.timer = setTimeout(() => this.run(), delayMs);
   }
 
   /** Waits for a run in progress; none begins after, and another server may take the task at once. */

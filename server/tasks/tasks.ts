@@ -5,6 +5,7 @@ import type { ExecutionStore } from "../execution/execution-store.ts";
 import type { JobFlow } from "../job/job-flow.ts";
 import { type JobStore, MAX_EXPIRING } from "../job/job-store.ts";
 import type { NodeStore } from "../node/node-store.ts";
+import type { Stores } from "../store/stores.ts";
 import { type Attendance, LOOK_MS } from "./attendance.ts";
 import type { PeriodicTask } from "./periodic.ts";
 
@@ -131,8 +132,19 @@ export function retryTask({ jobs, bus }: TaskParts): PeriodicTask {
   };
 }
 
+/** What a store of many servers needs. */
+export function sharedStoreTasks({
+  endAbandoned,
+  clock,
+}: Pick<Stores, "endAbandoned" | "clock">): PeriodicTask[] {
+  return [
+    ...(endAbandoned ? [abandonedTask(endAbandoned)] : []),
+    ...(clock ? [databaseClockTask(clock)] : []),
+  ];
+}
+
 /** `compute-abandoned`: what a server that died holds locked in a store of many servers is let go within seconds. */
-export function abandonedTask(endAbandoned: () => Promise<void>): PeriodicTask {
+function abandonedTask(endAbandoned: () => Promise<void>): PeriodicTask {
   return {
     name: "compute-abandoned",
     intervalMs: 2_000,
@@ -140,6 +152,19 @@ export function abandonedTask(endAbandoned: () => Promise<void>): PeriodicTask {
     runsOn: "each",
     async runOnce() {
       await endAbandoned();
+      return { nextDueAtMs: undefined };
+    },
+  };
+}
+
+/** `compute-database-clock`: the servers on a store go by one time. */
+function databaseClockTask(clock: { look(): Promise<void> }): PeriodicTask {
+  return {
+    name: "compute-database-clock",
+    intervalMs: 10_000,
+    runsOn: "each",
+    async runOnce() {
+      await clock.look();
       return { nextDueAtMs: undefined };
     },
   };

@@ -35,6 +35,17 @@ export function leaseStoreContract(name: string, open: () => Promise<OpenedLease
       expect(await ask("a", 5_000, 9_500)).toEqual({ held: true, untilMs: 9_500 });
     });
 
+    test("one that was taken under a clock that was ahead holds nobody up when the clock is right again", async () => {
+      await using opened = await open();
+      const ask = (holder: string, nowMs: number, untilMs: number) =>
+        opened.leases.acquire({ task: "t", holder, nowMs, untilMs });
+      const aheadMs = 7_200_000;
+      expect(await ask("dead", aheadMs, aheadMs + 45_000)).toMatchObject({ held: true });
+      expect(await ask("b", 1_000, 46_000)).toEqual({ held: true, untilMs: 46_000 });
+      // Clocks that differ by a little take nothing away.
+      expect(await ask("c", 0, 45_000)).toEqual({ held: false, untilMs: 46_000 });
+    });
+
     test("each task has its own", async () => {
       await using opened = await open();
       for (const task of ["one", "two"]) {

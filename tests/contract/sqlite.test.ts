@@ -1,4 +1,5 @@
 import { openSqliteStores } from "../../server/store/open-sqlite.ts";
+import { clockContract } from "./clock.contract.ts";
 import { controlPlaneContract } from "./control-plane.contract.ts";
 import { jobFlowContract } from "./job-flow.contract.ts";
 import { manyJobsContract } from "./many-jobs.contract.ts";
@@ -10,3 +11,4 @@ controlPlaneContract("SQLite", open);
 manyJobsContract("SQLite", open);
 jobFlowContract("SQLite", open);
 nodeStoreContract("SQLite", open);
+clockContract("SQLite", async () => [await open()]);

@@ -3,6 +3,7 @@ import { MongoClient } from "mongodb";
 import type { Seal } from "../../server/auth/seal.ts";
 import { openMongoStores } from "../../server/store/open-stores.ts";
 import type { Stores } from "../../server/store/stores.ts";
+import { clockContract } from "../contract/clock.contract.ts";
 import { controlPlaneContract } from "../contract/control-plane.contract.ts";
 import { creditStoreContract } from "../contract/credit-store.contract.ts";
 import { integrityStoreContract } from "../contract/integrity-store.contract.ts";
@@ -61,6 +62,7 @@ sealedSecretsContract("MongoDB", async () => {
   return { open, [Symbol.asyncDispose]: async () => undefined };
 });
 scheduleStoreContract("MongoDB", async () => [await openEmpty(), await openMongoStores(mongo.url(DATABASE))]);
+clockContract("MongoDB", async () => [await openEmpty(), await openMongoStores(mongo.url(DATABASE))]);
 
 test("no query of the whole suite above looked through a collection", async () => {
   const db = observer.db(DATABASE);

@@ -10,12 +10,15 @@ import { accountLists } from "../../shared/sockets/local-server.ts";
 import { Api } from "./api.ts";
 import { makeScratch, type Scratch } from "./scratch.ts";
 import { newSharedDatabase } from "./shared-store.ts";
+import { waitFor } from "./wait.ts";
 
 /** A control plane behind a real socket, in this process, whose clock a test can put forward. */
 export class TestPlane implements AsyncDisposable {
   readonly api: Api;
+  readonly warnings: string[] = [];
   private aheadMs = 0;
   private stoodMs = 0;
+  private setByMs = 0;
   private readonly stopping = new AbortController();
   private readonly listener: Bun.Server<undefined>;
   private plane: Plane | undefined;
@@ -54,10 +57,14 @@ export class TestPlane implements AsyncDisposable {
       bus: test.bus,
       urls: test.urls,
       pricing,
-      log: { info: () => undefined, warn: () => undefined, error: console.error },
+      log: {
+        info: () => undefined,
+        warn: (message) => void test.warnings.push(message),
+        error: console.error,
+      },
       now: () => test.now(),
       clocks: {
-        wallMs: () => Date.now() + test.stoodMs,
+        wallMs: () => Date.now() + test.stoodMs + test.setByMs,
         monotonicMs: () => performance.now() + test.stoodMs,
       },
       stopping: test.stopping.signal,
@@ -76,6 +83,16 @@ export class TestPlane implements AsyncDisposable {
   pass(seconds: number): void {
     this.aheadMs += seconds * 1_000;
     for (const task of this.plane?.tasks ?? []) task.runBefore(0);
+  }
+
+  /** Its clock is set forward, or back. Resolves when the server has noticed. */
+  async setClock(bySeconds: number): Promise<void> {
+    const before = this.warnings.length;
+    this.setByMs += bySeconds * 1_000;
+    this.aheadMs += bySeconds * 1_000;
+    await waitFor("the server to notice its clock", () =>
+      this.warnings.slice(before).some((warning) => warning.includes("clock was set")),
+    );
   }
 
   /** The server stands still for that long: time passes, and it does not see it pass. */
