@@ -52,6 +52,8 @@ interface Held {
   lines: LineQueue;
   /** Not yet acknowledged, in order. */
   reports: ExecutionReport[];
+  /** The server wants it to end, whether its command is over or not. */
+  cancelAsked?: boolean;
 }
 
 /** The most executions held at once; more than the server accepts in one list must never come together. */
@@ -223,7 +225,11 @@ export class Worker {
     this.busyUntilMs ??= performance.now();
     let changed = false;
     for (const id of orders.abandon) changed = this.apply(id, "disown") || changed;
-    for (const id of orders.cancel) changed = this.apply(id, "cancel") || changed;
+    for (const id of orders.cancel) {
+      const held = this.executions.get(id);
+      if (held) held.cancelAsked = true;
+      changed = this.apply(id, "cancel") || changed;
+    }
     return changed;
   }
 
@@ -241,6 +247,17 @@ export class Worker {
     if (!held) return;
     this.dropLines(executionId, held);
     this.apply(executionId, "linesStored");
+  }
+
+  /** A job that was cancelled ends all the same: whoever cancelled it may be making room for the server. */
+  linesHeldUp(executionId: string): void {
+    const held = this.executions.get(executionId);
+    const result = held?.reports.at(-1);
+    if (held?.phase !== "ended" || !held.cancelAsked || !result) return;
+    const lost = "The last of its output was not stored: the server's disk was full.";
+    const message = result.message === undefined ? lost : `${result.message} ${lost}`;
+    held.reports = [...held.reports.slice(0, -1), { ...result, message }];
+    this.linesGivenUp(executionId);
   }
 
   linesRefused(executionId: string): void {

@@ -1,4 +1,5 @@
 import type { Endpoint } from "../shared/endpoints/endpoint.ts";
+import { ComputeError } from "../shared/errors.ts";
 import type { Clocks } from "../shared/standstill.ts";
 import { Authenticator } from "./auth/authenticator.ts";
 import { authHandlers } from "./auth/handlers.ts";
@@ -20,7 +21,7 @@ import { FitCheck } from "./job/fit.ts";
 import { jobHandlers } from "./job/handlers.ts";
 import { JobFlow } from "./job/job-flow.ts";
 import { isCurrent } from "./job/job-record.ts";
-import { JobService } from "./job/job-service.ts";
+import { JobService, type SubmitCheck } from "./job/job-service.ts";
 import { JobWatch } from "./job/job-watch.ts";
 import { ManyJobs } from "./job/many-jobs.ts";
 import { manyJobsHandlers } from "./job/many-jobs-handlers.ts";
@@ -99,7 +100,8 @@ export async function composePlane(parts: PlaneParts): Promise<Plane> {
   const listeningSinceMs = () => attendance.sinceMs();
   const nodeParts = { ...stores, executionService, dispatcher, keys, bus, log, now, listeningSinceMs };
   const nodeService = new NodeService(nodeParts);
-  const jobParts = { jobs: stores.jobs, bus, due, flow, now, checkSubmit };
+  const checkRoom = roomCheck(stores, checkSubmit);
+  const jobParts = { jobs: stores.jobs, bus, due, flow, now, checkSubmit: checkRoom };
   const jobService = new JobService(jobParts, watch);
   const unschedulable = new Unschedulable(stores.nodes);
   const templates = composeTemplates({ ...stores, jobs: jobService, unschedulable, now }, runnerOf);
@@ -182,6 +184,15 @@ function composeExecution({ stores, bus, pricing, now, onError }: ExecutionParts
   return { dispatcher, due, flow, credits, executionService };
 }
 
+/** What is refused before a job is queued: too little room, or too little credit. */
+function roomCheck({ shortage }: Stores, checkCredit: SubmitCheck): SubmitCheck {
+  return async (by, manifests) => {
+    const detail = shortage?.();
+    if (detail !== undefined) throw new ComputeError("storage_failed", detail, { retryAfterSeconds: 30 });
+    await checkCredit(by, manifests);
+  };
+}
+
 function dueTimesOver(bus: Bus): DueTimes {
   return {
     start: (atMs) => bus.publish("due", { what: "start", atMs }),
@@ -236,6 +247,7 @@ function composePushLogs(stores: Stores, bus: Bus) {
   return pushLogs({
     store: stores.logs,
     bus,
+    shortage: () => stores.shortage?.(),
     async executionsOf(nodeId, executionIds) {
       const found = await stores.executions.findOfNode(nodeId, executionIds);
       return new Map(

@@ -40,3 +40,21 @@ test("a log that has just what it may have is whole and says nothing", async () 
     "stdout abc",
   ]);
 });
+
+test("a job that is being ended is not held up by a spool that is full, and its log says what is missing", async () => {
+  await using scratch = await makeScratch();
+  const spool = new LogSpool("exe_1", spoolRoom(scratch.path, { maxSpoolBytes: 100 }));
+  const log = new ExecutionLog(spool, { appended: () => undefined, quiet: new QuietLines() });
+  const room = log.write("stdout", bytes("one\n"), running);
+  log.hurry();
+  await room;
+  expect(log.write("stdout", bytes("two\n"), running)).toBeUndefined();
+  expect(log.write("stdout", bytes("x".repeat(3_000)), running)).toBeUndefined();
+  log.end();
+  const texts = spool.peek(1_000, 1_000_000).map((line) => line.text);
+  expect(texts.slice(-3)).toEqual([
+    "two",
+    "The log ends here: the output is not being taken off this node, and the job is being ended.",
+    "2.9 KiB more of its output were dropped.",
+  ]);
+});

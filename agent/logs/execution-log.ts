@@ -20,9 +20,14 @@ export class ExecutionLog {
   private nextSeq: number;
   private toldFull = false;
   private readonly cap: LogCap;
+  private readonly hurried = new AbortController();
 
   /** @param maxBytes of the job's output; what it writes beyond is dropped, and the log says so. */
-  constructor(spool: LogSpool, room: LogRoom, maxBytes?: number) {
+  constructor(
+    spool: LogSpool,
+    room: LogRoom,
+    private readonly maxBytes?: number,
+  ) {
     this.spool = spool;
     this.room = room;
     this.cap = new LogCap(maxBytes);
@@ -32,17 +37,23 @@ export class ExecutionLog {
 
   /** Takes a chunk of output. The returned promise, if any, must be awaited before the next is read. */
   write(stream: "stdout" | "stderr", bytes: Uint8Array, stop: AbortSignal): Promise<void> | undefined {
-    if (this.cap.droppedBytes > 0) return void this.cap.take(bytes);
+    if (this.cap.isOver) return void this.cap.take(bytes);
     this.splitters[stream].push(this.cap.take(bytes));
-    if (this.cap.droppedBytes > 0) this.endByCap();
+    if (this.cap.isOver) this.endByCap();
     this.append();
     if (this.splitters[stream].hasRest) this.room.quiet.watch(this);
     if (!this.spool.isFull) return undefined;
+    if (this.hurried.signal.aborted) return this.endForLackOfRoom();
     if (!this.toldFull) {
       this.toldFull = true;
       this.system("The output is not being taken off this node; the job waits until there is room for more.");
     }
-    return this.spool.roomToWrite(stop);
+    return this.spool.roomToWrite(AbortSignal.any([stop, this.hurried.signal]));
+  }
+
+  /** The job is being ended: from now on output that finds no room is dropped, and holds nothing up. */
+  hurry(): void {
+    this.hurried.abort();
   }
 
   /** The agent's own words about the job. */
@@ -69,11 +80,20 @@ export class ExecutionLog {
   }
 
   private endByCap(): void {
+    const most = bytesText(this.maxBytes ?? 0);
+    this.endWith(`the job wrote more than ${most}, the most this log may have. The job goes on.`);
+  }
+
+  private endForLackOfRoom(): undefined {
+    this.cap.close();
+    this.endWith("the output is not being taken off this node, and the job is being ended.");
+    this.append();
+  }
+
+  private endWith(why: string): void {
     this.splitters.stdout.flush();
     this.splitters.stderr.flush();
-    const most = bytesText(this.cap.maxBytes);
-    const text = `The log ends here: the job wrote more than ${most}, the most this log may have. The job goes on.`;
-    this.addLine("system", text, false);
+    this.addLine("system", `The log ends here: ${why}`, false);
   }
 
   private splitterOf(stream: "stdout" | "stderr"): LineSplitter {

@@ -1,8 +1,20 @@
 /** Counts what a job writes, in bytes, and keeps no more of it than its log may have. */
 export class LogCap {
   private writtenBytes = 0;
+  private isClosed = false;
 
-  constructor(readonly maxBytes: number = Number.POSITIVE_INFINITY) {}
+  constructor(private maxBytes: number = Number.POSITIVE_INFINITY) {}
+
+  /** From now on nothing more is kept. */
+  close(): void {
+    this.isClosed = true;
+    this.maxBytes = Math.min(this.maxBytes, this.writtenBytes);
+  }
+
+  /** Nothing fits any more. */
+  get isOver(): boolean {
+    return this.isClosed || this.droppedBytes > 0;
+  }
 
   /** How much output did not fit. */
   get droppedBytes(): number {

@@ -3,13 +3,15 @@ import { limits } from "../../shared/limits.ts";
 import { type LogBatch, lineLength } from "../../shared/log.ts";
 import { type AgentLog, textOf } from "../agent-log.ts";
 import type { NodeSession } from "../node-session.ts";
-import { Bell } from "../wait.ts";
+import { Bell, pause } from "../wait.ts";
 import type { LineQueue } from "./line-queue.ts";
 
 export interface ShipListener {
   /** All lines up to `seq` are stored; there may be more. */
   linesStored(executionId: string, seq: number): void;
   linesRefused(executionId: string): void;
+  /** The server has no room for them now; they are sent again. */
+  linesHeldUp(executionId: string): void;
   /** The server will never take the rest. */
   linesGivenUp(executionId: string): void;
 }
@@ -18,6 +20,8 @@ export interface ShipListener {
 const REQUEST_BYTES = 2 * 1024 * 1024;
 const MAX_BATCHES = 1_000;
 const IDLE_MS = 60_000;
+/** Between two looks whether a server that is full has room again. */
+const FULL_PAUSE_MS = 2_000;
 
 interface Shipment {
   queue: LineQueue;
@@ -32,6 +36,8 @@ export class LogShipper {
   private readonly bell = new Bell();
   /** Queues with unsent lines; who was served last stands last. */
   private readonly waiting = new Set<LineQueue>();
+  /** The last answer was that the server has no room for output. */
+  private isServerFull = false;
 
   appended(queue: LineQueue): void {
     if (queue.isDelivered) return;
@@ -44,6 +50,7 @@ export class LogShipper {
       const shipments = this.load();
       if (shipments.length === 0) await this.bell.wait(signal, IDLE_MS);
       else await this.ship(shipments, session, listener, log, signal);
+      if (this.isServerFull) await pause(FULL_PAUSE_MS, signal);
     }
   }
 
@@ -79,6 +86,7 @@ export class LogShipper {
     const batches = shipments.map(({ batch }) => batch);
     try {
       const { stored } = await session.call("nodes.logs", () => ({ batches }), signal);
+      this.noteFull(stored.includes("full"), log);
       for (const [i, shipment] of shipments.entries()) {
         this.settle(shipment, stored[i] ?? 0, listener, log);
       }
@@ -93,8 +101,24 @@ export class LogShipper {
     }
   }
 
-  private settle(shipment: Shipment, stored: number | "stale", listener: ShipListener, log: AgentLog): void {
+  private noteFull(isFull: boolean, log: AgentLog): void {
+    if (isFull === this.isServerFull) return;
+    this.isServerFull = isFull;
+    if (isFull) log.warn("The server's disk is full, so it takes no output; what jobs write waits here.");
+    else log.info("The server has room for output again.");
+  }
+
+  private settle(
+    shipment: Shipment,
+    stored: number | "stale" | "full",
+    listener: ShipListener,
+    log: AgentLog,
+  ): void {
     const { queue, batch } = shipment;
+    if (stored === "full") {
+      listener.linesHeldUp(queue.executionId);
+      return;
+    }
     if (stored === "stale") {
       this.waiting.delete(queue);
       listener.linesRefused(queue.executionId);

@@ -73,6 +73,7 @@ export class ExecutionRun {
   /** TERM, the job's grace, KILL. */
   cancel(): void {
     this.end("cancel", "The job is being cancelled");
+    this.options.output.hurry();
   }
 
   /** At once and without a word. */

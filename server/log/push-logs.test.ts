@@ -76,13 +76,30 @@ test("what the disk refused is not published twice when it comes again", async (
   expect(published).toEqual([1, 2, 3]);
 });
 
-function pusher(world: LogWorld, change: Partial<PushingExecution> = {}, store: LogStore = world.store) {
+test("where there is no room, nothing of a batch is shown or stored, and it is taken when there is", async () => {
+  await using world = await LogWorld.open();
+  let shortage: string | undefined = "The disk is full.";
+  const { push, published } = pusher(world, {}, world.store, () => shortage);
+  expect(await push([batch(1, 2)])).toEqual(["full"]);
+  expect(published).toEqual([]);
+  shortage = undefined;
+  expect(await push([batch(1, 2)])).toEqual([2]);
+  expect(published).toEqual([1, 2]);
+});
+
+function pusher(
+  world: LogWorld,
+  change: Partial<PushingExecution> = {},
+  store: LogStore = world.store,
+  shortage: () => string | undefined = () => undefined,
+) {
   const { businessId, jobId, bus } = world;
   const published: number[] = [];
   bus.subscribe("logs", ({ lines }) => published.push(...lines.map((line) => line.seq)));
   const handler = pushLogs({
     store,
     bus,
+    shortage,
     executionsOf: async () =>
       new Map([[executionId, { businessId, jobId, attempt: 1, current: true, ...change }]]),
   });

@@ -15,6 +15,8 @@ export interface PushingExecution {
 export interface PushParts {
   store: LogStore;
   bus: Bus;
+  /** Says that there is no room for output now; see `Stores`. */
+  shortage(): string | undefined;
   /** Those of the executions that belong to the node. */
   executionsOf(nodeId: string, executionIds: readonly string[]): Promise<Map<string, PushingExecution>>;
 }
@@ -32,14 +34,18 @@ export function pushLogs(parts: PushParts): Handlers["nodes.logs"] {
     const { nodeId } = nodeOf(context);
     const executionIds = [...new Set(batches.map((batch) => batch.executionId))];
     const executions = await parts.executionsOf(nodeId, executionIds);
-    const accepted = batches.map((batch): ExecutionLines | "stale" => {
+    const isFull = parts.shortage() !== undefined;
+    const accepted = batches.map((batch): ExecutionLines | "stale" | "full" => {
       const execution = executions.get(batch.executionId);
-      return execution?.current ? { ...execution, ...batch } : "stale";
+      if (!execution?.current) return "stale";
+      return isFull ? "full" : { ...execution, ...batch };
     });
-    const current = accepted.filter((batch) => batch !== "stale");
+    const current = accepted.filter((batch) => typeof batch === "object");
     for (const batch of current) await publishNew(parts.bus, published, batch);
     const stored = (await parts.store.append(current)).values();
-    return { stored: accepted.map((batch) => (batch === "stale" ? "stale" : (stored.next().value ?? 0))) };
+    return {
+      stored: accepted.map((batch) => (typeof batch === "object" ? (stored.next().value ?? 0) : batch)),
+    };
   };
 }
 

@@ -42,6 +42,12 @@ interface RemovalRow {
   job_deleted: number;
 }
 
+/** Room in the file that new rows use before it grows. */
+export function freeBytesIn(store: SqliteStore): number {
+  const sql = "SELECT freelist_count * page_size AS n FROM pragma_freelist_count, pragma_page_size";
+  return store.get<{ n: number }>(sql)?.n ?? 0;
+}
+
 export class SqliteRetentionStore implements RetentionStore {
   constructor(private readonly store: SqliteStore) {}
 
@@ -112,9 +118,7 @@ export class SqliteRetentionStore implements RetentionStore {
       executions: this.number("SELECT count(*) AS n FROM compute_executions"),
       logBytes: this.number("SELECT sum(octet_length(lines)) AS n FROM compute_job_logs"),
       usedBytes: await this.usedBytes(),
-      freeBytes: this.number(
-        "SELECT freelist_count * page_size AS n FROM pragma_freelist_count, pragma_page_size",
-      ),
+      freeBytes: freeBytesIn(this.store),
     };
   }
 

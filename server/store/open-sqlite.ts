@@ -8,10 +8,15 @@ import { flowMigrations, SqliteJobFlowStore } from "../job/flow-store.sqlite.ts"
 import { jobMigrations, SqliteJobStore } from "../job/job-store.sqlite.ts";
 import { logMigrations, SqliteLogStore } from "../log/log-store.sqlite.ts";
 import { nodeMigrations, SqliteNodeStore } from "../node/node-store.sqlite.ts";
-import { retentionMigrations, SqliteRetentionStore } from "../retention/retention-store.sqlite.ts";
+import {
+  freeBytesIn,
+  retentionMigrations,
+  SqliteRetentionStore,
+} from "../retention/retention-store.sqlite.ts";
 import { SqliteScheduleStore, scheduleMigrations } from "../schedule/schedule-store.sqlite.ts";
 import { MemoryLeaseStore } from "../tasks/lease-store.memory.ts";
 import { SqliteTemplateStore, templateMigrations } from "../template/template-store.sqlite.ts";
+import { DiskRoom } from "./disk-room.ts";
 import { SqliteStore } from "./sqlite.ts";
 import type { Stores } from "./stores.ts";
 
@@ -32,7 +37,8 @@ export const sqliteMigrations = [
 /** The embedded store in `<dataDir>/compute.db`, or in memory. Throws StoreInUseError where another server has it open. */
 export function openSqliteStores(dataDir: string | ":memory:", seal = Seal.none): Stores {
   const path = dataDir === ":memory:" ? dataDir : join(dataDir, "compute.db");
-  const store = new SqliteStore(path, sqliteMigrations);
+  const store: SqliteStore = new SqliteStore(path, sqliteMigrations, () => disk?.releaseBallast() ?? false);
+  const disk = dataDir === ":memory:" ? undefined : new DiskRoom(dataDir, () => freeBytesIn(store));
   return {
     jobs: new SqliteJobStore(store),
     flow: new SqliteJobFlowStore(store),
@@ -46,6 +52,7 @@ export function openSqliteStores(dataDir: string | ":memory:", seal = Seal.none)
     credits: new SqliteCreditStore(store),
     integrity: new SqliteIntegrityStore(store),
     retention: new SqliteRetentionStore(store),
+    shortage: () => disk?.shortage(),
     isReady: async () => store.get("SELECT 1 AS one") !== undefined,
     close: async () => store.close(),
   };

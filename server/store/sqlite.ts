@@ -30,8 +30,15 @@ export class SqliteStore {
   private flushTimer: ReturnType<typeof setImmediate> | undefined;
   private isClosed = false;
 
-  /** @param path of the database file, or `:memory:`. Throws when another process has the file open. */
-  constructor(path: string, migrations: readonly Migration[]) {
+  /**
+   * @param path of the database file, or `:memory:`. Throws when another process has the file open.
+   * @param makeRoom is asked when the disk is full; where it answers true, the write is tried once more.
+   */
+  constructor(
+    path: string,
+    migrations: readonly Migration[],
+    private readonly makeRoom: () => boolean = () => false,
+  ) {
     if (path !== ":memory:") makePrivate(path);
     this.db = new Database(path, { create: true, strict: true });
     try {
@@ -117,6 +124,7 @@ export class SqliteStore {
       return { ok: true, value };
     } catch (error) {
       if (this.db.inTransaction) this.db.exec("ROLLBACK");
+      if (isFull(error) && this.makeRoom()) return this.attempt(body);
       return { ok: false, error: isSqliteError(error) ? storageFailed(error) : error };
     }
   }
@@ -133,6 +141,8 @@ export class SqliteStore {
   private prepareFile(): void {
     // EXCLUSIVE: a second server on the same file is refused at once instead of corrupting what this one believes.
     this.db.exec("PRAGMA locking_mode = EXCLUSIVE");
+    // Only counts for a file that is new: what is deleted can be given back to the disk, a page at a time.
+    this.db.exec("PRAGMA auto_vacuum = INCREMENTAL");
     this.db.exec("PRAGMA journal_mode = WAL");
     // FULL: a commit is fsynced before it is acknowledged.
     this.db.exec("PRAGMA synchronous = FULL");
@@ -187,6 +197,10 @@ function isSqliteError(error: unknown): error is Error & { code?: string } {
 
 function isBusy(error: unknown): boolean {
   return isSqliteError(error) && (error.code ?? "").startsWith("SQLITE_BUSY");
+}
+
+function isFull(error: unknown): boolean {
+  return isSqliteError(error) && (error.code ?? "").startsWith("SQLITE_FULL");
 }
 
 /** Of a request that the server did not wait for any longer when it stopped. */

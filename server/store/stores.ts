@@ -28,6 +28,8 @@ export interface Stores {
   retention: RetentionStore;
   /** The time that every server on the store goes by; absent: that of the machine. */
   clock?: Pick<DatabaseClock, "now" | "look">;
+  /** Says in one sentence that there is too little room for more jobs and output; undefined: there is enough. */
+  shortage?(): string | undefined;
   /** Whether the store answers. */
   isReady(): Promise<boolean>;
   /** Lets go of what servers that died hold locked; only where several share the store. To be asked every few seconds. */

@@ -121,8 +121,11 @@ export const nodeEndpoints = defineEndpoints({
         ),
     }),
     output: z.object({
-      /** One per batch, in the same order: the highest stored seq of that execution, or `stale`. */
-      stored: z.array(z.union([z.int().min(0), z.literal("stale")])),
+      /**
+       * One per batch, in the same order: the highest stored seq of that execution, or `stale`. `full`: the server has no
+       * room for output now and stored nothing of it.
+       */
+      stored: z.array(z.union([z.int().min(0), z.enum(["stale", "full"])])),
     }),
     errors: ["node_taken", "storage_failed", "conflict"],
     repeatable: true,

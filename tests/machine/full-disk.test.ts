@@ -1,33 +1,27 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { mkdirSync, mkdtempSync, rmdirSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { rmSync } from "node:fs";
 import { Person } from "../support/person.ts";
+import { SmallDisk } from "../support/small-disk.ts";
 import { waitFor } from "../support/wait.ts";
 
 const TEST_TIMEOUT_MS = 90_000;
 const DISK_MB = 64;
 const NEEDED_MB = 32;
 
-/** Only root may make a disk to fill, and not in every container. */
-const CAN_MOUNT = canMount();
-
 let person: Person;
-let disk: string;
+let disk: SmallDisk | undefined;
 
 beforeAll(async () => {
   person = await Person.withServer();
-  disk = person.home.join("agent");
-  mkdirSync(disk, { recursive: true });
-  if (CAN_MOUNT) mount(disk);
+  if (SmallDisk.isPossible) disk = SmallDisk.mount(person.home.join("agent"), DISK_MB);
 }, TEST_TIMEOUT_MS);
 afterAll(async () => {
   await person?.stopAgents();
-  if (CAN_MOUNT) unmount(disk);
+  disk?.[Symbol.dispose]();
   await person?.[Symbol.asyncDispose]();
 });
 
-test.skipIf(!CAN_MOUNT)(
+test.skipIf(!SmallDisk.isPossible)(
   "a disk that fills up while the agent runs keeps new jobs off, not those that run; with room again they start",
   async () => {
     await Bun.write(person.home.join("agent.yaml"), JSON.stringify({ minFreeDiskMb: NEEDED_MB }));
@@ -40,7 +34,7 @@ test.skipIf(!CAN_MOUNT)(
       `until [ -e ${gate} ]; do sleep 0.1; done; echo on`,
     ]);
     await waitFor(`job ${running} to run`, async () => (await person.job(running)).status === "RUNNING");
-    const ballast = `${disk}/ballast`;
+    const ballast = `${disk?.path}/ballast`;
     await Bun.write(ballast, new Uint8Array((DISK_MB - NEEDED_MB + 8) * 1024 * 1024));
     await agent.said(/Taking no new jobs: only \d+ MiB are free below .*, and 32 MiB must be/, 30_000);
     const waiting = await person.submit(["--", "echo", "later"]);
@@ -56,19 +50,3 @@ test.skipIf(!CAN_MOUNT)(
   },
   TEST_TIMEOUT_MS,
 );
-
-function mount(dir: string): boolean {
-  return Bun.spawnSync(["mount", "-t", "tmpfs", "-o", `size=${DISK_MB}m,mode=700`, "none", dir]).success;
-}
-
-function unmount(dir: string): void {
-  Bun.spawnSync(["umount", "--lazy", dir]);
-}
-
-function canMount(): boolean {
-  const dir = mkdtempSync(join(tmpdir(), "tanvrit-disk-"));
-  const isMounted = mount(dir);
-  if (isMounted) unmount(dir);
-  rmdirSync(dir);
-  return isMounted;
-}

@@ -45,7 +45,11 @@ export class PlayedNode {
   }
 
   /** Sends lines of standard output, numbered from `firstSeq`. */
-  async log(executionId: string, firstSeq: number, texts: string[]): Promise<number | "stale" | undefined> {
+  async log(
+    executionId: string,
+    firstSeq: number,
+    texts: string[],
+  ): Promise<number | "stale" | "full" | undefined> {
     const at = new Date().toISOString();
     const lines = texts.map((text, i) => ({ seq: firstSeq + i, stream: "stdout" as const, at, text }));
     return (await this.api.call("nodes.logs", { batches: [{ executionId, lines }] }, this.as)).stored[0];

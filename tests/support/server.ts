@@ -72,7 +72,7 @@ export class TestServer implements AsyncDisposable {
 }
 
 async function launch(scratch: Scratch, port: number, env: Record<string, string>) {
-  const args = ["server", "--port", String(port), "--data-dir", scratch.join("data")];
+  const args = ["server", "--port", String(port), "--data-dir", env.TANVRIT_DATA_DIR ?? scratch.join("data")];
   const config = scratch.join(CONFIG_FILE);
   if (await Bun.file(config).exists()) args.push("--config", config);
   const running = new Running(scratch.path, args, env);
