@@ -1,9 +1,10 @@
+import { hostname } from "node:os";
 import type { ComputeClient } from "../sdk/client.ts";
 import { ComputeError } from "../sdk/errors.ts";
 import type { ServerProof } from "../sdk/server-proof.ts";
 import { tanvritHome } from "../shared/config/home.ts";
 import { counted } from "../shared/counted.ts";
-import type { Assignment } from "../shared/node.ts";
+import type { AgentRun, Assignment } from "../shared/node.ts";
 import { allowOf } from "./agent-file.ts";
 import { AgentError, type AgentLog, textOf } from "./agent-log.ts";
 import { Connection } from "./connection.ts";
@@ -17,7 +18,8 @@ import { grantsOf } from "./executors/all.ts";
 import { checkAllowed } from "./executors/check-allowed.ts";
 import { allowedEnvironment } from "./executors/environment.ts";
 import type { Environment } from "./executors/executor.ts";
-import { acquireLock, isOwnLock } from "./journal/lock.ts";
+import { acquireLock, type HeldLock, type Holder, holderInWords, readLock } from "./journal/lock.ts";
+import { machineDigest, placeDigest } from "./journal/machine.ts";
 import { LogShipper } from "./logs/log-shipper.ts";
 import { Condition } from "./loops/condition.ts";
 import { HeartbeatLoop } from "./loops/heartbeat.ts";
@@ -25,7 +27,8 @@ import { MachineWatch } from "./loops/machine-watch.ts";
 import { PollLoop } from "./loops/poll.ts";
 import { Reporter } from "./loops/reporter.ts";
 import { Upkeep } from "./loops/upkeep.ts";
-import { NodeSession } from "./node-session.ts";
+import { NodeSession, NodeTakenError } from "./node-session.ts";
+import { ownDirectory, setForeignAside } from "./origin.ts";
 import { type NodeProfile, type ProfileSource, profileInWords } from "./profile.ts";
 import { ServerClock } from "./server-clock.ts";
 import { openStateDir, type StateDir } from "./state-dir.ts";
@@ -33,14 +36,15 @@ import { factsOf, type StartOrder } from "./supervisor/protocol.ts";
 import { Supervisors } from "./supervisor/supervisors.ts";
 import { KeepAwake } from "./suspend/keep-awake.ts";
 import { taskLimits } from "./task-limits.ts";
-import { Worker } from "./worker.ts";
+import { type ExecutionPlace, Worker } from "./worker.ts";
 
 export interface AgentOptions extends EndSignals {
   /** For the signed-in user: registers the node. */
   client: ComputeClient;
-  createNodeClient(nodeKey: string): ComputeClient;
   /** What the clients ask before they send anything; see NodeSessionOptions. */
   proof?: ServerProof;
+  /** Speaks as the node, and names this run of its agent in every call. */
+  createNodeClient(nodeKey: string, runId: string): ComputeClient;
   /** Kept between runs; one agent at a time. */
   stateDir: string;
   profile: NodeProfile;
@@ -67,10 +71,11 @@ export interface AgentEnd {
 
 /** Runs jobs until told to stop. Resolves when stopped cleanly; throws AgentError when it cannot go on. */
 export async function runAgent(options: AgentOptions): Promise<AgentEnd> {
-  const dirs = openStateDir(options.stateDir);
-  const releaseLock = acquireLock(dirs.lock);
+  let dirs = openStateDir(options.stateDir);
+  const lock = acquireLock(dirs.lock);
   try {
-    const agent = new Agent(options, dirs);
+    if (setForeignAside(options.stateDir, options.log) !== "own") dirs = openStateDir(options.stateDir);
+    const agent = new Agent(options, dirs, lock);
     const stopListening = listenForControl(
       dirs.control,
       (request) => agent.control.answer(request),
@@ -82,7 +87,7 @@ export async function runAgent(options: AgentOptions): Promise<AgentEnd> {
       stopListening();
     }
   } finally {
-    releaseLock();
+    lock.release();
   }
 }
 
@@ -90,6 +95,7 @@ export async function runAgent(options: AgentOptions): Promise<AgentEnd> {
 class Agent {
   readonly control: AgentControl;
   private readonly options: AgentOptions;
+  private readonly lock: HeldLock;
   private readonly connection: Connection;
   private readonly clock = new ServerClock();
   private readonly condition = new Condition();
@@ -109,15 +115,17 @@ class Agent {
   /** Ends the loops; everything has been handed over, or will be by the next run. */
   private readonly over = new AbortController();
 
-  constructor(options: AgentOptions, dirs: StateDir) {
+  constructor(options: AgentOptions, dirs: StateDir, lock: HeldLock) {
     const { log, profile, environment = process.env } = options;
     this.options = options;
+    this.lock = lock;
     this.connection = new Connection(log);
     this.supervisors = new Supervisors(
       {
         ...{ root: dirs.supervisors, ...options.supervisor, agentId: dirs.agentId, environment, log },
         grants: () =>
           grantsOf(this.settings.profile.file, environment, keptDirs(options.stateDir, environment)),
+        ownsStateDir: () => lock.isOwn(),
       },
       {
         onNews: (news) => this.worker.onNews(news),
@@ -128,16 +136,7 @@ class Agent {
     this.worker = new Worker({
       slots: profile.description.capacity.slots,
       maxJobs: options.maxJobs,
-      place: {
-        start: (assignment) => {
-          const order = this.startOrder(assignment);
-          this.supervisors.start(order);
-          return factsOf(order);
-        },
-        tell: (executionId, type) => this.supervisors.tell(executionId, type),
-        stored: (executionId, seq) => this.supervisors.stored(executionId, seq),
-        serverIs: (state) => this.supervisors.serverIs(state),
-      },
+      place: this.placeOfExecutions(),
       reporter: this.reporter,
       shipper: this.shipper,
       clock: this.clock,
@@ -150,6 +149,8 @@ class Agent {
       createNodeClient: options.createNodeClient,
       proof: options.proof,
       nodeFilePath: dirs.nodeFile,
+      directory: ownDirectory(options.stateDir),
+      run: newRun(options.stateDir),
       description: profile.description,
       connection: this.connection,
       executions: this.worker,
@@ -188,9 +189,22 @@ class Agent {
       keepAwake: new KeepAwake({ environment, log }),
       rest: () => supervisors.rest(),
       hurry: () => this.hurry(),
-      ownsStateDir: () => isOwnLock(dirs.lock),
-      onStateDirLost: () => this.ending.fail(new AgentError(stateDirLost(options.stateDir))),
+      ownsStateDir: () => lock.isOwn(),
+      onStateDirLost: () => this.stateDirLost(readLock(dirs.lock)),
     });
+  }
+
+  private placeOfExecutions(): ExecutionPlace {
+    return {
+      start: (assignment) => {
+        const order = this.startOrder(assignment);
+        this.supervisors.start(order);
+        return factsOf(order);
+      },
+      tell: (executionId, type) => this.supervisors.tell(executionId, type),
+      stored: (executionId, seq) => this.supervisors.stored(executionId, seq),
+      serverIs: (state) => this.supervisors.serverIs(state),
+    };
   }
 
   async run(): Promise<AgentEnd> {
@@ -278,6 +292,25 @@ class Agent {
     ];
   }
 
+  private stateDirLost(holder: Holder | undefined): void {
+    const { stateDir } = this.options;
+    if (!holder) this.ending.fail(new AgentError(removedUnder(stateDir)));
+    else
+      this.nodeTaken(
+        new NodeTakenError(
+          `Another agent (${holderInWords(holder)}) has taken ${stateDir}, and with it the node and its jobs. This one stops at once.`,
+        ),
+      );
+  }
+
+  /** Another agent is the node. What runs here is ended, but what that one holds in this same directory is its own. */
+  private nodeTaken(error: NodeTakenError): void {
+    this.ending.fail(error);
+    this.ending.nothingCanBeHandedOver();
+    if (this.lock.isOwn()) this.worker.disownAll();
+    else this.ending.leaveNow();
+  }
+
   /** A loop that cannot go on does not take the jobs with it: they finish, and what can be reported is. */
   private async guard(loop: Promise<void>, onFailure?: () => void): Promise<void> {
     try {
@@ -285,6 +318,7 @@ class Agent {
     } catch (error) {
       if (this.over.signal.aborted) return;
       const known = error instanceof AgentError;
+      if (error instanceof NodeTakenError) return this.nodeTaken(error);
       this.ending.fail(
         known ? error : new AgentError(`The agent failed: ${textOf(error)}`, { cause: error }),
       );
@@ -303,7 +337,12 @@ function keptDirs(stateDir: string, environment: Readonly<Record<string, string 
   }
 }
 
-function stateDirLost(path: string): string {
+function newRun(stateDir: string): AgentRun {
+  const place = { place: placeDigest(stateDir), machine: machineDigest() };
+  return { runId: crypto.randomUUID(), ...place, host: hostname(), pid: process.pid };
+}
+
+function removedUnder(path: string): string {
   return `${path} was removed under the agent, which keeps there what must outlive it. It ends when what runs has ended; start it again.`;
 }
 

@@ -90,6 +90,11 @@ export class Ending {
     worker.drain();
   }
 
+  /** What runs is not this agent's any more, and not to be waited for. */
+  leaveNow(): void {
+    this.told.leave.abort();
+  }
+
   nothingCanBeHandedOver(): void {
     this.undeliverable.abort();
   }

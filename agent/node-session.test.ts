@@ -29,7 +29,9 @@ test("a first registration whose answer is lost is sent again under the same key
     nodeFilePath: scratch.join("node.json"),
     description,
     connection: new Connection(log),
-    executions: { held: () => [], holdStarts: () => () => undefined },
+    executions: { held: () => [], holdStarts: () => () => undefined, disownAll: () => undefined },
+    directory: { directory: "d", path: scratch.path },
+    run: { runId: crypto.randomUUID(), place: "p", machine: "m", host: "h", pid: 1 },
     log,
   });
   await session.announce(description, AbortSignal.timeout(4_000));

@@ -3,7 +3,7 @@ import type { ComputeClient } from "../sdk/client.ts";
 import type { ServerProof } from "../sdk/server-proof.ts";
 import type { CallId, EndpointInput, EndpointOutput } from "../shared/endpoints/index.ts";
 import { ComputeError, type ErrorCode } from "../shared/errors.ts";
-import type { NodeDescription } from "../shared/node.ts";
+import type { AgentRun, NodeDescription } from "../shared/node.ts";
 import { AgentError, type AgentLog, textOf } from "./agent-log.ts";
 import type { Connection } from "./connection.ts";
 import { type NodeFile, readNodeFile, writeNodeFile } from "./journal/node-file.ts";
@@ -12,10 +12,14 @@ import { pause } from "./wait.ts";
 export interface NodeSessionOptions {
   /** For the signed-in user: makes nodes, and takes over a node whose key is no longer good. */
   userClient: ComputeClient;
-  createNodeClient(nodeKey: string): ComputeClient;
+  createNodeClient(nodeKey: string, runId: string): ComputeClient;
   nodeFilePath: string;
   /** That the URL leads to the server of this node; what it learns of the server is kept. */
   proof?: ServerProof;
+  /** Written beside the node's key: which directory that is. */
+  directory: { directory: string; path: string };
+  /** This run of the agent. */
+  run: AgentRun;
   description: NodeDescription;
   connection: Connection;
   executions: HeldExecutions;
@@ -27,11 +31,18 @@ export interface HeldExecutions {
   held(): string[];
   /** Nothing may begin between the list and its answer: it would run and not be in the list. */
   holdStarts(): () => void;
+  /** They are another agent's: what runs of them here ends at once, and nothing of them is reported. */
+  disownAll(): void;
 }
 
 /** The user's session is over, so this node gets no new job. */
 export class SessionEndedError extends AgentError {
   override name = "SessionEndedError";
+}
+
+/** Another run of an agent has the node: whatever this one holds is not its own any more. */
+export class NodeTakenError extends AgentError {
+  override name = "NodeTakenError";
 }
 
 const lostAccess: readonly ErrorCode[] = [
@@ -44,6 +55,10 @@ const lostAccess: readonly ErrorCode[] = [
 const LEAVE_MS = 1_000;
 /** A key that is refused right after it was made would otherwise be renewed as fast as the network goes. */
 const RENEW_PAUSE_MS = 5_000;
+/** How often a node that another agent has is asked for. */
+const ASK_AGAIN_MS = 1_000;
+/** Seconds are told as whole ones; whoever has the node has been heard of again when more are left than that. */
+const HEARD_AGAIN_MS = 3_000;
 
 /** Who this agent is for the server: registers, and registers again when its key is refused. */
 export class NodeSession {
@@ -55,6 +70,8 @@ export class NodeSession {
   private renewal: { done: Promise<void>; signal: AbortSignal } | undefined;
   private renewedAtMs = Number.NEGATIVE_INFINITY;
   private ended: SessionEndedError | undefined;
+  private taken: NodeTakenError | undefined;
+  private isRegistered = false;
   private description: NodeDescription;
   /** Where the answer to a registration is lost, the next one is told that it means the same node. */
   private readonly registrationKey = crypto.randomUUID();
@@ -63,7 +80,7 @@ export class NodeSession {
     this.options = options;
     this.description = options.description;
     this.node = readNodeFile(options.nodeFilePath);
-    if (this.node) this.client = options.createNodeClient(this.node.nodeKey);
+    if (this.node) this.client = options.createNodeClient(this.node.nodeKey, options.run.runId);
   }
 
   /** The last call of any loop was not answered, and none since. */
@@ -79,15 +96,61 @@ export class NodeSession {
   /** Makes this node known, or what is new about it. Throws SessionEndedError where the user must sign in first. */
   async announce(description: NodeDescription, signal: AbortSignal): Promise<void> {
     this.description = description;
+    if (this.taken) throw this.taken;
+    try {
+      await this.register(signal);
+    } catch (error) {
+      if (!isCode(error, "node_in_use")) throw error;
+      if (this.isRegistered) throw this.takenBy(error);
+      await this.becomeOwnNode(error, signal);
+    }
+    this.isRegistered = true;
+  }
+
+  private async register(signal: AbortSignal): Promise<void> {
     if (this.node && this.client) {
       try {
-        await this.registerBy(this.client, {}, signal);
-        return;
+        return await this.registerBy(this.client, {}, signal);
       } catch (error) {
         if (!isLostAccess(error)) throw error;
       }
     }
     await this.registerByUser(signal);
+  }
+
+  /**
+   * Another agent is the node, or was it a moment ago. When it stays silent the node is this one's; when it is heard of
+   * again, this agent has its name and key from a copy, and makes a node of its own.
+   */
+  private async becomeOwnNode(refusal: ComputeError, signal: AbortSignal): Promise<void> {
+    const { log, executions } = this.options;
+    const silentAtMs = silentFrom(refusal);
+    const seconds = refusal.retryAfterSeconds ?? 0;
+    log.warn(`${refusal.message} If it is not heard of again for ${seconds} s, the node is this agent's.`);
+    for (let latest = refusal; silentFrom(latest) - silentAtMs < HEARD_AGAIN_MS; ) {
+      await pause(ASK_AGAIN_MS, signal);
+      signal.throwIfAborted();
+      try {
+        return await this.register(signal);
+      } catch (error) {
+        if (!isCode(error, "node_in_use")) throw error;
+        latest = error;
+      }
+    }
+    const copied = this.node?.nodeId;
+    log.warn(`That agent is there: this one is a copy of node ${copied}, and becomes a node of its own.`);
+    executions.disownAll();
+    this.node = undefined;
+    this.client = undefined;
+    try {
+      await this.registerByUser(signal);
+    } catch (error) {
+      if (!(error instanceof SessionEndedError)) throw error;
+      throw new SessionEndedError(
+        `This agent is a copy of node ${copied}, which another agent is, and cannot make a node of its own: ${error.message}`,
+        { cause: error.cause },
+      );
+    }
   }
 
   /** One call as this node, repeated until it is answered; `input` is asked anew for every attempt. */
@@ -98,10 +161,12 @@ export class NodeSession {
   ): Promise<EndpointOutput<Id>> {
     for (;;) {
       const { client } = this;
+      if (this.taken) throw this.taken;
       if (!client) throw new AgentError("The agent must register before it can speak for its node.");
       try {
         return await this.options.connection.attempt(signal, () => client.call(id, input(), { signal }));
       } catch (error) {
+        if (isCode(error, "node_taken")) throw this.takenBy(error);
         if (!isLostAccess(error)) throw error;
         if (this.ended) throw this.ended;
         await this.renew(client, signal);
@@ -111,7 +176,7 @@ export class NodeSession {
 
   /** One try to say that the agent ends and that nothing of it runs on. Never throws. */
   async leave(): Promise<void> {
-    if (!this.client || this.isServerAway) return;
+    if (!this.client || this.isServerAway || this.taken) return;
     try {
       await this.client.call("nodes.heartbeat", { executions: [], leaving: true }, { timeoutMs: LEAVE_MS });
     } catch {
@@ -138,7 +203,19 @@ export class NodeSession {
     if (sinceMs < RENEW_PAUSE_MS) await pause(RENEW_PAUSE_MS - sinceMs, signal);
     this.renewedAtMs = performance.now();
     this.options.log.info("The server no longer takes this node's key; registering again.");
-    await this.registerByUser(signal);
+    try {
+      await this.registerByUser(signal);
+    } catch (error) {
+      throw isCode(error, "node_in_use") ? this.takenBy(error) : error;
+    }
+  }
+
+  private takenBy(error: ComputeError): NodeTakenError {
+    this.taken ??= new NodeTakenError(
+      `${error.message} It stops at once. Started again, it goes on as this node where the other agent has left, else as a node of its own.`,
+      { cause: error },
+    );
+    return this.taken;
   }
 
   private async registerByUser(signal: AbortSignal): Promise<void> {
@@ -169,21 +246,21 @@ export class NodeSession {
     target: { nodeId?: string },
     signal: AbortSignal,
   ): Promise<void> {
-    const { connection, createNodeClient, log } = this.options;
+    const { connection, createNodeClient, log, run } = this.options;
     const answer = await connection.attempt(signal, () => this.registerOnce(client, target, signal));
     this.heartbeatSeconds = answer.heartbeatSeconds;
     this.offlineAfterSeconds = answer.offlineAfterSeconds;
     const { nodeId } = answer.node;
-    if (answer.nodeKey !== undefined) this.client = createNodeClient(answer.nodeKey);
+    if (answer.nodeKey !== undefined) this.client = createNodeClient(answer.nodeKey, run.runId);
     this.keep(nodeId, answer.nodeKey ?? this.node?.nodeKey);
     log.info(`Registered as ${answer.node.name} (${nodeId}).`, { nodeId });
   }
 
-  /** Writes down which node this is of which server, where that is new. */
+  /** Writes down which node this is of which server, and in which directory, where that is new. */
   private keep(nodeId: string, nodeKey: string | undefined): void {
     if (nodeKey === undefined) return;
-    const { nodeFilePath, proof, userClient } = this.options;
-    const node: NodeFile = { nodeId, nodeKey, url: userClient.url, serverKey: proof?.key };
+    const { nodeFilePath, directory, proof, userClient } = this.options;
+    const node: NodeFile = { nodeId, nodeKey, url: userClient.url, serverKey: proof?.key, ...directory };
     if (isDeepStrictEqual({ serverKey: undefined, ...this.node }, node)) return;
     this.node = node;
     writeNodeFile(nodeFilePath, node);
@@ -191,16 +268,25 @@ export class NodeSession {
 
   private async registerOnce(client: ComputeClient, target: { nodeId?: string }, signal: AbortSignal) {
     const { description } = this;
-    const { executions } = this.options;
+    const { executions, run } = this.options;
     const goOn = executions.holdStarts();
     try {
-      const input = { ...target, description, executions: executions.held() };
+      const input = { ...target, description, executions: executions.held(), run };
       const idempotencyKey = this.registrationKey;
       return await client.call("nodes.register", input, { signal, idempotencyKey });
     } finally {
       goOn();
     }
   }
+}
+
+/** When the agent that has the node counts as silent, by this process's clock. */
+function silentFrom(refusal: ComputeError): number {
+  return performance.now() + (refusal.retryAfterSeconds ?? 0) * 1_000;
+}
+
+function isCode(error: unknown, code: ErrorCode): error is ComputeError {
+  return error instanceof ComputeError && error.code === code;
 }
 
 function isLostAccess(error: unknown): error is ComputeError {

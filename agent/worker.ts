@@ -283,6 +283,12 @@ export class Worker {
     for (const id of this.held()) this.apply(id, "cancel");
   }
 
+  /** What is held is another agent's, and goes without a word to the server. */
+  disownAll(): void {
+    this.kept &&= [];
+    for (const id of this.held()) this.apply(id, "disown");
+  }
+
   serverAway(): void {
     this.options.place.serverIs("away");
   }

@@ -70,7 +70,11 @@ export function describeFailure(error: unknown): Failure {
   if (isNamed(error, "OtherServerError")) {
     return { code: "other_server", message: error.message, exitCode: exitCodes.unreachable };
   }
-  if (isNamed(error, "AgentError") || isNamed(error, "SessionEndedError")) {
+  if (
+    isNamed(error, "AgentError") ||
+    isNamed(error, "SessionEndedError") ||
+    isNamed(error, "NodeTakenError")
+  ) {
     const todo = isNamed(error.cause, "CredentialStoreError") ? describeFailure(error.cause).todo : undefined;
     return { code: "agent_stopped", message: error.message, todo, exitCode: exitCodeOfCause(error.cause) };
   }

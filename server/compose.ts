@@ -136,7 +136,11 @@ export async function composePlane(parts: PlaneParts): Promise<Plane> {
   };
   const appParts: AppParts = {
     handlers,
-    authenticate: (headers: Headers, endpoint: Endpoint) => authenticator.authenticate(headers, endpoint),
+    authenticate: (headers: Headers, endpoint: Endpoint) =>
+      authenticator.authenticate(headers, endpoint).catch((error: unknown) => {
+        if (isTaken(error)) log.warn("an agent still spoke for a node that is another's", { error });
+        throw error;
+      }),
     isReady: () => stores.isReady(),
     stopping,
     log,
@@ -212,6 +216,10 @@ function composeTasks(
     .concat(timeouts, retries);
   tasks.push(...sharedStoreTasks(parts).map(runnerOf));
   return { retries, timeouts, tasks };
+}
+
+function isTaken(error: unknown): error is ComputeError {
+  return error instanceof ComputeError && error.code === "node_taken";
 }
 
 /** Everything that says who calls, and who answers. */

@@ -1,4 +1,4 @@
-import { ptr as addressOf, dlopen, FFIType } from "bun:ffi";
+import { ptr as addressOf, dlopen, FFIType, read as readMemory } from "bun:ffi";
 import { LINUX_C_LIBRARIES } from "../../shared/c-library.ts";
 
 /** What Bun has no call for. */
@@ -16,6 +16,11 @@ interface Libc {
    * more. false: they are not ours to unmount.
    */
   unmount(path: string): boolean;
+  /**
+   * An exclusive lock on an open file, or a shared one; never waits. The kernel gives it back when the file is closed or
+   * its process ends, however it ends, and knows no namespaces. `none`: there are no locks where this file is.
+   */
+  lockFile(fd: number, kind: "exclusive" | "shared"): "got" | "held" | "none";
   /** Another program takes the place of this one, under the same process id. Returns only where that fails. */
   exec(command: readonly string[], env: Readonly<Record<string, string | undefined>>): void;
 }
@@ -26,6 +31,10 @@ const MS_PRIVATE_WITH_ALL_INSIDE = 0x44000n;
 const MNT_DETACH = 2;
 const UMOUNT_NOFOLLOW = 8;
 const RLIMIT_LOCKS = 10;
+const LOCK_SH = 1;
+const LOCK_EX = 2;
+const LOCK_NB = 4;
+const EWOULDBLOCK = 11;
 const UNLIMITED = 2n ** 64n - 1n;
 
 let found: Libc | undefined | "none";
@@ -58,6 +67,8 @@ function open(library: string): Libc {
     mount: { args: [ptr, ptr, ptr, u64, ptr], returns: i32 },
     umount2: { args: [ptr, i32], returns: i32 },
     execve: { args: [ptr, ptr, ptr], returns: i32 },
+    flock: { args: [i32, i32], returns: i32 },
+    __errno_location: { args: [], returns: ptr },
   });
   return {
     pipe2(flags) {
@@ -77,6 +88,11 @@ function open(library: string): Libc {
       // Else a copy of a tree (`mount --rbind`) would take mounts of the tree it is a copy of with it.
       if (symbols.mount(null, at, null, MS_PRIVATE_WITH_ALL_INSIDE, null) !== 0) return false;
       return symbols.umount2(at, MNT_DETACH | UMOUNT_NOFOLLOW) === 0;
+    },
+    lockFile(fd, kind) {
+      if (symbols.flock(fd, (kind === "shared" ? LOCK_SH : LOCK_EX) | LOCK_NB) === 0) return "got";
+      const errno = symbols.__errno_location();
+      return errno !== null && readMemory.i32(errno) === EWOULDBLOCK ? "held" : "none";
     },
     exec(command, env) {
       const variables = Object.entries(env).flatMap(([name, value]) =>

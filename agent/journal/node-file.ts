@@ -13,6 +13,9 @@ const nodeFile = z.object({
   url: z.url().optional(),
   /** The server's public key: the node key goes over plain HTTP to the one alone that proves to have it. */
   serverKey: serverKey.optional(),
+  /** Which directory the file was written for, and where that was: a copy of it is none of the agent's. */
+  directory: z.string().optional(),
+  path: z.string().optional(),
 });
 export type NodeFile = z.infer<typeof nodeFile>;
 

@@ -12,7 +12,7 @@ const log = { info: () => {}, warn: () => {}, error: () => {} };
 test("of a supervisor that lives and does not answer it is told which process it is, and what to do", async () => {
   const dir = mkdtempSync(join(tmpdir(), "launch-"));
   const options = { command: ["sh", "-c", "echo the lock is taken"], agentId: "a", environment: {}, log };
-  const release = acquireLock(supervisorDir(dir).lock);
+  const { release } = acquireLock(supervisorDir(dir).lock);
   const stuck = connectOrLaunch(dir, options);
   await expect(stuck).rejects.toThrow(`(process ${process.pid}) does not answer`);
   release();

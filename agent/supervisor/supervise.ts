@@ -38,11 +38,11 @@ const PROBE_LIMIT_MS = 300;
  */
 export async function supervise(options: SupervisorOptions): Promise<void> {
   const dirs = openSupervisorDir(options.dir);
-  const releaseLock = acquireLock(dirs.lock);
+  const lock = acquireLock(dirs.lock);
   try {
     await new Supervisor(options, dirs).run();
   } finally {
-    releaseLock();
+    lock.release();
   }
 }
 

@@ -13,6 +13,8 @@ export interface SupervisorsOptions extends LaunchOptions {
   root: string;
   /** Names the program that runs now: after an upgrade, what runs under the old one stays with the old one. */
   build: string;
+  /** Whether this agent still is the one of its directory: else what becomes of the supervisors is another's to see to. */
+  ownsStateDir(): boolean;
   /** Asked for whenever a supervisor is new. */
   grants(): Grants;
 }
@@ -151,7 +153,7 @@ export class Supervisors {
   /** The supervisor is gone: another one ends for certain what it left, and then it is known what is lost. */
   private async replace(name: string): Promise<void> {
     this.links.delete(name);
-    if (this.closing) return;
+    if (this.closing || !this.options.ownsStateDir()) return;
     const { root, build, log } = this.options;
     const dir = join(root, name);
     if (name !== build && !hasLeftovers(dir)) {

@@ -9,6 +9,7 @@ import packageJson from "../../package.json" with { type: "json" };
 import { ComputeClient } from "../../sdk/client.ts";
 import { textLog } from "../../server/log.ts";
 import { defineOptions, flagOption, optionNumber } from "../../shared/config/options.ts";
+import { RUN_HEADER } from "../../shared/node.ts";
 import { defineCommand } from "../command.ts";
 import { connectionOptions } from "../common-options.ts";
 import { credentialsOf } from "../credentials/session.ts";
@@ -79,8 +80,10 @@ export const command = defineCommand({
     if (options.replace) await takeThePlace(stateDir, log);
     const end = await runAgent({
       client: new ComputeClient({ url, proof, credentials: credentialsOf(env, { ...workspace, proof }) }),
-      createNodeClient: (nodeKey) =>
-        new ComputeClient({ url, proof, credentials: { headers: () => ({ "x-api-key": nodeKey }) } }),
+      createNodeClient: (nodeKey, runId) => {
+        const headers = { "x-api-key": nodeKey, [RUN_HEADER]: runId };
+        return new ComputeClient({ url, proof, credentials: { headers: () => headers } });
+      },
       proof,
       stateDir,
       profile,

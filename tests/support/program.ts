@@ -62,9 +62,9 @@ export class Running implements AsyncDisposable {
   stderr = "";
   private readonly name: string;
 
-  constructor(home: string, args: string[], env: Record<string, string> = {}) {
+  constructor(home: string, args: string[], env: Record<string, string> = {}, under: string[] = []) {
     this.name = args.join(" ");
-    this.process = Bun.spawn([...program(), ...args], {
+    this.process = Bun.spawn([...under, ...program(), ...args], {
       cwd: home,
       env: programEnv(home, env),
       stdin: "ignore",
