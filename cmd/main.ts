@@ -19,6 +19,7 @@ async function main(words: readonly string[]): Promise<number> {
       await output.result(`tanvrit-compute ${packageJson.version}`);
       return 0;
     }
+    await refuseLost(words);
     if (entry) return await runCommand(entry, rest, output);
     const { showGroup } = await import("./group.ts");
     return await showGroup(commands, words, output);
@@ -36,6 +37,19 @@ async function main(words: readonly string[]): Promise<number> {
     await output.note(text).catch(() => undefined);
     return failure.exitCode;
   }
+}
+
+/** What the runtime could not read as text must not be taken for what it made of it. */
+async function refuseLost(words: readonly string[]): Promise<void> {
+  const isProgram = ["agent", "server", "quickstart"].includes(words[0] ?? "");
+  const used = isProgram ? /^(TANVRIT_|HOME$|PATH$|XDG_)/ : /^(TANVRIT_|HOME$|XDG_)/;
+  const names = Object.keys(process.env).filter((name) => used.test(name));
+  const texts = [...words, ...names.map((name) => process.env[name] ?? ""), isProgram ? process.cwd() : ""];
+  if (!texts.some((text) => text.includes("\uFFFD"))) return;
+  const { refuseLostArguments, refuseLostDirectory, refuseLostVariables } = await import("./lost-bytes.ts");
+  refuseLostArguments(words);
+  refuseLostVariables(names, process.env);
+  if (isProgram) refuseLostDirectory();
 }
 
 async function runCommand(entry: CommandEntry, words: readonly string[], output: Out): Promise<number> {

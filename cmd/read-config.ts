@@ -4,6 +4,7 @@ import { resolve } from "node:path";
 import type { z } from "zod";
 import { FileError, parseYaml } from "../shared/config/yaml.ts";
 import { CliError } from "./failure.ts";
+import { firstLost } from "./read-file.ts";
 
 /** Nobody writes more by hand, and reading what a program wrote there instead would keep the program busy for minutes. */
 const MAX_KIB = 256;
@@ -43,8 +44,7 @@ async function textOf(path: string, mayBePipe: boolean): Promise<string> {
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch {
-    const before = bytes.toString("utf8").split("\uFFFD", 1).join("").split("\n");
-    const place = { line: before.length, column: (before.at(-1)?.length ?? 0) + 1 };
+    const place = firstLost(bytes);
     throw new FileError([{ file: path, ...place, message: "this is not UTF-8; save the file as UTF-8" }]);
   }
 }

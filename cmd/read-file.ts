@@ -10,8 +10,35 @@ export function fileName(file: string): string {
 /** The text of a file that a person names. Throws CliError `not_found` or `bad_data`. */
 export async function readTextFile(file: string): Promise<string> {
   const bytes = await readBounded(file);
-  if (!isUtf8(bytes)) throw new CliError("bad_data", `${fileName(file)} is not UTF-8 text`);
-  return bytes.toString("utf8");
+  if (isUtf8(bytes)) return bytes.toString("utf8");
+  const { line, column } = firstLost(bytes);
+  throw new CliError(
+    "bad_data",
+    `${fileName(file)}:${line}:${column}: this is not UTF-8; save the file as UTF-8`,
+  );
+}
+
+/** Where in bytes that are not UTF-8 the first stands that is none; counted from 1. */
+export function firstLost(bytes: Buffer): { line: number; column: number } {
+  // A character that is more than one byte may be U+FFFD itself; so each line is looked at by itself.
+  let line = 1;
+  for (let at = 0; ; line++) {
+    const end = bytes.indexOf("\n", at);
+    const text = bytes.subarray(at, end < 0 ? bytes.length : end);
+    if (!isUtf8(text) || end < 0) return { line, column: wellFormedLength(text) + 1 };
+    at = end + 1;
+  }
+}
+
+function wellFormedLength(bytes: Buffer): number {
+  const decoded = bytes.toString("utf8");
+  let size = 0;
+  for (const [i, character] of [...decoded].entries()) {
+    const isThere = bytes.subarray(size, size + 3).equals(Buffer.from(character));
+    if (character === "\uFFFD" && !isThere) return i;
+    size += Buffer.byteLength(character);
+  }
+  return decoded.length;
 }
 
 async function readBounded(file: string): Promise<Buffer> {

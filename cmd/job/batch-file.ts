@@ -6,7 +6,7 @@ import { FileError, type FileIssue, parseYaml } from "../../shared/config/yaml.t
 import { type BatchJob, batchJob } from "../../shared/endpoints/many-jobs.ts";
 import { limits } from "../../shared/limits.ts";
 import { CliError } from "../failure.ts";
-import { fileName } from "../read-file.ts";
+import { fileName, firstLost } from "../read-file.ts";
 
 /** After so many it is the file that is wrong, not its lines. */
 const MAX_ISSUES = 100;
@@ -83,7 +83,7 @@ export class BatchFile implements AsyncDisposable {
     let line = 0;
     try {
       for await (const chunk of Bun.file(this.path).stream()) {
-        const parts = (rest + decoder.decode(chunk, { stream: true })).split("\n");
+        const parts = (rest + this.decode(decoder, chunk, line)).split("\n");
         rest = parts.pop() ?? "";
         for (const text of parts) {
           line++;
@@ -96,6 +96,18 @@ export class BatchFile implements AsyncDisposable {
       throw this.readFailure(error, line + 1);
     }
     if (rest.trim() !== "") yield { text: rest, line: line + 1 };
+  }
+
+  /** @param line how many are read so far. */
+  private decode(decoder: TextDecoder, chunk: Uint8Array, line: number): string {
+    try {
+      return decoder.decode(chunk, { stream: true });
+    } catch {
+      // What stands first may be the rest of a character.
+      const start = chunk.findIndex((byte) => (byte & 0xc0) !== 0x80);
+      const lost = firstLost(Buffer.from(chunk.subarray(Math.max(0, Math.min(start, 3)))));
+      throw this.issue(line + lost.line, "is not UTF-8 text");
+    }
   }
 
   private readFailure(error: unknown, line: number): unknown {
