@@ -25,6 +25,9 @@ export type {
   LogOptions,
   MatchingCounts,
   MatchingOptions,
+  RetriedCounts,
+  RetriedJob,
+  RetryOptions,
   SubmitOptions,
   SubmittedJob,
 } from "./jobs.ts";

@@ -39,6 +39,23 @@ export interface MatchingCounts {
   changed: number;
 }
 
+/** What a retry of many jobs has done. */
+export interface RetriedCounts extends MatchingCounts {
+  /** Left as they are: a job they come after did not end as it must, and is not retried. */
+  left: number;
+  /** Jobs that are queued again; an array counts as its jobs. */
+  queuedAgain: number;
+  /** Jobs that were skipped because of these, directly or through others, and stay so. */
+  skippedDependents: number;
+}
+
+export type RetriedJob = EndpointOutput<"jobs.retry">;
+
+export interface RetryOptions extends Patience {
+  /** Also queue the jobs again that were skipped because of it, behind it. */
+  withDependents?: boolean;
+}
+
 export interface MatchingOptions extends Patience {
   /** Called after every request with what has been done so far. */
   onProgress?: (soFar: MatchingCounts) => void;
@@ -117,19 +134,33 @@ export class Jobs {
     return callPatiently(this.client, "jobs.cancel", { jobId }, options);
   }
 
-  /** Queues a finished job again. Not sent twice: a second one would be refused or make another attempt. */
-  retry(jobId: string, options: Patience = {}): Promise<Job> {
-    return callPatiently(this.client, "jobs.retry", { jobId }, options);
+  /**
+   * Queues a finished job again, or those of an array's jobs that did not succeed. Not sent twice: a second one would be
+   * refused or make another attempt.
+   */
+  retry(jobId: string, options: RetryOptions = {}): Promise<RetriedJob> {
+    const { withDependents, ...patience } = options;
+    return callPatiently(this.client, "jobs.retry", { jobId, withDependents }, patience);
   }
 
   /** Cancels all jobs that the filter chooses and that were there when it began. */
   cancelMatching(filter: JobSelection, options: MatchingOptions = {}): Promise<MatchingCounts> {
-    return this.changeMatching("jobs.cancel-matching", filter, options);
+    const sum: MatchingCounts = { matched: 0, changed: 0 };
+    return this.changeMatching(options, sum, (cursor, outage) =>
+      callPatiently(this.client, "jobs.cancel-matching", { ...filter, cursor }, options, outage),
+    );
   }
 
   /** Queues the finished jobs again that the filter chooses; without a status, those that did not succeed. */
-  retryMatching(filter: JobSelection, options: MatchingOptions = {}): Promise<MatchingCounts> {
-    return this.changeMatching("jobs.retry-matching", filter, options);
+  retryMatching(
+    filter: JobSelection,
+    { withDependents, ...options }: MatchingOptions & RetryOptions = {},
+  ): Promise<RetriedCounts> {
+    const sum: RetriedCounts = { matched: 0, changed: 0, left: 0, queuedAgain: 0, skippedDependents: 0 };
+    return this.changeMatching(options, sum, (cursor, outage) => {
+      const input = { ...filter, withDependents, cursor };
+      return callPatiently(this.client, "jobs.retry-matching", input, options, outage);
+    });
   }
 
   /** Deletes jobs that are over, with their executions and logs. One answer for each id, in order; at most 1,000 at once. */
@@ -139,7 +170,10 @@ export class Jobs {
 
   /** Deletes the finished jobs that the filter chooses. */
   deleteMatching(filter: JobSelection, options: MatchingOptions = {}): Promise<MatchingCounts> {
-    return this.changeMatching("jobs.delete-matching", filter, options);
+    const sum: MatchingCounts = { matched: 0, changed: 0 };
+    return this.changeMatching(options, sum, (cursor, outage) =>
+      callPatiently(this.client, "jobs.delete-matching", { ...filter, cursor }, options, outage),
+    );
   }
 
   private async sendBatch(
@@ -153,18 +187,17 @@ export class Jobs {
     return (await callPatiently(this.client, "jobs.submit-batch", input, again, outage)).jobs;
   }
 
-  private async changeMatching(
-    id: "jobs.cancel-matching" | "jobs.retry-matching" | "jobs.delete-matching",
-    filter: JobSelection,
+  /** Goes on until nothing is left, and adds up what the answers say. */
+  private async changeMatching<Counts extends MatchingCounts>(
     options: MatchingOptions,
-  ): Promise<MatchingCounts> {
-    const sum = { matched: 0, changed: 0 };
+    sum: Counts,
+    call: (cursor: string | undefined, outage: Outage) => Promise<Counts & { nextCursor?: string }>,
+  ): Promise<Counts> {
     const outage = new Outage(options);
     let cursor: string | undefined;
     do {
-      const answer = await callPatiently(this.client, id, { ...filter, cursor }, options, outage);
-      sum.matched += answer.matched;
-      sum.changed += answer.changed;
+      const answer = await call(cursor, outage);
+      for (const key of Object.keys(sum) as (keyof MatchingCounts)[]) sum[key] += answer[key];
       cursor = answer.nextCursor;
       options.onProgress?.({ ...sum });
     } while (cursor !== undefined);

@@ -1,16 +1,22 @@
-import type { Compute, JobSelection, MatchingCounts } from "../../sdk/index.ts";
+import type { Compute, JobSelection, MatchingCounts, RetriedCounts } from "../../sdk/index.ts";
 import { counted } from "../../shared/counted.ts";
 import { patience } from "../connect.ts";
 import type { Output } from "../output.ts";
 
 const NOTE_EVERY_MS = 1_000;
 
+interface ChangeOptions {
+  json: boolean;
+  /** Of a retry. */
+  "with-dependents"?: boolean;
+}
+
 /** Cancels, retries or deletes what a filter chooses, and says how far it is while it takes long. */
 export async function changeMatching(
   compute: Compute,
   what: Change,
   selection: JobSelection,
-  { json }: { json: boolean },
+  { json, "with-dependents": withDependents }: ChangeOptions,
   output: Output,
 ): Promise<void> {
   let notedAtMs = performance.now();
@@ -21,15 +27,18 @@ export async function changeMatching(
     output.note(`tanvrit-compute: ${changed} so far…`).catch(() => undefined);
   };
   const options = { ...patience(output), onProgress };
+  if (what === "retry") {
+    const counts = await compute.jobs.retryMatching(selection, { ...options, withDependents });
+    return json ? output.json(counts) : output.note(`tanvrit-compute: ${retriedSentence(counts)}`);
+  }
   const counts = await compute.jobs[`${what}Matching`](selection, options);
-  if (json) await output.json(counts);
-  else await output.note(`tanvrit-compute: ${sentence(what, counts)}`);
+  return json ? output.json(counts) : output.note(`tanvrit-compute: ${sentence(what, counts)}`);
 }
 
-const DONE = { cancel: "cancelled", retry: "queued again", delete: "deleted" } as const;
-type Change = keyof typeof DONE;
+const DONE = { cancel: "cancelled", delete: "deleted" } as const;
+type Change = keyof typeof DONE | "retry";
 
-function sentence(what: Change, { matched, changed }: MatchingCounts): string {
+function sentence(what: keyof typeof DONE, { matched, changed }: MatchingCounts): string {
   const done = DONE[what];
   if (matched === 0)
     return `no job was ${done}: none matches that ${what === "cancel" ? "is not over" : "is over"}`;
@@ -37,5 +46,23 @@ function sentence(what: Change, { matched, changed }: MatchingCounts): string {
   const jobs = `${counted(changed, "job")} ${done}`;
   if (rest > 0 && what === "delete")
     return `${jobs}; ${rest} more are still needed by jobs that wait for them`;
-  return rest === 0 ? jobs : `${jobs}; ${rest} more matched and had been changed already`;
+  return [jobs, ...changedBefore(rest)].join("; ");
+}
+
+function retriedSentence({ matched, changed, left, queuedAgain, skippedDependents }: RetriedCounts): string {
+  if (matched === 0) return "no job was queued again: none matches that is over";
+  const parts = [`${counted(queuedAgain, "job")} queued again`, ...changedBefore(matched - changed - left)];
+  if (left > 0) {
+    parts.push(`${left} left as they are: what they come after did not end as it must and is not retried`);
+  }
+  if (skippedDependents > 0) {
+    parts.push(
+      `${counted(skippedDependents, "job")} skipped because of them; --with-dependents brings them back`,
+    );
+  }
+  return parts.join("; ");
+}
+
+function changedBefore(jobs: number): string[] {
+  return jobs > 0 ? [`${jobs} more matched and had been changed already`] : [];
 }

@@ -1,4 +1,6 @@
+import type { RetriedJob } from "../../sdk/index.ts";
 import { defineOptions, flagOption } from "../../shared/config/options.ts";
+import { counted } from "../../shared/counted.ts";
 import { defineCommand } from "../command.ts";
 import { checkId, clientOptions } from "../common-options.ts";
 import { connect, patience } from "../connect.ts";
@@ -9,6 +11,7 @@ export const command = defineCommand({
   options: defineOptions({
     ...filterOptions,
     all: flagOption("Retry every job that is over and did not succeed"),
+    "with-dependents": flagOption("Also bring back the jobs that were skipped because of these, behind them"),
     ...clientOptions,
   }),
   positionals: [
@@ -16,10 +19,15 @@ export const command = defineCommand({
   ],
   examples: [
     { line: "job retry $id && tanvrit-compute job logs -f $id", does: "Try again, looking on" },
+    { line: "job retry $id --with-dependents", does: "A step and all that was skipped because of it" },
     { line: "job retry --status failed --since 2h", does: "Everything that failed in the last two hours" },
   ],
   details: `It stays the same job with the same id and log; the new attempt is added to it. A filter without --status chooses
-no jobs that succeeded.`,
+no jobs that succeeded. Of an array only what did not succeed runs again.
+
+Jobs keep their order: one that comes after others waits for those that are queued again or not over. A job that you
+name runs now where all it comes after is over; one that a filter chooses is left as it is where that did not end as
+it must.`,
   async run({ options, positionals, env, output }) {
     const jobIds = positionals.map((text) => checkId("job", text));
     const selection = selectionOrIds(jobIds, options);
@@ -28,8 +36,25 @@ no jobs that succeeded.`,
       await changeMatching(compute, "retry", selection, options, output);
       return 0;
     }
-    const job = await compute.jobs.retry(jobIds[0] ?? "", patience(output));
+    const withDependents = options["with-dependents"];
+    const job = await compute.jobs.retry(jobIds[0] ?? "", { ...patience(output), withDependents });
     await (options.json ? output.json(job) : output.result(job.jobId));
+    const notes = options.json ? [] : notesOf(job, withDependents);
+    for (const note of notes) await output.note(`tanvrit-compute: ${note}`);
     return 0;
   },
 });
+
+function notesOf({ jobId, array, queuedAgain, skippedDependents }: RetriedJob, withDependents: boolean) {
+  const notes: string[] = [];
+  if (withDependents || array !== undefined) {
+    const rest = array !== undefined && !withDependents ? "; what succeeded is not run again" : "";
+    notes.push(`${counted(queuedAgain, "job")} queued again${rest}`);
+  }
+  if (skippedDependents > 0) {
+    const jobs = `${counted(skippedDependents, "job")} behind it`;
+    const was = skippedDependents === 1 ? "was skipped and stays so" : "were skipped and stay so";
+    notes.push(`${jobs} ${was}; bring back: tanvrit-compute job retry ${jobId} --with-dependents`);
+  }
+  return notes;
+}

@@ -51,28 +51,37 @@ export function skipHeld(
   return { job, result: job };
 }
 
-/** What an array is, given how its jobs stand. It is over when all of them are. */
+/** What an array becomes, given how its jobs stand: it is over when all of them are. Undefined: what it is. Pure. */
 export function applyProgress(
-  state: JobState | undefined,
+  array: JobRecord,
   progress: ReadonlyMap<JobStatus, number>,
   nowMs: number,
-): Decision<JobRecord | undefined> {
-  const array = state?.job;
-  if (array?.hold !== "array" || isFinal(array.status)) return { result: undefined };
-  const count = (status: JobStatus) => progress.get(status) ?? 0;
-  const total = [...progress.values()].reduce((sum, n) => sum + n, 0);
-  const succeeded = count("SUCCESS");
-  const ended = succeeded + count("FAILED") + count("TIMEOUT") + count("CANCELLED");
+): JobRecord | undefined {
+  if (array.hold !== "array" || isFinal(array.status)) return undefined;
+  const { total, ended, succeeded, failed, running } = tally(progress);
+  if (total === 0) return undefined;
   if (ended < total) {
-    const hasBegun = ended > 0 || count("RUNNING") > 0;
-    if (!hasBegun || array.status === "RUNNING") return { result: undefined };
-    const job: JobRecord = { ...array, status: "RUNNING", startedAtMs: nowMs };
-    return { job, result: job };
+    const hasBegun = ended > 0 || running > 0;
+    if (!hasBegun || array.status === "RUNNING") return undefined;
+    return { ...array, status: "RUNNING", startedAtMs: nowMs };
   }
-  const status = arrayEnd(array, succeeded === total, count("FAILED") + count("TIMEOUT") > 0);
+  const status = arrayEnd(array, succeeded === total, failed > 0);
   const message = `${succeeded} of ${total} jobs succeeded.`;
-  const job: JobRecord = { ...array, status, end: { message }, finishedAtMs: nowMs };
-  return { job, result: job };
+  return { ...array, status, end: { message }, finishedAtMs: nowMs };
+}
+
+/** How many jobs of an array there are, and how many of them stand how. */
+export function tally(progress: ReadonlyMap<JobStatus, number>) {
+  const count = (status: JobStatus) => progress.get(status) ?? 0;
+  const succeeded = count("SUCCESS");
+  const failed = count("FAILED") + count("TIMEOUT");
+  return {
+    total: [...progress.values()].reduce((sum, n) => sum + n, 0),
+    ended: succeeded + failed + count("CANCELLED"),
+    succeeded,
+    failed,
+    running: count("RUNNING"),
+  };
 }
 
 function arrayEnd(array: JobRecord, allSucceeded: boolean, someFailed: boolean) {

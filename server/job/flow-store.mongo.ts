@@ -1,4 +1,4 @@
-import type { Collection, Filter } from "mongodb";
+import type { ClientSession, Collection, Filter } from "mongodb";
 import type { JobStatus } from "../../shared/job-state.ts";
 import { type MongoStore, outlastOthers } from "../store/mongo.ts";
 import { collectionStep } from "../store/mongo-migrations.ts";
@@ -12,7 +12,31 @@ interface GroupDocument {
   admissions: number;
 }
 
-export const flowSteps = [collectionStep("flow-1", "compute_job_groups", [])];
+/** How jobs are found that stand behind others. */
+interface Link {
+  field: string;
+  where: Filter<JobDocument>;
+}
+
+type Reached = Pick<JobDocument, "job_id" | "array_id">;
+
+const COMES_AFTER = "manifest.after.jobId";
+/** Said so that the index of jobs that come after others serves a query. */
+const SAYS_AFTER = { "manifest.after": { $exists: true } };
+const MAX_NARROW = 4;
+/** The store holds what one lookup finds in memory, whole manifests, and has 100 MiB for it. */
+const STEPS_AT_ONCE = 40;
+
+export const flowSteps = [
+  collectionStep("flow-1", "compute_job_groups", []),
+  // Who comes after a job is asked when it is queued again: of jobs that wait, and of those that were skipped.
+  collectionStep("flow-2", "compute_jobs", [
+    {
+      key: { [COMES_AFTER]: 1, job_id: 1 },
+      partialFilterExpression: SAYS_AFTER,
+    },
+  ]),
+];
 
 export class MongoJobFlowStore implements JobFlowStore {
   private readonly jobs: Collection<JobDocument>;
@@ -29,6 +53,49 @@ export class MongoJobFlowStore implements JobFlowStore {
 
   waitingFor(jobIds: readonly string[]): Promise<JobRecord[]> {
     return this.select({ after_ids: { $in: [...jobIds] } });
+  }
+
+  waitingBehind(jobIds: readonly string[], limit: number): Promise<JobRecord[]> {
+    return this.store.attempt(async () => {
+      const link = { field: "after_ids", where: { hold: "after" as const } };
+      const ids = await this.reach(jobIds, link, limit);
+      const found = await this.jobs
+        .find({ job_id: { $in: [...ids] }, hold: "after" })
+        .sort({ job_id: 1 })
+        .limit(limit)
+        .toArray();
+      return found.map(jobFromDocument);
+    });
+  }
+
+  releasedBehind(jobIds: readonly string[]): Promise<JobRecord[]> {
+    return this.select({
+      ...SAYS_AFTER,
+      [COMES_AFTER]: { $in: [...jobIds] },
+      status: "QUEUED",
+      hold: { $nin: ["after", "array"] },
+    });
+  }
+
+  skippedBehind(businessId: string, jobIds: readonly string[], limit: number): Promise<string[]> {
+    return this.store.attempt(async () => {
+      const arrays = await this.jobs
+        .find({ job_id: { $in: [...jobIds] }, array_id: { $exists: true } }, { projection: { array_id: 1 } })
+        .toArray();
+      const seeds = [...jobIds, ...arrays.flatMap((job) => job.array_id ?? [])];
+      const skipped = { business_id: businessId, status: "CANCELLED" as const, "ending.reason": "Skipped" };
+      const link = { field: COMES_AFTER, where: { ...skipped, ...SAYS_AFTER } };
+      const ids = await this.reach(seeds, link, limit);
+      return [...ids].sort().slice(0, limit);
+    });
+  }
+
+  settleArray(
+    { jobId, businessId }: Pick<JobRecord, "jobId" | "businessId">,
+    decide: (array: JobRecord, progress: ReadonlyMap<JobStatus, number>) => JobRecord | undefined,
+  ): Promise<JobRecord | undefined> {
+    const settleOnce = (session: ClientSession) => this.settleIn(session, { jobId, businessId }, decide);
+    return this.store.attempt(() => outlastOthers(() => this.store.transaction(settleOnce)));
   }
 
   heldAfter(behindJobId: string | undefined, limit: number): Promise<JobRecord[]> {
@@ -59,15 +126,7 @@ export class MongoJobFlowStore implements JobFlowStore {
   }
 
   arrayProgress(arrayId: string): Promise<ReadonlyMap<JobStatus, number>> {
-    return this.store.attempt(async () => {
-      const rows = await this.jobs
-        .aggregate<{ _id: JobStatus; n: number }>([
-          { $match: { array_id: arrayId } },
-          { $group: { _id: "$status", n: { $sum: 1 } } },
-        ])
-        .toArray();
-      return new Map(rows.map((row) => [row._id, row.n]));
-    });
+    return this.store.attempt(() => this.progressOf(arrayId));
   }
 
   openArrays(behindJobId: string | undefined, limit: number): Promise<JobRecord[]> {
@@ -99,6 +158,62 @@ export class MongoJobFlowStore implements JobFlowStore {
       await this.jobs.bulkWrite(writes, { session });
       return admitted;
     });
+  }
+
+  private async progressOf(
+    arrayId: string,
+    session?: ClientSession,
+  ): Promise<ReadonlyMap<JobStatus, number>> {
+    const steps = [{ $match: { array_id: arrayId } }, { $group: { _id: "$status", n: { $sum: 1 } } }];
+    const rows = await this.jobs.aggregate<{ _id: JobStatus; n: number }>(steps, { session }).toArray();
+    return new Map(rows.map((row) => [row._id, row.n]));
+  }
+
+  private async settleIn(
+    session: ClientSession,
+    { jobId, businessId }: Pick<JobRecord, "jobId" | "businessId">,
+    decide: (array: JobRecord, progress: ReadonlyMap<JobStatus, number>) => JobRecord | undefined,
+  ): Promise<JobRecord | undefined> {
+    const found = await this.jobs.findOne({ job_id: jobId, business_id: businessId }, { session });
+    const job = found && decide(jobFromDocument(found), await this.progressOf(jobId, session));
+    // Whoever has written the array since this transaction began is in its way, and it begins again.
+    if (job) await this.jobs.updateOne({ job_id: jobId }, jobUpdate(job), { session });
+    return job ?? undefined;
+  }
+
+  /** The jobs behind these, those behind them, and so on, by way of their arrays as well. */
+  private async reach(jobIds: readonly string[], link: Link, limit: number): Promise<Set<string>> {
+    const found = new Set<string>();
+    const looked = new Set(jobIds);
+    let frontier = [...jobIds];
+    while (frontier.length > 0 && found.size < limit) {
+      const jobs = await this.step(frontier, link);
+      for (const job of jobs) found.add(job.job_id);
+      const ids = jobs.flatMap((job) => [job.job_id, ...(job.array_id ? [job.array_id] : [])]);
+      frontier = [...new Set(ids)].filter((id) => !looked.has(id));
+      for (const id of frontier) looked.add(id);
+    }
+    return found;
+  }
+
+  /** One step of many jobs at once, or many steps of a few: what is long is narrow. */
+  private async step(jobIds: string[], { field, where }: Link): Promise<Reached[]> {
+    if (jobIds.length > MAX_NARROW) {
+      const projection = { _id: 0, job_id: 1, array_id: 1 };
+      return this.jobs.find({ ...where, [field]: { $in: jobIds } }, { projection }).toArray();
+    }
+    const $graphLookup = {
+      ...{ from: "compute_jobs", startWith: "$job_id", connectFromField: "job_id", connectToField: field },
+      ...{ as: "behind", maxDepth: STEPS_AT_ONCE, restrictSearchWithMatch: where },
+    };
+    const $project = { _id: 0, job_id: "$behind.job_id", array_id: "$behind.array_id" };
+    const steps = [
+      { $match: { job_id: { $in: jobIds } } },
+      { $graphLookup },
+      { $unwind: "$behind" },
+      { $project },
+    ];
+    return this.jobs.aggregate<Reached>(steps).toArray();
   }
 
   private select(filter: Filter<JobDocument>, limit = 0): Promise<JobRecord[]> {

@@ -2,9 +2,12 @@ import type { JobStatus } from "../../shared/job-state.ts";
 import type { Migration, SqliteStore } from "../store/sqlite.ts";
 import { ADMITTED_AT_ONCE, type GroupKey, type JobFlowStore } from "./flow-store.ts";
 import type { JobRecord } from "./job-record.ts";
-import { type JobRow, jobFromRow } from "./job-rows.sqlite.ts";
+import { type JobRow, jobFromRow, updateJob } from "./job-rows.sqlite.ts";
 
 const OPEN = "status IN ('QUEUED', 'ASSIGNED', 'RUNNING')";
+
+/** Of a job called j: it never ran, because of how another ended. */
+const SKIPPED = "j.status = 'CANCELLED' AND json_extract(j.ending, '$.reason') = 'Skipped'";
 
 export const flowMigrations: Migration[] = [
   {
@@ -42,6 +45,61 @@ export class SqliteJobFlowStore implements JobFlowStore {
        AND hold = 'after' AND ${OPEN}`,
       { ids: JSON.stringify(jobIds) },
     );
+  }
+
+  async waitingBehind(jobIds: readonly string[], limit: number): Promise<JobRecord[]> {
+    const behind = `
+      WITH RECURSIVE reached (id) AS (
+        SELECT value FROM json_each($ids)
+        UNION
+        SELECT j.job_id FROM reached r
+          JOIN compute_job_after a ON a.after_job_id = r.id
+          JOIN compute_jobs j ON j.job_id = a.job_id
+        WHERE j.hold = 'after' AND j.status = 'QUEUED'
+        LIMIT $most)
+      SELECT id FROM reached`;
+    const ids = JSON.stringify(jobIds);
+    return this.select(`job_id IN (${behind}) AND hold = 'after' AND ${OPEN} ORDER BY job_id LIMIT $limit`, {
+      ...{ ids, limit, most: jobIds.length + limit },
+    });
+  }
+
+  async releasedBehind(jobIds: readonly string[]): Promise<JobRecord[]> {
+    return this.select(
+      `job_id IN (SELECT job_id FROM compute_job_after WHERE after_job_id IN (SELECT value FROM json_each($ids)))
+       AND status = 'QUEUED' AND hold IS NOT 'after' AND hold IS NOT 'array'`,
+      { ids: JSON.stringify(jobIds) },
+    );
+  }
+
+  async skippedBehind(businessId: string, jobIds: readonly string[], limit: number): Promise<string[]> {
+    const rows = this.store.all<{ id: string }>(
+      `WITH RECURSIVE reached (id) AS (
+         SELECT value FROM json_each($ids)
+         UNION
+         SELECT a.job_id FROM reached r
+           JOIN compute_job_after a ON a.after_job_id = r.id
+           JOIN compute_jobs j ON j.job_id = a.job_id
+         WHERE ${SKIPPED}
+         UNION
+         SELECT j.array_id FROM reached r JOIN compute_jobs j ON j.job_id = r.id WHERE j.array_id IS NOT NULL)
+       SELECT j.job_id AS id FROM reached r JOIN compute_jobs j ON j.job_id = r.id
+       WHERE j.business_id = $businessId AND ${SKIPPED} ORDER BY j.job_id LIMIT $limit`,
+      { ids: JSON.stringify(jobIds), businessId, limit },
+    );
+    return rows.map((row) => row.id);
+  }
+
+  settleArray(
+    { jobId, businessId }: Pick<JobRecord, "jobId" | "businessId">,
+    decide: (array: JobRecord, progress: ReadonlyMap<JobStatus, number>) => JobRecord | undefined,
+  ): Promise<JobRecord | undefined> {
+    return this.store.write(() => {
+      const [array] = this.select("job_id = $jobId AND business_id = $businessId", { jobId, businessId });
+      const job = array && decide(array, this.progressOf(jobId));
+      if (job) updateJob(this.store, job);
+      return job;
+    });
   }
 
   async heldAfter(behindJobId: string | undefined, limit: number): Promise<JobRecord[]> {
@@ -102,6 +160,10 @@ export class SqliteJobFlowStore implements JobFlowStore {
   }
 
   async arrayProgress(arrayId: string): Promise<ReadonlyMap<JobStatus, number>> {
+    return this.progressOf(arrayId);
+  }
+
+  private progressOf(arrayId: string): ReadonlyMap<JobStatus, number> {
     const rows = this.store.all<{ status: JobStatus; n: number }>(
       "SELECT status, count(*) AS n FROM compute_jobs WHERE array_id = $arrayId GROUP BY status",
       { arrayId },

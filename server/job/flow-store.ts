@@ -20,6 +20,18 @@ export interface JobFlowStore {
   findMany(businessId: string, jobIds: readonly string[]): Promise<JobRecord[]>;
   /** Jobs that are held back until one of these is over. */
   waitingFor(jobIds: readonly string[]): Promise<JobRecord[]>;
+  /**
+   * Jobs that are held back until one of these is over, and those held back until one of them is, and so on; by id, the
+   * first of them.
+   */
+  waitingBehind(jobIds: readonly string[], limit: number): Promise<JobRecord[]>;
+  /** Queued jobs that come after one of these and are not held back for it any more. */
+  releasedBehind(jobIds: readonly string[]): Promise<JobRecord[]>;
+  /**
+   * Jobs that were skipped because of these, because of those that were, and so on, also by way of arrays that did not
+   * succeed for want of their jobs: their ids, the oldest first.
+   */
+  skippedBehind(businessId: string, jobIds: readonly string[], limit: number): Promise<string[]>;
   /** Jobs that are held back until others are over, by id, behind `behindJobId`. */
   heldAfter(behindJobId: string | undefined, limit: number): Promise<JobRecord[]>;
   /**
@@ -35,6 +47,14 @@ export interface JobFlowStore {
   arrayMembers(arrayId: string, behindJobId: string | undefined, limit: number): Promise<JobRecord[]>;
   /** How many jobs of an array there are in each status. */
   arrayProgress(arrayId: string): Promise<ReadonlyMap<JobStatus, number>>;
+  /**
+   * Writes what `decide` makes of an array, given how its jobs stand at that moment: none of them is queued again
+   * unseen, where whoever does that writes the array with it. `decide` is pure and may be called again.
+   */
+  settleArray(
+    array: Pick<JobRecord, "jobId" | "businessId">,
+    decide: (array: JobRecord, progress: ReadonlyMap<JobStatus, number>) => JobRecord | undefined,
+  ): Promise<JobRecord | undefined>;
   /** Arrays that are not over, by id, behind `behindJobId`. */
   openArrays(behindJobId: string | undefined, limit: number): Promise<JobRecord[]>;
 }

@@ -46,6 +46,9 @@ export function jobHandlers(jobs: JobService, unschedulable: Unschedulable, cost
       return { jobs: await viewsOf(businessId, rows), nextCursor };
     },
     "jobs.cancel": async ({ jobId }, context) => viewOf(await jobs.cancel(businessOf(context), jobId)),
-    "jobs.retry": async ({ jobId }, context) => viewOf(await jobs.retry(businessOf(context), jobId)),
+    "jobs.retry": async ({ jobId, withDependents }, context) => {
+      const { job, ...counts } = await jobs.retry(businessOf(context), jobId, withDependents);
+      return { ...(await viewOf(job)), ...counts };
+    },
   };
 }

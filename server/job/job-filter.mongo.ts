@@ -7,9 +7,10 @@ import { CLOCK_SLACK_MS, type JobListQuery } from "./job-store.ts";
 /** The documents that a query selects, but for its limit. */
 export function jobFilterOf(query: JobListQuery): Filter<JobDocument> {
   const filter: Filter<JobDocument> = { business_id: query.businessId };
-  const { beforeJobId, sinceMs, name, status } = query;
-  if (beforeJobId !== undefined || sinceMs !== undefined) {
+  const { beforeJobId, oldestBehind, sinceMs, name, status } = query;
+  if (beforeJobId !== undefined || oldestBehind !== undefined || sinceMs !== undefined) {
     filter.job_id = {
+      ...(oldestBehind === undefined ? {} : { $gt: oldestBehind }),
       ...(beforeJobId === undefined ? {} : { $lt: beforeJobId }),
       ...(sinceMs === undefined ? {} : { $gte: firstIdAt("job", sinceMs - CLOCK_SLACK_MS) }),
     };

@@ -10,7 +10,7 @@ interface Selection {
 }
 
 /**
- * The ids of the jobs that a query selects, newest first. Each status is a walk along the index of its own, so that
+ * The ids of the jobs that a query selects, in its order. Each status is a walk along the index of its own, so that
  * no more is read than is wanted, however many jobs there are.
  */
 export function selectJobIds(query: JobListQuery): Selection {
@@ -19,6 +19,10 @@ export function selectJobIds(query: JobListQuery): Selection {
   if (query.beforeJobId !== undefined) {
     where.push("job_id < $beforeJobId");
     bindings.beforeJobId = query.beforeJobId;
+  }
+  if (query.oldestBehind !== undefined) {
+    where.push("job_id > $oldestBehind");
+    bindings.oldestBehind = query.oldestBehind;
   }
   if (query.sinceMs !== undefined) {
     where.push("job_id >= $firstJobId AND created_at >= $since");
@@ -35,20 +39,25 @@ export function selectJobIds(query: JobListQuery): Selection {
     bindings[`labelPath${i}`] = `$.labels."${key}"`;
     bindings[`label${i}`] = value;
   }
-  return { sql: overStatuses(where, query.status, bindings), bindings };
+  return { sql: overStatuses(where, query.status, bindings, idOrder(query)), bindings };
+}
+
+export function idOrder({ oldestBehind }: Pick<JobListQuery, "oldestBehind">): "ASC" | "DESC" {
+  return oldestBehind === undefined ? "DESC" : "ASC";
 }
 
 function overStatuses(
   where: readonly string[],
   status: readonly JobStatus[] | undefined,
   bindings: Selection["bindings"],
+  order: "ASC" | "DESC",
 ): string {
   const walk = (conditions: readonly string[]) =>
-    `SELECT job_id FROM compute_jobs WHERE ${conditions.join(" AND ")} ORDER BY job_id DESC LIMIT $limit`;
+    `SELECT job_id FROM compute_jobs WHERE ${conditions.join(" AND ")} ORDER BY job_id ${order} LIMIT $limit`;
   if (status === undefined) return walk(where);
   const walks = [...new Set(status)].map((one, i) => {
     bindings[`status${i}`] = one;
     return `SELECT job_id FROM (${walk([...where, `status = $status${i}`])})`;
   });
-  return `${walks.join(" UNION ALL ")} ORDER BY job_id DESC LIMIT $limit`;
+  return `${walks.join(" UNION ALL ")} ORDER BY job_id ${order} LIMIT $limit`;
 }

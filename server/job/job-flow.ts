@@ -4,10 +4,11 @@ import type { JobManifest } from "../../shared/manifest.ts";
 import type { Bus } from "../bus/bus.ts";
 import { RecentMap } from "../recent-map.ts";
 import type { DueTimes } from "../tasks/due-times.ts";
-import { applyProgress, judgeAfter, releaseHeld, skipHeld } from "./flow-rules.ts";
+import { applyProgress, judgeAfter, releaseHeld, skipHeld, tally } from "./flow-rules.ts";
 import type { GroupKey, JobFlowStore } from "./flow-store.ts";
 import type { JobRecord, JobState } from "./job-record.ts";
-import { cancelled, retried } from "./job-rules.ts";
+import { JobRetry } from "./job-retry.ts";
+import { cancelled } from "./job-rules.ts";
 import type { Decision, JobStore } from "./job-store.ts";
 
 export interface JobFlowParts {
@@ -27,6 +28,7 @@ type JobKey = Pick<JobRecord, "jobId" | "businessId">;
 const PAGE = 500;
 /** A chain of jobs that skip one another is followed this far at once; the next look goes on. */
 const MAX_ROUNDS = 1_000;
+const MAX_SKIPPED_AT_ONCE = 2_000;
 
 /**
  * What follows for other jobs when some have changed: those that come after them go on or are skipped, groups let
@@ -38,7 +40,11 @@ export class JobFlow {
   /** How far `lookThrough` has come in each list; what is undefined is begun anew. */
   private readonly lookedTo: { held?: JobRecord; group?: GroupKey; array?: JobRecord } = {};
 
-  constructor(private readonly parts: JobFlowParts) {}
+  readonly retries: JobRetry;
+
+  constructor(private readonly parts: JobFlowParts) {
+    this.retries = new JobRetry(parts, this);
+  }
 
   /** Refuses jobs that come after jobs which are not there. Throws `invalid_request`. */
   async checkAfter(businessId: string, manifests: readonly Pick<JobManifest, "after">[]): Promise<void> {
@@ -64,29 +70,6 @@ export class JobFlow {
     }
   }
 
-  /**
-   * Tries an array again, and with it those of its jobs that did not succeed. All in one change: whoever looks at an
-   * array of which all jobs are over ends it. Undefined where it is not over.
-   */
-  async retryArray({ jobId, businessId }: JobKey): Promise<JobRecord | undefined> {
-    const { flow, now } = this.parts;
-    const [array] = await flow.findMany(businessId, [jobId]);
-    if (!array || !isFinal(array.status)) return undefined;
-    this.begun.delete(jobId);
-    const nowMs = now();
-    const changes: { job: JobKey; rule: Rule }[] = [];
-    for await (const page of this.memberPages(jobId)) {
-      for (const job of page) {
-        changes.push({ job, rule: (state) => change(state && retriedUnlessDone(state.job, nowMs)) });
-      }
-    }
-    // Last: a store that has to part them because others are at work on them keeps the order.
-    changes.push({ job: array, rule: (state) => change(state && retried(state.job, nowMs)) });
-    const done = await this.change(changes);
-    await this.changed(done);
-    return done.find((job) => job.jobId === jobId);
-  }
-
   /** Looks for what a server that died left undone; some of it each time. */
   async lookThrough(): Promise<void> {
     const { flow } = this.parts;
@@ -99,15 +82,15 @@ export class JobFlow {
     for (const key of groups) await this.admit(key);
     const arrays = await flow.openArrays(lookedTo.array?.jobId, PAGE);
     lookedTo.array = lastOfFull(arrays);
-    await this.changed(await this.progress(arrays));
+    await this.changed(await this.progress(arrays, true));
   }
 
   /** One step: the jobs that change because these have. */
   private async follow(jobs: readonly JobRecord[]): Promise<JobRecord[]> {
-    const { flow } = this.parts;
     const ended = jobs.filter((job) => isFinal(job.status)).map((job) => job.jobId);
     const isNew = (job: JobRecord) => job.status === "QUEUED" && job.attempt === 0;
-    const waiting = ended.length > 0 ? await flow.waitingFor(ended) : [];
+    const waiting = ended.length > 0 ? await this.waitingBehind(jobs) : [];
+    for (const job of jobs) if (job.hold === "array" && job.status === "QUEUED") this.begun.delete(job.jobId);
     const held = jobs.filter((job) => job.hold === "after" && !isFinal(job.status));
     const displaced = await this.displace(jobs.filter((job) => isNew(job) && job.hold === "group"));
     const judged = await this.judge([...waiting, ...held]);
@@ -116,23 +99,61 @@ export class JobFlow {
     return [...displaced, ...judged, ...members, ...(await this.progress(this.arraysOf(jobs)))];
   }
 
-  /** Of jobs that are held back for others: those that go on, and those that are skipped. */
+  /** The jobs that are to be judged because these have ended. */
+  private async waitingBehind(jobs: readonly JobRecord[]): Promise<JobRecord[]> {
+    const { flow } = this.parts;
+    const ended = jobs.filter((job) => isFinal(job.status));
+    const [skipped, others] = [true, false].map((is) =>
+      ended.filter((job) => (job.end?.reason === "Skipped") === is).map((job) => job.jobId),
+    );
+    // What comes after a skipped job is most likely skipped, too: a chain of them is taken at once.
+    const behind = skipped?.length ? await flow.waitingBehind(skipped, MAX_SKIPPED_AT_ONCE) : [];
+    return others?.length ? [...behind, ...(await flow.waitingFor(others))] : behind;
+  }
+
+  /**
+   * Of jobs that are held back for others: those that go on, and those that are skipped. The others are read in the
+   * same change: none that is queued again meanwhile counts as over.
+   */
   private async judge(held: readonly JobRecord[]): Promise<JobRecord[]> {
     const nowMs = this.parts.now();
-    const changes: { job: JobRecord; rule: Rule }[] = [];
-    for (const [businessId, jobs] of Map.groupBy(held, (job) => job.businessId)) {
-      const ids = [...new Set(jobs.flatMap((job) => job.manifest.after?.map((one) => one.jobId) ?? []))];
-      const others = await this.parts.flow.findMany(businessId, ids);
-      const byId = new Map(others.map((job) => [job.jobId, job]));
-      for (const job of jobs) {
-        const verdict = judgeAfter(job, byId);
-        if (verdict.kind === "go") changes.push({ job, rule: (state) => releaseHeld(state, nowMs) });
-        if (verdict.kind === "skip") {
-          changes.push({ job, rule: (state) => skipHeld(state, verdict.message, nowMs) });
-        }
+    const waiting = new Map(held.map((job) => [job.jobId, job]));
+    const known = new Map(waiting);
+    const remember = (jobId: string, job: JobRecord | undefined) => {
+      if (job) known.set(jobId, job);
+      else known.delete(jobId);
+    };
+    const changes = new Map<string, { job: JobKey; rule: Rule }>();
+    for (const { businessId, manifest } of waiting.values()) {
+      for (const { jobId } of manifest.after ?? []) {
+        if (waiting.has(jobId)) continue;
+        const rule: Rule = (state) => {
+          remember(jobId, state?.job);
+          return { result: undefined };
+        };
+        changes.set(jobId, { job: { jobId, businessId }, rule });
       }
     }
-    return this.change(changes);
+    // The oldest first: each is judged by what has just become of those before it.
+    for (const job of [...waiting.values()].sort((a, b) => (a.jobId < b.jobId ? -1 : 1))) {
+      const rule: Rule = (state) => {
+        const decision = this.decideHeld(state, known, nowMs);
+        remember(job.jobId, decision.job ?? state?.job);
+        return decision;
+      };
+      changes.set(job.jobId, { job, rule });
+    }
+    return this.change([...changes.values()]);
+  }
+
+  private decideHeld(
+    state: JobState | undefined,
+    known: ReadonlyMap<string, JobRecord>,
+    nowMs: number,
+  ): Decision<JobRecord | undefined> {
+    const verdict = state && judgeAfter(state.job, known);
+    if (verdict?.kind === "go") return releaseHeld(state, nowMs);
+    return verdict?.kind === "skip" ? skipHeld(state, verdict.message, nowMs) : { result: undefined };
   }
 
   /** Nothing more follows from a job that goes on. */
@@ -164,14 +185,15 @@ export class JobFlow {
     const done: JobRecord[] = [];
     for (const array of arrays) {
       if (array.hold !== "array" || array.cancelRequestedAtMs === undefined) continue;
-      for await (const page of this.memberPages(array.jobId)) {
+      for await (const page of this.membersOf(array.jobId)) {
         done.push(...(await this.change(page.map((job) => ({ job, rule })))));
       }
     }
     return done;
   }
 
-  private async *memberPages(arrayId: string): AsyncGenerator<JobRecord[], void, void> {
+  /** The jobs of an array, page by page. */
+  async *membersOf(arrayId: string): AsyncGenerator<JobRecord[], void, void> {
     let behind: string | undefined;
     for (;;) {
       const page = await this.parts.flow.arrayMembers(arrayId, behind, PAGE);
@@ -183,25 +205,30 @@ export class JobFlow {
 
   private arraysOf(jobs: readonly JobRecord[]): JobKey[] {
     const arrays = new Map<string, JobKey>();
-    for (const { arrayId, businessId, status } of jobs) {
+    for (const { jobId, arrayId, businessId, hold, status } of jobs) {
+      // One that is open again stands as its jobs do.
+      if (hold === "array" && status === "QUEUED") arrays.set(jobId, { jobId, businessId });
       if (arrayId === undefined) continue;
       if (isFinal(status) || (status === "RUNNING" && !this.begun.get(arrayId))) {
         arrays.set(arrayId, { jobId: arrayId, businessId });
       }
-      if (status === "RUNNING") this.begun.set(arrayId, true);
     }
     return [...arrays.values()];
   }
 
-  private async progress(arrays: readonly JobKey[]): Promise<JobRecord[]> {
-    const nowMs = this.parts.now();
-    const changes: { job: JobKey; rule: Rule }[] = [];
-    for (const job of arrays) {
-      const progress = await this.parts.flow.arrayProgress(job.jobId);
-      if (progress.size === 0) continue;
-      changes.push({ job, rule: (state) => applyProgress(state, progress, nowMs) });
+  /** @param isLook arrays that were found, not told of: whether they have begun is not known here. */
+  private async progress(arrays: readonly JobKey[], isLook = false): Promise<JobRecord[]> {
+    const { flow, now } = this.parts;
+    const done: JobRecord[] = [];
+    for (const array of arrays) {
+      const { ended, running, total } = tally(await flow.arrayProgress(array.jobId));
+      if (total === 0 || (ended < total && !isLook && this.begun.get(array.jobId))) continue;
+      const job = await flow.settleArray(array, (one, progress) => applyProgress(one, progress, now()));
+      if (ended < total && ended + running > 0) this.begun.set(array.jobId, true);
+      if (job) done.push(job);
     }
-    return this.change(changes);
+    this.announce(done);
+    return done;
   }
 
   private async change(changes: readonly { job: JobKey; rule: Rule }[]): Promise<JobRecord[]> {
@@ -217,7 +244,8 @@ export class JobFlow {
     return done;
   }
 
-  private announce(jobs: readonly JobRecord[]): void {
+  /** Tells whoever waits for jobs that these have changed, and that there may be work. */
+  announce(jobs: readonly JobRecord[]): void {
     const { bus, due } = this.parts;
     for (const [businessId, changed] of Map.groupBy(jobs, (job) => job.businessId)) {
       bus.publish("jobs", { businessId, jobIds: changed.map((job) => job.jobId) });
@@ -238,10 +266,6 @@ function lastOfFull<Item>(page: readonly Item[]): Item | undefined {
 
 function change(job: JobRecord | undefined): Decision<JobRecord | undefined> {
   return { job, result: job };
-}
-
-function retriedUnlessDone(job: JobRecord, nowMs: number): JobRecord | undefined {
-  return job.status === "SUCCESS" ? undefined : retried(job, nowMs);
 }
 
 /** The groups in which something may have become free, or somebody waits since now. */

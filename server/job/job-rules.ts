@@ -92,18 +92,17 @@ export function newArray(array: JobRecord): JobRecord[] {
   });
 }
 
-/** The job when somebody has asked to run it again; undefined where it is not over yet. Pure. */
-export function retried(job: JobRecord, nowMs: number): JobRecord | undefined {
-  if (!isFinal(job.status)) return undefined;
+/** A job that is over, as it is when it is queued again; `waits`: for the jobs it comes after. Pure. */
+export function retried(job: JobRecord, nowMs: number, waits: boolean): JobRecord {
+  const hold = holdOf(waits ? job.manifest : { ...job.manifest, after: undefined });
   return {
     ...requeue(job),
     cancelRequestedAtMs: undefined,
     retryCount: 0,
     lostCount: 0,
     agentDeaths: 0,
-    // By hand it is tried now, whatever it once came after.
-    hold: holdOf({ ...job.manifest, after: undefined }),
-    queueDeadlineMs: queueDeadlineOf(job.manifest, nowMs),
+    hold,
+    queueDeadlineMs: hold === "after" ? undefined : queueDeadlineOf(job.manifest, nowMs),
   };
 }
 

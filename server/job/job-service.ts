@@ -6,7 +6,8 @@ import type { Bus } from "../bus/bus.ts";
 import type { DueTimes } from "../tasks/due-times.ts";
 import type { JobFlow } from "./job-flow.ts";
 import type { JobRecord } from "./job-record.ts";
-import { cancelled, hashOf, type JobOrigin, newArray, newJob, retried } from "./job-rules.ts";
+import type { Retried } from "./job-retry.ts";
+import { cancelled, hashOf, type JobOrigin, newArray, newJob } from "./job-rules.ts";
 import type { JobListQuery, JobStore } from "./job-store.ts";
 import type { JobWatch } from "./job-watch.ts";
 
@@ -138,35 +139,31 @@ export class JobService {
     return result;
   }
 
-  /** Queues a finished job again. */
-  async retry(businessId: string, jobId: string): Promise<JobRecord> {
-    const { bus, flow } = this.parts;
-    const { manifest } = await this.retrieve(businessId, jobId);
-    const key = { businessId, jobId };
-    const job = manifest.array === undefined ? await this.retryOne(key) : await flow.retryArray(key);
-    if (!job) {
-      const { status } = await this.retrieve(businessId, jobId);
-      throw new ComputeError("conflict", `Job ${jobId} is ${status}; only a finished job can be retried.`);
-    }
-    bus.publish("job", { jobId, businessId });
-    bus.publish("wake", { businessId });
-    await flow.changed([job]);
-    return job;
+  /**
+   * Queues a finished job again, or those of an array's jobs that did not succeed; with dependents also the jobs that
+   * were skipped because of it. Throws `not_found`, and `conflict` where there is nothing to queue.
+   */
+  async retry(
+    businessId: string,
+    jobId: string,
+    withDependents = false,
+  ): Promise<Retried & { job: JobRecord }> {
+    const before = await this.retrieve(businessId, jobId);
+    const done = await this.parts.flow.retries.one(before, withDependents);
+    const job = await this.retrieve(businessId, jobId);
+    if (done.queuedAgain > 0 || job.status !== before.status) return { ...done, job };
+    throw new ComputeError("conflict", nothingToRetry(job, withDependents));
   }
+}
 
-  private async retryOne(key: { businessId: string; jobId: string }): Promise<JobRecord | undefined> {
-    const nowMs = this.parts.now();
-    const [result] = await this.parts.jobs.change<JobRecord | undefined>([
-      {
-        key,
-        decide: (state) => {
-          const job = state && retried(state.job, nowMs);
-          return { job, result: job };
-        },
-      },
-    ]);
-    return result;
+function nothingToRetry({ jobId, status, manifest }: JobRecord, withDependents: boolean): string {
+  const behind = withDependents ? ", and no job that comes after it was skipped" : "";
+  if (manifest.array === undefined) {
+    return `Job ${jobId} is ${status}${behind}; only a finished job can be retried.`;
   }
+  return status === "SUCCESS"
+    ? `All jobs of array ${jobId} succeeded${behind}; there is nothing to run again.`
+    : `Array ${jobId} is ${status}, and none of its jobs has failed so far${behind}.`;
 }
 
 /** A lost message of the bus delays a waiter by no more than this. */

@@ -64,13 +64,18 @@ export class MongoJobStore implements JobStore {
 
   async list(query: JobListQuery): Promise<JobRecord[]> {
     return this.store.attempt(async () => {
-      const found = this.jobs.find(jobFilterOf(query)).sort({ job_id: -1 }).limit(query.limit);
+      const order = query.oldestBehind === undefined ? -1 : 1;
+      const found = this.jobs.find(jobFilterOf(query)).sort({ job_id: order }).limit(query.limit);
       return (await found.toArray()).map(jobFromDocument);
     });
   }
 
-  change<Result>(requests: readonly ChangeRequest<Result>[]): Promise<Result[]> {
-    return this.changes.change(requests) as Promise<Result[]>;
+  change<Result>(
+    requests: readonly ChangeRequest<Result>[],
+    options?: { unrelated: boolean },
+  ): Promise<Result[]> {
+    const changes = options?.unrelated ? this.changes.changeEach(requests) : this.changes.change(requests);
+    return changes as Promise<Result[]>;
   }
 
   async changeMatching<Result>(

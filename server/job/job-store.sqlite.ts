@@ -2,7 +2,7 @@ import { RETRY_MAX_MS } from "../../shared/reasons.ts";
 import { PUT_BACK_MAX_MS } from "../execution/rules.ts";
 import type { Migration, SqliteStore } from "../store/sqlite.ts";
 import { CLOCK_SKEW_MS } from "../tasks/clock.ts";
-import { selectJobIds } from "./job-filter.sqlite.ts";
+import { idOrder, selectJobIds } from "./job-filter.sqlite.ts";
 import type { JobRecord, JobState } from "./job-record.ts";
 import {
   CLAIMABLE,
@@ -97,7 +97,10 @@ export class SqliteJobStore implements JobStore {
   async list(query: JobListQuery): Promise<JobRecord[]> {
     const { sql, bindings } = selectJobIds(query);
     return this.store
-      .all<JobRow>(`SELECT * FROM compute_jobs WHERE job_id IN (${sql}) ORDER BY job_id DESC`, bindings)
+      .all<JobRow>(
+        `SELECT * FROM compute_jobs WHERE job_id IN (${sql}) ORDER BY job_id ${idOrder(query)}`,
+        bindings,
+      )
       .map(jobFromRow);
   }
 

@@ -45,6 +45,8 @@ export interface JobListQuery {
   sinceMs?: number | undefined;
   /** Only jobs older than this id. */
   beforeJobId: string | undefined;
+  /** The oldest first, and only jobs behind this id. */
+  oldestBehind?: string | undefined;
   limit: number;
 }
 
@@ -76,10 +78,16 @@ export interface JobStore extends KeepsTimes {
   find(businessId: string, jobId: string): Promise<JobRecord | undefined>;
   /** Whether a job was inserted with this idempotency key. */
   isKeyUsed(businessId: string, key: string): Promise<boolean>;
-  /** Newest first. */
+  /** Newest first, or as the query says. */
   list(query: JobListQuery): Promise<JobRecord[]>;
-  /** Reads each, lets `decide` say what becomes of it, and writes that only if nothing changed in between. */
-  change<Result>(requests: readonly ChangeRequest<Result>[]): Promise<Result[]>;
+  /**
+   * Reads each, in order, lets `decide` say what becomes of it, and writes that only if nothing changed in between; all
+   * in one write. `unrelated`: they have nothing to do with each other and need not be, which is faster for many.
+   */
+  change<Result>(
+    requests: readonly ChangeRequest<Result>[],
+    options?: { unrelated: boolean },
+  ): Promise<Result[]>;
   /** Does with the jobs that the query selects, newest first, what `change` does with those it is given. */
   changeMatching<Result>(
     query: JobListQuery,

@@ -9,7 +9,7 @@ import { decodeCursor, encodeCursor } from "../http/page.ts";
 import type { FitCheck } from "./fit.ts";
 import { jobQuery } from "./job-query.ts";
 import type { JobService } from "./job-service.ts";
-import type { ManyChanged, ManyJobs } from "./many-jobs.ts";
+import type { ManyJobs, RetryPlace } from "./many-jobs.ts";
 import { explainFit, explainJob } from "./why.ts";
 
 type ManyJobsHandlers = Pick<
@@ -42,19 +42,32 @@ export function manyJobsHandlers(
     "jobs.submit-batch": async (input, context) => ({
       jobs: await many.submit(userOf(context), input.jobs, context.idempotencyKey),
     }),
-    "jobs.cancel-matching": async (input, context) => answer(await many.cancel(queryOf(input, context))),
-    "jobs.retry-matching": async (input, context) => answer(await many.retry(queryOf(input, context))),
+    "jobs.cancel-matching": async (input, context) => {
+      const beforeJobId = decodeCursor(input.cursor, jobId);
+      const { nextBeforeJobId, ...counts } = await many.cancel({ ...queryOf(input, context), beforeJobId });
+      return { ...counts, nextCursor: nextBeforeJobId && encodeCursor(nextBeforeJobId) };
+    },
+    "jobs.retry-matching": async (input, context) => {
+      const query = queryOf(input, context);
+      const { next, ...counts } = await many.retry(query, placeOf(input.cursor), input.withDependents);
+      return { ...counts, nextCursor: next && encodeCursor(`${next.behindJobId}/${next.lastJobId}`) };
+    },
   };
 }
 
 const NO_NODES = { nodes: [], moreNodes: false };
 
 function queryOf(input: ParsedInput<"jobs.cancel-matching">, context: RequestContext) {
-  const beforeJobId = decodeCursor(input.cursor, jobId);
-  return { ...jobQuery(businessOf(context), input), beforeJobId, limit: input.limit };
+  return { ...jobQuery(businessOf(context), input), limit: input.limit };
 }
 
-function answer({ matched, changed, nextBeforeJobId }: ManyChanged) {
-  const nextCursor = nextBeforeJobId === undefined ? undefined : encodeCursor(nextBeforeJobId);
-  return { matched, changed, nextCursor };
+function placeOf(cursor: string | undefined): RetryPlace | undefined {
+  const twoIds = { safeParse: (text: string) => ({ success: isPlace(text) }) };
+  const [behindJobId, lastJobId] = decodeCursor(cursor, twoIds)?.split("/") ?? [];
+  return behindJobId === undefined || lastJobId === undefined ? undefined : { behindJobId, lastJobId };
+}
+
+function isPlace(text: string): boolean {
+  const ids = text.split("/");
+  return ids.length === 2 && ids.every((id) => jobId.safeParse(id).success);
 }

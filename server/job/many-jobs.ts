@@ -3,7 +3,8 @@ import type { BatchJob } from "../../shared/endpoints/many-jobs.ts";
 import { ComputeError } from "../../shared/errors.ts";
 import { type JobStatus, statusesBefore } from "../../shared/job-state.ts";
 import type { JobRecord } from "./job-record.ts";
-import { cancelled, hashOf, newJob, retried } from "./job-rules.ts";
+import type { RetriedSet } from "./job-retry.ts";
+import { cancelled, hashOf, newJob } from "./job-rules.ts";
 import { checkCredit, type JobParts } from "./job-service.ts";
 import type { InsertOutcome, JobListQuery, NewJob } from "./job-store.ts";
 
@@ -19,6 +20,23 @@ export interface ManyChanged {
   changed: number;
   nextBeforeJobId: string | undefined;
 }
+
+/** How far a retry has come, and the newest job that it is about. */
+export interface RetryPlace {
+  behindJobId: string;
+  lastJobId: string;
+}
+
+export interface ManyRetried extends RetriedSet {
+  matched: number;
+  /** Undefined where there are no more. */
+  next: RetryPlace | undefined;
+}
+
+const NOTHING_RETRIED: ManyRetried = {
+  ...{ matched: 0, changed: 0, left: 0, queuedAgain: 0, skippedDependents: 0 },
+  next: undefined,
+};
 
 /** What users do with many jobs at once; each call is bounded by what it is given or by the query's limit. */
 export class ManyJobs {
@@ -64,48 +82,57 @@ export class ManyJobs {
     return change;
   }
 
-  /** Queues finished jobs again; without a status, those that did not succeed. */
-  async retry(query: JobListQuery): Promise<ManyChanged> {
-    const nowMs = this.parts.now();
-    const finished: JobStatus[] = ["FAILED", "TIMEOUT", "CANCELLED"];
-    if (query.status) finished.push("SUCCESS");
-    const isArray = (job: JobRecord) => job.manifest.array !== undefined;
-    const change = await this.change(query, finished, (job) =>
-      isArray(job) ? undefined : retried(job, nowMs),
-    );
-    // An array goes together with its jobs, whether the query selects those or not.
-    let { changed } = change;
-    for (const array of change.left.filter(isArray)) {
-      if (await this.parts.flow.retryArray(array)) changed++;
-    }
-    this.remindOf(change.jobs);
-    if (changed > 0) this.parts.bus.publish("wake", { businessId: query.businessId });
-    return { ...change, changed };
+  /**
+   * Queues finished jobs again; without a status, those that did not succeed. The oldest first, so that each is judged
+   * by what has become of those it comes after. An array goes together with its jobs, whether the query selects those
+   * or not.
+   */
+  async retry(
+    query: Omit<JobListQuery, "beforeJobId" | "oldestBehind">,
+    place: RetryPlace | undefined,
+    withDependents = false,
+  ): Promise<ManyRetried> {
+    const finished = ["FAILED", "TIMEOUT", "CANCELLED"] as const;
+    const possible: readonly JobStatus[] = query.status ? [...finished, "SUCCESS"] : finished;
+    const status = possible.filter((one) => query.status?.includes(one) ?? true);
+    const where = { ...query, status };
+    const lastJobId = place?.lastJobId ?? (status.length > 0 ? await this.newestOf(where) : undefined);
+    if (lastJobId === undefined) return NOTHING_RETRIED;
+    // What is no part of an id and sorts behind all of its signs: the last one is meant, too.
+    const range = { beforeJobId: `${lastJobId}~`, oldestBehind: place?.behindJobId ?? "" };
+    const jobs = await this.parts.jobs.list({ ...where, ...range });
+    const done = await this.parts.flow.retries.many(jobs, withDependents);
+    const last = jobs.length < query.limit ? undefined : jobs.at(-1);
+    const next = last && { behindJobId: last.jobId, lastJobId };
+    return { ...done, matched: jobs.length, next };
   }
 
-  /** Does to each what `rule` makes of it; `left` are those of which it makes nothing. */
+  private async newestOf(where: Omit<JobListQuery, "beforeJobId">): Promise<string | undefined> {
+    const [newest] = await this.parts.jobs.list({ ...where, beforeJobId: undefined, limit: 1 });
+    return newest?.jobId;
+  }
+
+  /** Does to each what `rule` makes of it. */
   private async change(
     query: JobListQuery,
     possible: readonly JobStatus[],
     rule: (job: JobRecord) => JobRecord | undefined,
-  ): Promise<ManyChanged & { jobs: JobRecord[]; left: JobRecord[] }> {
+  ): Promise<ManyChanged & { jobs: JobRecord[] }> {
     const status = possible.filter((one) => query.status?.includes(one) ?? true);
-    if (status.length === 0)
-      return { jobs: [], left: [], matched: 0, changed: 0, nextBeforeJobId: undefined };
+    if (status.length === 0) return { jobs: [], matched: 0, changed: 0, nextBeforeJobId: undefined };
     const { results, nextBeforeJobId } = await this.parts.jobs.changeMatching(
       { ...query, status },
       (state) => {
         const job = state && rule(state.job);
-        return { job, result: { job, before: state?.job } };
+        return { job, result: job };
       },
     );
-    const jobs = results.flatMap(({ job }) => job ?? []);
-    const left = results.flatMap(({ job, before }) => (job ? [] : (before ?? [])));
+    const jobs = results.filter((job) => job !== undefined);
     if (jobs.length > 0) {
       this.parts.bus.publish("jobs", { businessId: query.businessId, jobIds: jobs.map((job) => job.jobId) });
       await this.parts.flow.changed(jobs);
     }
-    return { jobs, left, matched: results.length, changed: jobs.length, nextBeforeJobId };
+    return { jobs, matched: results.length, changed: jobs.length, nextBeforeJobId };
   }
 
   /** The tasks need to know of the earliest only. */

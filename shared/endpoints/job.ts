@@ -6,6 +6,7 @@ import { limits } from "../limits.ts";
 import { logCursor, logEvents } from "../log.ts";
 import { jobManifest } from "../manifest.ts";
 import { defineEndpoints } from "./endpoint.ts";
+import { retriedCounts, withDependents } from "./many-jobs.ts";
 import { pageInput, pageOutput } from "./page.ts";
 
 const queryFlag = z.enum(["true", "false"]).transform((text) => text === "true");
@@ -60,9 +61,10 @@ export const jobEndpoints = defineEndpoints({
     method: "POST",
     path: "/api/compute/jobs/retry",
     callers: ["user"],
-    summary: "Queue a finished job again, as a new attempt of the same job.",
-    input: z.strictObject({ jobId }),
-    output: job,
+    summary:
+      "Queue a finished job again, as a new attempt of the same job; of an array those of its jobs that did not succeed.",
+    input: z.strictObject({ jobId, withDependents }),
+    output: job.extend(retriedCounts.shape),
     errors: ["not_found", "conflict", "storage_failed"],
     repeatable: false,
   },

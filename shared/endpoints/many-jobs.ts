@@ -39,6 +39,16 @@ const matchingOutput = z.object({
 export const jobDeletion = z.enum(["deleted", "not-found", "open", "needed", "in-array"]);
 export type JobDeletion = z.infer<typeof jobDeletion>;
 
+/** Also queue the jobs again that were skipped because of those that are retried: behind them. */
+export const withDependents = z.boolean().default(false);
+
+export const retriedCounts = z.object({
+  /** Jobs that are queued again; an array counts as its jobs. */
+  queuedAgain: z.int().min(0),
+  /** Jobs that were skipped because of these, directly or through others, and stay so. */
+  skippedDependents: z.int().min(0),
+});
+
 /** What people do with many jobs at once, and why a job waits. */
 export const manyJobsEndpoints = defineEndpoints({
   "jobs.why": {
@@ -126,9 +136,13 @@ export const manyJobsEndpoints = defineEndpoints({
     path: "/api/compute/jobs/retry-matching",
     callers: ["user"],
     summary:
-      "Queue finished jobs again that a filter chooses, newest first, a bounded number at once; without a status those that did not succeed.",
-    input: matchingInput,
-    output: matchingOutput,
+      "Queue finished jobs again that a filter chooses, oldest first, a bounded number at once; without a status those that did not succeed.",
+    input: matchingInput.extend({ withDependents }),
+    output: matchingOutput.extend({
+      ...retriedCounts.shape,
+      /** Left as they are: a job they come after did not end as it must, and is not retried. */
+      left: z.int().min(0),
+    }),
     errors: ["storage_failed"],
     repeatable: false,
   },

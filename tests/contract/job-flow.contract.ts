@@ -210,7 +210,7 @@ export function jobFlowContract(name: string, open: () => Promise<ControlPlaneSt
       const jobs: JobStore = Object.assign(Object.create(stores.jobs), { change });
       const here = new JobFlow({ ...parts, jobs, flow: stores.flow, onError: rethrow });
       const again = new JobService({ ...parts, jobs, flow: here }, new JobWatch(parts.bus));
-      expect(await again.retry(by.businessId, array.jobId)).toMatchObject({ status: "QUEUED" });
+      expect(await again.retry(by.businessId, array.jobId)).toMatchObject({ job: { status: "QUEUED" } });
       expect(await status(array.jobId)).toBe("QUEUED");
       await end(await take(), "SUCCESS");
       expect(await status(array.jobId)).toBe("SUCCESS");
@@ -226,10 +226,12 @@ export function jobFlowContract(name: string, open: () => Promise<ControlPlaneSt
         businessId: by.businessId,
         status: undefined,
         labels: undefined,
-        beforeJobId: undefined,
       };
       // Those of its jobs are called nightly[1] and so on: the name is that of the array alone.
-      const retried = await new ManyJobs({ ...parts, flow }).retry({ ...query, name: "nightly", limit: 10 });
+      const retried = await new ManyJobs({ ...parts, flow }).retry(
+        { ...query, name: "nightly", limit: 10 },
+        undefined,
+      );
       expect(retried).toMatchObject({ matched: 1, changed: 1 });
       const again = await take();
       expect(again.map(({ job }) => job.jobId).sort()).toEqual(others.map(({ job }) => job.jobId).sort());

@@ -4,7 +4,7 @@ import { MemoryBus } from "../../server/bus/memory-bus.ts";
 import { JobFlow } from "../../server/job/job-flow.ts";
 import type { JobRecord } from "../../server/job/job-record.ts";
 import type { JobListQuery } from "../../server/job/job-store.ts";
-import { type ManyChanged, ManyJobs } from "../../server/job/many-jobs.ts";
+import { type ManyChanged, ManyJobs, type RetryPlace } from "../../server/job/many-jobs.ts";
 import { newId } from "../../shared/ids.ts";
 import type { JobManifestInput } from "../../shared/manifest.ts";
 import { type ControlPlaneStores, jobOf, nodeOf } from "./control-plane.contract.ts";
@@ -56,18 +56,27 @@ export function manyJobsContract(name: string, open: () => Promise<ControlPlaneS
     const count = async (where: Partial<JobListQuery>) =>
       (await stores.jobs.list(query({ limit: 20_000, ...where }))).length;
     /** As a client goes on until nothing is left. */
-    const untilDone = async (change: (beforeJobId: string | undefined) => Promise<ManyChanged>) => {
+    const untilEnd = async <Place>(
+      change: (
+        place: Place | undefined,
+      ) => Promise<{ matched: number; changed: number; next: Place | undefined }>,
+    ) => {
       const sum = { matched: 0, changed: 0, requests: 0 };
-      let beforeJobId: string | undefined;
+      let place: Place | undefined;
       do {
-        const { matched, changed, nextBeforeJobId } = await change(beforeJobId);
+        const { matched, changed, next } = await change(place);
         sum.matched += matched;
         sum.changed += changed;
         sum.requests++;
-        beforeJobId = nextBeforeJobId;
-      } while (beforeJobId !== undefined);
+        place = next;
+      } while (place !== undefined);
       return sum;
     };
+    const untilDone = (change: (beforeJobId: string | undefined) => Promise<ManyChanged>) =>
+      untilEnd<string>(async (beforeJobId) => {
+        const { nextBeforeJobId, ...counts } = await change(beforeJobId);
+        return { ...counts, next: nextBeforeJobId };
+      });
 
     test("10,000 queued jobs are cancelled by a filter in under 5 s, in few messages that name each of them", async () => {
       const doomed = Array.from({ length: 10_000 }, (_, i) => jobOf(businessId, { name: `doomed-${i}` }));
@@ -140,7 +149,7 @@ export function manyJobsContract(name: string, open: () => Promise<ControlPlaneS
       );
       expect((await Promise.all(cancels)).reduce((sum, one) => sum + one.changed, 0)).toBe(300);
       const retries = Array.from({ length: 5 }, () =>
-        untilDone((beforeJobId) => many.retry(query({ name: "x", limit: 100, beforeJobId }))),
+        untilEnd<RetryPlace>((place) => many.retry(query({ name: "x", limit: 100 }), place)),
       );
       expect((await Promise.all(retries)).reduce((sum, one) => sum + one.changed, 0)).toBe(300);
       expect(await count({ status: ["QUEUED"] })).toBe(300);

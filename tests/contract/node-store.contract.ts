@@ -279,7 +279,7 @@ export function nodeStoreContract(name: string, open: () => Promise<ControlPlane
         {
           key: { jobId, businessId },
           decide: (state) => {
-            const next = state && retried(state.job, AT_MS);
+            const next = state && retried(state.job, AT_MS, false);
             return { job: next, result: next };
           },
         },

@@ -2,6 +2,7 @@ import { openSqliteStores } from "../../server/store/open-sqlite.ts";
 import { clockContract } from "./clock.contract.ts";
 import { controlPlaneContract } from "./control-plane.contract.ts";
 import { jobFlowContract } from "./job-flow.contract.ts";
+import { jobRetryContract } from "./job-retry.contract.ts";
 import { manyJobsContract } from "./many-jobs.contract.ts";
 import { nodeStoreContract } from "./node-store.contract.ts";
 
@@ -10,5 +11,6 @@ const open = async () => openSqliteStores(":memory:");
 controlPlaneContract("SQLite", open);
 manyJobsContract("SQLite", open);
 jobFlowContract("SQLite", open);
+jobRetryContract("SQLite", open, 10_000);
 nodeStoreContract("SQLite", open);
 clockContract("SQLite", async () => [await open()]);

@@ -8,6 +8,7 @@ import { controlPlaneContract } from "../contract/control-plane.contract.ts";
 import { creditStoreContract } from "../contract/credit-store.contract.ts";
 import { integrityStoreContract } from "../contract/integrity-store.contract.ts";
 import { jobFlowContract } from "../contract/job-flow.contract.ts";
+import { jobRetryContract } from "../contract/job-retry.contract.ts";
 import { logStoreContract } from "../contract/log-store.contract.ts";
 import { manyJobsContract } from "../contract/many-jobs.contract.ts";
 import { nodeStoreContract } from "../contract/node-store.contract.ts";
@@ -45,6 +46,7 @@ afterAll(async () => {
 controlPlaneContract("MongoDB", openEmpty);
 manyJobsContract("MongoDB", openEmpty);
 jobFlowContract("MongoDB", openEmpty);
+jobRetryContract("MongoDB", openEmpty, 1_000);
 nodeStoreContract("MongoDB", openEmpty);
 templateStoreContract("MongoDB", () => openOne((stores) => stores.templates));
 logStoreContract("MongoDB", () => openOne((stores) => stores.logs));

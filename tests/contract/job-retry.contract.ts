@@ -1,0 +1,207 @@
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import type { JobRecord } from "../../server/job/job-record.ts";
+import { newJob } from "../../server/job/job-rules.ts";
+import type { ControlPlaneStores } from "./control-plane.contract.ts";
+import { FlowStage } from "./flow-stage.ts";
+
+const LONG_MS = 60_000;
+
+/** What every adapter of the job flow port promises of jobs that are tried again, races included. */
+export function jobRetryContract(
+  name: string,
+  open: () => Promise<ControlPlaneStores>,
+  chainLength: number,
+): void {
+  describe(`${name}: jobs that are retried`, () => {
+    let stage: FlowStage;
+
+    beforeEach(async () => {
+      stage = await FlowStage.open(await open());
+    });
+    afterEach(() => stage.stores.close());
+
+    /** A pipeline whose first job failed: the others were skipped. */
+    const brokenPipeline = async (jobs = 3): Promise<JobRecord[]> => {
+      const made = [await stage.submit({ name: "pp-0" })];
+      for (let i = 1; i < jobs; i++) {
+        made.push(await stage.submit({ name: `pp-${i}`, after: [{ jobId: made.at(-1)?.jobId ?? "" }] }));
+      }
+      await stage.end(await stage.take(), "FAILED");
+      return made;
+    };
+    const runInOrder = async (jobs: readonly JobRecord[]) => {
+      for (const job of jobs) await stage.end(await stage.takeJust(job), "SUCCESS");
+    };
+
+    test("a pipeline that is retried by a filter runs in its order again, whatever the size of the requests", async () => {
+      const jobs = await brokenPipeline();
+      expect(await stage.retryMany({ name: "pp-*" }, 1)).toMatchObject({ matched: 3, changed: 3, left: 0 });
+      expect(await stage.stand(...jobs)).toEqual(["QUEUED", "QUEUED:after", "QUEUED:after"]);
+      await runInOrder(jobs);
+      expect(await stage.stand(...jobs)).toEqual(["SUCCESS", "SUCCESS", "SUCCESS"]);
+    });
+
+    test("of a set only what may run is queued again: what comes after a failure that is not retried is left", async () => {
+      const jobs = await brokenPipeline();
+      expect(await stage.retryMany({ status: ["CANCELLED"] })).toMatchObject({ changed: 0, left: 2 });
+      expect(await stage.stand(...jobs)).toEqual(["FAILED", "CANCELLED:Skipped", "CANCELLED:Skipped"]);
+    });
+
+    test("a retried pipeline whose first job fails again is skipped again", async () => {
+      const [first, ...others] = await brokenPipeline();
+      await stage.retryMany({ name: "pp-*" });
+      await stage.end(await stage.takeJust(first as JobRecord), "FAILED");
+      expect(await stage.stand(...others)).toEqual(["CANCELLED:Skipped", "CANCELLED:Skipped"]);
+    });
+
+    test("a retry says how many jobs stay skipped, and with dependents they come back behind it", async () => {
+      const [first, second, third] = (await brokenPipeline()) as [JobRecord, JobRecord, JobRecord];
+      expect(await stage.retry(first)).toMatchObject({ queuedAgain: 1, skippedDependents: 2 });
+      expect(await stage.stand(second, third)).toEqual(["CANCELLED:Skipped", "CANCELLED:Skipped"]);
+      // The first is queued by now: only what was skipped comes back.
+      expect(await stage.retry(first, true)).toMatchObject({ queuedAgain: 2, skippedDependents: 0 });
+      await runInOrder([first, second, third]);
+    });
+
+    test("dependents of a job that was retried and succeeded come back without it", async () => {
+      const [first, second, third] = (await brokenPipeline()) as [JobRecord, JobRecord, JobRecord];
+      await stage.retry(first);
+      await stage.end(await stage.takeJust(first), "SUCCESS");
+      expect(await stage.retry(first, true)).toMatchObject({ queuedAgain: 2 });
+      await runInOrder([second, third]);
+      expect(await stage.stand(first)).toEqual(["SUCCESS"]);
+    });
+
+    test("one job that is named runs now where all it comes after is over, and else waits", async () => {
+      const [first, second] = (await brokenPipeline(2)) as [JobRecord, JobRecord];
+      await stage.retry(second);
+      const running = await stage.takeJust(second);
+      await stage.end(running, "FAILED");
+      await stage.retry(first);
+      await stage.retry(second);
+      expect(await stage.stand(first, second)).toEqual(["QUEUED", "QUEUED:after"]);
+      await runInOrder([first, second]);
+    });
+
+    test("a job that is queued, not assigned, waits again when what it comes after is retried", async () => {
+      const first = await stage.submit();
+      const second = await stage.submit({ after: [{ jobId: first.jobId }] });
+      const grouped = await stage.submit({
+        after: [{ jobId: first.jobId }],
+        concurrency: { group: "g" },
+      });
+      await stage.end(await stage.takeJust(first), "SUCCESS");
+      expect(await stage.stand(second, grouped)).toEqual(["QUEUED", "QUEUED"]);
+      await stage.retry(first);
+      expect(await stage.stand(second, grouped)).toEqual(["QUEUED:after", "QUEUED:after"]);
+      await stage.end(await stage.takeJust(first), "SUCCESS");
+      await stage.takeJust(second, grouped);
+    });
+
+    test("a job never runs beside the retry of one it comes after, however the two are retried at once", async () => {
+      for (let round = 0; round < 8; round++) {
+        const [first, second] = (await brokenPipeline(2)) as [JobRecord, JobRecord];
+        await Promise.all([
+          stage.retry(first),
+          stage.retry(second).catch(() => undefined),
+          stage.flow.lookThrough(),
+          stage.retryMany({ name: "pp-*" }),
+        ]);
+        await stage.flow.lookThrough();
+        const taken = await stage.takeJust(first);
+        const stands = await stage.stand(second);
+        expect(["QUEUED:after", "CANCELLED:Skipped"]).toContain(stands[0] ?? "");
+        await stage.end(taken, "SUCCESS");
+        await stage.end(await stage.take(), "SUCCESS");
+      }
+    });
+
+    test("an array is open again while one of its jobs is retried, counts again, and can be cancelled", async () => {
+      const array = await stage.submit({ array: "1-3" });
+      const [one, ...rest] = await stage.take();
+      if (!one) throw new Error("nothing was handed out");
+      await stage.end([one], "FAILED");
+      await stage.end(rest, "SUCCESS");
+      const after = await stage.submit({ after: [{ jobId: array.jobId }] });
+      expect(await stage.stand(array, after)).toEqual(["FAILED", "CANCELLED:Skipped"]);
+      expect(await stage.retry(one.job)).toMatchObject({ queuedAgain: 1, skippedDependents: 1 });
+      expect(await stage.stand(array)).toEqual(["RUNNING:array"]);
+      expect((await stage.find(array.jobId)).end).toBeUndefined();
+      await stage.service.cancel(stage.by.businessId, array.jobId);
+      expect(await stage.stand(array, one.job)).toEqual(["CANCELLED", "CANCELLED:NodeLost"]);
+      await stage.retry(one.job, true);
+      expect(await stage.stand(array, after)).toEqual(["RUNNING:array", "QUEUED:after"]);
+      await stage.end(await stage.takeJust(one.job), "SUCCESS");
+      expect(await stage.find(array.jobId)).toMatchObject({
+        ...{ status: "SUCCESS", end: { message: "3 of 3 jobs succeeded." } },
+      });
+      await stage.takeJust(after);
+    });
+
+    test("an array's retry runs what failed so far, also while it is open, and nothing where all succeeded", async () => {
+      const array = await stage.submit({ array: "1-3" });
+      const [one, two, three] = await stage.take();
+      if (!one || !two || !three) throw new Error("three were to be handed out");
+      await stage.end([one, two], "FAILED");
+      expect(await stage.retry(array)).toMatchObject({ queuedAgain: 2 });
+      await expect(stage.retry(array)).rejects.toMatchObject({ code: "conflict" });
+      await stage.end([three, ...(await stage.takeJust(one.job, two.job))], "SUCCESS");
+      expect(await stage.stand(array)).toEqual(["SUCCESS"]);
+      await expect(stage.retry(array)).rejects.toMatchObject({ code: "conflict" });
+    });
+
+    test("an array never ends while one of its jobs is being retried", async () => {
+      for (let round = 0; round < 8; round++) {
+        const array = await stage.submit({ array: "1-2" });
+        const [one, two] = await stage.take();
+        if (!one || !two) throw new Error("two were to be handed out");
+        await stage.end([one], "FAILED");
+        await Promise.all([stage.retry(one.job), stage.end([two], "SUCCESS"), stage.flow.lookThrough()]);
+        expect(await stage.stand(array)).toEqual(["RUNNING:array"]);
+        await stage.end(await stage.takeJust(one.job), "SUCCESS");
+        expect(await stage.stand(array)).toEqual(["SUCCESS"]);
+      }
+    });
+
+    test("jobs skipped by way of an array come back by way of it", async () => {
+      const first = await stage.submit();
+      const array = await stage.submit({ array: "1-2", after: [{ jobId: first.jobId }] });
+      const last = await stage.submit({ after: [{ jobId: array.jobId }] });
+      await stage.end(await stage.take(), "FAILED");
+      expect(await stage.stand(array, last)).toEqual(["CANCELLED", "CANCELLED:Skipped"]);
+      expect(await stage.retry(first, true)).toMatchObject({ queuedAgain: 4 });
+      await stage.end(await stage.takeJust(first), "SUCCESS");
+      const members = await stage.take();
+      expect(members.map(({ job }) => job.arrayId)).toEqual([array.jobId, array.jobId]);
+      await stage.end(members, "SUCCESS");
+      await stage.takeJust(last);
+    });
+
+    test(
+      "a long chain of jobs, one after the other, is skipped, counted and brought back in bounded time",
+      async () => {
+        const { businessId } = stage.by;
+        const first = await stage.submit({ name: "first" });
+        const template = await stage.find(first.jobId);
+        let before = first.jobId;
+        const chain: JobRecord[] = [];
+        for (let i = 0; i < chainLength; i++) {
+          const manifest = { ...template.manifest, after: [{ jobId: before, on: "success" as const }] };
+          const job = newJob({ businessId, userId: "usr" }, manifest, {}, template.createdAtMs);
+          chain.push(job);
+          before = job.jobId;
+        }
+        for (let i = 0; i < chainLength; i += 1_000) {
+          const part = chain.slice(i, i + 1_000).map((job) => ({ job, idempotency: undefined }));
+          await stage.stores.jobs.insert(part);
+        }
+        await stage.end(await stage.takeJust(first), "FAILED");
+        const last = chain.at(-1) as JobRecord;
+        expect(await stage.stand(last)).toEqual(["CANCELLED:Skipped"]);
+        expect(await stage.retry(first, true)).toMatchObject({ queuedAgain: chainLength + 1 });
+        expect(await stage.stand(first, last)).toEqual(["QUEUED", "QUEUED:after"]);
+      },
+      LONG_MS,
+    );
+  });
+}
