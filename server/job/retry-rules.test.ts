@@ -17,7 +17,7 @@ test("what a retry makes of a job follows from how the one stands that it comes 
   const [first, group] = [jobOf("SUCCESS"), { concurrency: { group: "g" } }];
   const after = [{ jobId: first.jobId }];
   // How the other stands, and then by-hand, in-set, behind: the hold, or "not" for not queued again.
-  const cases: [JobStatus | "gone", string, string, string][] = [
+  const cases: [JobStatus | "gone", ...string[]][] = [
     ["QUEUED", "after", "after", "after"],
     ["ASSIGNED", "after", "after", "after"],
     ["RUNNING", "after", "after", "after"],
@@ -35,7 +35,7 @@ test("what a retry makes of a job follows from how the one stands that it comes 
       expect(next?.queueDeadlineMs).toBe(next && next.hold !== "after" ? AT_MS + 60_000 : undefined);
       return next ? (next.hold ?? "none") : "not";
     });
-    expect([status, ...found]).toEqual([status, ...holds]);
+    expect([status as string, ...found]).toEqual([status, ...holds]);
   }
   const grouped = queuedAgain(jobOf("FAILED", { after, ...group }), "by-hand", new Map(), AT_MS);
   expect(grouped?.hold).toBe("group");
