@@ -103,6 +103,7 @@ export function jobRetryContract(
         const [first, second] = (await brokenPipeline(2)) as [JobRecord, JobRecord];
         await Promise.all([
           stage.retry(first),
+          // The filter may have been faster, and then it is refused.
           stage.retry(second).catch(() => undefined),
           stage.flow.lookThrough(),
           stage.retryMany({ name: "pp-*" }),
