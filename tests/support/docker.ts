@@ -96,12 +96,37 @@ async function makeImage(engine: Engine, name: string, options: ImageOptions): P
   }
   const { socketPath } = engine.endpoint;
   if (!socketPath) throw new Error("tests make their images over the engine's socket");
+  const [changes, others] = partition(options.changes ?? [], (line) => !BUILD_ONLY.test(line));
+  if (others.length > 0)
+    return buildImage(engine, name, await testImage({ ...options, changes }, engine), others);
   const query = new URLSearchParams({ fromSrc: "-", repo: name });
   for (const change of options.changes ?? []) query.append("changes", change);
   const answer = await fetch(`http://engine/images/create?${query}`, {
     method: "POST",
     unix: socketPath,
     body: await rootfs(options),
+  });
+  const text = await answer.text();
+  if (!answer.ok || text.includes("errorDetail")) throw new Error(`the image was refused: ${text}`);
+  return name;
+}
+
+/** What an import of an image does not take. */
+const BUILD_ONLY = /^STOPSIGNAL/;
+
+function partition<T>(all: readonly T[], isFirst: (one: T) => boolean): [T[], T[]] {
+  return [all.filter(isFirst), all.filter((one) => !isFirst(one))];
+}
+
+async function buildImage(engine: Engine, name: string, base: string, lines: readonly string[]) {
+  await using scratch = await makeScratch();
+  await writeFile(scratch.join("Dockerfile"), [`FROM ${base}`, ...lines, ""].join("\n"));
+  const tar = Bun.spawnSync(["tar", "-C", scratch.path, "-c", "."]);
+  const answer = await fetch(`http://engine/build?${new URLSearchParams({ t: name })}`, {
+    method: "POST",
+    unix: engine.endpoint.socketPath ?? "",
+    headers: { "content-type": "application/x-tar" },
+    body: new Uint8Array(tar.stdout),
   });
   const text = await answer.text();
   if (!answer.ok || text.includes("errorDetail")) throw new Error(`the image was refused: ${text}`);

@@ -19,6 +19,8 @@ export interface DockerTaskParts {
   stream: AsyncIterable<Uint8Array>;
   /** Ends `stream`. */
   detach: AbortController;
+  /** An init is its first process. */
+  hasInit: boolean;
   /** The signal that asks it to end, as the engine takes it. */
   stopSignal: string;
   /** undefined: only the engine can say what the container does. */
@@ -37,6 +39,10 @@ const OUTPUT_ENDS_SOON_MS = 5_000;
 const KILL_AGAIN_MS = 2_000;
 /** With the signal's number on top, as for every shell: the engine knows no other way to tell. */
 const SIGNALLED = 128;
+
+/** As s6-overlay, systemd, runit and their like complain. */
+const WANTS_TO_BE_FIRST =
+  /\b(?:as|be|is|not) (?:pid|process(?: id)?|init \(pid) ?1\b|\bpid ?1 (?:is required|required|only)|must be (?:run|started) as init\b|alternative telinit implementation/i;
 
 type LastState = ContainerState | "removed" | "unknown";
 
@@ -180,6 +186,11 @@ export class DockerTask implements RunningTask {
       return {
         lost: `The engine was stopped or restarted under the job, whose container ended with ${exitCode}.`,
       };
+    }
+    if (exitCode !== 0 && this.parts.hasInit && WANTS_TO_BE_FIRST.test(this.pump.tail)) {
+      output.system(
+        "The image's program says that it must be process 1, and the container has an init there: --no-init (docker.init: false) leaves that out.",
+      );
     }
     return { exitCode };
   }

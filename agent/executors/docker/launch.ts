@@ -65,8 +65,9 @@ export async function launch(task: Task, signal: AbortSignal, site: LaunchSite):
     };
     const hasEnded = () => (state.Running ? meter && !meter.isAlive() : true);
     const stopSignal = task.assignment.manifest.stopSignal ?? image.stopSignal ?? "SIGTERM";
-    const parts = { ...started, engine, containerId, task, detach, meter, hasEnded, cleanUp, stopSignal };
-    return new DockerTask(parts);
+    const parts = { ...started, engine, containerId, task, detach, meter, hasEnded, cleanUp };
+    const how = { stopSignal, hasInit: hasInit(task) };
+    return new DockerTask({ ...parts, ...how });
   } catch (error) {
     detach.abort();
     // By name: an engine that was too slow to answer may have made it all the same.

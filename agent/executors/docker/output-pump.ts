@@ -3,6 +3,7 @@ import type { TaskOutput } from "../executor.ts";
 import { type Frame, FrameReader } from "./frames.ts";
 
 const LOOK_EVERY_MS = 100;
+const TAIL_BYTES = 1_024;
 
 /**
  * Hands a container's output on. While the reader of it has no room, nothing is read from the engine, and so the
@@ -17,6 +18,7 @@ export class OutputPump {
   /** The last write that has no room yet. */
   private room: Promise<void> | undefined;
   private kept: Frame[] = [];
+  private last = "";
 
   constructor(output: TaskOutput, hasEnded: () => boolean | undefined) {
     this.output = output;
@@ -42,7 +44,15 @@ export class OutputPump {
     for (const { stream, bytes } of this.kept.splice(0)) await this.output.write(stream, bytes, this.never);
   }
 
+  /** The end of all that was read, for whoever looks why a container failed. */
+  get tail(): string {
+    return this.last;
+  }
+
   private async take(frame: Frame): Promise<void> {
+    this.last = (this.last + Buffer.from(frame.bytes.subarray(-TAIL_BYTES)).toString("latin1")).slice(
+      -TAIL_BYTES,
+    );
     if (this.room) {
       this.kept.push({ ...frame, bytes: frame.bytes.slice() });
       return;

@@ -1,0 +1,108 @@
+import { afterAll, afterEach, describe, expect, test } from "bun:test";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { StartFailedError } from "../../agent/executors/executor.ts";
+import type { JobManifestInput } from "../../shared/manifest.ts";
+import { testImage } from "../support/docker.ts";
+import { DockerStage } from "./docker-stage.ts";
+
+const TEST_MS = 90_000;
+/** The kernel takes no longer single one. */
+const TOO_LONG = 131_100;
+const stage = new DockerStage();
+const image = await testImage();
+afterEach(() => stage.allow({}));
+afterAll(async () => {
+  await stage.executor.close();
+  stage[Symbol.dispose]();
+});
+
+const programs = join(stage.root, "programs");
+mkdirSync(programs);
+function program(name: string, content: string | Uint8Array, mode = 0o755): string {
+  writeFileSync(join(programs, name), content, { mode });
+  return `/programs/${name}`;
+}
+/** For a machine of another kind. */
+function alien(): Uint8Array {
+  const MACHINE_AT = 18;
+  const bytes = readFileSync(process.execPath).subarray(0, 4_096);
+  bytes[MACHINE_AT] = 0xff;
+  return bytes;
+}
+const paths = {
+  alien: program("alien", alien()),
+  plain: program("plain", "echo hi\n", 0o644),
+  lost: program("lost", "#!/no/such/interpreter\n"),
+};
+
+async function refusal(manifest: JobManifestInput, init: boolean): Promise<string> {
+  stage.allow({ mounts: [programs] });
+  const mounts = [{ type: "bind" as const, source: programs, target: "/programs" }];
+  const docker = { network: "none", mounts, init, ...manifest.docker };
+  const failure = await stage.start({ image, ...manifest, docker }).catch((error) => error);
+  expect(failure).toBeInstanceOf(StartFailedError);
+  expect(await stage.containers()).toEqual([]);
+  return failure.message;
+}
+
+describe.each([
+  ["with an init", true],
+  ["without one", false],
+])("a start that fails is no end of the job's own, %s:", (_name, init) => {
+  const cases: [string, JobManifestInput, RegExp][] = [
+    ["a program that is not there", { command: ["no-such-program"] }, /no-such-program/],
+    ["a path that is not there", { command: ["/no/such/program"] }, /no such file/i],
+    ["a directory for a program", { command: ["/programs"] }, /permission denied|is a directory/i],
+    ["a file that is no program", { command: [paths.plain] }, /permission denied/i],
+    ["a script whose interpreter is not there", { command: [paths.lost] }, /no such file/i],
+    ["a variable that is too long", { command: ["true"], env: { BIG: "x".repeat(TOO_LONG) } }, /too long/i],
+    ["an argument that is too long", { command: ["echo", "x".repeat(TOO_LONG)] }, /too long/i],
+    ["a script that is too long", { command: `echo ${"x".repeat(TOO_LONG)}` }, /too long/i],
+    ["a user that is not there", { command: ["true"], docker: { user: "nobody-here" } }, /nobody-here/],
+    ["a group that is not there", { command: ["true"], docker: { user: "0:no-group" } }, /no-group/],
+    ["a workdir that is a file", { command: ["true"], workdir: "/etc/passwd" }, /not a directory|mkdir/i],
+    ["a workdir below a file", { command: ["true"], workdir: "/etc/passwd/x" }, /not a directory/i],
+    ["an entrypoint that is not there", { docker: { entrypoint: ["/no/entry"] } }, /no such file/i],
+    ["no command at all", {}, /no command/i],
+  ];
+
+  test.each(cases)(
+    "%s",
+    async (_what, manifest, why) => {
+      expect(await refusal(manifest, init)).toMatch(why);
+    },
+    TEST_MS,
+  );
+
+  test(
+    "a program of another machine",
+    async () => {
+      // An init gives what is no program to a shell, which is of the same machine as the image.
+      const mounts = [{ type: "bind" as const, source: join(programs, "alien"), target: "/bin/sh" }];
+      const docker = init ? { mounts: [...mounts, { ...mounts[0], target: paths.alien }] } : {};
+      expect(await refusal({ command: [paths.alien], docker } as JobManifestInput, init)).toMatch(
+        /exec format error/i,
+      );
+    },
+    TEST_MS,
+  );
+
+  test(
+    "and what a command says and ends with by itself is its own, whatever it is",
+    async () => {
+      for (const [command, exitCode] of [
+        ["no-such-program", 127],
+        ["/etc/passwd", 126],
+        ["exit 1", 1],
+        ["exit 127", 127],
+        ["exit 255", 255],
+        ["echo 'exec /bin/x: argument list too long' >&2; echo more; exit 1", 1],
+      ] as const) {
+        const { exit } = await stage.run({ image, command, docker: { init, network: "none" } });
+        expect(exit).toEqual({ exitCode });
+      }
+    },
+    TEST_MS,
+  );
+});
