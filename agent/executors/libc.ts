@@ -9,6 +9,8 @@ interface Libc {
   becomeSubreaper(): boolean;
   /** The soft limit of file locks, which the kernel has not heeded since 2.4. undefined: without limit. */
   setLockLimit(limit: bigint | undefined): boolean;
+  /** Reaps a child that is about to end, and waits for it. */
+  reapNow(pid: number): void;
   /** Reaps a dead child, or with a negative number one of that group. false: there is none. */
   reap(pidOrGroup: number): boolean;
   /**
@@ -82,6 +84,7 @@ function open(library: string): Libc {
       softAndHard[0] = limit ?? softAndHard[1] ?? UNLIMITED;
       return symbols.prlimit(0, RLIMIT_LOCKS, softAndHard, null) === 0;
     },
+    reapNow: (pid) => void symbols.waitpid(pid, null, 0),
     reap: (pidOrGroup) => symbols.waitpid(pidOrGroup, null, WNOHANG) > 0,
     unmount(path) {
       const at = cString(path);
@@ -104,11 +107,11 @@ function open(library: string): Libc {
   };
 }
 
-function cString(text: string): Uint8Array {
+export function cString(text: string): Uint8Array {
   return Buffer.from(`${text}\0`);
 }
 
 /** The addresses of texts that the caller keeps, and a null behind them. */
-function pointers(texts: readonly Uint8Array[]): BigUint64Array {
+export function pointers(texts: readonly Uint8Array[]): BigUint64Array {
   return new BigUint64Array([...texts.map((text) => BigInt(addressOf(text))), 0n]);
 }
