@@ -20,3 +20,8 @@ export function withGivenUmask<T>(spawn: () => T): T {
     process.umask(before);
   }
 }
+
+/** The umask that this process was started with; undefined where it is as it was. */
+export function givenUmask(): number | undefined {
+  return given;
+}

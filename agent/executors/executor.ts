@@ -24,6 +24,17 @@ export interface TaskGpu {
   uuid?: string;
 }
 
+/** The account of this machine that jobs run as, where that is not the agent's own. */
+export interface JobAccount {
+  name: string;
+  uid: number;
+  gid: number;
+  /** All groups it is in, its own included. */
+  groups: number[];
+  home: string;
+  shell: string;
+}
+
 /** What an executor is given to run. */
 export interface Task {
   assignment: Assignment;
@@ -37,6 +48,10 @@ export interface Task {
   gpus: readonly TaskGpu[];
   /** The part of the agent's own environment that jobs may see; the executor adds the job's own to it. */
   environment: Environment;
+  /** Who the job runs as; absent: the agent's own account. `dir` is that account's. */
+  account?: JobAccount | undefined;
+  /** The soft limit of open files that the agent was started with; absent: that of this process. */
+  openFiles?: number | undefined;
 }
 
 /** Where a task's output goes. */

@@ -9,6 +9,8 @@ interface Libc {
   becomeSubreaper(): boolean;
   /** The soft limit of file locks, which the kernel has not heeded since 2.4. undefined: without limit. */
   setLockLimit(limit: bigint | undefined): boolean;
+  /** Whether the kernel closes many descriptors at once. */
+  closesRanges(): boolean;
   /** Reaps a child that is about to end, and waits for it. */
   reapNow(pid: number): void;
   /** Reaps a dead child, or with a negative number one of that group. false: there is none. */
@@ -28,6 +30,8 @@ interface Libc {
 }
 
 const PR_SET_CHILD_SUBREAPER = 36;
+const CLOSE_RANGE = 436n;
+const NO_FD = 0xffffffffn;
 const WNOHANG = 1;
 const MS_PRIVATE_WITH_ALL_INSIDE = 0x44000n;
 const MNT_DETACH = 2;
@@ -60,11 +64,12 @@ function findLibc(): Libc | undefined {
 }
 
 function open(library: string): Libc {
-  const { i32, u64, ptr } = FFIType;
+  const { i32, i64, u64, ptr } = FFIType;
   const { symbols } = dlopen(library, {
     pipe2: { args: [ptr, i32], returns: i32 },
     prctl: { args: [i32, u64, u64, u64, u64], returns: i32 },
     prlimit: { args: [i32, i32, ptr, ptr], returns: i32 },
+    syscall: { args: [i64, u64, u64, u64], returns: i64 },
     waitpid: { args: [i32, ptr, i32], returns: i32 },
     mount: { args: [ptr, ptr, ptr, u64, ptr], returns: i32 },
     umount2: { args: [ptr, i32], returns: i32 },
@@ -77,6 +82,8 @@ function open(library: string): Libc {
       const fds = new Int32Array(2);
       return symbols.pipe2(fds, flags) === 0 ? [fds[0] as number, fds[1] as number] : undefined;
     },
+    // Of these there is none to close, so that nothing happens where it works.
+    closesRanges: () => symbols.syscall(CLOSE_RANGE, NO_FD, NO_FD, 0n) === 0n,
     becomeSubreaper: () => symbols.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) === 0,
     setLockLimit(limit) {
       const softAndHard = new BigUint64Array(2);

@@ -12,7 +12,7 @@ const MARK_BITS = 52;
 /** Runs `spawn` so that what it starts carries the mark of the execution. */
 export function withMark<T>(executionId: string, spawn: () => T): T {
   const system = libc();
-  if (!system?.setLockLimit(BigInt(markOf(executionId)))) return spawn();
+  if (!system?.setLockLimit(markOf(executionId))) return spawn();
   try {
     return spawn();
   } finally {
@@ -39,12 +39,12 @@ export class Marks {
 
   add(executionId: string): void {
     this.ids.add(executionId);
-    this.byMark.set(markOf(executionId), executionId);
+    this.byMark.set(Number(markOf(executionId)), executionId);
   }
 
   delete(executionId: string): void {
     this.ids.delete(executionId);
-    this.byMark.delete(markOf(executionId));
+    this.byMark.delete(Number(markOf(executionId)));
   }
 
   /** Which of them a process belongs to, living or dead; undefined where none. */
@@ -56,8 +56,9 @@ export class Marks {
   }
 }
 
-function markOf(executionId: string): number {
-  return Number(BigInt.asUintN(MARK_BITS, Bun.hash.wyhash(executionId))) + 1;
+/** The soft limit of file locks that the processes of an execution inherit. */
+export function markOf(executionId: string): bigint {
+  return BigInt.asUintN(MARK_BITS, Bun.hash.wyhash(executionId)) + 1n;
 }
 
 /** NaN where it has none. */

@@ -3,6 +3,8 @@ import { readdirSync, readFileSync } from "node:fs";
 /** What the kernel says of a process. */
 export interface ProcessRow {
   pid: number;
+  /** Of the program, at most 15 bytes; only Linux says. */
+  name: string;
   parentId: number;
   groupId: number;
   /** Only Linux says; elsewhere it is the group's. */
@@ -45,6 +47,7 @@ export function processStat(pid: number): ProcessRow | undefined {
   pageBytes ??= readPageBytes();
   return {
     pid,
+    name: text.slice(text.indexOf("(") + 1, text.lastIndexOf(")")),
     state: fields[0] ?? "",
     parentId: Number(fields[1]),
     groupId: Number(fields[2]),
@@ -93,6 +96,7 @@ function psRow(line: string): ProcessRow | undefined {
   if (!pid || !time || start.length === 0) return undefined;
   return {
     pid: Number(pid),
+    name: "",
     parentId: Number(parentId),
     groupId: Number(groupId),
     sessionId: Number(groupId),

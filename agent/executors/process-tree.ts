@@ -1,4 +1,5 @@
 import { pause } from "../wait.ts";
+import { keeperName } from "./keeper/keeper-name.ts";
 import { libc } from "./libc.ts";
 import { Marks, processesOf } from "./marks.ts";
 import { isDead, linuxTable, type ProcessRow, readProc } from "./process-table.ts";
@@ -60,11 +61,12 @@ export async function endStragglers(executionIds: ReadonlySet<string>): Promise<
 }
 
 /**
- * What earlier processes of ours left of these executions: those that carry a mark or are in a control group of
- * one of them, who shares a session with such a process, and all their descendants.
+ * What earlier processes of ours left of these executions: those below its keeper, that carry a mark or are in a
+ * control group of one of them, who shares a session with such a process, and all their descendants.
  */
 export function leftOf(executionIds: ReadonlySet<string>): number[] {
   const rows = linuxTable().filter((row) => !isDead(row));
+  const keepers = keepersOf(rows, executionIds);
   const ownSession = rows.find((row) => row.pid === process.pid)?.sessionId;
   const marks = new Marks(executionIds);
   const marked = rows.filter(
@@ -73,7 +75,14 @@ export function leftOf(executionIds: ReadonlySet<string>): number[] {
   const sessions = new Set(marked.map((row) => row.sessionId));
   sessions.delete(ownSession ?? 0);
   const roots = rows.filter((row) => marked.includes(row) || sessions.has(row.sessionId));
-  return withDescendants(rows, new Set(roots.map((row) => row.pid))).filter((pid) => pid !== process.pid);
+  const left = withDescendants(rows, new Set([...keepers, ...roots.map((row) => row.pid)]));
+  // A keeper ends by itself when nothing is left below it, and as long as it lives none of its job gets away.
+  return left.filter((pid) => pid !== process.pid && !keepers.has(pid));
+}
+
+function keepersOf(rows: readonly ProcessRow[], executionIds: ReadonlySet<string>): Set<number> {
+  const names = new Set([...executionIds].map(keeperName));
+  return new Set(rows.filter((row) => names.has(row.name)).map((row) => row.pid));
 }
 
 /** The living among these processes, and all that descend from any of them. */

@@ -1,9 +1,9 @@
-import { expect, test } from "bun:test";
+import { expect, spyOn, test } from "bun:test";
 import { tmpdir } from "node:os";
 import { newId } from "../../shared/ids.ts";
 import { SamplingKeeper } from "../limits/sampling-keeper.ts";
 import { pause } from "../wait.ts";
-import { withMark } from "./marks.ts";
+import type { KeptChild } from "./keeper/kept-child.ts";
 import { ShellTask } from "./shell-task.ts";
 import { spawnChild } from "./spawn.ts";
 
@@ -12,24 +12,29 @@ test.skipIf(process.platform !== "linux")("a process of a job that cannot be end
   const said: string[] = [];
   const cwd = tmpdir();
   const env = { PATH: process.env.PATH ?? "" };
+  const hold = new SamplingKeeper().hold(executionId, {});
+  const child = spawnChild({
+    ...{ executionId, command: ["true"], cwd, env, hold },
+    ...{ account: undefined, openFiles: undefined },
+  });
+  const kept = child.kept as KeptChild;
   // Plays one that SIGKILL does not reach: it is there when all have been ended.
-  let survivor: Bun.Subprocess | undefined;
-  const over = async () => {
-    survivor = withMark(executionId, () => Bun.spawn(["sleep", "30"], { cwd, env }));
+  const survivor = Bun.spawn(["sleep", "30"], { cwd, env });
+  spyOn(kept, "end").mockImplementation(async () => {
     await pause(1_100);
-  };
-  const child = withMark(executionId, () => spawnChild({ command: ["true"], cwd, env, entrance: undefined }));
+    return false;
+  });
+  spyOn(kept, "members").mockImplementation(() => [survivor.pid]);
   const task = new ShellTask(child, {
     executionId,
     output: { write: () => undefined, system: (line) => said.push(line) },
     limits: {},
     stopSignal: "SIGTERM",
-    hold: new SamplingKeeper().hold(executionId, {}),
-    orphans: { over },
+    hold,
     onEnd: () => {},
   });
   expect(await task.wait()).toEqual({ exitCode: 0 });
-  expect(said).toEqual([expect.stringContaining(`could not be ended: ${survivor?.pid}.`)]);
-  survivor?.kill("SIGKILL");
-  await survivor?.exited;
+  expect(said).toEqual([expect.stringContaining(`could not be ended: ${survivor.pid}.`)]);
+  survivor.kill("SIGKILL");
+  await survivor.exited;
 });

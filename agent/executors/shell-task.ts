@@ -4,8 +4,8 @@ import { type Hold, toMib } from "../limits/limit-keeper.ts";
 import { pause } from "../wait.ts";
 import type { RunningTask, TaskExit, TaskLimits, TaskOutput, TaskUsage } from "./executor.ts";
 import { Grace } from "./grace.ts";
+import type { KeptChild } from "./keeper/kept-child.ts";
 import { processesOf } from "./marks.ts";
-import type { Orphans } from "./orphans.ts";
 import { processStat } from "./process-table.ts";
 import { endGroup, endStragglers, send, signalGroup } from "./process-tree.ts";
 
@@ -16,7 +16,9 @@ export interface ChildStream {
 }
 
 export interface Child {
-  process: Subprocess;
+  process: Subprocess | KeptChild;
+  /** The same process, where a keeper is above it. */
+  kept?: KeptChild;
   stdout: ChildStream;
   stderr: ChildStream;
 }
@@ -29,8 +31,6 @@ export interface ShellTaskOptions {
   stopSignal: string;
   /** Holds the job to them. */
   hold: Hold;
-  /** undefined: they do not come to us. */
-  orphans: Pick<Orphans, "over"> | undefined;
   /** Called when the task is over. */
   onEnd(): void;
 }
@@ -64,7 +64,7 @@ export class ShellTask implements RunningTask {
       () => this.askToEnd(),
       () => this.kill(),
     );
-    options.hold.begin(child.process.pid, () => this.stop(0));
+    options.hold.begin(child.process.pid, () => this.stop(0), child.kept?.keeperPid);
     const pumps = [this.pump("stdout", child.stdout), this.pump("stderr", child.stderr)];
     this.output = Promise.all(pumps).then(() => this.outputEnded.abort());
   }
@@ -100,6 +100,7 @@ export class ShellTask implements RunningTask {
     this.sayWhatWasRefused();
     await hold.release();
     onEnd();
+    if (this.child.kept?.isLost) this.sayThatKeeperWasKilled();
     const exit =
       main.signalCode !== null ? { signal: signalName(main.signalCode) } : { exitCode: main.exitCode ?? 0 };
     return exceeded ? { ...exit, exceeded } : exit;
@@ -107,19 +108,23 @@ export class ShellTask implements RunningTask {
 
   /** The leader is gone; whatever it started must follow. */
   private async endTree(leaderPid: number): Promise<void> {
-    const { hold, orphans, executionId } = this.options;
+    const { hold, executionId } = this.options;
+    const { kept } = this.child;
     const startMs = performance.now();
     await hold.end();
-    const hadSurvivors = await endGroup(leaderPid);
-    if (orphans) await orphans.over(executionId);
-    else if (hadSurvivors || this.grace.hasBegun) await endStragglers(new Set([executionId]));
+    if (kept) {
+      await kept.end();
+    } else {
+      const hadSurvivors = await endGroup(leaderPid);
+      if (hadSurvivors || this.grace.hasBegun) await endStragglers(new Set([executionId]));
+    }
     if (performance.now() - startMs > SLOW_END_MS) this.sayWhoIsLeft();
   }
 
   private askToEnd(): void {
     const { pid } = this.child.process;
-    const { hold, executionId, stopSignal } = this.options;
-    const others = new Set([...hold.members(), ...processesOf(new Set([executionId]))]);
+    const { hold, stopSignal } = this.options;
+    const others = new Set([...hold.members(), ...this.members()]);
     for (const other of others) if (processStat(other)?.groupId === pid) others.delete(other);
     for (const target of [-pid, ...others]) {
       send(target, signalToSend(stopSignal));
@@ -133,16 +138,28 @@ export class ShellTask implements RunningTask {
     signalGroup(this.child.process.pid, "SIGKILL");
     // What left the group must not outlive it by as much as the leader takes to die.
     void this.options.hold.end();
+    void this.child.kept?.end();
+  }
+
+  /** The living processes of the job as far as they can be found. */
+  private members(): number[] {
+    return this.child.kept?.members() ?? processesOf(new Set([this.options.executionId]));
   }
 
   /** Nobody waits for them for ever, but the owner of the machine must hear of them. */
   private sayWhoIsLeft(): void {
-    const { executionId, output } = this.options;
-    const left = processesOf(new Set([executionId]));
+    const { output } = this.options;
+    const left = this.members();
     if (left.length === 0) return;
     output.system(
       `These processes of the job could not be ended: ${left.join(", ")}. They belong to another account, as those of sudo do, ` +
         "or hang in the kernel; have the account they belong to, or root, end them on this node.",
+    );
+  }
+
+  private sayThatKeeperWasKilled(): void {
+    this.options.output.system(
+      "The process that kept the job together was killed, and the job was ended with it. A job can do that to itself.",
     );
   }
 
@@ -190,7 +207,7 @@ export class ShellTask implements RunningTask {
   /** All processes of the group are gone: what they wrote is in the pipes, and the pipes end when it is read. */
   private async readToTheEnd(): Promise<void> {
     if (await this.outputEndsWithin(EOF_MS)) return;
-    if (!this.options.orphans) await endStragglers(new Set([this.options.executionId]));
+    if (!this.child.kept) await endStragglers(new Set([this.options.executionId]));
     const startMs = performance.now();
     for (;;) {
       if (await this.outputEndsWithin(SILENCE_MS)) return;

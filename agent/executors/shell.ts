@@ -13,8 +13,8 @@ import {
   StartFailedError,
   type Task,
 } from "./executor.ts";
-import { processesOf, withMark } from "./marks.ts";
-import { orphans } from "./orphans.ts";
+import { keepers } from "./keeper/keeper.ts";
+import { processesOf } from "./marks.ts";
 import { endStragglers } from "./process-tree.ts";
 import { ShellTask } from "./shell-task.ts";
 import { spawnChild } from "./spawn.ts";
@@ -30,7 +30,6 @@ export class ShellExecutor implements Executor {
   private readonly chooseKeeper: () => Promise<LimitKeeper>;
   private choosing: Promise<LimitKeeper> | undefined;
   private keeper: LimitKeeper | undefined;
-  private readonly orphans = orphans();
   /** Executions that ended since the last sweep. */
   private ended = new Set<string>();
   private sweeping: Promise<void> | undefined;
@@ -67,16 +66,14 @@ export class ShellExecutor implements Executor {
     const env = jobEnvironment(task);
     const hold = holdFor(keeper, task);
     try {
-      const entrance = hold.entrance(env);
-      const child = withMark(executionId, () => spawnChild({ command, cwd, env, entrance }));
-      this.orphans?.begun(executionId, child.process.pid);
+      const { account, openFiles } = task;
+      const child = spawnChild({ executionId, command, cwd, env, hold, account, openFiles });
       return new ShellTask(child, {
         executionId,
         output: task.output,
         limits: task.limits,
         stopSignal: manifest.stopSignal ?? "SIGTERM",
         hold,
-        orphans: this.orphans,
         onEnd: () => this.sweepLater(executionId),
       });
     } catch (error) {
@@ -105,8 +102,8 @@ export class ShellExecutor implements Executor {
    * processes at every end would cost more than a short job does; one look a second for all that ended is cheap.
    */
   private sweepLater(executionId: string): void {
-    // Where orphans come to us, those of a job are found at its end.
-    if (process.platform !== "linux" || this.orphans) return;
+    // Those below a keeper are found at its end.
+    if (process.platform !== "linux" || keepers()) return;
     this.ended.add(executionId);
     this.sweeping ??= this.sweep();
   }

@@ -9,23 +9,95 @@ import {
   statSync,
 } from "node:fs";
 import { isAbsolute, resolve } from "node:path";
-import { withGivenUmask } from "../../shared/umask.ts";
+import { givenUmask, withGivenUmask } from "../../shared/umask.ts";
 import { textOf } from "../agent-log.ts";
-import { type Environment, StartFailedError } from "./executor.ts";
+import type { Hold } from "../limits/limit-keeper.ts";
+import { type Environment, type JobAccount, StartFailedError } from "./executor.ts";
+import { type Keepers, KeptLaunchError, keepers } from "./keeper/keeper.ts";
+import { keeperName } from "./keeper/keeper-name.ts";
+import { KeptChild } from "./keeper/kept-child.ts";
+import { markOf, withMark } from "./marks.ts";
 import { closePipe, createPipe, type Pipe, readPipe } from "./pipes.ts";
 import type { Child } from "./shell-task.ts";
 
 export interface SpawnOptions {
+  executionId: string;
   command: string[];
   cwd: string;
   env: Environment;
-  /** Put before the command; it becomes the command. */
-  entrance: string[] | undefined;
+  hold: Pick<Hold, "entrance" | "groups">;
+  account: JobAccount | undefined;
+  /** The soft limit of open files; undefined: that of this process. */
+  openFiles: number | undefined;
 }
 
-/** Starts a command as the leader of a session of its own, or throws StartFailedError. */
-export function spawnChild({ command, cwd, env, entrance }: SpawnOptions): Child {
+/** Starts a command as the leader of a session of its own, below a keeper where there are any; or throws StartFailedError. */
+export function spawnChild(options: SpawnOptions): Child {
+  const system = keepers();
+  if (system) return spawnKept(options, system);
+  const { account } = options;
+  if (account) throw new StartFailedError(`This node cannot run jobs as ${account.name}: it has no keepers.`);
+  return withMark(options.executionId, () => spawnUnkept(options));
+}
+
+function spawnKept(options: SpawnOptions, system: Keepers): Child {
+  const { executionId, command, cwd, env, hold, account, openFiles } = options;
+  const name = command[0] ?? "";
+  const program = programPath(name, cwd, env.PATH ?? "");
+  if (program === undefined) throw new StartFailedError(whyNotStarted(name, cwd, { code: "ENOENT" }));
+  const pipes = [createPipe(), createPipe()].flatMap((pipe) => pipe ?? []);
+  const [out, err] = pipes;
+  try {
+    if (!out || !err)
+      throw new StartFailedError("The node has no descriptors left for the output of the job.");
+    const kept = KeptChild.start(system, {
+      program,
+      argv: command,
+      env,
+      directory: cwd,
+      groups: hold.groups,
+      name: keeperName(executionId),
+      account,
+      stdout: out.writeFd,
+      stderr: err.writeFd,
+      umask: givenUmask(),
+      openFiles,
+      mark: markOf(executionId),
+    });
+    return { process: kept, kept, stdout: fromPipe(out), stderr: fromPipe(err) };
+  } catch (error) {
+    pipes.forEach(closePipe);
+    if (!(error instanceof KeptLaunchError)) throw error;
+    throw new StartFailedError(whyNotKept(error, options), { cause: error });
+  }
+}
+
+/** The file that the kernel is to run; undefined: there is none of that name. */
+function programPath(name: string, cwd: string, searchPath: string): string | undefined {
+  if (name.includes("/")) return name;
+  return Bun.which(name, { PATH: searchPath, cwd }) ?? undefined;
+}
+
+function whyNotKept({ stage, code }: KeptLaunchError, { command, cwd, account }: SpawnOptions): string {
+  const as = account ? ` as ${account.name}` : "";
+  switch (stage) {
+    case "program":
+      return whyNotStarted(command[0] ?? "", cwd, { code });
+    case "directory":
+      return `The working directory ${cwd} ${directoryProblem(cwd) ?? `cannot be entered${as} (${code})`}.`;
+    case "control group":
+      return `The job could not be put into its control group (${code}), and was not started.`;
+    case "account":
+      return `The node may not start jobs${as} (${code}).`;
+    case "keeper":
+      return `The node could not start a process for the job (${code}).`;
+  }
+}
+
+/** Without a keeper what the job starts is found by the mark alone. */
+function spawnUnkept({ command, cwd, env, hold }: SpawnOptions): Child {
   const program = command[0] ?? "";
+  const entrance = hold.entrance(env);
   // Once the entrance runs, it is too late to say why the command does not.
   const problem = entrance && problemOf(program, cwd, env.PATH ?? "");
   if (problem) throw new StartFailedError(whyNotStarted(program, cwd, problem));

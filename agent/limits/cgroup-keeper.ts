@@ -109,10 +109,14 @@ class CgroupHold implements Hold {
     return ["/bin/sh", "-c", `{ ${enter}; } || { ${failed}; }; ${forget}; exec "$@"`, "sh"];
   }
 
-  begin(leaderPid: number, onExceeded: () => void): void {
+  get groups(): readonly string[] {
+    return this.options.group.entrances;
+  }
+
+  begin(leaderPid: number, onExceeded: () => void, keeperPid?: number): void {
     const { oomWatch, group, limits, sampled } = this.options;
     if (limits.memoryMb !== undefined) oomWatch.add(group, onExceeded);
-    sampled?.begin(leaderPid, onExceeded);
+    sampled?.begin(leaderPid, onExceeded, keeperPid);
   }
 
   members(): number[] {

@@ -23,11 +23,18 @@ export interface JobWatch {
   readonly seen: ReadonlyMap<number, string>;
 }
 
-interface Watched extends JobWatch {
+export interface JobToWatch {
   executionId: string;
   leaderPid: number;
+  /** All below it is the job; undefined where there is none. */
+  keeperPid: number | undefined;
+  /** Those that nobody else keeps. */
   limits: TaskLimits;
+  /** Called once when one of them is exceeded. */
   onExceeded(): void;
+}
+
+interface Watched extends JobWatch, JobToWatch {
   seen: Map<number, string>;
   /** At the first look a job is only noted: most are over before the second. */
   looks: number;
@@ -46,13 +53,10 @@ export class JobSampler {
   private costMs = 0;
   private nearLimit = false;
 
-  /** @param limits those that nobody else keeps; `onExceeded` is called once when one of them is exceeded. */
-  watch(executionId: string, leaderPid: number, limits: TaskLimits, onExceeded: () => void): JobWatch {
+  watch(job: JobToWatch): JobWatch {
+    const { executionId, leaderPid, limits } = job;
     const watched: Watched = {
-      executionId,
-      leaderPid,
-      limits,
-      onExceeded,
+      ...job,
       seen: new Map(),
       looks: 0,
       rows: [],
@@ -133,11 +137,12 @@ export class JobSampler {
   }
 }
 
-/** Whose a process is: by session, by what was seen before, by its parent, or by its mark. */
+/** Whose a process is: by its keeper, by session, by what was seen before, by its parent, or by its mark. */
 class Owners {
   private readonly rows: ReadonlyMap<number, ProcessRow>;
   private readonly known = new Map<number, Watched | undefined>();
   private readonly bySession: ReadonlyMap<number, Watched>;
+  private readonly byKeeper: ReadonlyMap<number, Watched>;
   private readonly byExecution: ReadonlyMap<string, Watched>;
   private readonly marks: Marks;
   private readonly seenBefore = new Map<number, Watched>();
@@ -145,6 +150,7 @@ class Owners {
   constructor(rows: ProcessRow[], due: Watched[]) {
     this.rows = new Map(rows.map((row) => [row.pid, row]));
     this.bySession = new Map(due.map((one) => [one.leaderPid, one]));
+    this.byKeeper = new Map(due.flatMap((one) => (one.keeperPid ? [[one.keeperPid, one]] : [])));
     this.byExecution = new Map(due.map((one) => [one.executionId, one]));
     this.marks = new Marks(this.byExecution.keys());
     for (const one of due) for (const pid of one.seen.keys()) this.seenBefore.set(pid, one);
@@ -159,6 +165,9 @@ class Owners {
   }
 
   private find(row: ProcessRow): Watched | undefined {
+    const byKeeper = this.byKeeper.get(row.parentId);
+    if (byKeeper) return byKeeper;
+    if (this.byKeeper.has(row.pid)) return undefined;
     const bySession = this.bySession.get(row.sessionId);
     if (bySession) return bySession;
     const before = this.seenBefore.get(row.pid);

@@ -37,8 +37,10 @@ export interface Hold {
    * the command sees the environment it would see without. undefined: nothing.
    */
   entrance(environment: Environment): string[] | undefined;
-  /** The command runs. `onExceeded` is called at most once: the job has to be ended. */
-  begin(leaderPid: number, onExceeded: () => void): void;
+  /** Files of control groups: a process that writes its id into each of them is held. The same as by `entrance`. */
+  readonly groups: readonly string[];
+  /** The command runs. `onExceeded` is called at most once: the job has to be ended. All below `keeperPid` is the job. */
+  begin(leaderPid: number, onExceeded: () => void, keeperPid?: number): void;
   /** The job's living processes as far as they are known; also those that left its group. */
   members(): number[];
   /** Kills all of them, also those that are being started. Resolves when none is left, or after a few seconds. */

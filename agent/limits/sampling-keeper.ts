@@ -38,13 +38,16 @@ export class SamplingHold implements Hold {
     this.sampler = sampler;
   }
 
+  readonly groups: readonly string[] = [];
+
   entrance(): undefined {
     return undefined;
   }
 
-  begin(leaderPid: number, onExceeded: () => void): void {
+  begin(leaderPid: number, onExceeded: () => void, keeperPid?: number): void {
     if (process.platform === "win32") return;
-    this.watch = this.sampler.watch(this.executionId, leaderPid, this.limits, onExceeded);
+    const { executionId, limits } = this;
+    this.watch = this.sampler.watch({ executionId, leaderPid, keeperPid, limits, onExceeded });
   }
 
   members(): number[] {

@@ -4,6 +4,7 @@ import { DOCKER_HUB, type ImageName, registryHost } from "../../../shared/image-
 import { own } from "../../../shared/own.ts";
 import { ChildOutput } from "../../child-output.ts";
 import { StartFailedError } from "../executor.ts";
+import { Strays } from "../keeper/strays.ts";
 import { dockerConfigDir } from "./endpoint.ts";
 import type { RegistryLogin, RegistryLogins } from "./settings.ts";
 
@@ -129,8 +130,10 @@ async function askHelper(helper: string, server: string, env: Env): Promise<Secr
     timeout: HELPER_TIMEOUT_MS,
     killSignal: "SIGKILL",
   });
+  Strays.ofThisProcess.helperBegan(child.pid);
   const said = new ChildOutput(child.stdout);
   const exitCode = await child.exited;
+  Strays.ofThisProcess.helperEnded(child.pid);
   await said.rest();
   said.stop();
   if (exitCode !== 0) return undefined;

@@ -167,7 +167,6 @@ static int keep(void *argument) {
   long leader;
   call(PRCTL, PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
   call(PRCTL, PR_SET_NAME, (u64)job->name, 0, 0, 0);
-  call(SETSID, 0, 0, 0, 0, 0);
   leader = clone(run_leader, job->memory + 2 * STACK_BYTES, CLONE_VM | CLONE_VFORK | SIGCHLD, job);
   if (leader < 0) {
     job->error = *__errno_location();
@@ -178,6 +177,7 @@ static int keep(void *argument) {
   close_from(job, status + 1, LAST_FD);
   /* From here on `job` is no more: whoever asked for it goes on. */
   tell(job);
+  call(SETSID, 0, 0, 0, 0, 0);
   reap(leader, status);
   leave(0);
   return 0;

@@ -1,5 +1,5 @@
-import { cc, FFIType, type Pointer, ptr as addressOf } from "bun:ffi";
-import { closeSync, constants, mkdtempSync, openSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { ptr as addressOf, cc, FFIType, type Pointer } from "bun:ffi";
+import { constants, mkdtempSync, openSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { getSystemErrorName } from "node:util";
@@ -85,7 +85,9 @@ export function keepers(): Keepers | undefined {
 function open(): Keepers | undefined {
   if (process.platform !== "linux" || !libc()) return undefined;
   try {
-    return new Keepers(compile());
+    const made = new Keepers(compile());
+    // What a killed keeper leaves comes here.
+    return libc()?.becomeSubreaper() ? made : undefined;
   } catch {
     return undefined; // Jobs are started another way then, and held by what marks they carry.
   }
@@ -103,7 +105,7 @@ function compile(): Native {
         start_kept: { args: [FFIType.ptr], returns: FFIType.i32 },
       },
     });
-    return { keeperMemory: symbols.keeper_memory, startKept: symbols.start_kept };
+    return { keeperMemory: () => symbols.keeper_memory() as Pointer | null, startKept: symbols.start_kept };
   } finally {
     rmSync(dir, { recursive: true, force: true });
   }
@@ -112,8 +114,9 @@ function compile(): Native {
 /** There is one for the whole process. */
 export class Keepers {
   private readonly native: Native;
-  private readonly nullFd = openSync("/dev/null", constants.O_RDONLY | constants.O_CLOEXEC);
+  private readonly nullFd = openSync("/dev/null", constants.O_RDONLY);
   private readonly free: Pointer[] = [];
+  private readonly closesRanges = libc()?.closesRanges() ?? false;
 
   constructor(native: Native) {
     this.native = native;
@@ -176,16 +179,11 @@ export class Keepers {
       umask: launch.umask ?? -1,
       openFiles: launch.openFiles ?? -1,
       mark: launch.mark,
-      highestFd: highestFd(),
+      highestFd: this.closesRanges ? 0 : highestFd(),
       memory: BigInt(memory),
     };
     const fields = BigInt64Array.from(FIELDS.map((name) => BigInt(values[name] ?? 0)));
     return { fields, kept: [...kept, accountGroups, ...Object.values(lists)] };
-  }
-
-  /** Frees what there is for nobody to use; only where no command runs. */
-  close(): void {
-    closeSync(this.nullFd);
   }
 }
 
