@@ -58,6 +58,8 @@ export interface AgentOptions extends EndSignals {
   supervisor: { command: readonly string[]; build: string };
   /** The agent's own environment, of which jobs see an allowed part; the process's where it is left out. */
   environment?: Readonly<Record<string, string | undefined>>;
+  /** The soft limit of open files that jobs get; absent: that of this process. */
+  openFiles?: number | undefined;
   log: AgentLog;
 }
 
@@ -251,6 +253,7 @@ class Agent {
       limits: taskLimits(file.limits, assignment.resources),
       gpus: gpusForJob(gpus, assignment.gpuIndexes, { held, offered: description.capacity.gpuCount }),
       environment: this.jobEnvironment,
+      openFiles: this.options.openFiles,
     };
   }
 

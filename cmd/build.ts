@@ -5,6 +5,7 @@
 import { mkdir, rename, rm, stat } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { leaveLimitsAsGiven } from "./given-limits.ts";
 
 const BUILD_LIMIT_MS = 300_000;
 const root = join(import.meta.dirname, "..");
@@ -37,6 +38,7 @@ try {
     );
     process.exit(1);
   }
+  await leaveLimitsAsGiven(temporary);
   // A binary that runs just now cannot be written to, but it can be replaced.
   await rename(temporary, outfile);
 } finally {

@@ -20,6 +20,8 @@ export interface StartOrder {
   gpus: TaskGpu[];
   /** The part of the agent's environment that jobs may see. */
   environment: Environment;
+  /** The soft limit of open files; absent: that of the supervisor. */
+  openFiles?: number | undefined;
 }
 
 /** What an execution is, for people who ask the agent what it does. */

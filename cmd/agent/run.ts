@@ -10,6 +10,7 @@ import { ComputeClient } from "../../sdk/client.ts";
 import { textLog } from "../../server/log.ts";
 import { defineOptions, flagOption, optionNumber } from "../../shared/config/options.ts";
 import { RUN_HEADER } from "../../shared/node.ts";
+import { givenOpenFiles, raiseOpenFiles } from "../../shared/open-files.ts";
 import { defineCommand } from "../command.ts";
 import { connectionOptions } from "../common-options.ts";
 import { credentialsOf } from "../credentials/session.ts";
@@ -67,6 +68,7 @@ export const command = defineCommand({
   readConfig: readAgentFile,
   async run({ options, config, configPath, readAgain, env, output }) {
     if (agentFile.parse(config ?? {}).idleSuspendSeconds !== undefined) withoutCollectionTimer(env);
+    raiseOpenFiles();
     const workspace = await chooseAgentWorkspace(env, options);
     const maxJobs = maxJobsOf(options);
     const { url } = workspace;
@@ -92,6 +94,7 @@ export const command = defineCommand({
       idleExitSeconds: options["idle-exit"],
       supervisor: { command: [...selfCommand(), "agent", "supervise"], build: buildOf(process.execPath) },
       environment: env,
+      openFiles: givenOpenFiles(),
       log,
       stop: signals.stop,
       cancelAll: signals.hurry,

@@ -2,6 +2,7 @@ import { textOf } from "../../agent/agent-log.ts";
 import { supervise } from "../../agent/supervisor/supervise.ts";
 import { textLog } from "../../server/log.ts";
 import { defineOptions, optionText } from "../../shared/config/options.ts";
+import { raiseOpenFiles } from "../../shared/open-files.ts";
 import { defineCommand } from "../command.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { stopSignals } from "../until-stopped.ts";
@@ -27,6 +28,7 @@ export const command = defineCommand({
   examples: [],
   details: "`agent run` starts it by itself. It ends when no job runs and no agent listens.",
   async run({ options, output }) {
+    raiseOpenFiles();
     // A log line that cannot be written must not stop the jobs.
     const log = textLog((line) => void output.note(line).catch(() => undefined));
     try {

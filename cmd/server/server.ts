@@ -7,6 +7,7 @@ import { maskedUrl } from "../../server/masked-url.ts";
 import { type ServerSettings, serverFile, serverOptions, serverSettings } from "../../server/options.ts";
 import type { RunningServer } from "../../server/start.ts";
 import { defineOptions, optionText } from "../../shared/config/options.ts";
+import { raiseOpenFiles } from "../../shared/open-files.ts";
 import { isLoopback } from "../../shared/url.ts";
 import { defineCommand } from "../command.ts";
 import { exitCodes } from "../exit-codes.ts";
@@ -42,6 +43,7 @@ export const command = defineCommand({
     "SIGTERM or Ctrl-C stops it in order; jobs that run go on, and their agents come back when it does.",
   readConfig: (flags) => readConfigFile(serverFile, { named: flags.config as string | undefined }),
   async run({ options, env, config, output }) {
+    raiseOpenFiles();
     const settings = serverSettings(options, env, serverFile.parse(config ?? {}));
     // A log line that cannot be written must not stop the server.
     const note = (line: string) => void output.note(line).catch(() => undefined);

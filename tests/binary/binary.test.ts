@@ -49,6 +49,29 @@ test(
   RUN_TIMEOUT_MS,
 );
 
+test.skipIf(process.platform !== "linux")(
+  "a job gets the limit of open files that the agent was started with",
+  async () => {
+    const script = `
+      ulimit -Sn 512
+      "$0" server --port "$PORT" --data-dir "$TANVRIT_HOME/data" & server=$!
+      until "$0" auth login --url "http://127.0.0.1:$PORT" --workspace local; do :; done
+      "$0" agent run --once & agent=$!
+      "$0" job run -- sh -c 'ulimit -Sn; ulimit -Hn'
+      wait $agent; kill $server; wait $server`;
+    await using home = await makeScratch();
+    const child = Bun.spawn(["bash", "-c", script, alone.join("tanvrit-compute")], {
+      cwd: alone.path,
+      env: programEnv(home.path, { PORT: String(freePort()) }),
+      stderr: "ignore",
+      timeout: RUN_TIMEOUT_MS,
+    });
+    const hard = Bun.spawnSync(["sh", "-c", "ulimit -Hn"]).stdout.toString();
+    expect(await new Response(child.stdout).text()).toBe(`512\n${hard}`);
+  },
+  RUN_TIMEOUT_MS,
+);
+
 test(
   "a .env beside the binary changes nothing",
   async () => {
@@ -77,4 +100,10 @@ async function run(args: string[], cwd = alone.path) {
     new Response(child.stderr).text(),
   ]);
   return { exitCode: await child.exited, stdout, stderr };
+}
+
+function freePort(): number {
+  const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
+  listener.stop();
+  return listener.port;
 }
