@@ -16,6 +16,15 @@ const versions = {
   "cuda.version": "12.8",
   size: "8GB",
   levels: "34,35",
+  "docker.apiVersion": "1.41",
+  python: "3.9",
+  k8s: "v1.29.3+k3s1",
+  next: "2.0.0-rc1",
+  py: "3.13.0rc2",
+  kernel: "5.15.0-91-generic",
+  ratio: "0.5",
+  memoryGb: "31.5",
+  zig: "0.9",
 };
 const unmet = (text: string) => unmetCondition(parseSelector(text), labels);
 
@@ -59,8 +68,31 @@ describe("a comparison with a version", () => {
     ["docker.version>20.10", true],
     ["docker.version>=20.9", true],
     ["docker.version>=23", false],
-    // Plain numbers on both sides are numbers.
-    ["cuda.version>=12.10", true],
+    ["cuda.version>=12.10", false],
+    ["cuda.version>=12.8", true],
+    ["cuda.version>12", true],
+    ["cuda.version<13", true],
+    ["docker.version>=20.10.24", true],
+    ["docker.version>=20.10.25", false],
+    ["docker.version<20.10.100", true],
+    ["docker.apiVersion>=1.9", true],
+    ["python>=3.10", false],
+    ["python<3.10", true],
+    ["python>=v3.9", true],
+    ["k8s>=1.29.3", true],
+    ["k8s<1.30", true],
+    ["next>=2.0.0", false],
+    ["next>=2.0.0-rc1", true],
+    ["next>2.0.0-beta.9", true],
+    ["next<2.0.0", true],
+    ["py>=3.13", false],
+    ["py>=3.13.0rc1", true],
+    ["kernel>=5.15", true],
+    ["kernel<=5.15.0", true],
+    ["ratio>0.25", true],
+    ["memoryGb>=31.25", true],
+    ["memoryGb>=4e1", false],
+    ["zig<0.10", true],
     ["size>=4", false],
     ["levels>=30", false],
   ])("goes part by part: %s is %p", (text, isMet) => {
@@ -97,10 +129,45 @@ describe("what is no selector is refused, with the column", () => {
     ['gpu.model="NVIDIA L4"x', /column 22 .*expected ","/],
     ["os in (linux", /column 13 .*expected "\)"/],
     ["-x=1", /-x is no label key/],
-    ["mem>=much", /compares numbers/],
+    ["mem>=much", /compares numbers and versions, and "much" is neither/],
+    ["os===linux", /column 5 .*= cannot begin a value/],
+    ["os!==linux", /= cannot begin a value/],
+    ["os=>linux", /> cannot begin a value/],
+    ["os=~lin.*", /there are no patterns/],
+    ["os!~lin.*", /there are no patterns/],
+    ["os=lin*", /there are no patterns.*stands in quotes, as "lin\*"/],
+    ["os=linux||os=darwin", /\| joins nothing: .*KEY in \(a,b\)/],
+    ["os=linux && arch=x64", /conditions are joined by a comma/],
+    ["os=linux&&arch=x64", /&& joins nothing/],
+    ["os=linux;arch=x64", /; joins nothing/],
+    ["spot and os=linux", /conditions are joined by a comma/],
+    ["os in ()", /there is no value/],
+    ["os in (linux,)", /there is no value/],
+    ["os notin (linux,,darwin)", /there is no value/],
+    ["gpu.memoryMb>=24,000", /numbers have no commas; write 24000/],
+    ["gpu.memoryMb>=1,024,000,spot", /write 1024000/],
+    ["os=linux,os=darwin", /can never be met: .*os in \(linux,darwin\)/],
+    ["os in (a,b),os=c", /can never be met/],
+    ["os=linux,os!=linux", /can never be met/],
+    ["spot,!spot", /can never be met: spot needs the label that !spot forbids/],
     ["a=(b)", /expected ","/],
   ])("%s", (text, message) => {
     expect(() => parseSelector(text)).toThrow(SelectorError);
     expect(() => parseSelector(text)).toThrow(message);
   });
+});
+
+test("what every object has is no label of a node", () => {
+  expect(unmet("constructor")).toBe("it has no label constructor (the job asks for constructor)");
+  expect(unmet("toString")).toStartWith("it has no label toString");
+  expect(unmet("!constructor")).toBeUndefined();
+  expect(unmet("valueOf!=x")).toBeUndefined();
+});
+
+test("signs of other languages may stand in quotes, and what an older release stored is read as it was", () => {
+  expect(parseSelector('a="=b",c="x||y",d in ("","*")')).toHaveLength(3);
+  expect(parseSelector("os=linux||os=darwin", { stored: true })).toEqual([
+    { operator: "=", key: "os", value: "linux||os=darwin" },
+  ]);
+  expect(parseSelector("mem>=24,000", { stored: true })).toHaveLength(2);
 });

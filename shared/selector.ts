@@ -1,5 +1,7 @@
 import { z } from "zod";
 import { type Labels, labelKey } from "./labels.ts";
+import { own } from "./own.ts";
+import { compareValues, isComparable } from "./version-order.ts";
 
 /** One condition of a selector. All of them must hold. */
 export type Condition =
@@ -11,29 +13,55 @@ const MAX_SELECTOR_LENGTH = 4_096;
 const MAX_CONDITIONS = 100;
 
 /**
- * Kubernetes-style label selectors, with comparisons of numbers:
+ * Kubernetes-style label selectors, with comparisons of numbers and versions:
  * `gpu.vendor=nvidia,gpu.memoryMb>=24000,os in (linux,darwin),!spot`. As in Kubernetes, `!=` and `notin` also hold
- * for a node that has no such label. A comparison holds only for a label that is a number, or begins with a version as
- * 6.4.0 or 20.10.24+dfsg1, of which the parts are compared. A value with blanks, commas, brackets or quotes stands in
- * quotes, of which and of itself a backslash takes the meaning: `gpu.model="NVIDIA L4"`.
- * Throws SelectorError naming the column.
+ * for a node that has no such label. A comparison holds only for a label that can be compared; see `compareValues`. A
+ * value with blanks, commas, brackets, quotes or signs of other languages stands in quotes, of which and of itself a
+ * backslash takes the meaning: `gpu.model="NVIDIA L4"`.
+ * Throws SelectorError naming the column; also for what could be meant otherwise or can never be met, unless it is `stored`:
+ * older releases took that.
  */
-export function parseSelector(text: string): Condition[] {
+export function parseSelector(text: string, { stored = false } = {}): Condition[] {
   const conditions: Condition[] = [];
-  const reader = new Reader(text);
+  const reader = new Reader(text, stored);
   if (reader.atEnd()) return conditions;
   for (;;) {
     conditions.push(readCondition(reader));
     if (conditions.length > MAX_CONDITIONS) throw reader.error(`more than ${MAX_CONDITIONS} conditions`);
-    if (reader.atEnd()) return conditions;
-    reader.expect(",");
+    if (!reader.atEnd()) {
+      reader.expectComma();
+      continue;
+    }
+    const conflict = stored ? undefined : conflictIn(conditions);
+    if (conflict) throw new SelectorError(`the selector can never be met: ${conflict}`);
+    return conditions;
   }
+}
+
+/** Two conditions that no node meets both, in words. */
+function conflictIn(conditions: readonly Condition[]): string | undefined {
+  for (const [key, ofKey] of Map.groupBy(conditions, (condition) => condition.key)) {
+    const absent = ofKey.find((one) => one.operator === "!");
+    const present = ofKey.find((one) => !["!", "!=", "notin"].includes(one.operator));
+    if (absent && present) return `${formatCondition(present)} needs the label that !${key} forbids`;
+    const wanted = ofKey.filter((one) => one.operator === "=" || one.operator === "in");
+    const possible = wanted.flatMap((one) =>
+      "values" in one ? one.values : "value" in one ? [one.value] : [],
+    );
+    if (possible.length === 0 || possible.some((value) => ofKey.every((one) => holds(one, value)))) continue;
+    const [first, second] = ofKey.filter((one) => one.operator !== "exists").map(formatCondition);
+    if (second === undefined) continue;
+    const either = `${key} in (${[...new Set(possible)].map(formatValue).join(",")})`;
+    return `no value of ${key} is both ${first} and ${second}; for either of them write ${either}`;
+  }
+  return undefined;
 }
 
 /** The first condition that the labels do not meet, in words; undefined when they meet all. Pure. */
 export function unmetCondition(conditions: readonly Condition[], labels: Labels): string | undefined {
   for (const condition of conditions) {
-    if (!holds(condition, labels[condition.key])) return describeUnmet(condition, labels[condition.key]);
+    const found = own(labels, condition.key);
+    if (!holds(condition, found)) return describeUnmet(condition, found);
   }
   return undefined;
 }
@@ -70,31 +98,17 @@ function holds(condition: Condition, found: string | undefined): boolean {
     case "notin":
       return found === undefined || !condition.values.includes(found);
     default:
-      return compares(condition.operator, found, condition.value);
+      return compares(condition, found);
   }
 }
 
-function compares(operator: ">" | ">=" | "<" | "<=", found: string | undefined, value: string): boolean {
-  const order = found === undefined ? Number.NaN : compareToNumber(found.trim(), value);
+type Comparison = Extract<Condition, { value: string }>;
+
+function compares({ operator, key, value }: Comparison, found: string | undefined): boolean {
+  const order = found === undefined ? Number.NaN : compareValues(key, found.trim(), value);
   if (operator === ">") return order > 0;
   if (operator === ">=") return order >= 0;
   return operator === "<" ? order < 0 : order <= 0;
-}
-
-/** Below, above or equal to 0; NaN where the label cannot be compared. */
-function compareToNumber(label: string, number: string): number {
-  if (label !== "" && !Number.isNaN(Number(label))) return Math.sign(Number(label) - Number(number)) || 0;
-  const parts = partsOf(/^\d+(\.\d+)+(?=$|[-+~ ])/, label);
-  const wanted = partsOf(/^\d+(\.\d+)*$/, number);
-  if (!parts || !wanted) return Number.NaN;
-  const differing = wanted.findIndex((part, at) => part !== (parts[at] ?? 0));
-  if (differing >= 0) return (parts[differing] ?? 0) - (wanted[differing] ?? 0);
-  // 6.4.0 is neither more nor less than 6.4, and 6.4.1 is more.
-  return parts.slice(wanted.length).some((part) => part > 0) ? 1 : 0;
-}
-
-function partsOf(version: RegExp, text: string): number[] | undefined {
-  return version.exec(text)?.[0].split(".").map(Number);
 }
 
 function describeUnmet(condition: Condition, found: string | undefined): string {
@@ -132,9 +146,12 @@ function readCondition(reader: Reader): Condition {
     if (!reader.take(operator)) continue;
     const value = reader.value();
     const isComparison = operator.startsWith(">") || operator.startsWith("<");
-    if (isComparison && (value === "" || Number.isNaN(Number(value)))) {
-      throw reader.error(`${operator} compares numbers, and ${JSON.stringify(value)} is none`);
+    if (isComparison && !isComparable(value)) {
+      throw reader.error(
+        `${operator} compares numbers and versions, and ${JSON.stringify(value)} is neither`,
+      );
     }
+    if (isComparison) reader.refuseSeparators(value);
     return { operator: operator === "==" ? "=" : operator, key, value };
   }
   return { operator: "exists", key };
@@ -142,17 +159,23 @@ function readCondition(reader: Reader): Condition {
 
 function readValues(reader: Reader): string[] {
   reader.expect("(");
-  const values = [reader.value()];
-  while (reader.take(",")) values.push(reader.value());
+  const values = [reader.item()];
+  while (reader.take(",")) values.push(reader.item());
   reader.expect(")");
   return values;
 }
+
+const JOINED = "conditions are joined by a comma, and either of two values is KEY in (a,b)";
+const NO_PATTERNS = "there are no patterns: a value is compared as it is";
 
 /** Reads a selector from left to right; spaces between its parts mean nothing. */
 class Reader {
   private at = 0;
 
-  constructor(private readonly text: string) {}
+  constructor(
+    private readonly text: string,
+    private readonly takesSlips: boolean,
+  ) {}
 
   atEnd(): boolean {
     this.skipSpaces();
@@ -178,6 +201,36 @@ class Reader {
     if (!this.take(part)) throw this.error(`expected ${JSON.stringify(part)}`);
   }
 
+  /** What stands between two conditions. */
+  expectComma(): void {
+    if (this.take(",")) return;
+    const rest = this.text.slice(this.at);
+    this.refuseWord();
+    if (/^[!=]?~/.test(rest)) throw this.error(`expected ",": ${NO_PATTERNS}`);
+    throw this.error('expected ","');
+  }
+
+  private refuseWord(): void {
+    if (/^(&|\||;|(and|or)\b)/i.test(this.text.slice(this.at))) throw this.error(`expected ",": ${JOINED}`);
+  }
+
+  /** One of the values of `in (…)`. */
+  item(): string {
+    const isQuoted = /^\s*["']/.test(this.text.slice(this.at));
+    const value = this.value();
+    if (value === "" && !isQuoted && !this.takesSlips) {
+      throw this.error('there is no value; one that is empty is written ""');
+    }
+    return value;
+  }
+
+  /** `24,000` would be 24, and a condition on a label 000. */
+  refuseSeparators(value: string): void {
+    const thousands = /^(,\d{3})+(?=\s*(,|$))/.exec(this.text.slice(this.at))?.[0];
+    if (this.takesSlips || !thousands || !/^\d{1,3}$/.test(value)) return;
+    throw this.error(`numbers have no commas; write ${value}${thousands.replaceAll(",", "")}`);
+  }
+
   key(): string {
     this.skipSpaces();
     const found = /^[A-Za-z0-9._/-]+/.exec(this.text.slice(this.at))?.[0] ?? "";
@@ -193,13 +246,27 @@ class Reader {
     const rest = this.text.slice(this.at);
     if (/^["']/.test(rest)) return this.quotedValue(rest);
     const found = /^[^,()\s]*/.exec(rest)?.[0] ?? "";
+    this.refuseSlip(found);
     const blanks = /^[^\S\n]+(?=[^,()\s])/.exec(rest.slice(found.length))?.[0];
     this.at += found.length;
     if (found !== "" && blanks) {
       this.at += blanks.length;
+      this.refuseWord();
       throw this.error('expected ",": a value with blanks is written in quotes, as "NVIDIA L4"');
     }
     return found;
+  }
+
+  /** What other languages would mean by it is not what it means here. */
+  private refuseSlip(value: string): void {
+    if (this.takesSlips) return;
+    const inQuotes = `a value that holds it stands in quotes, as "${value.replace(/["\\]/g, "\\$&")}"`;
+    if (value.startsWith("~")) throw this.error(`${NO_PATTERNS}; ${inQuotes}`);
+    const sign = /^[=<>!]/.exec(value)?.[0];
+    if (sign) throw this.error(`${sign} cannot begin a value: there are = != > >= < <=; ${inQuotes}`);
+    const joins = /[|;]|&&/.exec(value)?.[0];
+    if (joins) throw this.error(`${joins} joins nothing: ${JOINED}; ${inQuotes}`);
+    if (value.includes("*")) throw this.error(`${NO_PATTERNS}; ${inQuotes}`);
   }
 
   private quotedValue(rest: string): string {

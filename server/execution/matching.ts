@@ -148,7 +148,7 @@ function conditionsOf(selector: string | undefined): readonly Condition[] {
   if (selector === undefined) return [];
   let conditions = parsedSelectors.get(selector);
   if (!conditions) {
-    conditions = parseSelector(selector);
+    conditions = parseSelector(selector, { stored: true });
     parsedSelectors.set(selector, conditions);
   }
   return conditions;
