@@ -3,9 +3,10 @@ import type { ComputeClient } from "../sdk/client.ts";
 import type { ServerProof } from "../sdk/server-proof.ts";
 import type { CallId, EndpointInput, EndpointOutput } from "../shared/endpoints/index.ts";
 import { ComputeError, type ErrorCode } from "../shared/errors.ts";
-import type { AgentRun, NodeDescription } from "../shared/node.ts";
+import type { AgentRun, Node, NodeDescription } from "../shared/node.ts";
 import { AgentError, type AgentLog, textOf } from "./agent-log.ts";
 import type { Connection } from "./connection.ts";
+import { Grants } from "./grants.ts";
 import { type NodeFile, readNodeFile, writeNodeFile } from "./journal/node-file.ts";
 import { pause } from "./wait.ts";
 
@@ -72,6 +73,9 @@ export class NodeSession {
   private ended: SessionEndedError | undefined;
   private taken: NodeTakenError | undefined;
   private isRegistered = false;
+  /** This node as the server had it when it was last registered. */
+  private answer: Node | undefined;
+  private readonly grants: Grants;
   private description: NodeDescription;
   /** Where the answer to a registration is lost, the next one is told that it means the same node. */
   private readonly registrationKey = crypto.randomUUID();
@@ -79,6 +83,7 @@ export class NodeSession {
   constructor(options: NodeSessionOptions) {
     this.options = options;
     this.description = options.description;
+    this.grants = new Grants(options.userClient, options.log);
     this.node = readNodeFile(options.nodeFilePath);
     if (this.node) this.client = options.createNodeClient(this.node.nodeKey, options.run.runId);
   }
@@ -93,6 +98,16 @@ export class NodeSession {
     return this.node?.nodeId ?? "";
   }
 
+  /** How the server calls this node; undefined before the first registration. */
+  get name(): string | undefined {
+    return this.answer?.name;
+  }
+
+  /** What the owner should know of how this node is registered. */
+  get notices(): string[] {
+    return [this.grants.inWords].filter((one) => one !== undefined);
+  }
+
   /** Makes this node known, or what is new about it. Throws SessionEndedError where the user must sign in first. */
   async announce(description: NodeDescription, signal: AbortSignal): Promise<void> {
     this.description = description;
@@ -105,6 +120,7 @@ export class NodeSession {
       await this.becomeOwnNode(error, signal);
     }
     this.isRegistered = true;
+    if (this.answer) await this.grants.ask(this.answer, signal);
   }
 
   private async register(signal: AbortSignal): Promise<void> {
@@ -251,6 +267,7 @@ export class NodeSession {
     this.heartbeatSeconds = answer.heartbeatSeconds;
     this.offlineAfterSeconds = answer.offlineAfterSeconds;
     const { nodeId } = answer.node;
+    this.answer = answer.node;
     if (answer.nodeKey !== undefined) this.client = createNodeClient(answer.nodeKey, run.runId);
     this.keep(nodeId, answer.nodeKey ?? this.node?.nodeKey);
     log.info(`Registered as ${answer.node.name} (${nodeId}).`, { nodeId });

@@ -152,6 +152,11 @@ export const commands: readonly CommandEntry[] = [
     load: () => import("./node/drain.ts"),
   },
   {
+    path: "node grant",
+    summary: "Let a node offer a pool, labels or more slots",
+    load: () => import("./node/grant.ts"),
+  },
+  {
     path: "node delete",
     summary: "Remove a node that is gone for good",
     load: () => import("./node/delete.ts"),

@@ -1,4 +1,4 @@
-import type { EndpointOutput } from "../shared/endpoints/index.ts";
+import type { EndpointInput, EndpointOutput } from "../shared/endpoints/index.ts";
 import type { Node } from "../shared/node.ts";
 import type { ComputeClient } from "./client.ts";
 import { type ListFilter, walkPages } from "./pages.ts";
@@ -34,6 +34,15 @@ export class Nodes {
 
   undrain(nodeId: string, options: Patience = {}): Promise<Node> {
     return callPatiently(this.client, "nodes.drain", { nodeId, drain: false }, options);
+  }
+
+  /** Lets the node offer a pool, labels or more slots than it was registered with. */
+  grant(
+    nodeId: string,
+    more: Omit<EndpointInput<"nodes.grant">, "nodeId">,
+    options: Patience = {},
+  ): Promise<Node> {
+    return callPatiently(this.client, "nodes.grant", { nodeId, ...more }, options);
   }
 
   /** Only one that is OFFLINE. It can still be retrieved, for the history of its jobs. */

@@ -83,6 +83,10 @@ export const node = nodeDescription.extend({
   runningExecutions: z.int(),
   lastHeartbeatAt: timestamp,
   createdAt: timestamp,
+  /** What its agent announces and a person has not granted: jobs do not see it. */
+  waitsForGrant: z
+    .object({ pool: z.string().optional(), labels: labels.optional(), slots: z.int().optional() })
+    .optional(),
   /** When it was deleted; it is kept for the history of its jobs. */
   deletedAt: timestamp.optional(),
 });

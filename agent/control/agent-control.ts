@@ -74,6 +74,7 @@ export class AgentControl {
         lastAnswerAt,
       },
       nodeStatus: worker.nodeStatus,
+      notices: session.notices,
       ending: ending(),
       ...condition(),
       slots: { total: worker.slots, taken: worker.running },

@@ -36,6 +36,8 @@ export interface AgentStatus {
   };
   /** What the server last said: DRAINING where somebody drained the node, here or there. */
   nodeStatus?: NodeStatus;
+  /** What the owner should know of how the node is registered. An agent of an earlier version does not say. */
+  notices?: string[];
   /** Why it is about to end; absent: it is not. */
   ending?: string;
   suspended: boolean;

@@ -53,7 +53,8 @@ function statusInWords(workspace: string, status: AgentStatus): string {
     "held by":
       status.supervisors.map((one) => `process ${one.pid} (build ${one.build})`).join(", ") || "nobody",
   });
-  if (running.length === 0) return fields;
+  const notices = (status.notices ?? []).map((notice) => `\n\n${notice}`).join("");
+  if (running.length === 0) return `${fields}${notices}`;
   const rows = running.map((one) => [
     one.jobId ?? "",
     one.executionId,
@@ -64,7 +65,7 @@ function statusInWords(workspace: string, status: AgentStatus): string {
     one.enforcedBy ?? "",
   ]);
   const headings = ["JOB", "EXECUTION", "NAME", "TYPE", "FOR", "AT MOST", "ENFORCED BY"];
-  return `${fields}\n\n${formatTable(headings, rows)}`;
+  return `${fields}${notices}\n\n${formatTable(headings, rows)}`;
 }
 
 function connectionInWords({ connection, awaySince, lastAnswerAt }: AgentStatus["server"]): string {

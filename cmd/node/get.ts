@@ -1,3 +1,4 @@
+import { ungrantedInWords } from "../../shared/grants.ts";
 import type { Node } from "../../shared/node.ts";
 import { defineCommand } from "../command.ts";
 import { checkId, clientOptions } from "../common-options.ts";
@@ -36,12 +37,14 @@ export const command = defineCommand({
 
 /** The words of the API, with what is nested made flat. */
 function fieldsOf(node: Node): Record<string, unknown> {
-  const { capacity, caps, allow, labels, jobTypes, lastHeartbeatAt, createdAt, ...rest } = node;
+  const { waitsForGrant, capacity, caps, allow, labels, jobTypes, lastHeartbeatAt, createdAt, ...rest } =
+    node;
   const { enforcedBy, ...limits } = caps ?? {};
   return {
     ...rest,
     jobTypes: jobTypes.join(", "),
     labels: pairs(labels),
+    waitsForGrant: waitsForGrant && ungrantedInWords(waitsForGrant),
     capacity: pairs(capacity),
     caps: pairs(limits) || undefined,
     enforcedBy,

@@ -1,4 +1,5 @@
 import { defineOptions } from "../../shared/config/options.ts";
+import { ungrantedInWords } from "../../shared/grants.ts";
 import { type Node, nodeStatus } from "../../shared/node.ts";
 import { defineCommand } from "../command.ts";
 import { clientOptions } from "../common-options.ts";
@@ -22,6 +23,10 @@ const columns: Columns<Node> = {
 };
 const refusal: Columns<Node> = { "REFUSES WORK": (node) => node.refusing ?? "" };
 
+const waiting: Columns<Node> = {
+  "WAITS FOR GRANT": ({ waitsForGrant }) => (waitsForGrant ? ungrantedInWords(waitsForGrant) : ""),
+};
+
 export const command = defineCommand({
   options,
   examples: [{ line: "node list --status active", does: "The nodes that take jobs now" }],
@@ -30,6 +35,8 @@ export const command = defineCommand({
     const all = await Array.fromAsync(nodes.list({ status: options.status }, patience(output)));
     // Seldom anything to say, and then it must be seen.
     const isRefusing = all.some((node) => node.refusing !== undefined);
-    return showList(output, options, all, isRefusing ? { ...columns, ...refusal } : columns);
+    const isWaiting = all.some((node) => node.waitsForGrant !== undefined);
+    const shown = { ...columns, ...(isRefusing ? refusal : {}), ...(isWaiting ? waiting : {}) };
+    return showList(output, options, all, shown);
   },
 });

@@ -4,7 +4,7 @@ import type { Node } from "../../shared/node.ts";
 import type { ExecutionService } from "../execution/execution-service.ts";
 import type { ExecutionStore } from "../execution/execution-store.ts";
 import { assignmentView, isoTime } from "../execution/execution-view.ts";
-import { businessOf, nodeOf } from "../http/callers.ts";
+import { businessOf, nodeOf, userOf } from "../http/callers.ts";
 import type { Handlers, RequestContext } from "../http/handler.ts";
 import { readPage } from "../http/page.ts";
 import { type LogLimits, logCapBytes } from "../retention/settings.ts";
@@ -31,6 +31,7 @@ type NodeHandlers = Pick<
   | "nodes.list"
   | "nodes.retrieve"
   | "nodes.drain"
+  | "nodes.grant"
   | "nodes.delete"
   | "nodes.rotate-key"
 >;
@@ -76,6 +77,7 @@ export function nodeHandlers(parts: NodeHandlerParts): NodeHandlers {
         parts,
         await service.drain(businessOf(context), targetNode(input.nodeId, context), input.drain),
       ),
+    "nodes.grant": async (input, context) => viewOne(parts, await service.grant(userOf(context), input)),
     "nodes.delete": async ({ nodeId }, context) => {
       await service.remove(businessOf(context), nodeId);
       return {};
@@ -116,6 +118,7 @@ async function viewAll({ executions }: NodeHandlerParts, records: readonly NodeR
     runningExecutions: running.get(record.nodeId) ?? 0,
     lastHeartbeatAt: isoTime(record.lastHeartbeatAtMs),
     createdAt: isoTime(record.createdAtMs),
+    waitsForGrant: record.ungranted,
     deletedAt: record.removedAtMs === undefined ? undefined : isoTime(record.removedAtMs),
   }));
 }

@@ -1,6 +1,7 @@
 import type { Identity } from "../../shared/auth.ts";
 import type { ParsedInput } from "../../shared/endpoints/index.ts";
 import { ComputeError } from "../../shared/errors.ts";
+import { announcedBy, grantsFor, type NodeGrants, withinGrants } from "../../shared/grants.ts";
 import { newId } from "../../shared/ids.ts";
 import { limits } from "../../shared/limits.ts";
 import type { AgentRun, NodeCondition, NodeOrders } from "../../shared/node.ts";
@@ -94,8 +95,11 @@ export class NodeService {
       keyHash: hash,
       lastHeartbeatAtMs: now(),
       run: input.run,
+      grants: grantsFor(input.description),
+      ungranted: undefined,
     };
-    if (input.nodeId) return { node: await this.take(by.businessId, nodeId, changed, input), nodeKey: key };
+    if (input.nodeId)
+      return { node: await this.take(by.businessId, nodeId, () => changed, input), nodeKey: key };
     const node: NodeRecord = {
       ...changed,
       nodeId,
@@ -112,15 +116,19 @@ export class NodeService {
   /** An agent that started again announces its node anew. */
   async registerByNode(by: NodeIdentity, input: ParsedInput<"nodes.register">): Promise<NodeRecord> {
     if (input.nodeId && input.nodeId !== by.nodeId) throw notFound(input.nodeId);
-    const changed = { description: input.description, offline: false, lastHeartbeatAtMs: this.parts.now() };
-    return this.take(by.businessId, by.nodeId, changed, input);
+    const changed = { offline: false, lastHeartbeatAtMs: this.parts.now() };
+    const within = ({ grants, description }: NodeRecord) => {
+      const granted = grants ?? grantsFor(description);
+      return { ...changed, grants: granted, ...withinGrants(input.description, granted, description.pool) };
+    };
+    return this.take(by.businessId, by.nodeId, within, input);
   }
 
   /** Lets the run that registers have the node. Throws `node_in_use` where another has it. */
   private async take(
     businessId: string,
     nodeId: string,
-    change: NodeChange,
+    changeOf: (before: NodeRecord) => NodeChange,
     { run, executions }: ParsedInput<"nodes.register">,
   ): Promise<NodeRecord> {
     const { nodes, bus, log, now, listeningSinceMs } = this.parts;
@@ -134,7 +142,7 @@ export class NodeService {
       };
       const claim = this.claimSaid(before, run, () => claimNode(before, run, silence));
       const expected = { runId: before.run?.runId };
-      const node = await nodes.update(businessId, nodeId, { ...change, run }, expected);
+      const node = await nodes.update(businessId, nodeId, { ...changeOf(before), run }, expected);
       // Another run was faster, and then it is that one that has the node.
       if (!node) continue;
       bus.publish("node", { businessId, nodeId });
@@ -254,6 +262,32 @@ export class NodeService {
     const node = await this.update(businessId, nodeId, { draining });
     if (!draining) this.parts.bus.publish("wake", { businessId, nodeId });
     return node;
+  }
+
+  /** Lets the node offer more than it was registered with. For the person who registered it, owners and admins. */
+  async grant(
+    by: Identity,
+    { nodeId, pool, labels, slots }: ParsedInput<"nodes.grant">,
+  ): Promise<NodeRecord> {
+    const { nodes, bus } = this.parts;
+    const node = await nodes.find(by.businessId, nodeId);
+    if (!node) throw notFound(nodeId);
+    if (by.role === "member" && node.userId !== by.userId) {
+      throw new ComputeError(
+        "forbidden",
+        "Only the person who registered a node, an owner or an admin may grant it more.",
+      );
+    }
+    const before = node.grants ?? grantsFor(node.description);
+    const grants: NodeGrants = {
+      pools: [...new Set([...before.pools, ...(pool === undefined ? [] : [pool])])],
+      labels: { ...before.labels, ...labels },
+      slots: Math.max(before.slots, slots ?? 0),
+    };
+    const offers = withinGrants(announcedBy(node.description, node.ungranted), grants, node.description.pool);
+    const granted = await this.update(by.businessId, nodeId, { grants, ...offers });
+    bus.publish("wake", { businessId: by.businessId, nodeId });
+    return granted;
   }
 
   /** Takes a node that is offline out of all lists, and refuses its key. */

@@ -1,4 +1,5 @@
 import type { Collection, Filter } from "mongodb";
+import type { NodeGrants, Ungranted } from "../../shared/grants.ts";
 import type { AgentRun, NodeCondition, NodeDescription, NodeStatus } from "../../shared/node.ts";
 import type { ExecutionDocument } from "../job/job-documents.mongo.ts";
 import { Batches, type Waiting } from "../store/batches.ts";
@@ -29,6 +30,8 @@ export interface NodeDocument {
   refusing?: string;
   key_hash: string;
   run?: AgentRun;
+  grants?: NodeGrants;
+  ungranted?: Ungranted;
   last_heartbeat_at: number;
   created_at: number;
   removed_at?: number;
@@ -185,9 +188,10 @@ export class MongoNodeStore implements NodeStore {
     expected?: { runId: string | undefined },
   ): Promise<NodeRecord | undefined> {
     const { $set } = setAndUnset(changeable(change));
-    if (Object.keys($set).length === 0 && !("run" in change)) return this.find(businessId, nodeId);
-    const $unset: { run?: ""; assign_lock_owner?: ""; assign_lock_until?: "" } = {};
-    if ("run" in change && change.run === undefined) $unset.run = "";
+    const $unset: Partial<Record<"run" | "ungranted" | "assign_lock_owner" | "assign_lock_until", "">> = {};
+    for (const field of ["run", "ungranted"] as const)
+      if (field in change && change[field] === undefined) $unset[field] = "";
+    if (Object.keys({ ...$set, ...$unset }).length === 0) return this.find(businessId, nodeId);
     // Whoever hands out jobs right now has read what is no longer so: without its lock it makes no execution of them.
     if (change.description || change.keyHash !== undefined || "run" in change) {
       $unset.assign_lock_owner = "";
@@ -309,6 +313,8 @@ function changeable<Fields extends NodeChange>(node: Fields) {
     access_ended: node.accessEnded,
     key_hash: node.keyHash,
     run: node.run,
+    grants: node.grants,
+    ungranted: node.ungranted,
     last_heartbeat_at: node.lastHeartbeatAtMs,
   } as {
     user_id: Fields["userId"];
@@ -319,6 +325,8 @@ function changeable<Fields extends NodeChange>(node: Fields) {
     access_ended: Fields["accessEnded"];
     key_hash: Fields["keyHash"];
     run: Fields["run"];
+    grants: Fields["grants"];
+    ungranted: Fields["ungranted"];
     last_heartbeat_at: Fields["lastHeartbeatAtMs"];
   };
 }
@@ -336,6 +344,8 @@ export function nodeFromDocument(document: NodeDocument): NodeRecord {
     condition: { suspended: document.suspended ?? false, refusing: document.refusing },
     keyHash: document.key_hash,
     run: document.run,
+    grants: document.grants,
+    ungranted: document.ungranted,
     removedAtMs: document.removed_at,
     lastHeartbeatAtMs: document.last_heartbeat_at,
     createdAtMs: document.created_at,

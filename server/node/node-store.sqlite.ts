@@ -50,6 +50,13 @@ export const nodeMigrations: Migration[] = [
       ALTER TABLE compute_nodes ADD COLUMN removed_at INTEGER;
     `,
   },
+  {
+    id: "node-5",
+    sql: `
+      ALTER TABLE compute_nodes ADD COLUMN grants TEXT;
+      ALTER TABLE compute_nodes ADD COLUMN ungranted TEXT;
+    `,
+  },
 ];
 
 interface NodeRow {
@@ -65,6 +72,8 @@ interface NodeRow {
   refusing: string | null;
   key_hash: string;
   run: string | null;
+  grants: string | null;
+  ungranted: string | null;
   removed_at: number | null;
   last_heartbeat_at: number;
   created_at: number;
@@ -98,9 +107,10 @@ export class SqliteNodeStore implements NodeStore {
       if (earlier) return nodeFromRow(earlier);
       this.store.run(
         `INSERT INTO compute_nodes (node_id, business_id, user_id, session_id, description, draining, offline,
-           access_ended, suspended, refusing, key_hash, run_id, run, last_heartbeat_at, created_at, idempotency_key)
+           access_ended, suspended, refusing, key_hash, run_id, run, grants, ungranted, last_heartbeat_at, created_at,
+           idempotency_key)
          VALUES ($nodeId, $businessId, $userId, $sessionId, $description, $draining, $offline,
-           $accessEnded, $suspended, $refusing, $keyHash, $runId, $run, $heartbeat, $createdAt, $key)`,
+           $accessEnded, $suspended, $refusing, $keyHash, $runId, $run, $grants, $ungranted, $heartbeat, $createdAt, $key)`,
         {
           nodeId: node.nodeId,
           businessId,
@@ -233,7 +243,8 @@ export class SqliteNodeStore implements NodeStore {
     this.store.run(
       `UPDATE compute_nodes SET user_id = $userId, session_id = $sessionId, description = $description,
          draining = $draining, offline = $offline, access_ended = $accessEnded, suspended = $suspended, refusing = $refusing,
-         key_hash = $keyHash, run_id = $runId, run = $run, last_heartbeat_at = $heartbeat
+         key_hash = $keyHash, run_id = $runId, run = $run, grants = $grants, ungranted = $ungranted,
+         last_heartbeat_at = $heartbeat
        WHERE node_id = $nodeId`,
       { nodeId: node.nodeId, ...changeable(node) },
     );
@@ -252,9 +263,15 @@ function changeable(node: NodeRecord) {
     ...conditionColumns(node.condition),
     keyHash: node.keyHash,
     runId: node.run?.runId ?? null,
-    run: node.run ? JSON.stringify(node.run) : null,
+    run: jsonOrNull(node.run),
+    grants: jsonOrNull(node.grants),
+    ungranted: jsonOrNull(node.ungranted),
     heartbeat: node.lastHeartbeatAtMs,
   };
+}
+
+function jsonOrNull(value: object | undefined): string | null {
+  return value === undefined ? null : JSON.stringify(value);
 }
 
 function conditionColumns({ suspended, refusing }: NodeCondition) {
@@ -274,6 +291,8 @@ function nodeFromRow(row: NodeRow): NodeRecord {
     condition: { suspended: row.suspended === 1, refusing: row.refusing ?? undefined },
     keyHash: row.key_hash,
     run: row.run === null ? undefined : JSON.parse(row.run),
+    grants: row.grants === null ? undefined : JSON.parse(row.grants),
+    ungranted: row.ungranted === null ? undefined : JSON.parse(row.ungranted),
     removedAtMs: row.removed_at ?? undefined,
     lastHeartbeatAtMs: row.last_heartbeat_at,
     createdAtMs: row.created_at,

@@ -1,3 +1,4 @@
+import type { NodeGrants, Ungranted } from "../../shared/grants.ts";
 import type { AgentRun, NodeCondition, NodeDescription, NodeStatus } from "../../shared/node.ts";
 import type { KeepsTimes } from "../tasks/clock.ts";
 
@@ -22,6 +23,10 @@ export interface NodeRecord {
   run?: AgentRun;
   lastHeartbeatAtMs: number;
   createdAtMs: number;
+  /** What a person lets it offer; absent of one that was last registered before there were grants. */
+  grants?: NodeGrants;
+  /** What its agent announces beyond that. */
+  ungranted?: Ungranted;
   /** When a person removed it; it is kept for the history of its jobs alone. */
   removedAtMs?: number;
 }
@@ -76,6 +81,8 @@ export type NodeChange = Partial<
     | "accessEnded"
     | "keyHash"
     | "run"
+    | "grants"
+    | "ungranted"
     | "lastHeartbeatAtMs"
   >
 >;

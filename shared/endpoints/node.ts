@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { ungranted } from "../grants.ts";
 import { executionId, nodeId } from "../ids.ts";
 import { limits } from "../limits.ts";
 import { logBatch } from "../log.ts";
@@ -26,7 +27,7 @@ export const nodeEndpoints = defineEndpoints({
     path: "/api/compute/nodes/register",
     callers: ["user", "node"],
     summary:
-      "Announce a node. A user makes a new node, once for each Idempotency-Key, or takes over nodeId with a new key; a node key updates its own node.",
+      "Announce a node. A user makes a new node, once for each Idempotency-Key, or takes over nodeId with a new key, and grants what it announces; a node key updates its own node within what was granted.",
     input: z.strictObject({
       nodeId: nodeId.optional(),
       description: nodeDescription,
@@ -163,6 +164,22 @@ export const nodeEndpoints = defineEndpoints({
     }),
     output: node,
     errors: ["not_found", "node_taken", "storage_failed"],
+    repeatable: true,
+  },
+  "nodes.grant": {
+    method: "POST",
+    path: "/api/compute/nodes/grant",
+    callers: ["user"],
+    summary:
+      "Let a node offer a pool, labels or more slots than it was registered with: what its agent announces of them counts from now on.",
+    input: z.strictObject({
+      nodeId,
+      pool: ungranted.shape.pool,
+      labels: ungranted.shape.labels,
+      slots: ungranted.shape.slots,
+    }),
+    output: node,
+    errors: ["not_found", "storage_failed"],
     repeatable: true,
   },
   "nodes.delete": {

@@ -95,6 +95,35 @@ export const nodeScenarios = {
     expect((await node.take()).jobId).toBe(jobId);
   },
 
+  "nodes.grant": async ({ api, user }) => {
+    const first = describeNode({ labels: { os: "linux", disk: "ssd" } });
+    const { node, nodeKey } = await api.call("nodes.register", first, user);
+    const { nodeId } = node;
+    const announce = (change: object) => api.call("nodes.register", describeNode(change), { nodeKey });
+    // What is detected is the agent's own to say, and less is always possible.
+    const labels = { os: "darwin", gpu: "a100", disk: "hdd", "gpu.count": "8" };
+    const capacity = { cpu: 4, memoryMb: 4_096, gpuCount: 0, slots: 5_000 };
+    expect((await announce({ labels, pool: "secret", capacity })).node).toMatchObject({
+      ...{ pool: "default", labels: { os: "darwin", "gpu.count": "8" }, capacity: { slots: 1_024 } },
+      waitsForGrant: { pool: "secret", labels: { gpu: "a100", disk: "hdd" }, slots: 5_000 },
+    });
+    const some = await api.call("nodes.grant", { nodeId, pool: "secret", labels: { disk: "hdd" } }, user);
+    expect(some).toMatchObject({
+      ...{ pool: "secret", labels: { os: "darwin", "gpu.count": "8", disk: "hdd" } },
+      waitsForGrant: { labels: { gpu: "a100" }, slots: 5_000 },
+    });
+    const all = await api.call("nodes.grant", { nodeId, labels: { gpu: "a100" }, slots: 6_000 }, user);
+    expect(all).toMatchObject({ labels, capacity });
+    expect(all.waitsForGrant).toBeUndefined();
+    // Both pools are granted now; a value that is not is not, and a user who registers the node grants it.
+    expect((await announce({ pool: "default", labels })).node).toMatchObject({ pool: "default", labels });
+    const other = { labels: { disk: "tape" } };
+    expect((await announce(other)).node).toMatchObject({ labels: {}, waitsForGrant: other });
+    const mine = await api.call("nodes.register", { ...describeNode(other), nodeId }, user);
+    expect(mine.node).toMatchObject(other);
+    expect(mine.node.waitsForGrant).toBeUndefined();
+  },
+
   "nodes.delete": async ({ api, user }) => {
     const node = await PlayedNode.register(api, user, { name: "gone for good" });
     const { nodeId, as } = node;

@@ -41,6 +41,7 @@ test("an id of another business is answered like one that does not exist", async
     ["schedules.create", { cron: "0 0 * * *", template }],
     ["nodes.retrieve", { nodeId }],
     ["nodes.drain", { nodeId }],
+    ["nodes.grant", { nodeId, pool: "stolen" }],
     ["nodes.delete", { nodeId }],
     ["nodes.rotate-key", { nodeId }],
     ["nodes.register", { ...describeNode(), nodeId }],

@@ -69,11 +69,11 @@ export const movedTables: readonly MovedTable[] = [
     columns: [
       ...["node_id", "business_id", "user_id", "session_id", "description", "draining", "offline"],
       ...["access_ended", "key_hash", "last_heartbeat_at", "created_at", "suspended", "refusing"],
-      ...["idempotency_key", "run_id", "run", "removed_at"],
+      ...["idempotency_key", "run_id", "run", "removed_at", "grants", "ungranted"],
     ],
     documents: ({ run_id: _, ...row }) => [
       plain(row, {
-        json: ["description", "run"],
+        json: ["description", "run", "grants", "ungranted"],
         flags: ["draining", "offline", "access_ended", "suspended"],
       }),
     ],

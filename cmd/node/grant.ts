@@ -1,0 +1,66 @@
+import { z } from "zod";
+import { defineOptions, optionNumber, optionPairs } from "../../shared/config/options.ts";
+import { ungrantedInWords } from "../../shared/grants.ts";
+import { labels } from "../../shared/labels.ts";
+import { pool } from "../../shared/manifest.ts";
+import { defineCommand } from "../command.ts";
+import { checkId, clientOptions } from "../common-options.ts";
+import { connect, patience } from "../connect.ts";
+import { exitCodes } from "../exit-codes.ts";
+import { CliError } from "../failure.ts";
+
+const options = defineOptions({
+  ...clientOptions,
+  pool: {
+    kind: "value",
+    placeholder: "POOL",
+    schema: pool.unwrap().optional(),
+    help: "A pool whose jobs the node may take",
+  },
+  label: {
+    kind: "list",
+    placeholder: "KEY=VALUE",
+    schema: z
+      .array(z.string())
+      .default([])
+      .pipe(optionPairs("a label"))
+      .refine((pairs) => labels.safeParse(pairs).success, { error: "is no label" }),
+    help: "A label that jobs may find the node by",
+  },
+  slots: {
+    kind: "value",
+    placeholder: "N",
+    schema: optionNumber({ min: 1, max: 10_000, integer: true }).optional(),
+    help: "How many jobs the node may run at once",
+  },
+});
+
+export const command = defineCommand({
+  options,
+  positionals: [{ name: "NODE", help: "its id, as node list shows it" }],
+  examples: [
+    {
+      line: "node grant $id --pool gpu --label disk=ssd",
+      does: "What its agent says of these counts from now on",
+    },
+  ],
+  details: `What a node is registered with by a person is granted. Its own key may offer less, and more only when it is granted
+here, or by the sign-in of its machine when agent.yaml is changed. node get shows what waits.`,
+  async run({ options, positionals, env, output }) {
+    const nodeId = checkId("node", positionals[0] ?? "");
+    const { pool, label, slots } = options;
+    if (pool === undefined && slots === undefined && Object.keys(label).length === 0) {
+      throw new CliError("usage", "there is nothing to grant", { todo: "Give --pool, --label or --slots" });
+    }
+    const { nodes } = await connect(env, options);
+    const node = await nodes.grant(nodeId, { pool, labels: label, slots }, patience(output));
+    if (options.json) await output.json(node);
+    else
+      await output.note(
+        `${node.name} (${nodeId}) may offer ${ungrantedInWords({ pool, labels: label, slots })}.`,
+      );
+    if (node.waitsForGrant && !options.json)
+      await output.note(`Still waits: ${ungrantedInWords(node.waitsForGrant)}.`);
+    return exitCodes.ok;
+  },
+});
