@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import { readdirSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { isDetectedLabel } from "../../shared/grants.ts";
 import { type Labels, labels as labelsSchema } from "../../shared/labels.ts";
 import { makeScratch } from "../../tests/support/scratch.ts";
 import { detectAndroid } from "./android.ts";
@@ -23,6 +24,8 @@ function seen(findings: Partial<Findings>) {
   const none = { nvidia: absent(), rocm: absent(), metal: absent(), docker: absent(), android: absent() };
   const machine = machineOf(host, { ...none, ...findings } as Findings);
   expect(labelsSchema.parse(machine.labels)).toEqual(machine.labels);
+  // What is found by itself needs nobody's grant.
+  expect(Object.keys(machine.labels).filter((key) => !isDetectedLabel(key))).toEqual([]);
   return machine;
 }
 
