@@ -18,6 +18,26 @@ export const commands: readonly CommandEntry[] = [
     load: () => import("./server/check.ts"),
   },
   {
+    path: "server backup",
+    summary: "Copy the embedded store, while the server runs",
+    load: () => import("./server/backup.ts"),
+  },
+  {
+    path: "server restore",
+    summary: "Put a backup back",
+    load: () => import("./server/restore.ts"),
+  },
+  {
+    path: "server du",
+    summary: "Say how much a server holds",
+    load: () => import("./server/du.ts"),
+  },
+  {
+    path: "server prune",
+    summary: "Delete old jobs and logs now",
+    load: () => import("./server/prune.ts"),
+  },
+  {
     path: "agent run",
     summary: "Run jobs on this machine",
     load: () => import("./agent/run.ts"),

@@ -34,6 +34,7 @@ import type { Log } from "./log.ts";
 import { nodeHandlers } from "./node/handlers.ts";
 import { NodeService } from "./node/node-service.ts";
 import { composeRetention } from "./retention/compose-retention.ts";
+import { Maintenance } from "./retention/maintenance.ts";
 import { DEFAULT_RETENTION, type RetentionSettings } from "./retention/settings.ts";
 import { composeSchedules } from "./schedule/compose-schedules.ts";
 import type { Stores } from "./store/stores.ts";
@@ -228,7 +229,10 @@ async function composeIdentity({ stores, urls, log, now }: PlaneParts) {
   const keys = new NodeKeys(now);
   const tokens = await Tokens.open(sessions, now);
   const serverKey = await ServerKey.open(sessions);
-  const localSignIn = new LocalSignIn({ sessions, tokens, urls, serverKey: serverKey.publicKey, log, now });
+  const maintenance = new Maintenance({ retention: stores.retention, file: stores.file, now });
+  const maintain = maintenance.answer.bind(maintenance);
+  const { publicKey } = serverKey;
+  const localSignIn = new LocalSignIn({ sessions, tokens, urls, serverKey: publicKey, maintain, log, now });
   return {
     keys,
     tokens,

@@ -1,6 +1,4 @@
-import { lstatSync } from "node:fs";
-import { join, resolve } from "node:path";
-import type { Socket } from "bun";
+import { join } from "node:path";
 import { ComputeClient } from "../../sdk/client.ts";
 import { ComputeError } from "../../sdk/errors.ts";
 import { homeIfAny } from "../../shared/config/home.ts";
@@ -13,24 +11,15 @@ import {
   localAnswer,
   signInDirectory,
 } from "../../shared/sockets/local-server.ts";
-import { peerUid } from "../../shared/sockets/peer.ts";
-import { Wire } from "../../shared/sockets/wire.ts";
 import { isLoopbackUrl } from "../../shared/url.ts";
 import type { Env } from "../command.ts";
 import { CliError } from "../failure.ts";
+import { ask, type Place, placeOf } from "../local-socket.ts";
 
 export type SignedIn = Extract<LocalAnswer, { ok: true }>;
-type AskingWire = Wire<LocalRequest, unknown>;
 
-const ANSWER_LIMIT_MS = 15_000;
 const PROBE_LIMIT_MS = 2_000;
 const TOKEN_TODO = "set TANVRIT_TOKEN to what tanvrit-compute auth print-token prints there";
-
-/** Where servers are looked for, and whose they must be. */
-interface Place {
-  lists: readonly string[];
-  owner: number | undefined;
-}
 
 /**
  * Signs in to a server of this account on this machine, by its socket: the kernel says to both ends whose the other one
@@ -46,7 +35,12 @@ export async function signInHere(
   const url = wanted.url ?? found[0]?.urls[0];
   if (url === undefined) throw nothingIn(dataDir);
   for (const server of found.filter((one) => isAt(one, url))) {
-    const answer = await ask(server.socket, { url, business, user }, place.owner);
+    const answer = await ask(
+      server.socket,
+      { url, business, user } satisfies LocalRequest,
+      place.owner,
+      localAnswer,
+    );
     if (answer?.ok) return answer;
     if (answer) throw new ComputeError(answer.code, answer.why);
   }
@@ -59,61 +53,12 @@ function ownPlace(env: Env): Place {
   return { lists: [...accountLists(home), ...ofDefaultDirectory], owner: process.getuid?.() };
 }
 
-/** Root may sign in to anybody's server, if it is named. */
-function placeOf(dataDir: string): Place {
-  const list = signInDirectory(resolve(dataDir));
-  const uid = process.getuid?.();
-  const owner = uid === 0 ? (lstatSync(list, { throwIfNoEntry: false })?.uid ?? uid) : uid;
-  return { lists: [list], owner };
-}
-
 /** `localhost` stands for several addresses, and means the one that the server has. */
 function isAt({ urls }: LocalServer, url: string): boolean {
   if (urls.includes(url)) return true;
   const { hostname, port } = new URL(url);
   const isAnyLoopback = hostname === "localhost";
   return isAnyLoopback && urls.some((own) => isLoopbackUrl(own) && new URL(own).port === port);
-}
-
-/** The server's answer; undefined where nobody listens any more, or somebody else does. */
-async function ask(
-  path: string,
-  request: LocalRequest,
-  owner: number | undefined,
-): Promise<LocalAnswer | undefined> {
-  const answered = Promise.withResolvers<LocalAnswer | undefined>();
-  const timer = setTimeout(() => answered.resolve(undefined), ANSWER_LIMIT_MS);
-  let socket: Socket<AskingWire> | undefined;
-  try {
-    socket = await Bun.connect<AskingWire>({
-      unix: path,
-      socket: {
-        open: (opened) => {
-          const isTheirs = process.platform === "win32" || (owner !== undefined && peerUid(opened) === owner);
-          if (!isTheirs) return answered.resolve(undefined);
-          opened.data = new Wire<LocalRequest, unknown>(opened, (answer) =>
-            answered.resolve(localAnswer.safeParse(answer).data),
-          );
-          opened.data.send(request);
-        },
-        data: (opened, bytes) => {
-          try {
-            opened.data?.onData(bytes);
-          } catch {
-            answered.resolve(undefined); // Whoever listens there is no server of ours.
-          }
-        },
-        drain: (opened) => opened.data?.onDrain(),
-        close: () => answered.resolve(undefined),
-      },
-    });
-    return await answered.promise;
-  } catch {
-    return undefined; // Nobody listens there: that server is gone.
-  } finally {
-    clearTimeout(timer);
-    socket?.terminate();
-  }
 }
 
 function nothingIn(dataDir: string | undefined): CliError {

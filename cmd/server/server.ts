@@ -15,6 +15,7 @@ import { CliError } from "../failure.ts";
 import { readConfigFile } from "../read-config.ts";
 import { aborted, stopSignals } from "../until-stopped.ts";
 import { badStoreUrl } from "./bad-store-url.ts";
+import { NEWER_TODO } from "./store-owner.ts";
 
 /** After this a stopping server is left to its end: what it acknowledged is on disk. */
 const STOP_LIMIT_MS = 20_000;
@@ -121,6 +122,9 @@ function explain(cause: unknown, settings: ServerSettings): unknown {
   if (name === "SealError" || name === "KeyFileError") {
     const todo = "Name the file that the other servers have, or had before, with --secret-key-file";
     return new CliError("bad_configuration", message, { cause, todo });
+  }
+  if (name === "NewerStoreError") {
+    return new CliError("bad_configuration", message, { cause, todo: NEWER_TODO });
   }
   if (name === "BadStoreUrlError") return badStoreUrl(`the store ${placeOf(settings)}`, cause);
   if (code === "storage_failed" && settings.store !== "sqlite") {

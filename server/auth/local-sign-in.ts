@@ -11,8 +11,10 @@ import {
   type LocalServer,
   listedServers,
   localRequest,
+  type MaintenanceAnswer,
   signInDirectory,
 } from "../../shared/sockets/local-server.ts";
+import { type MaintenanceRequest, maintenanceRequest } from "../../shared/sockets/maintenance.ts";
 import { peerUid } from "../../shared/sockets/peer.ts";
 import { isSocketPlace, makePrivateDirectory, socketPath } from "../../shared/sockets/socket-path.ts";
 import { Wire } from "../../shared/sockets/wire.ts";
@@ -35,11 +37,14 @@ export interface LocalSignInParts {
   urls: OwnUrls;
   /** The server's public key, which the client keeps. */
   serverKey: string;
+  /** Does what the account that runs the server asks beside a sign-in. */
+  maintain(request: MaintenanceRequest): Promise<object>;
   log: Log;
   now: () => number;
 }
 
-type Asked = Wire<LocalAnswer, unknown>;
+type Answer = LocalAnswer | MaintenanceAnswer;
+type Asked = Wire<Answer, unknown>;
 
 /**
  * The same-machine sign-in: whoever may use a socket of the server's own account is that account, and so owns the
@@ -81,10 +86,12 @@ export class LocalSignIn {
         this.asking.add(socket);
         socket.timeout(ANSWER_LIMIT_SECONDS);
         let answered = false;
-        socket.data = new Wire<LocalAnswer, unknown>(
+        socket.data = new Wire<Answer, unknown>(
           socket,
           (request) => {
-            if (!answered) void this.reply(socket.data, request);
+            // What it takes is the server's to say from here on.
+            socket.timeout(0);
+            if (!answered) void this.reply(socket, request);
             answered = true;
           },
           MAX_REQUEST_BYTES,
@@ -106,13 +113,16 @@ export class LocalSignIn {
     };
   }
 
-  private async reply(wire: Asked, request: unknown): Promise<void> {
-    wire.send(await this.answer(request));
-    await wire.end();
+  private async reply(socket: Socket<Asked>, request: unknown): Promise<void> {
+    socket.data.send(await this.answer(request));
+    socket.timeout(ANSWER_LIMIT_SECONDS);
+    await socket.data.end();
   }
 
-  private async answer(request: unknown): Promise<LocalAnswer> {
+  private async answer(request: unknown): Promise<Answer> {
     try {
+      const maintenance = maintenanceRequest.safeParse(request);
+      if (maintenance.success) return { ok: true, result: await this.parts.maintain(maintenance.data) };
       const parsed = localRequest.safeParse(request);
       if (!parsed.success) throw new ComputeError("invalid_request", NOBODY_ASKED);
       const { url: given, business, user } = parsed.data;
@@ -126,7 +136,7 @@ export class LocalSignIn {
     } catch (error) {
       const known =
         error instanceof ComputeError ? error : new ComputeError("internal", "The server failed.");
-      if (known !== error) this.parts.log.error("a sign-in failed", { error });
+      if (known !== error) this.parts.log.error("a request over the local socket failed", { error });
       return { ok: false, code: known.code, why: known.message };
     }
   }

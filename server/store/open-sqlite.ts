@@ -8,6 +8,7 @@ import { flowMigrations, SqliteJobFlowStore } from "../job/flow-store.sqlite.ts"
 import { jobMigrations, SqliteJobStore } from "../job/job-store.sqlite.ts";
 import { logMigrations, SqliteLogStore } from "../log/log-store.sqlite.ts";
 import { nodeMigrations, SqliteNodeStore } from "../node/node-store.sqlite.ts";
+import type { StoreFile } from "../retention/maintenance.ts";
 import {
   freeBytesIn,
   retentionMigrations,
@@ -17,6 +18,7 @@ import { SqliteScheduleStore, scheduleMigrations } from "../schedule/schedule-st
 import { MemoryLeaseStore } from "../tasks/lease-store.memory.ts";
 import { SqliteTemplateStore, templateMigrations } from "../template/template-store.sqlite.ts";
 import { DiskRoom } from "./disk-room.ts";
+import { FileHold } from "./file-hold.ts";
 import { SqliteStore } from "./sqlite.ts";
 import type { Stores } from "./stores.ts";
 
@@ -52,8 +54,31 @@ export function openSqliteStores(dataDir: string | ":memory:", seal = Seal.none)
     credits: new SqliteCreditStore(store),
     integrity: new SqliteIntegrityStore(store),
     retention: new SqliteRetentionStore(store),
+    ...(path !== ":memory:" && { file: storeFile(path, store) }),
     shortage: () => disk?.shortage(),
     isReady: async () => store.get("SELECT 1 AS one") !== undefined,
     close: async () => store.close(),
+  };
+}
+
+/** Pages given back to the disk at once, so that nobody waits for long. */
+const PAGES_PER_SHRINK = 2_000;
+
+function storeFile(path: string, store: SqliteStore): StoreFile {
+  const hold = new FileHold((pragma) => store.maintain(pragma));
+  return {
+    path,
+    hold: () => hold.begin(),
+    release: () => hold.end(),
+    async shrink() {
+      for (let freeBytes = freeBytesIn(store); freeBytes > 0; ) {
+        store.maintain(`PRAGMA incremental_vacuum(${PAGES_PER_SHRINK})`);
+        const leftBytes = freeBytesIn(store);
+        // A file from before it could give room back keeps it for new rows.
+        if (leftBytes >= freeBytes) return;
+        freeBytes = leftBytes;
+        await new Promise(setImmediate);
+      }
+    },
   };
 }

@@ -3,6 +3,7 @@ import { mkdtemp, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ComputeError } from "../../shared/errors.ts";
+import { FileHold } from "./file-hold.ts";
 import { SqliteStore, StoreInUseError } from "./sqlite.ts";
 
 const table = { id: "test-1", sql: "CREATE TABLE things (id TEXT PRIMARY KEY) STRICT" };
@@ -86,4 +87,34 @@ test("a write that comes after the end is refused, and brings nothing down", asy
   const again = new SqliteStore(file, [table]);
   expect(count(again)).toBe(1);
   again.close();
+});
+
+test("a file of a newer version is left alone", () => {
+  new SqliteStore(file, [table, { id: "test-2", sql: "CREATE TABLE more (id TEXT) STRICT" }]).close();
+  expect(() => new SqliteStore(file, [table])).toThrow(/a newer version .* has changed the store \(test-2\)/);
+});
+
+test("a file that is held stays as it is while changes go on, and takes them when it is let go", async () => {
+  const store = new SqliteStore(file, [table]);
+  const hold = new FileHold((pragma) => store.maintain(pragma));
+  expect(hold.end()).toBe(false);
+  await insert(store, "before");
+  hold.begin();
+  const bytes = async () => Bun.hash(await Bun.file(file).bytes());
+  const held = await bytes();
+  // Far more than what makes SQLite bring the log into the file.
+  for (let i = 0; i < 5; i++) {
+    await store.write(() => {
+      for (let n = 0; n < 500; n++) {
+        store.run("INSERT INTO things (id) VALUES ($id)", { id: `${i}/${n}/${"x".repeat(4_000)}` });
+      }
+    });
+  }
+  hold.begin();
+  expect(await bytes()).toBe(held);
+  expect(hold.end()).toBe(true);
+  await insert(store, "after");
+  expect(await bytes()).not.toBe(held);
+  expect(count(store)).toBe(2_502);
+  store.close();
 });

@@ -89,6 +89,11 @@ export class SqliteStore {
     this.db.exec("PRAGMA wal_checkpoint(TRUNCATE)");
   }
 
+  /** Runs a PRAGMA of the file's own upkeep, outside of any transaction. */
+  maintain(pragma: string): void {
+    this.db.exec(pragma);
+  }
+
   /** Writes what is pending and closes the file. */
   close(): void {
     this.isClosed = true;
@@ -157,6 +162,8 @@ export class SqliteStore {
     const applied = new Set(
       this.all<{ id: string }>("SELECT id FROM compute_migrations").map((row) => row.id),
     );
+    const unknown = [...applied].filter((id) => !migrations.some((one) => one.id === id));
+    if (unknown.length > 0) throw new NewerStoreError(unknown);
     for (const migration of migrations.filter((one) => !applied.has(one.id))) {
       const result = this.attempt(() => {
         this.db.exec(migration.sql);
@@ -179,6 +186,15 @@ function makePrivate(path: string): void {
   for (const one of [path, `${path}-wal`, `${path}-shm`, `${path}-journal`]) {
     const mode = statSync(one, { throwIfNoEntry: false })?.mode ?? 0;
     if ((mode & 0o077) !== 0) chmodSync(one, 0o600);
+  }
+}
+
+/** The store was made by a later version, whose schema this one does not know. */
+export class NewerStoreError extends Error {
+  override name = "NewerStoreError";
+
+  constructor(steps: readonly string[]) {
+    super(`a newer version of tanvrit-compute has changed the store (${steps.join(", ")})`);
   }
 }
 

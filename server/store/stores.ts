@@ -6,6 +6,7 @@ import type { JobFlowStore } from "../job/flow-store.ts";
 import type { JobStore } from "../job/job-store.ts";
 import type { LogStore } from "../log/log-store.ts";
 import type { NodeStore } from "../node/node-store.ts";
+import type { StoreFile } from "../retention/maintenance.ts";
 import type { RetentionStore } from "../retention/retention-store.ts";
 import type { ScheduleStore } from "../schedule/schedule-store.ts";
 import type { LeaseStore } from "../tasks/lease-store.ts";
@@ -28,6 +29,8 @@ export interface Stores {
   retention: RetentionStore;
   /** The time that every server on the store goes by; absent: that of the machine. */
   clock?: Pick<DatabaseClock, "now" | "look">;
+  /** Only of an embedded store that is a file. */
+  file?: StoreFile;
   /** Says in one sentence that there is too little room for more jobs and output; undefined: there is enough. */
   shortage?(): string | undefined;
   /** Whether the store answers. */

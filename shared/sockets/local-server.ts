@@ -15,7 +15,7 @@ export const localServer = z.object({
 });
 export type LocalServer = z.infer<typeof localServer>;
 
-/** What is asked over that socket, one line of JSON. */
+/** What is asked over that socket to sign in, one line of JSON; see `maintenanceRequest` for what else is. */
 export const localRequest = z.strictObject({
   /** The server's URL as the person gave it. */
   url: z.url(),
@@ -27,7 +27,16 @@ export type LocalRequest = z.infer<typeof localRequest>;
 
 const errorCode = z.enum(Object.keys(errorCodes) as [ErrorCode, ...ErrorCode[]]);
 
-/** What is answered, one line too. */
+const refusal = z.object({ ok: z.literal(false), code: errorCode, why: z.string() });
+
+/** What is answered to a maintenance request. */
+export const maintenanceAnswer = z.discriminatedUnion("ok", [
+  z.object({ ok: z.literal(true), result: z.unknown() }),
+  refusal,
+]);
+export type MaintenanceAnswer = z.infer<typeof maintenanceAnswer>;
+
+/** What is answered to a sign-in, one line too. */
 export const localAnswer = z.discriminatedUnion("ok", [
   z.object({
     ok: z.literal(true),
@@ -37,7 +46,7 @@ export const localAnswer = z.discriminatedUnion("ok", [
     serverKey: z.string(),
     tokens: tokenSet,
   }),
-  z.object({ ok: z.literal(false), code: errorCode, why: z.string() }),
+  refusal,
 ]);
 export type LocalAnswer = z.infer<typeof localAnswer>;
 

@@ -1,0 +1,63 @@
+import { existsSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { join, resolve } from "node:path";
+import packageJson from "../../package.json" with { type: "json" };
+import { writeFileAtomic } from "../../shared/atomic-file.ts";
+import { bytesText } from "../../shared/bytes-text.ts";
+import { defineOptions } from "../../shared/config/options.ts";
+import { makePrivateDirectory } from "../../shared/sockets/socket-path.ts";
+import { defineCommand } from "../command.ts";
+import { jsonOption } from "../common-options.ts";
+import { exitCodes } from "../exit-codes.ts";
+import { CliError } from "../failure.ts";
+import { copyFilePrivately, copyStore, proveStore, SECRET_KEY, STORE_FILE } from "./store-copy.ts";
+import { refuseWithoutStore, storeOptions, storeSettings } from "./store-owner.ts";
+
+export const command = defineCommand({
+  options: defineOptions({ "data-dir": storeOptions["data-dir"], ...jsonOption }),
+  positionals: [{ name: "DIR", help: "where the copy goes: a directory that is not there yet, or empty" }],
+  examples: [
+    { line: "server backup /backup/compute-$(date +%F)", does: "While the server runs" },
+    { line: "server restore /backup/compute-2026-01-31", does: "Put it back" },
+  ],
+  details: `Copies the embedded store and its key as they are at one moment, and proves the copy. The server goes on; what changes
+meanwhile is not in the copy. It holds what the server holds, its keys too: only this account may read it, and so keep it.
+A store in MongoDB is copied with mongodump, and its key file by hand.`,
+  async run({ options, positionals, env, output }) {
+    const settings = storeSettings({ ...options, store: "sqlite" }, env);
+    refuseWithoutStore(settings);
+    const target = resolve(positionals[0] ?? "");
+    if (existsSync(target) && readdirSync(target).length > 0) {
+      throw new CliError("bad_data", `${target} is not empty`, {
+        todo: "Name a directory that is not there yet",
+      });
+    }
+    const startMs = performance.now();
+    const partial = `${target}.partial-${process.pid}`;
+    try {
+      makePrivateDirectory(partial);
+      const bytes = await copyStore(settings.dataDir, join(partial, STORE_FILE));
+      proveStore(join(partial, STORE_FILE));
+      const key = join(settings.dataDir, SECRET_KEY);
+      if (existsSync(key)) await copyFilePrivately(key, join(partial, SECRET_KEY));
+      const about = { version: packageJson.version, at: new Date().toISOString(), bytes };
+      writeFileAtomic(join(partial, "backup.json"), `${JSON.stringify(about)}\n`);
+      if (existsSync(target)) rmSync(target, { recursive: true });
+      renameSync(partial, target);
+      if (options.json) await output.json({ directory: target, ...about });
+      else {
+        const seconds = ((performance.now() - startMs) / 1_000).toFixed(1);
+        await output.note(
+          `tanvrit-compute: ${bytesText(bytes)} copied to ${target} and proved, in ${seconds} s`,
+        );
+        if (!existsSync(key)) {
+          await output.note(
+            "tanvrit-compute: the key file that --secret-key-file names is not in it; keep it too",
+          );
+        }
+      }
+      return exitCodes.ok;
+    } finally {
+      rmSync(partial, { recursive: true, force: true });
+    }
+  },
+});

@@ -1,0 +1,30 @@
+import { bytesText } from "../../shared/bytes-text.ts";
+import { defineOptions } from "../../shared/config/options.ts";
+import { usageAnswer } from "../../shared/sockets/maintenance.ts";
+import { defineCommand } from "../command.ts";
+import { jsonOption } from "../common-options.ts";
+import { exitCodes } from "../exit-codes.ts";
+import { formatFields } from "../format.ts";
+import { maintain, storeOptions, storeSettings } from "./store-owner.ts";
+
+export const command = defineCommand({
+  options: defineOptions({ ...storeOptions, ...jsonOption }),
+  examples: [{ line: "server du", does: "How much the server of this account holds" }],
+  details: "Works while the server runs, and when it is stopped.",
+  async run({ options, env, output }) {
+    const usage = await maintain(storeSettings(options, env), { maintain: "usage" }, usageAnswer);
+    if (options.json) await output.json(usage);
+    else {
+      await output.result(
+        formatFields({
+          jobs: String(usage.jobs),
+          executions: String(usage.executions),
+          logs: bytesText(usage.logBytes),
+          "in use": bytesText(usage.usedBytes),
+          "free inside": bytesText(usage.freeBytes),
+        }),
+      );
+    }
+    return exitCodes.ok;
+  },
+});

@@ -1,0 +1,66 @@
+import { defineOptions, flagOption, optionText } from "../../shared/config/options.ts";
+import { counted } from "../../shared/counted.ts";
+import { durationMs } from "../../shared/duration.ts";
+import { pruneAnswer } from "../../shared/sockets/maintenance.ts";
+import { defineCommand } from "../command.ts";
+import { jsonOption } from "../common-options.ts";
+import { exitCodes } from "../exit-codes.ts";
+import { CliError } from "../failure.ts";
+import { maintain, storeOptions, storeSettings } from "./store-owner.ts";
+
+/** `30d` in milliseconds. */
+const age = optionText
+  .refine((text) => durationMs(text) !== undefined, { error: "must be an age like 90d, 12h or 2w" })
+  .transform((text) => durationMs(text) ?? 0)
+  .optional();
+
+export const command = defineCommand({
+  options: defineOptions({
+    "jobs-older-than": {
+      kind: "value",
+      placeholder: "AGE",
+      schema: age,
+      help: "Delete jobs, with their executions and logs, that ended longer ago: 30d, 12h, …",
+    },
+    "logs-older-than": {
+      kind: "value",
+      placeholder: "AGE",
+      schema: age,
+      help: "Remove the logs of jobs that ended longer ago; the jobs stay",
+    },
+    "dry-run": flagOption("Only say how many there are"),
+    ...storeOptions,
+    ...jsonOption,
+  }),
+  examples: [
+    { line: "server prune --logs-older-than 7d", does: "Make room; jobs and their results stay" },
+    { line: "server prune --jobs-older-than 90d --dry-run", does: "How many jobs would go" },
+  ],
+  details: `Works while the server runs, and when it is stopped. This cannot be undone. What waiting jobs come after stays. Room
+goes back to the disk where the store was made by a version that can give it back; in others new rows use it.`,
+  async run({ options, env, output }) {
+    const jobsOlderThanMs = options["jobs-older-than"];
+    const logsOlderThanMs = options["logs-older-than"];
+    if (jobsOlderThanMs === undefined && logsOlderThanMs === undefined) {
+      throw new CliError("usage", "nothing was said to prune", {
+        todo: "Give --jobs-older-than or --logs-older-than, as 90d",
+      });
+    }
+    const settings = storeSettings(options, env);
+    const dryRun = options["dry-run"];
+    const request = { maintain: "prune" as const, jobsOlderThanMs, logsOlderThanMs, dryRun };
+    const sum = { jobs: 0, logs: 0 };
+    for (let more = true; more; ) {
+      const answer = await maintain(settings, request, pruneAnswer);
+      sum.jobs += answer.jobs;
+      sum.logs += answer.logs;
+      more = answer.more;
+    }
+    if (options.json) await output.json({ ...sum, dryRun });
+    else {
+      const done = dryRun ? "would be removed" : "removed";
+      await output.result(`${counted(sum.jobs, "job")} and ${counted(sum.logs, "log")} ${done}`);
+    }
+    return exitCodes.ok;
+  },
+});

@@ -1,0 +1,72 @@
+import { existsSync, renameSync, rmSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { defineOptions, flagOption } from "../../shared/config/options.ts";
+import { makePrivateDirectory } from "../../shared/sockets/socket-path.ts";
+import { defineCommand } from "../command.ts";
+import { exitCodes } from "../exit-codes.ts";
+import { CliError } from "../failure.ts";
+import { copyFilePrivately, proveStore, SECRET_KEY, STORE_FILE } from "./store-copy.ts";
+import { openStoreOf, storeOptions, storeSettings } from "./store-owner.ts";
+
+export const command = defineCommand({
+  options: defineOptions({
+    "data-dir": {
+      ...storeOptions["data-dir"],
+      help: "Where the stopped server keeps its data, or shall keep it",
+    },
+    replace: flagOption("Put a store that is there aside, into a directory beside it"),
+  }),
+  positionals: [{ name: "DIR", help: "what server backup made" }],
+  examples: [
+    { line: "server restore /backup/compute-2026-01-31", does: "Into an empty data directory" },
+    { line: "server restore --replace /backup/compute-2026-01-31", does: "In place of what is there" },
+  ],
+  details: `The server must be stopped. Jobs, nodes, people and schedules are as they were when the backup was made: agents come back with
+their keys, and end what the server no longer knows.`,
+  async run({ options, positionals, env, output }) {
+    const settings = storeSettings({ ...options, store: "sqlite" }, env);
+    const { dataDir } = settings;
+    const source = resolve(positionals[0] ?? "");
+    if (!existsSync(join(source, STORE_FILE))) {
+      throw new CliError("not_found", `there is no backup in ${source}`, {
+        todo: "Name what server backup made",
+      });
+    }
+    const isThere = existsSync(join(dataDir, STORE_FILE));
+    if (isThere && !options.replace) {
+      throw new CliError("bad_data", `there is a store in ${dataDir} already`, {
+        todo: "Give --replace to put it aside, or name another directory with --data-dir",
+      });
+    }
+    // A server that has it open is found here.
+    if (isThere) await (await openStoreOf(settings)).close();
+    makePrivateDirectory(dataDir);
+    const incoming = join(dataDir, `restoring-${process.pid}`);
+    try {
+      makePrivateDirectory(incoming);
+      await copyFilePrivately(join(source, STORE_FILE), join(incoming, STORE_FILE));
+      proveStore(join(incoming, STORE_FILE));
+      const hasKey = existsSync(join(source, SECRET_KEY));
+      if (hasKey) await copyFilePrivately(join(source, SECRET_KEY), join(incoming, SECRET_KEY));
+      const aside = isThere ? putAside(dataDir, hasKey) : undefined;
+      if (hasKey) renameSync(join(incoming, SECRET_KEY), join(dataDir, SECRET_KEY));
+      renameSync(join(incoming, STORE_FILE), join(dataDir, STORE_FILE));
+      await output.note(`tanvrit-compute: restored to ${dataDir}; start the server`);
+      if (aside) await output.note(`tanvrit-compute: what was there is in ${aside}`);
+      return exitCodes.ok;
+    } finally {
+      rmSync(incoming, { recursive: true, force: true });
+    }
+  },
+});
+
+/** Moves the store and its key out of the way; returns where they are now. */
+function putAside(dataDir: string, withKey: boolean): string {
+  const aside = join(dataDir, `replaced-${new Date().toISOString().replaceAll(":", "-")}`);
+  makePrivateDirectory(aside);
+  const names = [`${STORE_FILE}-wal`, `${STORE_FILE}-shm`, STORE_FILE, ...(withKey ? [SECRET_KEY] : [])];
+  for (const name of names) {
+    if (existsSync(join(dataDir, name))) renameSync(join(dataDir, name), join(aside, name));
+  }
+  return aside;
+}

@@ -1,0 +1,119 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import type { z } from "zod";
+import { maskedUrl } from "../../server/masked-url.ts";
+import { type ServerSettings, serverOptions, serverSettings } from "../../server/options.ts";
+import { defineOptions, resolveOptions } from "../../shared/config/options.ts";
+import { ComputeError } from "../../shared/errors.ts";
+import { listedServers, maintenanceAnswer } from "../../shared/sockets/local-server.ts";
+import type { MaintenanceRequest } from "../../shared/sockets/maintenance.ts";
+import type { Env } from "../command.ts";
+import { CliError } from "../failure.ts";
+import { ask, placeOf } from "../local-socket.ts";
+import { badStoreUrl } from "./bad-store-url.ts";
+
+/** Which store a command of `server` is about. */
+export const storeOptions = defineOptions({
+  "data-dir": {
+    ...serverOptions["data-dir"],
+    help: "Where the server keeps its data, running or stopped",
+    fileKey: undefined,
+  },
+  store: {
+    ...serverOptions.store,
+    help: "sqlite, in the data directory; or the mongodb:// URL of a replica set",
+    fileKey: undefined,
+  },
+});
+
+/** A server may have much to do before it answers. */
+const ANSWER_LIMIT_MS = 120_000;
+
+/** Settings of a server of which only the store matters. */
+export function storeSettings(
+  options: { "data-dir": string | undefined; store: string },
+  env: Env,
+): ServerSettings {
+  const defaults = resolveOptions(serverOptions, { flags: {}, env: {} });
+  return serverSettings({ ...defaults, ...options }, env);
+}
+
+/** Throws where there is no embedded store in the data directory. */
+export function refuseWithoutStore({ store, dataDir }: Pick<ServerSettings, "store" | "dataDir">): void {
+  if (store !== "sqlite" || existsSync(join(dataDir, "compute.db"))) return;
+  const todo = "Name the data directory of a server with --data-dir";
+  throw new CliError("not_found", `there is no store in ${dataDir}`, { todo });
+}
+
+/**
+ * Asks the server that runs on the data directory. Resolves with undefined where none does; throws ComputeError where
+ * it refuses.
+ */
+export async function askServerOf<Result>(
+  dataDir: string,
+  request: MaintenanceRequest,
+  schema: z.ZodType<Result>,
+): Promise<Result | undefined> {
+  const { lists, owner } = placeOf(dataDir);
+  for (const { server } of lists.flatMap((list) => listedServers(list, owner))) {
+    const answer = await ask(server.socket, request, owner, maintenanceAnswer, ANSWER_LIMIT_MS);
+    if (answer?.ok) return schema.parse(answer.result);
+    if (answer) throw new ComputeError(answer.code, answer.why);
+  }
+  return undefined;
+}
+
+/** Asks the server of an embedded store, or does it here where none runs. */
+export async function maintain<Result>(
+  settings: ServerSettings,
+  request: MaintenanceRequest,
+  schema: z.ZodType<Result>,
+): Promise<Result> {
+  if (settings.store === "sqlite") {
+    refuseWithoutStore(settings);
+    const answer = await askServerOf(settings.dataDir, request, schema);
+    if (answer !== undefined) return answer;
+  }
+  const stores = await openStoreOf(settings);
+  try {
+    const { Maintenance } = await import("../../server/retention/maintenance.ts");
+    const { retention, file, clock } = stores;
+    const maintenance = new Maintenance({ retention, file, now: () => clock?.now() ?? Date.now() });
+    return schema.parse(await maintenance.answer(request));
+  } finally {
+    await stores.close();
+  }
+}
+
+/** Opens the store itself, which only works while no server has it. Close it again. */
+export async function openStoreOf(settings: ServerSettings) {
+  refuseWithoutStore(settings);
+  const { openStores } = await import("../../server/store/open-stores.ts");
+  return openStores(settings).catch((cause) => {
+    throw explainStore(cause, settings);
+  });
+}
+
+export const NEWER_TODO = "Use that version, or restore a backup from before the upgrade";
+
+/** What keeps a store from being used, in words that help. */
+export function explainStore(
+  cause: unknown,
+  { store, dataDir }: Pick<ServerSettings, "store" | "dataDir">,
+): unknown {
+  const place = store === "sqlite" ? dataDir : maskedUrl(store);
+  const { name, message, code } = cause as { name?: string; message: string; code?: string };
+  if (name === "StoreInUseError") {
+    return new CliError("unreachable", message, { cause, todo: "Stop that server first" });
+  }
+  if (name === "NewerStoreError") {
+    return new CliError("bad_configuration", message, { cause, todo: NEWER_TODO });
+  }
+  if (name === "BadStoreUrlError") return badStoreUrl(`the store ${place}`, cause);
+  if (code === "storage_failed") {
+    const todo = "See that MongoDB runs and that --store names it, with the right account";
+    return new CliError("unreachable", `cannot use the store ${place}: ${message}`, { cause, todo });
+  }
+  if (name !== "SQLiteError") return cause;
+  return new CliError("bad_data", `cannot read the store in ${place}: ${message}`, { cause });
+}

@@ -1,0 +1,110 @@
+import { ComputeError } from "../../shared/errors.ts";
+import type { MaintenanceRequest, PruneAnswer, UsageAnswer } from "../../shared/sockets/maintenance.ts";
+import type { EndedJob, RetentionStore } from "./retention-store.ts";
+
+/** The file of an embedded store. */
+export interface StoreFile {
+  path: string;
+  /** Leaves the file as it is for half a minute, or for half a minute more. */
+  hold(): void;
+  /** Returns whether the file was left alone until now. */
+  release(): boolean;
+  /** Gives room inside the file back to the disk, some of it. */
+  shrink(): Promise<void>;
+}
+
+export interface MaintenanceParts {
+  retention: RetentionStore;
+  /** Absent where the store is no file of the server's. */
+  file: StoreFile | undefined;
+  /** Epoch milliseconds. */
+  now: () => number;
+}
+
+/** The most of one answer; the command asks again. */
+const PER_ANSWER = 500;
+
+/** What the account that runs a server may ask of it: how much it holds, to delete what is old, to be copied. */
+export class Maintenance {
+  constructor(private readonly parts: MaintenanceParts) {}
+
+  async answer(request: MaintenanceRequest): Promise<UsageAnswer | PruneAnswer | object> {
+    switch (request.maintain) {
+      case "usage":
+        return this.parts.retention.usage();
+      case "prune":
+        return request.dryRun ? this.count(request) : this.prune(request);
+      case "hold":
+        this.file.hold();
+        return { file: this.file.path };
+      case "release":
+        return { held: this.file.release() };
+    }
+  }
+
+  private get file(): StoreFile {
+    const { file } = this.parts;
+    if (file) return file;
+    throw new ComputeError(
+      "invalid_request",
+      "The server keeps its data in MongoDB; copy it with mongodump.",
+    );
+  }
+
+  private async prune(ages: Ages): Promise<PruneAnswer> {
+    const { retention, file, now } = this.parts;
+    const nowMs = now();
+    let [jobs, logs, more] = [0, 0, false];
+    for await (const page of this.ended(ages.jobsOlderThanMs, (query) => retention.endedJobs(query))) {
+      const alone = page.filter((job) => !job.inArray);
+      for (const [businessId, some] of Map.groupBy(alone, (job) => job.businessId)) {
+        const ids = some.map((job) => job.jobId);
+        const outcomes = await retention.deleteJobs(businessId, ids, nowMs);
+        jobs += outcomes.filter((outcome) => outcome === "deleted").length;
+      }
+      more = jobs >= PER_ANSWER;
+      if (more) break;
+    }
+    for await (const page of this.ended(ages.logsOlderThanMs, (query) => retention.endedLogs(query))) {
+      await retention.removeLogs(page, nowMs);
+      logs += page.length;
+      more ||= logs >= PER_ANSWER;
+      if (logs >= PER_ANSWER) break;
+    }
+    more = (await retention.finishRemovals()) || more;
+    await file?.shrink();
+    return { jobs, logs, more };
+  }
+
+  private async count(ages: Ages): Promise<PruneAnswer> {
+    const { retention } = this.parts;
+    let [jobs, logs] = [0, 0];
+    for await (const page of this.ended(ages.jobsOlderThanMs, (query) => retention.endedJobs(query))) {
+      jobs += page.filter((job) => !job.inArray).length;
+    }
+    for await (const page of this.ended(ages.logsOlderThanMs, (query) => retention.endedLogs(query))) {
+      logs += page.length;
+    }
+    return { jobs, logs, more: false };
+  }
+
+  /** Pages of jobs that ended so long ago; none where no age is given. */
+  private async *ended(
+    olderThanMs: number | undefined,
+    read: (query: Parameters<RetentionStore["endedJobs"]>[0]) => Promise<EndedJob[]>,
+  ): AsyncGenerator<EndedJob[], void, void> {
+    if (olderThanMs === undefined) return;
+    const endedBeforeMs = this.parts.now() - olderThanMs;
+    let behindJobId: string | undefined;
+    do {
+      const page = await read({ endedBeforeMs, behindJobId, limit: PER_ANSWER });
+      yield page;
+      behindJobId = page.length < PER_ANSWER ? undefined : page.at(-1)?.jobId;
+    } while (behindJobId !== undefined);
+  }
+}
+
+interface Ages {
+  jobsOlderThanMs?: number | undefined;
+  logsOlderThanMs?: number | undefined;
+}
