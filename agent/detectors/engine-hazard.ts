@@ -1,5 +1,5 @@
-import { userInfo } from "node:os";
 import type { JobType } from "../../shared/manifest.ts";
+import { accountName } from "../account-name.ts";
 import type { DockerFacts } from "./docker.ts";
 
 /**
@@ -14,14 +14,5 @@ export function engineHazard(
   // On macOS and Windows the engine has the rights of whoever started it.
   if (!docker || docker.rootless || platform !== "linux" || uid === undefined || uid === 0) return undefined;
   if (!jobTypes.includes("COMMAND")) return undefined;
-  return `Jobs of type COMMAND run as ${accountName(uid)}, who may use the engine at ${docker.host} and so is as good as root on this machine. To keep such jobs away, put allow: {executors: [DOCKER]} into agent.yaml.`;
-}
-
-function accountName(uid: number): string {
-  try {
-    return userInfo().username;
-  } catch {
-    // A service may run as a bare number.
-    return `user ${uid}`;
-  }
+  return `Jobs of type COMMAND run as ${accountName()}, who may use the engine at ${docker.host} and so is as good as root on this machine. To keep such jobs away, put allow: {executors: [DOCKER]} into agent.yaml.`;
 }

@@ -1,6 +1,6 @@
-import { userInfo } from "node:os";
 import { resolve } from "node:path";
 import { z } from "zod";
+import { accountName } from "../account-name.ts";
 import { chooseLimitKeeper } from "../limits/choose.ts";
 import { type Hold, HoldError, type LimitEnforcement, type LimitKeeper } from "../limits/limit-keeper.ts";
 import { pause } from "../wait.ts";
@@ -129,14 +129,5 @@ function holdFor(keeper: LimitKeeper, { assignment, limits }: Task): Hold {
   } catch (error) {
     if (error instanceof HoldError) throw new StartFailedError(error.message, { cause: error });
     throw error;
-  }
-}
-
-function accountName(): string {
-  try {
-    return userInfo().username;
-  } catch {
-    // A service may run as a bare number, without HOME.
-    return String(process.getuid?.());
   }
 }

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
+import { nodeAllow } from "../../shared/allow.ts";
 import type { NodeFit } from "../../shared/fit.ts";
 import type { JobManifestInput } from "../../shared/manifest.ts";
 import type { NodeDescription } from "../../shared/node.ts";
@@ -85,6 +86,24 @@ test("job why says in its agent's words why a node refuses work", async () => {
   });
   // The node is there, so the job is not one that nobody could ever run.
   expect((await plane.api.call("jobs.retrieve", { jobId }, user)).unschedulableReason).toBeUndefined();
+});
+
+test("job why and a dry run name the rule of its owner that keeps a job off a node", async () => {
+  const { userId } = await plane.api.call("auth.whoami", {}, user);
+  const allow = nodeAllow.parse({ images: ["python:*"], users: [userId] });
+  await register({ jobTypes: ["COMMAND", "DOCKER"], allow });
+  const job = { type: "DOCKER" as const, image: "alpine:3" };
+  const detail = "its owner does not allow the image alpine:3 (allow.images)";
+  const jobId = await submit(job);
+  expect(await whyJob(jobId)).toMatchObject({
+    nodes: [{ verdict: "never", rule: "allow", detail }],
+    hint: "Nearest is box: it could run it if its owner allowed it (allow.images in its agent.yaml).",
+  });
+  expect((await plane.api.call("jobs.retrieve", { jobId }, user)).unschedulableReason).toContain(detail);
+  const other = { token: (await plane.api.signIn("local", "stranger")).accessToken };
+  const fine = { ...job, image: "python:3" };
+  expect((await plane.api.call("jobs.dry-run", fine, user)).schedulable).toBe(true);
+  expect((await plane.api.call("jobs.dry-run", fine, other)).nodes[0]?.detail).toContain("(allow.users)");
 });
 
 test("job why says what takes the room of a node", async () => {

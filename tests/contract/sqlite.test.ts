@@ -1,4 +1,5 @@
 import { openSqliteStores } from "../../server/store/open-sqlite.ts";
+import { allowContract } from "./allow.contract.ts";
 import { clockContract } from "./clock.contract.ts";
 import { controlPlaneContract } from "./control-plane.contract.ts";
 import { jobFlowContract } from "./job-flow.contract.ts";
@@ -9,6 +10,7 @@ import { nodeStoreContract } from "./node-store.contract.ts";
 const open = async () => openSqliteStores(":memory:");
 
 controlPlaneContract("SQLite", open);
+allowContract("SQLite", open);
 manyJobsContract("SQLite", open);
 jobFlowContract("SQLite", open);
 jobRetryContract("SQLite", open, 10_000);

@@ -3,6 +3,7 @@ import { MongoClient } from "mongodb";
 import type { Seal } from "../../server/auth/seal.ts";
 import { openMongoStores } from "../../server/store/open-stores.ts";
 import type { Stores } from "../../server/store/stores.ts";
+import { allowContract } from "../contract/allow.contract.ts";
 import { clockContract } from "../contract/clock.contract.ts";
 import { controlPlaneContract } from "../contract/control-plane.contract.ts";
 import { creditStoreContract } from "../contract/credit-store.contract.ts";
@@ -44,6 +45,7 @@ afterAll(async () => {
 }, START_MS);
 
 controlPlaneContract("MongoDB", openEmpty);
+allowContract("MongoDB", openEmpty);
 manyJobsContract("MongoDB", openEmpty);
 jobFlowContract("MongoDB", openEmpty);
 jobRetryContract("MongoDB", openEmpty, 1_000);

@@ -1,0 +1,46 @@
+import { describe, expect, test } from "bun:test";
+import { queueKeyOf } from "../../server/execution/matching.ts";
+import { nodeAllow } from "../../shared/allow.ts";
+import { newId } from "../../shared/ids.ts";
+import type { JobManifestInput } from "../../shared/manifest.ts";
+import { type ControlPlaneStores, jobOf, nodeOf } from "./control-plane.contract.ts";
+
+/** What every adapter must hold to where a node's owner does not allow all jobs. */
+export function allowContract(name: string, open: () => Promise<ControlPlaneStores>): void {
+  describe(`${name}: what a node's owner allows`, () => {
+    test("a node gets no job that its owner does not allow, though others stand before those he does", async () => {
+      const stores = await open();
+      try {
+        const businessId = newId("biz");
+        const [usr, stranger] = [newId("usr"), newId("usr")];
+        const job = (manifest: Partial<JobManifestInput>, userId = usr) => {
+          const made = { ...jobOf(businessId, manifest), userId };
+          return { ...made, queueKey: queueKeyOf(made.manifest, userId) };
+        };
+        const python = { type: "DOCKER" as const, image: "python:3" };
+        const jobs = [
+          job({ ...python, image: "evil:1" }),
+          job({ ...python, docker: { network: "host" } }),
+          job({ ...python, docker: { capAdd: ["NET_RAW"] } }),
+          job({ ...python, docker: { mounts: [{ type: "bind", source: "/etc", target: "/m" }] } }),
+          job({}),
+          job(python, stranger),
+        ];
+        const fine = job({ ...python, image: "python:3.13" });
+        await stores.jobs.insert([...jobs, fine].map((one) => ({ job: one, idempotency: undefined })));
+        const node = nodeOf(businessId);
+        node.description.jobTypes = ["COMMAND", "DOCKER"];
+        const allow = { executors: ["DOCKER" as const], images: ["python:*"], users: [usr] };
+        node.description.allow = nodeAllow.parse(allow);
+        await stores.nodes.insert(node);
+        const request = { nodeId: node.nodeId, businessId, limit: 100, nowMs: Date.now() };
+        const [assigned = []] = await stores.executions.assign([
+          { ...request, leaseExpiresAtMs: request.nowMs + 60_000 },
+        ]);
+        expect(assigned.map((one) => one.job.jobId)).toEqual([fine.jobId]);
+      } finally {
+        await stores.close();
+      }
+    });
+  });
+}
