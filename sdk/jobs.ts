@@ -121,7 +121,7 @@ export class Jobs {
     return callPatiently(this.client, "jobs.retrieve", { jobId }, options);
   }
 
-  /** Newest first. */
+  /** Newest first; the jobs of an array in the order of its indexes. */
   list(filter: JobFilter = {}, options: Patience = {}): AsyncGenerator<Job, void, void> {
     const { limit, ...where } = filter;
     return walkPages(this.client, { ...options, limit }, async (call) => {

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { timestamp } from "./execution.ts";
+import { jobId } from "./ids.ts";
 import { jobStatus } from "./job-state.ts";
 import { labels, noNul } from "./labels.ts";
 
@@ -14,4 +15,6 @@ export const jobFilter = {
   labels: labels.optional(),
   /** Jobs submitted at this time or later. */
   since: timestamp.optional(),
+  /** The jobs of this array; they come in the order of its indexes. */
+  arrayId: jobId.optional(),
 };

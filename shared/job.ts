@@ -26,6 +26,8 @@ export const job = z.object({
   nodeId: nodeId.optional(),
   /** The array the job belongs to. */
   arrayId: z.string().optional(),
+  /** Only of an array that was retrieved: how many of its jobs are in each status; what none is in is left out. */
+  jobsByStatus: z.partialRecord(jobStatus, z.int().min(1)).optional(),
   /** Only while QUEUED: `after` other jobs, until its concurrency `group` has room, or an `array`, which stands for its jobs. */
   hold: z.enum(["after", "group", "array"]).optional(),
   /** Only while QUEUED: why no registered node could ever run this job. */

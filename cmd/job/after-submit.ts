@@ -3,12 +3,14 @@ import { defineOptions, flagOption, type OptionValues } from "../../shared/confi
 import { exitCodeOfJob, exitCodes } from "../exit-codes.ts";
 import { CliError } from "../failure.ts";
 import type { Output } from "../output.ts";
+import { prefixOption } from "./array-output.ts";
 import { cancelOnExitOption } from "./attached.ts";
 
 /** The options of a command that submits a job and may stay with it. */
 export const attachOptions = defineOptions({
   wait: flagOption("Wait until the job is over and exit with its code"),
   follow: flagOption("Show the job's output until it is over and exit with its code"),
+  ...prefixOption,
   ...cancelOnExitOption,
 });
 
@@ -35,7 +37,7 @@ export async function afterSubmit(
   if (options.follow) {
     await output.note(`tanvrit-compute: ${job.jobId} submitted`);
     const { followJob } = await import("./follow.ts");
-    return followJob(compute, job.jobId, output, { json: options.json, cancelOnExit });
+    return followJob(compute, job, output, { ...options, cancelOnExit });
   }
   if (!options.wait) {
     await (options.json ? output.json(job) : output.result(job.jobId));

@@ -2,6 +2,7 @@ import { z } from "zod";
 import type { JobSelection } from "../../sdk/index.ts";
 import { defineOptions, type OptionValues, optionPairs, optionText } from "../../shared/config/options.ts";
 import { durationMs } from "../../shared/duration.ts";
+import { jobId } from "../../shared/ids.ts";
 import { jobStatus } from "../../shared/job-state.ts";
 import { CliError } from "../failure.ts";
 import { statusOption } from "../listing.ts";
@@ -45,12 +46,18 @@ export const filterOptions = defineOptions({
     schema: since.optional(),
     help: "Only jobs submitted since then: a time like 2026-01-31T12:00:00Z, or how long ago like 30m, 2h, 7d",
   },
+  array: {
+    kind: "value",
+    placeholder: "ID",
+    schema: jobId.optional(),
+    help: "Only the jobs of this array, in the order of its indexes",
+  },
 });
 
 type FilterValues = OptionValues<typeof filterOptions>;
 
-export function selectionOf({ status, name, label, since }: FilterValues): JobSelection {
-  return { status, name, labels: label, since };
+export function selectionOf({ status, name, label, since, array }: FilterValues): JobSelection {
+  return { status, name, labels: label, since, arrayId: array };
 }
 
 /**
@@ -65,12 +72,15 @@ export function selectionOrIds(
   const hasFilter = Object.values(selection).some((value) => value !== undefined);
   if (jobIds.length > 0) {
     if (hasFilter || options.all) {
-      throw new CliError("usage", "ids of jobs exclude --all, --status, --name, --label and --since");
+      throw new CliError(
+        "usage",
+        "ids of jobs exclude --all, --status, --name, --label, --since and --array",
+      );
     }
     return undefined;
   }
   if (hasFilter || options.all) return selection;
   throw new CliError("usage", "no job was named", {
-    todo: "Give ids of jobs, or choose by --status, --name, --label or --since; --all means every job",
+    todo: "Give ids of jobs, or choose by --status, --name, --label, --since or --array; --all means every job",
   });
 }

@@ -1,5 +1,5 @@
 import { isatty } from "node:tty";
-import type { Compute } from "../../sdk/index.ts";
+import type { Compute, Job } from "../../sdk/index.ts";
 import { patience } from "../connect.ts";
 import { exitCodeOfJob } from "../exit-codes.ts";
 import type { Output } from "../output.ts";
@@ -13,13 +13,18 @@ import { LogWriter } from "./log-writer.ts";
  */
 export function followJob(
   compute: Compute,
-  jobId: string,
+  job: Job,
   output: Output,
-  options: { json: boolean; tail?: number; cancelOnExit?: boolean },
+  options: { json: boolean; tail?: number; "no-prefix": boolean; cancelOnExit?: boolean },
 ): Promise<number> {
+  const { jobId } = job;
   const { json, tail, cancelOnExit } = options;
   const whole = json || !isView();
   const view = async (signal: AbortSignal) => {
+    if (job.array !== undefined) {
+      const { followArray } = await import("./array-output.ts");
+      return followArray(compute, job, output, signal, { json, tail, whole, bare: options["no-prefix"] });
+    }
     await using writer = new LogWriter(output, { json, whole });
     const events = compute.jobs.follow(jobId, { ...patience(output, signal), tail, whole });
     for await (const event of events) {
@@ -30,9 +35,9 @@ export function followJob(
       return exitCodeOfJob(event.data);
     }
     // The SDK ends the iteration only after `end`; this is for a server that does otherwise.
-    const job = await compute.jobs.wait(jobId, patience(output, signal));
+    const ended = await compute.jobs.wait(jobId, patience(output, signal));
     writer.expectWhole(jobId);
-    return exitCodeOfJob(job);
+    return exitCodeOfJob(ended);
   };
   return attached(compute, [jobId], output, view, { cancelOnExit, watchReader });
 }

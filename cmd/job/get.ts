@@ -5,6 +5,7 @@ import { defineCommand } from "../command.ts";
 import { checkId, clientOptions } from "../common-options.ts";
 import { connect, patience } from "../connect.ts";
 import { formatCommand, formatFields } from "../format.ts";
+import { countsOf } from "./job-counts.ts";
 
 export const command = defineCommand({
   options: clientOptions,
@@ -40,6 +41,7 @@ function describe(job: Job): Record<string, unknown> {
     concurrencyGroup: job.concurrency && `${job.concurrency.group} (${job.concurrency.limit} at once)`,
     array: job.array,
     arrayId: job.arrayId,
+    jobs: countsOf(job),
     unschedulableReason,
     exitCode,
     signal,
@@ -59,7 +61,8 @@ function describe(job: Job): Record<string, unknown> {
     env: Object.keys(job.env).join(", ") || undefined,
     timeoutSeconds: job.timeoutSeconds,
     priority: job.priority || undefined,
-    attempt: job.attempt,
+    // An array is never tried itself; its jobs are.
+    attempt: job.array === undefined ? job.attempt : undefined,
     retries: job.maxRetries > 0 ? `${job.retryCount} of ${job.maxRetries}` : undefined,
     executionId: job.executionId,
     nodeId: job.nodeId,

@@ -1,8 +1,9 @@
 import { isatty } from "node:tty";
 import { counted } from "../../shared/counted.ts";
-import type { LogEvent } from "../../shared/log.ts";
+import { type LogEvent, lineLength } from "../../shared/log.ts";
 import { CliError } from "../failure.ts";
 import type { Output } from "../output.ts";
+import { LinePrefix } from "./line-prefix.ts";
 
 type LogData = Extract<LogEvent, { event: "log" }>["data"];
 
@@ -13,6 +14,16 @@ export interface LogWriterOptions {
   json: boolean;
   /** The output is data, not a view: what is missing of it is a failure. */
   whole: boolean;
+  /** Of one of several jobs that write to the same place: its lines come whole, and with its name. */
+  element?: LogElement;
+}
+
+export interface LogElement {
+  jobId: string;
+  name: string;
+  index: number;
+  /** Its lines stand as it wrote them, without its name. */
+  bare: boolean;
 }
 
 /**
@@ -28,17 +39,20 @@ export class LogWriter implements AsyncDisposable {
   private failure: { error: unknown } | undefined;
   private missing = 0;
   private attempt = 0;
+  private readonly lines: LinePrefix | undefined;
 
   constructor(output: Output, options: LogWriterOptions) {
     this.output = output;
     this.options = options;
+    const { element, json } = options;
+    if (element && !json) this.lines = new LinePrefix(element.bare ? "" : `${element.name}: `);
   }
 
   /** Throws what a write before this one met. */
   async write(event: LogEvent): Promise<void> {
     if (event.event === "log") {
       this.sayAttempt(event.data.attempt);
-      this.hand(this.line(event.data), event.data.text.length);
+      this.hand(this.line(event.data), lineLength(event.data));
     }
     if (event.event === "status" && event.data.status === "RUNNING") this.sayAttempt(event.data.attempt);
     if (event.event === "gap") this.sayGap(event.data.missed);
@@ -61,6 +75,10 @@ export class LogWriter implements AsyncDisposable {
   }
 
   [Symbol.asyncDispose](): Promise<void> {
+    for (const stream of ["stdout", "stderr"] as const) {
+      const rest = this.lines?.rest(stream);
+      if (rest) this.hand(this.put(stream, rest), rest.length);
+    }
     return this.flush();
   }
 
@@ -80,7 +98,7 @@ export class LogWriter implements AsyncDisposable {
   }
 
   private note(text: string): void {
-    const line = `tanvrit-compute: ${text}`;
+    const line = this.noteOf(text);
     this.hand(this.output.note(line), line.length);
   }
 
@@ -99,20 +117,38 @@ export class LogWriter implements AsyncDisposable {
     );
   }
 
+  private noteOf(text: string): string {
+    const { element } = this.options;
+    return `tanvrit-compute: ${element ? `${element.name}: ` : ""}${text}`;
+  }
+
   private line(line: LogData): Promise<void> {
-    if (this.options.json) {
-      const { seq, stream, attempt, at, text, encoding, bytes, partial } = line;
-      return this.output.json({ seq, stream, attempt, at, text, encoding, bytes, partial });
-    }
-    if (line.stream === "system") return this.output.note(`tanvrit-compute: ${line.text}`);
-    const piece = this.pieceOf(line);
-    return line.stream === "stdout" ? this.output.write(piece) : this.output.writeError(piece);
+    const { stream } = line;
+    if (this.options.json) return this.output.json(this.objectOf(line));
+    if (stream === "system") return this.output.note(this.noteOf(line.text));
+    if (!this.lines) return this.put(stream, pieceOf(line));
+    const whole = this.lines.add(stream, bytesOf(line), line.partial ?? false);
+    return whole ? this.put(stream, whole) : this.written.then(() => undefined);
+  }
+
+  private objectOf({ seq, stream, attempt, at, text, encoding, bytes, partial }: LogData) {
+    const { jobId, index } = this.options.element ?? {};
+    return { jobId, index, seq, stream, attempt, at, text, encoding, bytes, partial };
   }
 
   /** As it was written; a terminal, which takes texts alone, gets U+FFFD for what is none. */
-  private pieceOf({ stream, text, bytes, partial }: LogData): string | Uint8Array {
-    const end = partial ? "" : "\n";
-    if (bytes === undefined || isatty(stream === "stdout" ? 1 : 2)) return text + end;
-    return Buffer.concat([Buffer.from(bytes, "base64"), Buffer.from(end)]);
+  private put(stream: "stdout" | "stderr", piece: string | Uint8Array): Promise<void> {
+    const isBytes = typeof piece !== "string" && !isatty(stream === "stdout" ? 1 : 2);
+    const shown = typeof piece === "string" || isBytes ? piece : Buffer.from(piece).toString("utf8");
+    return stream === "stdout" ? this.output.write(shown) : this.output.writeError(shown);
   }
+}
+
+function bytesOf({ text, bytes }: LogData): Uint8Array {
+  return bytes === undefined ? Buffer.from(text) : Buffer.from(bytes, "base64");
+}
+
+function pieceOf(line: LogData): string | Uint8Array {
+  const end = line.partial ? "" : "\n";
+  return line.bytes === undefined ? line.text + end : Buffer.concat([bytesOf(line), Buffer.from(end)]);
 }

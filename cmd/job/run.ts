@@ -2,27 +2,26 @@ import { defineOptions } from "../../shared/config/options.ts";
 import { defineCommand } from "../command.ts";
 import { clientOptions } from "../common-options.ts";
 import { connect } from "../connect.ts";
+import { prefixOption } from "./array-output.ts";
 import { cancelOnExitOption } from "./attached.ts";
 import { followJob } from "./follow.ts";
 import { buildManifest, manifestOptions } from "./manifest-options.ts";
 import { sayInputStays, submitManifest } from "./submit-manifest.ts";
 
 export const command = defineCommand({
-  options: defineOptions({ ...manifestOptions, ...cancelOnExitOption, ...clientOptions }),
+  options: defineOptions({ ...manifestOptions, ...prefixOption, ...cancelOnExitOption, ...clientOptions }),
   rest: { name: "CMD ARG…", help: "the command the job runs, as it is; without a shell" },
   examples: [{ line: "job run -- sh -c 'hostname; nproc'", does: "As if it ran here" }],
-  details: `The job's stdout and stderr are this command's own, byte for byte, and so is its exit code. Its stdin is empty: what
-is piped in here is not sent. Ctrl-C leaves the job alone and ends only the view; pressed twice within 2 s it cancels the
-job. TERM and HUP leave the job alone too, unless --cancel-on-exit is given.`,
+  details: `The job's stdout and stderr are this command's own, byte for byte, and so is its exit code. Its stdin is
+empty: what is piped in here is not sent. Ctrl-C leaves the job alone and ends only the view; pressed twice within 2 s
+it cancels the job. TERM and HUP leave the job alone too, unless --cancel-on-exit is given. Of an array the output of
+all its jobs is shown, each line behind the name of its job.`,
   async run({ options, rest, env, output }) {
     const manifest = await buildManifest(options, rest);
     const compute = await connect(env, options);
     await sayInputStays(options, output);
     const job = await submitManifest(compute, manifest, options, output);
     await output.note(`tanvrit-compute: ${job.jobId} submitted`);
-    return followJob(compute, job.jobId, output, {
-      json: options.json,
-      cancelOnExit: options["cancel-on-exit"],
-    });
+    return followJob(compute, job, output, { ...options, cancelOnExit: options["cancel-on-exit"] });
   },
 });

@@ -11,7 +11,7 @@ export function refuseOtherOptions(
   options: Readonly<Record<string, unknown>>,
   argv: readonly string[] | undefined,
 ): void {
-  const names = [...Object.keys(manifestOptions), "wait", "follow", "cancel-on-exit", "dry-run"];
+  const names = [...Object.keys(manifestOptions), "wait", "follow", "no-prefix", "cancel-on-exit", "dry-run"];
   const given = firstGiven(
     names.filter((name) => name !== "idempotency-key"),
     options,

@@ -1,8 +1,15 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { isatty } from "node:tty";
 import type { Compute, Job } from "../../sdk/index.ts";
+import { isFinal } from "../../shared/job-state.ts";
 import { patience } from "../connect.ts";
 import type { Output } from "../output.ts";
+import { sayFailed } from "./array-output.ts";
 import { attached } from "./attached.ts";
+import { endLine } from "./end-line.ts";
+import { countsOf } from "./job-counts.ts";
 
+const LOOK_EVERY_MS = 2_000;
 /** How many jobs are watched at once; the others are looked at when one of these is over. */
 const WATCHED_AT_ONCE = 32;
 
@@ -20,17 +27,46 @@ export async function waitForJobs(
       for (let jobId = queue.shift(); jobId !== undefined; jobId = queue.shift()) {
         const job = await compute.jobs.wait(jobId, patience(output, signal));
         jobs.set(jobId, job);
+        if (job.array !== undefined && job.status !== "SUCCESS")
+          await sayFailed(compute, job, output, signal);
         await output.note(`tanvrit-compute: ${endLine(job)}`);
       }
     };
-    await Promise.all(Array.from({ length: WATCHED_AT_ONCE }, watch));
+    const over = new AbortController();
+    const progress = isatty(2)
+      ? sayProgress(compute, jobIds, output, AbortSignal.any([signal, over.signal]))
+      : undefined;
+    try {
+      await Promise.all(Array.from({ length: WATCHED_AT_ONCE }, watch));
+    } finally {
+      over.abort();
+      await progress;
+    }
   };
   await attached(compute, jobIds, output, watchAll, options);
   return jobIds.flatMap((jobId) => jobs.get(jobId) ?? []);
 }
 
-function endLine(job: Job): string {
-  const ownEnd = job.signal ?? (job.exitCode ? `exit code ${job.exitCode}` : undefined);
-  const why = [job.reason ?? ownEnd, job.message].filter(Boolean).join(": ");
-  return `${job.jobId} ${job.status}${why ? `: ${why}` : ""}`;
+/** Says how the jobs of each array stand whenever that is new, until the signal fires. Never rejects. */
+async function sayProgress(
+  compute: Compute,
+  jobIds: readonly string[],
+  output: Output,
+  signal: AbortSignal,
+): Promise<void> {
+  const shown = new Map<string, string>();
+  let open = jobIds.slice(0, WATCHED_AT_ONCE);
+  while (open.length > 0 && !signal.aborted) {
+    for (const jobId of open) {
+      // Whoever waits for the job tells what is wrong with it.
+      const job = await compute.jobs.retrieve(jobId, { signal }).catch(() => undefined);
+      if (!job || signal.aborted) continue;
+      if (job.array === undefined || isFinal(job.status)) open = open.filter((one) => one !== jobId);
+      const counts = countsOf(job);
+      if (counts === undefined || isFinal(job.status) || shown.get(jobId) === counts) continue;
+      shown.set(jobId, counts);
+      await output.note(`tanvrit-compute: ${jobId} ${counts}`);
+    }
+    await delay(LOOK_EVERY_MS, undefined, { signal }).catch(() => undefined);
+  }
 }

@@ -33,8 +33,13 @@ export function jobHandlers(jobs: JobService, unschedulable: Unschedulable, cost
   return {
     "jobs.submit": async (manifest, context) =>
       viewOf(await jobs.submit(userOf(context), manifest, context.idempotencyKey)),
-    "jobs.retrieve": async ({ jobId, waitSeconds }, context) =>
-      viewOf(await jobs.waitUntilFinal(businessOf(context), jobId, waitSeconds * 1_000, context.signal)),
+    "jobs.retrieve": async ({ jobId, waitSeconds }, context) => {
+      const waitMs = waitSeconds * 1_000;
+      const job = await jobs.waitUntilFinal(businessOf(context), jobId, waitMs, context.signal);
+      const counts = await jobs.jobsByStatus(job);
+      const view = await viewOf(job);
+      return counts ? { ...view, jobsByStatus: Object.fromEntries(counts) } : view;
+    },
     "jobs.list": async (input, context) => {
       const businessId = businessOf(context);
       const { rows, nextCursor } = await readPage(

@@ -7,18 +7,25 @@ import { CLOCK_SLACK_MS, type JobListQuery } from "./job-store.ts";
 /** The documents that a query selects, but for its limit. */
 export function jobFilterOf(query: JobListQuery): Filter<JobDocument> {
   const filter: Filter<JobDocument> = { business_id: query.businessId };
-  const { beforeJobId, oldestBehind, sinceMs, name, status } = query;
+  const { beforeJobId, oldestBehind, sinceMs, name, status, arrayId } = query;
   if (beforeJobId !== undefined || oldestBehind !== undefined || sinceMs !== undefined) {
+    const from = arrayId === undefined ? { $lt: beforeJobId } : { $gt: beforeJobId };
     filter.job_id = {
       ...(oldestBehind === undefined ? {} : { $gt: oldestBehind }),
-      ...(beforeJobId === undefined ? {} : { $lt: beforeJobId }),
+      ...(beforeJobId === undefined ? {} : from),
       ...(sinceMs === undefined ? {} : { $gte: firstIdAt("job", sinceMs - CLOCK_SLACK_MS) }),
     };
   }
+  if (arrayId !== undefined) filter.array_id = arrayId;
   if (sinceMs !== undefined) filter.created_at = { $gte: sinceMs };
   if (name !== undefined) filter.name = plainName(name) ?? { $regex: pcreOfGlob(name) };
   if (status) filter.status = { $in: [...status] };
   const labels = labelPairs(query.labels ?? {});
   if (labels.length > 0) filter.labels = { $all: labels };
   return filter;
+}
+
+/** The order of what a query lists. */
+export function listOrder({ oldestBehind, arrayId }: JobListQuery): { job_id: 1 | -1 } {
+  return { job_id: oldestBehind === undefined && arrayId === undefined ? -1 : 1 };
 }

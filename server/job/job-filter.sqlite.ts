@@ -14,15 +14,20 @@ interface Selection {
  * no more is read than is wanted, however many jobs there are.
  */
 export function selectJobIds(query: JobListQuery): Selection {
-  const where = ["business_id = $businessId"];
+  // An array is a small part of a business: with the plus its own index is the one to walk along.
+  const where = query.arrayId === undefined ? ["business_id = $businessId"] : ["+business_id = $businessId"];
   const bindings: Selection["bindings"] = { businessId: query.businessId, limit: query.limit };
   if (query.beforeJobId !== undefined) {
-    where.push("job_id < $beforeJobId");
+    where.push(query.arrayId === undefined ? "job_id < $beforeJobId" : "job_id > $beforeJobId");
     bindings.beforeJobId = query.beforeJobId;
   }
   if (query.oldestBehind !== undefined) {
     where.push("job_id > $oldestBehind");
     bindings.oldestBehind = query.oldestBehind;
+  }
+  if (query.arrayId !== undefined) {
+    where.push("array_id = $arrayId");
+    bindings.arrayId = query.arrayId;
   }
   if (query.sinceMs !== undefined) {
     where.push("job_id >= $firstJobId AND created_at >= $since");
@@ -42,8 +47,9 @@ export function selectJobIds(query: JobListQuery): Selection {
   return { sql: overStatuses(where, query.status, bindings, idOrder(query)), bindings };
 }
 
-export function idOrder({ oldestBehind }: Pick<JobListQuery, "oldestBehind">): "ASC" | "DESC" {
-  return oldestBehind === undefined ? "DESC" : "ASC";
+/** The order of what a query lists. */
+export function idOrder(query: Pick<JobListQuery, "oldestBehind" | "arrayId">): "ASC" | "DESC" {
+  return query.oldestBehind === undefined && query.arrayId === undefined ? "DESC" : "ASC";
 }
 
 function overStatuses(

@@ -1,5 +1,5 @@
 import { ComputeError } from "../../shared/errors.ts";
-import { isFinal } from "../../shared/job-state.ts";
+import { isFinal, type JobStatus } from "../../shared/job-state.ts";
 import type { JobManifest } from "../../shared/manifest.ts";
 import type { Bus } from "../bus/bus.ts";
 import { RecentMap } from "../recent-map.ts";
@@ -68,6 +68,11 @@ export class JobFlow {
     } catch (error) {
       this.parts.onError("what follows from a change of jobs", error);
     }
+  }
+
+  /** How many jobs of an array are in each status. */
+  arrayProgress(arrayId: string): Promise<ReadonlyMap<JobStatus, number>> {
+    return this.parts.flow.arrayProgress(arrayId);
   }
 
   /** Looks for what a server that died left undone; some of it each time. */

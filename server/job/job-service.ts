@@ -1,6 +1,6 @@
 import type { Identity } from "../../shared/auth.ts";
 import { ComputeError } from "../../shared/errors.ts";
-import { isFinal } from "../../shared/job-state.ts";
+import { isFinal, type JobStatus } from "../../shared/job-state.ts";
 import type { JobManifest } from "../../shared/manifest.ts";
 import type { Bus } from "../bus/bus.ts";
 import type { DueTimes } from "../tasks/due-times.ts";
@@ -108,6 +108,11 @@ export class JobService {
       }
       await changed;
     }
+  }
+
+  /** How many jobs of an array are in each status; undefined for any other job. */
+  async jobsByStatus({ jobId, manifest }: JobRecord): Promise<ReadonlyMap<JobStatus, number> | undefined> {
+    return manifest.array === undefined ? undefined : this.parts.flow.arrayProgress(jobId);
   }
 
   list(query: JobListQuery): Promise<JobRecord[]> {

@@ -13,7 +13,7 @@ import {
 import { CLOCK_SKEW_MS } from "../tasks/clock.ts";
 import { JobChanges } from "./job-changes.mongo.ts";
 import { type JobDocument, jobDocument, jobFromDocument, QUEUE_EXPRESSION } from "./job-documents.mongo.ts";
-import { jobFilterOf } from "./job-filter.mongo.ts";
+import { jobFilterOf, listOrder } from "./job-filter.mongo.ts";
 import type { JobRecord } from "./job-record.ts";
 import {
   allOrNone,
@@ -64,8 +64,7 @@ export class MongoJobStore implements JobStore {
 
   async list(query: JobListQuery): Promise<JobRecord[]> {
     return this.store.attempt(async () => {
-      const order = query.oldestBehind === undefined ? -1 : 1;
-      const found = this.jobs.find(jobFilterOf(query)).sort({ job_id: order }).limit(query.limit);
+      const found = this.jobs.find(jobFilterOf(query)).sort(listOrder(query)).limit(query.limit);
       return (await found.toArray()).map(jobFromDocument);
     });
   }
@@ -88,7 +87,7 @@ export class MongoJobStore implements JobStore {
       const readConcern = { level: "snapshot" } as const;
       const projection = { _id: 0, job_id: 1 };
       const found = this.jobs.find(jobFilterOf(query), { projection, readConcern });
-      return (await found.sort({ job_id: -1 }).limit(limit).toArray()).map((job) => job.job_id);
+      return (await found.sort(listOrder(query)).limit(limit).toArray()).map((job) => job.job_id);
     });
     const requests = ids.map((jobId) => ({ key: { businessId, jobId }, decide }));
     const results = (await this.changes.changeEach(requests)) as Result[];

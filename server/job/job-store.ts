@@ -43,7 +43,9 @@ export interface JobListQuery {
   labels: Readonly<Record<string, string>> | undefined;
   /** Only jobs created at this time or later. */
   sinceMs?: number | undefined;
-  /** Only jobs older than this id. */
+  /** Only the jobs of this array, oldest first, which is the order of its indexes. */
+  arrayId?: string | undefined;
+  /** Only jobs older than this id; of an array, only newer ones. */
   beforeJobId: string | undefined;
   /** The oldest first, and only jobs behind this id. */
   oldestBehind?: string | undefined;
@@ -88,7 +90,7 @@ export interface JobStore extends KeepsTimes {
     requests: readonly ChangeRequest<Result>[],
     options?: { unrelated: boolean },
   ): Promise<Result[]>;
-  /** Does with the jobs that the query selects, newest first, what `change` does with those it is given. */
+  /** Does with the jobs that the query selects, in the order of `list`, what `change` does with those it is given. */
   changeMatching<Result>(
     query: JobListQuery,
     decide: (state: JobState | undefined) => Decision<Result>,

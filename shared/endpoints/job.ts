@@ -41,7 +41,7 @@ export const jobEndpoints = defineEndpoints({
     method: "POST",
     path: "/api/compute/jobs/list",
     callers: ["user"],
-    summary: "Jobs, newest first.",
+    summary: "Jobs, newest first; those of an array in the order of its indexes.",
     input: z.strictObject({ ...pageInput, ...jobFilter }),
     output: z.object({ jobs: z.array(job), ...pageOutput }),
     errors: [],

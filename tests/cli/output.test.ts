@@ -15,6 +15,13 @@ const log =
   logEvent(1, { seq: 4, stream: "stdout", text: "no newline ", partial: true }) +
   logEvent(1, { seq: 5, stream: "stdout", text: "yet\r" });
 
+/** A server with one job that has written so much. */
+function logServer(log: string): ScriptedServer {
+  return new ScriptedServer((path) =>
+    path === "jobs/retrieve" ? Response.json({ jobId: JOB_ID, status: "SUCCESS" }) : events(log),
+  );
+}
+
 test("a followed job writes its own streams exactly and nothing else to stdout, and fails where a part of them is missing", async () => {
   await using home = await makeScratch();
   using server = new ScriptedServer((path) =>
@@ -36,7 +43,7 @@ test("a followed job writes its own streams exactly and nothing else to stdout, 
 
 test("job logs --json gives one object a line", async () => {
   await using home = await makeScratch();
-  using server = new ScriptedServer(() => events(log));
+  using server = logServer(log);
   const env = { TANVRIT_URL: server.url, TANVRIT_TOKEN: "t" };
   const run = await runProgram(home.path, ["job", "logs", JOB_ID, "--json"], { env });
   const lines = run.stdout
@@ -150,7 +157,7 @@ test("whoever reads only the first line gets it, and no word about the broken pi
   await using home = await makeScratch();
   const line = (seq: number) => logEvent(1, { seq, stream: "stdout", text: `${seq} ${"x".repeat(1_000)}` });
   const many = Array.from({ length: 2_000 }, (_, i) => line(i + 1)).join("");
-  using server = new ScriptedServer(() => events(many));
+  using server = logServer(many);
   const script = `"$@" job logs ${JOB_ID} | head -n 1`;
   const env = programEnv(home.path, { TANVRIT_URL: server.url, TANVRIT_TOKEN: "t" });
   const run = Bun.spawn(["sh", "-c", script, "sh", ...program], { env, stdout: "pipe", stderr: "pipe" });
@@ -163,7 +170,7 @@ test("lines of both streams come in their order where both go to the same place,
   const stream = (seq: number) => (seq % 3 === 0 ? "stderr" : "stdout");
   const line = (seq: number) => logEvent(1, { seq, stream: stream(seq), text: `line ${seq}` });
   const seqs = Array.from({ length: 5_000 }, (_, i) => i + 1);
-  using server = new ScriptedServer(() => events(seqs.map(line).join("")));
+  using server = logServer(seqs.map(line).join(""));
   const env = programEnv(home.path, { TANVRIT_URL: server.url, TANVRIT_TOKEN: "t" });
   const script = `"$@" job logs ${JOB_ID} 2>&1`;
   const run = Bun.spawn(["sh", "-c", script, "sh", ...program], { env, stdout: "pipe", stderr: "pipe" });
@@ -175,7 +182,7 @@ test("Ctrl-C once leaves the job alone, twice cancels it and waits for its end",
   const over = Promise.withResolvers<void>();
   using server = new ScriptedServer((path) => {
     if (path === "jobs/cancel") over.resolve();
-    if (path === "jobs/cancel") return Response.json({ jobId: JOB_ID, status: "RUNNING" });
+    if (path !== `jobs/${JOB_ID}/logs/stream`) return Response.json({ jobId: JOB_ID, status: "RUNNING" });
     const stream = new ReadableStream<Uint8Array>({
       async start(controller) {
         const send = (text: string) => controller.enqueue(new TextEncoder().encode(text));

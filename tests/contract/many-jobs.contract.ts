@@ -78,6 +78,31 @@ export function manyJobsContract(name: string, open: () => Promise<ControlPlaneS
         return { ...counts, next: nextBeforeJobId };
       });
 
+    test("the jobs of an array are listed in the order of their indexes, page by page, and no others", async () => {
+      const [array] = await submit({ array: "1-7" });
+      const arrayId = array?.jobId ?? "";
+      await submit({ name: "before" });
+      const members = await insert(
+        Array.from({ length: 7 }, (_, i) => ({ ...jobOf(businessId, { name: `a[${i + 1}]` }), arrayId })),
+      );
+      await submit({ name: "after" });
+      const listed = async (where: Partial<JobListQuery>) =>
+        (await stores.jobs.list(query({ arrayId, ...where }))).map((job) => job.manifest.name);
+      const names = members.map((job) => job.manifest.name);
+      expect(await listed({})).toEqual(names);
+      expect(await listed({ limit: 3 })).toEqual(names.slice(0, 3));
+      expect(await listed({ limit: 3, beforeJobId: members[2]?.jobId })).toEqual(names.slice(3, 6));
+      expect(await listed({ businessId: newId("biz") })).toEqual([]);
+      expect(await listed({ name: "a[[]2]" })).toEqual([]);
+      const doomed = query({ arrayId, status: ["QUEUED"], limit: 4 });
+      const first = await many.cancel(doomed);
+      expect(first).toMatchObject({ matched: 4, changed: 4, nextBeforeJobId: members[3]?.jobId });
+      expect(await listed({ status: ["CANCELLED"] })).toEqual(names.slice(0, 4));
+      expect(await listed({ status: ["QUEUED", "FAILED"] })).toEqual(names.slice(4));
+      const second = await many.cancel({ ...doomed, beforeJobId: first.nextBeforeJobId });
+      expect(second).toMatchObject({ matched: 3, changed: 3, nextBeforeJobId: undefined });
+    });
+
     test("10,000 queued jobs are cancelled by a filter in under 5 s, in few messages that name each of them", async () => {
       const doomed = Array.from({ length: 10_000 }, (_, i) => jobOf(businessId, { name: `doomed-${i}` }));
       const insertedMs = await timed(() => insert(doomed));

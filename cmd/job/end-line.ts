@@ -1,0 +1,16 @@
+/** What is known of how a job ended. */
+export interface Ended {
+  jobId: string;
+  status: string;
+  exitCode?: number | undefined;
+  signal?: string | undefined;
+  reason?: string | undefined;
+  message?: string | undefined;
+}
+
+/** `job_… FAILED: exit code 2` */
+export function endLine(job: Ended): string {
+  const ownEnd = job.signal ?? (job.exitCode ? `exit code ${job.exitCode}` : undefined);
+  const why = [job.reason ?? ownEnd, job.message].filter(Boolean).join(": ");
+  return `${job.jobId} ${job.status}${why ? `: ${why}` : ""}`;
+}

@@ -1,0 +1,11 @@
+import type { Job } from "../../sdk/index.ts";
+import { jobStatus } from "../../shared/job-state.ts";
+
+/** Of an array: `12 SUCCESS, 3 RUNNING, 5 QUEUED`, what is over first. */
+export function countsOf({ jobsByStatus }: Job): string | undefined {
+  const counts = jobStatus.options.toReversed().flatMap((status) => {
+    const count = jobsByStatus?.[status];
+    return count ? [`${count} ${status}`] : [];
+  });
+  return counts.length > 0 ? counts.join(", ") : undefined;
+}
