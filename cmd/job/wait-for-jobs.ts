@@ -67,6 +67,6 @@ async function sayProgress(
       shown.set(jobId, counts);
       await output.note(`tanvrit-compute: ${jobId} ${counts}`);
     }
-    await delay(LOOK_EVERY_MS, undefined, { signal }).catch(() => undefined);
+    await delay(LOOK_EVERY_MS, undefined, { signal }).catch(() => undefined); // The signal is looked at next.
   }
 }
