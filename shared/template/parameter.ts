@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { MAX_MATCHED_LENGTH, Pattern, PatternError } from "./pattern.ts";
+import { MAX_MATCHED_LENGTH, PatternError, type Patterns } from "./pattern.ts";
 
 export const parameterType = z.enum(["string", "number", "boolean", "enum", "file"]);
 export type ParameterType = z.infer<typeof parameterType>;
@@ -51,12 +51,9 @@ export const templateParameter = shape.superRefine((parameter, context) => {
     issue(field, `is only for parameters of type ${types.join(" and ")}, this one is a ${parameter.type}`);
   }
   if (parameter.type === "enum" && !parameter.values) issue("values", "is missing: what may be chosen");
-  const patternProblem = problemOfPattern(parameter.pattern);
-  if (patternProblem) return issue("pattern", patternProblem);
-  if (parameter.default === undefined) return;
-  if (parameter.required) issue("required", "must not stand beside a default: there is always a value then");
-  const checked = checkValue(parameter, parameter.default);
-  if ("problem" in checked) issue("default", checked.problem);
+  if (parameter.required && parameter.default !== undefined) {
+    issue("required", "must not stand beside a default: there is always a value then");
+  }
 });
 
 /** What stands for a parameter in a job: its text, and the value itself for fields that are no texts. */
@@ -65,10 +62,11 @@ export interface Filling {
   value: ParameterValue;
 }
 
-/** A value as the parameter's type has it, or what is wrong with it. */
+/** A value as the parameter's type has it, or what is wrong with it; its pattern is matched where `patterns` is given. */
 export function checkValue(
   parameter: TemplateParameter,
   given: ParameterValue,
+  patterns?: Patterns,
 ): Filling | { problem: string } {
   const text = String(given);
   if (text.includes("\0")) return { problem: "must not contain a null byte: no process can be given one" };
@@ -84,7 +82,7 @@ export function checkValue(
     return { problem: `must be one of ${parameter.values?.join(", ")}, not ${shown(text)}` };
   }
   if (parameter.type === "file" && text === "") return { problem: "must name a file; it is empty" };
-  const unmatched = problemOfMatch(parameter.pattern, text);
+  const unmatched = patterns && problemOfMatch(parameter.pattern, text, patterns);
   return unmatched ? { problem: unmatched } : { text, value: text };
 }
 
@@ -99,21 +97,34 @@ function checkNumber({ min, max }: TemplateParameter, text: string): Filling | {
   return { text, value };
 }
 
-function problemOfPattern(source: string | undefined): string | undefined {
+/** What is wrong with a parameter's pattern, or with the default that its pattern and type must allow. */
+export function problemOfParameter(
+  parameter: TemplateParameter,
+  patterns: Patterns,
+): { field: "pattern" | "default"; message: string } | undefined {
+  const { pattern, default: fallback } = parameter;
+  const message = pattern === undefined ? undefined : patternProblem(() => patterns.check(pattern));
+  if (message !== undefined) return { field: "pattern", message };
+  if (fallback === undefined) return undefined;
+  const checked = checkValue(parameter, fallback, patterns);
+  return "problem" in checked ? { field: "default", message: checked.problem } : undefined;
+}
+
+function problemOfMatch(source: string | undefined, text: string, patterns: Patterns): string | undefined {
   if (source === undefined) return undefined;
+  if (text.length > MAX_MATCHED_LENGTH) return `is longer than ${MAX_MATCHED_LENGTH} characters`;
+  return patternProblem(() =>
+    patterns.matches(source, text) ? undefined : `must match ${source}, as ${shown(text)} does not`,
+  );
+}
+
+function patternProblem(step: () => string | undefined): string | undefined {
   try {
-    new Pattern(source);
-    return undefined;
+    return step();
   } catch (error) {
     if (error instanceof PatternError) return error.message;
     throw error;
   }
-}
-
-function problemOfMatch(source: string | undefined, text: string): string | undefined {
-  if (source === undefined) return undefined;
-  if (text.length > MAX_MATCHED_LENGTH) return `is longer than ${MAX_MATCHED_LENGTH} characters`;
-  return new Pattern(source).matches(text) ? undefined : `must match ${source}, as ${shown(text)} does not`;
 }
 
 const MAX_SHOWN = 60;

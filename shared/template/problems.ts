@@ -1,6 +1,7 @@
 import type { Issue } from "../issues.ts";
 import { type Fillings, fillJob, type TemplateJob, valueAt } from "./fill.ts";
-import { checkValue, type TemplateParameter } from "./parameter.ts";
+import { checkValue, problemOfParameter, type TemplateParameter } from "./parameter.ts";
+import { Patterns } from "./pattern.ts";
 import { namesIn, type Piece, PlaceholderError, parsePieces } from "./placeholders.ts";
 import { isProgramArgument } from "./program-text.ts";
 import { shellProblems } from "./shell-text.ts";
@@ -15,7 +16,11 @@ const MAX_DEPTH = 8;
 /** Everything that would go wrong with a template when it is run, whatever the values. */
 export function problemsOf({ parameters, job }: Parts): Issue[] {
   const texts: FoundText[] = [];
-  const problems = [...sameNames(parameters), ...collectTexts(job, ["job"], texts)];
+  const problems = [
+    ...sameNames(parameters),
+    ...wrongParameters(parameters),
+    ...collectTexts(job, ["job"], texts),
+  ];
   const known = new Map(parameters.map((parameter) => [parameter.name, parameter]));
   problems.push(...texts.flatMap((found) => problemsOfText(found, known)), ...programArguments(job));
   const used = new Set(texts.flatMap(({ pieces }) => namesIn(pieces)));
@@ -35,6 +40,14 @@ function sameNames(parameters: readonly TemplateParameter[]): Issue[] {
   return parameters.flatMap(({ name }, i) => {
     if (parameters.findIndex((one) => one.name === name) === i) return [];
     return [{ path: ["parameters", i, "name"], message: `there is another parameter ${name}` }];
+  });
+}
+
+function wrongParameters(parameters: readonly TemplateParameter[]): Issue[] {
+  const patterns = new Patterns();
+  return parameters.flatMap((parameter, i) => {
+    const problem = problemOfParameter(parameter, patterns);
+    return problem ? [{ path: ["parameters", i, problem.field], message: problem.message }] : [];
   });
 }
 
@@ -125,7 +138,7 @@ function sampleOf(parameter: TemplateParameter) {
   const first = { string: "sample", file: "/sample", boolean: true, enum: parameter.values?.[0] ?? "" };
   const { min, max, type } = parameter;
   const given = parameter.default ?? (type === "number" ? (min ?? max ?? 1) : first[type]);
-  const checked = checkValue({ ...parameter, pattern: undefined }, given);
+  const checked = checkValue(parameter, given);
   return "problem" in checked ? undefined : checked;
 }
 

@@ -1,5 +1,6 @@
 import type { Fillings } from "./fill.ts";
 import { checkValue, type Filling, type ParameterValue, type TemplateParameter } from "./parameter.ts";
+import { Patterns } from "./pattern.ts";
 
 export interface ParameterProblem {
   name: string;
@@ -17,6 +18,7 @@ export function resolveParameters(
     .filter((name) => !names.includes(name))
     .map((name) => ({ name, message: `is no parameter of this template (there are: ${there})` }));
   const fillings = new Map<string, Filling | undefined>();
+  const patterns = new Patterns();
   for (const parameter of parameters) {
     const { name } = parameter;
     const value = Object.hasOwn(given, name) ? given[name] : parameter.default;
@@ -25,7 +27,7 @@ export function resolveParameters(
       fillings.set(name, undefined);
       continue;
     }
-    const checked = checkValue(parameter, value);
+    const checked = checkValue(parameter, value, patterns);
     if ("problem" in checked) problems.push({ name, message: checked.problem });
     else fillings.set(name, checked);
   }

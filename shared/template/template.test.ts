@@ -144,7 +144,7 @@ const badFiles: [string, string][] = [
   ],
   [
     "name: t\nparameters: [{name: p, type: string, pattern: '(a'}]\njob: {command: [a, '{{p}}']}",
-    "parameters.0.pattern: has a (",
+    "parameters.0.pattern: is no regular expression of RE2: missing closing )",
   ],
   [
     "name: t\nparameters: [{name: p, type: string, required: true, default: a}]\njob: {command: [a, '{{p}}']}",
