@@ -153,7 +153,7 @@ class Agent {
       nodeFilePath: dirs.nodeFile,
       directory: ownDirectory(options.stateDir),
       run: newRun(options.stateDir),
-      description: profile.description,
+      profile,
       connection: this.connection,
       executions: this.worker,
       log,
@@ -235,7 +235,7 @@ class Agent {
   private async register(): Promise<boolean> {
     const { beforeWork } = this.ending;
     try {
-      await this.session.announce(this.settings.profile.description, beforeWork);
+      await this.session.announce(this.settings.profile, beforeWork);
       return true;
     } catch (error) {
       if (beforeWork.aborted) return false;
@@ -258,10 +258,11 @@ class Agent {
   }
 
   /** Jobs begun from now on are held to the new limits in any case; this is for the server. */
-  private async announce({ description, file }: NodeProfile, signal: AbortSignal): Promise<void> {
+  private async announce(profile: NodeProfile, signal: AbortSignal): Promise<void> {
+    const { description, file } = profile;
     this.upkeep.configure(file);
     this.supervisors.grantsChanged();
-    await this.session.announce(description, signal);
+    await this.session.announce(profile, signal);
     this.worker.slots = description.capacity.slots;
   }
 

@@ -27,14 +27,14 @@ test("a first registration whose answer is lost is sent again under the same key
     userClient: clientOf(),
     createNodeClient: clientOf,
     nodeFilePath: scratch.join("node.json"),
-    description,
+    profile: { description },
     connection: new Connection(log),
     executions: { held: () => [], holdStarts: () => () => undefined, disownAll: () => undefined },
     directory: { directory: "d", path: scratch.path },
     run: { runId: crypto.randomUUID(), place: "p", machine: "m", host: "h", pid: 1 },
     log,
   });
-  await session.announce(description, AbortSignal.timeout(4_000));
+  await session.announce({ description }, AbortSignal.timeout(4_000));
   expect(session.nodeId).toStartWith("node_");
   expect(keys).toHaveLength(2);
   expect(keys[0]).toBeTruthy();

@@ -3,11 +3,12 @@ import type { ComputeClient } from "../sdk/client.ts";
 import type { ServerProof } from "../sdk/server-proof.ts";
 import type { CallId, EndpointInput, EndpointOutput } from "../shared/endpoints/index.ts";
 import { ComputeError, type ErrorCode } from "../shared/errors.ts";
-import type { AgentRun, Node, NodeDescription } from "../shared/node.ts";
+import type { AgentRun, Node } from "../shared/node.ts";
 import { AgentError, type AgentLog, textOf } from "./agent-log.ts";
 import type { Connection } from "./connection.ts";
 import { Grants } from "./grants.ts";
 import { type NodeFile, readNodeFile, writeNodeFile } from "./journal/node-file.ts";
+import type { NodeProfile } from "./profile.ts";
 import { pause } from "./wait.ts";
 
 export interface NodeSessionOptions {
@@ -21,11 +22,13 @@ export interface NodeSessionOptions {
   directory: { directory: string; path: string };
   /** This run of the agent. */
   run: AgentRun;
-  description: NodeDescription;
+  profile: Announced;
   connection: Connection;
   executions: HeldExecutions;
   log: AgentLog;
 }
+
+type Announced = Pick<NodeProfile, "description" | "isNameOfHost">;
 
 export interface HeldExecutions {
   /** What the agent holds, for the server to know what survived. */
@@ -75,14 +78,15 @@ export class NodeSession {
   private isRegistered = false;
   /** This node as the server had it when it was last registered. */
   private answer: Node | undefined;
+  private neighbours: string | undefined;
   private readonly grants: Grants;
-  private description: NodeDescription;
+  private profile: Announced;
   /** Where the answer to a registration is lost, the next one is told that it means the same node. */
   private readonly registrationKey = crypto.randomUUID();
 
   constructor(options: NodeSessionOptions) {
     this.options = options;
-    this.description = options.description;
+    this.profile = options.profile;
     this.grants = new Grants(options.userClient, options.log);
     this.node = readNodeFile(options.nodeFilePath);
     if (this.node) this.client = options.createNodeClient(this.node.nodeKey, options.run.runId);
@@ -105,12 +109,12 @@ export class NodeSession {
 
   /** What the owner should know of how this node is registered. */
   get notices(): string[] {
-    return [this.grants.inWords].filter((one) => one !== undefined);
+    return [this.grants.inWords, this.neighbours].filter((one) => one !== undefined);
   }
 
   /** Makes this node known, or what is new about it. Throws SessionEndedError where the user must sign in first. */
-  async announce(description: NodeDescription, signal: AbortSignal): Promise<void> {
-    this.description = description;
+  async announce(profile: Announced, signal: AbortSignal): Promise<void> {
+    this.profile = profile;
     if (this.taken) throw this.taken;
     try {
       await this.register(signal);
@@ -268,6 +272,7 @@ export class NodeSession {
     this.offlineAfterSeconds = answer.offlineAfterSeconds;
     const { nodeId } = answer.node;
     this.answer = answer.node;
+    this.meet(answer.onSameMachine ?? []);
     if (answer.nodeKey !== undefined) this.client = createNodeClient(answer.nodeKey, run.runId);
     this.keep(nodeId, answer.nodeKey ?? this.node?.nodeKey);
     log.info(`Registered as ${answer.node.name} (${nodeId}).`, { nodeId });
@@ -283,12 +288,25 @@ export class NodeSession {
     writeNodeFile(nodeFilePath, node);
   }
 
+  /** Other agents of this machine: each gives away what it takes the machine to have. */
+  private meet(others: readonly Pick<Node, "nodeId" | "name" | "owner">[]): void {
+    const names = others.map(
+      ({ name, nodeId, owner }) => `${name} (${nodeId}${owner ? ` of ${owner}` : ""})`,
+    );
+    const before = this.neighbours;
+    this.neighbours =
+      names.length === 0
+        ? undefined
+        : `By its id, this machine has ${names.length === 1 ? "another agent" : "other agents"}: ${names.join(", ")}. Each offers what its agent.yaml says, else the whole machine. Divide it by slots and limits, or stop one.`;
+    if (this.neighbours !== undefined && this.neighbours !== before) this.options.log.warn(this.neighbours);
+  }
+
   private async registerOnce(client: ComputeClient, target: { nodeId?: string }, signal: AbortSignal) {
-    const { description } = this;
+    const { description, isNameOfHost } = this.profile;
     const { executions, run } = this.options;
     const goOn = executions.holdStarts();
     try {
-      const input = { ...target, description, executions: executions.held(), run };
+      const input = { ...target, description, isNameOfHost, executions: executions.held(), run };
       const idempotencyKey = this.registrationKey;
       return await client.call("nodes.register", input, { signal, idempotencyKey });
     } finally {

@@ -7,6 +7,8 @@ import type { SeenMachine } from "./loops/machine-watch.ts";
 /** What the owner of the machine gives to jobs, made of options, agent.yaml and what was found on the machine. */
 export interface NodeProfile {
   description: NodeDescription;
+  /** Nobody gave the node a name: it goes by the host's. */
+  isNameOfHost?: boolean;
   /** agent.yaml, or its defaults where there is none. */
   file: AgentFile;
   /** The path of the agent.yaml it was read from; absent: there is none. */

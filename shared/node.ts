@@ -83,6 +83,11 @@ export const node = nodeDescription.extend({
   runningExecutions: z.int(),
   lastHeartbeatAt: timestamp,
   createdAt: timestamp,
+  /** The person who registered it. */
+  owner: z.string().optional(),
+  /** Which host its agent says it is on, and a digest that agents of one machine have in common. */
+  host: z.string().optional(),
+  machine: z.string().optional(),
   /** What its agent announces and a person has not granted: jobs do not see it. */
   waitsForGrant: z
     .object({ pool: z.string().optional(), labels: labels.optional(), slots: z.int().optional() })

@@ -66,7 +66,10 @@ export class AgentControl {
       pid: process.pid,
       version: profile.description.agentVersion,
       startedAt: this.startedAt,
-      node: session.nodeId === "" ? undefined : { nodeId: session.nodeId, name: profile.description.name },
+      node:
+        session.nodeId === ""
+          ? undefined
+          : { nodeId: session.nodeId, name: session.name ?? profile.description.name },
       server: {
         url: serverUrl,
         connection: awaySince ? "away" : lastAnswerAt ? "up" : "new",

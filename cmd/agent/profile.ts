@@ -63,6 +63,7 @@ function profileOf({ options, config, configPath }: AgentSettings, sight: Sight)
   const file: AgentFile = agentFile.parse(config ?? {});
   return {
     description: describeNode(nodeSettings(options, config), machine),
+    isNameOfHost: options.name === undefined,
     file,
     filePath: configPath,
     gpus: machine.gpus.map(taskGpu),

@@ -15,6 +15,7 @@ const options = defineOptions({
 const columns: Columns<Node> = {
   ID: (node) => node.nodeId,
   NAME: (node) => node.name,
+  OWNER: (node) => node.owner ?? "",
   STATUS: (node) => node.status,
   JOBS: (node) => `${node.runningExecutions}/${node.capacity.slots}`,
   CPU: (node) => String(node.capacity.cpu),
@@ -22,6 +23,15 @@ const columns: Columns<Node> = {
   SEEN: (node) => `${formatAge(node.lastHeartbeatAt)} ago`,
 };
 const refusal: Columns<Node> = { "REFUSES WORK": (node) => node.refusing ?? "" };
+
+/** The names of nodes that are there and share a machine, by machine. */
+function onOneMachine(nodes: readonly Node[]): string[][] {
+  const there = nodes.filter((node) => node.machine !== undefined && node.status !== "OFFLINE");
+  const groups = Map.groupBy(there, (node) => node.machine);
+  return [...groups.values()]
+    .filter((group) => group.length > 1)
+    .map((group) => group.map((node) => node.name));
+}
 
 const waiting: Columns<Node> = {
   "WAITS FOR GRANT": ({ waitsForGrant }) => (waitsForGrant ? ungrantedInWords(waitsForGrant) : ""),
@@ -34,6 +44,13 @@ export const command = defineCommand({
     const { nodes } = await connect(env, options);
     const all = await Array.fromAsync(nodes.list({ status: options.status }, patience(output)));
     // Seldom anything to say, and then it must be seen.
+    if (!options.json) {
+      for (const names of onOneMachine(all)) {
+        await output.note(
+          `${names.join(" and ")} are agents on one machine, and each offers its cores and memory.`,
+        );
+      }
+    }
     const isRefusing = all.some((node) => node.refusing !== undefined);
     const isWaiting = all.some((node) => node.waitsForGrant !== undefined);
     const shown = { ...columns, ...(isRefusing ? refusal : {}), ...(isWaiting ? waiting : {}) };

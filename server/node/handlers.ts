@@ -1,6 +1,7 @@
 import { ComputeError } from "../../shared/errors.ts";
 import { nodeId } from "../../shared/ids.ts";
 import type { Node } from "../../shared/node.ts";
+import type { SessionStore } from "../auth/session-store.ts";
 import type { ExecutionService } from "../execution/execution-service.ts";
 import type { ExecutionStore } from "../execution/execution-store.ts";
 import { assignmentView, isoTime } from "../execution/execution-view.ts";
@@ -15,6 +16,7 @@ import { type NodeRecord, type NodeStore, nodeStatusOf } from "./node-store.ts";
 export interface NodeHandlerParts {
   service: NodeService;
   nodes: NodeStore;
+  sessions: Pick<SessionStore, "findMember">;
   executions: ExecutionStore;
   executionService: ExecutionService;
   pushLogs: Handlers["nodes.logs"];
@@ -43,9 +45,9 @@ export function nodeHandlers(parts: NodeHandlerParts): NodeHandlers {
       const times = { heartbeatSeconds: HEARTBEAT_MS / 1_000, offlineAfterSeconds: OFFLINE_AFTER_MS / 1_000 };
       if (context.caller.kind === "user") {
         const { node, nodeKey } = await service.registerByUser(context.caller, input, context.idempotencyKey);
-        return { ...times, nodeKey, node: await viewOne(parts, node) };
+        return { ...times, nodeKey, ...(await registered(parts, node)) };
       }
-      return { ...times, node: await viewOne(parts, await service.registerByNode(nodeOf(context), input)) };
+      return { ...times, ...(await registered(parts, await service.registerByNode(nodeOf(context), input))) };
     },
     "nodes.heartbeat": (input, context) => service.heartbeat(nodeOf(context), input),
     "nodes.poll": async (input, context) => {
@@ -101,14 +103,32 @@ function targetNode(named: string | undefined, { caller }: RequestContext): stri
   });
 }
 
+/** The node that registered, and its neighbours. */
+async function registered(parts: NodeHandlerParts, record: NodeRecord) {
+  const { businessId, nodeId, run } = record;
+  const there = run ? await parts.nodes.onMachine(businessId, run.machine) : [];
+  const others = there.filter((one) => one.nodeId !== nodeId);
+  const [own, ...views] = await viewAll(parts, [record, ...others]);
+  if (!own) throw new Error("A node has no view");
+  // A node's key reads nothing else of other nodes.
+  return { node: own, onSameMachine: views.map(({ nodeId, name, owner }) => ({ nodeId, name, owner })) };
+}
+
 async function viewOne(parts: NodeHandlerParts, record: NodeRecord): Promise<Node> {
   const [view] = await viewAll(parts, [record]);
   if (!view) throw new Error("A node has no view");
   return view;
 }
 
-async function viewAll({ executions }: NodeHandlerParts, records: readonly NodeRecord[]): Promise<Node[]> {
+async function viewAll(
+  { executions, sessions }: NodeHandlerParts,
+  records: readonly NodeRecord[],
+): Promise<Node[]> {
   const running = await executions.countLive(records.map((record) => record.nodeId));
+  const owners = new Map<string, string | undefined>();
+  for (const { businessId, userId } of records) {
+    if (!owners.has(userId)) owners.set(userId, (await sessions.findMember(businessId, userId))?.userName);
+  }
   return records.map((record) => ({
     ...record.description,
     nodeId: record.nodeId,
@@ -118,6 +138,9 @@ async function viewAll({ executions }: NodeHandlerParts, records: readonly NodeR
     runningExecutions: running.get(record.nodeId) ?? 0,
     lastHeartbeatAt: isoTime(record.lastHeartbeatAtMs),
     createdAt: isoTime(record.createdAtMs),
+    owner: owners.get(record.userId),
+    host: record.run?.host,
+    machine: record.run?.machine,
     waitsForGrant: record.ungranted,
     deletedAt: record.removedAtMs === undefined ? undefined : isoTime(record.removedAtMs),
   }));

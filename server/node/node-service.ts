@@ -4,7 +4,7 @@ import { ComputeError } from "../../shared/errors.ts";
 import { announcedBy, grantsFor, type NodeGrants, withinGrants } from "../../shared/grants.ts";
 import { newId } from "../../shared/ids.ts";
 import { limits } from "../../shared/limits.ts";
-import type { AgentRun, NodeCondition, NodeOrders } from "../../shared/node.ts";
+import type { AgentRun, NodeCondition, NodeDescription, NodeOrders } from "../../shared/node.ts";
 import { sessionEnded } from "../auth/tokens.ts";
 import type { Bus } from "../bus/bus.ts";
 import type { Dispatcher } from "../execution/dispatcher.ts";
@@ -15,6 +15,7 @@ import type { Log } from "../log.ts";
 import { RecentMap } from "../recent-map.ts";
 import { HEARTBEAT_MS, OFFLINE_AFTER_MS } from "../tasks/tasks.ts";
 import { type Claim, claimNode, inWords, keyRefused, refuseUnlessSpeaker } from "./claim.ts";
+import { freeName } from "./namesakes.ts";
 import {
   isSameCondition,
   type NodeChange,
@@ -102,6 +103,7 @@ export class NodeService {
       return { node: await this.take(by.businessId, nodeId, () => changed, input), nodeKey: key };
     const node: NodeRecord = {
       ...changed,
+      description: await this.named(by.businessId, input, input.description, undefined),
       nodeId,
       businessId: by.businessId,
       draining: false,
@@ -124,14 +126,25 @@ export class NodeService {
     return this.take(by.businessId, by.nodeId, within, input);
   }
 
+  private async named(
+    businessId: string,
+    { isNameOfHost }: ParsedInput<"nodes.register">,
+    description: NodeDescription,
+    current: string | undefined,
+  ): Promise<NodeDescription> {
+    if (!isNameOfHost) return description;
+    return { ...description, name: await freeName(this.parts.nodes, businessId, description.name, current) };
+  }
+
   /** Lets the run that registers have the node. Throws `node_in_use` where another has it. */
   private async take(
     businessId: string,
     nodeId: string,
-    changeOf: (before: NodeRecord) => NodeChange,
-    { run, executions }: ParsedInput<"nodes.register">,
+    changeOf: (before: NodeRecord) => NodeChange & Pick<NodeRecord, "description">,
+    input: ParsedInput<"nodes.register">,
   ): Promise<NodeRecord> {
     const { nodes, bus, log, now, listeningSinceMs } = this.parts;
+    const { run, executions } = input;
     for (;;) {
       const before = await nodes.find(businessId, nodeId);
       if (!before || before.removedAtMs !== undefined) throw notFound(nodeId);
@@ -142,7 +155,9 @@ export class NodeService {
       };
       const claim = this.claimSaid(before, run, () => claimNode(before, run, silence));
       const expected = { runId: before.run?.runId };
-      const node = await nodes.update(businessId, nodeId, { ...changeOf(before), run }, expected);
+      const change = changeOf(before);
+      const description = await this.named(businessId, input, change.description, before.description.name);
+      const node = await nodes.update(businessId, nodeId, { ...change, description, run }, expected);
       // Another run was faster, and then it is that one that has the node.
       if (!node) continue;
       bus.publish("node", { businessId, nodeId });

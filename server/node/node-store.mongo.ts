@@ -84,6 +84,10 @@ export const nodeSteps = [
       partialFilterExpression: { idempotency_key: { $exists: true } },
     },
   ]),
+  collectionStep("node-3", "compute_nodes", [
+    { key: { business_id: 1, "description.name": 1 } },
+    { key: { business_id: 1, "run.machine": 1 } },
+  ]),
 ];
 
 /** `takesWork`, for the store to filter by. */
@@ -165,6 +169,24 @@ export class MongoNodeStore implements NodeStore {
 
   find(businessId: string, nodeId: string): Promise<NodeRecord | undefined> {
     return this.findOne({ node_id: nodeId, business_id: businessId });
+  }
+
+  takenNames(businessId: string, names: readonly string[]): Promise<string[]> {
+    return this.store.attempt(() =>
+      this.nodes.distinct("description.name", {
+        business_id: businessId,
+        "description.name": { $in: [...names] },
+        removed_at: { $exists: false },
+      }),
+    );
+  }
+
+  onMachine(businessId: string, machine: string): Promise<NodeRecord[]> {
+    const filter = { business_id: businessId, "run.machine": machine };
+    return this.store.attempt(async () => {
+      const there = { ...filter, offline: false, removed_at: { $exists: false } };
+      return (await this.nodes.find(there).limit(100).toArray()).map(nodeFromDocument);
+    });
   }
 
   async list(query: NodeListQuery): Promise<NodeRecord[]> {

@@ -57,6 +57,14 @@ export const nodeMigrations: Migration[] = [
       ALTER TABLE compute_nodes ADD COLUMN ungranted TEXT;
     `,
   },
+  {
+    id: "node-6",
+    sql: `
+      CREATE INDEX compute_nodes_by_name ON compute_nodes (business_id, json_extract(description, '$.name'));
+      CREATE INDEX compute_nodes_by_machine ON compute_nodes (business_id, json_extract(run, '$.machine'))
+        WHERE run IS NOT NULL;
+    `,
+  },
 ];
 
 interface NodeRow {
@@ -130,6 +138,28 @@ export class SqliteNodeStore implements NodeStore {
   async find(businessId: string, nodeId: string): Promise<NodeRecord | undefined> {
     const node = this.read(nodeId);
     return node?.businessId === businessId ? node : undefined;
+  }
+
+  async takenNames(businessId: string, names: readonly string[]): Promise<string[]> {
+    return this.store
+      .all<{ name: string }>(
+        `SELECT json_extract(description, '$.name') AS name FROM compute_nodes
+         WHERE business_id = $businessId AND json_extract(description, '$.name') IN (SELECT value FROM json_each($names))
+           AND removed_at IS NULL`,
+        { businessId, names: JSON.stringify(names) },
+      )
+      .map((row) => row.name);
+  }
+
+  async onMachine(businessId: string, machine: string): Promise<NodeRecord[]> {
+    return this.store
+      .all<NodeRow>(
+        `SELECT * FROM compute_nodes
+         WHERE business_id = $businessId AND run IS NOT NULL AND json_extract(run, '$.machine') = $machine
+           AND offline = 0 AND removed_at IS NULL LIMIT 100`,
+        { businessId, machine },
+      )
+      .map(nodeFromRow);
   }
 
   async list(query: NodeListQuery): Promise<NodeRecord[]> {

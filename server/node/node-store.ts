@@ -97,6 +97,10 @@ export interface NodeStore extends KeepsTimes {
   /** The node whoever asks: for authentication and tasks. */
   findAny(nodeId: string): Promise<NodeRecord | undefined>;
   find(businessId: string, nodeId: string): Promise<NodeRecord | undefined>;
+  /** Which of the names nodes of the business have. */
+  takenNames(businessId: string, names: readonly string[]): Promise<string[]>;
+  /** Nodes whose agents are on this machine; without those that are offline, and at most 100. */
+  onMachine(businessId: string, machine: string): Promise<NodeRecord[]>;
   /** Newest first, without those that were removed. */
   list(query: NodeListQuery): Promise<NodeRecord[]>;
   /**

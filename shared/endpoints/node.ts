@@ -31,6 +31,8 @@ export const nodeEndpoints = defineEndpoints({
     input: z.strictObject({
       nodeId: nodeId.optional(),
       description: nodeDescription,
+      /** Its name is the host's, which other agents may have too: the server numbers it where it is taken. */
+      isNameOfHost: z.boolean().default(false),
       /** What survived of an earlier run of this agent; all else it had ends as AgentRestarted. */
       executions: held,
       /**
@@ -41,6 +43,8 @@ export const nodeEndpoints = defineEndpoints({
     }),
     output: z.object({
       node,
+      /** Other nodes of the business that are there and, by what their agents say, on the same machine. */
+      onSameMachine: z.array(node.pick({ nodeId: true, name: true, owner: true })),
       /** Only when a user calls: shown this once. */
       nodeKey: nodeKey.optional(),
       heartbeatSeconds: z.number(),

@@ -188,3 +188,29 @@ test("a poll that waits when its key is replaced, or its node removed, is answer
     }
   }
 });
+
+test("nodes that go by their host's name are told apart, keep their names, and hear who else is on their machine", async () => {
+  const byHost = (run: AgentRun, as: As = user, name = "vm") => {
+    const { description, executions } = describeNode({ name });
+    return planes[0].api.call("nodes.register", { description, executions, run, isNameOfHost: true }, as);
+  };
+  const [first, second] = [runAt("home-1"), runAt("home-2")];
+  const one = await byHost(first);
+  const two = await byHost(second);
+  const three = await byHost(runAt("home-3", "m2"));
+  expect([one, two, three].map((each) => each.node.name)).toEqual(["vm", "vm-2", "vm-3"]);
+  const { nodeId, name } = one.node;
+  expect(two.onSameMachine).toEqual([{ nodeId, name, owner: "tester" }]);
+  expect([one, three].map((each) => each.onSameMachine)).toEqual([[], []]);
+  expect(two.node).toMatchObject({ owner: "tester", host: "host-of-home-2", machine: "m1" });
+  // Each keeps its own when it registers again, by its key and by its owner.
+  expect((await byHost(first, { nodeKey: one.nodeKey })).node.name).toBe("vm");
+  const again = await byHost(second, { nodeKey: two.nodeKey });
+  expect(again.node.name).toBe("vm-2");
+  expect(again.onSameMachine).toMatchObject([{ name: "vm" }]);
+  expect((await byHost(second, { nodeKey: two.nodeKey }, "host")).node.name).toBe("host");
+  // A name that somebody gave stays as it was given.
+  const given = await register(runAt("home-4"), user, describeNode({ name: "vm" }));
+  const view = await planes[0].api.call("nodes.retrieve", { nodeId: given.nodeId }, user);
+  expect(view.name).toBe("vm");
+});

@@ -185,6 +185,44 @@ export function nodeStoreContract(name: string, open: () => Promise<ControlPlane
       }
     });
 
+    test("names are taken within a business until their node is removed, and a machine's nodes are those that are there", async () => {
+      const add = async (name: string, machine: string | undefined, business = businessId) => {
+        const node = nodeOf(business);
+        const run = machine === undefined ? undefined : { ...runOf(), machine };
+        const added = { ...node, description: { ...node.description, name }, run };
+        await stores.nodes.insert(added);
+        return { nodeId: node.nodeId, by: { keyHash: node.keyHash, runId: run?.runId } };
+      };
+      const machine = crypto.randomUUID();
+      const first = await add("vm", machine);
+      const second = await add("vm-2", machine);
+      await add("vm-3", crypto.randomUUID());
+      await add("old", undefined);
+      await add("other", machine, newId("biz"));
+      const taken = async () =>
+        (await stores.nodes.takenNames(businessId, ["vm", "vm-2", "other", "x"])).sort();
+      const there = async () =>
+        (await stores.nodes.onMachine(businessId, machine)).map((one) => one.nodeId).sort();
+      expect(await taken()).toEqual(["vm", "vm-2"]);
+      expect(await there()).toEqual([first.nodeId, second.nodeId].sort());
+      await stores.nodes.leave(businessId, first.nodeId, first.by);
+      expect(await taken()).toEqual(["vm", "vm-2"]);
+      expect(await there()).toEqual([second.nodeId]);
+      await stores.nodes.remove(businessId, first.nodeId, AT_MS);
+      expect(await taken()).toEqual(["vm-2"]);
+    });
+
+    test("what is granted and what waits for it is kept with the node, and goes again", async () => {
+      const { nodeId } = await register();
+      const grants = { pools: ["a", "b"], labels: { disk: "ssd" }, slots: 4 };
+      const ungranted = { pool: "c", labels: { gpu: "x" } };
+      await stores.nodes.update(businessId, nodeId, { grants, ungranted });
+      expect(await stores.nodes.find(businessId, nodeId)).toMatchObject({ grants, ungranted });
+      await stores.nodes.update(businessId, nodeId, { ungranted: undefined });
+      const after = await stores.nodes.find(businessId, nodeId);
+      expect([after?.grants, after?.ungranted]).toEqual([grants, undefined]);
+    });
+
     test("a node that is offline can be removed, once: no list has it, nobody speaks for it, and its name stays", async () => {
       const { nodeId, description } = await register();
       expect(await stores.nodes.remove(businessId, nodeId, AT_MS)).toBe(false);
