@@ -7,15 +7,8 @@ import { agentFile } from "./agent-file.ts";
 test("every field of agent.yaml stands in the guide, and what the guide shows is an agent.yaml", () => {
   const guide = readFileSync(join(import.meta.dirname, "..", "docs", "guides", "agent.md"), "utf8");
   const [, section = ""] = guide.split("## agent.yaml");
-  const example = section.split("\n").filter((line) => line.startsWith("    "));
-  const shown = parseYaml(
-    example
-      .map((line) => line.slice(4))
-      .join("\n")
-      .split("[Unit]")[0] ?? "",
-    "f",
-    agentFile,
-  );
+  const [example = ""] = /(?:^ {4}.*\n)+/m.exec(section) ?? [];
+  const shown = parseYaml(example.replace(/^ {4}/gm, ""), "f", agentFile);
   expect(Object.keys(shown).sort()).toEqual(Object.keys(agentFile.shape).sort());
 });
 
@@ -53,4 +46,13 @@ test("a field that there is not, and a number of GPUs that cannot be, are refuse
 test("groups whose lines are all commented out are as good as none", () => {
   const text = "limits:\n  # cpu: 4\nlabels:\nregistries:\ndocker:\n";
   expect(parseYaml(text, "agent.yaml", agentFile)).toEqual(agentFile.parse({}));
+});
+
+test("mounts and capabilities of docker are rules of allow by another name, and together no more than those may be", () => {
+  const yaml = (docker: object) => agentFile.safeParse({ docker, allow: { mounts: ["/x"] } });
+  expect(yaml({ mounts: ["/data", "/srv/**:ro"] }).success).toBe(true);
+  expect(yaml({ mounts: ["data"] }).success).toBe(false);
+  expect(yaml({ mounts: ["/a*b"] }).success).toBe(false);
+  const many = yaml({ mounts: Array.from({ length: 100 }, (_, i) => `/${i}`) });
+  expect(many.error?.issues[0]?.path).toEqual(["allow", "mounts"]);
 });

@@ -5,6 +5,7 @@ import type { ServerProof } from "../sdk/server-proof.ts";
 import { tanvritHome } from "../shared/config/home.ts";
 import { counted } from "../shared/counted.ts";
 import type { AgentRun, Assignment } from "../shared/node.ts";
+import { socketPlace } from "../shared/sockets/socket-path.ts";
 import { allowOf } from "./agent-file.ts";
 import { AgentError, type AgentLog, textOf } from "./agent-log.ts";
 import { Connection } from "./connection.ts";
@@ -333,11 +334,12 @@ class Agent {
 
 /** Where the agent and its owner keep what is for nobody else. */
 function keptDirs(stateDir: string, environment: Readonly<Record<string, string | undefined>>): string[] {
+  const dirs = [stateDir, socketPlace()];
   try {
-    return [stateDir, tanvritHome(environment)];
+    return [...dirs, tanvritHome(environment)];
   } catch {
     // An account without a home has nothing else.
-    return [stateDir];
+    return dirs;
   }
 }
 

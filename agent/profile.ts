@@ -40,7 +40,7 @@ export function profileInWords({ description, filePath }: NodeProfile): string {
   const { capacity, jobTypes, pool, caps } = description;
   const gives = [
     ...[
-      `${counted(capacity.slots, "job")} at once (${jobTypes.join(", ")})`,
+      `${counted(capacity.slots, "job")} at once (${jobTypes.join(", ") || "of no type"})`,
       counted(capacity.cpu, "core"),
       `${capacity.memoryMb} MiB`,
     ],

@@ -23,7 +23,8 @@ const pattern = z
   .string()
   .max(512)
   .regex(/^[!-~]+$/, { error: "must be a name, in which * stands for any characters" });
-const mountRule = z
+/** A path of a node that containers may mount, with all below it. */
+export const mountRule = z
   .string()
   .max(4_096)
   .regex(/^\/[^*:\0]*(\/\*\*)?(:r[ow])?$/, {

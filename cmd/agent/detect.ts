@@ -80,7 +80,7 @@ function forPeople({ machine, node, enforcement, awakeTool }: Found): string {
     docker: docker ? dockerInWords(docker) : "none",
     android: android ? androidInWords(android) : "none",
     gives: `${counted(capacity.cpu, "core")}, ${capacity.memoryMb} MiB, ${counted(capacity.gpuCount, "GPU")}; ${counted(capacity.slots, "job")} at once`,
-    "job types": node.jobTypes.join(", "),
+    "job types": node.jobTypes.join(", ") || "none",
     pool: node.pool,
     "caps per job": capsInWords(node),
     enforcement: enforcementInWords(enforcement),

@@ -60,9 +60,9 @@ test(
 test(
   "a name that cannot be one is told with what names may be",
   async () => {
-    const run = await atMidnight(["job", "submit", "--env", "1A=x", "--", "true"]);
+    const run = await atMidnight(["job", "submit", "--label=-b=y", "--", "true"]);
     expect(run.exitCode).toBe(exitCodes.usage);
-    expect(run.stderr).toContain("--env 1A: a variable name is letters");
+    expect(run.stderr).toContain("--label -b: a label key is letters");
   },
   LIMIT_MS,
 );

@@ -1,4 +1,4 @@
-import { accessSync, constants, realpathSync } from "node:fs";
+import { accessSync, constants, existsSync, realpathSync } from "node:fs";
 import { posix } from "node:path";
 import { accessTo, isWithin } from "../../../shared/allow.ts";
 import type { DockerMount } from "../../../shared/docker.ts";
@@ -61,7 +61,10 @@ function checkBind(source: string, readOnly: boolean, rules: MountRules): string
       "through it a job could command the engine, and so the machine (docker.allowSocket in agent.yaml)",
     );
   }
-  const kept = rules.kept.map(realPathOr).find((dir) => isWithin(path, dir) || isWithin(dir, path));
+  const kept = rules.kept
+    .filter((dir) => existsSync(dir))
+    .map(realPathOr)
+    .find((dir) => isWithin(path, dir) || isWithin(dir, path));
   if (kept !== undefined) refuse(`the agent's own files are in ${kept}, and are for no job`);
   try {
     accessSync(path, readOnly ? constants.R_OK : constants.R_OK | constants.W_OK);

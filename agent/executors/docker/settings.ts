@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { type NodeAllow, nodeAllow } from "../../../shared/allow.ts";
+import { mountRule, type NodeAllow, nodeAllow } from "../../../shared/allow.ts";
 
 const filePath = z.string().regex(/^([/\\]|[A-Za-z]:[/\\])/, { error: "must be an absolute path" });
 
@@ -41,7 +41,7 @@ export const dockerGrants = z.strictObject({
    */
   anyUser: z.boolean().default(false),
   /** The same as `allow.mounts`. */
-  mounts: z.array(filePath).max(100).default([]),
+  mounts: z.array(mountRule).max(100).default([]),
   /** The same as `allow.capabilities`. */
   capabilities: z
     .array(
