@@ -1,5 +1,6 @@
 import { Cron, CronPattern } from "croner";
 import { ComputeError } from "../../shared/errors.ts";
+import { CronFieldError, spellOut } from "./cron-fields.ts";
 import { describePattern } from "./cron-words.ts";
 import { midnightGaps } from "./midnight-gaps.ts";
 
@@ -25,17 +26,17 @@ export class CronRule {
   ) {}
 
   /** Throws ComputeError `invalid_request` that names the field. */
-  static parse(cron: string, timeZone: string): CronRule {
+  static parse(rule: string, timeZone: string): CronRule {
     checkTimeZone(timeZone);
-    const text = cron.trim();
-    checkShape(text);
     try {
+      const text = spellOut(rule.trim());
       const options = { mode: "5-or-6-parts", fixedTimeRule: "no-wildcard" } as const;
       const pattern = new CronPattern(text, timeZone, options);
       const cron = new Cron(text, { ...options, timezone: timeZone, paused: true });
       const wall = new Cron(text, { ...options, timezone: "UTC", paused: true });
       return new CronRule(cron, pattern, wall, timeZone);
     } catch (error) {
+      if (error instanceof CronFieldError) throw refusal("cron", error.message);
       throw refusal(
         "cron",
         `is no cron rule: ${lowerFirst((error as Error).message.replace(/^Cron\w+: /, ""))}`,
@@ -111,13 +112,6 @@ export class CronRule {
   }
 }
 
-function checkShape(text: string): void {
-  // A date would be taken for a single run.
-  const isRule = text.startsWith("@") || /^(\S+\s+){4,5}\S+$/.test(text);
-  if (isRule) return;
-  throw refusal("cron", "must have five fields, or six with the seconds first, as: 30 2 * * *");
-}
-
 function checkTimeZone(timeZone: string): void {
   try {
     // Intl takes offsets as well, which know nothing of summer time.
@@ -127,6 +121,11 @@ function checkTimeZone(timeZone: string): void {
     // Whatever Intl says against it, this is what to do.
     throw refusal("timeZone", `"${timeZone}" is no time zone; give an IANA name, as Europe/Berlin or UTC`);
   }
+}
+
+/** A rule that is right, and of which no time ever comes, as on 30 February. */
+export function neverComes(): ComputeError {
+  return refusal("cron", "never comes; there is no such date");
 }
 
 function refusal(path: string, message: string): ComputeError {

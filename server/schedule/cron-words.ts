@@ -9,6 +9,8 @@ const ORDINALS = ["first", "second", "third", "fourth", "fifth"];
 /** The bits croner keeps for a weekday: the first to fifth of the month, and the last. */
 const ANY_WEEK = 0b111111;
 const LAST_WEEK = 0b100000;
+/** So many days are told by their distance, where that is the same. */
+const MANY_DAYS = 5;
 /** More clock times than this are told as minutes and hours. */
 const MAX_CLOCK_TIMES = 6;
 
@@ -69,18 +71,30 @@ function daysOf(pattern: CronPattern): string {
   const ofMonth = pattern.starDOM ? "" : daysOfMonth(pattern);
   const ofWeek = pattern.starDOW ? "" : daysOfWeek(pattern.dayOfWeek);
   if (ofMonth === "" || ofWeek === "") return ofMonth + ofWeek;
-  return pattern.useAndLogic ? `on ${ofWeek} if it is ${ofMonth}` : `${ofMonth} and ${ofWeek}`;
+  const weekdays = ofWeek.startsWith("on ") ? ofWeek : `on ${ofWeek}`;
+  return pattern.useAndLogic ? `${weekdays} if it is ${ofMonth}` : `${ofMonth} or ${weekdays}`;
 }
 
 function daysOfMonth(pattern: CronPattern): string {
-  const plain = ranges(indexesOf(pattern.day).map((day) => day + 1));
-  const parts = plain.length > 0 ? [`on day ${listed(plain)} of the month`] : [];
+  const days = indexesOf(pattern.day).map((day) => day + 1);
+  const parts =
+    days.length > 0 ? [`on ${steppedDays(days) ?? `day ${listed(ranges(days))}`} of the month`] : [];
   if (pattern.lastDayOfMonth) parts.push("on the last day of the month");
   if (pattern.lastWeekday) parts.push("on the last weekday of the month");
   for (const day of indexesOf(pattern.nearestWeekdays)) {
     parts.push(`on the weekday nearest to day ${day + 1} of the month`);
   }
   return parts.join(" and ");
+}
+
+/** Many days at even distances. */
+function steppedDays(days: readonly number[]): string | undefined {
+  const [first = 0, second = 0] = days;
+  const step = second - first;
+  const isEven = days.every((day, i) => day === first + i * step);
+  if (!isEven || step < 2 || days.length < MANY_DAYS) return undefined;
+  const which = step === 2 ? "second" : (ORDINALS[step - 1] ?? `${step}th`);
+  return `every ${which} day from ${first} to ${days.at(-1)}`;
 }
 
 function daysOfWeek(weeks: readonly number[]): string {

@@ -2,7 +2,7 @@ import { fireId, scheduleId } from "../../shared/ids.ts";
 import { businessOf, userOf } from "../http/callers.ts";
 import type { Handlers } from "../http/handler.ts";
 import { readPage } from "../http/page.ts";
-import { CronRule } from "./cron-rule.ts";
+import { CronRule, neverComes } from "./cron-rule.ts";
 import type { ScheduleService } from "./schedule-service.ts";
 import { fireView, scheduleView, upcomingViews } from "./schedule-view.ts";
 
@@ -53,7 +53,9 @@ export function scheduleHandlers(schedules: ScheduleService, now: () => number):
     },
     "schedules.preview": ({ cron, timeZone, count }) => {
       const rule = CronRule.parse(cron, timeZone);
-      const fires = rule.next(count, now()).map((dueAtMs) => ({ dueAtMs, fireAtMs: dueAtMs }));
+      const dues = rule.next(count, now());
+      if (dues.length === 0) throw neverComes();
+      const fires = dues.map((dueAtMs) => ({ dueAtMs, fireAtMs: dueAtMs }));
       return { words: rule.words, warnings: rule.warnings, fires: upcomingViews(fires, timeZone) };
     },
   };

@@ -2,7 +2,7 @@ import type { Identity } from "../../shared/auth.ts";
 import { ComputeError } from "../../shared/errors.ts";
 import { newId } from "../../shared/ids.ts";
 import type { NewSchedule } from "../../shared/schedule.ts";
-import { CronRule } from "./cron-rule.ts";
+import { CronRule, neverComes } from "./cron-rule.ts";
 import { newFire, skip } from "./fire.ts";
 import { jitterMs, type Prepared, plan, withoutMarksAhead } from "./fire-rules.ts";
 import { admit } from "./overlap.ts";
@@ -43,7 +43,7 @@ export class ScheduleService {
     if ("template" in work) await prepareJob(renderTemplate, by.businessId, work);
     const base = { scheduleId: newId("sch"), jitterSeconds: input.jitterSeconds, lastDueAtMs: undefined };
     const planned = plan(base, rule, nowMs);
-    if (planned.nextFireAtMs === undefined) throw refusal("cron", "never comes; there is no such date");
+    if (planned.nextFireAtMs === undefined) throw neverComes();
     const schedule: ScheduleRecord = {
       ...base,
       ...planned,

@@ -116,6 +116,8 @@ export const scheduleScenarios = {
       expect(fire.localTime).toMatch(/^Monday.* 09:00:00/);
     }
     expect((await api.refused("schedules.preview", { cron: "often" }, user)).errors?.[0]?.path).toBe("cron");
+    const never = await api.refused("schedules.preview", { cron: "0 0 30 2 *" }, user);
+    expect(never.errors).toEqual([{ path: "cron", message: "never comes; there is no such date" }]);
   },
 } satisfies Partial<Scenarios>;
 
