@@ -30,8 +30,8 @@ export const command = defineCommand({
     { line: "job delete $id", does: "With its executions and its log" },
     { line: "job delete --name 'sweep-*' --status failed", does: "All of them that failed" },
   ],
-  details: `Deletes jobs that are over: their executions and logs go with them, and an array takes its jobs along. What
-was charged stays in the ledger. This cannot be undone. A server deletes old jobs by itself: see server --keep-jobs.`,
+  details: `Deletes jobs that are over: their executions and logs go with them, and an array takes its jobs along. What was
+charged stays in the ledger. This cannot be undone. A server deletes old jobs by itself: see server --keep-jobs.`,
   async run({ options, positionals, env, output }) {
     const jobIds = positionals.map((text) => checkId("job", text));
     const selection = selectionOrIds(jobIds, options);

@@ -19,9 +19,9 @@ export const command = defineCommand({
     { line: "server backup /backup/compute-$(date +%F)", does: "While the server runs" },
     { line: "server restore /backup/compute-2026-01-31", does: "Put it back" },
   ],
-  details: `Copies the embedded store and its key as they are at one moment, and proves the copy. The server goes on; what changes
-meanwhile is not in the copy. It holds what the server holds, its keys too: only this account may read it, and so keep it.
-A store in MongoDB is copied with mongodump, and its key file by hand.`,
+  details: `Copies the embedded store and its key as they are at one moment, and proves the copy. The server goes on; what
+changes meanwhile is not in the copy. It holds what the server holds, its keys too: only this account may read
+it, and so keep it. A store in MongoDB is copied with mongodump, and its key file by hand.`,
   async run({ options, positionals, env, output }) {
     const settings = storeSettings({ ...options, store: "sqlite" }, env);
     refuseWithoutStore(settings);

@@ -36,8 +36,9 @@ export const command = defineCommand({
     { line: "server prune --logs-older-than 7d", does: "Make room; jobs and their results stay" },
     { line: "server prune --jobs-older-than 90d --dry-run", does: "How many jobs would go" },
   ],
-  details: `Works while the server runs, and when it is stopped. This cannot be undone. What waiting jobs come after stays. Room
-goes back to the disk where the store was made by a version that can give it back; in others new rows use it.`,
+  details: `Works while the server runs, and when it is stopped. This cannot be undone. What waiting jobs come after stays.
+Room goes back to the disk where the store was made by a version that can give it back; in others new rows use
+it.`,
   async run({ options, env, output }) {
     const jobsOlderThanMs = options["jobs-older-than"];
     const logsOlderThanMs = options["logs-older-than"];

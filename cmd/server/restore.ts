@@ -21,8 +21,8 @@ export const command = defineCommand({
     { line: "server restore /backup/compute-2026-01-31", does: "Into an empty data directory" },
     { line: "server restore --replace /backup/compute-2026-01-31", does: "In place of what is there" },
   ],
-  details: `The server must be stopped. Jobs, nodes, people and schedules are as they were when the backup was made: agents come back with
-their keys, and end what the server no longer knows.`,
+  details: `The server must be stopped. Jobs, nodes, people and schedules are as they were when the backup was made: agents
+come back with their keys, and end what the server no longer knows.`,
   async run({ options, positionals, env, output }) {
     const settings = storeSettings({ ...options, store: "sqlite" }, env);
     const { dataDir } = settings;
