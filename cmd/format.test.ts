@@ -23,6 +23,11 @@ test("what a job is called cannot break the line or move the cursor", () => {
   );
 });
 
+test("marks that turn text round stand in no table and no field", () => {
+  expect(formatTable(["NAME"], [["a\u202eb"]])).toBe("NAME\na\ufffdb");
+  expect(formatFields({ name: "a\u2066b" })).toBe("name: a\ufffdb");
+});
+
 test("ages are short", () => {
   const now = Date.parse("2026-01-10T00:00:00.000Z");
   const ages = [

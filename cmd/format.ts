@@ -1,6 +1,8 @@
+import { safeLine } from "../shared/terminal-text.ts";
+
 /** Columns wide enough for what is in them, with a heading; nothing but the heading where there are no rows. */
 export function formatTable(headings: readonly string[], rows: readonly (readonly string[])[]): string {
-  const all = [headings, ...rows.map((row) => row.map(oneLine))];
+  const all = [headings, ...rows.map((row) => row.map(safeLine))];
   // Not Math.max over all of them: a call takes only so many arguments, and a list may be longer.
   const widths = headings.map((_, i) =>
     all.reduce((width, row) => Math.max(width, Bun.stringWidth(row[i] ?? "")), 0),
@@ -19,7 +21,7 @@ export function formatTable(headings: readonly string[], rows: readonly (readonl
 export function formatFields(fields: Readonly<Record<string, unknown>>): string {
   return Object.entries(fields)
     .filter(([, value]) => value !== undefined)
-    .map(([name, value]) => `${name}: ${oneLine(typeof value === "string" ? value : JSON.stringify(value))}`)
+    .map(([name, value]) => `${name}: ${safeLine(typeof value === "string" ? value : JSON.stringify(value))}`)
     .join("\n");
 }
 
@@ -39,18 +41,10 @@ export function formatCommand(
 ): string {
   if (command === undefined) return "(the image's own)";
   const text = typeof command === "string" ? command : command.map(quoted).join(" ");
-  const line = oneLine(text);
+  const line = safeLine(text);
   return line.length > maxLength ? `${line.slice(0, maxLength - 1)}…` : line;
 }
 
 function quoted(word: string): string {
   return /^[A-Za-z0-9_@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
-}
-
-/** What a job is called must not move the cursor or add lines of its own. */
-function oneLine(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
-  return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, (c) =>
-    c === "\n" ? "\\n" : c === "\t" ? "\\t" : "\ufffd",
-  );
 }

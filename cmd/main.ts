@@ -32,9 +32,11 @@ async function main(words: readonly string[]): Promise<number> {
       return dieOf(error.signal);
     }
     const failure = describeFailure(error);
-    const text = json ? JSON.stringify({ error: failure }) : formatFailure(entry?.path ?? "", failure);
+    const said = json
+      ? output.noteJson({ error: failure })
+      : output.note(formatFailure(entry?.path ?? "", failure));
     // When stderr is gone too, the exit code is all that is left to say.
-    await output.note(text).catch(() => undefined);
+    await said.catch(() => undefined);
     return failure.exitCode;
   }
 }

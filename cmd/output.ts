@@ -1,3 +1,5 @@
+import { safeJson, safeText } from "../shared/terminal-text.ts";
+
 /** Whoever read our output is gone; there is nobody left to tell anything. */
 export class BrokenPipeError extends Error {
   override name = "BrokenPipeError";
@@ -18,18 +20,23 @@ export class Output {
     return this.enqueue(Bun.stdout, text);
   }
 
-  /** A line on stdout. */
+  /** A line on stdout. What others named or said reaches no terminal as something that it obeys. */
   result(line: string): Promise<void> {
-    return this.write(`${line}\n`);
+    return this.write(`${safeText(line)}\n`);
   }
 
   json(value: unknown): Promise<void> {
-    return this.result(JSON.stringify(value));
+    return this.write(`${safeJson(value)}\n`);
   }
 
-  /** A line for people, on stderr. */
+  /** A line for people, on stderr; safe as a result is. */
   note(line: string): Promise<void> {
-    return this.writeError(`${line}\n`);
+    return this.writeError(`${safeText(line)}\n`);
+  }
+
+  /** JSON on stderr. */
+  noteJson(value: unknown): Promise<void> {
+    return this.writeError(`${safeJson(value)}\n`);
   }
 
   /** Exactly this text, or these bytes, on stderr. */

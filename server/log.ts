@@ -1,3 +1,5 @@
+import { safeText } from "../shared/terminal-text.ts";
+
 /** The server's own log, for the person who runs it. Never given secrets, bodies or headers. */
 export interface Log {
   info(message: string, fields?: Readonly<Record<string, unknown>>): void;
@@ -11,7 +13,9 @@ export function textLog(write: (line: string) => void, now: () => number = Date.
     (level: string) =>
     (message: string, fields: Readonly<Record<string, unknown>> = {}) => {
       const rest = Object.entries(fields).map(([key, value]) => ` ${key}=${describe(value)}`);
-      write(`${new Date(now()).toISOString()} ${level} ${message}${rest.join("")}`);
+      // What others had a hand in can neither steer the terminal nor make a line that looks like ours.
+      const text = safeText(`${message}${rest.join("")}`).replaceAll("\n", "\n    ");
+      write(`${new Date(now()).toISOString()} ${level} ${text}`);
     };
   return { info: line("info"), warn: line("warn"), error: line("error") };
 }

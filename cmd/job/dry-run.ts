@@ -1,5 +1,6 @@
 import type { Compute, CostEstimate, JobManifestInput } from "../../sdk/index.ts";
 import { formatUsd } from "../../shared/money.ts";
+import { safeLine } from "../../shared/terminal-text.ts";
 import { patience } from "../connect.ts";
 import { exitCodes } from "../exit-codes.ts";
 import type { Output } from "../output.ts";
@@ -18,7 +19,12 @@ export async function dryRun(
   });
   if (json) await output.json(answer);
   else {
-    const lines = [answer.summary, ...fitLines(answer), ...costLines(answer.cost), "Nothing was submitted."];
+    const lines = [
+      safeLine(answer.summary),
+      ...fitLines(answer),
+      ...costLines(answer.cost),
+      "Nothing was submitted.",
+    ];
     await output.note(lines.join("\n"));
   }
   return answer.schedulable ? exitCodes.ok : exitCodes.failed;

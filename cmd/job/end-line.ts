@@ -1,3 +1,5 @@
+import { safeLine } from "../../shared/terminal-text.ts";
+
 /** What is known of how a job ended. */
 export interface Ended {
   jobId: string;
@@ -12,5 +14,6 @@ export interface Ended {
 export function endLine(job: Ended): string {
   const ownEnd = job.signal ?? (job.exitCode ? `exit code ${job.exitCode}` : undefined);
   const why = [job.reason ?? ownEnd, job.message].filter(Boolean).join(": ");
-  return `${job.jobId} ${job.status}${why ? `: ${why}` : ""}`;
+  // A message that came from a node must not look like a line of ours.
+  return `${job.jobId} ${job.status}${why ? `: ${safeLine(why)}` : ""}`;
 }

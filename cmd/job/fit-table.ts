@@ -1,4 +1,5 @@
 import type { FitReport } from "../../shared/fit.ts";
+import { safeLine } from "../../shared/terminal-text.ts";
 import { formatTable } from "../format.ts";
 
 /** How the nodes stand to a job, for people: a table, and what would have to change. */
@@ -7,6 +8,6 @@ export function fitLines({ nodes, moreNodes, hint }: FitReport): string[] {
   return [
     ...(rows.length > 0 ? [formatTable(["NODE", "NAME", "VERDICT", "RULE", "WHY"], rows)] : []),
     ...(moreNodes ? [`There are more nodes; only the ${nodes.length} newest were looked at.`] : []),
-    ...(hint === undefined ? [] : [hint]),
+    ...(hint === undefined ? [] : [safeLine(hint)]),
   ];
 }

@@ -5,6 +5,7 @@ import { exitCodeOfJob } from "../exit-codes.ts";
 import type { Output } from "../output.ts";
 import { watchReader } from "../standard-streams.ts";
 import { attached } from "./attached.ts";
+import { type Ended, endLine } from "./end-line.ts";
 import { LogWriter } from "./log-writer.ts";
 
 /**
@@ -47,16 +48,9 @@ function isView(): boolean {
   return isatty(1) && isatty(2);
 }
 
-interface End {
-  jobId: string;
-  status: string;
-  reason?: string;
-  message?: string;
-}
-
 /** Says how a job ended where its exit code alone does not. */
-export async function sayEnd(output: Output, end: End): Promise<void> {
+async function sayEnd(output: Output, end: Ended): Promise<void> {
   if (end.status === "SUCCESS" || (end.status === "FAILED" && !end.reason && !end.message)) return;
-  const why = [end.reason, end.message].filter(Boolean).join(": ");
-  await output.note(`tanvrit-compute: ${end.jobId} ${end.status}${why ? `: ${why}` : ""}`);
+  const { exitCode: _exitCode, signal: _signal, ...said } = end;
+  await output.note(`tanvrit-compute: ${endLine(said)}`);
 }

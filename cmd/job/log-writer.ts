@@ -1,6 +1,7 @@
 import { isatty } from "node:tty";
 import { counted } from "../../shared/counted.ts";
 import { type LogEvent, lineLength } from "../../shared/log.ts";
+import { safeLine } from "../../shared/terminal-text.ts";
 import { CliError } from "../failure.ts";
 import type { Output } from "../output.ts";
 import { LinePrefix } from "./line-prefix.ts";
@@ -45,7 +46,7 @@ export class LogWriter implements AsyncDisposable {
     this.output = output;
     this.options = options;
     const { element, json } = options;
-    if (element && !json) this.lines = new LinePrefix(element.bare ? "" : `${element.name}: `);
+    if (element && !json) this.lines = new LinePrefix(element.bare ? "" : `${safeLine(element.name)}: `);
   }
 
   /** Throws what a write before this one met. */
@@ -119,7 +120,7 @@ export class LogWriter implements AsyncDisposable {
 
   private noteOf(text: string): string {
     const { element } = this.options;
-    return `tanvrit-compute: ${element ? `${element.name}: ` : ""}${text}`;
+    return `tanvrit-compute: ${element ? `${element.name}: ` : ""}${safeLine(text)}`;
   }
 
   private line(line: LogData): Promise<void> {

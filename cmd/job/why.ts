@@ -1,3 +1,4 @@
+import { safeLine } from "../../shared/terminal-text.ts";
 import { defineCommand } from "../command.ts";
 import { checkId, clientOptions } from "../common-options.ts";
 import { connect, patience } from "../connect.ts";
@@ -13,7 +14,7 @@ busy: when there is room; unavailable: when the node takes jobs again; never), a
     const jobId = checkId("job", positionals[0] ?? "");
     const { jobs } = await connect(env, options);
     const why = await jobs.why(jobId, patience(output));
-    const lines = [why.summary, ...fitLines(why)];
+    const lines = [safeLine(why.summary), ...fitLines(why)];
     await (options.json ? output.json(why) : output.result(lines.join("\n")));
     return 0;
   },

@@ -1,6 +1,8 @@
+import { isatty } from "node:tty";
 import { stringify } from "yaml";
 import type { Template } from "../../sdk/index.ts";
 import { defineOptions } from "../../shared/config/options.ts";
+import { safeText } from "../../shared/terminal-text.ts";
 import { defineCommand } from "../command.ts";
 import { clientOptions } from "../common-options.ts";
 import { connect, patience } from "../connect.ts";
@@ -17,7 +19,8 @@ export const command = defineCommand({
     const name = checkTemplate(positionals[0]);
     const { templates } = await connect(env, options);
     const template = await templates.retrieve(name, { ...patience(output), version: options.version });
-    await (options.json ? output.json(template) : output.write(templateYaml(template)));
+    if (options.json) await output.json(template);
+    else await output.write(isatty(1) ? safeText(templateYaml(template)) : templateYaml(template));
     return 0;
   },
 });

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { join } from "node:path";
 import { programEnv, Running, runProgram } from "../support/program.ts";
 import { makeScratch } from "../support/scratch.ts";
-import { events, JOB_ID, logEvent, ScriptedServer } from "./scripted-server.ts";
+import { events, JOB_ID, logEvent, problem, ScriptedServer } from "./scripted-server.ts";
 
 const program = [process.execPath, join(import.meta.dirname, "..", "..", "cmd", "main.ts")];
 const end = (data: Record<string, unknown>) =>
@@ -210,4 +210,47 @@ test("Ctrl-C once leaves the job alone, twice cancels it and waits for its end",
   expect(cancelling.process.signalCode).toBe("SIGINT");
   expect(server.requests).toContain("jobs/cancel");
   expect(cancelling.stderr).toContain(`${JOB_ID} CANCELLED`);
+}, 30_000);
+
+test("what others say reaches the terminal as text: no message, table or note can steer it", async () => {
+  await using home = await makeScratch();
+  const evil = "a\u001b]0;PWNED\u0007\u009b31m\u202ez\r";
+  const clean = /[^\n\t\u0020-\u007e\u00a1-\u061b\u061d-\u200d\u2010-\u2027\u202f-\u2065\u206a-\uffff]/;
+  const job = {
+    jobId: JOB_ID,
+    status: "FAILED",
+    reason: "StartFailed",
+    message: `${evil}\ntanvrit-compute: forged`,
+  };
+  const node = { nodeId: `node_${"0".repeat(26)}`, name: evil, verdict: "never", rule: evil, detail: evil };
+  const fit = { summary: `${evil}\nforged`, nodes: [node], hint: `${evil}\nforged`, schedulable: false };
+  const lines = logEvent(1, { seq: 1, stream: "system", text: `${evil}\nforged` });
+  using server = new ScriptedServer((path) => {
+    if (path === "jobs/why" || path === "jobs/dry-run") return Response.json(fit);
+    if (path === "jobs/list")
+      return Response.json({ jobs: [{ ...job, name: evil, command: evil, env: {} }] });
+    if (path === "nodes/retrieve") return problem("not_found", { detail: evil });
+    return path.includes("logs") ? events(lines + end(job)) : Response.json(job);
+  });
+  const env = { TANVRIT_URL: server.url, TANVRIT_TOKEN: "t" };
+  const calls = [
+    ["job", "why", JOB_ID],
+    ["job", "why", JOB_ID, "--json"],
+    ["job", "submit", "--dry-run", "--", "x"],
+    ["job", "wait", JOB_ID],
+    ["job", "run", "--", "x"],
+    ["job", "logs", JOB_ID],
+    ["job", "logs", JOB_ID, "--json"],
+    ["job", "list"],
+    ["job", "get", JOB_ID, "--json"],
+    ["node", "get", node.nodeId],
+    ["node", "get", node.nodeId, "--json"],
+  ];
+  for (const args of calls) {
+    const { stdout, stderr } = await runProgram(home.path, args, { env });
+    const shown = stdout + stderr;
+    expect({ args, found: clean.exec(shown)?.[0] }).toEqual({ args, found: undefined });
+    expect(shown).toContain("PWNED");
+    expect(shown).not.toMatch(/^(tanvrit-compute: )?forged/m);
+  }
 }, 30_000);
