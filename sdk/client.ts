@@ -17,10 +17,26 @@ import { TimeLimit, TimeLimitError } from "./time-limit.ts";
 
 /** What a client signs its requests with. */
 export interface Credentials {
-  headers(): Promise<Record<string, string>> | Record<string, string>;
+  headers(request?: SentRequest): Promise<Record<string, string>> | Record<string, string>;
   /** Called once after a 401 token_expired or unauthenticated; true: `headers()` is better now, try once more. */
-  renew?(): Promise<boolean>;
+  renew?(why: ComputeError): Promise<boolean>;
+  /** Called before a wait for these jobs, which may outlive what `headers()` gives now. */
+  prepareToWait?(jobIds: readonly string[], source: TicketSource): Promise<void>;
 }
+
+/** What is to be signed: the endpoint, and the job that it is about. */
+export interface SentRequest {
+  id: EndpointId;
+  jobId: string | undefined;
+}
+
+export type WaitTicket = EndpointOutput<"jobs.wait-tickets">["tickets"][number];
+
+/** Asks the server for tickets, signed with these headers. */
+export type TicketSource = (
+  jobIds: readonly string[],
+  headers: Record<string, string>,
+) => Promise<WaitTicket[]>;
 
 export interface CallOptions {
   signal?: AbortSignal;
@@ -90,6 +106,15 @@ export class ComputeClient {
     }
   }
 
+  /** To be called before a wait for these jobs, so that it may outlive the token that it begins with. */
+  async prepareToWait(jobIds: readonly string[]): Promise<void> {
+    await this.credentials?.prepareToWait?.(jobIds, async (jobIds, headers) => {
+      const { url, proof } = this;
+      const client = new ComputeClient({ url, proof, credentials: { headers: () => headers } });
+      return (await client.call("jobs.wait-tickets", { jobIds: [...jobIds] })).tickets;
+    });
+  }
+
   /** One connection: it ends when the server ends it, and throws when it breaks. */
   async *stream<Id extends StreamId>(
     id: Id,
@@ -157,14 +182,15 @@ export class ComputeClient {
   ): Promise<Response> {
     const request = requestOf(id, input as Record<string, unknown>);
     for (let attempt = 1; ; attempt++) {
-      const headers = { ...(await this.credentials?.headers()), ...extra };
+      const { jobId } = input as { jobId?: string };
+      const headers = { ...(await this.credentials?.headers({ id, jobId })), ...extra };
       const response = await this.reading(signal, () =>
         ky(this.url + request.path, { ...request.options, ...plainOptions, headers, signal }),
       );
       if (response.ok) return response;
       const error = await this.problem(response, signal);
       const mayRenew = error.code === "token_expired" || error.code === "unauthenticated";
-      if (attempt > 1 || !mayRenew || !(await this.credentials?.renew?.())) throw error;
+      if (attempt > 1 || !mayRenew || !(await this.credentials?.renew?.(error))) throw error;
     }
   }
 

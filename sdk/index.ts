@@ -6,6 +6,7 @@ import { Nodes } from "./nodes.ts";
 import { Schedules } from "./schedules.ts";
 import type { ServerProof } from "./server-proof.ts";
 import { Templates } from "./templates.ts";
+import { TokenCredentials } from "./token-credentials.ts";
 
 export type { CostEstimate, CreditBalance, CreditEntry, HostedPool } from "../shared/credit.ts";
 export type { Execution } from "../shared/execution.ts";
@@ -73,5 +74,5 @@ export function createComputeClient(options: ComputeClientOptions): Compute {
 function credentialsOf(options: ComputeClientOptions): Credentials {
   if ("credentials" in options) return options.credentials;
   if ("apiKey" in options) return { headers: () => ({ "x-api-key": options.apiKey }) };
-  return { headers: () => ({ authorization: `Bearer ${options.token}` }) };
+  return new TokenCredentials(options.token);
 }

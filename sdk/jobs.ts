@@ -213,6 +213,7 @@ export class Jobs {
       const input = { jobId, waitSeconds };
       const job = await callPatiently(this.client, "jobs.retrieve", input, options, outage);
       if (isFinal(job.status)) return job;
+      if (waitSeconds === 0) await this.client.prepareToWait([jobId]);
       if (waitSeconds > 0 && performance.now() - askedAtMs < SHORTEST_WAIT_MS) {
         await pause(SHORTEST_WAIT_MS, options.signal);
       }

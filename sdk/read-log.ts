@@ -1,7 +1,7 @@
 import type { LogEvent } from "../shared/log.ts";
 import type { ComputeClient } from "./client.ts";
 import { UnreachableError } from "./errors.ts";
-import { Outage, type Patience } from "./patience.ts";
+import { Outage, type Patience, pause } from "./patience.ts";
 
 interface ReadLogOptions extends Patience {
   follow: boolean;
@@ -13,6 +13,9 @@ interface ReadLogOptions extends Patience {
 /** A connection that stood this long was a good one, even if the job had nothing to say. */
 const GOOD_CONNECTION_MS = 5_000;
 
+/** A server that ends a stream at once must not be asked in a tight loop. */
+const REOPEN_MS = 250;
+
 /** Reads a job's log over as many connections as it takes, each resuming where the one before broke. */
 export async function* readLog(
   client: ComputeClient,
@@ -21,7 +24,9 @@ export async function* readLog(
 ): AsyncGenerator<LogEvent, void, void> {
   const outage = new Outage(options);
   let { lastEventId } = options;
+  if (options.follow) await client.prepareToWait([jobId]);
   for (;;) {
+    let hasAccess = true;
     let openedAtMs = Number.POSITIVE_INFINITY;
     const onOpen = () => {
       openedAtMs = performance.now();
@@ -35,8 +40,15 @@ export async function* readLog(
       for await (const event of client.stream("jobs.logs", input, { signal, lastEventId, onOpen })) {
         outage.over();
         lastEventId = event.id ?? lastEventId;
+        hasAccess = event.event !== "error";
+        if (event.event === "error") break;
         yield event;
         if (event.event === "end") return;
+      }
+      if (!hasAccess) {
+        // With a new token it goes on; where there is none, the next answer says why.
+        await pause(REOPEN_MS, options.signal);
+        continue;
       }
       if (!options.follow) return;
       throw new UnreachableError(client.url, "the log stream ended before the job did");

@@ -7,13 +7,15 @@ import { identityHandlers } from "./auth/identity-handlers.ts";
 import { LocalSignIn } from "./auth/local-sign-in.ts";
 import { NodeKeys } from "./auth/node-keys.ts";
 import { ServerKey } from "./auth/server-key.ts";
-import { Tokens } from "./auth/tokens.ts";
+import { ticketHandlers } from "./auth/ticket-handlers.ts";
+import { type SessionLife, Tokens } from "./auth/tokens.ts";
 import type { Bus } from "./bus/bus.ts";
 import { composeCredits, meteringTask } from "./credit/compose-credits.ts";
 import { NOTHING_HOSTED, type Pricing } from "./credit/pricing.ts";
 import { Dispatcher } from "./execution/dispatcher.ts";
 import { ExecutionService } from "./execution/execution-service.ts";
 import { executionHandlers } from "./execution/handlers.ts";
+import { AccessWatch } from "./http/access-watch.ts";
 import { type AppParts, createApp } from "./http/app.ts";
 import type { Handlers } from "./http/handler.ts";
 import type { OwnUrls } from "./http/own-urls.ts";
@@ -63,6 +65,8 @@ export interface PlaneParts {
   pricing?: Pricing;
   /** How much of jobs is kept, and for how long. */
   retention?: RetentionSettings;
+  /** For how long sessions may be renewed. */
+  sessionLife?: SessionLife;
   /** Epoch milliseconds. */
   now: () => number;
   /** Those of the machine, by which a standstill is noticed; the real ones where a test has no others. */
@@ -97,7 +101,7 @@ export async function composePlane(parts: PlaneParts): Promise<Plane> {
   const { retries, timeouts, tasks } = composeTasks(taskParts, runnerOf);
   tasks.push(runnerOf(meteringTask({ metering, executionService, bus })));
 
-  const { keys, tokens, serverKey, localSignIn, authenticator } = await composeIdentity(parts);
+  const { keys, tokens, localSignIn, authenticator, ...identity } = await composeIdentity(parts);
   const listeningSinceMs = () => attendance.sinceMs();
   const nodeParts = { ...stores, executionService, dispatcher, keys, bus, log, now, listeningSinceMs };
   const nodeService = new NodeService(nodeParts);
@@ -117,8 +121,8 @@ export async function composePlane(parts: PlaneParts): Promise<Plane> {
   const fitCheck = new FitCheck(stores.nodes, stores.executions);
   const hub = new LogHub(bus);
   const handlers: Handlers = {
-    ...authHandlers({ ...stores, tokens, onSessionEnd: (id) => nodeService.endAccess(id), now }),
-    ...identityHandlers(serverKey, parts.urls),
+    ...authHandlers({ ...stores, tokens, bus, onSessionEnd: (id) => nodeService.endAccess(id), now }),
+    ...identity.handlers,
     ...jobHandlers(jobService, unschedulable, costsOf),
     ...manyJobsHandlers(jobService, new ManyJobs(jobParts), fitCheck, credits.estimate),
     ...executionHandlers(stores.executions, (executionId) => stores.logs.lastSeq(executionId)),
@@ -144,10 +148,12 @@ export async function composePlane(parts: PlaneParts): Promise<Plane> {
       }),
     isReady: () => stores.isReady(),
     stopping,
+    access: identity.access,
     log,
   };
   const close = () => {
     unsubscribe();
+    identity.access.close();
     const handedOut = dispatcher.close();
     watch.close();
     hub.close();
@@ -224,21 +230,24 @@ function isTaken(error: unknown): error is ComputeError {
 }
 
 /** Everything that says who calls, and who answers. */
-async function composeIdentity({ stores, urls, log, now }: PlaneParts) {
-  const { sessions, nodes } = stores;
+async function composeIdentity({ stores, bus, urls, log, now, sessionLife }: PlaneParts) {
+  const { sessions, nodes, jobs } = stores;
   const keys = new NodeKeys(now);
-  const tokens = await Tokens.open(sessions, now);
+  const tokens = await Tokens.open(sessions, now, sessionLife);
   const serverKey = await ServerKey.open(sessions);
   const maintenance = new Maintenance({ retention: stores.retention, file: stores.file, now });
   const maintain = maintenance.answer.bind(maintenance);
   const { publicKey } = serverKey;
   const localSignIn = new LocalSignIn({ sessions, tokens, urls, serverKey: publicKey, maintain, log, now });
+  const hasJob = async (businessId: string, jobId: string) =>
+    (await jobs.find(businessId, jobId)) !== undefined;
   return {
     keys,
     tokens,
-    serverKey,
     localSignIn,
     authenticator: new Authenticator(tokens, keys, sessions, nodes),
+    access: new AccessWatch(bus, now),
+    handlers: { ...identityHandlers(serverKey, urls), ...ticketHandlers(tokens, hasJob) },
   };
 }
 

@@ -4,6 +4,7 @@ import { homeIfAny, tanvritHome } from "../shared/config/home.ts";
 import { defineOptions, type OptionValues, optionNumber, optionText } from "../shared/config/options.ts";
 import { poolsSetting, pricesSetting } from "../shared/credit.ts";
 import { accountLists } from "../shared/sockets/local-server.ts";
+import type { SessionLife } from "./auth/tokens.ts";
 import { type Pricing, pricingOf } from "./credit/pricing.ts";
 import { readPlace } from "./http/own-names.ts";
 import {
@@ -16,6 +17,9 @@ import {
 const hostPattern = optionText.refine((name) => readPlace(name.replace(/^\*\./, ""), 0) !== undefined, {
   error: "must be a name like compute.example.org, compute.example.org:8443 or *.example.org",
 });
+
+const MAX_SESSION_DAYS = 36_500;
+const DAY_MS = 24 * 3_600_000;
 
 const publicUrl = optionText
   .refine((url) => /^https?:\/\/[^/]/.test(url) && URL.canParse(url), {
@@ -105,6 +109,24 @@ export const serverOptions = defineOptions({
     schema: publicUrl.optional(),
     help: "The URL by which others reach it, where that is not its own address: through a proxy or another port",
   },
+  "session-idle-days": {
+    kind: "value",
+    placeholder: "DAYS",
+    env: "TANVRIT_SESSION_IDLE_DAYS",
+    fileKey: "sessionIdleDays",
+    schema: optionNumber({ min: 0, max: MAX_SESSION_DAYS, unit: "days" }).default(30),
+    defaultText: "30",
+    help: "A sign-in that was not used for so long is over",
+  },
+  "session-max-days": {
+    kind: "value",
+    placeholder: "DAYS",
+    env: "TANVRIT_SESSION_MAX_DAYS",
+    fileKey: "sessionMaxDays",
+    schema: optionNumber({ min: 0, max: MAX_SESSION_DAYS, unit: "days" }).default(180),
+    defaultText: "180",
+    help: "A sign-in is over after so long, however much it is used; nodes that were registered with it go on",
+  },
   "reuse-port": {
     kind: "flag",
     env: "TANVRIT_REUSE_PORT",
@@ -129,6 +151,8 @@ export interface ServerSettings {
   /** Absolute. */
   secretKeyFile: string | undefined;
   reusePort: boolean;
+  /** For how long sessions may be renewed. */
+  sessionLife: SessionLife;
   /** By which others reach it. */
   publicUrls: readonly string[];
   /** Directories that list the servers of this account, for auth login. */
@@ -152,6 +176,10 @@ export function serverSettings(
     bus: values.bus,
     secretKeyFile: values["secret-key-file"] && resolve(values["secret-key-file"]),
     reusePort: values["reuse-port"],
+    sessionLife: {
+      idleMs: values["session-idle-days"] * DAY_MS,
+      maxMs: values["session-max-days"] * DAY_MS,
+    },
     publicUrls: values["public-url"] === undefined ? [] : [values["public-url"]],
     signInLists: accountLists(homeIfAny(env)),
     pricing: pricingOf(file),
@@ -171,6 +199,8 @@ export const serverFile = z
     secretKeyFile: z.string().optional(),
     reusePort: z.boolean().optional(),
     publicUrl: z.string().optional(),
+    sessionIdleDays: z.number().optional(),
+    sessionMaxDays: z.number().optional(),
     pools: poolsSetting.optional(),
     prices: pricesSetting.optional(),
     ...retentionFile,

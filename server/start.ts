@@ -37,10 +37,11 @@ export async function startServer(settings: ServerSettings, log: Log): Promise<R
   );
   const bus = opening.adopt(await openBus(settings, stores.sessions, log), (one) => one.close());
   const stopping = new AbortController();
-  const { dataDir, pricing, retention } = settings;
+  const { dataDir, pricing, retention, sessionLife } = settings;
   const now = () => stores.clock?.now() ?? Date.now();
   const urls = new OwnUrls(plainName(settings.host), settings.publicUrls);
-  const parts = { stores, bus, urls, pricing, retention, log, now, stopping: stopping.signal };
+  const whole = { pricing, retention, sessionLife };
+  const parts = { stores, bus, urls, ...whole, log, now, stopping: stopping.signal };
   const plane = await composePlane(parts);
   opening.defer(() => plane.close());
   const listener = opening.adopt(listen(settings, plane), (one) => one.stop(true));

@@ -39,7 +39,7 @@ export const command = defineCommand({
     }));
     await output.note(
       failure
-        ? `Signed out of workspace ${name} here, but the server was not told: ${failure.message} The session there ends when its tokens do.`
+        ? `Signed out of workspace ${name} here, but the server was not told: ${failure.message} Its tokens are removed here; whoever has a copy of them can go on until the server ends the session, by default 30 days after its last use.`
         : `Signed out of workspace ${name}.`,
     );
     if (tokenOf(env) !== undefined) {

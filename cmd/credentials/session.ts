@@ -1,5 +1,6 @@
-import { ComputeClient, type Credentials } from "../../sdk/client.ts";
+import { ComputeClient, type Credentials, type SentRequest } from "../../sdk/client.ts";
 import { ComputeError, UnreachableError } from "../../sdk/errors.ts";
+import { TokenCredentials } from "../../sdk/token-credentials.ts";
 import type { Env } from "../command.ts";
 import { type ChosenWorkspace, DEFAULT_URL } from "../workspaces.ts";
 import { openCredentialStore } from "./open.ts";
@@ -13,7 +14,7 @@ const PROBE_LIMIT_MS = 2_000;
 export class NotSignedInError extends ComputeError {
   readonly todo: string;
 
-  constructor(code: "unauthenticated" | "session_ended", why: string, todo: string) {
+  constructor(code: "unauthenticated" | "token_expired" | "session_ended", why: string, todo: string) {
     super(code, why);
     this.todo = todo;
   }
@@ -22,7 +23,7 @@ export class NotSignedInError extends ComputeError {
 /** How this process signs in: by TANVRIT_TOKEN as it is, else by the workspace's session, which renews itself. */
 export function credentialsOf(env: Env, workspace: ChosenWorkspace): Credentials {
   const token = tokenOf(env);
-  return token === undefined ? new SessionCredentials(env, workspace) : new TokenCredentials(token);
+  return token === undefined ? new SessionCredentials(env, workspace) : new GivenToken(token);
 }
 
 /** What TANVRIT_TOKEN holds; undefined: nothing, and the workspace's own sign-in counts. */
@@ -33,24 +34,28 @@ export function tokenOf(env: Env): string | undefined {
 const TOKEN_TODO =
   "Set TANVRIT_TOKEN to what tanvrit-compute auth print-token prints, or unset it to use the workspace's own sign-in";
 
-/** A token from outside: used as it is, for it cannot be renewed here. */
-class TokenCredentials implements Credentials {
-  private readonly token: string;
+/** A token from outside: used as it is, for it cannot be renewed here. What waits for a job outlives it by a ticket. */
+class GivenToken extends TokenCredentials {
+  private readonly isToken: boolean;
 
   constructor(token: string) {
-    this.token = token;
+    super(token);
+    this.isToken = /^[!-~]+$/.test(token);
   }
 
-  headers(): Record<string, string> {
-    if (/^[!-~]+$/.test(this.token)) return { authorization: `Bearer ${this.token}` };
+  override headers(request?: SentRequest): Promise<Record<string, string>> {
+    if (this.isToken) return super.headers(request);
     const why = "TANVRIT_TOKEN holds signs that no token has";
     throw new NotSignedInError("unauthenticated", why, TOKEN_TODO);
   }
 
   /** Called when the server refused the token. */
-  renew(): Promise<boolean> {
-    const why = "the server refused TANVRIT_TOKEN: it is not valid there, or has expired";
-    return Promise.reject(new NotSignedInError("unauthenticated", why, TOKEN_TODO));
+  renew(why: ComputeError): Promise<boolean> {
+    const refused =
+      why.code === "token_expired"
+        ? new NotSignedInError("token_expired", "TANVRIT_TOKEN has expired", TOKEN_TODO)
+        : new NotSignedInError("unauthenticated", "TANVRIT_TOKEN is not valid at this server", TOKEN_TODO);
+    return Promise.reject(refused);
   }
 }
 
@@ -130,7 +135,8 @@ export class SessionCredentials implements Credentials {
       this.current = { ...tokens, url: stored.url };
     } catch (error) {
       if (!(error instanceof ComputeError) || error.status !== 401) throw error;
-      const why = `the session of workspace ${this.workspace.name} has ended`;
+      const reason = error.message.replace(/ Sign in again\.$/, "");
+      const why = `the session of workspace ${this.workspace.name} has ended (${reason})`;
       throw new NotSignedInError("session_ended", why, this.loginTodo());
     }
     await this.store?.write(this.workspace.name, this.current);

@@ -12,6 +12,9 @@ const CANCEL_LIMIT_MS = 10_000;
 /** Whoever does not take our output must not keep us from ending. */
 const LEAVE_LIMIT_MS = 1_000;
 
+/** By whatever a wait is not let in any more, its jobs do not end with it. */
+const endedAccess = ["token_expired", "session_ended", "unauthenticated"];
+
 export const cancelOnExitOption = {
   "cancel-on-exit": flagOption(
     "Cancel the job when this command is ended by Ctrl-C, TERM or HUP, or nobody reads its output any more",
@@ -101,6 +104,11 @@ class Attachment {
     }
     if (error instanceof LeftError && !this.isCancelling) {
       this.tell(`to follow it again: tanvrit-compute job logs -f ${this.jobIds[0]}`);
+    }
+    if (endedAccess.includes((error as { code?: string }).code ?? "")) {
+      this.tell(
+        `${this.jobs} ${this.goOn}. To go on waiting: tanvrit-compute job wait ${this.jobIds.join(" ")}`,
+      );
     }
     // What was told last is written before we die, if anybody takes it.
     await Promise.race([this.output.settled(), Bun.sleep(LEAVE_LIMIT_MS)]);

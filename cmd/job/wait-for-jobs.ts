@@ -23,6 +23,8 @@ export async function waitForJobs(
   const jobs = new Map<string, Job>();
   const watchAll = async (signal: AbortSignal) => {
     const queue = [...new Set(jobIds)];
+    // Those whose turn comes later are waited for by then with a token that may have expired.
+    if (queue.length > 1) await compute.client.prepareToWait(queue);
     const watch = async () => {
       for (let jobId = queue.shift(); jobId !== undefined; jobId = queue.shift()) {
         const job = await compute.jobs.wait(jobId, patience(output, signal));

@@ -19,7 +19,7 @@ export class Authenticator {
 
   /** Who calls this endpoint. Throws `unauthenticated`, `token_expired`, `session_ended`, `node_taken` or `forbidden`. */
   async authenticate(headers: Headers, endpoint: Endpoint): Promise<Caller> {
-    const { callers, afterLogout } = endpoint;
+    const { callers, afterLogout, waitTicket } = endpoint;
     if (callers.includes("anyone")) return { kind: "anyone" };
     const key = headers.get("x-api-key");
     const bearer = /^Bearer +(\S+)$/i.exec(headers.get("authorization") ?? "")?.[1];
@@ -35,6 +35,7 @@ export class Authenticator {
       throw new ComputeError("unauthenticated", `The request says nothing of who makes it. Send ${wanted}.`);
     }
     if (caller.kind === "node" && caller.sessionEnded && !afterLogout) throw sessionEnded();
+    if (caller.kind === "user" && caller.ticketOf !== undefined && !waitTicket) throw onlyForWaiting();
     if (callers.includes(caller.kind)) return caller;
     throw new ComputeError("forbidden", `This is for a ${callers.join(" or a ")}, not for a ${caller.kind}.`);
   }
@@ -54,4 +55,18 @@ export class Authenticator {
     const heard = { lastHeardAtMs: lastHeartbeatAtMs, condition };
     return { kind: "node", nodeId, businessId, sessionEnded, ...by, ...heard };
   }
+}
+
+/** Throws `forbidden` where a wait ticket is shown for another job than its own. */
+export function checkTicket(caller: Caller, input: unknown): void {
+  if (caller.kind !== "user" || caller.ticketOf === undefined) return;
+  const { jobId, jobIds = [jobId] } = input as { jobId?: string; jobIds?: (string | undefined)[] };
+  if (!jobIds.every((one) => one === caller.ticketOf)) throw onlyForWaiting();
+}
+
+function onlyForWaiting(): ComputeError {
+  return new ComputeError(
+    "forbidden",
+    "A wait ticket is good for looking at its own job, and for nothing else.",
+  );
 }

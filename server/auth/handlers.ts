@@ -1,3 +1,4 @@
+import type { Bus } from "../bus/bus.ts";
 import { userOf } from "../http/callers.ts";
 import type { Handlers } from "../http/handler.ts";
 import type { SessionStore } from "./session-store.ts";
@@ -8,15 +9,17 @@ type AuthHandlers = Pick<Handlers, "auth.refresh" | "auth.logout" | "auth.whoami
 export interface AuthHandlerParts {
   sessions: SessionStore;
   tokens: Tokens;
+  bus: Bus;
   /** Called when a session is about to end, with what it gave access to. */
   onSessionEnd(sessionId: string): Promise<void>;
   now: () => number;
 }
 
-export function authHandlers({ sessions, tokens, onSessionEnd, now }: AuthHandlerParts): AuthHandlers {
+export function authHandlers({ sessions, tokens, bus, onSessionEnd, now }: AuthHandlerParts): AuthHandlers {
   const endSession = async (sessionId: string) => {
     await onSessionEnd(sessionId);
     await sessions.revoke(sessionId, now());
+    bus.publish("session", { sessionId });
   };
   return {
     "auth.refresh": ({ refreshToken }) => tokens.refresh(refreshToken, endSession),

@@ -18,6 +18,7 @@ import { type MaintenanceRequest, maintenanceRequest } from "../../shared/socket
 import { peerUid } from "../../shared/sockets/peer.ts";
 import { isSocketPlace, makePrivateDirectory, socketPath } from "../../shared/sockets/socket-path.ts";
 import { Wire } from "../../shared/sockets/wire.ts";
+import { audit } from "../audit.ts";
 import type { OwnUrls } from "../http/own-urls.ts";
 import type { Log } from "../log.ts";
 import type { SessionStore } from "./session-store.ts";
@@ -82,7 +83,11 @@ export class LocalSignIn {
   private handler() {
     return {
       open: (socket: Socket<Asked>) => {
-        if (this.asking.size >= MAX_ASKING || !isOurs(socket)) return void socket.terminate();
+        if (!isOurs(socket)) {
+          audit(this.parts.log, "sign-in refused", { from: "socket" }, { uid: peerUid(socket) });
+          return void socket.terminate();
+        }
+        if (this.asking.size >= MAX_ASKING) return void socket.terminate();
         this.asking.add(socket);
         socket.timeout(ANSWER_LIMIT_SECONDS);
         let answered = false;
@@ -142,10 +147,12 @@ export class LocalSignIn {
   }
 
   private async signIn(businessName: string, userName: string): Promise<TokenSet> {
-    const { sessions, tokens, now } = this.parts;
+    const { sessions, tokens, log, now } = this.parts;
     const sessionId = newId("ses");
     // Who is the server's own account owns the server, and so every business on it.
     const session = await sessions.create({ sessionId, userName, businessName, role: "owner", nowMs: now() });
+    const { sessionId: id, userName: user, businessName: business } = session;
+    audit(log, "signed in", { user, business, sessionId: id, from: "socket" });
     return tokens.issue(session);
   }
 

@@ -3,7 +3,13 @@ import { newId } from "../../shared/ids.ts";
 import { isDuplicateKey, type MongoStore } from "../store/mongo.ts";
 import { collectionStep } from "../store/mongo-migrations.ts";
 import { readSecret, Seal } from "./seal.ts";
-import type { Member, NewSession, SessionRecord, SessionStore } from "./session-store.ts";
+import {
+  ANY_AGE,
+  type Member,
+  type NewSession,
+  type SessionRecord,
+  type SessionStore,
+} from "./session-store.ts";
 
 interface SessionDocument {
   session_id: string;
@@ -150,10 +156,16 @@ export class MongoSessionStore implements SessionStore {
     });
   }
 
-  rotate(sessionId: string, generation: number, nowMs: number): Promise<boolean> {
+  rotate(sessionId: string, generation: number, nowMs: number, since = ANY_AGE): Promise<boolean> {
     return this.store.attempt(async () => {
       const { modifiedCount } = await this.sessions.updateOne(
-        { session_id: sessionId, generation, revoked_at: { $exists: false } },
+        {
+          session_id: sessionId,
+          generation,
+          revoked_at: { $exists: false },
+          rotated_at: { $gte: since.rotatedAtMs },
+          created_at: { $gte: since.createdAtMs },
+        },
         { $inc: { generation: 1 }, $set: { rotated_at: nowMs } },
       );
       return modifiedCount === 1;

@@ -1,7 +1,13 @@
 import { newId } from "../../shared/ids.ts";
 import type { Migration, SqliteStore } from "../store/sqlite.ts";
 import { readSecret, Seal } from "./seal.ts";
-import type { Member, NewSession, SessionRecord, SessionStore } from "./session-store.ts";
+import {
+  ANY_AGE,
+  type Member,
+  type NewSession,
+  type SessionRecord,
+  type SessionStore,
+} from "./session-store.ts";
 
 export const authMigrations: Migration[] = [
   {
@@ -102,13 +108,14 @@ export class SqliteSessionStore implements SessionStore {
     return row;
   }
 
-  rotate(sessionId: string, generation: number, nowMs: number): Promise<boolean> {
+  rotate(sessionId: string, generation: number, nowMs: number, since = ANY_AGE): Promise<boolean> {
     return this.store.write(
       () =>
         this.store.run(
           `UPDATE compute_sessions SET generation = generation + 1, rotated_at = $nowMs
-           WHERE session_id = $sessionId AND generation = $generation AND revoked_at IS NULL`,
-          { sessionId, generation, nowMs },
+           WHERE session_id = $sessionId AND generation = $generation AND revoked_at IS NULL
+             AND rotated_at >= $rotatedAtMs AND created_at >= $createdAtMs`,
+          { sessionId, generation, nowMs, ...since },
         ) === 1,
     );
   }

@@ -21,6 +21,9 @@ export interface NewSession {
 /** As long as what HMAC with SHA-256 makes of it: a longer key adds nothing. */
 export const SECRET_BYTES = 32;
 
+/** However old a session is. */
+export const ANY_AGE = { rotatedAtMs: 0, createdAtMs: 0 };
+
 /** A user of a business. */
 export type Member = Pick<Identity, "userId" | "userName" | "role">;
 
@@ -36,8 +39,16 @@ export interface SessionStore {
   isLive(sessionId: string): Promise<boolean>;
   /** The user of the business who has this name, or else this id. */
   findMember(businessId: string, nameOrId: string): Promise<Member | undefined>;
-  /** Moves on from `generation` if that is still the current one; resolves with whether it was. */
-  rotate(sessionId: string, generation: number, nowMs: number): Promise<boolean>;
+  /**
+   * Moves on from `generation` if that is still the current one, and the session was not revoked, has rotated and was
+   * created no earlier than `since`; resolves with whether it did.
+   */
+  rotate(
+    sessionId: string,
+    generation: number,
+    nowMs: number,
+    since?: Pick<SessionRecord, "rotatedAtMs" | "createdAtMs">,
+  ): Promise<boolean>;
   revoke(sessionId: string, nowMs: number): Promise<void>;
   /** The random key of this name, SECRET_BYTES long; made once, the same for every server that shares the store. */
   secret(name: string): Promise<Uint8Array>;

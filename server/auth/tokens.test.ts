@@ -1,8 +1,12 @@
 import { expect, test } from "bun:test";
 import { SignJWT } from "jose";
+import { newId } from "../../shared/ids.ts";
 import { AuthWorld } from "../../tests/support/auth-world.ts";
+import { Tokens } from "./tokens.ts";
 
 const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
+const DAY_MS = 24 * HOUR_MS;
 const unauthenticated = { code: "unauthenticated" };
 const sessionEnded = { code: "session_ended" };
 
@@ -11,8 +15,8 @@ test("an access token says who it speaks for, on every server that shares the st
   const [here, there] = [await world.tokens(), await world.tokens()];
   const { accessToken, identity } = await here.issue(await world.signIn("anna", "shop"));
   expect(identity).toMatchObject({ userName: "anna", businessName: "shop", role: "owner" });
-  expect(await here.verify(accessToken)).toEqual(identity);
-  expect(await there.verify(accessToken)).toEqual(identity);
+  expect(await here.verify(accessToken)).toMatchObject(identity);
+  expect(await there.verify(accessToken)).toMatchObject(identity);
   const [header = "", payload = ""] = accessToken.split(".").map((part) => atobUrl(part));
   expect(JSON.parse(header)).toMatchObject({ alg: "HS256", kid: expect.any(String) });
   const { userId, businessId, role, sessionId } = identity;
@@ -91,7 +95,7 @@ test("each refresh gives the next refresh token", async () => {
   for (let i = 0; i < 5; i++) {
     world.aheadMs += 20 * MINUTE_MS;
     const next = await tokens.refresh(refreshToken, world.endSession);
-    expect(await tokens.verify(next.accessToken)).toEqual(next.identity);
+    expect(await tokens.verify(next.accessToken)).toMatchObject(next.identity);
     refreshToken = next.refreshToken;
     seen.add(refreshToken);
   }
@@ -160,3 +164,52 @@ function atobUrl(part: string): string {
 function toUrl(value: object): string {
   return Buffer.from(JSON.stringify(value)).toString("base64url");
 }
+
+test("a session that is not used is over after thirty days, one that is used after a hundred and eighty", async () => {
+  await using world = await AuthWorld.open();
+  const tokens = await world.tokens();
+  const idle = await tokens.issue(await world.signIn());
+  let used = await tokens.issue(await world.signIn());
+  for (let day = 20; day < 180; day += 20) {
+    world.aheadMs = day * DAY_MS;
+    used = await tokens.refresh(used.refreshToken, world.endSession);
+    if (day !== 40) continue;
+    const unused = tokens.refresh(idle.refreshToken, world.endSession);
+    await expect(unused).rejects.toMatchObject({
+      ...sessionEnded,
+      message: expect.stringContaining("30 days"),
+    });
+  }
+  world.aheadMs = 181 * DAY_MS;
+  const old = tokens.refresh(used.refreshToken, world.endSession);
+  await expect(old).rejects.toMatchObject({ ...sessionEnded, message: expect.stringContaining("180 days") });
+  // Nodes that were registered with it go on: nobody has signed out.
+  expect(await world.sessions.isLive(used.identity.sessionId)).toBe(true);
+});
+
+test("how long a session lasts is the server's to say", async () => {
+  await using world = await AuthWorld.open();
+  const tokens = await Tokens.open(world.sessions, world.now, { idleMs: DAY_MS, maxMs: 10 * DAY_MS });
+  const { refreshToken } = await tokens.issue(await world.signIn());
+  world.aheadMs = 1.1 * DAY_MS;
+  const late = tokens.refresh(refreshToken, world.endSession);
+  await expect(late).rejects.toMatchObject({ message: expect.stringContaining("1 day ago") });
+});
+
+test("a wait ticket is for one job, outlives its token, and ends with the session and after a day", async () => {
+  await using world = await AuthWorld.open();
+  const tokens = await world.tokens();
+  const { accessToken, identity } = await tokens.issue(await world.signIn());
+  const jobId = newId("job");
+  const { token } = await tokens.issueTicket(identity, jobId);
+  expect(await tokens.verify(token)).toMatchObject({ ...identity, ticketOf: jobId });
+  expect((await tokens.verify(accessToken)).ticketOf).toBeUndefined();
+  world.aheadMs = 23 * HOUR_MS;
+  expect(await tokens.verify(token)).toMatchObject({ ticketOf: jobId });
+  const next = await tokens.issueTicket(await tokens.verify(token), jobId);
+  world.aheadMs = 25 * HOUR_MS;
+  await expect(tokens.verify(token)).rejects.toMatchObject({ code: "token_expired" });
+  expect(await tokens.verify(next.token)).toMatchObject({ ticketOf: jobId });
+  await world.endSession(identity.sessionId);
+  await expect(tokens.verify(next.token)).rejects.toMatchObject(sessionEnded);
+});

@@ -2,13 +2,17 @@ import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 import { errors, jwtVerify, SignJWT } from "jose";
 import { type Identity, identity, type TokenSet } from "../../shared/auth.ts";
 import { ComputeError } from "../../shared/errors.ts";
-import { sessionId } from "../../shared/ids.ts";
+import { jobId, sessionId } from "../../shared/ids.ts";
 import { RecentMap } from "../recent-map.ts";
 import { CLOCK_SKEW_MS } from "../tasks/clock.ts";
 import type { SessionRecord, SessionStore } from "./session-store.ts";
 
 const ISSUER = "tanvrit-compute";
+/** Who a wait ticket is for, in place of the issuer: it is no access token. */
+const TICKET_AUDIENCE = "tanvrit-compute-wait";
 const ACCESS_TOKEN_SECONDS = 900;
+const TICKET_SECONDS = 24 * 3_600;
+const DAY_MS = 24 * 3_600_000;
 /** Many processes of one person may refresh with the same token at once; the token before counts for this long. */
 const REFRESH_LEEWAY_MS = 60_000;
 const MAX_REMEMBERED = 5_000;
@@ -16,15 +20,28 @@ const MAX_REMEMBERED = 5_000;
 /** Ends a session with all that it gives access to. */
 export type EndSession = (sessionId: string) => Promise<void>;
 
-interface Claims {
-  identity: Identity;
-  expiresAtMs: number;
+/** Who a token speaks for, and what for. */
+export interface Access extends Identity {
+  /** Epoch milliseconds. */
+  accessUntilMs: number;
+  /** Of a wait ticket: the one job that it may look at. */
+  ticketOf: string | undefined;
 }
+
+/** For how long a session may be renewed. */
+export interface SessionLife {
+  /** Since the last time. */
+  idleMs: number;
+  /** Since the sign-in. */
+  maxMs: number;
+}
+
+export const DEFAULT_SESSION_LIFE: SessionLife = { idleMs: 30 * DAY_MS, maxMs: 180 * DAY_MS };
 
 /** Makes and checks access and refresh tokens. The keys are kept in the store, so every server that shares it agrees. */
 export class Tokens {
   /** By access token: what its signature was found to say. Whoever sends a thousand requests has it checked once. */
-  private readonly checked = new RecentMap<Claims>(MAX_REMEMBERED);
+  private readonly checked = new RecentMap<Access>(MAX_REMEMBERED);
   /** Names the key in the header of a token, so that it can be replaced while older tokens are still out. */
   private readonly keyId: string;
 
@@ -33,55 +50,64 @@ export class Tokens {
     private readonly accessKey: Uint8Array,
     private readonly refreshKey: Uint8Array,
     private readonly now: () => number,
+    private readonly life: SessionLife,
   ) {
     this.keyId = createHash("sha256").update(accessKey).digest("base64url").slice(0, 12);
   }
 
-  static async open(sessions: SessionStore, now: () => number): Promise<Tokens> {
+  static async open(
+    sessions: SessionStore,
+    now: () => number,
+    life: SessionLife = DEFAULT_SESSION_LIFE,
+  ): Promise<Tokens> {
     return new Tokens(
       sessions,
       await sessions.secret("access-token"),
       await sessions.secret("refresh-token"),
       now,
+      life,
     );
   }
 
   async issue(session: SessionRecord): Promise<TokenSet> {
-    const { sessionId: sid, userId, userName, businessId, businessName, role } = session;
-    const issuedAtSeconds = Math.floor(this.now() / 1_000);
-    const accessToken = await new SignJWT({ userId, userName, businessId, businessName, role, sid })
-      .setProtectedHeader({ alg: "HS256", typ: "JWT", kid: this.keyId })
-      .setSubject(userId)
-      .setIssuer(ISSUER)
-      .setAudience(ISSUER)
-      .setIssuedAt(issuedAtSeconds)
-      .setExpirationTime(issuedAtSeconds + ACCESS_TOKEN_SECONDS)
-      .sign(this.accessKey);
+    const { sessionId, userId, userName, businessId, businessName, role } = session;
+    const identity = { userId, userName, businessId, businessName, role, sessionId };
+    const access = await this.sign(identity, {}, { audience: ISSUER, seconds: ACCESS_TOKEN_SECONDS });
     return {
-      accessToken,
-      accessTokenExpiresAt: new Date((issuedAtSeconds + ACCESS_TOKEN_SECONDS) * 1_000).toISOString(),
-      refreshToken: this.refreshTokenOf(sid, session.generation),
-      identity: { userId, userName, businessId, businessName, role, sessionId: sid },
+      accessToken: access.token,
+      accessTokenExpiresAt: access.expiresAt,
+      refreshToken: this.refreshTokenOf(sessionId, session.generation),
+      identity,
     };
   }
 
-  /** Who an access token speaks for. Throws `unauthenticated`, `token_expired` or `session_ended`. */
-  async verify(accessToken: string): Promise<Identity> {
-    const claims = this.checked.get(accessToken) ?? (await this.check(accessToken));
-    const leftMs = claims.expiresAtMs - this.now();
+  /** A token for looking at one job and for nothing else, which outlives an access token. It ends with the session. */
+  async issueTicket(by: Identity, jobId: string): Promise<{ token: string; expiresAt: string }> {
+    return this.sign(by, { jobId }, { audience: TICKET_AUDIENCE, seconds: TICKET_SECONDS });
+  }
+
+  /** Who an access token or a wait ticket speaks for. Throws `unauthenticated`, `token_expired` or `session_ended`. */
+  async verify(token: string): Promise<Access> {
+    const access = this.checked.get(token) ?? (await this.check(token));
+    const leftMs = access.accessUntilMs - this.now();
+    const longestSeconds = access.ticketOf === undefined ? ACCESS_TOKEN_SECONDS : TICKET_SECONDS;
     // One that was made under a clock that was ahead is not good for longer than any other.
-    if (leftMs <= 0 || leftMs > ACCESS_TOKEN_SECONDS * 1_000 + CLOCK_SKEW_MS) throw tokenExpired();
-    if (!(await this.sessions.isLive(claims.identity.sessionId))) throw sessionEnded();
-    return claims.identity;
+    if (leftMs <= 0 || leftMs > longestSeconds * 1_000 + CLOCK_SKEW_MS) throw tokenExpired();
+    if (!(await this.sessions.isLive(access.sessionId))) throw sessionEnded();
+    return access;
   }
 
   /** Trades a refresh token. An old one that comes back ends the session, by `endSession`: somebody else has a copy. */
   async refresh(refreshToken: string, endSession: EndSession): Promise<TokenSet> {
     const { sid, generation } = this.parse(refreshToken);
     const nowMs = this.now();
-    if (await this.sessions.rotate(sid, generation, nowMs)) return this.issueFor(sid);
+    const since = { rotatedAtMs: nowMs - this.life.idleMs, createdAtMs: nowMs - this.life.maxMs };
+    const isRotated = await this.sessions.rotate(sid, generation, nowMs, since);
     const session = await this.sessions.find(sid);
     if (!session || session.revokedAtMs !== undefined) throw sessionEnded();
+    if (isRotated) return this.issue(session);
+    if (session.createdAtMs < since.createdAtMs) throw sessionOver("began", this.life.maxMs);
+    if (session.rotatedAtMs < since.rotatedAtMs) throw sessionOver("was last used", this.life.idleMs);
     const isPrevious = generation === session.generation - 1;
     if (isPrevious && Math.abs(nowMs - session.rotatedAtMs) <= REFRESH_LEEWAY_MS) return this.issue(session);
     await endSession(sid);
@@ -91,29 +117,42 @@ export class Tokens {
     );
   }
 
-  private async issueFor(sid: string): Promise<TokenSet> {
-    const session = await this.sessions.find(sid);
-    if (!session || session.revokedAtMs !== undefined) throw sessionEnded();
-    return this.issue(session);
+  private async sign(
+    by: Identity,
+    claims: { jobId?: string },
+    { audience, seconds }: { audience: string; seconds: number },
+  ): Promise<{ token: string; expiresAt: string }> {
+    const { userId, userName, businessId, businessName, role, sessionId: sid } = by;
+    const issuedAtSeconds = Math.floor(this.now() / 1_000);
+    const token = await new SignJWT({ userId, userName, businessId, businessName, role, sid, ...claims })
+      .setProtectedHeader({ alg: "HS256", typ: "JWT", kid: this.keyId })
+      .setSubject(userId)
+      .setIssuer(ISSUER)
+      .setAudience(audience)
+      .setIssuedAt(issuedAtSeconds)
+      .setExpirationTime(issuedAtSeconds + seconds)
+      .sign(this.accessKey);
+    return { token, expiresAt: new Date((issuedAtSeconds + seconds) * 1_000).toISOString() };
   }
 
-  private async check(accessToken: string): Promise<Claims> {
+  private async check(accessToken: string): Promise<Access> {
     const claims = await this.claimsOf(accessToken);
     this.checked.set(accessToken, claims);
     return claims;
   }
 
-  private async claimsOf(accessToken: string): Promise<Claims> {
+  private async claimsOf(accessToken: string): Promise<Access> {
     try {
       const { payload } = await jwtVerify(accessToken, this.accessKey, {
         algorithms: ["HS256"],
         issuer: ISSUER,
-        audience: ISSUER,
+        audience: [ISSUER, TICKET_AUDIENCE],
         requiredClaims: ["exp"],
         currentDate: new Date(this.now()),
       });
-      const expiresAtMs = (payload.exp ?? 0) * 1_000;
-      return { identity: identity.parse({ ...payload, sessionId: payload.sid }), expiresAtMs };
+      const ticketOf = payload.aud === TICKET_AUDIENCE ? jobId.parse(payload.jobId) : undefined;
+      const accessUntilMs = (payload.exp ?? 0) * 1_000;
+      return { ...identity.parse({ ...payload, sessionId: payload.sid }), accessUntilMs, ticketOf };
     } catch (error) {
       if (error instanceof errors.JWTExpired) throw tokenExpired();
       throw new ComputeError("unauthenticated", "The access token is not valid here. Sign in again.");
@@ -144,10 +183,16 @@ export class Tokens {
   }
 }
 
-function tokenExpired(): ComputeError {
+export function tokenExpired(): ComputeError {
   return new ComputeError("token_expired", "The access token has expired. Refresh it or sign in again.");
 }
 
 export function sessionEnded(): ComputeError {
   return new ComputeError("session_ended", "The session has ended. Sign in again.");
+}
+
+function sessionOver(since: string, afterMs: number): ComputeError {
+  const days = Math.round((afterMs / DAY_MS) * 1_000) / 1_000;
+  const what = `The session ${since} more than ${days} ${days === 1 ? "day" : "days"} ago, and is over.`;
+  return new ComputeError("session_ended", `${what} Sign in again.`);
 }

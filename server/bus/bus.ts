@@ -14,6 +14,8 @@ export interface BusMessages {
   jobs: { businessId: string; jobIds: readonly string[] };
   /** A node has orders to fetch, or changed its status, key or session. */
   node: { nodeId: string; businessId: string };
+  /** A session was ended: nothing goes on for it. */
+  session: { sessionId: string };
   /** Something is due then (epoch milliseconds): whoever knows of it may be gone by that time. */
   due: { what: DueKind; atMs: number };
   /** Lines of output without holes, in the order of their seq, before they are on disk. */

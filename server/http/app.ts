@@ -4,7 +4,10 @@ import type { Endpoint } from "../../shared/endpoints/endpoint.ts";
 import { endpoints } from "../../shared/endpoints/index.ts";
 import { ComputeError } from "../../shared/errors.ts";
 import { limits } from "../../shared/limits.ts";
+import { audit, auditCall } from "../audit.ts";
+import { checkTicket } from "../auth/authenticator.ts";
 import type { Log } from "../log.ts";
+import { type AccessWatch, untilAccessEnds } from "./access-watch.ts";
 import { Bodies } from "./bodies.ts";
 import { parseBody, refuseEncoding } from "./body.ts";
 import type { Caller, Handlers, RequestContext, StreamEvent } from "./handler.ts";
@@ -19,6 +22,8 @@ export interface AppParts {
   isReady(): Promise<boolean>;
   /** Aborts when the server stops; every long wait ends with it. */
   stopping: AbortSignal;
+  /** Ends what waits when its access ends. */
+  access: AccessWatch;
   log: Log;
 }
 
@@ -114,31 +119,26 @@ async function serve(
     const raw = body ? parseBody(body.bytes, request.headers, written) : queryOf(request, params);
     const input = schema.safeParse(raw);
     if (!input.success) throw invalidRequest(input.error);
-    const gone = new AbortController();
+    checkTicket(caller, input.data);
     const context: RequestContext = {
       caller,
-      signal: waits(endpoint)
-        ? AbortSignal.any([request.signal, parts.stopping, gone.signal])
-        : request.signal,
+      signal: request.signal,
       idempotencyKey: endpoint.idempotencyKey ? idempotencyKeyOf(request) : undefined,
       lastEventId: request.headers.get("last-event-id") ?? undefined,
       from: peer.address,
     };
-    const output = await handler(input.data, context);
-    if (endpoint.events) {
-      const onError = (error: unknown) =>
-        parts.log.error("a stream broke off", { endpoint: id, requestId, error });
-      return sseResponse(
-        output as AsyncIterable<StreamEvent[]>,
-        { onGone: () => gone.abort(), onError },
-        requestId,
-      );
+    if (waits(endpoint)) {
+      const call = (context: RequestContext) => handler(input.data, context);
+      return await serveWait(parts, { id, endpoint, requestId }, call, context);
     }
-    return new Response(JSON.stringify(output), {
-      headers: { "content-type": "application/json", "x-request-id": requestId },
-    });
+    const output = await handler(input.data, context);
+    auditCall(parts.log, id, context, input.data, output);
+    return jsonResponse(output, requestId);
   } catch (error) {
     if (isServerFault(error)) parts.log.error("a request failed", { endpoint: id, requestId, error });
+    if (id === "auth.refresh" && error instanceof ComputeError && error.status === 401) {
+      audit(parts.log, "sign-in refused", { from: peer.address }, { code: error.code });
+    }
     const response = problemResponse(error, requestId);
     // Whoever goes on sending a body that nobody reads gets no further on this connection.
     if (isLeft) response.headers.set("connection", "close");
@@ -159,6 +159,41 @@ function readBody(bodies: Bodies, request: Request, caller: Caller) {
   }
   const owner = caller.kind === "node" ? caller.nodeId : caller.userId;
   return bodies.read(request, { owner, maxBytes: limits.maxBodyBytes });
+}
+
+/** A request that may be under way for long: it ends with the server, with whoever asked, and with their access. */
+async function serveWait(
+  parts: AppParts,
+  { id, endpoint, requestId }: { id: string; endpoint: Endpoint; requestId: string },
+  call: (context: RequestContext) => Promise<unknown>,
+  context: RequestContext,
+): Promise<Response> {
+  const access = parts.access.watch(context.caller);
+  const gone = new AbortController();
+  const ends = [context.signal, parts.stopping, gone.signal, ...(access ? [access.signal] : [])];
+  let isStream = false;
+  try {
+    const output = await call({ ...context, signal: AbortSignal.any(ends) });
+    if (access?.signal.aborted) throw access.signal.reason;
+    if (!endpoint.events) return jsonResponse(output, requestId);
+    isStream = true;
+    const onGone = () => {
+      gone.abort();
+      access?.close();
+    };
+    const onError = (error: unknown) =>
+      parts.log.error("a stream broke off", { endpoint: id, requestId, error });
+    const events = untilAccessEnds(output as AsyncIterable<StreamEvent[]>, access);
+    return sseResponse(events, { onGone, onError }, requestId);
+  } finally {
+    if (!isStream) access?.close();
+  }
+}
+
+function jsonResponse(output: unknown, requestId: string): Response {
+  return new Response(JSON.stringify(output), {
+    headers: { "content-type": "application/json", "x-request-id": requestId },
+  });
 }
 
 function waits(endpoint: Endpoint): boolean {

@@ -1,6 +1,6 @@
-import type { Identity } from "../../shared/auth.ts";
 import type { CallId, EndpointOutput, ParsedInput, StreamId } from "../../shared/endpoints/index.ts";
 import type { NodeCondition } from "../../shared/node.ts";
+import type { Access } from "../auth/tokens.ts";
 
 /** The node a request speaks for. */
 export interface NodeIdentity {
@@ -17,7 +17,7 @@ export interface NodeIdentity {
 }
 
 /** Who calls, as the endpoint's `callers` allow; handlers need not check anything but what they read. */
-export type Caller = { kind: "anyone" } | ({ kind: "user" } & Identity) | ({ kind: "node" } & NodeIdentity);
+export type Caller = { kind: "anyone" } | ({ kind: "user" } & Access) | ({ kind: "node" } & NodeIdentity);
 
 export interface RequestContext {
   caller: Caller;

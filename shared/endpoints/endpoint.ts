@@ -33,6 +33,8 @@ export interface Endpoint {
   afterLogout?: true;
   /** Any run of a node's agent may call it; all else is refused with `node_taken` once another run has the node. */
   anyRun?: true;
+  /** A wait ticket will do for the one job of its `jobId` or `jobIds`. */
+  waitTicket?: true;
   /** The most seconds the server may hold the request before it answers; absent: it answers at once. */
   maxWaitSeconds?: number;
 }

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { timestamp } from "../execution.ts";
 import { jobId } from "../ids.ts";
 import { job } from "../job.ts";
 import { jobFilter } from "../job-filter.ts";
@@ -8,6 +9,14 @@ import { jobManifest } from "../manifest.ts";
 import { defineEndpoints } from "./endpoint.ts";
 import { retriedCounts, withDependents } from "./many-jobs.ts";
 import { pageInput, pageOutput } from "./page.ts";
+
+const MAX_TICKETS = 1_000;
+
+/** To be sent as an access token is. */
+const waitTicket = z.object({ jobId, ticket: z.string(), expiresAt: timestamp });
+
+/** Why a stream ended before its time: as in a problem. */
+const streamError = z.object({ code: z.string(), detail: z.string() });
 
 const queryFlag = z.enum(["true", "false"]).transform((text) => text === "true");
 
@@ -35,7 +44,20 @@ export const jobEndpoints = defineEndpoints({
     output: job,
     errors: ["not_found"],
     repeatable: true,
+    waitTicket: true,
     maxWaitSeconds: limits.maxWaitSeconds,
+  },
+  "jobs.wait-tickets": {
+    method: "POST",
+    path: "/api/compute/jobs/wait-tickets",
+    callers: ["user"],
+    summary:
+      "Tickets to go on waiting for jobs when the access token has expired: each is good for looking at its job alone.",
+    input: z.strictObject({ jobIds: z.array(jobId).min(1).max(MAX_TICKETS) }),
+    output: z.object({ tickets: z.array(waitTicket) }),
+    errors: ["not_found"],
+    repeatable: true,
+    waitTicket: true,
   },
   "jobs.list": {
     method: "POST",
@@ -89,8 +111,13 @@ export const jobEndpoints = defineEndpoints({
       lastEventId: logCursor.optional(),
     }),
     output: z.never(),
-    events: logEvents,
+    events: {
+      ...logEvents,
+      /** The access of this request has ended, and so does the stream; who is let in again resumes behind the last event. */
+      error: streamError,
+    },
     errors: ["not_found"],
     repeatable: true,
+    waitTicket: true,
   },
 });

@@ -1,4 +1,5 @@
 import { expect } from "bun:test";
+import { newId } from "../../shared/ids.ts";
 import type { LogEvent } from "../../shared/log.ts";
 import { type Api, type As, headersOf } from "../support/api.ts";
 import { PlayedNode } from "../support/played-node.ts";
@@ -22,6 +23,32 @@ export const jobScenarios = {
     const askedAtMs = performance.now();
     await api.call("jobs.retrieve", { jobId, waitSeconds: 20 }, user);
     expect(performance.now() - askedAtMs).toBeLessThan(2_000);
+  },
+
+  "jobs.wait-tickets": async ({ api, user }) => {
+    const [mine, other] = [
+      await api.call("jobs.submit", { command: "true", labels: { never: "there" } }, user),
+      await api.call("jobs.submit", { command: "true", labels: { never: "there" } }, user),
+    ];
+    const jobIds = [mine.jobId, other.jobId];
+    const { tickets } = await api.call("jobs.wait-tickets", { jobIds }, user);
+    expect(tickets.map((one) => one.jobId)).toEqual(jobIds);
+    const ticket = { token: tickets[0]?.ticket };
+    expect((await api.call("jobs.retrieve", { jobId: mine.jobId }, ticket)).jobId).toBe(mine.jobId);
+    // It renews itself, and does nothing else.
+    expect((await api.call("jobs.wait-tickets", { jobIds: [mine.jobId] }, ticket)).tickets).toHaveLength(1);
+    for (const [id, input] of [
+      ["jobs.wait-tickets", { jobIds }],
+      ["jobs.retrieve", { jobId: other.jobId }],
+      ["jobs.cancel", { jobId: mine.jobId }],
+      ["jobs.list", {}],
+      ["auth.whoami", {}],
+      ["auth.logout", {}],
+    ] as const) {
+      expect((await api.refused(id, input, ticket)).code).toBe("forbidden");
+    }
+    const unknown = await api.refused("jobs.wait-tickets", { jobIds: [newId("job")] }, user);
+    expect(unknown.code).toBe("not_found");
   },
 
   "jobs.list": async ({ api }) => {

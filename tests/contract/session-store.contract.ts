@@ -63,6 +63,18 @@ export function sessionStoreContract(
       expect(await opened.store.rotate(newId("ses"), 1, 6_000)).toBe(false);
     });
 
+    test("a session that has rotated, or was created, before the time that is asked for does not rotate", async () => {
+      await using opened = await open();
+      const { sessionId } = await opened.store.create(newSession({ nowMs: 1_000 }));
+      const rotate = (generation: number, rotatedAtMs: number, createdAtMs: number) =>
+        opened.store.rotate(sessionId, generation, 5_000, { rotatedAtMs, createdAtMs });
+      expect(await rotate(1, 1_001, 0)).toBe(false);
+      expect(await rotate(1, 0, 1_001)).toBe(false);
+      expect(await rotate(1, 1_000, 1_000)).toBe(true);
+      expect(await rotate(2, 5_000, 1_000)).toBe(true);
+      expect(await rotate(3, 5_001, 1_000)).toBe(false);
+    });
+
     test("a revoked session stays revoked since the first time, and does not rotate", async () => {
       await using opened = await open();
       const { sessionId } = await opened.store.create(newSession());

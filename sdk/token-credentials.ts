@@ -1,0 +1,57 @@
+import { ComputeError } from "../shared/errors.ts";
+import type { Credentials, SentRequest, TicketSource, WaitTicket } from "./client.ts";
+
+/** What a ticket is good for. */
+const LOOKS: readonly string[] = ["jobs.retrieve", "jobs.logs"];
+/** A ticket is renewed when less than this is left of it; a wait asks far more often. */
+const RENEW_BEFORE_MS = 12 * 3_600_000;
+const TICKETS_AT_ONCE = 1_000;
+
+/**
+ * A token that cannot be renewed. Who waits for a job with it takes a ticket first, which is good for looking at that job
+ * alone and is renewed while it is used: a wait outlives the token that it began with.
+ */
+export class TokenCredentials implements Credentials {
+  private readonly token: string;
+  private readonly tickets = new Map<string, WaitTicket>();
+  private source: TicketSource | undefined;
+
+  constructor(token: string) {
+    this.token = token;
+  }
+
+  async headers(request?: SentRequest): Promise<Record<string, string>> {
+    const ticket = request && LOOKS.includes(request.id) ? await this.ticketOf(request.jobId) : undefined;
+    return bearer(ticket?.ticket ?? this.token);
+  }
+
+  async prepareToWait(jobIds: readonly string[], source: TicketSource): Promise<void> {
+    this.source = source;
+    const missing = jobIds.filter((jobId) => !this.tickets.has(jobId));
+    for (let i = 0; i < missing.length; i += TICKETS_AT_ONCE) {
+      await this.take(missing.slice(i, i + TICKETS_AT_ONCE), this.token);
+    }
+  }
+
+  private async ticketOf(jobId: string | undefined): Promise<WaitTicket | undefined> {
+    const ticket = jobId === undefined ? undefined : this.tickets.get(jobId);
+    if (!ticket || Date.parse(ticket.expiresAt) - Date.now() > RENEW_BEFORE_MS) return ticket;
+    await this.take([ticket.jobId], ticket.ticket);
+    return this.tickets.get(ticket.jobId);
+  }
+
+  /** Without a ticket the token is what there is; what is wrong with it, or with the job, is told by whoever asks next. */
+  private async take(jobIds: readonly string[], by: string): Promise<void> {
+    try {
+      for (const ticket of (await this.source?.(jobIds, bearer(by))) ?? [])
+        this.tickets.set(ticket.jobId, ticket);
+    } catch (error) {
+      // A server that is away is told of by the wait itself, which may go on when it is back.
+      if (!(error instanceof ComputeError) && (error as Error).name !== "UnreachableError") throw error;
+    }
+  }
+}
+
+function bearer(token: string): Record<string, string> {
+  return { authorization: `Bearer ${token}` };
+}
