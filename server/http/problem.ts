@@ -25,9 +25,14 @@ export function isServerFault(error: unknown): boolean {
   return !(error instanceof ComputeError) || errorCodes[error.code].status >= 500;
 }
 
+/** More of them are of no use to anybody. */
+const MAX_ERRORS = 100;
+
 export function invalidRequest(error: Pick<z.ZodError, "issues">): ComputeError {
   const errors = fieldErrors(error);
   const first = errors[0];
   const more = errors.length > 1 ? ` (and ${errors.length - 1} more)` : "";
-  return new ComputeError("invalid_request", `${first?.path}: ${first?.message}${more}`, { errors });
+  return new ComputeError("invalid_request", `${first?.path}: ${first?.message}${more}`, {
+    errors: errors.slice(0, MAX_ERRORS),
+  });
 }

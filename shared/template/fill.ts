@@ -1,9 +1,14 @@
 import type { z } from "zod";
 import { type Issue, issuesOf } from "../issues.ts";
+import { limits } from "../limits.ts";
 import { type JobManifest, jobManifest } from "../manifest.ts";
 import type { Filling } from "./parameter.ts";
 import { onlyPlaceholder, type Piece, parsePieces } from "./placeholders.ts";
 import { fillShellText } from "./shell-text.ts";
+
+/** More than a command and its environment may have. */
+const MAX_FILLED = limits.maxCommandBytes + limits.maxEnvBytes;
+const TOO_LONG = `its values come to more than ${MAX_FILLED} characters, each counted as often as it stands there`;
 
 /** A job manifest whose texts may hold placeholders. */
 export type TemplateJob = Readonly<Record<string, unknown>>;
@@ -20,7 +25,9 @@ export function fillJob(
   job: TemplateJob,
   fillings: Fillings,
 ): { manifest: JobManifest } | { issues: Found[] } {
-  const texts = fillFields(job, (text, isCommand) => fillText(text, fillings, isCommand), true);
+  const room = { characters: MAX_FILLED };
+  const texts = fillFields(job, (text, isCommand) => fillText(text, fillings, isCommand, room), true);
+  if (room.characters < 0) return { issues: [{ path: [], message: TOO_LONG, ofValue: true }] };
   const first = jobManifest.safeParse(texts);
   if (first.success) return { manifest: first.data };
   const typed = structuredClone(texts);
@@ -43,6 +50,10 @@ function foundIn(error: z.ZodError): Found[] {
   });
 }
 
+/** How much may still be filled in; below 0 it was too much. */
+interface Room {
+  characters: number;
+}
 type FillText = (text: string, isCommand: boolean) => unknown;
 
 function fillFields(fields: TemplateJob, fill: FillText, isJob: boolean): Record<string, unknown> {
@@ -61,11 +72,15 @@ function fillValue(value: unknown, fill: FillText, isCommand = false): unknown {
   return fillFields(value as TemplateJob, fill, false);
 }
 
-function fillText(text: string, fillings: Fillings, isCommand: boolean): unknown {
+function fillText(text: string, fillings: Fillings, isCommand: boolean, room: Room): unknown {
   const pieces = parsePieces(text);
   const only = onlyPlaceholder(pieces);
   if (only !== undefined && fillings.get(only) === undefined) return undefined;
-  const textOf = (name: string) => fillings.get(name)?.text ?? "";
+  const textOf = (name: string) => {
+    const value = fillings.get(name)?.text ?? "";
+    room.characters -= value.length;
+    return room.characters < 0 ? "" : value;
+  };
   if (!isCommand || pieces.every((piece) => "text" in piece)) return joined(pieces, textOf);
   // Where a text command is run by anything but a POSIX shell, the quotes would mean something else.
   return ["sh", "-c", fillShellText(pieces, textOf)];

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { MAX_MATCHED_LENGTH, PatternError, type Patterns } from "./pattern.ts";
+import { namesInWords } from "./placeholders.ts";
 
 export const parameterType = z.enum(["string", "number", "boolean", "enum", "file"]);
 export type ParameterType = z.infer<typeof parameterType>;
@@ -79,7 +80,7 @@ export function checkValue(
     return { text, value: text === "true" };
   }
   if (parameter.type === "enum" && !parameter.values?.includes(text)) {
-    return { problem: `must be one of ${parameter.values?.join(", ")}, not ${shown(text)}` };
+    return { problem: `must be one of ${namesInWords(parameter.values ?? [])}, not ${shown(text)}` };
   }
   if (parameter.type === "file" && text === "") return { problem: "must name a file; it is empty" };
   const unmatched = patterns && problemOfMatch(parameter.pattern, text, patterns);

@@ -4,6 +4,7 @@ export type Piece = { text: string } | { name: string };
 /** `{{` begins a placeholder; `{{{{` is a literal `{{`. A third brace before a name stands for itself. */
 const PLACEHOLDER = /\{\{\s*([A-Za-z_][A-Za-z0-9_-]*)\s*\}\}/y;
 const MAX_SHOWN = 30;
+const MAX_NAMES = 20;
 
 /** What stands between braces is no placeholder. */
 export class PlaceholderError extends Error {
@@ -44,6 +45,13 @@ export function escapeLiteral(text: string): string {
 
 export function namesIn(pieces: readonly Piece[]): string[] {
   return pieces.flatMap((piece) => ("name" in piece ? [piece.name] : []));
+}
+
+/** Names of parameters for a message, of which there may be many. */
+export function namesInWords(names: readonly string[]): string {
+  const more = names.length - MAX_NAMES;
+  const shown = names.slice(0, MAX_NAMES).join(", ") || "none";
+  return more > 0 ? `${shown} and ${more} more` : shown;
 }
 
 /** The one parameter that a text is nothing but a placeholder for. */

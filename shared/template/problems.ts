@@ -2,8 +2,8 @@ import type { Issue } from "../issues.ts";
 import { type Fillings, fillJob, type TemplateJob, valueAt } from "./fill.ts";
 import { checkValue, problemOfParameter, type TemplateParameter } from "./parameter.ts";
 import { Patterns } from "./pattern.ts";
-import { namesIn, type Piece, PlaceholderError, parsePieces } from "./placeholders.ts";
-import { isProgramArgument } from "./program-text.ts";
+import { namesIn, namesInWords, type Piece, PlaceholderError, parsePieces } from "./placeholders.ts";
+import { CommandWords } from "./program-text.ts";
 import { shellProblems } from "./shell-text.ts";
 
 interface Parts {
@@ -12,6 +12,7 @@ interface Parts {
 }
 
 const MAX_DEPTH = 8;
+const MAX_PLACEHOLDERS = 1_000;
 
 /** Everything that would go wrong with a template when it is run, whatever the values. */
 export function problemsOf({ parameters, job }: Parts): Issue[] {
@@ -21,6 +22,10 @@ export function problemsOf({ parameters, job }: Parts): Issue[] {
     ...wrongParameters(parameters),
     ...collectTexts(job, ["job"], texts),
   ];
+  const placeholders = texts.reduce((sum, { pieces }) => sum + namesIn(pieces).length, 0);
+  if (placeholders > MAX_PLACEHOLDERS) {
+    return [{ path: ["job"], message: `holds ${placeholders} placeholders; at most ${MAX_PLACEHOLDERS}` }];
+  }
   const known = new Map(parameters.map((parameter) => [parameter.name, parameter]));
   problems.push(...texts.flatMap((found) => problemsOfText(found, known)), ...programArguments(job));
   const used = new Set(texts.flatMap(({ pieces }) => namesIn(pieces)));
@@ -75,8 +80,8 @@ function problemsOfText({ path, pieces }: FoundText, known: ReadonlyMap<string, 
   const problems: Issue[] = [];
   for (const name of new Set(namesIn(pieces))) {
     if (known.has(name)) continue;
-    const names = [...known.keys()].join(", ") || "none";
-    problems.push({ path, message: `{{${name}}} is no parameter of this template (there are: ${names})` });
+    const there = namesInWords([...known.keys()]);
+    problems.push({ path, message: `{{${name}}} is no parameter of this template (there are: ${there})` });
   }
   const isShellText = path.length === 2 && path[1] === "command";
   if (!isShellText || namesIn(pieces).length === 0) return problems;
@@ -90,8 +95,11 @@ function problemsOfText({ path, pieces }: FoundText, known: ReadonlyMap<string, 
 /** `[sh, -c, "echo {{text}}"]` would let a value become code. */
 function programArguments({ command }: TemplateJob): Issue[] {
   if (!Array.isArray(command) || !command.every((arg) => typeof arg === "string")) return [];
+  const words = new CommandWords();
   return command.flatMap((arg: string, i) => {
-    if (!arg.includes("{{") || !isProgramArgument(command, i) || !hasPlaceholder(arg)) return [];
+    const isProgram = words.nextIsProgram;
+    words.push(arg);
+    if (!isProgram || !arg.includes("{{") || !hasPlaceholder(arg)) return [];
     const message =
       "holds a placeholder in the text of a program, where a value could become code; write the text as the command " +
       'itself, or pass the value behind it, as in [sh, -c, \'echo "$1"\', sh, "{{value}}"]';

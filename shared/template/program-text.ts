@@ -11,11 +11,24 @@ const INTERPRETERS: readonly { name: RegExp; flag: RegExp }[] = [
   { name: /^cmd(\.exe)?$/i, flag: /^\/[ck]$/i },
 ];
 
-/** Whether `args[index]` is the text of a program that another program is given, as in `sh -c TEXT`. */
-export function isProgramArgument(args: readonly string[], index: number): boolean {
-  if (args.slice(0, index).includes("eval")) return true;
-  const flag = args[index - 1];
-  if (flag === undefined) return false;
-  const before = args.slice(0, index - 1).map((arg) => basename(arg));
-  return INTERPRETERS.some((one) => one.flag.test(flag) && before.some((name) => one.name.test(name)));
+/** The words of a command one after the other, and whether the next is the text of a program, as in `sh -c TEXT`. */
+export class CommandWords {
+  private hasEval = false;
+  private readonly called = new Set<RegExp>();
+  private last: string | undefined;
+
+  push(word: string): void {
+    const name = this.last === undefined ? undefined : basename(this.last);
+    for (const one of name === undefined ? [] : INTERPRETERS) {
+      if (one.name.test(name ?? "")) this.called.add(one.flag);
+    }
+    if (word === "eval") this.hasEval = true;
+    this.last = word;
+  }
+
+  get nextIsProgram(): boolean {
+    const { last } = this;
+    if (this.hasEval || last === undefined) return this.hasEval;
+    return INTERPRETERS.some(({ flag }) => this.called.has(flag) && flag.test(last));
+  }
 }

@@ -1,6 +1,10 @@
 import type { Fillings } from "./fill.ts";
 import { checkValue, type Filling, type ParameterValue, type TemplateParameter } from "./parameter.ts";
 import { Patterns } from "./pattern.ts";
+import { namesInWords } from "./placeholders.ts";
+
+/** More of them are of no use to anybody. */
+const MAX_UNKNOWN = 20;
 
 export interface ParameterProblem {
   name: string;
@@ -13,9 +17,10 @@ export function resolveParameters(
   given: Readonly<Record<string, ParameterValue>>,
 ): { fillings: Fillings } | { problems: ParameterProblem[] } {
   const names = parameters.map((parameter) => parameter.name);
-  const there = names.join(", ") || "none";
+  const there = namesInWords(names);
   const problems: ParameterProblem[] = Object.keys(given)
     .filter((name) => !names.includes(name))
+    .slice(0, MAX_UNKNOWN)
     .map((name) => ({ name, message: `is no parameter of this template (there are: ${there})` }));
   const fillings = new Map<string, Filling | undefined>();
   const patterns = new Patterns();

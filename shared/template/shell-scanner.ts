@@ -1,6 +1,6 @@
-import { isProgramArgument } from "./program-text.ts";
+import { CommandWords } from "./program-text.ts";
 
-type Open = { kind: "double" } | { kind: "substitution"; parentheses: number; words: string[] };
+type Open = { kind: "double" } | { kind: "substitution"; parentheses: number; words: CommandWords };
 type Place = { context: "bare" | "single" | "double" } | { problem: string };
 
 const SPACES = " \t\n";
@@ -22,8 +22,10 @@ export class ShellScanner {
   private readonly found: Place[] = [];
   /** What is open around the place: "…" or $(…), with how many parentheses that has open. */
   private readonly open: Open[] = [];
+  /** How many of them are $(…). */
+  private substitutions = 0;
   /** The words of the command so far, without their quotes, and where the one being read begins. */
-  private words: string[] = [];
+  private words = new CommandWords();
   private wordFrom = 0;
   /** A word may begin here, so `#` would begin a comment. */
   private wordStart = true;
@@ -73,6 +75,7 @@ export class ShellScanner {
       if (character === "(") around.parentheses++;
       if (character === ")" && --around.parentheses === 0) {
         this.open.pop();
+        this.substitutions--;
         this.words = around.words;
         this.wordStart = false;
       }
@@ -89,7 +92,7 @@ export class ShellScanner {
   private endWord(by: string): void {
     const word = this.text.slice(this.wordFrom, this.at).replace(/["']/g, "");
     if (word) this.words.push(word);
-    if (";&|()\n".includes(by)) this.words = [];
+    if (";&|()\n".includes(by)) this.words = new CommandWords();
     this.wordFrom = this.at + 1;
   }
 
@@ -153,7 +156,8 @@ export class ShellScanner {
       if (!this.skip(SIMPLE_ARITHMETIC)) this.lose("in or behind $((…))");
     } else if (next === "(") {
       this.open.push({ kind: "substitution", parentheses: 1, words: this.words });
-      this.words = [];
+      this.substitutions++;
+      this.words = new CommandWords();
       this.wordStart = true;
       this.at += 2;
       this.wordFrom = this.at;
@@ -173,14 +177,13 @@ export class ShellScanner {
 
   private place(context: "bare" | "single" | "double"): void {
     if (this.inSubstitution()) this.found.push({ problem: refusal("in $(…)") });
-    else if (isProgramArgument([...this.words, ""], this.words.length))
-      this.found.push({ problem: PROGRAM_TEXT });
+    else if (this.words.nextIsProgram) this.found.push({ problem: PROGRAM_TEXT });
     else this.found.push({ context });
     this.at++;
   }
 
   private inSubstitution(): boolean {
-    return this.open.some((one) => one.kind === "substitution");
+    return this.substitutions > 0;
   }
 
   private skip(pattern: RegExp): boolean {
