@@ -44,7 +44,7 @@ test("the patterns of one member's template hold up nobody else", async () => {
   );
   await server.api.call(
     "templates.create",
-    templateOf("slow", (i) => `(a|a)*[ab]{30}${i}`),
+    templateOf("slow", (i) => `(a|b|a)*[ab]{30}(?:${i})?`),
     user,
   );
   const run = { template: "slow", params: valuesOf("ab".repeat(2_048)) };
