@@ -1,6 +1,6 @@
 import type { Labels } from "../shared/labels.ts";
 import { limits as sharedLimits } from "../shared/limits.ts";
-import type { JobType } from "../shared/manifest.ts";
+import { type JobType, jobType } from "../shared/manifest.ts";
 import type { NodeDescription } from "../shared/node.ts";
 import { type AgentFile, allowOf } from "./agent-file.ts";
 import { bareMachine, withGpuCount } from "./detectors/detect.ts";
@@ -46,7 +46,7 @@ export function describeNode(
 }
 
 function jobTypesOf({ docker }: MachineFacts, { allow }: AgentFile): JobType[] {
-  const able: JobType[] = docker?.osType === "linux" ? ["COMMAND", "DOCKER"] : ["COMMAND"];
+  const able = jobType.options.filter((type) => type !== "DOCKER" || docker?.osType === "linux");
   return able.filter((type) => allow.executors?.includes(type) ?? true);
 }
 

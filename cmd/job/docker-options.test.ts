@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
-import { mountOf } from "./docker-options.ts";
+import { resolveOptions } from "../../shared/config/options.ts";
+import { dockerFlags, dockerOf, mountOf } from "./docker-options.ts";
 
 test("a mount is written as for docker's command line, in either of its ways", () => {
   expect(mountOf("/data:/in:ro")).toEqual({ type: "bind", source: "/data", target: "/in", readOnly: true });
@@ -30,4 +31,10 @@ test("a mount that means nothing says why", () => {
   expect(() => mountOf("/data:/in:rx")).toThrow(/colon too many/);
   expect(() => mountOf("type=bind,from=/a,target=/b")).toThrow(/from is no field of a mount/);
   expect(() => mountOf("type=bind,source=/a")).toThrow(/it has no target/);
+});
+
+test("an init is there unless it is left out", () => {
+  const given = (flags: object) => dockerOf(resolveOptions(dockerFlags, { flags: { ...flags }, env: {} }));
+  expect(given({})).toBeUndefined();
+  expect(given({ "no-init": true })).toEqual({ init: false });
 });
