@@ -27,6 +27,7 @@ import { JobService, type SubmitCheck } from "./job/job-service.ts";
 import { JobWatch } from "./job/job-watch.ts";
 import { ManyJobs } from "./job/many-jobs.ts";
 import { manyJobsHandlers } from "./job/many-jobs-handlers.ts";
+import { Startable } from "./job/startable.ts";
 import { Unschedulable } from "./job/unschedulable.ts";
 import type { FollowParts } from "./log/follow.ts";
 import { logHandlers } from "./log/handlers.ts";
@@ -124,7 +125,7 @@ export async function composePlane(parts: PlaneParts): Promise<Plane> {
     ...authHandlers({ ...stores, tokens, bus, onSessionEnd: (id) => nodeService.endAccess(id), now }),
     ...identity.handlers,
     ...jobHandlers(jobService, unschedulable, costsOf),
-    ...manyJobsHandlers(jobService, new ManyJobs(jobParts), fitCheck, credits.estimate),
+    ...manyJobsHandlers(jobService, new ManyJobs(jobParts), fitCheck, stores.flow, credits.estimate),
     ...executionHandlers(stores.executions, (executionId) => stores.logs.lastSeq(executionId)),
     ...nodeHandlers({
       ...stores,
@@ -189,7 +190,9 @@ interface ExecutionParts {
 function composeExecution({ stores, bus, pricing, now, onError }: ExecutionParts) {
   const dispatcher = new Dispatcher(stores.executions, bus, now, (error) => onError("dispatch", error));
   const due = dueTimesOver(bus);
-  const flow = new JobFlow({ jobs: stores.jobs, flow: stores.flow, bus, due, now, onError });
+  const startable = new Startable(stores.nodes);
+  const canStart = (businessId: string) => startable.of(businessId);
+  const flow = new JobFlow({ jobs: stores.jobs, flow: stores.flow, bus, due, now, onError, canStart });
   const credits = composeCredits({ ...stores, pricing, now, onError });
   const executionService = new ExecutionService(stores.jobs, bus, now, due, flow, credits.metering);
   return { dispatcher, due, flow, credits, executionService };

@@ -176,11 +176,12 @@ export function queueDeadlineOf(manifest: JobManifest, fromMs: number): number |
     : fromMs + Math.ceil(manifest.queueTtlSeconds * 1_000);
 }
 
-/** The job as it is when it waits for another attempt. */
+/** The job as it is when it waits for another attempt: in a concurrency group for its turn, like the others. */
 export function requeue(job: JobRecord): JobRecord {
   return {
     ...job,
     status: "QUEUED",
+    hold: job.manifest.concurrency ? "group" : undefined,
     executionId: undefined,
     nodeId: undefined,
     notBeforeMs: undefined,

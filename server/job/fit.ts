@@ -58,7 +58,7 @@ export class FitCheck {
 }
 
 /** Why a node that matches takes no job at all now. */
-function absenceOf(node: NodeRecord): Pick<NodeFit, "rule" | "detail"> | undefined {
+export function absenceOf(node: NodeRecord): Pick<NodeFit, "rule" | "detail"> | undefined {
   if (node.accessEnded) {
     return { rule: "signed-out", detail: "its user has signed out; sign in and start its agent again" };
   }

@@ -2,7 +2,8 @@ import type { ClientSession, Collection, Filter } from "mongodb";
 import type { JobStatus } from "../../shared/job-state.ts";
 import { type MongoStore, outlastOthers } from "../store/mongo.ts";
 import { collectionStep } from "../store/mongo-migrations.ts";
-import { ADMITTED_AT_ONCE, type GroupKey, type JobFlowStore } from "./flow-store.ts";
+import { ADMITTED_AT_ONCE, type GroupKey, type JobFlowStore, MAX_REQUIREMENTS } from "./flow-store.ts";
+import { type CanStart, limitOf, turns } from "./group-rules.ts";
 import { groupKeyOf, groupOf, type JobDocument, jobFromDocument, jobUpdate } from "./job-documents.mongo.ts";
 import type { JobRecord } from "./job-record.ts";
 
@@ -34,6 +35,13 @@ export const flowSteps = [
     {
       key: { [COMES_AFTER]: 1, job_id: 1 },
       partialFilterExpression: SAYS_AFTER,
+    },
+  ]),
+  // However many jobs of a group wait, of each requirement the first is looked at.
+  collectionStep("flow-3", "compute_jobs", [
+    {
+      key: { open_group: 1, hold: 1, queue_key: 1, not_before: 1, job_id: 1 },
+      partialFilterExpression: { open_group: { $exists: true } },
     },
   ]),
 ];
@@ -102,9 +110,13 @@ export class MongoJobFlowStore implements JobFlowStore {
     return this.select({ hold: "after", job_id: { $gt: behindJobId ?? "" } }, limit);
   }
 
-  admit(key: GroupKey): Promise<JobRecord[]> {
+  admit(key: GroupKey, canStart: CanStart): Promise<JobRecord[]> {
     const group = groupOf(key.businessId, key.group);
-    return this.store.attempt(() => outlastOthers(() => this.admitOnce(group)));
+    return this.store.attempt(() => outlastOthers(() => this.admitOnce(group, canStart)));
+  }
+
+  groupHolders({ businessId, group }: GroupKey, limit: number): Promise<JobRecord[]> {
+    return this.select({ open_group: groupOf(businessId, group), hold: { $exists: false } }, limit);
   }
 
   groupMembers({ businessId, group }: GroupKey): Promise<JobRecord[]> {
@@ -133,31 +145,44 @@ export class MongoJobFlowStore implements JobFlowStore {
     return this.select({ hold: "array", job_id: { $gt: behindJobId ?? "" } }, limit);
   }
 
-  private admitOnce(group: string): Promise<JobRecord[]> {
+  private admitOnce(group: string, canStart: CanStart): Promise<JobRecord[]> {
     return this.store.transaction(async (session) => {
       await this.groups.updateOne({ _id: group }, { $inc: { admissions: 1 } }, { upsert: true, session });
-      let underWay = await this.jobs.countDocuments(
-        { open_group: group, hold: { $exists: false } },
-        { session },
-      );
-      const waiting = await this.jobs
-        .find({ open_group: group, hold: "group" }, { session })
-        .sort({ job_id: 1 })
-        .limit(ADMITTED_AT_ONCE)
-        .toArray();
-      const admitted: JobRecord[] = [];
-      for (const job of waiting.map(jobFromDocument)) {
-        if (underWay >= (job.manifest.concurrency?.limit ?? 1)) break;
-        admitted.push({ ...job, hold: undefined });
-        underWay += 1;
-      }
-      if (admitted.length === 0) return admitted;
-      const writes = admitted.map((job) => ({
-        updateOne: { filter: { job_id: job.jobId, hold: "group" as const }, update: jobUpdate(job) },
+      const queues = await this.waitingIn(group, session);
+      if (queues.length === 0) return [];
+      const place = { open_group: group, hold: { $exists: false } };
+      const underWay = await this.jobs.countDocuments({ ...place, status: { $ne: "QUEUED" } }, { session });
+      const placed = await this.jobs.find({ ...place, status: "QUEUED" }, { session }).toArray();
+      const state = { underWay, placed: placed.map(jobFromDocument), queues };
+      const { admitted, displaced } = turns(state, canStart);
+      const going = admitted.map((job) => ({ ...job, hold: undefined }));
+      const changed = [...displaced.map((job) => ({ ...job, hold: "group" as const })), ...going];
+      if (changed.length === 0) return [];
+      // What a node takes at this moment is in the way of the transaction, which then begins again.
+      const writes = changed.map((job) => ({
+        updateOne: { filter: { job_id: job.jobId, status: "QUEUED" as const }, update: jobUpdate(job) },
       }));
       await this.jobs.bulkWrite(writes, { session });
-      return admitted;
+      return going;
     });
+  }
+
+  /** Jumps in the index from requirement to requirement. */
+  private async waitingIn(group: string, session: ClientSession): Promise<JobRecord[][]> {
+    const waits = { open_group: group, hold: "group" as const };
+    const keys = await this.jobs.distinct("queue_key", waits, { session });
+    const queues: JobRecord[][] = [];
+    for (const queue_key of keys.slice(0, MAX_REQUIREMENTS)) {
+      const may = { ...waits, queue_key, not_before: { $exists: false } };
+      const read = (limit: number, skip: number) =>
+        this.jobs.find(may, { session }).sort({ job_id: 1 }).skip(skip).limit(limit).toArray();
+      const [head] = (await read(1, 0)).map(jobFromDocument);
+      if (!head) continue;
+      const more = Math.min(limitOf(head), ADMITTED_AT_ONCE) - 1;
+      const others = more > 0 ? (await read(more, 1)).map(jobFromDocument) : [];
+      queues.push([head, ...others]);
+    }
+    return queues;
   }
 
   private async progressOf(

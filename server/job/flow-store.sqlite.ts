@@ -1,10 +1,15 @@
 import type { JobStatus } from "../../shared/job-state.ts";
 import type { Migration, SqliteStore } from "../store/sqlite.ts";
-import { ADMITTED_AT_ONCE, type GroupKey, type JobFlowStore } from "./flow-store.ts";
+import { ADMITTED_AT_ONCE, type GroupKey, type JobFlowStore, MAX_REQUIREMENTS } from "./flow-store.ts";
+import { type CanStart, limitOf, turns } from "./group-rules.ts";
 import type { JobRecord } from "./job-record.ts";
 import { type JobRow, jobFromRow, updateJob } from "./job-rows.sqlite.ts";
 
 const OPEN = "status IN ('QUEUED', 'ASSIGNED', 'RUNNING')";
+const IN_GROUP = "business_id = $businessId AND concurrency_group = $group";
+/** Queries must say these in the words of their indexes. */
+const HAS_PLACE = `concurrency_group IS NOT NULL AND hold IS NULL AND ${OPEN}`;
+const WAITS_IN_GROUP = "hold = 'group' AND status = 'QUEUED' AND not_before IS NULL";
 
 /** Of a job called j: it never ran, because of how another ended. */
 const SKIPPED = "j.status = 'CANCELLED' AND json_extract(j.ending, '$.reason') = 'Skipped'";
@@ -26,6 +31,16 @@ export const flowMigrations: Migration[] = [
     id: "flow-2",
     // How an array stands is asked whenever one of its jobs ends: no job need be read for it.
     sql: "CREATE INDEX compute_jobs_array_status ON compute_jobs (array_id, status) WHERE array_id IS NOT NULL",
+  },
+  {
+    id: "flow-3",
+    // However many jobs of a group wait, those that have a place are few, and of each requirement the first is looked at.
+    sql: `
+      CREATE INDEX compute_jobs_group_placed ON compute_jobs (business_id, concurrency_group, job_id)
+        WHERE ${HAS_PLACE};
+      CREATE INDEX compute_jobs_group_waiting ON compute_jobs (business_id, concurrency_group, queue_key, job_id)
+        WHERE ${WAITS_IN_GROUP};
+    `,
   },
 ];
 
@@ -109,27 +124,49 @@ export class SqliteJobFlowStore implements JobFlowStore {
     });
   }
 
-  admit({ businessId, group }: GroupKey): Promise<JobRecord[]> {
+  admit(key: GroupKey, canStart: CanStart): Promise<JobRecord[]> {
     return this.store.write(() => {
-      const inGroup = `business_id = $businessId AND concurrency_group = $group AND ${OPEN}`;
+      const queues = this.waitingIn(key);
+      if (queues.length === 0) return [];
       const counted = this.store.get<{ n: number }>(
-        `SELECT count(*) AS n FROM compute_jobs WHERE ${inGroup} AND hold IS NULL`,
-        { businessId, group },
+        `SELECT count(*) AS n FROM compute_jobs WHERE ${IN_GROUP} AND ${HAS_PLACE} AND status <> 'QUEUED'`,
+        { ...key },
       );
-      let underWay = counted?.n ?? 0;
-      const waiting = this.select(`${inGroup} AND hold = 'group' ORDER BY job_id LIMIT ${ADMITTED_AT_ONCE}`, {
-        businessId,
-        group,
-      });
-      const admitted: JobRecord[] = [];
-      for (const job of waiting) {
-        if (underWay >= (job.manifest.concurrency?.limit ?? 1)) break;
-        this.store.run("UPDATE compute_jobs SET hold = NULL WHERE job_id = $jobId", { jobId: job.jobId });
-        admitted.push({ ...job, hold: undefined });
-        underWay += 1;
-      }
-      return admitted;
+      const placed = this.select(`${IN_GROUP} AND ${HAS_PLACE} AND status = 'QUEUED'`, { ...key });
+      const { admitted, displaced } = turns({ underWay: counted?.n ?? 0, placed, queues }, canStart);
+      for (const { jobId } of displaced) this.setHold(jobId, "group");
+      for (const { jobId } of admitted) this.setHold(jobId, null);
+      return admitted.map((job) => ({ ...job, hold: undefined }));
     });
+  }
+
+  async groupHolders(key: GroupKey, limit: number): Promise<JobRecord[]> {
+    return this.select(`${IN_GROUP} AND ${HAS_PLACE} ORDER BY job_id LIMIT $limit`, { ...key, limit });
+  }
+
+  /** Walks the index from requirement to requirement. */
+  private waitingIn(key: GroupKey): JobRecord[][] {
+    const queues: JobRecord[][] = [];
+    let after = "";
+    while (queues.length < MAX_REQUIREMENTS) {
+      const next = this.store.get<{ queue_key: string }>(
+        `SELECT queue_key FROM compute_jobs WHERE ${IN_GROUP} AND ${WAITS_IN_GROUP} AND queue_key > $after
+         ORDER BY queue_key LIMIT 1`,
+        { ...key, after },
+      );
+      if (!next) break;
+      after = next.queue_key;
+      const waiting = `${IN_GROUP} AND ${WAITS_IN_GROUP} AND queue_key = $queueKey ORDER BY job_id LIMIT $limit`;
+      const [head] = this.select(waiting, { ...key, queueKey: after, limit: 1 });
+      const wanted = head ? Math.min(limitOf(head), ADMITTED_AT_ONCE) : 0;
+      const jobs = wanted > 1 ? this.select(waiting, { ...key, queueKey: after, limit: wanted }) : [];
+      if (head) queues.push(wanted > 1 ? jobs : [head]);
+    }
+    return queues;
+  }
+
+  private setHold(jobId: string, hold: "group" | null): void {
+    this.store.run("UPDATE compute_jobs SET hold = $hold WHERE job_id = $jobId", { jobId, hold });
   }
 
   async groupMembers({ businessId, group }: GroupKey): Promise<JobRecord[]> {

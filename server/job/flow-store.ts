@@ -1,4 +1,5 @@
 import type { JobStatus } from "../../shared/job-state.ts";
+import type { CanStart } from "./group-rules.ts";
 import type { JobRecord } from "./job-record.ts";
 
 /** A concurrency group of a business. */
@@ -9,6 +10,8 @@ export interface GroupKey {
 
 /** The most jobs that one call lets go on; the next one goes on with the rest. */
 export const ADMITTED_AT_ONCE = 1_000;
+/** The most requirements of waiting jobs that one call looks at. */
+export const MAX_REQUIREMENTS = 1_000;
 
 /**
  * What the store knows of jobs that wait for others: dependencies, concurrency groups and arrays. Every operation is
@@ -35,10 +38,13 @@ export interface JobFlowStore {
   /** Jobs that are held back until others are over, by id, behind `behindJobId`. */
   heldAfter(behindJobId: string | undefined, limit: number): Promise<JobRecord[]>;
   /**
-   * Lets jobs of the group go on, in the order they were made, while fewer than the limit of the next one are under
-   * way; resolves with those that go on. Two callers at once never let more go on than that.
+   * Lets jobs of the group go on, as `turns` says; resolves with those that go on. Two callers at once never let more go
+   * on than the limit. Cost grows with the limit and with the number of different requirements, not with the jobs that
+   * wait.
    */
-  admit(key: GroupKey): Promise<JobRecord[]>;
+  admit(key: GroupKey, canStart: CanStart): Promise<JobRecord[]>;
+  /** Jobs of the group that have a place: under way, or next to be handed out; by id. */
+  groupHolders(key: GroupKey, limit: number): Promise<JobRecord[]>;
   /** Jobs of the group that are not over, by id. */
   groupMembers(key: GroupKey): Promise<JobRecord[]>;
   /** Groups in which jobs wait, each once, by business and name, behind `behind`. */

@@ -6,6 +6,7 @@ import { RecentMap } from "../recent-map.ts";
 import type { DueTimes } from "../tasks/due-times.ts";
 import { applyProgress, judgeAfter, releaseHeld, skipHeld, tally } from "./flow-rules.ts";
 import type { GroupKey, JobFlowStore } from "./flow-store.ts";
+import type { CanStart } from "./group-rules.ts";
 import type { JobRecord, JobState } from "./job-record.ts";
 import { JobRetry } from "./job-retry.ts";
 import { cancelled } from "./job-rules.ts";
@@ -17,6 +18,8 @@ export interface JobFlowParts {
   bus: Bus;
   due: DueTimes;
   now: () => number;
+  /** Which jobs of a business some node could be given; absent: all. */
+  canStart?: (businessId: string) => Promise<CanStart>;
   /** What follows from a change must not fail the change itself: the next look makes up for it. */
   onError(what: string, error: unknown): void;
 }
@@ -88,6 +91,15 @@ export class JobFlow {
     const arrays = await flow.openArrays(lookedTo.array?.jobId, PAGE);
     lookedTo.array = lastOfFull(arrays);
     await this.changed(await this.progress(arrays, true));
+  }
+
+  /** Lets jobs of these groups go on, which may start by their time since now. Never rejects. */
+  async admitAll(groups: readonly GroupKey[]): Promise<void> {
+    try {
+      for (const key of groups) await this.admit(key);
+    } catch (error) {
+      this.parts.onError("the turn of a concurrency group", error);
+    }
   }
 
   /** One step: the jobs that change because these have. */
@@ -163,7 +175,8 @@ export class JobFlow {
 
   /** Nothing more follows from a job that goes on. */
   private async admit(key: GroupKey): Promise<void> {
-    this.announce(await this.parts.flow.admit(key));
+    const canStart = (await this.parts.canStart?.(key.businessId)) ?? (() => true);
+    this.announce(await this.parts.flow.admit(key, canStart));
   }
 
   /** Jobs that take the place of the earlier ones of their group cancel those. */

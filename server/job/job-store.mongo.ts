@@ -12,7 +12,13 @@ import {
 } from "../store/mongo.ts";
 import { CLOCK_SKEW_MS } from "../tasks/clock.ts";
 import { JobChanges } from "./job-changes.mongo.ts";
-import { type JobDocument, jobDocument, jobFromDocument, QUEUE_EXPRESSION } from "./job-documents.mongo.ts";
+import {
+  groupKeyOf,
+  type JobDocument,
+  jobDocument,
+  jobFromDocument,
+  QUEUE_EXPRESSION,
+} from "./job-documents.mongo.ts";
 import { jobFilterOf, listOrder } from "./job-filter.mongo.ts";
 import type { JobRecord } from "./job-record.ts";
 import {
@@ -25,6 +31,7 @@ import {
   MAX_EXPIRING,
   type MatchingChanges,
   type NewJob,
+  type Promoted,
 } from "./job-store.ts";
 
 const INSERTS_PER_BATCH = 1_000;
@@ -114,11 +121,13 @@ export class MongoJobStore implements JobStore {
     });
   }
 
-  promoteDue(nowMs: number): Promise<{ businessIds: string[]; nextDueAtMs: number | undefined }> {
+  promoteDue(nowMs: number): Promise<Promoted> {
     return this.store.attempt(async () => {
       const due = { not_before: { $lte: nowMs } };
       const businessIds: string[] = await this.jobs.distinct("business_id", due);
+      let groups: (string | undefined)[] = [];
       if (businessIds.length > 0) {
+        groups = await this.jobs.distinct("open_group", { ...due, hold: "group" });
         await this.jobs.updateMany(due, [
           { $set: { queue: QUEUE_EXPRESSION, version: { $add: ["$version", 1] } } },
           { $unset: "not_before" },
@@ -129,7 +138,8 @@ export class MongoJobStore implements JobStore {
         .sort({ not_before: 1 })
         .limit(1)
         .next();
-      return { businessIds, nextDueAtMs: next?.not_before };
+      const known = groups.filter((group) => group !== undefined);
+      return { businessIds, groups: known.map(groupKeyOf), nextDueAtMs: next?.not_before };
     });
   }
 

@@ -2,6 +2,7 @@ import { RETRY_MAX_MS } from "../../shared/reasons.ts";
 import { PUT_BACK_MAX_MS } from "../execution/rules.ts";
 import type { Migration, SqliteStore } from "../store/sqlite.ts";
 import { CLOCK_SKEW_MS } from "../tasks/clock.ts";
+import type { GroupKey } from "./flow-store.ts";
 import { idOrder, selectJobIds } from "./job-filter.sqlite.ts";
 import type { JobRecord, JobState } from "./job-record.ts";
 import {
@@ -23,6 +24,7 @@ import {
   MAX_EXPIRING,
   type MatchingChanges,
   type NewJob,
+  type Promoted,
 } from "./job-store.ts";
 
 export const jobMigrations: Migration[] = [
@@ -121,17 +123,23 @@ export class SqliteJobStore implements JobStore {
     });
   }
 
-  promoteDue(nowMs: number): Promise<{ businessIds: string[]; nextDueAtMs: number | undefined }> {
+  promoteDue(nowMs: number): Promise<Promoted> {
     return this.store.write(() => {
-      const due = this.store.all<{ business_id: string }>(
-        `UPDATE compute_jobs SET not_before = NULL WHERE not_before <= $now RETURNING business_id`,
+      const due = this.store.all<{ business_id: string; waits_in: string | null }>(
+        `UPDATE compute_jobs SET not_before = NULL WHERE not_before <= $now
+         RETURNING business_id, CASE hold WHEN 'group' THEN concurrency_group END AS waits_in`,
         { now: nowMs },
       );
+      const groups = new Map<string, GroupKey>();
+      for (const { business_id: businessId, waits_in: group } of due) {
+        if (group !== null) groups.set(`${businessId}/${group}`, { businessId, group });
+      }
       const next = this.store.get<{ at: number | null }>(
         "SELECT min(not_before) AS at FROM compute_jobs WHERE not_before IS NOT NULL",
       );
       return {
         businessIds: [...new Set(due.map((row) => row.business_id))],
+        groups: [...groups.values()],
         nextDueAtMs: next?.at ?? undefined,
       };
     });

@@ -1,5 +1,6 @@
 import type { JobStatus } from "../../shared/job-state.ts";
 import type { KeepsTimes } from "../tasks/clock.ts";
+import type { GroupKey } from "./flow-store.ts";
 import type { JobRecord, JobState } from "./job-record.ts";
 
 export interface NewJob {
@@ -70,6 +71,15 @@ export interface ExpiringJobs {
   nextDueAtMs: number | undefined;
 }
 
+/** What has become due. */
+export interface Promoted {
+  businessIds: string[];
+  /** Groups in which jobs wait for their turn since now, each once. */
+  groups: GroupKey[];
+  /** When the next job is due. */
+  nextDueAtMs: number | undefined;
+}
+
 /**
  * Where jobs are kept. Every operation is safe to call from many places at once; what it resolves with is on disk.
  * Rows of another business are never found. Rejects with ComputeError `storage_failed` when the store refuses.
@@ -97,8 +107,8 @@ export interface JobStore extends KeepsTimes {
   ): Promise<MatchingChanges<Result>>;
   /** Queued jobs that have waited too long, at most MAX_EXPIRING, and when the next will have. */
   expiring(nowMs: number): Promise<ExpiringJobs>;
-  /** Makes jobs claimable whose `notBeforeMs` has come. Resolves with their businesses and when the next is due. */
-  promoteDue(nowMs: number): Promise<{ businessIds: string[]; nextDueAtMs: number | undefined }>;
+  /** Makes jobs claimable whose `notBeforeMs` has come, or lets them wait for their turn in their group. */
+  promoteDue(nowMs: number): Promise<Promoted>;
   /**
    * Jobs that would wait for another attempt longer than `RETRY_MAX_MS`, or than `PUT_BACK_MAX_MS` where they have failed at nothing yet, are due now; jobs with a
    * queueTtlSeconds, whose time to start has come, wait no longer than that from now.

@@ -7,7 +7,10 @@ import { businessOf, userOf } from "../http/callers.ts";
 import type { Handlers, RequestContext } from "../http/handler.ts";
 import { decodeCursor, encodeCursor } from "../http/page.ts";
 import type { FitCheck } from "./fit.ts";
+import type { JobFlowStore } from "./flow-store.ts";
+import { holdersOf } from "./group-holders.ts";
 import { jobQuery } from "./job-query.ts";
+import type { JobRecord } from "./job-record.ts";
 import type { JobService } from "./job-service.ts";
 import type { ManyJobs, RetryPlace } from "./many-jobs.ts";
 import { explainFit, explainJob } from "./why.ts";
@@ -24,6 +27,7 @@ export function manyJobsHandlers(
   jobs: JobService,
   many: ManyJobs,
   fit: FitCheck,
+  flow: Pick<JobFlowStore, "groupHolders">,
   estimate: Estimate,
 ): ManyJobsHandlers {
   return {
@@ -31,7 +35,9 @@ export function manyJobsHandlers(
       const job = await jobs.retrieve(businessOf(context), jobId);
       const isQueued = job.status === "QUEUED";
       const report = isQueued ? await fit.check(job) : NO_NODES;
-      return { jobId, status: job.status, ...explainJob(job, report), ...report };
+      const holders = await holdersOf(job, flow, fit);
+      const heldBy = holders.map((one) => one.job).map(heldByView);
+      return { jobId, status: job.status, ...explainJob(job, report, holders), heldBy, ...report };
     },
     "jobs.dry-run": async (manifest, context) => {
       const report = await fit.check({ ...userOf(context), manifest });
@@ -70,4 +76,8 @@ function placeOf(cursor: string | undefined): RetryPlace | undefined {
 function isPlace(text: string): boolean {
   const ids = text.split("/");
   return ids.length === 2 && ids.every((id) => jobId.safeParse(id).success);
+}
+
+function heldByView({ jobId, status, manifest }: JobRecord) {
+  return { jobId, status, name: manifest.name };
 }

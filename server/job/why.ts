@@ -9,9 +9,31 @@ export interface Why {
   summary: string;
 }
 
-/** Of a job as it is now, given how the nodes stand to it. Pure. */
-export function explainJob(job: JobRecord, report: FitReport): Why {
+/** A job that has a place in the group of another, and what it waits for itself. */
+export interface Holder {
+  job: JobRecord;
+  why: Why;
+}
+
+/** Of a job as it is now, given how the nodes stand to it and who has the places in its group. Pure. */
+export function explainJob(job: JobRecord, report: FitReport, holders: readonly Holder[] = []): Why {
+  const isInLine = job.status === "QUEUED" && job.hold === "group";
+  if (isInLine && job.notBeforeMs === undefined) {
+    const isStuck = !report.nodes.some(({ verdict }) => verdict === "fits" || verdict === "busy");
+    return isStuck && !report.moreNodes ? explainFit(report, "The job") : waitsForTurn(job, holders);
+  }
   return notQueued(job) ?? heldBack(job) ?? explainFit(report, "The job");
+}
+
+function waitsForTurn({ manifest }: JobRecord, holders: readonly Holder[]): Why {
+  const { group, limit } = manifest.concurrency ?? {};
+  const full = `The job waits for its turn in the concurrency group ${group}, which is full: ${limit} of its jobs at once.`;
+  const [first, ...others] = holders;
+  if (!first) return { waitsFor: "group", summary: full };
+  const name = first.job.manifest.name === undefined ? "" : ` (${first.job.manifest.name})`;
+  const more = others.length > 0 ? `; ${others.length} more have one, too` : "";
+  const place = `Job ${first.job.jobId}${name} has a place${more}.`;
+  return { waitsFor: "group", summary: `${full} ${place} ${first.why.summary.replace(/^The job/, "It")}` };
 }
 
 /** What the nodes alone say. Pure. */
@@ -77,13 +99,6 @@ function heldForJobs({ hold, manifest }: JobRecord): Why | undefined {
     return {
       waitsFor: "job",
       summary: `The job comes after other jobs, which are not all over: ${others.join(", ")}.`,
-    };
-  }
-  if (hold === "group") {
-    const { group, limit } = manifest.concurrency ?? {};
-    return {
-      waitsFor: "group",
-      summary: `The job waits for its turn in the concurrency group ${group}, which is full: ${limit} of its jobs at once.`,
     };
   }
   if (hold === "array") {

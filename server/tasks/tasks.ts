@@ -117,7 +117,7 @@ export function attendanceTask({ attendance }: TaskParts): PeriodicTask {
 }
 
 /** `compute-retry`: jobs whose next attempt is due go back into the queue. */
-export function retryTask({ jobs, bus }: TaskParts): PeriodicTask {
+export function retryTask({ jobs, jobFlow, bus }: TaskParts): PeriodicTask {
   return {
     name: "compute-retry",
     intervalMs: 30_000,
@@ -125,7 +125,8 @@ export function retryTask({ jobs, bus }: TaskParts): PeriodicTask {
     // one promotes the job.
     runsOn: "each",
     async runOnce(nowMs) {
-      const { businessIds, nextDueAtMs } = await jobs.promoteDue(nowMs);
+      const { businessIds, groups, nextDueAtMs } = await jobs.promoteDue(nowMs);
+      await jobFlow.admitAll(groups);
       for (const businessId of businessIds) bus.publish("wake", { businessId });
       return { nextDueAtMs };
     },

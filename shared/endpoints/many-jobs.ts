@@ -61,8 +61,10 @@ export const manyJobsEndpoints = defineEndpoints({
       jobId,
       status: jobStatus,
       waitsFor,
-      /** In one sentence. */
+      /** In a sentence or two. */
       summary: z.string(),
+      /** Jobs that have a place in the concurrency group that it waits for, the oldest first; else none. */
+      heldBy: z.array(z.object({ jobId, status: jobStatus, name: z.string().optional() })),
     }),
     errors: ["not_found"],
     repeatable: true,

@@ -154,3 +154,28 @@ test("without a node, job why says how to get one", async () => {
   expect(answer).toMatchObject({ waitsFor: "node", nodes: [], moreNodes: false });
   expect(answer.hint).toContain("agent run");
 });
+
+test("job why of a job that waits for its turn names the one that has the place, and what that waits for", async () => {
+  await register();
+  const group = { concurrency: { group: "deploy" }, resources: { cpu: 4 } };
+  const other = { name: "long", resources: { cpu: 4 } };
+  const first = await submit({ ...group, name: "ghost" });
+  const second = await submit(group);
+  const told = await whyJob(second);
+  expect(told).toMatchObject({
+    waitsFor: "group",
+    heldBy: [{ jobId: first, name: "ghost", status: "QUEUED" }],
+  });
+  expect(told.summary).toContain(`Job ${first} (ghost) has a place. It has room on box now`);
+  expect((await whyJob(await submit(other))).heldBy).toEqual([]);
+});
+
+test("job why of a job that no node could be given says so, also behind others of its group", async () => {
+  await register();
+  const concurrency = { group: "build" };
+  await submit({ concurrency });
+  const ghost = await submit({ concurrency, labels: { gpu: "h100" } });
+  expect(await whyJob(ghost)).toMatchObject({ waitsFor: "node" });
+  const late = await submit({ concurrency, notBefore: new Date(plane.now() + 60_000).toISOString() });
+  expect(await whyJob(late)).toMatchObject({ waitsFor: "time" });
+});

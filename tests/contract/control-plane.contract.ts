@@ -265,9 +265,9 @@ export function controlPlaneContract(name: string, open: () => Promise<ControlPl
       expect(waiting).toMatchObject({ status: "QUEUED", retryCount: 1, end: { exitCode: 1 } });
       expect(await assign(node)).toEqual([]);
       const early = await stores.jobs.promoteDue(AT_MS);
-      expect(early).toEqual({ businessIds: [], nextDueAtMs: waiting?.notBeforeMs });
+      expect(early).toEqual({ businessIds: [], groups: [], nextDueAtMs: waiting?.notBeforeMs });
       const due = await stores.jobs.promoteDue(waiting?.notBeforeMs ?? 0);
-      expect(due).toEqual({ businessIds: [businessId], nextDueAtMs: undefined });
+      expect(due).toEqual({ businessIds: [businessId], groups: [], nextDueAtMs: undefined });
       expect((await assign(node)).length).toBe(1);
     });
 

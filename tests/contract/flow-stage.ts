@@ -24,12 +24,15 @@ export class FlowStage {
   readonly flow: JobFlow;
   readonly service: JobService;
   readonly many: ManyJobs;
+  /** Says of a job that no node that is there could be given it. */
+  isStuck = ({ manifest }: JobRecord) => manifest.labels.disk !== undefined;
   private readonly node = nodeOf(this.by.businessId);
 
   private constructor(readonly stores: ControlPlaneStores) {
     const bus = new MemoryBus();
     const parts = { jobs: stores.jobs, bus, due, now: () => AT_MS };
-    this.flow = new JobFlow({ ...parts, flow: stores.flow, onError });
+    const canStart = async () => (job: JobRecord) => !this.isStuck(job);
+    this.flow = new JobFlow({ ...parts, flow: stores.flow, onError, canStart });
     this.service = new JobService({ ...parts, flow: this.flow }, new JobWatch(bus));
     this.many = new ManyJobs({ ...parts, flow: this.flow });
   }
