@@ -254,7 +254,8 @@ export class NodeSession {
       if (!isLostAccess(error)) throw error;
       const what = this.node ? "This machine's session has ended" : "This machine cannot be registered";
       this.ended = new SessionEndedError(
-        `${what} (${textOf(error)}). Run \`tanvrit-compute auth login\`, then start the agent again.`,
+        `${what} (${textOf(error)}). Run \`tanvrit-compute auth login\`; under another account or on another machine than ` +
+          "the server's, set TANVRIT_TOKEN to what `tanvrit-compute auth print-token` prints there. Then start the agent again.",
         { cause: error },
       );
       throw this.ended;

@@ -24,7 +24,7 @@ export interface Credentials {
   prepareToWait?(jobIds: readonly string[], source: TicketSource): Promise<void>;
 }
 
-/** What is to be signed: the endpoint, and the job that it is about. */
+/** What is to be signed: the endpoint, and the job or array that it is about. */
 export interface SentRequest {
   id: EndpointId;
   jobId: string | undefined;
@@ -106,6 +106,11 @@ export class ComputeClient {
     }
   }
 
+  /** Whether a wait may outlive what this client signs with; see `prepareToWait`. */
+  get mustPrepareToWait(): boolean {
+    return this.credentials?.prepareToWait !== undefined;
+  }
+
   /** To be called before a wait for these jobs, so that it may outlive the token that it begins with. */
   async prepareToWait(jobIds: readonly string[]): Promise<void> {
     await this.credentials?.prepareToWait?.(jobIds, async (jobIds, headers) => {
@@ -182,8 +187,8 @@ export class ComputeClient {
   ): Promise<Response> {
     const request = requestOf(id, input as Record<string, unknown>);
     for (let attempt = 1; ; attempt++) {
-      const { jobId } = input as { jobId?: string };
-      const headers = { ...(await this.credentials?.headers({ id, jobId })), ...extra };
+      const { jobId, arrayId = jobId } = input as { jobId?: string; arrayId?: string };
+      const headers = { ...(await this.credentials?.headers({ id, jobId: arrayId })), ...extra };
       const response = await this.reading(signal, () =>
         ky(this.url + request.path, { ...request.options, ...plainOptions, headers, signal }),
       );
@@ -283,6 +288,8 @@ function whyUnreachable(error: unknown): string {
   const code = (inner as { code?: unknown })?.code;
   if (code === "ConnectionRefused" || code === "ECONNREFUSED") return "the connection was refused";
   if (code === "ECONNRESET" || code === "ConnectionClosed") return "the connection was closed early";
+  if (code === "EPROTO")
+    return "it does not speak TLS there, or not as we do; see whether its URL begins with http://";
   const message = inner instanceof Error ? inner.message : String(inner);
-  return message.replace(/[.\s]+$/, "");
+  return message.trim();
 }

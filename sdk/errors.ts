@@ -19,7 +19,8 @@ export class UnreachableError extends Error {
     options: { cause?: unknown; todo?: string; temporary?: boolean } = {},
   ) {
     const todo = options.todo ?? "Check that the server runs there and that the network lets you through";
-    super(`Cannot reach the server at ${url}: ${why}. ${todo}.`, { cause: options.cause });
+    const sentence = /[.!?]$/.test(why) ? why : `${why}.`;
+    super(`Cannot reach the server at ${url}: ${sentence} ${todo}.`, { cause: options.cause });
     this.url = url;
     this.temporary = options.temporary ?? true;
   }

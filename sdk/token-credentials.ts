@@ -2,7 +2,7 @@ import { ComputeError } from "../shared/errors.ts";
 import type { Credentials, SentRequest, TicketSource, WaitTicket } from "./client.ts";
 
 /** What a ticket is good for. */
-const LOOKS: readonly string[] = ["jobs.retrieve", "jobs.logs"];
+const LOOKS: readonly string[] = ["jobs.retrieve", "jobs.logs", "jobs.list"];
 /** A ticket is renewed when less than this is left of it; a wait asks far more often. */
 const RENEW_BEFORE_MS = 12 * 3_600_000;
 const TICKETS_AT_ONCE = 1_000;

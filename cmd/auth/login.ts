@@ -1,4 +1,6 @@
+import { existsSync } from "node:fs";
 import { userInfo } from "node:os";
+import { join } from "node:path";
 import { z } from "zod";
 import { accountName } from "../../shared/auth.ts";
 import { defineOptions, optionText } from "../../shared/config/options.ts";
@@ -90,7 +92,7 @@ is yours alone, and each side asks the system whose the other one is. Root may s
     const { identity } = tokens;
     await output.note(
       `Signed in to workspace ${name} (${url}) as ${identity.userName}, ${identity.role} of ${identity.businessName}. ` +
-        `The tokens are in ${stored.place}.`,
+        `The tokens are in ${stored.place}${stored.kind === "file" ? ", in a file that only you can read" : ""}.`,
     );
     if (tokenOf(env) !== undefined) {
       await output.note("TANVRIT_TOKEN is set: commands sign in with it, not with this.");
@@ -124,7 +126,7 @@ async function keep(
   session: StoredSession,
   asked: "keychain" | "file" | undefined,
 ): Promise<CredentialStore> {
-  const store = await openCredentialStore(asked ?? "keychain", env);
+  const store = await openCredentialStore(asked ?? (mayHaveKeychain(env) ? "keychain" : "file"), env);
   try {
     await store.write(workspace, session);
     return store;
@@ -137,6 +139,13 @@ async function keep(
     await file.write(workspace, session);
     return file;
   }
+}
+
+/** A Linux without a session bus or a desktop that would start one has no keychain: that is how servers are. */
+function mayHaveKeychain(env: Env): boolean {
+  if (process.platform !== "linux") return true;
+  if (env.DBUS_SESSION_BUS_ADDRESS || env.DISPLAY || env.WAYLAND_DISPLAY) return true;
+  return Boolean(env.XDG_RUNTIME_DIR && existsSync(join(env.XDG_RUNTIME_DIR, "bus")));
 }
 
 /** The tokens of an earlier sign-in that were kept elsewhere must not stay there, forgotten. */

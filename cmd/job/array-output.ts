@@ -59,6 +59,7 @@ export async function followArray(
   options: ArrayOutputOptions,
 ): Promise<number> {
   let incomplete: unknown;
+  await prepareToFollow(compute, array, output, signal);
   const waiting = compute.jobs.list({ arrayId: array.jobId }, patience(output, signal));
   // One page after the other is asked for, by whoever is free: a generator answers its callers in turn.
   const work = async () => {
@@ -77,6 +78,18 @@ export async function followArray(
   await output.note(`tanvrit-compute: ${endLine(ended)}`);
   if (incomplete) throw incomplete;
   return exitCodeOfJob(ended);
+}
+
+/** Jobs whose turn comes later are followed by then with a token that may have expired. */
+async function prepareToFollow(
+  compute: Compute,
+  array: Job,
+  output: Output,
+  signal: AbortSignal,
+): Promise<void> {
+  if (!compute.client.mustPrepareToWait) return;
+  const jobs = await Array.fromAsync(compute.jobs.list({ arrayId: array.jobId }, patience(output, signal)));
+  await compute.client.prepareToWait([array.jobId, ...jobs.map((job) => job.jobId)]);
 }
 
 async function followElement(

@@ -60,7 +60,8 @@ export class Authenticator {
 /** Throws `forbidden` where a wait ticket is shown for another job than its own. */
 export function checkTicket(caller: Caller, input: unknown): void {
   if (caller.kind !== "user" || caller.ticketOf === undefined) return;
-  const { jobId, jobIds = [jobId] } = input as { jobId?: string; jobIds?: (string | undefined)[] };
+  const named = input as { jobId?: string; arrayId?: string; jobIds?: string[] };
+  const jobIds = named.jobIds ?? [named.jobId ?? named.arrayId];
   if (!jobIds.every((one) => one === caller.ticketOf)) throw onlyForWaiting();
 }
 

@@ -33,7 +33,7 @@ export interface Endpoint {
   afterLogout?: true;
   /** Any run of a node's agent may call it; all else is refused with `node_taken` once another run has the node. */
   anyRun?: true;
-  /** A wait ticket will do for the one job of its `jobId` or `jobIds`. */
+  /** A wait ticket will do for the one job, or array, of its `jobId`, `jobIds` or `arrayId`. */
   waitTicket?: true;
   /** The most seconds the server may hold the request before it answers; absent: it answers at once. */
   maxWaitSeconds?: number;

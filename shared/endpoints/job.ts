@@ -68,6 +68,7 @@ export const jobEndpoints = defineEndpoints({
     output: z.object({ jobs: z.array(job), ...pageOutput }),
     errors: [],
     repeatable: true,
+    waitTicket: true,
   },
   "jobs.cancel": {
     method: "POST",

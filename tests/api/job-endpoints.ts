@@ -35,6 +35,7 @@ export const jobScenarios = {
     expect(tickets.map((one) => one.jobId)).toEqual(jobIds);
     const ticket = { token: tickets[0]?.ticket };
     expect((await api.call("jobs.retrieve", { jobId: mine.jobId }, ticket)).jobId).toBe(mine.jobId);
+    expect(await api.call("jobs.list", { arrayId: mine.jobId }, ticket)).toEqual({ jobs: [] });
     // It renews itself, and does nothing else.
     expect((await api.call("jobs.wait-tickets", { jobIds: [mine.jobId] }, ticket)).tickets).toHaveLength(1);
     for (const [id, input] of [
@@ -42,6 +43,7 @@ export const jobScenarios = {
       ["jobs.retrieve", { jobId: other.jobId }],
       ["jobs.cancel", { jobId: mine.jobId }],
       ["jobs.list", {}],
+      ["jobs.list", { arrayId: other.jobId }],
       ["auth.whoami", {}],
       ["auth.logout", {}],
     ] as const) {

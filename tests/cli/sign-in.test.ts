@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { TestPlane } from "../support/plane.ts";
 import { runProgram } from "../support/program.ts";
 import { makeScratch } from "../support/scratch.ts";
 
@@ -43,3 +44,43 @@ test("a TANVRIT_TOKEN speaks for itself, not for who is signed in; an empty one 
   const none = await runProgram(home.path, ["auth", "print-token"], { env: { TANVRIT_TOKEN: " " } });
   expect(none).toMatchObject({ exitCode: 77, stdout: "" });
 });
+
+test("a job gets no token of the person whose machine it runs on", async () => {
+  await using home = await makeScratch();
+  const env = { TANVRIT_EXECUTION_ID: "exe_1", TANVRIT_TOKEN: "t" };
+  const run = await runProgram(home.path, ["auth", "print-token"], { env });
+  expect(run).toMatchObject({ exitCode: 77, stdout: "" });
+  expect(run.stderr).toContain("a job gets no token");
+});
+
+test("a URL with https:// to a server without TLS is told in sentences", async () => {
+  await using plane = await TestPlane.start();
+  await using home = await makeScratch();
+  const env = { TANVRIT_URL: plane.api.url.replace("http:", "https:"), TANVRIT_TOKEN: "t" };
+  const run = await runProgram(home.path, ["job", "list"], { env });
+  expect(run.exitCode).toBe(69);
+  expect(run.stderr).toContain("it does not speak TLS there");
+  expect(run.stderr).not.toMatch(/[.?!]\./);
+});
+
+test.skipIf(process.platform !== "linux")(
+  "where there can be no keychain, one calm line says where the tokens are",
+  async () => {
+    await using plane = await TestPlane.start();
+    await using home = await makeScratch();
+    const url = plane.api.url.replace(/\/$/, "");
+    const nowhere = { DBUS_SESSION_BUS_ADDRESS: "", DISPLAY: "", WAYLAND_DISPLAY: "" };
+    const env = {
+      TANVRIT_CREDENTIAL_STORE: "",
+      XDG_RUNTIME_DIR: process.env.XDG_RUNTIME_DIR ?? "",
+      ...nowhere,
+    };
+    const run = await runProgram(home.path, ["auth", "login", "--url", url], { env });
+    expect(run).toMatchObject({ exitCode: 0, stdout: "" });
+    expect(run.stderr.trim().split("\n")).toEqual([
+      expect.stringMatching(
+        /^Signed in .* The tokens are in .*credentials, in a file that only you can read\.$/,
+      ),
+    ]);
+  },
+);
