@@ -17,6 +17,8 @@ export const logLine = z.object({
   text: z.string().max(limits.maxLogLineLength),
   /** Of a line that is not UTF-8: exactly what was written, without the newline, in base64. */
   bytes: z.base64().max(base64Length(limits.maxLogLineLength)).optional(),
+  /** Only of a `system` line: a part of the output is missing here, and nobody has it. */
+  lost: z.literal(true).optional(),
   /** No newline followed: a piece of a longer line, or output that ended without one. */
   partial: z.literal(true).optional(),
 });

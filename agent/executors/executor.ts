@@ -61,8 +61,8 @@ export interface TaskOutput {
    * that a job which is faster than the network is held by its own pipe. The promise resolves early on `stop`.
    */
   write(stream: "stdout" | "stderr", bytes: Uint8Array, stop: AbortSignal): Promise<void> | undefined;
-  /** A line of the agent's own about the job, as the progress of a pull. */
-  system(text: string): void;
+  /** A line of the agent's own about the job, as the progress of a pull. `lost`: output may be missing there. */
+  system(text: string, options?: { lost?: boolean }): void;
 }
 
 /** How the command itself ended. */

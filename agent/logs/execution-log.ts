@@ -57,8 +57,10 @@ export class ExecutionLog {
   }
 
   /** The agent's own words about the job. */
-  system(text: string): void {
+  system(text: string, { lost = false } = {}): void {
     this.addLine("system", text, false);
+    const line = this.pending.at(-1);
+    if (lost && line) line.lost = true;
     this.append();
   }
 
@@ -93,7 +95,7 @@ export class ExecutionLog {
   private endWith(why: string): void {
     this.splitters.stdout.flush();
     this.splitters.stderr.flush();
-    this.addLine("system", `The log ends here: ${why}`, false);
+    this.system(`The log ends here: ${why}`, { lost: true });
   }
 
   private splitterOf(stream: "stdout" | "stderr"): LineSplitter {

@@ -95,7 +95,13 @@ const MAX_HOLE_LINES = 10_000;
 /** Stands for output that was lost on this node. */
 export function lostLine(seq: number, count: number, at: string): LogLine {
   const what = count === 1 ? "a line" : `${count} lines`;
-  return { seq, stream: "system", at, text: `Here ${what} of the output could not be kept on the node.` };
+  return {
+    seq,
+    stream: "system",
+    at,
+    text: `Here ${what} of the output could not be kept on the node.`,
+    lost: true,
+  };
 }
 
 /** About what a line takes in memory and in a request. */

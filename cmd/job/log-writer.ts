@@ -39,6 +39,8 @@ export class LogWriter implements AsyncDisposable {
   private written: Promise<unknown> = Promise.resolve();
   private failure: { error: unknown } | undefined;
   private missing = 0;
+  /** What the log says of output that nobody has any more. */
+  private lost: string | undefined;
   private attempt = 0;
   private readonly lines: LinePrefix | undefined;
 
@@ -53,6 +55,7 @@ export class LogWriter implements AsyncDisposable {
   async write(event: LogEvent): Promise<void> {
     if (event.event === "log") {
       this.sayAttempt(event.data.attempt);
+      if (event.data.lost) this.lost ??= event.data.text;
       this.hand(this.line(event.data), lineLength(event.data));
     }
     if (event.event === "status" && event.data.status === "RUNNING") this.sayAttempt(event.data.attempt);
@@ -67,6 +70,10 @@ export class LogWriter implements AsyncDisposable {
 
   /** To be called behind the last event. Throws where the output is data and a part of it did not come. */
   expectWhole(jobId: string): void {
+    if (this.options.whole && this.lost !== undefined) {
+      const what = `a part of the output of job ${jobId} is missing, as its log says: ${this.lost}`;
+      throw new CliError("output_incomplete", what);
+    }
     if (this.missing === 0) return;
     throw new CliError(
       "output_incomplete",
@@ -132,9 +139,9 @@ export class LogWriter implements AsyncDisposable {
     return whole ? this.put(stream, whole) : this.written.then(() => undefined);
   }
 
-  private objectOf({ seq, stream, attempt, at, text, encoding, bytes, partial }: LogData) {
+  private objectOf({ seq, stream, attempt, at, text, encoding, bytes, partial, lost }: LogData) {
     const { jobId, index } = this.options.element ?? {};
-    return { jobId, index, seq, stream, attempt, at, text, encoding, bytes, partial };
+    return { jobId, index, seq, stream, attempt, at, text, encoding, bytes, partial, lost };
   }
 
   /** As it was written; a terminal, which takes texts alone, gets U+FFFD for what is none. */

@@ -23,10 +23,10 @@ export function lineEvents(lines: readonly StoredLine[]): LineEvent[] {
 }
 
 function lineEvent(line: LogLine, executionId: string, attempt: number): LineEvent {
-  const { seq, stream, at, text, bytes, partial } = line;
+  const { seq, stream, at, text, bytes, partial, lost } = line;
   const id = `${attempt}.${seq}`;
   if (bytes === undefined) {
-    return { event: "log", id, data: { seq, stream, at, text, partial, executionId, attempt } };
+    return { event: "log", id, data: { seq, stream, at, text, partial, lost, executionId, attempt } };
   }
   const shown = { text: shownText(line), encoding: "base64", bytes } as const;
   return { event: "log", id, data: { seq, stream, at, ...shown, partial, executionId, attempt } };

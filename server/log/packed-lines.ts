@@ -16,6 +16,7 @@ type PackedLine = [stream: string, at: string, text: string, flags?: number];
 
 const PARTIAL = 1;
 const BYTES = 2;
+const LOST = 4;
 
 const STREAMS: Record<LogStream, string> = { stdout: "o", stderr: "e", system: "s" };
 const STREAM_NAMES: Record<string, LogStream> = { o: "stdout", e: "stderr", s: "system" };
@@ -45,6 +46,7 @@ export function unpackInto(
       at,
       ...(flags & BYTES ? { text: "", bytes: text } : { text }),
       ...(flags & PARTIAL && { partial: true }),
+      ...(flags & LOST && { lost: true }),
       executionId,
       attempt,
     });
@@ -73,7 +75,7 @@ export function splitPacked(
   return parts.map(({ firstSeq, lastSeq, texts }) => ({ firstSeq, lastSeq, lines: `[${texts.join(",")}]` }));
 }
 
-function pack({ stream, at, text, bytes, partial }: LogLine): PackedLine {
-  const flags = (partial ? PARTIAL : 0) + (bytes === undefined ? 0 : BYTES);
+function pack({ stream, at, text, bytes, partial, lost }: LogLine): PackedLine {
+  const flags = (partial ? PARTIAL : 0) + (bytes === undefined ? 0 : BYTES) + (lost ? LOST : 0);
   return flags ? [STREAMS[stream], at, bytes ?? text, flags] : [STREAMS[stream], at, text];
 }

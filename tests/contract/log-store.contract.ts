@@ -19,8 +19,9 @@ export function logStoreContract(name: string, open: () => Promise<{ store: LogS
         { seq: 3, stream: "system", at, text: "" },
         { seq: 4, stream: "stdout", at, text: "", bytes: "gP9B" },
         { seq: 5, stream: "stderr", at, text: "", bytes: "gP8A", partial: true },
+        { seq: 6, stream: "system", at, text: "lines are missing here", lost: true },
       ];
-      expect(await opened.store.append([{ ...attempt, lines }])).toEqual([5]);
+      expect(await opened.store.append([{ ...attempt, lines }])).toEqual([6]);
       const { executionId } = attempt;
       expect(await readAll(opened.store, attempt.jobId)).toEqual(
         lines.map((line) => ({ ...line, executionId, attempt: 1 })),

@@ -68,3 +68,14 @@ test(
   },
   TEST_TIMEOUT_MS,
 );
+
+test(
+  "what the log of a job may not hold is missing from its output: that is a failure where the output is data",
+  async () => {
+    const run = await person.run(["job", "run", "--max-log", "1", "--", "sh", "-c", "seq 1 400000"]);
+    expect(run.exitCode).toBe(74);
+    expect(run.stderr).toContain("a part of the output of job job_");
+    expect(run.stdout).toStartWith("1\n2\n3\n");
+  },
+  TEST_TIMEOUT_MS,
+);

@@ -109,6 +109,7 @@ export class DockerTask implements RunningTask {
       this.engineWasAway = false;
       task.output.system(
         "The connection to the container's output was lost and is made anew; what it wrote meanwhile may be missing.",
+        { lost: true },
       );
       try {
         stream = await engine.attach(containerId, detach.signal);
