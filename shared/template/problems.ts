@@ -12,6 +12,8 @@ interface Parts {
 }
 
 const MAX_DEPTH = 8;
+/** The kernel takes no longer argument. */
+const MAX_SHELL_TEXT = 128 * 1024 - 1;
 const MAX_PLACEHOLDERS = 1_000;
 
 /** Everything that would go wrong with a template when it is run, whatever the values. */
@@ -87,6 +89,13 @@ function problemsOfText({ path, pieces }: FoundText, known: ReadonlyMap<string, 
   if (!isShellText || namesIn(pieces).length === 0) return problems;
   if (pieces.some((piece) => "text" in piece && piece.text.includes("\0"))) {
     return [...problems, { path, message: "the command must not contain a null byte" }];
+  }
+  const length = pieces.reduce((sum, piece) => sum + ("text" in piece ? piece.text.length : 0), 0);
+  if (length > MAX_SHELL_TEXT) {
+    return [
+      ...problems,
+      { path, message: `is longer than the ${MAX_SHELL_TEXT} bytes that a shell can be given` },
+    ];
   }
   const unsafe = shellProblems(pieces);
   return [...problems, ...unsafe.map(({ name, message }) => ({ path, message: `{{${name}}}: ${message}` }))];
