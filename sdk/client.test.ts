@@ -123,3 +123,37 @@ test("a stream gives its events, sends path, query and Last-Event-ID, and frees 
   expect(asked).toBe("/api/compute/jobs/a%2Fb/logs/stream?tail=3 1.0");
   await cancelled.promise;
 });
+
+test("a redirect is not followed, wherever it leads: nothing reaches the place it names", async () => {
+  const reached: string[] = [];
+  const thief = serve((request) => {
+    reached.push(request.url);
+    return Response.json({});
+  });
+  for (const status of [301, 302, 303, 307, 308]) {
+    const place = new URL(thief).origin;
+    for (const location of [`${thief}api/compute/auth/whoami`, `//${new URL(thief).host}/x`]) {
+      const url = serve(() => new Response(null, { status, headers: { location } }));
+      const signed: Record<string, string>[] = [{ authorization: "Bearer t" }, { "x-api-key": "k" }];
+      for (const headers of signed) {
+        const client = new ComputeClient({ url, credentials: { headers: () => headers } });
+        const error = await failure(client.call("auth.whoami", {}));
+        expect(error).toBeInstanceOf(UnreachableError);
+        expect((error as Error).message).toContain(`sends its callers on to ${place} (HTTP ${status})`);
+        const stream = client.stream("jobs.logs", { jobId: `job_${"0".repeat(26)}` } as never);
+        expect(await failure(stream.next())).toBeInstanceOf(UnreachableError);
+      }
+    }
+  }
+  expect(reached).toEqual([]);
+});
+
+test("nor is one to the same server", async () => {
+  let asked = 0;
+  const url = serve(() => {
+    asked++;
+    return new Response(null, { status: 308, headers: { location: "/elsewhere" } });
+  });
+  expect(await failure(new ComputeClient({ url }).call("auth.whoami", {}))).toBeInstanceOf(UnreachableError);
+  expect(asked).toBe(1);
+});

@@ -193,6 +193,7 @@ export class ComputeClient {
         ky(this.url + request.path, { ...request.options, ...plainOptions, headers, signal }),
       );
       if (response.ok) return response;
+      if (response.status >= 300 && response.status < 400) throw this.redirected(response);
       const error = await this.problem(response, signal);
       const mayRenew = error.code === "token_expired" || error.code === "unauthenticated";
       if (attempt > 1 || !mayRenew || !(await this.credentials?.renew?.(error))) throw error;
@@ -241,6 +242,16 @@ export class ComputeClient {
     }
   }
 
+  private redirected(response: Response): UnreachableError {
+    const target = response.headers.get("location") ?? "";
+    const place = URL.canParse(target, this.url) ? new URL(target, this.url).origin : "another place";
+    return new UnreachableError(
+      this.url,
+      `it sends its callers on to ${place} (HTTP ${response.status}), and nothing was sent there`,
+      { todo: `If that is your server, use ${place} as its URL` },
+    );
+  }
+
   private notOurs(response: Response, why: string): UnreachableError {
     return new UnreachableError(
       this.url,
@@ -262,6 +273,8 @@ const plainOptions = {
   retry: 0,
   timeout: false,
   throwHttpErrors: false,
+  // A token or key that is sent on is in somebody else's hands.
+  redirect: "manual",
   // Bun's own limit of five minutes would cut a quiet stream; every request here has a limit of its own.
   fetch: (input, init) => fetch(input, { ...init, timeout: false } as RequestInit),
 } satisfies Options;

@@ -168,6 +168,8 @@ export class Engine {
     const init: BunFetchRequestInit = {
       method,
       signal,
+      // Passwords of registries go to the engine and to nobody else.
+      redirect: "error",
       // The longest wait is for the signal to say; a kept connection would be a dead one after the engine's restart.
       timeout: false,
       keepalive: false,
