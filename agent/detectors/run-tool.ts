@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { ChildOutput } from "../child-output.ts";
+import { toolEnvironment } from "../executors/environment.ts";
 import { inTime } from "../wait.ts";
 import type { DetectContext } from "./finding.ts";
 
@@ -43,7 +44,7 @@ export async function runTool(
       stdin: "ignore",
       stdout: "pipe",
       stderr: "pipe",
-      env: { ...context.environment, LC_ALL: "C" },
+      env: { ...toolEnvironment(context.environment), LC_ALL: "C" },
       // A process group of its own, so that what the tool started is ended with it.
       detached: true,
     });

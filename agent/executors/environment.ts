@@ -43,6 +43,17 @@ export function allowedEnvironment(
   return allowed;
 }
 
+const SECRET_NAME = /^TANVRIT_|TOKEN|SECRET|PASSW|PASSPHRASE|CREDENTIAL|API_?KEY|PRIVATE_?KEY|_PROXY$/i;
+
+/**
+ * What a tool of the machine gets of this process's environment. While it runs, jobs of the same account can read it
+ * there, so nothing goes along whose name says that it is a secret, and nothing of our own.
+ */
+export function toolEnvironment(own: Readonly<Record<string, string | undefined>>): Environment {
+  const kept = Object.entries(own).filter(([name, value]) => value !== undefined && !SECRET_NAME.test(name));
+  return Object.fromEntries(kept) as Environment;
+}
+
 /**
  * What a job's process sees: the allowed part, the job's own, its GPUs, and who it is. The last two cannot be
  * overwritten by the job.

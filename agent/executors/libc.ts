@@ -7,6 +7,10 @@ interface Libc {
   pipe2(flags: number): [number, number] | undefined;
   /** Orphans among our descendants become our children from now on. false: this system has no such thing. */
   becomeSubreaper(): boolean;
+  /** Nobody but root may look into this process or debug it; what it executes may be looked into again. */
+  becomeUndumpable(): void;
+  /** Of a page of memory. */
+  pageBytes(): number;
   /** The soft limit of file locks, which the kernel has not heeded since 2.4. undefined: without limit. */
   setLockLimit(limit: bigint | undefined): boolean;
   /** Whether the kernel closes many descriptors at once. */
@@ -29,6 +33,7 @@ interface Libc {
   exec(command: readonly string[], env: Readonly<Record<string, string | undefined>>): void;
 }
 
+const PR_SET_DUMPABLE = 4;
 const PR_SET_CHILD_SUBREAPER = 36;
 const CLOSE_RANGE = 436n;
 const NO_FD = 0xffffffffn;
@@ -68,6 +73,7 @@ function open(library: string): Libc {
   const { symbols } = dlopen(library, {
     pipe2: { args: [ptr, i32], returns: i32 },
     prctl: { args: [i32, u64, u64, u64, u64], returns: i32 },
+    getpagesize: { args: [], returns: i32 },
     prlimit: { args: [i32, i32, ptr, ptr], returns: i32 },
     syscall: { args: [i64, u64, u64, u64], returns: i64 },
     waitpid: { args: [i32, ptr, i32], returns: i32 },
@@ -85,6 +91,8 @@ function open(library: string): Libc {
     // Of these there is none to close, so that nothing happens where it works.
     closesRanges: () => symbols.syscall(CLOSE_RANGE, NO_FD, NO_FD, 0n) === 0n,
     becomeSubreaper: () => symbols.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) === 0,
+    becomeUndumpable: () => void symbols.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0),
+    pageBytes: () => symbols.getpagesize(),
     setLockLimit(limit) {
       const softAndHard = new BigUint64Array(2);
       if (symbols.prlimit(0, RLIMIT_LOCKS, null, softAndHard) !== 0) return false;

@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from "node:fs";
+import { libc } from "./libc.ts";
 
 /** What the kernel says of a process. */
 export interface ProcessRow {
@@ -21,7 +22,7 @@ export interface ProcessRow {
 
 /** Of Linux, whatever the machine's own clock: what user space sees is counted in these. */
 const TICKS_PER_SECOND = 100;
-const AT_PAGESZ = 6n;
+const USUAL_PAGE_BYTES = 4_096;
 const PS_LIMIT_MS = 2_000;
 const PS_COLUMNS = "pid=,ppid=,pgid=,state=,rss=,time=,lstart=";
 
@@ -44,7 +45,7 @@ export function processStat(pid: number): ProcessRow | undefined {
   const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
   if (fields.length < 22) return undefined;
   const ticks = Number(fields[11]) + Number(fields[12]) + Number(fields[13]) + Number(fields[14]);
-  pageBytes ??= readPageBytes();
+  pageBytes ??= libc()?.pageBytes() ?? USUAL_PAGE_BYTES;
   return {
     pid,
     name: text.slice(text.indexOf("(") + 1, text.lastIndexOf(")")),
@@ -112,12 +113,4 @@ function psRow(line: string): ProcessRow | undefined {
 export function psSeconds(time: string): number {
   const [clock = "", days = "0"] = time.split("-").reverse();
   return clock.split(":").reduce((sum, part) => sum * 60 + Number(part), 0) + Number(days) * 86_400;
-}
-
-function readPageBytes(): number {
-  const auxv = readFileSync("/proc/self/auxv");
-  for (let at = 0; at + 16 <= auxv.length; at += 16) {
-    if (auxv.readBigUInt64LE(at) === AT_PAGESZ) return Number(auxv.readBigUInt64LE(at + 8));
-  }
-  return 4_096;
 }

@@ -1,4 +1,4 @@
-import { existsSync, readlinkSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { pause } from "../wait.ts";
 import {
@@ -94,10 +94,15 @@ function moveIntoOwnGroup(files: CgroupFiles, own: string): boolean {
 function isOurs(pid: number): boolean {
   if (pid === process.pid) return true;
   try {
-    return pid === process.ppid && readlinkSync(`/proc/${pid}/exe`) === readlinkSync("/proc/self/exe");
+    // What program it runs is not for us to see: it keeps that to itself.
+    return pid === process.ppid && nameOf(pid) === nameOf(process.pid);
   } catch {
-    return false; // It is gone or another user's.
+    return false; // It is gone.
   }
+}
+
+function nameOf(pid: number): string {
+  return readFileSync(`/proc/${pid}/comm`, "utf8");
 }
 
 /** Asks systemd by its bus; the program that speaks it comes with systemd. */

@@ -5,6 +5,7 @@ import { agentFile } from "../../agent/agent-file.ts";
 import type { AgentLog } from "../../agent/agent-log.ts";
 import { replaceAgent } from "../../agent/control/find-agent.ts";
 import { agentOptions } from "../../agent/options.ts";
+import { keepProcessPrivate } from "../../agent/private-process.ts";
 import packageJson from "../../package.json" with { type: "json" };
 import { ComputeClient } from "../../sdk/client.ts";
 import { textLog } from "../../server/log.ts";
@@ -68,6 +69,7 @@ export const command = defineCommand({
   readConfig: readAgentFile,
   async run({ options, config, configPath, readAgain, env, output }) {
     if (agentFile.parse(config ?? {}).idleSuspendSeconds !== undefined) withoutCollectionTimer(env);
+    keepProcessPrivate(env);
     raiseOpenFiles();
     const workspace = await chooseAgentWorkspace(env, options);
     const maxJobs = maxJobsOf(options);

@@ -1,4 +1,5 @@
 import { textOf } from "../../agent/agent-log.ts";
+import { keepProcessPrivate } from "../../agent/private-process.ts";
 import { supervise } from "../../agent/supervisor/supervise.ts";
 import { textLog } from "../../server/log.ts";
 import { defineOptions, optionText } from "../../shared/config/options.ts";
@@ -28,6 +29,7 @@ export const command = defineCommand({
   examples: [],
   details: "`agent run` starts it by itself. It ends when no job runs and no agent listens.",
   async run({ options, output }) {
+    keepProcessPrivate(process.env);
     raiseOpenFiles();
     // A log line that cannot be written must not stop the jobs.
     const log = textLog((line) => void output.note(line).catch(() => undefined));

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { DOCKER_HUB, type ImageName, registryHost } from "../../../shared/image-name.ts";
 import { own } from "../../../shared/own.ts";
 import { ChildOutput } from "../../child-output.ts";
+import { toolEnvironment } from "../environment.ts";
 import { StartFailedError } from "../executor.ts";
 import { Strays } from "../keeper/strays.ts";
 import { dockerConfigDir } from "./endpoint.ts";
@@ -46,7 +47,7 @@ export async function registryAuth(
     }
     return { header: namedLogin(loginName, login, image, env), of: `login ${loginName}` };
   }
-  const secret = await configuredLogin(image.registry, env);
+  const secret = await configuredLogin(image.registry, withoutPasswords(env, logins));
   if (!secret) return undefined;
   return { header: encode(secret, image.registry), of: `this node's own login for ${image.registry}` };
 }
@@ -71,6 +72,12 @@ function namedLogin(name: string, login: RegistryLogin, image: ImageName, env: E
     const { code } = error as NodeJS.ErrnoException;
     throw new StartFailedError(`The login ${name} cannot be used: ${passwordFile} cannot be read (${code}).`);
   }
+}
+
+/** The passwords of other logins are no business of a helper's. */
+function withoutPasswords(env: Env, logins: RegistryLogins): Env {
+  const names = new Set(Object.values(logins).map(({ passwordEnv }) => passwordEnv));
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !names.has(name)));
 }
 
 interface DockerConfig {
@@ -126,7 +133,8 @@ async function askHelper(helper: string, server: string, env: Env): Promise<Secr
     stdin: new Blob([server]),
     stdout: "pipe",
     stderr: "ignore",
-    env: { ...env },
+    // Jobs of this account can read it while the helper runs.
+    env: toolEnvironment(env),
     timeout: HELPER_TIMEOUT_MS,
     killSignal: "SIGKILL",
   });
