@@ -245,7 +245,7 @@ class Agent {
   }
 
   private startOrder(assignment: Assignment): StartOrder {
-    const { file, gpus, description } = this.settings.profile;
+    const { file, gpus, description, account } = this.settings.profile;
     checkAllowed(allowOf(file), assignment);
     const held = this.worker.runningExecutions().flatMap((one) => one.gpus ?? []);
     return {
@@ -255,6 +255,7 @@ class Agent {
       gpus: gpusForJob(gpus, assignment.gpuIndexes, { held, offered: description.capacity.gpuCount }),
       environment: this.jobEnvironment,
       openFiles: this.options.openFiles,
+      account,
     };
   }
 

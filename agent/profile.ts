@@ -1,7 +1,7 @@
 import { counted } from "../shared/counted.ts";
 import type { NodeDescription } from "../shared/node.ts";
 import type { AgentFile } from "./agent-file.ts";
-import type { TaskGpu } from "./executors/executor.ts";
+import type { JobAccount, TaskGpu } from "./executors/executor.ts";
 import type { SeenMachine } from "./loops/machine-watch.ts";
 
 /** What the owner of the machine gives to jobs, made of options, agent.yaml and what was found on the machine. */
@@ -13,6 +13,8 @@ export interface NodeProfile {
   file: AgentFile;
   /** The path of the agent.yaml it was read from; absent: there is none. */
   filePath?: string;
+  /** The account that jobs run as; absent: the agent's own. */
+  account?: JobAccount | undefined;
   /** All of the machine, by the index that the server knows them by; it gives out no more than are announced. */
   gpus: readonly TaskGpu[];
   /** Absent: nobody looks at the machine again by itself. */
@@ -36,7 +38,7 @@ export interface ProfileSource {
 }
 
 /** In two sentences: what counts here, for the owner who looks at the agent's log. */
-export function profileInWords({ description, filePath }: NodeProfile): string {
+export function profileInWords({ description, filePath, account }: NodeProfile): string {
   const { capacity, jobTypes, pool, caps } = description;
   const gives = [
     ...[
@@ -54,5 +56,6 @@ export function profileInWords({ description, filePath }: NodeProfile): string {
   ].filter(Boolean);
   const cap = each.length > 0 ? `Each job has at most ${each.join(", ")}` : "Jobs have no caps but their own";
   const by = caps ? `, kept by ${caps.enforcedBy}` : "";
-  return `${filePath ? `As ${filePath} says` : "Without an agent.yaml"}: ${gives.join(", ")}. ${cap}${by}.`;
+  const who = account ? ` Jobs run as ${account.name}.` : "";
+  return `${filePath ? `As ${filePath} says` : "Without an agent.yaml"}: ${gives.join(", ")}. ${cap}${by}.${who}`;
 }

@@ -1,4 +1,4 @@
-import { mkdirSync } from "node:fs";
+import { chownSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { type AgentLog, textOf } from "../agent-log.ts";
 import {
@@ -10,6 +10,7 @@ import {
 } from "../executors/executor.ts";
 import type { ExecutionLog } from "../logs/execution-log.ts";
 import { MAX_TIMER_MS } from "../wait.ts";
+import { makeAccountDirectory, removeAccountDirectory } from "./account-directory.ts";
 import type { RunEnd, StartOrder } from "./protocol.ts";
 import { removeDirectory } from "./remove-directory.ts";
 
@@ -37,7 +38,7 @@ export class ExecutionRun {
   /** Resolves when nothing of the execution is left but its output. Never rejects. */
   readonly over: Promise<RunEnd>;
   private readonly options: ExecutionRunOptions;
-  private readonly dir: string;
+  private dir: string;
   private readonly ended = Promise.withResolvers<RunEnd>();
   private task: RunningTask | undefined;
   /** Why we ended it, if we did; the first cause counts. */
@@ -93,8 +94,21 @@ export class ExecutionRun {
   }
 
   private prepareDirectory(): Undo {
-    mkdirSync(this.dir, { mode: 0o700 });
-    return () => removeDirectory(this.dir);
+    const { workRoot, order } = this.options;
+    const { account, assignment } = order;
+    const own = this.dir;
+    mkdirSync(own, { mode: 0o700 });
+    if (!account) return () => removeDirectory(own);
+    chownSync(own, account.uid, account.gid);
+    // A container gets the directory, wherever it is; a command must be able to reach it.
+    if (assignment.manifest.type === "DOCKER") return () => removeDirectory(own);
+    const path = makeAccountDirectory(workRoot, assignment.executionId, account);
+    this.dir = path;
+    // The empty one tells the next supervisor that there is something to remove.
+    return async () => {
+      await removeAccountDirectory(path);
+      await removeDirectory(own);
+    };
   }
 
   private async startCommand(): Promise<Undo> {

@@ -3,7 +3,7 @@ import type { LogLine } from "../../shared/log.ts";
 import type { JobType } from "../../shared/manifest.ts";
 import type { Assignment } from "../../shared/node.ts";
 import type { Grants } from "../executors/all.ts";
-import type { Environment, TaskGpu, TaskLimits } from "../executors/executor.ts";
+import type { Environment, JobAccount, TaskGpu, TaskLimits } from "../executors/executor.ts";
 
 /**
  * What agent and supervisor say to each other: JSON, a line each, over a socket in the agent's own directory. An
@@ -20,6 +20,8 @@ export interface StartOrder {
   gpus: TaskGpu[];
   /** The part of the agent's environment that jobs may see. */
   environment: Environment;
+  /** Who the job runs as; absent: the supervisor's own account. */
+  account?: JobAccount | undefined;
   /** The soft limit of open files; absent: that of the supervisor. */
   openFiles?: number | undefined;
 }

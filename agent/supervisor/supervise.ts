@@ -11,6 +11,7 @@ import { Outbox, type OutboxEntry } from "../journal/outbox.ts";
 import { executionsWithSegments, Segments } from "../logs/segments.ts";
 import { spoolRoom } from "../logs/spool.ts";
 import { inTime } from "../wait.ts";
+import { accountDirectory, removeAccountDirectory } from "./account-directory.ts";
 import { ExecutionHost, type LeftExecution } from "./execution-host.ts";
 import { diedWithSupervisor, type News, type Order } from "./protocol.ts";
 import { removeDirectory } from "./remove-directory.ts";
@@ -117,6 +118,8 @@ class Supervisor {
     );
     for (const name of left) {
       const path = join(work, name);
+      const other = accountDirectory(work, name);
+      await removeAccountDirectory(other).catch(complain(`Cannot remove what a job left in ${other}`));
       await removeDirectory(path).catch(complain(`Cannot remove what a job left in ${path}`));
     }
   }

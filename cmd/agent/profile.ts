@@ -5,10 +5,12 @@ import { describeNode } from "../../agent/describe.ts";
 import { hasBrokenGpus, lookAgain, lookAtMachine, type Sight } from "../../agent/detectors/detect.ts";
 import { engineHazard } from "../../agent/detectors/engine-hazard.ts";
 import { taskGpu } from "../../agent/detectors/gpu.ts";
+import { jobAccount, rootWarning } from "../../agent/job-account.ts";
 import type { agentOptions } from "../../agent/options.ts";
 import type { NodeProfile, ProfileSource } from "../../agent/profile.ts";
 import type { OptionValues } from "../../shared/config/options.ts";
 import type { Env, Settings } from "../command.ts";
+import { CliError } from "../failure.ts";
 import { agentFilePath, nodeSettings } from "./settings.ts";
 
 export interface ProfileReader {
@@ -30,7 +32,7 @@ export async function readProfile(
   let told = sight.machine.problems;
   for (const problem of told) log.warn(problem);
   const { asked, terminalGone } = hangUps();
-  const profile = profileOf(reader.settings, sight);
+  const profile = await profileOf(reader.settings, sight);
   let hazard: string | undefined;
   const tellHazard = ({ description }: NodeProfile) => {
     const before = hazard;
@@ -38,6 +40,8 @@ export async function readProfile(
     if (hazard !== undefined && hazard !== before) log.warn(hazard);
   };
   tellHazard(profile);
+  const warning = rootWarning(profile.file);
+  if (warning !== undefined) log.warn(warning);
   const source: ProfileSource = {
     path: agentFilePath(reader.settings.options, reader.env),
     read: async (what) => {
@@ -49,7 +53,7 @@ export async function readProfile(
       const news = what === "machine" ? problems : problems.filter((one) => !told.includes(one));
       for (const problem of news) log.warn(problem);
       told = problems;
-      const profile = profileOf(settings, sight);
+      const profile = await profileOf(settings, sight);
       tellHazard(profile);
       return profile;
     },
@@ -58,7 +62,7 @@ export async function readProfile(
   return { profile, source, terminalGone };
 }
 
-function profileOf({ options, config, configPath }: AgentSettings, sight: Sight): NodeProfile {
+async function profileOf({ options, config, configPath }: AgentSettings, sight: Sight): Promise<NodeProfile> {
   const { machine } = sight;
   const file: AgentFile = agentFile.parse(config ?? {});
   return {
@@ -66,9 +70,18 @@ function profileOf({ options, config, configPath }: AgentSettings, sight: Sight)
     isNameOfHost: options.name === undefined,
     file,
     filePath: configPath,
+    account: await accountOf(file),
     gpus: machine.gpus.map(taskGpu),
     seen: { engine: machine.docker !== undefined, brokenGpus: hasBrokenGpus(sight) },
   };
+}
+
+async function accountOf({ runAs }: AgentFile): ReturnType<typeof jobAccount> {
+  try {
+    return await jobAccount(runAs);
+  } catch (error) {
+    throw new CliError("bad_configuration", (error as Error).message, { cause: error });
+  }
 }
 
 /** SIGHUP is how services are told to read their settings anew, and how a program hears that its terminal was closed. */

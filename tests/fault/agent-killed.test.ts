@@ -58,7 +58,14 @@ test(
   "a job that kills the agent under it is over after three times, and the others' agent lives on",
   async () => {
     await person.startAgent(["--slots", "2"]);
-    const poison = await person.submit(["--max-retries", "10", "--", "sh", "-c", "kill -9 $PPID; sleep 60"]);
+    const poison = await person.submit([
+      "--max-retries",
+      "10",
+      "--",
+      "sh",
+      "-c",
+      "kill -9 $(ps -o ppid= -p $PPID); sleep 60",
+    ]);
     await person.run(["job", "wait", poison], { timeoutMs: 45_000 });
     const over = await person.job(poison);
     expect(over).toMatchObject({ status: "FAILED", reason: "AgentRestarted", attempt: 3 });

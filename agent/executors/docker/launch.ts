@@ -117,7 +117,7 @@ function userOf(
   mounts: readonly EngineMount[],
   { facts, settings }: LaunchSite,
 ): string | undefined {
-  const [uid, gid] = [process.getuid?.() ?? 0, process.getgid?.() ?? 0];
+  const { uid, gid } = task.account ?? { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
   // On macOS and Windows the engine reaches files with the rights of whoever started it.
   const engineIsMightier = process.platform === "linux" && uid !== 0 && !facts.rootless && !facts.ownUsers;
   const isBound = mounts.some(({ Type }) => Type === "bind");

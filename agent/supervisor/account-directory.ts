@@ -1,0 +1,91 @@
+import { createHash } from "node:crypto";
+import { chmodSync, chownSync, closeSync, lstatSync, mkdirSync, openSync, rmdirSync } from "node:fs";
+import { join } from "node:path";
+import type { JobAccount } from "../executors/executor.ts";
+import { keepers } from "../executors/keeper/keeper.ts";
+import { KeptChild } from "../executors/keeper/kept-child.ts";
+import { inTime } from "../wait.ts";
+
+/**
+ * Where jobs of other accounts have their directories. Those below the agent's home cannot be reached by them: every
+ * directory on the way there is the agent's alone.
+ */
+const ROOT = "/var/lib/tanvrit-compute/jobs";
+/** An account may pass through, and see nothing of what others have there. */
+const PASSABLE = 0o711;
+const CLEAN_UP = "chmod -R u+rwX . 2>/dev/null; exec find . ! -name . -prune -exec rm -rf {} +";
+const CLEAN_UP_LIMIT_MS = 120_000;
+
+/** The directory of an execution that runs under another account; `work` is that of its supervisor. */
+export function accountDirectory(work: string, executionId: string): string {
+  return join(rootFor(work), executionId);
+}
+
+/** Makes it, as that account's own. */
+export function makeAccountDirectory(work: string, executionId: string, account: JobAccount): string {
+  for (const dir of ["/var/lib/tanvrit-compute", ROOT, rootFor(work)]) makePassable(dir);
+  const path = accountDirectory(work, executionId);
+  mkdirSync(path, { mode: 0o700 });
+  chownSync(path, account.uid, account.gid);
+  return path;
+}
+
+/**
+ * Removes it with all in it, also what the job made read-only. That is done as the account itself: other processes of
+ * it may be at work in there, and must not make us remove what is elsewhere.
+ */
+export async function removeAccountDirectory(path: string): Promise<void> {
+  const owner = lstatSync(path, { throwIfNoEntry: false });
+  if (!owner) return;
+  if (!removedEmpty(path)) {
+    await cleanUp(path, owner);
+    rmdirSync(path);
+  }
+}
+
+function rootFor(work: string): string {
+  return join(ROOT, createHash("sha256").update(work).digest("hex").slice(0, 16));
+}
+
+function makePassable(dir: string): void {
+  mkdirSync(dir, { recursive: true });
+  const { uid, mode } = lstatSync(dir);
+  if (uid !== process.getuid?.() && uid !== 0)
+    throw new Error(`${dir} belongs to another account; remove it, or give it to root`);
+  if ((mode & 0o777) !== PASSABLE) chmodSync(dir, PASSABLE);
+}
+
+function removedEmpty(path: string): boolean {
+  try {
+    rmdirSync(path);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "ENOENT";
+  }
+}
+
+async function cleanUp(path: string, { uid, gid }: { uid: number; gid: number }): Promise<void> {
+  const system = keepers();
+  if (!system) return;
+  const nowhere = openSync("/dev/null", "w");
+  try {
+    const child = KeptChild.start(system, {
+      program: "/bin/sh",
+      argv: ["sh", "-c", CLEAN_UP],
+      env: { PATH: "/usr/local/bin:/usr/bin:/bin" },
+      directory: path,
+      groups: [],
+      name: "tc-clean-up",
+      account: { name: "", uid, gid, groups: [gid], home: "/", shell: "/bin/sh" },
+      stdout: nowhere,
+      stderr: nowhere,
+      umask: undefined,
+      openFiles: undefined,
+      mark: 0n,
+    });
+    await inTime(CLEAN_UP_LIMIT_MS, child.gone);
+    await child.end();
+  } finally {
+    closeSync(nowhere);
+  }
+}
