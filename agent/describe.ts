@@ -52,7 +52,7 @@ function jobTypesOf({ docker }: MachineFacts, { allow }: AgentFile): JobType[] {
 
 /** Where the owner has so many that not all fit, the last of the detected ones give way. */
 function mergedLabels(detected: Labels, own: Labels): Labels {
-  const others = Object.entries(detected).filter(([key]) => !(key in own));
+  const others = Object.entries(detected).filter(([key]) => !Object.hasOwn(own, key));
   const room = Math.max(0, sharedLimits.maxLabels - Object.keys(own).length);
   return { ...Object.fromEntries(others.slice(0, room)), ...own };
 }

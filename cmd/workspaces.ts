@@ -4,6 +4,7 @@ import { z } from "zod";
 import { ServerProof } from "../sdk/server-proof.ts";
 import { accountName, identity } from "../shared/auth.ts";
 import { tanvritHome } from "../shared/config/home.ts";
+import { readJson } from "../shared/config/json.ts";
 import { own } from "../shared/own.ts";
 import { serverKey } from "../shared/server-proof.ts";
 import { isLoopbackUrl } from "../shared/url.ts";
@@ -45,8 +46,9 @@ export async function loadWorkspaces(env: Env): Promise<WorkspaceConfig> {
   const text = await readIfThere(path);
   if (text === undefined) return { workspaces: {} };
   try {
-    const parsed = configFile.safeParse(JSON.parse(text));
-    if (parsed.success) return parsed.data;
+    const { value, issues } = readJson(text, configFile);
+    const parsed = configFile.safeParse(value);
+    if (parsed.success && issues.length === 0) return parsed.data;
   } catch {
     // Not JSON: the parser below says where.
   }

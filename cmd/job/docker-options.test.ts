@@ -31,6 +31,9 @@ test("a mount that means nothing says why", () => {
   expect(() => mountOf("/data:/in:rx")).toThrow(/colon too many/);
   expect(() => mountOf("type=bind,from=/a,target=/b")).toThrow(/from is no field of a mount/);
   expect(() => mountOf("type=bind,source=/a")).toThrow(/it has no target/);
+  for (const name of ["constructor", "toString", "__proto__"]) {
+    expect(() => mountOf(`type=bind,${name}=/a,target=/b`)).toThrow(`${name} is no field of a mount`);
+  }
 });
 
 test("an init is there unless it is left out", () => {

@@ -8,6 +8,7 @@ import {
 } from "../../shared/config/options.ts";
 import type { DockerOptions } from "../../shared/docker.ts";
 import type { JobManifestInput } from "../../shared/manifest.ts";
+import { own } from "../../shared/own.ts";
 import { CliError } from "../failure.ts";
 
 /** The options of a job that runs in a container. */
@@ -133,7 +134,7 @@ function mountOfFields(text: string): Mount {
   const mount: Record<string, string | boolean> = { type: "volume" };
   for (const field of text.split(",")) {
     const [name = "", ...rest] = field.split("=");
-    const key = keys[name];
+    const key = own(keys, name);
     const value = rest.length === 0 ? undefined : rest.join("=");
     if (key === undefined) {
       throw wrongMount(text, `${name} is no field of a mount; there are type, source, target and readonly`);
