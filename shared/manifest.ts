@@ -6,6 +6,7 @@ import { labels, noNul, recordOf, scalar } from "./labels.ts";
 import { limits } from "./limits.ts";
 import { retryRule } from "./retry-rule.ts";
 import { selector } from "./selector.ts";
+import { startTime } from "./start-time.ts";
 import { stopSignal } from "./stop-signal.ts";
 
 /** Every type of job there is an executor for: `COMMAND` runs on the node itself, `DOCKER` in a container. */
@@ -110,11 +111,8 @@ export const jobFields = z.strictObject({
    * what the table of reasons allows.
    */
   retryOn: z.array(retryRule).min(1).max(100).optional(),
-  /** Not handed out before this time. */
-  notBefore: z.iso
-    .datetime({ offset: true, error: "must be a time like 2026-01-31T12:00:00Z" })
-    .transform((text) => new Date(text).toISOString())
-    .optional(),
+  /** Not handed out before this time, or `+10m` from when it is submitted. */
+  notBefore: startTime.optional(),
   /** Seconds the job may wait to be assigned, counted from when it may be; then it ends as TIMEOUT. */
   queueTtlSeconds: seconds.optional(),
   /** Seconds a node may take from being assigned the job to starting its command; then the attempt has failed. */

@@ -12,7 +12,7 @@ import { type JobManifestInput, jobFields, jobManifest, jobTypesInWords } from "
 import { CliError } from "../failure.ts";
 import { fileName, readTextFile } from "../read-file.ts";
 import { dockerFlags, dockerOf } from "./docker-options.ts";
-import { afterOf, concurrencyOf, retryList, startTime } from "./manifest-words.ts";
+import { afterOf, concurrencyOf, retryList } from "./manifest-words.ts";
 
 /** The options that describe a job; each stands for a field of the manifest and wins over the file's. */
 export const manifestOptions = defineOptions({
@@ -224,7 +224,7 @@ export async function buildManifest(
     maxRetries: options["max-retries"],
     maxLogMb: options["max-log"],
     retryOn: options["retry-on"] === undefined ? undefined : retryList(options["retry-on"]),
-    notBefore: options["not-before"] === undefined ? undefined : startTime(options["not-before"]),
+    notBefore: options["not-before"],
     queueTtlSeconds: options["queue-ttl"],
     array: options.array,
     after: options.after?.map(afterOf),

@@ -1,4 +1,3 @@
-import { durationMs } from "../../shared/duration.ts";
 import type { JobManifestInput } from "../../shared/manifest.ts";
 import { CliError } from "../failure.ts";
 
@@ -26,14 +25,4 @@ export function concurrencyOf(options: ConcurrencyOptions): JobManifestInput["co
   if (group !== undefined) return { group, limit, cancelInProgress };
   if (limit === undefined && !cancelInProgress) return undefined;
   throw new CliError("usage", "--concurrency-limit and --cancel-in-progress need --concurrency-group");
-}
-
-/** A time as it is, or `+` a duration from now on; what is neither is left to the schema to refuse. */
-export function startTime(text: string): string {
-  if (!text.startsWith("+")) return text;
-  const duration = text.slice(1);
-  // A number alone counts seconds.
-  const ms = durationMs(/\d$/.test(duration) ? `${duration}s` : duration);
-  const time = new Date(ms === undefined ? Number.NaN : Date.now() + ms);
-  return Number.isNaN(time.getTime()) ? text : time.toISOString();
 }

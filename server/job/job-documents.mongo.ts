@@ -2,7 +2,7 @@ import type { ExecutionEnd } from "../../shared/execution.ts";
 import { isFinal } from "../../shared/job-state.ts";
 import type { JobManifest, Resources } from "../../shared/manifest.ts";
 import { setAndUnset } from "../store/mongo.ts";
-import { collectionStep } from "../store/mongo-migrations.ts";
+import { collectionStep, replaceIndexStep } from "../store/mongo-migrations.ts";
 import { type ExecutionRecord, isLive, type JobRecord } from "./job-record.ts";
 
 /** A document of `compute_jobs`. */
@@ -141,6 +141,24 @@ export const jobSteps = [
   collectionStep("job-2", "compute_jobs", [
     { key: { array_id: 1, status: 1 }, partialFilterExpression: { array_id: { $exists: true } } },
   ]),
+  // A key is its user's; the jobs of an array, which go with it, need none.
+  replaceIndexStep(
+    "job-3",
+    "compute_jobs",
+    {
+      key: { business_id: 1, user_id: 1, idempotency_key: 1 },
+      unique: true,
+      partialFilterExpression: { idempotency_key: { $exists: true } },
+    },
+    "business_id_1_idempotency_key_1",
+    (db) =>
+      db
+        .collection("compute_jobs")
+        .updateMany(
+          { array_id: { $exists: true }, idempotency_key: { $exists: true } },
+          { $unset: { idempotency_key: "", idempotency_hash: "" } },
+        ),
+  ),
 ];
 
 export const executionSteps = [

@@ -3,6 +3,7 @@ import type { Identity } from "../../shared/auth.ts";
 import { newId } from "../../shared/ids.ts";
 import { isFinal, nextJobStatus } from "../../shared/job-state.ts";
 import type { JobManifest } from "../../shared/manifest.ts";
+import { startTimeMs } from "../../shared/start-time.ts";
 import { queueKeyOf } from "../execution/matching.ts";
 import { queueDeadlineOf, requeue } from "../execution/rules.ts";
 import type { JobHold, JobRecord } from "./job-record.ts";
@@ -20,7 +21,7 @@ export function newJob(
   origin: JobOrigin,
   nowMs: number,
 ): JobRecord {
-  const notBeforeMs = manifest.notBefore === undefined ? undefined : Date.parse(manifest.notBefore);
+  const notBeforeMs = manifest.notBefore === undefined ? undefined : startTimeMs(manifest.notBefore, nowMs);
   const hold = holdOf(manifest);
   return {
     jobId: newId("job"),
@@ -104,9 +105,4 @@ export function retried(job: JobRecord, nowMs: number, waits: boolean): JobRecor
     hold,
     queueDeadlineMs: hold === "after" ? undefined : queueDeadlineOf(job.manifest, nowMs),
   };
-}
-
-/** Of what a job's idempotency key was used for. */
-export function hashOf(body: unknown): string {
-  return new Bun.CryptoHasher("sha256").update(JSON.stringify(body)).digest("base64url");
 }

@@ -4,10 +4,11 @@ import { isFinal, type JobStatus } from "../../shared/job-state.ts";
 import type { JobManifest } from "../../shared/manifest.ts";
 import type { Bus } from "../bus/bus.ts";
 import type { DueTimes } from "../tasks/due-times.ts";
+import { fingerprintOf } from "./fingerprint.ts";
 import type { JobFlow } from "./job-flow.ts";
 import type { JobRecord } from "./job-record.ts";
 import type { Retried } from "./job-retry.ts";
-import { cancelled, hashOf, type JobOrigin, newArray, newJob } from "./job-rules.ts";
+import { cancelled, type JobOrigin, newArray, newJob } from "./job-rules.ts";
 import type { JobListQuery, JobStore } from "./job-store.ts";
 import type { JobWatch } from "./job-watch.ts";
 
@@ -37,7 +38,7 @@ export async function checkCredit(
   try {
     await checkSubmit?.(by, manifests);
   } catch (error) {
-    const isRepeat = idempotencyKey !== undefined && (await jobs.isKeyUsed(by.businessId, idempotencyKey));
+    const isRepeat = idempotencyKey !== undefined && (await jobs.isKeyUsed(by, idempotencyKey));
     if (!isRepeat) throw error;
   }
 }
@@ -60,11 +61,8 @@ export class JobService {
     await this.parts.flow.checkAfter(by.businessId, [manifest]);
     const job = newJob(by, manifest, origin, this.parts.now());
     const idempotency =
-      idempotencyKey === undefined ? undefined : { key: idempotencyKey, bodyHash: hashOf(manifest) };
-    const members = newArray(job).map((member, i) => ({
-      job: member,
-      idempotency: idempotency && { ...idempotency, key: `${idempotency.key}/${i}` },
-    }));
+      idempotencyKey === undefined ? undefined : { key: idempotencyKey, bodyHash: fingerprintOf(manifest) };
+    const members = newArray(job).map((member) => ({ job: member, idempotency: undefined }));
     const [outcome] = await this.parts.jobs.insert([{ job, idempotency }, ...members]);
     if (!outcome) throw new Error("The store answered an insert of one job with nothing");
     if (!("job" in outcome)) {

@@ -11,6 +11,7 @@ import {
   outlastOthers,
 } from "../store/mongo.ts";
 import { CLOCK_SKEW_MS } from "../tasks/clock.ts";
+import { isSameRequest } from "./fingerprint.ts";
 import { JobChanges } from "./job-changes.mongo.ts";
 import {
   groupKeyOf,
@@ -55,9 +56,9 @@ export class MongoJobStore implements JobStore {
     return this.store.attempt(() => this.insertTogether(jobs));
   }
 
-  isKeyUsed(businessId: string, key: string): Promise<boolean> {
+  isKeyUsed(by: Pick<JobRecord, "businessId" | "userId">, key: string): Promise<boolean> {
     return this.store.attempt(async () => {
-      const where = { business_id: businessId, idempotency_key: key };
+      const where = { business_id: by.businessId, user_id: by.userId, idempotency_key: key };
       return (await this.jobs.findOne(where, { projection: { _id: 1 } })) !== null;
     });
   }
@@ -220,17 +221,15 @@ export class MongoJobStore implements JobStore {
 
   private async insertIn(session: ClientSession, jobs: readonly NewJob[]): Promise<InsertOutcome[]> {
     const known = await this.readByKeys(jobs, session);
-    const fresh: JobDocument[] = [];
     const outcomes = jobs.map((job): InsertOutcome => {
       const outcome = earlierOutcome(job, known);
       if (outcome) return outcome;
-      const document = documentOf(job);
-      fresh.push(document);
-      if (job.idempotency) known.set(placeOf(job.job.businessId, job.idempotency.key), document);
+      if (job.idempotency) known.set(placeOf(job.job, job.idempotency.key), documentOf(job));
       return { kind: "created", job: job.job };
     });
-    const settled = allOrNone(outcomes);
-    if (fresh.length > 0 && settled === outcomes) await this.jobs.insertMany(fresh, { session });
+    const settled = allOrNone(outcomes, jobs);
+    const fresh = jobs.filter((_, i) => settled[i]?.kind === "created").map(documentOf);
+    if (fresh.length > 0) await this.jobs.insertMany(fresh, { session });
     return settled;
   }
 
@@ -238,16 +237,17 @@ export class MongoJobStore implements JobStore {
     jobs: readonly NewJob[],
     session?: ClientSession,
   ): Promise<Map<string, JobDocument>> {
-    const byBusiness = new Map<string, string[]>();
-    for (const { job, idempotency } of jobs) {
-      if (!idempotency) continue;
-      byBusiness.set(job.businessId, [...(byBusiness.get(job.businessId) ?? []), idempotency.key]);
-    }
+    const wanted = jobs.filter((one) => one.idempotency !== undefined);
     const found = new Map<string, JobDocument>();
-    for (const [business_id, keys] of byBusiness) {
-      const documents = this.jobs.find({ business_id, idempotency_key: { $in: keys } }, { session });
+    for (const some of Map.groupBy(wanted, ({ job }) => placeOf(job, "")).values()) {
+      const [first] = some;
+      if (!first) continue;
+      const { businessId: business_id, userId: user_id } = first.job;
+      const keys = some.flatMap(({ idempotency }) => idempotency?.key ?? []);
+      const documents = this.jobs.find({ business_id, user_id, idempotency_key: { $in: keys } }, { session });
       for await (const document of documents) {
-        found.set(placeOf(business_id, document.idempotency_key ?? ""), document);
+        const by = { businessId: document.business_id, userId: document.user_id };
+        found.set(placeOf(by, document.idempotency_key ?? ""), document);
       }
     }
     return found;
@@ -262,16 +262,18 @@ function documentOf({ job, idempotency }: NewJob): JobDocument {
   };
 }
 
-function placeOf(businessId: string, key: string): string {
-  return `${businessId}/${key}`;
+function placeOf({ businessId, userId }: Pick<JobRecord, "businessId" | "userId">, key: string): string {
+  return `${businessId}/${userId}/${key}`;
 }
 
 function earlierOutcome(
   { job, idempotency }: NewJob,
   known: ReadonlyMap<string, JobDocument>,
 ): InsertOutcome | undefined {
-  const earlier = idempotency && known.get(placeOf(job.businessId, idempotency.key));
+  const earlier = idempotency && known.get(placeOf(job, idempotency.key));
   if (!earlier) return undefined;
-  if (earlier.idempotency_hash !== idempotency.bodyHash) return { kind: "key-reused" };
+  const { idempotency_hash: bodyHash = "", manifest } = earlier;
+  const wanted = { bodyHash: idempotency.bodyHash, manifest: job.manifest };
+  if (!isSameRequest({ bodyHash, manifest }, wanted)) return { kind: "key-reused" };
   return { kind: "existing", job: jobFromDocument(earlier) };
 }

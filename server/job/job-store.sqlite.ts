@@ -2,6 +2,7 @@ import { RETRY_MAX_MS } from "../../shared/reasons.ts";
 import { PUT_BACK_MAX_MS } from "../execution/rules.ts";
 import type { Migration, SqliteStore } from "../store/sqlite.ts";
 import { CLOCK_SKEW_MS } from "../tasks/clock.ts";
+import { isSameRequest } from "./fingerprint.ts";
 import type { GroupKey } from "./flow-store.ts";
 import { idOrder, selectJobIds } from "./job-filter.sqlite.ts";
 import type { JobRecord, JobState } from "./job-record.ts";
@@ -77,7 +78,20 @@ export const jobMigrations: Migration[] = [
     id: "job-2",
     sql: "ALTER TABLE compute_jobs ADD COLUMN agent_deaths INTEGER NOT NULL DEFAULT 0",
   },
+  {
+    id: "job-3",
+    // A key is its user's; the jobs of an array, which go with it, need none.
+    sql: `
+      DROP INDEX compute_jobs_idempotency;
+      UPDATE compute_jobs SET idempotency_key = NULL, idempotency_hash = NULL
+        WHERE array_id IS NOT NULL AND idempotency_key IS NOT NULL;
+      CREATE UNIQUE INDEX compute_jobs_idempotency ON compute_jobs (business_id, user_id, idempotency_key)
+        WHERE idempotency_key IS NOT NULL;
+    `,
+  },
 ];
+
+const HAS_KEY = "business_id = $businessId AND user_id = $userId AND idempotency_key = $key";
 
 export class SqliteJobStore implements JobStore {
   constructor(private readonly store: SqliteStore) {}
@@ -86,10 +100,11 @@ export class SqliteJobStore implements JobStore {
     return this.store.write(() => this.insertAll(jobs));
   }
 
-  async isKeyUsed(businessId: string, key: string): Promise<boolean> {
-    const sql =
-      "SELECT 1 AS one FROM compute_jobs WHERE business_id = $businessId AND idempotency_key = $key";
-    return this.store.get(sql, { businessId, key }) !== undefined;
+  async isKeyUsed({ businessId, userId }: Pick<JobRecord, "businessId" | "userId">, key: string) {
+    return (
+      this.store.get(`SELECT 1 AS one FROM compute_jobs WHERE ${HAS_KEY}`, { businessId, userId, key }) !==
+      undefined
+    );
   }
 
   async find(businessId: string, jobId: string): Promise<JobRecord | undefined> {
@@ -195,6 +210,7 @@ export class SqliteJobStore implements JobStore {
         if (!earlier && one.idempotency) taken.set(placeOf(one), one);
         return earlier ?? { kind: "created", job: one.job };
       }),
+      jobs,
     );
     for (const [i, one] of jobs.entries()) {
       if (outcomes[i]?.kind === "created") this.insertOne(one);
@@ -208,17 +224,18 @@ export class SqliteJobStore implements JobStore {
     taken: ReadonlyMap<string, NewJob>,
   ): InsertOutcome | undefined {
     if (!idempotency) return undefined;
-    const { businessId } = job;
+    const { businessId, userId } = job;
     const row = this.store.get<JobRow & { idempotency_hash: string }>(
-      "SELECT * FROM compute_jobs WHERE business_id = $businessId AND idempotency_key = $key",
-      { businessId, key: idempotency.key },
+      `SELECT * FROM compute_jobs WHERE ${HAS_KEY}`,
+      { businessId, userId, key: idempotency.key },
     );
     const sibling = taken.get(placeOf({ job, idempotency }));
-    const hash = row?.idempotency_hash ?? sibling?.idempotency?.bodyHash;
-    if (hash === undefined) return undefined;
-    if (hash !== idempotency.bodyHash) return { kind: "key-reused" };
+    const bodyHash = row?.idempotency_hash ?? sibling?.idempotency?.bodyHash;
     const earlier = row ? jobFromRow(row) : sibling?.job;
-    return earlier && { kind: "existing", job: earlier };
+    if (bodyHash === undefined || !earlier) return undefined;
+    const wanted = { bodyHash: idempotency.bodyHash, manifest: job.manifest };
+    const isSame = isSameRequest({ bodyHash, manifest: earlier.manifest }, wanted);
+    return isSame ? { kind: "existing", job: earlier } : { kind: "key-reused" };
   }
 
   private insertOne({ job, idempotency }: NewJob): void {
@@ -289,5 +306,5 @@ export class SqliteJobStore implements JobStore {
 }
 
 function placeOf({ job, idempotency }: NewJob): string {
-  return `${job.businessId}/${idempotency?.key}`;
+  return `${job.businessId}/${job.userId}/${idempotency?.key}`;
 }

@@ -5,12 +5,15 @@ import type { JobRecord, JobState } from "./job-record.ts";
 
 export interface NewJob {
   job: JobRecord;
-  /** With a key, the same key in the same business never makes a second job. */
+  /**
+   * With a key, the same key of the same user in the same business never makes a second job. The jobs of an array need
+   * none: they are inserted with it, and only if it is.
+   */
   idempotency: { key: string; bodyHash: string } | undefined;
 }
 
 /**
- * `created`; `existing`: the key was used for the same body, here is that job; `key-reused`: it was used for another
+ * `created`; `existing`: the key was used for the same request, here is that job; `key-reused`: it was used for another
  * body, and so nothing is inserted: what else would have been created is `held-back`.
  */
 export type InsertOutcome =
@@ -88,8 +91,8 @@ export interface JobStore extends KeepsTimes {
   /** All or none of them, in order. */
   insert(jobs: readonly NewJob[]): Promise<InsertOutcome[]>;
   find(businessId: string, jobId: string): Promise<JobRecord | undefined>;
-  /** Whether a job was inserted with this idempotency key. */
-  isKeyUsed(businessId: string, key: string): Promise<boolean>;
+  /** Whether a job of the user was inserted with this idempotency key. */
+  isKeyUsed(by: Pick<JobRecord, "businessId" | "userId">, key: string): Promise<boolean>;
   /** Newest first, or as the query says. */
   list(query: JobListQuery): Promise<JobRecord[]>;
   /**
@@ -116,9 +119,20 @@ export interface JobStore extends KeepsTimes {
   bringBack(nowMs: number): Promise<number>;
 }
 
-/** Nothing is inserted where a key was used for another body. */
-export function allOrNone(outcomes: InsertOutcome[]): InsertOutcome[] {
-  if (!outcomes.some((outcome) => outcome.kind === "key-reused")) return outcomes;
-  const created = new Set(outcomes.flatMap((one) => (one.kind === "created" ? [one.job.jobId] : [])));
+/**
+ * Nothing is inserted where a key was used for another body; nor are the jobs of an array that is not.
+ * @param jobs what each outcome is of.
+ */
+export function allOrNone(outcomes: InsertOutcome[], jobs: readonly NewJob[]): InsertOutcome[] {
+  const isRefused = outcomes.some((outcome) => outcome.kind === "key-reused");
+  const kept = new Set(
+    jobs.flatMap(({ job }, i) => (outcomes[i]?.kind !== "created" && job.hold === "array" ? job.jobId : [])),
+  );
+  if (!isRefused && kept.size === 0) return outcomes;
+  const created = new Set(
+    outcomes.flatMap((one) =>
+      one.kind === "created" && (isRefused || kept.has(one.job.arrayId ?? "")) ? [one.job.jobId] : [],
+    ),
+  );
   return outcomes.map((one) => ("job" in one && created.has(one.job.jobId) ? { kind: "held-back" } : one));
 }

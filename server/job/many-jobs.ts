@@ -2,9 +2,10 @@ import type { Identity } from "../../shared/auth.ts";
 import type { BatchJob } from "../../shared/endpoints/many-jobs.ts";
 import { ComputeError } from "../../shared/errors.ts";
 import { type JobStatus, statusesBefore } from "../../shared/job-state.ts";
+import { fingerprintOf, fingerprintOfBatch } from "./fingerprint.ts";
 import type { JobRecord } from "./job-record.ts";
 import type { RetriedSet } from "./job-retry.ts";
-import { cancelled, hashOf, newJob } from "./job-rules.ts";
+import { cancelled, newJob } from "./job-rules.ts";
 import { checkCredit, type JobParts } from "./job-service.ts";
 import type { InsertOutcome, JobListQuery, NewJob } from "./job-store.ts";
 
@@ -51,11 +52,11 @@ export class ManyJobs {
     refuseArrays(batch);
     await this.parts.flow.checkAfter(by.businessId, batch);
     const nowMs = this.parts.now();
-    const batchHash = batchKey === undefined ? "" : hashOf(batch);
+    const batchHash = batchKey === undefined ? "" : fingerprintOfBatch(batch);
     const wanted = batch.map(({ idempotencyKey, ...manifest }, i): NewJob => {
       const job = newJob(by, manifest, {}, nowMs);
       if (idempotencyKey !== undefined) {
-        return { job, idempotency: { key: idempotencyKey, bodyHash: hashOf(manifest) } };
+        return { job, idempotency: { key: idempotencyKey, bodyHash: fingerprintOf(manifest) } };
       }
       // With the hash of the whole batch, another batch under the same key is told from this one by any of its jobs.
       const idempotency =

@@ -1,4 +1,4 @@
-import type { Collection, Filter } from "mongodb";
+import type { Collection, Db, Filter } from "mongodb";
 import type { NodeGrants, Ungranted } from "../../shared/grants.ts";
 import type { AgentRun, NodeCondition, NodeDescription, NodeStatus } from "../../shared/node.ts";
 import type { ExecutionDocument } from "../job/job-documents.mongo.ts";
@@ -88,6 +88,18 @@ export const nodeSteps = [
     { key: { business_id: 1, "description.name": 1 } },
     { key: { business_id: 1, "run.machine": 1 } },
   ]),
+  {
+    id: "node-4",
+    // A key is its user's, also when the node is somebody else's by now. No key of before begins with its user.
+    async apply(db: Db) {
+      const starts = { $eq: [{ $indexOfBytes: ["$idempotency_key", { $concat: ["$user_id", "/"] }] }, 0] };
+      await db
+        .collection("compute_nodes")
+        .updateMany({ idempotency_key: { $exists: true }, $expr: { $not: starts } }, [
+          { $set: { idempotency_key: { $concat: ["$user_id", "/", "$idempotency_key"] } } },
+        ]);
+    },
+  },
 ];
 
 /** `takesWork`, for the store to filter by. */
@@ -146,17 +158,15 @@ export class MongoNodeStore implements NodeStore {
       ...conditionFields(node.condition),
       ...changeable(node),
     };
+    const key = idempotencyKey === undefined ? undefined : `${node.userId}/${idempotencyKey}`;
     return this.store.attempt(async () => {
       try {
-        await this.nodes.insertOne(
-          idempotencyKey === undefined ? document : { ...document, idempotency_key: idempotencyKey },
-        );
+        await this.nodes.insertOne(key === undefined ? document : { ...document, idempotency_key: key });
         return node;
       } catch (error) {
-        const earlier = isDuplicateKey(error) && idempotencyKey !== undefined;
+        const earlier = isDuplicateKey(error) && key !== undefined;
         const found =
-          earlier &&
-          (await this.nodes.findOne({ business_id: node.businessId, idempotency_key: idempotencyKey }));
+          earlier && (await this.nodes.findOne({ business_id: node.businessId, idempotency_key: key }));
         if (!found) throw error;
         return nodeFromDocument(found);
       }

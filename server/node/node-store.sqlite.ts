@@ -65,6 +65,12 @@ export const nodeMigrations: Migration[] = [
         WHERE run IS NOT NULL;
     `,
   },
+  {
+    id: "node-7",
+    // A key is its user's, also when the node is somebody else's by now.
+    sql: `UPDATE compute_nodes SET idempotency_key = user_id || '/' || idempotency_key
+          WHERE idempotency_key IS NOT NULL`,
+  },
 ];
 
 interface NodeRow {
@@ -107,10 +113,11 @@ export class SqliteNodeStore implements NodeStore {
 
   insert(node: NodeRecord, idempotencyKey?: string): Promise<NodeRecord> {
     return this.store.write(() => {
-      const { businessId } = node;
+      const { businessId, userId } = node;
+      const key = idempotencyKey === undefined ? undefined : `${userId}/${idempotencyKey}`;
       const earlier = this.store.get<NodeRow>(
         "SELECT * FROM compute_nodes WHERE business_id = $businessId AND idempotency_key = $key",
-        { businessId, key: idempotencyKey ?? null },
+        { businessId, key: key ?? null },
       );
       if (earlier) return nodeFromRow(earlier);
       this.store.run(
@@ -123,7 +130,7 @@ export class SqliteNodeStore implements NodeStore {
           nodeId: node.nodeId,
           businessId,
           createdAt: node.createdAtMs,
-          key: idempotencyKey,
+          key,
           ...changeable(node),
         },
       );

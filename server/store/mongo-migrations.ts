@@ -81,6 +81,25 @@ export function collectionStep(
   };
 }
 
+/** Puts an index in the place of another one, which goes when the new one is there. */
+export function replaceIndexStep(
+  id: string,
+  name: string,
+  index: IndexDescription,
+  oldIndexName: string,
+  prepare?: (db: Db) => Promise<unknown>,
+): MongoMigration {
+  return {
+    id,
+    async apply(db) {
+      await prepare?.(db);
+      await db.collection(name).createIndexes([index]);
+      const indexes = await db.collection(name).indexes();
+      if (indexes.some((one) => one.name === oldIndexName)) await db.collection(name).dropIndex(oldIndexName);
+    },
+  };
+}
+
 async function missing(
   done: Collection<MigrationDocument>,
   migrations: readonly MongoMigration[],

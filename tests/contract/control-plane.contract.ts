@@ -338,9 +338,10 @@ export function controlPlaneContract(name: string, open: () => Promise<ControlPl
       expect(other).toEqual([{ kind: "key-reused" }]);
       const elsewhere = await stores.jobs.insert([{ job: jobOf(newId("biz")), idempotency }]);
       expect(elsewhere[0]?.kind).toBe("created");
-      const used = ["k", "other"].map((key) => stores.jobs.isKeyUsed(businessId, key));
+      const by = jobOf(businessId);
+      const used = ["k", "other"].map((key) => stores.jobs.isKeyUsed(by, key));
       expect(await Promise.all(used)).toEqual([true, false]);
-      expect(await stores.jobs.isKeyUsed(newId("biz"), "k")).toBe(false);
+      expect(await stores.jobs.isKeyUsed({ ...by, businessId: newId("biz") }, "k")).toBe(false);
     });
 
     test("rows of another business are not found", async () => {

@@ -270,5 +270,27 @@ export function jobFlowContract(name: string, open: () => Promise<ControlPlaneSt
       expect(two.jobId).toBe(one.jobId);
       expect((await take()).length).toBe(5);
     });
+
+    test("of many that submit one array under one key at once, one makes it, and its jobs take no key", async () => {
+      await submit({ name: "other" }, "key/1");
+      const arrays = await Promise.all(Array.from({ length: 8 }, () => submit({ array: "0-4" }, "key")));
+      expect(new Set(arrays.map((array) => array.jobId)).size).toBe(1);
+      expect((await take()).length).toBe(6);
+      const late = await submit({ array: "0-4", labels: {}, priority: 0 }, "key");
+      expect(late.jobId).toBe(arrays[0]?.jobId ?? "");
+    });
+
+    test("the same request under a key is the same however it is written, and whoever else has the key", async () => {
+      const one = await submit({ labels: { os: "linux", arch: "amd64" }, notBefore: "+10m" }, "k");
+      const again = await submit({ notBefore: "+600s", labels: { arch: "amd64", os: "linux" } }, "k");
+      expect(again.jobId).toBe(one.jobId);
+      expect(one.notBeforeMs).toBe(AT_MS + 600_000);
+      await expect(submit({ notBefore: "+10m" }, "k")).rejects.toMatchObject({
+        code: "idempotency_key_reused",
+      });
+      const carl = { ...by, userId: "carl" };
+      const his = await service.submit(carl, jobManifest.parse({ command: "true" }), "k");
+      expect(his).toMatchObject({ userId: "carl", manifest: { labels: {} } });
+    });
   });
 }

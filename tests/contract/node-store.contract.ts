@@ -118,10 +118,12 @@ export function nodeStoreContract(name: string, open: () => Promise<ControlPlane
       const inserted = await Promise.all(Array.from({ length: 8 }, () => insert(businessId)));
       expect(new Set(inserted.map((node) => node.nodeId)).size).toBe(1);
       expect((await insert(newId("biz"))).nodeId).not.toBe(inserted[0]?.nodeId ?? "");
+      const carls = { ...nodeOf(businessId), userId: "carl" };
+      expect((await stores.nodes.insert(carls, key)).nodeId).toBe(carls.nodeId);
       await register();
       await register();
       const every = { businessId, status: undefined, beforeNodeId: undefined, limit: 10 };
-      expect(await stores.nodes.list(every)).toHaveLength(3);
+      expect(await stores.nodes.list(every)).toHaveLength(4);
     });
 
     test("only who has the node's key and its run is heard, leaves, and is handed jobs", async () => {

@@ -69,7 +69,7 @@ export function retentionStoreContract(name: string, open: () => Promise<Retenti
       await writeLog(kept.jobId, 1, 3);
       expect(await remove(gone.jobId)).toEqual(["deleted"]);
       expect(await find(gone.jobId)).toBeUndefined();
-      expect(await stores.jobs.isKeyUsed(BUSINESS, gone.jobId)).toBe(false);
+      expect(await stores.jobs.isKeyUsed(gone, gone.jobId)).toBe(false);
       expect(await stores.retention.finishRemovals()).toBe(false);
       expect(await readLog(gone.jobId)).toEqual([]);
       expect(await stores.retention.removedLog(BUSINESS, gone.jobId)).toBeUndefined();

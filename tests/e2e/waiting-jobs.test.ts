@@ -45,6 +45,42 @@ test(
 );
 
 test(
+  "the same command line with a start from now on and one key is one job",
+  async () => {
+    const line = ["--not-before", "+10m", "--idempotency-key", "nightly", "--", "true"];
+    const first = await person.submit(line);
+    expect(await person.submit(line)).toBe(first);
+    const startsInMs = Date.parse((await person.job(first)).notBefore ?? "") - Date.now();
+    expect(startsInMs).toBeWithin(500_000, 600_001);
+  },
+  TEST_TIMEOUT_MS,
+);
+
+test(
+  "a pipeline that failed is retried as a whole, each step behind the one before it",
+  async () => {
+    const file = person.home.join("artifact");
+    const build = await person.submit([
+      "--name",
+      "pp-build",
+      "--",
+      "sh",
+      "-c",
+      `test -e ${file}.ok && echo x > ${file}`,
+    ]);
+    const deploy = await person.submit(["--name", "pp-deploy", "--after", build, "--", "cat", file]);
+    expect((await person.run(["job", "wait", deploy])).exitCode).toBe(130);
+    const alone = await person.run(["job", "retry", build]);
+    expect(alone.stderr).toContain(`1 job behind it was skipped`);
+    expect((await person.run(["job", "wait", build])).exitCode).toBe(1);
+    await Bun.write(`${file}.ok`, "");
+    expect((await person.run(["job", "retry", "--name", "pp-*"])).exitCode).toBe(0);
+    expect((await person.run(["job", "wait", build, deploy])).exitCode).toBe(0);
+  },
+  TEST_TIMEOUT_MS,
+);
+
+test(
   "--after runs a job when the other is over as it must be, and skips it else",
   async () => {
     const first = await person.submit(["--", "sh", "-c", "sleep 0.3; exit 4"]);

@@ -1,7 +1,8 @@
 import type { z } from "zod";
 import { MemoryBus } from "../../server/bus/memory-bus.ts";
+import { fingerprintOf } from "../../server/job/fingerprint.ts";
 import type { JobRecord } from "../../server/job/job-record.ts";
-import { cancelled, hashOf, type JobOrigin, newJob } from "../../server/job/job-rules.ts";
+import { cancelled, type JobOrigin, newJob } from "../../server/job/job-rules.ts";
 import type { JobStore } from "../../server/job/job-store.ts";
 import type { FireRecord, ScheduleRecord } from "../../server/schedule/schedule-record.ts";
 import { ScheduleService } from "../../server/schedule/schedule-service.ts";
@@ -106,7 +107,7 @@ class StoredJobs {
     idempotencyKey: string | undefined,
     origin: JobOrigin = {},
   ): Promise<JobRecord> {
-    const idempotency = { key: idempotencyKey ?? crypto.randomUUID(), bodyHash: hashOf(manifest) };
+    const idempotency = { key: idempotencyKey ?? crypto.randomUUID(), bodyHash: fingerprintOf(manifest) };
     const [outcome] = await this.jobs.insert([
       { job: newJob(by, manifest, origin, this.now()), idempotency },
     ]);

@@ -1,0 +1,108 @@
+import { parseArrayIndexes } from "../../shared/array-indexes.ts";
+import { dockerOptions } from "../../shared/docker.ts";
+import { type JobManifest, jobFields } from "../../shared/manifest.ts";
+import { formatCondition, parseSelector } from "../../shared/selector.ts";
+import { relativeMs } from "../../shared/start-time.ts";
+
+/** Stands before each fingerprint; one that was made in another way is not compared as a text. */
+const VERSION = "2.";
+
+const COMMAND = "defaults";
+const GROUP = "defaults";
+const DEFAULTS: Fields = jobFields.parse({ command: COMMAND, concurrency: { group: GROUP } });
+const DOCKER_DEFAULTS: Fields = dockerOptions.parse({});
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** What the request of a job means: equal for manifests that differ in the order of their fields, or in defaults. */
+export function fingerprintOf(manifest: JobManifest): string {
+  return digest(meaningOf(manifest));
+}
+
+/** The same of the jobs of a batch, with the keys of their own. */
+export function fingerprintOfBatch(
+  batch: readonly (JobManifest & { idempotencyKey?: string | undefined })[],
+): string {
+  return digest(
+    batch.map(({ idempotencyKey, ...manifest }) => [idempotencyKey ?? null, meaningOf(manifest)]),
+  );
+}
+
+/** What is stored of a request, and the job that was made of it. */
+interface Request {
+  bodyHash: string;
+  manifest: JobManifest;
+}
+
+/**
+ * Whether a key was used for the same request. A fingerprint of another version cannot be compared; then the job that
+ * was made by it is, so that keys stay valid when this program changes. Pure.
+ */
+export function isSameRequest(earlier: Request, wanted: Request): boolean {
+  if (versionOf(earlier.bodyHash) === versionOf(wanted.bodyHash)) return earlier.bodyHash === wanted.bodyHash;
+  return fingerprintOf(earlier.manifest) === fingerprintOf(wanted.manifest);
+}
+
+function versionOf(fingerprint: string): string {
+  return fingerprint.slice(0, fingerprint.indexOf(".") + 1);
+}
+
+function digest(meaning: unknown): string {
+  const hash = new Bun.CryptoHasher("sha256").update(JSON.stringify(ordered(meaning)));
+  return VERSION + hash.digest("base64url");
+}
+
+/** Only what is not the default, each in one way of writing it. Times that count from now stay as they are given. */
+function meaningOf(manifest: JobManifest): Fields {
+  const { command, resources, concurrency, docker, after, retryOn, array, selector, notBefore, ...plain } =
+    manifest;
+  const options = docker && { ...docker, mounts: sorted(docker.mounts) };
+  return {
+    ...without(plain, DEFAULTS),
+    command,
+    resources: nonEmpty(without(resources, DEFAULTS.resources as Fields)),
+    concurrency: concurrency && {
+      ...without(concurrency, DEFAULTS.concurrency as Fields),
+      group: concurrency.group,
+    },
+    docker:
+      options &&
+      nonEmpty(
+        without(
+          { ...options, capAdd: sorted(options.capAdd), capDrop: sorted(options.capDrop) },
+          DOCKER_DEFAULTS,
+        ),
+      ),
+    after: after && sorted(after.map(({ jobId, on }) => ({ jobId, on }))),
+    retryOn: retryOn && sorted(retryOn),
+    array: array === undefined ? undefined : parseArrayIndexes(array),
+    selector: selector === undefined ? undefined : sorted(parseSelector(selector).map(formatCondition)),
+    notBefore: notBefore === undefined ? undefined : (relativeMs(notBefore) ?? notBefore),
+  };
+}
+
+function without(fields: Fields, defaults: Fields): Fields {
+  const given = Object.entries(fields).filter(([key, value]) => !Bun.deepEquals(value, defaults[key]));
+  return Object.fromEntries(given);
+}
+
+function nonEmpty(fields: Fields): Fields | undefined {
+  return Object.keys(fields).length > 0 ? fields : undefined;
+}
+
+function sorted(items: readonly unknown[]): unknown[] {
+  const texts = items.map((item) => [JSON.stringify(ordered(item)), item] as const);
+  return texts.sort(([a], [b]) => (a < b ? -1 : 1)).map(([, item]) => item);
+}
+
+/** The same value with the fields of every object in the order of their names. */
+function ordered(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(ordered);
+  if (typeof value !== "object" || value === null) return value;
+  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  // With a null prototype a field may have any name.
+  return Object.assign(
+    Object.create(null),
+    Object.fromEntries(entries.map(([key, one]) => [key, ordered(one)])),
+  );
+}

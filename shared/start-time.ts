@@ -1,0 +1,32 @@
+import { z } from "zod";
+import { durationMs } from "./duration.ts";
+
+const problem = "must be a time like 2026-01-31T12:00:00Z, or from now on like +90s, +10m, +2h or +1d";
+const MAX_MS = 10 * 366 * 86_400_000;
+const isTime = z.iso.datetime({ offset: true });
+
+/** `+10m` in milliseconds; a number alone counts seconds. Undefined for what is no such text. */
+export function relativeMs(text: string): number | undefined {
+  if (!text.startsWith("+")) return undefined;
+  const duration = text.slice(1);
+  return durationMs(/\d$/.test(duration) ? `${duration}s` : duration);
+}
+
+/** When that is, in epoch milliseconds, of a text that `startTime` has let through. */
+export function startTimeMs(text: string, nowMs: number): number {
+  const ms = relativeMs(text);
+  return ms === undefined ? Date.parse(text) : nowMs + ms;
+}
+
+/**
+ * A time as it is, in UTC, or `+` a duration that counts from when the server takes the job: as it is given, so that the
+ * same request at another time is the same request.
+ */
+export const startTime = z.string({ error: problem }).transform((text, context) => {
+  const ms = relativeMs(text);
+  if (ms !== undefined && ms <= MAX_MS) return text;
+  if (isTime.safeParse(text).success) return new Date(text).toISOString();
+  const message = ms === undefined ? problem : "must be at most 10 years from now";
+  context.addIssue({ code: "custom", message });
+  return z.NEVER;
+});
