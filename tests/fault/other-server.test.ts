@@ -108,6 +108,18 @@ test("a running agent sends its key to nobody who takes the place of its server,
   expect(await person.get(["job", "run", "--", "echo", "here"])).toBe("here");
 });
 
+test("the last answer of a server that stops says that who answers next is to be asked anew", async () => {
+  await using server = await TestServer.start();
+  const { accessToken: token } = await server.api.signIn("local");
+  const { jobId } = await server.api.call("jobs.submit", { command: "true" }, { token });
+  const waiting = server.api.send("jobs.retrieve", JSON.stringify({ jobId, waitSeconds: 30 }), { token });
+  await server.api.call("auth.whoami", {}, { token });
+  const stopped = server.stop();
+  const answer = await waiting;
+  expect([answer.status, answer.headers.get("connection")]).toEqual([200, "close"]);
+  await stopped;
+});
+
 test("a server that was set up anew is told from the one before; signing in again makes it the known one", async () => {
   await using person = await Person.withServer();
   await person.server.stop();

@@ -3,7 +3,7 @@ import { createComputeClient } from "../../sdk/index.ts";
 import { openBus } from "../../server/bus/open.ts";
 import { textLog } from "../../server/log.ts";
 import { openSqliteStores } from "../../server/store/open-sqlite.ts";
-import type { As } from "../support/api.ts";
+import { type As, headersOf } from "../support/api.ts";
 import { TestPlane } from "../support/plane.ts";
 import { PlayedNode } from "../support/played-node.ts";
 import { TestRedis } from "../support/redis.ts";
@@ -52,6 +52,21 @@ test("a submitter, a node and a log follower on three servers work as on one", a
   // The middle one: a machine that is busy with other tests may hold up a few.
   expect(delaysMs[Math.floor(delaysMs.length / 2)]).toBeLessThan(50);
   expect(delaysMs.at(-1)).toBeLessThan(OVER_THE_BUS_MS);
+});
+
+test("a sign-out ends what the session has open, whichever server that is at", async () => {
+  await using fleet = await Fleet.start(2);
+  const [here, there] = fleet.planes as [TestPlane, TestPlane];
+  const user = await signIn(here);
+  const { jobId } = await here.api.call("jobs.submit", { command: "true" }, user);
+  const stream = await there.api.fetch(`/api/compute/jobs/${jobId}/logs/stream`, {
+    headers: headersOf(user),
+  });
+  const text = stream.text();
+  await here.api.call("auth.logout", {}, user);
+  const signedOutAtMs = performance.now();
+  expect(await text).toContain('event: error\ndata: {"code":"session_ended"');
+  expect(performance.now() - signedOutAtMs).toBeLessThan(OVER_THE_BUS_MS);
 });
 
 test("a cancellation reaches the node at once, whichever server it waits at", async () => {
