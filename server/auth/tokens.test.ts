@@ -213,3 +213,26 @@ test("a wait ticket is for one job, outlives its token, and ends with the sessio
   await world.endSession(identity.sessionId);
   await expect(tokens.verify(next.token)).rejects.toMatchObject(sessionEnded);
 });
+
+test("a token is good only as it was written, and only for the session of whom it names", async () => {
+  await using world = await AuthWorld.open();
+  const tokens = await world.tokens();
+  const [anna, ben] = [await world.signIn("anna"), await world.signIn("ben")];
+  const { accessToken } = await tokens.issue(anna);
+  const digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+  // The last digit of a signature has two bits that mean nothing.
+  const next = digits[digits.indexOf(accessToken.at(-1) ?? "") + 1];
+  for (const other of [
+    `${accessToken}=`,
+    `${accessToken.slice(0, -1)}${next}`,
+    accessToken.replace(".", "=."),
+  ]) {
+    await expect(tokens.verify(other)).rejects.toMatchObject(unauthenticated);
+  }
+  const claims = JSON.parse(atobUrl(accessToken.split(".")[1] ?? ""));
+  const key = await world.sessions.secret("access-token");
+  const mixed = await new SignJWT({ ...claims, sid: ben.sessionId })
+    .setProtectedHeader({ alg: "HS256" })
+    .sign(key);
+  await expect(tokens.verify(mixed)).rejects.toMatchObject(unauthenticated);
+});

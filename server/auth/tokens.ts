@@ -137,12 +137,14 @@ export class Tokens {
 
   private async check(accessToken: string): Promise<Access> {
     const claims = await this.claimsOf(accessToken);
+    if (!(await this.isOwnSession(claims))) throw invalidToken();
     this.checked.set(accessToken, claims);
     return claims;
   }
 
   private async claimsOf(accessToken: string): Promise<Access> {
     try {
+      if (!accessToken.split(".").every(isCanonical)) throw new Error("it is written in another way");
       const { payload } = await jwtVerify(accessToken, this.accessKey, {
         algorithms: ["HS256"],
         issuer: ISSUER,
@@ -155,8 +157,14 @@ export class Tokens {
       return { ...identity.parse({ ...payload, sessionId: payload.sid }), accessUntilMs, ticketOf };
     } catch (error) {
       if (error instanceof errors.JWTExpired) throw tokenExpired();
-      throw new ComputeError("unauthenticated", "The access token is not valid here. Sign in again.");
+      throw invalidToken();
     }
+  }
+
+  /** A session that is not there any more is nobody's: that it is over is said where it is looked up for the request. */
+  private async isOwnSession({ sessionId, userId, businessId }: Identity): Promise<boolean> {
+    const session = await this.sessions.find(sessionId);
+    return session === undefined || (session.userId === userId && session.businessId === businessId);
   }
 
   /** `tnvr_<session digits>.<generation>.<mac>` */
@@ -181,6 +189,15 @@ export class Tokens {
   private macOf(text: string): string {
     return createHmac("sha256", this.refreshKey).update(text).digest("base64url");
   }
+}
+
+/** Whether a part of a token is base64url as it is written by us: other texts may stand for the same bytes. */
+function isCanonical(part: string): boolean {
+  return Buffer.from(part, "base64url").toString("base64url") === part;
+}
+
+function invalidToken(): ComputeError {
+  return new ComputeError("unauthenticated", "The access token is not valid here. Sign in again.");
 }
 
 export function tokenExpired(): ComputeError {

@@ -192,7 +192,7 @@ async function serveWait(
 
 function jsonResponse(output: unknown, requestId: string): Response {
   return new Response(JSON.stringify(output), {
-    headers: { "content-type": "application/json", "x-request-id": requestId },
+    headers: { "content-type": "application/json", "x-request-id": requestId, "cache-control": "no-store" },
   });
 }
 

@@ -5,9 +5,14 @@ interface IdCheck {
   safeParse(text: string): { success: boolean };
 }
 
+/** A page that comes to more ends early; a single row may be larger. UTF-16 code units of its JSON. */
+const MAX_PAGE_LENGTH = 8 * 1024 * 1024;
+/** As nobody knows yet how large rows are. */
+const FIRST_ROWS = 25;
+
 /**
- * One page of a list, with the cursor of the next one if there is more: `read` is asked for the rows behind an id, one
- * more than are wanted. Throws `invalid_request` where the cursor is not one of this list.
+ * One page of a list, with the cursor of the next one if there is more: at most `limit` rows, and fewer where they are
+ * large. `read` is asked for the rows behind an id. Throws `invalid_request` where the cursor is not one of this list.
  */
 export async function readPage<Row>(
   { limit, cursor }: { limit: number; cursor?: string | undefined },
@@ -15,11 +20,34 @@ export async function readPage<Row>(
   read: (behindId: string | undefined, limit: number) => Promise<Row[]>,
   idOf: (row: Row) => string,
 ): Promise<{ rows: Row[]; nextCursor: string | undefined }> {
-  const found = await read(decodeCursor(cursor, id), limit + 1);
-  const rows = found.slice(0, limit);
-  const last = rows.at(-1);
-  const hasMore = found.length > limit && last !== undefined;
-  return { rows, nextCursor: hasMore ? encodeCursor(idOf(last)) : undefined };
+  const rows: Row[] = [];
+  let length = 0;
+  let behind = decodeCursor(cursor, id);
+  for (;;) {
+    const wanted = rowsToRead(rows.length, limit, length);
+    const found = await read(behind, wanted);
+    for (const row of found) {
+      const rowLength = lengthOf(row);
+      const isFull = rows.length === limit || (rows.length > 0 && length + rowLength > MAX_PAGE_LENGTH);
+      if (isFull) return { rows, nextCursor: behind && encodeCursor(behind) };
+      rows.push(row);
+      length += rowLength;
+      behind = idOf(row);
+    }
+    if (found.length < wanted) return { rows, nextCursor: undefined };
+  }
+}
+
+/** One more than is shown, so that it is known whether there is more; few at once where they are large. */
+function rowsToRead(rows: number, limit: number, length: number): number {
+  const left = limit + 1 - rows;
+  if (rows === 0) return Math.min(left, FIRST_ROWS);
+  const room = Math.floor(((MAX_PAGE_LENGTH - length) / Math.max(1, length)) * rows);
+  return Math.min(left, Math.max(1, room));
+}
+
+function lengthOf(row: unknown): number {
+  return JSON.stringify(row, (_, value) => (typeof value === "bigint" ? String(value) : value)).length;
 }
 
 /**

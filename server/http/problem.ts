@@ -11,7 +11,11 @@ export function problemResponse(error: unknown, requestId: string): Response {
           "Something went wrong in the server. Its log has the details under this requestId.",
         );
   const problem: Problem = known.toProblem(requestId);
-  const headers = new Headers({ "content-type": "application/problem+json", "x-request-id": requestId });
+  const headers = new Headers({
+    "content-type": "application/problem+json",
+    "x-request-id": requestId,
+    "cache-control": "no-store",
+  });
   if (known.retryAfterSeconds !== undefined)
     headers.set("retry-after", String(Math.ceil(known.retryAfterSeconds)));
   // What is left of the body is not read by anybody: the connection is of no more use.

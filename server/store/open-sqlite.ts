@@ -56,7 +56,7 @@ export function openSqliteStores(dataDir: string | ":memory:", seal = Seal.none)
     retention: new SqliteRetentionStore(store),
     ...(path !== ":memory:" && { file: storeFile(path, store) }),
     shortage: () => disk?.shortage(),
-    isReady: async () => store.get("SELECT 1 AS one") !== undefined,
+    isReady: () => store.canWrite(),
     close: async () => store.close(),
   };
 }

@@ -10,6 +10,8 @@ export interface Migration {
   sql: string;
 }
 
+const LOOK_EVERY_MS = 1_000;
+
 interface PendingWrite {
   run: () => unknown;
   resolve: (value: unknown) => void;
@@ -29,6 +31,7 @@ export class SqliteStore {
   private pending: PendingWrite[] = [];
   private flushTimer: ReturnType<typeof setImmediate> | undefined;
   private isClosed = false;
+  private lastLook: { atMs: number; answer: Promise<boolean> } | undefined;
 
   /**
    * @param path of the database file, or `:memory:`. Throws when another process has the file open.
@@ -92,6 +95,20 @@ export class SqliteStore {
   /** Runs a PRAGMA of the file's own upkeep, outside of any transaction. */
   maintain(pragma: string): void {
     this.db.exec(pragma);
+  }
+
+  /** Whether a change gets to the disk now; a full one takes none. Asks the disk at most once a second. */
+  canWrite(): Promise<boolean> {
+    const nowMs = performance.now();
+    if (this.lastLook && Math.abs(nowMs - this.lastLook.atMs) < LOOK_EVERY_MS) return this.lastLook.answer;
+    const change =
+      "UPDATE compute_migrations SET applied_at = applied_at WHERE id = (SELECT min(id) FROM compute_migrations)";
+    const answer = this.write(() => this.run(change)).then(
+      () => true,
+      () => false,
+    );
+    this.lastLook = { atMs: nowMs, answer };
+    return answer;
   }
 
   /** Writes what is pending and closes the file. */
