@@ -79,6 +79,8 @@ export class NodeSession {
   /** This node as the server had it when it was last registered. */
   private answer: Node | undefined;
   private neighbours: string | undefined;
+  /** That its node is another agent's; undefined: it is not. */
+  private claim: string | undefined;
   private readonly grants: Grants;
   private profile: Announced;
   /** Where the answer to a registration is lost, the next one is told that it means the same node. */
@@ -109,7 +111,7 @@ export class NodeSession {
 
   /** What the owner should know of how this node is registered. */
   get notices(): string[] {
-    return [this.grants.inWords, this.neighbours].filter((one) => one !== undefined);
+    return [this.claim, this.grants.inWords, this.neighbours].filter((one) => one !== undefined);
   }
 
   /** Makes this node known, or what is new about it. Throws SessionEndedError where the user must sign in first. */
@@ -124,6 +126,7 @@ export class NodeSession {
       await this.becomeOwnNode(error, signal);
     }
     this.isRegistered = true;
+    this.claim = undefined;
     if (this.answer) await this.grants.ask(this.answer, signal);
   }
 
@@ -146,7 +149,8 @@ export class NodeSession {
     const { log, executions } = this.options;
     const silentAtMs = silentFrom(refusal);
     const seconds = refusal.retryAfterSeconds ?? 0;
-    log.warn(`${refusal.message} If it is not heard of again for ${seconds} s, the node is this agent's.`);
+    this.claim = `${refusal.message} If it is not heard of again for ${seconds} s, the node is this agent's.`;
+    log.warn(this.claim);
     for (let latest = refusal; silentFrom(latest) - silentAtMs < HEARD_AGAIN_MS; ) {
       await pause(ASK_AGAIN_MS, signal);
       signal.throwIfAborted();
@@ -158,7 +162,8 @@ export class NodeSession {
       }
     }
     const copied = this.node?.nodeId;
-    log.warn(`That agent is there: this one is a copy of node ${copied}, and becomes a node of its own.`);
+    this.claim = `The agent of node ${copied} is there: this one is a copy of it, and becomes a node of its own.`;
+    log.warn(this.claim);
     executions.disownAll();
     this.node = undefined;
     this.client = undefined;

@@ -3,7 +3,7 @@ import type { Env } from "../command.ts";
 import { connect, patience } from "../connect.ts";
 import { CliError } from "../failure.ts";
 import type { Output } from "../output.ts";
-import { chooseWorkspace } from "../workspaces.ts";
+import { chooseAgentWorkspace } from "./server-of-node.ts";
 import { agentStateDir } from "./state.ts";
 
 /** The node that this machine is in a workspace. */
@@ -37,7 +37,7 @@ export async function changeOwnNode(
   what: "drain" | "resume",
   output: Output,
 ): Promise<OwnNode> {
-  const { name: workspace } = await chooseWorkspace(env, given);
+  const { name: workspace } = await chooseAgentWorkspace(env, given);
   const found = await findAgent(agentStateDir(env, workspace), { type: what });
   if (found.state === "silent") throw agentSilent(found.why);
   if (found.state === "running") {

@@ -4,8 +4,10 @@ import { type AgentEnd, runAgent } from "../../agent/agent.ts";
 import { agentFile } from "../../agent/agent-file.ts";
 import type { AgentLog } from "../../agent/agent-log.ts";
 import { replaceAgent } from "../../agent/control/find-agent.ts";
+import { readNodeFile } from "../../agent/journal/node-file.ts";
 import { agentOptions } from "../../agent/options.ts";
 import { keepProcessPrivate } from "../../agent/private-process.ts";
+import { statePaths } from "../../agent/state-dir.ts";
 import packageJson from "../../package.json" with { type: "json" };
 import { ComputeClient } from "../../sdk/client.ts";
 import { textLog } from "../../server/log.ts";
@@ -79,6 +81,10 @@ export const command = defineCommand({
     const log = textLog((line) => void output.note(line).catch(() => undefined));
     const settings = { options, config, configPath };
     const { profile, source, terminalGone } = await readProfile({ env, log, settings, readAgain });
+    if (options.url === undefined && !workspace.known)
+      log.info(
+        `The server is ${url}${isRemembered(stateDir, url) ? ", where this agent is registered" : ""}.`,
+      );
     const proof = proofForAgent(workspace, stateDir, log);
     const signals = stopSignals();
     if (options.replace) await takeThePlace(stateDir, log);
@@ -106,6 +112,11 @@ export const command = defineCommand({
     return isForAWhile ? exitCodeOf(end) : exitCodes.ok;
   },
 });
+
+/** Whether the URL is that of the node's last registration. */
+function isRemembered(stateDir: string, url: string): boolean {
+  return readNodeFile(statePaths(stateDir).nodeFile)?.url === url;
+}
 
 function maxJobsOf(given: { once: boolean; "max-jobs"?: number }): number | undefined {
   const maxJobs = given["max-jobs"];

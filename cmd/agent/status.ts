@@ -6,7 +6,7 @@ import { defineCommand } from "../command.ts";
 import { clientOptions } from "../common-options.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { formatAge, formatFields, formatTable } from "../format.ts";
-import { chooseWorkspace } from "../workspaces.ts";
+import { chooseAgentWorkspace } from "./server-of-node.ts";
 import { agentStateDir, leftInWords } from "./state.ts";
 
 export const command = defineCommand({
@@ -19,7 +19,7 @@ export const command = defineCommand({
     "Asks the agent itself, not the server. Exits with 0 when it runs, with 69 when it does not, and with 75 when it is\n" +
     "there but does not answer.",
   async run({ options, env, output }) {
-    const { name } = await chooseWorkspace(env, options);
+    const { name } = await chooseAgentWorkspace(env, options);
     const found = await findAgent(agentStateDir(env, name));
     if (options.json) await output.json({ workspace: name, ...found });
     else await output.result(inWords(name, found));

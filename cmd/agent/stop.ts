@@ -7,7 +7,7 @@ import { clientOptions } from "../common-options.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { CliError } from "../failure.ts";
 import type { Output } from "../output.ts";
-import { chooseWorkspace } from "../workspaces.ts";
+import { chooseAgentWorkspace } from "./server-of-node.ts";
 import { agentStateDir, leftInWords } from "./state.ts";
 
 const options = defineOptions({
@@ -33,7 +33,7 @@ export const command = defineCommand({
     "is no failure.",
   async run({ options, env, output }) {
     const how = howOf(options);
-    const { name } = await chooseWorkspace(env, options);
+    const { name } = await chooseAgentWorkspace(env, options);
     const stateDir = agentStateDir(env, name);
     const found = await stopAgent(stateDir, how);
     if (found.state === "silent") throw stuck(found.why, found.pid);

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "bun:test";
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { Person } from "../support/person.ts";
 import { Running, runProgram } from "../support/program.ts";
@@ -179,10 +179,10 @@ const unshare = ["unshare", "--uts", "--pid", "--fork", "--mount-proc"];
 const canUnshare = () =>
   process.platform === "linux" && Bun.spawnSync([...unshare, "true"], { stderr: "ignore" }).exitCode === 0;
 
-/** An agent in a PID namespace of its own, on a host of another name. */
-function contained(host: string): Running {
+/** An agent in a PID namespace of its own, on a host of another name; all in it ends with it. */
+function contained(home: string, host: string): Running {
   const under = [...unshare, "--kill-child", "sh", "-c", `hostname ${host}; exec "$@"`, "sh"];
-  const agent = new Running(person.home.path, ["agent", "run", "--workspace", "local"], {}, under);
+  const agent = new Running(home, ["agent", "run", "--workspace", "local", "--slots", "2"], {}, under);
   agents.push(agent);
   return agent;
 }
@@ -190,19 +190,25 @@ function contained(host: string): Running {
 test.if(canUnshare())(
   "of two containers that share a directory the second is refused and told who has it, and has it at once when the first is killed",
   async () => {
-    const first = contained("hosta");
+    // Not the person's own: the numbers of processes in it mean others out here.
+    await using volume = await makeScratch();
+    for (const name of ["config.json", "credentials"])
+      cpSync(person.home.join(name), volume.join(name), { recursive: true });
+    const first = contained(volume.path, "hosta");
     await first.said(/Registered as/, 30_000);
     const long = await runningJob();
-    const second = contained("hostb");
+    const second = contained(volume.path, "hostb");
     expect(await second.process.exited).toBe(1);
     expect(second.stderr).toMatch(/Another agent \(process \d+ on hosta\) already runs here/);
     await endsWell(long);
-    expect(existsSync(person.home.join("agent", "local", "lock"))).toBe(true);
+    expect(existsSync(volume.join("agent", "local", "lock"))).toBe(true);
     first.process.kill("SIGKILL");
     await first.process.exited;
-    const third = contained("hostc");
+    const third = contained(volume.path, "hostc");
     await third.said(/Registered as/, 30_000);
     expect(nodeOf(third)).toBe(nodeOf(first));
+    third.process.kill("SIGKILL");
+    await third.process.exited;
   },
   TEST_TIMEOUT_MS,
 );

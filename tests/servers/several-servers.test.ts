@@ -4,7 +4,7 @@ import { openMongoStores } from "../../server/store/open-stores.ts";
 import { leaseStoreContract } from "../contract/lease-store.contract.ts";
 import { Api, type As } from "../support/api.ts";
 import { TestMongo } from "../support/mongod.ts";
-import { PlayedNode } from "../support/played-node.ts";
+import { describeNode, PlayedNode } from "../support/played-node.ts";
 import { Running } from "../support/program.ts";
 import { TestRedis } from "../support/redis.ts";
 import { makeScratch } from "../support/scratch.ts";
@@ -87,6 +87,50 @@ test(
     await untilSent(() => node.report(executionId, "SUCCEEDED", { exitCode: 0 }), "applied");
     await reading;
     expect(texts).toEqual(Array.from({ length: 60 }, (_, i) => String(i + 1)));
+  },
+  TEST_TIMEOUT_MS,
+);
+
+test(
+  "a poll that waits at one server is refused at once when its node is taken, or its key replaced, at another",
+  async () => {
+    await using fleet = await Fleet.start(["0", "0", "0"]);
+    const [first, second, third] = fleet.servers as [Server, Server, Server];
+    const user = await signIn(first.api);
+    const labels = { only: "these" };
+    const place = { place: "p", machine: "m", host: "hosta", pid: 1 };
+    const register = async (as: As) => {
+      const input = { ...describeNode({ labels }), run: { ...place, runId: crypto.randomUUID() } };
+      const { node, nodeKey = as.nodeKey } = await first.api.call("nodes.register", input, as);
+      return { nodeId: node.nodeId, as: { nodeKey, runId: input.run.runId } };
+    };
+    /** Lets a poll wait at the second server, and says how it ends. */
+    const refusedBy = async (waiting: As, nodeId: string, act: () => Promise<unknown>) => {
+      const input = { executions: [], maxAssignments: 1, waitSeconds: 30, condition: { suspended: true } };
+      const refusal = second.api.refused("nodes.poll", input, waiting);
+      const seen = () => third.api.call("nodes.retrieve", { nodeId }, user);
+      await waitFor("the poll to be heard", async () => (await seen()).status === "SUSPENDED");
+      const startedAtMs = performance.now();
+      await act();
+      const { code } = await refusal;
+      expect(performance.now() - startedAtMs).toBeLessThan(5_000);
+      return code;
+    };
+    const one = await register(user);
+    let two = one;
+    const takes = async () => {
+      two = await register(one.as);
+    };
+    expect(await refusedBy(one.as, one.nodeId, takes)).toBe("node_taken");
+    expect(two.nodeId).toBe(one.nodeId);
+    const rotates = () => third.api.call("nodes.rotate-key", { nodeId: two.nodeId }, user);
+    expect(await refusedBy(two.as, two.nodeId, rotates)).toBe("unauthenticated");
+    const { jobId } = await third.api.call("jobs.submit", { command: "true", labels }, user);
+    for (const { as } of [one, two]) {
+      const poll = { executions: [], maxAssignments: 1, waitSeconds: 0 };
+      expect((await second.api.refused("nodes.poll", poll, as)).code).toBe("unauthenticated");
+    }
+    expect((await first.api.call("jobs.retrieve", { jobId }, user)).status).toBe("QUEUED");
   },
   TEST_TIMEOUT_MS,
 );
