@@ -1,4 +1,7 @@
 import { expect, test } from "bun:test";
+import { chmodSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type { DockerFacts } from "./docker.ts";
 import { engineHazard } from "./engine-hazard.ts";
 
@@ -25,4 +28,22 @@ test("and hears nothing where there is no such engine, no command, or root alrea
   expect(engineHazard(docker, ["DOCKER"], ada)).toBeUndefined();
   expect(engineHazard(docker, ["COMMAND"], { ...ada, uid: 0 })).toBeUndefined();
   expect(engineHazard(docker, ["COMMAND"], { ...ada, platform: "darwin" })).toBeUndefined();
+});
+
+test("where jobs run as another account, it is that one's rights that count", () => {
+  const dir = mkdtempSync(join(tmpdir(), "tanvrit-hazard-"));
+  const path = join(dir, "engine.sock");
+  writeFileSync(path, "");
+  const { gid } = statSync(path);
+  const engine = { ...docker, host: `unix://${path}` };
+  const of = (groups: number[]) => {
+    const account = { name: "jobs", uid: 61_234, gid: 61_234, groups, home: "/", shell: "/bin/sh" };
+    return engineHazard(engine, ["COMMAND"], { account, platform: "linux" });
+  };
+  chmodSync(path, 0o660);
+  expect(of([61_234])).toBeUndefined();
+  expect(of([61_234, gid])).toContain("run as jobs, who may use the engine");
+  chmodSync(path, 0o666);
+  expect(of([61_234])).toContain("as good as root");
+  rmSync(dir, { recursive: true });
 });

@@ -34,9 +34,9 @@ export async function readProfile(
   const { asked, terminalGone } = hangUps();
   const profile = await profileOf(reader.settings, sight);
   let hazard: string | undefined;
-  const tellHazard = ({ description }: NodeProfile) => {
+  const tellHazard = ({ description, account }: NodeProfile) => {
     const before = hazard;
-    hazard = engineHazard(sight.machine.docker, description.jobTypes);
+    hazard = engineHazard(sight.machine.docker, description.jobTypes, { account });
     if (hazard !== undefined && hazard !== before) log.warn(hazard);
   };
   tellHazard(profile);

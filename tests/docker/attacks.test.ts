@@ -57,13 +57,33 @@ test(
       account.jobOf(image, { command: plant, docker: { user, mounts: bind(dir) } }, file);
     const allow = { mounts: [dir] };
     for (const user of ["0", "root", "0:0", "1000", `${account.uid}:0`]) {
-      expect(JSON.stringify((await as(user, { allow })).exit)).toMatch(/runs as the agent's own account/);
+      expect(JSON.stringify((await as(user, { allow })).exit)).toMatch(
+        /runs as the account of the node's jobs/,
+      );
     }
     expect(readdirSync(dir)).toEqual([]);
     expect((await as(String(account.uid), { allow })).exit).toEqual({ exitCode: 0 });
     const allowed = await as("0", { allow, docker: { anyUser: true } });
     expect(allowed.exit).toEqual({ exitCode: 0 });
     expect(statSync(join(dir, "sh")).mode & SETUID).toBe(SETUID);
+  },
+  TEST_MS,
+);
+
+test(
+  "where the agent runs jobs as another account, a container with a directory of the node runs as that one",
+  async () => {
+    const dir = account.newDirectory("run-as");
+    stage.allow({ mounts: [dir] });
+    const { uid } = account;
+    const other = { name: "jobs", uid, gid: uid, groups: [uid], home: "/nowhere", shell: "/bin/sh" };
+    const docker = { mounts: [{ type: "bind" as const, source: dir, target: "/m" }] };
+    const { text, exit } = await stage.run({ image, command: `${plant}; env`, docker }, { account: other });
+    expect(exit).toEqual({ exitCode: 0 });
+    expect(text.stdout).toStartWith(`${uid}\n`);
+    // What the image says of a home is the container's.
+    expect(text.stdout).not.toContain("/nowhere");
+    expect(statSync(join(dir, "sh")).uid).toBe(uid);
   },
   TEST_MS,
 );

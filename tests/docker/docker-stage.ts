@@ -5,7 +5,13 @@ import type { z } from "zod";
 import { DockerExecutor, type DockerExecutorOptions } from "../../agent/executors/docker/docker-executor.ts";
 import type { Engine } from "../../agent/executors/docker/engine.ts";
 import { type ContainerGrants, plainGrants } from "../../agent/executors/docker/settings.ts";
-import type { RunningTask, TaskExit, TaskGpu, TaskLimits } from "../../agent/executors/executor.ts";
+import type {
+  JobAccount,
+  RunningTask,
+  TaskExit,
+  TaskGpu,
+  TaskLimits,
+} from "../../agent/executors/executor.ts";
 import { assignmentOf } from "../../agent/testing/assignment.ts";
 import { nodeAllow } from "../../shared/allow.ts";
 import { newId } from "../../shared/ids.ts";
@@ -27,6 +33,7 @@ export interface JobOptions {
   limits?: TaskLimits;
   gpus?: TaskGpu[];
   signal?: AbortSignal;
+  account?: JobAccount;
   /** In place of taking all that comes at once. */
   write?: (stream: "stdout" | "stderr", bytes: Uint8Array) => Promise<void> | undefined;
   said?: string[];
@@ -66,6 +73,7 @@ export class DockerStage implements Disposable {
         nodeId: newId("node"),
         limits: options.limits ?? {},
         gpus: options.gpus ?? [],
+        account: options.account,
         environment: { PATH: "/host/bin", HOME: "/host/home" },
         assignment: assignmentOf({ type: "DOCKER", ...manifest }, executionId),
         dir,

@@ -92,7 +92,7 @@ function commandOf(task: Task): { Cmd?: string[]; Entrypoint?: string[] } {
 
 /** PATH, HOME and the like are the image's; of the agent's own environment a container gets nothing. */
 function environmentOf(task: Task): string[] {
-  const env = jobEnvironment({ ...task, environment: {}, dir: WORK_DIR });
+  const env = jobEnvironment({ ...task, environment: {}, dir: WORK_DIR, account: undefined });
   // The init of the container hands signals on to the command's children, too, as they get them outside of one.
   const ofInit = task.assignment.manifest.docker?.init === false ? {} : { TINI_KILL_PROCESS_GROUP: "1" };
   return Object.entries({ ...ofInit, ...env }).map(([name, value]) => `${name}=${value}`);

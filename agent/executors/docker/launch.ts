@@ -126,7 +126,7 @@ function userOf(
   const asked = task.assignment.manifest.docker?.user;
   if (asked === undefined || asked === account || asked === String(uid)) return account;
   throw new StartFailedError(
-    `The job may not run as ${asked}: a container that mounts the node's directories runs as the agent's own account, ${account} (docker.anyUser in agent.yaml).`,
+    `The job may not run as ${asked}: a container that mounts the node's directories runs as the account of the node's jobs, ${account} (docker.anyUser in agent.yaml).`,
   );
 }
 
