@@ -1,4 +1,4 @@
-import { ptr as addressOf, dlopen, FFIType, read as readMemory } from "bun:ffi";
+import { ptr as addressOf, dlopen, FFIType, type Pointer, read as readMemory } from "bun:ffi";
 import { LINUX_C_LIBRARIES } from "../../shared/c-library.ts";
 
 /** What Bun has no call for. */
@@ -13,6 +13,8 @@ interface Libc {
   pageBytes(): number;
   /** The soft limit of file locks, which the kernel has not heeded since 2.4. undefined: without limit. */
   setLockLimit(limit: bigint | undefined): boolean;
+  /** Of a function of the C library. */
+  addressOf(name: string): Pointer | null;
   /** Whether the kernel closes many descriptors at once. */
   closesRanges(): boolean;
   /** Reaps a child that is about to end, and waits for it. */
@@ -83,11 +85,13 @@ function open(library: string): Libc {
     flock: { args: [i32, i32], returns: i32 },
     __errno_location: { args: [], returns: ptr },
   });
+  const lookUp = dlsymOf([library, "libdl.so.2"]);
   return {
     pipe2(flags) {
       const fds = new Int32Array(2);
       return symbols.pipe2(fds, flags) === 0 ? [fds[0] as number, fds[1] as number] : undefined;
     },
+    addressOf: (name) => lookUp(null, cString(name)),
     // Of these there is none to close, so that nothing happens where it works.
     closesRanges: () => symbols.syscall(CLOSE_RANGE, NO_FD, NO_FD, 0n) === 0n,
     becomeSubreaper: () => symbols.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) === 0,
@@ -120,6 +124,20 @@ function open(library: string): Libc {
       symbols.execve(texts[0][0] ?? cString(""), pointers(texts[0]), pointers(texts[1]));
     },
   };
+}
+
+/** It has moved from one library to the other. */
+function dlsymOf(libraries: readonly string[]): (handle: null, name: Uint8Array) => Pointer | null {
+  const { ptr } = FFIType;
+  for (const library of libraries) {
+    try {
+      const { dlsym } = dlopen(library, { dlsym: { args: [ptr, ptr], returns: ptr } }).symbols;
+      return (handle, name) => dlsym(handle, name) as Pointer | null;
+    } catch {
+      // In the other one then.
+    }
+  }
+  return () => null;
 }
 
 export function cString(text: string): Uint8Array {

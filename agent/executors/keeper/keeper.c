@@ -1,7 +1,8 @@
 /*
  * Starts a job's command below a small process of its own, the keeper. See keeper.ts for what that is for.
  *
- * It is compiled when the program starts, without headers. Keeper and leader share the memory of the supervisor, the
+ * It is compiled when it is first needed, on machines that have neither headers nor a library to link with: what it
+ * calls of the C library is handed to it as addresses. Keeper and leader share the memory of the supervisor, the
  * leader until it becomes the command. So nothing here may touch what belongs to the C library or the runtime: no
  * allocation, no wrapper but `syscall` and `clone`, a stack and a thread pointer of its own, every signal blocked.
  */
@@ -21,9 +22,9 @@ enum {
 };
 #endif
 
-extern long syscall(long number, ...);
-extern int clone(int (*run)(void *), void *stack, int flags, void *argument, ...);
-extern int *__errno_location(void);
+static long (*syscall)(long number, ...);
+static int (*clone)(int (*run)(void *), void *stack, int flags, void *argument, ...);
+static int *(*errno_location)(void);
 
 enum {
   AT_FDCWD = -100, O_WRONLY = 1, CLONE_VM = 0x100, CLONE_VFORK = 0x4000, CLONE_SETTLS = 0x80000, SIGCHLD = 17,
@@ -77,7 +78,7 @@ static void leave(int code) {
 }
 
 static int fail(struct launch *job, int stage) {
-  job->error = *__errno_location();
+  job->error = *errno_location();
   job->stage = stage;
   leave(127);
   return 0;
@@ -85,9 +86,10 @@ static int fail(struct launch *job, int stage) {
 
 /* Handlers of the runtime must not run here, and nothing it ignores may be ignored by the job. */
 static void reset_signals(void) {
-  u64 fresh[4] = {0, 0, 0, 0};
+  u64 fresh[4];
   u64 none = 0;
   int signal;
+  fresh[0] = fresh[1] = fresh[2] = fresh[3] = 0;
   for (signal = 1; signal <= SIGNALS; signal++) call(SIGACTION, signal, (u64)fresh, 0, 8, 0);
   call(SIGPROCMASK, SIG_SETMASK, (u64)&none, 0, 8, 0);
 }
@@ -147,7 +149,7 @@ static void reap(long leader, long status) {
     long used[18];
     long record[6];
     if (call(WAITID, P_ALL, 0, (u64)info, WEXITED, (u64)used) != 0) {
-      if (*__errno_location() == EINTR) continue;
+      if (*errno_location() == EINTR) continue;
       return;
     }
     if (info[SI_PID] != leader) continue;
@@ -169,7 +171,7 @@ static int keep(void *argument) {
   call(PRCTL, PR_SET_NAME, (u64)job->name, 0, 0, 0);
   leader = clone(run_leader, job->memory + 2 * STACK_BYTES, CLONE_VM | CLONE_VFORK | SIGCHLD, job);
   if (leader < 0) {
-    job->error = *__errno_location();
+    job->error = *errno_location();
     job->stage = STAGE_CLONE;
   }
   job->leader = leader;
@@ -181,6 +183,13 @@ static int keep(void *argument) {
   reap(leader, status);
   leave(0);
   return 0;
+}
+
+/* To be called first, with the addresses of `syscall`, `clone` and `__errno_location`. */
+void link_kept(void *syscall_at, void *clone_at, void *errno_location_at) {
+  syscall = syscall_at;
+  clone = clone_at;
+  errno_location = errno_location_at;
 }
 
 /* Stacks and thread pointer of one keeper; given again to another when that one was reaped. */
@@ -198,13 +207,15 @@ int start_kept(struct launch *job) {
   *thread = (u64 *)thread;
   call(SIGPROCMASK, SIG_SETMASK, (u64)&all, (u64)&before, 8, 0);
   pid = clone(keep, job->memory + STACK_BYTES, CLONE_VM | CLONE_SETTLS | SIGCHLD, job, (void *)0, thread, (void *)0);
-  if (pid < 0) error = *__errno_location();
+  if (pid < 0) error = *errno_location();
   call(SIGPROCMASK, SIG_SETMASK, (u64)&before, 0, 8, 0);
   if (pid < 0) return error;
   job->keeper = pid;
   while (!job->done) {
-    long moment[2] = {0, 20000000};
+    long moment[2];
     int info[32];
+    moment[0] = 0;
+    moment[1] = 20000000;
     call(FUTEX, (u64)&job->done, FUTEX_WAIT, 0, (u64)moment, 0);
     info[SI_PID] = 0;
     /* Somebody killed it. */

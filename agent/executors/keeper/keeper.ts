@@ -100,15 +100,30 @@ function compile(): Native {
     writeFileSync(path, source, { mode: 0o600 });
     const { symbols } = cc({
       source: path,
+      // Where no compiler is installed there is nothing to link with.
+      flags: "-nostdlib",
       symbols: {
+        link_kept: { args: [FFIType.ptr, FFIType.ptr, FFIType.ptr], returns: FFIType.void },
         keeper_memory: { args: [], returns: FFIType.ptr },
         start_kept: { args: [FFIType.ptr], returns: FFIType.i32 },
       },
     });
+    symbols.link_kept(
+      addressOfFunction("syscall"),
+      addressOfFunction("clone"),
+      addressOfFunction("__errno_location"),
+    );
     return { keeperMemory: () => symbols.keeper_memory() as Pointer | null, startKept: symbols.start_kept };
   } finally {
     rmSync(dir, { recursive: true, force: true });
   }
+}
+
+/** Of the C library. Throws where it has none of that name, as on a system with another one. */
+function addressOfFunction(name: string): Pointer {
+  const address = libc()?.addressOf(name);
+  if (!address) throw new Error(`the C library has no ${name}`);
+  return address;
 }
 
 /** There is one for the whole process. */
