@@ -143,8 +143,14 @@ function meansSame(asked: string, known: string | undefined): string {
   return new URL(asked).port === new URL(known).port ? known : asked;
 }
 
+/** Also another loopback address with the same port: a slip, or another account's program. */
+function mayBeSame(url: string, known: string): boolean {
+  if (url === known) return true;
+  return isLoopbackUrl(url) && isLoopbackUrl(known) && new URL(url).port === new URL(known).port;
+}
+
 function proofOf(name: string, url: string, known: Workspace | undefined): ServerProof | undefined {
-  if (known?.serverKey === undefined || known.url !== url) return undefined;
+  if (known?.serverKey === undefined || !mayBeSame(url, known.url)) return undefined;
   const todo = `If the server was set up anew, sign in again with tanvrit-compute auth login --workspace ${name}; else find out what listens there`;
   return new ServerProof({ url, key: known.serverKey, todo });
 }

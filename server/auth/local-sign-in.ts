@@ -16,7 +16,12 @@ import {
 } from "../../shared/sockets/local-server.ts";
 import { type MaintenanceRequest, maintenanceRequest } from "../../shared/sockets/maintenance.ts";
 import { peerUid } from "../../shared/sockets/peer.ts";
-import { isSocketPlace, makePrivateDirectory, socketPath } from "../../shared/sockets/socket-path.ts";
+import {
+  isSocketPlace,
+  makePrivateDirectory,
+  makeSocketPlace,
+  socketPath,
+} from "../../shared/sockets/socket-path.ts";
 import { Wire } from "../../shared/sockets/wire.ts";
 import { audit } from "../audit.ts";
 import type { OwnUrls } from "../http/own-urls.ts";
@@ -159,6 +164,8 @@ export class LocalSignIn {
   /** false: it cannot be written there, so commands must find the server otherwise. */
   private async writeRecord(place: string, id: string, record: LocalServer): Promise<boolean> {
     try {
+      // What stands in a directory that somebody else made is theirs to replace.
+      if (isSocketPlace(dirname(place))) makeSocketPlace();
       makePrivateDirectory(place);
       await removeStale(place);
       writeFileAtomic(join(place, `${id}.json`), `${JSON.stringify(record)}\n`);

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { signInHere } from "../../cmd/auth/local-server.ts";
 import { localServer } from "../../shared/sockets/local-server.ts";
 import { Person } from "../support/person.ts";
+import { Running } from "../support/program.ts";
 import { makeScratch } from "../support/scratch.ts";
 import { TestServer } from "../support/server.ts";
 import { within } from "../support/wait.ts";
@@ -86,6 +87,16 @@ test("a server that stops takes its socket with it; what a killed one leaves is 
   expect(await Bun.file(record.socket).exists()).toBe(false);
   await killed.stop();
   expect(await readdir(killed.scratch.join("data"))).not.toContain("sign-in");
+});
+
+test("a data directory whose path is too long for a socket makes no difference", async () => {
+  await using scratch = await makeScratch();
+  await using person = await Person.stranger();
+  const dataDir = scratch.join("d".repeat(120));
+  await using running = new Running(scratch.path, ["server", "--port", "0", "--data-dir", dataDir]);
+  const [, url = ""] = await running.said(/listening on (http:\/\/\S+)/);
+  await person.get(["auth", "login", "--url", url]);
+  expect(await person.get(["auth", "status"])).toContain(url);
 });
 
 test.skipIf(!mayBeNobody)("another account is not answered, even where files let it through", async () => {

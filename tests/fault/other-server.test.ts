@@ -88,6 +88,11 @@ test("who passes a proof on from another address proves nothing", async () => {
     code: "other_server",
     message: expect.stringContaining(`that server is at ${person.server.url}, and not at ${there}`),
   });
+  // Nor does a token from outside go there, though that URL is not the workspace's.
+  config.workspaces.local.url = person.server.url;
+  await Bun.write(person.home.join("config.json"), JSON.stringify(config));
+  const env = { TANVRIT_URL: there, TANVRIT_TOKEN: stored.accessToken };
+  expect((await person.run(["job", "list"], { env })).exitCode).toBe(69);
   expect(stranger.heard).toContain("/api/compute/server/identity");
   expect(stranger.heard).not.toMatch(SECRET);
 });
