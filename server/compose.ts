@@ -235,7 +235,7 @@ function isTaken(error: unknown): error is ComputeError {
 /** Everything that says who calls, and who answers. */
 async function composeIdentity({ stores, bus, urls, log, now, sessionLife }: PlaneParts) {
   const { sessions, nodes, jobs } = stores;
-  const keys = new NodeKeys(now);
+  const keys = new NodeKeys(now, undefined, await sessions.secret("node-keys"));
   const tokens = await Tokens.open(sessions, now, sessionLife);
   const serverKey = await ServerKey.open(sessions);
   const maintenance = new Maintenance({ retention: stores.retention, file: stores.file, now });

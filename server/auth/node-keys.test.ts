@@ -106,3 +106,13 @@ async function issued(keys: NodeKeys): Promise<{ secret: string; hash: string }>
   const { key, hash } = await keys.issue(nodeId);
   return { secret: NodeKeys.parse(key)?.secret ?? "", hash };
 }
+
+test("the right key is taken whatever others have tried before, also by a server that knows it not yet", async () => {
+  const mark = new Uint8Array(32).fill(7);
+  const { secret, hash } = await issued(new NodeKeys(Date.now, undefined, mark));
+  const keys = new NodeKeys(Date.now, undefined, mark);
+  const guesses = Array.from({ length: 2_000 }, (_, i) => String(i).padStart(43, "B"));
+  const answers = await Promise.allSettled(guesses.map((guess) => keys.verify(nodeId, guess, hash)));
+  expect(answers.filter((answer) => answer.status === "fulfilled")).toHaveLength(5);
+  expect(await keys.verify(nodeId, secret, hash)).toBe(true);
+});

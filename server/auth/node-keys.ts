@@ -1,9 +1,12 @@
-import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
+import { createHash, createHmac, randomBytes, timingSafeEqual } from "node:crypto";
 import { ComputeError } from "../../shared/errors.ts";
 import { RecentMap } from "../recent-map.ts";
 
-/** The secret is 256 random bits, which nobody guesses however fast a guess is: bcrypt need not be slow here. */
+/** The secret is 160 random bits and a mark, which nobody guesses however fast a guess is: bcrypt need not be slow here. */
 const BCRYPT = { algorithm: "bcrypt", cost: 5 } as const;
+/** What of a secret is random, and what marks it as one of ours; together 32 bytes. */
+const RANDOM_BYTES = 20;
+const MARK_BYTES = 12;
 /** Entries of each of the memories below. */
 const MAX_REMEMBERED = 20_000;
 /** Different wrong keys that may be tried against one node within a minute, since each costs a bcrypt. */
@@ -31,10 +34,13 @@ export class NodeKeys {
     /** bcrypt, which tests count. */
     private readonly bcryptVerify = (secret: string, storedHash: string) =>
       Bun.password.verify(secret, storedHash, "bcrypt"),
+    /** The same for all servers of a store: by it a key that one of them has issued is told from a guessed one. */
+    private readonly ownMark: Uint8Array = randomBytes(32),
   ) {}
 
   async issue(nodeId: string): Promise<{ key: string; hash: string }> {
-    const secret = randomBytes(32).toString("base64url");
+    const random = randomBytes(RANDOM_BYTES);
+    const secret = Buffer.concat([random, this.markOf(nodeId, random)]).toString("base64url");
     const hash = await Bun.password.hash(secret, BCRYPT);
     this.verified.set(hash, digestOf(secret));
     return { key: `tnvn_${nodeId.slice("node_".length)}_${secret}`, hash };
@@ -48,7 +54,8 @@ export class NodeKeys {
 
   /**
    * Whether the secret belongs to the stored hash. bcrypt runs once per key; after that a digest bound to the stored
-   * hash answers. Throws `rate_limited` after too many wrong keys for one node, `unavailable` when too many keys
+   * hash answers. A key that was issued by this store is never refused for the guesses of others. Throws `rate_limited`
+   * after too many wrong keys for one node, `unavailable` when too many keys
    * wait for their check.
    */
   async verify(nodeId: string, secret: string, storedHash: string): Promise<boolean> {
@@ -59,23 +66,48 @@ export class NodeKeys {
     if (this.refused.get(work)) return false;
     let check = this.checking.get(work);
     if (!check) {
-      this.countTry(nodeId);
-      check = this.check(nodeId, secret, storedHash, digest, work).finally(() => this.checking.delete(work));
+      // Keys of older releases have no mark: those are counted, and so is what somebody guesses.
+      const counted = !this.isOwn(nodeId, secret);
+      if (counted) this.countTry(nodeId);
+      check = this.check(secret, storedHash, digest, work, counted ? nodeId : undefined).finally(() =>
+        this.checking.delete(work),
+      );
       this.checking.set(work, check);
     }
     return check;
   }
 
-  private async check(nodeId: string, secret: string, storedHash: string, digest: Buffer, work: string) {
+  private async check(
+    secret: string,
+    storedHash: string,
+    digest: Buffer,
+    work: string,
+    countedFor: string | undefined,
+  ) {
     const isRight = await this.bcryptVerify(secret, storedHash);
     if (!isRight) {
       this.refused.set(work, true);
       return false;
     }
     this.verified.set(storedHash, digest);
-    const tries = this.tries.get(nodeId);
+    const tries = countedFor === undefined ? undefined : this.tries.get(countedFor);
     if (tries) tries.count -= 1;
     return true;
+  }
+
+  /** Whether a server of this store has issued the secret, if for a key that was replaced since: nobody can guess one. */
+  private isOwn(nodeId: string, secret: string): boolean {
+    const bytes = Buffer.from(secret, "base64url");
+    const mark = bytes.subarray(RANDOM_BYTES);
+    return (
+      mark.length === MARK_BYTES &&
+      timingSafeEqual(mark, this.markOf(nodeId, bytes.subarray(0, RANDOM_BYTES)))
+    );
+  }
+
+  private markOf(nodeId: string, random: Uint8Array): Buffer {
+    const mac = createHmac("sha256", this.ownMark).update(`${nodeId}\0`).update(random).digest();
+    return mac.subarray(0, MARK_BYTES);
   }
 
   /** Counted when the work begins, so that many wrong keys at once are not let through together. */
