@@ -15,8 +15,8 @@ export const command = defineCommand({
       does: 'For curl: -H "Authorization: Bearer $(tanvrit-compute auth print-token)"',
     },
   ],
-  details:
-    "The token is good for 10 to 15 minutes; ask again for a fresh one. Whoever has it can do what you can. A job is not given one.",
+  details: `The token is good for 10 to 15 minutes; ask again for a fresh one. Whoever has it can do what you can. A job
+is not given one.`,
   async run({ options, env, output }) {
     if (env.TANVRIT_EXECUTION_ID) {
       throw new CliError("not_signed_in", "a job gets no token of the person whose machine it runs on", {
