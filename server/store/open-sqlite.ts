@@ -1,3 +1,4 @@
+import { statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { Seal } from "../auth/seal.ts";
 import { authMigrations, SqliteSessionStore } from "../auth/session-store.sqlite.ts";
@@ -56,7 +57,7 @@ export function openSqliteStores(dataDir: string | ":memory:", seal = Seal.none)
     retention: new SqliteRetentionStore(store),
     ...(path !== ":memory:" && { file: storeFile(path, store) }),
     shortage: () => disk?.shortage(),
-    isReady: () => store.canWrite(),
+    isReady: async () => (await hasRoom(dataDir)) && (await store.canWrite()),
     close: async () => store.close(),
   };
 }
@@ -81,4 +82,13 @@ function storeFile(path: string, store: SqliteStore): StoreFile {
       }
     },
   };
+}
+
+/** With less, the next larger change is refused, even if a small one still finds a place. */
+const MIN_FREE_BYTES = 1024 * 1024;
+
+async function hasRoom(dataDir: string): Promise<boolean> {
+  if (dataDir === ":memory:") return true;
+  const { bavail, bsize } = await statfs(dataDir);
+  return bavail * bsize >= MIN_FREE_BYTES;
 }
