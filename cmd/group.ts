@@ -30,6 +30,33 @@ export async function showGroup(
   throw unknownCommand(commands, names);
 }
 
+/** What people type who come from elsewhere. */
+const MEANT: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    apply: "job submit --file",
+    cancel: "job cancel",
+    exec: "job run",
+    get: "job get",
+    jobs: "job list",
+    kill: "job cancel",
+    list: "job list",
+    login: "auth login",
+    logout: "auth logout",
+    logs: "job logs",
+    nodes: "node list",
+    ps: "job list",
+    run: "job run",
+    schedules: "schedule list",
+    start: "job submit",
+    status: "job list",
+    stop: "job cancel",
+    submit: "job submit",
+    templates: "template list",
+    wait: "job wait",
+    whoami: "auth status",
+  }),
+);
+
 function unknownCommand(commands: readonly CommandEntry[], names: readonly string[]): CliError {
   const typed = names.slice(0, 2).join(" ");
   const known = commands.find(({ path }) => path === typed || path === names[0]);
@@ -40,7 +67,7 @@ function unknownCommand(commands: readonly CommandEntry[], names: readonly strin
   }
   const paths = commands.filter((entry) => !entry.hidden).map((entry) => entry.path);
   const groups = paths.map((path) => path.split(" ")[0] ?? "");
-  const near = nearest(typed, [...paths, ...groups]);
+  const near = MEANT.get(names[0] ?? "") ?? nearest(typed, [...paths, ...groups]);
   const group = groups.includes(names[0] ?? "") ? `${names[0]} ` : "";
   const help = `See tanvrit-compute ${group}--help`;
   return new CliError("usage", `unknown command ${typed}`, {

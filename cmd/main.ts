@@ -15,7 +15,7 @@ async function main(words: readonly string[]): Promise<number> {
   const { entry, rest } = findCommand(words);
   const json = ownWords(rest).includes("--json");
   try {
-    if (words.length === 1 && (words[0] === "--version" || words[0] === "-v")) {
+    if (words.length === 1 && ["--version", "-v", "version"].includes(words[0] ?? "")) {
       await output.result(`tanvrit-compute ${packageJson.version}`);
       return 0;
     }

@@ -68,7 +68,9 @@ function checkPositionals(path: string, command: Command, given: readonly string
   if (missing) throw usage(path, `${missing.name} is missing (${missing.help})`);
   if (wanted.at(-1)?.repeat || given.length <= wanted.length) return;
   const surplus = given[wanted.length] ?? "";
-  throw usage(path, `unexpected argument ${surplus}`, command.rest ? missingDashes(path) : undefined);
+  const isCron = "cron" in command.options && /^(@\w+|[\d*][^ ]*( [^ ]+){4,5})$/.test(surplus);
+  const hint = isCron ? `Did you mean --cron '${surplus}'?` : command.rest && missingDashes(path);
+  throw usage(path, `unexpected argument ${surplus}`, hint);
 }
 
 function missingDashes(path: string): string {

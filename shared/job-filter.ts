@@ -15,6 +15,11 @@ export const jobFilter = {
   labels: labels.optional(),
   /** Jobs submitted at this time or later. */
   since: timestamp.optional(),
+  /** Jobs whose id begins so. */
+  idPrefix: z
+    .string()
+    .regex(/^job_[0-9a-z]{1,26}$/, { error: "must be the beginning of a job id, as job_01" })
+    .optional(),
   /** The jobs of this array; they come in the order of its indexes. */
   arrayId: jobId.optional(),
 };

@@ -41,6 +41,9 @@ export const labelKey = z
   .regex(/^[A-Za-z0-9]([A-Za-z0-9._/-]*[A-Za-z0-9])?$/, {
     error: "a label key is letters, digits and . _ / - and begins and ends with a letter or digit",
   });
+/** What the server itself calls a node: a label that every node has and none announces. */
+export const NODE_NAME_LABEL = "node.name";
+
 export const labels = z
   .record(labelKey, scalar("a label value").pipe(z.string().max(256)))
   .refine((map) => Object.keys(map).length <= limits.maxLabels, {

@@ -1,14 +1,20 @@
 import { defineOptions, optionText } from "../../shared/config/options.ts";
 import { executionStatus } from "../../shared/job-state.ts";
 import { defineCommand } from "../command.ts";
-import { checkId, clientOptions } from "../common-options.ts";
+import { clientOptions } from "../common-options.ts";
 import { connect, patience } from "../connect.ts";
+import { findJob, findNode } from "../find-id.ts";
 import { formatAge } from "../format.ts";
 import { DEFAULT_LIST_LIMIT, limitOption, showList, statusOption } from "../listing.ts";
 
 const options = defineOptions({
-  job: { kind: "value", placeholder: "ID", schema: optionText.optional(), help: "Only those of this job" },
-  node: { kind: "value", placeholder: "ID", schema: optionText.optional(), help: "Only those on this node" },
+  job: { kind: "value", placeholder: "JOB", schema: optionText.optional(), help: "Only those of this job" },
+  node: {
+    kind: "value",
+    placeholder: "NODE",
+    schema: optionText.optional(),
+    help: "Only those on this node",
+  },
   status: statusOption("those", executionStatus.options),
   limit: limitOption("executions"),
   ...clientOptions,
@@ -18,10 +24,11 @@ export const command = defineCommand({
   options,
   examples: [{ line: "execution list --job $id", does: "Every attempt of a job, newest first" }],
   async run({ options, env, output }) {
-    const { executions } = await connect(env, options);
+    const compute = await connect(env, options);
+    const { executions } = compute;
     const where = {
-      jobId: options.job && checkId("job", options.job),
-      nodeId: options.node && checkId("node", options.node),
+      jobId: options.job && (await findJob(compute, options.job, output)),
+      nodeId: options.node && (await findNode(compute, options.node, output)),
       status: options.status,
       limit: options.limit ?? DEFAULT_LIST_LIMIT,
     };

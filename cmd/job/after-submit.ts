@@ -39,6 +39,10 @@ export async function afterSubmit(
     const { followJob } = await import("./follow.ts");
     return followJob(compute, job, output, { ...options, cancelOnExit });
   }
+  if (!options.json) {
+    const { sayUnschedulable } = await import("./say-waiting.ts");
+    await sayUnschedulable(compute, job, output);
+  }
   if (!options.wait) {
     await (options.json ? output.json(job) : output.result(job.jobId));
     return exitCodes.ok;

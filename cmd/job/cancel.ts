@@ -1,8 +1,9 @@
 import { defineOptions, flagOption } from "../../shared/config/options.ts";
 import { isFinal } from "../../shared/job-state.ts";
 import { defineCommand } from "../command.ts";
-import { checkId, clientOptions } from "../common-options.ts";
+import { clientOptions } from "../common-options.ts";
 import { connect, patience } from "../connect.ts";
+import { findJobs } from "../find-id.ts";
 import { changeMatching } from "./change-matching.ts";
 import { filterOptions, selectionOrIds } from "./filter-options.ts";
 
@@ -13,7 +14,12 @@ export const command = defineCommand({
     ...clientOptions,
   }),
   positionals: [
-    { name: "JOB", repeat: true, optional: true, help: "the ids of jobs, where no filter chooses them" },
+    {
+      name: "JOB",
+      repeat: true,
+      optional: true,
+      help: "the ids or names of jobs, where no filter chooses them",
+    },
   ],
   examples: [
     { line: "job cancel $id && tanvrit-compute job wait $id", does: "And wait until it is gone" },
@@ -22,9 +28,9 @@ export const command = defineCommand({
   details: `A queued job is CANCELLED at once. A running one gets SIGTERM or its --stop-signal, after its grace SIGKILL, and is
 CANCELLED when its processes are gone. A filter chooses among the jobs that are there when the command begins.`,
   async run({ options, positionals, env, output }) {
-    const jobIds = positionals.map((text) => checkId("job", text));
-    const selection = selectionOrIds(jobIds, options);
+    const selection = selectionOrIds(positionals, options);
     const compute = await connect(env, options);
+    const jobIds = await findJobs(compute, positionals, output);
     if (selection) {
       await changeMatching(compute, "cancel", selection, options, output);
       return 0;

@@ -3,9 +3,10 @@ import { counted } from "../../shared/counted.ts";
 import type { JobDeletion } from "../../shared/endpoints/many-jobs.ts";
 import { limits } from "../../shared/limits.ts";
 import { defineCommand } from "../command.ts";
-import { checkId, clientOptions } from "../common-options.ts";
+import { clientOptions } from "../common-options.ts";
 import { connect, patience } from "../connect.ts";
 import { exitCodes } from "../exit-codes.ts";
+import { findJobs } from "../find-id.ts";
 import { changeMatching } from "./change-matching.ts";
 import { filterOptions, selectionOrIds } from "./filter-options.ts";
 
@@ -24,7 +25,12 @@ export const command = defineCommand({
     ...clientOptions,
   }),
   positionals: [
-    { name: "JOB", repeat: true, optional: true, help: "the ids of jobs, where no filter chooses them" },
+    {
+      name: "JOB",
+      repeat: true,
+      optional: true,
+      help: "the ids or names of jobs, where no filter chooses them",
+    },
   ],
   examples: [
     { line: "job delete $id", does: "With its executions and its log" },
@@ -33,9 +39,9 @@ export const command = defineCommand({
   details: `Deletes jobs that are over: their executions and logs go with them, and an array takes its jobs along. What was
 charged stays in the ledger. This cannot be undone. A server deletes old jobs by itself: see server --keep-jobs.`,
   async run({ options, positionals, env, output }) {
-    const jobIds = positionals.map((text) => checkId("job", text));
-    const selection = selectionOrIds(jobIds, options);
+    const selection = selectionOrIds(positionals, options);
     const compute = await connect(env, options);
+    const jobIds = await findJobs(compute, positionals, output);
     if (selection) {
       await changeMatching(compute, "delete", selection, options, output);
       return exitCodes.ok;

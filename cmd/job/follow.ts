@@ -7,6 +7,7 @@ import { watchReader } from "../standard-streams.ts";
 import { attached } from "./attached.ts";
 import { type Ended, endLine } from "./end-line.ts";
 import { LogWriter } from "./log-writer.ts";
+import { sayWhyItWaits } from "./say-waiting.ts";
 
 /**
  * Shows a job's output until it is over. Resolves with the job's exit code. On a terminal it keeps up with the job and
@@ -26,9 +27,11 @@ export function followJob(
       const { followArray } = await import("./array-output.ts");
       return followArray(compute, job, output, signal, { json, tail, whole, bare: options["no-prefix"] });
     }
+    using waiting = sayWhyItWaits(compute, job, output);
     await using writer = new LogWriter(output, { json, whole });
     const events = compute.jobs.follow(jobId, { ...patience(output, signal), tail, whole });
     for await (const event of events) {
+      if (event.event !== "status" || event.data.status !== "QUEUED") waiting[Symbol.dispose]();
       await writer.write(event);
       if (event.event !== "end") continue;
       await sayEnd(output, event.data);

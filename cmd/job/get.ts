@@ -2,18 +2,20 @@ import type { Job } from "../../sdk/index.ts";
 import { pool } from "../../shared/manifest.ts";
 import { formatUsd } from "../../shared/money.ts";
 import { defineCommand } from "../command.ts";
-import { checkId, clientOptions } from "../common-options.ts";
+import { clientOptions } from "../common-options.ts";
 import { connect, patience } from "../connect.ts";
+import { findJob, JOB_HELP } from "../find-id.ts";
 import { formatCommand, formatFields } from "../format.ts";
 import { countsOf } from "./job-counts.ts";
 
 export const command = defineCommand({
   options: clientOptions,
-  positionals: [{ name: "JOB", help: "its id" }],
+  positionals: [{ name: "JOB", help: JOB_HELP }],
   examples: [{ line: "job get $id --json", does: "Everything that is known of it" }],
   async run({ options, positionals, env, output }) {
-    const jobId = checkId("job", positionals[0] ?? "");
-    const { jobs } = await connect(env, options);
+    const compute = await connect(env, options);
+    const { jobs } = compute;
+    const jobId = await findJob(compute, positionals[0] ?? "", output);
     const job = await jobs.retrieve(jobId, patience(output));
     await (options.json ? output.json(job) : output.result(formatFields(describe(job))));
     return 0;

@@ -1,3 +1,4 @@
+import type { Job } from "../../sdk/index.ts";
 import { defineOptions, flagOption } from "../../shared/config/options.ts";
 import { defineCommand } from "../command.ts";
 import { clientOptions } from "../common-options.ts";
@@ -16,6 +17,15 @@ const options = defineOptions({
 
 const COMMAND_LENGTH = 60;
 
+/** In a word or two; `job why` has the rest. */
+function waitsFor({ status, hold, unschedulableReason, notBefore, concurrency, array }: Job): string {
+  if (status !== "QUEUED" || array !== undefined) return "";
+  if (unschedulableReason !== undefined) return "no node can run it";
+  if (hold === "after") return "other jobs";
+  if (hold === "group") return `group ${concurrency?.group ?? ""}`;
+  return notBefore === undefined ? "" : `until ${notBefore}`;
+}
+
 export const command = defineCommand({
   options,
   examples: [
@@ -33,6 +43,7 @@ export const command = defineCommand({
       STATUS: (job) => job.status,
       AGE: (job) => formatAge(job.createdAt),
       NAME: (job) => job.name ?? "",
+      "WAITS FOR": waitsFor,
       COMMAND: (job) => formatCommand(job.command, COMMAND_LENGTH),
     });
   },

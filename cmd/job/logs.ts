@@ -2,9 +2,10 @@ import type { Compute, Job } from "../../sdk/index.ts";
 import { defineOptions, flagOption, type OptionValues, optionNumber } from "../../shared/config/options.ts";
 import { counted } from "../../shared/counted.ts";
 import { defineCommand } from "../command.ts";
-import { checkId, clientOptions } from "../common-options.ts";
+import { clientOptions } from "../common-options.ts";
 import { connect, patience } from "../connect.ts";
 import { CliError } from "../failure.ts";
+import { findJob, JOB_HELP } from "../find-id.ts";
 import type { Output } from "../output.ts";
 import { prefixOption, printArray } from "./array-output.ts";
 import { followJob } from "./follow.ts";
@@ -33,7 +34,7 @@ const options = defineOptions({
 
 export const command = defineCommand({
   options,
-  positionals: [{ name: "JOB", help: "its id" }],
+  positionals: [{ name: "JOB", help: JOB_HELP }],
   examples: [
     { line: "job logs -f $id", does: "Look on while it runs" },
     { line: "job logs --previous $id", does: "What the attempt before the last one wrote" },
@@ -43,9 +44,9 @@ export const command = defineCommand({
 where the next attempt begins. Of an array the logs of all its jobs are shown, each line behind the name of its
 job. Exits with 0 when the log was printed, however the job ended.`,
   async run({ options, positionals, env, output }) {
-    const jobId = checkId("job", positionals[0] ?? "");
     refuseContradictions(options);
     const compute = await connect(env, options);
+    const jobId = await findJob(compute, positionals[0] ?? "", output);
     const job = await compute.jobs.retrieve(jobId, patience(output));
     if (options.follow) await followJob(compute, job, output, options);
     else await printLog(compute, job, output, options);

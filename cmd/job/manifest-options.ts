@@ -8,6 +8,7 @@ import {
   optionText,
 } from "../../shared/config/options.ts";
 import { issuesOf } from "../../shared/issues.ts";
+import { type Labels, NODE_NAME_LABEL } from "../../shared/labels.ts";
 import { type JobManifestInput, jobFields, jobManifest, jobTypesInWords } from "../../shared/manifest.ts";
 import { CliError } from "../failure.ts";
 import { fileName, readTextFile } from "../read-file.ts";
@@ -31,6 +32,12 @@ export const manifestOptions = defineOptions({
     placeholder: "KEY=VALUE",
     schema: optionPairs("a label").optional(),
     help: "Run only on nodes with this label",
+  },
+  node: {
+    kind: "value",
+    placeholder: "NAME",
+    schema: optionText.min(1).optional(),
+    help: "Run only on the node of this name; short for --label node.name=NAME",
   },
   pool: {
     kind: "value",
@@ -233,7 +240,7 @@ export async function buildManifest(
     priority: options.priority,
     workdir: options.workdir,
     command: argv?.length ? [...argv] : undefined,
-    labels: options.label && { ...base.labels, ...options.label },
+    labels: labelsOf(options, base.labels),
     env: options.env && { ...base.env, ...options.env },
     resources: Object.keys(resources).length > 0 ? { ...base.resources, ...resources } : undefined,
   });
@@ -248,6 +255,14 @@ export async function buildManifest(
       : `${flagOf(path)}: ${message}`,
   );
   throw new CliError(ofFile ? "bad_data" : "usage", lines.join("; "));
+}
+
+function labelsOf(
+  { label, node }: { label?: Labels | undefined; node?: string | undefined },
+  base: Labels = {},
+) {
+  if (label === undefined && node === undefined) return undefined;
+  return { ...base, ...label, ...(node !== undefined && { [NODE_NAME_LABEL]: node }) };
 }
 
 type FileManifest = z.output<typeof jobFields>;

@@ -2,8 +2,9 @@ import type { RetriedJob } from "../../sdk/index.ts";
 import { defineOptions, flagOption } from "../../shared/config/options.ts";
 import { counted } from "../../shared/counted.ts";
 import { defineCommand } from "../command.ts";
-import { checkId, clientOptions } from "../common-options.ts";
+import { clientOptions } from "../common-options.ts";
 import { connect, patience } from "../connect.ts";
+import { findJobs } from "../find-id.ts";
 import { changeMatching } from "./change-matching.ts";
 import { filterOptions, selectionOrIds } from "./filter-options.ts";
 
@@ -15,7 +16,7 @@ export const command = defineCommand({
     ...clientOptions,
   }),
   positionals: [
-    { name: "JOB", optional: true, help: "the id of a finished job, where no filter chooses them" },
+    { name: "JOB", optional: true, help: "the id or name of a finished job, where no filter chooses them" },
   ],
   examples: [
     { line: "job retry $id && tanvrit-compute job logs -f $id", does: "Try again, looking on" },
@@ -29,9 +30,9 @@ Jobs keep their order: one that comes after others waits for those that are queu
 name runs now where all it comes after is over; one that a filter chooses is left as it is where that did not end as
 it must.`,
   async run({ options, positionals, env, output }) {
-    const jobIds = positionals.map((text) => checkId("job", text));
-    const selection = selectionOrIds(jobIds, options);
+    const selection = selectionOrIds(positionals, options);
     const compute = await connect(env, options);
+    const jobIds = await findJobs(compute, positionals, output);
     if (selection) {
       await changeMatching(compute, "retry", selection, options, output);
       return 0;

@@ -1,8 +1,9 @@
 import { defineOptions, optionText } from "../../shared/config/options.ts";
 import { templateName } from "../../shared/template.ts";
 import { defineCommand } from "../command.ts";
-import { checkId, clientOptions } from "../common-options.ts";
+import { clientOptions } from "../common-options.ts";
 import { connect, patience } from "../connect.ts";
+import { findJob, JOB_HELP } from "../find-id.ts";
 
 const options = defineOptions({
   name: { kind: "value", placeholder: "NAME", schema: templateName, help: "The template's name" },
@@ -17,12 +18,13 @@ const options = defineOptions({
 
 export const command = defineCommand({
   options,
-  positionals: [{ name: "JOB", help: "its id" }],
+  positionals: [{ name: "JOB", help: JOB_HELP }],
   examples: [{ line: "job save-template $id --name train", does: "To run it again with template run train" }],
   details: `The template runs the job as it was; give it parameters with template edit. On stdout stands its id.`,
   async run({ options, positionals, env, output }) {
-    const jobId = checkId("job", positionals[0] ?? "");
-    const { templates } = await connect(env, options);
+    const compute = await connect(env, options);
+    const { templates } = compute;
+    const jobId = await findJob(compute, positionals[0] ?? "", output);
     const { name, description } = options;
     const template = await templates.saveJob(jobId, name, { ...patience(output), description });
     await (options.json ? output.json(template) : output.result(template.templateId));

@@ -1,17 +1,18 @@
 import { defineCommand } from "../command.ts";
-import { checkId, clientOptions } from "../common-options.ts";
+import { clientOptions } from "../common-options.ts";
 import { connect } from "../connect.ts";
 import { exitCodeOfJob } from "../exit-codes.ts";
+import { findJobs } from "../find-id.ts";
 import { waitForJobs } from "./wait-for-jobs.ts";
 
 export const command = defineCommand({
   options: clientOptions,
-  positionals: [{ name: "JOB", repeat: true, help: "the ids of jobs" }],
+  positionals: [{ name: "JOB", repeat: true, help: "the ids or names of jobs" }],
   examples: [{ line: "job wait $id && echo well done", does: "In a script" }],
   details: "Exits with the code of the first of these jobs, in the order given, that did not succeed.",
   async run({ options, positionals, env, output }) {
-    const jobIds = positionals.map((text) => checkId("job", text));
     const compute = await connect(env, options);
+    const jobIds = await findJobs(compute, positionals, output);
     const jobs = await waitForJobs(compute, jobIds, output);
     if (options.json) await output.json(jobs);
     return jobs.map(exitCodeOfJob).find((code) => code !== 0) ?? 0;

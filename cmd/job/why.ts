@@ -1,18 +1,20 @@
 import { safeLine } from "../../shared/terminal-text.ts";
 import { defineCommand } from "../command.ts";
-import { checkId, clientOptions } from "../common-options.ts";
+import { clientOptions } from "../common-options.ts";
 import { connect, patience } from "../connect.ts";
+import { findJob, JOB_HELP } from "../find-id.ts";
 import { fitLines } from "./fit-table.ts";
 
 export const command = defineCommand({
   options: clientOptions,
-  positionals: [{ name: "JOB", help: "its id" }],
+  positionals: [{ name: "JOB", help: JOB_HELP }],
   examples: [{ line: "job why $id", does: "Why it does not start" }],
   details: `The first line says what the job waits for. Then stands, for each node, whether it could run the job (fits: now;
 busy: when there is room; unavailable: when the node takes jobs again; never), and the first rule that fails.`,
   async run({ options, positionals, env, output }) {
-    const jobId = checkId("job", positionals[0] ?? "");
-    const { jobs } = await connect(env, options);
+    const compute = await connect(env, options);
+    const { jobs } = compute;
+    const jobId = await findJob(compute, positionals[0] ?? "", output);
     const why = await jobs.why(jobId, patience(output));
     const lines = [safeLine(why.summary), ...fitLines(why)];
     await (options.json ? output.json(why) : output.result(lines.join("\n")));

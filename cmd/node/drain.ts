@@ -1,8 +1,9 @@
 import { defineOptions, flagOption } from "../../shared/config/options.ts";
 import { counted } from "../../shared/counted.ts";
 import { defineCommand } from "../command.ts";
-import { checkId, clientOptions } from "../common-options.ts";
+import { clientOptions } from "../common-options.ts";
 import { connect, patience } from "../connect.ts";
+import { findNode } from "../find-id.ts";
 
 const options = defineOptions({
   ...clientOptions,
@@ -11,14 +12,15 @@ const options = defineOptions({
 
 export const command = defineCommand({
   options,
-  positionals: [{ name: "NODE", help: "its id, as node list shows it" }],
+  positionals: [{ name: "NODE", help: "its id or name, as node list shows them" }],
   examples: [
     { line: "node drain $id", does: "Before an update: what runs goes on, nothing new starts" },
     { line: "node drain $id --undo", does: "After it" },
   ],
   async run({ options, positionals, env, output }) {
-    const nodeId = checkId("node", positionals[0] ?? "");
-    const { nodes } = await connect(env, options);
+    const compute = await connect(env, options);
+    const { nodes } = compute;
+    const nodeId = await findNode(compute, positionals[0] ?? "", output);
     const node = await (options.undo
       ? nodes.undrain(nodeId, patience(output))
       : nodes.drain(nodeId, patience(output)));

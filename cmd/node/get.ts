@@ -1,17 +1,19 @@
 import { ungrantedInWords } from "../../shared/grants.ts";
 import type { Node } from "../../shared/node.ts";
 import { defineCommand } from "../command.ts";
-import { checkId, clientOptions } from "../common-options.ts";
+import { clientOptions } from "../common-options.ts";
 import { connect, patience } from "../connect.ts";
+import { findNode } from "../find-id.ts";
 import { formatAge, formatFields, formatTable } from "../format.ts";
 
 export const command = defineCommand({
   options: clientOptions,
-  positionals: [{ name: "NODE", help: "its id, as node list shows it" }],
+  positionals: [{ name: "NODE", help: "its id or name, as node list shows them" }],
   examples: [{ line: "node get $id --json", does: "Everything a node says of itself, and what runs there" }],
   async run({ options, positionals, env, output }) {
-    const nodeId = checkId("node", positionals[0] ?? "");
-    const { nodes, executions } = await connect(env, options);
+    const compute = await connect(env, options);
+    const { nodes, executions } = compute;
+    const nodeId = await findNode(compute, positionals[0] ?? "", output);
     const node = await nodes.retrieve(nodeId, patience(output));
     const live = { nodeId, status: ["ASSIGNED" as const, "RUNNING" as const] };
     const running = await Array.fromAsync(executions.list(live, patience(output)));

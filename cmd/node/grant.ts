@@ -4,10 +4,11 @@ import { ungrantedInWords } from "../../shared/grants.ts";
 import { labels } from "../../shared/labels.ts";
 import { pool } from "../../shared/manifest.ts";
 import { defineCommand } from "../command.ts";
-import { checkId, clientOptions } from "../common-options.ts";
+import { clientOptions } from "../common-options.ts";
 import { connect, patience } from "../connect.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { CliError } from "../failure.ts";
+import { findNode } from "../find-id.ts";
 
 const options = defineOptions({
   ...clientOptions,
@@ -37,7 +38,7 @@ const options = defineOptions({
 
 export const command = defineCommand({
   options,
-  positionals: [{ name: "NODE", help: "its id, as node list shows it" }],
+  positionals: [{ name: "NODE", help: "its id or name, as node list shows them" }],
   examples: [
     {
       line: "node grant $id --pool gpu --label disk=ssd",
@@ -47,12 +48,13 @@ export const command = defineCommand({
   details: `What a node is registered with by a person is granted. Its own key may offer less, and more only when it is granted
 here, or by the sign-in of its machine when agent.yaml is changed. node get shows what waits.`,
   async run({ options, positionals, env, output }) {
-    const nodeId = checkId("node", positionals[0] ?? "");
     const { pool, label, slots } = options;
     if (pool === undefined && slots === undefined && Object.keys(label).length === 0) {
       throw new CliError("usage", "there is nothing to grant", { todo: "Give --pool, --label or --slots" });
     }
-    const { nodes } = await connect(env, options);
+    const compute = await connect(env, options);
+    const { nodes } = compute;
+    const nodeId = await findNode(compute, positionals[0] ?? "", output);
     const node = await nodes.grant(nodeId, { pool, labels: label, slots }, patience(output));
     if (options.json) await output.json(node);
     else

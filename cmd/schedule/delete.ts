@@ -1,14 +1,16 @@
 import { defineCommand } from "../command.ts";
-import { checkId, clientOptions } from "../common-options.ts";
+import { clientOptions } from "../common-options.ts";
 import { connect, patience } from "../connect.ts";
+import { findSchedule } from "../find-id.ts";
 
 export const command = defineCommand({
   options: clientOptions,
-  positionals: [{ name: "SCHEDULE", help: "its id, as schedule list shows it" }],
+  positionals: [{ name: "SCHEDULE", help: "its id or name, as schedule list shows them" }],
   examples: [{ line: "schedule delete $id", does: "With its list of fires; jobs that were submitted go on" }],
   async run({ options, positionals, env, output }) {
-    const scheduleId = checkId("schedule", positionals[0] ?? "");
-    const { schedules } = await connect(env, options);
+    const compute = await connect(env, options);
+    const { schedules } = compute;
+    const scheduleId = await findSchedule(compute, positionals[0] ?? "", output);
     await schedules.delete(scheduleId, patience(output));
     if (options.json) await output.json({ scheduleId });
     else await output.note(`${scheduleId} is deleted.`);

@@ -1,8 +1,9 @@
 import { defineOptions, optionNumber } from "../../shared/config/options.ts";
 import { defineCommand } from "../command.ts";
-import { checkId, clientOptions } from "../common-options.ts";
+import { clientOptions } from "../common-options.ts";
 import { connect, patience } from "../connect.ts";
 import { CliError } from "../failure.ts";
+import { findSchedule } from "../find-id.ts";
 import { showList } from "../listing.ts";
 import { upcomingCount } from "./rule-options.ts";
 
@@ -27,15 +28,16 @@ const DEFAULT_PAST = 20;
 
 export const command = defineCommand({
   options,
-  positionals: [{ name: "SCHEDULE", help: "its id, as schedule list shows it" }],
+  positionals: [{ name: "SCHEDULE", help: "its id or name, as schedule list shows them" }],
   examples: [
     { line: "schedule fires $id", does: "What it did of late, and why something was skipped" },
     { line: "schedule fires $id --next 5", does: "When it fires next" },
   ],
   async run({ options, positionals, env, output }) {
-    const scheduleId = checkId("schedule", positionals[0] ?? "");
     if (options.next && options.past) throw new CliError("usage", "--next and --past exclude each other");
-    const { schedules } = await connect(env, options);
+    const compute = await connect(env, options);
+    const { schedules } = compute;
+    const scheduleId = await findSchedule(compute, positionals[0] ?? "", output);
     if (options.next) {
       const fires = await schedules.upcoming(scheduleId, options.next, patience(output));
       return showList(output, options, fires, {

@@ -1,16 +1,18 @@
 import type { Schedule } from "../../sdk/index.ts";
 import { defineCommand } from "../command.ts";
-import { checkId, clientOptions } from "../common-options.ts";
+import { clientOptions } from "../common-options.ts";
 import { connect, patience } from "../connect.ts";
+import { findSchedule } from "../find-id.ts";
 import { formatCommand, formatFields } from "../format.ts";
 
 export const command = defineCommand({
   options: clientOptions,
-  positionals: [{ name: "SCHEDULE", help: "its id" }],
+  positionals: [{ name: "SCHEDULE", help: "its id or name, as schedule list shows them" }],
   examples: [{ line: "schedule get $id --json", does: "Everything that is known of it" }],
   async run({ options, positionals, env, output }) {
-    const scheduleId = checkId("schedule", positionals[0] ?? "");
-    const { schedules } = await connect(env, options);
+    const compute = await connect(env, options);
+    const { schedules } = compute;
+    const scheduleId = await findSchedule(compute, positionals[0] ?? "", output);
     const schedule = await schedules.retrieve(scheduleId, patience(output));
     await (options.json ? output.json(schedule) : output.result(formatFields(describe(schedule))));
     return 0;

@@ -1,16 +1,18 @@
 import { defineCommand } from "../command.ts";
-import { checkId, clientOptions } from "../common-options.ts";
+import { clientOptions } from "../common-options.ts";
 import { connect, patience } from "../connect.ts";
+import { findSchedule } from "../find-id.ts";
 
 export const command = defineCommand({
   options: clientOptions,
-  positionals: [{ name: "SCHEDULE", help: "its id, as schedule list shows it" }],
+  positionals: [{ name: "SCHEDULE", help: "its id or name, as schedule list shows them" }],
   examples: [{ line: "schedule pause $id", does: "It fires no more; jobs that run go on" }],
   details:
     "A fire that waits for an earlier job is skipped. What falls into the pause is not made up for later.",
   async run({ options, positionals, env, output }) {
-    const scheduleId = checkId("schedule", positionals[0] ?? "");
-    const { schedules } = await connect(env, options);
+    const compute = await connect(env, options);
+    const { schedules } = compute;
+    const scheduleId = await findSchedule(compute, positionals[0] ?? "", output);
     const schedule = await schedules.pause(scheduleId, patience(output));
     if (options.json) await output.json(schedule);
     else await output.note(`${scheduleId} is ${schedule.status}.`);

@@ -1,11 +1,12 @@
 import { defineCommand } from "../command.ts";
-import { checkId, clientOptions } from "../common-options.ts";
+import { clientOptions } from "../common-options.ts";
 import { connect, patience } from "../connect.ts";
 import { exitCodes } from "../exit-codes.ts";
+import { findSchedule } from "../find-id.ts";
 
 export const command = defineCommand({
   options: clientOptions,
-  positionals: [{ name: "SCHEDULE", help: "its id, as schedule list shows it" }],
+  positionals: [{ name: "SCHEDULE", help: "its id or name, as schedule list shows them" }],
   examples: [
     { line: "schedule run $id", does: "A job of it now; prints the job's id" },
     { line: "job logs -f $(tanvrit-compute schedule run $id)", does: "And its output" },
@@ -13,8 +14,9 @@ export const command = defineCommand({
   details: `Also while it is paused. The overlap policy holds: where it forbids a second job this is refused, and where the fire has
 to wait for an earlier job no id is printed yet; schedule fires shows it later. Exits with 1 where no job could be made.`,
   async run({ options, positionals, env, output }) {
-    const scheduleId = checkId("schedule", positionals[0] ?? "");
-    const { schedules } = await connect(env, options);
+    const compute = await connect(env, options);
+    const { schedules } = compute;
+    const scheduleId = await findSchedule(compute, positionals[0] ?? "", output);
     const fire = await schedules.run(scheduleId, patience(output));
     if (options.json) await output.json(fire);
     else if (fire.jobId) await output.result(fire.jobId);

@@ -1,6 +1,6 @@
 import { type Asked, askedOfContainer, refusals } from "../../shared/allow.ts";
 import { counted } from "../../shared/counted.ts";
-import type { Labels } from "../../shared/labels.ts";
+import { type Labels, NODE_NAME_LABEL } from "../../shared/labels.ts";
 import type { JobManifest, Resources } from "../../shared/manifest.ts";
 import type { Capacity, NodeDescription } from "../../shared/node.ts";
 import { own } from "../../shared/own.ts";
@@ -89,8 +89,9 @@ export function* mismatches(
     const detail = `it is in pool ${node.pool}, the job asks for pool ${pool}`;
     yield { rule: "pool", detail, change: `the job asked for pool ${node.pool}` };
   }
+  const labels = labelsOf(node);
   for (const [key, wanted] of Object.entries(requirement.labels)) {
-    const found = own(node.labels, key);
+    const found = own(labels, key);
     if (found === wanted) continue;
     const detail =
       found === undefined
@@ -103,12 +104,17 @@ export function* mismatches(
     };
   }
   for (const condition of conditionsOf(requirement.selector)) {
-    const detail = unmetCondition([condition], node.labels);
+    const detail = unmetCondition([condition], labels);
     if (detail === undefined) continue;
     const change = `the job's selector did not ask for ${formatCondition(condition)}`;
     yield { rule: "selector", detail, change };
   }
   yield* shortages(requirement.resources, node);
+}
+
+/** A node's own labels, and its name, by which a job may ask for this node and no other. */
+function labelsOf({ labels, name }: NodeDescription): Labels {
+  return { ...labels, [NODE_NAME_LABEL]: name };
 }
 
 function* shortages(asked: Resources, node: NodeDescription): Generator<Mismatch, void, void> {

@@ -2,12 +2,12 @@ import type { Filter } from "mongodb";
 import { firstIdAt } from "../../shared/ids.ts";
 import { pcreOfGlob, plainName } from "./glob.ts";
 import { type JobDocument, labelPairs } from "./job-documents.mongo.ts";
-import { CLOCK_SLACK_MS, type JobListQuery } from "./job-store.ts";
+import { BEHIND_DIGITS, CLOCK_SLACK_MS, type JobListQuery } from "./job-store.ts";
 
 /** The documents that a query selects, but for its limit. */
 export function jobFilterOf(query: JobListQuery): Filter<JobDocument> {
   const filter: Filter<JobDocument> = { business_id: query.businessId };
-  const { beforeJobId, oldestBehind, sinceMs, name, status, arrayId } = query;
+  const { beforeJobId, oldestBehind, sinceMs, name, status, arrayId, idPrefix } = query;
   if (beforeJobId !== undefined || oldestBehind !== undefined || sinceMs !== undefined) {
     const from = arrayId === undefined ? { $lt: beforeJobId } : { $gt: beforeJobId };
     filter.job_id = {
@@ -15,6 +15,9 @@ export function jobFilterOf(query: JobListQuery): Filter<JobDocument> {
       ...(beforeJobId === undefined ? {} : from),
       ...(sinceMs === undefined ? {} : { $gte: firstIdAt("job", sinceMs - CLOCK_SLACK_MS) }),
     };
+  }
+  if (idPrefix !== undefined) {
+    filter.$and = [{ job_id: { $gte: idPrefix, $lt: `${idPrefix}${BEHIND_DIGITS}` } }];
   }
   if (arrayId !== undefined) filter.array_id = arrayId;
   if (sinceMs !== undefined) filter.created_at = { $gte: sinceMs };

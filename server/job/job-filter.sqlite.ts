@@ -2,7 +2,7 @@ import type { SQLQueryBindings } from "bun:sqlite";
 import { firstIdAt } from "../../shared/ids.ts";
 import type { JobStatus } from "../../shared/job-state.ts";
 import { plainName, sqliteGlob } from "./glob.ts";
-import { CLOCK_SLACK_MS, type JobListQuery } from "./job-store.ts";
+import { BEHIND_DIGITS, CLOCK_SLACK_MS, type JobListQuery } from "./job-store.ts";
 
 interface Selection {
   sql: string;
@@ -28,6 +28,11 @@ export function selectJobIds(query: JobListQuery): Selection {
   if (query.arrayId !== undefined) {
     where.push("array_id = $arrayId");
     bindings.arrayId = query.arrayId;
+  }
+  if (query.idPrefix !== undefined) {
+    where.push("job_id >= $idPrefix AND job_id < $idPrefixEnd");
+    bindings.idPrefix = query.idPrefix;
+    bindings.idPrefixEnd = `${query.idPrefix}${BEHIND_DIGITS}`;
   }
   if (query.sinceMs !== undefined) {
     where.push("job_id >= $firstJobId AND created_at >= $since");

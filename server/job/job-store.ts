@@ -49,6 +49,8 @@ export interface JobListQuery {
   sinceMs?: number | undefined;
   /** Only the jobs of this array, oldest first, which is the order of its indexes. */
   arrayId?: string | undefined;
+  /** Only jobs whose id begins so. */
+  idPrefix?: string | undefined;
   /** Only jobs older than this id; of an array, only newer ones. */
   beforeJobId: string | undefined;
   /** The oldest first, and only jobs behind this id. */
@@ -58,6 +60,9 @@ export interface JobListQuery {
 
 /** A job's id is made a little before the time it counts as created at. */
 export const CLOCK_SLACK_MS = 60_000;
+
+/** Sorts behind every digit of an id. */
+export const BEHIND_DIGITS = "~";
 
 /** What became of the jobs that a query selected. */
 export interface MatchingChanges<Result> {

@@ -55,7 +55,7 @@ test("what is not understood is 64 on stderr, with the nearest name", async () =
     [["job", "list", "--jsn"], /unknown option --jsn\. Did you mean --json\?/],
     [["job", "get"], /JOB is missing/],
     [["job", "get", "a", "b"], /unexpected argument b/],
-    [["job", "get", "nonsense"], /nonsense is no job id/],
+    [["job", "cancel", ""], /no job was named|is an empty text/],
     [["--frobnicate"], /unknown option --frobnicate/],
     [
       ["job", "--json", "list"],

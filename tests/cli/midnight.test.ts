@@ -104,7 +104,7 @@ test(
     await Bun.write(home.join("job.yaml"), new Uint8Array([0xff, 0xfe, 0x00, 0x9b]));
     const file = await runProgram(home.path, ["job", "submit", "--file", "job.yaml"]);
     expect(file).toMatchObject({ exitCode: exitCodes.badData, stdout: "" });
-    expect(file.stderr).toContain("job.yaml is not UTF-8 text");
+    expect(file.stderr).toContain("job.yaml:1:1: this is not UTF-8");
     const stdin = await runProgram(home.path, ["job", "submit", "--file", "-"], { stdin: "# nothing\n" });
     expect(stdin).toMatchObject({ exitCode: exitCodes.badData, stdout: "" });
     expect(stdin.stderr).toContain("<stdin>: command: is missing");

@@ -103,6 +103,19 @@ export function manyJobsContract(name: string, open: () => Promise<ControlPlaneS
       expect(second).toMatchObject({ matched: 3, changed: 3, nextBeforeJobId: undefined });
     });
 
+    test("jobs are found by the beginning of their ids, and of no other business", async () => {
+      const [one, two] = await submit({ name: "one" }, { name: "two" });
+      const id = two?.jobId ?? "";
+      const listed = async (where: Partial<JobListQuery>) =>
+        (await stores.jobs.list(query(where))).map((job) => job.manifest.name);
+      expect(await listed({ idPrefix: id })).toEqual(["two"]);
+      expect(await listed({ idPrefix: id.slice(0, -1) })).toContain("two");
+      expect(await listed({ idPrefix: "job_" })).toEqual(["two", "one"]);
+      expect(await listed({ idPrefix: "job_", beforeJobId: id })).toEqual(["one"]);
+      expect(await listed({ idPrefix: "job_zzzz" })).toEqual([]);
+      expect(await listed({ idPrefix: one?.jobId, businessId: newId("biz") })).toEqual([]);
+    });
+
     test("10,000 queued jobs are cancelled by a filter in under 5 s, in few messages that name each of them", async () => {
       const doomed = Array.from({ length: 10_000 }, (_, i) => jobOf(businessId, { name: `doomed-${i}` }));
       const insertedMs = await timed(() => insert(doomed));

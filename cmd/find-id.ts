@@ -1,0 +1,133 @@
+import type { Compute, Job } from "../sdk/index.ts";
+import { jobId, nodeId, scheduleId } from "../shared/ids.ts";
+import { patience } from "./connect.ts";
+import { CliError } from "./failure.ts";
+import { formatAge, formatTable } from "./format.ts";
+import type { Output } from "./output.ts";
+
+/** What stands for a job where its id is asked for. */
+export const JOB_HELP = "its id, the beginning of its id, its name, or @last for the one you submitted last";
+
+const LAST = "@last";
+/** How far back `@last` looks among the jobs of everybody. */
+const MAX_LOOKED_AT = 1_000;
+const MAX_NAMED = 5;
+const MIN_PREFIX_DIGITS = 4;
+const DIGITS = /^[0-9a-hjkmnp-tv-z]+$/;
+
+/** What a person calls a thing: its id costs no request. */
+export async function findJob(compute: Compute, text: string, output: Output): Promise<string> {
+  if (jobId.safeParse(text).success) return text;
+  refuseEmpty("job", text);
+  return text === LAST ? lastJob(compute, output) : jobCalled(compute, text, output);
+}
+
+export async function findJobs(
+  compute: Compute,
+  texts: readonly string[],
+  output: Output,
+): Promise<string[]> {
+  const ids: string[] = [];
+  for (const text of texts) ids.push(await findJob(compute, text, output));
+  return ids;
+}
+
+export async function findNode(compute: Compute, text: string, output: Output): Promise<string> {
+  if (nodeId.safeParse(text).success) return text;
+  refuseEmpty("node", text);
+  const nodes = await Array.fromAsync(compute.nodes.list({}, patience(output)));
+  const rows = nodes.map((node) => ({ id: node.nodeId, name: node.name, state: node.status }));
+  return only("node", text, called("node", text, rows));
+}
+
+export async function findSchedule(compute: Compute, text: string, output: Output): Promise<string> {
+  if (scheduleId.safeParse(text).success) return text;
+  refuseEmpty("schedule", text);
+  const schedules = await Array.fromAsync(compute.schedules.list({}, patience(output)));
+  const rows = schedules.map((one) => ({ id: one.scheduleId, name: one.name, state: one.status }));
+  return only("schedule", text, called("sch", text, rows));
+}
+
+/** A variable that was not set must not mean anything. */
+function refuseEmpty(kind: string, text: string): void {
+  if (text.trim() === "") throw new CliError("usage", `the ${kind} to act on is an empty text`);
+}
+
+interface Candidate {
+  id: string;
+  name: string | undefined;
+  /** For people, to tell several apart. */
+  state: string;
+}
+
+/** Those with this name; where there are none, those whose id begins so. */
+function called(prefix: string, text: string, rows: readonly Candidate[]): Candidate[] {
+  const named = rows.filter((row) => row.name === text);
+  const begin = beginningOf(prefix, text);
+  if (named.length > 0 || begin === undefined) return named;
+  return rows.filter((row) => row.id.startsWith(begin));
+}
+
+async function jobCalled(compute: Compute, text: string, output: Output): Promise<string> {
+  const limit = MAX_NAMED + 1;
+  const list = async (filter: { name: string } | { idPrefix: string }) => {
+    const jobs = await Array.fromAsync(compute.jobs.list({ ...filter, limit }, patience(output)));
+    return jobs.map((job) => ({
+      id: job.jobId,
+      name: job.name,
+      state: `${job.status}, ${formatAge(job.createdAt)} ago`,
+    }));
+  };
+  const begin = beginningOf("job", text);
+  const isId = text.startsWith("job_");
+  const named = isId ? [] : await list({ name: text.replaceAll(/[\\*?]/g, "\\$&") });
+  const found = named.length > 0 || begin === undefined ? named : await list({ idPrefix: begin });
+  return only("job", text, found);
+}
+
+/** `job_01m8` and `01m8` mean the same. */
+function beginningOf(prefix: string, text: string): string | undefined {
+  const digits = text.startsWith(`${prefix}_`) ? text.slice(prefix.length + 1) : text;
+  return DIGITS.test(digits) && digits.length >= MIN_PREFIX_DIGITS && digits.length <= 26
+    ? `${prefix}_${digits}`
+    : undefined;
+}
+
+function only(kind: string, text: string, found: readonly Candidate[]): string {
+  const [first, second] = found;
+  if (first && !second) return first.id;
+  if (!first) {
+    throw new CliError(
+      "not_found",
+      `there is no ${kind} ${text}: neither as an id, nor as the beginning of one, nor as a name`,
+      {
+        todo: `See tanvrit-compute ${kind} list`,
+      },
+    );
+  }
+  const shown = found.slice(0, MAX_NAMED).map(({ id, name = "", state }) => [id, state, name]);
+  const more = found.length > MAX_NAMED ? ["  and more"] : [];
+  const table = formatTable(["ID", "STATE", "NAME"], shown).split("\n").slice(1);
+  throw new CliError(
+    "bad_data",
+    `${text} means more than one ${kind}:\n${[...table.map((line) => `  ${line}`), ...more].join("\n")}`,
+    {
+      todo: "Give more of the id",
+    },
+  );
+}
+
+/** The job that this user submitted last; of an array the array. */
+async function lastJob(compute: Compute, output: Output): Promise<string> {
+  const { userId } = await compute.client.call("auth.whoami", {});
+  for await (const job of compute.jobs.list({ limit: MAX_LOOKED_AT }, patience(output))) {
+    if (isBy(job, userId)) return job.arrayId ?? job.jobId;
+  }
+  throw new CliError("not_found", "you have not submitted a job lately", {
+    todo: "See tanvrit-compute job list",
+  });
+}
+
+function isBy(job: Job, userId: string): boolean {
+  return job.userId === userId && job.scheduleId === undefined;
+}

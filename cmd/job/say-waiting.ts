@@ -1,0 +1,48 @@
+import type { Compute, Job } from "../../sdk/index.ts";
+import { patience } from "../connect.ts";
+import type { Output } from "../output.ts";
+
+/** A job that is still queued after this long has its reason told. */
+const SOON_MS = 2_000;
+
+/** Says at once that no node could ever run the job, and what would have to change for the nearest one. */
+export async function sayUnschedulable(compute: Compute, job: Job, output: Output): Promise<void> {
+  const { jobId, unschedulableReason } = job;
+  if (unschedulableReason === undefined) return;
+  const signal = AbortSignal.timeout(SOON_MS);
+  const hint = await compute.jobs.why(jobId, patience(output, signal)).then(
+    (report) => report.hint,
+    // The reason stands without it.
+    () => undefined,
+  );
+  const more = hint === undefined ? "" : ` ${hint}`;
+  await output.note(`tanvrit-compute: ${jobId} waits. ${unschedulableReason}${more}`);
+}
+
+/**
+ * Says why a job is not started: at once where no node could ever run it, else when it has waited for a while. To be
+ * disposed of when it is started, and when nobody waits any longer.
+ */
+export function sayWhyItWaits(compute: Compute, job: Job, output: Output): Disposable {
+  const gone = new AbortController();
+  const stop = { [Symbol.dispose]: () => gone.abort() };
+  if (job.status !== "QUEUED" || job.array !== undefined) return stop;
+  // What cannot be told must not end what it is about.
+  if (job.unschedulableReason !== undefined) {
+    sayUnschedulable(compute, job, output).catch(() => undefined);
+    return stop;
+  }
+  const timer = setTimeout(() => {
+    compute.jobs
+      .why(job.jobId, patience(output, gone.signal))
+      .then(({ waitsFor, summary, hint }) => {
+        if (gone.signal.aborted || waitsFor === "nothing" || waitsFor === "turn") return;
+        const more = hint === undefined ? "" : ` ${hint}`;
+        return output.note(`tanvrit-compute: ${job.jobId} waits. ${summary}${more}`);
+      })
+      .catch(() => undefined);
+  }, SOON_MS);
+  timer.unref();
+  gone.signal.addEventListener("abort", () => clearTimeout(timer));
+  return stop;
+}
