@@ -25,7 +25,8 @@ export function readNodeFile(path: string): NodeFile | undefined {
   try {
     text = readFileSync(path, "utf8");
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    // Where a file stands in place of a directory, whoever makes the directory says so better.
+    if (["ENOENT", "ENOTDIR"].includes((error as NodeJS.ErrnoException).code ?? "")) return undefined;
     throw new AgentError(`Cannot read ${path}: ${textOf(error)}. Make it readable for this account.`);
   }
   try {

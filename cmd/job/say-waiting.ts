@@ -40,6 +40,7 @@ export function sayWhyItWaits(compute: Compute, job: Job, output: Output): Dispo
         const more = hint === undefined ? "" : ` ${hint}`;
         return output.note(`tanvrit-compute: ${job.jobId} waits. ${summary}${more}`);
       })
+      // The wait goes on; what keeps the job is only told where it can be.
       .catch(() => undefined);
   }, SOON_MS);
   timer.unref();
