@@ -67,10 +67,10 @@ enum stage { STAGE_CLONE = 1, STAGE_CONTROL_GROUP, STAGE_ACCOUNT, STAGE_DIRECTOR
 
 static long call(long number, u64 a, u64 b, u64 c, u64 d, u64 e) { return syscall(number, a, b, c, d, e); }
 
-static void close_from(struct launch *job, u64 first, u64 last) {
+static void close_from(u64 first, u64 last, u64 highest) {
   u64 fd;
   if (call(CLOSE_RANGE, first, last, 0, 0, 0) == 0) return;
-  for (fd = first; fd <= last && fd <= (u64)job->highest_fd; fd++) call(CLOSE, fd, 0, 0, 0, 0);
+  for (fd = first; fd <= last && fd <= highest; fd++) call(CLOSE, fd, 0, 0, 0, 0);
 }
 
 static void leave(int code) {
@@ -130,7 +130,7 @@ static int run_leader(void *argument) {
   call(DUP3, job->in, 0, 0, 0, 0);
   call(DUP3, job->out, 1, 0, 0, 0);
   call(DUP3, job->err, 2, 0, 0, 0);
-  close_from(job, 3, LAST_FD);
+  close_from(3, LAST_FD, job->highest_fd);
   if (!become(job)) return fail(job, STAGE_ACCOUNT);
   if (call(CHDIR, (u64)job->directory, 0, 0, 0, 0) != 0) return fail(job, STAGE_DIRECTORY);
   call(EXECVE, (u64)job->program, (u64)job->argv, (u64)job->envp, 0, 0);
@@ -166,6 +166,7 @@ static void reap(long leader, long status) {
 static int keep(void *argument) {
   struct launch *job = argument;
   long status = job->status;
+  u64 highest = job->highest_fd;
   long leader;
   call(PRCTL, PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
   call(PRCTL, PR_SET_NAME, (u64)job->name, 0, 0, 0);
@@ -175,10 +176,10 @@ static int keep(void *argument) {
     job->stage = STAGE_CLONE;
   }
   job->leader = leader;
-  close_from(job, 0, status - 1);
-  close_from(job, status + 1, LAST_FD);
   /* From here on `job` is no more: whoever asked for it goes on. */
   tell(job);
+  close_from(0, status - 1, highest);
+  close_from(status + 1, LAST_FD, highest);
   call(SETSID, 0, 0, 0, 0, 0);
   reap(leader, status);
   leave(0);

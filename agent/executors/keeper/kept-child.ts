@@ -29,6 +29,8 @@ export class KeptChild {
   /** Somebody killed the keeper while the command ran. */
   isLost = false;
   private isGone = false;
+  /** The keeper has told how. */
+  private hasEnded = false;
   private used: { cpuMicroseconds: number; maxRssBytes: number } | undefined;
   private ending: Promise<boolean> | undefined;
 
@@ -85,6 +87,8 @@ export class KeptChild {
   private async endAll(): Promise<boolean> {
     const startMs = performance.now();
     for (let waitMs = 1; !this.isGone; waitMs = Math.min(waitMs * 2, 50)) {
+      // A keeper without children ends by itself, and nothing can come of it any more.
+      if (this.hasEnded && !hasChildren(this.keeperPid)) return true;
       if (performance.now() - startMs > KILL_LIMIT_MS) return false;
       this.killMembers();
       await inTime(waitMs, this.gone);
@@ -120,6 +124,7 @@ export class KeptChild {
         bytes = Buffer.concat([bytes, chunk]);
         if (bytes.length < RECORD_BYTES) continue;
         this.take(bytes);
+        this.hasEnded = true;
         exited();
       }
     } catch {
