@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { programEnv, Running } from "../support/program.ts";
 import { makeScratch } from "../support/scratch.ts";
 import { waitFor, within } from "../support/wait.ts";
-import { JOB_ID, logEvent, ScriptedServer } from "./scripted-server.ts";
+import { JOB_ID, logEvent, problem, ScriptedServer } from "./scripted-server.ts";
 
 const program = [process.execPath, join(import.meta.dirname, "..", "..", "cmd", "main.ts")];
 
@@ -36,7 +36,8 @@ class OneJob implements Disposable {
     if (path === "jobs/cancel") this.cancelled.resolve();
     if (path === "jobs/submit" || path === "jobs/cancel")
       return Response.json({ jobId: JOB_ID, status: "RUNNING" });
-    if (path !== "jobs/retrieve") return this.log();
+    if (path.includes("logs")) return this.log();
+    if (path !== "jobs/retrieve") return problem("not_found");
     await Promise.race([this.cancelled.promise, new Promise((resolve) => setTimeout(resolve, 300))]);
     const isOver = this.cancels > 0;
     return Response.json({ jobId: JOB_ID, status: isOver ? "CANCELLED" : "RUNNING" });
