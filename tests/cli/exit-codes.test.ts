@@ -82,9 +82,9 @@ test("a manifest that is not there is 66, one that is wrong 65 with its line, wr
     [["--priority=99999", "--", "true"], 64, /--priority: /],
     [["--label", "a b=y", "--", "true"], 64, /--label a b: /],
     [
-      ["--file", "good.yaml", "--label", "-X=y", "--cpu", "9999"],
+      ["--file", "good.yaml", "--label", "a b=y", "--cpu", "9999"],
       64,
-      /--label -X: .*--cpu: |--cpu: .*--label -X: /,
+      /--label a b: .*--cpu: |--cpu: .*--label a b: /,
     ],
     [["--not-before", "soon", "--", "true"], 64, /--not-before: must be a time like/],
     [["--not-before", "+99999999999999d", "--", "true"], 64, /--not-before: must be a time like/],
