@@ -29,15 +29,6 @@ is not given one.`,
       await (options.json ? output.json({ accessToken: given }) : output.result(given));
       return 0;
     }
-    if (env.TANVRIT_EXECUTION_ID !== undefined) {
-      throw new CliError(
-        "not_signed_in",
-        "a job has no sign-in of its own, and is not given that of the node's owner",
-        {
-          todo: "Where it needs one, submit it with -e TANVRIT_TOKEN=…",
-        },
-      );
-    }
     const { accessToken, accessTokenExpiresAt } = await new SessionCredentials(env, workspace).session(
       GOOD_FOR_MS,
     );

@@ -129,16 +129,3 @@ test(
   },
   TEST_TIMEOUT_MS,
 );
-
-test(
-  "auth print-token gives no job the sign-in of the node's owner",
-  async () => {
-    await using person = await Person.withServer();
-    const env = { TANVRIT_EXECUTION_ID: "exe_01m8kbzp5kep1rqc1ma5q4r2t8" };
-    const refused = await person.run(["auth", "print-token"], { env });
-    expect(refused).toMatchObject({ exitCode: 77, stdout: "" });
-    const given = { ...env, TANVRIT_TOKEN: "its-own" };
-    expect((await person.run(["auth", "print-token"], { env: given })).stdout).toBe("its-own\n");
-  },
-  TEST_TIMEOUT_MS,
-);
