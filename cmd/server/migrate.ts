@@ -165,7 +165,7 @@ function explain(cause: unknown, from: string, to: string): unknown {
     const todo = "Name an empty database";
     return new CliError("bad_data", `cannot move to ${maskedUrl(to)}: ${message}`, { cause, todo });
   }
-  if (name === "UnknownPartsError") {
+  if (name === "UnknownPartsError" || name === "NewerStoreError") {
     return new CliError("bad_data", message, { cause, todo: "Use the version of the server that wrote it" });
   }
   if (name === "SealError" || name === "KeyFileError") {

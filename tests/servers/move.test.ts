@@ -1,8 +1,8 @@
+import { Database } from "bun:sqlite";
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { MoveSource } from "../../server/store/move/source.ts";
 import { notMoved } from "../../server/store/move/tables.ts";
 import { openSqliteStores } from "../../server/store/open-sqlite.ts";
-import { SqliteStore } from "../../server/store/sqlite.ts";
 import { jobOf } from "../contract/control-plane.contract.ts";
 import type { Api, As } from "../support/api.ts";
 import { TestMongo } from "../support/mongod.ts";
@@ -43,7 +43,8 @@ test(
     await using scratch = await makeScratch();
     await openSqliteStores(scratch.path).close();
     const sql = "CREATE TABLE compute_news (a TEXT); ALTER TABLE compute_users ADD COLUMN shoe_size INTEGER";
-    new SqliteStore(scratch.join("compute.db"), [{ id: "later-1", sql }]).close();
+    using db = new Database(scratch.join("compute.db"));
+    db.exec(sql);
     const { exitCode, stderr } = await migrate(scratch, newDatabase());
     expect(exitCode).toBe(65);
     expect(stderr).toContain("compute_news, compute_users.shoe_size");
