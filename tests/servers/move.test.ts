@@ -43,8 +43,9 @@ test(
     await using scratch = await makeScratch();
     await openSqliteStores(scratch.path).close();
     const sql = "CREATE TABLE compute_news (a TEXT); ALTER TABLE compute_users ADD COLUMN shoe_size INTEGER";
-    using db = new Database(scratch.join("compute.db"));
+    const db = new Database(scratch.join("compute.db"));
     db.exec(sql);
+    db.close();
     const { exitCode, stderr } = await migrate(scratch, newDatabase());
     expect(exitCode).toBe(65);
     expect(stderr).toContain("compute_news, compute_users.shoe_size");
