@@ -32,8 +32,14 @@ test("an unknown kind of store or bus is refused, without showing the URL and it
 });
 
 test("the config file takes a key for every option that names one, and what has no option", () => {
-  const keys = Object.values(serverOptions).map((option): string => option.fileKey);
-  expect(Object.keys(serverFile.shape).sort()).toEqual([...keys, "pools", "prices"].sort());
+  // What belongs together stands below one key, as logs.maxMb.
+  const keys = Object.values(serverOptions).map((option) => String(option.fileKey).split(".")[0] ?? "");
+  const withoutOption = ["pools", "prices"];
+  expect(Object.keys(serverFile.shape).sort()).toEqual([...new Set([...keys, ...withoutOption])].sort());
+  for (const { fileKey } of Object.values(serverOptions)) {
+    const value = fileKey.split(".").reduceRight<unknown>((inner, key) => ({ [key]: inner }), undefined);
+    expect([fileKey, serverFile.safeParse(value).error?.issues]).toEqual([fileKey, undefined]);
+  }
 });
 
 test("a hosted pool has a price, to a thousandth of a micro-dollar; every other pool is free", () => {

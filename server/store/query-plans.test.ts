@@ -13,8 +13,10 @@ class ExplainingStore extends SqliteStore {
   plans: string[] | undefined;
 
   override all<Row>(sql: string, bindings: Record<string, SQLQueryBindings> = {}): Row[] {
-    const steps = super.all<{ detail: string }>(`EXPLAIN QUERY PLAN ${sql}`, bindings);
-    this.plans?.push(...steps.map((step) => step.detail));
+    if (this.plans) {
+      const steps = super.all<{ detail: string }>(`EXPLAIN QUERY PLAN ${sql}`, bindings);
+      this.plans.push(...steps.map((step) => step.detail));
+    }
     return super.all(sql, bindings);
   }
 }
