@@ -2,7 +2,7 @@ import { jobId } from "../../shared/ids.ts";
 import { businessOf, userOf } from "../http/callers.ts";
 import type { Handlers } from "../http/handler.ts";
 import { readPage } from "../http/page.ts";
-import { jobQuery } from "./job-query.ts";
+import { behind, jobQuery } from "./job-query.ts";
 import type { JobRecord } from "./job-record.ts";
 import type { JobService } from "./job-service.ts";
 import { jobView } from "./job-view.ts";
@@ -45,7 +45,7 @@ export function jobHandlers(jobs: JobService, unschedulable: Unschedulable, cost
       const { rows, nextCursor } = await readPage(
         input,
         jobId,
-        (beforeJobId, limit) => jobs.list({ ...jobQuery(businessId, input), beforeJobId, limit }),
+        (last, limit) => jobs.list({ ...jobQuery(businessId, input), ...behind(last, input), limit }),
         (one) => one.jobId,
       );
       return { jobs: await viewsOf(businessId, rows), nextCursor };

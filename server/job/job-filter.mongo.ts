@@ -9,10 +9,9 @@ export function jobFilterOf(query: JobListQuery): Filter<JobDocument> {
   const filter: Filter<JobDocument> = { business_id: query.businessId };
   const { beforeJobId, oldestBehind, sinceMs, name, status, arrayId, idPrefix } = query;
   if (beforeJobId !== undefined || oldestBehind !== undefined || sinceMs !== undefined) {
-    const from = arrayId === undefined ? { $lt: beforeJobId } : { $gt: beforeJobId };
     filter.job_id = {
       ...(oldestBehind === undefined ? {} : { $gt: oldestBehind }),
-      ...(beforeJobId === undefined ? {} : from),
+      ...(beforeJobId === undefined ? {} : { $lt: beforeJobId }),
       ...(sinceMs === undefined ? {} : { $gte: firstIdAt("job", sinceMs - CLOCK_SLACK_MS) }),
     };
   }
@@ -29,6 +28,6 @@ export function jobFilterOf(query: JobListQuery): Filter<JobDocument> {
 }
 
 /** The order of what a query lists. */
-export function listOrder({ oldestBehind, arrayId }: JobListQuery): { job_id: 1 | -1 } {
-  return { job_id: oldestBehind === undefined && arrayId === undefined ? -1 : 1 };
+export function listOrder({ oldestBehind }: Pick<JobListQuery, "oldestBehind">): { job_id: 1 | -1 } {
+  return { job_id: oldestBehind === undefined ? -1 : 1 };
 }

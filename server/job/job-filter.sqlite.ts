@@ -18,7 +18,7 @@ export function selectJobIds(query: JobListQuery): Selection {
   const where = query.arrayId === undefined ? ["business_id = $businessId"] : ["+business_id = $businessId"];
   const bindings: Selection["bindings"] = { businessId: query.businessId, limit: query.limit };
   if (query.beforeJobId !== undefined) {
-    where.push(query.arrayId === undefined ? "job_id < $beforeJobId" : "job_id > $beforeJobId");
+    where.push("job_id < $beforeJobId");
     bindings.beforeJobId = query.beforeJobId;
   }
   if (query.oldestBehind !== undefined) {
@@ -53,8 +53,8 @@ export function selectJobIds(query: JobListQuery): Selection {
 }
 
 /** The order of what a query lists. */
-export function idOrder(query: Pick<JobListQuery, "oldestBehind" | "arrayId">): "ASC" | "DESC" {
-  return query.oldestBehind === undefined && query.arrayId === undefined ? "DESC" : "ASC";
+export function idOrder({ oldestBehind }: Pick<JobListQuery, "oldestBehind">): "ASC" | "DESC" {
+  return oldestBehind === undefined ? "DESC" : "ASC";
 }
 
 function overStatuses(

@@ -11,3 +11,13 @@ export function jobQuery(
   const sinceMs = since === undefined ? undefined : Date.parse(since);
   return { businessId, status, idPrefix, name, labels, sinceMs, arrayId };
 }
+
+/** What stands behind a job in a list: newer jobs first, but the jobs of an array in the order of its indexes. */
+export function behind(
+  jobId: string | undefined,
+  { arrayId }: Filter,
+): Pick<JobListQuery, "beforeJobId" | "oldestBehind"> {
+  return arrayId === undefined
+    ? { beforeJobId: jobId }
+    : { beforeJobId: undefined, oldestBehind: jobId ?? "" };
+}

@@ -47,11 +47,11 @@ export interface JobListQuery {
   labels: Readonly<Record<string, string>> | undefined;
   /** Only jobs created at this time or later. */
   sinceMs?: number | undefined;
-  /** Only the jobs of this array, oldest first, which is the order of its indexes. */
+  /** Only the jobs of this array; the oldest first is the order of its indexes. */
   arrayId?: string | undefined;
   /** Only jobs whose id begins so. */
   idPrefix?: string | undefined;
-  /** Only jobs older than this id; of an array, only newer ones. */
+  /** Only jobs older than this id. */
   beforeJobId: string | undefined;
   /** The oldest first, and only jobs behind this id. */
   oldestBehind?: string | undefined;

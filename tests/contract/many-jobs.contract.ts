@@ -87,20 +87,27 @@ export function manyJobsContract(name: string, open: () => Promise<ControlPlaneS
       );
       await submit({ name: "after" });
       const listed = async (where: Partial<JobListQuery>) =>
-        (await stores.jobs.list(query({ arrayId, ...where }))).map((job) => job.manifest.name);
+        (await stores.jobs.list(query({ arrayId, oldestBehind: "", ...where }))).map(
+          (job) => job.manifest.name,
+        );
       const names = members.map((job) => job.manifest.name);
       expect(await listed({})).toEqual(names);
       expect(await listed({ limit: 3 })).toEqual(names.slice(0, 3));
-      expect(await listed({ limit: 3, beforeJobId: members[2]?.jobId })).toEqual(names.slice(3, 6));
+      expect(await listed({ limit: 3, oldestBehind: members[2]?.jobId })).toEqual(names.slice(3, 6));
+      expect(await listed({ beforeJobId: members[2]?.jobId })).toEqual(names.slice(0, 2));
       expect(await listed({ businessId: newId("biz") })).toEqual([]);
       expect(await listed({ name: "a[[]2]" })).toEqual([]);
       const doomed = query({ arrayId, status: ["QUEUED"], limit: 4 });
       const first = await many.cancel(doomed);
       expect(first).toMatchObject({ matched: 4, changed: 4, nextBeforeJobId: members[3]?.jobId });
-      expect(await listed({ status: ["CANCELLED"] })).toEqual(names.slice(0, 4));
-      expect(await listed({ status: ["QUEUED", "FAILED"] })).toEqual(names.slice(4));
+      expect(await listed({ status: ["CANCELLED"] })).toEqual(names.slice(3));
+      expect(await listed({ status: ["QUEUED", "FAILED"] })).toEqual(names.slice(0, 3));
       const second = await many.cancel({ ...doomed, beforeJobId: first.nextBeforeJobId });
       expect(second).toMatchObject({ matched: 3, changed: 3, nextBeforeJobId: undefined });
+      const retried = await untilEnd<RetryPlace>((place) =>
+        many.retry(query({ arrayId, limit: 2 }), place),
+      );
+      expect(retried).toMatchObject({ matched: 7, changed: 7 });
     });
 
     test("jobs are found by the beginning of their ids, and of no other business", async () => {
