@@ -104,9 +104,7 @@ export function manyJobsContract(name: string, open: () => Promise<ControlPlaneS
       expect(await listed({ status: ["QUEUED", "FAILED"] })).toEqual(names.slice(0, 3));
       const second = await many.cancel({ ...doomed, beforeJobId: first.nextBeforeJobId });
       expect(second).toMatchObject({ matched: 3, changed: 3, nextBeforeJobId: undefined });
-      const retried = await untilEnd<RetryPlace>((place) =>
-        many.retry(query({ arrayId, limit: 2 }), place),
-      );
+      const retried = await untilEnd<RetryPlace>((place) => many.retry(query({ arrayId, limit: 2 }), place));
       expect(retried).toMatchObject({ matched: 7, changed: 7 });
     });
 
