@@ -10,13 +10,14 @@ const serverUrl = optionText.refine((text) => /^https?:\/\/[^/]/.test(text) && U
 
 /** Options of every command that prints something for programs. */
 export const jsonOption = defineOptions({
-  json: flagOption("Print JSON; errors too, as one object on stderr"),
+  json: flagOption("Print JSON; errors too, as one object on stderr", "Output and waiting"),
 });
 
 /** Options of every command that talks to a server. */
 export const connectionOptions = defineOptions({
   workspace: {
     kind: "value",
+    group: "Connection",
     placeholder: "NAME",
     env: "TANVRIT_WORKSPACE",
     schema: accountName.optional(),
@@ -25,6 +26,7 @@ export const connectionOptions = defineOptions({
   },
   url: {
     kind: "value",
+    group: "Connection",
     placeholder: "URL",
     env: "TANVRIT_URL",
     schema: serverUrl.optional(),

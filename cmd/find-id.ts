@@ -2,8 +2,9 @@ import type { Compute, Job } from "../sdk/index.ts";
 import { jobId, nodeId, scheduleId } from "../shared/ids.ts";
 import { patience } from "./connect.ts";
 import { CliError } from "./failure.ts";
-import { formatAge, formatTable } from "./format.ts";
+import { formatAge } from "./format.ts";
 import type { Output } from "./output.ts";
+import { formatTable } from "./table.ts";
 
 /** What stands for a job where its id is asked for. */
 export const JOB_HELP = "its id, the beginning of its id, its name, or @last for the one you submitted last";

@@ -1,28 +1,18 @@
 import { safeLine } from "../shared/terminal-text.ts";
+import { type Look, PLAIN } from "./look.ts";
+import { joinPainted, type Painted, paint, paintState } from "./paint.ts";
 
-/** Columns wide enough for what is in them, with a heading; nothing but the heading where there are no rows. */
-export function formatTable(headings: readonly string[], rows: readonly (readonly string[])[]): string {
-  const all = [headings, ...rows.map((row) => row.map(safeLine))];
-  // Not Math.max over all of them: a call takes only so many arguments, and a list may be longer.
-  const widths = headings.map((_, i) =>
-    all.reduce((width, row) => Math.max(width, Bun.stringWidth(row[i] ?? "")), 0),
-  );
-  return all
-    .map((row) =>
-      row
-        .map((cell, i) => cell + " ".repeat(Math.max(0, (widths[i] ?? 0) - Bun.stringWidth(cell))))
-        .join("  ")
-        .trimEnd(),
-    )
-    .join("\n");
-}
-
-/** `key: value` lines; what is undefined is left out. */
-export function formatFields(fields: Readonly<Record<string, unknown>>): string {
-  return Object.entries(fields)
-    .filter(([, value]) => value !== undefined)
-    .map(([name, value]) => `${name}: ${safeLine(typeof value === "string" ? value : JSON.stringify(value))}`)
-    .join("\n");
+/** `key: value` lines; what is undefined is left out. On a terminal the values stand under each other. */
+export function formatFields(fields: Readonly<Record<string, unknown>>, look: Look = PLAIN): Painted {
+  const shown = Object.entries(fields).filter(([, value]) => value !== undefined);
+  const isAligned = look.columns !== undefined;
+  const width = isAligned ? shown.reduce((most, [name]) => Math.max(most, name.length), 0) + 2 : 0;
+  const lines = shown.map(([name, value]) => {
+    const text = safeLine(typeof value === "string" ? value : JSON.stringify(value));
+    const space = " ".repeat(Math.max(1, width - name.length - 1));
+    return joinPainted([paint(`${name}:${space}`, "dim", look), paintState(text, look)], "");
+  });
+  return joinPainted(lines, "\n");
 }
 
 /** `12s`, `5m`, `3h`, `2d` since that time. */
@@ -34,15 +24,10 @@ export function formatAge(timestamp: string, nowMs = Date.now()): string {
   return `${Math.floor(seconds / 86_400)}d`;
 }
 
-/** A command as a person would type it, cut where it is long. A container without one runs what its image is made for. */
-export function formatCommand(
-  command: string | readonly string[] | undefined,
-  maxLength = Number.POSITIVE_INFINITY,
-): string {
+/** A command as a person would type it. A container without one runs what its image is made for. */
+export function formatCommand(command: string | readonly string[] | undefined): string {
   if (command === undefined) return "(the image's own)";
-  const text = typeof command === "string" ? command : command.map(quoted).join(" ");
-  const line = safeLine(text);
-  return line.length > maxLength ? `${line.slice(0, maxLength - 1)}…` : line;
+  return safeLine(typeof command === "string" ? command : command.map(quoted).join(" "));
 }
 
 function quoted(word: string): string {

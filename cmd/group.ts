@@ -15,14 +15,13 @@ export async function showGroup(
   const group = names[0] ?? "";
   const members = commands.filter((entry) => group === "" || entry.path.startsWith(`${group} `));
   if (members.length > 0 && names.length <= 1) {
-    const help = groupHelp(members, group);
     if (asked) {
-      await output.write(help);
+      await output.write(groupHelp(members, group, output.resultLook));
       return 0;
     }
     const flag = words.find((word) => word.startsWith("-"));
     if (flag === undefined) {
-      await output.writeError(help);
+      await output.writeError(groupHelp(members, group, output.noteLook));
       throw new CliError("usage", `${group ? `${group}: ` : ""}a command is missing`);
     }
     throw new CliError("usage", `unknown option ${flag}`, { todo: "See tanvrit-compute --help" });

@@ -34,7 +34,7 @@ async function main(words: readonly string[]): Promise<number> {
     const failure = describeFailure(error);
     const said = json
       ? output.noteJson({ error: failure })
-      : output.note(formatFailure(entry?.path ?? "", failure));
+      : output.paintedNote(formatFailure(entry?.path ?? "", failure, output.noteLook));
     // When stderr is gone too, the exit code is all that is left to say.
     await said.catch(() => undefined);
     return failure.exitCode;
@@ -58,7 +58,7 @@ async function runCommand(entry: CommandEntry, words: readonly string[], output:
   const { command } = await entry.load();
   if (asksForHelp(words)) {
     const { commandHelp } = await import("./help.ts");
-    await output.write(commandHelp(entry, command));
+    await output.write(commandHelp(entry, command, output.resultLook));
     return 0;
   }
   const { parseArguments } = await import("./parse.ts");

@@ -1,4 +1,6 @@
 import { safeJson, safeText } from "../shared/terminal-text.ts";
+import { type Look, lookOf } from "./look.ts";
+import type { Painted } from "./paint.ts";
 
 /** Whoever read our output is gone; there is nobody left to tell anything. */
 export class BrokenPipeError extends Error {
@@ -14,6 +16,17 @@ export class BrokenPipeError extends Error {
 export class Output {
   private tail: Promise<void> = Promise.resolve();
   private waiting: WaitingWrite | undefined;
+  private readonly looks = new Map<"stdout" | "stderr", Look>();
+
+  /** Who looks at the results: how wide their terminal is, and whether they see colours. */
+  get resultLook(): Look {
+    return this.lookOf("stdout");
+  }
+
+  /** The same of notes. */
+  get noteLook(): Look {
+    return this.lookOf("stderr");
+  }
 
   /** Exactly this text, or these bytes, on stdout. */
   write(text: string | Uint8Array): Promise<void> {
@@ -25,6 +38,11 @@ export class Output {
     return this.write(`${safeText(line)}\n`);
   }
 
+  /** Lines on stdout that were made safe before they got their colours. */
+  painted(lines: Painted): Promise<void> {
+    return this.write(`${lines}\n`);
+  }
+
   json(value: unknown): Promise<void> {
     return this.write(`${safeJson(value)}\n`);
   }
@@ -32,6 +50,11 @@ export class Output {
   /** A line for people, on stderr; safe as a result is. */
   note(line: string): Promise<void> {
     return this.writeError(`${safeText(line)}\n`);
+  }
+
+  /** As `painted`, on stderr. */
+  paintedNote(lines: Painted): Promise<void> {
+    return this.writeError(`${lines}\n`);
   }
 
   /** JSON on stderr. */
@@ -47,6 +70,12 @@ export class Output {
   /** Resolves when all that was handed over so far is written, or could not be. Never rejects. */
   settled(): Promise<void> {
     return this.tail;
+  }
+
+  private lookOf(stream: "stdout" | "stderr"): Look {
+    const look = this.looks.get(stream) ?? lookOf(stream, process.env);
+    this.looks.set(stream, look);
+    return look;
   }
 
   private enqueue(target: typeof Bun.stdout, piece: string | Uint8Array): Promise<void> {

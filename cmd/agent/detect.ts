@@ -12,7 +12,10 @@ import type { NodeDescription } from "../../shared/node.ts";
 import { defineCommand } from "../command.ts";
 import { jsonOption } from "../common-options.ts";
 import { exitCodes } from "../exit-codes.ts";
-import { formatFields, formatTable } from "../format.ts";
+import { formatFields } from "../format.ts";
+import type { Look } from "../look.ts";
+import { joinPainted, type Painted } from "../paint.ts";
+import { formatTable } from "../table.ts";
 import { nodeSettings, readAgentFile } from "./settings.ts";
 
 const options = defineOptions({ ...agentOptions, ...jsonOption });
@@ -36,7 +39,7 @@ export const command = defineCommand({
     const node = describeNode(nodeSettings(options, config), machine, enforcement.enforcedBy);
     const awakeTool = findAwakeTool(thisMachine(env))?.name;
     const found: Found = { machine, node, enforcement, awakeTool };
-    await (options.json ? output.json(asJson(found)) : output.result(forPeople(found)));
+    await (options.json ? output.json(asJson(found)) : output.painted(forPeople(found, output.resultLook)));
     return exitCodes.ok;
   },
 });
@@ -70,25 +73,28 @@ function asJson({ machine, node, enforcement, awakeTool }: Found) {
   };
 }
 
-function forPeople({ machine, node, enforcement, awakeTool }: Found): string {
+function forPeople({ machine, node, enforcement, awakeTool }: Found, look: Look): Painted {
   const { host, gpus, docker, android, problems } = machine;
   const { capacity } = node;
-  const fields = formatFields({
-    name: node.name,
-    host: `${host.labels.os} ${host.labels.arch}, ${counted(host.cpuCount, "core")}, ${host.memoryMb} MiB`,
-    gpus: gpusInWords(machine),
-    docker: docker ? dockerInWords(docker) : "none",
-    android: android ? androidInWords(android) : "none",
-    gives: `${counted(capacity.cpu, "core")}, ${capacity.memoryMb} MiB, ${counted(capacity.gpuCount, "GPU")}; ${counted(capacity.slots, "job")} at once`,
-    "job types": node.jobTypes.join(", ") || "none",
-    pool: node.pool,
-    "caps per job": capsInWords(node),
-    enforcement: enforcementInWords(enforcement),
-    "kept awake":
-      awakeTool === undefined
-        ? "not while jobs run: there is no tool for it"
-        : `while jobs run, by ${awakeTool}`,
-  });
+  const fields = formatFields(
+    {
+      name: node.name,
+      host: `${host.labels.os} ${host.labels.arch}, ${counted(host.cpuCount, "core")}, ${host.memoryMb} MiB`,
+      gpus: gpusInWords(machine),
+      docker: docker ? dockerInWords(docker) : "none",
+      android: android ? androidInWords(android) : "none",
+      gives: `${counted(capacity.cpu, "core")}, ${capacity.memoryMb} MiB, ${counted(capacity.gpuCount, "GPU")}; ${counted(capacity.slots, "job")} at once`,
+      "job types": node.jobTypes.join(", ") || "none",
+      pool: node.pool,
+      "caps per job": capsInWords(node),
+      enforcement: enforcementInWords(enforcement),
+      "kept awake":
+        awakeTool === undefined
+          ? "not while jobs run: there is no tool for it"
+          : `while jobs run, by ${awakeTool}`,
+    },
+    look,
+  );
   const devices = gpus.map((gpu) => [
     String(gpu.index),
     gpu.vendor,
@@ -97,21 +103,23 @@ function forPeople({ machine, node, enforcement, awakeTool }: Found): string {
     gpu.uuid ?? "",
     isOffered(gpu, node) ? "yes" : "no, by limits.gpuCount",
   ]);
-  return [
+  const parts = [
     fields,
     ...(gpus.length > 0
-      ? [formatTable(["GPU", "VENDOR", "MODEL", "MEMORY MB", "UUID", "OFFERED"], devices)]
+      ? [formatTable(["GPU", "VENDOR", "MODEL", "MEMORY MB", "UUID", "OFFERED"], devices, look)]
       : []),
-    formatTable(["LABEL", "VALUE"], Object.entries(node.labels)),
+    formatTable(["LABEL", "VALUE"], Object.entries(node.labels), look),
     ...(problems.length > 0
       ? [
           formatTable(
             ["PROBLEMS"],
             problems.map((problem) => [problem]),
+            look,
           ),
         ]
       : []),
-  ].join("\n\n");
+  ];
+  return joinPainted(parts, "\n\n");
 }
 
 function isOffered(gpu: MachineGpu, node: NodeDescription): boolean {

@@ -5,7 +5,10 @@ import { counted } from "../../shared/counted.ts";
 import { defineCommand } from "../command.ts";
 import { clientOptions } from "../common-options.ts";
 import { exitCodes } from "../exit-codes.ts";
-import { formatAge, formatFields, formatTable } from "../format.ts";
+import { formatAge, formatFields } from "../format.ts";
+import type { Look } from "../look.ts";
+import { joinPainted, type Painted, paint } from "../paint.ts";
+import { formatTable } from "../table.ts";
 import { chooseAgentWorkspace } from "./server-of-node.ts";
 import { agentStateDir, leftInWords } from "./state.ts";
 
@@ -22,39 +25,43 @@ export const command = defineCommand({
     const { name } = await chooseAgentWorkspace(env, options);
     const found = await findAgent(agentStateDir(env, name));
     if (options.json) await output.json({ workspace: name, ...found });
-    else await output.result(inWords(name, found));
+    else await output.painted(inWords(name, found, output.resultLook));
     return { running: exitCodes.ok, silent: exitCodes.tryAgain, absent: exitCodes.unreachable }[found.state];
   },
 });
 
-function inWords(workspace: string, found: FoundAgent): string {
-  if (found.state === "running") return statusInWords(workspace, found.status);
+function inWords(workspace: string, found: FoundAgent, look: Look): Painted {
+  if (found.state === "running") return statusInWords(workspace, found.status, look);
   if (found.state === "silent") {
-    return `${found.why} Its jobs go on. If it stays like this, end process ${found.pid} and start it again.`;
+    const todo = `Its jobs go on. If it stays like this, end process ${found.pid} and start it again.`;
+    return paint(`${found.why} ${todo}`, undefined, look);
   }
   const { left } = found;
   const node = left.nodeId === undefined ? "It has never registered." : `It was node ${left.nodeId}.`;
   const rest = leftInWords(left) ?? "Nothing is left to do for it.";
-  return `The agent of workspace ${workspace} does not run here. ${node}\n${rest}`;
+  return paint(`The agent of workspace ${workspace} does not run here. ${node}\n${rest}`, undefined, look);
 }
 
-function statusInWords(workspace: string, status: AgentStatus): string {
+function statusInWords(workspace: string, status: AgentStatus, look: Look): Painted {
   const { node, server, settings, slots, running, undelivered } = status;
-  const fields = formatFields({
-    agent: `process ${status.pid}, version ${status.version}, workspace ${workspace}, for ${formatAge(status.startedAt)}`,
-    node: node ? `${node.name} (${node.nodeId})` : "not registered yet",
-    server: `${server.url}, ${connectionInWords(server)}`,
-    state: stateInWords(status),
-    settings: settings.inWords,
-    "settings read": `${formatAge(settings.readAt)} ago`,
-    "settings now": settings.error && `${settings.error} (those from before are in force)`,
-    slots: `${slots.taken} of ${slots.total} taken`,
-    undelivered: undelivered > 0 ? `${counted(undelivered, "result")} not with the server yet` : undefined,
-    "held by":
-      status.supervisors.map((one) => `process ${one.pid} (build ${one.build})`).join(", ") || "nobody",
-  });
-  const notices = (status.notices ?? []).map((notice) => `\n\n${notice}`).join("");
-  if (running.length === 0) return `${fields}${notices}`;
+  const fields = formatFields(
+    {
+      agent: `process ${status.pid}, version ${status.version}, workspace ${workspace}, for ${formatAge(status.startedAt)}`,
+      node: node ? `${node.name} (${node.nodeId})` : "not registered yet",
+      server: `${server.url}, ${connectionInWords(server)}`,
+      state: stateInWords(status),
+      settings: settings.inWords,
+      "settings read": `${formatAge(settings.readAt)} ago`,
+      "settings now": settings.error && `${settings.error} (those from before are in force)`,
+      slots: `${slots.taken} of ${slots.total} taken`,
+      undelivered: undelivered > 0 ? `${counted(undelivered, "result")} not with the server yet` : undefined,
+      "held by":
+        status.supervisors.map((one) => `process ${one.pid} (build ${one.build})`).join(", ") || "nobody",
+    },
+    look,
+  );
+  const notices = (status.notices ?? []).map((notice) => paint(notice, "yellow", look));
+  if (running.length === 0) return joinPainted([fields, ...notices], "\n\n");
   const rows = running.map((one) => [
     one.jobId ?? "",
     one.executionId,
@@ -65,7 +72,10 @@ function statusInWords(workspace: string, status: AgentStatus): string {
     one.enforcedBy ?? "",
   ]);
   const headings = ["JOB", "EXECUTION", "NAME", "TYPE", "FOR", "AT MOST", "ENFORCED BY"];
-  return `${fields}${notices}\n\n${formatTable(headings, rows)}`;
+  return joinPainted(
+    [fields, ...notices, formatTable(headings, rows, look, ["EXECUTION", "ENFORCED BY"])],
+    "\n\n",
+  );
 }
 
 function connectionInWords({ connection, awaySince, lastAnswerAt }: AgentStatus["server"]): string {

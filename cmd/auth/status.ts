@@ -36,7 +36,7 @@ export const command = defineCommand({
       credentials: session && store ? (await openCredentialStore(store, env)).place : "TANVRIT_TOKEN",
     };
     if (options.json) await output.json({ ...status, serverReachable: unreachable === undefined });
-    else await output.result(formatFields(status));
+    else await output.painted(formatFields(status, output.resultLook));
     if (unreachable) throw unreachable;
     return 0;
   },

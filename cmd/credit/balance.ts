@@ -27,7 +27,7 @@ export const command = defineCommand({
       reserved: formatUsd(balance.reservedMicroUsd),
       monthEndsAt: balance.monthEndsAt,
     };
-    await output.result(formatFields(fields));
+    await output.painted(formatFields(fields, output.resultLook));
     return 0;
   },
 });

@@ -17,7 +17,8 @@ export const command = defineCommand({
     }
     const { resources, gpuIndexes, ...rest } = execution;
     const gpus = gpuIndexes.length > 0 ? gpuIndexes.join(", ") : undefined;
-    await output.result(formatFields({ ...rest, cpu: resources.cpu, memoryMb: resources.memoryMb, gpus }));
+    const fields = { ...rest, cpu: resources.cpu, memoryMb: resources.memoryMb, gpus };
+    await output.painted(formatFields(fields, output.resultLook));
     return 0;
   },
 });

@@ -5,7 +5,7 @@ import { clientOptions } from "../common-options.ts";
 import { connect, patience } from "../connect.ts";
 import { findJob, findNode } from "../find-id.ts";
 import { formatAge } from "../format.ts";
-import { DEFAULT_LIST_LIMIT, limitOption, showList, statusOption } from "../listing.ts";
+import { type Columns, DEFAULT_LIST_LIMIT, limitOption, showList, statusOption } from "../listing.ts";
 
 const options = defineOptions({
   job: { kind: "value", placeholder: "JOB", schema: optionText.optional(), help: "Only those of this job" },
@@ -20,6 +20,9 @@ const options = defineOptions({
   ...clientOptions,
 });
 
+/** What a terminal of 80 columns has no room for, beside two ids. */
+const SPARE = ["CPU S", "PEAK MB", "LINES", "ATTEMPT", "AGE"];
+
 export const command = defineCommand({
   options,
   examples: [{ line: "execution list --job $id", does: "Every attempt of a job, newest first" }],
@@ -33,7 +36,7 @@ export const command = defineCommand({
       limit: options.limit ?? DEFAULT_LIST_LIMIT,
     };
     const all = await Array.fromAsync(executions.list(where, patience(output)));
-    return showList(output, options, all, {
+    const columns: Columns<(typeof all)[number]> = {
       ID: (one) => one.executionId,
       JOB: (one) => one.jobId,
       ATTEMPT: (one) => String(one.attempt),
@@ -43,6 +46,7 @@ export const command = defineCommand({
       "PEAK MB": (one) => one.peakMemoryMb?.toFixed(0) ?? "",
       LINES: (one) => String(one.logLines),
       AGE: (one) => formatAge(one.assignedAt),
-    });
+    };
+    return showList(output, options, all, columns, SPARE);
   },
 });

@@ -8,8 +8,8 @@ import { cancelOnExitOption } from "./attached.ts";
 
 /** The options of a command that submits a job and may stay with it. */
 export const attachOptions = defineOptions({
-  wait: flagOption("Wait until the job is over and exit with its code"),
-  follow: flagOption("Show the job's output until it is over and exit with its code"),
+  wait: flagOption("Wait until the job is over and exit with its code", "Output and waiting"),
+  follow: flagOption("Show the job's output until it is over and exit with its code", "Output and waiting"),
   ...prefixOption,
   ...cancelOnExitOption,
 });

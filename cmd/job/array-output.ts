@@ -15,6 +15,7 @@ const MAX_NAMED = 20;
 export const prefixOption = {
   "no-prefix": flagOption(
     "Of an array: print the lines as its jobs wrote them, without the name of the job before each",
+    "Output and waiting",
   ),
 };
 

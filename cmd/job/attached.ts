@@ -18,6 +18,7 @@ const endedAccess = ["token_expired", "session_ended", "unauthenticated"];
 export const cancelOnExitOption = {
   "cancel-on-exit": flagOption(
     "Cancel the job when this command is ended by Ctrl-C, TERM or HUP, or nobody reads its output any more",
+    "Output and waiting",
   ),
 };
 

@@ -15,12 +15,14 @@ import { CliError } from "../failure.ts";
 export const dockerFlags = defineOptions({
   image: {
     kind: "value",
+    group: "Containers",
     placeholder: "IMAGE",
     schema: optionText.optional(),
     help: "Run in a container of this image; makes it a job of type DOCKER",
   },
   entrypoint: {
     kind: "value",
+    group: "Containers",
     placeholder: "PROGRAM",
     schema: z.string().optional(),
     defaultText: "the image's own",
@@ -28,12 +30,14 @@ export const dockerFlags = defineOptions({
   },
   mount: {
     kind: "list",
+    group: "Containers",
     placeholder: "MOUNT",
     schema: z.array(optionText).optional(),
     help: "SRC:DST[:ro], or type=bind|volume|tmpfs,source=…,target=…[,readonly]",
   },
   network: {
     kind: "value",
+    group: "Containers",
     placeholder: "NAME",
     schema: optionText.optional(),
     defaultText: "the engine's own",
@@ -41,14 +45,19 @@ export const dockerFlags = defineOptions({
   },
   user: {
     kind: "value",
+    group: "Containers",
     placeholder: "USER[:GROUP]",
     schema: optionText.optional(),
     defaultText: "the image's own",
     help: "Who the container runs as",
   },
-  "no-init": flagOption("Without an init: the image's own program is process 1, as those with an /init need"),
+  "no-init": flagOption(
+    "Without an init: the image's own program is process 1, as those with an /init need",
+    "Containers",
+  ),
   pull: {
     kind: "value",
+    group: "Containers",
     placeholder: "WHEN",
     schema: optionText.optional(),
     defaultText: "missing",
@@ -56,18 +65,21 @@ export const dockerFlags = defineOptions({
   },
   "cap-add": {
     kind: "list",
+    group: "Containers",
     placeholder: "CAP",
     schema: z.array(optionText).optional(),
     help: "A capability more than the few that containers get",
   },
   "cap-drop": {
     kind: "list",
+    group: "Containers",
     placeholder: "CAP",
     schema: z.array(optionText).optional(),
     help: "One of the few to do without, or ALL",
   },
   shm: {
     kind: "value",
+    group: "Containers",
     placeholder: "MB",
     schema: optionNumber({ min: 1, integer: true, unit: "megabytes" }).optional(),
     defaultText: "64",
@@ -75,12 +87,14 @@ export const dockerFlags = defineOptions({
   },
   pids: {
     kind: "value",
+    group: "Containers",
     placeholder: "N",
     schema: optionNumber({ min: 1, integer: true, unit: "processes" }).optional(),
     help: "Processes and threads the container may have at once",
   },
   registry: {
     kind: "value",
+    group: "Containers",
     placeholder: "LOGIN",
     schema: optionText.optional(),
     help: "Pull with this login of the node's agent.yaml",

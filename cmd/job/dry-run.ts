@@ -4,6 +4,7 @@ import { safeLine } from "../../shared/terminal-text.ts";
 import { patience } from "../connect.ts";
 import { exitCodes } from "../exit-codes.ts";
 import type { Output } from "../output.ts";
+import { joinPainted, paint } from "../paint.ts";
 import { fitLines } from "./fit-table.ts";
 import { namingFile } from "./submit-manifest.ts";
 
@@ -19,13 +20,15 @@ export async function dryRun(
   });
   if (json) await output.json(answer);
   else {
+    const look = output.noteLook;
+    const line = (text: string) => paint(safeLine(text), undefined, look);
     const lines = [
-      safeLine(answer.summary),
-      ...fitLines(answer),
-      ...costLines(answer.cost),
-      "Nothing was submitted.",
+      line(answer.summary),
+      ...fitLines(answer, look),
+      ...costLines(answer.cost).map(line),
+      line("Nothing was submitted."),
     ];
-    await output.note(lines.join("\n"));
+    await output.paintedNote(joinPainted(lines, "\n"));
   }
   return answer.schedulable ? exitCodes.ok : exitCodes.failed;
 }

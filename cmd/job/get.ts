@@ -17,7 +17,7 @@ export const command = defineCommand({
     const { jobs } = compute;
     const jobId = await findJob(compute, positionals[0] ?? "", output);
     const job = await jobs.retrieve(jobId, patience(output));
-    await (options.json ? output.json(job) : output.result(formatFields(describe(job))));
+    await (options.json ? output.json(job) : output.painted(formatFields(describe(job), output.resultLook)));
     return 0;
   },
 });

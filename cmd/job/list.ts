@@ -15,8 +15,6 @@ const options = defineOptions({
   ...clientOptions,
 });
 
-const COMMAND_LENGTH = 60;
-
 /** In a word or two; `job why` has the rest. */
 function waitsFor({ status, hold, unschedulableReason, notBefore, concurrency, array }: Job): string {
   if (status !== "QUEUED" || array !== undefined) return "";
@@ -44,7 +42,7 @@ export const command = defineCommand({
       AGE: (job) => formatAge(job.createdAt),
       NAME: (job) => job.name ?? "",
       "WAITS FOR": waitsFor,
-      COMMAND: (job) => formatCommand(job.command, COMMAND_LENGTH),
+      COMMAND: (job) => formatCommand(job.command),
     });
   },
 });

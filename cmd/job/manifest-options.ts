@@ -17,9 +17,16 @@ import { afterOf, concurrencyOf, retryList } from "./manifest-words.ts";
 
 /** The options that describe a job; each stands for a field of the manifest and wins over the file's. */
 export const manifestOptions = defineOptions({
-  name: { kind: "value", placeholder: "NAME", schema: optionText.optional(), help: "A name for people" },
+  name: {
+    kind: "value",
+    group: "What it runs",
+    placeholder: "NAME",
+    schema: optionText.optional(),
+    help: "A name for people",
+  },
   type: {
     kind: "value",
+    group: "What it runs",
     placeholder: "TYPE",
     schema: optionText.optional(),
     defaultText: "COMMAND, or DOCKER with --image",
@@ -28,6 +35,7 @@ export const manifestOptions = defineOptions({
   ...dockerFlags,
   label: {
     kind: "list",
+    group: "Where it runs",
     short: "l",
     placeholder: "KEY=VALUE",
     schema: optionPairs("a label").optional(),
@@ -35,12 +43,14 @@ export const manifestOptions = defineOptions({
   },
   node: {
     kind: "value",
+    group: "Where it runs",
     placeholder: "NAME",
     schema: optionText.min(1).optional(),
     help: "Run only on the node of this name; short for --label node.name=NAME",
   },
   pool: {
     kind: "value",
+    group: "Where it runs",
     placeholder: "POOL",
     schema: optionText.optional(),
     defaultText: "default",
@@ -48,30 +58,35 @@ export const manifestOptions = defineOptions({
   },
   selector: {
     kind: "value",
+    group: "Where it runs",
     placeholder: "EXPR",
     schema: optionText.optional(),
     help: "Run only on nodes whose labels meet this, as gpu.memoryMb>=24000,os in (linux,darwin),!spot",
   },
   cpu: {
     kind: "value",
+    group: "Where it runs",
     placeholder: "N",
     schema: optionNumber({ min: 0, unit: "cores" }).optional(),
     help: "Cores the job takes of a node while it runs",
   },
   memory: {
     kind: "value",
+    group: "Where it runs",
     placeholder: "MB",
     schema: optionNumber({ min: 0, integer: true, unit: "megabytes" }).optional(),
     help: "Memory the job takes of a node while it runs",
   },
   gpus: {
     kind: "value",
+    group: "Where it runs",
     placeholder: "N",
     schema: optionNumber({ min: 0, integer: true, unit: "GPUs" }).optional(),
     help: "GPUs the job takes of a node while it runs",
   },
   timeout: {
     kind: "value",
+    group: "Limits and retries",
     placeholder: "SECONDS",
     schema: optionNumber({ min: 0, unit: "seconds" }).optional(),
     defaultText: "as long as it takes",
@@ -79,6 +94,7 @@ export const manifestOptions = defineOptions({
   },
   grace: {
     kind: "value",
+    group: "Limits and retries",
     placeholder: "SECONDS",
     schema: optionNumber({ min: 0, unit: "seconds" }).optional(),
     defaultText: "10",
@@ -86,6 +102,7 @@ export const manifestOptions = defineOptions({
   },
   "stop-signal": {
     kind: "value",
+    group: "Limits and retries",
     placeholder: "SIGNAL",
     schema: optionText.optional(),
     defaultText: "TERM",
@@ -93,6 +110,7 @@ export const manifestOptions = defineOptions({
   },
   "max-retries": {
     kind: "value",
+    group: "Limits and retries",
     placeholder: "N",
     schema: optionNumber({ min: 0, integer: true }).optional(),
     defaultText: "0",
@@ -100,6 +118,7 @@ export const manifestOptions = defineOptions({
   },
   "max-log": {
     kind: "value",
+    group: "Limits and retries",
     placeholder: "MIB",
     schema: optionNumber({ min: 0, unit: "MiB" }).optional(),
     defaultText: "what the server keeps",
@@ -107,30 +126,35 @@ export const manifestOptions = defineOptions({
   },
   "retry-on": {
     kind: "value",
+    group: "Limits and retries",
     placeholder: "LIST",
     schema: optionText.optional(),
     help: "Try again only after these exit codes, signals and reasons, as 75,128-159,SIGKILL,NodeLost",
   },
   "not-before": {
     kind: "value",
+    group: "When, and in which order",
     placeholder: "TIME",
     schema: optionText.optional(),
     help: "Start no sooner: a time like 2026-01-31T12:00:00Z, or from now on like +90s, +10m, +2h, +1d",
   },
   "queue-ttl": {
     kind: "value",
+    group: "When, and in which order",
     placeholder: "SECONDS",
     schema: optionNumber({ min: 0, unit: "seconds" }).optional(),
     help: "End the job as TIMEOUT when no node has taken it for so long",
   },
   "start-timeout": {
     kind: "value",
+    group: "Limits and retries",
     placeholder: "SECONDS",
     schema: optionNumber({ min: 0, unit: "seconds" }).optional(),
     help: "Count an attempt as failed when its node has not started it for so long",
   },
   priority: {
     kind: "value",
+    group: "When, and in which order",
     placeholder: "N",
     schema: optionNumber({ integer: true }).optional(),
     defaultText: "0",
@@ -138,6 +162,7 @@ export const manifestOptions = defineOptions({
   },
   env: {
     kind: "list",
+    group: "What it runs",
     short: "e",
     placeholder: "KEY=VALUE",
     schema: optionPairs("a variable").optional(),
@@ -145,6 +170,7 @@ export const manifestOptions = defineOptions({
   },
   workdir: {
     kind: "value",
+    group: "What it runs",
     placeholder: "DIR",
     schema: optionText.optional(),
     defaultText: "a fresh directory of the job's own",
@@ -152,32 +178,40 @@ export const manifestOptions = defineOptions({
   },
   array: {
     kind: "value",
+    group: "When, and in which order",
     placeholder: "INDEXES[%N]",
     schema: optionText.optional(),
     help: "One job for each index (TANVRIT_ARRAY_INDEX), at most N of them at once, as 1-100%8, 1,3,5 or 0-15:4",
   },
   after: {
     kind: "list",
+    group: "When, and in which order",
     placeholder: "ID[:HOW]",
     schema: z.array(optionText).optional(),
     help: "Run when that job is over and ended as success (the default), failure or any; else skip",
   },
   "concurrency-group": {
     kind: "value",
+    group: "When, and in which order",
     placeholder: "GROUP",
     schema: optionText.optional(),
     help: "Of the jobs of this group only so many run at once; the others wait in order",
   },
   "concurrency-limit": {
     kind: "value",
+    group: "When, and in which order",
     placeholder: "N",
     schema: optionNumber({ min: 1, integer: true }).optional(),
     defaultText: "1",
     help: "How many of the group may run at once",
   },
-  "cancel-in-progress": flagOption("Cancel the earlier jobs of the group instead of waiting for them"),
+  "cancel-in-progress": flagOption(
+    "Cancel the earlier jobs of the group instead of waiting for them",
+    "When, and in which order",
+  ),
   file: {
     kind: "value",
+    group: "What it runs",
     short: "f",
     placeholder: "FILE",
     schema: optionText.optional(),
@@ -185,6 +219,7 @@ export const manifestOptions = defineOptions({
   },
   "idempotency-key": {
     kind: "value",
+    group: "What it runs",
     placeholder: "KEY",
     // It travels in a header. An empty one is most likely a variable that was not set: to go on without would submit twice.
     schema: optionText

@@ -11,9 +11,11 @@ const options = defineOptions({
   ...attachOptions,
   "dry-run": flagOption(
     "Submit nothing; say where such a job could run, and exit with 1 where nothing ever could",
+    "Output and waiting",
   ),
   batch: {
     kind: "value",
+    group: "What it runs",
     placeholder: "FILE",
     schema: optionText.optional(),
     help: "Submit every line of a file, each a job as JSON, and print their ids in order; - is stdin",

@@ -3,6 +3,7 @@ import { defineCommand } from "../command.ts";
 import { clientOptions } from "../common-options.ts";
 import { connect, patience } from "../connect.ts";
 import { findJob, JOB_HELP } from "../find-id.ts";
+import { joinPainted, paint } from "../paint.ts";
 import { fitLines } from "./fit-table.ts";
 
 export const command = defineCommand({
@@ -16,8 +17,9 @@ busy: when there is room; unavailable: when the node takes jobs again; never), a
     const { jobs } = compute;
     const jobId = await findJob(compute, positionals[0] ?? "", output);
     const why = await jobs.why(jobId, patience(output));
-    const lines = [safeLine(why.summary), ...fitLines(why)];
-    await (options.json ? output.json(why) : output.result(lines.join("\n")));
+    const look = output.resultLook;
+    const lines = [paint(safeLine(why.summary), undefined, look), ...fitLines(why, look)];
+    await (options.json ? output.json(why) : output.painted(joinPainted(lines, "\n")));
     return 0;
   },
 });

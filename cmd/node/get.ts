@@ -4,7 +4,9 @@ import { defineCommand } from "../command.ts";
 import { clientOptions } from "../common-options.ts";
 import { connect, patience } from "../connect.ts";
 import { findNode } from "../find-id.ts";
-import { formatAge, formatFields, formatTable } from "../format.ts";
+import { formatAge, formatFields } from "../format.ts";
+import { joinPainted } from "../paint.ts";
+import { formatTable } from "../table.ts";
 
 export const command = defineCommand({
   options: clientOptions,
@@ -21,7 +23,8 @@ export const command = defineCommand({
       await output.json({ ...node, executions: running });
       return 0;
     }
-    const parts = [formatFields(fieldsOf(node))];
+    const look = output.resultLook;
+    const parts = [formatFields(fieldsOf(node), look)];
     if (running.length > 0) {
       const cells = running.map((one) => [
         one.executionId,
@@ -30,9 +33,9 @@ export const command = defineCommand({
         one.gpuIndexes.join(","),
         formatAge(one.assignedAt),
       ]);
-      parts.push(formatTable(["EXECUTION", "JOB", "STATUS", "GPUS", "AGE"], cells));
+      parts.push(formatTable(["EXECUTION", "JOB", "STATUS", "GPUS", "AGE"], cells, look));
     }
-    await output.result(parts.join("\n\n"));
+    await output.painted(joinPainted(parts, "\n\n"));
     return 0;
   },
 });

@@ -14,7 +14,9 @@ export const command = defineCommand({
     const { schedules } = compute;
     const scheduleId = await findSchedule(compute, positionals[0] ?? "", output);
     const schedule = await schedules.retrieve(scheduleId, patience(output));
-    await (options.json ? output.json(schedule) : output.result(formatFields(describe(schedule))));
+    await (options.json
+      ? output.json(schedule)
+      : output.painted(formatFields(describe(schedule), output.resultLook)));
     return 0;
   },
 });

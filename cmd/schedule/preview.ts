@@ -2,7 +2,7 @@ import { defineOptions } from "../../shared/config/options.ts";
 import { defineCommand } from "../command.ts";
 import { clientOptions } from "../common-options.ts";
 import { connect, patience } from "../connect.ts";
-import { formatTable } from "../format.ts";
+import { formatTable } from "../table.ts";
 import { ruleOptions, upcomingCount, zoneOf } from "./rule-options.ts";
 
 const options = defineOptions({
@@ -36,7 +36,7 @@ export const command = defineCommand({
     }
     await output.result(`${preview.words} (${input.timeZone})`);
     const cells = preview.fires.map((fire) => [fire.dueAt, fire.localTime]);
-    await output.result(formatTable(["FIRES AT", "LOCAL TIME"], cells));
+    await output.painted(formatTable(["FIRES AT", "LOCAL TIME"], cells, output.resultLook));
     return 0;
   },
 });

@@ -15,15 +15,14 @@ export const command = defineCommand({
     const usage = await maintain(storeSettings(options, env), { maintain: "usage" }, usageAnswer);
     if (options.json) await output.json(usage);
     else {
-      await output.result(
-        formatFields({
-          jobs: String(usage.jobs),
-          executions: String(usage.executions),
-          logs: bytesText(usage.logBytes),
-          "in use": bytesText(usage.usedBytes),
-          "free inside": bytesText(usage.freeBytes),
-        }),
-      );
+      const fields = {
+        jobs: String(usage.jobs),
+        executions: String(usage.executions),
+        logs: bytesText(usage.logBytes),
+        "in use": bytesText(usage.usedBytes),
+        "free inside": bytesText(usage.freeBytes),
+      };
+      await output.painted(formatFields(fields, output.resultLook));
     }
     return exitCodes.ok;
   },

@@ -7,8 +7,8 @@ import { defineCommand } from "../command.ts";
 import { jsonOption } from "../common-options.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { CliError } from "../failure.ts";
-import { formatTable } from "../format.ts";
 import type { Output } from "../output.ts";
+import { formatTable } from "../table.ts";
 import { badStoreUrl } from "./bad-store-url.ts";
 
 const PROGRESS_EVERY_MS = 1_000;
@@ -115,7 +115,8 @@ async function show(report: MoveReport, { json }: { json: boolean }, output: Out
     checksum?.slice(0, CHECKSUM_CHARS) ?? "-",
     same === undefined ? "-" : same ? "same" : "DIFFERENT",
   ]);
-  await output.result(formatTable(["TABLE", "ROWS", "DOCUMENTS", "CHECKSUM", "COMPARED"], rows));
+  const headings = ["TABLE", "ROWS", "DOCUMENTS", "CHECKSUM", "COMPARED"];
+  await output.painted(formatTable(headings, rows, output.resultLook));
 }
 
 async function conclude(report: MoveReport, dryRun: boolean, to: string, output: Output): Promise<number> {

@@ -10,8 +10,6 @@ const options = defineOptions({
   ...clientOptions,
 });
 
-const MAX_TEXT = 60;
-
 export const command = defineCommand({
   options,
   examples: [{ line: "template list", does: "What there is to run" }],
@@ -26,8 +24,7 @@ export const command = defineCommand({
       OF: (one) => (one.builtin ? "builtin" : "own"),
       PARAMETERS: ({ parameters }) =>
         parameters.map((one) => (one.required ? one.name : `[${one.name}]`)).join(" "),
-      DESCRIPTION: ({ description }) =>
-        description.length > MAX_TEXT ? `${description.slice(0, MAX_TEXT - 1)}…` : description,
+      DESCRIPTION: (one) => one.description,
     });
   },
 });

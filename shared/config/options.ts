@@ -5,6 +5,8 @@ import { z } from "zod";
  * text and the check are all read from here.
  */
 export interface Option {
+  /** The heading it stands under where a command has many options. */
+  group?: OptionGroup;
   /** `flag`: present or not. `value`: takes one. `list`: may be given again and again. */
   kind: "flag" | "value" | "list";
   /** One letter, as `f` for `-f`. */
@@ -21,6 +23,18 @@ export interface Option {
   defaultText?: string;
   help: string;
 }
+
+/** In the order of the help. */
+export const optionGroups = [
+  "What it runs",
+  "Where it runs",
+  "When, and in which order",
+  "Limits and retries",
+  "Containers",
+  "Output and waiting",
+  "Connection",
+] as const;
+export type OptionGroup = (typeof optionGroups)[number];
 
 /** Options by flag name without the dashes, as `data-dir`. */
 export type OptionTable = Readonly<Record<string, Option>>;
@@ -100,8 +114,8 @@ function valueAt(content: unknown, key: string): unknown {
 }
 
 /** A flag: off unless it is given. */
-export function flagOption(help: string) {
-  return { kind: "flag", schema: z.boolean().default(false), help } as const;
+export function flagOption(help: string, group?: OptionGroup) {
+  return { kind: "flag", schema: z.boolean().default(false), help, group } as const;
 }
 
 /** Schemas for option texts: flags and variables give text, files may give numbers. */
