@@ -119,6 +119,12 @@ export class MongoJobFlowStore implements JobFlowStore {
     return this.select({ open_group: groupOf(businessId, group), hold: { $exists: false } }, limit);
   }
 
+  displacing(behindJobId: string | undefined, limit: number): Promise<JobRecord[]> {
+    const waits = { hold: "group" as const, not_before: { $exists: false }, attempt: 0 };
+    const displaces = { "manifest.concurrency.cancelInProgress": true };
+    return this.select({ ...waits, ...displaces, job_id: { $gt: behindJobId ?? "" } }, limit);
+  }
+
   groupMembers({ businessId, group }: GroupKey): Promise<JobRecord[]> {
     return this.select({ open_group: groupOf(businessId, group) });
   }

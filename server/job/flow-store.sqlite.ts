@@ -144,6 +144,14 @@ export class SqliteJobFlowStore implements JobFlowStore {
     return this.select(`${IN_GROUP} AND ${HAS_PLACE} ORDER BY job_id LIMIT $limit`, { ...key, limit });
   }
 
+  async displacing(behindJobId: string | undefined, limit: number): Promise<JobRecord[]> {
+    return this.select(
+      `${WAITS_IN_GROUP} AND ${OPEN} AND job_id > $behind AND attempt = 0
+       AND json_extract(manifest, '$.concurrency.cancelInProgress') ORDER BY job_id LIMIT $limit`,
+      { behind: behindJobId ?? "", limit },
+    );
+  }
+
   /** Walks the index from requirement to requirement. */
   private waitingIn(key: GroupKey): JobRecord[][] {
     const queues: JobRecord[][] = [];

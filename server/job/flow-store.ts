@@ -45,6 +45,11 @@ export interface JobFlowStore {
   admit(key: GroupKey, canStart: CanStart): Promise<JobRecord[]>;
   /** Jobs of the group that have a place: under way, or next to be handed out; by id. */
   groupHolders(key: GroupKey, limit: number): Promise<JobRecord[]>;
+  /**
+   * Jobs that wait for their turn in a group, may start by their time, never ran and are to take the place of the
+   * earlier ones; by id, behind `behindJobId`.
+   */
+  displacing(behindJobId: string | undefined, limit: number): Promise<JobRecord[]>;
   /** Jobs of the group that are not over, by id. */
   groupMembers(key: GroupKey): Promise<JobRecord[]>;
   /** Groups in which jobs wait, each once, by business and name, behind `behind`. */

@@ -50,6 +50,15 @@ export function turns(
   return { admitted, displaced };
 }
 
+/**
+ * Whether a job that takes the place of the earlier ones of its group (cancelInProgress) cancels `other` now. One that
+ * may not start yet takes no place; one that no node could be given takes that of a job that can start no more than it.
+ */
+export function displaces(job: JobRecord, other: JobRecord, canStart: CanStart): boolean {
+  if (other.jobId >= job.jobId || job.notBeforeMs !== undefined) return false;
+  return canStart(job) || (other.status === "QUEUED" && !canStart(other));
+}
+
 export function limitOf(job: JobRecord): number {
   return job.manifest.concurrency?.limit ?? 1;
 }

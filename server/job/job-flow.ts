@@ -6,7 +6,7 @@ import { RecentMap } from "../recent-map.ts";
 import type { DueTimes } from "../tasks/due-times.ts";
 import { applyProgress, judgeAfter, releaseHeld, skipHeld, tally } from "./flow-rules.ts";
 import type { GroupKey, JobFlowStore } from "./flow-store.ts";
-import type { CanStart } from "./group-rules.ts";
+import { type CanStart, displaces } from "./group-rules.ts";
 import type { JobRecord, JobState } from "./job-record.ts";
 import { JobRetry } from "./job-retry.ts";
 import { cancelled } from "./job-rules.ts";
@@ -41,7 +41,9 @@ export class JobFlow {
   /** Arrays that are known to have begun: their jobs' starts mean nothing more. */
   private readonly begun = new RecentMap<true>(10_000);
   /** How far `lookThrough` has come in each list; what is undefined is begun anew. */
-  private readonly lookedTo: { held?: JobRecord; group?: GroupKey; array?: JobRecord } = {};
+  private readonly lookedTo: Partial<Record<"held" | "displacing" | "array", JobRecord>> & {
+    group?: GroupKey;
+  } = {};
 
   readonly retries: JobRetry;
 
@@ -85,6 +87,9 @@ export class JobFlow {
     const held = await flow.heldAfter(lookedTo.held?.jobId, PAGE);
     lookedTo.held = lastOfFull(held);
     await this.changed(await this.judge(held));
+    const displacing = await flow.displacing(lookedTo.displacing?.jobId, PAGE);
+    lookedTo.displacing = lastOfFull(displacing);
+    await this.changed(await this.displace(displacing));
     const groups = await flow.groupsWithWaiting(lookedTo.group, PAGE);
     lookedTo.group = lastOfFull(groups);
     for (const key of groups) await this.admit(key);
@@ -96,6 +101,13 @@ export class JobFlow {
   /** Lets jobs of these groups go on, which may start by their time since now. Never rejects. */
   async admitAll(groups: readonly GroupKey[]): Promise<void> {
     try {
+      // What is beyond the first page is found when everything is looked through.
+      if (groups.length > 0) {
+        const isOfThese = ({ businessId, manifest }: JobRecord) =>
+          groups.some((key) => key.businessId === businessId && key.group === manifest.concurrency?.group);
+        const displacing = await this.parts.flow.displacing(undefined, PAGE);
+        await this.changed(await this.displace(displacing.filter(isOfThese)));
+      }
       for (const key of groups) await this.admit(key);
     } catch (error) {
       this.parts.onError("the turn of a concurrency group", error);
@@ -175,22 +187,23 @@ export class JobFlow {
 
   /** Nothing more follows from a job that goes on. */
   private async admit(key: GroupKey): Promise<void> {
-    const canStart = (await this.parts.canStart?.(key.businessId)) ?? (() => true);
-    this.announce(await this.parts.flow.admit(key, canStart));
+    this.announce(await this.parts.flow.admit(key, await this.canStart(key.businessId)));
   }
 
-  /** Jobs that take the place of the earlier ones of their group cancel those. */
+  private async canStart(businessId: string): Promise<CanStart> {
+    return (await this.parts.canStart?.(businessId)) ?? (() => true);
+  }
+
+  /** Jobs that take the place of the earlier ones of their group cancel those, as soon as they may start. */
   private async displace(jobs: readonly JobRecord[]): Promise<JobRecord[]> {
     const nowMs = this.parts.now();
     const changes: { job: JobRecord; rule: Rule }[] = [];
     for (const job of jobs) {
-      const { concurrency } = job.manifest;
-      if (!concurrency?.cancelInProgress) continue;
-      const members = await this.parts.flow.groupMembers({
-        businessId: job.businessId,
-        group: concurrency.group,
-      });
-      for (const earlier of members.filter((one) => one.jobId < job.jobId)) {
+      const { businessId, manifest } = job;
+      if (!manifest.concurrency?.cancelInProgress) continue;
+      const members = await this.parts.flow.groupMembers({ businessId, group: manifest.concurrency.group });
+      const canStart = await this.canStart(businessId);
+      for (const earlier of members.filter((one) => displaces(job, one, canStart))) {
         changes.push({ job: earlier, rule: (state) => change(state && cancelled(state.job, nowMs)) });
       }
     }

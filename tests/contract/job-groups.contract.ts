@@ -77,6 +77,29 @@ export function jobGroupsContract(name: string, open: () => Promise<ControlPlane
       expect(await stage.stand(ghost, next)).toEqual(["QUEUED", "QUEUED:group"]);
     });
 
+    test("a job that cancels the earlier ones does so when it may start, and not before a node could be given it", async () => {
+      const cancels = { concurrency: { group: "g", cancelInProgress: true } };
+      const running = await stage.submit({ concurrency });
+      const taken = await stage.takeJust(running);
+      const late = await stage.submit({ ...cancels, notBefore: LATER });
+      await stage.flow.lookThrough();
+      expect((await stage.find(running.jobId)).cancelRequestedAtMs).toBeUndefined();
+      await becomeDue();
+      expect((await stage.find(running.jobId)).cancelRequestedAtMs).toBe(AT_MS);
+      await stage.end(taken, "FAILED");
+      const takenLate = await stage.takeJust(late);
+      const waiting = await stage.submit(stuck);
+      const ghost = await stage.submit({ ...stuck, ...cancels });
+      await stage.flow.lookThrough();
+      expect(await stage.stand(waiting, ghost)).toEqual(["CANCELLED", "QUEUED:group"]);
+      expect((await stage.find(late.jobId)).cancelRequestedAtMs).toBeUndefined();
+      stage.isStuck = () => false;
+      await stage.flow.lookThrough();
+      expect((await stage.find(late.jobId)).cancelRequestedAtMs).toBe(AT_MS);
+      await stage.end(takenLate, "FAILED");
+      expect(await stage.stand(ghost)).toEqual(["QUEUED"]);
+    });
+
     test("who has a place is told, the oldest first", async () => {
       const wide = { concurrency: { group: "g", limit: 2 } };
       const [one, two] = [await stage.submit(wide), await stage.submit(wide)];
