@@ -3,12 +3,15 @@ import { readFileSync } from "node:fs";
 import { allowedEnvironment } from "./executors/environment.ts";
 import { libc } from "./executors/libc.ts";
 
+/** Libraries of the system read these at their place, long after the start: a keychain is reached by them. */
+const READ_BY_LIBRARIES = /^(DBUS_|XDG_|DISPLAY$|WAYLAND_DISPLAY$|XAUTHORITY$)/;
+
 /**
  * From now on other processes of this account can read neither this one's memory nor its files nor its environment
  * through /proc, nor debug it; root can. What it starts is as open as ever. On Linux.
  *
- * @param environment what this process was started with. Of that only what jobs see anyway stays where the kernel shows
- *   it, also to root.
+ * @param environment what this process was started with. Of that only what jobs see anyway, and how to reach the
+ *   user's session, stays where the kernel shows it, also to root.
  */
 export function keepProcessPrivate(environment: Readonly<Record<string, string | undefined>>): void {
   if (process.platform !== "linux") return;
@@ -25,7 +28,7 @@ function blankEnvironment(shown: Readonly<Record<string, string>>): void {
     const zero = block.indexOf(0, at);
     const next = zero === -1 ? block.length : zero + 1;
     const name = block.toString("latin1", at, next).split("=")[0] ?? "";
-    if (!Object.hasOwn(shown, name)) block.fill(0, at, next);
+    if (!Object.hasOwn(shown, name) && !READ_BY_LIBRARIES.test(name)) block.fill(0, at, next);
     at = next;
   }
 }

@@ -1,3 +1,4 @@
+import { mkdirSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -54,7 +55,11 @@ class Quickstart {
     // What the person has set for their own workspaces must not reach this one, nor this one their keychain.
     const kept = Object.entries(env).filter(([name]) => !name.startsWith("TANVRIT_"));
     const inherited = Object.fromEntries(kept) as Record<string, string>;
-    this.env = { ...inherited, TANVRIT_HOME: home, TANVRIT_CREDENTIAL_STORE: "file" };
+    // What the programs put into the directory for temporary files goes with the rest.
+    const temporary = join(home, "tmp");
+    mkdirSync(temporary, { mode: 0o700 });
+    const own = { TANVRIT_HOME: home, TANVRIT_CREDENTIAL_STORE: "file", TMPDIR: temporary };
+    this.env = { ...inherited, ...own };
   }
 
   async play(): Promise<void> {

@@ -88,7 +88,7 @@ test(
         /--overlap: must be one of allow/,
       ],
       [["create", "--cron", "@daily", "--template", "no-such"], 66, /no-such/],
-      [["fires", "sch_1"], 64, /no schedule id/],
+      [["fires", "sch_1"], 66, /there is no schedule sch_1/],
     ];
     for (const [args, exitCode, stderr] of cases) {
       const run = await person.run(["schedule", ...args]);
