@@ -20,6 +20,8 @@ test("two manifests that mean the same have one fingerprint, however they are wr
     [{ concurrency: { group: "g" } }, { concurrency: { cancelInProgress: false, limit: 1, group: "g" } }],
     [{ after: [{ jobId: one }, { jobId: two }] }, { after: [{ jobId: two, on: "success" }, { jobId: one }] }],
     [{ retryOn: [137, "NodeLost"] }, { retryOn: ["NodeLost", "137"] }],
+    [{ retryOn: [137] }, { retryOn: ["SIGKILL"] }],
+    [{ selector: "os in (linux,darwin)" }, { selector: "os in ( darwin, linux )" }],
     [{ array: "1-3" }, { array: " 1,2, 3 " }],
     [{ selector: "os=linux, gpu" }, { selector: "gpu,os=linux" }],
     [{ notBefore: "+10m" }, { notBefore: "+600s" }],
@@ -59,7 +61,7 @@ test("whatever changes what the job does changes its fingerprint", () => {
     { notBefore: "+10m" },
     { notBefore: "+11m" },
     { retryOn: [137] },
-    { retryOn: ["SIGKILL"] },
+    { retryOn: ["SIGTERM"] },
     { command: "defaults" },
   ];
   expect(new Set(all.map(of)).size).toBe(all.length);

@@ -1,11 +1,13 @@
 import { parseArrayIndexes } from "../../shared/array-indexes.ts";
 import { dockerOptions } from "../../shared/docker.ts";
 import { type JobManifest, jobFields } from "../../shared/manifest.ts";
-import { formatCondition, parseSelector } from "../../shared/selector.ts";
+import type { RetryRule } from "../../shared/retry-rule.ts";
+import { type Condition, formatCondition, parseSelector } from "../../shared/selector.ts";
+import { codeOfSignal } from "../../shared/signals.ts";
 import { relativeMs } from "../../shared/start-time.ts";
 
 /** Stands before each fingerprint; one that was made in another way is not compared as a text. */
-const VERSION = "2.";
+const VERSION = "3.";
 
 const COMMAND = "defaults";
 const GROUP = "defaults";
@@ -74,11 +76,21 @@ function meaningOf(manifest: JobManifest): Fields {
         ),
       ),
     after: after && sorted(after.map(({ jobId, on }) => ({ jobId, on }))),
-    retryOn: retryOn && sorted(retryOn),
+    retryOn: retryOn && sorted(retryOn.map(codeOfRule)),
     array: array === undefined ? undefined : parseArrayIndexes(array),
-    selector: selector === undefined ? undefined : sorted(parseSelector(selector).map(formatCondition)),
+    selector:
+      selector === undefined ? undefined : sorted(parseSelector(selector).map(inOrder).map(formatCondition)),
     notBefore: notBefore === undefined ? undefined : (relativeMs(notBefore) ?? notBefore),
   };
+}
+
+/** `137` for `SIGKILL`: they mean the same. */
+function codeOfRule(rule: RetryRule): RetryRule {
+  return typeof rule === "string" ? (codeOfSignal(rule) ?? rule) : rule;
+}
+
+function inOrder(condition: Condition): Condition {
+  return "values" in condition ? { ...condition, values: [...new Set(condition.values)].sort() } : condition;
 }
 
 function without(fields: Fields, defaults: Fields): Fields {

@@ -63,6 +63,11 @@ export interface Filling {
   value: ParameterValue;
 }
 
+/** As YAML writes them. */
+const BOOLEANS: Readonly<Partial<Record<string, boolean>>> = Object.assign(Object.create(null), {
+  ...{ true: true, True: true, TRUE: true, false: false, False: false, FALSE: false },
+});
+
 /** A value as the parameter's type has it, or what is wrong with it; its pattern is matched where `patterns` is given. */
 export function checkValue(
   parameter: TemplateParameter,
@@ -76,8 +81,9 @@ export function checkValue(
     return { problem: `is longer than ${MAX_VALUE_BYTES} bytes` };
   if (parameter.type === "number") return checkNumber(parameter, text);
   if (parameter.type === "boolean") {
-    if (text !== "true" && text !== "false") return { problem: `must be true or false, not ${shown(text)}` };
-    return { text, value: text === "true" };
+    const value = BOOLEANS[text];
+    if (value === undefined) return { problem: `must be true or false, not ${shown(text)}` };
+    return { text: String(value), value };
   }
   if (parameter.type === "enum" && !parameter.values?.includes(text)) {
     return { problem: `must be one of ${namesInWords(parameter.values ?? [])}, not ${shown(text)}` };

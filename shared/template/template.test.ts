@@ -112,6 +112,9 @@ test("a value that its parameter does not allow is refused, naming the parameter
   expect(() => render(parametersOf("type: string"), { q: 1 })).toThrow("q: is no parameter");
   expect(render(parametersOf("type: number"), { p: "1.50" }).command).toEqual(["a", "1.50"]);
   expect(render(parametersOf("type: boolean"), { p: true }).command).toEqual(["a", "true"]);
+  // As YAML has them, too.
+  expect(render(parametersOf("type: boolean, default: FALSE"), {}).command).toEqual(["a", "false"]);
+  expect(render(parametersOf("type: boolean"), { p: "True" }).command).toEqual(["a", "true"]);
 });
 
 const badFiles: [string, string][] = [
