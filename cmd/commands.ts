@@ -225,6 +225,7 @@ export const commands: readonly CommandEntry[] = [
   { path: "credit grant", summary: "Give a user credit", load: () => import("./credit/grant.ts") },
   { path: "workspace list", summary: "List workspaces", load: () => import("./workspace/list.ts") },
   { path: "workspace use", summary: "Choose the workspace", load: () => import("./workspace/use.ts") },
+  { path: "api", summary: "Show the HTTP API, with examples", load: () => import("./api/api.ts") },
   {
     path: "quickstart",
     summary: "See all of it at work in a scratch directory",

@@ -81,7 +81,10 @@ export function createApp(parts: AppParts): App {
   }
   app.notFound((c) =>
     problemResponse(
-      new ComputeError("not_found", `There is nothing at ${c.req.path}.`),
+      new ComputeError(
+        "not_found",
+        `There is nothing at ${c.req.path}. The API stands below /api/compute/; tanvrit-compute api describes it.`,
+      ),
       requestIdOf(c.req.raw),
     ),
   );

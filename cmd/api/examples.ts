@@ -1,0 +1,99 @@
+import type { EndpointId } from "../../shared/endpoints/index.ts";
+
+const jobId = "job_01m8k1bg4depbsf22sf4s1hm5w";
+const nodeId = "node_01m8k1bfw2f0ph3vyx0qsd6s8t";
+const executionId = "exe_01m8k1bg9wfyaqhwqz2g4z6q0c";
+
+const job = {
+  jobId,
+  businessId: "biz_01m8k1aaaaeyaqhwqz2g4z6q0c",
+  userId: "usr_01m8k1aaabeyaqhwqz2g4z6q0c",
+  name: "train",
+  type: "COMMAND",
+  command: ["python3", "/srv/train.py"],
+  status: "RUNNING",
+  pool: "default",
+  labels: { arch: "arm64" },
+  resources: { cpu: 2, memoryMb: 4096, gpuCount: 1 },
+  env: { EPOCHS: "3" },
+  graceSeconds: 10,
+  timeoutSeconds: 3600,
+  maxRetries: 2,
+  priority: 0,
+  attempt: 1,
+  retryCount: 0,
+  lostCount: 0,
+  executionId,
+  nodeId,
+  createdAt: "2026-01-31T12:00:00.000Z",
+  assignedAt: "2026-01-31T12:00:00.010Z",
+  startedAt: "2026-01-31T12:00:00.020Z",
+};
+const queued = {
+  ...job,
+  status: "QUEUED",
+  attempt: 0,
+  executionId: undefined,
+  nodeId: undefined,
+  assignedAt: undefined,
+  startedAt: undefined,
+};
+const over = {
+  ...job,
+  status: "SUCCESS",
+  exitCode: 0,
+  cpuSeconds: 41.2,
+  peakMemoryMb: 812,
+  finishedAt: "2026-01-31T12:01:00.000Z",
+};
+
+const template = {
+  name: "resize",
+  parameters: [{ name: "width", type: "number", required: true }],
+  job: { command: ["convert", "/srv/in.png", "-resize", "{{width}}", "/srv/out.png"] },
+};
+
+/** Bodies and answers that tell more than the smallest ones do. What is not here is made from the schemas. */
+export const examples: Partial<Record<EndpointId, { body?: unknown; answer?: unknown }>> = {
+  "jobs.submit": {
+    body: {
+      name: "train",
+      command: ["python3", "/srv/train.py"],
+      labels: { arch: "arm64" },
+      resources: { cpu: 2, memoryMb: 4096, gpuCount: 1 },
+      env: { EPOCHS: "3" },
+      timeoutSeconds: 3600,
+      maxRetries: 2,
+    },
+    answer: queued,
+  },
+  "jobs.retrieve": { body: { jobId, waitSeconds: 30 }, answer: over },
+  "jobs.list": {
+    body: { status: ["FAILED", "TIMEOUT"], limit: 20 },
+    answer: { jobs: [over], nextCursor: "eyJhIjoxfQ" },
+  },
+  "jobs.cancel": {
+    body: { jobId },
+    answer: { ...job, cancelRequestedAt: "2026-01-31T12:00:30.000Z" },
+  },
+  "jobs.retry": { body: { jobId }, answer: { ...queued, queuedAgain: 1, skippedDependents: 0 } },
+  "jobs.dry-run": { body: { command: ["python3", "/srv/train.py"], resources: { gpuCount: 1 } } },
+  "jobs.submit-batch": {
+    body: { jobs: [{ command: ["echo", "1"] }, { command: ["echo", "2"], idempotencyKey: "second" }] },
+  },
+  "nodes.poll": {
+    answer: { status: "ACTIVE", cancel: [], abandon: [], now: "2026-01-31T12:00:00.000Z", assignments: [] },
+  },
+  "templates.create": { body: template },
+  "templates.edit": { body: { template: "resize", ...template } },
+  "nodes.list": { body: { status: ["ACTIVE"] } },
+  "executions.list": { body: { jobId } },
+  "schedules.create": {
+    body: {
+      name: "nightly",
+      cron: "30 2 * * *",
+      timeZone: "Europe/Berlin",
+      job: { command: "/srv/backup.sh" },
+    },
+  },
+};

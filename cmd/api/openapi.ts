@@ -1,0 +1,101 @@
+import packageJson from "../../package.json" with { type: "json" };
+import { commonErrors, type Endpoint } from "../../shared/endpoints/endpoint.ts";
+import { type EndpointId, endpoints } from "../../shared/endpoints/index.ts";
+import { errorCodes, problem } from "../../shared/errors.ts";
+import { answerExample, bodyExample } from "./page.ts";
+import { type JsonSchema, jsonSchema } from "./schema.ts";
+
+const PROBLEM = { $ref: "#/components/schemas/Problem" };
+
+/** The API as an OpenAPI 3.1 document, made from the table of endpoints. */
+export function openApi(): JsonSchema {
+  const paths: Record<string, Record<string, unknown>> = {};
+  for (const [id, endpoint] of Object.entries(endpoints) as [EndpointId, Endpoint][]) {
+    paths[endpoint.path] = {
+      ...paths[endpoint.path],
+      [endpoint.method.toLowerCase()]: operation(id, endpoint),
+    };
+  }
+  return {
+    openapi: "3.1.0",
+    info: { title: "Tanvrit Compute", version: packageJson.version },
+    servers: [{ url: "http://127.0.0.1:7070" }],
+    paths,
+    components: {
+      schemas: { Problem: jsonSchema(problem, "output") },
+      securitySchemes: {
+        user: {
+          type: "http",
+          scheme: "bearer",
+          description: "As `tanvrit-compute auth print-token` prints it.",
+        },
+        node: { type: "apiKey", in: "header", name: "X-API-Key", description: "A node's key." },
+      },
+    },
+  };
+}
+
+function operation(id: EndpointId, endpoint: Endpoint): JsonSchema {
+  const input = jsonSchema(endpoint.input, "input");
+  const parameters = [
+    ...(endpoint.method === "GET" ? parametersOf(endpoint, input) : []),
+    ...(endpoint.idempotencyKey ? [header("Idempotency-Key")] : []),
+    ...(endpoint.events ? [header("Last-Event-ID")] : []),
+  ];
+  return {
+    operationId: id,
+    tags: [id.split(".")[0]],
+    summary: endpoint.summary,
+    security: endpoint.callers.map((caller) => (caller === "anyone" ? {} : { [caller]: [] })),
+    ...(parameters.length > 0 && { parameters }),
+    ...(endpoint.method === "POST" && {
+      requestBody: {
+        required: true,
+        content: { "application/json": { schema: input, example: bodyExample(id) } },
+      },
+    }),
+    responses: { "200": answer(id, endpoint), ...problems(endpoint) },
+  };
+}
+
+function parametersOf(endpoint: Endpoint, { properties = {}, required = [] }: JsonSchema): JsonSchema[] {
+  return Object.entries(properties as Record<string, JsonSchema>).map(([name, schema]) => {
+    const inPath = endpoint.path.includes(`{${name}}`);
+    const isRequired = inPath || (required as string[]).includes(name);
+    return { name, in: inPath ? "path" : "query", required: isRequired, schema };
+  });
+}
+
+function header(name: string): JsonSchema {
+  return { name, in: "header", required: false, schema: { type: "string" } };
+}
+
+function answer(id: EndpointId, endpoint: Endpoint): JsonSchema {
+  if (!endpoint.events) {
+    const schema = jsonSchema(endpoint.output, "output");
+    return { description: "Done.", content: { "application/json": { schema, example: answerExample(id) } } };
+  }
+  const events = Object.entries(endpoint.events).map(([name, schema]) => [
+    name,
+    jsonSchema(schema, "output"),
+  ]);
+  return {
+    description: "Server-sent events. x-events has the data of each by its name.",
+    content: { "text/event-stream": { schema: { type: "string" }, "x-events": Object.fromEntries(events) } },
+  };
+}
+
+/** One answer for each status; its codes stand in the description. */
+function problems(endpoint: Endpoint): JsonSchema {
+  const codes = [...new Set([...commonErrors, ...endpoint.errors])];
+  const byStatus = Map.groupBy(codes, (code) => String(errorCodes[code].status));
+  return Object.fromEntries(
+    [...byStatus].map(([status, group]) => [
+      status,
+      {
+        description: group.map((code) => `${code}: ${errorCodes[code].title}.`).join(" "),
+        content: { "application/problem+json": { schema: PROBLEM } },
+      },
+    ]),
+  );
+}
