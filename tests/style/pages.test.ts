@@ -53,10 +53,20 @@ test("every call on a page and in the examples of help is one the program takes"
   const calls = [
     ...examples.flat().map(({ line }) => `tanvrit-compute ${line}`),
     ...pages.flatMap(({ text }) => callsOf(text)),
+    ...filesBelow("docs/examples", ".service").flatMap(({ text }) => callsOfUnit(text)),
+    ...filesBelow("docs/examples", ".plist").map(({ text }) => callOfPlist(text)),
   ];
   expect(calls.length).toBeGreaterThan(120);
   const wrong = await Promise.all(calls.map(async (call) => ({ call, why: await whyRefused(call) })));
   expect(wrong.filter(({ why }) => why !== undefined)).toEqual([]);
+});
+
+test("the calls of services are found", () => {
+  expect(callsOfUnit("ExecStart=/usr/local/bin/tanvrit-compute agent run\nExecReload=/bin/kill")).toEqual([
+    "tanvrit-compute agent run",
+  ]);
+  const [plist] = filesBelow("docs/examples", ".plist");
+  expect(callOfPlist(plist?.text ?? "")).toBe("tanvrit-compute agent run");
 });
 
 test("a call that the program does not take is found", async () => {
@@ -75,6 +85,19 @@ function callsOf(text: string): string[] {
     .split("\n")
     .filter((line) => line.startsWith("    "));
   return blocks.flatMap((line) => /tanvrit-compute [a-z].*/.exec(line)?.[0] ?? []);
+}
+
+/** What a unit of systemd starts. */
+function callsOfUnit(text: string): string[] {
+  return [...text.matchAll(/^Exec\w+=.*\/(tanvrit-compute .*)$/gm)].map(([, call]) => call ?? "");
+}
+
+/** What launchd starts. */
+function callOfPlist(text: string): string {
+  const words = [
+    ...(/ProgramArguments[\s\S]*?<\/array>/.exec(text)?.[0] ?? "").matchAll(/<string>(.*)<\/string>/g),
+  ];
+  return words.map(([, word]) => posix.basename(word ?? "")).join(" ");
 }
 
 async function whyRefused(call: string): Promise<string | undefined> {
