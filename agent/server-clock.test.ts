@@ -21,12 +21,24 @@ test("a lease is past by the server's clock, not by ours", () => {
   expect(clock.isPast(iso(T - 3_600_000), T + 5_000)).toBe(true);
 });
 
+test("a clock that was set is noticed with the next answer, also with one that was held", () => {
+  const clock = new ServerClock();
+  const dayMs = 86_400_000;
+  clock.sample(iso(T + 2 * dayMs), T, T + 2);
+  clock.sample(iso(T + 1_500), T + 1_000, T + 2_000);
+  expect(clock.nowMs(T)).toBe(T);
+  clock.sample(iso(T + dayMs), T + 3_000, T + 33_000);
+  expect(clock.localAheadMs).toBe(33_000 - dayMs);
+  clock.sample(iso(T + 40_000 + dayMs - 33_000), T + 39_990, T + 40_010);
+  expect(clock.localAheadMs).toBe(33_000 - dayMs);
+});
+
 test("an old sample gives way, but not to an answer that was held", () => {
   const clock = new ServerClock();
   clock.sample(iso(T), T, T + 2);
   const later = T + 3_600_000;
-  clock.sample(iso(later + 60_000), later - 30_000, later);
+  clock.sample(iso(later + 1_500), later - 30_000, later);
   expect(clock.nowMs(T)).toBeCloseTo(T, -1);
-  clock.sample(iso(later + 60_000), later - 50, later);
-  expect(clock.nowMs(later)).toBeCloseTo(later + 60_025, -1);
+  clock.sample(iso(later + 1_500), later - 50, later);
+  expect(clock.nowMs(later)).toBeCloseTo(later + 1_525, -1);
 });

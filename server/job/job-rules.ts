@@ -6,12 +6,18 @@ import type { JobManifest } from "../../shared/manifest.ts";
 import { startTimeMs } from "../../shared/start-time.ts";
 import { queueKeyOf } from "../execution/matching.ts";
 import { queueDeadlineOf, requeue } from "../execution/rules.ts";
+import { CLOCK_SKEW_MS } from "../tasks/clock.ts";
 import type { JobHold, JobRecord } from "./job-record.ts";
 
 /** What a job is made from, where it is not simply submitted. */
 export interface JobOrigin {
   templateId?: string;
   scheduleId?: string;
+}
+
+/** Whether a start that was asked for from then on, as `+10m`, lies further ahead than it ever can. Pure. */
+export function isTooLate(notBeforeMs: number, asked: string, nowMs: number): boolean {
+  return notBeforeMs > startTimeMs(asked, nowMs) + CLOCK_SKEW_MS;
 }
 
 /** A job as it is when it was just submitted. */

@@ -1,5 +1,6 @@
 import type { ClientSession, Collection } from "mongodb";
 import { RETRY_MAX_MS } from "../../shared/reasons.ts";
+import { startTimeMs } from "../../shared/start-time.ts";
 import { CLAIM_MS } from "../execution/claims.mongo.ts";
 import { PUT_BACK_MAX_MS } from "../execution/rules.ts";
 import { Batches, type Waiting } from "../store/batches.ts";
@@ -22,6 +23,7 @@ import {
 } from "./job-documents.mongo.ts";
 import { jobFilterOf, listOrder } from "./job-filter.mongo.ts";
 import type { JobRecord } from "./job-record.ts";
+import { isTooLate } from "./job-rules.ts";
 import {
   allOrNone,
   type ChangeRequest,
@@ -158,6 +160,7 @@ export class MongoJobStore implements JobStore {
         { not_before: { $gt: latestMs }, attempt: { $gt: 0 }, $or: tooLong },
         { $set: { not_before: nowMs }, $inc: { version: 1 } },
       );
+      const early = await this.bringBackRelative(nowMs);
       const expiring = await this.jobs.updateMany(
         {
           status: "QUEUED",
@@ -171,8 +174,28 @@ export class MongoJobStore implements JobStore {
         { claim_expires_at: { $gt: latestMs + CLAIM_MS } },
         { $set: { claim_expires_at: nowMs } },
       );
-      return waiting.modifiedCount + expiring.modifiedCount + claims.modifiedCount;
+      return waiting.modifiedCount + early + expiring.modifiedCount + claims.modifiedCount;
     });
+  }
+
+  /** Starts that were asked for from then on. */
+  private async bringBackRelative(nowMs: number): Promise<number> {
+    const found = await this.jobs
+      .find(
+        {
+          not_before: { $gt: nowMs + CLOCK_SKEW_MS },
+          attempt: 0,
+          "manifest.notBefore": { $gte: "+", $lt: "," },
+        },
+        { projection: { _id: 0, job_id: 1, not_before: 1, "manifest.notBefore": 1 } },
+      )
+      .toArray();
+    const writes = found.flatMap(({ job_id, not_before = 0, manifest: { notBefore = "" } }) => {
+      if (!isTooLate(not_before, notBefore, nowMs)) return [];
+      const update = { $set: { not_before: startTimeMs(notBefore, nowMs) }, $inc: { version: 1 } };
+      return [{ updateOne: { filter: { job_id, not_before }, update } }];
+    });
+    return writes.length > 0 ? (await this.jobs.bulkWrite(writes)).modifiedCount : 0;
   }
 
   /** Each stands for itself: all are written at once, and those whose key is taken are looked up. */

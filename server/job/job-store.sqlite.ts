@@ -1,4 +1,5 @@
 import { RETRY_MAX_MS } from "../../shared/reasons.ts";
+import { startTimeMs } from "../../shared/start-time.ts";
 import { PUT_BACK_MAX_MS } from "../execution/rules.ts";
 import type { Migration, SqliteStore } from "../store/sqlite.ts";
 import { CLOCK_SKEW_MS } from "../tasks/clock.ts";
@@ -15,6 +16,7 @@ import {
   updateExecution,
   updateJob,
 } from "./job-rows.sqlite.ts";
+import { isTooLate } from "./job-rules.ts";
 import {
   allOrNone,
   type ChangeRequest,
@@ -185,13 +187,24 @@ export class SqliteJobStore implements JobStore {
            CASE WHEN retry_count + lost_count > 0 THEN $retryMax ELSE $putBackMax END`,
         { ...times, retryMax: RETRY_MAX_MS, putBackMax: PUT_BACK_MAX_MS },
       );
+      const relative = this.store.all<{ job_id: string; not_before: number; asked: string }>(
+        `SELECT job_id, not_before, json_extract(manifest, '$.notBefore') AS asked FROM compute_jobs
+         WHERE not_before > $now + $skew AND attempt = 0 AND json_extract(manifest, '$.notBefore') LIKE '+%'`,
+        times,
+      );
+      const early = relative.filter(({ not_before, asked }) => isTooLate(not_before, asked, nowMs));
+      for (const { job_id: jobId, asked } of early) {
+        this.store.run("UPDATE compute_jobs SET not_before = $at WHERE job_id = $jobId", {
+          ...{ jobId, at: startTimeMs(asked, nowMs) },
+        });
+      }
       const latest = `max($now, coalesce(not_before, 0)) + 1000 * json_extract(manifest, '$.queueTtlSeconds')`;
       const expiring = this.store.run(
         `UPDATE compute_jobs SET queue_deadline = CAST(${latest} AS INTEGER)
          WHERE status = 'QUEUED' AND queue_deadline > $now + $skew AND queue_deadline > ${latest} + $skew`,
         times,
       );
-      return waiting + expiring;
+      return waiting + early.length + expiring;
     });
   }
 

@@ -102,6 +102,18 @@ export function clockContract(name: string, open: () => Promise<Stores[]>): void
       expect(await deadline(fine)).toBe(NOW_MS + 2 * HOUR_MS);
     });
 
+    test("a start from now on was meant from now on, whatever the clock said then", async () => {
+      await using stores = await opened();
+      const late = await submit(stores, { notBefore: "+30s", queueTtlSeconds: 60 }, NOW_MS + AHEAD_MS);
+      const fine = await submit(stores, { notBefore: "+2h" }, NOW_MS - 1_000);
+      expect(await stores.jobs.bringBack(NOW_MS)).toBe(2);
+      expect(await stores.jobs.bringBack(NOW_MS)).toBe(0);
+      expect(await find(stores, late.jobId)).toMatchObject({
+        ...{ notBeforeMs: NOW_MS + 30_000, queueDeadlineMs: NOW_MS + 90_000 },
+      });
+      expect((await find(stores, fine.jobId))?.notBeforeMs).toBe(NOW_MS - 1_000 + 2 * HOUR_MS);
+    });
+
     test("the lease and the deadline of an execution end as soon as they would have", async () => {
       await using stores = await opened();
       const job = jobOf(stores.businessId, { timeoutSeconds: 60, graceSeconds: 10 });
