@@ -95,6 +95,15 @@ export function createApp(parts: AppParts): App {
   return app;
 }
 
+/** Where the sign-in of releases before 0.1.0 asked. */
+const FORMER_SIGN_IN = "/api/compute/auth/local/";
+
+function nothingAt(path: string): string {
+  return path.startsWith(FORMER_SIGN_IN)
+    ? "This tanvrit-compute is older than the server, which signs nobody in this way any more. Use the server's version."
+    : `There is nothing at ${path}.`;
+}
+
 interface Incoming {
   request: Request;
   params: Record<string, string>;

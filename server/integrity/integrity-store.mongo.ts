@@ -50,7 +50,13 @@ export class MongoIntegrityStore implements IntegrityStore {
       { business_id: 1, status: 1, job_id: 1 },
       [
         // A job that a server is about to hand out has no execution yet; `releaseOrphans` looks after those.
-        { $match: { status: { $in: LIVE }, claim_expires_at: { $exists: false } } },
+        {
+          $match: {
+            status: { $in: LIVE },
+            claim_expires_at: { $exists: false },
+            "manifest.array": { $exists: false },
+          },
+        },
         {
           $lookup: {
             from: "compute_executions",

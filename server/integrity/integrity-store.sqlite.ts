@@ -21,7 +21,8 @@ export class SqliteIntegrityStore implements IntegrityStore {
       `SELECT j.job_id AS id, 'it is ' || j.status || ' with execution ' ||
          coalesce(j.execution_id || ', which is ' || coalesce(e.status, 'missing'), 'none') AS detail
        FROM compute_jobs j LEFT JOIN compute_executions e ON e.execution_id = j.execution_id AND e.job_id = j.job_id
-       WHERE j.status IN ${LIVE} AND (e.status IS NULL OR e.status NOT IN ${LIVE}) LIMIT $limit`,
+       WHERE j.status IN ${LIVE} AND json_extract(j.manifest, '$.array') IS NULL
+         AND (e.status IS NULL OR e.status NOT IN ${LIVE}) LIMIT $limit`,
       { limit },
     );
   }

@@ -18,7 +18,7 @@ export interface StoreCounts {
  */
 export interface IntegrityStore {
   counts(): Promise<StoreCounts>;
-  /** Jobs that are ASSIGNED or RUNNING without a live execution that is theirs. */
+  /** Jobs that are ASSIGNED or RUNNING without a live execution that is theirs; an array itself has none. */
   jobsWithoutExecution(limit: number): Promise<Fault[]>;
   /** Live executions that are not the current one of a job that is ASSIGNED or RUNNING. */
   executionsWithoutJob(limit: number): Promise<Fault[]>;

@@ -78,8 +78,11 @@ function meaningOf(manifest: JobManifest): Fields {
     after: after && sorted(after.map(({ jobId, on }) => ({ jobId, on }))),
     retryOn: retryOn && sorted(retryOn.map(codeOfRule)),
     array: array === undefined ? undefined : parseArrayIndexes(array),
+    // The job of an older release may hold what is refused today.
     selector:
-      selector === undefined ? undefined : sorted(parseSelector(selector).map(inOrder).map(formatCondition)),
+      selector === undefined
+        ? undefined
+        : sorted(parseSelector(selector, { stored: true }).map(inOrder).map(formatCondition)),
     notBefore: notBefore === undefined ? undefined : (relativeMs(notBefore) ?? notBefore),
   };
 }

@@ -1,6 +1,8 @@
+import type { Db } from "mongodb";
 import type { ExecutionEnd } from "../../shared/execution.ts";
 import { isFinal } from "../../shared/job-state.ts";
 import type { JobManifest, Resources } from "../../shared/manifest.ts";
+import { queueKeyOf } from "../execution/matching.ts";
 import { setAndUnset } from "../store/mongo.ts";
 import { collectionStep, replaceIndexStep } from "../store/mongo-migrations.ts";
 import { type ExecutionRecord, isLive, type JobRecord } from "./job-record.ts";
@@ -75,6 +77,7 @@ export interface ExecutionDocument {
   version: number;
 }
 
+const RENEWED_BY = { job_id: 1, business_id: 1, user_id: 1, manifest: 1, queue_key: 1 } as const;
 const text = { bsonType: "string" };
 const number = { bsonType: "number" };
 const object = { bsonType: "object" };
@@ -159,7 +162,23 @@ export const jobSteps = [
           { $unset: { idempotency_key: "", idempotency_hash: "" } },
         ),
   ),
+  // What a container asks for has become a part of the key: jobs that shared one may ask for different things.
+  { id: "job-4", apply: renewContainerKeys },
 ];
+
+async function renewContainerKeys(db: Db): Promise<void> {
+  const jobs = db.collection<JobDocument>("compute_jobs");
+  const found = jobs.find({ "manifest.type": "DOCKER" }, { projection: RENEWED_BY });
+  for await (const { job_id, business_id, user_id, manifest, queue_key } of found) {
+    const key = queueKeyOf(manifest, user_id);
+    if (key === queue_key) continue;
+    const queue = { $cond: [{ $ifNull: ["$queue", false] }, queueOf(business_id, key), "$$REMOVE"] };
+    // With the version, since older servers may be at work on it.
+    await jobs.updateOne({ job_id, queue_key }, [
+      { $set: { queue_key: key, queue, version: { $add: ["$version", 1] } } },
+    ]);
+  }
+}
 
 export const executionSteps = [
   collectionStep(

@@ -91,6 +91,21 @@ export const jobMigrations: Migration[] = [
         WHERE idempotency_key IS NOT NULL;
     `,
   },
+  {
+    id: "job-4",
+    // What a container asks for has become a part of the key: jobs that shared one may ask for different things.
+    sql: `
+      UPDATE compute_jobs SET queue_key = apart.queue_key
+        FROM (
+          SELECT job_id, substr(queue_key, 1, instr(queue_key, '/') - 1) || '.' || min(job_id) OVER (
+              PARTITION BY business_id, queue_key,
+                json_extract(manifest, '$.image'), json_extract(manifest, '$.docker')
+            ) || '/' || user_id AS queue_key
+          FROM compute_jobs WHERE json_extract(manifest, '$.type') = 'DOCKER'
+        ) AS apart
+        WHERE apart.job_id = compute_jobs.job_id;
+    `,
+  },
 ];
 
 const HAS_KEY = "business_id = $businessId AND user_id = $userId AND idempotency_key = $key";

@@ -1,5 +1,5 @@
 import { ComputeError, errorCodes } from "../../shared/errors.ts";
-import { jobManifest } from "../../shared/manifest.ts";
+import { type JobManifest, jobManifest } from "../../shared/manifest.ts";
 import type { Bus } from "../bus/bus.ts";
 import type { JobService } from "../job/job-service.ts";
 import { CLOCK_SKEW_MS, type KeepsTimes } from "../tasks/clock.ts";
@@ -165,8 +165,7 @@ export class Scheduler implements KeepsTimes {
     if (!schedule) return { failure: "The schedule was deleted." };
     const work = fire.job ?? ("job" in schedule.work ? { manifest: schedule.work.job } : undefined);
     if (!work) return { failure: "The job that its template made was lost." };
-    // What was stored by an older version may lack what a manifest has now.
-    const manifest = jobManifest.parse({ ...work.manifest, name: work.manifest.name ?? schedule.name });
+    const manifest = manifestOf({ ...work.manifest, name: work.manifest.name ?? schedule.name });
     const templateId = "templateId" in work ? work.templateId : undefined;
     const job = await jobs.submit(schedule, manifest, keyOf(fire), { templateId, scheduleId });
     return { jobId: job.jobId };
@@ -242,6 +241,15 @@ export function scheduleTask(scheduler: Scheduler): PeriodicTask {
 function keyOf(fire: FireRecord): string {
   const isOfItsTime = fire.trigger === "clock" && !fire.isAgain;
   return `schedule:${fire.scheduleId}:${isOfItsTime ? fire.dueAtMs : fire.fireId}`;
+}
+
+/** What an older version stored may lack what a manifest has now. Throws `invalid_request` for what is refused today. */
+function manifestOf(stored: JobManifest): JobManifest {
+  const { data, error } = jobManifest.safeParse(stored);
+  if (data) return data;
+  throw new ComputeError("invalid_request", "What an older version took is no valid job any more.", {
+    errors: error.issues.map(({ path, message }) => ({ path: ["job", ...path].join("."), message })),
+  });
 }
 
 function failureOf(error: unknown): string {

@@ -90,6 +90,8 @@ test("a body that is not JSON by its media type is refused", async () => {
 test("a path that is not there and a method that is not allowed are problems too", async () => {
   const { api } = server;
   expect((await readProblem(await api.fetch("/api/compute/nothing"))).code).toBe("not_found");
+  const older = await api.fetch("/api/compute/auth/local/start", { method: "POST" });
+  expect((await readProblem(older)).detail).toContain("older than the server");
   const wrongMethod = await api.fetch("/api/compute/jobs/submit", { headers: headersOf(user) });
   expect(wrongMethod.headers.get("allow")).toBe("POST");
   expect((await readProblem(wrongMethod)).status).toBe(405);

@@ -44,6 +44,15 @@ export function integrityStoreContract(name: string, open: () => Promise<Integri
         });
       }));
 
+    test("an array of which some run needs no execution of its own", () =>
+      withRunning(async (stores) => {
+        const array = jobOf(BUSINESS);
+        const manifest = { ...array.manifest, array: "1-3" };
+        const job = { ...array, manifest, hold: "array" as const, status: "RUNNING" as const };
+        await stores.jobs.insert([{ job, idempotency: undefined }]);
+        expect(await stores.integrity.jobsWithoutExecution(10)).toEqual([]);
+      }));
+
     test("a job that runs without a live execution is found", () =>
       withRunning(async (stores, { job, execution }) => {
         await change(stores, execution, ({ execution }) => ({

@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import type { ScheduleRecord } from "../../server/schedule/schedule-record.ts";
 import type { Stores } from "../../server/store/stores.ts";
 import { newId } from "../../shared/ids.ts";
+import { jobManifest } from "../../shared/manifest.ts";
 import { ScheduleWorld } from "../support/schedule-world.ts";
 
 const HOUR_MS = 3_600_000;
@@ -30,6 +31,21 @@ export function scheduleStoreContract(name: string, open: () => Promise<Stores[]
       expect(await schedules.list({ ...query, beforeScheduleId: middle.scheduleId })).toEqual([oldest]);
       expect(await schedules.list({ ...query, status: ["PAUSED"] })).toEqual([]);
       expect(await schedules.list({ ...query, businessId: newId("biz") })).toEqual([]);
+    });
+
+    test("a fire of a schedule whose job is refused today fails at once, and says why", async () => {
+      await using world = await worldOf();
+      const schedule = await world.create();
+      const job = jobManifest.parse({ command: "true" });
+      await world.stores.schedules.change({ scheduleId: schedule.scheduleId }, (state) => ({
+        schedule: state && { ...state.schedule, work: { job: { ...job, selector: "os===linux" } } },
+        result: undefined,
+      }));
+      await world.server().service.run(world.businessId, schedule.scheduleId);
+      const [fire] = await world.fires(schedule);
+      expect(fire?.status).toBe("FAILED");
+      expect(fire?.message).toContain("job.selector: at column");
+      expect(world.errors).toEqual([]);
     });
 
     test("a deleted schedule is gone with its fires, and another business cannot delete or change it", async () => {

@@ -1,8 +1,11 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { MongoClient } from "mongodb";
 import type { Seal } from "../../server/auth/seal.ts";
+import { newJob } from "../../server/job/job-rules.ts";
 import { openMongoStores } from "../../server/store/open-stores.ts";
 import type { Stores } from "../../server/store/stores.ts";
+import { newId } from "../../shared/ids.ts";
+import { jobManifest } from "../../shared/manifest.ts";
 import { allowContract } from "../contract/allow.contract.ts";
 import { clockContract } from "../contract/clock.contract.ts";
 import { controlPlaneContract } from "../contract/control-plane.contract.ts";
@@ -78,6 +81,33 @@ test("no query of the whole suite above looked through a collection", async () =
   expect(await profiled.countDocuments(own)).toBeGreaterThan(500);
   const scans = profiled.find({ ...own, planSummary: /COLLSCAN/ });
   expect(await scans.map(({ ns, op, command }) => JSON.stringify({ ns, op, command })).toArray()).toEqual([]);
+});
+
+test("container jobs of an older release that shared a queue share it only with those that ask for the same", async () => {
+  const db = observer.db("older");
+  const older = await openMongoStores(mongo.url("older"));
+  const by = { businessId: newId("biz"), userId: newId("usr") };
+  const container = (...mounts: string[]) =>
+    jobManifest.parse({
+      type: "DOCKER",
+      image: "a",
+      docker: { mounts: mounts.map((source) => ({ type: "bind", source, target: "/x" })) },
+    });
+  const jobs = [container("/tmp"), container(), container()].map((manifest) => newJob(by, manifest, {}, 0));
+  await older.jobs.insert(jobs.map((job) => ({ job, idempotency: undefined })));
+  await older.close();
+  const shared = `shared/${by.userId}`;
+  const queue = `${by.businessId}/${shared}`;
+  await db.collection("compute_jobs").updateMany({}, { $set: { queue_key: shared, queue } });
+  await db.collection<{ _id: string }>("compute_migrations").deleteOne({ _id: "job-4" });
+  await (await openMongoStores(mongo.url("older"))).close();
+  const found = await db.collection("compute_jobs").find().sort({ job_id: 1 }).toArray();
+  const wanted = jobs.map(({ jobId, queueKey }) => ({
+    job_id: jobId,
+    queue_key: queueKey,
+    queue: `${by.businessId}/${queueKey}`,
+  }));
+  expect(found).toMatchObject(wanted.sort((a, b) => (a.job_id < b.job_id ? -1 : 1)));
 });
 
 async function openEmpty(): Promise<Stores> {

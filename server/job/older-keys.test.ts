@@ -1,0 +1,46 @@
+import { Database } from "bun:sqlite";
+import { expect, test } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { newId } from "../../shared/ids.ts";
+import { jobManifest } from "../../shared/manifest.ts";
+import { openSqliteStores } from "../store/open-sqlite.ts";
+import { newJob } from "./job-rules.ts";
+
+test("container jobs of an older release that shared a queue share it only with those that ask for the same", async () => {
+  const dataDir = mkdtempSync(join(tmpdir(), "tanvrit-older-keys-"));
+  const by = { businessId: newId("biz"), userId: newId("usr") };
+  const container = (...mounts: string[]) => {
+    const docker = {
+      mounts: mounts.map((source) => ({ type: "bind", source, target: "/data" })),
+    };
+    return newJob(by, jobManifest.parse({ type: "DOCKER", image: "a", docker }), {}, 0);
+  };
+  const jobs = [
+    container("/tmp"),
+    container(),
+    container(),
+    newJob(by, jobManifest.parse({ command: "true" }), {}, 0),
+  ];
+  try {
+    const older = openSqliteStores(dataDir);
+    await older.jobs.insert(jobs.map((job) => ({ job, idempotency: undefined })));
+    await older.close();
+    using file = new Database(join(dataDir, "compute.db"));
+    file.run("UPDATE compute_jobs SET queue_key = 'shared/' || user_id WHERE manifest LIKE '%DOCKER%'");
+    file.run("DELETE FROM compute_migrations WHERE id = 'job-4'");
+    file.close();
+    const stores = openSqliteStores(dataDir);
+    const keys: (string | undefined)[] = [];
+    for (const { jobId } of jobs) keys.push((await stores.jobs.find(by.businessId, jobId))?.queueKey);
+    await stores.close();
+    const [mounts, plain, alike, command] = keys;
+    expect(alike).toBe(plain);
+    expect(mounts).not.toBe(plain);
+    expect(command).toBe(jobs[3]?.queueKey);
+    for (const key of keys) expect(key).toEndWith(`/${by.userId}`);
+  } finally {
+    rmSync(dataDir, { recursive: true });
+  }
+});
