@@ -80,13 +80,7 @@ export function createApp(parts: AppParts): App {
     });
   }
   app.notFound((c) =>
-    problemResponse(
-      new ComputeError(
-        "not_found",
-        `There is nothing at ${c.req.path}. The API stands below /api/compute/; tanvrit-compute api describes it.`,
-      ),
-      requestIdOf(c.req.raw),
-    ),
+    problemResponse(new ComputeError("not_found", nothingAt(c.req.path)), requestIdOf(c.req.raw)),
   );
   app.onError((error, c) => {
     if (isServerFault(error)) parts.log.error("a request failed outside its handler", { error });
@@ -95,13 +89,13 @@ export function createApp(parts: AppParts): App {
   return app;
 }
 
-/** Where the sign-in of releases before 0.1.0 asked. */
+/** Where programs asked that knew no sign-in over a socket. */
 const FORMER_SIGN_IN = "/api/compute/auth/local/";
 
 function nothingAt(path: string): string {
   return path.startsWith(FORMER_SIGN_IN)
     ? "This tanvrit-compute is older than the server, which signs nobody in this way any more. Use the server's version."
-    : `There is nothing at ${path}.`;
+    : `There is nothing at ${path}. The API stands below /api/compute/; tanvrit-compute api describes it.`;
 }
 
 interface Incoming {
