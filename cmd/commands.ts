@@ -227,6 +227,11 @@ export const commands: readonly CommandEntry[] = [
   { path: "workspace use", summary: "Choose the workspace", load: () => import("./workspace/use.ts") },
   { path: "api", summary: "Show the HTTP API, with examples", load: () => import("./api/api.ts") },
   {
+    path: "completion",
+    summary: "Print a script that completes commands in a shell",
+    load: () => import("./completion/completion.ts"),
+  },
+  {
     path: "quickstart",
     summary: "See all of it at work in a scratch directory",
     load: () => import("./quickstart/quickstart.ts"),

@@ -10,9 +10,19 @@ export function formatFields(fields: Readonly<Record<string, unknown>>, look: Lo
   const lines = shown.map(([name, value]) => {
     const text = safeLine(typeof value === "string" ? value : JSON.stringify(value));
     const space = " ".repeat(Math.max(1, width - name.length - 1));
-    return joinPainted([paint(`${name}:${space}`, "dim", look), paintState(text, look)], "");
+    return joinPainted(
+      [
+        paint(`${name}:${space}`, "dim", look),
+        isState(name) ? paintState(text, look) : paint(text, undefined, look),
+      ],
+      "",
+    );
   });
   return joinPainted(lines, "\n");
+}
+
+function isState(name: string): boolean {
+  return name === "status" || name === "state";
 }
 
 /** `12s`, `5m`, `3h`, `2d` since that time. */

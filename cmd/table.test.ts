@@ -64,6 +64,12 @@ test("colours change no width and no word", () => {
   expect(Bun.stripANSI(colored)).toBe(formatTable(headings, rows, { ...look, color: false }));
 });
 
+test("a job that is called as a state is has no colour", () => {
+  const look = { columns: 80, color: true };
+  expect(formatTable(["NAME"], [["FAILED"]], look)).not.toContain("\u001b[31m");
+  expect(formatFields({ name: "FAILED" }, look)).not.toContain("\u001b[31m");
+});
+
 test("what a job is called brings no colour of its own along", () => {
   const look = { columns: 80, color: true };
   expect(formatTable(["NAME"], [["a\u001b[31mb"]], look)).not.toContain("\u001b[31m");

@@ -27,11 +27,12 @@ export function formatTable(
   const { columns, gap, leftOut } = layout(all, look, spare);
   const lines = all.map((row, at) => {
     const last = columns.findLastIndex(({ place }) => row[place]);
-    const parts = columns.slice(0, last + 1).flatMap(({ place, width }, i) => {
+    const parts = columns.slice(0, last + 1).flatMap(({ place, heading, width }, i) => {
       const text = cut(row[place] ?? "", width);
       // What is behind the last text of a row is not filled up.
       const space = i === last ? "" : " ".repeat(width - Bun.stringWidth(text) + gap);
-      return [at === 0 ? paint(text, "bold", look) : paintState(text, look), paint(space, undefined, look)];
+      const shown = at === 0 ? paint(text, "bold", look) : paintCell(heading, text, look);
+      return [shown, paint(space, undefined, look)];
     });
     return joinPainted(parts, "");
   });
@@ -39,6 +40,12 @@ export function formatTable(
     lines.push(paint(`(no room for ${leftOut.join(", ")}; --json has all)`, "dim", look));
   }
   return joinPainted(lines, "\n");
+}
+
+const STATES = new Set(["STATUS", "STATE", "VERDICT"]);
+
+function paintCell(heading: string, text: string, look: Look): Painted {
+  return STATES.has(heading) ? paintState(text, look) : paint(text, undefined, look);
 }
 
 interface Column {
