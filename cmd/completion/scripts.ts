@@ -17,7 +17,7 @@ function bash(commands: readonly CommandWords[]): string {
   local cur=\${COMP_WORDS[COMP_CWORD]} words="" word
   COMPREPLY=()
   # What stands behind -- is the job's own.
-  for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do [ "$word" = -- ] && return; done
+  for word in "\${COMP_WORDS[@]:1:$((COMP_CWORD - 1))}"; do [ "$word" = -- ] && return; done
   if [ "$COMP_CWORD" = 1 ]; then
     words="${firsts(commands).join(" ")} help --help --version"
   elif [ "\${cur#-}" != "$cur" ]; then
