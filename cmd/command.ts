@@ -45,6 +45,8 @@ export interface Invocation<Table extends OptionTable = OptionTable> extends Set
   rest: string[] | undefined;
   env: Env;
   output: Output;
+  /** The whole command table, for a command that speaks of the others. */
+  commands: readonly CommandEntry[];
   /** Reads the config file anew, for a command that goes on while its owner changes it. Throws as at the start. */
   readAgain(): Promise<Settings<Table>>;
 }

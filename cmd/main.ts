@@ -71,7 +71,7 @@ async function runCommand(entry: CommandEntry, words: readonly string[], output:
     const options = resolveOptions(command.options, { flags, env, file });
     return { options, config: file?.content, configPath: file?.path };
   };
-  return command.run({ ...(await readAgain()), positionals, rest, env, output, readAgain });
+  return command.run({ ...(await readAgain()), positionals, rest, env, output, commands, readAgain });
 }
 
 type Out = InstanceType<typeof import("./output.ts").Output>;

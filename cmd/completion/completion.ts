@@ -16,13 +16,13 @@ export const command = defineCommand({
     { line: "completion fish > ~/.config/fish/completions/tanvrit-compute.fish", does: "For fish" },
   ],
   details: "Prints a script that completes commands and options in the shell. Make it anew after an upgrade.",
-  async run({ positionals, output }) {
+  async run({ positionals, output, commands }) {
     const [shell = ""] = positionals;
     if (!Object.hasOwn(scripts, shell)) {
       throw new CliError("usage", `there is no completion for ${shell}`, { todo: `Choose one of ${shells}` });
     }
     const { loadWords } = await import("./words.ts");
-    await output.write(scripts[shell as Shell](await loadWords()));
+    await output.write(scripts[shell as Shell](await loadWords(commands)));
     return 0;
   },
 });

@@ -1,5 +1,5 @@
 import type { Option } from "../../shared/config/options.ts";
-import { commands } from "../commands.ts";
+import type { CommandEntry } from "../command.ts";
 
 /** What may be typed: a command, as `job run`, with its options. */
 export interface CommandWords {
@@ -8,8 +8,8 @@ export interface CommandWords {
   options: readonly (Pick<Option, "kind" | "short" | "help"> & { name: string })[];
 }
 
-/** Every command that people type, from the command table. */
-export async function loadWords(): Promise<CommandWords[]> {
+/** Every command that people type. */
+export async function loadWords(commands: readonly CommandEntry[]): Promise<CommandWords[]> {
   const shown = commands.filter(({ hidden }) => !hidden);
   return Promise.all(
     shown.map(async ({ path, summary, load }) => {
