@@ -17,6 +17,12 @@ const outfile = resolve(root, values.outfile ?? `dist/tanvrit-compute${suffixOf(
 const temporary = `${outfile}.${process.pid}.tmp${outfile.endsWith(".exe") ? ".exe" : ""}`;
 
 await mkdir(dirname(outfile), { recursive: true });
+// What is put in its place at the end is gone; as root that may be /dev/null.
+const there = await stat(outfile).catch(() => undefined);
+if (there && !there.isFile()) {
+  console.error(`build: ${outfile} is not a regular file, and is left as it is. Name another --outfile.`);
+  process.exit(64);
+}
 try {
   const build = Bun.spawnSync({
     cmd: [

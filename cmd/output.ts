@@ -84,7 +84,9 @@ export class Output {
       return this.waiting.written;
     }
     const pieces = [piece];
-    const written = this.tail.then(() => {
+    const written = this.tail.then(async () => {
+      // What the same chunk of a stream brings comes before the next turn, and goes out with this.
+      await nextTurn();
       if (this.waiting?.pieces === pieces) this.waiting = undefined;
       return put(target, joined(pieces));
     });
@@ -93,6 +95,10 @@ export class Output {
     this.waiting = { target, pieces, written };
     return written;
   }
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }
 
 /** A write that has not begun. */

@@ -1,4 +1,7 @@
 import { isUtf8 } from "node:buffer";
+import { createReadStream, fstatSync } from "node:fs";
+import { stat } from "node:fs/promises";
+import { isatty } from "node:tty";
 import { limits } from "../shared/limits.ts";
 import { CliError } from "./failure.ts";
 
@@ -41,12 +44,18 @@ function wellFormedLength(bytes: Buffer): number {
   return decoded.length;
 }
 
+/** What a file holds, `-` is standard input; also of a pipe or a device such as /dev/null, which cannot be polled. */
+export async function* bytesIn(file: string): AsyncGenerator<Uint8Array, void, void> {
+  const isDevice = (file === "-" ? fstatSync(0) : await stat(file)).isCharacterDevice();
+  if (isDevice && !(file === "-" && isatty(0))) yield* createReadStream(file === "-" ? "/dev/stdin" : file);
+  else yield* (file === "-" ? Bun.stdin : Bun.file(file)).stream();
+}
+
 async function readBounded(file: string): Promise<Buffer> {
-  const source = file === "-" ? Bun.stdin : Bun.file(file);
   const chunks: Uint8Array[] = [];
   let size = 0;
   try {
-    for await (const chunk of source.stream()) {
+    for await (const chunk of bytesIn(file)) {
       size += chunk.byteLength;
       if (size > limits.maxBodyBytes) break;
       chunks.push(chunk);

@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import { makeScratch } from "../../tests/support/scratch.ts";
+import { readTextFile } from "../read-file.ts";
 import { BatchFile } from "./batch-file.ts";
 
 test("a pipe that gives its text once is checked as a whole, and all of it is submitted", async () => {
@@ -26,4 +27,11 @@ test("a line that JSON would change in silence is refused with line and field", 
     `${file}:2:16: command: stands there twice; keep one of them`,
     `${file}:3:23: env.V: JSON would change 1.10 to 1.1 here; write it in quotes, as "1.10"`,
   ]);
+});
+
+test("a file of jobs may be a device, and one that gives nothing holds no job", async () => {
+  await using batchFile = await BatchFile.open("/dev/null");
+  const failure = await batchFile.check().catch((error: Error) => error);
+  expect((failure as Error).message).toBe("/dev/null holds no job; write one JSON object a line");
+  expect(await readTextFile("/dev/null")).toBe("");
 });

@@ -6,7 +6,7 @@ import { FileError, type FileIssue, parseYaml } from "../../shared/config/yaml.t
 import { type BatchJob, batchJob } from "../../shared/endpoints/many-jobs.ts";
 import { limits } from "../../shared/limits.ts";
 import { CliError } from "../failure.ts";
-import { fileName, firstLost } from "../read-file.ts";
+import { bytesIn, fileName, firstLost } from "../read-file.ts";
 
 /** After so many it is the file that is wrong, not its lines. */
 const MAX_ISSUES = 100;
@@ -24,13 +24,12 @@ export class BatchFile implements AsyncDisposable {
   /** @param file `-` is stdin. It, and any other pipe, is put aside first: all is checked before any of it is sent. */
   static async open(file: string): Promise<BatchFile> {
     if (file !== "-" && !(await isPipe(file))) return new BatchFile(file, file, undefined);
-    const source = file === "-" ? Bun.stdin : Bun.file(file);
     const scratch = await mkdtemp(join(tmpdir(), "tanvrit-batch-"));
     const path = join(scratch, "jobs.jsonl");
     const batch = new BatchFile(path, fileName(file), scratch);
     try {
       await using spool = await open(path, "wx", 0o600);
-      for await (const chunk of source.stream()) await spool.writeFile(chunk);
+      for await (const chunk of bytesIn(file)) await spool.writeFile(chunk);
       return batch;
     } catch (error) {
       await batch[Symbol.asyncDispose]();

@@ -201,8 +201,9 @@ function makePrivate(path: string): void {
   closeSync(openSync(path, "a", 0o600));
   // What an older release left, or a server that was killed.
   for (const one of [path, `${path}-wal`, `${path}-shm`, `${path}-journal`]) {
-    const mode = statSync(one, { throwIfNoEntry: false })?.mode ?? 0;
-    if ((mode & 0o077) !== 0) chmodSync(one, 0o600);
+    const entry = statSync(one, { throwIfNoEntry: false });
+    // A device that a link leads to is everybody's, and no store.
+    if (entry?.isFile() && (entry.mode & 0o077) !== 0) chmodSync(one, 0o600);
   }
 }
 

@@ -1,5 +1,15 @@
 import { expect, test } from "bun:test";
-import { chmodSync, chownSync, existsSync, mkdirSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
 import { openToNobody, withUmask } from "../support/other-account.ts";
 import { Person } from "../support/person.ts";
 import { Running, runProgram } from "../support/program.ts";
@@ -70,4 +80,16 @@ test("a data directory of another account, or one that holds other files, is ref
     stderr: expect.stringContaining("holds other files"),
   });
   expect(statSync(scratch.join("shared")).mode & 0o777).toBe(0o755);
+});
+
+test("a device that a name in the data directory leads to keeps its mode and stays a device", async () => {
+  await using scratch = await makeScratch();
+  const [data, device] = [scratch.join("data"), scratch.join("null")];
+  mkdirSync(data, { mode: 0o700 });
+  expect(Bun.spawnSync(["mknod", "-m", "666", device, "c", "1", "3"]).exitCode).toBe(0);
+  for (const name of ["compute.db", "secret.key"]) symlinkSync(device, join(data, name));
+  const { exitCode } = await runProgram(scratch.path, ["server", "--port", "0", "--data-dir", data]);
+  expect(exitCode).toBe(78);
+  const { mode } = lstatSync(device);
+  expect([lstatSync(device).isCharacterDevice(), mode & 0o777]).toEqual([true, 0o666]);
 });

@@ -1,10 +1,12 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import { lstatSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import packageJson from "../../package.json" with { type: "json" };
 import { programEnv } from "../support/program.ts";
 import { makeScratch, type Scratch } from "../support/scratch.ts";
 
+const BUILD = join(import.meta.dirname, "..", "..", "cmd", "build.ts");
 const BUILD_TIMEOUT_MS = 120_000;
 const RUN_TIMEOUT_MS = 60_000;
 
@@ -13,8 +15,7 @@ let alone: Scratch;
 
 beforeAll(async () => {
   alone = await makeScratch();
-  const script = join(import.meta.dirname, "..", "..", "cmd", "build.ts");
-  const build = Bun.spawn([process.execPath, script, "--outfile", alone.join("tanvrit-compute")], {
+  const build = Bun.spawn([process.execPath, BUILD, "--outfile", alone.join("tanvrit-compute")], {
     stdin: "ignore",
     stdout: "ignore",
     stderr: "pipe",
@@ -83,6 +84,25 @@ test(
     expect(stderr).not.toContain("stray");
   },
   RUN_TIMEOUT_MS,
+);
+
+test(
+  "the build puts itself in no place of what is not a regular file, as a device or a pipe",
+  async () => {
+    await using scratch = await makeScratch();
+    const pipe = scratch.join("pipe");
+    expect(Bun.spawnSync(["mkfifo", pipe]).exitCode).toBe(0);
+    for (const outfile of [pipe, scratch.path]) {
+      const build = Bun.spawnSync([process.execPath, BUILD, "--outfile", outfile], {
+        timeout: BUILD_TIMEOUT_MS,
+      });
+      expect(build.stderr.toString()).toContain(`${outfile} is not a regular file`);
+      expect(build.exitCode).toBe(64);
+    }
+    expect(lstatSync(pipe).isFIFO()).toBe(true);
+    expect(await readdir(scratch.path)).toEqual(["pipe"]);
+  },
+  BUILD_TIMEOUT_MS,
 );
 
 async function run(args: string[], cwd = alone.path) {
