@@ -1,4 +1,4 @@
-import { existsSync, renameSync, rmSync } from "node:fs";
+import { existsSync, lstatSync, renameSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { defineOptions, flagOption } from "../../shared/config/options.ts";
 import { makePrivateDirectory } from "../../shared/sockets/socket-path.ts";
@@ -32,6 +32,7 @@ come back with their keys, and end what the server no longer knows.`,
         todo: "Name what server backup made",
       });
     }
+    for (const name of [STORE_FILE, SECRET_KEY]) requireFile(join(source, name));
     const isThere = existsSync(join(dataDir, STORE_FILE));
     if (isThere && !options.replace) {
       throw new CliError("bad_data", `there is a store in ${dataDir} already`, {
@@ -59,6 +60,13 @@ come back with their keys, and end what the server no longer knows.`,
     }
   },
 });
+
+/** What leads elsewhere, or never ends, is nothing that a backup holds: somebody put it there. */
+function requireFile(path: string): void {
+  const entry = lstatSync(path, { throwIfNoEntry: false });
+  if (!entry || entry.isFile()) return;
+  throw new CliError("bad_data", `${path} is no plain file`, { todo: "Name what server backup made" });
+}
 
 /** Moves the store and its key out of the way; returns where they are now. */
 function putAside(dataDir: string, withKey: boolean): string {

@@ -10,6 +10,7 @@ import type { Log } from "../log.ts";
 import { type AccessWatch, untilAccessEnds } from "./access-watch.ts";
 import { Bodies } from "./bodies.ts";
 import { parseBody, refuseEncoding } from "./body.ts";
+import { checkInput } from "./check-input.ts";
 import type { Caller, Handlers, RequestContext, StreamEvent } from "./handler.ts";
 import type { OwnNames } from "./own-names.ts";
 import { invalidRequest, isServerFault, problemResponse } from "./problem.ts";
@@ -123,7 +124,7 @@ async function serve(
     using body = endpoint.method === "GET" ? undefined : await readBody(bodies, request, caller);
     isLeft = false;
     const raw = body ? parseBody(body.bytes, request.headers, written) : queryOf(request, params);
-    const input = schema.safeParse(raw);
+    const input = await checkInput(schema, raw);
     if (!input.success) throw invalidRequest(input.error);
     checkTicket(caller, input.data);
     const context: RequestContext = {

@@ -5,6 +5,7 @@ import type { RetryRule } from "../../shared/retry-rule.ts";
 import { type Condition, formatCondition, parseSelector } from "../../shared/selector.ts";
 import { codeOfSignal } from "../../shared/signals.ts";
 import { relativeMs } from "../../shared/start-time.ts";
+import { Turns } from "../turns.ts";
 
 /** Stands before each fingerprint; one that was made in another way is not compared as a text. */
 const VERSION = "3.";
@@ -21,13 +22,19 @@ export function fingerprintOf(manifest: JobManifest): string {
   return digest(meaningOf(manifest));
 }
 
-/** The same of the jobs of a batch, with the keys of their own. */
-export function fingerprintOfBatch(
+/** The same of the jobs of a batch, with the keys of their own; others get their turn meanwhile. */
+export async function fingerprintOfBatch(
   batch: readonly (JobManifest & { idempotencyKey?: string | undefined })[],
-): string {
-  return digest(
-    batch.map(({ idempotencyKey, ...manifest }) => [idempotencyKey ?? null, meaningOf(manifest)]),
-  );
+): Promise<string> {
+  const turns = new Turns();
+  const hash = new Bun.CryptoHasher("sha256");
+  // The text of the whole list as JSON, piece by piece.
+  for (const [i, { idempotencyKey, ...manifest }] of batch.entries()) {
+    const meaning = JSON.stringify(ordered([idempotencyKey ?? null, meaningOf(manifest)]));
+    hash.update(`${i === 0 ? "[" : ","}${meaning}`);
+    await turns.next();
+  }
+  return VERSION + hash.update("]").digest("base64url");
 }
 
 /** What is stored of a request, and the job that was made of it. */

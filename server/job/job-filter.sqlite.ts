@@ -9,11 +9,28 @@ interface Selection {
   bindings: Record<string, SQLQueryBindings>;
 }
 
+/** Whether no index leads to what a query selects: then every job may have to be looked at. */
+export function looksAtEach({ name, labels, arrayId, idPrefix }: JobListQuery): boolean {
+  if (arrayId !== undefined || idPrefix !== undefined) return false;
+  return Object.keys(labels ?? {}).length > 0 || (name !== undefined && plainName(name) === undefined);
+}
+
+/** The id that is so many jobs further in the order of a query; of none where there are fewer. */
+export function selectEdge(query: JobListQuery, jobs: number): Selection {
+  const { businessId, beforeJobId = "~", oldestBehind = "" } = query;
+  return {
+    sql: `SELECT job_id FROM compute_jobs WHERE business_id = $businessId AND job_id < $before AND job_id > $behind
+      ORDER BY job_id ${idOrder(query)} LIMIT 1 OFFSET $jobs`,
+    bindings: { businessId, before: beforeJobId, behind: oldestBehind, jobs: jobs - 1 },
+  };
+}
+
 /**
  * The ids of the jobs that a query selects, in its order. Each status is a walk along the index of its own, so that
  * no more is read than is wanted, however many jobs there are.
+ * @param edge the last job to look at
  */
-export function selectJobIds(query: JobListQuery): Selection {
+export function selectJobIds(query: JobListQuery, edge?: string): Selection {
   // An array is a small part of a business: with the plus its own index is the one to walk along.
   const where = query.arrayId === undefined ? ["business_id = $businessId"] : ["+business_id = $businessId"];
   const bindings: Selection["bindings"] = { businessId: query.businessId, limit: query.limit };
@@ -24,6 +41,10 @@ export function selectJobIds(query: JobListQuery): Selection {
   if (query.oldestBehind !== undefined) {
     where.push("job_id > $oldestBehind");
     bindings.oldestBehind = query.oldestBehind;
+  }
+  if (edge !== undefined) {
+    where.push(`job_id ${idOrder(query) === "DESC" ? ">=" : "<="} $edge`);
+    bindings.edge = edge;
   }
   if (query.arrayId !== undefined) {
     where.push("array_id = $arrayId");

@@ -3,9 +3,10 @@ import { startTimeMs } from "../../shared/start-time.ts";
 import { PUT_BACK_MAX_MS } from "../execution/rules.ts";
 import type { Migration, SqliteStore } from "../store/sqlite.ts";
 import { CLOCK_SKEW_MS } from "../tasks/clock.ts";
+import { Turns } from "../turns.ts";
 import { isSameRequest } from "./fingerprint.ts";
 import type { GroupKey } from "./flow-store.ts";
-import { idOrder, selectJobIds } from "./job-filter.sqlite.ts";
+import { idOrder, looksAtEach, selectEdge, selectJobIds } from "./job-filter.sqlite.ts";
 import type { JobRecord, JobState } from "./job-record.ts";
 import {
   CLAIMABLE,
@@ -108,6 +109,11 @@ export const jobMigrations: Migration[] = [
   },
 ];
 
+/** Jobs that are looked at in one go where each may have to be: a manifest can be long. */
+const LOOKED_AT_ONCE = 100;
+/** Jobs that are changed in one go, where each may be as long. */
+const CHANGED_AT_ONCE = 50;
+
 const HAS_KEY = "business_id = $businessId AND user_id = $userId AND idempotency_key = $key";
 
 export class SqliteJobStore implements JobStore {
@@ -129,7 +135,23 @@ export class SqliteJobStore implements JobStore {
   }
 
   async list(query: JobListQuery): Promise<JobRecord[]> {
-    const { sql, bindings } = selectJobIds(query);
+    if (!looksAtEach(query)) return this.listTo(undefined, query);
+    const turns = new Turns();
+    const found: JobRecord[] = [];
+    let rest = query;
+    while (found.length < query.limit) {
+      const { sql, bindings } = selectEdge(rest, LOOKED_AT_ONCE);
+      const edge = this.store.get<{ job_id: string }>(sql, bindings)?.job_id;
+      found.push(...this.listTo(edge, { ...rest, limit: query.limit - found.length }));
+      if (edge === undefined) break;
+      rest = { ...rest, [idOrder(query) === "DESC" ? "beforeJobId" : "oldestBehind"]: edge };
+      await turns.next();
+    }
+    return found;
+  }
+
+  private listTo(edge: string | undefined, query: JobListQuery): JobRecord[] {
+    const { sql, bindings } = selectJobIds(query, edge);
     return this.store
       .all<JobRow>(
         `SELECT * FROM compute_jobs WHERE job_id IN (${sql}) ORDER BY job_id ${idOrder(query)}`,
@@ -142,7 +164,25 @@ export class SqliteJobStore implements JobStore {
     return this.store.write(() => requests.map((request) => this.changeOne(request)));
   }
 
-  changeMatching<Result>(
+  /** A piece at a time: while this store writes, nobody else is served. */
+  async changeMatching<Result>(
+    query: JobListQuery,
+    decide: ChangeRequest<Result>["decide"],
+  ): Promise<MatchingChanges<Result>> {
+    const onward = idOrder(query) === "DESC" ? "beforeJobId" : "oldestBehind";
+    const results: Result[] = [];
+    let rest = query;
+    for (;;) {
+      const limit = Math.min(CHANGED_AT_ONCE, query.limit - results.length);
+      const piece = await this.changePiece({ ...rest, limit }, decide);
+      results.push(...piece.results);
+      const { nextBeforeJobId } = piece;
+      if (nextBeforeJobId === undefined || results.length >= query.limit) return { results, nextBeforeJobId };
+      rest = { ...rest, [onward]: nextBeforeJobId };
+    }
+  }
+
+  private changePiece<Result>(
     query: JobListQuery,
     decide: ChangeRequest<Result>["decide"],
   ): Promise<MatchingChanges<Result>> {

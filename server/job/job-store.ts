@@ -108,7 +108,10 @@ export interface JobStore extends KeepsTimes {
     requests: readonly ChangeRequest<Result>[],
     options?: { unrelated: boolean },
   ): Promise<Result[]>;
-  /** Does with the jobs that the query selects, in the order of `list`, what `change` does with those it is given. */
+  /**
+   * Does with the jobs that the query selects, in the order of `list`, what `change` does with those it is given. Where
+   * they are many it may take several writes.
+   */
   changeMatching<Result>(
     query: JobListQuery,
     decide: (state: JobState | undefined) => Decision<Result>,

@@ -52,7 +52,7 @@ export class ManyJobs {
     refuseArrays(batch);
     await this.parts.flow.checkAfter(by.businessId, batch);
     const nowMs = this.parts.now();
-    const batchHash = batchKey === undefined ? "" : fingerprintOfBatch(batch);
+    const batchHash = batchKey === undefined ? "" : await fingerprintOfBatch(batch);
     const wanted = batch.map(({ idempotencyKey, ...manifest }, i): NewJob => {
       const job = newJob(by, manifest, {}, nowMs);
       if (idempotencyKey !== undefined) {

@@ -45,6 +45,8 @@ function walk(
   above.add(value);
   const holder = value as Record<PropertyKey, unknown>;
   for (const name of Object.keys(value)) {
+    // Most of what stands in a file or a request are texts, and many of them.
+    if (typeof holder[name] === "string") continue;
     const key = Array.isArray(value) ? Number(name) : name;
     const inner = cores.flatMap((core) => childOf(core, key, Array.isArray(value)));
     if (inner.length === 0) continue;

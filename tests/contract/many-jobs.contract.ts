@@ -163,6 +163,32 @@ export function manyJobsContract(name: string, open: () => Promise<ControlPlaneS
       expect(await ids({ name: "a-*", status: ["CANCELLED"] })).toEqual([]);
     });
 
+    test("what a pattern or a label selects among many is found in order, in both directions, page by page", async () => {
+      const jobs = await submit(
+        ...Array.from({ length: 1_300 }, (_, i) => ({
+          name: `job-${i}${i % 100 === 7 ? "-x" : ""}`,
+          labels: (i % 300 === 0 ? { rare: "yes" } : {}) as Record<string, string>,
+        })),
+      );
+      const ids = (keep: (i: number) => boolean) => jobs.filter((_, i) => keep(i)).map((job) => job.jobId);
+      const found = async (where: Partial<JobListQuery>) =>
+        (await stores.jobs.list(query(where))).map((job) => job.jobId);
+      const named = ids((i) => i % 100 === 7);
+      const labelled = ids((i) => i % 300 === 0);
+      expect(await found({ name: "job-*-x" })).toEqual(named.toReversed());
+      expect(await found({ name: "job-*-x", oldestBehind: "" })).toEqual(named);
+      expect(await found({ labels: { rare: "yes" }, status: ["QUEUED", "FAILED"] })).toEqual(
+        labelled.toReversed(),
+      );
+      expect(await found({ labels: { rare: "yes" }, oldestBehind: labelled[0] as string })).toEqual(
+        labelled.slice(1),
+      );
+      expect(await found({ name: "*-x", limit: 3, beforeJobId: named[9] as string })).toEqual(
+        named.slice(6, 9).toReversed(),
+      );
+      expect(await found({ name: "*-y" })).toEqual([]);
+    });
+
     test("cancelling while nodes take the jobs ends all of them, and tells every node that has one", async () => {
       await submit(...Array.from({ length: 400 }, () => ({})));
       const nodes = Array.from({ length: 4 }, () => nodeOf(businessId, { cpu: 64 }));

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { existsSync, readdirSync, statSync } from "node:fs";
+import { cpSync, existsSync, readdirSync, rmSync, statSync } from "node:fs";
+import { join } from "node:path";
 import { Person } from "../support/person.ts";
 import { TestServer } from "../support/server.ts";
 import { onSharedStore } from "../support/shared-store.ts";
@@ -106,6 +107,30 @@ test.skipIf(onSharedStore)(
     await ofServer("prune", "--jobs-older-than", "0s");
     expect((await usage()).jobs).toBe(0);
     await person.stopAgents();
+  },
+  TEST_TIMEOUT_MS,
+);
+
+test.skipIf(onSharedStore)(
+  "a backup in which a file was replaced by a link or a pipe is refused at once, and nothing is put back",
+  async () => {
+    const made = person.home.join("to-forge");
+    expect(await ofServer("backup", made)).toMatchObject({ exitCode: 0 });
+    const target = person.home.join("restored");
+    for (const name of ["compute.db", "secret.key"]) {
+      for (const forge of [["mkfifo"], ["ln", "-s", "/dev/zero"], ["ln", "-s", "/etc/passwd"]]) {
+        const forged = person.home.join("forged");
+        cpSync(made, forged, { recursive: true });
+        rmSync(join(forged, name));
+        expect(Bun.spawnSync([...forge, join(forged, name)]).exitCode).toBe(0);
+        expect(await person.run(["server", "restore", forged, "--data-dir", target])).toMatchObject({
+          exitCode: 65,
+          stderr: expect.stringContaining("is no plain file"),
+        });
+        expect(existsSync(join(target, "compute.db"))).toBe(false);
+        rmSync(forged, { recursive: true });
+      }
+    }
   },
   TEST_TIMEOUT_MS,
 );

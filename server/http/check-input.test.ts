@@ -1,0 +1,41 @@
+import { expect, test } from "bun:test";
+import { endpoints } from "../../shared/endpoints/index.ts";
+import { checkInput } from "./check-input.ts";
+
+const schema = endpoints["jobs.submit-batch"].input;
+const batch = (size: number, job: (i: number) => object) => ({
+  jobs: Array.from({ length: size }, (_, i) => job(i)),
+});
+const issuesOf = (read: Awaited<ReturnType<typeof checkInput>>) => (read.success ? [] : read.error.issues);
+const variables = Object.fromEntries(Array.from({ length: 90 }, (_, i) => [`K${i}`, "x"]));
+
+test("a long batch is read as by its schema, also what is wrong with it", async () => {
+  const good = batch(200, (i) => ({ name: `j${i}`, command: ["a"], env: { A: i } }));
+  expect(await checkInput(schema, good)).toEqual(schema.safeParse(good) as never);
+  const bad = batch(200, (i) => (i === 150 ? { command: 5, extra: 1 } : { command: ["a"] }));
+  const [read, whole] = [await checkInput(schema, bad), schema.safeParse(bad)];
+  expect(read.success).toBe(false);
+  expect(issuesOf(read)).toEqual(whole.error?.issues as never);
+});
+
+test("what stands around a long list is checked: unknown fields and how many there may be", async () => {
+  for (const raw of [{ ...batch(30, () => ({ command: ["a"] })), other: 1 }, batch(1_001, () => ({}))]) {
+    const read = await checkInput(schema, raw);
+    expect(issuesOf(read)).toEqual([schema.safeParse(raw).error?.issues[0] as never]);
+  }
+});
+
+test("others get their turn while a long batch is checked", async () => {
+  let turns = 0;
+  const counting = setInterval(() => turns++, 0);
+  try {
+    const read = await checkInput(
+      schema,
+      batch(1_000, () => ({ command: ["a"], env: variables })),
+    );
+    expect(read.success).toBe(true);
+  } finally {
+    clearInterval(counting);
+  }
+  expect(turns).toBeGreaterThan(1);
+});
