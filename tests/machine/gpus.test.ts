@@ -81,7 +81,7 @@ test(
     await using server = await TestServer.start();
     await using person = await ownerOf(
       server,
-      `if [ "$1" = -L ]; then cat '${two}.list.txt'; else cat "$TANVRIT_HOME/report.xml"; fi`,
+      `if [ "$1" = -L ]; then cat '${two}.list.txt'; else cat "\${0%/*}/../report.xml"; fi`,
     );
     const report = await readFile(`${two}.xml`, "utf8");
     await writeFile(person.home.join("report.xml"), report);
