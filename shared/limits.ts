@@ -34,6 +34,6 @@ export const limits = {
   /** The most jobs that one job comes after. */
   maxAfter: 100,
   maxArrayJobs: 5_000,
-  /** All jobs of an array together, as they are stored: each holds the whole manifest. */
-  maxArrayBytes: 64 * 1024 * 1024,
+  /** All jobs of an array together, as they are stored: each holds the whole manifest, and all are stored in one go. */
+  maxArrayBytes: 16 * 1024 * 1024,
 } as const;
