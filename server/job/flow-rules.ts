@@ -6,6 +6,11 @@ import type { Decision } from "./job-store.ts";
 /** What follows for a job from how the jobs stand that it comes after. */
 export type AfterVerdict = { kind: "wait" } | { kind: "go" } | { kind: "skip"; message: string };
 
+/** Ids of the jobs that this one comes after. */
+export function namedBefore({ manifest }: JobRecord): string[] {
+  return manifest.after?.map((one) => one.jobId) ?? [];
+}
+
 /** Skips as soon as one condition can no longer come true, goes when all have. Pure. */
 export function judgeAfter(job: JobRecord, others: ReadonlyMap<string, JobRecord>): AfterVerdict {
   let waits = false;

@@ -63,7 +63,7 @@ export class JobChanges {
     const failed = outcomes.find((outcome) => !outcome.ok);
     if (failed) throw failed.error;
     const changesExecutions = [...drafts.executions.values()].some((draft) => draft.isChanged);
-    if (changesExecutions) return this.change(requests);
+    if (changesExecutions || drafts.restedOn.size > 0) return this.change(requests);
     const missed = await this.store.attempt(() => this.writeEach(drafts));
     const isMissed = ({ key }: Request) => "jobId" in key && missed.has(key.jobId);
     const again = (await this.change(requests.filter(isMissed))).values();
@@ -148,7 +148,8 @@ export class JobChanges {
     const executionIds = requests.flatMap(({ key }) => ("executionId" in key ? [key.executionId] : []));
     const jobIds = requests.flatMap(({ key }) => ("jobId" in key ? [key.jobId] : []));
     const named = await this.readExecutions(drafts, executionIds);
-    const jobs = await this.readJobs(drafts, [...jobIds, ...named.map((one) => one.job_id)]);
+    const restedOn = requests.flatMap(({ restsOn }) => restsOn ?? []);
+    const jobs = await this.readJobs(drafts, [...jobIds, ...named.map((one) => one.job_id), ...restedOn]);
     const asked = new Set(jobIds);
     const current = jobs.flatMap((job) =>
       asked.has(job.job_id) && job.execution_id !== undefined ? [job.execution_id] : [],
@@ -188,8 +189,10 @@ export class JobChanges {
   private async write(drafts: Drafts): Promise<void> {
     const jobs = alike(drafts.jobs, (job) => job.jobId, jobUpdate);
     const executions = alike(drafts.executions, (one) => one.executionId, executionUpdate);
+    const guards = guardsOf(drafts);
     const [onlyJob] = jobs;
-    if (onlyJob && jobs.length === 1 && onlyJob.ids.length === 1 && executions.length === 0) {
+    const isOne = onlyJob?.ids.length === 1 && jobs.length === 1;
+    if (isOne && executions.length + guards.length === 0) {
       const { matchedCount } = await this.jobs.updateOne(filterOf("job_id", onlyJob), onlyJob.update);
       if (matchedCount !== 1) throw new ContentionError("The job changed in between.");
       return;
@@ -203,9 +206,13 @@ export class JobChanges {
           throw new ContentionError("An execution changed in between.");
       }
       if (jobs.length > 0) {
-        const writes = jobs.map((one) => writeOf("job_id", one));
+        const writes = [
+          ...guards.map((one) => writeOf("job_id", one)),
+          ...jobs.map((one) => writeOf("job_id", one)),
+        ];
         const { matchedCount } = await this.jobs.bulkWrite(writes, { session });
-        if (matchedCount !== countOf(jobs)) throw new ContentionError("A job changed in between.");
+        const expected = countOf(guards) + countOf(jobs);
+        if (matchedCount !== expected) throw new ContentionError("A job changed in between.");
       }
     });
   }
@@ -216,6 +223,17 @@ interface Alike<Update> {
   ids: string[];
   version: number;
   update: Update;
+}
+
+/**
+ * Jobs on which what is written rests. A transaction that has only read them would not be in the way of another that
+ * changes them: each is written, too, without a change to it.
+ */
+function guardsOf({ jobs, restedOn }: Drafts): Alike<{ $set: { guard: string } }>[] {
+  const update = { $set: { guard: crypto.randomUUID() } };
+  const unchanged = [...restedOn].filter((id) => !jobs.get(id)?.isChanged);
+  const byVersion = Map.groupBy(unchanged, (id) => jobs.get(id)?.readVersion ?? 0);
+  return [...byVersion].map(([version, ids]) => ({ ids, version, update }));
 }
 
 /** A thousand jobs that are cancelled together are one write, not a thousand. */
@@ -254,11 +272,15 @@ function countOf(groups: readonly Alike<unknown>[]): number {
 class Drafts {
   readonly jobs = new Map<string, Draft<JobRecord>>();
   readonly executions = new Map<string, Draft<ExecutionRecord>>();
+  /** Jobs on which rests what is to be written. */
+  readonly restedOn = new Set<string>();
 
   decide(request: Request): Outcome {
     try {
       const state = this.stateOf(request.key);
-      const decision = request.decide(state);
+      const others = this.othersOf(request, state);
+      const decision = request.decide(state, others);
+      if (state && decision.job) for (const jobId of others.keys()) this.restedOn.add(jobId);
       if (state && decision.execution)
         put(this.executions, decision.execution.executionId, decision.execution);
       if (state && decision.job) put(this.jobs, decision.job.jobId, decision.job);
@@ -266,6 +288,12 @@ class Drafts {
     } catch (error) {
       return { ok: false, error };
     }
+  }
+
+  private othersOf({ restsOn = [] }: Request, state: JobState | undefined): Map<string, JobRecord> {
+    const found = restsOn.flatMap((jobId) => this.jobs.get(jobId)?.record ?? []);
+    const others = found.filter((job) => job.businessId === state?.job.businessId);
+    return new Map(others.map((job) => [job.jobId, job]));
   }
 
   private stateOf(key: Request["key"]): JobState | undefined {

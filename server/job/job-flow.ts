@@ -4,13 +4,13 @@ import type { JobManifest } from "../../shared/manifest.ts";
 import type { Bus } from "../bus/bus.ts";
 import { RecentMap } from "../recent-map.ts";
 import type { DueTimes } from "../tasks/due-times.ts";
-import { applyProgress, judgeAfter, releaseHeld, skipHeld, tally } from "./flow-rules.ts";
+import { applyProgress, judgeAfter, namedBefore, releaseHeld, skipHeld, tally } from "./flow-rules.ts";
 import type { GroupKey, JobFlowStore } from "./flow-store.ts";
 import { type CanStart, displaces } from "./group-rules.ts";
-import type { JobRecord, JobState } from "./job-record.ts";
+import type { JobRecord } from "./job-record.ts";
 import { JobRetry } from "./job-retry.ts";
 import { cancelled } from "./job-rules.ts";
-import type { Decision, JobStore } from "./job-store.ts";
+import type { ChangeRequest, Decision, JobStore } from "./job-store.ts";
 
 export interface JobFlowParts {
   jobs: JobStore;
@@ -24,7 +24,7 @@ export interface JobFlowParts {
   onError(what: string, error: unknown): void;
 }
 
-type Rule = (state: JobState | undefined) => Decision<JobRecord | undefined>;
+type Rule = ChangeRequest<JobRecord | undefined>["decide"];
 
 type JobKey = Pick<JobRecord, "jobId" | "businessId">;
 
@@ -141,48 +141,19 @@ export class JobFlow {
   }
 
   /**
-   * Of jobs that are held back for others: those that go on, and those that are skipped. The others are read in the
-   * same change: none that is queued again meanwhile counts as over.
+   * Of jobs that are held back for others: those that go on, and those that are skipped. The oldest first: each is
+   * judged by what has just become of those before it, and none that is queued again meanwhile counts as over.
    */
-  private async judge(held: readonly JobRecord[]): Promise<JobRecord[]> {
+  private judge(held: readonly JobRecord[]): Promise<JobRecord[]> {
     const nowMs = this.parts.now();
-    const waiting = new Map(held.map((job) => [job.jobId, job]));
-    const known = new Map(waiting);
-    const remember = (jobId: string, job: JobRecord | undefined) => {
-      if (job) known.set(jobId, job);
-      else known.delete(jobId);
+    const rule: Rule = (state, others) => {
+      const verdict = state && judgeAfter(state.job, others);
+      if (verdict?.kind === "go") return releaseHeld(state, nowMs);
+      return verdict?.kind === "skip" ? skipHeld(state, verdict.message, nowMs) : { result: undefined };
     };
-    const changes = new Map<string, { job: JobKey; rule: Rule }>();
-    for (const { businessId, manifest } of waiting.values()) {
-      for (const { jobId } of manifest.after ?? []) {
-        if (waiting.has(jobId)) continue;
-        const rule: Rule = (state) => {
-          remember(jobId, state?.job);
-          return { result: undefined };
-        };
-        changes.set(jobId, { job: { jobId, businessId }, rule });
-      }
-    }
-    // The oldest first: each is judged by what has just become of those before it.
-    for (const job of [...waiting.values()].sort((a, b) => (a.jobId < b.jobId ? -1 : 1))) {
-      const rule: Rule = (state) => {
-        const decision = this.decideHeld(state, known, nowMs);
-        remember(job.jobId, decision.job ?? state?.job);
-        return decision;
-      };
-      changes.set(job.jobId, { job, rule });
-    }
-    return this.change([...changes.values()]);
-  }
-
-  private decideHeld(
-    state: JobState | undefined,
-    known: ReadonlyMap<string, JobRecord>,
-    nowMs: number,
-  ): Decision<JobRecord | undefined> {
-    const verdict = state && judgeAfter(state.job, known);
-    if (verdict?.kind === "go") return releaseHeld(state, nowMs);
-    return verdict?.kind === "skip" ? skipHeld(state, verdict.message, nowMs) : { result: undefined };
+    const waiting = [...new Map(held.map((job) => [job.jobId, job])).values()];
+    waiting.sort((a, b) => (a.jobId < b.jobId ? -1 : 1));
+    return this.change(waiting.map((job) => ({ job, rule, restsOn: namedBefore(job) })));
   }
 
   /** Nothing more follows from a job that goes on. */
@@ -262,11 +233,14 @@ export class JobFlow {
     return done;
   }
 
-  private async change(changes: readonly { job: JobKey; rule: Rule }[]): Promise<JobRecord[]> {
+  private async change(
+    changes: readonly { job: JobKey; rule: Rule; restsOn?: string[] }[],
+  ): Promise<JobRecord[]> {
     if (changes.length === 0) return [];
     const results = await this.parts.jobs.change(
-      changes.map(({ job, rule }) => ({
-        key: { jobId: job.jobId, businessId: job.businessId },
+      changes.map(({ job: { jobId, businessId }, rule, restsOn }) => ({
+        key: { jobId, businessId },
+        restsOn,
         decide: rule,
       })),
     );

@@ -1,4 +1,5 @@
 import { isFinal } from "../../shared/job-state.ts";
+import { namedBefore } from "./flow-rules.ts";
 import type { JobFlow, JobFlowParts } from "./job-flow.ts";
 import type { JobRecord } from "./job-record.ts";
 import type { ChangeRequest } from "./job-store.ts";
@@ -150,32 +151,30 @@ export class JobRetry {
     const nowMs = this.parts.now();
     const queued = new Set<string>();
     const left = new Set<string>();
-    const known = new Map<string, JobRecord>();
     const ids = new Set(targets.map((job) => job.jobId));
     const arrayIds = new Set(targets.flatMap((job) => job.arrayId ?? []));
     if (array && isFinal(array.status) && array.status !== "SUCCESS") arrayIds.add(array.jobId);
     const businessId = (array ?? targets[0])?.businessId ?? "";
     const released = await this.parts.flow.releasedBehind([...ids, ...arrayIds]);
-    const earlier = new Set(targets.flatMap((job) => job.manifest.after?.map((one) => one.jobId) ?? []));
-    const target = (job: JobRecord) =>
-      requestOf(job, (now) => {
-        const next = queuedAgain(now, order, known, nowMs);
-        known.set(now.jobId, next ?? now);
+    const isAfterOthers = targets.some((job) => namedBefore(job).length > 0);
+    const target = (job: JobRecord): Request => ({
+      ...requestOf(job, (now, others) => {
+        const next = queuedAgain(now, order, others, nowMs);
         note(queued, now.jobId, next !== undefined);
         note(left, now.jobId, next === undefined && isFinal(now.status));
         return next;
-      });
+      }),
+      restsOn: namedBefore(job),
+    });
     const opening = (jobId: string) =>
       requestOf({ jobId, businessId }, (now) => {
         const isOpened = targets.some((job) => job.arrayId === jobId && queued.has(job.jobId));
         // One whose jobs have all succeeded since it ended is not what its record says.
         return isOpened || targets.length === 0 ? reopened(now) : undefined;
       });
-    const reads = [...earlier].filter((jobId) => !ids.has(jobId));
     const holds = released.filter((job) => !ids.has(job.jobId));
-    const isUnrelated = earlier.size + holds.length + arrayIds.size === 0;
+    const isUnrelated = !isAfterOthers && holds.length + arrayIds.size === 0;
     const requests: Request[] = [
-      ...reads.map((jobId) => readOf({ jobId, businessId }, known)),
       ...holds.map((job) => requestOf(job, heldAgain)),
       ...targets.map(target),
       // Last: a store that has to part them because others are at work on them keeps the order.
@@ -195,24 +194,13 @@ export class JobRetry {
 
 function requestOf(
   { jobId, businessId }: Pick<JobRecord, "jobId" | "businessId">,
-  rule: (job: JobRecord) => JobRecord | undefined,
+  rule: (job: JobRecord, others: ReadonlyMap<string, JobRecord>) => JobRecord | undefined,
 ): Request {
   return {
     key: { jobId, businessId },
-    decide: (state) => {
-      const job = state && rule(state.job);
+    decide: (state, others) => {
+      const job = state && rule(state.job, others);
       return { job, result: job };
-    },
-  };
-}
-
-function readOf(key: { jobId: string; businessId: string }, known: Map<string, JobRecord>): Request {
-  return {
-    key,
-    decide: (state) => {
-      if (state) known.set(key.jobId, state.job);
-      else known.delete(key.jobId);
-      return { result: undefined };
     },
   };
 }

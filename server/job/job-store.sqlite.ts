@@ -161,7 +161,10 @@ export class SqliteJobStore implements JobStore {
   }
 
   change<Result>(requests: readonly ChangeRequest<Result>[]): Promise<Result[]> {
-    return this.store.write(() => requests.map((request) => this.changeOne(request)));
+    return this.store.write(() => {
+      const seen = new Map<string, JobRecord | undefined>();
+      return requests.map((request) => this.changeOne(request, seen));
+    });
   }
 
   /** A piece at a time: while this store writes, nobody else is served. */
@@ -190,7 +193,7 @@ export class SqliteJobStore implements JobStore {
     return this.store.write(() => {
       const { sql, bindings } = selectJobIds(query);
       const ids = this.store.all<{ job_id: string }>(sql, bindings).map((row) => row.job_id);
-      const results = ids.map((jobId) => this.changeOne({ key: { businessId, jobId }, decide }));
+      const results = ids.map((jobId) => this.changeOne({ key: { businessId, jobId }, decide }, new Map()));
       return { results, nextBeforeJobId: ids.length < limit ? undefined : ids.at(-1) };
     });
   }
@@ -263,11 +266,35 @@ export class SqliteJobStore implements JobStore {
     });
   }
 
-  private changeOne<Result>(request: ChangeRequest<Result>): Result {
-    const decision = request.decide(this.readState(request.key));
+  /** @param seen jobs that were read or written in the same change: many rest on the same few. */
+  private changeOne<Result>(
+    request: ChangeRequest<Result>,
+    seen: Map<string, JobRecord | undefined>,
+  ): Result {
+    const state = this.readState(request.key);
+    const decision = request.decide(state, this.othersOf(request, state, seen));
     if (decision.execution) updateExecution(this.store, decision.execution);
-    if (decision.job) updateJob(this.store, decision.job);
+    if (decision.job) {
+      updateJob(this.store, decision.job);
+      seen.set(decision.job.jobId, decision.job);
+    }
     return decision.result;
+  }
+
+  private othersOf(
+    { restsOn = [] }: ChangeRequest<unknown>,
+    state: JobState | undefined,
+    seen: Map<string, JobRecord | undefined>,
+  ): ReadonlyMap<string, JobRecord> {
+    const others = new Map<string, JobRecord>();
+    if (!state) return others;
+    const { businessId } = state.job;
+    for (const jobId of restsOn) {
+      if (!seen.has(jobId)) seen.set(jobId, this.read(businessId, jobId));
+      const other = seen.get(jobId);
+      if (other?.businessId === businessId) others.set(jobId, other);
+    }
+    return others;
   }
 
   private insertAll(jobs: readonly NewJob[]): InsertOutcome[] {

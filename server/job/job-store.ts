@@ -32,11 +32,14 @@ export interface Decision<Result> {
 export interface ChangeRequest<Result> {
   /** A user's job with its current execution, or an execution of a node with its job. Anything else is not found. */
   key: { jobId: string; businessId: string } | { executionId: string; nodeId: string };
+  /** Ids of jobs of the same business on which the decision rests, read at the same moment. */
+  restsOn?: readonly string[];
   /**
    * Pure: may be called again with what is stored by then, when somebody else was faster. `undefined` means there is
-   * no such row within that business or node.
+   * no such row within that business or node. `others` are those of `restsOn` that are there, as requests before this
+   * one have left them: where one of them changes before the decision is written, it is made again.
    */
-  decide: (state: JobState | undefined) => Decision<Result>;
+  decide: (state: JobState | undefined, others: ReadonlyMap<string, JobRecord>) => Decision<Result>;
 }
 
 export interface JobListQuery {

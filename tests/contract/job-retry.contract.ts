@@ -117,6 +117,35 @@ export function jobRetryContract(
       }
     });
 
+    test("of two changes at once that each rest on the other's job, the later one sees what the earlier has done", async () => {
+      const changeFirst = (job: JobRecord, other: JobRecord): Promise<unknown[]> =>
+        stage.stores.jobs.change([
+          {
+            key: job,
+            restsOn: [other.jobId],
+            decide: (state, others) => {
+              const isFirst = others.get(other.jobId)?.agentDeaths === 0;
+              return {
+                job: isFirst && state ? { ...state.job, agentDeaths: 1 } : undefined,
+                result: isFirst,
+              };
+            },
+          },
+        ]);
+      for (let round = 0; round < 20; round++) {
+        const [one, two] = [await stage.submit(), await stage.submit()];
+        const first = changeFirst(one, two);
+        // In a batch of its own.
+        await new Promise(setImmediate);
+        const done = [await changeFirst(two, one), await first].flat();
+        expect(done.filter((isFirst) => isFirst)).toEqual([true]);
+        const deaths = [await stage.find(one.jobId), await stage.find(two.jobId)].map(
+          (job) => job.agentDeaths,
+        );
+        expect(deaths.sort()).toEqual([0, 1]);
+      }
+    });
+
     test("an array is open again while one of its jobs is retried, counts again, and can be cancelled", async () => {
       const array = await stage.submit({ array: "1-3" });
       const [one, ...rest] = await stage.take();
