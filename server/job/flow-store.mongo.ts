@@ -76,6 +76,13 @@ export class MongoJobFlowStore implements JobFlowStore {
     });
   }
 
+  decideAgain(jobIds: readonly string[], except: readonly string[]): Promise<void> {
+    const waiting = { after_ids: { $in: [...jobIds] }, job_id: { $nin: [...except] } };
+    return this.store.attempt(async () => {
+      await this.jobs.updateMany(waiting, { $inc: { version: 1 } });
+    });
+  }
+
   releasedBehind(jobIds: readonly string[]): Promise<JobRecord[]> {
     return this.select({
       ...SAYS_AFTER,

@@ -79,6 +79,9 @@ export class SqliteJobFlowStore implements JobFlowStore {
     });
   }
 
+  /** Every decision is made of what is read in the write itself. */
+  async decideAgain(): Promise<void> {}
+
   async releasedBehind(jobIds: readonly string[]): Promise<JobRecord[]> {
     return this.select(
       `job_id IN (SELECT job_id FROM compute_job_after WHERE after_job_id IN (SELECT value FROM json_each($ids)))

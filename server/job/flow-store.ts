@@ -28,6 +28,11 @@ export interface JobFlowStore {
    * first of them.
    */
   waitingBehind(jobIds: readonly string[], limit: number): Promise<JobRecord[]>;
+  /**
+   * Of jobs that are held back until one of these is over, no decision is written that was made of what was read before
+   * now: it is made again. To be called when these are queued again. But for jobs of `except`.
+   */
+  decideAgain(jobIds: readonly string[], except: readonly string[]): Promise<void>;
   /** Queued jobs that come after one of these and are not held back for it any more. */
   releasedBehind(jobIds: readonly string[]): Promise<JobRecord[]>;
   /**

@@ -1,4 +1,5 @@
-import type { Collection } from "mongodb";
+import type { Collection, FindOptions } from "mongodb";
+import { isFinal } from "../../shared/job-state.ts";
 import { Batches, type Waiting } from "../store/batches.ts";
 import {
   ContentionError,
@@ -17,6 +18,7 @@ import {
 } from "./job-documents.mongo.ts";
 import type { ExecutionRecord, JobRecord, JobState } from "./job-record.ts";
 import type { ChangeRequest } from "./job-store.ts";
+import { updateOfMany } from "./update-of-many.mongo.ts";
 
 type Request = ChangeRequest<unknown>;
 type Call = Waiting<readonly Request[], unknown[]>;
@@ -26,6 +28,7 @@ type Outcome = { ok: true; value: unknown } | { ok: false; error: unknown };
 /** A record as it was read, and what became of it since. */
 interface Draft<Record> {
   record: Record;
+  readAs: Record;
   readVersion: number;
   isChanged: boolean;
 }
@@ -54,8 +57,9 @@ export class JobChanges {
   }
 
   /**
-   * The same for many jobs that have nothing to do with each other, so that they need no transaction: several times
-   * faster. Those that somebody else changes meanwhile are decided again, one way or the other each is written once.
+   * The same without a transaction, in which a write costs several times as much. Jobs that somebody else changes
+   * meanwhile are decided again, with those that rest on them. One that goes on because of what has just become of
+   * another could be taken before that is undone, and so is written in a transaction with it.
    */
   async changeEach(requests: readonly Request[]): Promise<unknown[]> {
     const drafts = await this.store.attempt(() => this.read(requests));
@@ -63,9 +67,20 @@ export class JobChanges {
     const failed = outcomes.find((outcome) => !outcome.ok);
     if (failed) throw failed.error;
     const changesExecutions = [...drafts.executions.values()].some((draft) => draft.isChanged);
-    if (changesExecutions || drafts.restedOn.size > 0) return this.change(requests);
-    const missed = await this.store.attempt(() => this.writeEach(drafts));
-    const isMissed = ({ key }: Request) => "jobId" in key && missed.has(key.jobId);
+    if (changesExecutions || requests.some((request) => drafts.goesOnBecauseOfOthers(request))) {
+      return this.change(requests);
+    }
+    const stamp = crypto.randomUUID();
+    const missed = await this.store.attempt(() => this.writeEach(drafts, stamp));
+    const jobIdOf = ({ key }: Request) => ("jobId" in key ? key.jobId : "");
+    const open = new Set(missed);
+    if (missed.size > 0) {
+      for (const request of requests) {
+        if (request.restsOn?.some((jobId) => open.has(jobId))) open.add(jobIdOf(request));
+      }
+      await this.store.attempt(() => this.undo(drafts, open.difference(missed), stamp));
+    }
+    const isMissed = (request: Request) => open.has(jobIdOf(request));
     const again = (await this.change(requests.filter(isMissed))).values();
     return requests.map((request, i) => {
       const outcome = outcomes[i];
@@ -74,12 +89,10 @@ export class JobChanges {
   }
 
   /** Resolves with the jobs that somebody else has changed since they were read. */
-  private async writeEach(drafts: Drafts): Promise<Set<string>> {
+  private async writeEach(drafts: Drafts, stamp: string): Promise<Set<string>> {
     const missed = new Set<string>();
-    for (const group of alike(drafts.jobs, (job) => job.jobId, jobUpdate)) {
-      const stamp = crypto.randomUUID();
-      const { $set, ...others } = group.update;
-      const stamped = { ...others, $set: { ...$set, changed_by: stamp } };
+    for (const group of alike(drafts.jobs, (job) => job.jobId, updateOfMany)) {
+      const stamped = [...group.update, { $set: { changed_by: stamp } }];
       const { matchedCount } = await this.jobs.updateMany(filterOf("job_id", group), stamped);
       if (matchedCount === group.ids.length) continue;
       const written = this.jobs.find({ job_id: { $in: group.ids }, changed_by: stamp });
@@ -87,6 +100,17 @@ export class JobChanges {
       for (const id of group.ids) if (!ids.has(id)) missed.add(id);
     }
     return missed;
+  }
+
+  /** Makes jobs again what they were, but for those that somebody has changed since they were written. */
+  private async undo(drafts: Drafts, jobIds: ReadonlySet<string>, stamp: string): Promise<void> {
+    const writes = [...jobIds].flatMap((jobId) => {
+      const draft = drafts.jobs.get(jobId);
+      if (!draft?.isChanged) return [];
+      const filter = { job_id: jobId, version: draft.readVersion + 1, changed_by: stamp };
+      return [{ updateOne: { filter, update: jobUpdate(draft.readAs) } }];
+    });
+    if (writes.length > 0) await this.jobs.bulkWrite(writes, { ordered: false });
   }
 
   private async run(calls: readonly Call[]): Promise<void> {
@@ -149,7 +173,8 @@ export class JobChanges {
     const jobIds = requests.flatMap(({ key }) => ("jobId" in key ? [key.jobId] : []));
     const named = await this.readExecutions(drafts, executionIds);
     const restedOn = requests.flatMap(({ restsOn }) => restsOn ?? []);
-    const jobs = await this.readJobs(drafts, [...jobIds, ...named.map((one) => one.job_id), ...restedOn]);
+    const all = [...jobIds, ...named.map((one) => one.job_id), ...restedOn];
+    const jobs = await this.readJobs(drafts, all, restedOn.length > 0);
     const asked = new Set(jobIds);
     const current = jobs.flatMap((job) =>
       asked.has(job.job_id) && job.execution_id !== undefined ? [job.execution_id] : [],
@@ -158,13 +183,21 @@ export class JobChanges {
     return drafts;
   }
 
-  private async readJobs(drafts: Drafts, ids: readonly string[]): Promise<JobDocument[]> {
+  /** @param atOneMoment none of them is read as it was before a change that another of them shows. */
+  private async readJobs(
+    drafts: Drafts,
+    ids: readonly string[],
+    atOneMoment: boolean,
+  ): Promise<JobDocument[]> {
     const wanted = [...new Set(ids)];
     if (wanted.length === 0) return [];
-    const found = await this.jobs.find({ job_id: { $in: wanted } }).toArray();
+    const options: FindOptions = atOneMoment ? { readConcern: { level: "snapshot" } } : {};
+    const found = await this.jobs.find({ job_id: { $in: wanted } }, options).toArray();
     for (const document of found) {
+      const record = jobFromDocument(document);
       drafts.jobs.set(document.job_id, {
-        record: jobFromDocument(document),
+        record,
+        readAs: record,
         readVersion: document.version,
         isChanged: false,
       });
@@ -177,8 +210,10 @@ export class JobChanges {
     if (wanted.length === 0) return [];
     const found = await this.executions.find({ id: { $in: wanted } }).toArray();
     for (const document of found) {
+      const record = executionFromDocument(document);
       drafts.executions.set(document.id, {
-        record: executionFromDocument(document),
+        record,
+        readAs: record,
         readVersion: document.version,
         isChanged: false,
       });
@@ -189,10 +224,8 @@ export class JobChanges {
   private async write(drafts: Drafts): Promise<void> {
     const jobs = alike(drafts.jobs, (job) => job.jobId, jobUpdate);
     const executions = alike(drafts.executions, (one) => one.executionId, executionUpdate);
-    const guards = guardsOf(drafts);
     const [onlyJob] = jobs;
-    const isOne = onlyJob?.ids.length === 1 && jobs.length === 1;
-    if (isOne && executions.length + guards.length === 0) {
+    if (onlyJob && jobs.length === 1 && onlyJob.ids.length === 1 && executions.length === 0) {
       const { matchedCount } = await this.jobs.updateOne(filterOf("job_id", onlyJob), onlyJob.update);
       if (matchedCount !== 1) throw new ContentionError("The job changed in between.");
       return;
@@ -206,13 +239,9 @@ export class JobChanges {
           throw new ContentionError("An execution changed in between.");
       }
       if (jobs.length > 0) {
-        const writes = [
-          ...guards.map((one) => writeOf("job_id", one)),
-          ...jobs.map((one) => writeOf("job_id", one)),
-        ];
+        const writes = jobs.map((one) => writeOf("job_id", one));
         const { matchedCount } = await this.jobs.bulkWrite(writes, { session });
-        const expected = countOf(guards) + countOf(jobs);
-        if (matchedCount !== expected) throw new ContentionError("A job changed in between.");
+        if (matchedCount !== countOf(jobs)) throw new ContentionError("A job changed in between.");
       }
     });
   }
@@ -223,17 +252,6 @@ interface Alike<Update> {
   ids: string[];
   version: number;
   update: Update;
-}
-
-/**
- * Jobs on which what is written rests. A transaction that has only read them would not be in the way of another that
- * changes them: each is written, too, without a change to it.
- */
-function guardsOf({ jobs, restedOn }: Drafts): Alike<{ $set: { guard: string } }>[] {
-  const update = { $set: { guard: crypto.randomUUID() } };
-  const unchanged = [...restedOn].filter((id) => !jobs.get(id)?.isChanged);
-  const byVersion = Map.groupBy(unchanged, (id) => jobs.get(id)?.readVersion ?? 0);
-  return [...byVersion].map(([version, ids]) => ({ ids, version, update }));
 }
 
 /** A thousand jobs that are cancelled together are one write, not a thousand. */
@@ -272,15 +290,11 @@ function countOf(groups: readonly Alike<unknown>[]): number {
 class Drafts {
   readonly jobs = new Map<string, Draft<JobRecord>>();
   readonly executions = new Map<string, Draft<ExecutionRecord>>();
-  /** Jobs on which rests what is to be written. */
-  readonly restedOn = new Set<string>();
 
   decide(request: Request): Outcome {
     try {
       const state = this.stateOf(request.key);
-      const others = this.othersOf(request, state);
-      const decision = request.decide(state, others);
-      if (state && decision.job) for (const jobId of others.keys()) this.restedOn.add(jobId);
+      const decision = request.decide(state, this.othersOf(request, state));
       if (state && decision.execution)
         put(this.executions, decision.execution.executionId, decision.execution);
       if (state && decision.job) put(this.jobs, decision.job.jobId, decision.job);
@@ -288,6 +302,12 @@ class Drafts {
     } catch (error) {
       return { ok: false, error };
     }
+  }
+
+  goesOnBecauseOfOthers({ key, restsOn = [] }: Request): boolean {
+    const draft = "jobId" in key ? this.jobs.get(key.jobId) : undefined;
+    if (!draft?.isChanged || isFinal(draft.record.status)) return false;
+    return restsOn.some((jobId) => this.jobs.get(jobId)?.isChanged);
   }
 
   private othersOf({ restsOn = [] }: Request, state: JobState | undefined): Map<string, JobRecord> {

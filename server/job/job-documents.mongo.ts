@@ -51,8 +51,6 @@ export interface JobDocument {
   claim_expires_at?: number;
   /** Which change of many at once was the last one. */
   changed_by?: string;
-  /** Written, with any value, by what rests on how the job stands; see `JobChanges`. */
-  guard?: string;
   /** Goes up with every change; a write names the version it was decided on. */
   version: number;
 }

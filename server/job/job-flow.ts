@@ -153,7 +153,10 @@ export class JobFlow {
     };
     const waiting = [...new Map(held.map((job) => [job.jobId, job])).values()];
     waiting.sort((a, b) => (a.jobId < b.jobId ? -1 : 1));
-    return this.change(waiting.map((job) => ({ job, rule, restsOn: namedBefore(job) })));
+    return this.change(
+      waiting.map((job) => ({ job, rule, restsOn: namedBefore(job) })),
+      waiting.length > 1,
+    );
   }
 
   /** Nothing more follows from a job that goes on. */
@@ -235,6 +238,7 @@ export class JobFlow {
 
   private async change(
     changes: readonly { job: JobKey; rule: Rule; restsOn?: string[] }[],
+    unrelated = false,
   ): Promise<JobRecord[]> {
     if (changes.length === 0) return [];
     const results = await this.parts.jobs.change(
@@ -243,6 +247,7 @@ export class JobFlow {
         restsOn,
         decide: rule,
       })),
+      { unrelated },
     );
     const done = results.filter((job) => job !== undefined);
     this.announce(done);

@@ -33,6 +33,7 @@ type Request = ChangeRequest<JobRecord | undefined>;
 
 const AT_ONCE = 1_000;
 const MAX_BEHIND = 100_000;
+const MAX_ROUNDS = 3;
 
 /** Queues jobs again that are over, in the order in which they come after each other. */
 export class JobRetry {
@@ -93,17 +94,35 @@ export class JobRetry {
   ): Promise<Retried> {
     const changed = [...retriedJobs];
     const skipped = seeds.length === 0 ? [] : await this.skippedBehind(businessId, seeds);
-    if (withDependents) changed.push(...(await this.bringBack(businessId, skipped)));
+    let back = withDependents ? skipped : [];
+    // One that comes back is skipped once more where somebody looks before what it comes after is back, too.
+    for (let round = 0; back.length > 0 && round < MAX_ROUNDS; round++) {
+      changed.push(...(await this.bringBack(businessId, back)));
+      back = await this.skippedBehind(businessId, [...seeds, ...skipped]);
+    }
+    await this.holdBack(changed);
     await this.flow.changed(changed);
-    // Somebody may have let a dependent go between the look and the change.
-    const late = await this.parts.flow.releasedBehind(changed.map((job) => job.jobId));
-    if (late.length > 0)
-      await this.flow.changed(await this.change(late.map((job) => requestOf(job, heldAgain))));
     const isWork = (job: JobRecord) => job.manifest.array === undefined && job.status === "QUEUED";
     return {
       queuedAgain: new Set(changed.filter(isWork).map((job) => job.jobId)).size,
       skippedDependents: withDependents ? 0 : skipped.length,
     };
+  }
+
+  /** Somebody may have let a job go by how another was before it was queued again, or be about to. */
+  private async holdBack(changed: readonly JobRecord[]): Promise<void> {
+    if (changed.length === 0) return;
+    const ids = changed.map((job) => job.jobId);
+    await this.parts.flow.decideAgain(ids, ids);
+    const late = await this.parts.flow.releasedBehind(ids);
+    const isOpen = (job: JobRecord) => !isFinal(job.status);
+    const waits: Request[] = changed
+      .filter((job) => job.status === "QUEUED" && job.hold !== "after" && namedBefore(job).length > 0)
+      .map((job) => ({
+        ...requestOf(job, (now, others) => (others.values().some(isOpen) ? heldAgain(now) : undefined)),
+        restsOn: namedBefore(job),
+      }));
+    await this.flow.changed(await this.change([...late.map((job) => requestOf(job, heldAgain)), ...waits]));
   }
 
   /** The oldest first: none comes back before what it comes after, and so none is skipped again for that. */
@@ -164,7 +183,7 @@ export class JobRetry {
         note(left, now.jobId, next === undefined && isFinal(now.status));
         return next;
       }),
-      restsOn: namedBefore(job),
+      restsOn: order === "behind" ? [] : namedBefore(job),
     });
     const opening = (jobId: string) =>
       requestOf({ jobId, businessId }, (now) => {
@@ -173,7 +192,8 @@ export class JobRetry {
         return isOpened || targets.length === 0 ? reopened(now) : undefined;
       });
     const holds = released.filter((job) => !ids.has(job.jobId));
-    const isUnrelated = !isAfterOthers && holds.length + arrayIds.size === 0;
+    // What was skipped comes back whatever has become of the others, which are judged when it is there.
+    const isUnrelated = (!isAfterOthers || order === "behind") && holds.length + arrayIds.size === 0;
     const requests: Request[] = [
       ...holds.map((job) => requestOf(job, heldAgain)),
       ...targets.map(target),

@@ -37,7 +37,7 @@ export interface ChangeRequest<Result> {
   /**
    * Pure: may be called again with what is stored by then, when somebody else was faster. `undefined` means there is
    * no such row within that business or node. `others` are those of `restsOn` that are there, as requests before this
-   * one have left them: where one of them changes before the decision is written, it is made again.
+   * one have left them: where one of them changed in between, `JobFlowStore.decideAgain` keeps it from being written.
    */
   decide: (state: JobState | undefined, others: ReadonlyMap<string, JobRecord>) => Decision<Result>;
 }
@@ -105,7 +105,7 @@ export interface JobStore extends KeepsTimes {
   list(query: JobListQuery): Promise<JobRecord[]>;
   /**
    * Reads each, in order, lets `decide` say what becomes of it, and writes that only if nothing changed in between; all
-   * in one write. `unrelated`: they have nothing to do with each other and need not be, which is faster for many.
+   * in one write. `unrelated`: they need not be written together, only after what they rest on; faster for many.
    */
   change<Result>(
     requests: readonly ChangeRequest<Result>[],
