@@ -147,6 +147,8 @@ describe("what is no selector is refused, with the column", () => {
     ["gpu.memoryMb>=24,000", /numbers have no commas; write 24000/],
     ["gpu.memoryMb>=1,024,000,spot", /write 1024000/],
     ["os=linux,os=darwin", /can never be met: .*os in \(linux,darwin\)/],
+    ["cpuCount>=5,cpuCount<=3", /can never be met: .*cpuCount>=5 and cpuCount<=3/],
+    ["python.version>3.9,python.version<3.9", /can never be met/],
     ["os in (a,b),os=c", /can never be met/],
     ["os=linux,os!=linux", /can never be met/],
     ["spot,!spot", /can never be met: spot needs the label that !spot forbids/],

@@ -44,6 +44,9 @@ function conflictIn(conditions: readonly Condition[]): string | undefined {
     const absent = ofKey.find((one) => one.operator === "!");
     const present = ofKey.find((one) => !["!", "!=", "notin"].includes(one.operator));
     if (absent && present) return `${formatCondition(present)} needs the label that !${key} forbids`;
+    const [lower, upper] = emptyRange(key, ofKey) ?? [];
+    if (lower && upper)
+      return `no value of ${key} is both ${formatCondition(lower)} and ${formatCondition(upper)}`;
     const wanted = ofKey.filter((one) => one.operator === "=" || one.operator === "in");
     const possible = wanted.flatMap((one) =>
       "values" in one ? one.values : "value" in one ? [one.value] : [],
@@ -53,6 +56,20 @@ function conflictIn(conditions: readonly Condition[]): string | undefined {
     if (second === undefined) continue;
     const either = `${key} in (${[...new Set(possible)].map(formatValue).join(",")})`;
     return `no value of ${key} is both ${first} and ${second}; for either of them write ${either}`;
+  }
+  return undefined;
+}
+
+/** Two comparisons between which no value lies. */
+function emptyRange(key: string, ofKey: readonly Condition[]): [Condition, Condition] | undefined {
+  for (const lower of ofKey) {
+    if (lower.operator !== ">" && lower.operator !== ">=") continue;
+    for (const upper of ofKey) {
+      if (upper.operator !== "<" && upper.operator !== "<=") continue;
+      const order = compareValues(key, lower.value, upper.value);
+      const hasBoth = lower.operator === ">=" && upper.operator === "<=";
+      if (order > 0 || (order === 0 && !hasBoth)) return [lower, upper];
+    }
   }
   return undefined;
 }
