@@ -28,13 +28,18 @@ const scratch = mkdtempSync(join(tmpdir(), "tanvrit-tests-"));
 const TEST_LIMIT_MS = 60_000;
 /** How long the last lines of a suite that has ended are waited for. */
 const READ_REST_MS = 2000;
+/** Most of what these suites do is to wait for programs, so that two of them are faster together. */
+const SIDE_BY_SIDE = 2;
 const total = { passed: 0, failed: 0, skipped: 0 };
 const leftOut: string[] = [];
 const failed: string[] = [];
 
 reachThisMachineDirectly(process.env);
 try {
-  for (const suite of chosenSuites(process.argv.slice(2))) await runSuite(suite);
+  const chosen = chosenSuites(process.argv.slice(2));
+  // What takes seconds comes first, and what it says is seen at once.
+  for (const suite of chosen.filter((one) => one.quick)) await runSuite(suite, showAtOnce);
+  await runSideBySide(chosen.filter((one) => !one.quick));
 } finally {
   rmSync(scratch, { recursive: true, force: true });
 }
@@ -55,17 +60,37 @@ function chosenSuites(args: string[]): Suite[] {
   return suites.filter((suite) => args.includes(suite.name));
 }
 
-async function runSuite(suite: Suite): Promise<void> {
+/** The longest first; those that measure the machine itself come last, and alone. */
+async function runSideBySide(all: readonly Suite[]): Promise<void> {
+  const queue = all.filter((suite) => !suite.alone).sort((a, b) => b.timeoutMs - a.timeoutMs);
+  const lane = async () => {
+    for (let suite = queue.shift(); suite; suite = queue.shift()) {
+      const said: string[] = [];
+      await runSuite(suite, (line) => said.push(line));
+      console.log(said.join("\n"));
+    }
+  };
+  await Promise.all(Array.from({ length: SIDE_BY_SIDE }, lane));
+  for (const suite of all.filter((one) => one.alone)) await runSuite(suite, showAtOnce);
+}
+
+type Show = (line: string) => void;
+
+function showAtOnce(line: string): void {
+  console.log(line);
+}
+
+async function runSuite(suite: Suite, show: Show): Promise<void> {
   const missing = suite.missing?.();
   // In CI a missing part is a failure: a suite that is quietly left out there proves nothing.
   if (missing && process.env.CI !== "true") {
     leftOut.push(`left out: ${suite.name}: ${missing}`);
     return;
   }
-  console.log(`\n# ${suite.name}: ${suite.what}`);
+  show(`\n# ${suite.name}: ${suite.what}`);
   const report = join(scratch, `${suite.name}.xml`);
   await using shared = suite.onSharedStore ? await SharedStore.start() : undefined;
-  const run = await runTests(suite, report, shared?.env);
+  const run = await runTests(suite, report, show, shared?.env);
   const counts = readCounts(readReport(report));
   total.passed += counts.passed;
   total.skipped += counts.skipped;
@@ -81,8 +106,13 @@ interface Run {
   failures: Failure[];
 }
 
-/** Runs the tests of a suite; what they print is shown as it comes. */
-async function runTests(suite: Suite, report: string, env: Record<string, string> = {}): Promise<Run> {
+/** Runs the tests of a suite; what they print is handed to `show` as it comes. */
+async function runTests(
+  suite: Suite,
+  report: string,
+  show: Show,
+  env: Record<string, string> = {},
+): Promise<Run> {
   const colour = process.stderr.isTTY && !process.env.NO_COLOR ? { FORCE_COLOR: "1" } : {};
   const child = spawn(
     process.execPath,
@@ -90,20 +120,22 @@ async function runTests(suite: Suite, report: string, env: Record<string, string
     {
       cwd: root,
       env: { ...process.env, ...colour, ...env },
-      stdio: ["ignore", "inherit", "pipe"],
+      stdio: ["ignore", "pipe", "pipe"],
       timeout: suite.timeoutMs,
       killSignal: "SIGKILL",
     },
   );
   const failures = new Failures();
-  const lines = createInterface(child.stderr).on("line", (line) => {
+  const printed = createInterface(child.stdout).on("line", show);
+  const told = createInterface(child.stderr).on("line", (line) => {
     failures.take(line);
-    console.error(line);
+    show(line);
   });
-  const read = once(lines, "close");
+  const read = Promise.all([once(printed, "close"), once(told, "close")]);
   const [status, signal] = (await once(child, "exit")) as [number | null, NodeJS.Signals | null];
   // What a test left running may hold the pipe open, and is not waited for.
   await inTime(READ_REST_MS, read);
+  child.stdout.destroy();
   child.stderr.destroy();
   return { status, signal, failures: failures.found };
 }

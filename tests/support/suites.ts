@@ -12,6 +12,8 @@ export interface Suite {
   paths: string[];
   /** Part of `bun run check`. */
   quick: boolean;
+  /** Measures what others beside it would change. */
+  alone?: true;
   /** The whole suite is stopped after this. */
   timeoutMs: number;
   /** The servers in it keep everything in MongoDB, and tell each other by Redis. */
@@ -47,7 +49,7 @@ export const suites: Suite[] = [
     what: "jobs in containers, over a real engine",
     paths: ["./tests/docker"],
     quick: false,
-    timeoutMs: 600_000,
+    timeoutMs: 1_200_000,
     missing: missingDocker,
   },
   {
@@ -71,7 +73,7 @@ export const suites: Suite[] = [
     what: "several servers as one over a real MongoDB and Redis, killed too, and the way there",
     paths: ["./tests/servers"],
     quick: false,
-    timeoutMs: 600_000,
+    timeoutMs: 900_000,
     missing: () => missingMongod() ?? missingRedis(),
   },
   {
@@ -101,21 +103,22 @@ export const suites: Suite[] = [
     what: "server, agent and command line together",
     paths: ["./tests/e2e"],
     quick: false,
-    timeoutMs: 600_000,
+    timeoutMs: 1_200_000,
   },
   {
     name: "machine",
     what: "an agent and the machine it runs on: its owner, its sleep, its health, its GPUs",
     paths: ["./tests/machine"],
     quick: false,
-    timeoutMs: 600_000,
+    alone: true,
+    timeoutMs: 900_000,
   },
   {
     name: "mongo-e2e",
     what: "api and e2e once more, over a real MongoDB and Redis",
     paths: ["./tests/api", "./tests/e2e"],
     quick: false,
-    timeoutMs: 600_000,
+    timeoutMs: 1_200_000,
     onSharedStore: true,
     missing: () => missingMongod() ?? missingRedis(),
   },
@@ -124,7 +127,7 @@ export const suites: Suite[] = [
     what: "the promises, with parts killed on purpose",
     paths: ["./tests/fault"],
     quick: false,
-    timeoutMs: 600_000,
+    timeoutMs: 1_200_000,
   },
   {
     name: "accounts",
