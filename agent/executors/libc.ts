@@ -21,6 +21,8 @@ interface Libc {
   reapNow(pid: number): void;
   /** Reaps a dead child, or with a negative number one of that group. false: there is none. */
   reap(pidOrGroup: number): boolean;
+  /** Reaps this child if it is dead. How it ended as `waitpid` tells, 0 is well; undefined: it is not dead, or no child. */
+  reapStatus(pid: number): number | undefined;
   /**
    * What is mounted at this path, and all mounts inside it, go out of sight, and are gone when nobody uses them any
    * more. false: they are not ours to unmount.
@@ -105,6 +107,10 @@ function open(library: string): Libc {
     },
     reapNow: (pid) => void symbols.waitpid(pid, null, 0),
     reap: (pidOrGroup) => symbols.waitpid(pidOrGroup, null, WNOHANG) > 0,
+    reapStatus(pid) {
+      const status = new Int32Array(1);
+      return symbols.waitpid(pid, status, WNOHANG) > 0 ? status[0] : undefined;
+    },
     unmount(path) {
       const at = cString(path);
       // Else a copy of a tree (`mount --rbind`) would take mounts of the tree it is a copy of with it.

@@ -22,10 +22,18 @@ export function withMark<T>(executionId: string, spawn: () => T): T {
 
 /** The living processes of these executions, wherever they have gone. Only Linux can say; none elsewhere. */
 export function processesOf(executionIds: ReadonlySet<string>): number[] {
+  const pids: number[] = [];
+  eachProcessOf(executionIds, (pid) => pids.push(pid));
+  return pids;
+}
+
+/** Hands on the same processes, each the moment it is found. */
+export function eachProcessOf(executionIds: ReadonlySet<string>, found: (pid: number) => void): void {
   const known = new Marks(executionIds);
-  return processIds().filter((pid) => {
-    return pid !== process.pid && known.executionOf(pid) !== undefined && !isDead(processStat(pid));
-  });
+  for (const pid of processIds()) {
+    if (pid === process.pid || known.executionOf(pid) === undefined) continue;
+    if (!isDead(processStat(pid))) found(pid);
+  }
 }
 
 /** The executions that one looks for, by their marks. */

@@ -1,11 +1,10 @@
 import { pause } from "../wait.ts";
 import { keeperName } from "./keeper/keeper-name.ts";
 import { libc } from "./libc.ts";
-import { Marks, processesOf } from "./marks.ts";
+import { eachProcessOf, Marks } from "./marks.ts";
+import { Patience } from "./patience.ts";
 import { isDead, linuxTable, type ProcessRow, readProc } from "./process-table.ts";
 
-/** A process that does not end within this time after SIGKILL hangs in the kernel; nobody can end it. */
-const KILL_LIMIT_MS = 5_000;
 /** After so long it is worth looking whether what is left of a group are only the dead that nobody reaped. */
 const LOOK_FOR_DEAD_MS = 30;
 /** So often those who are born meanwhile are stopped too, before all are killed. */
@@ -16,17 +15,20 @@ export function signalGroup(groupId: number, signal: NodeJS.Signals | 0): boolea
   return send(-groupId, signal);
 }
 
-/** Kills what is left of a group whose leader has ended and was reaped, and waits until it is gone. false: nothing was left. */
-export async function endGroup(groupId: number): Promise<boolean> {
+/** Kills what is left of a group whose leader has ended and was reaped, and waits until it is gone. */
+export async function endGroup(groupId: number): Promise<"was empty" | "ended" | "will not die"> {
   // Orphans that ended before are dead children of ours by now.
   reapGroup(groupId);
-  if (!signalGroup(groupId, "SIGKILL")) return false;
-  await untilGone((elapsedMs) => {
-    reapGroup(groupId);
-    if (!signalGroup(groupId, "SIGKILL")) return true;
-    return elapsedMs >= LOOK_FOR_DEAD_MS && !hasLivingMember(groupId);
-  });
-  return true;
+  if (!signalGroup(groupId, "SIGKILL")) return "was empty";
+  const isGone = await untilGone(
+    (elapsedMs) => {
+      reapGroup(groupId);
+      if (!signalGroup(groupId, "SIGKILL")) return true;
+      return elapsedMs >= LOOK_FOR_DEAD_MS && livingIn(groupId).length === 0;
+    },
+    () => livingIn(groupId),
+  );
+  return isGone ? "ended" : "will not die";
 }
 
 /**
@@ -39,8 +41,9 @@ export function endAll(
   find: (found: (pid: number) => void) => void,
   mayHaveMissed: () => boolean = () => false,
 ): Promise<boolean> {
-  return untilGone(() => {
-    const stopped = new Set<number>();
+  let stopped = new Set<number>();
+  const isGone = () => {
+    stopped = new Set();
     for (let round = 0; round < MAX_STOP_ROUNDS; round++) {
       const before = stopped.size;
       find((pid) => {
@@ -52,12 +55,13 @@ export function endAll(
     }
     for (const pid of stopped) send(pid, "SIGKILL");
     return stopped.size === 0 && !mayHaveMissed();
-  });
+  };
+  return untilGone(isGone, () => stopped);
 }
 
-/** Kills processes of these executions that left their group. */
-export async function endStragglers(executionIds: ReadonlySet<string>): Promise<void> {
-  await endAll((found) => processesOf(executionIds).forEach(found));
+/** Kills processes of these executions that left their group. Returns whether none is left. */
+export function endStragglers(executionIds: ReadonlySet<string>): Promise<boolean> {
+  return endAll((found) => eachProcessOf(executionIds, found));
 }
 
 /**
@@ -125,16 +129,22 @@ function isGroupOf(pid: number, executionIds: ReadonlySet<string>): boolean {
   return groups.split(/[/\n]/).some((name) => executionIds.has(name.replace(/^tanvrit-/, "")));
 }
 
-function hasLivingMember(groupId: number): boolean {
-  if (process.platform !== "linux") return true;
-  return linuxTable().some((row) => row.groupId === groupId && !isDead(row));
+/** The group itself where the system does not tell its members. */
+function livingIn(groupId: number): number[] {
+  if (process.platform !== "linux") return [-groupId];
+  const living = linuxTable().filter((row) => row.groupId === groupId && !isDead(row));
+  return living.map((row) => row.pid);
 }
 
-/** Returns whether it is gone; false after the longest time that is worth waiting. */
-async function untilGone(isGone: (elapsedMs: number) => boolean): Promise<boolean> {
+/** Returns whether it is gone; false when what is `left` will not go. */
+async function untilGone(
+  isGone: (elapsedMs: number) => boolean,
+  left: () => Iterable<number>,
+): Promise<boolean> {
   const startMs = performance.now();
+  const patience = new Patience();
   for (let waitMs = 1; !isGone(performance.now() - startMs); waitMs = Math.min(waitMs * 2, 50)) {
-    if (performance.now() - startMs > KILL_LIMIT_MS) return false;
+    if (patience.isOver(left)) return false;
     await pause(waitMs);
   }
   return true;

@@ -6,6 +6,7 @@ import type { RunningTask, TaskExit, TaskLimits, TaskOutput, TaskUsage } from ".
 import { Grace } from "./grace.ts";
 import type { KeptChild } from "./keeper/kept-child.ts";
 import { processesOf } from "./marks.ts";
+import { whoIsLeft } from "./patience.ts";
 import { processStat } from "./process-table.ts";
 import { endGroup, endStragglers, send, signalGroup } from "./process-tree.ts";
 
@@ -40,8 +41,6 @@ const EOF_MS = 50;
 /** Somebody who is not ours holds the pipe: after so long without a byte, or after so long at all, reading stops. */
 const SILENCE_MS = 100;
 const HELD_LIMIT_MS = 2_000;
-/** Processes that can be ended are gone sooner; after so long it is worth looking who was not. */
-const SLOW_END_MS = 1_000;
 
 /** One command that runs as the leader of its process group. */
 export class ShellTask implements RunningTask {
@@ -110,15 +109,15 @@ export class ShellTask implements RunningTask {
   private async endTree(leaderPid: number): Promise<void> {
     const { hold, executionId } = this.options;
     const { kept } = this.child;
-    const startMs = performance.now();
     await hold.end();
     if (kept) {
-      await kept.end();
-    } else {
-      const hadSurvivors = await endGroup(leaderPid);
-      if (hadSurvivors || this.grace.hasBegun) await endStragglers(new Set([executionId]));
+      if (!(await kept.end())) this.sayWhoIsLeft();
+      return;
     }
-    if (performance.now() - startMs > SLOW_END_MS) this.sayWhoIsLeft();
+    const group = await endGroup(leaderPid);
+    const looksFurther = group !== "was empty" || this.grace.hasBegun;
+    const hasEnded = !looksFurther || (await endStragglers(new Set([executionId])));
+    if (!hasEnded || group === "will not die") this.sayWhoIsLeft();
   }
 
   private askToEnd(): void {
@@ -148,13 +147,8 @@ export class ShellTask implements RunningTask {
 
   /** Nobody waits for them for ever, but the owner of the machine must hear of them. */
   private sayWhoIsLeft(): void {
-    const { output } = this.options;
-    const left = this.members();
-    if (left.length === 0) return;
-    output.system(
-      `These processes of the job could not be ended: ${left.join(", ")}. They belong to another account, as those of sudo do, ` +
-        "or hang in the kernel; have the account they belong to, or root, end them on this node.",
-    );
+    const left = whoIsLeft(this.members());
+    if (left) this.options.output.system(left);
   }
 
   private sayThatKeeperWasKilled(): void {

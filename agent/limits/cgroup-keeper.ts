@@ -1,5 +1,6 @@
 import { textOf } from "../agent-log.ts";
 import type { Environment, ExceededLimit, TaskLimits, TaskUsage } from "../executors/executor.ts";
+import { Patience } from "../executors/patience.ts";
 import { pause } from "../wait.ts";
 import type { Cgroup, CgroupTree } from "./cgroup.ts";
 import {
@@ -14,7 +15,6 @@ import type { SamplingHold, SamplingKeeper } from "./sampling-keeper.ts";
 
 /** So often is looked whether the kernel had to kill for want of memory. */
 const OOM_LOOK_MS = 200;
-const KILL_LIMIT_MS = 5_000;
 /** A group stays busy for a moment after its last process is gone. */
 const REMOVE_LIMIT_MS = 2_000;
 
@@ -189,9 +189,9 @@ class OomWatch {
 }
 
 async function endGroupOf(group: Cgroup): Promise<void> {
-  const deadlineMs = performance.now() + KILL_LIMIT_MS;
+  const patience = new Patience();
   for (let waitMs = 1; group.pids().length > 0; waitMs = Math.min(waitMs * 2, 50)) {
-    if (performance.now() > deadlineMs) return;
+    if (patience.isOver(() => group.pids())) return;
     group.kill();
     await pause(waitMs);
   }

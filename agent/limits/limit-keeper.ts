@@ -43,7 +43,7 @@ export interface Hold {
   begin(leaderPid: number, onExceeded: () => void, keeperPid?: number): void;
   /** The job's living processes as far as they are known; also those that left its group. */
   members(): number[];
-  /** Kills all of them, also those that are being started. Resolves when none is left, or after a few seconds. */
+  /** Kills all of them, also those that are being started, but what a keeper ends. Resolves when none is left, or they will not die. */
   end(): Promise<void>;
   /** What the job went over, if it did. */
   exceeded(): ExceededLimit | undefined;

@@ -31,6 +31,7 @@ export class SamplingHold implements Hold {
   private readonly limits: TaskLimits;
   private readonly sampler: JobSampler;
   private watch: JobWatch | undefined;
+  private hasKeeper = false;
 
   constructor(executionId: string, limits: TaskLimits, sampler: JobSampler) {
     this.executionId = executionId;
@@ -47,6 +48,7 @@ export class SamplingHold implements Hold {
   begin(leaderPid: number, onExceeded: () => void, keeperPid?: number): void {
     if (process.platform === "win32") return;
     const { executionId, limits } = this;
+    this.hasKeeper = keeperPid !== undefined;
     this.watch = this.sampler.watch({ executionId, leaderPid, keeperPid, limits, onExceeded });
   }
 
@@ -57,7 +59,8 @@ export class SamplingHold implements Hold {
   async end(): Promise<void> {
     this.sampler.forget(this.executionId);
     const seen = new Map(this.watch?.seen);
-    if (seen.size === 0) return;
+    // What is below a keeper is ended by that, and this would only come between.
+    if (seen.size === 0 || this.hasKeeper) return;
     if (process.platform !== "linux") {
       for (const pid of seen.keys()) send(pid, "SIGKILL");
       return;

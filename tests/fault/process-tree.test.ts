@@ -117,7 +117,8 @@ describe.skipIf(process.platform !== "linux").each(ways)(
       } finally {
         await job.task.wait();
       }
-      expect({ kind, left: processesNaming(token) }).toEqual({ kind, left: [] });
+      // That something could not be ended is said only where it is true, however busy the machine is.
+      expect({ kind, left: processesNaming(token), said: job.system }).toEqual({ kind, left: [], said: [] });
     }
   },
 );

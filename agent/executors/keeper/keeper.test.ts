@@ -2,6 +2,7 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { processesNaming } from "../../../tests/support/processes.ts";
 import { waitFor } from "../../../tests/support/wait.ts";
 import { chooseLimitKeeper } from "../../limits/choose.ts";
 import { SamplingKeeper } from "../../limits/sampling-keeper.ts";
@@ -94,6 +95,21 @@ describe.skipIf(process.platform !== "linux").each([
     expect([pidIn(pidFile), other.pid].map(isAlive)).toEqual([false, true]);
     other.task.stop(0);
     await other.task.wait();
+  }, 60_000);
+
+  test("a job whose keeper is killed the moment its command has ended leaves nothing behind", async () => {
+    // Deaf to all but SIGKILL and SIGSTOP, and many, so that one of them is quicker than who ends them.
+    const killer = `$SIG{TERM} = "IGNORE"; 1 while kill 0, LEADER; kill 9, KEEPER; sleep 600`;
+    for (let round = 0; round < 10; round++) {
+      const token = crypto.randomUUID();
+      const script = killer.replaceAll("LEADER", "$ARGV[1]").replace("KEEPER", "$ARGV[2]");
+      const one = `env -i setsid perl -e '${script}' ${token} $$ $PPID >/dev/null 2>&1 &`;
+      const job = await startJob(executor, dir, { command: `${one} ${one} ${one} sleep 0.2; exit 3` });
+      // The keeper may have been killed before it could say how the command ended.
+      const { exitCode, signal } = await job.task.wait();
+      expect([3, "SIGKILL"]).toContain(exitCode ?? signal ?? "neither");
+      expect({ round, left: processesNaming(token) }).toEqual({ round, left: [] });
+    }
   }, 60_000);
 
   test("a job that stops its own keeper is ended all the same", async () => {

@@ -1,15 +1,15 @@
-import { closeSync, existsSync } from "node:fs";
+import { closeSync } from "node:fs";
 import { signalName } from "../../../shared/signals.ts";
 import { inTime, pause } from "../../wait.ts";
 import { libc } from "../libc.ts";
+import { Patience } from "../patience.ts";
 import { createPipe, type Pipe, readPipe } from "../pipes.ts";
-import { isDead, linuxTable, processStat, readProc } from "../process-table.ts";
+import { isDead, linuxTable, processStat } from "../process-table.ts";
 import { send, withDescendants } from "../process-tree.ts";
+import { eachBelow, hasChildren } from "./below.ts";
 import { type Keepers, type Kept, type KeptLaunch, KeptLaunchError, RECORD_BYTES } from "./keeper.ts";
 import { Strays } from "./strays.ts";
 
-/** A process that does not end within this time after SIGKILL hangs in the kernel, or is not ours to end. */
-const KILL_LIMIT_MS = 5_000;
 /** So often those who are born meanwhile are stopped too, before all are killed. */
 const MAX_STOP_ROUNDS = 50;
 const REAP_LOOK_MS = 1;
@@ -26,13 +26,16 @@ export class KeptChild {
   readonly gone: Promise<void>;
   exitCode: number | null = null;
   signalCode: string | null = null;
-  /** Somebody killed the keeper while the command ran. */
+  /** Somebody killed the keeper while something of the job ran. */
   isLost = false;
+  /** What came here from a keeper that was killed, and would not die. */
+  private survivors: readonly number[] = [];
   private isGone = false;
   /** The keeper has told how. */
   private hasEnded = false;
   private used: { cpuMicroseconds: number; maxRssBytes: number } | undefined;
   private ending: Promise<boolean> | undefined;
+  private keeperStatus: number | undefined;
 
   /** Throws KeptLaunchError where the command does not run. */
   static start(keepers: Keepers, launch: Omit<KeptLaunch, "status">): KeptChild {
@@ -56,10 +59,11 @@ export class KeptChild {
     this.exited = exited.promise;
     Strays.ofThisProcess.keeperBegan(kept.keeperPid);
     this.gone = this.hear(status, exited.resolve).then(async () => {
-      await reap(kept.keeperPid);
+      await this.untilReaped();
+      if (this.keeperStatus) this.isLost = true;
       kept.reaped();
       Strays.ofThisProcess.keeperEnded(kept.keeperPid);
-      if (this.isLost) await Strays.ofThisProcess.end();
+      if (this.isLost) this.survivors = await Strays.ofThisProcess.end();
       this.isGone = true;
       exited.resolve();
     });
@@ -67,7 +71,7 @@ export class KeptChild {
 
   /** The living processes of the job, wherever they have gone. */
   members(): number[] {
-    if (this.isGone) return [];
+    if (this.isGone) return this.survivors.filter((pid) => !isDead(processStat(pid)));
     const members = withDescendants(linuxTable(), new Set([this.keeperPid]));
     return members.filter((pid) => pid !== this.keeperPid);
   }
@@ -85,15 +89,40 @@ export class KeptChild {
   }
 
   private async endAll(): Promise<boolean> {
-    const startMs = performance.now();
+    const patience = new Patience();
     for (let waitMs = 1; !this.isGone; waitMs = Math.min(waitMs * 2, 50)) {
-      // A keeper without children ends by itself, and nothing can come of it any more.
-      if (this.hasEnded && !hasChildren(this.keeperPid)) return true;
-      if (performance.now() - startMs > KILL_LIMIT_MS) return false;
+      if (this.hasEnded && this.isBarren()) return true;
+      if (patience.isOver(() => this.members())) return false;
       this.killMembers();
       await inTime(waitMs, this.gone);
     }
-    return true;
+    return this.members().length === 0;
+  }
+
+  /**
+   * A living keeper without children ends by itself, and nothing can come of it any more. That a dead one has none says
+   * nothing: if somebody killed it, they came to this process.
+   */
+  private isBarren(): boolean {
+    if (hasChildren(this.keeperPid)) return false;
+    const status = this.reapKeeper();
+    return status === undefined ? !isDead(processStat(this.keeperPid)) : status === 0;
+  }
+
+  /** How the keeper ended, as `waitpid` tells: 0 where by itself, with nothing below it. undefined: it lives. */
+  private reapKeeper(): number | undefined {
+    this.keeperStatus ??= libc()?.reapStatus(this.keeperPid);
+    return this.keeperStatus;
+  }
+
+  /** The keeper's last descriptor is closed, so that it is about to be dead. */
+  private async untilReaped(): Promise<void> {
+    for (;;) {
+      // Who is dead at this look can be reaped after it, unless somebody else has.
+      const wasDead = isDead(processStat(this.keeperPid));
+      if (this.reapKeeper() !== undefined || wasDead) return;
+      await pause(REAP_LOOK_MS);
+    }
   }
 
   /**
@@ -105,11 +134,11 @@ export class KeptChild {
     const stopped = new Set<number>();
     for (let round = 0, before = -1; round < MAX_STOP_ROUNDS && stopped.size > before; round++) {
       before = stopped.size;
-      for (const pid of this.members()) {
-        if (stopped.has(pid)) continue;
+      eachBelow(this.keeperPid, (pid) => {
+        if (stopped.has(pid)) return;
         send(pid, "SIGSTOP");
         stopped.add(pid);
-      }
+      });
     }
     for (const pid of stopped) send(pid, "SIGKILL");
     // The job may have stopped it, and stopped it reaps nothing.
@@ -145,23 +174,4 @@ export class KeptChild {
     else this.signalCode = (status <= 31 && signalName(`SIG${status}`)) || `SIG${status}`;
     this.used = { cpuMicroseconds: userUs + systemUs, maxRssBytes: maxRssKb * 1024 };
   }
-}
-
-/** Its last descriptor is closed, so that it is about to be dead. */
-async function reap(pid: number): Promise<void> {
-  while (!libc()?.reap(pid) && !isDead(processStat(pid))) await pause(REAP_LOOK_MS);
-  libc()?.reap(pid);
-}
-
-/** Where the kernel does not list children, there may be some. */
-function hasChildren(pid: number): boolean {
-  return readProc(pid, `task/${pid}/children`) !== "" || !listsChildren();
-}
-
-let kernelListsChildren: boolean | undefined;
-
-function listsChildren(): boolean {
-  // Not every kernel is built with it.
-  kernelListsChildren ??= existsSync(`/proc/${process.pid}/task/${process.pid}/children`);
-  return kernelListsChildren;
 }

@@ -1,10 +1,8 @@
 import { pause } from "../../wait.ts";
 import { libc } from "../libc.ts";
+import { Patience } from "../patience.ts";
 import { isDead, linuxTable, type ProcessRow } from "../process-table.ts";
 import { send, withDescendants } from "../process-tree.ts";
-
-/** A process that does not end within this time after SIGKILL hangs in the kernel, or is not ours to end. */
-const KILL_LIMIT_MS = 5_000;
 
 /**
  * What comes to this process without a parent. While the keepers live that is nothing: orphans of jobs go to them.
@@ -33,17 +31,18 @@ export class Strays {
     this.helpers.delete(pid);
   }
 
-  /** Kills and reaps all that came here. Resolves when nothing is left of it, or it will not die. */
-  async end(): Promise<void> {
-    const startMs = performance.now();
-    for (let waitMs = 1; performance.now() - startMs < KILL_LIMIT_MS; waitMs = Math.min(waitMs * 2, 50)) {
+  /** Kills and reaps all that came here. Resolves with what will not die, which nearly always is nothing. */
+  async end(): Promise<number[]> {
+    const patience = new Patience();
+    for (let waitMs = 1; ; waitMs = Math.min(waitMs * 2, 50)) {
       const rows = linuxTable();
       const roots = rows.filter((row) => this.isStray(row));
-      if (roots.length === 0) return;
+      if (roots.length === 0) return [];
       for (const { pid } of roots.filter(isDead)) libc()?.reap(pid);
       const living = withDescendants(rows, new Set(roots.map((row) => row.pid)));
       for (const pid of living) send(pid, "SIGSTOP");
       for (const pid of living) send(pid, "SIGKILL");
+      if (patience.isOver(() => living)) return living;
       await pause(waitMs);
     }
   }
