@@ -94,6 +94,7 @@ class CgroupV1Group implements Cgroup {
   private readonly paths: string[];
   private readonly of: Directories;
   private readonly files: CgroupFiles;
+  private refusedBeforeKill: number | undefined;
 
   constructor(of: Directories, files: CgroupFiles) {
     this.of = of;
@@ -122,6 +123,7 @@ class CgroupV1Group implements Cgroup {
     // First by force: a shell that is refused a fork ends by itself, with an exit code and words of its own.
     for (const pid of this.pids()) send(pid, "SIGKILL");
     if (!pids) return;
+    this.refusedBeforeKill ??= this.refusedStarts();
     // From here on no fork in it succeeds, so that who is listed now is all there will ever be.
     this.forbidForks(pids);
     for (const pid of this.pids()) send(pid, "SIGKILL");
@@ -140,7 +142,8 @@ class CgroupV1Group implements Cgroup {
   }
 
   refusedStarts(): number {
-    return counter(this.read("pids", "pids.events"), "max");
+    // What was refused because the job is being ended did not reach its limit.
+    return this.refusedBeforeKill ?? counter(this.read("pids", "pids.events"), "max");
   }
 
   remove(): boolean {
