@@ -3,6 +3,7 @@ import { clientOptions } from "../common-options.ts";
 import { SessionCredentials, tokenOf } from "../credentials/session.ts";
 import { CliError } from "../failure.ts";
 import { chooseWorkspace } from "../workspaces.ts";
+import { isInsideJob } from "./inside-job.ts";
 
 /** Whoever is given a token cannot renew it, so one that ends soon is of little use. */
 const GOOD_FOR_MS = 10 * 60_000;
@@ -18,7 +19,7 @@ export const command = defineCommand({
   details: `The token is good for 10 to 15 minutes; ask again for a fresh one. Whoever has it can do what you can. A job
 is not given one.`,
   async run({ options, env, output }) {
-    if (env.TANVRIT_EXECUTION_ID) {
+    if (isInsideJob(env)) {
       throw new CliError("not_signed_in", "a job gets no token of the person whose machine it runs on", {
         todo: "Give the job a token of its own, as a variable or a secret",
       });

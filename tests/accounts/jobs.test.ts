@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { chmodSync, chownSync, readdirSync, statSync } from "node:fs";
 import { Person } from "../support/person.ts";
-import { Running } from "../support/program.ts";
+import { program, Running } from "../support/program.ts";
 import { makeScratch } from "../support/scratch.ts";
 import { stopSupervisors } from "../support/supervisors.ts";
 import { waitFor } from "../support/wait.ts";
@@ -126,6 +126,23 @@ test(
     const refused = new Running(home.path, ["agent", "run", "--url", person.server.url], {}, asNobody);
     expect(await refused.process.exited).toBe(78);
     expect(refused.stderr).toContain("may not start jobs as another account");
+  },
+  TEST_TIMEOUT_MS,
+);
+
+test(
+  "a job is given no token of its agent's owner, also where it takes its variables away or leaves its parents",
+  async () => {
+    await using person = await Person.withServer();
+    await person.startAgent();
+    const ask = `env -i HOME=/ TANVRIT_HOME=${person.home.path} ${program().join(" ")} auth print-token 2>&1`;
+    const ways = [ask, `setsid ${ask}`, `(setsid -f sh -c '${ask}; echo over') | sed '/over/q'`];
+    for (const way of ways) {
+      const { stdout, stderr } = await person.run(["job", "run", "--", "sh", "-c", way]);
+      expect(stdout + stderr).not.toContain("eyJ");
+      expect(stdout).toContain("a job gets no token");
+    }
+    expect(await person.get(["auth", "print-token"])).toStartWith("eyJ");
   },
   TEST_TIMEOUT_MS,
 );
