@@ -1,4 +1,5 @@
 import { ComputeError } from "../../shared/errors.ts";
+import { Turns } from "../turns.ts";
 
 /** What tells ids of one kind from anything else. */
 interface IdCheck {
@@ -10,6 +11,12 @@ const MAX_PAGE_LENGTH = 8 * 1024 * 1024;
 /** As nobody knows yet how large rows are. */
 const FIRST_ROWS = 25;
 
+/** Rows behind an id. `isCut`: fewer than were asked for although there are more. */
+interface Cut<Row> {
+  rows: Row[];
+  isCut: boolean;
+}
+
 /**
  * One page of a list, with the cursor of the next one if there is more: at most `limit` rows, and fewer where they are
  * large. `read` is asked for the rows behind an id. Throws `invalid_request` where the cursor is not one of this list.
@@ -17,16 +24,18 @@ const FIRST_ROWS = 25;
 export async function readPage<Row>(
   { limit, cursor }: { limit: number; cursor?: string | undefined },
   id: IdCheck,
-  read: (behindId: string | undefined, limit: number) => Promise<Row[]>,
+  read: (behindId: string | undefined, limit: number) => Promise<Row[] | Cut<Row>>,
   idOf: (row: Row) => string,
 ): Promise<{ rows: Row[]; nextCursor: string | undefined }> {
   const rows: Row[] = [];
+  const turns = new Turns();
   let length = 0;
   let behind = decodeCursor(cursor, id);
   for (;;) {
     const wanted = rowsToRead(rows.length, limit, length);
-    const found = await read(behind, wanted);
-    for (const row of found) {
+    const answer = await read(behind, wanted);
+    const found = Array.isArray(answer) ? { rows: answer, isCut: false } : answer;
+    for (const row of found.rows) {
       const rowLength = lengthOf(row);
       const isFull = rows.length === limit || (rows.length > 0 && length + rowLength > MAX_PAGE_LENGTH);
       if (isFull) return { rows, nextCursor: behind && encodeCursor(behind) };
@@ -34,7 +43,8 @@ export async function readPage<Row>(
       length += rowLength;
       behind = idOf(row);
     }
-    if (found.length < wanted) return { rows, nextCursor: undefined };
+    if (found.rows.length < wanted && !found.isCut) return { rows, nextCursor: undefined };
+    await turns.next();
   }
 }
 

@@ -45,7 +45,11 @@ export function jobHandlers(jobs: JobService, unschedulable: Unschedulable, cost
       const { rows, nextCursor } = await readPage(
         input,
         jobId,
-        (last, limit) => jobs.list({ ...jobQuery(businessId, input), ...behind(last, input), limit }),
+        async (last, limit) => {
+          const query = { ...jobQuery(businessId, input), ...behind(last, input), limit };
+          const { jobs: rows, isCut } = await jobs.listSome(query);
+          return { rows, isCut };
+        },
         (one) => one.jobId,
       );
       return { jobs: await viewsOf(businessId, rows), nextCursor };

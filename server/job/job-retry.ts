@@ -2,6 +2,7 @@ import { isFinal } from "../../shared/job-state.ts";
 import { namedBefore } from "./flow-rules.ts";
 import type { JobFlow, JobFlowParts } from "./job-flow.ts";
 import type { JobRecord } from "./job-record.ts";
+import { CHANGED_AT_ONCE } from "./job-slices.ts";
 import type { ChangeRequest } from "./job-store.ts";
 import { heldAgain, queuedAgain, type RetryOrder, reopened } from "./retry-rules.ts";
 
@@ -47,52 +48,88 @@ export class JobRetry {
    * were skipped because of it; then a job that succeeded or is not over is left as it is, if there are any.
    */
   async one(job: JobRecord, withDependents: boolean): Promise<Retried> {
-    const targets = await this.targetsOf(job);
-    const seeds = [job.jobId, ...targets.map((one) => one.jobId)];
     const isLeft = withDependents && job.status === "SUCCESS" && (await this.isAwaited(job));
-    const changed = isLeft ? [] : (await this.queueAgain(targets, "by-hand", job)).changed;
-    return this.follow(job.businessId, seeds, changed, withDependents);
+    const done = isLeft ? undefined : await this.queueMembers(job, "by-hand");
+    const changed = done?.changed ?? [];
+    await this.settle(changed);
+    const seeds = [job.jobId, ...(done?.queued ?? [])];
+    const { queuedIds, skippedDependents } = await this.bringBackBehind(
+      job.businessId,
+      seeds,
+      withDependents,
+    );
+    return { queuedAgain: workOf(changed).union(queuedIds).size, skippedDependents };
   }
 
-  /** Jobs of one business, the oldest first. */
-  async many(jobs: readonly JobRecord[], withDependents: boolean): Promise<RetriedSet> {
+  /** Jobs of one business, the oldest first, slice by slice: each is queued again before the next is asked for. */
+  async many(
+    businessId: string,
+    slices: AsyncIterable<readonly JobRecord[]>,
+    withDependents: boolean,
+  ): Promise<RetriedSet> {
+    const seeds = new Set<string>();
+    const again = new Set<string>();
+    const sum = { changed: 0, left: 0 };
+    for await (const jobs of slices) {
+      const done = await this.slice(jobs);
+      const changed = done.flatMap((one) => one.changed);
+      await this.settle(changed);
+      for (const job of changed) seeds.add(job.jobId);
+      for (const one of done) for (const jobId of one.queued) seeds.add(jobId);
+      for (const jobId of workOf(changed)) again.add(jobId);
+      for (const one of done) {
+        sum.left += one.left;
+        sum.changed += one.ofArray ? Math.min(1, one.changed.length) : one.queued.size;
+      }
+    }
+    // Only now: what was skipped because of some of them may have been one of the others.
+    const { queuedIds, skippedDependents } = await this.bringBackBehind(
+      businessId,
+      [...seeds],
+      withDependents,
+    );
+    return { ...sum, skippedDependents, queuedAgain: again.union(queuedIds).size };
+  }
+
+  private async slice(jobs: readonly JobRecord[]): Promise<Requeued[]> {
     const done: Requeued[] = [];
     let plain: JobRecord[] = [];
     const flush = async () => {
       if (plain.length > 0) done.push(await this.queueAgain(plain, "in-set"));
       plain = [];
     };
-    let arrays = 0;
     for (const job of jobs) {
       if (job.manifest.array === undefined) {
         plain.push(job);
         continue;
       }
       await flush();
-      const ofArray = await this.queueAgain(await this.targetsOf(job), "in-set", job);
-      if (ofArray.changed.length > 0) arrays++;
-      done.push({ ...ofArray, ofArray: true });
+      done.push({ ...(await this.queueMembers(job, "in-set")), ofArray: true });
     }
     await flush();
-    const changed = done.flatMap((one) => one.changed);
-    const seeds = new Set(done.flatMap((one) => [...one.queued, ...one.changed.map((job) => job.jobId)]));
-    const after = await this.follow(jobs[0]?.businessId ?? "", [...seeds], changed, withDependents);
-    const single = done.filter((one) => !one.ofArray);
-    return {
-      ...after,
-      changed: arrays + single.reduce((sum, one) => sum + one.queued.size, 0),
-      left: done.reduce((sum, one) => sum + one.left, 0),
-    };
+    return done;
   }
 
-  /** Brings back what is wanted, and does what follows from it all. */
-  private async follow(
+  /** Of an array the jobs that are over and did not succeed, a few in each change. */
+  private async queueMembers(array: JobRecord, order: RetryOrder): Promise<Requeued> {
+    const targets = await this.targetsOf(array);
+    const sum: Requeued = { changed: [], queued: new Set(), left: 0 };
+    for (let i = 0; i === 0 || i < targets.length; i += CHANGED_AT_ONCE) {
+      const done = await this.queueAgain(targets.slice(i, i + CHANGED_AT_ONCE), order, array);
+      sum.changed.push(...done.changed);
+      for (const jobId of done.queued) sum.queued.add(jobId);
+      sum.left += done.left;
+    }
+    return sum;
+  }
+
+  /** What follows for jobs that were skipped because of these. */
+  private async bringBackBehind(
     businessId: string,
     seeds: readonly string[],
-    retriedJobs: readonly JobRecord[],
     withDependents: boolean,
-  ): Promise<Retried> {
-    const changed = [...retriedJobs];
+  ): Promise<{ queuedIds: Set<string>; skippedDependents: number }> {
+    const changed: JobRecord[] = [];
     const skipped = seeds.length === 0 ? [] : await this.skippedBehind(businessId, seeds);
     let back = withDependents ? skipped : [];
     // One that comes back is skipped once more where somebody looks before what it comes after is back, too.
@@ -100,13 +137,13 @@ export class JobRetry {
       changed.push(...(await this.bringBack(businessId, back)));
       back = await this.skippedBehind(businessId, [...seeds, ...skipped]);
     }
+    await this.settle(changed);
+    return { queuedIds: workOf(changed), skippedDependents: withDependents ? 0 : skipped.length };
+  }
+
+  private async settle(changed: readonly JobRecord[]): Promise<void> {
     await this.holdBack(changed);
     await this.flow.changed(changed);
-    const isWork = (job: JobRecord) => job.manifest.array === undefined && job.status === "QUEUED";
-    return {
-      queuedAgain: new Set(changed.filter(isWork).map((job) => job.jobId)).size,
-      skippedDependents: withDependents ? 0 : skipped.length,
-    };
   }
 
   /** Somebody may have let a job go by how another was before it was queued again, or be about to. */
@@ -234,4 +271,10 @@ function note(ids: Set<string>, jobId: string, is: boolean): void {
 /** A job that was skipped because this one did not succeed. */
 function awaitsSuccessOf(jobId: string, { manifest }: JobRecord): boolean {
   return (manifest.after ?? []).some((one) => one.jobId === jobId && one.on !== "failure");
+}
+
+/** Those that will run again; an array counts as its jobs. */
+function workOf(jobs: readonly JobRecord[]): Set<string> {
+  const isWork = (job: JobRecord) => job.manifest.array === undefined && job.status === "QUEUED";
+  return new Set(jobs.filter(isWork).map((job) => job.jobId));
 }

@@ -9,6 +9,7 @@ import type { JobFlow } from "./job-flow.ts";
 import type { JobRecord } from "./job-record.ts";
 import type { Retried } from "./job-retry.ts";
 import { cancelled, type JobOrigin, newArray, newJob } from "./job-rules.ts";
+import { BYTES_AT_ONCE, type JobSlice } from "./job-slices.ts";
 import type { JobListQuery, JobStore } from "./job-store.ts";
 import type { JobWatch } from "./job-watch.ts";
 
@@ -113,8 +114,9 @@ export class JobService {
     return manifest.array === undefined ? undefined : this.parts.flow.arrayProgress(jobId);
   }
 
-  list(query: JobListQuery): Promise<JobRecord[]> {
-    return this.parts.jobs.list(query);
+  /** Few at once where they are large. */
+  listSome(query: JobListQuery): Promise<JobSlice> {
+    return this.parts.jobs.listSome(query, BYTES_AT_ONCE);
   }
 
   /** A queued job is CANCELLED at once; for a running one its node is told. Cancelling a cancelled job changes nothing. */

@@ -24,6 +24,7 @@ import {
 import { jobFilterOf, listOrder } from "./job-filter.mongo.ts";
 import type { JobRecord } from "./job-record.ts";
 import { isTooLate } from "./job-rules.ts";
+import { BYTES_AT_ONCE, BYTES_PER_REQUEST, firstOf, type JobSlice, type SizedJob } from "./job-slices.ts";
 import {
   allOrNone,
   type ChangeRequest,
@@ -79,6 +80,27 @@ export class MongoJobStore implements JobStore {
     });
   }
 
+  listSome(query: JobListQuery, maxBytes: number): Promise<JobSlice> {
+    return this.store.attempt(async () => {
+      const { ids, bytes, isCut } = firstOf(await this.sizes(query), maxBytes);
+      // Those that were changed in between may be no part of it any more.
+      const filter = { $and: [{ job_id: { $in: ids } }, jobFilterOf(query)] };
+      const found = ids.length === 0 ? [] : await this.jobs.find(filter).sort(listOrder(query)).toArray();
+      return { jobs: found.map(jobFromDocument), bytes, isCut };
+    });
+  }
+
+  /** What a query selects, not read yet. A snapshot: a job that changes its status under the look is in it once. */
+  private sizes(query: JobListQuery): Promise<SizedJob[]> {
+    const steps = [
+      { $match: jobFilterOf(query) },
+      { $sort: listOrder(query) },
+      { $limit: query.limit },
+      { $project: { _id: 0, job_id: 1, bytes: { $bsonSize: "$$ROOT" } } },
+    ];
+    return this.jobs.aggregate<SizedJob>(steps, { readConcern: { level: "snapshot" } }).toArray();
+  }
+
   change<Result>(
     requests: readonly ChangeRequest<Result>[],
     options?: { unrelated: boolean },
@@ -92,16 +114,17 @@ export class MongoJobStore implements JobStore {
     decide: ChangeRequest<Result>["decide"],
   ): Promise<MatchingChanges<Result>> {
     const { businessId, limit } = query;
-    const ids = await this.store.attempt(async () => {
-      // A snapshot: a job that changes its status under the look is in it once.
-      const readConcern = { level: "snapshot" } as const;
-      const projection = { _id: 0, job_id: 1 };
-      const found = this.jobs.find(jobFilterOf(query), { projection, readConcern });
-      return (await found.sort(listOrder(query)).limit(limit).toArray()).map((job) => job.job_id);
-    });
-    const requests = ids.map((jobId) => ({ key: { businessId, jobId }, decide }));
-    const results = (await this.changes.changeEach(requests)) as Result[];
-    return { results, nextBeforeJobId: ids.length < limit ? undefined : ids.at(-1) };
+    const sizes = await this.store.attempt(() => this.sizes(query));
+    const results: Result[] = [];
+    let bytes = 0;
+    while (results.length < sizes.length && bytes < BYTES_PER_REQUEST) {
+      const piece = firstOf(sizes.slice(results.length), BYTES_AT_ONCE);
+      const requests = piece.ids.map((jobId) => ({ key: { businessId, jobId }, decide }));
+      results.push(...((await this.changes.changeEach(requests)) as Result[]));
+      bytes += piece.bytes;
+    }
+    const isOver = results.length === sizes.length && sizes.length < limit;
+    return { results, nextBeforeJobId: isOver ? undefined : sizes[results.length - 1]?.job_id };
   }
 
   expiring(nowMs: number): Promise<ExpiringJobs> {

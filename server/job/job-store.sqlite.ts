@@ -3,10 +3,10 @@ import { startTimeMs } from "../../shared/start-time.ts";
 import { PUT_BACK_MAX_MS } from "../execution/rules.ts";
 import type { Migration, SqliteStore } from "../store/sqlite.ts";
 import { CLOCK_SKEW_MS } from "../tasks/clock.ts";
-import { Turns } from "../turns.ts";
 import { isSameRequest } from "./fingerprint.ts";
 import type { GroupKey } from "./flow-store.ts";
-import { idOrder, looksAtEach, selectEdge, selectJobIds } from "./job-filter.sqlite.ts";
+import { idOrder } from "./job-filter.sqlite.ts";
+import { JobLists } from "./job-lists.sqlite.ts";
 import type { JobRecord, JobState } from "./job-record.ts";
 import {
   CLAIMABLE,
@@ -18,6 +18,7 @@ import {
   updateJob,
 } from "./job-rows.sqlite.ts";
 import { isTooLate } from "./job-rules.ts";
+import { BYTES_AT_ONCE, BYTES_PER_REQUEST, CHANGED_AT_ONCE, firstOf, type JobSlice } from "./job-slices.ts";
 import {
   allOrNone,
   type ChangeRequest,
@@ -109,15 +110,14 @@ export const jobMigrations: Migration[] = [
   },
 ];
 
-/** Jobs that are looked at in one go where each may have to be: a manifest can be long. */
-const LOOKED_AT_ONCE = 100;
-/** Jobs that are changed in one go, where each may be as long. */
-const CHANGED_AT_ONCE = 50;
-
 const HAS_KEY = "business_id = $businessId AND user_id = $userId AND idempotency_key = $key";
 
 export class SqliteJobStore implements JobStore {
-  constructor(private readonly store: SqliteStore) {}
+  private readonly lists: JobLists;
+
+  constructor(private readonly store: SqliteStore) {
+    this.lists = new JobLists(store);
+  }
 
   insert(jobs: readonly NewJob[]): Promise<InsertOutcome[]> {
     return this.store.write(() => this.insertAll(jobs));
@@ -135,29 +135,11 @@ export class SqliteJobStore implements JobStore {
   }
 
   async list(query: JobListQuery): Promise<JobRecord[]> {
-    if (!looksAtEach(query)) return this.listTo(undefined, query);
-    const turns = new Turns();
-    const found: JobRecord[] = [];
-    let rest = query;
-    while (found.length < query.limit) {
-      const { sql, bindings } = selectEdge(rest, LOOKED_AT_ONCE);
-      const edge = this.store.get<{ job_id: string }>(sql, bindings)?.job_id;
-      found.push(...this.listTo(edge, { ...rest, limit: query.limit - found.length }));
-      if (edge === undefined) break;
-      rest = { ...rest, [idOrder(query) === "DESC" ? "beforeJobId" : "oldestBehind"]: edge };
-      await turns.next();
-    }
-    return found;
+    return (await this.lists.some(query, Number.POSITIVE_INFINITY)).jobs;
   }
 
-  private listTo(edge: string | undefined, query: JobListQuery): JobRecord[] {
-    const { sql, bindings } = selectJobIds(query, edge);
-    return this.store
-      .all<JobRow>(
-        `SELECT * FROM compute_jobs WHERE job_id IN (${sql}) ORDER BY job_id ${idOrder(query)}`,
-        bindings,
-      )
-      .map(jobFromRow);
+  listSome(query: JobListQuery, maxBytes: number): Promise<JobSlice> {
+    return this.lists.some(query, maxBytes);
   }
 
   change<Result>(requests: readonly ChangeRequest<Result>[]): Promise<Result[]> {
@@ -175,12 +157,15 @@ export class SqliteJobStore implements JobStore {
     const onward = idOrder(query) === "DESC" ? "beforeJobId" : "oldestBehind";
     const results: Result[] = [];
     let rest = query;
+    let bytes = 0;
     for (;;) {
       const limit = Math.min(CHANGED_AT_ONCE, query.limit - results.length);
       const piece = await this.changePiece({ ...rest, limit }, decide);
       results.push(...piece.results);
+      bytes += piece.bytes;
       const { nextBeforeJobId } = piece;
-      if (nextBeforeJobId === undefined || results.length >= query.limit) return { results, nextBeforeJobId };
+      const isFull = results.length >= query.limit || bytes >= BYTES_PER_REQUEST;
+      if (nextBeforeJobId === undefined || isFull) return { results, nextBeforeJobId };
       rest = { ...rest, [onward]: nextBeforeJobId };
     }
   }
@@ -188,13 +173,12 @@ export class SqliteJobStore implements JobStore {
   private changePiece<Result>(
     query: JobListQuery,
     decide: ChangeRequest<Result>["decide"],
-  ): Promise<MatchingChanges<Result>> {
+  ): Promise<MatchingChanges<Result> & { bytes: number }> {
     const { businessId, limit } = query;
     return this.store.write(() => {
-      const { sql, bindings } = selectJobIds(query);
-      const ids = this.store.all<{ job_id: string }>(sql, bindings).map((row) => row.job_id);
+      const { ids, bytes, isCut } = firstOf(this.lists.sizes(query), BYTES_AT_ONCE);
       const results = ids.map((jobId) => this.changeOne({ key: { businessId, jobId }, decide }, new Map()));
-      return { results, nextBeforeJobId: ids.length < limit ? undefined : ids.at(-1) };
+      return { results, bytes, nextBeforeJobId: isCut || ids.length === limit ? ids.at(-1) : undefined };
     });
   }
 

@@ -2,6 +2,7 @@ import type { JobStatus } from "../../shared/job-state.ts";
 import type { KeepsTimes } from "../tasks/clock.ts";
 import type { GroupKey } from "./flow-store.ts";
 import type { JobRecord, JobState } from "./job-record.ts";
+import type { JobSlice } from "./job-slices.ts";
 
 export interface NewJob {
   job: JobRecord;
@@ -103,6 +104,8 @@ export interface JobStore extends KeepsTimes {
   isKeyUsed(by: Pick<JobRecord, "businessId" | "userId">, key: string): Promise<boolean>;
   /** Newest first, or as the query says. */
   list(query: JobListQuery): Promise<JobRecord[]>;
+  /** The first of them, at least one where there is any, whose manifests come to `maxBytes`. */
+  listSome(query: JobListQuery, maxBytes: number): Promise<JobSlice>;
   /**
    * Reads each, in order, lets `decide` say what becomes of it, and writes that only if nothing changed in between; all
    * in one write. `unrelated`: they need not be written together, only after what they rest on; faster for many.
@@ -113,7 +116,7 @@ export interface JobStore extends KeepsTimes {
   ): Promise<Result[]>;
   /**
    * Does with the jobs that the query selects, in the order of `list`, what `change` does with those it is given. Where
-   * they are many it may take several writes.
+   * they are many or large it takes several writes, and those beyond BYTES_PER_REQUEST are left for the next call.
    */
   changeMatching<Result>(
     query: JobListQuery,

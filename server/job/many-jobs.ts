@@ -7,6 +7,7 @@ import type { JobRecord } from "./job-record.ts";
 import type { RetriedSet } from "./job-retry.ts";
 import { cancelled, newJob } from "./job-rules.ts";
 import { checkCredit, type JobParts } from "./job-service.ts";
+import { BYTES_AT_ONCE, BYTES_PER_REQUEST, CHANGED_AT_ONCE } from "./job-slices.ts";
 import type { InsertOutcome, JobListQuery, NewJob } from "./job-store.ts";
 
 export interface Submitted {
@@ -32,6 +33,13 @@ export interface ManyRetried extends RetriedSet {
   matched: number;
   /** Undefined where there are no more. */
   next: RetryPlace | undefined;
+}
+
+/** What the slices of a retry have come to so far. */
+interface RetryProgress {
+  matched: number;
+  behindJobId: string;
+  isOver: boolean;
 }
 
 const NOTHING_RETRIED: ManyRetried = {
@@ -99,13 +107,37 @@ export class ManyJobs {
     const where = { ...query, status };
     const lastJobId = place?.lastJobId ?? (status.length > 0 ? await this.newestOf(where) : undefined);
     if (lastJobId === undefined) return NOTHING_RETRIED;
-    // What is no part of an id and sorts behind all of its signs: the last one is meant, too.
-    const range = { beforeJobId: `${lastJobId}~`, oldestBehind: place?.behindJobId ?? "" };
-    const jobs = await this.parts.jobs.list({ ...where, ...range });
-    const done = await this.parts.flow.retries.many(jobs, withDependents);
-    const last = jobs.length < query.limit ? undefined : jobs.at(-1);
-    const next = last && { behindJobId: last.jobId, lastJobId };
-    return { ...done, matched: jobs.length, next };
+    const progress: RetryProgress = { matched: 0, behindJobId: place?.behindJobId ?? "", isOver: false };
+    const done = await this.parts.flow.retries.many(
+      query.businessId,
+      this.slices(where, lastJobId, progress),
+      withDependents,
+    );
+    const { matched, behindJobId, isOver } = progress;
+    return { ...done, matched, next: isOver ? undefined : { behindJobId, lastJobId } };
+  }
+
+  /** The jobs of a retry, a few at a time: those of a slice are queued again before the next is read. */
+  private async *slices(
+    where: Omit<JobListQuery, "beforeJobId" | "oldestBehind">,
+    lastJobId: string,
+    progress: RetryProgress,
+  ): AsyncGenerator<JobRecord[], void, void> {
+    let read = 0;
+    while (!progress.isOver && progress.matched < where.limit && read < BYTES_PER_REQUEST) {
+      const limit = Math.min(CHANGED_AT_ONCE, where.limit - progress.matched);
+      // What is no part of an id and sorts behind all of its signs: the last one is meant, too.
+      const range = { beforeJobId: `${lastJobId}~`, oldestBehind: progress.behindJobId };
+      const { jobs, bytes, isCut } = await this.parts.jobs.listSome(
+        { ...where, ...range, limit },
+        BYTES_AT_ONCE,
+      );
+      read += bytes;
+      progress.matched += jobs.length;
+      progress.behindJobId = jobs.at(-1)?.jobId ?? progress.behindJobId;
+      progress.isOver = jobs.length < limit && !isCut;
+      yield jobs;
+    }
   }
 
   private async newestOf(where: Omit<JobListQuery, "beforeJobId">): Promise<string | undefined> {

@@ -5,11 +5,12 @@ import { businessOf } from "../http/callers.ts";
 import type { Handlers } from "../http/handler.ts";
 import { decodeCursor, encodeCursor } from "../http/page.ts";
 import { jobQuery } from "../job/job-query.ts";
+import { BYTES_PER_REQUEST } from "../job/job-slices.ts";
 import type { JobStore } from "../job/job-store.ts";
 import type { RetentionStore } from "./retention-store.ts";
 
 export interface DeletionParts {
-  jobs: Pick<JobStore, "list">;
+  jobs: Pick<JobStore, "listSome">;
   retention: RetentionStore;
   /** Called when something is left to remove. */
   onDeleted(): void;
@@ -40,11 +41,11 @@ export function deletionHandlers(
       if (status.length === 0) return { matched: 0, changed: 0 };
       const beforeJobId = decodeCursor(input.cursor, jobId);
       const query = { ...jobQuery(businessId, { ...input, status }), beforeJobId, limit: input.limit };
-      const found = await jobs.list(query);
+      const { jobs: found, isCut } = await jobs.listSome(query, BYTES_PER_REQUEST);
       // The jobs of an array go with it.
       const single = found.filter((job) => job.arrayId === undefined).map((job) => job.jobId);
       const outcomes = await remove(businessId, single);
-      const last = found.length < input.limit ? undefined : found.at(-1)?.jobId;
+      const last = found.length < input.limit && !isCut ? undefined : found.at(-1)?.jobId;
       return {
         matched: single.length,
         changed: outcomes.filter((outcome) => outcome === "deleted").length,

@@ -5,6 +5,7 @@ import type { ControlPlaneStores } from "./control-plane.contract.ts";
 import { FlowStage } from "./flow-stage.ts";
 
 const LONG_MS = 60_000;
+const NO_FILTER = { status: undefined, labels: undefined, beforeJobId: undefined, limit: 1_000 };
 
 /** What every adapter of the job flow port promises of jobs that are tried again, races included. */
 export function jobRetryContract(
@@ -39,6 +40,27 @@ export function jobRetryContract(
       expect(await stage.stand(...jobs)).toEqual(["QUEUED", "QUEUED:after", "QUEUED:after"]);
       await runInOrder(jobs);
       expect(await stage.stand(...jobs)).toEqual(["SUCCESS", "SUCCESS", "SUCCESS"]);
+    });
+
+    test("a retry of many takes several changes, and counts what stays skipped behind them once", async () => {
+      const roots = await Promise.all(
+        Array.from({ length: 120 }, (_, i) => stage.submit({ name: `root-${i}` })),
+      );
+      const after = [0, 60, 119].map((i) => ({ jobId: roots[i]?.jobId ?? "" }));
+      const last = await stage.submit({ name: "last", after });
+      await stage.submit({ name: "behind", after: [{ jobId: last.jobId }] });
+      await stage.many.cancel({ ...NO_FILTER, businessId: stage.by.businessId, name: "root-*" });
+      expect(await stage.retryMany({ name: "root-*" })).toEqual({
+        ...{ matched: 120, changed: 120, left: 0, skippedDependents: 2 },
+      });
+      await stage.many.cancel({ ...NO_FILTER, businessId: stage.by.businessId, name: "root-*" });
+      expect(await stage.retryMany({})).toEqual({
+        matched: 122,
+        changed: 122,
+        left: 0,
+        skippedDependents: 0,
+      });
+      expect(await stage.stand(last)).toEqual(["QUEUED:after"]);
     });
 
     test("of a set only what may run is queued again: what comes after a failure that is not retried is left", async () => {

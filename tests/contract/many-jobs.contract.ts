@@ -53,6 +53,8 @@ export function manyJobsContract(name: string, open: () => Promise<ControlPlaneS
       limit: PER_REQUEST,
       ...where,
     });
+    const list = async (where: Partial<JobListQuery>) =>
+      (await stores.jobs.list(query(where))).map((job) => job.jobId);
     const count = async (where: Partial<JobListQuery>) =>
       (await stores.jobs.list(query({ limit: 20_000, ...where }))).length;
     /** As a client goes on until nothing is left. */
@@ -187,6 +189,27 @@ export function manyJobsContract(name: string, open: () => Promise<ControlPlaneS
         named.slice(6, 9).toReversed(),
       );
       expect(await found({ name: "*-y" })).toEqual([]);
+    });
+
+    test("large jobs are listed, cancelled and retried a few at a time, and none is passed over", async () => {
+      const large = { command: "x".repeat(900 * 1024), labels: { is: "large" } };
+      const jobs = await submit({ name: "small" }, ...Array.from({ length: 20 }, () => large), {
+        name: "small",
+      });
+      const ids = jobs.map((job) => job.jobId);
+      for (const where of [{}, { labels: { is: "large" } }]) {
+        const some = await stores.jobs.listSome(query(where), 2 * 1024 * 1024);
+        expect(some).toMatchObject({ isCut: true });
+        expect(some.jobs.map((job) => job.jobId)).toEqual((await list(where)).slice(0, some.jobs.length));
+        expect(some.jobs.length).toBe("labels" in where ? 2 : 3);
+      }
+      expect((await stores.jobs.listSome(query(), 1)).jobs.map((job) => job.jobId)).toEqual(ids.slice(-1));
+      expect(await stores.jobs.listSome(query({ name: "small" }), 10_000)).toMatchObject({ isCut: false });
+      const cancels = await untilDone((beforeJobId) => many.cancel(query({ beforeJobId })));
+      expect(cancels).toEqual({ matched: 22, changed: 22, requests: 2 });
+      const retries = await untilEnd<RetryPlace>((place) => many.retry(query(), place));
+      expect(retries).toEqual({ matched: 22, changed: 22, requests: 2 });
+      expect(await count({ status: ["QUEUED"] })).toBe(22);
     });
 
     test("cancelling while nodes take the jobs ends all of them, and tells every node that has one", async () => {
