@@ -1,8 +1,9 @@
 import type { SqliteStore } from "../store/sqlite.ts";
 import { Turns } from "../turns.ts";
 import { idOrder, looksAtEach, selectEdge, selectJobIds } from "./job-filter.sqlite.ts";
+import type { JobRecord } from "./job-record.ts";
 import { type JobRow, jobFromRow } from "./job-rows.sqlite.ts";
-import { firstOf, type JobSlice, type SizedJob } from "./job-slices.ts";
+import type { JobSlice } from "./job-slices.ts";
 import type { JobListQuery } from "./job-store.ts";
 
 /** Jobs that are looked at in one go where each may have to be: a manifest can be long. */
@@ -33,22 +34,24 @@ export class JobLists {
     return found;
   }
 
-  /** What a query selects, not read yet. */
-  sizes(query: JobListQuery, edge?: string): SizedJob[] {
+  /** The ids of what a query selects, which are read from an index alone. */
+  ids(query: JobListQuery, edge?: string): string[] {
     const { sql, bindings } = selectJobIds(query, edge);
-    return this.store.all<SizedJob>(
-      `SELECT job_id, octet_length(manifest) AS bytes FROM compute_jobs WHERE job_id IN (${sql})
-       ORDER BY job_id ${idOrder(query)}`,
-      bindings,
-    );
+    return this.store.all<{ job_id: string }>(sql, bindings).map((row) => row.job_id);
   }
 
+  /** One by one: already to find a large row takes long, so that even its size is dear. */
   private read(query: JobListQuery, maxBytes: number, edge?: string): JobSlice {
-    const { ids, bytes, isCut } = firstOf(this.sizes(query, edge), maxBytes);
-    const rows = this.store.all<JobRow>(
-      `SELECT * FROM compute_jobs WHERE job_id IN (SELECT value FROM json_each($ids)) ORDER BY job_id ${idOrder(query)}`,
-      { ids: JSON.stringify(ids) },
-    );
-    return { jobs: rows.map(jobFromRow), bytes, isCut };
+    const ids = this.ids(query, edge);
+    const jobs: JobRecord[] = [];
+    let bytes = 0;
+    for (const jobId of ids) {
+      if (bytes >= maxBytes) return { jobs, bytes, isCut: true };
+      const row = this.store.get<JobRow>("SELECT * FROM compute_jobs WHERE job_id = $jobId", { jobId });
+      if (!row) continue;
+      jobs.push(jobFromRow(row));
+      bytes += row.manifest.length;
+    }
+    return { jobs, bytes, isCut: false };
   }
 }

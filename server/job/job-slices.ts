@@ -1,8 +1,8 @@
 import type { JobRecord } from "./job-record.ts";
 
-/** Jobs come in slices of so many bytes at most, or one by one where they are larger: nobody else is served meanwhile. */
+/** A slice of jobs ends with the one that reaches so many bytes: nobody else is served while it is worked on. */
 export const BYTES_AT_ONCE = 1024 * 1024;
-/** One request reads or changes no more, a single job apart; its answer says where to go on. */
+/** One request that reads or changes jobs ends soon behind so many; its answer says where to go on. */
 export const BYTES_PER_REQUEST = 8 * 1024 * 1024;
 /** Jobs that are changed in one go. */
 export const CHANGED_AT_ONCE = 50;
@@ -20,7 +20,7 @@ export interface SizedJob {
   bytes: number;
 }
 
-/** The first that come to no more than `maxBytes`; a single one may. */
+/** The first, up to the one with which they come to `maxBytes`. */
 export function firstOf(
   sizes: readonly SizedJob[],
   maxBytes: number,
@@ -28,7 +28,7 @@ export function firstOf(
   const ids: string[] = [];
   let bytes = 0;
   for (const one of sizes) {
-    if (ids.length > 0 && bytes + one.bytes > maxBytes) return { ids, bytes, isCut: true };
+    if (bytes >= maxBytes) return { ids, bytes, isCut: true };
     ids.push(one.job_id);
     bytes += one.bytes;
   }

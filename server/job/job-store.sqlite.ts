@@ -18,7 +18,7 @@ import {
   updateJob,
 } from "./job-rows.sqlite.ts";
 import { isTooLate } from "./job-rules.ts";
-import { BYTES_AT_ONCE, BYTES_PER_REQUEST, CHANGED_AT_ONCE, firstOf, type JobSlice } from "./job-slices.ts";
+import { BYTES_AT_ONCE, BYTES_PER_REQUEST, CHANGED_AT_ONCE, type JobSlice } from "./job-slices.ts";
 import {
   allOrNone,
   type ChangeRequest,
@@ -176,9 +176,19 @@ export class SqliteJobStore implements JobStore {
   ): Promise<MatchingChanges<Result> & { bytes: number }> {
     const { businessId, limit } = query;
     return this.store.write(() => {
-      const { ids, bytes, isCut } = firstOf(this.lists.sizes(query), BYTES_AT_ONCE);
-      const results = ids.map((jobId) => this.changeOne({ key: { businessId, jobId }, decide }, new Map()));
-      return { results, bytes, nextBeforeJobId: isCut || ids.length === limit ? ids.at(-1) : undefined };
+      const ids = this.lists.ids(query);
+      const results: Result[] = [];
+      let bytes = 0;
+      for (const jobId of ids) {
+        if (bytes >= BYTES_AT_ONCE) break;
+        const sized: typeof decide = (state, others) => {
+          bytes += state ? JSON.stringify(state.job.manifest).length : 0;
+          return decide(state, others);
+        };
+        results.push(this.changeOne({ key: { businessId, jobId }, decide: sized }, new Map()));
+      }
+      const isOver = results.length === ids.length && ids.length < limit;
+      return { results, bytes, nextBeforeJobId: isOver ? undefined : ids[results.length - 1] };
     });
   }
 

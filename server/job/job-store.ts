@@ -104,7 +104,7 @@ export interface JobStore extends KeepsTimes {
   isKeyUsed(by: Pick<JobRecord, "businessId" | "userId">, key: string): Promise<boolean>;
   /** Newest first, or as the query says. */
   list(query: JobListQuery): Promise<JobRecord[]>;
-  /** The first of them, at least one where there is any, whose manifests come to `maxBytes`. */
+  /** The first of them, up to the one with which their manifests come to `maxBytes`. */
   listSome(query: JobListQuery, maxBytes: number): Promise<JobSlice>;
   /**
    * Reads each, in order, lets `decide` say what becomes of it, and writes that only if nothing changed in between; all

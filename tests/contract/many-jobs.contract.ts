@@ -201,14 +201,14 @@ export function manyJobsContract(name: string, open: () => Promise<ControlPlaneS
         const some = await stores.jobs.listSome(query(where), 2 * 1024 * 1024);
         expect(some).toMatchObject({ isCut: true });
         expect(some.jobs.map((job) => job.jobId)).toEqual((await list(where)).slice(0, some.jobs.length));
-        expect(some.jobs.length).toBe("labels" in where ? 2 : 3);
+        expect(some.jobs.length).toBe("labels" in where ? 3 : 4);
       }
       expect((await stores.jobs.listSome(query(), 1)).jobs.map((job) => job.jobId)).toEqual(ids.slice(-1));
       expect(await stores.jobs.listSome(query({ name: "small" }), 10_000)).toMatchObject({ isCut: false });
       const cancels = await untilDone((beforeJobId) => many.cancel(query({ beforeJobId })));
-      expect(cancels).toEqual({ matched: 22, changed: 22, requests: 2 });
+      expect(cancels).toEqual({ matched: 22, changed: 22, requests: 3 });
       const retries = await untilEnd<RetryPlace>((place) => many.retry(query(), place));
-      expect(retries).toEqual({ matched: 22, changed: 22, requests: 2 });
+      expect(retries).toEqual({ matched: 22, changed: 22, requests: 3 });
       expect(await count({ status: ["QUEUED"] })).toBe(22);
     });
 
