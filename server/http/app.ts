@@ -188,8 +188,11 @@ async function serveWait(
       gone.abort();
       access?.close();
     };
-    const onError = (error: unknown) =>
+    const onError = (error: unknown) => {
+      // A client goes on elsewhere, or later.
+      if (parts.stopping.aborted) return;
       parts.log.error("a stream broke off", { endpoint: id, requestId, error });
+    };
     const events = untilAccessEnds(output as AsyncIterable<StreamEvent[]>, access);
     return sseResponse(events, { onGone, onError }, requestId);
   } finally {

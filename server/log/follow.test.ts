@@ -26,6 +26,17 @@ test("without follow an unfinished job gives what is stored and no end", async (
   expect(summary(await readAll(world.follow({ follow: false })))).toEqual(["1.1", "1.2", "1.3"]);
 });
 
+test("a replay that a stopping server breaks off does not look like all there is", async () => {
+  await using world = await LogWorld.open();
+  await world.save(1, 1, 2_500);
+  world.job = DONE;
+  const stopping = new AbortController();
+  const stream = world.follow({ follow: false, signal: stopping.signal });
+  await stream.next();
+  stopping.abort();
+  await expect(readAll(stream)).rejects.toMatchObject({ code: "unavailable" });
+});
+
 test("a late follower gets the lines that are not stored yet", async () => {
   await using world = await LogWorld.open();
   world.publish(1, 1, 20);

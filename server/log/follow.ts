@@ -102,7 +102,9 @@ class Follower {
     yield* this.showRemoved();
     yield* this.stored(await this.parts.store.lastPlace(this.query));
     const { status } = job;
-    if (isFinal(status) && !this.signal.aborted) yield [endEvent(this.query.jobId, { ...job, status })];
+    // A stream that ends in order says that this is all there is.
+    if (this.signal.aborted) throw new ComputeError("unavailable", "The server is stopping.");
+    if (isFinal(status)) yield [endEvent(this.query.jobId, { ...job, status })];
   }
 
   async *followToEnd(): AsyncGenerator<StreamEvent[]> {

@@ -3,7 +3,6 @@ import { cpSync, existsSync, readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { Person } from "../support/person.ts";
 import { TestServer } from "../support/server.ts";
-import { onSharedStore } from "../support/shared-store.ts";
 
 const TEST_TIMEOUT_MS = 120_000;
 
@@ -22,7 +21,7 @@ afterAll(async () => {
 const dataDir = () => server.scratch.join("data");
 const ofServer = (...args: string[]) => person.run(["server", ...args, "--data-dir", dataDir()]);
 
-test.skipIf(onSharedStore)(
+test(
   "a backup that is made while the server works is whole, private, and brings back what was there",
   async () => {
     const agent = await person.startAgent(["--slots", "4"]);
@@ -59,7 +58,7 @@ test.skipIf(onSharedStore)(
   TEST_TIMEOUT_MS,
 );
 
-test.skipIf(onSharedStore)(
+test(
   "a stopped server's store is copied too; what is no store is not restored",
   async () => {
     await server.stop();
@@ -85,7 +84,7 @@ test.skipIf(onSharedStore)(
   TEST_TIMEOUT_MS,
 );
 
-test.skipIf(onSharedStore)(
+test(
   "du says what is held, and prune makes room, while the server runs",
   async () => {
     await person.startAgent();
@@ -111,7 +110,7 @@ test.skipIf(onSharedStore)(
   TEST_TIMEOUT_MS,
 );
 
-test.skipIf(onSharedStore)(
+test(
   "a backup in which a file was replaced by a link or a pipe is refused at once, and nothing is put back",
   async () => {
     const made = person.home.join("to-forge");
