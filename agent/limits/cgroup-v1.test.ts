@@ -54,6 +54,16 @@ test("what version 1 counted is read", () => {
   ]);
 });
 
+test("what the kernel refuses a job while it is being ended did not reach the job's limit", () => {
+  const { texts, tree } = hierarchies();
+  const group = tree?.create("exe_1", { pids: 64 });
+  texts.set(`${PIDS}/pids.events`, "max 4\n");
+  group?.kill();
+  texts.set(`${PIDS}/pids.events`, "max 9\n");
+  group?.kill();
+  expect(group?.refusedStarts()).toBe(4);
+});
+
 test("a hierarchy that is not the agent's to divide is left alone, and where none is there is no group", () => {
   const { tree } = hierarchies((path) => path === "/cg/memory");
   expect(tree?.enforcement).toMatchObject({ cpu: "none", memory: "kernel", pids: "none" });
