@@ -15,12 +15,12 @@ export function signalGroup(groupId: number, signal: NodeJS.Signals | 0): boolea
   return send(-groupId, signal);
 }
 
-/** Kills what is left of a group whose leader has ended and was reaped, and waits until it is gone. */
-export async function endGroup(groupId: number): Promise<"was empty" | "ended" | "will not die"> {
+/** Kills what is left of a group whose leader has ended and was reaped. Returns whether nothing is left of it. */
+export async function endGroup(groupId: number): Promise<boolean> {
   // Orphans that ended before are dead children of ours by now.
   reapGroup(groupId);
-  if (!signalGroup(groupId, "SIGKILL")) return "was empty";
-  const isGone = await untilGone(
+  if (!signalGroup(groupId, "SIGKILL")) return true;
+  return untilGone(
     (elapsedMs) => {
       reapGroup(groupId);
       if (!signalGroup(groupId, "SIGKILL")) return true;
@@ -28,7 +28,6 @@ export async function endGroup(groupId: number): Promise<"was empty" | "ended" |
     },
     () => livingIn(groupId),
   );
-  return isGone ? "ended" : "will not die";
 }
 
 /**

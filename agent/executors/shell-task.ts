@@ -114,10 +114,9 @@ export class ShellTask implements RunningTask {
       if (!(await kept.end())) this.sayWhoIsLeft();
       return;
     }
-    const group = await endGroup(leaderPid);
-    const looksFurther = group !== "was empty" || this.grace.hasBegun;
-    const hasEnded = !looksFurther || (await endStragglers(new Set([executionId])));
-    if (!hasEnded || group === "will not die") this.sayWhoIsLeft();
+    const isGroupGone = await endGroup(leaderPid);
+    const areOthersGone = await endStragglers(new Set([executionId]));
+    if (!isGroupGone || !areOthersGone) this.sayWhoIsLeft();
   }
 
   private askToEnd(): void {

@@ -13,7 +13,7 @@ import { givenUmask, withGivenUmask } from "../../shared/umask.ts";
 import { textOf } from "../agent-log.ts";
 import type { Hold } from "../limits/limit-keeper.ts";
 import { type Environment, type JobAccount, StartFailedError } from "./executor.ts";
-import { type Keepers, KeptLaunchError, keepers } from "./keeper/keeper.ts";
+import { type Keepers, KeptLaunchError, keepers, whyNoKeepers } from "./keeper/keeper.ts";
 import { keeperName } from "./keeper/keeper-name.ts";
 import { KeptChild } from "./keeper/kept-child.ts";
 import { markOf, withMark } from "./marks.ts";
@@ -36,7 +36,10 @@ export function spawnChild(options: SpawnOptions): Child {
   const system = keepers();
   if (system) return spawnKept(options, system);
   const { account } = options;
-  if (account) throw new StartFailedError(`This node cannot run jobs as ${account.name}: it has no keepers.`);
+  if (account) {
+    const why = `it cannot start the keepers that jobs run below, since ${whyNoKeepers()}`;
+    throw new StartFailedError(`This node cannot run jobs as ${account.name}: ${why}.`);
+  }
   return withMark(options.executionId, () => spawnUnkept(options));
 }
 

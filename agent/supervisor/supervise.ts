@@ -6,7 +6,7 @@ import { listenOn } from "../../shared/sockets/listen.ts";
 import { Wire } from "../../shared/sockets/wire.ts";
 import { type AgentLog, textOf } from "../agent-log.ts";
 import { createExecutors, GrantBook } from "../executors/all.ts";
-import { keepers } from "../executors/keeper/keeper.ts";
+import { keepers, whyNoKeepers } from "../executors/keeper/keeper.ts";
 import { acquireLock } from "../journal/lock.ts";
 import { Outbox, type OutboxEntry } from "../journal/outbox.ts";
 import { executionsWithSegments, Segments } from "../logs/segments.ts";
@@ -90,7 +90,8 @@ class Supervisor {
     if (stop.aborted) this.over.resolve();
     if (process.platform === "linux" && !keepers()) {
       const lost = "a process that sheds its marks can outlive its job";
-      log.warn(`Jobs cannot be held by their descent on this machine, only by marks: ${lost}.`);
+      const why = whyNoKeepers();
+      log.warn(`Jobs cannot be held by their descent on this machine, only by marks, since ${why}: ${lost}.`);
     }
     onReady();
     this.lingerUnlessHeard();

@@ -3,6 +3,7 @@ import { constants, mkdtempSync, openSync, readdirSync, rmSync, writeFileSync } 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { getSystemErrorName } from "node:util";
+import { textOf } from "../../agent-log.ts";
 import type { Environment, JobAccount } from "../executor.ts";
 import { cString, libc, pointers } from "../libc.ts";
 import source from "./keeper.c" with { type: "text" };
@@ -74,27 +75,58 @@ interface Native {
   startKept(launch: BigInt64Array): number;
 }
 
-let found: Keepers | undefined | "none";
+/** Where the source lies while it is compiled: in the first of them that takes a file, for a moment. */
+const PLACES = [tmpdir(), "/tmp", "/var/tmp", "/dev/shm", "/run"];
+
+let found: Keepers | { why: string } | undefined;
 
 /** undefined: this system has none, or the runtime cannot compile here. */
 export function keepers(): Keepers | undefined {
-  found ??= open() ?? "none";
-  return found === "none" ? undefined : found;
+  found ??= open();
+  return found instanceof Keepers ? found : undefined;
 }
 
-function open(): Keepers | undefined {
-  if (process.platform !== "linux" || !libc()) return undefined;
+/** What is in the way of keepers, and what to do about it; undefined where they are there. */
+export function whyNoKeepers(): string | undefined {
+  return keepers() ? undefined : (found as { why: string }).why;
+}
+
+/** Where there are none, jobs are started another way, and held by what marks they carry. */
+function open(): Keepers | { why: string } {
+  if (process.platform !== "linux") return { why: "only Linux has what they need" };
+  if (!libc()) return { why: "the C library of this system cannot be used" };
+  let dir: string;
   try {
-    const made = new Keepers(compile());
+    dir = temporaryDirectory();
+  } catch (error) {
+    const tried = [...new Set(PLACES)].join(", ");
+    return {
+      why: `no directory for temporary files can be written (${tried}: ${textOf(error)}); set TMPDIR to one`,
+    };
+  }
+  try {
+    const made = new Keepers(compile(dir));
     // What a killed keeper leaves comes here.
-    return libc()?.becomeSubreaper() ? made : undefined;
-  } catch {
-    return undefined; // Jobs are started another way then, and held by what marks they carry.
+    return libc()?.becomeSubreaper() ? made : { why: "the kernel gives no orphans to this process" };
+  } catch (error) {
+    return { why: `what starts them could not be compiled: ${textOf(error)}` };
   }
 }
 
-function compile(): Native {
-  const dir = mkdtempSync(join(tmpdir(), "tanvrit-keeper-"));
+/** Throws where there is no place for one. */
+function temporaryDirectory(): string {
+  let why: unknown;
+  for (const place of PLACES) {
+    try {
+      return mkdtempSync(join(place, "tanvrit-keeper-"));
+    } catch (error) {
+      why = error;
+    }
+  }
+  throw why;
+}
+
+function compile(dir: string): Native {
   try {
     const path = join(dir, "keeper.c");
     writeFileSync(path, source, { mode: 0o600 });

@@ -1,0 +1,26 @@
+import { expect, test } from "bun:test";
+import { join } from "node:path";
+
+/** What a process says in whose environment, or under whose limits, the keepers are first needed. */
+function keepersOfOther(env: Record<string, string>, before = ""): string {
+  const module = join(import.meta.dirname, "keeper.ts");
+  const script = `${before}; const { whyNoKeepers } = await import(${JSON.stringify(module)});
+    process.stdout.write(whyNoKeepers() ?? "there are keepers"); process.exit(0);`;
+  const { stdout } = Bun.spawnSync([process.execPath, "-e", script], {
+    env: { PATH: process.env.PATH ?? "", ...env },
+  });
+  return stdout.toString();
+}
+
+test.skipIf(process.platform !== "linux")(
+  "a TMPDIR that takes no files does not cost a node its keepers",
+  () => {
+    expect(keepersOfOther({ TMPDIR: "/nonexistent" })).toBe("there are keepers");
+    expect(keepersOfOther({ TMPDIR: "/dev/null" })).toBe("there are keepers");
+  },
+);
+
+test.skipIf(process.platform !== "linux")("why there are no keepers is known", () => {
+  const noFiles = `Bun.spawnSync(["prlimit", "--pid", String(process.pid), "--fsize=0"])`;
+  expect(keepersOfOther({}, noFiles)).toContain("could not be compiled: EFBIG");
+});
