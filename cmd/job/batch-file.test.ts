@@ -1,4 +1,6 @@
 import { expect, test } from "bun:test";
+import { readdir } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { makeScratch } from "../../tests/support/scratch.ts";
 import { readTextFile } from "../read-file.ts";
 import { BatchFile } from "./batch-file.ts";
@@ -14,6 +16,12 @@ test("a pipe that gives its text once is checked as a whole, and all of it is su
   const batches = await Array.fromAsync(batchFile.batches());
   expect(batches.flat().map((job) => job.name)).toEqual(["one", "two", "three"]);
   expect(await writer.exited).toBe(0);
+});
+
+test("a pipe whose line never ends is refused as soon as it is longer than a job may be, and leaves nothing", async () => {
+  const before = await spools();
+  await expect(BatchFile.open("/dev/zero")).rejects.toThrow("is longer than a job may be");
+  expect((await spools()).filter((name) => !before.includes(name))).toEqual([]);
 });
 
 test("a line that JSON would change in silence is refused with line and field", async () => {
@@ -35,3 +43,7 @@ test("a file of jobs may be a device, and one that gives nothing holds no job", 
   expect((failure as Error).message).toBe("/dev/null holds no job; write one JSON object a line");
   expect(await readTextFile("/dev/null")).toBe("");
 });
+
+async function spools(): Promise<string[]> {
+  return (await readdir(tmpdir())).filter((name) => name.startsWith("tanvrit-batch-"));
+}

@@ -1,4 +1,5 @@
-import { mkdtemp, open, rm, stat } from "node:fs/promises";
+import { rmSync } from "node:fs";
+import { type FileHandle, mkdtemp, open, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { readJson } from "../../shared/config/json.ts";
@@ -7,14 +8,20 @@ import { type BatchJob, batchJob } from "../../shared/endpoints/many-jobs.ts";
 import { limits } from "../../shared/limits.ts";
 import { CliError } from "../failure.ts";
 import { bytesIn, fileName, firstLost } from "../read-file.ts";
+import { dieOf, heededSignals } from "../signals.ts";
 
 /** After so many it is the file that is wrong, not its lines. */
 const MAX_ISSUES = 100;
 /** Room for what stands around the jobs in a request. */
 const MAX_BATCH_BYTES = limits.maxBodyBytes / 2;
+/** The most of a pipe that is put aside: 1 GiB. */
+const MAX_PIPED_BYTES = 1024 * 1024 * 1024;
+const NEWLINE = 0x0a;
 
 /** A file of jobs, one JSON object a line, that can be read more than once. */
 export class BatchFile implements AsyncDisposable {
+  private readonly stopHeeding: (() => void)[] = [];
+
   private constructor(
     private readonly path: string,
     private readonly name: string,
@@ -27,9 +34,10 @@ export class BatchFile implements AsyncDisposable {
     const scratch = await mkdtemp(join(tmpdir(), "tanvrit-batch-"));
     const path = join(scratch, "jobs.jsonl");
     const batch = new BatchFile(path, fileName(file), scratch);
+    batch.removeOnSignal(scratch);
     try {
       await using spool = await open(path, "wx", 0o600);
-      for await (const chunk of bytesIn(file)) await spool.writeFile(chunk);
+      await batch.fill(spool, bytesIn(file));
       return batch;
     } catch (error) {
       await batch[Symbol.asyncDispose]();
@@ -37,8 +45,40 @@ export class BatchFile implements AsyncDisposable {
     }
   }
 
+  /** What nobody ends must not fill the disk. */
+  private async fill(spool: FileHandle, chunks: AsyncIterable<Uint8Array>): Promise<void> {
+    let bytes = 0;
+    let line = 1;
+    let lineBytes = 0;
+    for await (const chunk of chunks) {
+      bytes += chunk.byteLength;
+      const end = chunk.lastIndexOf(NEWLINE);
+      lineBytes = end < 0 ? lineBytes + chunk.byteLength : chunk.byteLength - end - 1;
+      if (end >= 0) line += chunk.reduce((sum, byte) => sum + (byte === NEWLINE ? 1 : 0), 0);
+      if (lineBytes > limits.maxBodyBytes) throw this.issue(line, "is longer than a job may be");
+      if (bytes > MAX_PIPED_BYTES) {
+        throw new CliError("bad_data", `${this.name} holds more than ${MAX_PIPED_BYTES} bytes`, {
+          todo: "Write the jobs to a file and name that; a file may be as long as it likes",
+        });
+      }
+      await spool.writeFile(chunk);
+    }
+  }
+
+  private removeOnSignal(scratch: string): void {
+    for (const signal of heededSignals()) {
+      const leave = () => {
+        rmSync(scratch, { recursive: true, force: true });
+        void dieOf(signal);
+      };
+      process.on(signal, leave);
+      this.stopHeeding.push(() => process.off(signal, leave));
+    }
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.scratch !== undefined) await rm(this.scratch, { recursive: true, force: true });
+    for (const stop of this.stopHeeding) stop();
   }
 
   /** Resolves with how many jobs there are. Throws FileError with what is wrong, line by line. */

@@ -15,7 +15,7 @@ export async function sayUnschedulable(compute: Compute, job: Job, output: Outpu
     // The reason stands without it.
     () => undefined,
   );
-  const more = hint === undefined ? "" : ` ${hint}`;
+  const more = hint === undefined || unschedulableReason.includes(hint) ? "" : ` ${hint}`;
   await output.note(`tanvrit-compute: ${jobId} waits. ${unschedulableReason}${more}`);
 }
 

@@ -40,6 +40,11 @@ test("a number that JSON would change is refused where a text is meant, with wha
   }
 });
 
+test("of numbers that JSON would change so many are named as somebody reads", () => {
+  const env = Array.from({ length: 1_000 }, (_, i) => `"V${i}": 1.0e1`).join();
+  expect(readJson(`{"env": {${env}}}`, batchJob).issues.length).toBe(100);
+});
+
 test("a number that stays as it is, and any number where a number is meant, is taken", () => {
   expect(troubles('{"command":"a","env":{"A":5,"B":-1.5,"C":true},"labels":{"x":12}}')).toEqual([]);
   expect(troubles('{"command":"a","resources":{"cpu":1.0},"timeoutSeconds":1e3,"priority":1E1}')).toEqual([]);

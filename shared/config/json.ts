@@ -1,6 +1,6 @@
 import type { z } from "zod";
 import type { Issue } from "../issues.ts";
-import { textPlaces } from "./text-places.ts";
+import { type TextPlace, textPlaces } from "./text-places.ts";
 
 /**
  * Reads JSON as `JSON.parse`, and says what that would lose in silence: a key that stands twice, of which one would be
@@ -25,11 +25,13 @@ function changedNumbers(
   changed: ReadonlyMap<string, string>,
   schema: z.core.$ZodType,
 ): Issue[] {
-  return textPlaces(schema, value).flatMap(({ holder, key, path, takesValue }) => {
-    const source = changed.get(JSON.stringify(path));
-    // Where the schema takes no number it says so itself.
-    return source === undefined || !takesValue ? [] : [{ path, message: changedNumber(source, holder[key]) }];
-  });
+  const sourceOf = (path: PropertyKey[]) => changed.get(JSON.stringify(path));
+  // Where the schema takes no number it says so itself.
+  const isChanged = ({ path, takesValue }: TextPlace) => takesValue && sourceOf(path) !== undefined;
+  return textPlaces(schema, value, isChanged, MAX_ISSUES).map(({ holder, key, path }) => ({
+    path,
+    message: changedNumber(sourceOf(path) ?? "", holder[key]),
+  }));
 }
 
 interface Frame {
@@ -38,6 +40,8 @@ interface Frame {
   at: string | number;
 }
 
+/** Nobody reads more of what is wrong. */
+const MAX_ISSUES = 100;
 /** Nobody corrects more of them at once. Some may stand where numbers are meant. */
 const MAX_CHANGED = 10_000;
 

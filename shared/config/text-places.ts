@@ -24,24 +24,35 @@ export function readAs<Schema extends Core>(schema: Schema, like: Core): Schema 
  * Every number, boolean and big integer of `value` that stands where `schema` takes a text: an unquoted scalar of a file,
  * whose characters are meant and not its value. What stands where the schema takes a number is no such place. The value
  * is only read.
+ * @param wants which of them are meant; it ends with the first `max` of those.
  */
-export function textPlaces(schema: Core, value: unknown): TextPlace[] {
+export function textPlaces(
+  schema: Core,
+  value: unknown,
+  wants: (place: TextPlace) => boolean = () => true,
+  max = Number.POSITIVE_INFINITY,
+): TextPlace[] {
   const found: TextPlace[] = [];
-  walk([schema], value, [], new Set(), found);
+  const add = (place: TextPlace) => {
+    if (wants(place)) found.push(place);
+    return found.length < max;
+  };
+  walk([schema], value, [], new Set(), add);
   return found;
 }
 
+/** Returns false where `add` wants no more. */
 function walk(
   schemas: readonly Core[],
   value: unknown,
   path: PropertyKey[],
   above: Set<object>,
-  found: TextPlace[],
-): void {
+  add: (place: TextPlace) => boolean,
+): boolean {
   // An alias of YAML can make a value that holds itself.
-  if (typeof value !== "object" || value === null || above.has(value)) return;
+  if (typeof value !== "object" || value === null || above.has(value)) return true;
   const cores = schemas.flatMap(alternatives);
-  if (cores.length === 0) return;
+  if (cores.length === 0) return true;
   above.add(value);
   const holder = value as Record<PropertyKey, unknown>;
   for (const name of Object.keys(value)) {
@@ -53,13 +64,14 @@ function walk(
     const at = [...path, key];
     if (isScalar(holder[key])) {
       const types = inner.flatMap(alternatives).map((core) => definition(core).type);
-      if (types.includes("string"))
-        found.push({ holder, key, path: at, takesValue: types.includes(kindOf(holder[key])) });
-    } else {
-      walk(inner, holder[key], at, above, found);
+      if (!types.includes("string")) continue;
+      if (!add({ holder, key, path: at, takesValue: types.includes(kindOf(holder[key])) })) return false;
+    } else if (!walk(inner, holder[key], at, above, add)) {
+      return false;
     }
   }
   above.delete(value);
+  return true;
 }
 
 type Kind = z.core.$ZodTypes["_zod"]["def"]["type"];
