@@ -1,5 +1,6 @@
 import type { Socket } from "bun";
 import { listenOn } from "../../shared/sockets/listen.ts";
+import { isOwnPeer } from "../../shared/sockets/peer.ts";
 import { Wire } from "../../shared/sockets/wire.ts";
 import { type AgentLog, textOf } from "../agent-log.ts";
 import { inTime } from "../wait.ts";
@@ -24,7 +25,7 @@ export function listenForControl(
   const asking = new Set<Socket<ServerWire>>();
   return listenOn<ServerWire>(path, {
     open: (socket) => {
-      if (asking.size >= MAX_ASKING) return void socket.terminate();
+      if (asking.size >= MAX_ASKING || !isOwnPeer(socket)) return void socket.terminate();
       asking.add(socket);
       socket.data = new Wire(socket, (request) => void reply(socket.data, request, answer, log));
     },
@@ -66,17 +67,19 @@ async function connect(
       unix: path,
       socket: {
         open: (socket) => {
+          // Root asks the agents of others, too.
+          if (!isOwnPeer(socket) && process.getuid?.() !== 0) return void socket.terminate();
           socket.data = new Wire<Timed, ControlAnswer>(socket, hear);
           socket.data.send(request);
         },
         data: (socket, bytes) => {
           try {
-            socket.data.onData(bytes);
+            socket.data?.onData(bytes);
           } catch {
             hear(undefined); // Whoever listens there is no agent.
           }
         },
-        drain: (socket) => socket.data.onDrain(),
+        drain: (socket) => socket.data?.onDrain(),
         close: () => hear(undefined),
       },
     });

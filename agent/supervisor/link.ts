@@ -1,3 +1,4 @@
+import { isOwnPeer } from "../../shared/sockets/peer.ts";
 import { Wire } from "../../shared/sockets/wire.ts";
 import { type AgentLog, textOf } from "../agent-log.ts";
 import { inTime } from "../wait.ts";
@@ -97,17 +98,19 @@ async function open(path: string, log: AgentLog, events: WireEvents): Promise<Wi
       unix: path,
       socket: {
         open: (socket) => {
+          // Another account may have put its own in the place of ours.
+          if (!isOwnPeer(socket)) return void socket.terminate();
           socket.data = new Wire(socket, events.hear);
         },
         data: (socket, bytes) => {
           try {
-            socket.data.onData(bytes);
+            socket.data?.onData(bytes);
           } catch (error) {
             log.error(`What came from the supervisor could not be understood: ${textOf(error)}`);
             socket.terminate();
           }
         },
-        drain: (socket) => socket.data.onDrain(),
+        drain: (socket) => socket.data?.onDrain(),
         close: (socket) => {
           socket.data?.onClosed();
           events.closed();

@@ -3,6 +3,7 @@ import type { Socket } from "bun";
 import { counted } from "../../shared/counted.ts";
 import { executionId } from "../../shared/ids.ts";
 import { listenOn } from "../../shared/sockets/listen.ts";
+import { isOwnPeer } from "../../shared/sockets/peer.ts";
 import { Wire } from "../../shared/sockets/wire.ts";
 import { type AgentLog, textOf } from "../agent-log.ts";
 import { createExecutors, GrantBook } from "../executors/all.ts";
@@ -158,7 +159,7 @@ class Supervisor {
   /** There is one agent at a time; one that comes while another is there takes its place. */
   private attach(socket: Socket<AgentWire>): void {
     // Whoever comes when it is over finds a new supervisor.
-    if (this.isOver) return void socket.terminate();
+    if (this.isOver || !isOwnPeer(socket)) return void socket.terminate();
     const wire: AgentWire = new Wire(socket, (order) => this.obey(order));
     socket.data = wire;
     void this.agent?.end();
@@ -169,7 +170,7 @@ class Supervisor {
   }
 
   private hear(socket: Socket<AgentWire>, bytes: Uint8Array): void {
-    if (socket.data !== this.agent) return;
+    if (!socket.data || socket.data !== this.agent) return;
     try {
       socket.data.onData(bytes);
     } catch (error) {

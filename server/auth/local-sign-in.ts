@@ -15,7 +15,7 @@ import {
   signInDirectory,
 } from "../../shared/sockets/local-server.ts";
 import { type MaintenanceRequest, maintenanceRequest } from "../../shared/sockets/maintenance.ts";
-import { peerUid } from "../../shared/sockets/peer.ts";
+import { isOwnPeer, peerUid } from "../../shared/sockets/peer.ts";
 import {
   isSocketPlace,
   makePrivateDirectory,
@@ -88,7 +88,7 @@ export class LocalSignIn {
   private handler() {
     return {
       open: (socket: Socket<Asked>) => {
-        if (!isOurs(socket)) {
+        if (!isOwnPeer(socket)) {
           audit(this.parts.log, "sign-in refused", { from: "socket" }, { uid: peerUid(socket) });
           return void socket.terminate();
         }
@@ -176,13 +176,6 @@ export class LocalSignIn {
       return false;
     }
   }
-}
-
-/** The peer is this very account or root, who may be anybody. Where the system does not say, the pipe's own rules count. */
-function isOurs(socket: Socket<Asked>): boolean {
-  const uid = peerUid(socket);
-  if (uid === undefined) return process.platform === "win32";
-  return uid === process.getuid?.() || uid === 0;
 }
 
 /** What servers left that were killed: nobody listens on their sockets any more. */

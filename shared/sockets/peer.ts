@@ -21,6 +21,16 @@ export function peerUid(socket: object): number | undefined {
   return fd === undefined || fd < 0 ? undefined : found(fd);
 }
 
+/**
+ * Whether the other end is this very account or root, who may be anybody. Where the system does not say (Windows), the
+ * pipe's own permissions count.
+ */
+export function isOwnPeer(socket: object): boolean {
+  const uid = peerUid(socket);
+  if (uid === undefined) return process.platform === "win32";
+  return uid === process.getuid?.() || uid === 0;
+}
+
 function findUidOf(): UidOf {
   const names: Partial<Record<NodeJS.Platform, readonly string[]>> = {
     linux: LINUX_C_LIBRARIES,
