@@ -1,7 +1,7 @@
 import type { Identity } from "../../shared/auth.ts";
 import { ComputeError } from "../../shared/errors.ts";
 import { isFinal, type JobStatus } from "../../shared/job-state.ts";
-import type { JobManifest } from "../../shared/manifest.ts";
+import { type JobManifest, jobType } from "../../shared/manifest.ts";
 import type { Bus } from "../bus/bus.ts";
 import type { DueTimes } from "../tasks/due-times.ts";
 import { fingerprintOf } from "./fingerprint.ts";
@@ -154,11 +154,22 @@ export class JobService {
     withDependents = false,
   ): Promise<Retried & { job: JobRecord }> {
     const before = await this.retrieve(businessId, jobId);
+    refuseTypeOfNobody(before);
     const done = await this.parts.flow.retries.one(before, withDependents);
     const job = await this.retrieve(businessId, jobId);
     if (done.queuedAgain > 0 || job.status !== before.status) return { ...done, job };
     throw new ComputeError("conflict", nothingToRetry(job, withDependents));
   }
+}
+
+/** A store may hold jobs of an older release whose type is refused today. */
+function refuseTypeOfNobody({ jobId, manifest }: JobRecord): void {
+  const checked = jobType.safeParse(manifest.type);
+  if (checked.success) return;
+  const message = checked.error.issues[0]?.message ?? "";
+  throw new ComputeError("invalid_request", `Job ${jobId} cannot be run again: its type ${message}.`, {
+    errors: [{ path: "type", message }],
+  });
 }
 
 function nothingToRetry({ jobId, status, manifest }: JobRecord, withDependents: boolean): string {

@@ -1,4 +1,5 @@
 import { isFinal } from "../../shared/job-state.ts";
+import { jobType } from "../../shared/manifest.ts";
 import { requeue } from "../execution/rules.ts";
 import { judgeAfter } from "./flow-rules.ts";
 import type { JobRecord } from "./job-record.ts";
@@ -21,7 +22,8 @@ export function queuedAgain(
   others: ReadonlyMap<string, JobRecord>,
   nowMs: number,
 ): JobRecord | undefined {
-  if (!isFinal(job.status)) return undefined;
+  // What an older release took and nothing can run today would wait for ever.
+  if (!isFinal(job.status) || !jobType.safeParse(job.manifest.type).success) return undefined;
   if (order === "behind") return retried(job, nowMs, true);
   if (order === "in-set") {
     // What is gone was over; a job that was not skipped once came after it as it should.

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import type { JobRecord } from "../../server/job/job-record.ts";
 import { newJob } from "../../server/job/job-rules.ts";
+import { newId } from "../../shared/ids.ts";
 import type { ControlPlaneStores } from "./control-plane.contract.ts";
 import { FlowStage } from "./flow-stage.ts";
 
@@ -61,6 +62,15 @@ export function jobRetryContract(
         skippedDependents: 0,
       });
       expect(await stage.stand(last)).toEqual(["QUEUED:after"]);
+    });
+
+    test("a job of an older release that nothing can run today is refused, and left where many are retried", async () => {
+      const [job] = await brokenPipeline(1);
+      const manifest = { ...(job as JobRecord).manifest, type: "GITHUB_ACTION" as "COMMAND" };
+      const old = { ...(await stage.find((job as JobRecord).jobId)), jobId: newId("job"), manifest };
+      await stage.stores.jobs.insert([{ job: { ...old, status: "FAILED" }, idempotency: undefined }]);
+      await expect(stage.retry(old)).rejects.toThrow("jobs of type GITHUB_ACTION cannot be run yet");
+      expect(await stage.retryMany({})).toMatchObject({ matched: 2, changed: 1, left: 1 });
     });
 
     test("of a set only what may run is queued again: what comes after a failure that is not retried is left", async () => {
