@@ -6,7 +6,7 @@ import { pause } from "../wait.ts";
 import { assignmentOf } from "./assignment.ts";
 
 /** A shell starts late where storms of processes rage beside it. */
-const SAID_LIMIT_MS = 30_000;
+const SAID_LIMIT_MS = 90_000;
 
 /** A job that a test has started, and what it has said so far. */
 export interface StartedJob {

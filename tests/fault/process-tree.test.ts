@@ -8,7 +8,7 @@ import { startJob } from "../../agent/testing/shell-jobs.ts";
 import { processesNaming } from "../support/processes.ts";
 import { makeScratch, type Scratch } from "../support/scratch.ts";
 
-const TEST_TIMEOUT_MS = 180_000;
+const TEST_TIMEOUT_MS = 300_000;
 /** Storms are heavy, so they rage in every so manyth round. */
 const STORM_EVERY = 10;
 
