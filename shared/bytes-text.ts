@@ -1,3 +1,4 @@
+export const MIB = 1024 * 1024;
 const UNITS = ["bytes", "KiB", "MiB", "GiB", "TiB"];
 
 /** A number of bytes for people, as `1.5 MiB`. */

@@ -34,9 +34,9 @@ const NUMBERS: Readonly<Record<string, number>> = {
   SIGPWR: 30,
   SIGSYS: 31,
 };
-/** As the C library numbers them. */
-const RTMIN = 34;
-const RTMAX = 64;
+/** As the C library numbers them: it keeps the first two for itself. */
+export const RTMIN = 34;
+export const RTMAX = 64;
 
 /** The number of a signal on Linux: of `SIGKILL`, `kill`, `SIGRTMIN+3` or `SIG37`; undefined where there is none. */
 export function signalNumber(text: string): number | undefined {

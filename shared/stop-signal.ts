@@ -1,28 +1,14 @@
 import { z } from "zod";
+import { RTMAX, RTMIN, signalNumber } from "./signals.ts";
 
-/**
- * The signals that ask a program to end, with their numbers on Linux. Others would kill it without asking, as
- * SIGSEGV does, or leave it standing, as SIGSTOP does.
- */
-const NUMBERS = {
-  SIGHUP: 1,
-  SIGINT: 2,
-  SIGQUIT: 3,
-  SIGABRT: 6,
-  SIGKILL: 9,
-  SIGUSR1: 10,
-  SIGUSR2: 12,
-  SIGALRM: 14,
-  SIGTERM: 15,
-  SIGWINCH: 28,
-  SIGPWR: 30,
-} as const;
-/** As the C library numbers them: it keeps the first two for itself. */
-const RTMIN = 34;
-const RTMAX = 64;
+/** The signals that ask a program to end. Others would kill it without asking, as SIGSEGV does, or leave it standing. */
+const ASKING: readonly string[] = [
+  ...["SIGHUP", "SIGINT", "SIGQUIT", "SIGABRT", "SIGKILL", "SIGUSR1", "SIGUSR2", "SIGALRM", "SIGTERM"],
+  ...["SIGWINCH", "SIGPWR"],
+];
 
 /** As `HUP, INT, …`, for people. */
-const NAMES = Object.keys(NUMBERS).map((name) => name.slice("SIG".length));
+const NAMES = ASKING.map((name) => name.slice("SIG".length));
 const problem = `must be one of ${NAMES.join(", ")} or RTMIN to RTMIN+${RTMAX - RTMIN}, with or without SIG, or its number on Linux`;
 
 /**
@@ -52,7 +38,7 @@ function signalNamed(text: string): string | undefined {
   const word = text.trim().toUpperCase();
   if (/^\d{1,2}$/.test(word)) return byNumber(Number(word));
   const name = word.startsWith("SIG") ? word : `SIG${word}`;
-  if (name in NUMBERS) return name;
+  if (ASKING.includes(name)) return name;
   const [, end, sign, digits = "0"] = /^SIGRT(MIN|MAX)(?:([+-])(\d{1,2}))?$/.exec(name) ?? [];
   if (end === undefined || (sign !== undefined && (sign === "+") !== (end === "MIN"))) return undefined;
   return byNumber(end === "MIN" ? RTMIN + Number(digits) : RTMAX - Number(digits), RTMIN);
@@ -61,5 +47,5 @@ function signalNamed(text: string): string | undefined {
 function byNumber(number: number, from = 1): string | undefined {
   if (number < from) return undefined;
   if (number >= RTMIN) return number <= RTMAX ? `SIGRTMIN+${number - RTMIN}` : undefined;
-  return Object.entries(NUMBERS).find(([, one]) => one === number)?.[0];
+  return ASKING.find((name) => signalNumber(name) === number);
 }

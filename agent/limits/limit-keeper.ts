@@ -1,3 +1,4 @@
+import { MIB } from "../../shared/bytes-text.ts";
 import type {
   Enforcement,
   Environment,
@@ -58,8 +59,6 @@ export interface Hold {
 export class HoldError extends Error {
   override name = "HoldError";
 }
-
-export const MIB = 1024 * 1024;
 
 export function hasLimits(limits: TaskLimits): boolean {
   return limits.cpu !== undefined || limits.memoryMb !== undefined || limits.pids !== undefined;

@@ -1,3 +1,4 @@
+import { MIB } from "../../shared/bytes-text.ts";
 import {
   type CgroupFiles,
   type CgroupMount,
@@ -6,7 +7,6 @@ import {
   kernelFiles,
   ownGroups,
 } from "./cgroup.ts";
-import { MIB } from "./limit-keeper.ts";
 
 /** What this process may have of the machine; absent: as much as there is. */
 export interface OwnGroupLimits {

@@ -5,7 +5,7 @@ import { clientOptions } from "../common-options.ts";
 import { connect, patience } from "../connect.ts";
 import { findJobs } from "../find-id.ts";
 import { changeMatching } from "./change-matching.ts";
-import { filterOptions, selectionOrIds } from "./filter-options.ts";
+import { filterOptions, jobsOrFilter, selectionOrIds } from "./filter-options.ts";
 
 export const command = defineCommand({
   options: defineOptions({
@@ -13,14 +13,7 @@ export const command = defineCommand({
     all: flagOption("Cancel every job that is not over"),
     ...clientOptions,
   }),
-  positionals: [
-    {
-      name: "JOB",
-      repeat: true,
-      optional: true,
-      help: "the ids or names of jobs, where no filter chooses them",
-    },
-  ],
+  positionals: [jobsOrFilter],
   examples: [
     { line: "job cancel $id && tanvrit-compute job wait $id", does: "And wait until it is gone" },
     { line: "job cancel --status queued --name 'train-*'", does: "All that have not started yet" },

@@ -8,7 +8,7 @@ import { connect, patience } from "../connect.ts";
 import { exitCodes } from "../exit-codes.ts";
 import { findJobs } from "../find-id.ts";
 import { changeMatching } from "./change-matching.ts";
-import { filterOptions, selectionOrIds } from "./filter-options.ts";
+import { filterOptions, jobsOrFilter, selectionOrIds } from "./filter-options.ts";
 
 /** Why a job is still there. */
 const REFUSED: Record<Exclude<JobDeletion, "deleted">, string> = {
@@ -24,14 +24,7 @@ export const command = defineCommand({
     all: flagOption("Delete every job that is over"),
     ...clientOptions,
   }),
-  positionals: [
-    {
-      name: "JOB",
-      repeat: true,
-      optional: true,
-      help: "the ids or names of jobs, where no filter chooses them",
-    },
-  ],
+  positionals: [jobsOrFilter],
   examples: [
     { line: "job delete $id", does: "With its executions and its log" },
     { line: "job delete --name 'sweep-*' --status failed", does: "All of them that failed" },

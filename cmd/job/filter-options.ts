@@ -54,6 +54,14 @@ export const filterOptions = defineOptions({
   },
 });
 
+/** The jobs of a command that also takes a filter. */
+export const jobsOrFilter = {
+  name: "JOB",
+  repeat: true,
+  optional: true,
+  help: "the ids or names of jobs, where no filter chooses them",
+} as const;
+
 type FilterValues = OptionValues<typeof filterOptions>;
 
 export function selectionOf({ status, name, label, since, array }: FilterValues): JobSelection {

@@ -1,6 +1,6 @@
+import { MIB } from "../../shared/bytes-text.ts";
 import { ComputeError } from "../../shared/errors.ts";
 
-const MIB = 1024 * 1024;
 /** All bodies together that are being read or worked on. */
 const MAX_BYTES = 256 * MIB;
 /** Those of one user or node. */

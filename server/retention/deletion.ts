@@ -1,6 +1,6 @@
 import type { JobDeletion } from "../../shared/endpoints/many-jobs.ts";
 import { jobId } from "../../shared/ids.ts";
-import { isFinal, type JobStatus, jobStatus } from "../../shared/job-state.ts";
+import { finalJobStatus } from "../../shared/job-state.ts";
 import { businessOf } from "../http/callers.ts";
 import type { Handlers } from "../http/handler.ts";
 import { decodeCursor, encodeCursor } from "../http/page.ts";
@@ -16,8 +16,6 @@ export interface DeletionParts {
   onDeleted(): void;
   now: () => number;
 }
-
-const FINAL: readonly JobStatus[] = jobStatus.options.filter(isFinal);
 
 export function deletionHandlers(
   parts: DeletionParts,
@@ -37,7 +35,7 @@ export function deletionHandlers(
     },
     "jobs.delete-matching": async (input, context) => {
       const businessId = businessOf(context);
-      const status = FINAL.filter((one) => input.status?.includes(one) ?? true);
+      const status = finalJobStatus.options.filter((one) => input.status?.includes(one) ?? true);
       if (status.length === 0) return { matched: 0, changed: 0 };
       const beforeJobId = decodeCursor(input.cursor, jobId);
       const query = { ...jobQuery(businessId, { ...input, status }), beforeJobId, limit: input.limit };

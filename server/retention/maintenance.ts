@@ -1,5 +1,6 @@
 import { ComputeError } from "../../shared/errors.ts";
 import type { MaintenanceRequest, PruneAnswer, UsageAnswer } from "../../shared/sockets/maintenance.ts";
+import { deleteEnded } from "./delete-ended.ts";
 import type { EndedJob, RetentionStore } from "./retention-store.ts";
 
 /** The file of an embedded store. */
@@ -56,12 +57,7 @@ export class Maintenance {
     const nowMs = now();
     let [jobs, logs, more] = [0, 0, false];
     for await (const page of this.ended(ages.jobsOlderThanMs, (query) => retention.endedJobs(query))) {
-      const alone = page.filter((job) => !job.inArray);
-      for (const [businessId, some] of Map.groupBy(alone, (job) => job.businessId)) {
-        const ids = some.map((job) => job.jobId);
-        const outcomes = await retention.deleteJobs(businessId, ids, nowMs);
-        jobs += outcomes.filter((outcome) => outcome === "deleted").length;
-      }
+      jobs += await deleteEnded(retention, page, nowMs);
       more = jobs >= PER_ANSWER;
       if (more) break;
     }

@@ -1,7 +1,7 @@
 import type { ClientSession, Collection, Filter } from "mongodb";
 import type { JobDeletion } from "../../shared/endpoints/many-jobs.ts";
 import { firstIdAt } from "../../shared/ids.ts";
-import { isFinal } from "../../shared/job-state.ts";
+import { finalJobStatus, isFinal } from "../../shared/job-state.ts";
 import type { ExecutionDocument, JobDocument } from "../job/job-documents.mongo.ts";
 import type { LogDocument } from "../log/log-documents.mongo.ts";
 import { type MongoStore, outlastOthers } from "../store/mongo.ts";
@@ -31,7 +31,6 @@ const LOG_DOCUMENTS_PER_STEP = 64;
 const MAX_STEPS = 64;
 /** A page of jobs is looked at for those that have ended, and for those that have a log. */
 const PAGE = 500;
-const FINAL = ["SUCCESS", "FAILED", "TIMEOUT", "CANCELLED"] as const;
 const USAGE_MS = 60_000;
 
 export class MongoRetentionStore implements RetentionStore {
@@ -224,7 +223,7 @@ export class MongoRetentionStore implements RetentionStore {
 function endedBefore(endedBeforeMs: number, behindJobId: string): Filter<JobDocument> {
   return {
     job_id: { $gt: behindJobId, $lt: firstIdAt("job", endedBeforeMs) },
-    status: { $in: [...FINAL] },
+    status: { $in: finalJobStatus.options },
     finished_at: { $lt: endedBeforeMs },
   };
 }

@@ -1,5 +1,6 @@
 import type { Log } from "../log.ts";
 import type { PeriodicTask } from "../tasks/periodic.ts";
+import { deleteEnded } from "./delete-ended.ts";
 import type { RetentionStore } from "./retention-store.ts";
 import type { RetentionSettings } from "./settings.ts";
 
@@ -78,11 +79,7 @@ class RetentionRounds {
     const { retention } = this.parts;
     const query = { endedBeforeMs, behindJobId: this.behindJobId, limit: JOBS_PER_RUN };
     const found = await retention.endedJobs(query);
-    const alone = found.filter((job) => !job.inArray);
-    for (const [businessId, jobs] of Map.groupBy(alone, (job) => job.businessId)) {
-      const ids = jobs.map((job) => job.jobId);
-      await retention.deleteJobs(businessId, ids, nowMs);
-    }
+    await deleteEnded(retention, found, nowMs);
     this.behindJobId = found.length < JOBS_PER_RUN ? undefined : found.at(-1)?.jobId;
     return this.behindJobId !== undefined;
   }

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { MIB } from "../../shared/bytes-text.ts";
 import {
   defineOptions,
   type OptionValues,
@@ -8,8 +9,6 @@ import {
 } from "../../shared/config/options.ts";
 import { durationMs } from "../../shared/duration.ts";
 import { limits } from "../../shared/limits.ts";
-
-const MIB = 1024 * 1024;
 
 /** How much output is kept. */
 export interface LogLimits {

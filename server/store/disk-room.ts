@@ -1,8 +1,7 @@
 import { closeSync, existsSync, fsyncSync, openSync, rmSync, statfsSync, writeSync } from "node:fs";
 import { join } from "node:path";
-import { bytesText } from "../../shared/bytes-text.ts";
+import { bytesText, MIB } from "../../shared/bytes-text.ts";
 
-const MIB = 1024 * 1024;
 /** What stays free for changes that must not fail: cancelling, results, deleting. */
 const RESERVE_SHARE = 0.05;
 /** What the write-ahead log may take between two looks; of a tiny disk a quarter. */

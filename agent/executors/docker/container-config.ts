@@ -1,5 +1,6 @@
 import { posix } from "node:path";
 import { USUAL_CAPABILITIES } from "../../../shared/allow.ts";
+import { MIB } from "../../../shared/bytes-text.ts";
 import type { JobManifest } from "../../../shared/manifest.ts";
 import { signalToSend } from "../../../shared/stop-signal.ts";
 import { jobEnvironment } from "../environment.ts";
@@ -18,7 +19,6 @@ export const LABEL = {
 /** Where a container finds the execution's own directory. */
 export const WORK_DIR = "/work";
 
-const MIB = 1024 * 1024;
 /** Jobs go before the agent and the owner's own programs when the machine is out of memory. */
 const OOM_SCORE_ADJ = 500;
 /** The least share the kernel knows. */

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { MIB } from "../../../shared/bytes-text.ts";
 import { ownGroups } from "../../limits/cgroup.ts";
 
 export interface Reading {
@@ -9,7 +10,6 @@ export interface Reading {
   oomKills: number;
 }
 
-const MIB = 1024 * 1024;
 const CGROUPS = "/sys/fs/cgroup";
 
 /**

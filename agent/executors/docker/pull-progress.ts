@@ -1,3 +1,4 @@
+import { MIB } from "../../../shared/bytes-text.ts";
 /** One line of what the engine says while it pulls. */
 export interface PullEvent {
   status?: string;
@@ -14,7 +15,6 @@ interface Layer {
 }
 
 const EVERY_MS = 5_000;
-const MIB = 1024 * 1024;
 const DONE = new Set(["Pull complete", "Already exists"]);
 /** From here on a layer is all there and only has to be unpacked. */
 const FETCHED = new Set(["Verifying Checksum", "Download complete", "Extracting"]);
