@@ -1,4 +1,4 @@
-import type { CommandEntry } from "./command.ts";
+import type { CommandEntry } from "./command/command.ts";
 
 /** Every command. Help, parsing, suggestions and the tests walk this table. */
 export const commands: readonly CommandEntry[] = [

@@ -1,16 +1,16 @@
 #!/usr/bin/env bun
 import packageJson from "../package.json" with { type: "json" };
 import { keepFilesPrivate } from "../shared/umask.ts";
-import type { CommandEntry } from "./command.ts";
+import type { CommandEntry } from "./command/command.ts";
 import { commands } from "./commands.ts";
-import { reachThisMachineDirectly } from "./proxy.ts";
+import { reachThisMachineDirectly } from "./connection/proxy.ts";
 
 keepFilesPrivate();
 // Only what every call needs is imported here: `--version` and a short command must not pay for the rest.
 process.exit(await main(process.argv.slice(2)));
 
 async function main(words: readonly string[]): Promise<number> {
-  const { Output, BrokenPipeError } = await import("./output.ts");
+  const { Output, BrokenPipeError } = await import("./output/output.ts");
   const output = new Output();
   const { entry, rest } = findCommand(words);
   const json = ownWords(rest).includes("--json");
@@ -21,16 +21,17 @@ async function main(words: readonly string[]): Promise<number> {
     }
     await refuseLost(words);
     if (entry) return await runCommand(entry, rest, output);
-    const { showGroup } = await import("./group.ts");
+    const { showGroup } = await import("./command/group.ts");
     return await showGroup(commands, words, output);
   } catch (error) {
-    const { exitCodes } = await import("./exit-codes.ts");
-    const { describeFailure, formatFailure, LeftError } = await import("./failure.ts");
+    const { exitCodes } = await import("./exit/exit-codes.ts");
+    const { describeFailure, LeftError } = await import("./exit/failure.ts");
     if (error instanceof BrokenPipeError) return exitCodes.brokenPipe;
     if (error instanceof LeftError) {
-      const { dieOf } = await import("./signals.ts");
+      const { dieOf } = await import("./exit/signals.ts");
       return dieOf(error.signal);
     }
+    const { formatFailure } = await import("./output/format-failure.ts");
     const failure = describeFailure(error);
     const said = json
       ? output.noteJson({ error: failure })
@@ -48,7 +49,9 @@ async function refuseLost(words: readonly string[]): Promise<void> {
   const names = Object.keys(process.env).filter((name) => used.test(name));
   const texts = [...words, ...names.map((name) => process.env[name] ?? ""), isProgram ? process.cwd() : ""];
   if (!texts.some((text) => text.includes("\uFFFD"))) return;
-  const { refuseLostArguments, refuseLostDirectory, refuseLostVariables } = await import("./lost-bytes.ts");
+  const { refuseLostArguments, refuseLostDirectory, refuseLostVariables } = await import(
+    "./input/lost-bytes.ts"
+  );
   refuseLostArguments(words);
   refuseLostVariables(names, process.env);
   if (isProgram) refuseLostDirectory();
@@ -57,11 +60,11 @@ async function refuseLost(words: readonly string[]): Promise<void> {
 async function runCommand(entry: CommandEntry, words: readonly string[], output: Out): Promise<number> {
   const { command } = await entry.load();
   if (asksForHelp(words)) {
-    const { commandHelp } = await import("./help.ts");
+    const { commandHelp } = await import("./command/help.ts");
     await output.write(commandHelp(entry, command, output.resultLook));
     return 0;
   }
-  const { parseArguments } = await import("./parse.ts");
+  const { parseArguments } = await import("./command/parse.ts");
   const { resolveOptions } = await import("../shared/config/options.ts");
   const { env } = process;
   reachThisMachineDirectly(env);
@@ -74,7 +77,7 @@ async function runCommand(entry: CommandEntry, words: readonly string[], output:
   return command.run({ ...(await readAgain()), positionals, rest, env, output, commands, readAgain });
 }
 
-type Out = InstanceType<typeof import("./output.ts").Output>;
+type Out = InstanceType<typeof import("./output/output.ts").Output>;
 
 /** The command whose name begins the words; the longest name wins. */
 function findCommand(words: readonly string[]): { entry: CommandEntry | undefined; rest: readonly string[] } {

@@ -13,7 +13,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { inTime } from "../agent/wait.ts";
-import { reachThisMachineDirectly } from "../cmd/proxy.ts";
+import { reachThisMachineDirectly } from "../cmd/connection/proxy.ts";
 import { type Failure, Failures } from "./support/failures.ts";
 import { readCounts, summaryLine } from "./support/junit.ts";
 import { SharedStore } from "./support/shared-store.ts";

@@ -1,12 +1,13 @@
 import { findAgent } from "../../agent/control/find-agent.ts";
+import type { Env } from "../../shared/config/home.ts";
 import { defineOptions, flagOption } from "../../shared/config/options.ts";
 import { counted } from "../../shared/counted.ts";
-import { defineCommand, type Env } from "../command.ts";
-import { clientOptions } from "../common-options.ts";
-import { connect, patience } from "../connect.ts";
-import { exitCodes } from "../exit-codes.ts";
-import { CliError } from "../failure.ts";
-import type { Output } from "../output.ts";
+import { defineCommand } from "../command/command.ts";
+import { connect, patience } from "../connection/connect.ts";
+import { clientOptions } from "../connection/connection-options.ts";
+import { exitCodes } from "../exit/exit-codes.ts";
+import { CliError } from "../exit/failure.ts";
+import type { Output } from "../output/output.ts";
 import { agentSilent, changeOwnNode, type OwnNode } from "./own-node.ts";
 import { agentStateDir, jobsOpen } from "./state.ts";
 

@@ -1,8 +1,8 @@
 import { findAgent } from "../../agent/control/find-agent.ts";
-import type { Env } from "../command.ts";
-import { connect, patience } from "../connect.ts";
-import { CliError } from "../failure.ts";
-import type { Output } from "../output.ts";
+import type { Env } from "../../shared/config/home.ts";
+import { connect, patience } from "../connection/connect.ts";
+import { CliError } from "../exit/failure.ts";
+import type { Output } from "../output/output.ts";
 import { chooseAgentWorkspace } from "./server-of-node.ts";
 import { agentStateDir } from "./state.ts";
 

@@ -8,9 +8,10 @@ import { taskGpu } from "../../agent/detectors/gpu.ts";
 import { jobAccount, rootWarning } from "../../agent/job-account.ts";
 import type { agentOptions } from "../../agent/options.ts";
 import type { NodeProfile, ProfileSource } from "../../agent/profile.ts";
+import type { Env } from "../../shared/config/home.ts";
 import type { OptionValues } from "../../shared/config/options.ts";
-import type { Env, Settings } from "../command.ts";
-import { CliError } from "../failure.ts";
+import type { Settings } from "../command/command.ts";
+import { CliError } from "../exit/failure.ts";
 import { agentFilePath, nodeSettings } from "./settings.ts";
 
 export interface ProfileReader {

@@ -1,6 +1,6 @@
 import { libc } from "../../agent/executors/libc.ts";
-import type { Env } from "../command.ts";
-import { selfCommand } from "../self-command.ts";
+import type { Env } from "../../shared/config/home.ts";
+import { selfCommand } from "../command/self-command.ts";
 
 /** Read by the runtime when it starts, and then never again. */
 const NO_TIMER = "BUN_GC_TIMER_DISABLE";

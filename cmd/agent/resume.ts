@@ -1,6 +1,6 @@
-import { defineCommand } from "../command.ts";
-import { clientOptions } from "../common-options.ts";
-import { exitCodes } from "../exit-codes.ts";
+import { defineCommand } from "../command/command.ts";
+import { clientOptions } from "../connection/connection-options.ts";
+import { exitCodes } from "../exit/exit-codes.ts";
 import { changeOwnNode } from "./own-node.ts";
 
 export const command = defineCommand({

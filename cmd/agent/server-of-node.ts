@@ -2,8 +2,8 @@ import type { AgentLog } from "../../agent/agent-log.ts";
 import { readNodeFile } from "../../agent/journal/node-file.ts";
 import { statePaths } from "../../agent/state-dir.ts";
 import { ServerProof } from "../../sdk/server-proof.ts";
-import type { Env } from "../command.ts";
-import { type ChosenWorkspace, chooseWorkspace, isKnownWorkspace } from "../workspaces.ts";
+import type { Env } from "../../shared/config/home.ts";
+import { type ChosenWorkspace, chooseWorkspace, isKnownWorkspace } from "../workspace/workspaces.ts";
 import { agentStateDir } from "./state.ts";
 
 /** As for every command, but that an agent remembers of which server this machine is a node. */

@@ -3,10 +3,10 @@ import { agentFile } from "../../agent/agent-file.ts";
 import type { NodeSettings } from "../../agent/describe.ts";
 import { agentOptions } from "../../agent/options.ts";
 import packageJson from "../../package.json" with { type: "json" };
+import type { Env } from "../../shared/config/home.ts";
 import { tanvritHome } from "../../shared/config/home.ts";
 import type { OptionValues } from "../../shared/config/options.ts";
-import type { Env } from "../command.ts";
-import { readConfigFile } from "../read-config.ts";
+import { readConfigFile } from "../input/read-config.ts";
 
 /** Reads agent.yaml for the commands that are about this machine. */
 export function readAgentFile(flags: Readonly<Record<string, unknown>>, env: Env) {

@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import type { LeftByAgent } from "../../agent/control/find-agent.ts";
+import type { Env } from "../../shared/config/home.ts";
 import { tanvritHome } from "../../shared/config/home.ts";
 import { counted } from "../../shared/counted.ts";
-import type { Env } from "../command.ts";
 
 /** Where the agent of a workspace keeps what it must not forget. */
 export function agentStateDir(env: Env, workspace: string): string {

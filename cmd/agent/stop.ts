@@ -2,11 +2,11 @@ import { findAgent, stopAgent, untilGone } from "../../agent/control/find-agent.
 import type { AgentStatus, StopHow } from "../../agent/control/protocol.ts";
 import { defineOptions, flagOption } from "../../shared/config/options.ts";
 import { counted } from "../../shared/counted.ts";
-import { defineCommand } from "../command.ts";
-import { clientOptions } from "../common-options.ts";
-import { exitCodes } from "../exit-codes.ts";
-import { CliError } from "../failure.ts";
-import type { Output } from "../output.ts";
+import { defineCommand } from "../command/command.ts";
+import { clientOptions } from "../connection/connection-options.ts";
+import { exitCodes } from "../exit/exit-codes.ts";
+import { CliError } from "../exit/failure.ts";
+import type { Output } from "../output/output.ts";
 import { chooseAgentWorkspace } from "./server-of-node.ts";
 import { agentStateDir, leftInWords } from "./state.ts";
 

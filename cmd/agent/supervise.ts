@@ -4,9 +4,9 @@ import { supervise } from "../../agent/supervisor/supervise.ts";
 import { textLog } from "../../server/log.ts";
 import { defineOptions, optionText } from "../../shared/config/options.ts";
 import { raiseOpenFiles } from "../../shared/open-files.ts";
-import { defineCommand } from "../command.ts";
-import { exitCodes } from "../exit-codes.ts";
-import { stopSignals } from "../until-stopped.ts";
+import { defineCommand } from "../command/command.ts";
+import { exitCodes } from "../exit/exit-codes.ts";
+import { stopSignals } from "../exit/stop-signals.ts";
 
 const options = defineOptions({
   dir: {

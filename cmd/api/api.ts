@@ -1,5 +1,5 @@
 import { defineOptions, flagOption } from "../../shared/config/options.ts";
-import { defineCommand } from "../command.ts";
+import { defineCommand } from "../command/command.ts";
 
 export const command = defineCommand({
   options: defineOptions({

@@ -1,6 +1,6 @@
 import { EXECUTION_VARIABLE } from "../../agent/executors/environment.ts";
 import { processStat, readProc } from "../../agent/executors/process-table.ts";
-import type { Env } from "../command.ts";
+import type { Env } from "../../shared/config/home.ts";
 
 /** Deeper than any chain of processes that people start. */
 const MAX_ANCESTORS = 1_000;

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { ComputeClient } from "../../sdk/client.ts";
 import { ComputeError } from "../../sdk/errors.ts";
+import type { Env } from "../../shared/config/home.ts";
 import { homeIfAny } from "../../shared/config/home.ts";
 import {
   accountLists,
@@ -12,9 +13,8 @@ import {
   signInDirectory,
 } from "../../shared/sockets/local-server.ts";
 import { isLoopbackUrl } from "../../shared/url.ts";
-import type { Env } from "../command.ts";
-import { CliError } from "../failure.ts";
-import { ask, type Place, placeOf } from "../local-socket.ts";
+import { ask, type Place, placeOf } from "../connection/local-socket.ts";
+import { CliError } from "../exit/failure.ts";
 
 export type SignedIn = Extract<LocalAnswer, { ok: true }>;
 

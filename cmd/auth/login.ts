@@ -3,15 +3,16 @@ import { userInfo } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
 import { accountName } from "../../shared/auth.ts";
+import type { Env } from "../../shared/config/home.ts";
 import { defineOptions, optionText } from "../../shared/config/options.ts";
 import { own } from "../../shared/own.ts";
-import { defineCommand, type Env } from "../command.ts";
-import { clientOptions } from "../common-options.ts";
+import { defineCommand } from "../command/command.ts";
+import { clientOptions } from "../connection/connection-options.ts";
 import { openCredentialStore } from "../credentials/open.ts";
 import { tokenOf } from "../credentials/session.ts";
 import { type CredentialStore, CredentialStoreError, type StoredSession } from "../credentials/store.ts";
-import { CliError } from "../failure.ts";
-import type { Output } from "../output.ts";
+import { CliError } from "../exit/failure.ts";
+import type { Output } from "../output/output.ts";
 import {
   DEFAULT_URL,
   DEFAULT_WORKSPACE,
@@ -19,7 +20,7 @@ import {
   plainUrl,
   updateWorkspaces,
   type Workspace,
-} from "../workspaces.ts";
+} from "../workspace/workspaces.ts";
 import { signInHere } from "./local-server.ts";
 
 const options = defineOptions({

@@ -1,10 +1,10 @@
 import { ComputeClient } from "../../sdk/client.ts";
-import { defineCommand } from "../command.ts";
-import { clientOptions } from "../common-options.ts";
+import { defineCommand } from "../command/command.ts";
+import { clientOptions } from "../connection/connection-options.ts";
 import { openCredentialStore } from "../credentials/open.ts";
 import { SessionCredentials, tokenOf } from "../credentials/session.ts";
-import { CliError } from "../failure.ts";
-import { chooseWorkspace, updateWorkspaces } from "../workspaces.ts";
+import { CliError } from "../exit/failure.ts";
+import { chooseWorkspace, updateWorkspaces } from "../workspace/workspaces.ts";
 
 export const command = defineCommand({
   options: clientOptions,

@@ -1,8 +1,8 @@
-import { defineCommand } from "../command.ts";
-import { clientOptions } from "../common-options.ts";
+import { defineCommand } from "../command/command.ts";
+import { clientOptions } from "../connection/connection-options.ts";
 import { SessionCredentials, tokenOf } from "../credentials/session.ts";
-import { CliError } from "../failure.ts";
-import { chooseWorkspace } from "../workspaces.ts";
+import { CliError } from "../exit/failure.ts";
+import { chooseWorkspace } from "../workspace/workspaces.ts";
 import { isInsideJob } from "./inside-job.ts";
 
 /** Whoever is given a token cannot renew it, so one that ends soon is of little use. */

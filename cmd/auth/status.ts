@@ -1,11 +1,11 @@
 import { ComputeClient } from "../../sdk/client.ts";
 import { UnreachableError } from "../../sdk/errors.ts";
-import { defineCommand } from "../command.ts";
-import { clientOptions } from "../common-options.ts";
+import { defineCommand } from "../command/command.ts";
+import { clientOptions } from "../connection/connection-options.ts";
 import { openCredentialStore } from "../credentials/open.ts";
 import { credentialsOf, SessionCredentials } from "../credentials/session.ts";
-import { formatFields } from "../format.ts";
-import { chooseWorkspace } from "../workspaces.ts";
+import { formatFields } from "../output/format.ts";
+import { chooseWorkspace } from "../workspace/workspaces.ts";
 
 export const command = defineCommand({
   options: clientOptions,

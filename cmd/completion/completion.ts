@@ -1,5 +1,5 @@
-import { defineCommand } from "../command.ts";
-import { CliError } from "../failure.ts";
+import { defineCommand } from "../command/command.ts";
+import { CliError } from "../exit/failure.ts";
 import { type Shell, scripts } from "./scripts.ts";
 
 const shells = Object.keys(scripts).join(", ");

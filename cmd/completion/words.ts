@@ -1,5 +1,5 @@
 import type { Option } from "../../shared/config/options.ts";
-import type { CommandEntry } from "../command.ts";
+import type { CommandEntry } from "../command/command.ts";
 
 /** What may be typed: a command, as `job run`, with its options. */
 export interface CommandWords {

@@ -1,8 +1,8 @@
-import { readFile, rm } from "node:fs/promises";
+import { mkdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { writeFileAtomic } from "../../shared/atomic-file.ts";
+import type { Env } from "../../shared/config/home.ts";
 import { tanvritHome } from "../../shared/config/home.ts";
-import type { Env } from "../command.ts";
-import { writePrivateFile } from "../home.ts";
 import { type CredentialStore, CredentialStoreError, parseStored, type StoredSession } from "./store.ts";
 
 /**
@@ -28,7 +28,8 @@ export class FileStore implements CredentialStore {
 
   async write(workspace: string, session: StoredSession): Promise<void> {
     try {
-      await writePrivateFile(this.path(workspace), `${JSON.stringify(session)}\n`);
+      await mkdir(this.place, { recursive: true, mode: 0o700 });
+      writeFileAtomic(this.path(workspace), `${JSON.stringify(session)}\n`);
     } catch (error) {
       throw this.failure("write", workspace, error);
     }

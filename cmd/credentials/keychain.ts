@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { isatty } from "node:tty";
+import type { Env } from "../../shared/config/home.ts";
 import { inAccountHome, tanvritHome } from "../../shared/config/home.ts";
-import type { Env } from "../command.ts";
-import { Output } from "../output.ts";
+import { Output } from "../output/output.ts";
 import { type CredentialStore, CredentialStoreError, parseStored, type StoredSession } from "./store.ts";
 
 const SERVICE = "com.tanvrit.compute.cli";

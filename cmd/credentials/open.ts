@@ -1,4 +1,4 @@
-import type { Env } from "../command.ts";
+import type { Env } from "../../shared/config/home.ts";
 import type { CredentialStore } from "./store.ts";
 
 /** The store of one kind; only that one's code is loaded. */

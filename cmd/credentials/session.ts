@@ -1,8 +1,8 @@
 import { ComputeClient, type Credentials, type SentRequest } from "../../sdk/client.ts";
 import { ComputeError, UnreachableError } from "../../sdk/errors.ts";
 import { TokenCredentials } from "../../sdk/token-credentials.ts";
-import type { Env } from "../command.ts";
-import { type ChosenWorkspace, DEFAULT_URL } from "../workspaces.ts";
+import type { Env } from "../../shared/config/home.ts";
+import { type ChosenWorkspace, DEFAULT_URL } from "../workspace/workspaces.ts";
 import { openCredentialStore } from "./open.ts";
 import type { CredentialStore, StoredSession } from "./store.ts";
 

@@ -1,8 +1,8 @@
 import { formatUsd } from "../../shared/money.ts";
-import { defineCommand } from "../command.ts";
-import { clientOptions } from "../common-options.ts";
-import { connect, patience } from "../connect.ts";
-import { formatFields } from "../format.ts";
+import { defineCommand } from "../command/command.ts";
+import { connect, patience } from "../connection/connect.ts";
+import { clientOptions } from "../connection/connection-options.ts";
+import { formatFields } from "../output/format.ts";
 
 export const command = defineCommand({
   options: clientOptions,

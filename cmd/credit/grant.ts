@@ -1,9 +1,9 @@
 import { z } from "zod";
 import { defineOptions, optionText } from "../../shared/config/options.ts";
 import { formatUsd, parseUsd } from "../../shared/money.ts";
-import { defineCommand } from "../command.ts";
-import { clientOptions } from "../common-options.ts";
-import { connect, patience } from "../connect.ts";
+import { defineCommand } from "../command/command.ts";
+import { connect, patience } from "../connection/connect.ts";
+import { clientOptions } from "../connection/connection-options.ts";
 
 const usd = optionText.transform((text, context) => {
   const microUsd = parseUsd(text);

@@ -1,16 +1,13 @@
 import { defineOptions } from "../../shared/config/options.ts";
 import { formatUsd } from "../../shared/money.ts";
-import { defineCommand } from "../command.ts";
-import { clientOptions } from "../common-options.ts";
-import { connect, patience } from "../connect.ts";
-import { filterOptions } from "../job/filter-options.ts";
-import { DEFAULT_LIST_LIMIT, limitOption, showList } from "../listing.ts";
+import { defineCommand } from "../command/command.ts";
+import { DEFAULT_LIST_LIMIT, limitOption, sinceOption } from "../command/common-options.ts";
+import { connect, patience } from "../connection/connect.ts";
+import { clientOptions } from "../connection/connection-options.ts";
+import { showList } from "../output/list.ts";
 
 const options = defineOptions({
-  since: {
-    ...filterOptions.since,
-    help: "Only what changed since then: a time like 2026-01-31T12:00:00Z, or how long ago like 30m, 2h, 7d",
-  },
+  since: sinceOption("Only what changed since then"),
   limit: limitOption("entries", `${DEFAULT_LIST_LIMIT}, or all with --since`),
   ...clientOptions,
 });

@@ -1,8 +1,8 @@
 import { MICRO_USD_PER_USD } from "../../shared/money.ts";
-import { defineCommand } from "../command.ts";
-import { clientOptions } from "../common-options.ts";
-import { connect, patience } from "../connect.ts";
-import { showList } from "../listing.ts";
+import { defineCommand } from "../command/command.ts";
+import { connect, patience } from "../connection/connect.ts";
+import { clientOptions } from "../connection/connection-options.ts";
+import { showList } from "../output/list.ts";
 
 const SECONDS_PER_HOUR = 3_600;
 const HOUR_PLACES = 4;

@@ -1,14 +1,15 @@
-import { defineCommand } from "../command.ts";
-import { checkId, clientOptions } from "../common-options.ts";
-import { connect, patience } from "../connect.ts";
-import { formatFields } from "../format.ts";
+import { defineCommand } from "../command/command.ts";
+import { connect, patience } from "../connection/connect.ts";
+import { clientOptions } from "../connection/connection-options.ts";
+import { checkExecutionId } from "../connection/find-id.ts";
+import { formatFields } from "../output/format.ts";
 
 export const command = defineCommand({
   options: clientOptions,
   positionals: [{ name: "EXECUTION", help: "its id" }],
   examples: [{ line: "execution get $id --json", does: "Everything that is known of one attempt" }],
   async run({ options, positionals, env, output }) {
-    const executionId = checkId("execution", positionals[0] ?? "");
+    const executionId = checkExecutionId(positionals[0] ?? "");
     const { executions } = await connect(env, options);
     const execution = await executions.retrieve(executionId, patience(output));
     if (options.json) {

@@ -1,11 +1,12 @@
 import { defineOptions, optionText } from "../../shared/config/options.ts";
 import { executionStatus } from "../../shared/job-state.ts";
-import { defineCommand } from "../command.ts";
-import { clientOptions } from "../common-options.ts";
-import { connect, patience } from "../connect.ts";
-import { findJob, findNode } from "../find-id.ts";
-import { formatAge } from "../format.ts";
-import { type Columns, DEFAULT_LIST_LIMIT, limitOption, showList, statusOption } from "../listing.ts";
+import { defineCommand } from "../command/command.ts";
+import { DEFAULT_LIST_LIMIT, limitOption, statusOption } from "../command/common-options.ts";
+import { connect, patience } from "../connection/connect.ts";
+import { clientOptions } from "../connection/connection-options.ts";
+import { findJob, findNode } from "../connection/find-id.ts";
+import { formatAge } from "../output/format.ts";
+import { type Columns, showList } from "../output/list.ts";
 
 const options = defineOptions({
   job: { kind: "value", placeholder: "JOB", schema: optionText.optional(), help: "Only those of this job" },

@@ -1,8 +1,8 @@
 import type { Compute, Job } from "../../sdk/index.ts";
 import { defineOptions, flagOption, type OptionValues } from "../../shared/config/options.ts";
-import { exitCodeOfJob, exitCodes } from "../exit-codes.ts";
-import { CliError } from "../failure.ts";
-import type { Output } from "../output.ts";
+import { exitCodeOfJob, exitCodes } from "../exit/exit-codes.ts";
+import { CliError } from "../exit/failure.ts";
+import type { Output } from "../output/output.ts";
 import { prefixOption } from "./array-output.ts";
 import { cancelOnExitOption } from "./attached.ts";
 

@@ -1,9 +1,9 @@
 import type { Compute, Job } from "../../sdk/index.ts";
 import { flagOption } from "../../shared/config/options.ts";
-import { patience } from "../connect.ts";
-import { exitCodeOfJob } from "../exit-codes.ts";
-import { CliError } from "../failure.ts";
-import type { Output } from "../output.ts";
+import { patience } from "../connection/connect.ts";
+import { exitCodeOfJob } from "../exit/exit-codes.ts";
+import { CliError } from "../exit/failure.ts";
+import type { Output } from "../output/output.ts";
 import { type Ended, endLine } from "./end-line.ts";
 import { LogWriter } from "./log-writer.ts";
 

@@ -1,9 +1,9 @@
 import type { Compute } from "../../sdk/index.ts";
 import { flagOption } from "../../shared/config/options.ts";
-import { patience } from "../connect.ts";
-import { LeftError } from "../failure.ts";
-import { BrokenPipeError, type Output } from "../output.ts";
-import { type EndingSignal, heededSignals } from "../signals.ts";
+import { patience } from "../connection/connect.ts";
+import { LeftError } from "../exit/failure.ts";
+import { type EndingSignal, heededSignals } from "../exit/signals.ts";
+import { BrokenPipeError, type Output } from "../output/output.ts";
 
 /** A second Ctrl-C within this time means the job, not only our view of it. */
 const CANCEL_WITHIN_MS = 2_000;

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { readdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { makeScratch } from "../../tests/support/scratch.ts";
-import { readTextFile } from "../read-file.ts";
+import { readTextFile } from "../input/read-file.ts";
 import { BatchFile } from "./batch-file.ts";
 
 test("a pipe that gives its text once is checked as a whole, and all of it is submitted", async () => {

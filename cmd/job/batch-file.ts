@@ -6,9 +6,9 @@ import { readJson } from "../../shared/config/json.ts";
 import { FileError, type FileIssue, parseYaml } from "../../shared/config/yaml.ts";
 import { type BatchJob, batchJob } from "../../shared/endpoints/many-jobs.ts";
 import { limits } from "../../shared/limits.ts";
-import { CliError } from "../failure.ts";
-import { bytesIn, fileName, firstLost } from "../read-file.ts";
-import { dieOf, heededSignals } from "../signals.ts";
+import { CliError } from "../exit/failure.ts";
+import { dieOf, heededSignals } from "../exit/signals.ts";
+import { bytesIn, fileName, firstLost } from "../input/read-file.ts";
 
 /** After so many it is the file that is wrong, not its lines. */
 const MAX_ISSUES = 100;

@@ -1,9 +1,9 @@
 import { defineOptions, flagOption } from "../../shared/config/options.ts";
 import { isFinal } from "../../shared/job-state.ts";
-import { defineCommand } from "../command.ts";
-import { clientOptions } from "../common-options.ts";
-import { connect, patience } from "../connect.ts";
-import { findJobs } from "../find-id.ts";
+import { defineCommand } from "../command/command.ts";
+import { connect, patience } from "../connection/connect.ts";
+import { clientOptions } from "../connection/connection-options.ts";
+import { findJobs } from "../connection/find-id.ts";
 import { changeMatching } from "./change-matching.ts";
 import { filterOptions, jobsOrFilter, selectionOrIds } from "./filter-options.ts";
 

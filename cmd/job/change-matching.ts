@@ -1,7 +1,7 @@
 import type { Compute, JobSelection, MatchingCounts, RetriedCounts } from "../../sdk/index.ts";
 import { counted } from "../../shared/counted.ts";
-import { patience } from "../connect.ts";
-import type { Output } from "../output.ts";
+import { patience } from "../connection/connect.ts";
+import type { Output } from "../output/output.ts";
 
 const NOTE_EVERY_MS = 1_000;
 

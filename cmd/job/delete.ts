@@ -2,11 +2,11 @@ import { defineOptions, flagOption } from "../../shared/config/options.ts";
 import { counted } from "../../shared/counted.ts";
 import type { JobDeletion } from "../../shared/endpoints/many-jobs.ts";
 import { limits } from "../../shared/limits.ts";
-import { defineCommand } from "../command.ts";
-import { clientOptions } from "../common-options.ts";
-import { connect, patience } from "../connect.ts";
-import { exitCodes } from "../exit-codes.ts";
-import { findJobs } from "../find-id.ts";
+import { defineCommand } from "../command/command.ts";
+import { connect, patience } from "../connection/connect.ts";
+import { clientOptions } from "../connection/connection-options.ts";
+import { findJobs } from "../connection/find-id.ts";
+import { exitCodes } from "../exit/exit-codes.ts";
 import { changeMatching } from "./change-matching.ts";
 import { filterOptions, jobsOrFilter, selectionOrIds } from "./filter-options.ts";
 

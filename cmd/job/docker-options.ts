@@ -9,7 +9,7 @@ import {
 import type { DockerOptions } from "../../shared/docker.ts";
 import type { JobManifestInput } from "../../shared/manifest.ts";
 import { own } from "../../shared/own.ts";
-import { CliError } from "../failure.ts";
+import { CliError } from "../exit/failure.ts";
 
 /** The options of a job that runs in a container. */
 export const dockerFlags = defineOptions({

@@ -1,10 +1,10 @@
 import type { Compute, CostEstimate, JobManifestInput } from "../../sdk/index.ts";
 import { formatUsd } from "../../shared/money.ts";
 import { safeLine } from "../../shared/terminal-text.ts";
-import { patience } from "../connect.ts";
-import { exitCodes } from "../exit-codes.ts";
-import type { Output } from "../output.ts";
-import { joinPainted, paint } from "../paint.ts";
+import { patience } from "../connection/connect.ts";
+import { exitCodes } from "../exit/exit-codes.ts";
+import type { Output } from "../output/output.ts";
+import { joinPainted, paint } from "../output/paint.ts";
 import { fitLines } from "./fit-table.ts";
 import { namingFile } from "./submit-manifest.ts";
 

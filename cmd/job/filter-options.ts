@@ -1,28 +1,9 @@
-import { z } from "zod";
 import type { JobSelection } from "../../sdk/index.ts";
 import { defineOptions, type OptionValues, optionPairs, optionText } from "../../shared/config/options.ts";
-import { durationMs } from "../../shared/duration.ts";
 import { jobId } from "../../shared/ids.ts";
 import { jobStatus } from "../../shared/job-state.ts";
-import { CliError } from "../failure.ts";
-import { statusOption } from "../listing.ts";
-
-/** A day, which is one of UTC, or a time that says its zone: another would mean something else on every machine. */
-const DATE_OR_TIME = /^\d{4}-\d{2}-\d{2}([T ].*(Z|[+-]\d{2}:?\d{2}))?$/i;
-
-/** A time, or how long ago. */
-const since = optionText.transform((text, context) => {
-  const agoMs = durationMs(text);
-  const time = DATE_OR_TIME.test(text) ? text : Number.NaN;
-  const date = new Date(agoMs === undefined ? time : Date.now() - agoMs);
-  if (!Number.isNaN(date.getTime())) return date.toISOString();
-  context.addIssue({
-    code: "custom",
-    message:
-      "must be a time with its zone, like 2026-01-31T12:00:00Z, or how long ago, as 90s, 30m, 2h, 7d or 1w",
-  });
-  return z.NEVER;
-});
+import { sinceOption, statusOption } from "../command/common-options.ts";
+import { CliError } from "../exit/failure.ts";
 
 /** The options that choose jobs; a job must meet all that are given. */
 export const filterOptions = defineOptions({
@@ -40,12 +21,7 @@ export const filterOptions = defineOptions({
     schema: optionPairs("a label").optional(),
     help: "Only jobs that ask for this label",
   },
-  since: {
-    kind: "value",
-    placeholder: "TIME",
-    schema: since.optional(),
-    help: "Only jobs submitted since then: a time like 2026-01-31T12:00:00Z, or how long ago like 30m, 2h, 7d",
-  },
+  since: sinceOption("Only jobs submitted since then"),
   array: {
     kind: "value",
     placeholder: "ID",

@@ -1,8 +1,8 @@
 import type { FitReport } from "../../shared/fit.ts";
 import { safeLine } from "../../shared/terminal-text.ts";
-import type { Look } from "../look.ts";
-import { type Painted, paint } from "../paint.ts";
-import { formatTable } from "../table.ts";
+import type { Look } from "../output/look.ts";
+import { type Painted, paint } from "../output/paint.ts";
+import { formatTable } from "../output/table.ts";
 
 /** How the nodes stand to a job, for people: a table, and what would have to change. */
 export function fitLines({ nodes, moreNodes, hint }: FitReport, look: Look): Painted[] {

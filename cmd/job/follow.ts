@@ -1,9 +1,9 @@
 import { isatty } from "node:tty";
 import type { Compute, Job } from "../../sdk/index.ts";
-import { patience } from "../connect.ts";
-import { exitCodeOfJob } from "../exit-codes.ts";
-import type { Output } from "../output.ts";
-import { watchReader } from "../standard-streams.ts";
+import { patience } from "../connection/connect.ts";
+import { exitCodeOfJob } from "../exit/exit-codes.ts";
+import type { Output } from "../output/output.ts";
+import { watchReader } from "../output/standard-streams.ts";
 import { attached } from "./attached.ts";
 import { type Ended, endLine } from "./end-line.ts";
 import { LogWriter } from "./log-writer.ts";

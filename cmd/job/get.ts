@@ -1,11 +1,11 @@
 import type { Job } from "../../sdk/index.ts";
 import { pool } from "../../shared/manifest.ts";
 import { formatUsd } from "../../shared/money.ts";
-import { defineCommand } from "../command.ts";
-import { clientOptions } from "../common-options.ts";
-import { connect, patience } from "../connect.ts";
-import { findJob, JOB_HELP } from "../find-id.ts";
-import { formatCommand, formatFields } from "../format.ts";
+import { defineCommand } from "../command/command.ts";
+import { connect, patience } from "../connection/connect.ts";
+import { clientOptions } from "../connection/connection-options.ts";
+import { findJob, JOB_HELP } from "../connection/find-id.ts";
+import { formatCommand, formatFields } from "../output/format.ts";
 import { countsOf } from "./job-counts.ts";
 
 export const command = defineCommand({

@@ -1,11 +1,12 @@
 import type { Job } from "../../sdk/index.ts";
 import { defineOptions, flagOption } from "../../shared/config/options.ts";
-import { defineCommand } from "../command.ts";
-import { clientOptions } from "../common-options.ts";
-import { connect, patience } from "../connect.ts";
-import { CliError } from "../failure.ts";
-import { formatAge, formatCommand } from "../format.ts";
-import { DEFAULT_LIST_LIMIT, limitOption, showList } from "../listing.ts";
+import { defineCommand } from "../command/command.ts";
+import { DEFAULT_LIST_LIMIT, limitOption } from "../command/common-options.ts";
+import { connect, patience } from "../connection/connect.ts";
+import { clientOptions } from "../connection/connection-options.ts";
+import { CliError } from "../exit/failure.ts";
+import { formatAge, formatCommand } from "../output/format.ts";
+import { showList } from "../output/list.ts";
 import { filterOptions, selectionOf } from "./filter-options.ts";
 
 const options = defineOptions({

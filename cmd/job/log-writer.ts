@@ -2,8 +2,8 @@ import { isatty } from "node:tty";
 import { counted } from "../../shared/counted.ts";
 import { type LogEvent, lineLength } from "../../shared/log.ts";
 import { safeLine } from "../../shared/terminal-text.ts";
-import { CliError } from "../failure.ts";
-import type { Output } from "../output.ts";
+import { CliError } from "../exit/failure.ts";
+import type { Output } from "../output/output.ts";
 import { LinePrefix } from "./line-prefix.ts";
 
 type LogData = Extract<LogEvent, { event: "log" }>["data"];

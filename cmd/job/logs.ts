@@ -1,12 +1,12 @@
 import type { Compute, Job } from "../../sdk/index.ts";
 import { defineOptions, flagOption, type OptionValues, optionNumber } from "../../shared/config/options.ts";
 import { counted } from "../../shared/counted.ts";
-import { defineCommand } from "../command.ts";
-import { clientOptions } from "../common-options.ts";
-import { connect, patience } from "../connect.ts";
-import { CliError } from "../failure.ts";
-import { findJob, JOB_HELP } from "../find-id.ts";
-import type { Output } from "../output.ts";
+import { defineCommand } from "../command/command.ts";
+import { connect, patience } from "../connection/connect.ts";
+import { clientOptions } from "../connection/connection-options.ts";
+import { findJob, JOB_HELP } from "../connection/find-id.ts";
+import { CliError } from "../exit/failure.ts";
+import type { Output } from "../output/output.ts";
 import { prefixOption, printArray } from "./array-output.ts";
 import { followJob } from "./follow.ts";
 import { LogWriter } from "./log-writer.ts";

@@ -10,8 +10,8 @@ import {
 import { issuesOf } from "../../shared/issues.ts";
 import { type Labels, NODE_NAME_LABEL } from "../../shared/labels.ts";
 import { type JobManifestInput, jobFields, jobManifest, jobTypesInWords } from "../../shared/manifest.ts";
-import { CliError } from "../failure.ts";
-import { fileName, readTextFile } from "../read-file.ts";
+import { CliError } from "../exit/failure.ts";
+import { fileName, readTextFile } from "../input/read-file.ts";
 import { dockerFlags, dockerOf } from "./docker-options.ts";
 import { afterOf, concurrencyOf, retryList } from "./manifest-words.ts";
 

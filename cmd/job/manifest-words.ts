@@ -1,5 +1,5 @@
 import type { JobManifestInput } from "../../shared/manifest.ts";
-import { CliError } from "../failure.ts";
+import { CliError } from "../exit/failure.ts";
 
 /** `75,SIGKILL,NodeLost`: the schema says what there is. */
 export function retryList(text: string): JobManifestInput["retryOn"] {

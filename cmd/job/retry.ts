@@ -1,10 +1,10 @@
 import type { RetriedJob } from "../../sdk/index.ts";
 import { defineOptions, flagOption } from "../../shared/config/options.ts";
 import { counted } from "../../shared/counted.ts";
-import { defineCommand } from "../command.ts";
-import { clientOptions } from "../common-options.ts";
-import { connect, patience } from "../connect.ts";
-import { findJobs } from "../find-id.ts";
+import { defineCommand } from "../command/command.ts";
+import { connect, patience } from "../connection/connect.ts";
+import { clientOptions } from "../connection/connection-options.ts";
+import { findJobs } from "../connection/find-id.ts";
 import { changeMatching } from "./change-matching.ts";
 import { filterOptions, selectionOrIds } from "./filter-options.ts";
 

@@ -1,7 +1,7 @@
 import { defineOptions } from "../../shared/config/options.ts";
-import { defineCommand } from "../command.ts";
-import { clientOptions } from "../common-options.ts";
-import { connect } from "../connect.ts";
+import { defineCommand } from "../command/command.ts";
+import { connect } from "../connection/connect.ts";
+import { clientOptions } from "../connection/connection-options.ts";
 import { prefixOption } from "./array-output.ts";
 import { cancelOnExitOption } from "./attached.ts";
 import { followJob } from "./follow.ts";

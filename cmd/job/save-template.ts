@@ -1,9 +1,9 @@
 import { defineOptions, optionText } from "../../shared/config/options.ts";
 import { templateName } from "../../shared/template.ts";
-import { defineCommand } from "../command.ts";
-import { clientOptions } from "../common-options.ts";
-import { connect, patience } from "../connect.ts";
-import { findJob, JOB_HELP } from "../find-id.ts";
+import { defineCommand } from "../command/command.ts";
+import { connect, patience } from "../connection/connect.ts";
+import { clientOptions } from "../connection/connection-options.ts";
+import { findJob, JOB_HELP } from "../connection/find-id.ts";
 
 const options = defineOptions({
   name: { kind: "value", placeholder: "NAME", schema: templateName, help: "The template's name" },

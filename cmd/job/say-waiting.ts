@@ -1,6 +1,6 @@
 import type { Compute, Job } from "../../sdk/index.ts";
-import { patience } from "../connect.ts";
-import type { Output } from "../output.ts";
+import { patience } from "../connection/connect.ts";
+import type { Output } from "../output/output.ts";
 
 /** A job that is still queued after this long has its reason told. */
 const SOON_MS = 2_000;

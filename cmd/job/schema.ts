@@ -1,5 +1,5 @@
-import { defineCommand } from "../command.ts";
-import { jsonOption } from "../common-options.ts";
+import { defineCommand } from "../command/command.ts";
+import { jsonOption } from "../command/common-options.ts";
 
 export const command = defineCommand({
   options: jsonOption,

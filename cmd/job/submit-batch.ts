@@ -1,8 +1,8 @@
 import type { Compute } from "../../sdk/index.ts";
-import { patience } from "../connect.ts";
-import { exitCodes } from "../exit-codes.ts";
-import { CliError } from "../failure.ts";
-import type { Output } from "../output.ts";
+import { patience } from "../connection/connect.ts";
+import { exitCodes } from "../exit/exit-codes.ts";
+import { CliError } from "../exit/failure.ts";
+import type { Output } from "../output/output.ts";
 import { BatchFile } from "./batch-file.ts";
 import { firstGiven, manifestOptions } from "./manifest-options.ts";
 

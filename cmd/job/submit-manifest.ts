@@ -1,8 +1,8 @@
 import type { Compute, Job, JobManifestInput } from "../../sdk/index.ts";
-import { patience } from "../connect.ts";
-import { CliError } from "../failure.ts";
-import type { Output } from "../output.ts";
-import { fileName } from "../read-file.ts";
+import { patience } from "../connection/connect.ts";
+import { CliError } from "../exit/failure.ts";
+import { fileName } from "../input/read-file.ts";
+import type { Output } from "../output/output.ts";
 
 /** Submits a job; what the server finds wrong with a manifest from a file is told with that file's name. */
 export async function submitManifest(
@@ -22,7 +22,7 @@ export async function submitManifest(
 /** Once, where something was piped in or redirected to us that the job will not see. */
 export async function sayInputStays({ file }: { file?: string }, output: Output): Promise<void> {
   if (file === "-") return;
-  const { hasInput } = await import("../standard-streams.ts");
+  const { hasInput } = await import("../output/standard-streams.ts");
   if (!hasInput()) return;
   await output.note("tanvrit-compute: standard input is not sent along; the job's own is empty.");
 }

@@ -1,7 +1,7 @@
 import { defineOptions, flagOption, optionText } from "../../shared/config/options.ts";
-import { defineCommand } from "../command.ts";
-import { clientOptions } from "../common-options.ts";
-import { connect } from "../connect.ts";
+import { defineCommand } from "../command/command.ts";
+import { connect } from "../connection/connect.ts";
+import { clientOptions } from "../connection/connection-options.ts";
 import { afterSubmit, attachOptions, refuseBoth } from "./after-submit.ts";
 import { buildManifest, manifestOptions } from "./manifest-options.ts";
 import { sayInputStays, submitManifest } from "./submit-manifest.ts";

@@ -1,9 +1,9 @@
 import { FileError, type FileIssue, parseYaml } from "../../shared/config/yaml.ts";
 import { jobManifest } from "../../shared/manifest.ts";
-import { defineCommand } from "../command.ts";
-import { jsonOption } from "../common-options.ts";
-import { exitCodes } from "../exit-codes.ts";
-import { fileName, readTextFile } from "../read-file.ts";
+import { defineCommand } from "../command/command.ts";
+import { jsonOption } from "../command/common-options.ts";
+import { exitCodes } from "../exit/exit-codes.ts";
+import { fileName, readTextFile } from "../input/read-file.ts";
 
 export const command = defineCommand({
   options: jsonOption,

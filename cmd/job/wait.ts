@@ -1,8 +1,8 @@
-import { defineCommand } from "../command.ts";
-import { clientOptions } from "../common-options.ts";
-import { connect } from "../connect.ts";
-import { exitCodeOfJob } from "../exit-codes.ts";
-import { findJobs } from "../find-id.ts";
+import { defineCommand } from "../command/command.ts";
+import { connect } from "../connection/connect.ts";
+import { clientOptions } from "../connection/connection-options.ts";
+import { findJobs } from "../connection/find-id.ts";
+import { exitCodeOfJob } from "../exit/exit-codes.ts";
 import { waitForJobs } from "./wait-for-jobs.ts";
 
 export const command = defineCommand({

@@ -1,9 +1,9 @@
 import { safeLine } from "../../shared/terminal-text.ts";
-import { defineCommand } from "../command.ts";
-import { clientOptions } from "../common-options.ts";
-import { connect, patience } from "../connect.ts";
-import { findJob, JOB_HELP } from "../find-id.ts";
-import { joinPainted, paint } from "../paint.ts";
+import { defineCommand } from "../command/command.ts";
+import { connect, patience } from "../connection/connect.ts";
+import { clientOptions } from "../connection/connection-options.ts";
+import { findJob, JOB_HELP } from "../connection/find-id.ts";
+import { joinPainted, paint } from "../output/paint.ts";
 import { fitLines } from "./fit-table.ts";
 
 export const command = defineCommand({

@@ -1,12 +1,12 @@
 import { ungrantedInWords } from "../../shared/grants.ts";
 import type { Node } from "../../shared/node.ts";
-import { defineCommand } from "../command.ts";
-import { clientOptions } from "../common-options.ts";
-import { connect, patience } from "../connect.ts";
-import { findNode } from "../find-id.ts";
-import { formatAge, formatFields } from "../format.ts";
-import { joinPainted } from "../paint.ts";
-import { formatTable } from "../table.ts";
+import { defineCommand } from "../command/command.ts";
+import { connect, patience } from "../connection/connect.ts";
+import { clientOptions } from "../connection/connection-options.ts";
+import { findNode } from "../connection/find-id.ts";
+import { formatAge, formatFields } from "../output/format.ts";
+import { joinPainted } from "../output/paint.ts";
+import { formatTable } from "../output/table.ts";
 
 export const command = defineCommand({
   options: clientOptions,

@@ -3,12 +3,12 @@ import { defineOptions, optionNumber, optionPairs } from "../../shared/config/op
 import { ungrantedInWords } from "../../shared/grants.ts";
 import { labels } from "../../shared/labels.ts";
 import { pool } from "../../shared/manifest.ts";
-import { defineCommand } from "../command.ts";
-import { clientOptions } from "../common-options.ts";
-import { connect, patience } from "../connect.ts";
-import { exitCodes } from "../exit-codes.ts";
-import { CliError } from "../failure.ts";
-import { findNode } from "../find-id.ts";
+import { defineCommand } from "../command/command.ts";
+import { connect, patience } from "../connection/connect.ts";
+import { clientOptions } from "../connection/connection-options.ts";
+import { findNode } from "../connection/find-id.ts";
+import { exitCodes } from "../exit/exit-codes.ts";
+import { CliError } from "../exit/failure.ts";
 
 const options = defineOptions({
   ...clientOptions,

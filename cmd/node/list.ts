@@ -1,11 +1,12 @@
 import { defineOptions } from "../../shared/config/options.ts";
 import { ungrantedInWords } from "../../shared/grants.ts";
 import { type Node, nodeStatus } from "../../shared/node.ts";
-import { defineCommand } from "../command.ts";
-import { clientOptions } from "../common-options.ts";
-import { connect, patience } from "../connect.ts";
-import { formatAge } from "../format.ts";
-import { type Columns, showList, statusOption } from "../listing.ts";
+import { defineCommand } from "../command/command.ts";
+import { statusOption } from "../command/common-options.ts";
+import { connect, patience } from "../connection/connect.ts";
+import { clientOptions } from "../connection/connection-options.ts";
+import { formatAge } from "../output/format.ts";
+import { type Columns, showList } from "../output/list.ts";
 
 const options = defineOptions({
   ...clientOptions,

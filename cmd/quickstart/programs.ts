@@ -1,6 +1,6 @@
 import { withGivenUmask } from "../../shared/umask.ts";
-import { CliError } from "../failure.ts";
-import { selfCommand } from "../self-command.ts";
+import { selfCommand } from "../command/self-command.ts";
+import { CliError } from "../exit/failure.ts";
 
 const KEPT_LINES = 50;
 

@@ -2,10 +2,11 @@ import { mkdirSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { defineCommand, type Env } from "../command.ts";
-import { exitCodes } from "../exit-codes.ts";
-import { CliError } from "../failure.ts";
-import type { Output } from "../output.ts";
+import type { Env } from "../../shared/config/home.ts";
+import { defineCommand } from "../command/command.ts";
+import { exitCodes } from "../exit/exit-codes.ts";
+import { CliError } from "../exit/failure.ts";
+import type { Output } from "../output/output.ts";
 import { BackgroundProgram, runForeground } from "./programs.ts";
 
 const START_TIMEOUT_MS = 20_000;

@@ -1,10 +1,10 @@
 import { z } from "zod";
 import { defineOptions, optionNumber, optionText } from "../../shared/config/options.ts";
 import { misfirePolicy, overlapPolicy } from "../../shared/schedule.ts";
-import { defineCommand } from "../command.ts";
-import { clientOptions } from "../common-options.ts";
-import { connect, patience } from "../connect.ts";
-import { CliError } from "../failure.ts";
+import { defineCommand } from "../command/command.ts";
+import { connect, patience } from "../connection/connect.ts";
+import { clientOptions } from "../connection/connection-options.ts";
+import { CliError } from "../exit/failure.ts";
 import { buildManifest, firstGiven, manifestOptions } from "../job/manifest-options.ts";
 import { paramOption, paramsOf } from "../template/template-options.ts";
 import { ruleOptions, zoneOf } from "./rule-options.ts";

@@ -1,7 +1,7 @@
-import { defineCommand } from "../command.ts";
-import { clientOptions } from "../common-options.ts";
-import { connect, patience } from "../connect.ts";
-import { findSchedule } from "../find-id.ts";
+import { defineCommand } from "../command/command.ts";
+import { connect, patience } from "../connection/connect.ts";
+import { clientOptions } from "../connection/connection-options.ts";
+import { findSchedule } from "../connection/find-id.ts";
 
 export const command = defineCommand({
   options: clientOptions,

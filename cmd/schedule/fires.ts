@@ -1,10 +1,10 @@
 import { defineOptions, optionNumber } from "../../shared/config/options.ts";
-import { defineCommand } from "../command.ts";
-import { clientOptions } from "../common-options.ts";
-import { connect, patience } from "../connect.ts";
-import { CliError } from "../failure.ts";
-import { findSchedule } from "../find-id.ts";
-import { showList } from "../listing.ts";
+import { defineCommand } from "../command/command.ts";
+import { connect, patience } from "../connection/connect.ts";
+import { clientOptions } from "../connection/connection-options.ts";
+import { findSchedule } from "../connection/find-id.ts";
+import { CliError } from "../exit/failure.ts";
+import { showList } from "../output/list.ts";
 import { upcomingCount } from "./rule-options.ts";
 
 const options = defineOptions({

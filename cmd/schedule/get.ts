@@ -1,9 +1,9 @@
 import type { Schedule } from "../../sdk/index.ts";
-import { defineCommand } from "../command.ts";
-import { clientOptions } from "../common-options.ts";
-import { connect, patience } from "../connect.ts";
-import { findSchedule } from "../find-id.ts";
-import { formatCommand, formatFields } from "../format.ts";
+import { defineCommand } from "../command/command.ts";
+import { connect, patience } from "../connection/connect.ts";
+import { clientOptions } from "../connection/connection-options.ts";
+import { findSchedule } from "../connection/find-id.ts";
+import { formatCommand, formatFields } from "../output/format.ts";
 
 export const command = defineCommand({
   options: clientOptions,

@@ -1,9 +1,10 @@
 import { defineOptions } from "../../shared/config/options.ts";
 import { scheduleStatus } from "../../shared/schedule.ts";
-import { defineCommand } from "../command.ts";
-import { clientOptions } from "../common-options.ts";
-import { connect, patience } from "../connect.ts";
-import { DEFAULT_LIST_LIMIT, limitOption, showList, statusOption } from "../listing.ts";
+import { defineCommand } from "../command/command.ts";
+import { DEFAULT_LIST_LIMIT, limitOption, statusOption } from "../command/common-options.ts";
+import { connect, patience } from "../connection/connect.ts";
+import { clientOptions } from "../connection/connection-options.ts";
+import { showList } from "../output/list.ts";
 
 const options = defineOptions({
   status: statusOption("schedules", scheduleStatus.options),

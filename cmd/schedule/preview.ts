@@ -1,8 +1,8 @@
 import { defineOptions } from "../../shared/config/options.ts";
-import { defineCommand } from "../command.ts";
-import { clientOptions } from "../common-options.ts";
-import { connect, patience } from "../connect.ts";
-import { formatTable } from "../table.ts";
+import { defineCommand } from "../command/command.ts";
+import { connect, patience } from "../connection/connect.ts";
+import { clientOptions } from "../connection/connection-options.ts";
+import { formatTable } from "../output/table.ts";
 import { ruleOptions, upcomingCount, zoneOf } from "./rule-options.ts";
 
 const options = defineOptions({

@@ -5,10 +5,10 @@ import { writeFileAtomic } from "../../shared/atomic-file.ts";
 import { bytesText } from "../../shared/bytes-text.ts";
 import { defineOptions } from "../../shared/config/options.ts";
 import { makePrivateDirectory } from "../../shared/sockets/socket-path.ts";
-import { defineCommand } from "../command.ts";
-import { jsonOption } from "../common-options.ts";
-import { exitCodes } from "../exit-codes.ts";
-import { CliError } from "../failure.ts";
+import { defineCommand } from "../command/command.ts";
+import { jsonOption } from "../command/common-options.ts";
+import { exitCodes } from "../exit/exit-codes.ts";
+import { CliError } from "../exit/failure.ts";
 import { copyFilePrivately, copyStore, proveStore, SECRET_KEY, STORE_FILE } from "./store-copy.ts";
 import { refuseWithoutStore, storeOptions, storeSettings } from "./store-owner.ts";
 

@@ -1,4 +1,4 @@
-import { CliError } from "../failure.ts";
+import { CliError } from "../exit/failure.ts";
 
 /** @param what names the URL that the driver refused, without its password. */
 export function badStoreUrl(what: string, cause: unknown): CliError {

@@ -1,9 +1,9 @@
 import type { CheckReport } from "../../server/integrity/check.ts";
 import type { ServerSettings } from "../../server/options.ts";
 import { defineOptions } from "../../shared/config/options.ts";
-import { defineCommand } from "../command.ts";
-import { jsonOption } from "../common-options.ts";
-import { exitCodes } from "../exit-codes.ts";
+import { defineCommand } from "../command/command.ts";
+import { jsonOption } from "../command/common-options.ts";
+import { exitCodes } from "../exit/exit-codes.ts";
 import { openStoreOf, storeOptions, storeSettings } from "./store-owner.ts";
 
 const options = defineOptions({

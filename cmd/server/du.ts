@@ -1,10 +1,10 @@
 import { bytesText } from "../../shared/bytes-text.ts";
 import { defineOptions } from "../../shared/config/options.ts";
 import { usageAnswer } from "../../shared/sockets/maintenance.ts";
-import { defineCommand } from "../command.ts";
-import { jsonOption } from "../common-options.ts";
-import { exitCodes } from "../exit-codes.ts";
-import { formatFields } from "../format.ts";
+import { defineCommand } from "../command/command.ts";
+import { jsonOption } from "../command/common-options.ts";
+import { exitCodes } from "../exit/exit-codes.ts";
+import { formatFields } from "../output/format.ts";
 import { maintain, storeOptions, storeSettings } from "./store-owner.ts";
 
 export const command = defineCommand({

@@ -3,12 +3,12 @@ import { serverOptions } from "../../server/options.ts";
 import type { MoveReport } from "../../server/store/move/move.ts";
 import { accountHome } from "../../shared/config/home.ts";
 import { defineOptions, flagOption, optionText } from "../../shared/config/options.ts";
-import { defineCommand } from "../command.ts";
-import { jsonOption } from "../common-options.ts";
-import { exitCodes } from "../exit-codes.ts";
-import { CliError } from "../failure.ts";
-import type { Output } from "../output.ts";
-import { formatTable } from "../table.ts";
+import { defineCommand } from "../command/command.ts";
+import { jsonOption } from "../command/common-options.ts";
+import { exitCodes } from "../exit/exit-codes.ts";
+import { CliError } from "../exit/failure.ts";
+import type { Output } from "../output/output.ts";
+import { formatTable } from "../output/table.ts";
 import { badStoreUrl } from "./bad-store-url.ts";
 
 const PROGRESS_EVERY_MS = 1_000;

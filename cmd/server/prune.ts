@@ -2,10 +2,10 @@ import { defineOptions, flagOption, optionText } from "../../shared/config/optio
 import { counted } from "../../shared/counted.ts";
 import { durationMs } from "../../shared/duration.ts";
 import { pruneAnswer } from "../../shared/sockets/maintenance.ts";
-import { defineCommand } from "../command.ts";
-import { jsonOption } from "../common-options.ts";
-import { exitCodes } from "../exit-codes.ts";
-import { CliError } from "../failure.ts";
+import { defineCommand } from "../command/command.ts";
+import { jsonOption } from "../command/common-options.ts";
+import { exitCodes } from "../exit/exit-codes.ts";
+import { CliError } from "../exit/failure.ts";
 import { maintain, storeOptions, storeSettings } from "./store-owner.ts";
 
 /** `30d` in milliseconds. */

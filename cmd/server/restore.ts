@@ -2,9 +2,9 @@ import { existsSync, lstatSync, renameSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { defineOptions, flagOption } from "../../shared/config/options.ts";
 import { makePrivateDirectory } from "../../shared/sockets/socket-path.ts";
-import { defineCommand } from "../command.ts";
-import { exitCodes } from "../exit-codes.ts";
-import { CliError } from "../failure.ts";
+import { defineCommand } from "../command/command.ts";
+import { exitCodes } from "../exit/exit-codes.ts";
+import { CliError } from "../exit/failure.ts";
 import { copyFilePrivately, proveStore, SECRET_KEY, STORE_FILE } from "./store-copy.ts";
 import { openStoreOf, storeOptions, storeSettings } from "./store-owner.ts";
 

@@ -9,11 +9,11 @@ import type { RunningServer } from "../../server/start.ts";
 import { defineOptions, optionText } from "../../shared/config/options.ts";
 import { raiseOpenFiles } from "../../shared/open-files.ts";
 import { isLoopback } from "../../shared/url.ts";
-import { defineCommand } from "../command.ts";
-import { exitCodes } from "../exit-codes.ts";
-import { CliError } from "../failure.ts";
-import { readConfigFile } from "../read-config.ts";
-import { aborted, stopSignals } from "../until-stopped.ts";
+import { defineCommand } from "../command/command.ts";
+import { exitCodes } from "../exit/exit-codes.ts";
+import { CliError } from "../exit/failure.ts";
+import { aborted, stopSignals } from "../exit/stop-signals.ts";
+import { readConfigFile } from "../input/read-config.ts";
 import { badStoreUrl } from "./bad-store-url.ts";
 import { NEWER_TODO } from "./store-owner.ts";
 

@@ -3,7 +3,7 @@ import { constants } from "node:fs";
 import { chmod, copyFile, open, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { holdAnswer, releaseAnswer } from "../../shared/sockets/maintenance.ts";
-import { CliError } from "../failure.ts";
+import { CliError } from "../exit/failure.ts";
 import { askServerOf, explainStore } from "./store-owner.ts";
 
 export const STORE_FILE = "compute.db";

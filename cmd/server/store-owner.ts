@@ -3,13 +3,13 @@ import { join } from "node:path";
 import type { z } from "zod";
 import { maskedUrl } from "../../server/masked-url.ts";
 import { type ServerSettings, serverOptions, serverSettings } from "../../server/options.ts";
+import type { Env } from "../../shared/config/home.ts";
 import { defineOptions, resolveOptions } from "../../shared/config/options.ts";
 import { ComputeError } from "../../shared/errors.ts";
 import { listedServers, maintenanceAnswer } from "../../shared/sockets/local-server.ts";
 import type { MaintenanceRequest } from "../../shared/sockets/maintenance.ts";
-import type { Env } from "../command.ts";
-import { CliError } from "../failure.ts";
-import { ask, placeOf } from "../local-socket.ts";
+import { ask, placeOf } from "../connection/local-socket.ts";
+import { CliError } from "../exit/failure.ts";
 import { badStoreUrl } from "./bad-store-url.ts";
 
 /** Which store a command of `server` is about. */

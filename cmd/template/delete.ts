@@ -1,6 +1,6 @@
-import { defineCommand } from "../command.ts";
-import { clientOptions } from "../common-options.ts";
-import { connect, patience } from "../connect.ts";
+import { defineCommand } from "../command/command.ts";
+import { connect, patience } from "../connection/connect.ts";
+import { clientOptions } from "../connection/connection-options.ts";
 import { checkTemplate, templatePositional } from "./template-options.ts";
 
 export const command = defineCommand({

@@ -1,7 +1,7 @@
 import { defineOptions } from "../../shared/config/options.ts";
-import { defineCommand } from "../command.ts";
-import { clientOptions } from "../common-options.ts";
-import { connect, patience } from "../connect.ts";
+import { defineCommand } from "../command/command.ts";
+import { connect, patience } from "../connection/connect.ts";
+import { clientOptions } from "../connection/connection-options.ts";
 import { checkTemplate, nameOption, templatePositional, versionOption } from "./template-options.ts";
 
 export const command = defineCommand({

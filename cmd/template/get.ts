@@ -3,9 +3,9 @@ import { stringify } from "yaml";
 import type { Template } from "../../sdk/index.ts";
 import { defineOptions } from "../../shared/config/options.ts";
 import { safeText } from "../../shared/terminal-text.ts";
-import { defineCommand } from "../command.ts";
-import { clientOptions } from "../common-options.ts";
-import { connect, patience } from "../connect.ts";
+import { defineCommand } from "../command/command.ts";
+import { connect, patience } from "../connection/connect.ts";
+import { clientOptions } from "../connection/connection-options.ts";
 import { checkTemplate, templatePositional, versionOption } from "./template-options.ts";
 
 export const command = defineCommand({

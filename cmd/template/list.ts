@@ -1,8 +1,8 @@
 import { defineOptions, flagOption } from "../../shared/config/options.ts";
-import { defineCommand } from "../command.ts";
-import { clientOptions } from "../common-options.ts";
-import { connect, patience } from "../connect.ts";
-import { showList } from "../listing.ts";
+import { defineCommand } from "../command/command.ts";
+import { connect, patience } from "../connection/connect.ts";
+import { clientOptions } from "../connection/connection-options.ts";
+import { showList } from "../output/list.ts";
 
 const options = defineOptions({
   own: flagOption("Only those of this business"),

@@ -2,8 +2,8 @@ import { z } from "zod";
 import { defineOptions, optionNumber, optionText } from "../../shared/config/options.ts";
 import { parseYaml } from "../../shared/config/yaml.ts";
 import { type TemplateFile, templateFile, templateName, templateRef } from "../../shared/template.ts";
-import { CliError } from "../failure.ts";
-import { fileName, readTextFile } from "../read-file.ts";
+import { CliError } from "../exit/failure.ts";
+import { fileName, readTextFile } from "../input/read-file.ts";
 
 export const templatePositional = { name: "NAME", help: "its name, or its id" };
 

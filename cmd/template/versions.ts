@@ -1,8 +1,8 @@
-import { defineCommand } from "../command.ts";
-import { clientOptions } from "../common-options.ts";
-import { connect, patience } from "../connect.ts";
-import { formatAge } from "../format.ts";
-import { showList } from "../listing.ts";
+import { defineCommand } from "../command/command.ts";
+import { connect, patience } from "../connection/connect.ts";
+import { clientOptions } from "../connection/connection-options.ts";
+import { formatAge } from "../output/format.ts";
+import { showList } from "../output/list.ts";
 import { checkTemplate, templatePositional } from "./template-options.ts";
 
 export const command = defineCommand({

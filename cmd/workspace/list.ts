@@ -1,7 +1,7 @@
-import { defineCommand } from "../command.ts";
-import { jsonOption } from "../common-options.ts";
-import { showList } from "../listing.ts";
-import { DEFAULT_URL, DEFAULT_WORKSPACE, loadWorkspaces, type WorkspaceConfig } from "../workspaces.ts";
+import { defineCommand } from "../command/command.ts";
+import { jsonOption } from "../command/common-options.ts";
+import { showList } from "../output/list.ts";
+import { DEFAULT_URL, DEFAULT_WORKSPACE, loadWorkspaces, type WorkspaceConfig } from "./workspaces.ts";
 
 export const command = defineCommand({
   options: jsonOption,

@@ -1,7 +1,7 @@
-import { defineCommand } from "../command.ts";
-import { jsonOption } from "../common-options.ts";
-import { CliError } from "../failure.ts";
-import { DEFAULT_WORKSPACE, loadWorkspaces, updateWorkspaces } from "../workspaces.ts";
+import { defineCommand } from "../command/command.ts";
+import { jsonOption } from "../command/common-options.ts";
+import { CliError } from "../exit/failure.ts";
+import { DEFAULT_WORKSPACE, loadWorkspaces, updateWorkspaces } from "./workspaces.ts";
 
 export const command = defineCommand({
   options: jsonOption,

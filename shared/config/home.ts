@@ -2,7 +2,8 @@ import { homedir } from "node:os";
 import { resolve } from "node:path";
 import { OptionError } from "./options.ts";
 
-type Env = Readonly<Record<string, string | undefined>>;
+/** The environment of this process, as functions take it. */
+export type Env = Readonly<Record<string, string | undefined>>;
 
 /** Where this program keeps what it knows: `TANVRIT_HOME`, else `~/.tanvrit`. Absolute. Throws OptionError. */
 export function tanvritHome(env: Env): string {

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
+import { commandHelp } from "../../cmd/command/help.ts";
 import { commands } from "../../cmd/commands.ts";
-import { commandHelp } from "../../cmd/help.ts";
 import { runProgram } from "../support/program.ts";
 import { makeScratch } from "../support/scratch.ts";
 

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { exitCodes } from "../../cmd/exit-codes.ts";
+import { exitCodes } from "../../cmd/exit/exit-codes.ts";
 import { runProgram } from "../support/program.ts";
 import { makeScratch } from "../support/scratch.ts";
 import { JOB_ID, problem, ScriptedServer } from "./scripted-server.ts";

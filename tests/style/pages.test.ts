@@ -1,9 +1,9 @@
 import { expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { join, posix } from "node:path";
+import { parseArguments } from "../../cmd/command/parse.ts";
 import { commands } from "../../cmd/commands.ts";
-import { exitCodes } from "../../cmd/exit-codes.ts";
-import { parseArguments } from "../../cmd/parse.ts";
+import { exitCodes } from "../../cmd/exit/exit-codes.ts";
 import { filesBelow, pagesAndSources, root, type SourceFile } from "./source.ts";
 
 const INDEX = "docs/decisions/README.md";

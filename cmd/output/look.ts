@@ -1,5 +1,5 @@
 import { fstatSync } from "node:fs";
-import type { Env } from "./command.ts";
+import type { Env } from "../../shared/config/home.ts";
 
 /** What whoever looks at a stream can see. */
 export interface Look {

@@ -1,4 +1,4 @@
-import { safeText } from "../shared/terminal-text.ts";
+import { safeText } from "../../shared/terminal-text.ts";
 import type { Look } from "./look.ts";
 
 declare const painted: unique symbol;

@@ -1,7 +1,7 @@
-import { type Option, type OptionTable, optionGroups } from "../shared/config/options.ts";
+import { type Option, type OptionTable, optionGroups } from "../../shared/config/options.ts";
+import { type Look, PLAIN } from "../output/look.ts";
+import { joinPainted, type Painted, paint } from "../output/paint.ts";
 import type { Command, CommandEntry } from "./command.ts";
-import { type Look, PLAIN } from "./look.ts";
-import { joinPainted, type Painted, paint } from "./paint.ts";
 
 /** Lines of help are no longer than this, however wide the terminal is; a wider one is hard to read. */
 const MOST_COLUMNS = 100;

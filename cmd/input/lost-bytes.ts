@@ -1,6 +1,6 @@
 import { isUtf8 } from "node:buffer";
 import { readFileSync, readlinkSync } from "node:fs";
-import { CliError } from "./failure.ts";
+import { CliError } from "../exit/failure.ts";
 
 /**
  * The runtime reads arguments, variables and paths as UTF-8, and puts U+FFFD in the place of what is none: another file

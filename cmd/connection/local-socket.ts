@@ -2,9 +2,9 @@ import { lstatSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Socket } from "bun";
 import type { z } from "zod";
-import { signInDirectory } from "../shared/sockets/local-server.ts";
-import { peerUid } from "../shared/sockets/peer.ts";
-import { Wire } from "../shared/sockets/wire.ts";
+import { signInDirectory } from "../../shared/sockets/local-server.ts";
+import { peerUid } from "../../shared/sockets/peer.ts";
+import { Wire } from "../../shared/sockets/wire.ts";
 
 type AskingWire = Wire<object, unknown>;
 

@@ -1,7 +1,6 @@
-import type { OptionSources, OptionTable, OptionValues } from "../shared/config/options.ts";
-import type { Output } from "./output.ts";
-
-export type Env = Readonly<Record<string, string | undefined>>;
+import type { Env } from "../../shared/config/home.ts";
+import type { OptionSources, OptionTable, OptionValues } from "../../shared/config/options.ts";
+import type { Output } from "../output/output.ts";
 
 /** One row of the command table; what it takes to run is loaded when it is called. */
 export interface CommandEntry {

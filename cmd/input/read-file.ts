@@ -2,8 +2,8 @@ import { isUtf8 } from "node:buffer";
 import { createReadStream, fstatSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { isatty } from "node:tty";
-import { limits } from "../shared/limits.ts";
-import { CliError } from "./failure.ts";
+import { limits } from "../../shared/limits.ts";
+import { CliError } from "../exit/failure.ts";
 
 /** The name of a file as messages say it; `-` is standard input. */
 export function fileName(file: string): string {

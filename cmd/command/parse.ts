@@ -1,7 +1,7 @@
 import { type ParseArgsConfig, parseArgs } from "node:util";
-import type { OptionTable } from "../shared/config/options.ts";
+import type { OptionTable } from "../../shared/config/options.ts";
+import { CliError } from "../exit/failure.ts";
 import type { Command } from "./command.ts";
-import { CliError } from "./failure.ts";
 import { nearest } from "./nearest.ts";
 
 export interface ParsedArguments {

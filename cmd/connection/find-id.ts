@@ -1,10 +1,10 @@
-import type { Compute, Job } from "../sdk/index.ts";
-import { jobId, nodeId, scheduleId } from "../shared/ids.ts";
+import type { Compute, Job } from "../../sdk/index.ts";
+import { executionId, jobId, nodeId, scheduleId } from "../../shared/ids.ts";
+import { CliError } from "../exit/failure.ts";
+import { formatAge } from "../output/format.ts";
+import type { Output } from "../output/output.ts";
+import { formatTable } from "../output/table.ts";
 import { patience } from "./connect.ts";
-import { CliError } from "./failure.ts";
-import { formatAge } from "./format.ts";
-import type { Output } from "./output.ts";
-import { formatTable } from "./table.ts";
 
 /** What stands for a job where its id is asked for. */
 export const JOB_HELP = "its id, the beginning of its id, its name, or @last for the one you submitted last";
@@ -47,6 +47,13 @@ export async function findSchedule(compute: Compute, text: string, output: Outpu
   const schedules = await Array.fromAsync(compute.schedules.list({}, patience(output)));
   const rows = schedules.map((one) => ({ id: one.scheduleId, name: one.name, state: one.status }));
   return only("schedule", text, called("sch", text, rows));
+}
+
+/** Refuses what cannot be the id of an execution before the server is asked. Throws CliError `usage`. */
+export function checkExecutionId(text: string): string {
+  const result = executionId.safeParse(text);
+  if (result.success) return text;
+  throw new CliError("usage", `${text} is no execution id: ${result.error.issues[0]?.message}`);
 }
 
 /** A variable that was not set must not mean anything. */

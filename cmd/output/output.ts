@@ -1,4 +1,4 @@
-import { safeJson, safeText } from "../shared/terminal-text.ts";
+import { safeJson, safeText } from "../../shared/terminal-text.ts";
 import { type Look, lookOf } from "./look.ts";
 import type { Painted } from "./paint.ts";
 
@@ -125,7 +125,7 @@ async function put(target: typeof Bun.stdout, data: string | Uint8Array): Promis
     if (READER_GONE.has((error as { code?: string }).code ?? "")) {
       throw new BrokenPipeError("broken pipe", { cause: error });
     }
-    const { CliError } = await import("./failure.ts");
+    const { CliError } = await import("../exit/failure.ts");
     const where = target === Bun.stdout ? "standard output" : "standard error";
     throw new CliError("cannot_write", `cannot write to ${where}: ${(error as Error).message}`, {
       cause: error,

@@ -1,16 +1,16 @@
 import { mkdir, readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { z } from "zod";
-import { ServerProof } from "../sdk/server-proof.ts";
-import { accountName, identity } from "../shared/auth.ts";
-import { tanvritHome } from "../shared/config/home.ts";
-import { readJson } from "../shared/config/json.ts";
-import { own } from "../shared/own.ts";
-import { serverKey } from "../shared/server-proof.ts";
-import { isLoopbackUrl } from "../shared/url.ts";
-import type { Env } from "./command.ts";
-import { CliError } from "./failure.ts";
-import { writePrivateFile } from "./home.ts";
+import { ServerProof } from "../../sdk/server-proof.ts";
+import { writeFileAtomic } from "../../shared/atomic-file.ts";
+import { accountName, identity } from "../../shared/auth.ts";
+import type { Env } from "../../shared/config/home.ts";
+import { tanvritHome } from "../../shared/config/home.ts";
+import { readJson } from "../../shared/config/json.ts";
+import { own } from "../../shared/own.ts";
+import { serverKey } from "../../shared/server-proof.ts";
+import { isLoopbackUrl } from "../../shared/url.ts";
+import { CliError } from "../exit/failure.ts";
 
 export const DEFAULT_WORKSPACE = "local";
 export const DEFAULT_URL = "http://127.0.0.1:7070";
@@ -52,7 +52,7 @@ export async function loadWorkspaces(env: Env): Promise<WorkspaceConfig> {
   } catch {
     // Not JSON: the parser below says where.
   }
-  const { parseYaml } = await import("../shared/config/yaml.ts");
+  const { parseYaml } = await import("../../shared/config/yaml.ts");
   try {
     return parseYaml(text, path, configFile);
   } catch (error) {
@@ -72,7 +72,7 @@ export async function updateWorkspaces(
   const release = await lockConfig(path);
   try {
     const config = change(await loadWorkspaces(env));
-    await writePrivateFile(path, `${JSON.stringify(config, null, 2)}\n`);
+    writeFileAtomic(path, `${JSON.stringify(config, null, 2)}\n`);
   } finally {
     release();
   }
@@ -83,7 +83,7 @@ const LOCK_LIMIT_MS = 5_000;
 const LOOK_AGAIN_MS = 10;
 
 async function lockConfig(path: string): Promise<() => void> {
-  const { tryLock } = await import("../agent/journal/lock.ts");
+  const { tryLock } = await import("../../agent/journal/lock.ts");
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   const deadlineMs = performance.now() + LOCK_LIMIT_MS;
   for (;;) {

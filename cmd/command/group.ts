@@ -1,8 +1,8 @@
+import { CliError } from "../exit/failure.ts";
+import type { Output } from "../output/output.ts";
 import type { CommandEntry } from "./command.ts";
-import { CliError } from "./failure.ts";
 import { groupHelp } from "./help.ts";
 import { nearest } from "./nearest.ts";
-import type { Output } from "./output.ts";
 
 /** Words that name no single command: help where it was asked for, a usage error where not. */
 export async function showGroup(

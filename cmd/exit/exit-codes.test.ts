@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { type ErrorCode, errorCodes } from "../shared/errors.ts";
+import { type ErrorCode, errorCodes } from "../../shared/errors.ts";
 import { exitCodeOfJob, exitCodeOfProblem } from "./exit-codes.ts";
 
 test("a job's own code is passed through, as a shell tells it", () => {

@@ -1,4 +1,4 @@
-import { safeLine } from "../shared/terminal-text.ts";
+import { safeLine } from "../../shared/terminal-text.ts";
 import { type Look, PLAIN } from "./look.ts";
 import { joinPainted, type Painted, paint, paintState } from "./paint.ts";
 

@@ -1,6 +1,6 @@
-import type { ErrorCode } from "../shared/errors.ts";
-import type { JobStatus } from "../shared/job-state.ts";
-import { shownCode, TIMEOUT_CODE } from "../shared/retry-rule.ts";
+import type { ErrorCode } from "../../shared/errors.ts";
+import type { JobStatus } from "../../shared/job-state.ts";
+import { shownCode, TIMEOUT_CODE } from "../../shared/retry-rule.ts";
 
 /** The CLI's own exit codes: sysexits where there is one. Scripts depend on them. */
 export const exitCodes = {

@@ -1,8 +1,8 @@
-import { type Compute, createComputeClient, type Patience } from "../sdk/index.ts";
-import type { Env } from "./command.ts";
-import { credentialsOf } from "./credentials/session.ts";
-import type { Output } from "./output.ts";
-import { chooseWorkspace } from "./workspaces.ts";
+import { type Compute, createComputeClient, type Patience } from "../../sdk/index.ts";
+import type { Env } from "../../shared/config/home.ts";
+import { credentialsOf } from "../credentials/session.ts";
+import type { Output } from "../output/output.ts";
+import { chooseWorkspace } from "../workspace/workspaces.ts";
 
 /** A client for the workspace that the options and the environment name. */
 export async function connect(

@@ -1,8 +1,6 @@
-import type { FileIssue } from "../shared/config/yaml.ts";
-import type { FieldError } from "../shared/errors.ts";
+import type { FileIssue } from "../../shared/config/yaml.ts";
+import type { FieldError } from "../../shared/errors.ts";
 import { exitCodeOfProblem, exitCodes } from "./exit-codes.ts";
-import type { Look } from "./look.ts";
-import { joinPainted, type Painted, paint } from "./paint.ts";
 import type { EndingSignal } from "./signals.ts";
 
 /** A failure that the CLI itself found. */
@@ -113,19 +111,6 @@ export function describeFailure(error: unknown): Failure {
 function exitCodeOfCause(cause: unknown): number {
   const { exitCode } = describeFailure(cause);
   return exitCode === exitCodes.internal ? exitCodes.failed : exitCode;
-}
-
-/** `tanvrit-compute: <command>: <why>. <what to do>` */
-export function formatFailure(path: string, failure: Failure, look: Look): Painted {
-  const where = ["tanvrit-compute", path].filter(Boolean).join(": ");
-  const fields = (failure.errors ?? []).map((field) => `\n  ${field.path}: ${field.message}`).join("");
-  const todo = failure.todo ? `${failure.message.includes("\n") ? "\n" : " "}${failure.todo}.` : "";
-  const said = paint(` ${sentence(failure.message)}${todo}${fields}`, undefined, look);
-  return joinPainted([paint(`${where}:`, "red", look), said], "");
-}
-
-function sentence(text: string): string {
-  return /[.!?]$/.test(text) || text.includes("\n") ? text : `${text}.`;
 }
 
 interface ProblemLike {

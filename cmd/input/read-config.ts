@@ -2,8 +2,8 @@ import { lstatSync } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { z } from "zod";
-import { FileError, parseYaml } from "../shared/config/yaml.ts";
-import { CliError } from "./failure.ts";
+import { FileError, parseYaml } from "../../shared/config/yaml.ts";
+import { CliError } from "../exit/failure.ts";
 import { firstLost } from "./read-file.ts";
 
 /** Nobody writes more by hand, and reading what a program wrote there instead would keep the program busy for minutes. */
