@@ -3,15 +3,15 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ComputeClient } from "../sdk/client.ts";
+import type { Logger } from "../shared/logger.ts";
+import { ControlPlane } from "../tests/support/agent/control-plane.ts";
 import { runAgent } from "./agent.ts";
-import { agentFile } from "./agent-file.ts";
-import type { AgentLog } from "./agent-log.ts";
-import { describeNode } from "./describe.ts";
-import { processesOf } from "./executors/marks.ts";
-import { isResult } from "./journal/outbox.ts";
-import { ControlPlane } from "./testing/control-plane.ts";
+import { processesOf } from "./process/marks.ts";
+import { agentFile } from "./profile/agent-file.ts";
+import { describeNode } from "./profile/describe.ts";
+import { isResult } from "./state/outbox.ts";
 
-const supervise = join(import.meta.dirname, "testing", "supervise.ts");
+const supervise = join(import.meta.dirname, "..", "tests", "support", "agent", "supervise.ts");
 
 let plane: ControlPlane;
 let stateDir: string;
@@ -48,7 +48,7 @@ function startAgent(slots = 4): RunningAgent {
   const leave = new AbortController();
   const said: string[] = [];
   const say = (level: string) => (message: string) => said.push(`${level}: ${message}`);
-  const log: AgentLog = { info: say("info"), warn: say("warn"), error: say("error") };
+  const log: Logger = { info: say("info"), warn: say("warn"), error: say("error") };
   const done = runAgent({
     client: new ComputeClient({ url: plane.url }),
     createNodeClient: (nodeKey) =>

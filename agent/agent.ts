@@ -4,40 +4,42 @@ import { ComputeError } from "../sdk/errors.ts";
 import type { ServerProof } from "../sdk/server-proof.ts";
 import { tanvritHome } from "../shared/config/home.ts";
 import { counted } from "../shared/counted.ts";
+import type { Logger } from "../shared/logger.ts";
 import type { AgentRun, Assignment } from "../shared/node.ts";
 import { socketPlace } from "../shared/sockets/socket-path.ts";
-import { allowOf } from "./agent-file.ts";
-import { AgentError, type AgentLog, textOf } from "./agent-log.ts";
-import { Connection } from "./connection.ts";
+import { textOf } from "../shared/text-of.ts";
 import { AgentControl } from "./control/agent-control.ts";
 import { listenForControl } from "./control/control-socket.ts";
-import { Settings } from "./control/settings.ts";
+import { Ending, type EndSignals } from "./control/ending.ts";
 import { engineAnswers } from "./detectors/docker.ts";
 import { gpusForJob } from "./detectors/gpu.ts";
-import { Ending, type EndSignals } from "./ending.ts";
-import { grantsOf } from "./executors/all.ts";
 import { checkAllowed } from "./executors/check-allowed.ts";
-import { allowedEnvironment } from "./executors/environment.ts";
-import type { Environment } from "./executors/executor.ts";
-import { acquireLock, type HeldLock, type Holder, holderInWords, readLock } from "./journal/lock.ts";
-import { machineDigest, placeDigest } from "./journal/machine.ts";
-import { LogShipper } from "./logs/log-shipper.ts";
-import { Condition } from "./loops/condition.ts";
-import { HeartbeatLoop } from "./loops/heartbeat.ts";
-import { MachineWatch } from "./loops/machine-watch.ts";
-import { PollLoop } from "./loops/poll.ts";
-import { Reporter } from "./loops/reporter.ts";
-import { Upkeep } from "./loops/upkeep.ts";
-import { NodeSession, NodeTakenError } from "./node-session.ts";
-import { ownDirectory, setForeignAside } from "./origin.ts";
-import { type NodeProfile, type ProfileSource, profileInWords } from "./profile.ts";
-import { ServerClock } from "./server-clock.ts";
-import { openStateDir, type StateDir } from "./state-dir.ts";
+import { AgentError } from "./process/agent-error.ts";
+import type { Environment } from "./process/environment.ts";
+import { allowedEnvironment } from "./process/environment.ts";
+import { allowOf } from "./profile/agent-file.ts";
+import { type NodeProfile, type ProfileSource, profileInWords } from "./profile/profile.ts";
+import { Settings } from "./profile/settings.ts";
+import { taskLimits } from "./profile/task-limits.ts";
+import { Connection } from "./session/connection.ts";
+import { NodeSession, NodeTakenError } from "./session/node-session.ts";
+import { ServerClock } from "./session/server-clock.ts";
+import { acquireLock, type HeldLock, type Holder, holderInWords, readLock } from "./state/lock.ts";
+import { machineDigest, placeDigest } from "./state/machine.ts";
+import { ownDirectory, setForeignAside } from "./state/origin.ts";
+import { openStateDir, type StateDir } from "./state/state-dir.ts";
+import { grantsOf } from "./supervisor/all-executors.ts";
 import { factsOf, type StartOrder } from "./supervisor/protocol.ts";
 import { Supervisors } from "./supervisor/supervisors.ts";
-import { KeepAwake } from "./suspend/keep-awake.ts";
-import { taskLimits } from "./task-limits.ts";
-import { type ExecutionPlace, Worker } from "./worker.ts";
+import { KeepAwake } from "./upkeep/keep-awake.ts";
+import { MachineWatch } from "./upkeep/machine-watch.ts";
+import { Upkeep } from "./upkeep/upkeep.ts";
+import { Condition } from "./worker/condition.ts";
+import { HeartbeatLoop } from "./worker/heartbeat.ts";
+import { LogShipper } from "./worker/log-shipper.ts";
+import { PollLoop } from "./worker/poll.ts";
+import { Reporter } from "./worker/reporter.ts";
+import { type ExecutionPlace, Worker } from "./worker/worker.ts";
 
 export interface AgentOptions extends EndSignals {
   /** For the signed-in user: registers the node. */
@@ -61,7 +63,7 @@ export interface AgentOptions extends EndSignals {
   environment?: Readonly<Record<string, string | undefined>>;
   /** The soft limit of open files that jobs get; absent: that of this process. */
   openFiles?: number | undefined;
-  log: AgentLog;
+  log: Logger;
 }
 
 /** What an agent leaves to the next one of its directory. */

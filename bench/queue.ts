@@ -7,12 +7,12 @@
  *     bun run bench:queue --jobs 100000        with fewer
  */
 import { parseArgs } from "node:util";
+import { openSqliteStores } from "../server/compose/open-sqlite.ts";
+import { openMongoStores } from "../server/compose/open-stores.ts";
+import type { Stores } from "../server/compose/stores.ts";
 import { applyReport } from "../server/execution/rules.ts";
 import { newJob } from "../server/job/job-rules.ts";
 import type { NodeRecord } from "../server/node/node-store.ts";
-import { openSqliteStores } from "../server/store/open-sqlite.ts";
-import { openMongoStores } from "../server/store/open-stores.ts";
-import type { Stores } from "../server/store/stores.ts";
 import { newId } from "../shared/ids.ts";
 import { jobManifest } from "../shared/manifest.ts";
 import { TestMongo } from "../tests/support/mongod.ts";

@@ -1,5 +1,5 @@
 import type { EndpointInput, EndpointOutput } from "../shared/endpoints/index.ts";
-import type { Schedule, ScheduleFire, UpcomingFire } from "../shared/schedule.ts";
+import type { Schedule, ScheduleFire, UpcomingFire } from "../shared/schedule/schedule.ts";
 import type { ComputeClient } from "./client.ts";
 import { type ListFilter, type ListOptions, walkPages } from "./pages.ts";
 import { callPatiently, type Patience } from "./patience.ts";

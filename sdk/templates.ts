@@ -1,7 +1,7 @@
 import type { EndpointInput, EndpointOutput } from "../shared/endpoints/index.ts";
 import type { Job } from "../shared/job.ts";
 import type { ParameterValue } from "../shared/template/parameter.ts";
-import type { Template, TemplateFileInput, TemplateSummary } from "../shared/template.ts";
+import type { Template, TemplateFileInput, TemplateSummary } from "../shared/template/template.ts";
 import type { ComputeClient } from "./client.ts";
 import type { SubmitOptions } from "./jobs.ts";
 import { type ListFilter, walkPages } from "./pages.ts";

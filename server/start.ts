@@ -1,12 +1,12 @@
 import { hostname } from "node:os";
+import type { Logger } from "../shared/logger.ts";
 import { openPrivateDirectory } from "../shared/private-directory.ts";
 import { openBus } from "./bus/open.ts";
-import { composePlane, type Plane } from "./compose.ts";
+import { openStores } from "./compose/open-stores.ts";
+import type { ServerSettings } from "./compose/options.ts";
+import { composePlane, type Plane } from "./compose/plane.ts";
 import { OwnNames, plainName } from "./http/own-names.ts";
 import { OwnUrls } from "./http/own-urls.ts";
-import type { Log } from "./log.ts";
-import type { ServerSettings } from "./options.ts";
-import { openStores } from "./store/open-stores.ts";
 
 export interface RunningServer {
   /** As a client on this machine reaches it: `http://127.0.0.1:7070`. */
@@ -28,7 +28,7 @@ const HARD_BODY_LIMIT_BYTES = 1024 * 1024 * 1024;
  * Opens the store, composes the control plane and begins to listen.
  * Throws OpenDirectoryError where others may enter the data directory, StoreInUseError where another server has the data directory, and `EADDRINUSE` for a taken port.
  */
-export async function startServer(settings: ServerSettings, log: Log): Promise<RunningServer> {
+export async function startServer(settings: ServerSettings, log: Logger): Promise<RunningServer> {
   // Closed again, the last first, where the start fails.
   await using opening = new AsyncDisposableStack();
   closeDataDir(settings.dataDir, log);
@@ -74,7 +74,7 @@ export async function startServer(settings: ServerSettings, log: Log): Promise<R
 /** Names by which a data directory is known for one. */
 const DATA_DIR_MARKS = ["compute.db", "local-login"];
 
-function closeDataDir(dataDir: string, log: Log): void {
+function closeDataDir(dataDir: string, log: Logger): void {
   const { wasOpen } = openPrivateDirectory(dataDir, DATA_DIR_MARKS);
   if (wasOpen) log.warn(`other accounts could enter ${dataDir}; it was closed to them (mode 0700)`);
 }

@@ -1,10 +1,10 @@
-import type { Connection } from "../connection.ts";
-import type { NodeSession } from "../node-session.ts";
-import { profileInWords } from "../profile.ts";
+import { profileInWords } from "../profile/profile.ts";
+import type { Settings } from "../profile/settings.ts";
+import type { Connection } from "../session/connection.ts";
+import type { NodeSession } from "../session/node-session.ts";
 import type { Supervisors } from "../supervisor/supervisors.ts";
-import type { Worker } from "../worker.ts";
+import type { Worker } from "../worker/worker.ts";
 import type { AgentStatus, ControlAnswer, ControlRequest, StopHow } from "./protocol.ts";
-import type { Settings } from "./settings.ts";
 
 export interface AgentControlParts {
   serverUrl: string;

@@ -2,14 +2,14 @@ import { afterEach, beforeEach, expect, test } from "bun:test";
 import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Logger } from "../../shared/logger.ts";
 import { socketPath } from "../../shared/sockets/socket-path.ts";
-import type { AgentLog } from "../agent-log.ts";
 import { askAgent, listenForControl } from "./control-socket.ts";
 import type { AgentStatus, ControlAnswer } from "./protocol.ts";
 
 const status = { pid: 7 } as AgentStatus;
 const said: string[] = [];
-const log: AgentLog = { info: () => {}, warn: () => {}, error: (message) => said.push(message) };
+const log: Logger = { info: () => {}, warn: () => {}, error: (message) => said.push(message) };
 
 let dir: string;
 beforeEach(() => {

@@ -1,9 +1,10 @@
 import type { Socket } from "bun";
+import type { Logger } from "../../shared/logger.ts";
 import { listenOn } from "../../shared/sockets/listen.ts";
 import { isOwnPeer } from "../../shared/sockets/peer.ts";
 import { Wire } from "../../shared/sockets/wire.ts";
-import { type AgentLog, textOf } from "../agent-log.ts";
-import { inTime } from "../wait.ts";
+import { textOf } from "../../shared/text-of.ts";
+import { inTime } from "../../shared/wait.ts";
 import type { ControlAnswer, ControlRequest } from "./protocol.ts";
 
 /** `untilMs`: by the machine's clock; nobody waits for an answer after that, and has been told that there was none. */
@@ -20,7 +21,7 @@ const ANSWER_LIMIT_MS = 15_000;
 export function listenForControl(
   path: string,
   answer: (request: ControlRequest) => Promise<ControlAnswer>,
-  log: AgentLog,
+  log: Logger,
 ): () => void {
   const asking = new Set<Socket<ServerWire>>();
   return listenOn<ServerWire>(path, {
@@ -93,7 +94,7 @@ async function reply(
   wire: ServerWire,
   { untilMs = Number.POSITIVE_INFINITY, ...request }: Timed,
   answer: (request: ControlRequest) => Promise<ControlAnswer>,
-  log: AgentLog,
+  log: Logger,
 ): Promise<void> {
   try {
     // This process may have been stopped meanwhile, or its machine.

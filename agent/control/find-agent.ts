@@ -1,11 +1,11 @@
 import { join } from "node:path";
-import { lockHolder } from "../journal/lock.ts";
-import { namesIn } from "../journal/names-in.ts";
-import { readNodeFile } from "../journal/node-file.ts";
-import { isResult } from "../journal/outbox.ts";
-import { statePaths } from "../state-dir.ts";
+import { pause } from "../../shared/wait.ts";
+import { lockHolder } from "../state/lock.ts";
+import { namesIn } from "../state/names-in.ts";
+import { readNodeFile } from "../state/node-file.ts";
+import { isResult } from "../state/outbox.ts";
+import { statePaths } from "../state/state-dir.ts";
 import { supervisorDir, supervisorNames } from "../supervisor/supervisor-dir.ts";
-import { pause } from "../wait.ts";
 import { askAgent } from "./control-socket.ts";
 import type { AgentStatus, ControlRequest, StopHow } from "./protocol.ts";
 

@@ -1,5 +1,5 @@
 import type { NodeStatus } from "../../shared/node.ts";
-import type { RunningExecution } from "../worker.ts";
+import type { RunningExecution } from "../worker/worker.ts";
 
 /**
  * What the owner's commands and a running agent say to each other: one request and one answer, JSON, a line each, over

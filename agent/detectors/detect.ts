@@ -1,4 +1,4 @@
-import { inTime } from "../wait.ts";
+import { inTime } from "../../shared/wait.ts";
 import { type AndroidFacts, detectAndroid } from "./android.ts";
 import { type DockerFacts, detectDocker } from "./docker.ts";
 import { absent, DETECT_TIMEOUT_MS, type DetectContext, type Finding } from "./finding.ts";

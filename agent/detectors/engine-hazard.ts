@@ -1,7 +1,7 @@
 import { statSync } from "node:fs";
 import type { JobType } from "../../shared/manifest.ts";
-import { accountName } from "../account-name.ts";
-import type { JobAccount } from "../executors/executor.ts";
+import type { JobAccount } from "../process/account.ts";
+import { accountName } from "../process/account.ts";
 import type { DockerFacts } from "./docker.ts";
 
 interface JobsRunAs {

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
-import { ChildOutput } from "../child-output.ts";
-import { toolEnvironment } from "../executors/environment.ts";
-import { inTime } from "../wait.ts";
+import { inTime } from "../../shared/wait.ts";
+import { ChildOutput } from "../process/child-output.ts";
+import { toolEnvironment } from "../process/environment.ts";
 import type { DetectContext } from "./finding.ts";
 
 export type ToolOutput =

@@ -1,19 +1,9 @@
 import type { z } from "zod";
 import type { JobType } from "../../shared/manifest.ts";
 import type { Assignment } from "../../shared/node.ts";
-
-/** Variables of a process. */
-export type Environment = Record<string, string>;
-
-/** What a job may use at most; a field that is absent is not limited. */
-export interface TaskLimits {
-  /** Cores; may be a fraction. */
-  cpu?: number;
-  /** MiB of memory, all processes of the job together. */
-  memoryMb?: number;
-  /** Processes and threads at once. */
-  pids?: number;
-}
+import type { Enforcement, ExceededLimit, TaskLimits, TaskUsage } from "../limits/limits.ts";
+import type { JobAccount } from "../process/account.ts";
+import type { Environment } from "../process/environment.ts";
 
 /** One device that a job was given. */
 export interface TaskGpu {
@@ -22,17 +12,6 @@ export interface TaskGpu {
   index: number;
   /** The vendor's name for the device, the same after a restart; absent where it has none. */
   uuid?: string;
-}
-
-/** The account of this machine that jobs run as, where that is not the agent's own. */
-export interface JobAccount {
-  name: string;
-  uid: number;
-  gid: number;
-  /** All groups it is in, its own included. */
-  groups: number[];
-  home: string;
-  shell: string;
 }
 
 /** What an executor is given to run. */
@@ -78,23 +57,6 @@ export interface TaskExit {
    */
   lost?: string;
 }
-
-export interface ExceededLimit {
-  limit: "memoryMb" | "pids";
-  /** In the limit's own unit. */
-  allowed: number;
-  /** The most that was seen; absent where nobody could measure it. */
-  peak?: number;
-}
-
-export interface TaskUsage {
-  cpuSeconds?: number;
-  /** MiB; absent where it is not known. */
-  peakMemoryMb?: number;
-}
-
-/** Who keeps a limit: the kernel at every moment, samples a few times a second, or nobody. */
-export type Enforcement = "kernel" | "sampling" | "none";
 
 export interface ExecutorDescription {
   jobType: JobType;

@@ -1,4 +1,5 @@
-import type { Environment, TaskGpu } from "./executor.ts";
+import type { Environment } from "../process/environment.ts";
+import type { TaskGpu } from "./executor.ts";
 
 /**
  * The variables by which CUDA and ROCm show a job its own GPUs and no others.

@@ -1,7 +1,7 @@
-import { textOf } from "../agent-log.ts";
-import type { Environment, ExceededLimit, TaskLimits, TaskUsage } from "../executors/executor.ts";
-import { Patience } from "../executors/patience.ts";
-import { pause } from "../wait.ts";
+import { textOf } from "../../shared/text-of.ts";
+import { pause } from "../../shared/wait.ts";
+import type { Environment } from "../process/environment.ts";
+import { Patience } from "../process/patience.ts";
 import type { Cgroup, CgroupTree } from "./cgroup.ts";
 import {
   type Hold,
@@ -11,6 +11,7 @@ import {
   type LimitKeeper,
   toMib,
 } from "./limit-keeper.ts";
+import type { ExceededLimit, TaskLimits, TaskUsage } from "./limits.ts";
 import type { SamplingHold, SamplingKeeper } from "./sampling-keeper.ts";
 
 /** So often is looked whether the kernel had to kill for want of memory. */

@@ -1,5 +1,4 @@
-import type { TaskLimits } from "../executors/executor.ts";
-import { send } from "../executors/process-tree.ts";
+import { send } from "../process/process-tree.ts";
 import {
   type Cgroup,
   type CgroupFiles,
@@ -16,6 +15,7 @@ import {
   removeGroup,
 } from "./cgroup.ts";
 import type { LimitEnforcement } from "./limit-keeper.ts";
+import type { TaskLimits } from "./limits.ts";
 
 const CONTROLLERS = ["memory", "cpu", "cpuacct", "pids"] as const;
 type Controller = (typeof CONTROLLERS)[number];

@@ -1,5 +1,4 @@
-import type { TaskLimits } from "../executors/executor.ts";
-import { send } from "../executors/process-tree.ts";
+import { send } from "../process/process-tree.ts";
 import {
   type Cgroup,
   type CgroupFiles,
@@ -12,6 +11,7 @@ import {
   removeGroup,
 } from "./cgroup.ts";
 import type { LimitEnforcement } from "./limit-keeper.ts";
+import type { TaskLimits } from "./limits.ts";
 
 /** Groups of version 2 below a directory that is this process's to divide: see `delegate`. */
 export class CgroupV2 implements CgroupTree {

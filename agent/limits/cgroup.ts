@@ -7,8 +7,8 @@ import {
   rmdirSync,
   writeFileSync,
 } from "node:fs";
-import type { TaskLimits } from "../executors/executor.ts";
 import type { LimitEnforcement } from "./limit-keeper.ts";
+import type { TaskLimits } from "./limits.ts";
 
 /** A machine's control groups as far as jobs are concerned: version 1 or 2. */
 export interface CgroupTree {

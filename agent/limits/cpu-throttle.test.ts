@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { waitFor } from "../../tests/support/wait.ts";
-import { processStat } from "../executors/process-table.ts";
+import { processStat } from "../process/process-table.ts";
 import { CpuThrottle } from "./cpu-throttle.ts";
 
 const processes: Bun.Subprocess[] = [];

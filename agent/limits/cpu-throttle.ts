@@ -1,4 +1,4 @@
-import { send } from "../executors/process-tree.ts";
+import { send } from "../process/process-tree.ts";
 
 /** So often the CPU time that was used is compared with what may be. */
 const CHECK_MS = 40;

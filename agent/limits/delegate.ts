@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { dirname } from "node:path";
-import { pause } from "../wait.ts";
+import { pause } from "../../shared/wait.ts";
 import {
   type CgroupFiles,
   type CgroupTree,

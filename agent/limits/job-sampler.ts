@@ -1,9 +1,9 @@
 import { MIB } from "../../shared/bytes-text.ts";
-import type { ExceededLimit, TaskLimits } from "../executors/executor.ts";
-import { Marks } from "../executors/marks.ts";
-import { isDead, type ProcessRow, processStat, processTable, readProc } from "../executors/process-table.ts";
+import { Marks } from "../process/marks.ts";
+import { isDead, type ProcessRow, processStat, processTable, readProc } from "../process/process-table.ts";
 import { CpuThrottle, type Throttled } from "./cpu-throttle.ts";
 import { hasLimits, toMib } from "./limit-keeper.ts";
+import type { ExceededLimit, TaskLimits } from "./limits.ts";
 
 /** Who only wants to know the peak is looked at this often. */
 const MEASURE_MS = 500;

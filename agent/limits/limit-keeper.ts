@@ -1,11 +1,6 @@
 import { MIB } from "../../shared/bytes-text.ts";
-import type {
-  Enforcement,
-  Environment,
-  ExceededLimit,
-  TaskLimits,
-  TaskUsage,
-} from "../executors/executor.ts";
+import type { Environment } from "../process/environment.ts";
+import type { Enforcement, ExceededLimit, TaskLimits, TaskUsage } from "./limits.ts";
 
 /** Who keeps which limit on this machine. */
 export interface LimitEnforcement {

@@ -1,8 +1,8 @@
-import type { ExceededLimit, TaskLimits, TaskUsage } from "../executors/executor.ts";
-import { linuxTable, processStat } from "../executors/process-table.ts";
-import { endAll, leftOf, send, withDescendants } from "../executors/process-tree.ts";
+import { linuxTable, processStat } from "../process/process-table.ts";
+import { endAll, leftOf, send, withDescendants } from "../process/process-tree.ts";
 import { JobSampler, type JobWatch } from "./job-sampler.ts";
 import { type Hold, type LimitEnforcement, type LimitKeeper, toMib } from "./limit-keeper.ts";
+import type { ExceededLimit, TaskLimits, TaskUsage } from "./limits.ts";
 
 /** Holds jobs to their limits by looking at their processes a few times a second. */
 export class SamplingKeeper implements LimitKeeper {

@@ -10,7 +10,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { type LogLine, logLine } from "../../shared/log.ts";
-import { namesIn } from "../journal/names-in.ts";
+import { namesIn } from "../state/names-in.ts";
 
 interface Segment {
   path: string;

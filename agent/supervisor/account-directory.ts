@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
 import { chmodSync, chownSync, closeSync, lstatSync, mkdirSync, openSync, rmdirSync } from "node:fs";
 import { join } from "node:path";
-import type { JobAccount } from "../executors/executor.ts";
-import { keepers } from "../executors/keeper/keeper.ts";
-import { KeptChild } from "../executors/keeper/kept-child.ts";
-import { inTime } from "../wait.ts";
+import { inTime } from "../../shared/wait.ts";
+import { keepers } from "../keeper/keeper.ts";
+import { KeptChild } from "../keeper/kept-child.ts";
+import type { JobAccount } from "../process/account.ts";
 
 /**
  * Where jobs of other accounts have their directories. Those below the agent's home cannot be reached by them: every

@@ -5,12 +5,12 @@ import { join } from "node:path";
 import { newId } from "../../shared/ids.ts";
 import type { LogLine } from "../../shared/log.ts";
 import type { JobManifestInput } from "../../shared/manifest.ts";
+import { assignmentOf } from "../../tests/support/agent/assignment.ts";
+import { FakeExecutor } from "../../tests/support/agent/fake-executor.ts";
 import { waitFor } from "../../tests/support/wait.ts";
 import type { TaskGpu } from "../executors/executor.ts";
-import { Outbox } from "../journal/outbox.ts";
 import { spoolRoom } from "../logs/spool.ts";
-import { assignmentOf } from "../testing/assignment.ts";
-import { FakeExecutor } from "../testing/fake-executor.ts";
+import { Outbox } from "../state/outbox.ts";
 import { ExecutionHost } from "./execution-host.ts";
 import type { News } from "./protocol.ts";
 

@@ -1,11 +1,12 @@
+import type { Logger } from "../../shared/logger.ts";
 import type { JobType } from "../../shared/manifest.ts";
-import { type AgentLog, textOf } from "../agent-log.ts";
+import { textOf } from "../../shared/text-of.ts";
 import { gpuName } from "../detectors/gpu.ts";
 import type { Executor, TaskGpu } from "../executors/executor.ts";
-import type { Outbox, OutboxEntry } from "../journal/outbox.ts";
 import { ExecutionLog, QuietLines } from "../logs/execution-log.ts";
 import { lineBytes } from "../logs/line-queue.ts";
 import { LogSpool, type SpoolRoom } from "../logs/spool.ts";
+import type { Outbox, OutboxEntry } from "../state/outbox.ts";
 import { ExecutionRun } from "./execution-run.ts";
 import {
   type EndedExecution,
@@ -24,7 +25,7 @@ export interface ExecutionHostOptions {
   executors: ReadonlyMap<JobType, Executor>;
   spoolRoom: SpoolRoom;
   outbox: Outbox;
-  log: AgentLog;
+  log: Logger;
   /** Called when an execution is gone or has ended. */
   onSettled(): void;
 }

@@ -1,15 +1,11 @@
 import { chownSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { type AgentLog, textOf } from "../agent-log.ts";
-import {
-  type ExceededLimit,
-  type Executor,
-  type RunningTask,
-  StartFailedError,
-  type TaskExit,
-} from "../executors/executor.ts";
+import type { Logger } from "../../shared/logger.ts";
+import { textOf } from "../../shared/text-of.ts";
+import { MAX_TIMER_MS } from "../../shared/wait.ts";
+import { type Executor, type RunningTask, StartFailedError, type TaskExit } from "../executors/executor.ts";
+import type { ExceededLimit } from "../limits/limits.ts";
 import type { ExecutionLog } from "../logs/execution-log.ts";
-import { MAX_TIMER_MS } from "../wait.ts";
 import { makeAccountDirectory, removeAccountDirectory } from "./account-directory.ts";
 import type { RunEnd, StartOrder } from "./protocol.ts";
 import { removeDirectory } from "./remove-directory.ts";
@@ -23,7 +19,7 @@ export interface ExecutionRunOptions {
   /** Below it the execution gets its directory. */
   workRoot: string;
   output: ExecutionLog;
-  log: AgentLog;
+  log: Logger;
   /** The command runs now. */
   onStarted(): void;
 }

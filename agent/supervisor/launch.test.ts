@@ -2,8 +2,8 @@ import { expect, test } from "bun:test";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { AgentError } from "../agent-log.ts";
-import { acquireLock } from "../journal/lock.ts";
+import { AgentError } from "../process/agent-error.ts";
+import { acquireLock } from "../state/lock.ts";
 import { connectOrLaunch } from "./launch.ts";
 import { supervisorDir } from "./supervisor-dir.ts";
 

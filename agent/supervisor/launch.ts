@@ -1,10 +1,12 @@
 import { closeSync, mkdirSync, openSync } from "node:fs";
 import { basename } from "node:path";
+import type { Logger } from "../../shared/logger.ts";
+import { textOf } from "../../shared/text-of.ts";
 import { withGivenUmask } from "../../shared/umask.ts";
-import { AgentError, type AgentLog, textOf } from "../agent-log.ts";
-import { allowedEnvironment } from "../executors/environment.ts";
-import { lockHolder } from "../journal/lock.ts";
-import { inTime, pause } from "../wait.ts";
+import { inTime, pause } from "../../shared/wait.ts";
+import { AgentError } from "../process/agent-error.ts";
+import { allowedEnvironment } from "../process/environment.ts";
+import { lockHolder } from "../state/lock.ts";
 import { SupervisorLink } from "./link.ts";
 import { supervisorDir } from "./supervisor-dir.ts";
 
@@ -14,7 +16,7 @@ export interface LaunchOptions {
   agentId: string;
   /** The agent's own, of which a supervisor gets what executors need. */
   environment: Readonly<Record<string, string | undefined>>;
-  log: AgentLog;
+  log: Logger;
 }
 
 /** Ending what a dead supervisor left may take a while. */

@@ -1,7 +1,8 @@
+import type { Logger } from "../../shared/logger.ts";
 import { isOwnPeer } from "../../shared/sockets/peer.ts";
 import { Wire } from "../../shared/sockets/wire.ts";
-import { type AgentLog, textOf } from "../agent-log.ts";
-import { inTime } from "../wait.ts";
+import { textOf } from "../../shared/text-of.ts";
+import { inTime } from "../../shared/wait.ts";
 import { type HeldExecution, type News, type Order, PROTOCOL } from "./protocol.ts";
 
 type Hello = Extract<News, { type: "hello" }>;
@@ -34,7 +35,7 @@ export class SupervisorLink {
   }
 
   /** undefined: no supervisor listens there, or it speaks another language. */
-  static async connect(socketPath: string, log: AgentLog): Promise<SupervisorLink | undefined> {
+  static async connect(socketPath: string, log: Logger): Promise<SupervisorLink | undefined> {
     const hello = Promise.withResolvers<Hello | undefined>();
     const link: { current?: SupervisorLink } = {};
     const wire = await open(socketPath, log, {
@@ -92,7 +93,7 @@ interface WireEvents {
   closed(): void;
 }
 
-async function open(path: string, log: AgentLog, events: WireEvents): Promise<Wire<Order, News> | undefined> {
+async function open(path: string, log: Logger, events: WireEvents): Promise<Wire<Order, News> | undefined> {
   try {
     const socket = await Bun.connect<Wire<Order, News>>({
       unix: path,

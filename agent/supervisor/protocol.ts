@@ -2,8 +2,11 @@ import type { ExecutionEnd } from "../../shared/execution.ts";
 import type { LogLine } from "../../shared/log.ts";
 import type { JobType } from "../../shared/manifest.ts";
 import type { Assignment } from "../../shared/node.ts";
-import type { Grants } from "../executors/all.ts";
-import type { Environment, JobAccount, TaskGpu, TaskLimits } from "../executors/executor.ts";
+import type { TaskGpu } from "../executors/executor.ts";
+import type { TaskLimits } from "../limits/limits.ts";
+import type { JobAccount } from "../process/account.ts";
+import type { Environment } from "../process/environment.ts";
+import type { Grants } from "./all-executors.ts";
 
 /**
  * What agent and supervisor say to each other: JSON, a line each, over a socket in the agent's own directory. An

@@ -1,8 +1,8 @@
 import { readFileSync, realpathSync, rmdirSync } from "node:fs";
 import { chmod, lstat, readdir, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { libc } from "../executors/libc.ts";
 import { unescaped } from "../limits/cgroup.ts";
+import { libc } from "../process/libc.ts";
 
 /**
  * Removes a job's directory with all in it, also what the job made read-only. What the job mounted there is let go of

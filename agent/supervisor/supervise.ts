@@ -2,18 +2,19 @@ import { join } from "node:path";
 import type { Socket } from "bun";
 import { counted } from "../../shared/counted.ts";
 import { executionId } from "../../shared/ids.ts";
+import type { Logger } from "../../shared/logger.ts";
 import { listenOn } from "../../shared/sockets/listen.ts";
 import { isOwnPeer } from "../../shared/sockets/peer.ts";
 import { Wire } from "../../shared/sockets/wire.ts";
-import { type AgentLog, textOf } from "../agent-log.ts";
-import { createExecutors, GrantBook } from "../executors/all.ts";
-import { keepers, whyNoKeepers } from "../executors/keeper/keeper.ts";
-import { acquireLock } from "../journal/lock.ts";
-import { Outbox, type OutboxEntry } from "../journal/outbox.ts";
+import { textOf } from "../../shared/text-of.ts";
+import { inTime } from "../../shared/wait.ts";
+import { keepers, whyNoKeepers } from "../keeper/keeper.ts";
 import { executionsWithSegments, Segments } from "../logs/segments.ts";
 import { spoolRoom } from "../logs/spool.ts";
-import { inTime } from "../wait.ts";
+import { acquireLock } from "../state/lock.ts";
+import { Outbox, type OutboxEntry } from "../state/outbox.ts";
 import { accountDirectory, removeAccountDirectory } from "./account-directory.ts";
+import { createExecutors, GrantBook } from "./all-executors.ts";
 import { ExecutionHost, type LeftExecution } from "./execution-host.ts";
 import { diedWithSupervisor, type News, type Order } from "./protocol.ts";
 import { removeDirectory } from "./remove-directory.ts";
@@ -22,7 +23,7 @@ import { leftWork, openSupervisorDir, type SupervisorDir } from "./supervisor-di
 export interface SupervisorOptions {
   dir: string;
   agentId: string;
-  log: AgentLog;
+  log: Logger;
   /** Whoever started it may connect now. */
   onReady(): void;
   /** The machine goes down: end everything, keep what is known, return. */

@@ -1,9 +1,10 @@
 import { mkdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { socketPath } from "../../shared/sockets/socket-path.ts";
-import { AgentError, textOf } from "../agent-log.ts";
-import { namesIn } from "../journal/names-in.ts";
-import { isResult } from "../journal/outbox.ts";
+import { textOf } from "../../shared/text-of.ts";
+import { AgentError } from "../process/agent-error.ts";
+import { namesIn } from "../state/names-in.ts";
+import { isResult } from "../state/outbox.ts";
 
 /** Where a supervisor keeps what must outlive it, and where it is to be reached. */
 export interface SupervisorDir {

@@ -1,8 +1,9 @@
 import { join } from "node:path";
 import type { JobType } from "../../shared/manifest.ts";
-import { AgentError, textOf } from "../agent-log.ts";
-import type { Grants } from "../executors/all.ts";
-import { inTime, pause } from "../wait.ts";
+import { textOf } from "../../shared/text-of.ts";
+import { inTime, pause } from "../../shared/wait.ts";
+import { AgentError } from "../process/agent-error.ts";
+import type { Grants } from "./all-executors.ts";
 import { connectOrLaunch, type LaunchOptions } from "./launch.ts";
 import { type ExecutionNews, SupervisorLink } from "./link.ts";
 import type { HeldExecution, Order, StartOrder } from "./protocol.ts";

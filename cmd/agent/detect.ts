@@ -1,11 +1,11 @@
-import { describeNode } from "../../agent/describe.ts";
 import { detectMachine } from "../../agent/detectors/detect.ts";
 import type { MachineGpu } from "../../agent/detectors/gpu.ts";
 import type { MachineFacts } from "../../agent/detectors/machine-facts.ts";
 import { chooseLimitKeeper } from "../../agent/limits/choose.ts";
 import type { LimitEnforcement } from "../../agent/limits/limit-keeper.ts";
 import { agentOptions } from "../../agent/options.ts";
-import { findAwakeTool, thisMachine } from "../../agent/suspend/awake-tool.ts";
+import { describeNode } from "../../agent/profile/describe.ts";
+import { findAwakeTool, thisMachine } from "../../agent/upkeep/awake-tool.ts";
 import { defineOptions } from "../../shared/config/options.ts";
 import { counted } from "../../shared/counted.ts";
 import type { NodeDescription } from "../../shared/node.ts";

@@ -1,22 +1,22 @@
 import { isatty } from "node:tty";
-import { type AgentFile, agentFile } from "../../agent/agent-file.ts";
-import type { AgentLog } from "../../agent/agent-log.ts";
-import { describeNode } from "../../agent/describe.ts";
 import { hasBrokenGpus, lookAgain, lookAtMachine, type Sight } from "../../agent/detectors/detect.ts";
 import { engineHazard } from "../../agent/detectors/engine-hazard.ts";
 import { taskGpu } from "../../agent/detectors/gpu.ts";
-import { jobAccount, rootWarning } from "../../agent/job-account.ts";
 import type { agentOptions } from "../../agent/options.ts";
-import type { NodeProfile, ProfileSource } from "../../agent/profile.ts";
+import { type AgentFile, agentFile } from "../../agent/profile/agent-file.ts";
+import { describeNode } from "../../agent/profile/describe.ts";
+import { jobAccount, rootWarning } from "../../agent/profile/job-account.ts";
+import type { NodeProfile, ProfileSource } from "../../agent/profile/profile.ts";
 import type { Env } from "../../shared/config/home.ts";
 import type { OptionValues } from "../../shared/config/options.ts";
+import type { Logger } from "../../shared/logger.ts";
 import type { Settings } from "../command/command.ts";
 import { CliError } from "../exit/failure.ts";
 import { agentFilePath, nodeSettings } from "./settings.ts";
 
 export interface ProfileReader {
   env: Env;
-  log: AgentLog;
+  log: Logger;
   /** As the command found them when it was called. */
   settings: AgentSettings;
   readAgain(): Promise<AgentSettings>;

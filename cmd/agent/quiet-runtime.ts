@@ -1,4 +1,4 @@
-import { libc } from "../../agent/executors/libc.ts";
+import { libc } from "../../agent/process/libc.ts";
 import type { Env } from "../../shared/config/home.ts";
 import { selfCommand } from "../command/self-command.ts";
 

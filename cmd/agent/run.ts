@@ -1,17 +1,17 @@
 import { createHash } from "node:crypto";
 import { statSync } from "node:fs";
 import { type AgentEnd, runAgent } from "../../agent/agent.ts";
-import { agentFile } from "../../agent/agent-file.ts";
-import type { AgentLog } from "../../agent/agent-log.ts";
 import { replaceAgent } from "../../agent/control/find-agent.ts";
-import { readNodeFile } from "../../agent/journal/node-file.ts";
 import { agentOptions } from "../../agent/options.ts";
-import { keepProcessPrivate } from "../../agent/private-process.ts";
-import { statePaths } from "../../agent/state-dir.ts";
+import { keepProcessPrivate } from "../../agent/process/private-process.ts";
+import { agentFile } from "../../agent/profile/agent-file.ts";
+import { readNodeFile } from "../../agent/state/node-file.ts";
+import { statePaths } from "../../agent/state/state-dir.ts";
 import packageJson from "../../package.json" with { type: "json" };
 import { ComputeClient } from "../../sdk/client.ts";
-import { textLog } from "../../server/log.ts";
 import { defineOptions, flagOption, optionNumber } from "../../shared/config/options.ts";
+import type { Logger } from "../../shared/logger.ts";
+import { textLogger } from "../../shared/logger.ts";
 import { RUN_HEADER } from "../../shared/node.ts";
 import { givenOpenFiles, raiseOpenFiles } from "../../shared/open-files.ts";
 import { defineCommand } from "../command/command.ts";
@@ -78,7 +78,7 @@ export const command = defineCommand({
     const { url } = workspace;
     const stateDir = agentStateDir(env, workspace.name);
     // A log line that cannot be written must not stop the jobs.
-    const log = textLog((line) => void output.note(line).catch(() => undefined));
+    const log = textLogger((line) => void output.note(line).catch(() => undefined));
     const settings = { options, config, configPath };
     const { profile, source, terminalGone } = await readProfile({ env, log, settings, readAgain });
     if (options.url === undefined && !workspace.known)
@@ -127,7 +127,7 @@ function maxJobsOf(given: { once: boolean; "max-jobs"?: number }): number | unde
   });
 }
 
-async function takeThePlace(stateDir: string, log: AgentLog): Promise<void> {
+async function takeThePlace(stateDir: string, log: Logger): Promise<void> {
   const startMs = performance.now();
   const problem = await replaceAgent(stateDir);
   if (problem !== undefined) {

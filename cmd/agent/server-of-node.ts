@@ -1,8 +1,8 @@
-import type { AgentLog } from "../../agent/agent-log.ts";
-import { readNodeFile } from "../../agent/journal/node-file.ts";
-import { statePaths } from "../../agent/state-dir.ts";
+import { readNodeFile } from "../../agent/state/node-file.ts";
+import { statePaths } from "../../agent/state/state-dir.ts";
 import { ServerProof } from "../../sdk/server-proof.ts";
 import type { Env } from "../../shared/config/home.ts";
+import type { Logger } from "../../shared/logger.ts";
 import { type ChosenWorkspace, chooseWorkspace, isKnownWorkspace } from "../workspace/workspaces.ts";
 import { agentStateDir } from "./state.ts";
 
@@ -21,7 +21,7 @@ export async function chooseAgentWorkspace(
  * The proof that the URL leads to the server of the sign-in, or of the node. Where neither has learnt the server's key yet,
  * it is learnt now.
  */
-export function proofForAgent(workspace: ChosenWorkspace, stateDir: string, log: AgentLog): ServerProof {
+export function proofForAgent(workspace: ChosenWorkspace, stateDir: string, log: Logger): ServerProof {
   if (workspace.proof) return workspace.proof;
   const { url } = workspace;
   const { nodeFile } = statePaths(stateDir);

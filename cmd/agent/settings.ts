@@ -1,7 +1,7 @@
 import { join, resolve } from "node:path";
-import { agentFile } from "../../agent/agent-file.ts";
-import type { NodeSettings } from "../../agent/describe.ts";
 import { agentOptions } from "../../agent/options.ts";
+import { agentFile } from "../../agent/profile/agent-file.ts";
+import type { NodeSettings } from "../../agent/profile/describe.ts";
 import packageJson from "../../package.json" with { type: "json" };
 import type { Env } from "../../shared/config/home.ts";
 import { tanvritHome } from "../../shared/config/home.ts";

@@ -1,6 +1,6 @@
 import { type FoundAgent, findAgent } from "../../agent/control/find-agent.ts";
 import type { AgentStatus } from "../../agent/control/protocol.ts";
-import type { TaskLimits } from "../../agent/executors/executor.ts";
+import type { TaskLimits } from "../../agent/limits/limits.ts";
 import { counted } from "../../shared/counted.ts";
 import { defineCommand } from "../command/command.ts";
 import { clientOptions } from "../connection/connection-options.ts";

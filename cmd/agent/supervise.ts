@@ -1,9 +1,9 @@
-import { textOf } from "../../agent/agent-log.ts";
-import { keepProcessPrivate } from "../../agent/private-process.ts";
+import { keepProcessPrivate } from "../../agent/process/private-process.ts";
 import { supervise } from "../../agent/supervisor/supervise.ts";
-import { textLog } from "../../server/log.ts";
 import { defineOptions, optionText } from "../../shared/config/options.ts";
+import { textLogger } from "../../shared/logger.ts";
 import { raiseOpenFiles } from "../../shared/open-files.ts";
+import { textOf } from "../../shared/text-of.ts";
 import { defineCommand } from "../command/command.ts";
 import { exitCodes } from "../exit/exit-codes.ts";
 import { stopSignals } from "../exit/stop-signals.ts";
@@ -32,7 +32,7 @@ export const command = defineCommand({
     keepProcessPrivate(process.env);
     raiseOpenFiles();
     // A log line that cannot be written must not stop the jobs.
-    const log = textLog((line) => void output.note(line).catch(() => undefined));
+    const log = textLogger((line) => void output.note(line).catch(() => undefined));
     try {
       await supervise({
         dir: options.dir,

@@ -1,5 +1,5 @@
-import { EXECUTION_VARIABLE } from "../../agent/executors/environment.ts";
-import { processStat, readProc } from "../../agent/executors/process-table.ts";
+import { EXECUTION_VARIABLE } from "../../agent/process/environment.ts";
+import { processStat, readProc } from "../../agent/process/process-table.ts";
 import type { Env } from "../../shared/config/home.ts";
 
 /** Deeper than any chain of processes that people start. */

@@ -2,7 +2,7 @@ import { afterAll, expect, test } from "bun:test";
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { agentFile } from "../../agent/agent-file.ts";
+import { agentFile } from "../../agent/profile/agent-file.ts";
 import { CliError } from "../exit/failure.ts";
 import { readConfigFile } from "./read-config.ts";
 

@@ -1,5 +1,5 @@
 import { defineOptions, optionText } from "../../shared/config/options.ts";
-import { templateName } from "../../shared/template.ts";
+import { templateName } from "../../shared/template/template.ts";
 import { defineCommand } from "../command/command.ts";
 import { connect, patience } from "../connection/connect.ts";
 import { clientOptions } from "../connection/connection-options.ts";

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { defineOptions, optionNumber, optionText } from "../../shared/config/options.ts";
-import { misfirePolicy, overlapPolicy } from "../../shared/schedule.ts";
+import { misfirePolicy, overlapPolicy } from "../../shared/schedule/schedule.ts";
 import { defineCommand } from "../command/command.ts";
 import { connect, patience } from "../connection/connect.ts";
 import { clientOptions } from "../connection/connection-options.ts";

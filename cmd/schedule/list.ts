@@ -1,5 +1,5 @@
 import { defineOptions } from "../../shared/config/options.ts";
-import { scheduleStatus } from "../../shared/schedule.ts";
+import { scheduleStatus } from "../../shared/schedule/schedule.ts";
 import { defineCommand } from "../command/command.ts";
 import { DEFAULT_LIST_LIMIT, limitOption, statusOption } from "../command/common-options.ts";
 import { connect, patience } from "../connection/connect.ts";

@@ -1,5 +1,5 @@
+import type { ServerSettings } from "../../server/compose/options.ts";
 import type { CheckReport } from "../../server/integrity/check.ts";
-import type { ServerSettings } from "../../server/options.ts";
 import { defineOptions } from "../../shared/config/options.ts";
 import { defineCommand } from "../command/command.ts";
 import { jsonOption } from "../command/common-options.ts";

@@ -1,6 +1,6 @@
-import { maskedUrl } from "../../server/masked-url.ts";
-import { serverOptions } from "../../server/options.ts";
-import type { MoveReport } from "../../server/store/move/move.ts";
+import { serverOptions } from "../../server/compose/options.ts";
+import type { MoveReport } from "../../server/migrate/move.ts";
+import { maskedUrl } from "../../server/runtime/masked-url.ts";
 import { accountHome } from "../../shared/config/home.ts";
 import { defineOptions, flagOption, optionText } from "../../shared/config/options.ts";
 import { defineCommand } from "../command/command.ts";
@@ -84,9 +84,9 @@ interface MoveFlags {
 
 async function move(from: string, to: string, flags: MoveFlags, output: Output): Promise<MoveReport> {
   const [{ MoveSource }, { openMoveTarget }, { moveStore }] = await Promise.all([
-    import("../../server/store/move/source.ts"),
-    import("../../server/store/move/open-target.ts"),
-    import("../../server/store/move/move.ts"),
+    import("../../server/migrate/source.ts"),
+    import("../../server/migrate/open-target.ts"),
+    import("../../server/migrate/move.ts"),
   ]);
   using source = MoveSource.open(from, flags["secret-key-file"]);
   const dryRun = flags["dry-run"];

@@ -1,12 +1,17 @@
 import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
 import { join } from "node:path";
+import {
+  type ServerSettings,
+  serverFile,
+  serverOptions,
+  serverSettings,
+} from "../../server/compose/options.ts";
 import { plainName } from "../../server/http/own-names.ts";
-import { textLog } from "../../server/log.ts";
-import { maskedUrl } from "../../server/masked-url.ts";
-import { type ServerSettings, serverFile, serverOptions, serverSettings } from "../../server/options.ts";
+import { maskedUrl } from "../../server/runtime/masked-url.ts";
 import type { RunningServer } from "../../server/start.ts";
 import { defineOptions, optionText } from "../../shared/config/options.ts";
+import { textLogger } from "../../shared/logger.ts";
 import { raiseOpenFiles } from "../../shared/open-files.ts";
 import { isLoopback } from "../../shared/url.ts";
 import { defineCommand } from "../command/command.ts";
@@ -67,7 +72,7 @@ export const command = defineCommand({
 async function start(settings: ServerSettings, note: (line: string) => void): Promise<RunningServer> {
   const { startServer } = await import("../../server/start.ts");
   try {
-    return await startServer(settings, textLog(note));
+    return await startServer(settings, textLogger(note));
   } catch (error) {
     throw (await unknownHost(error, settings)) ?? explain(error, settings);
   }

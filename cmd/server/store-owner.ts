@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { z } from "zod";
-import { maskedUrl } from "../../server/masked-url.ts";
-import { type ServerSettings, serverOptions, serverSettings } from "../../server/options.ts";
+import { type ServerSettings, serverOptions, serverSettings } from "../../server/compose/options.ts";
+import { maskedUrl } from "../../server/runtime/masked-url.ts";
 import type { Env } from "../../shared/config/home.ts";
 import { defineOptions, resolveOptions } from "../../shared/config/options.ts";
 import { ComputeError } from "../../shared/errors.ts";
@@ -88,7 +88,7 @@ export async function maintain<Result>(
 /** Opens the store itself, which only works while no server has it. Close it again. */
 export async function openStoreOf(settings: ServerSettings) {
   refuseWithoutStore(settings);
-  const { openStores } = await import("../../server/store/open-stores.ts");
+  const { openStores } = await import("../../server/compose/open-stores.ts");
   return openStores(settings).catch((cause) => {
     throw explainStore(cause, settings);
   });

@@ -1,7 +1,12 @@
 import { z } from "zod";
 import { defineOptions, optionNumber, optionText } from "../../shared/config/options.ts";
 import { parseYaml } from "../../shared/config/yaml.ts";
-import { type TemplateFile, templateFile, templateName, templateRef } from "../../shared/template.ts";
+import {
+  type TemplateFile,
+  templateFile,
+  templateName,
+  templateRef,
+} from "../../shared/template/template.ts";
 import { CliError } from "../exit/failure.ts";
 import { fileName, readTextFile } from "../input/read-file.ts";
 

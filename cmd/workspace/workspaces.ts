@@ -83,7 +83,7 @@ const LOCK_LIMIT_MS = 5_000;
 const LOOK_AGAIN_MS = 10;
 
 async function lockConfig(path: string): Promise<() => void> {
-  const { tryLock } = await import("../../agent/journal/lock.ts");
+  const { tryLock } = await import("../../agent/state/lock.ts");
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   const deadlineMs = performance.now() + LOCK_LIMIT_MS;
   for (;;) {

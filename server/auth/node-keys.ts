@@ -1,6 +1,6 @@
 import { createHash, createHmac, randomBytes, timingSafeEqual } from "node:crypto";
 import { ComputeError } from "../../shared/errors.ts";
-import { RecentMap } from "../recent-map.ts";
+import { RecentMap } from "../runtime/recent-map.ts";
 
 /** The secret is 160 random bits and a mark, which nobody guesses however fast a guess is: bcrypt need not be slow here. */
 const BCRYPT = { algorithm: "bcrypt", cost: 5 } as const;

@@ -2,8 +2,8 @@ import { afterEach, beforeEach, expect, test } from "bun:test";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { openSqliteStores } from "../store/open-sqlite.ts";
-import { openStores } from "../store/open-stores.ts";
+import { openSqliteStores } from "../compose/open-sqlite.ts";
+import { openStores } from "../compose/open-stores.ts";
 
 let dataDir: string;
 beforeEach(() => {

@@ -3,7 +3,7 @@ import { errors, jwtVerify, SignJWT } from "jose";
 import { type Identity, identity, type TokenSet } from "../../shared/auth.ts";
 import { ComputeError } from "../../shared/errors.ts";
 import { jobId, sessionId } from "../../shared/ids.ts";
-import { RecentMap } from "../recent-map.ts";
+import { RecentMap } from "../runtime/recent-map.ts";
 import { CLOCK_SKEW_MS } from "../tasks/clock.ts";
 import type { SessionRecord, SessionStore } from "./session-store.ts";
 

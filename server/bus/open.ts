@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
+import type { Logger } from "../../shared/logger.ts";
 import type { SessionStore } from "../auth/session-store.ts";
-import type { Log } from "../log.ts";
 import type { Bus } from "./bus.ts";
 import { MemoryBus } from "./memory-bus.ts";
 import { RedisBus } from "./redis-bus.ts";
@@ -9,7 +9,7 @@ import { RedisBus } from "./redis-bus.ts";
 export async function openBus(
   { bus, store }: { bus: string | undefined; store: string },
   sessions: SessionStore,
-  log: Log,
+  log: Logger,
 ): Promise<Bus> {
   if (bus !== undefined) {
     return new RedisBus({ url: bus, prefix: await channelPrefix(sessions), log });

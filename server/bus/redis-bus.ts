@@ -1,6 +1,6 @@
 import { lineLength } from "../../shared/log.ts";
-import type { Log } from "../log.ts";
-import { maskedUrl } from "../masked-url.ts";
+import type { Logger } from "../../shared/logger.ts";
+import { maskedUrl } from "../runtime/masked-url.ts";
 import type { Bus, BusMessages, BusTopic } from "./bus.ts";
 import { LogFollows } from "./log-follows.ts";
 import { MemoryBus } from "./memory-bus.ts";
@@ -12,7 +12,7 @@ export interface RedisBusOptions {
   url: string;
   /** Before the name of every channel: servers with another one hear nothing of this one. */
   prefix: string;
-  log: Log;
+  log: Logger;
 }
 
 /** What waits while Redis is away; messages only make things fast, so the oldest may go. */

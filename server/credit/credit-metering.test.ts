@@ -3,13 +3,13 @@ import type { ExecutionReport } from "../../shared/node.ts";
 import { jobOf, nodeOf } from "../../tests/contract/control-plane.contract.ts";
 import { waitFor } from "../../tests/support/wait.ts";
 import { MemoryBus } from "../bus/memory-bus.ts";
+import { composeCredits, meteringTask } from "../compose/credits.ts";
+import { openSqliteStores } from "../compose/open-sqlite.ts";
+import type { Stores } from "../compose/stores.ts";
 import { ExecutionService } from "../execution/execution-service.ts";
 import type { Assigned } from "../execution/execution-store.ts";
 import type { JobRecord } from "../job/job-record.ts";
 import type { NodeRecord } from "../node/node-store.ts";
-import { openSqliteStores } from "../store/open-sqlite.ts";
-import type { Stores } from "../store/stores.ts";
-import { composeCredits, meteringTask } from "./compose-credits.ts";
 import { isSound } from "./credit-store.ts";
 
 const MINUTE_MS = 60_000;

@@ -1,4 +1,6 @@
 import type { Collection, Filter } from "mongodb";
+import { MongoAssigner } from "../dispatch/assign-store.mongo.ts";
+import type { Requirement } from "../dispatch/matching.ts";
 import {
   type ExecutionDocument,
   executionFromDocument,
@@ -9,7 +11,6 @@ import type { ExecutionRecord, JobRecord } from "../job/job-record.ts";
 import type { NodeDocument } from "../node/node-store.mongo.ts";
 import type { MongoStore } from "../store/mongo.ts";
 import { CLOCK_SKEW_MS } from "../tasks/clock.ts";
-import { MongoAssigner } from "./assign.mongo.ts";
 import {
   type Assigned,
   type AssignRequest,
@@ -19,7 +20,6 @@ import {
   type LiveExecutionFilter,
   MAX_DUE,
 } from "./execution-store.ts";
-import type { Requirement } from "./matching.ts";
 
 export class MongoExecutionStore implements ExecutionStore {
   private readonly assigner: MongoAssigner;

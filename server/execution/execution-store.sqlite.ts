@@ -1,9 +1,10 @@
 import type { SQLQueryBindings } from "bun:sqlite";
+import { SqliteAssigner } from "../dispatch/assign-store.sqlite.ts";
+import type { Requirement } from "../dispatch/matching.ts";
 import type { ExecutionRecord } from "../job/job-record.ts";
 import { type ExecutionRow, executionFromRow, type JobRow, jobFromRow } from "../job/job-rows.sqlite.ts";
 import type { Migration, SqliteStore } from "../store/sqlite.ts";
 import { CLOCK_SKEW_MS } from "../tasks/clock.ts";
-import { SqliteAssigner } from "./assign.sqlite.ts";
 import {
   type Assigned,
   type AssignRequest,
@@ -13,7 +14,6 @@ import {
   type LiveExecutionFilter,
   MAX_DUE,
 } from "./execution-store.ts";
-import type { Requirement } from "./matching.ts";
 
 export const executionMigrations: Migration[] = [
   {

@@ -1,8 +1,8 @@
 import type { ExecutionStatus } from "../../shared/job-state.ts";
+import type { Requirement } from "../dispatch/matching.ts";
 import type { ExecutionRecord, JobRecord } from "../job/job-record.ts";
 import type { Speaker } from "../node/node-store.ts";
 import type { KeepsTimes } from "../tasks/clock.ts";
-import type { Requirement } from "./matching.ts";
 
 export interface AssignRequest {
   nodeId: string;

@@ -4,10 +4,10 @@ import type { Endpoint } from "../../shared/endpoints/endpoint.ts";
 import { endpoints } from "../../shared/endpoints/index.ts";
 import { ComputeError } from "../../shared/errors.ts";
 import { limits } from "../../shared/limits.ts";
-import { audit, auditCall } from "../audit.ts";
+import type { Logger } from "../../shared/logger.ts";
 import { checkTicket } from "../auth/authenticator.ts";
-import type { Log } from "../log.ts";
 import { type AccessWatch, untilAccessEnds } from "./access-watch.ts";
+import { audit, auditCall } from "./audit.ts";
 import { Bodies } from "./bodies.ts";
 import { parseBody, refuseEncoding } from "./body.ts";
 import { checkInput } from "./check-input.ts";
@@ -25,7 +25,7 @@ export interface AppParts {
   stopping: AbortSignal;
   /** Ends what waits when its access ends. */
   access: AccessWatch;
-  log: Log;
+  log: Logger;
 }
 
 /** What Bun's server tells of a request beside the request itself. */

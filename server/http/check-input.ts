@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { Turns } from "../turns.ts";
+import { Turns } from "../runtime/turns.ts";
 
 /** A list of fewer entries is checked in one go. */
 const MIN_ENTRIES = 20;

@@ -1,5 +1,5 @@
 import { ComputeError } from "../../shared/errors.ts";
-import { Turns } from "../turns.ts";
+import { Turns } from "../runtime/turns.ts";
 
 /** What tells ids of one kind from anything else. */
 interface IdCheck {

@@ -5,7 +5,7 @@ import type { RetryRule } from "../../shared/retry-rule.ts";
 import { type Condition, formatCondition, parseSelector } from "../../shared/selector.ts";
 import { codeOfSignal } from "../../shared/signals.ts";
 import { relativeMs } from "../../shared/start-time.ts";
-import { Turns } from "../turns.ts";
+import { Turns } from "../runtime/turns.ts";
 
 /** Stands before each fingerprint; one that was made in another way is not compared as a text. */
 const VERSION = "3.";

@@ -1,4 +1,5 @@
 import { jobId } from "../../shared/ids.ts";
+import type { Unschedulable } from "../dispatch/unschedulable.ts";
 import { businessOf, userOf } from "../http/callers.ts";
 import type { Handlers } from "../http/handler.ts";
 import { readPage } from "../http/page.ts";
@@ -6,7 +7,6 @@ import { behind, jobQuery } from "./job-query.ts";
 import type { JobRecord } from "./job-record.ts";
 import type { JobService } from "./job-service.ts";
 import { jobView } from "./job-view.ts";
-import type { Unschedulable } from "./unschedulable.ts";
 
 type JobHandlers = Pick<
   Handlers,

@@ -2,7 +2,7 @@ import type { Db } from "mongodb";
 import type { ExecutionEnd } from "../../shared/execution.ts";
 import { isFinal } from "../../shared/job-state.ts";
 import type { JobManifest, Resources } from "../../shared/manifest.ts";
-import { queueKeyOf } from "../execution/matching.ts";
+import { queueKeyOf } from "../dispatch/matching.ts";
 import { setAndUnset } from "../store/mongo.ts";
 import { collectionStep, replaceIndexStep } from "../store/mongo-migrations.ts";
 import { type ExecutionRecord, isLive, type JobRecord } from "./job-record.ts";

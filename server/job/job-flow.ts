@@ -2,7 +2,7 @@ import { ComputeError } from "../../shared/errors.ts";
 import { isFinal, type JobStatus } from "../../shared/job-state.ts";
 import type { JobManifest } from "../../shared/manifest.ts";
 import type { Bus } from "../bus/bus.ts";
-import { RecentMap } from "../recent-map.ts";
+import { RecentMap } from "../runtime/recent-map.ts";
 import type { DueTimes } from "../tasks/due-times.ts";
 import { applyProgress, judgeAfter, namedBefore, releaseHeld, skipHeld, tally } from "./flow-rules.ts";
 import type { GroupKey, JobFlowStore } from "./flow-store.ts";

@@ -1,5 +1,5 @@
+import { Turns } from "../runtime/turns.ts";
 import type { SqliteStore } from "../store/sqlite.ts";
-import { Turns } from "../turns.ts";
 import { idOrder, looksAtEach, selectEdge, selectJobIds } from "./job-filter.sqlite.ts";
 import type { JobRecord } from "./job-record.ts";
 import { type JobRow, jobFromRow } from "./job-rows.sqlite.ts";

@@ -4,7 +4,7 @@ import { newId } from "../../shared/ids.ts";
 import { isFinal, nextJobStatus } from "../../shared/job-state.ts";
 import type { JobManifest } from "../../shared/manifest.ts";
 import { startTimeMs } from "../../shared/start-time.ts";
-import { queueKeyOf } from "../execution/matching.ts";
+import { queueKeyOf } from "../dispatch/matching.ts";
 import { queueDeadlineOf, requeue } from "../execution/rules.ts";
 import { CLOCK_SKEW_MS } from "../tasks/clock.ts";
 import type { JobHold, JobRecord } from "./job-record.ts";

@@ -1,7 +1,7 @@
 import type { ClientSession, Collection } from "mongodb";
 import { RETRY_MAX_MS } from "../../shared/reasons.ts";
 import { startTimeMs } from "../../shared/start-time.ts";
-import { CLAIM_MS } from "../execution/claims.mongo.ts";
+import { CLAIM_MS } from "../dispatch/claims.mongo.ts";
 import { PUT_BACK_MAX_MS } from "../execution/rules.ts";
 import { Batches, type Waiting } from "../store/batches.ts";
 import {

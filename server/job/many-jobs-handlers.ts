@@ -3,17 +3,17 @@ import type { CostEstimate } from "../../shared/credit.ts";
 import type { ParsedInput } from "../../shared/endpoints/index.ts";
 import { jobId } from "../../shared/ids.ts";
 import type { JobManifest } from "../../shared/manifest.ts";
+import type { FitCheck } from "../dispatch/fit.ts";
+import { explainFit, explainJob } from "../dispatch/why.ts";
 import { businessOf, userOf } from "../http/callers.ts";
 import type { Handlers, RequestContext } from "../http/handler.ts";
 import { decodeCursor, encodeCursor } from "../http/page.ts";
-import type { FitCheck } from "./fit.ts";
 import type { JobFlowStore } from "./flow-store.ts";
 import { holdersOf } from "./group-holders.ts";
 import { jobQuery } from "./job-query.ts";
 import type { JobRecord } from "./job-record.ts";
 import type { JobService } from "./job-service.ts";
 import type { ManyJobs, RetryPlace } from "./many-jobs.ts";
-import { explainFit, explainJob } from "./why.ts";
 
 type ManyJobsHandlers = Pick<
   Handlers,

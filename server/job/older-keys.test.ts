@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { newId } from "../../shared/ids.ts";
 import { jobManifest } from "../../shared/manifest.ts";
-import { openSqliteStores } from "../store/open-sqlite.ts";
+import { openSqliteStores } from "../compose/open-sqlite.ts";
 import { newJob } from "./job-rules.ts";
 
 test("container jobs of an older release that shared a queue share it only with those that ask for the same", async () => {

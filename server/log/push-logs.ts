@@ -1,7 +1,7 @@
 import type { Bus } from "../bus/bus.ts";
 import { nodeOf } from "../http/callers.ts";
 import type { Handlers } from "../http/handler.ts";
-import { RecentMap } from "../recent-map.ts";
+import { RecentMap } from "../runtime/recent-map.ts";
 import { continuingLines, type ExecutionLines, type LogStore } from "./log-store.ts";
 
 /** An execution of the node that asks. `current`: it decides its job's fate and has not ended. */

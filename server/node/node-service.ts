@@ -4,15 +4,16 @@ import { ComputeError } from "../../shared/errors.ts";
 import { announcedBy, grantsFor, type NodeGrants, withinGrants } from "../../shared/grants.ts";
 import { newId } from "../../shared/ids.ts";
 import { limits } from "../../shared/limits.ts";
+import type { Logger } from "../../shared/logger.ts";
 import type { AgentRun, NodeCondition, NodeDescription, NodeOrders } from "../../shared/node.ts";
+import { ordersFor, SentOrders, starting, undelivered, vanished } from "../agent-api/orders.ts";
 import { sessionEnded } from "../auth/tokens.ts";
 import type { Bus } from "../bus/bus.ts";
-import type { Dispatcher } from "../execution/dispatcher.ts";
+import type { Dispatcher } from "../dispatch/dispatcher.ts";
 import type { ExecutionService } from "../execution/execution-service.ts";
 import type { Assigned, ExecutionStore, LiveExecution } from "../execution/execution-store.ts";
 import type { NodeIdentity } from "../http/handler.ts";
-import type { Log } from "../log.ts";
-import { RecentMap } from "../recent-map.ts";
+import { RecentMap } from "../runtime/recent-map.ts";
 import { HEARTBEAT_MS, OFFLINE_AFTER_MS } from "../tasks/tasks.ts";
 import { type Claim, claimNode, inWords, keyRefused, refuseUnlessSpeaker } from "./claim.ts";
 import { freeName } from "./namesakes.ts";
@@ -24,7 +25,6 @@ import {
   nodeStatusOf,
   takesWork,
 } from "./node-store.ts";
-import { ordersFor, SentOrders, starting, undelivered, vanished } from "./orders.ts";
 
 /** Makes node keys; the store keeps only the hash. */
 export interface KeyIssuer {
@@ -64,7 +64,7 @@ export interface NodeServiceParts {
   dispatcher: Dispatcher;
   keys: KeyIssuer;
   bus: Bus;
-  log: Log;
+  log: Logger;
   now: () => number;
   /** From when on the silence of nodes counts, epoch milliseconds: since then this server listens. */
   listeningSinceMs: () => number;

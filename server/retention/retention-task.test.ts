@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { newId } from "../../shared/ids.ts";
 import { jobOf } from "../../tests/contract/control-plane.contract.ts";
+import { openSqliteStores } from "../compose/open-sqlite.ts";
+import type { Stores } from "../compose/stores.ts";
 import { LOG_START } from "../log/log-store.ts";
-import { openSqliteStores } from "../store/open-sqlite.ts";
-import type { Stores } from "../store/stores.ts";
 import { retentionTask, settledClock } from "./retention-task.ts";
 import { DEFAULT_RETENTION, type RetentionSettings } from "./settings.ts";
 

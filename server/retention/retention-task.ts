@@ -1,4 +1,4 @@
-import type { Log } from "../log.ts";
+import type { Logger } from "../../shared/logger.ts";
 import type { PeriodicTask } from "../tasks/periodic.ts";
 import { deleteEnded } from "./delete-ended.ts";
 import type { RetentionStore } from "./retention-store.ts";
@@ -17,7 +17,7 @@ const JUMP_MS = 60_000;
 export interface RetentionParts {
   retention: RetentionStore;
   settings: RetentionSettings;
-  log: Log;
+  log: Logger;
   /** Whether the clock of this machine has run evenly for long enough to judge an age by it. */
   isClockSettled(nowMs: number): boolean;
 }

@@ -1,5 +1,5 @@
 import { newId } from "../../shared/ids.ts";
-import type { SkipReason } from "../../shared/schedule.ts";
+import type { SkipReason } from "../../shared/schedule/schedule.ts";
 import type { FireRecord, ScheduleRecord } from "./schedule-record.ts";
 
 /** A fire that is to have a job. */

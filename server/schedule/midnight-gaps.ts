@@ -1,4 +1,4 @@
-import { RecentMap } from "../recent-map.ts";
+import { RecentMap } from "../runtime/recent-map.ts";
 
 /** The clock was put forward from one local day into the next: the end of the first day is left out. */
 export interface MidnightGap {

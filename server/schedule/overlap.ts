@@ -1,4 +1,4 @@
-import type { OverlapPolicy } from "../../shared/schedule.ts";
+import type { OverlapPolicy } from "../../shared/schedule/schedule.ts";
 import { skip } from "./fire.ts";
 import type { FireRecord } from "./schedule-record.ts";
 import type { ScheduleDecision, ScheduleState } from "./schedule-store.ts";

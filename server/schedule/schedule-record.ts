@@ -7,7 +7,7 @@ import type {
   ScheduleStatus,
   SkipReason,
   TemplateParameters,
-} from "../../shared/schedule.ts";
+} from "../../shared/schedule/schedule.ts";
 
 /** What a schedule submits: one and the same job, or what a template makes of these parameters at that time. */
 export type ScheduledWork = { job: JobManifest } | { template: string; parameters: TemplateParameters };

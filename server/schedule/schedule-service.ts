@@ -1,7 +1,7 @@
 import type { Identity } from "../../shared/auth.ts";
 import { ComputeError } from "../../shared/errors.ts";
 import { newId } from "../../shared/ids.ts";
-import type { NewSchedule } from "../../shared/schedule.ts";
+import type { NewSchedule } from "../../shared/schedule/schedule.ts";
 import { CronRule, neverComes } from "./cron-rule.ts";
 import { newFire, skip } from "./fire.ts";
 import { jitterMs, type Prepared, plan, withoutMarksAhead } from "./fire-rules.ts";

@@ -1,4 +1,4 @@
-import type { ScheduleStatus } from "../../shared/schedule.ts";
+import type { ScheduleStatus } from "../../shared/schedule/schedule.ts";
 import type { FireRecord, ScheduleRecord } from "./schedule-record.ts";
 
 /** All that decides what becomes of a schedule's fires. */

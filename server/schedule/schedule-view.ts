@@ -1,4 +1,4 @@
-import type { Schedule, ScheduleFire, UpcomingFire } from "../../shared/schedule.ts";
+import type { Schedule, ScheduleFire, UpcomingFire } from "../../shared/schedule/schedule.ts";
 import { isoTime } from "../execution/execution-view.ts";
 import { CronRule } from "./cron-rule.ts";
 import type { FireRecord, ScheduleRecord } from "./schedule-record.ts";

@@ -1,10 +1,10 @@
 import type { SQLQueryBindings } from "bun:sqlite";
 import { afterAll, expect, test } from "bun:test";
-import type { OverlapPolicy } from "../../shared/schedule.ts";
+import type { OverlapPolicy } from "../../shared/schedule/schedule.ts";
+import { sqliteMigrations } from "../compose/open-sqlite.ts";
 import { SqliteExecutionStore } from "../execution/execution-store.sqlite.ts";
 import { SqliteJobFlowStore } from "../job/flow-store.sqlite.ts";
 import { SqliteScheduleStore } from "../schedule/schedule-store.sqlite.ts";
-import { sqliteMigrations } from "./open-sqlite.ts";
 import { SqliteStore } from "./sqlite.ts";
 
 /** Tells by which indexes each of its reads goes. */

@@ -1,5 +1,5 @@
+import type { Logger } from "../../shared/logger.ts";
 import { type Clocks, gapInWords, Standstill } from "../../shared/standstill.ts";
-import type { Log } from "../log.ts";
 
 /** How often it is looked at. */
 export const LOOK_MS = 2_000;
@@ -19,7 +19,7 @@ export class Attendance {
    */
   constructor(
     private readonly now: () => number,
-    private readonly log: Log,
+    private readonly log: Logger,
     private readonly onGap: () => void,
     clocks?: Clocks,
   ) {

@@ -1,4 +1,4 @@
-import type { Log } from "../log.ts";
+import type { Logger } from "../../shared/logger.ts";
 import type { PeriodicTask } from "./periodic.ts";
 
 /**
@@ -20,7 +20,7 @@ export interface KeepsTimes {
 const EVERY_MS = 60_000;
 
 /** `compute-clock`: nothing waits for a time that was written under a clock that was ahead and is right again. */
-export function clockTask(keepers: readonly KeepsTimes[], log: Log, onChanged: () => void): PeriodicTask {
+export function clockTask(keepers: readonly KeepsTimes[], log: Logger, onChanged: () => void): PeriodicTask {
   return {
     name: "compute-clock",
     intervalMs: EVERY_MS,

@@ -1,11 +1,11 @@
 import type { Bus } from "../bus/bus.ts";
-import { type Dispatcher, LEASE_MS } from "../execution/dispatcher.ts";
+import type { Stores } from "../compose/stores.ts";
+import { type Dispatcher, LEASE_MS } from "../dispatch/dispatcher.ts";
 import type { ExecutionService } from "../execution/execution-service.ts";
 import type { ExecutionStore } from "../execution/execution-store.ts";
 import type { JobFlow } from "../job/job-flow.ts";
 import { type JobStore, MAX_EXPIRING } from "../job/job-store.ts";
 import type { NodeStore } from "../node/node-store.ts";
-import type { Stores } from "../store/stores.ts";
 import { type Attendance, LOOK_MS } from "./attendance.ts";
 import type { PeriodicTask } from "./periodic.ts";
 

@@ -1,4 +1,4 @@
-import type { Template, TemplateSummary } from "../../shared/template.ts";
+import type { Template, TemplateSummary } from "../../shared/template/template.ts";
 import type { TemplateRecord } from "./template-store.ts";
 
 /** A template as the API shows it. */

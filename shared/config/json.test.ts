@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { batchJob } from "../endpoints/many-jobs.ts";
-import { newSchedule } from "../schedule.ts";
-import { templateFile } from "../template.ts";
+import { newSchedule } from "../schedule/schedule.ts";
+import { templateFile } from "../template/template.ts";
 import { readJson } from "./json.ts";
 
 const troubles = (text: string, schema: Parameters<typeof readJson>[1] = batchJob) =>

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { jobManifest } from "../manifest.ts";
-import { templateFile } from "../template.ts";
+import { templateFile } from "../template/template.ts";
 import { FileError, parseYaml } from "./yaml.ts";
 
 /** What is wrong with the text, a line for each issue. */

@@ -9,7 +9,7 @@ import {
   scheduleStatus,
   timeZone,
   upcomingFire,
-} from "../schedule.ts";
+} from "../schedule/schedule.ts";
 import { defineEndpoints } from "./endpoint.ts";
 import { pageInput, pageOutput } from "./page.ts";
 

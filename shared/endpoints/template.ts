@@ -11,7 +11,7 @@ import {
   templateRef,
   templateSummary,
   templateVersion,
-} from "../template.ts";
+} from "../template/template.ts";
 import { defineEndpoints } from "./endpoint.ts";
 import { pageInput, pageOutput } from "./page.ts";
 

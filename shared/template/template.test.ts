@@ -1,10 +1,10 @@
 import { expect, test } from "bun:test";
 import { FileError, parseYaml } from "../config/yaml.ts";
-import { type TemplateFile, templateFile } from "../template.ts";
 import { fillJob } from "./fill.ts";
 import type { ParameterValue } from "./parameter.ts";
 import { escapeLiteral, parsePieces } from "./placeholders.ts";
 import { resolveParameters } from "./resolve.ts";
+import { type TemplateFile, templateFile } from "./template.ts";
 
 const file = (text: string) => parseYaml(text, "t.yaml", templateFile);
 

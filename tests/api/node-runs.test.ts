@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { MemoryBus } from "../../server/bus/memory-bus.ts";
-import { openSqliteStores } from "../../server/store/open-sqlite.ts";
+import { openSqliteStores } from "../../server/compose/open-sqlite.ts";
 import type { CallId, EndpointInput } from "../../shared/endpoints/index.ts";
 import type { AgentRun } from "../../shared/node.ts";
 import type { As } from "../support/api.ts";

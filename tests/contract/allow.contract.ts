@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { queueKeyOf } from "../../server/execution/matching.ts";
+import { queueKeyOf } from "../../server/dispatch/matching.ts";
 import { nodeAllow } from "../../shared/allow.ts";
 import { newId } from "../../shared/ids.ts";
 import type { JobManifestInput } from "../../shared/manifest.ts";

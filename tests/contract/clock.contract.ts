@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
+import type { Stores } from "../../server/compose/stores.ts";
 import { applyReport, endExecution, putBack } from "../../server/execution/rules.ts";
 import { newJob } from "../../server/job/job-rules.ts";
-import type { Stores } from "../../server/store/stores.ts";
 import { newId } from "../../shared/ids.ts";
 import { type JobManifestInput, jobManifest } from "../../shared/manifest.ts";
 import { ScheduleWorld } from "../support/schedule-world.ts";

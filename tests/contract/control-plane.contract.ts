@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { queueKeyOf } from "../../server/dispatch/matching.ts";
 import type { ExecutionStore } from "../../server/execution/execution-store.ts";
-import { queueKeyOf } from "../../server/execution/matching.ts";
 import { applyReport, expireQueued, releaseLease, renewLease } from "../../server/execution/rules.ts";
 import type { JobFlowStore } from "../../server/job/flow-store.ts";
 import type { JobRecord } from "../../server/job/job-record.ts";

@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
-import type { Enforcement, TaskGpu, TaskLimits, TaskUsage } from "../../agent/executors/executor.ts";
+import type { TaskGpu } from "../../agent/executors/executor.ts";
+import type { Enforcement, TaskLimits, TaskUsage } from "../../agent/limits/limits.ts";
 import { quickest } from "../support/wait.ts";
 import { AGENT_SECRET, type ExecutorUnderTest, type Script, Stage, type Started } from "./executor-stage.ts";
 

@@ -1,18 +1,18 @@
 import { mkdir } from "node:fs/promises";
-import { allowedEnvironment } from "../../agent/executors/environment.ts";
 import type {
   Executor,
   RunningTask,
   Task,
   TaskExit,
   TaskGpu,
-  TaskLimits,
   TaskOutput,
 } from "../../agent/executors/executor.ts";
-import { assignmentOf } from "../../agent/testing/assignment.ts";
-import type { FakePlan, FakeSaying } from "../../agent/testing/fake-task.ts";
+import type { TaskLimits } from "../../agent/limits/limits.ts";
+import { allowedEnvironment } from "../../agent/process/environment.ts";
 import { newId } from "../../shared/ids.ts";
 import type { JobManifestInput } from "../../shared/manifest.ts";
+import { assignmentOf } from "../support/agent/assignment.ts";
+import type { FakePlan, FakeSaying } from "../support/agent/fake-task.ts";
 import { processesNaming } from "../support/processes.ts";
 import { makeScratch, type Scratch } from "../support/scratch.ts";
 import { waitFor, within } from "../support/wait.ts";

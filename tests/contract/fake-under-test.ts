@@ -1,5 +1,5 @@
 import { jobEnvironment } from "../../agent/executors/environment.ts";
-import { FakeExecutor } from "../../agent/testing/fake-executor.ts";
+import { FakeExecutor } from "../support/agent/fake-executor.ts";
 import { type ExecutorUnderTest, playedTask, type Script } from "./executor-stage.ts";
 
 export async function fakeUnderTest(): Promise<ExecutorUnderTest> {

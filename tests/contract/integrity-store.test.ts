@@ -1,4 +1,4 @@
-import { openSqliteStores } from "../../server/store/open-sqlite.ts";
+import { openSqliteStores } from "../../server/compose/open-sqlite.ts";
 import { integrityStoreContract } from "./integrity-store.contract.ts";
 
 integrityStoreContract("SQLite", async () => openSqliteStores(":memory:"));

@@ -1,4 +1,4 @@
-import { openSqliteStores } from "../../server/store/open-sqlite.ts";
+import { openSqliteStores } from "../../server/compose/open-sqlite.ts";
 import { retentionStoreContract } from "./retention-store.contract.ts";
 
 retentionStoreContract("SQLite", async () => openSqliteStores(":memory:"));

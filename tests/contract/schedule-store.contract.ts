@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
+import type { Stores } from "../../server/compose/stores.ts";
 import type { ScheduleRecord } from "../../server/schedule/schedule-record.ts";
-import type { Stores } from "../../server/store/stores.ts";
 import { newId } from "../../shared/ids.ts";
 import { jobManifest } from "../../shared/manifest.ts";
 import { ScheduleWorld } from "../support/schedule-world.ts";

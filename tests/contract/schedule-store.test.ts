@@ -1,4 +1,4 @@
-import { openSqliteStores } from "../../server/store/open-sqlite.ts";
+import { openSqliteStores } from "../../server/compose/open-sqlite.ts";
 import { scheduleStoreContract } from "./schedule-store.contract.ts";
 
 scheduleStoreContract("SQLite", async () => [openSqliteStores(":memory:")]);

@@ -1,4 +1,4 @@
-import { openSqliteStores } from "../../server/store/open-sqlite.ts";
+import { openSqliteStores } from "../../server/compose/open-sqlite.ts";
 import { AuthWorld } from "../support/auth-world.ts";
 import { makeScratch } from "../support/scratch.ts";
 import { sealedSecretsContract } from "./sealed-secrets.contract.ts";

@@ -1,5 +1,5 @@
 import type { Executor } from "../../agent/executors/executor.ts";
-import { ShellExecutor } from "../../agent/executors/shell.ts";
+import { ShellExecutor } from "../../agent/executors/shell/shell-executor.ts";
 import { SamplingKeeper } from "../../agent/limits/sampling-keeper.ts";
 import { makeScratch } from "../support/scratch.ts";
 import type { ExecutorUnderTest } from "./executor-stage.ts";

@@ -1,4 +1,4 @@
-import { openSqliteStores } from "../../server/store/open-sqlite.ts";
+import { openSqliteStores } from "../../server/compose/open-sqlite.ts";
 import { allowContract } from "./allow.contract.ts";
 import { clockContract } from "./clock.contract.ts";
 import { controlPlaneContract } from "./control-plane.contract.ts";

@@ -4,9 +4,9 @@
  */
 import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { agentFile, allowOf } from "../../agent/agent-file.ts";
 import { DockerExecutor } from "../../agent/executors/docker/docker-executor.ts";
 import { plainGrants } from "../../agent/executors/docker/settings.ts";
+import { agentFile, allowOf } from "../../agent/profile/agent-file.ts";
 import { newId } from "../../shared/ids.ts";
 import { jobManifest } from "../../shared/manifest.ts";
 

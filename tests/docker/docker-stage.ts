@@ -5,17 +5,13 @@ import type { z } from "zod";
 import { DockerExecutor, type DockerExecutorOptions } from "../../agent/executors/docker/docker-executor.ts";
 import type { Engine } from "../../agent/executors/docker/engine.ts";
 import { type ContainerGrants, plainGrants } from "../../agent/executors/docker/settings.ts";
-import type {
-  JobAccount,
-  RunningTask,
-  TaskExit,
-  TaskGpu,
-  TaskLimits,
-} from "../../agent/executors/executor.ts";
-import { assignmentOf } from "../../agent/testing/assignment.ts";
+import type { RunningTask, TaskExit, TaskGpu } from "../../agent/executors/executor.ts";
+import type { TaskLimits } from "../../agent/limits/limits.ts";
+import type { JobAccount } from "../../agent/process/account.ts";
 import { nodeAllow } from "../../shared/allow.ts";
 import { newId } from "../../shared/ids.ts";
 import type { JobManifestInput } from "../../shared/manifest.ts";
+import { assignmentOf } from "../support/agent/assignment.ts";
 import { testEngine } from "../support/docker.ts";
 import { waitFor } from "../support/wait.ts";
 

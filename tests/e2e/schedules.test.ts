@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import type { Schedule, ScheduleFire } from "../../shared/schedule.ts";
+import type { Schedule, ScheduleFire } from "../../shared/schedule/schedule.ts";
 import { Person } from "../support/person.ts";
 import { waitFor } from "../support/wait.ts";
 

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
-import type { TaskLimits } from "../../agent/executors/executor.ts";
-import { ShellExecutor } from "../../agent/executors/shell.ts";
+import { ShellExecutor } from "../../agent/executors/shell/shell-executor.ts";
 import { chooseLimitKeeper } from "../../agent/limits/choose.ts";
+import type { TaskLimits } from "../../agent/limits/limits.ts";
 import { SamplingKeeper } from "../../agent/limits/sampling-keeper.ts";
-import { startJob } from "../../agent/testing/shell-jobs.ts";
+import { startJob } from "../support/agent/shell-jobs.ts";
 import { processesNaming } from "../support/processes.ts";
 import { makeScratch, type Scratch } from "../support/scratch.ts";
 

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { MongoClient } from "mongodb";
 import type { Seal } from "../../server/auth/seal.ts";
+import { openMongoStores } from "../../server/compose/open-stores.ts";
+import type { Stores } from "../../server/compose/stores.ts";
 import { newJob } from "../../server/job/job-rules.ts";
-import { openMongoStores } from "../../server/store/open-stores.ts";
-import type { Stores } from "../../server/store/stores.ts";
 import { newId } from "../../shared/ids.ts";
 import { jobManifest } from "../../shared/manifest.ts";
 import { allowContract } from "../contract/allow.contract.ts";

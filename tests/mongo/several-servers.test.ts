@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
 import type { Db, Document } from "mongodb";
-import { MongoClaims } from "../../server/execution/claims.mongo.ts";
-import { LEASE_MS } from "../../server/execution/dispatcher.ts";
+import { openMongoStores } from "../../server/compose/open-stores.ts";
+import type { Stores } from "../../server/compose/stores.ts";
+import { MongoClaims } from "../../server/dispatch/claims.mongo.ts";
+import { LEASE_MS } from "../../server/dispatch/dispatcher.ts";
 import type { Assigned } from "../../server/execution/execution-store.ts";
 import { applyReport } from "../../server/execution/rules.ts";
 import type { NodeRecord } from "../../server/node/node-store.ts";
 import { MongoStore } from "../../server/store/mongo.ts";
-import { openMongoStores } from "../../server/store/open-stores.ts";
-import type { Stores } from "../../server/store/stores.ts";
 import { newId } from "../../shared/ids.ts";
 import { jobOf, nodeOf } from "../contract/control-plane.contract.ts";
 import { TestMongo } from "../support/mongod.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
+import { openMongoStores } from "../../server/compose/open-stores.ts";
 import { MongoStore } from "../../server/store/mongo.ts";
-import { openMongoStores } from "../../server/store/open-stores.ts";
 import { newId } from "../../shared/ids.ts";
 import { jobOf } from "../contract/control-plane.contract.ts";
 import { TestMongo } from "../support/mongod.ts";

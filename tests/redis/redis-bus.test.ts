@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import type { BusMessages } from "../../server/bus/bus.ts";
 import { RedisBus } from "../../server/bus/redis-bus.ts";
-import { textLog } from "../../server/log.ts";
+import { textLogger } from "../../shared/logger.ts";
 import {
   busContract,
   follow,
@@ -122,7 +122,7 @@ test("a Redis that does not answer holds up nobody, and closing the bus takes no
 test("the log says why there is no bus, without the password", async () => {
   const said: string[] = [];
   const url = `redis://default:wrong-secret@127.0.0.1:${redis.port}`;
-  const bus = new RedisBus({ url, prefix: "x:", log: textLog((line) => said.push(line)) });
+  const bus = new RedisBus({ url, prefix: "x:", log: textLogger((line) => said.push(line)) });
   await waitFor("a warning", () => said.length > 0);
   await bus.close();
   expect(said[0]).toContain("the bus is away");
@@ -132,7 +132,7 @@ test("the log says why there is no bus, without the password", async () => {
 
 async function connect(to: TestRedis): Promise<TwoServers> {
   const said: string[] = [];
-  const log = textLog((line) => said.push(line));
+  const log = textLogger((line) => said.push(line));
   const prefix = `${crypto.randomUUID()}:`;
   const [here, there] = [0, 1].map(() => new RedisBus({ url: to.url, prefix, log })) as [RedisBus, RedisBus];
   await waitFor("both to be connected", () => said.length === 2, { seen: () => said });

@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
 import { createComputeClient } from "../../sdk/index.ts";
 import { openBus } from "../../server/bus/open.ts";
-import { textLog } from "../../server/log.ts";
-import { openSqliteStores } from "../../server/store/open-sqlite.ts";
+import { openSqliteStores } from "../../server/compose/open-sqlite.ts";
+import { textLogger } from "../../shared/logger.ts";
 import { type As, headersOf } from "../support/api.ts";
 import { TestPlane } from "../support/plane.ts";
 import { PlayedNode } from "../support/played-node.ts";
@@ -144,7 +144,7 @@ class Fleet implements AsyncDisposable {
     const redis = stack.use(await TestRedis.start());
     const stores = stack.adopt(openSqliteStores(":memory:"), (one) => one.close());
     const said: string[] = [];
-    const log = textLog((line) => said.push(line));
+    const log = textLogger((line) => said.push(line));
     const planes: TestPlane[] = [];
     for (let i = 0; i < servers; i++) {
       const bus = await openBus({ bus: redis.url, store: "shared" }, stores.sessions, log);

@@ -1,8 +1,8 @@
 import { Database } from "bun:sqlite";
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { MoveSource } from "../../server/store/move/source.ts";
-import { notMoved } from "../../server/store/move/tables.ts";
-import { openSqliteStores } from "../../server/store/open-sqlite.ts";
+import { openSqliteStores } from "../../server/compose/open-sqlite.ts";
+import { MoveSource } from "../../server/migrate/source.ts";
+import { notMoved } from "../../server/migrate/tables.ts";
 import { jobOf } from "../contract/control-plane.contract.ts";
 import type { Api, As } from "../support/api.ts";
 import { TestMongo } from "../support/mongod.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import type { ScheduleFire } from "../../shared/schedule.ts";
+import type { ScheduleFire } from "../../shared/schedule/schedule.ts";
 import { Api } from "../support/api.ts";
 import { TestMongo } from "../support/mongod.ts";
 import { Running } from "../support/program.ts";

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { createComputeClient } from "../../sdk/index.ts";
-import { openMongoStores } from "../../server/store/open-stores.ts";
+import { openMongoStores } from "../../server/compose/open-stores.ts";
 import { leaseStoreContract } from "../contract/lease-store.contract.ts";
 import { Api, type As } from "../support/api.ts";
 import { TestMongo } from "../support/mongod.ts";

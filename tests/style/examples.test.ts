@@ -1,10 +1,10 @@
 import { expect, test } from "bun:test";
 import type { z } from "zod";
-import { agentFile } from "../../agent/agent-file.ts";
-import { serverFile } from "../../server/options.ts";
+import { agentFile } from "../../agent/profile/agent-file.ts";
+import { serverFile } from "../../server/compose/options.ts";
 import { parseYaml } from "../../shared/config/yaml.ts";
 import { jobManifest } from "../../shared/manifest.ts";
-import { templateFile } from "../../shared/template.ts";
+import { templateFile } from "../../shared/template/template.ts";
 import { pagesAndSources } from "./source.ts";
 
 /** What a file is, by one of its fields; the first that fits. */

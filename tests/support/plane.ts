@@ -1,11 +1,11 @@
 import type { Bus } from "../../server/bus/bus.ts";
 import { MemoryBus } from "../../server/bus/memory-bus.ts";
-import { composePlane, type Plane } from "../../server/compose.ts";
+import { openSqliteStores } from "../../server/compose/open-sqlite.ts";
+import { openMongoStores } from "../../server/compose/open-stores.ts";
+import { composePlane, type Plane } from "../../server/compose/plane.ts";
+import type { Stores } from "../../server/compose/stores.ts";
 import type { Pricing } from "../../server/credit/pricing.ts";
 import { OwnUrls } from "../../server/http/own-urls.ts";
-import { openSqliteStores } from "../../server/store/open-sqlite.ts";
-import { openMongoStores } from "../../server/store/open-stores.ts";
-import type { Stores } from "../../server/store/stores.ts";
 import { accountLists } from "../../shared/sockets/local-server.ts";
 import { Api } from "./api.ts";
 import { makeScratch, type Scratch } from "./scratch.ts";

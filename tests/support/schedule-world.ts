@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import { MemoryBus } from "../../server/bus/memory-bus.ts";
+import type { Stores } from "../../server/compose/stores.ts";
 import { fingerprintOf } from "../../server/job/fingerprint.ts";
 import type { JobRecord } from "../../server/job/job-record.ts";
 import { cancelled, type JobOrigin, newJob } from "../../server/job/job-rules.ts";
@@ -7,11 +8,10 @@ import type { JobStore } from "../../server/job/job-store.ts";
 import type { FireRecord, ScheduleRecord } from "../../server/schedule/schedule-record.ts";
 import { ScheduleService } from "../../server/schedule/schedule-service.ts";
 import { Scheduler, type SchedulerParts } from "../../server/schedule/scheduler.ts";
-import type { Stores } from "../../server/store/stores.ts";
 import { newId } from "../../shared/ids.ts";
 import type { JobStatus } from "../../shared/job-state.ts";
 import type { JobManifest } from "../../shared/manifest.ts";
-import { newSchedule } from "../../shared/schedule.ts";
+import { newSchedule } from "../../shared/schedule/schedule.ts";
 
 const LIMIT = 500;
 

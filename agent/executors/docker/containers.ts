@@ -1,4 +1,4 @@
-import { pause } from "../../wait.ts";
+import { pause } from "../../../shared/wait.ts";
 import { LABEL } from "./container-config.ts";
 import type { Engine } from "./engine.ts";
 import { EngineError, hasStatus } from "./engine-error.ts";

@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
 import { z } from "zod";
 import { dockerOptions, imageReference } from "../../../shared/docker.ts";
-import { textOf } from "../../agent-log.ts";
-import { inTime, pause } from "../../wait.ts";
+import { textOf } from "../../../shared/text-of.ts";
+import { inTime, pause } from "../../../shared/wait.ts";
 import {
   type Executor,
   type ExecutorDescription,

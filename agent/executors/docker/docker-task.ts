@@ -1,8 +1,9 @@
 import { constants } from "node:os";
 import { signalToSend } from "../../../shared/stop-signal.ts";
-import { textOf } from "../../agent-log.ts";
-import { pause } from "../../wait.ts";
-import type { RunningTask, Task, TaskExit, TaskUsage } from "../executor.ts";
+import { textOf } from "../../../shared/text-of.ts";
+import { pause } from "../../../shared/wait.ts";
+import type { TaskUsage } from "../../limits/limits.ts";
+import type { RunningTask, Task, TaskExit } from "../executor.ts";
 import { Grace } from "../grace.ts";
 import { type ContainerState, containerState, containerStopped, signalContainer } from "./containers.ts";
 import type { Engine } from "./engine.ts";

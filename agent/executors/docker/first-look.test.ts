@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { pause } from "../../wait.ts";
+import { pause } from "../../../shared/wait.ts";
 import { StartFailedError } from "../executor.ts";
 import { Engine } from "./engine.ts";
 import { untilCommandRuns } from "./first-look.ts";

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { pause } from "../../wait.ts";
+import { pause } from "../../../shared/wait.ts";
 import { StartFailedError } from "../executor.ts";
 import { type ContainerState, containerState, containerStopped } from "./containers.ts";
 import type { Engine } from "./engine.ts";

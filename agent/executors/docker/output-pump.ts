@@ -1,4 +1,4 @@
-import { pause } from "../../wait.ts";
+import { pause } from "../../../shared/wait.ts";
 import type { TaskOutput } from "../executor.ts";
 import { type Frame, FrameReader } from "./frames.ts";
 

@@ -1,6 +1,6 @@
 import type { DockerOptions } from "../../../shared/docker.ts";
 import { type ImageName, parseImage } from "../../../shared/image-name.ts";
-import { textOf } from "../../agent-log.ts";
+import { textOf } from "../../../shared/text-of.ts";
 import { StartFailedError } from "../executor.ts";
 import type { Engine } from "./engine.ts";
 import { EngineError, hasStatus } from "./engine-error.ts";

@@ -2,10 +2,10 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { DOCKER_HUB, type ImageName, registryHost } from "../../../shared/image-name.ts";
 import { own } from "../../../shared/own.ts";
-import { ChildOutput } from "../../child-output.ts";
-import { toolEnvironment } from "../environment.ts";
+import { Strays } from "../../keeper/strays.ts";
+import { ChildOutput } from "../../process/child-output.ts";
+import { toolEnvironment } from "../../process/environment.ts";
 import { StartFailedError } from "../executor.ts";
-import { Strays } from "../keeper/strays.ts";
 import { dockerConfigDir } from "./endpoint.ts";
 import type { RegistryLogin, RegistryLogins } from "./settings.ts";
 

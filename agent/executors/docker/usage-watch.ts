@@ -1,5 +1,5 @@
-import { pause } from "../../wait.ts";
-import type { TaskUsage } from "../executor.ts";
+import { pause } from "../../../shared/wait.ts";
+import type { TaskUsage } from "../../limits/limits.ts";
 import type { Engine } from "./engine.ts";
 import { type ContainerMeter, type Reading, readingOfStats } from "./meter.ts";
 

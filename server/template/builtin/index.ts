@@ -1,5 +1,5 @@
 import { parseYaml } from "../../../shared/config/yaml.ts";
-import { type TemplateFile, templateFile } from "../../../shared/template.ts";
+import { type TemplateFile, templateFile } from "../../../shared/template/template.ts";
 import androidGradleBuild from "./android-gradle-build.yaml" with { type: "text" };
 import blenderFrames from "./blender-frames.yaml" with { type: "text" };
 import dockerRun from "./docker-run.yaml" with { type: "text" };

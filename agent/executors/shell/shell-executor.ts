@@ -1,0 +1,133 @@
+import { resolve } from "node:path";
+import { z } from "zod";
+import { pause } from "../../../shared/wait.ts";
+import { keepers } from "../../keeper/keeper.ts";
+import { chooseLimitKeeper } from "../../limits/choose.ts";
+import { type Hold, HoldError, type LimitEnforcement, type LimitKeeper } from "../../limits/limit-keeper.ts";
+import { accountName } from "../../process/account.ts";
+import { processesOf } from "../../process/marks.ts";
+import { endStragglers } from "../../process/process-tree.ts";
+import { jobEnvironment } from "../environment.ts";
+import {
+  type Executor,
+  type ExecutorDescription,
+  type Probe,
+  type RunningTask,
+  StartFailedError,
+  type Task,
+} from "../executor.ts";
+import { ShellTask } from "./shell-task.ts";
+import { spawnChild } from "./spawn.ts";
+
+/** How soon after its end a process that slipped out of its job's group is looked for. */
+const SWEEP_MS = 1_000;
+
+const NOT_YET_KNOWN: LimitEnforcement = { cpu: "none", memory: "none", pids: "none", enforcedBy: "nothing" };
+
+/** Runs commands under the agent's own account, each as the leader of a session and process group of its own. */
+export class ShellExecutor implements Executor {
+  readonly jobType = "COMMAND";
+  private readonly chooseKeeper: () => Promise<LimitKeeper>;
+  private choosing: Promise<LimitKeeper> | undefined;
+  private keeper: LimitKeeper | undefined;
+  /** Executions that ended since the last sweep. */
+  private ended = new Set<string>();
+  private sweeping: Promise<void> | undefined;
+  private readonly closing = new AbortController();
+
+  /** @param chooseKeeper decides once, at the first probe, how jobs are held to their limits. */
+  constructor(chooseKeeper: () => Promise<LimitKeeper> = chooseLimitKeeper) {
+    this.chooseKeeper = chooseKeeper;
+  }
+
+  describe(): ExecutorDescription {
+    return {
+      jobType: this.jobType,
+      summary: `commands under the account ${accountName()}`,
+      schema: z.object({}),
+      capabilities: { ...(this.keeper?.enforcement ?? NOT_YET_KNOWN), gpus: true },
+    };
+  }
+
+  async probe(): Promise<Probe> {
+    await this.limitKeeper();
+    const { platform, env } = process;
+    if (platform === "win32" || Bun.which("sh", { PATH: env.PATH ?? "" })) return { available: true };
+    return { available: false, why: "There is no sh in PATH; install a POSIX shell, or correct PATH." };
+  }
+
+  async start(task: Task, signal: AbortSignal): Promise<RunningTask> {
+    if (signal.aborted) throw new StartFailedError("The start was given up before the command ran.");
+    const { manifest, executionId } = task.assignment;
+    const command = typeof manifest.command === "string" ? shell(manifest.command) : manifest.command;
+    if (command === undefined) throw new StartFailedError("The job has no command to run.");
+    const cwd = manifest.workdir === undefined ? task.dir : resolve(task.dir, manifest.workdir);
+    const keeper = this.keeper ?? (await this.limitKeeper());
+    const env = jobEnvironment(task);
+    const hold = holdFor(keeper, task);
+    try {
+      const { account, openFiles } = task;
+      const child = spawnChild({ executionId, command, cwd, env, hold, account, openFiles });
+      return new ShellTask(child, {
+        executionId,
+        output: task.output,
+        limits: task.limits,
+        stopSignal: manifest.stopSignal ?? "SIGTERM",
+        hold,
+        onEnd: () => this.sweepLater(executionId),
+      });
+    } catch (error) {
+      await hold.release();
+      throw error;
+    }
+  }
+
+  async recover(executionIds: readonly string[]): Promise<void> {
+    await (await this.limitKeeper()).recover(executionIds);
+  }
+
+  async close(): Promise<void> {
+    this.closing.abort();
+    await this.sweeping;
+  }
+
+  private async limitKeeper(): Promise<LimitKeeper> {
+    this.choosing ??= this.chooseKeeper();
+    this.keeper = await this.choosing;
+    return this.keeper;
+  }
+
+  /**
+   * A command may start a process in a session of its own that holds nothing of ours, and end. Looking for such
+   * processes at every end would cost more than a short job does; one look a second for all that ended is cheap.
+   */
+  private sweepLater(executionId: string): void {
+    // Those below a keeper are found at its end.
+    if (process.platform !== "linux" || keepers()) return;
+    this.ended.add(executionId);
+    this.sweeping ??= this.sweep();
+  }
+
+  private async sweep(): Promise<void> {
+    while (this.ended.size > 0) {
+      await pause(SWEEP_MS, this.closing.signal);
+      const ended = this.ended;
+      this.ended = new Set();
+      if (processesOf(ended).length > 0) await endStragglers(ended);
+    }
+    this.sweeping = undefined;
+  }
+}
+
+function shell(text: string): string[] {
+  return process.platform === "win32" ? ["cmd.exe", "/d", "/s", "/c", text] : ["sh", "-c", text];
+}
+
+function holdFor(keeper: LimitKeeper, { assignment, limits }: Task): Hold {
+  try {
+    return keeper.hold(assignment.executionId, limits);
+  } catch (error) {
+    if (error instanceof HoldError) throw new StartFailedError(error.message, { cause: error });
+    throw error;
+  }
+}

@@ -1,0 +1,36 @@
+import { expect, spyOn, test } from "bun:test";
+import { tmpdir } from "node:os";
+import { newId } from "../../../shared/ids.ts";
+import type { KeptChild } from "../../keeper/kept-child.ts";
+import { SamplingKeeper } from "../../limits/sampling-keeper.ts";
+import { ShellTask } from "./shell-task.ts";
+import { spawnChild } from "./spawn.ts";
+
+test.skipIf(process.platform !== "linux")("a process of a job that cannot be ended is told of", async () => {
+  const executionId = newId("exe");
+  const said: string[] = [];
+  const cwd = tmpdir();
+  const env = { PATH: process.env.PATH ?? "" };
+  const hold = new SamplingKeeper().hold(executionId, {});
+  const child = spawnChild({
+    ...{ executionId, command: ["true"], cwd, env, hold },
+    ...{ account: undefined, openFiles: undefined },
+  });
+  const kept = child.kept as KeptChild;
+  // Plays one that SIGKILL does not reach: it is there when all have been ended.
+  const survivor = Bun.spawn(["sleep", "30"], { cwd, env });
+  spyOn(kept, "end").mockImplementation(async () => false);
+  spyOn(kept, "members").mockImplementation(() => [survivor.pid]);
+  const task = new ShellTask(child, {
+    executionId,
+    output: { write: () => undefined, system: (line) => said.push(line) },
+    limits: {},
+    stopSignal: "SIGTERM",
+    hold,
+    onEnd: () => {},
+  });
+  expect(await task.wait()).toEqual({ exitCode: 0 });
+  expect(said).toEqual([expect.stringContaining(`could not be ended: sleep (${survivor.pid}, `)]);
+  survivor.kill("SIGKILL");
+  await survivor.exited;
+});

@@ -1,0 +1,224 @@
+import {
+  accessSync,
+  closeSync,
+  constants,
+  existsSync,
+  openSync,
+  readdirSync,
+  readSync,
+  statSync,
+} from "node:fs";
+import { isAbsolute, resolve } from "node:path";
+import { textOf } from "../../../shared/text-of.ts";
+import { givenUmask, withGivenUmask } from "../../../shared/umask.ts";
+import { type Keepers, KeptLaunchError, keepers, whyNoKeepers } from "../../keeper/keeper.ts";
+import { KeptChild } from "../../keeper/kept-child.ts";
+import type { Hold } from "../../limits/limit-keeper.ts";
+import type { JobAccount } from "../../process/account.ts";
+import type { Environment } from "../../process/environment.ts";
+import { keeperName } from "../../process/keeper-name.ts";
+import { markOf, withMark } from "../../process/marks.ts";
+import { closePipe, createPipe, type Pipe, readPipe } from "../../process/pipes.ts";
+import { StartFailedError } from "../executor.ts";
+import type { Child } from "./shell-task.ts";
+
+export interface SpawnOptions {
+  executionId: string;
+  command: string[];
+  cwd: string;
+  env: Environment;
+  hold: Pick<Hold, "entrance" | "groups">;
+  account: JobAccount | undefined;
+  /** The soft limit of open files; undefined: that of this process. */
+  openFiles: number | undefined;
+}
+
+/** Starts a command as the leader of a session of its own, below a keeper where there are any; or throws StartFailedError. */
+export function spawnChild(options: SpawnOptions): Child {
+  const system = keepers();
+  if (system) return spawnKept(options, system);
+  const { account } = options;
+  if (account) {
+    const why = `it cannot start the keepers that jobs run below, since ${whyNoKeepers()}`;
+    throw new StartFailedError(`This node cannot run jobs as ${account.name}: ${why}.`);
+  }
+  return withMark(options.executionId, () => spawnUnkept(options));
+}
+
+function spawnKept(options: SpawnOptions, system: Keepers): Child {
+  const { executionId, command, cwd, env, hold, account, openFiles } = options;
+  const name = command[0] ?? "";
+  const program = programPath(name, cwd, env.PATH ?? "");
+  if (program === undefined) throw new StartFailedError(whyNotStarted(name, cwd, { code: "ENOENT" }));
+  const pipes = [createPipe(), createPipe()].flatMap((pipe) => pipe ?? []);
+  const [out, err] = pipes;
+  try {
+    if (!out || !err)
+      throw new StartFailedError("The node has no descriptors left for the output of the job.");
+    const kept = KeptChild.start(system, {
+      program,
+      argv: command,
+      env,
+      directory: cwd,
+      groups: hold.groups,
+      name: keeperName(executionId),
+      account,
+      stdout: out.writeFd,
+      stderr: err.writeFd,
+      umask: givenUmask(),
+      openFiles,
+      mark: markOf(executionId),
+    });
+    return { process: kept, kept, stdout: fromPipe(out), stderr: fromPipe(err) };
+  } catch (error) {
+    pipes.forEach(closePipe);
+    if (!(error instanceof KeptLaunchError)) throw error;
+    throw new StartFailedError(whyNotKept(error, options), { cause: error });
+  }
+}
+
+/** The file that the kernel is to run; undefined: there is none of that name. */
+function programPath(name: string, cwd: string, searchPath: string): string | undefined {
+  if (name.includes("/")) return name;
+  return Bun.which(name, { PATH: searchPath, cwd }) ?? undefined;
+}
+
+function whyNotKept({ stage, code }: KeptLaunchError, { command, cwd, account }: SpawnOptions): string {
+  const as = account ? ` as ${account.name}` : "";
+  switch (stage) {
+    case "program":
+      return whyNotStarted(command[0] ?? "", cwd, { code });
+    case "directory":
+      return `The working directory ${cwd} ${directoryProblem(cwd) ?? `cannot be entered${as} (${code})`}.`;
+    case "control group":
+      return `The job could not be put into its control group (${code}), and was not started.`;
+    case "account":
+      return `The node may not start jobs${as} (${code}).`;
+    case "keeper":
+      return `The node could not start a process for the job (${code}).`;
+  }
+}
+
+/** Without a keeper what the job starts is found by the mark alone. */
+function spawnUnkept({ command, cwd, env, hold }: SpawnOptions): Child {
+  const program = command[0] ?? "";
+  const entrance = hold.entrance(env);
+  // Once the entrance runs, it is too late to say why the command does not.
+  const problem = entrance && problemOf(program, cwd, env.PATH ?? "");
+  if (problem) throw new StartFailedError(whyNotStarted(program, cwd, problem));
+  const out = createPipe();
+  const err = out && createPipe();
+  try {
+    const words = entrance ? [...entrance, ...command] : command;
+    const child = withGivenUmask(() =>
+      Bun.spawn(words, {
+        cwd,
+        env,
+        stdin: "ignore",
+        stdout: err ? (out?.writeFd ?? "pipe") : "pipe",
+        stderr: err ? err.writeFd : "pipe",
+        // A session of its own: no terminal, and a process group that can be signalled as a whole.
+        detached: true,
+      }),
+    );
+    if (out && err) return { process: child, stdout: fromPipe(out), stderr: fromPipe(err) };
+    if (out) closePipe(out);
+    return {
+      process: child,
+      stdout: { stream: child.stdout as ReadableStream<Uint8Array>, close: () => {} },
+      stderr: { stream: child.stderr as ReadableStream<Uint8Array>, close: () => {} },
+    };
+  } catch (error) {
+    if (out) closePipe(out);
+    if (err) closePipe(err);
+    throw new StartFailedError(whyNotStarted(program, cwd, error), { cause: error });
+  }
+}
+
+/** The child has the write end; while we held it too, the pipe would never end. */
+function fromPipe(pipe: Pipe) {
+  closeSync(pipe.writeFd);
+  return { stream: readPipe(pipe), close: () => closeSync(pipe.readFd) };
+}
+
+function whyNotStarted(program: string, cwd: string, error: unknown): string {
+  const problem = directoryProblem(cwd);
+  if (problem) return `The working directory ${cwd} ${problem}.`;
+  const code = (error as NodeJS.ErrnoException).code;
+  if (code === "ENOENT") return notFound(program, cwd);
+  if (code === "EACCES")
+    return `The program ${program} may not be executed on this node (permission denied).`;
+  if (code === "ENOEXEC") return `The program ${program} is not in a format this node can execute.`;
+  if (code === "E2BIG") return `The command and its environment are too long for this node.`;
+  return `The program ${program} could not be started: ${textOf(error)}`;
+}
+
+function notFound(program: string, cwd: string): string {
+  if (!program.includes("/")) return `The program ${program} was not found on this node.`;
+  // The kernel says the same of a script whose interpreter it cannot find.
+  if (existsSync(resolve(cwd, program))) {
+    return `The program ${program} is there, but what runs it is not: see its first line, or its loader.`;
+  }
+  if (isAbsolute(program)) return `There is no ${program} on this node.`;
+  return `There is no ${program} in ${cwd}, where the command starts: a fresh directory, unless the job has a workdir.`;
+}
+
+function directoryProblem(path: string): string | undefined {
+  try {
+    return statSync(path).isDirectory() ? undefined : "is not a directory";
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    return code === "ENOENT" ? "does not exist on this node" : `cannot be entered (${code})`;
+  }
+}
+
+/** What the kernel would say to this program, by the rules it goes by; undefined where it would run it. */
+function problemOf(program: string, cwd: string, searchPath: string): { code: string } | undefined {
+  if (directoryProblem(cwd)) return { code: "ENOENT" };
+  const path = program.includes("/") ? resolve(cwd, program) : Bun.which(program, { PATH: searchPath, cwd });
+  try {
+    if (!path || !existsSync(path)) return { code: "ENOENT" };
+    if (!statSync(path).isFile()) return { code: "EACCES" };
+    accessSync(path, constants.X_OK);
+  } catch (error) {
+    return { code: (error as NodeJS.ErrnoException).code ?? "EACCES" };
+  }
+  return formatProblem(path);
+}
+
+const HEAD_BYTES = 256;
+const EXECUTABLE_FORMATS = ["\x7fELF", "\xcf\xfa\xed\xfe", "\xca\xfe\xba\xbe"];
+
+function formatProblem(path: string): { code: string } | undefined {
+  const head = headOf(path);
+  if (head === undefined) return undefined; // A program may be runnable and not readable.
+  if (head.startsWith("#!")) {
+    const interpreter = head.slice(2).trim().split(/\s/)[0] ?? "";
+    return existsSync(interpreter) ? undefined : { code: "ENOENT" };
+  }
+  if (EXECUTABLE_FORMATS.some((magic) => head.startsWith(magic)) || hasForeignFormats()) return undefined;
+  return { code: "ENOEXEC" };
+}
+
+function headOf(path: string): string | undefined {
+  try {
+    const file = openSync(path, "r");
+    try {
+      const bytes = Buffer.alloc(HEAD_BYTES);
+      return bytes.toString("latin1", 0, readSync(file, bytes));
+    } finally {
+      closeSync(file);
+    }
+  } catch {
+    return undefined;
+  }
+}
+
+/** The kernel was taught formats of its own here, which we do not know. */
+function hasForeignFormats(): boolean {
+  try {
+    return readdirSync("/proc/sys/fs/binfmt_misc").some((name) => name !== "register" && name !== "status");
+  } catch {
+    return false;
+  }
+}

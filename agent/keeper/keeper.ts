@@ -1,0 +1,245 @@
+import { ptr as addressOf, cc, FFIType, type Pointer } from "bun:ffi";
+import { constants, mkdtempSync, openSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { getSystemErrorName } from "node:util";
+import { textOf } from "../../shared/text-of.ts";
+import type { JobAccount } from "../process/account.ts";
+import type { Environment } from "../process/environment.ts";
+import { cString, libc, pointers } from "../process/libc.ts";
+import source from "./keeper.c" with { type: "text" };
+
+/**
+ * Starts commands each below a keeper: a small process between this one and the command, to which whatever the job
+ * started and left without a parent comes (it is a subreaper). So the descendants of a keeper are its job, all of it
+ * and nothing else, whatever they did to their session, group, environment, limits or parents. A keeper ends when
+ * nothing is left below it.
+ *
+ * It is a process without a program of its own: it shares the memory of this one, which makes it cheap, and waits.
+ */
+export interface KeptLaunch {
+  /** The file to run, absolute or relative to `directory`. */
+  program: string;
+  argv: readonly string[];
+  env: Environment;
+  directory: string;
+  /** Files of control groups that the command's process enters first. */
+  groups: readonly string[];
+  /** Of the keeper, by which a later supervisor finds it: at most 15 bytes. */
+  name: string;
+  /** Absent: that of this process. */
+  account: JobAccount | undefined;
+  stdout: number;
+  stderr: number;
+  /** Gets `RECORD_BYTES` when the command has ended, and is closed with the keeper. */
+  status: number;
+  umask: number | undefined;
+  /** The soft limit. */
+  openFiles: number | undefined;
+  mark: bigint;
+}
+
+export interface Kept {
+  keeperPid: number;
+  leaderPid: number;
+  /** The keeper was reaped: what it used is free again. */
+  reaped(): void;
+}
+
+/** What a keeper writes: six numbers of eight bytes. */
+export const RECORD_BYTES = 48;
+
+/** The command does not run, and nothing of it is left but a keeper that ends by itself. */
+export class KeptLaunchError extends Error {
+  override name = "KeptLaunchError";
+  readonly stage: "keeper" | "control group" | "account" | "directory" | "program";
+  readonly code: string;
+
+  constructor(stage: KeptLaunchError["stage"], code: string) {
+    super(`${stage}: ${code}`);
+    this.stage = stage;
+    this.code = code;
+  }
+}
+
+const STAGES = ["keeper", "keeper", "control group", "account", "directory", "program"] as const;
+/** The fields of `struct launch`, in their order. */
+const FIELDS = [
+  ...["program", "argv", "envp", "directory", "groups", "name", "accountGroups", "accountGroupCount"],
+  ...["user", "group", "in", "out", "err", "status", "umask", "openFiles", "mark", "highestFd", "memory"],
+  ...["done", "stage", "error", "leader", "keeper"],
+];
+const at = Object.fromEntries(FIELDS.map((name, index) => [name, index])) as Record<string, number>;
+
+interface Native {
+  keeperMemory(): Pointer | null;
+  startKept(launch: BigInt64Array): number;
+}
+
+/** Where the source lies while it is compiled: in the first of them that takes a file, for a moment. */
+const PLACES = [tmpdir(), "/tmp", "/var/tmp", "/dev/shm", "/run"];
+
+let found: Keepers | { why: string } | undefined;
+
+/** undefined: this system has none, or the runtime cannot compile here. */
+export function keepers(): Keepers | undefined {
+  found ??= open();
+  return found instanceof Keepers ? found : undefined;
+}
+
+/** What is in the way of keepers, and what to do about it; undefined where they are there. */
+export function whyNoKeepers(): string | undefined {
+  return keepers() ? undefined : (found as { why: string }).why;
+}
+
+/** Where there are none, jobs are started another way, and held by what marks they carry. */
+function open(): Keepers | { why: string } {
+  if (process.platform !== "linux") return { why: "only Linux has what they need" };
+  if (!libc()) return { why: "the C library of this system cannot be used" };
+  let dir: string;
+  try {
+    dir = temporaryDirectory();
+  } catch (error) {
+    const tried = [...new Set(PLACES)].join(", ");
+    return {
+      why: `no directory for temporary files can be written (${tried}: ${textOf(error)}); set TMPDIR to one`,
+    };
+  }
+  try {
+    const made = new Keepers(compile(dir));
+    // What a killed keeper leaves comes here.
+    return libc()?.becomeSubreaper() ? made : { why: "the kernel gives no orphans to this process" };
+  } catch (error) {
+    return { why: `what starts them could not be compiled: ${textOf(error)}` };
+  }
+}
+
+/** Throws where there is no place for one. */
+function temporaryDirectory(): string {
+  let why: unknown;
+  for (const place of PLACES) {
+    try {
+      return mkdtempSync(join(place, "tanvrit-keeper-"));
+    } catch (error) {
+      why = error;
+    }
+  }
+  throw why;
+}
+
+function compile(dir: string): Native {
+  try {
+    const path = join(dir, "keeper.c");
+    writeFileSync(path, source, { mode: 0o600 });
+    const { symbols } = cc({
+      source: path,
+      // Where no compiler is installed there is nothing to link with.
+      flags: "-nostdlib",
+      symbols: {
+        link_kept: { args: [FFIType.ptr, FFIType.ptr, FFIType.ptr], returns: FFIType.void },
+        keeper_memory: { args: [], returns: FFIType.ptr },
+        start_kept: { args: [FFIType.ptr], returns: FFIType.i32 },
+      },
+    });
+    symbols.link_kept(
+      addressOfFunction("syscall"),
+      addressOfFunction("clone"),
+      addressOfFunction("__errno_location"),
+    );
+    return { keeperMemory: () => symbols.keeper_memory() as Pointer | null, startKept: symbols.start_kept };
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
+
+/** Of the C library. Throws where it has none of that name, as on a system with another one. */
+function addressOfFunction(name: string): Pointer {
+  const address = libc()?.addressOf(name);
+  if (!address) throw new Error(`the C library has no ${name}`);
+  return address;
+}
+
+/** There is one for the whole process. */
+export class Keepers {
+  private readonly native: Native;
+  private readonly nullFd = openSync("/dev/null", constants.O_RDONLY);
+  private readonly free: Pointer[] = [];
+  private readonly closesRanges = libc()?.closesRanges() ?? false;
+
+  constructor(native: Native) {
+    this.native = native;
+  }
+
+  /** Returns when the command runs; throws KeptLaunchError where it does not. */
+  start(launch: KeptLaunch): Kept {
+    const memory = this.free.pop() ?? this.native.keeperMemory();
+    if (!memory) throw new KeptLaunchError("keeper", "ENOMEM");
+    const { fields, kept } = this.fieldsOf(launch, memory);
+    const error = this.native.startKept(fields);
+    if (kept.length === 0 || error !== 0) {
+      this.free.push(memory);
+      throw new KeptLaunchError("keeper", codeOf(error));
+    }
+    const keeperPid = Number(fields[at.keeper as number]);
+    const stage = Number(fields[at.stage as number]);
+    const reaped = () => void this.free.push(memory);
+    if (stage !== 0) {
+      // It has nothing to wait for.
+      libc()?.reapNow(keeperPid);
+      reaped();
+      throw new KeptLaunchError(STAGES[stage] ?? "keeper", codeOf(Number(fields[at.error as number])));
+    }
+    return { keeperPid, leaderPid: Number(fields[at.leader as number]), reaped };
+  }
+
+  /** `kept` must be held as long as the fields are used: they have its addresses. */
+  private fieldsOf(launch: KeptLaunch, memory: Pointer): { fields: BigInt64Array; kept: unknown[] } {
+    const kept: Uint8Array[] = [];
+    const text = (value: string) => {
+      const bytes = cString(value);
+      kept.push(bytes);
+      return bytes;
+    };
+    const list = (values: readonly string[]) => pointers(values.map(text));
+    const { account } = launch;
+    const accountGroups = new Uint32Array(account?.groups ?? [0]);
+    const lists = {
+      argv: list(launch.argv),
+      envp: list(Object.entries(launch.env).map(([name, value]) => `${name}=${value}`)),
+      groups: list(launch.groups),
+    };
+    const address = (bytes: NodeJS.TypedArray) => BigInt(addressOf(bytes));
+    const values: Record<string, bigint | number> = {
+      program: address(text(launch.program)),
+      argv: address(lists.argv),
+      envp: address(lists.envp),
+      directory: address(text(launch.directory)),
+      groups: address(lists.groups),
+      name: address(text(launch.name)),
+      accountGroups: address(accountGroups),
+      accountGroupCount: account?.groups.length ?? 0,
+      user: account?.uid ?? -1,
+      group: account?.gid ?? -1,
+      in: this.nullFd,
+      out: launch.stdout,
+      err: launch.stderr,
+      status: launch.status,
+      umask: launch.umask ?? -1,
+      openFiles: launch.openFiles ?? -1,
+      mark: launch.mark,
+      highestFd: this.closesRanges ? 0 : highestFd(),
+      memory: BigInt(memory),
+    };
+    const fields = BigInt64Array.from(FIELDS.map((name) => BigInt(values[name] ?? 0)));
+    return { fields, kept: [...kept, accountGroups, ...Object.values(lists)] };
+  }
+}
+
+/** Before 5.9 the kernel closes descriptors one by one only. */
+function highestFd(): number {
+  return Math.max(...readdirSync("/proc/self/fd").map(Number));
+}
+
+function codeOf(error: number): string {
+  return getSystemErrorName(-error);
+}

@@ -1,0 +1,177 @@
+import { closeSync } from "node:fs";
+import { signalName } from "../../shared/signals.ts";
+import { inTime, pause } from "../../shared/wait.ts";
+import { libc } from "../process/libc.ts";
+import { Patience } from "../process/patience.ts";
+import { createPipe, type Pipe, readPipe } from "../process/pipes.ts";
+import { isDead, linuxTable, processStat } from "../process/process-table.ts";
+import { send, withDescendants } from "../process/process-tree.ts";
+import { eachBelow, hasChildren } from "./below.ts";
+import { type Keepers, type Kept, type KeptLaunch, KeptLaunchError, RECORD_BYTES } from "./keeper.ts";
+import { Strays } from "./strays.ts";
+
+/** So often those who are born meanwhile are stopped too, before all are killed. */
+const MAX_STOP_ROUNDS = 50;
+const REAP_LOOK_MS = 1;
+/** As the kernel tells how a child ended. */
+const CLD_EXITED = 1;
+
+/** A command below its keeper. */
+export class KeptChild {
+  readonly pid: number;
+  readonly keeperPid: number;
+  /** The command itself has ended, or nobody can say any more how it ends. */
+  readonly exited: Promise<void>;
+  /** Nothing is left below the keeper, nor the keeper itself. */
+  readonly gone: Promise<void>;
+  exitCode: number | null = null;
+  signalCode: string | null = null;
+  /** Somebody killed the keeper while something of the job ran. */
+  isLost = false;
+  /** What came here from a keeper that was killed, and would not die. */
+  private survivors: readonly number[] = [];
+  private isGone = false;
+  /** The keeper has told how. */
+  private hasEnded = false;
+  private used: { cpuMicroseconds: number; maxRssBytes: number } | undefined;
+  private ending: Promise<boolean> | undefined;
+  private keeperStatus: number | undefined;
+
+  /** Throws KeptLaunchError where the command does not run. */
+  static start(keepers: Keepers, launch: Omit<KeptLaunch, "status">): KeptChild {
+    const status = createPipe();
+    if (!status) throw new KeptLaunchError("keeper", "EMFILE");
+    try {
+      const kept = keepers.start({ ...launch, status: status.writeFd });
+      closeSync(status.writeFd);
+      return new KeptChild(kept, status);
+    } catch (error) {
+      closeSync(status.readFd);
+      closeSync(status.writeFd);
+      throw error;
+    }
+  }
+
+  private constructor(kept: Kept, status: Pipe) {
+    this.pid = kept.leaderPid;
+    this.keeperPid = kept.keeperPid;
+    const exited = Promise.withResolvers<void>();
+    this.exited = exited.promise;
+    Strays.ofThisProcess.keeperBegan(kept.keeperPid);
+    this.gone = this.hear(status, exited.resolve).then(async () => {
+      await this.untilReaped();
+      if (this.keeperStatus) this.isLost = true;
+      kept.reaped();
+      Strays.ofThisProcess.keeperEnded(kept.keeperPid);
+      if (this.isLost) this.survivors = await Strays.ofThisProcess.end();
+      this.isGone = true;
+      exited.resolve();
+    });
+  }
+
+  /** The living processes of the job, wherever they have gone. */
+  members(): number[] {
+    if (this.isGone) return this.survivors.filter((pid) => !isDead(processStat(pid)));
+    const members = withDescendants(linuxTable(), new Set([this.keeperPid]));
+    return members.filter((pid) => pid !== this.keeperPid);
+  }
+
+  /** Kills all there is below the keeper. Resolves when nothing is left; false: something would not die. */
+  end(): Promise<boolean> {
+    this.ending ??= this.endAll().finally(() => {
+      this.ending = undefined;
+    });
+    return this.ending;
+  }
+
+  resourceUsage() {
+    return this.used && { cpuTime: { total: this.used.cpuMicroseconds }, maxRSS: this.used.maxRssBytes };
+  }
+
+  private async endAll(): Promise<boolean> {
+    const patience = new Patience();
+    for (let waitMs = 1; !this.isGone; waitMs = Math.min(waitMs * 2, 50)) {
+      if (this.hasEnded && this.isBarren()) return true;
+      if (patience.isOver(() => this.members())) return false;
+      this.killMembers();
+      await inTime(waitMs, this.gone);
+    }
+    return this.members().length === 0;
+  }
+
+  /**
+   * A living keeper without children ends by itself, and nothing can come of it any more. That a dead one has none says
+   * nothing: if somebody killed it, they came to this process.
+   */
+  private isBarren(): boolean {
+    if (hasChildren(this.keeperPid)) return false;
+    const status = this.reapKeeper();
+    return status === undefined ? !isDead(processStat(this.keeperPid)) : status === 0;
+  }
+
+  /** How the keeper ended, as `waitpid` tells: 0 where by itself, with nothing below it. undefined: it lives. */
+  private reapKeeper(): number | undefined {
+    this.keeperStatus ??= libc()?.reapStatus(this.keeperPid);
+    return this.keeperStatus;
+  }
+
+  /** The keeper's last descriptor is closed, so that it is about to be dead. */
+  private async untilReaped(): Promise<void> {
+    for (;;) {
+      // Who is dead at this look can be reaped after it, unless somebody else has.
+      const wasDead = isDead(processStat(this.keeperPid));
+      if (this.reapKeeper() !== undefined || wasDead) return;
+      await pause(REAP_LOOK_MS);
+    }
+  }
+
+  /**
+   * Each is stopped the moment it is found, since it may be about to start another; all are killed when no new one is
+   * found, since the death of one may be what another waits for to start two more.
+   */
+  private killMembers(): void {
+    if (!hasChildren(this.keeperPid)) return;
+    const stopped = new Set<number>();
+    for (let round = 0, before = -1; round < MAX_STOP_ROUNDS && stopped.size > before; round++) {
+      before = stopped.size;
+      eachBelow(this.keeperPid, (pid) => {
+        if (stopped.has(pid)) return;
+        send(pid, "SIGSTOP");
+        stopped.add(pid);
+      });
+    }
+    for (const pid of stopped) send(pid, "SIGKILL");
+    // The job may have stopped it, and stopped it reaps nothing.
+    send(this.keeperPid, "SIGCONT");
+  }
+
+  /** Reads how the command ended. Resolves when the keeper has ended. */
+  private async hear(status: Pipe, exited: () => void): Promise<void> {
+    let bytes = Buffer.alloc(0);
+    try {
+      for await (const chunk of readPipe(status)) {
+        bytes = Buffer.concat([bytes, chunk]);
+        if (bytes.length < RECORD_BYTES) continue;
+        this.take(bytes);
+        this.hasEnded = true;
+        exited();
+      }
+    } catch {
+      // What a pipe that breaks had to say is lost, as if the keeper had been killed.
+    } finally {
+      closeSync(status.readFd);
+    }
+    if (bytes.length >= RECORD_BYTES) return;
+    this.isLost = true;
+    this.signalCode = "SIGKILL";
+  }
+
+  private take(record: Buffer): void {
+    const [code = 0, status = 0, userUs = 0, systemUs = 0, maxRssKb = 0] = [1, 2, 3, 4, 5].map((index) =>
+      Number(record.readBigInt64LE(index * 8)),
+    );
+    if (code === CLD_EXITED) this.exitCode = status;
+    else this.signalCode = (status <= 31 && signalName(`SIG${status}`)) || `SIG${status}`;
+    this.used = { cpuMicroseconds: userUs + systemUs, maxRssBytes: maxRssKb * 1024 };
+  }
+}

@@ -1,0 +1,58 @@
+import type { Labels } from "../../shared/labels.ts";
+import { limits as sharedLimits } from "../../shared/limits.ts";
+import { type JobType, jobType } from "../../shared/manifest.ts";
+import type { NodeDescription } from "../../shared/node.ts";
+import { bareMachine, withGpuCount } from "../detectors/detect.ts";
+import type { MachineFacts } from "../detectors/machine-facts.ts";
+import { type AgentFile, allowOf } from "./agent-file.ts";
+
+export interface NodeSettings {
+  /** By flag, variable or file. */
+  name?: string;
+  slots?: number;
+  pool: string;
+  /** By flag; they win over the file's, and those over what is detected. */
+  labels: Labels;
+  file: AgentFile;
+  agentVersion: string;
+}
+
+/**
+ * What this machine announces of itself, within what its owner allows. `enforcedBy` says for people what holds jobs
+ * to the caps.
+ */
+export function describeNode(
+  settings: NodeSettings,
+  machine: MachineFacts = bareMachine(),
+  enforcedBy = "nothing",
+): NodeDescription {
+  const { limits } = settings.file;
+  const { host, gpus, labels } = withGpuCount(machine, limits.gpuCount);
+  return {
+    name: settings.name ?? host.hostname,
+    labels: mergedLabels(labels, { ...settings.file.labels, ...settings.labels }),
+    pool: settings.pool,
+    capacity: {
+      cpu: Math.min(limits.cpu ?? host.cpuCount, host.cpuCount),
+      memoryMb: Math.min(limits.memoryMb ?? host.memoryMb, host.memoryMb),
+      gpuCount: gpus.length,
+      slots: settings.slots ?? host.cpuCount,
+    },
+    jobTypes: jobTypesOf(machine, settings.file),
+    allow: allowOf(settings.file),
+    caps: { ...limits, enforcedBy },
+    agentVersion: settings.agentVersion,
+  };
+}
+
+function jobTypesOf({ docker }: MachineFacts, { allow }: AgentFile): JobType[] {
+  const able = jobType.options.filter((type) => type !== "DOCKER" || docker?.osType === "linux");
+  return able.filter((type) => allow.executors?.includes(type) ?? true);
+}
+
+/** Where the owner has so many that not all fit, the last of the detected ones give way. */
+function mergedLabels(detected: Labels, own: Labels): Labels {
+  const others = Object.entries(detected).filter(([key]) => !Object.hasOwn(own, key));
+  const room = Math.max(0, sharedLimits.maxLabels - Object.keys(own).length);
+  return { ...Object.fromEntries(others.slice(0, room)), ...own };
+}

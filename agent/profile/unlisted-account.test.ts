@@ -1,0 +1,22 @@
+import { expect, test } from "bun:test";
+import { join } from "node:path";
+
+const UNLISTED = "54321";
+const script = `
+  const { ShellExecutor } = await import("${join(import.meta.dirname, "../executors/shell/shell-executor.ts")}");
+  const { isSocketPlace } = await import("${join(import.meta.dirname, "..", "..", "shared", "sockets", "socket-path.ts")}");
+  console.log(JSON.stringify([new ShellExecutor().describe().summary, isSocketPlace("/tmp/tanvrit-compute-${UNLISTED}")]));
+`;
+
+test.skipIf(process.getuid?.() !== 0 || !Bun.which("setpriv"))(
+  "a service that runs as a bare number, without HOME, can say under which account its jobs run and where its sockets are",
+  () => {
+    const as = ["setpriv", `--reuid=${UNLISTED}`, `--regid=${UNLISTED}`, "--clear-groups"];
+    const { stdout, stderr } = Bun.spawnSync([...as, process.execPath, "-e", script], {
+      cwd: "/",
+      env: { TMPDIR: "/tmp" },
+    });
+    expect(stderr.toString()).toBe("");
+    expect(JSON.parse(stdout.toString())).toEqual([`commands under the account ${UNLISTED}`, true]);
+  },
+);

@@ -1,0 +1,54 @@
+import type { ComputeClient } from "../../sdk/client.ts";
+import { type Ungranted, ungrantedInWords } from "../../shared/grants.ts";
+import type { Logger } from "../../shared/logger.ts";
+import type { Node } from "../../shared/node.ts";
+import { textOf } from "../../shared/text-of.ts";
+
+const ASK_MS = 10_000;
+
+/**
+ * A node's key may not widen what the node offers; its owner may. Whenever something that is announced waits for a
+ * grant, the sign-in of this machine is asked for it, and where that does not do, the owner hears how it is done.
+ */
+export class Grants {
+  /** What waits, and what to do about it; undefined: nothing does. */
+  inWords: string | undefined;
+  private readonly userClient: ComputeClient;
+  private readonly log: Logger;
+
+  constructor(userClient: ComputeClient, log: Logger) {
+    this.userClient = userClient;
+    this.log = log;
+  }
+
+  /** Never throws. */
+  async ask({ nodeId, waitsForGrant }: Node, signal: AbortSignal): Promise<void> {
+    const before = this.inWords;
+    this.inWords = undefined;
+    if (!waitsForGrant) return;
+    const what = ungrantedInWords(waitsForGrant);
+    try {
+      const input = { nodeId, ...waitsForGrant };
+      const after = await this.userClient.call("nodes.grant", input, { signal, timeoutMs: ASK_MS });
+      if (!after.waitsForGrant) return this.log.info(`Granted by your sign-in: ${what}.`);
+      this.inWords = waitingInWords(after.waitsForGrant, nodeId);
+    } catch (error) {
+      this.inWords = `${waitingInWords(waitsForGrant, nodeId)} This machine's own sign-in cannot grant it (${textOf(error)})`;
+    }
+    if (this.inWords !== before) this.log.warn(this.inWords);
+  }
+}
+
+function waitingInWords(waiting: Ungranted, nodeId: string): string {
+  const { pool, labels = {}, slots } = waiting;
+  const options = [
+    ...(pool === undefined ? [] : [`--pool ${pool}`]),
+    ...Object.entries(labels).map(([key, value]) => `--label ${quoted(`${key}=${value}`)}`),
+    ...(slots === undefined ? [] : [`--slots ${slots}`]),
+  ];
+  return `Waits for a grant, and does not count until then: ${ungrantedInWords(waiting)}. Grant it with tanvrit-compute node grant ${nodeId} ${options.join(" ")}.`;
+}
+
+function quoted(text: string): string {
+  return /^[\w=./:@%+,-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+}

@@ -1,0 +1,43 @@
+import { readFileSync } from "node:fs";
+import { z } from "zod";
+import { writeFileAtomic } from "../../shared/atomic-file.ts";
+import { nodeId } from "../../shared/ids.ts";
+import { serverKey } from "../../shared/server-proof.ts";
+import { textOf } from "../../shared/text-of.ts";
+import { AgentError } from "../process/agent-error.ts";
+
+/** Which node this agent is, the key that proves it, and of which server. */
+const nodeFile = z.object({
+  nodeId,
+  nodeKey: z.string().min(1),
+  /** Of the server it is a node of; absent where an earlier version wrote this. */
+  url: z.url().optional(),
+  /** The server's public key: the node key goes over plain HTTP to the one alone that proves to have it. */
+  serverKey: serverKey.optional(),
+  /** Which directory the file was written for, and where that was: a copy of it is none of the agent's. */
+  directory: z.string().optional(),
+  path: z.string().optional(),
+});
+export type NodeFile = z.infer<typeof nodeFile>;
+
+/** undefined: this agent has never registered. */
+export function readNodeFile(path: string): NodeFile | undefined {
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch (error) {
+    // Where a file stands in place of a directory, whoever makes the directory says so better.
+    if (["ENOENT", "ENOTDIR"].includes((error as NodeJS.ErrnoException).code ?? "")) return undefined;
+    throw new AgentError(`Cannot read ${path}: ${textOf(error)}. Make it readable for this account.`);
+  }
+  try {
+    return nodeFile.parse(JSON.parse(text));
+  } catch {
+    // The content is left out of the message: it may hold a key.
+    throw new AgentError(`${path} is damaged. Remove it; the agent then registers as a new node.`);
+  }
+}
+
+export function writeNodeFile(path: string, content: NodeFile): void {
+  writeFileAtomic(path, `${JSON.stringify(content)}\n`);
+}

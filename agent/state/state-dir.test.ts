@@ -1,0 +1,26 @@
+import { expect, test } from "bun:test";
+import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { openSupervisorDir, supervisorNames } from "../supervisor/supervisor-dir.ts";
+import { openStateDir } from "./state-dir.ts";
+
+test("what an agent and who holds its jobs keep is for their account alone", () => {
+  const root = mkdtempSync(join(tmpdir(), "state-"));
+  const agent = join(root, "agent");
+  const supervisor = join(openStateDir(agent).supervisors, "build");
+  const { work, spool, outbox } = openSupervisorDir(supervisor);
+  for (const dir of [agent, supervisor, work, spool, outbox]) expect(statSync(dir).mode & 0o777).toBe(0o700);
+  rmSync(root, { recursive: true });
+});
+
+test("a directory keeps its id; one that is no id is told of, and what is no supervisor's is left alone", () => {
+  const root = mkdtempSync(join(tmpdir(), "state-"));
+  const { agentId, supervisors } = openStateDir(root);
+  expect(openStateDir(root).agentId).toBe(agentId);
+  writeFileSync(join(supervisors, ".DS_Store"), "");
+  expect(supervisorNames(supervisors)).toEqual([]);
+  writeFileSync(join(root, "agent-id"), "\0\u0001 x\n");
+  expect(() => openStateDir(root)).toThrow(`${join(root, "agent-id")} is damaged. Remove it`);
+  rmSync(root, { recursive: true });
+});

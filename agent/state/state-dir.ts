@@ -1,0 +1,62 @@
+import { randomUUID } from "node:crypto";
+import { mkdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { z } from "zod";
+import { writeFileAtomic } from "../../shared/atomic-file.ts";
+import { openPrivateDirectory } from "../../shared/private-directory.ts";
+import { socketPath } from "../../shared/sockets/socket-path.ts";
+import { textOf } from "../../shared/text-of.ts";
+import { AgentError } from "../process/agent-error.ts";
+
+/** Where an agent keeps what must outlive it. */
+export interface StateDir extends StatePaths {
+  /** Names this directory for good: what jobs leave behind is marked with it. */
+  agentId: string;
+}
+
+export interface StatePaths {
+  lock: string;
+  nodeFile: string;
+  /** The owner's commands reach a running agent there. */
+  control: string;
+  /** Each supervisor has a directory of its own below it. */
+  supervisors: string;
+}
+
+export function statePaths(root: string): StatePaths {
+  return {
+    lock: join(root, "lock"),
+    nodeFile: join(root, "node.json"),
+    control: socketPath(root, "control"),
+    supervisors: join(root, "supervisors"),
+  };
+}
+
+/** Makes what is missing; throws AgentError where it may not. */
+export function openStateDir(root: string): StateDir {
+  const paths = statePaths(root);
+  try {
+    openPrivateDirectory(root, ["agent-id"]);
+    mkdirSync(paths.supervisors, { recursive: true, mode: 0o700 });
+    return { ...paths, agentId: idIn(join(root, "agent-id")) };
+  } catch (error) {
+    if (error instanceof AgentError) throw error;
+    throw new AgentError(`Cannot use the agent's directory ${root}: ${textOf(error)}.`, { cause: error });
+  }
+}
+
+const uuid = z.uuid();
+
+function idIn(path: string): string {
+  try {
+    const id = readFileSync(path, "utf8").trim();
+    if (uuid.safeParse(id).success) return id;
+    // Left behind under an id that nobody knows, its containers would be nobody's.
+    if (id !== "") throw new AgentError(`${path} is damaged. Remove it; the agent then makes another one.`);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+  }
+  const id = randomUUID();
+  writeFileAtomic(path, `${id}\n`);
+  return id;
+}

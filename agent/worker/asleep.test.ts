@@ -1,0 +1,112 @@
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { ComputeClient } from "../../sdk/client.ts";
+import type { NodeCondition } from "../../shared/node.ts";
+import { ControlPlane } from "../../tests/support/agent/control-plane.ts";
+import { runAgent } from "../agent.ts";
+import { agentFile } from "../profile/agent-file.ts";
+import { describeNode } from "../profile/describe.ts";
+
+const supervise = join(import.meta.dirname, "..", "..", "tests", "support", "agent", "supervise.ts");
+
+let plane: ControlPlane;
+let stateDir: string;
+let stop: AbortController;
+let done: Promise<unknown> | undefined;
+let said: string[];
+
+beforeEach(() => {
+  plane = new ControlPlane();
+  plane.start();
+  stateDir = mkdtempSync(join(tmpdir(), "asleep-"));
+  stop = new AbortController();
+  said = [];
+});
+afterEach(async () => {
+  stop.abort();
+  await done;
+  await plane.stop();
+  rmSync(stateDir, { recursive: true, force: true });
+});
+
+function startAgent(settings: object): void {
+  const file = agentFile.parse(settings);
+  const say = (message: string) => void said.push(message);
+  done = runAgent({
+    client: new ComputeClient({ url: plane.url }),
+    createNodeClient: (nodeKey) =>
+      new ComputeClient({ url: plane.url, credentials: { headers: () => ({ "x-api-key": nodeKey }) } }),
+    stateDir,
+    profile: {
+      description: describeNode({ labels: {}, slots: 2, pool: "default", file, agentVersion: "0" }),
+      file,
+      gpus: [],
+    },
+    supervisor: { command: [process.execPath, supervise], build: "test" },
+    log: { info: say, warn: say, error: say },
+    stop: stop.signal,
+    cancelAll: new AbortController().signal,
+    leave: new AbortController().signal,
+  });
+}
+
+type Asked = ControlPlane["requests"][number];
+const isAsleep = (request: Asked | undefined) =>
+  (request?.body.condition as NodeCondition | undefined)?.suspended === true;
+const lastPoll = () => plane.requests.findLast((one) => one.id === "nodes.poll");
+const supervisorLock = () => join(stateDir, "supervisors", "test", "lock");
+
+test("asleep, one request is parked that says so, no heartbeat comes and no other process is there", async () => {
+  startAgent({ idleSuspendSeconds: 0.05 });
+  await plane.until(() => plane.requests.some(isAsleep), "a poll that says so");
+  await plane.until(() => !existsSync(supervisorLock()), "the process for jobs to end");
+  const before = plane.requests.length;
+  // Here a heartbeat would come every 0.2 s.
+  await Bun.sleep(700);
+  expect(plane.requests.slice(before)).toEqual([]);
+  expect(lastPoll()?.body).toMatchObject({
+    condition: { suspended: true },
+    maxAssignments: 2,
+    waitSeconds: 50,
+  });
+});
+
+test("a job wakes it: the server is told, the job runs, and it sleeps again", async () => {
+  startAgent({ idleSuspendSeconds: 0.05 });
+  await plane.until(() => !existsSync(supervisorLock()) && plane.requests.some(isAsleep), "asleep");
+  const before = plane.requests.length;
+  const id = plane.submit({ command: "echo up" });
+  await plane.until(() => plane.statuses(id).includes("SUCCEEDED"), "the result");
+  expect(plane.text(id)).toBe("up\n");
+  const [first] = plane.requests.slice(before).filter((one) => one.id === "nodes.heartbeat");
+  expect(first?.body).toMatchObject({ executions: [id], condition: { suspended: false } });
+  await plane.until(() => isAsleep(plane.requests.at(-1)), "asleep again");
+});
+
+test("waking again and again within a minute is no failure", async () => {
+  startAgent({ idleSuspendSeconds: 0 });
+  for (let round = 0; round < 8; round++) {
+    await plane.until(() => !existsSync(supervisorLock()) && isAsleep(lastPoll()), "asleep");
+    const id = plane.submit({ command: "true" });
+    await plane.until(() => plane.statuses(id).includes("SUCCEEDED"), `result ${round}`);
+  }
+  expect(said.filter((one) => one.includes("died") || one.includes("gone"))).toEqual([]);
+}, 30_000);
+
+test("a node whose clock is far off asks for no job and says why, and the poll that waits is taken back for it", async () => {
+  plane.clockOffsetMs = -20 * 60_000;
+  const early = plane.submit({ command: "true" });
+  startAgent({});
+  const refusing = () => (lastPoll()?.body.condition as NodeCondition | undefined)?.refusing;
+  await plane.until(() => refusing() !== undefined, "a poll that says why", 15_000);
+  expect(refusing()).toContain("clock is 20 minutes ahead of the server's");
+  // Not even the job that waited for it: what time it is for the server is asked before anything else.
+  const polls = plane.requests.filter((one) => one.id === "nodes.poll");
+  expect(polls.map((one) => one.body.maxAssignments)).toEqual(polls.map(() => 0));
+  expect(plane.statuses(early)).toEqual([]);
+  const lastBeat = () => plane.requests.findLast((one) => one.id === "nodes.heartbeat")?.body.condition;
+  await plane.until(() => (lastBeat() as NodeCondition | undefined)?.refusing !== undefined, "a heartbeat");
+  expect(lastBeat()).toMatchObject({ suspended: false, refusing: refusing() });
+}, 20_000);

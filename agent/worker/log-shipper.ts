@@ -1,0 +1,152 @@
+import { ComputeError } from "../../shared/errors.ts";
+import { limits } from "../../shared/limits.ts";
+import { type LogBatch, lineLength } from "../../shared/log.ts";
+import type { Logger } from "../../shared/logger.ts";
+import { textOf } from "../../shared/text-of.ts";
+import { Bell, pause } from "../../shared/wait.ts";
+import type { LineQueue } from "../logs/line-queue.ts";
+import type { NodeSession } from "../session/node-session.ts";
+
+export interface ShipListener {
+  /** All lines up to `seq` are stored; there may be more. */
+  linesStored(executionId: string, seq: number): void;
+  linesRefused(executionId: string): void;
+  /** The server has no room for them now; they are sent again. */
+  linesHeldUp(executionId: string): void;
+  /** The server will never take the rest. */
+  linesGivenUp(executionId: string): void;
+}
+
+/** About the size of one request. As JSON it may be a few times more, still below what a server takes. */
+const REQUEST_BYTES = 2 * 1024 * 1024;
+const MAX_BATCHES = 1_000;
+const IDLE_MS = 60_000;
+/** Between two looks whether a server that is full has room again. */
+const FULL_PAUSE_MS = 2_000;
+
+interface Shipment {
+  queue: LineQueue;
+  batch: LogBatch;
+}
+
+/**
+ * Sends the lines of all executions, one request at a time. A line that comes while nothing is under way leaves at
+ * once; what comes meanwhile goes together in the next request, shared fairly between the executions.
+ */
+export class LogShipper {
+  private readonly bell = new Bell();
+  /** Queues with unsent lines; who was served last stands last. */
+  private readonly waiting = new Set<LineQueue>();
+  /** The last answer was that the server has no room for output. */
+  private isServerFull = false;
+
+  appended(queue: LineQueue): void {
+    if (queue.isDelivered) return;
+    this.waiting.add(queue);
+    this.bell.ring();
+  }
+
+  async run(session: NodeSession, listener: ShipListener, log: Logger, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const shipments = this.load();
+      if (shipments.length === 0) await this.bell.wait(signal, IDLE_MS);
+      else await this.ship(shipments, session, listener, log, signal);
+      if (this.isServerFull) await pause(FULL_PAUSE_MS, signal);
+    }
+  }
+
+  private load(): Shipment[] {
+    const shipments: Shipment[] = [];
+    const count = Math.min(this.waiting.size, MAX_BATCHES);
+    let linesLeft: number = limits.maxLogLinesPerRequest;
+    let bytesLeft = REQUEST_BYTES;
+    let queuesLeft = count;
+    for (const queue of [...this.waiting].slice(0, count)) {
+      this.waiting.delete(queue);
+      if (queue.isDelivered) continue;
+      this.waiting.add(queue);
+      // What one does not need of its share is there for those behind it.
+      const lines = queue.peek(Math.ceil(linesLeft / queuesLeft), Math.ceil(bytesLeft / queuesLeft));
+      queuesLeft--;
+      if (lines.length === 0) continue;
+      linesLeft -= lines.length;
+      for (const line of lines) bytesLeft -= lineLength(line);
+      shipments.push({ queue, batch: { executionId: queue.executionId, lines } });
+      if (linesLeft <= 0 || bytesLeft <= 0) break;
+    }
+    return shipments;
+  }
+
+  private async ship(
+    shipments: Shipment[],
+    session: NodeSession,
+    listener: ShipListener,
+    log: Logger,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const batches = shipments.map(({ batch }) => batch);
+    try {
+      const { stored } = await session.call("nodes.logs", () => ({ batches }), signal);
+      this.noteFull(stored.includes("full"), log);
+      for (const [i, shipment] of shipments.entries()) {
+        this.settle(shipment, stored[i] ?? 0, listener, log);
+      }
+    } catch (error) {
+      if (!(error instanceof ComputeError)) throw error;
+      if (shipments.length > 1) {
+        // One of them is at fault; alone it shows which.
+        for (const shipment of shipments) await this.ship([shipment], session, listener, log, signal);
+        return;
+      }
+      for (const shipment of shipments) this.giveUp(shipment, textOf(error), listener, log);
+    }
+  }
+
+  private noteFull(isFull: boolean, log: Logger): void {
+    if (isFull === this.isServerFull) return;
+    this.isServerFull = isFull;
+    if (isFull) log.warn("The server's disk is full, so it takes no output; what jobs write waits here.");
+    else log.info("The server has room for output again.");
+  }
+
+  private settle(
+    shipment: Shipment,
+    stored: number | "stale" | "full",
+    listener: ShipListener,
+    log: Logger,
+  ): void {
+    const { queue, batch } = shipment;
+    if (stored === "full") {
+      listener.linesHeldUp(queue.executionId);
+      return;
+    }
+    if (stored === "stale") {
+      this.waiting.delete(queue);
+      listener.linesRefused(queue.executionId);
+      return;
+    }
+    const first = batch.lines[0]?.seq ?? 0;
+    if (stored < first - 1 && queue.fillHole(stored)) {
+      const what = `${first - 1 - stored} lines of ${queue.executionId} could not be read back from this disk`;
+      log.warn(`${what}; its log says so where they were.`);
+      return;
+    }
+    if (stored < first) {
+      this.giveUp(shipment, `it has ${stored} of them and was sent ${first} next`, listener, log);
+      return;
+    }
+    queue.acknowledge(stored);
+    if (queue.isDelivered) this.waiting.delete(queue);
+    listener.linesStored(queue.executionId, stored);
+  }
+
+  /** The job and its result count for more than lines that no server will ever take. */
+  private giveUp({ queue }: Shipment, why: string, listener: ShipListener, log: Logger): void {
+    const { executionId } = queue;
+    log.error(`The server takes no more lines of ${executionId}, the rest is dropped: ${why}`, {
+      executionId,
+    });
+    this.waiting.delete(queue);
+    listener.linesGivenUp(executionId);
+  }
+}

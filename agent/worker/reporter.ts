@@ -1,0 +1,69 @@
+import { ComputeError } from "../../shared/errors.ts";
+import type { Logger } from "../../shared/logger.ts";
+import type { ExecutionReport, ReportOutcome } from "../../shared/node.ts";
+import { textOf } from "../../shared/text-of.ts";
+import { Bell, pause } from "../../shared/wait.ts";
+import type { NodeSession } from "../session/node-session.ts";
+
+export interface ReportListener {
+  /** Executions that run now. */
+  readonly running: number;
+  /** `refused`: the server will never take this report. */
+  reportAnswered(report: ExecutionReport, outcome: ReportOutcome | "refused"): void;
+}
+
+const MAX_REPORTS = 1_000;
+const IDLE_MS = 60_000;
+/**
+ * From one request to the next, for each execution that runs: of a few, each report leaves at once; of many short ones,
+ * a request carries several starts and ends, and both sides have less to do for each.
+ */
+const GAP_PER_EXECUTION_MS = 0.5;
+const MAX_GAP_MS = 5;
+
+/** Sends reports in their order, one request at a time; what comes up meanwhile goes together in the next. */
+export class Reporter {
+  private readonly bell = new Bell();
+  private queue: ExecutionReport[] = [];
+
+  add(report: ExecutionReport): void {
+    this.queue.push(report);
+    this.bell.ring();
+  }
+
+  async run(session: NodeSession, listener: ReportListener, log: Logger, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      if (this.queue.length === 0) await this.bell.wait(signal, IDLE_MS);
+      const reports = this.queue.slice(0, MAX_REPORTS);
+      if (reports.length === 0 || signal.aborted) continue;
+      const sentAtMs = performance.now();
+      const outcomes = await this.send(session, reports, log, signal);
+      this.queue.splice(0, outcomes.length);
+      for (const [i, outcome] of outcomes.entries()) {
+        const report = reports[i];
+        if (report) listener.reportAnswered(report, outcome);
+      }
+      const gapMs = Math.min(listener.running * GAP_PER_EXECUTION_MS, MAX_GAP_MS);
+      const leftMs = sentAtMs + gapMs - performance.now();
+      if (leftMs > 0) await pause(leftMs, signal);
+    }
+  }
+
+  /** Outcomes of the first so many reports; one that the server refuses must not hold up the others for ever. */
+  private async send(
+    session: NodeSession,
+    reports: ExecutionReport[],
+    log: Logger,
+    signal: AbortSignal,
+  ): Promise<(ReportOutcome | "refused")[]> {
+    try {
+      return (await session.call("nodes.result", () => ({ reports }), signal)).outcomes;
+    } catch (error) {
+      if (!(error instanceof ComputeError)) throw error;
+      const [first] = reports;
+      if (reports.length > 1 && first) return this.send(session, [first], log, signal);
+      log.error(`The server refuses the report of an execution: ${textOf(error)}`, { ...first });
+      return ["refused"];
+    }
+  }
+}

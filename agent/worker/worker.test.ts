@@ -1,0 +1,137 @@
+import { expect, spyOn, test } from "bun:test";
+import { newId } from "../../shared/ids.ts";
+import { assignmentOf } from "../../tests/support/agent/assignment.ts";
+import { ServerClock } from "../session/server-clock.ts";
+import { LogShipper } from "./log-shipper.ts";
+import { Reporter } from "./reporter.ts";
+import { type ExecutionPlace, Worker } from "./worker.ts";
+
+/** A worker whose place only notes what it was told to start. */
+function stage(slots: number, maxJobs?: number) {
+  const started: string[] = [];
+  const said: string[] = [];
+  const say = (message: string) => said.push(message);
+  const place: ExecutionPlace = {
+    start: ({ executionId, jobId }) => {
+      started.push(executionId);
+      return { jobId, type: "COMMAND", attempt: 1, limits: { cpu: 1 } };
+    },
+    tell: () => {},
+    stored: () => {},
+    serverIs: () => {},
+  };
+  const reporter = new Reporter();
+  const shipper = new LogShipper();
+  const worker = new Worker({
+    ...{ slots, maxJobs, place, reporter, shipper },
+    clock: new ServerClock(),
+    log: { info: say, warn: say, error: say },
+  });
+  return { worker, started, said, place, reporter, shipper };
+}
+
+const ended = (executionId: string, lastSeq = 0) => ({
+  type: "ended" as const,
+  executionId,
+  lastSeq,
+  at: new Date().toISOString(),
+  end: { status: "SUCCEEDED" as const },
+});
+
+test("a worker for so many jobs asks for no more and begins no more, and drains by itself", () => {
+  const { worker, started } = stage(4, 2);
+  expect(worker.wanted).toBe(2);
+  const [first, second, third] = [
+    assignmentOf({ command: "true" }),
+    assignmentOf({ command: "true" }),
+    assignmentOf({ command: "true" }),
+  ];
+  worker.assign([first]);
+  expect(worker.wanted).toBe(1);
+  expect(worker.isDraining).toBe(false);
+  worker.assign([first, second, third]);
+  expect(started).toEqual([first.executionId, second.executionId]);
+  expect(worker.wanted).toBe(0);
+  expect(worker.isDraining).toBe(true);
+});
+
+test("a worker that drains asks for no job: one that it was given would wait for its lease to run out", () => {
+  const { worker, started } = stage(4);
+  worker.drain();
+  expect(worker.wanted).toBe(0);
+  worker.assign([assignmentOf({ command: "true" })]);
+  expect(started).toEqual([]);
+});
+
+test("nothing begins while starts are held, however many hold them, and what came is in the list", () => {
+  const { worker, started } = stage(4, 2);
+  const one = assignmentOf({ command: "true" });
+  const goOn = [worker.holdStarts(), worker.holdStarts()];
+  worker.assign([one]);
+  expect(started).toEqual([]);
+  expect(worker.held()).toEqual([one.executionId]);
+  expect(worker.wanted).toBe(1);
+  goOn[0]?.();
+  expect(started).toEqual([]);
+  goOn[1]?.();
+  expect(started).toEqual([one.executionId]);
+});
+
+test("what runs is told with its job and limits, and its start again when it was taken up from an earlier agent", () => {
+  const { worker, reporter } = stage(4);
+  const reported = spyOn(reporter, "add");
+  const facts = { jobId: newId("job"), name: "old", type: "DOCKER" as const, attempt: 2, limits: {} };
+  const executionId = newId("exe");
+  const startedAt = new Date().toISOString();
+  worker.resume([{ executionId, startedAt, facts, enforcedBy: "the engine", lastSeq: 0, storedSeq: 0 }]);
+  // The agent before may have died before it could say so.
+  expect(reported.mock.calls).toEqual([[{ executionId, status: "RUNNING", at: startedAt }]]);
+  const fresh = assignmentOf({ command: "true" });
+  worker.assign([fresh]);
+  worker.onNews({ type: "started", executionId: fresh.executionId, at: startedAt, enforcedBy: "samples" });
+  expect(worker.runningExecutions()).toEqual([
+    { executionId, ...facts, startedAt, enforcedBy: "the engine" },
+    {
+      ...{ executionId: fresh.executionId, jobId: fresh.jobId, type: "COMMAND", attempt: 1 },
+      ...{ limits: { cpu: 1 }, startedAt, enforcedBy: "samples" },
+    },
+  ]);
+  worker.obey({ status: "ACTIVE", cancel: [], abandon: [] });
+  expect(worker.idleMs).toBe(0);
+  for (const id of [executionId, fresh.executionId]) worker.onNews(ended(id));
+  expect(worker.runningExecutions()).toEqual([]);
+  expect(worker.idleMs).toBeGreaterThan(0);
+});
+
+test("what has ended is reported though its supervisor died with the last of its lines, and the log says so", () => {
+  const { worker, reporter, shipper } = stage(1);
+  const reported = spyOn(reporter, "add");
+  const shipped = spyOn(shipper, "appended");
+  const { executionId } = assignmentOf({ command: "true" });
+  const line = { seq: 1, stream: "stdout" as const, at: new Date().toISOString(), text: "a" };
+  worker.resume([{ executionId, lastSeq: 1, storedSeq: 0 }]);
+  worker.onNews({ type: "lines", executionId, lines: [line] });
+  worker.onNews(ended(executionId, 9));
+  worker.onLost([executionId]);
+  const queue = shipped.mock.lastCall?.[0];
+  const told = { seq: 2, stream: "system", text: expect.stringContaining("8 lines") };
+  expect(queue?.peek(10, 10_000)).toMatchObject([line, told]);
+  expect(reported).not.toHaveBeenCalled();
+  queue?.acknowledge(2);
+  worker.linesStored(executionId, 2);
+  expect(reported.mock.lastCall?.[0]).toMatchObject({ executionId, status: "SUCCEEDED" });
+});
+
+test("a supervisor that is new is told what the server has, and what it repeats is sent once", () => {
+  const { worker, place, shipper } = stage(1);
+  const stored = spyOn(place, "stored");
+  const shipped = spyOn(shipper, "appended");
+  const { executionId } = assignmentOf({ command: "true" });
+  const at = new Date().toISOString();
+  const lines = [1, 2, 3].map((seq) => ({ seq, stream: "stdout" as const, at, text: "a" }));
+  worker.resume([{ executionId, lastSeq: 2, storedSeq: 1 }]);
+  worker.onNews({ type: "lines", executionId, lines: lines.slice(1, 2) });
+  worker.onNews({ type: "lines", executionId, lines });
+  expect(stored.mock.calls).toEqual([[executionId, 1]]);
+  expect(shipped.mock.lastCall?.[0].peek(10, 10_000)).toEqual(lines.slice(1));
+});

@@ -1,0 +1,40 @@
+import type { SessionStore } from "../auth/session-store.ts";
+import type { Bus } from "../bus/bus.ts";
+import { CreditMetering, type MeteringParts } from "../credit/credit-metering.ts";
+import { CreditService } from "../credit/credit-service.ts";
+import { creditHandlers } from "../credit/handlers.ts";
+import type { ExecutionService } from "../execution/execution-service.ts";
+import type { PeriodicTask } from "../tasks/periodic.ts";
+
+/** Credits as the control plane needs them: what assignments and endings are told to, and what users see and do. */
+export function composeCredits(parts: MeteringParts & { sessions: SessionStore }) {
+  const service = new CreditService(parts);
+  return {
+    metering: new CreditMetering(parts),
+    checkSubmit: service.checkSubmit.bind(service),
+    estimate: service.estimate.bind(service),
+    costsOf: service.costsOf.bind(service),
+    handlers: creditHandlers(service, parts.pricing),
+  };
+}
+
+export interface MeteringTaskParts {
+  metering: CreditMetering;
+  executionService: ExecutionService;
+  bus: Bus;
+}
+
+/** `compute-metering`: settles what was missed, sets more aside for what runs on, and ends what nothing is left for. */
+export function meteringTask({ metering, executionService, bus }: MeteringTaskParts): PeriodicTask {
+  return {
+    name: "compute-metering",
+    intervalMs: 30_000,
+    runsOn: "one",
+    async runOnce(nowMs) {
+      const { unpaid, nextDueAtMs } = await metering.reconcile(nowMs);
+      await executionService.giveUp(unpaid, "CreditExhausted", "The credit for its hosted pool was used up.");
+      for (const { nodeId, businessId } of unpaid) bus.publish("node", { nodeId, businessId });
+      return { nextDueAtMs };
+    },
+  };
+}

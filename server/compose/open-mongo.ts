@@ -1,0 +1,60 @@
+import type { Seal } from "../auth/seal.ts";
+import { authSteps, MongoSessionStore } from "../auth/session-store.mongo.ts";
+import { creditSteps } from "../credit/credit-documents.mongo.ts";
+import { MongoCreditStore } from "../credit/credit-store.mongo.ts";
+import { MongoExecutionStore } from "../execution/execution-store.mongo.ts";
+import { MongoIntegrityStore } from "../integrity/integrity-store.mongo.ts";
+import { flowSteps, MongoJobFlowStore } from "../job/flow-store.mongo.ts";
+import { executionSteps, jobSteps } from "../job/job-documents.mongo.ts";
+import { MongoJobStore } from "../job/job-store.mongo.ts";
+import { logSteps } from "../log/log-documents.mongo.ts";
+import { MongoLogStore } from "../log/log-store.mongo.ts";
+import { refuseHalfMoved } from "../migrate/target.ts";
+import { MongoNodeStore, nodeSteps } from "../node/node-store.mongo.ts";
+import { MongoRetentionStore, retentionSteps } from "../retention/retention-store.mongo.ts";
+import { MongoScheduleStore, scheduleSteps } from "../schedule/schedule-store.mongo.ts";
+import { MongoStore } from "../store/mongo.ts";
+import { MongoLeaseStore } from "../tasks/lease-store.mongo.ts";
+import { MongoTemplateStore, templateSteps } from "../template/template-store.mongo.ts";
+import type { Stores } from "./stores.ts";
+
+export const mongoSteps = [
+  ...authSteps,
+  ...jobSteps,
+  ...flowSteps,
+  ...executionSteps,
+  ...nodeSteps,
+  ...logSteps,
+  ...scheduleSteps,
+  ...templateSteps,
+  ...creditSteps,
+  ...retentionSteps,
+];
+
+export async function openMongo(url: string, seal: Seal): Promise<Stores> {
+  const store = await MongoStore.open(url, mongoSteps);
+  try {
+    await store.attempt(() => refuseHalfMoved(store));
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+  return {
+    jobs: new MongoJobStore(store),
+    flow: new MongoJobFlowStore(store),
+    nodes: new MongoNodeStore(store),
+    executions: new MongoExecutionStore(store),
+    sessions: new MongoSessionStore(store, seal),
+    logs: new MongoLogStore(store),
+    leases: new MongoLeaseStore(store),
+    schedules: new MongoScheduleStore(store),
+    templates: new MongoTemplateStore(store),
+    credits: new MongoCreditStore(store),
+    integrity: new MongoIntegrityStore(store),
+    retention: new MongoRetentionStore(store),
+    clock: store.clock,
+    isReady: () => store.isReady(),
+    endAbandoned: () => store.endAbandoned(),
+    close: () => store.close(),
+  };
+}

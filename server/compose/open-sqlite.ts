@@ -1,0 +1,94 @@
+import { statfs } from "node:fs/promises";
+import { join } from "node:path";
+import { Seal } from "../auth/seal.ts";
+import { authMigrations, SqliteSessionStore } from "../auth/session-store.sqlite.ts";
+import { creditMigrations, SqliteCreditStore } from "../credit/credit-store.sqlite.ts";
+import { executionMigrations, SqliteExecutionStore } from "../execution/execution-store.sqlite.ts";
+import { SqliteIntegrityStore } from "../integrity/integrity-store.sqlite.ts";
+import { flowMigrations, SqliteJobFlowStore } from "../job/flow-store.sqlite.ts";
+import { jobMigrations, SqliteJobStore } from "../job/job-store.sqlite.ts";
+import { logMigrations, SqliteLogStore } from "../log/log-store.sqlite.ts";
+import { nodeMigrations, SqliteNodeStore } from "../node/node-store.sqlite.ts";
+import type { StoreFile } from "../retention/maintenance.ts";
+import {
+  freeBytesIn,
+  retentionMigrations,
+  SqliteRetentionStore,
+} from "../retention/retention-store.sqlite.ts";
+import { SqliteScheduleStore, scheduleMigrations } from "../schedule/schedule-store.sqlite.ts";
+import { DiskRoom } from "../store/disk-room.ts";
+import { FileHold } from "../store/file-hold.ts";
+import { SqliteStore } from "../store/sqlite.ts";
+import { MemoryLeaseStore } from "../tasks/lease-store.memory.ts";
+import { SqliteTemplateStore, templateMigrations } from "../template/template-store.sqlite.ts";
+import type { Stores } from "./stores.ts";
+
+/** The whole schema of the embedded store. */
+export const sqliteMigrations = [
+  ...authMigrations,
+  ...jobMigrations,
+  ...flowMigrations,
+  ...executionMigrations,
+  ...nodeMigrations,
+  ...logMigrations,
+  ...scheduleMigrations,
+  ...templateMigrations,
+  ...creditMigrations,
+  ...retentionMigrations,
+];
+
+/** The embedded store in `<dataDir>/compute.db`, or in memory. Throws StoreInUseError where another server has it open. */
+export function openSqliteStores(dataDir: string | ":memory:", seal = Seal.none): Stores {
+  const path = dataDir === ":memory:" ? dataDir : join(dataDir, "compute.db");
+  const store: SqliteStore = new SqliteStore(path, sqliteMigrations, () => disk?.releaseBallast() ?? false);
+  const disk = dataDir === ":memory:" ? undefined : new DiskRoom(dataDir, () => freeBytesIn(store));
+  return {
+    jobs: new SqliteJobStore(store),
+    flow: new SqliteJobFlowStore(store),
+    nodes: new SqliteNodeStore(store),
+    executions: new SqliteExecutionStore(store),
+    sessions: new SqliteSessionStore(store, seal),
+    logs: new SqliteLogStore(store),
+    leases: new MemoryLeaseStore(),
+    schedules: new SqliteScheduleStore(store),
+    templates: new SqliteTemplateStore(store),
+    credits: new SqliteCreditStore(store),
+    integrity: new SqliteIntegrityStore(store),
+    retention: new SqliteRetentionStore(store),
+    ...(path !== ":memory:" && { file: storeFile(path, store) }),
+    shortage: () => disk?.shortage(),
+    isReady: async () => (await hasRoom(dataDir)) && (await store.canWrite()),
+    close: async () => store.close(),
+  };
+}
+
+/** Pages given back to the disk at once, so that nobody waits for long. */
+const PAGES_PER_SHRINK = 2_000;
+
+function storeFile(path: string, store: SqliteStore): StoreFile {
+  const hold = new FileHold((pragma) => store.maintain(pragma));
+  return {
+    path,
+    hold: () => hold.begin(),
+    release: () => hold.end(),
+    async shrink() {
+      for (let freeBytes = freeBytesIn(store); freeBytes > 0; ) {
+        store.maintain(`PRAGMA incremental_vacuum(${PAGES_PER_SHRINK})`);
+        const leftBytes = freeBytesIn(store);
+        // A file from before it could give room back keeps it for new rows.
+        if (leftBytes >= freeBytes) return;
+        freeBytes = leftBytes;
+        await new Promise(setImmediate);
+      }
+    },
+  };
+}
+
+/** With less, the next larger change is refused, even if a small one still finds a place. */
+const MIN_FREE_BYTES = 1024 * 1024;
+
+async function hasRoom(dataDir: string): Promise<boolean> {
+  if (dataDir === ":memory:") return true;
+  const { bavail, bsize } = await statfs(dataDir);
+  return bavail * bsize >= MIN_FREE_BYTES;
+}

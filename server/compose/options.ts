@@ -1,0 +1,217 @@
+import { join, resolve } from "node:path";
+import { z } from "zod";
+import { homeIfAny, tanvritHome } from "../../shared/config/home.ts";
+import { defineOptions, type OptionValues, optionNumber, optionText } from "../../shared/config/options.ts";
+import { poolsSetting, pricesSetting } from "../../shared/credit.ts";
+import { accountLists } from "../../shared/sockets/local-server.ts";
+import type { SessionLife } from "../auth/tokens.ts";
+import { type Pricing, pricingOf } from "../credit/pricing.ts";
+import { readPlace } from "../http/own-names.ts";
+import {
+  type RetentionSettings,
+  retentionFile,
+  retentionOptions,
+  retentionSettings,
+} from "../retention/settings.ts";
+
+const hostPattern = optionText.refine((name) => readPlace(name.replace(/^\*\./, ""), 0) !== undefined, {
+  error: "must be a name like compute.example.org, compute.example.org:8443 or *.example.org",
+});
+
+const MAX_SESSION_DAYS = 36_500;
+const DAY_MS = 24 * 3_600_000;
+
+const publicUrl = optionText
+  .refine((url) => /^https?:\/\/[^/]/.test(url) && URL.canParse(url), {
+    error: "must be a URL that begins with http:// or https://",
+  })
+  .transform((url) => url.replace(/\/+$/, ""));
+
+/** The options of `tanvrit-compute server`; the keys of its config file are `fileKey`s. */
+export const serverOptions = defineOptions({
+  host: {
+    kind: "value",
+    placeholder: "ADDRESS",
+    env: "TANVRIT_HOST",
+    fileKey: "host",
+    schema: optionText.min(1).default("127.0.0.1"),
+    defaultText: "127.0.0.1",
+    help: "Address to listen on; 0.0.0.0 for every network the machine is in",
+  },
+  port: {
+    kind: "value",
+    placeholder: "PORT",
+    env: "TANVRIT_PORT",
+    fileKey: "port",
+    schema: optionNumber({ min: 0, max: 65_535, integer: true }).default(7070),
+    defaultText: "7070",
+    help: "Port to listen on; 0 for any free one",
+  },
+  "allowed-host": {
+    kind: "list",
+    placeholder: "NAME",
+    env: "TANVRIT_ALLOWED_HOSTS",
+    fileKey: "allowedHosts",
+    schema: z
+      .array(hostPattern, { error: "must be a list of names" })
+      .default([])
+      .transform((names) => names.map((name) => name.toLowerCase())),
+    help: "A further name that this server is reached by, as behind a proxy: NAME, NAME:PORT or *.DOMAIN; repeatable",
+  },
+  "data-dir": {
+    kind: "value",
+    placeholder: "DIR",
+    env: "TANVRIT_DATA_DIR",
+    fileKey: "dataDir",
+    schema: optionText.min(1).optional(),
+    defaultText: "$TANVRIT_HOME/server",
+    help: "Where the server keeps its data; one server per directory",
+  },
+  store: {
+    kind: "value",
+    placeholder: "URL",
+    env: "TANVRIT_STORE",
+    fileKey: "store",
+    schema: optionText
+      .regex(/^(sqlite$|mongodb(\+srv)?:\/\/.)/, {
+        error: "must be sqlite or a URL like mongodb://host/database",
+      })
+      .default("sqlite"),
+    defaultText: "sqlite",
+    help: "sqlite, in the data directory and for one server; or the mongodb:// URL of a replica set, for several",
+  },
+  bus: {
+    kind: "value",
+    placeholder: "URL",
+    env: "TANVRIT_BUS",
+    fileKey: "bus",
+    schema: optionText
+      .refine((url) => /^rediss?:\/\/./.test(url) && URL.canParse(url), {
+        error: "must be a URL like redis://host:6379, or rediss:// with TLS",
+      })
+      .optional(),
+    help: "The redis:// URL over which several servers tell each other what is new",
+  },
+  "secret-key-file": {
+    kind: "value",
+    placeholder: "FILE",
+    env: "TANVRIT_SECRET_KEY_FILE",
+    fileKey: "secretKeyFile",
+    schema: optionText.min(1).optional(),
+    defaultText: "secret.key in the data directory, or none with MongoDB",
+    help: "A text of 32 characters or more, by which the keys that sign tokens are encrypted in the store",
+  },
+  "public-url": {
+    kind: "value",
+    placeholder: "URL",
+    env: "TANVRIT_PUBLIC_URL",
+    fileKey: "publicUrl",
+    schema: publicUrl.optional(),
+    help: "The URL by which others reach it, where that is not its own address: through a proxy or another port",
+  },
+  "session-idle-days": {
+    kind: "value",
+    placeholder: "DAYS",
+    env: "TANVRIT_SESSION_IDLE_DAYS",
+    fileKey: "sessionIdleDays",
+    schema: optionNumber({ min: 0, max: MAX_SESSION_DAYS, unit: "days" }).default(30),
+    defaultText: "30",
+    help: "A sign-in that was not used for so long is over",
+  },
+  "session-max-days": {
+    kind: "value",
+    placeholder: "DAYS",
+    env: "TANVRIT_SESSION_MAX_DAYS",
+    fileKey: "sessionMaxDays",
+    schema: optionNumber({ min: 0, max: MAX_SESSION_DAYS, unit: "days" }).default(180),
+    defaultText: "180",
+    help: "A sign-in is over after so long, however much it is used; nodes that were registered with it go on",
+  },
+  "reuse-port": {
+    kind: "flag",
+    env: "TANVRIT_REUSE_PORT",
+    fileKey: "reusePort",
+    schema: z.boolean({ error: "must be true or false" }).default(false),
+    help: "Share the port with other servers on this machine; the system spreads connections over them",
+  },
+  ...retentionOptions,
+});
+
+export interface ServerSettings {
+  host: string;
+  port: number;
+  /** Lower case. */
+  allowedHosts: readonly string[];
+  /** Absolute. */
+  dataDir: string;
+  /** `sqlite`, or a MongoDB URL. Like the bus it may hold a password: never shown but by `maskedUrl`. */
+  store: string;
+  /** A Redis URL. */
+  bus: string | undefined;
+  /** Absolute. */
+  secretKeyFile: string | undefined;
+  reusePort: boolean;
+  /** For how long sessions may be renewed. */
+  sessionLife: SessionLife;
+  /** By which others reach it. */
+  publicUrls: readonly string[];
+  /** Directories that list the servers of this account, for auth login. */
+  signInLists: readonly string[];
+  /** Only from the config file. */
+  pricing: Pricing;
+  retention: RetentionSettings;
+}
+
+export function serverSettings(
+  values: OptionValues<typeof serverOptions>,
+  env: Readonly<Record<string, string | undefined>>,
+  file: z.output<typeof serverFile> = {},
+): ServerSettings {
+  return {
+    host: values.host,
+    port: values.port,
+    allowedHosts: values["allowed-host"],
+    dataDir: resolve(values["data-dir"] ?? join(tanvritHome(env), "server")),
+    store: values.store,
+    bus: values.bus,
+    secretKeyFile: values["secret-key-file"] && resolve(values["secret-key-file"]),
+    reusePort: values["reuse-port"],
+    sessionLife: {
+      idleMs: values["session-idle-days"] * DAY_MS,
+      maxMs: values["session-max-days"] * DAY_MS,
+    },
+    publicUrls: values["public-url"] === undefined ? [] : [values["public-url"]],
+    signInLists: accountLists(homeIfAny(env)),
+    pricing: pricingOf(file),
+    retention: retentionSettings(values, file),
+  };
+}
+
+/** The config file of `--config`: the same settings under their file keys, and which pools are paid for. */
+export const serverFile = z
+  .strictObject({
+    host: z.string().optional(),
+    port: z.int().optional(),
+    allowedHosts: z.array(z.string()).optional(),
+    dataDir: z.string().optional(),
+    store: z.string().optional(),
+    bus: z.string().optional(),
+    secretKeyFile: z.string().optional(),
+    reusePort: z.boolean().optional(),
+    publicUrl: z.string().optional(),
+    sessionIdleDays: z.number().optional(),
+    sessionMaxDays: z.number().optional(),
+    pools: poolsSetting.optional(),
+    prices: pricesSetting.optional(),
+    ...retentionFile,
+  })
+  .superRefine(({ pools = {}, prices = {} }, context) => {
+    for (const [name, { hosted, sku }] of Object.entries(pools)) {
+      if (!hosted || (sku !== undefined && Object.hasOwn(prices, sku))) continue;
+      const message =
+        sku === undefined
+          ? "a hosted pool needs a sku, so that it has a price"
+          : `there is no price for it; add prices.${sku}`;
+      context.addIssue({ code: "custom", path: ["pools", name, "sku"], message });
+    }
+  });

@@ -1,0 +1,251 @@
+import type { Collection } from "mongodb";
+import { newId } from "../../shared/ids.ts";
+import type { Assigned, AssignRequest } from "../execution/execution-store.ts";
+import {
+  type ExecutionDocument,
+  type JobDocument,
+  queueKeyIn,
+  queuesOf,
+} from "../job/job-documents.mongo.ts";
+import { isSpeaker } from "../node/node-store.ts";
+import { RecentMap } from "../runtime/recent-map.ts";
+import { Batches, type Waiting } from "../store/batches.ts";
+import type { MongoStore } from "../store/mongo.ts";
+import { type Claim, MongoClaims } from "./claims.mongo.ts";
+import { mismatch, pickGpus, type Requirement, requirementOf, usageOf, userOfQueue } from "./matching.ts";
+import { type LockedNode, NodeLocks } from "./node-locks.mongo.ts";
+import { bestThatFits, type QueueHeads, type Shares } from "./picking.ts";
+import { readShares } from "./shares.mongo.ts";
+
+type Call = Waiting<AssignRequest, Assigned[]>;
+
+/** A request with what it got so far. */
+interface Order {
+  request: AssignRequest;
+  node: LockedNode;
+  claims: Claim[];
+}
+
+interface ClaimableQueue {
+  queue: string;
+  key: string;
+  requirement: Requirement;
+}
+
+interface MongoQueue extends ClaimableQueue, QueueHeads {
+  /** There may be more jobs behind those that were read. */
+  hasMore: boolean;
+}
+
+const MAX_CACHED_REQUIREMENTS = 10_000;
+const REQUESTS_PER_BATCH = 64;
+const MAX_HEADS = 1_000;
+/** A batch looks for further jobs for this long; well within the time that nodes are locked for. */
+const MAX_CLAIMING_MS = 2_000;
+/** Where another server takes the same jobs, the next ones are looked for up to this far behind the first. */
+const MAX_SKIP = 512;
+
+/**
+ * Hands out queued jobs, beside other servers that do the same. Within this server the requests of one business go
+ * together and so never meet; between servers each job goes to whoever's write comes first.
+ */
+export class MongoAssigner {
+  /** A queue key stands for one requirement for ever, so this never goes stale. */
+  private readonly requirements = new RecentMap<Requirement>(MAX_CACHED_REQUIREMENTS);
+  private readonly rooms = new Map<string, Batches<AssignRequest, Assigned[]>>();
+  private readonly jobs: Collection<JobDocument>;
+  private readonly executions: Collection<ExecutionDocument>;
+  private readonly locks: NodeLocks;
+  private readonly claims: MongoClaims;
+
+  constructor(private readonly store: MongoStore) {
+    this.jobs = store.preparing("compute_jobs");
+    this.executions = store.preparing("compute_executions");
+    this.locks = new NodeLocks(store);
+    this.claims = new MongoClaims(store);
+  }
+
+  assign(requests: readonly AssignRequest[]): Promise<Assigned[][]> {
+    return Promise.all(requests.map((request) => this.roomOf(request.businessId).add(request)));
+  }
+
+  /** The queues of the business that have claimable jobs. Jumps in the index from key to key, and reads no job. */
+  async claimable(businessId: string): Promise<ClaimableQueue[]> {
+    const queues = await this.jobs.distinct("queue", { queue: queuesOf(businessId) });
+    const found = await Promise.all(
+      queues.map(async (queue) => {
+        const requirement = queue !== undefined && (await this.requirementOf(queue));
+        return requirement ? [{ queue, key: queueKeyIn(queue), requirement }] : [];
+      }),
+    );
+    return found.flat();
+  }
+
+  /** Takes back claims that a server left behind when it died; see `MongoClaims`. */
+  releaseOrphans(nowMs: number) {
+    return this.claims.releaseOrphans(nowMs);
+  }
+
+  private roomOf(businessId: string): Batches<AssignRequest, Assigned[]> {
+    let room = this.rooms.get(businessId);
+    if (!room) {
+      const made = new Batches<AssignRequest, Assigned[]>(
+        (calls) => this.store.attempt(() => this.assignBatch(businessId, calls)).finally(() => this.tidy()),
+        { maxItems: REQUESTS_PER_BATCH, maxInFlight: 1 },
+      );
+      room = made;
+      this.rooms.set(businessId, room);
+    }
+    return room;
+  }
+
+  /** Forgets businesses where nothing is going on. */
+  private tidy(): void {
+    for (const [businessId, room] of this.rooms) if (room.idle) this.rooms.delete(businessId);
+  }
+
+  private async assignBatch(businessId: string, calls: readonly Call[]): Promise<void> {
+    const queues = await this.claimable(businessId);
+    const nodes =
+      queues.length === 0
+        ? new Map<string, LockedNode>()
+        : await this.locks.take(
+            businessId,
+            calls.map(({ item }) => item.nodeId),
+          );
+    const orders = new Map<Call, Order>();
+    for (const call of calls) {
+      const node = nodes.get(call.item.nodeId);
+      const { by } = call.item;
+      if (node && (!by || isSpeaker(node.speaker, by)))
+        orders.set(call, { request: call.item, node, claims: [] });
+      else call.resolve([]);
+    }
+    await this.locks.release([...nodes.values()].filter((node) => !isOrdered(orders, node)));
+    if (orders.size === 0) return;
+    const assigned = await this.serve(businessId, [...orders.values()], queues);
+    for (const [call, { claims }] of orders) {
+      call.resolve(claims.flatMap((claim) => assigned.get(claim.executionId) ?? []));
+    }
+  }
+
+  /** Claims for all of them, and makes the executions of what was won, which gives the locks back. */
+  private async serve(
+    businessId: string,
+    orders: readonly Order[],
+    queues: readonly ClaimableQueue[],
+  ): Promise<Map<string, Assigned>> {
+    const locked = [...new Set(orders.map((order) => order.node))];
+    let assigned = new Map<string, Assigned>();
+    try {
+      await this.claimFor(businessId, orders, queues);
+      const claims = orders.flatMap((order) => order.claims);
+      assigned = await this.claims.confirm(claims, locked);
+      return assigned;
+    } finally {
+      if (assigned.size === 0) await this.locks.release(locked);
+    }
+  }
+
+  private async claimFor(
+    businessId: string,
+    orders: readonly Order[],
+    firstSeen: readonly ClaimableQueue[],
+  ): Promise<void> {
+    const deadlineMs = performance.now() + MAX_CLAIMING_MS;
+    let skip = 0;
+    let claimable = firstSeen;
+    while (performance.now() < deadlineMs) {
+      const queues = await this.readQueues(claimable, orders, skip);
+      if (queues.length === 0 && skip === 0) return;
+      const shares = await readShares(this.executions, businessId, queues);
+      const picked = orders.flatMap((order) => pick(order, queues, shares));
+      const lost = await this.claims.claim(picked);
+      for (const order of orders) {
+        order.claims = order.claims.filter((claim) => !lost.has(claim));
+        order.node.held = order.node.held.filter((one) => !lost.has(one as Claim));
+      }
+      const isDry = picked.length === 0 && skip === 0;
+      const isServed = lost.size === 0 && skip === 0 && !queues.some((queue) => queue.hasMore);
+      const isFull = lost.size === 0 && orders.every((order) => order.claims.length >= order.request.limit);
+      if (isDry || isServed || isFull) return;
+      // Another server is at the same jobs: begin somewhere else, but come back to the first ones before giving up.
+      skip = lost.size > 0 ? Math.floor(Math.random() * MAX_SKIP) : 0;
+      claimable = await this.claimable(businessId);
+    }
+  }
+
+  /** The queues whose jobs one of the nodes can run, each with enough heads for all. */
+  private async readQueues(
+    claimable: readonly ClaimableQueue[],
+    orders: readonly Order[],
+    skip: number,
+  ): Promise<MongoQueue[]> {
+    const wanted = orders.reduce((sum, { request, claims }) => sum + request.limit - claims.length, 0);
+    const limit = Math.min(MAX_HEADS, wanted);
+    if (limit <= 0) return [];
+    const able = claimable.filter(({ requirement }) =>
+      orders.some(({ node }) => mismatch(requirement, node.description) === undefined),
+    );
+    const queues = await Promise.all(
+      able.map(async (one) => {
+        const heads = await this.readHeads(one.queue, skip, limit);
+        return { ...one, heads, hasMore: heads.length === limit };
+      }),
+    );
+    return queues.filter((queue) => queue.heads.length > 0);
+  }
+
+  private async readHeads(queue: string, skip: number, limit: number) {
+    const found = await this.jobs
+      .find({ queue }, { projection: { _id: 0, job_id: 1, priority: 1 } })
+      .sort({ priority: -1, job_id: 1 })
+      .skip(skip)
+      .limit(limit)
+      .toArray();
+    return found.map((one) => ({ jobId: one.job_id, priority: one.priority }));
+  }
+
+  private async requirementOf(queue: string): Promise<Requirement | undefined> {
+    const key = queueKeyIn(queue);
+    const known = this.requirements.get(key);
+    if (known) return known;
+    const job = await this.jobs.findOne({ queue }, { projection: { manifest: 1 } });
+    // Its last job was taken since the queues were listed.
+    if (!job) return undefined;
+    const requirement = requirementOf(job.manifest, userOfQueue(key));
+    this.requirements.set(key, requirement);
+    return requirement;
+  }
+}
+
+function isOrdered(orders: ReadonlyMap<Call, Order>, node: LockedNode): boolean {
+  return [...orders.values()].some((order) => order.node === node);
+}
+
+/** What the order may still take of the heads; they are taken out of the queues. */
+function pick(order: Order, queues: readonly MongoQueue[], shares: Shares): Claim[] {
+  const { request, node, claims } = order;
+  const { description } = node;
+  const able = queues.filter(({ requirement }) => mismatch(requirement, description) === undefined);
+  const picked: Claim[] = [];
+  while (claims.length < request.limit) {
+    const usage = usageOf(node.held);
+    const queue = bestThatFits(able, { ...request, description }, usage, shares);
+    const head = queue?.heads.shift();
+    if (!queue || !head) break;
+    const claim: Claim = {
+      executionId: newId("exe"),
+      jobId: head.jobId,
+      queue: queue.queue,
+      request,
+      resources: queue.requirement.resources,
+      gpuIndexes: pickGpus(queue.requirement.resources.gpuCount, description.capacity, usage),
+    };
+    picked.push(claim);
+    claims.push(claim);
+    node.held.push(claim);
+    shares.took(userOfQueue(queue.key));
+  }
+  return picked;
+}

@@ -1,0 +1,183 @@
+import { newId } from "../../shared/ids.ts";
+import type { JobManifest } from "../../shared/manifest.ts";
+import type { NodeDescription } from "../../shared/node.ts";
+import type { Assigned, AssignRequest } from "../execution/execution-store.ts";
+import { leaseOf } from "../execution/rules.ts";
+import type { ExecutionRecord, JobRecord } from "../job/job-record.ts";
+import { CLAIMABLE, type ExecutionRow, type JobRow, jobFromRow, updateJob } from "../job/job-rows.sqlite.ts";
+import { SPEAKS, speakerBindings, TAKES_WORK } from "../node/node-store.sqlite.ts";
+import { RecentMap } from "../runtime/recent-map.ts";
+import type { SqliteStore } from "../store/sqlite.ts";
+import { mismatch, pickGpus, type Requirement, requirementOf, usageOf, userOfQueue } from "./matching.ts";
+import { bestThatFits, type Head, type QueueHeads, Shares } from "./picking.ts";
+
+const MAX_CACHED_REQUIREMENTS = 10_000;
+const HEADS_PER_READ = 64;
+
+/** Hands out queued jobs. `assign` runs inside `store.write`. */
+export class SqliteAssigner {
+  /** A queue key stands for one requirement for ever, so this never goes stale. */
+  private readonly requirements = new RecentMap<Requirement>(MAX_CACHED_REQUIREMENTS);
+
+  constructor(private readonly store: SqliteStore) {}
+
+  assign(request: AssignRequest): Assigned[] {
+    const { nodeId, businessId, by } = request;
+    const isSpeaker = by ? `AND ${SPEAKS}` : "";
+    const node = this.store.get<{ description: string }>(
+      `SELECT description FROM compute_nodes
+       WHERE node_id = $nodeId AND business_id = $businessId AND ${TAKES_WORK} ${isSpeaker}`,
+      { nodeId, businessId, ...(by && speakerBindings(by)) },
+    );
+    if (!node) return [];
+    const description = JSON.parse(node.description) as NodeDescription;
+    const held = this.heldBy(request.nodeId);
+    let usage = usageOf(held);
+    const assigned: Assigned[] = [];
+    const queues: QueueHeads[] = this.claimable(request.businessId)
+      .filter(({ requirement }) => mismatch(requirement, description) === undefined)
+      .map((queue) => ({ ...queue, heads: [] }));
+    const shares = this.sharesOf(request.businessId, queues);
+    while (assigned.length < request.limit && usage.slots < description.capacity.slots) {
+      const taker = { nodeId: request.nodeId, description, nowMs: request.nowMs };
+      const queue = bestThatFits(queues, taker, usage, shares, ({ key }) =>
+        this.readHeads(request.businessId, key, request.limit - assigned.length),
+      );
+      const head = queue?.heads.shift();
+      if (!queue || !head) break;
+      const gpuIndexes = pickGpus(queue.requirement.resources.gpuCount, description.capacity, usage);
+      const one = this.claim(request, head.jobId, gpuIndexes);
+      held.push(one.execution);
+      shares.took(one.job.userId);
+      usage = usageOf(held);
+      assigned.push(one);
+    }
+    return assigned;
+  }
+
+  /** The queues that have claimable jobs. Walks the index from key to key, so it costs nothing per job. */
+  claimable(businessId: string): { key: string; requirement: Requirement }[] {
+    const queues: { key: string; requirement: Requirement }[] = [];
+    let after = "";
+    for (;;) {
+      const next = this.store.get<{ queue_key: string }>(
+        `SELECT queue_key FROM compute_jobs
+         WHERE business_id = $businessId AND queue_key > $after AND ${CLAIMABLE}
+         ORDER BY queue_key LIMIT 1`,
+        { businessId, after },
+      );
+      if (!next) return queues;
+      after = next.queue_key;
+      queues.push({ key: after, requirement: this.requirementOf(businessId, after) });
+    }
+  }
+
+  private heldBy(nodeId: string): Pick<ExecutionRecord, "resources" | "gpuIndexes">[] {
+    return this.store
+      .all<Pick<ExecutionRow, "resources" | "gpu_indexes">>(
+        "SELECT resources, gpu_indexes FROM compute_executions WHERE node_id = $nodeId AND status IN ('ASSIGNED', 'RUNNING')",
+        { nodeId },
+      )
+      .map((row) => ({ resources: JSON.parse(row.resources), gpuIndexes: JSON.parse(row.gpu_indexes) }));
+  }
+
+  /** Where jobs of one user only wait there is nothing to share, and nothing to count. */
+  private sharesOf(businessId: string, queues: readonly QueueHeads[]): Shares {
+    const users = new Set(queues.map((queue) => userOfQueue(queue.key)));
+    const live = new Map<string, number>();
+    for (const userId of users.size > 1 ? users : []) {
+      const row = this.store.get<{ live: number }>(
+        `SELECT count(*) AS live FROM compute_executions
+         WHERE business_id = $businessId AND user_id = $userId AND status IN ('ASSIGNED', 'RUNNING')`,
+        { businessId, userId },
+      );
+      live.set(userId, row?.live ?? 0);
+    }
+    return new Shares(live);
+  }
+
+  private requirementOf(businessId: string, queueKey: string): Requirement {
+    const known = this.requirements.get(queueKey);
+    if (known) return known;
+    const row = this.store.get<{ manifest: string }>(
+      `SELECT manifest FROM compute_jobs
+       WHERE business_id = $businessId AND queue_key = $queueKey AND ${CLAIMABLE} LIMIT 1`,
+      { businessId, queueKey },
+    );
+    const requirement = requirementOf(
+      JSON.parse(row?.manifest ?? "{}") as JobManifest,
+      userOfQueue(queueKey),
+    );
+    this.requirements.set(queueKey, requirement);
+    return requirement;
+  }
+
+  /** No more than are wanted: each queue is read, and most of them for a head or two. */
+  private readHeads(businessId: string, queueKey: string, wanted: number) {
+    return this.store.all<Head>(
+      `SELECT job_id AS jobId, priority FROM compute_jobs
+       WHERE business_id = $businessId AND queue_key = $queueKey AND ${CLAIMABLE}
+       ORDER BY priority DESC, job_id LIMIT $limit`,
+      { businessId, queueKey, limit: Math.min(HEADS_PER_READ, wanted) },
+    );
+  }
+
+  private claim(request: AssignRequest, jobId: string, gpuIndexes: number[]): Assigned {
+    const row = this.store.get<JobRow>("SELECT * FROM compute_jobs WHERE job_id = $jobId", { jobId });
+    if (row?.status !== "QUEUED") throw new Error(`Job ${jobId} left its queue inside a transaction`);
+    const queued = jobFromRow(row);
+    const execution: ExecutionRecord = {
+      executionId: newId("exe"),
+      jobId,
+      businessId: request.businessId,
+      userId: queued.userId,
+      nodeId: request.nodeId,
+      attempt: queued.attempt + 1,
+      status: "ASSIGNED",
+      resources: queued.manifest.resources,
+      gpuIndexes,
+      leaseExpiresAtMs: leaseOf(queued.manifest, request.nowMs, request.leaseExpiresAtMs),
+      deadlineAtMs: undefined,
+      end: undefined,
+      assignedAtMs: request.nowMs,
+      startedAtMs: undefined,
+      finishedAtMs: undefined,
+    };
+    const job: JobRecord = {
+      ...queued,
+      status: "ASSIGNED",
+      attempt: execution.attempt,
+      executionId: execution.executionId,
+      nodeId: request.nodeId,
+      end: undefined,
+      assignedAtMs: request.nowMs,
+      startedAtMs: undefined,
+      finishedAtMs: undefined,
+    };
+    this.insertExecution(execution);
+    updateJob(this.store, job);
+    return { job, execution };
+  }
+
+  private insertExecution(execution: ExecutionRecord): void {
+    this.store.run(
+      `INSERT INTO compute_executions (execution_id, job_id, business_id, user_id, node_id, attempt, status, resources,
+         gpu_indexes, lease_expires_at, assigned_at)
+       VALUES ($executionId, $jobId, $businessId, $userId, $nodeId, $attempt, $status, $resources, $gpuIndexes,
+         $leaseExpiresAt, $assignedAt)`,
+      {
+        executionId: execution.executionId,
+        jobId: execution.jobId,
+        businessId: execution.businessId,
+        userId: execution.userId,
+        nodeId: execution.nodeId,
+        attempt: execution.attempt,
+        status: execution.status,
+        resources: JSON.stringify(execution.resources),
+        gpuIndexes: JSON.stringify(execution.gpuIndexes),
+        leaseExpiresAt: execution.leaseExpiresAtMs,
+        assignedAt: execution.assignedAtMs,
+      },
+    );
+  }
+}

@@ -1,0 +1,201 @@
+import type { ClientSession, Collection } from "mongodb";
+import type { Resources } from "../../shared/manifest.ts";
+import type { Assigned, AssignRequest } from "../execution/execution-store.ts";
+import { leaseOf } from "../execution/rules.ts";
+import {
+  type ExecutionDocument,
+  executionDocument,
+  type JobDocument,
+  jobFromDocument,
+  QUEUE_EXPRESSION,
+} from "../job/job-documents.mongo.ts";
+import type { ExecutionRecord, JobRecord } from "../job/job-record.ts";
+import { ContentionError, isContention, type MongoStore } from "../store/mongo.ts";
+import { type LockedNode, NodeLocks } from "./node-locks.mongo.ts";
+
+/** A queued job that is about to become an execution of a node. */
+export interface Claim {
+  executionId: string;
+  jobId: string;
+  queue: string;
+  request: AssignRequest;
+  resources: Resources;
+  gpuIndexes: number[];
+}
+
+/**
+ * How long a claim stands before its server counts as dead: longer than the steps of an assignment may take, but far
+ * less than the lease in which the node has to start the job. One that was only slow loses it, and nothing else.
+ */
+export const CLAIM_MS = 6_000;
+/** How long the executions of claims are tried to be made; what is not by then goes back into the queue. */
+const MAX_CONFIRM_MS = 2_000;
+const MAX_PAUSE_MS = 10;
+const MAX_ORPHANS = 1_000;
+
+/** A claim that is no longer one: its job goes back to where it was, or ends where somebody cancelled it meanwhile. */
+const UNDO = [
+  {
+    $set: {
+      status: { $cond: [{ $gt: ["$cancel_requested_at", 0] }, "CANCELLED", "QUEUED"] },
+      finished_at: { $cond: [{ $gt: ["$cancel_requested_at", 0] }, "$cancel_requested_at", "$$REMOVE"] },
+      queue: { $cond: [{ $gt: ["$cancel_requested_at", 0] }, "$$REMOVE", QUEUE_EXPRESSION] },
+      attempt: { $subtract: ["$attempt", 1] },
+      version: { $add: ["$version", 1] },
+    },
+  },
+  { $unset: ["execution_id", "node_id", "assigned_at", "claim_expires_at"] },
+];
+
+/**
+ * Two steps make an assignment. A claim takes the job out of its queue, one conditional write each, since many servers
+ * are after the same jobs and a transaction over many of them would seldom succeed. Then one transaction makes the
+ * executions, and only of claims that still stand on nodes that are still locked. A server that dies between the two
+ * leaves claims behind that expire.
+ */
+export class MongoClaims {
+  private readonly jobs: Collection<JobDocument>;
+  private readonly claimedJobs: Collection<JobDocument>;
+  private readonly executions: Collection<ExecutionDocument>;
+  private readonly locks: NodeLocks;
+
+  constructor(private readonly store: MongoStore) {
+    this.jobs = store.collection("compute_jobs");
+    this.claimedJobs = store.preparing("compute_jobs");
+    this.executions = store.collection("compute_executions");
+    this.locks = new NodeLocks(store);
+  }
+
+  /** Claims what is still free. Resolves with those that somebody else has got. */
+  async claim(claims: readonly Claim[]): Promise<Set<Claim>> {
+    if (claims.length === 0) return new Set();
+    const writes = claims.map(({ jobId, queue, executionId, request }) => ({
+      updateOne: {
+        filter: { job_id: jobId, queue },
+        update: {
+          $set: {
+            status: "ASSIGNED" as const,
+            execution_id: executionId,
+            node_id: request.nodeId,
+            assigned_at: request.nowMs,
+            claim_expires_at: Math.min(request.leaseExpiresAtMs, request.nowMs + CLAIM_MS),
+          },
+          $unset: { queue: "" as const },
+          $inc: { attempt: 1, version: 1 },
+        },
+      },
+    }));
+    const { modifiedCount } = await this.claimedJobs.bulkWrite(writes, { ordered: false });
+    if (modifiedCount === claims.length) return new Set();
+    const found = await this.claimedJobs
+      .find({ job_id: { $in: claims.map((claim) => claim.jobId) } }, { projection: { execution_id: 1 } })
+      .toArray();
+    const won = new Set(found.map((job) => job.execution_id));
+    return new Set(claims.filter((claim) => !won.has(claim.executionId)));
+  }
+
+  /** Makes the executions of the claims, by execution id. What cannot be one any more goes back into its queue. */
+  async confirm(claims: readonly Claim[], locked: readonly LockedNode[]): Promise<Map<string, Assigned>> {
+    if (claims.length === 0) return new Map();
+    const deadlineMs = performance.now() + MAX_CONFIRM_MS;
+    let nodes = locked;
+    let open = claims;
+    for (;;) {
+      try {
+        const assigned = await this.store.transaction((session) => this.makeExecutions(session, open, nodes));
+        await this.undo(claims.filter((claim) => !assigned.has(claim.executionId)));
+        return assigned;
+      } catch (error) {
+        if (!isContention(error) || performance.now() > deadlineMs) {
+          // Where the outcome of the transaction is unknown, this takes back nothing that came to be an execution.
+          await this.undo(claims);
+          throw error;
+        }
+      }
+      await Bun.sleep(1 + Math.random() * MAX_PAUSE_MS);
+      nodes = await this.locks.stillHeld(locked);
+      const held = new Set(nodes.map((node) => node.nodeId));
+      open = claims.filter((claim) => held.has(claim.request.nodeId));
+    }
+  }
+
+  /** Takes back claims whose server died before it made the execution; resolves with the jobs as they are then. */
+  async releaseOrphans(nowMs: number): Promise<JobRecord[]> {
+    const orphans = await this.jobs
+      .find({ claim_expires_at: { $lte: nowMs } })
+      .limit(MAX_ORPHANS)
+      .toArray();
+    if (orphans.length === 0) return [];
+    const ids = orphans.map((job) => job.job_id);
+    await this.jobs.updateMany({ job_id: { $in: ids }, claim_expires_at: { $lte: nowMs } }, UNDO);
+    const released = await this.jobs.find({ job_id: { $in: ids } }).toArray();
+    return released.map(jobFromDocument);
+  }
+
+  private async makeExecutions(
+    session: ClientSession,
+    claims: readonly Claim[],
+    nodes: readonly LockedNode[],
+  ): Promise<Map<string, Assigned>> {
+    const jobIds = claims.map((claim) => claim.jobId);
+    const executionIds = claims.map((claim) => claim.executionId);
+    const mine = {
+      job_id: { $in: jobIds },
+      execution_id: { $in: executionIds },
+      status: "ASSIGNED" as const,
+    };
+    await this.jobs.updateMany(
+      { ...mine, claim_expires_at: { $gt: 0 } },
+      { $unset: { claim_expires_at: "", ending: "", started_at: "", finished_at: "" } },
+      { session },
+    );
+    const won = await this.jobs.find(mine, { session }).toArray();
+    const byExecution = new Map(won.map((job) => [job.execution_id, job]));
+    const assigned = claims.flatMap((claim) => {
+      const document = byExecution.get(claim.executionId);
+      if (!document) return [];
+      const job = jobFromDocument(document);
+      return [{ job, execution: executionOf(claim, job) }];
+    });
+    if (assigned.length > 0) {
+      const documents = assigned.map(({ execution }) => executionDocument(execution));
+      await this.executions.insertMany(documents, { session });
+    }
+    const { released } = await this.locks.release(nodes, session);
+    if (released !== nodes.length) throw new ContentionError("A node changed while it was given jobs.");
+    return new Map(assigned.map((one) => [one.execution.executionId, one]));
+  }
+
+  private async undo(claims: readonly Claim[]): Promise<void> {
+    if (claims.length === 0) return;
+    await this.jobs.updateMany(
+      {
+        job_id: { $in: claims.map((claim) => claim.jobId) },
+        execution_id: { $in: claims.map((claim) => claim.executionId) },
+        claim_expires_at: { $gt: 0 },
+      },
+      UNDO,
+    );
+  }
+}
+
+function executionOf(claim: Claim, job: JobRecord): ExecutionRecord {
+  const { request } = claim;
+  return {
+    executionId: claim.executionId,
+    jobId: claim.jobId,
+    businessId: request.businessId,
+    userId: job.userId,
+    nodeId: request.nodeId,
+    attempt: job.attempt,
+    status: "ASSIGNED",
+    resources: claim.resources,
+    gpuIndexes: claim.gpuIndexes,
+    leaseExpiresAtMs: leaseOf(job.manifest, request.nowMs, request.leaseExpiresAtMs),
+    deadlineAtMs: undefined,
+    end: undefined,
+    assignedAtMs: request.nowMs,
+    startedAtMs: undefined,
+    finishedAtMs: undefined,
+  };
+}

@@ -1,0 +1,80 @@
+import { expect, test } from "bun:test";
+import { nodeOf } from "../../tests/contract/control-plane.contract.ts";
+import { within } from "../../tests/support/wait.ts";
+import { MemoryBus } from "../bus/memory-bus.ts";
+import type { Assigned, ExecutionStore } from "../execution/execution-store.ts";
+import { Dispatcher } from "./dispatcher.ts";
+import type { Requirement } from "./matching.ts";
+
+const ANSWER_MS = 1_000;
+const WAIT_MS = 20_000;
+/** More turns of the queue of microtasks than the end of a round takes. */
+const STEPS_OF_AN_END = 20;
+
+test("work for a node that went on to another server meanwhile is told to that one, and a stop waits for it", async () => {
+  const bus = new MemoryBus();
+  const node = nodeOf("biz_1");
+  const [begun, made] = [Promise.withResolvers<void>(), Promise.withResolvers<Assigned[][]>()];
+  const here = serverOf(bus, {
+    claimableRequirements: async () => [anything],
+    assign: () => {
+      begun.resolve();
+      return made.promise;
+    },
+  });
+  const there = serverOf(bus, { claimableRequirements: async () => [], assign: async () => [] });
+
+  const moved = new AbortController();
+  const first = here.take(node, 1, WAIT_MS, moved.signal);
+  await begun.promise;
+  moved.abort();
+  expect(await first).toEqual([]);
+  const second = there.take(node, 1, WAIT_MS, new AbortController().signal);
+  let isClosed = false;
+  const closing = here.close().then(() => {
+    isClosed = true;
+  });
+  await new Promise(setImmediate);
+  expect(isClosed).toBe(false);
+  made.resolve([[{} as Assigned]]);
+  // Nothing in hand, but a reason to look what is assigned to it.
+  expect(await within(ANSWER_MS, "the end of the wait", second)).toEqual([]);
+  await within(ANSWER_MS, "the end of the round", closing);
+  await there.close();
+  await bus.close();
+});
+
+test("news that comes while a round ends makes another one, however close to its end", async () => {
+  for (let steps = 0; steps < STEPS_OF_AN_END; steps++) {
+    const bus = new MemoryBus();
+    const node = nodeOf("biz_1");
+    const firstLook = Promise.withResolvers<Requirement[]>();
+    const looks = [firstLook.promise];
+    const server = serverOf(bus, {
+      claimableRequirements: async () => looks.shift() ?? [anything],
+      assign: async () => [[{} as Assigned]],
+    });
+    const taken = server.take(node, 1, WAIT_MS, new AbortController().signal);
+    firstLook.resolve([]);
+    for (let step = 0; step < steps; step++) await undefined;
+    bus.publish("wake", { businessId: node.businessId });
+    expect(await within(ANSWER_MS, `work that came ${steps} steps after the look`, taken)).toHaveLength(1);
+    await server.close();
+    await bus.close();
+  }
+});
+
+const anything: Requirement = {
+  userId: undefined,
+  type: "COMMAND",
+  pool: "default",
+  labels: {},
+  selector: undefined,
+  resources: { cpu: 0, memoryMb: 0, gpuCount: 0 },
+};
+
+function serverOf(bus: MemoryBus, store: Pick<ExecutionStore, "assign" | "claimableRequirements">) {
+  return new Dispatcher(store as ExecutionStore, bus, Date.now, (error) => {
+    throw error;
+  });
+}

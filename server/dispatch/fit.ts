@@ -1,0 +1,113 @@
+import type { FitReport, FitVerdict, NodeFit } from "../../shared/fit.ts";
+import type { JobManifest } from "../../shared/manifest.ts";
+import type { ExecutionStore } from "../execution/execution-store.ts";
+import type { NodeRecord, NodeStore } from "../node/node-store.ts";
+import {
+  fits,
+  type Mismatch,
+  mismatches,
+  type Requirement,
+  requirementOf,
+  type Usage,
+  usageOf,
+} from "./matching.ts";
+
+const MAX_NODES = 1_000;
+/** How many nodes' executions are read at once. */
+const READS_AT_ONCE = 16;
+const BEST_FIRST: readonly FitVerdict[] = ["fits", "busy", "unavailable", "never"];
+
+/** Looks how every node of a business stands to a job. */
+export class FitCheck {
+  constructor(
+    private readonly nodes: NodeStore,
+    private readonly executions: ExecutionStore,
+  ) {}
+
+  async check(job: { businessId: string; userId: string; manifest: JobManifest }): Promise<FitReport> {
+    const { businessId, userId, manifest } = job;
+    const requirement = requirementOf(manifest, userId);
+    const everyNode = { businessId, status: undefined, beforeNodeId: undefined, limit: MAX_NODES + 1 };
+    const found = await this.nodes.list(everyNode);
+    const nodes = found.slice(0, MAX_NODES);
+    const fitsOfAll: NodeFit[] = [];
+    for (let i = 0; i < nodes.length; i += READS_AT_ONCE) {
+      const some = nodes.slice(i, i + READS_AT_ONCE);
+      fitsOfAll.push(...(await Promise.all(some.map((node) => this.checkOne(requirement, node)))));
+    }
+    const couldEver = fitsOfAll.some((one) => one.verdict !== "never");
+    return {
+      nodes: fitsOfAll.sort((a, b) => BEST_FIRST.indexOf(a.verdict) - BEST_FIRST.indexOf(b.verdict)),
+      moreNodes: found.length > nodes.length,
+      hint: couldEver ? undefined : hintOf(requirement, nodes),
+    };
+  }
+
+  private async checkOne(requirement: Requirement, node: NodeRecord): Promise<NodeFit> {
+    const { nodeId } = node;
+    const { name } = node.description;
+    const [first] = mismatches(requirement, node.description);
+    if (first) return { nodeId, name, verdict: "never", rule: first.rule, detail: first.detail };
+    const absence = absenceOf(node);
+    if (absence) return { nodeId, name, verdict: "unavailable", ...absence };
+    const live = await this.executions.live({ nodeId });
+    const detail = shortageOf(requirement, node, usageOf(live.map((one) => one.execution)));
+    if (detail !== undefined) return { nodeId, name, verdict: "busy", rule: "room", detail };
+    return { nodeId, name, verdict: "fits", detail: "it can run it now" };
+  }
+}
+
+/** Why a node that matches takes no job at all now. */
+export function absenceOf(node: NodeRecord): Pick<NodeFit, "rule" | "detail"> | undefined {
+  if (node.accessEnded) {
+    return { rule: "signed-out", detail: "its user has signed out; sign in and start its agent again" };
+  }
+  if (node.offline) {
+    const seen = new Date(node.lastHeartbeatAtMs).toISOString();
+    return { rule: "offline", detail: `it is offline; last heard of at ${seen}` };
+  }
+  if (node.draining) return { rule: "draining", detail: "it is draining and gets no new jobs" };
+  const { refusing } = node.condition;
+  if (refusing !== undefined) return { rule: "refusing", detail: `it refuses work: ${refusing}` };
+  return undefined;
+}
+
+/** What of the node is taken so that the job finds no room now; undefined when there is room. */
+function shortageOf({ resources }: Requirement, node: NodeRecord, usage: Usage): string | undefined {
+  const { capacity } = node.description;
+  if (fits(resources, capacity, usage)) return undefined;
+  const none = { cpu: 0, memoryMb: 0, gpuCount: 0 };
+  const slotFree = { ...usage, slots: 0 };
+  const short = [
+    fits(none, capacity, usage) ? "" : `${usage.slots} of ${capacity.slots} slots`,
+    fits({ ...none, cpu: resources.cpu }, capacity, slotFree)
+      ? ""
+      : `${round(usage.cpu)} of ${capacity.cpu} cores (the job asks for ${resources.cpu})`,
+    fits({ ...none, memoryMb: resources.memoryMb }, capacity, slotFree)
+      ? ""
+      : `${usage.memoryMb} of ${capacity.memoryMb} MiB of memory (the job asks for ${resources.memoryMb})`,
+    fits({ ...none, gpuCount: resources.gpuCount }, capacity, slotFree)
+      ? ""
+      : `${usage.gpuIndexes.size} of ${capacity.gpuCount} GPUs (the job asks for ${resources.gpuCount})`,
+  ].filter(Boolean);
+  const jobs = usage.slots === 1 ? "1 job takes" : `${usage.slots} jobs take`;
+  return `no room now: ${jobs} ${short.join(" and ")}`;
+}
+
+function round(cores: number): number {
+  return Math.round(cores * 1_000) / 1_000;
+}
+
+/** What would have to change for the node that fails the fewest rules. */
+function hintOf(requirement: Requirement, nodes: readonly NodeRecord[]): string {
+  let nearest: { name: string; failed: Mismatch[] } | undefined;
+  for (const { description } of nodes) {
+    const failed = [...mismatches(requirement, description)];
+    if (!nearest || failed.length < nearest.failed.length) nearest = { name: description.name, failed };
+  }
+  if (!nearest) return "No node is registered. Start one with `tanvrit-compute agent run`.";
+  const { name, failed } = nearest;
+  const changes = failed.map((one) => one.change);
+  if (changes.length === 1) return `Nearest is ${name}: it could run it if ${changes[0]}.`;
+  return `Nearest is ${name}: it could run it if ${changes.length} things changed: ${changes.join("; ")}.`;
+}

@@ -1,0 +1,198 @@
+import { type Asked, askedOfContainer, refusals } from "../../shared/allow.ts";
+import { counted } from "../../shared/counted.ts";
+import { type Labels, NODE_NAME_LABEL } from "../../shared/labels.ts";
+import type { JobManifest, Resources } from "../../shared/manifest.ts";
+import type { Capacity, NodeDescription } from "../../shared/node.ts";
+import { own } from "../../shared/own.ts";
+import { type Condition, formatCondition, parseSelector, unmetCondition } from "../../shared/selector.ts";
+import { RecentMap } from "../runtime/recent-map.ts";
+
+/** What a job asks of a node. Jobs that ask for the same share a queue key, so that matching looks at keys, not at jobs. */
+export interface Requirement extends Asked {
+  labels: Labels;
+  selector: string | undefined;
+  resources: Resources;
+  pool: string;
+}
+
+export function requirementOf(manifest: JobManifest, userId: string | undefined): Requirement {
+  const { type, labels, selector, resources, pool, image, docker } = manifest;
+  const container = type === "DOCKER" ? { container: askedOfContainer(image, docker) } : {};
+  return { type, userId, labels, selector, resources, pool, ...container };
+}
+
+/**
+ * `<requirement>/<user>`: equal for jobs of one user with equal requirements, whatever the order their labels were
+ * written in. Each user's jobs queue apart, so that one of them cannot stand in front of all others.
+ */
+export function queueKeyOf(manifest: JobManifest, userId: string): string {
+  const { cpu, memoryMb, gpuCount } = manifest.resources;
+  const labels = Object.entries(manifest.labels).sort(([a], [b]) => (a < b ? -1 : 1));
+  const canonical = JSON.stringify([
+    manifest.type,
+    manifest.pool,
+    labels,
+    manifest.selector,
+    cpu,
+    memoryMb,
+    gpuCount,
+    ...(manifest.type === "DOCKER" ? [askedOfContainer(manifest.image, manifest.docker)] : []),
+  ]);
+  const requirement = new Bun.CryptoHasher("sha256").update(canonical).digest("base64url").slice(0, 22);
+  return `${requirement}/${userId}`;
+}
+
+export function userOfQueue(queueKey: string): string {
+  return queueKey.slice(queueKey.indexOf("/") + 1);
+}
+
+/** What of a node's capacity is taken. */
+export interface Usage {
+  cpu: number;
+  memoryMb: number;
+  slots: number;
+  gpuIndexes: ReadonlySet<number>;
+}
+
+/** A rule of matching that a node fails for a job, however idle it is. */
+export interface Mismatch {
+  rule: "type" | "allow" | "pool" | "label" | "selector" | "cpu" | "memory" | "gpu";
+  /** As in "the node cannot run it: …". */
+  detail: string;
+  /** What would mend it, as in "it could if …". */
+  change: string;
+}
+
+/** Why this node could never run such a job, even when idle; undefined when it could. The first rule that fails. */
+export function mismatch(requirement: Requirement, node: NodeDescription): string | undefined {
+  for (const { detail } of mismatches(requirement, node)) return detail;
+  return undefined;
+}
+
+/** Every rule that fails, in the order they are looked at. */
+export function* mismatches(
+  requirement: Requirement,
+  node: NodeDescription,
+): Generator<Mismatch, void, void> {
+  const { type, pool } = requirement;
+  const { executors } = node.allow ?? {};
+  if (!node.jobTypes.includes(type) && (executors?.includes(type) ?? true)) {
+    yield { rule: "type", detail: `it cannot run ${type} jobs`, change: `it could run ${type} jobs` };
+  }
+  if (node.allow) {
+    for (const { detail, field } of refusals(node.allow, requirement)) {
+      const change = `its owner allowed it (allow.${field} in its agent.yaml)`;
+      yield { rule: "allow", detail: `its owner ${detail} (allow.${field})`, change };
+    }
+  }
+  if (node.pool !== pool) {
+    const detail = `it is in pool ${node.pool}, the job asks for pool ${pool}`;
+    yield { rule: "pool", detail, change: `the job asked for pool ${node.pool}` };
+  }
+  const labels = labelsOf(node);
+  for (const [key, wanted] of Object.entries(requirement.labels)) {
+    const found = own(labels, key);
+    if (found === wanted) continue;
+    const detail =
+      found === undefined
+        ? `it has no label ${key} (the job asks for ${key}=${wanted})`
+        : `its label is ${key}=${found}, not ${key}=${wanted}`;
+    yield {
+      rule: "label",
+      detail,
+      change: `it had the label ${key}=${wanted}, or the job did not ask for it`,
+    };
+  }
+  for (const condition of conditionsOf(requirement.selector)) {
+    const detail = unmetCondition([condition], labels);
+    if (detail === undefined) continue;
+    const change = `the job's selector did not ask for ${formatCondition(condition)}`;
+    yield { rule: "selector", detail, change };
+  }
+  yield* shortages(requirement.resources, node);
+}
+
+/** A node's own labels, and its name, by which a job may ask for this node and no other. */
+function labelsOf({ labels, name }: NodeDescription): Labels {
+  return { ...labels, [NODE_NAME_LABEL]: name };
+}
+
+function* shortages(asked: Resources, node: NodeDescription): Generator<Mismatch, void, void> {
+  for (const { rule, field, limit, nameOf } of amounts) {
+    const [wanted, has] = [asked[field], node.capacity[field]];
+    if (wanted <= has) continue;
+    // What the owner lets a job have, where that and not the machine is what is too little.
+    const isCap = node.caps?.[field] === has;
+    const whose = isCap ? `its owner lets jobs have ${nameOf(has)} (${limit})` : `it has ${nameOf(has)}`;
+    const change = `the job asked for at most ${nameOf(has)}`;
+    yield {
+      rule,
+      detail: `${whose}, the job asks for ${wanted}`,
+      change: isCap ? `${change}, or its owner raised ${limit}` : change,
+    };
+  }
+}
+
+interface Amount {
+  rule: Mismatch["rule"];
+  field: keyof Resources;
+  /** Where the owner of a machine says how much of it jobs may have. */
+  limit: string;
+  nameOf: (amount: number) => string;
+}
+
+const amounts: readonly Amount[] = [
+  { rule: "cpu", field: "cpu", limit: "limits.cpu", nameOf: (amount) => counted(amount, "core") },
+  { rule: "memory", field: "memoryMb", limit: "limits.memoryMb", nameOf: (mb) => `${mb} MiB of memory` },
+  { rule: "gpu", field: "gpuCount", limit: "limits.gpuCount", nameOf: (amount) => counted(amount, "GPU") },
+];
+
+/** A selector was checked when its job was submitted; a handful of them is asked for again and again. */
+const parsedSelectors = new RecentMap<Condition[]>(1_000);
+
+function conditionsOf(selector: string | undefined): readonly Condition[] {
+  if (selector === undefined) return [];
+  let conditions = parsedSelectors.get(selector);
+  if (!conditions) {
+    conditions = parseSelector(selector, { stored: true });
+    parsedSelectors.set(selector, conditions);
+  }
+  return conditions;
+}
+
+/**
+ * Whether the job fits beside what runs already. Fractions of cores are compared in thousandths. What a job does not
+ * ask for cannot be short: a node may hold more than it has to give since its owner lowered a limit.
+ */
+export function fits(resources: Resources, capacity: Capacity, usage: Usage): boolean {
+  const { cpu, memoryMb, gpuCount } = resources;
+  return (
+    usage.slots < capacity.slots &&
+    (cpu === 0 || Math.round((usage.cpu + cpu) * 1_000) <= Math.round(capacity.cpu * 1_000)) &&
+    (memoryMb === 0 || usage.memoryMb + memoryMb <= capacity.memoryMb) &&
+    (gpuCount === 0 || usage.gpuIndexes.size + gpuCount <= capacity.gpuCount)
+  );
+}
+
+/** The lowest GPUs that are free. */
+export function pickGpus(count: number, capacity: Capacity, usage: Usage): number[] {
+  const free: number[] = [];
+  for (let index = 0; index < capacity.gpuCount && free.length < count; index++) {
+    if (!usage.gpuIndexes.has(index)) free.push(index);
+  }
+  return free;
+}
+
+export function usageOf(held: Iterable<{ resources: Resources; gpuIndexes: readonly number[] }>): Usage {
+  let cpu = 0;
+  let memoryMb = 0;
+  let slots = 0;
+  const gpuIndexes = new Set<number>();
+  for (const one of held) {
+    cpu += one.resources.cpu;
+    memoryMb += one.resources.memoryMb;
+    slots += 1;
+    for (const index of one.gpuIndexes) gpuIndexes.add(index);
+  }
+  return { cpu, memoryMb, slots, gpuIndexes };
+}

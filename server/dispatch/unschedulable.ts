@@ -1,0 +1,51 @@
+import type { JobRecord } from "../job/job-record.ts";
+import type { NodeRecord, NodeStore } from "../node/node-store.ts";
+import { mismatch, requirementOf } from "./matching.ts";
+
+/** Of more nodes some are not looked at, and so nobody can say that none could run a job. */
+const MAX_NODES = 1_000;
+const MAX_NODES_NAMED = 3;
+
+/** Why no registered node could ever run a queued job, in one sentence; undefined when one could, or may. */
+export class Unschedulable {
+  constructor(private readonly nodes: NodeStore) {}
+
+  /** One reason per job, in order; the nodes of the business are read once, and only if a job is queued. */
+  async explain(businessId: string, jobs: readonly JobRecord[]): Promise<(string | undefined)[]> {
+    if (!jobs.some((job) => job.status === "QUEUED")) return jobs.map(() => undefined);
+    const nodes = await this.nodes.list({
+      businessId,
+      status: undefined,
+      beforeNodeId: undefined,
+      limit: MAX_NODES + 1,
+    });
+    if (nodes.length > MAX_NODES) return jobs.map(() => undefined);
+    const known = new Map<string, string | undefined>();
+    return jobs.map((job) => {
+      // An array is no work itself.
+      if (job.status !== "QUEUED" || job.hold === "array") return undefined;
+      if (!known.has(job.queueKey)) known.set(job.queueKey, explainOne(job, nodes));
+      return known.get(job.queueKey);
+    });
+  }
+}
+
+function explainOne(job: JobRecord, nodes: readonly NodeRecord[]): string | undefined {
+  if (nodes.length === 0) {
+    return "No node is registered. Start one with `tanvrit-compute agent run`.";
+  }
+  const requirement = requirementOf(job.manifest, job.userId);
+  const reasons: string[] = [];
+  for (const node of nodes) {
+    const reason = mismatch(requirement, node.description);
+    if (reason === undefined) return undefined;
+    reasons.push(`${node.description.name}: ${reason}`);
+  }
+  const named = reasons.slice(0, MAX_NODES_NAMED).join("; ");
+  const more = reasons.length > MAX_NODES_NAMED ? `; and ${reasons.length - MAX_NODES_NAMED} more` : "";
+  const which =
+    nodes.length === 1
+      ? "The only registered node cannot"
+      : `None of the ${nodes.length} registered nodes can`;
+  return `${which} run this job: ${named}${more}.`;
+}

@@ -1,0 +1,97 @@
+import { existsSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
+import type { Seal } from "../auth/seal.ts";
+import { sealToRead } from "../auth/seal-keys.ts";
+import { sqliteMigrations } from "../compose/open-sqlite.ts";
+import { SqliteStore } from "../store/sqlite.ts";
+import type { Row } from "./rows.ts";
+import { type MovedTable, movedTables, notMoved } from "./tables.ts";
+
+type SecretRow = Row & { name: string; secret: Uint8Array };
+export type RowKey = readonly (string | number)[];
+
+const ROWS_PER_CHUNK = 1_000;
+
+/** There is no embedded store at this place. */
+export class NoSourceError extends Error {
+  override name = "NoSourceError";
+}
+
+/** The embedded store that is moved. Nobody else can open it meanwhile, so what is read is one state of it. */
+export class MoveSource implements Disposable {
+  private constructor(
+    private readonly store: SqliteStore,
+    private readonly seal: Seal,
+  ) {}
+
+  /**
+   * @param place a data directory, or the database file in it. Brings an older schema up to date, as a server would.
+   * @param secretKeyFile what its secrets are sealed by, where that is not the key file beside them.
+   * Throws StoreInUseError where a server has it open, and NoSourceError where there is none.
+   */
+  static open(place: string, secretKeyFile?: string): MoveSource {
+    const isDirectory = existsSync(place) && statSync(place).isDirectory();
+    const file = isDirectory ? join(place, "compute.db") : place;
+    if (!existsSync(file)) throw new NoSourceError(`there is no ${file}`);
+    const seal = sealToRead(dirname(file), secretKeyFile);
+    return new MoveSource(new SqliteStore(file, sqliteMigrations), seal);
+  }
+
+  /** The same for the same installation, and for no other: its secrets are random. */
+  get id(): string {
+    const secrets = this.store.all<SecretRow>("SELECT * FROM compute_secrets ORDER BY name");
+    const hash = new Bun.CryptoHasher("sha256").update("tanvrit-compute move");
+    for (const row of secrets) hash.update(this.opened(row).secret);
+    return hash.digest("hex").slice(0, 32);
+  }
+
+  /** What is in it that nobody would move, as `table` or `table.column`. */
+  unknownParts(): string[] {
+    const tables = this.store.all<{ name: string }>(
+      "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name",
+    );
+    return tables.flatMap(({ name }) => {
+      if (notMoved.includes(name)) return [];
+      const moved = movedTables.find((one) => one.table === name);
+      if (!moved) return [name];
+      const columns = this.store.all<{ name: string }>("SELECT name FROM pragma_table_info($name)", { name });
+      return columns
+        .filter((column) => !moved.columns.includes(column.name))
+        .map((column) => `${name}.${column.name}`);
+    });
+  }
+
+  count({ table }: MovedTable): number {
+    return this.store.get<{ rows: number }>(`SELECT count(*) AS rows FROM ${table}`)?.rows ?? 0;
+  }
+
+  /** The rows behind `after` in the order of their keys, a chunk at a time, each with the key of its last row. */
+  *chunks(moved: MovedTable, after?: RowKey): Generator<{ rows: Row[]; last: RowKey }> {
+    const { table, key, rowsPerChunk = ROWS_PER_CHUNK } = moved;
+    const names = key.join(", ");
+    const columns = key.includes("rowid") ? "rowid, *" : "*";
+    const behind = `WHERE (${names}) > (${key.map((_, i) => `$key${i}`).join(", ")})`;
+    let place = after;
+    for (;;) {
+      const bindings = Object.fromEntries((place ?? []).map((value, i) => [`key${i}`, value]));
+      const rows = this.store.all<Row>(
+        `SELECT ${columns} FROM ${table} ${place ? behind : ""} ORDER BY ${names} LIMIT ${rowsPerChunk}`,
+        bindings,
+      );
+      const last = rows.at(-1);
+      if (!last) return;
+      place = key.map((name) => last[name] as string | number);
+      const isSecrets = table === "compute_secrets";
+      yield { rows: isSecrets ? rows.map((row) => this.opened(row as SecretRow)) : rows, last: place };
+    }
+  }
+
+  /** With the secret itself: servers on the other store know nothing of the key of this one. Throws SealError. */
+  private opened(row: SecretRow): SecretRow {
+    return { ...row, secret: this.seal.open(row.name, row.secret) ?? row.secret };
+  }
+
+  [Symbol.dispose](): void {
+    this.store.close();
+  }
+}

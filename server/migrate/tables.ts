@@ -1,0 +1,223 @@
+import type { Document } from "mongodb";
+import { executionDocument, jobDocument } from "../job/job-documents.mongo.ts";
+import { type ExecutionRow, executionFromRow, type JobRow, jobFromRow } from "../job/job-rows.sqlite.ts";
+import { type LogDocument, logDocument, MAX_DOCUMENT_CHARS } from "../log/log-documents.mongo.ts";
+import { splitPacked } from "../log/packed-lines.ts";
+import { plain, type Row } from "./rows.ts";
+
+/** How the rows of one table of the embedded store become documents of the collection of the same name. */
+export interface MovedTable {
+  table: string;
+  /** Unique, and the order rows are read in: a move that was ended goes on behind the last one. */
+  key: readonly string[];
+  /** Every column. A test names those that are missing, since what is not listed is not moved. */
+  columns: readonly string[];
+  /** How many are read at once; fewer where rows are large. */
+  rowsPerChunk?: number;
+  documents: (row: Row) => Document[];
+}
+
+const LARGE_ROWS_PER_CHUNK = 32;
+
+/** Tables that stay: which steps of the schema were applied is told of each store by itself. */
+export const notMoved: readonly string[] = ["compute_migrations"];
+
+/** In the order in which they are moved. */
+export const movedTables: readonly MovedTable[] = [
+  {
+    table: "compute_secrets",
+    key: ["name"],
+    columns: ["name", "secret"],
+    documents: (row) => [plain(row)],
+  },
+  {
+    table: "compute_users",
+    key: ["user_id"],
+    columns: ["user_id", "name", "created_at"],
+    documents: (row) => [plain(row)],
+  },
+  {
+    table: "compute_businesses",
+    key: ["business_id"],
+    columns: ["business_id", "name", "created_at"],
+    documents: (row) => [plain(row)],
+  },
+  {
+    table: "compute_memberships",
+    key: ["business_id", "user_id"],
+    columns: ["business_id", "user_id", "role"],
+    documents: (row) => [plain(row)],
+  },
+  {
+    table: "compute_sessions",
+    key: ["session_id"],
+    columns: [
+      ...["session_id", "user_id", "business_id", "generation"],
+      ...["rotated_at", "revoked_at", "created_at"],
+    ],
+    documents: (row) => [plain(row)],
+  },
+  {
+    table: "compute_used_ids",
+    key: ["id"],
+    columns: ["id", "used_at"],
+    documents: (row) => [plain(row)],
+  },
+  {
+    table: "compute_nodes",
+    key: ["node_id"],
+    columns: [
+      ...["node_id", "business_id", "user_id", "session_id", "description", "draining", "offline"],
+      ...["access_ended", "key_hash", "last_heartbeat_at", "created_at", "suspended", "refusing"],
+      ...["idempotency_key", "run_id", "run", "removed_at", "grants", "ungranted"],
+    ],
+    documents: ({ run_id: _, ...row }) => [
+      plain(row, {
+        json: ["description", "run", "grants", "ungranted"],
+        flags: ["draining", "offline", "access_ended", "suspended"],
+      }),
+    ],
+  },
+  {
+    table: "compute_jobs",
+    key: ["job_id"],
+    columns: [
+      ...["job_id", "business_id", "user_id", "template_id", "schedule_id", "name", "manifest", "queue_key"],
+      ...["priority", "status", "attempt", "retry_count", "lost_count", "execution_id", "node_id", "ending"],
+      ...["cancel_requested_at", "idempotency_key", "idempotency_hash", "created_at", "not_before"],
+      ...["queue_deadline", "assigned_at", "started_at", "finished_at"],
+      ...["array_id", "hold", "concurrency_group", "agent_deaths"],
+    ],
+    documents: (row) => [
+      {
+        ...jobDocument(jobFromRow(row as unknown as JobRow)),
+        idempotency_key: row.idempotency_key ?? undefined,
+        idempotency_hash: row.idempotency_hash ?? undefined,
+      },
+    ],
+  },
+  {
+    table: "compute_job_after",
+    key: ["after_job_id", "job_id"],
+    columns: ["after_job_id", "job_id"],
+    // The document of the job itself says what it comes after.
+    documents: () => [],
+  },
+  {
+    table: "compute_executions",
+    key: ["execution_id"],
+    columns: [
+      ...["execution_id", "job_id", "business_id", "user_id", "node_id", "attempt", "status", "resources"],
+      ...["gpu_indexes", "lease_expires_at", "deadline_at", "ending", "assigned_at", "started_at"],
+      "finished_at",
+    ],
+    documents: (row) => [executionDocument(executionFromRow(row as unknown as ExecutionRow))],
+  },
+  {
+    table: "compute_job_logs",
+    key: ["rowid"],
+    columns: [...["job_id", "attempt", "first_seq", "last_seq", "execution_id", "business_id", "lines"]],
+    rowsPerChunk: LARGE_ROWS_PER_CHUNK,
+    documents: logDocumentsOf,
+  },
+  {
+    table: "compute_log_removals",
+    key: ["job_id"],
+    columns: ["job_id", "business_id", "up_to_attempt", "job_deleted", "pending", "lines", "removed_at"],
+    documents: (row) => [
+      {
+        _id: row.job_id,
+        ...plain(row, { flags: ["job_deleted"], without: ["job_id", "pending"] }),
+        pending: row.pending === 1 || undefined,
+      },
+    ],
+  },
+  {
+    table: "compute_schedules",
+    key: ["schedule_id"],
+    columns: ["schedule_id", "business_id", "status", "next_fire_at", "record"],
+    documents: (row) => [{ ...plain(row, { json: ["record"] }), version: 1 }],
+  },
+  {
+    table: "compute_schedule_fires",
+    key: ["fire_id"],
+    columns: ["fire_id", "schedule_id", "business_id", "clock_due_at", "open", "record"],
+    documents: (row) => [
+      {
+        ...plain(row, { json: ["record"], without: ["open"] }),
+        open_of: row.open === 1 ? row.schedule_id : undefined,
+      },
+    ],
+  },
+  {
+    table: "compute_credit_balances",
+    key: ["business_id", "user_id"],
+    columns: [
+      ...["business_id", "user_id", "month"],
+      ...["monthly_micro_usd", "lasting_micro_usd", "reserved_micro_usd"],
+    ],
+    documents: (row) => [
+      {
+        ...plain(row, { longs: ["monthly_micro_usd", "lasting_micro_usd", "reserved_micro_usd"] }),
+        version: 1,
+      },
+    ],
+  },
+  {
+    table: "compute_credit_ledger",
+    key: ["entry_id"],
+    columns: [
+      ...["entry_id", "business_id", "user_id", "key", "kind", "amount_micro_usd", "reserved_micro_usd"],
+      ...["balance_micro_usd", "cost_micro_usd", "job_id", "execution_id", "reason", "granted_by"],
+      "created_at",
+    ],
+    documents: (row) => [
+      plain(row, {
+        longs: ["amount_micro_usd", "reserved_micro_usd", "balance_micro_usd", "cost_micro_usd"],
+      }),
+    ],
+  },
+  {
+    table: "compute_credit_holds",
+    key: ["execution_id"],
+    columns: [
+      ...["execution_id", "business_id", "user_id", "job_id", "node_id", "bill", "covered_ms"],
+      ...["max_cover_ms", "month", "expired_micro_usd", "monthly_micro_usd", "lasting_micro_usd"],
+    ],
+    documents: (row) => [
+      plain(row, {
+        json: ["bill"],
+        longs: ["expired_micro_usd", "monthly_micro_usd", "lasting_micro_usd"],
+      }),
+    ],
+  },
+  {
+    table: "compute_templates",
+    key: ["template_id"],
+    columns: [
+      ...["template_id", "business_id", "name", "version", "content", "forked_from", "forked_version"],
+      ...["user_id", "created_at", "updated_at"],
+    ],
+    documents: (row) => [plain(row)],
+  },
+  {
+    table: "compute_template_versions",
+    key: ["template_id", "version"],
+    columns: ["template_id", "version", "content", "content_hash", "user_id", "created_at"],
+    documents: (row) => [plain(row)],
+  },
+];
+
+/** One document for each row; a row that is too large for one becomes several. */
+function logDocumentsOf(row: Row): LogDocument[] {
+  const { first_seq, last_seq, lines, ...rest } = plain(row);
+  const batch = { firstSeq: first_seq, lastSeq: last_seq, lines };
+  return splitPacked(batch, MAX_DOCUMENT_CHARS).map((part) =>
+    logDocument({
+      ...(rest as Pick<LogDocument, "business_id" | "job_id" | "execution_id" | "attempt">),
+      first_seq: part.firstSeq,
+      last_seq: part.lastSeq,
+      lines: part.lines,
+    }),
+  );
+}

@@ -1,0 +1,122 @@
+import type { Collection, Document } from "mongodb";
+import { ComputeError } from "../../shared/errors.ts";
+import { duplicatesIn, isDuplicateKey, type MongoStore } from "../store/mongo.ts";
+import { Digest } from "./digest.ts";
+import type { RowKey } from "./source.ts";
+
+/** How far a move into this store has come. */
+export interface MoveRecord {
+  _id: "move";
+  /** `MoveSource.id`. */
+  source: string;
+  started_at: number;
+  /** Not there: servers refuse to start on half an installation. */
+  finished_at?: number;
+  /** The key of the last row that was stored, by table. */
+  stored: Record<string, RowKey>;
+}
+
+/** The collection of the one record. */
+const MOVES = "compute_moves";
+/** What a server leaves behind that means nothing for the next one. */
+const MEANS_NOTHING = ["compute_migrations", "compute_leases", MOVES];
+const DOCUMENTS_PER_READ = 1_000;
+
+/** The target holds what does not come from this source. */
+export class TargetInUseError extends Error {
+  override name = "TargetInUseError";
+}
+
+/** The store that is moved into. */
+export class MoveTarget {
+  private readonly moves: Collection<MoveRecord>;
+
+  constructor(private readonly store: MongoStore) {
+    this.moves = store.collection(MOVES);
+  }
+
+  /**
+   * The record of an earlier run from this source, or none where the store is empty. Throws TargetInUseError where it
+   * holds anything else.
+   */
+  async findMove(source: string): Promise<MoveRecord | undefined> {
+    return this.store.attempt(async () => {
+      const earlier = await this.moves.findOne({ _id: "move" });
+      if (earlier?.source === source) return earlier;
+      if (earlier)
+        throw new TargetInUseError("it holds the data of another installation that was moved there");
+      const collections = await this.store.db.listCollections({}, { nameOnly: true }).toArray();
+      for (const { name } of collections) {
+        if (!name.startsWith("compute_") || MEANS_NOTHING.includes(name)) continue;
+        if (await this.store.collection(name).findOne({})) {
+          throw new TargetInUseError(`it holds other data already, as in ${name}`);
+        }
+      }
+      return undefined;
+    });
+  }
+
+  /** From here on no server starts on this store until the move is finished. */
+  async begin(source: string): Promise<MoveRecord> {
+    return this.store.attempt(async () => {
+      const record: MoveRecord = { _id: "move", source, started_at: Date.now(), stored: {} };
+      try {
+        await this.moves.insertOne(record);
+        return record;
+      } catch (error) {
+        if (!isDuplicateKey(error)) throw error;
+        throw new TargetInUseError("another move into it has just begun");
+      }
+    });
+  }
+
+  /** Stores the documents, but not those that are there already, and then how far that is. */
+  async put(table: string, documents: readonly Document[], last: RowKey): Promise<void> {
+    await this.store.attempt(async () => {
+      try {
+        if (documents.length > 0) {
+          await this.store.collection(table).insertMany([...documents], { ordered: false });
+        }
+      } catch (error) {
+        // Stored by a run that ended before it wrote down how far it was. Whether they are the same the end tells.
+        if (!duplicatesIn(error)) throw error;
+      }
+      await this.moves.updateOne({ _id: "move" }, { $set: { [`stored.${table}`]: last } });
+    });
+  }
+
+  /** Of all that is stored there. */
+  digest(table: string): Promise<Digest> {
+    return this.store.attempt(async () => {
+      const digest = new Digest();
+      const documents = this.store.collection(table).find({}).batchSize(DOCUMENTS_PER_READ);
+      for await (const document of documents) digest.add(document);
+      return digest;
+    });
+  }
+
+  async finish(): Promise<void> {
+    await this.store.attempt(() =>
+      this.moves.updateOne({ _id: "move" }, { $set: { finished_at: Date.now() } }),
+    );
+  }
+
+  /** Takes everything out again that this move has stored. */
+  async clear(tables: readonly string[]): Promise<void> {
+    await this.store.attempt(async () => {
+      for (const table of tables) await this.store.collection(table).deleteMany({});
+      await this.moves.deleteOne({ _id: "move" });
+    });
+  }
+}
+
+/** Throws where a move into the store was begun and not finished: a server there would miss half of what it should have. */
+export async function refuseHalfMoved(store: MongoStore): Promise<void> {
+  const move = await store.collection<MoveRecord>(MOVES).findOne({ _id: "move" });
+  if (!move || move.finished_at !== undefined) return;
+  throw new ComputeError(
+    "storage_failed",
+    "An installation is being moved into this store and is not all there yet. " +
+      "Let tanvrit-compute server migrate come to its end; it goes on where it was.",
+  );
+}

@@ -1,0 +1,15 @@
+import { proofText } from "../../shared/server-proof.ts";
+import type { ServerKey } from "../auth/server-key.ts";
+import type { Handlers } from "../http/handler.ts";
+import type { OwnUrls } from "../http/own-urls.ts";
+
+/** The key signs for no URL that is not this server's own: whoever passes a proof on has another one. */
+export function identityHandlers(key: ServerKey, urls: OwnUrls): Pick<Handlers, "server.identity"> {
+  return {
+    "server.identity": ({ nonce, url }) => ({
+      serverKey: key.publicKey,
+      signature: urls.meantBy(url) === url ? key.sign(proofText(nonce, url)) : undefined,
+      urls: urls.all,
+    }),
+  };
+}

@@ -1,0 +1,27 @@
+import { ComputeError } from "../../shared/errors.ts";
+import type { Tokens } from "../auth/tokens.ts";
+import { userOf } from "../http/callers.ts";
+import type { Handlers } from "../http/handler.ts";
+
+/** Tickets by which a wait goes on when the token that it began with has expired. */
+export function ticketHandlers(
+  tokens: Tokens,
+  hasJob: (businessId: string, jobId: string) => Promise<boolean>,
+): Pick<Handlers, "jobs.wait-tickets"> {
+  return {
+    "jobs.wait-tickets": async ({ jobIds }, context) => {
+      const by = userOf(context);
+      for (const jobId of jobIds) {
+        if (await hasJob(by.businessId, jobId)) continue;
+        throw new ComputeError("not_found", `There is no job ${jobId} in this business.`);
+      }
+      const tickets = await Promise.all(
+        jobIds.map(async (jobId) => {
+          const { token, expiresAt } = await tokens.issueTicket(by, jobId);
+          return { jobId, ticket: token, expiresAt };
+        }),
+      );
+      return { tickets };
+    },
+  };
+}

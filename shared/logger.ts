@@ -1,0 +1,28 @@
+import { safeText } from "./terminal-text.ts";
+
+/** Where a server or an agent writes what happens, for the person who runs it: one line per call. Never pass secrets, bodies or headers. */
+export interface Logger {
+  info(message: string, fields?: Readonly<Record<string, unknown>>): void;
+  warn(message: string, fields?: Readonly<Record<string, unknown>>): void;
+  error(message: string, fields?: Readonly<Record<string, unknown>>): void;
+}
+
+/** Lines like `2026-01-31T12:00:00.000Z warn the message key=value`, handed to `write`. */
+export function textLogger(write: (line: string) => void, now: () => number = Date.now): Logger {
+  const line =
+    (level: string) =>
+    (message: string, fields: Readonly<Record<string, unknown>> = {}) => {
+      const rest = Object.entries(fields).map(([key, value]) => ` ${key}=${describe(value)}`);
+      // What others had a hand in can neither steer the terminal nor make a line that looks like ours.
+      const text = safeText(`${message}${rest.join("")}`).replaceAll("\n", "\n    ");
+      write(`${new Date(now()).toISOString()} ${level} ${text}`);
+    };
+  return { info: line("info"), warn: line("warn"), error: line("error") };
+}
+
+function describe(value: unknown): string {
+  if (value instanceof Error) return JSON.stringify(value.stack ?? `${value.name}: ${value.message}`);
+  return typeof value === "string" && /^[\w./:@-]+$/.test(value)
+    ? value
+    : (JSON.stringify(value) ?? "undefined");
+}

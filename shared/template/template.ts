@@ -1,0 +1,92 @@
+import { z } from "zod";
+import { readAs } from "../config/text-places.ts";
+import { timestamp } from "../execution.ts";
+import { templateId } from "../ids.ts";
+import { recordOf } from "../labels.ts";
+import { limits } from "../limits.ts";
+import { jobFields } from "../manifest.ts";
+import { type TemplateParameter, templateParameter } from "./parameter.ts";
+import { problemsOf } from "./problems.ts";
+
+const MAX_PARAMETERS = 100;
+/** Whatever looks like an id is one. */
+const ID_LIKE = /^tpl_/;
+
+export const templateName = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/, {
+    error: "a template's name is 1 to 100 letters, digits and . _ -, beginning with a letter or digit",
+  })
+  .refine((name) => !ID_LIKE.test(name), { error: "a name must not begin with tpl_ as ids do" });
+
+/** How a template is named in a request: by its name, of which one's own comes first, or by its id. */
+export const templateRef = z.union([templateId, templateName], {
+  error: "must be a template's name or id",
+});
+
+/** What a template says; its name apart, it is what makes a version. */
+const contentFields = {
+  description: z.string().max(2_000).default(""),
+  parameters: z.array(templateParameter).max(MAX_PARAMETERS).default([]),
+  /** A job manifest; `{{name}}` may stand in any of its texts. */
+  job: readAs(
+    recordOf(z.string(), z.unknown()).refine((job) => JSON.stringify(job).length <= limits.maxCommandBytes, {
+      error: `at most ${limits.maxCommandBytes} bytes`,
+    }),
+    jobFields,
+  ),
+};
+
+/** A template file, and the body of `templates/create`. */
+export const templateFile = z
+  .strictObject({ name: templateName, ...contentFields })
+  .superRefine((file, context) => tellProblems(file, (issue) => context.addIssue(issue)));
+export type TemplateFile = z.output<typeof templateFile>;
+export type TemplateFileInput = z.input<typeof templateFile>;
+
+/** The body of `templates/edit`: which one, and all that it is to say from now on. */
+export const templateEdit = z
+  .strictObject({
+    template: templateRef,
+    /** Only if this is still the newest version; else `conflict`. */
+    expectedVersion: z.int().min(1).optional(),
+    /** Another name. */
+    name: templateName.optional(),
+    ...contentFields,
+  })
+  .superRefine((file, context) => tellProblems(file, (issue) => context.addIssue(issue)));
+
+function tellProblems(
+  file: { parameters: TemplateParameter[]; job: Record<string, unknown> },
+  tell: (issue: { code: "custom"; path: PropertyKey[]; message: string }) => void,
+): void {
+  for (const { path, message } of problemsOf(file)) tell({ code: "custom", path, message });
+}
+
+/** A template as the API shows it, without its job. */
+export const templateSummary = z.object({
+  templateId,
+  /** Comes with the server, is everybody's, and cannot be changed. */
+  builtin: z.boolean(),
+  name: templateName,
+  description: z.string(),
+  parameters: z.array(z.object(templateParameter.shape)),
+  /** Counts from 1; each edit makes the next. */
+  version: z.int().min(1),
+  /** The template and the version it was copied from. */
+  forkedFrom: z.object({ templateId, version: z.int().min(1) }).optional(),
+  /** Who wrote this version; absent where it is builtin. */
+  userId: z.string().optional(),
+  createdAt: timestamp,
+  updatedAt: timestamp,
+});
+export const template = templateSummary.extend({ job: z.record(z.string(), z.unknown()) });
+export type Template = z.infer<typeof template>;
+export type TemplateSummary = z.infer<typeof templateSummary>;
+
+export const templateVersion = z.object({
+  version: z.int().min(1),
+  description: z.string(),
+  userId: z.string().optional(),
+  createdAt: timestamp,
+});

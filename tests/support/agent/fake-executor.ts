@@ -1,0 +1,154 @@
+import { z } from "zod";
+import {
+  type Executor,
+  type ExecutorDescription,
+  type Probe,
+  type RunningTask,
+  StartFailedError,
+  type Task,
+} from "../../../agent/executors/executor.ts";
+import type { JobType } from "../../../shared/manifest.ts";
+import { type FakePlan, FakeTask } from "./fake-task.ts";
+
+/** How long `started` waits for a start that does not come. */
+const STARTED_LIMIT_MS = 10_000;
+
+export interface FakeExecutorOptions {
+  jobType?: JobType;
+  /** Without any it keeps no limit, and says so. */
+  capabilities?: Partial<ExecutorDescription["capabilities"]>;
+}
+
+/**
+ * An executor whose jobs are played, with a switch for every failure. It keeps the port's promises as long as no
+ * switch says otherwise, and is strict with its caller: to start an execution twice, or to close while a task runs,
+ * is an error.
+ *
+ *     const fake = new FakeExecutor();
+ *     fake.next({ says: [["stdout", "hello\n"]], onTerm: "ignores" });
+ *     …                                            // the part under test starts an execution
+ *     const task = await fake.started(executionId);
+ *     task.say("stderr", "oh\n");
+ *     task.finish({ exitCode: 3 });
+ */
+export class FakeExecutor implements Executor {
+  readonly jobType: JobType;
+  /** Why it cannot run anything: `probe` says so, and `start` fails with it. */
+  unavailable: string | undefined;
+  /** `probe` answers when this has resolved: a probe that is slow, or hangs. */
+  probeAfter: Promise<unknown> | undefined;
+  /** `recover` answers when this has resolved, and rejects when this does. */
+  recoverAfter: Promise<unknown> | undefined;
+  /** `recover` rejects with this, having ended nothing. */
+  recoverFails: Error | undefined;
+  closeFails: Error | undefined;
+
+  /** How often each was called, and with what. */
+  readonly calls = { probe: 0, close: 0, recover: [] as string[][] };
+  private readonly options: FakeExecutorOptions;
+  /** Every execution that was ever started here, also those whose start failed, hangs, or is over. */
+  private readonly played: Map<string, FakeTask>;
+  private readonly own = new Set<FakeTask>();
+  private readonly plans: FakePlan[] = [];
+  private usual: FakePlan = {};
+  private readonly listeners = new Set<() => void>();
+
+  /** @param played what runs on the machine; only `successor` gives any. */
+  constructor(options: FakeExecutorOptions = {}, played = new Map<string, FakeTask>()) {
+    this.options = options;
+    this.jobType = options.jobType ?? "COMMAND";
+    this.played = played;
+  }
+
+  get tasks(): ReadonlyMap<string, FakeTask> {
+    return this.played;
+  }
+
+  /** How the next starts go, one plan for each. */
+  next(...plans: FakePlan[]): void {
+    this.plans.push(...plans);
+  }
+
+  /** How every start goes that `next` says nothing of. */
+  always(plan: FakePlan): void {
+    this.usual = plan;
+  }
+
+  /** The task of this execution once it runs; without an id, of the first one that was ever started here. */
+  async started(executionId?: string): Promise<FakeTask> {
+    const limit = AbortSignal.timeout(STARTED_LIMIT_MS);
+    for (;;) {
+      const tasks = executionId === undefined ? [...this.own] : [this.played.get(executionId)];
+      const found = tasks.find((task) => task?.runs);
+      if (found) return found;
+      if (limit.aborted) throw new Error(`${executionId ?? "no execution"} was not started`);
+      await this.nextStart(limit);
+    }
+  }
+
+  /** The executor of the process that comes after this one has died: what runs goes on, and only `recover` ends it. */
+  successor(): FakeExecutor {
+    return new FakeExecutor(this.options, this.played);
+  }
+
+  describe(): ExecutorDescription {
+    return {
+      jobType: this.jobType,
+      summary: "jobs that are only played",
+      schema: z.object({}),
+      capabilities: {
+        cpu: "none",
+        memory: "none",
+        pids: "none",
+        enforcedBy: "nothing",
+        gpus: false,
+        ...this.options.capabilities,
+      },
+    };
+  }
+
+  async probe(): Promise<Probe> {
+    this.calls.probe++;
+    await this.probeAfter;
+    return this.unavailable === undefined ? { available: true } : { available: false, why: this.unavailable };
+  }
+
+  async start(task: Task, signal: AbortSignal): Promise<RunningTask> {
+    const { executionId } = task.assignment;
+    if (this.played.has(executionId)) throw new Error(`${executionId} was started twice`);
+    const plan = this.plans.shift() ?? this.usual;
+    const fake = new FakeTask(task, plan);
+    this.played.set(executionId, fake);
+    if (this.unavailable !== undefined) throw new StartFailedError(this.unavailable);
+    await fake.begin(signal);
+    this.own.add(fake);
+    for (const listener of [...this.listeners]) listener();
+    return fake;
+  }
+
+  async recover(executionIds: readonly string[]): Promise<void> {
+    this.calls.recover.push([...executionIds]);
+    await this.recoverAfter;
+    if (this.recoverFails) throw this.recoverFails;
+    for (const executionId of executionIds) await this.played.get(executionId)?.end();
+  }
+
+  async close(): Promise<void> {
+    this.calls.close++;
+    const running = [...this.own].filter((task) => task.runs).map((task) => task.executionId);
+    if (running.length > 0) throw new Error(`closed while ${running.join(", ")} still ran`);
+    if (this.closeFails) throw this.closeFails;
+  }
+
+  private nextStart(limit: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const done = () => {
+        this.listeners.delete(done);
+        limit.removeEventListener("abort", done);
+        resolve();
+      };
+      this.listeners.add(done);
+      limit.addEventListener("abort", done, { once: true });
+    });
+  }
+}

@@ -1,0 +1,203 @@
+import { setImmediate } from "node:timers/promises";
+import {
+  type RunningTask,
+  StartFailedError,
+  type Task,
+  type TaskExit,
+} from "../../../agent/executors/executor.ts";
+import type { ExceededLimit, TaskUsage } from "../../../agent/limits/limits.ts";
+
+type Stream = "stdout" | "stderr";
+/** A text, or bytes as they are: half a character, say. */
+export type FakeSaying = readonly [stream: Stream, what: string | Uint8Array];
+
+/**
+ * How one task goes. Of which nothing is said, that starts at once, is silent, uses a little, dies of TERM, and goes
+ * on for ever if nobody ends it.
+ */
+export interface FakePlan {
+  /** It cannot be started, for this reason. */
+  startFails?: string;
+  /** Its start throws what the port does not provide for. */
+  startThrows?: Error;
+  /** Its start takes until `letStart` is called, or its signal fires. */
+  startHangs?: true;
+  /** Each is a chunk of its own. */
+  says?: readonly FakeSaying[];
+  /** After that it says this on stdout as fast as it is taken, until it is ended. */
+  endless?: string | Uint8Array;
+  /** It ends by itself like this when it has said all. */
+  exit?: TaskExit;
+  onTerm?: "dies" | "ignores" | { says?: readonly FakeSaying[]; exit: TaskExit };
+  /** Not even KILL ends it, as a process that hangs in the kernel; `finish` does. */
+  unkillable?: true;
+  /** `{}`: nobody knows. */
+  usage?: TaskUsage;
+  stopThrows?: Error;
+  waitRejects?: Error;
+}
+
+const A_LITTLE: TaskUsage = { cpuSeconds: 0.01, peakMemoryMb: 1 };
+
+/** One played command; tests tell it what to do. */
+export class FakeTask implements RunningTask {
+  readonly executionId: string;
+  /** What the executor was given. */
+  readonly task: Task;
+  /** The grace of each `stop`, in order. */
+  readonly stops: number[] = [];
+  private readonly plan: FakePlan;
+  private used: TaskUsage;
+  private phase: "starting" | "running" | "ended" = "starting";
+  private readonly start = Promise.withResolvers<void>();
+  private readonly over = Promise.withResolvers<TaskExit>();
+  /** What each stream still has to hand over, as one promise. */
+  private readonly handing = new Map<Stream, Promise<void>>();
+  private readonly stopReading = new AbortController();
+  private killed = false;
+  private killTimer: ReturnType<typeof setTimeout> | undefined;
+  private killDueMs = Number.POSITIVE_INFINITY;
+
+  constructor(task: Task, plan: FakePlan) {
+    this.task = task;
+    this.executionId = task.assignment.executionId;
+    this.plan = plan;
+    this.used = plan.usage ?? A_LITTLE;
+    // Who never waits is not told; the rejection is for who does.
+    this.over.promise.catch(() => {});
+  }
+
+  /** It was started and has not ended. */
+  get runs(): boolean {
+    return this.phase === "running";
+  }
+
+  /** Writes a chunk of output; resolves when it was taken, or the task was killed before it could be. */
+  say(...[stream, what]: FakeSaying): Promise<void> {
+    const bytes = typeof what === "string" ? Buffer.from(what) : what;
+    const write = () =>
+      this.killed ? undefined : this.task.output.write(stream, bytes, this.stopReading.signal);
+    const before = this.handing.get(stream);
+    const taken = before ? before.then(write) : write();
+    if (!taken) return Promise.resolve();
+    const turn = taken.then(() => {
+      if (this.handing.get(stream) === turn) this.handing.delete(stream);
+    });
+    this.handing.set(stream, turn);
+    return turn;
+  }
+
+  /** It ends by itself, when all it said has been taken. Every further end does nothing. */
+  async finish(exit: TaskExit = { exitCode: 0 }): Promise<void> {
+    if (this.phase === "ended") return;
+    await Promise.all(this.handing.values());
+    this.settle(exit);
+  }
+
+  /** It ends because it went over a limit it was given. */
+  async exceed(limit: ExceededLimit["limit"], peak?: number): Promise<void> {
+    const allowed = this.task.limits[limit];
+    if (allowed === undefined) throw new Error(`${this.executionId} has no limit of ${limit} to exceed`);
+    await this.finish({
+      signal: "SIGKILL",
+      exceeded: { limit, allowed, ...(peak !== undefined && { peak }) },
+    });
+  }
+
+  /** What `usage` answers until the task has ended. */
+  uses(usage: TaskUsage): void {
+    if (this.phase !== "ended") this.used = usage;
+  }
+
+  /** A start that hangs goes on. */
+  letStart(): void {
+    this.start.resolve();
+  }
+
+  wait(): Promise<TaskExit> {
+    return this.over.promise;
+  }
+
+  stop(graceMs: number): void {
+    const isFirst = this.stops.length === 0;
+    this.stops.push(graceMs);
+    if (this.plan.stopThrows) throw this.plan.stopThrows;
+    if (this.phase === "ended") return;
+    if (isFirst && graceMs > 0) this.term();
+    const dueMs = performance.now() + graceMs;
+    if (dueMs >= this.killDueMs) return;
+    this.killDueMs = dueMs;
+    clearTimeout(this.killTimer);
+    if (graceMs <= 0) this.kill();
+    else this.killTimer = setTimeout(() => this.kill(), graceMs);
+  }
+
+  usage(): TaskUsage {
+    return { ...this.used };
+  }
+
+  /** For the executor: resolves when the command runs. */
+  async begin(signal: AbortSignal): Promise<void> {
+    const { startFails, startThrows, startHangs } = this.plan;
+    if (startThrows) throw startThrows;
+    if (startFails !== undefined) throw new StartFailedError(startFails);
+    const giveUp = () => this.start.reject(new StartFailedError("The start was given up."));
+    if (signal.aborted) giveUp();
+    else if (!startHangs) this.start.resolve();
+    signal.addEventListener("abort", giveUp, { once: true });
+    try {
+      await this.start.promise;
+    } finally {
+      signal.removeEventListener("abort", giveUp);
+    }
+    this.phase = "running";
+    void this.play();
+  }
+
+  /** For the executor: KILL, whatever the plan says; resolves when the task has ended. */
+  async end(): Promise<void> {
+    if (this.phase !== "running") return;
+    this.killed = true;
+    this.stopReading.abort();
+    this.settle({ signal: "SIGKILL" });
+  }
+
+  private async play(): Promise<void> {
+    const { says = [], endless, exit } = this.plan;
+    await this.sayAll(says);
+    while (endless !== undefined && this.runs && !this.killed) {
+      await this.say("stdout", endless);
+      await setImmediate();
+    }
+    if (exit && !this.killed) await this.finish(exit);
+  }
+
+  private async sayAll(sayings: readonly FakeSaying[]): Promise<void> {
+    await Promise.all(sayings.map((saying) => this.say(...saying)));
+  }
+
+  private term(): void {
+    const { onTerm = "dies" } = this.plan;
+    if (onTerm === "ignores") return;
+    if (onTerm === "dies") {
+      this.killed = true;
+      void this.finish({ signal: "SIGTERM" });
+    } else {
+      void this.sayAll(onTerm.says ?? []).then(() => this.finish(onTerm.exit));
+    }
+  }
+
+  private kill(): void {
+    if (this.plan.unkillable) return;
+    this.killed = true;
+    void this.finish({ signal: "SIGKILL" });
+  }
+
+  private settle(exit: TaskExit): void {
+    if (this.phase === "ended") return;
+    this.phase = "ended";
+    clearTimeout(this.killTimer);
+    if (this.plan.waitRejects) this.over.reject(this.plan.waitRejects);
+    else this.over.resolve(exit);
+  }
+}

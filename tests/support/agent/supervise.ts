@@ -1,0 +1,18 @@
+import { parseArgs } from "node:util";
+import { supervise } from "../../../agent/supervisor/supervise.ts";
+import type { Logger } from "../../../shared/logger.ts";
+
+/** The supervisor as a program of its own, for tests of this room. */
+const { values } = parseArgs({ options: { dir: { type: "string" }, "agent-id": { type: "string" } } });
+const say = (message: string) => console.error(message);
+const log: Logger = { info: say, warn: say, error: say };
+const stop = new AbortController();
+process.once("SIGTERM", () => stop.abort());
+
+await supervise({
+  dir: values.dir ?? "",
+  agentId: values["agent-id"] ?? "",
+  log,
+  onReady: () => process.stdout.write("ready\n"),
+  stop: stop.signal,
+});
