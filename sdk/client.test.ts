@@ -18,7 +18,7 @@ async function failure(call: Promise<unknown>): Promise<unknown> {
   );
 }
 
-test("a call goes to the endpoint's method and path, signed, with its key and body", async () => {
+test("a call uses the endpoint's method and path and sends credentials, idempotency key and body", async () => {
   const url = serve(async (request) =>
     Response.json({
       line: `${request.method} ${new URL(request.url).pathname}`,
@@ -44,13 +44,13 @@ test("a problem becomes a ComputeError with its code and Retry-After", async () 
   expect(error).toMatchObject({ code: "rate_limited", retryAfterSeconds: 7, message: "the detail" });
 });
 
-test("a code of a newer server counts as its status does", async () => {
+test("an unknown code of a newer server counts as the general code of its status", async () => {
   const url = serve(() => problem(409, "too_new_to_know"));
   const error = await failure(new ComputeClient({ url }).call("jobs.list", {}));
   expect(error).toMatchObject({ code: "conflict", status: 409, message: "the detail (too_new_to_know)" });
 });
 
-test("credentials are renewed once after an expired token, and the second 401 is told", async () => {
+test("credentials are renewed once after an expired token, and a second 401 is thrown", async () => {
   let token = "old";
   let renewals = 0;
   const credentials = {
@@ -74,12 +74,12 @@ test("credentials are renewed once after an expired token, and the second 401 is
   expect(renewals).toBe(2);
 });
 
-test("what is no answer of ours is an UnreachableError that says why", async () => {
+test("an answer that is not ours is an UnreachableError that says why", async () => {
   const gone = serve(() => new Response());
   await stopAll();
   const cases: [string, RegExp, boolean][] = [
     [gone, /connection was refused/, true],
-    [serve(() => new Response("<html>")), /no Tanvrit Compute server/, false],
+    [serve(() => new Response("<html>")), /not a Tanvrit Compute server/, false],
     [serve(() => new Response("bad gateway", { status: 502 })), /HTTP 502/, true],
     [serve(() => new Response("{", { headers: { "content-type": "application/json" } })), /not JSON/, true],
   ];
@@ -90,7 +90,7 @@ test("what is no answer of ours is an UnreachableError that says why", async () 
   }
 });
 
-test("a call ends at its time limit, and with the caller's own reason when aborted", async () => {
+test("a call ends at its time limit, or with the caller's own reason when aborted", async () => {
   const url = serve(() => new Promise<Response>(() => undefined));
   const client = new ComputeClient({ url });
   const late = await failure(client.call("jobs.list", {}, { timeoutMs: 20 }));
@@ -101,7 +101,7 @@ test("a call ends at its time limit, and with the caller's own reason when abort
   expect(await failure(call)).toMatchObject({ message: "mine" });
 });
 
-test("a stream gives its events, sends path, query and Last-Event-ID, and frees the connection when left", async () => {
+test("a stream yields its events, sends path, query and Last-Event-ID, and frees the connection when its reader stops", async () => {
   const cancelled = Promise.withResolvers<void>();
   let asked = "";
   const url = serve((request) => {
@@ -124,7 +124,7 @@ test("a stream gives its events, sends path, query and Last-Event-ID, and frees 
   await cancelled.promise;
 });
 
-test("a redirect is not followed, wherever it leads: nothing reaches the place it names", async () => {
+test("a redirect to another server is not followed, and nothing is sent to its target", async () => {
   const reached: string[] = [];
   const thief = serve((request) => {
     reached.push(request.url);
@@ -139,7 +139,7 @@ test("a redirect is not followed, wherever it leads: nothing reaches the place i
         const client = new ComputeClient({ url, credentials: { headers: () => headers } });
         const error = await failure(client.call("auth.whoami", {}));
         expect(error).toBeInstanceOf(UnreachableError);
-        expect((error as Error).message).toContain(`sends its callers on to ${place} (HTTP ${status})`);
+        expect((error as Error).message).toContain(`it redirects to ${place} (HTTP ${status})`);
         const stream = client.stream("jobs.logs", { jobId: `job_${"0".repeat(26)}` } as never);
         expect(await failure(stream.next())).toBeInstanceOf(UnreachableError);
       }
@@ -148,7 +148,7 @@ test("a redirect is not followed, wherever it leads: nothing reaches the place i
   expect(reached).toEqual([]);
 });
 
-test("nor is one to the same server", async () => {
+test("a redirect to the same server is not followed either", async () => {
   let asked = 0;
   const url = serve(() => {
     asked++;

@@ -1,4 +1,3 @@
-import ky, { type Options } from "ky";
 import type { z } from "zod";
 import {
   type CallId,
@@ -15,16 +14,17 @@ import type { EndRequest, ServerProof } from "./server-proof.ts";
 import { SseParser } from "./sse.ts";
 import { TimeLimit, TimeLimitError } from "./time-limit.ts";
 
-/** What a client signs its requests with. */
+/** Signs a client's requests. */
 export interface Credentials {
+  /** The headers of one request, such as `authorization` or `x-api-key`. Called before every attempt. */
   headers(request?: SentRequest): Promise<Record<string, string>> | Record<string, string>;
-  /** Called once after a 401 token_expired or unauthenticated; true: `headers()` is better now, try once more. */
+  /** Called once after a 401 `token_expired` or `unauthenticated`. true: `headers()` has something newer, send again. */
   renew?(why: ComputeError): Promise<boolean>;
-  /** Called before a wait for these jobs, which may outlive what `headers()` gives now. */
+  /** Called before a wait for these jobs: the wait may outlive the token that `headers()` returns now. */
   prepareToWait?(jobIds: readonly string[], source: TicketSource): Promise<void>;
 }
 
-/** What is to be signed: the endpoint, and the job or array that it is about. */
+/** The request to sign: its endpoint, and the job or array it is about. */
 export interface SentRequest {
   id: EndpointId;
   jobId: string | undefined;
@@ -32,28 +32,31 @@ export interface SentRequest {
 
 export type WaitTicket = EndpointOutput<"jobs.wait-tickets">["tickets"][number];
 
-/** Asks the server for tickets, signed with these headers. */
+/** Asks the server for wait tickets; `headers` sign that request. */
 export type TicketSource = (
   jobIds: readonly string[],
   headers: Record<string, string>,
 ) => Promise<WaitTicket[]>;
 
 export interface CallOptions {
+  /** Ends the call; it then throws the signal's reason. */
   signal?: AbortSignal;
-  /** The whole call; the default is 15 s and what the endpoint itself may wait. */
+  /** Limit for the whole call, body included. Default: 15 s plus the time the endpoint itself may wait. */
   timeoutMs?: number;
-  /** For endpoints that take one: a repeated call with the same key is carried out once. */
+  /** For endpoints that take a key: calls repeated with the same key are carried out once. */
   idempotencyKey?: string;
 }
 
 export interface StreamOptions {
+  /** Ends the stream; it then throws the signal's reason. */
   signal?: AbortSignal;
+  /** The id of the last event seen: the stream resumes after it. */
   lastEventId?: string;
-  /** Called when the server has begun to answer. */
+  /** Called when the server starts to answer. */
   onOpen?: () => void;
 }
 
-/** One event of a stream: its name, and what data comes with that name. */
+/** One event of a stream: its name, and the data that name carries. */
 export type StreamEventOf<Id extends StreamId> = EventOf<Endpoints[Id]["events"]>;
 type EventOf<Events> = {
   [Name in keyof Events & string]: { event: Name; id?: string; data: DataOf<Events[Name]> };
@@ -61,27 +64,35 @@ type EventOf<Events> = {
 type DataOf<Schema> = Schema extends z.ZodType ? z.output<Schema> : never;
 
 const CALL_LIMIT_MS = 15_000;
-/** A stream says something at least this often, if only a comment; else its connection is dead. */
+/** A stream sends something at least this often, if only a comment. If it does not, the connection is dead. */
 const STREAM_SILENCE_MS = 60_000;
 
 /**
- * Speaks to a server by the endpoint table. Every call is one attempt (two where `Credentials.renew` says so); what
- * may be retried is decided by who calls. Throws ComputeError for an answer that is a problem, UnreachableError where
- * there was no answer, and the signal's reason when aborted. Answers are trusted to be what the table says.
+ * Calls any endpoint of the endpoint table by its id. Each call is one attempt, or two if `Credentials.renew` asks for
+ * a second; `Jobs`, `Nodes` and the other groups add retries on top. Answers are trusted to match the table.
+ *
+ * Throws ComputeError if the server answers with a problem, UnreachableError if there is no answer, OtherServerError if
+ * another server answers, and the signal's own reason when aborted.
+ *
+ * @example
+ * const client = new ComputeClient({ url: "http://127.0.0.1:7070", credentials });
+ * const { jobs } = await client.call("jobs.list", { status: ["RUNNING"] });
+ * for await (const { event, data } of client.stream("jobs.logs", { jobId })) console.log(event, data);
  */
 export class ComputeClient {
-  /** Without a slash at the end. */
+  /** Without a trailing slash. */
   readonly url: string;
   private readonly credentials: Credentials | undefined;
   private readonly proof: ServerProof | undefined;
 
-  /** @param options.proof asked before every request; clients of the same server share one. */
+  /** @param options.proof checked before every request; clients of the same server share one. */
   constructor(options: { url: string; credentials?: Credentials; proof?: ServerProof }) {
     this.url = options.url.replace(/\/+$/, "");
     this.credentials = options.credentials;
     this.proof = options.proof;
   }
 
+  /** Calls an endpoint once and resolves with its output. */
   async call<Id extends CallId>(
     id: Id,
     input: EndpointInput<Id>,
@@ -106,21 +117,23 @@ export class ComputeClient {
     }
   }
 
-  /** Whether a wait may outlive what this client signs with; see `prepareToWait`. */
+  /** Whether a wait may outlive this client's token; see `prepareToWait`. */
   get mustPrepareToWait(): boolean {
     return this.credentials?.prepareToWait !== undefined;
   }
 
-  /** To be called before a wait for these jobs, so that it may outlive the token that it begins with. */
-  async prepareToWait(jobIds: readonly string[]): Promise<void> {
-    await this.credentials?.prepareToWait?.(jobIds, async (jobIds, headers) => {
+  /** Call this before a wait for these jobs: the wait may then outlive the token it starts with. */
+  async prepareToWait(jobIds: readonly string[], signal?: AbortSignal): Promise<void> {
+    const prepared = this.credentials?.prepareToWait?.(jobIds, async (jobIds, headers) => {
       const { url, proof } = this;
       const client = new ComputeClient({ url, proof, credentials: { headers: () => headers } });
       return (await client.call("jobs.wait-tickets", { jobIds: [...jobIds] })).tickets;
     });
+    // Other waits may use the same tickets, so aborting this wait does not abort the request.
+    await untilAborted(prepared, signal);
   }
 
-  /** One connection: it ends when the server ends it, and throws when it breaks. */
+  /** Streams events over one connection: ends when the server ends it, throws when the connection breaks. */
   async *stream<Id extends StreamId>(
     id: Id,
     input: EndpointInput<Id>,
@@ -142,7 +155,7 @@ export class ComputeClient {
         const source = reader;
         limit.renew();
         const chunk = await this.reading(limit.signal, () => source.read());
-        // However long the caller takes for these events, the silence is not the server's.
+        // The time the caller spends on these events does not count as the server's silence.
         limit.pause();
         if (chunk.done) return;
         for (const event of await this.reading(limit.signal, () => parser.push(chunk.value))) {
@@ -150,32 +163,26 @@ export class ComputeClient {
         }
       }
     } finally {
-      // A stream that ends may do so because its server does.
+      // A stream may end because its server stops.
       end?.(false);
       limit.clear();
-      // The reader of a broken connection refuses to be cancelled; there is nothing left to free then.
+      // The reader of a broken connection cannot be cancelled; it has nothing left to free.
       await reader?.cancel().catch(() => undefined);
     }
   }
 
-  /** Which server it is must be known before anything else is sent. Returns what to call at the end of the request. */
+  /** Proves the server before anything else is sent. Returns the function to call when the request is over. */
   private async begin(id: EndpointId, signal: AbortSignal): Promise<EndRequest | undefined> {
     if (!this.proof || id === "server.identity") return undefined;
-    // Others may wait for the same answer: it is not given up with this one of them.
+    // Other requests may wait for the same proof, so aborting this request does not abort the proof.
     const begun = this.proof.begin((input) =>
       new ComputeClient({ url: this.url }).call("server.identity", input),
     );
-    const aborted = Promise.withResolvers<never>();
-    const abort = () => aborted.reject(signal.reason);
-    signal.addEventListener("abort", abort, { once: true });
     try {
-      signal.throwIfAborted();
-      return await Promise.race([begun, aborted.promise]);
+      return await untilAborted(begun, signal);
     } catch (error) {
-      begun.then((end) => end(false)).catch(() => undefined); // It is told to whoever waits for it.
+      begun.then((end) => end(false)).catch(() => undefined); // Requests that still wait get the error.
       throw error instanceof TimeLimitError ? new UnreachableError(this.url, error.message) : error;
-    } finally {
-      signal.removeEventListener("abort", abort);
     }
   }
 
@@ -185,12 +192,13 @@ export class ComputeClient {
     extra: Record<string, string>,
     signal: AbortSignal,
   ): Promise<Response> {
-    const request = requestOf(id, input as Record<string, unknown>);
+    const { path, method, body } = requestOf(id, input as Record<string, unknown>);
     for (let attempt = 1; ; attempt++) {
       const { jobId, arrayId = jobId } = input as { jobId?: string; arrayId?: string };
       const headers = { ...(await this.credentials?.headers({ id, jobId: arrayId })), ...extra };
+      if (body !== undefined) headers["content-type"] = "application/json";
       const response = await this.reading(signal, () =>
-        ky(this.url + request.path, { ...request.options, ...plainOptions, headers, signal }),
+        fetch(this.url + path, { ...COMMON_INIT, method, body, headers, signal }),
       );
       if (response.ok) return response;
       if (response.status >= 300 && response.status < 400) throw this.redirected(response);
@@ -200,7 +208,7 @@ export class ComputeClient {
     }
   }
 
-  /** Runs one step of talking to the server and says of any failure what it means. */
+  /** Runs one step of the exchange with the server and turns a failure into the error it means. */
   private async reading<T>(signal: AbortSignal, step: () => T | Promise<T>): Promise<T> {
     try {
       return await step();
@@ -231,14 +239,14 @@ export class ComputeClient {
   private expectType(response: Response, type: string): void {
     const got = response.headers.get("content-type") ?? "";
     if (got.split(";")[0]?.trim().toLowerCase() === type) return;
-    throw this.notOurs(response, `it sent ${got === "" ? "no content type" : got} in place of ${type}`);
+    throw this.notOurs(response, `it sent ${got === "" ? "no content type" : got} instead of ${type}`);
   }
 
   private json(text: string): unknown {
     try {
       return JSON.parse(text);
     } catch (cause) {
-      throw new UnreachableError(this.url, "what it sent is not JSON", { cause, todo: CHECK_URL });
+      throw new UnreachableError(this.url, "its answer is not JSON", { cause, todo: CHECK_URL });
     }
   }
 
@@ -247,7 +255,7 @@ export class ComputeClient {
     const place = URL.canParse(target, this.url) ? new URL(target, this.url).origin : "another place";
     return new UnreachableError(
       this.url,
-      `it sends its callers on to ${place} (HTTP ${response.status}), and nothing was sent there`,
+      `it redirects to ${place} (HTTP ${response.status}), and nothing was sent there`,
       { todo: `If that is your server, use ${place} as its URL` },
     );
   }
@@ -255,34 +263,51 @@ export class ComputeClient {
   private notOurs(response: Response, why: string): UnreachableError {
     return new UnreachableError(
       this.url,
-      `what answers there (HTTP ${response.status}) is no Tanvrit Compute server, ${why}`,
-      // A proxy answers for itself with a 5xx while the server behind it restarts.
+      `what answers there (HTTP ${response.status}) is not a Tanvrit Compute server: ${why}`,
+      // A proxy answers with a 5xx of its own while the server behind it restarts.
       { todo: CHECK_URL, temporary: response.status >= 500 },
     );
   }
 }
 
-/** The server ends with this answer, or at least the connection does. */
+/** The outcome of the promise; throws the signal's reason if that fires first, and the promise goes on alone. */
+async function untilAborted<T>(
+  promise: Promise<T> | undefined,
+  signal: AbortSignal | undefined,
+): Promise<T | undefined> {
+  const aborted = Promise.withResolvers<never>();
+  const abort = () => aborted.reject(signal?.reason);
+  if (signal?.aborted) abort();
+  signal?.addEventListener("abort", abort, { once: true });
+  try {
+    return await Promise.race([promise, aborted.promise]);
+  } finally {
+    signal?.removeEventListener("abort", abort);
+  }
+}
+
+/** Whether the connection, and perhaps the server, ends with this answer. */
 function closes(response: Response): boolean {
   return response.headers.get("connection")?.toLowerCase() === "close";
 }
 
-const CHECK_URL = "Check the URL, and proxies on the way";
+const CHECK_URL = "Check the URL and any proxy in between";
 
-const plainOptions = {
-  retry: 0,
-  timeout: false,
-  throwHttpErrors: false,
-  // A token or key that is sent on is in somebody else's hands.
+/** The same for every request. */
+const COMMON_INIT = {
+  // A token or key that follows a redirect ends up in somebody else's hands.
   redirect: "manual",
-  // Bun's own limit of five minutes would cut a quiet stream; every request here has a limit of its own.
-  fetch: (input, init) => fetch(input, { ...init, timeout: false } as RequestInit),
-} satisfies Options;
+  // Bun's own limit of five minutes would cut a quiet stream; every request here has a time limit of its own.
+  timeout: false,
+} as RequestInit;
 
-/** Path, method and body by the endpoint's row: `{name}` is filled in, the rest goes to the query or the body. */
-function requestOf(id: EndpointId, input: Record<string, unknown>): { path: string; options: Options } {
+/** A request by its endpoint's row: a GET fills `{name}` in the path and puts the rest in the query, a POST sends JSON. */
+function requestOf(
+  id: EndpointId,
+  input: Record<string, unknown>,
+): { path: string; method: string; body?: string } {
   const { method, path } = endpoints[id];
-  if (method === "POST") return { path, options: { method, json: input } };
+  if (method === "POST") return { path, method, body: JSON.stringify(input) };
   const rest = new URLSearchParams();
   const names = new Set<string>();
   const filled = path.replace(/\{(\w+)\}/g, (_, name: string) => {
@@ -292,17 +317,15 @@ function requestOf(id: EndpointId, input: Record<string, unknown>): { path: stri
   for (const [name, value] of Object.entries(input)) {
     if (value !== undefined && !names.has(name)) rest.set(name, String(value));
   }
-  return { path: rest.size > 0 ? `${filled}?${rest}` : filled, options: { method } };
+  return { path: rest.size > 0 ? `${filled}?${rest}` : filled, method };
 }
 
 function whyUnreachable(error: unknown): string {
-  // ky wraps what the network said; the inner error is the one with something to say.
-  const inner = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-  const code = (inner as { code?: unknown })?.code;
+  const code = (error as { code?: unknown })?.code;
   if (code === "ConnectionRefused" || code === "ECONNREFUSED") return "the connection was refused";
   if (code === "ECONNRESET" || code === "ConnectionClosed") return "the connection was closed early";
   if (code === "EPROTO")
-    return "it does not speak TLS there, or not as we do; see whether its URL begins with http://";
-  const message = inner instanceof Error ? inner.message : String(inner);
+    return "it does not speak TLS there, or not a version we know; check whether its URL should begin with http://";
+  const message = error instanceof Error ? error.message : String(error);
   return message.trim();
 }

@@ -7,11 +7,17 @@ import { callPatiently, type Patience } from "./patience.ts";
 export type LedgerFilter = ListFilter<"credits.ledger">;
 
 export interface GrantOptions extends Patience {
-  /** One is made where none is given, so that a grant whose answer was lost is sent again without harm. */
+  /** Default: a random key, so a grant whose answer was lost can be sent again safely. */
   idempotencyKey?: string;
 }
 
-/** Credit for hosted nodes, in micro-dollars: millionths of a US dollar. */
+/**
+ * Credit for hosted nodes. Amounts are whole micro-dollars: millionths of a US dollar.
+ *
+ * @example
+ * const { availableMicroUsd } = await compute.credits.balance();
+ * for await (const entry of compute.credits.ledger({ limit: 20 })) console.log(entry.kind, entry.amountMicroUsd);
+ */
 export class Credits {
   private readonly client: ComputeClient;
 
@@ -19,11 +25,12 @@ export class Credits {
     this.client = client;
   }
 
+  /** The caller's credit in this business: available and reserved. */
   balance(options: Patience = {}): Promise<CreditBalance> {
     return callPatiently(this.client, "credits.balance", {}, options);
   }
 
-  /** Newest first. */
+  /** The changes to the caller's credit, newest first. */
   ledger(filter: LedgerFilter = {}, options: Patience = {}): AsyncGenerator<CreditEntry, void, void> {
     const { limit, ...where } = filter;
     return walkPages(this.client, { ...options, limit }, async (call) => {
@@ -32,12 +39,12 @@ export class Credits {
     });
   }
 
-  /** The pools that are paid for; every other one is free. */
+  /** The hosted pools with their prices per second; every other pool is free. */
   async prices(options: Patience = {}): Promise<HostedPool[]> {
     return (await callPatiently(this.client, "credits.prices", {}, options)).pools;
   }
 
-  /** Only owners may. */
+  /** Grants a user credit that does not expire with the month. Throws `forbidden` unless the caller is an owner. */
   grant(grant: EndpointInput<"credits.grant">, options: GrantOptions = {}): Promise<CreditEntry> {
     const idempotencyKey = options.idempotencyKey ?? crypto.randomUUID();
     return callPatiently(this.client, "credits.grant", grant, { ...options, idempotencyKey });

@@ -3,14 +3,14 @@ import { ComputeError, type ErrorCode, errorCodes, type Problem } from "../share
 export { ComputeError } from "../shared/errors.ts";
 
 /**
- * No answer of a Tanvrit Compute server was had: it refused the connection, did not answer in time, or what answered
- * is something else. Whether the request was carried out is not known.
+ * No Tanvrit Compute server answered: the connection was refused, the answer did not come in time, or something else
+ * answered. The request may or may not have been carried out.
  */
 export class UnreachableError extends Error {
   override name = "UnreachableError";
   /** The server's URL. */
   readonly url: string;
-  /** Trying again later may help; not so where something else than our server lives at this URL. */
+  /** Whether a later attempt may succeed; false if another program answers at this URL. */
   readonly temporary: boolean;
 
   constructor(
@@ -18,7 +18,7 @@ export class UnreachableError extends Error {
     why: string,
     options: { cause?: unknown; todo?: string; temporary?: boolean } = {},
   ) {
-    const todo = options.todo ?? "Check that the server runs there and that the network lets you through";
+    const todo = options.todo ?? "Check that the server runs there and that the network reaches it";
     const sentence = /[.!?]$/.test(why) ? why : `${why}.`;
     super(`Cannot reach the server at ${url}: ${sentence} ${todo}.`, { cause: options.cause });
     this.url = url;
@@ -27,8 +27,8 @@ export class UnreachableError extends Error {
 }
 
 /**
- * What answers at the URL is not the server that it is taken for: another program listens there, or the server was set
- * up anew. Nothing secret was sent to it.
+ * Another server answers at the URL: another program listens there, or the server was set up again. Nothing secret was
+ * sent to it.
  */
 export class OtherServerError extends UnreachableError {
   override name = "OtherServerError";
@@ -36,20 +36,20 @@ export class OtherServerError extends UnreachableError {
   constructor(url: string, why: string, todo: string) {
     super(
       url,
-      `what answers there is not the server that is known under this URL: ${why}. ` +
-        "A program of another account may be listening there. It was sent no token and no key",
+      `another server answers there, not the one known under this URL: ${why}. ` +
+        "A program of another account may be listening there. No token and no key was sent to it",
       { todo, temporary: false },
     );
   }
 }
 
-/** Whether the same request may succeed a little later: nobody answered, or the code of the answer says so. */
+/** Whether the same request may succeed a little later: nobody answered, or the error code is retryable. */
 export function isTemporary(error: unknown): error is UnreachableError | ComputeError {
   if (error instanceof UnreachableError) return error.temporary;
   return error instanceof ComputeError && errorCodes[error.code].retryable;
 }
 
-/** The error a problem+json answer stands for. A code that this version does not know counts as its status does. */
+/** The error of a problem+json answer. An unknown code counts as the general code of its status. */
 export function errorOfProblem(problem: Problem, retryAfterSeconds?: number): ComputeError {
   const known = Object.hasOwn(errorCodes, problem.code);
   const code = known ? (problem.code as ErrorCode) : codeOfStatus(problem.status);
@@ -61,7 +61,7 @@ export function errorOfProblem(problem: Problem, retryAfterSeconds?: number): Co
   });
 }
 
-/** The most general code of a status; `invalid_request` for other 4xx, `internal` for other 5xx. */
+/** The general code of a status; `invalid_request` for other 4xx, `internal` for other 5xx. */
 function codeOfStatus(status: number): ErrorCode {
   const general: Record<number, ErrorCode> = {
     401: "unauthenticated",

@@ -5,7 +5,12 @@ import { callPatiently, type Patience } from "./patience.ts";
 
 export type ExecutionFilter = ListFilter<"executions.list">;
 
-/** Executions: the attempts of jobs on nodes. */
+/**
+ * Executions: the attempts of jobs on nodes.
+ *
+ * @example
+ * for await (const { attempt, status, exitCode } of compute.executions.list({ jobId })) console.log(attempt, status, exitCode);
+ */
 export class Executions {
   private readonly client: ComputeClient;
 
@@ -13,7 +18,7 @@ export class Executions {
     this.client = client;
   }
 
-  /** Newest first. */
+  /** Lists executions, newest first. */
   list(filter: ExecutionFilter = {}, options: Patience = {}): AsyncGenerator<Execution, void, void> {
     const { limit, ...where } = filter;
     return walkPages(this.client, { ...options, limit }, async (call) => {
@@ -22,6 +27,7 @@ export class Executions {
     });
   }
 
+  /** Throws `not_found` if there is no such execution. */
   retrieve(executionId: string, options: Patience = {}): Promise<Execution> {
     return callPatiently(this.client, "executions.retrieve", { executionId }, options);
   }

@@ -39,13 +39,14 @@ export type { ScheduleFilter } from "./schedules.ts";
 export { ServerProof, type ServerProofOptions } from "./server-proof.ts";
 export type { RunTemplateOptions, TemplateFilter } from "./templates.ts";
 
-/** Where, whether the server must prove itself there first, and how to sign in: an access token, a key, or something that knows how to renew itself. */
+/** The server's URL, its proof of identity if required, and how to sign in: an access token, a node key, or credentials that renew themselves. */
 export type ComputeClientOptions = { url: string; proof?: ServerProof } & (
   | { token: string }
   | { apiKey: string }
   | { credentials: Credentials }
 );
 
+/** The whole API in groups. Methods retry while the server is away if a repeat is safe; see `Patience`. */
 export interface Compute {
   jobs: Jobs;
   nodes: Nodes;
@@ -53,10 +54,18 @@ export interface Compute {
   executions: Executions;
   schedules: Schedules;
   credits: Credits;
-  /** Every endpoint by its id. */
+  /** Calls any endpoint by its id, once. */
   client: ComputeClient;
 }
 
+/**
+ * Makes a client for one server.
+ *
+ * @example
+ * const compute = createComputeClient({ url: "http://127.0.0.1:7070", token });
+ * const job = await compute.jobs.submitAndWait({ command: ["uname", "-a"] });
+ * console.log(job.status, job.exitCode);
+ */
 export function createComputeClient(options: ComputeClientOptions): Compute {
   const { url, proof } = options;
   const client = new ComputeClient({ url, proof, credentials: credentialsOf(options) });

@@ -11,53 +11,53 @@ import { callPatiently, Outage, type Patience, pause } from "./patience.ts";
 import { readLog } from "./read-log.ts";
 
 export interface SubmitOptions extends Patience {
-  /** One is made where none is given, so that a submit whose answer was lost is sent again without harm. */
+  /** Default: a random key, so a submit whose answer was lost can be sent again safely. */
   idempotencyKey?: string;
 }
 
 export interface LogOptions extends Patience {
-  /** Only the last so many of the lines that are stored already. */
+  /** Only the last `tail` of the lines stored so far. Default: all. */
   tail?: number;
-  /** The id of the last event that was seen; what comes behind it is read. */
+  /** The id of the last event seen; reading resumes after it. */
   lastEventId?: string;
   /**
-   * While following: every line, however slowly they are taken. Without it a reader that is too slow misses the oldest
-   * live lines and gets a `gap` event with their number. A whole log has one only where the server itself lacks lines.
+   * While following: every line, however slowly they are read. By default a reader that is too slow misses the oldest
+   * live lines and gets a `gap` event with their number. A whole log has a `gap` only if the server itself lacks lines.
    */
   whole?: boolean;
 }
 
 export type JobFilter = ListFilter<"jobs.list">;
 
-/** Which jobs of all to change. */
+/** Chooses the jobs to change. */
 export type JobSelection = Omit<JobFilter, "limit">;
 
 export interface MatchingCounts {
-  /** Jobs that the filter chose and that could be changed when they were looked at. */
+  /** Jobs the filter matched that could be changed at that moment. */
   matched: number;
-  /** Those of them that were changed. */
+  /** Matched jobs that were changed. */
   changed: number;
 }
 
-/** What a retry of many jobs has done. */
+/** Result of a retry of many jobs. */
 export interface RetriedCounts extends MatchingCounts {
-  /** Left as they are: a job they come after did not end as it must, and is not retried. */
+  /** Jobs left unchanged: a job they depend on did not end as required and is not retried. */
   left: number;
-  /** Jobs that are queued again; an array counts as its jobs. */
+  /** Jobs queued again; an array counts as its jobs. */
   queuedAgain: number;
-  /** Jobs that were skipped because of these, directly or through others, and stay so. */
+  /** Jobs skipped because of these, directly or indirectly, that stay skipped. */
   skippedDependents: number;
 }
 
 export type RetriedJob = EndpointOutput<"jobs.retry">;
 
 export interface RetryOptions extends Patience {
-  /** Also queue the jobs again that were skipped because of it, behind it. */
+  /** Also queue again the jobs that were skipped because of it; they run after it. */
   withDependents?: boolean;
 }
 
 export interface MatchingOptions extends Patience {
-  /** Called after every request with what has been done so far. */
+  /** Called after every request with the counts so far. */
   onProgress?: (soFar: MatchingCounts) => void;
 }
 
@@ -65,10 +65,17 @@ export type SubmittedJob = EndpointOutput<"jobs.submit-batch">["jobs"][number];
 
 export type DeletedJob = EndpointOutput<"jobs.delete">["results"][number];
 
-/** A server that answers a wait at once must not be asked in a tight loop. */
+/** Avoids a tight loop when a server answers every wait immediately. */
 const SHORTEST_WAIT_MS = 250;
 
-/** Jobs: submit, look, follow, wait, cancel, retry. */
+/**
+ * Jobs: submit, list, follow, wait, cancel, retry, delete. A `jobId` that does not exist throws `not_found`.
+ *
+ * @example
+ * const { jobId } = await compute.jobs.submit({ command: "make test", maxRetries: 2 });
+ * for await (const event of compute.jobs.follow(jobId)) if (event.event === "log") console.log(event.data.text);
+ * const { status, exitCode } = await compute.jobs.wait(jobId);
+ */
 export class Jobs {
   private readonly client: ComputeClient;
 
@@ -76,23 +83,23 @@ export class Jobs {
     this.client = client;
   }
 
-  /** When this resolves, the job is on the server's disk. */
+  /** Submits a job. Once this resolves, the job is on the server's disk. Throws `invalid_request` with the wrong fields. */
   submit(manifest: JobManifestInput, options: SubmitOptions = {}): Promise<Job> {
     const idempotencyKey = options.idempotencyKey ?? crypto.randomUUID();
     return callPatiently(this.client, "jobs.submit", manifest, { ...options, idempotencyKey });
   }
 
   /**
-   * Submits up to 1,000 jobs, all or none, and resolves with their ids in the same order. A key given here stands for
-   * those that have none of their own.
+   * Submits up to 1,000 jobs, all or none, and resolves with their ids in the same order. `idempotencyKey` covers the
+   * jobs without a key of their own.
    */
   submitBatch(batch: readonly BatchJobInput[], options: SubmitOptions = {}): Promise<SubmittedJob[]> {
     return this.sendBatch(batch, options, new Outage(options));
   }
 
   /**
-   * Submits one batch after the other and yields the ids of each. All are one conversation: a server that took the
-   * first one and goes away is waited for. A key given here is each batch's with its number behind it.
+   * Submits one batch after the other and yields the ids of each. All batches share one patience: once the server has
+   * taken the first, later batches wait as long as `awayMs` for it. Batch n gets the key `<idempotencyKey>/<n>`, from 0.
    */
   async *submitBatches(
     batches: AsyncIterable<readonly BatchJobInput[]> | Iterable<readonly BatchJobInput[]>,
@@ -107,21 +114,22 @@ export class Jobs {
     }
   }
 
-  /** Which nodes could run such a job, now and at all. Nothing is submitted. */
+  /** Reports which nodes could run such a job, now or ever, without submitting it. */
   dryRun(manifest: JobManifestInput, options: Patience = {}): Promise<EndpointOutput<"jobs.dry-run">> {
     return callPatiently(this.client, "jobs.dry-run", manifest, options);
   }
 
-  /** What the job waits for, and of each node what keeps the job off it now. */
+  /** Explains what the job waits for and, for each node, what keeps the job off it now. */
   why(jobId: string, options: Patience = {}): Promise<EndpointOutput<"jobs.why">> {
     return callPatiently(this.client, "jobs.why", { jobId }, options);
   }
 
+  /** The job as it is now. */
   retrieve(jobId: string, options: Patience = {}): Promise<Job> {
     return callPatiently(this.client, "jobs.retrieve", { jobId }, options);
   }
 
-  /** Newest first; the jobs of an array in the order of its indexes. */
+  /** Lists jobs, newest first; the jobs of an array in the order of their indexes. */
   list(filter: JobFilter = {}, options: Patience = {}): AsyncGenerator<Job, void, void> {
     const { limit, ...where } = filter;
     return walkPages(this.client, { ...options, limit }, async (call) => {
@@ -130,20 +138,21 @@ export class Jobs {
     });
   }
 
+  /** Cancels a job: a queued job immediately, a running job once its processes have ended. Throws `conflict` if it is over. */
   cancel(jobId: string, options: Patience = {}): Promise<Job> {
     return callPatiently(this.client, "jobs.cancel", { jobId }, options);
   }
 
   /**
-   * Queues a finished job again, or those of an array's jobs that did not succeed. Not sent twice: a second one would be
-   * refused or make another attempt.
+   * Queues a finished job again; for an array, its jobs that did not succeed. Never retried by the client: a second
+   * request would be refused or start another attempt.
    */
   retry(jobId: string, options: RetryOptions = {}): Promise<RetriedJob> {
     const { withDependents, ...patience } = options;
     return callPatiently(this.client, "jobs.retry", { jobId, withDependents }, patience);
   }
 
-  /** Cancels all jobs that the filter chooses and that were there when it began. */
+  /** Cancels all jobs that match the filter and existed when the call began. */
   cancelMatching(filter: JobSelection, options: MatchingOptions = {}): Promise<MatchingCounts> {
     const sum: MatchingCounts = { matched: 0, changed: 0 };
     return this.changeMatching(options, sum, (cursor, outage) =>
@@ -151,7 +160,7 @@ export class Jobs {
     );
   }
 
-  /** Queues the finished jobs again that the filter chooses; without a status, those that did not succeed. */
+  /** Queues again the finished jobs that match the filter; without a `status`, those that did not succeed. */
   retryMatching(
     filter: JobSelection,
     { withDependents, ...options }: MatchingOptions & RetryOptions = {},
@@ -163,12 +172,12 @@ export class Jobs {
     });
   }
 
-  /** Deletes jobs that are over, with their executions and logs. One answer for each id, in order; at most 1,000 at once. */
+  /** Deletes finished jobs with their executions and logs, at most 1,000 per call. Returns one outcome per id, in order. */
   async delete(jobIds: readonly string[], options: Patience = {}): Promise<DeletedJob[]> {
     return (await callPatiently(this.client, "jobs.delete", { jobIds: [...jobIds] }, options)).results;
   }
 
-  /** Deletes the finished jobs that the filter chooses. */
+  /** Deletes the finished jobs that match the filter. */
   deleteMatching(filter: JobSelection, options: MatchingOptions = {}): Promise<MatchingCounts> {
     const sum: MatchingCounts = { matched: 0, changed: 0 };
     return this.changeMatching(options, sum, (cursor, outage) =>
@@ -187,7 +196,7 @@ export class Jobs {
     return (await callPatiently(this.client, "jobs.submit-batch", input, again, outage)).jobs;
   }
 
-  /** Goes on until nothing is left, and adds up what the answers say. */
+  /** Repeats the call until nothing is left, and adds up the counts. */
   private async changeMatching<Counts extends MatchingCounts>(
     options: MatchingOptions,
     sum: Counts,
@@ -204,33 +213,34 @@ export class Jobs {
     return sum;
   }
 
-  /** Resolves when the job is over, over all its attempts; goes on through restarts of the server. */
+  /** Resolves with the job once it is over, after all its attempts. Survives restarts of the server. */
   async wait(jobId: string, options: Patience = {}): Promise<Job> {
     const outage = new Outage(options);
-    // First it is only asked: a long wait that a server takes along with it would look as if none had ever answered.
+    // The first request does not wait. If a server died during a long first wait, it would look as if none had ever answered.
     for (let waitSeconds = 0; ; waitSeconds = limits.maxWaitSeconds) {
       const askedAtMs = performance.now();
       const input = { jobId, waitSeconds };
       const job = await callPatiently(this.client, "jobs.retrieve", input, options, outage);
       if (isFinal(job.status)) return job;
-      if (waitSeconds === 0) await this.client.prepareToWait([jobId]);
+      if (waitSeconds === 0) await this.client.prepareToWait([jobId], options.signal);
       if (waitSeconds > 0 && performance.now() - askedAtMs < SHORTEST_WAIT_MS) {
         await pause(SHORTEST_WAIT_MS, options.signal);
       }
     }
   }
 
+  /** Submits a job and waits for its end. */
   async submitAndWait(manifest: JobManifestInput, options: SubmitOptions = {}): Promise<Job> {
     const job = await this.submit(manifest, options);
     return this.wait(job.jobId, options);
   }
 
-  /** The log so far and then live, until the job is over; reconnects without a gap or a repeat. */
+  /** Yields the log so far and then live, until the job is over. Reconnects without losing or repeating a line. */
   follow(jobId: string, options: LogOptions = {}): AsyncGenerator<LogEvent, void, void> {
     return readLog(this.client, jobId, { ...options, follow: true });
   }
 
-  /** The log as it is stored now. */
+  /** Yields the log stored so far. */
   logs(jobId: string, options: LogOptions = {}): AsyncGenerator<LogEvent, void, void> {
     return readLog(this.client, jobId, { ...options, follow: false });
   }

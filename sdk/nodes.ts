@@ -6,7 +6,13 @@ import { callPatiently, type Patience } from "./patience.ts";
 
 export type NodeFilter = ListFilter<"nodes.list">;
 
-/** Nodes, as their owner sees them. */
+/**
+ * Nodes: the machines that run jobs.
+ *
+ * @example
+ * for await (const node of compute.nodes.list({ status: ["ACTIVE"] })) console.log(node.name, node.runningExecutions);
+ * await compute.nodes.drain(nodeId);
+ */
 export class Nodes {
   private readonly client: ComputeClient;
 
@@ -14,7 +20,7 @@ export class Nodes {
     this.client = client;
   }
 
-  /** Newest first. */
+  /** Lists nodes, newest first. */
   list(filter: NodeFilter = {}, options: Patience = {}): AsyncGenerator<Node, void, void> {
     const { limit, ...where } = filter;
     return walkPages(this.client, { ...options, limit }, async (call) => {
@@ -23,20 +29,22 @@ export class Nodes {
     });
   }
 
+  /** Throws `not_found` if there is no such node. */
   retrieve(nodeId: string, options: Patience = {}): Promise<Node> {
     return callPatiently(this.client, "nodes.retrieve", { nodeId }, options);
   }
 
-  /** Gives the node no new jobs; what runs there goes on. */
+  /** Gives the node no new jobs; its running jobs go on. */
   drain(nodeId: string, options: Patience = {}): Promise<Node> {
     return callPatiently(this.client, "nodes.drain", { nodeId, drain: true }, options);
   }
 
+  /** Gives the node jobs again. */
   undrain(nodeId: string, options: Patience = {}): Promise<Node> {
     return callPatiently(this.client, "nodes.drain", { nodeId, drain: false }, options);
   }
 
-  /** Lets the node offer a pool, labels or more slots than it was registered with. */
+  /** Grants the node a pool, labels or slots beyond those it was registered with. */
   grant(
     nodeId: string,
     more: Omit<EndpointInput<"nodes.grant">, "nodeId">,
@@ -45,12 +53,12 @@ export class Nodes {
     return callPatiently(this.client, "nodes.grant", { nodeId, ...more }, options);
   }
 
-  /** Only one that is OFFLINE. It can still be retrieved, for the history of its jobs. */
+  /** Deletes a node that is OFFLINE, or throws `conflict`. It can still be retrieved, for the history of its jobs. */
   async delete(nodeId: string, options: Patience = {}): Promise<void> {
     await callPatiently(this.client, "nodes.delete", { nodeId }, options);
   }
 
-  /** The old key is refused from the next call on; the new one is shown this once. */
+  /** Gives the node a new key, returned only this once. The old key is refused from the next call on. */
   rotateKey(nodeId: string, options: Patience = {}): Promise<EndpointOutput<"nodes.rotate-key">> {
     return callPatiently(this.client, "nodes.rotate-key", { nodeId }, options);
   }

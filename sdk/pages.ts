@@ -4,23 +4,23 @@ import type { ComputeClient } from "./client.ts";
 import { callPatiently, Outage, type Patience } from "./patience.ts";
 
 export interface ListOptions extends Patience {
-  /** How many at most, over all pages. */
+  /** The most rows, over all pages. Default: all of them. */
   limit?: number;
 }
 
-/** What chooses the rows of a list: the fields of its endpoint, and how many at most, over all pages. */
+/** The filter of a list: the fields of its endpoint, and the most rows over all pages. */
 export type ListFilter<Id extends CallId> = Omit<EndpointInput<Id>, "limit" | "cursor"> &
   Pick<ListOptions, "limit">;
 
-/** Asks a list endpoint for the page that is due. */
+/** Calls a list endpoint for the next page. */
 type PageCall = <Id extends CallId>(
   id: Id,
   where: Omit<EndpointInput<Id>, "limit" | "cursor">,
 ) => Promise<EndpointOutput<Id>>;
 
 /**
- * Walks a list page by page, asking for the next one only when its rows are wanted. All pages are one conversation: a
- * server that gave the first one and goes away is waited for.
+ * Walks a list page by page and fetches the next page only when its rows are wanted. All pages share one patience: once
+ * the server has answered the first page, later pages wait as long as `awayMs` for it.
  */
 export async function* walkPages<Row>(
   client: ComputeClient,
@@ -36,7 +36,7 @@ export async function* walkPages<Row>(
   };
   while (left > 0) {
     const page = await fetchPage(call);
-    // A server may send more than was asked for; the caller's limit stands.
+    // A server may send more rows than it was asked for; the caller's limit counts.
     yield* page.rows.slice(0, left);
     left -= page.rows.length;
     cursor = page.nextCursor;

@@ -19,7 +19,7 @@ const problem = (code: ErrorCode) => {
 };
 const unavailable = () => problem("unavailable");
 
-test("a list goes on where the server goes away between two pages, for longer than it would wait at first", async () => {
+test("a list goes on when the server goes away between two pages, for longer than firstMs", async () => {
   let calls = 0;
   const { nodes } = serve(async (request) => {
     const { cursor } = (await request.json()) as { cursor?: string };
@@ -33,7 +33,7 @@ test("a list goes on where the server goes away between two pages, for longer th
   expect(told).toEqual([true]);
 });
 
-test("a pause that is left throws the reason it was left for, as a call does", async () => {
+test("an aborted pause throws the signal's reason, as a call does", async () => {
   const left = new AbortController();
   const reason = new Error("left");
   const paused = pause(60_000, left.signal).catch((error: unknown) => error);
@@ -41,7 +41,7 @@ test("a pause that is left throws the reason it was left for, as a call does", a
   expect(await paused).toBe(reason);
 });
 
-test("a call under an empty key is sent once, since the server could not know it again", async () => {
+test("a call with an empty key is sent once, because the server could not recognise a repeat", async () => {
   let calls = 0;
   const { jobs } = serve(() => {
     calls++;
@@ -54,7 +54,7 @@ test("a call under an empty key is sent once, since the server could not know it
   expect(calls).toBe(1);
 });
 
-test("a call is sent again where the table of codes says that it may be, and nowhere else", async () => {
+test("a call is sent again only after an error whose code is retryable", async () => {
   const codes = Object.keys(errorCodes) as ErrorCode[];
   const sentAgain = await Promise.all(
     codes.map(async (code) => {

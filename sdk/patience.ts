@@ -5,16 +5,20 @@ import { ComputeError } from "../shared/errors.ts";
 import type { CallOptions, ComputeClient } from "./client.ts";
 import { isTemporary } from "./errors.ts";
 
-/** How long to keep trying while the server is away. */
+/**
+ * How long to keep trying while the server is away: no answer, or an error whose code is retryable. Pauses grow from
+ * 0.1 s to 5 s, or last as long as the server's Retry-After.
+ */
 export interface Patience {
+  /** Ends the call, and any pause between attempts; the call then throws the signal's reason. */
   signal?: AbortSignal;
-  /** As long as no answer was ever had: a wrong URL should be told soon. */
+  /** Before the first answer, so a wrong URL is reported soon. Default: 10 s. */
   firstMs?: number;
-  /** After the server has answered before: it is restarting, or the network is down for a while. */
+  /** Once the server has answered: it may be restarting, or the network may be down. Default: 10 minutes. */
   awayMs?: number;
-  /** Called once when the server goes, with why, and whether it has ever answered. */
+  /** Called once when the server goes away, with the error and whether it has ever answered. */
   onAway?: (error: Error, answered: boolean) => void;
-  /** Called once when it is back. */
+  /** Called once when the server is back. */
   onBack?: () => void;
 }
 
@@ -23,7 +27,7 @@ const BACKOFF_MAX_MS = 5_000;
 const DEFAULT_FIRST_MS = 10_000;
 const DEFAULT_AWAY_MS = 10 * 60_000;
 
-/** Tells one conversation with a server when to try again and when to give up. */
+/** Decides when to try again and when to give up, over all requests of one conversation with a server. */
 export class Outage {
   private readonly patience: Patience;
   private answered = false;
@@ -42,7 +46,7 @@ export class Outage {
     this.failures = 0;
   }
 
-  /** Waits until it is time to try again; throws `error` when it is of no use or patience has run out. */
+  /** Waits until it is time to try again. Throws `error` if a retry cannot help or patience has run out. */
   async wait(error: unknown): Promise<void> {
     const { signal, firstMs = DEFAULT_FIRST_MS, awayMs = DEFAULT_AWAY_MS, onAway } = this.patience;
     signal?.throwIfAborted();
@@ -58,7 +62,7 @@ export class Outage {
     await pause(pauseMs, signal);
   }
 
-  /** Exponential; half of it random, so that clients who lost the server together do not come back together. */
+  /** Exponential and half random: clients that lost the server together do not come back together. */
   private pauseMs(error: unknown): number {
     const asked = error instanceof ComputeError ? (error.retryAfterSeconds ?? 0) * 1_000 : 0;
     const ceiling = Math.min(BACKOFF_MAX_MS, BACKOFF_FIRST_MS * 2 ** Math.min(this.failures, 16));
@@ -66,14 +70,14 @@ export class Outage {
   }
 }
 
-/** Waits; throws the signal's own reason when it fires meanwhile, as every call of the client does. */
+/** Waits. Throws the signal's own reason if it fires meanwhile, as every call of the client does. */
 export async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
   await delay(ms, undefined, { signal }).catch((error) => {
     throw signal?.aborted ? signal.reason : error;
   });
 }
 
-/** A call that is tried again while the server is away, if a second one can do no harm. */
+/** Calls an endpoint, and again while the server is away if repeating the call is safe. */
 export async function callPatiently<Id extends CallId>(
   client: ComputeClient,
   id: Id,
@@ -81,7 +85,7 @@ export async function callPatiently<Id extends CallId>(
   options: CallOptions & Patience = {},
   outage = new Outage(options),
 ): Promise<EndpointOutput<Id>> {
-  // An empty key is none: nothing would tell the server that it has carried the call out before.
+  // With an empty key the server could not recognise a repeated call.
   const repeatable = endpoints[id].repeatable || Boolean(options.idempotencyKey);
   for (;;) {
     try {

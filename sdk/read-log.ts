@@ -10,13 +10,13 @@ interface ReadLogOptions extends Patience {
   whole?: boolean;
 }
 
-/** A connection that stood this long was a good one, even if the job had nothing to say. */
+/** A connection this old was good, even if the job wrote nothing. */
 const GOOD_CONNECTION_MS = 5_000;
 
-/** A server that ends a stream at once must not be asked in a tight loop. */
+/** Avoids a tight loop when a server ends every stream immediately. */
 const REOPEN_MS = 250;
 
-/** Reads a job's log over as many connections as it takes, each resuming where the one before broke. */
+/** Reads a job's log over as many connections as it takes; each resumes where the last one broke. */
 export async function* readLog(
   client: ComputeClient,
   jobId: string,
@@ -24,7 +24,7 @@ export async function* readLog(
 ): AsyncGenerator<LogEvent, void, void> {
   const outage = new Outage(options);
   let { lastEventId } = options;
-  if (options.follow) await client.prepareToWait([jobId]);
+  if (options.follow) await client.prepareToWait([jobId], options.signal);
   for (;;) {
     let hasAccess = true;
     let openedAtMs = Number.POSITIVE_INFINITY;
@@ -32,7 +32,7 @@ export async function* readLog(
       openedAtMs = performance.now();
     };
     try {
-      // Once a line was seen, its id says where to go on; until then the tail does.
+      // `tail` counts only until the first event; after that, its id says where to resume.
       const tail = lastEventId === undefined ? options.tail : undefined;
       const { follow, whole = false } = options;
       const input = { jobId, tail, follow: `${follow}`, whole: whole ? "true" : undefined } as const;
@@ -46,7 +46,7 @@ export async function* readLog(
         if (event.event === "end") return;
       }
       if (!hasAccess) {
-        // With a new token it goes on; where there is none, the next answer says why.
+        // The stream goes on with a new token. If there is none, the next answer says why.
         await pause(REOPEN_MS, options.signal);
         continue;
       }

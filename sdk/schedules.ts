@@ -6,7 +6,13 @@ import { callPatiently, type Patience } from "./patience.ts";
 
 export type ScheduleFilter = ListFilter<"schedules.list">;
 
-/** Schedules: cron rules that submit jobs. */
+/**
+ * Schedules: cron rules that submit jobs.
+ *
+ * @example
+ * const schedule = await compute.schedules.create({ cron: "0 3 * * *", timeZone: "Europe/Berlin", job: { command: "make" } });
+ * const [next] = await compute.schedules.upcoming(schedule.scheduleId, 1);
+ */
 export class Schedules {
   private readonly client: ComputeClient;
 
@@ -14,7 +20,7 @@ export class Schedules {
     this.client = client;
   }
 
-  /** Not sent twice: a lost answer could mean two schedules. */
+  /** Creates a schedule. Never retried: a retry after a lost answer could make a second schedule. */
   create(
     input: EndpointInput<"schedules.create">,
     options: Patience = {},
@@ -22,11 +28,12 @@ export class Schedules {
     return callPatiently(this.client, "schedules.create", input, options);
   }
 
+  /** Throws `not_found` if there is no such schedule. */
   retrieve(scheduleId: string, options: Patience = {}): Promise<Schedule> {
     return callPatiently(this.client, "schedules.retrieve", { scheduleId }, options);
   }
 
-  /** Newest first. */
+  /** Lists schedules, newest first. */
   list(filter: ScheduleFilter = {}, options: Patience = {}): AsyncGenerator<Schedule, void, void> {
     const { limit, ...where } = filter;
     return walkPages(this.client, { ...options, limit }, async (call) => {
@@ -35,26 +42,27 @@ export class Schedules {
     });
   }
 
-  /** It fires no more until it is resumed. */
+  /** Stops firing until the schedule is resumed. */
   pause(scheduleId: string, options: Patience = {}): Promise<Schedule> {
     return callPatiently(this.client, "schedules.pause", { scheduleId }, options);
   }
 
-  /** It fires from now on; what fell into the pause is not made up for. */
+  /** Fires again from now on; fires missed during the pause are not made up. */
   resume(scheduleId: string, options: Patience = {}): Promise<Schedule> {
     return callPatiently(this.client, "schedules.resume", { scheduleId }, options);
   }
 
-  /** Fires now. Not sent twice: that would be two fires. */
+  /** Fires now. Never retried: a retry after a lost answer could fire twice. */
   run(scheduleId: string, options: Patience = {}): Promise<ScheduleFire> {
     return callPatiently(this.client, "schedules.run", { scheduleId }, options);
   }
 
+  /** Deletes a schedule and its history of fires; submitted jobs go on. */
   async delete(scheduleId: string, options: Patience = {}): Promise<void> {
     await callPatiently(this.client, "schedules.delete", { scheduleId }, options);
   }
 
-  /** What it fired so far, also what was skipped; newest first. */
+  /** The fires so far, including skipped fires; newest first. */
   fires(scheduleId: string, options: ListOptions = {}): AsyncGenerator<ScheduleFire, void, void> {
     return walkPages(this.client, options, async (call) => {
       const { fires, nextCursor } = await call("schedules.fires", { scheduleId });
@@ -62,12 +70,12 @@ export class Schedules {
     });
   }
 
-  /** When it fires next; nothing while it is paused. */
+  /** The next fires, 5 unless `count` says otherwise; empty while the schedule is paused. */
   async upcoming(scheduleId: string, count?: number, options: Patience = {}): Promise<UpcomingFire[]> {
     return (await callPatiently(this.client, "schedules.upcoming", { scheduleId, count }, options)).fires;
   }
 
-  /** What a rule means, and when it would fire. */
+  /** Explains a cron rule in words and lists its next fires. */
   preview(
     input: EndpointInput<"schedules.preview">,
     options: Patience = {},

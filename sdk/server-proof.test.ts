@@ -16,7 +16,7 @@ function newKey() {
 
 const { privateKey, x } = newKey();
 
-/** A server that has the key; `answer` is what it says to everything but who it is. */
+/** A server that holds the key; `answer` makes its answer to everything except server.identity. */
 function play(answer: () => Response) {
   const asked: string[] = [];
   const url = serve(async (request) => {
@@ -34,7 +34,7 @@ const clientOf = (url: string, key: string | undefined, onUnproven?: (why: strin
   new ComputeClient({ url, proof: new ServerProof({ url, key, todo: "Look", onUnproven }) });
 const list = (client: ComputeClient) => client.call("jobs.list", {});
 
-test("requests at once and one after the other share a proof", async () => {
+test("requests that run together, and requests soon after, share a proof", async () => {
   const { url, asked } = play(() => Response.json({ jobs: [] }));
   const client = clientOf(url, x);
   await Promise.all([list(client), list(client), list(client)]);
@@ -42,7 +42,7 @@ test("requests at once and one after the other share a proof", async () => {
   expect(asked).toEqual(["identity", "list", "list", "list", "list"]);
 });
 
-test("after a failure, or the last answer of a server that stops, the next request asks anew", async () => {
+test("after a failure, or the last answer of a stopping server, the next request asks for a new proof", async () => {
   const answers = [
     Response.json({ jobs: [] }, { headers: { connection: "close" } }),
     new Response("bad gateway", { status: 502 }),
@@ -62,7 +62,7 @@ test("a server with another key is sent nothing", async () => {
   expect(asked).toEqual(["identity"]);
 });
 
-test("who knows the public key alone cannot sign with it, nor with the proof of another nonce or URL", async () => {
+test("the public key alone proves nothing, and neither does a signature for another nonce or URL", async () => {
   const other = newKey();
   for (const text of [
     (nonce: string, at: string) => [nonce, at, other.privateKey] as const,
@@ -75,11 +75,11 @@ test("who knows the public key alone cannot sign with it, nor with the proof of 
       const signature = sign(null, proofText(signedNonce, signedUrl), key).toString("base64url");
       return Response.json({ serverKey: x, signature, urls: [at] });
     }).replace(/\/$/, "");
-    await expect(list(clientOf(url, x))).rejects.toThrow(/does not have the key/);
+    await expect(list(clientOf(url, x))).rejects.toThrow(/does not hold the key/);
   }
 });
 
-test("without a known key the first one is learnt; a server that proves none is told of and believed", async () => {
+test("without a known key the first proven key is learnt; a server without proof is reported and trusted", async () => {
   const { url } = play(() => Response.json({ jobs: [] }));
   const proof = new ServerProof({ url, key: undefined, todo: "Look" });
   await list(new ComputeClient({ url, proof }));

@@ -4,21 +4,21 @@ import { proofText } from "../shared/server-proof.ts";
 import { isTemporary, OtherServerError } from "./errors.ts";
 
 const NONCE_BYTES = 32;
-/** So long after an answer, with no request under way, the server may have gone and somebody else have come. */
+/** This long after the last answer, with no request under way, another program may have replaced the server. */
 const STILL_THERE_MS = 5_000;
 
 export interface ServerProofOptions {
-  /** As the client speaks to it. */
+  /** The URL the client uses. */
   url: string;
-  /** The server's public key, as it was learnt at the sign-in; undefined: the first one is learnt now, if it is proven. */
+  /** The server's public key, learnt at the sign-in; undefined: the first key that is proven is learnt. */
   key: string | undefined;
-  /** What a person can do where another server answers: a sentence without its full stop. */
+  /** What a person can do if another server answers: a sentence without its full stop. */
   todo: string;
-  /** Called once where there is no key yet and the server proves none for this URL: it is believed as it is. */
+  /** Called once if no key is known yet and the server proves none for this URL; the server is then trusted without proof. */
   onUnproven?: (why: string) => void;
 }
 
-/** Called when a request is over: with true where it was answered on a connection that stays. */
+/** Called when a request is over: true if it was answered and the connection stays open. */
 export type EndRequest = (isStillThere: boolean) => void;
 
 export type AskIdentity = (
@@ -26,12 +26,12 @@ export type AskIdentity = (
 ) => Promise<EndpointOutput<"server.identity">>;
 
 /**
- * Makes sure that a URL still leads to the server it is taken for, before any token or key is sent there. One proof holds
- * as long as a request to that server is under way or was answered just now: a connection that broke, or a pause, ends it.
- * TLS proves as much by itself, so for https there is nothing to do.
+ * Proves that a URL still leads to the server we know, before any token or key is sent there. A proof holds while a
+ * request to the server is under way and for 5 s after its answer; a broken connection or a longer pause ends it.
+ * TLS proves the server by itself, so https URLs need no proof.
  */
 export class ServerProof {
-  /** The key that this URL is taken for; undefined: none is known. */
+  /** The public key this URL must prove; undefined: no key is known. */
   key: string | undefined;
   private readonly options: ServerProofOptions;
   private readonly isNeeded: boolean;
@@ -47,8 +47,8 @@ export class ServerProof {
   }
 
   /**
-   * To be called before a request, which begins with it. Throws OtherServerError where another server answers, and what
-   * `ask` throws where none does.
+   * Call this at the start of a request. Throws OtherServerError if another server answers, and the error of `ask` if
+   * no server does.
    */
   async begin(ask: AskIdentity): Promise<EndRequest> {
     if (this.isNeeded && !this.holds()) {
@@ -73,7 +73,7 @@ export class ServerProof {
     const nonce = Buffer.from(crypto.getRandomValues(new Uint8Array(NONCE_BYTES))).toString("base64url");
     const answer = await ask({ nonce, url }).catch((error: unknown) => {
       if (!(error instanceof ComputeError) || isTemporary(error)) throw error;
-      return undefined; // A server of an earlier version, or none of ours.
+      return undefined; // An older server, or not a server of ours.
     });
     const why = await this.doubt(answer, nonce);
     if (why === undefined) this.key ??= answer?.serverKey;
@@ -83,23 +83,22 @@ export class ServerProof {
     this.answeredAtMs = performance.now();
   }
 
-  /** What speaks against the answer; undefined: it is proven. */
+  /** Why the answer proves nothing; undefined: it is proven. */
   private async doubt(
     answer: EndpointOutput<"server.identity"> | undefined,
     nonce: string,
   ): Promise<string | undefined> {
-    // What answers may be anything.
+    // Any program may be answering here.
     if (typeof answer?.serverKey !== "string" || !Array.isArray(answer.urls)) {
       return "it does not prove which server it is";
     }
     const { serverKey, signature, urls } = answer;
     if (this.key !== undefined && serverKey !== this.key) {
-      return `it has the key ${serverKey}, and the key known here is ${this.key}`;
+      return `its key is ${serverKey}, but the key known here is ${this.key}`;
     }
-    if (signature === undefined)
-      return `that server is at ${urls.join(" and ")}, and not at ${this.options.url}`;
+    if (signature === undefined) return `that server is at ${urls.join(" and ")}, not at ${this.options.url}`;
     const isRight = await isSignedBy(serverKey, signature, proofText(nonce, this.options.url));
-    return isRight ? undefined : "it does not have the key that it shows";
+    return isRight ? undefined : "it does not hold the key it shows";
   }
 }
 
@@ -113,6 +112,6 @@ async function isSignedBy(
     const key = await crypto.subtle.importKey("raw", raw, { name: "Ed25519" }, false, ["verify"]);
     return await crypto.subtle.verify("Ed25519", key, Buffer.from(signature, "base64url"), text);
   } catch {
-    return false; // No key, or no signature, at all.
+    return false; // Not a key, or not a signature.
   }
 }

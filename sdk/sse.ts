@@ -1,17 +1,17 @@
-/** One server-sent event as it stands on the wire. */
+/** One server-sent event as it is on the wire. */
 export interface SseEvent {
   event: string;
-  /** The last id the stream has named, also by an event before this one. */
+  /** The stream's latest id, which an earlier event may have set. */
   id: string | undefined;
   data: string;
 }
 
-/** More than this in one line or one event is not a stream of ours. */
+/** Our server never sends a line or an event longer than this. */
 const MAX_EVENT_LENGTH = 16 * 1024 * 1024;
 
 /**
- * Reads the text/event-stream format (WHATWG HTML) from chunks of bytes that may end anywhere.
- * An event that the stream's end cuts off is dropped, as the format asks.
+ * Parses the text/event-stream format (WHATWG HTML) from chunks of bytes that may end anywhere.
+ * An event cut off by the end of the stream is dropped, as the format requires.
  */
 export class SseParser {
   private readonly decoder = new TextDecoder();
@@ -21,11 +21,11 @@ export class SseParser {
   private event = "";
   private id: string | undefined;
 
-  /** The events that are complete with this chunk. Throws RangeError when one grows beyond all measure. */
+  /** Returns the events this chunk completes. Throws RangeError if an event exceeds 16 Mi characters. */
   push(chunk: Uint8Array): SseEvent[] {
     const text = this.rest + this.decoder.decode(chunk, { stream: true });
     const events: SseEvent[] = [];
-    // Our server ends lines with LF alone, so the fast search is the usual one.
+    // Our server ends lines with LF alone, so the fast search is the usual case.
     const nextEnd = text.includes("\r") ? anyLineEnd : plainLineEnd;
     let start = 0;
     for (;;) {
@@ -70,7 +70,7 @@ export class SseParser {
   }
 }
 
-/** Where a line ends, and where the next begins. */
+/** The end of a line, and the start of the next. */
 interface LineEnd {
   at: number;
   next: number;
@@ -81,13 +81,13 @@ function plainLineEnd(text: string, start: number): LineEnd | undefined {
   return at < 0 ? undefined : { at, next: at + 1 };
 }
 
-/** Undefined while the end cannot be told yet. */
+/** Undefined until the end of the line is known. */
 function anyLineEnd(text: string, start: number): LineEnd | undefined {
   for (let at = start; at < text.length; at++) {
     const code = text.charCodeAt(at);
     if (code === 10) return { at, next: at + 1 };
     if (code !== 13) continue;
-    // A CR at the very end may be the first half of a CRLF whose LF is in the next chunk.
+    // A CR at the very end may be the first half of a CRLF; the next chunk then begins with LF.
     if (at + 1 === text.length) return undefined;
     return { at, next: text.charCodeAt(at + 1) === 10 ? at + 2 : at + 1 };
   }

@@ -10,13 +10,19 @@ import { callPatiently, type Patience } from "./patience.ts";
 export type TemplateFilter = ListFilter<"templates.list">;
 
 export interface RunTemplateOptions extends SubmitOptions {
-  /** An older version; the newest where it is left out. */
+  /** Default: the newest version. */
   version?: number;
 }
 
 type TemplateVersion = EndpointOutput<"templates.versions">["versions"][number];
 
-/** Templates: jobs with parameters. Each is named by its name or its id. */
+/**
+ * Templates: jobs with parameters. `template` is a template's name or its id.
+ *
+ * @example
+ * const job = await compute.templates.run("scale-video", { input: "a.mp4", width: 640 });
+ * await compute.jobs.wait(job.jobId);
+ */
 export class Templates {
   private readonly client: ComputeClient;
 
@@ -24,7 +30,7 @@ export class Templates {
     this.client = client;
   }
 
-  /** The business's own and the builtin ones, newest first. */
+  /** Lists the business's own and the builtin templates, newest first. */
   list(filter: TemplateFilter = {}, options: Patience = {}): AsyncGenerator<TemplateSummary, void, void> {
     const { limit, ...where } = filter;
     return walkPages(this.client, { ...options, limit }, async (call) => {
@@ -33,31 +39,34 @@ export class Templates {
     });
   }
 
+  /** Retrieves the newest version, or `version`. Throws `not_found` if there is no such template or version. */
   retrieve(template: string, options: Patience & { version?: number } = {}): Promise<Template> {
     const { version } = options;
     return callPatiently(this.client, "templates.retrieve", { template, version }, options);
   }
 
+  /** Creates a template. Throws `conflict` if the name is taken. */
   create(file: TemplateFileInput, options: Patience = {}): Promise<Template> {
     return callPatiently(this.client, "templates.create", file, options);
   }
 
-  /** Makes a new version; one that says the same as before makes none. */
+  /** Makes a new version, unless nothing changed. Throws `conflict` if `expectedVersion` is not the newest. */
   edit(edit: EndpointInput<"templates.edit">, options: Patience = {}): Promise<Template> {
     return callPatiently(this.client, "templates.edit", edit, options);
   }
 
-  /** Copies a template to one of the business's own. */
+  /** Copies a template to one of the business's own; without `name` the copy keeps the name. */
   fork(template: string, options: Patience & { name?: string; version?: number } = {}): Promise<Template> {
     const { name, version } = options;
     return callPatiently(this.client, "templates.fork", { template, name, version }, options);
   }
 
+  /** Deletes a template with all its versions; jobs made from it stay. */
   async delete(template: string, options: Patience = {}): Promise<void> {
     await callPatiently(this.client, "templates.delete", { template }, options);
   }
 
-  /** The versions that are kept, newest first. */
+  /** Lists the kept versions, newest first. */
   versions(template: string, options: Patience = {}): AsyncGenerator<TemplateVersion, void, void> {
     return walkPages(this.client, options, async (call) => {
       const { versions, nextCursor } = await call("templates.versions", { template });
@@ -65,7 +74,7 @@ export class Templates {
     });
   }
 
-  /** Submits the template's job with these values. When this resolves, the job is on the server's disk. */
+  /** Submits the template's job with these parameter values. Once this resolves, the job is on the server's disk. */
   run(
     template: string,
     params: Readonly<Record<string, ParameterValue>> = {},
@@ -76,7 +85,7 @@ export class Templates {
     return callPatiently(this.client, "templates.run", input, { ...options, idempotencyKey });
   }
 
-  /** Saves a job as a template that runs it again as it was. */
+  /** Saves a job as a template that runs it again unchanged. */
   saveJob(jobId: string, name: string, options: Patience & { description?: string } = {}): Promise<Template> {
     const { description } = options;
     return callPatiently(this.client, "templates.save-job", { jobId, name, description }, options);

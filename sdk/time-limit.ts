@@ -1,4 +1,4 @@
-/** What a request aborts itself with when it took too long. */
+/** The reason a request is aborted with when it takes too long. */
 export class TimeLimitError extends Error {
   override name = "TimeLimitError";
   readonly limitMs: number;
@@ -10,9 +10,9 @@ export class TimeLimitError extends Error {
 }
 
 /**
- * A signal that fires when the caller's does, or when `limitMs` have passed since the start or the last `renew()`, `pause()` apart.
- * `clear()` must be called at the end: it frees the timer and the listener, which a plain `AbortSignal.any` with
- * `AbortSignal.timeout` would keep until the limit has passed.
+ * A signal that fires when the caller's signal fires, or `limitMs` after the start or the last `renew()`; `pause()` stops
+ * the clock. Call `clear()` at the end to free the timer and the listener: `AbortSignal.any` with `AbortSignal.timeout`
+ * would keep both until the limit has passed.
  */
 export class TimeLimit {
   private readonly controller = new AbortController();

@@ -1,15 +1,15 @@
 import { ComputeError } from "../shared/errors.ts";
 import type { Credentials, SentRequest, TicketSource, WaitTicket } from "./client.ts";
 
-/** What a ticket is good for. */
-const LOOKS: readonly string[] = ["jobs.retrieve", "jobs.logs", "jobs.list"];
-/** A ticket is renewed when less than this is left of it; a wait asks far more often. */
+/** The endpoints that accept a ticket. */
+const TICKET_ENDPOINTS: readonly string[] = ["jobs.retrieve", "jobs.logs", "jobs.list"];
+/** A ticket is renewed when it has less than this left; a wait sends requests far more often. */
 const RENEW_BEFORE_MS = 12 * 3_600_000;
 const TICKETS_AT_ONCE = 1_000;
 
 /**
- * A token that cannot be renewed. Who waits for a job with it takes a ticket first, which is good for looking at that job
- * alone and is renewed while it is used: a wait outlives the token that it began with.
+ * Signs with a token that cannot be renewed. A wait for a job first takes a ticket, which can only read that job and is
+ * renewed while it is used, so the wait outlives the token.
  */
 export class TokenCredentials implements Credentials {
   private readonly token: string;
@@ -21,7 +21,8 @@ export class TokenCredentials implements Credentials {
   }
 
   async headers(request?: SentRequest): Promise<Record<string, string>> {
-    const ticket = request && LOOKS.includes(request.id) ? await this.ticketOf(request.jobId) : undefined;
+    const ticket =
+      request && TICKET_ENDPOINTS.includes(request.id) ? await this.ticketOf(request.jobId) : undefined;
     return bearer(ticket?.ticket ?? this.token);
   }
 
@@ -40,13 +41,13 @@ export class TokenCredentials implements Credentials {
     return this.tickets.get(ticket.jobId);
   }
 
-  /** Without a ticket the token is what there is; what is wrong with it, or with the job, is told by whoever asks next. */
+  /** Without a ticket the token is used. If the token or the job is the problem, the next request says so. */
   private async take(jobIds: readonly string[], by: string): Promise<void> {
     try {
       for (const ticket of (await this.source?.(jobIds, bearer(by))) ?? [])
         this.tickets.set(ticket.jobId, ticket);
     } catch (error) {
-      // A server that is away is told of by the wait itself, which may go on when it is back.
+      // If the server is away, the wait itself reports that and goes on when it is back.
       if (!(error instanceof ComputeError) && (error as Error).name !== "UnreachableError") throw error;
     }
   }

@@ -47,7 +47,7 @@ test("a server that is away for a moment is asked again, one that stays away is 
   using other = new ScriptedServer(() => new Response("<html>"));
   const wrong = await runProgram(home.path, get, { env: { TANVRIT_URL: other.url, TANVRIT_TOKEN: "t" } });
   expect(wrong.exitCode).toBe(69);
-  expect(wrong.stderr).toContain("is no Tanvrit Compute server");
+  expect(wrong.stderr).toContain("is not a Tanvrit Compute server");
 }, 30_000);
 
 test("what the server finds wrong with a manifest is 65 and names file and field", async () => {

@@ -86,7 +86,7 @@ test("who passes a proof on from another address proves nothing", async () => {
   expect(run.exitCode).toBe(69);
   expect(JSON.parse(run.stderr).error).toMatchObject({
     code: "other_server",
-    message: expect.stringContaining(`that server is at ${person.server.url}, and not at ${there}`),
+    message: expect.stringContaining(`that server is at ${person.server.url}, not at ${there}`),
   });
   // Nor does a token from outside go there, though that URL is not the workspace's.
   config.workspaces.local.url = person.server.url;
@@ -105,7 +105,7 @@ test("a running agent sends its key to nobody who takes the place of its server,
   await person.server.stop();
   {
     await using stranger = await Stranger.listen("127.0.0.1", person.server.port);
-    await agent.said(/is not the server that is known under this URL/);
+    await agent.said(/another server answers there, not the one known under this URL/);
     expect(stranger.heard).not.toMatch(SECRET);
   }
   await person.server.startAgain();
@@ -132,7 +132,7 @@ test("a server that was set up anew is told from the one before; signing in agai
   await person.server.startAgain();
   const refused = await person.run(["job", "list"]);
   expect(refused.exitCode).toBe(69);
-  expect(refused.stderr).toMatch(/it has the key [\w-]{43}, and the key known here is [\w-]{43}/);
+  expect(refused.stderr).toMatch(/its key is [\w-]{43}, but the key known here is [\w-]{43}/);
   expect(refused.stderr).toContain("tanvrit-compute auth login --workspace local");
   const login = await person.run(["auth", "login"]);
   expect(login.stderr).toContain("has another key than before");
