@@ -7,6 +7,7 @@ import { exitCodes } from "../../cmd/exit/exit-codes.ts";
 import { filesBelow, pagesAndSources, root, type SourceFile } from "./source.ts";
 
 const INDEX = "docs/decisions/README.md";
+const DECISION_PARTS = "Context, Decision, Why, What it costs, What would change it";
 const REFERENCE = "docs/guides/variables-and-exit-codes.md";
 
 test("every decision has its line in the index", () => {
@@ -21,6 +22,18 @@ test("a decision without a line is found", () => {
   expect(
     missingFrom("- [0001](0001-a.md)", ["docs/decisions/0001-a.md", "docs/decisions/0002-b.md"]),
   ).toEqual(["docs/decisions/0002-b.md"]);
+});
+
+test("every decision has its parts, in their order", () => {
+  const decisions = filesBelow("docs/decisions", ".md").filter(({ path }) => path !== INDEX);
+  expect(decisions.flatMap(partsOutOfPlace)).toEqual([]);
+});
+
+test("a decision without one of its parts is found", () => {
+  const text = "# 0001 A\n\n## Context\n\n## Decision\n\n## What it costs\n\n## What would change it\n";
+  expect(partsOutOfPlace({ path: "docs/decisions/0001-a.md", text })).toEqual([
+    "docs/decisions/0001-a.md has the parts: Context, Decision, What it costs, What would change it",
+  ]);
 });
 
 test("every link between pages leads somewhere", () => {
@@ -124,6 +137,11 @@ function wordsOf(line: string): string[] {
 
 function missingFrom(index: string, paths: string[]): string[] {
   return paths.filter((path) => !index.includes(`(${posix.basename(path)})`));
+}
+
+function partsOutOfPlace({ path, text }: SourceFile): string[] {
+  const parts = [...text.matchAll(/^## (.+)$/gm)].map((match) => match[1] ?? "").join(", ");
+  return parts === DECISION_PARTS ? [] : [`${path} has the parts: ${parts}`];
 }
 
 function brokenLinks(page: SourceFile): string[] {
