@@ -49,6 +49,23 @@ test("a broken link is found", () => {
   expect(brokenLinks(page)).toEqual(["docs/x.md links to nowhere.md"]);
 });
 
+test("every file and room that a page names exists", () => {
+  const pages = pagesAndSources().filter(({ path }) => path.endsWith(".md"));
+  expect(pages.flatMap(pathsOf).length).toBeGreaterThan(10);
+  expect(pages.flatMap(missingPaths)).toEqual([]);
+});
+
+test("a path that does not exist is found", () => {
+  const page = {
+    path: "docs/x.md",
+    text: "`cmd/main.ts`, `server/nowhere.ts`, `agent/nowhere/` and `agent run`",
+  };
+  expect(missingPaths(page)).toEqual([
+    "docs/x.md names server/nowhere.ts, which does not exist",
+    "docs/x.md names agent/nowhere/, which does not exist",
+  ]);
+});
+
 test("every variable of ours, and every exit code, stands in its page", () => {
   const page = filesBelow("docs/guides", ".md").find(({ path }) => path === REFERENCE)?.text ?? "";
   const ours = pagesAndSources().filter(
@@ -142,6 +159,18 @@ function missingFrom(index: string, paths: string[]): string[] {
 function partsOutOfPlace({ path, text }: SourceFile): string[] {
   const parts = [...text.matchAll(/^## (.+)$/gm)].map((match) => match[1] ?? "").join(", ");
   return parts === DECISION_PARTS ? [] : [`${path} has the parts: ${parts}`];
+}
+
+/** The files and rooms of this repository that a page names. */
+function pathsOf({ text }: SourceFile): string[] {
+  const paths = text.matchAll(/`((?:agent|bench|cmd|docs|sdk|server|shared|tests)\/[\w./-]*)`/g);
+  return [...paths].map((match) => match[1] ?? "");
+}
+
+function missingPaths(page: SourceFile): string[] {
+  return pathsOf(page)
+    .filter((path) => !existsSync(join(root, path)))
+    .map((path) => `${page.path} names ${path}, which does not exist`);
 }
 
 function brokenLinks(page: SourceFile): string[] {
