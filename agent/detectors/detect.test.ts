@@ -206,7 +206,7 @@ test("tools that hang, all of them, delay no longer than the timeout, and nothin
   const pids = (await readFile(marks, "utf8")).trim().split(/\s+/);
   expect(pids.length).toBeWithin(2, 11);
   await waitFor("the tools and their children to be gone", () => !pids.some(isRunning));
-}, 30_000);
+});
 
 /** A dead process that nobody has asked for yet runs no more. */
 function isRunning(pid: string): boolean {

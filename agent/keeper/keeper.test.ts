@@ -82,7 +82,7 @@ describe.skipIf(process.platform !== "linux").each([
         expect({ name, alive: isAlive(other.pid) }).toEqual({ name, alive: false });
       }
     }
-  }, 120_000);
+  });
 
   test("a job that kills its own keeper ends, with all it started", async () => {
     const other = await startHiding(sleeps);
@@ -95,7 +95,7 @@ describe.skipIf(process.platform !== "linux").each([
     expect([pidIn(pidFile), other.pid].map(isAlive)).toEqual([false, true]);
     other.task.stop(0);
     await other.task.wait();
-  }, 60_000);
+  });
 
   test("a job whose keeper is killed the moment its command has ended leaves nothing behind", async () => {
     // Deaf to all but SIGKILL and SIGSTOP, and many, so that one of them is quicker than who ends them.
@@ -110,20 +110,20 @@ describe.skipIf(process.platform !== "linux").each([
       expect([3, "SIGKILL"]).toContain(exitCode ?? signal ?? "neither");
       expect({ round, left: processesNaming(token) }).toEqual({ round, left: [] });
     }
-  }, 60_000);
+  });
 
   test("a job that stops its own keeper is ended all the same", async () => {
     const job = await startHiding(`${sleeps}; kill -STOP $PPID`);
     job.task.stop(0);
     expect(await job.task.wait()).toEqual({ signal: "SIGKILL" });
     expect(isAlive(job.pid)).toBe(false);
-  }, 60_000);
+  });
 
   test("what such a process holds in memory counts against its job", async () => {
     const hoard = vanish("my $m = chr(120) x (150 << 20); sleep 600").replaceAll("PIDFILE", "/dev/null");
     const job = await startJob(executor, dir, { command: `${hoard}\nsleep 600` }, { memoryMb: 100 });
     expect((await job.task.wait()).exceeded).toMatchObject({ limit: "memoryMb", allowed: 100 });
-  }, 60_000);
+  });
 
   test("who comes after a supervisor that was killed ends such a process too", async () => {
     const [job, other] = [await startHiding(sleeps), await startHiding(sleeps)];
@@ -132,5 +132,5 @@ describe.skipIf(process.platform !== "linux").each([
     expect([job, other].map(({ pid }) => isAlive(pid))).toEqual([false, true]);
     other.task.stop(0);
     await other.task.wait();
-  }, 60_000);
+  });
 });

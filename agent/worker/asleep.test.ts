@@ -93,7 +93,7 @@ test("waking again and again within a minute is no failure", async () => {
     await plane.until(() => plane.statuses(id).includes("SUCCEEDED"), `result ${round}`);
   }
   expect(said.filter((one) => one.includes("died") || one.includes("gone"))).toEqual([]);
-}, 30_000);
+});
 
 test("a node whose clock is far off asks for no job and says why, and the poll that waits is taken back for it", async () => {
   plane.clockOffsetMs = -20 * 60_000;
@@ -109,4 +109,4 @@ test("a node whose clock is far off asks for no job and says why, and the poll t
   const lastBeat = () => plane.requests.findLast((one) => one.id === "nodes.heartbeat")?.body.condition;
   await plane.until(() => (lastBeat() as NodeCondition | undefined)?.refusing !== undefined, "a heartbeat");
   expect(lastBeat()).toMatchObject({ suspended: false, refusing: refusing() });
-}, 20_000);
+});

@@ -40,4 +40,4 @@ test("the session with curl on the API's page works as it stands", async () => {
   // The last call is refused, as the page says.
   expect(said).toMatch(/"status":409,"code":"conflict"/);
   expect(failed).toContain("409");
-}, 90_000);
+});

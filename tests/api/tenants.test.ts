@@ -19,7 +19,7 @@ beforeAll(async () => {
   mine = { user, template: templateId, ...(await runningJob({ api, user })) };
   const other = { token: (await api.signIn("theirs", "bert")).accessToken };
   theirs = { user: other, node: await PlayedNode.register(api, other) };
-}, 30_000);
+});
 afterAll(() => server?.[Symbol.asyncDispose]());
 
 test("an id of another business is answered like one that does not exist", async () => {

@@ -23,32 +23,24 @@ beforeAll(async () => {
   });
   const said = await new Response(build.stderr).text();
   if ((await build.exited) !== 0) throw new Error(`the build failed: ${said}`);
-}, BUILD_TIMEOUT_MS);
+});
 afterAll(() => alone?.[Symbol.asyncDispose]());
 
-test(
-  "the binary alone says its version and its commands",
-  async () => {
-    expect(await run(["--version"])).toMatchObject({
-      exitCode: 0,
-      stdout: `tanvrit-compute ${packageJson.version}\n`,
-    });
-    expect((await run(["--help"])).stdout).toContain("job submit");
-  },
-  RUN_TIMEOUT_MS,
-);
+test("the binary alone says its version and its commands", async () => {
+  expect(await run(["--version"])).toMatchObject({
+    exitCode: 0,
+    stdout: `tanvrit-compute ${packageJson.version}\n`,
+  });
+  expect((await run(["--help"])).stdout).toContain("job submit");
+});
 
-test(
-  "the binary alone shows the quickstart and leaves nothing beside itself",
-  async () => {
-    const { exitCode, stdout, stderr } = await run(["quickstart"]);
-    expect({ exitCode, stderr: exitCode === 0 ? "" : stderr }).toEqual({ exitCode: 0, stderr: "" });
-    expect(stdout).toMatch(/^step 3 of 3/m);
-    expect(stdout).toContain("SUCCESS");
-    expect(await readdir(alone.path)).toEqual(["tanvrit-compute"]);
-  },
-  RUN_TIMEOUT_MS,
-);
+test("the binary alone shows the quickstart and leaves nothing beside itself", async () => {
+  const { exitCode, stdout, stderr } = await run(["quickstart"]);
+  expect({ exitCode, stderr: exitCode === 0 ? "" : stderr }).toEqual({ exitCode: 0, stderr: "" });
+  expect(stdout).toMatch(/^step 3 of 3/m);
+  expect(stdout).toContain("SUCCESS");
+  expect(await readdir(alone.path)).toEqual(["tanvrit-compute"]);
+});
 
 test.skipIf(process.platform !== "linux")(
   "a job gets the limit of open files that the agent was started with",
@@ -70,40 +62,31 @@ test.skipIf(process.platform !== "linux")(
     const hard = Bun.spawnSync(["sh", "-c", "ulimit -Hn"]).stdout.toString();
     expect(await new Response(child.stdout).text()).toBe(`512\n${hard}`);
   },
-  RUN_TIMEOUT_MS,
 );
 
-test(
-  "a .env beside the binary changes nothing",
-  async () => {
-    await using elsewhere = await makeScratch();
-    await Bun.write(elsewhere.join(".env"), "TANVRIT_TOKEN=stray\nTANVRIT_URL=http://stray.invalid\n");
-    const { exitCode, stderr } = await run(["job", "list"], elsewhere.path);
-    // Signed out, or no server at the default URL: a person of this machine may well run one there.
-    expect(exitCode).toBeOneOf([69, 77]);
-    expect(stderr).not.toContain("stray");
-  },
-  RUN_TIMEOUT_MS,
-);
+test("a .env beside the binary changes nothing", async () => {
+  await using elsewhere = await makeScratch();
+  await Bun.write(elsewhere.join(".env"), "TANVRIT_TOKEN=stray\nTANVRIT_URL=http://stray.invalid\n");
+  const { exitCode, stderr } = await run(["job", "list"], elsewhere.path);
+  // Signed out, or no server at the default URL: a person of this machine may well run one there.
+  expect(exitCode).toBeOneOf([69, 77]);
+  expect(stderr).not.toContain("stray");
+});
 
-test(
-  "the build puts itself in no place of what is not a regular file, as a device or a pipe",
-  async () => {
-    await using scratch = await makeScratch();
-    const pipe = scratch.join("pipe");
-    expect(Bun.spawnSync(["mkfifo", pipe]).exitCode).toBe(0);
-    for (const outfile of [pipe, scratch.path]) {
-      const build = Bun.spawnSync([process.execPath, BUILD, "--outfile", outfile], {
-        timeout: BUILD_TIMEOUT_MS,
-      });
-      expect(build.stderr.toString()).toContain(`${outfile} is not a regular file`);
-      expect(build.exitCode).toBe(64);
-    }
-    expect(lstatSync(pipe).isFIFO()).toBe(true);
-    expect(await readdir(scratch.path)).toEqual(["pipe"]);
-  },
-  BUILD_TIMEOUT_MS,
-);
+test("the build puts itself in no place of what is not a regular file, as a device or a pipe", async () => {
+  await using scratch = await makeScratch();
+  const pipe = scratch.join("pipe");
+  expect(Bun.spawnSync(["mkfifo", pipe]).exitCode).toBe(0);
+  for (const outfile of [pipe, scratch.path]) {
+    const build = Bun.spawnSync([process.execPath, BUILD, "--outfile", outfile], {
+      timeout: BUILD_TIMEOUT_MS,
+    });
+    expect(build.stderr.toString()).toContain(`${outfile} is not a regular file`);
+    expect(build.exitCode).toBe(64);
+  }
+  expect(lstatSync(pipe).isFIFO()).toBe(true);
+  expect(await readdir(scratch.path)).toEqual(["pipe"]);
+});
 
 async function run(args: string[], cwd = alone.path) {
   await using home = await makeScratch();

@@ -38,4 +38,4 @@ test("every command that people type stands in the scripts, and no other", async
   const refused = await runProgram(home.path, ["completion", "tcsh"]);
   expect(refused).toMatchObject({ exitCode: 64, stdout: "" });
   expect(refused.stderr).toContain("bash, zsh, fish");
-}, 30_000);
+});

@@ -30,7 +30,7 @@ test("each refusal of the server has its exit code, a line on stderr, and nothin
     const json = await runProgram(home.path, [...get, "--json"], { env });
     expect(JSON.parse(json.stderr)).toMatchObject({ error: { code, message: "the detail", exitCode } });
   }
-}, 30_000);
+});
 
 test("a server that is away for a moment is asked again, one that stays away is 75 or 69", async () => {
   await using home = await makeScratch();
@@ -48,7 +48,7 @@ test("a server that is away for a moment is asked again, one that stays away is 
   const wrong = await runProgram(home.path, get, { env: { TANVRIT_URL: other.url, TANVRIT_TOKEN: "t" } });
   expect(wrong.exitCode).toBe(69);
   expect(wrong.stderr).toContain("is not a Tanvrit Compute server");
-}, 30_000);
+});
 
 test("what the server finds wrong with a manifest is 65 and names file and field", async () => {
   await using home = await makeScratch();
@@ -99,7 +99,7 @@ test("a manifest that is not there is 66, one that is wrong 65 with its line, wr
     expect({ args, ...run }).toMatchObject({ args, exitCode, stdout: "" });
     expect(run.stderr).toMatch(stderr);
   }
-}, 30_000);
+});
 
 test("a URL of the store that MongoDB's driver does not take is 78, and shows no password", async () => {
   await using home = await makeScratch();

@@ -30,7 +30,7 @@ test("every command answers --help on stdout with 0, whatever else is said", asy
     expect({ path, ...run }).toMatchObject({ path, exitCode: 0, stderr: "" });
     expect(run.stdout).toContain(`Usage: tanvrit-compute ${path}`);
   }
-}, 60_000);
+});
 
 test("groups and the program itself list their commands", async () => {
   await using home = await makeScratch();
@@ -69,7 +69,7 @@ test("what is not understood is 64 on stderr, with the nearest name", async () =
     expect({ args, ...run }).toMatchObject({ args, exitCode: 64, stdout: "" });
     expect(run.stderr).toMatch(stderr);
   }
-}, 30_000);
+});
 
 test("--version prints name and version", async () => {
   await using home = await makeScratch();

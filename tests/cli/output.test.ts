@@ -210,7 +210,7 @@ test("Ctrl-C once leaves the job alone, twice cancels it and waits for its end",
   expect(cancelling.process.signalCode).toBe("SIGINT");
   expect(server.requests).toContain("jobs/cancel");
   expect(cancelling.stderr).toContain(`${JOB_ID} CANCELLED`);
-}, 30_000);
+});
 
 test("what others say reaches the terminal as text: no message, table or note can steer it", async () => {
   await using home = await makeScratch();
@@ -253,4 +253,4 @@ test("what others say reaches the terminal as text: no message, table or note ca
     expect(shown).toContain("PWNED");
     expect(shown).not.toMatch(/^(tanvrit-compute: )?forged/m);
   }
-}, 30_000);
+});

@@ -83,7 +83,7 @@ for (const [name, args] of Object.entries(waits)) {
       expect(running.stderr).toContain(`job logs -f ${JOB_ID}`);
       expect(job.cancels).toBe(0);
     }
-  }, 60_000);
+  });
 }
 
 for (const name of ["job run", "job submit --follow", "job submit --wait"]) {
@@ -103,7 +103,7 @@ for (const name of ["job run", "job submit --follow", "job submit --wait"]) {
       });
       expect(running.stderr).toContain("CANCELLED");
     }
-  }, 60_000);
+  });
 }
 
 test("Ctrl-C ends a shell's loop: the next job is not submitted", async () => {
@@ -220,4 +220,4 @@ test("input that is piped in for the job is told of, and a loop's list is not re
     expect(await said(loop)).toBe("");
     expect(job.submits - before).toBe(3);
   }
-}, 60_000);
+});

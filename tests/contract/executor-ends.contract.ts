@@ -2,7 +2,6 @@ import { expect, test } from "bun:test";
 import { newId } from "../../shared/ids.ts";
 import { type ExecutorUnderTest, type Script, Stage } from "./executor-stage.ts";
 
-const TEST_TIMEOUT_MS = 120_000;
 const NEVER_MS = 3_600_000;
 /** From KILL to the end of `wait`, on a machine that has much else to do. */
 const KILL_LIMIT_MS = 5_000;
@@ -40,180 +39,140 @@ export function executorEndsContract(make: () => Promise<ExecutorUnderTest>): vo
 }
 
 function stopping(make: () => Promise<ExecutorUnderTest>): void {
-  test(
-    "a command that hears TERM after all the time it needs of its grace",
-    async () => {
-      await using stage = await Stage.open(make);
-      const started = await stage.start(heeding);
-      await started.said("ready");
-      started.running.stop(NEVER_MS);
-      started.running.stop(NEVER_MS * 2); // a longer grace is not taken, nor TERM sent again
-      await started.go();
-      expect(await started.ended()).toEqual({ exitCode: 7 });
-      expect(started.stdout).toBe("ready\ncleaned\n");
-      expect(await stage.remains(started.executionId)).toEqual([]);
-    },
-    TEST_TIMEOUT_MS,
-  );
+  test("a command that hears TERM after all the time it needs of its grace", async () => {
+    await using stage = await Stage.open(make);
+    const started = await stage.start(heeding);
+    await started.said("ready");
+    started.running.stop(NEVER_MS);
+    started.running.stop(NEVER_MS * 2); // a longer grace is not taken, nor TERM sent again
+    await started.go();
+    expect(await started.ended()).toEqual({ exitCode: 7 });
+    expect(started.stdout).toBe("ready\ncleaned\n");
+    expect(await stage.remains(started.executionId)).toEqual([]);
+  });
 
-  test(
-    "a command that is deaf to TERM by force, when its grace is over and not before",
-    async () => {
-      await using stage = await Stage.open(make);
+  test("a command that is deaf to TERM by force, when its grace is over and not before", async () => {
+    await using stage = await Stage.open(make);
+    const started = await stage.start(deaf);
+    await started.said("ready");
+    const graceMs = 400;
+    const beforeMs = performance.now();
+    started.running.stop(graceMs);
+    const returnedMs = performance.now() - beforeMs;
+    expect(await started.ended()).toEqual({ signal: "SIGKILL" });
+    const tookMs = performance.now() - beforeMs;
+    expect(returnedMs).toBeLessThan(graceMs);
+    expect(tookMs).toBeGreaterThanOrEqual(graceMs - 5);
+    expect(tookMs).toBeLessThan(graceMs + KILL_LIMIT_MS);
+  });
+
+  test("a command sooner when a second stop gives it less, also nothing", async () => {
+    await using stage = await Stage.open(make);
+    for (const graceMs of [100, 0]) {
       const started = await stage.start(deaf);
       await started.said("ready");
-      const graceMs = 400;
       const beforeMs = performance.now();
+      started.running.stop(NEVER_MS);
       started.running.stop(graceMs);
-      const returnedMs = performance.now() - beforeMs;
+      started.running.stop(NEVER_MS);
       expect(await started.ended()).toEqual({ signal: "SIGKILL" });
-      const tookMs = performance.now() - beforeMs;
-      expect(returnedMs).toBeLessThan(graceMs);
-      expect(tookMs).toBeGreaterThanOrEqual(graceMs - 5);
-      expect(tookMs).toBeLessThan(graceMs + KILL_LIMIT_MS);
-    },
-    TEST_TIMEOUT_MS,
-  );
+      expect(performance.now() - beforeMs).toBeLessThan(graceMs + KILL_LIMIT_MS);
+    }
+  });
 
-  test(
-    "a command sooner when a second stop gives it less, also nothing",
-    async () => {
-      await using stage = await Stage.open(make);
-      for (const graceMs of [100, 0]) {
-        const started = await stage.start(deaf);
-        await started.said("ready");
-        const beforeMs = performance.now();
-        started.running.stop(NEVER_MS);
-        started.running.stop(graceMs);
-        started.running.stop(NEVER_MS);
-        expect(await started.ended()).toEqual({ signal: "SIGKILL" });
-        expect(performance.now() - beforeMs).toBeLessThan(graceMs + KILL_LIMIT_MS);
-      }
-    },
-    TEST_TIMEOUT_MS,
-  );
+  test("a command that has only just been started, and does nothing to one that is over", async () => {
+    await using stage = await Stage.open(make);
+    const started = await stage.start({ sh: "sleep 600", play: {} });
+    started.running.stop(0);
+    const exit = await started.ended();
+    expect(exit).toEqual({ signal: "SIGKILL" });
+    started.running.stop(0);
+    started.running.stop(1_000);
+    expect(await started.running.wait()).toEqual(exit);
 
-  test(
-    "a command that has only just been started, and does nothing to one that is over",
-    async () => {
-      await using stage = await Stage.open(make);
-      const started = await stage.start({ sh: "sleep 600", play: {} });
-      started.running.stop(0);
-      const exit = await started.ended();
-      expect(exit).toEqual({ signal: "SIGKILL" });
-      started.running.stop(0);
-      started.running.stop(1_000);
-      expect(await started.running.wait()).toEqual(exit);
+    const byItself = await stage.run({ sh: "exit 5", play: { exit: { exitCode: 5 } } });
+    byItself.started.running.stop(1_000);
+    byItself.started.running.stop(0);
+    expect(await byItself.started.running.wait()).toEqual({ exitCode: 5 });
+  });
 
-      const byItself = await stage.run({ sh: "exit 5", play: { exit: { exitCode: 5 } } });
-      byItself.started.running.stop(1_000);
-      byItself.started.running.stop(0);
-      expect(await byItself.started.running.wait()).toEqual({ exitCode: 5 });
-    },
-    TEST_TIMEOUT_MS,
-  );
-
-  test(
-    "a command that nobody reads, when its output has been taken",
-    async () => {
-      await using stage = await Stage.open(make);
-      const reader = Promise.withResolvers<void>();
-      const script: Script = {
-        sh: "while :; do echo flood; done",
-        play: { endless: "flood\n", onTerm: "ignores" },
-      };
-      const started = await stage.start(script, { onWrite: () => reader.promise });
-      await started.said("flood");
-      started.running.stop(0);
-      reader.resolve();
-      expect(await started.ended()).toEqual({ signal: "SIGKILL" });
-      expect(started.stdout).toMatch(/^(flood\n)+(flood|floo|flo|fl|f)?$/);
-      expect(await stage.remains(started.executionId)).toEqual([]);
-    },
-    TEST_TIMEOUT_MS,
-  );
+  test("a command that nobody reads, when its output has been taken", async () => {
+    await using stage = await Stage.open(make);
+    const reader = Promise.withResolvers<void>();
+    const script: Script = {
+      sh: "while :; do echo flood; done",
+      play: { endless: "flood\n", onTerm: "ignores" },
+    };
+    const started = await stage.start(script, { onWrite: () => reader.promise });
+    await started.said("flood");
+    started.running.stop(0);
+    reader.resolve();
+    expect(await started.ended()).toEqual({ signal: "SIGKILL" });
+    expect(started.stdout).toMatch(/^(flood\n)+(flood|floo|flo|fl|f)?$/);
+    expect(await stage.remains(started.executionId)).toEqual([]);
+  });
 }
 
 function leavingNothing(make: () => Promise<ExecutorUnderTest>): void {
-  test(
-    "with its command: children in the background neither hold it nor outlive it",
-    async () => {
-      await using stage = await Stage.open(make);
-      const script: Script = {
-        sh: "sleep 600 & echo done",
-        play: { says: [["stdout", "done\n"]], exit: { exitCode: 0 } },
-      };
-      const { exit, started } = await stage.run(script);
-      expect(exit).toEqual({ exitCode: 0 });
-      expect(started.stdout).toBe("done\n");
-      expect(await stage.remains(started.executionId)).toEqual([]);
-    },
-    TEST_TIMEOUT_MS,
-  );
+  test("with its command: children in the background neither hold it nor outlive it", async () => {
+    await using stage = await Stage.open(make);
+    const script: Script = {
+      sh: "sleep 600 & echo done",
+      play: { says: [["stdout", "done\n"]], exit: { exitCode: 0 } },
+    };
+    const { exit, started } = await stage.run(script);
+    expect(exit).toEqual({ exitCode: 0 });
+    expect(started.stdout).toBe("done\n");
+    expect(await stage.remains(started.executionId)).toEqual([]);
+  });
 
-  test(
-    "daemons that forked twice, have a session of their own and are deaf to TERM",
-    async () => {
-      await using stage = await Stage.open(make);
-      const { exit, started } = await stage.run(daemons);
-      expect(exit).toEqual({ exitCode: 0 });
-      expect(started.stdout).toBe("ready\n");
-      expect(await stage.remains(started.executionId)).toEqual([]);
-    },
-    TEST_TIMEOUT_MS,
-  );
+  test("daemons that forked twice, have a session of their own and are deaf to TERM", async () => {
+    await using stage = await Stage.open(make);
+    const { exit, started } = await stage.run(daemons);
+    expect(exit).toEqual({ exitCode: 0 });
+    expect(started.stdout).toBe("ready\n");
+    expect(await stage.remains(started.executionId)).toEqual([]);
+  });
 
-  test(
-    "such daemons too when the command is stopped",
-    async () => {
-      await using stage = await Stage.open(make);
-      const script = { sh: `${daemons.sh}; sleep 600`, play: { says: daemons.play.says ?? [] } };
-      for (const graceMs of [0, 200]) {
-        const started = await stage.start(script);
-        await started.said("ready");
-        started.running.stop(graceMs);
-        expect(await started.ended()).toEqual({ signal: graceMs > 0 ? "SIGTERM" : "SIGKILL" });
-        expect(await stage.remains(started.executionId)).toEqual([]);
-      }
-    },
-    TEST_TIMEOUT_MS,
-  );
+  test("such daemons too when the command is stopped", async () => {
+    await using stage = await Stage.open(make);
+    const script = { sh: `${daemons.sh}; sleep 600`, play: { says: daemons.play.says ?? [] } };
+    for (const graceMs of [0, 200]) {
+      const started = await stage.start(script);
+      await started.said("ready");
+      started.running.stop(graceMs);
+      expect(await started.ended()).toEqual({ signal: graceMs > 0 ? "SIGTERM" : "SIGKILL" });
+      expect(await stage.remains(started.executionId)).toEqual([]);
+    }
+  });
 }
 
 function recovering(make: () => Promise<ExecutorUnderTest>): void {
-  test(
-    "what an agent that died left running, and nothing of others; a second time there is nothing to do",
-    async () => {
-      await using stage = await Stage.open(make);
-      await using neighbour = await Stage.open(make);
-      const bystander = await neighbour.start(heeding);
-      await bystander.said("ready");
-      const left = [newId("exe"), newId("exe")];
-      const script = { ...daemons, sh: `${daemons.sh}; sleep 600`, play: {} };
-      await stage.under.leaveBehind(script, left);
-      for (const id of left) expect(await stage.remains(id)).not.toEqual([]);
-      const successor = stage.under.successor();
-      await successor.recover([...left, newId("exe")]);
-      for (const id of left) expect(await stage.remains(id)).toEqual([]);
-      await successor.recover(left);
-      await successor.recover([]);
-      await successor.close();
+  test("what an agent that died left running, and nothing of others; a second time there is nothing to do", async () => {
+    await using stage = await Stage.open(make);
+    await using neighbour = await Stage.open(make);
+    const bystander = await neighbour.start(heeding);
+    await bystander.said("ready");
+    const left = [newId("exe"), newId("exe")];
+    const script = { ...daemons, sh: `${daemons.sh}; sleep 600`, play: {} };
+    await stage.under.leaveBehind(script, left);
+    for (const id of left) expect(await stage.remains(id)).not.toEqual([]);
+    const successor = stage.under.successor();
+    await successor.recover([...left, newId("exe")]);
+    for (const id of left) expect(await stage.remains(id)).toEqual([]);
+    await successor.recover(left);
+    await successor.recover([]);
+    await successor.close();
 
-      bystander.running.stop(NEVER_MS);
-      await bystander.go();
-      expect(await bystander.ended()).toEqual({ exitCode: 7 });
-    },
-    TEST_TIMEOUT_MS,
-  );
+    bystander.running.stop(NEVER_MS);
+    await bystander.go();
+    expect(await bystander.ended()).toEqual({ exitCode: 7 });
+  });
 
-  test(
-    "itself, when no task runs, as often as it is told",
-    async () => {
-      await using stage = await Stage.open(make);
-      await stage.run({ sh: "exit 0", play: { exit: { exitCode: 0 } } });
-      await stage.executor.close();
-      await stage.executor.close();
-    },
-    TEST_TIMEOUT_MS,
-  );
+  test("itself, when no task runs, as often as it is told", async () => {
+    await using stage = await Stage.open(make);
+    await stage.run({ sh: "exit 0", play: { exit: { exitCode: 0 } } });
+    await stage.executor.close();
+    await stage.executor.close();
+  });
 }

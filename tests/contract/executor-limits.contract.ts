@@ -4,7 +4,6 @@ import type { Enforcement, TaskLimits, TaskUsage } from "../../agent/limits/limi
 import { quickest } from "../support/wait.ts";
 import { AGENT_SECRET, type ExecutorUnderTest, type Script, Stage, type Started } from "./executor-stage.ts";
 
-const TEST_TIMEOUT_MS = 120_000;
 /** How long after it began to allocate a job is ended that goes over its memory. */
 const OVER_MEMORY_LIMIT_MS = 2_000;
 const MEMORY_MB = 64;
@@ -51,193 +50,160 @@ export function executorLimitsContract(make: () => Promise<ExecutorUnderTest>): 
 }
 
 function limits(make: () => Promise<ExecutorUnderTest>): void {
-  test(
-    "memory: who goes over it is ended with cap and peak, and its neighbour lives on",
-    async () => {
-      await using stage = await Stage.open(make);
-      const limits = { memoryMb: MEMORY_MB };
-      const neighbour = await stage.start(patient, { limits });
-      await neighbour.said("ready");
-      const tookMs = await quickest(OVER_MEMORY_LIMIT_MS, () => takesTooMuch(stage, limits));
-      expect(tookMs).toBeLessThan(OVER_MEMORY_LIMIT_MS);
-      await neighbour.go();
-      expect(await neighbour.ended()).toEqual({ exitCode: 0 });
-      expect(neighbour.stdout).toBe("ready\nlived\n");
-    },
-    TEST_TIMEOUT_MS,
-  );
+  test("memory: who goes over it is ended with cap and peak, and its neighbour lives on", async () => {
+    await using stage = await Stage.open(make);
+    const limits = { memoryMb: MEMORY_MB };
+    const neighbour = await stage.start(patient, { limits });
+    await neighbour.said("ready");
+    const tookMs = await quickest(OVER_MEMORY_LIMIT_MS, () => takesTooMuch(stage, limits));
+    expect(tookMs).toBeLessThan(OVER_MEMORY_LIMIT_MS);
+    await neighbour.go();
+    expect(await neighbour.ended()).toEqual({ exitCode: 0 });
+    expect(neighbour.stdout).toBe("ready\nlived\n");
+  });
 
-  test(
-    "memory: what many processes take together counts, and none of them lives on",
-    async () => {
-      await using stage = await Stage.open(make);
-      const one = `awk 'BEGIN { s = "0123456789abcdef"; while (length(s) < 1048576) s = s s
+  test("memory: what many processes take together counts, and none of them lives on", async () => {
+    await using stage = await Stage.open(make);
+    const one = `awk 'BEGIN { s = "0123456789abcdef"; while (length(s) < 1048576) s = s s
         for (i = 0; i < 40; i++) a[i] = s i; print "full"; fflush(); system("sleep 300") }'`;
-      const script: Script = {
-        sh: `${one} & ${one} & ${one} & ${one} & wait`,
-        play: { says: [["stdout", "full\nfull\nfull\nfull\n"]], exit: { exitCode: 0 } },
-      };
-      const started = await stage.start(script, { limits: { memoryMb: 100 } });
-      if ((await enforcement(stage)).memory === "none")
-        await keptByNobody(started, "full\nfull\nfull\nfull\n");
-      else expect((await started.ended()).exceeded).toMatchObject({ limit: "memoryMb", allowed: 100 });
-    },
-    TEST_TIMEOUT_MS,
-  );
+    const script: Script = {
+      sh: `${one} & ${one} & ${one} & ${one} & wait`,
+      play: { says: [["stdout", "full\nfull\nfull\nfull\n"]], exit: { exitCode: 0 } },
+    };
+    const started = await stage.start(script, { limits: { memoryMb: 100 } });
+    if ((await enforcement(stage)).memory === "none") await keptByNobody(started, "full\nfull\nfull\nfull\n");
+    else expect((await started.ended()).exceeded).toMatchObject({ limit: "memoryMb", allowed: 100 });
+  });
 
-  test(
-    "cpu: four threads that burn have one core, by their own count and by ours",
-    async () => {
-      await using stage = await Stage.open(make);
-      const { cpu } = await enforcement(stage);
-      let burnt = 0;
-      // A machine that is too busy to burn on proves nothing.
-      for (let i = 0; i < 3 && burnt <= 0.5; i++) {
-        const started = await stage.start(burner, { limits: { cpu: 1 } });
-        await started.said("ready");
-        const startMs = performance.now();
-        expect(await started.ended()).toEqual({ exitCode: 0 });
-        const seconds = (performance.now() - startMs) / 1_000;
-        burnt = childSeconds(started.stdout);
-        if (cpu !== "none") expect(burnt / seconds).toBeLessThanOrEqual(CORES_ALLOWED);
-        const { cpuSeconds } = started.running.usage();
-        if (cpuSeconds !== undefined) expect(Math.abs(cpuSeconds - burnt)).toBeLessThan(0.5 + burnt * 0.1);
-      }
-      expect(burnt).toBeGreaterThan(0.5);
-    },
-    TEST_TIMEOUT_MS,
-  );
+  test("cpu: four threads that burn have one core, by their own count and by ours", async () => {
+    await using stage = await Stage.open(make);
+    const { cpu } = await enforcement(stage);
+    let burnt = 0;
+    // A machine that is too busy to burn on proves nothing.
+    for (let i = 0; i < 3 && burnt <= 0.5; i++) {
+      const started = await stage.start(burner, { limits: { cpu: 1 } });
+      await started.said("ready");
+      const startMs = performance.now();
+      expect(await started.ended()).toEqual({ exitCode: 0 });
+      const seconds = (performance.now() - startMs) / 1_000;
+      burnt = childSeconds(started.stdout);
+      if (cpu !== "none") expect(burnt / seconds).toBeLessThanOrEqual(CORES_ALLOWED);
+      const { cpuSeconds } = started.running.usage();
+      if (cpuSeconds !== undefined) expect(Math.abs(cpuSeconds - burnt)).toBeLessThan(0.5 + burnt * 0.1);
+    }
+    expect(burnt).toBeGreaterThan(0.5);
+  });
 
-  test(
-    "pids: there are never more than allowed",
-    async () => {
-      await using stage = await Stage.open(make);
-      const { pids } = await enforcement(stage);
-      const started = await stage.start(forker, { limits: { pids: PIDS } });
-      if (pids === "none") return await keptByNobody(started, "all");
-      const exit = await started.ended();
-      expect(exit.exitCode).not.toBe(0);
-      expect(started.stdout).not.toContain("all");
-      if (exit.exceeded) expect(exit.exceeded).toMatchObject({ limit: "pids", allowed: PIDS });
-      if (pids === "sampling") expect(exit.exceeded).toBeDefined();
-      else expect(started.stdout.split("alive").length - 1).toBeLessThanOrEqual(PIDS);
-      expect(await stage.remains(started.executionId)).toEqual([]);
-    },
-    TEST_TIMEOUT_MS,
-  );
+  test("pids: there are never more than allowed", async () => {
+    await using stage = await Stage.open(make);
+    const { pids } = await enforcement(stage);
+    const started = await stage.start(forker, { limits: { pids: PIDS } });
+    if (pids === "none") return await keptByNobody(started, "all");
+    const exit = await started.ended();
+    expect(exit.exitCode).not.toBe(0);
+    expect(started.stdout).not.toContain("all");
+    if (exit.exceeded) expect(exit.exceeded).toMatchObject({ limit: "pids", allowed: PIDS });
+    if (pids === "sampling") expect(exit.exceeded).toBeDefined();
+    else expect(started.stdout.split("alive").length - 1).toBeLessThanOrEqual(PIDS);
+    expect(await stage.remains(started.executionId)).toEqual([]);
+  });
 
-  test(
-    "all of them, and a job that keeps to them does not notice",
-    async () => {
-      await using stage = await Stage.open(make);
-      const script: Script = {
-        sh: "for i in 1 2 3; do echo $i; done; echo err >&2; (exit 9)",
-        play: {
-          says: [
-            ["stdout", "1\n2\n3\n"],
-            ["stderr", "err\n"],
-          ],
-          exit: { exitCode: 9 },
-        },
-      };
-      const all: TaskLimits = { cpu: 0.5, memoryMb: 64, pids: 50 };
-      const { exit, started } = await stage.run(script, { limits: all });
-      expect(exit).toEqual({ exitCode: 9 });
-      expect(started.stdout).toBe("1\n2\n3\n");
-      expect(started.stderr).toBe("err\n");
-      expect(await stage.remains(started.executionId)).toEqual([]);
-    },
-    TEST_TIMEOUT_MS,
-  );
+  test("all of them, and a job that keeps to them does not notice", async () => {
+    await using stage = await Stage.open(make);
+    const script: Script = {
+      sh: "for i in 1 2 3; do echo $i; done; echo err >&2; (exit 9)",
+      play: {
+        says: [
+          ["stdout", "1\n2\n3\n"],
+          ["stderr", "err\n"],
+        ],
+        exit: { exitCode: 9 },
+      },
+    };
+    const all: TaskLimits = { cpu: 0.5, memoryMb: 64, pids: 50 };
+    const { exit, started } = await stage.run(script, { limits: all });
+    expect(exit).toEqual({ exitCode: 9 });
+    expect(started.stdout).toBe("1\n2\n3\n");
+    expect(started.stderr).toBe("err\n");
+    expect(await stage.remains(started.executionId)).toEqual([]);
+  });
 }
 
 function usage(make: () => Promise<ExecutorUnderTest>): void {
-  test(
-    "ready what a task used, at any time; after the end it changes no more",
-    async () => {
-      await using stage = await Stage.open(make);
-      const script: Script = {
-        sh: `awk 'BEGIN { for (i = 0; i < 3000000; i++) n += i }'
+  test("ready what a task used, at any time; after the end it changes no more", async () => {
+    await using stage = await Stage.open(make);
+    const script: Script = {
+      sh: `awk 'BEGIN { for (i = 0; i < 3000000; i++) n += i }'
           echo ready; while [ ! -e go ]; do sleep 0.02; done`,
-        play: { says: [["stdout", "ready\n"]], usage: { cpuSeconds: 0.2, peakMemoryMb: 2 } },
-        onGo: { exit: { exitCode: 0 } },
-      };
-      const started = await stage.start(script);
-      const usages: TaskUsage[] = [started.running.usage()];
-      await started.said("ready");
-      usages.push(started.running.usage());
-      await started.go();
-      await started.ended();
-      const final = started.running.usage();
-      for (const one of [...usages, final]) {
-        expect(Object.keys(one).filter((key) => key !== "cpuSeconds" && key !== "peakMemoryMb")).toEqual([]);
-        for (const value of Object.values(one)) expect(value ?? 0).toBeGreaterThanOrEqual(0);
-      }
-      expect(final.cpuSeconds).toBeGreaterThan(0.02);
-      expect(final.cpuSeconds).toBeLessThan(60);
-      started.running.stop(0);
-      expect(started.running.usage()).toEqual(final);
-      expect(await started.running.wait()).toEqual({ exitCode: 0 });
-    },
-    TEST_TIMEOUT_MS,
-  );
+      play: { says: [["stdout", "ready\n"]], usage: { cpuSeconds: 0.2, peakMemoryMb: 2 } },
+      onGo: { exit: { exitCode: 0 } },
+    };
+    const started = await stage.start(script);
+    const usages: TaskUsage[] = [started.running.usage()];
+    await started.said("ready");
+    usages.push(started.running.usage());
+    await started.go();
+    await started.ended();
+    const final = started.running.usage();
+    for (const one of [...usages, final]) {
+      expect(Object.keys(one).filter((key) => key !== "cpuSeconds" && key !== "peakMemoryMb")).toEqual([]);
+      for (const value of Object.values(one)) expect(value ?? 0).toBeGreaterThanOrEqual(0);
+    }
+    expect(final.cpuSeconds).toBeGreaterThan(0.02);
+    expect(final.cpuSeconds).toBeLessThan(60);
+    started.running.stop(0);
+    expect(started.running.usage()).toEqual(final);
+    expect(await started.running.wait()).toEqual({ exitCode: 0 });
+  });
 }
 
 function environment(make: () => Promise<ExecutorUnderTest>): void {
-  test(
-    "back the agent's own environment: a job sees its own variables and who it is, which it cannot overwrite",
-    async () => {
-      await using stage = await Stage.open(make);
-      const hostile = "a=b $HOME 'q' \"d\" \\ ü";
-      const env = {
-        EPOCHS: "3",
-        HOSTILE: hostile,
-        EMPTY: "",
-        TANVRIT_JOB_ID: "x",
-        TANVRIT_EXECUTION_ID: "y",
-      };
-      const script: Script = { sh: "env", play: { exit: { exitCode: 0 } } };
-      const { started } = await stage.run(script, { manifest: { name: "n", env } });
-      const seen = stage.under.environmentOf?.(started.task) ?? variables(started.stdout);
-      expect(seen).toMatchObject({ EPOCHS: "3", HOSTILE: hostile, EMPTY: "" });
-      const own = Object.entries(seen).filter(([name]) => name.startsWith("TANVRIT_"));
-      expect(Object.fromEntries(own)).toEqual({
-        TANVRIT_JOB_DIR: expect.any(String),
-        TANVRIT_JOB_ID: started.task.assignment.jobId,
-        TANVRIT_EXECUTION_ID: started.executionId,
-        TANVRIT_ATTEMPT: "1",
-        TANVRIT_JOB_NAME: "n",
-      });
-      expect(JSON.stringify(seen)).not.toContain(AGENT_SECRET.value);
-      expect(seen.PATH).toMatch(/\/bin/);
-    },
-    TEST_TIMEOUT_MS,
-  );
+  test("back the agent's own environment: a job sees its own variables and who it is, which it cannot overwrite", async () => {
+    await using stage = await Stage.open(make);
+    const hostile = "a=b $HOME 'q' \"d\" \\ ü";
+    const env = {
+      EPOCHS: "3",
+      HOSTILE: hostile,
+      EMPTY: "",
+      TANVRIT_JOB_ID: "x",
+      TANVRIT_EXECUTION_ID: "y",
+    };
+    const script: Script = { sh: "env", play: { exit: { exitCode: 0 } } };
+    const { started } = await stage.run(script, { manifest: { name: "n", env } });
+    const seen = stage.under.environmentOf?.(started.task) ?? variables(started.stdout);
+    expect(seen).toMatchObject({ EPOCHS: "3", HOSTILE: hostile, EMPTY: "" });
+    const own = Object.entries(seen).filter(([name]) => name.startsWith("TANVRIT_"));
+    expect(Object.fromEntries(own)).toEqual({
+      TANVRIT_JOB_DIR: expect.any(String),
+      TANVRIT_JOB_ID: started.task.assignment.jobId,
+      TANVRIT_EXECUTION_ID: started.executionId,
+      TANVRIT_ATTEMPT: "1",
+      TANVRIT_JOB_NAME: "n",
+    });
+    expect(JSON.stringify(seen)).not.toContain(AGENT_SECRET.value);
+    expect(seen.PATH).toMatch(/\/bin/);
+  });
 
-  test(
-    "GPUs apart: a job sees those it was given, or says that it cannot have any",
-    async () => {
-      await using stage = await Stage.open(make);
-      const { gpus } = await enforcement(stage);
-      const given: TaskGpu[] = [
-        { vendor: "nvidia", index: 1, uuid: "GPU-0000-1" },
-        { vendor: "nvidia", index: 3, uuid: "GPU-0000-3" },
-      ];
-      const script: Script = { sh: "env", play: { exit: { exitCode: 0 } } };
-      if (!gpus) {
-        // Where it has none to give, the job must not come to run as if it had.
-        const outcome = await stage.run(script, { gpus: given }).catch((error) => error);
-        expect(outcome.name ?? variables(outcome.started.stdout).CUDA_VISIBLE_DEVICES).not.toBe(
-          "GPU-0000-1,GPU-0000-3",
-        );
-        return;
-      }
-      const { started } = await stage.run(script, { gpus: given });
-      const seen = stage.under.environmentOf?.(started.task) ?? variables(started.stdout);
-      expect(seen.CUDA_VISIBLE_DEVICES).toBe("GPU-0000-1,GPU-0000-3");
-    },
-    TEST_TIMEOUT_MS,
-  );
+  test("GPUs apart: a job sees those it was given, or says that it cannot have any", async () => {
+    await using stage = await Stage.open(make);
+    const { gpus } = await enforcement(stage);
+    const given: TaskGpu[] = [
+      { vendor: "nvidia", index: 1, uuid: "GPU-0000-1" },
+      { vendor: "nvidia", index: 3, uuid: "GPU-0000-3" },
+    ];
+    const script: Script = { sh: "env", play: { exit: { exitCode: 0 } } };
+    if (!gpus) {
+      // Where it has none to give, the job must not come to run as if it had.
+      const outcome = await stage.run(script, { gpus: given }).catch((error) => error);
+      expect(outcome.name ?? variables(outcome.started.stdout).CUDA_VISIBLE_DEVICES).not.toBe(
+        "GPU-0000-1,GPU-0000-3",
+      );
+      return;
+    }
+    const { started } = await stage.run(script, { gpus: given });
+    const seen = stage.under.environmentOf?.(started.task) ?? variables(started.stdout);
+    expect(seen.CUDA_VISIBLE_DEVICES).toBe("GPU-0000-1,GPU-0000-3");
+  });
 }
 
 async function enforcement(

@@ -138,7 +138,7 @@ export function manyJobsContract(name: string, open: () => Promise<ControlPlaneS
       expect(told.flatMap((message) => message.jobIds).toSorted()).toEqual(doomed.map((job) => job.jobId));
       expect(await count({ status: ["CANCELLED"] })).toBe(10_000);
       expect(await count({ status: ["QUEUED"], name: "kept" })).toBe(2);
-    }, 60_000);
+    });
 
     test("a filter selects by status, name, label and time, the newest first", async () => {
       const [first, second, third] = await submit(

@@ -72,7 +72,7 @@ export function templateStoreContract(
       const versions = await store.versions(templateId, undefined, 1_000);
       expect(versions).toHaveLength(MAX_VERSIONS);
       expect(versions[0]?.version).toBe(MAX_VERSIONS + 3);
-    }, 30_000);
+    });
 
     test("a template may get another name, but none that is taken", async () => {
       await using opened = await open();

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { LABEL } from "../../agent/executors/docker/container-config.ts";
 import type { Job } from "../../shared/job.ts";
 import { testEngine, testImage } from "../support/docker.ts";
@@ -6,7 +6,8 @@ import { Person } from "../support/person.ts";
 import { supervisorsBelow } from "../support/supervisors.ts";
 import { waitFor } from "../support/wait.ts";
 
-const TEST_TIMEOUT_MS = 400_000;
+setDefaultTimeout(400_000);
+
 const WAIT_MS = 120_000;
 const JOBS = 36;
 const ROUNDS = 6;
@@ -16,33 +17,29 @@ let person: Person;
 beforeAll(async () => {
   await testImage();
   person = await Person.withServer();
-}, TEST_TIMEOUT_MS);
-afterAll(() => person?.[Symbol.asyncDispose](), TEST_TIMEOUT_MS);
+});
+afterAll(() => person?.[Symbol.asyncDispose]());
 
-test(
-  "no container outlives its job or who held it, however often agent and supervisor are killed",
-  async () => {
-    const image = ["--image", await testImage(), "--network", "none"];
-    let agent = await person.startAgent(["--slots", "6"]);
-    // A third of them would never end.
-    const script = "trap '' TERM; echo ready; test $((TANVRIT_ARRAY_INDEX % 3)) = 0 && sleep 600; exit 0";
-    const rules = ["--array", `1-${JOBS}`, "--max-retries", "2", "--grace", "1"];
-    await person.get(["job", "submit", ...image, ...rules, "--", "sh", "-c", script]);
-    const seen = new Set<string>();
-    for (let round = 0; round < ROUNDS; round++) {
-      await waitFor("a new container", () => newContainer(seen), { timeoutMs: WAIT_MS });
-      await agent.stop("SIGKILL"); // what runs goes on, and is held by who comes next
-      agent = await person.startAgent(["--slots", "6"]);
-      for (const pid of supervisorsBelow(person.home.path)) process.kill(pid, "SIGKILL");
-    }
-    await person.get(["job", "cancel", "--all"]);
-    const isOver = async () => (await jobs("QUEUED", "ASSIGNED", "RUNNING")).length === 0;
-    await waitFor("all jobs to be over", isOver, { timeoutMs: WAIT_MS });
-    expect(await containersHere()).toEqual([]);
-    expect(seen.size).toBeGreaterThanOrEqual(ROUNDS);
-  },
-  TEST_TIMEOUT_MS,
-);
+test("no container outlives its job or who held it, however often agent and supervisor are killed", async () => {
+  const image = ["--image", await testImage(), "--network", "none"];
+  let agent = await person.startAgent(["--slots", "6"]);
+  // A third of them would never end.
+  const script = "trap '' TERM; echo ready; test $((TANVRIT_ARRAY_INDEX % 3)) = 0 && sleep 600; exit 0";
+  const rules = ["--array", `1-${JOBS}`, "--max-retries", "2", "--grace", "1"];
+  await person.get(["job", "submit", ...image, ...rules, "--", "sh", "-c", script]);
+  const seen = new Set<string>();
+  for (let round = 0; round < ROUNDS; round++) {
+    await waitFor("a new container", () => newContainer(seen), { timeoutMs: WAIT_MS });
+    await agent.stop("SIGKILL"); // what runs goes on, and is held by who comes next
+    agent = await person.startAgent(["--slots", "6"]);
+    for (const pid of supervisorsBelow(person.home.path)) process.kill(pid, "SIGKILL");
+  }
+  await person.get(["job", "cancel", "--all"]);
+  const isOver = async () => (await jobs("QUEUED", "ASSIGNED", "RUNNING")).length === 0;
+  await waitFor("all jobs to be over", isOver, { timeoutMs: WAIT_MS });
+  expect(await containersHere()).toEqual([]);
+  expect(seen.size).toBeGreaterThanOrEqual(ROUNDS);
+});
 
 async function newContainer(seen: Set<string>): Promise<boolean> {
   const found = (await containersHere()).filter((id) => !seen.has(id));

@@ -7,7 +7,6 @@ import { testImage } from "../support/docker.ts";
 import { DockerStage } from "./docker-stage.ts";
 import { OtherAccount } from "./other-account.ts";
 
-const TEST_MS = 90_000;
 const SETUID = 0o4000;
 const account = new OtherAccount("attacks");
 const stage = new DockerStage();
@@ -31,80 +30,64 @@ async function refusal(docker: JobManifestInput["docker"]): Promise<string> {
   return failure.message;
 }
 
-test(
-  "a program that a container leaves in a directory of the node makes nobody root",
-  async () => {
-    const dir = account.newDirectory("setuid");
-    const { text, exit } = await account.jobOf(
-      image,
-      { command: plant, docker: { mounts: bind(dir) } },
-      { allow: { mounts: [dir] } },
+test("a program that a container leaves in a directory of the node makes nobody root", async () => {
+  const dir = account.newDirectory("setuid");
+  const { text, exit } = await account.jobOf(
+    image,
+    { command: plant, docker: { mounts: bind(dir) } },
+    { allow: { mounts: [dir] } },
+  );
+  expect(exit).toEqual({ exitCode: 0 });
+  expect(text.join("")).toContain(`${account.uid}\n`);
+  expect(statSync(join(dir, "sh")).uid).toBe(account.uid);
+  const used = await account.run([join(dir, "sh"), "-c", "id -u"]);
+  expect(used.stdout.trim()).toBe(String(account.uid));
+});
+
+test("a job cannot ask to be root, or anybody else, where it mounts a directory of the node; its owner can allow it", async () => {
+  const dir = account.newDirectory("asked");
+  const as = (user: string, file: object) =>
+    account.jobOf(image, { command: plant, docker: { user, mounts: bind(dir) } }, file);
+  const allow = { mounts: [dir] };
+  for (const user of ["0", "root", "0:0", "1000", `${account.uid}:0`]) {
+    expect(JSON.stringify((await as(user, { allow })).exit)).toMatch(
+      /runs as the account of the node's jobs/,
     );
-    expect(exit).toEqual({ exitCode: 0 });
-    expect(text.join("")).toContain(`${account.uid}\n`);
-    expect(statSync(join(dir, "sh")).uid).toBe(account.uid);
-    const used = await account.run([join(dir, "sh"), "-c", "id -u"]);
-    expect(used.stdout.trim()).toBe(String(account.uid));
-  },
-  TEST_MS,
-);
+  }
+  expect(readdirSync(dir)).toEqual([]);
+  expect((await as(String(account.uid), { allow })).exit).toEqual({ exitCode: 0 });
+  const allowed = await as("0", { allow, docker: { anyUser: true } });
+  expect(allowed.exit).toEqual({ exitCode: 0 });
+  expect(statSync(join(dir, "sh")).mode & SETUID).toBe(SETUID);
+});
 
-test(
-  "a job cannot ask to be root, or anybody else, where it mounts a directory of the node; its owner can allow it",
-  async () => {
-    const dir = account.newDirectory("asked");
-    const as = (user: string, file: object) =>
-      account.jobOf(image, { command: plant, docker: { user, mounts: bind(dir) } }, file);
-    const allow = { mounts: [dir] };
-    for (const user of ["0", "root", "0:0", "1000", `${account.uid}:0`]) {
-      expect(JSON.stringify((await as(user, { allow })).exit)).toMatch(
-        /runs as the account of the node's jobs/,
-      );
-    }
-    expect(readdirSync(dir)).toEqual([]);
-    expect((await as(String(account.uid), { allow })).exit).toEqual({ exitCode: 0 });
-    const allowed = await as("0", { allow, docker: { anyUser: true } });
-    expect(allowed.exit).toEqual({ exitCode: 0 });
-    expect(statSync(join(dir, "sh")).mode & SETUID).toBe(SETUID);
-  },
-  TEST_MS,
-);
+test("where the agent runs jobs as another account, a container with a directory of the node runs as that one", async () => {
+  const dir = account.newDirectory("run-as");
+  stage.allow({ mounts: [dir] });
+  const { uid } = account;
+  const other = { name: "jobs", uid, gid: uid, groups: [uid], home: "/nowhere", shell: "/bin/sh" };
+  const docker = { mounts: [{ type: "bind" as const, source: dir, target: "/m" }] };
+  const { text, exit } = await stage.run({ image, command: `${plant}; env`, docker }, { account: other });
+  expect(exit).toEqual({ exitCode: 0 });
+  expect(text.stdout).toStartWith(`${uid}\n`);
+  // What the image says of a home is the container's.
+  expect(text.stdout).not.toContain("/nowhere");
+  expect(statSync(join(dir, "sh")).uid).toBe(uid);
+});
 
-test(
-  "where the agent runs jobs as another account, a container with a directory of the node runs as that one",
-  async () => {
-    const dir = account.newDirectory("run-as");
-    stage.allow({ mounts: [dir] });
-    const { uid } = account;
-    const other = { name: "jobs", uid, gid: uid, groups: [uid], home: "/nowhere", shell: "/bin/sh" };
-    const docker = { mounts: [{ type: "bind" as const, source: dir, target: "/m" }] };
-    const { text, exit } = await stage.run({ image, command: `${plant}; env`, docker }, { account: other });
-    expect(exit).toEqual({ exitCode: 0 });
-    expect(text.stdout).toStartWith(`${uid}\n`);
-    // What the image says of a home is the container's.
-    expect(text.stdout).not.toContain("/nowhere");
-    expect(statSync(join(dir, "sh")).uid).toBe(uid);
-  },
-  TEST_MS,
-);
-
-test(
-  "a container with a directory of the node reads there what the agent's account may, and no more",
-  async () => {
-    const dir = account.newDirectory("read");
-    writeFileSync(join(dir, "secret"), "of root\n", { mode: 0o600 });
-    writeFileSync(join(dir, "open"), "of all\n", { mode: 0o644 });
-    const mounts = [{ type: "bind", source: dir, target: "/m", readOnly: true }];
-    const { text } = await account.jobOf(
-      image,
-      { command: "cat /m/open /m/secret 2>&1", docker: { mounts } },
-      { allow: { mounts: [`${dir}:ro`] } },
-    );
-    expect(text.join("")).toContain("of all\n");
-    if (process.getuid?.() === 0) expect(text.join("")).not.toContain("of root");
-  },
-  TEST_MS,
-);
+test("a container with a directory of the node reads there what the agent's account may, and no more", async () => {
+  const dir = account.newDirectory("read");
+  writeFileSync(join(dir, "secret"), "of root\n", { mode: 0o600 });
+  writeFileSync(join(dir, "open"), "of all\n", { mode: 0o644 });
+  const mounts = [{ type: "bind", source: dir, target: "/m", readOnly: true }];
+  const { text } = await account.jobOf(
+    image,
+    { command: "cat /m/open /m/secret 2>&1", docker: { mounts } },
+    { allow: { mounts: [`${dir}:ro`] } },
+  );
+  expect(text.join("")).toContain("of all\n");
+  if (process.getuid?.() === 0) expect(text.join("")).not.toContain("of root");
+});
 
 test("without the owner's word a container gets no directory, network or capability of the machine", async () => {
   const dir = join(stage.root, "own");
@@ -118,39 +101,31 @@ test("without the owner's word a container gets no directory, network or capabil
   }
 });
 
-test(
-  "no container makes a device, unless its owner allows MKNOD",
-  async () => {
-    const command = "mknod /tmp/d b 8 0; ls /tmp";
-    expect((await stage.run({ image, command })).text.stdout).toBe("");
-    stage.allow({ capabilities: ["MKNOD"] });
-    expect((await stage.run({ image, command, docker: { capAdd: ["MKNOD"] } })).text.stdout).toBe("d\n");
-  },
-  TEST_MS,
-);
+test("no container makes a device, unless its owner allows MKNOD", async () => {
+  const command = "mknod /tmp/d b 8 0; ls /tmp";
+  expect((await stage.run({ image, command })).text.stdout).toBe("");
+  stage.allow({ capabilities: ["MKNOD"] });
+  expect((await stage.run({ image, command, docker: { capAdd: ["MKNOD"] } })).text.stdout).toBe("d\n");
+});
 
-test(
-  "jobs share the named volumes that they made, and get nobody else's unless the owner allows it",
-  async () => {
-    const foreign = `tanvrit-test-foreign-${crypto.randomUUID()}`;
-    const own = `tanvrit-test-own-${crypto.randomUUID()}`;
-    volumes.push(foreign, own);
-    await stage.engine.json("POST", "/volumes/create", { body: { Name: foreign } });
-    const mount = (source: string) => ({ mounts: [{ type: "volume" as const, source, target: "/v" }] });
-    expect(await refusal(mount(foreign))).toMatch(/it is there already and no job of this node made it/);
-    await stage.run({ image, command: "echo kept > /v/x", docker: mount(own) });
-    const again = await stage.run({ image, command: "cat /v/x", docker: mount(own) });
-    expect(again.text.stdout).toBe("kept\n");
-    // Those of one agent are not another's.
-    const other = await account.jobOf(image, { command: "true", docker: mount(own) });
-    expect(JSON.stringify(other.exit)).toMatch(/may not mount the volume/);
-    stage.allow({ volumes: ["tanvrit-test-foreign-*"] });
-    expect((await stage.run({ image, command: "ls /v", docker: mount(foreign) })).exit).toEqual({
-      exitCode: 0,
-    });
-  },
-  TEST_MS,
-);
+test("jobs share the named volumes that they made, and get nobody else's unless the owner allows it", async () => {
+  const foreign = `tanvrit-test-foreign-${crypto.randomUUID()}`;
+  const own = `tanvrit-test-own-${crypto.randomUUID()}`;
+  volumes.push(foreign, own);
+  await stage.engine.json("POST", "/volumes/create", { body: { Name: foreign } });
+  const mount = (source: string) => ({ mounts: [{ type: "volume" as const, source, target: "/v" }] });
+  expect(await refusal(mount(foreign))).toMatch(/it is there already and no job of this node made it/);
+  await stage.run({ image, command: "echo kept > /v/x", docker: mount(own) });
+  const again = await stage.run({ image, command: "cat /v/x", docker: mount(own) });
+  expect(again.text.stdout).toBe("kept\n");
+  // Those of one agent are not another's.
+  const other = await account.jobOf(image, { command: "true", docker: mount(own) });
+  expect(JSON.stringify(other.exit)).toMatch(/may not mount the volume/);
+  stage.allow({ volumes: ["tanvrit-test-foreign-*"] });
+  expect((await stage.run({ image, command: "ls /v", docker: mount(foreign) })).exit).toEqual({
+    exitCode: 0,
+  });
+});
 
 test("images and users that the owner does not list are refused before anything is fetched", async () => {
   stage.allow({ images: ["python:*"] });

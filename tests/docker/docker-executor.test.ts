@@ -8,7 +8,6 @@ import { waitFor, within } from "../support/wait.ts";
 import { DockerStage } from "./docker-stage.ts";
 import { ALONE } from "./docker-under-test.ts";
 
-const TEST_MS = 60_000;
 const stage = new DockerStage();
 const image = await testImage();
 afterEach(() => stage.allow({}));
@@ -33,248 +32,196 @@ function alienProgram(): Uint8Array {
 }
 
 describe("a container", () => {
-  test(
-    "runs what its image is made for when the job has no command, and a list behind its entrypoint",
-    async () => {
-      const made = await testImage({ changes: [`ENTRYPOINT ["echo", "from the image"]`, `CMD ["alone"]`] });
-      expect((await stage.run({ image: made })).text.stdout).toBe("from the image alone\n");
-      expect((await stage.run({ image: made, command: ["a"] })).text.stdout).toBe("from the image a\n");
-      expect((await stage.run({ image: made, command: "echo $0" })).text.stdout).toBe("sh\n");
-      const other = { image: made, command: ["a"], docker: { entrypoint: ["echo", "mine"] } };
-      expect((await stage.run(other)).text.stdout).toBe("mine a\n");
-    },
-    TEST_MS,
-  );
+  test("runs what its image is made for when the job has no command, and a list behind its entrypoint", async () => {
+    const made = await testImage({ changes: [`ENTRYPOINT ["echo", "from the image"]`, `CMD ["alone"]`] });
+    expect((await stage.run({ image: made })).text.stdout).toBe("from the image alone\n");
+    expect((await stage.run({ image: made, command: ["a"] })).text.stdout).toBe("from the image a\n");
+    expect((await stage.run({ image: made, command: "echo $0" })).text.stdout).toBe("sh\n");
+    const other = { image: made, command: ["a"], docker: { entrypoint: ["echo", "mine"] } };
+    expect((await stage.run(other)).text.stdout).toBe("mine a\n");
+  });
 
-  test(
-    "lets whoever it runs as write into the job's directory",
-    async () => {
-      const ada = await testImage({ changes: ["USER 1000:1000"] });
-      const { exit, dir, text } = await stage.run({ image: ada, command: "id -u; pwd; echo hi > file" });
-      expect({ exit, out: text.stdout }).toEqual({ exit: { exitCode: 0 }, out: "1000\n/work\n" });
-      expect(readFileSync(join(dir, "file"), "utf8")).toBe("hi\n");
-      const below = await stage.run({ image: ada, command: "pwd; echo hi > file", workdir: "a/b" });
-      expect(below.exit).toEqual({ exitCode: 0 });
-      expect(below.text.stdout).toEndWith("/a/b\n");
-      const named = await stage.run({ image, command: "id -un", docker: { user: "ada:ada" } });
-      expect(named.text.stdout).toBe("ada\n");
-    },
-    TEST_MS,
-  );
+  test("lets whoever it runs as write into the job's directory", async () => {
+    const ada = await testImage({ changes: ["USER 1000:1000"] });
+    const { exit, dir, text } = await stage.run({ image: ada, command: "id -u; pwd; echo hi > file" });
+    expect({ exit, out: text.stdout }).toEqual({ exit: { exitCode: 0 }, out: "1000\n/work\n" });
+    expect(readFileSync(join(dir, "file"), "utf8")).toBe("hi\n");
+    const below = await stage.run({ image: ada, command: "pwd; echo hi > file", workdir: "a/b" });
+    expect(below.exit).toEqual({ exitCode: 0 });
+    expect(below.text.stdout).toEndWith("/a/b\n");
+    const named = await stage.run({ image, command: "id -un", docker: { user: "ada:ada" } });
+    expect(named.text.stdout).toBe("ada\n");
+  });
 
-  test(
-    "has no privileges beyond the few, and gets those it asks for and may have",
-    async () => {
-      stage.allow({ capabilities: ["NET_RAW"] });
-      const command = "grep -E 'CapEff|NoNewPrivs' /proc/self/status";
-      const few = (await stage.run({ image, command })).text.stdout;
-      expect(few).toMatch(/NoNewPrivs:\s+1/);
-      // CHOWN, DAC_OVERRIDE, FOWNER, FSETID, KILL, SETGID, SETUID and NET_BIND_SERVICE.
-      expect(few).toMatch(/CapEff:\s+00000000000004fb/);
-      const none = await stage.run({ image, command, docker: { capDrop: ["ALL"] } });
-      expect(none.text.stdout).toMatch(/CapEff:\s+0000000000000000/);
-      const more = await stage.run({ image, command, docker: { capDrop: ["ALL"], capAdd: ["NET_RAW"] } });
-      expect(more.text.stdout).toMatch(/CapEff:\s+0000000000002000/);
-    },
-    TEST_MS,
-  );
+  test("has no privileges beyond the few, and gets those it asks for and may have", async () => {
+    stage.allow({ capabilities: ["NET_RAW"] });
+    const command = "grep -E 'CapEff|NoNewPrivs' /proc/self/status";
+    const few = (await stage.run({ image, command })).text.stdout;
+    expect(few).toMatch(/NoNewPrivs:\s+1/);
+    // CHOWN, DAC_OVERRIDE, FOWNER, FSETID, KILL, SETGID, SETUID and NET_BIND_SERVICE.
+    expect(few).toMatch(/CapEff:\s+00000000000004fb/);
+    const none = await stage.run({ image, command, docker: { capDrop: ["ALL"] } });
+    expect(none.text.stdout).toMatch(/CapEff:\s+0000000000000000/);
+    const more = await stage.run({ image, command, docker: { capDrop: ["ALL"], capAdd: ["NET_RAW"] } });
+    expect(more.text.stdout).toMatch(/CapEff:\s+0000000000002000/);
+  });
 
-  test(
-    "sees its mounts, and may write to no more of them than it asked for",
-    async () => {
-      const data = join(stage.root, "data");
-      const { socketPath } = stage.engine.endpoint;
-      if (socketPath === undefined) throw new Error("this test needs an engine on a Unix socket");
-      stage.allow({ mounts: [data, dirname(socketPath), dirname(realpathSync(socketPath))] });
-      mkdirSync(data);
-      writeFileSync(join(data, "in"), "from the node\n");
-      const { text, exit } = await stage.run({
+  test("sees its mounts, and may write to no more of them than it asked for", async () => {
+    const data = join(stage.root, "data");
+    const { socketPath } = stage.engine.endpoint;
+    if (socketPath === undefined) throw new Error("this test needs an engine on a Unix socket");
+    stage.allow({ mounts: [data, dirname(socketPath), dirname(realpathSync(socketPath))] });
+    mkdirSync(data);
+    writeFileSync(join(data, "in"), "from the node\n");
+    const { text, exit } = await stage.run({
+      image,
+      command:
+        "cat /data/in; echo x > /data/out || echo refused; echo y > /scratch/y; echo z > /cache/z; df /scratch | tail -1",
+      docker: {
+        mounts: [
+          { type: "bind", source: data, target: "/data", readOnly: true },
+          { type: "tmpfs", target: "/scratch" },
+          { type: "volume", target: "/cache" },
+        ],
+      },
+    });
+    expect(exit).toEqual({ exitCode: 0 });
+    expect(text.stdout).toStartWith("from the node\nrefused\ntmpfs");
+    expect(
+      await refusal({
         image,
-        command:
-          "cat /data/in; echo x > /data/out || echo refused; echo y > /scratch/y; echo z > /cache/z; df /scratch | tail -1",
-        docker: {
-          mounts: [
-            { type: "bind", source: data, target: "/data", readOnly: true },
-            { type: "tmpfs", target: "/scratch" },
-            { type: "volume", target: "/cache" },
-          ],
-        },
-      });
-      expect(exit).toEqual({ exitCode: 0 });
-      expect(text.stdout).toStartWith("from the node\nrefused\ntmpfs");
-      expect(
-        await refusal({
-          image,
-          docker: { mounts: [{ type: "bind", source: socketPath, target: "/s" }] },
-        }),
-      ).toMatch(/command the engine/);
-    },
-    TEST_MS,
-  );
+        docker: { mounts: [{ type: "bind", source: socketPath, target: "/s" }] },
+      }),
+    ).toMatch(/command the engine/);
+  });
 
-  test(
-    "has no network when it asks for none",
-    async () => {
-      const { text } = await stage.run({ image, command: "ls /sys/class/net", docker: { network: "none" } });
-      expect(text.stdout).toBe("lo\n");
-      const shm = await stage.run({
-        image,
-        command: "df -m /dev/shm | tail -1 | awk '{print $2}'",
-        docker: { shmMb: 80 },
-      });
-      expect(shm.text.stdout).toBe("80\n");
-    },
-    TEST_MS,
-  );
+  test("has no network when it asks for none", async () => {
+    const { text } = await stage.run({ image, command: "ls /sys/class/net", docker: { network: "none" } });
+    expect(text.stdout).toBe("lo\n");
+    const shm = await stage.run({
+      image,
+      command: "df -m /dev/shm | tail -1 | awk '{print $2}'",
+      docker: { shmMb: 80 },
+    });
+    expect(shm.text.stdout).toBe("80\n");
+  });
 
-  test(
-    "that cannot be made says so in the engine's words",
-    async () => {
-      const never = { image: "no-such-image:1", docker: { pull: "never" as const } };
-      expect(await refusal(never)).toMatch(/has no image no-such-image:1, and the job says not to pull/);
-      expect(await refusal({ image, command: ["true"], docker: { user: "nobody-here" } })).toMatch(
-        /unable to find user nobody-here/,
-      );
-      expect(await refusal({ image, command: ["true"], docker: { capDrop: ["CHWON"] } })).toMatch(
-        /unknown capability.*CHWON/,
-      );
-      stage.allow({ networks: ["*"], mounts: ["/"] });
-      expect(await refusal({ image, command: ["true"], docker: { network: "no-such-net" } })).toMatch(
-        /no-such-net.*not found/,
-      );
-      expect(await refusal({ image, docker: { entrypoint: "/no/entry" } })).toMatch(
-        /\/no\/entry.*No such file/,
-      );
-      const alien = join(stage.root, "alien");
-      writeFileSync(alien, alienProgram(), { mode: 0o755 });
-      const mounts = ["/alien", "/bin/sh"].map((target) => ({
-        type: "bind" as const,
-        source: alien,
-        target,
-      }));
-      expect(await refusal({ image, command: ["/alien"], docker: { ...ALONE, mounts } })).toMatch(
-        /\/alien failed: Exec format error/,
-      );
-      expect(
-        await refusal({ image, docker: { mounts: [{ type: "bind", source: "/no/where", target: "/m" }] } }),
-      ).toMatch(/\/no\/where, which does not exist/);
-    },
-    TEST_MS,
-  );
+  test("that cannot be made says so in the engine's words", async () => {
+    const never = { image: "no-such-image:1", docker: { pull: "never" as const } };
+    expect(await refusal(never)).toMatch(/has no image no-such-image:1, and the job says not to pull/);
+    expect(await refusal({ image, command: ["true"], docker: { user: "nobody-here" } })).toMatch(
+      /unable to find user nobody-here/,
+    );
+    expect(await refusal({ image, command: ["true"], docker: { capDrop: ["CHWON"] } })).toMatch(
+      /unknown capability.*CHWON/,
+    );
+    stage.allow({ networks: ["*"], mounts: ["/"] });
+    expect(await refusal({ image, command: ["true"], docker: { network: "no-such-net" } })).toMatch(
+      /no-such-net.*not found/,
+    );
+    expect(await refusal({ image, docker: { entrypoint: "/no/entry" } })).toMatch(
+      /\/no\/entry.*No such file/,
+    );
+    const alien = join(stage.root, "alien");
+    writeFileSync(alien, alienProgram(), { mode: 0o755 });
+    const mounts = ["/alien", "/bin/sh"].map((target) => ({
+      type: "bind" as const,
+      source: alien,
+      target,
+    }));
+    expect(await refusal({ image, command: ["/alien"], docker: { ...ALONE, mounts } })).toMatch(
+      /\/alien failed: Exec format error/,
+    );
+    expect(
+      await refusal({ image, docker: { mounts: [{ type: "bind", source: "/no/where", target: "/m" }] } }),
+    ).toMatch(/\/no\/where, which does not exist/);
+  });
 });
 
 describe("a job in a container", () => {
-  test(
-    "that goes over its memory is ended whole, with cap and peak, though its shell would go on",
-    async () => {
-      const command = "dd if=/dev/zero of=/dev/null bs=200M count=1; echo survived; sleep 600";
-      const startMs = performance.now();
-      const { exit, text } = await stage.run({ image, command }, { limits: { memoryMb: 32 } });
-      expect(exit).toEqual({
-        signal: "SIGKILL",
-        exceeded: { limit: "memoryMb", allowed: 32, peak: expect.any(Number) },
-      });
-      expect(exit.exceeded?.peak).toBeGreaterThanOrEqual(32);
-      expect(performance.now() - startMs).toBeLessThan(10_000);
-      expect(text.stderr).not.toContain("sleep");
-    },
-    TEST_MS,
-  );
+  test("that goes over its memory is ended whole, with cap and peak, though its shell would go on", async () => {
+    const command = "dd if=/dev/zero of=/dev/null bs=200M count=1; echo survived; sleep 600";
+    const startMs = performance.now();
+    const { exit, text } = await stage.run({ image, command }, { limits: { memoryMb: 32 } });
+    expect(exit).toEqual({
+      signal: "SIGKILL",
+      exceeded: { limit: "memoryMb", allowed: 32, peak: expect.any(Number) },
+    });
+    expect(exit.exceeded?.peak).toBeGreaterThanOrEqual(32);
+    expect(performance.now() - startMs).toBeLessThan(10_000);
+    expect(text.stderr).not.toContain("sleep");
+  });
 
-  test(
-    "that lost a process to its memory has gone over it, though its shell makes a success of that at once",
-    async () => {
-      const command = "sleep 0.7; dd if=/dev/zero of=/dev/null bs=200M count=1; exit 0";
-      const { exit } = await stage.run({ image, command, docker: ALONE }, { limits: { memoryMb: 32 } });
-      expect(exit.exceeded).toMatchObject({ limit: "memoryMb", allowed: 32 });
-    },
-    TEST_MS,
-  );
+  test("that lost a process to its memory has gone over it, though its shell makes a success of that at once", async () => {
+    const command = "sleep 0.7; dd if=/dev/zero of=/dev/null bs=200M count=1; exit 0";
+    const { exit } = await stage.run({ image, command, docker: ALONE }, { limits: { memoryMb: 32 } });
+    expect(exit.exceeded).toMatchObject({ limit: "memoryMb", allowed: 32 });
+  });
 
-  test(
-    "hears TERM with its children, as it does outside of a container",
-    async () => {
-      const script =
-        "sh -c 'trap \"echo child; exit 0\" TERM; echo up; while :; do sleep 0.1; done'; echo parent";
-      const { task, text, until } = await stage.start({ image, command: `trap : TERM; ${script}` });
-      await until("up");
-      task.stop(20_000);
-      expect(await task.wait()).toEqual({ exitCode: 0 });
-      expect(text.stdout).toBe("up\nchild\nparent\n");
-    },
-    TEST_MS,
-  );
+  test("hears TERM with its children, as it does outside of a container", async () => {
+    const script =
+      "sh -c 'trap \"echo child; exit 0\" TERM; echo up; while :; do sleep 0.1; done'; echo parent";
+    const { task, text, until } = await stage.start({ image, command: `trap : TERM; ${script}` });
+    await until("up");
+    task.stop(20_000);
+    expect(await task.wait()).toEqual({ exitCode: 0 });
+    expect(text.stdout).toBe("up\nchild\nparent\n");
+  });
 
-  test(
-    "delivers all it wrote, also when its reader has no room for longer than the engine waits after the end",
-    async () => {
-      const bytes = 300_000;
-      let open = () => {};
-      const gate = new Promise<void>((resolve) => {
-        open = resolve;
-      });
-      const { task, text, executionId } = await stage.start(
-        { image, command: ["sh", "-c", `yes 0123456 | head -c ${bytes}`] },
-        { write: () => gate },
-      );
-      // The engine gives up what is left in a container's pipes two seconds after its end.
-      const removed = async () => !(await stage.containers()).length;
-      await waitFor(`the container of ${executionId} to be gone`, removed, { timeoutMs: 20_000 });
-      open();
-      expect(await task.wait()).toEqual({ exitCode: 0 });
-      expect(text.stdout.length).toBe(bytes);
-    },
-    TEST_MS,
-  );
+  test("delivers all it wrote, also when its reader has no room for longer than the engine waits after the end", async () => {
+    const bytes = 300_000;
+    let open = () => {};
+    const gate = new Promise<void>((resolve) => {
+      open = resolve;
+    });
+    const { task, text, executionId } = await stage.start(
+      { image, command: ["sh", "-c", `yes 0123456 | head -c ${bytes}`] },
+      { write: () => gate },
+    );
+    // The engine gives up what is left in a container's pipes two seconds after its end.
+    const removed = async () => !(await stage.containers()).length;
+    await waitFor(`the container of ${executionId} to be gone`, removed, { timeoutMs: 20_000 });
+    open();
+    expect(await task.wait()).toEqual({ exitCode: 0 });
+    expect(text.stdout.length).toBe(bytes);
+  });
 
-  test(
-    "tells what it used",
-    async () => {
-      const burn = "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done; sleep 0.6";
-      const { task } = await stage.run({ image, command: burn });
-      expect(task.usage().cpuSeconds).toBeGreaterThan(0.05);
-      expect(task.usage().peakMemoryMb).toBeGreaterThan(0.1);
-    },
-    TEST_MS,
-  );
+  test("tells what it used", async () => {
+    const burn = "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done; sleep 0.6";
+    const { task } = await stage.run({ image, command: burn });
+    expect(task.usage().cpuSeconds).toBeGreaterThan(0.05);
+    expect(task.usage().peakMemoryMb).toBeGreaterThan(0.1);
+  });
 
-  test(
-    "whose container somebody else removes is over like one that was killed; where the engine no longer knows how, that is told",
-    async () => {
-      const { task, said, until } = await stage.start({ image, command: "echo up; sleep 600" });
-      await until("up");
-      const [id] = await stage.containers();
-      await stage.engine.json("DELETE", `/containers/${id}`, { query: { force: true } });
-      const exit = await within(20_000, "the end", task.wait());
-      const told = ["Somebody else removed the container while the job ran."];
-      const outcomes: { exit: TaskExit; said: string[] }[] = [
-        { exit: { exitCode: 137 }, said: [] },
-        { exit: { signal: "SIGKILL" }, said: told },
-      ];
-      expect(outcomes).toContainEqual({ exit, said });
-    },
-    TEST_MS,
-  );
+  test("whose container somebody else removes is over like one that was killed; where the engine no longer knows how, that is told", async () => {
+    const { task, said, until } = await stage.start({ image, command: "echo up; sleep 600" });
+    await until("up");
+    const [id] = await stage.containers();
+    await stage.engine.json("DELETE", `/containers/${id}`, { query: { force: true } });
+    const exit = await within(20_000, "the end", task.wait());
+    const told = ["Somebody else removed the container while the job ran."];
+    const outcomes: { exit: TaskExit; said: string[] }[] = [
+      { exit: { exitCode: 137 }, said: [] },
+      { exit: { signal: "SIGKILL" }, said: told },
+    ];
+    expect(outcomes).toContainEqual({ exit, said });
+  });
 });
 
-test(
-  "what an agent left is removed at its next start, and neither what it runs itself nor anybody else's",
-  async () => {
-    const [other, next] = [new DockerStage(), new DockerStage({ agentId: stage.agentId })];
-    const mine = await stage.start({ image, command: "sleep 600" });
-    const theirs = await other.start({ image, command: "echo up; sleep 600" });
-    await stage.executor.recover([]);
-    expect(await stage.containers()).toHaveLength(1);
-    await next.executor.recover([]);
-    expect(await stage.containers()).toEqual([]);
-    expect(await other.containers()).toHaveLength(1);
-    await mine.task.wait();
-    // By the execution's id, whoever started it.
-    await next.executor.recover([theirs.executionId]);
-    expect(await other.containers()).toEqual([]);
-    await theirs.task.wait();
-    expect(statSync(theirs.dir).isDirectory()).toBe(true);
-    for (const one of [other, next]) one[Symbol.dispose]();
-  },
-  TEST_MS,
-);
+test("what an agent left is removed at its next start, and neither what it runs itself nor anybody else's", async () => {
+  const [other, next] = [new DockerStage(), new DockerStage({ agentId: stage.agentId })];
+  const mine = await stage.start({ image, command: "sleep 600" });
+  const theirs = await other.start({ image, command: "echo up; sleep 600" });
+  await stage.executor.recover([]);
+  expect(await stage.containers()).toHaveLength(1);
+  await next.executor.recover([]);
+  expect(await stage.containers()).toEqual([]);
+  expect(await other.containers()).toHaveLength(1);
+  await mine.task.wait();
+  // By the execution's id, whoever started it.
+  await next.executor.recover([theirs.executionId]);
+  expect(await other.containers()).toEqual([]);
+  await theirs.task.wait();
+  expect(statSync(theirs.dir).isDirectory()).toBe(true);
+  for (const one of [other, next]) one[Symbol.dispose]();
+});

@@ -10,7 +10,6 @@ import { testImage } from "../support/docker.ts";
 import { waitFor, within } from "../support/wait.ts";
 import { DockerStage } from "./docker-stage.ts";
 
-const TEST_MS = 120_000;
 const dir = mkdtempSync(join(tmpdir(), "tanvrit-engine-"));
 const socketPath = join(dir, "docker.sock");
 const url = `unix://${socketPath}`;
@@ -122,5 +121,4 @@ test.skipIf(process.getuid?.() !== 0 || !Bun.which("dockerd"))(
     next[Symbol.dispose]();
     stage[Symbol.dispose]();
   },
-  TEST_MS,
 );

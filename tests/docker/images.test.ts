@@ -4,7 +4,7 @@ import { FrameReader } from "../../agent/executors/docker/frames.ts";
 import { testImage } from "../support/docker.ts";
 import { DockerStage } from "./docker-stage.ts";
 
-const TEST_MS = 90_000;
+const ATTACH_LIMIT_MS = 90_000;
 const stage = new DockerStage();
 afterAll(async () => {
   await stage.executor.close();
@@ -19,7 +19,7 @@ async function plainRun(image: string, command: string[] | undefined) {
     ...(command ? { Cmd: command } : {}),
   });
   try {
-    const stream = await engine.attach(id, AbortSignal.timeout(TEST_MS));
+    const stream = await engine.attach(id, AbortSignal.timeout(ATTACH_LIMIT_MS));
     await startContainer(engine, id);
     const { StatusCode } = await engine.json<{ StatusCode: number }>("POST", `/containers/${id}/wait`);
     const frames = new FrameReader();
@@ -55,52 +55,40 @@ describe("an image is run as it is built, as docker run would", () => {
     ],
   ];
 
-  test.each(images)(
-    "%s",
-    async (_name, changes) => {
-      const image = await testImage({ changes });
-      for (const command of [undefined, ["given", "two words"], ["sh", "-c", look]]) {
-        const plain = await plainRun(image, command).catch(() => undefined);
-        // A command that is no program of the image's fails both ways.
-        if (!plain) {
-          expect(await stage.start({ image, command }).catch((error) => error.name)).toBe("StartFailedError");
-          continue;
-        }
-        const { exit, text } = await stage.run({ image, ...(command ? { command } : {}) });
-        expect({ exit, stdout: text.stdout }).toEqual(plain);
+  test.each(images)("%s", async (_name, changes) => {
+    const image = await testImage({ changes });
+    for (const command of [undefined, ["given", "two words"], ["sh", "-c", look]]) {
+      const plain = await plainRun(image, command).catch(() => undefined);
+      // A command that is no program of the image's fails both ways.
+      if (!plain) {
+        expect(await stage.start({ image, command }).catch((error) => error.name)).toBe("StartFailedError");
+        continue;
       }
-    },
-    TEST_MS,
-  );
+      const { exit, text } = await stage.run({ image, ...(command ? { command } : {}) });
+      expect({ exit, stdout: text.stdout }).toEqual(plain);
+    }
+  });
 
-  test(
-    "with a health check, which runs",
-    async () => {
-      const image = await testImage({
-        changes: ["HEALTHCHECK --interval=1s --timeout=5s CMD touch /tmp/checked", "WORKDIR /tmp"],
-      });
-      const command = ["sh", "-c", "until [ -e checked ]; do sleep 0.1; done; echo checked"];
-      expect((await stage.run({ image, command })).text.stdout).toBe("checked\n");
-    },
-    TEST_MS,
-  );
+  test("with a health check, which runs", async () => {
+    const image = await testImage({
+      changes: ["HEALTHCHECK --interval=1s --timeout=5s CMD touch /tmp/checked", "WORKDIR /tmp"],
+    });
+    const command = ["sh", "-c", "until [ -e checked ]; do sleep 0.1; done; echo checked"];
+    expect((await stage.run({ image, command })).text.stdout).toBe("checked\n");
+  });
 });
 
-test(
-  "the job's own directory is where TANVRIT_JOB_DIR says, and where it starts if neither job nor image says otherwise",
-  async () => {
-    const app = await testImage({ changes: ["WORKDIR /app"] });
-    const plain = await testImage({ changes: ["WORKDIR /"] });
-    const out = async (image: string, workdir?: string) =>
-      (await stage.run({ image, command: "pwd; cd $TANVRIT_JOB_DIR; pwd; echo x > f", workdir })).text.stdout;
-    expect(await out(app)).toBe("/app\n/work\n");
-    expect(await out(app, ".")).toBe("/work\n/work\n");
-    expect((await out(app, "a")).split("\n")[0]).toEndWith("work/a");
-    expect(await out(app, "/tmp")).toBe("/tmp\n/work\n");
-    expect(await out(plain)).toBe("/work\n/work\n");
-  },
-  TEST_MS,
-);
+test("the job's own directory is where TANVRIT_JOB_DIR says, and where it starts if neither job nor image says otherwise", async () => {
+  const app = await testImage({ changes: ["WORKDIR /app"] });
+  const plain = await testImage({ changes: ["WORKDIR /"] });
+  const out = async (image: string, workdir?: string) =>
+    (await stage.run({ image, command: "pwd; cd $TANVRIT_JOB_DIR; pwd; echo x > f", workdir })).text.stdout;
+  expect(await out(app)).toBe("/app\n/work\n");
+  expect(await out(app, ".")).toBe("/work\n/work\n");
+  expect((await out(app, "a")).split("\n")[0]).toEndWith("work/a");
+  expect(await out(app, "/tmp")).toBe("/tmp\n/work\n");
+  expect(await out(plain)).toBe("/work\n/work\n");
+});
 
 describe("a container is asked to end by", () => {
   const deaf =
@@ -118,47 +106,35 @@ describe("a container is asked to end by", () => {
     ["3", "QUIT"],
     ["SIGRTMIN+3", "RT"],
     ["37", "RT"],
-  ])(
-    "its image's STOPSIGNAL %s",
-    async (signal, heard) => {
-      expect(await asked(await testImage({ changes: [`STOPSIGNAL ${signal}`] }))).toBe(heard);
-    },
-    TEST_MS,
-  );
+  ])("its image's STOPSIGNAL %s", async (signal, heard) => {
+    expect(await asked(await testImage({ changes: [`STOPSIGNAL ${signal}`] }))).toBe(heard);
+  });
 
-  test(
-    "the job's own stop signal before the image's, and by TERM where there is none",
-    async () => {
-      const image = await testImage({ changes: ["STOPSIGNAL SIGINT"] });
-      expect(await asked(image, "QUIT")).toBe("QUIT");
-      expect(await asked(image, "RTMIN+3")).toBe("RT");
-      expect(await asked(await testImage())).toBe("TERM");
-      expect(await asked(await testImage(), "INT")).toBe("INT");
-    },
-    TEST_MS,
-  );
+  test("the job's own stop signal before the image's, and by TERM where there is none", async () => {
+    const image = await testImage({ changes: ["STOPSIGNAL SIGINT"] });
+    expect(await asked(image, "QUIT")).toBe("QUIT");
+    expect(await asked(image, "RTMIN+3")).toBe("RT");
+    expect(await asked(await testImage())).toBe("TERM");
+    expect(await asked(await testImage(), "INT")).toBe("INT");
+  });
 
-  test(
-    "a signal that ends it, and its end is that signal",
-    async () => {
-      for (const [stopSignal, signal] of [
-        [undefined, "SIGTERM"],
-        ["INT", "SIGINT"],
-        ["QUIT", "SIGQUIT"],
-        ["KILL", "SIGKILL"],
-      ] as const) {
-        const { task, until } = await stage.start({
-          image: await testImage(),
-          command: "echo up; exec sleep 600",
-          stopSignal,
-        });
-        await until("up\n");
-        task.stop(20_000);
-        expect(await task.wait()).toEqual({ signal });
-      }
-    },
-    TEST_MS,
-  );
+  test("a signal that ends it, and its end is that signal", async () => {
+    for (const [stopSignal, signal] of [
+      [undefined, "SIGTERM"],
+      ["INT", "SIGINT"],
+      ["QUIT", "SIGQUIT"],
+      ["KILL", "SIGKILL"],
+    ] as const) {
+      const { task, until } = await stage.start({
+        image: await testImage(),
+        command: "echo up; exec sleep 600",
+        stopSignal,
+      });
+      await until("up\n");
+      task.stop(20_000);
+      expect(await task.wait()).toEqual({ signal });
+    }
+  });
 });
 
 describe("an image whose program must be process 1", () => {
@@ -166,42 +142,34 @@ describe("an image whose program must be process 1", () => {
     'if [ $$ != 1 ]; then echo "s6-overlay-suexec: fatal: can only run as pid 1" >&2; exit 100; fi; exec "$@"';
   const changes = [`ENTRYPOINT ["sh", "-c", ${JSON.stringify(init)}, "init"]`];
 
-  test(
-    "runs without an init, and says how where there is one",
-    async () => {
-      const image = await testImage({ changes });
-      const first = await stage.run({ image, command: ["echo", "hi"] });
-      expect(first.exit).toEqual({ exitCode: 100 });
-      expect(first.said.join("\n")).toContain("--no-init");
-      const second = await stage.run({ image, command: ["echo", "hi"], docker: { init: false } });
-      expect({ exit: second.exit, out: second.text.stdout, said: second.said }).toEqual({
-        exit: { exitCode: 0 },
-        out: "hi\n",
-        said: [],
-      });
-    },
-    TEST_MS,
-  );
+  test("runs without an init, and says how where there is one", async () => {
+    const image = await testImage({ changes });
+    const first = await stage.run({ image, command: ["echo", "hi"] });
+    expect(first.exit).toEqual({ exitCode: 100 });
+    expect(first.said.join("\n")).toContain("--no-init");
+    const second = await stage.run({ image, command: ["echo", "hi"], docker: { init: false } });
+    expect({ exit: second.exit, out: second.text.stdout, said: second.said }).toEqual({
+      exit: { exitCode: 0 },
+      out: "hi\n",
+      said: [],
+    });
+  });
 
-  test(
-    "hears its stop signal, is killed where it does not, and leaves nothing",
-    async () => {
-      const image = await testImage();
-      const docker = { init: false };
-      const heard = await stage.start({
-        image,
-        docker,
-        command: "trap 'exit 5' TERM; echo up; while :; do sleep 0.05; done",
-      });
-      await heard.until("up\n");
-      heard.task.stop(20_000);
-      expect(await heard.task.wait()).toEqual({ exitCode: 5 });
-      const unheard = await stage.start({ image, docker, command: "echo up; exec sleep 600" });
-      await unheard.until("up\n");
-      unheard.task.stop(300);
-      expect(await unheard.task.wait()).toEqual({ signal: "SIGKILL" });
-      expect(await stage.containers()).toEqual([]);
-    },
-    TEST_MS,
-  );
+  test("hears its stop signal, is killed where it does not, and leaves nothing", async () => {
+    const image = await testImage();
+    const docker = { init: false };
+    const heard = await stage.start({
+      image,
+      docker,
+      command: "trap 'exit 5' TERM; echo up; while :; do sleep 0.05; done",
+    });
+    await heard.until("up\n");
+    heard.task.stop(20_000);
+    expect(await heard.task.wait()).toEqual({ exitCode: 5 });
+    const unheard = await stage.start({ image, docker, command: "echo up; exec sleep 600" });
+    await unheard.until("up\n");
+    unheard.task.stop(300);
+    expect(await unheard.task.wait()).toEqual({ signal: "SIGKILL" });
+    expect(await stage.containers()).toEqual([]);
+  });
 });

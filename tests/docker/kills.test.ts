@@ -1,4 +1,4 @@
-import { afterAll, expect, test } from "bun:test";
+import { afterAll, expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
 import { LABEL } from "../../agent/executors/docker/container-config.ts";
 import { StartFailedError } from "../../agent/executors/executor.ts";
@@ -9,7 +9,8 @@ import { testEngine, testImage } from "../support/docker.ts";
 import { waitFor, within } from "../support/wait.ts";
 import { ALONE, containerIds, containersOf, createExecutor, dockerUnderTest } from "./docker-under-test.ts";
 
-const TEST_TIMEOUT_MS = 400_000;
+setDefaultTimeout(400_000);
+
 const KILL_LIMIT_MS = 120_000;
 /** What is in the engine only after the first look is found by the one after 5 s. */
 const SWEPT_MS = 30_000;
@@ -24,7 +25,7 @@ const strangers: string[] = [];
 afterAll(async () => {
   for (const id of strangers)
     await testEngine().json("DELETE", `/containers/${id}`, { query: { force: true } });
-}, TEST_TIMEOUT_MS);
+});
 
 /** Ways in which a job of a round comes to its end; each is told the round for its moment. */
 const ends: ((stage: Stage, round: number) => Promise<void>)[] = [
@@ -66,23 +67,19 @@ const ends: ((stage: Stage, round: number) => Promise<void>)[] = [
   },
 ];
 
-test(
-  "of two hundred jobs that are killed in every way, and with their agent, no container of ours is left",
-  async () => {
-    const agentId = crypto.randomUUID();
-    strangers.push(await runStranger({}));
-    strangers.push(await runStranger({ [LABEL.agent]: "another", [LABEL.execution]: newId("exe") }));
-    await using stage = await Stage.open(() => dockerUnderTest(agentId));
-    for (let round = 0; round < ROUNDS; round++) {
-      await Promise.all(ends.map((end) => end(stage, round)));
-    }
-    expect(await containersOf("agent", agentId)).toEqual([]);
-    for (let round = 0; round < ROUNDS; round++) await killTheAgent(agentId, round);
-    expect(await containersOf("agent", agentId)).toEqual([]);
-    for (const id of strangers) expect(await isRunning(id)).toBe(true);
-  },
-  TEST_TIMEOUT_MS,
-);
+test("of two hundred jobs that are killed in every way, and with their agent, no container of ours is left", async () => {
+  const agentId = crypto.randomUUID();
+  strangers.push(await runStranger({}));
+  strangers.push(await runStranger({ [LABEL.agent]: "another", [LABEL.execution]: newId("exe") }));
+  await using stage = await Stage.open(() => dockerUnderTest(agentId));
+  for (let round = 0; round < ROUNDS; round++) {
+    await Promise.all(ends.map((end) => end(stage, round)));
+  }
+  expect(await containersOf("agent", agentId)).toEqual([]);
+  for (let round = 0; round < ROUNDS; round++) await killTheAgent(agentId, round);
+  expect(await containersOf("agent", agentId)).toEqual([]);
+  for (const id of strangers) expect(await isRunning(id)).toBe(true);
+});
 
 /** The agent's process dies while its jobs are being started, or run; the next one clears up. */
 async function killTheAgent(agentId: string, round: number): Promise<void> {

@@ -4,58 +4,41 @@ import { hasForeignFiles } from "../../agent/executors/docker/ownership.ts";
 import { testImage } from "../support/docker.ts";
 import { OtherAccount } from "./other-account.ts";
 
-const TEST_MS = 90_000;
 const account = new OtherAccount("ownership");
 afterAll(() => account.remove());
 
 const command = "mkdir -p a/b; echo x > a/b/c; chmod 700 a/b; ls -ln /work | grep -q ' 0 ' && echo root";
 
-test(
-  "what a container wrote as root, an agent that is not root can remove",
-  async () => {
-    const { said, left, exit } = await account.jobOf(await testImage(), { command });
-    expect({ said, left, exit }).toEqual({ said: [], left: [], exit: { exitCode: 0 } });
-  },
-  TEST_MS,
-);
+test("what a container wrote as root, an agent that is not root can remove", async () => {
+  const { said, left, exit } = await account.jobOf(await testImage(), { command });
+  expect({ said, left, exit }).toEqual({ said: [], left: [], exit: { exitCode: 0 } });
+});
 
-test(
-  "what it wrote before its agent was killed, the next agent can remove",
-  async () => {
-    const dir = account.newState();
-    const job = { image: await testImage(), command: `${command}; echo die; sleep 600` };
-    expect((await account.agentIn(dir, [JSON.stringify(job)])).signal).toBe("SIGKILL");
-    const { exitCode, stdout, stderr } = await account.agentIn(dir, []);
-    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
-    expect(JSON.parse(stdout)).toMatchObject({ said: [], left: [] });
-  },
-  TEST_MS,
-);
+test("what it wrote before its agent was killed, the next agent can remove", async () => {
+  const dir = account.newState();
+  const job = { image: await testImage(), command: `${command}; echo die; sleep 600` };
+  expect((await account.agentIn(dir, [JSON.stringify(job)])).signal).toBe("SIGKILL");
+  const { exitCode, stdout, stderr } = await account.agentIn(dir, []);
+  expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
+  expect(JSON.parse(stdout)).toMatchObject({ said: [], left: [] });
+});
 
 test("in a directory that is gone nothing has to be taken over", async () => {
   expect(await hasForeignFiles(join(account.newState(), "gone"), account.uid)).toBe(false);
 });
 
-test(
-  "also where the image has nothing to do it with",
-  async () => {
-    const { said, left } = await account.jobOf(await testImage({ bare: true }), {
-      command: "mkdir a; echo x > a/b",
-    });
-    expect({ said, left }).toEqual({ said: [], left: [] });
-  },
-  TEST_MS,
-);
+test("also where the image has nothing to do it with", async () => {
+  const { said, left } = await account.jobOf(await testImage({ bare: true }), {
+    command: "mkdir a; echo x > a/b",
+  });
+  expect({ said, left }).toEqual({ said: [], left: [] });
+});
 
-test(
-  "an agent that is not root gets its jobs neither others' files nor mighty capabilities",
-  async () => {
-    const mounts = [{ type: "bind", source: "/etc", target: "/m", readOnly: true }];
-    const image = await testImage();
-    const mount = await account.jobOf(image, { command: "cat /m/shadow", docker: { mounts } });
-    expect(JSON.stringify(mount.exit)).toMatch(/does not allow it|lets no job mount/);
-    const mighty = await account.jobOf(image, { command: "true", docker: { capAdd: ["SYS_ADMIN"] } });
-    expect(JSON.stringify(mighty.exit)).toMatch(/lets no job have the capability SYS_ADMIN/);
-  },
-  TEST_MS,
-);
+test("an agent that is not root gets its jobs neither others' files nor mighty capabilities", async () => {
+  const mounts = [{ type: "bind", source: "/etc", target: "/m", readOnly: true }];
+  const image = await testImage();
+  const mount = await account.jobOf(image, { command: "cat /m/shadow", docker: { mounts } });
+  expect(JSON.stringify(mount.exit)).toMatch(/does not allow it|lets no job mount/);
+  const mighty = await account.jobOf(image, { command: "true", docker: { capAdd: ["SYS_ADMIN"] } });
+  expect(JSON.stringify(mighty.exit)).toMatch(/lets no job have the capability SYS_ADMIN/);
+});

@@ -1,14 +1,12 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { Person } from "../support/person.ts";
 
-const TEST_TIMEOUT_MS = 60_000;
-
 let person: Person;
 
 beforeAll(async () => {
   person = await Person.withServer();
   await person.startAgent(["--slots", "2"]);
-}, TEST_TIMEOUT_MS);
+});
 afterAll(() => person?.[Symbol.asyncDispose]());
 
 /** Each job writes a line in two pieces, and one to stderr; the third fails. */
@@ -17,74 +15,60 @@ const SCRIPT =
 const ARRAY = ["--array", "1-4%2", "--", "sh", "-c", SCRIPT];
 
 for (const start of [["run"], ["submit", "--follow"]]) {
-  test(
-    `job ${start.join(" ")} --array shows whole lines of every job behind its name, and names the failed one`,
-    async () => {
-      const run = await person.run(["job", ...start, "--name", "sweep", ...ARRAY]);
-      expect(run.exitCode).toBe(1);
-      const lines = run.stdout.trimEnd().split("\n").toSorted();
-      expect(lines).toEqual([1, 2, 3, 4].map((i) => `sweep[${i}]: part i=${i}`));
-      for (const i of [1, 2, 3, 4]) expect(run.stderr).toContain(`sweep[${i}]: e${i}\n`);
-      expect(run.stderr).toMatch(/sweep\[3\] job_\w+ FAILED: exit code 2\n/);
-      expect(run.stderr).toContain("3 of 4 jobs succeeded.");
-    },
-    TEST_TIMEOUT_MS,
-  );
+  test(`job ${start.join(" ")} --array shows whole lines of every job behind its name, and names the failed one`, async () => {
+    const run = await person.run(["job", ...start, "--name", "sweep", ...ARRAY]);
+    expect(run.exitCode).toBe(1);
+    const lines = run.stdout.trimEnd().split("\n").toSorted();
+    expect(lines).toEqual([1, 2, 3, 4].map((i) => `sweep[${i}]: part i=${i}`));
+    for (const i of [1, 2, 3, 4]) expect(run.stderr).toContain(`sweep[${i}]: e${i}\n`);
+    expect(run.stderr).toMatch(/sweep\[3\] job_\w+ FAILED: exit code 2\n/);
+    expect(run.stderr).toContain("3 of 4 jobs succeeded.");
+  });
 }
 
-test(
-  "job logs, wait, list and get of an array speak of all its jobs, in the order of the indexes",
-  async () => {
-    const id = await person.submit(ARRAY);
-    const waited = await person.run(["job", "wait", id]);
-    expect(waited.exitCode).toBe(1);
-    expect(waited.stderr).toMatch(/\[3\] job_\w+ FAILED: exit code 2\n/);
-    expect(await person.get(["job", "logs", id])).toBe(
-      [1, 2, 3, 4].map((i) => `[${i}]: part i=${i}`).join("\n"),
-    );
-    expect(await person.get(["job", "logs", "--no-prefix", "-n", "1", id])).not.toContain("[");
-    const lines = (await person.get(["job", "logs", "--json", id]))
-      .split("\n")
-      .map((line) => JSON.parse(line));
-    expect([...new Set(lines.map((line) => line.index))]).toEqual([1, 2, 3, 4]);
-    const listed = JSON.parse(await person.get(["job", "list", "--array", id, "--json"]));
-    expect(listed.map((job: { env: Record<string, string> }) => job.env.TANVRIT_ARRAY_INDEX)).toEqual([
-      "1",
-      "2",
-      "3",
-      "4",
-    ]);
-    expect(lines[0].jobId).toBe(listed[0].jobId);
-    const failed = await person.get(["job", "list", "--array", id, "--status", "failed", "--json"]);
-    expect(JSON.parse(failed)).toHaveLength(1);
-    const shown = await person.get(["job", "get", id]);
-    expect(shown).toContain("jobs: 1 FAILED, 3 SUCCESS");
-    expect(shown).not.toContain("attempt:");
-  },
-  TEST_TIMEOUT_MS,
-);
+test("job logs, wait, list and get of an array speak of all its jobs, in the order of the indexes", async () => {
+  const id = await person.submit(ARRAY);
+  const waited = await person.run(["job", "wait", id]);
+  expect(waited.exitCode).toBe(1);
+  expect(waited.stderr).toMatch(/\[3\] job_\w+ FAILED: exit code 2\n/);
+  expect(await person.get(["job", "logs", id])).toBe(
+    [1, 2, 3, 4].map((i) => `[${i}]: part i=${i}`).join("\n"),
+  );
+  expect(await person.get(["job", "logs", "--no-prefix", "-n", "1", id])).not.toContain("[");
+  const lines = (await person.get(["job", "logs", "--json", id])).split("\n").map((line) => JSON.parse(line));
+  expect([...new Set(lines.map((line) => line.index))]).toEqual([1, 2, 3, 4]);
+  const listed = JSON.parse(await person.get(["job", "list", "--array", id, "--json"]));
+  expect(listed.map((job: { env: Record<string, string> }) => job.env.TANVRIT_ARRAY_INDEX)).toEqual([
+    "1",
+    "2",
+    "3",
+    "4",
+  ]);
+  expect(lines[0].jobId).toBe(listed[0].jobId);
+  const failed = await person.get(["job", "list", "--array", id, "--status", "failed", "--json"]);
+  expect(JSON.parse(failed)).toHaveLength(1);
+  const shown = await person.get(["job", "get", id]);
+  expect(shown).toContain("jobs: 1 FAILED, 3 SUCCESS");
+  expect(shown).not.toContain("attempt:");
+});
 
-test(
-  "job logs divides the attempts, and shows one of them",
-  async () => {
-    const id = await person.submit([
-      "--max-retries",
-      "2",
-      "--",
-      "sh",
-      "-c",
-      "echo try $TANVRIT_ATTEMPT; exit 1",
-    ]);
-    await person.run(["job", "wait", id]);
-    const whole = await person.run(["job", "logs", id]);
-    expect(whole.stdout).toBe("try 1\ntry 2\ntry 3\n");
-    expect(whole.stderr).toBe("tanvrit-compute: attempt 2\ntanvrit-compute: attempt 3\n");
-    expect(await person.get(["job", "logs", "--attempt", "1", id])).toBe("try 1");
-    expect(await person.get(["job", "logs", "--previous", id])).toBe("try 2");
-    expect((await person.run(["job", "logs", "--attempt", "4", id])).exitCode).toBe(66);
-    expect((await person.run(["job", "logs", "--attempt", "1", "-n", "2", id])).exitCode).toBe(64);
-    const once = await person.submit(["--wait", "--", "true"]);
-    expect((await person.run(["job", "logs", "--previous", once])).exitCode).toBe(66);
-  },
-  TEST_TIMEOUT_MS,
-);
+test("job logs divides the attempts, and shows one of them", async () => {
+  const id = await person.submit([
+    "--max-retries",
+    "2",
+    "--",
+    "sh",
+    "-c",
+    "echo try $TANVRIT_ATTEMPT; exit 1",
+  ]);
+  await person.run(["job", "wait", id]);
+  const whole = await person.run(["job", "logs", id]);
+  expect(whole.stdout).toBe("try 1\ntry 2\ntry 3\n");
+  expect(whole.stderr).toBe("tanvrit-compute: attempt 2\ntanvrit-compute: attempt 3\n");
+  expect(await person.get(["job", "logs", "--attempt", "1", id])).toBe("try 1");
+  expect(await person.get(["job", "logs", "--previous", id])).toBe("try 2");
+  expect((await person.run(["job", "logs", "--attempt", "4", id])).exitCode).toBe(66);
+  expect((await person.run(["job", "logs", "--attempt", "1", "-n", "2", id])).exitCode).toBe(64);
+  const once = await person.submit(["--wait", "--", "true"]);
+  expect((await person.run(["job", "logs", "--previous", once])).exitCode).toBe(66);
+});

@@ -4,15 +4,13 @@ import type { Node } from "../../shared/node.ts";
 import { Person } from "../support/person.ts";
 import { waitFor } from "../support/wait.ts";
 
-const TEST_TIMEOUT_MS = 60_000;
-
 let person: Person;
 let owner: Person;
 
 beforeAll(async () => {
   person = await Person.withServer();
   owner = await Person.signIn(person.server);
-}, TEST_TIMEOUT_MS);
+});
 afterAll(async () => {
   await owner?.[Symbol.asyncDispose]();
   await person?.[Symbol.asyncDispose]();
@@ -24,38 +22,32 @@ const node = async (id: string): Promise<Node> =>
 const untilNode = (id: string, what: string, is: (node: Node) => boolean) =>
   waitFor(what, async () => is(await node(id)));
 
-test(
-  "labels and a pool in agent.yaml count at once while the machine's sign-in is good; without it they wait, everybody is told, and a grant lets them in",
-  async () => {
-    settings("labels: {disk: ssd}\n");
-    let agent = await person.startAgent();
-    const id = /\((node_\w+)\)/.exec(agent.stderr)?.[1] ?? "";
-    expect((await node(id)).labels).toMatchObject({ disk: "ssd" });
-    settings("labels: {disk: hdd, floor: 3}\npool: attic\n");
-    const isNew = ({ labels, pool }: Node) =>
-      labels.disk === "hdd" && labels.floor === "3" && pool === "attic";
-    await untilNode(id, "the node to have its new labels and pool", isNew);
-    await agent.said(/Granted by your sign-in: pool attic, label disk=hdd, label floor=3/);
-    for (const signIn of ["credentials", "config.json"])
-      rmSync(person.home.join(signIn), { recursive: true });
-    await agent.stop();
-    agent = await person.startAgent();
-    settings("labels: {disk: hdd, gpu: two words}\npool: cellar\n");
-    await agent.said(/Waits for a grant, and does not count until then: pool cellar, label gpu=two words/);
-    await agent.said(/node grant \S+ --pool cellar --label 'gpu=two words'/);
-    const waiting = await node(id);
-    // What is less is not asked for.
-    expect(waiting).toMatchObject({
-      pool: "attic",
-      waitsForGrant: { pool: "cellar", labels: { gpu: "two words" } },
-    });
-    expect(Object.keys(waiting.labels)).not.toContain("floor");
-    const status = await person.get(["agent", "status", "--workspace", "local"]);
-    expect(status).toContain("Waits for a grant");
-    expect(await owner.get(["node", "list"])).toContain("pool cellar, label gpu=two words");
-    await owner.get(["node", "grant", id, "--pool", "cellar", "--label", "gpu=two words"]);
-    expect(await node(id)).toMatchObject({ pool: "cellar", labels: { disk: "hdd", gpu: "two words" } });
-    expect((await node(id)).waitsForGrant).toBeUndefined();
-  },
-  TEST_TIMEOUT_MS,
-);
+test("labels and a pool in agent.yaml count at once while the machine's sign-in is good; without it they wait, everybody is told, and a grant lets them in", async () => {
+  settings("labels: {disk: ssd}\n");
+  let agent = await person.startAgent();
+  const id = /\((node_\w+)\)/.exec(agent.stderr)?.[1] ?? "";
+  expect((await node(id)).labels).toMatchObject({ disk: "ssd" });
+  settings("labels: {disk: hdd, floor: 3}\npool: attic\n");
+  const isNew = ({ labels, pool }: Node) => labels.disk === "hdd" && labels.floor === "3" && pool === "attic";
+  await untilNode(id, "the node to have its new labels and pool", isNew);
+  await agent.said(/Granted by your sign-in: pool attic, label disk=hdd, label floor=3/);
+  for (const signIn of ["credentials", "config.json"]) rmSync(person.home.join(signIn), { recursive: true });
+  await agent.stop();
+  agent = await person.startAgent();
+  settings("labels: {disk: hdd, gpu: two words}\npool: cellar\n");
+  await agent.said(/Waits for a grant, and does not count until then: pool cellar, label gpu=two words/);
+  await agent.said(/node grant \S+ --pool cellar --label 'gpu=two words'/);
+  const waiting = await node(id);
+  // What is less is not asked for.
+  expect(waiting).toMatchObject({
+    pool: "attic",
+    waitsForGrant: { pool: "cellar", labels: { gpu: "two words" } },
+  });
+  expect(Object.keys(waiting.labels)).not.toContain("floor");
+  const status = await person.get(["agent", "status", "--workspace", "local"]);
+  expect(status).toContain("Waits for a grant");
+  expect(await owner.get(["node", "list"])).toContain("pool cellar, label gpu=two words");
+  await owner.get(["node", "grant", id, "--pool", "cellar", "--label", "gpu=two words"]);
+  expect(await node(id)).toMatchObject({ pool: "cellar", labels: { disk: "hdd", gpu: "two words" } });
+  expect((await node(id)).waitsForGrant).toBeUndefined();
+});

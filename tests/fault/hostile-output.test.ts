@@ -3,8 +3,6 @@ import { type Compute, createComputeClient } from "../../sdk/index.ts";
 import { limits } from "../../shared/limits.ts";
 import { Person } from "../support/person.ts";
 
-const TEST_TIMEOUT_MS = 30_000;
-
 let person: Person;
 let compute: Compute;
 
@@ -12,54 +10,42 @@ beforeAll(async () => {
   person = await Person.withServer();
   await person.startAgent(["--slots", "2"]);
   compute = createComputeClient({ url: person.server.url, token: await person.get(["auth", "print-token"]) });
-}, TEST_TIMEOUT_MS);
+});
 afterAll(async () => {
   // Whatever came out of the jobs, server and agent live on.
   expect((await compute.jobs.submitAndWait({ command: "true" })).status).toBe("SUCCESS");
   await person?.[Symbol.asyncDispose]();
 });
 
-test(
-  "a line of 2 MB without a newline arrives whole, in pieces that are marked",
-  async () => {
-    const bytes = 2 * 1024 * 1024;
-    const job = await compute.jobs.submitAndWait({ command: `head -c ${bytes} /dev/zero | tr '\\0' x` });
-    expect(job.status).toBe("SUCCESS");
-    const lines = await linesOf(job.jobId);
-    expect(lines.map((line) => line.text).join("")).toBe("x".repeat(bytes));
-    expect(lines.every((line) => line.partial === true && line.text.length <= limits.maxLogLineLength)).toBe(
-      true,
-    );
-    expect(await person.get(["job", "logs", job.jobId])).toBe("x".repeat(bytes));
-  },
-  TEST_TIMEOUT_MS,
-);
+test("a line of 2 MB without a newline arrives whole, in pieces that are marked", async () => {
+  const bytes = 2 * 1024 * 1024;
+  const job = await compute.jobs.submitAndWait({ command: `head -c ${bytes} /dev/zero | tr '\\0' x` });
+  expect(job.status).toBe("SUCCESS");
+  const lines = await linesOf(job.jobId);
+  expect(lines.map((line) => line.text).join("")).toBe("x".repeat(bytes));
+  expect(lines.every((line) => line.partial === true && line.text.length <= limits.maxLogLineLength)).toBe(
+    true,
+  );
+  expect(await person.get(["job", "logs", job.jobId])).toBe("x".repeat(bytes));
+});
 
-test(
-  "binary output is shown with replacement characters, and nothing breaks",
-  async () => {
-    const command = "printf 'a\\377\\000b\\n'; head -c 200000 /dev/urandom; printf '\\nlast\\n'";
-    const job = await compute.jobs.submitAndWait({ command });
-    expect(job.status).toBe("SUCCESS");
-    const lines = await linesOf(job.jobId);
-    expect(lines[0]?.text).toBe("a\uFFFD\0b");
-    expect(lines.at(-1)?.text).toBe("last");
-  },
-  TEST_TIMEOUT_MS,
-);
+test("binary output is shown with replacement characters, and nothing breaks", async () => {
+  const command = "printf 'a\\377\\000b\\n'; head -c 200000 /dev/urandom; printf '\\nlast\\n'";
+  const job = await compute.jobs.submitAndWait({ command });
+  expect(job.status).toBe("SUCCESS");
+  const lines = await linesOf(job.jobId);
+  expect(lines[0]?.text).toBe("a\uFFFD\0b");
+  expect(lines.at(-1)?.text).toBe("last");
+});
 
-test(
-  "100,000 lines at once arrive whole and in order",
-  async () => {
-    const count = 100_000;
-    const job = await compute.jobs.submitAndWait({ command: `seq ${count}` });
-    expect(job.status).toBe("SUCCESS");
-    const lines = await linesOf(job.jobId);
-    expect(lines).toHaveLength(count);
-    expect(lines.every((line, i) => line.text === String(i + 1) && line.seq === i + 1)).toBe(true);
-  },
-  TEST_TIMEOUT_MS,
-);
+test("100,000 lines at once arrive whole and in order", async () => {
+  const count = 100_000;
+  const job = await compute.jobs.submitAndWait({ command: `seq ${count}` });
+  expect(job.status).toBe("SUCCESS");
+  const lines = await linesOf(job.jobId);
+  expect(lines).toHaveLength(count);
+  expect(lines.every((line, i) => line.text === String(i + 1) && line.seq === i + 1)).toBe(true);
+});
 
 async function linesOf(jobId: string) {
   const events = await Array.fromAsync(compute.jobs.logs(jobId));

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { ShellExecutor } from "../../agent/executors/shell/shell-executor.ts";
 import { chooseLimitKeeper } from "../../agent/limits/choose.ts";
@@ -8,7 +8,8 @@ import { startJob } from "../support/agent/shell-jobs.ts";
 import { processesNaming } from "../support/processes.ts";
 import { makeScratch, type Scratch } from "../support/scratch.ts";
 
-const TEST_TIMEOUT_MS = 300_000;
+setDefaultTimeout(300_000);
+
 /** Storms are heavy, so they rage in every so manyth round. */
 const STORM_EVERY = 10;
 
@@ -89,17 +90,13 @@ describe.skipIf(process.platform !== "linux").each(ways)(
   ({ executor, limits, rounds, storms }) => {
     afterAll(() => executor.close());
 
-    test(
-      `leave no process behind in ${rounds} rounds of escapes and storms`,
-      async () => {
-        for (let round = 0; round < rounds; round++) {
-          const kinds = Object.values(escapes);
-          if (round % STORM_EVERY === 0) kinds.push(storms[(round / STORM_EVERY) % storms.length] ?? storm);
-          await Promise.all(kinds.map((kind) => raid(kind, round % 3)));
-        }
-      },
-      TEST_TIMEOUT_MS,
-    );
+    test(`leave no process behind in ${rounds} rounds of escapes and storms`, async () => {
+      for (let round = 0; round < rounds; round++) {
+        const kinds = Object.values(escapes);
+        if (round % STORM_EVERY === 0) kinds.push(storms[(round / STORM_EVERY) % storms.length] ?? storm);
+        await Promise.all(kinds.map((kind) => raid(kind, round % 3)));
+      }
+    });
 
     /** One job that does this, which ends by itself or is stopped with or without grace. */
     async function raid(kind: string, how: number): Promise<void> {

@@ -9,7 +9,6 @@ import { waitFor } from "../support/wait.ts";
 
 /** Two agents that were one: a copied directory, a cloned machine, one directory that two containers share. */
 const JOBS = 40;
-const TEST_TIMEOUT_MS = 120_000;
 
 let person: Person;
 let agents: Running[] = [];
@@ -17,7 +16,7 @@ let copies: Scratch[] = [];
 
 beforeAll(async () => {
   person = await Person.withServer();
-}, TEST_TIMEOUT_MS);
+});
 afterAll(() => person?.[Symbol.asyncDispose]());
 
 beforeEach(() => {
@@ -93,87 +92,71 @@ async function endsWell({ jobId, gate }: { jobId: string; gate: string }): Promi
   expect(await person.job(jobId)).toMatchObject({ status: "SUCCESS", attempt: 1, lostCount: 0 });
 }
 
-test(
-  "a copied directory makes a second node: every job runs once, what ran before the copy runs on, and both say what they are",
-  async () => {
-    const original = await agentOf();
-    const long = await runningJob();
-    const copy = await agentOf(await copyOfHome());
-    expect(nodeOf(copy)).not.toBe(nodeOf(original));
-    expect(copy.stderr).toContain(`is a copy of ${person.home.join("agent", "local")}`);
-    expect(await runMany()).toEqual(eachOnce);
-    await endsWell(long);
-    expect(original.process.exitCode).toBeNull();
-    // Started again, both are what they were.
-    await copy.stop();
-    const again = await agentOf(copies[0]?.path);
-    expect(nodeOf(again)).toBe(nodeOf(copy));
-    expect(again.stderr).not.toContain("copy");
-  },
-  TEST_TIMEOUT_MS,
-);
+test("a copied directory makes a second node: every job runs once, what ran before the copy runs on, and both say what they are", async () => {
+  const original = await agentOf();
+  const long = await runningJob();
+  const copy = await agentOf(await copyOfHome());
+  expect(nodeOf(copy)).not.toBe(nodeOf(original));
+  expect(copy.stderr).toContain(`is a copy of ${person.home.join("agent", "local")}`);
+  expect(await runMany()).toEqual(eachOnce);
+  await endsWell(long);
+  expect(original.process.exitCode).toBeNull();
+  // Started again, both are what they were.
+  await copy.stop();
+  const again = await agentOf(copies[0]?.path);
+  expect(nodeOf(again)).toBe(nodeOf(copy));
+  expect(again.stderr).not.toContain("copy");
+});
 
-test(
-  "a copy whose original cannot be seen from there becomes a node of its own as soon as the original is heard of",
-  async () => {
-    const original = await agentOf();
-    const long = await runningJob();
-    // As on a cloned machine: neither machine nor directory is the one that the file was written for.
-    const home = await copyOfHome((node) => ({ ...node, path: "/nowhere/agent/local" }));
-    const copy = await agentOf(home);
-    expect(nodeOf(copy)).not.toBe(nodeOf(original));
-    expect(copy.stderr).toContain("is another agent's at the moment");
-    expect(copy.stderr).toContain(`on ${hostname()}`);
-    expect(copy.stderr).toContain("becomes a node of its own");
-    expect(readdirSync(`${home}/agent/local`).some((name) => name.startsWith("copied-"))).toBe(true);
-    expect(await runMany()).toEqual(eachOnce);
-    await endsWell(long);
-  },
-  TEST_TIMEOUT_MS,
-);
+test("a copy whose original cannot be seen from there becomes a node of its own as soon as the original is heard of", async () => {
+  const original = await agentOf();
+  const long = await runningJob();
+  // As on a cloned machine: neither machine nor directory is the one that the file was written for.
+  const home = await copyOfHome((node) => ({ ...node, path: "/nowhere/agent/local" }));
+  const copy = await agentOf(home);
+  expect(nodeOf(copy)).not.toBe(nodeOf(original));
+  expect(copy.stderr).toContain("is another agent's at the moment");
+  expect(copy.stderr).toContain(`on ${hostname()}`);
+  expect(copy.stderr).toContain("becomes a node of its own");
+  expect(readdirSync(`${home}/agent/local`).some((name) => name.startsWith("copied-"))).toBe(true);
+  expect(await runMany()).toEqual(eachOnce);
+  await endsWell(long);
+});
 
-test(
-  "a copy that may make no node of its own is refused, says why, and leaves the original alone",
-  async () => {
-    await agentOf();
-    const long = await runningJob();
-    const home = await copyOfHome((node) => ({ ...node, path: "/nowhere/agent/local" }));
-    for (const signIn of ["credentials", "config.json"]) rmSync(`${home}/${signIn}`, { recursive: true });
-    const args = ["agent", "run", "--workspace", "local", "--url", person.server.url];
-    const { exitCode, stderr } = await runProgram(home, args, { timeoutMs: 60_000 });
-    expect(exitCode).toBe(77);
-    expect(stderr).toContain("is a copy of node");
-    expect(stderr).toContain("auth login");
-    await endsWell(long);
-  },
-  TEST_TIMEOUT_MS,
-);
+test("a copy that may make no node of its own is refused, says why, and leaves the original alone", async () => {
+  await agentOf();
+  const long = await runningJob();
+  const home = await copyOfHome((node) => ({ ...node, path: "/nowhere/agent/local" }));
+  for (const signIn of ["credentials", "config.json"]) rmSync(`${home}/${signIn}`, { recursive: true });
+  const args = ["agent", "run", "--workspace", "local", "--url", person.server.url];
+  const { exitCode, stderr } = await runProgram(home, args, { timeoutMs: 60_000 });
+  expect(exitCode).toBe(77);
+  expect(stderr).toContain("is a copy of node");
+  expect(stderr).toContain("auth login");
+  await endsWell(long);
+});
 
-test(
-  "an agent whose node was taken stops at once, ends what it ran, and says by whom; nothing runs twice",
-  async () => {
-    const original = await agentOf();
-    const { jobId } = await runningJob();
-    const running = () => person.get(["execution", "list", "--job", jobId, "--json"]).then(JSON.parse);
-    // Its machine is cut off for long enough to count as gone, and its directory was brought back elsewhere.
-    original.process.kill("SIGSTOP");
-    const home = await copyOfHome((node) => ({ ...node, path: "/nowhere/agent/local" }));
-    const other = await agentOf(home);
-    expect(nodeOf(other)).toBe(nodeOf(original));
-    original.process.kill("SIGCONT");
-    expect(await original.process.exited).toBe(75);
-    expect(original.stderr).toContain("Another agent has taken this node");
-    expect(original.stderr).toContain(`process ${other.process.pid} on`);
-    await waitFor("the job to be over", async () => (await person.job(jobId)).status === "FAILED");
-    expect(await person.job(jobId)).toMatchObject({ reason: "NodeLost" });
-    expect(await running()).toHaveLength(1);
-    // Started again, it is a node of its own.
-    const again = await agentOf();
-    expect(nodeOf(again)).not.toBe(nodeOf(other));
-    expect(await runMany()).toEqual(eachOnce);
-  },
-  TEST_TIMEOUT_MS,
-);
+test("an agent whose node was taken stops at once, ends what it ran, and says by whom; nothing runs twice", async () => {
+  const original = await agentOf();
+  const { jobId } = await runningJob();
+  const running = () => person.get(["execution", "list", "--job", jobId, "--json"]).then(JSON.parse);
+  // Its machine is cut off for long enough to count as gone, and its directory was brought back elsewhere.
+  original.process.kill("SIGSTOP");
+  const home = await copyOfHome((node) => ({ ...node, path: "/nowhere/agent/local" }));
+  const other = await agentOf(home);
+  expect(nodeOf(other)).toBe(nodeOf(original));
+  original.process.kill("SIGCONT");
+  expect(await original.process.exited).toBe(75);
+  expect(original.stderr).toContain("Another agent has taken this node");
+  expect(original.stderr).toContain(`process ${other.process.pid} on`);
+  await waitFor("the job to be over", async () => (await person.job(jobId)).status === "FAILED");
+  expect(await person.job(jobId)).toMatchObject({ reason: "NodeLost" });
+  expect(await running()).toHaveLength(1);
+  // Started again, it is a node of its own.
+  const again = await agentOf();
+  expect(nodeOf(again)).not.toBe(nodeOf(other));
+  expect(await runMany()).toEqual(eachOnce);
+});
 
 const unshare = ["unshare", "--uts", "--pid", "--fork", "--mount-proc"];
 const canUnshare = () =>
@@ -210,5 +193,4 @@ test.if(canUnshare())(
     third.process.kill("SIGKILL");
     await third.process.exited;
   },
-  TEST_TIMEOUT_MS,
 );

@@ -6,7 +6,6 @@ import { TestKeychain } from "../support/keychain.ts";
 import { Person } from "../support/person.ts";
 import { TestServer } from "../support/server.ts";
 
-const TEST_TIMEOUT_MS = 30_000;
 /** A command that waits for a keychain ends within this; the limit of one question is 2 s. */
 const HUNG_LIMIT_MS = 8_000;
 
@@ -27,7 +26,7 @@ afterEach(async () => {
 
 /** Runs `body`; each takes seconds at most, whatever the keychain does. */
 function rule(name: string, body: () => Promise<void>): void {
-  test(name, body, TEST_TIMEOUT_MS);
+  test(name, body);
 }
 
 const signIn = () => Person.signIn(server, "local", keychain.env);

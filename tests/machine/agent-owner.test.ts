@@ -7,13 +7,11 @@ import { processesOfJob } from "../support/processes.ts";
 import { Running } from "../support/program.ts";
 import { waitFor, within } from "../support/wait.ts";
 
-const TEST_TIMEOUT_MS = 60_000;
-
 let person: Person;
 
 beforeAll(async () => {
   person = await Person.withServer();
-}, TEST_TIMEOUT_MS);
+});
 afterEach(async () => {
   await person.stopAgents();
   rmSync(person.home.join("agent.yaml"), { force: true });
@@ -51,215 +49,175 @@ async function own(): Promise<Node> {
   return nodes[0] as Node;
 }
 
-test(
-  "agent status says what the agent does, and without one what is known",
-  async () => {
-    const before = await look();
-    expect(before).toMatchObject({
-      exitCode: 69,
-      state: "absent",
-      left: { supervisors: [], undelivered: 0, lost: 0 },
-    });
-    const agent = await person.startAgent(["--slots", "2", "--name", "desk"]);
-    const job = await submitGated("long");
-    const { exitCode, status } = await look();
-    expect(exitCode).toBe(0);
-    expect(status).toMatchObject({
-      pid: agent.process.pid,
-      node: { name: "desk" },
-      server: { url: person.server.url, connection: "up" },
-      nodeStatus: "ACTIVE",
-      slots: { total: 2, taken: 1 },
-      running: [{ jobId: job.id, name: "long", type: "COMMAND", attempt: 1 }],
-      undelivered: 0,
-    });
-    expect(status.running[0]?.enforcedBy).toBe((await own()).caps?.enforcedBy as string);
-    expect(status.supervisors).toHaveLength(1);
-    expect(await person.get(["agent", "status"])).toContain(job.id);
-    await agent.stop("SIGKILL");
-    const after = await look();
-    expect(after).toMatchObject({
-      exitCode: 69,
-      left: { nodeId: status.node?.nodeId, supervisors: [{ jobs: 1 }] },
-    });
-    expect((await person.run(["agent", "status"])).stdout).toContain("1 job may still run without it");
-    for (const one of status.supervisors) process.kill(one.pid, "SIGKILL");
-    const lost = await waitFor("the process that held the job to be gone", async () => {
-      const now = await person.run(["agent", "status"]);
-      return !now.stdout.includes("may still run") && now;
-    });
-    expect(lost).toMatchObject({ exitCode: 69, stdout: expect.stringContaining("held 1 job is gone") });
-    await job.open();
-  },
-  TEST_TIMEOUT_MS,
-);
+test("agent status says what the agent does, and without one what is known", async () => {
+  const before = await look();
+  expect(before).toMatchObject({
+    exitCode: 69,
+    state: "absent",
+    left: { supervisors: [], undelivered: 0, lost: 0 },
+  });
+  const agent = await person.startAgent(["--slots", "2", "--name", "desk"]);
+  const job = await submitGated("long");
+  const { exitCode, status } = await look();
+  expect(exitCode).toBe(0);
+  expect(status).toMatchObject({
+    pid: agent.process.pid,
+    node: { name: "desk" },
+    server: { url: person.server.url, connection: "up" },
+    nodeStatus: "ACTIVE",
+    slots: { total: 2, taken: 1 },
+    running: [{ jobId: job.id, name: "long", type: "COMMAND", attempt: 1 }],
+    undelivered: 0,
+  });
+  expect(status.running[0]?.enforcedBy).toBe((await own()).caps?.enforcedBy as string);
+  expect(status.supervisors).toHaveLength(1);
+  expect(await person.get(["agent", "status"])).toContain(job.id);
+  await agent.stop("SIGKILL");
+  const after = await look();
+  expect(after).toMatchObject({
+    exitCode: 69,
+    left: { nodeId: status.node?.nodeId, supervisors: [{ jobs: 1 }] },
+  });
+  expect((await person.run(["agent", "status"])).stdout).toContain("1 job may still run without it");
+  for (const one of status.supervisors) process.kill(one.pid, "SIGKILL");
+  const lost = await waitFor("the process that held the job to be gone", async () => {
+    const now = await person.run(["agent", "status"]);
+    return !now.stdout.includes("may still run") && now;
+  });
+  expect(lost).toMatchObject({ exitCode: 69, stdout: expect.stringContaining("held 1 job is gone") });
+  await job.open();
+});
 
-test(
-  "an agent that is stopped does not hold up agent status, which says so",
-  async () => {
-    const agent = await person.startAgent();
-    agent.process.kill("SIGSTOP");
-    const { exitCode, stdout } = await person.run(["agent", "status"]);
-    agent.process.kill("SIGCONT");
-    expect(exitCode).toBe(75);
-    expect(stdout).toContain(`process ${agent.process.pid}) does not answer`);
-  },
-  TEST_TIMEOUT_MS,
-);
+test("an agent that is stopped does not hold up agent status, which says so", async () => {
+  const agent = await person.startAgent();
+  agent.process.kill("SIGSTOP");
+  const { exitCode, stdout } = await person.run(["agent", "status"]);
+  agent.process.kill("SIGCONT");
+  expect(exitCode).toBe(75);
+  expect(stdout).toContain(`process ${agent.process.pid}) does not answer`);
+});
 
-test(
-  "agent drain --wait returns when nothing runs; what was drained stays so over a restart, until agent resume",
-  async () => {
-    const first = await person.startAgent(["--slots", "2"]);
-    const job = await submitGated("last");
-    await using draining = new Running(person.home.path, ["agent", "drain", "--wait"]);
-    await draining.said(/takes no new jobs; 1 job still/);
-    const late = await person.submit(["--", "true"]);
-    expect((await look()).status.nodeStatus).toBe("DRAINING");
-    expect(draining.process.exitCode).toBeNull();
-    await job.open();
-    expect(await within(10_000, "agent drain --wait", draining.process.exited)).toBe(0);
-    await first.stop();
-    await person.startAgent(["--slots", "2"]);
-    expect((await own()).status).toBe("DRAINING");
-    expect((await person.job(late)).status).toBe("QUEUED");
-    await person.get(["agent", "resume"]);
-    expect((await person.run(["job", "wait", late])).exitCode).toBe(0);
-  },
-  TEST_TIMEOUT_MS,
-);
+test("agent drain --wait returns when nothing runs; what was drained stays so over a restart, until agent resume", async () => {
+  const first = await person.startAgent(["--slots", "2"]);
+  const job = await submitGated("last");
+  await using draining = new Running(person.home.path, ["agent", "drain", "--wait"]);
+  await draining.said(/takes no new jobs; 1 job still/);
+  const late = await person.submit(["--", "true"]);
+  expect((await look()).status.nodeStatus).toBe("DRAINING");
+  expect(draining.process.exitCode).toBeNull();
+  await job.open();
+  expect(await within(10_000, "agent drain --wait", draining.process.exited)).toBe(0);
+  await first.stop();
+  await person.startAgent(["--slots", "2"]);
+  expect((await own()).status).toBe("DRAINING");
+  expect((await person.job(late)).status).toBe("QUEUED");
+  await person.get(["agent", "resume"]);
+  expect((await person.run(["job", "wait", late])).exitCode).toBe(0);
+});
 
-test(
-  "agent drain and resume work without the agent too, by the owner's sign-in",
-  async () => {
-    const agent = await person.startAgent();
-    await agent.stop();
-    await person.get(["agent", "drain", "--wait"]);
-    await person.startAgent();
-    expect((await own()).status).toBe("DRAINING");
-    await person.get(["agent", "resume"]);
-    expect((await own()).status).toBe("ACTIVE");
-    await using stranger = await Person.stranger();
-    const never = await stranger.run(["agent", "drain"]);
-    expect(never).toMatchObject({ exitCode: 66, stderr: expect.stringContaining("never been a node") });
-  },
-  TEST_TIMEOUT_MS,
-);
+test("agent drain and resume work without the agent too, by the owner's sign-in", async () => {
+  const agent = await person.startAgent();
+  await agent.stop();
+  await person.get(["agent", "drain", "--wait"]);
+  await person.startAgent();
+  expect((await own()).status).toBe("DRAINING");
+  await person.get(["agent", "resume"]);
+  expect((await own()).status).toBe("ACTIVE");
+  await using stranger = await Person.stranger();
+  const never = await stranger.run(["agent", "drain"]);
+  expect(never).toMatchObject({ exitCode: 66, stderr: expect.stringContaining("never been a node") });
+});
 
-test(
-  "agent stop waits for what runs; --now cancels it; --keep-jobs leaves it to the next agent",
-  async () => {
-    await person.startAgent();
-    const kept = await submitGated("kept");
-    expect(await person.get(["agent", "stop", "--keep-jobs"])).toBe("");
-    expect(processesOfJob(kept.id)).toContain(kept.pid);
-    await person.startAgent();
-    await using stopping = new Running(person.home.path, ["agent", "stop"]);
-    await stopping.said(/Waiting for 1 job/);
-    await kept.open();
-    expect(await within(15_000, "agent stop", stopping.process.exited)).toBe(0);
-    expect(await person.job(kept.id)).toMatchObject({ status: "SUCCESS", attempt: 1 });
-    await person.startAgent();
-    const cancelled = await submitGated("cancelled");
-    expect((await person.run(["agent", "stop", "--now"])).exitCode).toBe(0);
-    expect((await person.job(cancelled.id)).status).toBe("CANCELLED");
-    expect(await person.run(["agent", "stop"])).toMatchObject({
-      exitCode: 0,
-      stderr: expect.stringContaining("does not run here"),
-    });
-  },
-  TEST_TIMEOUT_MS,
-);
+test("agent stop waits for what runs; --now cancels it; --keep-jobs leaves it to the next agent", async () => {
+  await person.startAgent();
+  const kept = await submitGated("kept");
+  expect(await person.get(["agent", "stop", "--keep-jobs"])).toBe("");
+  expect(processesOfJob(kept.id)).toContain(kept.pid);
+  await person.startAgent();
+  await using stopping = new Running(person.home.path, ["agent", "stop"]);
+  await stopping.said(/Waiting for 1 job/);
+  await kept.open();
+  expect(await within(15_000, "agent stop", stopping.process.exited)).toBe(0);
+  expect(await person.job(kept.id)).toMatchObject({ status: "SUCCESS", attempt: 1 });
+  await person.startAgent();
+  const cancelled = await submitGated("cancelled");
+  expect((await person.run(["agent", "stop", "--now"])).exitCode).toBe(0);
+  expect((await person.job(cancelled.id)).status).toBe("CANCELLED");
+  expect(await person.run(["agent", "stop"])).toMatchObject({
+    exitCode: 0,
+    stderr: expect.stringContaining("does not run here"),
+  });
+});
 
-test(
-  "agent run --replace takes the jobs over: same processes, one execution, no line lost",
-  async () => {
-    const first = await person.startAgent();
-    const job = await submitGated("moved");
-    const second = await person.startAgent(["--replace"]);
-    expect(await within(5_000, "the first agent's end", first.process.exited)).toBe(0);
-    expect(processesOfJob(job.id)).toContain(job.pid);
-    expect((await look()).status.pid).toBe(second.process.pid);
-    await job.open();
-    expect((await person.run(["job", "wait", job.id])).exitCode).toBe(0);
-    expect(await person.job(job.id)).toMatchObject({ attempt: 1 });
-    expect((await person.get(["job", "logs", job.id])).split("\n")).toHaveLength(2);
-    const [, leftMs] = /has left within (\d+) ms/.exec(second.stderr) ?? [];
-    expect(Number(leftMs)).toBeLessThan(2_000);
-  },
-  TEST_TIMEOUT_MS,
-);
+test("agent run --replace takes the jobs over: same processes, one execution, no line lost", async () => {
+  const first = await person.startAgent();
+  const job = await submitGated("moved");
+  const second = await person.startAgent(["--replace"]);
+  expect(await within(5_000, "the first agent's end", first.process.exited)).toBe(0);
+  expect(processesOfJob(job.id)).toContain(job.pid);
+  expect((await look()).status.pid).toBe(second.process.pid);
+  await job.open();
+  expect((await person.run(["job", "wait", job.id])).exitCode).toBe(0);
+  expect(await person.job(job.id)).toMatchObject({ attempt: 1 });
+  expect((await person.get(["job", "logs", job.id])).split("\n")).toHaveLength(2);
+  const [, leftMs] = /has left within (\d+) ms/.exec(second.stderr) ?? [];
+  expect(Number(leftMs)).toBeLessThan(2_000);
+});
 
-test(
-  "agent run --once takes one of three jobs and --max-jobs the other two, with more slots than that",
-  async () => {
-    const ids: string[] = [];
-    for (const code of [3, 0, 0]) ids.push(await person.submit(["--", "sh", "-c", `exit ${code}`]));
-    const statuses = async () =>
-      (await Promise.all(ids.map((id) => person.job(id)))).map((job) => job.status);
-    expect(await runToItsEnd(["--once", "--slots", "4"])).toMatchObject({ exitCode: 0 });
-    expect(await statuses()).toEqual(["FAILED", "QUEUED", "QUEUED"]);
-    const more = await person.submit(["--", "true"]);
-    expect(await runToItsEnd(["--max-jobs", "2", "--slots", "4"])).toMatchObject({ exitCode: 0 });
-    expect(await statuses()).toEqual(["FAILED", "SUCCESS", "SUCCESS"]);
-    expect((await person.job(more)).status).toBe("QUEUED");
-    const idle = await runToItsEnd(["--idle-exit", "0.5"]);
-    expect(idle).toMatchObject({ exitCode: 0, stderr: expect.stringContaining("No job came for 0.5 s") });
-    expect((await person.job(more)).status).toBe("SUCCESS");
-    expect((await person.run(["agent", "run", "--once", "--max-jobs", "2"])).exitCode).toBe(64);
-  },
-  TEST_TIMEOUT_MS,
-);
+test("agent run --once takes one of three jobs and --max-jobs the other two, with more slots than that", async () => {
+  const ids: string[] = [];
+  for (const code of [3, 0, 0]) ids.push(await person.submit(["--", "sh", "-c", `exit ${code}`]));
+  const statuses = async () => (await Promise.all(ids.map((id) => person.job(id)))).map((job) => job.status);
+  expect(await runToItsEnd(["--once", "--slots", "4"])).toMatchObject({ exitCode: 0 });
+  expect(await statuses()).toEqual(["FAILED", "QUEUED", "QUEUED"]);
+  const more = await person.submit(["--", "true"]);
+  expect(await runToItsEnd(["--max-jobs", "2", "--slots", "4"])).toMatchObject({ exitCode: 0 });
+  expect(await statuses()).toEqual(["FAILED", "SUCCESS", "SUCCESS"]);
+  expect((await person.job(more)).status).toBe("QUEUED");
+  const idle = await runToItsEnd(["--idle-exit", "0.5"]);
+  expect(idle).toMatchObject({ exitCode: 0, stderr: expect.stringContaining("No job came for 0.5 s") });
+  expect((await person.job(more)).status).toBe("SUCCESS");
+  expect((await person.run(["agent", "run", "--once", "--max-jobs", "2"])).exitCode).toBe(64);
+});
 
-test(
-  "a change of agent.yaml counts for jobs from then on; a wrong one is told with its line and changes nothing",
-  async () => {
-    const file = person.home.join("agent.yaml");
-    const agent = await person.startAgent(["--slots", "3", "--label", "room=attic"]);
-    const old = await submitGated("old");
-    const labels = async () => (await own()).labels;
-    await Bun.write(
-      file,
-      "limits:\n  memoryMb: 300\nlabels: {room: cellar, disk: ssd, floor: 3}\nslots: 1\n",
-    );
-    await waitFor("the new labels", async () => (await labels()).disk === "ssd");
-    expect(await own()).toMatchObject({
-      labels: { room: "attic", floor: "3" },
-      capacity: { memoryMb: 300, slots: 3 },
-      caps: { memoryMb: 300 },
-    });
-    const fresh = await submitGated("fresh");
-    const { running } = (await look()).status;
-    expect(running.find((one) => one.jobId === old.id)?.limits?.memoryMb).toBeUndefined();
-    expect(running.find((one) => one.jobId === fresh.id)?.limits?.memoryMb).toBe(300);
-    await Bun.write(file, "limits:\n  memoryMb: lots\n");
-    await agent.said(/agent\.yaml:2:3: limits\.memoryMb: .*expected number/);
-    const { settings } = (await look()).status;
-    expect(settings.error).toContain("agent.yaml:2:3: limits.memoryMb");
-    expect((await own()).caps?.memoryMb).toBe(300);
-    await Bun.write(`${file}.new`, "limits: {memoryMb: 400}\n");
-    renameSync(`${file}.new`, file);
-    await waitFor("the replaced file", async () => (await own()).caps?.memoryMb === 400);
-    expect((await look()).status.settings.error).toBeUndefined();
-    rmSync(file);
-    await waitFor("the defaults", async () => (await own()).caps?.memoryMb === undefined);
-    agent.process.kill("SIGHUP");
-    await agent.said(/All is as it was/);
-    for (const job of [old, fresh]) await job.open();
-    expect((await person.run(["job", "wait", old.id, fresh.id])).exitCode).toBe(0);
-  },
-  TEST_TIMEOUT_MS,
-);
+test("a change of agent.yaml counts for jobs from then on; a wrong one is told with its line and changes nothing", async () => {
+  const file = person.home.join("agent.yaml");
+  const agent = await person.startAgent(["--slots", "3", "--label", "room=attic"]);
+  const old = await submitGated("old");
+  const labels = async () => (await own()).labels;
+  await Bun.write(file, "limits:\n  memoryMb: 300\nlabels: {room: cellar, disk: ssd, floor: 3}\nslots: 1\n");
+  await waitFor("the new labels", async () => (await labels()).disk === "ssd");
+  expect(await own()).toMatchObject({
+    labels: { room: "attic", floor: "3" },
+    capacity: { memoryMb: 300, slots: 3 },
+    caps: { memoryMb: 300 },
+  });
+  const fresh = await submitGated("fresh");
+  const { running } = (await look()).status;
+  expect(running.find((one) => one.jobId === old.id)?.limits?.memoryMb).toBeUndefined();
+  expect(running.find((one) => one.jobId === fresh.id)?.limits?.memoryMb).toBe(300);
+  await Bun.write(file, "limits:\n  memoryMb: lots\n");
+  await agent.said(/agent\.yaml:2:3: limits\.memoryMb: .*expected number/);
+  const { settings } = (await look()).status;
+  expect(settings.error).toContain("agent.yaml:2:3: limits.memoryMb");
+  expect((await own()).caps?.memoryMb).toBe(300);
+  await Bun.write(`${file}.new`, "limits: {memoryMb: 400}\n");
+  renameSync(`${file}.new`, file);
+  await waitFor("the replaced file", async () => (await own()).caps?.memoryMb === 400);
+  expect((await look()).status.settings.error).toBeUndefined();
+  rmSync(file);
+  await waitFor("the defaults", async () => (await own()).caps?.memoryMb === undefined);
+  agent.process.kill("SIGHUP");
+  await agent.said(/All is as it was/);
+  for (const job of [old, fresh]) await job.open();
+  expect((await person.run(["job", "wait", old.id, fresh.id])).exitCode).toBe(0);
+});
 
-test(
-  "a wrong agent.yaml keeps the agent from starting: 78, with file, line, field and what was expected",
-  async () => {
-    const file = person.home.join("agent.yaml");
-    await Bun.write(file, "labels: {a: b}\nlimits:\n  cpu: fast\n  gpus: 1\n");
-    const { exitCode, stderr, stdout } = await person.run(["agent", "run"]);
-    expect({ exitCode, stdout }).toEqual({ exitCode: 78, stdout: "" });
-    expect(stderr).toMatch(/agent\.yaml:3:3: limits\.cpu: .*expected number/);
-    expect(stderr).toMatch(/agent\.yaml:4:3: limits\.gpus: unknown field/);
-  },
-  TEST_TIMEOUT_MS,
-);
+test("a wrong agent.yaml keeps the agent from starting: 78, with file, line, field and what was expected", async () => {
+  const file = person.home.join("agent.yaml");
+  await Bun.write(file, "labels: {a: b}\nlimits:\n  cpu: fast\n  gpus: 1\n");
+  const { exitCode, stderr, stdout } = await person.run(["agent", "run"]);
+  expect({ exitCode, stdout }).toEqual({ exitCode: 78, stdout: "" });
+  expect(stderr).toMatch(/agent\.yaml:3:3: limits\.cpu: .*expected number/);
+  expect(stderr).toMatch(/agent\.yaml:4:3: limits\.gpus: unknown field/);
+});

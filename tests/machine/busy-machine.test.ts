@@ -3,7 +3,7 @@ import type { Node } from "../../shared/node.ts";
 import { Person } from "../support/person.ts";
 import { waitFor } from "../support/wait.ts";
 
-const TEST_TIMEOUT_MS = 120_000;
+const JOB_LIMIT_MS = 90_000;
 const BUSY_SECONDS = 25;
 const BUSY_PROCESSES = 8;
 /** A heartbeat comes every 10 s; at 30 s the node would be OFFLINE. */
@@ -16,55 +16,47 @@ let person: Person;
 
 beforeAll(async () => {
   person = await Person.withServer();
-}, TEST_TIMEOUT_MS);
+});
 afterEach(() => person.stopAgents());
 afterAll(() => person?.[Symbol.asyncDispose]());
 
-test(
-  "a job that keeps every processor busy does not keep the agent from its heartbeats, and ends in SUCCESS",
-  async () => {
-    await person.startAgent(["--slots", "2"]);
-    const burn = `timeout ${BUSY_SECONDS} sh -c 'while :; do :; done' &`;
-    const id = await person.submit(["--", "sh", "-c", `${burn.repeat(BUSY_PROCESSES)} wait; echo done`]);
-    const token = await person.get(["auth", "print-token"]);
-    let longestMs = 0;
-    await waitFor(
-      "the job to end",
-      async () => {
-        await Bun.sleep(LOOK_EVERY_MS);
-        const node = await theNode(token);
-        expect(node?.status).toBe("ACTIVE");
-        longestMs = Math.max(longestMs, Date.now() - Date.parse(node?.lastHeartbeatAt ?? ""));
-        const job = await person.server.api.call("jobs.retrieve", { jobId: id }, { token });
-        return job.status !== "RUNNING" && job.status !== "ASSIGNED" && job.status !== "QUEUED";
-      },
-      { timeoutMs: TEST_TIMEOUT_MS },
-    );
-    expect(longestMs).toBeLessThan(MAX_SILENCE_MS);
-    expect(await person.job(id)).toMatchObject({ status: "SUCCESS", attempt: 1 });
-    expect(await person.get(["job", "logs", id])).toBe("done");
-  },
-  TEST_TIMEOUT_MS,
-);
+test("a job that keeps every processor busy does not keep the agent from its heartbeats, and ends in SUCCESS", async () => {
+  await person.startAgent(["--slots", "2"]);
+  const burn = `timeout ${BUSY_SECONDS} sh -c 'while :; do :; done' &`;
+  const id = await person.submit(["--", "sh", "-c", `${burn.repeat(BUSY_PROCESSES)} wait; echo done`]);
+  const token = await person.get(["auth", "print-token"]);
+  let longestMs = 0;
+  await waitFor(
+    "the job to end",
+    async () => {
+      await Bun.sleep(LOOK_EVERY_MS);
+      const node = await theNode(token);
+      expect(node?.status).toBe("ACTIVE");
+      longestMs = Math.max(longestMs, Date.now() - Date.parse(node?.lastHeartbeatAt ?? ""));
+      const job = await person.server.api.call("jobs.retrieve", { jobId: id }, { token });
+      return job.status !== "RUNNING" && job.status !== "ASSIGNED" && job.status !== "QUEUED";
+    },
+    { timeoutMs: JOB_LIMIT_MS },
+  );
+  expect(longestMs).toBeLessThan(MAX_SILENCE_MS);
+  expect(await person.job(id)).toMatchObject({ status: "SUCCESS", attempt: 1 });
+  expect(await person.get(["job", "logs", id])).toBe("done");
+});
 
-test(
-  "an agent that was held, as by a machine that slept, says so and goes on in the same session; its job runs through",
-  async () => {
-    const agent = await person.startAgent(["--slots", "2"]);
-    const gate = person.home.join("gate");
-    const id = await person.submit(["--", "sh", "-c", `until [ -e ${gate} ]; do sleep 0.1; done; echo done`]);
-    await waitFor(`job ${id} to run`, async () => (await person.job(id)).status === "RUNNING");
-    agent.process.kill("SIGSTOP");
-    await Bun.sleep(HELD_MS);
-    agent.process.kill("SIGCONT");
-    await agent.said(/stood still for at least \d+ s: .* asking it which of the 1 here are still wanted/);
-    await Bun.write(gate, "");
-    await person.get(["job", "wait", id]);
-    expect(await person.job(id)).toMatchObject({ status: "SUCCESS", attempt: 1 });
-    expect(agent.stderr.match(/Registered as/g)).toHaveLength(1);
-  },
-  TEST_TIMEOUT_MS,
-);
+test("an agent that was held, as by a machine that slept, says so and goes on in the same session; its job runs through", async () => {
+  const agent = await person.startAgent(["--slots", "2"]);
+  const gate = person.home.join("gate");
+  const id = await person.submit(["--", "sh", "-c", `until [ -e ${gate} ]; do sleep 0.1; done; echo done`]);
+  await waitFor(`job ${id} to run`, async () => (await person.job(id)).status === "RUNNING");
+  agent.process.kill("SIGSTOP");
+  await Bun.sleep(HELD_MS);
+  agent.process.kill("SIGCONT");
+  await agent.said(/stood still for at least \d+ s: .* asking it which of the 1 here are still wanted/);
+  await Bun.write(gate, "");
+  await person.get(["job", "wait", id]);
+  expect(await person.job(id)).toMatchObject({ status: "SUCCESS", attempt: 1 });
+  expect(agent.stderr.match(/Registered as/g)).toHaveLength(1);
+});
 
 async function theNode(token: string): Promise<Node | undefined> {
   const { nodes } = await person.server.api.call("nodes.list", {}, { token });

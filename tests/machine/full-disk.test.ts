@@ -4,7 +4,6 @@ import { Person } from "../support/person.ts";
 import { SmallDisk } from "../support/small-disk.ts";
 import { waitFor } from "../support/wait.ts";
 
-const TEST_TIMEOUT_MS = 90_000;
 const DISK_MB = 64;
 const NEEDED_MB = 32;
 
@@ -14,7 +13,7 @@ let disk: SmallDisk | undefined;
 beforeAll(async () => {
   person = await Person.withServer();
   if (SmallDisk.isPossible) disk = SmallDisk.mount(person.home.join("agent"), DISK_MB);
-}, TEST_TIMEOUT_MS);
+});
 afterAll(async () => {
   await person?.stopAgents();
   disk?.[Symbol.dispose]();
@@ -48,5 +47,4 @@ test.skipIf(!SmallDisk.isPossible)(
     await person.get(["job", "wait", waiting]);
     expect(await person.get(["job", "logs", waiting])).toBe("later");
   },
-  TEST_TIMEOUT_MS,
 );

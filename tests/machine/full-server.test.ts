@@ -6,7 +6,6 @@ import { TestServer } from "../support/server.ts";
 import { SmallDisk } from "../support/small-disk.ts";
 import { waitFor } from "../support/wait.ts";
 
-const TEST_TIMEOUT_MS = 120_000;
 const DISK_MB = 48;
 
 test.skipIf(!SmallDisk.isPossible)(
@@ -35,5 +34,4 @@ test.skipIf(!SmallDisk.isPossible)(
     });
     await person.stopAgents();
   },
-  TEST_TIMEOUT_MS,
 );

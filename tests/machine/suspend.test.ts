@@ -6,7 +6,6 @@ import { Person } from "../support/person.ts";
 import { supervisorsBelow } from "../support/supervisors.ts";
 import { quickest, waitFor } from "../support/wait.ts";
 
-const TEST_TIMEOUT_MS = 120_000;
 const WATCHED_MS = 30_000;
 /** The runtime tidies its memory up for a while after the last work. */
 const SETTLE_MS = 8_000;
@@ -18,73 +17,61 @@ let person: Person;
 
 beforeAll(async () => {
   person = await Person.withServer();
-}, TEST_TIMEOUT_MS);
+});
 afterEach(() => person.stopAgents());
 afterAll(() => person?.[Symbol.asyncDispose]());
 
-test(
-  "an agent that sleeps uses no more than 0.1 % of a core, counts as SUSPENDED, and starts a job within a second",
-  async () => {
-    const agent = await startAgent({ idleSuspendSeconds: 0 });
-    const { pid } = agent.process;
-    await agent.said(/Nothing to do for 0 s; asleep until a job comes\./);
+test("an agent that sleeps uses no more than 0.1 % of a core, counts as SUSPENDED, and starts a job within a second", async () => {
+  const agent = await startAgent({ idleSuspendSeconds: 0 });
+  const { pid } = agent.process;
+  await agent.said(/Nothing to do for 0 s; asleep until a job comes\./);
+  await untilAsleep();
+  expect(childrenOf(pid)).toEqual([]);
+
+  expect(await leastCpuMs(pid)).toBeLessThanOrEqual(MAX_CPU_MS);
+  expect((await node())?.status).toBe("SUSPENDED");
+
+  let wakes = 0;
+  const wakeMs = await quickest(MAX_WAKE_MS, async () => {
     await untilAsleep();
-    expect(childrenOf(pid)).toEqual([]);
+    const { submittedMs, startedMs } = await startOfJob();
+    console.info(`awake and started within ${startedMs - submittedMs} ms`);
+    wakes++;
+    const sleeps = () => agent.stderr.split("asleep until a job comes").length - 1;
+    await waitFor("it to sleep again", () => sleeps() === 1 + wakes);
+    return startedMs - submittedMs;
+  });
+  expect(wakeMs).toBeLessThan(MAX_WAKE_MS);
+  expect(agent.stderr).toContain("Awake: a job came.");
+  expect(await agent.stop()).toBe(0);
+});
 
-    expect(await leastCpuMs(pid)).toBeLessThanOrEqual(MAX_CPU_MS);
-    expect((await node())?.status).toBe("SUSPENDED");
+test("a node with too little free disk takes no job and says why, also while it sleeps; with enough again it does", async () => {
+  const agent = await startAgent({ idleSuspendSeconds: 0, minFreeDiskMb: 1_000_000_000 });
+  await agent.said(/Taking no new jobs: only \d+ MiB are free below .*, and 1000000000 MiB must be/);
+  await waitFor("the server to know", async () => (await node())?.refusing !== undefined);
+  const { submittedMs, startedMs } = await startOfJob(async (id) => {
+    await waitFor("the job to say why it waits", async () =>
+      (await person.get(["job", "why", id])).includes("1000000000 MiB must be"),
+    );
+    await Bun.write(person.home.join("agent.yaml"), JSON.stringify({ minFreeDiskMb: 0 }));
+  });
+  expect(startedMs).toBeGreaterThan(submittedMs);
+  await agent.said(/Taking new jobs again/);
+  expect((await node())?.refusing).toBeUndefined();
+});
 
-    let wakes = 0;
-    const wakeMs = await quickest(MAX_WAKE_MS, async () => {
-      await untilAsleep();
-      const { submittedMs, startedMs } = await startOfJob();
-      console.info(`awake and started within ${startedMs - submittedMs} ms`);
-      wakes++;
-      const sleeps = () => agent.stderr.split("asleep until a job comes").length - 1;
-      await waitFor("it to sleep again", () => sleeps() === 1 + wakes);
-      return startedMs - submittedMs;
-    });
-    expect(wakeMs).toBeLessThan(MAX_WAKE_MS);
-    expect(agent.stderr).toContain("Awake: a job came.");
-    expect(await agent.stop()).toBe(0);
-  },
-  TEST_TIMEOUT_MS,
-);
-
-test(
-  "a node with too little free disk takes no job and says why, also while it sleeps; with enough again it does",
-  async () => {
-    const agent = await startAgent({ idleSuspendSeconds: 0, minFreeDiskMb: 1_000_000_000 });
-    await agent.said(/Taking no new jobs: only \d+ MiB are free below .*, and 1000000000 MiB must be/);
-    await waitFor("the server to know", async () => (await node())?.refusing !== undefined);
-    const { submittedMs, startedMs } = await startOfJob(async (id) => {
-      await waitFor("the job to say why it waits", async () =>
-        (await person.get(["job", "why", id])).includes("1000000000 MiB must be"),
-      );
-      await Bun.write(person.home.join("agent.yaml"), JSON.stringify({ minFreeDiskMb: 0 }));
-    });
-    expect(startedMs).toBeGreaterThan(submittedMs);
-    await agent.said(/Taking new jobs again/);
-    expect((await node())?.refusing).toBeUndefined();
-  },
-  TEST_TIMEOUT_MS,
-);
-
-test(
-  "an agent that sleeps finds its server again after it was killed, and jobs still wake it",
-  async () => {
-    const agent = await startAgent({ idleSuspendSeconds: 0 });
-    await agent.said(/asleep until a job comes/);
-    await person.server.kill();
-    await agent.said(/Trying again until it answers/);
-    await person.server.startAgain();
-    await agent.said(/The server is back/);
-    await startOfJob();
-    await agent.said(/Awake: a job came/);
-    expect(agent.stderr.match(/Registered as/g)).toHaveLength(1);
-  },
-  TEST_TIMEOUT_MS,
-);
+test("an agent that sleeps finds its server again after it was killed, and jobs still wake it", async () => {
+  const agent = await startAgent({ idleSuspendSeconds: 0 });
+  await agent.said(/asleep until a job comes/);
+  await person.server.kill();
+  await agent.said(/Trying again until it answers/);
+  await person.server.startAgain();
+  await agent.said(/The server is back/);
+  await startOfJob();
+  await agent.said(/Awake: a job came/);
+  expect(agent.stderr.match(/Registered as/g)).toHaveLength(1);
+});
 
 async function untilAsleep(): Promise<void> {
   await waitFor("the process for jobs to end", () => supervisorsBelow(person.home.path).length === 0);

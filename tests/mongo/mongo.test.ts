@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { afterAll, beforeAll, expect, test } from "bun:test";
 import { MongoClient } from "mongodb";
 import type { Seal } from "../../server/auth/seal.ts";
 import { openMongoStores } from "../../server/compose/open-stores.ts";
@@ -28,9 +28,6 @@ const DATABASE = "contract";
 /** Marks what the test itself asks of the database. */
 const OWN = "of the test";
 const PROFILE_BYTES = 128 * 1024 * 1024;
-const START_MS = 120_000;
-
-setDefaultTimeout(60_000);
 
 let mongo: TestMongo;
 let observer: MongoClient;
@@ -42,11 +39,11 @@ beforeAll(async () => {
   const db = observer.db(DATABASE);
   await db.createCollection("system.profile", { capped: true, size: PROFILE_BYTES });
   await db.command({ profile: 2 });
-}, START_MS);
+});
 afterAll(async () => {
   await observer.close();
   await mongo[Symbol.asyncDispose]();
-}, START_MS);
+});
 
 controlPlaneContract("MongoDB", openEmpty);
 allowContract("MongoDB", openEmpty);

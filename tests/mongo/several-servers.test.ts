@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
+import { afterAll, beforeAll, beforeEach, expect, test } from "bun:test";
 import type { Db, Document } from "mongodb";
 import { openMongoStores } from "../../server/compose/open-stores.ts";
 import type { Stores } from "../../server/compose/stores.ts";
@@ -14,9 +14,7 @@ import { TestMongo } from "../support/mongod.ts";
 
 const AT_MS = Date.parse("2026-01-01T00:00:00Z");
 const AT = new Date(AT_MS).toISOString();
-const START_MS = 120_000;
 
-setDefaultTimeout(60_000);
 const MEMBERS = 3;
 const NOT_PRIMARY = 10_107;
 /** A primary that steps down is replaced within the election timeout of the test's replica set, and some. */
@@ -33,11 +31,11 @@ beforeAll(async () => {
     openMongoStores(mongo.url("servers")),
     openMongoStores(mongo.url("servers")),
   ]);
-}, START_MS);
+});
 afterAll(async () => {
   await Promise.all([one.close(), two.close()]);
   await mongo[Symbol.asyncDispose]();
-}, START_MS);
+});
 beforeEach(() => {
   // Each test has a business, and with it a queue, of its own.
   businessId = newId("biz");

@@ -107,7 +107,7 @@ test("without Redis work only comes later: no job waits longer than the safety t
   await node.report(executionId, "SUCCEEDED", { exitCode: 0 });
   await reading;
   expect(texts).toEqual(["one", "two"]);
-}, 30_000);
+});
 
 test("what is due at a server that is gone is done on time by another one: schedules, starts, and ends of waiting", async () => {
   await using fleet = await Fleet.start(2);
@@ -129,7 +129,7 @@ test("what is due at a server that is gone is done on time by another one: sched
   const fired = async () => (await other.api.call("schedules.fires", { scheduleId }, user)).fires.length > 0;
   await waitFor("the schedule to fire", fired);
   expect(Date.now() - dueAtMs).toBeLessThan(OVER_THE_BUS_MS);
-}, 90_000);
+});
 
 /** Servers that share a store and a Redis, each with a bus and a socket of its own. */
 class Fleet implements AsyncDisposable {

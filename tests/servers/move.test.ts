@@ -11,7 +11,6 @@ import { Running, runProgram } from "../support/program.ts";
 import { makeScratch, type Scratch } from "../support/scratch.ts";
 import { TestServer } from "../support/server.ts";
 
-const TEST_TIMEOUT_MS = 120_000;
 /** Enough for several chunks of the largest table, so that there is a middle to be ended in. */
 const MANY_JOBS = 40_000;
 
@@ -20,188 +19,160 @@ let databases = 0;
 
 beforeAll(async () => {
   mongo = await TestMongo.start();
-}, TEST_TIMEOUT_MS);
+});
 afterAll(async () => {
   await mongo[Symbol.asyncDispose]();
-}, TEST_TIMEOUT_MS);
+});
 
-test(
-  "every table and every column of the embedded store is moved, or is said not to be",
-  async () => {
-    await using scratch = await makeScratch();
-    await openSqliteStores(scratch.path).close();
-    using source = MoveSource.open(scratch.path);
-    expect(source.unknownParts()).toEqual([]);
-    expect(notMoved).toEqual(["compute_migrations"]);
-  },
-  TEST_TIMEOUT_MS,
-);
+test("every table and every column of the embedded store is moved, or is said not to be", async () => {
+  await using scratch = await makeScratch();
+  await openSqliteStores(scratch.path).close();
+  using source = MoveSource.open(scratch.path);
+  expect(source.unknownParts()).toEqual([]);
+  expect(notMoved).toEqual(["compute_migrations"]);
+});
 
-test(
-  "a table or column that nobody moves is named",
-  async () => {
-    await using scratch = await makeScratch();
-    await openSqliteStores(scratch.path).close();
-    const sql = "CREATE TABLE compute_news (a TEXT); ALTER TABLE compute_users ADD COLUMN shoe_size INTEGER";
-    const db = new Database(scratch.join("compute.db"));
-    db.exec(sql);
-    db.close();
-    const { exitCode, stderr } = await migrate(scratch, newDatabase());
-    expect(exitCode).toBe(65);
-    expect(stderr).toContain("compute_news, compute_users.shoe_size");
-  },
-  TEST_TIMEOUT_MS,
-);
+test("a table or column that nobody moves is named", async () => {
+  await using scratch = await makeScratch();
+  await openSqliteStores(scratch.path).close();
+  const sql = "CREATE TABLE compute_news (a TEXT); ALTER TABLE compute_users ADD COLUMN shoe_size INTEGER";
+  const db = new Database(scratch.join("compute.db"));
+  db.exec(sql);
+  db.close();
+  const { exitCode, stderr } = await migrate(scratch, newDatabase());
+  expect(exitCode).toBe(65);
+  expect(stderr).toContain("compute_news, compute_users.shoe_size");
+});
 
-test(
-  "an installation that was moved goes on: the same jobs, logs and tokens, and the agent with the key it had",
-  async () => {
-    const url = newDatabase();
-    await using old = await TestServer.start();
-    await using person = await Person.signIn(old);
-    const agent = await person.startAgent(["--slots", "4"]);
-    const submits = Array.from({ length: 6 }, (_, i) =>
-      person.submit(["--wait", "--name", `moved-${i}`, "--", "sh", "-c", `echo line of ${i}; echo second`]),
-    );
-    const ids = await Promise.all(submits);
-    const waiting = await person.submit(["--label", "not=there", "--idempotency-key", "once", "--", "true"]);
-    const token = await person.get(["auth", "print-token"]);
-    await addOneOfEverything(old.api, { token }, waiting);
-    const before = await everything(old.api, { token });
-    expect(before.jobs).toHaveLength(8);
+test("an installation that was moved goes on: the same jobs, logs and tokens, and the agent with the key it had", async () => {
+  const url = newDatabase();
+  await using old = await TestServer.start();
+  await using person = await Person.signIn(old);
+  const agent = await person.startAgent(["--slots", "4"]);
+  const submits = Array.from({ length: 6 }, (_, i) =>
+    person.submit(["--wait", "--name", `moved-${i}`, "--", "sh", "-c", `echo line of ${i}; echo second`]),
+  );
+  const ids = await Promise.all(submits);
+  const waiting = await person.submit(["--label", "not=there", "--idempotency-key", "once", "--", "true"]);
+  const token = await person.get(["auth", "print-token"]);
+  await addOneOfEverything(old.api, { token }, waiting);
+  const before = await everything(old.api, { token });
+  expect(before.jobs).toHaveLength(8);
 
-    const refused = await migrate(old.scratch, url, ["--from", `sqlite:${old.scratch.join("data")}`]);
-    expect(refused).toMatchObject({ exitCode: 69, stdout: "" });
-    expect(refused.stderr).toContain("in use by another server");
+  const refused = await migrate(old.scratch, url, ["--from", `sqlite:${old.scratch.join("data")}`]);
+  expect(refused).toMatchObject({ exitCode: 69, stdout: "" });
+  expect(refused.stderr).toContain("in use by another server");
 
-    await old.stop();
-    const from = ["--from", `sqlite:${old.scratch.join("data")}`];
-    const dry = await migrate(old.scratch, url, [...from, "--dry-run"]);
-    expect(dry).toMatchObject({ exitCode: 0 });
-    expect(dry.stdout).toMatch(/compute_jobs\s+8\s/);
-    expect(await mongo.withClient((client) => client.db(databaseOf(url)).collections())).toEqual([]);
+  await old.stop();
+  const from = ["--from", `sqlite:${old.scratch.join("data")}`];
+  const dry = await migrate(old.scratch, url, [...from, "--dry-run"]);
+  expect(dry).toMatchObject({ exitCode: 0 });
+  expect(dry.stdout).toMatch(/compute_jobs\s+8\s/);
+  expect(await mongo.withClient((client) => client.db(databaseOf(url)).collections())).toEqual([]);
 
-    const moved = await migrate(old.scratch, url, [...from, "--json"]);
-    expect(moved).toMatchObject({ exitCode: 0 });
-    const { tables } = JSON.parse(moved.stdout) as {
-      tables: { table: string; rows: number; same: boolean }[];
-    };
-    expect(tables.filter((table) => !table.same)).toEqual([]);
-    const rows = Object.fromEntries(tables.map((table) => [table.table, table.rows]));
-    expect(rows).toMatchObject({
-      compute_jobs: 8,
-      compute_executions: 6,
-      compute_nodes: 1,
-      compute_users: 1,
-    });
+  const moved = await migrate(old.scratch, url, [...from, "--json"]);
+  expect(moved).toMatchObject({ exitCode: 0 });
+  const { tables } = JSON.parse(moved.stdout) as {
+    tables: { table: string; rows: number; same: boolean }[];
+  };
+  expect(tables.filter((table) => !table.same)).toEqual([]);
+  const rows = Object.fromEntries(tables.map((table) => [table.table, table.rows]));
+  expect(rows).toMatchObject({
+    compute_jobs: 8,
+    compute_executions: 6,
+    compute_nodes: 1,
+    compute_users: 1,
+  });
 
-    await old.startAgain({ TANVRIT_STORE: url });
-    expect(await everything(old.api, { token })).toEqual(before);
-    for (const [i, jobId] of ids.entries()) {
-      expect(await person.get(["job", "logs", jobId])).toBe(`line of ${i}\nsecond`);
-    }
-    const again = ["--label", "not=there", "--idempotency-key", "once", "--", "true"];
-    expect(await person.submit(again)).toBe(waiting);
-    // The agent that has been running all the time, with the key of before.
-    expect((await person.run(["job", "run", "--", "echo", "still here"])).stdout).toBe("still here\n");
-    expect(agent.process.exitCode).toBeNull();
+  await old.startAgain({ TANVRIT_STORE: url });
+  expect(await everything(old.api, { token })).toEqual(before);
+  for (const [i, jobId] of ids.entries()) {
+    expect(await person.get(["job", "logs", jobId])).toBe(`line of ${i}\nsecond`);
+  }
+  const again = ["--label", "not=there", "--idempotency-key", "once", "--", "true"];
+  expect(await person.submit(again)).toBe(waiting);
+  // The agent that has been running all the time, with the key of before.
+  expect((await person.run(["job", "run", "--", "echo", "still here"])).stdout).toBe("still here\n");
+  expect(agent.process.exitCode).toBeNull();
 
-    const twice = await migrate(old.scratch, url, from);
-    expect(twice).toMatchObject({ exitCode: 0 });
-    expect(twice.stderr).toContain("nothing is left to do");
-  },
-  TEST_TIMEOUT_MS,
-);
+  const twice = await migrate(old.scratch, url, from);
+  expect(twice).toMatchObject({ exitCode: 0 });
+  expect(twice.stderr).toContain("nothing is left to do");
+});
 
-test(
-  "a move that was killed goes on where it was, stores nothing twice, and until then no server starts there",
-  async () => {
-    await using scratch = await filledSource();
-    const url = newDatabase();
-    const args = ["server", "migrate", "--from", `sqlite:${scratch.path}`, "--to", url];
-    await using first = new Running(scratch.path, args);
-    await first.said(/compute_jobs: \d+ of \d+/);
-    await first.stop("SIGKILL");
-    const jobs = await countJobs(url);
-    expect(jobs).toBeGreaterThan(0);
-    expect(jobs).toBeLessThan(MANY_JOBS);
+test("a move that was killed goes on where it was, stores nothing twice, and until then no server starts there", async () => {
+  await using scratch = await filledSource();
+  const url = newDatabase();
+  const args = ["server", "migrate", "--from", `sqlite:${scratch.path}`, "--to", url];
+  await using first = new Running(scratch.path, args);
+  await first.said(/compute_jobs: \d+ of \d+/);
+  await first.stop("SIGKILL");
+  const jobs = await countJobs(url);
+  expect(jobs).toBeGreaterThan(0);
+  expect(jobs).toBeLessThan(MANY_JOBS);
 
-    await using server = new Running(scratch.path, ["server", "--port", "0"], { TANVRIT_STORE: url });
-    expect(await server.process.exited).toBe(69);
-    expect(server.stderr).toContain("not all there yet");
+  await using server = new Running(scratch.path, ["server", "--port", "0"], { TANVRIT_STORE: url });
+  expect(await server.process.exited).toBe(69);
+  expect(server.stderr).toContain("not all there yet");
 
-    const second = await migrate(scratch, url);
-    expect(second).toMatchObject({ exitCode: 0 });
-    expect(second.stdout).not.toContain("DIFFERENT");
-    expect(await countJobs(url)).toBe(MANY_JOBS);
-  },
-  TEST_TIMEOUT_MS,
-);
+  const second = await migrate(scratch, url);
+  expect(second).toMatchObject({ exitCode: 0 });
+  expect(second.stdout).not.toContain("DIFFERENT");
+  expect(await countJobs(url)).toBe(MANY_JOBS);
+});
 
-test(
-  "a source that has changed between two runs is noticed, and a restart makes it right",
-  async () => {
-    await using scratch = await filledSource(20);
-    const url = newDatabase();
-    expect((await migrate(scratch, url)).exitCode).toBe(0);
-    // As if the first run had been ended before it was done, and a server had run on the source since.
-    await mongo.withClient(async (client) => {
-      const db = client.db(databaseOf(url));
-      await db.collection("compute_moves").updateOne({}, { $unset: { finished_at: "" } });
-      await db.collection("compute_jobs").deleteOne({});
-    });
-    const different = await migrate(scratch, url);
-    expect(different).toMatchObject({ exitCode: 65 });
-    expect(different.stdout).toMatch(/compute_jobs .*DIFFERENT/);
-    expect((await migrate(scratch, url, ["--restart"])).exitCode).toBe(0);
-    expect(await countJobs(url)).toBe(20);
-  },
-  TEST_TIMEOUT_MS,
-);
+test("a source that has changed between two runs is noticed, and a restart makes it right", async () => {
+  await using scratch = await filledSource(20);
+  const url = newDatabase();
+  expect((await migrate(scratch, url)).exitCode).toBe(0);
+  // As if the first run had been ended before it was done, and a server had run on the source since.
+  await mongo.withClient(async (client) => {
+    const db = client.db(databaseOf(url));
+    await db.collection("compute_moves").updateOne({}, { $unset: { finished_at: "" } });
+    await db.collection("compute_jobs").deleteOne({});
+  });
+  const different = await migrate(scratch, url);
+  expect(different).toMatchObject({ exitCode: 65 });
+  expect(different.stdout).toMatch(/compute_jobs .*DIFFERENT/);
+  expect((await migrate(scratch, url, ["--restart"])).exitCode).toBe(0);
+  expect(await countJobs(url)).toBe(20);
+});
 
-test(
-  "a target that holds anything else is refused and left alone",
-  async () => {
-    await using scratch = await filledSource(3);
-    await using other = await filledSource(2);
-    const url = newDatabase();
-    expect((await migrate(other, url)).exitCode).toBe(0);
-    const { exitCode, stderr } = await migrate(scratch, url);
-    expect(exitCode).toBe(65);
-    expect(stderr).toContain("another installation");
-    expect(await countJobs(url)).toBe(2);
+test("a target that holds anything else is refused and left alone", async () => {
+  await using scratch = await filledSource(3);
+  await using other = await filledSource(2);
+  const url = newDatabase();
+  expect((await migrate(other, url)).exitCode).toBe(0);
+  const { exitCode, stderr } = await migrate(scratch, url);
+  expect(exitCode).toBe(65);
+  expect(stderr).toContain("another installation");
+  expect(await countJobs(url)).toBe(2);
 
-    const used = newDatabase();
-    await using server = await TestServer.start({ TANVRIT_STORE: used });
-    await server.stop();
-    const second = await migrate(scratch, used);
-    expect(second.exitCode).toBe(65);
-    expect(second.stderr).toContain("other data already");
-  },
-  TEST_TIMEOUT_MS,
-);
+  const used = newDatabase();
+  await using server = await TestServer.start({ TANVRIT_STORE: used });
+  await server.stop();
+  const second = await migrate(scratch, used);
+  expect(second.exitCode).toBe(65);
+  expect(second.stderr).toContain("other data already");
+});
 
-test(
-  "what is wrong with a URL or a path is said without its password",
-  async () => {
-    await using scratch = await filledSource(1);
-    const gone = "mongodb://anna:secret@127.0.0.1:1/x?replicaSet=rs0&serverSelectionTimeoutMS=500";
-    const cases = [
-      { url: gone, exitCode: 69, says: "mongodb://127.0.0.1:1/x" },
-      { url: "postgres://anna:secret@host/x", exitCode: 64, says: "--to: must be a URL like mongodb://" },
-      { url: "mongodb://anna:secret@host/x?replicaSet=", exitCode: 78, says: "cannot be used" },
-    ];
-    for (const { url, exitCode, says } of cases) {
-      const refused = await migrate(scratch, url);
-      expect(refused).toMatchObject({ exitCode, stdout: "" });
-      expect(refused.stderr).toContain(says);
-      expect(refused.stderr).not.toContain("secret");
-    }
-    const empty = ["--from", `sqlite:${scratch.join("nothing")}`];
-    expect(await migrate(scratch, newDatabase(), empty)).toMatchObject({ exitCode: 66 });
-  },
-  TEST_TIMEOUT_MS,
-);
+test("what is wrong with a URL or a path is said without its password", async () => {
+  await using scratch = await filledSource(1);
+  const gone = "mongodb://anna:secret@127.0.0.1:1/x?replicaSet=rs0&serverSelectionTimeoutMS=500";
+  const cases = [
+    { url: gone, exitCode: 69, says: "mongodb://127.0.0.1:1/x" },
+    { url: "postgres://anna:secret@host/x", exitCode: 64, says: "--to: must be a URL like mongodb://" },
+    { url: "mongodb://anna:secret@host/x?replicaSet=", exitCode: 78, says: "cannot be used" },
+  ];
+  for (const { url, exitCode, says } of cases) {
+    const refused = await migrate(scratch, url);
+    expect(refused).toMatchObject({ exitCode, stdout: "" });
+    expect(refused.stderr).toContain(says);
+    expect(refused.stderr).not.toContain("secret");
+  }
+  const empty = ["--from", `sqlite:${scratch.join("nothing")}`];
+  expect(await migrate(scratch, newDatabase(), empty)).toMatchObject({ exitCode: 66 });
+});
 
 function migrate(scratch: Scratch, url: string, args: string[] = []) {
   const from = args.includes("--from") ? [] : ["--from", `sqlite:${scratch.path}`];

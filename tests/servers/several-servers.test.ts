@@ -10,7 +10,6 @@ import { TestRedis } from "../support/redis.ts";
 import { makeScratch } from "../support/scratch.ts";
 import { waitFor } from "../support/wait.ts";
 
-const TEST_TIMEOUT_MS = 60_000;
 const PASSWORD = "not-to-be-shown";
 
 let mongo: TestMongo;
@@ -20,120 +19,108 @@ let databases = 0;
 beforeAll(async () => {
   mongo = await TestMongo.start();
   redis = await TestRedis.start({ password: PASSWORD });
-}, TEST_TIMEOUT_MS);
+});
 afterAll(async () => {
   await redis?.[Symbol.asyncDispose]();
   await mongo?.[Symbol.asyncDispose]();
-}, TEST_TIMEOUT_MS);
+});
 
 leaseStoreContract("MongoDB", async () => {
   const stores = await openMongoStores(newDatabase());
   return { leases: stores.leases, [Symbol.asyncDispose]: () => stores.close() };
 });
 
-test(
-  "three servers that start at once on an empty store are one: sign-in, submit, node and log on different ones",
-  async () => {
-    await using fleet = await Fleet.start(["0", "0", "0"]);
-    const [submitter, worker, reader] = fleet.servers as [Server, Server, Server];
-    const user = await signIn(submitter.api);
-    const node = await PlayedNode.register(worker.api, user);
-    const jobs = await Promise.all(
-      [1, 2, 3].map(() => submitter.api.call("jobs.submit", { command: "true" }, user)),
-    );
-    for (const { jobId } of jobs) {
-      const { executionId, jobId: assigned } = await node.take();
-      expect(jobs.map((job) => job.jobId)).toContain(assigned);
-      await node.report(executionId, "RUNNING");
-      await node.log(executionId, 1, ["a", "b"]);
-      await node.report(executionId, "SUCCEEDED", { exitCode: 0 });
-      const texts = await follow(reader, user, assigned);
-      expect(texts).toEqual(["a", "b"]);
-      expect(jobId).toStartWith("job_");
-    }
-    const said = fleet.servers.map((server) => server.running.stderr).join("\n");
-    expect(said).toContain("connected to the bus");
-    expect(said).not.toContain(PASSWORD);
-  },
-  TEST_TIMEOUT_MS,
-);
-
-test(
-  "servers share a port; when one is killed, whoever follows a log goes on at another without gap or repeat",
-  async () => {
-    await using fleet = await Fleet.start(["0", "same"]);
-    const [first, second] = fleet.servers as [Server, Server];
-    expect(second.api.url).toBe(first.api.url);
-    const user = await signIn(first.api);
-    const node = await PlayedNode.register(first.api, user);
-    const { jobId } = await first.api.call("jobs.submit", { command: "true" }, user);
-    const { executionId } = await node.take();
+test("three servers that start at once on an empty store are one: sign-in, submit, node and log on different ones", async () => {
+  await using fleet = await Fleet.start(["0", "0", "0"]);
+  const [submitter, worker, reader] = fleet.servers as [Server, Server, Server];
+  const user = await signIn(submitter.api);
+  const node = await PlayedNode.register(worker.api, user);
+  const jobs = await Promise.all(
+    [1, 2, 3].map(() => submitter.api.call("jobs.submit", { command: "true" }, user)),
+  );
+  for (const { jobId } of jobs) {
+    const { executionId, jobId: assigned } = await node.take();
+    expect(jobs.map((job) => job.jobId)).toContain(assigned);
     await node.report(executionId, "RUNNING");
-    const texts: string[] = [];
-    const compute = createComputeClient({ url: first.api.url, token: user.token ?? "" });
-    const reading = (async () => {
-      for await (const event of compute.jobs.follow(jobId)) {
-        if (event.event === "log") texts.push(event.data.text);
-      }
-    })();
-    for (let seq = 1; seq <= 60; seq++) {
-      if (seq === 20) await first.running.stop("SIGKILL");
-      if (seq === 40) {
-        await fleet.add(new URL(first.api.url).port);
-        await second.running.stop("SIGKILL");
-      }
-      await untilSent(() => node.log(executionId, seq, [String(seq)]), seq);
-    }
-    await untilSent(() => node.report(executionId, "SUCCEEDED", { exitCode: 0 }), "applied");
-    await reading;
-    expect(texts).toEqual(Array.from({ length: 60 }, (_, i) => String(i + 1)));
-  },
-  TEST_TIMEOUT_MS,
-);
+    await node.log(executionId, 1, ["a", "b"]);
+    await node.report(executionId, "SUCCEEDED", { exitCode: 0 });
+    const texts = await follow(reader, user, assigned);
+    expect(texts).toEqual(["a", "b"]);
+    expect(jobId).toStartWith("job_");
+  }
+  const said = fleet.servers.map((server) => server.running.stderr).join("\n");
+  expect(said).toContain("connected to the bus");
+  expect(said).not.toContain(PASSWORD);
+});
 
-test(
-  "a poll that waits at one server is refused at once when its node is taken, or its key replaced, at another",
-  async () => {
-    await using fleet = await Fleet.start(["0", "0", "0"]);
-    const [first, second, third] = fleet.servers as [Server, Server, Server];
-    const user = await signIn(first.api);
-    const labels = { only: "these" };
-    const place = { place: "p", machine: "m", host: "hosta", pid: 1 };
-    const register = async (as: As) => {
-      const input = { ...describeNode({ labels }), run: { ...place, runId: crypto.randomUUID() } };
-      const { node, nodeKey = as.nodeKey } = await first.api.call("nodes.register", input, as);
-      return { nodeId: node.nodeId, as: { nodeKey, runId: input.run.runId } };
-    };
-    /** Lets a poll wait at the second server, and says how it ends. */
-    const refusedBy = async (waiting: As, nodeId: string, act: () => Promise<unknown>) => {
-      const input = { executions: [], maxAssignments: 1, waitSeconds: 30, condition: { suspended: true } };
-      const refusal = second.api.refused("nodes.poll", input, waiting);
-      const seen = () => third.api.call("nodes.retrieve", { nodeId }, user);
-      await waitFor("the poll to be heard", async () => (await seen()).status === "SUSPENDED");
-      const startedAtMs = performance.now();
-      await act();
-      const { code } = await refusal;
-      expect(performance.now() - startedAtMs).toBeLessThan(5_000);
-      return code;
-    };
-    const one = await register(user);
-    let two = one;
-    const takes = async () => {
-      two = await register(one.as);
-    };
-    expect(await refusedBy(one.as, one.nodeId, takes)).toBe("node_taken");
-    expect(two.nodeId).toBe(one.nodeId);
-    const rotates = () => third.api.call("nodes.rotate-key", { nodeId: two.nodeId }, user);
-    expect(await refusedBy(two.as, two.nodeId, rotates)).toBe("unauthenticated");
-    const { jobId } = await third.api.call("jobs.submit", { command: "true", labels }, user);
-    for (const { as } of [one, two]) {
-      const poll = { executions: [], maxAssignments: 1, waitSeconds: 0 };
-      expect((await second.api.refused("nodes.poll", poll, as)).code).toBe("unauthenticated");
+test("servers share a port; when one is killed, whoever follows a log goes on at another without gap or repeat", async () => {
+  await using fleet = await Fleet.start(["0", "same"]);
+  const [first, second] = fleet.servers as [Server, Server];
+  expect(second.api.url).toBe(first.api.url);
+  const user = await signIn(first.api);
+  const node = await PlayedNode.register(first.api, user);
+  const { jobId } = await first.api.call("jobs.submit", { command: "true" }, user);
+  const { executionId } = await node.take();
+  await node.report(executionId, "RUNNING");
+  const texts: string[] = [];
+  const compute = createComputeClient({ url: first.api.url, token: user.token ?? "" });
+  const reading = (async () => {
+    for await (const event of compute.jobs.follow(jobId)) {
+      if (event.event === "log") texts.push(event.data.text);
     }
-    expect((await first.api.call("jobs.retrieve", { jobId }, user)).status).toBe("QUEUED");
-  },
-  TEST_TIMEOUT_MS,
-);
+  })();
+  for (let seq = 1; seq <= 60; seq++) {
+    if (seq === 20) await first.running.stop("SIGKILL");
+    if (seq === 40) {
+      await fleet.add(new URL(first.api.url).port);
+      await second.running.stop("SIGKILL");
+    }
+    await untilSent(() => node.log(executionId, seq, [String(seq)]), seq);
+  }
+  await untilSent(() => node.report(executionId, "SUCCEEDED", { exitCode: 0 }), "applied");
+  await reading;
+  expect(texts).toEqual(Array.from({ length: 60 }, (_, i) => String(i + 1)));
+});
+
+test("a poll that waits at one server is refused at once when its node is taken, or its key replaced, at another", async () => {
+  await using fleet = await Fleet.start(["0", "0", "0"]);
+  const [first, second, third] = fleet.servers as [Server, Server, Server];
+  const user = await signIn(first.api);
+  const labels = { only: "these" };
+  const place = { place: "p", machine: "m", host: "hosta", pid: 1 };
+  const register = async (as: As) => {
+    const input = { ...describeNode({ labels }), run: { ...place, runId: crypto.randomUUID() } };
+    const { node, nodeKey = as.nodeKey } = await first.api.call("nodes.register", input, as);
+    return { nodeId: node.nodeId, as: { nodeKey, runId: input.run.runId } };
+  };
+  /** Lets a poll wait at the second server, and says how it ends. */
+  const refusedBy = async (waiting: As, nodeId: string, act: () => Promise<unknown>) => {
+    const input = { executions: [], maxAssignments: 1, waitSeconds: 30, condition: { suspended: true } };
+    const refusal = second.api.refused("nodes.poll", input, waiting);
+    const seen = () => third.api.call("nodes.retrieve", { nodeId }, user);
+    await waitFor("the poll to be heard", async () => (await seen()).status === "SUSPENDED");
+    const startedAtMs = performance.now();
+    await act();
+    const { code } = await refusal;
+    expect(performance.now() - startedAtMs).toBeLessThan(5_000);
+    return code;
+  };
+  const one = await register(user);
+  let two = one;
+  const takes = async () => {
+    two = await register(one.as);
+  };
+  expect(await refusedBy(one.as, one.nodeId, takes)).toBe("node_taken");
+  expect(two.nodeId).toBe(one.nodeId);
+  const rotates = () => third.api.call("nodes.rotate-key", { nodeId: two.nodeId }, user);
+  expect(await refusedBy(two.as, two.nodeId, rotates)).toBe("unauthenticated");
+  const { jobId } = await third.api.call("jobs.submit", { command: "true", labels }, user);
+  for (const { as } of [one, two]) {
+    const poll = { executions: [], maxAssignments: 1, waitSeconds: 0 };
+    expect((await second.api.refused("nodes.poll", poll, as)).code).toBe("unauthenticated");
+  }
+  expect((await first.api.call("jobs.retrieve", { jobId }, user)).status).toBe("QUEUED");
+});
 
 test("a store that cannot be reached is named without its password, and the server ends", async () => {
   await using scratch = await makeScratch();
@@ -142,7 +129,7 @@ test("a store that cannot be reached is named without its password, and the serv
   expect(await running.process.exited).toBe(69);
   expect(running.stderr).toContain("mongodb://127.0.0.1:1/compute");
   expect(running.stderr).not.toContain(PASSWORD);
-}, 20_000);
+});
 
 interface Server {
   running: Running;

@@ -6,50 +6,30 @@ import { root } from "./source.ts";
 
 const TOOL_TIMEOUT_MS = 60_000;
 
-test(
-  "the code is formatted and free of lint",
-  async () => {
-    expect(await runTool("biome", ["ci", "--colors=off", "."])).toBe("");
-  },
-  TOOL_TIMEOUT_MS,
-);
+test("the code is formatted and free of lint", async () => {
+  expect(await runTool("biome", ["ci", "--colors=off", "."])).toBe("");
+});
 
-test(
-  "the types hold",
-  async () => {
-    expect(await runTool("tsc", ["--noEmit"])).toBe("");
-  },
-  TOOL_TIMEOUT_MS,
-);
+test("the types hold", async () => {
+  expect(await runTool("tsc", ["--noEmit"])).toBe("");
+});
 
-test(
-  "no file, export or dependency is dead",
-  async () => {
-    expect(await runTool("knip", ["--no-progress", "--no-config-hints"])).toBe("");
-  },
-  TOOL_TIMEOUT_MS,
-);
+test("no file, export or dependency is dead", async () => {
+  expect(await runTool("knip", ["--no-progress", "--no-config-hints"])).toBe("");
+});
 
-test(
-  "a function of more than 70 lines and a file of more than 400 are refused",
-  async () => {
-    const body = Array.from({ length: 72 }, (_, i) => `  console.log(${i});`).join("\n");
-    expect(await lint(`export function long() {\n${body}\n}\n`)).toContain("noExcessiveLinesPerFunction");
-    const lines = Array.from({ length: 401 }, (_, i) => `export const a${i} = ${i};`).join("\n");
-    expect(await lint(`${lines}\n`)).toContain("noExcessiveLinesPerFile");
-  },
-  TOOL_TIMEOUT_MS,
-);
+test("a function of more than 70 lines and a file of more than 400 are refused", async () => {
+  const body = Array.from({ length: 72 }, (_, i) => `  console.log(${i});`).join("\n");
+  expect(await lint(`export function long() {\n${body}\n}\n`)).toContain("noExcessiveLinesPerFunction");
+  const lines = Array.from({ length: 401 }, (_, i) => `export const a${i} = ${i};`).join("\n");
+  expect(await lint(`${lines}\n`)).toContain("noExcessiveLinesPerFile");
+});
 
-test(
-  "a test that is skipped, or that keeps others from running, is refused",
-  async () => {
-    const head = 'import { test } from "bun:test";\n';
-    expect(await lint(`${head}test.only("a", () => {});\n`, "a.test.ts")).toContain("noFocusedTests");
-    expect(await lint(`${head}test.skip("a", () => {});\n`, "a.test.ts")).toContain("noSkippedTests");
-  },
-  TOOL_TIMEOUT_MS,
-);
+test("a test that is skipped, or that keeps others from running, is refused", async () => {
+  const head = 'import { test } from "bun:test";\n';
+  expect(await lint(`${head}test.only("a", () => {});\n`, "a.test.ts")).toContain("noFocusedTests");
+  expect(await lint(`${head}test.skip("a", () => {});\n`, "a.test.ts")).toContain("noSkippedTests");
+});
 
 /** The output of a tool that is not content; nothing where it is. */
 async function runTool(name: string, args: string[], cwd = root): Promise<string> {
