@@ -28,7 +28,7 @@ import { acquireLock, type HeldLock, type Holder, holderInWords, readLock } from
 import { machineDigest, placeDigest } from "./state/machine.ts";
 import { ownDirectory, setForeignAside } from "./state/origin.ts";
 import { openStateDir, type StateDir } from "./state/state-dir.ts";
-import { grantsOf } from "./supervisor/all-executors.ts";
+import { grantsOf } from "./supervisor/grants.ts";
 import { factsOf, type StartOrder } from "./supervisor/protocol.ts";
 import { Supervisors } from "./supervisor/supervisors.ts";
 import { KeepAwake } from "./upkeep/keep-awake.ts";

@@ -1,7 +1,7 @@
-import type { z } from "zod";
 import type { JobType } from "../../shared/manifest.ts";
 import type { Assignment } from "../../shared/node.ts";
-import type { Enforcement, ExceededLimit, TaskLimits, TaskUsage } from "../limits/limits.ts";
+import type { LimitEnforcement } from "../limits/limit-keeper.ts";
+import type { ExceededLimit, TaskLimits, TaskUsage } from "../limits/limits.ts";
 import type { JobAccount } from "../process/account.ts";
 import type { Environment } from "../process/environment.ts";
 
@@ -58,23 +58,6 @@ export interface TaskExit {
   lost?: string;
 }
 
-export interface ExecutorDescription {
-  jobType: JobType;
-  /** One phrase for people, as "commands under the account ada". */
-  summary: string;
-  /** The part of a manifest that only this executor reads, beside what every job has. */
-  schema: z.ZodType;
-  capabilities: {
-    cpu: Enforcement;
-    memory: Enforcement;
-    pids: Enforcement;
-    /** By what, for people: "cgroup v1 at /sys/fs/cgroup/memory/tanvrit", "samples of the process tree". */
-    enforcedBy: string;
-    /** Whether it can give a job some of the node's GPUs. */
-    gpus: boolean;
-  };
-}
-
 export type Probe =
   | { available: true }
   /** One sentence for people: what is missing, and what to do about it. */
@@ -83,7 +66,7 @@ export type Probe =
 /**
  * Runs jobs of one type. Every implementation keeps these promises, whatever the job does:
  *
- * - `describe` is pure, cheap, and true after `probe` has resolved once.
+ * - `enforcement` says who enforces each limit. It is cheap, has no effect, and is right once `probe` has resolved.
  * - `probe` may be called at any time and again and again, takes no longer than a few seconds, and never throws. It
  *   gives the same answer as long as the machine stays the same. Where it said why not, `start` throws
  *   StartFailedError.
@@ -104,7 +87,7 @@ export type Probe =
  */
 export interface Executor {
   readonly jobType: JobType;
-  describe(): ExecutorDescription;
+  enforcement(): LimitEnforcement;
   probe(): Promise<Probe>;
   start(task: Task, signal: AbortSignal): Promise<RunningTask>;
   recover(executionIds: readonly string[]): Promise<void>;

@@ -1,9 +1,10 @@
 import type { Labels } from "../../shared/labels.ts";
 import { limits as sharedLimits } from "../../shared/limits.ts";
-import { type JobType, jobType } from "../../shared/manifest.ts";
+import type { JobType } from "../../shared/manifest.ts";
 import type { NodeDescription } from "../../shared/node.ts";
 import { bareMachine, withGpuCount } from "../detectors/detect.ts";
 import type { MachineFacts } from "../detectors/machine-facts.ts";
+import { jobTypesOn } from "../executors/all-executors.ts";
 import { type AgentFile, allowOf } from "./agent-file.ts";
 
 export interface NodeSettings {
@@ -38,16 +39,15 @@ export function describeNode(
       gpuCount: gpus.length,
       slots: settings.slots ?? host.cpuCount,
     },
-    jobTypes: jobTypesOf(machine, settings.file),
+    jobTypes: allowedJobTypes(machine, settings.file),
     allow: allowOf(settings.file),
     caps: { ...limits, enforcedBy },
     agentVersion: settings.agentVersion,
   };
 }
 
-function jobTypesOf({ docker }: MachineFacts, { allow }: AgentFile): JobType[] {
-  const able = jobType.options.filter((type) => type !== "DOCKER" || docker?.osType === "linux");
-  return able.filter((type) => allow.executors?.includes(type) ?? true);
+function allowedJobTypes(machine: MachineFacts, { allow }: AgentFile): JobType[] {
+  return jobTypesOn(machine).filter((type) => allow.executors?.includes(type) ?? true);
 }
 
 /** Where the owner has so many that not all fit, the last of the detected ones give way. */

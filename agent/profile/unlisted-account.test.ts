@@ -3,9 +3,9 @@ import { join } from "node:path";
 
 const UNLISTED = "54321";
 const script = `
-  const { ShellExecutor } = await import("${join(import.meta.dirname, "../executors/shell/shell-executor.ts")}");
+  const { accountName } = await import("${join(import.meta.dirname, "../process/account.ts")}");
   const { isSocketPlace } = await import("${join(import.meta.dirname, "..", "..", "shared", "sockets", "socket-path.ts")}");
-  console.log(JSON.stringify([new ShellExecutor().describe().summary, isSocketPlace("/tmp/tanvrit-compute-${UNLISTED}")]));
+  console.log(JSON.stringify([accountName(), isSocketPlace("/tmp/tanvrit-compute-${UNLISTED}")]));
 `;
 
 test.skipIf(process.getuid?.() !== 0 || !Bun.which("setpriv"))(
@@ -17,6 +17,6 @@ test.skipIf(process.getuid?.() !== 0 || !Bun.which("setpriv"))(
       env: { TMPDIR: "/tmp" },
     });
     expect(stderr.toString()).toBe("");
-    expect(JSON.parse(stdout.toString())).toEqual([`commands under the account ${UNLISTED}`, true]);
+    expect(JSON.parse(stdout.toString())).toEqual([UNLISTED, true]);
   },
 );

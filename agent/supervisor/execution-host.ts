@@ -93,7 +93,7 @@ export class ExecutionHost {
     this.tell = tell;
     const executions = [...this.executions].map(([id, hosted]) => heldExecution(id, hosted));
     const enforcedBy = Object.fromEntries(
-      [...this.options.executors].map(([type, one]) => [type, one.describe().capabilities.enforcedBy]),
+      [...this.options.executors].map(([type, one]) => [type, one.enforcement().enforcedBy]),
     );
     tell({ type: "hello", protocol: PROTOCOL, pid: process.pid, executions, enforcedBy });
     for (const hosted of this.executions.values()) {
@@ -165,7 +165,7 @@ export class ExecutionHost {
       output: new ExecutionLog(spool, { appended, quiet: this.quiet }, maxLogBytes),
       onStarted: () => {
         hosted.startedAt = new Date().toISOString();
-        hosted.enforcedBy = executor?.describe().capabilities.enforcedBy;
+        hosted.enforcedBy = executor?.enforcement().enforcedBy;
         this.tell?.({
           type: "started",
           executionId,

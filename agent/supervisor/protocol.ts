@@ -6,7 +6,7 @@ import type { TaskGpu } from "../executors/executor.ts";
 import type { TaskLimits } from "../limits/limits.ts";
 import type { JobAccount } from "../process/account.ts";
 import type { Environment } from "../process/environment.ts";
-import type { Grants } from "./all-executors.ts";
+import type { Grants } from "./grants.ts";
 
 /**
  * What agent and supervisor say to each other: JSON, a line each, over a socket in the agent's own directory. An

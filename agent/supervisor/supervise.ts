@@ -8,14 +8,15 @@ import { isOwnPeer } from "../../shared/sockets/peer.ts";
 import { Wire } from "../../shared/sockets/wire.ts";
 import { textOf } from "../../shared/text-of.ts";
 import { inTime } from "../../shared/wait.ts";
+import { createExecutors } from "../executors/all-executors.ts";
 import { keepers, whyNoKeepers } from "../keeper/keeper.ts";
 import { executionsWithSegments, Segments } from "../logs/segments.ts";
 import { spoolRoom } from "../logs/spool.ts";
 import { acquireLock } from "../state/lock.ts";
 import { Outbox, type OutboxEntry } from "../state/outbox.ts";
 import { accountDirectory, removeAccountDirectory } from "./account-directory.ts";
-import { createExecutors, GrantBook } from "./all-executors.ts";
 import { ExecutionHost, type LeftExecution } from "./execution-host.ts";
+import { GrantBook } from "./grants.ts";
 import { diedWithSupervisor, type News, type Order } from "./protocol.ts";
 import { removeDirectory } from "./remove-directory.ts";
 import { leftWork, openSupervisorDir, type SupervisorDir } from "./supervisor-dir.ts";
@@ -70,7 +71,11 @@ class Supervisor {
     const { log, agentId } = options;
     this.options = options;
     this.dirs = dirs;
-    this.executors = createExecutors({ agentId, grants: this.grants });
+    this.executors = createExecutors({
+      agentId,
+      environment: this.grants.environment,
+      settings: () => this.grants.current,
+    });
     this.outbox = new Outbox(dirs.outbox);
     this.host = new ExecutionHost({
       workRoot: dirs.work,

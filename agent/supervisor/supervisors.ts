@@ -3,7 +3,7 @@ import type { JobType } from "../../shared/manifest.ts";
 import { textOf } from "../../shared/text-of.ts";
 import { inTime, pause } from "../../shared/wait.ts";
 import { AgentError } from "../process/agent-error.ts";
-import type { Grants } from "./all-executors.ts";
+import type { Grants } from "./grants.ts";
 import { connectOrLaunch, type LaunchOptions } from "./launch.ts";
 import { type ExecutionNews, SupervisorLink } from "./link.ts";
 import type { HeldExecution, Order, StartOrder } from "./protocol.ts";

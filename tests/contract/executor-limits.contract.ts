@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import type { TaskGpu } from "../../agent/executors/executor.ts";
-import type { Enforcement, TaskLimits, TaskUsage } from "../../agent/limits/limits.ts";
+import type { LimitEnforcement } from "../../agent/limits/limit-keeper.ts";
+import type { TaskLimits, TaskUsage } from "../../agent/limits/limits.ts";
 import { quickest } from "../support/wait.ts";
 import { AGENT_SECRET, type ExecutorUnderTest, type Script, Stage, type Started } from "./executor-stage.ts";
 
@@ -186,13 +187,12 @@ function environment(make: () => Promise<ExecutorUnderTest>): void {
 
   test("GPUs apart: a job sees those it was given, or says that it cannot have any", async () => {
     await using stage = await Stage.open(make);
-    const { gpus } = await enforcement(stage);
     const given: TaskGpu[] = [
       { vendor: "nvidia", index: 1, uuid: "GPU-0000-1" },
       { vendor: "nvidia", index: 3, uuid: "GPU-0000-3" },
     ];
     const script: Script = { sh: "env", play: { exit: { exitCode: 0 } } };
-    if (!gpus) {
+    if (!stage.under.traits.givesGpus) {
       // Where it has none to give, the job must not come to run as if it had.
       const outcome = await stage.run(script, { gpus: given }).catch((error) => error);
       expect(outcome.name ?? variables(outcome.started.stdout).CUDA_VISIBLE_DEVICES).not.toBe(
@@ -206,11 +206,9 @@ function environment(make: () => Promise<ExecutorUnderTest>): void {
   });
 }
 
-async function enforcement(
-  stage: Stage,
-): Promise<{ cpu: Enforcement; memory: Enforcement; pids: Enforcement; gpus: boolean }> {
+async function enforcement(stage: Stage): Promise<LimitEnforcement> {
   await stage.executor.probe();
-  return stage.executor.describe().capabilities;
+  return stage.executor.enforcement();
 }
 
 /** How long a job that goes over its memory lives on, where somebody keeps it to that. */

@@ -48,8 +48,8 @@ export interface ExecutorUnderTest extends AsyncDisposable {
     costly: boolean;
     /** It tells a signal that nobody here sent from an exit code above 128. */
     namesSignals: boolean;
-    /** What the executor's own part of a manifest may hold, and may not. */
-    fields: { accepted: unknown[]; refused: unknown[] };
+    /** Whether it can give a job some of this machine's GPUs. */
+    givesGpus: boolean;
   };
 }
 

@@ -3,7 +3,7 @@ import { FakeExecutor } from "../support/agent/fake-executor.ts";
 import { type ExecutorUnderTest, playedTask, type Script } from "./executor-stage.ts";
 
 export async function fakeUnderTest(): Promise<ExecutorUnderTest> {
-  const fake = new FakeExecutor({ capabilities: { gpus: true } });
+  const fake = new FakeExecutor();
   return {
     executor: fake,
     manifest: ({ play }) => {
@@ -25,7 +25,7 @@ export async function fakeUnderTest(): Promise<ExecutorUnderTest> {
       return { executor: lacking, [Symbol.asyncDispose]: () => lacking.close() };
     },
     remains: async (executionId) => (fake.tasks.get(executionId)?.runs ? ["a played task"] : []),
-    traits: { costly: false, namesSignals: true, fields: { accepted: [{}], refused: ["text", 7, null] } },
+    traits: { costly: false, namesSignals: true, givesGpus: true },
     [Symbol.asyncDispose]: () => fake.close(),
   };
 }

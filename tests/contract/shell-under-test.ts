@@ -18,7 +18,7 @@ export async function shellUnderTest(keeping: Keeping): Promise<ExecutorUnderTes
       leaveBehind({ factory: import.meta.path, argument: keeping, manifest: { command: sh }, executionIds }),
     unavailable: withoutShell,
     remains: async () => [],
-    traits: { costly: false, namesSignals: true, fields: { accepted: [{}], refused: ["text", 7, null] } },
+    traits: { costly: false, namesSignals: true, givesGpus: true },
     [Symbol.asyncDispose]: () => executor.close(),
   };
 }

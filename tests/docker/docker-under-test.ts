@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { LABEL } from "../../agent/executors/docker/container-config.ts";
 import { DockerExecutor } from "../../agent/executors/docker/docker-executor.ts";
 import { plainGrants } from "../../agent/executors/docker/settings.ts";
@@ -30,16 +31,8 @@ export async function dockerUnderTest(agentId: string = crypto.randomUUID()): Pr
     traits: {
       costly: true,
       namesSignals: false,
-      fields: {
-        accepted: [{ image }, { image, docker: { pull: "never", network: "none" } }],
-        refused: [
-          "text",
-          {},
-          { image: "" },
-          { image, docker: { pull: "sometimes" } },
-          { image, docker: { no: 1 } },
-        ],
-      },
+      // AMD's GPUs are plain devices.
+      givesGpus: (await testEngine().facts()).nvidia || existsSync("/dev/kfd"),
     },
     [Symbol.asyncDispose]: () => executor.close(),
   };

@@ -1,11 +1,8 @@
-import { existsSync } from "node:fs";
-import { z } from "zod";
-import { dockerOptions, imageReference } from "../../../shared/docker.ts";
 import { textOf } from "../../../shared/text-of.ts";
 import { inTime, pause } from "../../../shared/wait.ts";
+import type { LimitEnforcement } from "../../limits/limit-keeper.ts";
 import {
   type Executor,
-  type ExecutorDescription,
   type Probe,
   type RunningTask,
   StartFailedError,
@@ -52,21 +49,18 @@ export class DockerExecutor implements Executor {
     this.options = options;
   }
 
-  describe(): ExecutorDescription {
+  /** Jobs are written for Linux: an engine that runs Windows containers cannot run them. */
+  static canUse(engine: { osType: string }): boolean {
+    return engine.osType === "linux";
+  }
+
+  enforcement(): LimitEnforcement {
     const facts = this.known?.facts;
-    const kept = (can: boolean | undefined) => (can ? "kernel" : "none");
     return {
-      jobType: this.jobType,
-      summary: facts ? `containers of ${facts.name}${facts.rootless ? ", rootless" : ""}` : "containers",
-      schema: z.object({ image: imageReference, docker: dockerOptions.optional() }),
-      capabilities: {
-        cpu: kept(facts?.cpuLimit),
-        memory: kept(facts?.memoryLimit),
-        pids: kept(facts?.pidsLimit),
-        enforcedBy: facts ? `${facts.name} by cgroup v${facts.cgroupVersion}` : "nothing",
-        // AMD's are plain devices.
-        gpus: facts !== undefined && (facts.nvidia || existsSync("/dev/kfd")),
-      },
+      cpu: facts?.cpuLimit ? "kernel" : "none",
+      memory: facts?.memoryLimit ? "kernel" : "none",
+      pids: facts?.pidsLimit ? "kernel" : "none",
+      enforcedBy: facts ? `${facts.name} by cgroup v${facts.cgroupVersion}` : "nothing",
     };
   }
 
@@ -177,7 +171,7 @@ export class DockerExecutor implements Executor {
   private async look(timeoutMs?: number): Promise<Connection> {
     const engine = new Engine(findEngine(this.options.environment));
     const facts = await engine.facts(timeoutMs);
-    if (facts.osType !== "linux") {
+    if (!DockerExecutor.canUse(facts)) {
       throw new NoEngineError(
         `${facts.name} runs ${facts.osType} containers; switch it to Linux containers.`,
       );

@@ -1,21 +1,12 @@
 import { resolve } from "node:path";
-import { z } from "zod";
 import { pause } from "../../../shared/wait.ts";
 import { keepers } from "../../keeper/keeper.ts";
 import { chooseLimitKeeper } from "../../limits/choose.ts";
 import { type Hold, HoldError, type LimitEnforcement, type LimitKeeper } from "../../limits/limit-keeper.ts";
-import { accountName } from "../../process/account.ts";
 import { processesOf } from "../../process/marks.ts";
 import { endStragglers } from "../../process/process-tree.ts";
 import { jobEnvironment } from "../environment.ts";
-import {
-  type Executor,
-  type ExecutorDescription,
-  type Probe,
-  type RunningTask,
-  StartFailedError,
-  type Task,
-} from "../executor.ts";
+import { type Executor, type Probe, type RunningTask, StartFailedError, type Task } from "../executor.ts";
 import { ShellTask } from "./shell-task.ts";
 import { spawnChild } from "./spawn.ts";
 
@@ -40,13 +31,8 @@ export class ShellExecutor implements Executor {
     this.chooseKeeper = chooseKeeper;
   }
 
-  describe(): ExecutorDescription {
-    return {
-      jobType: this.jobType,
-      summary: `commands under the account ${accountName()}`,
-      schema: z.object({}),
-      capabilities: { ...(this.keeper?.enforcement ?? NOT_YET_KNOWN), gpus: true },
-    };
+  enforcement(): LimitEnforcement {
+    return this.keeper?.enforcement ?? NOT_YET_KNOWN;
   }
 
   async probe(): Promise<Probe> {

@@ -1,12 +1,11 @@
-import { z } from "zod";
 import {
   type Executor,
-  type ExecutorDescription,
   type Probe,
   type RunningTask,
   StartFailedError,
   type Task,
 } from "../../../agent/executors/executor.ts";
+import type { LimitEnforcement } from "../../../agent/limits/limit-keeper.ts";
 import type { JobType } from "../../../shared/manifest.ts";
 import { type FakePlan, FakeTask } from "./fake-task.ts";
 
@@ -15,8 +14,6 @@ const STARTED_LIMIT_MS = 10_000;
 
 export interface FakeExecutorOptions {
   jobType?: JobType;
-  /** Without any it keeps no limit, and says so. */
-  capabilities?: Partial<ExecutorDescription["capabilities"]>;
 }
 
 /**
@@ -91,20 +88,8 @@ export class FakeExecutor implements Executor {
     return new FakeExecutor(this.options, this.played);
   }
 
-  describe(): ExecutorDescription {
-    return {
-      jobType: this.jobType,
-      summary: "jobs that are only played",
-      schema: z.object({}),
-      capabilities: {
-        cpu: "none",
-        memory: "none",
-        pids: "none",
-        enforcedBy: "nothing",
-        gpus: false,
-        ...this.options.capabilities,
-      },
-    };
+  enforcement(): LimitEnforcement {
+    return { cpu: "none", memory: "none", pids: "none", enforcedBy: "nothing" };
   }
 
   async probe(): Promise<Probe> {

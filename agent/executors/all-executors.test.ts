@@ -1,0 +1,19 @@
+import { expect, test } from "bun:test";
+import { jobType } from "../../shared/manifest.ts";
+import { createExecutors, jobTypesOn } from "./all-executors.ts";
+import { plainGrants } from "./docker/settings.ts";
+
+const linux = { docker: { osType: "linux" } };
+
+test("every type of job that can be submitted has its executor", async () => {
+  const executors = createExecutors({ agentId: "agent", environment: {}, settings: () => plainGrants });
+  expect([...executors.keys()]).toEqual(jobType.options);
+  for (const [type, executor] of executors) expect(executor.jobType).toBe(type);
+  for (const executor of executors.values()) await executor.close();
+});
+
+test("a machine runs the jobs whose executor works on it", () => {
+  expect(jobTypesOn({})).toEqual(["COMMAND"]);
+  expect(jobTypesOn(linux)).toEqual(["COMMAND", "DOCKER"]);
+  expect(jobTypesOn({ docker: { osType: "windows" } })).toEqual(["COMMAND"]);
+});
