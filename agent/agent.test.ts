@@ -37,7 +37,7 @@ interface RunningAgent {
   stop: AbortController;
   cancelAll: AbortController;
   leave: AbortController;
-  /** Resolves with the error it ended with, if any. */
+  /** Resolves when it has ended, with its error if it failed. */
   done: Promise<Error | undefined>;
   said: string[];
 }
@@ -136,7 +136,7 @@ describe("the agent", () => {
     expect(agent.said.filter((line) => line.includes("is back"))).toHaveLength(1);
   });
 
-  test("hands over at its next start what it could not before", async () => {
+  test("delivers at its next start what it could not deliver before", async () => {
     const first = startAgent();
     const gate = join(stateDir, "gate");
     const id = plane.submit({ command: `echo begin; ${untilOpen(gate)}; echo end` });
@@ -147,7 +147,7 @@ describe("the agent", () => {
     await plane.until(() => filesIn("outbox").length === 1, "the result waits in the outbox");
     first.cancelAll.abort();
     expect(await first.done).toBeUndefined();
-    // The process that holds the jobs may just be writing it anew.
+    // The process that holds the jobs may be writing the file again at this moment.
     expect(filesIn("outbox").filter(isResult)).toEqual([`${id}.json`]);
     plane.start();
     startAgent();
@@ -159,7 +159,7 @@ describe("the agent", () => {
     await plane.until(() => filesIn("outbox").length === 0, "the outbox is empty");
   });
 
-  test("drains when told to stop: what runs finishes, nothing new starts", async () => {
+  test("drains when told to stop: running jobs finish, nothing new starts", async () => {
     const agent = startAgent();
     const gate = join(stateDir, "gate");
     const id = plane.submit({ command: `echo begin; ${untilOpen(gate)}; echo end` });
@@ -172,11 +172,11 @@ describe("the agent", () => {
     expect(plane.statuses(id)).toEqual(["RUNNING", "SUCCEEDED"]);
     expect(plane.statuses(late)).toEqual([]);
     expect(existsSync(join(stateDir, "lock"))).toBe(false);
-    // The server need not wait for a node of which nothing is left.
+    // The server need not wait for a node that runs nothing any more.
     expect(plane.requests.at(-1)).toMatchObject({ id: "nodes.heartbeat", body: { leaving: true } });
   });
 
-  test("cancels what runs when told a second time", async () => {
+  test("cancels running jobs when told to stop a second time", async () => {
     const agent = startAgent();
     const id = plane.submit({ command: "trap '' TERM; echo up; sleep 600", graceSeconds: 0.1 });
     await plane.until(() => plane.text(id) === "up\n", "the first line");
@@ -187,7 +187,7 @@ describe("the agent", () => {
     expect(processesOf(new Set([id]))).toEqual([]);
   });
 
-  test("cancels by order with TERM, the grace and KILL, and reports when the processes are gone", async () => {
+  test("cancels a job by order with TERM, its grace and KILL, and reports when its processes are gone", async () => {
     startAgent();
     const id = plane.submit({ command: "trap '' TERM; echo up; sleep 600", graceSeconds: 0.2 });
     await plane.until(() => plane.text(id) === "up\n", "the first line");
@@ -197,7 +197,7 @@ describe("the agent", () => {
     expect(plane.lines.get(id)?.find((line) => line.stream === "system")?.text).toContain("SIGTERM now");
   });
 
-  test("ends a job at its limit and says so", async () => {
+  test("ends a job at its time limit and says so", async () => {
     startAgent();
     const id = plane.submit({ command: "echo up; sleep 600", timeoutSeconds: 0.2 });
     await plane.until(ended(id), "the result");
@@ -205,7 +205,7 @@ describe("the agent", () => {
     expect(endOf(id)?.message).toContain("0.2 s");
   });
 
-  test("kills at once, and says nothing of, what is no longer its own", async () => {
+  test("kills jobs that are no longer its own immediately, and reports nothing about them", async () => {
     startAgent();
     const abandoned = plane.submit({ command: "trap '' TERM; echo up; sleep 600" });
     const stale = plane.submit({ command: "trap '' TERM; sleep 600" });
@@ -227,8 +227,8 @@ describe("the agent", () => {
     expect(plane.statuses(id)).toEqual(["FAILED"]);
   });
 
-  test("never starts what came after its lease, by the server's clock", async () => {
-    // Less than what makes a node refuse.
+  test("never starts an assignment whose lease has run out by the server's clock", async () => {
+    // Less than the difference that makes a node refuse jobs.
     plane.clockOffsetMs = 4 * 60_000;
     startAgent();
     await plane.until(() => plane.requests.some((one) => one.id === "nodes.poll"), "a poll");
@@ -238,7 +238,7 @@ describe("the agent", () => {
     expect(plane.statuses(late)).toEqual([]);
   });
 
-  test("runs no more at once than it has slots, and all in the end", async () => {
+  test("runs no more jobs at the same time than it has slots, and all of them in the end", async () => {
     startAgent(2);
     const ids = Array.from({ length: 40 }, (_, i) => plane.submit({ command: ["echo", String(i)] }));
     await plane.until(() => ids.every((id) => ended(id)()), "all results");
@@ -260,7 +260,7 @@ describe("the agent", () => {
     expect(register?.body.nodeId).toBe(plane.nodeId);
   });
 
-  test("finishes what runs when the session ends, then says what to do", async () => {
+  test("finishes running jobs when the session ends, then says what to do", async () => {
     const agent = startAgent();
     const gate = join(stateDir, "gate");
     const id = plane.submit({ command: `echo begin; ${untilOpen(gate)}; echo end` });
@@ -276,14 +276,14 @@ describe("the agent", () => {
     expect(plane.text(id)).toBe("begin\nend\n");
   });
 
-  test("says at once when nobody is signed in", async () => {
+  test("says immediately when nobody is signed in", async () => {
     plane.failWith.set("nodes.register", "unauthenticated");
     const message = (await startAgent().done)?.message;
     expect(message).toStartWith("This machine cannot be registered (");
     expect(message).toContain("tanvrit-compute auth login");
   });
 
-  test("leaves its jobs to the next agent, which takes them up: same process, no line lost or doubled", async () => {
+  test("leaves its jobs to the next agent, which takes them over: same process, no line lost or doubled", async () => {
     const first = startAgent();
     const gate = join(stateDir, "gate");
     const id = plane.submit({
@@ -293,7 +293,7 @@ describe("the agent", () => {
     const [pid] = processesOf(new Set([id]));
     first.leave.abort();
     expect(await first.done).toBeUndefined();
-    expect(first.said.join()).toContain("to take up: 1 job.");
+    expect(first.said.join()).toContain("Leaving 1 job running. The next start of the agent takes over.");
     expect(plane.requests.filter((one) => one.body.leaving)).toEqual([]);
     expect(processesOf(new Set([id]))).toContain(pid as number);
     await Bun.write(gate, "");
@@ -305,7 +305,7 @@ describe("the agent", () => {
     expect(texts?.slice(1)).toEqual(Array.from({ length: 300 }, (_, i) => `line ${i}`));
   });
 
-  test("reports what ended while no agent was there", async () => {
+  test("reports jobs that ended while no agent ran", async () => {
     const first = startAgent();
     const gate = join(stateDir, "gate");
     const id = plane.submit({ command: `echo begun; ${untilOpen(gate)}; echo done` });
@@ -320,7 +320,7 @@ describe("the agent", () => {
     expect(plane.lines.get(id)?.map((line) => line.text)).toEqual(["begun", "done"]);
   });
 
-  test("ends for certain what was held by a supervisor that died, says AgentRestarted, and goes on", async () => {
+  test("ends every job of a supervisor that died as AgentRestarted, and goes on", async () => {
     const agent = startAgent();
     const id = plane.submit({ command: "echo begun; trap '' TERM; setsid sleep 600 & sleep 600" });
     await plane.until(() => (plane.lines.get(id)?.length ?? 0) > 0, "the first line");
@@ -335,8 +335,8 @@ describe("the agent", () => {
     expect(agent.said.join()).toContain("is gone; starting another one");
   });
 
-  for (const dies of ["the supervisor", "both"]) {
-    test(`what a job wrote while the server was away is kept though ${dies} died with it`, async () => {
+  for (const dies of ["the supervisor", "supervisor and agent"]) {
+    test(`output that a job wrote while the server was away survives the death of ${dies}`, async () => {
       const agent = startAgent();
       const gate = join(stateDir, "gate");
       const told = "x".repeat(90);
@@ -347,13 +347,13 @@ describe("the agent", () => {
       await plane.until(() => agent.said.join().includes("Trying again"), "the agent notices");
       await Bun.write(gate, "");
       await plane.until(() => spooledBytes() > 60_000 * 170, "the lines on disk");
-      if (dies === "both") {
+      if (dies === "supervisor and agent") {
         agent.leave.abort();
         await agent.done;
       }
       process.kill(supervisorPid(), "SIGKILL");
       plane.start();
-      if (dies === "both") startAgent();
+      if (dies === "supervisor and agent") startAgent();
       await plane.until(ended(id), "the result");
       expect(endOf(id)).toMatchObject({ status: "FAILED", reason: "AgentRestarted" });
       expect(plane.lines.get(id)?.map((line) => line.seq)).toEqual(

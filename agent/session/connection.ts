@@ -1,4 +1,5 @@
 import { ComputeError, isTemporary, OtherServerError, UnreachableError } from "../../sdk/errors.ts";
+import { Emitter } from "../../shared/emitter.ts";
 import type { Logger } from "../../shared/logger.ts";
 import { textOf } from "../../shared/text-of.ts";
 import { pause } from "../../shared/wait.ts";
@@ -7,29 +8,23 @@ const BACKOFF_FIRST_MS = 100;
 const BACKOFF_MAX_MS = 5_000;
 const PATIENT_BACKOFF_MAX_MS = 60_000;
 
-export interface ConnectionListener {
-  /** The first failure after an answer: what is unsent belongs on disk. */
-  serverAway(): void;
-  /** The first answer after a failure. */
-  serverBack(): void;
-}
-
-/** Whether the server answers, as all loops of the agent see it together. */
+/** Whether the server answers. All loops of the agent share it. */
 export class Connection {
-  listener: ConnectionListener | undefined;
-  /** While the agent sleeps, a server that is away is asked for far less often. */
+  /** The first failure after an answer: unsent output belongs on disk. */
+  readonly serverAway = new Emitter();
+  /** The first answer after a failure. */
+  readonly serverBack = new Emitter();
+  /** While the agent sleeps, it retries a server that is away far less often. */
   isPatient = false;
-  private readonly log: Logger;
   private awaySinceMs: number | undefined;
-  private toldOfOther = false;
+  private hasWarnedOfOther = false;
   private lastAnswerAtMs: number | undefined;
-  private back = new AbortController();
+  /** Ends the pause before the next try of every waiting call. */
+  private waitsEnd = new AbortController();
 
-  constructor(log: Logger) {
-    this.log = log;
-  }
+  constructor(private readonly log: Logger) {}
 
-  /** By this machine's clock; undefined: it answered last time, or was not asked yet. */
+  /** By this machine's clock; undefined: the server answered last time, or was not asked yet. */
   get awaySince(): string | undefined {
     if (this.awaySinceMs === undefined) return undefined;
     return new Date(Date.now() - (performance.now() - this.awaySinceMs)).toISOString();
@@ -41,8 +36,8 @@ export class Connection {
   }
 
   /**
-   * Repeats `step` with growing pauses until the server answers it. Throws what the server says no to, and the
-   * signal's reason. `step` must be harmless to repeat.
+   * Repeats `step` with growing pauses until the server answers. Throws the error when the server refuses, and the
+   * signal's reason when the signal fires. `step` must be safe to repeat.
    */
   async attempt<T>(signal: AbortSignal, step: () => Promise<T>): Promise<T> {
     for (let failures = 0; ; failures++) {
@@ -53,7 +48,7 @@ export class Connection {
         return result;
       } catch (error) {
         if (signal.aborted) throw signal.reason;
-        if (!mayComeRight(error)) {
+        if (!isWorthRetrying(error)) {
           if (error instanceof ComputeError) this.answered();
           throw error;
         }
@@ -63,33 +58,33 @@ export class Connection {
     }
   }
 
-  /** What waits for its next attempt makes it now. */
+  /** Every call that waits for its next try makes it now. */
   hurry(): void {
-    this.back.abort();
-    this.back = new AbortController();
+    this.waitsEnd.abort();
+    this.waitsEnd = new AbortController();
   }
 
   private answered(): void {
     this.lastAnswerAtMs = Date.now();
-    this.toldOfOther = false;
+    this.hasWarnedOfOther = false;
     if (this.awaySinceMs === undefined) return;
     const awaySeconds = Math.round((performance.now() - this.awaySinceMs) / 100) / 10;
     this.awaySinceMs = undefined;
     this.log.info(`The server is back after ${awaySeconds} s.`);
-    this.back.abort();
-    this.listener?.serverBack();
+    this.waitsEnd.abort();
+    this.serverBack.emit();
   }
 
   private failed(error: unknown): void {
     const isOther = error instanceof OtherServerError;
-    // Who has taken the place of a server that is away is news.
-    if (isOther && !this.toldOfOther && this.awaySinceMs !== undefined) this.log.warn(textOf(error));
-    this.toldOfOther ||= isOther;
+    // Another server in the place of one that is away is worth a warning of its own.
+    if (isOther && !this.hasWarnedOfOther && this.awaySinceMs !== undefined) this.log.warn(textOf(error));
+    this.hasWarnedOfOther ||= isOther;
     if (this.awaySinceMs !== undefined) return;
     this.awaySinceMs = performance.now();
-    this.back = new AbortController();
+    this.waitsEnd = new AbortController();
     this.log.warn(`${textOf(error)} Trying again until it answers; running jobs go on.`);
-    this.listener?.serverAway();
+    this.serverAway.emit();
   }
 
   private backoffMs(failures: number, error: unknown): number {
@@ -99,19 +94,19 @@ export class Connection {
     return Math.max(ceilingMs / 2 + (ceilingMs / 2) * Math.random(), Math.min(askedMs, 60_000));
   }
 
-  /** Ends early when another loop finds the server back. */
+  /** Returns early when another loop gets an answer. */
   private async untilNextTry(ms: number, signal: AbortSignal): Promise<void> {
     const either = new AbortController();
     const end = () => either.abort();
     signal.addEventListener("abort", end, { once: true });
-    this.back.signal.addEventListener("abort", end, { once: true });
+    this.waitsEnd.signal.addEventListener("abort", end, { once: true });
     await pause(ms, either.signal);
     signal.removeEventListener("abort", end);
-    this.back.signal.removeEventListener("abort", end);
+    this.waitsEnd.signal.removeEventListener("abort", end);
   }
 }
 
-/** An agent outlives more than a command: what answers in place of its server today may be gone tomorrow. */
-function mayComeRight(error: unknown): boolean {
+/** An agent waits longer than a command: another server that answers at the URL today may be gone tomorrow. */
+function isWorthRetrying(error: unknown): boolean {
   return error instanceof UnreachableError || isTemporary(error);
 }

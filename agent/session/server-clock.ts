@@ -1,18 +1,20 @@
+import { Emitter } from "../../shared/emitter.ts";
+
 /** A sample older than this gives way to a newer one, however good it was: clocks drift and laptops sleep. */
 const SAMPLE_LIFE_MS = 10 * 60_000;
-/** A long poll was held for a while and says little; it is worth something only while nothing better is known. */
+/** The server held a request that took longer, so its answer says little. It counts only while nothing better is known. */
 const HELD_MS = 1_000;
-/** Two clocks drift apart by less than this while a sample lives. */
+/** Two clocks drift apart by less than this during the life of a sample. */
 const DRIFT_MS = 2_000;
 
 /**
- * What time it is for the server, whatever this machine's clock says. The answer with the shortest way there and
- * back knows best: the server's clock was read somewhere between the two. An answer that cannot be true beside what is
- * known means that one of the clocks was set, and counts at once.
+ * The server's time, whatever this machine's clock says. The answer with the shortest round trip is the most exact,
+ * because the server read its clock somewhere in between. An answer that contradicts the estimate means that one of
+ * the clocks was set, and replaces the estimate immediately.
  */
 export class ServerClock {
-  /** Called when it becomes known, at first and after it was forgotten. */
-  onKnown: (() => void) | undefined;
+  /** Emitted when the server's time becomes known: the first time, and after every `forget`. */
+  readonly known = new Emitter();
   private offsetMs = 0;
   private roundTripMs = Number.POSITIVE_INFINITY;
   private takenAtMs = Number.NEGATIVE_INFINITY;
@@ -29,21 +31,21 @@ export class ServerClock {
     if (roundTripMs >= this.roundTripMs && !isOld) return;
     if (isOld && roundTripMs > HELD_MS && this.roundTripMs < HELD_MS) return;
     const isNews = this.localAheadMs === undefined;
-    // The server reads its clock when it answers: at the end of a wait, else about half way.
+    // The server reads its clock when it answers: at the end of a long wait, otherwise about half way.
     const readAtMs = roundTripMs > HELD_MS ? receivedAtMs : (sentAtMs + receivedAtMs) / 2;
     this.offsetMs = serverMs - readAtMs;
     this.roundTripMs = roundTripMs;
     this.takenAtMs = receivedAtMs;
-    if (isNews) this.onKnown?.();
+    if (isNews) this.known.emit();
   }
 
-  /** This machine's clock was set, or stood still: what was known of the server's is worth nothing. */
+  /** This machine's clock was set or stood still, so the estimate is worthless. */
   forget(): void {
     this.roundTripMs = Number.POSITIVE_INFINITY;
     this.takenAtMs = Number.NEGATIVE_INFINITY;
   }
 
-  /** What this machine's clock is ahead of the server's; undefined as long as nothing is known of it. */
+  /** How far this machine's clock is ahead of the server's; undefined while the server's time is unknown. */
   get localAheadMs(): number | undefined {
     return Number.isFinite(this.roundTripMs) ? -this.offsetMs : undefined;
   }

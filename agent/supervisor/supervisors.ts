@@ -9,7 +9,7 @@ import { type ExecutionNews, SupervisorLink } from "./link.ts";
 import type { HeldExecution, Order, StartOrder } from "./protocol.ts";
 import { hasLeftovers, removeSupervisorDir, supervisorDir, supervisorNames } from "./supervisor-dir.ts";
 
-export interface SupervisorsOptions extends LaunchOptions {
+export interface SupervisorsParts extends LaunchOptions {
   /** Each supervisor has a directory below it. */
   root: string;
   /** Names the program that runs now: after an upgrade, what runs under the old one stays with the old one. */
@@ -18,11 +18,8 @@ export interface SupervisorsOptions extends LaunchOptions {
   ownsStateDir(): boolean;
   /** Asked for whenever a supervisor is new. */
   grants(): Grants;
-}
-
-export interface SupervisorsListener {
   onNews(news: ExecutionNews): void;
-  /** They ended with their supervisor, for certain; nothing more is known of them. */
+  /** These executions ended with their supervisor; nothing more is known about them. */
   onLost(executionIds: readonly string[]): void;
   /** No supervisor can be started any more. */
   onFailure(error: AgentError): void;
@@ -39,8 +36,6 @@ const END_LIMIT_MS = 2_000;
  * an earlier version of the program, which go when their last job is over.
  */
 export class Supervisors {
-  private readonly options: SupervisorsOptions;
-  private readonly listener: SupervisorsListener;
   /** By directory name. */
   private readonly links = new Map<string, SupervisorLink>();
   /** Where each execution is. */
@@ -50,23 +45,20 @@ export class Supervisors {
   private restarts: number[] = [];
   private closing = false;
 
-  constructor(options: SupervisorsOptions, listener: SupervisorsListener) {
-    this.options = options;
-    this.listener = listener;
-  }
+  constructor(private readonly parts: SupervisorsParts) {}
 
   /** Finds or starts them, and says what they have. What they have to tell comes after `listen`. */
   async open(): Promise<HeldExecution[]> {
-    const { root, build } = this.options;
+    const { root, build } = this.parts;
     for (const name of supervisorNames(root)) {
       const dir = join(root, name);
       if (name === build) continue;
-      const link = await SupervisorLink.connect(supervisorDir(dir).socket, this.options.log);
+      const link = await SupervisorLink.connect(supervisorDir(dir).socket, this.parts.log);
       if (link) this.add(name, link);
-      else if (hasLeftovers(dir)) this.add(name, await connectOrLaunch(dir, this.options));
+      else if (hasLeftovers(dir)) this.add(name, await connectOrLaunch(dir, this.parts));
       else removeSupervisorDir(dir);
     }
-    this.add(build, await connectOrLaunch(join(root, build), this.options));
+    this.add(build, await connectOrLaunch(join(root, build), this.parts));
     // Those of an earlier version end by themselves when nothing is left there.
     for (const [name, link] of this.links) if (name !== build) link.send({ type: "end" });
     return [...this.links.values()].flatMap((link) => link.held);
@@ -82,11 +74,11 @@ export class Supervisors {
 
   /** What holds new jobs of that type to their limits, for people; undefined: nobody has said so yet. */
   enforcedBy(type: JobType): string | undefined {
-    return this.links.get(this.options.build)?.enforcedBy[type];
+    return this.links.get(this.parts.build)?.enforcedBy[type];
   }
 
   start(order: StartOrder): void {
-    const { build } = this.options;
+    const { build } = this.parts;
     this.places.set(order.assignment.executionId, build);
     if (!this.links.has(build) && !this.waiting.has(build)) void this.bring(build, "rested");
     this.send(build, { type: "start", order });
@@ -94,14 +86,14 @@ export class Supervisors {
 
   /** What the owner grants has changed; it counts for what is started from now on. */
   grantsChanged(): void {
-    for (const link of this.links.values()) link.send({ type: "grants", grants: this.options.grants() });
+    for (const link of this.links.values()) link.send({ type: "grants", grants: this.parts.grants() });
   }
 
   /** Where nothing is left to do, no process needs to wait for more; the next `start` brings one again. */
   rest(): void {
-    const link = this.links.get(this.options.build);
+    const link = this.links.get(this.parts.build);
     if (!link || this.places.size > 0) return;
-    this.links.delete(this.options.build);
+    this.links.delete(this.parts.build);
     link.send({ type: "end" });
     void link.close();
   }
@@ -138,13 +130,13 @@ export class Supervisors {
 
   private add(name: string, link: SupervisorLink): void {
     this.links.set(name, link);
-    link.send({ type: "grants", grants: this.options.grants() });
+    link.send({ type: "grants", grants: this.parts.grants() });
     for (const held of link.held) this.places.set(held.executionId, name);
   }
 
   private hear(name: string, link: SupervisorLink): void {
     link.listen({
-      onNews: (news) => this.listener.onNews(news),
+      onNews: (news) => this.parts.onNews(news),
       onClosed: () => {
         if (this.links.get(name) === link) void this.replace(name);
       },
@@ -154,8 +146,8 @@ export class Supervisors {
   /** The supervisor is gone: another one ends for certain what it left, and then it is known what is lost. */
   private async replace(name: string): Promise<void> {
     this.links.delete(name);
-    if (this.closing || !this.options.ownsStateDir()) return;
-    const { root, build, log } = this.options;
+    if (this.closing || !this.parts.ownsStateDir()) return;
+    const { root, build, log } = this.parts;
     const dir = join(root, name);
     if (name !== build && !hasLeftovers(dir)) {
       removeSupervisorDir(dir);
@@ -169,19 +161,19 @@ export class Supervisors {
     this.waiting.set(name, []);
     try {
       if (after === "died") await this.pauseBeforeRestart();
-      const link = await connectOrLaunch(join(this.options.root, name), this.options);
+      const link = await connectOrLaunch(join(this.parts.root, name), this.parts);
       this.add(name, link);
       this.lose(name, link.held);
       this.hear(name, link);
       // What ended as the one before died is known to the new one alone.
       for (const { executionId, lastSeq, ended } of link.held)
-        if (ended) this.listener.onNews({ type: "ended", executionId, lastSeq, ...ended });
+        if (ended) this.parts.onNews({ type: "ended", executionId, lastSeq, ...ended });
       for (const order of this.waiting.get(name) ?? []) link.send(order);
       this.waiting.delete(name);
     } catch (error) {
       this.waiting.delete(name);
       this.lose(name, []);
-      this.listener.onFailure(error instanceof AgentError ? error : new AgentError(textOf(error)));
+      this.parts.onFailure(error instanceof AgentError ? error : new AgentError(textOf(error)));
     }
   }
 
@@ -198,6 +190,6 @@ export class Supervisors {
     const orders = this.waiting.get(name) ?? [];
     for (const order of orders) if (order.type === "start") kept.add(order.order.assignment.executionId);
     const lost = [...this.places].filter(([id, place]) => place === name && !kept.has(id)).map(([id]) => id);
-    if (lost.length > 0) this.listener.onLost(lost);
+    if (lost.length > 0) this.parts.onLost(lost);
   }
 }

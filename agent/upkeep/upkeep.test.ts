@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { tmpdir } from "node:os";
+import { Emitter } from "../../shared/emitter.ts";
 import { agentFile } from "../profile/agent-file.ts";
 import { ServerClock } from "../session/server-clock.ts";
 import { Condition } from "../worker/condition.ts";
@@ -10,7 +11,7 @@ const offlineAfterSeconds = 30;
 
 let over: AbortController;
 let said: string[];
-/** Called at whatever the upkeep says or does. */
+/** Called on everything the upkeep logs or does. */
 let onNews: () => void;
 
 beforeEach(() => {
@@ -20,22 +21,24 @@ beforeEach(() => {
 });
 afterEach(() => over.abort());
 
-/** An agent around an upkeep, of which a test decides what runs and what the machine is like. */
+/** An upkeep in a played agent: the test decides what runs and how the machine is. */
 function stage(settings: object) {
   const note = (text: string) => {
     said.push(text);
     onNews();
   };
   const worker = {
-    ...{ running: 0, unsent: 0, isDraining: false },
-    onLoad: undefined as (() => void) | undefined,
-    onStartFailed: undefined as (() => void) | undefined,
+    running: 0,
+    unsent: 0,
+    isDraining: false,
+    loadChanged: new Emitter(),
+    startFailed: new Emitter(),
   };
   const machine = { facts: lookAtDisk(tmpdir()) as HealthFacts, slept: 0, isOwn: true };
   const clock = new ServerClock();
   const condition = new Condition();
   const connection = { isPatient: false };
-  condition.onChange(() => onNews());
+  condition.changed.subscribe(() => onNews());
   const upkeep = new Upkeep({
     stateDir: "/state",
     care: agentFile.parse(settings),
@@ -59,7 +62,7 @@ function stage(settings: object) {
   const done = upkeep.run({ offlineAfterSeconds }, over.signal);
   const load = (running: number, unsent = 0) => {
     Object.assign(worker, { running, unsent });
-    worker.onLoad?.();
+    worker.loadChanged.emit();
   };
   return { upkeep, worker, machine, clock, condition, connection, load, done };
 }
@@ -75,7 +78,7 @@ async function until(what: string, condition: () => boolean): Promise<void> {
 }
 
 describe("an agent with nothing to do", () => {
-  test("sleeps, and lets go of what waits for jobs; a job wakes it", async () => {
+  test("sleeps and ends the process that waits for jobs; a job wakes it", async () => {
     const { condition, connection, load } = stage({ idleSuspendSeconds: 0.02 });
     await until("asleep", () => said.includes("rest"));
     expect(said).toContain("Nothing to do for 0.02 s; asleep until a job comes.");
@@ -87,7 +90,7 @@ describe("an agent with nothing to do", () => {
     expect(connection.isPatient).toBe(false);
   });
 
-  test("does not sleep before all is handed over", async () => {
+  test("does not sleep before everything is delivered", async () => {
     const { condition, load } = stage({ idleSuspendSeconds: 0 });
     load(1);
     load(0, 1);
@@ -96,7 +99,7 @@ describe("an agent with nothing to do", () => {
     await until("asleep", () => condition.value.suspended);
   });
 
-  test("stays awake where its owner says nothing, and wakes when the owner takes it back", async () => {
+  test("stays awake unless its owner sets idleSuspendSeconds, and wakes when the owner removes it", async () => {
     const { upkeep, condition } = stage({});
     expect(condition.value.suspended).toBe(false);
     upkeep.configure(agentFile.parse({ idleSuspendSeconds: 0 }));
@@ -105,14 +108,14 @@ describe("an agent with nothing to do", () => {
     expect(condition.value.suspended).toBe(false);
   });
 
-  test("wakes when its owner wants it to wait for longer, and not when for less", async () => {
+  test("wakes when its owner makes idleSuspendSeconds longer than it has been idle", async () => {
     const { upkeep, condition } = stage({ idleSuspendSeconds: 0 });
     await until("asleep", () => condition.value.suspended);
     upkeep.configure(agentFile.parse({ idleSuspendSeconds: 0, slots: 2 }));
     expect(condition.value.suspended).toBe(true);
     upkeep.configure(agentFile.parse({ idleSuspendSeconds: 3_600 }));
     expect(condition.value.suspended).toBe(false);
-    expect(said).toContain("Awake: agent.yaml says that it sleeps later.");
+    expect(said).toContain("Awake: agent.yaml now lets it sleep only later.");
   });
 
   test("does not sleep while it is about to end", async () => {
@@ -125,7 +128,7 @@ describe("an agent with nothing to do", () => {
   });
 });
 
-test("while jobs run the machine is kept awake where its owner lets it, and no longer when the agent ends", async () => {
+test("while jobs run the machine is kept awake if its owner allows it, until the agent ends", async () => {
   const { upkeep, load, done } = stage({});
   expect(said).toContain("may keep awake: true");
   upkeep.configure(agentFile.parse({ keepAwake: false }));
@@ -139,7 +142,7 @@ test("while jobs run the machine is kept awake where its owner lets it, and no l
 });
 
 describe("after the machine slept", () => {
-  test("it is told what the rule is, the server is asked at once, and its time is taken anew", async () => {
+  test("the rule is logged, the server is asked immediately, and its time is learned again", async () => {
     const { machine, clock, load } = stage({});
     clock.sample(new Date().toISOString(), Date.now(), Date.now());
     load(2);
@@ -152,25 +155,25 @@ describe("after the machine slept", () => {
   });
 });
 
-describe("a machine that is not well", () => {
-  test("refuses work with one sentence from the first, told once, and takes it again when that is over", async () => {
+describe("an unhealthy machine", () => {
+  test("refuses work from the first look with a reason, logged once, and takes work again when the problem is over", async () => {
     const { upkeep, machine, condition } = stage({ minFreeDiskMb: 1_000_000_000 });
     expect(condition.value.refusing).toContain("1000000000 MiB must be");
     expect(said.filter((one) => one.startsWith("Taking no new jobs: only "))).toHaveLength(1);
     upkeep.configure(agentFile.parse({ minFreeDiskMb: 0 }));
     expect(condition.value.refusing).toBeUndefined();
-    expect(said.at(-1)).toBe("Taking new jobs again: what kept them off is over.");
+    expect(said.at(-1)).toBe("Taking new jobs again: the problem is over.");
     machine.facts = { unwritable: "EROFS" };
     upkeep.configure(agentFile.parse({}));
     expect(condition.value.refusing).toContain("cannot write to /state (EROFS)");
   });
 
-  test("looks at itself at once when a job could not be started, and at whether its directory is its own", () => {
+  test("is checked immediately when a job could not be started, and so is its directory", () => {
     const { worker, machine, condition } = stage({});
     machine.facts = { unwritable: "ENOSPC" };
     machine.isOwn = false;
     expect(said).not.toContain("directory lost");
-    worker.onStartFailed?.();
+    worker.startFailed.emit();
     expect(condition.value.refusing).toContain("(ENOSPC)");
     expect(said).toContain("directory lost");
   });

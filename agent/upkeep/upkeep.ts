@@ -11,24 +11,24 @@ import { Health, lookAtDisk } from "./health.ts";
 import { IdleTimer } from "./idle-timer.ts";
 import type { KeepAwake } from "./keep-awake.ts";
 
-/** What agent.yaml says of how the agent treats the machine it runs on. */
+/** The settings of agent.yaml about how the agent treats its machine. */
 export type MachineCare = Pick<AgentFile, "idleSuspendSeconds" | "keepAwake" | "minFreeDiskMb">;
 
 export interface UpkeepParts {
   stateDir: string;
   care: MachineCare;
-  worker: Pick<Worker, "running" | "unsent" | "isDraining" | "onLoad" | "onStartFailed">;
+  worker: Pick<Worker, "running" | "unsent" | "isDraining" | "loadChanged" | "startFailed">;
   condition: Condition;
   clock: ServerClock;
   connection: Pick<Connection, "isPatient">;
   keepAwake: Pick<KeepAwake, "want" | "setEnabled" | "stop">;
-  /** Ends the process that waits for jobs; the next job brings one again. */
+  /** Ends the process that waits for jobs; the next job starts another. */
   rest(): void;
-  /** What waits at the server, or for its time, does so anew: its connection may be dead. */
+  /** Sends all waiting and planned requests again now: their connections may be dead. */
   hurry(): void;
-  /** Whether the agent's directory is still its own. */
+  /** Whether the agent's directory still belongs to this agent. */
   ownsStateDir(): boolean;
-  /** It is not, and nothing can be kept there any more. */
+  /** Called when it does not, so nothing can be kept in it any more. */
   onStateDirLost(): void;
   log: Logger;
   clocks?: Clocks;
@@ -37,30 +37,28 @@ export interface UpkeepParts {
 
 type Session = Pick<NodeSession, "offlineAfterSeconds">;
 
-/** How soon it is noticed that the machine slept. */
+/** A sleep of the machine is noticed this soon after it wakes. */
 const LOOK_EVERY_MS = 2_000;
-/** Asleep, every look costs what a suspended agent must not. */
+/** A suspended agent must use next to no CPU, and every look costs some. */
 const ASLEEP_LOOK_EVERY_MS = 30_000;
 const HEALTH_EVERY_MS = 10_000;
 
 /**
- * Treats the machine as its owner wants it: goes to sleep when nothing is to do, keeps the machine awake while jobs
- * run, and takes no jobs while the machine is not well. Says of each what and why.
+ * Treats the machine as its owner wants: suspends the agent when there is nothing to do, keeps the machine awake while
+ * jobs run, and takes no jobs while the machine is unhealthy. It logs each change and the reason.
  */
 export class Upkeep {
-  private readonly parts: UpkeepParts;
   private readonly idle = new IdleTimer(() => this.fallAsleep());
   private readonly health: Health;
   private healthAtMs = Number.NEGATIVE_INFINITY;
   private care: MachineCare;
 
-  constructor(parts: UpkeepParts) {
-    this.parts = parts;
+  constructor(private readonly parts: UpkeepParts) {
     this.care = parts.care;
     this.health = new Health({ stateDir: parts.stateDir, minFreeDiskMb: parts.care.minFreeDiskMb });
-    parts.worker.onLoad = () => this.onLoad();
-    parts.worker.onStartFailed = () => this.checkHealth();
-    parts.clock.onKnown = () => this.checkHealth();
+    parts.worker.loadChanged.subscribe(() => this.onLoad());
+    parts.worker.startFailed.subscribe(() => this.checkHealth());
+    parts.clock.known.subscribe(() => this.checkHealth());
   }
 
   /** agent.yaml has changed. */
@@ -70,8 +68,8 @@ export class Upkeep {
     this.health.options = { ...this.health.options, minFreeDiskMb };
     this.idle.setAfter(idleSuspendSeconds === undefined ? undefined : idleSuspendSeconds * 1_000);
     this.parts.keepAwake.setEnabled(keepAwake);
-    if (idleSuspendSeconds === undefined) this.wake("agent.yaml no longer says that it sleeps.");
-    else if (!this.idle.isDue) this.wake("agent.yaml says that it sleeps later.");
+    if (idleSuspendSeconds === undefined) this.wake("agent.yaml no longer sets idleSuspendSeconds.");
+    else if (!this.idle.isDue) this.wake("agent.yaml now lets it sleep only later.");
     this.checkHealth();
   }
 
@@ -96,7 +94,7 @@ export class Upkeep {
     return performance.now() - this.healthAtMs >= HEALTH_EVERY_MS - LOOK_EVERY_MS / 2;
   }
 
-  /** Something began here or is over. */
+  /** An execution began, ended or was delivered. */
   private onLoad(): void {
     const { worker, keepAwake } = this.parts;
     keepAwake.want(worker.running > 0);
@@ -123,12 +121,12 @@ export class Upkeep {
     condition.change({ suspended: false });
   }
 
-  /** After the machine slept the server must hear of the node before it gives up what runs here, if it has not yet. */
+  /** After a sleep of the machine the server must hear from the node before it gives up the jobs that run here. */
   private catchUp(what: string, session: Session): void {
     const { worker, clock, hurry, log } = this.parts;
-    const rule = `The server gives up the jobs of a node that is silent for ${session.offlineAfterSeconds} s; asking it which of the ${worker.running} here are still wanted.`;
+    const rule = `The server gives up the jobs of a node that is silent for ${session.offlineAfterSeconds} s; asking it which of the ${worker.running} here it still wants.`;
     log.warn(worker.running > 0 ? `${what} ${rule}` : what);
-    // What is known of the server's time was told by another clock.
+    // This machine's clock has jumped, so the estimate of the server's time is void.
     clock.forget();
     hurry();
   }
@@ -144,8 +142,8 @@ export class Upkeep {
     const refusing = this.health.judge(facts);
     const before = condition.value.refusing;
     if (refusing === before) return;
-    if (refusing !== undefined) log.warn(`Taking no new jobs: ${refusing}. What runs goes on.`);
-    else log.info("Taking new jobs again: what kept them off is over.");
+    if (refusing !== undefined) log.warn(`Taking no new jobs: ${refusing}. Running jobs go on.`);
+    else log.info("Taking new jobs again: the problem is over.");
     condition.change({ refusing });
   }
 }

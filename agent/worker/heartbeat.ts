@@ -12,21 +12,19 @@ export interface HeartbeatParts {
 }
 
 /**
- * Says at a steady pace that the node is alive, how it is and what it holds, and hands the orders to the worker. It
- * goes on after the session has ended: what still runs is alive, and may finish. While the agent sleeps it pauses:
- * the poll is sign of life enough.
+ * Tells the server at a steady pace that the node is alive, its condition and its executions, and hands the orders in
+ * the answer to the worker. It continues after the session has ended, because jobs that still run may finish. It
+ * pauses while the agent sleeps, when the poll is enough of a sign of life.
  */
 export class HeartbeatLoop {
-  private readonly parts: HeartbeatParts;
-  /** Ends the request or the pause that is under way. */
+  /** Ends the current request or pause. */
   private current = new AbortController();
 
-  constructor(parts: HeartbeatParts) {
-    this.parts = parts;
-    parts.condition.onChange(() => this.now());
+  constructor(private readonly parts: HeartbeatParts) {
+    parts.condition.changed.subscribe(() => this.now());
   }
 
-  /** The next one is sent at once. One that is under way says what is no longer so, or its connection is dead. */
+  /** Sends the next heartbeat immediately: the current request is out of date, or its connection may be dead. */
   now(): void {
     this.current.abort();
   }

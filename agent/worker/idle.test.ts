@@ -4,18 +4,20 @@ import { LogShipper } from "./log-shipper.ts";
 import { Reporter } from "./reporter.ts";
 import { Worker } from "./worker.ts";
 
-test("an agent is idle from the server's first word on: before that no job could have come", () => {
+test("an agent counts as idle from the server's first answer on: before that no job could have come", () => {
   const worker = new Worker({
-    ...{ slots: 1, reporter: new Reporter(), shipper: new LogShipper(), clock: new ServerClock() },
+    slots: 1,
+    reporter: new Reporter(),
+    shipper: new LogShipper(),
+    clock: new ServerClock(),
     place: {
       start: ({ jobId }) => ({ jobId, type: "COMMAND", attempt: 1, limits: {} }),
       tell: () => {},
       stored: () => {},
-      serverIs: () => {},
     },
     log: { info: () => {}, warn: () => {}, error: () => {} },
   });
-  // The server is away for as long as it likes.
+  // The server has not answered yet.
   expect(worker.idleMs).toBe(0);
   const beforeMs = performance.now();
   worker.obey({ cancel: [], abandon: [], status: "ACTIVE" });

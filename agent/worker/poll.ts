@@ -5,34 +5,33 @@ import type { ServerClock } from "../session/server-clock.ts";
 import type { Condition } from "./condition.ts";
 import type { Worker } from "./worker.ts";
 
-/** Answers that come at once and bring nothing new, one after the other, are asked for more and more slowly. */
+/** While answers come immediately and bring nothing new, the pause before the next request doubles from this. */
 const NOTHING_NEW_FIRST_PAUSE_MS = 2;
 const NOTHING_NEW_PAUSE_MS = 100;
 
 /**
- * Waits at the server for work and orders, and hands them to the worker. It asks for as many jobs as the node has
- * slots, whatever is free now: the server knows what the node still has, so a request that waits gets its jobs the
+ * Long-polls the server for jobs and orders, and hands them to the worker. It asks for as many jobs as the node has
+ * slots, even when some are taken. The server knows what the node still runs, so a waiting request gets its jobs the
  * moment a result makes room for them.
  */
 export class PollLoop {
-  private readonly worker: Worker;
-  private readonly clock: ServerClock;
-  private readonly condition: Condition;
-  /** Ends the request or the pause that is under way. */
+  /** Ends the current request or pause. */
   private current = new AbortController();
   private nothingNewPauseMs = 0;
 
-  constructor(worker: Worker, clock: ServerClock, condition: Condition) {
-    this.worker = worker;
-    this.clock = clock;
-    this.condition = condition;
-    // A request that waits for jobs is taken back. What was on its way to us is left to its lease.
-    worker.onDrain = () => this.again();
-    // The server gives a node that waits what it asked for when it was otherwise.
-    condition.onChange(() => this.again());
+  constructor(
+    private readonly worker: Worker,
+    private readonly clock: ServerClock,
+    private readonly condition: Condition,
+  ) {
+    // A draining worker takes no jobs, so the waiting request is withdrawn. A job already on its way here is left to
+    // its lease.
+    worker.drained.subscribe(() => this.again());
+    // The waiting request still asks for jobs on the terms of the old condition.
+    condition.changed.subscribe(() => this.again());
   }
 
-  /** Asks anew at once: what was asked is no longer so, or the connection may be dead. */
+  /** Sends a new request immediately: the waiting one is out of date, or its connection may be dead. */
   again(): void {
     this.current.abort();
   }
@@ -59,13 +58,13 @@ export class PollLoop {
     let sentAtMs = 0;
     const input = () => {
       sentAtMs = Date.now();
-      // A clock that is far off is a reason to take no job, and this asks for the first time.
+      // A clock that is far off is a reason to take no job. Until the first answer the server's time is unknown.
       const isClockKnown = this.clock.localAheadMs !== undefined;
       return {
         executions: worker.held(),
         condition: condition.value,
         maxAssignments: isClockKnown && condition.value.refusing === undefined ? worker.wanted : 0,
-        // Whether the server is back is to be known now, not when the wait is over.
+        // Whether the server is back must be known now, not when the wait is over.
         waitSeconds: session.isServerAway || !isClockKnown ? 0 : this.waitSeconds,
       };
     };

@@ -6,7 +6,7 @@ import { LogShipper } from "./log-shipper.ts";
 import { Reporter } from "./reporter.ts";
 import { type ExecutionPlace, Worker } from "./worker.ts";
 
-/** A worker whose place only notes what it was told to start. */
+/** A worker whose place only records what it was told to start. */
 function stage(slots: number, maxJobs?: number) {
   const started: string[] = [];
   const said: string[] = [];
@@ -18,12 +18,15 @@ function stage(slots: number, maxJobs?: number) {
     },
     tell: () => {},
     stored: () => {},
-    serverIs: () => {},
   };
   const reporter = new Reporter();
   const shipper = new LogShipper();
   const worker = new Worker({
-    ...{ slots, maxJobs, place, reporter, shipper },
+    slots,
+    maxJobs,
+    place,
+    reporter,
+    shipper,
     clock: new ServerClock(),
     log: { info: say, warn: say, error: say },
   });
@@ -38,7 +41,7 @@ const ended = (executionId: string, lastSeq = 0) => ({
   end: { status: "SUCCEEDED" as const },
 });
 
-test("a worker for so many jobs asks for no more and begins no more, and drains by itself", () => {
+test("a worker with maxJobs asks for no more jobs and begins no more than that, and then drains", () => {
   const { worker, started } = stage(4, 2);
   expect(worker.wanted).toBe(2);
   const [first, second, third] = [
@@ -55,7 +58,7 @@ test("a worker for so many jobs asks for no more and begins no more, and drains 
   expect(worker.isDraining).toBe(true);
 });
 
-test("a worker that drains asks for no job: one that it was given would wait for its lease to run out", () => {
+test("a draining worker asks for no job: any that it got would wait for its lease to run out", () => {
   const { worker, started } = stage(4);
   worker.drain();
   expect(worker.wanted).toBe(0);
@@ -63,7 +66,7 @@ test("a worker that drains asks for no job: one that it was given would wait for
   expect(started).toEqual([]);
 });
 
-test("nothing begins while starts are held, however many hold them, and what came is in the list", () => {
+test("nothing begins until every hold on starts is released; what arrives meanwhile counts as held", () => {
   const { worker, started } = stage(4, 2);
   const one = assignmentOf({ command: "true" });
   const goOn = [worker.holdStarts(), worker.holdStarts()];
@@ -77,14 +80,14 @@ test("nothing begins while starts are held, however many hold them, and what cam
   expect(started).toEqual([one.executionId]);
 });
 
-test("what runs is told with its job and limits, and its start again when it was taken up from an earlier agent", () => {
+test("running executions are listed with job and limits; the start of one taken over is reported again", () => {
   const { worker, reporter } = stage(4);
   const reported = spyOn(reporter, "add");
   const facts = { jobId: newId("job"), name: "old", type: "DOCKER" as const, attempt: 2, limits: {} };
   const executionId = newId("exe");
   const startedAt = new Date().toISOString();
   worker.resume([{ executionId, startedAt, facts, enforcedBy: "the engine", lastSeq: 0, storedSeq: 0 }]);
-  // The agent before may have died before it could say so.
+  // The earlier agent may have died before it could report the start.
   expect(reported.mock.calls).toEqual([[{ executionId, status: "RUNNING", at: startedAt }]]);
   const fresh = assignmentOf({ command: "true" });
   worker.assign([fresh]);
@@ -92,8 +95,13 @@ test("what runs is told with its job and limits, and its start again when it was
   expect(worker.runningExecutions()).toEqual([
     { executionId, ...facts, startedAt, enforcedBy: "the engine" },
     {
-      ...{ executionId: fresh.executionId, jobId: fresh.jobId, type: "COMMAND", attempt: 1 },
-      ...{ limits: { cpu: 1 }, startedAt, enforcedBy: "samples" },
+      executionId: fresh.executionId,
+      jobId: fresh.jobId,
+      type: "COMMAND",
+      attempt: 1,
+      limits: { cpu: 1 },
+      startedAt,
+      enforcedBy: "samples",
     },
   ]);
   worker.obey({ status: "ACTIVE", cancel: [], abandon: [] });
@@ -103,7 +111,7 @@ test("what runs is told with its job and limits, and its start again when it was
   expect(worker.idleMs).toBeGreaterThan(0);
 });
 
-test("what has ended is reported though its supervisor died with the last of its lines, and the log says so", () => {
+test("a result is reported even when its supervisor died with the last lines, and the log says how many are lost", () => {
   const { worker, reporter, shipper } = stage(1);
   const reported = spyOn(reporter, "add");
   const shipped = spyOn(shipper, "appended");
@@ -122,7 +130,7 @@ test("what has ended is reported though its supervisor died with the last of its
   expect(reported.mock.lastCall?.[0]).toMatchObject({ executionId, status: "SUCCEEDED" });
 });
 
-test("a supervisor that is new is told what the server has, and what it repeats is sent once", () => {
+test("a new supervisor learns which lines the server has, and lines that it repeats are sent once", () => {
   const { worker, place, shipper } = stage(1);
   const stored = spyOn(place, "stored");
   const shipped = spyOn(shipper, "appended");

@@ -1,3 +1,4 @@
+import { Emitter } from "../../shared/emitter.ts";
 import type { Logger } from "../../shared/logger.ts";
 import type {
   Assignment,
@@ -18,21 +19,21 @@ import {
   type HeldExecution,
 } from "../supervisor/protocol.ts";
 import { type ExecutionEvent, type ExecutionPhase, nextStep, takesSlot } from "./execution-state.ts";
+import { Intake } from "./intake.ts";
 import type { LogShipper } from "./log-shipper.ts";
 import type { Reporter } from "./reporter.ts";
 
-/** Where executions run: the supervisors. Orders are carried out in their order; none of these fails or waits. */
+/** Where executions run: in the supervisors. Orders are carried out in the given order. None of them waits. */
 export interface ExecutionPlace {
-  /** Says as what it is started. Throws StartFailedError where this node does not have what the job was given. */
+  /** Starts it and returns its facts. Throws StartFailedError when this node lacks something the job was assigned. */
   start(assignment: Assignment): ExecutionFacts;
   tell(executionId: string, type: "cancel" | "kill" | "drop" | "forget"): void;
   stored(executionId: string, seq: number): void;
-  serverIs(state: "away" | "back"): void;
 }
 
-export interface WorkerOptions {
+export interface WorkerParts {
   slots: number;
-  /** Takes no more than so many jobs in all; then it drains by itself. */
+  /** The most jobs to take in all; after that the worker drains. Absent: no limit. */
   maxJobs?: number;
   place: ExecutionPlace;
   reporter: Reporter;
@@ -41,7 +42,7 @@ export interface WorkerOptions {
   log: Logger;
 }
 
-/** What may still run, for people. */
+/** An execution that may still run, as people see it. */
 export interface RunningExecution extends Partial<ExecutionFacts> {
   executionId: string;
   /** When its command began; absent while it is being prepared. */
@@ -49,7 +50,7 @@ export interface RunningExecution extends Partial<ExecutionFacts> {
   enforcedBy?: string;
 }
 
-/** One execution that this agent has something to do for. */
+/** An execution that this agent still has work with. */
 interface Held {
   phase: ExecutionPhase;
   facts?: ExecutionFacts;
@@ -58,56 +59,81 @@ interface Held {
   lines: LineQueue;
   /** Not yet acknowledged, in order. */
   reports: ExecutionReport[];
-  /** The server wants it to end, whether its command is over or not. */
+  /** The server asked to cancel it, whether or not its command is over. */
   cancelAsked?: boolean;
 }
 
-/** The most executions held at once; more than the server accepts in one list must never come together. */
-const MAX_HELD = 9_000;
-const MAX_ASSIGNMENTS = 1_000;
-
 /**
- * The one place that decides: loops and runs tell it what happened, it keeps the state of every execution and says
- * what is done about it.
+ * The one place that decides about executions. The loops, the supervisors and the server report to it what happened;
+ * it keeps the state of every execution and gives the orders that follow.
+ *
+ * Each execution goes through the phases of `execution-state.ts`:
+ *
+ * - `running`: from `assign` or `resume` on. Its command is being prepared or runs. Its lines go to the shipper as
+ *   they come; its start goes to the reporter.
+ * - `stopping`: the server or the owner cancelled it. The supervisor stops the command with the job's grace period.
+ * - `abandoned`: the server says that it is not ours any more. The supervisor kills it, and nothing is reported.
+ * - `ended`: the command is over and its slot is free. Its result waits until the server has all of its lines.
+ * - `reporting`: the server has all of its lines, and the reporter has its result.
+ * - `gone`: the server has its result, or disowned it. The supervisor removes its files, and the worker forgets it.
+ *
+ * An execution takes a slot in the first three phases. Whether new ones begin is decided by the `Intake`.
  */
 export class Worker {
-  /** Called when this worker takes no new executions any more. */
-  onDrain: (() => void) | undefined;
-  /** Called when an execution has begun, ended or is gone. */
-  onLoad: (() => void) | undefined;
-  /** Called when an execution could not be started, which may be this machine's fault. */
-  onStartFailed: (() => void) | undefined;
-  /** Rings when an execution is gone, or this worker takes no new ones any more. */
+  /** Emitted when this worker takes no new executions any more. */
+  readonly drained: Emitter;
+  /** Emitted when an execution has begun, has ended or is gone. */
+  readonly loadChanged = new Emitter();
+  /** Emitted when an execution could not be started, which may be this machine's fault. */
+  readonly startFailed = new Emitter();
+  /** Rings when an execution is gone, and when this worker takes no new executions any more. */
   readonly settled = new Bell();
-  private readonly options: WorkerOptions;
+  /** The node's status in the server's last answer. */
+  nodeStatus: NodeStatus | undefined;
+  private readonly intake: Intake;
   private readonly executions = new Map<string, Held>();
   private slotsTaken = 0;
-  private draining = false;
-  /** Jobs begun by this worker. */
-  private taken = 0;
-  /** Assignments that came while none may begin; undefined: they begin as they come. */
-  private kept: Assignment[] | undefined;
-  private holds = 0;
-  /** undefined: the server has said nothing yet, so no job could have come. */
+  /** undefined: the server has not answered yet, so no job could have come. */
   private busyUntilMs: number | undefined;
-  /** What the server last said that this node is. */
-  nodeStatus: NodeStatus | undefined;
-  slots: number;
 
-  constructor(options: WorkerOptions) {
-    this.options = options;
-    this.slots = options.slots;
+  constructor(private readonly parts: WorkerParts) {
+    const { slots, maxJobs, clock, log } = parts;
+    this.intake = new Intake({
+      slots,
+      maxJobs,
+      clock,
+      log,
+      running: () => this.slotsTaken,
+      held: () => this.executions.size,
+      isHeld: (executionId) => this.executions.has(executionId),
+      begin: (assignment) => this.begin(assignment),
+    });
+    this.drained = this.intake.drained;
+    this.drained.subscribe(() => this.settled.ring());
   }
 
   get isDraining(): boolean {
-    return this.draining;
+    return this.intake.isDraining;
+  }
+
+  get slots(): number {
+    return this.intake.slots;
+  }
+
+  set slots(slots: number) {
+    this.intake.slots = slots;
+  }
+
+  /** The most jobs to ask the server for. */
+  get wanted(): number {
+    return this.intake.wanted;
   }
 
   get running(): number {
     return this.slotsTaken;
   }
 
-  /** Executions that are over, but for what the server does not have of them yet. */
+  /** Executions that are over, and whose lines or result the server does not have in full. */
   get unsent(): number {
     return this.executions.size - this.slotsTaken;
   }
@@ -118,9 +144,9 @@ export class Worker {
     return performance.now() - this.busyUntilMs;
   }
 
-  /** Executions whose lines or result the server does not have yet, and those that run. */
+  /** Executions that run or wait to begin, and those whose lines or result the server does not have in full. */
   held(): string[] {
-    return [...this.executions.keys(), ...(this.kept ?? []).map((one) => one.executionId)];
+    return [...this.executions.keys(), ...this.intake.waiting];
   }
 
   runningExecutions(): RunningExecution[] {
@@ -134,24 +160,7 @@ export class Worker {
       }));
   }
 
-  /** The most executions to ask the server for at once; it hands out no more than fit beside what it knows to run here. */
-  get wanted(): number {
-    return this.draining
-      ? 0
-      : Math.min(this.slots, MAX_ASSIGNMENTS, this.mayTake, Math.max(0, MAX_HELD - this.executions.size));
-  }
-
-  /** How many more jobs it takes at all. */
-  private get mayTake(): number {
-    return (this.options.maxJobs ?? Number.POSITIVE_INFINITY) - this.taken - (this.kept?.length ?? 0);
-  }
-
-  private get freeSlots(): number {
-    if (this.draining) return 0;
-    return Math.max(0, Math.min(this.slots - this.slotsTaken, MAX_HELD - this.executions.size));
-  }
-
-  /** Takes up what an earlier run of this agent left with the supervisors: what still runs, and what ended. */
+  /** Takes over what an earlier run of this agent left with the supervisors: executions that run or have ended. */
   resume(executions: readonly HeldExecution[]): void {
     for (const execution of executions) {
       const { executionId, storedSeq, lastSeq, startedAt, facts, enforcedBy, ended } = execution;
@@ -159,13 +168,13 @@ export class Worker {
       const held: Held = { phase: "running", facts, startedAt, enforcedBy, lines, reports: [] };
       this.executions.set(executionId, held);
       this.slotsTaken++;
-      // The server may have heard of the start before; told again, it says so.
+      // The server may know of the start already; then its answer says so.
       if (startedAt) this.report(held, { executionId, status: "RUNNING", at: startedAt });
       if (ended) this.ended(executionId, lastSeq, ended);
     }
   }
 
-  /** What the supervisors tell. */
+  /** News from the supervisors. */
   onNews(news: ExecutionNews): void {
     const held = this.executions.get(news.executionId);
     if (!held) return;
@@ -176,24 +185,24 @@ export class Worker {
       this.report(held, { executionId: news.executionId, status: "RUNNING", at: news.at });
     } else if (news.type === "lines") {
       const { storedSeq } = held.lines;
-      // A supervisor that is new does not know what the server has.
-      if ((news.lines[0]?.seq ?? 0) <= storedSeq) this.options.place.stored(news.executionId, storedSeq);
+      // A new supervisor does not know which lines the server has.
+      if ((news.lines[0]?.seq ?? 0) <= storedSeq) this.parts.place.stored(news.executionId, storedSeq);
       held.lines.append(news.lines);
-      this.options.shipper.appended(held.lines);
+      this.parts.shipper.appended(held.lines);
     } else {
       this.ended(news.executionId, news.lastSeq, news);
     }
   }
 
-  /** The supervisor that held these is gone, and nothing of them runs any more. */
+  /** The supervisor of these executions is gone, and none of their processes is left. */
   onLost(executionIds: readonly string[]): void {
     for (const executionId of executionIds) {
       const held = this.executions.get(executionId);
       if (!held) continue;
       held.lines.expectNoMore();
-      this.options.shipper.appended(held.lines);
+      this.parts.shipper.appended(held.lines);
       if (!takesSlot(held.phase)) {
-        // Its result is here already.
+        // Its result arrived before the supervisor died.
         if (held.lines.isDelivered) this.apply(executionId, "linesStored");
         continue;
       }
@@ -206,26 +215,15 @@ export class Worker {
   }
 
   assign(assignments: readonly Assignment[]): void {
-    if (this.kept) this.kept.push(...assignments);
-    else for (const assignment of assignments) this.begin(assignment);
+    this.intake.assign(assignments);
   }
 
-  /**
-   * Begins nothing until the returned function is called. While the node registers, the server takes for lost what
-   * runs there and is not in its list.
-   */
+  /** Nothing begins until the returned function is called. */
   holdStarts(): () => void {
-    this.kept ??= [];
-    this.holds++;
-    return () => {
-      if (--this.holds > 0) return;
-      const kept = this.kept ?? [];
-      this.kept = undefined;
-      this.assign(kept);
-    };
+    return this.intake.holdStarts();
   }
 
-  /** Returns whether there was anything to do. */
+  /** Returns whether the orders changed anything. */
   obey(orders: Pick<NodeOrders, "cancel" | "abandon" | "status">): boolean {
     this.nodeStatus = orders.status;
     this.busyUntilMs ??= performance.now();
@@ -243,8 +241,8 @@ export class Worker {
     const held = this.executions.get(executionId);
     if (!held) return;
     const { isDelivered } = held.lines;
-    if (!isDelivered || takesSlot(held.phase)) this.options.place.stored(executionId, seq);
-    // Stored as far as there were any; only an execution whose command is over has no more to come.
+    if (!isDelivered || takesSlot(held.phase)) this.parts.place.stored(executionId, seq);
+    // All lines so far are stored. In an execution that still runs this event changes nothing: more may come.
     if (isDelivered) this.apply(executionId, "linesStored");
   }
 
@@ -255,7 +253,7 @@ export class Worker {
     this.apply(executionId, "linesStored");
   }
 
-  /** A job that was cancelled ends all the same: whoever cancelled it may be making room for the server. */
+  /** A cancelled job ends without its last lines: the cancel may be meant to make room on the server's disk. */
   linesHeldUp(executionId: string): void {
     const held = this.executions.get(executionId);
     const result = held?.reports.at(-1);
@@ -278,56 +276,34 @@ export class Worker {
     else if (outcome === "stale") this.apply(report.executionId, "disown");
   }
 
-  /** Take no new job; what runs goes on. */
+  /** Takes no new job; running jobs continue. */
   drain(): void {
-    this.draining = true;
-    this.onDrain?.();
-    this.settled.ring();
+    this.intake.drain();
   }
 
   cancelAll(): void {
     for (const id of this.held()) this.apply(id, "cancel");
   }
 
-  /** What is held is another agent's, and goes without a word to the server. */
+  /** Everything held belongs to another agent: it ends here, and nothing of it is reported. */
   disownAll(): void {
-    this.kept &&= [];
+    this.intake.dropWaiting();
     for (const id of this.held()) this.apply(id, "disown");
-  }
-
-  serverAway(): void {
-    this.options.place.serverIs("away");
-  }
-
-  serverBack(): void {
-    this.options.place.serverIs("back");
   }
 
   private begin(assignment: Assignment): void {
     const { executionId } = assignment;
-    const { log, clock } = this.options;
-    if (this.executions.has(executionId)) return;
-    if (this.freeSlots === 0) {
-      if (!this.draining) log.warn(`No slot is free for ${executionId}; it is left to its lease.`);
-      return;
-    }
-    if (clock.isPast(assignment.leaseExpiresAt)) {
-      log.warn(`${executionId} came after its lease had run out and is not started.`);
-      return;
-    }
     const held: Held = { phase: "running", lines: new LineQueue(executionId), reports: [] };
     this.executions.set(executionId, held);
     this.slotsTaken++;
-    this.taken++;
-    this.onLoad?.();
+    this.loadChanged.emit();
     this.start(held, assignment);
-    if (this.taken === this.options.maxJobs) this.drain();
   }
 
   private start(held: Held, assignment: Assignment): void {
     const { executionId } = assignment;
     try {
-      held.facts = this.options.place.start(assignment);
+      held.facts = this.parts.place.start(assignment);
     } catch (error) {
       if (!(error instanceof StartFailedError)) throw error;
       held.lines.expectNoMore();
@@ -341,10 +317,12 @@ export class Worker {
     const held = this.executions.get(executionId);
     if (!held) return;
     held.lines.expectUpTo(lastSeq);
-    if (end.reason === "StartFailed") this.onStartFailed?.();
-    // Told again: fewer lines survived than had been promised.
-    if (!takesSlot(held.phase))
-      return void (held.lines.isDelivered && this.apply(executionId, "linesStored"));
+    if (end.reason === "StartFailed") this.startFailed.emit();
+    if (!takesSlot(held.phase)) {
+      // The end came a second time, because fewer lines survived than it had announced.
+      if (held.lines.isDelivered) this.apply(executionId, "linesStored");
+      return;
+    }
     this.finish(executionId, held, { executionId, at, ...end });
   }
 
@@ -356,10 +334,10 @@ export class Worker {
 
   private report(held: Held, report: ExecutionReport): void {
     held.reports.push(report);
-    this.options.reporter.add(report);
+    this.parts.reporter.add(report);
   }
 
-  /** Returns whether the event meant anything to this execution. */
+  /** Returns whether the event changed the phase of the execution. */
   private apply(executionId: string, event: ExecutionEvent): boolean {
     const held = this.executions.get(executionId);
     if (!held) return false;
@@ -367,8 +345,8 @@ export class Worker {
     const step = nextStep(before, event);
     held.phase = step.phase;
     for (const effect of step.effects) {
-      if (effect === "stop") this.options.place.tell(executionId, "cancel");
-      else if (effect === "kill") this.options.place.tell(executionId, "kill");
+      if (effect === "stop") this.parts.place.tell(executionId, "cancel");
+      else if (effect === "kill") this.parts.place.tell(executionId, "kill");
       else if (effect === "dropLines") this.dropLines(executionId, held);
       else this.reportResult(held);
     }
@@ -377,28 +355,28 @@ export class Worker {
     return held.phase !== before;
   }
 
-  /** The reports before it are with the reporter already. */
+  /** The reporter already has the earlier reports. */
   private reportResult(held: Held): void {
-    for (const report of held.reports.slice(-1)) this.options.reporter.add(report);
+    for (const report of held.reports.slice(-1)) this.parts.reporter.add(report);
   }
 
   private dropLines(executionId: string, held: Held): void {
     held.lines.drop();
-    // What is forgotten has no lines either.
-    if (held.phase !== "gone") this.options.place.tell(executionId, "drop");
+    // Forgetting it removes its lines as well.
+    if (held.phase !== "gone") this.parts.place.tell(executionId, "drop");
   }
 
   private freeSlot(): void {
     this.slotsTaken--;
     this.busyUntilMs = performance.now();
-    this.onLoad?.();
+    this.loadChanged.emit();
     this.settled.ring();
   }
 
   private forget(executionId: string): void {
     this.executions.delete(executionId);
-    this.options.place.tell(executionId, "forget");
-    this.onLoad?.();
+    this.parts.place.tell(executionId, "forget");
+    this.loadChanged.emit();
     this.settled.ring();
   }
 }

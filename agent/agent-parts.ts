@@ -1,0 +1,269 @@
+import { hostname } from "node:os";
+import type { ComputeClient } from "../sdk/client.ts";
+import type { ServerProof } from "../sdk/server-proof.ts";
+import { tanvritHome } from "../shared/config/home.ts";
+import type { Logger } from "../shared/logger.ts";
+import type { AgentRun, Assignment } from "../shared/node.ts";
+import { socketPlace } from "../shared/sockets/socket-path.ts";
+import { AgentControl } from "./control/agent-control.ts";
+import { Ending, type EndSignals } from "./control/ending.ts";
+import { engineAnswers } from "./detectors/docker.ts";
+import { gpusForJob } from "./detectors/gpu.ts";
+import { checkAllowed } from "./executors/check-allowed.ts";
+import type { Environment } from "./process/environment.ts";
+import { allowedEnvironment } from "./process/environment.ts";
+import { allowOf } from "./profile/agent-file.ts";
+import type { NodeProfile, ProfileSource } from "./profile/profile.ts";
+import { Settings } from "./profile/settings.ts";
+import { taskLimits } from "./profile/task-limits.ts";
+import { Connection } from "./session/connection.ts";
+import { NodeSession } from "./session/node-session.ts";
+import { ServerClock } from "./session/server-clock.ts";
+import type { HeldLock } from "./state/lock.ts";
+import { machineDigest, placeDigest } from "./state/machine.ts";
+import { ownDirectory } from "./state/origin.ts";
+import type { StateDir } from "./state/state-dir.ts";
+import { grantsOf } from "./supervisor/grants.ts";
+import { factsOf, type StartOrder } from "./supervisor/protocol.ts";
+import { Supervisors } from "./supervisor/supervisors.ts";
+import { KeepAwake } from "./upkeep/keep-awake.ts";
+import { MachineWatch } from "./upkeep/machine-watch.ts";
+import { Upkeep } from "./upkeep/upkeep.ts";
+import { Condition } from "./worker/condition.ts";
+import { HeartbeatLoop } from "./worker/heartbeat.ts";
+import { LogShipper } from "./worker/log-shipper.ts";
+import { PollLoop } from "./worker/poll.ts";
+import { Reporter } from "./worker/reporter.ts";
+import { Worker } from "./worker/worker.ts";
+
+export interface AgentOptions extends EndSignals {
+  /** Speaks for the signed-in user: registers the node. */
+  client: ComputeClient;
+  /** What the clients ask before they send anything; see NodeSessionParts. */
+  proof?: ServerProof;
+  /** Speaks as the node, and names this run of its agent in every call. */
+  createNodeClient(nodeKey: string, runId: string): ComputeClient;
+  /** Kept between runs; one agent at a time. */
+  stateDir: string;
+  profile: NodeProfile;
+  /** Where the profile is read again while the agent runs; absent: it never changes. */
+  profileSource?: ProfileSource;
+  /** Takes at most this many jobs, and stops when they are over. */
+  maxJobs?: number;
+  /** Stops when nothing has run for this long. */
+  idleExitSeconds?: number;
+  /** The command that starts the process that holds the jobs, and the build of this program. */
+  supervisor: { command: readonly string[]; build: string };
+  /** The agent's own environment, of which jobs see an allowed part; absent: that of this process. */
+  environment?: ProcessEnvironment;
+  /** The soft limit of open files for jobs; absent: that of this process. */
+  openFiles?: number | undefined;
+  log: Logger;
+}
+
+type ProcessEnvironment = Readonly<Record<string, string | undefined>>;
+
+export interface AgentContext {
+  options: AgentOptions;
+  dirs: StateDir;
+  /** On the state directory. */
+  lock: HeldLock;
+  /** The state directory was removed, or another agent has it. */
+  onStateDirLost(): void;
+}
+
+/** Makes the parts of an agent and connects them. `Agent` runs them. */
+export class AgentParts {
+  readonly clock = new ServerClock();
+  readonly condition = new Condition();
+  readonly reporter = new Reporter();
+  readonly shipper = new LogShipper();
+  readonly connection: Connection;
+  readonly supervisors: Supervisors;
+  readonly worker: Worker;
+  readonly ending: Ending;
+  readonly session: NodeSession;
+  readonly settings: Settings;
+  readonly control: AgentControl;
+  readonly poll: PollLoop;
+  readonly heartbeat: HeartbeatLoop;
+  readonly machineWatch: MachineWatch;
+  readonly upkeep: Upkeep;
+  private readonly environment: ProcessEnvironment;
+  /** The part of the agent's environment that every job sees. */
+  private readonly jobEnvironment: Environment;
+
+  constructor(private readonly context: AgentContext) {
+    const { options } = context;
+    this.environment = options.environment ?? process.env;
+    this.jobEnvironment = allowedEnvironment(this.environment);
+    this.connection = new Connection(options.log);
+    this.supervisors = this.createSupervisors();
+    this.connection.serverAway.subscribe(() => this.supervisors.serverIs("away"));
+    this.connection.serverBack.subscribe(() => this.supervisors.serverIs("back"));
+    this.worker = this.createWorker();
+    this.ending = new Ending({ ...options, worker: this.worker });
+    this.session = this.createSession();
+    this.settings = new Settings({
+      profile: options.profile,
+      source: options.profileSource,
+      log: options.log,
+      apply: (profile, signal) => this.announce(profile, signal),
+    });
+    this.control = this.createControl();
+    this.poll = new PollLoop(this.worker, this.clock, this.condition);
+    this.heartbeat = new HeartbeatLoop({
+      worker: this.worker,
+      clock: this.clock,
+      condition: this.condition,
+      onSessionEnded: (error) => this.ending.fail(error),
+    });
+    this.machineWatch = new MachineWatch({
+      seen: () => this.settings.profile.seen,
+      engineAnswers: (signal) => engineAnswers(this.environment, signal),
+      isAsleep: () => this.condition.value.suspended,
+      lookAgain: () => this.settings.readSoon("missing"),
+    });
+    this.upkeep = this.createUpkeep();
+  }
+
+  private createSupervisors(): Supervisors {
+    const { options, dirs, lock } = this.context;
+    return new Supervisors({
+      root: dirs.supervisors,
+      command: options.supervisor.command,
+      build: options.supervisor.build,
+      agentId: dirs.agentId,
+      environment: this.environment,
+      log: options.log,
+      grants: () => {
+        const kept = keptDirs(options.stateDir, this.environment);
+        return grantsOf(this.settings.profile.file, this.environment, kept);
+      },
+      ownsStateDir: () => lock.isOwn(),
+      onNews: (news) => this.worker.onNews(news),
+      onLost: (executionIds) => this.worker.onLost(executionIds),
+      onFailure: (error) => this.ending.fail(error),
+    });
+  }
+
+  private createWorker(): Worker {
+    const { options } = this.context;
+    return new Worker({
+      slots: options.profile.description.capacity.slots,
+      maxJobs: options.maxJobs,
+      place: {
+        start: (assignment) => {
+          const order = this.startOrder(assignment);
+          this.supervisors.start(order);
+          return factsOf(order);
+        },
+        tell: (executionId, type) => this.supervisors.tell(executionId, type),
+        stored: (executionId, seq) => this.supervisors.stored(executionId, seq),
+      },
+      reporter: this.reporter,
+      shipper: this.shipper,
+      clock: this.clock,
+      log: options.log,
+    });
+  }
+
+  private createSession(): NodeSession {
+    const { options, dirs } = this.context;
+    return new NodeSession({
+      userClient: options.client,
+      createNodeClient: options.createNodeClient,
+      proof: options.proof,
+      nodeFilePath: dirs.nodeFile,
+      directory: ownDirectory(options.stateDir),
+      run: newRun(options.stateDir),
+      profile: options.profile,
+      connection: this.connection,
+      executions: this.worker,
+      log: options.log,
+    });
+  }
+
+  private createControl(): AgentControl {
+    return new AgentControl({
+      serverUrl: this.context.options.client.url,
+      session: this.session,
+      connection: this.connection,
+      worker: this.worker,
+      supervisors: this.supervisors,
+      settings: this.settings,
+      ending: () => this.ending.why,
+      condition: () => this.condition.value,
+      end: (how) => this.ending.tell(how),
+    });
+  }
+
+  private createUpkeep(): Upkeep {
+    const { options, lock, onStateDirLost } = this.context;
+    return new Upkeep({
+      stateDir: options.stateDir,
+      care: options.profile.file,
+      worker: this.worker,
+      clock: this.clock,
+      condition: this.condition,
+      connection: this.connection,
+      log: options.log,
+      keepAwake: new KeepAwake({ environment: this.environment, log: options.log }),
+      rest: () => this.supervisors.rest(),
+      hurry: () => this.hurry(),
+      ownsStateDir: () => lock.isOwn(),
+      onStateDirLost,
+    });
+  }
+
+  private startOrder(assignment: Assignment): StartOrder {
+    const { file, gpus, description, account } = this.settings.profile;
+    checkAllowed(allowOf(file), assignment);
+    const held = this.worker.runningExecutions().flatMap((execution) => execution.gpus ?? []);
+    return {
+      assignment,
+      nodeId: this.session.nodeId,
+      limits: taskLimits(file.limits, assignment.resources),
+      gpus: gpusForJob(gpus, assignment.gpuIndexes, { held, offered: description.capacity.gpuCount }),
+      environment: this.jobEnvironment,
+      openFiles: this.context.options.openFiles,
+      account,
+    };
+  }
+
+  /** Tells the server the new profile. Jobs that begin from now on get the new limits even before it answers. */
+  private async announce(profile: NodeProfile, signal: AbortSignal): Promise<void> {
+    const { description, file } = profile;
+    this.upkeep.configure(file);
+    this.supervisors.grantsChanged();
+    await this.session.announce(profile, signal);
+    this.worker.slots = description.capacity.slots;
+  }
+
+  private hurry(): void {
+    this.connection.hurry();
+    this.heartbeat.now();
+    this.poll.again();
+  }
+}
+
+/** The directories that hold the agent's and its owner's secrets. */
+function keptDirs(stateDir: string, environment: ProcessEnvironment): string[] {
+  const dirs = [stateDir, socketPlace()];
+  try {
+    return [...dirs, tanvritHome(environment)];
+  } catch {
+    // An account without a home directory has nothing else.
+    return dirs;
+  }
+}
+
+function newRun(stateDir: string): AgentRun {
+  return {
+    runId: crypto.randomUUID(),
+    place: placeDigest(stateDir),
+    machine: machineDigest(),
+    host: hostname(),
+    pid: process.pid,
+  };
+}
