@@ -5,7 +5,7 @@ import { jobManifest } from "./manifest.ts";
 const ADA = "usr_00000000000000000000000001";
 const BOB = "usr_00000000000000000000000002";
 
-/** The fields of `allow` that keep such a job away. */
+/** The fields of `allow` that refuse such a job. */
 function refusedBy(allow: object, job: object, userId: string | undefined = ADA): string[] {
   const { type, image, docker } = jobManifest.parse(job);
   const container = type === "DOCKER" ? { container: askedOfContainer(image, docker) } : {};
@@ -15,7 +15,7 @@ const container = (docker: object = {}, image = "python:3") => ({ type: "DOCKER"
 const bind = (source: string, readOnly = false) =>
   container({ mounts: [{ type: "bind", source, target: "/m", readOnly }] });
 
-test("without a word of the owner jobs run, and containers get nothing of the machine but their image", () => {
+test("by default jobs run, and containers get nothing of the machine except their image", () => {
   expect(refusedBy({}, { command: "true" })).toEqual([]);
   for (const docker of [{}, { network: "none" }, { network: "bridge" }, { network: "default" }]) {
     expect(refusedBy({}, container(docker))).toEqual([]);
@@ -30,7 +30,7 @@ test("without a word of the owner jobs run, and containers get nothing of the ma
   expect(refusedBy({}, container({ capDrop: ["ALL"], capAdd: ["CHOWN", "SETUID"] }))).toEqual([]);
 });
 
-test("types of jobs and users are those that are listed", () => {
+test("only the listed job types and users are allowed", () => {
   expect(refusedBy({ executors: ["DOCKER"] }, { command: "true" })).toEqual(["executors"]);
   expect(refusedBy({ executors: ["DOCKER"] }, container())).toEqual([]);
   expect(refusedBy({ users: [ADA] }, { command: "true" })).toEqual([]);
@@ -77,14 +77,14 @@ describe("an image is allowed", () => {
     ["ghcr.io/acme/*", "ghcr.io/acmeevil/app"],
     ["ghcr.io/acme/*", "evil.io/ghcr.io/acme/app"],
     ["ghcr.io/acme/*", digest],
-    // May be the beginning of an image's id.
+    // May be the start of an image's id.
     ["c*", "cafe0123"],
   ])("by %s, and not: %s", (rule, image) => {
     expect(allows(rule, image)).toBe(false);
   });
 });
 
-test("a path is allowed with all below it, as it is written without dots", () => {
+test("a path is allowed with everything below it, and dots are resolved first", () => {
   const mounts = ["/data", "/srv/**:ro"];
   expect(refusedBy({ mounts }, bind("/data"))).toEqual([]);
   expect(refusedBy({ mounts }, bind("/data/a/../b"))).toEqual([]);
@@ -96,7 +96,7 @@ test("a path is allowed with all below it, as it is written without dots", () =>
   expect(refusedBy({ mounts: ["/"] }, bind("/etc"))).toEqual([]);
 });
 
-test("the host's network is allowed by its name alone, and ALL capabilities by ALL", () => {
+test("the host's network is allowed only by its name, and ALL capabilities only by ALL", () => {
   expect(refusedBy({ networks: ["*"] }, container({ network: "host" }))).toEqual(["networks"]);
   expect(refusedBy({ networks: ["host"] }, container({ network: "host" }))).toEqual([]);
   expect(refusedBy({ networks: ["none"] }, container())).toEqual(["networks"]);
@@ -106,7 +106,7 @@ test("the host's network is allowed by its name alone, and ALL capabilities by A
   expect(refusedBy({ capabilities: ["ALL"] }, container({ capAdd: ["SYS_ADMIN", "ALL"] }))).toEqual([]);
 });
 
-test("what cannot be a rule is refused where it is written", () => {
+test("an invalid rule is refused when it is written", () => {
   for (const allow of [
     { executors: [] },
     { executors: ["GITHUB_ACTION"] },

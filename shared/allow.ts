@@ -5,7 +5,7 @@ import { userId } from "./ids.ts";
 import { longName, parseImage } from "./image-name.ts";
 import { type JobType, jobType } from "./manifest.ts";
 
-/** Capabilities that every container gets, and may ask for again after it dropped all. */
+/** Capabilities every container gets, and may ask for again after dropping all. */
 export const USUAL_CAPABILITIES: readonly string[] = [
   "CHOWN",
   "DAC_OVERRIDE",
@@ -18,50 +18,50 @@ export const USUAL_CAPABILITIES: readonly string[] = [
 ];
 
 const MAX_RULES = 100;
-/** `*` stands for any characters; the rest is as it is. */
+/** `*` matches any characters; every other character matches itself. */
 const pattern = z
   .string()
   .max(512)
-  .regex(/^[!-~]+$/, { error: "must be a name, in which * stands for any characters" });
-/** A path of a node that containers may mount, with all below it. */
+  .regex(/^[!-~]+$/, { error: "must be a name; * matches any characters" });
+/** A path of a node that containers may mount, with everything below it. */
 export const mountRule = z
   .string()
   .max(4_096)
   .regex(/^\/[^*:\0]*(\/\*\*)?(:r[ow])?$/, {
-    error: "must be an absolute path, as /data, /srv/** (the same) or /srv:ro (only to read)",
+    error: "must be an absolute path such as /data, /srv/** (the same) or /srv:ro (read-only)",
   });
 const capability = z
   .string()
-  .regex(/^(CAP_)?[A-Za-z_]{2,40}$/, { error: "must be a capability, as SYS_PTRACE, or ALL" })
+  .regex(/^(CAP_)?[A-Za-z_]{2,40}$/, { error: "must be a capability such as SYS_PTRACE, or ALL" })
   .transform((name) => name.toUpperCase().replace(/^CAP_/, ""));
 
 /**
- * What the owner of a machine lets jobs do there: `allow` of agent.yaml, and what its agent announces of it. A list that
- * is absent from `executors`, `images` and `users` allows all of them.
+ * What the owner of a machine allows jobs to do on it: `allow` of agent.yaml, which the agent announces. Without
+ * `executors`, `images` or `users`, all of them are allowed.
  */
 export const nodeAllow = z.strictObject({
-  /** Types of jobs. */
+  /** Job types. */
   executors: z.array(jobType).min(1).optional(),
-  /** Images of containers, as `python:*`, `ghcr.io/acme/*`. Without a tag any tag is meant. */
+  /** Images of containers, such as `python:*` and `ghcr.io/acme/*`. Without a tag, any tag is allowed. */
   images: z.array(pattern).max(MAX_RULES).optional(),
-  /** Directories and files of the node that containers may mount, with all below them; `:ro` only to read. */
+  /** Directories and files of the node that containers may mount, with everything below them; `:ro` means read-only. */
   mounts: z.array(mountRule).max(MAX_RULES).default([]),
-  /** Named volumes of the engine that jobs may mount though none of them made them. */
+  /** Named volumes of the engine that jobs may mount although no job created them. */
   volumes: z.array(pattern).max(MAX_RULES).default([]),
-  /** `*` does not stand for `host`, which has to be named. A container that names none gets `bridge`. */
+  /** `*` does not match `host`, which must be named. A container without a network gets `bridge`. */
   networks: z.array(pattern).max(MAX_RULES).default(["bridge", "none"]),
-  /** Capabilities that containers may ask for beyond the usual ones. */
+  /** Capabilities containers may ask for beyond the usual ones. */
   capabilities: z.array(capability).max(MAX_RULES).default([]),
-  /** Whose jobs may run, by the ids that `auth status` and `job get` show. */
+  /** Users whose jobs may run, by the ids that `auth status` and `job get` show. */
   users: z.array(userId).max(MAX_RULES).optional(),
 });
 export type NodeAllow = z.infer<typeof nodeAllow>;
 
-/** What of a job an owner may refuse. */
+/** The parts of a job that an owner may refuse. */
 export interface Asked {
   type: JobType;
   userId: string | undefined;
-  /** Of a job in a container. */
+  /** Only for a job in a container. */
   container?: AskedOfContainer;
 }
 
@@ -85,24 +85,24 @@ export function askedOfContainer(image = "", docker?: DockerOptions): AskedOfCon
   };
 }
 
-/** A rule that keeps a job off a node, and the field of `allow` that would mend it. */
+/** A rule that keeps a job off a node, and the field of `allow` to change. */
 export interface Refusal {
-  /** As in "its owner lets …". */
+  /** Completes "its owner …". */
   detail: string;
   field: keyof NodeAllow;
 }
 
-/** Everything that a node's owner does not let this job do. */
+/** Everything this job asks for that the node's owner does not allow. */
 export function* refusals(
   allow: NodeAllow,
   { type, userId, container }: Asked,
 ): Generator<Refusal, void, void> {
   const { executors, users, images } = allow;
   if (executors && !executors.includes(type)) {
-    yield { field: "executors", detail: `lets it run no ${type} jobs` };
+    yield { field: "executors", detail: `does not allow ${type} jobs` };
   }
-  if (users && (userId === undefined || !users.some((one) => one === userId))) {
-    yield { field: "users", detail: `does not let ${userId ?? "this user"} run jobs there` };
+  if (users && (userId === undefined || !users.some((user) => user === userId))) {
+    yield { field: "users", detail: `does not allow jobs of ${userId ?? "this user"}` };
   }
   if (!container) return;
   if (images && !images.some((rule) => allowsImage(rule, container.image))) {
@@ -110,21 +110,21 @@ export function* refusals(
   }
   for (const { source, readOnly } of container.binds) {
     const access = accessTo(allow.mounts, source);
-    if (access === undefined) yield { field: "mounts", detail: `lets no job mount ${source}` };
+    if (access === undefined) yield { field: "mounts", detail: `does not allow jobs to mount ${source}` };
     else if (access === "ro" && !readOnly) {
-      yield { field: "mounts", detail: `lets jobs mount ${source} only to read` };
+      yield { field: "mounts", detail: `allows jobs to mount ${source} read-only` };
     }
   }
   if (!allowsNetwork(allow.networks, container.network)) {
-    yield { field: "networks", detail: `lets no job use the network ${container.network}` };
+    yield { field: "networks", detail: `does not allow the network ${container.network}` };
   }
   for (const name of container.capabilities) {
     if (allow.capabilities.includes(name) || allow.capabilities.includes("ALL")) continue;
-    yield { field: "capabilities", detail: `lets no job have the capability ${name}` };
+    yield { field: "capabilities", detail: `does not allow the capability ${name}` };
   }
 }
 
-/** How jobs may mount this path; undefined: not at all. Both are taken as they are written: links are not followed. */
+/** How jobs may mount this path; undefined: not at all. Rules and path are compared as written: links are not followed. */
 export function accessTo(rules: readonly string[], path: string): "ro" | "rw" | undefined {
   let access: "ro" | "rw" | undefined;
   for (const rule of rules) {
@@ -141,32 +141,32 @@ export function isWithin(path: string, dir: string): boolean {
   return path === base || path.startsWith(base === "/" ? "/" : `${base}/`);
 }
 
-/** Whether one of these patterns is the name's. */
+/** Whether any pattern matches the name. */
 export function matchesAny(patterns: readonly string[], name: string): boolean {
-  return patterns.some((one) => matches(one, name));
+  return patterns.some((pattern) => matches(pattern, name));
 }
 
 function allowsNetwork(rules: readonly string[], network: string): boolean {
   return network === "host" ? rules.includes("host") : matchesAny(rules, network);
 }
 
-/** Docker Hub's images have short names; both sides are compared by their long ones. */
+/** Docker Hub's images have short names; rule and image are compared by their long names. */
 function allowsImage(rule: string, reference: string): boolean {
   if (rule === "*" || rule === reference) return true;
-  // What may be the beginning of an id is any image that is there.
+  // It may be the start of an id, and so mean any image on the node.
   if (/^[0-9a-f]+$/.test(reference)) return false;
   const { repository, tag, isId } = parseImage(reference);
   if (isId) return matches(rule, reference);
   const name = longName(repository);
   const tagAt = rule.search(/[:@][^/]*$/);
   if (tagAt === -1) return matches(longName(rule), name);
-  // A tag beside a digest means nothing, and `python:*` means digests, too.
+  // A tag next to a digest means nothing, and `python:*` also matches digests.
   const separators = tag.startsWith("sha256:") ? ["@", ":"] : [":"];
   const wanted = longName(rule.slice(0, tagAt)) + rule.slice(tagAt);
   return separators.some((separator) => matches(wanted, `${name}${separator}${tag}`));
 }
 
-/** In time that is linear in the name for each `*`. */
+/** Takes time linear in the length of the name for each `*`. */
 function matches(glob: string, name: string): boolean {
   const [first = "", ...others] = glob.split("*");
   if (others.length === 0) return glob === name;

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { readArrayIndexes } from "./array-indexes.ts";
 import { jobManifest } from "./manifest.ts";
 
-test("an array is a list of indexes and ranges, with a step and a number at once where they are given", () => {
+test("an array is a list of indexes and ranges, with an optional step and an optional number at once", () => {
   const cases: [string, number[], number | undefined][] = [
     ["1-5", [1, 2, 3, 4, 5], undefined],
     ["5", [5], undefined],
@@ -22,17 +22,17 @@ test("an array is a list of indexes and ranges, with a step and a number at once
   }
 });
 
-test("what is wrong with an array is told in one sentence that is true of it", () => {
+test("each mistake in an array gets one sentence that says what is wrong", () => {
   const cases: [string, string][] = [
     ["", "names no index"],
     ["%2", "names no index"],
-    ["1,,3", "has a comma with no index before or behind it"],
-    ["1,", "has a comma with no index before or behind it"],
+    ["1,,3", "has a comma without an index before or after it"],
+    ["1,", "has a comma without an index before or after it"],
     ["5-1", "counts down in 5-1"],
     ["1-9:0", "has the step 0 in 1-9:0"],
     ["1-3,2", "names index 2 twice"],
-    ["1-5001", "comes to 5001 indexes or more"],
-    ["0-999999999", "comes to 1000000000 indexes or more"],
+    ["1-5001", "has 5001 indexes or more"],
+    ["0-999999999", "has 1000000000 indexes or more"],
     ["1000000000", "the largest index is 999999999"],
     ["1-3%0", '1 to 99999, not "0"'],
     ["1-3%", '1 to 99999, not ""'],
@@ -50,7 +50,7 @@ test("what is wrong with an array is told in one sentence that is true of it", (
   }
 });
 
-test("an index written as a number is an array of one", () => {
+test("an index written as a number is an array of one job", () => {
   expect(jobManifest.parse({ command: "true", array: 5 }).array).toBe("5");
   expect(jobManifest.safeParse({ command: "true", array: 1.5 }).success).toBe(false);
 });

@@ -1,26 +1,28 @@
 import { z } from "zod";
 import { limits } from "./limits.ts";
 
-/** The indexes of an array, each once and in the order they were written, and how many may be under way at once. */
+/** The indexes of an array, each once and in the order written, and how many may run at the same time. */
 export interface ArrayIndexes {
   indexes: number[];
-  /** Undefined where nothing limits it. */
+  /** Undefined: no limit. */
   atOnce: number | undefined;
 }
 
 const MAX_INDEX = 999_999_999;
 const MAX_AT_ONCE = 99_999;
-const EXAMPLE = "as in 1-100, 1,3,5, 0-15:4 or 1-100%8";
+const EXAMPLES = "1-100, 1,3,5, 0-15:4 or 1-100%8";
 
-/** `1-3,7,9-11%2` in numbers, or what is wrong with it, in one sentence without a subject. */
+/** Parses `1-3,7,9-11%2`, or says what is wrong with it, in one sentence without a subject. */
 export function readArrayIndexes(text: string): ArrayIndexes | { problem: string } {
   const [list = "", ...rest] = text.split("%");
   const [most, ...more] = rest.map((part) => part.trim());
   if (more.length > 0) return { problem: 'has more than one "%"' };
   if (most !== undefined && !(/^\d{1,5}$/.test(most) && Number(most) >= 1)) {
-    return { problem: `says how many may run at once behind "%": 1 to ${MAX_AT_ONCE}, not "${most}"` };
+    return {
+      problem: `needs the number of jobs to run at once after "%": 1 to ${MAX_AT_ONCE}, not "${most}"`,
+    };
   }
-  if (list.trim() === "") return { problem: `names no index; write them ${EXAMPLE}` };
+  if (list.trim() === "") return { problem: `names no index; write indexes like ${EXAMPLES}` };
   const indexes = new Set<number>();
   for (const part of list.split(",")) {
     const range = readRange(part.trim());
@@ -28,7 +30,7 @@ export function readArrayIndexes(text: string): ArrayIndexes | { problem: string
     const { first, last, step } = range;
     const total = indexes.size + Math.floor((last - first) / step) + 1;
     if (total > limits.maxArrayJobs) {
-      return { problem: `comes to ${total} indexes or more; at most ${limits.maxArrayJobs} are allowed` };
+      return { problem: `has ${total} indexes or more; at most ${limits.maxArrayJobs} are allowed` };
     }
     for (let index = first; index <= last; index += step) {
       if (indexes.has(index)) return { problem: `names index ${index} twice` };
@@ -45,10 +47,12 @@ interface Range {
 }
 
 function readRange(part: string): Range | { problem: string } {
-  if (part === "") return { problem: "has a comma with no index before or behind it" };
+  if (part === "") return { problem: "has a comma without an index before or after it" };
   const [, from = "", to, every] = /^(\d+)(?:-(\d+)(?::(\d+))?)?$/.exec(part) ?? [];
   if (from === "") {
-    return { problem: `holds "${part}", which is neither an index nor a range; write them ${EXAMPLE}` };
+    return {
+      problem: `holds "${part}", which is neither an index nor a range; write indexes like ${EXAMPLES}`,
+    };
   }
   const range: Range = { first: Number(from), last: Number(to ?? from), step: Number(every ?? 1) };
   if (Math.max(range.first, range.last) > MAX_INDEX) {
@@ -59,16 +63,16 @@ function readRange(part: string): Range | { problem: string } {
   return range;
 }
 
-/** Throws where `arrayIndexes` would refuse the text. */
+/** Throws if `arrayIndexes` would refuse the text. */
 export function parseArrayIndexes(text: string): ArrayIndexes {
   const read = readArrayIndexes(text);
   if ("problem" in read) throw new Error(`The array "${text}" ${read.problem}`);
   return read;
 }
 
-/** As an option or a field of a job file: a text, or one index as a number. */
+/** An option or a field of a job file: text, or one index as a number. */
 export const arrayIndexes = z
-  .union([z.string(), z.number()], { error: `must be a text, ${EXAMPLE}` })
+  .union([z.string(), z.number()], { error: `must be text like ${EXAMPLES}` })
   .transform((value, context) => {
     const text = String(value);
     const read = readArrayIndexes(text);

@@ -2,12 +2,12 @@ import { linkSync, renameSync, rmSync, writeFileSync } from "node:fs";
 
 let counter = 0;
 
-/** Writes a file that only its owner may read, so that a reader sees the old content or the new, never a half. */
+/** Writes a file only its owner may read. A reader sees the old content or the new, never a part of it. */
 export function writeFileAtomic(path: string, content: string): void {
   writeVia(path, content, (temporary) => renameSync(temporary, path));
 }
 
-/** The same where there is no such file yet; returns whether there was none. Of many that try at once one makes it. */
+/** Creates a file only its owner may read, unless it exists. Returns whether this call created it; of many at once, one does. */
 export function makeFileOnce(path: string, content: string): boolean {
   let made = true;
   writeVia(path, content, (temporary) => {

@@ -5,7 +5,7 @@ import { sessionId } from "./ids.ts";
 export const role = z.enum(["owner", "admin", "member"]);
 export type Role = z.infer<typeof role>;
 
-/** Who a request speaks for: the claims of the access token. */
+/** The person behind a request: the claims of the access token. */
 export const identity = z.object({
   userId: z.string(),
   userName: z.string(),
@@ -16,18 +16,18 @@ export const identity = z.object({
 });
 export type Identity = z.infer<typeof identity>;
 
-/** What a sign-in or a refresh returns. */
+/** Result of a sign-in or a refresh. */
 export const tokenSet = z.object({
   /** A JWT with the claims sub, userId, businessId, role and sid. */
   accessToken: z.string(),
   accessTokenExpiresAt: timestamp,
-  /** Rotates at every refresh; an old one that comes back ends the session. */
+  /** Rotates at every refresh; using an old one ends the session. */
   refreshToken: z.string(),
   identity,
 });
 export type TokenSet = z.infer<typeof tokenSet>;
 
-/** Names of businesses and users, as a person types them. */
+/** The name of a business or a user, as a person types it. */
 export const accountName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$/, {
   error: "must be 1 to 64 letters, digits and . _ @ -, beginning with a letter or digit",
 });

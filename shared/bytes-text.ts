@@ -1,7 +1,7 @@
 export const MIB = 1024 * 1024;
 const UNITS = ["bytes", "KiB", "MiB", "GiB", "TiB"];
 
-/** A number of bytes for people, as `1.5 MiB`. */
+/** Formats a number of bytes for people: `1.5 MiB`. */
 export function bytesText(bytes: number): string {
   let value = bytes;
   let unit = 0;

@@ -1,4 +1,4 @@
-/** The names by which a Linux has its C library, the usual one first. */
+/** File names of the C library on Linux systems, the usual one first. */
 export const LINUX_C_LIBRARIES = [
   "libc.so.6",
   "libc.so",

@@ -1,4 +1,4 @@
-/** `1 job`, `2 jobs`: for texts that people read. */
+/** Formats a count for people: `1 job`, `2 jobs`. */
 export function counted(count: number, what: string): string {
   return `${count} ${what}${count === 1 ? "" : "s"}`;
 }

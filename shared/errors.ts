@@ -2,8 +2,8 @@ import { z } from "zod";
 import { issuesOf } from "./issues.ts";
 
 /**
- * The stable error codes of the API: HTTP status, a title for people, and whether the same request may simply be
- * sent again. Adding a code is compatible; changing the meaning of one is not.
+ * The stable error codes of the API: HTTP status, a title for people, and whether the same request may be sent again.
+ * Adding a code is compatible; changing the meaning of a code is not.
  */
 export const errorCodes = {
   invalid_json: { status: 400, title: "The request body is not valid JSON", retryable: false },
@@ -15,7 +15,7 @@ export const errorCodes = {
   forbidden: { status: 403, title: "Not allowed", retryable: false },
   not_found: { status: 404, title: "Not found", retryable: false },
   method_not_allowed: { status: 405, title: "This method is not allowed here", retryable: false },
-  request_timeout: { status: 408, title: "The request came too slowly", retryable: true },
+  request_timeout: { status: 408, title: "The request took too long to arrive", retryable: true },
   conflict: { status: 409, title: "The request conflicts with the current state", retryable: false },
   idempotency_key_reused: {
     status: 409,
@@ -23,22 +23,22 @@ export const errorCodes = {
     retryable: false,
   },
   node_taken: { status: 409, title: "Another agent has taken this node", retryable: false },
-  node_in_use: { status: 409, title: "Another agent is this node at the moment", retryable: false },
+  node_in_use: { status: 409, title: "Another agent is running as this node", retryable: false },
   payload_too_large: { status: 413, title: "The request body is too large", retryable: false },
   unsupported_media_type: { status: 415, title: "The request body must be JSON", retryable: false },
   rate_limited: { status: 429, title: "Too many requests", retryable: true },
   internal: { status: 500, title: "The server failed", retryable: true },
-  unavailable: { status: 503, title: "The server cannot serve this now", retryable: true },
+  unavailable: { status: 503, title: "The server is unavailable for the moment", retryable: true },
   storage_failed: { status: 503, title: "The store could not save this", retryable: true },
 } as const satisfies Record<string, { status: number; title: string; retryable: boolean }>;
 
 export type ErrorCode = keyof typeof errorCodes;
 
-/** One wrong field of a request: `path` as `resources.cpu`, and what was expected of it. */
+/** A wrong field of a request: its `path`, such as `resources.cpu`, and what was expected. */
 export const fieldError = z.object({ path: z.string(), message: z.string() });
 export type FieldError = z.infer<typeof fieldError>;
 
-/** `application/problem+json` (RFC 9457) with our extension members. `code` is a string so that a newer server may add one. */
+/** `application/problem+json` (RFC 9457) with our extension members. `code` is a string because a newer server may add codes. */
 export const problem = z.object({
   type: z.string(),
   title: z.string(),
@@ -50,7 +50,11 @@ export const problem = z.object({
 });
 export type Problem = z.infer<typeof problem>;
 
-/** What a handler throws to answer with a problem. Anything else that is thrown becomes `internal`. */
+/**
+ * An error the server answers with, as a problem+json. `code` is stable and for programs, the message is for people,
+ * `errors` lists the wrong fields of an `invalid_request`, `retryAfterSeconds` is the server's Retry-After. Handlers of the
+ * server throw it; any other error they throw becomes `internal`.
+ */
 export class ComputeError extends Error {
   override name = "ComputeError";
   readonly code: ErrorCode;
@@ -85,7 +89,7 @@ export class ComputeError extends Error {
   }
 }
 
-/** The issues of a failed zod parse as field errors; the path of the whole value is `(body)`. */
+/** The issues of a failed zod parse as field errors; `(body)` is the path of the whole value. */
 export function fieldErrors(error: Pick<z.ZodError, "issues">): FieldError[] {
   return issuesOf(error).map(({ path, message }) => ({ path: path.join(".") || "(body)", message }));
 }

@@ -6,18 +6,18 @@ import { reason } from "./reasons.ts";
 
 export const timestamp = z.iso.datetime();
 
-/** How an execution ended, and what it used. */
+/** How an execution ended, and the resources it used. */
 export const executionEnd = z.object({
-  /** The command's exit status; absent where a signal ended it or it never started. */
+  /** The command's exit status; absent if a signal ended it or it never started. */
   exitCode: z.int().optional(),
-  /** The signal that ended the command, as `SIGKILL`. */
+  /** The signal that ended the command, such as `SIGKILL`. */
   signal: z.string().max(32).optional(),
   reason: reason.optional(),
-  /** One sentence for people: what failed, and with which numbers. */
+  /** One sentence for people: what failed, with the numbers involved. */
   message: z.string().max(4_096).optional(),
   /** User and system CPU time of the command and its children. */
   cpuSeconds: z.number().min(0).optional(),
-  /** MiB; the highest resident size seen of the whole process group. */
+  /** MiB; the highest resident size seen for the whole process group. */
   peakMemoryMb: z.number().min(0).optional(),
 });
 export type ExecutionEnd = z.infer<typeof executionEnd>;
@@ -27,7 +27,7 @@ export const execution = executionEnd.extend({
   executionId,
   jobId,
   nodeId,
-  /** 1 for the first. */
+  /** Counts from 1. */
   attempt: z.int().min(1),
   status: executionStatus,
   resources,

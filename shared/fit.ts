@@ -2,13 +2,13 @@ import { z } from "zod";
 import { nodeId } from "./ids.ts";
 
 /**
- * Whether a job could run on a node. `fits`: now. `busy`: when there is room. `unavailable`: when the node takes jobs
- * again. `never`: not as the job and the node are.
+ * Whether a job can run on a node. `fits`: now. `busy`: once the node has room. `unavailable`: once the node takes jobs
+ * again. `never`: not unless the job or the node changes.
  */
 export const fitVerdict = z.enum(["fits", "busy", "unavailable", "never"]);
 export type FitVerdict = z.infer<typeof fitVerdict>;
 
-/** The rules a node must meet, in the order they are looked at. */
+/** The rules a node must meet, in the order they are checked. */
 export const fitRule = z.enum([
   "type",
   "allow",
@@ -25,27 +25,27 @@ export const fitRule = z.enum([
   "room",
 ]);
 
-/** How a node stands to a job: the first rule that fails now, in words. */
+/** How a job fits on a node: the first rule that fails now, in words. */
 export const nodeFit = z.object({
   nodeId,
   name: z.string(),
   verdict: fitVerdict,
-  /** Absent where the job fits. */
+  /** Absent if the job fits. */
   rule: fitRule.optional(),
   detail: z.string(),
 });
 export type NodeFit = z.infer<typeof nodeFit>;
 
-/** How all nodes of a business stand to a job, the most promising first. */
+/** How a job fits on each node of a business, the most promising node first. */
 export const fitReport = z.object({
   nodes: z.array(nodeFit),
-  /** There are more nodes than were looked at. */
+  /** There are more nodes than were checked. */
   moreNodes: z.boolean(),
-  /** Where no node could ever run it: what would have to change for the nearest one. */
+  /** If no node could ever run it: what would have to change for the node that comes closest. */
   hint: z.string().optional(),
 });
 export type FitReport = z.infer<typeof fitReport>;
 
-/** What a job waits for. `nothing`: it is not queued. `turn`: there is room for it, and it is handed out next. */
+/** What a job waits for. `nothing`: it is not queued. `turn`: there is room, and it is assigned next. */
 export const waitsFor = z.enum(["nothing", "time", "job", "group", "node", "turn"]);
 export type WaitsFor = z.infer<typeof waitsFor>;

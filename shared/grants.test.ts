@@ -5,7 +5,7 @@ import { nodeDescription } from "./node.ts";
 
 const described = (change: object) => nodeDescription.parse({ ...describeNode().description, ...change });
 
-test("what is registered by a person is granted as it is, and what waits can be put together again with what counts", () => {
+test("a registration by a person is granted in full, and a later announcement can be rebuilt from its granted and waiting parts", () => {
   const first = described({ labels: { os: "linux", disk: "ssd" }, pool: "attic" });
   const grants = grantsFor(first);
   expect(grants).toEqual({ pools: ["attic"], labels: { disk: "ssd" }, slots: first.capacity.slots });

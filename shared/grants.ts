@@ -3,19 +3,19 @@ import { labels } from "./labels.ts";
 import { pool } from "./manifest.ts";
 import type { NodeDescription } from "./node.ts";
 
-/** A node's own key may raise its slots to this number, or to what a person granted, whichever is more. */
+/** A node's own key may raise its slots to this number or to the number a person granted, whichever is higher. */
 const MAX_UNGRANTED_SLOTS = 1_024;
 
-/** What a person lets a node offer. Pools and labels decide which jobs, with their variables, a node is sent. */
+/** What a person allows a node to offer. Pools and labels decide which jobs, with their variables, a node gets. */
 export const nodeGrants = z.strictObject({
   pools: z.array(pool.unwrap()).max(100),
-  /** Those that are not detected; each with the one value that is granted. */
+  /** Labels that are not detected, each with the one granted value. */
   labels,
   slots: z.int().min(1),
 });
 export type NodeGrants = z.infer<typeof nodeGrants>;
 
-/** What a node announces and may not offer until a person grants it. */
+/** What a node announces but may not offer until a person grants it. */
 export const ungranted = z.strictObject({
   pool: pool.unwrap().optional(),
   labels: labels.optional(),
@@ -29,18 +29,18 @@ const DETECTED = new Set([
 ]);
 const DETECTED_GROUPS = /^(gpu|cuda|rocm|metal|docker|android)\./;
 
-/** Whether a label is one that agents find by themselves. It is the agent's own claim, and needs no grant. */
+/** Whether agents detect this label themselves. It is then the agent's own claim and needs no grant. */
 export function isDetectedLabel(key: string): boolean {
   return DETECTED.has(key) || DETECTED_GROUPS.test(key);
 }
 
-/** What a person grants who registers a node like this. */
+/** The grants a person gives by registering such a node. */
 export function grantsFor({ pool, labels, capacity }: NodeDescription): NodeGrants {
   const own = Object.entries(labels).filter(([key]) => !isDetectedLabel(key));
   return { pools: [pool], labels: Object.fromEntries(own), slots: capacity.slots };
 }
 
-/** What of the announced the node offers, and what waits for a grant; until then it stays in its pool. Pure. */
+/** Splits an announcement into what the node may offer and what waits for a grant; until then the node stays in its pool. Pure. */
 export function withinGrants(
   announced: NodeDescription,
   grants: NodeGrants,
@@ -67,7 +67,7 @@ export function withinGrants(
   return { description, ungranted: Object.keys(waiting).length > 0 ? waiting : undefined };
 }
 
-/** What a node announced, by what it offers and what of it waits. */
+/** Rebuilds a node's announcement from what it offers and what waits for a grant. */
 export function announcedBy(description: NodeDescription, waiting: Ungranted = {}): NodeDescription {
   return {
     ...description,
@@ -77,7 +77,7 @@ export function announcedBy(description: NodeDescription, waiting: Ungranted = {
   };
 }
 
-/** `pool gpu, label disk=ssd` */
+/** For people: `pool gpu, label disk=ssd`. */
 export function ungrantedInWords({ pool, labels = {}, slots }: Ungranted): string {
   return [
     ...(pool === undefined ? [] : [`pool ${pool}`]),

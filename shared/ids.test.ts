@@ -1,27 +1,27 @@
 import { expect, test } from "bun:test";
 import { firstIdAt, idTimeMs, jobId, newId } from "./ids.ts";
 
-test("ids made one after another sort in that order", () => {
+test("ids sort in the order they were created", () => {
   const ids = Array.from({ length: 10_000 }, () => newId("job"));
   expect(ids.toSorted()).toEqual(ids);
   expect(new Set(ids).size).toBe(ids.length);
 });
 
-test("an id tells when it was made", () => {
+test("an id holds its time of creation", () => {
   const beforeMs = Date.now();
   const atMs = idTimeMs(newId("exe"));
   expect(atMs).toBeGreaterThanOrEqual(beforeMs);
   expect(atMs).toBeLessThanOrEqual(Date.now());
 });
 
-test("a new id passes its own schema and no other", () => {
+test("a new id passes its own schema and no other schema", () => {
   expect(jobId.safeParse(newId("job")).success).toBe(true);
   for (const bad of [newId("exe"), "job_", "job_ILOU", `${newId("job")}x`, ""]) {
     expect(jobId.safeParse(bad).success).toBe(false);
   }
 });
 
-test("the first id of a time sorts behind every id made before it, and before every one made later", () => {
+test("the first id of a time sorts after every older id and before every newer id", () => {
   const before = Date.now();
   const made = newId("job");
   expect(firstIdAt("job", before) <= made).toBe(true);

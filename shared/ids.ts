@@ -1,8 +1,8 @@
 import { z } from "zod";
 
 /**
- * Every id is `<prefix>_` and 26 lower-case Crockford base32 digits of a UUIDv7 (RFC 9562), so ids of one
- * kind sort by the time they were made, also within one millisecond of one process.
+ * Every id is `<prefix>_` and 26 lower-case Crockford base32 digits of a UUIDv7 (RFC 9562). Ids of one kind sort by
+ * their time of creation, even within one millisecond of one process.
  */
 export type IdPrefix =
   | "job"
@@ -20,14 +20,14 @@ export type IdPrefix =
 const DIGITS = "0123456789abcdefghjkmnpqrstvwxyz";
 const ID_DIGITS = 26;
 
-/** Of a UUIDv7, everything behind its milliseconds. */
+/** The bits of a UUIDv7 after its milliseconds. */
 const RANDOM_BITS = 80n;
 
 export function newId(prefix: IdPrefix): string {
   return spell(prefix, BigInt(`0x${Bun.randomUUIDv7("hex").replaceAll("-", "")}`));
 }
 
-/** No id that was made at this time or later sorts before it. */
+/** The lowest id of a time: no id made then or later sorts before it. */
 export function firstIdAt(prefix: IdPrefix, atMs: number): string {
   return spell(prefix, BigInt(Math.max(0, Math.floor(atMs))) << RANDOM_BITS);
 }
@@ -49,7 +49,7 @@ export function idTimeMs(id: string): number {
   return Number(value >> RANDOM_BITS);
 }
 
-/** A schema for ids of one kind. A well-formed id of a row that does not exist is a 404, a malformed one a 400. */
+/** A schema for ids of one kind. A well-formed id without a row gives a 404, a malformed id a 400. */
 export function idSchema(prefix: IdPrefix) {
   return z.string().regex(new RegExp(`^${prefix}_[0-9a-hjkmnp-tv-z]{${ID_DIGITS}}$`), {
     error: `must be an id like ${prefix}_${"0".repeat(ID_DIGITS)}`,

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { parseImage, registryHost } from "./image-name.ts";
 
-test("an image's reference names registry, repository and tag, as the engine understands it", () => {
+test("an image reference is split into registry, repository and tag, as the engine reads it", () => {
   const digest = `sha256:${"a".repeat(64)}`;
   const cases: [string, string, string, string][] = [
     ["alpine", "docker.io", "alpine", "latest"],
@@ -20,7 +20,7 @@ test("an image's reference names registry, repository and tag, as the engine und
   expect(parseImage(digest).isId).toBe(true);
 });
 
-test("Docker Hub is one registry under all its names", () => {
+test("all names of Docker Hub mean one registry", () => {
   for (const name of ["docker.io", "https://index.docker.io/v1/", "registry-1.docker.io"]) {
     expect(registryHost(name)).toBe("docker.io");
   }

@@ -1,12 +1,12 @@
-/** An image's reference in its parts. */
+/** The parts of an image reference. */
 export interface ImageName {
-  /** As `docker.io`, `ghcr.io`, `127.0.0.1:5000`. */
+  /** Such as `docker.io`, `ghcr.io` or `127.0.0.1:5000`. */
   registry: string;
-  /** What the engine is asked to pull, without tag or digest. */
+  /** The name to pull, without tag or digest. */
   repository: string;
-  /** A tag or digest; without one the engine would fetch every tag there is. */
+  /** A tag or digest; without it the engine would pull every tag. */
   tag: string;
-  /** The id of an image that is there, which no registry knows. */
+  /** Whether it is the id of an image on the node, which no registry knows. */
   isId: boolean;
 }
 
@@ -25,7 +25,7 @@ export function parseImage(reference: string): ImageName {
   return { registry, repository, tag, isId: false };
 }
 
-/** A repository with its registry, as `docker.io/library/python` for `python`. */
+/** A repository with its registry: `docker.io/library/python` for `python`. */
 export function longName(repository: string): string {
   const { registry, path } = hostAndPath(repository);
   return registry === DOCKER_HUB && !path.includes("/")
@@ -41,7 +41,7 @@ function hostAndPath(repository: string): { registry: string; path: string } {
     : { registry: DOCKER_HUB, path: repository };
 }
 
-/** Docker Hub has several names; a login for one is a login for all. */
+/** The host of a registry. Docker Hub has several names; a login for one counts for all. */
 export function registryHost(server: string): string {
   const host = server.replace(/^https?:\/\//, "").replace(/\/.*$/, "");
   return /^(index\.|registry-1\.)?docker\.io$/.test(host) ? DOCKER_HUB : host;

@@ -1,18 +1,15 @@
 import type { z } from "zod";
 
-/** One thing that is wrong with a value: where in it, and what was expected there. */
+/** A mistake in a value: its place, and what was expected there. */
 export interface Issue {
   path: PropertyKey[];
   message: string;
 }
 
-/** So many names are told to whoever wrote one that is none of them; more would hide what is wrong. */
-const MAX_FIELDS_TOLD = 12;
+/** A message lists at most this many known fields; more would hide the mistake. */
+const MAX_FIELDS_SHOWN = 12;
 
-/**
- * What a failed check found, in words for whoever wrote the value: a field that is not known is named as one, with
- * those that there are where `fieldsAt` tells them.
- */
+/** The mistakes a failed check found, in words for people. An unknown field is followed by the fields `fieldsAt` knows. */
 export function issuesOf(
   error: Pick<z.ZodError, "issues">,
   fieldsAt: (path: PropertyKey[]) => string[] = () => [],
@@ -21,11 +18,11 @@ export function issuesOf(
     const { path } = issue;
     if (issue.code === "unrecognized_keys") {
       const fields = fieldsAt(path);
-      const isTold = fields.length > 0 && fields.length <= MAX_FIELDS_TOLD;
-      const message = `unknown field${isTold ? `; there are ${fields.join(", ")}` : ""}`;
+      const isShown = fields.length > 0 && fields.length <= MAX_FIELDS_SHOWN;
+      const message = `unknown field${isShown ? `; known fields are ${fields.join(", ")}` : ""}`;
       return issue.keys.map((key) => ({ path: [...path, key], message }));
     }
-    // What is wrong with a key stands one level deeper than that it is wrong.
+    // The reason a key is invalid is nested one level deeper.
     const inner = issue.code === "invalid_key" ? issue.issues[0]?.message : undefined;
     return [{ path, message: inner ?? issue.message }];
   });

@@ -5,12 +5,12 @@ import { jobManifest } from "./manifest.ts";
 
 const PUBLISHED = "docs/job.schema.json";
 
-test("the published schema is the one the program prints: tanvrit-compute job schema > docs/job.schema.json; bun run format", async () => {
+test("the published schema is what the program prints: tanvrit-compute job schema > docs/job.schema.json; bun run format", async () => {
   const published = await Bun.file(join(import.meta.dirname, "..", PUBLISHED)).json();
   expect(published).toEqual(jobJsonSchema());
 });
 
-test("the schema knows every field of a job, asks for the command alone or for an image, and refuses others", () => {
+test("the schema has every field of a job, requires a command or an image, and refuses unknown fields", () => {
   const schema = jobJsonSchema();
   expect(Object.keys(schema.properties ?? {})).toEqual(Object.keys(jobManifest.shape));
   expect(schema.required).toBeUndefined();

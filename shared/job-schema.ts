@@ -1,20 +1,20 @@
 import { z } from "zod";
 import { jobManifest } from "./manifest.ts";
 
-/** The JSON Schema of a job as a person writes it: what an editor checks a job file with. */
+/** The JSON Schema of a job as a person writes it, for editors that check job files. */
 export function jobJsonSchema(): Record<string, unknown> {
   const { $schema, ...schema } = z.toJSONSchema(jobManifest, { io: "input" });
   return {
     $schema,
     title: "Tanvrit Compute job",
     description:
-      "What `tanvrit-compute job submit --file` reads and `jobs/submit` takes. Some rules, such as that of a selector's text, are checked by `tanvrit-compute job validate` alone.",
+      "The job that `tanvrit-compute job submit --file` reads and `jobs/submit` takes. Some rules, such as the syntax of a selector, are checked only by `tanvrit-compute job validate`.",
     ...schema,
-    // A file's author may keep there what other fields refer to.
+    // For the author of the file: values that other fields refer to.
     patternProperties: { "^x-": {} },
-    // What the fields must be together is no part of what they are each by themselves.
+    // Rules that span several fields are not part of the fields' own schemas.
     if: { properties: { type: { const: "DOCKER" } }, required: ["type"] },
-    // biome-ignore lint/suspicious/noThenProperty: JSON Schema calls it so, and nobody awaits a schema
+    // biome-ignore lint/suspicious/noThenProperty: the name is JSON Schema's, and nobody awaits a schema
     then: { required: ["image"] },
     else: { required: ["command"], properties: { image: false, docker: false } },
   };

@@ -3,13 +3,13 @@ import { isFinal, type JobStatus, jobStatus, nextJobStatus, statusesBefore } fro
 
 const statuses = jobStatus.options as JobStatus[];
 
-test("the happy way is QUEUED, ASSIGNED, RUNNING, SUCCESS", () => {
+test("the happy path is QUEUED, ASSIGNED, RUNNING, SUCCESS", () => {
   expect(nextJobStatus("QUEUED", "assign")).toBe("ASSIGNED");
   expect(nextJobStatus("ASSIGNED", "start")).toBe("RUNNING");
   expect(nextJobStatus("RUNNING", "succeed")).toBe("SUCCESS");
 });
 
-test("nothing but a retry leads out of a final status", () => {
+test("only a retry leads out of a final status", () => {
   for (const status of statuses.filter(isFinal)) {
     for (const event of ["assign", "start", "release", "succeed", "fail", "timeout", "cancel"] as const) {
       expect(nextJobStatus(status, event)).toBeUndefined();
@@ -18,6 +18,6 @@ test("nothing but a retry leads out of a final status", () => {
   }
 });
 
-test("a lease can run out only before the start", () => {
+test("a lease can expire only before the start", () => {
   expect(statusesBefore("release")).toEqual(["ASSIGNED"]);
 });

@@ -1,28 +1,28 @@
 import { z } from "zod";
 import { limits } from "./limits.ts";
 
-/** A text that a process can be given as it is. */
+/** Text that can be passed to a process unchanged. */
 export const noNul = (what: string) =>
   z
     .string()
     .refine((text) => !text.includes("\0"), { error: `${what} must not contain a null byte` })
     .refine((text) => text.isWellFormed(), {
-      error: `${what} is not valid Unicode: it holds half of a character`,
+      error: `${what} is not valid Unicode: it contains half a character`,
     });
 
-/** YAML writes `cpuCount: 8` and `gpu: true`; labels and variables are strings all the same. */
+/** Text that a file may also write as a scalar, such as `cpuCount: 8` or `gpu: true`. */
 export const scalar = (what: string) =>
   z
     .union([z.string(), z.number(), z.boolean()], { error: `${what} must be text, a number or a boolean` })
     .transform(String)
     .pipe(noNul(what));
 
-/** As `z.record`, which leaves out a key `__proto__` without a word. */
+/** Like `z.record`, but keeps a key `__proto__`, which `z.record` silently drops. */
 export function recordOf<Value extends z.ZodType>(
   key: z.ZodType<string, string>,
   value: Value,
 ): z.ZodType<Record<string, z.output<Value>>, Record<string, z.input<Value>>> {
-  // The key of that name, and keys that this makes of it, have one more _ on their way through.
+  // `__proto__`, and keys that look like its new name, get one more _ on their way through `z.record`.
   const renamed = (from: RegExp, to: string) => (record: Record<string, z.output<Value>>) =>
     Object.keys(record).some((name) => from.test(name))
       ? Object.fromEntries(Object.entries(record).map(([name, inner]) => [name.replace(from, to), inner]))
@@ -39,9 +39,10 @@ export const labelKey = z
   .string()
   .max(128)
   .regex(/^[A-Za-z0-9]([A-Za-z0-9._/-]*[A-Za-z0-9])?$/, {
-    error: "a label key is letters, digits and . _ / - and begins and ends with a letter or digit",
+    error:
+      "a label key may contain letters, digits and . _ / -, and must begin and end with a letter or digit",
   });
-/** What the server itself calls a node: a label that every node has and none announces. */
+/** The node's name on the server: a label every node has and no agent announces. */
 export const NODE_NAME_LABEL = "node.name";
 
 export const labels = z

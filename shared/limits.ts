@@ -1,39 +1,39 @@
-/** Sizes and times that server, agent and clients must agree on. */
+/** Sizes and times that server, agent and clients share. */
 export const limits = {
   /** A larger request body is refused with `payload_too_large`. */
   maxBodyBytes: 16 * 1024 * 1024,
-  /** The same where nobody knows yet who asks. */
+  /** The same for a request without authentication. */
   maxAnonymousBodyBytes: 4 * 1024,
   /**
-   * The agent cuts lines of more bytes into pieces marked `partial`; the server refuses texts of more UTF-16 code units, of
-   * which a text never has more than bytes.
+   * The agent cuts lines of more bytes than this into pieces marked `partial`. The server refuses texts of more UTF-16
+   * code units; a text never has more of those than bytes.
    */
   maxLogLineLength: 32 * 1024,
   /** The most lines in one request to `nodes/logs`. */
   maxLogLinesPerRequest: 5_000,
-  /** The most a log may be allowed to have: 1 TiB. */
+  /** The highest `maxLogMb` of a job: 1 TiB. */
   maxLogMb: 1024 * 1024,
   /** The lines a log hub keeps per job for late followers. */
   logTailLines: 500,
   /** How long a long poll (`nodes/poll`, `jobs/retrieve` with a wait) may be held. */
   maxWaitSeconds: 30,
-  /** The same for a poll of a node that sleeps: each one wakes its machine. Proxies cut what is silent for a minute. */
+  /** The same for a poll of a sleeping node, which wakes its machine. Proxies cut connections that are silent for a minute. */
   maxSuspendedWaitSeconds: 50,
-  /** The most rows of one page. */
+  /** The most rows on one page. */
   maxPageSize: 500,
-  /** The most fires to come that are listed at once. */
+  /** The most upcoming fires in one list. */
   maxUpcomingFires: 100,
-  /** The most jobs submitted, cancelled or retried by one request. */
+  /** The most jobs one request submits, cancels or retries. */
   maxBatchJobs: 1_000,
   maxCommandArguments: 4_096,
   maxCommandBytes: 1024 * 1024,
   maxEnvVariables: 1_000,
-  /** No kernel takes more for a program. */
+  /** Kernels accept no larger environment. */
   maxEnvBytes: 1024 * 1024,
   maxLabels: 100,
-  /** The most jobs that one job comes after. */
+  /** The most jobs in `after` of a job. */
   maxAfter: 100,
   maxArrayJobs: 5_000,
-  /** All jobs of an array together, as they are stored: each holds the whole manifest, and all are stored in one go. */
+  /** All stored jobs of an array together. Each holds the whole manifest, and they are stored in one write. */
   maxArrayBytes: 16 * 1024 * 1024,
 } as const;

@@ -13,23 +13,23 @@ export const logLine = z.object({
   seq: z.int().min(1),
   stream: logStream,
   at: timestamp,
-  /** Without the newline. A reader finds U+FFFD in it for what is not UTF-8; a node leaves it empty where it sends `bytes`. */
+  /** Without the newline. Readers get U+FFFD for bytes that are not UTF-8; a node leaves it empty when it sends `bytes`. */
   text: z.string().max(limits.maxLogLineLength),
-  /** Of a line that is not UTF-8: exactly what was written, without the newline, in base64. */
+  /** Only for a line that is not UTF-8: the exact bytes without the newline, in base64. */
   bytes: z.base64().max(base64Length(limits.maxLogLineLength)).optional(),
-  /** Only of a `system` line: a part of the output is missing here, and nobody has it. */
+  /** Only for a `system` line: output is missing here and is lost for good. */
   lost: z.literal(true).optional(),
-  /** No newline followed: a piece of a longer line, or output that ended without one. */
+  /** No newline followed: this is a piece of a longer line, or the output ended without a newline. */
   partial: z.literal(true).optional(),
 });
 export type LogLine = z.infer<typeof logLine>;
 
-/** What a line shows: its text, with U+FFFD for what is not UTF-8. */
+/** The text of a line for display, with U+FFFD for bytes that are not UTF-8. */
 export function shownText({ text, bytes }: Pick<LogLine, "text" | "bytes">): string {
   return bytes === undefined ? text : Buffer.from(bytes, "base64").toString("utf8");
 }
 
-/** About how many characters a line takes in memory and in a request. */
+/** Roughly the number of characters a line takes in memory and in a request. */
 export function lineLength({ text, bytes }: Pick<LogLine, "text" | "bytes">): number {
   return text.length + (bytes?.length ?? 0);
 }
@@ -45,8 +45,8 @@ export const logBatch = z.object({
 export type LogBatch = z.infer<typeof logBatch>;
 
 /**
- * The place of a line in the whole log of a job, over all attempts: `<attempt>.<seq>`. It is the SSE event id, so
- * `Last-Event-ID` resumes right behind it.
+ * The position of a line in the whole log of a job, over all attempts: `<attempt>.<seq>`. It is the SSE event id, so
+ * `Last-Event-ID` resumes right after it.
  */
 export const logCursor = z
   .string()
@@ -58,19 +58,19 @@ export const logEvents = {
   log: logLine.extend({
     executionId,
     attempt: z.int().min(1),
-    /** How `bytes` is written, where there is one; the text is then not all there was. */
+    /** The encoding of `bytes`, if present; `text` then lacks some of the output. */
     encoding: z.literal("base64").optional(),
   }),
-  /** Comes first where the server no longer keeps the beginning of the log: so many lines, removed then. */
+  /** Comes first if the server no longer has the start of the log: the number of removed lines, and when they were removed. */
   removed: z.object({ lines: z.int().min(1), at: timestamp }),
-  /** The job moved: queued, assigned, running, queued again for a retry. */
+  /** The job changed its status: queued, assigned, running, or queued again for a retry. */
   status: z.object({ jobId, status: jobStatus, attempt: z.int() }),
   /**
-   * `missed` lines were left out here. This follower was too slow, and the stored log has them; or it asked for the whole
-   * log, and the server could not get them.
+   * `missed` lines were skipped here: the follower was too slow, and the stored log has them; or the follower asked for
+   * the whole log, and the server could not get them.
    */
   gap: z.object({ missed: z.int().min(1) }),
-  /** The job is over, the stream ends. */
+  /** The job is over; the stream ends. */
   end: z.object({
     jobId,
     status: finalJobStatus,

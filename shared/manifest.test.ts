@@ -8,25 +8,25 @@ function problems(manifest: object): string[] {
   return issuesOf(checked.error).map(({ path, message }) => `${path.join(".")}: ${message}`);
 }
 
-test("every job but one of DOCKER needs a command, and that one an image", () => {
+test("every job needs a command, except a DOCKER job, which needs an image", () => {
   expect(problems({ command: "true" })).toEqual([]);
   expect(problems({ type: "DOCKER", image: "alpine:3" })).toEqual([]);
   expect(problems({})).toEqual(["command: is missing"]);
   expect(problems({ type: "DOCKER", command: "true" })).toEqual([
-    "image: is missing: a DOCKER job needs the image of its container",
+    "image: is missing: a DOCKER job needs an image",
   ]);
 });
 
-test("what only a container has is refused for other jobs, so that nobody believes to be in one", () => {
+test("container options are refused for other jobs, so nobody believes to run in a container", () => {
   expect(problems({ command: "true", image: "alpine" })).toEqual([
-    "image: is only for jobs of type DOCKER, and this one is COMMAND",
+    "image: is only for jobs of type DOCKER; this job is of type COMMAND",
   ]);
   expect(problems({ command: "true", docker: { network: "none" } })).toEqual([
-    "docker: is only for jobs of type DOCKER, and this one is COMMAND",
+    "docker: is only for jobs of type DOCKER; this job is of type COMMAND",
   ]);
 });
 
-test("what a container is made of is checked field by field", () => {
+test("container options are checked field by field", () => {
   const docker = (options: object) => problems({ type: "DOCKER", image: "alpine", docker: options });
   expect(docker({ entrypoint: ["python", "-u"], user: "1000:1000", pids: 50, shmMb: 256 })).toEqual([]);
   expect(docker({ mounts: [{ type: "bind", source: "/data", target: "/data", readOnly: true }] })).toEqual(
@@ -41,18 +41,18 @@ test("what a container is made of is checked field by field", () => {
     }),
   ).toEqual([]);
   expect(docker({ mounts: [{ type: "bind", source: "data", target: "/data" }] })).toEqual([
-    "docker.mounts.0.source: of a bind mount must be an absolute path",
+    "docker.mounts.0.source: must be an absolute path for a bind mount",
   ]);
   expect(docker({ mounts: [{ type: "tmpfs", source: "/x", target: "/data" }] })).toHaveLength(1);
   expect(docker({ mounts: [{ type: "volume", source: "../x", target: "/data" }] })).toHaveLength(1);
   expect(docker({ mounts: [{ type: "volume", target: "data" }] })).toHaveLength(1);
-  // Another container's network is another job's.
+  // The network of another container belongs to another job.
   expect(docker({ network: "container:abc" })).toHaveLength(1);
   expect(docker({ pull: "sometimes" })).toHaveLength(1);
   expect(docker({ privileged: true })).toEqual(["docker.privileged: unknown field"]);
 });
 
-test("a type of job that nobody runs is refused, with those that there are", () => {
+test("an unknown job type is refused with a list of the known types", () => {
   expect(problems({ type: "GITHUB_ACTION", command: "true" })).toEqual([
     "type: must be COMMAND or DOCKER: jobs of type GITHUB_ACTION cannot be run yet",
   ]);
@@ -61,7 +61,7 @@ test("a type of job that nobody runs is refused, with those that there are", () 
   }
 });
 
-test("a variable may have any name that an environment can hold", () => {
+test("a variable may have any name an environment can hold", () => {
   const named = (...names: string[]) =>
     problems({ command: "true", env: Object.fromEntries(names.map((name) => [name, "x"])) });
   expect(named("discovery.type", "a-b", "1st", "ProgramFiles(x86)", "größe", "a b", "_")).toEqual([]);
@@ -74,7 +74,7 @@ test("a variable may have any name that an environment can hold", () => {
   }
 });
 
-test("who a container runs as may be a number without quotes", () => {
+test("the user of a container may be a number without quotes", () => {
   const user = (user: number) =>
     jobManifest.parse({ type: "DOCKER", image: "alpine", docker: { user } }).docker?.user;
   expect(user(1000)).toBe("1000");
@@ -82,7 +82,7 @@ test("who a container runs as may be a number without quotes", () => {
   expect(() => user(-1)).toThrow(/must be USER or USER:GROUP/);
 });
 
-test("capabilities have one name each, however they are written", () => {
+test("every spelling of a capability becomes the same name", () => {
   const { docker } = jobManifest.parse({
     type: "DOCKER",
     image: "alpine",

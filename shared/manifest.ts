@@ -9,9 +9,9 @@ import { selector } from "./selector.ts";
 import { startTime } from "./start-time.ts";
 import { stopSignal } from "./stop-signal.ts";
 
-/** Every type of job there is an executor for: `COMMAND` runs on the node itself, `DOCKER` in a container. */
+/** The job types with an executor: `COMMAND` runs on the node itself, `DOCKER` in a container. */
 const jobTypes = ["COMMAND", "DOCKER"] as const;
-/** In words, as in "must be …". */
+/** For messages: "must be …". */
 export const jobTypesInWords = jobTypes.join(" or ");
 export const jobType = z.enum(jobTypes, {
   error: ({ input }) =>
@@ -22,8 +22,8 @@ export const jobType = z.enum(jobTypes, {
 export type JobType = z.infer<typeof jobType>;
 
 /**
- * Whatever an environment can hold, as `discovery.type`. A shell has no word for names that are not letters, digits
- * and `_`; other programs read them.
+ * Any name an environment can hold, such as `discovery.type`. Shells only read names of letters, digits and `_`; other
+ * programs read the rest.
  */
 const variableName = z.string().regex(/^[ -<>-~\u00a0-\uffff]+$/, {
   error: "a variable name must not be empty, and must not contain = or a control character",
@@ -36,16 +36,16 @@ const argv = z
   .max(limits.maxCommandArguments)
   .refine((args) => args[0] !== "", { error: "the program to run must not be empty" });
 
-/** A text runs by `sh -c`; a list is the argument vector as it is. */
+/** A string is run by `sh -c`; a list is the argument vector. */
 const command = z
   .union([shellCommand, argv], {
-    error: "must be a text (run by sh -c) or a list of texts (the argument vector)",
+    error: "must be a string (run by sh -c) or a list of strings (the argument vector)",
   })
   .refine((value) => JSON.stringify(value).length <= limits.maxCommandBytes, {
     error: `at most ${limits.maxCommandBytes} bytes`,
   });
 
-/** Nodes are grouped in pools; a job runs only on nodes of its own. */
+/** Nodes are grouped in pools; a job runs only on nodes of its own pool. */
 export const pool = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, {
@@ -53,9 +53,9 @@ export const pool = z
   })
   .default("default");
 
-/** What a job takes of a node while it runs. 0 asks for nothing in particular. */
+/** Node capacity a job uses while it runs. 0 means no requirement. */
 export const resources = z.strictObject({
-  /** Cores; may be a fraction. */
+  /** Cores; fractions are allowed. */
   cpu: z.number().min(0).max(4_096).default(0),
   memoryMb: z
     .int()
@@ -68,7 +68,7 @@ export type Resources = z.infer<typeof resources>;
 
 const after = z.strictObject({
   jobId,
-  /** How it must have ended. `failure` is any end but success. */
+  /** How that job must have ended. `failure` means any end except success. */
   on: z.enum(["success", "failure", "any"]).default("success"),
 });
 
@@ -81,47 +81,47 @@ const concurrency = z.strictObject({
 
 const seconds = z.number().positive().max(31_536_000);
 
-/** The manifest's fields, before what they must be together is checked. */
+/** The manifest's fields; `jobManifest` adds the rules that span several fields. */
 export const jobFields = z.strictObject({
   name: z.string().min(1).max(200).optional(),
   type: jobType.default("COMMAND"),
-  /** Required but of a DOCKER job, which runs what its image is made for where there is none. */
+  /** Required, except for DOCKER jobs, which default to the image's command. */
   command: command.optional(),
-  /** Of a DOCKER job: the image whose container the command runs in. */
+  /** Only for DOCKER jobs: the image of the container. */
   image: imageReference.optional(),
-  /** Of a DOCKER job: how its container is made. */
+  /** Only for DOCKER jobs: how the container is created. */
   docker: dockerOptions.optional(),
-  /** Only nodes whose labels are these. */
+  /** Only nodes with all these labels. */
   labels: labels.default({}),
-  /** Only nodes whose labels meet this; see `parseSelector`. */
+  /** Only nodes whose labels match this selector; see `parseSelector`. */
   selector: selector.optional(),
   resources: resources.prefault({}),
   pool,
-  /** Seconds the command may run; absent: as long as it takes. */
+  /** Seconds the command may run; absent: no limit. */
   timeoutSeconds: seconds.optional(),
   /** Seconds between SIGTERM and SIGKILL when the job is cancelled or times out. */
   graceSeconds: z.number().min(0).max(3_600).default(10),
-  /** What the job gets instead of SIGTERM when it is cancelled or times out: `SIGINT`, `SIGRTMIN+3`. */
+  /** Sent instead of SIGTERM when the job is cancelled or times out: `SIGINT`, `SIGRTMIN+3`. */
   stopSignal: stopSignal.optional(),
   maxRetries: z.int().min(0).max(100).default(0),
-  /** MiB of output that are kept of each attempt; the rest is dropped. Absent, or more than the server keeps: that. */
+  /** MiB of output kept per attempt; the rest is dropped. The server's own limit applies if this is absent or higher. */
   maxLogMb: z.number().positive().max(limits.maxLogMb).optional(),
   /**
-   * Only these ends are tried again: exit codes (128 + n after signal n), ranges of them, signals, reasons. Absent:
-   * what the table of reasons allows.
+   * Retry only after these ends: exit codes (128 + n after signal n), ranges of them, signals, reasons. Absent: the ends
+   * the table of reasons allows.
    */
   retryOn: z.array(retryRule).min(1).max(100).optional(),
-  /** Not handed out before this time, or `+10m` from when it is submitted. */
+  /** Not assigned before this time; `+10m` counts from the submit. */
   notBefore: startTime.optional(),
-  /** Seconds the job may wait to be assigned, counted from when it may be; then it ends as TIMEOUT. */
+  /** Seconds the job may wait to be assigned, from the moment it is ready; then it ends as TIMEOUT. */
   queueTtlSeconds: seconds.optional(),
-  /** Seconds a node may take from being assigned the job to starting its command; then the attempt has failed. */
+  /** Seconds a node may take from the assignment to the start of the command; then the attempt fails. */
   startTimeoutSeconds: seconds.optional(),
-  /** Runs only when these jobs are over, and as they must have ended; else it is skipped. */
+  /** Runs only after these jobs have ended as `on` requires; otherwise it is skipped. */
   after: z.array(after).min(1).max(limits.maxAfter).optional(),
-  /** Of the jobs of a group only so many are under way at once; the others wait in the order they were submitted. */
+  /** Limits how many jobs of a group run at once; the others wait in the order of their submits. */
   concurrency: concurrency.optional(),
-  /** `1-100%8`, `1,3,5`, `0-15:4`: a job for each index (TANVRIT_ARRAY_INDEX), at most 8 of them at once. */
+  /** `1-100%8`, `1,3,5`, `0-15:4`: one job per index (TANVRIT_ARRAY_INDEX); `%8` runs at most 8 at once. */
   array: arrayIndexes.optional(),
   /** Higher runs first. */
   priority: z.int().min(-1_000).max(1_000).default(0),
@@ -133,14 +133,14 @@ export const jobFields = z.strictObject({
       error: `at most ${limits.maxEnvBytes} bytes`,
     })
     .default({}),
-  /** Where the command runs; relative to the job's own fresh directory, which is the default. */
+  /** The working directory; relative to the job's own fresh directory, which is the default. */
   workdir: noNul("workdir").min(1).max(4_096).optional(),
 });
 
 /**
  * The job manifest: the body of `jobs/submit` and the content of `job submit --file`. Only `command` is required, or
- * the `image` of a DOCKER job. Unknown fields are refused, so that a typing error is found before the job runs without
- * what it meant.
+ * the `image` of a DOCKER job. Unknown fields are refused, so a typing error is found before the job runs without the
+ * field.
  */
 export const jobManifest = jobFields.superRefine((job, context) => {
   const wrong = (path: string, message: string) =>
@@ -149,17 +149,17 @@ export const jobManifest = jobFields.superRefine((job, context) => {
     const read = readArrayIndexes(job.array);
     const bytes = "problem" in read ? 0 : JSON.stringify(job).length * read.indexes.length;
     if (bytes > limits.maxArrayBytes) {
-      wrong("array", `its jobs come to ${bytes} bytes together; at most ${limits.maxArrayBytes}`);
+      wrong("array", `its jobs have ${bytes} bytes together; at most ${limits.maxArrayBytes} are allowed`);
     }
   }
   if (job.type === "DOCKER") {
-    if (job.image === undefined) wrong("image", "is missing: a DOCKER job needs the image of its container");
+    if (job.image === undefined) wrong("image", "is missing: a DOCKER job needs an image");
     return;
   }
   if (job.command === undefined) wrong("command", "is missing");
   for (const field of ["image", "docker"] as const) {
     if (job[field] !== undefined)
-      wrong(field, `is only for jobs of type DOCKER, and this one is ${job.type}`);
+      wrong(field, `is only for jobs of type DOCKER; this job is of type ${job.type}`);
   }
 });
 /** With every default filled in. */

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { formatUsd, parseUsd } from "./money.ts";
 
-test("an amount is shown in dollars, with as many places as it needs", () => {
+test("an amount is formatted in dollars with as many decimal places as it needs", () => {
   const shown = [0, 1, 1_234, 10_000, 500_000, 30_000_000, 1_234_567_890, -2_500_001].map(formatUsd);
   expect(shown).toEqual([
     "$0.00",
@@ -15,7 +15,7 @@ test("an amount is shown in dollars, with as many places as it needs", () => {
   ]);
 });
 
-test("an amount that a person types is read digit by digit, and what is not exact is refused", () => {
+test("a typed amount is parsed digit by digit, and an inexact amount is refused", () => {
   const cases = [
     ["12.5", 12_500_000],
     ["$12.50", 12_500_000],
@@ -31,7 +31,7 @@ test("an amount that a person types is read digit by digit, and what is not exac
   }
 });
 
-test("every amount that is shown is read as what it was", () => {
+test("every formatted amount parses back to the same value", () => {
   for (let i = 0; i < 1_000; i++) {
     const microUsd = Math.floor(Math.random() * 10 ** (1 + (i % 15)));
     expect(parseUsd(formatUsd(microUsd))).toBe(microUsd);

@@ -1,10 +1,10 @@
-/** Amounts of money are whole micro-dollars: a millionth of a US dollar. No fraction of one is ever lost or made. */
+/** Amounts of money are whole micro-dollars, millionths of a US dollar, so no fraction is ever lost or gained. */
 export const MICRO_USD_PER_USD = 1_000_000;
 
-/** More than anybody has, and far below what a number holds exactly. */
+/** More than anybody has, and far below the largest exact integer. */
 export const MAX_MICRO_USD = 1_000_000_000 * MICRO_USD_PER_USD;
 
-/** `$0.001234`: at least two places behind the point, and six where they are needed. */
+/** `$0.001234`: at least two decimal places, and up to six. */
 export function formatUsd(microUsd: number): string {
   const amount = Math.abs(microUsd);
   const dollars = Math.floor(amount / MICRO_USD_PER_USD);
@@ -14,7 +14,7 @@ export function formatUsd(microUsd: number): string {
   return `${microUsd < 0 ? "-" : ""}$${dollars}.${places}`;
 }
 
-/** `12.5` or `$12.50` as micro-dollars, digit by digit; undefined for anything that is not exactly such an amount. */
+/** `12.5` or `$12.50` as micro-dollars, digit by digit; undefined for any other text. */
 export function parseUsd(text: string): number | undefined {
   const [, dollars, places = ""] = /^\$?(\d{1,10})(?:\.(\d{1,6}))?$/.exec(text.trim()) ?? [];
   if (dollars === undefined) return undefined;

@@ -8,18 +8,18 @@ import { jobManifest, jobType, pool, resources } from "./manifest.ts";
 export const nodeStatus = z.enum(["ACTIVE", "DRAINING", "SUSPENDED", "OFFLINE"]);
 export type NodeStatus = z.infer<typeof nodeStatus>;
 
-/** What a node has to give. The jobs on a node never ask together for more. */
+/** Capacity of a node. The jobs on a node never request more than this together. */
 export const capacity = z.strictObject({
   /** Cores. */
   cpu: z.number().min(0),
   memoryMb: z.int().min(0),
   gpuCount: z.int().min(0),
-  /** How many jobs may run at once. */
+  /** The most jobs that run at once. */
   slots: z.int().min(1).max(10_000),
 });
 export type Capacity = z.infer<typeof capacity>;
 
-/** What the owner of a machine lets each job have of it. A limit that is absent is the machine's own. */
+/** The limits the owner of a machine sets for each job. Without a limit, the machine's own applies. */
 export const nodeCaps = z.strictObject({
   cpu: z.number().positive().optional(),
   memoryMb: z.int().positive().optional(),
@@ -29,45 +29,45 @@ export const nodeCaps = z.strictObject({
   enforcedBy: z.string().max(300),
 });
 
-/** What an agent announces of its machine when it registers. */
+/** An agent's announcement of its machine when it registers. */
 export const nodeDescription = z.strictObject({
   name: z.string().min(1).max(200),
   labels,
   pool,
   capacity,
-  /** The job types it has a working executor for and its owner allows; none where no engine answers, as a rule for a while. */
+  /** The job types with a working executor that the owner allows; empty while no engine answers. */
   jobTypes: z.array(jobType),
-  /** What its owner lets jobs do; absent where the agent does not say. */
+  /** What the owner allows jobs to do; absent if the agent does not say. */
   allow: nodeAllow.optional(),
-  /** What every job is held to on this node, and by what; absent where the agent does not say. */
+  /** The limits of every job on this node, and what enforces them; absent if the agent does not say. */
   caps: nodeCaps.optional(),
   agentVersion: z.string().max(64),
 });
 export type NodeDescription = z.infer<typeof nodeDescription>;
 
-/** The header by which every call of a node but its registration names the run of the agent that speaks. */
+/** The header that names the agent's run in every call of a node, except its registration. */
 export const RUN_HEADER = "x-agent-run";
 
 const digest = z.string().regex(/^[\w-]{1,128}$/, { error: "must be 1 to 128 letters, digits, _ and -" });
 
-/** One run of an agent: a process, from its registration to its end. A node is one run at a time. */
+/** One run of an agent: a process, from its registration to its end. A node belongs to one run at a time. */
 export const agentRun = z.strictObject({
   runId: z.uuid(),
-  /** Stands for boot and directory: there a lock keeps two runs apart, so that a new one proves the end of the last. */
+  /** Identifies boot and directory. A lock there allows one run at a time, so a new run proves that the last has ended. */
   place: digest,
-  /** Stands for the machine, however often it boots. */
+  /** Identifies the machine across boots. */
   machine: digest,
-  /** For people who look for it. */
+  /** For people: where to find it. */
   host: z.string().min(1).max(253),
   pid: z.int().positive(),
 });
 export type AgentRun = z.infer<typeof agentRun>;
 
-/** How an agent is at the moment; sent with every sign of life. */
+/** The current condition of an agent; sent with every heartbeat and poll. */
 export const nodeCondition = z.strictObject({
-  /** It sleeps because nothing was to do; a job that matches wakes it. */
+  /** It sleeps because it has no work; a matching job wakes it. */
   suspended: z.boolean().default(false),
-  /** One sentence why it takes no new job, as "only 90 MiB are free below ~/.tanvrit"; absent: it does. */
+  /** One sentence why it takes no new jobs, such as "only 90 MiB are free below ~/.tanvrit"; absent: it takes jobs. */
   refusing: z.string().min(1).max(500).optional(),
 });
 export type NodeCondition = z.infer<typeof nodeCondition>;
@@ -77,7 +77,7 @@ export const node = nodeDescription.extend({
   nodeId,
   businessId: z.string(),
   status: nodeStatus,
-  /** Why it takes no new job though it is there: what its agent says of the machine's health. */
+  /** Why it takes no new jobs although it is online: the agent's report on the machine's health. */
   refusing: z.string().optional(),
   /** Executions assigned to it or running on it now. */
   runningExecutions: z.int(),
@@ -85,10 +85,10 @@ export const node = nodeDescription.extend({
   createdAt: timestamp,
   /** The person who registered it. */
   owner: z.string().optional(),
-  /** Which host its agent says it is on, and a digest that agents of one machine have in common. */
+  /** The host the agent reports, and a digest that all agents of one machine share. */
   host: z.string().optional(),
   machine: z.string().optional(),
-  /** What its agent announces and a person has not granted: jobs do not see it. */
+  /** Announced by the agent but not granted by a person: it does not count for jobs. */
   waitsForGrant: z
     .object({ pool: z.string().optional(), labels: labels.optional(), slots: z.int().optional() })
     .optional(),
@@ -97,37 +97,37 @@ export const node = nodeDescription.extend({
 });
 export type Node = z.infer<typeof node>;
 
-/** One job handed to a node: everything it needs to run it. */
+/** A job assigned to a node, with everything needed to run it. */
 export const assignment = z.object({
   executionId,
   jobId,
-  /** Who submitted it; a server of an earlier version does not say. */
+  /** The user who submitted it; older servers do not send it. */
   userId: z.string().optional(),
   attempt: z.int().min(1),
   manifest: jobManifest,
   resources,
-  /** Which of the node's GPUs are this job's. */
+  /** The node's GPUs assigned to this job. */
   gpuIndexes: z.array(z.int()),
-  /** The most output that is kept of this execution; absent: all of it. */
+  /** The most output kept for this execution; absent: all of it. */
   maxLogBytes: z.int().positive().optional(),
-  /** The server's clock: an agent that cannot start the command before this must not start it at all. */
+  /** By the server's clock. An agent that cannot start the command before this must not start it at all. */
   leaseExpiresAt: timestamp,
 });
 export type Assignment = z.infer<typeof assignment>;
 
-/** What the server wants of a node, sent with every answer to a heartbeat and a poll. */
+/** The server's orders to a node, sent with every answer to a heartbeat or a poll. */
 export const nodeOrders = z.object({
   status: nodeStatus,
   /** Executions to end: TERM, grace, KILL, then report CANCELLED. */
   cancel: z.array(executionId),
-  /** Executions that are no longer this node's: end them at once and report nothing. */
+  /** Executions that no longer belong to this node: end them immediately and report nothing. */
   abandon: z.array(executionId),
   /** The server's clock. */
   now: timestamp,
 });
 export type NodeOrders = z.infer<typeof nodeOrders>;
 
-/** A step in the life of an execution, reported by its node. A report may be sent again; it is applied once. */
+/** A status change of an execution, reported by its node. A report may be repeated; it is applied once. */
 export const executionReport = executionEnd.extend({
   executionId,
   status: z.enum(["RUNNING", "SUCCEEDED", "FAILED", "CANCELLED"]),
@@ -136,6 +136,6 @@ export const executionReport = executionEnd.extend({
 });
 export type ExecutionReport = z.infer<typeof executionReport>;
 
-/** `applied`: it changed the execution. `repeated`: the same was applied before. `stale`: the execution is no longer current, nothing changed. */
+/** `applied`: the execution changed. `repeated`: the same report was applied before. `stale`: the execution is no longer current, and nothing changed. */
 export const reportOutcome = z.enum(["applied", "repeated", "stale"]);
 export type ReportOutcome = z.infer<typeof reportOutcome>;

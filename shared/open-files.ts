@@ -6,9 +6,8 @@ const RLIMIT_NOFILE = 7;
 let given: number | undefined;
 
 /**
- * From now on this process may have as many files open as its hard limit allows. The programs that it starts for
- * others get the soft limit that it was given itself, which `givenOpenFiles` tells: above 1,024 some of them fail,
- * and others take long to close what is not open.
+ * Raises this process's limit of open files to the hard limit. The programs it starts get the original soft limit, which
+ * `givenOpenFiles` returns: above 1,024 some programs fail, and others take long to close files that are not open.
  */
 export function raiseOpenFiles(): void {
   if (given !== undefined || process.platform !== "linux") return;
@@ -20,7 +19,7 @@ export function raiseOpenFiles(): void {
   if (soft < hard) prlimit(0, RLIMIT_NOFILE, new BigUint64Array([hard, hard]), null);
 }
 
-/** The soft limit as it was before `raiseOpenFiles`; undefined where nobody knows. */
+/** The soft limit before `raiseOpenFiles`; undefined if unknown. */
 export function givenOpenFiles(): number | undefined {
   return given;
 }
@@ -31,7 +30,7 @@ function prlimitOf(libraries: readonly string[]) {
     try {
       return dlopen(library, { prlimit: { args: [i32, i32, ptr, ptr], returns: i32 } }).symbols.prlimit;
     } catch {
-      // Not the C library of this system. Where none is, the limit stays as it is.
+      // Not the C library of this system. Without one the limit stays unchanged.
     }
   }
   return undefined;

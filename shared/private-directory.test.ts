@@ -12,13 +12,13 @@ afterEach(() => rmSync(root, { recursive: true }));
 
 const modeOf = (path: string) => statSync(path).mode & 0o777;
 
-test("a directory is made for this account alone", () => {
+test("a new directory is for this account alone", () => {
   const path = join(root, "a", "b");
   expect(openPrivateDirectory(path, [])).toEqual({ wasOpen: false });
   expect(modeOf(path)).toBe(0o700);
 });
 
-test("an open directory is closed where it is empty or was ours before", () => {
+test("an open directory is closed if it is empty or was ours before", () => {
   for (const name of ["empty", "ours"]) mkdirSync(join(root, name));
   for (const name of ["empty", "ours"]) chmodSync(join(root, name), 0o755);
   writeFileSync(join(root, "ours", "compute.db"), "");
@@ -28,7 +28,7 @@ test("an open directory is closed where it is empty or was ours before", () => {
   }
 });
 
-test("an open directory with other files, or one that all accounts share, is refused and stays as it is", () => {
+test("an open directory with other files, or shared by all accounts, is refused and left unchanged", () => {
   const path = join(root, "home");
   mkdirSync(path);
   writeFileSync(join(path, "letter.txt"), "");

@@ -12,19 +12,19 @@ const failed: Ending = {
   cancelRequested: false,
 };
 
-describe("what becomes of a job whose execution ended", () => {
-  test("success is final, also when somebody asked to cancel too late", () => {
+describe("when an execution ends", () => {
+  test("success is final, even if a cancel came too late", () => {
     const ending = { ...failed, outcome: "SUCCEEDED", maxRetries: 3, cancelRequested: true } as const;
     expect(decideEnding(ending)).toEqual({ status: "SUCCESS", retry: false });
   });
 
-  test("maxRetries 0 means never, whatever the reason", () => {
+  test("maxRetries 0 means no retry for any reason", () => {
     for (const reason of Object.keys(reasons) as Reason[]) {
       expect(decideEnding({ ...failed, reason })).toEqual({ status: reasons[reason].status, retry: false });
     }
   });
 
-  test("a failure is tried again until maxRetries is used up", () => {
+  test("a failed job is retried until maxRetries is used up", () => {
     expect(decideEnding({ ...failed, retryCount: 1, maxRetries: 2 })).toEqual({
       retry: true,
       lost: false,
@@ -35,7 +35,7 @@ describe("what becomes of a job whose execution ended", () => {
     });
   });
 
-  test("lost nodes are counted apart from the job's own failures", () => {
+  test("lost nodes are counted separately from the job's own failures", () => {
     const worn = { ...failed, retryCount: 2, maxRetries: 2 };
     expect(decideEnding({ ...worn, reason: "NodeLost", lostCount: 1 })).toEqual({ retry: true, lost: true });
     expect(decideEnding({ ...worn, reason: "NodeLost", lostCount: 2 })).toEqual({
@@ -44,7 +44,7 @@ describe("what becomes of a job whose execution ended", () => {
     });
   });
 
-  test("a job that killed its agent three times is over, whatever it says of retries", () => {
+  test("a job that killed its agent three times is never retried", () => {
     const eager: Ending = {
       ...failed,
       reason: "AgentRestarted",
@@ -64,7 +64,7 @@ describe("what becomes of a job whose execution ended", () => {
     });
   });
 
-  test("retryOn alone says what is tried again, where a job has it", () => {
+  test("retryOn, if a job has it, alone decides what is retried", () => {
     const eager: Ending = { ...failed, maxRetries: 5 };
     expect(decideEnding({ ...eager, byRetryOn: true }).retry).toBe(true);
     expect(decideEnding({ ...eager, byRetryOn: false }).retry).toBe(false);
@@ -72,7 +72,7 @@ describe("what becomes of a job whose execution ended", () => {
     expect(decideEnding({ ...eager, byRetryOn: false, reason: "NodeLost" }).retry).toBe(false);
   });
 
-  test("a timeout and an exceeded cap are not tried again", () => {
+  test("a timeout and an exceeded cap are not retried", () => {
     expect(decideEnding({ ...failed, reason: "Timeout", maxRetries: 5 })).toEqual({
       status: "TIMEOUT",
       retry: false,
@@ -83,7 +83,7 @@ describe("what becomes of a job whose execution ended", () => {
     });
   });
 
-  test("a job that was asked to cancel is never tried again", () => {
+  test("a cancelled job is never retried", () => {
     const asked = { ...failed, maxRetries: 5, cancelRequested: true };
     expect(decideEnding(asked)).toEqual({ status: "FAILED", retry: false });
     expect(decideEnding({ ...asked, reason: "NodeLost" })).toEqual({ status: "CANCELLED", retry: false });
@@ -92,7 +92,7 @@ describe("what becomes of a job whose execution ended", () => {
 });
 
 describe("the delay before a retry", () => {
-  test("doubles from one second to five minutes, half of it by chance", () => {
+  test("doubles from one second to five minutes, half of it random", () => {
     expect([0, 1, 2, 3].map((n) => retryDelayMs(n, () => 1))).toEqual([1_000, 2_000, 4_000, 8_000]);
     expect(retryDelayMs(3, () => 0)).toBe(4_000);
     expect(retryDelayMs(1_000, () => 1)).toBe(300_000);

@@ -2,8 +2,8 @@ import { z } from "zod";
 import type { FinalJobStatus } from "./job-state.ts";
 
 /**
- * Why an execution ended, when it was not simply the command's own exit: what it makes of the job, and whether the
- * job may be tried again while `retryCount < maxRetries`. This table is the only place that decides it.
+ * Why an execution ended other than by the command's own exit, the status it gives the job, and whether the job may be
+ * retried while `retryCount < maxRetries`. Only this table decides that.
  */
 export const reasons = {
   ResourceExceeded: { status: "FAILED", mayRetry: false, help: "the job used more than its cap" },
@@ -16,13 +16,13 @@ export const reasons = {
     help: "no node started it within its startTimeoutSeconds",
   },
   QueueExpired: { status: "TIMEOUT", mayRetry: false, help: "it waited longer than its queueTtlSeconds" },
-  Skipped: { status: "CANCELLED", mayRetry: false, help: "a job it comes after did not end as it must" },
+  Skipped: { status: "CANCELLED", mayRetry: false, help: "a job it comes after did not end as required" },
   NodeLost: { status: "FAILED", mayRetry: true, lost: true, help: "the node stopped answering" },
   AgentRestarted: {
     status: "FAILED",
     mayRetry: true,
     lost: true,
-    help: "the agent died or restarted under the job",
+    help: "the agent died or restarted while the job ran",
   },
   Revoked: { status: "FAILED", mayRetry: true, lost: true, help: "the node was removed or lost its access" },
 } as const satisfies Record<string, ReasonRule>;
@@ -30,7 +30,7 @@ export const reasons = {
 interface ReasonRule {
   status: FinalJobStatus;
   mayRetry: boolean;
-  /** The node's fault, not the job's: counted apart. */
+  /** The node's fault, not the job's: counted separately. */
   lost?: true;
   help: string;
 }
@@ -38,30 +38,29 @@ interface ReasonRule {
 export type Reason = keyof typeof reasons;
 export const reason = z.enum(Object.keys(reasons) as [Reason, ...Reason[]]);
 
-/** The command ended by itself with a status other than 0, or by a signal that was not ours. */
+/** The command exited with a status other than 0, or by a signal we did not send. */
 const ownExit: Omit<ReasonRule, "help"> = { status: "FAILED", mayRetry: true };
 
 export interface Ending {
-  /** What the agent, or a task of the server, says of the execution. */
+  /** Reported by the agent or by a task of the server. */
   outcome: "SUCCEEDED" | "FAILED" | "CANCELLED";
   reason: Reason | undefined;
-  /** Tries again after failures of its own, and after nodes that were lost, used so far. */
+  /** Retries used so far after failures of the job, and after lost nodes. */
   retryCount: number;
   lostCount: number;
-  /** How often its agent died under the job before. */
+  /** How many agents have died while they ran the job. */
   agentDeaths: number;
-  /** For either of the two. */
+  /** The limit for `retryCount` and `lostCount`, each on its own. */
   maxRetries: number;
-  /** Whether it may be tried again by the job's own `retryOn`; undefined where it has none. */
+  /** Whether the job's own `retryOn` allows a retry; undefined if it has none. */
   byRetryOn: boolean | undefined;
   /** Somebody asked to cancel the job before it ended. */
   cancelRequested: boolean;
 }
 
 /**
- * A job under which so many agents died is taken to be what kills them, and is not let near another one, however
- * often it may be tried again. Nodes that were lost do not count: a machine that sleeps or has no network is no
- * death, and those tries are bounded by the job's maxRetries.
+ * After this many dead agents the job is taken to be what kills them, and it is not retried even if it has retries left.
+ * Lost nodes do not count: a machine that sleeps or has no network has not died, and maxRetries bounds those retries.
  */
 export const MAX_AGENT_DEATHS = 3;
 
@@ -69,13 +68,13 @@ export type EndingDecision =
   | { status: FinalJobStatus; retry: false; killsAgents?: true }
   | { retry: true; lost: boolean };
 
-/** What becomes of a job whose current execution ended: its final status, or another attempt. Pure. */
+/** Decides between a final status and another attempt when a job's current execution ends. Pure. */
 export function decideEnding(ending: Ending): EndingDecision {
   if (ending.outcome === "SUCCEEDED") return { status: "SUCCESS", retry: false };
   if (ending.outcome === "CANCELLED") return { status: "CANCELLED", retry: false };
   const rule: Omit<ReasonRule, "help"> = ending.reason ? reasons[ending.reason] : ownExit;
   if (ending.cancelRequested) {
-    // What somebody asked to end is never tried again; where only its node or agent went, it ended as asked.
+    // A cancelled job is never retried. If only its node or agent went away, it counts as cancelled.
     const endedAsAsked = ending.reason !== undefined && rule.mayRetry;
     return { status: endedAsAsked ? "CANCELLED" : rule.status, retry: false };
   }
@@ -89,12 +88,12 @@ export function decideEnding(ending: Ending): EndingDecision {
 }
 
 const RETRY_BASE_MS = 1_000;
-/** No retry waits longer. */
+/** The longest wait before a retry. */
 export const RETRY_MAX_MS = 300_000;
 
 /**
- * How long to wait before attempt `retryCount + 1`: exponential with "equal jitter" (half fixed, half random), so that
- * jobs which failed together do not come back together. 0.5–1 s, 1–2 s, 2–4 s … at most 5 minutes.
+ * Milliseconds to wait before attempt `retryCount + 1`: exponential with "equal jitter" (half fixed, half random), so jobs
+ * that failed together do not come back together. 0.5–1 s, 1–2 s, 2–4 s … at most 5 minutes.
  */
 export function retryDelayMs(retryCount: number, random: () => number = Math.random): number {
   const ceiling = Math.min(RETRY_MAX_MS, RETRY_BASE_MS * 2 ** Math.min(retryCount, 30));

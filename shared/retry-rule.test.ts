@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { meansEnd, type OwnEnd, type RetryRule, retryRule, shownCode } from "./retry-rule.ts";
 
-test("an end by a signal matches as the exit code that is shown for it, and the other way round", () => {
+test("an end by a signal also matches its shown exit code, and the other way round", () => {
   const killed: OwnEnd = { signal: "SIGKILL" };
   const killedInContainer: OwnEnd = { exitCode: 137 };
   const terminated: OwnEnd = { signal: "SIGTERM" };
@@ -26,7 +26,7 @@ test("an end by a signal matches as the exit code that is shown for it, and the 
   }
 });
 
-test("the code that is shown is the command's own, 128 + n after a signal, and 1 where the system has no room for it", () => {
+test("the shown code is the command's own, 128 + n after a signal, and 1 if the code is out of range", () => {
   expect(shownCode({ exitCode: 3 })).toBe(3);
   expect(shownCode({ exitCode: 0xc0000005 })).toBe(1);
   expect(shownCode({ signal: "SIG40" })).toBe(168);
@@ -34,7 +34,7 @@ test("the code that is shown is the command's own, 128 + n after a signal, and 1
   expect(shownCode({ exitCode: 0 })).toBeUndefined();
 });
 
-test("a rule is a code, a range, a signal or a reason, and anything else is refused with what it may be", () => {
+test("a rule is a code, a range, a signal or a reason; anything else is refused with a list of these", () => {
   const taken: [unknown, RetryRule][] = [
     [75, 75],
     ["137", 137],

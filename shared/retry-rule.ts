@@ -3,9 +3,9 @@ import { type Reason, reasons } from "./reasons.ts";
 import { codeOfSignal, signalName } from "./signals.ts";
 
 const problem =
-  "must be an exit code from 1 to 255, a range of them as 128-159, a signal as SIGKILL, or a reason as NodeLost";
+  "must be an exit code from 1 to 255, a range such as 128-159, a signal such as SIGKILL, or a reason such as NodeLost";
 
-/** Of `retryOn`, in one way of writing it: `75`, `"128-159"`, `"SIGKILL"` or `"NodeLost"`. */
+/** A rule of `retryOn` in its canonical form: `75`, `"128-159"`, `"SIGKILL"` or `"NodeLost"`. */
 export const retryRule = z.union([z.number(), z.string()], { error: problem }).transform((value, context) => {
   const rule = ruleOf(String(value).trim());
   if (rule !== undefined) return rule;
@@ -28,28 +28,28 @@ function rangeOf(text: string): { first: number; last: number } | undefined {
   return first === undefined ? undefined : { first: Number(first), last: Number(last) };
 }
 
-/** How a command ended, as far as it is known. */
+/** How a command ended, as far as known. */
 export interface OwnEnd {
   reason?: Reason | undefined;
   exitCode?: number | undefined;
   signal?: string | undefined;
 }
 
-/** What `timeout` exits with, and every command here that waited for a job that ran out of time. */
+/** The exit code of `timeout`, and of our commands that waited for a job that timed out. */
 export const TIMEOUT_CODE = 124;
 
 /**
- * The exit code of an end as shells, containers and our own commands show it: 128 + n after signal n, 124 after a
- * timeout; undefined where the command had no end of its own.
+ * The exit code that shells, containers and our own commands show for an end: 128 + n after signal n, 124 after a
+ * timeout; undefined if the command did not end by itself.
  */
 export function shownCode({ reason, exitCode, signal }: OwnEnd): number | undefined {
   if (reason !== undefined && reasons[reason].status === "TIMEOUT") return TIMEOUT_CODE;
-  // Windows knows larger ones, of which the last eight bits alone would be left, and those may be 0.
+  // Windows has larger codes; cut to eight bits, they could become 0.
   if (exitCode) return exitCode > 0 && exitCode <= 255 ? exitCode : 1;
   return signal === undefined ? undefined : codeOfSignal(signal);
 }
 
-/** Whether one of the rules means such an end, by its reason or by the exit code that is shown for it. Pure. */
+/** Whether a rule matches the end, by its reason or by its shown exit code. Pure. */
 export function meansEnd(rules: readonly RetryRule[], end: OwnEnd): boolean {
   const code = shownCode(end);
   return rules.some((rule) => {

@@ -28,7 +28,7 @@ const versions = {
 };
 const unmet = (text: string) => unmetCondition(parseSelector(text), labels);
 
-describe("a selector is met", () => {
+describe("a selector matches", () => {
   test.each([
     "",
     "os=linux",
@@ -52,12 +52,12 @@ describe("a selector is met", () => {
     "gpu.memoryMb > 1e4",
     "gpu.memoryMb<=24576.0",
     " gpu.vendor=nvidia , gpu.memoryMb>=24000,os in (linux,darwin),!nothere ",
-  ])("by these labels: %s", (text) => {
+  ])("these labels: %s", (text) => {
     expect(unmet(text)).toBeUndefined();
   });
 });
 
-describe("a comparison with a version", () => {
+describe("a comparison of versions", () => {
   test.each([
     ["rocm.version>=6", true],
     ["rocm.version>=6.4", true],
@@ -100,7 +100,7 @@ describe("a comparison with a version", () => {
   });
 });
 
-describe("a selector that is not met names the first condition that fails", () => {
+describe("a selector that does not match names the first condition that fails", () => {
   test.each([
     ["os=darwin", "its label is os=linux (the job asks for os=darwin)"],
     ["os=linux,zone=b", "its label is zone=a (the job asks for zone=b)"],
@@ -119,31 +119,31 @@ describe("a selector that is not met names the first condition that fails", () =
   });
 });
 
-describe("what is no selector is refused, with the column", () => {
+describe("an invalid selector is refused with the column", () => {
   test.each([
     [",", /column 1 .*expected a label key/],
     ["os=linux,", /column 10 .*expected a label key/],
     ["os=linux zone=a", /column 10 .*expected ","/],
-    ["gpu.model=NVIDIA L4", /column 18 .*expected ",": a value with blanks is written in quotes/],
+    ["gpu.model=NVIDIA L4", /column 18 .*expected ",": put a value with blanks in quotes/],
     ['gpu.model="NVIDIA L4', /column 11 .*the quote " is not closed/],
     ['gpu.model="NVIDIA L4"x', /column 22 .*expected ","/],
     ["os in (linux", /column 13 .*expected "\)"/],
-    ["-x=1", /-x is no label key/],
+    ["-x=1", /-x is not a label key/],
     ["mem>=much", /compares numbers and versions, and "much" is neither/],
     ["os===linux", /column 5 .*= cannot begin a value/],
     ["os!==linux", /= cannot begin a value/],
     ["os=>linux", /> cannot begin a value/],
-    ["os=~lin.*", /there are no patterns/],
-    ["os!~lin.*", /there are no patterns/],
-    ["os=lin*", /there are no patterns.*stands in quotes, as "lin\*"/],
-    ["os=linux||os=darwin", /\| joins nothing: .*KEY in \(a,b\)/],
-    ["os=linux && arch=x64", /conditions are joined by a comma/],
-    ["os=linux&&arch=x64", /&& joins nothing/],
-    ["os=linux;arch=x64", /; joins nothing/],
-    ["spot and os=linux", /conditions are joined by a comma/],
-    ["os in ()", /there is no value/],
-    ["os in (linux,)", /there is no value/],
-    ["os notin (linux,,darwin)", /there is no value/],
+    ["os=~lin.*", /patterns are not supported/],
+    ["os!~lin.*", /patterns are not supported/],
+    ["os=lin*", /patterns are not supported.*in quotes, as in "lin\*"/],
+    ["os=linux||os=darwin", /\| is not an operator: .*KEY in \(a,b\)/],
+    ["os=linux && arch=x64", /join conditions with a comma/],
+    ["os=linux&&arch=x64", /&& is not an operator/],
+    ["os=linux;arch=x64", /; is not an operator/],
+    ["spot and os=linux", /join conditions with a comma/],
+    ["os in ()", /a value is missing/],
+    ["os in (linux,)", /a value is missing/],
+    ["os notin (linux,,darwin)", /a value is missing/],
     ["gpu.memoryMb>=24,000", /numbers have no commas; write 24000/],
     ["gpu.memoryMb>=1,024,000,spot", /write 1024000/],
     ["os=linux,os=darwin", /can never be met: .*os in \(linux,darwin\)/],
@@ -159,14 +159,14 @@ describe("what is no selector is refused, with the column", () => {
   });
 });
 
-test("what every object has is no label of a node", () => {
+test("inherited properties are not labels of a node", () => {
   expect(unmet("constructor")).toBe("it has no label constructor (the job asks for constructor)");
   expect(unmet("toString")).toStartWith("it has no label toString");
   expect(unmet("!constructor")).toBeUndefined();
   expect(unmet("valueOf!=x")).toBeUndefined();
 });
 
-test("signs of other languages may stand in quotes, and what an older release stored is read as it was", () => {
+test("operators of other languages may be quoted, and a selector stored by an older release keeps its meaning", () => {
   expect(parseSelector('a="=b",c="x||y",d in ("","*")')).toHaveLength(3);
   expect(parseSelector("os=linux||os=darwin", { stored: true })).toEqual([
     { operator: "=", key: "os", value: "linux||os=darwin" },

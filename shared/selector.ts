@@ -3,7 +3,7 @@ import { type Labels, labelKey } from "./labels.ts";
 import { own } from "./own.ts";
 import { compareValues, isComparable } from "./version-order.ts";
 
-/** One condition of a selector. All of them must hold. */
+/** A condition of a selector. A node must meet all conditions. */
 export type Condition =
   | { operator: "=" | "!=" | ">" | ">=" | "<" | "<="; key: string; value: string }
   | { operator: "in" | "notin"; key: string; values: string[] }
@@ -15,11 +15,11 @@ const MAX_CONDITIONS = 100;
 /**
  * Kubernetes-style label selectors, with comparisons of numbers and versions:
  * `gpu.vendor=nvidia,gpu.memoryMb>=24000,os in (linux,darwin),!spot`. As in Kubernetes, `!=` and `notin` also hold
- * for a node that has no such label. A comparison holds only for a label that can be compared; see `compareValues`. A
- * value with blanks, commas, brackets, quotes or signs of other languages stands in quotes, of which and of itself a
- * backslash takes the meaning: `gpu.model="NVIDIA L4"`.
- * Throws SelectorError naming the column; also for what could be meant otherwise or can never be met, unless it is `stored`:
- * older releases took that.
+ * for a node without the label. A comparison holds only for a label that can be compared; see `compareValues`. A value with
+ * blanks, commas, brackets, quotes or operators of other languages must be quoted: `gpu.model="NVIDIA L4"`. In quotes a
+ * backslash escapes a quote or a backslash.
+ * Throws SelectorError with the column. Ambiguous selectors and selectors no node can meet are errors too, except if
+ * `stored`, because older releases accepted them.
  */
 export function parseSelector(text: string, { stored = false } = {}): Condition[] {
   const conditions: Condition[] = [];
@@ -38,7 +38,7 @@ export function parseSelector(text: string, { stored = false } = {}): Condition[
   }
 }
 
-/** Two conditions that no node meets both, in words. */
+/** Two conditions no node can meet together, in words. */
 function conflictIn(conditions: readonly Condition[]): string | undefined {
   for (const [key, ofKey] of Map.groupBy(conditions, (condition) => condition.key)) {
     const absent = ofKey.find((one) => one.operator === "!");
@@ -55,12 +55,12 @@ function conflictIn(conditions: readonly Condition[]): string | undefined {
     const [first, second] = ofKey.filter((one) => one.operator !== "exists").map(formatCondition);
     if (second === undefined) continue;
     const either = `${key} in (${[...new Set(possible)].map(formatValue).join(",")})`;
-    return `no value of ${key} is both ${first} and ${second}; for either of them write ${either}`;
+    return `no value of ${key} is both ${first} and ${second}; to accept either, write ${either}`;
   }
   return undefined;
 }
 
-/** Two comparisons between which no value lies. */
+/** Two comparisons with no value between them. */
 function emptyRange(key: string, ofKey: readonly Condition[]): [Condition, Condition] | undefined {
   for (const lower of ofKey) {
     if (lower.operator !== ">" && lower.operator !== ">=") continue;
@@ -74,7 +74,7 @@ function emptyRange(key: string, ofKey: readonly Condition[]): [Condition, Condi
   return undefined;
 }
 
-/** The first condition that the labels do not meet, in words; undefined when they meet all. Pure. */
+/** The first condition the labels do not meet, in words; undefined if they meet all. Pure. */
 export function unmetCondition(conditions: readonly Condition[], labels: Labels): string | undefined {
   for (const condition of conditions) {
     const found = own(labels, condition.key);
@@ -87,7 +87,7 @@ export class SelectorError extends Error {
   override name = "SelectorError";
 }
 
-/** A selector as a field of a manifest: text that can be read as one. */
+/** A selector as a field of a manifest: text that parses. */
 export const selector = z
   .string()
   .max(MAX_SELECTOR_LENGTH)
@@ -182,10 +182,10 @@ function readValues(reader: Reader): string[] {
   return values;
 }
 
-const JOINED = "conditions are joined by a comma, and either of two values is KEY in (a,b)";
-const NO_PATTERNS = "there are no patterns: a value is compared as it is";
+const JOINED = "join conditions with a comma; for either of two values write KEY in (a,b)";
+const NO_PATTERNS = "patterns are not supported: a value is compared literally";
 
-/** Reads a selector from left to right; spaces between its parts mean nothing. */
+/** Reads a selector from left to right and ignores spaces between its parts. */
 class Reader {
   private at = 0;
 
@@ -206,7 +206,7 @@ class Reader {
     return true;
   }
 
-  /** A word operator stands apart from what follows: `in(` and `in (`, but not `inside`. */
+  /** A word operator is followed by a bracket: `in(` and `in (`, but not `inside`. */
   takeWord<Word extends "in" | "notin">(word: Word): Word | undefined {
     this.skipSpaces();
     if (!new RegExp(`^${word}\\s*\\(`).test(this.text.slice(this.at))) return undefined;
@@ -218,7 +218,7 @@ class Reader {
     if (!this.take(part)) throw this.error(`expected ${JSON.stringify(part)}`);
   }
 
-  /** What stands between two conditions. */
+  /** The comma between two conditions. */
   expectComma(): void {
     if (this.take(",")) return;
     const rest = this.text.slice(this.at);
@@ -231,17 +231,17 @@ class Reader {
     if (/^(&|\||;|(and|or)\b)/i.test(this.text.slice(this.at))) throw this.error(`expected ",": ${JOINED}`);
   }
 
-  /** One of the values of `in (…)`. */
+  /** A value of `in (…)`. */
   item(): string {
     const isQuoted = /^\s*["']/.test(this.text.slice(this.at));
     const value = this.value();
     if (value === "" && !isQuoted && !this.takesSlips) {
-      throw this.error('there is no value; one that is empty is written ""');
+      throw this.error('a value is missing; write an empty value as ""');
     }
     return value;
   }
 
-  /** `24,000` would be 24, and a condition on a label 000. */
+  /** `24,000` would mean 24, and a condition on a label 000. */
   refuseSeparators(value: string): void {
     const thousands = /^(,\d{3})+(?=\s*(,|$))/.exec(this.text.slice(this.at))?.[0];
     if (this.takesSlips || !thousands || !/^\d{1,3}$/.test(value)) return;
@@ -253,7 +253,7 @@ class Reader {
     const found = /^[A-Za-z0-9._/-]+/.exec(this.text.slice(this.at))?.[0] ?? "";
     const checked = labelKey.safeParse(found);
     if (!checked.success)
-      throw this.error(found === "" ? "expected a label key" : `${found} is no label key`);
+      throw this.error(found === "" ? "expected a label key" : `${found} is not a label key`);
     this.at += found.length;
     return found;
   }
@@ -269,20 +269,20 @@ class Reader {
     if (found !== "" && blanks) {
       this.at += blanks.length;
       this.refuseWord();
-      throw this.error('expected ",": a value with blanks is written in quotes, as "NVIDIA L4"');
+      throw this.error('expected ",": put a value with blanks in quotes, as in "NVIDIA L4"');
     }
     return found;
   }
 
-  /** What other languages would mean by it is not what it means here. */
+  /** Refuses operators of other languages, which mean something else here. */
   private refuseSlip(value: string): void {
     if (this.takesSlips) return;
-    const inQuotes = `a value that holds it stands in quotes, as "${value.replace(/["\\]/g, "\\$&")}"`;
+    const inQuotes = `put a value that contains it in quotes, as in "${value.replace(/["\\]/g, "\\$&")}"`;
     if (value.startsWith("~")) throw this.error(`${NO_PATTERNS}; ${inQuotes}`);
     const sign = /^[=<>!]/.exec(value)?.[0];
-    if (sign) throw this.error(`${sign} cannot begin a value: there are = != > >= < <=; ${inQuotes}`);
+    if (sign) throw this.error(`${sign} cannot begin a value: the operators are = != > >= < <=; ${inQuotes}`);
     const joins = /[|;]|&&/.exec(value)?.[0];
-    if (joins) throw this.error(`${joins} joins nothing: ${JOINED}; ${inQuotes}`);
+    if (joins) throw this.error(`${joins} is not an operator: ${JOINED}; ${inQuotes}`);
     if (value.includes("*")) throw this.error(`${NO_PATTERNS}; ${inQuotes}`);
   }
 

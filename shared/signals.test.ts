@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { codeOfSignal, signalName, signalNumber } from "./signals.ts";
 
-test("a signal is known by any of its names, and has the number that Linux gives it", () => {
+test("a signal is known by any of its names and has its Linux number", () => {
   const cases: [string, number | undefined, string | undefined][] = [
     ["SIGKILL", 9, "SIGKILL"],
     ["kill", 9, "SIGKILL"],
@@ -24,7 +24,7 @@ test("a signal is known by any of its names, and has the number that Linux gives
   }
 });
 
-test("an end by a signal has the exit code that a shell shows for it", () => {
+test("an end by a signal has the exit code a shell shows", () => {
   expect(codeOfSignal("SIGKILL")).toBe(137);
   expect(codeOfSignal("SIGTERM")).toBe(143);
   expect(codeOfSignal("SIG40")).toBe(168);

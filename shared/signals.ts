@@ -1,4 +1,4 @@
-/** Every signal that may end a command, with its number on Linux. */
+/** Every signal that can end a command, with its Linux number. */
 const NUMBERS: Readonly<Record<string, number>> = {
   SIGHUP: 1,
   SIGINT: 2,
@@ -34,11 +34,11 @@ const NUMBERS: Readonly<Record<string, number>> = {
   SIGPWR: 30,
   SIGSYS: 31,
 };
-/** As the C library numbers them: it keeps the first two for itself. */
+/** Real-time signals as the C library numbers them; it reserves the first two. */
 export const RTMIN = 34;
 export const RTMAX = 64;
 
-/** The number of a signal on Linux: of `SIGKILL`, `kill`, `SIGRTMIN+3` or `SIG37`; undefined where there is none. */
+/** The Linux number of a signal such as `SIGKILL`, `kill`, `SIGRTMIN+3` or `SIG37`; undefined if it is not a signal. */
 export function signalNumber(text: string): number | undefined {
   const word = text.toUpperCase();
   const name = word.startsWith("SIG") ? word : `SIG${word}`;
@@ -50,7 +50,7 @@ export function signalNumber(text: string): number | undefined {
   return number >= RTMIN && number <= RTMAX ? number : undefined;
 }
 
-/** One way to write each signal: `SIGKILL` for `kill`, `SIGABRT` for `SIGIOT`, `SIGRTMIN+3` for `SIG37`. */
+/** The canonical name of a signal: `SIGKILL` for `kill`, `SIGABRT` for `SIGIOT`, `SIGRTMIN+3` for `SIG37`. */
 export function signalName(text: string): string | undefined {
   const number = signalNumber(text);
   if (number === undefined) return undefined;
@@ -58,7 +58,7 @@ export function signalName(text: string): string | undefined {
   return Object.keys(NUMBERS).find((name) => NUMBERS[name] === number);
 }
 
-/** The exit code a shell and a container give for a command that a signal ended; undefined for a signal we don't know. */
+/** The exit code shells and containers give a command ended by this signal; undefined for an unknown signal. */
 export function codeOfSignal(signal: string): number | undefined {
   const number = signalNumber(signal);
   return number === undefined ? undefined : 128 + number;

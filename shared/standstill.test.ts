@@ -12,24 +12,24 @@ function clocks() {
   return { pass };
 }
 
-describe("a look at the clocks", () => {
-  test("finds nothing where both went on as meant, or late by what a busy machine is late", () => {
+describe("a check of the clocks", () => {
+  test("finds nothing if both clocks moved as expected, or as late as on a busy machine", () => {
     const { pass } = clocks();
     expect(pass(2_000, 2_000)).toBeUndefined();
     expect(pass(9_000, 9_000)).toBeUndefined();
     expect(pass(4_000, 2_000)).toBeUndefined();
   });
 
-  test("finds that the machine slept where the counting clock slept with it", () => {
+  test("finds that the machine slept if the monotonic clock slept with it", () => {
     const gap = clocks().pass(302_000, 2_000);
     expect(gap).toEqual({ is: "slept", ms: 300_000 });
     expect(gap && gapInWords(gap, "The agent")).toContain("slept for about 300 s");
   });
 
-  test("finds that it stood still where both clocks went on without it", () => {
+  test("finds a stall if both clocks went on without the process", () => {
     const gap = clocks().pass(62_000, 62_000);
     expect(gap).toEqual({ is: "stoodStill", ms: 60_000 });
-    expect(gap && gapInWords(gap, "The agent")).toContain("stood still for at least 60 s");
+    expect(gap && gapInWords(gap, "The agent")).toContain("stalled for at least 60 s");
   });
 
   test("finds that the clock was set back", () => {
@@ -38,7 +38,7 @@ describe("a look at the clocks", () => {
     expect(gap && gapInWords(gap, "The agent")).toContain("set back by 3600 s");
   });
 
-  test("tells of each gap once", () => {
+  test("reports each gap once", () => {
     const { pass } = clocks();
     expect(pass(302_000, 2_000)).toBeDefined();
     expect(pass(2_000, 2_000)).toBeUndefined();

@@ -1,22 +1,22 @@
-/** The two clocks of a machine: the wall's, which can be set, and the one that only counts on. */
+/** The two clocks of a machine: the wall clock, which can be set, and the monotonic clock. */
 export interface Clocks {
   wallMs(): number;
   monotonicMs(): number;
 }
 
-/** What became of the time since the last look that nobody accounts for. */
+/** Unexplained time since the last look. */
 export type Gap =
   | { is: "slept"; ms: number }
   | { is: "stoodStill"; ms: number }
   | { is: "clockSetBack"; ms: number };
 
-/** A machine that has much to do is late by seconds, and clocks are drawn right by less. */
+/** Busy machines run late by seconds, and clock corrections are smaller than this. */
 const NOTICED_MS = 10_000;
 const LATE_MS = 12_000;
 
 /**
- * Notices that this machine slept, that its clock was set, or that the process was held. Whoever looks says how long
- * it meant to wait since it last did.
+ * Notices that this machine slept, that its clock was set, or that the process was suspended. The caller of `look` says
+ * how long it meant to wait since its last look.
  */
 export class Standstill {
   private readonly clocks: Clocks;
@@ -37,21 +37,21 @@ export class Standstill {
     this.wallMs = wallMs;
     this.monotonicMs = monotonicMs;
     const aheadMs = byWallMs - byCountMs;
-    // Where the counting clock stands still with the machine, the wall's runs ahead of it.
+    // If the monotonic clock stops while the machine sleeps, the wall clock gets ahead of it.
     if (aheadMs > NOTICED_MS) return { is: "slept", ms: aheadMs };
     if (aheadMs < -NOTICED_MS) return { is: "clockSetBack", ms: -aheadMs };
-    // Where it counts on, or only the process was held, both are late.
+    // If it keeps counting, or only the process was suspended, both clocks are late.
     if (byCountMs - meantMs > LATE_MS) return { is: "stoodStill", ms: byCountMs - meantMs };
     return undefined;
   }
 }
 
-/** @param who stood still, as a sentence begins with it. */
+/** @param who the subject of the sentence, such as "The agent". */
 export function gapInWords({ is, ms }: Gap, who: string): string {
   const seconds = Math.round(ms / 1_000);
   if (is === "slept")
-    return `This machine slept for about ${seconds} s, or its clock was set forward by that.`;
+    return `This machine slept for about ${seconds} s, or its clock was set forward by that much.`;
   if (is === "clockSetBack") return `This machine's clock was set back by ${seconds} s.`;
-  // It may have begun at any time of the wait.
-  return `${who} stood still for at least ${seconds} s: the machine slept, or the process was held.`;
+  // It may have begun at any time during the wait.
+  return `${who} stalled for at least ${seconds} s: the machine slept, or the process was suspended.`;
 }

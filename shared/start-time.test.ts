@@ -5,7 +5,7 @@ import { startTimeMs } from "./start-time.ts";
 const NOW_MS = Date.parse("2026-01-31T12:00:00Z");
 const kept = (notBefore: string) => jobManifest.safeParse({ command: "true", notBefore }).data?.notBefore;
 
-test("a start from now on is kept as it is given, and counted in the units of a time ago, or in seconds", () => {
+test("a relative start is kept as written; its unit is s, m, h, d or w, or seconds without a unit", () => {
   const cases: [string, number][] = [
     ["+90", 90_000],
     ["+90s", 90_000],
@@ -19,7 +19,7 @@ test("a start from now on is kept as it is given, and counted in the units of a 
   }
 });
 
-test("a time is kept in UTC, and what is neither is refused", () => {
+test("a time is kept in UTC, and any other text is refused", () => {
   expect(kept("2026-01-31T13:00:00+01:00")).toBe("2026-01-31T12:00:00.000Z");
   expect(startTimeMs("2026-01-31T12:00:00.000Z", 0)).toBe(NOW_MS);
   for (const text of ["soon", "+soon", "+", "10m", "+-5m", "+9999999999999d", "2026-01-31", "+1y"]) {

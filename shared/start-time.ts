@@ -1,26 +1,26 @@
 import { z } from "zod";
 import { durationMs } from "./duration.ts";
 
-const problem = "must be a time like 2026-01-31T12:00:00Z, or from now on like +90s, +10m, +2h or +1d";
+const problem = "must be a time such as 2026-01-31T12:00:00Z, or a delay such as +90s, +10m, +2h or +1d";
 const MAX_MS = 10 * 366 * 86_400_000;
 const isTime = z.iso.datetime({ offset: true });
 
-/** `+10m` in milliseconds; a number alone counts seconds. Undefined for what is no such text. */
+/** `+10m` in milliseconds; a number without a unit is seconds. Undefined for any other text. */
 export function relativeMs(text: string): number | undefined {
   if (!text.startsWith("+")) return undefined;
   const duration = text.slice(1);
   return durationMs(/\d$/.test(duration) ? `${duration}s` : duration);
 }
 
-/** When that is, in epoch milliseconds, of a text that `startTime` has let through. */
+/** The time, in epoch milliseconds, of a text that `startTime` accepted. */
 export function startTimeMs(text: string, nowMs: number): number {
   const ms = relativeMs(text);
   return ms === undefined ? Date.parse(text) : nowMs + ms;
 }
 
 /**
- * A time as it is, in UTC, or `+` a duration that counts from when the server takes the job: as it is given, so that the
- * same request at another time is the same request.
+ * A time, converted to UTC, or `+` and a duration that counts from the submit. A duration stays as written, so a repeated
+ * request is the same request at any time.
  */
 export const startTime = z.string({ error: problem }).transform((text, context) => {
   const ms = relativeMs(text);

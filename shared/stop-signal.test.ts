@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { signalToSend, stopSignal } from "./stop-signal.ts";
 
-test("a stop signal is known by its name with and without SIG, in small letters, and by its number", () => {
+test("a stop signal is a name with or without SIG, in any case, or a number", () => {
   const cases: [string | number, string, NodeJS.Signals | number][] = [
     ["INT", "SIGINT", "SIGINT"],
     ["SIGINT", "SIGINT", "SIGINT"],
@@ -19,13 +19,13 @@ test("a stop signal is known by its name with and without SIG, in small letters,
   ];
   for (const [given, name, sent] of cases) {
     expect(stopSignal.parse(given)).toBe(name);
-    // What the server has stored is read again.
+    // Stored values parse to themselves.
     expect(stopSignal.parse(name)).toBe(name);
     expect(signalToSend(name)).toBe(sent);
   }
 });
 
-test("what is no signal, or one that asks no program to end, is refused with those that there are", () => {
+test("an unknown signal, or a signal that does not ask a program to end, is refused with the list of allowed signals", () => {
   const wrong = [
     "",
     "SIG",

@@ -1,20 +1,17 @@
 import { z } from "zod";
 import { RTMAX, RTMIN, signalNumber } from "./signals.ts";
 
-/** The signals that ask a program to end. Others would kill it without asking, as SIGSEGV does, or leave it standing. */
+/** The signals that ask a program to end. Others kill it without asking, as SIGSEGV does, or do not end it. */
 const ASKING: readonly string[] = [
   ...["SIGHUP", "SIGINT", "SIGQUIT", "SIGABRT", "SIGKILL", "SIGUSR1", "SIGUSR2", "SIGALRM", "SIGTERM"],
   ...["SIGWINCH", "SIGPWR"],
 ];
 
-/** As `HUP, INT, …`, for people. */
+/** For messages: `HUP, INT, …`. */
 const NAMES = ASKING.map((name) => name.slice("SIG".length));
 const problem = `must be one of ${NAMES.join(", ")} or RTMIN to RTMIN+${RTMAX - RTMIN}, with or without SIG, or its number on Linux`;
 
-/**
- * A signal as people write it (`INT`, `sigint`, `2`, `RTMIN+3`, `37`) becomes one way of writing it: `SIGINT`,
- * `SIGRTMIN+3`.
- */
+/** A signal as people write it (`INT`, `sigint`, `2`, `RTMIN+3`, `37`) in its canonical form: `SIGINT`, `SIGRTMIN+3`. */
 export const stopSignal = z
   .union([z.string(), z.number()], { error: problem })
   .transform((value, context) => {
@@ -25,8 +22,7 @@ export const stopSignal = z
   });
 
 /**
- * What to send for a signal that `stopSignal` has let through: its name where every system has one, its number where
- * the name depends on the C library.
+ * The signal to send for a value `stopSignal` accepted: its name, or its number if the name depends on the C library.
  */
 export function signalToSend(name: string): NodeJS.Signals | number {
   return name.startsWith("SIGRTMIN")

@@ -17,7 +17,7 @@ const UNSAFE = [
 ];
 const BIDI = ["\u202a", "\u202b", "\u202c", "\u202d", "\u202e", "\u2066", "\u2067", "\u2068", "\u2069"];
 
-test("no character that a terminal obeys, or that turns text round, is shown", () => {
+test("characters that control a terminal or reverse text are replaced", () => {
   for (const character of [...UNSAFE, ...BIDI]) {
     expect(safeText(`a${character}b`)).toBe("a\ufffdb");
     expect(safeLine(`a${character}b`)).toBe("a\ufffdb");
@@ -26,7 +26,7 @@ test("no character that a terminal obeys, or that turns text round, is shown", (
   expect(safeLine("a\nb\tc")).toBe("a\\nb\\tc");
 });
 
-test("JSON keeps its meaning and shows none of them", () => {
+test("JSON escapes them and keeps its meaning", () => {
   const value = { "k\u202e": [...UNSAFE, ...BIDI].join(""), n: 1 };
   const text = safeJson(value);
   expect(text).toBe(safeText(text));

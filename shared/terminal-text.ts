@@ -1,21 +1,21 @@
 /**
- * What moves the cursor, changes colours, titles and keyboards, or turns the order of letters round: control characters of
- * ASCII and of Latin-1 but for newline and tab, and the marks of bidirectional text.
+ * Characters that move the cursor, change colours, titles or keyboards, or reverse the order of letters: control characters
+ * of ASCII and Latin-1, except newline and tab, and the marks of bidirectional text.
  */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
+// biome-ignore lint/suspicious/noControlCharactersInRegex: matches control characters on purpose
 const UNSAFE = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
 
-/** A text that others had a hand in, as it may be shown on a terminal: U+FFFD stands for what is no letter. */
+/** Makes untrusted text safe for a terminal: unsafe characters become U+FFFD. */
 export function safeText(text: string): string {
   return text.replace(UNSAFE, "\ufffd");
 }
 
-/** The same where the text has one line to itself, and must not make another. */
+/** The same for text that must stay on one line. */
 export function safeLine(text: string): string {
   return safeText(text.replaceAll("\n", "\\n").replaceAll("\t", "\\t"));
 }
 
-/** A value as JSON in one line that a terminal shows and does not obey; it means the same. */
+/** A value as one line of JSON that is safe for a terminal and keeps its meaning. */
 export function safeJson(value: unknown): string {
   const text = JSON.stringify(value) ?? "null";
   return text.replace(UNSAFE, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);

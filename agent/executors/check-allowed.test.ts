@@ -12,11 +12,11 @@ test("whatever the server sends, an agent starts nothing that its owner does not
   expect(() => checkAllowed(allow({}), command)).not.toThrow();
   expect(() => checkAllowed(allow({ executors: ["DOCKER"] }), command)).toThrow(StartFailedError);
   expect(() => checkAllowed(allow({ executors: ["DOCKER"] }), command)).toThrow(
-    "The owner of this node lets it run no COMMAND jobs: see allow.executors in its agent.yaml.",
+    "The owner of this node does not allow COMMAND jobs: see allow.executors in its agent.yaml.",
   );
   // A server of an earlier version does not say whose job it is.
   expect(() => checkAllowed(allow({ users: [USER] }), command)).toThrow(/see allow\.users/);
   expect(() => checkAllowed(allow({ users: [USER] }), { ...command, userId: USER })).not.toThrow();
   const container = assignmentOf({ type: "DOCKER", image: "python", docker: { network: "host" } });
-  expect(() => checkAllowed(allow({}), container)).toThrow(/no job use the network host/);
+  expect(() => checkAllowed(allow({}), container)).toThrow(/does not allow the network host/);
 });

@@ -32,7 +32,7 @@ test("a line that JSON would change in silence is refused with line and field", 
   await using batchFile = await BatchFile.open(file);
   const failure = await batchFile.check().catch((error: Error) => error);
   expect(String((failure as Error).message).split("\n")).toEqual([
-    `${file}:2:16: command: stands there twice; keep one of them`,
+    `${file}:2:16: command: appears twice; keep one of them`,
     `${file}:3:23: env.V: JSON would change 1.10 to 1.1 here; write it in quotes, as "1.10"`,
   ]);
 });

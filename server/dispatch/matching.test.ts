@@ -50,16 +50,18 @@ describe("a node matches a job", () => {
     const whyOf = (fields: object, userId = ADA) => mismatch(requirementOf(manifest(fields), userId), owned);
     const image = { type: "DOCKER", image: "python:3" };
     expect(whyOf(image)).toBeUndefined();
-    expect(whyOf({})).toBe("its owner lets it run no COMMAND jobs (allow.executors)");
-    expect(whyOf(image, BOB)).toBe(`its owner does not let ${BOB} run jobs there (allow.users)`);
+    expect(whyOf({})).toBe("its owner does not allow COMMAND jobs (allow.executors)");
+    expect(whyOf(image, BOB)).toBe(`its owner does not allow jobs of ${BOB} (allow.users)`);
     expect(whyOf({ ...image, image: "alpine" })).toBe(
       "its owner does not allow the image alpine (allow.images)",
     );
     const mounts = [{ type: "bind", source: "/etc", target: "/etc" }];
-    expect(whyOf({ ...image, docker: { mounts } })).toBe("its owner lets no job mount /etc (allow.mounts)");
+    expect(whyOf({ ...image, docker: { mounts } })).toBe(
+      "its owner does not allow jobs to mount /etc (allow.mounts)",
+    );
     const capAdd = ["NET_RAW"];
     expect(whyOf({ ...image, docker: { network: "host", capAdd } })).toBe(
-      "its owner lets no job use the network host (allow.networks)",
+      "its owner does not allow the network host (allow.networks)",
     );
     // An agent of an earlier version says nothing of it, and refuses by itself.
     expect(mismatch(requirementOf(manifest({}), BOB), node)).toBeUndefined();

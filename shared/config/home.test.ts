@@ -1,23 +1,23 @@
 import { expect, test } from "bun:test";
 import { join } from "node:path";
 
-const NOBODY_KNOWN = "54321";
+const UNKNOWN_UID = "54321";
 const script = `
   const { inAccountHome, tanvritHome } = await import("${join(import.meta.dirname, "home.ts")}");
   const told = (call) => { try { return call(); } catch (error) { return error.message; } };
   console.log(JSON.stringify([told(() => tanvritHome(process.env)), told(() => inAccountHome(process.env, ".docker"))]));
 `;
 
-/** As a service may be started: by a number that no list of accounts has. */
+/** Like a service that runs under a user id without an account. */
 function asUnlisted(env: Record<string, string>): string[] {
-  const as = ["setpriv", `--reuid=${NOBODY_KNOWN}`, `--regid=${NOBODY_KNOWN}`, "--clear-groups"];
+  const as = ["setpriv", `--reuid=${UNKNOWN_UID}`, `--regid=${UNKNOWN_UID}`, "--clear-groups"];
   const { stdout, stderr } = Bun.spawnSync([...as, process.execPath, "-e", script], { cwd: "/", env });
   if (stdout.length === 0) throw new Error(stderr.toString());
   return JSON.parse(stdout.toString());
 }
 
 test.skipIf(process.getuid?.() !== 0 || !Bun.which("setpriv"))(
-  "an account without a home needs TANVRIT_HOME and nothing else, and is told so",
+  "an account without a home directory needs TANVRIT_HOME, and the error says so",
   () => {
     const [noHome] = asUnlisted({});
     expect(noHome).toContain("Set TANVRIT_HOME to a directory");

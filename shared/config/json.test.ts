@@ -7,8 +7,8 @@ import { readJson } from "./json.ts";
 const troubles = (text: string, schema: Parameters<typeof readJson>[1] = batchJob) =>
   readJson(text, schema).issues.map(({ path, message }) => `${path.join(".")}: ${message}`);
 
-test("a key that stands twice is refused wherever it stands and however it is written", () => {
-  const twice = (path: string) => [`${path}: stands there twice; keep one of them`];
+test("a key that appears twice is refused at any depth and in any spelling", () => {
+  const twice = (path: string) => [`${path}: appears twice; keep one of them`];
   expect(troubles('{"command":"a","command":"b"}')).toEqual(twice("command"));
   expect(troubles('{"command":"a","\\u0063ommand" : "b"}')).toEqual(twice("command"));
   expect(troubles('{"env":{"A":"{\\"A\\":1}","A":"\\\\"}}')).toEqual(twice("env.A"));
@@ -16,14 +16,14 @@ test("a key that stands twice is refused wherever it stands and however it is wr
   expect(troubles('{"__proto__":1,"__proto__":2}')).toEqual(twice("__proto__"));
 });
 
-test("the same key in two objects, and what only looks like a key in a text, is fine", () => {
+test("the same key in two objects, and text that looks like a key, are accepted", () => {
   expect(troubles('{"after":[{"jobId":"x"},{"jobId":"y"}],"command":"\\"jobId\\": \\"jobId\\":"}')).toEqual(
     [],
   );
   expect(troubles('{"a":"a","b":"b","c":["a","a"],"d":{"a":1},"e":{}}')).toEqual([]);
 });
 
-test("a number that JSON would change is refused where a text is meant, with what to write", () => {
+test("a number that JSON would change is refused as text, and the error says what to write", () => {
   const refused = (number: string, to: string) => [
     `env.A: JSON would change ${number} to ${to} here; write it in quotes, as "${number}"`,
   ];
@@ -40,17 +40,17 @@ test("a number that JSON would change is refused where a text is meant, with wha
   }
 });
 
-test("of numbers that JSON would change so many are named as somebody reads", () => {
+test("at most 100 numbers that JSON would change are listed", () => {
   const env = Array.from({ length: 1_000 }, (_, i) => `"V${i}": 1.0e1`).join();
   expect(readJson(`{"env": {${env}}}`, batchJob).issues.length).toBe(100);
 });
 
-test("a number that stays as it is, and any number where a number is meant, is taken", () => {
+test("a number that JSON keeps is accepted as text, and any number as a number", () => {
   expect(troubles('{"command":"a","env":{"A":5,"B":-1.5,"C":true},"labels":{"x":12}}')).toEqual([]);
   expect(troubles('{"command":"a","resources":{"cpu":1.0},"timeoutSeconds":1e3,"priority":1E1}')).toEqual([]);
 });
 
-test("so it is with the parameters of templates and schedules, and with the job of a template", () => {
+test("the same holds for parameters of templates and schedules, and for the job of a template", () => {
   expect(troubles('{"template":"t","cron":"@daily","parameters":{"v":3.10}}', newSchedule)).toHaveLength(1);
   const job = '{"command":"echo {{v}}","labels":{"python":3.10},"resources":{"cpu":1.0}}';
   const parameter = '{"name":"v","type":"number","default":3.10,"min":1.0}';

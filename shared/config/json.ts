@@ -3,30 +3,29 @@ import type { Issue } from "../issues.ts";
 import { type TextPlace, textPlaces } from "./text-places.ts";
 
 /**
- * Reads JSON as `JSON.parse`, and says what that would lose in silence: a key that stands twice, of which one would be
- * dropped, and a number that stands where `schema` takes a text, of which the characters would not stay as they are.
- * Throws SyntaxError for what is no JSON.
+ * Parses JSON like `JSON.parse`, and reports what that loses silently: a key that appears twice, because one value is
+ * dropped, and a number where `schema` expects text, if its digits would change. Throws SyntaxError for invalid JSON.
  */
 export function readJson(text: string, schema?: z.core.$ZodType): { value: unknown; issues: Issue[] } {
   const value: unknown = JSON.parse(text);
   const { twice, changed } = scan(text);
-  if (twice) return { value, issues: [{ path: twice, message: "stands there twice; keep one of them" }] };
+  if (twice) return { value, issues: [{ path: twice, message: "appears twice; keep one of them" }] };
   return { value, issues: schema && changed.size > 0 ? changedNumbers(value, changed, schema) : [] };
 }
 
-/** What is wrong with a number of JSON where a text is meant. */
+/** The message for a JSON number in place of text that would not keep its digits. */
 export function changedNumber(written: string, value: unknown): string {
   return `JSON would change ${written} to ${String(value)} here; write it in quotes, as "${written}"`;
 }
 
-/** @param changed as they are written, by the text of their paths. */
+/** @param changed the numbers as written, by the JSON text of their paths. */
 function changedNumbers(
   value: unknown,
   changed: ReadonlyMap<string, string>,
   schema: z.core.$ZodType,
 ): Issue[] {
   const sourceOf = (path: PropertyKey[]) => changed.get(JSON.stringify(path));
-  // Where the schema takes no number it says so itself.
+  // If the schema accepts no number, its own check says so.
   const isChanged = ({ path, takesValue }: TextPlace) => takesValue && sourceOf(path) !== undefined;
   return textPlaces(schema, value, isChanged, MAX_ISSUES).map(({ holder, key, path }) => ({
     path,
@@ -35,24 +34,24 @@ function changedNumbers(
 }
 
 interface Frame {
-  /** Of an object the keys so far; an array has none. */
+  /** The keys so far of an object; undefined for an array. */
   keys: Set<string> | undefined;
   at: string | number;
 }
 
-/** Nobody reads more of what is wrong. */
+/** Nobody reads more issues than this. */
 const MAX_ISSUES = 100;
-/** Nobody corrects more of them at once. Some may stand where numbers are meant. */
+/** Nobody corrects more numbers at once. Some of them may be fine, because a number is expected there. */
 const MAX_CHANGED = 10_000;
 
 interface Scanned {
-  /** Where an object has the same key a second time; the rest was not looked at then. */
+  /** The place of a key that its object has a second time; the scan stops there. */
   twice: PropertyKey[] | undefined;
-  /** The numbers whose characters do not stay as they are, by the JSON text of their paths. */
+  /** The numbers that would not keep their digits, by the JSON text of their paths. */
   changed: Map<string, string>;
 }
 
-/** What a text that is JSON holds and its value does not; in one go, for texts of many megabytes come here. */
+/** Finds what JSON text has and its parsed value lacks. One pass, because the text may have many megabytes. */
 function scan(text: string): Scanned {
   const frames: Frame[] = [];
   const changed = new Map<string, string>();
@@ -64,7 +63,7 @@ function scan(text: string): Scanned {
       if (frame?.keys && isKey(text, end + 1)) {
         const key = text.slice(at + 1, end);
         frame.at = key.includes("\\") ? (JSON.parse(text.slice(at, end + 1)) as string) : key;
-        if (frame.keys.has(frame.at)) return { twice: frames.map((one) => one.at), changed };
+        if (frame.keys.has(frame.at)) return { twice: frames.map((frame) => frame.at), changed };
         frame.keys.add(frame.at);
       }
       at = end;
@@ -72,7 +71,7 @@ function scan(text: string): Scanned {
       const end = endOfNumber(text, at + 1);
       const written = text.slice(at, end);
       if (changed.size < MAX_CHANGED && String(Number(written)) !== written) {
-        changed.set(JSON.stringify(frames.map((one) => one.at)), written);
+        changed.set(JSON.stringify(frames.map((frame) => frame.at)), written);
       }
       at = end - 1;
     } else if (character === BRACE || character === BRACKET) {
@@ -92,7 +91,7 @@ const [QUOTE, BACKSLASH, COLON, COMMA] = [0x22, 0x5c, 0x3a, 0x2c];
 const [MINUS, ZERO, NINE] = [0x2d, 0x30, 0x39];
 const [BRACE, END_BRACE, BRACKET, END_BRACKET] = [0x7b, 0x7d, 0x5b, 0x5d];
 
-/** Where the quote stands that ends the text which begins here. */
+/** The position of the quote that ends the string starting here. */
 function endOfText(text: string, start: number): number {
   for (let end = text.indexOf('"', start); ; end = text.indexOf('"', end + 1)) {
     let backslashes = 0;
@@ -101,14 +100,14 @@ function endOfText(text: string, start: number): number {
   }
 }
 
-/** Whether a colon comes next, blanks apart. */
+/** Whether the next character after blanks is a colon. */
 function isKey(text: string, start: number): boolean {
   let at = start;
   while (text.charCodeAt(at) <= 0x20) at++;
   return text.charCodeAt(at) === COLON;
 }
 
-/** Where a number ends: no other sign of JSON stands right behind one. */
+/** The end of a number: the first character that cannot be part of it. */
 function endOfNumber(text: string, start: number): number {
   for (let end = start; ; end++) {
     const character = text.charCodeAt(end);

@@ -1,25 +1,25 @@
 import { z } from "zod";
 
 /**
- * An option of a command, declared once. The flag, the environment variable, the key in the config file, the help
- * text and the check are all read from here.
+ * An option of a command, declared once: the flag, the environment variable, the key in the config file, the help text
+ * and the check all come from here.
  */
 export interface Option {
-  /** The heading it stands under where a command has many options. */
+  /** Its heading in the help of a command with many options. */
   group?: OptionGroup;
-  /** `flag`: present or not. `value`: takes one. `list`: may be given again and again. */
+  /** `flag`: present or not. `value`: takes one value. `list`: may be repeated. */
   kind: "flag" | "value" | "list";
-  /** One letter, as `f` for `-f`. */
+  /** One letter, such as `f` for `-f`. */
   short?: string;
-  /** What stands for the value in the help, as `SECONDS`. */
+  /** The name of the value in the help, such as `SECONDS`. */
   placeholder?: string;
-  /** The environment variable that is read where the flag is not given. */
+  /** The environment variable, read if the flag is not given. */
   env?: string;
-  /** The key in the config file, as `limits.memoryMb`, read where neither flag nor variable is given. */
+  /** The key in the config file, such as `limits.memoryMb`, read if neither flag nor variable is given. */
   fileKey?: string;
-  /** Turns the text (or texts) into the value and checks it. What the file gives is checked by the same. */
+  /** Parses and checks the text or texts of the flag or variable, and the value of the file. */
   schema: z.ZodType;
-  /** As the help shows it; the value itself where nothing is given is `schema`'s default. */
+  /** The default as the help shows it; the actual default is `schema`'s. */
   defaultText?: string;
   help: string;
 }
@@ -46,7 +46,7 @@ export function defineOptions<const Table extends OptionTable>(table: Table): Ta
   return table;
 }
 
-/** An option's value is wrong; `source` says where it came from: a flag, a variable, or a key of a file. */
+/** An option has an invalid value; `source` says where it came from: a flag, a variable or a key of a file. */
 export class OptionError extends Error {
   override name = "OptionError";
   readonly source: "flag" | "env" | "file";
@@ -58,14 +58,14 @@ export class OptionError extends Error {
 }
 
 export interface OptionSources {
-  /** By option name; text for a value, true for a flag, texts for a list. */
+  /** By option name: a string for a value, true for a flag, strings for a list. */
   flags: Readonly<Record<string, unknown>>;
   env: Readonly<Record<string, string | undefined>>;
   /** The parsed config file, if there is one, and its path for messages. */
   file?: { path: string; content: unknown };
 }
 
-/** Each option's value by precedence: flag, environment, file, default. Throws OptionError. */
+/** The value of each option, by precedence: flag, environment, file, default. Throws OptionError. */
 export function resolveOptions<Table extends OptionTable>(
   table: Table,
   sources: OptionSources,
@@ -113,14 +113,15 @@ function valueAt(content: unknown, key: string): unknown {
   return value;
 }
 
-/** A flag: off unless it is given. */
+/** A flag, off by default. */
 export function flagOption(help: string, group?: OptionGroup) {
   return { kind: "flag", schema: z.boolean().default(false), help, group } as const;
 }
 
-/** Schemas for option texts: flags and variables give text, files may give numbers. */
-export const optionText = z.string({ error: "must be a text" });
+/** Text of an option. */
+export const optionText = z.string({ error: "must be text" });
 
+/** A number: flags and variables give text, files may give numbers. */
 export function optionNumber(range: { min?: number; max?: number; integer?: boolean; unit?: string }) {
   const { min = -Infinity, max = Infinity, integer = false } = range;
   const what = `${integer ? "a whole number" : "a number"}${range.unit ? ` of ${range.unit}` : ""}`;
@@ -133,7 +134,7 @@ export function optionNumber(range: { min?: number; max?: number; integer?: bool
     });
 }
 
-/** `key=value` texts as a record; the last of a repeated key wins. */
+/** `KEY=VALUE` texts as a record; the last value of a repeated key wins. */
 export function optionPairs(what: string) {
   return z
     .array(z.string().regex(/^[^=]+=/, { error: `must be ${what} as KEY=VALUE` }))

@@ -1,30 +1,29 @@
 import type { z } from "zod";
 
-/** A place in a value where the schema takes a text and something else stands: `holder[key]`. */
+/** A place in a value where the schema expects text but the value is something else: `holder[key]`. */
 export interface TextPlace {
   holder: Record<PropertyKey, unknown>;
   key: PropertyKey;
   path: PropertyKey[];
-  /** Whether the schema takes what stands there, too, and makes a text of it. */
+  /** Whether the schema also accepts the value and turns it into text. */
   takesValue: boolean;
 }
 
 type Core = z.core.$ZodType;
 
-/** Schemas that say less than what their values are read as later: those of a template's job. */
+/** Loose schemas whose values are later read by a stricter one, such as a template's job. */
 const likes = new WeakMap<Core, Core>();
 
-/** Texts in values of `schema` are found where `like` has them. */
+/** Finds text in values of `schema` as if they had the schema `like`. */
 export function readAs<Schema extends Core>(schema: Schema, like: Core): Schema {
   likes.set(schema, like);
   return schema;
 }
 
 /**
- * Every number, boolean and big integer of `value` that stands where `schema` takes a text: an unquoted scalar of a file,
- * whose characters are meant and not its value. What stands where the schema takes a number is no such place. The value
- * is only read.
- * @param wants which of them are meant; it ends with the first `max` of those.
+ * Finds every number, boolean and big integer of `value` where `schema` expects text: an unquoted scalar of a file, meant
+ * as its characters and not as its value. Places where the schema expects a number do not count. Only reads the value.
+ * @param wants chooses places; the search ends after `max` of them.
  */
 export function textPlaces(
   schema: Core,
@@ -41,7 +40,7 @@ export function textPlaces(
   return found;
 }
 
-/** Returns false where `add` wants no more. */
+/** Returns false if `add` wants no more places. */
 function walk(
   schemas: readonly Core[],
   value: unknown,
@@ -49,14 +48,14 @@ function walk(
   above: Set<object>,
   add: (place: TextPlace) => boolean,
 ): boolean {
-  // An alias of YAML can make a value that holds itself.
+  // A YAML alias can make a value that contains itself.
   if (typeof value !== "object" || value === null || above.has(value)) return true;
   const cores = schemas.flatMap(alternatives);
   if (cores.length === 0) return true;
   above.add(value);
   const holder = value as Record<PropertyKey, unknown>;
   for (const name of Object.keys(value)) {
-    // Most of what stands in a file or a request are texts, and many of them.
+    // Fast path: most values of a file or a request are strings.
     if (typeof holder[name] === "string") continue;
     const key = Array.isArray(value) ? Number(name) : name;
     const inner = cores.flatMap((core) => childOf(core, key, Array.isArray(value)));
@@ -76,7 +75,7 @@ function walk(
 
 type Kind = z.core.$ZodTypes["_zod"]["def"]["type"];
 
-/** As schemas call it. */
+/** The schema type of a value. */
 function kindOf(value: unknown): Kind {
   return typeof value as Kind;
 }
@@ -85,14 +84,14 @@ function isScalar(value: unknown): boolean {
   return typeof value === "number" || typeof value === "boolean" || typeof value === "bigint";
 }
 
-/** What a schema may be, without what is wrapped around it. */
+/** The alternatives of a schema without wrappers. */
 function alternatives(schema: Core): Core[] {
   const like = likes.get(schema);
   if (like) return alternatives(like);
   const def = definition(schema);
   if (def.type === "union") return def.options.flatMap(alternatives);
   if (def.type === "pipe") {
-    // What a preprocess makes of its input is read by what comes behind it.
+    // The output of a preprocess is read by the next schema.
     return alternatives(definition(def.in).type === "transform" ? def.out : def.in);
   }
   return "innerType" in def ? alternatives(def.innerType as Core) : [schema];

@@ -16,9 +16,9 @@ import { changedNumber } from "./json.ts";
 import { textPlaces } from "./text-places.ts";
 
 /**
- * Puts into `value`, which the document was read as, the characters of every unquoted scalar that stands where the schema
- * takes a text: `1.10` is no 1.1 there, and `01234` no 1234. JSON means the number and not its characters, so where the
- * two differ there, that is an issue and nothing is put.
+ * Restores in `value`, the parsed document, the characters of every unquoted scalar where the schema expects text: `1.10`
+ * does not become 1.1, and `01234` does not become 1234. JSON means the number and not its characters, so in JSON a
+ * difference is an issue and the value is left unchanged.
  */
 export function putWrittenScalars(
   document: Document.Parsed,
@@ -37,14 +37,14 @@ export function putWrittenScalars(
   return issues;
 }
 
-/** Finds the nodes of a document by what they are called in its value. Aliases and merged maps are looked through. */
+/** Finds the nodes of a document by their path in its value. Follows aliases and merged maps. */
 class Nodes {
   private readonly byKey = new Map<YAMLMap, Map<string, unknown>>();
   private targets: Map<Alias, Node> | undefined;
 
   constructor(private readonly document: Document.Parsed) {}
 
-  /** The unquoted scalar at this place, if there is one. */
+  /** The unquoted scalar at this path, if any. */
   at(path: readonly PropertyKey[]): Scalar | undefined {
     let node = this.resolve(this.document.contents);
     for (const step of path) {
@@ -76,7 +76,7 @@ class Nodes {
     return isAlias(node) ? this.targetsOfAliases().get(node) : node;
   }
 
-  /** An anchor may be set again; an alias means the nearest one above it. */
+  /** An anchor may be redefined; an alias means the nearest anchor above it. */
   private targetsOfAliases(): Map<Alias, Node> {
     if (this.targets) return this.targets;
     const anchors = new Map<string, Node>();
@@ -96,7 +96,7 @@ class Nodes {
   }
 }
 
-/** In quotes it is a key like any other. */
+/** A quoted `<<` is an ordinary key. */
 function isMergeKey(key: unknown): boolean {
   return isScalar(key) && key.value === "<<" && (key.type === undefined || key.type === Scalar.PLAIN);
 }

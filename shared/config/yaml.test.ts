@@ -3,7 +3,7 @@ import { jobManifest } from "../manifest.ts";
 import { templateFile } from "../template/template.ts";
 import { FileError, parseYaml } from "./yaml.ts";
 
-/** What is wrong with the text, a line for each issue. */
+/** The issues of the text, a line each. */
 function troubles(text: string): string[] {
   try {
     parseYaml(text, "f", jobManifest);
@@ -14,58 +14,58 @@ function troubles(text: string): string[] {
   }
 }
 
-test("every unknown field is named where it stands, in the order of the file", () => {
+test("every unknown field is reported with its position, in the order of the file", () => {
   expect(troubles("nmae: x\ncommand: a\nresources: {cpus: 1, mem: 2}\nprio: 3\n")).toEqual([
     "f:1:1: nmae: unknown field",
-    "f:3:13: resources.cpus: unknown field; there are cpu, memoryMb, gpuCount",
-    "f:3:22: resources.mem: unknown field; there are cpu, memoryMb, gpuCount",
+    "f:3:13: resources.cpus: unknown field; known fields are cpu, memoryMb, gpuCount",
+    "f:3:22: resources.mem: unknown field; known fields are cpu, memoryMb, gpuCount",
     "f:4:1: prio: unknown field",
   ]);
 });
 
-test("a field that stands twice is named, and so is a field whose name would drive a terminal", () => {
+test("a field that appears twice is named, and so is a field with control characters in its name", () => {
   expect(troubles("command: a\nresources:\n  cpu: 1\n  cpu: 2\n")).toEqual([
-    "f:4:3: resources.cpu: stands there twice; keep one of them",
+    "f:4:3: resources.cpu: appears twice; keep one of them",
   ]);
   expect(troubles('command: a\n"\\e[31mred": 1\n')).toEqual(["f:2:1:  [31mred: unknown field"]);
 });
 
-test("a name that cannot be one is told with what names may be", () => {
+test("an invalid name is refused with the rule for names", () => {
   const [env, label] = troubles("command: a\nenv: {A=B: x}\nlabels: {-b: y}\n");
   expect(env).toStartWith("f:2:7: env.A=B: a variable name must not");
-  expect(label).toStartWith("f:3:10: labels.-b: a label key is letters");
+  expect(label).toStartWith("f:3:10: labels.-b: a label key may contain letters");
 });
 
-test("an alias that is not there, or that grows without end, is a mistake in the file", () => {
+test("an unknown alias, or aliases that expand without end, are errors of the file", () => {
   expect(troubles("command: *nope\n")).toEqual([expect.stringContaining("nope")]);
   const rows = ["a: &a [x,x,x,x,x,x,x,x,x]"];
   for (const [to, from] of ["ba", "cb", "dc"]) rows.push(`${to}: &${to} [${`*${from},`.repeat(9)}]`);
   expect(troubles([...rows, "command: *d"].join("\n"))).toEqual([expect.stringContaining("alias")]);
 });
 
-test("what is never closed is told where the text ends, not behind it", () => {
+test("an unclosed bracket or quote is reported at the end of the text, not after it", () => {
   expect(troubles("command: [a, b\n\n\n")).toEqual([expect.stringContaining("f:1:14: ")]);
   expect(troubles('name: a\ncommand: "b\n')).toEqual([expect.stringContaining("f:2:11: ")]);
 });
 
-test("a tag that nobody knows is refused, not dropped", () => {
+test("an unknown tag is refused, not dropped", () => {
   expect(troubles('command: !!js/function "x"\n')).toEqual([expect.stringContaining("f:1:10: ")]);
 });
 
-test("several documents are refused in words for people", () => {
+test("several documents are refused with a clear message", () => {
   expect(troubles("command: a\n---\ncommand: b\n")).toEqual([
-    "f:2:1: the file must hold one document, without ---",
+    "f:2:1: the file must contain one document, without ---",
   ]);
 });
 
-test("a file that is anything but YAML gives a few lines, without signs that drive a terminal", () => {
+test("a file that is not YAML gives a few lines, without control characters", () => {
   const lines = troubles(`>\u001b[2J\u0007\u0000 ${"x".repeat(5_000)}\n`.repeat(200));
   expect(lines.length).toBeLessThanOrEqual(11);
   expect(lines.join("\n").length).toBeLessThan(5_000);
   expect(lines.join("")).not.toMatch(/\p{Cc}/u);
 });
 
-test("an unquoted scalar keeps its characters where a text is meant", () => {
+test("an unquoted scalar keeps its characters if text is expected", () => {
   const scalars = [
     ...[
       "3.10",
@@ -98,7 +98,7 @@ test("an unquoted scalar keeps its characters where a text is meant", () => {
   expect(Object.values(job.env)).toEqual(scalars);
 });
 
-test("so it is with every text of a job, and with names", () => {
+test("every text field of a job, and every name, keeps its characters", () => {
   const text =
     "{name: 1.10, command: [echo, 1.0], labels: {1.10: 3.10}, pool: 1, workdir: 010, type: DOCKER, image: 1.0, " +
     "docker: {user: 0100, network: 1.10}, concurrency: {group: 007}, resources: {cpu: 1.50}, maxRetries: 2}";
@@ -116,7 +116,7 @@ test("so it is with every text of a job, and with names", () => {
   });
 });
 
-test("an alias and a merged map mean the characters too, also where the same scalar is a number elsewhere", () => {
+test("aliases and merged maps keep the characters too, even if the same scalar is a number elsewhere", () => {
   const text = `
 x-common: &common {A: 1.20, B: 1.30}
 x-more: &more {B: 9.90, C: 0x10}
@@ -132,7 +132,7 @@ env: {<<: [*common, *more], A: 1.10, D: *cpus}
   ]);
 });
 
-test("a template keeps the characters of its defaults, of its choices and of its job's texts", () => {
+test("a template keeps the characters of its defaults, its choices and its job's text fields", () => {
   const text = `
 name: t
 parameters:
@@ -151,13 +151,13 @@ job: {command: "echo {{a}} {{b}} {{c}}", env: {V: 1.10}, labels: {python: 3.10},
   });
 });
 
-test("a file that is JSON is held to JSON: what it would change is refused where it stands", () => {
+test("in a JSON file, a number that JSON would change is refused with its position", () => {
   expect(troubles('{"command": "a",\n "env": {"V": 1.10, "N": 5}}')).toEqual([
     'f:2:10: env.V: JSON would change 1.10 to 1.1 here; write it in quotes, as "1.10"',
   ]);
 });
 
-test("a name that every object has is a variable like any other", () => {
+test("names of built-in properties are ordinary variables", () => {
   const text = "command: a\nenv: {__proto__: 1.10, __proto___: b, constructor: c, toString: d}\n";
   const { env } = parseYaml(text, "f", jobManifest);
   expect(Object.entries(env)).toEqual([

@@ -3,20 +3,20 @@ import { z } from "zod";
 import { type Issue, issuesOf } from "../issues.ts";
 import { putWrittenScalars } from "./written-scalars.ts";
 
-/** One thing wrong with a file a person wrote. `line` and `column` count from 1. */
+/** A mistake in a file a person wrote. `line` and `column` count from 1. */
 export interface FileIssue {
   file: string;
   line: number;
   column: number;
-  /** As `resources.cpu`; absent where the text itself cannot be read as YAML or JSON. */
+  /** Such as `resources.cpu`; absent if the text is not valid YAML or JSON. */
   field?: string;
   message: string;
 }
 
-/** A file that is no YAML at all has thousands. */
+/** A file that is not YAML at all has thousands. */
 const MAX_ISSUES_SHOWN = 10;
 
-/** A file a person wrote is not what it should be; every issue names file, line and field. */
+/** A file a person wrote is invalid; every issue names file, line and field. */
 export class FileError extends Error {
   override name = "FileError";
   readonly issues: FileIssue[];
@@ -35,10 +35,10 @@ export function formatFileIssue(issue: FileIssue): string {
 }
 
 /**
- * Reads YAML (and so JSON) text and checks it against `schema`. An unquoted scalar keeps its characters where the schema
- * takes a text; in JSON a number whose characters would change there is an issue. `<<` merges maps, and fields of the file
- * itself that begin with `x-` are for its author alone.
- * Throws FileError with every issue found, each at the line of the field it is about.
+ * Parses YAML (and so JSON) and checks it against `schema`. An unquoted scalar keeps its characters if the schema expects
+ * text; in JSON, a number that would not keep its digits there is an issue. `<<` merges maps. Top-level fields that begin
+ * with `x-` are the author's own and ignored.
+ * Throws FileError with every issue found, each at the line of its field.
  */
 export function parseYaml<Schema extends z.ZodType>(
   text: string,
@@ -50,12 +50,12 @@ export function parseYaml<Schema extends z.ZodType>(
     lineCounter: lines,
     prettyErrors: false,
     merge: true,
-    // A key is a text, too: the label 1.10 is not the label 1.1.
+    // Keys are text too: the label 1.10 is not the label 1.1.
     stringKeys: true,
   });
-  // A warning is about a tag or a key that would not be taken as it is meant.
+  // A warning means a tag or a key that would not be read as intended.
   const troubles = [...document.errors, ...document.warnings];
-  // What is never closed is noticed at the end of the file, where nothing stands any more.
+  // An unclosed bracket or quote is only noticed after the last character.
   const lastOffset = Math.max(0, text.trimEnd().length - 1);
   if (troubles.length > 0) {
     throw new FileError(
@@ -81,19 +81,19 @@ export function parseYaml<Schema extends z.ZodType>(
   throw new FileError(issues.sort((a, b) => a.line - b.line || a.column - b.column));
 }
 
-/** What the library says of these is not for people. */
+/** Replaces messages of the library that are not for people. */
 const inWords: Partial<Record<string, string>> = {
-  MULTIPLE_DOCS: "the file must hold one document, without ---",
-  DUPLICATE_KEY: "stands there twice; keep one of them",
-  NON_STRING_KEY: "a field must have a name: one text, not a list or a map",
+  MULTIPLE_DOCS: "the file must contain one document, without ---",
+  DUPLICATE_KEY: "appears twice; keep one of them",
+  NON_STRING_KEY: "a field's name must be text, not a list or a map",
 };
 
 const WRONG_MERGE = "<< takes a map, an alias of a map, or a list of aliases of maps";
 
-/** The plain value; throws FileError for what only shows when aliases are put in. */
+/** The plain value. Throws FileError for mistakes that only show when aliases are expanded. */
 function plainValue(document: Document.Parsed, file: string): unknown {
   try {
-    // maxAliasCount keeps a small file from growing into a huge one ("billion laughs").
+    // maxAliasCount keeps a small file from growing into a huge value ("billion laughs").
     return document.toJS({ maxAliasCount: 100 });
   } catch (error) {
     const { message } = error as Error;
@@ -102,7 +102,7 @@ function plainValue(document: Document.Parsed, file: string): unknown {
   }
 }
 
-/** `x-common: &common …` holds what other fields of the file refer to. */
+/** Drops fields such as `x-common: &common …`, which only hold values other fields refer to. */
 function withoutExtensions(value: unknown): unknown {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
   return Object.fromEntries(Object.entries(value).filter(([field]) => !field.startsWith("x-")));
@@ -119,12 +119,12 @@ function isJson(text: string): boolean {
 
 const MAX_MESSAGE_LENGTH = 300;
 
-/** A message may quote the file, and the file may be anything: a terminal must not be driven by it. */
+/** A message may quote the file; its control characters must not reach a terminal. */
 function printable(text: string): string {
   return text.replace(/\p{C}+/gu, " ").slice(0, MAX_MESSAGE_LENGTH);
 }
 
-/** The names that a schema knows at a place; none where it does not say. */
+/** The fields a schema has at a path; empty if the schema does not list them. */
 function fieldsAt(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
   let current: unknown = schema;
   for (const step of [...path, undefined]) {
@@ -140,7 +140,7 @@ function isWrapped(schema: unknown): schema is z.ZodOptional | z.ZodDefault | z.
   return [z.ZodOptional, z.ZodDefault, z.ZodPrefault, z.ZodPipe].some((wrapper) => schema instanceof wrapper);
 }
 
-/** The field whose name stands at this place in the text. */
+/** The field whose name is at this offset in the text. */
 function fieldAt(document: Document.Parsed, offset: number): string | undefined {
   let field: string | undefined;
   visit(document, {
@@ -153,7 +153,7 @@ function fieldAt(document: Document.Parsed, offset: number): string | undefined 
   return field;
 }
 
-/** Where in the text the value at `path` stands, or the nearest of its parents that does. */
+/** The offset in the text of the value at `path`, or of its nearest parent in the text. */
 function offsetOf(root: Node | null, path: readonly PropertyKey[]): number {
   let offset = root?.range?.[0] ?? 0;
   let current: unknown = root;

@@ -27,7 +27,7 @@ export const authEndpoints = defineEndpoints({
     method: "POST",
     path: "/api/compute/auth/whoami",
     callers: ["user"],
-    summary: "Who this access token speaks for.",
+    summary: "The user and the business of this access token.",
     input: z.strictObject({}),
     output: identity,
     errors: [],

@@ -14,7 +14,7 @@ export const creditEndpoints = defineEndpoints({
     method: "POST",
     path: "/api/compute/credits/balance",
     callers: ["user"],
-    summary: `The caller's credit in this business. Each month begins with $${MONTHLY_GRANT_MICRO_USD / MICRO_USD_PER_USD}.`,
+    summary: `The caller's credit in this business. Each month starts with $${MONTHLY_GRANT_MICRO_USD / MICRO_USD_PER_USD}.`,
     input: z.strictObject({}),
     output: creditBalance,
     errors: ["storage_failed"],
@@ -24,10 +24,10 @@ export const creditEndpoints = defineEndpoints({
     method: "POST",
     path: "/api/compute/credits/ledger",
     callers: ["user"],
-    summary: "What changed the caller's credit in this business, newest first.",
+    summary: "The changes to the caller's credit in this business, newest first.",
     input: z.strictObject({
       ...pageInput,
-      /** Only entries that were made then or later. */
+      /** Only entries made at this time or later. */
       since: timestamp.optional(),
     }),
     output: z.object({ entries: z.array(creditEntry), ...pageOutput }),
@@ -48,9 +48,10 @@ export const creditEndpoints = defineEndpoints({
     method: "POST",
     path: "/api/compute/credits/grant",
     callers: ["user"],
-    summary: "Give a user of this business credit that does not end with the month. Only owners may.",
+    summary:
+      "Grant a user of this business credit that does not expire with the month. Only owners may do this.",
     input: z.strictObject({
-      /** Name or id of the one who gets it. */
+      /** Name or id of the user who gets it. */
       user: z.union([idSchema("usr"), accountName], { error: "must be the name or the id of a user" }),
       amountMicroUsd: z.int().min(1).max(MAX_GRANT_MICRO_USD),
       reason: z.string().trim().min(1).max(500),

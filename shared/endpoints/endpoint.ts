@@ -2,44 +2,44 @@ import type { z } from "zod";
 import type { ErrorCode } from "../errors.ts";
 
 /**
- * Who may call an endpoint: `anyone`; a `user` by `Authorization: Bearer <access token>`; a `node` by
- * `X-API-Key: <node key>`. Where both are named, either will do.
+ * Who may call an endpoint: `anyone`, a `user` with `Authorization: Bearer <access token>`, or a `node` with
+ * `X-API-Key: <node key>`. If both are listed, either is accepted.
  */
 export type Caller = "anyone" | "user" | "node";
 
-/** One row of the endpoint table. Everything that speaks HTTP is derived from it. */
+/** A row of the endpoint table. Server, SDK, API page and tests are all derived from it. */
 export interface Endpoint {
   method: "GET" | "POST";
-  /** Below the server's URL; `{name}` stands for a field of the input. */
+  /** Relative to the server's URL; `{name}` is a field of the input. */
   path: string;
-  /** Other paths that mean the same. */
+  /** Other paths of the same endpoint. */
   aliases?: readonly string[];
   callers: readonly Caller[];
   /** One sentence for the reference. */
   summary: string;
-  /** JSON body of a POST; path and query of a GET (all texts there, so coerce). */
+  /** JSON body of a POST; path and query of a GET (all strings there, so coerce). */
   input: z.ZodType;
-  /** JSON body of the answer; for a stream, what each event's data is. */
+  /** JSON body of the answer; for a stream, see `events`. */
   output: z.ZodType;
-  /** Set where the answer is a stream of server-sent events: the schemas of their data by event name. */
+  /** Only for a stream of server-sent events: the schemas of their data by event name. */
   events?: Readonly<Record<string, z.ZodType>>;
-  /** Errors of its own, beside those every endpoint may answer with (`commonErrors`). */
+  /** Errors in addition to those of every endpoint (`commonErrors`). */
   errors: readonly ErrorCode[];
-  /** Sending the same request again does no harm, so a client may do so after a lost answer. */
+  /** Whether a client may safely repeat the request after a lost answer. */
   repeatable: boolean;
-  /** Takes an `Idempotency-Key` header, and with one is repeatable. */
+  /** Accepts an `Idempotency-Key` header, which makes it repeatable. */
   idempotencyKey?: true;
-  /** A node whose session has ended may still call it, so that what runs can finish and report. */
+  /** A node whose session has ended may still call it, so its running jobs can finish and report. */
   afterLogout?: true;
-  /** Any run of a node's agent may call it; all else is refused with `node_taken` once another run has the node. */
+  /** Any run of a node's agent may call it. Without this, a run gets `node_taken` once another run has the node. */
   anyRun?: true;
-  /** A wait ticket will do for the one job, or array, of its `jobId`, `jobIds` or `arrayId`. */
+  /** Accepts a wait ticket for the job or array in `jobId`, `jobIds` or `arrayId`. */
   waitTicket?: true;
-  /** The most seconds the server may hold the request before it answers; absent: it answers at once. */
+  /** The most seconds the server may hold the request; absent: it answers immediately. */
   maxWaitSeconds?: number;
 }
 
-/** What any endpoint may answer. */
+/** Errors any endpoint may answer with. */
 export const commonErrors = [
   "invalid_json",
   "invalid_request",

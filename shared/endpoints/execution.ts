@@ -10,7 +10,7 @@ export const executionEndpoints = defineEndpoints({
     method: "POST",
     path: "/api/compute/executions/list",
     callers: ["user"],
-    summary: "Executions, newest first; of one job or node where asked.",
+    summary: "Executions, newest first; optionally of one job or one node.",
     input: z.strictObject({
       ...pageInput,
       jobId: jobId.optional(),

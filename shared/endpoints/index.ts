@@ -31,8 +31,8 @@ export type CallId = {
 /** The endpoints that answer with a stream of events. */
 export type StreamId = Exclude<EndpointId, CallId>;
 
-/** What a caller writes: defaults may be left out. */
+/** The input as a caller writes it: fields with defaults are optional. */
 export type EndpointInput<Id extends EndpointId> = z.input<Endpoints[Id]["input"]>;
-/** What a handler gets: defaults filled in. */
+/** The input as a handler gets it: defaults are filled in. */
 export type ParsedInput<Id extends EndpointId> = z.output<Endpoints[Id]["input"]>;
 export type EndpointOutput<Id extends EndpointId> = z.output<Endpoints[Id]["output"]>;

@@ -12,10 +12,10 @@ import { pageInput, pageOutput } from "./page.ts";
 
 const MAX_TICKETS = 1_000;
 
-/** To be sent as an access token is. */
+/** Sent in the same header as an access token. */
 const waitTicket = z.object({ jobId, ticket: z.string(), expiresAt: timestamp });
 
-/** Why a stream ended before its time: as in a problem. */
+/** Why a stream ended early: code and detail as in a problem. */
 const streamError = z.object({ code: z.string(), detail: z.string() });
 
 const queryFlag = z.enum(["true", "false"]).transform((text) => text === "true");
@@ -25,7 +25,7 @@ export const jobEndpoints = defineEndpoints({
     method: "POST",
     path: "/api/compute/jobs/submit",
     callers: ["user"],
-    summary: "Submit a job. When this answers, the job is on disk.",
+    summary: "Submit a job. Once this answers, the job is on disk.",
     input: jobManifest,
     output: job,
     errors: ["idempotency_key_reused", "credit_exhausted", "storage_failed"],
@@ -36,7 +36,7 @@ export const jobEndpoints = defineEndpoints({
     method: "POST",
     path: "/api/compute/jobs/retrieve",
     callers: ["user"],
-    summary: "One job. With waitSeconds, answers as soon as the job is over, or when the wait is.",
+    summary: "One job. With waitSeconds, answers as soon as the job is over or the wait has passed.",
     input: z.strictObject({
       jobId,
       waitSeconds: z.number().min(0).max(limits.maxWaitSeconds).default(0),
@@ -52,7 +52,7 @@ export const jobEndpoints = defineEndpoints({
     path: "/api/compute/jobs/wait-tickets",
     callers: ["user"],
     summary:
-      "Tickets to go on waiting for jobs when the access token has expired: each is good for looking at its job alone.",
+      "Tickets to keep waiting for jobs after the access token has expired. Each can only read its own job.",
     input: z.strictObject({ jobIds: z.array(jobId).min(1).max(MAX_TICKETS) }),
     output: z.object({ tickets: z.array(waitTicket) }),
     errors: ["not_found"],
@@ -63,7 +63,7 @@ export const jobEndpoints = defineEndpoints({
     method: "POST",
     path: "/api/compute/jobs/list",
     callers: ["user"],
-    summary: "Jobs, newest first; those of an array in the order of its indexes.",
+    summary: "Jobs, newest first; the jobs of an array in the order of their indexes.",
     input: z.strictObject({ ...pageInput, ...jobFilter }),
     output: z.object({ jobs: z.array(job), ...pageOutput }),
     errors: [],
@@ -74,7 +74,8 @@ export const jobEndpoints = defineEndpoints({
     method: "POST",
     path: "/api/compute/jobs/cancel",
     callers: ["user"],
-    summary: "Cancel a job: a queued one at once; a running one is CANCELLED when its processes are gone.",
+    summary:
+      "Cancel a job. A queued job is cancelled immediately; a running job is CANCELLED once its processes have ended.",
     input: z.strictObject({ jobId }),
     output: job,
     errors: ["not_found", "conflict", "storage_failed"],
@@ -85,7 +86,7 @@ export const jobEndpoints = defineEndpoints({
     path: "/api/compute/jobs/retry",
     callers: ["user"],
     summary:
-      "Queue a finished job again, as a new attempt of the same job; of an array those of its jobs that did not succeed.",
+      "Queue a finished job again, as a new attempt of the same job; for an array, its jobs that did not succeed.",
     input: z.strictObject({ jobId, withDependents }),
     output: job.extend(retriedCounts.shape),
     errors: ["not_found", "conflict", "storage_failed"],
@@ -96,17 +97,17 @@ export const jobEndpoints = defineEndpoints({
     path: "/api/compute/jobs/{jobId}/logs/stream",
     aliases: ["/api/compute/jobs/{jobId}/logs"],
     callers: ["user"],
-    summary: "The job's log over all attempts, as server-sent events; resumes behind Last-Event-ID.",
+    summary: "The job's log over all attempts, as server-sent events; resumes after Last-Event-ID.",
     input: z.object({
       jobId,
-      /** false: what is stored now, then the end of the stream. */
+      /** false: the lines stored so far, then the stream ends. */
       follow: queryFlag.prefault("true"),
       /**
-       * true: every line, however slowly the stream is read. Without it a reader that is too slow for a live log misses
-       * lines, and a `gap` says how many.
+       * true: every line, however slowly the stream is read. false: a reader too slow for a live log misses lines, and a
+       * `gap` says how many.
        */
       whole: queryFlag.prefault("false"),
-      /** Only the last so many stored lines, then what follows. */
+      /** Only the last `tail` stored lines, then new lines. */
       tail: z.coerce.number().int().min(0).max(1_000_000).optional(),
       /** For clients that cannot set the Last-Event-ID header; the header wins. */
       lastEventId: logCursor.optional(),
@@ -114,7 +115,7 @@ export const jobEndpoints = defineEndpoints({
     output: z.never(),
     events: {
       ...logEvents,
-      /** The access of this request has ended, and so does the stream; who is let in again resumes behind the last event. */
+      /** The request's access has expired, so the stream ends. With new access it can resume after the last event. */
       error: streamError,
     },
     errors: ["not_found"],

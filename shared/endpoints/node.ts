@@ -18,7 +18,7 @@ import { defineEndpoints } from "./endpoint.ts";
 import { pageInput, pageOutput } from "./page.ts";
 
 const nodeKey = z.string();
-/** Executions the agent holds: assigned, running, or ended with a report that is not yet acknowledged. */
+/** Executions the agent holds: assigned, running, or ended with a report that is not acknowledged yet. */
 const held = z.array(executionId).max(10_000);
 
 export const nodeEndpoints = defineEndpoints({
@@ -27,25 +27,25 @@ export const nodeEndpoints = defineEndpoints({
     path: "/api/compute/nodes/register",
     callers: ["user", "node"],
     summary:
-      "Announce a node. A user makes a new node, once for each Idempotency-Key, or takes over nodeId with a new key, and grants what it announces; a node key updates its own node within what was granted.",
+      "Register a node. A user creates a node, once per Idempotency-Key, or takes over nodeId with a new key, and grants everything it announces. A node key updates its own node within its grants.",
     input: z.strictObject({
       nodeId: nodeId.optional(),
       description: nodeDescription,
-      /** Its name is the host's, which other agents may have too: the server numbers it where it is taken. */
+      /** The name is the host's, which other agents may also use: the server adds a number if it is taken. */
       isNameOfHost: z.boolean().default(false),
-      /** What survived of an earlier run of this agent; all else it had ends as AgentRestarted. */
+      /** Executions that survived an earlier run of this agent; its other executions end as AgentRestarted. */
       executions: held,
       /**
-       * Which run of an agent registers; its later calls name it in the header X-Agent-Run. From then on every other run
-       * of the node is refused. A run at another place is let in only when the one before it has left or fallen silent.
+       * The agent's run; later calls name it in the header X-Agent-Run. From now on every other run of the node is
+       * refused. A run at another place is accepted only after the previous run has left or gone silent.
        */
       run: agentRun.optional(),
     }),
     output: z.object({
       node,
-      /** Other nodes of the business that are there and, by what their agents say, on the same machine. */
+      /** Other online nodes of the business that report the same machine. */
       onSameMachine: z.array(node.pick({ nodeId: true, name: true, owner: true })),
-      /** Only when a user calls: shown this once. */
+      /** Only for a call by a user; shown only once. */
       nodeKey: nodeKey.optional(),
       heartbeatSeconds: z.number(),
       /** Without a heartbeat for this long the node is OFFLINE and its executions are lost. */
@@ -61,17 +61,17 @@ export const nodeEndpoints = defineEndpoints({
     path: "/api/compute/nodes/heartbeat",
     callers: ["node"],
     summary:
-      "Say that the node is alive and what it holds; hear what to cancel and what to abandon. Or that it leaves, which its silence would show only later.",
+      "Report that the node is alive and which executions it holds; get the executions to cancel and to abandon. Or report that the node leaves, which its silence would only show later.",
     input: z.strictObject({
       executions: held,
       condition: nodeCondition.prefault({}),
-      /** Its agent ends, and nothing runs on without it: the node is OFFLINE until it registers again. */
+      /** The agent ends and leaves nothing running: the node is OFFLINE until it registers again. */
       leaving: z.boolean().default(false),
     }),
     output: nodeOrders,
     errors: ["node_taken", "storage_failed"],
     repeatable: true,
-    // Refused all the same, but heard: what the node still runs is not lost.
+    // Still refused, but it counts as a sign of life: the node's running jobs are not lost.
     afterLogout: true,
   },
   "nodes.poll": {
@@ -79,13 +79,13 @@ export const nodeEndpoints = defineEndpoints({
     path: "/api/compute/nodes/poll",
     callers: ["node"],
     summary:
-      "Wait for work or orders. Assignments the node does not list as held are handed out again. A node that sleeps is heard of by this alone, and answered sooner than it asks for where it would else count as gone.",
+      "Wait for work or orders. Assignments the node does not list as held are sent again. A sleeping node sends no other calls, so it is answered early if it would otherwise count as gone.",
     input: z.strictObject({
       executions: held,
       condition: nodeCondition.prefault({}),
-      /** The most new assignments wanted; 0: orders only. */
+      /** The most new assignments to return; 0: only orders. */
       maxAssignments: z.int().min(0).max(1_000),
-      /** Only a node that is suspended is let wait for longer than others. */
+      /** Only a suspended node may wait longer than other nodes. */
       waitSeconds: z.number().min(0).max(limits.maxSuspendedWaitSeconds),
     }),
     output: nodeOrders.extend({ assignments: z.array(assignment) }),
@@ -111,7 +111,7 @@ export const nodeEndpoints = defineEndpoints({
     method: "POST",
     path: "/api/compute/nodes/logs",
     callers: ["node"],
-    summary: "Hand over lines of output. Lines the server has already are passed over.",
+    summary: "Send lines of output. Lines the server already has are skipped.",
     input: z.strictObject({
       batches: z
         .array(logBatch)
@@ -128,7 +128,7 @@ export const nodeEndpoints = defineEndpoints({
     output: z.object({
       /**
        * One per batch, in the same order: the highest stored seq of that execution, or `stale`. `full`: the server has no
-       * room for output now and stored nothing of it.
+       * room for output now and stored nothing of the batch.
        */
       stored: z.array(z.union([z.int().min(0), z.enum(["stale", "full"])])),
     }),
@@ -160,9 +160,9 @@ export const nodeEndpoints = defineEndpoints({
     method: "POST",
     path: "/api/compute/nodes/drain",
     callers: ["user", "node"],
-    summary: "Give a node no new jobs (what runs goes on), or undo that.",
+    summary: "Give a node no new jobs (running jobs go on), or undo that.",
     input: z.strictObject({
-      /** A node may leave it out and means itself. */
+      /** A node may omit it to mean itself. */
       nodeId: nodeId.optional(),
       drain: z.boolean().default(true),
     }),
@@ -175,7 +175,7 @@ export const nodeEndpoints = defineEndpoints({
     path: "/api/compute/nodes/grant",
     callers: ["user"],
     summary:
-      "Let a node offer a pool, labels or more slots than it was registered with: what its agent announces of them counts from now on.",
+      "Let a node offer a pool, labels or more slots than it was registered with. What its agent announces of these counts from now on.",
     input: z.strictObject({
       nodeId,
       pool: ungranted.shape.pool,
@@ -191,7 +191,7 @@ export const nodeEndpoints = defineEndpoints({
     path: "/api/compute/nodes/delete",
     callers: ["user"],
     summary:
-      "Remove a node that is OFFLINE: no list has it and its key is refused. It can still be retrieved, for the history of its jobs.",
+      "Delete a node that is OFFLINE: it leaves all lists and its key is refused. It can still be retrieved, for the history of its jobs.",
     input: z.strictObject({ nodeId }),
     output: z.object({}),
     errors: ["not_found", "conflict", "storage_failed"],

@@ -14,7 +14,7 @@ import { defineEndpoints } from "./endpoint.ts";
 import { pageInput, pageOutput } from "./page.ts";
 
 const count = z.int().min(1).max(limits.maxUpcomingFires).default(5);
-/** What a person should know of a rule, as that it fires very often. */
+/** Warnings about a rule, such as that it fires very often. */
 const warnings = z.array(z.string());
 
 export const scheduleEndpoints = defineEndpoints({
@@ -22,7 +22,7 @@ export const scheduleEndpoints = defineEndpoints({
     method: "POST",
     path: "/api/compute/schedules/create",
     callers: ["user"],
-    summary: "Make a schedule: a cron rule that submits a job, of a manifest or a template.",
+    summary: "Create a schedule: a cron rule that submits a job from a manifest or a template.",
     input: newSchedule,
     output: schedule.extend({ warnings }),
     errors: ["not_found", "conflict", "storage_failed"],
@@ -52,8 +52,7 @@ export const scheduleEndpoints = defineEndpoints({
     method: "POST",
     path: "/api/compute/schedules/pause",
     callers: ["user"],
-    summary:
-      "Fire no more until it is resumed. Jobs that were submitted go on; a fire that waits is skipped.",
+    summary: "Stop firing until the schedule is resumed. Submitted jobs go on; a waiting fire is skipped.",
     input: z.strictObject({ scheduleId }),
     output: schedule,
     errors: ["not_found", "storage_failed"],
@@ -63,7 +62,7 @@ export const scheduleEndpoints = defineEndpoints({
     method: "POST",
     path: "/api/compute/schedules/resume",
     callers: ["user"],
-    summary: "Fire again from now on. What fell into the pause is not made up for.",
+    summary: "Fire again from now on. Fires missed during the pause are not made up.",
     input: z.strictObject({ scheduleId }),
     output: schedule,
     errors: ["not_found", "storage_failed"],
@@ -74,7 +73,7 @@ export const scheduleEndpoints = defineEndpoints({
     path: "/api/compute/schedules/run",
     callers: ["user"],
     summary:
-      "Fire now, also while it is paused. The overlap policy holds: where it forbids, this is refused.",
+      "Fire now, even while paused. The overlap policy applies: if it forbids the fire, the call is refused.",
     input: z.strictObject({ scheduleId }),
     output: scheduleFire,
     errors: ["not_found", "conflict", "storage_failed"],
@@ -84,7 +83,7 @@ export const scheduleEndpoints = defineEndpoints({
     method: "POST",
     path: "/api/compute/schedules/delete",
     callers: ["user"],
-    summary: "Delete a schedule and its list of fires. Jobs that were submitted go on.",
+    summary: "Delete a schedule and its list of fires. Submitted jobs go on.",
     input: z.strictObject({ scheduleId }),
     output: z.object({ scheduleId }),
     errors: ["not_found", "storage_failed"],
@@ -94,7 +93,7 @@ export const scheduleEndpoints = defineEndpoints({
     method: "POST",
     path: "/api/compute/schedules/fires",
     callers: ["user"],
-    summary: "The fires of a schedule so far, also the skipped ones, newest first.",
+    summary: "The fires of a schedule so far, including skipped fires, newest first.",
     input: z.strictObject({ ...pageInput, scheduleId }),
     output: z.object({ fires: z.array(scheduleFire), ...pageOutput }),
     errors: ["not_found"],
@@ -114,7 +113,7 @@ export const scheduleEndpoints = defineEndpoints({
     method: "POST",
     path: "/api/compute/schedules/preview",
     callers: ["user"],
-    summary: "What a cron rule means: in words, and when it would fire next.",
+    summary: "What a cron rule means in words, and when it would fire next.",
     input: z.strictObject({ cron: cronRule, timeZone: timeZone.default("UTC"), count }),
     output: z.object({ words: z.string(), warnings, fires: z.array(upcomingFire) }),
     errors: [],

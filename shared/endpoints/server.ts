@@ -7,17 +7,17 @@ export const serverEndpoints = defineEndpoints({
     method: "POST",
     path: "/api/compute/server/identity",
     callers: ["anyone"],
-    summary: "Proves which server this is, before a client sends it a token or a key over plain HTTP.",
+    summary: "Prove which server this is, before a client sends it a token or a key over plain HTTP.",
     input: z.strictObject({
       nonce: proofNonce,
-      /** At which the client speaks to the server, without a slash at the end. */
+      /** The URL the client uses, without a trailing slash. */
       url: z.url().max(2_048),
     }),
     output: z.object({
       serverKey,
-      /** Of `proofText(nonce, url)` by that key; absent where the URL is none of the server's own. */
+      /** Signature of `proofText(nonce, url)` by that key; absent if the URL is not one of the server's own. */
       signature: z.string().optional(),
-      /** The server's own. */
+      /** The server's own URLs. */
       urls: z.array(z.string()),
     }),
     errors: [],

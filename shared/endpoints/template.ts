@@ -22,10 +22,10 @@ export const templateEndpoints = defineEndpoints({
     method: "POST",
     path: "/api/compute/templates/list",
     callers: ["user"],
-    summary: "Templates, newest first: those of the business, and the builtin ones.",
+    summary: "Templates, newest first: those of the business and the builtin ones.",
     input: z.strictObject({
       ...pageInput,
-      /** Only the builtin ones, or only those of the business. */
+      /** true: only builtin templates; false: only those of the business. */
       builtin: z.boolean().optional(),
     }),
     output: z.object({ templates: z.array(templateSummary), ...pageOutput }),
@@ -36,7 +36,7 @@ export const templateEndpoints = defineEndpoints({
     method: "POST",
     path: "/api/compute/templates/retrieve",
     callers: ["user"],
-    summary: "One template, as it is now or as it was in a version.",
+    summary: "One template, in its newest or in a given version.",
     input: z.strictObject({ template: templateRef, version: version.optional() }),
     output: template,
     errors: ["not_found"],
@@ -46,7 +46,7 @@ export const templateEndpoints = defineEndpoints({
     method: "POST",
     path: "/api/compute/templates/create",
     callers: ["user"],
-    summary: "Make a template. Its job is checked as far as it can be without values.",
+    summary: "Create a template. Its job is checked as far as possible without values.",
     input: templateFile,
     output: template,
     errors: ["conflict", "storage_failed"],
@@ -56,7 +56,7 @@ export const templateEndpoints = defineEndpoints({
     method: "POST",
     path: "/api/compute/templates/edit",
     callers: ["user"],
-    summary: "Make a new version of a template. An edit that changes nothing makes none.",
+    summary: "Make a new version of a template, unless the edit changes nothing.",
     input: templateEdit,
     output: template,
     errors: ["not_found", "conflict", "forbidden", "storage_failed"],
@@ -66,12 +66,11 @@ export const templateEndpoints = defineEndpoints({
     method: "POST",
     path: "/api/compute/templates/fork",
     callers: ["user"],
-    summary:
-      "Copy a template, builtin or not, to one of the business's own that remembers what it came from.",
+    summary: "Copy a template, builtin or not, to one of the business's own. The copy records its origin.",
     input: z.strictObject({
       template: templateRef,
       version: version.optional(),
-      /** The copy's name; absent: that of the original. */
+      /** The copy's name; absent: the name of the original. */
       name: templateName.optional(),
     }),
     output: template,
@@ -92,7 +91,7 @@ export const templateEndpoints = defineEndpoints({
     method: "POST",
     path: "/api/compute/templates/versions",
     callers: ["user"],
-    summary: "The versions of a template that are kept, newest first.",
+    summary: "The kept versions of a template, newest first.",
     input: z.strictObject({ template: templateRef, ...pageInput }),
     output: z.object({ versions: z.array(templateVersion), ...pageOutput }),
     errors: ["not_found"],
@@ -102,8 +101,7 @@ export const templateEndpoints = defineEndpoints({
     method: "POST",
     path: "/api/compute/templates/run",
     callers: ["user"],
-    summary:
-      "Submit the template's job with these values for its parameters. When this answers, the job is on disk.",
+    summary: "Submit the template's job with these parameter values. Once this answers, the job is on disk.",
     input: z.strictObject({
       template: templateRef,
       version: version.optional(),
@@ -118,7 +116,7 @@ export const templateEndpoints = defineEndpoints({
     method: "POST",
     path: "/api/compute/templates/save-job",
     callers: ["user"],
-    summary: "Save a job as a template that runs it again as it was.",
+    summary: "Save a job as a template that runs it again unchanged.",
     input: z.strictObject({ jobId, name: templateName, description: z.string().max(2_000).default("") }),
     output: template,
     errors: ["not_found", "conflict", "storage_failed"],

@@ -5,26 +5,26 @@ import { recordOf } from "../labels.ts";
 import { jobManifest } from "../manifest.ts";
 import { parameterValue } from "../template/parameter.ts";
 
-/** What happens to a fire while an earlier one of its schedule waits or a job of it is not over. */
+/** What happens to a fire while an earlier fire of its schedule waits or a job of an earlier fire is not over. */
 export const overlapPolicy = z.enum(["allow", "forbid", "queue", "replace"]);
 export type OverlapPolicy = z.infer<typeof overlapPolicy>;
 
-/** What happens to fires that no server was there for. */
+/** What happens to fires that came due while no server ran. */
 export const misfirePolicy = z.enum(["skip", "once", "all"]);
 export type MisfirePolicy = z.infer<typeof misfirePolicy>;
 
 export const scheduleStatus = z.enum(["ACTIVE", "PAUSED"]);
 export type ScheduleStatus = z.infer<typeof scheduleStatus>;
 
-/** Five fields, or six with the seconds first; or a nickname as `@daily`. The server knows what they may hold. */
+/** Five fields, six with the seconds first, or a nickname such as `@daily`. The server checks the fields. */
 export const cronRule = z.string().trim().min(1).max(200);
-/** An IANA name. */
+/** An IANA name such as `Europe/Berlin`. */
 export const timeZone = z.string().min(1).max(100);
 
 /** Values of a template's parameters, by name. */
 export const templateParameters = recordOf(
   z.string().regex(/^[A-Za-z_][A-Za-z0-9_-]{0,127}$/, {
-    error: "a parameter's name is letters, digits and _ - and does not begin with a digit",
+    error: "a parameter's name may contain letters, digits, _ and -, and must not begin with a digit",
   }),
   parameterValue,
 );
@@ -35,9 +35,9 @@ const rule = {
   timeZone: timeZone.default("UTC"),
   overlap: overlapPolicy.default("allow"),
   misfire: misfirePolicy.default("once"),
-  /** Missed fires older than this are skipped whatever `misfire` says. */
+  /** Missed fires older than this are always skipped. */
   misfireWindowSeconds: z.number().min(0).max(31_536_000).default(86_400),
-  /** Each fire comes up to this much later than its due time; by how much depends on that time alone. */
+  /** Delays each fire by up to this much; the delay depends only on the due time. */
   jitterSeconds: z.number().min(0).max(86_400).default(0),
 };
 
@@ -49,7 +49,7 @@ export const newSchedule = z
     name,
     ...rule,
     job: jobManifest.optional(),
-    /** The name or id of a template. It is filled in anew for every fire. */
+    /** The name or id of a template. It is filled in again for every fire. */
     template: z.string().min(1).max(200).optional(),
     parameters: templateParameters.optional(),
   })
@@ -69,25 +69,25 @@ export const schedule = z.object({
   userId: z.string(),
   name,
   ...rule,
-  /** The rule in words, as "at 02:30 every day". */
+  /** The rule in words, such as "at 02:30 every day". */
   words: z.string(),
   job: jobManifest.optional(),
   template: z.string().optional(),
   parameters: templateParameters.optional(),
   status: scheduleStatus,
-  /** Where it was not a person who paused it. */
+  /** Why the schedule was paused, unless a person paused it. */
   pauseReason: z.string().optional(),
-  /** Absent while it is paused, and where the rule never comes again. */
+  /** Absent while the schedule is paused, and if the rule never fires again. */
   nextFireAt: timestamp.optional(),
-  /** Fires so far, those that were skipped among them. */
+  /** Fires so far, including skipped fires. */
   fireCount: z.int().min(0),
   createdAt: timestamp,
 });
 export type Schedule = z.infer<typeof schedule>;
 
 /**
- * PENDING: its job is about to be submitted. WAITING: for an earlier job of the schedule to be over. SUBMITTED: here is
- * its job. SKIPPED: there is none, and `reason` says why. FAILED: there is none, since it could not be made or was refused.
+ * PENDING: its job is about to be submitted. WAITING: it waits for an earlier job of the schedule. SUBMITTED: `jobId` is
+ * its job. SKIPPED: it has no job, and `reason` says why. FAILED: its job could not be made or was refused.
  */
 export const fireStatus = z.enum(["PENDING", "WAITING", "SUBMITTED", "SKIPPED", "FAILED"]);
 export type FireStatus = z.infer<typeof fireStatus>;
@@ -108,11 +108,11 @@ export type SkipReason = z.infer<typeof skipReason>;
 export const scheduleFire = z.object({
   fireId,
   scheduleId,
-  /** `clock`: the rule; `manual`: somebody asked for it. */
+  /** `clock`: the rule fired; `manual`: a person asked for it. */
   trigger: z.enum(["clock", "manual"]),
-  /** The time the rule names, before any jitter. */
+  /** The time the rule gives, before any jitter. */
   dueAt: timestamp,
-  /** When it was decided what becomes of it. */
+  /** When the server decided about this fire. */
   decidedAt: timestamp,
   status: fireStatus,
   reason: skipReason.optional(),
@@ -121,12 +121,12 @@ export const scheduleFire = z.object({
 });
 export type ScheduleFire = z.infer<typeof scheduleFire>;
 
-/** A fire that is to come. */
+/** A future fire. */
 export const upcomingFire = z.object({
   dueAt: timestamp,
-  /** With the jitter. */
+  /** Including the jitter. */
   fireAt: timestamp,
-  /** As a clock on the wall of that zone shows it: "Sunday 31 March 2024 at 03:00:00 GMT+2". */
+  /** Local time in that zone: "Sunday 31 March 2024 at 03:00:00 GMT+2". */
   localTime: z.string(),
 });
 export type UpcomingFire = z.infer<typeof upcomingFire>;

@@ -10,7 +10,7 @@ const nobody = { open: () => {}, data: () => {} };
 
 let scratch: Scratch;
 let runtimeDir: string | undefined;
-/** In a directory whose path is too long for a socket. */
+/** A socket of a directory whose path is too long for a socket. */
 let path: string;
 let place: string;
 
@@ -27,7 +27,7 @@ afterEach(async () => {
   await scratch[Symbol.asyncDispose]();
 });
 
-test("a socket that has no room in its own directory is in one for this account, and both are removed", () => {
+test("a socket whose own path is too long is put into a directory of this account, and both are removed", () => {
   expect(place).toBe(join(scratch.path, "tanvrit-compute"));
   const stop = listenOn(path, nobody);
   expect([modeOf(place), modeOf(path)]).toEqual([0o700, 0o600]);
@@ -35,7 +35,7 @@ test("a socket that has no room in its own directory is in one for this account,
   expect(existsSync(place)).toBe(false);
 });
 
-test("the place stays as long as somebody else's socket is there", () => {
+test("the directory stays while it has another socket", () => {
   const stop = listenOn(path, nobody);
   const stopOther = listenOn(join(place, "other"), nobody);
   stop();
@@ -44,14 +44,14 @@ test("the place stays as long as somebody else's socket is there", () => {
   expect(existsSync(place)).toBe(false);
 });
 
-test("what a killed process left in its place is listened on anew", () => {
+test("a socket left by a killed process is replaced", () => {
   mkdirSync(place, { mode: 0o700 });
   writeFileSync(path, "");
   listenOn(path, nobody)();
   expect(existsSync(path)).toBe(false);
 });
 
-test("a place that others may look into is closed to them; one that they may write to, or a link, is refused", () => {
+test("a directory others may read is closed to them; a directory they may write to, or a link, is refused", () => {
   mkdirSync(place);
   chmodSync(place, 0o755);
   const stop = listenOn(path, nobody);
@@ -60,12 +60,12 @@ test("a place that others may look into is closed to them; one that they may wri
 
   mkdirSync(place);
   chmodSync(place, 0o777);
-  expect(() => listenOn(path, nobody)).toThrow(/is not this account's alone/);
+  expect(() => listenOn(path, nobody)).toThrow(/does not belong to this account alone/);
   chmodSync(place, 0o700);
 
   process.env.XDG_RUNTIME_DIR = scratch.join("linked");
   mkdirSync(process.env.XDG_RUNTIME_DIR);
   const linked = socketPath(scratch.join("x".repeat(120)), "control");
   symlinkSync(place, dirname(linked));
-  expect(() => listenOn(linked, nobody)).toThrow(/is not this account's alone/);
+  expect(() => listenOn(linked, nobody)).toThrow(/does not belong to this account alone/);
 });

@@ -3,13 +3,13 @@ import { dirname } from "node:path";
 import type { SocketHandler, UnixSocketListener } from "bun";
 import { isSocketPlace, makeSocketPlace } from "./socket-path.ts";
 
-/** Another process may remove the common place, empty as it is, in the moment before something is put there. */
+/** Another process may remove the empty shared directory just before a socket is put into it. */
 const ATTEMPTS = 5;
 
 /**
- * Listens on a socket that is open to this account alone; whoever may connect may order jobs about. The lock of the
- * directory it belongs to must be held, so that a socket that is there already belongs to nobody any more. Returns how
- * to end it, which leaves nothing behind. Throws SocketPlaceError where the place for it may not be used.
+ * Listens on a socket only this account can open, because anyone who connects can control jobs. The caller must hold the
+ * lock of the directory it belongs to: an existing socket file is then a leftover and is replaced. Returns a function that
+ * stops listening and removes the socket. Throws SocketPlaceError if its directory is not safe to use.
  */
 export function listenOn<Data>(path: string, socket: SocketHandler<Data>): () => void {
   const listener = listen(path, socket);
@@ -38,6 +38,6 @@ function remove(path: string): void {
   try {
     rmdirSync(dirname(path));
   } catch {
-    // Somebody else's socket is in it.
+    // It has another socket.
   }
 }

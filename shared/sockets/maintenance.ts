@@ -1,20 +1,20 @@
 import { z } from "zod";
 
-/** What the commands of the server's own account ask of it over its socket, beside the sign-in. */
+/** Requests of commands of the server's own account over its socket, other than the sign-in. */
 export const maintenanceRequest = z.discriminatedUnion("maintain", [
   /** How much the store holds. */
   z.strictObject({ maintain: z.literal("usage") }),
-  /** Delete what ended so long ago; some of it, to be asked again while there is more. */
+  /** Delete jobs and logs older than this, a part at a time; repeat while `more` is true. */
   z.strictObject({
     maintain: z.literal("prune"),
     jobsOlderThanMs: z.number().min(0).optional(),
     logsOlderThanMs: z.number().min(0).optional(),
-    /** Only count what would go. */
+    /** Only count what would be deleted. */
     dryRun: z.boolean(),
   }),
-  /** Leave the file of the store as it is for the next seconds, so that it can be copied; asked again, for longer. */
+  /** Leave the store's file unchanged for the next seconds, so it can be copied; repeat the request to extend. */
   z.strictObject({ maintain: z.literal("hold") }),
-  /** The copy is made. */
+  /** The copy is complete. */
   z.strictObject({ maintain: z.literal("release") }),
 ]);
 export type MaintenanceRequest = z.infer<typeof maintenanceRequest>;
@@ -37,6 +37,6 @@ export const holdAnswer = z.object({
 });
 
 export const releaseAnswer = z.object({
-  /** The file was left alone all the time: the copy is good. */
+  /** The file did not change during the copy, so the copy is good. */
   held: z.boolean(),
 });

@@ -1,7 +1,7 @@
 import { dlopen, FFIType } from "bun:ffi";
 import { LINUX_C_LIBRARIES } from "../c-library.ts";
 
-/** Linux: the level of options of sockets, the option SO_PEERCRED, and its answer of pid, uid and gid. */
+/** Linux: the option level for sockets, the option SO_PEERCRED, and the size of its answer: pid, uid and gid. */
 const SOL_SOCKET = 1;
 const SO_PEERCRED = 17;
 const UCRED_BYTES = 12;
@@ -11,19 +11,19 @@ type UidOf = (fd: number) => number | undefined;
 let found: UidOf | undefined;
 
 /**
- * The account of the process at the other end of a connected Unix socket, as the kernel says it: of the caller, or of
- * whoever listened. undefined: the system does not say (Windows, where only a pipe's own permissions protect it).
+ * The account of the process at the other end of a connected Unix socket, according to the kernel: the client or the
+ * listener. undefined: the system does not say (Windows, where only the permissions of the pipe protect it).
  */
 export function peerUid(socket: object): number | undefined {
-  // Bun has it on every socket, and does not declare it.
+  // Bun sockets have this property but do not declare it.
   const { fd } = socket as { fd?: number };
   found ??= findUidOf();
   return fd === undefined || fd < 0 ? undefined : found(fd);
 }
 
 /**
- * Whether the other end is this very account or root, who may be anybody. Where the system does not say (Windows), the
- * pipe's own permissions count.
+ * Whether the other end is this account or root, who can act as any account. If the system does not say (Windows), the
+ * permissions of the pipe decide.
  */
 export function isOwnPeer(socket: object): boolean {
   const uid = peerUid(socket);

@@ -3,51 +3,53 @@ import { chmodSync, lstatSync, mkdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-/** A directory that sockets were to be made in may be somebody else's trap. */
+/** The directory for sockets may be a trap set by another account. */
 class SocketPlaceError extends Error {
   override name = "SocketPlaceError";
 }
 
-/** The shortest limit of the systems we run on (macOS) is 103 bytes. */
+/** The shortest limit of the supported systems (macOS) is 103 bytes. */
 const MAX_SOCKET_PATH_BYTES = 100;
 
-/** Where the socket `name` of a directory is: in it, or where that path is too long for a socket, in a place for such. */
+/** The path of a directory's socket `name`: in the directory or, if that path is too long for a socket, in the shared one. */
 export function socketPath(dir: string, name: string): string {
   const path = join(dir, name);
   if (Buffer.byteLength(path) <= MAX_SOCKET_PATH_BYTES) return path;
   return join(socketPlace(), createHash("sha256").update(path).digest("hex").slice(0, 24));
 }
 
-/** Whether this directory is the one that all sockets share that are not in a directory of their own. */
+/** Whether this is the shared directory for sockets with too long paths. */
 export function isSocketPlace(dir: string): boolean {
   return dir === socketPlace();
 }
 
-/** Makes the directory for sockets that are not in their own. Throws SocketPlaceError where it may not be used. */
+/** Creates the shared directory for sockets. Throws SocketPlaceError if it is not safe to use. */
 export function makeSocketPlace(): void {
   makePrivateDirectory(socketPlace());
 }
 
-/** Makes a directory that only this account may enter. Throws SocketPlaceError where one is there that others may write to. */
+/** Creates a directory only this account may enter. Throws SocketPlaceError if others may write to an existing one. */
 export function makePrivateDirectory(place: string): void {
   mkdirSync(place, { recursive: true, mode: 0o700 });
   if (process.platform === "win32") return;
-  // In a directory that everybody may write to, a directory of this name may be somebody else's trap.
+  // Below a world-writable directory, another account may have created this directory as a trap.
   const entry = lstatSync(place);
   if (!entry.isDirectory() || entry.uid !== accountId() || (entry.mode & 0o022) !== 0) {
-    throw new SocketPlaceError(`${place} is not this account's alone. Remove it, or set XDG_RUNTIME_DIR.`);
+    throw new SocketPlaceError(
+      `${place} does not belong to this account alone. Remove it, or set XDG_RUNTIME_DIR.`,
+    );
   }
   if ((entry.mode & 0o077) !== 0) chmodSync(place, 0o700);
 }
 
-/** The directory of this account for sockets that have no room in their own. */
+/** This account's shared directory for sockets with too long paths. */
 export function socketPlace(): string {
   return process.env.XDG_RUNTIME_DIR
     ? join(process.env.XDG_RUNTIME_DIR, "tanvrit-compute")
     : join(tmpdir(), `tanvrit-compute-${accountId()}`);
 }
 
-/** Not `userInfo`, which fails for a service that runs as a bare number without HOME. */
+/** Not `userInfo`, which fails for a service that runs under a bare user id without HOME. */
 function accountId(): number {
   return process.getuid?.() ?? -1;
 }

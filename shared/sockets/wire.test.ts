@@ -15,7 +15,7 @@ afterEach(() => {
   rmSync(dir, { recursive: true, force: true });
 });
 
-/** A wire to somebody who hears what `heard` collects. */
+/** A wire to a listener that collects messages in `heard`. */
 async function connect(
   heard: (message: Message) => void,
 ): Promise<{ wire: TestWire; closed: Promise<void> }> {
@@ -46,7 +46,7 @@ async function connect(
 }
 
 describe("a wire", () => {
-  test("carries messages in order and whole, also those larger than the socket takes at once", async () => {
+  test("carries messages whole and in order, even if larger than the socket's buffer", async () => {
     const heard: number[] = [];
     const { wire, closed } = await connect((message) => heard.push(message.text.length));
     const lengths = [0, 5_000_000, 1, 3_000_000, 2];
@@ -56,7 +56,7 @@ describe("a wire", () => {
     expect(heard).toEqual(lengths);
   });
 
-  test("puts messages together that come in pieces, cut within a character too", () => {
+  test("joins messages that arrive in pieces, even cut inside a character", () => {
     const heard: string[] = [];
     const wire: TestWire = new Wire(undefined as never, (message) => heard.push(message.text));
     const bytes = Buffer.from('{"text":"grün"}\n{"text":"b"}\n{"text":"c"}\n');
@@ -65,12 +65,12 @@ describe("a wire", () => {
     expect(heard).toEqual(["grün", "b", "c", "grün", "b", "c"]);
   });
 
-  test("does not take what is no JSON", () => {
+  test("refuses a message that is not JSON", () => {
     const wire: TestWire = new Wire(undefined as never, () => {});
     expect(() => wire.onData(Buffer.from("GET / HTTP/1.1\r\n"))).toThrow(SyntaxError);
   });
 
-  test("ends when the other side is gone, though it has not taken everything", async () => {
+  test("ends when the other side is gone, even with unread data", async () => {
     const { wire } = await connect(() => listener?.stop(true));
     wire.send({ text: "first" });
     wire.send({ text: "x".repeat(20_000_000) });

@@ -1,17 +1,17 @@
 import type { Socket } from "bun";
 
-/** A message of more bytes than this is not one of ours: the other side is not who we take it for. */
+/** We never send larger messages: a larger one means the other side is not ours. */
 const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
 const NEWLINE = 0x0a;
 
-/** One end of a socket that carries JSON messages, a line each. */
+/** One end of a socket that carries JSON messages, one per line. */
 export class Wire<Sent, Received> {
   private readonly socket: Socket<unknown>;
   private readonly onMessage: (message: Received) => void;
   private readonly maxMessageBytes: number;
-  /** Messages of this turn; they go out together. */
+  /** Messages of this turn of the event loop, sent together. */
   private outgoing: string[] = [];
-  /** What the socket had no room for. */
+  /** Bytes the socket had no room for. */
   private unsent: Uint8Array | undefined;
   private incoming: Uint8Array[] = [];
   private incomingBytes = 0;
@@ -33,7 +33,7 @@ export class Wire<Sent, Received> {
     this.outgoing.push(`${JSON.stringify(message)}\n`);
   }
 
-  /** Resolves when all that was sent is with the system, or the socket is gone. Nothing may be sent any more. */
+  /** Resolves when all messages are with the kernel or the socket is gone. Do not send after this. */
   async end(): Promise<void> {
     this.flush();
     this.ending = true;
@@ -55,7 +55,7 @@ export class Wire<Sent, Received> {
     this.drained.resolve();
   }
 
-  /** Throws SyntaxError where the other side does not speak JSON. */
+  /** Throws SyntaxError if the other side does not send JSON. */
   onData(chunk: Uint8Array): void {
     let from = 0;
     for (let end = chunk.indexOf(NEWLINE); end !== -1; end = chunk.indexOf(NEWLINE, from)) {
@@ -67,7 +67,7 @@ export class Wire<Sent, Received> {
       this.onMessage(JSON.parse(text) as Received);
     }
     if (from === chunk.length) return;
-    // The chunk's memory is the runtime's; what stays is copied.
+    // The runtime reuses the chunk's memory, so the rest is copied.
     this.incoming.push(chunk.slice(from));
     this.incomingBytes += chunk.length - from;
     if (this.incomingBytes > this.maxMessageBytes) throw new SyntaxError("The message has no end.");

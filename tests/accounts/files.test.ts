@@ -77,7 +77,7 @@ test("a data directory of another account, or one that holds other files, is ref
   writeFileSync(scratch.join("shared", "letter.txt"), "mine");
   expect(await start("shared")).toMatchObject({
     exitCode: 78,
-    stderr: expect.stringContaining("holds other files"),
+    stderr: expect.stringContaining("contains other files"),
   });
   expect(statSync(scratch.join("shared")).mode & 0o777).toBe(0o755);
 });

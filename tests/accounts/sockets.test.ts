@@ -72,7 +72,7 @@ test("another account that takes the place of a supervisor's socket is sent no j
     await waitFor("the trap", () => heard.includes("listening") || undefined);
     await using agent = new Running(scratch.path, ["agent", "run"], env);
     expect(await agent.process.exited).not.toBe(0);
-    expect(agent.stderr).toContain("is not this account's alone");
+    expect(agent.stderr).toContain("does not belong to this account alone");
     expect(heard).toContain("asked");
     expect(heard).not.toContain("sent");
   } finally {

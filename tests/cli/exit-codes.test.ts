@@ -86,7 +86,7 @@ test("a manifest that is not there is 66, one that is wrong 65 with its line, wr
       64,
       /--label a b: .*--cpu: |--cpu: .*--label a b: /,
     ],
-    [["--not-before", "soon", "--", "true"], 64, /--not-before: must be a time like/],
+    [["--not-before", "soon", "--", "true"], 64, /--not-before: must be a time such as/],
     [["--not-before", "+99999999999999d", "--", "true"], 64, /--not-before: must be at most 10 years/],
     [["--after", `${JOB_ID}:any:all`, "--", "true"], 64, /--after: /],
     [["--label", "nokey", "--", "true"], 64, /--label: must be a label as KEY=VALUE/],

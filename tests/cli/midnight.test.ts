@@ -44,7 +44,7 @@ test("a TANVRIT_TOKEN that the server refuses is 77 and says where to get a bett
 test("a name that cannot be one is told with what names may be", async () => {
   const run = await atMidnight(["job", "submit", "--label=-b=y", "--", "true"]);
   expect(run.exitCode).toBe(exitCodes.usage);
-  expect(run.stderr).toContain("--label -b: a label key is letters");
+  expect(run.stderr).toContain("--label -b: a label key may contain letters");
 });
 
 test("a proxy is not asked for a server on this machine, whatever NO_PROXY says", async () => {
@@ -110,7 +110,7 @@ test("an agent that cannot keep its state says so, and names a label that cannot
     });
   const label = await agent("--label", "a b=c");
   expect(label.exitCode).toBe(exitCodes.usage);
-  expect(label.stderr).toContain("--label: a b: a label key is letters");
+  expect(label.stderr).toContain("--label: a b: a label key may contain letters");
   await Bun.write(home.join("agent"), "a file where the directory should be");
   const state = await agent();
   expect(state.exitCode).toBe(exitCodes.ioError);

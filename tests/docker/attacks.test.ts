@@ -93,9 +93,9 @@ test("without the owner's word a container gets no directory, network or capabil
   const dir = join(stage.root, "own");
   mkdirSync(dir);
   expect(await refusal({ mounts: [{ type: "bind", source: dir, target: "/m" }] })).toBe(
-    `The owner of this node lets no job mount ${dir}: see allow.mounts in its agent.yaml.`,
+    `The owner of this node does not allow jobs to mount ${dir}: see allow.mounts in its agent.yaml.`,
   );
-  expect(await refusal({ network: "host" })).toMatch(/no job use the network host: see allow\.networks/);
+  expect(await refusal({ network: "host" })).toMatch(/does not allow the network host: see allow\.networks/);
   for (const name of ["NET_RAW", "MKNOD", "SYS_ADMIN", "ALL"]) {
     expect(await refusal({ capAdd: [name] })).toContain(`the capability ${name}: see allow.capabilities`);
   }

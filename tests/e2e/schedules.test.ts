@@ -69,7 +69,7 @@ test("a rule is told in words, and what is wrong with one by its option", async 
     [["create", "--cron", "@daily", "--template", "x", "--", "true"], 64, /exclude each other/],
     [["create", "--cron", "@daily", "--template", "x", "--cpu", "4"], 64, /and --cpu exclude each other/],
     [["create", "--cron", "@daily", "--template", "x", "-p", "a=1", "-p", "a=2"], 64, /a is given twice/],
-    [["create", "--cron", "@daily", "--image", "an image"], 64, /--image: must be the reference/],
+    [["create", "--cron", "@daily", "--image", "an image"], 64, /--image: must be an image reference/],
     [
       ["create", "--cron", "@daily", "--overlap", "never", "--", "true"],
       64,

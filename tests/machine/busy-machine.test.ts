@@ -51,7 +51,7 @@ test("an agent that was held, as by a machine that slept, says so and goes on in
   agent.process.kill("SIGSTOP");
   await Bun.sleep(HELD_MS);
   agent.process.kill("SIGCONT");
-  await agent.said(/stood still for at least \d+ s: .* asking it which of the 1 here it still wants/);
+  await agent.said(/stalled for at least \d+ s: .* asking it which of the 1 here it still wants/);
   await Bun.write(gate, "");
   await person.get(["job", "wait", id]);
   expect(await person.job(id)).toMatchObject({ status: "SUCCESS", attempt: 1 });
