@@ -1,6 +1,6 @@
 /**
  * Builds the one binary: `bun run build [--target bun-linux-arm64] [--outfile FILE]`.
- * Run by the pinned bun, whose runtime becomes part of the binary.
+ * Run it with the pinned bun: its runtime becomes part of the binary.
  */
 import { mkdir, rename, rm, stat } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
@@ -17,10 +17,10 @@ const outfile = resolve(root, values.outfile ?? `dist/tanvrit-compute${suffixOf(
 const temporary = `${outfile}.${process.pid}.tmp${outfile.endsWith(".exe") ? ".exe" : ""}`;
 
 await mkdir(dirname(outfile), { recursive: true });
-// What is put in its place at the end is gone; as root that may be /dev/null.
+// The rename at the end replaces whatever is at this path. As root that could be /dev/null.
 const there = await stat(outfile).catch(() => undefined);
 if (there && !there.isFile()) {
-  console.error(`build: ${outfile} is not a regular file, and is left as it is. Name another --outfile.`);
+  console.error(`build: ${outfile} is not a regular file and was left unchanged. Name another --outfile.`);
   process.exit(64);
 }
 try {
@@ -45,7 +45,7 @@ try {
     process.exit(1);
   }
   await leaveLimitsAsGiven(temporary);
-  // A binary that runs just now cannot be written to, but it can be replaced.
+  // A running binary cannot be written to, but it can be replaced.
   await rename(temporary, outfile);
 } finally {
   await rm(temporary, { force: true });
@@ -57,14 +57,14 @@ function buildFlags(target: string | undefined): string[] {
   return [
     "--compile",
     ...(target ? [`--target=${target}`] : []),
-    // Names stay, for stack traces in reports; the bytecode is what makes it start fast.
+    // Keep names, for the stack traces in bug reports. The bytecode makes it start fast.
     "--minify-whitespace",
     "--minify-syntax",
     "--bytecode",
-    // Each command in a chunk of its own: what a call does not need is not even read.
+    // One chunk per command: code that a call does not need is not even read.
     "--splitting",
     "--format=esm",
-    // A stray .env or bunfig.toml where somebody calls it must not change what it does.
+    // A stray .env or bunfig.toml in the caller's directory must not change what the binary does.
     "--no-compile-autoload-dotenv",
     "--no-compile-autoload-bunfig",
   ];

@@ -4,32 +4,32 @@ import type { CommandEntry } from "./command/command.ts";
 export const commands: readonly CommandEntry[] = [
   {
     path: "server",
-    summary: "Run the control plane, with its embedded store",
+    summary: "Run the control plane with its embedded store",
     load: () => import("./server/server.ts"),
   },
   {
     path: "server migrate",
-    summary: "Move what the embedded store holds to MongoDB",
+    summary: "Move the embedded store's data to MongoDB",
     load: () => import("./server/migrate.ts"),
   },
   {
     path: "server check",
-    summary: "Prove that a store is whole: jobs, executions, ledger",
+    summary: "Check that a store is consistent: jobs, executions, ledger",
     load: () => import("./server/check.ts"),
   },
   {
     path: "server backup",
-    summary: "Copy the embedded store, while the server runs",
+    summary: "Copy the embedded store while the server runs",
     load: () => import("./server/backup.ts"),
   },
   {
     path: "server restore",
-    summary: "Put a backup back",
+    summary: "Restore a backup",
     load: () => import("./server/restore.ts"),
   },
   {
     path: "server du",
-    summary: "Say how much a server holds",
+    summary: "Show how much data a server holds",
     load: () => import("./server/du.ts"),
   },
   {
@@ -44,32 +44,32 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     path: "agent status",
-    summary: "Show what the agent of this machine does",
+    summary: "Show what this machine's agent is doing",
     load: () => import("./agent/status.ts"),
   },
   {
     path: "agent drain",
-    summary: "Take no new jobs on this machine",
+    summary: "Stop taking new jobs on this machine",
     load: () => import("./agent/drain.ts"),
   },
   {
     path: "agent resume",
-    summary: "Take jobs again on this machine",
+    summary: "Start taking jobs again on this machine",
     load: () => import("./agent/resume.ts"),
   },
   {
     path: "agent stop",
-    summary: "End the agent of this machine in order",
+    summary: "Stop this machine's agent gracefully",
     load: () => import("./agent/stop.ts"),
   },
   {
     path: "agent detect",
-    summary: "See what this machine has to give to jobs",
+    summary: "Show what this machine offers to jobs",
     load: () => import("./agent/detect.ts"),
   },
   {
     path: "agent supervise",
-    summary: "Hold the jobs of an agent that comes and goes",
+    summary: "Keep an agent's jobs running while the agent restarts",
     hidden: true,
     load: () => import("./agent/supervise.ts"),
   },
@@ -78,8 +78,12 @@ export const commands: readonly CommandEntry[] = [
     summary: "Sign in to a workspace",
     load: () => import("./auth/login.ts"),
   },
-  { path: "auth logout", summary: "End the session", load: () => import("./auth/logout.ts") },
-  { path: "auth status", summary: "Say who is signed in, and where", load: () => import("./auth/status.ts") },
+  { path: "auth logout", summary: "Sign out of a workspace", load: () => import("./auth/logout.ts") },
+  {
+    path: "auth status",
+    summary: "Show who is signed in, and where",
+    load: () => import("./auth/status.ts"),
+  },
   {
     path: "auth print-token",
     summary: "Print an access token for other tools",
@@ -104,19 +108,19 @@ export const commands: readonly CommandEntry[] = [
   { path: "job get", summary: "Show one job", load: () => import("./job/get.ts") },
   {
     path: "job why",
-    summary: "Say why a job waits, node by node",
+    summary: "Explain why a job is waiting, node by node",
     load: () => import("./job/why.ts"),
   },
   {
     path: "job delete",
-    summary: "Delete jobs that are over",
+    summary: "Delete finished jobs",
     load: () => import("./job/delete.ts"),
   },
   { path: "job list", summary: "List jobs, newest first", load: () => import("./job/list.ts") },
   { path: "job logs", summary: "Print a job's output", load: () => import("./job/logs.ts") },
   {
     path: "job wait",
-    summary: "Wait until jobs are over, exit with their code",
+    summary: "Wait for jobs to finish, exit with their code",
     load: () => import("./job/wait.ts"),
   },
   { path: "job cancel", summary: "Cancel jobs", load: () => import("./job/cancel.ts") },
@@ -132,15 +136,15 @@ export const commands: readonly CommandEntry[] = [
     load: () => import("./template/list.ts"),
   },
   { path: "template get", summary: "Show one template", load: () => import("./template/get.ts") },
-  { path: "template create", summary: "Make a template", load: () => import("./template/create.ts") },
+  { path: "template create", summary: "Create a template", load: () => import("./template/create.ts") },
   {
     path: "template edit",
-    summary: "Make a new version of a template",
+    summary: "Create a new version of a template",
     load: () => import("./template/edit.ts"),
   },
   {
     path: "template fork",
-    summary: "Copy a template to one of your own",
+    summary: "Make your own copy of a template",
     load: () => import("./template/fork.ts"),
   },
   { path: "template delete", summary: "Delete a template", load: () => import("./template/delete.ts") },
@@ -156,19 +160,19 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     path: "execution list",
-    summary: "List attempts of jobs, newest first",
+    summary: "List job attempts, newest first",
     load: () => import("./execution/list.ts"),
   },
   {
     path: "execution get",
-    summary: "Show one attempt of a job",
+    summary: "Show one job attempt",
     load: () => import("./execution/get.ts"),
   },
   { path: "node list", summary: "List nodes", load: () => import("./node/list.ts") },
-  { path: "node get", summary: "Show one node and what runs there", load: () => import("./node/get.ts") },
+  { path: "node get", summary: "Show one node and what runs on it", load: () => import("./node/get.ts") },
   {
     path: "node drain",
-    summary: "Give a node no new jobs, or undo that",
+    summary: "Stop giving a node new jobs, or undo that",
     load: () => import("./node/drain.ts"),
   },
   {
@@ -184,7 +188,7 @@ export const commands: readonly CommandEntry[] = [
   { path: "node rotate-key", summary: "Give a node a new key", load: () => import("./node/rotate-key.ts") },
   {
     path: "schedule create",
-    summary: "Submit a job by a cron rule, and print the schedule's id",
+    summary: "Schedule a job by a cron rule and print the schedule's id",
     load: () => import("./schedule/create.ts"),
   },
   {
@@ -195,36 +199,44 @@ export const commands: readonly CommandEntry[] = [
   { path: "schedule get", summary: "Show one schedule", load: () => import("./schedule/get.ts") },
   {
     path: "schedule pause",
-    summary: "Let a schedule fire no more for now",
+    summary: "Pause a schedule",
     load: () => import("./schedule/pause.ts"),
   },
   {
     path: "schedule resume",
-    summary: "Let a paused schedule fire again",
+    summary: "Resume a paused schedule",
     load: () => import("./schedule/resume.ts"),
   },
-  { path: "schedule run", summary: "Make a schedule fire now", load: () => import("./schedule/run.ts") },
+  { path: "schedule run", summary: "Fire a schedule now", load: () => import("./schedule/run.ts") },
   { path: "schedule delete", summary: "Delete a schedule", load: () => import("./schedule/delete.ts") },
   {
     path: "schedule fires",
-    summary: "What a schedule fired and skipped, and when it fires next",
+    summary: "Show what a schedule fired and skipped, and when it fires next",
     load: () => import("./schedule/fires.ts"),
   },
   {
     path: "schedule preview",
-    summary: "What a cron rule means",
+    summary: "Explain a cron rule",
     load: () => import("./schedule/preview.ts"),
   },
   {
     path: "credit balance",
-    summary: "What is left for hosted nodes",
+    summary: "Show the credit left for hosted nodes",
     load: () => import("./credit/balance.ts"),
   },
-  { path: "credit ledger", summary: "What changed your credit", load: () => import("./credit/ledger.ts") },
-  { path: "credit prices", summary: "What hosted nodes cost", load: () => import("./credit/prices.ts") },
+  {
+    path: "credit ledger",
+    summary: "Show what changed your credit",
+    load: () => import("./credit/ledger.ts"),
+  },
+  { path: "credit prices", summary: "Show what hosted nodes cost", load: () => import("./credit/prices.ts") },
   { path: "credit grant", summary: "Give a user credit", load: () => import("./credit/grant.ts") },
   { path: "workspace list", summary: "List workspaces", load: () => import("./workspace/list.ts") },
-  { path: "workspace use", summary: "Choose the workspace", load: () => import("./workspace/use.ts") },
+  {
+    path: "workspace use",
+    summary: "Choose the current workspace",
+    load: () => import("./workspace/use.ts"),
+  },
   { path: "api", summary: "Show the HTTP API, with examples", load: () => import("./api/api.ts") },
   {
     path: "completion",
@@ -233,7 +245,7 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     path: "quickstart",
-    summary: "See all of it at work in a scratch directory",
+    summary: "See everything work together in a scratch directory",
     load: () => import("./quickstart/quickstart.ts"),
   },
 ];

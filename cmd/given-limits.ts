@@ -7,11 +7,11 @@ const DT_STRTAB = 5n;
 const DT_STRSZ = 10n;
 
 /**
- * The runtime raises its limit of open files when it starts, and forgets what it was; but jobs are to get what the
- * agent was given. So the name of the function that it calls for that, `setrlimit`, becomes `getrlimit` in the
- * program's table of names. The program then raises the limit itself, where it needs it, and knows what it was.
+ * The runtime raises its open-file limit when it starts and forgets the old value, but jobs must get the limit that
+ * the agent was given. So this renames the function that the runtime calls, `setrlimit`, to `getrlimit` in the
+ * program's table of imported names. The program then raises the limit itself when it needs to, and knows the old one.
  *
- * Returns whether the file is such a program. Throws where it is one and has no such name.
+ * Returns whether the file is a 64-bit little-endian ELF program. Throws if it is and imports no `setrlimit`.
  */
 export async function leaveLimitsAsGiven(path: string): Promise<boolean> {
   const file = await open(path, "r+");
@@ -36,7 +36,7 @@ export async function leaveLimitsAsGiven(path: string): Promise<boolean> {
 
 type Read = (offset: number, bytes: number) => Promise<Buffer>;
 
-/** Where the names that the program takes from libraries stand in its file. */
+/** Offset and size, in the file, of the names that the program imports from libraries. */
 async function namesOf(head: Buffer, read: Read): Promise<{ offset: number; bytes: number }> {
   const entryBytes = head.readUInt16LE(54);
   const headers = await read(Number(head.readBigUInt64LE(32)), entryBytes * head.readUInt16LE(56));
@@ -46,7 +46,7 @@ async function namesOf(head: Buffer, read: Read): Promise<{ offset: number; byte
     return { type: header.readUInt32LE(0), offset, address, bytes };
   });
   const dynamic = segments.find((one) => one.type === PT_DYNAMIC);
-  if (!dynamic) throw new Error("the program takes no names from libraries");
+  if (!dynamic) throw new Error("the program imports no names from libraries");
   const tags = await read(dynamic.offset, dynamic.bytes);
   const tagged = (tag: bigint) => {
     for (let at = 0; at < tags.length; at += 16) {
@@ -58,6 +58,6 @@ async function namesOf(head: Buffer, read: Read): Promise<{ offset: number; byte
   const inside = (one: (typeof segments)[number]) =>
     one.type === PT_LOAD && address >= one.address && address < one.address + one.bytes;
   const segment = segments.find(inside);
-  if (!segment) throw new Error("the program's names stand in none of its segments");
+  if (!segment) throw new Error("the program's imported names are in none of its segments");
   return { offset: segment.offset + address - segment.address, bytes: tagged(DT_STRSZ) };
 }

@@ -36,13 +36,13 @@ async function main(words: readonly string[]): Promise<number> {
     const said = json
       ? output.noteJson({ error: failure })
       : output.paintedNote(formatFailure(entry?.path ?? "", failure, output.noteLook));
-    // When stderr is gone too, the exit code is all that is left to say.
+    // If stderr is gone too, only the exit code can report the failure.
     await said.catch(() => undefined);
     return failure.exitCode;
   }
 }
 
-/** What the runtime could not read as text must not be taken for what it made of it. */
+/** Refuses bytes that the runtime could not read as text, before their replacement is taken for the real text. */
 async function refuseLost(words: readonly string[]): Promise<void> {
   const isProgram = ["agent", "server", "quickstart"].includes(words[0] ?? "");
   const used = isProgram ? /^(TANVRIT_|HOME$|PATH$|XDG_)/ : /^(TANVRIT_|HOME$|XDG_)/;
@@ -95,7 +95,7 @@ function asksForHelp(words: readonly string[]): boolean {
   return own.includes("--help") || own.includes("-h");
 }
 
-/** The words before `--`: what stands behind is the job's own. */
+/** The words before `--`; the words after it are the job's own. */
 function ownWords(words: readonly string[]): readonly string[] {
   const end = words.indexOf("--");
   return end < 0 ? words : words.slice(0, end);

@@ -1,6 +1,6 @@
 /**
- * Makes a fresh clone ready: installs exactly what bun.lock names. It is the first step of the scripts that must
- * work on a clone without node_modules, run by whatever bun is at hand, so it imports nothing that is not built in.
+ * Prepares a fresh clone: installs exactly what bun.lock names. It is the first step of the scripts that must work on
+ * a clone without node_modules. Any bun may run it, so it imports only built-in modules.
  */
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
@@ -9,7 +9,7 @@ import { join } from "node:path";
 const INSTALL_TIMEOUT_MS = 300_000;
 const root = join(import.meta.dirname, "..");
 
-// Where all is installed already this takes 10 ms and no network.
+// When everything is already installed, this takes 10 ms and no network.
 const install = spawnSync(process.execPath, ["install", "--frozen-lockfile"], {
   cwd: root,
   encoding: "utf8",
@@ -23,7 +23,7 @@ if (install.error || install.status !== 0) {
   fail(`bun install --frozen-lockfile ${describeEnd()}. Check the network, or set the registry in ~/.npmrc.`);
 }
 if (!existsSync(join(root, "node_modules", ".bin", "bun"))) {
-  fail("bun install ended well but left no node_modules/.bin/bun. Remove node_modules and try again.");
+  fail("bun install succeeded but left no node_modules/.bin/bun. Remove node_modules and try again.");
 }
 
 function describeEnd(): string {

@@ -8,7 +8,7 @@ const FIXTURES = join(import.meta.dirname, "..", "..", "agent", "detectors", "fi
 /** Prints the report, or with -L the list, of a machine with eight GPUs. */
 const EIGHT = `cat '${join(FIXTURES, "550.54.15-h100-x8")}'.$([ "$1" = -L ] && echo list.txt || echo xml)`;
 
-/** `agent detect` on a machine whose nvidia-smi is this script. */
+/** Runs `agent detect` on a machine with this script as its nvidia-smi. */
 async function detect(home: Scratch, script: string, args: string[] = []) {
   await mkdir(home.join("bin"), { recursive: true });
   const tool = home.join("bin", "nvidia-smi");
@@ -23,26 +23,24 @@ async function detect(home: Scratch, script: string, args: string[] = []) {
   return runProgram(home.path, ["agent", "detect", ...args], { env });
 }
 
-test("agent detect prints one object whose keys are always there", async () => {
+test("agent detect --json prints one object, always with every key", async () => {
   await using home = await makeScratch();
   await writeFile(home.join("agent.yaml"), "name: rig\nlimits:\n  gpuCount: 2\n  cpu: 1\n");
   const run = await detect(home, EIGHT, ["--json", "--label", "site=attic"]);
   expect(run).toMatchObject({ exitCode: 0, stderr: "" });
   const seen = JSON.parse(run.stdout);
   expect(Object.keys(seen)).toEqual([
-    ...[
-      "host",
-      "gpus",
-      "nvidia",
-      "rocm",
-      "metal",
-      "docker",
-      "android",
-      "enforcement",
-      "awakeTool",
-      "problems",
-      "node",
-    ],
+    "host",
+    "gpus",
+    "nvidia",
+    "rocm",
+    "metal",
+    "docker",
+    "android",
+    "enforcement",
+    "awakeTool",
+    "problems",
+    "node",
   ]);
   expect(seen).toMatchObject({
     nvidia: { driver: "550.54.15", cudaVersion: "12.4" },
@@ -73,7 +71,7 @@ test("agent detect shows people the devices, the labels, and what does not work"
   expect(run.stdout).toMatch(/^PROBLEMS\nnvidia-smi ended with exit code 6: No devices were found/m);
 });
 
-test("agent detect refuses a wrong agent.yaml as agent run does", async () => {
+test("agent detect rejects an invalid agent.yaml, like agent run", async () => {
   await using home = await makeScratch();
   await writeFile(home.join("agent.yaml"), "limits:\n  gpuCount: many\n");
   const run = await detect(home, "exit 6");

@@ -23,15 +23,15 @@ const options = defineOptions({ ...agentOptions, ...jsonOption });
 export const command = defineCommand({
   options,
   examples: [
-    { line: "agent detect", does: "See this machine as jobs will" },
+    { line: "agent detect", does: "See this machine as jobs see it" },
     { line: "agent detect --json | jq '.node.labels'", does: "The labels a job can ask for" },
   ],
   details:
     "Looks for GPUs, a container engine and an Android SDK, and shows what agent run would announce with the same " +
-    "options.\nNeeds no server. What is there but does not work stands under problems.",
+    "options.\nNeeds no server. Anything that was found but does not work is listed under problems.",
   readConfig: readAgentFile,
   async run({ options, config, env, output }) {
-    // What would hold the jobs of an agent that is started as this command was; a place made for it goes with us.
+    // What would limit the jobs of an agent that starts like this command. A group made to find out goes when we end.
     const [machine, { enforcement }] = await Promise.all([
       detectMachine({ environment: env }),
       chooseLimitKeeper(),
@@ -48,11 +48,11 @@ interface Found {
   machine: MachineFacts;
   node: NodeDescription;
   enforcement: LimitEnforcement;
-  /** What holds off the machine's sleep while jobs run. */
+  /** The tool that keeps the machine awake while jobs run. */
   awakeTool: string | undefined;
 }
 
-/** Every key is always there; null is what this machine does not have. */
+/** Every key is always present; null means that this machine does not have it. */
 function asJson({ machine, node, enforcement, awakeTool }: Found) {
   const { host, gpus, nvidia, rocm, metal, docker, android, problems } = machine;
   const { os, arch } = host.labels;
@@ -64,7 +64,7 @@ function asJson({ machine, node, enforcement, awakeTool }: Found) {
     metal: metal ?? null,
     docker: docker ?? null,
     android: android ?? null,
-    /** Who holds commands to their caps. */
+    /** What enforces the caps of commands. */
     enforcement,
     awakeTool: awakeTool ?? null,
     problems,
@@ -90,7 +90,7 @@ function forPeople({ machine, node, enforcement, awakeTool }: Found, look: Look)
       enforcement: enforcementInWords(enforcement),
       "kept awake":
         awakeTool === undefined
-          ? "not while jobs run: there is no tool for it"
+          ? "not while jobs run: no tool for it was found"
           : `while jobs run, by ${awakeTool}`,
     },
     look,
@@ -167,7 +167,7 @@ function capsInWords({ caps }: NodeDescription): string {
     caps.gpuCount !== undefined && counted(caps.gpuCount, "GPU"),
     caps.pids !== undefined && `${caps.pids} processes`,
   ].filter(Boolean);
-  return parts.join(", ") || "none by agent.yaml";
+  return parts.join(", ") || "none set in agent.yaml";
 }
 
 function enforcementInWords({ cpu, memory, pids, enforcedBy }: LimitEnforcement): string {

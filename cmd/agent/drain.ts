@@ -13,20 +13,23 @@ import { agentStateDir, jobsOpen } from "./state.ts";
 
 const options = defineOptions({
   ...clientOptions,
-  wait: flagOption("Return when nothing runs here any more"),
+  wait: flagOption("Wait until nothing runs here any more"),
 });
 
 const LOOK_MS = 500;
-/** A job may have been on its way when the node was drained; it shows up within one look. */
+/** A job may have been on its way when the node was drained. It shows up within one look. */
 const QUIET_LOOKS = 2;
 
 export const command = defineCommand({
   options,
   examples: [
-    { line: "agent drain --wait && reboot", does: "Before maintenance: nothing new starts, what runs ends" },
+    {
+      line: "agent drain --wait && reboot",
+      does: "Before maintenance: start nothing new, and wait for what runs",
+    },
   ],
   details:
-    "Through the agent where it runs, else by your sign-in. The server keeps it in mind: a restart does not undo it, agent\n" +
+    "Goes through the agent if it runs, else through your sign-in. The server remembers it: a restart does not undo it, agent\n" +
     "resume does.",
   async run({ options, env, output }) {
     const own = await changeOwnNode(env, options, "drain", output);
@@ -39,7 +42,7 @@ export const command = defineCommand({
 
 type Given = { workspace?: string; url?: string };
 
-/** Says how many are left whenever that changes. */
+/** Prints how many jobs are left whenever the number changes. */
 async function untilQuiet(own: OwnNode, env: Env, given: Given, output: Output): Promise<void> {
   const look = own.byAgent ? () => leftAtAgent(own, env) : await lookAtServer(own.nodeId, env, given, output);
   let told = own.running;
@@ -84,6 +87,6 @@ async function lookAtServer(
 
 function undone(): CliError {
   return new CliError("try_again", "the node takes jobs again: somebody undid the draining", {
-    todo: "Drain it again when it is to stay so",
+    todo: "Drain it again if it should stay drained",
   });
 }

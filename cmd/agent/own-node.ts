@@ -6,21 +6,21 @@ import type { Output } from "../output/output.ts";
 import { chooseAgentWorkspace } from "./server-of-node.ts";
 import { agentStateDir } from "./state.ts";
 
-/** The node that this machine is in a workspace. */
+/** This machine's node in a workspace. */
 export type OwnNode = {
   workspace: string;
   name: string;
-  /** Jobs that run there, or are about to. */
+  /** Jobs that run on it, or are about to. */
   running: number;
 } & (
   | {
       /** The agent runs here and did it. */
       byAgent: true;
-      /** Absent where it has not registered yet. */
+      /** Undefined if it has not registered yet. */
       nodeId: string | undefined;
     }
   | {
-      /** It was done by the owner's sign-in. */
+      /** It was done through the owner's sign-in. */
       byAgent: false;
       nodeId: string;
     }

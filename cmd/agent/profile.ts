@@ -17,14 +17,14 @@ import { agentFilePath, nodeSettings } from "./settings.ts";
 export interface ProfileReader {
   env: Env;
   log: Logger;
-  /** As the command found them when it was called. */
+  /** The settings when the command started. */
   settings: AgentSettings;
   readAgain(): Promise<AgentSettings>;
 }
 
 type AgentSettings = Pick<Settings, "config" | "configPath"> & { options: OptionValues<typeof agentOptions> };
 
-/** What this machine gives to jobs, and how a running agent reads it anew. */
+/** What this machine offers to jobs, and how a running agent reads it again. */
 export async function readProfile(
   reader: ProfileReader,
 ): Promise<{ profile: NodeProfile; source: ProfileSource; terminalGone: AbortSignal }> {
@@ -49,7 +49,7 @@ export async function readProfile(
       const settings = await reader.readAgain();
       if (what === "machine") sight = await lookAtMachine({ environment: env });
       if (what === "missing") sight = await lookAgain(sight, { environment: env });
-      // Who asks hears of everything again; who does not, of what is new.
+      // A request to look at the machine logs every problem again; otherwise only new problems are logged.
       const { problems } = sight.machine;
       const news = what === "machine" ? problems : problems.filter((one) => !told.includes(one));
       for (const problem of news) log.warn(problem);
@@ -85,13 +85,13 @@ async function accountOf({ runAs }: AgentFile): ReturnType<typeof jobAccount> {
   }
 }
 
-/** SIGHUP is how services are told to read their settings anew, and how a program hears that its terminal was closed. */
+/** SIGHUP tells a service to read its settings again. It also tells a program that its terminal was closed. */
 function hangUps(): { asked: EventTarget; terminalGone: AbortSignal } {
   const asked = new EventTarget();
   const gone = new AbortController();
   const terminals = [0, 1, 2].filter((fd) => isatty(fd));
   process.on("SIGHUP", () => {
-    // A terminal that was closed is none any more.
+    // A closed terminal is not a terminal any more.
     if (terminals.some((fd) => !isatty(fd))) gone.abort();
     else asked.dispatchEvent(new Event("asked"));
   });

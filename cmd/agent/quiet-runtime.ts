@@ -2,13 +2,13 @@ import { libc } from "../../agent/process/libc.ts";
 import type { Env } from "../../shared/config/home.ts";
 import { selfCommand } from "../command/self-command.ts";
 
-/** Read by the runtime when it starts, and then never again. */
+/** The runtime reads this only when it starts. */
 const NO_TIMER = "BUN_GC_TIMER_DISABLE";
 
 /**
- * The runtime looks every second whether there is memory to collect. An agent that sleeps must not wake for that, so
- * the program starts once more in its own place, under the same process id, and says so to the runtime; memory is
- * still collected as it is used. Returns where that was done before, or cannot be.
+ * The runtime checks every second whether there is memory to collect. A sleeping agent must not wake for that, so the
+ * program executes itself again, under the same process id, with that timer off. Memory is still collected as it is
+ * used. Returns if this was done before, or cannot be done.
  */
 export function withoutCollectionTimer(env: Env): void {
   if (env[NO_TIMER] !== undefined) return;

@@ -29,21 +29,21 @@ import { agentStateDir } from "./state.ts";
 
 const options = defineOptions({
   ...agentOptions,
-  once: flagOption("Take one job, report it, and end"),
+  once: flagOption("Take one job, report it, and exit"),
   "max-jobs": {
     kind: "value",
     placeholder: "N",
     schema: optionNumber({ min: 1, integer: true }).optional(),
-    help: "Take N jobs in all, report them, and end",
+    help: "Take N jobs in all, report them, and exit",
   },
   "idle-exit": {
     kind: "value",
     placeholder: "SECONDS",
     schema: optionNumber({ min: 0, unit: "seconds" }).optional(),
-    help: "End when nothing has run for so long",
+    help: "Exit when nothing has run for this long",
   },
   replace: flagOption(
-    "Take the place of the agent that runs here now, and go on with its jobs, as after an upgrade",
+    "Replace the agent that runs here now and continue its jobs, for example after an upgrade",
   ),
   ...connectionOptions,
 });
@@ -53,21 +53,21 @@ export const command = defineCommand({
   examples: [
     {
       line: "agent run --workspace local",
-      does: "Give this machine's cores to the server you are signed in to",
+      does: "Offer this machine's cores to the server you are signed in to",
     },
     {
       line: "agent run --label disk=ssd --slots 4",
-      does: "At most 4 jobs at once, and with a label to ask for",
+      does: "At most 4 jobs at once, with a label that jobs can ask for",
     },
-    { line: "agent run --replace", does: "After an upgrade: its jobs go on, under the new program" },
-    { line: "agent run --max-jobs 10 --idle-exit 300", does: "On a machine that is there for a while only" },
+    { line: "agent run --replace", does: "After an upgrade: its jobs continue under the new program" },
+    { line: "agent run --max-jobs 10 --idle-exit 300", does: "On a machine that exists only for a while" },
   ],
   details:
-    "SIGTERM or Ctrl-C takes no new job and ends when what runs has ended; a second one cancels what runs. Whatever\n" +
-    "else ends it, its jobs run on, and the next agent run here takes them up.\n" +
-    "A change of agent.yaml counts for jobs from then on; SIGHUP also looks anew for GPUs and Docker.\n" +
-    "With --once, --max-jobs or --idle-exit it exits with 0 when all it took is reported, however the jobs ended,\n" +
-    "and with 75 when the server could not be told; the next start tells it.",
+    "After SIGTERM or Ctrl-C it takes no new jobs and ends when its jobs have ended; a second signal cancels them. If\n" +
+    "anything else ends it, its jobs run on, and the next agent run here takes them up.\n" +
+    "A change of agent.yaml applies to jobs from then on; SIGHUP also looks again for GPUs and Docker.\n" +
+    "With --once, --max-jobs or --idle-exit it exits with 0 when every job it took is reported, however the jobs ended,\n" +
+    "and with 75 when a report could not reach the server; the next start sends it.",
   readConfig: readAgentFile,
   async run({ options, config, configPath, readAgain, env, output }) {
     if (agentFile.parse(config ?? {}).idleSuspendSeconds !== undefined) withoutCollectionTimer(env);
@@ -113,7 +113,7 @@ export const command = defineCommand({
   },
 });
 
-/** Whether the URL is that of the node's last registration. */
+/** Whether the node registered at this URL last. */
 function isRemembered(stateDir: string, url: string): boolean {
   return readNodeFile(statePaths(stateDir).nodeFile)?.url === url;
 }
@@ -123,7 +123,7 @@ function maxJobsOf(given: { once: boolean; "max-jobs"?: number }): number | unde
   if (!given.once) return maxJobs;
   if (maxJobs === undefined || maxJobs === 1) return 1;
   throw new CliError("usage", `--once and --max-jobs ${maxJobs} contradict each other`, {
-    todo: "Give one of them",
+    todo: "Use only one of them",
   });
 }
 
@@ -131,18 +131,18 @@ async function takeThePlace(stateDir: string, log: Logger): Promise<void> {
   const startMs = performance.now();
   const problem = await replaceAgent(stateDir);
   if (problem !== undefined) {
-    throw new CliError("try_again", `cannot take the place of the agent that runs here: ${problem}`, {
-      todo: "See tanvrit-compute agent status; its jobs run on when its process is killed",
+    throw new CliError("try_again", `cannot replace the agent that runs here: ${problem}`, {
+      todo: "See tanvrit-compute agent status; if its process is killed, its jobs run on",
     });
   }
-  log.info(`The agent before this one has left within ${Math.round(performance.now() - startMs)} ms.`);
+  log.info(`The previous agent left within ${Math.round(performance.now() - startMs)} ms.`);
 }
 
 function exitCodeOf({ running, undelivered }: AgentEnd): number {
   return running + undelivered === 0 ? exitCodes.ok : exitCodes.tryAgain;
 }
 
-/** Names a build of this program: another version, or another file of the same, is another build. */
+/** Identifies a build of this program: another version, or another file of the same version, is another build. */
 function buildOf(path: string): string {
   const { size, mtimeMs } = statSync(path);
   return createHash("sha256").update(`${packageJson.version} ${size} ${mtimeMs}`).digest("hex").slice(0, 8);

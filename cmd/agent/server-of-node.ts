@@ -6,7 +6,7 @@ import type { Logger } from "../../shared/logger.ts";
 import { type ChosenWorkspace, chooseWorkspace, isKnownWorkspace } from "../workspace/workspaces.ts";
 import { agentStateDir } from "./state.ts";
 
-/** As for every command, but that an agent remembers of which server this machine is a node. */
+/** Like `chooseWorkspace`, except that an agent remembers which server this machine is a node of. */
 export async function chooseAgentWorkspace(
   env: Env,
   given: { workspace?: string; url?: string },
@@ -18,8 +18,8 @@ export async function chooseAgentWorkspace(
 }
 
 /**
- * The proof that the URL leads to the server of the sign-in, or of the node. Where neither has learnt the server's key yet,
- * it is learnt now.
+ * The proof that the URL leads to the server of the sign-in, or of the node. If neither knows the server's key yet, it is
+ * learnt now.
  */
 export function proofForAgent(workspace: ChosenWorkspace, stateDir: string, log: Logger): ServerProof {
   if (workspace.proof) return workspace.proof;
@@ -28,11 +28,11 @@ export function proofForAgent(workspace: ChosenWorkspace, stateDir: string, log:
   return new ServerProof({
     url,
     key: readNodeFile(nodeFile)?.serverKey,
-    todo: `If the server was set up anew, remove ${nodeFile} and start the agent again; else find out what listens there`,
+    todo: `If the server was set up again, remove ${nodeFile} and start the agent again; otherwise find out what listens there`,
     onUnproven: (why) =>
       log.warn(
-        `The server at ${url} is believed as it is: ${why}. Where that is right, start it with --public-url ${url}; ` +
-          "then this agent can tell it from a program of another account that listens there.",
+        `The server at ${url} is trusted without proof: ${why}. If that is right, start it with --public-url ${url}; ` +
+          "then this agent can tell it from another account's program that listens there.",
       ),
   });
 }

@@ -8,7 +8,7 @@ import { tanvritHome } from "../../shared/config/home.ts";
 import type { OptionValues } from "../../shared/config/options.ts";
 import { readConfigFile } from "../input/read-config.ts";
 
-/** Reads agent.yaml for the commands that are about this machine. */
+/** Reads agent.yaml for the commands about this machine. */
 export function readAgentFile(flags: Readonly<Record<string, unknown>>, env: Env) {
   return readConfigFile(agentFile, {
     named: (flags.config as string | undefined) ?? (env[agentOptions.config.env] || undefined),
@@ -16,7 +16,7 @@ export function readAgentFile(flags: Readonly<Record<string, unknown>>, env: Env
   });
 }
 
-/** Which agent.yaml counts, whether it is there or not. Absolute. */
+/** The absolute path of the agent.yaml in use, whether it exists or not. */
 export function agentFilePath(options: { config?: string }, env: Env): string {
   return resolve(options.config ?? defaultPath(env));
 }
@@ -25,7 +25,7 @@ function defaultPath(env: Env): string {
   return join(tanvritHome(env), "agent.yaml");
 }
 
-/** What options and agent.yaml make of the node. */
+/** The node's settings, from the options and agent.yaml. */
 export function nodeSettings(options: OptionValues<typeof agentOptions>, config: unknown): NodeSettings {
   return {
     name: options.name,

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { leftInWords } from "./state.ts";
 
-test("each kind of thing that an agent left is a sentence of its own, with what to do", () => {
+test("each kind of leftover of an agent gets a sentence of its own, with what to do", () => {
   const supervisors = [{ pid: 7, build: "abc", jobs: 2 }];
   const words = leftInWords({ supervisors, undelivered: 1, lost: 3 })?.split("\n");
   expect(words).toEqual([

@@ -4,22 +4,22 @@ import type { Env } from "../../shared/config/home.ts";
 import { tanvritHome } from "../../shared/config/home.ts";
 import { counted } from "../../shared/counted.ts";
 
-/** Where the agent of a workspace keeps what it must not forget. */
+/** Where the agent of a workspace keeps its state. */
 export function agentStateDir(env: Env, workspace: string): string {
   return join(tanvritHome(env), "agent", workspace);
 }
 
-/** How many jobs may still run under an agent that is not there. */
+/** How many jobs may still run although the agent does not. */
 function jobsLeft({ supervisors }: LeftByAgent): number {
   return supervisors.reduce((sum, one) => sum + one.jobs, 0);
 }
 
-/** How many jobs the server does not know to be over, since the agent is not there. */
+/** How many jobs the server does not know to be over, because the agent does not run. */
 export function jobsOpen(left: LeftByAgent): number {
   return jobsLeft(left) + left.undelivered + left.lost;
 }
 
-/** What the owner has to know of an agent that is not there; undefined: nothing is left of it. */
+/** What the owner must know about an agent that does not run; undefined if it left nothing behind. */
 export function leftInWords(left: LeftByAgent): string | undefined {
   const { supervisors, undelivered, lost } = left;
   const jobs = jobsLeft(left);

@@ -15,12 +15,12 @@ import { agentStateDir, leftInWords } from "./state.ts";
 export const command = defineCommand({
   options: clientOptions,
   examples: [
-    { line: "agent status", does: "What the agent of this machine does now" },
+    { line: "agent status", does: "What this machine's agent is doing now" },
     { line: "agent status --json | jq '.status.running[].jobId'", does: "The jobs that run here" },
   ],
   details:
-    "Asks the agent itself, not the server. Exits with 0 when it runs, with 69 when it does not, and with 75 when it is\n" +
-    "there but does not answer.",
+    "Asks the agent itself, not the server. Exits with 0 when the agent answers, with 69 when it does not run, and with 75\n" +
+    "when it runs but does not answer.",
   async run({ options, env, output }) {
     const { name } = await chooseAgentWorkspace(env, options);
     const found = await findAgent(agentStateDir(env, name));
@@ -33,7 +33,7 @@ export const command = defineCommand({
 function inWords(workspace: string, found: FoundAgent, look: Look): Painted {
   if (found.state === "running") return statusInWords(workspace, found.status, look);
   if (found.state === "silent") {
-    const todo = `Its jobs go on. If it stays like this, end process ${found.pid} and start it again.`;
+    const todo = `Its jobs go on. If it stays silent, kill process ${found.pid} and start the agent again.`;
     return paint(`${found.why} ${todo}`, undefined, look);
   }
   const { left } = found;
@@ -52,9 +52,10 @@ function statusInWords(workspace: string, status: AgentStatus, look: Look): Pain
       state: stateInWords(status),
       settings: settings.inWords,
       "settings read": `${formatAge(settings.readAt)} ago`,
-      "settings now": settings.error && `${settings.error} (those from before are in force)`,
+      "settings now": settings.error && `${settings.error} (the previous ones stay in force)`,
       slots: `${slots.taken} of ${slots.total} taken`,
-      undelivered: undelivered > 0 ? `${counted(undelivered, "result")} not with the server yet` : undefined,
+      undelivered:
+        undelivered > 0 ? `${counted(undelivered, "result")} not sent to the server yet` : undefined,
       "held by":
         status.supervisors.map((one) => `process ${one.pid} (build ${one.build})`).join(", ") || "nobody",
     },

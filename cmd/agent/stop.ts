@@ -11,26 +11,26 @@ import { chooseAgentWorkspace } from "./server-of-node.ts";
 import { agentStateDir, leftInWords } from "./state.ts";
 
 const options = defineOptions({
-  "keep-jobs": flagOption("End it at once; what runs goes on, and the next agent run here takes it up"),
-  now: flagOption("Cancel what runs, then end it"),
+  "keep-jobs": flagOption("Stop it immediately; its jobs run on, and the next agent run here takes them up"),
+  now: flagOption("Cancel its jobs, then stop it"),
   ...clientOptions,
 });
 
-/** How often it is looked whether fewer jobs run. */
+/** How often the number of running jobs is checked. */
 const LOOK_MS = 1_000;
-/** What it may take to hand over results and let go, when no job has to be waited for. */
+/** How long it may take to hand over results and exit, once no job must be waited for. */
 const LEAVE_LIMIT_MS = 30_000;
 
 export const command = defineCommand({
   options,
   examples: [
-    { line: "agent stop", does: "When what runs has ended" },
-    { line: "agent stop --keep-jobs", does: "At once; the jobs run on" },
-    { line: "agent stop --now", does: "Cancel what runs" },
+    { line: "agent stop", does: "Stop it when its jobs have ended" },
+    { line: "agent stop --keep-jobs", does: "Stop it immediately; its jobs run on" },
+    { line: "agent stop --now", does: "Cancel its jobs and stop it" },
   ],
   details:
-    "Returns when the agent has ended. Ctrl-C leaves it to end by itself. Where none runs there is nothing to do, and that\n" +
-    "is no failure.",
+    "Returns when the agent has ended. After Ctrl-C it still ends, by itself. If no agent runs, there is nothing to do, and\n" +
+    "that is not a failure.",
   async run({ options, env, output }) {
     const how = howOf(options);
     const { name } = await chooseAgentWorkspace(env, options);
@@ -50,13 +50,15 @@ export const command = defineCommand({
 
 function howOf(given: { "keep-jobs": boolean; now: boolean }): StopHow {
   if (given["keep-jobs"] && given.now) {
-    throw new CliError("usage", "--keep-jobs and --now contradict each other", { todo: "Give one of them" });
+    throw new CliError("usage", "--keep-jobs and --now contradict each other", {
+      todo: "Use only one of them",
+    });
   }
   if (given.now) return "cancel";
   return given["keep-jobs"] ? "leave" : "drain";
 }
 
-/** A job that takes its time is waited for; an agent that has none left and does not go is not. */
+/** Waits as long as jobs run, but not for long for an agent that has no job left. */
 async function untilEnded(
   stateDir: string,
   how: StopHow,
@@ -75,14 +77,13 @@ async function untilEnded(
       await output.note(now > 0 ? `${counted(now, "job")} still running.` : "All jobs have ended.");
     running = now;
     if (running > 0 && how !== "leave") graceUntilMs = performance.now() + LEAVE_LIMIT_MS;
-    if (performance.now() > graceUntilMs)
-      throw stuck("The agent was told to end and is still there.", found.pid);
+    if (performance.now() > graceUntilMs) throw stuck("The agent was told to end and still runs.", found.pid);
   }
   await output.note("The agent has ended.");
 }
 
 function stuck(why: string, pid: number): CliError {
   return new CliError("try_again", why, {
-    todo: `Look at its log, or end it with kill -9 ${pid}: its jobs run on, and the next agent run takes them up`,
+    todo: `Check its log, or kill it with kill -9 ${pid}: its jobs run on, and the next agent run takes them up`,
   });
 }

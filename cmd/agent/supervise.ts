@@ -13,13 +13,13 @@ const options = defineOptions({
     kind: "value",
     placeholder: "DIR",
     schema: optionText.min(1, { error: "must not be empty" }),
-    help: "What outlives this process is kept there.",
+    help: "Directory for what outlives this process",
   },
   "agent-id": {
     kind: "value",
     placeholder: "ID",
     schema: optionText.min(1, { error: "must not be empty" }),
-    help: "Names the agent; what its jobs leave behind is marked with it.",
+    help: "The id of the agent; what its jobs leave behind is marked with it",
   },
 });
 
@@ -27,7 +27,7 @@ const options = defineOptions({
 export const command = defineCommand({
   options,
   examples: [],
-  details: "`agent run` starts it by itself. It ends when no job runs and no agent listens.",
+  details: "agent run starts it. It ends when no job runs and no agent listens.",
   async run({ options, output }) {
     keepProcessPrivate(process.env);
     raiseOpenFiles();
@@ -43,7 +43,7 @@ export const command = defineCommand({
         stop: stopSignals().stop,
       });
     } catch (error) {
-      // Whoever started it may be gone; the error itself is told on the way out.
+      // The agent that started it may be gone; the error itself is reported on the way out.
       await output.result(textOf(error)).catch(() => undefined);
       throw error;
     }

@@ -3,7 +3,7 @@ import { defineCommand } from "../command/command.ts";
 
 export const command = defineCommand({
   options: defineOptions({
-    openapi: flagOption("Print an OpenAPI 3.1 document, as JSON, in place of the page"),
+    openapi: flagOption("Print an OpenAPI 3.1 document, as JSON, instead of the page"),
   }),
   examples: [
     { line: "api", does: "How to use the API with curl, and every endpoint with an example" },

@@ -53,7 +53,7 @@ const template = {
   job: { command: ["convert", "/srv/in.png", "-resize", "{{width}}", "/srv/out.png"] },
 };
 
-/** Bodies and answers that tell more than the smallest ones do. What is not here is made from the schemas. */
+/** Bodies and answers that show more than the smallest ones. All others are made from the schemas. */
 export const examples: Partial<Record<EndpointId, { body?: unknown; answer?: unknown }>> = {
   "jobs.submit": {
     body: {

@@ -7,7 +7,7 @@ import { type JsonSchema, jsonSchema } from "./schema.ts";
 
 const PROBLEM = { $ref: "#/components/schemas/Problem" };
 
-/** The API as an OpenAPI 3.1 document, made from the table of endpoints. */
+/** The API as an OpenAPI 3.1 document, made from the endpoint table. */
 export function openApi(): JsonSchema {
   const paths: Record<string, Record<string, unknown>> = {};
   for (const [id, endpoint] of Object.entries(endpoints) as [EndpointId, Endpoint][]) {
@@ -27,7 +27,7 @@ export function openApi(): JsonSchema {
         user: {
           type: "http",
           scheme: "bearer",
-          description: "As `tanvrit-compute auth print-token` prints it.",
+          description: "A token that `tanvrit-compute auth print-token` prints.",
         },
         node: { type: "apiKey", in: "header", name: "X-API-Key", description: "A node's key." },
       },
@@ -80,12 +80,12 @@ function answer(id: EndpointId, endpoint: Endpoint): JsonSchema {
     jsonSchema(schema, "output"),
   ]);
   return {
-    description: "Server-sent events. x-events has the data of each by its name.",
+    description: "Server-sent events. x-events has the schema of each event's data, by event name.",
     content: { "text/event-stream": { schema: { type: "string" }, "x-events": Object.fromEntries(events) } },
   };
 }
 
-/** One answer for each status; its codes stand in the description. */
+/** One answer per status; its description lists the error codes. */
 function problems(endpoint: Endpoint): JsonSchema {
   const codes = [...new Set([...commonErrors, ...endpoint.errors])];
   const byStatus = Map.groupBy(codes, (code) => String(errorCodes[code].status));

@@ -5,16 +5,16 @@ import { examples } from "./examples.ts";
 import { exampleOf, jsonSchema } from "./schema.ts";
 import { HEAD } from "./session.ts";
 
-/** A line of an example is no longer than this where it can be broken. */
+/** Lines of examples are at most this long, if they can be broken. */
 const LINE = 110;
 
 const callerWords = {
   anyone: "anyone",
-  user: "a user, by a token",
-  node: "a node, by its key",
+  user: "a user, with a token",
+  node: "a node, with its key",
 } as const;
 
-/** The page docs/api.md: every endpoint of the table, with an example of what it takes and gives. */
+/** The page docs/api.md: every endpoint of the table, with an example of its request and its answer. */
 export function apiPage(): string {
   const groups = Map.groupBy(Object.entries(endpoints), ([id]) => id.split(".")[0] ?? "");
   const parts = [...groups].map(([group, members]) => {
@@ -30,7 +30,7 @@ function errorSection(): string {
       `- \`${code}\` (${status}): ${title}${retryable ? "; may be sent again" : ""}.`,
   );
   const common = commonErrors.map((code) => `\`${code}\``).join(", ");
-  return `## Errors\n\n${lines.join("\n")}\n\nAny endpoint may answer ${common}. What else one may answer stands with it.\n`;
+  return `## Errors\n\n${lines.join("\n")}\n\nAny endpoint may answer ${common}. Each endpoint lists its other errors.\n`;
 }
 
 function endpointSection(id: EndpointId, endpoint: Endpoint): string {
@@ -38,7 +38,7 @@ function endpointSection(id: EndpointId, endpoint: Endpoint): string {
     `For ${endpoint.callers.map((caller) => callerWords[caller]).join(", or ")}.`,
     endpoint.idempotencyKey ? "Takes an `Idempotency-Key`." : "",
     endpoint.repeatable ? "May be sent again." : "",
-    endpoint.waitTicket ? "A wait ticket will do." : "",
+    endpoint.waitTicket ? "Also takes a wait ticket." : "",
     endpoint.maxWaitSeconds ? `May take ${endpoint.maxWaitSeconds} seconds to answer.` : "",
     endpoint.errors.length > 0 ? `Errors: ${endpoint.errors.map((code) => `\`${code}\``).join(", ")}.` : "",
   ].filter(Boolean);
@@ -55,12 +55,12 @@ function endpointSection(id: EndpointId, endpoint: Endpoint): string {
   return `${head}\n${blocks.filter(Boolean).join("\n")}`;
 }
 
-/** What a caller sends, as an example. */
+/** An example of what a caller sends. */
 export function bodyExample(id: EndpointId): unknown {
   return examples[id]?.body ?? exampleOf(jsonSchema(endpoints[id].input, "input"));
 }
 
-/** What the server answers, as an example. */
+/** An example of what the server answers. */
 export function answerExample(id: EndpointId): unknown {
   return examples[id]?.answer ?? exampleOf(jsonSchema(endpoints[id].output, "output"));
 }
@@ -77,7 +77,7 @@ function block(title: string, value: unknown, empty: string): string {
   return `${title}:\n\n${layOut(plain, "    ")}`;
 }
 
-/** JSON in few lines: what fits on one stands on one. */
+/** JSON in few lines: a value that fits on one line stays on it. */
 function layOut(value: unknown, indent: string): string {
   return value === null || typeof value !== "object"
     ? `${indent}${JSON.stringify(value)}\n`

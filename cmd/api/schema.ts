@@ -3,7 +3,7 @@ import { z } from "zod";
 /** A JSON Schema, as zod makes it. */
 export type JsonSchema = Readonly<Record<string, unknown>>;
 
-/** What a caller writes (`input`: defaults may be left out), or what it is answered (`output`). */
+/** The JSON Schema of what a caller sends (`input`: defaults may be omitted) or gets (`output`). */
 export function jsonSchema(schema: z.ZodType, io: "input" | "output"): JsonSchema {
   const { $schema, ...rest } = z.toJSONSchema(schema, { io, unrepresentable: "any", reused: "inline" });
   return rest;
@@ -12,7 +12,7 @@ export function jsonSchema(schema: z.ZodType, io: "input" | "output"): JsonSchem
 const ID = "01m8k1bg4depbsf22sf4s1hm5w";
 const TIME = "2026-01-31T12:00:00.000Z";
 
-/** Texts that fit the patterns in use; the first that does is taken. */
+/** Texts that fit the patterns in use. */
 const texts = [
   ...["job", "exe", "node", "sch", "fire", "tpl", "usr", "ses", "crd", "biz"].map((kind) => `${kind}_${ID}`),
   TIME,
@@ -26,7 +26,7 @@ const texts = [
   "example",
 ];
 
-/** A small value that a schema takes: what must be there and nothing else. */
+/** A small value that a schema accepts: only what is required. */
 export function exampleOf(schema: JsonSchema): unknown {
   if ("const" in schema) return schema.const;
   if (Array.isArray(schema.enum)) return schema.enum[0];
@@ -58,7 +58,7 @@ function exampleText({ pattern, format, minLength = 0, maxLength = Infinity }: J
     (typeof pattern !== "string" || new RegExp(pattern, "u").test(text)) &&
     text.length >= Number(minLength) &&
     text.length <= Number(maxLength);
-  // Where any text will do, or almost any, one that is no id.
+  // From the end: where almost any text fits, the example should not be an id.
   const wanted = [...texts].reverse();
   if (format === "uri") return "http://127.0.0.1:7070";
   return wanted.find(fits) ?? "example".padEnd(Number(minLength), "x");

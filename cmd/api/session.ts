@@ -1,4 +1,4 @@
-/** The head of the page: a whole session by hand. A test runs its block as it stands. */
+/** A whole session by hand, for the head of the page. A test runs this block unchanged. */
 export const SESSION = `    url=\${TANVRIT_URL:-http://127.0.0.1:7070}
     token=$(tanvrit-compute auth print-token)
     call() {
@@ -7,46 +7,47 @@ export const SESSION = `    url=\${TANVRIT_URL:-http://127.0.0.1:7070}
         -H 'Content-Type: application/json' -d "$body" "$@"
     }
 
-    # Submit. The same key again gives the same job, so a lost answer does no harm.
+    # Submit. Sending the same key again gives the same job, so a lost answer does no harm.
     job=$(call jobs/submit '{"command": ["sh", "-c", "echo hello; sleep 1; exit 3"]}' \\
       -H 'Idempotency-Key: first-try' | grep -o 'job_[0-9a-z]*' | head -n 1)
 
-    # Follow its log, to its end: a stream of server-sent events.
+    # Follow its log to the end: a stream of server-sent events.
     curl -sSN "$url/api/compute/jobs/$job/logs/stream" -H "Authorization: Bearer $token"
 
-    # Wait for its end: answers when the job is over, at the latest after 30 seconds. Ask again until status says so.
+    # Wait for its end: answers when the job is over, or after 30 seconds. Ask again until status says it is over.
     call jobs/retrieve "{\\"jobId\\": \\"$job\\", \\"waitSeconds\\": 30}"
 
-    # What failed, a page at a time: give nextCursor of an answer as cursor of the next request.
+    # List what failed, a page at a time: send the nextCursor of an answer as the cursor of the next request.
     call jobs/list '{"status": ["FAILED"], "limit": 20}'
 
-    # Cancel. What is over cannot be cancelled: this answers 409 with a problem.
+    # Cancel. A finished job cannot be cancelled: this answers 409 with a problem.
     call jobs/cancel "{\\"jobId\\": \\"$job\\"}"
 `;
 
 export const HEAD = `# The HTTP API
 
-Everything that the command line, the agent and the SDK do goes through this API. A POST takes and gives JSON
+Everything that the command line, the agent and the SDK do goes through this API. A POST takes and returns JSON
 (\`Content-Type: application/json\`). \`tanvrit-compute api --openapi\` prints all of it as an OpenAPI 3.1 document.
-\`GET /healthz\` says that the server runs, \`GET /readyz\` that its store takes writes; both need no token.
+\`GET /healthz\` says that the server runs, \`GET /readyz\` that its store takes writes; neither needs a token.
 
 ## A session by hand
 
 ${SESSION}
-**Tokens.** \`tanvrit-compute auth print-token\` prints one for \`Authorization: Bearer\`; it is good for 10 to 15 minutes. A request with
-an old one answers 401 with \`token_expired\`: print another. To wait for longer than a token lives, \`jobs/wait-tickets\`
-gives tickets that are sent as tokens are. Endpoints for nodes take a node's key as \`X-API-Key\`.
+**Tokens.** \`tanvrit-compute auth print-token\` prints a token for \`Authorization: Bearer\`; it is valid for 10 to 15 minutes. A
+request with an expired token answers 401 with \`token_expired\`: print a new one. To wait longer than a token lives, get a ticket
+from \`jobs/wait-tickets\` and send it like a token. Endpoints for nodes take a node's key as \`X-API-Key\`.
 
-**Logs.** The stream has events \`status\`, \`log\`, \`gap\` (lines that a slow reader missed) and \`end\`. The \`id\` of a \`log\` event is
-its place; the header \`Last-Event-ID\`, or \`?lastEventId=\`, goes on behind it. \`?follow=false\` ends with what is there.
+**Logs.** The stream has the events \`status\`, \`log\`, \`gap\` (lines that a slow reader missed) and \`end\`. The \`id\` of a \`log\` event
+is its place in the log. To continue after it, send it as the header \`Last-Event-ID\` or as \`?lastEventId=\`. With \`?follow=false\`
+the stream ends after the lines that exist so far.
 
-**Lists** end with \`nextCursor\` while there is more. A page may have fewer rows than \`limit\`.
+**Lists** end with \`nextCursor\` if there is more. A page may have fewer rows than \`limit\`.
 
 **Idempotency.** Endpoints that say so take an \`Idempotency-Key\` of your choice. The same key with the same request gives the first
-answer again, with another request \`idempotency_key_reused\`.
+answer again; the same key with a different request gives \`idempotency_key_reused\`.
 
 **Errors** are \`application/problem+json\`: \`code\` is stable and for programs, \`detail\` is for people, \`errors\` names wrong fields.
-Those that may be sent again are marked below; \`Retry-After\` says when.
+The list below says after which errors a request may be sent again; \`Retry-After\` says when.
 
     {
       "type": "https://tanvrit.com/problems/invalid-request",

@@ -2,12 +2,12 @@ import { EXECUTION_VARIABLE } from "../../agent/process/environment.ts";
 import { processStat, readProc } from "../../agent/process/process-table.ts";
 import type { Env } from "../../shared/config/home.ts";
 
-/** Deeper than any chain of processes that people start. */
+/** Deeper than any chain of processes a person starts. */
 const MAX_ANCESTORS = 1_000;
 
 /**
- * Whether this process belongs to a job of an agent on this machine: by its variables, and on Linux also where the job took
- * those away, as nothing that a job starts leaves the process tree of its supervisor.
+ * Whether this process belongs to a job of an agent on this machine. Its variables show that. On Linux it shows even if
+ * the job removed them, because nothing that a job starts leaves the process tree of its supervisor.
  */
 export function isInsideJob(env: Env): boolean {
   return Boolean(env[EXECUTION_VARIABLE]) || (process.platform === "linux" && hasSupervisorAbove());

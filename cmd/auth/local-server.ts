@@ -19,11 +19,12 @@ import { CliError } from "../exit/failure.ts";
 export type SignedIn = Extract<LocalAnswer, { ok: true }>;
 
 const PROBE_LIMIT_MS = 2_000;
-const TOKEN_TODO = "set TANVRIT_TOKEN to what tanvrit-compute auth print-token prints there";
+const TOKEN_TODO = "set TANVRIT_TOKEN to the output of tanvrit-compute auth print-token there";
 
 /**
- * Signs in to a server of this account on this machine, by its socket: the kernel says to both ends whose the other one
- * is. Without a URL it is the server of the data directory. Throws CliError or ComputeError where there is none.
+ * Signs in to a server of this account on this machine through its socket: the kernel tells each end which account the
+ * other end runs as. Without a URL, it is the server of the data directory. Throws CliError or ComputeError if there is
+ * none.
  */
 export async function signInHere(
   env: Env,
@@ -53,7 +54,7 @@ function ownPlace(env: Env): Place {
   return { lists: [...accountLists(home), ...ofDefaultDirectory], owner: process.getuid?.() };
 }
 
-/** `localhost` stands for several addresses, and means the one that the server has. */
+/** `localhost` stands for several addresses. Here it means the address that the server has. */
 function isAt({ urls }: LocalServer, url: string): boolean {
   if (urls.includes(url)) return true;
   const { hostname, port } = new URL(url);
@@ -62,7 +63,7 @@ function isAt({ urls }: LocalServer, url: string): boolean {
 }
 
 function nothingIn(dataDir: string | undefined): CliError {
-  return new CliError("unreachable", `no server of this account runs on ${dataDir}`, {
+  return new CliError("unreachable", `no server of this account uses the data directory ${dataDir}`, {
     todo: "Start it, or name its data directory with --data-dir",
   });
 }
@@ -71,25 +72,25 @@ async function whyNone(url: string, found: readonly LocalServer[]): Promise<Erro
   const { port } = new URL(url);
   const near = found.flatMap(({ urls }) => urls).find((own) => new URL(own).port === port);
   if (near !== undefined && near !== url && isLoopbackUrl(url)) {
-    const why = `your server with port ${port} is at ${near}, and ${url} may be another account's`;
+    const why = `your server with port ${port} is at ${near}; ${url} may be another account's`;
     return new CliError("not_signed_in", why, { todo: `Sign in with --url ${near}` });
   }
   if (!isLoopbackUrl(url)) {
     return new CliError(
       "not_signed_in",
-      `${url} is another machine, and only same-machine sign-in is there yet`,
+      `${url} is another machine, and only same-machine sign-in exists so far`,
       {
         todo: `Sign in on that machine, and here ${TOKEN_TODO}`,
       },
     );
   }
-  // Where nothing answers at all, that is the first thing to say.
+  // If nothing answers at all, report that first.
   await new ComputeClient({ url })
     .call("auth.whoami", {}, { timeoutMs: PROBE_LIMIT_MS })
     .catch((error: unknown) => {
       if (!(error instanceof ComputeError)) throw error;
     });
-  return new CliError("not_signed_in", `what answers at ${url} is no server of your account`, {
-    todo: `Sign in as the account that runs it, as root name its directory with --data-dir, or ${TOKEN_TODO}`,
+  return new CliError("not_signed_in", `what answers at ${url} is not a server of your account`, {
+    todo: `Sign in as the account that runs it; as root, name its directory with --data-dir; or ${TOKEN_TODO}`,
   });
 }

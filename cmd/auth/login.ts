@@ -30,28 +30,28 @@ const options = defineOptions({
     placeholder: "NAME",
     schema: accountName.default("local"),
     defaultText: "local",
-    help: "The business to sign in to; made if it does not exist",
+    help: "The business to sign in to; created if it does not exist",
   },
   user: {
     kind: "value",
     placeholder: "NAME",
     schema: accountName.optional(),
     defaultText: "your name on this machine",
-    help: "Who you are in that business",
+    help: "Your name in that business",
   },
   "data-dir": {
     kind: "value",
     placeholder: "DIR",
     env: "TANVRIT_DATA_DIR",
     schema: optionText.min(1).optional(),
-    help: "The data directory of the server, where it is not found by its URL",
+    help: "The server's data directory, if its URL does not find it",
   },
   "credential-store": {
     kind: "value",
     placeholder: "STORE",
     env: "TANVRIT_CREDENTIAL_STORE",
     schema: z.enum(["keychain", "file"], { error: "must be keychain or file" }).optional(),
-    defaultText: "the keychain, where there is one",
+    defaultText: "the keychain, if there is one",
     help: "Where to keep the tokens: keychain, or a file that only you can read",
   },
 });
@@ -62,12 +62,12 @@ export const command = defineCommand({
     { line: "auth login --workspace local", does: "Sign in to the server on this machine" },
     {
       line: "auth login --workspace test --url http://127.0.0.1:7171",
-      does: "Sign in to another one, under a name of its own",
+      does: "Sign in to another server, under a workspace name of its own",
     },
   ],
-  details: `A server on this machine that runs as you needs no password: it listens on a socket in its data directory that
-is yours alone, and each side asks the system whose the other one is. Root may sign in to any server that it names by
---data-dir. For a server elsewhere set TANVRIT_TOKEN to what auth print-token prints there.`,
+  details: `A server on this machine that runs as you needs no password. It listens on a socket in its data directory that
+is yours alone, and each side asks the system which account the other side runs as. Root may sign in to any server that
+it names with --data-dir. For a server elsewhere, set TANVRIT_TOKEN to the output of auth print-token there.`,
   async run({ options, env, output }) {
     const config = await loadWorkspaces(env);
     const name = options.workspace ?? config.current ?? DEFAULT_WORKSPACE;
@@ -96,7 +96,7 @@ is yours alone, and each side asks the system whose the other one is. Root may s
         `The tokens are in ${stored.place}${stored.kind === "file" ? ", in a file that only you can read" : ""}.`,
     );
     if (tokenOf(env) !== undefined) {
-      await output.note("TANVRIT_TOKEN is set: commands sign in with it, not with this.");
+      await output.note("TANVRIT_TOKEN is set: commands use it, not this sign-in.");
     }
     if (options.json) {
       await output.json({ workspace: name, url, identity, credentialStore: stored.kind });
@@ -105,7 +105,7 @@ is yours alone, and each side asks the system whose the other one is. Root may s
   },
 });
 
-/** A server that has another key than before was set up anew, or is another one. */
+/** A server with a different key than before was set up again, or is a different server. */
 async function sayNewKey(
   output: Output,
   before: Workspace | undefined,
@@ -114,12 +114,12 @@ async function sayNewKey(
   if (before?.url !== url || before.serverKey === serverKey) return;
   const what =
     before.serverKey === undefined
-      ? `The key of ${url} is kept: from now on no token goes to a server at this address that has another one.`
-      : `The server at ${url} has another key than before. It is the one that is known from now on.`;
+      ? `The key of ${url} is stored: from now on no token goes to a server at this address with a different key.`
+      : `The server at ${url} has a different key than before. From now on this new key is the known one.`;
   await output.note(what);
 }
 
-/** Where it was asked for; else in the keychain, and where there is none, in a file after saying so. */
+/** Stores the session where the user asked; else in the keychain, or if there is none, in a file after saying so. */
 async function keep(
   env: Env,
   output: Output,
@@ -142,14 +142,14 @@ async function keep(
   }
 }
 
-/** A Linux without a session bus or a desktop that would start one has no keychain: that is how servers are. */
+/** Linux without a session bus, or a desktop that would start one, has no keychain. Servers are like that. */
 function mayHaveKeychain(env: Env): boolean {
   if (process.platform !== "linux") return true;
   if (env.DBUS_SESSION_BUS_ADDRESS || env.DISPLAY || env.WAYLAND_DISPLAY) return true;
   return Boolean(env.XDG_RUNTIME_DIR && existsSync(join(env.XDG_RUNTIME_DIR, "bus")));
 }
 
-/** The tokens of an earlier sign-in that were kept elsewhere must not stay there, forgotten. */
+/** Removes the tokens of an earlier sign-in from the other store, so they do not stay there forgotten. */
 async function removeOld(
   env: Env,
   output: Output,
@@ -164,21 +164,21 @@ async function removeOld(
   } catch (error) {
     if (!(error instanceof CredentialStoreError)) throw error;
     await output.note(
-      `tanvrit-compute: the tokens of the sign-in before may still be in ${old.place}: ${error.message}.`,
+      `tanvrit-compute: the tokens of the previous sign-in may still be in ${old.place}: ${error.message}.`,
     );
   }
 }
 
 const NAME_LIMIT_MS = 2_000;
 
-/** The system's name for this user, with what an account name may not have replaced. */
+/** The system's name for this user; characters that an account name may not have are replaced. */
 function localUserName(): string {
   const name = systemUserName()
     .replace(/[^A-Za-z0-9._@-]/g, "-")
     .slice(0, 64);
   if (accountName.safeParse(name).success) return name;
   throw new CliError("usage", `your name on this machine (${name}) cannot be used`, {
-    todo: "Give one with --user",
+    todo: "Give a name with --user",
   });
 }
 

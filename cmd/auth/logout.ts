@@ -8,8 +8,9 @@ import { chooseWorkspace, updateWorkspaces } from "../workspace/workspaces.ts";
 
 export const command = defineCommand({
   options: clientOptions,
-  examples: [{ line: "auth logout", does: "End the session of the current workspace" }],
-  details: "The nodes that were registered with the session take no new jobs; what runs there ends as usual.",
+  examples: [{ line: "auth logout", does: "Sign out of the current workspace" }],
+  details:
+    "Nodes that were registered with the session take no new jobs; jobs that run on them end as usual.",
   async run({ options, env, output }) {
     const workspace = await chooseWorkspace(env, options);
     const { name, url, known } = workspace;
@@ -20,7 +21,7 @@ export const command = defineCommand({
     }
     if (known.url !== url) {
       throw new CliError("not_signed_in", `workspace ${name} is signed in to ${known.url}, not to ${url}`, {
-        todo: "Leave --url and TANVRIT_URL out, or name that server's workspace with --workspace",
+        todo: "Omit --url and TANVRIT_URL, or name that server's workspace with --workspace",
       });
     }
     const client = new ComputeClient({
@@ -39,11 +40,11 @@ export const command = defineCommand({
     }));
     await output.note(
       failure
-        ? `Signed out of workspace ${name} here, but the server was not told: ${failure.message} Its tokens are removed here; whoever has a copy of them can go on until the server ends the session, by default 30 days after its last use.`
+        ? `Signed out of workspace ${name} here, but the server was not told: ${failure.message} The tokens are removed here; anyone with a copy of them can use it until the server ends the session, by default 30 days after its last use.`
         : `Signed out of workspace ${name}.`,
     );
     if (tokenOf(env) !== undefined) {
-      await output.note("TANVRIT_TOKEN is still set: commands go on signing in with it.");
+      await output.note("TANVRIT_TOKEN is still set: commands continue to sign in with it.");
     }
     if (options.json) await output.json({ workspace: name, url, serverTold: failure === undefined });
     return 0;

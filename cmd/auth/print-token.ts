@@ -5,7 +5,7 @@ import { CliError } from "../exit/failure.ts";
 import { chooseWorkspace } from "../workspace/workspaces.ts";
 import { isInsideJob } from "./inside-job.ts";
 
-/** Whoever is given a token cannot renew it, so one that ends soon is of little use. */
+/** Whoever gets a token cannot renew it, so a token that expires soon is of little use. */
 const GOOD_FOR_MS = 10 * 60_000;
 
 export const command = defineCommand({
@@ -16,11 +16,11 @@ export const command = defineCommand({
       does: 'For curl: -H "Authorization: Bearer $(tanvrit-compute auth print-token)"',
     },
   ],
-  details: `The token is good for 10 to 15 minutes; ask again for a fresh one. Whoever has it can do what you can. A job
-is not given one.`,
+  details: `The token is valid for 10 to 15 minutes; run the command again for a new one. Anyone who has it can do what you
+can. A job cannot get one.`,
   async run({ options, env, output }) {
     if (isInsideJob(env)) {
-      throw new CliError("not_signed_in", "a job gets no token of the person whose machine it runs on", {
+      throw new CliError("not_signed_in", "a job cannot get a token of the person whose machine it runs on", {
         todo: "Give the job a token of its own, as a variable or a secret",
       });
     }

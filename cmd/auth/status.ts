@@ -9,8 +9,10 @@ import { chooseWorkspace } from "../workspace/workspaces.ts";
 
 export const command = defineCommand({
   options: clientOptions,
-  examples: [{ line: "auth status || tanvrit-compute auth login", does: "Sign in where nobody is" }],
-  details: "Exits with 77 where nobody is signed in or the session has ended.",
+  examples: [
+    { line: "auth status || tanvrit-compute auth login", does: "Sign in unless somebody is signed in" },
+  ],
+  details: "Exits with 77 when nobody is signed in or the session has ended.",
   async run({ options, env, output }) {
     const workspace = await chooseWorkspace(env, options);
     const credentials = credentialsOf(env, workspace);
@@ -20,7 +22,7 @@ export const command = defineCommand({
     const whoami = await client.call("auth.whoami", {}).catch((error: unknown) => {
       if (!(error instanceof UnreachableError)) throw error;
       unreachable = error;
-      // Whom TANVRIT_TOKEN speaks for only the server can tell.
+      // Only the server knows whose token TANVRIT_TOKEN is.
       return session && workspace.known?.identity;
     });
     const store = workspace.known?.credentialStore;

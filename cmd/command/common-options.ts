@@ -2,14 +2,14 @@ import { z } from "zod";
 import { defineOptions, flagOption, optionNumber, optionText } from "../../shared/config/options.ts";
 import { durationMs } from "../../shared/duration.ts";
 
-/** Options of every command that prints something for programs. */
+/** Options of every command that can print JSON. */
 export const jsonOption = defineOptions({
-  json: flagOption("Print JSON; errors too, as one object on stderr", "Output and waiting"),
+  json: flagOption("Print JSON; an error is one JSON object on stderr", "Output and waiting"),
 });
 
 const upper = z.string().transform((text) => text.toUpperCase());
 
-/** `--status`, in any case, as often as wanted. */
+/** `--status`: repeatable, in upper or lower case. */
 export function statusOption<Status extends string>(what: string, statuses: readonly Status[]) {
   return {
     kind: "list",
@@ -17,24 +17,24 @@ export function statusOption<Status extends string>(what: string, statuses: read
     schema: z
       .array(upper.pipe(z.enum(statuses, { error: `must be one of ${statuses.join(", ")}` })))
       .optional(),
-    help: `Only ${what} that are ${statuses.join(", ")}`,
+    help: `Only ${what} with this status: ${statuses.join(", ")}`,
   } as const;
 }
 
 export const DEFAULT_LIST_LIMIT = 50;
 
-/** `--limit`; undefined where it is not given. */
+/** `--limit`; undefined when not given. */
 export function limitOption(what: string, defaultText = String(DEFAULT_LIST_LIMIT)) {
   return {
     kind: "value",
     placeholder: "N",
     schema: optionNumber({ min: 1, integer: true }).optional(),
     defaultText,
-    help: `The most ${what} to list`,
+    help: `List at most N ${what}`,
   } as const;
 }
 
-/** A day, which is one of UTC, or a time that says its zone: another would mean something else on every machine. */
+/** A day in UTC, or a time with its zone: without a zone it would mean a different moment on every machine. */
 const DATE_OR_TIME = /^\d{4}-\d{2}-\d{2}([T ].*(Z|[+-]\d{2}:?\d{2}))?$/i;
 
 /** A time, or how long ago. */
@@ -46,12 +46,12 @@ const sinceTime = optionText.transform((text, context) => {
   context.addIssue({
     code: "custom",
     message:
-      "must be a time with its zone, like 2026-01-31T12:00:00Z, or how long ago, as 90s, 30m, 2h, 7d or 1w",
+      "must be a time with its zone, like 2026-01-31T12:00:00Z, or how long ago, like 90s, 30m, 2h, 7d or 1w",
   });
   return z.NEVER;
 });
 
-/** `--since`; the help says what happened since then. */
+/** `--since`. `help` says what must have happened since then. */
 export function sinceOption(help: string) {
   return {
     kind: "value",

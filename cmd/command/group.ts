@@ -4,7 +4,7 @@ import type { CommandEntry } from "./command.ts";
 import { groupHelp } from "./help.ts";
 import { nearest } from "./nearest.ts";
 
-/** Words that name no single command: help where it was asked for, a usage error where not. */
+/** For words that name no single command: prints help if it was asked for, else throws a usage error. */
 export async function showGroup(
   commands: readonly CommandEntry[],
   words: readonly string[],
@@ -29,7 +29,7 @@ export async function showGroup(
   throw unknownCommand(commands, names);
 }
 
-/** What people type who come from elsewhere. */
+/** What people type who are used to other tools. */
 const MEANT: ReadonlyMap<string, string> = new Map(
   Object.entries({
     apply: "job submit --file",
@@ -60,7 +60,7 @@ function unknownCommand(commands: readonly CommandEntry[], names: readonly strin
   const typed = names.slice(0, 2).join(" ");
   const known = commands.find(({ path }) => path === typed || path === names[0]);
   if (known) {
-    return new CliError("usage", `options stand behind the name of a command, not before or inside it`, {
+    return new CliError("usage", "options go after the name of a command, not before or inside it", {
       todo: `See tanvrit-compute ${known.path} --help`,
     });
   }

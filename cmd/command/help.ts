@@ -3,50 +3,50 @@ import { type Look, PLAIN } from "../output/look.ts";
 import { joinPainted, type Painted, paint } from "../output/paint.ts";
 import type { Command, CommandEntry } from "./command.ts";
 
-/** Lines of help are no longer than this, however wide the terminal is; a wider one is hard to read. */
+/** Help lines are at most this long, however wide the terminal is: longer lines are hard to read. */
 const MOST_COLUMNS = 100;
-/** A right column that would be narrower than this stands below the left one. */
+/** If the right column would be narrower than this, it goes below the left one. */
 const LEAST_TEXT = 34;
-/** With fewer options than this a list is quicker to look through than headings. */
+/** With fewer options than this, a plain list is quicker to scan than headings. */
 const MANY_OPTIONS = 20;
 
-/** The help of all commands, or of those below one word as `job`. */
+/** The help of all commands, or of the group under one word such as `job`. */
 export function groupHelp(entries: readonly CommandEntry[], group = "", look: Look = PLAIN): Painted {
   const head = group
     ? `Usage: tanvrit-compute ${group} COMMAND`
     : "Tanvrit Compute: run jobs on your own machines.\n\nUsage: tanvrit-compute COMMAND";
   const shown = entries.filter((entry) => !entry.hidden);
   const rows = shown.map((entry): [string, string] => [entry.path, entry.summary]);
-  const foot = `See tanvrit-compute ${group ? `${group} ` : ""}COMMAND --help for one command.`;
+  const foot = `See tanvrit-compute ${group ? `${group} ` : ""}COMMAND --help for details of a command.`;
   const sections = [plain(`${head}\n`), section("Commands", table(rows, look), look)];
   return joinPainted([...sections, ...(group ? [] : general(look)), plain(`${foot}\n`)], "\n");
 }
 
-/** What counts for every command. */
+/** What applies to every command. */
 function general(look: Look): Painted[] {
   const variables: [string, string][] = [
     [
       "TANVRIT_HOME",
-      "Where settings, sign-ins, the server's data and the agent's work are kept (default: ~/.tanvrit)",
+      "Directory for settings, sign-ins, the server's data and the agent's work (default: ~/.tanvrit)",
     ],
-    ["TANVRIT_WORKSPACE", "The workspace to use, as --workspace"],
-    ["TANVRIT_URL", "The server's URL, as --url"],
-    ["TANVRIT_TOKEN", "An access token to use in place of a sign-in, as auth print-token prints it"],
+    ["TANVRIT_WORKSPACE", "The workspace to use, like --workspace"],
+    ["TANVRIT_URL", "The server's URL, like --url"],
+    ["TANVRIT_TOKEN", "An access token, from auth print-token, to use instead of a sign-in"],
   ];
   const codes: [string, string][] = [
     [
       "a job's",
-      "job run, job wait, and job submit and template run with --wait or --follow exit as the job did",
+      "job run and job wait, and job submit and template run with --wait or --follow, exit as the job did",
     ],
-    ["128 + n", "The job was ended by signal n"],
-    ["124, 130", "The job reached its time limit; it was cancelled, or left by Ctrl-C"],
-    ["64, 65, 66", "Wrong usage; wrong data; not found"],
+    ["128 + n", "Signal n ended the job"],
+    ["124, 130", "The job reached its time limit; it was cancelled, or Ctrl-C ended the wait"],
+    ["64, 65, 66", "Wrong usage; invalid data; not found"],
     ["69, 75", "The server cannot be reached; try again later"],
     ["77, 78", "Not signed in, or not allowed; wrong configuration"],
-    ["70, 74", "A mistake in this program or the server; output or state that cannot be written"],
+    ["70, 74", "A bug in this program or the server; output or state cannot be written"],
     [
       "1",
-      "A job failed without a code or could not be made, server check or --dry-run says no, or an agent cannot go on",
+      "A job failed without a code or could not be created, server check or --dry-run found a problem, or an agent cannot go on",
     ],
   ];
   const options: [string, string][] = [
@@ -86,7 +86,7 @@ export function usageLine(path: string, command: Command): string {
   return `Usage: ${words.join(" ")}`;
 }
 
-/** One list, or where there are many of them one for each group. */
+/** One list; with many options, one list per group. */
 function optionSections(options: OptionTable, look: Look): Painted[] {
   const help: [string, string] = ["-h, --help", "Show this help"];
   const entries = Object.entries(options);
@@ -94,7 +94,7 @@ function optionSections(options: OptionTable, look: Look): Painted[] {
     return [section("Options", table([...optionRows(entries), help], look), look)];
   }
   const groups = Map.groupBy(entries, ([, option]) => option.group);
-  // What is the command's own comes first.
+  // The command's own options come first.
   const shown = [undefined, ...optionGroups].filter((name) => groups.has(name));
   return shown.map((name, i) => {
     const rows = optionRows(groups.get(name) ?? []);
@@ -133,7 +133,7 @@ function widthOf(look: Look): number {
   return Math.min(look.columns ?? MOST_COLUMNS, MOST_COLUMNS);
 }
 
-/** Two columns; the right one is wrapped at the width of a page. */
+/** Two columns. The right one wraps at the page width. */
 function table(rows: readonly (readonly [string, string])[], look: Look): string {
   const left = Math.min(34, Math.max(...rows.map(([name]) => name.length)));
   const isNarrow = widthOf(look) - left - 4 < LEAST_TEXT;
@@ -147,7 +147,7 @@ function table(rows: readonly (readonly [string, string])[], look: Look): string
     .join("");
 }
 
-/** Paragraphs stand between empty lines and fill the width; what is indented stays as it was written. */
+/** Refills paragraphs, which empty lines separate, to the width. Indented text stays unchanged. */
 function paragraphs(text: string, width: number): string {
   return text
     .split("\n\n")
@@ -155,7 +155,7 @@ function paragraphs(text: string, width: number): string {
     .join("\n\n");
 }
 
-/** Lines of whole words, each behind the indent. */
+/** Lines of whole words, each after the indent. */
 function wrap(text: string, width: number, indent = ""): string {
   const lines = Bun.wrapAnsi(text, Math.max(1, width), { hard: false, trim: true }).split("\n");
   return lines.map((line) => `${indent}${line.trimEnd()}`).join("\n");

@@ -1,4 +1,4 @@
-/** The candidate that differs least from what was typed, if it is near enough to be meant. */
+/** The candidate closest to what was typed, if it is close enough to be what was meant. */
 export function nearest(typed: string, candidates: Iterable<string>): string | undefined {
   let best: string | undefined;
   let bestDistance = Math.max(2, Math.floor(typed.length / 3)) + 1;

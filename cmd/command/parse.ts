@@ -5,14 +5,14 @@ import type { Command } from "./command.ts";
 import { nearest } from "./nearest.ts";
 
 export interface ParsedArguments {
-  /** By option name; as `resolveOptions` takes them. */
+  /** By option name, as `resolveOptions` takes them. */
   flags: Record<string, unknown>;
   positionals: string[];
-  /** What stood behind `--`. */
+  /** The words after `--`. */
   rest: string[] | undefined;
 }
 
-/** Takes the words behind a command's name apart. Throws CliError `usage`. */
+/** Parses the words after a command's name. Throws CliError `usage`. */
 export function parseArguments(path: string, command: Command, words: readonly string[]): ParsedArguments {
   const end = words.indexOf("--");
   const own = end < 0 ? words : words.slice(0, end);
@@ -74,7 +74,7 @@ function checkPositionals(path: string, command: Command, given: readonly string
 }
 
 function missingDashes(path: string): string {
-  return `Put -- before the command that the job runs, as in: tanvrit-compute ${path} -- sh -c 'echo hello'`;
+  return `Put -- before the command that the job runs, for example: tanvrit-compute ${path} -- sh -c 'echo hello'`;
 }
 
 function usage(path: string, message: string, hint?: string): CliError {

@@ -15,7 +15,8 @@ export const command = defineCommand({
     { line: "completion zsh >> ~/.zshrc", does: "For zsh" },
     { line: "completion fish > ~/.config/fish/completions/tanvrit-compute.fish", does: "For fish" },
   ],
-  details: "Prints a script that completes commands and options in the shell. Make it anew after an upgrade.",
+  details:
+    "Prints a script that completes commands and options in the shell. Make a new one after an upgrade.",
   async run({ positionals, output, commands }) {
     const [shell = ""] = positionals;
     if (!Object.hasOwn(scripts, shell)) {

@@ -2,7 +2,7 @@ import type { CommandWords } from "./words.ts";
 
 const PROGRAM = "tanvrit-compute";
 
-/** The script of each shell that completes commands and options. */
+/** Each shell's script that completes commands and options. */
 export const scripts = { bash, zsh, fish } as const;
 export type Shell = keyof typeof scripts;
 
@@ -16,7 +16,7 @@ function bash(commands: readonly CommandWords[]): string {
   return `_tanvrit_compute() {
   local cur=\${COMP_WORDS[COMP_CWORD]} words="" word
   COMPREPLY=()
-  # What stands behind -- is the job's own.
+  # The words after -- are the job's own.
   for word in "\${COMP_WORDS[@]:1:$((COMP_CWORD - 1))}"; do [ "$word" = -- ] && return; done
   if [ "$COMP_CWORD" = 1 ]; then
     words="${firsts(commands).join(" ")} help --help --version"
@@ -38,7 +38,7 @@ complete -o default -F _tanvrit_compute ${PROGRAM}
 `;
 }
 
-/** zsh runs what bash runs. */
+/** zsh runs the script for bash. */
 function zsh(commands: readonly CommandWords[]): string {
   return `autoload -Uz compinit bashcompinit\ncompinit\nbashcompinit\n${bash(commands)}`;
 }
@@ -69,7 +69,7 @@ function firsts(commands: readonly CommandWords[]): string[] {
   return [...new Set(commands.map(({ path }) => path.split(" ")[0] ?? ""))];
 }
 
-/** The second words by their first one. */
+/** The second words, by first word. */
 function seconds(commands: readonly CommandWords[]): Map<string, string[]> {
   const pairs = commands.map(({ path }) => path.split(" ")).filter(([, second]) => second !== undefined);
   const groups = Map.groupBy(pairs, ([first]) => first ?? "");

@@ -1,7 +1,7 @@
 import type { Option } from "../../shared/config/options.ts";
 import type { CommandEntry } from "../command/command.ts";
 
-/** What may be typed: a command, as `job run`, with its options. */
+/** A command that people may type, such as `job run`, with its options. */
 export interface CommandWords {
   path: string;
   summary: string;

@@ -17,11 +17,11 @@ export async function connect(
   };
 }
 
-/** A server that was never reached is told soon; one that restarts under a running command is waited for. */
+/** A server that never answered is reported soon. A server that restarts under a running command is waited for. */
 const FIRST_ANSWER_MS = 2_000;
 const AWAY_MS = 10 * 60_000;
 
-/** How long a command keeps trying, and what it says meanwhile. */
+/** How long a command keeps trying, and what it prints meanwhile. */
 export function patience(output: Output, signal?: AbortSignal): Patience {
   let told = false;
   return {
@@ -29,10 +29,10 @@ export function patience(output: Output, signal?: AbortSignal): Patience {
     firstMs: FIRST_ANSWER_MS,
     awayMs: AWAY_MS,
     onAway: (error, answered) => {
-      // Where it was never there, the failure that follows says all.
+      // If it never answered, the failure that follows says everything.
       told = answered;
       if (!answered) return;
-      // A note that cannot be written must not end what it is about.
+      // A note that cannot be written must not end the command.
       output.note(`tanvrit-compute: ${error.message} Trying again…`).catch(() => undefined);
     },
     onBack: () => {

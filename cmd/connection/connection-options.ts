@@ -15,7 +15,7 @@ export const connectionOptions = defineOptions({
     placeholder: "NAME",
     env: "TANVRIT_WORKSPACE",
     schema: accountName.optional(),
-    defaultText: `the one chosen by workspace use, or ${DEFAULT_WORKSPACE}`,
+    defaultText: `chosen by workspace use, or ${DEFAULT_WORKSPACE}`,
     help: "The workspace to use",
   },
   url: {
@@ -24,7 +24,7 @@ export const connectionOptions = defineOptions({
     placeholder: "URL",
     env: "TANVRIT_URL",
     schema: serverUrl.optional(),
-    defaultText: `the workspace's, or ${DEFAULT_URL}`,
+    defaultText: `the workspace's URL, or ${DEFAULT_URL}`,
     help: "The server's URL",
   },
 });

@@ -6,17 +6,17 @@ import type { Output } from "../output/output.ts";
 import { formatTable } from "../output/table.ts";
 import { patience } from "./connect.ts";
 
-/** What stands for a job where its id is asked for. */
-export const JOB_HELP = "its id, the beginning of its id, its name, or @last for the one you submitted last";
+/** What a command accepts as a job. */
+export const JOB_HELP = "its id, the start of its id, its name, or @last for the job you submitted last";
 
 const LAST = "@last";
-/** How far back `@last` looks among the jobs of everybody. */
+/** How many jobs of all users `@last` looks through. */
 const MAX_LOOKED_AT = 1_000;
 const MAX_NAMED = 5;
 const MIN_PREFIX_DIGITS = 4;
 const DIGITS = /^[0-9a-hjkmnp-tv-z]+$/;
 
-/** What a person calls a thing: its id costs no request. */
+/** The id of the job that a person named. A full id costs no request. */
 export async function findJob(compute: Compute, text: string, output: Output): Promise<string> {
   if (jobId.safeParse(text).success) return text;
   refuseEmpty("job", text);
@@ -53,22 +53,22 @@ export async function findSchedule(compute: Compute, text: string, output: Outpu
 export function checkExecutionId(text: string): string {
   const result = executionId.safeParse(text);
   if (result.success) return text;
-  throw new CliError("usage", `${text} is no execution id: ${result.error.issues[0]?.message}`);
+  throw new CliError("usage", `${text} is not an execution id: ${result.error.issues[0]?.message}`);
 }
 
-/** A variable that was not set must not mean anything. */
+/** An unset shell variable must not select anything. */
 function refuseEmpty(kind: string, text: string): void {
-  if (text.trim() === "") throw new CliError("usage", `the ${kind} to act on is an empty text`);
+  if (text.trim() === "") throw new CliError("usage", `the ${kind} to act on is an empty string`);
 }
 
 interface Candidate {
   id: string;
   name: string | undefined;
-  /** For people, to tell several apart. */
+  /** Helps people tell several apart. */
   state: string;
 }
 
-/** Those with this name; where there are none, those whose id begins so. */
+/** The rows with this name; if there are none, the rows with an id that starts like this. */
 function called(prefix: string, text: string, rows: readonly Candidate[]): Candidate[] {
   const named = rows.filter((row) => row.name === text);
   const begin = beginningOf(prefix, text);
@@ -107,7 +107,7 @@ function only(kind: string, text: string, found: readonly Candidate[]): string {
   if (!first) {
     throw new CliError(
       "not_found",
-      `there is no ${kind} ${text}: neither as an id, nor as the beginning of one, nor as a name`,
+      `there is no ${kind} ${text}: it matches no id, no start of an id and no name`,
       {
         todo: `See tanvrit-compute ${kind} list`,
       },
@@ -118,14 +118,14 @@ function only(kind: string, text: string, found: readonly Candidate[]): string {
   const table = formatTable(["ID", "STATE", "NAME"], shown).split("\n").slice(1);
   throw new CliError(
     "bad_data",
-    `${text} means more than one ${kind}:\n${[...table.map((line) => `  ${line}`), ...more].join("\n")}`,
+    `${text} matches more than one ${kind}:\n${[...table.map((line) => `  ${line}`), ...more].join("\n")}`,
     {
       todo: "Give more of the id",
     },
   );
 }
 
-/** The job that this user submitted last; of an array the array. */
+/** The job this user submitted last; for a job of an array, the array. */
 async function lastJob(compute: Compute, output: Output): Promise<string> {
   const { userId } = await compute.client.call("auth.whoami", {});
   for await (const job of compute.jobs.list({ limit: MAX_LOOKED_AT }, patience(output))) {

@@ -10,13 +10,13 @@ type AskingWire = Wire<object, unknown>;
 
 const ANSWER_LIMIT_MS = 15_000;
 
-/** Where servers are looked for, and whose they must be. */
+/** Where to look for servers, and which account must own them. */
 export interface Place {
   lists: readonly string[];
   owner: number | undefined;
 }
 
-/** The server of a data directory. Root may ask anybody's. */
+/** Where the server of a data directory is. Root may ask any account's server. */
 export function placeOf(dataDir: string): Place {
   const list = signInDirectory(resolve(dataDir));
   const uid = process.getuid?.();
@@ -24,7 +24,7 @@ export function placeOf(dataDir: string): Place {
   return { lists: [list], owner };
 }
 
-/** The server's answer; undefined where nobody listens any more, or somebody else does. */
+/** The server's answer; undefined if nobody listens any more, or another account does. */
 export async function ask<Answer>(
   path: string,
   request: object,
@@ -51,7 +51,7 @@ export async function ask<Answer>(
           try {
             opened.data?.onData(bytes);
           } catch {
-            answered.resolve(undefined); // Whoever listens there is no server of ours.
+            answered.resolve(undefined); // What listens there is not our server.
           }
         },
         drain: (opened) => opened.data?.onDrain(),

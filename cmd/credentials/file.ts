@@ -6,8 +6,8 @@ import { tanvritHome } from "../../shared/config/home.ts";
 import { type CredentialStore, CredentialStoreError, parseStored, type StoredSession } from "./store.ts";
 
 /**
- * Files that only their owner can read, for machines without a keychain. One for each workspace, so that two processes
- * that renew two sessions at once cannot undo each other's work.
+ * Files that only their owner can read, for machines without a keychain. Each workspace has its own file, so two
+ * processes that renew different sessions at the same time cannot undo each other's work.
  */
 export class FileStore implements CredentialStore {
   readonly kind = "file";
@@ -49,7 +49,7 @@ export class FileStore implements CredentialStore {
 
   private failure(what: string, workspace: string, cause: unknown): CredentialStoreError {
     const why = (cause as Error).message;
-    const todo = `Let your account read and write ${this.place}, or set TANVRIT_HOME to a directory where it may`;
+    const todo = `Give your account read and write access to ${this.place}, or set TANVRIT_HOME to a directory where it has both`;
     return new CredentialStoreError(`cannot ${what} ${this.path(workspace)}: ${why}`, { cause, todo });
   }
 }

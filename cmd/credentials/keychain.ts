@@ -6,11 +6,11 @@ import { Output } from "../output/output.ts";
 import { type CredentialStore, CredentialStoreError, parseStored, type StoredSession } from "./store.ts";
 
 const SERVICE = "com.tanvrit.compute.cli";
-/** No workspace can have this name. The entry is there only for a moment. */
+/** No workspace can have this name. The entry exists only for a moment. */
 const PROBE = { service: SERVICE, name: "#unlocked" };
-/** A keychain may wait for a person to unlock it, or for a desktop that is not there. */
+/** A keychain may wait for a person to unlock it, or for a desktop that does not exist. */
 const LIMIT_MS = 2_000;
-/** The same where a person sits who can be asked for a password. */
+/** The same, if a person is there who can be asked for a password. */
 const PERSON_LIMIT_MS = 60_000;
 const ADVICE =
   "Unlock the keychain and try again, or keep the tokens in a file: " +
@@ -24,9 +24,9 @@ export class KeychainStore implements CredentialStore {
   private readonly personThere: boolean;
 
   constructor(env: Env) {
-    // Another TANVRIT_HOME is another person to us: its entries must not replace those of the usual one.
+    // Another TANVRIT_HOME counts as another person: its entries must not replace those of the usual home.
     const digest = createHash("sha256").update(tanvritHome(env)).digest("hex").slice(0, 12);
-    // No workspace's name can hold a #, so none reads like an entry of another home.
+    // No workspace name can contain a #, so none looks like an entry of another home.
     this.suffix = tanvritHome(env) === inAccountHome(env, ".tanvrit") ? "" : `#${digest}`;
     this.personThere = isPersonThere(env);
   }
@@ -51,7 +51,7 @@ export class KeychainStore implements CredentialStore {
     return { service: SERVICE, name: workspace + this.suffix };
   }
 
-  /** What `use` gives, or CredentialStoreError where that takes too long or fails. */
+  /** The result of `use`. Throws CredentialStoreError if it fails or takes too long. */
   private async bounded<T>(use: () => Promise<T>): Promise<T> {
     const limitMs = this.personThere ? PERSON_LIMIT_MS : LIMIT_MS;
     const late = Promise.withResolvers<never>();
@@ -71,8 +71,8 @@ export class KeychainStore implements CredentialStore {
 }
 
 /**
- * What `find` finds. A locked Secret Service answers as if it were empty; only a write makes it ask its owner for the
- * password, or fail where it cannot ask. So one is tried before an entry counts as missing.
+ * The result of `find`. A locked Secret Service answers as if it were empty; only a write makes it ask its owner for the
+ * password, or fail if it cannot ask. So a write is tried before an entry counts as missing.
  */
 async function evenIfLocked<T>(find: () => Promise<T | null>): Promise<T | undefined> {
   const found = await find();
@@ -82,7 +82,7 @@ async function evenIfLocked<T>(find: () => Promise<T | null>): Promise<T | undef
   return (await find()) ?? undefined;
 }
 
-/** Whether there is a terminal to say on that we wait, and a desktop on which the keychain can ask. */
+/** Whether there is a terminal where we can say that we wait, and a desktop where the keychain can ask. */
 function isPersonThere(env: Env): boolean {
   const desktop = process.platform !== "linux" || Boolean(env.DISPLAY || env.WAYLAND_DISPLAY);
   return desktop && isatty(2);
@@ -90,6 +90,6 @@ function isPersonThere(env: Env): boolean {
 
 function sayThatWeWait(): void {
   const line = `tanvrit-compute: waiting up to ${PERSON_LIMIT_MS / 1_000} s for the keychain; it may be asking you to unlock it.`;
-  // A note that cannot be written must not end what it is about.
+  // A note that cannot be written must not end the command.
   new Output().note(line).catch(() => undefined);
 }

@@ -6,11 +6,11 @@ import { type ChosenWorkspace, DEFAULT_URL } from "../workspace/workspaces.ts";
 import { openCredentialStore } from "./open.ts";
 import type { CredentialStore, StoredSession } from "./store.ts";
 
-/** An access token that ends sooner than this is renewed before it is used. */
+/** An access token that expires sooner than this is renewed before it is used. */
 const RENEW_BEFORE_MS = 30_000;
 const PROBE_LIMIT_MS = 2_000;
 
-/** There is no session, or no longer one. To whoever uses the client it is what a server would have answered. */
+/** There is no session, or it has ended. To the client's caller it looks like the server's own answer. */
 export class NotSignedInError extends ComputeError {
   readonly todo: string;
 
@@ -20,21 +20,21 @@ export class NotSignedInError extends ComputeError {
   }
 }
 
-/** How this process signs in: by TANVRIT_TOKEN as it is, else by the workspace's session, which renews itself. */
+/** How this process signs in: with TANVRIT_TOKEN unchanged, else with the workspace's session, which renews itself. */
 export function credentialsOf(env: Env, workspace: ChosenWorkspace): Credentials {
   const token = tokenOf(env);
   return token === undefined ? new SessionCredentials(env, workspace) : new GivenToken(token);
 }
 
-/** What TANVRIT_TOKEN holds; undefined: nothing, and the workspace's own sign-in counts. */
+/** The value of TANVRIT_TOKEN; undefined if it is empty, so the workspace's own sign-in is used. */
 export function tokenOf(env: Env): string | undefined {
   return env.TANVRIT_TOKEN?.trim() || undefined;
 }
 
 const TOKEN_TODO =
-  "Set TANVRIT_TOKEN to what tanvrit-compute auth print-token prints, or unset it to use the workspace's own sign-in";
+  "Set TANVRIT_TOKEN to the output of tanvrit-compute auth print-token, or unset it to use the workspace's own sign-in";
 
-/** A token from outside: used as it is, for it cannot be renewed here. What waits for a job outlives it by a ticket. */
+/** A token from outside. It cannot be renewed here, so it is used unchanged. A wait for a job outlives it by a ticket. */
 class GivenToken extends TokenCredentials {
   private readonly isToken: boolean;
 
@@ -45,7 +45,7 @@ class GivenToken extends TokenCredentials {
 
   override headers(request?: SentRequest): Promise<Record<string, string>> {
     if (this.isToken) return super.headers(request);
-    const why = "TANVRIT_TOKEN holds signs that no token has";
+    const why = "TANVRIT_TOKEN contains characters that no token has";
     throw new NotSignedInError("unauthenticated", why, TOKEN_TODO);
   }
 
@@ -54,14 +54,14 @@ class GivenToken extends TokenCredentials {
     const refused =
       why.code === "token_expired"
         ? new NotSignedInError("token_expired", "TANVRIT_TOKEN has expired", TOKEN_TODO)
-        : new NotSignedInError("unauthenticated", "TANVRIT_TOKEN is not valid at this server", TOKEN_TODO);
+        : new NotSignedInError("unauthenticated", "TANVRIT_TOKEN is not valid on this server", TOKEN_TODO);
     return Promise.reject(refused);
   }
 }
 
 /**
- * A workspace's stored session. Other processes share it and renew it too, so what is stored is read again before it is
- * renewed here: an old refresh token that comes back late would end the session.
+ * A workspace's stored session. Other processes share it and renew it too, so it is read again before it is renewed
+ * here: an old refresh token that arrives late would end the session.
  */
 export class SessionCredentials implements Credentials {
   private readonly env: Env;
@@ -79,13 +79,13 @@ export class SessionCredentials implements Credentials {
     try {
       return { authorization: `Bearer ${(await this.session()).accessToken}` };
     } catch (error) {
-      // Signing in needs the server, so a server that is not there is the first thing to say.
+      // Signing in needs the server, so report an unreachable server first.
       if (error instanceof NotSignedInError) await this.probe();
       throw error;
     }
   }
 
-  /** Throws UnreachableError where no server answers. */
+  /** Throws UnreachableError if no server answers. */
   private async probe(): Promise<void> {
     const client = new ComputeClient({ url: this.workspace.url });
     await client.call("auth.whoami", {}, { timeoutMs: PROBE_LIMIT_MS }).catch((error: unknown) => {
@@ -93,7 +93,7 @@ export class SessionCredentials implements Credentials {
     });
   }
 
-  /** The session with an access token that is good for so long, or a new one. Throws NotSignedInError. */
+  /** The session, renewed if its access token expires within this time. Throws NotSignedInError. */
   async session(goodForMs = RENEW_BEFORE_MS): Promise<StoredSession> {
     this.current ??= await this.load();
     if (isFresh(this.current, goodForMs)) return this.current;
@@ -101,7 +101,7 @@ export class SessionCredentials implements Credentials {
     return this.current;
   }
 
-  /** Gets a better access token than the one in use; callers at the same time share one renewal. */
+  /** Gets a newer access token. Callers at the same time share one renewal. */
   renew(): Promise<boolean> {
     this.renewal ??= this.renewOnce().finally(() => {
       this.renewal = undefined;
@@ -109,7 +109,7 @@ export class SessionCredentials implements Credentials {
     return this.renewal;
   }
 
-  /** What is stored for this workspace, if it is for this server. */
+  /** The session stored for this workspace. Throws NotSignedInError if there is none, or it is for another server. */
   async load(): Promise<StoredSession> {
     const { name, url, known } = this.workspace;
     const todo = this.loginTodo();

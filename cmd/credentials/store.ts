@@ -1,14 +1,14 @@
 import { z } from "zod";
 import { tokenSet } from "../../shared/auth.ts";
 
-/** A session's tokens, and the server they are for: they are sent to no other. */
+/** A session's tokens, and the URL of their server: they are sent to no other. */
 export const storedSession = tokenSet.extend({ url: z.string() });
 export type StoredSession = z.infer<typeof storedSession>;
 
 /**
- * Where the tokens of workspaces are kept. Several processes use it at once: `write` replaces a workspace's entry as a
- * whole and the last one stays; `read` gives a whole entry or undefined where there is none (or none that this version
- * understands); `remove` of what is not there is no error. All throw CredentialStoreError where the store cannot be used.
+ * Where workspaces' tokens are kept. Several processes use it at the same time. `write` replaces a workspace's whole
+ * entry, and the last write wins. `read` returns a whole entry, or undefined if there is none, or none that this version
+ * understands. `remove` of a missing entry is not an error. All throw CredentialStoreError if the store cannot be used.
  */
 export interface CredentialStore {
   readonly kind: "keychain" | "file";
@@ -29,12 +29,12 @@ export class CredentialStoreError extends Error {
   }
 }
 
-/** A stored text as a session; undefined for what an older or newer version left behind. */
+/** Parses a stored text; undefined if an older or newer version wrote it in another form. */
 export function parseStored(text: string): StoredSession | undefined {
   try {
     return storedSession.safeParse(JSON.parse(text)).data;
   } catch {
-    // Not JSON is not an entry of ours; signing in again replaces it.
+    // Not JSON, so not our entry; signing in again replaces it.
     return undefined;
   }
 }

@@ -12,7 +12,7 @@ export const command = defineCommand({
   ],
   details:
     "Credit pays for nodes of hosted pools (see credit prices); your own nodes cost nothing.\nEach month (UTC) begins " +
-    "with a grant, which is spent first and ends with the month.\nWhat an owner granted stays.",
+    "with a grant, which is spent first and expires with the month.\nCredit that an owner granted does not expire.",
   async run({ options, env, output }) {
     const { credits } = await connect(env, options);
     const balance = await credits.balance(patience(output));

@@ -10,7 +10,7 @@ const usd = optionText.transform((text, context) => {
   if (microUsd !== undefined && microUsd > 0) return microUsd;
   context.addIssue({
     code: "custom",
-    message: "must be an amount in US dollars above zero, as 12.50, with at most six places behind the point",
+    message: "must be an amount in US dollars above zero, like 12.50, with at most six decimal places",
   });
   return z.NEVER;
 });
@@ -27,14 +27,14 @@ const options = defineOptions({
   amount: {
     kind: "value",
     placeholder: "USD",
-    schema: z.string({ error: "is missing; give an amount in US dollars, as 12.50" }).pipe(usd),
-    help: "How much, in US dollars, as 12.50",
+    schema: z.string({ error: "is missing; give an amount in US dollars, like 12.50" }).pipe(usd),
+    help: "How much, in US dollars, like 12.50",
   },
   reason: {
     kind: "value",
     placeholder: "TEXT",
-    schema: required("a reason; it stands in the ledger"),
-    help: "Why; it stands in the ledger",
+    schema: required("a reason; the ledger shows it"),
+    help: "Why; the ledger shows it",
   },
   ...clientOptions,
 });
@@ -48,7 +48,7 @@ export const command = defineCommand({
     },
   ],
   details:
-    "Only an owner of the business may. What is granted does not end with the month. Prints the entry's id.",
+    "Only an owner of the business may do this. The credit does not expire with the month. Prints the entry's id.",
   async run({ options, env, output }) {
     const { credits } = await connect(env, options);
     const { user, amount: amountMicroUsd, reason } = options;
@@ -57,7 +57,7 @@ export const command = defineCommand({
     else {
       await output.result(entry.entryId);
       await output.note(
-        `${user} got ${formatUsd(entry.amountMicroUsd)}, and has ${formatUsd(entry.balanceMicroUsd)}.`,
+        `${user} got ${formatUsd(entry.amountMicroUsd)}, and now has ${formatUsd(entry.balanceMicroUsd)}.`,
       );
     }
     return 0;

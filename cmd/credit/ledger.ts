@@ -15,12 +15,12 @@ const options = defineOptions({
 export const command = defineCommand({
   options,
   examples: [
-    { line: "credit ledger", does: "What changed your credit last" },
+    { line: "credit ledger", does: "The latest changes to your credit" },
     { line: "credit ledger --since 30d --json", does: "A month of it, for a script" },
   ],
   details:
-    "RESERVE sets credit aside when a job goes to a hosted node, SETTLE is what it cost, RELEASE what came back.\nThe " +
-    "amounts add up to what is available.",
+    "RESERVE sets credit aside when a job goes to a hosted node, SETTLE is what it cost, RELEASE is what came back.\nThe " +
+    "amounts add up to the available credit.",
   async run({ options, env, output }) {
     const { credits } = await connect(env, options);
     const { since, limit = since === undefined ? DEFAULT_LIST_LIMIT : undefined } = options;

@@ -9,15 +9,15 @@ const HOUR_PLACES = 4;
 
 export const command = defineCommand({
   options: clientOptions,
-  examples: [{ line: "credit prices", does: "Which pools are paid for, and what an hour costs" }],
+  examples: [{ line: "credit prices", does: "Which pools cost money, and what an hour costs" }],
   details:
-    "A job is charged for what it asks for (one core and one GiB where it does not say),\nfrom the start of its command " +
-    "to its end, by the millisecond. With --json the prices are exact, for one second.",
+    "A job is charged for what it asks for (one core and one GiB by default),\nfrom the start of its command " +
+    "to its end, by the millisecond. With --json the prices are exact, per second.",
   async run({ options, env, output }) {
     const { credits } = await connect(env, options);
     const pools = await credits.prices(patience(output));
     if (pools.length === 0 && !options.json) {
-      await output.note("No pool is paid for here; every node is free.");
+      await output.note("No pool costs money here; every node is free.");
     }
     return showList(output, options, pools, {
       POOL: (one) => one.pool,

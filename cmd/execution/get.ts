@@ -7,7 +7,7 @@ import { formatFields } from "../output/format.ts";
 export const command = defineCommand({
   options: clientOptions,
   positionals: [{ name: "EXECUTION", help: "its id" }],
-  examples: [{ line: "execution get $id --json", does: "Everything that is known of one attempt" }],
+  examples: [{ line: "execution get $id --json", does: "Everything that is known about one attempt" }],
   async run({ options, positionals, env, output }) {
     const executionId = checkExecutionId(positionals[0] ?? "");
     const { executions } = await connect(env, options);

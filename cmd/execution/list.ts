@@ -9,19 +9,24 @@ import { formatAge } from "../output/format.ts";
 import { type Columns, showList } from "../output/list.ts";
 
 const options = defineOptions({
-  job: { kind: "value", placeholder: "JOB", schema: optionText.optional(), help: "Only those of this job" },
+  job: {
+    kind: "value",
+    placeholder: "JOB",
+    schema: optionText.optional(),
+    help: "Only executions of this job",
+  },
   node: {
     kind: "value",
     placeholder: "NODE",
     schema: optionText.optional(),
-    help: "Only those on this node",
+    help: "Only executions on this node",
   },
-  status: statusOption("those", executionStatus.options),
+  status: statusOption("executions", executionStatus.options),
   limit: limitOption("executions"),
   ...clientOptions,
 });
 
-/** What a terminal of 80 columns has no room for, beside two ids. */
+/** Columns that do not fit next to two ids on a terminal of 80 columns. */
 const SPARE = ["CPU S", "PEAK MB", "LINES", "ATTEMPT", "AGE"];
 
 export const command = defineCommand({

@@ -2,7 +2,7 @@ import type { ErrorCode } from "../../shared/errors.ts";
 import type { JobStatus } from "../../shared/job-state.ts";
 import { shownCode, TIMEOUT_CODE } from "../../shared/retry-rule.ts";
 
-/** The CLI's own exit codes: sysexits where there is one. Scripts depend on them. */
+/** The CLI's own exit codes, from sysexits if one fits. Scripts depend on them. */
 export const exitCodes = {
   ok: 0,
   failed: 1,
@@ -16,9 +16,9 @@ export const exitCodes = {
   notAllowed: 77,
   badConfiguration: 78,
   jobTimeout: TIMEOUT_CODE,
-  /** 128 + SIGINT: what a cancelled job exits with. */
+  /** 128 + SIGINT: the exit code for a cancelled job. */
   cancelled: 130,
-  /** 128 + SIGPIPE: whoever read our output has gone. */
+  /** 128 + SIGPIPE: the reader of our output has gone. */
   brokenPipe: 141,
 } as const;
 
@@ -55,7 +55,7 @@ export interface JobEnding {
   signal?: string;
 }
 
-/** What a command that waited for a job exits with: the job's own code, as a shell would tell it. */
+/** The exit code of a command that waited for a job: the job's own code, as a shell would report it. */
 export function exitCodeOfJob(job: JobEnding): number {
   if (job.status === "SUCCESS") return exitCodes.ok;
   if (job.status === "TIMEOUT") return exitCodes.jobTimeout;

@@ -3,7 +3,7 @@ import type { FieldError } from "../../shared/errors.ts";
 import { exitCodeOfProblem, exitCodes } from "./exit-codes.ts";
 import type { EndingSignal } from "./signals.ts";
 
-/** A failure that the CLI itself found. */
+/** A failure that the CLI itself detected. */
 export class CliError extends Error {
   override name = "CliError";
   readonly exitCode: number;
@@ -19,7 +19,7 @@ export class CliError extends Error {
   }
 }
 
-/** A signal ended a wait, and all that it asks for is done and told: the command dies of it. */
+/** A signal ended a wait, and everything it asks for is done and reported: now the command dies of it. */
 export class LeftError extends Error {
   override name = "LeftError";
   readonly signal: EndingSignal;
@@ -42,7 +42,7 @@ const codes = {
   bad_configuration: exitCodes.badConfiguration,
 } as const;
 
-/** What a failure becomes on stderr, and the exit code. With `--json` it is printed as it is. */
+/** A failure as stderr shows it, with its exit code. `--json` prints this object unchanged. */
 export interface Failure {
   code: string;
   message: string;
@@ -57,12 +57,12 @@ export interface Failure {
 
 const LOGIN_TODO = "Run tanvrit-compute auth login";
 
-/** The one place that knows what any thrown error means to whoever called the CLI. */
+/** The one place that turns any thrown error into a message and an exit code. */
 export function describeFailure(error: unknown): Failure {
   if (error instanceof CliError) {
     return { code: error.code, message: error.message, todo: error.todo, exitCode: error.exitCode };
   }
-  // By name, so that the modules of these classes are loaded only by the commands that need them.
+  // By name, so only the commands that need these classes load their modules.
   if (isNamed(error, "ComputeError")) return problemFailure(error as Error & ProblemLike);
   if (isNamed(error, "UnreachableError")) {
     return { code: "unreachable", message: error.message, exitCode: exitCodes.unreachable };
@@ -95,19 +95,19 @@ export function describeFailure(error: unknown): Failure {
     return { code: "bad_configuration", message: error.message, exitCode: exitCodes.badConfiguration };
   }
   if (isRefusedBySystem(error)) {
-    const todo = "Check the disk, the permissions and the limits of this account there";
+    const todo = "Check the disk, and this account's permissions and limits there";
     return { code: "io_error", message: error.message, todo, exitCode: exitCodes.ioError };
   }
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
   return {
     code: "internal",
     message: `unexpected failure: ${text}`,
-    todo: "This is a mistake in tanvrit-compute; please report it with the lines above",
+    todo: "This is a bug in tanvrit-compute; please report it with the lines above",
     exitCode: exitCodes.internal,
   };
 }
 
-/** An agent that gave up because of something exits as that would. */
+/** An agent that gave up exits with the code of what made it give up. */
 function exitCodeOfCause(cause: unknown): number {
   const { exitCode } = describeFailure(cause);
   return exitCode === exitCodes.internal ? exitCodes.failed : exitCode;
@@ -140,7 +140,7 @@ function todoOfProblem(error: ProblemLike, exitCode: number): string | undefined
   return error.retryAfterSeconds ? `Try again in ${error.retryAfterSeconds} s` : "Try again in a moment";
 }
 
-/** A full disk, a file that may not be written: the message names the call and, where there is one, the path. */
+/** A full disk or a missing permission, for example. The message names the system call and, if there is one, the path. */
 function isRefusedBySystem(error: unknown): error is Error {
   const { code, syscall } = (error ?? {}) as NodeJS.ErrnoException;
   return error instanceof Error && typeof syscall === "string" && /^E[A-Z0-9]+$/.test(code ?? "");

@@ -1,16 +1,16 @@
 import { readFileSync } from "node:fs";
 import { constants } from "node:os";
 
-/** The signals that end a command from outside: Ctrl-C, a supervisor or `timeout`, a terminal that closes. */
+/** The signals that end a command from outside: Ctrl-C, a supervisor or `timeout`, a closed terminal. */
 export const ENDING_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 export type EndingSignal = (typeof ENDING_SIGNALS)[number];
 
-/** How long the kernel may take to deliver a signal that we sent ourselves. */
+/** How long the kernel may take to deliver a signal that we send ourselves. */
 const DELIVERY_MS = 1_000;
 
 /**
- * Ends this process by the signal it got. A shell that sees a command end with 130 by itself takes it that the command
- * dealt with Ctrl-C, and goes on with its loop; one whose command died of SIGINT ends too.
+ * Ends this process by the signal it got. If a command exits with 130 by itself, the shell assumes that it handled
+ * Ctrl-C, and continues its loop. If the command dies of SIGINT, the shell ends too.
  */
 export async function dieOf(signal: EndingSignal): Promise<never> {
   process.removeAllListeners(signal);
@@ -19,7 +19,7 @@ export async function dieOf(signal: EndingSignal): Promise<never> {
   process.exit(128 + constants.signals[signal]);
 }
 
-/** The signals of these that whoever started us did not have ignored, as nohup and `&` in a script do. */
+/** The ending signals, except those our parent made us ignore, as nohup and `&` in a script do. */
 export function heededSignals(): EndingSignal[] {
   const ignored = ignoredMask();
   return ENDING_SIGNALS.filter((name) => !((ignored >> BigInt(constants.signals[name] - 1)) & 1n));
@@ -30,6 +30,6 @@ function ignoredMask(): bigint {
     const mask = /^SigIgn:\s*([0-9a-f]+)$/m.exec(readFileSync("/proc/self/status", "utf8"))?.[1];
     return BigInt(`0x${mask ?? "0"}`);
   } catch {
-    return 0n; // Not a Linux: there is no way to ask.
+    return 0n; // Not Linux: there is no way to ask.
   }
 }

@@ -1,4 +1,4 @@
-/** SIGTERM and SIGINT as two signals: the first asks to stop in order, the second to hurry. */
+/** SIGTERM and SIGINT as two abort signals: the first to arrive asks to stop gracefully, the second to hurry. */
 export function stopSignals(): { stop: AbortSignal; hurry: AbortSignal } {
   const stop = new AbortController();
   const hurry = new AbortController();

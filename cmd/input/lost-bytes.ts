@@ -3,8 +3,8 @@ import { readFileSync, readlinkSync } from "node:fs";
 import { CliError } from "../exit/failure.ts";
 
 /**
- * The runtime reads arguments, variables and paths as UTF-8, and puts U+FFFD in the place of what is none: another file
- * would be meant then, in silence. Where such a sign stands, the bytes tell whether somebody wrote it.
+ * The runtime reads arguments, variables and paths as UTF-8 and replaces invalid bytes with U+FFFD, which would silently
+ * name another file. Where that character appears, the raw bytes show whether somebody really wrote it.
  */
 const REPLACEMENT = "\uFFFD";
 const MAX_SHOWN = 200;
@@ -12,18 +12,18 @@ const MAX_SHOWN = 200;
 /** Throws CliError `usage` naming the first argument that is not UTF-8. */
 export function refuseLostArguments(words: readonly string[]): void {
   if (!words.some((word) => word.includes(REPLACEMENT))) return;
-  // What the runtime itself was started with stands before the words.
+  // The runtime's own arguments come before the words.
   const written = argumentBytes()?.slice(-words.length) ?? [];
   for (const [i, word] of words.entries()) {
     const bytes = written[i];
     if (!bytes || !word.includes(REPLACEMENT) || isUtf8(bytes)) continue;
     throw new CliError("usage", `argument ${i + 1} is not UTF-8 text: ${escaped(bytes)}`, {
-      todo: "Only UTF-8 reaches a job as it is. Rename the file, or write the bytes in a script that the job runs",
+      todo: "Only UTF-8 reaches a job unchanged. Rename the file, or put the bytes in a script that the job runs",
     });
   }
 }
 
-/** Throws CliError `bad_configuration` where one of these variables is not UTF-8. */
+/** Throws CliError `bad_configuration` if one of these variables is not UTF-8. */
 export function refuseLostVariables(
   names: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
@@ -38,7 +38,7 @@ export function refuseLostVariables(
   }
 }
 
-/** Throws CliError `bad_configuration` where the name of the working directory is not UTF-8. */
+/** Throws CliError `bad_configuration` if the path of the working directory is not UTF-8. */
 export function refuseLostDirectory(): void {
   if (!process.cwd().includes(REPLACEMENT)) return;
   const bytes = attempt(() => readlinkSync("/proc/self/cwd", { encoding: "buffer" }));
@@ -54,7 +54,7 @@ function argumentBytes(): Buffer[] | undefined {
   return process.platform === "darwin" ? attempt(darwinArguments) : bytesOf("/proc/self/cmdline");
 }
 
-/** Each text of a file of texts that end with a null byte. */
+/** The null-terminated strings in a file. */
 function bytesOf(path: string): Buffer[] | undefined {
   return attempt(() => {
     const all = readFileSync(path);
@@ -68,7 +68,7 @@ function bytesOf(path: string): Buffer[] | undefined {
   });
 }
 
-/** macOS has no /proc; its C library keeps what the process was started with. */
+/** macOS has no /proc; its C library keeps the process's arguments. */
 function darwinArguments(): Buffer[] {
   const { dlopen, FFIType, read, toArrayBuffer } = require("bun:ffi") as typeof import("bun:ffi");
   const { symbols } = dlopen("libSystem.B.dylib", {
@@ -85,7 +85,7 @@ function darwinArguments(): Buffer[] {
   });
 }
 
-/** A system that does not tell has told nothing against them. */
+/** A system that cannot be asked gives no reason to refuse anything. */
 function attempt<Value>(read: () => Value): Value | undefined {
   try {
     return read();
@@ -94,7 +94,7 @@ function attempt<Value>(read: () => Value): Value | undefined {
   }
 }
 
-/** As a shell writes it in `$'…'`. */
+/** The bytes as a shell writes them in `$'…'`. */
 function escaped(bytes: Buffer): string {
   const shown = [...bytes.subarray(0, MAX_SHOWN)].map((byte) => {
     if (byte === 0x5c || byte === 0x27) return `\\${String.fromCharCode(byte)}`;

@@ -6,12 +6,12 @@ import { FileError, parseYaml } from "../../shared/config/yaml.ts";
 import { CliError } from "../exit/failure.ts";
 import { firstLost } from "./read-file.ts";
 
-/** Nobody writes more by hand, and reading what a program wrote there instead would keep the program busy for minutes. */
+/** Nobody writes more by hand, and parsing something larger would keep the program busy for minutes. */
 const MAX_KIB = 256;
 
 /**
- * Reads the config file of a long-running command. One that was named must be there; a default one need not. One
- * that has a default place is read again when it changes, so it cannot be a pipe.
+ * Reads the config file of a long-running command. A named file must exist; the default file need not. If there is a
+ * default place, the file is read again when it changes, so it cannot be a pipe.
  * Throws CliError `bad_configuration` naming file, line and field.
  */
 export async function readConfigFile(
@@ -26,7 +26,7 @@ export async function readConfigFile(
     const missing = (error as { code?: string }).code === "ENOENT";
     const isLink = missing && isThere(path);
     if (missing && !isLink && file.named === undefined) return undefined;
-    const why = isLink ? "it is a link to a file that is not there" : "there is no such file";
+    const why = isLink ? "it is a link to a file that does not exist" : "there is no such file";
     const message =
       error instanceof FileError
         ? error.message
@@ -37,9 +37,9 @@ export async function readConfigFile(
 
 async function textOf(path: string, mayBePipe: boolean): Promise<string> {
   const about = await stat(resolve(path));
-  if (about.isDirectory()) throw new Error("it is a directory; a file is needed there");
-  if (about.isFIFO() && !mayBePipe) throw new Error("it is a pipe; a file that can be read again is needed");
-  if (about.size > MAX_KIB * 1024) throw new Error(`it is too large; it may have at most ${MAX_KIB} KiB`);
+  if (about.isDirectory()) throw new Error("it is a directory, not a file");
+  if (about.isFIFO() && !mayBePipe) throw new Error("it is a pipe; use a file, which can be read again");
+  if (about.size > MAX_KIB * 1024) throw new Error(`it is too large; the limit is ${MAX_KIB} KiB`);
   const bytes = await readFile(resolve(path));
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
@@ -49,7 +49,7 @@ async function textOf(path: string, mayBePipe: boolean): Promise<string> {
   }
 }
 
-/** Also where what is there is a link that leads nowhere. */
+/** True also for a link that leads nowhere. */
 function isThere(path: string): boolean {
   return lstatSync(resolve(path), { throwIfNoEntry: false }) !== undefined;
 }

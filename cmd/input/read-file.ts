@@ -5,7 +5,7 @@ import { isatty } from "node:tty";
 import { limits } from "../../shared/limits.ts";
 import { CliError } from "../exit/failure.ts";
 
-/** The name of a file as messages say it; `-` is standard input. */
+/** A file's name as messages show it; `-` is standard input. */
 export function fileName(file: string): string {
   return file === "-" ? "<stdin>" : file;
 }
@@ -21,9 +21,9 @@ export async function readTextFile(file: string): Promise<string> {
   );
 }
 
-/** Where in bytes that are not UTF-8 the first stands that is none; counted from 1. */
+/** Line and column, from 1, of the first byte that is not UTF-8. */
 export function firstLost(bytes: Buffer): { line: number; column: number } {
-  // A character that is more than one byte may be U+FFFD itself; so each line is looked at by itself.
+  // Valid text may contain U+FFFD itself, so find the invalid line first.
   let line = 1;
   for (let at = 0; ; line++) {
     const end = bytes.indexOf("\n", at);
@@ -44,7 +44,7 @@ function wellFormedLength(bytes: Buffer): number {
   return decoded.length;
 }
 
-/** What a file holds, `-` is standard input; also of a pipe or a device such as /dev/null, which cannot be polled. */
+/** A file's bytes; `-` is standard input. Also reads pipes, and devices such as /dev/null, which cannot be polled. */
 export async function* bytesIn(file: string): AsyncGenerator<Uint8Array, void, void> {
   const isDevice = (file === "-" ? fstatSync(0) : await stat(file)).isCharacterDevice();
   if (isDevice && !(file === "-" && isatty(0))) yield* createReadStream(file === "-" ? "/dev/stdin" : file);

@@ -21,12 +21,12 @@ export function refuseBoth(options: AttachValues): void {
   if (wait && follow) throw new CliError("usage", "--wait and --follow exclude each other");
   if (options["cancel-on-exit"] && !wait && !follow) {
     throw new CliError("usage", "--cancel-on-exit needs --wait or --follow", {
-      todo: "Without one of them this command ends before the job does",
+      todo: "Without either, this command ends before the job does",
     });
   }
 }
 
-/** What is done with a job that was just submitted: its id is printed, it is followed, or its end is waited for. */
+/** Handles a job that was just submitted: prints its id, follows it, or waits for its end. */
 export async function afterSubmit(
   compute: Compute,
   job: Job,

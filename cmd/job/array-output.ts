@@ -7,14 +7,14 @@ import type { Output } from "../output/output.ts";
 import { type Ended, endLine } from "./end-line.ts";
 import { LogWriter } from "./log-writer.ts";
 
-/** How many jobs of an array are followed at once; the others come when one of these is over. */
+/** How many jobs of an array are followed at once; the others follow as these end. */
 const FOLLOWED_AT_ONCE = 32;
-/** The most jobs that did not succeed that are named one by one. */
+/** At most this many jobs that did not succeed are listed one by one. */
 const MAX_NAMED = 20;
 
 export const prefixOption = {
   "no-prefix": flagOption(
-    "Of an array: print the lines as its jobs wrote them, without the name of the job before each",
+    "For an array: print the lines as its jobs wrote them, without the job's name in front",
     "Output and waiting",
   ),
 };
@@ -24,16 +24,16 @@ export interface ArrayOutputOptions {
   /** The output is data, not a view. */
   whole: boolean;
   tail?: number | undefined;
-  /** Lines stand as the jobs wrote them, without the name of their job. */
+  /** Lines are printed as the jobs wrote them, without the name of their job. */
   bare: boolean;
 }
 
-/** What a job of an array is called there: its name, or its index where it has none. */
+/** What the output calls a job of an array: its name, or its index if it has no name. */
 function elementName(job: Job): string {
   return job.name ?? `[${job.env.TANVRIT_ARRAY_INDEX}]`;
 }
 
-/** Prints the logs of an array's jobs as they are now, one job after the other in the order of the indexes. */
+/** Prints the logs of an array's jobs so far, one job after another in the order of their indexes. */
 export async function printArray(
   compute: Compute,
   array: Job,
@@ -49,8 +49,8 @@ export async function printArray(
 }
 
 /**
- * Shows what the jobs of an array write, whole lines only, while they run, and of each that does not succeed how it ended.
- * Resolves when the array is over, with its exit code.
+ * Shows what the jobs of an array write while they run, in whole lines, and how each job ended that did not succeed.
+ * Resolves with the array's exit code when it is over.
  */
 export async function followArray(
   compute: Compute,
@@ -62,13 +62,13 @@ export async function followArray(
   let incomplete: unknown;
   await prepareToFollow(compute, array, output, signal);
   const waiting = compute.jobs.list({ arrayId: array.jobId }, patience(output, signal));
-  // One page after the other is asked for, by whoever is free: a generator answers its callers in turn.
+  // Whichever worker is free fetches the next page: a generator answers its callers in turn.
   const work = async () => {
     for (;;) {
       const next = await waiting.next();
       if (next.done) return;
       await followElement(compute, next.value, output, signal, options).catch((error: unknown) => {
-        // What is missing of one is no reason to leave the others.
+        // Missing output of one job is no reason to leave the others.
         if (!(error instanceof CliError && error.code === "output_incomplete")) throw error;
         incomplete = error;
       });
@@ -81,7 +81,7 @@ export async function followArray(
   return exitCodeOfJob(ended);
 }
 
-/** Jobs whose turn comes later are followed by then with a token that may have expired. */
+/** Takes tickets for all jobs now: when the turn of a later job comes, the token may have expired. */
 async function prepareToFollow(
   compute: Compute,
   array: Job,
@@ -123,7 +123,7 @@ function sayElementEnd(output: Output, job: Job, ended: Ended): Promise<void> {
   return output.note(`tanvrit-compute: ${elementName(job)} ${endLine(ended)}`);
 }
 
-/** Names the jobs of an array that did not succeed, with how each ended. */
+/** Lists the jobs of an array that did not succeed, and how each ended. */
 export async function sayFailed(
   compute: Compute,
   array: Job,

@@ -5,35 +5,35 @@ import { LeftError } from "../exit/failure.ts";
 import { type EndingSignal, heededSignals } from "../exit/signals.ts";
 import { BrokenPipeError, type Output } from "../output/output.ts";
 
-/** A second Ctrl-C within this time means the job, not only our view of it. */
+/** A second Ctrl-C within this time cancels the job; a single one ends only our view of it. */
 const CANCEL_WITHIN_MS = 2_000;
-/** How long a command that is being ended itself waits for the end of the job that it cancels. */
+/** How long a command that is being ended waits for the end of the job that it cancels. */
 const CANCEL_LIMIT_MS = 10_000;
-/** Whoever does not take our output must not keep us from ending. */
+/** A reader that does not take our output must not keep us from ending. */
 const LEAVE_LIMIT_MS = 1_000;
 
-/** By whatever a wait is not let in any more, its jobs do not end with it. */
+/** Errors that end a wait because it lost its access. Its jobs go on. */
 const endedAccess = ["token_expired", "session_ended", "unauthenticated"];
 
 export const cancelOnExitOption = {
   "cancel-on-exit": flagOption(
-    "Cancel the job when this command is ended by Ctrl-C, TERM or HUP, or nobody reads its output any more",
+    "Cancel the job if Ctrl-C, TERM or HUP ends this command, or nobody reads its output any more",
     "Output and waiting",
   ),
 };
 
 export interface AttachOptions {
-  /** The job goes when we do. */
+  /** Cancel the jobs when this command is ended. */
   cancelOnExit?: boolean;
-  /** Called with what ends the view when the reader of our output goes. Returns what stops the watch. */
+  /** Calls `onGone`, which ends the view, when the reader of our output goes. Returns how to stop watching. */
   watchReader?: (onGone: () => void) => () => void;
 }
 
 /**
- * Runs something that waits for jobs while the signals keep their meaning. Ctrl-C once leaves the jobs alone and ends the
- * wait, twice cancels them and waits for their end, a third time ends the wait anyway; TERM and HUP end the wait. With
- * `cancelOnExit` each of them cancels the jobs first, and so does a reader that goes. Throws LeftError with the signal
- * where one ended the wait or the jobs, and BrokenPipeError where the reader did.
+ * Runs something that waits for jobs, and handles signals meanwhile. A first Ctrl-C leaves the jobs alone and ends the
+ * wait, a second cancels them and waits for their end, a third ends the wait anyway; TERM and HUP end the wait. With
+ * `cancelOnExit` each of them cancels the jobs first, and so does a reader that goes. Throws LeftError if a signal ended
+ * the wait or the jobs, and BrokenPipeError if the reader went.
  */
 export async function attached<T>(
   compute: Compute,
@@ -59,7 +59,7 @@ class Attachment {
   private readonly left = new AbortController();
   private readonly stops: (() => void)[] = [];
   private timer: ReturnType<typeof setTimeout> | undefined;
-  /** What ends us when the jobs are over. */
+  /** The signal that ends us when the jobs are over. */
   private endedBy: EndingSignal | undefined;
   private isCancelling = false;
 
@@ -82,7 +82,7 @@ class Attachment {
     return this.left.signal;
   }
 
-  /** Rejects when the wait was ended some time ago and still goes on. */
+  /** Rejects if the wait still goes on some time after it was ended. */
   leftInTime(): Promise<never> {
     return new Promise((_, reject) => {
       this.signal.addEventListener("abort", () =>
@@ -91,12 +91,12 @@ class Attachment {
     });
   }
 
-  /** The jobs are over because we were told to end. */
+  /** Throws if the jobs are over because a signal told us to end. */
   throwIfEnded(): void {
     if (this.endedBy && this.isCancelling) throw new LeftError(this.endedBy);
   }
 
-  /** Says and does what is due when the wait ends early. */
+  /** Does and reports what is needed when the wait ends early. */
   async leave(error: unknown): Promise<void> {
     if (error instanceof BrokenPipeError && this.options.cancelOnExit && !this.isCancelling) {
       await this.cancelAll(AbortSignal.timeout(CANCEL_LIMIT_MS)).catch((failure) =>
@@ -108,10 +108,10 @@ class Attachment {
     }
     if (endedAccess.includes((error as { code?: string }).code ?? "")) {
       this.tell(
-        `${this.jobs} ${this.goOn}. To go on waiting: tanvrit-compute job wait ${this.jobIds.join(" ")}`,
+        `${this.jobs} ${this.goOn}. To continue waiting: tanvrit-compute job wait ${this.jobIds.join(" ")}`,
       );
     }
-    // What was told last is written before we die, if anybody takes it.
+    // Write the last notes before we die, if anybody reads them.
     await Promise.race([this.output.settled(), Bun.sleep(LEAVE_LIMIT_MS)]);
   }
 
@@ -137,7 +137,7 @@ class Attachment {
       this.timer = setTimeout(() => this.detach(), CANCEL_WITHIN_MS);
     } else {
       clearTimeout(this.timer);
-      this.cancel(`cancelling ${this.jobs}; once more leaves without waiting for the end.`);
+      this.cancel(`cancelling ${this.jobs}; once more to leave without waiting for the end.`);
     }
   }
 
@@ -153,7 +153,7 @@ class Attachment {
   private async cancelAll(signal: AbortSignal): Promise<void> {
     for (const jobId of this.jobIds) {
       await this.compute.jobs.cancel(jobId, patience(this.output, signal)).catch((error) => {
-        // One that is over meanwhile needs no cancelling.
+        // A job that has ended meanwhile needs no cancelling.
         if ((error as { code?: string }).code !== "conflict") throw error;
       });
     }
@@ -177,7 +177,7 @@ class Attachment {
   }
 
   private tell(line: string, before = ""): void {
-    // A signal must work also where nobody reads what we say.
+    // A signal must work even if nobody reads what we say.
     this.output.note(`${before}tanvrit-compute: ${line}`).catch(() => undefined);
   }
 }

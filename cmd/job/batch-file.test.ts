@@ -5,7 +5,7 @@ import { makeScratch } from "../../tests/support/scratch.ts";
 import { readTextFile } from "../input/read-file.ts";
 import { BatchFile } from "./batch-file.ts";
 
-test("a pipe that gives its text once is checked as a whole, and all of it is submitted", async () => {
+test("a pipe, which can be read only once, is checked as a whole and then submitted as a whole", async () => {
   await using scratch = await makeScratch();
   const pipe = scratch.join("jobs");
   expect(Bun.spawnSync(["mkfifo", pipe]).exitCode).toBe(0);
@@ -18,13 +18,13 @@ test("a pipe that gives its text once is checked as a whole, and all of it is su
   expect(await writer.exited).toBe(0);
 });
 
-test("a pipe whose line never ends is refused as soon as it is longer than a job may be, and leaves nothing", async () => {
+test("a line from a pipe that never ends is refused once it is longer than a job may be, and leaves no file", async () => {
   const before = await spools();
   await expect(BatchFile.open("/dev/zero")).rejects.toThrow("is longer than a job may be");
   expect((await spools()).filter((name) => !before.includes(name))).toEqual([]);
 });
 
-test("a line that JSON would change in silence is refused with line and field", async () => {
+test("a line that JSON would silently change is refused with line and field", async () => {
   await using scratch = await makeScratch();
   const file = scratch.join("jobs.jsonl");
   const lines = ['{"command":"a"}', '{"command":"a","command":"b"}', '{"command":"a","env":{"V":1.10}}'];
@@ -37,10 +37,10 @@ test("a line that JSON would change in silence is refused with line and field", 
   ]);
 });
 
-test("a file of jobs may be a device, and one that gives nothing holds no job", async () => {
+test("a file of jobs may be a device; an empty device contains no job", async () => {
   await using batchFile = await BatchFile.open("/dev/null");
   const failure = await batchFile.check().catch((error: Error) => error);
-  expect((failure as Error).message).toBe("/dev/null holds no job; write one JSON object a line");
+  expect((failure as Error).message).toBe("/dev/null contains no job; write one JSON object per line");
   expect(await readTextFile("/dev/null")).toBe("");
 });
 

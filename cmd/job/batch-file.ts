@@ -10,15 +10,15 @@ import { CliError } from "../exit/failure.ts";
 import { dieOf, heededSignals } from "../exit/signals.ts";
 import { bytesIn, fileName, firstLost } from "../input/read-file.ts";
 
-/** After so many it is the file that is wrong, not its lines. */
+/** With this many, the file is wrong, not its lines. */
 const MAX_ISSUES = 100;
-/** Room for what stands around the jobs in a request. */
+/** Leaves room for what a request holds besides the jobs. */
 const MAX_BATCH_BYTES = limits.maxBodyBytes / 2;
-/** The most of a pipe that is put aside: 1 GiB. */
+/** The most that is spooled from a pipe: 1 GiB. */
 const MAX_PIPED_BYTES = 1024 * 1024 * 1024;
 const NEWLINE = 0x0a;
 
-/** A file of jobs, one JSON object a line, that can be read more than once. */
+/** A file of jobs, one JSON object per line, that can be read more than once. */
 export class BatchFile implements AsyncDisposable {
   private readonly stopHeeding: (() => void)[] = [];
 
@@ -28,7 +28,7 @@ export class BatchFile implements AsyncDisposable {
     private readonly scratch: string | undefined,
   ) {}
 
-  /** @param file `-` is stdin. It, and any other pipe, is put aside first: all is checked before any of it is sent. */
+  /** @param file `-` is stdin. Stdin and other pipes are spooled first, since all lines are checked before any is sent. */
   static async open(file: string): Promise<BatchFile> {
     if (file !== "-" && !(await isPipe(file))) return new BatchFile(file, file, undefined);
     const scratch = await mkdtemp(join(tmpdir(), "tanvrit-batch-"));
@@ -45,7 +45,7 @@ export class BatchFile implements AsyncDisposable {
     }
   }
 
-  /** What nobody ends must not fill the disk. */
+  /** Spools a pipe. A pipe that never ends must not fill the disk. */
   private async fill(spool: FileHandle, chunks: AsyncIterable<Uint8Array>): Promise<void> {
     let bytes = 0;
     let line = 1;
@@ -58,7 +58,7 @@ export class BatchFile implements AsyncDisposable {
       if (lineBytes > limits.maxBodyBytes) throw this.issue(line, "is longer than a job may be");
       if (bytes > MAX_PIPED_BYTES) {
         throw new CliError("bad_data", `${this.name} holds more than ${MAX_PIPED_BYTES} bytes`, {
-          todo: "Write the jobs to a file and name that; a file may be as long as it likes",
+          todo: "Write the jobs to a file and name that; a file may have any length",
         });
       }
       await spool.writeFile(chunk);
@@ -81,7 +81,7 @@ export class BatchFile implements AsyncDisposable {
     for (const stop of this.stopHeeding) stop();
   }
 
-  /** Resolves with how many jobs there are. Throws FileError with what is wrong, line by line. */
+  /** Resolves with the number of jobs. Throws FileError with what is wrong, line by line. */
   async check(): Promise<number> {
     const issues: FileIssue[] = [];
     let jobs = 0;
@@ -92,11 +92,12 @@ export class BatchFile implements AsyncDisposable {
       jobs++;
     }
     if (issues.length > 0) throw new FileError(issues);
-    if (jobs === 0) throw new CliError("bad_data", `${this.name} holds no job; write one JSON object a line`);
+    if (jobs === 0)
+      throw new CliError("bad_data", `${this.name} contains no job; write one JSON object per line`);
     return jobs;
   }
 
-  /** The jobs in order, as many at once as one request takes. */
+  /** The jobs in order, as many at a time as one request takes. */
   async *batches(): AsyncGenerator<BatchJob[], void, void> {
     let batch: BatchJob[] = [];
     let bytes = 0;
@@ -137,12 +138,12 @@ export class BatchFile implements AsyncDisposable {
     if (rest.trim() !== "") yield { text: rest, line: line + 1 };
   }
 
-  /** @param line how many are read so far. */
+  /** @param line the number of lines read so far. */
   private decode(decoder: TextDecoder, chunk: Uint8Array, line: number): string {
     try {
       return decoder.decode(chunk, { stream: true });
     } catch {
-      // What stands first may be the rest of a character.
+      // The chunk may begin with the rest of a character.
       const start = chunk.findIndex((byte) => (byte & 0xc0) !== 0x80);
       const lost = firstLost(Buffer.from(chunk.subarray(Math.max(0, Math.min(start, 3)))));
       throw this.issue(line + lost.line, "is not UTF-8 text");
@@ -166,9 +167,9 @@ export class BatchFile implements AsyncDisposable {
   }
 }
 
-/** What gives its text once only, as `<(…)` of a shell. */
+/** Whether the file can be read only once, like a shell's `<(…)`. */
 async function isPipe(file: string): Promise<boolean> {
-  // What is not there is told when it is read.
+  // A missing file is reported when it is read.
   const about = await stat(file).catch(() => undefined);
   return about !== undefined && !about.isFile() && !about.isDirectory();
 }
@@ -184,7 +185,7 @@ function readJob(text: string, file: string, line: number): { job: BatchJob } | 
   const checked = batchJob.safeParse(read.value);
   if (checked.success && read.issues.length === 0) return { job: checked.data };
   try {
-    // All JSON is YAML, and that reader knows where in the text a field stands.
+    // All JSON is YAML, and the YAML reader knows where in the text a field is.
     return { job: parseYaml(text, file, batchJob) };
   } catch (error) {
     if (!(error instanceof FileError)) throw error;

@@ -15,11 +15,15 @@ export const command = defineCommand({
   }),
   positionals: [jobsOrFilter],
   examples: [
-    { line: "job cancel $id && tanvrit-compute job wait $id", does: "And wait until it is gone" },
-    { line: "job cancel --status queued --name 'train-*'", does: "All that have not started yet" },
+    {
+      line: "job cancel $id && tanvrit-compute job wait $id",
+      does: "Cancel a job and wait until it is over",
+    },
+    { line: "job cancel --status queued --name 'train-*'", does: "Cancel all that have not started yet" },
   ],
-  details: `A queued job is CANCELLED at once. A running one gets SIGTERM or its --stop-signal, after its grace SIGKILL, and is
-CANCELLED when its processes are gone. A filter chooses among the jobs that are there when the command begins.`,
+  details: `A queued job is CANCELLED immediately. A running job gets SIGTERM or its --stop-signal, then SIGKILL after its
+grace time, and is CANCELLED when its processes are gone. A filter chooses among the jobs that exist when the command
+begins.`,
   async run({ options, positionals, env, output }) {
     const selection = selectionOrIds(positionals, options);
     const compute = await connect(env, options);

@@ -7,11 +7,11 @@ const NOTE_EVERY_MS = 1_000;
 
 interface ChangeOptions {
   json: boolean;
-  /** Of a retry. */
+  /** Only for a retry. */
   "with-dependents"?: boolean;
 }
 
-/** Cancels, retries or deletes what a filter chooses, and says how far it is while it takes long. */
+/** Cancels, retries or deletes the jobs that a filter chooses, and reports its progress if that takes long. */
 export async function changeMatching(
   compute: Compute,
   what: Change,
@@ -23,7 +23,7 @@ export async function changeMatching(
   const onProgress = ({ changed }: MatchingCounts) => {
     if (performance.now() - notedAtMs < NOTE_EVERY_MS) return;
     notedAtMs = performance.now();
-    // What cannot be told must not end what it is about.
+    // A note that cannot be written must not end the command.
     output.note(`tanvrit-compute: ${changed} so far…`).catch(() => undefined);
   };
   const options = { ...patience(output), onProgress };
@@ -41,7 +41,7 @@ type Change = keyof typeof DONE | "retry";
 function sentence(what: keyof typeof DONE, { matched, changed }: MatchingCounts): string {
   const done = DONE[what];
   if (matched === 0)
-    return `no job was ${done}: none matches that ${what === "cancel" ? "is not over" : "is over"}`;
+    return `no job was ${done}: no ${what === "cancel" ? "unfinished" : "finished"} job matches`;
   const rest = matched - changed;
   const jobs = `${counted(changed, "job")} ${done}`;
   if (rest > 0 && what === "delete")
@@ -50,10 +50,10 @@ function sentence(what: keyof typeof DONE, { matched, changed }: MatchingCounts)
 }
 
 function retriedSentence({ matched, changed, left, queuedAgain, skippedDependents }: RetriedCounts): string {
-  if (matched === 0) return "no job was queued again: none matches that is over";
+  if (matched === 0) return "no job was queued again: no finished job matches";
   const parts = [`${counted(queuedAgain, "job")} queued again`, ...changedBefore(matched - changed - left)];
   if (left > 0) {
-    parts.push(`${left} left as they are: what they come after did not end as it must and is not retried`);
+    parts.push(`${left} left unchanged: what they come after did not end as it must and is not retried`);
   }
   if (skippedDependents > 0) {
     parts.push(
@@ -64,5 +64,5 @@ function retriedSentence({ matched, changed, left, queuedAgain, skippedDependent
 }
 
 function changedBefore(jobs: number): string[] {
-  return jobs > 0 ? [`${jobs} more matched and had been changed already`] : [];
+  return jobs > 0 ? [`${jobs} more matched but had been changed already`] : [];
 }

@@ -10,27 +10,27 @@ import { exitCodes } from "../exit/exit-codes.ts";
 import { changeMatching } from "./change-matching.ts";
 import { filterOptions, jobsOrFilter, selectionOrIds } from "./filter-options.ts";
 
-/** Why a job is still there. */
+/** Why a job was not deleted. */
 const REFUSED: Record<Exclude<JobDeletion, "deleted">, string> = {
   "not-found": "there is no such job",
   open: "it is not over; cancel it first with job cancel",
-  needed: "a job that waits comes after it; cancel that one first, or wait for it",
+  needed: "a waiting job comes after it; cancel that job first, or wait for it",
   "in-array": "it belongs to an array; delete the array",
 };
 
 export const command = defineCommand({
   options: defineOptions({
     ...filterOptions,
-    all: flagOption("Delete every job that is over"),
+    all: flagOption("Delete every finished job"),
     ...clientOptions,
   }),
   positionals: [jobsOrFilter],
   examples: [
-    { line: "job delete $id", does: "With its executions and its log" },
-    { line: "job delete --name 'sweep-*' --status failed", does: "All of them that failed" },
+    { line: "job delete $id", does: "Delete a job with its executions and its log" },
+    { line: "job delete --name 'sweep-*' --status failed", does: "Delete all of these that failed" },
   ],
-  details: `Deletes jobs that are over: their executions and logs go with them, and an array takes its jobs along. What was
-charged stays in the ledger. This cannot be undone. A server deletes old jobs by itself: see server --keep-jobs.`,
+  details: `Deletes finished jobs with their executions and logs, and an array with its jobs. What was charged stays in the
+ledger. This cannot be undone. A server deletes old jobs by itself: see server --keep-jobs.`,
   async run({ options, positionals, env, output }) {
     const selection = selectionOrIds(positionals, options);
     const compute = await connect(env, options);

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { resolveOptions } from "../../shared/config/options.ts";
 import { dockerFlags, dockerOf, mountOf } from "./docker-options.ts";
 
-test("a mount is written as for docker's command line, in either of its ways", () => {
+test("a mount is written as on docker's command line, in either of its forms", () => {
   expect(mountOf("/data:/in:ro")).toEqual({ type: "bind", source: "/data", target: "/in", readOnly: true });
   expect(mountOf("/data:/in")).toEqual({ type: "bind", source: "/data", target: "/in" });
   expect(mountOf("cache:/srv/cache:rw")).toEqual({
@@ -26,17 +26,17 @@ test("a mount is written as for docker's command line, in either of its ways", (
   expect(mountOf("type=tmpfs,destination=/t")).toEqual({ type: "tmpfs", target: "/t" });
 });
 
-test("a mount that means nothing says why", () => {
+test("a mount that cannot be understood says why", () => {
   expect(() => mountOf("./data:/in")).toThrow(/must be absolute/);
   expect(() => mountOf("/data:/in:rx")).toThrow(/colon too many/);
-  expect(() => mountOf("type=bind,from=/a,target=/b")).toThrow(/from is no field of a mount/);
+  expect(() => mountOf("type=bind,from=/a,target=/b")).toThrow(/from is not a field of a mount/);
   expect(() => mountOf("type=bind,source=/a")).toThrow(/it has no target/);
   for (const name of ["constructor", "toString", "__proto__"]) {
-    expect(() => mountOf(`type=bind,${name}=/a,target=/b`)).toThrow(`${name} is no field of a mount`);
+    expect(() => mountOf(`type=bind,${name}=/a,target=/b`)).toThrow(`${name} is not a field of a mount`);
   }
 });
 
-test("an init is there unless it is left out", () => {
+test("a container has an init unless --no-init is given", () => {
   const given = (flags: object) => dockerOf(resolveOptions(dockerFlags, { flags: { ...flags }, env: {} }));
   expect(given({})).toBeUndefined();
   expect(given({ "no-init": true })).toEqual({ init: false });

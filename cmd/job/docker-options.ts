@@ -26,7 +26,7 @@ export const dockerFlags = defineOptions({
     placeholder: "PROGRAM",
     schema: z.string().optional(),
     defaultText: "the image's own",
-    help: "What runs in the container, with the command behind it; an empty one takes the image's away",
+    help: "The program that runs in the container, with the command as its arguments; empty removes the image's own",
   },
   mount: {
     kind: "list",
@@ -49,10 +49,10 @@ export const dockerFlags = defineOptions({
     placeholder: "USER[:GROUP]",
     schema: optionText.optional(),
     defaultText: "the image's own",
-    help: "Who the container runs as",
+    help: "The user that the container runs as",
   },
   "no-init": flagOption(
-    "Without an init: the image's own program is process 1, as those with an /init need",
+    "Run without an init: the image's own program is process 1, as images with an /init need",
     "Containers",
   ),
   pull: {
@@ -61,21 +61,21 @@ export const dockerFlags = defineOptions({
     placeholder: "WHEN",
     schema: optionText.optional(),
     defaultText: "missing",
-    help: "Whether the image is fetched: always, missing, never",
+    help: "When to pull the image: always, missing, never",
   },
   "cap-add": {
     kind: "list",
     group: "Containers",
     placeholder: "CAP",
     schema: z.array(optionText).optional(),
-    help: "A capability more than the few that containers get",
+    help: "Add a capability to the few that containers get",
   },
   "cap-drop": {
     kind: "list",
     group: "Containers",
     placeholder: "CAP",
     schema: z.array(optionText).optional(),
-    help: "One of the few to do without, or ALL",
+    help: "Drop one of those few capabilities, or ALL",
   },
   shm: {
     kind: "value",
@@ -90,20 +90,20 @@ export const dockerFlags = defineOptions({
     group: "Containers",
     placeholder: "N",
     schema: optionNumber({ min: 1, integer: true, unit: "processes" }).optional(),
-    help: "Processes and threads the container may have at once",
+    help: "How many processes and threads the container may have at once",
   },
   registry: {
     kind: "value",
     group: "Containers",
     placeholder: "LOGIN",
     schema: optionText.optional(),
-    help: "Pull with this login of the node's agent.yaml",
+    help: "Pull with this login from the node's agent.yaml",
   },
 });
 
 type DockerValues = OptionValues<typeof dockerFlags>;
 
-/** The part of a manifest's `docker` that these options stand for; undefined where none was given. The schema says what may stand there. */
+/** These options as the `docker` of a manifest; undefined if none was given. The schema checks the values. */
 export function dockerOf(options: DockerValues): JobManifestInput["docker"] {
   const given = Object.entries({
     entrypoint: options.entrypoint,
@@ -128,7 +128,7 @@ interface Mount {
   readOnly?: boolean;
 }
 
-/** A mount as docker's own command line writes it, in either of its ways. */
+/** A mount, written in either form of docker's own command line. */
 export function mountOf(text: string): Mount {
   return /^[a-z]+=|^readonly\b|^ro\b/.test(text) ? mountOfFields(text) : mountOfPaths(text);
 }
@@ -151,7 +151,10 @@ function mountOfFields(text: string): Mount {
     const key = own(keys, name);
     const value = rest.length === 0 ? undefined : rest.join("=");
     if (key === undefined) {
-      throw wrongMount(text, `${name} is no field of a mount; there are type, source, target and readonly`);
+      throw wrongMount(
+        text,
+        `${name} is not a field of a mount; the fields are type, source, target and readonly`,
+      );
     }
     if (key === "readOnly") mount[key] = value === undefined || value === "true" || value === "1";
     else if (value) mount[key] = value;
@@ -165,13 +168,13 @@ function mountOfPaths(text: string): Mount {
   const parts = text.split(":");
   const mode = parts.length > 1 && /^(ro|rw)$/.test(parts.at(-1) ?? "") ? parts.pop() : undefined;
   const [first = "", target, ...more] = parts;
-  if (more.length > 0) throw wrongMount(text, "there is a colon too many, or its mode is not ro or rw");
+  if (more.length > 0) throw wrongMount(text, "it has a colon too many, or its mode is not ro or rw");
   const readOnly = mode === "ro" ? { readOnly: true } : {};
   if (target === undefined) return { type: "volume", target: first, ...readOnly };
   if (first.startsWith(".") || first.startsWith("~")) {
     throw wrongMount(
       text,
-      "a path of the node must be absolute; which directory is the current one is not known there",
+      "a path on the node must be absolute; the node does not know your current directory",
     );
   }
   return { type: first.startsWith("/") ? "bind" : "volume", source: first, target, ...readOnly };

@@ -8,7 +8,7 @@ import { joinPainted, paint } from "../output/paint.ts";
 import { fitLines } from "./fit-table.ts";
 import { namingFile } from "./submit-manifest.ts";
 
-/** Says where such a job could run, and what it would cost. Exits with 0 where some node could ever run it, else with 1. */
+/** Shows where such a job could run, and what it would cost. Resolves with 0 if any node could ever run it, else with 1. */
 export async function dryRun(
   compute: Compute,
   manifest: JobManifestInput,

@@ -1,6 +1,6 @@
 import { safeLine } from "../../shared/terminal-text.ts";
 
-/** What is known of how a job ended. */
+/** What is known about how a job ended. */
 export interface Ended {
   jobId: string;
   status: string;
@@ -14,6 +14,6 @@ export interface Ended {
 export function endLine(job: Ended): string {
   const ownEnd = job.signal ?? (job.exitCode ? `exit code ${job.exitCode}` : undefined);
   const why = [job.reason ?? ownEnd, job.message].filter(Boolean).join(": ");
-  // A message that came from a node must not look like a line of ours.
+  // A message from a node must not look like a line of our own.
   return `${job.jobId} ${job.status}${why ? `: ${safeLine(why)}` : ""}`;
 }

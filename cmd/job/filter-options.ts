@@ -5,14 +5,14 @@ import { jobStatus } from "../../shared/job-state.ts";
 import { sinceOption, statusOption } from "../command/common-options.ts";
 import { CliError } from "../exit/failure.ts";
 
-/** The options that choose jobs; a job must meet all that are given. */
+/** The options that choose jobs. A job must match every option that is given. */
 export const filterOptions = defineOptions({
   status: statusOption("jobs", jobStatus.options),
   name: {
     kind: "value",
     placeholder: "GLOB",
     schema: optionText.optional(),
-    help: "Only jobs of this name; * stands for any characters, ? for one, \\ takes the next as it is",
+    help: "Only jobs with this name; * matches any characters, ? matches one, \\ makes the next one literal",
   },
   label: {
     kind: "list",
@@ -35,7 +35,7 @@ export const jobsOrFilter = {
   name: "JOB",
   repeat: true,
   optional: true,
-  help: "the ids or names of jobs, where no filter chooses them",
+  help: "ids or names of jobs, unless a filter chooses them",
 } as const;
 
 type FilterValues = OptionValues<typeof filterOptions>;
@@ -45,8 +45,8 @@ export function selectionOf({ status, name, label, since, array }: FilterValues)
 }
 
 /**
- * The filter of a command that also takes ids: undefined where ids were given. What would change every job needs
- * `--all`, since a variable that was not set must not mean all of them.
+ * The filter of a command that also takes ids; undefined if ids were given. To change every job takes `--all`, since an
+ * unset shell variable must not mean all jobs.
  */
 export function selectionOrIds(
   jobIds: readonly string[],
@@ -56,15 +56,12 @@ export function selectionOrIds(
   const hasFilter = Object.values(selection).some((value) => value !== undefined);
   if (jobIds.length > 0) {
     if (hasFilter || options.all) {
-      throw new CliError(
-        "usage",
-        "ids of jobs exclude --all, --status, --name, --label, --since and --array",
-      );
+      throw new CliError("usage", "job ids exclude --all, --status, --name, --label, --since and --array");
     }
     return undefined;
   }
   if (hasFilter || options.all) return selection;
   throw new CliError("usage", "no job was named", {
-    todo: "Give ids of jobs, or choose by --status, --name, --label, --since or --array; --all means every job",
+    todo: "Give job ids, or choose by --status, --name, --label, --since or --array; --all means every job",
   });
 }

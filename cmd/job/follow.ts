@@ -11,7 +11,7 @@ import { sayWhyItWaits } from "./say-waiting.ts";
 
 /**
  * Shows a job's output until it is over. Resolves with the job's exit code. On a terminal it keeps up with the job and
- * marks what it leaves out; elsewhere the output is data, and every byte comes, however slow the reader.
+ * marks what it leaves out; elsewhere the output is data, and every byte is written, however slow the reader.
  */
 export function followJob(
   compute: Compute,
@@ -46,12 +46,12 @@ export function followJob(
   return attached(compute, [jobId], output, view, { cancelOnExit, watchReader });
 }
 
-/** Both streams go to somebody who looks on. */
+/** Both streams go to somebody who watches. */
 function isView(): boolean {
   return isatty(1) && isatty(2);
 }
 
-/** Says how a job ended where its exit code alone does not. */
+/** Says how a job ended if its exit code alone does not. */
 async function sayEnd(output: Output, end: Ended): Promise<void> {
   if (end.status === "SUCCESS" || (end.status === "FAILED" && !end.reason && !end.message)) return;
   const { exitCode: _exitCode, signal: _signal, ...said } = end;

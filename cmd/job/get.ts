@@ -11,7 +11,7 @@ import { countsOf } from "./job-counts.ts";
 export const command = defineCommand({
   options: clientOptions,
   positionals: [{ name: "JOB", help: JOB_HELP }],
-  examples: [{ line: "job get $id --json", does: "Everything that is known of it" }],
+  examples: [{ line: "job get $id --json", does: "Everything that is known about it" }],
   async run({ options, positionals, env, output }) {
     const compute = await connect(env, options);
     const { jobs } = compute;
@@ -30,7 +30,7 @@ const HOLDS = {
   array: "the jobs of the array",
 } as const;
 
-/** What a person wants to see first comes first; what is not set or empty is left out. */
+/** What a person wants to see first comes first; unset and empty fields are left out. */
 function describe(job: Job): Record<string, unknown> {
   const { status, unschedulableReason, exitCode, signal, reason, message } = job;
   const { cpu, memoryMb, gpuCount } = job.resources;
@@ -59,11 +59,11 @@ function describe(job: Job): Record<string, unknown> {
     cpu: cpu || undefined,
     memoryMb: memoryMb || undefined,
     gpuCount: gpuCount || undefined,
-    // Names alone: values of variables are often secrets, and a terminal is often seen by others.
+    // Only names: the values of variables are often secrets, and others often see a terminal.
     env: Object.keys(job.env).join(", ") || undefined,
     timeoutSeconds: job.timeoutSeconds,
     priority: job.priority || undefined,
-    // An array is never tried itself; its jobs are.
+    // An array never runs; only its jobs do.
     attempt: job.array === undefined ? job.attempt : undefined,
     retries: job.maxRetries > 0 ? `${job.retryCount} of ${job.maxRetries}` : undefined,
     executionId: job.executionId,

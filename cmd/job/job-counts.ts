@@ -1,7 +1,7 @@
 import type { Job } from "../../sdk/index.ts";
 import { jobStatus } from "../../shared/job-state.ts";
 
-/** Of an array: `12 SUCCESS, 3 RUNNING, 5 QUEUED`, what is over first. */
+/** The job counts of an array, finished jobs first: `12 SUCCESS, 3 RUNNING, 5 QUEUED`. */
 export function countsOf({ jobsByStatus }: Job): string | undefined {
   const counts = jobStatus.options.toReversed().flatMap((status) => {
     const count = jobsByStatus?.[status];

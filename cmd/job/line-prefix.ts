@@ -1,11 +1,11 @@
 type Stream = "stdout" | "stderr";
 
-/** So much of a line is gathered before it is cut, for jobs that write without an end. */
+/** How much of a line is gathered before it is cut, for jobs that never end a line. */
 const MAX_LINE_BYTES = 1024 * 1024;
 
 /**
- * Puts a name before the lines of one of several jobs that write to the same place. A line is handed on when it is whole:
- * half of one and half of another would be neither.
+ * Puts a name before the lines of one of several jobs that write to the same place. A line is passed on only when it is
+ * whole, so that the lines of different jobs do not mix.
  */
 export class LinePrefix {
   private readonly prefix: Uint8Array;
@@ -16,7 +16,7 @@ export class LinePrefix {
     this.prefix = Buffer.from(prefix);
   }
 
-  /** A line that is whole with this piece; undefined where it goes on. */
+  /** The line that this piece completes; undefined if the line goes on. */
   add(stream: Stream, piece: Uint8Array, partial: boolean): Uint8Array | undefined {
     this.pieces[stream].push(piece);
     this.lengths[stream] += piece.length;

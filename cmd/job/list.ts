@@ -12,11 +12,11 @@ import { filterOptions, selectionOf } from "./filter-options.ts";
 const options = defineOptions({
   ...filterOptions,
   limit: limitOption("jobs"),
-  all: flagOption("List them all, however many"),
+  all: flagOption("List all of them, however many"),
   ...clientOptions,
 });
 
-/** In a word or two; `job why` has the rest. */
+/** What a job waits for, in a word or two; `job why` has the rest. */
 function waitsFor({ status, hold, unschedulableReason, notBefore, concurrency, array }: Job): string {
   if (status !== "QUEUED" || array !== undefined) return "";
   if (unschedulableReason !== undefined) return "no node can run it";
@@ -28,8 +28,8 @@ function waitsFor({ status, hold, unschedulableReason, notBefore, concurrency, a
 export const command = defineCommand({
   options,
   examples: [
-    { line: "job list --status running --status queued", does: "What is not over yet" },
-    { line: "job list --name 'train-*' --since 7d --all --json", does: "Everything of a week, for a script" },
+    { line: "job list --status running --status queued", does: "What is queued or running" },
+    { line: "job list --name 'train-*' --since 7d --all --json", does: "All of a week, for a script" },
   ],
   async run({ options, env, output }) {
     const { all: isAll, limit } = options;

@@ -8,14 +8,14 @@ import { LinePrefix } from "./line-prefix.ts";
 
 type LogData = Extract<LogEvent, { event: "log" }>["data"];
 
-/** So many characters are taken before the reader has to have them. */
+/** How many characters may wait to be written before the reader must take them. */
 const MAX_AHEAD = 256 * 1024;
 
 export interface LogWriterOptions {
   json: boolean;
-  /** The output is data, not a view: what is missing of it is a failure. */
+  /** The output is data, not a view: if part of it is missing, that is a failure. */
   whole: boolean;
-  /** Of one of several jobs that write to the same place: its lines come whole, and with its name. */
+  /** For one of several jobs that write to the same place: its lines come whole, and with its name. */
   element?: LogElement;
 }
 
@@ -23,14 +23,14 @@ export interface LogElement {
   jobId: string;
   name: string;
   index: number;
-  /** Its lines stand as it wrote them, without its name. */
+  /** Its lines are printed as it wrote them, without its name. */
   bare: boolean;
 }
 
 /**
- * Writes a job's log as the job wrote it: stdout to stdout, stderr to stderr, an unfinished line unfinished. Goes ahead
- * of the reader by a bounded amount, so that lines that come together are written together; what is still on its way
- * is waited for at the end (`await using`).
+ * Writes a job's log as the job wrote it: stdout to stdout, stderr to stderr, an unfinished line unfinished. Runs ahead
+ * of the reader by a bounded amount, so lines that arrive together are written together. Disposal (`await using`) waits
+ * for the writes that are still pending.
  */
 export class LogWriter implements AsyncDisposable {
   private readonly output: Output;
@@ -39,7 +39,7 @@ export class LogWriter implements AsyncDisposable {
   private written: Promise<unknown> = Promise.resolve();
   private failure: { error: unknown } | undefined;
   private missing = 0;
-  /** What the log says of output that nobody has any more. */
+  /** What the log says about output that is lost. */
   private lost: string | undefined;
   private attempt = 0;
   private readonly lines: LinePrefix | undefined;
@@ -51,7 +51,7 @@ export class LogWriter implements AsyncDisposable {
     if (element && !json) this.lines = new LinePrefix(element.bare ? "" : `${safeLine(element.name)}: `);
   }
 
-  /** Throws what a write before this one met. */
+  /** Throws the failure of an earlier write. */
   async write(event: LogEvent): Promise<void> {
     if (event.event === "log") {
       this.sayAttempt(event.data.attempt);
@@ -68,17 +68,17 @@ export class LogWriter implements AsyncDisposable {
     if (this.ahead >= MAX_AHEAD || this.failure) await this.flush();
   }
 
-  /** To be called behind the last event. Throws where the output is data and a part of it did not come. */
+  /** Call this after the last event. Throws if the output is data and a part of it is missing. */
   expectWhole(jobId: string): void {
     if (this.options.whole && this.lost !== undefined) {
-      const what = `a part of the output of job ${jobId} is missing, as its log says: ${this.lost}`;
+      const what = `a part of the output of job ${jobId} is missing; its log says: ${this.lost}`;
       throw new CliError("output_incomplete", what);
     }
     if (this.missing === 0) return;
     throw new CliError(
       "output_incomplete",
       `${this.missing} lines of the output are missing: the server could not read them back in time`,
-      { todo: `Look at the server's log, then read it again: tanvrit-compute job logs ${jobId}` },
+      { todo: `Check the server's log, then read it again: tanvrit-compute job logs ${jobId}` },
     );
   }
 
@@ -110,7 +110,7 @@ export class LogWriter implements AsyncDisposable {
     this.hand(this.output.note(line), line.length);
   }
 
-  /** Between two attempts stands which one begins; lines in JSON say it themselves. */
+  /** Between two attempts, says which one begins. Lines in JSON say it themselves. */
   private sayAttempt(attempt: number): void {
     if (this.attempt > 0 && attempt > this.attempt && !this.options.json) this.note(`attempt ${attempt}`);
     this.attempt = Math.max(this.attempt, attempt);
@@ -144,7 +144,7 @@ export class LogWriter implements AsyncDisposable {
     return { jobId, index, seq, stream, attempt, at, text, encoding, bytes, partial, lost };
   }
 
-  /** As it was written; a terminal, which takes texts alone, gets U+FFFD for what is none. */
+  /** Writes the bytes unchanged; a terminal takes only text, so it gets U+FFFD for bytes that are not text. */
   private put(stream: "stdout" | "stderr", piece: string | Uint8Array): Promise<void> {
     const isBytes = typeof piece !== "string" && !isatty(stream === "stdout" ? 1 : 2);
     const shown = typeof piece === "string" || isBytes ? piece : Buffer.from(piece).toString("utf8");

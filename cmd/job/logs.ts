@@ -12,14 +12,14 @@ import { followJob } from "./follow.ts";
 import { LogWriter } from "./log-writer.ts";
 
 const options = defineOptions({
-  follow: { ...flagOption("Go on with what the job writes until it is over"), short: "f" },
+  follow: { ...flagOption("Continue with what the job writes until it is over"), short: "f" },
   tail: {
     kind: "value",
     short: "n",
     placeholder: "N",
     schema: optionNumber({ min: 0, max: 1_000_000, integer: true }).optional(),
     defaultText: "all",
-    help: "Only the last so many of the lines so far",
+    help: "Only the last N of the lines so far",
   },
   attempt: {
     kind: "value",
@@ -36,13 +36,13 @@ export const command = defineCommand({
   options,
   positionals: [{ name: "JOB", help: JOB_HELP }],
   examples: [
-    { line: "job logs -f $id", does: "Look on while it runs" },
+    { line: "job logs -f $id", does: "Watch while it runs" },
     { line: "job logs --previous $id", does: "What the attempt before the last one wrote" },
     { line: "job logs --json $id", does: "Each line as an object with its stream and time" },
   ],
   details: `The job's stdout goes to stdout and its stderr to stderr, byte for byte, over all its attempts; a line on stderr says
-where the next attempt begins. Of an array the logs of all its jobs are shown, each line behind the name of its
-job. Exits with 0 when the log was printed, however the job ended.`,
+where the next attempt begins. For an array, the logs of all its jobs are shown, each line after the name of its job.
+Exits with 0 when the log was printed, however the job ended.`,
   async run({ options, positionals, env, output }) {
     refuseContradictions(options);
     const compute = await connect(env, options);
@@ -78,19 +78,19 @@ async function printLog(compute: Compute, job: Job, output: Output, options: Log
   }
 }
 
-/** Behind every line of an attempt. */
+/** Comes after every line of an attempt. */
 const LAST_SEQ = "9".repeat(15);
 
-/** The one attempt that was asked for. */
+/** The attempt that was asked for. */
 function attemptOf(job: Job, { attempt, previous }: LogsOptions): number | undefined {
   if (attempt === undefined && !previous) return undefined;
   if (job.array !== undefined) {
-    throw new CliError("usage", "an array has no attempts of its own; its jobs have", {
-      todo: `Name one of them; tanvrit-compute job list --array ${job.jobId} lists them`,
+    throw new CliError("usage", "an array has no attempts of its own; its jobs do", {
+      todo: `Name one of its jobs; tanvrit-compute job list --array ${job.jobId} lists them`,
     });
   }
   const wanted = attempt ?? job.attempt - 1;
   if (wanted >= 1 && wanted <= job.attempt) return wanted;
   const has = `job ${job.jobId} has had ${counted(job.attempt, "attempt")}`;
-  throw new CliError("not_found", previous ? `${has}, and so none before the last one` : has);
+  throw new CliError("not_found", previous ? `${has}, so there is none before the last one` : has);
 }

@@ -15,7 +15,7 @@ import { fileName, readTextFile } from "../input/read-file.ts";
 import { dockerFlags, dockerOf } from "./docker-options.ts";
 import { afterOf, concurrencyOf, retryList } from "./manifest-words.ts";
 
-/** The options that describe a job; each stands for a field of the manifest and wins over the file's. */
+/** The options that describe a job. Each sets a field of the manifest and wins over the file. */
 export const manifestOptions = defineOptions({
   name: {
     kind: "value",
@@ -30,7 +30,7 @@ export const manifestOptions = defineOptions({
     placeholder: "TYPE",
     schema: optionText.optional(),
     defaultText: "COMMAND, or DOCKER with --image",
-    help: `What kind of job it is: ${jobTypesInWords}`,
+    help: `The kind of job: ${jobTypesInWords}`,
   },
   ...dockerFlags,
   label: {
@@ -46,7 +46,7 @@ export const manifestOptions = defineOptions({
     group: "Where it runs",
     placeholder: "NAME",
     schema: optionText.min(1).optional(),
-    help: "Run only on the node of this name; short for --label node.name=NAME",
+    help: "Run only on the node with this name; short for --label node.name=NAME",
   },
   pool: {
     kind: "value",
@@ -61,35 +61,35 @@ export const manifestOptions = defineOptions({
     group: "Where it runs",
     placeholder: "EXPR",
     schema: optionText.optional(),
-    help: "Run only on nodes whose labels meet this, as gpu.memoryMb>=24000,os in (linux,darwin),!spot",
+    help: "Run only on nodes with labels that match this, like gpu.memoryMb>=24000,os in (linux,darwin),!spot",
   },
   cpu: {
     kind: "value",
     group: "Where it runs",
     placeholder: "N",
     schema: optionNumber({ min: 0, unit: "cores" }).optional(),
-    help: "Cores the job takes of a node while it runs",
+    help: "Cores that the job takes on its node while it runs",
   },
   memory: {
     kind: "value",
     group: "Where it runs",
     placeholder: "MB",
     schema: optionNumber({ min: 0, integer: true, unit: "megabytes" }).optional(),
-    help: "Memory the job takes of a node while it runs",
+    help: "Memory that the job takes on its node while it runs",
   },
   gpus: {
     kind: "value",
     group: "Where it runs",
     placeholder: "N",
     schema: optionNumber({ min: 0, integer: true, unit: "GPUs" }).optional(),
-    help: "GPUs the job takes of a node while it runs",
+    help: "GPUs that the job takes on its node while it runs",
   },
   timeout: {
     kind: "value",
     group: "Limits and retries",
     placeholder: "SECONDS",
     schema: optionNumber({ min: 0, unit: "seconds" }).optional(),
-    defaultText: "as long as it takes",
+    defaultText: "no limit",
     help: "End the job after this long",
   },
   grace: {
@@ -98,7 +98,7 @@ export const manifestOptions = defineOptions({
     placeholder: "SECONDS",
     schema: optionNumber({ min: 0, unit: "seconds" }).optional(),
     defaultText: "10",
-    help: "Between SIGTERM and SIGKILL when the job is cancelled or times out",
+    help: "Time between SIGTERM and SIGKILL when the job is cancelled or times out",
   },
   "stop-signal": {
     kind: "value",
@@ -106,7 +106,7 @@ export const manifestOptions = defineOptions({
     placeholder: "SIGNAL",
     schema: optionText.optional(),
     defaultText: "TERM",
-    help: "Ask the job to end with this signal instead of SIGTERM, as INT, QUIT, RTMIN+3",
+    help: "Ask the job to end with this signal instead of SIGTERM, like INT, QUIT or RTMIN+3",
   },
   "max-retries": {
     kind: "value",
@@ -121,36 +121,36 @@ export const manifestOptions = defineOptions({
     group: "Limits and retries",
     placeholder: "MIB",
     schema: optionNumber({ min: 0, unit: "MiB" }).optional(),
-    defaultText: "what the server keeps",
-    help: "Keep no more than this much output of each attempt; the rest is dropped",
+    defaultText: "the server's limit",
+    help: "Keep at most this much output of each attempt; the rest is dropped",
   },
   "retry-on": {
     kind: "value",
     group: "Limits and retries",
     placeholder: "LIST",
     schema: optionText.optional(),
-    help: "Try again only after these exit codes, signals and reasons, as 75,128-159,SIGKILL,NodeLost",
+    help: "Try again only after these exit codes, signals and reasons, like 75,128-159,SIGKILL,NodeLost",
   },
   "not-before": {
     kind: "value",
     group: "When, and in which order",
     placeholder: "TIME",
     schema: optionText.optional(),
-    help: "Start no sooner: a time like 2026-01-31T12:00:00Z, or from now on like +90s, +10m, +2h, +1d",
+    help: "Start no sooner than this: a time like 2026-01-31T12:00:00Z, or a time from now like +90s, +10m, +2h, +1d",
   },
   "queue-ttl": {
     kind: "value",
     group: "When, and in which order",
     placeholder: "SECONDS",
     schema: optionNumber({ min: 0, unit: "seconds" }).optional(),
-    help: "End the job as TIMEOUT when no node has taken it for so long",
+    help: "End the job as TIMEOUT if no node takes it within this time",
   },
   "start-timeout": {
     kind: "value",
     group: "Limits and retries",
     placeholder: "SECONDS",
     schema: optionNumber({ min: 0, unit: "seconds" }).optional(),
-    help: "Count an attempt as failed when its node has not started it for so long",
+    help: "Count an attempt as failed if its node does not start it within this time",
   },
   priority: {
     kind: "value",
@@ -158,7 +158,7 @@ export const manifestOptions = defineOptions({
     placeholder: "N",
     schema: optionNumber({ integer: true }).optional(),
     defaultText: "0",
-    help: "Higher runs first; write a negative one as --priority=-1",
+    help: "Higher runs first; write a negative number as --priority=-1",
   },
   env: {
     kind: "list",
@@ -174,28 +174,28 @@ export const manifestOptions = defineOptions({
     placeholder: "DIR",
     schema: optionText.optional(),
     defaultText: "a fresh directory of the job's own",
-    help: "Where on the node the command runs",
+    help: "The directory on the node where the command runs",
   },
   array: {
     kind: "value",
     group: "When, and in which order",
     placeholder: "INDEXES[%N]",
     schema: optionText.optional(),
-    help: "One job for each index (TANVRIT_ARRAY_INDEX), at most N of them at once, as 1-100%8, 1,3,5 or 0-15:4",
+    help: "One job per index (TANVRIT_ARRAY_INDEX), at most N of them at once, like 1-100%8, 1,3,5 or 0-15:4",
   },
   after: {
     kind: "list",
     group: "When, and in which order",
     placeholder: "ID[:HOW]",
     schema: z.array(optionText).optional(),
-    help: "Run when that job is over and ended as success (the default), failure or any; else skip",
+    help: "Run when that job has ended, if it ended as HOW: success (the default), failure or any; otherwise skip",
   },
   "concurrency-group": {
     kind: "value",
     group: "When, and in which order",
     placeholder: "GROUP",
     schema: optionText.optional(),
-    help: "Of the jobs of this group only so many run at once; the others wait in order",
+    help: "Limit how many jobs of this group run at once; the others wait in order",
   },
   "concurrency-limit": {
     kind: "value",
@@ -203,7 +203,7 @@ export const manifestOptions = defineOptions({
     placeholder: "N",
     schema: optionNumber({ min: 1, integer: true }).optional(),
     defaultText: "1",
-    help: "How many of the group may run at once",
+    help: "How many jobs of the group may run at once",
   },
   "cancel-in-progress": flagOption(
     "Cancel the earlier jobs of the group instead of waiting for them",
@@ -221,13 +221,13 @@ export const manifestOptions = defineOptions({
     kind: "value",
     group: "What it runs",
     placeholder: "KEY",
-    // It travels in a header. An empty one is most likely a variable that was not set: to go on without would submit twice.
+    // It travels in a header. An empty key is most likely an unset variable: going on without a key could submit twice.
     schema: optionText
       .regex(/^[!-~]([ -~]{0,253}[!-~])?$/, {
-        error: "must be 1 to 255 letters, digits and other ASCII signs",
+        error: "must be 1 to 255 letters, digits and other ASCII characters",
       })
       .optional(),
-    help: "Submitting again with the same key gives the first job again",
+    help: "Submitting again with the same key returns the first job",
   },
 });
 
@@ -241,7 +241,7 @@ export function firstGiven(
   return names.find((name) => options[name] !== undefined && options[name] !== false);
 }
 
-/** The job that options, file and the words behind `--` describe together. */
+/** The job that the options, the file and the words after `--` describe together. */
 export async function buildManifest(
   options: ManifestValues,
   argv: readonly string[] | undefined,
@@ -282,7 +282,7 @@ export async function buildManifest(
   const checked = jobManifest.safeParse({ ...base, ...given });
   if (checked.success) return checked.data;
   const issues = issuesOf(checked.error).map((issue) => ({ ...issue, field: String(issue.path[0] ?? "") }));
-  // Each field of the file was checked by itself; together, or with the flags, they may be wrong all the same.
+  // Each field of the file was checked by itself; together, or with the flags, they may still be wrong.
   const ofFile = issues.every(({ field }) => !(field in given) && field in base);
   const lines = issues.map(({ path, field, message }) =>
     field in base && !(field in given)
@@ -310,17 +310,17 @@ async function readManifest(file: string): Promise<FileManifest> {
 function commandMissing(file: string | undefined): CliError {
   if (file === undefined) {
     return new CliError("usage", "no command to run was given", {
-      todo: "Put it behind --, as in: tanvrit-compute job submit -- python train.py",
+      todo: "Put it after --, for example: tanvrit-compute job submit -- python train.py",
     });
   }
   return new CliError("bad_data", `${fileName(file)}: command: is missing`, {
-    todo: "Add it to the file, or give the command behind --",
+    todo: "Add it to the file, or give the command after --",
   });
 }
 
-/** What a field is called on the command line, where the option has another name. */
+/** What a field is called on the command line, if the option has another name. */
 const flagOfField: Record<string, string> = {
-  docker: "the options of a container",
+  docker: "the container options",
   "docker.mounts": "--mount",
   "docker.capAdd": "--cap-add",
   "docker.capDrop": "--cap-drop",
@@ -339,7 +339,7 @@ const flagOfField: Record<string, string> = {
   "concurrency.limit": "--concurrency-limit",
   "resources.memoryMb": "--memory",
   "resources.gpuCount": "--gpus",
-  command: "the command behind --",
+  command: "the command after --",
 };
 
 function flagOf(path: readonly PropertyKey[]): string {

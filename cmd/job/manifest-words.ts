@@ -1,12 +1,12 @@
 import type { JobManifestInput } from "../../shared/manifest.ts";
 import { CliError } from "../exit/failure.ts";
 
-/** `75,SIGKILL,NodeLost`: the schema says what there is. */
+/** `75,SIGKILL,NodeLost`; the schema checks the parts. */
 export function retryList(text: string): JobManifestInput["retryOn"] {
   return text.split(",").map((part) => part.trim());
 }
 
-/** `ID` or `ID:failure`; the schema says what there is. */
+/** `ID` or `ID:failure`; the schema checks the parts. */
 export function afterOf(text: string): { jobId: string; on?: "success" } {
   const [jobId = "", ...on] = text.split(":");
   return on.length === 0 ? { jobId } : { jobId, on: on.join(":") as "success" };

@@ -12,23 +12,26 @@ export const command = defineCommand({
   options: defineOptions({
     ...filterOptions,
     all: flagOption("Retry every job that is over and did not succeed"),
-    "with-dependents": flagOption("Also bring back the jobs that were skipped because of these, behind them"),
+    "with-dependents": flagOption("Also queue the jobs again that were skipped because of these, after them"),
     ...clientOptions,
   }),
   positionals: [
-    { name: "JOB", optional: true, help: "the id or name of a finished job, where no filter chooses them" },
+    { name: "JOB", optional: true, help: "the id or name of a finished job, unless a filter chooses jobs" },
   ],
   examples: [
-    { line: "job retry $id && tanvrit-compute job logs -f $id", does: "Try again, looking on" },
-    { line: "job retry $id --with-dependents", does: "A step and all that was skipped because of it" },
+    { line: "job retry $id && tanvrit-compute job logs -f $id", does: "Try again and watch" },
+    {
+      line: "job retry $id --with-dependents",
+      does: "A step, and everything that was skipped because of it",
+    },
     { line: "job retry --status failed --since 2h", does: "Everything that failed in the last two hours" },
   ],
   details: `It stays the same job with the same id and log; the new attempt is added to it. A filter without --status chooses
-no jobs that succeeded. Of an array only what did not succeed runs again.
+no jobs that succeeded. Of an array, only the jobs that did not succeed run again.
 
-Jobs keep their order: one that comes after others waits for those that are queued again or not over. A job that you
-name runs now where all it comes after is over; one that a filter chooses is left as it is where that did not end as
-it must.`,
+Jobs keep their order: a job that comes after others waits for those that are queued again or not over. A job that you
+name runs now if everything it comes after is over. A job that a filter chooses is left unchanged if what it comes after
+did not end as it must.`,
   async run({ options, positionals, env, output }) {
     const selection = selectionOrIds(positionals, options);
     const compute = await connect(env, options);
@@ -53,9 +56,9 @@ function notesOf({ jobId, array, queuedAgain, skippedDependents }: RetriedJob, w
     notes.push(`${counted(queuedAgain, "job")} queued again${rest}`);
   }
   if (skippedDependents > 0) {
-    const jobs = `${counted(skippedDependents, "job")} behind it`;
-    const was = skippedDependents === 1 ? "was skipped and stays so" : "were skipped and stay so";
-    notes.push(`${jobs} ${was}; bring back: tanvrit-compute job retry ${jobId} --with-dependents`);
+    const jobs = `${counted(skippedDependents, "job")} after it`;
+    const was = skippedDependents === 1 ? "was skipped and stays skipped" : "were skipped and stay skipped";
+    notes.push(`${jobs} ${was}; to bring them back: tanvrit-compute job retry ${jobId} --with-dependents`);
   }
   return notes;
 }

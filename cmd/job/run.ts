@@ -10,12 +10,12 @@ import { sayInputStays, submitManifest } from "./submit-manifest.ts";
 
 export const command = defineCommand({
   options: defineOptions({ ...manifestOptions, ...prefixOption, ...cancelOnExitOption, ...clientOptions }),
-  rest: { name: "CMD ARG…", help: "the command the job runs, as it is; without a shell" },
-  examples: [{ line: "job run -- sh -c 'hostname; nproc'", does: "As if it ran here" }],
+  rest: { name: "CMD ARG…", help: "the command that the job runs, unchanged and without a shell" },
+  examples: [{ line: "job run -- sh -c 'hostname; nproc'", does: "Run it as if it ran here" }],
   details: `The job's stdout and stderr are this command's own, byte for byte, and so is its exit code. Its stdin is
-empty: what is piped in here is not sent. Ctrl-C leaves the job alone and ends only the view; pressed twice within 2 s
-it cancels the job. TERM and HUP leave the job alone too, unless --cancel-on-exit is given. Of an array the output of
-all its jobs is shown, each line behind the name of its job.`,
+empty: input that is piped in here is not sent. Ctrl-C leaves the job alone and ends only the view; pressed twice within 2 s
+it cancels the job. TERM and HUP leave the job alone too, unless --cancel-on-exit is given. For an array, the output of
+all its jobs is shown, each line after the name of its job.`,
   async run({ options, rest, env, output }) {
     const manifest = await buildManifest(options, rest);
     const compute = await connect(env, options);

@@ -19,8 +19,13 @@ const options = defineOptions({
 export const command = defineCommand({
   options,
   positionals: [{ name: "JOB", help: JOB_HELP }],
-  examples: [{ line: "job save-template $id --name train", does: "To run it again with template run train" }],
-  details: `The template runs the job as it was; give it parameters with template edit. On stdout stands its id.`,
+  examples: [
+    {
+      line: "job save-template $id --name train",
+      does: "Save a job, to run it again with template run train",
+    },
+  ],
+  details: `The template runs the job as it was; give it parameters with template edit. Prints the template's id.`,
   async run({ options, positionals, env, output }) {
     const compute = await connect(env, options);
     const { templates } = compute;

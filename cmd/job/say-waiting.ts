@@ -2,17 +2,17 @@ import type { Compute, Job } from "../../sdk/index.ts";
 import { patience } from "../connection/connect.ts";
 import type { Output } from "../output/output.ts";
 
-/** A job that is still queued after this long has its reason told. */
+/** If a job is still queued after this long, the reason is reported. */
 const SOON_MS = 2_000;
 
-/** Says at once that no node could ever run the job, and what would have to change for the nearest one. */
+/** Says immediately that no node could ever run the job, and what would have to change on the closest node. */
 export async function sayUnschedulable(compute: Compute, job: Job, output: Output): Promise<void> {
   const { jobId, unschedulableReason } = job;
   if (unschedulableReason === undefined) return;
   const signal = AbortSignal.timeout(SOON_MS);
   const hint = await compute.jobs.why(jobId, patience(output, signal)).then(
     (report) => report.hint,
-    // The reason stands without it.
+    // The reason is useful without a hint.
     () => undefined,
   );
   const more = hint === undefined || unschedulableReason.includes(hint) ? "" : ` ${hint}`;
@@ -20,14 +20,14 @@ export async function sayUnschedulable(compute: Compute, job: Job, output: Outpu
 }
 
 /**
- * Says why a job is not started: at once where no node could ever run it, else when it has waited for a while. To be
- * disposed of when it is started, and when nobody waits any longer.
+ * Says why a job has not started: immediately if no node could ever run it, else when it has waited for a while. Dispose
+ * of it when the job starts, and when nobody waits any longer.
  */
 export function sayWhyItWaits(compute: Compute, job: Job, output: Output): Disposable {
   const gone = new AbortController();
   const stop = { [Symbol.dispose]: () => gone.abort() };
   if (job.status !== "QUEUED" || job.array !== undefined) return stop;
-  // What cannot be told must not end what it is about.
+  // A note that cannot be written must not end the command.
   if (job.unschedulableReason !== undefined) {
     sayUnschedulable(compute, job, output).catch(() => undefined);
     return stop;
@@ -40,7 +40,7 @@ export function sayWhyItWaits(compute: Compute, job: Job, output: Output): Dispo
         const more = hint === undefined ? "" : ` ${hint}`;
         return output.note(`tanvrit-compute: ${job.jobId} waits. ${summary}${more}`);
       })
-      // The wait goes on; what keeps the job is only told where it can be.
+      // The wait goes on without the reason.
       .catch(() => undefined);
   }, SOON_MS);
   timer.unref();

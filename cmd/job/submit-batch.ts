@@ -6,7 +6,7 @@ import type { Output } from "../output/output.ts";
 import { BatchFile } from "./batch-file.ts";
 import { firstGiven, manifestOptions } from "./manifest-options.ts";
 
-/** What describes one job has no meaning for many, but for the key, which stands for all of them. */
+/** Refuses options that describe a single job, except the key, which applies to all of them. */
 export function refuseOtherOptions(
   options: Readonly<Record<string, unknown>>,
   argv: readonly string[] | undefined,
@@ -17,13 +17,13 @@ export function refuseOtherOptions(
     options,
   );
   if (given === undefined && !argv?.length) return;
-  const what = given === undefined ? "a command behind --" : `--${given}`;
+  const what = given === undefined ? "a command after --" : `--${given}`;
   throw new CliError("usage", `--batch excludes ${what}`, {
-    todo: "Each line of the file is a whole job; write it there",
+    todo: "Each line of the file is a complete job; write it there",
   });
 }
 
-/** Submits a file of jobs: an id a line, in the order of the file. Nothing is sent when any line is wrong. */
+/** Submits a file of jobs and prints an id per line, in the order of the file. Sends nothing if any line is wrong. */
 export async function submitBatchFile(
   connectNow: () => Promise<Compute>,
   file: string,
@@ -45,7 +45,7 @@ export async function submitBatchFile(
       if (jobs.length < total) await output.note(`tanvrit-compute: ${submitted} of ${total} submitted`);
     }
   } catch (error) {
-    // What was submitted is not lost with the rest.
+    // Report what was submitted before the failure.
     if (options.json && submitted > 0) await output.json(all);
     if (submitted > 0) await output.note(sentenceOf(submitted, total, key));
     throw error;
@@ -57,7 +57,7 @@ export async function submitBatchFile(
 function sentenceOf(submitted: number, total: number, key: string | undefined): string {
   const todo =
     key === undefined
-      ? "Leave them out of the file before submitting the rest."
-      : "The same command with the same --idempotency-key submits the rest only.";
+      ? "Remove them from the file before you submit the rest."
+      : "The same command with the same --idempotency-key submits only the rest.";
   return `tanvrit-compute: the first ${submitted} of ${total} jobs are submitted. ${todo}`;
 }

@@ -4,7 +4,7 @@ import { CliError } from "../exit/failure.ts";
 import { fileName } from "../input/read-file.ts";
 import type { Output } from "../output/output.ts";
 
-/** Submits a job; what the server finds wrong with a manifest from a file is told with that file's name. */
+/** Submits a job. If the server refuses a manifest from a file, the error names that file. */
 export async function submitManifest(
   compute: Compute,
   manifest: JobManifestInput,
@@ -19,15 +19,15 @@ export async function submitManifest(
   }
 }
 
-/** Once, where something was piped in or redirected to us that the job will not see. */
+/** Says once that input piped or redirected to us does not reach the job. */
 export async function sayInputStays({ file }: { file?: string }, output: Output): Promise<void> {
   if (file === "-") return;
   const { hasInput } = await import("../output/standard-streams.ts");
   if (!hasInput()) return;
-  await output.note("tanvrit-compute: standard input is not sent along; the job's own is empty.");
+  await output.note("tanvrit-compute: standard input is not sent to the job; the job's own is empty.");
 }
 
-/** What the server finds wrong with the fields of a manifest, under the name of the file that it stands in. */
+/** What the server finds wrong with the fields of a manifest, under the name of its file. */
 export function namingFile(error: unknown, file: string | undefined): unknown {
   const { name, code, errors = [] } = error as Refusal;
   if (file === undefined || name !== "ComputeError" || code !== "invalid_request" || errors.length === 0)

@@ -10,7 +10,7 @@ const options = defineOptions({
   ...manifestOptions,
   ...attachOptions,
   "dry-run": flagOption(
-    "Submit nothing; say where such a job could run, and exit with 1 where nothing ever could",
+    "Submit nothing; show where such a job could run, and exit with 1 if no node ever could",
     "Output and waiting",
   ),
   batch: {
@@ -18,26 +18,26 @@ const options = defineOptions({
     group: "What it runs",
     placeholder: "FILE",
     schema: optionText.optional(),
-    help: "Submit every line of a file, each a job as JSON, and print their ids in order; - is stdin",
+    help: "Submit every line of a file, each a job in JSON, and print their ids in order; - is stdin",
   },
   ...clientOptions,
 });
 
 export const command = defineCommand({
   options,
-  rest: { name: "CMD ARG…", help: "the command the job runs, as it is; without a shell" },
+  rest: { name: "CMD ARG…", help: "the command that the job runs, unchanged and without a shell" },
   examples: [
     { line: "job submit -- python /srv/train.py", does: "Run a program on any of your nodes" },
     {
       line: "job submit --gpus 1 --workdir /srv/app --wait -- sh -c 'make && make test'",
-      does: "In a shell, with a GPU, in a directory that the node has",
+      does: "In a shell, with a GPU, in a directory of the node",
     },
-    { line: "job submit --file job.yaml", does: "From a file" },
-    { line: "job submit --batch jobs.jsonl > ids", does: "Thousands at once" },
+    { line: "job submit --file job.yaml", does: "Submit a job from a file" },
+    { line: "job submit --batch jobs.jsonl > ids", does: "Submit thousands at once" },
   ],
-  details: `On stdout stands the job's id and nothing else (with --follow the job's output, the id is on stderr).
-With --batch the whole file is checked before anything is sent; then up to 1,000 jobs at once are submitted, all or
-none of them. A line may have an idempotencyKey beside the fields of a job.`,
+  details: `Prints only the job's id on stdout. With --follow, stdout is the job's output, and the id is on stderr.
+With --batch the whole file is checked before anything is sent. Then up to 1,000 jobs at once are submitted, all or
+none of them. A line may have an idempotencyKey next to the fields of a job.`,
   async run({ options, rest, env, output }) {
     refuseBoth(options);
     if (options.batch !== undefined) {

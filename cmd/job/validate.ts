@@ -8,9 +8,9 @@ import { fileName, readTextFile } from "../input/read-file.ts";
 export const command = defineCommand({
   options: jsonOption,
   positionals: [{ name: "FILE", repeat: true, help: "job files, YAML or JSON; - is stdin" }],
-  examples: [{ line: "job validate job.yaml", does: "Before it is submitted" }],
-  details: `Says on stderr that a file is fine, or for each mistake file, line, column and field, and exits with 65.
-With --json the job as the server would take it, with every default, is printed.`,
+  examples: [{ line: "job validate job.yaml", does: "Check a job before it is submitted" }],
+  details: `Says on stderr that a file is ok. For each mistake it names file, line, column and field, and exits with 65.
+With --json it prints the job as the server would take it, with every default.`,
   async run({ options, positionals, output }) {
     const issues: FileIssue[] = [];
     for (const file of positionals) {

@@ -10,10 +10,10 @@ import { endLine } from "./end-line.ts";
 import { countsOf } from "./job-counts.ts";
 
 const LOOK_EVERY_MS = 2_000;
-/** How many jobs are watched at once; the others are looked at when one of these is over. */
+/** How many jobs are watched at once; the others follow as these end. */
 const WATCHED_AT_ONCE = 32;
 
-/** Waits until all jobs are over, saying of each how it ended. In the order given. */
+/** Waits until all jobs are over, and says how each ended. Resolves with the jobs in the order given. */
 export async function waitForJobs(
   compute: Compute,
   jobIds: readonly string[],
@@ -23,7 +23,7 @@ export async function waitForJobs(
   const jobs = new Map<string, Job>();
   const watchAll = async (signal: AbortSignal) => {
     const queue = [...new Set(jobIds)];
-    // Those whose turn comes later are waited for by then with a token that may have expired.
+    // When the turn of a later job comes, the token may have expired.
     if (queue.length > 1) await compute.client.prepareToWait(queue);
     const watch = async () => {
       for (let jobId = queue.shift(); jobId !== undefined; jobId = queue.shift()) {
@@ -49,7 +49,7 @@ export async function waitForJobs(
   return jobIds.flatMap((jobId) => jobs.get(jobId) ?? []);
 }
 
-/** Says how the jobs of each array stand whenever that is new, until the signal fires. Never rejects. */
+/** Prints the job counts of each array whenever they change, until the signal fires. Never rejects. */
 async function sayProgress(
   compute: Compute,
   jobIds: readonly string[],
@@ -60,7 +60,7 @@ async function sayProgress(
   let open = jobIds.slice(0, WATCHED_AT_ONCE);
   while (open.length > 0 && !signal.aborted) {
     for (const jobId of open) {
-      // Whoever waits for the job tells what is wrong with it.
+      // The wait for the job reports what is wrong with it.
       const job = await compute.jobs.retrieve(jobId, { signal }).catch(() => undefined);
       if (!job || signal.aborted) continue;
       if (job.array === undefined || isFinal(job.status)) open = open.filter((one) => one !== jobId);
@@ -69,6 +69,6 @@ async function sayProgress(
       shown.set(jobId, counts);
       await output.note(`tanvrit-compute: ${jobId} ${counts}`);
     }
-    await delay(LOOK_EVERY_MS, undefined, { signal }).catch(() => undefined); // The signal is looked at next.
+    await delay(LOOK_EVERY_MS, undefined, { signal }).catch(() => undefined); // The loop checks the signal next.
   }
 }

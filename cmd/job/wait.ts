@@ -7,7 +7,7 @@ import { waitForJobs } from "./wait-for-jobs.ts";
 
 export const command = defineCommand({
   options: clientOptions,
-  positionals: [{ name: "JOB", repeat: true, help: "the ids or names of jobs" }],
+  positionals: [{ name: "JOB", repeat: true, help: "ids or names of jobs" }],
   examples: [{ line: "job wait $id && echo well done", does: "In a script" }],
   details: "Exits with the code of the first of these jobs, in the order given, that did not succeed.",
   async run({ options, positionals, env, output }) {

@@ -10,7 +10,7 @@ export const command = defineCommand({
   options: clientOptions,
   positionals: [{ name: "JOB", help: JOB_HELP }],
   examples: [{ line: "job why $id", does: "Why it does not start" }],
-  details: `The first line says what the job waits for. Then stands, for each node, whether it could run the job (fits: now;
+  details: `The first line says what the job waits for. The table says for each node whether it could run the job (fits: now;
 busy: when there is room; unavailable: when the node takes jobs again; never), and the first rule that fails.`,
   async run({ options, positionals, env, output }) {
     const compute = await connect(env, options);

@@ -2,7 +2,7 @@ import { safeLine } from "../../shared/terminal-text.ts";
 import { type Look, PLAIN } from "./look.ts";
 import { joinPainted, type Painted, paint, paintState } from "./paint.ts";
 
-/** `key: value` lines; what is undefined is left out. On a terminal the values stand under each other. */
+/** `key: value` lines without the undefined values. On a terminal the values are aligned. */
 export function formatFields(fields: Readonly<Record<string, unknown>>, look: Look = PLAIN): Painted {
   const shown = Object.entries(fields).filter(([, value]) => value !== undefined);
   const isAligned = look.columns !== undefined;
@@ -25,7 +25,7 @@ function isState(name: string): boolean {
   return name === "status" || name === "state";
 }
 
-/** `12s`, `5m`, `3h`, `2d` since that time. */
+/** The time since then, as `12s`, `5m`, `3h` or `2d`. */
 export function formatAge(timestamp: string, nowMs = Date.now()): string {
   const seconds = Math.max(0, Math.floor((nowMs - Date.parse(timestamp)) / 1_000));
   if (seconds < 60) return `${seconds}s`;
@@ -34,7 +34,7 @@ export function formatAge(timestamp: string, nowMs = Date.now()): string {
   return `${Math.floor(seconds / 86_400)}d`;
 }
 
-/** A command as a person would type it. A container without one runs what its image is made for. */
+/** A command as a person would type it. A container without a command runs its image's own. */
 export function formatCommand(command: string | readonly string[] | undefined): string {
   if (command === undefined) return "(the image's own)";
   return safeLine(typeof command === "string" ? command : command.map(quoted).join(" "));

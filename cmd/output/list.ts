@@ -1,16 +1,16 @@
 import type { Output } from "./output.ts";
 import { formatTable } from "./table.ts";
 
-/** What stands in a table: each heading, and of an item what comes under it. */
+/** The columns of a table: each heading, and what an item shows under it. */
 export type Columns<Item> = Readonly<Record<string, (item: Item) => string>>;
 
-/** A list for a program, as one JSON array, or for a person, as a table. Resolves with the exit code. */
+/** Prints a list: one JSON array for programs, a table for people. Resolves with the exit code. */
 export async function showList<Item>(
   output: Output,
   { json }: { json: boolean },
   items: readonly Item[],
   columns: Columns<Item>,
-  /** Columns that a narrow terminal does without, the first one first. */
+  /** Columns that a narrow terminal drops, in this order. */
   spare: readonly (string & keyof typeof columns)[] = [],
 ): Promise<number> {
   if (json) {

@@ -1,9 +1,9 @@
 import { fstatSync } from "node:fs";
 import type { Env } from "../../shared/config/home.ts";
 
-/** What whoever looks at a stream can see. */
+/** What the reader of a stream can see. */
 export interface Look {
-  /** How wide the terminal is; undefined where this is none: nothing is cut there. */
+  /** The terminal's width; undefined if the stream is not a terminal: then nothing is cut. */
   readonly columns: number | undefined;
   readonly color: boolean;
 }
@@ -14,8 +14,9 @@ export const PLAIN: Look = { columns: undefined, color: false };
 const DEFAULT_COLUMNS = 80;
 
 /**
- * How a stream is looked at. COLUMNS wins over what the terminal says of itself. Colours are for terminals: NO_COLOR and
- * TERM=dumb take them away, FORCE_COLOR gives them to any stream and wins over both; FORCE_COLOR=0 is as NO_COLOR.
+ * The width and colours of a stream. COLUMNS wins over the width that the terminal reports. Only terminals get colours:
+ * NO_COLOR and TERM=dumb turn them off. FORCE_COLOR turns them on for any stream and wins over both; FORCE_COLOR=0 acts
+ * like NO_COLOR.
  */
 export function lookOf(stream: "stdout" | "stderr", env: Env): Look {
   const isTerminal = isTerminalAt(stream);
@@ -26,7 +27,7 @@ export function lookOf(stream: "stdout" | "stderr", env: Env): Look {
 
 function isTerminalAt(stream: "stdout" | "stderr"): boolean {
   try {
-    // The stream itself takes 9 ms to load: only where it may be one.
+    // Loading the stream takes 9 ms, so only do it if it may be a terminal.
     return fstatSync(stream === "stdout" ? 1 : 2).isCharacterDevice() && process[stream].isTTY === true;
   } catch {
     return false; // The stream is closed.
@@ -36,6 +37,6 @@ function isTerminalAt(stream: "stdout" | "stderr"): boolean {
 function columnsOf(stream: "stdout" | "stderr", env: Env): number {
   const given = Number(env.COLUMNS);
   if (Number.isInteger(given) && given > 0) return given;
-  // A terminal that was never sized, as a serial line, says 0.
+  // A terminal without a known size, such as a serial line, reports 0.
   return process[stream].columns || DEFAULT_COLUMNS;
 }

@@ -2,43 +2,43 @@ import { safeJson, safeText } from "../../shared/terminal-text.ts";
 import { type Look, lookOf } from "./look.ts";
 import type { Painted } from "./paint.ts";
 
-/** Whoever read our output is gone; there is nobody left to tell anything. */
+/** The reader of our output is gone, so nobody is left to report to. */
 export class BrokenPipeError extends Error {
   override name = "BrokenPipeError";
 }
 
 /**
- * Where a command writes: `result` for programs (stdout), `note` for people (stderr). Each resolves when the text is
- * handed over, so that a slow reader slows us down instead of filling the memory. What waits for the same reader goes out
- * together: a call of the kernel for every line would take most of the time. `process.stdout` would do the same but takes
- * 9 ms to load.
+ * Where a command writes: `result` for programs (stdout), `note` for people (stderr). Each call resolves when the text is
+ * handed over, so a slow reader slows us down instead of filling memory. Waiting text for the same stream goes out
+ * together, because a system call for every line would take most of the time. `process.stdout` would do the same but
+ * takes 9 ms to load.
  */
 export class Output {
   private tail: Promise<void> = Promise.resolve();
   private waiting: WaitingWrite | undefined;
   private readonly looks = new Map<"stdout" | "stderr", Look>();
 
-  /** Who looks at the results: how wide their terminal is, and whether they see colours. */
+  /** The width and colours of stdout. */
   get resultLook(): Look {
     return this.lookOf("stdout");
   }
 
-  /** The same of notes. */
+  /** The width and colours of stderr. */
   get noteLook(): Look {
     return this.lookOf("stderr");
   }
 
-  /** Exactly this text, or these bytes, on stdout. */
+  /** Writes exactly this text, or these bytes, to stdout. */
   write(text: string | Uint8Array): Promise<void> {
     return this.enqueue(Bun.stdout, text);
   }
 
-  /** A line on stdout. What others named or said reaches no terminal as something that it obeys. */
+  /** Writes a line to stdout, with control characters neutralised: text from others must not command the terminal. */
   result(line: string): Promise<void> {
     return this.write(`${safeText(line)}\n`);
   }
 
-  /** Lines on stdout that were made safe before they got their colours. */
+  /** Writes lines to stdout that were neutralised before they got their colours. */
   painted(lines: Painted): Promise<void> {
     return this.write(`${lines}\n`);
   }
@@ -47,27 +47,27 @@ export class Output {
     return this.write(`${safeJson(value)}\n`);
   }
 
-  /** A line for people, on stderr; safe as a result is. */
+  /** Writes a line for people to stderr, neutralised like a result. */
   note(line: string): Promise<void> {
     return this.writeError(`${safeText(line)}\n`);
   }
 
-  /** As `painted`, on stderr. */
+  /** Like `painted`, on stderr. */
   paintedNote(lines: Painted): Promise<void> {
     return this.writeError(`${lines}\n`);
   }
 
-  /** JSON on stderr. */
+  /** Writes JSON to stderr. */
   noteJson(value: unknown): Promise<void> {
     return this.writeError(`${safeJson(value)}\n`);
   }
 
-  /** Exactly this text, or these bytes, on stderr. */
+  /** Writes exactly this text, or these bytes, to stderr. */
   writeError(text: string | Uint8Array): Promise<void> {
     return this.enqueue(Bun.stderr, text);
   }
 
-  /** Resolves when all that was handed over so far is written, or could not be. Never rejects. */
+  /** Resolves when everything handed over so far is written or has failed. Never rejects. */
   settled(): Promise<void> {
     return this.tail;
   }
@@ -85,12 +85,12 @@ export class Output {
     }
     const pieces = [piece];
     const written = this.tail.then(async () => {
-      // What the same chunk of a stream brings comes before the next turn, and goes out with this.
+      // Text from the same chunk of a stream arrives before the next turn and goes out with this write.
       await nextTurn();
       if (this.waiting?.pieces === pieces) this.waiting = undefined;
       return put(target, joined(pieces));
     });
-    // The caller hears of a failure; the next write still gets its own try.
+    // The caller gets the failure. The next write still gets its own try.
     this.tail = written.catch(() => undefined);
     this.waiting = { target, pieces, written };
     return written;
@@ -108,13 +108,13 @@ interface WaitingWrite {
   written: Promise<void>;
 }
 
-/** Texts alone are joined as texts, which is the cheaper way. */
+/** Strings alone are joined as strings, which is cheaper. */
 function joined(pieces: readonly (string | Uint8Array)[]): string | Uint8Array {
   if (pieces.every((piece) => typeof piece === "string")) return pieces.join("");
   return Buffer.concat(pieces.map((piece) => (typeof piece === "string" ? Buffer.from(piece) : piece)));
 }
 
-/** The reader of a pipe has gone, or that of a socket. */
+/** The reader of a pipe or a socket has gone. */
 const READER_GONE = new Set(["EPIPE", "ECONNRESET"]);
 
 async function put(target: typeof Bun.stdout, data: string | Uint8Array): Promise<void> {
@@ -129,7 +129,7 @@ async function put(target: typeof Bun.stdout, data: string | Uint8Array): Promis
     const where = target === Bun.stdout ? "standard output" : "standard error";
     throw new CliError("cannot_write", `cannot write to ${where}: ${(error as Error).message}`, {
       cause: error,
-      todo: "What was asked for may be done all the same; look before doing it again",
+      todo: "The command may have done its work all the same; check before running it again",
     });
   }
 }

@@ -6,13 +6,13 @@ const POLLIN = 0x01;
 const POLLERR = 0x08;
 const POLLHUP = 0x10;
 
-/** How often a standard output is looked at into which nothing is written. */
+/** How often standard output is checked while nothing is written to it. */
 const LOOK_EVERY_MS = 100;
 
-/** Calls `onGone` once when nobody reads our standard output any more, also while nothing is written. Returns what ends it. */
+/** Calls `onGone` once when nobody reads our standard output any more, even if nothing is written. Returns how to stop. */
 export function watchReader(onGone: () => void): () => void {
   const timer = setInterval(() => {
-    // A pipe whose reader has gone shows an error, a socket or a terminal that its other end has hung up.
+    // When the reader goes, a pipe reports an error; a socket or a terminal reports that its other end hung up.
     if (!(pollNow(1, 0) & (POLLERR | POLLHUP))) return;
     clearInterval(timer);
     onGone();
@@ -22,8 +22,8 @@ export function watchReader(onGone: () => void): () => void {
 }
 
 /**
- * Whether standard input holds something that was meant for us. Nothing is read. The list of a `while read` loop, or the
- * rest of a script, is not ours: a file of which a part has been read, or a pipe that our parent has as its own input.
+ * Whether standard input holds something meant for us. Reads nothing. The list of a `while read` loop or the rest of a
+ * script is not ours: it is a file that was partly read, or a pipe that is our parent's input too.
  */
 export function hasInput(): boolean {
   try {
@@ -32,7 +32,7 @@ export function hasInput(): boolean {
     if (!stat.isFIFO() || !(pollNow(0, POLLIN) & POLLIN)) return false;
     return readlinkSync("/proc/self/fd/0") !== readlinkSync(`/proc/${process.ppid}/fd/0`);
   } catch {
-    return false; // No Linux, a closed input, or a parent of another account: nothing can be said.
+    return false; // Not Linux, a closed input, or a parent of another account: unknown.
   }
 }
 
@@ -43,7 +43,7 @@ function positionOf(fd: number): number {
 type Poll = (fds: Uint8Array, count: bigint, timeoutMs: number) => number;
 let poll: Poll | undefined;
 
-/** What there is to say of a descriptor now; 0 also where nobody can be asked. */
+/** The descriptor's poll events now; 0 also if poll cannot be called. */
 function pollNow(fd: number, wanted: number): number {
   poll ??= findPoll();
   const entry = new DataView(new ArrayBuffer(8));

@@ -36,7 +36,7 @@ test("where whole ids leave no room, a column goes and is named; one that is emp
   expect(two.split("\n")).toEqual([
     `ID${" ".repeat(30)}JOB`,
     `${ID}  ${ID}`,
-    "(no room for LINES; --json has all)",
+    "(no room for LINES; --json shows all)",
   ]);
 });
 

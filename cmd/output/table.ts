@@ -3,19 +3,18 @@ import { type Look, PLAIN } from "./look.ts";
 import { joinPainted, type Painted, paint, paintState } from "./paint.ts";
 
 const GAP = 2;
-/** A column of words is left at least so wide. */
+/** A column of words keeps at least this width. */
 const LEAST_WIDTH = 8;
-/** Ids, numbers, times and states: of use only when they are whole. */
+/** Ids, numbers, times and states, which are useful only uncut. */
 const WHOLE =
   /^([a-z]+_[0-9a-hjkmnp-tv-z]{26}|[+-]?[$\d.,:/%-]+ ?[A-Za-z]{0,3}( ago)?|[\d-]{10}T[\d:.]+Z|exit \d+|[A-Z_]{1,12})$/;
 
 type Rows = readonly (readonly string[])[];
 
 /**
- * Columns wide enough for what is in them, with a heading; nothing but the heading where there are no rows. On a terminal
- * states have colours, and a row has one line: columns without anything in them go, and the widest texts are cut. Ids,
- * numbers, times and states are never cut; where they leave no room, the `spare` columns go from the first on, and a last
- * line says so.
+ * A table with headings, and columns as wide as their content; without rows, only the headings. On a terminal, states
+ * have colours and a row takes one line: empty columns are dropped, and the widest texts are cut. Ids, numbers, times
+ * and states are never cut. If they leave no room, the `spare` columns are dropped in order, and a last line says so.
  */
 export function formatTable(
   headings: readonly string[],
@@ -29,7 +28,7 @@ export function formatTable(
     const last = columns.findLastIndex(({ place }) => row[place]);
     const parts = columns.slice(0, last + 1).flatMap(({ place, heading, width }, i) => {
       const text = cut(row[place] ?? "", width);
-      // What is behind the last text of a row is not filled up.
+      // Nothing is padded after the last text of a row.
       const space = i === last ? "" : " ".repeat(width - Bun.stringWidth(text) + gap);
       const shown = at === 0 ? paint(text, "bold", look) : paintCell(heading, text, look);
       return [shown, paint(space, undefined, look)];
@@ -37,7 +36,7 @@ export function formatTable(
     return joinPainted(parts, "");
   });
   if (leftOut.length > 0) {
-    lines.push(paint(`(no room for ${leftOut.join(", ")}; --json has all)`, "dim", look));
+    lines.push(paint(`(no room for ${leftOut.join(", ")}; --json shows all)`, "dim", look));
   }
   return joinPainted(lines, "\n");
 }
@@ -52,9 +51,9 @@ interface Column {
   place: number;
   heading: string;
   width: number;
-  /** What it needs at the least. */
+  /** The least width it needs. */
   least: number;
-  /** Nothing stands below its heading. */
+  /** It has no text below its heading. */
   isEmpty: boolean;
 }
 
@@ -82,7 +81,7 @@ function layout(all: Rows, look: Look, spare: readonly string[]): Layout {
 }
 
 function measure(all: Rows, place: number, heading: string): Column {
-  // Not Math.max over all of them: a call takes only so many arguments, and a list may be longer.
+  // Not Math.max over all cells: a call takes a limited number of arguments, and a list may be longer.
   let [widest, whole] = [0, 0];
   for (let at = 1; at < all.length; at++) {
     const cell = all[at]?.[place] ?? "";
@@ -92,7 +91,7 @@ function measure(all: Rows, place: number, heading: string): Column {
   }
   const width = Math.max(widest, Bun.stringWidth(heading));
   const isEmpty = widest === 0 && all.length > 1;
-  // A heading over whole things is whole as well.
+  // A heading over uncut cells is not cut either.
   const least = whole === widest ? width : Math.max(whole, Math.min(width, LEAST_WIDTH));
   return { place, heading, width, least, isEmpty };
 }
@@ -101,7 +100,7 @@ function total(columns: readonly Column[], gap: number): number {
   return columns.reduce((sum, { width }) => sum + width, gap * Math.max(0, columns.length - 1));
 }
 
-/** Takes so many columns from the widest texts that may be cut; false, and nothing is taken, where they have not so many. */
+/** Takes this many characters from the widest columns that may be cut. Returns false, and takes none, if there are fewer. */
 function shrink(columns: readonly Column[], over: number): boolean {
   if (columns.reduce((sum, { width, least }) => sum + width - least, 0) < over) return false;
   for (let left = over; left > 0; ) {
@@ -109,7 +108,7 @@ function shrink(columns: readonly Column[], over: number): boolean {
       .filter(({ width, least }) => width > least)
       .toSorted((a, b) => b.width - a.width);
     if (!widest) return true;
-    // Down to the next widest at once: a text may be very long.
+    // Straight down to the next widest: a text may be very long.
     const next = Math.max(widest.least, others[0]?.width ?? 0);
     const less = Math.max(1, Math.min(left, widest.width - next));
     widest.width -= less;
@@ -118,10 +117,10 @@ function shrink(columns: readonly Column[], over: number): boolean {
   return true;
 }
 
-/** At most so many columns of a text; "…" stands for the rest. */
+/** At most this many columns of a text; "…" replaces the rest. */
 function cut(text: string, width: number): string {
   if (Bun.stringWidth(text) <= width) return text;
   const kept = Bun.sliceAnsi(text, 0, width - 1);
-  // A wide character that would stand on the edge is counted in; it does not fit.
+  // The slice includes a wide character that crosses the edge; it does not fit.
   return `${Bun.stringWidth(kept) < width ? kept : Bun.sliceAnsi(text, 0, width - 2)}…`;
 }

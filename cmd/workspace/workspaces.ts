@@ -15,22 +15,22 @@ import { CliError } from "../exit/failure.ts";
 export const DEFAULT_WORKSPACE = "local";
 export const DEFAULT_URL = "http://127.0.0.1:7070";
 
-/** A control plane and a business in it, under a name of this person's own. */
+/** A control plane and a business on it, under a name that this person chose. */
 const workspace = z.strictObject({
   url: z
     .url({ protocol: /^https?$/, error: "must be a URL that begins with http:// or https://" })
     .transform(plainUrl),
-  /** Where this workspace's tokens are kept; absent: nobody is signed in. */
+  /** Where this workspace's tokens are kept; absent if nobody is signed in. */
   credentialStore: z.enum(["keychain", "file"]).optional(),
   /** Who is signed in. */
   identity: identity.optional(),
-  /** The server's public key: tokens go over plain HTTP to the one alone that proves to have it. */
+  /** The server's public key. Over plain HTTP, tokens go only to a server that proves it owns this key. */
   serverKey: serverKey.optional(),
 });
 export type Workspace = z.infer<typeof workspace>;
 
 const configFile = z.strictObject({
-  /** The workspace that commands use where none is named. */
+  /** The workspace that commands use when none is named. */
   current: accountName.optional(),
   workspaces: z.record(accountName, workspace).default({}),
 });
@@ -40,7 +40,7 @@ export function configPath(env: Env): string {
   return join(tanvritHome(env), "config.json");
 }
 
-/** What `config.json` says; empty where there is none. Throws CliError `bad_configuration` naming file and line. */
+/** The content of `config.json`; empty if there is none. Throws CliError `bad_configuration` naming file and line. */
 export async function loadWorkspaces(env: Env): Promise<WorkspaceConfig> {
   const path = configPath(env);
   const text = await readIfThere(path);
@@ -58,12 +58,12 @@ export async function loadWorkspaces(env: Env): Promise<WorkspaceConfig> {
   } catch (error) {
     throw new CliError("bad_configuration", (error as Error).message, {
       cause: error,
-      todo: "Correct the file, or remove it and sign in again",
+      todo: "Fix the file, or remove it and sign in again",
     });
   }
 }
 
-/** Changes `config.json` as a whole. Of processes that do so at once, each builds on what the one before has made of it. */
+/** Replaces `config.json` as a whole. Processes that do so at the same time take turns, so no change is lost. */
 export async function updateWorkspaces(
   env: Env,
   change: (config: WorkspaceConfig) => WorkspaceConfig,
@@ -78,7 +78,7 @@ export async function updateWorkspaces(
   }
 }
 
-/** A change takes milliseconds; whoever has the lock for longer was stopped, or its disk does not answer. */
+/** A change takes milliseconds. A process that holds the lock for longer was stopped, or its disk does not answer. */
 const LOCK_LIMIT_MS = 5_000;
 const LOOK_AGAIN_MS = 10;
 
@@ -90,9 +90,10 @@ async function lockConfig(path: string): Promise<() => void> {
     const lock = tryLock(`${path}.lock`);
     if ("release" in lock) return lock.release;
     if (performance.now() > deadlineMs) {
-      const holder = lock.heldBy === undefined ? "other processes change" : `process ${lock.heldBy} changes`;
-      throw new CliError("try_again", `${holder} ${path} at this moment`, {
-        todo: "Try again when it has ended",
+      const holder =
+        lock.heldBy === undefined ? "other processes are changing" : `process ${lock.heldBy} is changing`;
+      throw new CliError("try_again", `${holder} ${path}`, {
+        todo: "Try again when it has finished",
       });
     }
     await Bun.sleep(LOOK_AGAIN_MS);
@@ -102,13 +103,13 @@ async function lockConfig(path: string): Promise<() => void> {
 export interface ChosenWorkspace {
   name: string;
   url: string;
-  /** What is known of it; absent for one that was never signed in to. */
+  /** What config.json has on it; undefined if nobody ever signed in to it. */
   known: Workspace | undefined;
-  /** That the URL still leads to the server of the sign-in; absent where none was signed in to there. */
+  /** Proves that the URL still leads to the server of the sign-in; absent if nobody signed in there. */
   proof?: ServerProof;
 }
 
-/** The workspace that a command means, and whether anything is known of it. */
+/** The workspace that a command means, and whether config.json has it. */
 export async function isKnownWorkspace(
   env: Env,
   given: string | undefined,
@@ -118,7 +119,7 @@ export async function isKnownWorkspace(
   return { name, isKnown: own(config.workspaces, name) !== undefined };
 }
 
-/** Which workspace and URL a command means: what it was given, else the file, else the default. */
+/** The workspace and URL that a command means: the given ones, else the file's, else the default. */
 export async function chooseWorkspace(
   env: Env,
   given: { workspace?: string; url?: string },
@@ -133,17 +134,17 @@ export async function chooseWorkspace(
       : meansSame(asked, known?.url);
   if (url !== undefined) return { name, url, known, proof: proofOf(name, url, known) };
   throw new CliError("bad_configuration", `there is no workspace ${name} in ${configPath(env)}`, {
-    todo: `Sign in with tanvrit-compute auth login --workspace ${name} --url URL, or choose one of tanvrit-compute workspace list`,
+    todo: `Sign in with tanvrit-compute auth login --workspace ${name} --url URL, or choose one from tanvrit-compute workspace list`,
   });
 }
 
-/** `localhost` stands for several addresses, and means the one that the workspace has been signed in to. */
+/** `localhost` stands for several addresses. Here it means the address that the workspace signed in to. */
 function meansSame(asked: string, known: string | undefined): string {
   if (known === undefined || !isLoopbackUrl(known) || new URL(asked).hostname !== "localhost") return asked;
   return new URL(asked).port === new URL(known).port ? known : asked;
 }
 
-/** Also another loopback address with the same port: a slip, or another account's program. */
+/** True also for another loopback address with the same port: a slip, or another account's program. */
 function mayBeSame(url: string, known: string): boolean {
   if (url === known) return true;
   return isLoopbackUrl(url) && isLoopbackUrl(known) && new URL(url).port === new URL(known).port;
@@ -151,11 +152,11 @@ function mayBeSame(url: string, known: string): boolean {
 
 function proofOf(name: string, url: string, known: Workspace | undefined): ServerProof | undefined {
   if (known?.serverKey === undefined || !mayBeSame(url, known.url)) return undefined;
-  const todo = `If the server was set up anew, sign in again with tanvrit-compute auth login --workspace ${name}; else find out what listens there`;
+  const todo = `If the server was set up again, sign in again with tanvrit-compute auth login --workspace ${name}; otherwise find out what listens there`;
   return new ServerProof({ url, key: known.serverKey, todo });
 }
 
-/** A URL as it is compared and kept: without a slash at the end. */
+/** A URL as it is compared and stored: without a slash at the end. */
 export function plainUrl(url: string): string {
   return url.replace(/\/+$/, "");
 }

@@ -108,7 +108,7 @@ test("a job is given no token of its agent's owner, also where it takes its vari
   for (const way of ways) {
     const { stdout, stderr } = await person.run(["job", "run", "--", "sh", "-c", way]);
     expect(stdout + stderr).not.toContain("eyJ");
-    expect(stdout).toContain("a job gets no token");
+    expect(stdout).toContain("a job cannot get a token");
   }
   expect(await person.get(["auth", "print-token"])).toStartWith("eyJ");
 });

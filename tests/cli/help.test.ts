@@ -55,13 +55,13 @@ test("what is not understood is 64 on stderr, with the nearest name", async () =
     [["job", "list", "--jsn"], /unknown option --jsn\. Did you mean --json\?/],
     [["job", "get"], /JOB is missing/],
     [["job", "get", "a", "b"], /unexpected argument b/],
-    [["job", "cancel", ""], /no job was named|is an empty text/],
+    [["job", "cancel", ""], /no job was named|is an empty string/],
     [["--frobnicate"], /unknown option --frobnicate/],
     [
       ["job", "--json", "list"],
-      /options stand behind the name of a command.*See tanvrit-compute job list --help/,
+      /options go after the name of a command.*See tanvrit-compute job list --help/,
     ],
-    [["--json", "agent", "status"], /options stand behind the name of a command/],
+    [["--json", "agent", "status"], /options go after the name of a command/],
     [["job", "list", "--url", "nowhere"], /--url: must be a URL/],
   ];
   for (const [args, stderr] of cases) {

@@ -37,7 +37,7 @@ test("a followed job writes its own streams exactly and nothing else to stdout, 
     `tanvrit-compute: ${JOB_ID} submitted\nerr\ntanvrit-compute: sent SIGTERM\n` +
       "tanvrit-compute: 7 lines are missing here.\n" +
       "tanvrit-compute: job run: 7 lines of the output are missing: the server could not read them back in time. " +
-      `Look at the server's log, then read it again: tanvrit-compute job logs ${JOB_ID}.\n`,
+      `Check the server's log, then read it again: tanvrit-compute job logs ${JOB_ID}.\n`,
   );
 });
 

@@ -49,9 +49,7 @@ test("who listens beside the server, with its port at another address, hears not
   await person.get(["auth", "login", "--url", `http://localhost:${server.port}`]);
   const named = await person.run(["auth", "login", "--url", `http://[::1]:${server.port}`]);
   expect(named).toMatchObject({ exitCode: 77, stdout: "" });
-  expect(named.stderr).toContain(
-    `is at ${server.url}, and http://[::1]:${server.port} may be another account's`,
-  );
+  expect(named.stderr).toContain(`is at ${server.url}; http://[::1]:${server.port} may be another account's`);
   expect(relay.heard).toEqual([]);
 });
 
@@ -62,7 +60,7 @@ test("who listens where a server was stopped gets no sign-in, and the person is 
   await using squatter = squat("127.0.0.1", stopped.port);
   const login = await person.run(["auth", "login", "--url", stopped.url]);
   expect(login).toMatchObject({ exitCode: 77, stdout: "" });
-  expect(login.stderr).toContain("is no server of your account");
+  expect(login.stderr).toContain("is not a server of your account");
   expect(squatter.heard.filter((text) => /authorization|tnv[a-z]_/i.test(text))).toEqual([]);
 });
 

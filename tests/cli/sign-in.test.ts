@@ -45,12 +45,12 @@ test("a TANVRIT_TOKEN speaks for itself, not for who is signed in; an empty one 
   expect(none).toMatchObject({ exitCode: 77, stdout: "" });
 });
 
-test("a job gets no token of the person whose machine it runs on", async () => {
+test("a job cannot get a token of the person whose machine it runs on", async () => {
   await using home = await makeScratch();
   const env = { TANVRIT_EXECUTION_ID: "exe_1", TANVRIT_TOKEN: "t" };
   const run = await runProgram(home.path, ["auth", "print-token"], { env });
   expect(run).toMatchObject({ exitCode: 77, stdout: "" });
-  expect(run.stderr).toContain("a job gets no token");
+  expect(run.stderr).toContain("a job cannot get a token");
 });
 
 test("a URL with https:// to a server without TLS is told in sentences", async () => {

@@ -207,7 +207,7 @@ test("input that is piped in for the job is told of, and a loop's list is not re
     const run = Bun.spawn(["bash", "-c", script, "bash", ...program], options);
     return within(20_000, script, new Response(run.stderr).text());
   };
-  const note = "tanvrit-compute: standard input is not sent along; the job's own is empty.\n";
+  const note = "tanvrit-compute: standard input is not sent to the job; the job's own is empty.\n";
   expect(await said(`echo data | ${submit}`)).toBe(note);
   expect(await said(`${submit} < list`)).toBe(note);
   expect(await said(submit)).toBe("");

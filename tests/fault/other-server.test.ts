@@ -135,7 +135,7 @@ test("a server that was set up anew is told from the one before; signing in agai
   expect(refused.stderr).toMatch(/its key is [\w-]{43}, but the key known here is [\w-]{43}/);
   expect(refused.stderr).toContain("tanvrit-compute auth login --workspace local");
   const login = await person.run(["auth", "login"]);
-  expect(login.stderr).toContain("has another key than before");
+  expect(login.stderr).toContain("has a different key than before");
   expect(await person.get(["job", "list"])).toContain("COMMAND");
 });
 

@@ -105,9 +105,11 @@ test("a token that has expired is told from one that is wrong, and a wait names 
   const wrong = await run(`${accessToken.slice(0, -8)}AAAAAAAA`, ["job", "list", "--json"]);
   expect(JSON.parse(wrong.stderr).error).toMatchObject({
     code: "unauthenticated",
-    message: "TANVRIT_TOKEN is not valid at this server",
+    message: "TANVRIT_TOKEN is not valid on this server",
   });
   const wait = await run(accessToken, ["job", "wait", jobId]);
   expect(wait).toMatchObject({ exitCode: 77, stdout: "" });
-  expect(wait.stderr).toContain(`job ${jobId} goes on. To go on waiting: tanvrit-compute job wait ${jobId}`);
+  expect(wait.stderr).toContain(
+    `job ${jobId} goes on. To continue waiting: tanvrit-compute job wait ${jobId}`,
+  );
 });
