@@ -4,15 +4,15 @@ import type { Environment } from "../process/environment.ts";
 import { Patience } from "../process/patience.ts";
 import type { Cgroup, CgroupTree } from "./cgroup.ts";
 import {
-  type Hold,
-  HoldError,
   hasLimits,
   type LimitEnforcement,
+  LimitError,
+  type LimitHandle,
   type LimitKeeper,
   toMib,
 } from "./limit-keeper.ts";
 import type { ExceededLimit, TaskLimits, TaskUsage } from "./limits.ts";
-import type { SamplingHold, SamplingKeeper } from "./sampling-keeper.ts";
+import type { SamplingHandle, SamplingKeeper } from "./sampling-keeper.ts";
 
 /** So often is looked whether the kernel had to kill for want of memory. */
 const OOM_LOOK_MS = 200;
@@ -44,22 +44,22 @@ export class CgroupKeeper implements LimitKeeper {
     };
   }
 
-  hold(executionId: string, limits: TaskLimits): Hold {
-    if (!hasLimits(limits)) return this.sampling.hold(executionId, limits);
+  limit(executionId: string, limits: TaskLimits): LimitHandle {
+    if (!hasLimits(limits)) return this.sampling.limit(executionId, limits);
     this.left = this.left.filter((group) => !group.remove());
     let group: Cgroup;
     try {
       group = this.tree.create(executionId, limits);
     } catch (error) {
       const what = "The node could not make a control group that keeps the job's limits";
-      throw new HoldError(`${what}: ${textOf(error)}`, { cause: error });
+      throw new LimitError(`${what}: ${textOf(error)}`, { cause: error });
     }
     const unkept = this.unkept(limits);
     // Without the kernel's own account of memory, samples are all there is to say of the peak.
     const needsSamples = hasLimits(unkept) || this.tree.enforcement.memory === "none";
-    const sampled = needsSamples ? this.sampling.hold(executionId, unkept) : undefined;
+    const sampled = needsSamples ? this.sampling.limit(executionId, unkept) : undefined;
     const { oomWatch } = this;
-    return new CgroupHold({ group, limits, sampled, oomWatch, onLeft: (one) => this.left.push(one) });
+    return new CgroupHandle({ group, limits, sampled, oomWatch, onLeft: (one) => this.left.push(one) });
   }
 
   async recover(executionIds: readonly string[]): Promise<void> {
@@ -80,22 +80,22 @@ export class CgroupKeeper implements LimitKeeper {
   }
 }
 
-interface CgroupHoldOptions {
+interface CgroupHandleParts {
   group: Cgroup;
   limits: TaskLimits;
   /** Keeps what the group does not. */
-  sampled: SamplingHold | undefined;
+  sampled: SamplingHandle | undefined;
   oomWatch: OomWatch;
   /** The group could not be removed now. */
   onLeft(group: Cgroup): void;
 }
 
-class CgroupHold implements Hold {
-  private readonly options: CgroupHoldOptions;
+class CgroupHandle implements LimitHandle {
+  private readonly options: CgroupHandleParts;
   /** What the group said last, before it was removed. */
   private last: { usage: TaskUsage; exceeded: ExceededLimit | undefined; refusedStarts: number } | undefined;
 
-  constructor(options: CgroupHoldOptions) {
+  constructor(options: CgroupHandleParts) {
     this.options = options;
   }
 

@@ -2,7 +2,7 @@ import { describe, expect, spyOn, test } from "bun:test";
 import { type Cgroup, kernelFiles, pidsIn } from "./cgroup.ts";
 import { CgroupKeeper } from "./cgroup-keeper.ts";
 import { findCgroupV2, scopeRequest } from "./delegate.ts";
-import { HoldError } from "./limit-keeper.ts";
+import { LimitError } from "./limit-keeper.ts";
 import { SamplingKeeper } from "./sampling-keeper.ts";
 
 const MOUNT = "31 23 0:28 / /cg rw,nosuid - cgroup2 cgroup2 rw,nsdelegate\n";
@@ -67,7 +67,7 @@ async function treeIn(fake: FakeTree, moveToScope?: () => Promise<boolean>) {
   return findCgroupV2({ files: fake, moveToScope });
 }
 
-async function groupIn(fake: FakeTree, limits: Parameters<CgroupKeeper["hold"]>[1]): Promise<Cgroup> {
+async function groupIn(fake: FakeTree, limits: Parameters<CgroupKeeper["limit"]>[1]): Promise<Cgroup> {
   const tree = await treeIn(fake);
   if (!tree) throw new Error("no tree");
   return tree.create("exe_1", limits);
@@ -167,10 +167,10 @@ describe("control groups, version 2", () => {
     const fake = new FakeTree("/cg/box");
     const tree = await treeIn(fake);
     if (!tree) throw new Error("no tree");
-    const hold = new CgroupKeeper(tree, new SamplingKeeper()).hold("exe_1", { pids: 9 });
+    const handle = new CgroupKeeper(tree, new SamplingKeeper()).limit("exe_1", { pids: 9 });
     expect(tree.find("exe_1")).toBeDefined();
     fake.busy = 3;
-    await hold.release();
+    await handle.release();
     expect(tree.find("exe_1")).toBeUndefined();
   });
 
@@ -182,7 +182,7 @@ describe("control groups, version 2", () => {
       throw new Error("EINVAL: invalid argument");
     };
     const keeper = new CgroupKeeper(tree, new SamplingKeeper());
-    expect(() => keeper.hold("exe_1", { memoryMb: 4 })).toThrow(HoldError);
+    expect(() => keeper.limit("exe_1", { memoryMb: 4 })).toThrow(LimitError);
     expect(tree.find("exe_1")).toBeUndefined();
   });
 
@@ -204,8 +204,8 @@ describe("control groups, version 2", () => {
       const tree = await treeIn(new FakeTree("/cg/box", controllers));
       if (!tree) throw new Error("no tree");
       const sampling = new SamplingKeeper("linux");
-      const sampled = spyOn(sampling, "hold");
-      new CgroupKeeper(tree, sampling).hold("exe_1", limits);
+      const sampled = spyOn(sampling, "limit");
+      new CgroupKeeper(tree, sampling).limit("exe_1", limits);
       expect(sampled.mock.calls).toEqual([["exe_1", left]]);
     }
   });

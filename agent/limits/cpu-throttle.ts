@@ -52,7 +52,7 @@ export class CpuThrottle {
       this.timer = setTimeout(() => this.check(), CHECK_MS);
       return;
     }
-    this.hold(pids, stoppedByJob);
+    this.stop(pids, stoppedByJob);
     const pauseMs = (this.aheadSeconds / this.cores) * 1_000;
     const waitMs = Math.min(Math.max(pauseMs, MIN_PAUSE_MS), MAX_PAUSE_MS);
     this.timer = setTimeout(() => this.check(), waitMs);
@@ -71,7 +71,7 @@ export class CpuThrottle {
     );
   }
 
-  private hold(pids: number[], stoppedByJob: number[]): void {
+  private stop(pids: number[], stoppedByJob: number[]): void {
     const ours = new Set(this.stopped);
     const theirs = stoppedByJob.filter((pid) => !ours.has(pid));
     // What the job itself has stopped must not go on because of us, so a signal to the whole group will not do then.

@@ -18,16 +18,16 @@ export interface LimitEnforcement {
 export interface LimitKeeper {
   readonly enforcement: LimitEnforcement;
   /**
-   * Makes ready for one job. Throws HoldError where its limits cannot be kept, and leaves nothing then. A job
+   * Makes ready for one job. Throws LimitError where its limits cannot be kept, and leaves nothing then. A job
    * without limits gets a hold too, which costs next to nothing and only measures.
    */
-  hold(executionId: string, limits: TaskLimits): Hold;
+  limit(executionId: string, limits: TaskLimits): LimitHandle;
   /** Ends what an earlier keeper held of these executions, and removes what it made for them. */
   recover(executionIds: readonly string[]): Promise<void>;
 }
 
 /** One job being held. `begin` is called once; after `release` only `exceeded` and `usage` may be called. */
-export interface Hold {
+export interface LimitHandle {
   /**
    * What to put before a command so that it is held from its first instruction on. The process id stays the same, and
    * the command sees the environment it would see without. undefined: nothing.
@@ -51,8 +51,8 @@ export interface Hold {
 }
 
 /** The limits of a job cannot be kept; the message is for people. */
-export class HoldError extends Error {
-  override name = "HoldError";
+export class LimitError extends Error {
+  override name = "LimitError";
 }
 
 export function hasLimits(limits: TaskLimits): boolean {

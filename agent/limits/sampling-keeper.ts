@@ -1,7 +1,7 @@
 import { linuxTable, processStat } from "../process/process-table.ts";
 import { endAll, leftOf, send, withDescendants } from "../process/process-tree.ts";
 import { JobSampler, type JobWatch } from "./job-sampler.ts";
-import { type Hold, type LimitEnforcement, type LimitKeeper, toMib } from "./limit-keeper.ts";
+import { type LimitEnforcement, type LimitHandle, type LimitKeeper, toMib } from "./limit-keeper.ts";
 import type { ExceededLimit, TaskLimits, TaskUsage } from "./limits.ts";
 
 /** Holds jobs to their limits by looking at their processes a few times a second. */
@@ -15,8 +15,8 @@ export class SamplingKeeper implements LimitKeeper {
     this.enforcement = { cpu: kept, memory: kept, pids: kept, enforcedBy };
   }
 
-  hold(executionId: string, limits: TaskLimits): SamplingHold {
-    return new SamplingHold(executionId, limits, this.sampler);
+  limit(executionId: string, limits: TaskLimits): SamplingHandle {
+    return new SamplingHandle(executionId, limits, this.sampler);
   }
 
   async recover(executionIds: readonly string[]): Promise<void> {
@@ -26,7 +26,7 @@ export class SamplingKeeper implements LimitKeeper {
   }
 }
 
-export class SamplingHold implements Hold {
+export class SamplingHandle implements LimitHandle {
   private readonly executionId: string;
   private readonly limits: TaskLimits;
   private readonly sampler: JobSampler;

@@ -2,7 +2,12 @@ import { resolve } from "node:path";
 import { pause } from "../../../shared/wait.ts";
 import { keepers } from "../../keeper/keeper.ts";
 import { chooseLimitKeeper } from "../../limits/choose.ts";
-import { type Hold, HoldError, type LimitEnforcement, type LimitKeeper } from "../../limits/limit-keeper.ts";
+import {
+  type LimitEnforcement,
+  LimitError,
+  type LimitHandle,
+  type LimitKeeper,
+} from "../../limits/limit-keeper.ts";
 import { processesOf } from "../../process/marks.ts";
 import { endStragglers } from "../../process/process-tree.ts";
 import { jobEnvironment } from "../environment.ts";
@@ -50,20 +55,20 @@ export class ShellExecutor implements Executor {
     const cwd = manifest.workdir === undefined ? task.dir : resolve(task.dir, manifest.workdir);
     const keeper = this.keeper ?? (await this.limitKeeper());
     const env = jobEnvironment(task);
-    const hold = holdFor(keeper, task);
+    const handle = handleFor(keeper, task);
     try {
       const { account, openFiles } = task;
-      const child = spawnChild({ executionId, command, cwd, env, hold, account, openFiles });
+      const child = spawnChild({ executionId, command, cwd, env, handle, account, openFiles });
       return new ShellTask(child, {
         executionId,
         output: task.output,
         limits: task.limits,
         stopSignal: manifest.stopSignal ?? "SIGTERM",
-        hold,
+        handle,
         onEnd: () => this.sweepLater(executionId),
       });
     } catch (error) {
-      await hold.release();
+      await handle.release();
       throw error;
     }
   }
@@ -109,11 +114,11 @@ function shell(text: string): string[] {
   return process.platform === "win32" ? ["cmd.exe", "/d", "/s", "/c", text] : ["sh", "-c", text];
 }
 
-function holdFor(keeper: LimitKeeper, { assignment, limits }: Task): Hold {
+function handleFor(keeper: LimitKeeper, { assignment, limits }: Task): LimitHandle {
   try {
-    return keeper.hold(assignment.executionId, limits);
+    return keeper.limit(assignment.executionId, limits);
   } catch (error) {
-    if (error instanceof HoldError) throw new StartFailedError(error.message, { cause: error });
+    if (error instanceof LimitError) throw new StartFailedError(error.message, { cause: error });
     throw error;
   }
 }

@@ -11,9 +11,9 @@ test.skipIf(process.platform !== "linux")("a process of a job that cannot be end
   const said: string[] = [];
   const cwd = tmpdir();
   const env = { PATH: process.env.PATH ?? "" };
-  const hold = new SamplingKeeper().hold(executionId, {});
+  const handle = new SamplingKeeper().limit(executionId, {});
   const child = spawnChild({
-    ...{ executionId, command: ["true"], cwd, env, hold },
+    ...{ executionId, command: ["true"], cwd, env, handle },
     ...{ account: undefined, openFiles: undefined },
   });
   const kept = child.kept as KeptChild;
@@ -26,7 +26,7 @@ test.skipIf(process.platform !== "linux")("a process of a job that cannot be end
     output: { write: () => undefined, system: (line) => said.push(line) },
     limits: {},
     stopSignal: "SIGTERM",
-    hold,
+    handle,
     onEnd: () => {},
   });
   expect(await task.wait()).toEqual({ exitCode: 0 });

@@ -2,7 +2,7 @@ import type { Subprocess } from "bun";
 import { signalToSend } from "../../../shared/stop-signal.ts";
 import { pause } from "../../../shared/wait.ts";
 import type { KeptChild } from "../../keeper/kept-child.ts";
-import { type Hold, toMib } from "../../limits/limit-keeper.ts";
+import { type LimitHandle, toMib } from "../../limits/limit-keeper.ts";
 import type { TaskLimits, TaskUsage } from "../../limits/limits.ts";
 import { processesOf } from "../../process/marks.ts";
 import { whoIsLeft } from "../../process/patience.ts";
@@ -32,7 +32,7 @@ export interface ShellTaskOptions {
   /** As the manifest names it. */
   stopSignal: string;
   /** Holds the job to them. */
-  hold: Hold;
+  handle: LimitHandle;
   /** Called when the task is over. */
   onEnd(): void;
 }
@@ -64,7 +64,7 @@ export class ShellTask implements RunningTask {
       () => this.askToEnd(),
       () => this.kill(),
     );
-    options.hold.begin(child.process.pid, () => this.stop(0), child.kept?.keeperPid);
+    options.handle.begin(child.process.pid, () => this.stop(0), child.kept?.keeperPid);
     const pumps = [this.pump("stdout", child.stdout), this.pump("stderr", child.stderr)];
     this.output = Promise.all(pumps).then(() => this.outputEnded.abort());
   }
@@ -79,7 +79,7 @@ export class ShellTask implements RunningTask {
   }
 
   usage(): TaskUsage {
-    const held = this.options.hold.usage();
+    const held = this.options.handle.usage();
     const used = this.child.process.resourceUsage();
     if (!used) return held;
     const peakMemoryMb = held.peakMemoryMb ?? this.peakOfLeader(used.maxRSS);
@@ -89,16 +89,16 @@ export class ShellTask implements RunningTask {
   }
 
   private async untilOver(): Promise<TaskExit> {
-    const { hold, onEnd } = this.options;
+    const { handle, onEnd } = this.options;
     const { process: main } = this.child;
     await main.exited;
     this.exited = true;
     this.grace.end();
     await this.endTree(main.pid);
     await this.readToTheEnd();
-    const exceeded = hold.exceeded();
+    const exceeded = handle.exceeded();
     this.sayWhatWasRefused();
-    await hold.release();
+    await handle.release();
     onEnd();
     if (this.child.kept?.isLost) this.sayThatKeeperWasKilled();
     const exit =
@@ -108,9 +108,9 @@ export class ShellTask implements RunningTask {
 
   /** The leader is gone; whatever it started must follow. */
   private async endTree(leaderPid: number): Promise<void> {
-    const { hold, executionId } = this.options;
+    const { handle, executionId } = this.options;
     const { kept } = this.child;
-    await hold.end();
+    await handle.end();
     if (kept) {
       if (!(await kept.end())) this.sayWhoIsLeft();
       return;
@@ -122,8 +122,8 @@ export class ShellTask implements RunningTask {
 
   private askToEnd(): void {
     const { pid } = this.child.process;
-    const { hold, stopSignal } = this.options;
-    const others = new Set([...hold.members(), ...this.members()]);
+    const { handle, stopSignal } = this.options;
+    const others = new Set([...handle.members(), ...this.members()]);
     for (const other of others) if (processStat(other)?.groupId === pid) others.delete(other);
     for (const target of [-pid, ...others]) {
       send(target, signalToSend(stopSignal));
@@ -136,7 +136,7 @@ export class ShellTask implements RunningTask {
     if (this.exited) return;
     signalGroup(this.child.process.pid, "SIGKILL");
     // What left the group must not outlive it by as much as the leader takes to die.
-    void this.options.hold.end();
+    void this.options.handle.end();
     void this.child.kept?.end();
   }
 
@@ -159,8 +159,8 @@ export class ShellTask implements RunningTask {
 
   /** The kernel does not end a job that starts too many processes; it refuses them, which the job may not tell. */
   private sayWhatWasRefused(): void {
-    const { hold, limits, output } = this.options;
-    const refused = hold.refusedStarts();
+    const { handle, limits, output } = this.options;
+    const refused = handle.refusedStarts();
     if (refused === 0) return;
     output.system(
       `The job reached its limit of ${limits.pids} processes and threads; ${refused} more were not started.`,

@@ -13,7 +13,7 @@ import { textOf } from "../../../shared/text-of.ts";
 import { givenUmask, withGivenUmask } from "../../../shared/umask.ts";
 import { type Keepers, KeptLaunchError, keepers, whyNoKeepers } from "../../keeper/keeper.ts";
 import { KeptChild } from "../../keeper/kept-child.ts";
-import type { Hold } from "../../limits/limit-keeper.ts";
+import type { LimitHandle } from "../../limits/limit-keeper.ts";
 import type { JobAccount } from "../../process/account.ts";
 import type { Environment } from "../../process/environment.ts";
 import { keeperName } from "../../process/keeper-name.ts";
@@ -27,7 +27,7 @@ export interface SpawnOptions {
   command: string[];
   cwd: string;
   env: Environment;
-  hold: Pick<Hold, "entrance" | "groups">;
+  handle: Pick<LimitHandle, "entrance" | "groups">;
   account: JobAccount | undefined;
   /** The soft limit of open files; undefined: that of this process. */
   openFiles: number | undefined;
@@ -46,7 +46,7 @@ export function spawnChild(options: SpawnOptions): Child {
 }
 
 function spawnKept(options: SpawnOptions, system: Keepers): Child {
-  const { executionId, command, cwd, env, hold, account, openFiles } = options;
+  const { executionId, command, cwd, env, handle, account, openFiles } = options;
   const name = command[0] ?? "";
   const program = programPath(name, cwd, env.PATH ?? "");
   if (program === undefined) throw new StartFailedError(whyNotStarted(name, cwd, { code: "ENOENT" }));
@@ -60,7 +60,7 @@ function spawnKept(options: SpawnOptions, system: Keepers): Child {
       argv: command,
       env,
       directory: cwd,
-      groups: hold.groups,
+      groups: handle.groups,
       name: keeperName(executionId),
       account,
       stdout: out.writeFd,
@@ -100,9 +100,9 @@ function whyNotKept({ stage, code }: KeptLaunchError, { command, cwd, account }:
 }
 
 /** Without a keeper what the job starts is found by the mark alone. */
-function spawnUnkept({ command, cwd, env, hold }: SpawnOptions): Child {
+function spawnUnkept({ command, cwd, env, handle }: SpawnOptions): Child {
   const program = command[0] ?? "";
-  const entrance = hold.entrance(env);
+  const entrance = handle.entrance(env);
   // Once the entrance runs, it is too late to say why the command does not.
   const problem = entrance && problemOf(program, cwd, env.PATH ?? "");
   if (problem) throw new StartFailedError(whyNotStarted(program, cwd, problem));
