@@ -89,6 +89,11 @@ const failures: [string, string, RegExp][] = [
   ["an empty report", "echo '<nvidia_smi_log></nvidia_smi_log>'", /installed but finds no NVIDIA GPU/],
   ["10 MB", "head -c 10000000 /dev/zero", /printed more than 8 MiB/],
   ["a crash", "kill -SEGV $$", /exit code 139/],
+  [
+    "a broken report",
+    "echo '<nvidia_smi_log><gpu>'; echo '</nvidia_smi_log>'",
+    /printed a report that cannot be read: .*<\/gpu>/,
+  ],
   ["half a report", "echo '<nvidia_smi_log>'; echo '<gpu id=\"0\">'", /printed no whole report/],
 ];
 

@@ -103,6 +103,28 @@ test("what a tool does not know is no label, in whatever brackets it says so", a
   });
 });
 
+test("process names and clocks that are broken XML, as some versions print them, do not hide the GPUs", async () => {
+  const name = "nvidia/570.124.06-h200-mig";
+  const whole = await fixture(`${name}.xml`);
+  const list = await fixture(`${name}.list.txt`);
+  const broken = whole.replace(
+    "</gpu>",
+    `<processes><process_info><process_name>a<b && "\u0001\ufffd"</process_name></process_info></processes>
+     <supported_clocks></supported_mem_clock><supported_mem_clock>5001 MHz</supported_clocks></gpu>`,
+  );
+  expect(broken).not.toBe(whole);
+  expect(parseNvidia(broken, list)).toEqual(parseNvidia(whole, list));
+});
+
+test("a report that is broken elsewhere gives no GPU, and says where", () => {
+  const text = '<nvidia_smi_log><gpu id="0"><uuid>GPU-1</gpu></nvidia_smi_log>';
+  expect(parseNvidia(text, "")).toEqual({
+    problems: [
+      "nvidia-smi printed a report that cannot be read: XML Parse error: Expected closing tag </uuid> but found </gpu>. NVIDIA GPUs are not offered to jobs.",
+    ],
+  });
+});
+
 test("a GPU in MIG mode without an instance is told", async () => {
   const name = "nvidia/570.124.06-h200-mig-empty";
   const { problems } = parseNvidia(await fixture(`${name}.xml`), await fixture(`${name}.list.txt`));
@@ -113,7 +135,7 @@ test("without the list, which alone names them, MIG instances are not offered, a
   const finding = parseNvidia(await fixture("nvidia/535.54.03-a100-80gb-mig-and-whole.xml"), "");
   expect(finding.found?.gpus).toHaveLength(2);
   expect(finding.problems).toEqual([
-    expect.stringContaining("has 4 MIG instances, of which nvidia-smi -L names 0"),
+    expect.stringContaining("has 4 MIG instances, but nvidia-smi -L names 0"),
   ]);
 });
 

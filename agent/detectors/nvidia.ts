@@ -1,15 +1,23 @@
-import { absent, asText, type DetectContext, type Finding, parseMemoryMb, sentences } from "./finding.ts";
+import {
+  absent,
+  asRecord,
+  asText,
+  type DetectContext,
+  type Finding,
+  parseMemoryMb,
+  sentences,
+} from "./finding.ts";
 import type { FoundGpu } from "./gpu.ts";
 import { findTool, firstLine, runTool } from "./run-tool.ts";
 
 export interface NvidiaFacts {
   driver?: string;
-  /** The newest CUDA that the driver can run. */
+  /** The newest CUDA version that the driver supports. */
   cudaVersion?: string;
   gpus: FoundGpu[];
 }
 
-/** Below WSL the driver is the host's, and its tool is not in PATH. */
+/** On WSL the driver belongs to the host, and its tool is not in PATH. */
 const PLACES = [
   "/usr/lib/wsl/lib/nvidia-smi",
   "/usr/bin/nvidia-smi",
@@ -20,17 +28,17 @@ const NOT_OFFERED = "NVIDIA GPUs are not offered to jobs.";
 
 export async function detectNvidia(context: DetectContext): Promise<Finding<NvidiaFacts>> {
   const tool = findTool(context, "nvidia-smi", PLACES);
-  // The list alone names MIG instances by their UUIDs; the report alone knows CUDA's version and all memory.
+  // Only the list gives the UUIDs of MIG instances; only the report gives the CUDA version and the memory of each device.
   const [report, list] = await Promise.all([
     runTool(context, tool, ["-q", "-x"]),
     runTool(context, tool, ["-L"]),
   ]);
   if (report.is === "missing" || list.is === "missing") return absent();
   const { why } = report.is === "failed" ? report : {};
-  if (isWhole(report.text)) {
+  if (isReadable(report.text)) {
     const { found, problems } = parseNvidia(report.text, list.text);
     if (why === undefined) return { found, problems };
-    // An exit code may be a warning, as of a corrupted infoROM, or one GPU's of several.
+    // The exit code may be only a warning, as for a corrupted infoROM, or concern one GPU of several.
     const next = found ? "What it listed is offered to jobs." : NOT_OFFERED;
     return { found, problems: [sentences(`nvidia-smi ${why}`, next), ...problems] };
   }
@@ -42,7 +50,7 @@ export async function detectNvidia(context: DetectContext): Promise<Finding<Nvid
 
 const QUESTIONS = ["--query-gpu=uuid,name,memory.total,driver_version", "--format=csv,noheader,nounits"];
 
-/** Where there is no report, as of a tool that crashes over a part of it, the few facts that matter may still be had. */
+/** Asks for the few facts that matter when the report is missing or broken: some versions crash while they write it. */
 async function askBriefly(
   context: DetectContext,
   tool: string | undefined,
@@ -56,7 +64,10 @@ async function askBriefly(
   );
 }
 
-/** Of a line for each GPU with UUID, name, MiB and driver, of `nvidia-smi -L`, and of `nvidia-smi` alone. */
+/**
+ * Reads what `nvidia-smi` prints for the questions above (one line for each GPU: UUID, name, MiB, driver), for `-L`, and
+ * without arguments. undefined: no GPU is listed.
+ */
 export function parseNvidiaRows(rows: string, list: string, overview: string): NvidiaFacts | undefined {
   const instances = instancesByGpu(list);
   const cells = rows.split("\n").map((row) => row.split(",").map((cell) => asText(cell)));
@@ -75,25 +86,69 @@ export function parseNvidiaRows(rows: string, list: string, overview: string): N
   return { ...(driver && { driver }), ...(cudaVersion && { cudaVersion }), gpus };
 }
 
-const isWhole = (report: string) =>
-  report.includes("<nvidia_smi_log>") && report.includes("</nvidia_smi_log>");
+const OPEN = "<nvidia_smi_log>";
+const CLOSE = "</nvidia_smi_log>";
+/**
+ * Elements that nothing here reads and that some versions print as broken XML: the names of processes unescaped, the
+ * clocks with tags that do not match.
+ */
+const OFTEN_BROKEN = ["processes", "supported_clocks"];
 
-/** Of what `nvidia-smi -q -x` and `nvidia-smi -L` print. */
+type Element = Record<string, unknown>;
+
+/** The root element of the report; warnings around it are skipped. Throws an Error that says what is wrong with it. */
+function readReport(text: string): Element {
+  const start = text.indexOf(OPEN);
+  const end = text.lastIndexOf(CLOSE);
+  if (start < 0 || end < start) {
+    throw new Error(`nvidia-smi printed no whole report, but: ${firstLine(text) ?? "nothing"}`);
+  }
+  const root = OFTEN_BROKEN.reduce(withoutElements, text.slice(start, end + CLOSE.length));
+  try {
+    return asRecord(asRecord(Bun.XML.parse(root)).nvidia_smi_log);
+  } catch (error) {
+    throw new Error(`nvidia-smi printed a report that cannot be read: ${firstLine((error as Error).message)}`);
+  }
+}
+
+function isReadable(text: string): boolean {
+  try {
+    readReport(text);
+    return true;
+  } catch {
+    return false; // parseNvidia says why, unless there is another way to ask.
+  }
+}
+
+/** The text without the elements of this name, which never contain each other. */
+function withoutElements(text: string, name: string): string {
+  const [before = "", ...rest] = text.split(`<${name}>`);
+  const close = `</${name}>`;
+  const kept = rest.map((part) => {
+    const end = part.indexOf(close);
+    return end < 0 ? part : part.slice(end + close.length);
+  });
+  return [before, ...kept].join("");
+}
+
+/** Reads what `nvidia-smi -q -x` and `nvidia-smi -L` print. */
 export function parseNvidia(report: string, list: string): Finding<NvidiaFacts> {
-  if (!isWhole(report)) {
-    const said = firstLine(report) ?? "nothing";
-    return absent(sentences(`nvidia-smi printed no whole report, but: ${said}`, NOT_OFFERED));
+  let root: Element;
+  try {
+    root = readReport(report);
+  } catch (error) {
+    return absent(sentences((error as Error).message, NOT_OFFERED));
   }
   const instances = instancesByGpu(list);
   const problems: string[] = [];
-  const gpus = elements(report, "<gpu id=", "</gpu>").flatMap((body, position) => {
-    const found = devicesOf(body, instances);
-    const busId = tag(body, "pci_bus_id") ?? "no bus id";
+  const gpus = elements(root.gpu).flatMap((gpu, position) => {
+    const found = devicesOf(gpu, instances);
+    const busId = asText(asRecord(gpu.pci).pci_bus_id) ?? "no bus id";
     if (found.problem !== undefined) problems.push(`GPU ${position} (${busId}) ${found.problem}`);
     return found.gpus;
   });
-  const driver = tag(report, "driver_version");
-  const cudaVersion = tag(report, "cuda_version");
+  const driver = asText(root.driver_version);
+  const cudaVersion = asText(root.cuda_version);
   if (gpus.length === 0) {
     if (problems.length === 0) problems.push("nvidia-smi is installed but finds no NVIDIA GPU.");
     return absent(...problems);
@@ -104,29 +159,41 @@ export function parseNvidia(report: string, list: string): Finding<NvidiaFacts> 
   };
 }
 
+/** The elements of one name: Bun gives an array only when there are several. */
+function elements(value: unknown): Element[] {
+  if (value === undefined) return [];
+  return (Array.isArray(value) ? value : [value]).map(asRecord);
+}
+
 interface Instance {
   index: number;
   profile: string;
   uuid: string;
 }
 
-/** What one GPU has to give: itself, or its MIG instances. */
+/** What one GPU offers: itself, or its MIG instances. */
 function devicesOf(
-  body: string,
+  gpu: Element,
   instances: ReadonlyMap<string, Instance[]>,
 ): { gpus: FoundGpu[]; problem?: string } {
-  const uuid = tag(body, "uuid");
-  const model = tag(body, "product_name");
+  const uuid = asText(gpu.uuid);
+  const model = asText(gpu.product_name);
   if (!uuid?.startsWith("GPU-") || model === undefined) {
-    return { gpus: [], problem: "does not say what it is, as one does that has failed; it is not offered." };
+    return {
+      gpus: [],
+      problem:
+        "has no UUID or name in the report, which usually means that it has failed; it is not offered.",
+    };
   }
-  if (tag(body, "current_mig") === "Enabled") return migDevices(body, model, uuid, instances.get(uuid) ?? []);
-  const memoryMb = memoryOf(withoutInstances(body));
+  if (asText(asRecord(gpu.mig_mode).current_mig) === "Enabled") {
+    return migDevices(gpu, model, uuid, instances.get(uuid) ?? []);
+  }
+  const memoryMb = memoryOf(gpu);
   return { gpus: [{ vendor: "nvidia", uuid, model, ...(memoryMb !== undefined && { memoryMb }) }] };
 }
 
-function migDevices(body: string, model: string, parentUuid: string, instances: Instance[]) {
-  const reports = elements(body, "<mig_device>", "</mig_device>");
+function migDevices(gpu: Element, model: string, parentUuid: string, instances: Instance[]) {
+  const reports = elements(asRecord(gpu.mig_devices).mig_device);
   if (reports.length === 0) {
     return {
       gpus: [],
@@ -134,7 +201,7 @@ function migDevices(body: string, model: string, parentUuid: string, instances: 
     };
   }
   const gpus: FoundGpu[] = reports.flatMap((report) => {
-    const instance = instances.find((one) => one.index === Number(tag(report, "index")));
+    const instance = instances.find((one) => one.index === Number(asText(report.index)));
     if (!instance) return [];
     const { profile, uuid } = instance;
     const memoryMb = memoryOf(report);
@@ -143,7 +210,7 @@ function migDevices(body: string, model: string, parentUuid: string, instances: 
   if (gpus.length === reports.length) return { gpus };
   return {
     gpus,
-    problem: `has ${reports.length} MIG instances, of which nvidia-smi -L names ${gpus.length}; only these are offered.`,
+    problem: `has ${reports.length} MIG instances, but nvidia-smi -L names ${gpus.length}; only these are offered.`,
   };
 }
 
@@ -151,7 +218,7 @@ function instanceOf(model: string, parentUuid: string, profile: string, uuid: st
   return { vendor: "nvidia", uuid, model: `${model} MIG ${profile}`, mig: { profile, parentUuid } };
 }
 
-/** The lines of `nvidia-smi -L`: a GPU, and indented below it the instances it is divided into. */
+/** Reads `nvidia-smi -L`: a line for each GPU, followed by indented lines for its MIG instances. */
 function instancesByGpu(list: string): Map<string, Instance[]> {
   const byGpu = new Map<string, Instance[]>();
   let current: Instance[] = [];
@@ -170,30 +237,6 @@ function instancesByGpu(list: string): Map<string, Instance[]> {
   return byGpu;
 }
 
-function memoryOf(body: string): number | undefined {
-  const [usage = ""] = elements(body, "<fb_memory_usage>", "</fb_memory_usage>");
-  return parseMemoryMb(tag(usage, "total") ?? "");
-}
-
-/** What a GPU says of itself, without what its instances say of themselves. */
-function withoutInstances(body: string): string {
-  const [instances] = elements(body, "<mig_devices>", "</mig_devices>");
-  return instances === undefined ? body : body.replace(instances, "");
-}
-
-/** What stands between each pair of these, in one pass over the text, whatever the text is. */
-function elements(text: string, open: string, close: string): string[] {
-  const found: string[] = [];
-  for (let from = text.indexOf(open); from >= 0; ) {
-    const end = text.indexOf(close, from);
-    if (end < 0) break;
-    found.push(text.slice(from + open.length, end));
-    from = text.indexOf(open, end);
-  }
-  return found;
-}
-
-/** The text of the first element of that name; the report holds no attributes or nested names that matter here. */
-function tag(text: string, name: string): string | undefined {
-  return asText(new RegExp(`<${name}>([^<]*)</${name}>`).exec(text)?.[1]);
+function memoryOf(device: Element): number | undefined {
+  return parseMemoryMb(asText(asRecord(device.fb_memory_usage).total) ?? "");
 }
