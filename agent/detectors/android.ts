@@ -8,21 +8,21 @@ export interface AndroidFacts {
   platforms: number[];
   /** Versions, lowest first. */
   buildTools: string[];
-  /** Of the platform tools, or `unknown`; absent where they are not installed. */
+  /** The version of the platform tools, or `unknown`; absent: not installed. */
   adb?: string;
   emulator?: string;
 }
 
-/** Of a tool that is there and does not say which one it is. */
+/** The version of a tool that is installed without saying which version it is. */
 const UNKNOWN_VERSION = "unknown";
 
-/** Only looks at files; nothing of the SDK is run. */
+/** Only reads files; runs nothing from the SDK. */
 export async function detectAndroid(context: DetectContext): Promise<Finding<AndroidFacts>> {
   const problems: string[] = [];
   for (const { root, variable } of roots(context)) {
     const facts = await readSdk(root);
     if (facts) return { found: facts, problems };
-    if (variable) problems.push(`${variable} names ${root}, but there is no Android SDK there.`);
+    if (variable) problems.push(`${variable} is ${root}, but that directory has no Android SDK.`);
   }
   return absent(...problems);
 }
@@ -59,7 +59,7 @@ async function readSdk(root: string): Promise<AndroidFacts | undefined> {
     ...(adb !== undefined && { adb }),
     ...(emulator !== undefined && { emulator }),
   };
-  // Systems have an adb for phones at such a place without any SDK.
+  // Some systems install an adb for phones in such a place without any SDK.
   const hasAdb = adb !== undefined && adb !== UNKNOWN_VERSION;
   const isEmpty = facts.platforms.length + facts.buildTools.length === 0 && !hasAdb;
   return isEmpty ? undefined : facts;
@@ -70,7 +70,7 @@ interface SdkPackage {
   properties: Map<string, string>;
 }
 
-/** Archives that were unpacked by hand, as images for containers are made, have the directory and no properties. */
+/** Archives that were unpacked by hand, as in container images, have the directory but no properties. */
 async function packagesBelow(dir: string, name: RegExp): Promise<SdkPackage[]> {
   const entries = await readdir(dir, { withFileTypes: true }).catch(() => []); // not installed
   const packages = entries
@@ -79,10 +79,10 @@ async function packagesBelow(dir: string, name: RegExp): Promise<SdkPackage[]> {
   return await Promise.all(packages);
 }
 
-/** The directory of a platform says which one it is as well, except for previews that have no level yet. */
+/** The directory name also gives the level of a platform, except for previews that have no level yet. */
 function apiLevel({ name, properties }: SdkPackage): number[] {
   const text = properties.get("AndroidVersion.ApiLevel") ?? /^android-(\d+)/.exec(name)?.[1] ?? "";
-  // Since 36 a level may have minor ones: `36.1`.
+  // Since 36, levels can have minor versions: `36.1`.
   const level = Math.floor(Number(text));
   return Number.isInteger(level) && level > 0 ? [level] : [];
 }
@@ -94,14 +94,14 @@ async function toolIn(dir: string, tool: string): Promise<string | undefined> {
   return names.some((name) => name === tool || name === `${tool}.exe`) ? UNKNOWN_VERSION : undefined;
 }
 
-/** `source.properties`, which every package has that the SDK's own manager installed. */
+/** Reads `source.properties`. Every package that the SDK manager installed has it. */
 async function properties(dir: string): Promise<Map<string, string>> {
-  const text = await readFile(join(dir, "source.properties"), "utf8").catch(() => ""); // has none
+  const text = await readFile(join(dir, "source.properties"), "utf8").catch(() => ""); // no such file
   const pairs = [...text.matchAll(/^\s*([^#!\s=:][^=:\s]*)\s*[=:]\s*(.*?)\s*$/gm)];
   return new Map(pairs.map(([, key = "", value = ""]) => [key, value]));
 }
 
-/** `9.0.1` before `10.0.0`, and `35.0.0-rc1` before `35.0.0`. */
+/** Sorts `9.0.1` before `10.0.0`, and `35.0.0-rc1` before `35.0.0`. */
 function compareVersions(a: string, b: string): number {
   const [x, y] = [a, b].map((text) => text.split(/[.\s-]/));
   for (let i = 0; i < Math.max(x?.length ?? 0, y?.length ?? 0); i++) {

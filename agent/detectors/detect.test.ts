@@ -45,11 +45,11 @@ async function toolbox(scratch: Scratch, tools: Record<string, string>) {
 const print = (fixture: string) => `cat '${join(FIXTURES, fixture)}'`;
 const nvidiaSmi = (name: string) =>
   `if [ "$1" = -L ]; then ${print(`nvidia/${name}.list.txt`)}; else ${print(`nvidia/${name}.xml`)}; fi`;
-/** Whatever the machine that tests run on has at the usual places of an engine, as the socket of one that is stopped. */
+/** Leaves out problems with a container engine of the machine that runs the tests, such as the socket of a stopped engine. */
 const gpuProblems = (problems: string[]) =>
-  problems.filter((text) => !text.includes("Docker jobs are not taken"));
+  problems.filter((text) => !text.includes("Docker jobs are not accepted"));
 
-test("a machine without any of the tools has none of it, and no problem", async () => {
+test("a machine without any of the tools has no GPUs and no SDKs, and that is not a problem", async () => {
   const { machine } = await machineWith({}, { environment: { DOCKER_HOST: "" } });
   expect(machine.gpus).toEqual([]);
   expect(machine.labels).toMatchObject({ hostname: machine.host.hostname });
@@ -57,7 +57,7 @@ test("a machine without any of the tools has none of it, and no problem", async 
   expect(gpuProblems(machine.problems)).toEqual([]);
 });
 
-test("the tools are asked, and what they say becomes numbered devices and labels", async () => {
+test("the tools' answers become numbered devices and labels", async () => {
   const { machine } = await machineWith({ "nvidia-smi": nvidiaSmi("535.54.03-a100-80gb-mig-and-whole") });
   expect(machine.gpus.map(({ index, model }) => [index, model])).toEqual([
     [0, "NVIDIA A100-SXM4-80GB MIG 1g.20gb"],
@@ -101,11 +101,11 @@ test.each(failures)("an nvidia-smi with %s means no GPU, and says why", async (_
   const { machine } = await machineWith({ "nvidia-smi": script });
   expect(machine.gpus).toEqual([]);
   expect(gpuProblems(machine.problems)).toEqual([expect.stringMatching(problem)]);
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: the test is that none are left
   expect(machine.problems.join("")).not.toMatch(/[\u0000-\u001f]|[.?!:]\./);
 });
 
-test("a tool that has listed all and ends with an exit code is believed, and the exit code told", async () => {
+test("a tool that lists everything and then fails is believed, and its exit code is reported", async () => {
   const nvidia = await machineWith({
     "nvidia-smi": `echo 'WARNING: infoROM is corrupted at gpu 0000:00:1E.0'; ${nvidiaSmi("470.57.02-tesla-t4")}; exit 14`,
   });
@@ -122,7 +122,7 @@ test("a tool that has listed all and ends with an exit code is believed, and the
   ]);
 });
 
-test("what a tool has printed counts when it ends, also where something it started holds its output open", async () => {
+test("a tool's output counts when the tool ends, even if something it started holds the output open", async () => {
   const timeoutMs = 20_000;
   const tools = { "nvidia-smi": `sleep 600 & setsid sleep 30 & ${nvidiaSmi("470.57.02-tesla-t4")}` };
   const { machine, tookMs } = await machineWith(tools, { timeoutMs });
@@ -131,7 +131,7 @@ test("what a tool has printed counts when it ends, also where something it start
   expect(tookMs).toBeLessThan(timeoutMs / 2);
 });
 
-test("where nvidia-smi crashes over its report, it is asked for the few facts that matter", async () => {
+test("if nvidia-smi crashes while it writes its report, it is asked for the few facts that matter", async () => {
   const rows = [
     "GPU-00000000-0000-0000-0000-00000000000a, NVIDIA RTX A4000, 16376, 536.23",
     "GPU-00000000-0000-0000-0000-00000000000b, NVIDIA RTX A4000, [N/A], 536.23",
@@ -148,7 +148,7 @@ test("where nvidia-smi crashes over its report, it is asked for the few facts th
   expect(gpuProblems(machine.problems)).toEqual([]);
 });
 
-test("a hanging amd-smi leaves time to ask rocm-smi, and is told", async () => {
+test("a hanging amd-smi leaves time to ask rocm-smi, and is reported", async () => {
   const tools = { "amd-smi": "sleep 600", "rocm-smi": print("rocm/rocm-smi-6.1.2-rx6700xt.json") };
   const { machine } = await machineWith(tools, { timeoutMs: 2_000 });
   expect(machine.gpus).toHaveLength(1);
@@ -157,7 +157,7 @@ test("a hanging amd-smi leaves time to ask rocm-smi, and is told", async () => {
   ]);
 });
 
-test("warnings around the JSON of a tool, whatever they begin with, are passed over", async () => {
+test("warnings around the JSON of a tool are skipped, whatever they begin with", async () => {
   const list = print("rocm/amd-smi-6.4-mi300x-x2.json");
   const { machine } = await machineWith({
     "amd-smi": `echo '[2026-01-01] {odd}'; ${list}; echo 'done [with it'`,
@@ -165,25 +165,27 @@ test("warnings around the JSON of a tool, whatever they begin with, are passed o
   expect(machine.gpus).toHaveLength(2);
 });
 
-test("a tool answers in English, whatever the agent's own language", async () => {
+test("a tool answers in English, whatever the language of the agent", async () => {
   const tools = { "nvidia-smi": `[ "$LC_ALL" = C ] && ${print("nvidia/no-devices.txt")}; exit 6` };
   const { machine } = await machineWith(tools, { environment: { LC_ALL: "de_DE.UTF-8" } });
   expect(gpuProblems(machine.problems)).toEqual([expect.stringContaining("No devices were found")]);
 });
 
-test("a file that cannot be read to its end, as on a disk that hangs, delays no longer than the timeout", async () => {
+test("a read that never ends, as on a disk that hangs, delays detection no longer than the timeout", async () => {
   await using scratch = await makeScratch();
   const environment = { ...(await toolbox(scratch, {})), ANDROID_HOME: scratch.path };
   const hangs = scratch.join("platform-tools", "source.properties");
   await mkdir(scratch.join("platform-tools"));
   Bun.spawnSync(["mkfifo", hangs]);
   const machine = await detectMachine({ environment, platform: "linux", timeoutMs: 300 });
-  expect(machine.problems).toContain("Looking for an Android SDK took longer than 0.3 s and was given up.");
-  // Whoever still reads finds the end.
+  expect(machine.problems).toContain(
+    "Looking for an Android SDK took longer than 0.3 s, so it was given up.",
+  );
+  // Lets the reader that was given up reach the end of the file.
   Bun.spawnSync(["sh", "-c", ': >"$1"', "sh", hangs], { timeout: 5_000 });
 });
 
-test("a tool that cannot be run is a problem of its own", async () => {
+test("a tool that cannot be run is reported", async () => {
   await using scratch = await makeScratch();
   const environment = await toolbox(scratch, {});
   await writeFile(join(environment.PATH, "nvidia-smi"), "#!/no/such/interpreter\n");
@@ -192,7 +194,7 @@ test("a tool that cannot be run is a problem of its own", async () => {
   expect(gpuProblems(machine.problems)).toEqual([expect.stringMatching(/^nvidia-smi cannot be run/)]);
 });
 
-test("tools that hang, all of them, delay no longer than the timeout, and nothing of them is left", async () => {
+test("even if all tools hang, detection takes no longer than the timeout, and none of their processes is left", async () => {
   await using scratch = await makeScratch();
   const marks = scratch.join("pids");
   // Each ignores TERM and has a child that holds its output open.
@@ -200,7 +202,7 @@ test("tools that hang, all of them, delay no longer than the timeout, and nothin
   const timeoutMs = 600;
   const tools = { "nvidia-smi": hang, "amd-smi": hang, "rocm-smi": hang };
   const { machine, tookMs } = await machineWith(tools, { timeoutMs });
-  // The rest is what a busy machine may take; each of the tools would take ten minutes.
+  // Leaves room for a busy machine; each of the tools would take ten minutes.
   expect(tookMs).toBeLessThan(timeoutMs + 5_000);
   expect(machine.gpus).toEqual([]);
   expect(machine.problems.join("\n")).toMatch(/nvidia-smi did not answer within 0.6 s/);
@@ -222,7 +224,7 @@ function isRunning(pid: string): boolean {
   }
 }
 
-test("a hanging nvidia-smi does not keep the others from being seen", async () => {
+test("a hanging nvidia-smi does not hide other vendors' GPUs", async () => {
   const { machine } = await machineWith(
     { "nvidia-smi": "sleep 600", "amd-smi": print("rocm/amd-smi-6.4-mi300x-x2.json") },
     { timeoutMs: 600 },
@@ -230,7 +232,7 @@ test("a hanging nvidia-smi does not keep the others from being seen", async () =
   expect(machine.labels).toMatchObject({ "gpu.vendor": "amd", "gpu.count": "2" });
 });
 
-test("where amd-smi does not work rocm-smi is asked, and ROCm's version comes from where it is installed", async () => {
+test("if amd-smi does not work, rocm-smi is asked, and ROCm's version is read from where it is installed", async () => {
   await using scratch = await makeScratch();
   await mkdir(scratch.join(".info"));
   await writeFile(scratch.join(".info", "version"), "5.7.1-98\n");
@@ -248,13 +250,13 @@ test("where amd-smi does not work rocm-smi is asked, and ROCm's version comes fr
   ]);
 });
 
-test("amd-smi itself says the version of ROCm", async () => {
+test("amd-smi reports the version of ROCm itself", async () => {
   const script = `if [ "$1" = version ]; then ${print("rocm/amd-smi-version-6.4.json")}; else ${print("rocm/amd-smi-6.4-mi300x-x2.json")}; fi`;
   const { machine } = await machineWith({ "amd-smi": script });
   expect(machine.labels).toMatchObject({ rocm: "true", "rocm.version": "6.4.0" });
 });
 
-test("AMD's tools without a GPU say so", async () => {
+test("AMD's tools report when they find no GPU", async () => {
   const { machine } = await machineWith({
     "amd-smi": `${print("rocm/amd-smi-none.txt")} >&2; exit 1`,
     "rocm-smi": print("rocm/rocm-smi-none.txt"),
@@ -265,7 +267,7 @@ test("AMD's tools without a GPU say so", async () => {
   ]);
 });
 
-test("on a machine with GPUs of two vendors one vendor's are offered, and the others named", async () => {
+test("a machine with GPUs of two vendors offers those of one vendor and names the others", async () => {
   const { machine } = await machineWith({
     "nvidia-smi": nvidiaSmi("550.54.15-rtx-4090-and-3060"),
     "amd-smi": print("rocm/amd-smi-7.2-rx9070xt.json"),
@@ -275,14 +277,14 @@ test("on a machine with GPUs of two vendors one vendor's are offered, and the ot
   expect(machine.problems.join()).toContain("Not offered to jobs: AMD Radeon RX 9070 XT.");
 });
 
-test("system_profiler is asked on a Mac only", async () => {
+test("system_profiler is run only on a Mac", async () => {
   const tools = { system_profiler: print("metal/macos-13-m1.json") };
   const mac = await machineWith(tools, { platform: "darwin" });
   expect(mac.machine.labels).toMatchObject({ metal: "true", "gpu.model": "Apple M1" });
   expect((await machineWith(tools)).machine.gpus).toEqual([]);
 });
 
-test("the owner's gpuCount leaves the first devices, and labels that are true of them", async () => {
+test("the owner's gpuCount keeps the first devices, and the labels that are true for them", async () => {
   const { machine } = await machineWith({ "nvidia-smi": nvidiaSmi("550.54.15-rtx-4090-and-3060") });
   expect(withGpuCount(machine, undefined)).toEqual(machine);
   expect(withGpuCount(machine, 1).labels).toMatchObject({
@@ -295,7 +297,7 @@ test("the owner's gpuCount leaves the first devices, and labels that are true of
   expect(Object.keys(labels).filter((key) => /gpu|cuda/.test(key))).toEqual([]);
 });
 
-test("a job gets its devices by UUID, and none where one of them is gone", async () => {
+test("a job gets its devices by UUID, and does not start if one of them is gone", async () => {
   const { machine } = await machineWith({ "nvidia-smi": nvidiaSmi("550.54.15-h100-x8") });
   const gpus = machine.gpus.map(taskGpu);
   const others = { held: [], offered: 8 };
@@ -306,7 +308,7 @@ test("a job gets its devices by UUID, and none where one of them is gone", async
   expect(() => gpusForJob(gpus, [0, 8], others)).toThrow("given GPU 8, but this node has 8 now");
 });
 
-test("for a device that another job holds a job gets a free one of those the owner offers, or none", () => {
+test("instead of a device that another job holds, a job gets a free one that the owner offers, or does not start", () => {
   const gpus = [0, 1, 2, 3].map((index) => ({ vendor: "nvidia" as const, index, uuid: `GPU-${index}` }));
   const held = [{ vendor: "nvidia" as const, index: 7, uuid: "GPU-1" }];
   const namesOf = (indexes: number[], offered: number) =>
@@ -317,7 +319,7 @@ test("for a device that another job holds a job gets a free one of those the own
   );
 });
 
-test("GPUs that a tool could not list are found by a later look, and stay when it fails after that", async () => {
+test("GPUs that a tool could not list are found by a later look, and stay even if the tool fails again", async () => {
   await using scratch = await makeScratch();
   const environment = await toolbox(scratch, { "nvidia-smi": "exit 1" });
   const options = { platform: "linux", environment } as const;
@@ -333,7 +335,7 @@ test("GPUs that a tool could not list are found by a later look, and stay when i
   expect(kept.machine.gpus).toHaveLength(8);
 });
 
-test("an engine that came is found by a later look, and one that went is gone", async () => {
+test("a later look finds a new engine, and no longer lists an engine that is gone", async () => {
   await using scratch = await makeScratch();
   const environment = await toolbox(scratch, {});
   const options = { platform: "linux", environment } as const;

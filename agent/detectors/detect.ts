@@ -11,29 +11,29 @@ import { detectNvidia, type NvidiaFacts } from "./nvidia.ts";
 import { detectRocm, type RocmFacts } from "./rocm.ts";
 
 export interface DetectOptions {
-  /** The agent's own; the process's where it is left out. */
+  /** The agent's environment; default: that of this process. */
   environment?: Readonly<Record<string, string | undefined>>;
   platform?: NodeJS.Platform;
-  /** The most that detecting may take. */
+  /** The time limit for all detectors together. */
   timeoutMs?: number;
 }
 
-/** A tool is given up a little earlier than its detector, which says better what was wrong. */
+/** A tool times out a little earlier than its detector, because the tool's message says better what was wrong. */
 const TOOL_SHARE = 0.95;
 
-/** What one look at the machine saw. */
+/** The result of one look at the machine. */
 export interface Sight {
   machine: MachineFacts;
-  /** As each detector saw it. */
+  /** What each detector found. */
   findings: Findings;
 }
 
-/** Looks at everything at once. Never throws, and never takes longer than its timeout, whatever hangs. */
+/** Runs all detectors in parallel. Never throws, and never takes longer than its timeout, even if a tool or a disk hangs. */
 export async function detectMachine(options: DetectOptions = {}): Promise<MachineFacts> {
   return (await lookAtMachine(options)).machine;
 }
 
-/** The same, for those who look again. */
+/** Like `detectMachine`, with the findings that `lookAgain` needs. */
 export async function lookAtMachine(options: DetectOptions = {}): Promise<Sight> {
   const host = detectHost();
   const context = contextOf(options, host);
@@ -46,8 +46,8 @@ export async function lookAtMachine(options: DetectOptions = {}): Promise<Sight>
 }
 
 /**
- * What may have come or gone since then: the engine, and GPUs where none were found. Those that were stay as they are:
- * jobs have them by their numbers, and a tool that fails once must not take them away.
+ * Checks what may have come or gone since then: the engine, and GPUs if none were found before. GPUs that were found
+ * stay unchanged: jobs use them by their numbers, and a tool that fails once must not take them away.
  */
 export async function lookAgain(before: Sight, options: DetectOptions = {}): Promise<Sight> {
   const { host, gpus: known } = before.machine;
@@ -59,7 +59,7 @@ export async function lookAgain(before: Sight, options: DetectOptions = {}): Pro
   return sightOf(host, { ...before.findings, ...gpus, docker });
 }
 
-/** Whether GPUs may be there that no tool could list. */
+/** Whether the machine may have GPUs that no tool could list. */
 export function hasBrokenGpus({ machine, findings: { nvidia, rocm, metal } }: Sight): boolean {
   return machine.gpus.length === 0 && [nvidia, rocm, metal].some((one) => one.problems.length > 0);
 }
@@ -96,7 +96,7 @@ export interface Findings {
   android: Finding<AndroidFacts>;
 }
 
-/** Puts together what the detectors saw. Pure. */
+/** Combines what the detectors found. Pure. */
 export function machineOf(host: HostFacts, findings: Findings): MachineFacts {
   const { nvidia, rocm, metal, docker, android } = findings;
   const { gpus, problems } = usableGpus([
@@ -116,12 +116,12 @@ export function machineOf(host: HostFacts, findings: Findings): MachineFacts {
   });
 }
 
-/** A machine of which nothing is known but what every machine says of itself. */
+/** A machine on which nothing was detected: only the facts that every machine has. */
 export function bareMachine(host: HostFacts = detectHost()): MachineFacts {
   return withLabels({ host, gpus: [], problems: [] });
 }
 
-/** The machine as its owner wants it to be seen: with the first `gpuCount` of its GPUs, or all where that is absent. */
+/** The machine as its owner wants to announce it: with the first `gpuCount` of its GPUs, or all if that is absent. */
 export function withGpuCount(machine: MachineFacts, gpuCount: number | undefined): MachineFacts {
   return withLabels({ ...machine, gpus: machine.gpus.slice(0, gpuCount) });
 }
@@ -139,7 +139,7 @@ function withoutGpus<Key extends string, Facts extends { gpus: unknown }>(
   return { [key]: rest } as { [K in Key]: Omit<Facts, "gpus"> };
 }
 
-/** A detector's own bounds hold for tools; a file system that hangs is left behind here. */
+/** Detectors bound their tools themselves. This gives up on a file system that hangs. */
 async function bounded<T>(
   what: string,
   detect: (context: DetectContext) => Promise<Finding<T>>,
@@ -150,5 +150,5 @@ async function bounded<T>(
   );
   const finding = await inTime(context.timeoutMs, found);
   if (finding) return finding;
-  return absent(`Looking for ${what} took longer than ${context.timeoutMs / 1_000} s and was given up.`);
+  return absent(`Looking for ${what} took longer than ${context.timeoutMs / 1_000} s, so it was given up.`);
 }

@@ -38,14 +38,14 @@ test("an engine is found at DOCKER_HOST, by socket and by TCP", async () => {
   }
 });
 
-test("an engine that is named but not there is told", async () => {
+test("an engine that DOCKER_HOST names and that does not run is reported", async () => {
   await using scratch = await makeScratch();
   const { found, problems } = await look({ DOCKER_HOST: `unix://${scratch.join("none.sock")}` });
   expect(found).toBeUndefined();
   expect(problems).toEqual([expect.stringContaining("DOCKER_HOST")]);
 });
 
-test("what answers but is no engine is none, and is told", async () => {
+test("a server that is not an engine is not taken for one, and is reported", async () => {
   await using scratch = await makeScratch();
   const answers: (() => Response)[] = [
     () => Response.json({ hello: "world" }),
@@ -62,10 +62,10 @@ test("what answers but is no engine is none, and is told", async () => {
   }
 });
 
-test("an engine that hangs is given up in time, and told", async () => {
+test("an engine that hangs is given up in time, and reported", async () => {
   await using scratch = await makeScratch();
   const socket = scratch.join("hangs.sock");
-  // It takes the connection, as the kernel does for a stopped process, and says nothing.
+  // It accepts the connection, as the kernel does for a stopped process, and says nothing.
   const server = createServer(() => undefined);
   await new Promise<void>((resolve) => server.listen(socket, resolve));
   try {
@@ -74,7 +74,7 @@ test("an engine that hangs is given up in time, and told", async () => {
     expect(performance.now() - startMs).toBeLessThan(5_000);
     expect(found).toBeUndefined();
     expect(problems).toEqual([expect.stringContaining("did not answer in time")]);
-    // Whether it is there at all is asked for a moment only, and no longer by an agent that ends.
+    // The short check waits only a moment, and stops when the agent ends.
     const soon = engineAnswers({ DOCKER_HOST: `unix://${socket}` }, AbortSignal.timeout(50));
     expect(await within(2_000, "no answer", soon)).toBe(false);
   } finally {

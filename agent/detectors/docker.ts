@@ -3,26 +3,26 @@ import { Engine } from "../executors/docker/engine.ts";
 import { absent, asRecord, asText, type DetectContext, type Finding, sentences } from "./finding.ts";
 
 export interface DockerFacts {
-  /** Where the engine answers, as DOCKER_HOST says it. */
+  /** The address of the engine, in the form of DOCKER_HOST. */
   host: string;
   engine: "docker" | "podman";
   version: string;
   apiVersion: string;
   rootless: boolean;
-  /** As `linux`; containers of another kind cannot run the commands of jobs written for it. */
+  /** The kind of containers it runs, such as `linux`. */
   osType: string;
   cgroupVersion?: string;
   runtimes: string[];
   defaultRuntime?: string;
 }
 
-/** To say whether it is there, an engine that is well needs milliseconds. */
+/** A healthy engine answers within milliseconds. */
 const ANSWER_MS = 3_000;
 
-/** Asks the engine that the Docker executor would use. */
+/** Asks the engine that the Docker executor would use for its version and its properties. */
 export async function detectDocker(context: DetectContext): Promise<Finding<DockerFacts>> {
   const named = context.environment.DOCKER_HOST ? "DOCKER_HOST names it. " : "";
-  const notTaken = `${named}Docker jobs are not taken.`;
+  const notTaken = `${named}Docker jobs are not accepted.`;
   let endpoint: EngineEndpoint;
   try {
     endpoint = findEngine(context.environment);
@@ -41,18 +41,18 @@ export async function detectDocker(context: DetectContext): Promise<Finding<Dock
   }
 }
 
-/** Whether the engine that the Docker executor would use is there; cheap enough to be asked often. */
+/** Whether the engine that the Docker executor would use answers; cheap enough to call often. */
 export async function engineAnswers(
   environment: DetectContext["environment"],
   wanted: AbortSignal,
 ): Promise<boolean> {
   try {
-    // For all it takes: before its first call an engine is asked which version of the API it speaks.
+    // One limit for the whole exchange: before its first call, the client asks which API version the engine speaks.
     const signal = AbortSignal.any([wanted, AbortSignal.timeout(ANSWER_MS)]);
     await new Engine(findEngine(environment)).json("GET", "/version", { signal });
     return true;
   } catch {
-    // Why it does not is asked when the machine is looked at again.
+    // The next full look at the machine reports why.
     return false;
   }
 }
@@ -62,14 +62,14 @@ function failureOf({ url }: EngineEndpoint, { name, message }: Error): string {
   return message.includes(url) ? message : `The container engine at ${url} fails: ${message}`;
 }
 
-/** Of what `GET /version` and `GET /info` of the Engine API give. */
+/** Reads the answers of the Engine API to `GET /version` and `GET /info`. */
 export function parseEngine(host: string, version: unknown, info: unknown): Finding<DockerFacts> {
   const about = asRecord(version);
   const more = asRecord(info);
   const apiVersion = asText(about.ApiVersion);
   const engineVersion = asText(about.Version);
   if (apiVersion === undefined || engineVersion === undefined) {
-    return absent(`What answers at ${host} is no container engine. Docker jobs are not taken.`);
+    return absent(`The server at ${host} is not a container engine. Docker jobs are not accepted.`);
   }
   const components = Array.isArray(about.Components) ? about.Components.map(asRecord) : [];
   const options = Array.isArray(more.SecurityOptions) ? more.SecurityOptions.map(String) : [];

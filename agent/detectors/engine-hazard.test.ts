@@ -16,13 +16,13 @@ const docker: DockerFacts = {
 };
 const ada = { uid: 1000, platform: "linux" as const };
 
-test("an owner hears that commands are as good as root where their account may use an engine that is root", () => {
+test("the owner is warned that commands are as good as root if their account may use an engine that runs as root", () => {
   const hazard = engineHazard(docker, ["COMMAND", "DOCKER"], ada);
   expect(hazard).toContain("as good as root");
   expect(hazard).toContain("allow: {executors: [DOCKER]}");
 });
 
-test("and hears nothing where there is no such engine, no command, or root already", () => {
+test("there is no warning without such an engine, without commands, or if they run as root already", () => {
   expect(engineHazard(undefined, ["COMMAND"], ada)).toBeUndefined();
   expect(engineHazard({ ...docker, rootless: true }, ["COMMAND"], ada)).toBeUndefined();
   expect(engineHazard(docker, ["DOCKER"], ada)).toBeUndefined();
@@ -30,7 +30,7 @@ test("and hears nothing where there is no such engine, no command, or root alrea
   expect(engineHazard(docker, ["COMMAND"], { ...ada, platform: "darwin" })).toBeUndefined();
 });
 
-test("where jobs run as another account, it is that one's rights that count", () => {
+test("if jobs run as another account, the rights of that account count", () => {
   const dir = mkdtempSync(join(tmpdir(), "tanvrit-hazard-"));
   const path = join(dir, "engine.sock");
   writeFileSync(path, "");
@@ -42,7 +42,7 @@ test("where jobs run as another account, it is that one's rights that count", ()
   };
   chmodSync(path, 0o660);
   expect(of([61_234])).toBeUndefined();
-  expect(of([61_234, gid])).toContain("run as jobs, who may use the engine");
+  expect(of([61_234, gid])).toContain("run as jobs, which may use the engine");
   chmodSync(path, 0o666);
   expect(of([61_234])).toContain("as good as root");
   rmSync(dir, { recursive: true });

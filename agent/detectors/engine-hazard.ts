@@ -5,29 +5,29 @@ import { accountName } from "../process/account.ts";
 import type { DockerFacts } from "./docker.ts";
 
 interface JobsRunAs {
-  /** Absent: the agent's own. */
+  /** Absent: the agent's own account. */
   account?: JobAccount | undefined;
   uid?: number | undefined;
   platform?: NodeJS.Platform;
 }
 
 /**
- * One sentence for the owner of a machine on which commands are as good as root, as the account they run under may use an
- * engine that is root; undefined where they are not, or are root anyway.
+ * A warning for the owner if commands are as good as root because their account may use an engine that runs as root.
+ * undefined: they are not, or they run as root anyway.
  */
 export function engineHazard(
   docker: DockerFacts | undefined,
   jobTypes: readonly JobType[],
   { account, uid = account?.uid ?? process.getuid?.(), platform = process.platform }: JobsRunAs = {},
 ): string | undefined {
-  // On macOS and Windows the engine has the rights of whoever started it.
+  // On macOS and Windows the engine has the rights of the account that started it.
   if (!docker || docker.rootless || platform !== "linux" || uid === undefined || uid === 0) return undefined;
   if (!jobTypes.includes("COMMAND")) return undefined;
   if (account && !mayUse(docker.host, account)) return undefined;
-  return `Jobs of type COMMAND run as ${account?.name ?? accountName()}, who may use the engine at ${docker.host} and so is as good as root on this machine. To keep such jobs away, put allow: {executors: [DOCKER]} into agent.yaml.`;
+  return `Jobs of type COMMAND run as ${account?.name ?? accountName()}, which may use the engine at ${docker.host} and so is as good as root on this machine. To refuse such jobs, put allow: {executors: [DOCKER]} into agent.yaml.`;
 }
 
-/** An engine that is not reached by a socket of this machine is open to all who know where it is. */
+/** An engine that is not reached through a socket of this machine is open to anyone who knows its address. */
 function mayUse(host: string, { uid, groups }: JobAccount): boolean {
   if (!host.startsWith("unix://")) return true;
   const socket = statSync(host.slice("unix://".length), { throwIfNoEntry: false });

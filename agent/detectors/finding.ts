@@ -1,6 +1,6 @@
-/** What a detector saw. A tool that is not there is no problem; one that is there and does not work is. */
+/** What a detector found. A missing tool is not a problem; a tool that is installed and does not work is. */
 export interface Finding<T> {
-  /** Absent: this machine has none, or it could not be told. */
+  /** Absent: the machine does not have it, or the detector could not tell. */
   found?: T;
   /** Sentences for the owner of the machine: what does not work, why, and what to do. */
   problems: string[];
@@ -10,27 +10,27 @@ export function absent<T>(...problems: string[]): Finding<T> {
   return { problems };
 }
 
-/** Two sentences of one; what a tool or an error said may end as it likes. */
+/** Joins two sentences. The first may come from a tool or an error, with any punctuation at its end. */
 export function sentences(said: string, next: string): string {
   return `${said.replace(/[\s.:;,?!]+$/, "")}. ${next}`;
 }
 
-/** How long every detector may take together; they run at once. */
+/** How long all detectors together may take; they run in parallel. */
 export const DETECT_TIMEOUT_MS = 5_000;
 
-/** Where detectors look, and until when. */
+/** Where detectors look, and how long. */
 export interface DetectContext {
-  /** The agent's own environment: PATH, HOME, DOCKER_HOST, ANDROID_HOME … */
+  /** The agent's environment: PATH, HOME, DOCKER_HOST, ANDROID_HOME … */
   environment: Readonly<Record<string, string | undefined>>;
   platform: NodeJS.Platform;
   /** MiB of the machine's memory, which some GPUs share. */
   memoryMb: number;
-  /** By the monotonic clock (`performance.now`). */
+  /** On the monotonic clock (`performance.now`). */
   deadlineMs: number;
   timeoutMs: number;
 }
 
-/** A number of MiB, GiB … as tools print it: `81920 MiB`, `8 GB`. They all mean binary units. */
+/** Reads an amount as tools print it, such as `81920 MiB` or `8 GB`, and returns MiB. All tools mean binary units. */
 export function parseMemoryMb(text: string): number | undefined {
   const match = /^\s*([\d.]+)\s*(KiB|KB|MiB|MB|GiB|GB|TiB|TB)\s*$/i.exec(text);
   if (!match) return undefined;
@@ -40,10 +40,10 @@ export function parseMemoryMb(text: string): number | undefined {
   return value > 0 ? value : undefined;
 }
 
-/** More lines that look like the beginning of JSON than any tool has warned in. */
+/** No tool prints so many warnings that look like the beginning of JSON. */
 const MAX_JSON_STARTS = 20;
 
-/** The JSON in what a tool printed; some of them print warnings before it or after it. Throws SyntaxError. */
+/** Parses the JSON in a tool's output. Some tools print warnings before or after it. Throws SyntaxError. */
 export function parseToolJson(text: string): unknown {
   const lines = text.split("\n");
   const end = lines.findLastIndex((line) => /[\]}]\s*$/.test(line)) + 1;
@@ -52,13 +52,13 @@ export function parseToolJson(text: string): unknown {
     try {
       return JSON.parse(lines.slice(start, end).join("\n"));
     } catch {
-      // A warning that begins like it, as `[2026-01-01] …`: the next line may be the one.
+      // A warning that begins like JSON, such as `[2026-01-01] …`; a later line may begin the JSON.
     }
   }
   return JSON.parse(text);
 }
 
-/** A record of unknown values; empty where it is none. */
+/** The value as a record of unknown values; empty if it is not an object. */
 export function asRecord(value: unknown): Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value)
     ? (value as Record<string, unknown>)
@@ -68,7 +68,7 @@ export function asRecord(value: unknown): Record<string, unknown> {
 const SAYS_NOTHING =
   /^\[?(n\/?a|none|unknown|unknown error|not found|not supported|not available|insufficient permissions|gpu is lost|err!|)\]?$/i;
 
-/** A text that says something; tools fill gaps with `N/A`, `[Not Supported]` and the like. */
+/** The text, or undefined if it says nothing: tools fill gaps with `N/A`, `[Not Supported]` and the like. */
 export function asText(value: unknown): string | undefined {
   if (typeof value !== "string") return undefined;
   const text = value.trim();

@@ -18,13 +18,13 @@ const MEMORY_MB = 32_768;
 
 const fixture = (path: string) => readFile(join(FIXTURES, path), "utf8");
 
-/** What a machine is seen as on which only this was found. */
+/** A machine on which only this was found. */
 function seen(findings: Partial<Findings>) {
   const host = { hostname: "box", cpuCount: 8, memoryMb: MEMORY_MB, labels: {} };
   const none = { nvidia: absent(), rocm: absent(), metal: absent(), docker: absent(), android: absent() };
   const machine = machineOf(host, { ...none, ...findings } as Findings);
   expect(labelsSchema.parse(machine.labels)).toEqual(machine.labels);
-  // What is found by itself needs nobody's grant.
+  // Detected labels are never ones that need a grant.
   expect(Object.keys(machine.labels).filter((key) => !isDetectedLabel(key))).toEqual([]);
   return machine;
 }
@@ -53,7 +53,7 @@ const nvidiaCases: Record<string, Labels> = {
   },
   "470.57.02-tesla-t4": { ...nvidia(1, "470.57.02", "11.4", 15_109), ...model("Tesla T4") },
   "515.105.01-tesla-t4": { ...nvidia(1, "515.105.01", "11.7", 15_360), ...model("Tesla T4") },
-  // Four instances and two whole GPUs: what is not true of each of them is not said.
+  // Four instances and two whole GPUs: only labels that are true for all of them are set.
   "535.54.03-a100-80gb-mig-and-whole": nvidia(6, "535.54.03", "12.2", 19_968),
   "550.54.14-gtx-1070": {
     ...nvidia(1, "550.54.14", undefined, 8_192),
@@ -79,7 +79,7 @@ test.each(Object.entries(nvidiaCases))("nvidia-smi %s gives its labels", async (
   for (const gpu of gpus) expect(gpu.uuid).toMatch(gpu.mig ? /^MIG-/ : /^GPU-/);
 });
 
-test("a megabyte of almost the right thing are read in no time", () => {
+test("a megabyte of almost valid output is read quickly", () => {
   const many = (text: string) => text.repeat(1_000_000 / text.length);
   const startMs = performance.now();
   for (const text of ['<gpu id="0">', '<gpu id="0"><mig_devices><mig_device>', "<gpu id=</gpu>", " \n"]) {
@@ -89,7 +89,7 @@ test("a megabyte of almost the right thing are read in no time", () => {
   expect(performance.now() - startMs).toBeLessThan(3_000);
 });
 
-test("what a tool does not know is no label, in whatever brackets it says so", async () => {
+test("a fact that a tool does not know becomes no label, in whatever brackets the tool says so", async () => {
   const report = (await fixture("nvidia/470.57.02-tesla-t4.xml"))
     .replace(/(<cuda_version>)[^<]*/, "$1[Not Supported]")
     .replace(/(<driver_version>)[^<]*/, "$1[Unknown Error]")
@@ -125,13 +125,13 @@ test("a report that is broken elsewhere gives no GPU, and says where", () => {
   });
 });
 
-test("a GPU in MIG mode without an instance is told", async () => {
+test("a GPU in MIG mode without an instance is reported", async () => {
   const name = "nvidia/570.124.06-h200-mig-empty";
   const { problems } = parseNvidia(await fixture(`${name}.xml`), await fixture(`${name}.list.txt`));
   expect(problems).toEqual([expect.stringMatching(/MIG mode but has no instance.*mig -cgi/)]);
 });
 
-test("without the list, which alone names them, MIG instances are not offered, and that is told", async () => {
+test("without the list, which alone names them, MIG instances are not offered, and that is reported", async () => {
   const finding = parseNvidia(await fixture("nvidia/535.54.03-a100-80gb-mig-and-whole.xml"), "");
   expect(finding.found?.gpus).toHaveLength(2);
   expect(finding.problems).toEqual([
@@ -180,7 +180,7 @@ const rocmCases: Record<string, { labels: Labels; uuids: (string | undefined)[];
     labels: amd(2, "AMD Instinct MI300X", 196_592, "6.12.12"),
     uuids: ["GPU-6f1f0a2b3c4d5e6f", "GPU-0e2b7c4d5f6a7b80"],
   },
-  // All four are parts of one device, whose serial number names none of them.
+  // All four are partitions of one device and share its serial number, so they get no UUID.
   "amd-smi-6.4-mi300x-cpx.json": {
     labels: amd(4, "AMD Instinct MI300X", 24_574, "6.12.12"),
     uuids: [undefined, undefined, undefined, undefined],
@@ -189,7 +189,7 @@ const rocmCases: Record<string, { labels: Labels; uuids: (string | undefined)[];
     labels: amd(2, "AMD Instinct MI325X VF", 262_128, "6.14.4"),
     uuids: ["GPU-9f444a2fb30adeb0", "GPU-b7d181671a192e45"],
   },
-  // Alone, the processor's graphics are what there is.
+  // Graphics built into the processor are offered if there is no other GPU.
   "amd-smi-7.1-strix-halo.json": {
     labels: amd(1, "AMD Radeon 8060S Graphics", 512, "Linuxversion6.17.7"),
     uuids: [undefined],
@@ -333,7 +333,7 @@ const androidCases: Record<string, Labels> = {
     "android.buildTools": "29.0.3",
     "android.adb": "29.0.6",
   },
-  // Without any source.properties, as archives unpacked by hand are.
+  // Without any source.properties, as after unpacking archives by hand.
   unpacked: {
     android: "true",
     "android.platforms": "34",

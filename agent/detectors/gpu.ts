@@ -1,34 +1,34 @@
 import { StartFailedError, type TaskGpu } from "../executors/executor.ts";
 
-/** One device that a job can be given: a whole GPU, or a MIG instance of one. */
+/** One device for a job: a whole GPU, or a MIG instance of a GPU. */
 export interface MachineGpu {
   vendor: TaskGpu["vendor"];
-  /** Dense from 0 among what this machine has to give; the server gives devices out by it. */
+  /** Counts this machine's devices from 0, without gaps; the server assigns devices by this number. */
   index: number;
-  /** The vendor's name for the device, the same after a restart; absent where it has none. */
+  /** The vendor's name for the device, the same after a restart; absent if it has none. */
   uuid?: string;
   model: string;
-  /** MiB; absent where the tool does not say. */
+  /** MiB; absent if the tool does not say. */
   memoryMb?: number;
-  /** Its memory is the machine's own. */
+  /** It shares the machine's memory. */
   unifiedMemory?: true;
   cores?: number;
-  /** Set for an instance of a GPU that is divided. */
+  /** Set for an instance of a partitioned GPU. */
   mig?: { profile: string; parentUuid: string };
 }
 
-/** A device as a detector found it; it is numbered when all are known. */
+/** A device as a detector found it; devices are numbered once all are known. */
 export type FoundGpu = Omit<MachineGpu, "index">;
 
-/** What a task is told of a device. */
+/** The facts about a device that a task gets. */
 export function taskGpu({ vendor, index, uuid }: MachineGpu): TaskGpu {
   return { vendor, index, ...(uuid !== undefined && { uuid }) };
 }
 
 /**
- * The devices that the server gave a job, of those the node has. A number may mean another device since the machine
- * was looked at anew; for one that another job still holds the job gets a free one of those offered, as any of
- * them is as good. Throws StartFailedError where there is none: the job must not run on fewer than it asked for, or on another's.
+ * The devices that the server assigned to a job. After a new look at the machine, a number may mean a different device.
+ * If another job still holds that device, the job gets any free device that the node offers instead. Throws
+ * StartFailedError if none is free: a job must not run on fewer devices than it asked for, or on another job's.
  */
 export function gpusForJob(
   gpus: readonly TaskGpu[],
@@ -40,7 +40,7 @@ export function gpusForJob(
     const gpu = gpus.find((one) => one.index === index);
     if (gpu) return gpu;
     throw new StartFailedError(
-      `The job was given GPU ${index}, but this node has ${gpus.length} now; tanvrit-compute agent detect shows them.`,
+      `The job was given GPU ${index}, but this node has ${gpus.length} now; run tanvrit-compute agent detect to list them.`,
     );
   });
   const offered = gpus.slice(0, others.offered);
@@ -54,18 +54,18 @@ export function gpusForJob(
   });
 }
 
-/** What tells a device from the others, also when it gets another number. */
+/** Identifies a device even after its number has changed. */
 export function gpuName(gpu: TaskGpu): string {
   return gpu.uuid ?? `${gpu.vendor} ${gpu.index}`;
 }
 
-/** Which of the found devices this machine gives to jobs, numbered; and a word on those it does not. */
+/** Numbers the devices that this machine offers to jobs, and explains why it does not offer the others. */
 export function usableGpus(found: readonly FoundGpu[]): { gpus: MachineGpu[]; problems: string[] } {
   const problems: string[] = [];
   const vendor = (["nvidia", "amd", "apple"] as const).find((one) => found.some((gpu) => gpu.vendor === one));
   const others = found.filter((gpu) => gpu.vendor !== vendor);
   if (others.length > 0) {
-    // A job asks for a number of GPUs; were some CUDA's and some ROCm's, it could not know which it gets.
+    // A job asks for a number of GPUs. If some spoke CUDA and some ROCm, it could not know which kind it gets.
     problems.push(
       `Not offered to jobs: ${others.map((gpu) => gpu.model).join(", ")}. A node offers GPUs of one vendor, here ${vendor}.`,
     );
@@ -81,18 +81,18 @@ export function usableGpus(found: readonly FoundGpu[]): { gpus: MachineGpu[]; pr
   return { gpus: usable.map((gpu, index) => ({ ...gpu, index })), problems };
 }
 
-/** As much as processors' graphics get by default, and less than a GPU that is bought to compute has. */
+/** The default size for a processor's own graphics; GPUs made for computing have more. */
 const INTEGRATED_MAX_MB = 2_048;
 const INTEGRATED_RATIO = 4;
 
 /**
- * A desktop processor of AMD has a small GPU that ROCm lists beside the real ones. A job that gets it would fail,
- * and `gpu.memoryMb` would say 512. Alone it is offered: then it is what there is.
+ * AMD's desktop processors have a small GPU that ROCm lists next to the real ones. A job that got it would fail, and
+ * `gpu.memoryMb` would say 512. If the machine has no other GPU, it is offered.
  */
 function isIntegratedBeside(gpu: FoundGpu, all: readonly FoundGpu[]): boolean {
   const { vendor, memoryMb } = gpu;
   if (vendor !== "amd" || memoryMb === undefined || memoryMb > INTEGRATED_MAX_MB) return false;
-  // Those that stay are named by their UUIDs; counted numbers would shift when one is left out.
+  // The others must have UUIDs: without those, jobs see them by number, and the numbers would shift.
   const larger = all.filter((one) => (one.memoryMb ?? 0) >= memoryMb * INTEGRATED_RATIO);
   return larger.length > 0 && larger.every((one) => one.uuid !== undefined);
 }

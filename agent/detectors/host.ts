@@ -2,7 +2,7 @@ import { availableParallelism, hostname, totalmem } from "node:os";
 import type { Labels } from "../../shared/labels.ts";
 import { type OwnGroupLimits, ownGroupLimits } from "../limits/own-group.ts";
 
-/** What every machine is known by. The words are those of the product's published examples. */
+/** The facts that every machine has. The labels use the words of the product's published examples. */
 export interface HostFacts {
   hostname: string;
   cpuCount: number;
@@ -13,7 +13,7 @@ export interface HostFacts {
 const osNames: Partial<Record<NodeJS.Platform, string>> = { win32: "windows" };
 const archNames: Partial<Record<NodeJS.Architecture, string>> = { x64: "amd64", ia32: "386" };
 
-/** In a container, what the container may have: the machine's own would be promised to jobs and not be there. */
+/** In a container, returns what the container may use: jobs could not get the rest of the machine. */
 export function detectHost(limits: OwnGroupLimits = ownGroupLimits()): HostFacts {
   const name = hostname();
   const cpuCount = Math.max(

@@ -3,10 +3,10 @@ import type { MachineGpu } from "./gpu.ts";
 import type { MachineFacts } from "./machine-facts.ts";
 
 const MAX_VALUE_LENGTH = 256;
-/** So that an engine or an SDK with very many of something leaves room for the owner's own labels. */
+/** Leaves room for the owner's own labels when an engine or an SDK has very many runtimes or platforms. */
 const MAX_NAMED = 16;
 
-/** What jobs find the machine by. Pure. */
+/** The labels by which jobs select the machine. Pure. */
 export function labelsOf(machine: Omit<MachineFacts, "labels">): Labels {
   return fitting({
     ...machine.host.labels,
@@ -27,7 +27,7 @@ function gpuLabels({ gpus, nvidia, rocm, metal }: Omit<MachineFacts, "labels">):
   return {
     "gpu.vendor": first.vendor,
     "gpu.count": gpus.length,
-    // A job may be given any of the devices, so a label must be true of each of them.
+    // A job may get any of the devices, so a label must be true for all of them.
     "gpu.model": common(gpus, (gpu) => gpu.model),
     "gpu.memoryMb": Math.min(...memory) || undefined,
     "gpu.unifiedMemory": common(gpus, (gpu) => gpu.unifiedMemory),
@@ -73,7 +73,7 @@ function androidLabels(android: MachineFacts["android"]): Found {
   return {
     android: true,
     "android.platforms": platforms.join(",") || undefined,
-    // The list is for people; a job asks for the level it needs.
+    // The list is for people; a job selects the one level it needs.
     ...Object.fromEntries(newest.map((level) => [`android.platform.${level}`, true] as const)),
     "android.buildTools": buildTools.join(",") || undefined,
     "android.adb": android.adb,
@@ -81,7 +81,7 @@ function androidLabels(android: MachineFacts["android"]): Found {
   };
 }
 
-/** What is no label cannot be announced: one runtime with an odd name must not keep the node from registering. */
+/** Drops invalid labels: one runtime with an odd name must not keep the node from registering. */
 function fitting(found: Found): Labels {
   const pairs = Object.entries(found).flatMap(([key, value]) => {
     if (value === undefined || !labelKey.safeParse(key).success) return [];
@@ -90,7 +90,7 @@ function fitting(found: Found): Labels {
   return Object.fromEntries(pairs);
 }
 
-/** A list that is too long ends with its last whole item. */
+/** Cuts a list that is too long after its last whole item. */
 function cut(value: string): string {
   if (value.length <= MAX_VALUE_LENGTH) return value;
   const head = value.slice(0, MAX_VALUE_LENGTH);

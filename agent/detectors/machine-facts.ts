@@ -7,18 +7,18 @@ import type { MetalFacts } from "./metal.ts";
 import type { NvidiaFacts } from "./nvidia.ts";
 import type { RocmFacts } from "./rocm.ts";
 
-/** What is known of this machine. */
+/** What is known about this machine. */
 export interface MachineFacts {
   host: HostFacts;
-  /** What jobs can be given, of one vendor, numbered from 0. */
+  /** The devices for jobs, all from one vendor, numbered from 0. */
   gpus: MachineGpu[];
   nvidia?: Omit<NvidiaFacts, "gpus">;
   rocm?: Omit<RocmFacts, "gpus">;
   metal?: Omit<MetalFacts, "gpus">;
   docker?: DockerFacts;
   android?: AndroidFacts;
-  /** Sentences for the owner of the machine: what is there but does not work. */
+  /** Sentences for the owner of the machine: what is installed but does not work. */
   problems: string[];
-  /** All of it as jobs ask for it. */
+  /** All of it as labels, by which jobs select machines. */
   labels: Labels;
 }

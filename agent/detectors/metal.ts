@@ -12,7 +12,7 @@ import type { FoundGpu } from "./gpu.ts";
 import { findTool, firstLine, runTool } from "./run-tool.ts";
 
 export interface MetalFacts {
-  /** As `3`; absent where macOS only says that there is Metal. */
+  /** Such as `3`; absent if macOS only says that it has Metal. */
   version?: string;
   gpus: FoundGpu[];
 }
@@ -28,26 +28,26 @@ export async function detectMetal(context: DetectContext): Promise<Finding<Metal
   try {
     return parseMetal(output.text, context.memoryMb);
   } catch {
-    // Whatever is wrong with it, what it printed says more than where a parser stopped.
+    // The tool's own words say more than the position at which a parser stopped.
     const said = firstLine(output.text) ?? "nothing";
     return absent(sentences(`system_profiler printed no list of GPUs, but: ${said}`, NOT_OFFERED));
   }
 }
 
-/** Of what `system_profiler SPDisplaysDataType -json` prints. Throws SyntaxError. */
+/** Reads the output of `system_profiler SPDisplaysDataType -json`. Throws SyntaxError. */
 export function parseMetal(text: string, machineMemoryMb: number): Finding<MetalFacts> {
   const list = asRecord(parseToolJson(text)).SPDisplaysDataType;
   if (!Array.isArray(list)) throw new SyntaxError("SPDisplaysDataType is missing");
   const entries = list.map(asRecord).filter(hasMetal);
   const gpus = entries.flatMap((entry) => deviceOf(entry, machineMemoryMb) ?? []);
-  // A Mac in a virtual machine, or one without a GPU that anybody would send work to.
+  // A Mac in a virtual machine, or a Mac without a GPU that is worth sending jobs to.
   if (gpus.length === 0) return absent();
   const versions = entries.flatMap((entry) => versionOf(entry) ?? []).sort((a, b) => a - b);
   const [lowest] = versions;
   return { found: { ...(lowest !== undefined && { version: String(lowest) }), gpus }, problems: [] };
 }
 
-/** The graphics in Intel's processors are no device that a job would be sent to a GPU for. */
+/** undefined for the graphics in Intel's processors: no job that asks for a GPU wants those. */
 function deviceOf(entry: Record<string, unknown>, machineMemoryMb: number): FoundGpu | undefined {
   const model = asText(entry.sppci_model) ?? asText(entry._name);
   const vendor = vendorOf(asText(entry.spdisplays_vendor) ?? model ?? "");
@@ -57,7 +57,7 @@ function deviceOf(entry: Record<string, unknown>, machineMemoryMb: number): Foun
   return {
     vendor,
     model,
-    // Apple's GPUs have no memory of their own; the machine's is theirs as well.
+    // Apple's GPUs have no memory of their own; they share the machine's.
     ...(vendor === "apple" && { memoryMb: machineMemoryMb, unifiedMemory: true as const }),
     ...(vendor !== "apple" && ownMemoryMb !== undefined && { memoryMb: ownMemoryMb }),
     ...(cores > 0 && { cores }),
@@ -71,7 +71,7 @@ function vendorOf(text: string): FoundGpu["vendor"] | undefined {
   return undefined;
 }
 
-/** The key has changed with macOS, and the older ones say `spdisplays_not_supported` where there is none. */
+/** The key changed between macOS versions. Older ones say `spdisplays_not_supported` if there is no Metal. */
 const METAL_KEYS = ["spdisplays_mtlgpufamilysupport", "spdisplays_metal", "spdisplays_metalfamily"];
 
 function hasMetal(entry: Record<string, unknown>): boolean {

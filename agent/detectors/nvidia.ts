@@ -107,7 +107,9 @@ function readReport(text: string): Element {
   try {
     return asRecord(asRecord(Bun.XML.parse(root)).nvidia_smi_log);
   } catch (error) {
-    throw new Error(`nvidia-smi printed a report that cannot be read: ${firstLine((error as Error).message)}`);
+    throw new Error(
+      `nvidia-smi printed a report that cannot be read: ${firstLine((error as Error).message)}`,
+    );
   }
 }
 

@@ -29,11 +29,11 @@ const ROCM_SMI_QUESTIONS = [
 
 const NOT_OFFERED = "AMD GPUs are not offered to jobs.";
 
-/** Asks amd-smi; where that is not there or does not work, its forerunner rocm-smi. */
+/** Asks amd-smi. If that is missing or does not work, asks its predecessor rocm-smi. */
 export async function detectRocm(context: DetectContext): Promise<Finding<RocmFacts>> {
   const amdSmi = findTool(context, "amd-smi", ["/opt/rocm/bin/amd-smi"]);
   const rocmSmi = findTool(context, "rocm-smi", ["/opt/rocm/bin/rocm-smi"]);
-  // One that hangs must leave time to ask the other.
+  // If amd-smi hangs, there must be time left to ask rocm-smi.
   const first = rocmSmi === undefined ? context : halfOf(context);
   const [devices, version, installed] = await Promise.all([
     runTool(first, amdSmi, ["static", "--asic", "--vram", "--driver", "--json"]),
@@ -49,7 +49,7 @@ export async function detectRocm(context: DetectContext): Promise<Finding<RocmFa
     parseRocmSmi,
     NOT_OFFERED,
   );
-  // What amd-smi did was in vain, and a hanging one holds up every start.
+  // The owner should also hear about amd-smi: it did not help, and if it hangs, it delays every start.
   return withVersion({ found, problems: [...byAmdSmi.problems, ...problems] }, installed);
 }
 
@@ -58,11 +58,11 @@ function halfOf(context: DetectContext): DetectContext {
   return { ...context, deadlineMs, timeoutMs: context.timeoutMs / 2 };
 }
 
-/** Of what `amd-smi static --asic --vram --driver --json` prints: a list, since ROCm 7 inside an object. */
+/** Reads the output of `amd-smi static --asic --vram --driver --json`: a list, since ROCm 7 inside an object. */
 export function parseAmdSmi(text: string): RocmFacts {
   const json = parseToolJson(text);
   const list = Array.isArray(json) ? json : asRecord(json).gpu_data;
-  if (!Array.isArray(list)) throw new SyntaxError("there is no list of GPUs in it");
+  if (!Array.isArray(list)) throw new SyntaxError("it has no list of GPUs");
   const entries = list.map(asRecord).filter((entry) => entry.asic !== undefined);
   const gpus = entries.map((entry): FoundGpu => {
     const asic = asRecord(entry.asic);
@@ -72,14 +72,14 @@ export function parseAmdSmi(text: string): RocmFacts {
   return facts(gpus, asText(driver.version) ?? asText(driver.driver_version));
 }
 
-/** Of what `rocm-smi … --json` prints: an object with a `card0`, `card1` … each, and `system`. */
+/** Reads the output of `rocm-smi … --json`: an object with the keys `card0`, `card1` …, and `system`. */
 export function parseRocmSmi(text: string): RocmFacts {
   const json = asRecord(parseToolJson(text));
   const cards = Object.entries(json)
     .filter(([name]) => /^card\d+$/.test(name))
     .sort(([a], [b]) => Number(a.slice(4)) - Number(b.slice(4)))
     .map(([, card]) => asRecord(card))
-    // It lists other vendors' cards as well, but knows nothing of their memory.
+    // It lists cards of other vendors too, but does not know their memory.
     .filter((card) => Number(card["VRAM Total Memory (B)"]) > 0);
   const gpus = cards.map((card) => {
     const names = [card["Card Series"], card["Card series"], card["Device Name"], card["Card SKU"]];
@@ -90,7 +90,7 @@ export function parseRocmSmi(text: string): RocmFacts {
 }
 
 function gpu(names: readonly unknown[], memoryMb: number | undefined, serial: unknown): FoundGpu {
-  // An old tool that does not know a card gives its device number for a name.
+  // An old tool that does not know a card prints its device number as the name.
   const model = names.map(asText).find((name) => name !== undefined && !/^0x[0-9a-f]+$/i.test(name));
   const uuid = runtimeUuid(serial);
   return {
@@ -101,14 +101,14 @@ function gpu(names: readonly unknown[], memoryMb: number | undefined, serial: un
   };
 }
 
-/** ROCm's runtime calls a device `GPU-` and its serial number in 16 hexadecimal digits. Some have none. */
+/** ROCm's runtime names a device `GPU-` plus its serial number in 16 hexadecimal digits. Some devices have no serial. */
 function runtimeUuid(serial: unknown): string | undefined {
   const digits = /^0x([0-9a-f]{1,16})$/i.exec(asText(serial) ?? "")?.[1];
   if (digits === undefined || /^0+$/.test(digits)) return undefined;
   return `GPU-${digits.toLowerCase().padStart(16, "0")}`;
 }
 
-/** The partitions of one device share its serial number; a name that two devices have names neither. */
+/** Partitions of one device share its serial number, so a UUID that several devices have is dropped. */
 function facts(gpus: readonly FoundGpu[], driver: string | undefined): RocmFacts {
   const unique = gpus.map((one): FoundGpu => {
     const shared = gpus.filter((other) => other.uuid === one.uuid).length > 1;
@@ -119,7 +119,7 @@ function facts(gpus: readonly FoundGpu[], driver: string | undefined): RocmFacts
   return { ...(driver !== undefined && { driver }), gpus: unique };
 }
 
-/** `size` is `{value, unit}`, in early versions a number of MiB under another name. */
+/** `size` is `{value, unit}`; in early versions it is a number of MiB under another name. */
 function amdSmiMemoryMb(vram: Record<string, unknown>): number | undefined {
   const size = vram.size ?? vram.size_mb ?? vram.vram_size_mb ?? vram.vram_size;
   if (typeof size === "object" && size !== null) {
@@ -129,7 +129,7 @@ function amdSmiMemoryMb(vram: Record<string, unknown>): number | undefined {
   return parseMemoryMb(typeof size === "number" ? `${size} MB` : String(size ?? ""));
 }
 
-/** `next`: what follows from a tool that listed nothing. */
+/** `next`: a sentence that says what happens if the tool listed nothing. */
 function judged(
   name: string,
   output: ToolOutput,
@@ -140,7 +140,7 @@ function judged(
   const { why } = output.is === "failed" ? output : {};
   try {
     const found = parse(output.text);
-    // Where one thing it was asked is not known, rocm-smi ends with an exit code and has said all the others.
+    // If rocm-smi lacks one of the facts, it exits with an error code but still prints the others.
     const problems =
       why === undefined ? [] : [sentences(`${name} ${why}`, "What it listed is offered to jobs.")];
     if (found.gpus.length > 0) return { found, problems };
@@ -151,7 +151,7 @@ function judged(
   return absent(sentences(`${name} ${why}`, next));
 }
 
-/** Whatever is wrong with it, what it printed says more than where a parser stopped. */
+/** The tool's own words say more than the position at which a parser stopped. */
 function saidInstead(name: string, text: string): string {
   return `${name} printed no list of GPUs, but: ${firstLine(text) ?? "nothing"}`;
 }
@@ -161,21 +161,21 @@ function withVersion(finding: Finding<RocmFacts>, version: string | undefined): 
   return found && version ? { found: { ...found, rocmVersion: version }, problems } : finding;
 }
 
-/** Of `amd-smi version --json`; without it only the version stays unknown. */
+/** Reads `amd-smi version --json`; if that fails, only the version stays unknown. */
 function versionOf(output: ToolOutput): string | undefined {
   if (output.is !== "printed") return undefined;
   try {
     const json = parseToolJson(output.text);
     return asText(asRecord(Array.isArray(json) ? json[0] : json).rocm_version);
   } catch {
-    return undefined; // Nobody needs the version to compute.
+    return undefined; // The GPUs work without a known version.
   }
 }
 
-/** What the packages of ROCm write down; `6.1.2-117` is 6.1.2. */
+/** The version that ROCm's packages write to disk; `6.1.2-117` means 6.1.2. */
 async function installedVersion({ platform, environment }: DetectContext): Promise<string | undefined> {
   if (platform !== "linux") return undefined;
   const root = environment.ROCM_PATH || "/opt/rocm";
-  const text = await readFile(`${root}/.info/version`, "utf8").catch(() => ""); // not there: not known
+  const text = await readFile(`${root}/.info/version`, "utf8").catch(() => ""); // no such file: not known
   return /^\d+(\.\d+)*/.exec(text.trim())?.[0];
 }

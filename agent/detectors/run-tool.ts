@@ -7,16 +7,16 @@ import type { DetectContext } from "./finding.ts";
 export type ToolOutput =
   | { is: "missing" }
   | { is: "printed"; text: string }
-  /** `why`: a clause for people, as "ended with exit code 9: …". `text`: what it printed nonetheless. */
+  /** `why`: a clause for people, such as "ended with exit code 9: …". `text`: what it printed anyway. */
   | { is: "failed"; why: string; text: string };
 
-/** More than any of them prints for a full machine; nvidia-smi writes 120 KB for each GPU. */
+/** More than any tool prints for a fully equipped machine; nvidia-smi writes 120 KB for each GPU. */
 const MAX_OUTPUT_BYTES = 8 * 1024 * 1024;
 const MAX_QUOTED_CHARACTERS = 200;
-/** Less is no time to start anything. */
+/** With less time left, starting a tool makes no sense. */
 const MIN_LEFT_MS = 5;
 
-/** The tool's path, in PATH or one of its usual places. */
+/** The path of the tool, from PATH or one of its usual places. */
 export function findTool(
   context: DetectContext,
   name: string,
@@ -27,8 +27,8 @@ export function findTool(
 }
 
 /**
- * Runs a tool of the machine and gives what it printed. Never throws, and never takes longer than the context's
- * deadline, also where the tool cannot even be killed because the kernel holds it.
+ * Runs a tool and returns what it printed. Never throws, and never takes longer than the context's deadline, even if
+ * the tool cannot be killed because it hangs in the kernel.
  */
 export async function runTool(
   context: DetectContext,
@@ -37,7 +37,7 @@ export async function runTool(
 ): Promise<ToolOutput> {
   if (path === undefined) return { is: "missing" };
   const leftMs = context.deadlineMs - performance.now();
-  if (leftMs < MIN_LEFT_MS) return failed("was not asked, since no time was left");
+  if (leftMs < MIN_LEFT_MS) return failed("was not run because no time was left");
   let child: Bun.Subprocess<"ignore", "pipe", "pipe">;
   try {
     child = Bun.spawn([path, ...args], {
@@ -45,7 +45,7 @@ export async function runTool(
       stdout: "pipe",
       stderr: "pipe",
       env: { ...toolEnvironment(context.environment), LC_ALL: "C" },
-      // A process group of its own, so that what the tool started is ended with it.
+      // In a process group of its own, everything that the tool started is killed with it.
       detached: true,
     });
   } catch (error) {
@@ -74,7 +74,7 @@ function failed(why: string, text = ""): ToolOutput {
 
 function judge(exitCode: number, stdout: string, stderr: string): ToolOutput {
   if (exitCode === 0) return { is: "printed", text: stdout };
-  // nvidia-smi says on stdout why it failed, the others on stderr.
+  // nvidia-smi prints its errors to stdout, the others to stderr.
   const said = firstLine(stderr) ?? firstLine(stdout);
   return failed(`ended with exit code ${exitCode}${said === undefined ? "" : `: ${said}`}`, stdout);
 }
@@ -84,15 +84,15 @@ function endGroup(child: Bun.Subprocess): void {
     if (process.platform === "win32") child.kill("SIGKILL");
     else process.kill(-child.pid, "SIGKILL");
   } catch {
-    // Nothing of it is left, which is what we want.
+    // The whole group has ended already.
   }
-  // A tool that hangs inside the driver dies only when the driver lets go; we do not wait for that.
+  // A tool that hangs inside the driver dies only when the driver lets it go; nobody waits for that.
   child.unref();
 }
 
-/** What a tool said, short enough for a message and without control characters. */
+/** The first line that a tool printed, short enough for a message and without control characters. */
 export function firstLine(text: string): string | undefined {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is taken out
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are removed here
   const line = text.split("\n").map((one) => one.replace(/[\u0000-\u001f\u007f-\u009f]+/g, " ").trim());
   return line.find((one) => one !== "")?.slice(0, MAX_QUOTED_CHARACTERS);
 }
