@@ -1,19 +1,19 @@
 import { safeText } from "./terminal-text.ts";
 
-/** Where a server or an agent writes what happens, for the person who runs it: one line per call. Never pass secrets, bodies or headers. */
+/** The log of a server or an agent, for the person who runs it: one line per call. Never pass secrets, bodies or headers. */
 export interface Logger {
   info(message: string, fields?: Readonly<Record<string, unknown>>): void;
   warn(message: string, fields?: Readonly<Record<string, unknown>>): void;
   error(message: string, fields?: Readonly<Record<string, unknown>>): void;
 }
 
-/** Lines like `2026-01-31T12:00:00.000Z warn the message key=value`, handed to `write`. */
+/** Writes lines like `2026-01-31T12:00:00.000Z warn the message key=value` with `write`. */
 export function textLogger(write: (line: string) => void, now: () => number = Date.now): Logger {
   const line =
     (level: string) =>
     (message: string, fields: Readonly<Record<string, unknown>> = {}) => {
       const rest = Object.entries(fields).map(([key, value]) => ` ${key}=${describe(value)}`);
-      // What others had a hand in can neither steer the terminal nor make a line that looks like ours.
+      // Untrusted text must neither control the terminal nor look like a line of ours.
       const text = safeText(`${message}${rest.join("")}`).replaceAll("\n", "\n    ");
       write(`${new Date(now()).toISOString()} ${level} ${text}`);
     };

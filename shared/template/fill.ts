@@ -6,19 +6,19 @@ import type { Filling } from "./parameter.ts";
 import { onlyPlaceholder, type Piece, parsePieces } from "./placeholders.ts";
 import { fillShellText } from "./shell-text.ts";
 
-/** More than a command and its environment may have. */
+/** The limits of a command and its environment together. */
 const MAX_FILLED = limits.maxCommandBytes + limits.maxEnvBytes;
-const TOO_LONG = `its values come to more than ${MAX_FILLED} characters, each counted as often as it stands there`;
+const TOO_LONG = `its values have more than ${MAX_FILLED} characters together, counting every use`;
 
-/** A job manifest whose texts may hold placeholders. */
+/** A job manifest whose strings may contain placeholders. */
 export type TemplateJob = Readonly<Record<string, unknown>>;
-/** Parameters by name; undefined: it is not required, has no default, and none was given. */
+/** Values by parameter name; undefined: optional, without a default, and not given. */
 export type Fillings = ReadonlyMap<string, Filling | undefined>;
 
 /**
- * The manifest with every placeholder filled in, or why it is no valid one. Texts take a value as it is, a `command`
- * for the shell takes it quoted. A field of another type, as `timeoutSeconds`, may be the placeholder of a number or
- * boolean. A field or an item of a list that is nothing but a placeholder without a value is left out.
+ * The manifest with every placeholder filled in, or why it is invalid. Values go into strings unchanged, and quoted into a
+ * `command` for the shell. A field of another type, such as `timeoutSeconds`, may be the placeholder of a number or
+ * boolean. A field or list item that is only a placeholder without a value is dropped.
  * The job must have passed `problemsOf`.
  */
 export function fillJob(
@@ -38,7 +38,7 @@ export function fillJob(
   return second.success ? { manifest: second.data } : { issues: foundIn(second.error) };
 }
 
-/** An issue, and whether another value could make it go away. */
+/** An issue, and whether another value could fix it. */
 export interface Found extends Issue {
   ofValue: boolean;
 }
@@ -50,7 +50,7 @@ function foundIn(error: z.ZodError): Found[] {
   });
 }
 
-/** How much may still be filled in; below 0 it was too much. */
+/** How many characters may still be filled in; below 0: too many. */
 interface Room {
   characters: number;
 }
@@ -82,7 +82,7 @@ function fillText(text: string, fillings: Fillings, isCommand: boolean, room: Ro
     return room.characters < 0 ? "" : value;
   };
   if (!isCommand || pieces.every((piece) => "text" in piece)) return joined(pieces, textOf);
-  // Where a text command is run by anything but a POSIX shell, the quotes would mean something else.
+  // Only a POSIX shell reads the quotes as meant, so sh is named.
   return ["sh", "-c", fillShellText(pieces, textOf)];
 }
 
@@ -90,7 +90,7 @@ function joined(pieces: readonly Piece[], textOf: (name: string) => string): str
   return pieces.map((piece) => ("text" in piece ? piece.text : textOf(piece.name))).join("");
 }
 
-/** Puts the value itself where the manifest wants no text. */
+/** Puts in the value itself if the manifest does not expect a string there. */
 function putTyped(job: TemplateJob, target: object, path: readonly PropertyKey[], fillings: Fillings): void {
   const source = valueAt(job, path);
   const only = typeof source === "string" ? onlyPlaceholder(parsePieces(source)) : undefined;

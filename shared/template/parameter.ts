@@ -5,13 +5,13 @@ import { namesInWords } from "./placeholders.ts";
 export const parameterType = z.enum(["string", "number", "boolean", "enum", "file"]);
 export type ParameterType = z.infer<typeof parameterType>;
 
-/** A value as it is given; `--param` gives texts, JSON may give numbers and booleans. */
+/** A given value: `--param` gives strings, JSON may give numbers and booleans. */
 export const parameterValue = z.union([z.string(), z.number(), z.boolean()], {
   error: "must be text, a number or a boolean",
 });
 export type ParameterValue = z.infer<typeof parameterValue>;
 
-/** The kernel takes no longer argument. */
+/** The longest argument the kernel accepts. */
 const MAX_VALUE_BYTES = 128 * 1024 - 1;
 const MAX_PATTERN_LENGTH = 500;
 /** As JSON writes numbers. */
@@ -23,16 +23,16 @@ const shape = z.strictObject({
   }),
   type: parameterType,
   required: z.boolean().default(false),
-  /** What counts where no value is given. */
+  /** Used if no value is given. */
   default: parameterValue.optional(),
-  /** For string and file: what the whole value must match. */
+  /** For string and file: a regular expression the whole value must match. */
   pattern: z.string().max(MAX_PATTERN_LENGTH).optional(),
-  /** For enum: what may be chosen. */
+  /** For enum: the allowed values. */
   values: z.array(z.string()).min(1).max(1_000).optional(),
-  /** For number. */
+  /** For number: the bounds. */
   min: z.number().optional(),
   max: z.number().optional(),
-  /** For whoever runs the template. */
+  /** Explains the parameter to people who run the template. */
   help: z.string().max(500).optional(),
 });
 export type TemplateParameter = z.infer<typeof shape>;
@@ -49,15 +49,18 @@ export const templateParameter = shape.superRefine((parameter, context) => {
     context.addIssue({ code: "custom", path: [field], message });
   for (const [field, types] of Object.entries(typesOf) as [keyof TemplateParameter, ParameterType[]][]) {
     if (parameter[field] === undefined || types.includes(parameter.type)) continue;
-    issue(field, `is only for parameters of type ${types.join(" and ")}, this one is a ${parameter.type}`);
+    issue(
+      field,
+      `is only for parameters of type ${types.join(" and ")}; this parameter is a ${parameter.type}`,
+    );
   }
-  if (parameter.type === "enum" && !parameter.values) issue("values", "is missing: what may be chosen");
+  if (parameter.type === "enum" && !parameter.values) issue("values", "is missing: list the allowed values");
   if (parameter.required && parameter.default !== undefined) {
-    issue("required", "must not stand beside a default: there is always a value then");
+    issue("required", "must not be combined with a default, which always provides a value");
   }
 });
 
-/** What stands for a parameter in a job: its text, and the value itself for fields that are no texts. */
+/** The value of a parameter in a job: as text, and as itself for fields that are not strings. */
 export interface Filling {
   text: string;
   value: ParameterValue;
@@ -68,15 +71,15 @@ const BOOLEANS: Readonly<Partial<Record<string, boolean>>> = Object.assign(Objec
   ...{ true: true, True: true, TRUE: true, false: false, False: false, FALSE: false },
 });
 
-/** A value as the parameter's type has it, or what is wrong with it; its pattern is matched where `patterns` is given. */
+/** Converts a value to the parameter's type, or says what is wrong with it. Its pattern is checked if `patterns` is given. */
 export function checkValue(
   parameter: TemplateParameter,
   given: ParameterValue,
   patterns?: Patterns,
 ): Filling | { problem: string } {
   const text = String(given);
-  if (text.includes("\0")) return { problem: "must not contain a null byte: no process can be given one" };
-  if (!text.isWellFormed()) return { problem: "is not valid Unicode: it holds half of a character" };
+  if (text.includes("\0")) return { problem: "must not contain a null byte: no process can receive one" };
+  if (!text.isWellFormed()) return { problem: "is not valid Unicode: it contains half a character" };
   if (Buffer.byteLength(text) > MAX_VALUE_BYTES)
     return { problem: `is longer than ${MAX_VALUE_BYTES} bytes` };
   if (parameter.type === "number") return checkNumber(parameter, text);
@@ -93,7 +96,7 @@ export function checkValue(
   return unmatched ? { problem: unmatched } : { text, value: text };
 }
 
-/** The text stays as it was given: `1.50` is not made to `1.5`, and many digits lose none. */
+/** The text stays as given: `1.50` does not become `1.5`, and long numbers keep all digits. */
 function checkNumber({ min, max }: TemplateParameter, text: string): Filling | { problem: string } {
   const value = Number(text);
   if (!NUMBER.test(text) || !Number.isFinite(value)) {
@@ -104,7 +107,7 @@ function checkNumber({ min, max }: TemplateParameter, text: string): Filling | {
   return { text, value };
 }
 
-/** What is wrong with a parameter's pattern, or with the default that its pattern and type must allow. */
+/** Checks a parameter's pattern, and its default against pattern and type. */
 export function problemOfParameter(
   parameter: TemplateParameter,
   patterns: Patterns,
@@ -121,7 +124,7 @@ function problemOfMatch(source: string | undefined, text: string, patterns: Patt
   if (source === undefined) return undefined;
   if (text.length > MAX_MATCHED_LENGTH) return `is longer than ${MAX_MATCHED_LENGTH} characters`;
   return patternProblem(() =>
-    patterns.matches(source, text) ? undefined : `must match ${source}, as ${shown(text)} does not`,
+    patterns.matches(source, text) ? undefined : `must match ${source}, and ${shown(text)} does not`,
   );
 }
 

@@ -1,9 +1,9 @@
 /**
- * About how many steps a pattern is compiled to, told without compiling it: `(abc){200}` is 600. What is no pattern has
- * some size, too.
+ * Estimates how many steps a pattern compiles to, without compiling it: `(abc){200}` is 600. Invalid patterns get a size
+ * too.
  */
 export function patternSize(source: string): number {
-  /** Of each group that is open: what is in it so far, and the last part of that, which a repeat would repeat. */
+  /** The size of each open group so far; `last` is the size of the last part, which a repeat would repeat. */
   const sizes = [0];
   let last = 0;
   const add = (size: number) => {
@@ -23,7 +23,7 @@ export function patternSize(source: string): number {
     } else if (character === "{") {
       const { times, length } = repeatAt(source, at);
       at += length - 1;
-      // The part stands there once already.
+      // The part is already counted once.
       add(last * (times - 1));
       last *= times;
     } else {
@@ -35,14 +35,14 @@ export function patternSize(source: string): number {
 }
 
 function endOfClass(source: string, from: number): number {
-  // A ] that comes first stands for itself.
+  // A leading ] is literal.
   let at = from + (source[from + 1] === "^" ? 2 : 1);
   if (source[at] === "]") at++;
   while (at < source.length && source[at] !== "]") at += source[at] === "\\" ? 2 : 1;
   return at;
 }
 
-/** How often a repeat repeats at most, or at least where it has no end; once for a brace that is none. */
+/** The highest count of a repeat, or its lowest if it has no end; a brace that is not a repeat counts once. */
 function repeatAt(source: string, at: number): { times: number; length: number } {
   const match = /^\{(\d{1,4})(?:,(\d{0,4}))?\}/.exec(source.slice(at, at + 11));
   if (!match) return { times: 2, length: 1 };

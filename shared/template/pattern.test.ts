@@ -35,7 +35,7 @@ test("a pattern matches whole values as a regular expression would", () => {
     "aaaaaaaaac",
   ];
   for (const source of [...patterns, ...more]) {
-    // A dash that stands last in […] may not be written so with the flag u.
+    // With the flag u, a trailing dash in […] would need a backslash.
     const expected = new RegExp(`^(?:${source})$`, source.includes("-]") ? "" : "u");
     for (const value of [...values, ...others]) {
       expect({ source, value, ok: matches(source, value) }).toEqual({
@@ -47,13 +47,13 @@ test("a pattern matches whole values as a regular expression would", () => {
   }
 });
 
-test("what RE2 knows beyond that is known too", () => {
+test("RE2 syntax beyond JavaScript's works too", () => {
   expect(matches("(?i)anna", "ANNA")).toBe(true);
   expect(matches("\\p{Lu}\\p{Ll}+", "Äpfel")).toBe(true);
   expect(matches("\\bx\\b", "x")).toBe(true);
 });
 
-test("what is not supported or not complete is refused in words", () => {
+test("an unsupported or incomplete pattern is refused with a reason", () => {
   const cases: [string, string][] = [
     ["(?=a)", "(?="],
     ["(a", "missing closing )"],
@@ -70,7 +70,7 @@ test("what is not supported or not complete is refused in words", () => {
   for (const [source, message] of cases) expect(() => new Patterns().check(source)).toThrow(message);
 });
 
-test("the size of a pattern is told before it is compiled", () => {
+test("the size of a pattern is estimated before it is compiled", () => {
   expect(patternSize("abc")).toBe(3);
   expect(patternSize("[a-z0-9]{1,63}")).toBe(63);
   expect(patternSize("(?:ab){10}c{2,}")).toBeLessThan(70);
@@ -80,12 +80,12 @@ test("the size of a pattern is told before it is compiled", () => {
   expect(patternSize("(a{9999}".repeat(60))).toBeGreaterThan(2_000);
 });
 
-test("all patterns of a request together have a bound, in size and in what they are matched with", () => {
+test("all patterns of a request together are limited in size and in matching work", () => {
   const patterns = new Patterns();
   const large = (i: number) => `[a-z]{1,1000}${i}`;
   for (let i = 0; i < 4; i++) patterns.check(large(i));
   expect(() => patterns.check(large(9))).toThrow("together with the other patterns");
-  // The same once more is no more work.
+  // A known pattern is not counted again.
   patterns.check(large(0));
   const worst = new Patterns();
   const value = "ab".repeat(2_048);
@@ -97,7 +97,7 @@ test("all patterns of a request together have a bound, in size and in what they 
   expect(performance.now() - startMs).toBeLessThan(1_000);
 });
 
-test("no pattern within its bounds takes long, where a backtracking engine would take years", () => {
+test("no pattern within its limits takes long, even if a backtracking engine would take years", () => {
   const sources = [
     "(a+)+b",
     "(a|a)*(a|a)*x",

@@ -1,42 +1,41 @@
 import type { RE2JS } from "re2js";
 import { patternSize } from "./pattern-size.ts";
 
-/** A longer value is refused where there is a pattern. */
+/** Longer values are refused if there is a pattern. */
 export const MAX_MATCHED_LENGTH = 4_096;
-/** Of one pattern. */
+/** Largest size of one pattern. */
 const MAX_SIZE = 2_000;
-/** Of all patterns of a request, as compiling them takes time. */
+/** Largest size of all patterns of a request together, because compiling takes time. */
 const MAX_SIZE_IN_ALL = 5_000;
-/** Of all matching of a request: steps of the pattern times characters of the value, some 50 ms in the worst case. */
+/** Largest matching work of a request: steps of the pattern times characters of the value, about 50 ms at worst. */
 const MAX_WORK_IN_ALL = 500_000;
 
-/** A pattern that cannot be used, or that cannot be matched with this value, and why. */
+/** A pattern cannot be used, or cannot be matched with this value; the message says why. */
 export class PatternError extends Error {
   override name = "PatternError";
 }
 
 /**
- * The regular expressions of one request, each of which a whole value must match. Everybody may write one, and they run
- * in the server: RE2 takes no longer than the length of the value times the size of the pattern, and what all of a
- * request may take together is bounded by that.
+ * The regular expressions of one request; each must match a whole value. Users write them and the server runs them, so
+ * they use RE2, whose time is at most the length of the value times the size of the pattern. The sum per request is limited.
  */
 export class Patterns {
   private readonly compiled = new Map<string, RE2JS>();
   private size = 0;
   private work = 0;
 
-  /** Throws PatternError where this is no pattern, or too large a one. */
+  /** Throws PatternError if the pattern is invalid or too large. */
   check(source: string): undefined {
     this.compile(source);
   }
 
-  /** Whether the whole of `value` is what the pattern describes. Throws PatternError. */
+  /** Whether the pattern matches the whole value. Throws PatternError. */
   matches(source: string, value: string): boolean {
     const pattern = this.compile(source);
     this.work += pattern.programSize() * (value.length + 1);
     if (this.work > MAX_WORK_IN_ALL) {
       throw new PatternError(
-        "is too much work to match: shorten the value or the pattern, or have fewer of them in one template",
+        "is too much work to match: shorten the value or the pattern, or use fewer patterns in the template",
       );
     }
     return pattern.testExact(value);
@@ -58,13 +57,13 @@ export class Patterns {
 }
 
 function compile(source: string): RE2JS {
-  // Only who has a pattern pays for the engine.
+  // Loads the engine only if there is a pattern.
   const re2 = require("re2js") as typeof import("re2js");
   try {
     return re2.RE2JS.compile(source);
   } catch (error) {
     if (!(error instanceof re2.RE2JSException)) throw error;
-    throw new PatternError(`is no regular expression of RE2: ${reasonOf(error)}`);
+    throw new PatternError(`is not a valid RE2 regular expression: ${reasonOf(error)}`);
   }
 }
 

@@ -1,17 +1,17 @@
-/** A piece of a text: literal, or a placeholder for a parameter. */
+/** A piece of a string: literal text, or a placeholder for a parameter. */
 export type Piece = { text: string } | { name: string };
 
-/** `{{` begins a placeholder; `{{{{` is a literal `{{`. A third brace before a name stands for itself. */
+/** `{{` begins a placeholder; `{{{{` is a literal `{{`. A third brace before a name is literal. */
 const PLACEHOLDER = /\{\{\s*([A-Za-z_][A-Za-z0-9_-]*)\s*\}\}/y;
 const MAX_SHOWN = 30;
 const MAX_NAMES = 20;
 
-/** What stands between braces is no placeholder. */
+/** The text between braces is not a placeholder. */
 export class PlaceholderError extends Error {
   override name = "PlaceholderError";
 }
 
-/** Takes a text apart. Throws PlaceholderError. */
+/** Splits a string into pieces. Throws PlaceholderError. */
 export function parsePieces(text: string): Piece[] {
   const pieces: Piece[] = [];
   let literal = "";
@@ -38,7 +38,7 @@ export function parsePieces(text: string): Piece[] {
   return pieces;
 }
 
-/** The text that `parsePieces` takes for the literal `text`. */
+/** Escapes `text` so that `parsePieces` reads it as literal text. */
 export function escapeLiteral(text: string): string {
   return text.replaceAll("{{", "{{{{");
 }
@@ -47,14 +47,14 @@ export function namesIn(pieces: readonly Piece[]): string[] {
   return pieces.flatMap((piece) => ("name" in piece ? [piece.name] : []));
 }
 
-/** Names of parameters for a message, of which there may be many. */
+/** Lists parameter names in a message, at most 20 of them. */
 export function namesInWords(names: readonly string[]): string {
   const more = names.length - MAX_NAMES;
   const shown = names.slice(0, MAX_NAMES).join(", ") || "none";
   return more > 0 ? `${shown} and ${more} more` : shown;
 }
 
-/** The one parameter that a text is nothing but a placeholder for. */
+/** The parameter's name if the string is only one placeholder. */
 export function onlyPlaceholder(pieces: readonly Piece[]): string | undefined {
   const [first] = pieces;
   return pieces.length === 1 && first && "name" in first ? first.name : undefined;
@@ -63,6 +63,6 @@ export function onlyPlaceholder(pieces: readonly Piece[]): string | undefined {
 function notAPlaceholder(rest: string): PlaceholderError {
   const shown = rest.length > MAX_SHOWN ? `${rest.slice(0, MAX_SHOWN)}…` : rest;
   return new PlaceholderError(
-    `${JSON.stringify(shown)} is no placeholder like {{name}}; for a literal {{ write {{{{`,
+    `${JSON.stringify(shown)} is not a placeholder like {{name}}; for a literal {{ write {{{{`,
   );
 }

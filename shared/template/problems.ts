@@ -12,11 +12,11 @@ interface Parts {
 }
 
 const MAX_DEPTH = 8;
-/** The kernel takes no longer argument. */
+/** The longest argument the kernel accepts. */
 const MAX_SHELL_TEXT = 128 * 1024 - 1;
 const MAX_PLACEHOLDERS = 1_000;
 
-/** Everything that would go wrong with a template when it is run, whatever the values. */
+/** Everything in a template that would fail in every run, with any values. */
 export function problemsOf({ parameters, job }: Parts): Issue[] {
   const texts: FoundText[] = [];
   const problems = [
@@ -26,14 +26,16 @@ export function problemsOf({ parameters, job }: Parts): Issue[] {
   ];
   const placeholders = texts.reduce((sum, { pieces }) => sum + namesIn(pieces).length, 0);
   if (placeholders > MAX_PLACEHOLDERS) {
-    return [{ path: ["job"], message: `holds ${placeholders} placeholders; at most ${MAX_PLACEHOLDERS}` }];
+    return [
+      { path: ["job"], message: `has ${placeholders} placeholders; at most ${MAX_PLACEHOLDERS} are allowed` },
+    ];
   }
   const known = new Map(parameters.map((parameter) => [parameter.name, parameter]));
   problems.push(...texts.flatMap((found) => problemsOfText(found, known)), ...programArguments(job));
   const used = new Set(texts.flatMap(({ pieces }) => namesIn(pieces)));
   for (const [i, { name }] of parameters.entries()) {
     if (used.has(name)) continue;
-    problems.push({ path: ["parameters", i, "name"], message: `${name} is used nowhere in the job` });
+    problems.push({ path: ["parameters", i, "name"], message: `${name} is not used in the job` });
   }
   return problems.length > 0 ? problems : problemsOfSamples(job, parameters, known);
 }
@@ -45,8 +47,8 @@ interface FoundText {
 
 function sameNames(parameters: readonly TemplateParameter[]): Issue[] {
   return parameters.flatMap(({ name }, i) => {
-    if (parameters.findIndex((one) => one.name === name) === i) return [];
-    return [{ path: ["parameters", i, "name"], message: `there is another parameter ${name}` }];
+    if (parameters.findIndex((other) => other.name === name) === i) return [];
+    return [{ path: ["parameters", i, "name"], message: `another parameter is named ${name}` }];
   });
 }
 
@@ -58,7 +60,7 @@ function wrongParameters(parameters: readonly TemplateParameter[]): Issue[] {
   });
 }
 
-/** Every text of a value with its place; what is wrong with the texts themselves is the result. */
+/** Collects every string of a value with its path. Returns the mistakes in the strings themselves. */
 function collectTexts(value: unknown, path: PropertyKey[], texts: FoundText[]): Issue[] {
   if (path.length > MAX_DEPTH) return [{ path, message: "is nested too deeply" }];
   if (typeof value === "string") {
@@ -73,7 +75,7 @@ function collectTexts(value: unknown, path: PropertyKey[], texts: FoundText[]): 
   if (typeof value !== "object" || value === null) return [];
   return Object.entries(value).flatMap(([key, inner]) => {
     const at = [...path, Array.isArray(value) ? Number(key) : key];
-    const inKey = key.includes("{{") ? [{ path: at, message: "a name must not hold a placeholder" }] : [];
+    const inKey = key.includes("{{") ? [{ path: at, message: "a name must not contain a placeholder" }] : [];
     return [...inKey, ...collectTexts(inner, at, texts)];
   });
 }
@@ -83,7 +85,10 @@ function problemsOfText({ path, pieces }: FoundText, known: ReadonlyMap<string, 
   for (const name of new Set(namesIn(pieces))) {
     if (known.has(name)) continue;
     const there = namesInWords([...known.keys()]);
-    problems.push({ path, message: `{{${name}}} is no parameter of this template (there are: ${there})` });
+    problems.push({
+      path,
+      message: `{{${name}}} is not a parameter of this template (parameters: ${there})`,
+    });
   }
   const isShellText = path.length === 2 && path[1] === "command";
   if (!isShellText || namesIn(pieces).length === 0) return problems;
@@ -92,16 +97,13 @@ function problemsOfText({ path, pieces }: FoundText, known: ReadonlyMap<string, 
   }
   const length = pieces.reduce((sum, piece) => sum + ("text" in piece ? piece.text.length : 0), 0);
   if (length > MAX_SHELL_TEXT) {
-    return [
-      ...problems,
-      { path, message: `is longer than the ${MAX_SHELL_TEXT} bytes that a shell can be given` },
-    ];
+    return [...problems, { path, message: `is longer than the ${MAX_SHELL_TEXT} bytes a shell accepts` }];
   }
   const unsafe = shellProblems(pieces);
   return [...problems, ...unsafe.map(({ name, message }) => ({ path, message: `{{${name}}}: ${message}` }))];
 }
 
-/** `[sh, -c, "echo {{text}}"]` would let a value become code. */
+/** Refuses `[sh, -c, "echo {{text}}"]`, in which a value could become code. */
 function programArguments({ command }: TemplateJob): Issue[] {
   if (!Array.isArray(command) || !command.every((arg) => typeof arg === "string")) return [];
   const words = new CommandWords();
@@ -110,8 +112,8 @@ function programArguments({ command }: TemplateJob): Issue[] {
     words.push(arg);
     if (!isProgram || !arg.includes("{{") || !hasPlaceholder(arg)) return [];
     const message =
-      "holds a placeholder in the text of a program, where a value could become code; write the text as the command " +
-      'itself, or pass the value behind it, as in [sh, -c, \'echo "$1"\', sh, "{{value}}"]';
+      "has a placeholder in program text, where a value could become code; write the program text as the command " +
+      'itself, or pass the value as an argument, as in [sh, -c, \'echo "$1"\', sh, "{{value}}"]';
     return [{ path: ["job", "command", i], message }];
   });
 }
@@ -120,12 +122,12 @@ function hasPlaceholder(text: string): boolean {
   try {
     return namesIn(parsePieces(text)).length > 0;
   } catch {
-    // What is wrong with it is told where the texts are collected.
+    // `collectTexts` reports the mistake.
     return false;
   }
 }
 
-/** Fills the job twice, with a value for everything and with as few as may be, and checks what comes out. */
+/** Fills the job twice, with all values and with only the required values, and checks the results. */
 function problemsOfSamples(
   job: TemplateJob,
   parameters: readonly TemplateParameter[],
@@ -147,7 +149,7 @@ function problemsOfSamples(
   }
   const withLeast = fillJob(job, least);
   if (!("issues" in withLeast)) return [];
-  const prefix = "where only what is required is given: ";
+  const prefix = "with only the required values: ";
   return withLeast.issues.map(({ path, message }) => ({ path: ["job", ...path], message: prefix + message }));
 }
 
@@ -159,7 +161,7 @@ function sampleOf(parameter: TemplateParameter) {
   return "problem" in checked ? undefined : checked;
 }
 
-/** Whether a text of unknown form stands there: only a real value can show whether it is right. */
+/** Whether the value comes from free text, so only a real value can show whether it is valid. */
 function dependsOnText(
   job: TemplateJob,
   path: readonly PropertyKey[],

@@ -1,6 +1,6 @@
 import { basename } from "node:path/posix";
 
-/** Programs that take a program as an argument, and the flags that say so. */
+/** Programs that take program text as an argument, and the flags before it. */
 const INTERPRETERS: readonly { name: RegExp; flag: RegExp }[] = [
   { name: /^(sh|bash|dash|ash|ksh|zsh|fish|busybox)$/, flag: /^-\w*c$/ },
   { name: /^(python[\d.]*|pypy[\d.]*)$/, flag: /^-\w*c$/ },
@@ -11,7 +11,7 @@ const INTERPRETERS: readonly { name: RegExp; flag: RegExp }[] = [
   { name: /^cmd(\.exe)?$/i, flag: /^\/[ck]$/i },
 ];
 
-/** The words of a command one after the other, and whether the next is the text of a program, as in `sh -c TEXT`. */
+/** Reads the words of a command and says whether the next word is program text, as in `sh -c TEXT`. */
 export class CommandWords {
   private hasEval = false;
   private readonly called = new Set<RegExp>();

@@ -3,7 +3,7 @@ import { checkValue, type Filling, type ParameterValue, type TemplateParameter }
 import { Patterns } from "./pattern.ts";
 import { namesInWords } from "./placeholders.ts";
 
-/** More of them are of no use to anybody. */
+/** The most unknown parameters in one message. */
 const MAX_UNKNOWN = 20;
 
 export interface ParameterProblem {
@@ -11,7 +11,7 @@ export interface ParameterProblem {
   message: string;
 }
 
-/** What stands for each parameter, from what was given and the defaults; or everything that is wrong with it. */
+/** The value of each parameter, from the given values and the defaults; or everything that is wrong with them. */
 export function resolveParameters(
   parameters: readonly TemplateParameter[],
   given: Readonly<Record<string, ParameterValue>>,
@@ -21,7 +21,7 @@ export function resolveParameters(
   const problems: ParameterProblem[] = Object.keys(given)
     .filter((name) => !names.includes(name))
     .slice(0, MAX_UNKNOWN)
-    .map((name) => ({ name, message: `is no parameter of this template (there are: ${there})` }));
+    .map((name) => ({ name, message: `is not a parameter of this template (parameters: ${there})` }));
   const fillings = new Map<string, Filling | undefined>();
   const patterns = new Patterns();
   for (const parameter of parameters) {

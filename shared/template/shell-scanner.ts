@@ -5,29 +5,29 @@ type Place = { context: "bare" | "single" | "double" } | { problem: string };
 
 const SPACES = " \t\n";
 const OPERATORS = ";&|()<>";
-/** `${name}` and what may stand in its braces without any quoting of its own. */
+/** `${name}` with simple contents that need no quoting. */
 const SIMPLE_EXPANSION = /\$\{[^'"`\\${}\n\0]*\}/y;
 const SIMPLE_ARITHMETIC = /\$\(\([^'"`\\#(){}<>\n\0]*\)\)/y;
 
 /**
- * Walks a text for `sh -c` as a POSIX shell would and says of every placeholder in which quotes it stands. Shells
- * differ in dark corners; where this scanner meets one, it trusts itself no longer and refuses every placeholder
- * behind it, since one mistaken quote would turn all that follows inside out.
+ * Scans text for `sh -c` as a POSIX shell would and finds the quotes around every placeholder. Shells differ in dark
+ * corners. After one of those, the scanner no longer trusts itself and refuses every later placeholder, because one
+ * misread quote would turn everything after it inside out.
  */
 export class ShellScanner {
-  /** Stands for a placeholder in the text; no command may contain it. */
+  /** Marks a placeholder in the text; no command may contain this character. */
   static readonly PLACEHOLDER = "\0";
 
   private at = 0;
   private readonly found: Place[] = [];
-  /** What is open around the place: "…" or $(…), with how many parentheses that has open. */
+  /** The open "…" and $(…) around the current position; each $(…) with its number of open parentheses. */
   private readonly open: Open[] = [];
-  /** How many of them are $(…). */
+  /** The number of open $(…). */
   private substitutions = 0;
-  /** The words of the command so far, without their quotes, and where the one being read begins. */
+  /** The words of the command so far, without quotes, and the start of the current word. */
   private words = new CommandWords();
   private wordFrom = 0;
-  /** A word may begin here, so `#` would begin a comment. */
+  /** Whether a word may start here; then `#` starts a comment. */
   private wordStart = true;
 
   constructor(private readonly text: string) {}
@@ -57,13 +57,13 @@ export class ShellScanner {
     } else if (character === "$") {
       this.dollar(false);
     } else if (character === "`") {
-      this.lose("behind a ` (write $(…) in place of `…`)");
+      this.lose("after a ` (write $(…) instead of `…`)");
     } else if (character === "#" && wasWordStart) {
       this.comment();
     } else if (this.text.startsWith("<<", this.at)) {
-      this.lose("in or behind a here-document");
+      this.lose("in or after a here-document");
     } else if (this.text.startsWith("((", this.at)) {
-      this.lose("behind ((");
+      this.lose("after ((");
     } else {
       this.plain(character, wasWordStart);
     }
@@ -79,9 +79,9 @@ export class ShellScanner {
         this.words = around.words;
         this.wordStart = false;
       }
-      // The ) of a pattern would be taken for the end of the $(…).
+      // The ) of a case pattern would look like the end of the $(…).
       if (wasWordStart && /^case\b/.test(this.text.slice(this.at, this.at + 5))) {
-        this.lose("behind a case in $(…)");
+        this.lose("after a case in $(…)");
         return;
       }
     }
@@ -105,7 +105,7 @@ export class ShellScanner {
     } else if (character === "$") {
       this.dollar(true);
     } else if (character === "`") {
-      this.lose("behind a ` (write $(…) in place of `…`)");
+      this.lose("after a ` (write $(…) instead of `…`)");
     } else {
       if (character === '"') this.open.pop();
       this.at++;
@@ -125,16 +125,16 @@ export class ShellScanner {
     }
   }
 
-  /** A backslash takes away the meaning of the next character; at the end of a line it joins the next one. */
+  /** A backslash escapes the next character; at the end of a line it joins the next line. */
   private backslash(wasWordStart: boolean): void {
     const next = this.text[this.at + 1];
     if (next === ShellScanner.PLACEHOLDER) {
-      this.found.push({ problem: refusal("directly behind a backslash") });
+      this.found.push({ problem: refusal("directly after a backslash") });
     }
-    // What is split over two lines is put together by the shell before it is read.
+    // The shell joins the lines before it reads the operator.
     const split = "$<(&|;>".includes(this.text[this.at - 1] || " ");
     if (next === "\n" && (split || this.inSubstitution())) {
-      this.lose("behind a \\ that splits an operator, or a $(…), over two lines");
+      this.lose("after a \\ that splits an operator, or a $(…), over two lines");
       return;
     }
     if (next === "\n") this.wordStart = wasWordStart;
@@ -144,16 +144,16 @@ export class ShellScanner {
   private dollar(quoted: boolean): void {
     const next = this.text[this.at + 1];
     if (next === ShellScanner.PLACEHOLDER) {
-      this.found.push({ problem: refusal("directly behind a $") });
+      this.found.push({ problem: refusal("directly after a $") });
       this.at += 2;
     } else if (!quoted && (next === "'" || next === '"')) {
-      this.lose(`behind $${next}…${next}, which shells read differently`);
+      this.lose(`after $${next}…${next}, which shells read differently`);
     } else if (next === "[") {
-      this.lose("behind $[");
+      this.lose("after $[");
     } else if (next === "{") {
       if (!this.skip(SIMPLE_EXPANSION)) this.lose(EXPANSION);
     } else if (this.text.startsWith("$((", this.at)) {
-      if (!this.skip(SIMPLE_ARITHMETIC)) this.lose("in or behind $((…))");
+      if (!this.skip(SIMPLE_ARITHMETIC)) this.lose("in or after $((…))");
     } else if (next === "(") {
       this.open.push({ kind: "substitution", parentheses: 1, words: this.words });
       this.substitutions++;
@@ -203,12 +203,12 @@ export class ShellScanner {
 }
 
 const USE_A_LIST =
-  "write the command as a list, or give the value to an environment variable (env) and use that here";
+  "write the command as a list, or put the value into an environment variable (env) and use that here";
 
-const EXPANSION = `in or behind a $\{…} that is more than a simple one`;
+const EXPANSION = `in or after a $\{…} that is not simple`;
 
-const PROGRAM_TEXT = `it stands in the text of another program, where a value could become code; ${USE_A_LIST}`;
+const PROGRAM_TEXT = `it is in the text of another program, where a value could become code; ${USE_A_LIST}`;
 
 function refusal(where: string): string {
-  return `it stands ${where}, where a value cannot be quoted safely; ${USE_A_LIST}`;
+  return `it is ${where}, where a value cannot be quoted safely; ${USE_A_LIST}`;
 }

@@ -4,7 +4,7 @@ import { makeScratch } from "../../tests/support/scratch.ts";
 import { parsePieces } from "./placeholders.ts";
 import { fillShellText, shellProblems } from "./shell-text.ts";
 
-test("a thousand hostile values arrive as they are, in every kind of quotes, in every shell there is", async () => {
+test("a thousand hostile values arrive unchanged, in every kind of quotes and in every shell", async () => {
   const script = `printf '%s\\0' {{v}} "{{v}}" '{{v}}' a{{v}}b "$X{{v}}$X" 'it'\\''s {{v}}' "\\"{{v}}\\\\" {{v}}{{v}}`;
   const values = hostileTexts(1_000);
   const pieces = parsePieces(script);
@@ -16,7 +16,7 @@ test("a thousand hostile values arrive as they are, in every kind of quotes, in 
   for (const shell of shells) {
     const run = Bun.spawnSync([shell, scratch.join("script")], {
       cwd: scratch.path,
-      // A shell complains of a locale that the machine does not have.
+      // A shell would complain about a locale the machine lacks.
       env: { ...process.env, LC_ALL: "C", X: "x" },
       timeout: 20_000,
     });
@@ -43,7 +43,7 @@ const safe = [
   "python3 -c 'print(1)' {{v}}",
 ];
 
-test("a placeholder may stand wherever a value can be quoted", () => {
+test("a placeholder is allowed wherever a value can be quoted", () => {
   for (const text of safe)
     expect({ text, found: shellProblems(parsePieces(text)) }).toEqual({ text, found: [] });
 });
@@ -51,22 +51,22 @@ test("a placeholder may stand wherever a value can be quoted", () => {
 const unsafe: [string, string][] = [
   ["echo $(cat {{v}})", "in $(…)"],
   ['echo "$(cat "{{v}}")"', "in $(…)"],
-  ["echo `cat {{v}}`", "behind a `"],
-  ['echo "`cat {{v}}`"', "behind a `"],
+  ["echo `cat {{v}}`", "after a `"],
+  ['echo "`cat {{v}}`"', "after a `"],
   ["cat <<EOF\n{{v}}\nEOF", "here-document"],
   ["cat <<< {{v}}", "here-document"],
   ["run # {{v}}", "in a comment"],
-  ["echo \\{{v}}", "behind a backslash"],
-  ['echo "\\{{v}}"', "behind a backslash"],
-  [`echo \${{v}}`, "behind a $"],
-  [`echo "\${{v}}"`, "behind a $"],
+  ["echo \\{{v}}", "after a backslash"],
+  ['echo "\\{{v}}"', "after a backslash"],
+  [`echo \${{v}}`, "after a $"],
+  [`echo "\${{v}}"`, "after a $"],
   ["echo $'{{v}}'", "read differently"],
   ['echo $"{{v}}"', "read differently"],
   ["echo $(( {{v}} + 1 ))", "$((…))"],
   ["(( x = {{v}} ))", "(("],
   ["echo $[{{v}}]", "$["],
-  [`echo \${X:-{{v}}}`, "more than a simple one"],
-  ["echo $(case x in x) echo ';;';; esac) {{v}}", "behind a case in $(…)"],
+  [`echo \${X:-{{v}}}`, "that is not simple"],
+  ["echo $(case x in x) echo ';;';; esac) {{v}}", "after a case in $(…)"],
   ["echo $\\\n(echo {{v}})", "over two lines"],
   ["sh -c 'echo {{v}}'", "another program"],
   ['cd x && sudo /bin/bash -ec "echo {{v}}"', "another program"],
@@ -77,7 +77,7 @@ const unsafe: [string, string][] = [
   ["eval echo {{v}}", "another program"],
 ];
 
-test("a placeholder where no quoting is safe is refused, with what to do instead", () => {
+test("a placeholder that cannot be quoted safely is refused, and the message says what to do instead", () => {
   for (const [text, message] of unsafe) {
     const [problem] = shellProblems(parsePieces(text));
     expect({ text, message: problem?.message }).toEqual({ text, message: expect.stringContaining(message) });

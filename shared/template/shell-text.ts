@@ -1,16 +1,16 @@
 import type { Piece } from "./placeholders.ts";
 import { ShellScanner } from "./shell-scanner.ts";
 
-/** Where a placeholder stands in a text for `sh -c`: outside quotes, in '…' or in "…". */
+/** The quotes around a placeholder in text for `sh -c`: none, '…' or "…". */
 export type ShellContext = "bare" | "single" | "double";
 
-/** Why a placeholder cannot stand where it does. */
+/** Why a placeholder is not allowed at its position. */
 export interface ShellProblem {
   name: string;
   message: string;
 }
 
-/** What is wrong with the places of the placeholders in a text for `sh -c`; nothing where all can be made safe. */
+/** The placeholders in text for `sh -c` that cannot be quoted safely; empty if all can. */
 export function shellProblems(pieces: readonly Piece[]): ShellProblem[] {
   return scan(pieces).flatMap((place) =>
     "problem" in place ? [{ name: place.name, message: place.problem }] : [],
@@ -18,8 +18,8 @@ export function shellProblems(pieces: readonly Piece[]): ShellProblem[] {
 }
 
 /**
- * The text for `sh -c` with every value quoted for the place it stands in, so that the shell takes it as it is: always
- * exactly one word, or part of one. Throws where `shellProblems` has anything to say.
+ * The text for `sh -c` with every value quoted for its position, so the shell takes it literally: always exactly one word
+ * or a part of one. Throws if `shellProblems` finds a problem.
  */
 export function fillShellText(pieces: readonly Piece[], textOf: (name: string) => string): string {
   const places = scan(pieces);
@@ -36,7 +36,7 @@ export function fillShellText(pieces: readonly Piece[], textOf: (name: string) =
     .join("");
 }
 
-/** Everything rests on single quotes, in which a POSIX shell knows no special character but the quote itself. */
+/** Uses single quotes: in them, a POSIX shell knows no special character except the quote itself. */
 function quoteFor(context: ShellContext, value: string): string {
   const inner = value.replaceAll("'", "'\\''");
   if (context === "single") return inner;

@@ -11,7 +11,7 @@ const file = (text: string) => parseYaml(text, "t.yaml", templateFile);
 function render(template: TemplateFile, given: Record<string, ParameterValue> = {}) {
   const resolved = resolveParameters(template.parameters, given);
   if ("problems" in resolved)
-    throw new Error(resolved.problems.map((one) => `${one.name}: ${one.message}`).join("; "));
+    throw new Error(resolved.problems.map(({ name, message }) => `${name}: ${message}`).join("; "));
   const filled = fillJob(template.job, resolved.fillings);
   if ("issues" in filled) throw new Error(JSON.stringify(filled.issues));
   return filled.manifest;
@@ -37,7 +37,7 @@ test("a template's job is its manifest with the values filled in", () => {
   expect(render(file(scale), { input: "a", output: "b" }).command).toContain("scale=1280:-2");
 });
 
-test("values may stand in labels, variables, the name and the directory, and in numbers where they are numbers", () => {
+test("values may be used in labels, variables, the name and the directory, and numbers also in numeric fields", () => {
   const template = file(`
 name: t
 parameters:
@@ -66,7 +66,7 @@ job:
   expect(render(template, { off: "" })).toMatchObject({ command: ["run", "", "x"], env: { OFF: "" } });
 });
 
-test("a text command gets its values quoted, and is run by sh itself wherever it lands", () => {
+test("a string command gets its values quoted, and sh runs it on every node", () => {
   const template = file(
     '{name: t, parameters: [{name: v, type: string}], job: {command: "echo {{v}} | cat"}}',
   );
@@ -75,7 +75,7 @@ test("a text command gets its values quoted, and is run by sh itself wherever it
   expect(render(file("{name: t, job: {command: echo hi}}")).command).toBe("echo hi");
 });
 
-test("braces that are meant as they are are doubled", () => {
+test("doubled braces are literal braces", () => {
   const template = file(
     "name: t\nparameters: [{name: v, type: string, default: x}]\njob: {command: [a, '{{{{.State}} {{v}} {{{v}}} }}']}",
   );
@@ -109,28 +109,28 @@ test("a value that its parameter does not allow is refused, naming the parameter
     expect(run).toThrow(message);
   }
   expect(() => render(parametersOf("type: string, required: true"))).toThrow("p: is required");
-  expect(() => render(parametersOf("type: string"), { q: 1 })).toThrow("q: is no parameter");
+  expect(() => render(parametersOf("type: string"), { q: 1 })).toThrow("q: is not a parameter");
   expect(render(parametersOf("type: number"), { p: "1.50" }).command).toEqual(["a", "1.50"]);
   expect(render(parametersOf("type: boolean"), { p: true }).command).toEqual(["a", "true"]);
-  // As YAML has them, too.
+  // YAML's spellings work too.
   expect(render(parametersOf("type: boolean, default: FALSE"), {}).command).toEqual(["a", "false"]);
   expect(render(parametersOf("type: boolean"), { p: "True" }).command).toEqual(["a", "true"]);
 });
 
 const badFiles: [string, string][] = [
-  ["name: t\njob:\n  command: [a, '{{x}}']", "t.yaml:3:16: job.command.1: {{x}} is no parameter"],
+  ["name: t\njob:\n  command: [a, '{{x}}']", "t.yaml:3:16: job.command.1: {{x}} is not a parameter"],
   [
     "name: t\nparameters:\n  - {name: p, type: string}\njob: {command: a}",
-    "t.yaml:3:6: parameters.0.name: p is used nowhere",
+    "t.yaml:3:6: parameters.0.name: p is not used",
   ],
-  ["name: t\njob: {command: 'a {{.x}}'}", 'job.command: "{{.x}}" is no placeholder'],
+  ["name: t\njob: {command: 'a {{.x}}'}", 'job.command: "{{.x}}" is not a placeholder'],
   [
     "name: t\nparameters: [{name: p, type: string}]\njob:\n  command: echo $(a {{p}})",
-    "t.yaml:4:3: job.command: {{p}}: it stands in $(…)",
+    "t.yaml:4:3: job.command: {{p}}: it is in $(…)",
   ],
   [
     "name: t\nparameters: [{name: p, type: string}]\njob: {command: [sh, -c, 'a {{p}}']}",
-    "job.command.2: holds a placeholder in the text of a program",
+    "job.command.2: has a placeholder in program text",
   ],
   ["name: t\nparameters: [{name: p, type: strnig}]\njob: {command: a}", "parameters.0.type"],
   [
@@ -147,7 +147,7 @@ const badFiles: [string, string][] = [
   ],
   [
     "name: t\nparameters: [{name: p, type: string, pattern: '(a'}]\njob: {command: [a, '{{p}}']}",
-    "parameters.0.pattern: is no regular expression of RE2: missing closing )",
+    "parameters.0.pattern: is not a valid RE2 regular expression: missing closing )",
   ],
   [
     "name: t\nparameters: [{name: p, type: string, required: true, default: a}]\njob: {command: [a, '{{p}}']}",
@@ -155,7 +155,7 @@ const badFiles: [string, string][] = [
   ],
   [
     "name: t\nparameters:\n - {name: p, type: string}\n - {name: p, type: string}\njob: {command: [a, '{{p}}']}",
-    "another parameter p",
+    "another parameter is named p",
   ],
   ["name: t\njob:\n  comand: a", "t.yaml:3:3: job.comand: unknown field"],
   ["name: t\njob:\n  command: a\n  timeoutSeconds: soon", "t.yaml:4:3: job.timeoutSeconds"],
@@ -165,9 +165,9 @@ const badFiles: [string, string][] = [
   ],
   [
     "name: t\nparameters: [{name: p, type: string}]\njob: {command: ['{{p}}']}",
-    "where only what is required is given",
+    "with only the required values",
   ],
-  ["name: t\njob: {command: a, env: {'{{x}}': a}}", "a name must not hold a placeholder"],
+  ["name: t\njob: {command: a, env: {'{{x}}': a}}", "a name must not contain a placeholder"],
   [
     "name: t\nparameters: [{name: p, type: string}]\njob: {command: a, imgae: '{{p}}'}",
     "job.imgae: unknown field",
@@ -175,17 +175,17 @@ const badFiles: [string, string][] = [
   ["name: tpl_x\njob: {command: a}", "name: a name must not begin with tpl_"],
 ];
 
-test("what would go wrong at each run is told when the template is made, with file, line and field", () => {
+test("a mistake that would fail every run is reported when the template is created, with file, line and field", () => {
   for (const [text, message] of badFiles) {
     expect(() => file(text)).toThrow(FileError);
     expect(() => file(text)).toThrow(message);
   }
 });
 
-/** Repeats a text until it is as long as a text for a shell may be. */
+/** Repeats text up to the longest text a shell accepts. */
 const long = (part: string) => part.repeat(Math.floor(131_000 / part.length));
 
-test("no text of a template takes long to look at, however many placeholders, quotes or $(…) it has", () => {
+test("no template takes long to check, even with many placeholders, quotes or $(…)", () => {
   const parameters = [{ name: "p", type: "string" }];
   const nested = ["$(", '"$(', "$(\\\n", "$(a $(b ", "<<E\n", "(("];
   for (const part of ["{{p}} ", "{{p}}", "\\\n", "{", "{{x", "'", "a ", "eval ", ...nested]) {
@@ -204,11 +204,11 @@ test("no text of a template takes long to look at, however many placeholders, qu
   );
 });
 
-test("values that would fill in more than any job may hold are refused before they are", () => {
+test("values larger than any job may be are refused before they are filled in", () => {
   const template = templateFile.parse({
     name: "t",
     parameters: [{ name: "p", type: "string", required: true }],
     job: { command: Array.from({ length: 1_000 }, () => "{{p}}") },
   });
-  expect(() => render(template, { p: "x".repeat(100_000) })).toThrow("its values come to more than");
+  expect(() => render(template, { p: "x".repeat(100_000) })).toThrow("its values have more than");
 });

@@ -9,7 +9,7 @@ import { type TemplateParameter, templateParameter } from "./parameter.ts";
 import { problemsOf } from "./problems.ts";
 
 const MAX_PARAMETERS = 100;
-/** Whatever looks like an id is one. */
+/** Text that looks like an id always means an id. */
 const ID_LIKE = /^tpl_/;
 
 export const templateName = z
@@ -17,18 +17,20 @@ export const templateName = z
   .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/, {
     error: "a template's name is 1 to 100 letters, digits and . _ -, beginning with a letter or digit",
   })
-  .refine((name) => !ID_LIKE.test(name), { error: "a name must not begin with tpl_ as ids do" });
+  .refine((name) => !ID_LIKE.test(name), {
+    error: "a name must not begin with tpl_, which is reserved for ids",
+  });
 
-/** How a template is named in a request: by its name, of which one's own comes first, or by its id. */
+/** A template in a request: its name, where the business's own templates come first, or its id. */
 export const templateRef = z.union([templateId, templateName], {
   error: "must be a template's name or id",
 });
 
-/** What a template says; its name apart, it is what makes a version. */
+/** The content of a template. A version is everything except the name. */
 const contentFields = {
   description: z.string().max(2_000).default(""),
   parameters: z.array(templateParameter).max(MAX_PARAMETERS).default([]),
-  /** A job manifest; `{{name}}` may stand in any of its texts. */
+  /** A job manifest; any string in it may contain `{{name}}`. */
   job: readAs(
     recordOf(z.string(), z.unknown()).refine((job) => JSON.stringify(job).length <= limits.maxCommandBytes, {
       error: `at most ${limits.maxCommandBytes} bytes`,
@@ -40,42 +42,42 @@ const contentFields = {
 /** A template file, and the body of `templates/create`. */
 export const templateFile = z
   .strictObject({ name: templateName, ...contentFields })
-  .superRefine((file, context) => tellProblems(file, (issue) => context.addIssue(issue)));
+  .superRefine((file, context) => addProblems(file, (issue) => context.addIssue(issue)));
 export type TemplateFile = z.output<typeof templateFile>;
 export type TemplateFileInput = z.input<typeof templateFile>;
 
-/** The body of `templates/edit`: which one, and all that it is to say from now on. */
+/** The body of `templates/edit`: the template and its complete new content. */
 export const templateEdit = z
   .strictObject({
     template: templateRef,
-    /** Only if this is still the newest version; else `conflict`. */
+    /** If this is not the newest version any more, the edit fails with `conflict`. */
     expectedVersion: z.int().min(1).optional(),
-    /** Another name. */
+    /** A new name. */
     name: templateName.optional(),
     ...contentFields,
   })
-  .superRefine((file, context) => tellProblems(file, (issue) => context.addIssue(issue)));
+  .superRefine((file, context) => addProblems(file, (issue) => context.addIssue(issue)));
 
-function tellProblems(
+function addProblems(
   file: { parameters: TemplateParameter[]; job: Record<string, unknown> },
-  tell: (issue: { code: "custom"; path: PropertyKey[]; message: string }) => void,
+  add: (issue: { code: "custom"; path: PropertyKey[]; message: string }) => void,
 ): void {
-  for (const { path, message } of problemsOf(file)) tell({ code: "custom", path, message });
+  for (const { path, message } of problemsOf(file)) add({ code: "custom", path, message });
 }
 
 /** A template as the API shows it, without its job. */
 export const templateSummary = z.object({
   templateId,
-  /** Comes with the server, is everybody's, and cannot be changed. */
+  /** Whether it comes with the server: everybody can use it, and nobody can change it. */
   builtin: z.boolean(),
   name: templateName,
   description: z.string(),
   parameters: z.array(z.object(templateParameter.shape)),
-  /** Counts from 1; each edit makes the next. */
+  /** Counts from 1; each edit makes the next version. */
   version: z.int().min(1),
-  /** The template and the version it was copied from. */
+  /** The template and version it was copied from. */
   forkedFrom: z.object({ templateId, version: z.int().min(1) }).optional(),
-  /** Who wrote this version; absent where it is builtin. */
+  /** The author of this version; absent for a builtin template. */
   userId: z.string().optional(),
   createdAt: timestamp,
   updatedAt: timestamp,

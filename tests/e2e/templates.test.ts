@@ -233,7 +233,7 @@ test("what is wrong with a template or a value is told with its place, and nothi
   );
   const bad = await person.run(["template", "create", "--file", "bad.yaml"]);
   expect(bad).toMatchObject({ exitCode: 65, stdout: "" });
-  expect(bad.stderr).toContain("bad.yaml:5:3: job.command: {{a}}: it stands in $(…)");
+  expect(bad.stderr).toContain("bad.yaml:5:3: job.command: {{a}}: it is in $(…)");
   const wrong = await person.run([
     "template",
     "run",
