@@ -1,9 +1,10 @@
 import { afterAll, describe, expect, test } from "bun:test";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { startJob } from "../../tests/support/agent/shell-jobs.ts";
+import { forAllTests } from "../../tests/support/for-all-tests.ts";
 import { processesNaming } from "../../tests/support/processes.ts";
+import { makeScratch } from "../../tests/support/scratch.ts";
 import { waitFor } from "../../tests/support/wait.ts";
 import { ShellExecutor } from "../executors/shell/shell-executor.ts";
 import { chooseLimitKeeper } from "../limits/choose.ts";
@@ -11,8 +12,7 @@ import { SamplingKeeper } from "../limits/sampling-keeper.ts";
 import { isDead, processStat } from "../process/process-table.ts";
 import { keepers } from "./keeper.ts";
 
-const dir = mkdtempSync(join(tmpdir(), "keeper-"));
-afterAll(() => rmSync(dir, { recursive: true, force: true }));
+const { path: dir } = forAllTests(await makeScratch());
 
 const SETRLIMIT = process.arch === "arm64" ? 164 : 160;
 

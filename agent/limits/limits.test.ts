@@ -1,8 +1,8 @@
-import { afterAll, describe, expect, test } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import { startJob } from "../../tests/support/agent/shell-jobs.ts";
+import { forAllTests } from "../../tests/support/for-all-tests.ts";
+import { makeScratch } from "../../tests/support/scratch.ts";
 import type { TaskExit } from "../executors/executor.ts";
 import { ShellExecutor } from "../executors/shell/shell-executor.ts";
 import { processesOf } from "../process/marks.ts";
@@ -11,8 +11,7 @@ import { findCgroupV1 } from "./cgroup-v1.ts";
 import type { LimitKeeper } from "./limit-keeper.ts";
 import { SamplingKeeper } from "./sampling-keeper.ts";
 
-const dir = mkdtempSync(join(tmpdir(), "limits-"));
-afterAll(() => rmSync(dir, { recursive: true, force: true }));
+const { path: dir } = forAllTests(await makeScratch());
 
 /** Holds so many MiB in one process, and stays: nobody reads what it has. */
 const held = (mib: number) => `head -c ${mib}m /dev/zero | tail -c ${mib}m | { sleep 30; cat; } >/dev/null`;

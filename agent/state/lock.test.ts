@@ -1,24 +1,16 @@
-import { afterAll, describe, expect, test } from "bun:test";
-import {
-  existsSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  utimesSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
+import { describe, expect, test } from "bun:test";
+import { existsSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { forAllTests } from "../../tests/support/for-all-tests.ts";
+import { makeScratch } from "../../tests/support/scratch.ts";
 import { waitFor } from "../../tests/support/wait.ts";
 import { processStat, readProc } from "../process/process-table.ts";
 import { acquireLock, lockHolder, readLock, tryLock } from "./lock.ts";
 
-const dir = mkdtempSync(join(tmpdir(), "lock-"));
+const { path: dir } = forAllTests(await makeScratch());
 /** Less than a test has, so that it is told what was waited for. */
 const limit = { timeoutMs: 4_000 };
 const path = join(dir, "lock");
-afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
 describe("the lock of a state directory", () => {
   test("keeps a second agent out until it is let go, and leaves nothing behind", () => {

@@ -1,13 +1,13 @@
-import { afterAll, expect, test } from "bun:test";
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { expect, test } from "bun:test";
+import { mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { agentFile } from "../../agent/profile/agent-file.ts";
+import { forAllTests } from "../../tests/support/for-all-tests.ts";
+import { makeScratch } from "../../tests/support/scratch.ts";
 import { CliError } from "../exit/failure.ts";
 import { readConfigFile } from "./read-config.ts";
 
-const dir = mkdtempSync(join(tmpdir(), "read-config-"));
-afterAll(() => rmSync(dir, { recursive: true, force: true }));
+const { path: dir } = forAllTests(await makeScratch());
 
 /** What is said of the file that `make` makes at the usual place; undefined where it is taken. */
 async function complaint(make: (path: string) => void): Promise<string | undefined> {

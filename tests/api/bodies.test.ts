@@ -1,16 +1,11 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { type As, readProblem } from "../support/api.ts";
+import { forAllTests } from "../support/for-all-tests.ts";
 import { RawHttp } from "../support/raw-http.ts";
 import { TestServer } from "../support/server.ts";
 
-let server: TestServer;
-let user: As;
-
-beforeAll(async () => {
-  server = await TestServer.start();
-  user = { token: (await server.api.signIn("local")).accessToken };
-});
-afterAll(() => server[Symbol.asyncDispose]());
+const server = forAllTests(await TestServer.start());
+const user: As = { token: (await server.api.signIn("local")).accessToken };
 
 function post(path: string, headers: string[]): RawHttp {
   const host = `Host: 127.0.0.1:${server.port}`;

@@ -1,6 +1,7 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import type { Endpoint } from "../../shared/endpoints/endpoint.ts";
 import { type EndpointId, endpoints } from "../../shared/endpoints/index.ts";
+import { forAllTests } from "../support/for-all-tests.ts";
 import { TestServer } from "../support/server.ts";
 import { authScenarios } from "./auth-endpoints.ts";
 import { creditScenarios } from "./credit-endpoints.ts";
@@ -21,27 +22,21 @@ const scenarios: Scenarios = {
   ...templateScenarios,
 };
 
-let server: TestServer;
-let stage: Stage;
-
-beforeAll(async () => {
-  server = await TestServer.start();
-  stage = { api: server.api, user: { token: (await server.api.signIn("local")).accessToken } };
-});
-afterAll(() => server?.[Symbol.asyncDispose]());
+const { api } = forAllTests(await TestServer.start());
+const stage: Stage = { api, user: { token: (await api.signIn("local")).accessToken } };
 
 test("every endpoint has its scenario, and no scenario is of an endpoint that is gone", () => {
   expect(Object.keys(scenarios).sort()).toEqual(Object.keys(endpoints).sort());
 });
 
 for (const [id, endpoint] of Object.entries(endpoints) as [EndpointId, Endpoint][]) {
-  test(`${id}: ${endpoint.summary}`, () => scenarios[id](stage), 30_000);
+  test(`${id}: ${endpoint.summary}`, () => scenarios[id](stage));
 }
 
 test("an endpoint that is not for everyone refuses a caller who is nobody", async () => {
   for (const [id, endpoint] of Object.entries(endpoints) as [EndpointId, Endpoint][]) {
     if (endpoint.callers.includes("anyone")) continue;
-    const response = await server.api.fetch(endpoint.path, {
+    const response = await api.fetch(endpoint.path, {
       method: endpoint.method,
       ...(endpoint.method === "POST" ? { body: "{}", headers: { "content-type": "application/json" } } : {}),
     });

@@ -1,20 +1,16 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { afterEach, expect, test } from "bun:test";
 import { SignJWT } from "jose";
 import { type As, headersOf, readProblem } from "../support/api.ts";
+import { forAllTests } from "../support/for-all-tests.ts";
 import { TestServer } from "../support/server.ts";
 
-let server: TestServer;
-let user: As;
+const server = forAllTests(await TestServer.start());
+const user: As = { token: (await server.api.signIn("local")).accessToken };
 
-beforeAll(async () => {
-  server = await TestServer.start();
-  user = { token: (await server.api.signIn("local")).accessToken };
-});
-afterAll(async () => {
-  // Whatever was thrown at it, the server lives on.
+afterEach(async () => {
+  // The server survives every request.
   await server.api.call("auth.whoami", {}, user);
   expect((await server.api.fetch("/healthz")).status).toBe(200);
-  await server[Symbol.asyncDispose]();
 });
 
 test("malformed JSON is told as such", async () => {

@@ -1,18 +1,18 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { beforeAll, expect, test } from "bun:test";
 import { type CallId, type EndpointId, endpoints } from "../../shared/endpoints/index.ts";
 import { type As, headersOf, readProblem } from "../support/api.ts";
+import { forAllTests } from "../support/for-all-tests.ts";
 import { describeNode, PlayedNode } from "../support/played-node.ts";
 import { TestServer } from "../support/server.ts";
 import { runningJob } from "./job-endpoints.ts";
 
-let server: TestServer;
+const server = forAllTests(await TestServer.start());
 let mine: { user: As; node: PlayedNode; jobId: string; executionId: string; template: string };
 let theirs: { user: As; node: PlayedNode };
 
 const TEMPLATE_JOB = { command: "true" };
 
 beforeAll(async () => {
-  server = await TestServer.start();
   const { api } = server;
   const user = { token: (await api.signIn("mine", "anna")).accessToken };
   const { templateId } = await api.call("templates.create", { name: "mine", job: TEMPLATE_JOB }, user);
@@ -20,7 +20,6 @@ beforeAll(async () => {
   const other = { token: (await api.signIn("theirs", "bert")).accessToken };
   theirs = { user: other, node: await PlayedNode.register(api, other) };
 });
-afterAll(() => server?.[Symbol.asyncDispose]());
 
 test("an id of another business is answered like one that does not exist", async () => {
   const { nodeId } = mine.node;

@@ -1,20 +1,20 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { beforeAll, expect, test } from "bun:test";
 import { lstatSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import packageJson from "../../package.json" with { type: "json" };
+import { forAllTests } from "../support/for-all-tests.ts";
 import { programEnv } from "../support/program.ts";
-import { makeScratch, type Scratch } from "../support/scratch.ts";
+import { makeScratch } from "../support/scratch.ts";
 
 const BUILD = join(import.meta.dirname, "..", "..", "cmd", "build.ts");
 const BUILD_TIMEOUT_MS = 120_000;
 const RUN_TIMEOUT_MS = 60_000;
 
 /** Holds the binary and nothing else: no sources, no node_modules, no settings. */
-let alone: Scratch;
+const alone = forAllTests(await makeScratch());
 
 beforeAll(async () => {
-  alone = await makeScratch();
   const build = Bun.spawn([process.execPath, BUILD, "--outfile", alone.join("tanvrit-compute")], {
     stdin: "ignore",
     stdout: "ignore",
@@ -24,7 +24,6 @@ beforeAll(async () => {
   const said = await new Response(build.stderr).text();
   if ((await build.exited) !== 0) throw new Error(`the build failed: ${said}`);
 });
-afterAll(() => alone?.[Symbol.asyncDispose]());
 
 test("the binary alone says its version and its commands", async () => {
   expect(await run(["--version"])).toMatchObject({

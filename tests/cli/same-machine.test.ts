@@ -1,8 +1,9 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { chmod, mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { signInHere } from "../../cmd/auth/local-server.ts";
 import { localServer } from "../../shared/sockets/local-server.ts";
+import { forAllTests } from "../support/for-all-tests.ts";
 import { Person } from "../support/person.ts";
 import { Running } from "../support/program.ts";
 import { makeScratch } from "../support/scratch.ts";
@@ -12,11 +13,7 @@ import { within } from "../support/wait.ts";
 const NOBODY = 65_534;
 const mayBeNobody = process.getuid?.() === 0 && Bun.which("setpriv") !== null;
 
-let server: TestServer;
-beforeAll(async () => {
-  server = await TestServer.start();
-});
-afterAll(() => server[Symbol.asyncDispose]());
+const server = forAllTests(await TestServer.start());
 
 /** Listens in place of a server, and keeps what it is sent. */
 function squat(hostname: string, port: number) {

@@ -1,7 +1,8 @@
-import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { LABEL } from "../../agent/executors/docker/container-config.ts";
 import type { Job } from "../../shared/job.ts";
 import { testEngine, testImage } from "../support/docker.ts";
+import { forAllTests } from "../support/for-all-tests.ts";
 import { Person } from "../support/person.ts";
 import { supervisorsBelow } from "../support/supervisors.ts";
 import { waitFor } from "../support/wait.ts";
@@ -12,13 +13,8 @@ const WAIT_MS = 120_000;
 const JOBS = 36;
 const ROUNDS = 6;
 
-let person: Person;
-
-beforeAll(async () => {
-  await testImage();
-  person = await Person.withServer();
-});
-afterAll(() => person?.[Symbol.asyncDispose]());
+await testImage();
+const person = forAllTests(await Person.withServer());
 
 test("no container outlives its job or who held it, however often agent and supervisor are killed", async () => {
   const image = ["--image", await testImage(), "--network", "none"];

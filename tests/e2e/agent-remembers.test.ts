@@ -1,12 +1,9 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
+import { forAllTests } from "../support/for-all-tests.ts";
 import { Person } from "../support/person.ts";
 import { Running } from "../support/program.ts";
 
-let person: Person;
-beforeAll(async () => {
-  person = await Person.withServer();
-});
-afterAll(() => person?.[Symbol.asyncDispose]());
+const person = forAllTests(await Person.withServer());
 
 test("an agent that was registered by a token and a URL goes on without both, and so do the commands of its owner", async () => {
   const token = await person.get(["auth", "print-token"]);

@@ -1,13 +1,8 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
+import { forAllTests } from "../support/for-all-tests.ts";
 import { Person } from "../support/person.ts";
 
-let person: Person;
-
-beforeAll(async () => {
-  person = await Person.withServer();
-  await person.startAgent(["--slots", "4"]);
-});
-afterAll(() => person?.[Symbol.asyncDispose]());
+const person = forAllTests(await Person.withServer({ agent: ["--slots", "4"] }));
 
 test("job wait exits with the job's own code, and job logs tells the streams apart", async () => {
   const id = await person.submit(["--", "sh", "-c", "echo out; echo err >&2; exit 3"]);

@@ -1,6 +1,7 @@
 import { Database } from "bun:sqlite";
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { beforeAll, expect, test } from "bun:test";
 import type { CreditEntry, HostedPool } from "../../sdk/index.ts";
+import { forAllTests } from "../support/for-all-tests.ts";
 import { Person } from "../support/person.ts";
 import { onSharedStore } from "../support/shared-store.ts";
 import { waitFor } from "../support/wait.ts";
@@ -9,23 +10,12 @@ import { waitFor } from "../support/wait.ts";
 const std = { vcpuSecondMicroUsd: 100_000, gibSecondMicroUsd: 0, gpuSecondMicroUsd: 0 };
 const config = { pools: { cloud: { hosted: true, sku: "std" } }, prices: { std } };
 
-let person: Person;
-/** Where the hosted node runs. */
-let hosted: Person;
-let colleague: Person;
+const person = forAllTests(await Person.withServer({ config, agent: ["--name", "own"] }));
+const colleague = forAllTests(await Person.signIn(person.server, "elsewhere"));
+/** Their machine is the node of the hosted pool. */
+const hosted = forAllTests(await Person.signIn(person.server));
 
-beforeAll(async () => {
-  person = await Person.withServer({ config });
-  colleague = await Person.signIn(person.server, "elsewhere");
-  await person.startAgent(["--name", "own"]);
-  hosted = await Person.signIn(person.server);
-  await hosted.startAgent(["--name", "cloud", "--pool", "cloud"]);
-});
-afterAll(async () => {
-  await hosted?.[Symbol.asyncDispose]();
-  await colleague?.[Symbol.asyncDispose]();
-  await person?.[Symbol.asyncDispose]();
-});
+beforeAll(() => hosted.startAgent(["--name", "cloud", "--pool", "cloud"]));
 
 test("a job in a hosted pool is paid for, one on one's own node is not, and job get shows the cost", async () => {
   const paid = await person.submit(["--pool", "cloud", "--timeout", "60", "--", "sleep", "0.3"]);

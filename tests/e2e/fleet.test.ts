@@ -1,6 +1,6 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
-import { type Compute, createComputeClient } from "../../sdk/index.ts";
+import { expect, test } from "bun:test";
 import type { Node } from "../../shared/node.ts";
+import { forAllTests } from "../support/for-all-tests.ts";
 import { Person } from "../support/person.ts";
 import { quickest } from "../support/wait.ts";
 
@@ -8,15 +8,9 @@ const CHECKS_IN_FLIGHT = 16;
 const JOBS = 1_000;
 const MAX_DELAY_MS = 100;
 
-let anna: Person;
-let compute: Compute;
-
-beforeAll(async () => {
-  anna = await Person.withServer({ business: "anna" });
-  compute = createComputeClient({ url: anna.server.url, token: await anna.get(["auth", "print-token"]) });
-  await anna.startAgent(["--slots", "16", "--name", "first"]);
-});
-afterAll(() => anna?.[Symbol.asyncDispose]());
+const agent = ["--slots", "16", "--name", "first"];
+const anna = forAllTests(await Person.withServer({ business: "anna", agent }));
+const compute = await anna.client();
 
 test("1,000 jobs submitted at once all finish, each with one execution and its own whole log", async () => {
   const numbers = Array.from({ length: JOBS }, (_, number) => number);

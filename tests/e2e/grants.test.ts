@@ -1,20 +1,12 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { rmSync, writeFileSync } from "node:fs";
 import type { Node } from "../../shared/node.ts";
+import { forAllTests } from "../support/for-all-tests.ts";
 import { Person } from "../support/person.ts";
 import { waitFor } from "../support/wait.ts";
 
-let person: Person;
-let owner: Person;
-
-beforeAll(async () => {
-  person = await Person.withServer();
-  owner = await Person.signIn(person.server);
-});
-afterAll(async () => {
-  await owner?.[Symbol.asyncDispose]();
-  await person?.[Symbol.asyncDispose]();
-});
+const person = forAllTests(await Person.withServer());
+const owner = forAllTests(await Person.signIn(person.server));
 
 const settings = (text: string) => writeFileSync(person.home.join("agent.yaml"), text);
 const node = async (id: string): Promise<Node> =>

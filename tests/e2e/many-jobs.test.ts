@@ -1,12 +1,8 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
+import { forAllTests } from "../support/for-all-tests.ts";
 import { Person } from "../support/person.ts";
 
-let person: Person;
-
-beforeAll(async () => {
-  person = await Person.withServer();
-});
-afterAll(() => person?.[Symbol.asyncDispose]());
+const person = forAllTests(await Person.withServer());
 
 const counts = async (args: string[]) => JSON.parse(await person.get([...args, "--json"]));
 const count = async (args: string[]) => (await counts(["job", "list", "--all", ...args])).length as number;

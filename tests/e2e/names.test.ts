@@ -1,14 +1,10 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
+import { forAllTests } from "../support/for-all-tests.ts";
 import { Person } from "../support/person.ts";
 import { Running } from "../support/program.ts";
 import { waitFor } from "../support/wait.ts";
 
-let person: Person;
-
-beforeAll(async () => {
-  person = await Person.withServer();
-});
-afterAll(() => person?.[Symbol.asyncDispose]());
+const person = forAllTests(await Person.withServer());
 
 test("a job is called by its id, the beginning of its id, its name, or @last", async () => {
   const first = await person.submit(["--name", "first", "--", "true"]);

@@ -1,18 +1,17 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { beforeAll, expect, test } from "bun:test";
+import { forAllTests } from "../support/for-all-tests.ts";
 import { Person } from "../support/person.ts";
 import { PlayedNode } from "../support/played-node.ts";
 
-let person: Person;
+const person = forAllTests(await Person.withServer());
 let node: PlayedNode;
 
 beforeAll(async () => {
-  person = await Person.withServer();
   const user = { token: (await person.server.api.signIn("local")).accessToken };
   const capacity = { cpu: 2, memoryMb: 512, gpuCount: 2, slots: 4 };
   const caps = { cpu: 2, enforcedBy: "cgroup v2" };
   node = await PlayedNode.register(person.server.api, user, { name: "desk", capacity, caps });
 });
-afterAll(() => person?.[Symbol.asyncDispose]());
 
 test("node get shows what a node has, what its owner lets jobs have, and what runs there", async () => {
   const jobId = await person.submit(["--gpus", "2", "--", "true"]);

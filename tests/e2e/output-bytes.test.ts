@@ -1,19 +1,13 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { readFile } from "node:fs/promises";
-import { createComputeClient } from "../../sdk/index.ts";
+import { forAllTests } from "../support/for-all-tests.ts";
 import { Person } from "../support/person.ts";
 import { program, programEnv } from "../support/program.ts";
 import { within } from "../support/wait.ts";
 
 const READ_LIMIT_MS = 60_000;
 
-let person: Person;
-
-beforeAll(async () => {
-  person = await Person.withServer();
-  await person.startAgent(["--slots", "4"]);
-});
-afterAll(() => person?.[Symbol.asyncDispose]());
+const person = forAllTests(await Person.withServer({ agent: ["--slots", "4"] }));
 
 async function bytesOf(args: string[]): Promise<Buffer> {
   const running = Bun.spawn([...program(), ...args], {
@@ -64,10 +58,7 @@ test("in JSON a line that is not UTF-8 shows replacement characters and has its 
   expect(lines[0]).not.toHaveProperty("bytes");
   expect(lines[0]).not.toHaveProperty("encoding");
   expect(lines[1]).toMatchObject({ text: "caf\ufffd", encoding: "base64", bytes: btoa("caf\xe9") });
-  const compute = createComputeClient({
-    url: person.server.url,
-    token: await person.get(["auth", "print-token"]),
-  });
+  const compute = await person.client();
   const events = await Array.fromAsync(compute.jobs.follow(id, { whole: true }));
   const texts = events.flatMap((event) => (event.event === "log" ? [event.data.text] : []));
   expect(texts).toEqual(["plain", "caf\ufffd"]);

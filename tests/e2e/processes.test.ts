@@ -1,17 +1,12 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
+import { forAllTests } from "../support/for-all-tests.ts";
 import { Person } from "../support/person.ts";
 import { processesOfJob } from "../support/processes.ts";
 import { quickest, waitFor } from "../support/wait.ts";
 
 const MAX_HELD_MS = 1_000;
 
-let person: Person;
-
-beforeAll(async () => {
-  person = await Person.withServer();
-  await person.startAgent(["--slots", "4"]);
-});
-afterAll(() => person?.[Symbol.asyncDispose]());
+const person = forAllTests(await Person.withServer({ agent: ["--slots", "4"] }));
 
 test("a background child that keeps standard output open does not hold the job", async () => {
   const tookMs = await quickest(MAX_HELD_MS, async () => {

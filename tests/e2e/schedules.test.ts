@@ -1,15 +1,10 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import type { Schedule, ScheduleFire } from "../../shared/schedule/schedule.ts";
+import { forAllTests } from "../support/for-all-tests.ts";
 import { Person } from "../support/person.ts";
 import { waitFor } from "../support/wait.ts";
 
-let person: Person;
-
-beforeAll(async () => {
-  person = await Person.withServer();
-  await person.startAgent();
-});
-afterAll(() => person?.[Symbol.asyncDispose]());
+const person = forAllTests(await Person.withServer({ agent: [] }));
 
 test("a schedule of every second runs its jobs on time, until it is paused", async () => {
   const args = ["--cron", "* * * * * *", "--tz", "UTC", "--name", "tick", "--", "echo", "tick"];

@@ -1,5 +1,6 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { beforeAll, expect, test } from "bun:test";
 import { chmod, mkdir } from "node:fs/promises";
+import { forAllTests } from "../support/for-all-tests.ts";
 import { hostileTexts } from "../support/hostile-texts.ts";
 import { Person } from "../support/person.ts";
 import { waitFor } from "../support/wait.ts";
@@ -7,16 +8,13 @@ import { waitFor } from "../support/wait.ts";
 const HOSTILE = 1_000;
 const PER_JOB = 50;
 
-let person: Person;
+const person = forAllTests(await Person.withServer({ agent: ["--slots", "4"] }));
 
 beforeAll(async () => {
-  person = await Person.withServer();
-  await person.startAgent(["--slots", "4"]);
   await waitFor("the builtin templates", async () => {
     return (await person.get(["template", "list", "--builtin"])).includes("restic-backup");
   });
 });
-afterAll(() => person?.[Symbol.asyncDispose]());
 
 /** Writes a file into the person's home; resolves with its path. */
 async function file(name: string, text: string): Promise<string> {

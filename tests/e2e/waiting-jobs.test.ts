@@ -1,13 +1,8 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
+import { forAllTests } from "../support/for-all-tests.ts";
 import { Person } from "../support/person.ts";
 
-let person: Person;
-
-beforeAll(async () => {
-  person = await Person.withServer();
-  await person.startAgent(["--slots", "8"]);
-});
-afterAll(() => person?.[Symbol.asyncDispose]());
+const person = forAllTests(await Person.withServer({ agent: ["--slots", "8"] }));
 
 test("an array runs each index once, its index in TANVRIT_ARRAY_INDEX, and is waited for as one job", async () => {
   const marks = person.home.join("marks");

@@ -1,4 +1,5 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
+import { forAllTests } from "../support/for-all-tests.ts";
 import { Person } from "../support/person.ts";
 import { program, programEnv } from "../support/program.ts";
 import { within } from "../support/wait.ts";
@@ -8,13 +9,7 @@ const END_LIMIT_MS = 90_000;
 const LINES = 60_000;
 const COMMAND = ["--", "sh", "-c", `seq -f %0500.f ${LINES}`];
 
-let person: Person;
-
-beforeAll(async () => {
-  person = await Person.withServer();
-  await person.startAgent(["--slots", "4"]);
-});
-afterAll(() => person?.[Symbol.asyncDispose]());
+const person = forAllTests(await Person.withServer({ agent: ["--slots", "4"] }));
 
 /** Runs the program and reads nothing of its output before `until` has resolved. */
 async function readLate(args: string[], until: () => Promise<unknown>) {

@@ -1,15 +1,11 @@
-import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
+import { afterEach, expect, test } from "bun:test";
+import { forAllTests } from "../support/for-all-tests.ts";
 import { Person } from "../support/person.ts";
 import { supervisorsBelow } from "../support/supervisors.ts";
 import { waitFor } from "../support/wait.ts";
 
-let person: Person;
-
-beforeAll(async () => {
-  person = await Person.withServer();
-});
+const person = forAllTests(await Person.withServer());
 afterEach(() => person.stopAgents());
-afterAll(() => person?.[Symbol.asyncDispose]());
 
 test("kill -9 of an agent leaves its jobs alone; the next one takes them up with their log and result", async () => {
   const agent = await person.startAgent(["--slots", "2"]);

@@ -1,4 +1,5 @@
-import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
+import { forAllTests } from "../support/for-all-tests.ts";
 import { Person } from "../support/person.ts";
 import { processesOfJob } from "../support/processes.ts";
 import { waitFor } from "../support/wait.ts";
@@ -8,7 +9,7 @@ setDefaultTimeout(180_000);
 const JOBS = 10;
 const ROUNDS = 20;
 
-let person: Person;
+const person = forAllTests(await Person.withServer());
 
 /** By its own word: the numbers of processes begin anew some day, so the lowest is not always the first. */
 function leaderOf(name: string): Promise<number> {
@@ -17,11 +18,6 @@ function leaderOf(name: string): Promise<number> {
     (await said.exists()) ? Number(await said.text()) || undefined : undefined,
   );
 }
-
-beforeAll(async () => {
-  person = await Person.withServer();
-});
-afterAll(() => person?.[Symbol.asyncDispose]());
 
 test(`${JOBS} jobs go on through ${ROUNDS} kill -9 of their agent: same processes, one execution, the log byte for byte`, async () => {
   const args = ["--slots", String(JOBS)];

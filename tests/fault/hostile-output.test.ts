@@ -1,20 +1,14 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
-import { type Compute, createComputeClient } from "../../sdk/index.ts";
+import { afterEach, expect, test } from "bun:test";
 import { limits } from "../../shared/limits.ts";
+import { forAllTests } from "../support/for-all-tests.ts";
 import { Person } from "../support/person.ts";
 
-let person: Person;
-let compute: Compute;
+const person = forAllTests(await Person.withServer({ agent: ["--slots", "2"] }));
+const compute = await person.client();
 
-beforeAll(async () => {
-  person = await Person.withServer();
-  await person.startAgent(["--slots", "2"]);
-  compute = createComputeClient({ url: person.server.url, token: await person.get(["auth", "print-token"]) });
-});
-afterAll(async () => {
-  // Whatever came out of the jobs, server and agent live on.
+afterEach(async () => {
+  // Server and agent survive any output.
   expect((await compute.jobs.submitAndWait({ command: "true" })).status).toBe("SUCCESS");
-  await person?.[Symbol.asyncDispose]();
 });
 
 test("a line of 2 MB without a newline arrives whole, in pieces that are marked", async () => {

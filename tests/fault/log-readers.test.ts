@@ -1,7 +1,8 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { beforeAll, expect, test } from "bun:test";
 import { connect } from "node:net";
 import { limits } from "../../shared/limits.ts";
 import { type As, headersOf } from "../support/api.ts";
+import { forAllTests } from "../support/for-all-tests.ts";
 import { PlayedNode } from "../support/played-node.ts";
 import { TestServer } from "../support/server.ts";
 import { waitFor } from "../support/wait.ts";
@@ -10,13 +11,11 @@ const LINES = 200_000;
 /** Where readers come first, others wait as long as the reading takes. On a busy machine both take longer. */
 const PATIENCE = 1 / 3;
 
-let server: TestServer;
-let user: As;
+const server = forAllTests(await TestServer.start());
+const user: As = { token: (await server.api.signIn("local")).accessToken };
 let jobId: string;
 
 beforeAll(async () => {
-  server = await TestServer.start();
-  user = { token: (await server.api.signIn("local")).accessToken };
   const node = await PlayedNode.register(server.api, user);
   jobId = (await server.api.call("jobs.submit", { command: "true" }, user)).jobId;
   const { executionId } = await node.take();
@@ -26,9 +25,6 @@ beforeAll(async () => {
     await node.log(executionId, first, texts);
   }
   await node.report(executionId, "SUCCEEDED", { exitCode: 0 });
-});
-afterAll(async () => {
-  await server?.[Symbol.asyncDispose]();
 });
 
 /** How long others waited at most while `reading` went on. */

@@ -1,12 +1,13 @@
-import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { ShellExecutor } from "../../agent/executors/shell/shell-executor.ts";
 import { chooseLimitKeeper } from "../../agent/limits/choose.ts";
 import type { TaskLimits } from "../../agent/limits/limits.ts";
 import { SamplingKeeper } from "../../agent/limits/sampling-keeper.ts";
 import { startJob } from "../support/agent/shell-jobs.ts";
+import { forAllTests } from "../support/for-all-tests.ts";
 import { processesNaming } from "../support/processes.ts";
-import { makeScratch, type Scratch } from "../support/scratch.ts";
+import { makeScratch } from "../support/scratch.ts";
 
 setDefaultTimeout(300_000);
 
@@ -43,12 +44,8 @@ case $1 in
 esac
 `;
 
-let scratch: Scratch;
-beforeAll(async () => {
-  scratch = await makeScratch();
-  writeFileSync(scratch.join("escape.sh"), SCRIPT);
-});
-afterAll(() => scratch[Symbol.asyncDispose]());
+const scratch = forAllTests(await makeScratch());
+writeFileSync(scratch.join("escape.sh"), SCRIPT);
 
 interface Way {
   name: string;

@@ -1,19 +1,12 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { readFile } from "node:fs/promises";
-import { type Compute, createComputeClient } from "../../sdk/index.ts";
+import { forAllTests } from "../support/for-all-tests.ts";
 import { Person } from "../support/person.ts";
 import { processesOfJob } from "../support/processes.ts";
 import { waitFor } from "../support/wait.ts";
 
-let person: Person;
-let compute: Compute;
-
-beforeAll(async () => {
-  person = await Person.withServer();
-  await person.startAgent(["--slots", "4"]);
-  compute = createComputeClient({ url: person.server.url, token: await person.get(["auth", "print-token"]) });
-});
-afterAll(() => person?.[Symbol.asyncDispose]());
+const person = forAllTests(await Person.withServer({ agent: ["--slots", "4"] }));
+const compute = await person.client();
 
 test("kill -9 of the server with jobs queued and running loses nothing and runs nothing twice", async () => {
   const marks = person.home.join("marks");

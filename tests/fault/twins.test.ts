@@ -1,6 +1,7 @@
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "bun:test";
+import { afterEach, beforeEach, expect, test } from "bun:test";
 import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
+import { forAllTests } from "../support/for-all-tests.ts";
 import { Person } from "../support/person.ts";
 import { Running, runProgram } from "../support/program.ts";
 import { makeScratch, type Scratch } from "../support/scratch.ts";
@@ -10,14 +11,9 @@ import { waitFor } from "../support/wait.ts";
 /** Two agents that were one: a copied directory, a cloned machine, one directory that two containers share. */
 const JOBS = 40;
 
-let person: Person;
+const person = forAllTests(await Person.withServer());
 let agents: Running[] = [];
 let copies: Scratch[] = [];
-
-beforeAll(async () => {
-  person = await Person.withServer();
-});
-afterAll(() => person?.[Symbol.asyncDispose]());
 
 beforeEach(() => {
   agents = [];

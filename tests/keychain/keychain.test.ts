@@ -1,7 +1,8 @@
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "bun:test";
+import { afterEach, beforeEach, expect, test } from "bun:test";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { StoredSession } from "../../cmd/credentials/store.ts";
+import { forAllTests } from "../support/for-all-tests.ts";
 import { TestKeychain } from "../support/keychain.ts";
 import { Person } from "../support/person.ts";
 import { TestServer } from "../support/server.ts";
@@ -9,14 +10,8 @@ import { TestServer } from "../support/server.ts";
 /** A command that waits for a keychain ends within this; the limit of one question is 2 s. */
 const HUNG_LIMIT_MS = 8_000;
 
-let server: TestServer;
+const server = forAllTests(await TestServer.start());
 let keychain: TestKeychain;
-beforeAll(async () => {
-  server = await TestServer.start();
-});
-afterAll(async () => {
-  await server[Symbol.asyncDispose]();
-});
 beforeEach(async () => {
   keychain = await TestKeychain.start();
 });

@@ -1,22 +1,18 @@
-import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
+import { afterEach, expect, test } from "bun:test";
 import { renameSync, rmSync } from "node:fs";
 import type { AgentStatus } from "../../agent/control/protocol.ts";
 import type { Node } from "../../shared/node.ts";
+import { forAllTests } from "../support/for-all-tests.ts";
 import { Person } from "../support/person.ts";
 import { processesOfJob } from "../support/processes.ts";
 import { Running } from "../support/program.ts";
 import { waitFor, within } from "../support/wait.ts";
 
-let person: Person;
-
-beforeAll(async () => {
-  person = await Person.withServer();
-});
+const person = forAllTests(await Person.withServer());
 afterEach(async () => {
   await person.stopAgents();
   rmSync(person.home.join("agent.yaml"), { force: true });
 });
-afterAll(() => person?.[Symbol.asyncDispose]());
 
 /** What `agent status --json` prints, and what it exits with. */
 async function look(): Promise<{ exitCode: number; state: string; status: AgentStatus; left: unknown }> {

@@ -1,20 +1,12 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { cpSync, existsSync, readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { forAllTests } from "../support/for-all-tests.ts";
 import { Person } from "../support/person.ts";
 import { TestServer } from "../support/server.ts";
 
-let server: TestServer;
-let person: Person;
-
-beforeAll(async () => {
-  server = await TestServer.start();
-  person = await Person.signIn(server);
-});
-afterAll(async () => {
-  await person?.[Symbol.asyncDispose]();
-  await server?.[Symbol.asyncDispose]();
-});
+const server = forAllTests(await TestServer.start());
+const person = forAllTests(await Person.signIn(server));
 
 const dataDir = () => server.scratch.join("data");
 const ofServer = (...args: string[]) => person.run(["server", ...args, "--data-dir", dataDir()]);

@@ -1,5 +1,6 @@
-import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
+import { afterEach, expect, test } from "bun:test";
 import type { Node } from "../../shared/node.ts";
+import { forAllTests } from "../support/for-all-tests.ts";
 import { Person } from "../support/person.ts";
 import { waitFor } from "../support/wait.ts";
 
@@ -12,13 +13,8 @@ const LOOK_EVERY_MS = 1_000;
 /** Long enough to be noticed, and short enough that the server still counts on the node. */
 const HELD_MS = 16_000;
 
-let person: Person;
-
-beforeAll(async () => {
-  person = await Person.withServer();
-});
+const person = forAllTests(await Person.withServer());
 afterEach(() => person.stopAgents());
-afterAll(() => person?.[Symbol.asyncDispose]());
 
 test("a job that keeps every processor busy does not keep the agent from its heartbeats, and ends in SUCCESS", async () => {
   await person.startAgent(["--slots", "2"]);

@@ -7,17 +7,16 @@ import { waitFor } from "../support/wait.ts";
 const DISK_MB = 64;
 const NEEDED_MB = 32;
 
-let person: Person;
+const person = await Person.withServer();
 let disk: SmallDisk | undefined;
 
-beforeAll(async () => {
-  person = await Person.withServer();
+beforeAll(() => {
   if (SmallDisk.isPossible) disk = SmallDisk.mount(person.home.join("agent"), DISK_MB);
 });
 afterAll(async () => {
-  await person?.stopAgents();
+  await person.stopAgents();
   disk?.[Symbol.dispose]();
-  await person?.[Symbol.asyncDispose]();
+  await person[Symbol.asyncDispose]();
 });
 
 test.skipIf(!SmallDisk.isPossible)(

@@ -1,7 +1,8 @@
-import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
+import { afterEach, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import type { Node } from "../../shared/node.ts";
 import { childrenOf, cpuMsSince, memoryMbOf, threadTimes } from "../support/cpu-time.ts";
+import { forAllTests } from "../support/for-all-tests.ts";
 import { Person } from "../support/person.ts";
 import { supervisorsBelow } from "../support/supervisors.ts";
 import { quickest, waitFor } from "../support/wait.ts";
@@ -13,13 +14,8 @@ const SETTLE_MS = 8_000;
 const MAX_CPU_MS = WATCHED_MS / 1_000;
 const MAX_WAKE_MS = 1_000;
 
-let person: Person;
-
-beforeAll(async () => {
-  person = await Person.withServer();
-});
+const person = forAllTests(await Person.withServer());
 afterEach(() => person.stopAgents());
-afterAll(() => person?.[Symbol.asyncDispose]());
 
 test("an agent that sleeps uses no more than 0.1 % of a core, counts as SUSPENDED, and starts a job within a second", async () => {
   const agent = await startAgent({ idleSuspendSeconds: 0 });

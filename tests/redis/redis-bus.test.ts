@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import type { BusMessages } from "../../server/bus/bus.ts";
 import { RedisBus } from "../../server/bus/redis-bus.ts";
 import { textLogger } from "../../shared/logger.ts";
@@ -10,6 +10,7 @@ import {
   record,
   untilHeard,
 } from "../contract/bus.contract.ts";
+import { forAllTests } from "../support/for-all-tests.ts";
 import { TestRedis } from "../support/redis.ts";
 import { waitFor, within } from "../support/wait.ts";
 
@@ -23,12 +24,7 @@ interface TwoServers extends OpenedBus {
 const PASSWORD = "p@ss/w?rd";
 /** Far less than anything that waits for an answer. */
 const AT_ONCE_MS = 500;
-let redis: TestRedis;
-
-beforeAll(async () => {
-  redis = await TestRedis.start({ password: PASSWORD });
-});
-afterAll(() => redis[Symbol.asyncDispose]());
+const redis = forAllTests(await TestRedis.start({ password: PASSWORD }));
 
 busContract("Redis", () => connect(redis));
 

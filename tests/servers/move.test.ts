@@ -1,10 +1,11 @@
 import { Database } from "bun:sqlite";
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { openSqliteStores } from "../../server/compose/open-sqlite.ts";
 import { MoveSource } from "../../server/migrate/source.ts";
 import { notMoved } from "../../server/migrate/tables.ts";
 import { jobOf } from "../contract/control-plane.contract.ts";
 import type { Api, As } from "../support/api.ts";
+import { forAllTests } from "../support/for-all-tests.ts";
 import { TestMongo } from "../support/mongod.ts";
 import { Person } from "../support/person.ts";
 import { Running, runProgram } from "../support/program.ts";
@@ -14,15 +15,8 @@ import { TestServer } from "../support/server.ts";
 /** Enough for several chunks of the largest table, so that there is a middle to be ended in. */
 const MANY_JOBS = 40_000;
 
-let mongo: TestMongo;
+const mongo = forAllTests(await TestMongo.start());
 let databases = 0;
-
-beforeAll(async () => {
-  mongo = await TestMongo.start();
-});
-afterAll(async () => {
-  await mongo[Symbol.asyncDispose]();
-});
 
 test("every table and every column of the embedded store is moved, or is said not to be", async () => {
   await using scratch = await makeScratch();

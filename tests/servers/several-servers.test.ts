@@ -1,8 +1,9 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { createComputeClient } from "../../sdk/index.ts";
 import { openMongoStores } from "../../server/compose/open-stores.ts";
 import { leaseStoreContract } from "../contract/lease-store.contract.ts";
 import { Api, type As } from "../support/api.ts";
+import { forAllTests } from "../support/for-all-tests.ts";
 import { TestMongo } from "../support/mongod.ts";
 import { describeNode, PlayedNode } from "../support/played-node.ts";
 import { Running } from "../support/program.ts";
@@ -12,18 +13,9 @@ import { waitFor } from "../support/wait.ts";
 
 const PASSWORD = "not-to-be-shown";
 
-let mongo: TestMongo;
-let redis: TestRedis;
+const mongo = forAllTests(await TestMongo.start());
+const redis = forAllTests(await TestRedis.start({ password: PASSWORD }));
 let databases = 0;
-
-beforeAll(async () => {
-  mongo = await TestMongo.start();
-  redis = await TestRedis.start({ password: PASSWORD });
-});
-afterAll(async () => {
-  await redis?.[Symbol.asyncDispose]();
-  await mongo?.[Symbol.asyncDispose]();
-});
 
 leaseStoreContract("MongoDB", async () => {
   const stores = await openMongoStores(newDatabase());

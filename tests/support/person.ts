@@ -1,3 +1,4 @@
+import { type Compute, createComputeClient } from "../../sdk/index.ts";
 import type { Job } from "../../shared/job.ts";
 import { type Finished, Running, type RunOptions, runProgram } from "./program.ts";
 import { makeScratch, type Scratch } from "./scratch.ts";
@@ -18,18 +19,21 @@ export class Person implements AsyncDisposable {
     this.env = env;
   }
 
-  /** Somebody with a server of their own, which goes with them. */
+  /** A person with a server of their own, and with an agent if its options are given. Disposing of them ends both. */
   static async withServer({
     config,
     business,
+    agent,
   }: {
     config?: object;
     business?: string;
+    agent?: string[];
   } = {}): Promise<Person> {
     await using opening = new AsyncDisposableStack();
     const server = opening.use(await TestServer.start({}, config));
-    const person = await Person.signIn(server, business);
+    const person = opening.use(await Person.signIn(server, business));
     person.ownServer = server;
+    if (agent) await person.startAgent(agent);
     opening.move();
     return person;
   }
@@ -72,6 +76,11 @@ export class Person implements AsyncDisposable {
     const id = await this.get(["job", "submit", ...args], options);
     if (!/^job_[0-9a-z]{26}$/.test(id)) throw new Error(`job submit printed ${JSON.stringify(id)}`);
     return id;
+  }
+
+  /** A client of their server that is signed in as them. */
+  async client(): Promise<Compute> {
+    return createComputeClient({ url: this.server.url, token: await this.get(["auth", "print-token"]) });
   }
 
   async job(jobId: string): Promise<Job> {

@@ -1,12 +1,12 @@
-import { afterAll, expect, test } from "bun:test";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { expect, test } from "bun:test";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { forAllTests } from "../../../tests/support/for-all-tests.ts";
+import { makeScratch } from "../../../tests/support/scratch.ts";
 import { findEngine, NoEngineError } from "./endpoint.ts";
 import { Engine, isOlder } from "./engine.ts";
 
-const dir = mkdtempSync(join(tmpdir(), "endpoint-"));
-afterAll(() => rmSync(dir, { recursive: true, force: true }));
+const { path: dir } = forAllTests(await makeScratch());
 
 test("DOCKER_HOST names the engine, by a socket or over the network", () => {
   expect(findEngine({ DOCKER_HOST: "unix:///run/x.sock" })).toEqual({

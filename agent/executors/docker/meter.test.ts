@@ -1,11 +1,11 @@
-import { afterAll, expect, test } from "bun:test";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { expect, test } from "bun:test";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { forAllTests } from "../../../tests/support/for-all-tests.ts";
+import { makeScratch } from "../../../tests/support/scratch.ts";
 import { ContainerMeter, readingOfStats } from "./meter.ts";
 
-const dir = mkdtempSync(join(tmpdir(), "meter-"));
-afterAll(() => rmSync(dir, { recursive: true, force: true }));
+const { path: dir } = forAllTests(await makeScratch());
 const ID = "c".repeat(64);
 const [proc, cgroups] = [join(dir, "proc"), join(dir, "cgroup")];
 

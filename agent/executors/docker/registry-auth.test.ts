@@ -1,13 +1,13 @@
-import { afterAll, expect, test } from "bun:test";
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { expect, test } from "bun:test";
+import { chmodSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseImage } from "../../../shared/image-name.ts";
+import { forAllTests } from "../../../tests/support/for-all-tests.ts";
+import { makeScratch } from "../../../tests/support/scratch.ts";
 import { within } from "../../../tests/support/wait.ts";
 import { registryAuth } from "./registry-auth.ts";
 
-const dir = mkdtempSync(join(tmpdir(), "registry-auth-"));
-afterAll(() => rmSync(dir, { recursive: true, force: true }));
+const { path: dir } = forAllTests(await makeScratch());
 const bin = join(dir, "bin");
 mkdirSync(bin);
 
