@@ -96,8 +96,8 @@ async function dispatchSome({ stores, node, timesMs }: Queue, isMeasured: boolea
   for (let i = 0; i < DISPATCHES_PER_ROUND; i++) {
     const nowMs = Date.now();
     const startedAtMs = performance.now();
-    await stores.executions.claimableRequirements(BUSINESS);
-    const [assigned] = await stores.executions.assign([
+    await stores.assignments.claimableRequirements(BUSINESS);
+    const [assigned] = await stores.assignments.assign([
       { nodeId: node.nodeId, businessId: BUSINESS, limit: 1, nowMs, leaseExpiresAtMs: nowMs + LEASE_MS },
     ]);
     if (isMeasured) timesMs.push(performance.now() - startedAtMs);

@@ -1,6 +1,6 @@
 import type { NodeOrders } from "../../shared/node.ts";
 import type { LiveExecution } from "../execution/execution-store.ts";
-import { isoTime } from "../execution/execution-view.ts";
+import { isoTime } from "../http/iso-time.ts";
 import type { ExecutionRecord } from "../job/job-record.ts";
 import { type NodeRecord, nodeStatusOf } from "../node/node-store.ts";
 

@@ -2,6 +2,7 @@ import type { Seal } from "../auth/seal.ts";
 import { authSteps, MongoSessionStore } from "../auth/session-store.mongo.ts";
 import { creditSteps } from "../credit/credit-documents.mongo.ts";
 import { MongoCreditStore } from "../credit/credit-store.mongo.ts";
+import { MongoAssignStore } from "../dispatch/assign-store.mongo.ts";
 import { MongoExecutionStore } from "../execution/execution-store.mongo.ts";
 import { MongoIntegrityStore } from "../integrity/integrity-store.mongo.ts";
 import { flowSteps, MongoJobFlowStore } from "../job/flow-store.mongo.ts";
@@ -9,10 +10,10 @@ import { executionSteps, jobSteps } from "../job/job-documents.mongo.ts";
 import { MongoJobStore } from "../job/job-store.mongo.ts";
 import { logSteps } from "../log/log-documents.mongo.ts";
 import { MongoLogStore } from "../log/log-store.mongo.ts";
-import { refuseHalfMoved } from "../migrate/target.ts";
 import { MongoNodeStore, nodeSteps } from "../node/node-store.mongo.ts";
 import { MongoRetentionStore, retentionSteps } from "../retention/retention-store.mongo.ts";
 import { MongoScheduleStore, scheduleSteps } from "../schedule/schedule-store.mongo.ts";
+import { refuseHalfMoved } from "../store/half-moved.ts";
 import { MongoStore } from "../store/mongo.ts";
 import { MongoLeaseStore } from "../tasks/lease-store.mongo.ts";
 import { MongoTemplateStore, templateSteps } from "../template/template-store.mongo.ts";
@@ -44,6 +45,7 @@ export async function openMongo(url: string, seal: Seal): Promise<Stores> {
     flow: new MongoJobFlowStore(store),
     nodes: new MongoNodeStore(store),
     executions: new MongoExecutionStore(store),
+    assignments: new MongoAssignStore(store),
     sessions: new MongoSessionStore(store, seal),
     logs: new MongoLogStore(store),
     leases: new MongoLeaseStore(store),

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { Seal } from "../auth/seal.ts";
 import { authMigrations, SqliteSessionStore } from "../auth/session-store.sqlite.ts";
 import { creditMigrations, SqliteCreditStore } from "../credit/credit-store.sqlite.ts";
+import { SqliteAssignStore } from "../dispatch/assign-store.sqlite.ts";
 import { executionMigrations, SqliteExecutionStore } from "../execution/execution-store.sqlite.ts";
 import { SqliteIntegrityStore } from "../integrity/integrity-store.sqlite.ts";
 import { flowMigrations, SqliteJobFlowStore } from "../job/flow-store.sqlite.ts";
@@ -47,6 +48,7 @@ export function openSqliteStores(dataDir: string | ":memory:", seal = Seal.none)
     flow: new SqliteJobFlowStore(store),
     nodes: new SqliteNodeStore(store),
     executions: new SqliteExecutionStore(store),
+    assignments: new SqliteAssignStore(store),
     sessions: new SqliteSessionStore(store, seal),
     logs: new SqliteLogStore(store),
     leases: new MemoryLeaseStore(),

@@ -2,18 +2,23 @@ import type { Endpoint } from "../../shared/endpoints/endpoint.ts";
 import { ComputeError } from "../../shared/errors.ts";
 import type { Logger } from "../../shared/logger.ts";
 import type { Clocks } from "../../shared/standstill.ts";
-import { Authenticator } from "../auth/authenticator.ts";
+import { AgentService } from "../agent-api/agent-service.ts";
+import { agentHandlers } from "../agent-api/handlers.ts";
+import { staleNodesTask } from "../agent-api/stale-nodes-task.ts";
 import { NodeKeys } from "../auth/node-keys.ts";
 import { ServerKey } from "../auth/server-key.ts";
 import { type SessionLife, Tokens } from "../auth/tokens.ts";
 import type { Bus } from "../bus/bus.ts";
 import { NOTHING_HOSTED, type Pricing } from "../credit/pricing.ts";
+import { dispatchTask } from "../dispatch/dispatch-task.ts";
 import { Dispatcher } from "../dispatch/dispatcher.ts";
 import { FitCheck } from "../dispatch/fit.ts";
 import { Startable } from "../dispatch/startable.ts";
 import { Unschedulable } from "../dispatch/unschedulable.ts";
+import { whyHandlers } from "../dispatch/why-handlers.ts";
 import { ExecutionService } from "../execution/execution-service.ts";
 import { executionHandlers } from "../execution/handlers.ts";
+import { timeoutTask } from "../execution/timeout-task.ts";
 import { AccessWatch } from "../http/access-watch.ts";
 import { type AppParts, createApp } from "../http/app.ts";
 import type { Handlers } from "../http/handler.ts";
@@ -25,6 +30,7 @@ import { JobService, type SubmitCheck } from "../job/job-service.ts";
 import { JobWatch } from "../job/job-watch.ts";
 import { ManyJobs } from "../job/many-jobs.ts";
 import { manyJobsHandlers } from "../job/many-jobs-handlers.ts";
+import { retryTask } from "../job/retry-task.ts";
 import type { FollowParts } from "../log/follow.ts";
 import { logHandlers } from "../log/handlers.ts";
 import { LogHub } from "../log/log-hub.ts";
@@ -32,24 +38,17 @@ import { pushLogs } from "../log/push-logs.ts";
 import { nodeHandlers } from "../node/handlers.ts";
 import { NodeService } from "../node/node-service.ts";
 import { Maintenance } from "../retention/maintenance.ts";
-import { DEFAULT_RETENTION, type RetentionSettings } from "../retention/settings.ts";
+import { DEFAULT_RETENTION, type LogLimits, type RetentionSettings } from "../retention/settings.ts";
+import { Authenticator } from "../sign-in/authenticator.ts";
 import { authHandlers } from "../sign-in/handlers.ts";
 import { identityHandlers } from "../sign-in/identity-handlers.ts";
 import { LocalSignIn } from "../sign-in/local-sign-in.ts";
 import { ticketHandlers } from "../sign-in/ticket-handlers.ts";
-import { Attendance } from "../tasks/attendance.ts";
+import { Attendance, attendanceTask } from "../tasks/attendance.ts";
 import { clockTask, type KeepsTimes } from "../tasks/clock.ts";
 import type { DueTimes } from "../tasks/due-times.ts";
 import { type PeriodicTask, TaskRunner } from "../tasks/periodic.ts";
-import {
-  attendanceTask,
-  dispatchTask,
-  retryTask,
-  sharedStoreTasks,
-  staleNodesTask,
-  type TaskParts,
-  timeoutTask,
-} from "../tasks/tasks.ts";
+import { type SharedStore, sharedStoreTasks } from "../tasks/store-tasks.ts";
 import { composeCredits, meteringTask } from "./credits.ts";
 import { composeRetention } from "./retention.ts";
 import { composeSchedules } from "./schedules.ts";
@@ -104,8 +103,7 @@ export async function composePlane(parts: PlaneParts): Promise<Plane> {
 
   const { keys, tokens, localSignIn, authenticator, ...identity } = await composeIdentity(parts);
   const listeningSinceMs = () => attendance.sinceMs();
-  const nodeParts = { ...stores, executionService, dispatcher, keys, bus, log, now, listeningSinceMs };
-  const nodeService = new NodeService(nodeParts);
+  const nodes = composeNodes({ ...parts, jobLife, keys, listeningSinceMs, logLimits: settings });
   const checkRoom = roomCheck(stores, checkSubmit);
   const jobParts = { jobs: stores.jobs, bus, due, flow, now, checkSubmit: checkRoom };
   const jobService = new JobService(jobParts, watch);
@@ -122,18 +120,13 @@ export async function composePlane(parts: PlaneParts): Promise<Plane> {
   const fitCheck = new FitCheck(stores.nodes, stores.executions);
   const hub = new LogHub(bus);
   const handlers: Handlers = {
-    ...authHandlers({ ...stores, tokens, bus, onSessionEnd: (id) => nodeService.endAccess(id), now }),
+    ...authHandlers({ ...stores, tokens, bus, onSessionEnd: (id) => nodes.service.endAccess(id), now }),
     ...identity.handlers,
-    ...jobHandlers(jobService, unschedulable, costsOf),
-    ...manyJobsHandlers(jobService, new ManyJobs(jobParts), fitCheck, stores.flow, credits.estimate),
+    ...jobHandlers(jobService, (businessId, jobs) => unschedulable.explain(businessId, jobs), costsOf),
+    ...manyJobsHandlers(new ManyJobs(jobParts)),
+    ...whyHandlers(jobService, fitCheck, stores.flow, credits.estimate),
     ...executionHandlers(stores.executions, (executionId) => stores.logs.lastSeq(executionId)),
-    ...nodeHandlers({
-      ...stores,
-      service: nodeService,
-      executionService,
-      pushLogs: composePushLogs(stores, bus),
-      logLimits: settings,
-    }),
+    ...nodes.handlers,
     ...logHandlers(followParts(stores, hub, watch)),
     ...schedules.handlers,
     ...templates.handlers,
@@ -188,7 +181,7 @@ interface ExecutionParts {
 
 /** What hands jobs out, and what follows when their executions begin and end. */
 function composeExecution({ stores, bus, pricing, now, onError }: ExecutionParts) {
-  const dispatcher = new Dispatcher(stores.executions, bus, now, (error) => onError("dispatch", error));
+  const dispatcher = new Dispatcher(stores.assignments, bus, now, (error) => onError("dispatch", error));
   const due = dueTimesOver(bus);
   const startable = new Startable(stores.nodes);
   const canStart = (businessId: string) => startable.of(businessId);
@@ -196,6 +189,29 @@ function composeExecution({ stores, bus, pricing, now, onError }: ExecutionParts
   const credits = composeCredits({ ...stores, pricing, now, onError });
   const executionService = new ExecutionService(stores.jobs, bus, now, due, flow, credits.metering);
   return { dispatcher, due, flow, credits, executionService };
+}
+
+interface NodeParts extends Pick<PlaneParts, "stores" | "bus" | "log" | "now"> {
+  jobLife: ReturnType<typeof composeExecution>;
+  keys: NodeKeys;
+  /** Epoch milliseconds. */
+  listeningSinceMs: () => number;
+  logLimits: LogLimits;
+}
+
+/** What agents say, and what people do with nodes. */
+function composeNodes({ stores, bus, log, now, jobLife, keys, listeningSinceMs, logLimits }: NodeParts) {
+  const { dispatcher, executionService } = jobLife;
+  const { nodes, executions } = stores;
+  const service = new NodeService({ nodes, keys, bus, now });
+  const agentParts = { nodes, executions, executionService, dispatcher, keys, bus, log, now };
+  const agentService = new AgentService({ ...agentParts, listeningSinceMs });
+  const pushLogs = composePushLogs(stores, bus);
+  const handlers = {
+    ...nodeHandlers({ ...stores, service }),
+    ...agentHandlers({ ...stores, service: agentService, executionService, pushLogs, logLimits }),
+  };
+  return { service, handlers };
 }
 
 /** What is refused before a job is queued: too little room, or too little credit. */
@@ -216,15 +232,17 @@ function dueTimesOver(bus: Bus): DueTimes {
 
 /** The tasks of jobs and nodes; the other features bring their own. */
 function composeTasks(
-  parts: TaskParts & Pick<Stores, "endAbandoned" | "clock">,
+  parts: Parameters<typeof dispatchTask>[0] &
+    Parameters<typeof staleNodesTask>[0] &
+    Parameters<typeof timeoutTask>[0] &
+    Parameters<typeof retryTask>[0] &
+    SharedStore,
   runnerOf: (task: PeriodicTask) => TaskRunner,
 ) {
   const retries = runnerOf(retryTask(parts));
   const timeouts = runnerOf(timeoutTask(parts));
-  const tasks = [dispatchTask, staleNodesTask, attendanceTask]
-    .map((make) => runnerOf(make(parts)))
-    .concat(timeouts, retries);
-  tasks.push(...sharedStoreTasks(parts).map(runnerOf));
+  const others = [dispatchTask(parts), staleNodesTask(parts), attendanceTask(parts.attendance)];
+  const tasks = [...others, ...sharedStoreTasks(parts)].map(runnerOf).concat(timeouts, retries);
   return { retries, timeouts, tasks };
 }
 

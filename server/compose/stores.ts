@@ -1,5 +1,6 @@
 import type { SessionStore } from "../auth/session-store.ts";
 import type { CreditStore } from "../credit/credit-store.ts";
+import type { AssignStore } from "../dispatch/assign-store.ts";
 import type { ExecutionStore } from "../execution/execution-store.ts";
 import type { IntegrityStore } from "../integrity/integrity-store.ts";
 import type { JobFlowStore } from "../job/flow-store.ts";
@@ -19,6 +20,7 @@ export interface Stores {
   flow: JobFlowStore;
   nodes: NodeStore;
   executions: ExecutionStore;
+  assignments: AssignStore;
   sessions: SessionStore;
   logs: LogStore;
   leases: LeaseStore;

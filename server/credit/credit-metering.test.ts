@@ -155,7 +155,7 @@ class World {
   async assign(): Promise<Assigned[]> {
     const { nodeId } = await this.someNode();
     const request = { nodeId, businessId: BUSINESS, limit: 1, nowMs: this.nowMs };
-    const [assigned = []] = await this.stores.executions.assign([
+    const [assigned = []] = await this.stores.assignments.assign([
       { ...request, leaseExpiresAtMs: this.nowMs + MINUTE_MS },
     ]);
     return assigned;

@@ -1,7 +1,7 @@
 import { type CreditBalance, type CreditEntry, entryId } from "../../shared/credit.ts";
-import { isoTime } from "../execution/execution-view.ts";
 import { userOf } from "../http/callers.ts";
 import type { Handlers } from "../http/handler.ts";
+import { isoTime } from "../http/iso-time.ts";
 import { readPage } from "../http/page.ts";
 import type { CreditService } from "./credit-service.ts";
 import { type Account, availableOf, type LedgerRecord } from "./credit-store.ts";

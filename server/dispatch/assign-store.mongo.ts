@@ -1,18 +1,21 @@
 import type { Collection } from "mongodb";
 import { newId } from "../../shared/ids.ts";
-import type { Assigned, AssignRequest } from "../execution/execution-store.ts";
+import type { Assigned } from "../execution/execution-store.ts";
 import {
   type ExecutionDocument,
   type JobDocument,
   queueKeyIn,
   queuesOf,
 } from "../job/job-documents.mongo.ts";
+import type { JobRecord } from "../job/job-record.ts";
+import { type Requirement, requirementOf, userOfQueue } from "../job/requirement.ts";
 import { isSpeaker } from "../node/node-store.ts";
 import { RecentMap } from "../runtime/recent-map.ts";
 import { Batches, type Waiting } from "../store/batches.ts";
 import type { MongoStore } from "../store/mongo.ts";
+import type { AssignRequest, AssignStore } from "./assign-store.ts";
 import { type Claim, MongoClaims } from "./claims.mongo.ts";
-import { mismatch, pickGpus, type Requirement, requirementOf, usageOf, userOfQueue } from "./matching.ts";
+import { mismatch, pickGpus, usageOf } from "./matching.ts";
 import { type LockedNode, NodeLocks } from "./node-locks.mongo.ts";
 import { bestThatFits, type QueueHeads, type Shares } from "./picking.ts";
 import { readShares } from "./shares.mongo.ts";
@@ -49,7 +52,7 @@ const MAX_SKIP = 512;
  * Hands out queued jobs, beside other servers that do the same. Within this server the requests of one business go
  * together and so never meet; between servers each job goes to whoever's write comes first.
  */
-export class MongoAssigner {
+export class MongoAssignStore implements AssignStore {
   /** A queue key stands for one requirement for ever, so this never goes stale. */
   private readonly requirements = new RecentMap<Requirement>(MAX_CACHED_REQUIREMENTS);
   private readonly rooms = new Map<string, Batches<AssignRequest, Assigned[]>>();
@@ -69,8 +72,13 @@ export class MongoAssigner {
     return Promise.all(requests.map((request) => this.roomOf(request.businessId).add(request)));
   }
 
+  async claimableRequirements(businessId: string): Promise<Requirement[]> {
+    const queues = await this.store.attempt(() => this.claimable(businessId));
+    return queues.map((queue) => queue.requirement);
+  }
+
   /** The queues of the business that have claimable jobs. Jumps in the index from key to key, and reads no job. */
-  async claimable(businessId: string): Promise<ClaimableQueue[]> {
+  private async claimable(businessId: string): Promise<ClaimableQueue[]> {
     const queues = await this.jobs.distinct("queue", { queue: queuesOf(businessId) });
     const found = await Promise.all(
       queues.map(async (queue) => {
@@ -82,8 +90,8 @@ export class MongoAssigner {
   }
 
   /** Takes back claims that a server left behind when it died; see `MongoClaims`. */
-  releaseOrphans(nowMs: number) {
-    return this.claims.releaseOrphans(nowMs);
+  releaseOrphans(nowMs: number): Promise<JobRecord[]> {
+    return this.store.attempt(() => this.claims.releaseOrphans(nowMs));
   }
 
   private roomOf(businessId: string): Batches<AssignRequest, Assigned[]> {

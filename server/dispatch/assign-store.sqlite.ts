@@ -1,27 +1,41 @@
 import { newId } from "../../shared/ids.ts";
 import type { JobManifest } from "../../shared/manifest.ts";
 import type { NodeDescription } from "../../shared/node.ts";
-import type { Assigned, AssignRequest } from "../execution/execution-store.ts";
+import type { Assigned } from "../execution/execution-store.ts";
 import { leaseOf } from "../execution/rules.ts";
 import type { ExecutionRecord, JobRecord } from "../job/job-record.ts";
 import { CLAIMABLE, type ExecutionRow, type JobRow, jobFromRow, updateJob } from "../job/job-rows.sqlite.ts";
+import { type Requirement, requirementOf, userOfQueue } from "../job/requirement.ts";
 import { SPEAKS, speakerBindings, TAKES_WORK } from "../node/node-store.sqlite.ts";
 import { RecentMap } from "../runtime/recent-map.ts";
 import type { SqliteStore } from "../store/sqlite.ts";
-import { mismatch, pickGpus, type Requirement, requirementOf, usageOf, userOfQueue } from "./matching.ts";
+import type { AssignRequest, AssignStore } from "./assign-store.ts";
+import { mismatch, pickGpus, usageOf } from "./matching.ts";
 import { bestThatFits, type Head, type QueueHeads, Shares } from "./picking.ts";
 
 const MAX_CACHED_REQUIREMENTS = 10_000;
 const HEADS_PER_READ = 64;
 
-/** Hands out queued jobs. `assign` runs inside `store.write`. */
-export class SqliteAssigner {
+export class SqliteAssignStore implements AssignStore {
   /** A queue key stands for one requirement for ever, so this never goes stale. */
   private readonly requirements = new RecentMap<Requirement>(MAX_CACHED_REQUIREMENTS);
 
   constructor(private readonly store: SqliteStore) {}
 
-  assign(request: AssignRequest): Assigned[] {
+  assign(requests: readonly AssignRequest[]): Promise<Assigned[][]> {
+    return this.store.write(() => requests.map((request) => this.assignOne(request)));
+  }
+
+  async releaseOrphans(): Promise<[]> {
+    return [];
+  }
+
+  async claimableRequirements(businessId: string): Promise<Requirement[]> {
+    return this.claimable(businessId).map((queue) => queue.requirement);
+  }
+
+  /** Runs inside `store.write`. */
+  private assignOne(request: AssignRequest): Assigned[] {
     const { nodeId, businessId, by } = request;
     const isSpeaker = by ? `AND ${SPEAKS}` : "";
     const node = this.store.get<{ description: string }>(
@@ -56,7 +70,7 @@ export class SqliteAssigner {
   }
 
   /** The queues that have claimable jobs. Walks the index from key to key, so it costs nothing per job. */
-  claimable(businessId: string): { key: string; requirement: Requirement }[] {
+  private claimable(businessId: string): { key: string; requirement: Requirement }[] {
     const queues: { key: string; requirement: Requirement }[] = [];
     let after = "";
     for (;;) {

@@ -1,8 +1,9 @@
 import type { ClientSession, Collection } from "mongodb";
 import type { Resources } from "../../shared/manifest.ts";
-import type { Assigned, AssignRequest } from "../execution/execution-store.ts";
+import type { Assigned } from "../execution/execution-store.ts";
 import { leaseOf } from "../execution/rules.ts";
 import {
+  CLAIM_MS,
   type ExecutionDocument,
   executionDocument,
   type JobDocument,
@@ -11,6 +12,7 @@ import {
 } from "../job/job-documents.mongo.ts";
 import type { ExecutionRecord, JobRecord } from "../job/job-record.ts";
 import { ContentionError, isContention, type MongoStore } from "../store/mongo.ts";
+import type { AssignRequest } from "./assign-store.ts";
 import { type LockedNode, NodeLocks } from "./node-locks.mongo.ts";
 
 /** A queued job that is about to become an execution of a node. */
@@ -23,11 +25,6 @@ export interface Claim {
   gpuIndexes: number[];
 }
 
-/**
- * How long a claim stands before its server counts as dead: longer than the steps of an assignment may take, but far
- * less than the lease in which the node has to start the job. One that was only slow loses it, and nothing else.
- */
-export const CLAIM_MS = 6_000;
 /** How long the executions of claims are tried to be made; what is not by then goes back into the queue. */
 const MAX_CONFIRM_MS = 2_000;
 const MAX_PAUSE_MS = 10;

@@ -2,9 +2,10 @@ import { expect, test } from "bun:test";
 import { nodeOf } from "../../tests/contract/control-plane.contract.ts";
 import { within } from "../../tests/support/wait.ts";
 import { MemoryBus } from "../bus/memory-bus.ts";
-import type { Assigned, ExecutionStore } from "../execution/execution-store.ts";
+import type { Assigned } from "../execution/execution-store.ts";
+import type { Requirement } from "../job/requirement.ts";
+import type { AssignStore } from "./assign-store.ts";
 import { Dispatcher } from "./dispatcher.ts";
-import type { Requirement } from "./matching.ts";
 
 const ANSWER_MS = 1_000;
 const WAIT_MS = 20_000;
@@ -73,8 +74,8 @@ const anything: Requirement = {
   resources: { cpu: 0, memoryMb: 0, gpuCount: 0 },
 };
 
-function serverOf(bus: MemoryBus, store: Pick<ExecutionStore, "assign" | "claimableRequirements">) {
-  return new Dispatcher(store as ExecutionStore, bus, Date.now, (error) => {
+function serverOf(bus: MemoryBus, store: Pick<AssignStore, "assign" | "claimableRequirements">) {
+  return new Dispatcher(store as AssignStore, bus, Date.now, (error) => {
     throw error;
   });
 }

@@ -1,6 +1,7 @@
 import type { Bus } from "../bus/bus.ts";
-import type { Assigned, ExecutionStore } from "../execution/execution-store.ts";
+import type { Assigned } from "../execution/execution-store.ts";
 import { type NodeRecord, speakerOf } from "../node/node-store.ts";
+import type { AssignStore } from "./assign-store.ts";
 import { mismatch } from "./matching.ts";
 
 /** ASSIGNED must become RUNNING within this, or the job goes back to the queue. */
@@ -39,7 +40,7 @@ export class Dispatcher {
   private readonly unsubscribe: (() => void)[];
 
   constructor(
-    private readonly executions: ExecutionStore,
+    private readonly assignments: AssignStore,
     private readonly bus: Bus,
     private readonly now: () => number,
     private readonly onError: (error: unknown) => void,
@@ -117,7 +118,7 @@ export class Dispatcher {
         (waiter) => waiter.limit > 0 && (due === "all" || due.has(waiter.node.nodeId)),
       );
       for (let i = 0; i < waiters.length; i += NODES_PER_WRITE) {
-        const wanted = await this.executions.claimableRequirements(businessId);
+        const wanted = await this.assignments.claimableRequirements(businessId);
         if (wanted.length === 0) break;
         const able = waiters
           .slice(i, i + NODES_PER_WRITE)
@@ -132,7 +133,7 @@ export class Dispatcher {
   private async assign(room: Room, waiters: Waiter[]): Promise<void> {
     if (waiters.length === 0) return;
     const nowMs = this.now();
-    const assigned = await this.executions.assign(
+    const assigned = await this.assignments.assign(
       waiters.map(({ node, limit }) => ({
         nodeId: node.nodeId,
         businessId: node.businessId,

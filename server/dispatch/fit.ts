@@ -1,16 +1,9 @@
 import type { FitReport, FitVerdict, NodeFit } from "../../shared/fit.ts";
 import type { JobManifest } from "../../shared/manifest.ts";
 import type { ExecutionStore } from "../execution/execution-store.ts";
+import { type Requirement, requirementOf } from "../job/requirement.ts";
 import type { NodeRecord, NodeStore } from "../node/node-store.ts";
-import {
-  fits,
-  type Mismatch,
-  mismatches,
-  type Requirement,
-  requirementOf,
-  type Usage,
-  usageOf,
-} from "./matching.ts";
+import { fits, type Mismatch, mismatches, type Usage, usageOf } from "./matching.ts";
 
 const MAX_NODES = 1_000;
 /** How many nodes' executions are read at once. */

@@ -2,7 +2,8 @@ import { describe, expect, test } from "bun:test";
 import { nodeAllow } from "../../shared/allow.ts";
 import { jobManifest } from "../../shared/manifest.ts";
 import type { NodeDescription } from "../../shared/node.ts";
-import { fits, mismatch, pickGpus, queueKeyOf, requirementOf, usageOf } from "./matching.ts";
+import { queueKeyOf, requirementOf } from "../job/requirement.ts";
+import { fits, mismatch, pickGpus, usageOf } from "./matching.ts";
 
 const node: NodeDescription = {
   name: "n1",

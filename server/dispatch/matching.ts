@@ -1,50 +1,12 @@
-import { type Asked, askedOfContainer, refusals } from "../../shared/allow.ts";
+import { refusals } from "../../shared/allow.ts";
 import { counted } from "../../shared/counted.ts";
 import { type Labels, NODE_NAME_LABEL } from "../../shared/labels.ts";
-import type { JobManifest, Resources } from "../../shared/manifest.ts";
+import type { Resources } from "../../shared/manifest.ts";
 import type { Capacity, NodeDescription } from "../../shared/node.ts";
 import { own } from "../../shared/own.ts";
 import { type Condition, formatCondition, parseSelector, unmetCondition } from "../../shared/selector.ts";
+import type { Requirement } from "../job/requirement.ts";
 import { RecentMap } from "../runtime/recent-map.ts";
-
-/** What a job asks of a node. Jobs that ask for the same share a queue key, so that matching looks at keys, not at jobs. */
-export interface Requirement extends Asked {
-  labels: Labels;
-  selector: string | undefined;
-  resources: Resources;
-  pool: string;
-}
-
-export function requirementOf(manifest: JobManifest, userId: string | undefined): Requirement {
-  const { type, labels, selector, resources, pool, image, docker } = manifest;
-  const container = type === "DOCKER" ? { container: askedOfContainer(image, docker) } : {};
-  return { type, userId, labels, selector, resources, pool, ...container };
-}
-
-/**
- * `<requirement>/<user>`: equal for jobs of one user with equal requirements, whatever the order their labels were
- * written in. Each user's jobs queue apart, so that one of them cannot stand in front of all others.
- */
-export function queueKeyOf(manifest: JobManifest, userId: string): string {
-  const { cpu, memoryMb, gpuCount } = manifest.resources;
-  const labels = Object.entries(manifest.labels).sort(([a], [b]) => (a < b ? -1 : 1));
-  const canonical = JSON.stringify([
-    manifest.type,
-    manifest.pool,
-    labels,
-    manifest.selector,
-    cpu,
-    memoryMb,
-    gpuCount,
-    ...(manifest.type === "DOCKER" ? [askedOfContainer(manifest.image, manifest.docker)] : []),
-  ]);
-  const requirement = new Bun.CryptoHasher("sha256").update(canonical).digest("base64url").slice(0, 22);
-  return `${requirement}/${userId}`;
-}
-
-export function userOfQueue(queueKey: string): string {
-  return queueKey.slice(queueKey.indexOf("/") + 1);
-}
 
 /** What of a node's capacity is taken. */
 export interface Usage {

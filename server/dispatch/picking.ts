@@ -1,6 +1,7 @@
 import { idTimeMs } from "../../shared/ids.ts";
 import type { NodeDescription } from "../../shared/node.ts";
-import { fits, type Requirement, type Usage, userOfQueue } from "./matching.ts";
+import { type Requirement, userOfQueue } from "../job/requirement.ts";
+import { fits, type Usage } from "./matching.ts";
 
 /** A job that can be claimed. */
 export interface Head {

@@ -1,6 +1,6 @@
 import type { Collection } from "mongodb";
 import type { ExecutionDocument } from "../job/job-documents.mongo.ts";
-import { userOfQueue } from "./matching.ts";
+import { userOfQueue } from "../job/requirement.ts";
 import { type QueueHeads, Shares } from "./picking.ts";
 
 /** What the users of these queues have running. Where jobs of one user only wait there is nothing to count. */

@@ -1,8 +1,9 @@
 import type { CanStart } from "../job/group-rules.ts";
+import { requirementOf } from "../job/requirement.ts";
 import type { NodeRecord, NodeStore } from "../node/node-store.ts";
 import { RecentMap } from "../runtime/recent-map.ts";
 import { absenceOf } from "./fit.ts";
-import { mismatch, requirementOf } from "./matching.ts";
+import { mismatch } from "./matching.ts";
 
 /** Of more nodes some are not looked at, and so every job counts as one that could start. */
 const MAX_NODES = 1_000;

@@ -1,6 +1,7 @@
 import type { JobRecord } from "../job/job-record.ts";
+import { requirementOf } from "../job/requirement.ts";
 import type { NodeRecord, NodeStore } from "../node/node-store.ts";
-import { mismatch, requirementOf } from "./matching.ts";
+import { mismatch } from "./matching.ts";
 
 /** Of more nodes some are not looked at, and so nobody can say that none could run a job. */
 const MAX_NODES = 1_000;

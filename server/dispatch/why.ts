@@ -1,6 +1,6 @@
 import type { FitReport, NodeFit, WaitsFor } from "../../shared/fit.ts";
 import { isFinal } from "../../shared/job-state.ts";
-import { isoTime } from "../execution/execution-view.ts";
+import { isoTime } from "../http/iso-time.ts";
 import type { JobRecord } from "../job/job-record.ts";
 
 /** What a job waits for, in one word and in one sentence. */

@@ -1,19 +1,16 @@
 import type { Collection, Filter } from "mongodb";
-import { MongoAssigner } from "../dispatch/assign-store.mongo.ts";
-import type { Requirement } from "../dispatch/matching.ts";
 import {
   type ExecutionDocument,
   executionFromDocument,
   type JobDocument,
   jobFromDocument,
 } from "../job/job-documents.mongo.ts";
-import type { ExecutionRecord, JobRecord } from "../job/job-record.ts";
+import type { ExecutionRecord } from "../job/job-record.ts";
 import type { NodeDocument } from "../node/node-store.mongo.ts";
 import type { MongoStore } from "../store/mongo.ts";
 import { CLOCK_SKEW_MS } from "../tasks/clock.ts";
 import {
   type Assigned,
-  type AssignRequest,
   type ExecutionListQuery,
   type ExecutionStore,
   type LiveExecution,
@@ -22,29 +19,14 @@ import {
 } from "./execution-store.ts";
 
 export class MongoExecutionStore implements ExecutionStore {
-  private readonly assigner: MongoAssigner;
   private readonly jobs: Collection<JobDocument>;
   private readonly executions: Collection<ExecutionDocument>;
   private readonly nodes: Collection<NodeDocument>;
 
   constructor(private readonly store: MongoStore) {
-    this.assigner = new MongoAssigner(store);
     this.jobs = store.collection("compute_jobs");
     this.executions = store.collection("compute_executions");
     this.nodes = store.collection("compute_nodes");
-  }
-
-  assign(requests: readonly AssignRequest[]): Promise<Assigned[][]> {
-    return this.assigner.assign(requests);
-  }
-
-  releaseOrphans(nowMs: number): Promise<JobRecord[]> {
-    return this.store.attempt(() => this.assigner.releaseOrphans(nowMs));
-  }
-
-  async claimableRequirements(businessId: string): Promise<Requirement[]> {
-    const queues = await this.store.attempt(() => this.assigner.claimable(businessId));
-    return queues.map((queue) => queue.requirement);
   }
 
   find(businessId: string, executionId: string): Promise<ExecutionRecord | undefined> {

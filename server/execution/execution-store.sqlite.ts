@@ -1,13 +1,10 @@
 import type { SQLQueryBindings } from "bun:sqlite";
-import { SqliteAssigner } from "../dispatch/assign-store.sqlite.ts";
-import type { Requirement } from "../dispatch/matching.ts";
 import type { ExecutionRecord } from "../job/job-record.ts";
 import { type ExecutionRow, executionFromRow, type JobRow, jobFromRow } from "../job/job-rows.sqlite.ts";
 import type { Migration, SqliteStore } from "../store/sqlite.ts";
 import { CLOCK_SKEW_MS } from "../tasks/clock.ts";
 import {
   type Assigned,
-  type AssignRequest,
   type ExecutionListQuery,
   type ExecutionStore,
   type LiveExecution,
@@ -50,23 +47,7 @@ export const executionMigrations: Migration[] = [
 ];
 
 export class SqliteExecutionStore implements ExecutionStore {
-  private readonly assigner: SqliteAssigner;
-
-  constructor(private readonly store: SqliteStore) {
-    this.assigner = new SqliteAssigner(store);
-  }
-
-  assign(requests: readonly AssignRequest[]): Promise<Assigned[][]> {
-    return this.store.write(() => requests.map((request) => this.assigner.assign(request)));
-  }
-
-  async releaseOrphans(): Promise<[]> {
-    return [];
-  }
-
-  async claimableRequirements(businessId: string): Promise<Requirement[]> {
-    return this.assigner.claimable(businessId).map((queue) => queue.requirement);
-  }
+  constructor(private readonly store: SqliteStore) {}
 
   async find(businessId: string, executionId: string): Promise<ExecutionRecord | undefined> {
     const row = this.store.get<ExecutionRow>(

@@ -1,19 +1,6 @@
 import type { ExecutionStatus } from "../../shared/job-state.ts";
-import type { Requirement } from "../dispatch/matching.ts";
 import type { ExecutionRecord, JobRecord } from "../job/job-record.ts";
-import type { Speaker } from "../node/node-store.ts";
 import type { KeepsTimes } from "../tasks/clock.ts";
-
-export interface AssignRequest {
-  nodeId: string;
-  businessId: string;
-  /** Who waits: one that does not speak for the node any more gets none. Absent: whoever it is. */
-  by?: Speaker;
-  /** The most jobs to hand out. */
-  limit: number;
-  nowMs: number;
-  leaseExpiresAtMs: number;
-}
 
 /** An execution that was just made, with its job. */
 export interface Assigned {
@@ -51,19 +38,6 @@ export type LiveExecutionFilter =
  * disk. Rejects with ComputeError `storage_failed` when the store refuses.
  */
 export interface ExecutionStore extends KeepsTimes {
-  /**
-   * Hands queued jobs of the node's business to the node: by priority, then age, only those it matches and has
-   * capacity for beside what it has already, each job to one node only. A node that is not ACTIVE gets none. One list
-   * per request, in order. Cost grows with the number of different requirements, not with the queue.
-   */
-  assign(requests: readonly AssignRequest[]): Promise<Assigned[][]>;
-  /**
-   * Puts jobs back into their queues whose assignment was begun before this time and never finished, because the
-   * server that made it died. Resolves with those jobs. Where an assignment is one write there are none.
-   */
-  releaseOrphans(nowMs: number): Promise<JobRecord[]>;
-  /** What the jobs of the business that could be claimed now ask for: each different requirement once. */
-  claimableRequirements(businessId: string): Promise<Requirement[]>;
   find(businessId: string, executionId: string): Promise<ExecutionRecord | undefined>;
   /** Those of `executionIds` that belong to the node, with their jobs. */
   findOfNode(nodeId: string, executionIds: readonly string[]): Promise<Assigned[]>;

@@ -1,5 +1,6 @@
 import type { Execution } from "../../shared/execution.ts";
 import type { Assignment } from "../../shared/node.ts";
+import { isoTime } from "../http/iso-time.ts";
 import type { ExecutionRecord } from "../job/job-record.ts";
 import type { Assigned } from "./execution-store.ts";
 
@@ -34,10 +35,4 @@ export function assignmentView({ job, execution }: Assigned, maxLogBytes: number
     maxLogBytes,
     leaseExpiresAt: isoTime(execution.leaseExpiresAtMs),
   };
-}
-
-export function isoTime(atMs: number): string;
-export function isoTime(atMs: number | undefined): string | undefined;
-export function isoTime(atMs: number | undefined): string | undefined {
-  return atMs === undefined ? undefined : new Date(atMs).toISOString();
 }

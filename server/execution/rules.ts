@@ -5,6 +5,7 @@ import type { ExecutionReport, ReportOutcome } from "../../shared/node.ts";
 import { decideEnding, type Ending, type Reason, reasons, retryDelayMs } from "../../shared/reasons.ts";
 import { meansEnd } from "../../shared/retry-rule.ts";
 import { type ExecutionRecord, isCurrent, isLive, type JobRecord, type JobState } from "../job/job-record.ts";
+import { PUT_BACK_MAX_MS, queueDeadlineOf, requeue } from "../job/job-rules.ts";
 import type { Decision } from "../job/job-store.ts";
 
 /** What the agent may need beyond the timeout and the grace to end a job and report it, before the server does. */
@@ -130,8 +131,6 @@ export function releaseLease(state: JobState | undefined, nowMs: number): Decisi
 }
 
 const PUT_BACK_MS = 30_000;
-/** No assignment that was put back waits longer. */
-export const PUT_BACK_MAX_MS = 600_000;
 
 /** An assignment that may not go to its node now, and why: the job waits, longer each time, and has lost nothing. */
 export function putBack(
@@ -167,28 +166,6 @@ export function expireQueued(state: JobState | undefined, nowMs: number): Decisi
     finishedAtMs: nowMs,
   };
   return { job, result: job };
-}
-
-/** When a job that may be handed out from `fromMs` on has waited too long. */
-export function queueDeadlineOf(manifest: JobManifest, fromMs: number): number | undefined {
-  return manifest.queueTtlSeconds === undefined
-    ? undefined
-    : fromMs + Math.ceil(manifest.queueTtlSeconds * 1_000);
-}
-
-/** The job as it is when it waits for another attempt: in a concurrency group for its turn, like the others. */
-export function requeue(job: JobRecord): JobRecord {
-  return {
-    ...job,
-    status: "QUEUED",
-    hold: job.manifest.concurrency ? "group" : undefined,
-    executionId: undefined,
-    nodeId: undefined,
-    notBeforeMs: undefined,
-    assignedAtMs: undefined,
-    startedAtMs: undefined,
-    finishedAtMs: undefined,
-  };
 }
 
 function start(

@@ -1,6 +1,6 @@
 import { isFinal, type JobStatus } from "../../shared/job-state.ts";
-import { queueDeadlineOf } from "../execution/rules.ts";
 import type { JobRecord, JobState } from "./job-record.ts";
+import { queueDeadlineOf } from "./job-rules.ts";
 import type { Decision } from "./job-store.ts";
 
 /** What follows for a job from how the jobs stand that it comes after. */

@@ -1,5 +1,4 @@
 import { jobId } from "../../shared/ids.ts";
-import type { Unschedulable } from "../dispatch/unschedulable.ts";
 import { businessOf, userOf } from "../http/callers.ts";
 import type { Handlers } from "../http/handler.ts";
 import { readPage } from "../http/page.ts";
@@ -13,15 +12,25 @@ type JobHandlers = Pick<
   "jobs.submit" | "jobs.retrieve" | "jobs.list" | "jobs.cancel" | "jobs.retry"
 >;
 
+/** Why no registered node could ever run a queued job, one sentence per job; undefined when one could. */
+export type UnschedulableReasonsOf = (
+  businessId: string,
+  jobs: readonly JobRecord[],
+) => Promise<readonly (string | undefined)[]>;
+
 /** What jobs have cost so far, one each; undefined where running them costs nothing. */
 export type CostsOf = (
   businessId: string,
   jobs: readonly JobRecord[],
 ) => Promise<readonly (number | undefined)[]>;
 
-export function jobHandlers(jobs: JobService, unschedulable: Unschedulable, costsOf: CostsOf): JobHandlers {
+export function jobHandlers(
+  jobs: JobService,
+  reasonsOf: UnschedulableReasonsOf,
+  costsOf: CostsOf,
+): JobHandlers {
   const viewsOf = async (businessId: string, records: readonly JobRecord[]) => {
-    const reasons = await unschedulable.explain(businessId, records);
+    const reasons = await reasonsOf(businessId, records);
     const costs = await costsOf(businessId, records);
     return records.map((job, i) => jobView(job, reasons[i], costs[i]));
   };

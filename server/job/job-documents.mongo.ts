@@ -2,10 +2,10 @@ import type { Db } from "mongodb";
 import type { ExecutionEnd } from "../../shared/execution.ts";
 import { isFinal } from "../../shared/job-state.ts";
 import type { JobManifest, Resources } from "../../shared/manifest.ts";
-import { queueKeyOf } from "../dispatch/matching.ts";
 import { setAndUnset } from "../store/mongo.ts";
 import { collectionStep, replaceIndexStep } from "../store/mongo-migrations.ts";
 import { type ExecutionRecord, isLive, type JobRecord } from "./job-record.ts";
+import { queueKeyOf } from "./requirement.ts";
 
 /** A document of `compute_jobs`. */
 export interface JobDocument {
@@ -385,3 +385,9 @@ export function executionFromDocument(document: ExecutionDocument): ExecutionRec
     finishedAtMs: document.finished_at,
   };
 }
+
+/**
+ * How long a claim stands before its server counts as dead: longer than the steps of an assignment may take, but far
+ * less than the lease in which the node has to start the job. One that was only slow loses it, and nothing else.
+ */
+export const CLAIM_MS = 6_000;

@@ -4,10 +4,9 @@ import { newId } from "../../shared/ids.ts";
 import { isFinal, nextJobStatus } from "../../shared/job-state.ts";
 import type { JobManifest } from "../../shared/manifest.ts";
 import { startTimeMs } from "../../shared/start-time.ts";
-import { queueKeyOf } from "../dispatch/matching.ts";
-import { queueDeadlineOf, requeue } from "../execution/rules.ts";
 import { CLOCK_SKEW_MS } from "../tasks/clock.ts";
 import type { JobHold, JobRecord } from "./job-record.ts";
+import { queueKeyOf } from "./requirement.ts";
 
 /** What a job is made from, where it is not simply submitted. */
 export interface JobOrigin {
@@ -112,3 +111,28 @@ export function retried(job: JobRecord, nowMs: number, waits: boolean): JobRecor
     queueDeadlineMs: hold === "after" ? undefined : queueDeadlineOf(job.manifest, nowMs),
   };
 }
+
+/** When a job that may be handed out from `fromMs` on has waited too long. */
+export function queueDeadlineOf(manifest: JobManifest, fromMs: number): number | undefined {
+  return manifest.queueTtlSeconds === undefined
+    ? undefined
+    : fromMs + Math.ceil(manifest.queueTtlSeconds * 1_000);
+}
+
+/** The job as it is when it waits for another attempt: in a concurrency group for its turn, like the others. */
+export function requeue(job: JobRecord): JobRecord {
+  return {
+    ...job,
+    status: "QUEUED",
+    hold: job.manifest.concurrency ? "group" : undefined,
+    executionId: undefined,
+    nodeId: undefined,
+    notBeforeMs: undefined,
+    assignedAtMs: undefined,
+    startedAtMs: undefined,
+    finishedAtMs: undefined,
+  };
+}
+
+/** No assignment that was put back waits longer. */
+export const PUT_BACK_MAX_MS = 600_000;

@@ -1,8 +1,6 @@
 import type { ClientSession, Collection } from "mongodb";
 import { RETRY_MAX_MS } from "../../shared/reasons.ts";
 import { startTimeMs } from "../../shared/start-time.ts";
-import { CLAIM_MS } from "../dispatch/claims.mongo.ts";
-import { PUT_BACK_MAX_MS } from "../execution/rules.ts";
 import { Batches, type Waiting } from "../store/batches.ts";
 import {
   ContentionError,
@@ -15,6 +13,7 @@ import { CLOCK_SKEW_MS } from "../tasks/clock.ts";
 import { isSameRequest } from "./fingerprint.ts";
 import { JobChanges } from "./job-changes.mongo.ts";
 import {
+  CLAIM_MS,
   groupKeyOf,
   type JobDocument,
   jobDocument,
@@ -23,7 +22,7 @@ import {
 } from "./job-documents.mongo.ts";
 import { jobFilterOf, listOrder } from "./job-filter.mongo.ts";
 import type { JobRecord } from "./job-record.ts";
-import { isTooLate } from "./job-rules.ts";
+import { isTooLate, PUT_BACK_MAX_MS } from "./job-rules.ts";
 import { BYTES_AT_ONCE, BYTES_PER_REQUEST, firstOf, type JobSlice, type SizedJob } from "./job-slices.ts";
 import {
   allOrNone,

@@ -1,6 +1,5 @@
 import { RETRY_MAX_MS } from "../../shared/reasons.ts";
 import { startTimeMs } from "../../shared/start-time.ts";
-import { PUT_BACK_MAX_MS } from "../execution/rules.ts";
 import type { Migration, SqliteStore } from "../store/sqlite.ts";
 import { CLOCK_SKEW_MS } from "../tasks/clock.ts";
 import { isSameRequest } from "./fingerprint.ts";
@@ -17,7 +16,7 @@ import {
   updateExecution,
   updateJob,
 } from "./job-rows.sqlite.ts";
-import { isTooLate } from "./job-rules.ts";
+import { isTooLate, PUT_BACK_MAX_MS } from "./job-rules.ts";
 import { BYTES_AT_ONCE, BYTES_PER_REQUEST, CHANGED_AT_ONCE, type JobSlice } from "./job-slices.ts";
 import {
   allOrNone,

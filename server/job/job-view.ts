@@ -1,5 +1,5 @@
 import type { Job } from "../../shared/job.ts";
-import { isoTime } from "../execution/execution-view.ts";
+import { isoTime } from "../http/iso-time.ts";
 import type { JobRecord } from "./job-record.ts";
 
 /** A job as the API shows it, with what is known of it beside the record. */

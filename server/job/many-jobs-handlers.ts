@@ -1,50 +1,15 @@
-import type { Identity } from "../../shared/auth.ts";
-import type { CostEstimate } from "../../shared/credit.ts";
 import type { ParsedInput } from "../../shared/endpoints/index.ts";
 import { jobId } from "../../shared/ids.ts";
-import type { JobManifest } from "../../shared/manifest.ts";
-import type { FitCheck } from "../dispatch/fit.ts";
-import { explainFit, explainJob } from "../dispatch/why.ts";
 import { businessOf, userOf } from "../http/callers.ts";
 import type { Handlers, RequestContext } from "../http/handler.ts";
 import { decodeCursor, encodeCursor } from "../http/page.ts";
-import type { JobFlowStore } from "./flow-store.ts";
-import { holdersOf } from "./group-holders.ts";
 import { jobQuery } from "./job-query.ts";
-import type { JobRecord } from "./job-record.ts";
-import type { JobService } from "./job-service.ts";
 import type { ManyJobs, RetryPlace } from "./many-jobs.ts";
 
-type ManyJobsHandlers = Pick<
-  Handlers,
-  "jobs.why" | "jobs.dry-run" | "jobs.submit-batch" | "jobs.cancel-matching" | "jobs.retry-matching"
->;
+type ManyJobsHandlers = Pick<Handlers, "jobs.submit-batch" | "jobs.cancel-matching" | "jobs.retry-matching">;
 
-/** What such a job would cost; undefined where it would cost nothing. */
-export type Estimate = (by: Identity, manifest: JobManifest) => Promise<CostEstimate | undefined>;
-
-export function manyJobsHandlers(
-  jobs: JobService,
-  many: ManyJobs,
-  fit: FitCheck,
-  flow: Pick<JobFlowStore, "groupHolders">,
-  estimate: Estimate,
-): ManyJobsHandlers {
+export function manyJobsHandlers(many: ManyJobs): ManyJobsHandlers {
   return {
-    "jobs.why": async ({ jobId }, context) => {
-      const job = await jobs.retrieve(businessOf(context), jobId);
-      const isQueued = job.status === "QUEUED";
-      const report = isQueued ? await fit.check(job) : NO_NODES;
-      const holders = await holdersOf(job, flow, fit);
-      const heldBy = holders.map((one) => one.job).map(heldByView);
-      return { jobId, status: job.status, ...explainJob(job, report, holders), heldBy, ...report };
-    },
-    "jobs.dry-run": async (manifest, context) => {
-      const report = await fit.check({ ...userOf(context), manifest });
-      const schedulable = report.nodes.some((node) => node.verdict !== "never");
-      const cost = await estimate(userOf(context), manifest);
-      return { schedulable, summary: explainFit(report, "Such a job").summary, cost, ...report };
-    },
     "jobs.submit-batch": async (input, context) => ({
       jobs: await many.submit(userOf(context), input.jobs, context.idempotencyKey),
     }),
@@ -61,8 +26,6 @@ export function manyJobsHandlers(
   };
 }
 
-const NO_NODES = { nodes: [], moreNodes: false };
-
 function queryOf(input: ParsedInput<"jobs.cancel-matching">, context: RequestContext) {
   return { ...jobQuery(businessOf(context), input), limit: input.limit };
 }
@@ -76,8 +39,4 @@ function placeOf(cursor: string | undefined): RetryPlace | undefined {
 function isPlace(text: string): boolean {
   const ids = text.split("/");
   return ids.length === 2 && ids.every((id) => jobId.safeParse(id).success);
-}
-
-function heldByView({ jobId, status, manifest }: JobRecord) {
-  return { jobId, status, name: manifest.name };
 }

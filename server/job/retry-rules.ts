@@ -1,9 +1,8 @@
 import { isFinal } from "../../shared/job-state.ts";
 import { jobType } from "../../shared/manifest.ts";
-import { requeue } from "../execution/rules.ts";
 import { judgeAfter } from "./flow-rules.ts";
 import type { JobRecord } from "./job-record.ts";
-import { retried } from "./job-rules.ts";
+import { requeue, retried } from "./job-rules.ts";
 
 /**
  * What a retry means for a job that comes after others. `by-hand`: one job that somebody names runs now, unless a job

@@ -2,9 +2,9 @@ import { ComputeError } from "../../shared/errors.ts";
 import { isFinal, type JobStatus } from "../../shared/job-state.ts";
 import type { LogStream } from "../../shared/log.ts";
 import type { StreamEvent } from "../http/handler.ts";
-import type { RemovedLog } from "../retention/retention-store.ts";
 import { endEvent, gapEvent, lineEvents, liveEvents, removedEvent, statusEvent } from "./log-events.ts";
 import type { LiveBatch, LogHub, LogSubscription } from "./log-hub.ts";
+import type { RemovedLog } from "./log-store.ts";
 import { LOG_START, type LogPlace, type LogStore } from "./log-store.ts";
 import { findTail, type LogTail } from "./tail.ts";
 

@@ -1,8 +1,7 @@
 import type { FinalJobStatus, JobStatus } from "../../shared/job-state.ts";
 import { type LogEvent, type LogLine, shownText } from "../../shared/log.ts";
-import type { RemovedLog } from "../retention/retention-store.ts";
 import type { LiveBatch } from "./log-hub.ts";
-import type { StoredLine } from "./log-store.ts";
+import type { RemovedLog, StoredLine } from "./log-store.ts";
 
 export type LineEvent = Extract<LogEvent, { event: "log" }>;
 

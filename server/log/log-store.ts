@@ -63,3 +63,9 @@ export function continuingLines(lines: readonly LogLine[], lastSeq: number): rea
   while (lines[end]?.seq === lastSeq + 1 + end - start) end++;
   return start === 0 && end === lines.length ? lines : lines.slice(start, end);
 }
+
+/** The log of a job, or its first attempts, that the server no longer keeps. */
+export interface RemovedLog {
+  atMs: number;
+  lines: number;
+}

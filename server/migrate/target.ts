@@ -1,5 +1,5 @@
 import type { Collection, Document } from "mongodb";
-import { ComputeError } from "../../shared/errors.ts";
+import { MOVES } from "../store/half-moved.ts";
 import { duplicatesIn, isDuplicateKey, type MongoStore } from "../store/mongo.ts";
 import { Digest } from "./digest.ts";
 import type { RowKey } from "./source.ts";
@@ -16,8 +16,6 @@ export interface MoveRecord {
   stored: Record<string, RowKey>;
 }
 
-/** The collection of the one record. */
-const MOVES = "compute_moves";
 /** What a server leaves behind that means nothing for the next one. */
 const MEANS_NOTHING = ["compute_migrations", "compute_leases", MOVES];
 const DOCUMENTS_PER_READ = 1_000;
@@ -108,15 +106,4 @@ export class MoveTarget {
       await this.moves.deleteOne({ _id: "move" });
     });
   }
-}
-
-/** Throws where a move into the store was begun and not finished: a server there would miss half of what it should have. */
-export async function refuseHalfMoved(store: MongoStore): Promise<void> {
-  const move = await store.collection<MoveRecord>(MOVES).findOne({ _id: "move" });
-  if (!move || move.finished_at !== undefined) return;
-  throw new ComputeError(
-    "storage_failed",
-    "An installation is being moved into this store and is not all there yet. " +
-      "Let tanvrit-compute server migrate come to its end; it goes on where it was.",
-  );
 }

@@ -2,66 +2,32 @@ import { ComputeError } from "../../shared/errors.ts";
 import { nodeId } from "../../shared/ids.ts";
 import type { Node } from "../../shared/node.ts";
 import type { SessionStore } from "../auth/session-store.ts";
-import type { ExecutionService } from "../execution/execution-service.ts";
-import type { ExecutionStore } from "../execution/execution-store.ts";
-import { assignmentView, isoTime } from "../execution/execution-view.ts";
-import { businessOf, nodeOf, userOf } from "../http/callers.ts";
+import { businessOf, userOf } from "../http/callers.ts";
 import type { Handlers, RequestContext } from "../http/handler.ts";
+import { isoTime } from "../http/iso-time.ts";
 import { readPage } from "../http/page.ts";
-import { type LogLimits, logCapBytes } from "../retention/settings.ts";
-import { HEARTBEAT_MS, OFFLINE_AFTER_MS } from "../tasks/tasks.ts";
 import type { NodeService } from "./node-service.ts";
 import { type NodeRecord, type NodeStore, nodeStatusOf } from "./node-store.ts";
 
-export interface NodeHandlerParts {
+export interface NodeViewParts {
+  sessions: Pick<SessionStore, "findMember">;
+  /** How many executions are live on each node. */
+  executions: { countLive(nodeIds: readonly string[]): Promise<Map<string, number>> };
+}
+
+export interface NodeHandlerParts extends NodeViewParts {
   service: NodeService;
   nodes: NodeStore;
-  sessions: Pick<SessionStore, "findMember">;
-  executions: ExecutionStore;
-  executionService: ExecutionService;
-  pushLogs: Handlers["nodes.logs"];
-  logLimits: LogLimits;
 }
 
 type NodeHandlers = Pick<
   Handlers,
-  | "nodes.register"
-  | "nodes.heartbeat"
-  | "nodes.poll"
-  | "nodes.result"
-  | "nodes.logs"
-  | "nodes.list"
-  | "nodes.retrieve"
-  | "nodes.drain"
-  | "nodes.grant"
-  | "nodes.delete"
-  | "nodes.rotate-key"
+  "nodes.list" | "nodes.retrieve" | "nodes.drain" | "nodes.grant" | "nodes.delete" | "nodes.rotate-key"
 >;
 
 export function nodeHandlers(parts: NodeHandlerParts): NodeHandlers {
-  const { service, executionService } = parts;
+  const { service } = parts;
   return {
-    "nodes.register": async (input, context) => {
-      const times = { heartbeatSeconds: HEARTBEAT_MS / 1_000, offlineAfterSeconds: OFFLINE_AFTER_MS / 1_000 };
-      if (context.caller.kind === "user") {
-        const { node, nodeKey } = await service.registerByUser(context.caller, input, context.idempotencyKey);
-        return { ...times, nodeKey, ...(await registered(parts, node)) };
-      }
-      return { ...times, ...(await registered(parts, await service.registerByNode(nodeOf(context), input))) };
-    },
-    "nodes.heartbeat": (input, context) => service.heartbeat(nodeOf(context), input),
-    "nodes.poll": async (input, context) => {
-      const { orders, assigned } = await service.poll(nodeOf(context), input, context.signal);
-      const assignments = assigned.map((one) => {
-        const { businessId, manifest } = one.job;
-        return assignmentView(one, logCapBytes(parts.logLimits, businessId, manifest.maxLogMb));
-      });
-      return { ...orders, assignments };
-    },
-    "nodes.result": async (input, context) => ({
-      outcomes: await executionService.report(nodeOf(context), input.reports),
-    }),
-    "nodes.logs": parts.pushLogs,
     "nodes.list": async ({ status, ...page }, context) => {
       const businessId = businessOf(context);
       const { rows, nextCursor } = await readPage(
@@ -70,7 +36,7 @@ export function nodeHandlers(parts: NodeHandlerParts): NodeHandlers {
         (beforeNodeId, limit) => parts.nodes.list({ businessId, status, beforeNodeId, limit }),
         (one) => one.nodeId,
       );
-      return { nodes: await viewAll(parts, rows), nextCursor };
+      return { nodes: await viewNodes(parts, rows), nextCursor };
     },
     "nodes.retrieve": async (input, context) =>
       viewOne(parts, await service.find(businessOf(context), input.nodeId)),
@@ -103,25 +69,15 @@ function targetNode(named: string | undefined, { caller }: RequestContext): stri
   });
 }
 
-/** The node that registered, and its neighbours. */
-async function registered(parts: NodeHandlerParts, record: NodeRecord) {
-  const { businessId, nodeId, run } = record;
-  const there = run ? await parts.nodes.onMachine(businessId, run.machine) : [];
-  const others = there.filter((one) => one.nodeId !== nodeId);
-  const [own, ...views] = await viewAll(parts, [record, ...others]);
-  if (!own) throw new Error("A node has no view");
-  // A node's key reads nothing else of other nodes.
-  return { node: own, onSameMachine: views.map(({ nodeId, name, owner }) => ({ nodeId, name, owner })) };
-}
-
 async function viewOne(parts: NodeHandlerParts, record: NodeRecord): Promise<Node> {
-  const [view] = await viewAll(parts, [record]);
+  const [view] = await viewNodes(parts, [record]);
   if (!view) throw new Error("A node has no view");
   return view;
 }
 
-async function viewAll(
-  { executions, sessions }: NodeHandlerParts,
+/** Nodes as the API shows them. */
+export async function viewNodes(
+  { executions, sessions }: NodeViewParts,
   records: readonly NodeRecord[],
 ): Promise<Node[]> {
   const running = await executions.countLive(records.map((record) => record.nodeId));

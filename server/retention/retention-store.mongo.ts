@@ -4,9 +4,10 @@ import { firstIdAt } from "../../shared/ids.ts";
 import { finalJobStatus, isFinal } from "../../shared/job-state.ts";
 import type { ExecutionDocument, JobDocument } from "../job/job-documents.mongo.ts";
 import type { LogDocument } from "../log/log-documents.mongo.ts";
+import type { RemovedLog } from "../log/log-store.ts";
 import { type MongoStore, outlastOthers } from "../store/mongo.ts";
 import { collectionStep } from "../store/mongo-migrations.ts";
-import type { EndedJob, EndedJobsQuery, RemovedLog, RetentionStore, StoreUsage } from "./retention-store.ts";
+import type { EndedJob, EndedJobsQuery, RetentionStore, StoreUsage } from "./retention-store.ts";
 
 /** One for each log that is gone or going. */
 interface RemovalDocument {

@@ -1,8 +1,9 @@
 import type { JobDeletion } from "../../shared/endpoints/many-jobs.ts";
 import { firstIdAt } from "../../shared/ids.ts";
 import { isFinal, type JobStatus } from "../../shared/job-state.ts";
+import type { RemovedLog } from "../log/log-store.ts";
 import type { Migration, SqliteStore } from "../store/sqlite.ts";
-import type { EndedJob, EndedJobsQuery, RemovedLog, RetentionStore, StoreUsage } from "./retention-store.ts";
+import type { EndedJob, EndedJobsQuery, RetentionStore, StoreUsage } from "./retention-store.ts";
 
 export const retentionMigrations: Migration[] = [
   {

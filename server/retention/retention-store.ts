@@ -1,4 +1,5 @@
 import type { JobDeletion } from "../../shared/endpoints/many-jobs.ts";
+import type { RemovedLog } from "../log/log-store.ts";
 
 export interface EndedJobsQuery {
   /** Jobs that were submitted and ended before this (epoch milliseconds). */
@@ -14,12 +15,6 @@ export interface EndedJob {
   /** Elements go with their array. */
   inArray: boolean;
   attempt: number;
-}
-
-/** The log of a job, or its first attempts, that the server no longer keeps. */
-export interface RemovedLog {
-  atMs: number;
-  lines: number;
 }
 
 export interface StoreUsage {

@@ -1,5 +1,5 @@
 import type { Schedule, ScheduleFire, UpcomingFire } from "../../shared/schedule/schedule.ts";
-import { isoTime } from "../execution/execution-view.ts";
+import { isoTime } from "../http/iso-time.ts";
 import { CronRule } from "./cron-rule.ts";
 import type { FireRecord, ScheduleRecord } from "./schedule-record.ts";
 

@@ -1,5 +1,6 @@
 import type { Logger } from "../../shared/logger.ts";
 import { type Clocks, gapInWords, Standstill } from "../../shared/standstill.ts";
+import type { PeriodicTask } from "./periodic.ts";
 
 /** How often it is looked at. */
 export const LOOK_MS = 2_000;
@@ -37,4 +38,17 @@ export class Attendance {
     }
     return this.listeningSinceMs;
   }
+}
+
+/** `compute-attendance`: notices that this server stood still, also while nothing is due. */
+export function attendanceTask(attendance: Attendance): PeriodicTask {
+  return {
+    name: "compute-attendance",
+    intervalMs: LOOK_MS,
+    runsOn: "each",
+    async runOnce() {
+      attendance.sinceMs();
+      return { nextDueAtMs: undefined };
+    },
+  };
 }

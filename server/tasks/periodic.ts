@@ -123,3 +123,12 @@ export class TaskRunner {
     return lease;
   }
 }
+
+export function notBefore(fromMs: number, atMs: number | undefined): number | undefined {
+  return atMs === undefined ? undefined : Math.max(fromMs, atMs);
+}
+
+export function earliest(...timesMs: (number | undefined)[]): number | undefined {
+  const known = timesMs.filter((atMs) => atMs !== undefined);
+  return known.length === 0 ? undefined : Math.min(...known);
+}

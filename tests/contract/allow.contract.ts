@@ -1,9 +1,10 @@
 import { describe, expect, test } from "bun:test";
-import { queueKeyOf } from "../../server/dispatch/matching.ts";
+import { queueKeyOf } from "../../server/job/requirement.ts";
 import { nodeAllow } from "../../shared/allow.ts";
 import { newId } from "../../shared/ids.ts";
 import type { JobManifestInput } from "../../shared/manifest.ts";
-import { type ControlPlaneStores, jobOf, nodeOf } from "./control-plane.contract.ts";
+import { jobOf, nodeOf } from "./control-plane.contract.ts";
+import type { ControlPlaneStores } from "./control-plane-stores.ts";
 
 /** What every adapter must hold to where a node's owner does not allow all jobs. */
 export function allowContract(name: string, open: () => Promise<ControlPlaneStores>): void {
@@ -34,7 +35,7 @@ export function allowContract(name: string, open: () => Promise<ControlPlaneStor
         node.description.allow = nodeAllow.parse(allow);
         await stores.nodes.insert(node);
         const request = { nodeId: node.nodeId, businessId, limit: 100, nowMs: Date.now() };
-        const [assigned = []] = await stores.executions.assign([
+        const [assigned = []] = await stores.assignments.assign([
           { ...request, leaseExpiresAtMs: request.nowMs + 60_000 },
         ]);
         expect(assigned.map((one) => one.job.jobId)).toEqual([fine.jobId]);

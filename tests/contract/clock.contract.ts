@@ -34,7 +34,7 @@ export function clockContract(name: string, open: () => Promise<Stores[]>): void
     await stores.nodes.insert(node);
     const { businessId } = stores;
     const request = { nodeId: node.nodeId, businessId, limit: 9, nowMs, leaseExpiresAtMs: nowMs + 15_000 };
-    return (await stores.executions.assign([request]))[0] ?? [];
+    return (await stores.assignments.assign([request]))[0] ?? [];
   };
 
   describe(`${name}: a clock that was ahead and is set right`, () => {

@@ -1,22 +1,13 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { queueKeyOf } from "../../server/dispatch/matching.ts";
 import type { ExecutionStore } from "../../server/execution/execution-store.ts";
 import { applyReport, expireQueued, releaseLease, renewLease } from "../../server/execution/rules.ts";
-import type { JobFlowStore } from "../../server/job/flow-store.ts";
 import type { JobRecord } from "../../server/job/job-record.ts";
-import type { JobStore } from "../../server/job/job-store.ts";
-import type { NodeRecord, NodeStore } from "../../server/node/node-store.ts";
+import { queueKeyOf } from "../../server/job/requirement.ts";
+import type { NodeRecord } from "../../server/node/node-store.ts";
 import { idTimeMs, newId } from "../../shared/ids.ts";
 import { type JobManifestInput, jobManifest } from "../../shared/manifest.ts";
 import type { ExecutionReport } from "../../shared/node.ts";
-
-export interface ControlPlaneStores {
-  jobs: JobStore;
-  nodes: NodeStore;
-  executions: ExecutionStore;
-  flow: JobFlowStore;
-  close(): Promise<void>;
-}
+import type { ControlPlaneStores } from "./control-plane-stores.ts";
 
 const AT_MS = Date.parse("2026-01-01T00:00:00Z");
 
@@ -109,7 +100,7 @@ export function controlPlaneContract(name: string, open: () => Promise<ControlPl
         nowMs: AT_MS,
         leaseExpiresAtMs: AT_MS + 1,
       };
-      const [assigned] = await stores.executions.assign([request]);
+      const [assigned] = await stores.assignments.assign([request]);
       return assigned ?? [];
     };
     const report = (
@@ -190,7 +181,7 @@ export function controlPlaneContract(name: string, open: () => Promise<ControlPl
       const [large] = await submit({ resources: { cpu: 4 } });
       await submit({ resources: { cpu: 1 } }, { resources: { cpu: 1 } });
       const at = (nowMs: number) =>
-        stores.executions
+        stores.assignments
           .assign([{ nodeId: node.nodeId, businessId, limit: 1, nowMs, leaseExpiresAtMs: nowMs + 1 }])
           .then(([assigned = []]) => assigned);
       const submittedAtMs = idTimeMs(large?.jobId ?? "");

@@ -7,7 +7,8 @@ import { JobWatch } from "../../server/job/job-watch.ts";
 import { ManyJobs, type RetryPlace } from "../../server/job/many-jobs.ts";
 import { newId } from "../../shared/ids.ts";
 import { type JobManifestInput, jobManifest } from "../../shared/manifest.ts";
-import { type ControlPlaneStores, nodeOf } from "./control-plane.contract.ts";
+import { nodeOf } from "./control-plane.contract.ts";
+import type { ControlPlaneStores } from "./control-plane-stores.ts";
 
 export const AT_MS = Date.parse("2026-01-01T00:00:00Z");
 
@@ -65,7 +66,7 @@ export class FlowStage {
       ...{ nodeId: this.node.nodeId, businessId: this.by.businessId, limit },
       ...{ nowMs: AT_MS, leaseExpiresAtMs: AT_MS },
     };
-    const [assigned = []] = await this.stores.executions.assign([request]);
+    const [assigned = []] = await this.stores.assignments.assign([request]);
     return assigned;
   }
 

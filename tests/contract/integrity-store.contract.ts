@@ -4,7 +4,8 @@ import type { Assigned } from "../../server/execution/execution-store.ts";
 import { checkStore } from "../../server/integrity/check.ts";
 import type { IntegrityStore } from "../../server/integrity/integrity-store.ts";
 import type { JobState } from "../../server/job/job-record.ts";
-import { type ControlPlaneStores, jobOf, nodeOf } from "./control-plane.contract.ts";
+import { jobOf, nodeOf } from "./control-plane.contract.ts";
+import type { ControlPlaneStores } from "./control-plane-stores.ts";
 
 export interface IntegrityStores extends ControlPlaneStores {
   integrity: IntegrityStore;
@@ -114,7 +115,7 @@ async function assignOne(stores: IntegrityStores): Promise<Assigned[]> {
   const nodes = { businessId: BUSINESS, status: undefined, beforeNodeId: undefined, limit: 1 };
   const [node] = await stores.nodes.list(nodes);
   const request = { nodeId: node?.nodeId ?? "", businessId: BUSINESS, limit: 1, nowMs: AT_MS };
-  const [assigned = []] = await stores.executions.assign([{ ...request, leaseExpiresAtMs: AT_MS + 15_000 }]);
+  const [assigned = []] = await stores.assignments.assign([{ ...request, leaseExpiresAtMs: AT_MS + 15_000 }]);
   return assigned;
 }
 

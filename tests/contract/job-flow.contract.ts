@@ -10,7 +10,8 @@ import { ManyJobs } from "../../server/job/many-jobs.ts";
 import type { NodeRecord } from "../../server/node/node-store.ts";
 import { newId } from "../../shared/ids.ts";
 import { type JobManifestInput, jobManifest } from "../../shared/manifest.ts";
-import { type ControlPlaneStores, nodeOf } from "./control-plane.contract.ts";
+import { nodeOf } from "./control-plane.contract.ts";
+import type { ControlPlaneStores } from "./control-plane-stores.ts";
 
 const AT_MS = Date.parse("2026-01-01T00:00:00Z");
 const quietDue = { start: () => undefined, expiry: () => undefined };
@@ -50,7 +51,7 @@ export function jobFlowContract(name: string, open: () => Promise<ControlPlaneSt
         nowMs: AT_MS,
         leaseExpiresAtMs: AT_MS,
       };
-      const [assigned = []] = await stores.executions.assign([request]);
+      const [assigned = []] = await stores.assignments.assign([request]);
       return assigned;
     };
     /** Ends what `take` gave, as a node would. */

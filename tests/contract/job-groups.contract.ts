@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import type { JobRecord } from "../../server/job/job-record.ts";
-import type { ControlPlaneStores } from "./control-plane.contract.ts";
+import type { ControlPlaneStores } from "./control-plane-stores.ts";
 import { AT_MS, FlowStage } from "./flow-stage.ts";
 
 const LATER_MS = AT_MS + 3_600_000;

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import type { JobRecord } from "../../server/job/job-record.ts";
 import { newJob } from "../../server/job/job-rules.ts";
 import { newId } from "../../shared/ids.ts";
-import type { ControlPlaneStores } from "./control-plane.contract.ts";
+import type { ControlPlaneStores } from "./control-plane-stores.ts";
 import { FlowStage } from "./flow-stage.ts";
 
 const LONG_MS = 60_000;

@@ -7,7 +7,8 @@ import type { JobListQuery } from "../../server/job/job-store.ts";
 import { type ManyChanged, ManyJobs, type RetryPlace } from "../../server/job/many-jobs.ts";
 import { newId } from "../../shared/ids.ts";
 import type { JobManifestInput } from "../../shared/manifest.ts";
-import { type ControlPlaneStores, jobOf, nodeOf } from "./control-plane.contract.ts";
+import { jobOf, nodeOf } from "./control-plane.contract.ts";
+import type { ControlPlaneStores } from "./control-plane-stores.ts";
 
 const NOW_MS = Date.parse("2026-01-01T12:00:00Z");
 const PER_REQUEST = 1_000;
@@ -218,7 +219,7 @@ export function manyJobsContract(name: string, open: () => Promise<ControlPlaneS
       for (const node of nodes) await stores.nodes.insert(node);
       const told = record(bus, "node");
       const take = (nodeId: string) =>
-        stores.executions.assign([
+        stores.assignments.assign([
           { nodeId, businessId, limit: 7, nowMs: NOW_MS, leaseExpiresAtMs: NOW_MS + 1 },
         ]);
       const [sum] = await Promise.all([

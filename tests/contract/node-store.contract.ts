@@ -5,7 +5,8 @@ import { nodeStatusOf, type Speaker } from "../../server/node/node-store.ts";
 import { newId } from "../../shared/ids.ts";
 import type { AgentRun, Capacity, NodeCondition } from "../../shared/node.ts";
 import { waitFor } from "../support/wait.ts";
-import { type ControlPlaneStores, jobOf, nodeOf, speaker } from "./control-plane.contract.ts";
+import { jobOf, nodeOf, speaker } from "./control-plane.contract.ts";
+import type { ControlPlaneStores } from "./control-plane-stores.ts";
 
 const AT_MS = Date.parse("2026-01-01T00:00:00Z");
 
@@ -37,7 +38,7 @@ export function nodeStoreContract(name: string, open: () => Promise<ControlPlane
     };
     const assign = async (nodeId: string, limit = 100) => {
       const request = { nodeId, businessId, limit, nowMs: AT_MS, leaseExpiresAtMs: AT_MS + 60_000 };
-      return (await stores.executions.assign([request]))[0] ?? [];
+      return (await stores.assignments.assign([request]))[0] ?? [];
     };
     const statuses = async () => {
       const every = { businessId, beforeNodeId: undefined, limit: 10 };
@@ -134,7 +135,7 @@ export function nodeStoreContract(name: string, open: () => Promise<ControlPlane
       const by = (run: AgentRun | undefined, keyHash = speaker.keyHash) => ({ keyHash, runId: run?.runId });
       const asks = async (who: Speaker) => {
         const request = { nodeId, businessId, by: who, limit: 1, nowMs: AT_MS, leaseExpiresAtMs: AT_MS + 1 };
-        const given = (await stores.executions.assign([request]))[0] ?? [];
+        const given = (await stores.assignments.assign([request]))[0] ?? [];
         const heard = await stores.nodes.heartbeat(nodeId, AT_MS, { suspended: false }, who);
         return [given.length, heard?.run] as const;
       };
@@ -174,7 +175,7 @@ export function nodeStoreContract(name: string, open: () => Promise<ControlPlane
         const claim = async () => {
           const begunAfter = isOver;
           const request = { nodeId, businessId, by, limit: 2, nowMs: AT_MS, leaseExpiresAtMs: AT_MS + 1 };
-          const given = (await stores.executions.assign([request]))[0] ?? [];
+          const given = (await stores.assignments.assign([request]))[0] ?? [];
           if (begunAfter) late += given.length;
         };
         const end = async () => {

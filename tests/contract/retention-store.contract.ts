@@ -5,7 +5,8 @@ import type { RetentionStore } from "../../server/retention/retention-store.ts";
 import { newId } from "../../shared/ids.ts";
 import type { JobStatus } from "../../shared/job-state.ts";
 import type { JobManifestInput } from "../../shared/manifest.ts";
-import { type ControlPlaneStores, jobOf } from "./control-plane.contract.ts";
+import { jobOf } from "./control-plane.contract.ts";
+import type { ControlPlaneStores } from "./control-plane-stores.ts";
 
 export interface RetentionStores extends ControlPlaneStores {
   logs: LogStore;

@@ -173,8 +173,8 @@ test("a job whose server died between claiming and handing out goes back to its 
   const standsUntilMs = claimed?.claim_expires_at ?? 0;
   expect(standsUntilMs - AT_MS).toBeWithin(1, LEASE_MS / 2);
   expect((await two.executions.nextDue()).leaseAtMs).toBeLessThanOrEqual(standsUntilMs);
-  expect(await two.executions.releaseOrphans(standsUntilMs - 1)).toEqual([]);
-  const released = await two.executions.releaseOrphans(standsUntilMs);
+  expect(await two.assignments.releaseOrphans(standsUntilMs - 1)).toEqual([]);
+  const released = await two.assignments.releaseOrphans(standsUntilMs);
   expect(released.map((job) => job.status).sort()).toEqual(["CANCELLED", "QUEUED"]);
   // The server was not dead, only slow.
   expect((await claims.confirm(begun, [])).size).toBe(0);
@@ -231,7 +231,7 @@ function requestFor({ nodeId }: NodeRecord, limit: number) {
 }
 
 async function assign(server: Stores, node: NodeRecord, limit: number): Promise<Assigned[]> {
-  const [assigned] = await server.executions.assign([requestFor(node, limit)]);
+  const [assigned] = await server.assignments.assign([requestFor(node, limit)]);
   return assigned ?? [];
 }
 

@@ -27,8 +27,8 @@ test("a MongoDB that is gone is storage_failed within seconds, for reads and wri
     stores.jobs.find(businessId, job.jobId),
     stores.jobs.change([{ key, decide: () => ({ result: undefined }) }]),
     stores.nodes.heartbeat(newId("node"), 0, { suspended: false }, { keyHash: "h", runId: undefined }),
-    stores.executions.claimableRequirements(businessId),
-    stores.executions.assign([{ nodeId: "", businessId, limit: 1, nowMs: 0, leaseExpiresAtMs: 0 }]),
+    stores.assignments.claimableRequirements(businessId),
+    stores.assignments.assign([{ nodeId: "", businessId, limit: 1, nowMs: 0, leaseExpiresAtMs: 0 }]),
     stores.logs.lastSeq(newId("exe")),
     stores.sessions.find(newId("ses")),
   ];

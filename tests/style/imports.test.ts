@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { posix } from "node:path";
-import { type Room, roomOf, type SourceFile, sourceFiles } from "./source.ts";
+import { importedPaths, type Room, roomOf, type SourceFile, sourceFiles } from "./source.ts";
 
 /** Which rooms a room may import from, beside itself. */
 const mayImport: Record<Room, readonly Room[]> = {
@@ -61,12 +61,4 @@ function importViolations(file: SourceFile): string[] {
     }
     return found;
   });
-}
-
-/** The relative paths a file imports, statically or not. */
-function importedPaths(text: string): string[] {
-  // Only at the start of a line: an import quoted in a text, as in this file, is none.
-  const statements = text.matchAll(/^(?:import|export)\b(?:[^;"']*\bfrom)?\s*["'](\.[^"']+)["']/gm);
-  const calls = text.matchAll(/^[^"'`\n]*\bimport\(\s*["'](\.[^"']+)["']/gm);
-  return [...statements, ...calls].map((match) => match[1] ?? "");
 }

@@ -34,6 +34,14 @@ export function roomOf(path: string): Room | undefined {
   return rooms.find((room) => path.startsWith(`${room}/`));
 }
 
+/** The relative paths a file imports, statically or not. */
+export function importedPaths(text: string): string[] {
+  // Only at the start of a line: an import quoted in a text, as in this file, is none.
+  const statements = text.matchAll(/^(?:import|export)\b(?:[^;"']*\bfrom)?\s*["'](\.[^"']+)["']/gm);
+  const calls = text.matchAll(/^[^"'`\n]*\bimport\(\s*["'](\.[^"']+)["']/gm);
+  return [...statements, ...calls].map((match) => match[1] ?? "");
+}
+
 function readSource(path: string): SourceFile {
   return { path, text: readFileSync(join(root, path), "utf8") };
 }

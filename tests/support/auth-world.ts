@@ -1,10 +1,10 @@
-import { Authenticator } from "../../server/auth/authenticator.ts";
 import { NodeKeys } from "../../server/auth/node-keys.ts";
 import { authMigrations, SqliteSessionStore } from "../../server/auth/session-store.sqlite.ts";
 import type { SessionRecord } from "../../server/auth/session-store.ts";
 import { Tokens } from "../../server/auth/tokens.ts";
 import { nodeMigrations, SqliteNodeStore } from "../../server/node/node-store.sqlite.ts";
 import type { NodeRecord } from "../../server/node/node-store.ts";
+import { Authenticator } from "../../server/sign-in/authenticator.ts";
 import { SqliteStore } from "../../server/store/sqlite.ts";
 import { newId } from "../../shared/ids.ts";
 import { describeNode } from "./played-node.ts";

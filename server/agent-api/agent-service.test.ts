@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { isSignOfLife, pollWaitMs } from "./node-service.ts";
+import { isSignOfLife, pollWaitMs } from "./agent-service.ts";
 
 const awake = { suspended: false };
 const asleep = { suspended: true };

@@ -1,8 +1,8 @@
 import type { FitReport } from "../../shared/fit.ts";
-import type { FitCheck } from "../dispatch/fit.ts";
-import { explainJob, type Holder } from "../dispatch/why.ts";
-import type { JobFlowStore } from "./flow-store.ts";
-import type { JobRecord } from "./job-record.ts";
+import type { JobFlowStore } from "../job/flow-store.ts";
+import type { JobRecord } from "../job/job-record.ts";
+import type { FitCheck } from "./fit.ts";
+import { explainJob, type Holder } from "./why.ts";
 
 /** The most that are named. */
 const MAX_HOLDERS = 20;

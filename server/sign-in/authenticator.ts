@@ -1,12 +1,13 @@
 import type { Endpoint } from "../../shared/endpoints/endpoint.ts";
 import { ComputeError } from "../../shared/errors.ts";
 import { RUN_HEADER } from "../../shared/node.ts";
+import { NodeKeys } from "../auth/node-keys.ts";
+import type { SessionStore } from "../auth/session-store.ts";
+import { sessionEnded, type Tokens } from "../auth/tokens.ts";
+import { onlyForWaiting } from "../http/check-ticket.ts";
 import type { Caller } from "../http/handler.ts";
 import { keyRefused, refuseUnlessSpeaker } from "../node/claim.ts";
 import { type NodeStore, speakerOf } from "../node/node-store.ts";
-import { NodeKeys } from "./node-keys.ts";
-import type { SessionStore } from "./session-store.ts";
-import { sessionEnded, type Tokens } from "./tokens.ts";
 
 /** Finds out who calls, from the headers of a request. */
 export class Authenticator {
@@ -55,19 +56,4 @@ export class Authenticator {
     const heard = { lastHeardAtMs: lastHeartbeatAtMs, condition };
     return { kind: "node", nodeId, businessId, sessionEnded, ...by, ...heard };
   }
-}
-
-/** Throws `forbidden` where a wait ticket is shown for another job than its own. */
-export function checkTicket(caller: Caller, input: unknown): void {
-  if (caller.kind !== "user" || caller.ticketOf === undefined) return;
-  const named = input as { jobId?: string; arrayId?: string; jobIds?: string[] };
-  const jobIds = named.jobIds ?? [named.jobId ?? named.arrayId];
-  if (!jobIds.every((one) => one === caller.ticketOf)) throw onlyForWaiting();
-}
-
-function onlyForWaiting(): ComputeError {
-  return new ComputeError(
-    "forbidden",
-    "A wait ticket is good for looking at its own job, and for nothing else.",
-  );
 }

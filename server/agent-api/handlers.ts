@@ -1,0 +1,61 @@
+import type { ExecutionService } from "../execution/execution-service.ts";
+import { assignmentView } from "../execution/execution-view.ts";
+import { nodeOf } from "../http/callers.ts";
+import type { Handlers } from "../http/handler.ts";
+import { type NodeViewParts, viewNodes } from "../node/handlers.ts";
+import type { NodeRecord, NodeStore } from "../node/node-store.ts";
+import { HEARTBEAT_MS, OFFLINE_AFTER_MS } from "../node/silence.ts";
+import { type LogLimits, logCapBytes } from "../retention/settings.ts";
+import type { AgentService } from "./agent-service.ts";
+
+export interface AgentHandlerParts extends NodeViewParts {
+  service: AgentService;
+  nodes: NodeStore;
+  executionService: ExecutionService;
+  pushLogs: Handlers["nodes.logs"];
+  logLimits: LogLimits;
+}
+
+type AgentHandlers = Pick<
+  Handlers,
+  "nodes.register" | "nodes.heartbeat" | "nodes.poll" | "nodes.result" | "nodes.logs"
+>;
+
+/** The endpoints that agents call. */
+export function agentHandlers(parts: AgentHandlerParts): AgentHandlers {
+  const { service, executionService } = parts;
+  return {
+    "nodes.register": async (input, context) => {
+      const times = { heartbeatSeconds: HEARTBEAT_MS / 1_000, offlineAfterSeconds: OFFLINE_AFTER_MS / 1_000 };
+      if (context.caller.kind === "user") {
+        const { node, nodeKey } = await service.registerByUser(context.caller, input, context.idempotencyKey);
+        return { ...times, nodeKey, ...(await registered(parts, node)) };
+      }
+      return { ...times, ...(await registered(parts, await service.registerByNode(nodeOf(context), input))) };
+    },
+    "nodes.heartbeat": (input, context) => service.heartbeat(nodeOf(context), input),
+    "nodes.poll": async (input, context) => {
+      const { orders, assigned } = await service.poll(nodeOf(context), input, context.signal);
+      const assignments = assigned.map((one) => {
+        const { businessId, manifest } = one.job;
+        return assignmentView(one, logCapBytes(parts.logLimits, businessId, manifest.maxLogMb));
+      });
+      return { ...orders, assignments };
+    },
+    "nodes.result": async (input, context) => ({
+      outcomes: await executionService.report(nodeOf(context), input.reports),
+    }),
+    "nodes.logs": parts.pushLogs,
+  };
+}
+
+/** The node that registered, and its neighbours. */
+async function registered(parts: AgentHandlerParts, record: NodeRecord) {
+  const { businessId, nodeId, run } = record;
+  const there = run ? await parts.nodes.onMachine(businessId, run.machine) : [];
+  const others = there.filter((one) => one.nodeId !== nodeId);
+  const [own, ...views] = await viewNodes(parts, [record, ...others]);
+  if (!own) throw new Error("A node has no view");
+  // A node's key reads nothing else of other nodes.
+  return { node: own, onSameMachine: views.map(({ nodeId, name, owner }) => ({ nodeId, name, owner })) };
+}

@@ -1,0 +1,37 @@
+import type { ExecutionService } from "../execution/execution-service.ts";
+import type { ExecutionStore } from "../execution/execution-store.ts";
+import type { NodeStore } from "../node/node-store.ts";
+import { OFFLINE_AFTER_MS } from "../node/silence.ts";
+import type { Attendance } from "../tasks/attendance.ts";
+import type { PeriodicTask } from "../tasks/periodic.ts";
+/** `compute-stale-nodes`: nodes that went silent become OFFLINE, and what they ran is lost. */
+export function staleNodesTask({
+  nodes,
+  executions,
+  executionService,
+  attendance,
+}: {
+  nodes: NodeStore;
+  executions: ExecutionStore;
+  executionService: ExecutionService;
+  attendance: Attendance;
+}): PeriodicTask {
+  return {
+    name: "compute-stale-nodes",
+    intervalMs: 30_000,
+    runsOn: "one",
+    async runOnce(nowMs) {
+      const silenceCountsFromMs = attendance.sinceMs() + OFFLINE_AFTER_MS;
+      if (nowMs < silenceCountsFromMs) return { nextDueAtMs: silenceCountsFromMs };
+      const { oldestHeartbeatAtMs } = await nodes.markStale(nowMs - OFFLINE_AFTER_MS);
+      // Asked of the store, not of what was just marked: a server may have died between the two.
+      const lost = (await executions.live({ onOfflineNodes: true })).map((one) => one.execution);
+      const seconds = OFFLINE_AFTER_MS / 1_000;
+      await executionService.giveUp(lost, "NodeLost", `The node has not been heard of for ${seconds} s.`);
+      return {
+        nextDueAtMs:
+          oldestHeartbeatAtMs === undefined ? undefined : oldestHeartbeatAtMs + OFFLINE_AFTER_MS + 1,
+      };
+    },
+  };
+}

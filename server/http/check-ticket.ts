@@ -1,0 +1,16 @@
+import { ComputeError } from "../../shared/errors.ts";
+import type { Caller } from "./handler.ts";
+/** Throws `forbidden` where a wait ticket is shown for another job than its own. */
+export function checkTicket(caller: Caller, input: unknown): void {
+  if (caller.kind !== "user" || caller.ticketOf === undefined) return;
+  const named = input as { jobId?: string; arrayId?: string; jobIds?: string[] };
+  const jobIds = named.jobIds ?? [named.jobId ?? named.arrayId];
+  if (!jobIds.every((one) => one === caller.ticketOf)) throw onlyForWaiting();
+}
+
+export function onlyForWaiting(): ComputeError {
+  return new ComputeError(
+    "forbidden",
+    "A wait ticket is good for looking at its own job, and for nothing else.",
+  );
+}

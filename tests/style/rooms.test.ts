@@ -1,0 +1,101 @@
+import { expect, test } from "bun:test";
+import { posix } from "node:path";
+import { importedPaths, type SourceFile, sourceFiles } from "./source.ts";
+
+/**
+ * The folders of each program, floor by floor from the ground up. A file imports from its own folder and from lower
+ * floors, never from a folder on its own floor or above.
+ */
+const floorsOf: Record<string, readonly (readonly string[])[]> = {
+  shared: [[""], ["config", "sockets"], ["template"], ["schedule"], ["endpoints"]],
+  sdk: [[""]],
+  agent: [
+    ["process"],
+    ["keeper", "limits", "state"],
+    ["executors", "logs"],
+    ["executors/docker", "executors/shell"],
+    ["detectors"],
+    ["profile"],
+    ["session", "supervisor"],
+    ["worker"],
+    ["control", "upkeep"],
+    [""],
+  ],
+  server: [
+    ["runtime", "store", "template/builtin"],
+    ["tasks"],
+    ["auth"],
+    ["bus"],
+    ["http"],
+    ["job", "log"],
+    ["node", "retention", "schedule", "template"],
+    ["execution", "sign-in"],
+    ["credit", "dispatch"],
+    ["agent-api", "integrity"],
+    ["compose"],
+    ["", "migrate"],
+  ],
+  cmd: [
+    ["exit"],
+    ["input", "output"],
+    ["command"],
+    ["api", "completion", "quickstart", "workspace"],
+    ["credentials"],
+    ["connection"],
+    ["agent", "auth", "credit", "execution", "job", "node", "server"],
+    ["template"],
+    ["schedule"],
+    [""],
+  ],
+};
+
+test("no import runs back up between the folders of a program", () => {
+  expect(sourceFiles().flatMap(upwardImports)).toEqual([]);
+});
+
+test("every folder has its floor, and every floor's folders exist", () => {
+  const folders = new Set(sourceFiles().map((file) => posix.dirname(file.path)));
+  const known = Object.entries(floorsOf).flatMap(([program, floors]) =>
+    floors.flat().map((folder) => posix.join(program, folder)),
+  );
+  const programs = Object.keys(floorsOf);
+  const existing = [...folders].filter((folder) => programs.includes(programOf(folder)));
+  expect(known.sort()).toEqual(existing.sort());
+});
+
+test("an import against the order is found, and one from a test or down the floors is not", () => {
+  const up = 'import { Dispatcher } from "../dispatch/dispatcher.ts";';
+  expect(upwardImports({ path: "server/job/job-service.ts", text: up })).toEqual([
+    "server/job/job-service.ts imports ../dispatch/dispatcher.ts: server/dispatch is above server/job",
+  ]);
+  const across = 'import type { LogStore } from "../log/log-store.ts";';
+  expect(upwardImports({ path: "server/job/job-service.ts", text: across })).toHaveLength(1);
+  expect(upwardImports({ path: "server/job/job-service.test.ts", text: up })).toEqual([]);
+  expect(upwardImports({ path: "server/agent-api/agent-service.ts", text: up })).toEqual([]);
+  expect(upwardImports({ path: "agent/process/pipes.ts", text: 'import "../agent.ts";' })).toHaveLength(1);
+});
+
+function upwardImports({ path, text }: SourceFile): string[] {
+  if (path.endsWith(".test.ts")) return [];
+  const folder = posix.dirname(path);
+  return importedPaths(text).flatMap((imported) => {
+    const target = posix.dirname(posix.join(folder, imported));
+    if (target === folder || programOf(target) !== programOf(folder)) return [];
+    const [from, to] = [floorOf(folder), floorOf(target)];
+    if (from === undefined || to === undefined || to < from) return [];
+    const where = to === from ? "on the same floor as" : "above";
+    return [`${path} imports ${imported}: ${target} is ${where} ${folder}`];
+  });
+}
+
+/** Counted from the ground. Undefined for a folder without one, which has a test of its own. */
+function floorOf(folder: string): number | undefined {
+  const program = programOf(folder);
+  const inside = posix.relative(program, folder);
+  const floor = floorsOf[program]?.findIndex((folders) => folders.includes(inside));
+  return floor === -1 ? undefined : floor;
+}
+
+function programOf(folder: string): string {
+  return folder.split("/")[0] ?? folder;
+}
