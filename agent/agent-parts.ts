@@ -9,7 +9,7 @@ import { AgentControl } from "./control/agent-control.ts";
 import { Ending, type EndSignals } from "./control/ending.ts";
 import { engineAnswers } from "./detectors/docker.ts";
 import { gpusForJob } from "./detectors/gpu.ts";
-import { checkAllowed } from "./executors/check-allowed.ts";
+import { checkAllowed } from "./executors/port/check-allowed.ts";
 import type { Environment } from "./process/environment.ts";
 import { allowedEnvironment } from "./process/environment.ts";
 import { allowOf } from "./profile/agent-file.ts";

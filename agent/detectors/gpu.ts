@@ -1,4 +1,4 @@
-import { StartFailedError, type TaskGpu } from "../executors/executor.ts";
+import { StartFailedError, type TaskGpu } from "../executors/port/executor.ts";
 
 /** One device for a job: a whole GPU, or a MIG instance of a GPU. */
 export interface MachineGpu {

@@ -1,6 +1,6 @@
 import { type JobType, jobType } from "../../shared/manifest.ts";
 import { DockerExecutor, type DockerExecutorOptions } from "./docker/docker-executor.ts";
-import type { Executor } from "./executor.ts";
+import type { Executor } from "./port/executor.ts";
 import { ShellExecutor } from "./shell/shell-executor.ts";
 
 /** What the process that runs the executors gives them. */

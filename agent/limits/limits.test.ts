@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { startJob } from "../../tests/support/agent/shell-jobs.ts";
 import { forAllTests } from "../../tests/support/for-all-tests.ts";
 import { makeScratch } from "../../tests/support/scratch.ts";
-import type { TaskExit } from "../executors/executor.ts";
+import type { TaskExit } from "../executors/port/executor.ts";
 import { ShellExecutor } from "../executors/shell/shell-executor.ts";
 import { processesOf } from "../process/marks.ts";
 import { CgroupKeeper } from "./cgroup-keeper.ts";

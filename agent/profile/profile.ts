@@ -1,6 +1,6 @@
 import { counted } from "../../shared/counted.ts";
 import type { NodeDescription } from "../../shared/node.ts";
-import type { TaskGpu } from "../executors/executor.ts";
+import type { TaskGpu } from "../executors/port/executor.ts";
 import type { JobAccount } from "../process/account.ts";
 import type { AgentFile } from "./agent-file.ts";
 

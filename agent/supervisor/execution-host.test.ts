@@ -8,7 +8,7 @@ import type { JobManifestInput } from "../../shared/manifest.ts";
 import { assignmentOf } from "../../tests/support/agent/assignment.ts";
 import { FakeExecutor } from "../../tests/support/agent/fake-executor.ts";
 import { waitFor } from "../../tests/support/wait.ts";
-import type { TaskGpu } from "../executors/executor.ts";
+import type { TaskGpu } from "../executors/port/executor.ts";
 import { spoolRoom } from "../logs/spool.ts";
 import { Outbox } from "../state/outbox.ts";
 import { ExecutionHost } from "./execution-host.ts";

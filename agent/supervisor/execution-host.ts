@@ -2,7 +2,7 @@ import type { Logger } from "../../shared/logger.ts";
 import type { JobType } from "../../shared/manifest.ts";
 import { textOf } from "../../shared/text-of.ts";
 import { gpuName } from "../detectors/gpu.ts";
-import type { Executor, TaskGpu } from "../executors/executor.ts";
+import type { Executor, TaskGpu } from "../executors/port/executor.ts";
 import { ExecutionLog, QuietLines } from "../logs/execution-log.ts";
 import { lineBytes } from "../logs/line-queue.ts";
 import { LogSpool, type SpoolRoom } from "../logs/spool.ts";

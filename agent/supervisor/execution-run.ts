@@ -3,7 +3,12 @@ import { join } from "node:path";
 import type { Logger } from "../../shared/logger.ts";
 import { textOf } from "../../shared/text-of.ts";
 import { MAX_TIMER_MS } from "../../shared/wait.ts";
-import { type Executor, type RunningTask, StartFailedError, type TaskExit } from "../executors/executor.ts";
+import {
+  type Executor,
+  type RunningTask,
+  StartFailedError,
+  type TaskExit,
+} from "../executors/port/executor.ts";
 import type { ExceededLimit } from "../limits/limits.ts";
 import type { ExecutionLog } from "../logs/execution-log.ts";
 import { makeAccountDirectory, removeAccountDirectory } from "./account-directory.ts";

@@ -2,7 +2,7 @@ import type { ExecutionEnd } from "../../shared/execution.ts";
 import type { LogLine } from "../../shared/log.ts";
 import type { JobType } from "../../shared/manifest.ts";
 import type { Assignment } from "../../shared/node.ts";
-import type { TaskGpu } from "../executors/executor.ts";
+import type { TaskGpu } from "../executors/port/executor.ts";
 import type { TaskLimits } from "../limits/limits.ts";
 import type { JobAccount } from "../process/account.ts";
 import type { Environment } from "../process/environment.ts";

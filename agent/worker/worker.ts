@@ -8,7 +8,7 @@ import type {
   ReportOutcome,
 } from "../../shared/node.ts";
 import { Bell } from "../../shared/wait.ts";
-import { StartFailedError } from "../executors/executor.ts";
+import { StartFailedError } from "../executors/port/executor.ts";
 import { LineQueue } from "../logs/line-queue.ts";
 import type { ServerClock } from "../session/server-clock.ts";
 import type { ExecutionNews } from "../supervisor/link.ts";

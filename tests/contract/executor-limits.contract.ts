@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import type { TaskGpu } from "../../agent/executors/executor.ts";
+import type { TaskGpu } from "../../agent/executors/port/executor.ts";
 import type { LimitEnforcement } from "../../agent/limits/limit-keeper.ts";
 import type { TaskLimits, TaskUsage } from "../../agent/limits/limits.ts";
 import { quickest } from "../support/wait.ts";

@@ -6,7 +6,7 @@ import type {
   TaskExit,
   TaskGpu,
   TaskOutput,
-} from "../../agent/executors/executor.ts";
+} from "../../agent/executors/port/executor.ts";
 import type { TaskLimits } from "../../agent/limits/limits.ts";
 import { allowedEnvironment } from "../../agent/process/environment.ts";
 import { newId } from "../../shared/ids.ts";

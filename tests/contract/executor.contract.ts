@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
 import { mkdir } from "node:fs/promises";
-import { StartFailedError, type TaskExit } from "../../agent/executors/executor.ts";
+import { StartFailedError, type TaskExit } from "../../agent/executors/port/executor.ts";
 import { newId } from "../../shared/ids.ts";
 import { jobType } from "../../shared/manifest.ts";
 import { waitFor, within } from "../support/wait.ts";

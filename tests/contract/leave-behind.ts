@@ -5,7 +5,7 @@
  */
 import { mkdir } from "node:fs/promises";
 import { pathToFileURL } from "node:url";
-import type { Executor } from "../../agent/executors/executor.ts";
+import type { Executor } from "../../agent/executors/port/executor.ts";
 import type { JobManifestInput } from "../../shared/manifest.ts";
 import { makeScratch } from "../support/scratch.ts";
 import { waitFor, within } from "../support/wait.ts";

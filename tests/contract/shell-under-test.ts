@@ -1,4 +1,4 @@
-import type { Executor } from "../../agent/executors/executor.ts";
+import type { Executor } from "../../agent/executors/port/executor.ts";
 import { ShellExecutor } from "../../agent/executors/shell/shell-executor.ts";
 import { SamplingKeeper } from "../../agent/limits/sampling-keeper.ts";
 import { makeScratch } from "../support/scratch.ts";

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, expect, test } from "bun:test";
 import { mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { StartFailedError } from "../../agent/executors/executor.ts";
+import { StartFailedError } from "../../agent/executors/port/executor.ts";
 import type { JobManifestInput } from "../../shared/manifest.ts";
 import { testImage } from "../support/docker.ts";
 import { DockerStage } from "./docker-stage.ts";

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, describe, expect, test } from "bun:test";
 import { mkdirSync, readFileSync, realpathSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { StartFailedError, type TaskExit } from "../../agent/executors/executor.ts";
+import { StartFailedError, type TaskExit } from "../../agent/executors/port/executor.ts";
 import type { JobManifestInput } from "../../shared/manifest.ts";
 import { testImage } from "../support/docker.ts";
 import { waitFor, within } from "../support/wait.ts";

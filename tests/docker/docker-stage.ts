@@ -5,7 +5,7 @@ import type { z } from "zod";
 import { DockerExecutor, type DockerExecutorOptions } from "../../agent/executors/docker/docker-executor.ts";
 import type { Engine } from "../../agent/executors/docker/engine.ts";
 import { type ContainerGrants, plainGrants } from "../../agent/executors/docker/settings.ts";
-import type { RunningTask, TaskExit, TaskGpu } from "../../agent/executors/executor.ts";
+import type { RunningTask, TaskExit, TaskGpu } from "../../agent/executors/port/executor.ts";
 import type { TaskLimits } from "../../agent/limits/limits.ts";
 import type { JobAccount } from "../../agent/process/account.ts";
 import { nodeAllow } from "../../shared/allow.ts";

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { LABEL } from "../../agent/executors/docker/container-config.ts";
 import { DockerExecutor } from "../../agent/executors/docker/docker-executor.ts";
 import { plainGrants } from "../../agent/executors/docker/settings.ts";
-import type { Executor } from "../../agent/executors/executor.ts";
+import type { Executor } from "../../agent/executors/port/executor.ts";
 import type { ExecutorUnderTest } from "../contract/executor-stage.ts";
 import { leaveBehind } from "../contract/leave-behind.ts";
 import { testEngine, testImage } from "../support/docker.ts";

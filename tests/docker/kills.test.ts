@@ -1,7 +1,7 @@
 import { afterAll, expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
 import { LABEL } from "../../agent/executors/docker/container-config.ts";
-import { StartFailedError } from "../../agent/executors/executor.ts";
+import { StartFailedError } from "../../agent/executors/port/executor.ts";
 import { newId } from "../../shared/ids.ts";
 import { type Script, Stage } from "../contract/executor-stage.ts";
 import { leaveBehind } from "../contract/leave-behind.ts";

@@ -3,7 +3,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { DockerExecutorOptions } from "../../agent/executors/docker/docker-executor.ts";
 import { plainGrants } from "../../agent/executors/docker/settings.ts";
-import { StartFailedError } from "../../agent/executors/executor.ts";
+import { StartFailedError } from "../../agent/executors/port/executor.ts";
 import { within } from "../support/wait.ts";
 import { DockerStage } from "./docker-stage.ts";
 import { TestRegistry } from "./registry.ts";

@@ -12,9 +12,9 @@ const floorsOf: Record<string, readonly (readonly string[])[]> = {
   agent: [
     ["process"],
     ["keeper", "limits", "state"],
-    ["executors", "logs"],
+    ["executors/port", "logs"],
     ["executors/docker", "executors/shell"],
-    ["detectors"],
+    ["detectors", "executors"],
     ["profile"],
     ["session", "supervisor"],
     ["worker"],

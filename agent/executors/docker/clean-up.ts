@@ -1,4 +1,4 @@
-import type { Task } from "../executor.ts";
+import type { Task } from "../port/executor.ts";
 import { LABEL, labelsOf, WORK_DIR } from "./container-config.ts";
 import { type ContainerSummary, ourContainers, removeContainer, signalContainer } from "./containers.ts";
 import type { Engine, EngineFacts } from "./engine.ts";

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { newId } from "../../../shared/ids.ts";
 import { type JobManifestInput, jobManifest } from "../../../shared/manifest.ts";
-import type { Task } from "../executor.ts";
+import type { Task } from "../port/executor.ts";
 import { type ContainerPlan, containerBody } from "./container-config.ts";
 
 const plan: ContainerPlan = {

@@ -8,7 +8,7 @@ import {
   StartFailedError,
   type Task,
   type TaskOutput,
-} from "../executor.ts";
+} from "../port/executor.ts";
 import { removeLeftovers } from "./clean-up.ts";
 import { findEngine, NoEngineError } from "./endpoint.ts";
 import { Engine, type EngineFacts } from "./engine.ts";

@@ -3,7 +3,7 @@ import { rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pause } from "../../../shared/wait.ts";
-import { StartFailedError } from "../executor.ts";
+import { StartFailedError } from "../port/executor.ts";
 import { Engine } from "./engine.ts";
 import { untilCommandRuns } from "./first-look.ts";
 

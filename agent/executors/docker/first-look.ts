@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { pause } from "../../../shared/wait.ts";
-import { StartFailedError } from "../executor.ts";
+import { StartFailedError } from "../port/executor.ts";
 import { type ContainerState, containerState, containerStopped } from "./containers.ts";
 import type { Engine } from "./engine.ts";
 import { FrameReader } from "./frames.ts";

@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync, statSync } from "node:fs";
 import { join, posix } from "node:path";
-import { checkAllowed } from "../check-allowed.ts";
-import { StartFailedError, type Task } from "../executor.ts";
+import { checkAllowed } from "../port/check-allowed.ts";
+import { StartFailedError, type Task } from "../port/executor.ts";
 import { cleanUpAfter } from "./clean-up.ts";
 import { containerBody, startDir, WORK_DIR } from "./container-config.ts";
 import { createContainer, removeContainer, startContainer } from "./containers.ts";

@@ -2,7 +2,7 @@ import { accessSync, constants, existsSync, realpathSync } from "node:fs";
 import { posix } from "node:path";
 import { accessTo, isWithin } from "../../../shared/allow.ts";
 import type { DockerMount } from "../../../shared/docker.ts";
-import { StartFailedError } from "../executor.ts";
+import { StartFailedError } from "../port/executor.ts";
 
 /** A mount as the engine takes it. */
 export interface EngineMount {

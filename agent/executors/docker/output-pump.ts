@@ -1,5 +1,5 @@
 import { pause } from "../../../shared/wait.ts";
-import type { TaskOutput } from "../executor.ts";
+import type { TaskOutput } from "../port/executor.ts";
 import { type Frame, FrameReader } from "./frames.ts";
 
 const LOOK_EVERY_MS = 100;

@@ -1,7 +1,7 @@
 import type { DockerOptions } from "../../../shared/docker.ts";
 import { type ImageName, parseImage } from "../../../shared/image-name.ts";
 import { textOf } from "../../../shared/text-of.ts";
-import { StartFailedError } from "../executor.ts";
+import { StartFailedError } from "../port/executor.ts";
 import type { Engine } from "./engine.ts";
 import { EngineError, hasStatus } from "./engine-error.ts";
 import { type PullEvent, PullProgress } from "./pull-progress.ts";

@@ -5,7 +5,7 @@ import { own } from "../../../shared/own.ts";
 import { Strays } from "../../keeper/strays.ts";
 import { ChildOutput } from "../../process/child-output.ts";
 import { toolEnvironment } from "../../process/environment.ts";
-import { StartFailedError } from "../executor.ts";
+import { StartFailedError } from "../port/executor.ts";
 import { dockerConfigDir } from "./endpoint.ts";
 import type { RegistryLogin, RegistryLogins } from "./settings.ts";
 

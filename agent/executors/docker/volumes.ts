@@ -1,5 +1,5 @@
 import { matchesAny } from "../../../shared/allow.ts";
-import { StartFailedError } from "../executor.ts";
+import { StartFailedError } from "../port/executor.ts";
 import { LABEL } from "./container-config.ts";
 import type { Engine } from "./engine.ts";
 import { hasStatus } from "./engine-error.ts";

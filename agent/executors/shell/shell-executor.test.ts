@@ -10,7 +10,7 @@ import type { TaskUsage } from "../../limits/limits.ts";
 import { allowedEnvironment } from "../../process/environment.ts";
 import { processesOf } from "../../process/marks.ts";
 import { processStat } from "../../process/process-table.ts";
-import { type RunningTask, StartFailedError, type TaskExit } from "../executor.ts";
+import { type RunningTask, StartFailedError, type TaskExit } from "../port/executor.ts";
 import { ShellExecutor } from "./shell-executor.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "shell-"));

@@ -10,8 +10,14 @@ import {
 } from "../../limits/limit-keeper.ts";
 import { processesOf } from "../../process/marks.ts";
 import { endStragglers } from "../../process/process-tree.ts";
-import { jobEnvironment } from "../environment.ts";
-import { type Executor, type Probe, type RunningTask, StartFailedError, type Task } from "../executor.ts";
+import { jobEnvironment } from "../port/environment.ts";
+import {
+  type Executor,
+  type Probe,
+  type RunningTask,
+  StartFailedError,
+  type Task,
+} from "../port/executor.ts";
 import { ShellTask } from "./shell-task.ts";
 import { spawnChild } from "./spawn.ts";
 

@@ -8,8 +8,8 @@ import { processesOf } from "../../process/marks.ts";
 import { whoIsLeft } from "../../process/patience.ts";
 import { processStat } from "../../process/process-table.ts";
 import { endGroup, endStragglers, send, signalGroup } from "../../process/process-tree.ts";
-import type { RunningTask, TaskExit, TaskOutput } from "../executor.ts";
-import { Grace } from "../grace.ts";
+import type { RunningTask, TaskExit, TaskOutput } from "../port/executor.ts";
+import { Grace } from "../port/grace.ts";
 
 /** One stream of a child; `close` frees what the stream itself does not. */
 export interface ChildStream {

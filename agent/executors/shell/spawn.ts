@@ -19,7 +19,7 @@ import type { Environment } from "../../process/environment.ts";
 import { keeperName } from "../../process/keeper-name.ts";
 import { markOf, withMark } from "../../process/marks.ts";
 import { closePipe, createPipe, type Pipe, readPipe } from "../../process/pipes.ts";
-import { StartFailedError } from "../executor.ts";
+import { StartFailedError } from "../port/executor.ts";
 import type { Child } from "./shell-task.ts";
 
 export interface SpawnOptions {

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { StartFailedError, type Task, type TaskOutput } from "../../../agent/executors/executor.ts";
+import { StartFailedError, type Task, type TaskOutput } from "../../../agent/executors/port/executor.ts";
 import { newId } from "../../../shared/ids.ts";
 import { assignmentOf } from "./assignment.ts";
 import { FakeExecutor } from "./fake-executor.ts";

@@ -4,7 +4,7 @@ import {
   type RunningTask,
   StartFailedError,
   type Task,
-} from "../../../agent/executors/executor.ts";
+} from "../../../agent/executors/port/executor.ts";
 import type { LimitEnforcement } from "../../../agent/limits/limit-keeper.ts";
 import type { JobType } from "../../../shared/manifest.ts";
 import { type FakePlan, FakeTask } from "./fake-task.ts";

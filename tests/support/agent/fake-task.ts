@@ -4,7 +4,7 @@ import {
   StartFailedError,
   type Task,
   type TaskExit,
-} from "../../../agent/executors/executor.ts";
+} from "../../../agent/executors/port/executor.ts";
 import type { ExceededLimit, TaskUsage } from "../../../agent/limits/limits.ts";
 
 type Stream = "stdout" | "stderr";

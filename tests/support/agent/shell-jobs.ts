@@ -1,4 +1,4 @@
-import type { Executor, RunningTask } from "../../../agent/executors/executor.ts";
+import type { Executor, RunningTask } from "../../../agent/executors/port/executor.ts";
 import type { TaskLimits } from "../../../agent/limits/limits.ts";
 import { allowedEnvironment } from "../../../agent/process/environment.ts";
 import { newId } from "../../../shared/ids.ts";

@@ -1,9 +1,9 @@
-import type { JobType } from "../../shared/manifest.ts";
-import type { Assignment } from "../../shared/node.ts";
-import type { LimitEnforcement } from "../limits/limit-keeper.ts";
-import type { ExceededLimit, TaskLimits, TaskUsage } from "../limits/limits.ts";
-import type { JobAccount } from "../process/account.ts";
-import type { Environment } from "../process/environment.ts";
+import type { JobType } from "../../../shared/manifest.ts";
+import type { Assignment } from "../../../shared/node.ts";
+import type { LimitEnforcement } from "../../limits/limit-keeper.ts";
+import type { ExceededLimit, TaskLimits, TaskUsage } from "../../limits/limits.ts";
+import type { JobAccount } from "../../process/account.ts";
+import type { Environment } from "../../process/environment.ts";
 
 /** One device that a job was given. */
 export interface TaskGpu {

@@ -1,4 +1,4 @@
-import { MAX_TIMER_MS } from "../../shared/wait.ts";
+import { MAX_TIMER_MS } from "../../../shared/wait.ts";
 
 /** How a job is stopped: asked once, given its grace, and killed. A later stop may shorten the grace, never lengthen it. */
 export class Grace {

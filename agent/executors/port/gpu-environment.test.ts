@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { jobManifest } from "../../shared/manifest.ts";
+import { jobManifest } from "../../../shared/manifest.ts";
 import { jobEnvironment } from "./environment.ts";
 import type { Task, TaskGpu } from "./executor.ts";
 import { gpuEnvironment } from "./gpu-environment.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
-import { nodeAllow } from "../../shared/allow.ts";
-import { assignmentOf } from "../../tests/support/agent/assignment.ts";
+import { nodeAllow } from "../../../shared/allow.ts";
+import { assignmentOf } from "../../../tests/support/agent/assignment.ts";
 import { checkAllowed } from "./check-allowed.ts";
 import { StartFailedError } from "./executor.ts";
 

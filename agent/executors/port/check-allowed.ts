@@ -1,5 +1,5 @@
-import { askedOfContainer, type NodeAllow, refusals } from "../../shared/allow.ts";
-import type { Assignment } from "../../shared/node.ts";
+import { askedOfContainer, type NodeAllow, refusals } from "../../../shared/allow.ts";
+import type { Assignment } from "../../../shared/node.ts";
 import { StartFailedError } from "./executor.ts";
 
 /**

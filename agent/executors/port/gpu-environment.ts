@@ -1,4 +1,4 @@
-import type { Environment } from "../process/environment.ts";
+import type { Environment } from "../../process/environment.ts";
 import type { TaskGpu } from "./executor.ts";
 
 /**

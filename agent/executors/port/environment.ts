@@ -1,4 +1,4 @@
-import { type Environment, EXECUTION_VARIABLE } from "../process/environment.ts";
+import { type Environment, EXECUTION_VARIABLE } from "../../process/environment.ts";
 import type { Task } from "./executor.ts";
 import { gpuEnvironment } from "./gpu-environment.ts";
 
