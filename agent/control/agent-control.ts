@@ -24,12 +24,9 @@ const SERVER_LIMIT_MS = 8_000;
 
 /** Answers what the owner of the machine asks of a running agent. */
 export class AgentControl {
-  private readonly parts: AgentControlParts;
   private readonly startedAt = new Date().toISOString();
 
-  constructor(parts: AgentControlParts) {
-    this.parts = parts;
-  }
+  constructor(private readonly parts: AgentControlParts) {}
 
   async answer(request: ControlRequest): Promise<ControlAnswer> {
     if (request.type === "drain" || request.type === "resume") {

@@ -13,7 +13,7 @@ export interface EndSignals {
   leave: AbortSignal;
 }
 
-export interface EndingOptions extends EndSignals {
+export interface EndingParts extends EndSignals {
   /** Stops when nothing has run for so long. */
   idleExitSeconds?: number;
   worker: Worker;
@@ -33,7 +33,6 @@ const IDLE_EXIT_CHECK_MS = 1_000;
  * and what was agreed when it was started. Whatever it is, no new job is taken, and what runs is seen through.
  */
 export class Ending {
-  private readonly options: EndingOptions;
   /** What the owner said by a command, as the signals say it. */
   private readonly told = {
     drain: new AbortController(),
@@ -51,11 +50,10 @@ export class Ending {
   /** Why no new job is taken though nobody said so. */
   private because: string | undefined;
 
-  constructor(options: EndingOptions) {
-    this.options = options;
-    this.stop = AbortSignal.any([options.stop, this.told.drain.signal, this.told.cancel.signal]);
-    this.cancelAll = AbortSignal.any([options.cancelAll, this.told.cancel.signal]);
-    this.leave = AbortSignal.any([options.leave, this.told.leave.signal]);
+  constructor(private readonly parts: EndingParts) {
+    this.stop = AbortSignal.any([parts.stop, this.told.drain.signal, this.told.cancel.signal]);
+    this.cancelAll = AbortSignal.any([parts.cancelAll, this.told.cancel.signal]);
+    this.leave = AbortSignal.any([parts.leave, this.told.leave.signal]);
     this.beforeWork = AbortSignal.any([this.stop, this.leave]);
   }
 
@@ -71,17 +69,17 @@ export class Ending {
     if (this.stop.aborted) return stopInWords.drain;
     if (this.failure) return this.failure.message;
     if (this.because) return this.because;
-    return this.options.worker.isDraining ? "It has taken as many jobs as it was to take." : undefined;
+    return this.parts.worker.isDraining ? "It has taken as many jobs as it was to take." : undefined;
   }
 
   tell(how: StopHow): void {
-    this.options.log.info(`Told by its owner to stop: ${stopInWords[how]}`);
+    this.parts.log.info(`Told by its owner to stop: ${stopInWords[how]}`);
     this.told[how].abort();
   }
 
   /** The agent cannot go on. The first failure is the one that is told. */
   fail(failure: Error): void {
-    const { worker, log } = this.options;
+    const { worker, log } = this.parts;
     if (this.failure === undefined) {
       this.failure = failure;
       log.error(failure.message);
@@ -101,7 +99,7 @@ export class Ending {
 
   /** Passes on to the worker what it is told, until `over`. */
   listen(over: AbortSignal): void {
-    const { worker } = this.options;
+    const { worker } = this.parts;
     const drain = () => {
       this.sayWhatStillRuns();
       worker.drain();
@@ -117,7 +115,7 @@ export class Ending {
 
   /** Resolves when there is nothing left to do: draining, nothing runs, and all is handed over or cannot be. */
   async untilSettled(over: AbortSignal): Promise<void> {
-    const { worker, idleExitSeconds } = this.options;
+    const { worker, idleExitSeconds } = this.parts;
     const checkMs = idleExitSeconds === undefined ? SETTLE_CHECK_MS : IDLE_EXIT_CHECK_MS;
     while (!worker.isDraining || (worker.running > 0 && !this.leave.aborted)) {
       await worker.settled.wait(over, checkMs);
@@ -134,12 +132,12 @@ export class Ending {
   }
 
   private sayWhatStillRuns(): void {
-    const { worker, log } = this.options;
+    const { worker, log } = this.parts;
     if (worker.running > 0) log.info(`Taking no new jobs; ${counted(worker.running, "job")} still running.`);
   }
 
   private endIfIdle(): void {
-    const { worker, idleExitSeconds = Number.POSITIVE_INFINITY, log } = this.options;
+    const { worker, idleExitSeconds = Number.POSITIVE_INFINITY, log } = this.parts;
     if (worker.isDraining || worker.idleMs < idleExitSeconds * 1_000) return;
     this.because = `No job came for ${idleExitSeconds} s.`;
     log.info(this.because);

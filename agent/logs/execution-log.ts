@@ -13,8 +13,6 @@ export interface LogRoom {
 
 /** Turns the output of one execution into numbered lines and puts them in its spool. */
 export class ExecutionLog {
-  readonly spool: LogSpool;
-  private readonly room: LogRoom;
   private readonly splitters: Record<"stdout" | "stderr", LineSplitter>;
   private pending: LogLine[] = [];
   private nextSeq: number;
@@ -24,12 +22,10 @@ export class ExecutionLog {
 
   /** @param maxBytes of the job's output; what it writes beyond is dropped, and the log says so. */
   constructor(
-    spool: LogSpool,
-    room: LogRoom,
+    readonly spool: LogSpool,
+    private readonly room: LogRoom,
     private readonly maxBytes?: number,
   ) {
-    this.spool = spool;
-    this.room = room;
     this.cap = new LogCap(maxBytes);
     this.nextSeq = spool.lastSeq + 1;
     this.splitters = { stdout: this.splitterOf("stdout"), stderr: this.splitterOf("stderr") };

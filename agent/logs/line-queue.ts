@@ -5,7 +5,6 @@ import { type LogLine, lineLength } from "../../shared/log.ts";
  * long: the supervisor keeps back what the server does not take.
  */
 export class LineQueue {
-  readonly executionId: string;
   /** The highest seq the server has stored. */
   storedSeq: number;
   private lines: LogLine[] = [];
@@ -13,8 +12,10 @@ export class LineQueue {
   private finalSeq: number | undefined;
   private dropped = false;
 
-  constructor(executionId: string, storedSeq = 0) {
-    this.executionId = executionId;
+  constructor(
+    readonly executionId: string,
+    storedSeq = 0,
+  ) {
     this.storedSeq = storedSeq;
   }
 

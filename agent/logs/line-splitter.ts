@@ -15,16 +15,14 @@ const MAX_CONTINUATIONS = 3;
  */
 export class LineSplitter {
   private readonly decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-  private readonly take: TakePiece;
-  private readonly maxBytes: number;
   /** The unfinished line: a text, and behind it what is no text, or not yet. */
   private rest = "";
   private raw: Uint8Array = new Uint8Array(0);
 
-  constructor(take: TakePiece, maxBytes: number = limits.maxLogLineLength) {
-    this.take = take;
-    this.maxBytes = maxBytes;
-  }
+  constructor(
+    private readonly take: TakePiece,
+    private readonly maxBytes: number = limits.maxLogLineLength,
+  ) {}
 
   /** Output without its newline waits here. */
   get hasRest(): boolean {

@@ -31,17 +31,15 @@ const READ_BYTES = 512 * 1024;
  * A file that ends in half a line (the machine went down) loses that line only.
  */
 export class Segments {
-  private readonly dir: string;
-  private readonly name: string;
   private readonly segments: Segment[] = [];
   private nextNumber = 0;
   private writeFd: number | undefined;
 
   /** @param name of the execution, which is new here. */
-  constructor(dir: string, name: string) {
-    this.dir = dir;
-    this.name = name;
-  }
+  constructor(
+    private readonly dir: string,
+    private readonly name: string,
+  ) {}
 
   /** Takes over the files an earlier run left under this name. */
   static reopen(dir: string, name: string): Segments {

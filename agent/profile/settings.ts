@@ -7,7 +7,7 @@ import { watchFile } from "./watch-file.ts";
 const NOTHING_TOLD_MS = 3_600_000;
 const extent: readonly ReadWhat[] = ["settings", "missing", "machine"];
 
-export interface SettingsOptions {
+export interface SettingsParts {
   profile: NodeProfile;
   /** Absent: the profile stays as it is. */
   source?: ProfileSource;
@@ -22,7 +22,6 @@ export class Settings {
   readAt = new Date().toISOString();
   /** What is wrong with the file as it is now; what was read before it stays in force. */
   error: string | undefined;
-  private readonly options: SettingsOptions;
   private readonly bell = new Bell();
   /** What holds jobs to their limits, once that is known. */
   private enforcedBy: string | undefined;
@@ -32,10 +31,9 @@ export class Settings {
   /** What the server knows. */
   private applied: NodeProfile;
 
-  constructor(options: SettingsOptions) {
-    this.options = options;
-    this.profile = options.profile;
-    this.applied = options.profile;
+  constructor(private readonly parts: SettingsParts) {
+    this.profile = parts.profile;
+    this.applied = parts.profile;
   }
 
   /** The process that holds the jobs knows what holds them to their limits. */
@@ -47,7 +45,7 @@ export class Settings {
 
   /** Until the signal fires. Never throws. */
   async run(signal: AbortSignal): Promise<void> {
-    const { source } = this.options;
+    const { source } = this.parts;
     if (!source) return;
     watchFile(source.path, () => this.readSoon("settings"), signal);
     source.onAsked(() => this.readSoon("machine"));
@@ -67,7 +65,7 @@ export class Settings {
   }
 
   private async readNow(source: ProfileSource, what: ReadWhat, signal: AbortSignal) {
-    const { log } = this.options;
+    const { log } = this.parts;
     this.superseded = new AbortController();
     const read = await this.tryToRead(source, what);
     if (!read) return;
@@ -90,7 +88,7 @@ export class Settings {
       this.error = textOf(error);
       // Whoever saves the file once more without having mended it has heard what is wrong; who asks is told again.
       if (this.error !== before || what === "machine") {
-        this.options.log.warn(`${this.error} — the settings from before stay in force until this is right.`);
+        this.parts.log.warn(`${this.error} — the settings from before stay in force until this is right.`);
       }
       return undefined;
     }
@@ -107,12 +105,12 @@ export class Settings {
     const { profile } = this;
     if (Bun.deepEquals(profile, this.applied)) return;
     try {
-      await this.options.apply(profile, signal);
+      await this.parts.apply(profile, signal);
       this.applied = profile;
     } catch (error) {
       if (signal.aborted) return; // Something newer is announced next, or the agent ends.
       this.error = `The server does not take the new settings: ${textOf(error)}`;
-      this.options.log.warn(this.error);
+      this.parts.log.warn(this.error);
     }
   }
 }

@@ -4,9 +4,9 @@ import { Connection } from "./connection.ts";
 
 const log = { info() {}, warn() {}, error() {} };
 
-test("what waits for its next attempt makes it at once when it is told to", async () => {
+test("a call that waits for its next try makes it immediately after hurry()", async () => {
   const connection = new Connection(log);
-  // A first pause of a patient connection would be short; so many failures make it a long one.
+  // The first pauses of a patient connection are short. After this many failures they are long.
   connection.isPatient = true;
   let attempts = 0;
   const answered = connection.attempt(AbortSignal.timeout(5_000), async () => {

@@ -7,19 +7,17 @@ import { textOf } from "../../shared/text-of.ts";
 const ASK_MS = 10_000;
 
 /**
- * A node's key may not widen what the node offers; its owner may. Whenever something that is announced waits for a
- * grant, the sign-in of this machine is asked for it, and where that does not do, the owner hears how it is done.
+ * A node's key may not widen what the node offers, but its owner may. When something that the node announced waits for
+ * a grant, this asks for it with this machine's sign-in. If that fails, the owner is told how to grant it.
  */
 export class Grants {
-  /** What waits, and what to do about it; undefined: nothing does. */
+  /** What waits for a grant, and what to do; undefined: nothing waits. */
   inWords: string | undefined;
-  private readonly userClient: ComputeClient;
-  private readonly log: Logger;
 
-  constructor(userClient: ComputeClient, log: Logger) {
-    this.userClient = userClient;
-    this.log = log;
-  }
+  constructor(
+    private readonly userClient: ComputeClient,
+    private readonly log: Logger,
+  ) {}
 
   /** Never throws. */
   async ask({ nodeId, waitsForGrant }: Node, signal: AbortSignal): Promise<void> {
@@ -46,7 +44,7 @@ function waitingInWords(waiting: Ungranted, nodeId: string): string {
     ...Object.entries(labels).map(([key, value]) => `--label ${quoted(`${key}=${value}`)}`),
     ...(slots === undefined ? [] : [`--slots ${slots}`]),
   ];
-  return `Waits for a grant, and does not count until then: ${ungrantedInWords(waiting)}. Grant it with tanvrit-compute node grant ${nodeId} ${options.join(" ")}.`;
+  return `Waiting for a grant, and not in force until then: ${ungrantedInWords(waiting)}. Grant it with tanvrit-compute node grant ${nodeId} ${options.join(" ")}.`;
 }
 
 function quoted(text: string): string {

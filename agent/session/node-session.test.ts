@@ -8,7 +8,7 @@ import { NodeSession } from "./node-session.ts";
 
 const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
 
-test("a first registration whose answer is lost is sent again under the same key, so that it makes one node", async () => {
+test("a first registration whose answer is lost is sent again with the same key, so that it makes one node", async () => {
   await using scratch = await makeScratch();
   const keys: (string | null)[] = [];
   using server = Bun.serve({

@@ -13,14 +13,14 @@ import { type NodeFile, readNodeFile, writeNodeFile } from "../state/node-file.t
 import type { Connection } from "./connection.ts";
 import { Grants } from "./grants.ts";
 
-export interface NodeSessionOptions {
-  /** For the signed-in user: makes nodes, and takes over a node whose key is no longer good. */
+export interface NodeSessionParts {
+  /** Speaks for the signed-in user: makes nodes, and registers a node again when its key is no longer valid. */
   userClient: ComputeClient;
   createNodeClient(nodeKey: string, runId: string): ComputeClient;
   nodeFilePath: string;
-  /** That the URL leads to the server of this node; what it learns of the server is kept. */
+  /** Proves that the URL leads to this node's server. The server key that it learns is kept. */
   proof?: ServerProof;
-  /** Written beside the node's key: which directory that is. */
+  /** The directory's identity, stored along with the node's key. */
   directory: { directory: string; path: string };
   /** This run of the agent. */
   run: AgentRun;
@@ -33,11 +33,11 @@ export interface NodeSessionOptions {
 type Announced = Pick<NodeProfile, "description" | "isNameOfHost">;
 
 export interface HeldExecutions {
-  /** What the agent holds, for the server to know what survived. */
+  /** The executions that the agent still holds, which tells the server what survived. */
   held(): string[];
-  /** Nothing may begin between the list and its answer: it would run and not be in the list. */
+  /** Nothing may begin between sending the list and its answer: it would run without being in the list. */
   holdStarts(): () => void;
-  /** They are another agent's: what runs of them here ends at once, and nothing of them is reported. */
+  /** The executions belong to another agent: they end here immediately, and nothing of them is reported. */
   disownAll(): void;
 }
 
@@ -46,7 +46,7 @@ export class SessionEndedError extends AgentError {
   override name = "SessionEndedError";
 }
 
-/** Another run of an agent has the node: whatever this one holds is not its own any more. */
+/** Another agent has taken this node, so the executions here no longer belong to this agent. */
 export class NodeTakenError extends AgentError {
   override name = "NodeTakenError";
 }
@@ -59,18 +59,20 @@ const lostAccess: readonly ErrorCode[] = [
   "not_found",
 ];
 const LEAVE_MS = 1_000;
-/** A key that is refused right after it was made would otherwise be renewed as fast as the network goes. */
+/** Without this pause a key that is refused right after it was made would be renewed as fast as the network allows. */
 const RENEW_PAUSE_MS = 5_000;
-/** How often a node that another agent has is asked for. */
+/** The pause before the next try to register as a node that another agent has. */
 const ASK_AGAIN_MS = 1_000;
-/** Seconds are told as whole ones; whoever has the node has been heard of again when more are left than that. */
+/**
+ * The server tells in whole seconds when the other agent will count as silent. When that moment moves by more than
+ * this, the other agent has been heard from again.
+ */
 const HEARD_AGAIN_MS = 3_000;
 
-/** Who this agent is for the server: registers, and registers again when its key is refused. */
+/** This agent's identity at the server. Registers the node, and registers again when its key is refused. */
 export class NodeSession {
   heartbeatSeconds = 10;
   offlineAfterSeconds = 30;
-  private readonly options: NodeSessionOptions;
   private node: NodeFile | undefined;
   private client: ComputeClient | undefined;
   private renewal: { done: Promise<void>; signal: AbortSignal } | undefined;
@@ -78,45 +80,44 @@ export class NodeSession {
   private ended: SessionEndedError | undefined;
   private taken: NodeTakenError | undefined;
   private isRegistered = false;
-  /** This node as the server had it when it was last registered. */
+  /** The node in the server's answer to the last registration. */
   private answer: Node | undefined;
   private neighbours: string | undefined;
-  /** That its node is another agent's; undefined: it is not. */
+  /** Says that another agent has this node; undefined: no agent has. */
   private claim: string | undefined;
   private readonly grants: Grants;
   private profile: Announced;
-  /** Where the answer to a registration is lost, the next one is told that it means the same node. */
+  /** If the answer to a registration is lost, the next try with the same key registers the same node. */
   private readonly registrationKey = crypto.randomUUID();
 
-  constructor(options: NodeSessionOptions) {
-    this.options = options;
-    this.profile = options.profile;
-    this.grants = new Grants(options.userClient, options.log);
-    this.node = readNodeFile(options.nodeFilePath);
-    if (this.node) this.client = options.createNodeClient(this.node.nodeKey, options.run.runId);
+  constructor(private readonly parts: NodeSessionParts) {
+    this.profile = parts.profile;
+    this.grants = new Grants(parts.userClient, parts.log);
+    this.node = readNodeFile(parts.nodeFilePath);
+    if (this.node) this.client = parts.createNodeClient(this.node.nodeKey, parts.run.runId);
   }
 
-  /** The last call of any loop was not answered, and none since. */
+  /** The last call of any loop got no answer. */
   get isServerAway(): boolean {
-    return this.options.connection.awaySince !== undefined;
+    return this.parts.connection.awaySince !== undefined;
   }
 
-  /** Which node this is; empty before the first registration. */
+  /** The node's id; empty before the first registration. */
   get nodeId(): string {
     return this.node?.nodeId ?? "";
   }
 
-  /** How the server calls this node; undefined before the first registration. */
+  /** The node's name at the server; undefined before the first registration. */
   get name(): string | undefined {
     return this.answer?.name;
   }
 
-  /** What the owner should know of how this node is registered. */
+  /** What the owner should know about this node's registration. */
   get notices(): string[] {
     return [this.claim, this.grants.inWords, this.neighbours].filter((one) => one !== undefined);
   }
 
-  /** Makes this node known, or what is new about it. Throws SessionEndedError where the user must sign in first. */
+  /** Registers this node, or announces its changed profile. Throws SessionEndedError if the user must sign in first. */
   async announce(profile: Announced, signal: AbortSignal): Promise<void> {
     this.profile = profile;
     if (this.taken) throw this.taken;
@@ -144,14 +145,14 @@ export class NodeSession {
   }
 
   /**
-   * Another agent is the node, or was it a moment ago. When it stays silent the node is this one's; when it is heard of
-   * again, this agent has its name and key from a copy, and makes a node of its own.
+   * Another agent is this node, or was a moment ago. If it stays silent, this agent gets the node. If it is heard from
+   * again, this agent runs in a copy of its directory, and registers a node of its own.
    */
   private async becomeOwnNode(refusal: ComputeError, signal: AbortSignal): Promise<void> {
-    const { log, executions } = this.options;
+    const { log, executions } = this.parts;
     const silentAtMs = silentFrom(refusal);
     const seconds = refusal.retryAfterSeconds ?? 0;
-    this.claim = `${refusal.message} If it is not heard of again for ${seconds} s, the node is this agent's.`;
+    this.claim = `${refusal.message} If that agent stays silent for ${seconds} s, this agent takes the node.`;
     log.warn(this.claim);
     for (let latest = refusal; silentFrom(latest) - silentAtMs < HEARD_AGAIN_MS; ) {
       await pause(ASK_AGAIN_MS, signal);
@@ -164,7 +165,7 @@ export class NodeSession {
       }
     }
     const copied = this.node?.nodeId;
-    this.claim = `The agent of node ${copied} is there: this one is a copy of it, and becomes a node of its own.`;
+    this.claim = `The agent of node ${copied} is alive: this agent is a copy of it, and becomes a node of its own.`;
     log.warn(this.claim);
     executions.disownAll();
     this.node = undefined;
@@ -174,13 +175,13 @@ export class NodeSession {
     } catch (error) {
       if (!(error instanceof SessionEndedError)) throw error;
       throw new SessionEndedError(
-        `This agent is a copy of node ${copied}, which another agent is, and cannot make a node of its own: ${error.message}`,
+        `This agent is a copy of node ${copied}, which another agent has, and cannot make a node of its own: ${error.message}`,
         { cause: error.cause },
       );
     }
   }
 
-  /** One call as this node, repeated until it is answered; `input` is asked anew for every attempt. */
+  /** Makes one call as this node, and repeats it until it is answered. `input` is called again for every attempt. */
   async call<Id extends CallId>(
     id: Id,
     input: () => EndpointInput<Id>,
@@ -191,7 +192,7 @@ export class NodeSession {
       if (this.taken) throw this.taken;
       if (!client) throw new AgentError("The agent must register before it can speak for its node.");
       try {
-        return await this.options.connection.attempt(signal, () => client.call(id, input(), { signal }));
+        return await this.parts.connection.attempt(signal, () => client.call(id, input(), { signal }));
       } catch (error) {
         if (isCode(error, "node_taken")) throw this.takenBy(error);
         if (!isLostAccess(error)) throw error;
@@ -201,17 +202,17 @@ export class NodeSession {
     }
   }
 
-  /** One try to say that the agent ends and that nothing of it runs on. Never throws. */
+  /** Tries once to tell the server that the agent ends and leaves nothing running. Never throws. */
   async leave(): Promise<void> {
     if (!this.client || this.isServerAway || this.taken) return;
     try {
       await this.client.call("nodes.heartbeat", { executions: [], leaving: true }, { timeoutMs: LEAVE_MS });
     } catch {
-      // Nobody waits for it: its silence says the same, half a minute later.
+      // It does not matter: the node's silence tells the server the same half a minute later.
     }
   }
 
-  /** However many calls find the key refused, it is renewed once. */
+  /** Renews a refused key once, no matter how many calls find it refused. */
   private async renew(refused: ComputeClient, signal: AbortSignal): Promise<void> {
     while (this.client === refused) {
       this.renewal ??= { signal, done: this.renewNow(signal).finally(() => (this.renewal = undefined)) };
@@ -219,7 +220,7 @@ export class NodeSession {
       try {
         await done;
       } catch (error) {
-        // Whoever began it was called away; it is still needed here.
+        // The call that began the renewal was aborted, but this call still needs it.
         if (signal.aborted || !others.aborted) throw error;
       }
     }
@@ -229,7 +230,7 @@ export class NodeSession {
     const sinceMs = performance.now() - this.renewedAtMs;
     if (sinceMs < RENEW_PAUSE_MS) await pause(RENEW_PAUSE_MS - sinceMs, signal);
     this.renewedAtMs = performance.now();
-    this.options.log.info("The server no longer takes this node's key; registering again.");
+    this.parts.log.info("The server no longer takes this node's key; registering again.");
     try {
       await this.registerByUser(signal);
     } catch (error) {
@@ -239,21 +240,21 @@ export class NodeSession {
 
   private takenBy(error: ComputeError): NodeTakenError {
     this.taken ??= new NodeTakenError(
-      `${error.message} It stops at once. Started again, it goes on as this node where the other agent has left, else as a node of its own.`,
+      `${error.message} This agent stops now. Started again, it continues as this node if the other agent has left, and as a node of its own if not.`,
       { cause: error },
     );
     return this.taken;
   }
 
   private async registerByUser(signal: AbortSignal): Promise<void> {
-    const { userClient } = this.options;
+    const { userClient } = this.parts;
     try {
       if (this.node) {
         try {
           return await this.registerBy(userClient, { nodeId: this.node.nodeId }, signal);
         } catch (error) {
           if (!(error instanceof ComputeError && error.code === "not_found")) throw error;
-          this.options.log.warn(`The server does not know node ${this.node.nodeId}; making a new one.`);
+          this.parts.log.warn(`The server does not know node ${this.node.nodeId}; making a new one.`);
         }
       }
       await this.registerBy(userClient, {}, signal);
@@ -261,8 +262,8 @@ export class NodeSession {
       if (!isLostAccess(error)) throw error;
       const what = this.node ? "This machine's session has ended" : "This machine cannot be registered";
       this.ended = new SessionEndedError(
-        `${what} (${textOf(error)}). Run \`tanvrit-compute auth login\`; under another account or on another machine than ` +
-          "the server's, set TANVRIT_TOKEN to what `tanvrit-compute auth print-token` prints there. Then start the agent again.",
+        `${what} (${textOf(error)}). Run \`tanvrit-compute auth login\`. If this is not the server's machine and account, ` +
+          "set TANVRIT_TOKEN to the output of `tanvrit-compute auth print-token` there instead. Then start the agent again.",
         { cause: error },
       );
       throw this.ended;
@@ -274,7 +275,7 @@ export class NodeSession {
     target: { nodeId?: string },
     signal: AbortSignal,
   ): Promise<void> {
-    const { connection, createNodeClient, log, run } = this.options;
+    const { connection, createNodeClient, log, run } = this.parts;
     const answer = await connection.attempt(signal, () => this.registerOnce(client, target, signal));
     this.heartbeatSeconds = answer.heartbeatSeconds;
     this.offlineAfterSeconds = answer.offlineAfterSeconds;
@@ -286,17 +287,17 @@ export class NodeSession {
     log.info(`Registered as ${answer.node.name} (${nodeId}).`, { nodeId });
   }
 
-  /** Writes down which node this is of which server, and in which directory, where that is new. */
+  /** Stores the node, its server and its directory, if anything of that has changed. */
   private keep(nodeId: string, nodeKey: string | undefined): void {
     if (nodeKey === undefined) return;
-    const { nodeFilePath, directory, proof, userClient } = this.options;
+    const { nodeFilePath, directory, proof, userClient } = this.parts;
     const node: NodeFile = { nodeId, nodeKey, url: userClient.url, serverKey: proof?.key, ...directory };
     if (isDeepStrictEqual({ serverKey: undefined, ...this.node }, node)) return;
     this.node = node;
     writeNodeFile(nodeFilePath, node);
   }
 
-  /** Other agents of this machine: each gives away what it takes the machine to have. */
+  /** Warns about other agents on this machine: each of them offers the machine's resources. */
   private meet(others: readonly Pick<Node, "nodeId" | "name" | "owner">[]): void {
     const names = others.map(
       ({ name, nodeId, owner }) => `${name} (${nodeId}${owner ? ` of ${owner}` : ""})`,
@@ -305,13 +306,13 @@ export class NodeSession {
     this.neighbours =
       names.length === 0
         ? undefined
-        : `By its id, this machine has ${names.length === 1 ? "another agent" : "other agents"}: ${names.join(", ")}. Each offers what its agent.yaml says, else the whole machine. Divide it by slots and limits, or stop one.`;
-    if (this.neighbours !== undefined && this.neighbours !== before) this.options.log.warn(this.neighbours);
+        : `By its id, this machine has ${names.length === 1 ? "another agent" : "other agents"}: ${names.join(", ")}. Each offers what its agent.yaml says, or the whole machine by default. Divide the machine with slots and limits, or stop one of the agents.`;
+    if (this.neighbours !== undefined && this.neighbours !== before) this.parts.log.warn(this.neighbours);
   }
 
   private async registerOnce(client: ComputeClient, target: { nodeId?: string }, signal: AbortSignal) {
     const { description, isNameOfHost } = this.profile;
-    const { executions, run } = this.options;
+    const { executions, run } = this.parts;
     const goOn = executions.holdStarts();
     try {
       const input = { ...target, description, isNameOfHost, executions: executions.held(), run };
@@ -323,7 +324,7 @@ export class NodeSession {
   }
 }
 
-/** When the agent that has the node counts as silent, by this process's clock. */
+/** When the agent that has the node will count as silent, by this process's clock. */
 function silentFrom(refusal: ComputeError): number {
   return performance.now() + (refusal.retryAfterSeconds ?? 0) * 1_000;
 }

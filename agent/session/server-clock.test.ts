@@ -4,7 +4,7 @@ import { ServerClock } from "./server-clock.ts";
 const iso = (ms: number) => new Date(ms).toISOString();
 const T = Date.parse("2026-01-01T00:00:00Z");
 
-test("the sample with the shortest round trip decides", () => {
+test("the sample with the shortest round trip counts", () => {
   const clock = new ServerClock();
   clock.sample(iso(T + 5_000), T, T + 400);
   expect(clock.nowMs(T)).toBe(T + 4_800);
@@ -14,14 +14,14 @@ test("the sample with the shortest round trip decides", () => {
   expect(clock.nowMs(T)).toBe(T + 5_000);
 });
 
-test("a lease is past by the server's clock, not by ours", () => {
+test("a lease runs out by the server's clock, not by ours", () => {
   const clock = new ServerClock();
   clock.sample(iso(T - 3_600_000), T, T + 2);
   expect(clock.isPast(iso(T - 3_590_000), T)).toBe(false);
   expect(clock.isPast(iso(T - 3_600_000), T + 5_000)).toBe(true);
 });
 
-test("a clock that was set is noticed with the next answer, also with one that was held", () => {
+test("a clock that was set is noticed with the next answer, even if the server held that answer", () => {
   const clock = new ServerClock();
   const dayMs = 86_400_000;
   clock.sample(iso(T + 2 * dayMs), T, T + 2);
@@ -33,7 +33,7 @@ test("a clock that was set is noticed with the next answer, also with one that w
   expect(clock.localAheadMs).toBe(33_000 - dayMs);
 });
 
-test("an old sample gives way, but not to an answer that was held", () => {
+test("an old sample gives way to a new one, but not to an answer that the server held", () => {
   const clock = new ServerClock();
   clock.sample(iso(T), T, T + 2);
   const later = T + 3_600_000;

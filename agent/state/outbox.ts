@@ -21,12 +21,9 @@ export type OutboxEntry = z.infer<typeof outboxEntry>;
 
 /** Results that the server has not taken yet, one file each, so that they outlive this process. */
 export class Outbox {
-  private readonly dir: string;
   private readonly written = new Set<string>();
 
-  constructor(dir: string) {
-    this.dir = dir;
-  }
+  constructor(private readonly dir: string) {}
 
   /** What an earlier run left. A file that cannot be read is told of and set aside. */
   load(log: Logger): OutboxEntry[] {

@@ -20,7 +20,7 @@ import {
   type StartOrder,
 } from "./protocol.ts";
 
-export interface ExecutionHostOptions {
+export interface ExecutionHostParts {
   workRoot: string;
   executors: ReadonlyMap<JobType, Executor>;
   spoolRoom: SpoolRoom;
@@ -60,15 +60,12 @@ const MAX_LINES_AT_ONCE = 5_000;
  * agent listens to it, or for a while none does; that changes nothing for the jobs.
  */
 export class ExecutionHost {
-  private readonly options: ExecutionHostOptions;
   private readonly executions = new Map<string, Hosted>();
   private readonly quiet = new QuietLines();
   private tell: ((news: News) => void) | undefined;
   private runningCount = 0;
 
-  constructor(options: ExecutionHostOptions) {
-    this.options = options;
-  }
+  constructor(private readonly parts: ExecutionHostParts) {}
 
   /** Commands that may still have processes. */
   get running(): number {
@@ -83,7 +80,7 @@ export class ExecutionHost {
   /** Takes up what an earlier supervisor could not hand over. */
   resume(left: readonly LeftExecution[]): void {
     for (const { executionId, startedAt, ended, lastSeq } of left) {
-      const spool = LogSpool.reopen(executionId, this.options.spoolRoom, lastSeq);
+      const spool = LogSpool.reopen(executionId, this.parts.spoolRoom, lastSeq);
       this.executions.set(executionId, { ...hostedWith(spool), startedAt, ended });
     }
   }
@@ -93,7 +90,7 @@ export class ExecutionHost {
     this.tell = tell;
     const executions = [...this.executions].map(([id, hosted]) => heldExecution(id, hosted));
     const enforcedBy = Object.fromEntries(
-      [...this.options.executors].map(([type, one]) => [type, one.enforcement().enforcedBy]),
+      [...this.parts.executors].map(([type, one]) => [type, one.enforcement().enforcedBy]),
     );
     tell({ type: "hello", protocol: PROTOCOL, pid: process.pid, executions, enforcedBy });
     for (const hosted of this.executions.values()) {
@@ -112,7 +109,7 @@ export class ExecutionHost {
   obey(order: Exclude<Order, { type: "end" | "grants" }>): void {
     if (order.type === "start") this.start(order.order);
     else if (order.type === "serverAway") this.serverAway();
-    else if (order.type === "serverBack") this.options.spoolRoom.serverAway = false;
+    else if (order.type === "serverBack") this.parts.spoolRoom.serverAway = false;
     else this.obeyFor(order);
   }
 
@@ -151,7 +148,7 @@ export class ExecutionHost {
   private start(order: StartOrder): void {
     const { executionId, manifest, maxLogBytes } = order.assignment;
     if (this.executions.has(executionId)) return;
-    const { executors, workRoot, spoolRoom, log } = this.options;
+    const { executors, workRoot, spoolRoom, log } = this.parts;
     const spool = new LogSpool(executionId, spoolRoom);
     const executor = executors.get(manifest.type);
     const hosted: Hosted = { ...hostedWith(spool), facts: factsOf(order) };
@@ -196,8 +193,8 @@ export class ExecutionHost {
     hosted.ended = { at: new Date().toISOString(), end };
     this.feed(hosted);
     this.tellEnd(hosted, hosted.ended);
-    if (this.options.spoolRoom.serverAway || !this.tell) this.save(executionId, hosted);
-    this.options.onSettled();
+    if (this.parts.spoolRoom.serverAway || !this.tell) this.save(executionId, hosted);
+    this.parts.onSettled();
   }
 
   /** Hands over lines, as far as the server keeps up. */
@@ -233,13 +230,13 @@ export class ExecutionHost {
     // A command that still runs is not forgotten, whatever the agent believes.
     if (hosted.run && !hosted.ended) return;
     hosted.spool.drop();
-    this.options.outbox.remove(executionId);
+    this.parts.outbox.remove(executionId);
     this.executions.delete(executionId);
-    this.options.onSettled();
+    this.parts.onSettled();
   }
 
   private serverAway(): void {
-    this.options.spoolRoom.serverAway = true;
+    this.parts.spoolRoom.serverAway = true;
     for (const [id, hosted] of this.executions) {
       hosted.spool.spill();
       this.save(id, hosted);
@@ -250,10 +247,10 @@ export class ExecutionHost {
     if (!ended) return;
     try {
       spool.spill();
-      this.options.outbox.put({ executionId, startedAt, ended, lastSeq: spool.lastSeq });
+      this.parts.outbox.put({ executionId, startedAt, ended, lastSeq: spool.lastSeq });
     } catch (error) {
       // It is still in memory, and handed over unless this process dies before that.
-      this.options.log.error(`The result of ${executionId} cannot be put on disk: ${textOf(error)}`);
+      this.parts.log.error(`The result of ${executionId} cannot be put on disk: ${textOf(error)}`);
     }
   }
 }

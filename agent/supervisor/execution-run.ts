@@ -15,7 +15,7 @@ import { makeAccountDirectory, removeAccountDirectory } from "./account-director
 import type { RunEnd, StartOrder } from "./protocol.ts";
 import { removeDirectory } from "./remove-directory.ts";
 
-export interface ExecutionRunOptions {
+export interface ExecutionRunParts {
   order: StartOrder;
   /** Why it must not start here now. */
   refusal?: string | undefined;
@@ -38,7 +38,6 @@ const MAX_MESSAGE_LENGTH = 4_000;
 export class ExecutionRun {
   /** Resolves when nothing of the execution is left but its output. Never rejects. */
   readonly over: Promise<RunEnd>;
-  private readonly options: ExecutionRunOptions;
   private dir: string;
   private readonly ended = Promise.withResolvers<RunEnd>();
   private task: RunningTask | undefined;
@@ -48,9 +47,8 @@ export class ExecutionRun {
   private readonly starting = new AbortController();
   private deadlineTimer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(options: ExecutionRunOptions) {
-    this.options = options;
-    this.dir = join(options.workRoot, options.order.assignment.executionId);
+  constructor(private readonly parts: ExecutionRunParts) {
+    this.dir = join(parts.workRoot, parts.order.assignment.executionId);
     this.over = this.ended.promise;
   }
 
@@ -68,14 +66,14 @@ export class ExecutionRun {
       end = this.startFailure(error);
     }
     for (const undo of undos.reverse()) await this.undo(undo);
-    this.options.output.end();
+    this.parts.output.end();
     this.ended.resolve(end);
   }
 
   /** TERM, the job's grace, KILL. */
   cancel(): void {
     this.end("cancel", "The job is being cancelled");
-    this.options.output.hurry();
+    this.parts.output.hurry();
   }
 
   /** At once and without a word. */
@@ -95,7 +93,7 @@ export class ExecutionRun {
   }
 
   private prepareDirectory(): Undo {
-    const { workRoot, order } = this.options;
+    const { workRoot, order } = this.parts;
     const { account, assignment } = order;
     const own = this.dir;
     mkdirSync(own, { mode: 0o700 });
@@ -113,7 +111,7 @@ export class ExecutionRun {
   }
 
   private async startCommand(): Promise<Undo> {
-    const { order, refusal, executor, output, onStarted } = this.options;
+    const { order, refusal, executor, output, onStarted } = this.parts;
     if (refusal !== undefined) throw new StartFailedError(refusal);
     if (!executor) {
       const { type } = order.assignment.manifest;
@@ -128,7 +126,7 @@ export class ExecutionRun {
   }
 
   private watchTime(): Undo {
-    const { timeoutSeconds } = this.options.order.assignment.manifest;
+    const { timeoutSeconds } = this.parts.order.assignment.manifest;
     if (timeoutSeconds === undefined) return () => {};
     const dueMs = performance.now() + timeoutSeconds * 1_000;
     const wait = () => {
@@ -141,7 +139,7 @@ export class ExecutionRun {
   }
 
   private get graceMs(): number {
-    return this.options.order.assignment.manifest.graceSeconds * 1_000;
+    return this.parts.order.assignment.manifest.graceSeconds * 1_000;
   }
 
   private end(cause: "cancel" | "timeout", what: string): void {
@@ -149,10 +147,10 @@ export class ExecutionRun {
     this.endedBy = cause;
     this.starting.abort();
     const { graceMs } = this;
-    const { manifest } = this.options.order.assignment;
+    const { manifest } = this.parts.order.assignment;
     const stopSignal = this.task?.stopSignal ?? manifest.stopSignal ?? "SIGTERM";
     const ladder = graceMs > 0 ? `${stopSignal} now, SIGKILL in ${graceMs / 1_000} s` : "SIGKILL now";
-    this.options.output.system(`${what}: ${ladder}.`);
+    this.parts.output.system(`${what}: ${ladder}.`);
     this.task?.stop(graceMs);
   }
 
@@ -162,14 +160,14 @@ export class ExecutionRun {
     if (this.endedBy === "cancel" || this.endedBy === "kill") return { status: "CANCELLED", ...end };
     if (exceeded) {
       const message = exceededMessage(exceeded);
-      this.options.output.system(message);
+      this.parts.output.system(message);
       return { status: "FAILED", reason: "ResourceExceeded", message, ...end };
     }
     if (lost !== undefined) return { status: "FAILED", reason: "AgentRestarted", message: lost, ...end };
     // One that was over by itself before it heard of it has its own result.
     if (this.endedBy === "supervisor" && exit.exitCode !== 0) return { ...endedWithSupervisor, ...end };
     if (this.endedBy === "timeout") {
-      const { timeoutSeconds } = this.options.order.assignment.manifest;
+      const { timeoutSeconds } = this.parts.order.assignment.manifest;
       const message = `The command ran longer than its limit of ${timeoutSeconds} s.`;
       return { status: "FAILED", reason: "Timeout", message, ...end };
     }
@@ -180,7 +178,7 @@ export class ExecutionRun {
     if (this.endedBy === "supervisor") return endedWithSupervisor;
     if (this.endedBy) return { status: "CANCELLED" };
     const known = error instanceof StartFailedError;
-    if (!known) this.options.log.error(`${this.dir}: ${textOf(error)}`);
+    if (!known) this.parts.log.error(`${this.dir}: ${textOf(error)}`);
     const message = known ? error.message : `The node could not prepare the job: ${textOf(error)}`;
     return { status: "FAILED", reason: "StartFailed", message: message.slice(0, MAX_MESSAGE_LENGTH) };
   }
@@ -189,8 +187,8 @@ export class ExecutionRun {
     try {
       await undo();
     } catch (error) {
-      this.options.log.warn(`Cleaning up after a job failed: ${textOf(error)}`, {
-        executionId: this.options.order.assignment.executionId,
+      this.parts.log.warn(`Cleaning up after a job failed: ${textOf(error)}`, {
+        executionId: this.parts.order.assignment.executionId,
       });
     }
   }

@@ -24,15 +24,12 @@ export class SupervisorLink {
   pid = 0;
   /** What holds jobs of each type to their limits there. */
   enforcedBy: NonNullable<Hello["enforcedBy"]> = {};
-  private readonly wire: Wire<Order, News>;
   private listener: LinkListener | undefined;
   /** What came before somebody listened. */
   private early: ExecutionNews[] = [];
   private isClosed = false;
 
-  private constructor(wire: Wire<Order, News>) {
-    this.wire = wire;
-  }
+  private constructor(private readonly wire: Wire<Order, News>) {}
 
   /** undefined: no supervisor listens there, or it speaks another language. */
   static async connect(socketPath: string, log: Logger): Promise<SupervisorLink | undefined> {

@@ -54,8 +54,6 @@ export async function supervise(options: SupervisorOptions): Promise<void> {
 type AgentWire = Wire<News, Order>;
 
 class Supervisor {
-  private readonly options: SupervisorOptions;
-  private readonly dirs: SupervisorDir;
   private readonly grants = new GrantBook();
   private readonly executors;
   private readonly host: ExecutionHost;
@@ -67,10 +65,11 @@ class Supervisor {
   private isOver = false;
   private lingerTimer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(options: SupervisorOptions, dirs: SupervisorDir) {
+  constructor(
+    private readonly options: SupervisorOptions,
+    private readonly dirs: SupervisorDir,
+  ) {
     const { log, agentId } = options;
-    this.options = options;
-    this.dirs = dirs;
     this.executors = createExecutors({
       agentId,
       environment: this.grants.environment,

@@ -1,17 +1,17 @@
 import { existsSync } from "node:fs";
 
-/** A program of the system that holds off its sleep for as long as it runs. */
+/** A program of the system that keeps the machine awake while it runs. */
 export interface AwakeTool {
   name: string;
-  /** It ends by itself when its standard input ends, or this process does. */
+  /** The program ends by itself when its standard input is closed, or when this process ends. */
   command: string[];
 }
 
 export interface ToolPlace {
   platform: NodeJS.Platform;
-  /** Where programs are looked for. */
+  /** The directories to look for programs in, like PATH. */
   path: string;
-  /** Whether systemd runs this Linux; its tool may be installed where it does not. */
+  /** Whether this Linux runs systemd. Its tool may be installed without it. */
   isSystemd: boolean;
 }
 
@@ -23,7 +23,7 @@ export function thisMachine(environment: Readonly<Record<string, string | undefi
   };
 }
 
-/** What this machine has to hold off its sleep; undefined: nothing, or it never sleeps by itself. */
+/** The tool that keeps this machine awake; undefined: it has none, or never sleeps by itself. */
 export function findAwakeTool({ platform, path, isSystemd }: ToolPlace): AwakeTool | undefined {
   const find = (name: string) => Bun.which(name, { PATH: path }) ?? undefined;
   if (platform === "linux") {
@@ -40,13 +40,13 @@ export function findAwakeTool({ platform, path, isSystemd }: ToolPlace): AwakeTo
   return powershell ? { name: "powershell", command: executionState(powershell) } : undefined;
 }
 
-/** It holds the lock for as long as what it runs does: cat, until nobody can write to it any more. */
+/** systemd-inhibit holds its lock while the command it runs does: `cat`, which ends when its input is closed. */
 function systemdInhibit(inhibit: string, cat: string): string[] {
   const what = ["--what=sleep:idle", "--mode=block", "--who=Tanvrit Compute", "--why=Jobs are running"];
   return [inhibit, ...what, cat];
 }
 
-/** ES_CONTINUOUS | ES_SYSTEM_REQUIRED, until the thread that said so ends. */
+/** Sets ES_CONTINUOUS | ES_SYSTEM_REQUIRED, which holds until the calling thread ends. */
 function executionState(powershell: string): string[] {
   const declare =
     "$k = Add-Type -MemberDefinition '[DllImport(\"kernel32.dll\")] public static extern uint SetThreadExecutionState(uint f);' -Name K -Namespace Tanvrit -PassThru";

@@ -10,7 +10,7 @@ const disk = (part: Partial<DiskFacts>) => ({ disk: { ...roomy, ...part } });
 const minutes = (count: number) => ({ disk: roomy, clockAheadMs: count * 60_000 });
 
 describe("a machine takes no jobs", () => {
-  test("with less free than 512 MiB, and says how much there is and what to do", () => {
+  test("with less than 512 MiB free, and says how much is free and what to do", () => {
     const health = new Health({ stateDir });
     expect(health.judge(disk({ freeMb: 512 }))).toBeUndefined();
     const problem = health.judge(disk({ freeMb: 90 }));
@@ -18,40 +18,40 @@ describe("a machine takes no jobs", () => {
     expect(problem).toContain("free some space");
   });
 
-  test("with less free than its owner wants, whatever that is", () => {
+  test("with less free than its owner demands, which may be more or less than the default", () => {
     const health = new Health({ stateDir, minFreeDiskMb: 60_000 });
     expect(health.judge(disk({}))).toContain("60000 MiB must be");
     expect(new Health({ stateDir, minFreeDiskMb: 0 }).judge(disk({ freeMb: 0 }))).toBeUndefined();
   });
 
-  test("on a small disk with less free than a twentieth", () => {
+  test("on a small disk with less than a twentieth free", () => {
     const health = new Health({ stateDir });
     expect(health.judge(disk({ totalMb: 1_000, freeMb: 50 }))).toBeUndefined();
     expect(health.judge(disk({ totalMb: 1_000, freeMb: 49 }))).toContain("50 MiB must be");
   });
 
-  test("with no room for more files, where the file system counts them", () => {
+  test("with no room for more files, if the file system counts them", () => {
     const health = new Health({ stateDir });
     expect(health.judge(disk({ freeFiles: 0, totalFiles: 0 }))).toBeUndefined();
     expect(health.judge(disk({ freeFiles: 999 }))).toContain("only 999 more files");
   });
 
-  test("with a clock that is minutes from the server's, either way", () => {
+  test("with a clock minutes ahead of the server's or behind it", () => {
     const health = new Health({ stateDir });
     expect(health.judge(minutes(4.9))).toBeUndefined();
     expect(health.judge(minutes(12))).toBe(
-      "this machine's clock is 12 minutes ahead of the server's; set it right, for example by NTP",
+      "this machine's clock is 12 minutes ahead of the server's; set it right, for example with NTP",
     );
     expect(new Health({ stateDir }).judge(minutes(-5.5))).toContain("5.5 minutes behind the server's");
   });
 
-  test("where it cannot write", () => {
+  test("when the agent cannot write to its directory", () => {
     const problem = new Health({ stateDir }).judge({ unwritable: "EROFS: read-only file system" });
     expect(problem).toContain(`cannot write to ${stateDir} (EROFS: read-only file system)`);
   });
 });
 
-test("what is wrong is told in the same words until it is clearly over", () => {
+test("a problem is reported in the same words until it is clearly over", () => {
   const health = new Health({ stateDir });
   const problem = health.judge(disk({ freeMb: 500 }));
   expect(problem).toContain("only 500 MiB");
@@ -61,7 +61,7 @@ test("what is wrong is told in the same words until it is clearly over", () => {
   expect(health.judge(disk({ freeMb: 600 }))).toBeUndefined();
 });
 
-test("a clock that wavers about the limit is told of once", () => {
+test("a clock that wavers around the limit is reported once", () => {
   const health = new Health({ stateDir });
   const problem = health.judge(minutes(5.1));
   expect(health.judge(minutes(4.9))).toBe(problem);
@@ -69,13 +69,13 @@ test("a clock that wavers about the limit is told of once", () => {
   expect(health.judge(minutes(4.9))).toBeUndefined();
 });
 
-test("of several things wrong one is told, and the next when that is over", () => {
+test("of several problems the first is reported, and the next when that is over", () => {
   const health = new Health({ stateDir });
   expect(health.judge({ ...disk({ freeMb: 1 }), clockAheadMs: 3_600_000 })).toContain("only 1 MiB");
   expect(health.judge(minutes(60))).toContain("clock is 60 minutes");
 });
 
-test("a look at a real disk finds its numbers, and says why where there is none", () => {
+test("a look at a real disk returns its numbers, and the reason when there is no disk", () => {
   const dir = mkdtempSync(join(tmpdir(), "health-"));
   const { disk: found } = lookAtDisk(dir);
   expect(found?.freeMb).toBeGreaterThan(0);

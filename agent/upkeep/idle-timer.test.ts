@@ -1,7 +1,7 @@
 import { expect, jest, test } from "bun:test";
 import { IdleTimer } from "./idle-timer.ts";
 
-test("rings when nothing was to do for so long, and once", async () => {
+test("rings once, when there was nothing to do for the given time", async () => {
   const { promise, resolve } = Promise.withResolvers<void>();
   const rung = jest.fn(resolve);
   const timer = new IdleTimer(rung);
@@ -14,7 +14,7 @@ test("rings when nothing was to do for so long, and once", async () => {
   expect(rung).toHaveBeenCalledTimes(1);
 });
 
-test("does not ring while something is to do, never where it is not to, and no more once stopped", async () => {
+test("does not ring while there is work, without a time, or after it was stopped", async () => {
   const rung = jest.fn();
   const [busy, never, stopped] = [new IdleTimer(rung), new IdleTimer(rung), new IdleTimer(rung)];
   busy.setAfter(1);
@@ -25,7 +25,7 @@ test("does not ring while something is to do, never where it is not to, and no m
   stopped.setAfter(1);
   stopped.setBusy(false);
   stopped.stop();
-  // A later timer of the same length rings after all of them would have.
+  // A timer that is longer and starts later rings after all of them would have.
   await ringOf(5);
   expect(rung).not.toHaveBeenCalled();
 });

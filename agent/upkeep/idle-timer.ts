@@ -1,17 +1,14 @@
 import { MAX_TIMER_MS } from "../../shared/wait.ts";
 
-/** Says when there has been nothing to do for so long. One timer runs while there is nothing to do, none else. */
+/** Calls `onIdle` when there has been nothing to do for a given time. A timer runs only while there is nothing to do. */
 export class IdleTimer {
-  private readonly onIdle: () => void;
   private afterMs: number | undefined;
   private idleSinceMs: number | undefined;
   private timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(onIdle: () => void) {
-    this.onIdle = onIdle;
-  }
+  constructor(private readonly onIdle: () => void) {}
 
-  /** undefined: never. Counts from when the work ended, not from now. */
+  /** undefined: never. The time counts from when the work ended, not from this call. */
   setAfter(ms: number | undefined): void {
     this.afterMs = ms;
     this.arm();
@@ -24,7 +21,7 @@ export class IdleTimer {
     this.arm();
   }
 
-  /** Whether there has been nothing to do for so long. */
+  /** Whether there has been nothing to do for that long. */
   get isDue(): boolean {
     const { afterMs, idleSinceMs } = this;
     return afterMs !== undefined && idleSinceMs !== undefined && performance.now() - idleSinceMs >= afterMs;
@@ -43,7 +40,7 @@ export class IdleTimer {
   }
 
   private ring(): void {
-    // A timer may be early by a fraction of a millisecond, or be the first of several.
+    // A timer may be early by a fraction of a millisecond, and a long time takes several timers.
     if (this.isDue) this.onIdle();
     else this.arm();
   }

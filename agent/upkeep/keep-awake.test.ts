@@ -21,7 +21,7 @@ afterEach(() => {
   rmSync(dir, { recursive: true, force: true });
 });
 
-/** A tool that notes when it comes and when it goes, as systemd-inhibit does what it runs. */
+/** A tool that records when it starts and ends. Like the command of systemd-inhibit, it ends when its input is closed. */
 const HOLDS = `echo "$$ $*" >> "$(dirname "$0")/held"; while read line; do :; done; echo gone >> "$(dirname "$0")/held"`;
 
 function install(name: string, script: string): void {
@@ -43,7 +43,7 @@ const notes = () => (existsSync(join(dir, "held")) ? readFileSync(join(dir, "hel
 const until = (what: string, condition: () => boolean) => waitFor(what, condition, { seen: notes });
 
 describe("while jobs run", () => {
-  test("one process of the system's tool holds off the sleep, and ends when none runs", async () => {
+  test("one process of the system's tool keeps the machine awake, and ends when no job runs", async () => {
     install("systemd-inhibit", HOLDS);
     const one = keepAwake();
     one.want(true);
@@ -58,7 +58,7 @@ describe("while jobs run", () => {
     expect(said).toEqual([]);
   });
 
-  test("nothing is held off for a job of a moment, or against the owner's will", async () => {
+  test("the tool is not started for a job of a moment, or against the owner's will", async () => {
     install("systemd-inhibit", HOLDS);
     const [brief, unwilling, marker] = [keepAwake(), keepAwake(), keepAwake()];
     brief.want(true);
@@ -66,7 +66,7 @@ describe("while jobs run", () => {
     unwilling.setEnabled(false);
     unwilling.want(true);
     marker.want(true);
-    await until("the one that may", () => notes() !== "");
+    await until("the tool that may run", () => notes() !== "");
     expect(notes().split("\n")).toHaveLength(2);
   });
 
@@ -79,7 +79,7 @@ describe("while jobs run", () => {
     await until("the tool ends", () => notes().includes("gone"));
   });
 
-  test("a tool that fails is told of once, with its own words, and not tried again", async () => {
+  test("a tool that fails is logged once, with its own words, and not tried again", async () => {
     install("systemd-inhibit", "echo 'Failed to inhibit: Access denied' >&2; exit 1");
     const one = keepAwake();
     one.want(true);
@@ -90,17 +90,17 @@ describe("while jobs run", () => {
     one.want(true);
     const marker = keepAwake();
     marker.want(true);
-    await until("the one that did not fail before", () => notes() !== "");
+    await until("the tool that did not fail before", () => notes() !== "");
     expect(notes().split("\n")).toHaveLength(2);
     expect(said).toHaveLength(1);
   });
 
-  test("a machine without such a tool is left as it is, without a word", async () => {
+  test("a machine without such a tool is left alone, and nothing is logged", async () => {
     const one = keepAwake("freebsd");
     one.want(true);
     install("systemd-inhibit", HOLDS);
     keepAwake().want(true);
-    await until("the machine that has one", () => notes() !== "");
+    await until("the tool on the machine that has it", () => notes() !== "");
     expect(notes().split("\n")).toHaveLength(2);
     expect(said).toEqual([]);
   });
@@ -120,7 +120,7 @@ describe("the tool", () => {
     expect(find("win32")?.command.at(-1)).toContain("ReadToEnd");
   });
 
-  test("of Linux is systemd's, where systemd runs the machine", () => {
+  test("of Linux is systemd's, if the machine runs systemd", () => {
     install("systemd-inhibit", "");
     expect(find("linux")?.name).toBe("systemd-inhibit");
     expect(find("linux", false)).toBeUndefined();

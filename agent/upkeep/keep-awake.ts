@@ -7,45 +7,42 @@ export interface KeepAwakeOptions {
   environment: Readonly<Record<string, string | undefined>>;
   log: Logger;
   place?: ToolPlace;
-  /** How long something must run before it is worth a process, and how soon after the last job the process ends. */
+  /** How long jobs must run before the tool is started, and how long after the last job it ends. */
   settleMs?: number;
 }
 
 type Child = Bun.Subprocess<"pipe", "ignore", "pipe">;
 
-/** No machine goes to sleep over a job of a second, and many short ones come one after the other. */
+/** No machine goes to sleep during a job of a second, and short jobs often come one after another. */
 const SETTLE_MS = 2_000;
-/** It is told to end, by the end of its input; one that does not is killed. */
+/** The tool is asked to end by closing its input. If it does not, it is killed. */
 const END_LIMIT_MS = 2_000;
 const MAX_QUOTED_CHARACTERS = 200;
 
-/** Holds off the machine's sleep while jobs run, by one process of the system's own tool. Its failures harm no job. */
+/** Keeps the machine from sleeping while jobs run, with one process of the system's own tool. A failure harms no job. */
 export class KeepAwake {
-  private readonly options: KeepAwakeOptions;
   private isWanted = false;
   private isEnabled = true;
   private child: Child | undefined;
   private timer: ReturnType<typeof setTimeout> | undefined;
-  /** Found at the first need; null: this machine has none, or it does not work. */
+  /** Looked for when first needed; null: this machine has none, or it does not work. */
   private tool: AwakeTool | null | undefined;
 
-  constructor(options: KeepAwakeOptions) {
-    this.options = options;
-  }
+  constructor(private readonly options: KeepAwakeOptions) {}
 
   setEnabled(isEnabled: boolean): void {
     this.isEnabled = isEnabled;
     this.later();
   }
 
-  /** Whether jobs run. Costs nothing where it is as it was. */
+  /** `isWanted`: jobs run. Costs nothing when that has not changed. */
   want(isWanted: boolean): void {
     if (isWanted === this.isWanted) return;
     this.isWanted = isWanted;
     this.later();
   }
 
-  /** The machine may sleep as far as we are concerned. */
+  /** Lets the machine sleep again. */
   stop(): void {
     clearTimeout(this.timer);
     this.isEnabled = false;
@@ -56,7 +53,7 @@ export class KeepAwake {
     return this.isWanted && this.isEnabled && this.tool !== null;
   }
 
-  /** What has been different for only a moment is not worth anything. */
+  /** Waits a moment before it acts, in case the state changes back. */
   private later(): void {
     clearTimeout(this.timer);
     if (this.shouldHold === (this.child !== undefined)) return;
@@ -79,7 +76,7 @@ export class KeepAwake {
         stdout: "ignore",
         stderr: "pipe",
         env: allowedEnvironment(environment),
-        // A signal from the agent's terminal is not for it.
+        // Signals of the agent's terminal must not reach it.
         detached: true,
       });
       child.unref();
@@ -101,7 +98,7 @@ export class KeepAwake {
   private giveUp({ name }: AwakeTool, why: string): void {
     this.tool = null;
     this.options.log.warn(
-      `The machine's sleep cannot be held off while jobs run: ${name}: ${why}. Jobs run all the same; keepAwake: false in agent.yaml stops the attempt.`,
+      `Cannot keep the machine awake while jobs run: ${name}: ${why}. Jobs run anyway; set keepAwake: false in agent.yaml to stop trying.`,
     );
   }
 
@@ -109,9 +106,9 @@ export class KeepAwake {
     const { child } = this;
     this.child = undefined;
     if (!child) return;
-    // On macOS the tool waits for this process and not for its input.
+    // On macOS the tool waits for this process to end, not for its input.
     if (process.platform === "darwin") child.kill();
-    else void Promise.resolve(child.stdin.end()).catch(() => {}); // It ended by itself meanwhile.
+    else void Promise.resolve(child.stdin.end()).catch(() => {}); // It has already ended by itself.
     setTimeout(() => child.kill("SIGKILL"), END_LIMIT_MS).unref();
   }
 }

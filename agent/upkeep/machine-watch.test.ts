@@ -10,9 +10,9 @@ beforeEach(() => {
 });
 afterEach(() => over.abort());
 
-/** A machine that is looked at every millisecond; a look that is asked for sees it as it is then. */
+/** A watch that looks every millisecond. `lookAgain` finds the machine in its state at that moment. */
 function watch(seen: SeenMachine, now: { engine: boolean; asleep?: boolean }) {
-  // `misses`: so often the engine is away, at every second question.
+  // `misses`: how many more times the engine does not answer, at every second question.
   const stage = { seen, now, rounds: 0, questions: 0, looks: 0, misses: 0 };
   const parts = {
     seen: () => {
@@ -40,7 +40,7 @@ function watch(seen: SeenMachine, now: { engine: boolean; asleep?: boolean }) {
   return { stage, more };
 }
 
-test("an engine that is started is noticed at once, one that is stopped at the second look, and each once", async () => {
+test("an engine that starts is noticed immediately, an engine that stops at the second look, and each once", async () => {
   const { stage, more } = watch({ engine: false, brokenGpus: false }, { engine: false });
   await more(5);
   expect(stage.looks).toBe(0);
@@ -56,7 +56,7 @@ test("an engine that is started is noticed at once, one that is stopped at the s
   expect(stage.looks).toBe(2);
 });
 
-test("an engine that is away for one look is not gone", async () => {
+test("an engine that does not answer one look does not count as stopped", async () => {
   const { stage, more } = watch({ engine: true, brokenGpus: false }, { engine: true });
   stage.misses = 10;
   await waitFor("ten restarts", () => stage.misses === 0);
@@ -64,13 +64,13 @@ test("an engine that is away for one look is not gone", async () => {
   expect(stage.looks).toBe(0);
 });
 
-test("what a look does not mend is not looked at all the time", async () => {
+test("GPUs that stay broken are not looked at all the time", async () => {
   const { stage, more } = watch({ engine: false, brokenGpus: true }, { engine: false });
   await more(50);
   expect(stage.looks).toBe(1);
 });
 
-test("while the agent sleeps, GPUs that do not answer are not asked, and the engine in every tenth round", async () => {
+test("while the agent sleeps, broken GPUs are not asked, and the engine only in every tenth round", async () => {
   const { stage, more } = watch({ engine: false, brokenGpus: true }, { engine: false, asleep: true });
   await more(5);
   expect(stage.looks).toBe(0);
@@ -79,7 +79,7 @@ test("while the agent sleeps, GPUs that do not answer are not asked, and the eng
   await waitFor("a look", () => stage.looks === 1);
 });
 
-test("ends at once though an engine that hangs is being asked", async () => {
+test("ends immediately, even while it waits for an engine that hangs", async () => {
   const { promise: asked, resolve: ask } = Promise.withResolvers<void>();
   const parts = {
     seen: () => ({ engine: true, brokenGpus: false }),

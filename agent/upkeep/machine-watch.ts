@@ -2,35 +2,32 @@ import { pause } from "../../shared/wait.ts";
 import type { SeenMachine } from "../profile/profile.ts";
 
 export interface MachineWatchParts {
-  /** What the last look at the machine saw; undefined: nobody looks again. */
+  /** What the last look at the machine found; undefined: the watch ends. */
   seen(): SeenMachine | undefined;
-  /** Gives up when the signal fires. */
+  /** Whether the container engine answers. Gives up when the signal fires. */
   engineAnswers(signal: AbortSignal): Promise<boolean>;
   isAsleep(): boolean;
-  /** Looks at the machine again, and announces what is new. */
+  /** Looks at the machine again and announces the changes. */
   lookAgain(): void;
   everyMs?: number;
 }
 
 const EVERY_MS = 30_000;
-/** Asleep, an agent looks this much less often: a question to the engine costs what it must not use. */
+/** An agent that sleeps looks this many times less often: asking the engine costs CPU, of which it must use next to none. */
 const ASLEEP_SHARE = 10;
-/** An engine that is being restarted is not gone, and its jobs wait for it. */
+/** An engine counts as stopped after this many misses: one that restarts is not gone, and its jobs wait for it. */
 const MISSES = 2;
-/** What stays broken is looked at less and less often. */
+/** While something stays broken, the pause before the next look doubles. */
 const FIRST_RETRY_MS = 60_000;
 const MAX_RETRY_MS = 30 * 60_000;
 
-/** Notices that an engine was started or stopped, and that GPUs answer at last, so that nobody has to say so. */
+/** Notices by itself when a container engine was started or stopped, and when GPUs that did not answer work again. */
 export class MachineWatch {
-  private readonly parts: MachineWatchParts;
   private misses = 0;
   private retryMs = FIRST_RETRY_MS;
   private nextAtMs = Number.NEGATIVE_INFINITY;
 
-  constructor(parts: MachineWatchParts) {
-    this.parts = parts;
-  }
+  constructor(private readonly parts: MachineWatchParts) {}
 
   async run(signal: AbortSignal): Promise<void> {
     for (let passed = 1; ; passed++) {
@@ -48,7 +45,7 @@ export class MachineWatch {
     if (signal.aborted) return;
     this.misses = seen.engine && !answers ? this.misses + 1 : 0;
     const hasEngineChanged = (!seen.engine && answers) || this.misses >= MISSES;
-    // Asking a GPU is work, which a sleeping agent does not do.
+    // Asking GPUs is expensive, so a sleeping agent does not.
     if (!hasEngineChanged && !(seen.brokenGpus && !isAsleep())) {
       this.retryMs = FIRST_RETRY_MS;
       this.nextAtMs = Number.NEGATIVE_INFINITY;

@@ -58,12 +58,12 @@ const isAsleep = (request: Asked | undefined) =>
 const lastPoll = () => plane.requests.findLast((one) => one.id === "nodes.poll");
 const supervisorLock = () => join(stateDir, "supervisors", "test", "lock");
 
-test("asleep, one request is parked that says so, no heartbeat comes and no other process is there", async () => {
+test("an agent that sleeps keeps one waiting request that says so, sends no heartbeat, and has no other process", async () => {
   startAgent({ idleSuspendSeconds: 0.05 });
   await plane.until(() => plane.requests.some(isAsleep), "a poll that says so");
   await plane.until(() => !existsSync(supervisorLock()), "the process for jobs to end");
   const before = plane.requests.length;
-  // Here a heartbeat would come every 0.2 s.
+  // Awake, it would send a heartbeat every 0.2 s.
   await Bun.sleep(700);
   expect(plane.requests.slice(before)).toEqual([]);
   expect(lastPoll()?.body).toMatchObject({
@@ -73,7 +73,7 @@ test("asleep, one request is parked that says so, no heartbeat comes and no othe
   });
 });
 
-test("a job wakes it: the server is told, the job runs, and it sleeps again", async () => {
+test("a job wakes it: it tells the server, runs the job, and sleeps again", async () => {
   startAgent({ idleSuspendSeconds: 0.05 });
   await plane.until(() => !existsSync(supervisorLock()) && plane.requests.some(isAsleep), "asleep");
   const before = plane.requests.length;
@@ -85,7 +85,7 @@ test("a job wakes it: the server is told, the job runs, and it sleeps again", as
   await plane.until(() => isAsleep(plane.requests.at(-1)), "asleep again");
 });
 
-test("waking again and again within a minute is no failure", async () => {
+test("waking many times within a minute does not count as a failure", async () => {
   startAgent({ idleSuspendSeconds: 0 });
   for (let round = 0; round < 8; round++) {
     await plane.until(() => !existsSync(supervisorLock()) && isAsleep(lastPoll()), "asleep");
@@ -95,14 +95,14 @@ test("waking again and again within a minute is no failure", async () => {
   expect(said.filter((one) => one.includes("died") || one.includes("gone"))).toEqual([]);
 });
 
-test("a node whose clock is far off asks for no job and says why, and the poll that waits is taken back for it", async () => {
+test("a node whose clock is far off asks for no job and says why, and withdraws a poll that waits", async () => {
   plane.clockOffsetMs = -20 * 60_000;
   const early = plane.submit({ command: "true" });
   startAgent({});
   const refusing = () => (lastPoll()?.body.condition as NodeCondition | undefined)?.refusing;
   await plane.until(() => refusing() !== undefined, "a poll that says why", 15_000);
   expect(refusing()).toContain("clock is 20 minutes ahead of the server's");
-  // Not even the job that waited for it: what time it is for the server is asked before anything else.
+  // It does not even get the job that waited for it: it first asks for the server's time.
   const polls = plane.requests.filter((one) => one.id === "nodes.poll");
   expect(polls.map((one) => one.body.maxAssignments)).toEqual(polls.map(() => 0));
   expect(plane.statuses(early)).toEqual([]);

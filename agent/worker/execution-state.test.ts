@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { type ExecutionEvent, type ExecutionPhase, nextStep, takesSlot } from "./execution-state.ts";
 
-/** The phase after these events, and every effect on the way. */
+/** The phase after these events, and all their effects. */
 function play(...events: ExecutionEvent[]): { phase: ExecutionPhase; effects: string[] } {
   let phase: ExecutionPhase = "running";
   const effects: string[] = [];
@@ -25,7 +25,7 @@ describe("an execution on its node", () => {
     expect(play("cancel", "exited", "linesStored").effects).toEqual(["stop", "reportResult"]);
   });
 
-  test("is ended at once and without a report when it is no longer ours", () => {
+  test("is killed immediately and not reported when it is no longer ours", () => {
     expect(play("disown").effects).toEqual(["kill", "dropLines"]);
     expect(play("cancel", "disown").effects).toEqual(["stop", "kill", "dropLines"]);
     expect(play("disown", "exited")).toEqual({ phase: "gone", effects: ["kill", "dropLines", "dropLines"] });
@@ -33,7 +33,7 @@ describe("an execution on its node", () => {
     expect(play("exited", "linesStored", "disown").phase).toBe("gone");
   });
 
-  test("ends when its lines are refused while it runs, and reports when it is over already", () => {
+  test("is killed when its lines are refused while it runs, and still reports when it is already over", () => {
     expect(play("linesRefused").phase).toBe("abandoned");
     expect(play("exited", "linesRefused").effects).toEqual(["dropLines", "reportResult"]);
   });

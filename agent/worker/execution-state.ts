@@ -1,27 +1,21 @@
-/**
- * The life of an execution on its node.
- *
- * `running`: its command runs. `stopping`: somebody asked to cancel it. `abandoned`: it is no longer ours and is being
- * ended without a word. `ended`: its command is over, its last lines are on their way. `reporting`: all its lines are
- * stored, its result is on its way. `gone`: forget it.
- */
+/** The phases of an execution on its node. The class comment of `Worker` explains each of them. */
 export type ExecutionPhase = "running" | "stopping" | "abandoned" | "ended" | "reporting" | "gone";
 
 export type ExecutionEvent =
-  /** The server wants it cancelled. */
+  /** The server or the owner cancels it. */
   | "cancel"
-  /** The server says it is not ours: an order, or an answer `stale` to a report. */
+  /** The server says that it is not ours, by an order or by answering `stale` to a report. */
   | "disown"
   /** The server takes no lines of it. */
   | "linesRefused"
   /** Its command is over and none of its processes is left. */
   | "exited"
-  /** The server has stored all lines there are so far. */
+  /** The server has stored all of its lines so far. */
   | "linesStored"
   /** The server has its result. */
   | "resultTaken";
 
-/** What is to be done, in this order: `stop` by TERM and grace, `kill` at once. */
+/** What the worker must do, in this order. `stop`: TERM, the grace period, KILL. `kill`: KILL immediately. */
 export type ExecutionEffect = "stop" | "kill" | "dropLines" | "reportResult";
 
 export interface ExecutionStep {
@@ -46,7 +40,7 @@ const table: Record<ExecutionPhase, Partial<Record<ExecutionEvent, ExecutionStep
   },
   ended: {
     disown: { phase: "gone", effects: ["dropLines"] },
-    // The result is worth a try: the server itself decides whether it still counts.
+    // The result is reported anyway: the server decides whether it still counts.
     linesRefused: { phase: "reporting", effects: ["dropLines", "reportResult"] },
     linesStored: { phase: "reporting", effects: ["reportResult"] },
   },
@@ -57,12 +51,12 @@ const table: Record<ExecutionPhase, Partial<Record<ExecutionEvent, ExecutionStep
   gone: {},
 };
 
-/** What follows from an event. An event without a meaning in its phase (a repeated order, a late answer) changes nothing. Pure. */
+/** The next phase and the effects of an event. An event that means nothing in its phase (a repeated order, a late answer) changes nothing. */
 export function nextStep(phase: ExecutionPhase, event: ExecutionEvent): ExecutionStep {
   return table[phase][event] ?? { phase, effects: [] };
 }
 
-/** Its processes may be there, so it takes one of the node's slots. */
+/** Whether it takes one of the node's slots: its processes may still exist. */
 export function takesSlot(phase: ExecutionPhase): boolean {
   return phase === "running" || phase === "stopping" || phase === "abandoned";
 }

@@ -8,20 +8,20 @@ import type { LineQueue } from "../logs/line-queue.ts";
 import type { NodeSession } from "../session/node-session.ts";
 
 export interface ShipListener {
-  /** All lines up to `seq` are stored; there may be more. */
+  /** The server has stored all lines up to `seq`. More may follow. */
   linesStored(executionId: string, seq: number): void;
   linesRefused(executionId: string): void;
-  /** The server has no room for them now; they are sent again. */
+  /** The server has no room for the lines now; they are sent again. */
   linesHeldUp(executionId: string): void;
   /** The server will never take the rest. */
   linesGivenUp(executionId: string): void;
 }
 
-/** About the size of one request. As JSON it may be a few times more, still below what a server takes. */
+/** The approximate size of a request. As JSON it may be a few times larger, which is still below the server's limit. */
 const REQUEST_BYTES = 2 * 1024 * 1024;
 const MAX_BATCHES = 1_000;
 const IDLE_MS = 60_000;
-/** Between two looks whether a server that is full has room again. */
+/** The pause before lines are sent again to a server whose disk is full. */
 const FULL_PAUSE_MS = 2_000;
 
 interface Shipment {
@@ -30,14 +30,14 @@ interface Shipment {
 }
 
 /**
- * Sends the lines of all executions, one request at a time. A line that comes while nothing is under way leaves at
- * once; what comes meanwhile goes together in the next request, shared fairly between the executions.
+ * Sends the lines of all executions, one request at a time. A line that comes between requests leaves immediately.
+ * Lines that come during a request go together in the next, which the executions share fairly.
  */
 export class LogShipper {
   private readonly bell = new Bell();
-  /** Queues with unsent lines; who was served last stands last. */
+  /** Queues with unsent lines, the one served last at the end. */
   private readonly waiting = new Set<LineQueue>();
-  /** The last answer was that the server has no room for output. */
+  /** The server's last answer was that it has no room for output. */
   private isServerFull = false;
 
   appended(queue: LineQueue): void {
@@ -65,7 +65,7 @@ export class LogShipper {
       this.waiting.delete(queue);
       if (queue.isDelivered) continue;
       this.waiting.add(queue);
-      // What one does not need of its share is there for those behind it.
+      // A queue that does not need all of its share leaves the rest to the queues behind it.
       const lines = queue.peek(Math.ceil(linesLeft / queuesLeft), Math.ceil(bytesLeft / queuesLeft));
       queuesLeft--;
       if (lines.length === 0) continue;
@@ -94,7 +94,7 @@ export class LogShipper {
     } catch (error) {
       if (!(error instanceof ComputeError)) throw error;
       if (shipments.length > 1) {
-        // One of them is at fault; alone it shows which.
+        // One of the batches is at fault. Sent alone, each shows whether it is the one.
         for (const shipment of shipments) await this.ship([shipment], session, listener, log, signal);
         return;
       }
@@ -105,7 +105,7 @@ export class LogShipper {
   private noteFull(isFull: boolean, log: Logger): void {
     if (isFull === this.isServerFull) return;
     this.isServerFull = isFull;
-    if (isFull) log.warn("The server's disk is full, so it takes no output; what jobs write waits here.");
+    if (isFull) log.warn("The server's disk is full, so it takes no output; the output of jobs waits here.");
     else log.info("The server has room for output again.");
   }
 
@@ -128,11 +128,11 @@ export class LogShipper {
     const first = batch.lines[0]?.seq ?? 0;
     if (stored < first - 1 && queue.fillHole(stored)) {
       const what = `${first - 1 - stored} lines of ${queue.executionId} could not be read back from this disk`;
-      log.warn(`${what}; its log says so where they were.`);
+      log.warn(`${what}; its log has a note in their place.`);
       return;
     }
     if (stored < first) {
-      this.giveUp(shipment, `it has ${stored} of them and was sent ${first} next`, listener, log);
+      this.giveUp(shipment, `it has ${stored} lines and was sent line ${first} next`, listener, log);
       return;
     }
     queue.acknowledge(stored);
@@ -140,10 +140,10 @@ export class LogShipper {
     listener.linesStored(queue.executionId, stored);
   }
 
-  /** The job and its result count for more than lines that no server will ever take. */
+  /** The job and its result matter more than lines that the server will never take. */
   private giveUp({ queue }: Shipment, why: string, listener: ShipListener, log: Logger): void {
     const { executionId } = queue;
-    log.error(`The server takes no more lines of ${executionId}, the rest is dropped: ${why}`, {
+    log.error(`The server takes no more lines of ${executionId}, so the rest is dropped: ${why}`, {
       executionId,
     });
     this.waiting.delete(queue);

@@ -6,7 +6,7 @@ import { Bell, pause } from "../../shared/wait.ts";
 import type { NodeSession } from "../session/node-session.ts";
 
 export interface ReportListener {
-  /** Executions that run now. */
+  /** How many executions run now. */
   readonly running: number;
   /** `refused`: the server will never take this report. */
   reportAnswered(report: ExecutionReport, outcome: ReportOutcome | "refused"): void;
@@ -15,13 +15,13 @@ export interface ReportListener {
 const MAX_REPORTS = 1_000;
 const IDLE_MS = 60_000;
 /**
- * From one request to the next, for each execution that runs: of a few, each report leaves at once; of many short ones,
- * a request carries several starts and ends, and both sides have less to do for each.
+ * The gap between two requests, for each running execution. With few executions each report leaves immediately. With
+ * many short ones a request carries several starts and ends, which is less work for both sides.
  */
 const GAP_PER_EXECUTION_MS = 0.5;
 const MAX_GAP_MS = 5;
 
-/** Sends reports in their order, one request at a time; what comes up meanwhile goes together in the next. */
+/** Sends reports in order, one request at a time. Reports that come during a request go together in the next. */
 export class Reporter {
   private readonly bell = new Bell();
   private queue: ExecutionReport[] = [];
@@ -49,7 +49,10 @@ export class Reporter {
     }
   }
 
-  /** Outcomes of the first so many reports; one that the server refuses must not hold up the others for ever. */
+  /**
+   * Returns the outcomes of the first reports, possibly fewer than were given: when the server refuses the request,
+   * only the first report is sent again, so that a refused report does not block the others.
+   */
   private async send(
     session: NodeSession,
     reports: ExecutionReport[],

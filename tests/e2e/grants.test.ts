@@ -27,7 +27,7 @@ test("labels and a pool in agent.yaml count at once while the machine's sign-in 
   await agent.stop();
   agent = await person.startAgent();
   settings("labels: {disk: hdd, gpu: two words}\npool: cellar\n");
-  await agent.said(/Waits for a grant, and does not count until then: pool cellar, label gpu=two words/);
+  await agent.said(/Waiting for a grant, and not in force until then: pool cellar, label gpu=two words/);
   await agent.said(/node grant \S+ --pool cellar --label 'gpu=two words'/);
   const waiting = await node(id);
   // What is less is not asked for.
@@ -37,7 +37,7 @@ test("labels and a pool in agent.yaml count at once while the machine's sign-in 
   });
   expect(Object.keys(waiting.labels)).not.toContain("floor");
   const status = await person.get(["agent", "status", "--workspace", "local"]);
-  expect(status).toContain("Waits for a grant");
+  expect(status).toContain("Waiting for a grant");
   expect(await owner.get(["node", "list"])).toContain("pool cellar, label gpu=two words");
   await owner.get(["node", "grant", id, "--pool", "cellar", "--label", "gpu=two words"]);
   expect(await node(id)).toMatchObject({ pool: "cellar", labels: { disk: "hdd", gpu: "two words" } });
