@@ -5,7 +5,7 @@ import { RawHttp } from "../support/raw-http.ts";
 import { TestServer } from "../support/server.ts";
 
 const server = forAllTests(await TestServer.start());
-const user: As = { token: (await server.api.signIn("local")).accessToken };
+const user: As = await server.api.user();
 
 function post(path: string, headers: string[]): RawHttp {
   const host = `Host: 127.0.0.1:${server.port}`;

@@ -191,7 +191,7 @@ test("only an owner may grant, and only to users of the own business", async () 
 test("the same user has another account, and another ledger, in another business", async () => {
   const { user, name } = await somebody();
   await plane.api.call("credits.grant", { user: name, amountMicroUsd: 5, reason: "here" }, user);
-  const elsewhere = { token: (await plane.api.signIn(`${name}-second`, name)).accessToken };
+  const elsewhere = await plane.api.user(`${name}-second`, name);
   expect((await balance(elsewhere)).availableMicroUsd).toBe(MONTHLY);
   const { entries } = await plane.api.call("credits.ledger", {}, elsewhere);
   expect(entries.map((entry) => entry.kind)).toEqual(["MONTHLY_GRANT"]);
@@ -224,7 +224,7 @@ async function signInAs(role: "member", businessName: string): Promise<As> {
   const userName = `user-${crypto.randomUUID().slice(0, 8)}`;
   const session = { sessionId: newId("ses"), userName, businessName, role, nowMs: Date.now() };
   await plane.stores.sessions.create(session);
-  return { token: (await plane.api.signIn(businessName, userName)).accessToken };
+  return plane.api.user(businessName, userName);
 }
 
 function submit(user: As, job: { pool?: string; cpu?: number } & Record<string, unknown> = {}) {

@@ -23,7 +23,7 @@ const scenarios: Scenarios = {
 };
 
 const { api } = forAllTests(await TestServer.start());
-const stage: Stage = { api, user: { token: (await api.signIn("local")).accessToken } };
+const stage: Stage = { api, user: await api.user() };
 
 test("every endpoint has its scenario, and no scenario is of an endpoint that is gone", () => {
   expect(Object.keys(scenarios).sort()).toEqual(Object.keys(endpoints).sort());

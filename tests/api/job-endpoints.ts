@@ -54,7 +54,7 @@ export const jobScenarios = {
   },
 
   "jobs.list": async ({ api }) => {
-    const user = { token: (await api.signIn(`list-${crypto.randomUUID().slice(0, 8)}`)).accessToken };
+    const user = await api.newUser();
     const submitted: string[] = [];
     for (const name of ["a", "b", "a"]) {
       const job = await api.call("jobs.submit", { command: "true", name, labels: { x: name } }, user);

@@ -6,7 +6,7 @@ import type { Scenarios } from "./stage.ts";
 /** What each endpoint for many jobs, and for why one waits, does, told by one story each. */
 export const manyJobsScenarios = {
   "jobs.why": async ({ api }) => {
-    const user = await someone(api);
+    const user = await api.newUser();
     const node = await PlayedNode.register(api, user, { name: "box", labels: { disk: "hdd" } });
     const why = async (manifest: object) => {
       const { jobId } = await api.call("jobs.submit", { command: "true", ...manifest }, user);
@@ -25,7 +25,7 @@ export const manyJobsScenarios = {
   },
 
   "jobs.dry-run": async ({ api }) => {
-    const user = await someone(api);
+    const user = await api.newUser();
     const dryRun = (manifest: object) => api.call("jobs.dry-run", { command: "true", ...manifest }, user);
     expect(await dryRun({})).toMatchObject({ schedulable: false, nodes: [] });
     await PlayedNode.register(api, user, { capacity: { cpu: 2, memoryMb: 1_000, gpuCount: 0, slots: 1 } });
@@ -37,7 +37,7 @@ export const manyJobsScenarios = {
   },
 
   "jobs.submit-batch": async ({ api }) => {
-    const user = await someone(api);
+    const user = await api.newUser();
     const headers = { "idempotency-key": crypto.randomUUID() };
     const jobs = Array.from({ length: 1_000 }, (_, i) => ({ command: "true", name: `batch-${i}` }));
     const submit = async () => (await api.call("jobs.submit-batch", { jobs }, user, headers)).jobs;
@@ -53,7 +53,7 @@ export const manyJobsScenarios = {
   },
 
   "jobs.cancel-matching": async ({ api }) => {
-    const user = await someone(api);
+    const user = await api.newUser();
     const submit = (name: string) =>
       api.call("jobs.submit", { command: "true", name, labels: { x: name } }, user);
     for (const name of ["old-1", "new-1", "new-2", "new-3"]) await submit(name);
@@ -77,12 +77,12 @@ export const manyJobsScenarios = {
   },
 
   "jobs.delete": async ({ api }) => {
-    const user = await someone(api);
+    const user = await api.newUser();
     const submit = async (manifest: object = {}) =>
       (await api.call("jobs.submit", { command: "true", ...manifest }, user)).jobId;
     const [over, open] = [await submit(), await submit()];
     await api.call("jobs.cancel", { jobId: over }, user);
-    const theirs = await someone(api);
+    const theirs = await api.newUser();
     const outcomesFor = async (as: As, ...jobIds: string[]) =>
       (await api.call("jobs.delete", { jobIds }, as)).results.map((one) => one.outcome);
     expect(await outcomesFor(theirs, over)).toEqual(["not-found"]);
@@ -95,7 +95,7 @@ export const manyJobsScenarios = {
   },
 
   "jobs.delete-matching": async ({ api }) => {
-    const user = await someone(api);
+    const user = await api.newUser();
     for (const name of ["a-1", "a-2", "a-3", "b"]) {
       await api.call("jobs.submit", { command: "true", name }, user);
     }
@@ -113,7 +113,7 @@ export const manyJobsScenarios = {
   },
 
   "jobs.retry-matching": async ({ api }) => {
-    const user = await someone(api);
+    const user = await api.newUser();
     const node = await PlayedNode.register(api, user);
     for (const exitCode of [0, 1, 2]) {
       await api.call("jobs.submit", { command: "true", name: `exit-${exitCode}` }, user);
@@ -154,9 +154,4 @@ async function nothingOfABadBatch(api: Api, user: As): Promise<void> {
     expect((await api.refused("jobs.submit-batch", bad, user)).code).toBe("invalid_request");
   }
   expect((await api.call("jobs.list", { name: "left-out" }, user)).jobs).toEqual([]);
-}
-
-/** A user of a business of their own. */
-async function someone(api: Api): Promise<As> {
-  return { token: (await api.signIn(`many-${crypto.randomUUID().slice(0, 8)}`)).accessToken };
 }

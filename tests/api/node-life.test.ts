@@ -12,7 +12,7 @@ let user: As;
 
 beforeEach(async () => {
   plane = await TestPlane.start();
-  user = { token: (await plane.api.signIn("local")).accessToken };
+  user = await plane.api.user();
 });
 afterEach(() => plane[Symbol.asyncDispose]());
 

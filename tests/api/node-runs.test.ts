@@ -16,7 +16,7 @@ let user: As;
 beforeEach(async () => {
   shared = { stores: await openSqliteStores(":memory:"), bus: new MemoryBus() };
   planes = [await TestPlane.start(shared), await TestPlane.start(shared)];
-  user = { token: (await planes[0].api.signIn("local")).accessToken };
+  user = await planes[0].api.user();
 });
 afterEach(async () => {
   for (const plane of planes) await plane[Symbol.asyncDispose]();

@@ -5,7 +5,7 @@ import { forAllTests } from "../support/for-all-tests.ts";
 import { TestServer } from "../support/server.ts";
 
 const server = forAllTests(await TestServer.start());
-const user: As = { token: (await server.api.signIn("local")).accessToken };
+const user: As = await server.api.user();
 
 afterEach(async () => {
   // The server survives every request.

@@ -28,7 +28,7 @@ export const scheduleScenarios = {
   },
 
   "schedules.list": async ({ api }) => {
-    const user = { token: (await api.signIn(`list-${crypto.randomUUID().slice(0, 8)}`)).accessToken };
+    const user = await api.newUser();
     const [first, second, third] = [await make(api, user), await make(api, user), await make(api, user)];
     await api.call("schedules.pause", { scheduleId: second.scheduleId }, user);
     const list = async (input: EndpointInput<"schedules.list">) => {

@@ -1,6 +1,5 @@
 import { expect, test } from "bun:test";
 import { type CallId, type EndpointId, endpoints } from "../../shared/endpoints/index.ts";
-import type { As } from "../support/api.ts";
 import { TestPlane } from "../support/plane.ts";
 import { waitFor } from "../support/wait.ts";
 import { make } from "./schedule-endpoints.ts";
@@ -8,8 +7,8 @@ import { make } from "./schedule-endpoints.ts";
 test("a schedule of another business is answered like one that does not exist, and stands in no list", async () => {
   await using plane = await TestPlane.start();
   const { api } = plane;
-  const mine = await signIn(plane, "mine");
-  const theirs = await signIn(plane, "theirs");
+  const mine = await plane.api.user("mine");
+  const theirs = await plane.api.user("theirs");
   const made = await make(api, mine);
   const { scheduleId } = made;
   const ids = (Object.keys(endpoints) as EndpointId[]).filter(
@@ -30,7 +29,7 @@ test("a schedule of another business is answered like one that does not exist, a
 test("a fire that waits begins as soon as the job before it is over", async () => {
   await using plane = await TestPlane.start();
   const { api } = plane;
-  const user = await signIn(plane, "local");
+  const user = await plane.api.user();
   for (const overlap of ["queue", "replace"] as const) {
     const { scheduleId } = await make(api, user, { overlap });
     const first = await api.call("schedules.run", { scheduleId }, user);
@@ -59,7 +58,7 @@ test("a fire that waits begins as soon as the job before it is over", async () =
 test("what is due fires by itself, with the jitter that was announced, and the job says where it came from", async () => {
   await using plane = await TestPlane.start();
   const { api } = plane;
-  const user = await signIn(plane, "local");
+  const user = await plane.api.user();
   const made = await make(api, user, { cron: "*/5 * * * *", jitterSeconds: 200, name: "often" });
   const { scheduleId } = made;
   const waitSeconds = (Date.parse(made.nextFireAt ?? "") - Date.now()) / 1_000;
@@ -80,7 +79,7 @@ test("what is due fires by itself, with the jitter that was announced, and the j
 test("a template is filled in anew for every fire; one that is gone by then is told with the fire", async () => {
   await using plane = await TestPlane.start();
   const { api } = plane;
-  const user = await signIn(plane, "local");
+  const user = await plane.api.user();
   const parameters = [{ name: "who", type: "string" as const, required: true }];
   const job = { command: ["echo", "{{who}}"], labels: { never: "there" } };
   const { templateId } = await api.call("templates.create", { name: "greet", parameters, job }, user);
@@ -101,7 +100,3 @@ test("a template is filled in anew for every fire; one that is gone by then is t
   });
   expect(failed).toMatchObject({ status: "FAILED", message: expect.stringContaining("greet") });
 });
-
-async function signIn({ api }: TestPlane, business: string): Promise<As> {
-  return { token: (await api.signIn(business)).accessToken };
-}

@@ -11,7 +11,7 @@ const job = { command: ["scale", "{{input}}", "{{width}}"], labels: { never: "th
 /** What each endpoint of templates does, told by one story each. */
 export const templateScenarios = {
   "templates.list": async ({ api }) => {
-    const user = { token: (await api.signIn(`list-${crypto.randomUUID().slice(0, 8)}`)).accessToken };
+    const user = await api.newUser();
     const seeded = async () =>
       (await api.call("templates.list", { builtin: true, limit: 500 }, user)).templates;
     const builtin = await waitFor("all builtin templates", async () => {

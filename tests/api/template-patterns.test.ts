@@ -32,7 +32,7 @@ async function slowestBeside(server: TestServer, work: () => Promise<unknown>): 
 
 test("the patterns of one member's template hold up nobody else", async () => {
   await using server = await TestServer.start();
-  const user: As = { token: (await server.api.signIn("local")).accessToken };
+  const user: As = await server.api.user();
   const refused = async (id: "templates.create" | "templates.run", input: unknown, why: string) => {
     const { code, detail } = await server.api.refused(id, input, user);
     expect(detail).toContain(why);

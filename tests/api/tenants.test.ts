@@ -14,10 +14,10 @@ const TEMPLATE_JOB = { command: "true" };
 
 beforeAll(async () => {
   const { api } = server;
-  const user = { token: (await api.signIn("mine", "anna")).accessToken };
+  const user = await api.user("mine", "anna");
   const { templateId } = await api.call("templates.create", { name: "mine", job: TEMPLATE_JOB }, user);
   mine = { user, template: templateId, ...(await runningJob({ api, user })) };
-  const other = { token: (await api.signIn("theirs", "bert")).accessToken };
+  const other = await api.user("theirs", "bert");
   theirs = { user: other, node: await PlayedNode.register(api, other) };
 });
 

@@ -13,7 +13,7 @@ let user: As;
 
 beforeEach(async () => {
   plane = await TestPlane.start();
-  user = { token: (await plane.api.signIn("local")).accessToken };
+  user = await plane.api.user();
 });
 afterEach(() => plane[Symbol.asyncDispose]());
 
@@ -68,7 +68,7 @@ test("job why says that a node is draining, has signed out, or is offline, once 
   plane.pass(120);
   await waitFor("the node to be offline", async () => (await whyJob(jobId)).nodes[0]?.rule === "offline");
   plane.pass(-120);
-  const other = { token: (await plane.api.signIn("local", "somebody")).accessToken };
+  const other = await plane.api.user("local", "somebody");
   await PlayedNode.register(plane.api, other, { name: "theirs" });
   await plane.api.call("auth.logout", {}, other);
   const rules = (await whyJob(jobId)).nodes.map((one) => `${one.name} ${one.rule}`);
@@ -100,7 +100,7 @@ test("job why and a dry run name the rule of its owner that keeps a job off a no
     hint: "Nearest is box: it could run it if its owner allowed it (allow.images in its agent.yaml).",
   });
   expect((await plane.api.call("jobs.retrieve", { jobId }, user)).unschedulableReason).toContain(detail);
-  const other = { token: (await plane.api.signIn("local", "stranger")).accessToken };
+  const other = await plane.api.user("local", "stranger");
   const fine = { ...job, image: "python:3" };
   expect((await plane.api.call("jobs.dry-run", fine, user)).schedulable).toBe(true);
   expect((await plane.api.call("jobs.dry-run", fine, other)).nodes[0]?.detail).toContain("(allow.users)");

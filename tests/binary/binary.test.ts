@@ -4,6 +4,7 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import packageJson from "../../package.json" with { type: "json" };
 import { forAllTests } from "../support/for-all-tests.ts";
+import { freePort } from "../support/free-port.ts";
 import { programEnv } from "../support/program.ts";
 import { makeScratch } from "../support/scratch.ts";
 
@@ -102,10 +103,4 @@ async function run(args: string[], cwd = alone.path) {
     new Response(child.stderr).text(),
   ]);
   return { exitCode: await child.exited, stdout, stderr };
-}
-
-function freePort(): number {
-  const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
-  listener.stop();
-  return listener.port;
 }

@@ -1,20 +1,17 @@
-import { afterAll, afterEach, describe, expect, test } from "bun:test";
+import { afterEach, describe, expect, test } from "bun:test";
 import { mkdirSync, readFileSync, realpathSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { StartFailedError, type TaskExit } from "../../agent/executors/port/executor.ts";
 import type { JobManifestInput } from "../../shared/manifest.ts";
 import { testImage } from "../support/docker.ts";
+import { forAllTests } from "../support/for-all-tests.ts";
 import { waitFor, within } from "../support/wait.ts";
 import { DockerStage } from "./docker-stage.ts";
 import { ALONE } from "./docker-under-test.ts";
 
-const stage = new DockerStage();
+const stage = forAllTests(new DockerStage());
 const image = await testImage();
 afterEach(() => stage.allow({}));
-afterAll(async () => {
-  await stage.executor.close();
-  stage[Symbol.dispose]();
-});
 
 async function refusal(manifest: JobManifestInput): Promise<string> {
   const failure = await stage.start(manifest).catch((error) => error);

@@ -36,7 +36,7 @@ export interface JobOptions {
 }
 
 /** An executor over the real engine, and directories for its jobs. */
-export class DockerStage implements Disposable {
+export class DockerStage implements Disposable, AsyncDisposable {
   readonly agentId = newId("node");
   readonly engine: Engine;
   readonly executor: DockerExecutor;
@@ -104,5 +104,10 @@ export class DockerStage implements Disposable {
 
   [Symbol.dispose](): void {
     rmSync(this.root, { recursive: true, force: true });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.executor.close();
+    this[Symbol.dispose]();
   }
 }

@@ -1,15 +1,12 @@
-import { afterAll, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { createContainer, removeContainer, startContainer } from "../../agent/executors/docker/containers.ts";
 import { FrameReader } from "../../agent/executors/docker/frames.ts";
 import { testImage } from "../support/docker.ts";
+import { forAllTests } from "../support/for-all-tests.ts";
 import { DockerStage } from "./docker-stage.ts";
 
 const ATTACH_LIMIT_MS = 90_000;
-const stage = new DockerStage();
-afterAll(async () => {
-  await stage.executor.close();
-  stage[Symbol.dispose]();
-});
+const stage = forAllTests(new DockerStage());
 
 /** What a container of this image does and says, made with nothing but the image and a command, as by `docker run`. */
 async function plainRun(image: string, command: string[] | undefined) {

@@ -1,20 +1,17 @@
-import { afterAll, afterEach, describe, expect, test } from "bun:test";
+import { afterEach, describe, expect, test } from "bun:test";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { StartFailedError } from "../../agent/executors/port/executor.ts";
 import type { JobManifestInput } from "../../shared/manifest.ts";
 import { testImage } from "../support/docker.ts";
+import { forAllTests } from "../support/for-all-tests.ts";
 import { DockerStage } from "./docker-stage.ts";
 
 /** The kernel takes no longer single one. */
 const TOO_LONG = 131_100;
-const stage = new DockerStage();
+const stage = forAllTests(new DockerStage());
 const image = await testImage();
 afterEach(() => stage.allow({}));
-afterAll(async () => {
-  await stage.executor.close();
-  stage[Symbol.dispose]();
-});
 
 const programs = join(stage.root, "programs");
 mkdirSync(programs);

@@ -7,7 +7,7 @@ const person = forAllTests(await Person.withServer());
 let node: PlayedNode;
 
 beforeAll(async () => {
-  const user = { token: (await person.server.api.signIn("local")).accessToken };
+  const user = await person.server.api.user();
   const capacity = { cpu: 2, memoryMb: 512, gpuCount: 2, slots: 4 };
   const caps = { cpu: 2, enforcedBy: "cgroup v2" };
   node = await PlayedNode.register(person.server.api, user, { name: "desk", capacity, caps });

@@ -12,7 +12,7 @@ const LINES = 200_000;
 const PATIENCE = 1 / 3;
 
 const server = forAllTests(await TestServer.start());
-const user: As = { token: (await server.api.signIn("local")).accessToken };
+const user: As = await server.api.user();
 let jobId: string;
 
 beforeAll(async () => {

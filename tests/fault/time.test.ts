@@ -21,7 +21,7 @@ test("an access token is good for 15 minutes, and a refresh goes on from there",
 
 test("an assignment that does not start within its lease goes back, and costs no attempt", async () => {
   await using plane = await TestPlane.start();
-  const user = await signIn(plane);
+  const user = await plane.api.user();
   const slow = await PlayedNode.register(plane.api, user);
   const { jobId } = await plane.api.call("jobs.submit", { command: "true" }, user);
   const first = await slow.take();
@@ -40,7 +40,7 @@ test("an assignment that does not start within its lease goes back, and costs no
 
 test("an assignment that its node works on is not taken back, however long an image takes; a start limit holds all the same", async () => {
   await using plane = await TestPlane.start();
-  const user = await signIn(plane);
+  const user = await plane.api.user();
   const node = await PlayedNode.register(plane.api, user);
   const pulls = await plane.api.call("jobs.submit", { command: "true" }, user);
   const limited = await plane.api.call("jobs.submit", { command: "true", startTimeoutSeconds: 45 }, user);
@@ -64,7 +64,7 @@ test("an assignment that its node works on is not taken back, however long an im
 
 test("a node that is not heard of is OFFLINE; without retries its job fails once, with retries another node runs it", async () => {
   await using plane = await TestPlane.start();
-  const user = await signIn(plane);
+  const user = await plane.api.user();
   const silent = await PlayedNode.register(plane.api, user);
   const never = await plane.api.call("jobs.submit", { command: "true", maxRetries: 0 }, user);
   const again = await plane.api.call("jobs.submit", { command: "true", maxRetries: 1 }, user);
@@ -86,7 +86,7 @@ test("a node that is not heard of is OFFLINE; without retries its job fails once
 
 test("a job that its agent should have ended is ended by the server as TIMEOUT", async () => {
   await using plane = await TestPlane.start();
-  const user = await signIn(plane);
+  const user = await plane.api.user();
   const node = await PlayedNode.register(plane.api, user);
   const { jobId } = await plane.api.call("jobs.submit", { command: "true", timeoutSeconds: 5 }, user);
   const { executionId } = await node.take();
@@ -102,7 +102,7 @@ test("a job that its agent should have ended is ended by the server as TIMEOUT",
 
 test("a server that stood still gives its nodes the time to be heard of, and then counts as ever", async () => {
   await using plane = await TestPlane.start();
-  const user = await signIn(plane);
+  const user = await plane.api.user();
   const node = await PlayedNode.register(plane.api, user);
   const submit = (timeoutSeconds: number) =>
     plane.api.call("jobs.submit", { command: "true", timeoutSeconds }, user);
@@ -128,7 +128,7 @@ test("a server that stood still gives its nodes the time to be heard of, and the
 
 test("after a sign-out the node gets no new job, and what runs may still report", async () => {
   await using plane = await TestPlane.start();
-  const user = await signIn(plane);
+  const user = await plane.api.user();
   const node = await PlayedNode.register(plane.api, user);
   const { jobId } = await plane.api.call("jobs.submit", { command: "true" }, user);
   const { executionId } = await node.take();
@@ -141,13 +141,9 @@ test("after a sign-out the node gets no new job, and what runs may still report"
   );
   expect(poll.code).toBe("session_ended");
   expect(await node.report(executionId, "SUCCEEDED", { exitCode: 0 })).toBe("applied");
-  const back = await signIn(plane);
+  const back = await plane.api.user();
   await untilStatus(plane, back, jobId, "SUCCESS");
 });
-
-async function signIn(plane: TestPlane): Promise<As> {
-  return { token: (await plane.api.signIn("local")).accessToken };
-}
 
 function untilStatus(plane: TestPlane, user: As, jobId: string, status: string) {
   return waitFor(`job ${jobId} to be ${status}`, async () => {

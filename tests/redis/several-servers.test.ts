@@ -15,7 +15,7 @@ const OVER_THE_BUS_MS = 1_500;
 test("a submitter, a node and a log follower on three servers work as on one", async () => {
   await using fleet = await Fleet.start(3);
   const [submitter, worker, reader] = fleet.planes as [TestPlane, TestPlane, TestPlane];
-  const user = await signIn(submitter);
+  const user = await submitter.api.user();
   const node = await PlayedNode.register(worker.api, user);
   const waiting = node.poll([], 1, 20);
   await waitFor("the node to be seen", async () => {
@@ -57,7 +57,7 @@ test("a submitter, a node and a log follower on three servers work as on one", a
 test("a sign-out ends what the session has open, whichever server that is at", async () => {
   await using fleet = await Fleet.start(2);
   const [here, there] = fleet.planes as [TestPlane, TestPlane];
-  const user = await signIn(here);
+  const user = await here.api.user();
   const { jobId } = await here.api.call("jobs.submit", { command: "true" }, user);
   const stream = await there.api.fetch(`/api/compute/jobs/${jobId}/logs/stream`, {
     headers: headersOf(user),
@@ -72,7 +72,7 @@ test("a sign-out ends what the session has open, whichever server that is at", a
 test("a cancellation reaches the node at once, whichever server it waits at", async () => {
   await using fleet = await Fleet.start(2);
   const [here, there] = fleet.planes as [TestPlane, TestPlane];
-  const user = await signIn(here);
+  const user = await here.api.user();
   const node = await PlayedNode.register(there.api, user);
   const { jobId } = await here.api.call("jobs.submit", { command: "true" }, user);
   const { executionId } = await node.take();
@@ -87,7 +87,7 @@ test("a cancellation reaches the node at once, whichever server it waits at", as
 test("without Redis work only comes later: no job waits longer than the safety tick, and no stored line is missed", async () => {
   await using fleet = await Fleet.start(2);
   const [here, there] = fleet.planes as [TestPlane, TestPlane];
-  const user = await signIn(here);
+  const user = await here.api.user();
   const node = await PlayedNode.register(there.api, user);
   await fleet.redis.kill();
   const waiting = node.poll([], 1, 20);
@@ -112,7 +112,7 @@ test("without Redis work only comes later: no job waits longer than the safety t
 test("what is due at a server that is gone is done on time by another one: schedules, starts, and ends of waiting", async () => {
   await using fleet = await Fleet.start(2);
   const [gone, other] = fleet.planes as [TestPlane, TestPlane];
-  const user = await signIn(other);
+  const user = await other.api.user();
   const node = await PlayedNode.register(other.api, user);
   const waiting = node.poll([], 1, 20);
   const dueAtMs = Date.now() + 1_000;
@@ -157,10 +157,6 @@ class Fleet implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.stack.disposeAsync();
   }
-}
-
-async function signIn(plane: TestPlane): Promise<As> {
-  return { token: (await plane.api.signIn("local")).accessToken };
 }
 
 function follow(plane: TestPlane, user: As, jobId: string) {

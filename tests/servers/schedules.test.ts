@@ -24,7 +24,7 @@ test("two servers on one store: each due time makes one fire and one job, also w
   const [made, other] = [await start("a"), await start("b")];
   await using _made = made.running;
   await using _other = other.running;
-  const user = { token: (await made.api.signIn("local")).accessToken };
+  const user = await made.api.user();
   const input = { cron: "* * * * * *", job: { command: "true", labels: { never: "there" } } };
   const { scheduleId } = await made.api.call("schedules.create", input, user);
   const fires = () => other.api.call("schedules.fires", { scheduleId, limit: 500 }, user);

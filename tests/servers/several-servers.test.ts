@@ -25,7 +25,7 @@ leaseStoreContract("MongoDB", async () => {
 test("three servers that start at once on an empty store are one: sign-in, submit, node and log on different ones", async () => {
   await using fleet = await Fleet.start(["0", "0", "0"]);
   const [submitter, worker, reader] = fleet.servers as [Server, Server, Server];
-  const user = await signIn(submitter.api);
+  const user = await submitter.api.user();
   const node = await PlayedNode.register(worker.api, user);
   const jobs = await Promise.all(
     [1, 2, 3].map(() => submitter.api.call("jobs.submit", { command: "true" }, user)),
@@ -49,7 +49,7 @@ test("servers share a port; when one is killed, whoever follows a log goes on at
   await using fleet = await Fleet.start(["0", "same"]);
   const [first, second] = fleet.servers as [Server, Server];
   expect(second.api.url).toBe(first.api.url);
-  const user = await signIn(first.api);
+  const user = await first.api.user();
   const node = await PlayedNode.register(first.api, user);
   const { jobId } = await first.api.call("jobs.submit", { command: "true" }, user);
   const { executionId } = await node.take();
@@ -77,7 +77,7 @@ test("servers share a port; when one is killed, whoever follows a log goes on at
 test("a poll that waits at one server is refused at once when its node is taken, or its key replaced, at another", async () => {
   await using fleet = await Fleet.start(["0", "0", "0"]);
   const [first, second, third] = fleet.servers as [Server, Server, Server];
-  const user = await signIn(first.api);
+  const user = await first.api.user();
   const labels = { only: "these" };
   const place = { place: "p", machine: "m", host: "hosta", pid: 1 };
   const register = async (as: As) => {
@@ -163,10 +163,6 @@ class Fleet implements AsyncDisposable {
 function newDatabase(): string {
   databases++;
   return mongo.url(`several_servers_${databases}`);
-}
-
-async function signIn(api: Api): Promise<As> {
-  return { token: (await api.signIn("local")).accessToken };
 }
 
 async function follow({ api }: Server, user: As, jobId: string): Promise<string[]> {

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { MongoClient } from "mongodb";
+import { freePort } from "./free-port.ts";
 import { makeScratchInMemory, type Scratch } from "./scratch.ts";
 import { waitFor } from "./wait.ts";
 
@@ -77,7 +77,7 @@ class Member {
   ) {}
 
   static async start(directory: string, more: readonly string[]): Promise<Member> {
-    const port = await freePort();
+    const port = freePort();
     await Bun.write(join(directory, "started"), "");
     const args = ["--port", String(port), "--bind_ip", "127.0.0.1", "--dbpath", directory];
     args.push("--nounixsocket", "--oplogSize", "64", ...more);
@@ -119,16 +119,4 @@ function findMongod(): string | undefined {
   const named = process.env.TANVRIT_TEST_MONGOD;
   if (named) return existsSync(named) ? named : undefined;
   return Bun.which("mongod") ?? (existsSync(CACHED) ? CACHED : undefined);
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      const port = typeof address === "object" && address ? address.port : 0;
-      server.close(() => resolve(port));
-    });
-  });
 }

@@ -1,4 +1,4 @@
-import { createServer } from "node:net";
+import { freePort } from "./free-port.ts";
 import { makeScratch, type Scratch } from "./scratch.ts";
 import { waitFor } from "./wait.ts";
 
@@ -12,7 +12,7 @@ export class TestRedis implements AsyncDisposable {
   ) {}
 
   static async start(options: { password?: string } = {}): Promise<TestRedis> {
-    const [scratch, port] = [await makeScratch(), await freePort()];
+    const [scratch, port] = [await makeScratch(), freePort()];
     const { password } = options;
     const redis = new TestRedis(scratch, port, launch(scratch, port, password), password);
     await redis.untilListening();
@@ -75,16 +75,4 @@ function launch(scratch: Scratch, port: number, password: string | undefined): B
   if (password !== undefined) args.push("--requirepass", password);
   const output = { stdin: "ignore", stdout: "ignore", stderr: "ignore" } as const;
   return Bun.spawn(["redis-server", ...args], { cwd: scratch.path, ...output });
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      const port = typeof address === "object" && address ? address.port : 0;
-      server.close(() => resolve(port));
-    });
-  });
 }

@@ -1,0 +1,6 @@
+/** A port of this machine that nothing listens on now. */
+export function freePort(): number {
+  const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
+  listener.stop();
+  return listener.port;
+}
