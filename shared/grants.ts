@@ -24,8 +24,16 @@ export const ungranted = z.strictObject({
 export type Ungranted = z.infer<typeof ungranted>;
 
 const DETECTED = new Set([
-  ...["os", "arch", "hostname", "cpuCount", "memoryMb"],
-  ...["docker", "cuda", "rocm", "metal", "android"],
+  "os",
+  "arch",
+  "hostname",
+  "cpuCount",
+  "memoryMb",
+  "docker",
+  "cuda",
+  "rocm",
+  "metal",
+  "android",
 ]);
 const DETECTED_GROUPS = /^(gpu|cuda|rocm|metal|docker|android)\./;
 

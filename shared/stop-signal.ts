@@ -3,8 +3,17 @@ import { RTMAX, RTMIN, signalNumber } from "./signals.ts";
 
 /** The signals that ask a program to end. Others kill it without asking, as SIGSEGV does, or do not end it. */
 const ASKING: readonly string[] = [
-  ...["SIGHUP", "SIGINT", "SIGQUIT", "SIGABRT", "SIGKILL", "SIGUSR1", "SIGUSR2", "SIGALRM", "SIGTERM"],
-  ...["SIGWINCH", "SIGPWR"],
+  "SIGHUP",
+  "SIGINT",
+  "SIGQUIT",
+  "SIGABRT",
+  "SIGKILL",
+  "SIGUSR1",
+  "SIGUSR2",
+  "SIGALRM",
+  "SIGTERM",
+  "SIGWINCH",
+  "SIGPWR",
 ];
 
 /** For messages: `HUP, INT, …`. */

@@ -15,8 +15,18 @@ const BEFORE_RELEASE =
   /^[-~.]?(dev|snapshot|nightly|canary|alpha|beta|preview|pre|rc|a|b|c)(?:[-._]?(\d+))?(?![a-z])/i;
 /** Pre-release stages in their order. */
 const STAGES: Readonly<Record<string, number>> = {
-  ...{ dev: 0, snapshot: 0, nightly: 0, canary: 0 },
-  ...{ alpha: 1, a: 1, beta: 2, b: 2, preview: 3, pre: 3, rc: 4, c: 4 },
+  dev: 0,
+  snapshot: 0,
+  nightly: 0,
+  canary: 0,
+  alpha: 1,
+  a: 1,
+  beta: 2,
+  b: 2,
+  preview: 3,
+  pre: 3,
+  rc: 4,
+  c: 4,
 };
 const RELEASED = 5;
 

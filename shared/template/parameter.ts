@@ -68,7 +68,12 @@ export interface Filling {
 
 /** As YAML writes them. */
 const BOOLEANS: Readonly<Partial<Record<string, boolean>>> = Object.assign(Object.create(null), {
-  ...{ true: true, True: true, TRUE: true, false: false, False: false, FALSE: false },
+  true: true,
+  True: true,
+  TRUE: true,
+  false: false,
+  False: false,
+  FALSE: false,
 });
 
 /** Converts a value to the parameter's type, or says what is wrong with it. Its pattern is checked if `patterns` is given. */
