@@ -5,9 +5,10 @@ import { isFinal } from "../shared/job-state.ts";
 import { limits } from "../shared/limits.ts";
 import type { LogEvent } from "../shared/log.ts";
 import type { JobManifestInput } from "../shared/manifest.ts";
+import { pause } from "../shared/wait.ts";
 import type { ComputeClient } from "./client.ts";
 import { type ListFilter, walkPages } from "./pages.ts";
-import { callPatiently, Outage, type Patience, pause } from "./patience.ts";
+import { callPatiently, Outage, type Patience } from "./patience.ts";
 import { readLog } from "./read-log.ts";
 
 export interface SubmitOptions extends Patience {

@@ -2,7 +2,6 @@ import { expect, test } from "bun:test";
 import { type ErrorCode, errorCodes } from "../shared/errors.ts";
 import { playedServers } from "../tests/support/played-server.ts";
 import { createComputeClient } from "./index.ts";
-import { pause } from "./patience.ts";
 
 const { serve: serveAt } = playedServers();
 
@@ -33,12 +32,12 @@ test("a list goes on when the server goes away between two pages, for longer tha
   expect(told).toEqual([true]);
 });
 
-test("an aborted pause throws the signal's reason, as a call does", async () => {
+test("a call that is aborted between two attempts throws the signal's reason", async () => {
   const left = new AbortController();
   const reason = new Error("left");
-  const paused = pause(60_000, left.signal).catch((error: unknown) => error);
-  left.abort(reason);
-  expect(await paused).toBe(reason);
+  const { jobs } = serve(unavailable);
+  const call = jobs.retrieve("job_1", { signal: left.signal, onAway: () => left.abort(reason) });
+  expect(await call.catch((error: unknown) => error)).toBe(reason);
 });
 
 test("a call with an empty key is sent once, because the server could not recognise a repeat", async () => {

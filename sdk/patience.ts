@@ -1,7 +1,7 @@
-import { setTimeout as delay } from "node:timers/promises";
 import type { CallId, EndpointInput, EndpointOutput } from "../shared/endpoints/index.ts";
 import { endpoints } from "../shared/endpoints/index.ts";
 import { ComputeError } from "../shared/errors.ts";
+import { backoffMs, pause } from "../shared/wait.ts";
 import type { CallOptions, ComputeClient } from "./client.ts";
 import { isTemporary } from "./errors.ts";
 
@@ -22,8 +22,7 @@ export interface Patience {
   onBack?: () => void;
 }
 
-const BACKOFF_FIRST_MS = 100;
-const BACKOFF_MAX_MS = 5_000;
+const BACKOFF = { firstMs: 100, maxMs: 5_000 };
 const DEFAULT_FIRST_MS = 10_000;
 const DEFAULT_AWAY_MS = 10 * 60_000;
 
@@ -56,25 +55,13 @@ export class Outage {
       this.sinceMs = nowMs;
       onAway?.(error, this.answered);
     }
-    const pauseMs = this.pauseMs(error);
+    const askedMs = error instanceof ComputeError ? (error.retryAfterSeconds ?? 0) * 1_000 : 0;
+    const pauseMs = Math.max(askedMs, backoffMs(BACKOFF, this.failures));
     if (nowMs - this.sinceMs + pauseMs > (this.answered ? awayMs : firstMs)) throw error;
     this.failures++;
     await pause(pauseMs, signal);
+    signal?.throwIfAborted();
   }
-
-  /** Exponential and half random: clients that lost the server together do not come back together. */
-  private pauseMs(error: unknown): number {
-    const asked = error instanceof ComputeError ? (error.retryAfterSeconds ?? 0) * 1_000 : 0;
-    const ceiling = Math.min(BACKOFF_MAX_MS, BACKOFF_FIRST_MS * 2 ** Math.min(this.failures, 16));
-    return Math.max(asked, ceiling / 2 + (ceiling / 2) * Math.random());
-  }
-}
-
-/** Waits. Throws the signal's own reason if it fires meanwhile, as every call of the client does. */
-export async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  await delay(ms, undefined, { signal }).catch((error) => {
-    throw signal?.aborted ? signal.reason : error;
-  });
 }
 
 /** Calls an endpoint, and again while the server is away if repeating the call is safe. */

@@ -1,7 +1,8 @@
 import type { LogEvent } from "../shared/log.ts";
+import { pause } from "../shared/wait.ts";
 import type { ComputeClient } from "./client.ts";
 import { UnreachableError } from "./errors.ts";
-import { Outage, type Patience, pause } from "./patience.ts";
+import { Outage, type Patience } from "./patience.ts";
 
 interface ReadLogOptions extends Patience {
   follow: boolean;

@@ -1,6 +1,7 @@
 import { hostname } from "node:os";
 import type { Logger } from "../shared/logger.ts";
 import { openPrivateDirectory } from "../shared/private-directory.ts";
+import { inTime } from "../shared/wait.ts";
 import { openBus } from "./bus/open.ts";
 import { openStores } from "./compose/open-stores.ts";
 import type { ServerSettings } from "./compose/options.ts";
@@ -56,7 +57,7 @@ export async function startServer(settings: ServerSettings, log: Logger): Promis
   const stop = async () => {
     stopping.abort();
     await Promise.all([plane.close(), ...plane.tasks.map((task) => task.stop())]);
-    await Promise.race([listener.stop(), Bun.sleep(STOP_MS)]);
+    await inTime(STOP_MS, listener.stop());
     await listener.stop(true);
     await opened.disposeAsync();
   };

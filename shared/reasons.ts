@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { FinalJobStatus } from "./job-state.ts";
+import { backoffMs } from "./wait.ts";
 
 /**
  * Why an execution ended other than by the command's own exit, the status it gives the job, and whether the job may be
@@ -87,15 +88,11 @@ export function decideEnding(ending: Ending): EndingDecision {
   return { status: rule.status, retry: false };
 }
 
-const RETRY_BASE_MS = 1_000;
+const RETRY_FIRST_MS = 1_000;
 /** The longest wait before a retry. */
 export const RETRY_MAX_MS = 300_000;
 
-/**
- * Milliseconds to wait before attempt `retryCount + 1`: exponential with "equal jitter" (half fixed, half random), so jobs
- * that failed together do not come back together. 0.5–1 s, 1–2 s, 2–4 s … at most 5 minutes.
- */
+/** Milliseconds to wait before retry `retryCount + 1` of a job: 0.5–1 s, 1–2 s, 2–4 s … at most 5 minutes. */
 export function retryDelayMs(retryCount: number, random: () => number = Math.random): number {
-  const ceiling = Math.min(RETRY_MAX_MS, RETRY_BASE_MS * 2 ** Math.min(retryCount, 30));
-  return Math.round(ceiling / 2 + (ceiling / 2) * random());
+  return Math.round(backoffMs({ firstMs: RETRY_FIRST_MS, maxMs: RETRY_MAX_MS }, retryCount, random));
 }

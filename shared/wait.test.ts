@@ -1,11 +1,30 @@
 import { expect, test } from "bun:test";
 import { getEventListeners } from "node:events";
-import { Bell, inTime } from "./wait.ts";
+import { Bell, backoffMs, inTime, pause } from "./wait.ts";
 
-/** Somebody who waits leaves a listener there. */
+/** Every wait leaves a listener on its signal. */
 const waiters = (signal: AbortSignal) => getEventListeners(signal, "abort").length;
 
-test("a bell that is waited for again and again leaves nothing behind, whatever ended the wait", async () => {
+test("a pause ends early when any of its signals fires, and leaves no listener behind", async () => {
+  const one = new AbortController();
+  const other = new AbortController();
+  const paused = pause(60_000, one.signal, undefined, other.signal);
+  other.abort();
+  await paused;
+  expect(waiters(one.signal)).toBe(0);
+  await pause(60_000, one.signal, other.signal);
+});
+
+test("a backoff doubles up to its maximum, and half of it is random", () => {
+  const backoff = { firstMs: 100, maxMs: 5_000 };
+  expect([0, 1, 2, 6, 1_000].map((failures) => backoffMs(backoff, failures, () => 1))).toEqual([
+    100, 200, 400, 5_000, 5_000,
+  ]);
+  expect(backoffMs(backoff, 0, () => 0)).toBe(50);
+  expect(backoffMs(backoff, 9, () => 0)).toBe(2_500);
+});
+
+test("waiting for a bell again and again leaves no listener behind, however the wait ends", async () => {
   const over = new AbortController();
   const bell = new Bell();
   await bell.wait(over.signal, 1);
@@ -21,7 +40,7 @@ test("a bell that is waited for again and again leaves nothing behind, whatever 
   await ended;
 });
 
-test("a ring while nobody waits is remembered, and any number of them count as one", async () => {
+test("a ring while nobody waits is remembered, and any number of rings count as one", async () => {
   const { signal } = new AbortController();
   const bell = new Bell();
   bell.ring();
@@ -38,7 +57,7 @@ test("a ring while nobody waits is remembered, and any number of them count as o
   await second;
 });
 
-test("what comes in time is given, what does not is undefined, and what fails fails", async () => {
+test("inTime gives the outcome, undefined if it is late, and the error if it fails", async () => {
   expect(await inTime(60_000, Promise.resolve("here"))).toBe("here");
   expect(await inTime(1, Promise.withResolvers<string>().promise)).toBeUndefined();
   await expect(inTime(60_000, Promise.reject(new Error("no")))).rejects.toThrow("no");

@@ -1,21 +1,21 @@
-/** The longest delay a timer may have; one that is longer would ring at once. */
+/** The longest delay a timer accepts; a longer one would fire immediately. */
 export const MAX_TIMER_MS = 2_147_000_000;
 
-/** Resolves after `ms`, or earlier when the signal fires. Never rejects. */
-export function pause(ms: number, signal?: AbortSignal): Promise<void> {
+/** Resolves after `ms`, or earlier if one of the signals fires. Never rejects. */
+export function pause(ms: number, ...signals: (AbortSignal | undefined)[]): Promise<void> {
   return new Promise((resolve) => {
-    if (signal?.aborted) return resolve();
+    if (signals.some((signal) => signal?.aborted)) return resolve();
     const done = () => {
       clearTimeout(timer);
-      signal?.removeEventListener("abort", done);
+      for (const signal of signals) signal?.removeEventListener("abort", done);
       resolve();
     };
     const timer = setTimeout(done, ms);
-    signal?.addEventListener("abort", done, { once: true });
+    for (const signal of signals) signal?.addEventListener("abort", done, { once: true });
   });
 }
 
-/** What the promise gives; undefined where it has given nothing after `ms`. Rejects as it does. */
+/** The outcome of the promise, or undefined if it has none after `ms`. Rejects if the promise does. */
 export async function inTime<T>(ms: number, promise: Promise<T>): Promise<T | undefined> {
   const settled = new AbortController();
   try {
@@ -25,9 +25,29 @@ export async function inTime<T>(ms: number, promise: Promise<T>): Promise<T | un
   }
 }
 
+/** How long to wait after failures: first about `firstMs`, then longer and longer, but never longer than `maxMs`. */
+export interface Backoff {
+  firstMs: number;
+  maxMs: number;
+}
+
 /**
- * A bell between those who make work and the one loop that does it: a ring while nobody waits is remembered, any
- * number of rings count as one.
+ * Milliseconds to wait after a failure that followed `failures` others. The ceiling doubles with each failure; half of the
+ * wait is random ("equal jitter"), so callers that failed together do not come back together.
+ */
+export function backoffMs(
+  { firstMs, maxMs }: Backoff,
+  failures: number,
+  random: () => number = Math.random,
+): number {
+  // A larger exponent would overflow; the ceiling is reached long before.
+  const ceilingMs = Math.min(maxMs, firstMs * 2 ** Math.min(failures, 30));
+  return ceilingMs / 2 + (ceilingMs / 2) * random();
+}
+
+/**
+ * A bell between those who make work and the one loop that does it. A ring while nobody waits is remembered; any number
+ * of rings count as one.
  */
 export class Bell {
   private rung = false;
@@ -40,17 +60,10 @@ export class Bell {
 
   /** Resolves at the next ring, after `maxMs`, or when the signal fires. One waiter at a time. */
   async wait(signal: AbortSignal, maxMs: number): Promise<void> {
-    if (!this.rung && !signal.aborted) {
-      await new Promise<void>((resolve) => {
-        const done = () => {
-          clearTimeout(timer);
-          signal.removeEventListener("abort", done);
-          resolve();
-        };
-        const timer = setTimeout(done, maxMs);
-        signal.addEventListener("abort", done, { once: true });
-        this.wake = done;
-      });
+    if (!this.rung) {
+      const ring = new AbortController();
+      this.wake = () => ring.abort();
+      await pause(maxMs, signal, ring.signal);
     }
     this.wake = undefined;
     this.rung = false;

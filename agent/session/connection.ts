@@ -2,11 +2,12 @@ import { ComputeError, isTemporary, OtherServerError, UnreachableError } from ".
 import { Emitter } from "../../shared/emitter.ts";
 import type { Logger } from "../../shared/logger.ts";
 import { textOf } from "../../shared/text-of.ts";
-import { pause } from "../../shared/wait.ts";
+import { backoffMs, pause } from "../../shared/wait.ts";
 
-const BACKOFF_FIRST_MS = 100;
-const BACKOFF_MAX_MS = 5_000;
-const PATIENT_BACKOFF_MAX_MS = 60_000;
+const BACKOFF = { firstMs: 100, maxMs: 5_000 };
+const PATIENT_BACKOFF = { firstMs: 100, maxMs: 60_000 };
+/** A server that asks for a longer pause is asked again after this. */
+const MAX_ASKED_MS = 60_000;
 
 /** Whether the server answers. All loops of the agent share it. */
 export class Connection {
@@ -53,7 +54,7 @@ export class Connection {
           throw error;
         }
         this.failed(error);
-        await this.untilNextTry(this.backoffMs(failures, error), signal);
+        await pause(this.pauseMs(failures, error), signal, this.waitsEnd.signal);
       }
     }
   }
@@ -87,22 +88,10 @@ export class Connection {
     this.serverAway.emit();
   }
 
-  private backoffMs(failures: number, error: unknown): number {
-    const maxMs = this.isPatient ? PATIENT_BACKOFF_MAX_MS : BACKOFF_MAX_MS;
-    const ceilingMs = Math.min(maxMs, BACKOFF_FIRST_MS * 2 ** Math.min(failures, 10));
+  private pauseMs(failures: number, error: unknown): number {
     const askedMs = error instanceof ComputeError ? (error.retryAfterSeconds ?? 0) * 1_000 : 0;
-    return Math.max(ceilingMs / 2 + (ceilingMs / 2) * Math.random(), Math.min(askedMs, 60_000));
-  }
-
-  /** Returns early when another loop gets an answer. */
-  private async untilNextTry(ms: number, signal: AbortSignal): Promise<void> {
-    const either = new AbortController();
-    const end = () => either.abort();
-    signal.addEventListener("abort", end, { once: true });
-    this.waitsEnd.signal.addEventListener("abort", end, { once: true });
-    await pause(ms, either.signal);
-    signal.removeEventListener("abort", end);
-    this.waitsEnd.signal.removeEventListener("abort", end);
+    const ownMs = backoffMs(this.isPatient ? PATIENT_BACKOFF : BACKOFF, failures);
+    return Math.max(ownMs, Math.min(askedMs, MAX_ASKED_MS));
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Compute } from "../../sdk/index.ts";
 import { flagOption } from "../../shared/config/options.ts";
+import { inTime } from "../../shared/wait.ts";
 import { patience } from "../connection/connect.ts";
 import { LeftError } from "../exit/failure.ts";
 import { type EndingSignal, heededSignals } from "../exit/signals.ts";
@@ -112,7 +113,7 @@ class Attachment {
       );
     }
     // Write the last notes before we die, if anybody reads them.
-    await Promise.race([this.output.settled(), Bun.sleep(LEAVE_LIMIT_MS)]);
+    await inTime(LEAVE_LIMIT_MS, this.output.settled());
   }
 
   close(): void {

@@ -1,7 +1,7 @@
-import { setTimeout as delay } from "node:timers/promises";
 import { isatty } from "node:tty";
 import type { Compute, Job } from "../../sdk/index.ts";
 import { isFinal } from "../../shared/job-state.ts";
+import { pause } from "../../shared/wait.ts";
 import { patience } from "../connection/connect.ts";
 import type { Output } from "../output/output.ts";
 import { sayFailed } from "./array-output.ts";
@@ -69,6 +69,6 @@ async function sayProgress(
       shown.set(jobId, counts);
       await output.note(`tanvrit-compute: ${jobId} ${counts}`);
     }
-    await delay(LOOK_EVERY_MS, undefined, { signal }).catch(() => undefined); // The loop checks the signal next.
+    await pause(LOOK_EVERY_MS, signal);
   }
 }

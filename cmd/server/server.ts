@@ -14,6 +14,7 @@ import { defineOptions, optionText } from "../../shared/config/options.ts";
 import { textLogger } from "../../shared/logger.ts";
 import { raiseOpenFiles } from "../../shared/open-files.ts";
 import { isLoopback } from "../../shared/url.ts";
+import { inTime } from "../../shared/wait.ts";
 import { defineCommand } from "../command/command.ts";
 import { exitCodes } from "../exit/exit-codes.ts";
 import { CliError } from "../exit/failure.ts";
@@ -95,12 +96,12 @@ const LOOKUP_LIMIT_MS = 2_000;
 /** A host that nobody knows is reported as if its port were in use. */
 async function unknownHost(cause: unknown, { host }: ServerSettings): Promise<CliError | undefined> {
   if ((cause as { code?: string }).code !== "EADDRINUSE" || isIP(host) !== 0) return undefined;
-  const late = Bun.sleep(LOOKUP_LIMIT_MS).then(() => true);
-  const isKnown = lookup(host).then(
+  const looked = lookup(host).then(
     () => true,
     () => false,
   );
-  if (await Promise.race([isKnown, late])) return undefined;
+  const isKnown = await inTime(LOOKUP_LIMIT_MS, looked);
+  if (isKnown !== false) return undefined;
   const todo = "Choose an address of this machine with --host";
   return new CliError("bad_configuration", `cannot listen on ${host}: there is no such host`, {
     cause,

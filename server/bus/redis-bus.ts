@@ -1,5 +1,6 @@
 import { lineLength } from "../../shared/log.ts";
 import type { Logger } from "../../shared/logger.ts";
+import { backoffMs, inTime, pause } from "../../shared/wait.ts";
 import { maskedUrl } from "../runtime/masked-url.ts";
 import type { Bus, BusMessages, BusTopic } from "./bus.ts";
 import { LogFollows } from "./log-follows.ts";
@@ -21,8 +22,7 @@ const MAX_WAITING_BYTES = 32 * 1024 * 1024;
 /** About as much is sent before an answer is waited for. */
 const SEND_BYTES = 1024 * 1024;
 const BEAT_MS = 5_000;
-const FIRST_RETRY_MS = 50;
-const MAX_RETRY_MS = 5_000;
+const BACKOFF = { firstMs: 50, maxMs: 5_000 };
 const LAST_WORDS_MS = 1_000;
 const WARN_OF_DROPS_EVERY_MS = 60_000;
 const LINE_OVERHEAD_BYTES = 100;
@@ -82,7 +82,7 @@ export class RedisBus implements Bus {
   /** Sends what waits, for a moment, and leaves. */
   async close(): Promise<void> {
     clearInterval(this.beatTimer);
-    await Promise.race([this.flushing, Bun.sleep(LAST_WORDS_MS)]);
+    if (this.flushing) await inTime(LAST_WORDS_MS, this.flushing);
     this.stopping.abort();
     this.link?.close();
     this.follows.close();
@@ -109,7 +109,7 @@ export class RedisBus implements Bus {
         });
       }
       isTold = true;
-      await pause(retryDelayMs(failures), signal);
+      await pause(backoffMs(BACKOFF, failures), signal);
     }
   }
 
@@ -222,23 +222,4 @@ function sizeOf({ lines }: BusMessages["logs"]): number {
 
 function noticeSizeOf(message: BusMessages["wake" | "job" | "jobs" | "node" | "session" | "due"]): number {
   return "jobIds" in message ? NOTICE_BYTES + message.jobIds.length * ID_BYTES : NOTICE_BYTES;
-}
-
-/** Longer with each failure, and never the same for two servers. */
-function retryDelayMs(failures: number): number {
-  const longest = Math.min(FIRST_RETRY_MS * 2 ** Math.min(failures, 16), MAX_RETRY_MS);
-  return longest * (0.5 + Math.random() / 2);
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve();
-    const done = () => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener("abort", done);
-  });
 }

@@ -11,7 +11,7 @@ import {
   QUEUE_EXPRESSION,
 } from "../job/job-documents.mongo.ts";
 import type { ExecutionRecord, JobRecord } from "../job/job-record.ts";
-import { ContentionError, isContention, type MongoStore } from "../store/mongo.ts";
+import { ContentionError, isContention, letOthersGo, type MongoStore } from "../store/mongo.ts";
 import type { AssignRequest } from "./assign-store.ts";
 import { type LockedNode, NodeLocks } from "./node-locks.mongo.ts";
 
@@ -109,7 +109,7 @@ export class MongoClaims {
           throw error;
         }
       }
-      await Bun.sleep(1 + Math.random() * MAX_PAUSE_MS);
+      await letOthersGo(MAX_PAUSE_MS);
       nodes = await this.locks.stillHeld(locked);
       const held = new Set(nodes.map((node) => node.nodeId));
       open = claims.filter((claim) => held.has(claim.request.nodeId));

@@ -1,3 +1,4 @@
+import { inTime } from "../../shared/wait.ts";
 import type { Bus } from "../bus/bus.ts";
 import type { Assigned } from "../execution/execution-store.ts";
 import { type NodeRecord, speakerOf } from "../node/node-store.ts";
@@ -88,7 +89,7 @@ export class Dispatcher {
     for (const room of rooms) {
       for (const waiter of [...room.waiters.values()]) waiter.resolve([]);
     }
-    await Promise.race([Promise.all(rooms.map((room) => room.running)), Bun.sleep(CLOSE_MS)]);
+    await inTime(CLOSE_MS, Promise.all(rooms.map((room) => room.running)));
   }
 
   private wake(businessId: string, nodeId?: string): void {

@@ -1,6 +1,7 @@
 import { ComputeError } from "../../shared/errors.ts";
 import { isFinal, type JobStatus } from "../../shared/job-state.ts";
 import type { LogStream } from "../../shared/log.ts";
+import { pause } from "../../shared/wait.ts";
 import type { StreamEvent } from "../http/handler.ts";
 import { endEvent, gapEvent, lineEvents, liveEvents, removedEvent, statusEvent } from "./log-events.ts";
 import type { LiveBatch, LogHub, LogSubscription } from "./log-hub.ts";
@@ -244,7 +245,7 @@ class Follower {
     const deadline = performance.now() + (this.query.whole ? WHOLE_HOLE_TIMEOUT_MS : HOLE_TIMEOUT_MS);
     for (let waitMs = FIRST_HOLE_WAIT_MS; !isUpTo(until, this.cursor); waitMs *= 2) {
       if (this.signal.aborted || performance.now() > deadline) return;
-      await this.pause(Math.min(waitMs, MAX_HOLE_WAIT_MS));
+      await pause(Math.min(waitMs, MAX_HOLE_WAIT_MS), this.signal);
       yield* this.stored(until);
     }
   }
@@ -255,17 +256,6 @@ class Follower {
       this.wake = resolve;
       if (this.jobChanged || this.signal.aborted) resolve();
       else this.live.whenNews(resolve);
-    });
-  }
-
-  private pause(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, ms);
-      this.wake = () => {
-        if (!this.signal.aborted) return;
-        clearTimeout(timer);
-        resolve();
-      };
     });
   }
 }

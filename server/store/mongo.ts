@@ -185,8 +185,8 @@ export async function outlastOthers<T>(
 }
 
 /** Never the same time for two who were in each other's way. */
-export function letOthersGo(): Promise<void> {
-  return Bun.sleep(1 + Math.random() * MAX_PAUSE_MS);
+export function letOthersGo(maxMs = MAX_PAUSE_MS): Promise<void> {
+  return Bun.sleep(1 + Math.random() * maxMs);
 }
 
 /** Somebody else was faster, also to write an id or a name that may be there once only. */

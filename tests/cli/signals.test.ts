@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import { join } from "node:path";
+import { inTime } from "../../shared/wait.ts";
 import { programEnv, Running } from "../support/program.ts";
 import { makeScratch } from "../support/scratch.ts";
 import { waitFor, within } from "../support/wait.ts";
@@ -38,7 +39,7 @@ class OneJob implements Disposable {
       return Response.json({ jobId: JOB_ID, status: "RUNNING" });
     if (path.includes("logs")) return this.log();
     if (path !== "jobs/retrieve") return problem("not_found");
-    await Promise.race([this.cancelled.promise, new Promise((resolve) => setTimeout(resolve, 300))]);
+    await inTime(300, this.cancelled.promise);
     const isOver = this.cancels > 0;
     return Response.json({ jobId: JOB_ID, status: isOver ? "CANCELLED" : "RUNNING" });
   }

@@ -1,3 +1,4 @@
+import { pause } from "../../shared/wait.ts";
 import { TestMongo } from "../support/mongod.ts";
 import { TestRedis } from "../support/redis.ts";
 import { TestServer } from "../support/server.ts";
@@ -94,17 +95,4 @@ export class Fleet implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.shared.disposeAsync();
   }
-}
-
-/** Ends early when `signal` aborts. */
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(finish, ms);
-    function finish() {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", finish);
-      resolve();
-    }
-    signal.addEventListener("abort", finish);
-  });
 }
