@@ -1,6 +1,6 @@
 import { userInfo } from "node:os";
 
-/** The account this process runs under, for people. A service may run as a bare number, without a name. */
+/** The name of the account this process runs under. A service may run as a bare user id, which is returned then. */
 export function accountName(): string {
   const id = String(process.getuid?.());
   try {
@@ -11,12 +11,12 @@ export function accountName(): string {
   }
 }
 
-/** The account of this machine that jobs run as, where that is not the agent's own. */
+/** The account that jobs run as, if that is not the agent's own. */
 export interface JobAccount {
   name: string;
   uid: number;
   gid: number;
-  /** All groups it is in, its own included. */
+  /** All groups of the account, including its primary group. */
   groups: number[];
   home: string;
   shell: string;

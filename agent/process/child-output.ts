@@ -1,21 +1,22 @@
 import { inTime } from "../../shared/wait.ts";
 
-/** For reading what a program left in its pipe when it ended; something it started may hold that open for ever. */
+/** Limits the reading after a program has ended: something it started may hold the pipe open forever. */
 const REST_LIMIT_MS = 500;
 
-/** What came of a program's output so far, up to a size. */
+/** The output of a program so far, up to a maximum size. */
 export class ChildOutput {
   readonly tooMuch: Promise<"too much">;
   isTooMuch = false;
   private readonly over: Promise<void>;
   private readonly reader: ReadableStreamDefaultReader<Uint8Array>;
-  private readonly maxBytes: number;
   private readonly chunks: Uint8Array[] = [];
 
-  constructor(stream: ReadableStream<Uint8Array>, maxBytes = Number.POSITIVE_INFINITY) {
+  constructor(
+    stream: ReadableStream<Uint8Array>,
+    private readonly maxBytes = Number.POSITIVE_INFINITY,
+  ) {
     const { promise, resolve } = Promise.withResolvers<"too much">();
     this.reader = stream.getReader() as ReadableStreamDefaultReader<Uint8Array>;
-    this.maxBytes = maxBytes;
     this.tooMuch = promise;
     this.over = this.read().then(() => {
       if (this.isTooMuch) resolve("too much");
@@ -26,14 +27,14 @@ export class ChildOutput {
     return Buffer.concat(this.chunks).toString("utf8");
   }
 
-  /** Resolves when all is read that a program which has ended can have left; never waits long. */
+  /** Call it after the program has ended. Resolves when the rest of its output has been read; never waits long. */
   async rest(limitMs = REST_LIMIT_MS): Promise<void> {
     await inTime(Math.min(limitMs, REST_LIMIT_MS), this.over);
   }
 
-  /** The writer gets EPIPE instead of filling our memory. */
+  /** Stops reading: the writer gets EPIPE instead of filling this process's memory. */
   stop(): void {
-    void this.reader.cancel().catch(() => {}); // It was over already.
+    void this.reader.cancel().catch(() => {}); // The stream has ended already.
   }
 
   private async read(): Promise<void> {
@@ -48,7 +49,7 @@ export class ChildOutput {
         this.chunks.push(value);
       }
     } catch {
-      // A pipe that breaks has no more to give.
+      // A broken pipe has no more output.
     }
   }
 }

@@ -8,12 +8,12 @@ const secrets = {
   S: "s",
 };
 
-test("of the agent's own environment a job sees what is listed, and nothing else, whatever it is called", () => {
+test("a job sees only the listed variables of the agent's environment, whatever the others are called", () => {
   const seen = { PATH: "/bin", HOME: "/home/ada", TZ: "UTC", LC_ALL: "C.UTF-8" };
   expect(allowedEnvironment({ ...secrets, ...seen, path: "/s", LANG: undefined }, "linux")).toEqual(seen);
 });
 
-test("on Windows it is the same, in whatever case its names are written", () => {
+test("on Windows the same holds, whatever the case of the names", () => {
   const seen = { Path: "C:\\bin", SystemRoot: "C:\\Windows", USERPROFILE: "C:\\Users\\ada" };
   expect(allowedEnvironment({ ...secrets, ...seen, HOME: "/s" }, "win32")).toEqual(seen);
 });

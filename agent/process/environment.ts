@@ -1,9 +1,9 @@
-/** Variables of a process. */
+/** The variables of a process. */
 export type Environment = Record<string, string>;
 
-/** What a job may see of the agent's own environment; everything else may hold a secret. */
+/** The variables of the agent's environment that a job may see; any other may contain a secret. */
 const POSIX_ALLOWED = ["PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR"];
-/** Without these, most Windows programs do not start. */
+/** Most Windows programs do not start without these. */
 const WINDOWS_ALLOWED = [
   "PATH",
   "PATHEXT",
@@ -26,10 +26,10 @@ const WINDOWS_ALLOWED = [
   "PROCESSOR_ARCHITECTURE",
 ];
 
-/** The variable by which a process can be told to belong to an execution. */
+/** Names the execution that a process belongs to. */
 export const EXECUTION_VARIABLE = "TANVRIT_EXECUTION_ID";
 
-/** The part of the agent's environment that every job gets. */
+/** Returns the part of the agent's environment that every job gets. */
 export function allowedEnvironment(
   own: Readonly<Record<string, string | undefined>>,
   platform: NodeJS.Platform = process.platform,
@@ -46,8 +46,8 @@ export function allowedEnvironment(
 const SECRET_NAME = /^TANVRIT_|TOKEN|SECRET|PASSW|PASSPHRASE|CREDENTIAL|API_?KEY|PRIVATE_?KEY|_PROXY$/i;
 
 /**
- * What a tool of the machine gets of this process's environment. While it runs, jobs of the same account can read it
- * there, so nothing goes along whose name says that it is a secret, and nothing of our own.
+ * Returns the part of this process's environment that the machine's tools get. While such a tool runs, jobs of the same
+ * account can read its environment. So variables whose names look like secrets, and the agent's own, are left out.
  */
 export function toolEnvironment(own: Readonly<Record<string, string | undefined>>): Environment {
   const kept = Object.entries(own).filter(([name, value]) => value !== undefined && !SECRET_NAME.test(name));

@@ -1,39 +1,39 @@
 import { ptr as addressOf, dlopen, FFIType, type Pointer, read as readMemory } from "bun:ffi";
 import { LINUX_C_LIBRARIES } from "../../shared/c-library.ts";
 
-/** What Bun has no call for. */
+/** The functions of the C library for which Bun has no call. */
 interface Libc {
-  /** A pipe, as [read end, write end]. */
+  /** Creates a pipe: [read end, write end]. undefined: the system has no more. */
   pipe2(flags: number): [number, number] | undefined;
-  /** Orphans among our descendants become our children from now on. false: this system has no such thing. */
+  /** From now on, orphans among this process's descendants become its children. false: this system cannot do that. */
   becomeSubreaper(): boolean;
-  /** Nobody but root may look into this process or debug it; what it executes may be looked into again. */
+  /** From now on, only root may inspect or debug this process. A program that it executes can be inspected again. */
   becomeUndumpable(): void;
-  /** Of a page of memory. */
+  /** The size of a page of memory. */
   pageBytes(): number;
-  /** The soft limit of file locks, which the kernel has not heeded since 2.4. undefined: without limit. */
+  /** Sets the soft limit of file locks, which the kernel has ignored since 2.4. undefined: no limit. false: failed. */
   setLockLimit(limit: bigint | undefined): boolean;
-  /** Of a function of the C library. */
+  /** The address of a function of the C library. */
   addressOf(name: string): Pointer | null;
-  /** Whether the kernel closes many descriptors at once. */
+  /** Whether the kernel can close a range of descriptors in one call. */
   closesRanges(): boolean;
-  /** Reaps a child that is about to end, and waits for it. */
+  /** Waits for a child that is about to end, and reaps it. */
   reapNow(pid: number): void;
-  /** Reaps a dead child, or with a negative number one of that group. false: there is none. */
+  /** Reaps a dead child or, given a negative number, a dead child from that group. false: there is none. */
   reap(pidOrGroup: number): boolean;
-  /** Reaps this child if it is dead. How it ended as `waitpid` tells, 0 is well; undefined: it is not dead, or no child. */
+  /** Reaps this child if it is dead and returns its status from `waitpid`; 0 is success. undefined: not dead, or not a child. */
   reapStatus(pid: number): number | undefined;
   /**
-   * What is mounted at this path, and all mounts inside it, go out of sight, and are gone when nobody uses them any
-   * more. false: they are not ours to unmount.
+   * Detaches the mount at this path and all mounts inside it. The kernel removes them once nothing uses them.
+   * false: this process may not unmount them.
    */
   unmount(path: string): boolean;
   /**
-   * An exclusive lock on an open file, or a shared one; never waits. The kernel gives it back when the file is closed or
-   * its process ends, however it ends, and knows no namespaces. `none`: there are no locks where this file is.
+   * Tries to lock an open file; never waits. The kernel releases the lock when the file is closed or the process ends,
+   * however it ends. The lock works across namespaces. `none`: the file system has no locks.
    */
   lockFile(fd: number, kind: "exclusive" | "shared"): "got" | "held" | "none";
-  /** Another program takes the place of this one, under the same process id. Returns only where that fails. */
+  /** Replaces this program with another one under the same process id. Returns only if that fails. */
   exec(command: readonly string[], env: Readonly<Record<string, string | undefined>>): void;
 }
 
@@ -54,7 +54,7 @@ const UNLIMITED = 2n ** 64n - 1n;
 
 let found: Libc | undefined | "none";
 
-/** The C library of a Linux; undefined elsewhere, or where it cannot be used. */
+/** The C library on Linux; undefined on other systems, or if it cannot be used. */
 export function libc(): Libc | undefined {
   found ??= findLibc() ?? "none";
   return found === "none" ? undefined : found;
@@ -66,7 +66,7 @@ function findLibc(): Libc | undefined {
     try {
       return open(library);
     } catch {
-      // Not the C library of this system; whoever asks has another way, if a worse one.
+      // Not the C library of this system. Every caller has a fallback, if a worse one.
     }
   }
   return undefined;
@@ -94,7 +94,7 @@ function open(library: string): Libc {
       return symbols.pipe2(fds, flags) === 0 ? [fds[0] as number, fds[1] as number] : undefined;
     },
     addressOf: (name) => lookUp(null, cString(name)),
-    // Of these there is none to close, so that nothing happens where it works.
+    // No descriptor has this number, so the call has no effect if it works.
     closesRanges: () => symbols.syscall(CLOSE_RANGE, NO_FD, NO_FD, 0n) === 0n,
     becomeSubreaper: () => symbols.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) === 0,
     becomeUndumpable: () => void symbols.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0),
@@ -113,7 +113,7 @@ function open(library: string): Libc {
     },
     unmount(path) {
       const at = cString(path);
-      // Else a copy of a tree (`mount --rbind`) would take mounts of the tree it is a copy of with it.
+      // Otherwise unmounting a copy of a tree (`mount --rbind`) would also unmount parts of the original tree.
       if (symbols.mount(null, at, null, MS_PRIVATE_WITH_ALL_INSIDE, null) !== 0) return false;
       return symbols.umount2(at, MNT_DETACH | UMOUNT_NOFOLLOW) === 0;
     },
@@ -132,7 +132,7 @@ function open(library: string): Libc {
   };
 }
 
-/** It has moved from one library to the other. */
+/** Finds `dlsym`, which moved from one library to the other. */
 function dlsymOf(libraries: readonly string[]): (handle: null, name: Uint8Array) => Pointer | null {
   const { ptr } = FFIType;
   for (const library of libraries) {
@@ -140,7 +140,7 @@ function dlsymOf(libraries: readonly string[]): (handle: null, name: Uint8Array)
       const { dlsym } = dlopen(library, { dlsym: { args: [ptr, ptr], returns: ptr } }).symbols;
       return (handle, name) => dlsym(handle, name) as Pointer | null;
     } catch {
-      // In the other one then.
+      // Try the next library.
     }
   }
   return () => null;
@@ -150,7 +150,7 @@ export function cString(text: string): Uint8Array {
   return Buffer.from(`${text}\0`);
 }
 
-/** The addresses of texts that the caller keeps, and a null behind them. */
+/** The addresses of these texts, followed by a null. The caller must keep the texts alive. */
 export function pointers(texts: readonly Uint8Array[]): BigUint64Array {
   return new BigUint64Array([...texts.map((text) => BigInt(addressOf(text))), 0n]);
 }

@@ -3,13 +3,13 @@ import { libc } from "./libc.ts";
 import { isDead, processIds, processStat, readProc } from "./process-table.ts";
 
 /**
- * A process is told to belong to an execution by its environment, and by a mark that it cannot shed by clearing its
- * environment, leaving its session or closing its files: a limit that children inherit and that limits nothing, the
- * number of file locks, which Linux has not counted since 2.4. Who lowers it on purpose hides again.
+ * Two things show that a process belongs to an execution: its environment, and a mark that it keeps even if it clears its
+ * environment, leaves its session or closes its files. The mark is a limit that children inherit and that limits nothing:
+ * the number of file locks, which Linux has not counted since 2.4. A process that lowers it on purpose hides again.
  */
 const MARK_BITS = 52;
 
-/** Runs `spawn` so that what it starts carries the mark of the execution. */
+/** Runs `spawn`; the process that it starts carries the mark of the execution. */
 export function withMark<T>(executionId: string, spawn: () => T): T {
   const system = libc();
   if (!system?.setLockLimit(markOf(executionId))) return spawn();
@@ -20,14 +20,14 @@ export function withMark<T>(executionId: string, spawn: () => T): T {
   }
 }
 
-/** The living processes of these executions, wherever they have gone. Only Linux can say; none elsewhere. */
+/** The living processes of these executions, in whatever session or group they are. Always empty except on Linux. */
 export function processesOf(executionIds: ReadonlySet<string>): number[] {
   const pids: number[] = [];
   eachProcessOf(executionIds, (pid) => pids.push(pid));
   return pids;
 }
 
-/** Hands on the same processes, each the moment it is found. */
+/** Calls `found` for each of the same processes, the moment it is found. */
 export function eachProcessOf(executionIds: ReadonlySet<string>, found: (pid: number) => void): void {
   const known = new Marks(executionIds);
   for (const pid of processIds()) {
@@ -36,7 +36,7 @@ export function eachProcessOf(executionIds: ReadonlySet<string>, found: (pid: nu
   }
 }
 
-/** The executions that one looks for, by their marks. */
+/** A set of executions, to look up which of them a process belongs to. */
 export class Marks {
   private readonly byMark = new Map<number, string>();
   private readonly ids = new Set<string>();
@@ -55,7 +55,7 @@ export class Marks {
     this.byMark.delete(Number(markOf(executionId)));
   }
 
-  /** Which of them a process belongs to, living or dead; undefined where none. */
+  /** The execution that a process, living or dead, belongs to; undefined: none in this set. */
   executionOf(pid: number): string | undefined {
     const byMark = this.byMark.get(lockLimitOf(pid));
     if (byMark !== undefined) return byMark;
@@ -64,12 +64,12 @@ export class Marks {
   }
 }
 
-/** The soft limit of file locks that the processes of an execution inherit. */
+/** The mark of an execution: the soft limit of file locks that its processes inherit. */
 export function markOf(executionId: string): bigint {
   return BigInt.asUintN(MARK_BITS, Bun.hash.wyhash(executionId)) + 1n;
 }
 
-/** NaN where it has none. */
+/** NaN: the process has no such limit, or cannot be read. */
 function lockLimitOf(pid: number): number {
   const limits = readProc(pid, "limits");
   const at = limits.indexOf("Max file locks");

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { Patience, whoIsLeft } from "./patience.ts";
 
-/** Looks 20 times a second. Returns after how many seconds it is over. */
+/** Looks 20 times a second. Returns the number of seconds until patience is over. */
 function secondsUntilOver(left: number[], obstacleOf: (pid: number, seconds: number) => string | undefined) {
   let nowMs = 0;
   const patience = new Patience(
@@ -13,19 +13,19 @@ function secondsUntilOver(left: number[], obstacleOf: (pid: number, seconds: num
 }
 
 describe("ending processes is given up", () => {
-  test("after five seconds in which all that is left cannot be ended", () => {
+  test("after five seconds in which none of the remaining processes can be ended", () => {
     expect(secondsUntilOver([1, 2], () => "hangs in the kernel")).toBe(6);
     expect(
       secondsUntilOver([1, 2], (pid) => (pid === 1 ? "of another account" : "hangs in the kernel")),
     ).toBe(6);
   });
 
-  test("only after a minute where one of them merely waits for its turn to run", () => {
+  test("only after a minute if one of them merely waits for its turn to run", () => {
     expect(secondsUntilOver([1, 2], (pid) => (pid === 1 ? "hangs in the kernel" : undefined))).toBe(60);
     expect(secondsUntilOver([], () => "hangs in the kernel")).toBe(60);
   });
 
-  test("not because one waits for a disk now and then", () => {
+  test("not because a process waits for a disk now and then", () => {
     const ofEvenSeconds = (_: number, seconds: number) =>
       Math.floor(seconds) % 2 ? undefined : "hangs in the kernel";
     expect(secondsUntilOver([1], ofEvenSeconds)).toBe(60);
@@ -33,7 +33,7 @@ describe("ending processes is given up", () => {
 });
 
 test.skipIf(process.platform !== "linux")(
-  "those left are named while they live, the first ten of them",
+  "the message names the processes that still live, at most ten of them",
   async () => {
     const sleepers = Array.from({ length: 12 }, () => Bun.spawn(["sleep", "30"]));
     const pids = sleepers.map(({ pid }) => pid);

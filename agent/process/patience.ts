@@ -1,14 +1,14 @@
 import { isDead, processStat } from "./process-table.ts";
 
-/** Who lives on for so long though nothing keeps it from dying but the kernel or its account does not die at all. */
+/** A process that only the kernel or its account keeps alive, and that has lived on for so long, will not die. */
 const HOPELESS_MS = 5_000;
 const HOPELESS_LOOKS = 10;
-/** A machine that is too busy to run the dying gets this long. */
+/** A machine that is too busy to run the killed processes once more gets this long. */
 const LIMIT_MS = 60_000;
-/** So many are named. */
+/** How many processes a message names. */
 const MAX_NAMED = 10;
 
-/** Why a process does not end though SIGKILL was sent to it; undefined: it only waits for its turn to run. */
+/** Why a process does not end after SIGKILL; undefined: it only waits for its turn to run. */
 type Obstacle = "of another account" | "hangs in the kernel";
 
 interface Hopeless {
@@ -17,28 +17,27 @@ interface Hopeless {
 }
 
 /**
- * How long it is worth ending processes. One that was killed runs once more before it is gone, which takes long where
- * hundreds want to run, and others may be born meanwhile: all that is no reason to give up. What belongs to another
- * account or hangs in the kernel is, when nothing else is left.
+ * Decides when to stop trying to end processes. A killed process must run once more before it is gone, which takes long
+ * when hundreds of processes want to run, and new processes may be born in the meantime. Neither is a reason to give up.
+ * The reason is that only processes are left that belong to another account or hang in the kernel.
  */
 export class Patience {
-  private readonly now: () => number;
-  private readonly obstacleOf: (pid: number) => Obstacle | undefined;
   private readonly startMs: number;
   private hopeless = new Map<string, Hopeless>();
 
-  constructor(now = () => performance.now(), obstacleOf = obstacleTo) {
-    this.now = now;
-    this.obstacleOf = obstacleOf;
+  constructor(
+    private readonly now: () => number = () => performance.now(),
+    private readonly obstacleOf: (pid: number) => Obstacle | undefined = obstacleTo,
+  ) {
     this.startMs = now();
   }
 
-  /** @param left looks for what still lives. It is asked only after a while, since most is gone sooner. */
+  /** @param left lists the processes that still live. It is called only after a while, because most end sooner. */
   isOver(left: () => Iterable<number>): boolean {
     const nowMs = this.now();
     const elapsedMs = nowMs - this.startMs;
     if (elapsedMs > LIMIT_MS) return true;
-    // Before, nobody could have been hopeless for long.
+    // Until then, no process can have been hopeless for long.
     if (elapsedMs < HOPELESS_MS / 10) return false;
     const pids = [...left()];
     const before = this.hopeless;
@@ -56,7 +55,7 @@ export class Patience {
   }
 }
 
-/** Says by name who could not be ended, and why; undefined where none of them lives any more. */
+/** A message that lists the processes that could not be ended, and why; undefined if none of them lives any more. */
 export function whoIsLeft(pids: readonly number[]): string | undefined {
   const living = pids.flatMap((pid) => {
     const row = processStat(pid);
@@ -68,7 +67,7 @@ export function whoIsLeft(pids: readonly number[]): string | undefined {
   const more = living.length > MAX_NAMED ? ` and ${living.length - MAX_NAMED} more` : "";
   return (
     `These processes of the job could not be ended: ${living.slice(0, MAX_NAMED).join(", ")}${more}. ` +
-    "Have their account, or root, end those of another account, as of sudo; what hangs in the kernel ends when the kernel lets go of it."
+    "Processes of another account, as after sudo, must be ended by that account or by root; those that hang in the kernel end when the kernel lets them go."
   );
 }
 

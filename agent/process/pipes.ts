@@ -10,15 +10,15 @@ export interface Pipe {
 const O_CLOEXEC = 0o2000000;
 
 /**
- * A true pipe, or undefined where the system has none to give. Bun connects children by socket pairs; on Linux
- * those cannot be opened by name, so that `echo hello > /dev/stdout` and `tee /dev/stderr` would fail in a job.
+ * Creates a real pipe; undefined: the system cannot. Bun connects children with socket pairs. On Linux those cannot be
+ * opened by name, so `echo hello > /dev/stdout` and `tee /dev/stderr` would fail in a job.
  */
 export function createPipe(): Pipe | undefined {
   const ends = libc()?.pipe2(O_CLOEXEC);
   return ends && { readFd: ends[0], writeFd: ends[1] };
 }
 
-/** Reads a pipe's end without blocking; whoever reads to the end or cancels must then close the descriptor. */
+/** Reads a pipe without blocking. After reading to the end or cancelling, the caller must close the descriptor. */
 export function readPipe(pipe: Pipe): ReadableStream<Uint8Array> {
   return Bun.file(pipe.readFd).stream();
 }

@@ -3,15 +3,15 @@ import { readFileSync } from "node:fs";
 import { allowedEnvironment } from "./environment.ts";
 import { libc } from "./libc.ts";
 
-/** Libraries of the system read these at their place, long after the start: a keychain is reached by them. */
+/** System libraries read these from the original block long after the start, for example to reach a keychain. */
 const READ_BY_LIBRARIES = /^(DBUS_|XDG_|DISPLAY$|WAYLAND_DISPLAY$|XAUTHORITY$)/;
 
 /**
- * From now on other processes of this account can read neither this one's memory nor its files nor its environment
- * through /proc, nor debug it; root can. What it starts is as open as ever. On Linux.
+ * Hides this process from other processes of its account: from now on they cannot debug it or read its memory, files or
+ * environment through /proc. Root still can. Processes that it starts are not hidden. Works on Linux only.
  *
- * @param environment what this process was started with. Of that only what jobs see anyway, and how to reach the
- *   user's session, stays where the kernel shows it, also to root.
+ * @param environment the environment that this process was started with. The kernel keeps showing, even to root, only
+ *   the variables that jobs see anyway and those that reach the user's session.
  */
 export function keepProcessPrivate(environment: Readonly<Record<string, string | undefined>>): void {
   if (process.platform !== "linux") return;
@@ -19,7 +19,7 @@ export function keepProcessPrivate(environment: Readonly<Record<string, string |
   libc()?.becomeUndumpable();
 }
 
-/** The runtime has its own copy of all variables; this is the one that /proc/PID/environ shows. */
+/** Blanks the variables that /proc/PID/environ shows. The runtime has its own copy of all variables. */
 function blankEnvironment(shown: Readonly<Record<string, string>>): void {
   const [start, end] = environmentPlace();
   if (start === undefined || end === undefined || end <= start) return;
@@ -33,15 +33,15 @@ function blankEnvironment(shown: Readonly<Record<string, string>>): void {
   }
 }
 
-/** Where the kernel has put the variables, as addresses; absent where it does not tell. */
+/** The start and end addresses of the environment in memory; undefined if the kernel does not tell. */
 function environmentPlace(): (number | undefined)[] {
   const text = readFileSync("/proc/self/stat", "latin1");
-  // The name stands in parentheses and may hold any character; the fields behind it begin with the third.
+  // The name is in parentheses and may contain any character. The first field after it is number three.
   const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
   const places = [fields[ENVIRONMENT_START - 3], fields[ENVIRONMENT_END - 3]].map(Number);
   return places.map((place) => (Number.isSafeInteger(place) && place > 0 ? place : undefined));
 }
 
-/** As proc(5) numbers them. */
+/** Numbered as in proc(5). */
 const ENVIRONMENT_START = 50;
 const ENVIRONMENT_END = 51;

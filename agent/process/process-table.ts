@@ -1,26 +1,26 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { libc } from "./libc.ts";
 
-/** What the kernel says of a process. */
+/** What the kernel reports about a process. */
 export interface ProcessRow {
   pid: number;
-  /** Of the program, at most 15 bytes; only Linux says. */
+  /** The name of the program, at most 15 bytes; only on Linux. */
   name: string;
   parentId: number;
   groupId: number;
-  /** Only Linux says; elsewhere it is the group's. */
+  /** Only on Linux; on other systems it is the group id. */
   sessionId: number;
   /** One letter: Z is dead and not yet reaped, T is stopped. */
   state: string;
-  /** When it began, in no unit in particular. With the pid it names a process for good. */
+  /** The start time, in no particular unit. Together with the pid, it identifies a process for good. */
   startTicks: string;
-  /** Its own and that of the children it has reaped. */
+  /** Its own CPU time plus that of the children it has reaped. */
   cpuSeconds: number;
   residentBytes: number;
   threads: number;
 }
 
-/** Of Linux, whatever the machine's own clock: what user space sees is counted in these. */
+/** The unit in which Linux reports times to user space, whatever the machine's own clock. */
 const TICKS_PER_SECOND = 100;
 const USUAL_PAGE_BYTES = 4_096;
 const PS_LIMIT_MS = 2_000;
@@ -28,7 +28,7 @@ const PS_COLUMNS = "pid=,ppid=,pgid=,state=,rss=,time=,lstart=";
 
 let pageBytes: number | undefined;
 
-/** All processes of the machine; none on a system that does not tell. */
+/** All processes of the machine; empty on a system that does not list them. */
 export async function processTable(): Promise<ProcessRow[]> {
   if (process.platform === "linux") return linuxTable();
   return process.platform === "win32" ? [] : tableByPs();
@@ -38,10 +38,10 @@ export function linuxTable(): ProcessRow[] {
   return processIds().flatMap((pid) => processStat(pid) ?? []);
 }
 
-/** Reads `/proc/PID/stat`; undefined where the process is gone. */
+/** Reads `/proc/PID/stat`; undefined if the process is gone. */
 export function processStat(pid: number): ProcessRow | undefined {
   const text = readProc(pid, "stat");
-  // The name stands in parentheses and may hold any character, also a parenthesis.
+  // The name is in parentheses and may contain any character, even a parenthesis.
   const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
   if (fields.length < 22) return undefined;
   const ticks = Number(fields[11]) + Number(fields[12]) + Number(fields[13]) + Number(fields[14]);
@@ -65,21 +65,21 @@ export function processIds(): number[] {
   return readdirSync("/proc").map(Number).filter(Number.isInteger);
 }
 
-/** Empty where the process is gone or is not ours to look at. */
+/** Empty if the process is gone or this process may not look at it. */
 export function readProc(pid: number, file: string): string {
   try {
     return readFileSync(`/proc/${pid}/${file}`, "latin1");
   } catch {
-    return ""; // It ended while we looked, or belongs to somebody else; neither concerns the caller.
+    return ""; // It has just ended, or belongs to another account; neither matters to the caller.
   }
 }
 
-/** Dead, whether or not somebody has reaped it. */
+/** Whether the process is dead, reaped or not. */
 export function isDead(row: Pick<ProcessRow, "state"> | undefined): boolean {
   return row === undefined || row.state.startsWith("Z") || row.state.startsWith("X");
 }
 
-/** macOS and other systems without /proc. */
+/** For macOS and other systems without /proc. */
 export async function tableByPs(): Promise<ProcessRow[]> {
   const child = Bun.spawn(["ps", "-axo", PS_COLUMNS], {
     env: { PATH: process.env.PATH ?? "", LC_ALL: "C" },
@@ -109,7 +109,7 @@ function psRow(line: string): ProcessRow | undefined {
   };
 }
 
-/** `[DD-]HH:MM:SS`, or `MM:SS.hh` on macOS. */
+/** Parses `[DD-]HH:MM:SS`, or `MM:SS.hh` on macOS. */
 export function psSeconds(time: string): number {
   const [clock = "", days = "0"] = time.split("-").reverse();
   return clock.split(":").reduce((sum, part) => sum * 60 + Number(part), 0) + Number(days) * 86_400;

@@ -5,9 +5,9 @@ import { eachProcessOf, Marks } from "./marks.ts";
 import { Patience } from "./patience.ts";
 import { isDead, linuxTable, type ProcessRow, readProc } from "./process-table.ts";
 
-/** After so long it is worth looking whether what is left of a group are only the dead that nobody reaped. */
+/** After so long it is worth checking whether a group only has dead processes left that nobody has reaped. */
 const LOOK_FOR_DEAD_MS = 30;
-/** So often those who are born meanwhile are stopped too, before all are killed. */
+/** How many times to look for processes born in the meantime, and stop them too, before all are killed. */
 const MAX_STOP_ROUNDS = 50;
 
 /** Sends a signal to every process of a group. false: the group has no process left. */
@@ -15,9 +15,9 @@ export function signalGroup(groupId: number, signal: NodeJS.Signals | 0): boolea
   return send(-groupId, signal);
 }
 
-/** Kills what is left of a group whose leader has ended and was reaped. Returns whether nothing is left of it. */
+/** Kills what is left of a group after its leader has ended and was reaped. Resolves to whether the group is gone. */
 export async function endGroup(groupId: number): Promise<boolean> {
-  // Orphans that ended before are dead children of ours by now.
+  // Orphans that have ended are now dead children of this process.
   reapGroup(groupId);
   if (!signalGroup(groupId, "SIGKILL")) return true;
   return untilGone(
@@ -31,10 +31,10 @@ export async function endGroup(groupId: number): Promise<boolean> {
 }
 
 /**
- * Ends all processes that `find` finds, again and again until there is none. Each is stopped the moment it is found,
- * since it may be about to start another; all are killed when no new one is found, since the death of one may be what
- * another waits for to start two more. After `mayHaveMissed` some, that none was found means nothing. Returns whether
- * none is left.
+ * Ends all processes that `find` finds, and repeats until it finds none. Each process is stopped the moment it is found,
+ * because it may be about to start another. All are killed once no new one is found, because a process may wait for the
+ * death of another to start two more. When `mayHaveMissed` returns true, finding none does not count. Resolves to
+ * whether all are gone.
  */
 export function endAll(
   find: (found: (pid: number) => void) => void,
@@ -58,14 +58,14 @@ export function endAll(
   return untilGone(isGone, () => stopped);
 }
 
-/** Kills processes of these executions that left their group. Returns whether none is left. */
+/** Kills processes of these executions that left their group. Resolves to whether all are gone. */
 export function endStragglers(executionIds: ReadonlySet<string>): Promise<boolean> {
   return endAll((found) => eachProcessOf(executionIds, found));
 }
 
 /**
- * What earlier processes of ours left of these executions: those below its keeper, that carry a mark or are in a
- * control group of one of them, who shares a session with such a process, and all their descendants.
+ * What earlier supervisors left of these executions: the processes below their keepers; those that carry a mark or are in
+ * a control group of one of them; those that share a session with such a process; and all their descendants.
  */
 export function leftOf(executionIds: ReadonlySet<string>): number[] {
   const rows = linuxTable().filter((row) => !isDead(row));
@@ -79,7 +79,7 @@ export function leftOf(executionIds: ReadonlySet<string>): number[] {
   sessions.delete(ownSession ?? 0);
   const roots = rows.filter((row) => marked.includes(row) || sessions.has(row.sessionId));
   const left = withDescendants(rows, new Set([...keepers, ...roots.map((row) => row.pid)]));
-  // A keeper ends by itself when nothing is left below it, and as long as it lives none of its job gets away.
+  // A keeper ends by itself once nothing is left below it. While it lives, none of its job gets away.
   return left.filter((pid) => pid !== process.pid && !keepers.has(pid));
 }
 
@@ -88,14 +88,14 @@ function keepersOf(rows: readonly ProcessRow[], executionIds: ReadonlySet<string
   return new Set(rows.filter((row) => names.has(row.name)).map((row) => row.pid));
 }
 
-/** The living among these processes, and all that descend from any of them. */
+/** The living processes among `roots` and their living descendants. */
 export function withDescendants(rows: readonly ProcessRow[], roots: ReadonlySet<number>): number[] {
   const parents = new Map(rows.map((row) => [row.pid, row.parentId]));
   const known = new Map<number, boolean>([[0, false]]);
   const belongs = (pid: number): boolean => {
     const answer = known.get(pid);
     if (answer !== undefined) return answer;
-    known.set(pid, false); // A table read while processes come and go may hold a circle.
+    known.set(pid, false); // A table read while processes come and go may contain a cycle.
     const parent = parents.get(pid);
     const result = roots.has(pid) || (parent !== undefined && belongs(parent));
     known.set(pid, result);
@@ -104,13 +104,13 @@ export function withDescendants(rows: readonly ProcessRow[], roots: ReadonlySet<
   return rows.filter((row) => !isDead(row) && belongs(row.pid)).map((row) => row.pid);
 }
 
-/** Sends a signal to a process, or with a negative number to a group. false: there is none. */
+/** Sends a signal to a process or, given a negative number, to a group. false: it does not exist. */
 export function send(pidOrGroup: number, signal: NodeJS.Signals | number): boolean {
   try {
     process.kill(pidOrGroup, signal);
     return true;
   } catch (error) {
-    // EPERM: it is there, but a setuid program is not ours to signal.
+    // EPERM: it exists, but this process may not signal a setuid program.
     return (error as NodeJS.ErrnoException).code !== "ESRCH";
   }
 }
@@ -118,7 +118,7 @@ export function send(pidOrGroup: number, signal: NodeJS.Signals | number): boole
 function reapGroup(groupId: number): void {
   const system = libc();
   while (system?.reap(-groupId)) {
-    // One dead child fewer.
+    // Repeat until no dead child is left.
   }
 }
 
@@ -128,14 +128,14 @@ function isGroupOf(pid: number, executionIds: ReadonlySet<string>): boolean {
   return groups.split(/[/\n]/).some((name) => executionIds.has(name.replace(/^tanvrit-/, "")));
 }
 
-/** The group itself where the system does not tell its members. */
+/** The living members of a group; the group itself if the system does not list members. */
 function livingIn(groupId: number): number[] {
   if (process.platform !== "linux") return [-groupId];
   const living = linuxTable().filter((row) => row.groupId === groupId && !isDead(row));
   return living.map((row) => row.pid);
 }
 
-/** Returns whether it is gone; false when what is `left` will not go. */
+/** Resolves to true once it is gone, or to false if the processes that are `left` will not die. */
 async function untilGone(
   isGone: (elapsedMs: number) => boolean,
   left: () => Iterable<number>,
