@@ -3,9 +3,9 @@ import { linuxTable, readProc } from "../process/process-table.ts";
 import { withDescendants } from "../process/process-tree.ts";
 
 /**
- * Hands on all there is below a process, also the dead that nobody has reaped, each the moment it is found: in a storm
- * of processes that live for a millisecond, a table of them is old before it is whole. What is born meanwhile may be
- * missed.
+ * Calls `found` for every process below this one, including dead ones that nobody has reaped, the moment it is found: in
+ * a storm of processes that live for a millisecond, a table of them is outdated before it is complete. Processes born in
+ * the meantime may be missed.
  */
 export function eachBelow(pid: number, found: (pid: number) => void): void {
   if (!listsChildren()) {
@@ -13,7 +13,7 @@ export function eachBelow(pid: number, found: (pid: number) => void): void {
     return;
   }
   const known = new Set([pid]);
-  // A set goes on with what is added to it meanwhile.
+  // Iterating over a set includes elements that are added on the way.
   for (const parent of known) {
     for (const child of childrenOf(parent)) {
       if (known.has(child)) continue;
@@ -23,12 +23,12 @@ export function eachBelow(pid: number, found: (pid: number) => void): void {
   }
 }
 
-/** Whether a process that has one thread has children. Where the kernel does not list them, there may be some. */
+/** Whether a process with one thread has children. true if the kernel does not list children: there may be some. */
 export function hasChildren(pid: number): boolean {
   return readProc(pid, `task/${pid}/children`) !== "" || !listsChildren();
 }
 
-/** A child is its thread's that started it. */
+/** The kernel lists children by the thread that started them. */
 function childrenOf(pid: number): number[] {
   return threadsOf(pid).flatMap((thread) =>
     readProc(pid, `task/${thread}/children`).split(" ").filter(Boolean).map(Number),
@@ -39,14 +39,14 @@ function threadsOf(pid: number): string[] {
   try {
     return readdirSync(`/proc/${pid}/task`);
   } catch {
-    return []; // It is gone, and its children are somebody else's.
+    return []; // It is gone, and its children have another parent.
   }
 }
 
 let kernelListsChildren: boolean | undefined;
 
 function listsChildren(): boolean {
-  // Not every kernel is built with it.
+  // Not every kernel is built with this list.
   kernelListsChildren ??= existsSync(`/proc/${process.pid}/task/${process.pid}/children`);
   return kernelListsChildren;
 }

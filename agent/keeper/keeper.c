@@ -1,10 +1,10 @@
 /*
- * Starts a job's command below a small process of its own, the keeper. See keeper.ts for what that is for.
+ * Starts a job's command below a small process of its own, the keeper. keeper.ts explains why.
  *
- * It is compiled when it is first needed, on machines that have neither headers nor a library to link with: what it
- * calls of the C library is handed to it as addresses. Keeper and leader share the memory of the supervisor, the
- * leader until it becomes the command. So nothing here may touch what belongs to the C library or the runtime: no
- * allocation, no wrapper but `syscall` and `clone`, a stack and a thread pointer of its own, every signal blocked.
+ * This file is compiled when it is first needed, on machines that have neither headers nor a library to link with, so it
+ * gets the C library's functions as addresses. The keeper shares the memory of the supervisor; so does the leader, until
+ * it becomes the command. So nothing here may touch the state of the C library or the runtime: no allocation, no wrapper
+ * except `syscall` and `clone`, a stack and a thread pointer of its own, every signal blocked.
  */
 typedef unsigned long u64;
 
@@ -34,14 +34,14 @@ enum {
 };
 #define LAST_FD 0xffffffffu
 
-/* What keeper.ts fills in and reads; every field has eight bytes. A number of -1 leaves things as they are. */
+/* keeper.ts fills in and reads this; every field has eight bytes. A number of -1 leaves the setting unchanged. */
 struct launch {
   const char *program;
   char *const *argv;
   char *const *envp;
   const char *directory;
-  const char *const *groups; /* files that take the leader's id, and 0 */
-  const char *name;          /* of the keeper, at most 15 bytes */
+  const char *const *groups; /* files that take the leader's id, then 0 */
+  const char *name;          /* the keeper's, at most 15 bytes */
   const unsigned *account_groups;
   long account_group_count;
   long user;
@@ -53,8 +53,8 @@ struct launch {
   long umask;
   long open_files;
   u64 mark;
-  long highest_fd; /* where there is no close_range */
-  char *memory;    /* of `keeper_memory` */
+  long highest_fd; /* used if there is no close_range */
+  char *memory;    /* from `keeper_memory` */
   /* written here */
   volatile long done;
   long stage;
@@ -84,7 +84,7 @@ static int fail(struct launch *job, int stage) {
   return 0;
 }
 
-/* Handlers of the runtime must not run here, and nothing it ignores may be ignored by the job. */
+/* The runtime's handlers must not run here, and the job must not ignore the signals that the runtime ignores. */
 static void reset_signals(void) {
   u64 fresh[4];
   u64 none = 0;
@@ -116,7 +116,7 @@ static int become(struct launch *job) {
   return call(SETRESUID, job->user, job->user, job->user, 0, 0) == 0;
 }
 
-/* The job's first process. It ends in the command, or tells why not. */
+/* The job's first process. It becomes the command, or records why it cannot. */
 static int run_leader(void *argument) {
   struct launch *job = argument;
   const char *const *group;
@@ -142,7 +142,7 @@ static void tell(struct launch *job) {
   call(FUTEX, (u64)&job->done, FUTEX_WAKE, 1, 0, 0);
 }
 
-/* Waits for all there is below it, and hands on how the leader ended. */
+/* Waits for everything below the keeper, and reports how the leader ended. */
 static void reap(long leader, long status) {
   for (;;) {
     int info[32];
@@ -176,7 +176,7 @@ static int keep(void *argument) {
     job->stage = STAGE_CLONE;
   }
   job->leader = leader;
-  /* From here on `job` is no more: whoever asked for it goes on. */
+  /* From here on `job` is no longer valid: the caller of `start_kept` goes on. */
   tell(job);
   close_from(0, status - 1, highest);
   close_from(status + 1, LAST_FD, highest);
@@ -186,20 +186,20 @@ static int keep(void *argument) {
   return 0;
 }
 
-/* To be called first, with the addresses of `syscall`, `clone` and `__errno_location`. */
+/* Must be called first, with the addresses of `syscall`, `clone` and `__errno_location`. */
 void link_kept(void *syscall_at, void *clone_at, void *errno_location_at) {
   syscall = syscall_at;
   clone = clone_at;
   errno_location = errno_location_at;
 }
 
-/* Stacks and thread pointer of one keeper; given again to another when that one was reaped. */
+/* Memory for the stacks and the thread pointer of one keeper; can be used again once that keeper was reaped. */
 char *keeper_memory(void) {
   long at = syscall(MMAP, 0L, (long)(2 * STACK_BYTES + 2 * ROOM_BYTES), 3L, 0x4022L, -1L, 0L);
   return at < 0 && at > -4096 ? 0 : (char *)at;
 }
 
-/* 0, or the number of an error: then there is no keeper. What became of the command stands in `job`. */
+/* Returns 0, or an error number if there is no keeper. `job` says whether the command runs. */
 int start_kept(struct launch *job) {
   u64 all = ~0UL, before = 0;
   u64 **thread = (u64 **)(job->memory + 2 * STACK_BYTES + ROOM_BYTES);
@@ -219,7 +219,7 @@ int start_kept(struct launch *job) {
     moment[1] = 20000000;
     call(FUTEX, (u64)&job->done, FUTEX_WAIT, 0, (u64)moment, 0);
     info[SI_PID] = 0;
-    /* Somebody killed it. */
+    /* The keeper was killed. */
     if (!job->done && call(WAITID, P_PID, pid, (u64)info, WEXITED | WNOHANG | WNOWAIT, 0) == 0 && info[SI_PID] == pid) {
       job->stage = STAGE_CLONE;
       job->error = EINTR;

@@ -16,7 +16,7 @@ const { path: dir } = forAllTests(await makeScratch());
 
 const SETRLIMIT = process.arch === "arm64" ? 164 : 160;
 
-/** Lets go of everything by which it could be known: parents, session, group, environment, limits, descriptors. */
+/** Gives up everything that could identify it: parents, session, group, environment, limits, descriptors. */
 const vanish = (rest: string) => `perl -MPOSIX -e '
   for (1 .. 2) { fork and POSIX::_exit(0); POSIX::setsid(); }
   my $seven = pack("QQ", 7, 7); syscall(${SETRLIMIT}, 10 + 0, $seven) == 0 or die;
@@ -62,7 +62,7 @@ describe.skipIf(process.platform !== "linux").each([
     return { ...job, pid, end: () => Bun.write(`${pidFile}.end`, "\n") };
   };
 
-  test("whatever a process of a job lets go of, it ends with its own job and with no other", async () => {
+  test("a process ends with its own job and with no other, whatever it gives up", async () => {
     expect(keepers()).toBeDefined();
     for (const [name, way] of ways) {
       for (const limits of [{}, { memoryMb: 500 }]) {
@@ -84,7 +84,7 @@ describe.skipIf(process.platform !== "linux").each([
     }
   });
 
-  test("a job that kills its own keeper ends, with all it started", async () => {
+  test("a job that kills its own keeper ends, with everything it started", async () => {
     const other = await startHiding(sleeps);
     const pidFile = join(dir, crypto.randomUUID());
     const until = `until [ -s ${pidFile} ]; do sleep 0.02; done`;
@@ -97,35 +97,35 @@ describe.skipIf(process.platform !== "linux").each([
     await other.task.wait();
   });
 
-  test("a job whose keeper is killed the moment its command has ended leaves nothing behind", async () => {
-    // Deaf to all but SIGKILL and SIGSTOP, and many, so that one of them is quicker than who ends them.
+  test("a job leaves nothing behind even if its keeper is killed the moment its command ends", async () => {
+    // They ignore SIGTERM, and there are several, so that one of them is quicker than the supervisor that ends them.
     const killer = `$SIG{TERM} = "IGNORE"; 1 while kill 0, LEADER; kill 9, KEEPER; sleep 600`;
     for (let round = 0; round < 10; round++) {
       const token = crypto.randomUUID();
       const script = killer.replaceAll("LEADER", "$ARGV[1]").replace("KEEPER", "$ARGV[2]");
       const one = `env -i setsid perl -e '${script}' ${token} $$ $PPID >/dev/null 2>&1 &`;
       const job = await startJob(executor, dir, { command: `${one} ${one} ${one} sleep 0.2; exit 3` });
-      // The keeper may have been killed before it could say how the command ended.
+      // The keeper may have been killed before it could report how the command ended.
       const { exitCode, signal } = await job.task.wait();
       expect([3, "SIGKILL"]).toContain(exitCode ?? signal ?? "neither");
       expect({ round, left: processesNaming(token) }).toEqual({ round, left: [] });
     }
   });
 
-  test("a job that stops its own keeper is ended all the same", async () => {
+  test("a job that stops its own keeper is ended anyway", async () => {
     const job = await startHiding(`${sleeps}; kill -STOP $PPID`);
     job.task.stop(0);
     expect(await job.task.wait()).toEqual({ signal: "SIGKILL" });
     expect(isAlive(job.pid)).toBe(false);
   });
 
-  test("what such a process holds in memory counts against its job", async () => {
+  test("the memory of such a process counts against the limit of its job", async () => {
     const hoard = vanish("my $m = chr(120) x (150 << 20); sleep 600").replaceAll("PIDFILE", "/dev/null");
     const job = await startJob(executor, dir, { command: `${hoard}\nsleep 600` }, { memoryMb: 100 });
     expect((await job.task.wait()).exceeded).toMatchObject({ limit: "memoryMb", allowed: 100 });
   });
 
-  test("who comes after a supervisor that was killed ends such a process too", async () => {
+  test("the next supervisor after one that was killed ends such a process too", async () => {
     const [job, other] = [await startHiding(sleeps), await startHiding(sleeps)];
     await executor.recover([job.executionId]);
     expect(await job.task.wait()).toEqual({ signal: "SIGKILL" });

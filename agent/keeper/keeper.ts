@@ -10,12 +10,11 @@ import { cString, libc, pointers } from "../process/libc.ts";
 import source from "./keeper.c" with { type: "text" };
 
 /**
- * Starts commands each below a keeper: a small process between this one and the command, to which whatever the job
- * started and left without a parent comes (it is a subreaper). So the descendants of a keeper are its job, all of it
- * and nothing else, whatever they did to their session, group, environment, limits or parents. A keeper ends when
- * nothing is left below it.
+ * A command to start below a keeper. A keeper is a small process between this process and the command. It is a subreaper:
+ * it becomes the parent of every orphan that the job leaves. So the descendants of a keeper are exactly its job, whatever
+ * they do to their session, group, environment, limits or parents. A keeper ends when nothing is left below it.
  *
- * It is a process without a program of its own: it shares the memory of this one, which makes it cheap, and waits.
+ * A keeper has no program of its own: it shares the memory of this process, which makes it cheap, and waits.
  */
 export interface KeptLaunch {
   /** The file to run, absolute or relative to `directory`. */
@@ -23,18 +22,18 @@ export interface KeptLaunch {
   argv: readonly string[];
   env: Environment;
   directory: string;
-  /** Files of control groups that the command's process enters first. */
+  /** Files of the control groups that the command's process enters first. */
   groups: readonly string[];
-  /** Of the keeper, by which a later supervisor finds it: at most 15 bytes. */
+  /** The name of the keeper, by which a later supervisor finds it: at most 15 bytes. */
   name: string;
-  /** Absent: that of this process. */
+  /** Absent: the account of this process. */
   account: JobAccount | undefined;
   stdout: number;
   stderr: number;
-  /** Gets `RECORD_BYTES` when the command has ended, and is closed with the keeper. */
+  /** A descriptor. The keeper writes `RECORD_BYTES` to it when the command has ended, and closes it when it ends itself. */
   status: number;
   umask: number | undefined;
-  /** The soft limit. */
+  /** The soft limit of open files. */
   openFiles: number | undefined;
   mark: bigint;
 }
@@ -42,32 +41,52 @@ export interface KeptLaunch {
 export interface Kept {
   keeperPid: number;
   leaderPid: number;
-  /** The keeper was reaped: what it used is free again. */
+  /** Call it once the keeper was reaped: its memory can be used again. */
   reaped(): void;
 }
 
-/** What a keeper writes: six numbers of eight bytes. */
+/** The size of the record that a keeper writes: six numbers of eight bytes. */
 export const RECORD_BYTES = 48;
 
-/** The command does not run, and nothing of it is left but a keeper that ends by itself. */
+/** The command could not be started. Nothing of it is left except a keeper that ends by itself. */
 export class KeptLaunchError extends Error {
   override name = "KeptLaunchError";
-  readonly stage: "keeper" | "control group" | "account" | "directory" | "program";
-  readonly code: string;
 
-  constructor(stage: KeptLaunchError["stage"], code: string) {
+  constructor(
+    readonly stage: "keeper" | "control group" | "account" | "directory" | "program",
+    readonly code: string,
+  ) {
     super(`${stage}: ${code}`);
-    this.stage = stage;
-    this.code = code;
   }
 }
 
 const STAGES = ["keeper", "keeper", "control group", "account", "directory", "program"] as const;
-/** The fields of `struct launch`, in their order. */
+/** The fields of `struct launch`, in order. */
 const FIELDS = [
-  ...["program", "argv", "envp", "directory", "groups", "name", "accountGroups", "accountGroupCount"],
-  ...["user", "group", "in", "out", "err", "status", "umask", "openFiles", "mark", "highestFd", "memory"],
-  ...["done", "stage", "error", "leader", "keeper"],
+  "program",
+  "argv",
+  "envp",
+  "directory",
+  "groups",
+  "name",
+  "accountGroups",
+  "accountGroupCount",
+  "user",
+  "group",
+  "in",
+  "out",
+  "err",
+  "status",
+  "umask",
+  "openFiles",
+  "mark",
+  "highestFd",
+  "memory",
+  "done",
+  "stage",
+  "error",
+  "leader",
+  "keeper",
 ];
 const at = Object.fromEntries(FIELDS.map((name, index) => [name, index])) as Record<string, number>;
 
@@ -76,25 +95,25 @@ interface Native {
   startKept(launch: BigInt64Array): number;
 }
 
-/** Where the source lies while it is compiled: in the first of them that takes a file, for a moment. */
+/** The source is written to the first of these that takes a file, while it is compiled. */
 const PLACES = [tmpdir(), "/tmp", "/var/tmp", "/dev/shm", "/run"];
 
 let found: Keepers | { why: string } | undefined;
 
-/** undefined: this system has none, or the runtime cannot compile here. */
+/** undefined: this system has no keepers, or the runtime cannot compile here. `whyNoKeepers` says why. */
 export function keepers(): Keepers | undefined {
   found ??= open();
   return found instanceof Keepers ? found : undefined;
 }
 
-/** What is in the way of keepers, and what to do about it; undefined where they are there. */
+/** Why there are no keepers, and what to do about it; undefined if there are. */
 export function whyNoKeepers(): string | undefined {
   return keepers() ? undefined : (found as { why: string }).why;
 }
 
-/** Where there are none, jobs are started another way, and held by what marks they carry. */
+/** Without keepers, jobs are started another way, and their processes are found only by their marks. */
 function open(): Keepers | { why: string } {
-  if (process.platform !== "linux") return { why: "only Linux has what they need" };
+  if (process.platform !== "linux") return { why: "they need Linux" };
   if (!libc()) return { why: "the C library of this system cannot be used" };
   let dir: string;
   try {
@@ -102,19 +121,19 @@ function open(): Keepers | { why: string } {
   } catch (error) {
     const tried = [...new Set(PLACES)].join(", ");
     return {
-      why: `no directory for temporary files can be written (${tried}: ${textOf(error)}); set TMPDIR to one`,
+      why: `no directory for temporary files is writable (${tried}: ${textOf(error)}); set TMPDIR to one that is`,
     };
   }
   try {
     const made = new Keepers(compile(dir));
-    // What a killed keeper leaves comes here.
-    return libc()?.becomeSubreaper() ? made : { why: "the kernel gives no orphans to this process" };
+    // If a keeper is killed, this process becomes the parent of its job.
+    return libc()?.becomeSubreaper() ? made : { why: "the kernel does not let this process adopt orphans" };
   } catch (error) {
-    return { why: `what starts them could not be compiled: ${textOf(error)}` };
+    return { why: `the code that starts them could not be compiled: ${textOf(error)}` };
   }
 }
 
-/** Throws where there is no place for one. */
+/** Throws if none of the places takes a directory. */
 function temporaryDirectory(): string {
   let why: unknown;
   for (const place of PLACES) {
@@ -133,7 +152,7 @@ function compile(dir: string): Native {
     writeFileSync(path, source, { mode: 0o600 });
     const { symbols } = cc({
       source: path,
-      // Where no compiler is installed there is nothing to link with.
+      // A machine without a compiler has no libraries to link with.
       flags: "-nostdlib",
       symbols: {
         link_kept: { args: [FFIType.ptr, FFIType.ptr, FFIType.ptr], returns: FFIType.void },
@@ -152,25 +171,22 @@ function compile(dir: string): Native {
   }
 }
 
-/** Of the C library. Throws where it has none of that name, as on a system with another one. */
+/** The address of a function of the C library. Throws if the library does not have it, as another C library may not. */
 function addressOfFunction(name: string): Pointer {
   const address = libc()?.addressOf(name);
   if (!address) throw new Error(`the C library has no ${name}`);
   return address;
 }
 
-/** There is one for the whole process. */
+/** Starts commands below keepers. There is one instance for the whole process. */
 export class Keepers {
-  private readonly native: Native;
   private readonly nullFd = openSync("/dev/null", constants.O_RDONLY);
   private readonly free: Pointer[] = [];
   private readonly closesRanges = libc()?.closesRanges() ?? false;
 
-  constructor(native: Native) {
-    this.native = native;
-  }
+  constructor(private readonly native: Native) {}
 
-  /** Returns when the command runs; throws KeptLaunchError where it does not. */
+  /** Returns once the command runs. Throws KeptLaunchError if it cannot be started. */
   start(launch: KeptLaunch): Kept {
     const memory = this.free.pop() ?? this.native.keeperMemory();
     if (!memory) throw new KeptLaunchError("keeper", "ENOMEM");
@@ -184,7 +200,7 @@ export class Keepers {
     const stage = Number(fields[at.stage as number]);
     const reaped = () => void this.free.push(memory);
     if (stage !== 0) {
-      // It has nothing to wait for.
+      // The keeper has no child to wait for, so it ends right away.
       libc()?.reapNow(keeperPid);
       reaped();
       throw new KeptLaunchError(STAGES[stage] ?? "keeper", codeOf(Number(fields[at.error as number])));
@@ -192,7 +208,7 @@ export class Keepers {
     return { keeperPid, leaderPid: Number(fields[at.leader as number]), reaped };
   }
 
-  /** `kept` must be held as long as the fields are used: they have its addresses. */
+  /** `kept` must stay alive as long as the fields are used, because they contain its addresses. */
   private fieldsOf(launch: KeptLaunch, memory: Pointer): { fields: BigInt64Array; kept: unknown[] } {
     const kept: Uint8Array[] = [];
     const text = (value: string) => {
@@ -235,7 +251,7 @@ export class Keepers {
   }
 }
 
-/** Before 5.9 the kernel closes descriptors one by one only. */
+/** Kernels before 5.9 can only close descriptors one by one, up to this one. */
 function highestFd(): number {
   return Math.max(...readdirSync("/proc/self/fd").map(Number));
 }

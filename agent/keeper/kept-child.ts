@@ -10,34 +10,34 @@ import { eachBelow, hasChildren } from "./below.ts";
 import { type Keepers, type Kept, type KeptLaunch, KeptLaunchError, RECORD_BYTES } from "./keeper.ts";
 import { Strays } from "./strays.ts";
 
-/** So often those who are born meanwhile are stopped too, before all are killed. */
+/** How many times to look for processes born in the meantime, and stop them too, before all are killed. */
 const MAX_STOP_ROUNDS = 50;
 const REAP_LOOK_MS = 1;
-/** As the kernel tells how a child ended. */
+/** The kernel's code for a child that exited by itself. */
 const CLD_EXITED = 1;
 
 /** A command below its keeper. */
 export class KeptChild {
   readonly pid: number;
   readonly keeperPid: number;
-  /** The command itself has ended, or nobody can say any more how it ends. */
+  /** Resolves once the command itself has ended, or once nobody can tell any more how it ends. */
   readonly exited: Promise<void>;
-  /** Nothing is left below the keeper, nor the keeper itself. */
+  /** Resolves once the keeper and everything below it are gone. */
   readonly gone: Promise<void>;
   exitCode: number | null = null;
   signalCode: string | null = null;
-  /** Somebody killed the keeper while something of the job ran. */
+  /** The keeper was killed while something of the job was running. */
   isLost = false;
-  /** What came here from a keeper that was killed, and would not die. */
+  /** Processes that this process inherited from a killed keeper and that would not die. */
   private survivors: readonly number[] = [];
   private isGone = false;
-  /** The keeper has told how. */
+  /** The keeper has reported how the command ended. */
   private hasEnded = false;
   private used: { cpuMicroseconds: number; maxRssBytes: number } | undefined;
   private ending: Promise<boolean> | undefined;
   private keeperStatus: number | undefined;
 
-  /** Throws KeptLaunchError where the command does not run. */
+  /** Throws KeptLaunchError if the command cannot be started. */
   static start(keepers: Keepers, launch: Omit<KeptLaunch, "status">): KeptChild {
     const status = createPipe();
     if (!status) throw new KeptLaunchError("keeper", "EMFILE");
@@ -69,14 +69,14 @@ export class KeptChild {
     });
   }
 
-  /** The living processes of the job, wherever they have gone. */
+  /** The living processes of the job, in whatever session or group they are. */
   members(): number[] {
     if (this.isGone) return this.survivors.filter((pid) => !isDead(processStat(pid)));
     const members = withDescendants(linuxTable(), new Set([this.keeperPid]));
     return members.filter((pid) => pid !== this.keeperPid);
   }
 
-  /** Kills all there is below the keeper. Resolves when nothing is left; false: something would not die. */
+  /** Kills everything below the keeper. Resolves to true once nothing is left, or to false if something will not die. */
   end(): Promise<boolean> {
     this.ending ??= this.endAll().finally(() => {
       this.ending = undefined;
@@ -100,8 +100,8 @@ export class KeptChild {
   }
 
   /**
-   * A living keeper without children ends by itself, and nothing can come of it any more. That a dead one has none says
-   * nothing: if somebody killed it, they came to this process.
+   * Whether the keeper has no children and nothing more can come from it. A living keeper without children ends by
+   * itself. A dead keeper never has children, which proves nothing: if it was killed, this process has inherited them.
    */
   private isBarren(): boolean {
     if (hasChildren(this.keeperPid)) return false;
@@ -109,16 +109,16 @@ export class KeptChild {
     return status === undefined ? !isDead(processStat(this.keeperPid)) : status === 0;
   }
 
-  /** How the keeper ended, as `waitpid` tells: 0 where by itself, with nothing below it. undefined: it lives. */
+  /** The keeper's status from `waitpid`: 0 if it ended by itself, with nothing below it. undefined: it lives. */
   private reapKeeper(): number | undefined {
     this.keeperStatus ??= libc()?.reapStatus(this.keeperPid);
     return this.keeperStatus;
   }
 
-  /** The keeper's last descriptor is closed, so that it is about to be dead. */
+  /** Called when the keeper's last descriptor is closed, so the keeper is about to die. */
   private async untilReaped(): Promise<void> {
     for (;;) {
-      // Who is dead at this look can be reaped after it, unless somebody else has.
+      // If it is dead at this point, it can be reaped, unless it was reaped elsewhere.
       const wasDead = isDead(processStat(this.keeperPid));
       if (this.reapKeeper() !== undefined || wasDead) return;
       await pause(REAP_LOOK_MS);
@@ -126,8 +126,8 @@ export class KeptChild {
   }
 
   /**
-   * Each is stopped the moment it is found, since it may be about to start another; all are killed when no new one is
-   * found, since the death of one may be what another waits for to start two more.
+   * Stops each process the moment it is found, because it may be about to start another. Kills all once no new one is
+   * found, because a process may wait for the death of another to start two more.
    */
   private killMembers(): void {
     if (!hasChildren(this.keeperPid)) return;
@@ -141,11 +141,11 @@ export class KeptChild {
       });
     }
     for (const pid of stopped) send(pid, "SIGKILL");
-    // The job may have stopped it, and stopped it reaps nothing.
+    // The job may have stopped the keeper, and a stopped keeper reaps nothing.
     send(this.keeperPid, "SIGCONT");
   }
 
-  /** Reads how the command ended. Resolves when the keeper has ended. */
+  /** Reads the keeper's report on how the command ended. Resolves once the keeper has ended. */
   private async hear(status: Pipe, exited: () => void): Promise<void> {
     let bytes = Buffer.alloc(0);
     try {
@@ -157,7 +157,7 @@ export class KeptChild {
         exited();
       }
     } catch {
-      // What a pipe that breaks had to say is lost, as if the keeper had been killed.
+      // If the pipe breaks, the report is lost, as if the keeper had been killed.
     } finally {
       closeSync(status.readFd);
     }

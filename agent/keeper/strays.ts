@@ -5,13 +5,14 @@ import { isDead, linuxTable, type ProcessRow } from "../process/process-table.ts
 import { send, withDescendants } from "../process/process-tree.ts";
 
 /**
- * What comes to this process without a parent. While the keepers live that is nothing: orphans of jobs go to them.
- * When somebody kills a keeper, all of its job comes here, and is told from everything else by that.
+ * Processes that this process has inherited. While the keepers live, there are none, because keepers adopt the orphans of
+ * jobs. When a keeper is killed, this process inherits all of its job. A child that this process did not start itself is
+ * such a stray.
  */
 export class Strays {
   static readonly ofThisProcess = new Strays();
   private readonly keepers = new Set<number>();
-  /** Programs that this process has started for itself. */
+  /** Programs that this process started for its own use. */
   private readonly helpers = new Set<number>();
 
   keeperBegan(pid: number): void {
@@ -22,7 +23,7 @@ export class Strays {
     this.keepers.delete(pid);
   }
 
-  /** A program that this process needs is not taken for a job's. */
+  /** Registers a program that this process needs, so that it is not taken for a stray. */
   helperBegan(pid: number): void {
     this.helpers.add(pid);
   }
@@ -31,7 +32,7 @@ export class Strays {
     this.helpers.delete(pid);
   }
 
-  /** Kills and reaps all that came here. Resolves with what will not die, which nearly always is nothing. */
+  /** Kills and reaps all strays. Resolves to the processes that will not die, nearly always none. */
   async end(): Promise<number[]> {
     const patience = new Patience();
     for (let waitMs = 1; ; waitMs = Math.min(waitMs * 2, 50)) {
