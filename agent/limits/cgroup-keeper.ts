@@ -14,26 +14,25 @@ import {
 import type { ExceededLimit, TaskLimits, TaskUsage } from "./limits.ts";
 import type { SamplingHandle, SamplingKeeper } from "./sampling-keeper.ts";
 
-/** So often is looked whether the kernel had to kill for want of memory. */
+/** How often to check whether the kernel killed processes for lack of memory. */
 const OOM_LOOK_MS = 200;
 /** A group stays busy for a moment after its last process is gone. */
 const REMOVE_LIMIT_MS = 2_000;
 
-/** What a shell adds to its environment of its own accord. */
+/** The variables that a shell adds to its environment by itself. */
 const SHELL_VARIABLES = ["PWD", "OLDPWD", "SHLVL"];
 
-/** Holds each job in a control group of its own; what the kernel offers no controller for is left to samples. */
+/** Puts each job into a control group of its own. Limits for which the kernel has no controller are left to samples. */
 export class CgroupKeeper implements LimitKeeper {
   readonly enforcement: LimitEnforcement;
-  private readonly tree: CgroupTree;
-  private readonly sampling: SamplingKeeper;
   private readonly oomWatch = new OomWatch();
   /** Groups that could not be removed yet. */
   private left: Cgroup[] = [];
 
-  constructor(tree: CgroupTree, sampling: SamplingKeeper) {
-    this.tree = tree;
-    this.sampling = sampling;
+  constructor(
+    private readonly tree: CgroupTree,
+    private readonly sampling: SamplingKeeper,
+  ) {
     const { cpu, memory, pids, enforcedBy } = tree.enforcement;
     const rest = [cpu, memory, pids].includes("none") ? `, the rest: ${sampling.enforcement.enforcedBy}` : "";
     this.enforcement = {
@@ -51,11 +50,11 @@ export class CgroupKeeper implements LimitKeeper {
     try {
       group = this.tree.create(executionId, limits);
     } catch (error) {
-      const what = "The node could not make a control group that keeps the job's limits";
+      const what = "The node could not create a control group with the job's limits";
       throw new LimitError(`${what}: ${textOf(error)}`, { cause: error });
     }
     const unkept = this.unkept(limits);
-    // Without the kernel's own account of memory, samples are all there is to say of the peak.
+    // If the kernel does not count memory, only samples show the peak.
     const needsSamples = hasLimits(unkept) || this.tree.enforcement.memory === "none";
     const sampled = needsSamples ? this.sampling.limit(executionId, unkept) : undefined;
     const { oomWatch } = this;
@@ -69,7 +68,7 @@ export class CgroupKeeper implements LimitKeeper {
     for (const group of groups) if (!(await removed(group))) this.left.push(group);
   }
 
-  /** The limits that have no controller. */
+  /** The limits for which the kernel has no controller. */
   private unkept(limits: TaskLimits): TaskLimits {
     const { cpu, memory, pids } = this.tree.enforcement;
     return {
@@ -83,68 +82,65 @@ export class CgroupKeeper implements LimitKeeper {
 interface CgroupHandleParts {
   group: Cgroup;
   limits: TaskLimits;
-  /** Keeps what the group does not. */
+  /** Enforces the limits that the group does not. */
   sampled: SamplingHandle | undefined;
   oomWatch: OomWatch;
-  /** The group could not be removed now. */
+  /** Called if the group cannot be removed now. */
   onLeft(group: Cgroup): void;
 }
 
 class CgroupHandle implements LimitHandle {
-  private readonly options: CgroupHandleParts;
-  /** What the group said last, before it was removed. */
+  /** The last numbers of the group, read before it was removed. */
   private last: { usage: TaskUsage; exceeded: ExceededLimit | undefined; refusedStarts: number } | undefined;
 
-  constructor(options: CgroupHandleParts) {
-    this.options = options;
-  }
+  constructor(private readonly parts: CgroupHandleParts) {}
 
   /**
-   * A shell that puts itself into the groups and then becomes the command. Whatever it knows of itself it forgets
-   * again, so that the command's environment is what it would be without.
+   * A shell that puts itself into the groups and then becomes the command. It unsets the variables that it added, so the
+   * command gets the environment that it would get without the shell.
    */
   entrance(environment: Environment): string[] {
-    const enter = this.options.group.entrances.map((path) => `echo $$ >${quoted(path)}`).join(" && ");
+    const enter = this.parts.group.entrances.map((path) => `echo $$ >${quoted(path)}`).join(" && ");
     const failed = `echo "The job could not be put into its control group, and was not started." >&2; exit 125`;
     const forget = ["unset", ...SHELL_VARIABLES.filter((name) => !(name in environment))].join(" ");
     return ["/bin/sh", "-c", `{ ${enter}; } || { ${failed}; }; ${forget}; exec "$@"`, "sh"];
   }
 
   get groups(): readonly string[] {
-    return this.options.group.entrances;
+    return this.parts.group.entrances;
   }
 
   begin(leaderPid: number, onExceeded: () => void, keeperPid?: number): void {
-    const { oomWatch, group, limits, sampled } = this.options;
+    const { oomWatch, group, limits, sampled } = this.parts;
     if (limits.memoryMb !== undefined) oomWatch.add(group, onExceeded);
     sampled?.begin(leaderPid, onExceeded, keeperPid);
   }
 
   members(): number[] {
-    return this.last ? [] : this.options.group.pids();
+    return this.last ? [] : this.parts.group.pids();
   }
 
   async end(): Promise<void> {
-    await endGroupOf(this.options.group);
-    await this.options.sampled?.end();
+    await endGroupOf(this.parts.group);
+    await this.parts.sampled?.end();
   }
 
   exceeded(): ExceededLimit | undefined {
     if (this.last) return this.last.exceeded;
-    const { group, limits, sampled } = this.options;
+    const { group, limits, sampled } = this.parts;
     const { memoryMb } = limits;
     if (memoryMb === undefined || group.oomKills() === 0) return sampled?.exceeded();
-    // What was refused is not in the kernel's peak.
+    // The kernel's peak does not include what it refused.
     return { limit: "memoryMb", allowed: memoryMb, peak: Math.max(memoryMb, toMib(group.peakBytes())) };
   }
 
   refusedStarts(): number {
-    return this.last?.refusedStarts ?? this.options.group.refusedStarts();
+    return this.last?.refusedStarts ?? this.parts.group.refusedStarts();
   }
 
   usage(): TaskUsage {
     if (this.last) return this.last.usage;
-    const { group, sampled } = this.options;
+    const { group, sampled } = this.parts;
     const cpuSeconds = group.cpuSeconds();
     const peakBytes = group.peakBytes();
     return {
@@ -155,7 +151,7 @@ class CgroupHandle implements LimitHandle {
   }
 
   async release(): Promise<void> {
-    const { group, sampled, oomWatch, onLeft } = this.options;
+    const { group, sampled, oomWatch, onLeft } = this.parts;
     oomWatch.remove(group);
     await sampled?.release();
     this.last = { usage: this.usage(), exceeded: this.exceeded(), refusedStarts: this.refusedStarts() };
@@ -163,7 +159,7 @@ class CgroupHandle implements LimitHandle {
   }
 }
 
-/** One timer that asks the groups of all jobs with a memory limit whether the kernel had to kill. */
+/** One timer that checks for all jobs with a memory limit whether the kernel killed in their groups. */
 class OomWatch {
   private readonly groups = new Map<Cgroup, () => void>();
   private timer: ReturnType<typeof setInterval> | undefined;

@@ -5,7 +5,7 @@ import { findCgroupV1 } from "./cgroup-v1.ts";
 const MIB = 1024 * 1024;
 const [MEMORY, CPU, PIDS] = ["memory", "cpu", "pids"].map((one) => `/cg/${one}/tanvrit-exe_1`);
 
-/** Hierarchies of version 1 as the agent sees them in a container, in texts. */
+/** Version 1 hierarchies as the agent sees them in a container, held in memory. */
 function hierarchies(isWritable: CgroupFiles["isWritable"] = () => true) {
   const texts = new Map<string, string>();
   const mounts = ["memory", "cpu,cpuacct", "pids"].map(
@@ -25,7 +25,7 @@ function hierarchies(isWritable: CgroupFiles["isWritable"] = () => true) {
   return { texts, tree: findCgroupV1({}, files) };
 }
 
-test("a job's limits are written where version 1 of the kernel's groups has them, and swap is no way out", () => {
+test("a job's limits are written to the files of cgroup version 1, and cover swap", () => {
   const { texts, tree } = hierarchies();
   expect(tree?.enforcement).toMatchObject({ cpu: "kernel", memory: "kernel", pids: "kernel" });
   const group = tree?.create("exe_1", { cpu: 1.5, memoryMb: 256, pids: 64 });
@@ -39,7 +39,7 @@ test("a job's limits are written where version 1 of the kernel's groups has them
   expect(texts.get(`${PIDS}/pids.max`)).toBe("0");
 });
 
-test("what version 1 counted is read", () => {
+test("usage is read from the counters of version 1", () => {
   const { texts, tree } = hierarchies();
   const group = tree?.create("exe_1", { memoryMb: 256 });
   texts.set(`${MEMORY}/memory.oom_control`, "oom_kill_disable 0\nunder_oom 0\noom_kill 2\n");
@@ -54,7 +54,7 @@ test("what version 1 counted is read", () => {
   ]);
 });
 
-test("what the kernel refuses a job while it is being ended did not reach the job's limit", () => {
+test("starts that the kernel refuses while a job is being ended do not count as reaching the limit", () => {
   const { texts, tree } = hierarchies();
   const group = tree?.create("exe_1", { pids: 64 });
   texts.set(`${PIDS}/pids.events`, "max 4\n");
@@ -64,7 +64,7 @@ test("what the kernel refuses a job while it is being ended did not reach the jo
   expect(group?.refusedStarts()).toBe(4);
 });
 
-test("a hierarchy that is not the agent's to divide is left alone, and where none is there is no group", () => {
+test("a hierarchy that the agent may not write to is left alone, and without any there is no group", () => {
   const { tree } = hierarchies((path) => path === "/cg/memory");
   expect(tree?.enforcement).toMatchObject({ cpu: "none", memory: "kernel", pids: "none" });
   expect(tree?.create("exe_1", { cpu: 1 }).entrances).toEqual([`${MEMORY}/cgroup.procs`]);

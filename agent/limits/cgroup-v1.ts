@@ -27,8 +27,8 @@ export interface CgroupV1Paths {
 }
 
 /**
- * The version 1 hierarchies in which this process may make groups, each below the group it is in itself; undefined
- * where there is none that could hold anything.
+ * The version 1 hierarchies in which this process may create groups, each below its own group. undefined: there is none
+ * that could enforce a limit.
  */
 export function findCgroupV1(paths: CgroupV1Paths = {}, files = kernelFiles): CgroupTree | undefined {
   const mounts = cgroupMounts(files.read(paths.mountinfo ?? "/proc/self/mountinfo") ?? "");
@@ -46,12 +46,11 @@ export function findCgroupV1(paths: CgroupV1Paths = {}, files = kernelFiles): Cg
 
 class CgroupV1 implements CgroupTree {
   readonly enforcement: LimitEnforcement;
-  private readonly directories: Directories;
-  private readonly files: CgroupFiles;
 
-  constructor(directories: Directories, files: CgroupFiles) {
-    this.directories = directories;
-    this.files = files;
+  constructor(
+    private readonly directories: Directories,
+    private readonly files: CgroupFiles,
+  ) {
     this.enforcement = {
       cpu: directories.cpu ? "kernel" : "none",
       memory: directories.memory ? "kernel" : "none",
@@ -90,22 +89,21 @@ function groupsIn(directories: Directories, executionId: string): Directories {
 
 class CgroupV1Group implements Cgroup {
   readonly entrances: readonly string[];
-  /** Controllers may share a hierarchy. */
+  /** Without duplicates: controllers may share a hierarchy. */
   private readonly paths: string[];
-  private readonly of: Directories;
-  private readonly files: CgroupFiles;
   private refusedBeforeKill: number | undefined;
 
-  constructor(of: Directories, files: CgroupFiles) {
-    this.of = of;
-    this.files = files;
-    this.paths = [...new Set(Object.values(of))];
+  constructor(
+    private readonly directories: Directories,
+    private readonly files: CgroupFiles,
+  ) {
+    this.paths = [...new Set(Object.values(directories))];
     this.entrances = this.paths.map((path) => `${path}/cgroup.procs`);
   }
 
   make(limits: TaskLimits): void {
     for (const path of this.paths) this.files.make(path);
-    const { memory, cpu, pids } = this.of;
+    const { memory, cpu, pids } = this.directories;
     if (memory && limits.memoryMb !== undefined) this.limitMemory(memory, limits.memoryMb * 1024 * 1024);
     if (cpu && limits.cpu !== undefined) {
       this.files.write(`${cpu}/cpu.cfs_period_us`, String(CPU_PERIOD_US));
@@ -119,12 +117,12 @@ class CgroupV1Group implements Cgroup {
   }
 
   kill(): void {
-    const { pids } = this.of;
-    // First by force: a shell that is refused a fork ends by itself, with an exit code and words of its own.
+    const { pids } = this.directories;
+    // Kill before forbidding forks: a shell whose fork fails would end by itself, with its own exit code and message.
     for (const pid of this.pids()) send(pid, "SIGKILL");
     if (!pids) return;
     this.refusedBeforeKill ??= this.refusedStarts();
-    // From here on no fork in it succeeds, so that who is listed now is all there will ever be.
+    // From here on no fork in the group succeeds, so the processes listed now are the last ones.
     this.forbidForks(pids);
     for (const pid of this.pids()) send(pid, "SIGKILL");
   }
@@ -142,7 +140,7 @@ class CgroupV1Group implements Cgroup {
   }
 
   refusedStarts(): number {
-    // What was refused because the job is being ended did not reach its limit.
+    // Starts refused while the job is being ended do not mean that it reached its limit.
     return this.refusedBeforeKill ?? counter(this.read("pids", "pids.events"), "max");
   }
 
@@ -152,7 +150,7 @@ class CgroupV1Group implements Cgroup {
 
   private limitMemory(path: string, bytes: number): void {
     this.files.write(`${path}/memory.limit_in_bytes`, String(bytes));
-    // Memory and swap together, where the kernel counts swap: else swap would be a way out.
+    // If the kernel counts swap, memory and swap are limited together; otherwise a job could swap past its limit.
     const withSwap = `${path}/memory.memsw.limit_in_bytes`;
     if (this.files.read(withSwap) !== undefined) this.files.write(withSwap, String(bytes));
   }
@@ -161,12 +159,12 @@ class CgroupV1Group implements Cgroup {
     try {
       this.files.write(`${path}/pids.max`, "0");
     } catch {
-      // The group is gone already, and so is all that was in it.
+      // The group is gone already, and so are its processes.
     }
   }
 
   private read(controller: Controller, file: string): string | undefined {
-    const path = this.of[controller];
+    const path = this.directories[controller];
     return path && this.files.read(`${path}/${file}`);
   }
 }

@@ -8,7 +8,7 @@ import { SamplingKeeper } from "./sampling-keeper.ts";
 const MOUNT = "31 23 0:28 / /cg rw,nosuid - cgroup2 cgroup2 rw,nsdelegate\n";
 const UNIT = "/cg/system.slice/agent.service";
 
-/** A version 2 hierarchy as far as the agent sees it: directories come with the kernel's files in them. */
+/** A version 2 hierarchy as the agent sees it: new directories contain the kernel's files. */
 class FakeTree {
   readonly texts = new Map<string, string>();
   readonly directories = new Set<string>();
@@ -74,9 +74,9 @@ async function groupIn(fake: FakeTree, limits: Parameters<CgroupKeeper["limit"]>
 }
 
 describe("control groups, version 2", () => {
-  test("a unit that starts us in a group of our own lets us divide the group above", async () => {
+  test("a unit that starts the agent in a group of its own lets it divide the parent group", async () => {
     const fake = new FakeTree(`${UNIT}/tanvrit-agent`);
-    const tree = await treeIn(fake, () => Promise.reject(new Error("nobody needs a scope here")));
+    const tree = await treeIn(fake, () => Promise.reject(new Error("no scope is needed here")));
     expect(tree?.enforcement).toEqual({
       cpu: "kernel",
       memory: "kernel",
@@ -86,7 +86,7 @@ describe("control groups, version 2", () => {
     expect(fake.read(`${UNIT}/cgroup.subtree_control`)).toBe("+cpu +memory +pids");
   });
 
-  test("where systemd runs, a scope of our own is asked for and divided", async () => {
+  test("if systemd runs, the agent asks for a scope of its own and divides it", async () => {
     const fake = new FakeTree(UNIT);
     const scope = "/cg/user.slice/tanvrit-compute-7.scope";
     const tree = await treeIn(fake, async () => {
@@ -104,13 +104,13 @@ describe("control groups, version 2", () => {
     expect(fake.read(`${scope}/tanvrit-agent/cgroup.procs`)).toBe(String(process.pid));
   });
 
-  test("where systemd refuses, what it manages is left alone", async () => {
+  test("if systemd refuses, the groups that it manages are left alone", async () => {
     const fake = new FakeTree(UNIT);
     expect(await treeIn(fake, async () => false)).toBeUndefined();
     expect(fake.children(UNIT)).toEqual([]);
   });
 
-  test("without systemd, a group in which nobody else is becomes ours, and one with others does not", async () => {
+  test("without systemd, the agent takes a group in which it is alone, and no other", async () => {
     const alone = new FakeTree("/cg/container");
     expect((await treeIn(alone))?.enforcement.memory).toBe("kernel");
     expect(alone.read("/cg/container/tanvrit-agent/cgroup.procs")).toBe(String(process.pid));
@@ -122,11 +122,11 @@ describe("control groups, version 2", () => {
     expect(await treeIn(readOnly)).toBeUndefined();
   });
 
-  test("a hierarchy without controllers holds nothing", async () => {
+  test("a hierarchy without controllers is not used", async () => {
     expect(await treeIn(new FakeTree("/cg/container", "cpuset io"))).toBeUndefined();
   });
 
-  test("a job's limits are written, swap is no way out, and the whole job goes together", async () => {
+  test("a job's limits are written and cover swap, and the kernel kills the job as a whole", async () => {
     const fake = new FakeTree("/cg/box");
     const group = await groupIn(fake, { cpu: 1.5, memoryMb: 256, pids: 64 });
     const path = "/cg/box/tanvrit-exe_1";
@@ -138,7 +138,7 @@ describe("control groups, version 2", () => {
     expect(fake.read(`${path}/pids.max`)).toBe("64");
   });
 
-  test("what the kernel counted is read, and a kill is one write", async () => {
+  test("usage is read from the kernel's counters, and a kill is one write", async () => {
     const fake = new FakeTree("/cg/box");
     const group = await groupIn(fake, { memoryMb: 256 });
     const path = "/cg/box/tanvrit-exe_1";
@@ -155,7 +155,7 @@ describe("control groups, version 2", () => {
     expect(fake.read(`${path}/cgroup.kill`)).toBe("1");
   });
 
-  test("what a full machine or a group of the job's own ended did not reach the job's limit", async () => {
+  test("a kill because of a full machine, or in a group that the job made, does not count as reaching the job's limit", async () => {
     const fake = new FakeTree("/cg/box");
     const group = await groupIn(fake, { memoryMb: 256 });
     fake.texts.set("/cg/box/tanvrit-exe_1/memory.events", "max 0\noom 1\noom_kill 1\n");
@@ -163,7 +163,7 @@ describe("control groups, version 2", () => {
     expect(group.oomKills()).toBe(0);
   });
 
-  test("a group that is busy for a moment is removed when it no longer is", async () => {
+  test("a group that is busy for a moment is removed once it is not", async () => {
     const fake = new FakeTree("/cg/box");
     const tree = await treeIn(fake);
     if (!tree) throw new Error("no tree");
@@ -174,7 +174,7 @@ describe("control groups, version 2", () => {
     expect(tree.find("exe_1")).toBeUndefined();
   });
 
-  test("limits that cannot be set are said, and leave no group", async () => {
+  test("limits that cannot be set are an error, and leave no group", async () => {
     const fake = new FakeTree("/cg/box");
     const tree = await treeIn(fake);
     if (!tree) throw new Error("no tree");
@@ -186,7 +186,7 @@ describe("control groups, version 2", () => {
     expect(tree.find("exe_1")).toBeUndefined();
   });
 
-  test("what has no controller is left to samples, and said so", async () => {
+  test("a limit without a controller is left to samples, and `enforcedBy` says so", async () => {
     const tree = await treeIn(new FakeTree("/cg/box", "memory pids"));
     if (!tree) throw new Error("no tree");
     expect(new CgroupKeeper(tree, new SamplingKeeper("linux")).enforcement).toEqual({
@@ -197,7 +197,7 @@ describe("control groups, version 2", () => {
     });
   });
 
-  test("each limit that has no controller is held by samples", async () => {
+  test("each limit without a controller is enforced by samples", async () => {
     const limits = { cpu: 1, memoryMb: 64, pids: 9 };
     const cases = { "memory pids": { cpu: 1 }, "cpu pids": { memoryMb: 64 }, "cpu memory": { pids: 9 } };
     for (const [controllers, left] of Object.entries(cases)) {
@@ -210,7 +210,7 @@ describe("control groups, version 2", () => {
     }
   });
 
-  test("a scope is asked for in the words of systemd", () => {
+  test("the request for a scope has systemd's format", () => {
     expect(scopeRequest(42, false).join(" ")).toBe(
       "--user call org.freedesktop.systemd1 /org/freedesktop/systemd1 org.freedesktop.systemd1.Manager " +
         "StartTransientUnit ssa(sv)a(sa(sv)) tanvrit-compute-42.scope fail 4 Description s Jobs of Tanvrit Compute " +
@@ -219,7 +219,7 @@ describe("control groups, version 2", () => {
   });
 });
 
-test("a process that cannot be seen from here, which the kernel lists as 0, is none that could be signalled", () => {
+test("a process in another namespace, which the kernel lists as 0, is never signalled", () => {
   const files = { ...kernelFiles, read: () => "0\n12\n", children: () => [] };
   expect(pidsIn(files, "/sys/fs/cgroup/tanvrit-exe_1")).toEqual([12]);
 });

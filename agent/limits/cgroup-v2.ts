@@ -13,16 +13,16 @@ import {
 import type { LimitEnforcement } from "./limit-keeper.ts";
 import type { TaskLimits } from "./limits.ts";
 
-/** Groups of version 2 below a directory that is this process's to divide: see `delegate`. */
+/** Version 2 groups below a directory that belongs to this process: see `delegate.ts`. */
 export class CgroupV2 implements CgroupTree {
   readonly enforcement: LimitEnforcement;
-  private readonly base: string;
-  private readonly files: CgroupFiles;
 
-  /** @param controllers those that are enabled for the groups below `base`. */
-  constructor(base: string, controllers: ReadonlySet<string>, files: CgroupFiles) {
-    this.base = base;
-    this.files = files;
+  /** @param controllers the controllers that are enabled for the groups below `base`. */
+  constructor(
+    private readonly base: string,
+    controllers: ReadonlySet<string>,
+    private readonly files: CgroupFiles,
+  ) {
     this.enforcement = {
       cpu: controllers.has("cpu") ? "kernel" : "none",
       memory: controllers.has("memory") ? "kernel" : "none",
@@ -52,9 +52,9 @@ export class CgroupV2 implements CgroupTree {
     const { cpu, memory, pids } = this.enforcement;
     if (memory === "kernel" && limits.memoryMb !== undefined) {
       this.files.write(`${path}/memory.max`, String(limits.memoryMb * 1024 * 1024));
-      // Over the limit the kernel ends the whole job, not one process of it; before 4.19 it knew no such thing.
+      // Over the limit, the kernel ends the whole job, not one process of it; kernels before 4.19 cannot.
       this.writeIfThere(`${path}/memory.oom.group`, "1");
-      // Swap would be a way out; where the kernel does not count it, there is no file.
+      // Otherwise a job could swap past its limit. The file is missing if the kernel does not count swap.
       this.writeIfThere(`${path}/memory.swap.max`, "0");
     }
     if (cpu === "kernel" && limits.cpu !== undefined) {
@@ -71,13 +71,12 @@ export class CgroupV2 implements CgroupTree {
 }
 
 class CgroupV2Group implements Cgroup {
-  readonly path: string;
   readonly entrances: readonly string[];
-  private readonly files: CgroupFiles;
 
-  constructor(path: string, files: CgroupFiles) {
-    this.path = path;
-    this.files = files;
+  constructor(
+    readonly path: string,
+    private readonly files: CgroupFiles,
+  ) {
     this.entrances = [`${path}/cgroup.procs`];
   }
 
@@ -86,22 +85,22 @@ class CgroupV2Group implements Cgroup {
   }
 
   kill(): void {
-    // One write kills all, also what is being forked (5.14). It is not there to be read, so it has to be tried.
+    // Since 5.14, one write kills everything, including processes being forked. The file cannot be read, so just try.
     if (this.tryWrite("cgroup.kill", "1")) return;
-    // Who is frozen forks no more, and may still be killed.
+    // Frozen processes do not fork, and can still be killed.
     this.tryWrite("cgroup.freeze", "1");
     for (const pid of this.pids()) send(pid, "SIGKILL");
   }
 
   oomKills(): number {
-    // Since 5.2: how often this very group was full. Before, who else was counts as well.
+    // Since 5.2, `oom` tells whether this group itself was full. On older kernels, kills because of other lacks count too.
     const own = this.read("memory.events.local");
     if (own !== undefined && counter(own, "oom") === 0) return 0;
     return counter(this.read("memory.events"), "oom_kill");
   }
 
   peakBytes(): number {
-    // Since 5.19; before, what is used now is all there is to see.
+    // Since 5.19 there is a peak; older kernels only show the current use.
     return Number(this.read("memory.peak") ?? this.read("memory.current") ?? 0);
   }
 
@@ -126,7 +125,7 @@ class CgroupV2Group implements Cgroup {
       this.files.write(`${this.path}/${file}`, text);
       return true;
     } catch {
-      return false; // This kernel has no such file, or the group is gone; the caller goes on without.
+      return false; // This kernel does not have the file, or the group is gone; the caller goes on without it.
     }
   }
 }

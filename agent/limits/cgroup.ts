@@ -10,46 +10,46 @@ import {
 import type { LimitEnforcement } from "./limit-keeper.ts";
 import type { TaskLimits } from "./limits.ts";
 
-/** A machine's control groups as far as jobs are concerned: version 1 or 2. */
+/** The part of a machine's control groups that is used for jobs: version 1 or 2. */
 export interface CgroupTree {
-  /** A limit that is "none" here has no controller. */
+  /** "none" for a limit without a controller. */
   readonly enforcement: LimitEnforcement;
-  /** Makes the group of one job and sets its limits; leaves nothing where that fails. */
+  /** Creates the group of one job and sets its limits. Throws if that fails, and leaves nothing behind. */
   create(executionId: string, limits: TaskLimits): Cgroup;
-  /** The group of an execution, if an earlier process left it. */
+  /** The group of an execution that an earlier process left, if any. */
   find(executionId: string): Cgroup | undefined;
 }
 
-/** The group of one job. Numbers are 0 where the kernel does not count. */
+/** The group of one job. Numbers are 0 if the kernel does not count. */
 export interface Cgroup {
   /** A process that writes its id into each of these files is in the group. */
   readonly entrances: readonly string[];
   pids(): number[];
-  /** Kills every process in it. While `pids` are left it has to be called again. */
+  /** Kills every process in the group. Call it again while `pids` returns any. */
   kill(): void;
-  /** Processes ended because this group was full; where the kernel does not tell, for whatever lack of memory. */
+  /** Processes killed because this group was full. If the kernel does not tell: killed for any lack of memory. */
   oomKills(): number;
   peakBytes(): number;
   cpuSeconds(): number;
   refusedStarts(): number;
-  /** false: something is still in it. */
+  /** false: the group is not empty. */
   remove(): boolean;
 }
 
-/** How a group is named, below the one this process is in. */
+/** The name of a job's group, below the group of this process. */
 export function groupName(executionId: string): string {
   return `tanvrit-${executionId}`;
 }
 
-/** The files of control groups; a seam, since a test has no other kernel at hand. */
+/** Access to the files of control groups. An interface because tests have no other kernel at hand. */
 export interface CgroupFiles {
-  /** undefined: there is no such file, or it may not be read. */
+  /** undefined: the file does not exist, or may not be read. */
   read(path: string): string | undefined;
   write(path: string, text: string): void;
   make(path: string): void;
-  /** false: it is not empty. */
+  /** false: the group is not empty. */
   remove(path: string): boolean;
-  /** The groups in a group; none where there is no such group. */
+  /** The groups in a group; empty if the group does not exist. */
   children(path: string): string[];
   isWritable(path: string): boolean;
 }
@@ -59,7 +59,7 @@ export const kernelFiles: CgroupFiles = {
     try {
       return readFileSync(path, "latin1");
     } catch {
-      return undefined; // The contract: what is not there or not for us has nothing to say.
+      return undefined; // Missing or not readable; the contract treats both the same.
     }
   },
   write: (path, text) => writeFileSync(path, text),
@@ -78,7 +78,7 @@ export const kernelFiles: CgroupFiles = {
         .filter((entry) => entry.isDirectory())
         .map((entry) => `${path}/${entry.name}`);
     } catch {
-      return []; // It went away.
+      return []; // The group is gone.
     }
   },
   isWritable(path) {
@@ -86,36 +86,36 @@ export const kernelFiles: CgroupFiles = {
       accessSync(path, constants.W_OK | constants.X_OK);
       return true;
     } catch {
-      return false; // Not ours, read-only, or not there: all the same to the caller.
+      return false; // Not allowed, read-only, or missing: all the same to the caller.
     }
   },
 };
 
-/** The processes in a group and in the groups that a job made inside it. */
+/** The processes in a group, including the groups that a job made inside it. */
 export function pidsIn(files: CgroupFiles, path: string): number[] {
   const lines = (files.read(`${path}/cgroup.procs`) ?? "").split("\n");
-  // One that cannot be seen from here stands there as 0, and a signal to 0 is one to ourselves.
+  // The kernel lists a process in another namespace as 0, and a signal to 0 would hit this process's own group.
   const own = lines.map(Number).filter((pid) => pid > 0);
   return [...own, ...files.children(path).flatMap((child) => pidsIn(files, child))];
 }
 
-/** Removes a group and those inside it. false: something is still there. */
+/** Removes a group and the groups inside it. false: they are not empty. */
 export function removeGroup(files: CgroupFiles, path: string): boolean {
   for (const child of files.children(path)) removeGroup(files, child);
   return files.remove(path);
 }
 
-/** Over so long a CPU limit is kept; the kernel's own default. */
+/** The period over which a CPU limit applies; the kernel's default. */
 export const CPU_PERIOD_US = 100_000;
-/** The smallest quota that the kernel takes. */
+/** The smallest quota that the kernel accepts. */
 const MIN_QUOTA_US = 1_000;
 
-/** What so many cores are of each period. */
+/** The share of each period for this many cores. */
 export function cpuQuotaUs(cores: number): number {
   return Math.max(MIN_QUOTA_US, Math.round(cores * CPU_PERIOD_US));
 }
 
-/** The number behind a name in a file of `name number` lines. */
+/** The number after a name, in a file with lines of the form `name number`. */
 export function counter(text: string | undefined, name: string): number {
   for (const line of (text ?? "").split("\n")) {
     if (line.startsWith(`${name} `)) return Number(line.slice(name.length + 1)) || 0;
@@ -123,7 +123,7 @@ export function counter(text: string | undefined, name: string): number {
   return 0;
 }
 
-/** Where a mounted hierarchy is, and which part of it the mount shows. */
+/** A mounted hierarchy: where it is, and which part of it the mount shows. */
 export interface CgroupMount {
   kind: "cgroup" | "cgroup2";
   path: string;
@@ -144,7 +144,7 @@ export function cgroupMounts(mountinfo: string): CgroupMount[] {
   return mounts;
 }
 
-/** A process's group in each hierarchy, by controller; version 2 stands under "". Reads /proc/PID/cgroup. */
+/** A process's group in each hierarchy, by controller; "" is version 2. Reads /proc/PID/cgroup. */
 export function ownGroups(text: string): Map<string, string> {
   const groups = new Map<string, string>();
   for (const line of text.split("\n")) {
@@ -155,13 +155,13 @@ export function ownGroups(text: string): Map<string, string> {
   return groups;
 }
 
-/** The directory of a group in a mount; undefined where the mount does not show it. */
+/** The directory of a group in a mount; undefined if the mount does not show it. */
 export function groupDirectory(mount: CgroupMount, group: string): string | undefined {
   if (mount.root === "/") return join(mount.path, group);
   // In a container the mount begins at the container's own group.
   if (group === mount.root) return mount.path;
   if (group.startsWith(`${mount.root}/`)) return join(mount.path, group.slice(mount.root.length));
-  // With a namespace of its own, the path counts from the mount already.
+  // In a cgroup namespace, the path is already relative to the mount.
   return group.startsWith("/..") ? undefined : join(mount.path, group);
 }
 
@@ -169,7 +169,7 @@ function join(path: string, group: string): string {
   return group === "/" ? path : `${path}${group}`;
 }
 
-/** Spaces and the like are written in octal there. */
+/** Decodes spaces and other characters that mountinfo writes in octal. */
 export function unescaped(text: string): string {
   return text.replace(/\\([0-7]{3})/g, (_, octal) => String.fromCharCode(Number.parseInt(octal, 8)));
 }

@@ -4,7 +4,7 @@ import { findCgroupV2 } from "./delegate.ts";
 import type { LimitKeeper } from "./limit-keeper.ts";
 import { SamplingKeeper } from "./sampling-keeper.ts";
 
-/** The best that this machine lets this process have: control groups, version 2 before 1, else samples. */
+/** The best keeper that this process may use on this machine: control groups, version 2 before 1; otherwise samples. */
 export async function chooseLimitKeeper(): Promise<LimitKeeper> {
   const sampling = new SamplingKeeper();
   if (process.platform !== "linux") return sampling;

@@ -16,7 +16,7 @@ function sleeper(): number {
 
 const isStopped = (pid: number) => processStat(pid)?.state.startsWith("T") ?? false;
 
-/** A job of two processes, one of which it has stopped itself, that uses more than its core until it is told not to. */
+/** A throttled job of two processes. It has stopped one of them itself, and uses more than its core until told otherwise. */
 async function throttled() {
   const [own, other] = [sleeper(), sleeper()];
   process.kill(own, "SIGSTOP");
@@ -32,7 +32,7 @@ async function throttled() {
 }
 
 describe.skipIf(process.platform !== "linux")("a job that used more than its cores", () => {
-  test("goes on when its time has come, and what it stopped itself does not", async () => {
+  test("continues once it is within its cores again, except for processes that it stopped itself", async () => {
     const { job, throttle } = await throttled();
     job.usedAtEachLook = 0;
     await waitFor("the job to go on", () => !isStopped(job.other));
@@ -40,7 +40,7 @@ describe.skipIf(process.platform !== "linux")("a job that used more than its cor
     throttle.end();
   });
 
-  test("is not left stopped when nobody holds it any more", async () => {
+  test("is not left stopped when throttling ends", async () => {
     const { job, throttle } = await throttled();
     throttle.end();
     await waitFor("the job to go on", () => !isStopped(job.other));

@@ -1,27 +1,25 @@
 import { send } from "../process/process-tree.ts";
 
-/** So often the CPU time that was used is compared with what may be. */
+/** How often the used CPU time is compared with the allowed CPU time. */
 const CHECK_MS = 40;
 const MIN_PAUSE_MS = 10;
-/** A job that used far too much at once is not held still longer than this without another look. */
+/** Even a job that used far too much is looked at again after this long. */
 const MAX_PAUSE_MS = 500;
-/** What a job left unused for so long it may use at once. */
+/** A job may save up this much unused time and then use it in one go. */
 const SAVED_SECONDS = 0.25;
 
 export interface Throttled {
-  /** The job's group, which also takes in those that nobody has seen yet. */
+  /** The job's process group. It includes processes that no look has seen yet. */
   groupId: number;
-  /** Its living processes, with their state and the CPU time of all of them, as of now. */
+  /** Its living processes now, those among them that the job itself has stopped, and the CPU time of all. */
   look(): { pids: number[]; stoppedByJob: number[]; cpuSeconds: number };
 }
 
 /**
- * Holds a job to its cores where the kernel does not: all of it is stopped as long as it is ahead of what it may use,
- * and goes on when it is not.
+ * Keeps a job within its cores if the kernel does not. While the job has used more CPU time than allowed, all of it is
+ * stopped; then it continues.
  */
 export class CpuThrottle {
-  private readonly job: Throttled;
-  private readonly cores: number;
   private timer: ReturnType<typeof setTimeout> | undefined;
   private lastMs = performance.now();
   private lastCpuSeconds = 0;
@@ -30,13 +28,14 @@ export class CpuThrottle {
   private stopped: number[] = [];
   private ended = false;
 
-  constructor(job: Throttled, cores: number) {
-    this.job = job;
-    this.cores = cores;
+  constructor(
+    private readonly job: Throttled,
+    private readonly cores: number,
+  ) {
     this.timer = setTimeout(() => this.check(), CHECK_MS);
   }
 
-  /** Whatever was stopped goes on, and is left alone. */
+  /** Lets stopped processes continue, and leaves the job alone from now on. */
   end(): void {
     this.ended = true;
     clearTimeout(this.timer);
@@ -61,7 +60,7 @@ export class CpuThrottle {
   private account(cpuSeconds: number): void {
     const nowMs = performance.now();
     const allowedSeconds = (this.cores * (nowMs - this.lastMs)) / 1_000;
-    // It goes down when an orphan's time leaves with it.
+    // The sum drops when an orphan ends and takes its time with it.
     const usedSeconds = Math.max(0, cpuSeconds - this.lastCpuSeconds);
     this.lastMs = nowMs;
     this.lastCpuSeconds = cpuSeconds;
@@ -74,7 +73,7 @@ export class CpuThrottle {
   private stop(pids: number[], stoppedByJob: number[]): void {
     const ours = new Set(this.stopped);
     const theirs = stoppedByJob.filter((pid) => !ours.has(pid));
-    // What the job itself has stopped must not go on because of us, so a signal to the whole group will not do then.
+    // Processes that the job itself stopped must stay stopped. If there are any, the group cannot be signalled as a whole.
     if (theirs.length === 0) {
       send(-this.job.groupId, "SIGSTOP");
       ours.add(-this.job.groupId);

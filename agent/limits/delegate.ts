@@ -12,8 +12,9 @@ import {
 import { CgroupV2 } from "./cgroup-v2.ts";
 
 /**
- * The group that this process is in itself, beside those of its jobs: a group whose children have limits may hold no
- * processes. A unit with `DelegateSubgroup=tanvrit-agent` starts us there, and so says that the group above is ours.
+ * The group of this process itself, next to the groups of its jobs: a group whose children have limits must not contain
+ * processes. A unit with `DelegateSubgroup=tanvrit-agent` starts this process there, which means that it may use the
+ * parent group.
  */
 const OWN_GROUP = "tanvrit-agent";
 const WANTED = ["cpu", "memory", "pids"];
@@ -23,13 +24,13 @@ export interface DelegateOptions {
   mountinfo?: string;
   selfCgroup?: string;
   files?: CgroupFiles;
-  /** Moves this process to a scope of its own; undefined where no systemd runs. */
+  /** Moves this process to a scope of its own; undefined if systemd does not run. */
   moveToScope?: (() => Promise<boolean>) | undefined;
 }
 
 /**
- * Finds or makes a part of the version 2 hierarchy that is this process's alone; undefined where nobody lets it:
- * a delegated unit, a scope that systemd makes for us, or a group in which nobody else is, as in a container.
+ * Finds or creates a part of the version 2 hierarchy that belongs to this process alone: a delegated unit, a scope that
+ * systemd creates for it, or a group without other processes, as in a container. undefined: none of these is possible.
  */
 export async function findCgroupV2(options: DelegateOptions = {}): Promise<CgroupTree | undefined> {
   const files = options.files ?? kernelFiles;
@@ -39,12 +40,12 @@ export async function findCgroupV2(options: DelegateOptions = {}): Promise<Cgrou
   if (own.endsWith(`/${OWN_GROUP}`)) return divide(files, dirname(own));
   const moveToScope = "moveToScope" in options ? options.moveToScope : scopeMover();
   if (moveToScope) {
-    // What systemd manages we may divide only where it says so; our own scope is such a place.
+    // Groups that systemd manages may be divided only with its consent, which comes with an own scope.
     if (!(await moveToScope())) return undefined;
     own = (await changedFrom(own, here)) ?? "";
     if (own === "") return undefined;
   }
-  // The uppermost group alone has no type, and may hold processes beside groups with limits.
+  // Only the root group has no type. It may contain processes next to groups with limits.
   if (files.read(`${own}/cgroup.type`) === undefined) return divide(files, own);
   return moveIntoOwnGroup(files, own) ? divide(files, own) : undefined;
 }
@@ -60,7 +61,7 @@ function hasControllers(files: CgroupFiles, path: string): boolean {
   return words(files.read(`${path}/cgroup.controllers`)).some((name) => WANTED.includes(name));
 }
 
-/** Lets the groups below `base` have what controllers there are. */
+/** Enables the available controllers for the groups below `base`. */
 function divide(files: CgroupFiles, base: string): CgroupTree | undefined {
   if (!files.isWritable(base)) return undefined;
   for (const name of words(files.read(`${base}/cgroup.controllers`))) {
@@ -68,7 +69,7 @@ function divide(files: CgroupFiles, base: string): CgroupTree | undefined {
     try {
       files.write(`${base}/cgroup.subtree_control`, `+${name}`);
     } catch {
-      // Not ours to hand on; whether it is there is read below.
+      // Not allowed. The controllers that are enabled are read below.
     }
   }
   const enabled = new Set(
@@ -77,7 +78,7 @@ function divide(files: CgroupFiles, base: string): CgroupTree | undefined {
   return WANTED.some((name) => enabled.has(name)) ? new CgroupV2(base, enabled, files) : undefined;
 }
 
-/** false: somebody else is in the group, whom it is not for us to move, or we may not. */
+/** false: the group contains processes of others, which must not be moved, or this process may not write to it. */
 function moveIntoOwnGroup(files: CgroupFiles, own: string): boolean {
   const pids = words(files.read(`${own}/cgroup.procs`)).map(Number);
   if (!files.isWritable(own) || !pids.every(isOurs)) return false;
@@ -86,7 +87,7 @@ function moveIntoOwnGroup(files: CgroupFiles, own: string): boolean {
     for (const pid of pids) files.write(`${own}/${OWN_GROUP}/cgroup.procs`, String(pid));
     return true;
   } catch {
-    return false; // Not delegated to us. Some other way of holding jobs is taken, and shown.
+    return false; // Not delegated to this process. Another way to enforce limits is used, and shown.
   }
 }
 
@@ -94,10 +95,10 @@ function moveIntoOwnGroup(files: CgroupFiles, own: string): boolean {
 function isOurs(pid: number): boolean {
   if (pid === process.pid) return true;
   try {
-    // What program it runs is not for us to see: it keeps that to itself.
+    // The agent hides its executable from other processes, so names are compared.
     return pid === process.ppid && nameOf(pid) === nameOf(process.pid);
   } catch {
-    return false; // It is gone.
+    return false; // The process is gone.
   }
 }
 
@@ -105,7 +106,7 @@ function nameOf(pid: number): string {
   return readFileSync(`/proc/${pid}/comm`, "utf8");
 }
 
-/** Asks systemd by its bus; the program that speaks it comes with systemd. */
+/** Asks systemd over D-Bus, with a program that comes with systemd. */
 function scopeMover(): (() => Promise<boolean>) | undefined {
   if (!existsSync("/run/systemd/system")) return undefined;
   const busctl = Bun.which("busctl");
@@ -122,7 +123,7 @@ function scopeMover(): (() => Promise<boolean>) | undefined {
   };
 }
 
-/** What to tell busctl so that a scope is made around a process, which may divide it. */
+/** The arguments with which busctl creates a scope around a process, delegated to that process. */
 export function scopeRequest(pid: number, isRoot: boolean): string[] {
   const manager = [
     "org.freedesktop.systemd1",
@@ -149,7 +150,7 @@ export function scopeRequest(pid: number, isRoot: boolean): string[] {
   ];
 }
 
-/** systemd answers before it has moved us. */
+/** Waits for the group to change: systemd answers before it has moved this process. */
 async function changedFrom(before: string, here: () => string | undefined): Promise<string | undefined> {
   const deadlineMs = performance.now() + BUS_LIMIT_MS;
   while (performance.now() < deadlineMs) {

@@ -5,52 +5,52 @@ import { CpuThrottle, type Throttled } from "./cpu-throttle.ts";
 import { hasLimits, toMib } from "./limit-keeper.ts";
 import type { ExceededLimit, TaskLimits } from "./limits.ts";
 
-/** Who only wants to know the peak is looked at this often. */
+/** How often to look at a job if only its peak is of interest. */
 const MEASURE_MS = 500;
-/** Who has a limit is looked at this often, and more often near it. */
+/** How often to look at a job with a limit, and at one near its limit. */
 const GUARD_MS = 200;
 const NEAR_MS = 50;
 const NEAR_SHARE = 0.6;
-/** A look may take one part in so many of the time, so that a machine full of processes is not slowed by it. */
+/** Looks take at most a twentieth of the time, so they do not slow down a machine full of processes. */
 const COST_SHARE = 20;
 
-/** What is known of one watched job. */
+/** What is known about one watched job. */
 export interface JobWatch {
   peakBytes: number;
-  /** The most that was seen: who ends without being waited for takes his time with him. */
+  /** The highest value seen: a process that nobody waits for takes its CPU time with it when it ends. */
   cpuSeconds: number;
   exceeded: ExceededLimit | undefined;
-  /** The processes that were alive when last looked at, with the time each began. */
+  /** The processes that were alive at the last look, with their start times. */
   readonly seen: ReadonlyMap<number, string>;
 }
 
 export interface JobToWatch {
   executionId: string;
   leaderPid: number;
-  /** All below it is the job; undefined where there is none. */
+  /** The keeper process: everything below it is the job. undefined: the job has none. */
   keeperPid: number | undefined;
-  /** Those that nobody else keeps. */
+  /** The limits that nothing else enforces. */
   limits: TaskLimits;
-  /** Called once when one of them is exceeded. */
+  /** Called once, when the job exceeds one of them. */
   onExceeded(): void;
 }
 
 interface Watched extends JobWatch, JobToWatch {
   seen: Map<number, string>;
-  /** At the first look a job is only noted: most are over before the second. */
+  /** The first look at a job without limits is skipped: most jobs end before the second. */
   looks: number;
   rows: ProcessRow[];
   throttle: CpuThrottle | undefined;
 }
 
 /**
- * Looks at all jobs of this process in one pass over the system's processes: what memory they hold together, and who
- * belongs to them though he left the group. A job that is over before its second look costs next to nothing.
+ * Looks at all jobs of this process in one pass over the system's processes. It finds how much memory each job uses, and
+ * which processes belong to it although they left its group. A job that ends before its second look costs next to nothing.
  */
 export class JobSampler {
   private readonly watched = new Map<string, Watched>();
   private timer: ReturnType<typeof setTimeout> | undefined;
-  /** The last look took so long. */
+  /** How long the last look took. */
   private costMs = 0;
   private nearLimit = false;
 
@@ -70,7 +70,7 @@ export class JobSampler {
     if (limits.cpu !== undefined) {
       watched.throttle = new CpuThrottle({ groupId: leaderPid, look: () => lookAt(watched) }, limits.cpu);
     }
-    // A guard's first look must not wait for a timer that was set for those who only measure.
+    // The first look at a job with limits must not wait for a timer that was set only to measure.
     if (hasLimits(limits)) clearTimeout(this.timer);
     if (this.timer === undefined || hasLimits(limits)) this.schedule();
     return watched;
@@ -101,7 +101,7 @@ export class JobSampler {
     else this.timer = undefined;
   }
 
-  /** Gives each process to its job. */
+  /** Assigns each process to its job. */
   private sort(rows: ProcessRow[], due: Watched[]): void {
     const owners = new Owners(rows, due);
     const rowsOf = new Map<Watched, ProcessRow[]>(due.map((one) => [one, []]));
@@ -110,7 +110,7 @@ export class JobSampler {
       if (owner) rowsOf.get(owner)?.push(row);
     }
     for (const [one, its] of rowsOf) {
-      // It may have ended while the table was read.
+      // The job may have ended while the table was read.
       if (this.watched.get(one.executionId) === one) this.judge(one, its);
     }
   }
@@ -123,8 +123,8 @@ export class JobSampler {
     const { memoryMb, pids } = one.limits;
     const allowedBytes = (memoryMb ?? Number.POSITIVE_INFINITY) * MIB;
     let heldBytes = rows.reduce((sum, row) => sum + row.residentBytes, 0);
-    // What processes share was counted for each of them, and so were pages of files, which the kernel takes back when
-    // it needs them; before that is held against the job, the one is counted once and the other not at all.
+    // The resident size counts shared memory once for each process, and it counts pages of files, which the kernel can take
+    // back at any time. Before the job is judged, shared memory is counted once and pages of files are left out.
     if (heldBytes > allowedBytes) heldBytes = rows.reduce((sum, row) => sum + shareOf(row), 0);
     one.peakBytes = Math.max(one.peakBytes, heldBytes, ...rows.map((row) => highWater(row.pid)));
     if (heldBytes > allowedBytes * NEAR_SHARE) this.nearLimit = true;
@@ -138,7 +138,7 @@ export class JobSampler {
   }
 }
 
-/** Whose a process is: by its keeper, by session, by what was seen before, by its parent, or by its mark. */
+/** Finds the job of a process: by its keeper, its session, the last look, its parent, or its mark. */
 class Owners {
   private readonly rows: ReadonlyMap<number, ProcessRow>;
   private readonly known = new Map<number, Watched | undefined>();
@@ -159,7 +159,7 @@ class Owners {
 
   of(row: ProcessRow): Watched | undefined {
     if (this.known.has(row.pid)) return this.known.get(row.pid);
-    this.known.set(row.pid, undefined); // A table read while processes come and go may hold a circle.
+    this.known.set(row.pid, undefined); // A table read while processes come and go may contain a cycle.
     const owner = this.find(row);
     this.known.set(row.pid, owner);
     return owner;
@@ -173,7 +173,7 @@ class Owners {
     if (bySession) return bySession;
     const before = this.seenBefore.get(row.pid);
     if (before?.seen.get(row.pid) === row.startTicks) return before;
-    // An orphan has come to us, or to the system's first process.
+    // An orphan is now a child of this process or of the system's first process.
     if (row.parentId === process.pid || row.parentId === 1) {
       return this.byExecution.get(this.marks.executionOf(row.pid) ?? "");
     }
@@ -182,7 +182,7 @@ class Owners {
   }
 }
 
-/** Its processes as they are now, where that can be had for little; else as they were at the last look. */
+/** The job's processes now, if that is cheap to find out (on Linux); otherwise as of the last look. */
 function lookAt({ seen, leaderPid, rows }: Watched): ReturnType<Throttled["look"]> {
   const pids = seen.size > 0 ? [...seen.keys()] : [leaderPid];
   const now = process.platform === "linux" ? pids.flatMap((pid) => processStat(pid) ?? []) : rows;
@@ -197,14 +197,14 @@ function cpuOf(rows: readonly ProcessRow[]): number {
   return rows.reduce((sum, row) => sum + row.cpuSeconds, 0);
 }
 
-/** A process's memory without files, and with what it shares counted in parts; the plain number where the kernel does not say. */
+/** A process's share of memory, without pages of files. The resident size if the kernel does not report shares. */
 function shareOf(row: ProcessRow): number {
   const text = readProc(row.pid, "smaps_rollup");
   const kb = numberIn(text, "\nPss:");
   return kb === 0 ? row.residentBytes : (kb - numberIn(text, "\nPss_File:")) * 1024;
 }
 
-/** The most that a process ever held, also between two looks. */
+/** The highest memory use of a process, including between looks. */
 function highWater(pid: number): number {
   return numberIn(readProc(pid, "status"), "VmHWM:") * 1024;
 }

@@ -2,55 +2,61 @@ import { MIB } from "../../shared/bytes-text.ts";
 import type { Environment } from "../process/environment.ts";
 import type { Enforcement, ExceededLimit, TaskLimits, TaskUsage } from "./limits.ts";
 
-/** Who keeps which limit on this machine. */
+/** How each limit is enforced on this machine. */
 export interface LimitEnforcement {
   cpu: Enforcement;
   memory: Enforcement;
   pids: Enforcement;
-  /** By what, for people. */
+  /** The mechanism, for people: "cgroup v1 at /sys/fs/cgroup/memory/tanvrit", "samples of the process tree". */
   enforcedBy: string;
 }
 
 /**
- * Holds jobs that run as processes to their limits, in the best way this machine offers. There is one for each
- * process that starts jobs.
+ * Keeps jobs that run as processes within their limits, in the best way this machine offers. Each process that starts
+ * jobs has one keeper.
  */
 export interface LimitKeeper {
   readonly enforcement: LimitEnforcement;
   /**
-   * Makes ready for one job. Throws LimitError where its limits cannot be kept, and leaves nothing then. A job
-   * without limits gets a hold too, which costs next to nothing and only measures.
+   * Prepares the limits of one job. If they cannot be enforced, throws LimitError and leaves nothing behind. A job without
+   * limits gets a handle too; it costs next to nothing and only measures.
    */
   limit(executionId: string, limits: TaskLimits): LimitHandle;
-  /** Ends what an earlier keeper held of these executions, and removes what it made for them. */
+  /** Ends the processes of these executions that an earlier keeper started, and removes what it made for them. */
   recover(executionIds: readonly string[]): Promise<void>;
 }
 
-/** One job being held. `begin` is called once; after `release` only `exceeded` and `usage` may be called. */
+/** The limits of one job. Call `begin` once; after `release` call only `exceeded` and `usage`. */
 export interface LimitHandle {
   /**
-   * What to put before a command so that it is held from its first instruction on. The process id stays the same, and
-   * the command sees the environment it would see without. undefined: nothing.
+   * The words to put before a command so that the limits apply from its first instruction on. They change neither the
+   * process id nor the environment that the command sees. undefined: none needed.
    */
   entrance(environment: Environment): string[] | undefined;
-  /** Files of control groups: a process that writes its id into each of them is held. The same as by `entrance`. */
+  /** Files of control groups. Writing its id into each of them limits a process, as `entrance` does. */
   readonly groups: readonly string[];
-  /** The command runs. `onExceeded` is called at most once: the job has to be ended. All below `keeperPid` is the job. */
+  /**
+   * Tells the handle that the command runs. `onExceeded` is called at most once, when the job must be ended. Everything
+   * below `keeperPid` belongs to the job.
+   */
   begin(leaderPid: number, onExceeded: () => void, keeperPid?: number): void;
-  /** The job's living processes as far as they are known; also those that left its group. */
+  /** The known living processes of the job, including those that left its process group. */
   members(): number[];
-  /** Kills all of them, also those that are being started, but what a keeper ends. Resolves when none is left, or they will not die. */
+  /**
+   * Kills all of them, including those being started, except the ones that a keeper process ends. Resolves once none is
+   * left, or once it is clear that they will not die.
+   */
   end(): Promise<void>;
-  /** What the job went over, if it did. */
+  /** The limit that the job exceeded, if any. */
   exceeded(): ExceededLimit | undefined;
-  /** How many processes or threads the kernel refused to start because of the limit. */
+  /** The number of processes or threads that the kernel refused to start because of the limit. */
   refusedStarts(): number;
   usage(): TaskUsage;
-  /** Nothing runs any more. */
+  /** Call it when nothing of the job runs any more. */
   release(): Promise<void>;
 }
 
-/** The limits of a job cannot be kept; the message is for people. */
+/** The limits of a job cannot be enforced. The message is for people. */
 export class LimitError extends Error {
   override name = "LimitError";
 }
@@ -59,7 +65,7 @@ export function hasLimits(limits: TaskLimits): boolean {
   return limits.cpu !== undefined || limits.memoryMb !== undefined || limits.pids !== undefined;
 }
 
-/** MiB with one decimal, which is as exact as anybody reads it. */
+/** MiB with one decimal, which is precise enough for people. */
 export function toMib(bytes: number): number {
   return Math.round((bytes / MIB) * 10) / 10;
 }

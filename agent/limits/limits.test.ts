@@ -13,7 +13,7 @@ import { SamplingKeeper } from "./sampling-keeper.ts";
 
 const { path: dir } = forAllTests(await makeScratch());
 
-/** Holds so many MiB in one process, and stays: nobody reads what it has. */
+/** Holds this many MiB in one process, and stays, because nobody reads its output. */
 const held = (mib: number) => `head -c ${mib}m /dev/zero | tail -c ${mib}m | { sleep 30; cat; } >/dev/null`;
 
 const v1 = findCgroupV1();
@@ -23,7 +23,7 @@ const keepers: [string, (() => LimitKeeper) | undefined][] = [
 ];
 
 for (const [name, makeKeeper] of keepers) {
-  describe.skipIf(makeKeeper === undefined)(`jobs held by ${name}`, () => {
+  describe.skipIf(makeKeeper === undefined)(`jobs limited by ${name}`, () => {
     const executor = new ShellExecutor(async () => (makeKeeper ?? (() => new SamplingKeeper()))());
 
     async function timed(command: string | string[], limits: Parameters<typeof startJob>[3]) {
@@ -33,7 +33,7 @@ for (const [name, makeKeeper] of keepers) {
       return { ...job, exit, usage: job.task.usage(), tookMs: performance.now() - startMs };
     }
 
-    test("files that a job maps are no memory that is held against it", async () => {
+    test("files that a job maps do not count against its memory limit", async () => {
       const map = `const bytes = Bun.mmap("f"); let sum = 0;
         const touch = () => { for (let at = 0; at < bytes.length; at += 4096) sum += bytes[at]; };
         touch(); await Bun.sleep(500); touch(); console.log("mapped");`;
@@ -43,13 +43,13 @@ for (const [name, makeKeeper] of keepers) {
       expect(job.exit).toEqual({ exitCode: 0 });
     });
 
-    test("four busy processes get the one core they may have, as far as the machine has it to give", async () => {
+    test("four busy processes get the one core that they may use, as far as the machine has it free", async () => {
       let share = 0;
       for (let i = 0; i < 3 && share <= 0.5; i++) share = Math.max(share, await shareOfTheirCore());
       expect(share).toBeGreaterThan(0.5);
     });
 
-    /** What one that nobody holds gets of a core tells how busy the machine is with others. */
+    /** The share of a core that an unlimited process gets shows how busy the machine is otherwise. */
     async function shareOfTheirCore(): Promise<number> {
       const startMs = performance.now();
       const burn = "while :; do :; done &";
@@ -64,7 +64,7 @@ for (const [name, makeKeeper] of keepers) {
       return used / Math.min(tookSeconds, freely);
     }
 
-    test("a job that stays below its limits knows nothing of them", async () => {
+    test("a job that stays below its limits does not notice them", async () => {
       const job = await timed(["env"], { cpu: 1, memoryMb: 256, pids: 100 });
       const free = await timed(["env"], {});
       expect(job.exit).toEqual({ exitCode: 0 });
@@ -79,7 +79,7 @@ for (const [name, makeKeeper] of keepers) {
       expect(job.usage.cpuSeconds).toBeGreaterThan(0);
     });
 
-    test("a command that cannot be started says why, with limits as without", async () => {
+    test("a command that cannot be started says why, with limits and without", async () => {
       for (const [command, workdir] of [
         [["no-such-program"], undefined],
         [["/etc/passwd"], undefined],
@@ -96,21 +96,21 @@ for (const [name, makeKeeper] of keepers) {
       }
     });
 
-    test("what a job used is known after it, a peak that came and went included", async () => {
+    test("the usage of a job is known after its end, including a short peak", async () => {
       const job = await timed(`${held(40).replace("sleep 30", "sleep 1.5")}; sleep 0.1`, { memoryMb: 400 });
       expect(job.exit).toEqual({ exitCode: 0 });
       expect(job.usage.peakMemoryMb).toBeGreaterThan(39);
       expect(job.usage.peakMemoryMb).toBeLessThan(200);
     });
 
-    test("a job that starts more processes than it may is refused or ended", async () => {
+    test("a job that starts too many processes is ended, or the kernel refuses the rest", async () => {
       const job = await timed("for i in 1 2 3 4 5 6 7 8 9 10; do sleep 1.5 & done; wait", { pids: 5 });
       if (job.exit.exceeded) expect(job.exit.exceeded).toMatchObject({ limit: "pids", allowed: 5 });
       else
         expect(job.system.join()).toMatch(/its limit of 5 processes and threads; \d+ more were not started/);
     });
 
-    test("who leaps from session to session does not outlive the job", async () => {
+    test("a process that leaps from session to session does not outlive the job", async () => {
       const script = join(dir, "leap.sh");
       await Bun.write(script, '[ $1 -gt 200 ] && exec sleep 30; env -i setsid sh "$0" $(($1 + 1)) &\n');
       for (const seconds of ["0.05", "0.1", "0.15", "0.2", "0.25"]) {
@@ -120,7 +120,7 @@ for (const [name, makeKeeper] of keepers) {
       }
     });
 
-    test("a job is recovered by whoever comes after, and leaves no group", async () => {
+    test("recovering a job ends it, and leaves no group", async () => {
       const job = await startJob(
         executor,
         dir,

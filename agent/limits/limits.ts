@@ -1,8 +1,8 @@
-/** What a job may use at most; a field that is absent is not limited. */
+/** The most that a job may use; an absent field is not limited. */
 export interface TaskLimits {
-  /** Cores; may be a fraction. */
+  /** Cores; can be a fraction. */
   cpu?: number;
-  /** MiB of memory, all processes of the job together. */
+  /** MiB of memory for all processes of the job together. */
   memoryMb?: number;
   /** Processes and threads at once. */
   pids?: number;
@@ -12,15 +12,15 @@ export interface ExceededLimit {
   limit: "memoryMb" | "pids";
   /** In the limit's own unit. */
   allowed: number;
-  /** The most that was seen; absent where nobody could measure it. */
+  /** The highest value that was seen; absent if it could not be measured. */
   peak?: number;
 }
 
 export interface TaskUsage {
   cpuSeconds?: number;
-  /** MiB; absent where it is not known. */
+  /** MiB; absent if unknown. */
   peakMemoryMb?: number;
 }
 
-/** Who keeps a limit: the kernel at every moment, samples a few times a second, or nobody. */
+/** How a limit is enforced: by the kernel all the time, by samples a few times a second, or not at all. */
 export type Enforcement = "kernel" | "sampling" | "none";

@@ -16,7 +16,7 @@ const version1 = {
   "/proc/self/cgroup": "4:memory:/docker/c1\n2:cpu,cpuacct:/docker/c1\n0::/docker/c1\n",
 };
 
-test("what a control group of version 2 leaves is the least of its own and of those around it", () => {
+test("the limits of a version 2 group are the lowest of its own and its parents'", () => {
   expect(
     limitsOf({
       ...version2,
@@ -29,7 +29,7 @@ test("what a control group of version 2 leaves is the least of its own and of th
   ).toEqual({ cpu: 1.5, memoryMb: 2_048 });
 });
 
-test("a container of version 1 knows its limits", () => {
+test("the limits of a version 1 container are found", () => {
   expect(
     limitsOf({
       ...version1,
@@ -40,7 +40,7 @@ test("a container of version 1 knows its limits", () => {
   ).toEqual({ cpu: 1, memoryMb: 600 });
 });
 
-test("where nothing is limited, and where there are no control groups, nothing is said", () => {
+test("without limits, or without control groups, there are no limits to report", () => {
   const free = {
     "/cg/memory/memory.limit_in_bytes": "9223372036854771712\n",
     "/cg/cpu/cpu.cfs_quota_us": "-1\n",

@@ -8,13 +8,13 @@ import {
   ownGroups,
 } from "./cgroup.ts";
 
-/** What this process may have of the machine; absent: as much as there is. */
+/** How much of the machine this process may use; absent: all of it. */
 export interface OwnGroupLimits {
   cpu?: number;
   memoryMb?: number;
 }
 
-/** What the control groups leave to this process and its jobs, as in a container or in a service with limits. */
+/** The limits that control groups set for this process and its jobs, as in a container or a service with limits. */
 export function ownGroupLimits(files: CgroupFiles = kernelFiles): OwnGroupLimits {
   const mounts = cgroupMounts(files.read("/proc/self/mountinfo") ?? "");
   const own = ownGroups(files.read("/proc/self/cgroup") ?? "");
@@ -32,7 +32,7 @@ export function ownGroupLimits(files: CgroupFiles = kernelFiles): OwnGroupLimits
   };
 }
 
-/** The group and those around it, each of which may have limits. */
+/** The group and its parents. Each may have limits. */
 function upwards(mount: CgroupMount, group: string): string[] {
   const paths: string[] = [];
   let path = groupDirectory(mount, group);
@@ -54,7 +54,7 @@ function bytesIn(files: CgroupFiles, path: string): number | undefined {
   return positive(Number(files.read(`${path}/memory.max`) ?? files.read(`${path}/memory.limit_in_bytes`)));
 }
 
-/** No limit is written as `max`, as -1, or as more than any machine has. */
+/** undefined if there is no limit, which is written as `max`, as -1, or as more than any machine has. */
 function positive(value: number): number | undefined {
   return value > 0 && value < Number.MAX_SAFE_INTEGER ? value : undefined;
 }

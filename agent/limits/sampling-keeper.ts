@@ -4,7 +4,7 @@ import { JobSampler, type JobWatch } from "./job-sampler.ts";
 import { type LimitEnforcement, type LimitHandle, type LimitKeeper, toMib } from "./limit-keeper.ts";
 import type { ExceededLimit, TaskLimits, TaskUsage } from "./limits.ts";
 
-/** Holds jobs to their limits by looking at their processes a few times a second. */
+/** Enforces limits by looking at the processes of jobs a few times a second. */
 export class SamplingKeeper implements LimitKeeper {
   readonly enforcement: LimitEnforcement;
   private readonly sampler = new JobSampler();
@@ -27,17 +27,14 @@ export class SamplingKeeper implements LimitKeeper {
 }
 
 export class SamplingHandle implements LimitHandle {
-  private readonly executionId: string;
-  private readonly limits: TaskLimits;
-  private readonly sampler: JobSampler;
   private watch: JobWatch | undefined;
   private hasKeeper = false;
 
-  constructor(executionId: string, limits: TaskLimits, sampler: JobSampler) {
-    this.executionId = executionId;
-    this.limits = limits;
-    this.sampler = sampler;
-  }
+  constructor(
+    private readonly executionId: string,
+    private readonly limits: TaskLimits,
+    private readonly sampler: JobSampler,
+  ) {}
 
   readonly groups: readonly string[] = [];
 
@@ -59,14 +56,14 @@ export class SamplingHandle implements LimitHandle {
   async end(): Promise<void> {
     this.sampler.forget(this.executionId);
     const seen = new Map(this.watch?.seen);
-    // What is below a keeper is ended by that, and this would only come between.
+    // The keeper's owner ends everything below it, and doing it here too would only interfere.
     if (seen.size === 0 || this.hasKeeper) return;
     if (process.platform !== "linux") {
       for (const pid of seen.keys()) send(pid, "SIGKILL");
       return;
     }
     await endAll((found) => {
-      // Whoever has the number now must be the one who was seen.
+      // The process with this id must still be the one that was seen.
       const roots = [...seen].filter(([pid, startTicks]) => processStat(pid)?.startTicks === startTicks);
       if (roots.length > 0) withDescendants(linuxTable(), new Set(roots.map(([pid]) => pid))).forEach(found);
     });
