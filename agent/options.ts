@@ -4,7 +4,7 @@ import { issuesOf } from "../shared/issues.ts";
 import { labels } from "../shared/labels.ts";
 import { pool } from "../shared/manifest.ts";
 
-/** The options of `agent run`. Their `fileKey`s are those of agent.yaml. */
+/** The options of `agent run`. Their `fileKey`s are fields of agent.yaml. */
 export const agentOptions = defineOptions({
   name: {
     kind: "value",
@@ -13,7 +13,7 @@ export const agentOptions = defineOptions({
     fileKey: "name",
     schema: optionText.min(1, { error: "must not be empty" }).max(200).optional(),
     defaultText: "the host's name",
-    help: "How the node is called",
+    help: "The node's name",
   },
   config: {
     kind: "value",
@@ -26,7 +26,7 @@ export const agentOptions = defineOptions({
   label: {
     kind: "list",
     placeholder: "KEY=VALUE",
-    // Labels of agent.yaml are no default of these: both count, and these win.
+    // Labels of agent.yaml are not a default for these: both count, and these win.
     schema: z
       .array(z.string())
       .default([])
@@ -34,7 +34,7 @@ export const agentOptions = defineOptions({
       .refine((pairs) => labels.safeParse(pairs).success, {
         error: (issue) => firstIssue(labels.safeParse(issue.input).error),
       }),
-    help: "A label the node is found by",
+    help: "A label of the node, for jobs to select it by",
   },
   pool: {
     kind: "value",
@@ -43,7 +43,7 @@ export const agentOptions = defineOptions({
     fileKey: "pool",
     schema: pool,
     defaultText: "default",
-    help: "The pool the node belongs to; it gets only jobs of that pool",
+    help: "The pool of the node; it gets only jobs of that pool",
   },
   slots: {
     kind: "value",

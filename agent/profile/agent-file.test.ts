@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { parseYaml } from "../../shared/config/yaml.ts";
 import { agentFile } from "./agent-file.ts";
 
-test("every field of agent.yaml stands in the guide, and what the guide shows is an agent.yaml", () => {
+test("the guide lists every field of agent.yaml, and its example is a valid agent.yaml", () => {
   const guide = readFileSync(join(import.meta.dirname, "..", "..", "docs", "guides", "agent.md"), "utf8");
   const [, section = ""] = guide.split("## agent.yaml");
   const [example = ""] = /(?:^ {4}.*\n)+/m.exec(section) ?? [];
@@ -12,7 +12,7 @@ test("every field of agent.yaml stands in the guide, and what the guide shows is
   expect(Object.keys(shown).sort()).toEqual(Object.keys(agentFile.shape).sort());
 });
 
-test("an agent.yaml with numbers for labels and comments behind values is taken as it is", () => {
+test("an agent.yaml with numbers as labels and comments after values is valid", () => {
   const text = `# ~/.tanvrit/agent.yaml
 limits:
   cpu: 4              # cores
@@ -31,24 +31,24 @@ labels:
   });
 });
 
-test("a limit that no control group can hold is refused where it is written, not when a job starts", () => {
+test("a limit that no control group can enforce is refused when the file is read, not when a job starts", () => {
   const limits = (memoryMb: number) => parseYaml(`limits:\n  memoryMb: ${memoryMb}\n`, "f", agentFile);
   expect(() => limits(Number.MAX_SAFE_INTEGER)).toThrow("f:2:3: limits.memoryMb: Too big");
   expect(limits(64 * 1024 * 1024).limits.memoryMb).toBe(64 * 1024 * 1024);
 });
 
-test("a field that there is not, and a number of GPUs that cannot be, are refused where they stand", () => {
+test("an unknown field and an impossible number of GPUs are refused with their place in the file", () => {
   expect(() => parseYaml("slots: 1\nslot: 2\n", "f", agentFile)).toThrow("f:2:1: slot: unknown field");
   const gpus = "limits:\n  gpuCount: -1\n";
   expect(() => parseYaml(gpus, "f", agentFile)).toThrow("f:2:3: limits.gpuCount: Too small");
 });
 
-test("groups whose lines are all commented out are as good as none", () => {
+test("groups whose lines are all commented out count as absent", () => {
   const text = "limits:\n  # cpu: 4\nlabels:\nregistries:\ndocker:\n";
   expect(parseYaml(text, "agent.yaml", agentFile)).toEqual(agentFile.parse({}));
 });
 
-test("mounts and capabilities of docker are rules of allow by another name, and together no more than those may be", () => {
+test("mounts and capabilities of docker count together with those of allow, also towards the limit of rules", () => {
   const yaml = (docker: object) => agentFile.safeParse({ docker, allow: { mounts: ["/x"] } });
   expect(yaml({ mounts: ["/data", "/srv/**:ro"] }).success).toBe(true);
   expect(yaml({ mounts: ["data"] }).success).toBe(false);

@@ -6,19 +6,19 @@ import { pool } from "../../shared/manifest.ts";
 import { dockerGrants, registryLogins } from "../executors/docker/settings.ts";
 import { accountName } from "./job-account.ts";
 
-/** A group below which nothing stands, as where all its lines are commented out, is as good as none. */
+/** A group without fields, for example because all its lines are commented out, counts as absent. */
 const group = <Schema extends z.ZodType>(schema: Schema) => z.preprocess((value) => value ?? {}, schema);
 
-/** `~/.tanvrit/agent.yaml`: what the owner of a machine lets jobs have of it. Every field may be left out. */
+/** `~/.tanvrit/agent.yaml`: what the owner of a machine gives to jobs. Every field is optional. */
 export const agentFile = z
   .strictObject({
-    /** How the node is called; the host's name where it is left out. */
+    /** The node's name; absent: the host's name. */
     name: z.string().min(1).max(200).optional(),
-    /** How many jobs may run at once; the number of cores where it is left out. */
+    /** How many jobs may run at the same time; absent: the number of cores. */
     slots: z.int().min(1).max(10_000).optional(),
     /** The pool the node belongs to. */
     pool: pool.unwrap().optional(),
-    /** Caps for each job; a node does not announce more than them. */
+    /** Caps for each job. A node announces at most this much. */
     limits: group(
       z.strictObject({
         /** Cores. */
@@ -31,29 +31,29 @@ export const agentFile = z
           .optional(),
         /** 0 keeps GPU jobs away. */
         gpuCount: z.int().min(0).max(64).optional(),
-        /** Processes and threads at once. */
+        /** Processes and threads at the same time. */
         pids: z.int().positive().max(4_194_304).optional(),
       }),
     ),
-    /** After so long without work the agent goes to sleep; absent: it does not. */
+    /** The agent suspends itself after this long without work; absent: never. */
     idleSuspendSeconds: z.number().min(0).max(31_536_000).optional(),
-    /** Whether the machine's own sleep is held off while jobs run, where its system offers that. */
+    /** Whether to keep the machine from sleeping while jobs run, if its system offers that. */
     keepAwake: z.boolean().default(true),
-    /** MiB; with less free for jobs and their output the node takes none. Absent: 512, on small disks 5 %. 0: any will do. */
+    /** MiB. With less free disk for jobs and their output the node takes no jobs. Absent: 512, or 5 % on small disks. 0: no minimum. */
     minFreeDiskMb: z.int().min(0).optional(),
-    /** What the node is to be found by, beside what is detected. */
+    /** Labels of the node, in addition to those that are detected. */
     labels: group(labels),
-    /** Logins that jobs may pull their images with, by the name they are called there. */
+    /** Logins that jobs may pull their images with, by the name that jobs use for them. */
     registries: group(registryLogins),
-    /** The account that jobs run as, where the agent may switch to it; the agent's own where it is left out. */
+    /** The account that jobs run as, to which the agent must be able to switch; absent: the agent's own. */
     runAs: accountName.optional(),
     /** What jobs may do on this machine. */
     allow: group(nodeAllow),
-    /** What containers may have beyond what the agent's account has. */
+    /** What containers may have in addition to the rights of the agent's account. */
     docker: group(dockerGrants),
   })
   .superRefine((file, context) => {
-    // What they are together is announced.
+    // The node announces both together, so they must be valid together.
     const checked = nodeAllow.safeParse(allowOf(file));
     for (const { path, message } of checked.success ? [] : issuesOf(checked.error)) {
       context.addIssue({ code: "custom", path: ["allow", ...path], message });
@@ -61,7 +61,7 @@ export const agentFile = z
   });
 export type AgentFile = z.infer<typeof agentFile>;
 
-/** What the file lets jobs do, wherever in it that is said. */
+/** What the file lets jobs do: its `allow` and `docker` parts together. */
 export function allowOf({ allow, docker }: Pick<AgentFile, "allow" | "docker">): NodeAllow {
   return {
     ...allow,

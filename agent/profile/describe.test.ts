@@ -39,19 +39,19 @@ function announced(machine: MachineFacts, yaml = "{}", labels = {}, enforcedBy?:
   return describeNode({ pool: "default", labels, file, agentVersion: "1" }, machine, enforcedBy);
 }
 
-test("the published agent.yaml is read, and its limits lower what the machine has", () => {
+test("the published agent.yaml is valid, and its limits lower the announced capacity", () => {
   const described = announced(plain, example, { os: "plan9" });
   expect(described.capacity).toEqual({ cpu: 4, memoryMb: 4_096, gpuCount: 0, slots: 8 });
   expect(described.labels).toEqual({ os: "plan9", hostname: "box", arch: "arm64", cpuCount: "8" });
   expect(described.name).toBe("box");
 });
 
-test("what is detected here is a description the server accepts", async () => {
+test("the server accepts the description of this machine", async () => {
   const described = announced(await detectMachine());
   expect(nodeDescription.parse(described)).toEqual(described);
 });
 
-test("all GPUs are announced, or the first so many as the owner allows, with labels of those", () => {
+test("all GPUs are announced, or the first ones up to the owner's limit, with their labels", () => {
   expect(announced(able)).toMatchObject({ capacity: { gpuCount: 3 }, labels: { "gpu.count": "3" } });
   const two = announced(able, "limits: {gpuCount: 2}");
   expect(two).toMatchObject({ capacity: { gpuCount: 2 }, labels: { "gpu.count": "2" } });
@@ -61,13 +61,13 @@ test("all GPUs are announced, or the first so many as the owner allows, with lab
   expect(none.labels).not.toHaveProperty("gpu.vendor");
 });
 
-test("containers are run where an engine answers that runs Linux ones", () => {
+test("DOCKER jobs are announced when an engine answers that runs Linux containers", () => {
   expect(announced(plain).jobTypes).toEqual(["COMMAND"]);
   expect(announced(able).jobTypes).toEqual(["COMMAND", "DOCKER"]);
   expect(announced({ ...able, docker: { ...docker, osType: "windows" } }).jobTypes).toEqual(["COMMAND"]);
 });
 
-test("types that the owner does not allow are not announced, nor those he allows that cannot run", () => {
+test("a job type is announced only if the owner allows it and the machine can run it", () => {
   const only = (type: string) => `allow: {executors: [${type}]}`;
   expect(announced(able, only("DOCKER")).jobTypes).toEqual(["DOCKER"]);
   expect(announced(able, only("COMMAND")).jobTypes).toEqual(["COMMAND"]);
@@ -76,7 +76,7 @@ test("types that the owner does not allow are not announced, nor those he allows
   expect(nodeDescription.parse(none)).toEqual(none);
 });
 
-test("what jobs may do is announced, wherever in agent.yaml it is allowed", () => {
+test("what jobs may do is announced, whether `allow` or `docker` in agent.yaml allows it", () => {
   const yaml =
     "allow: {mounts: [/data], capabilities: [NET_RAW]}\ndocker: {mounts: [/sets], capabilities: [SYS_PTRACE]}";
   expect(announced(able, yaml).allow).toMatchObject({
@@ -86,7 +86,7 @@ test("what jobs may do is announced, wherever in agent.yaml it is allowed", () =
   });
 });
 
-test("the node says what each job is held to, and by what", () => {
+test("the node announces the caps of each job and what enforces them", () => {
   expect(announced(plain, "limits: {cpu: 2, memoryMb: 1024}", {}, "cgroup v2 at /x").caps).toEqual({
     cpu: 2,
     memoryMb: 1_024,
@@ -95,14 +95,14 @@ test("the node says what each job is held to, and by what", () => {
   expect(announced(plain).caps).toEqual({ enforcedBy: "nothing" });
 });
 
-test("an owner's labels all count; detected ones give way where there are too many", () => {
+test("all labels of the owner count; detected labels give way when there are too many", () => {
   const own = Object.fromEntries(Array.from({ length: 99 }, (_, i) => [`own.${i}`, "x"]));
   const described = announced(able, "{}", own);
   expect(described.labels).toMatchObject({ ...own, os: "linux" });
   expect(nodeDescription.parse(described)).toEqual(described);
 });
 
-test("flags win over the file, and a wrong label is told", () => {
+test("flags win over the file, and a wrong label is an error", () => {
   const file = { path: "agent.yaml", content: { name: "from-file", slots: 3 } };
   const values = resolveOptions(agentOptions, { flags: { name: "n", label: ["a=b", "a=c"] }, env: {}, file });
   expect(values).toMatchObject({ name: "n", slots: 3, label: { a: "c" } });

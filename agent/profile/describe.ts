@@ -8,19 +8,19 @@ import { jobTypesOn } from "../executors/all-executors.ts";
 import { type AgentFile, allowOf } from "./agent-file.ts";
 
 export interface NodeSettings {
-  /** By flag, variable or file. */
+  /** From a flag, a variable or agent.yaml. */
   name?: string;
   slots?: number;
   pool: string;
-  /** By flag; they win over the file's, and those over what is detected. */
+  /** From flags. They win over the labels of agent.yaml, which win over detected labels. */
   labels: Labels;
   file: AgentFile;
   agentVersion: string;
 }
 
 /**
- * What this machine announces of itself, within what its owner allows. `enforcedBy` says for people what holds jobs
- * to the caps.
+ * What this machine announces about itself, within what its owner allows. `enforcedBy` says in words what enforces the
+ * caps.
  */
 export function describeNode(
   settings: NodeSettings,
@@ -50,7 +50,7 @@ function allowedJobTypes(machine: MachineFacts, { allow }: AgentFile): JobType[]
   return jobTypesOn(machine).filter((type) => allow.executors?.includes(type) ?? true);
 }
 
-/** Where the owner has so many that not all fit, the last of the detected ones give way. */
+/** The owner's labels come first. When there is no room for all, the last of the detected labels are left out. */
 function mergedLabels(detected: Labels, own: Labels): Labels {
   const others = Object.entries(detected).filter(([key]) => !Object.hasOwn(own, key));
   const room = Math.max(0, sharedLimits.maxLabels - Object.keys(own).length);

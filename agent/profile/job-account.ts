@@ -4,7 +4,7 @@ import type { JobAccount } from "../process/account.ts";
 import { AgentError } from "../process/agent-error.ts";
 import { ChildOutput } from "../process/child-output.ts";
 
-/** How an account is named in agent.yaml: by its name or its number. */
+/** An account in agent.yaml, by its name or its number. */
 export const accountName = z
   .union([z.string(), z.int().min(0)], { error: "must be the name of an account, or its number" })
   .transform(String)
@@ -15,18 +15,18 @@ export const accountName = z
   );
 
 const TOOL_LIMIT_MS = 5_000;
-/** Directories and processes of the account have to be made, given away, entered, ended and removed. */
+/** The capabilities that it takes to make, hand over, enter, end and remove directories and processes of the account. */
 const NEEDED = { CAP_CHOWN: 0, CAP_DAC_OVERRIDE: 1, CAP_KILL: 5, CAP_SETGID: 6, CAP_SETUID: 7 };
 
 /**
- * The account that jobs are to run as; undefined where it is the agent's own. Throws AgentError where there is none of
- * that name, or this process may not start anything as another account.
+ * The account that jobs run as; undefined: the agent's own. Throws AgentError when there is no such account, or when
+ * this process may not start processes as another account.
  */
 export async function jobAccount(name: string | undefined): Promise<JobAccount | undefined> {
   if (name === undefined) return undefined;
   if (process.platform !== "linux") {
     throw new AgentError(
-      `runAs: ${name}: jobs run as another account on Linux only. Remove runAs from agent.yaml.`,
+      `runAs: ${name}: jobs can run as another account only on Linux. Remove runAs from agent.yaml.`,
     );
   }
   const account = await accountNamed(name);
@@ -34,22 +34,22 @@ export async function jobAccount(name: string | undefined): Promise<JobAccount |
   const missing = missingCapabilities();
   if (missing.length === 0) return account;
   throw new AgentError(
-    `runAs: ${name}: this agent may not start jobs as another account (it has no ${missing.join(", ")}). Start it as root, or as ${name} and without runAs.`,
+    `runAs: ${name}: this agent may not start jobs as another account (it lacks ${missing.join(", ")}). Start it as root, or as ${name} and without runAs.`,
   );
 }
 
-/** What to tell an owner whose jobs are root; undefined where they are not. */
+/** The warning for an owner whose jobs run as root; undefined: they do not. */
 export function rootWarning(
   file: { runAs?: string | undefined },
   uid = process.getuid?.(),
 ): string | undefined {
   if (uid !== 0 || file.runAs !== undefined) return undefined;
-  return "The agent runs as root, and so does every job: whoever may submit jobs here has all of this machine. Name an account for jobs in agent.yaml (runAs: USER), or start the agent as one.";
+  return "The agent runs as root, and so does every job: anyone who may submit jobs here controls this whole machine. Name an account for jobs in agent.yaml (runAs: USER), or start the agent as another account.";
 }
 
 async function accountNamed(name: string): Promise<JobAccount> {
   const unknown = new AgentError(
-    `runAs: ${name}: there is no such account on this machine. Make it (useradd --system --create-home ${name}), or correct agent.yaml.`,
+    `runAs: ${name}: there is no such account on this machine. Create it (useradd --system --create-home ${name}), or correct agent.yaml.`,
   );
   const [uid, gid, groups, own] = await Promise.all(
     [["-u"], ["-g"], ["-G"], ["-un"]].map((option) => answer(["id", ...option, name])),
@@ -67,18 +67,18 @@ async function accountNamed(name: string): Promise<JobAccount> {
   };
 }
 
-/** Without getent, as in small images. */
+/** For systems without getent, like small images. */
 function lineOf(name: string): string | undefined {
   try {
     return readFileSync("/etc/passwd", "utf8")
       .split("\n")
       .find((line) => line.startsWith(`${name}:`));
   } catch {
-    return undefined; // Accounts come from elsewhere here.
+    return undefined; // This system keeps its accounts elsewhere.
   }
 }
 
-/** What a tool of the system says of an account; undefined where it knows none, or is not there. */
+/** What a tool of the system says about an account; undefined: there is no such account or no such tool. */
 async function answer([tool = "", ...args]: string[]): Promise<string | undefined> {
   const path = Bun.which(tool);
   if (!path) return undefined;

@@ -35,7 +35,7 @@ function profileOf(memoryMb: number): NodeProfile {
   return { description: describeNode(settings), file, gpus: [] };
 }
 
-/** Settings read from a file that holds a number; a source whose server takes what `apply` takes. */
+/** Settings from a file that holds a number, the memory limit. `apply` plays the server. */
 function stage(apply: (memoryMb: number, signal: AbortSignal) => Promise<void> = async () => {}) {
   const path = join(dir, "agent.yaml");
   writeFileSync(path, "1");
@@ -67,7 +67,7 @@ function stage(apply: (memoryMb: number, signal: AbortSignal) => Promise<void> =
   return { path, settings, applied, said, reads: () => reads, ask: () => ask() };
 }
 
-test("a file that changed counts and is announced once; one that was only touched is not", async () => {
+test("a changed file is put into force and announced once; a file that was only touched is not", async () => {
   const { path, settings, applied, said } = stage();
   writeFileSync(path, "2");
   await waitFor("the change", () => applied.length === 1);
@@ -80,7 +80,7 @@ test("a file that changed counts and is announced once; one that was only touche
   expect(said.filter((line) => line.startsWith("New settings"))).toHaveLength(2);
 });
 
-test("a wrong file is told once and changes nothing, and is forgotten when it is right", async () => {
+test("an invalid file is logged once and changes nothing, and its error is gone when the file is valid again", async () => {
   const { path, settings, applied, said, reads, ask } = stage();
   writeFileSync(path, "two");
   await waitFor("the error", () => settings.error !== undefined);
@@ -93,13 +93,13 @@ test("a wrong file is told once and changes nothing, and is forgotten when it is
   await waitFor("a second look", () => reads() > readBefore);
   expect(told()).toHaveLength(1);
   ask();
-  await waitFor("the answer to who asks", () => told().length === 2);
+  await waitFor("the answer to the request", () => told().length === 2);
   writeFileSync(path, "1");
   await waitFor("the end of the error", () => settings.error === undefined);
   expect(applied).toEqual([]);
 });
 
-test("a change while the server does not answer takes the place of the one before it", async () => {
+test("a change while the server does not answer replaces the change before it", async () => {
   let announced = 0;
   const { path, applied } = stage(async (memoryMb, signal) => {
     announced = memoryMb;
@@ -109,11 +109,11 @@ test("a change while the server does not answer takes the place of the one befor
   writeFileSync(path, "2");
   await waitFor("the change to be announced", () => announced === 2);
   writeFileSync(path, "3");
-  await waitFor("the newer one", () => applied.length === 1);
+  await waitFor("the newer change", () => applied.length === 1);
   expect(applied).toEqual([3]);
 });
 
-test("what the server refuses is an error, and is tried again when asked for", async () => {
+test("settings that the server refuses are an error, and are tried again on request", async () => {
   let refused = 0;
   const { path, settings, applied, ask } = stage(async () => {
     if (refused++ === 0) throw new Error("too many labels");
@@ -126,7 +126,7 @@ test("what the server refuses is an error, and is tried again when asked for", a
   expect(settings.error).toBeUndefined();
 });
 
-test("a file is seen when it is made, through a link that is turned, and when what it links to is written", async () => {
+test("a change is noticed when the file is created, when its link changes, and when the link's target is written", async () => {
   let changes = 0;
   const path = join(dir, "agent.yaml");
   watchFile(path, () => changes++, over.signal);
@@ -139,7 +139,7 @@ test("a file is seen when it is made, through a link that is turned, and when wh
   await waitFor("the new file", () => changes === 1);
   symlinkSync("..2", join(dir, "..data_tmp"));
   renameSync(join(dir, "..data_tmp"), join(dir, "..data"));
-  await waitFor("the turned link", () => changes === 2);
+  await waitFor("the changed link", () => changes === 2);
   writeFileSync(join(dir, "..2", "agent.yaml"), "more");
-  await waitFor("what is written at its end", () => changes === 3);
+  await waitFor("the write to its target", () => changes === 3);
 });

@@ -9,26 +9,26 @@ const extent: readonly ReadWhat[] = ["settings", "missing", "machine"];
 
 export interface SettingsParts {
   profile: NodeProfile;
-  /** Absent: the profile stays as it is. */
+  /** Absent: the profile never changes. */
   source?: ProfileSource;
   log: Logger;
-  /** Carries out what is new. Ends early when the signal fires: something newer is there, or the agent ends. */
+  /** Puts a new profile into force. Ends early when the signal fires: there is a newer profile, or the agent ends. */
   apply(profile: NodeProfile, signal: AbortSignal): Promise<void>;
 }
 
-/** What the owner has set, as it is in force now: read anew when agent.yaml changes, or when it is asked for. */
+/** The owner's settings that are in force now. They are read again when agent.yaml changes, or on request. */
 export class Settings {
   profile: NodeProfile;
   readAt = new Date().toISOString();
-  /** What is wrong with the file as it is now; what was read before it stays in force. */
+  /** What is wrong with the current file. The settings read before stay in force. */
   error: string | undefined;
   private readonly bell = new Bell();
-  /** What holds jobs to their limits, once that is known. */
+  /** What enforces the limits of jobs, once that is known. */
   private enforcedBy: string | undefined;
-  /** What is to be read anew; the file may have changed before anybody watched it. */
+  /** What to read again. At the start the settings: the file may have changed before the watch began. */
   private due: ReadWhat | undefined = "settings";
   private superseded = new AbortController();
-  /** What the server knows. */
+  /** The profile that the server has. */
   private applied: NodeProfile;
 
   constructor(private readonly parts: SettingsParts) {
@@ -36,14 +36,14 @@ export class Settings {
     this.applied = parts.profile;
   }
 
-  /** The process that holds the jobs knows what holds them to their limits. */
+  /** What enforces the limits of jobs is known only by the process that holds them. */
   setEnforcedBy(enforcedBy: string | undefined): void {
     this.enforcedBy = enforcedBy;
     this.profile = this.complete(this.profile);
     this.applied = this.profile;
   }
 
-  /** Until the signal fires. Never throws. */
+  /** Runs until the signal fires. Never throws. */
   async run(signal: AbortSignal): Promise<void> {
     const { source } = this.parts;
     if (!source) return;
@@ -57,7 +57,7 @@ export class Settings {
     }
   }
 
-  /** Soon, and in the background. */
+  /** Reads again soon, in the background. */
   readSoon(what: ReadWhat): void {
     if (this.due === undefined || extent.indexOf(what) > extent.indexOf(this.due)) this.due = what;
     this.superseded.abort();
@@ -76,7 +76,7 @@ export class Settings {
     this.error = undefined;
     this.profile = profile;
     if (isNew) log.info(`New settings, for jobs from now on. ${profileInWords(profile)}`);
-    else if (wasWrong || what === "machine") log.info(`All is as it was. ${profileInWords(profile)}`);
+    else if (wasWrong || what === "machine") log.info(`Nothing has changed. ${profileInWords(profile)}`);
     await this.apply(AbortSignal.any([signal, this.superseded.signal]));
   }
 
@@ -86,9 +86,9 @@ export class Settings {
     } catch (error) {
       const before = this.error;
       this.error = textOf(error);
-      // Whoever saves the file once more without having mended it has heard what is wrong; who asks is told again.
+      // Saving the file again with the same mistake logs nothing new. On request it is logged again.
       if (this.error !== before || what === "machine") {
-        this.parts.log.warn(`${this.error} — the settings from before stay in force until this is right.`);
+        this.parts.log.warn(`${this.error} — the previous settings stay in force until this is fixed.`);
       }
       return undefined;
     }
@@ -108,8 +108,8 @@ export class Settings {
       await this.parts.apply(profile, signal);
       this.applied = profile;
     } catch (error) {
-      if (signal.aborted) return; // Something newer is announced next, or the agent ends.
-      this.error = `The server does not take the new settings: ${textOf(error)}`;
+      if (signal.aborted) return; // A newer profile is announced next, or the agent ends.
+      this.error = `The server refuses the new settings: ${textOf(error)}`;
       this.parts.log.warn(this.error);
     }
   }

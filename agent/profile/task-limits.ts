@@ -2,8 +2,8 @@ import type { Resources } from "../../shared/manifest.ts";
 import type { TaskLimits } from "../limits/limits.ts";
 
 /**
- * What one job is held to: the owner's caps, and where the job asked for less, what it asked for. A job that asks
- * for nothing in particular (0) gets all that the owner allows.
+ * The limits of one job: the owner's caps, or what the job asked for where that is less. A job that asks for nothing
+ * in particular (0) gets everything the owner allows.
  */
 export function taskLimits(caps: TaskLimits, asked: Resources): TaskLimits {
   const limits: TaskLimits = {};

@@ -9,7 +9,7 @@ const script = `
 `;
 
 test.skipIf(process.getuid?.() !== 0 || !Bun.which("setpriv"))(
-  "a service that runs as a bare number, without HOME, can say under which account its jobs run and where its sockets are",
+  "a service under an account that is only a number, without HOME, knows its jobs' account and its socket directory",
   () => {
     const as = ["setpriv", `--reuid=${UNLISTED}`, `--regid=${UNLISTED}`, "--clear-groups"];
     const { stdout, stderr } = Bun.spawnSync([...as, process.execPath, "-e", script], {

@@ -1,16 +1,16 @@
 import { type FSWatcher, realpathSync, statSync, watch } from "node:fs";
 import { basename, dirname } from "node:path";
 
-/** Whoever saves a file does so in several steps; one look after the last of them is enough. */
+/** Programs save a file in several steps. One look after the last step is enough. */
 const SETTLE_MS = 150;
-/** Where nothing tells of a change (a directory that is not there, a network drive) a look now and then must do. */
+/** Some changes are never announced (a missing directory, a network drive), so the file is also looked at this often. */
 const LOOK_MS = 30_000;
 
-/** Calls `onChange` when the file was written, replaced, removed or made, until the signal fires. */
+/** Calls `onChange` when the file was written, replaced, removed or created, until the signal fires. */
 export function watchFile(path: string, onChange: () => void, signal: AbortSignal): void {
   let seen = stateOf(path);
   let settling: ReturnType<typeof setTimeout> | undefined;
-  /** By the file whose directory is watched. */
+  /** Keyed by the file whose directory is watched. */
   const watchers = new Map<string, FSWatcher>();
   const look = () => {
     beginWatching();
@@ -47,11 +47,11 @@ export function watchFile(path: string, onChange: () => void, signal: AbortSigna
   else signal.addEventListener("abort", end, { once: true });
 }
 
-/** The directory, not the file: an editor puts a new file in the place of the old one. */
+/** Watches the directory, not the file: an editor replaces the old file by a new one. */
 function watchDirectory(path: string, onEvent: () => void, onEnd: () => void): FSWatcher | undefined {
   try {
     const watcher = watch(dirname(path), { persistent: false }, (_event, name) => {
-      // A linked file changes under another name, as where a volume is swapped.
+      // A linked file may change under another name, for example when a Kubernetes volume is swapped.
       if (name === null || name === basename(path) || name.startsWith("..")) onEvent();
     });
     watcher.on("error", () => {
@@ -60,25 +60,25 @@ function watchDirectory(path: string, onEvent: () => void, onEnd: () => void): F
     });
     return watcher;
   } catch {
-    return undefined; // There is no such directory yet, or too much is watched already: looking must do.
+    return undefined; // The directory does not exist yet, or the system watches too many files: looking must do.
   }
 }
 
-/** The file that is read, as where agent.yaml is a link into a directory of settings. */
+/** The file that a link leads to, for example when agent.yaml is a link into a directory of settings. */
 function targetOf(path: string): string {
   try {
     return realpathSync(path);
   } catch {
-    return path; // It is not there yet.
+    return path; // It does not exist yet.
   }
 }
 
-/** Differs whenever the file does; the empty text where there is none that can be looked at. */
+/** Differs whenever the file does; empty when there is no file that can be read. */
 function stateOf(path: string): string {
   try {
     const { ino, size, mtimeMs } = statSync(path);
     return `${ino} ${size} ${mtimeMs}`;
   } catch {
-    return ""; // It is not there, or may not be seen: reading it says more.
+    return ""; // It does not exist or is not accessible. Reading it will say which.
   }
 }

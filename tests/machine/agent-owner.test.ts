@@ -204,7 +204,7 @@ test("a change of agent.yaml counts for jobs from then on; a wrong one is told w
   rmSync(file);
   await waitFor("the defaults", async () => (await own()).caps?.memoryMb === undefined);
   agent.process.kill("SIGHUP");
-  await agent.said(/All is as it was/);
+  await agent.said(/Nothing has changed/);
   for (const job of [old, fresh]) await job.open();
   expect((await person.run(["job", "wait", old.id, fresh.id])).exitCode).toBe(0);
 });
