@@ -19,10 +19,10 @@ export interface AgentControlParts {
   end(how: StopHow): void;
 }
 
-/** The owner waits at the command line; the server's answer is there by then, or the owner must know that it is not. */
+/** The owner waits at the command line. Without an answer from the server by then, the owner must be told so. */
 const SERVER_LIMIT_MS = 8_000;
 
-/** Answers what the owner of the machine asks of a running agent. */
+/** Answers the commands that the owner of the machine sends to a running agent. */
 export class AgentControl {
   private readonly startedAt = new Date().toISOString();
 
@@ -35,12 +35,12 @@ export class AgentControl {
     } else if (request.type === "stop") {
       this.parts.end(request.how);
     } else if (request.type !== "status") {
-      return { ok: false, why: "This agent is of an earlier version and does not know what is asked of it." };
+      return { ok: false, why: "This agent is an earlier version and does not know this request." };
     }
     return { ok: true, status: this.status() };
   }
 
-  /** By the server, so that it holds whatever becomes of this process. Returns why it could not be done. */
+  /** Asks the server to do it, so that it outlives this process. Returns why it failed; undefined: it did not. */
   private async drain(drain: boolean): Promise<string | undefined> {
     const { session, worker } = this.parts;
     if (session.nodeId === "") return "The agent has not registered yet, so there is nothing to drain.";
@@ -51,7 +51,7 @@ export class AgentControl {
       return undefined;
     } catch (error) {
       if (!limit.aborted) throw error;
-      return `The server did not answer within ${SERVER_LIMIT_MS / 1_000} s, and nothing is changed.`;
+      return `The server did not answer within ${SERVER_LIMIT_MS / 1_000} s, so nothing was changed.`;
     }
   }
 

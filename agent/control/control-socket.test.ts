@@ -18,7 +18,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
-test("a request is answered, over a socket that is the account's alone and goes with the agent", async () => {
+test("a request is answered over a socket that only the account can use and that is removed with the agent", async () => {
   const path = socketPath(dir, "control");
   const stop = listenForControl(path, async ({ type }) => ({ ok: false, why: `asked for ${type}` }), log);
   expect(statSync(path).mode & 0o777).toBe(0o600);
@@ -28,7 +28,7 @@ test("a request is answered, over a socket that is the account's alone and goes 
   expect(await askAgent(path, { type: "status" })).toBeUndefined();
 });
 
-test("many may ask at once, and what fails is told to whoever asked", async () => {
+test("many requests are answered at the same time, and each failure goes to its own asker", async () => {
   const path = socketPath(dir, "control");
   let asked = 0;
   const answer = async (): Promise<ControlAnswer> => {
@@ -43,7 +43,7 @@ test("many may ask at once, and what fails is told to whoever asked", async () =
   stop();
 });
 
-test("nobody waits for an agent that does not answer, nor for a socket that a dead one left", async () => {
+test("a request returns in time when the agent does not answer, or is dead and left its socket", async () => {
   const path = socketPath(dir, "control");
   writeFileSync(path, "");
   expect(await askAgent(path, { type: "status" })).toBeUndefined();
@@ -52,7 +52,7 @@ test("nobody waits for an agent that does not answer, nor for a socket that a de
   stop();
 });
 
-test("what is no request ends its own connection, not the agent", async () => {
+test("an invalid request ends its own connection, not the agent", async () => {
   const path = socketPath(dir, "control");
   const stop = listenForControl(path, async () => ({ ok: true, status }), log);
   const closed = Promise.withResolvers<void>();
@@ -69,7 +69,7 @@ test("what is no request ends its own connection, not the agent", async () => {
   stop();
 });
 
-test("a directory whose path is too long for a socket has it elsewhere, each its own, and nothing is left there", async () => {
+test("a directory whose path is too long has its own socket elsewhere, which is removed with the agent", async () => {
   const long = join(dir, "x".repeat(120));
   const path = socketPath(long, "control");
   expect(path.length).toBeLessThan(100);
@@ -80,7 +80,7 @@ test("a directory whose path is too long for a socket has it elsewhere, each its
   expect(existsSync(path)).toBe(false);
 });
 
-test("what was asked of an agent that stood still is not done later, when nobody waits for it any more", async () => {
+test("an agent that stood still does not carry out a request that nobody waits for any more", async () => {
   const path = socketPath(dir, "control");
   let asked = 0;
   const stop = listenForControl(
@@ -90,7 +90,7 @@ test("what was asked of an agent that stood still is not done later, when nobody
   );
   const late = askAgent(path, { type: "stop", how: "leave" }, 5);
   Bun.sleepSync(20);
-  expect([undefined, "The request came too late, and nothing is changed."]).toContain(
+  expect([undefined, "The request came too late, so nothing was changed."]).toContain(
     await late.then(whyNot),
   );
   expect(await askAgent(path, { type: "status" })).toEqual({ ok: true, status: { pid: 1 } as AgentStatus });

@@ -7,17 +7,17 @@ import { textOf } from "../../shared/text-of.ts";
 import { inTime } from "../../shared/wait.ts";
 import type { ControlAnswer, ControlRequest } from "./protocol.ts";
 
-/** `untilMs`: by the machine's clock; nobody waits for an answer after that, and has been told that there was none. */
+/** `untilMs`: by the machine's clock; after it the asker no longer waits and has reported that there was no answer. */
 type Timed = ControlRequest & { untilMs?: number };
 type ServerWire = Wire<ControlAnswer, Timed>;
 type ClientWire = Wire<Timed, ControlAnswer>;
 
-/** More who ask at once are not people. */
+/** The most requests at the same time. People do not ask more. */
 const MAX_ASKING = 32;
-/** The agent itself may have to ask its server. */
+/** Longer than the agent may need to ask its server. */
 const ANSWER_LIMIT_MS = 15_000;
 
-/** Serves the owner's commands; the lock of the agent's directory must be held. Returns how to end it. */
+/** Serves the owner's commands. The caller must hold the lock of the agent's directory. Returns a function that ends it. */
 export function listenForControl(
   path: string,
   answer: (request: ControlRequest) => Promise<ControlAnswer>,
@@ -34,7 +34,7 @@ export function listenForControl(
       try {
         socket.data?.onData(bytes);
       } catch {
-        socket.terminate(); // It does not speak as our commands do, so nobody waits for an answer.
+        socket.terminate(); // It does not speak our protocol, so it is not one of our commands.
       }
     },
     drain: (socket) => socket.data?.onDrain(),
@@ -45,7 +45,7 @@ export function listenForControl(
   });
 }
 
-/** The agent's answer, or undefined: nobody listens there, or not within the time. */
+/** The agent's answer; undefined: no agent listens on this socket, or it did not answer in time. */
 export async function askAgent(
   path: string,
   request: ControlRequest,
@@ -68,7 +68,7 @@ async function connect(
       unix: path,
       socket: {
         open: (socket) => {
-          // Root asks the agents of others, too.
+          // Root may ask the agents of other accounts.
           if (!isOwnPeer(socket) && process.getuid?.() !== 0) return void socket.terminate();
           socket.data = new Wire<Timed, ControlAnswer>(socket, hear);
           socket.data.send(request);
@@ -77,7 +77,7 @@ async function connect(
           try {
             socket.data?.onData(bytes);
           } catch {
-            hear(undefined); // Whoever listens there is no agent.
+            hear(undefined); // The process that listens here is not an agent.
           }
         },
         drain: (socket) => socket.data?.onDrain(),
@@ -85,7 +85,7 @@ async function connect(
       },
     });
   } catch {
-    hear(undefined); // Nobody listens there, which is an answer too.
+    hear(undefined); // Nobody listens on this socket, which is an answer too.
     return undefined;
   }
 }
@@ -97,12 +97,12 @@ async function reply(
   log: Logger,
 ): Promise<void> {
   try {
-    // This process may have been stopped meanwhile, or its machine.
+    // This process or its machine may have been stopped in the meantime.
     if (Date.now() > untilMs)
-      wire.send({ ok: false, why: "The request came too late, and nothing is changed." });
+      wire.send({ ok: false, why: "The request came too late, so nothing was changed." });
     else wire.send(await answer(request));
   } catch (error) {
-    log.error(`A request of this machine's owner failed: ${textOf(error)}`);
+    log.error(`A command of this machine's owner failed: ${textOf(error)}`);
     wire.send({ ok: false, why: textOf(error) });
   }
   await wire.end();

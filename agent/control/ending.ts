@@ -5,35 +5,36 @@ import type { StopHow } from "./protocol.ts";
 
 /** What the signals of the process ask for. */
 export interface EndSignals {
-  /** Drain: take no new job, finish what runs, report, return. */
+  /** Drain: take no new job, finish the running jobs, report, return. */
   stop: AbortSignal;
-  /** Cancel what runs, report, return. */
+  /** Cancel the running jobs, report, return. */
   cancelAll: AbortSignal;
-  /** Return soon, and leave what runs to the next agent of this directory. */
+  /** Return soon, and leave the running jobs to the next agent of this directory. */
   leave: AbortSignal;
 }
 
 export interface EndingParts extends EndSignals {
-  /** Stops when nothing has run for so long. */
+  /** Stops when nothing has run for this long. */
   idleExitSeconds?: number;
   worker: Worker;
   log: Logger;
 }
 
-/** How long a stopping agent tries to hand over what it has to say before it leaves it to the next run. */
+/** How long a stopping agent tries to deliver lines and results before it leaves them to the next run. */
 const HAND_OVER_MS = 10_000;
-/** The same for one that was told twice. */
+/** The same for an agent that was told to cancel its jobs or to leave. */
 const HASTY_HAND_OVER_MS = 1_000;
-/** Whatever settles something rings; nobody rings when nothing comes. */
+/** The worker rings when something is settled, so this check is only a safeguard. */
 const SETTLE_CHECK_MS = 60_000;
 const IDLE_EXIT_CHECK_MS = 1_000;
 
 /**
- * Why an agent ends, and when it may: what its owner says by signal or by command, what makes it impossible to go on,
- * and what was agreed when it was started. Whatever it is, no new job is taken, and what runs is seen through.
+ * Decides why and when an agent ends: because of a signal or a command of its owner, because it cannot go on, or
+ * because of an option it was started with (`maxJobs`, `idleExitSeconds`). In any case it takes no new job. Unless it is
+ * told to leave, it waits for the running jobs to end.
  */
 export class Ending {
-  /** What the owner said by a command, as the signals say it. */
+  /** The owner's commands, as signals. */
   private readonly told = {
     drain: new AbortController(),
     cancel: new AbortController(),
@@ -42,12 +43,12 @@ export class Ending {
   private readonly stop: AbortSignal;
   private readonly cancelAll: AbortSignal;
   private readonly leave: AbortSignal;
-  /** Before the server knows the node: there is nothing to see through yet. */
+  /** Ends a registration that is under way: until the server knows the node there is nothing to wait for. */
   readonly beforeWork: AbortSignal;
-  /** Fires when nothing can be handed over any more. */
+  /** Fires when nothing can be delivered any more. */
   private readonly undeliverable = new AbortController();
   private failure: Error | undefined;
-  /** Why no new job is taken though nobody said so. */
+  /** Why the agent drains although its owner did not say so. */
   private because: string | undefined;
 
   constructor(private readonly parts: EndingParts) {
@@ -57,27 +58,27 @@ export class Ending {
     this.beforeWork = AbortSignal.any([this.stop, this.leave]);
   }
 
-  /** What made it end though nobody had told it to. */
+  /** The failure that made the agent end; undefined: none, or its owner told it to stop. */
   get error(): Error | undefined {
     return this.stop.aborted ? undefined : this.failure;
   }
 
-  /** In words; undefined: it is not about to end. */
+  /** Why the agent is about to end, in words; undefined: it is not. */
   get why(): string | undefined {
     if (this.leave.aborted) return stopInWords.leave;
     if (this.cancelAll.aborted) return stopInWords.cancel;
     if (this.stop.aborted) return stopInWords.drain;
     if (this.failure) return this.failure.message;
     if (this.because) return this.because;
-    return this.parts.worker.isDraining ? "It has taken as many jobs as it was to take." : undefined;
+    return this.parts.worker.isDraining ? "It has taken as many jobs as it was started for." : undefined;
   }
 
   tell(how: StopHow): void {
-    this.parts.log.info(`Told by its owner to stop: ${stopInWords[how]}`);
+    this.parts.log.info(`The owner told the agent to stop. ${stopInWords[how]}`);
     this.told[how].abort();
   }
 
-  /** The agent cannot go on. The first failure is the one that is told. */
+  /** The agent cannot go on. Only the first failure is logged. */
   fail(failure: Error): void {
     const { worker, log } = this.parts;
     if (this.failure === undefined) {
@@ -88,7 +89,7 @@ export class Ending {
     worker.drain();
   }
 
-  /** What runs is not this agent's any more, and not to be waited for. */
+  /** The running jobs no longer belong to this agent, which must not wait for them. */
   leaveNow(): void {
     this.told.leave.abort();
   }
@@ -97,7 +98,7 @@ export class Ending {
     this.undeliverable.abort();
   }
 
-  /** Passes on to the worker what it is told, until `over`. */
+  /** Passes the owner's signals on to the worker, until `over` fires. */
   listen(over: AbortSignal): void {
     const { worker } = this.parts;
     const drain = () => {
@@ -113,7 +114,7 @@ export class Ending {
     onAbort(this.leave, () => worker.drain(), over);
   }
 
-  /** Resolves when there is nothing left to do: draining, nothing runs, and all is handed over or cannot be. */
+  /** Resolves when the agent drains, nothing runs, and everything is delivered or cannot be. */
   async untilSettled(over: AbortSignal): Promise<void> {
     const { worker, idleExitSeconds } = this.parts;
     const checkMs = idleExitSeconds === undefined ? SETTLE_CHECK_MS : IDLE_EXIT_CHECK_MS;
@@ -146,12 +147,12 @@ export class Ending {
 }
 
 const stopInWords: Record<StopHow, string> = {
-  drain: "It takes no new job, and ends when what runs has ended.",
-  leave: "It ends at once, and what runs goes on.",
-  cancel: "What runs is cancelled, and then it ends.",
+  drain: "It takes no new jobs, and ends when the running jobs have ended.",
+  leave: "It ends now, and its jobs keep running.",
+  cancel: "It cancels the running jobs, and then ends.",
 };
 
-/** Calls `listener` when `signal` fires, or now if it has; no longer once `until` has fired. */
+/** Calls `listener` when `signal` fires, or now if it already has; never after `until` has fired. */
 function onAbort(signal: AbortSignal, listener: () => void, until: AbortSignal): void {
   if (signal.aborted) listener();
   else signal.addEventListener("abort", listener, { once: true, signal: until });

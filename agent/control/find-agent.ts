@@ -9,34 +9,34 @@ import { supervisorDir, supervisorNames } from "../supervisor/supervisor-dir.ts"
 import { askAgent } from "./control-socket.ts";
 import type { AgentStatus, ControlRequest, StopHow } from "./protocol.ts";
 
-/** What is to be found of the agent of a state directory. */
+/** The state of the agent of a state directory. */
 export type FoundAgent =
   | { state: "running"; pid: number; status: AgentStatus }
-  /** It is there but does not answer, or not as it was asked. */
+  /** It runs but does not answer, or refuses the request. */
   | { state: "silent"; pid: number; why: string }
   | { state: "absent"; left: LeftByAgent };
 
-/** What stays of an agent that is not there. */
+/** What an agent that no longer runs has left. */
 export interface LeftByAgent {
-  /** The node it was; absent: it has never registered. */
+  /** Its node; absent: it has never registered. */
   nodeId?: string;
-  /** Processes that hold jobs all the same. */
+  /** Processes that still hold jobs. */
   supervisors: { pid: number; build: string; jobs: number }[];
-  /** Executions that are over, and whose results wait for the next agent. */
+  /** Executions that are over, whose results wait for the next agent. */
   undelivered: number;
-  /** Executions whose supervisor is gone as well; what may still run of them ends when the next agent starts. */
+  /** Executions whose supervisor is gone as well. Processes they left end when the next agent starts. */
   lost: number;
 }
 
-/** An agent that starts listens at once; one that is stopped or hangs never answers. */
+/** An agent listens as soon as it starts. An agent that is stopped or hangs never answers. */
 const ANSWER_LIMIT_MS = 5_000;
-/** Longer than it waits for its server when it is to drain. */
+/** Longer than the agent waits for its server when it is told to drain. */
 const LONG_ANSWER_LIMIT_MS = 12_000;
 const ASK_AGAIN_MS = 50;
-/** An agent that leaves hands over what it can, and lets go of its supervisors. */
+/** An agent that leaves first delivers what it can and disconnects from its supervisors. */
 const LEAVE_LIMIT_MS = 30_000;
 
-/** Asks the agent of this directory. */
+/** Sends a request to the agent of this directory. */
 export async function findAgent(
   stateDir: string,
   request: ControlRequest = { type: "status" },
@@ -58,24 +58,24 @@ export async function findAgent(
   }
 }
 
-/** Tells a running agent to leave its jobs to the next one, and waits until it is gone. Returns why it could not be. */
+/** Tells a running agent to leave its jobs to the next agent, and waits until it is gone. Returns why that failed; undefined: it did not. */
 export async function replaceAgent(stateDir: string): Promise<string | undefined> {
   const found = await stopAgent(stateDir, "leave");
   if (found.state === "absent") return undefined;
   if (found.state === "silent") return found.why;
   const isGone = await untilGone(stateDir, LEAVE_LIMIT_MS);
-  return isGone ? undefined : `The agent (process ${found.pid}) was told to leave and is still there.`;
+  return isGone ? undefined : `The agent (process ${found.pid}) was told to leave but still runs.`;
 }
 
 export function stopAgent(stateDir: string, how: StopHow): Promise<FoundAgent> {
   return findAgent(stateDir, { type: "stop", how });
 }
 
-/** Whether the agent lets go of its directory within that time. */
+/** Whether the agent releases its directory within that time. */
 export async function untilGone(stateDir: string, limitMs: number): Promise<boolean> {
   const { lock } = statePaths(stateDir);
   const untilMs = performance.now() + limitMs;
-  // A directory's lock tells nobody that it is free; looking is cheap, and a gap of milliseconds is what it is about.
+  // A lock does not announce that it is free. Looking is cheap, and a takeover should cost only milliseconds.
   for (let waitMs = 1; lockHolder(lock) !== undefined; waitMs = Math.min(waitMs * 2, ASK_AGAIN_MS)) {
     if (performance.now() >= untilMs) return false;
     await pause(waitMs);

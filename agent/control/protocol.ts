@@ -2,25 +2,25 @@ import type { NodeStatus } from "../../shared/node.ts";
 import type { RunningExecution } from "../worker/worker.ts";
 
 /**
- * What the owner's commands and a running agent say to each other: one request and one answer, JSON, a line each, over
- * a socket in the agent's directory. A command of another version may ask, so this may grow, but never change its
- * meaning.
+ * The protocol between the owner's commands and a running agent: one request and one answer, each a line of JSON, over
+ * a socket in the agent's directory. The two may be of different versions, so the protocol may grow, but what exists
+ * must keep its meaning.
  */
 export type ControlRequest =
   | { type: "status" }
-  /** The server is to give this node no new jobs; it keeps that in mind, also over a restart of the agent. */
+  /** The server gives this node no new jobs. It remembers that, also when the agent restarts. */
   | { type: "drain" }
-  /** And to give it jobs again. */
+  /** The server gives this node jobs again. */
   | { type: "resume" }
-  /** The agent is to end. Answered at once; it has ended when its lock is free. */
+  /** The agent ends. It answers immediately, and has ended when its lock is free. */
   | { type: "stop"; how: StopHow };
 
-/** `drain`: when what runs has ended. `leave`: now, and what runs goes on. `cancel`: now, and what runs is cancelled. */
+/** `drain`: when the running jobs have ended. `leave`: now; they keep running. `cancel`: now; they are cancelled. */
 export type StopHow = "drain" | "leave" | "cancel";
 
 export type ControlAnswer = { ok: true; status: AgentStatus } | { ok: false; why: string };
 
-/** How an agent is, as it says itself. Times are by this machine's clock. */
+/** The state of an agent, as it reports it. Times are by this machine's clock. */
 export interface AgentStatus {
   pid: number;
   version: string;
@@ -29,31 +29,31 @@ export interface AgentStatus {
   node?: { nodeId: string; name: string };
   server: {
     url: string;
-    /** `up`: it answered last time. `away`: it does not. `new`: it was not asked yet, or has not answered yet. */
+    /** `up`: it answered the last request. `away`: it did not. `new`: it has never answered, or was never asked. */
     connection: "up" | "away" | "new";
     awaySince?: string;
     lastAnswerAt?: string;
   };
-  /** What the server last said: DRAINING where somebody drained the node, here or there. */
+  /** The node's status in the server's last answer. DRAINING: the node was drained, here or at the server. */
   nodeStatus?: NodeStatus;
-  /** What the owner should know of how the node is registered. An agent of an earlier version does not say. */
+  /** What the owner should know about the node's registration. Agents of earlier versions do not send it. */
   notices?: string[];
-  /** Why it is about to end; absent: it is not. */
+  /** Why the agent is about to end; absent: it is not. */
   ending?: string;
   suspended: boolean;
-  /** Why it takes no job though it runs; absent: it does. */
+  /** Why the agent takes no jobs although it runs; absent: it takes jobs. */
   refusing?: string;
   slots: { total: number; taken: number };
   running: RunningExecution[];
-  /** Executions that are over, but not all of which the server has. */
+  /** Executions that are over, whose lines or result the server does not have in full. */
   undelivered: number;
   /** The processes that hold the jobs. */
   supervisors: { pid: number; build: string }[];
   settings: {
-    /** The agent.yaml in force; absent: there is none, and the defaults are. */
+    /** The agent.yaml in force; absent: there is no file, and the defaults are in force. */
     path?: string;
     readAt: string;
-    /** What is wrong with the file as it is now; the settings before it are in force. */
+    /** What is wrong with the current file. The settings read before stay in force. */
     error?: string;
     inWords: string;
   };
