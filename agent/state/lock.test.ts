@@ -8,12 +8,12 @@ import { processStat, readProc } from "../process/process-table.ts";
 import { acquireLock, lockHolder, readLock, tryLock } from "./lock.ts";
 
 const { path: dir } = forAllTests(await makeScratch());
-/** Less than a test has, so that it is told what was waited for. */
+/** Shorter than the limit of a test, so that the failure says what it waited for. */
 const limit = { timeoutMs: 4_000 };
 const path = join(dir, "lock");
 
 describe("the lock of a state directory", () => {
-  test("keeps a second agent out until it is let go, and leaves nothing behind", () => {
+  test("keeps a second agent out until it is released, and leaves nothing behind", () => {
     const { release } = acquireLock(path);
     expect(() => acquireLock(path)).toThrow(`process ${process.pid}`);
     release();
@@ -21,12 +21,12 @@ describe("the lock of a state directory", () => {
     expect(readdirSync(dir)).toEqual([]);
   });
 
-  test("that cannot be written says where, and what to do", () => {
+  test("is an error that says where and what to do when it cannot be written", () => {
     const nowhere = join(dir, "not-there");
     expect(() => acquireLock(join(nowhere, "lock"))).toThrow(`The agent cannot write to ${nowhere}: ENOENT`);
   });
 
-  test("is this process's own until it is let go, or removed, or somebody else's", () => {
+  test("belongs to this process until it is released, removed or taken by another", () => {
     const lock = acquireLock(path);
     expect(lock.isOwn()).toBe(true);
     rmSync(path);
@@ -38,7 +38,7 @@ describe("the lock of a state directory", () => {
     other.release();
   });
 
-  test("counts for nothing when its process is gone, when its pid is another's now, or when it is damaged", () => {
+  test("is free when its process is gone, when another process has its pid, or when its file is damaged", () => {
     const gone = Bun.spawnSync(["true"]).pid;
     for (const content of [
       JSON.stringify({ pid: gone, started: "x" }),
@@ -53,7 +53,7 @@ describe("the lock of a state directory", () => {
     }
   });
 
-  test("on a disk that other machines share counts for as long as its holder there says that it lives, and names it", () => {
+  test("on a disk that machines share counts as long as its holder renews it, and the error names the holder", () => {
     const shared = { isShared: true };
     const holder = { pid: 1, started: "x", host: "hostb", boot: "another boot", byKernel: true };
     writeFileSync(path, JSON.stringify(holder));
@@ -63,12 +63,12 @@ describe("the lock of a state directory", () => {
     utimesSync(path, agoSeconds, agoSeconds);
     expect(readLock(path, shared)).toBeUndefined();
     acquireLock(path, shared).release();
-    // Of a disk of this machine alone it is known that the holder ended with its boot.
+    // On a disk that only this machine uses, the holder must have ended with its boot.
     writeFileSync(path, JSON.stringify(holder));
     acquireLock(path, { isShared: false }).release();
   });
 
-  test("is nobody's once its process was killed, however that was, and whoever looks keeps nobody out", async () => {
+  test("is free as soon as its process was killed, and reading it does not keep others out", async () => {
     const script = `require(${JSON.stringify(join(import.meta.dirname, "lock.ts"))}).acquireLock(${JSON.stringify(path)}); console.log("got"); setInterval(() => 0, 1000)`;
     for (let round = 0; round < 3; round++) {
       const other = Bun.spawn([process.execPath, "-e", script], { stdout: "pipe" });
@@ -83,9 +83,9 @@ describe("the lock of a state directory", () => {
   });
 
   test.skipIf(process.platform !== "linux")(
-    "counts for nothing when its process was killed and nobody has reaped it yet",
+    "is free when its process was killed, even before its parent has reaped it",
     async () => {
-      // The program that takes the shell's place knows nothing of the shell's child and never waits for it.
+      // The program that replaces the shell does not know the shell's child and never waits for it.
       const parent = Bun.spawn(["sh", "-c", "sleep 60 & echo $!; exec sleep 61"], { stdout: "pipe" });
       try {
         const { value } = await parent.stdout.getReader().read();

@@ -21,23 +21,23 @@ import { processStat } from "../process/process-table.ts";
 import { bootId } from "./machine.ts";
 import { isShared, leaseLeftMs, RENEW_EVERY_MS } from "./shared-disk.ts";
 
-/** How often somebody who is just looking, or a lock that was just removed, is met before we give up. */
+/** How often we retry when another process is reading the lock at this moment, or has just removed it. */
 const ATTEMPTS = 20;
 const PAUSE_MS = 5;
 
-/** Who has a lock, as its file says. */
+/** The holder of a lock, as its file names it. */
 export interface Holder {
   pid: number;
   /** When that process started; a later process may get the same pid. */
   started: string;
-  /** Absent of one that a version before these wrote. */
+  /** Absent in locks of earlier versions. */
   host?: string;
   boot?: string;
-  /** The kernel keeps this lock, so that it is nobody's when it can be had, whatever became of the process. */
+  /** The kernel keeps this lock, so it is free as soon as its process has ended, however that ended. */
   byKernel?: boolean;
 }
 
-/** Where a lock's file is. */
+/** The disk that holds a lock's file. */
 export interface Disk {
   /** Other machines may use it too. */
   isShared: boolean;
@@ -49,36 +49,36 @@ function diskOf(path: string): Disk {
 
 export interface HeldLock {
   release(): void;
-  /** Whether this process still has it; not when somebody removed it, as with the whole directory, or replaced it. */
+  /** Whether this process still has it: not if it was removed (for example with its directory) or replaced. */
   isOwn(): boolean;
 }
 
-/** A lock that this process has got, or who has it; undefined: whoever is faster at this moment. */
+/** The lock, if this process got it; otherwise its holder. `heldBy` undefined: another process is taking it right now. */
 export type Lock = HeldLock | { heldBy: number | undefined; holder?: Holder };
 
 /**
- * Makes this process the only agent of a state directory, or throws AgentError that says who is. Whatever became of the
- * holder, its lock is free when it has ended: also in another PID namespace, and, where the directory is on a disk that
- * several machines share, on another of them.
+ * Makes this process the only agent of a state directory, or throws an AgentError that names the agent that is. A lock
+ * is free when its holder has ended, however it ended. This holds across PID namespaces, and across machines when the
+ * directory is on a disk that they share.
  */
 export function acquireLock(path: string, disk = diskOf(path)): HeldLock {
   const lock = tryAsAgent(path, disk);
   if ("release" in lock) return lock;
   if (lock.holder === undefined) {
-    throw new AgentError(`Cannot get hold of ${path}: other agents are starting at this moment. Try again.`);
+    throw new AgentError(`Cannot get the lock ${path}: other agents are starting at this moment. Try again.`);
   }
   const { holder } = lock;
   const leftMs = holder.boot === bootId() ? undefined : leaseLeftMs(path);
   const wait =
     leftMs === undefined
       ? ""
-      : ` That is another machine; should it be gone, its lock is free after ${Math.ceil(leftMs / 1_000)} s.`;
+      : ` That is another machine; if it is gone, its lock is free after ${Math.ceil(leftMs / 1_000)} s.`;
   throw new AgentError(
-    `Another agent (${holderInWords(holder)}) already runs here: it holds ${path}.${wait} agent stop ends it, agent run --replace takes its place and its jobs; a second agent needs another TANVRIT_HOME or workspace.`,
+    `Another agent (${holderInWords(holder)}) already runs here: it holds ${path}.${wait} agent stop ends it; agent run --replace takes over its place and its jobs. A second agent needs another TANVRIT_HOME or workspace.`,
   );
 }
 
-/** Takes the lock, unless somebody who lives has it. Throws what the file system says against it. */
+/** Takes the lock, unless a live process has it. Throws the error of the file system if the file cannot be written. */
 export function tryLock(path: string, disk = diskOf(path)): Lock {
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     if (attempt > 0) Bun.sleepSync(PAUSE_MS);
@@ -89,12 +89,12 @@ export function tryLock(path: string, disk = diskOf(path)): Lock {
   return { heldBy: undefined };
 }
 
-/** The process that holds the lock, if it lives. */
+/** The pid of the lock's holder; undefined: no live process holds it. */
 export function lockHolder(path: string): number | undefined {
   return readLock(path)?.pid;
 }
 
-/** Who holds the lock, if anybody who lives does. */
+/** The lock's holder; undefined: no live process holds it. */
 export function readLock(path: string, disk = diskOf(path)): Holder | undefined {
   const holder = readHolder(path);
   if (!holder) return undefined;
@@ -103,7 +103,7 @@ export function readLock(path: string, disk = diskOf(path)): Holder | undefined 
   try {
     fd = openSync(path, "r");
   } catch {
-    return undefined; // It was let go between our two looks.
+    return undefined; // It was released between our two looks.
   }
   try {
     const look = libc()?.lockFile(fd, "shared") ?? "none";
@@ -125,13 +125,13 @@ function tryAsAgent(path: string, disk: Disk): Lock {
   } catch (error) {
     const what = `The agent cannot write to ${dirname(path)}: ${textOf(error)}.`;
     throw new AgentError(
-      `${what} Free some space there or make it writable for this account, then start it again; jobs that run go on.`,
+      `${what} Free some space there or make it writable for this account, then start it again; running jobs go on.`,
       { cause: error },
     );
   }
 }
 
-/** `again`: somebody was just looking, or the file was just removed. `none`: there are no locks of the kernel here. */
+/** `again`: another process was just reading it, or the file was just removed. `none`: the kernel offers no locks here. */
 function tryByKernel(path: string, disk: Disk): Lock | "again" | "none" {
   const system = libc();
   if (!system) return "none";
@@ -155,13 +155,13 @@ function tryByKernel(path: string, disk: Disk): Lock | "again" | "none" {
 }
 
 function held(fd: number, path: string, disk: Disk): HeldLock {
-  // Whoever shares the disk from another machine may not see the kernel's lock, but sees when this was last written.
+  // Another machine that shares the disk may not see the kernel's lock, but it sees when the file was last written.
   const renewal = disk.isShared ? setInterval(() => writeOwn(fd), RENEW_EVERY_MS) : undefined;
   renewal?.unref();
   return {
     release() {
       clearInterval(renewal);
-      // Removed while it is still held, so that nobody gets hold of what is no longer there.
+      // It is removed while it is still held. Otherwise another process could lock a file that no longer exists.
       if (isSameFile(fd, path)) rmSync(path, { force: true });
       closeSync(fd);
     },
@@ -169,7 +169,7 @@ function held(fd: number, path: string, disk: Disk): HeldLock {
   };
 }
 
-/** In the place of what was there, in one write: whoever reads meanwhile reads what is no JSON, and looks again. */
+/** Overwrites the content in one write. A reader in between may read invalid JSON, and looks again. */
 function writeOwn(fd: number): void {
   const own: Holder = { ...ownHolder(), byKernel: true };
   const bytes = Buffer.from(JSON.stringify(own));
@@ -177,7 +177,7 @@ function writeOwn(fd: number): void {
   ftruncateSync(fd, bytes.length);
 }
 
-/** Where the kernel has no locks, a link appears with its whole content or not at all. */
+/** The way without kernel locks: a link appears with its whole content or not at all. */
 function tryByLink(path: string, disk: Disk): Lock {
   const own = ownHolder();
   const offer = `${path}.${process.pid}.offer`;
@@ -200,7 +200,7 @@ function heldByLink(path: string, own: Holder, disk: Disk): HeldLock {
     try {
       return (JSON.parse(readFileSync(path, "utf8")) as Partial<Holder>).pid === process.pid;
     } catch (error) {
-      // What cannot be read now may still be there.
+      // A file that cannot be read now may still exist.
       return (error as NodeJS.ErrnoException).code !== "ENOENT";
     }
   };
@@ -238,12 +238,12 @@ function readHolder(path: string): Holder | undefined {
     const { pid, started, host, boot, byKernel } = JSON.parse(readFileSync(path, "utf8")) as Partial<Holder>;
     if (typeof pid === "number") return { pid, started: String(started), host, boot, byKernel };
   } catch {
-    // Gone in the meantime or not a lock of ours: nobody holds it.
+    // It is gone by now, or not one of our locks: nobody holds it.
   }
   return undefined;
 }
 
-/** What cannot be looked at now may still be there. */
+/** A file that cannot be looked at now may still exist, so it counts as the same. */
 function isSameFile(fd: number, path: string): boolean {
   try {
     const [own, there] = [fstatSync(fd), statSync(path)];
@@ -253,20 +253,20 @@ function isSameFile(fd: number, path: string): boolean {
   }
 }
 
-/** Another starting agent may replace the lock between our look and our hand; what is not what we saw is put back. */
+/** Removes a stale lock. If another starting agent has replaced it since we looked, its lock is put back. */
 function takeAway(path: string, seen: Holder | undefined): void {
   const aside = `${path}.${process.pid}.stale`;
   try {
     renameSync(path, aside);
   } catch {
-    return; // Somebody else took it away.
+    return; // Another process has removed it.
   }
   const taken = readHolder(aside);
   if (taken?.pid !== seen?.pid || taken?.started !== seen?.started) tryLink(aside, path);
   rmSync(aside, { force: true });
 }
 
-/** The holder, where it is on another machine that shares this disk and has said lately that it is there. */
+/** The holder, if it is on another machine that shares this disk and has renewed the lock lately. */
 function whoLeases(holder: Holder, path: string, disk: Disk): Holder | undefined {
   if (holder.boot === undefined || holder.boot === bootId() || !disk.isShared) return undefined;
   return leaseLeftMs(path) > 0 ? holder : undefined;
@@ -281,12 +281,12 @@ function isAlive(holder: Holder, path: string, disk: Disk): boolean {
     // EPERM: it lives, under another account.
     if ((error as NodeJS.ErrnoException).code !== "EPERM") return false;
   }
-  // One that was killed stays in the list until its parent looks; whoever starts again at once must not wait for that.
+  // A killed process stays in the process list until its parent reaps it. A quick restart must not wait for that.
   const state = process.platform === "linux" ? processStat(holder.pid)?.state : undefined;
   return state !== "Z" && state !== "X" && startOf(holder.pid) === holder.started;
 }
 
-/** The boot and the tick in which a process started; where the system does not say, the pid alone must do. */
+/** The boot and the tick in which a process started; empty when the system does not say, and then the pid must do. */
 function startOf(pid: number): string {
   if (process.platform !== "linux") return "";
   return `${bootId()}:${processStat(pid)?.startTicks ?? ""}`;

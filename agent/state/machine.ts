@@ -4,24 +4,24 @@ import { hostname, networkInterfaces } from "node:os";
 
 let boot: string | undefined;
 
-/** Names this start of this kernel; the same in every namespace of it. Empty where the system does not say. */
+/** Identifies this boot of this kernel, the same in all its namespaces. Empty when the system does not say. */
 export function bootId(): string {
   boot ??= textIn("/proc/sys/kernel/random/boot_id") ?? "";
   return boot;
 }
 
-/** Names the machine, however often it starts; a digest, since the system's own id is nobody else's business. */
+/** Identifies the machine across boots. It is a digest, because the system's own id must stay private. */
 export function machineDigest(): string {
   return digestOf("machine", machineText());
 }
 
-/** Names the one directory, on this start of this machine, in which a lock keeps two agents apart. */
+/** Identifies the state directory on this boot of this machine. Its lock keeps two agents apart. */
 export function placeDigest(stateDir: string): string {
   const { dev, ino } = statSync(stateDir, { bigint: true });
   return digestOf("place", machineText(), bootId(), String(dev), String(ino));
 }
 
-/** Names a directory on this machine over its starts: a copy of it is another one, and so is one on another machine. */
+/** Identifies a directory on this machine across boots. A copy, or the same path on another machine, has another digest. */
 export function directoryDigest(stateDir: string): string {
   return digestOf("directory", machineText(), String(statSync(stateDir, { bigint: true }).ino));
 }
@@ -29,7 +29,7 @@ export function directoryDigest(stateDir: string): string {
 function machineText(): string {
   const id = textIn("/etc/machine-id") || textIn("/var/lib/dbus/machine-id");
   if (id) return id;
-  // What else stays the same on one machine and differs between two.
+  // Without a machine id: values that are stable on one machine and differ between two.
   const addresses = Object.values(networkInterfaces()).flatMap((all) => (all ?? []).map((one) => one.mac));
   return `${hostname()} ${[...new Set(addresses)].sort().join(" ")}`;
 }
@@ -38,7 +38,7 @@ function textIn(path: string): string | undefined {
   try {
     return readFileSync(path, "utf8").trim();
   } catch {
-    return undefined; // Not of this system.
+    return undefined; // This system has no such file.
   }
 }
 

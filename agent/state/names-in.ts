@@ -1,6 +1,6 @@
 import { readdirSync } from "node:fs";
 
-/** The names in a directory; none where there is no such directory. */
+/** The names in a directory; empty when the directory does not exist. */
 export function namesIn(path: string): string[] {
   try {
     return readdirSync(path);

@@ -6,15 +6,15 @@ import { serverKey } from "../../shared/server-proof.ts";
 import { textOf } from "../../shared/text-of.ts";
 import { AgentError } from "../process/agent-error.ts";
 
-/** Which node this agent is, the key that proves it, and of which server. */
+/** The node that this agent is, the key that proves it, and its server. */
 const nodeFile = z.object({
   nodeId,
   nodeKey: z.string().min(1),
-  /** Of the server it is a node of; absent where an earlier version wrote this. */
+  /** The node's server; absent in files of earlier versions. */
   url: z.url().optional(),
-  /** The server's public key: the node key goes over plain HTTP to the one alone that proves to have it. */
+  /** The server's public key. Over plain HTTP the node key is sent only to a server that proves to have it. */
   serverKey: serverKey.optional(),
-  /** Which directory the file was written for, and where that was: a copy of it is none of the agent's. */
+  /** The directory that the file was written for, and its path. In a copy they do not match. */
   directory: z.string().optional(),
   path: z.string().optional(),
 });
@@ -26,7 +26,7 @@ export function readNodeFile(path: string): NodeFile | undefined {
   try {
     text = readFileSync(path, "utf8");
   } catch (error) {
-    // Where a file stands in place of a directory, whoever makes the directory says so better.
+    // ENOTDIR: a file is in the place of a directory. The code that creates the directory reports that better.
     if (["ENOENT", "ENOTDIR"].includes((error as NodeJS.ErrnoException).code ?? "")) return undefined;
     throw new AgentError(`Cannot read ${path}: ${textOf(error)}. Make it readable for this account.`);
   }

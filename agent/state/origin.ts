@@ -6,9 +6,9 @@ import { readNodeFile } from "./node-file.ts";
 import { statePaths } from "./state-dir.ts";
 
 /**
- * What the state directory `root` is, by what the file of its node says. `own`: what is in it is this agent's, or it is
- * new. `copy`: the directory that it was copied from is still there. `elsewhere`: it was written for another directory
- * or on another machine, so it may be a copy or have been moved; the server knows whether somebody else is the node.
+ * Where the state directory `root` comes from, according to its node file. `own`: its content belongs to this agent, or
+ * it is new. `copy`: it is a copy of a directory that still exists. `elsewhere`: it was written for another directory
+ * or on another machine, so it was copied or moved; the server knows whether another agent has the node.
  */
 export type Origin = "own" | "copy" | "elsewhere";
 
@@ -18,15 +18,15 @@ export function originOf(root: string): Origin {
   return path !== undefined && isStillThere(path, directory, nodeId) ? "copy" : "elsewhere";
 }
 
-/** What is to be written of the directory into the file of its node. */
+/** The fields of the node file that identify the directory. */
 export function ownDirectory(root: string): { directory: string; path: string } {
   return { directory: directoryDigest(root), path: realpathSync(root) };
 }
 
 /**
- * Sees to it that an agent takes up only what is its own. Executions that another directory holds are that agent's:
- * what was copied of them is set aside, and what ends what an earlier run left behind does not know them. Must be
- * called with the lock of the directory.
+ * Makes sure that an agent takes over only its own executions. In a copied directory the executions belong to the
+ * agent of the original: their copied files are set aside, so that the clean-up after an earlier run does not touch
+ * them. The caller must hold the lock of the directory.
  */
 export function setForeignAside(root: string, log: Logger): Origin {
   const origin = originOf(root);
@@ -35,7 +35,7 @@ export function setForeignAside(root: string, log: Logger): Origin {
   const { path, nodeId } = readNodeFile(nodeFile) ?? {};
   const aside = join(root, `copied-${new Date().toISOString().replaceAll(":", "")}`);
   mkdirSync(aside, { mode: 0o700 });
-  // Of one that was moved here the node stays, if nobody else is it.
+  // A directory that was moved here keeps its node, unless another agent has it.
   const others = origin === "copy" ? [nodeFile] : [];
   for (const from of [supervisors, join(root, "agent-id"), ...others]) {
     if (existsSync(from)) renameSync(from, join(aside, from.slice(root.length + 1)));
@@ -45,7 +45,7 @@ export function setForeignAside(root: string, log: Logger): Origin {
       ? `${root} is a copy of ${path}, the directory of node ${nodeId}: this agent becomes a node of its own.`
       : `${root} was written for ${path ?? "another directory"}, maybe on another machine.`;
   log.warn(
-    `${what} What jobs it holds are left to the agent there; what was copied of them is in ${aside} and may be removed.`,
+    `${what} Its jobs are left to the agent there; their copied files are in ${aside} and may be removed.`,
   );
   return origin;
 }
@@ -54,6 +54,6 @@ function isStillThere(path: string, directory: string, nodeId: string | undefine
   try {
     return directoryDigest(path) === directory && readNodeFile(statePaths(path).nodeFile)?.nodeId === nodeId;
   } catch {
-    return false; // It was removed or moved, or is not this account's.
+    return false; // It was removed or moved, or belongs to another account.
   }
 }

@@ -6,7 +6,7 @@ import { newId } from "../../shared/ids.ts";
 import { hasLeftovers, supervisorDir } from "../supervisor/supervisor-dir.ts";
 import { Outbox } from "./outbox.ts";
 
-test("a result that cannot be read is told of once and set aside, and keeps nobody from being done", () => {
+test("a result that cannot be read is logged once and set aside, and does not count as waiting", () => {
   const root = mkdtempSync(join(tmpdir(), "outbox-"));
   const dir = supervisorDir(root).outbox;
   mkdirSync(dir);

@@ -7,7 +7,7 @@ import { executionId } from "../../shared/ids.ts";
 import type { Logger } from "../../shared/logger.ts";
 import { textOf } from "../../shared/text-of.ts";
 
-/** What an execution still has to say: when it began, how it ended, and how many lines it wrote. */
+/** What the server does not have of an execution yet: when it began, how it ended, and how many lines it wrote. */
 const outboxEntry = z.object({
   executionId,
   startedAt: timestamp.optional(),
@@ -19,13 +19,13 @@ const outboxEntry = z.object({
 });
 export type OutboxEntry = z.infer<typeof outboxEntry>;
 
-/** Results that the server has not taken yet, one file each, so that they outlive this process. */
+/** Results that the server does not have yet, one file each, so that they outlive this process. */
 export class Outbox {
   private readonly written = new Set<string>();
 
   constructor(private readonly dir: string) {}
 
-  /** What an earlier run left. A file that cannot be read is told of and set aside. */
+  /** Returns what an earlier run left. A file that cannot be read is logged and set aside. */
   load(log: Logger): OutboxEntry[] {
     mkdirSync(this.dir, { recursive: true, mode: 0o700 });
     const entries: OutboxEntry[] = [];
@@ -60,7 +60,7 @@ export class Outbox {
   }
 }
 
-/** Whether a file of this name is one that waits to be sent. */
+/** Whether a file of this name holds a result that waits to be sent. */
 export function isResult(name: string): boolean {
   return name.endsWith(".json");
 }

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { openSupervisorDir, supervisorNames } from "../supervisor/supervisor-dir.ts";
 import { openStateDir } from "./state-dir.ts";
 
-test("what an agent and who holds its jobs keep is for their account alone", () => {
+test("the files of an agent and its supervisors are only for their account", () => {
   const root = mkdtempSync(join(tmpdir(), "state-"));
   const agent = join(root, "agent");
   const supervisor = join(openStateDir(agent).supervisors, "build");
@@ -14,7 +14,7 @@ test("what an agent and who holds its jobs keep is for their account alone", () 
   rmSync(root, { recursive: true });
 });
 
-test("a directory keeps its id; one that is no id is told of, and what is no supervisor's is left alone", () => {
+test("a directory keeps its id; an invalid id is an error, and files that are not a supervisor's are left alone", () => {
   const root = mkdtempSync(join(tmpdir(), "state-"));
   const { agentId, supervisors } = openStateDir(root);
   expect(openStateDir(root).agentId).toBe(agentId);

@@ -8,18 +8,18 @@ import { socketPath } from "../../shared/sockets/socket-path.ts";
 import { textOf } from "../../shared/text-of.ts";
 import { AgentError } from "../process/agent-error.ts";
 
-/** Where an agent keeps what must outlive it. */
+/** The directory in which an agent keeps what must outlive it. */
 export interface StateDir extends StatePaths {
-  /** Names this directory for good: what jobs leave behind is marked with it. */
+  /** Identifies this directory for good. Everything that jobs leave behind is marked with it. */
   agentId: string;
 }
 
 export interface StatePaths {
   lock: string;
   nodeFile: string;
-  /** The owner's commands reach a running agent there. */
+  /** The socket over which the owner's commands reach a running agent. */
   control: string;
-  /** Each supervisor has a directory of its own below it. */
+  /** Each supervisor has its own directory in it. */
   supervisors: string;
 }
 
@@ -32,7 +32,7 @@ export function statePaths(root: string): StatePaths {
   };
 }
 
-/** Makes what is missing; throws AgentError where it may not. */
+/** Creates what is missing. Throws AgentError if it cannot. */
 export function openStateDir(root: string): StateDir {
   const paths = statePaths(root);
   try {
@@ -51,7 +51,7 @@ function idIn(path: string): string {
   try {
     const id = readFileSync(path, "utf8").trim();
     if (uuid.safeParse(id).success) return id;
-    // Left behind under an id that nobody knows, its containers would be nobody's.
+    // Containers marked with an unknown id would never be removed.
     if (id !== "") throw new AgentError(`${path} is damaged. Remove it; the agent then makes another one.`);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
