@@ -3,8 +3,7 @@ import { agentOptions } from "../../agent/options.ts";
 import { agentFile } from "../../agent/profile/agent-file.ts";
 import type { NodeSettings } from "../../agent/profile/describe.ts";
 import packageJson from "../../package.json" with { type: "json" };
-import type { Env } from "../../shared/config/home.ts";
-import { tanvritHome } from "../../shared/config/home.ts";
+import { type Env, tanvritHome } from "../../shared/config/home.ts";
 import type { OptionValues } from "../../shared/config/options.ts";
 import { readConfigFile } from "../input/read-config.ts";
 

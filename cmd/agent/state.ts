@@ -1,7 +1,6 @@
 import { join } from "node:path";
 import type { LeftByAgent } from "../../agent/control/find-agent.ts";
-import type { Env } from "../../shared/config/home.ts";
-import { tanvritHome } from "../../shared/config/home.ts";
+import { type Env, tanvritHome } from "../../shared/config/home.ts";
 import { counted } from "../../shared/counted.ts";
 
 /** Where the agent of a workspace keeps its state. */

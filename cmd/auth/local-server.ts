@@ -1,8 +1,7 @@
 import { join } from "node:path";
 import { ComputeClient } from "../../sdk/client.ts";
 import { ComputeError } from "../../sdk/errors.ts";
-import type { Env } from "../../shared/config/home.ts";
-import { homeIfAny } from "../../shared/config/home.ts";
+import { type Env, homeIfAny } from "../../shared/config/home.ts";
 import {
   accountLists,
   type LocalAnswer,

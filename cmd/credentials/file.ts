@@ -1,8 +1,7 @@
 import { mkdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { writeFileAtomic } from "../../shared/atomic-file.ts";
-import type { Env } from "../../shared/config/home.ts";
-import { tanvritHome } from "../../shared/config/home.ts";
+import { type Env, tanvritHome } from "../../shared/config/home.ts";
 import { type CredentialStore, CredentialStoreError, parseStored, type StoredSession } from "./store.ts";
 
 /**

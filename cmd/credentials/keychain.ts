@@ -1,7 +1,6 @@
 import { createHash } from "node:crypto";
 import { isatty } from "node:tty";
-import type { Env } from "../../shared/config/home.ts";
-import { inAccountHome, tanvritHome } from "../../shared/config/home.ts";
+import { type Env, inAccountHome, tanvritHome } from "../../shared/config/home.ts";
 import { Output } from "../output/output.ts";
 import { type CredentialStore, CredentialStoreError, parseStored, type StoredSession } from "./store.ts";
 

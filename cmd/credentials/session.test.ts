@@ -25,7 +25,7 @@ afterEach(async () => {
   await rm(home, { recursive: true, force: true });
 });
 
-/** A refresh gives the next generation; what else is asked is refused. */
+/** A refresh gives the next generation; everything else is refused. */
 async function answer(request: Request): Promise<Response> {
   const refused = { type: "about:blank", title: "no", status: 401, code: "session_ended" };
   const problem = new Response(JSON.stringify(refused), {
@@ -65,13 +65,13 @@ const keep = (generation: number, goodForMs: number): Promise<void> => {
   return new FileStore(env).write("local", session);
 };
 
-test("a token that is good for a while is used as it is", async () => {
+test("a token that is valid for a while is used unchanged", async () => {
   await keep(1, 900_000);
   expect(await new SessionCredentials(env, workspace()).headers()).toEqual({ authorization: "Bearer a1" });
   expect(refreshes).toEqual([]);
 });
 
-test("a token that soon ends is renewed once for all who ask at once, and kept", async () => {
+test("a token that expires soon is renewed once for all callers at the same time, and stored", async () => {
   await keep(1, 10_000);
   const credentials = new SessionCredentials(env, workspace());
   const headers = await Promise.all([1, 2, 3].map(() => credentials.headers()));
@@ -81,7 +81,7 @@ test("a token that soon ends is renewed once for all who ask at once, and kept",
   expect((await stat(join(home, "credentials", "local.json"))).mode & 0o777).toBe(0o600);
 });
 
-test("a token that is handed on is good for as long as it was asked for", async () => {
+test("a token that is handed on is valid for as long as the caller asked", async () => {
   await keep(1, 300_000);
   const credentials = new SessionCredentials(env, workspace());
   expect((await credentials.session()).accessToken).toBe("a1");
@@ -90,7 +90,7 @@ test("a token that is handed on is good for as long as it was asked for", async 
   expect(refreshes).toEqual(["r1"]);
 });
 
-test("what another process renewed meanwhile is taken over: an old refresh token is never sent", async () => {
+test("a session that another process renewed meanwhile is used: an old refresh token is never sent", async () => {
   await keep(1, 900_000);
   const credentials = new SessionCredentials(env, workspace());
   await credentials.headers();
@@ -110,13 +110,13 @@ test("an ended session says so and what to do", async () => {
   expect(failure).toMatchObject({ code: "session_ended", todo: expect.stringContaining("auth login") });
 });
 
-test("tokens are sent to no other server than the one that gave them", async () => {
+test("tokens are sent only to the server that issued them", async () => {
   await keep(1, 900_000);
   const elsewhere = new SessionCredentials(env, workspace(`http://localhost:${server.port}`));
   await expect(elsewhere.headers()).rejects.toMatchObject({ code: "unauthenticated" });
 });
 
-test("where no server is, that is said before the missing sign-in", async () => {
+test("an unreachable server is reported before a missing sign-in", async () => {
   await server.stop(true);
   const credentials = new SessionCredentials(env, { ...workspace(), known: undefined });
   await expect(credentials.headers()).rejects.toMatchObject({ name: "UnreachableError" });

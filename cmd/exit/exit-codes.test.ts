@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { type ErrorCode, errorCodes } from "../../shared/errors.ts";
 import { exitCodeOfJob, exitCodeOfProblem } from "./exit-codes.ts";
 
-test("a job's own code is passed through, as a shell tells it", () => {
+test("a job's own code is passed through, as a shell reports it", () => {
   expect(exitCodeOfJob({ status: "SUCCESS", exitCode: 0 })).toBe(0);
   expect(exitCodeOfJob({ status: "FAILED", exitCode: 3 })).toBe(3);
   expect(exitCodeOfJob({ status: "FAILED", signal: "SIGKILL" })).toBe(137);
@@ -16,7 +16,7 @@ test("a job that failed without a code, or with code 0, is not a success", () =>
   expect(exitCodeOfJob({ status: "FAILED" })).toBe(1);
   expect(exitCodeOfJob({ status: "FAILED", exitCode: 0 })).toBe(1);
   expect(exitCodeOfJob({ status: "FAILED", signal: "SIGNEW" })).toBe(1);
-  // Of these a process keeps the last eight bits alone.
+  // A process keeps only the last eight bits of these.
   expect(exitCodeOfJob({ status: "FAILED", exitCode: 256 })).toBe(1);
   expect(exitCodeOfJob({ status: "FAILED", exitCode: 0xc0000005 })).toBe(1);
 });

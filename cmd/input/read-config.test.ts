@@ -9,7 +9,7 @@ import { readConfigFile } from "./read-config.ts";
 
 const { path: dir } = forAllTests(await makeScratch());
 
-/** What is said of the file that `make` makes at the usual place; undefined where it is taken. */
+/** The error about the file that `make` makes at the usual place; undefined if it is accepted. */
 async function complaint(make: (path: string) => void): Promise<string | undefined> {
   const path = join(dir, "agent.yaml");
   rmSync(path, { recursive: true, force: true });
@@ -25,7 +25,7 @@ async function complaint(make: (path: string) => void): Promise<string | undefin
   }
 }
 
-test("what is no file that can be read again and again is refused at once, and in words", async () => {
+test("anything that is not a file of moderate size is refused immediately, and the error says why", async () => {
   expect(await complaint((path) => mkdirSync(path))).toContain("it is a directory");
   expect(await complaint((path) => Bun.spawnSync(["mkfifo", path]))).toContain("it is a pipe");
   expect(await complaint((path) => writeFileSync(path, "#".repeat(300_000)))).toContain(
@@ -33,14 +33,14 @@ test("what is no file that can be read again and again is refused at once, and i
   );
 });
 
-test("a link to a file that is gone is not taken for having no file, which would drop all limits", async () => {
+test("a link to a file that is gone does not count as having no file, which would drop all limits", async () => {
   expect(await complaint((path) => symlinkSync("nowhere", path))).toContain(
     "a link to a file that does not exist",
   );
   expect(await complaint(() => {})).toBeUndefined();
 });
 
-test("bytes that are not UTF-8 are told with their line, not read as something else", async () => {
+test("bytes that are not UTF-8 are refused with their line, not read as something else", async () => {
   const latin1 = Buffer.from("slots: 2\nname: caf\xe9\n", "latin1");
   expect(await complaint((path) => writeFileSync(path, latin1))).toContain(
     "agent.yaml:2:10: this is not UTF-8",

@@ -11,7 +11,7 @@ import { formatTable } from "../output/table.ts";
 export const command = defineCommand({
   options: clientOptions,
   positionals: [{ name: "NODE", help: "its id or name, as node list shows them" }],
-  examples: [{ line: "node get $id --json", does: "Everything a node says of itself, and what runs there" }],
+  examples: [{ line: "node get $id --json", does: "Everything a node reports, and what runs on it" }],
   async run({ options, positionals, env, output }) {
     const compute = await connect(env, options);
     const { nodes, executions } = compute;
@@ -40,7 +40,7 @@ export const command = defineCommand({
   },
 });
 
-/** The words of the API, with what is nested made flat. */
+/** The fields of the API, with nested fields made flat. */
 function fieldsOf(node: Node): Record<string, unknown> {
   const { waitsForGrant, capacity, caps, allow, labels, jobTypes, lastHeartbeatAt, createdAt, ...rest } =
     node;
@@ -59,7 +59,7 @@ function fieldsOf(node: Node): Record<string, unknown> {
   };
 }
 
-/** Lists as `networks=bridge,none`; what is empty or says nothing is left out. */
+/** Lists as `networks=bridge,none`, without the empty ones. */
 function listed(lists: Readonly<Record<string, readonly string[] | undefined>>): string | undefined {
   const full = Object.entries(lists).filter(([, list]) => list && list.length > 0);
   return full.map(([name, list]) => `${name}=${list?.join(",")}`).join(" ") || undefined;

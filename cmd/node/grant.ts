@@ -16,7 +16,7 @@ const options = defineOptions({
     kind: "value",
     placeholder: "POOL",
     schema: pool.unwrap().optional(),
-    help: "A pool whose jobs the node may take",
+    help: "A pool that the node may take jobs from",
   },
   label: {
     kind: "list",
@@ -25,8 +25,8 @@ const options = defineOptions({
       .array(z.string())
       .default([])
       .pipe(optionPairs("a label"))
-      .refine((pairs) => labels.safeParse(pairs).success, { error: "is no label" }),
-    help: "A label that jobs may find the node by",
+      .refine((pairs) => labels.safeParse(pairs).success, { error: "is not a label" }),
+    help: "A label by which jobs may find the node",
   },
   slots: {
     kind: "value",
@@ -42,11 +42,11 @@ export const command = defineCommand({
   examples: [
     {
       line: "node grant $id --pool gpu --label disk=ssd",
-      does: "What its agent says of these counts from now on",
+      does: "Accept these from the node's agent from now on",
     },
   ],
-  details: `What a node is registered with by a person is granted. Its own key may offer less, and more only when it is granted
-here, or by the sign-in of its machine when agent.yaml is changed. node get shows what waits.`,
+  details: `What a person registers a node with is granted. With its own key a node may offer less, but more only if that is
+granted here, or by the sign-in on its machine when agent.yaml is changed. node get shows what waits for a grant.`,
   async run({ options, positionals, env, output }) {
     const { pool, label, slots } = options;
     if (pool === undefined && slots === undefined && Object.keys(label).length === 0) {
@@ -62,7 +62,7 @@ here, or by the sign-in of its machine when agent.yaml is changed. node get show
         `${node.name} (${nodeId}) may offer ${ungrantedInWords({ pool, labels: label, slots })}.`,
       );
     if (node.waitsForGrant && !options.json)
-      await output.note(`Still waits: ${ungrantedInWords(node.waitsForGrant)}.`);
+      await output.note(`Still waits for a grant: ${ungrantedInWords(node.waitsForGrant)}.`);
     return exitCodes.ok;
   },
 });

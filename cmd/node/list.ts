@@ -25,7 +25,7 @@ const columns: Columns<Node> = {
 };
 const refusal: Columns<Node> = { "REFUSES WORK": (node) => node.refusing ?? "" };
 
-/** The names of nodes that are there and share a machine, by machine. */
+/** The names of nodes that are online and share a machine, by machine. */
 function onOneMachine(nodes: readonly Node[]): string[][] {
   const there = nodes.filter((node) => node.machine !== undefined && node.status !== "OFFLINE");
   const groups = Map.groupBy(there, (node) => node.machine);
@@ -44,11 +44,11 @@ export const command = defineCommand({
   async run({ options, env, output }) {
     const { nodes } = await connect(env, options);
     const all = await Array.fromAsync(nodes.list({ status: options.status }, patience(output)));
-    // Seldom anything to say, and then it must be seen.
+    // There is rarely anything to say, but then it must be seen.
     if (!options.json) {
       for (const names of onOneMachine(all)) {
         await output.note(
-          `${names.join(" and ")} are agents on one machine, and each offers its cores and memory.`,
+          `${names.join(" and ")} are agents on one machine, and each offers that machine's cores and memory.`,
         );
       }
     }

@@ -6,9 +6,9 @@ import { findNode } from "../connection/find-id.ts";
 export const command = defineCommand({
   options: clientOptions,
   positionals: [{ name: "NODE", help: "its id or name, as node list shows them" }],
-  examples: [{ line: "node rotate-key $id", does: "After its key was seen by someone else" }],
-  details: `The old key is refused at once. The agent notices, and gets a key of its own with its workspace's session;
-the key that is printed here is then void again, and useful only to agents without a session.`,
+  examples: [{ line: "node rotate-key $id", does: "Replace a key that someone else has seen" }],
+  details: `The old key is refused immediately. The agent notices, and gets a new key through its workspace's session. The key
+that is printed here is then void again; it is useful only to agents without a session.`,
   async run({ options, positionals, env, output }) {
     const compute = await connect(env, options);
     const { nodes } = compute;
@@ -18,7 +18,7 @@ the key that is printed here is then void again, and useful only to agents witho
       await output.json(answer);
       return 0;
     }
-    await output.note(`The key of ${nodeId} is shown this once:`);
+    await output.note(`The key of ${nodeId}, shown only once:`);
     await output.result(answer.nodeKey);
     return 0;
   },

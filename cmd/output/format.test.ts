@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { formatAge, formatCommand, formatFields } from "./format.ts";
 import { formatTable } from "./table.ts";
 
-test("columns stand under each other, wide characters included", () => {
+test("columns are aligned, wide characters included", () => {
   const table = formatTable(
     ["ID", "NAME"],
     [
@@ -20,13 +20,13 @@ test("a table may be longer than a call can have arguments", () => {
   );
 });
 
-test("what a job is called cannot break the line or move the cursor", () => {
+test("the name of a job cannot break the line or move the cursor", () => {
   expect<string>(formatFields({ name: "a\nb\u001b[2J", none: undefined, count: 0 })).toBe(
     "name: a\\nb\ufffd[2J\ncount: 0",
   );
 });
 
-test("marks that turn text round stand in no table and no field", () => {
+test("characters that reverse text are replaced in tables and fields", () => {
   expect<string>(formatTable(["NAME"], [["a\u202eb"]])).toBe("NAME\na\ufffdb");
   expect<string>(formatFields({ name: "a\u2066b" })).toBe("name: a\ufffdb");
 });

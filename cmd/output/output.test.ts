@@ -3,7 +3,7 @@ import { join } from "node:path";
 
 const LINES = 20_000;
 
-/** Lines as a stream brings them: each by itself, many in one turn of the loop. */
+/** Lines as a stream delivers them: one by one, many in one turn of the loop. */
 const writeLines = `
   import { readFileSync } from "node:fs";
   import { Output } from ${JSON.stringify(join(import.meta.dirname, "output.ts"))};
@@ -20,7 +20,7 @@ const writeLines = `
 `;
 
 test.skipIf(process.platform !== "linux")(
-  "lines that come together go out together, whole and in order",
+  "lines that arrive together go out together, whole and in order",
   async () => {
     const child = Bun.spawn([process.execPath, "-e", writeLines], { stdout: "pipe", stderr: "pipe" });
     const [stdout, stderr] = await Promise.all([

@@ -10,7 +10,7 @@ const rows = [
   [ID, "FAILED", "3h", "", "ls"],
 ];
 
-test("on a terminal every row has one line, at any usual width", () => {
+test("on a terminal every row takes one line, at any usual width", () => {
   for (const columns of [80, 100, 120]) {
     const lines = formatTable(headings, rows, { columns, color: false }).split("\n");
     for (const line of lines) expect(Bun.stringWidth(line)).toBeLessThanOrEqual(columns);
@@ -26,7 +26,7 @@ test("ids, states and numbers are never cut, however narrow the terminal is", ()
   expect(amounts).toContain("+$1,234.567890");
 });
 
-test("where whole ids leave no room, a column goes and is named; one that is empty goes first", () => {
+test("if whole ids leave no room, an empty column goes first, then a spare one, which is named", () => {
   const two = formatTable(
     ["ID", "JOB", "NOTE", "LINES"],
     [[ID, ID, "", "1000"]],
@@ -40,12 +40,12 @@ test("where whole ids leave no room, a column goes and is named; one that is emp
   ]);
 });
 
-test("a column without anything in it stays where there is room", () => {
+test("an empty column stays if there is room", () => {
   const table = formatTable(["ID", "NOTE", "LINES"], [["a", "", "1"]], { columns: 80, color: false });
   expect<string>(table).toBe("ID  NOTE  LINES\na         1");
 });
 
-test("a pipe gets all of every cell", () => {
+test("a pipe gets every cell uncut", () => {
   expect(formatTable(headings, rows)).toContain(long);
   expect(formatTable(headings, rows)).not.toContain("…");
 });
@@ -64,19 +64,19 @@ test("colours change no width and no word", () => {
   expect(Bun.stripANSI(colored)).toBe(formatTable(headings, rows, { ...look, color: false }));
 });
 
-test("a job that is called as a state is has no colour", () => {
+test("a job that is named like a state has no colour", () => {
   const look = { columns: 80, color: true };
   expect(formatTable(["NAME"], [["FAILED"]], look)).not.toContain("\u001b[31m");
   expect(formatFields({ name: "FAILED" }, look)).not.toContain("\u001b[31m");
 });
 
-test("what a job is called brings no colour of its own along", () => {
+test("the name of a job cannot bring a colour of its own", () => {
   const look = { columns: 80, color: true };
   expect(formatTable(["NAME"], [["a\u001b[31mb"]], look)).not.toContain("\u001b[31m");
   expect(formatFields({ name: "a\u001b[31mb" }, look)).not.toContain("\u001b[31m");
 });
 
-test("the values of fields stand under each other on a terminal", () => {
+test("the values of fields are aligned on a terminal", () => {
   const look = { columns: 80, color: false };
   expect<string>(formatFields({ id: "x", status: "QUEUED" }, look)).toBe("id:     x\nstatus: QUEUED");
 });

@@ -4,7 +4,7 @@ import { CliError } from "../exit/failure.ts";
 
 const KEPT_LINES = 50;
 
-/** A command that goes on beside us, as a server does; the last lines it said are kept for when it fails. */
+/** A command that runs in the background, such as a server. Its last lines are kept in case it fails. */
 export class BackgroundProgram {
   private readonly child: Bun.Subprocess<"ignore", "ignore", "pipe">;
   private readonly name: string;
@@ -19,7 +19,7 @@ export class BackgroundProgram {
         stdin: "ignore",
         stdout: "ignore",
         stderr: "pipe",
-        // A group of its own: Ctrl-C reaches us alone, and we stop agent and server in order.
+        // A process group of its own: Ctrl-C reaches only us, and we stop agent and server in order.
         detached: true,
         onExit: () => this.onChange(),
       }),
@@ -47,7 +47,7 @@ export class BackgroundProgram {
     }
   }
 
-  /** Asks it to end, and ends it for certain when it does not. */
+  /** Asks it to end, and kills it if it does not. */
   async stop(timeoutMs: number): Promise<void> {
     this.child.kill("SIGTERM");
     const timer = setTimeout(() => this.child.kill("SIGKILL"), timeoutMs);
@@ -60,7 +60,7 @@ export class BackgroundProgram {
   }
 
   private failed(how: string): CliError {
-    const todo = this.lines.length > 0 ? `It said: ${this.lastLines()}` : "It said nothing";
+    const todo = this.lines.length > 0 ? `Its last output: ${this.lastLines()}` : "It printed nothing";
     return new CliError("unreachable", `the ${this.name} ${how}`, { todo });
   }
 
@@ -79,7 +79,7 @@ export class BackgroundProgram {
   }
 }
 
-/** Runs a command to its end. `live`: its standard output is shown as it comes instead of being returned. */
+/** Runs a command to its end. With `live`, its standard output is shown immediately instead of being returned. */
 export async function runForeground(
   args: string[],
   env: Record<string, string>,

@@ -41,7 +41,7 @@ export const command = defineCommand({
   },
 });
 
-/** The steps a person would type, each shown before it is done. */
+/** The steps a person would type, each shown before it runs. */
 class Quickstart {
   private readonly env: Record<string, string>;
   private server: BackgroundProgram | undefined;
@@ -53,10 +53,10 @@ class Quickstart {
     private readonly output: Output,
     private readonly signal: AbortSignal,
   ) {
-    // What the person has set for their own workspaces must not reach this one, nor this one their keychain.
+    // The person's own settings must not reach this workspace, and this workspace must not reach their keychain.
     const kept = Object.entries(env).filter(([name]) => !name.startsWith("TANVRIT_"));
     const inherited = Object.fromEntries(kept) as Record<string, string>;
-    // What the programs put into the directory for temporary files goes with the rest.
+    // The temporary files of the programs are removed with the rest.
     const temporary = join(home, "tmp");
     mkdirSync(temporary, { mode: 0o700 });
     const own = { TANVRIT_HOME: home, TANVRIT_CREDENTIAL_STORE: "file", TMPDIR: temporary };
@@ -78,9 +78,9 @@ class Quickstart {
     await this.say("\nThat was it. See tanvrit-compute --help for more.");
   }
 
-  /** Ends what runs, on its own time: it must also work after an interruption, and never hang. */
+  /** Ends what runs, with its own time limit: it must also work after an interruption, and never hang. */
   async stop(): Promise<void> {
-    // What cannot be said must not keep anything running.
+    // A note that cannot be written must not keep anything running.
     if (this.server) await this.say("\nStopping the agent and the server.").catch(() => undefined);
     await this.agent?.stop(STOP_TIMEOUT_MS);
     await this.server?.stop(STOP_TIMEOUT_MS);
@@ -113,7 +113,7 @@ class Quickstart {
       "unreachable",
       `quickstart stopped: ${args.slice(0, 2).join(" ")} ended with ${exitCode}`,
       {
-        todo: `What the server said last: ${this.server?.lastLines() || "nothing"}`,
+        todo: `The server's last output: ${this.server?.lastLines() || "nothing"}`,
       },
     );
   }
@@ -131,7 +131,7 @@ class Quickstart {
   }
 }
 
-/** As it would have to be typed. */
+/** The word as it must be typed. */
 function quote(word: string): string {
   return /^[\w@%+=:,./&-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }

@@ -28,7 +28,7 @@ const options = defineOptions({
       .enum(overlapPolicy.options, { error: `must be one of ${overlapPolicy.options.join(", ")}` })
       .optional(),
     defaultText: "allow",
-    help: "When an earlier job of it is not over: allow a second one, forbid it, queue one, or replace the earlier",
+    help: "If an earlier job of the schedule is not over: allow a second job, forbid it, queue one, or replace the earlier job",
   },
   misfire: {
     kind: "value",
@@ -37,16 +37,16 @@ const options = defineOptions({
       .enum(misfirePolicy.options, { error: `must be one of ${misfirePolicy.options.join(", ")}` })
       .optional(),
     defaultText: "once",
-    help: "What no server was there for: skip it, make up for all of it once, or for all, one job each",
+    help: "Fires missed while no server ran: skip them, make up for them once, or for all of them, one job each",
   },
-  "misfire-window": seconds("Make up for nothing older than this", "86400"),
-  jitter: seconds("Put off each fire by up to this, always by the same for the same time", "0"),
+  "misfire-window": seconds("Make up for no fire older than this", "86400"),
+  jitter: seconds("Delay each fire by up to this, always by the same for the same due time", "0"),
   name: { kind: "value", placeholder: "NAME", schema: optionText.optional(), help: "A name for people" },
   template: {
     kind: "value",
     placeholder: "TEMPLATE",
     schema: optionText.optional(),
-    help: "Run this template, by its name or id, in place of a command",
+    help: "Run this template, by its name or id, instead of a command",
   },
   ...paramOption,
   ...jobOptions,
@@ -55,7 +55,7 @@ const options = defineOptions({
 
 export const command = defineCommand({
   options,
-  rest: { name: "CMD ARG…", help: "the command each job runs, as it is; without a shell" },
+  rest: { name: "CMD ARG…", help: "the command that each job runs, unchanged and without a shell" },
   examples: [
     { line: "schedule create --cron '30 2 * * *' --tz Europe/Berlin -- /srv/backup.sh", does: "Every night" },
     {
@@ -64,10 +64,10 @@ export const command = defineCommand({
     },
     {
       line: "schedule create --cron @weekly --template pytest-run --param project=/srv/app",
-      does: "A template",
+      does: "Run a template every week",
     },
   ],
-  details: `On stdout stands the schedule's id and nothing else. The job is described as with job submit.`,
+  details: `Prints only the schedule's id on stdout. The job is described as for job submit.`,
   async run({ options, rest, env, output }) {
     const work = await workOf(options, rest);
     const compute = await connect(env, options);
@@ -89,7 +89,9 @@ export const command = defineCommand({
       await output.json(made);
       return 0;
     }
-    await output.note(`tanvrit-compute: ${made.words} (${made.timeZone}); the first at ${made.nextFireAt}`);
+    await output.note(
+      `tanvrit-compute: ${made.words} (${made.timeZone}); the first fire is at ${made.nextFireAt}`,
+    );
     await output.result(made.scheduleId);
     return 0;
   },
@@ -101,10 +103,10 @@ async function workOf(options: Omit<Values, "name" | "not-before" | "idempotency
   const { template, param } = options;
   if (template === undefined) {
     if (param.length > 0)
-      throw new CliError("usage", "--param is for a template, and there is no --template");
+      throw new CliError("usage", "--param is for a template, and no --template was given");
     if (rest === undefined && options.file === undefined && options.image === undefined) {
       throw new CliError("usage", "neither a command nor a template to run was given", {
-        todo: "Put the command behind --, as in: tanvrit-compute schedule create --cron '0 * * * *' -- ./hourly.sh",
+        todo: "Put the command after --, for example: tanvrit-compute schedule create --cron '0 * * * *' -- ./hourly.sh",
       });
     }
     return { job: await buildManifest({ ...options, ...notAsked }, rest) };
@@ -113,11 +115,11 @@ async function workOf(options: Omit<Values, "name" | "not-before" | "idempotency
   const given = firstGiven(Object.keys(jobOptions), options);
   if (given !== undefined) {
     throw new CliError("usage", `a template and --${given} exclude each other`, {
-      todo: "The template says all of its job; make it a parameter there, or template fork one that does",
+      todo: "A template describes its whole job. Make this a parameter there, or make a template that sets it with template fork",
     });
   }
   return { template, parameters: param.length > 0 ? paramsOf(param) : undefined };
 }
 
-/** What a job of a schedule has from its schedule. */
+/** What a schedule's job gets from its schedule. */
 const notAsked = { name: undefined, "not-before": undefined, "idempotency-key": undefined };

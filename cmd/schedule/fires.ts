@@ -12,14 +12,14 @@ const options = defineOptions({
     kind: "value",
     placeholder: "N",
     schema: upcomingCount.optional(),
-    help: "The next N fires to come",
+    help: "The next N fires",
   },
   past: {
     kind: "value",
     placeholder: "N",
     schema: optionNumber({ min: 1, integer: true }).optional(),
-    defaultText: "20, where --next is not given",
-    help: "The last N fires, also the skipped ones",
+    defaultText: "20, unless --next is given",
+    help: "The last N fires, including skipped ones",
   },
   ...clientOptions,
 });
@@ -30,7 +30,7 @@ export const command = defineCommand({
   options,
   positionals: [{ name: "SCHEDULE", help: "its id or name, as schedule list shows them" }],
   examples: [
-    { line: "schedule fires $id", does: "What it did of late, and why something was skipped" },
+    { line: "schedule fires $id", does: "What it did lately, and why fires were skipped" },
     { line: "schedule fires $id --next 5", does: "When it fires next" },
   ],
   async run({ options, positionals, env, output }) {

@@ -8,7 +8,7 @@ import { formatCommand, formatFields } from "../output/format.ts";
 export const command = defineCommand({
   options: clientOptions,
   positionals: [{ name: "SCHEDULE", help: "its id or name, as schedule list shows them" }],
-  examples: [{ line: "schedule get $id --json", does: "Everything that is known of it" }],
+  examples: [{ line: "schedule get $id --json", does: "Everything that is known about it" }],
   async run({ options, positionals, env, output }) {
     const compute = await connect(env, options);
     const { schedules } = compute;
@@ -37,7 +37,7 @@ function describe(schedule: Schedule): Record<string, unknown> {
     jitterSeconds: schedule.jitterSeconds || undefined,
     command: job && formatCommand(job.command),
     template: schedule.template,
-    // Names alone: values are often secrets, and a terminal is often seen by others.
+    // Only names: values are often secrets, and others often see a terminal.
     parameters: Object.keys(schedule.parameters ?? {}).join(", ") || undefined,
     createdAt: schedule.createdAt,
   };

@@ -14,7 +14,7 @@ const options = defineOptions({
 
 export const command = defineCommand({
   options,
-  examples: [{ line: "schedule list --status active", does: "What fires by itself" }],
+  examples: [{ line: "schedule list --status active", does: "Schedules that fire by themselves" }],
   async run({ options, env, output }) {
     const { schedules } = await connect(env, options);
     const { status, limit = DEFAULT_LIST_LIMIT } = options;

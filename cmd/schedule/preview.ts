@@ -22,7 +22,7 @@ export const command = defineCommand({
   examples: [
     {
       line: "schedule preview --cron '30 2 * * 1-5' --tz Europe/Berlin",
-      does: "In words, and the next five times",
+      does: "The rule in words, and its next five fires",
     },
   ],
   async run({ options, env, output }) {

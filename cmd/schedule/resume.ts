@@ -6,8 +6,8 @@ import { findSchedule } from "../connection/find-id.ts";
 export const command = defineCommand({
   options: clientOptions,
   positionals: [{ name: "SCHEDULE", help: "its id or name, as schedule list shows them" }],
-  examples: [{ line: "schedule resume $id", does: "It fires again from now on" }],
-  details: "What fell into the pause is not made up for; schedule run makes a job now.",
+  examples: [{ line: "schedule resume $id", does: "Let it fire again from now on" }],
+  details: "Fires that fell into the pause are not made up for; schedule run makes a job now.",
   async run({ options, positionals, env, output }) {
     const compute = await connect(env, options);
     const { schedules } = compute;

@@ -8,11 +8,15 @@ export const command = defineCommand({
   options: clientOptions,
   positionals: [{ name: "SCHEDULE", help: "its id or name, as schedule list shows them" }],
   examples: [
-    { line: "schedule run $id", does: "A job of it now; prints the job's id" },
-    { line: "job logs -f $(tanvrit-compute schedule run $id)", does: "And its output" },
+    { line: "schedule run $id", does: "Make a job of it now, and print the job's id" },
+    {
+      line: "job logs -f $(tanvrit-compute schedule run $id)",
+      does: "The same, and follow the job's output",
+    },
   ],
-  details: `Also while it is paused. The overlap policy holds: where it forbids a second job this is refused, and where the fire has
-to wait for an earlier job no id is printed yet; schedule fires shows it later. Exits with 1 where no job could be made.`,
+  details: `Works also while the schedule is paused. The overlap policy applies: if it forbids a second job, this is refused. If
+the fire must wait for an earlier job, no id is printed yet; schedule fires shows it later. Exits with 1 if no job could
+be made.`,
   async run({ options, positionals, env, output }) {
     const compute = await connect(env, options);
     const { schedules } = compute;

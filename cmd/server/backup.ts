@@ -14,21 +14,21 @@ import { refuseWithoutStore, storeOptions, storeSettings } from "./store-owner.t
 
 export const command = defineCommand({
   options: defineOptions({ "data-dir": storeOptions["data-dir"], ...jsonOption }),
-  positionals: [{ name: "DIR", help: "where the copy goes: a directory that is not there yet, or empty" }],
+  positionals: [{ name: "DIR", help: "where the copy goes: a new or an empty directory" }],
   examples: [
-    { line: "server backup /backup/compute-$(date +%F)", does: "While the server runs" },
-    { line: "server restore /backup/compute-2026-01-31", does: "Put it back" },
+    { line: "server backup /backup/compute-$(date +%F)", does: "Make a backup while the server runs" },
+    { line: "server restore /backup/compute-2026-01-31", does: "Restore it" },
   ],
-  details: `Copies the embedded store and its key as they are at one moment, and proves the copy. The server goes on; what
-changes meanwhile is not in the copy. It holds what the server holds, its keys too: only this account may read
-it, and so keep it. A store in MongoDB is copied with mongodump, and its key file by hand.`,
+  details: `Copies the embedded store and its key as they are at one moment, and verifies the copy. The server runs on; what
+changes meanwhile is not in the copy. The copy holds everything the server holds, including its keys: only this account
+can read it, so keep it that way. Copy a store in MongoDB with mongodump, and its key file by hand.`,
   async run({ options, positionals, env, output }) {
     const settings = storeSettings({ ...options, store: "sqlite" }, env);
     refuseWithoutStore(settings);
     const target = resolve(positionals[0] ?? "");
     if (existsSync(target) && readdirSync(target).length > 0) {
       throw new CliError("bad_data", `${target} is not empty`, {
-        todo: "Name a directory that is not there yet",
+        todo: "Name a directory that does not exist yet",
       });
     }
     const startMs = performance.now();
@@ -47,11 +47,11 @@ it, and so keep it. A store in MongoDB is copied with mongodump, and its key fil
       else {
         const seconds = ((performance.now() - startMs) / 1_000).toFixed(1);
         await output.note(
-          `tanvrit-compute: ${bytesText(bytes)} copied to ${target} and proved, in ${seconds} s`,
+          `tanvrit-compute: ${bytesText(bytes)} copied to ${target} and verified, in ${seconds} s`,
         );
         if (!existsSync(key)) {
           await output.note(
-            "tanvrit-compute: the key file that --secret-key-file names is not in it; keep it too",
+            "tanvrit-compute: the key file that --secret-key-file names is not in the backup; keep it too",
           );
         }
       }

@@ -4,6 +4,6 @@ import { CliError } from "../exit/failure.ts";
 export function badStoreUrl(what: string, cause: unknown): CliError {
   return new CliError("bad_configuration", `${what} cannot be used: ${(cause as Error).message}`, {
     cause,
-    todo: "Give it as mongodb://host/database?replicaSet=name",
+    todo: "Write it as mongodb://host/database?replicaSet=name",
   });
 }

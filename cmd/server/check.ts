@@ -10,7 +10,7 @@ const options = defineOptions({
   "data-dir": { ...storeOptions["data-dir"], help: "Where the stopped server keeps its data" },
   store: {
     ...storeOptions.store,
-    help: "sqlite, in the data directory; or the mongodb:// URL, also while servers run on it",
+    help: "sqlite, in the data directory; or the mongodb:// URL, even while servers run on it",
   },
   ...jsonOption,
 });
@@ -18,15 +18,15 @@ const options = defineOptions({
 export const command = defineCommand({
   options,
   examples: [
-    { line: "server check --data-dir ./data", does: "After a crash, or before a backup is trusted" },
+    { line: "server check --data-dir ./data", does: "After a crash, or before you trust a backup" },
     {
       line: "server check --store mongodb://db/compute --json",
       does: "The store of several servers, for a script",
     },
   ],
   details:
-    "Reads all of it and changes nothing; 0 where every rule holds, 1 where one is broken.\nAn embedded store is open to " +
-    "one program at a time, so stop its server first.",
+    "Reads the whole store and changes nothing. Exits with 0 if every rule holds, with 1 if one is broken.\nOnly one " +
+    "program at a time can open an embedded store, so stop its server first.",
   async run({ options, env, output }) {
     const report = await check(storeSettings(options, env));
     await (options.json ? output.json(report) : output.result(formatReport(report)));
@@ -53,6 +53,6 @@ function formatReport({ counts, rules, holds }: CheckReport): string {
     lines.push(`${holds ? "holds " : "BROKEN"}  ${rule}`);
     for (const { id, detail } of faults) lines.push(`        ${id}: ${detail}`);
   }
-  lines.push(holds ? "Every rule holds." : "The store is not whole.");
+  lines.push(holds ? "Every rule holds." : "The store is not consistent.");
   return lines.join("\n");
 }

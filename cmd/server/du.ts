@@ -9,7 +9,7 @@ import { maintain, storeOptions, storeSettings } from "./store-owner.ts";
 
 export const command = defineCommand({
   options: defineOptions({ ...storeOptions, ...jsonOption }),
-  examples: [{ line: "server du", does: "How much the server of this account holds" }],
+  examples: [{ line: "server du", does: "How much data this account's server holds" }],
   details: "Works while the server runs, and when it is stopped.",
   async run({ options, env, output }) {
     const usage = await maintain(storeSettings(options, env), { maintain: "usage" }, usageAnswer);

@@ -22,7 +22,7 @@ const options = defineOptions({
     placeholder: "sqlite:PATH",
     schema: optionText
       .refine((from) => from.startsWith(SOURCE_SCHEME) && from !== SOURCE_SCHEME, {
-        error: "must be sqlite: and the data directory of the server, as sqlite:~/.tanvrit/server",
+        error: "must be sqlite: and the server's data directory, like sqlite:~/.tanvrit/server",
       })
       .optional(),
     help: "The data directory of a stopped server, or the compute.db in it",
@@ -41,11 +41,11 @@ const options = defineOptions({
   "secret-key-file": {
     ...serverOptions["secret-key-file"],
     fileKey: undefined,
-    defaultText: "secret.key beside the database",
+    defaultText: "secret.key next to the database",
     help: "The key file that this server was started with",
   },
-  "dry-run": flagOption("Say what would be moved, and write nothing"),
-  restart: flagOption("Take out what a run that did not finish has stored, and begin anew"),
+  "dry-run": flagOption("Show what would be moved, and write nothing"),
+  restart: flagOption("Remove what an unfinished run has stored, and start over"),
 });
 
 export const command = defineCommand({
@@ -53,17 +53,17 @@ export const command = defineCommand({
   examples: [
     {
       line: "server migrate --from sqlite:~/.tanvrit/server --to mongodb://db/compute",
-      does: "Everything this server has kept",
+      does: "Move everything this server has kept",
     },
     {
       line: "server migrate --from sqlite:./data --dry-run",
-      does: "How much that is; the URL is in TANVRIT_STORE",
+      does: "Show how much that is; the URL is in TANVRIT_STORE",
     },
   ],
   details: [
-    "Moves users, sign-ins, nodes, jobs, logs and all else from the embedded store to MongoDB; tokens and node",
-    "keys stay valid. Stop the server first. A run that was ended goes on where it was. At the end both sides are",
-    "compared by count and checksum; before that no server starts on the new store. The old one stays as it is.",
+    "Moves users, sign-ins, nodes, jobs, logs and everything else from the embedded store to MongoDB; tokens and node",
+    "keys stay valid. Stop the server first. An interrupted run continues where it stopped. At the end both sides are",
+    "compared by count and checksum; before that no server starts on the new store. The old store stays unchanged.",
   ].join("\n"),
   async run({ options, output }) {
     const from = sourceOf(options.from);
@@ -123,23 +123,21 @@ async function conclude(report: MoveReport, dryRun: boolean, to: string, output:
   const { finishedBeforeAtMs, tables } = report;
   if (finishedBeforeAtMs !== undefined) {
     const at = new Date(finishedBeforeAtMs).toISOString();
-    await output.note(`All of it was moved to ${to} at ${at}; nothing is left to do.`);
+    await output.note(`Everything was moved to ${to} at ${at}; nothing is left to do.`);
     return exitCodes.ok;
   }
   if (dryRun) return exitCodes.ok;
   const different = tables.filter((table) => !table.same).map((table) => table.table);
   if (different.length > 0) {
     throw new CliError("bad_data", `source and target differ in ${different.join(", ")}`, {
-      todo: "The source may have changed between two runs; begin anew with --restart",
+      todo: "The source may have changed between two runs; start over with --restart",
     });
   }
-  await output.note(
-    `Moved to ${to}. Start servers with this --store, and none on the old directory any more.`,
-  );
+  await output.note(`Moved to ${to}. Start servers with this --store, and no longer on the old directory.`);
   return exitCodes.ok;
 }
 
-/** The path that `--from` names. A shell leaves the ~ behind a colon as it is. */
+/** The path that `--from` names. A shell does not expand a ~ after a colon. */
 function sourceOf(from: string | undefined): string {
   if (from !== undefined)
     return from.slice(SOURCE_SCHEME.length).replace(/^~(?=[/\\])/, () => accountHome(process.env) ?? "~");
@@ -151,7 +149,7 @@ function targetOf(to: string | undefined): string {
   throw new CliError("usage", "--to is missing", { todo: "See server migrate --help" });
 }
 
-/** What usually keeps a move from going on, in words that help. */
+/** Explains what usually stops a move, and what to do. */
 function explain(cause: unknown, from: string, to: string): unknown {
   const { code = "", name, message } = cause as NodeJS.ErrnoException;
   if (name === "NoSourceError") {
@@ -159,7 +157,7 @@ function explain(cause: unknown, from: string, to: string): unknown {
     return new CliError("not_found", message, { cause, todo });
   }
   if (name === "StoreInUseError") {
-    const todo = "Stop that server first: what it took in meanwhile would be missing";
+    const todo = "Stop that server first: what it accepts meanwhile would be missing";
     return new CliError("unreachable", message, { cause, todo });
   }
   if (name === "TargetInUseError") {
@@ -176,7 +174,7 @@ function explain(cause: unknown, from: string, to: string): unknown {
   if (name === "BadStoreUrlError") return badStoreUrl(`--to ${maskedUrl(to)}`, cause);
   if (code === "storage_failed") {
     const todo =
-      "See that MongoDB runs and that --to names it, then run the same again: it goes on where it was";
+      "Check that MongoDB runs and that --to names it, then run the same again: it continues where it stopped";
     return new CliError("unreachable", `cannot use ${maskedUrl(to)}: ${message}`, { cause, todo });
   }
   if (name !== "SQLiteError") return cause;

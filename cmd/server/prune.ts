@@ -20,31 +20,30 @@ export const command = defineCommand({
       kind: "value",
       placeholder: "AGE",
       schema: age,
-      help: "Delete jobs, with their executions and logs, that ended longer ago: 30d, 12h, …",
+      help: "Delete jobs that ended longer ago than this, with their executions and logs: 30d, 12h, …",
     },
     "logs-older-than": {
       kind: "value",
       placeholder: "AGE",
       schema: age,
-      help: "Remove the logs of jobs that ended longer ago; the jobs stay",
+      help: "Remove the logs of jobs that ended longer ago than this; the jobs stay",
     },
-    "dry-run": flagOption("Only say how many there are"),
+    "dry-run": flagOption("Only show how many there are"),
     ...storeOptions,
     ...jsonOption,
   }),
   examples: [
-    { line: "server prune --logs-older-than 7d", does: "Make room; jobs and their results stay" },
-    { line: "server prune --jobs-older-than 90d --dry-run", does: "How many jobs would go" },
+    { line: "server prune --logs-older-than 7d", does: "Free space; jobs and their results stay" },
+    { line: "server prune --jobs-older-than 90d --dry-run", does: "Show how many jobs would go" },
   ],
-  details: `Works while the server runs, and when it is stopped. This cannot be undone. What waiting jobs come after stays.
-Room goes back to the disk where the store was made by a version that can give it back; in others new rows use
-it.`,
+  details: `Works while the server runs, and when it is stopped. This cannot be undone. Jobs that waiting jobs come after stay.
+Space goes back to the disk if the store was made by a version that can give it back; in other stores new rows use it.`,
   async run({ options, env, output }) {
     const jobsOlderThanMs = options["jobs-older-than"];
     const logsOlderThanMs = options["logs-older-than"];
     if (jobsOlderThanMs === undefined && logsOlderThanMs === undefined) {
-      throw new CliError("usage", "nothing was said to prune", {
-        todo: "Give --jobs-older-than or --logs-older-than, as 90d",
+      throw new CliError("usage", "nothing to prune was given", {
+        todo: "Give --jobs-older-than or --logs-older-than, like 90d",
       });
     }
     const settings = storeSettings(options, env);

@@ -12,34 +12,34 @@ export const command = defineCommand({
   options: defineOptions({
     "data-dir": {
       ...storeOptions["data-dir"],
-      help: "Where the stopped server keeps its data, or shall keep it",
+      help: "Where the stopped server keeps its data, or will keep it",
     },
-    replace: flagOption("Put a store that is there aside, into a directory beside it"),
+    replace: flagOption("Move an existing store aside, into a directory next to it"),
   }),
-  positionals: [{ name: "DIR", help: "what server backup made" }],
+  positionals: [{ name: "DIR", help: "a directory that server backup made" }],
   examples: [
-    { line: "server restore /backup/compute-2026-01-31", does: "Into an empty data directory" },
-    { line: "server restore --replace /backup/compute-2026-01-31", does: "In place of what is there" },
+    { line: "server restore /backup/compute-2026-01-31", does: "Restore into an empty data directory" },
+    { line: "server restore --replace /backup/compute-2026-01-31", does: "Replace the existing store" },
   ],
   details: `The server must be stopped. Jobs, nodes, people and schedules are as they were when the backup was made: agents
-come back with their keys, and end what the server no longer knows.`,
+come back with their keys, and end jobs that the server no longer knows.`,
   async run({ options, positionals, env, output }) {
     const settings = storeSettings({ ...options, store: "sqlite" }, env);
     const { dataDir } = settings;
     const source = resolve(positionals[0] ?? "");
     if (!existsSync(join(source, STORE_FILE))) {
       throw new CliError("not_found", `there is no backup in ${source}`, {
-        todo: "Name what server backup made",
+        todo: "Name a directory that server backup made",
       });
     }
     for (const name of [STORE_FILE, SECRET_KEY]) requireFile(join(source, name));
     const isThere = existsSync(join(dataDir, STORE_FILE));
     if (isThere && !options.replace) {
       throw new CliError("bad_data", `there is a store in ${dataDir} already`, {
-        todo: "Give --replace to put it aside, or name another directory with --data-dir",
+        todo: "Give --replace to move it aside, or name another directory with --data-dir",
       });
     }
-    // A server that has it open is found here.
+    // This fails if a server has the store open.
     if (isThere) await (await openStoreOf(settings)).close();
     makePrivateDirectory(dataDir);
     const incoming = join(dataDir, `restoring-${process.pid}`);
@@ -53,7 +53,7 @@ come back with their keys, and end what the server no longer knows.`,
       if (hasKey) renameSync(join(incoming, SECRET_KEY), join(dataDir, SECRET_KEY));
       renameSync(join(incoming, STORE_FILE), join(dataDir, STORE_FILE));
       await output.note(`tanvrit-compute: restored to ${dataDir}; start the server`);
-      if (aside) await output.note(`tanvrit-compute: what was there is in ${aside}`);
+      if (aside) await output.note(`tanvrit-compute: the store from before is in ${aside}`);
       return exitCodes.ok;
     } finally {
       rmSync(incoming, { recursive: true, force: true });
@@ -61,11 +61,13 @@ come back with their keys, and end what the server no longer knows.`,
   },
 });
 
-/** What leads elsewhere, or never ends, is nothing that a backup holds: somebody put it there. */
+/** Refuses links and devices: a backup contains none, so somebody else put them there. */
 function requireFile(path: string): void {
   const entry = lstatSync(path, { throwIfNoEntry: false });
   if (!entry || entry.isFile()) return;
-  throw new CliError("bad_data", `${path} is no plain file`, { todo: "Name what server backup made" });
+  throw new CliError("bad_data", `${path} is not a plain file`, {
+    todo: "Name a directory that server backup made",
+  });
 }
 
 /** Moves the store and its key out of the way; returns where they are now. */

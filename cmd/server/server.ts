@@ -23,7 +23,7 @@ import { readConfigFile } from "../input/read-config.ts";
 import { badStoreUrl } from "./bad-store-url.ts";
 import { NEWER_TODO } from "./store-owner.ts";
 
-/** After this a stopping server is left to its end: what it acknowledged is on disk. */
+/** How long we wait for a server to stop. After that it is safe to leave: what it acknowledged is on disk. */
 const STOP_LIMIT_MS = 20_000;
 
 const options = defineOptions({
@@ -39,15 +39,15 @@ const options = defineOptions({
 export const command = defineCommand({
   options,
   examples: [
-    { line: "server", does: "For this machine alone, at http://127.0.0.1:7070" },
-    { line: "server --port 7171 --data-dir ./data", does: "Another one beside it" },
+    { line: "server", does: "Only for this machine, at http://127.0.0.1:7070" },
+    { line: "server --port 7171 --data-dir ./data", does: "A second server next to it" },
     {
       line: "server --store mongodb://db/compute --bus redis://redis",
-      does: "One of several that share a store",
+      does: "One of several servers that share a store",
     },
   ],
   details:
-    "SIGTERM or Ctrl-C stops it in order; jobs that run go on, and their agents come back when it does.",
+    "SIGTERM or Ctrl-C stops it gracefully; jobs run on, and their agents come back when the server does.",
   readConfig: (flags) => readConfigFile(serverFile, { named: flags.config as string | undefined }),
   async run({ options, env, config, output }) {
     raiseOpenFiles();
@@ -62,7 +62,7 @@ export const command = defineCommand({
     note("tanvrit-compute server stopping");
     const late = Bun.sleep(STOP_LIMIT_MS).then(() => {
       note(
-        `tanvrit-compute server did not stop within ${STOP_LIMIT_MS / 1_000} s; what it answered is on disk`,
+        `tanvrit-compute server did not stop within ${STOP_LIMIT_MS / 1_000} s; everything that it acknowledged is on disk`,
       );
     });
     await Promise.race([server.stop(), aborted(hurry), late]);
@@ -80,7 +80,7 @@ async function start(settings: ServerSettings, note: (line: string) => void): Pr
 }
 
 const OPEN =
-  "warning: other machines can reach this server, and nothing on the way is encrypted; put a TLS proxy before it, or listen on 127.0.0.1";
+  "warning: other machines can reach this server, and the traffic is not encrypted; put a TLS proxy in front of it, or listen on 127.0.0.1";
 
 function placesOf({ host }: ServerSettings, { listensAt, url }: RunningServer): string {
   const isEverywhere = ["0.0.0.0", "::"].includes(plainName(host));
@@ -93,7 +93,7 @@ function placeOf({ store, dataDir }: ServerSettings): string {
 
 const LOOKUP_LIMIT_MS = 2_000;
 
-/** A host that nobody knows is reported as if its port were in use. */
+/** Bun reports an unknown host as if its port were in use. */
 async function unknownHost(cause: unknown, { host }: ServerSettings): Promise<CliError | undefined> {
   if ((cause as { code?: string }).code !== "EADDRINUSE" || isIP(host) !== 0) return undefined;
   const looked = lookup(host).then(
@@ -109,7 +109,7 @@ async function unknownHost(cause: unknown, { host }: ServerSettings): Promise<Cl
   });
 }
 
-/** What usually keeps a server from starting, in words that help. */
+/** Explains what usually keeps a server from starting, and what to do. */
 function explain(cause: unknown, settings: ServerSettings): unknown {
   const { host, port, dataDir } = settings;
   const { code = "", name, message, syscall } = cause as NodeJS.ErrnoException;
@@ -122,11 +122,11 @@ function explain(cause: unknown, settings: ServerSettings): unknown {
     return new CliError("unreachable", message, { cause, todo });
   }
   if (name === "OpenDirectoryError") {
-    const todo = `Use a directory in it that is not there yet, as --data-dir ${join(dataDir, "server")}; it is made for this account alone`;
+    const todo = `Use a new directory in it, like --data-dir ${join(dataDir, "server")}; it is created for this account alone`;
     return new CliError("bad_configuration", `cannot keep data there: ${message}`, { cause, todo });
   }
   if (name === "SealError" || name === "KeyFileError") {
-    const todo = "Name the file that the other servers have, or had before, with --secret-key-file";
+    const todo = "Name the file that the other servers use, or used before, with --secret-key-file";
     return new CliError("bad_configuration", message, { cause, todo });
   }
   if (name === "NewerStoreError") {
@@ -134,7 +134,8 @@ function explain(cause: unknown, settings: ServerSettings): unknown {
   }
   if (name === "BadStoreUrlError") return badStoreUrl(`the store ${placeOf(settings)}`, cause);
   if (code === "storage_failed" && settings.store !== "sqlite") {
-    const todo = "See that MongoDB runs and that --store (or TANVRIT_STORE) names it, with the right account";
+    const todo =
+      "Check that MongoDB runs and that --store (or TANVRIT_STORE) names it, with the right account";
     const text = `cannot use the store ${placeOf(settings)}: ${message}`;
     return new CliError("unreachable", text, { cause, todo });
   }
@@ -147,6 +148,6 @@ function explain(cause: unknown, settings: ServerSettings): unknown {
     return new CliError("bad_data", `the data in ${dataDir} is damaged: ${message}`, { cause, todo });
   }
   if (name !== "SQLiteError" && !/^E[A-Z]+$/.test(code)) return cause;
-  const todo = "Make it writable for this user, or choose another directory with --data-dir";
+  const todo = "Make it writable by this user, or choose another directory with --data-dir";
   return new CliError("bad_configuration", `cannot use ${dataDir}: ${message}`, { cause, todo });
 }

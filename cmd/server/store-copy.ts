@@ -9,12 +9,12 @@ import { askServerOf, explainStore } from "./store-owner.ts";
 export const STORE_FILE = "compute.db";
 export const SECRET_KEY = "secret.key";
 
-/** The server leaves its file alone for half a minute at a time. */
+/** The server leaves its file alone for half a minute after each request. */
 const HOLD_AGAIN_MS = 5_000;
 
 /**
  * Copies the store of a data directory as it is at one moment, whether a server runs on it or not. Resolves with the
- * bytes of the copy. Throws `try_again` where the server went away meanwhile: the copy is then worth nothing.
+ * size of the copy in bytes. Throws `try_again` if the server went away meanwhile: the copy is then worthless.
  */
 export async function copyStore(dataDir: string, target: string): Promise<number> {
   const hold = () => askServerOf(dataDir, { maintain: "hold" }, holdAnswer);
@@ -22,7 +22,7 @@ export async function copyStore(dataDir: string, target: string): Promise<number
   if (!held) return copyStopped(dataDir, target);
   let renewed: Promise<unknown> = Promise.resolve();
   const renewal = setInterval(() => {
-    // What a renewal that fails means is said by the release.
+    // If a renewal fails, the release reports it.
     renewed = hold().catch(() => undefined);
   }, HOLD_AGAIN_MS);
   try {
@@ -34,13 +34,13 @@ export async function copyStore(dataDir: string, target: string): Promise<number
   const released = await askServerOf(dataDir, { maintain: "release" }, releaseAnswer);
   if (!released?.held) {
     throw new CliError("try_again", "the server did not leave its store alone until it was copied", {
-      todo: "See that the server runs, and try again",
+      todo: "Check that the server runs, and try again",
     });
   }
   return (await stat(target)).size;
 }
 
-/** No server has the store: SQLite copies it, and refuses where one has it after all. */
+/** No server has the store: SQLite copies it, and refuses if a server has it after all. */
 async function copyStopped(dataDir: string, target: string): Promise<number> {
   const path = join(dataDir, STORE_FILE);
   try {
@@ -60,7 +60,7 @@ async function copyStopped(dataDir: string, target: string): Promise<number> {
   return (await stat(target)).size;
 }
 
-/** Shares the blocks where the file system can; on disk when it resolves, and only this account's. */
+/** Shares blocks if the file system can. When it resolves, the copy is on disk, and only this account can read it. */
 export async function copyFilePrivately(from: string, to: string): Promise<void> {
   await copyFile(from, to, constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL);
   await chmod(to, 0o600);
@@ -72,7 +72,7 @@ export async function copyFilePrivately(from: string, to: string): Promise<void>
   }
 }
 
-/** Throws where the file is no store, or a damaged one. */
+/** Throws if the file is not a store, or is damaged. */
 export function proveStore(path: string): void {
   let found: unknown;
   try {
@@ -81,7 +81,7 @@ export function proveStore(path: string): void {
     found = row?.[0];
     if (found === "ok") db.query("SELECT 1 FROM compute_migrations LIMIT 1").get();
   } catch (cause) {
-    throw new CliError("bad_data", `${path} is no store, or a damaged one: ${(cause as Error).message}`, {
+    throw new CliError("bad_data", `${path} is not a store, or is damaged: ${(cause as Error).message}`, {
       cause,
     });
   }

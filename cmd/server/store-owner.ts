@@ -12,7 +12,7 @@ import { ask, placeOf } from "../connection/local-socket.ts";
 import { CliError } from "../exit/failure.ts";
 import { badStoreUrl } from "./bad-store-url.ts";
 
-/** Which store a command of `server` is about. */
+/** The options that name the store of a `server` command. */
 export const storeOptions = defineOptions({
   "data-dir": {
     ...serverOptions["data-dir"],
@@ -29,7 +29,7 @@ export const storeOptions = defineOptions({
 /** A server may have much to do before it answers. */
 const ANSWER_LIMIT_MS = 120_000;
 
-/** Settings of a server of which only the store matters. */
+/** Server settings; only those of the store matter. */
 export function storeSettings(
   options: { "data-dir": string | undefined; store: string },
   env: Env,
@@ -38,7 +38,7 @@ export function storeSettings(
   return serverSettings({ ...defaults, ...options }, env);
 }
 
-/** Throws where there is no embedded store in the data directory. */
+/** Throws if there is no embedded store in the data directory. */
 export function refuseWithoutStore({ store, dataDir }: Pick<ServerSettings, "store" | "dataDir">): void {
   if (store !== "sqlite" || existsSync(join(dataDir, "compute.db"))) return;
   const todo = "Name the data directory of a server with --data-dir";
@@ -46,8 +46,8 @@ export function refuseWithoutStore({ store, dataDir }: Pick<ServerSettings, "sto
 }
 
 /**
- * Asks the server that runs on the data directory. Resolves with undefined where none does; throws ComputeError where
- * it refuses.
+ * Asks the server that runs on the data directory. Resolves with undefined if no server runs; throws ComputeError if it
+ * refuses.
  */
 export async function askServerOf<Result>(
   dataDir: string,
@@ -63,7 +63,7 @@ export async function askServerOf<Result>(
   return undefined;
 }
 
-/** Asks the server of an embedded store, or does it here where none runs. */
+/** Asks the server of an embedded store, or does the work here if no server runs. */
 export async function maintain<Result>(
   settings: ServerSettings,
   request: MaintenanceRequest,
@@ -85,7 +85,7 @@ export async function maintain<Result>(
   }
 }
 
-/** Opens the store itself, which only works while no server has it. Close it again. */
+/** Opens the store itself, which only works while no server has it. Close it afterwards. */
 export async function openStoreOf(settings: ServerSettings) {
   refuseWithoutStore(settings);
   const { openStores } = await import("../../server/compose/open-stores.ts");
@@ -96,7 +96,7 @@ export async function openStoreOf(settings: ServerSettings) {
 
 export const NEWER_TODO = "Use that version, or restore a backup from before the upgrade";
 
-/** What keeps a store from being used, in words that help. */
+/** Explains why a store cannot be used, and what to do. */
 export function explainStore(
   cause: unknown,
   { store, dataDir }: Pick<ServerSettings, "store" | "dataDir">,
@@ -111,7 +111,7 @@ export function explainStore(
   }
   if (name === "BadStoreUrlError") return badStoreUrl(`the store ${place}`, cause);
   if (code === "storage_failed") {
-    const todo = "See that MongoDB runs and that --store names it, with the right account";
+    const todo = "Check that MongoDB runs and that --store names it, with the right account";
     return new CliError("unreachable", `cannot use the store ${place}: ${message}`, { cause, todo });
   }
   if (name !== "SQLiteError") return cause;

@@ -6,7 +6,7 @@ import { fileOption, readTemplate } from "./template-options.ts";
 
 export const command = defineCommand({
   options: defineOptions({ ...fileOption, ...clientOptions }),
-  examples: [{ line: "template create --file scale.yaml", does: "From a file" }],
+  examples: [{ line: "template create --file scale.yaml", does: "Create it from a file" }],
   details: `The file, as YAML or JSON:
 
     name: scale-video
@@ -18,8 +18,8 @@ export const command = defineCommand({
       command: [ffmpeg, -i, "{{input}}", -vf, "scale={{width}}:-2", out.mp4]
 
 A parameter is a string, number, boolean, enum (with values) or file, and may have required, default, pattern, min,
-max and help. job is a job manifest; {{name}} may stand in any of its texts, and {{{{ is a literal {{. A value stays
-one argument, whatever is in it. On stdout stands the template's id.`,
+max and help. job is a job manifest; {{name}} may be in any of its texts, and {{{{ is a literal {{. A value stays
+one argument, whatever it contains. Prints the template's id.`,
   async run({ options, env, output }) {
     const file = await readTemplate(options.file);
     const { templates } = await connect(env, options);

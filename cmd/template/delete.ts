@@ -6,7 +6,9 @@ import { checkTemplate, templatePositional } from "./template-options.ts";
 export const command = defineCommand({
   options: clientOptions,
   positionals: [templatePositional],
-  examples: [{ line: "template delete scale-video", does: "With all its versions; jobs made from it stay" }],
+  examples: [
+    { line: "template delete scale-video", does: "Delete it with all its versions; jobs made from it stay" },
+  ],
   async run({ options, positionals, env, output }) {
     const template = checkTemplate(positionals[0]);
     const { templates } = await connect(env, options);

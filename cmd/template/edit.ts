@@ -10,7 +10,7 @@ const options = defineOptions({
     kind: "value",
     placeholder: "N",
     schema: optionNumber({ min: 1, integer: true }).optional(),
-    help: "Only if this is still the newest version",
+    help: "Edit it only if this is still the newest version",
   },
   ...clientOptions,
 });
@@ -18,9 +18,9 @@ const options = defineOptions({
 export const command = defineCommand({
   options,
   positionals: [templatePositional],
-  examples: [{ line: "template edit scale-video --file scale.yaml", does: "Make a new version of it" }],
-  details: `The file is as template create takes it; where its name is another one, the template is renamed. Builtin
-templates cannot be edited: fork one first.`,
+  examples: [{ line: "template edit scale-video --file scale.yaml", does: "Create a new version of it" }],
+  details: `The file has the form that template create takes; if it has another name, the template is renamed. Builtin
+templates cannot be edited: fork them first.`,
   async run({ options, positionals, env, output }) {
     const template = checkTemplate(positionals[0]);
     const file = await readTemplate(options.file);

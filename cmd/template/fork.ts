@@ -7,9 +7,9 @@ import { checkTemplate, nameOption, templatePositional, versionOption } from "./
 export const command = defineCommand({
   options: defineOptions({ ...nameOption, ...versionOption, ...clientOptions }),
   positionals: [templatePositional],
-  examples: [{ line: "template fork python-script --name train", does: "A copy to change" }],
-  details: `The copy remembers what it was made from and stays as it is when the original changes. Without --name it has
-the same name; a template of one's own comes before a builtin one of its name. On stdout stands its id.`,
+  examples: [{ line: "template fork python-script --name train", does: "Make a copy to change" }],
+  details: `The copy remembers its original, and stays unchanged when the original changes. Without --name it has the same
+name; your own template wins over a builtin template of the same name. Prints the copy's id.`,
   async run({ options, positionals, env, output }) {
     const original = checkTemplate(positionals[0]);
     const { templates } = await connect(env, options);

@@ -13,7 +13,10 @@ export const command = defineCommand({
   positionals: [templatePositional],
   examples: [
     { line: "template get python-script", does: "Its parameters, and what it runs" },
-    { line: "template get mine > mine.yaml", does: "As a file, for template edit mine --file mine.yaml" },
+    {
+      line: "template get mine > mine.yaml",
+      does: "Save it as a file, for template edit mine --file mine.yaml",
+    },
   ],
   async run({ options, positionals, env, output }) {
     const name = checkTemplate(positionals[0]);
@@ -25,7 +28,7 @@ export const command = defineCommand({
   },
 });
 
-/** A template as the file that makes it; what else is known of it stands in comments. */
+/** A template as the file that makes it; comments show what else is known about it. */
 function templateYaml(template: Template): string {
   const { templateId, builtin, version, forkedFrom, updatedAt, name, description, parameters, job } =
     template;

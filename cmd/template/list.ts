@@ -5,8 +5,8 @@ import { clientOptions } from "../connection/connection-options.ts";
 import { showList } from "../output/list.ts";
 
 const options = defineOptions({
-  own: flagOption("Only those of this business"),
-  builtin: flagOption("Only those that come with the server"),
+  own: flagOption("Only templates of this business"),
+  builtin: flagOption("Only templates that come with the server"),
   ...clientOptions,
 });
 

@@ -26,12 +26,12 @@ export const command = defineCommand({
   examples: [
     {
       line: "template run ffmpeg-transcode --param input=/data/a.mov --param output=/data/a.mp4 --follow",
-      does: "Looking on",
+      does: "Run it and watch",
     },
-    { line: "template run python-script -p script=/srv/train.py", does: "In the background" },
+    { line: "template run python-script -p script=/srv/train.py", does: "Run it in the background" },
   ],
-  details: `template get NAME shows the parameters. A value reaches the job as it is, whatever is in it. On stdout stands
-the job's id and nothing else (with --follow the job's output, the id is on stderr).`,
+  details: `template get NAME shows the parameters. A value reaches the job unchanged, whatever it contains. Prints only the
+job's id on stdout. With --follow, stdout is the job's output, and the id is on stderr.`,
   async run({ options, positionals, env, output }) {
     refuseBoth(options);
     const template = checkTemplate(positionals[0]);

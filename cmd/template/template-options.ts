@@ -10,7 +10,7 @@ import {
 import { CliError } from "../exit/failure.ts";
 import { fileName, readTextFile } from "../input/read-file.ts";
 
-export const templatePositional = { name: "NAME", help: "its name, or its id" };
+export const templatePositional = { name: "NAME", help: "its name or id" };
 
 export const fileOption = defineOptions({
   file: {
@@ -57,10 +57,10 @@ export const paramOption = defineOptions({
 export function checkTemplate(text: string | undefined): string {
   const result = templateRef.safeParse(text);
   if (result.success) return result.data;
-  throw new CliError("usage", `${text} is no name or id of a template`);
+  throw new CliError("usage", `${text} is not a name or id of a template`);
 }
 
-/** The values of `--param`; one given twice is more likely a mistake than a wish. */
+/** The values of `--param`. A parameter that is given twice is more likely a mistake than a wish. */
 export function paramsOf(pairs: readonly string[]): Record<string, string> {
   const params = new Map<string, string>();
   for (const text of pairs) {
@@ -72,7 +72,7 @@ export function paramsOf(pairs: readonly string[]): Record<string, string> {
   return Object.fromEntries(params);
 }
 
-/** Reads a template; what is wrong with it is told with file, line and field. */
+/** Reads a template. An error names file, line and field. */
 export async function readTemplate(file: string): Promise<TemplateFile> {
   return parseYaml(await readTextFile(file), fileName(file), templateFile);
 }

@@ -5,7 +5,7 @@ import { DEFAULT_URL, DEFAULT_WORKSPACE, loadWorkspaces, type WorkspaceConfig } 
 
 export const command = defineCommand({
   options: jsonOption,
-  examples: [{ line: "workspace list", does: "The one marked with * is current" }],
+  examples: [{ line: "workspace list", does: "The workspace marked with * is current" }],
   async run({ options, env, output }) {
     const config = await loadWorkspaces(env);
     const current = env.TANVRIT_WORKSPACE || config.current || DEFAULT_WORKSPACE;

@@ -6,7 +6,7 @@ import { DEFAULT_WORKSPACE, loadWorkspaces, updateWorkspaces } from "./workspace
 export const command = defineCommand({
   options: jsonOption,
   positionals: [{ name: "WORKSPACE", help: "its name, as workspace list shows it" }],
-  examples: [{ line: "workspace use work", does: "All commands without --workspace mean work from now on" }],
+  examples: [{ line: "workspace use work", does: "Commands without --workspace use work from now on" }],
   async run({ options, positionals, env, output }) {
     const name = positionals[0] ?? "";
     const { workspaces } = await loadWorkspaces(env);

@@ -13,7 +13,7 @@ async function withHome(body: (env: { TANVRIT_HOME: string }) => Promise<void>):
   }
 }
 
-test("without a file there is the local workspace at the default URL", () =>
+test("without a file, the workspace is local at the default URL", () =>
   withHome(async (env) => {
     expect(await chooseWorkspace(env, {})).toEqual({
       name: "local",
@@ -22,7 +22,7 @@ test("without a file there is the local workspace at the default URL", () =>
     });
   }));
 
-test("what is given wins over the file, the file over the default", () =>
+test("given values win over the file, and the file over the default", () =>
   withHome(async (env) => {
     const workspaces = { work: { url: "https://work.example/" }, home: { url: "http://home:1" } };
     await updateWorkspaces(env, () => ({ current: "work", workspaces }));
@@ -37,7 +37,7 @@ test("what is given wins over the file, the file over the default", () =>
     });
   }));
 
-test("of sign-ins in the same moment none is lost, and no lock stays behind", () =>
+test("no sign-in is lost when several happen at the same moment, and no lock is left behind", () =>
   withHome(async (env) => {
     const names = Array.from({ length: 8 }, (_, i) => `work-${i}`);
     const signIn = (name: string) =>
@@ -49,13 +49,13 @@ test("of sign-ins in the same moment none is lost, and no lock stays behind", ()
     expect(await readdir(env.TANVRIT_HOME)).toEqual(["config.json"]);
   }));
 
-test("the file is readable for its owner alone", () =>
+test("only the owner can read the file", () =>
   withHome(async (env) => {
     await updateWorkspaces(env, () => ({ workspaces: {} }));
     expect((await stat(configPath(env))).mode & 0o777).toBe(0o600);
   }));
 
-test("a damaged file is named with its line, and stays as it is", () =>
+test("a damaged file is named with its line, and stays unchanged", () =>
   withHome(async (env) => {
     await Bun.write(configPath(env), '{\n "current": 7\n}');
     await expect(loadWorkspaces(env)).rejects.toMatchObject({

@@ -3,7 +3,7 @@ import { commands } from "../../cmd/commands.ts";
 import { runProgram } from "../support/program.ts";
 import { makeScratch } from "../support/scratch.ts";
 
-/** What bash offers for a line that ends where the cursor is. */
+/** What bash offers for a line with the cursor at its end. */
 function offered(script: string, line: string): string[] {
   const words = line.split(" ");
   const list = words.map((word) => `'${word}'`).join(" ");
@@ -25,7 +25,7 @@ test("bash completes commands, their second words and their options", async () =
   expect(offered(script, "tanvrit-compute job run -- ls --")).toEqual([]);
 });
 
-test("every command that people type stands in the scripts, and no other", async () => {
+test("the scripts have every command that people type, and no hidden one", async () => {
   await using home = await makeScratch();
   for (const shell of ["bash", "zsh", "fish"]) {
     const { stdout } = await runProgram(home.path, ["completion", shell]);

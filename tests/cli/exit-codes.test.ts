@@ -19,7 +19,7 @@ test("each refusal of the server has its exit code, a line on stderr, and nothin
   for (const [code, exitCode] of cases) {
     using server = new ScriptedServer(() => {
       const refusal = problem(code, { detail: "the detail" });
-      // Longer than a command waits for a server: it tells the refusal at once.
+      // Longer than a command waits for a server, so it reports the refusal immediately.
       refusal.headers.set("retry-after", "60");
       return refusal;
     });
@@ -32,7 +32,7 @@ test("each refusal of the server has its exit code, a line on stderr, and nothin
   }
 });
 
-test("a server that is away for a moment is asked again, one that stays away is 75 or 69", async () => {
+test("a server that is away for a moment is asked again; a server that stays away is 75 or 69", async () => {
   await using home = await makeScratch();
   let calls = 0;
   using back = new ScriptedServer(() =>
@@ -50,7 +50,7 @@ test("a server that is away for a moment is asked again, one that stays away is 
   expect(wrong.stderr).toContain("is not a Tanvrit Compute server");
 });
 
-test("what the server finds wrong with a manifest is 65 and names file and field", async () => {
+test("a manifest that the server refuses is 65, with file and field", async () => {
   await using home = await makeScratch();
   using server = new ScriptedServer(() =>
     problem("invalid_request", { errors: [{ path: "labels.gpu", message: "is not known" }] }),
@@ -64,7 +64,7 @@ test("what the server finds wrong with a manifest is 65 and names file and field
   expect(dry).toMatchObject({ exitCode: 65, stderr: run.stderr });
 });
 
-test("a manifest that is not there is 66, one that is wrong 65 with its line, wrong flags are 64", async () => {
+test("a missing manifest is 66, a wrong manifest is 65 with its line, wrong flags are 64", async () => {
   await using home = await makeScratch();
   const env = { TANVRIT_URL: "http://127.0.0.1:1", TANVRIT_TOKEN: "t" };
   await Bun.write(home.join("bad.yaml"), "command: echo\ntimeoutSeconds: soon\ncolour: red\n");
@@ -101,7 +101,7 @@ test("a manifest that is not there is 66, one that is wrong 65 with its line, wr
   }
 });
 
-test("a URL of the store that MongoDB's driver does not take is 78, and shows no password", async () => {
+test("a store URL that MongoDB's driver rejects is 78, and its password is not shown", async () => {
   await using home = await makeScratch();
   const url = "mongodb://anna:secret@host:99999/compute";
   for (const command of [["server"], ["server", "check"]]) {
@@ -112,7 +112,7 @@ test("a URL of the store that MongoDB's driver does not take is 78, and shows no
   }
 });
 
-test("what server migrate is to move, and where to, is 64 as a wrong flag and 78 as a wrong variable", async () => {
+test("a wrong source or target of server migrate is 64 as a flag and 78 as a variable", async () => {
   await using home = await makeScratch();
   const url = "postgres://anna:secret@host/x";
   const cases: [string[], Record<string, string>, number, string][] = [

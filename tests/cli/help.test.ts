@@ -4,7 +4,7 @@ import { commands } from "../../cmd/commands.ts";
 import { runProgram } from "../support/program.ts";
 import { makeScratch } from "../support/scratch.ts";
 
-test("every option and argument of every command stands in its help, with its variable and default", async () => {
+test("the help of every command shows all its options and arguments, with variables and defaults", async () => {
   for (const entry of commands) {
     const { command } = await entry.load();
     const help = commandHelp(entry, command);
@@ -23,7 +23,7 @@ test("every option and argument of every command stands in its help, with its va
   }
 });
 
-test("every command answers --help on stdout with 0, whatever else is said", async () => {
+test("every command answers --help on stdout and exits with 0", async () => {
   await using home = await makeScratch();
   for (const { path } of commands) {
     const run = await runProgram(home.path, [...path.split(" "), "--help"]);
@@ -45,7 +45,7 @@ test("groups and the program itself list their commands", async () => {
   expect(job.stdout).not.toContain("node list");
 });
 
-test("what is not understood is 64 on stderr, with the nearest name", async () => {
+test("words that are not understood are 64 on stderr, with the nearest name", async () => {
   await using home = await makeScratch();
   const cases: [string[], RegExp][] = [
     [[], /a command is missing/],

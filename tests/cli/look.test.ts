@@ -18,7 +18,7 @@ test("help is as wide as the terminal, up to 100 columns, and breaks no word", a
   }
 });
 
-test("the lines of every help fit 80 columns, but for calls that are to be copied", async () => {
+test("the lines of every help fit 80 columns, except calls that are meant to be copied", async () => {
   const look = { columns: 80, color: false };
   for (const entry of commands) {
     const { command } = await entry.load();
@@ -30,7 +30,7 @@ test("the lines of every help fit 80 columns, but for calls that are to be copie
   }
 });
 
-test("the many options of a job stand under headings, each once", async () => {
+test("the many options of a job are listed under headings, each once", async () => {
   const entry = commands.find(({ path }) => path === "job run");
   const { command } = (await entry?.load()) ?? {};
   if (!entry || !command) throw new Error("there is no job run");
@@ -45,7 +45,7 @@ test("the many options of a job stand under headings, each once", async () => {
   }
 });
 
-test("a terminal gets colours unless it says that it wants none; a pipe only where they are forced", async () => {
+test("a terminal gets colours unless they are turned off; a pipe only if they are forced", async () => {
   await using home = await makeScratch();
   const args = ["workspace", "list"];
   const inTerminal = async (env: Record<string, string>) => {
@@ -65,7 +65,7 @@ test("a terminal gets colours unless it says that it wants none; a pipe only whe
   expect(await onPipe({ FORCE_COLOR: "1" })).toBe(true);
 });
 
-test("JSON has no colours, on a terminal and where they are forced", async () => {
+test("JSON has no colours, neither on a terminal nor when they are forced", async () => {
   await using home = await makeScratch();
   const env = { FORCE_COLOR: "1" };
   const list = await runInTerminal(home.path, ["workspace", "list", "--json"], { columns: 80, env });
@@ -77,7 +77,7 @@ test("JSON has no colours, on a terminal and where they are forced", async () =>
   expect(refused.exitCode).toBe(64);
 });
 
-test("an error says in red who speaks, and nothing else of it is coloured", async () => {
+test("an error shows the name of the program in red, and nothing else in colour", async () => {
   await using home = await makeScratch();
   const { shown } = await runInTerminal(home.path, ["job", "lst"], { columns: 80 });
   expect(shown).toStartWith(`${ESC}[31mtanvrit-compute:${ESC}[0m unknown command`);

@@ -3,7 +3,7 @@ import { mkdir } from "node:fs/promises";
 import { program, programEnv, runProgram } from "../support/program.ts";
 import { makeScratch } from "../support/scratch.ts";
 
-/** Runs the program by a shell, which can write bytes that no text of this language holds. */
+/** Runs the program through a shell, which can write bytes that no JavaScript string holds. */
 async function runByShell(home: string, line: string, env: Record<string, string> = {}) {
   const script = line.replaceAll(
     "PROGRAM",
@@ -21,7 +21,7 @@ async function runByShell(home: string, line: string, env: Record<string, string
   return { stderr, exitCode };
 }
 
-test("an argument that is not UTF-8 is refused by its place, with its bytes", async () => {
+test("an argument that is not UTF-8 is refused with its position and its bytes", async () => {
   await using home = await makeScratch();
   const cases: [string, string][] = [
     [`job run -- cat "$(printf 'r\\351sum\\351')"`, "argument 5 is not UTF-8 text: $'r\\xe9sum\\xe9'."],
@@ -38,11 +38,11 @@ test("an argument that is not UTF-8 is refused by its place, with its bytes", as
 test("the replacement character itself is an argument like any other", async () => {
   await using home = await makeScratch();
   const { exitCode, stderr } = await runByShell(home.path, "PROGRAM job run -- echo '\uFFFD' ''");
-  // It gets as far as the server, which is not there.
+  // It gets as far as the server, which does not exist.
   expect({ exitCode, stderr }).toMatchObject({ exitCode: 69 });
 });
 
-test("a variable, or a working directory, that names another place than is meant is refused", async () => {
+test("a variable or a working directory that is not UTF-8, and would name another place, is refused", async () => {
   await using home = await makeScratch();
   const variable = await runByShell(home.path, `TANVRIT_HOME="$(printf '/tmp/\\351')" PROGRAM job list`);
   expect(variable.exitCode).toBe(78);
@@ -54,7 +54,7 @@ test("a variable, or a working directory, that names another place than is meant
   expect(directory.stderr).toContain("d\\xe9'");
 });
 
-test("a file that is not UTF-8 is refused with the line where that shows", async () => {
+test("a file that is not UTF-8 is refused with the first line that is not", async () => {
   await using home = await makeScratch();
   const bytes = (text: string) => Buffer.from(text, "latin1");
   await Bun.write(home.join("job.yaml"), bytes('name: "\xef\xbf\xbd"\ncommand: caf\xe9\n'));

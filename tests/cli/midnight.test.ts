@@ -4,14 +4,14 @@ import { runProgram } from "../support/program.ts";
 import { makeScratch } from "../support/scratch.ts";
 import { JOB_ID, problem, ScriptedServer } from "./scripted-server.ts";
 
-/** What a tired person, or a script with an unset variable, gets wrong. The server takes everything. */
+/** Mistakes of a tired person, or of a script with an unset variable. The server accepts everything. */
 async function atMidnight(args: string[], env: Record<string, string> = {}) {
   await using home = await makeScratch();
   using server = new ScriptedServer(() => Response.json({ jobId: JOB_ID }));
   return await runProgram(home.path, args, { env: { TANVRIT_URL: server.url, TANVRIT_TOKEN: "t", ...env } });
 }
 
-test("an idempotency key that is empty or cannot travel is refused before anything is submitted", async () => {
+test("an idempotency key that is empty or cannot be a header is refused before anything is submitted", async () => {
   for (const key of ["", "ключ", "a\nb", "x".repeat(256)]) {
     const run = await atMidnight(["job", "submit", "--idempotency-key", key, "--", "true"]);
     expect({ key, ...run }).toMatchObject({ key, exitCode: exitCodes.usage, stdout: "" });
@@ -20,7 +20,7 @@ test("an idempotency key that is empty or cannot travel is refused before anythi
   expect((await atMidnight(["job", "submit", "--idempotency-key", "a b/c", "--", "true"])).exitCode).toBe(0);
 });
 
-test("a TANVRIT_TOKEN that no server could take is 77 and names the variable", async () => {
+test("a TANVRIT_TOKEN that no server could accept is 77 and names the variable", async () => {
   for (const token of ["a\nb", "ключ"]) {
     const run = await atMidnight(["job", "get", JOB_ID], { TANVRIT_TOKEN: token });
     expect({ token, ...run }).toMatchObject({ token, exitCode: exitCodes.notAllowed, stdout: "" });
@@ -29,7 +29,7 @@ test("a TANVRIT_TOKEN that no server could take is 77 and names the variable", a
   expect((await atMidnight(["job", "submit", "--", "true"], { TANVRIT_TOKEN: " t\n" })).exitCode).toBe(0);
 });
 
-test("a TANVRIT_TOKEN that the server refuses is 77 and says where to get a better one", async () => {
+test("a TANVRIT_TOKEN that the server refuses is 77 and says where to get a new token", async () => {
   await using home = await makeScratch();
   for (const code of ["unauthenticated", "token_expired"] as const) {
     using server = new ScriptedServer(() => problem(code));
@@ -41,13 +41,13 @@ test("a TANVRIT_TOKEN that the server refuses is 77 and says where to get a bett
   }
 });
 
-test("a name that cannot be one is told with what names may be", async () => {
+test("an invalid label key is refused, with what a label key may contain", async () => {
   const run = await atMidnight(["job", "submit", "--label=-b=y", "--", "true"]);
   expect(run.exitCode).toBe(exitCodes.usage);
   expect(run.stderr).toContain("--label -b: a label key may contain letters");
 });
 
-test("a proxy is not asked for a server on this machine, whatever NO_PROXY says", async () => {
+test("a server on this machine is reached without the proxy, whatever NO_PROXY says", async () => {
   await using home = await makeScratch();
   using server = new ScriptedServer(() => Response.json({ nodes: [] }));
   const proxy = {
@@ -63,7 +63,7 @@ test("a proxy is not asked for a server on this machine, whatever NO_PROXY says"
 });
 
 test.skipIf(process.platform !== "linux")(
-  "output that cannot be written is 74 and no mistake of ours",
+  "output that cannot be written is 74 and is not reported as a bug",
   async () => {
     await using home = await makeScratch();
     using server = new ScriptedServer(() => Response.json({ jobId: JOB_ID }));
@@ -76,7 +76,7 @@ test.skipIf(process.platform !== "linux")(
   },
 );
 
-test("a manifest that is not text is 65, by the name it was given by", async () => {
+test("a manifest that is not text is 65, and is named as it was given", async () => {
   await using home = await makeScratch();
   await Bun.write(home.join("job.yaml"), new Uint8Array([0xff, 0xfe, 0x00, 0x9b]));
   const file = await runProgram(home.path, ["job", "submit", "--file", "job.yaml"]);
@@ -102,7 +102,7 @@ test("a server says what is wrong with its host and with its data", async () => 
   expect(checked.exitCode).toBe(exitCodes.badData);
 });
 
-test("an agent that cannot keep its state says so, and names a label that cannot be one", async () => {
+test("an agent that cannot keep its state says so, and an agent with an invalid label names it", async () => {
   await using home = await makeScratch();
   const agent = (...args: string[]) =>
     runProgram(home.path, ["agent", "run", "--url", "http://127.0.0.1:1", ...args], {

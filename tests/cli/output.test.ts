@@ -15,14 +15,14 @@ const log =
   logEvent(1, { seq: 4, stream: "stdout", text: "no newline ", partial: true }) +
   logEvent(1, { seq: 5, stream: "stdout", text: "yet\r" });
 
-/** A server with one job that has written so much. */
+/** A server with one job that has written this log. */
 function logServer(log: string): ScriptedServer {
   return new ScriptedServer((path) =>
     path === "jobs/retrieve" ? Response.json({ jobId: JOB_ID, status: "SUCCESS" }) : events(log),
   );
 }
 
-test("a followed job writes its own streams exactly and nothing else to stdout, and fails where a part of them is missing", async () => {
+test("a followed job writes exactly its streams and nothing else to stdout, and fails if a part of them is missing", async () => {
   await using home = await makeScratch();
   using server = new ScriptedServer((path) =>
     path === "jobs/submit"
@@ -41,15 +41,12 @@ test("a followed job writes its own streams exactly and nothing else to stdout, 
   );
 });
 
-test("job logs --json gives one object a line", async () => {
+test("job logs --json prints one object per line", async () => {
   await using home = await makeScratch();
   using server = logServer(log);
   const env = { TANVRIT_URL: server.url, TANVRIT_TOKEN: "t" };
   const run = await runProgram(home.path, ["job", "logs", JOB_ID, "--json"], { env });
-  const lines = run.stdout
-    .trimEnd()
-    .split("\n")
-    .map((line) => JSON.parse(line));
+  const lines = Bun.JSONL.parse(run.stdout);
   expect(lines).toHaveLength(5);
   expect(lines[1]).toEqual({
     seq: 2,
@@ -85,7 +82,7 @@ test("job get shows where a job may run, and the image of its container", async 
   );
 });
 
-test("agent stop --json says what it found, also where no agent runs", async () => {
+test("agent stop --json says what it found, even if no agent runs", async () => {
   await using home = await makeScratch();
   const { exitCode, stdout } = await runProgram(home.path, ["agent", "stop", "--json"]);
   expect(exitCode).toBe(0);
@@ -96,7 +93,7 @@ test("agent stop --json says what it found, also where no agent runs", async () 
   });
 });
 
-test("a wait tells the code of the first job that failed, in the order given", async () => {
+test("job wait exits with the code of the first job that failed, in the order given", async () => {
   await using home = await makeScratch();
   const second = `job_${"1".repeat(26)}`;
   using server = new ScriptedServer(async (_, request) => {
@@ -109,7 +106,7 @@ test("a wait tells the code of the first job that failed, in the order given", a
   expect(JSON.parse(run.stdout).map((job: { jobId: string }) => job.jobId)).toEqual([second, JOB_ID]);
 });
 
-test("flags win over the file, and the command behind -- is taken as it is", async () => {
+test("flags win over the file, and the command after -- is used unchanged", async () => {
   await using home = await makeScratch();
   using server = new ScriptedServer(() => Response.json({ jobId: JOB_ID }));
   const env = { TANVRIT_URL: server.url, TANVRIT_TOKEN: "t" };
@@ -141,7 +138,7 @@ test("flags win over the file, and the command behind -- is taken as it is", asy
   ]);
 });
 
-test("a pipe that nobody reads any more ends every command with 141 and no word, --version too", async () => {
+test("a pipe that nobody reads any more ends every command with 141 and no message, even --version", async () => {
   await using home = await makeScratch();
   for (const args of ["--version", "job schema", "--help"]) {
     // The loop ends when the reader has gone.
@@ -153,7 +150,7 @@ test("a pipe that nobody reads any more ends every command with 141 and no word,
   }
 });
 
-test("whoever reads only the first line gets it, and no word about the broken pipe", async () => {
+test("a reader of only the first line gets it, and no message about the broken pipe", async () => {
   await using home = await makeScratch();
   const line = (seq: number) => logEvent(1, { seq, stream: "stdout", text: `${seq} ${"x".repeat(1_000)}` });
   const many = Array.from({ length: 2_000 }, (_, i) => line(i + 1)).join("");
@@ -165,7 +162,7 @@ test("whoever reads only the first line gets it, and no word about the broken pi
   expect(await new Response(run.stderr).text()).toBe("");
 });
 
-test("lines of both streams come in their order where both go to the same place, the last one too", async () => {
+test("lines of both streams keep their order if both go to the same place, down to the last one", async () => {
   await using home = await makeScratch();
   const stream = (seq: number) => (seq % 3 === 0 ? "stderr" : "stdout");
   const line = (seq: number) => logEvent(1, { seq, stream: stream(seq), text: `line ${seq}` });
@@ -212,7 +209,7 @@ test("Ctrl-C once leaves the job alone, twice cancels it and waits for its end",
   expect(cancelling.stderr).toContain(`${JOB_ID} CANCELLED`);
 });
 
-test("what others say reaches the terminal as text: no message, table or note can steer it", async () => {
+test("text from others reaches the terminal as text: no message, table or note can control it", async () => {
   await using home = await makeScratch();
   const evil = "a\u001b]0;PWNED\u0007\u009b31m\u202ez\r";
   const clean = /[^\n\t\u0020-\u007e\u00a1-\u061b\u061d-\u200d\u2010-\u2027\u202f-\u2065\u206a-\uffff]/;

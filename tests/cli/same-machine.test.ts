@@ -15,7 +15,7 @@ const mayBeNobody = process.getuid?.() === 0 && Bun.which("setpriv") !== null;
 
 const server = forAllTests(await TestServer.start());
 
-/** Listens in place of a server, and keeps what it is sent. */
+/** Listens instead of a server, and keeps what it is sent. */
 function squat(hostname: string, port: number) {
   const heard: string[] = [];
   const listener = Bun.serve({
@@ -33,14 +33,14 @@ function squat(hostname: string, port: number) {
   return { heard, [Symbol.asyncDispose]: () => listener.stop(true) };
 }
 
-test("localhost means the one address that the server has, and that is what is kept", async () => {
+test("localhost means the address that the server has, and that address is kept", async () => {
   await using person = await Person.stranger();
   const login = ["auth", "login", "--json", "--url", `http://localhost:${server.port}`];
   expect(JSON.parse(await person.get(login))).toMatchObject({ url: server.url });
   expect(await person.get(["job", "list"])).toContain("COMMAND");
 });
 
-test("who listens beside the server, with its port at another address, hears nothing of a sign-in", async () => {
+test("a program that listens on the server's port at another address hears nothing of a sign-in", async () => {
   await using person = await Person.stranger();
   await using relay = squat("::1", server.port);
   await person.get(["auth", "login", "--url", `http://localhost:${server.port}`]);
@@ -50,7 +50,7 @@ test("who listens beside the server, with its port at another address, hears not
   expect(relay.heard).toEqual([]);
 });
 
-test("who listens where a server was stopped gets no sign-in, and the person is told whose it is not", async () => {
+test("a program that listens where a server was stopped gets no sign-in, and the person learns that it is not theirs", async () => {
   await using person = await Person.stranger();
   await using stopped = await TestServer.start();
   await stopped.stop();
@@ -61,7 +61,7 @@ test("who listens where a server was stopped gets no sign-in, and the person is 
   expect(squatter.heard.filter((text) => /authorization|tnv[a-z]_/i.test(text))).toEqual([]);
 });
 
-test("a server is found by its data directory alone, and listed for its account alone", async () => {
+test("a server is found by its data directory alone, and listed only for its account", async () => {
   await using person = await Person.stranger();
   const dataDir = server.scratch.join("data");
   const signedIn = JSON.parse(await person.get(["auth", "login", "--json", "--data-dir", dataDir]));
@@ -72,7 +72,7 @@ test("a server is found by its data directory alone, and listed for its account 
   expect((await Bun.file(join(dataDir, "sign-in")).stat()).mode & 0o777).toBe(0o700);
 });
 
-test("a server that stops takes its socket with it; what a killed one leaves is passed over and removed", async () => {
+test("a server that stops removes its socket; the socket of a killed server is skipped and removed", async () => {
   await using killed = await TestServer.start();
   const { record } = await recordOf(killed);
   await killed.kill();
@@ -84,7 +84,7 @@ test("a server that stops takes its socket with it; what a killed one leaves is 
   expect(await readdir(killed.scratch.join("data"))).not.toContain("sign-in");
 });
 
-test("a data directory whose path is too long for a socket makes no difference", async () => {
+test("a data directory with a path that is too long for a socket makes no difference", async () => {
   await using scratch = await makeScratch();
   await using person = await Person.stranger();
   const dataDir = scratch.join("d".repeat(120));
@@ -94,15 +94,17 @@ test("a data directory whose path is too long for a socket makes no difference",
   expect(await person.get(["auth", "status"])).toContain(url);
 });
 
-test.skipIf(!mayBeNobody)("another account is not answered, even where files let it through", async () => {
-  await using open = await TestServer.start();
-  const { record } = await recordOf(open);
-  for (const path of [open.scratch.path, open.scratch.join("data"), open.scratch.join("data", "sign-in")]) {
-    await chmod(path, 0o755);
-  }
-  await chmod(record.socket, 0o777);
-  const request = { url: open.url, business: "local", user: "mallory" };
-  const answer = await asNobody(`
+test.skipIf(!mayBeNobody)(
+  "another account gets no answer, even if file permissions let it connect",
+  async () => {
+    await using open = await TestServer.start();
+    const { record } = await recordOf(open);
+    for (const path of [open.scratch.path, open.scratch.join("data"), open.scratch.join("data", "sign-in")]) {
+      await chmod(path, 0o755);
+    }
+    await chmod(record.socket, 0o777);
+    const request = { url: open.url, business: "local", user: "mallory" };
+    const answer = await asNobody(`
     let heard = "";
     await new Promise((resolve) => Bun.connect({ unix: ${JSON.stringify(record.socket)}, socket: {
       open: (socket) => void socket.write(${JSON.stringify(`${JSON.stringify(request)}\n`)}),
@@ -112,10 +114,11 @@ test.skipIf(!mayBeNobody)("another account is not answered, even where files let
     console.log(JSON.stringify({ heard }));
     process.exit(0);
   `);
-  expect(JSON.parse(answer)).toEqual({ heard: "" });
-});
+    expect(JSON.parse(answer)).toEqual({ heard: "" });
+  },
+);
 
-test.skipIf(!mayBeNobody)("who listens on a socket under another account is not asked", async () => {
+test.skipIf(!mayBeNobody)("a program of another account that listens on a socket is not asked", async () => {
   await using scratch = await makeScratch();
   const socket = scratch.join("false.sock");
   await chmod(scratch.path, 0o777);

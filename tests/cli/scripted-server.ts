@@ -1,8 +1,8 @@
 import { type ErrorCode, errorCodes } from "../../shared/errors.ts";
 
-/** A server that answers what a test wants, for what a real one would rarely say. */
+/** A server that answers what a test wants, for answers that a real server rarely gives. */
 export class ScriptedServer implements Disposable {
-  /** `POST /api/compute/jobs/submit` and the like, as they came. */
+  /** The paths that were asked for, in order, without `/api/compute/`: `jobs/submit` and the like. */
   readonly requests: string[] = [];
   readonly bodies: unknown[] = [];
   private readonly server: ReturnType<typeof Bun.serve>;

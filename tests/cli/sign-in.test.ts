@@ -17,7 +17,7 @@ const signedIn = {
   workspaces: { work: { url: "http://127.0.0.1:2/", credentialStore: "file", identity } },
 };
 
-test("auth logout --json says what it did also where nobody was signed in", async () => {
+test("auth logout --json says what it did, even if nobody was signed in", async () => {
   await using home = await makeScratch();
   const run = await runProgram(home.path, ["auth", "logout", "--json"], { env: { TANVRIT_URL: NOWHERE } });
   expect(run.exitCode).toBe(0);
@@ -33,7 +33,7 @@ test("a sign-out that names another server than the workspace's leaves the sign-
   expect(await Bun.file(home.join("config.json")).json()).toEqual(signedIn);
 });
 
-test("a TANVRIT_TOKEN speaks for itself, not for who is signed in; an empty one counts as none", async () => {
+test("TANVRIT_TOKEN is used in place of the sign-in; an empty value counts as unset", async () => {
   await using home = await makeScratch();
   await Bun.write(home.join("config.json"), JSON.stringify(signedIn));
   const env = { TANVRIT_URL: NOWHERE, TANVRIT_TOKEN: " t \n" };
@@ -53,7 +53,7 @@ test("a job cannot get a token of the person whose machine it runs on", async ()
   expect(run.stderr).toContain("a job cannot get a token");
 });
 
-test("a URL with https:// to a server without TLS is told in sentences", async () => {
+test("an https:// URL of a server without TLS is reported in whole sentences", async () => {
   await using plane = await TestPlane.start();
   await using home = await makeScratch();
   const env = { TANVRIT_URL: plane.api.url.replace("http:", "https:"), TANVRIT_TOKEN: "t" };
@@ -64,7 +64,7 @@ test("a URL with https:// to a server without TLS is told in sentences", async (
 });
 
 test.skipIf(process.platform !== "linux")(
-  "where there can be no keychain, one calm line says where the tokens are",
+  "if there can be no keychain, one calm line says where the tokens are",
   async () => {
     await using plane = await TestPlane.start();
     await using home = await makeScratch();

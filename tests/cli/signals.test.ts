@@ -8,7 +8,7 @@ import { JOB_ID, logEvent, problem, ScriptedServer } from "./scripted-server.ts"
 
 const program = [process.execPath, join(import.meta.dirname, "..", "..", "cmd", "main.ts")];
 
-/** A server with one job, which says a line and then nothing until it is cancelled. */
+/** A server with one job, which writes two lines and then nothing until it is cancelled. */
 class OneJob implements Disposable {
   readonly server: ScriptedServer;
   private readonly cancelled = Promise.withResolvers<void>();
@@ -121,7 +121,7 @@ test("Ctrl-C ends a shell's loop: the next job is not submitted", async () => {
   });
   await waitFor("the first job", () => job.submits === 1 && job.server.requests.length > 1);
   await waitFor("its view", () => job.server.requests.some((path) => path.includes("logs")));
-  // As a terminal does it: to everyone in the foreground.
+  // Like a terminal: to everyone in the foreground.
   process.kill(-loop.pid, "SIGINT");
   await within(15_000, "the end of the loop", loop.exited);
   expect(loop.signalCode).toBe("SIGINT");
@@ -129,7 +129,7 @@ test("Ctrl-C ends a shell's loop: the next job is not submitted", async () => {
   expect(job.submits).toBe(1);
 });
 
-test("under nohup the closing of the terminal ends nothing", async () => {
+test("under nohup, closing the terminal ends nothing", async () => {
   await using home = await makeScratch();
   using job = new OneJob();
   const env = programEnv(home.path, job.env);
@@ -147,7 +147,7 @@ test("under nohup the closing of the terminal ends nothing", async () => {
   expect(running.signalCode).toBe("SIGTERM");
 });
 
-/** Reads one line of what the program writes, and then no more. Resolves with the exit code. */
+/** Reads only the first line that the program writes. Resolves with its stderr, which ends with the exit code. */
 async function readOneLine(home: string, job: OneJob, args: string[]): Promise<string> {
   const script = `{ "$@"; echo $? >&2; } | head -n 1`;
   const env = programEnv(home, job.env);
@@ -160,7 +160,7 @@ async function readOneLine(home: string, job: OneJob, args: string[]): Promise<s
   return within(10_000, args.join(" "), new Response(run.stderr).text());
 }
 
-test("a reader that goes is noticed at once, also while the job is silent", async () => {
+test("a reader that goes is noticed immediately, even while the job is silent", async () => {
   await using home = await makeScratch();
   using job = new OneJob();
   for (const name of ["job run", "job submit --follow", "job logs -f"]) {
@@ -169,7 +169,7 @@ test("a reader that goes is noticed at once, also while the job is silent", asyn
   expect(job.cancels).toBe(0);
 });
 
-test("a socket that the reader has closed is noticed as a pipe is", async () => {
+test("a socket that the reader has closed is noticed like a pipe", async () => {
   await using home = await makeScratch();
   using job = new OneJob();
   const env = programEnv(home.path, job.env);
@@ -197,7 +197,7 @@ test("--cancel-on-exit without a wait is wrong usage", async () => {
   expect(await running.process.exited).toBe(64);
 });
 
-test("input that is piped in for the job is told of, and a loop's list is not read", async () => {
+test("input that is piped in for the job gets a note, and a loop's list is not read", async () => {
   await using home = await makeScratch();
   using job = new OneJob();
   const env = programEnv(home.path, job.env);

@@ -100,7 +100,7 @@ test("a backup in which a file was replaced by a link or a pipe is refused at on
       expect(Bun.spawnSync([...forge, join(forged, name)]).exitCode).toBe(0);
       expect(await person.run(["server", "restore", forged, "--data-dir", target])).toMatchObject({
         exitCode: 65,
-        stderr: expect.stringContaining("is no plain file"),
+        stderr: expect.stringContaining("is not a plain file"),
       });
       expect(existsSync(join(target, "compute.db"))).toBe(false);
       rmSync(forged, { recursive: true });
