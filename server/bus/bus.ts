@@ -8,9 +8,7 @@ import type { DueKind } from "../tasks/due-times.ts";
 export interface BusMessages {
   /** Work may be waiting for nodes of this business; with a node id, for that one, which has room again. */
   wake: { businessId: string; nodeId?: string };
-  /** A job changed its status. */
-  job: { jobId: string; businessId: string };
-  /** Many jobs of a business changed their status at once. */
+  /** Jobs of a business changed. */
   jobs: { businessId: string; jobIds: readonly string[] };
   /** A node has orders to fetch, or changed its status, key or session. */
   node: { nodeId: string; businessId: string };

@@ -117,9 +117,7 @@ export class RedisBus implements Bus {
   private async connectAndWait(onConnected: () => void): Promise<Error> {
     const { url, prefix } = this.options;
     try {
-      const channels = (["wake", "job", "jobs", "node", "session", "due"] as const).map(
-        (topic) => prefix + topic,
-      );
+      const channels = (["wake", "jobs", "node", "session", "due"] as const).map((topic) => prefix + topic);
       const link = await RedisLink.open(url, channels, `${prefix}server:${this.senderId}`, this.receive);
       if (this.stopping.signal.aborted) link.close();
       this.link = link;
@@ -220,6 +218,6 @@ function sizeOf({ lines }: BusMessages["logs"]): number {
   return bytes;
 }
 
-function noticeSizeOf(message: BusMessages["wake" | "job" | "jobs" | "node" | "session" | "due"]): number {
+function noticeSizeOf(message: BusMessages["wake" | "jobs" | "node" | "session" | "due"]): number {
   return "jobIds" in message ? NOTICE_BYTES + message.jobIds.length * ID_BYTES : NOTICE_BYTES;
 }

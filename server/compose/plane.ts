@@ -25,6 +25,7 @@ import type { Handlers } from "../http/handler.ts";
 import type { OwnUrls } from "../http/own-urls.ts";
 import { jobHandlers } from "../job/handlers.ts";
 import { JobFlow } from "../job/job-flow.ts";
+import { JobNews } from "../job/job-news.ts";
 import { isCurrent } from "../job/job-record.ts";
 import { JobService, type SubmitCheck } from "../job/job-service.ts";
 import { JobWatch } from "../job/job-watch.ts";
@@ -92,7 +93,7 @@ export async function composePlane(parts: PlaneParts): Promise<Plane> {
   const onError = (what: string, error: unknown) => log.error(`${what} failed; it is tried again`, { error });
   const watch = new JobWatch(bus);
   const jobLife = composeExecution({ stores, bus, pricing, now, onError });
-  const { dispatcher, due, flow, credits, executionService } = jobLife;
+  const { dispatcher, flow, credits, executionService } = jobLife;
   const { metering, checkSubmit, costsOf } = credits;
   const attendance = new Attendance(now, log, () => lookAgain(tasks, now), parts.clocks);
   const taskParts = { ...stores, executionService, dispatcher, jobFlow: flow, bus, attendance };
@@ -105,7 +106,7 @@ export async function composePlane(parts: PlaneParts): Promise<Plane> {
   const listeningSinceMs = () => attendance.sinceMs();
   const nodes = composeNodes({ ...parts, jobLife, keys, listeningSinceMs, logLimits: settings });
   const checkRoom = roomCheck(stores, checkSubmit);
-  const jobParts = { jobs: stores.jobs, bus, due, flow, now, checkSubmit: checkRoom };
+  const jobParts = { jobs: stores.jobs, flow, now, checkSubmit: checkRoom };
   const jobService = new JobService(jobParts, watch);
   const unschedulable = new Unschedulable(stores.nodes);
   const templates = composeTemplates({ ...stores, jobs: jobService, unschedulable, now }, runnerOf);
@@ -185,10 +186,11 @@ function composeExecution({ stores, bus, pricing, now, onError }: ExecutionParts
   const due = dueTimesOver(bus);
   const startable = new Startable(stores.nodes);
   const canStart = (businessId: string) => startable.of(businessId);
-  const flow = new JobFlow({ jobs: stores.jobs, flow: stores.flow, bus, due, now, onError, canStart });
+  const news = new JobNews(bus, due);
+  const flow = new JobFlow({ jobs: stores.jobs, flow: stores.flow, news, now, onError, canStart });
   const credits = composeCredits({ ...stores, pricing, now, onError });
-  const executionService = new ExecutionService(stores.jobs, bus, now, due, flow, credits.metering);
-  return { dispatcher, due, flow, credits, executionService };
+  const executionService = new ExecutionService(stores.jobs, flow, now, credits.metering);
+  return { dispatcher, flow, credits, executionService };
 }
 
 interface NodeParts extends Pick<PlaneParts, "stores" | "bus" | "log" | "now"> {

@@ -68,7 +68,7 @@ test("a job for which nothing is left is ended, and is charged what there was", 
 
 test("an ending that was never told is found and settled, however often it is looked for", async () => {
   const { assigned, node } = await world.running();
-  const blind = new ExecutionService(world.stores.jobs, world.bus, world.now, world.due, world.flow);
+  const blind = new ExecutionService(world.stores.jobs, world.flow, world.now);
   world.nowMs += 10 * MINUTE_MS;
   await blind.report(node, [world.reportOf(assigned, "SUCCEEDED")]);
   expect((await world.account()).reservedMicroUsd).toBe(HOUR_MICRO_USD);
@@ -113,7 +113,6 @@ class World {
   readonly now = () => this.nowMs;
   readonly stores: Stores = openSqliteStores(":memory:");
   readonly bus = new MemoryBus();
-  readonly due = { start: () => undefined, expiry: () => undefined };
   readonly flow = { changed: async () => undefined };
   readonly pricing = new Map([["cloud", { sku: "std", price }]]);
   private readonly onError = (_: string, error: unknown) => Promise.reject(error);
@@ -123,14 +122,7 @@ class World {
     now: this.now,
     onError: this.onError,
   });
-  readonly service = new ExecutionService(
-    this.stores.jobs,
-    this.bus,
-    this.now,
-    this.due,
-    this.flow,
-    this.credits.metering,
-  );
+  readonly service = new ExecutionService(this.stores.jobs, this.flow, this.now, this.credits.metering);
   private readonly task = meteringTask({
     metering: this.credits.metering,
     executionService: this.service,

@@ -27,7 +27,7 @@ export function dispatchTask(parts: {
         const expired = await executions.live({ leaseExpiredBeforeMs: nowMs });
         await executionService.releaseLeases(expired.map((one) => one.execution));
       }
-      await executionService.announceAll(await assignments.releaseOrphans(nowMs));
+      await jobFlow.changed(await assignments.releaseOrphans(nowMs));
       await jobFlow.lookThrough();
       return { nextDueAtMs: notBefore(leasesCountFromMs, (await executions.nextDue()).leaseAtMs) };
     },

@@ -1,11 +1,9 @@
 import type { ExecutionReport, ReportOutcome } from "../../shared/node.ts";
 import type { Reason } from "../../shared/reasons.ts";
-import type { Bus } from "../bus/bus.ts";
 import type { NodeIdentity } from "../http/handler.ts";
 import type { JobFlow } from "../job/job-flow.ts";
 import type { ExecutionRecord, JobRecord } from "../job/job-record.ts";
 import type { JobStore } from "../job/job-store.ts";
-import type { DueTimes } from "../tasks/due-times.ts";
 import type { Assigned } from "./execution-store.ts";
 import { type Metering, NO_METERING } from "./metering.ts";
 import { applyReport, expireQueued, giveUp, putBack, releaseLease, renewLease } from "./rules.ts";
@@ -14,10 +12,8 @@ import { applyReport, expireQueued, giveUp, putBack, releaseLease, renewLease } 
 export class ExecutionService {
   constructor(
     private readonly jobs: JobStore,
-    private readonly bus: Bus,
-    private readonly now: () => number,
-    private readonly due: DueTimes,
     private readonly flow: Pick<JobFlow, "changed">,
+    private readonly now: () => number,
     private readonly metering: Metering = NO_METERING,
   ) {}
 
@@ -32,7 +28,7 @@ export class ExecutionService {
         decide: (state) => putBack(state, why, nowMs),
       })),
     );
-    await this.announceAll(jobs);
+    await this.flow.changed(jobs);
     return admitted;
   }
 
@@ -48,16 +44,15 @@ export class ExecutionService {
         decide: (state) => applyReport(state, report, nowMs),
       })),
     );
-    let ended = false;
-    for (const [i, { job }] of results.entries()) {
-      if (!job) continue;
-      this.announce(job);
-      if (job.status === "RUNNING") continue;
-      ended = true;
-      this.metering.onEnded([{ executionId: reports[i]?.executionId ?? "", job }]);
-    }
-    if (ended) this.bus.publish("wake", { businessId: node.businessId, nodeId: node.nodeId });
-    await this.flow.changed(results.map((result) => result.job));
+    const ended = results.flatMap(({ job }, i) => {
+      const { executionId = "" } = reports[i] ?? {};
+      return job && job.status !== "RUNNING" ? [{ executionId, job }] : [];
+    });
+    this.metering.onEnded(ended);
+    await this.flow.changed(
+      results.map((result) => result.job),
+      ended.length > 0 ? [node] : [],
+    );
     return results.map((result) => result.outcome);
   }
 
@@ -68,7 +63,7 @@ export class ExecutionService {
     const expired = await this.jobs.change(
       jobs.map((key) => ({ key, decide: (state) => expireQueued(state, nowMs) })),
     );
-    await this.announceAll(expired);
+    await this.flow.changed(expired);
   }
 
   /** Ends executions their nodes will not end. */
@@ -81,7 +76,7 @@ export class ExecutionService {
         decide: (state) => giveUp(state, reason, message, nowMs),
       })),
     );
-    await this.announceEnded(executions, jobs);
+    await this.ended(executions, jobs);
   }
 
   /** Takes back assignments that were not started within their lease. */
@@ -94,7 +89,7 @@ export class ExecutionService {
         decide: (state) => releaseLease(state, nowMs),
       })),
     );
-    await this.announceEnded(executions, jobs);
+    await this.ended(executions, jobs);
   }
 
   /** Gives assignments that their node holds and has not started until then. */
@@ -108,35 +103,18 @@ export class ExecutionService {
     );
   }
 
-  /** Tells whoever waits that these jobs have changed, and that there may be work again. */
-  async announceAll(jobs: readonly (JobRecord | undefined)[]): Promise<void> {
-    const businesses = new Set<string>();
-    for (const job of jobs) {
-      if (!job) continue;
-      this.announce(job);
-      businesses.add(job.businessId);
-    }
-    for (const businessId of businesses) this.bus.publish("wake", { businessId });
-    await this.flow.changed(jobs);
-  }
-
-  private async announceEnded(
+  private async ended(
     executions: readonly ExecutionRecord[],
     jobs: readonly (JobRecord | undefined)[],
   ): Promise<void> {
-    this.metering.onEnded(
-      executions.flatMap(({ executionId }, i) => {
-        const job = jobs[i];
-        return job ? [{ executionId, job }] : [];
-      }),
+    const ended = executions.flatMap((execution, i) => {
+      const job = jobs[i];
+      return job ? [{ execution, job }] : [];
+    });
+    this.metering.onEnded(ended.map(({ execution, job }) => ({ executionId: execution.executionId, job })));
+    await this.flow.changed(
+      jobs,
+      ended.map(({ execution }) => execution),
     );
-    await this.announceAll(jobs);
-  }
-
-  private announce(job: JobRecord): void {
-    this.bus.publish("job", { jobId: job.jobId, businessId: job.businessId });
-    if (job.status !== "QUEUED") return;
-    if (job.notBeforeMs !== undefined) this.due.start(job.notBeforeMs);
-    if (job.queueDeadlineMs !== undefined) this.due.expiry(job.queueDeadlineMs);
   }
 }

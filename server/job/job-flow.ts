@@ -1,12 +1,11 @@
 import { ComputeError } from "../../shared/errors.ts";
 import { isFinal, type JobStatus } from "../../shared/job-state.ts";
 import type { JobManifest } from "../../shared/manifest.ts";
-import type { Bus } from "../bus/bus.ts";
 import { RecentMap } from "../runtime/recent-map.ts";
-import type { DueTimes } from "../tasks/due-times.ts";
 import { applyProgress, judgeAfter, namedBefore, releaseHeld, skipHeld, tally } from "./flow-rules.ts";
 import type { GroupKey, JobFlowStore } from "./flow-store.ts";
 import { type CanStart, displaces } from "./group-rules.ts";
+import type { JobNews, NodeKey } from "./job-news.ts";
 import type { JobRecord } from "./job-record.ts";
 import { JobRetry } from "./job-retry.ts";
 import { cancelled } from "./job-rules.ts";
@@ -15,8 +14,7 @@ import type { ChangeRequest, Decision, JobStore } from "./job-store.ts";
 export interface JobFlowParts {
   jobs: JobStore;
   flow: JobFlowStore;
-  bus: Bus;
-  due: DueTimes;
+  news: JobNews;
   now: () => number;
   /** Which jobs of a business some node could be given; absent: all. */
   canStart?: (businessId: string) => Promise<CanStart>;
@@ -65,10 +63,27 @@ export class JobFlow {
     throw new ComputeError("invalid_request", `There is no job ${missing[0]} to come after.`, { errors });
   }
 
-  /** To be called with jobs as they are after a change, or after they were made. Never rejects. */
-  async changed(jobs: readonly (JobRecord | undefined)[]): Promise<void> {
+  /** Announces jobs that were just submitted, and does what follows from those that wait. Never rejects. */
+  async submitted(jobs: readonly JobRecord[]): Promise<void> {
+    this.parts.news.submitted(jobs);
+    const held = jobs.some((job) => job.hold !== undefined);
+    if (held) await this.followAll(jobs);
+  }
+
+  /**
+   * Announces jobs as they are after a change, and does what follows from it for other jobs. Every change of a job
+   * that is on disk comes here. Never rejects.
+   * @param freed nodes that have room again because executions on them ended.
+   */
+  async changed(jobs: readonly (JobRecord | undefined)[], freed: readonly NodeKey[] = []): Promise<void> {
+    const changed = jobs.filter((job) => job !== undefined);
+    this.parts.news.changed(changed, freed);
+    await this.followAll(changed);
+  }
+
+  private async followAll(jobs: readonly JobRecord[]): Promise<void> {
     try {
-      let next = jobs.filter((job) => job !== undefined);
+      let next = [...jobs];
       for (let round = 0; next.length > 0 && round < MAX_ROUNDS; round++) next = await this.follow(next);
     } catch (error) {
       this.parts.onError("what follows from a change of jobs", error);
@@ -86,16 +101,16 @@ export class JobFlow {
     const { lookedTo } = this;
     const held = await flow.heldAfter(lookedTo.held?.jobId, PAGE);
     lookedTo.held = lastOfFull(held);
-    await this.changed(await this.judge(held));
+    await this.followAll(await this.judge(held));
     const displacing = await flow.displacing(lookedTo.displacing?.jobId, PAGE);
     lookedTo.displacing = lastOfFull(displacing);
-    await this.changed(await this.displace(displacing));
+    await this.followAll(await this.displace(displacing));
     const groups = await flow.groupsWithWaiting(lookedTo.group, PAGE);
     lookedTo.group = lastOfFull(groups);
     for (const key of groups) await this.admit(key);
     const arrays = await flow.openArrays(lookedTo.array?.jobId, PAGE);
     lookedTo.array = lastOfFull(arrays);
-    await this.changed(await this.progress(arrays, true));
+    await this.followAll(await this.progress(arrays, true));
   }
 
   /** Lets jobs of these groups go on, which may start by their time since now. Never rejects. */
@@ -106,7 +121,7 @@ export class JobFlow {
         const isOfThese = ({ businessId, manifest }: JobRecord) =>
           groups.some((key) => key.businessId === businessId && key.group === manifest.concurrency?.group);
         const displacing = await this.parts.flow.displacing(undefined, PAGE);
-        await this.changed(await this.displace(displacing.filter(isOfThese)));
+        await this.followAll(await this.displace(displacing.filter(isOfThese)));
       }
       for (const key of groups) await this.admit(key);
     } catch (error) {
@@ -161,7 +176,7 @@ export class JobFlow {
 
   /** Nothing more follows from a job that goes on. */
   private async admit(key: GroupKey): Promise<void> {
-    this.announce(await this.parts.flow.admit(key, await this.canStart(key.businessId)));
+    this.parts.news.changed(await this.parts.flow.admit(key, await this.canStart(key.businessId)));
   }
 
   private async canStart(businessId: string): Promise<CanStart> {
@@ -232,7 +247,7 @@ export class JobFlow {
       if (ended < total && ended + running > 0) this.begun.set(array.jobId, true);
       if (job) done.push(job);
     }
-    this.announce(done);
+    this.parts.news.changed(done);
     return done;
   }
 
@@ -250,22 +265,8 @@ export class JobFlow {
       { unrelated },
     );
     const done = results.filter((job) => job !== undefined);
-    this.announce(done);
+    this.parts.news.changed(done);
     return done;
-  }
-
-  /** Tells whoever waits for jobs that these have changed, and that there may be work. */
-  announce(jobs: readonly JobRecord[]): void {
-    const { bus, due } = this.parts;
-    for (const [businessId, changed] of Map.groupBy(jobs, (job) => job.businessId)) {
-      bus.publish("jobs", { businessId, jobIds: changed.map((job) => job.jobId) });
-      const nodeIds = changed.flatMap((job) => (job.cancelRequestedAtMs !== undefined && job.nodeId) || []);
-      for (const nodeId of new Set(nodeIds)) bus.publish("node", { nodeId, businessId });
-      bus.publish("wake", { businessId });
-    }
-    for (const { status, queueDeadlineMs } of jobs) {
-      if (status === "QUEUED" && queueDeadlineMs !== undefined) due.expiry(queueDeadlineMs);
-    }
   }
 }
 

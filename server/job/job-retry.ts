@@ -40,7 +40,7 @@ const MAX_ROUNDS = 3;
 export class JobRetry {
   constructor(
     private readonly parts: JobFlowParts,
-    private readonly flow: Pick<JobFlow, "changed" | "announce" | "membersOf">,
+    private readonly flow: Pick<JobFlow, "changed" | "membersOf">,
   ) {}
 
   /**
@@ -243,9 +243,7 @@ export class JobRetry {
   private async change(requests: readonly Request[], isUnrelated = false): Promise<JobRecord[]> {
     if (requests.length === 0) return [];
     const results = await this.parts.jobs.change(requests, { unrelated: isUnrelated });
-    const changed = results.filter((job) => job !== undefined);
-    this.flow.announce(changed);
-    return changed;
+    return results.filter((job) => job !== undefined);
   }
 }
 

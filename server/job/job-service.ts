@@ -2,8 +2,6 @@ import type { Identity } from "../../shared/auth.ts";
 import { ComputeError } from "../../shared/errors.ts";
 import { isFinal, type JobStatus } from "../../shared/job-state.ts";
 import { type JobManifest, jobType } from "../../shared/manifest.ts";
-import type { Bus } from "../bus/bus.ts";
-import type { DueTimes } from "../tasks/due-times.ts";
 import { fingerprintOf } from "./fingerprint.ts";
 import type { JobFlow } from "./job-flow.ts";
 import type { JobRecord } from "./job-record.ts";
@@ -22,8 +20,6 @@ export type SubmitCheck = (
 /** What making and changing jobs needs. */
 export interface JobParts {
   jobs: JobStore;
-  bus: Bus;
-  due: DueTimes;
   flow: JobFlow;
   now: () => number;
   checkSubmit?: SubmitCheck;
@@ -73,10 +69,7 @@ export class JobService {
       );
     }
     if (outcome.kind === "created") {
-      if (job.notBeforeMs !== undefined) this.parts.due.start(job.notBeforeMs);
-      if (job.queueDeadlineMs !== undefined) this.parts.due.expiry(job.queueDeadlineMs);
-      this.parts.bus.publish("wake", { businessId: by.businessId });
-      if (job.hold) await this.parts.flow.changed([job, ...members.map((member) => member.job)]);
+      await this.parts.flow.submitted([job, ...members.map((member) => member.job)]);
     }
     return outcome.job;
   }
@@ -138,8 +131,6 @@ export class JobService {
         `Job ${jobId} is ${result.status} already; there is nothing left to cancel.`,
       );
     }
-    this.parts.bus.publish("job", { jobId, businessId });
-    if (result.nodeId) this.parts.bus.publish("node", { nodeId: result.nodeId, businessId });
     await this.parts.flow.changed([result]);
     return result;
   }

@@ -7,7 +7,6 @@ export class JobWatch {
 
   constructor(bus: Bus) {
     this.unsubscribe = [
-      bus.subscribe("job", ({ jobId }) => this.wake(jobId)),
       bus.subscribe("jobs", ({ jobIds }) => {
         for (const jobId of jobIds) this.wake(jobId);
       }),

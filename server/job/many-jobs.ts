@@ -74,9 +74,7 @@ export class ManyJobs {
     const outcomes = await this.parts.jobs.insert(wanted);
     refuseReused(outcomes, wanted, batchKey);
     const made = outcomes.flatMap((outcome) => (outcome.kind === "created" ? [outcome.job] : []));
-    this.remindOf(made);
-    if (made.length > 0) this.parts.bus.publish("wake", { businessId: by.businessId });
-    await this.parts.flow.changed(made.filter((job) => job.hold));
+    await this.parts.flow.submitted(made);
     return outcomes.flatMap((outcome) =>
       "job" in outcome ? [{ jobId: outcome.job.jobId, created: outcome.kind === "created" }] : [],
     );
@@ -85,10 +83,7 @@ export class ManyJobs {
   /** Queued jobs are CANCELLED at once; for those that run, their nodes are told. */
   async cancel(query: JobListQuery): Promise<ManyChanged> {
     const nowMs = this.parts.now();
-    const change = await this.change(query, statusesBefore("cancel"), (job) => cancelled(job, nowMs));
-    const nodeIds = new Set(change.jobs.flatMap((job) => job.nodeId ?? []));
-    for (const nodeId of nodeIds) this.parts.bus.publish("node", { nodeId, businessId: query.businessId });
-    return change;
+    return this.change(query, statusesBefore("cancel"), (job) => cancelled(job, nowMs));
   }
 
   /**
@@ -150,9 +145,9 @@ export class ManyJobs {
     query: JobListQuery,
     possible: readonly JobStatus[],
     rule: (job: JobRecord) => JobRecord | undefined,
-  ): Promise<ManyChanged & { jobs: JobRecord[] }> {
+  ): Promise<ManyChanged> {
     const status = possible.filter((one) => query.status?.includes(one) ?? true);
-    if (status.length === 0) return { jobs: [], matched: 0, changed: 0, nextBeforeJobId: undefined };
+    if (status.length === 0) return { matched: 0, changed: 0, nextBeforeJobId: undefined };
     const { results, nextBeforeJobId } = await this.parts.jobs.changeMatching(
       { ...query, status },
       (state) => {
@@ -161,19 +156,8 @@ export class ManyJobs {
       },
     );
     const jobs = results.filter((job) => job !== undefined);
-    if (jobs.length > 0) {
-      this.parts.bus.publish("jobs", { businessId: query.businessId, jobIds: jobs.map((job) => job.jobId) });
-      await this.parts.flow.changed(jobs);
-    }
-    return { jobs, matched: results.length, changed: jobs.length, nextBeforeJobId };
-  }
-
-  /** The tasks need to know of the earliest only. */
-  private remindOf(jobs: readonly JobRecord[]): void {
-    const startsMs = jobs.flatMap((job) => job.notBeforeMs ?? []);
-    const endsMs = jobs.flatMap((job) => job.queueDeadlineMs ?? []);
-    if (startsMs.length > 0) this.parts.due.start(Math.min(...startsMs));
-    if (endsMs.length > 0) this.parts.due.expiry(Math.min(...endsMs));
+    if (jobs.length > 0) await this.parts.flow.changed(jobs);
+    return { matched: results.length, changed: jobs.length, nextBeforeJobId };
   }
 }
 

@@ -45,7 +45,6 @@ export class Scheduler implements KeepsTimes {
 
   constructor(private readonly parts: SchedulerParts) {
     this.unsubscribe = [
-      parts.bus.subscribe("job", ({ jobId }) => this.jobChanged(jobId)),
       parts.bus.subscribe("jobs", ({ jobIds }) => {
         for (const jobId of jobIds) this.jobChanged(jobId);
       }),

@@ -1,6 +1,7 @@
 import { MemoryBus } from "../../server/bus/memory-bus.ts";
 import { giveUp } from "../../server/execution/rules.ts";
 import { JobFlow } from "../../server/job/job-flow.ts";
+import { JobNews } from "../../server/job/job-news.ts";
 import type { JobRecord } from "../../server/job/job-record.ts";
 import { JobService } from "../../server/job/job-service.ts";
 import { JobWatch } from "../../server/job/job-watch.ts";
@@ -31,7 +32,7 @@ export class FlowStage {
 
   private constructor(readonly stores: ControlPlaneStores) {
     const bus = new MemoryBus();
-    const parts = { jobs: stores.jobs, bus, due, now: () => AT_MS };
+    const parts = { jobs: stores.jobs, news: new JobNews(bus, due), now: () => AT_MS };
     const canStart = async () => (job: JobRecord) => !this.isStuck(job);
     this.flow = new JobFlow({ ...parts, flow: stores.flow, onError, canStart });
     this.service = new JobService({ ...parts, flow: this.flow }, new JobWatch(bus));

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { MemoryBus } from "../../server/bus/memory-bus.ts";
 import { giveUp } from "../../server/execution/rules.ts";
 import { JobFlow } from "../../server/job/job-flow.ts";
+import { JobNews } from "../../server/job/job-news.ts";
 import type { JobRecord } from "../../server/job/job-record.ts";
 import { JobService } from "../../server/job/job-service.ts";
 import type { JobStore } from "../../server/job/job-store.ts";
@@ -31,7 +32,7 @@ export function jobFlowContract(name: string, open: () => Promise<ControlPlaneSt
     beforeEach(async () => {
       stores = await open();
       const bus = new MemoryBus();
-      const parts = { jobs: stores.jobs, bus, due: quietDue, now: () => AT_MS };
+      const parts = { jobs: stores.jobs, news: new JobNews(bus, quietDue), now: () => AT_MS };
       flow = new JobFlow({ ...parts, flow: stores.flow, onError: rethrow });
       service = new JobService({ ...parts, flow }, new JobWatch(bus));
       node = nodeOf(by.businessId);
@@ -201,7 +202,8 @@ export function jobFlowContract(name: string, open: () => Promise<ControlPlaneSt
     test("an array that is tried again is not ended by another server that looks at it meanwhile", async () => {
       const array = await submit({ array: "1-3" });
       await end(await take(), "FAILED");
-      const parts = { bus: new MemoryBus(), due: quietDue, now: () => AT_MS };
+      const bus = new MemoryBus();
+      const parts = { news: new JobNews(bus, quietDue), now: () => AT_MS };
       const elsewhere = new JobFlow({ ...parts, jobs: stores.jobs, flow: stores.flow, onError: rethrow });
       const change: JobStore["change"] = async (requests) => {
         const results = await stores.jobs.change(requests);
@@ -210,7 +212,7 @@ export function jobFlowContract(name: string, open: () => Promise<ControlPlaneSt
       };
       const jobs: JobStore = Object.assign(Object.create(stores.jobs), { change });
       const here = new JobFlow({ ...parts, jobs, flow: stores.flow, onError: rethrow });
-      const again = new JobService({ ...parts, jobs, flow: here }, new JobWatch(parts.bus));
+      const again = new JobService({ ...parts, jobs, flow: here }, new JobWatch(bus));
       expect(await again.retry(by.businessId, array.jobId)).toMatchObject({ job: { status: "QUEUED" } });
       expect(await status(array.jobId)).toBe("QUEUED");
       await end(await take(), "SUCCESS");
@@ -222,7 +224,7 @@ export function jobFlowContract(name: string, open: () => Promise<ControlPlaneSt
       const [first, ...others] = await take();
       await end(first ? [first] : [], "SUCCESS");
       await end(others, "FAILED");
-      const parts = { jobs: stores.jobs, bus: new MemoryBus(), due: quietDue, now: () => AT_MS };
+      const parts = { jobs: stores.jobs, news: new JobNews(new MemoryBus(), quietDue), now: () => AT_MS };
       const query = {
         businessId: by.businessId,
         status: undefined,

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import type { BusMessages } from "../../server/bus/bus.ts";
 import { MemoryBus } from "../../server/bus/memory-bus.ts";
 import { JobFlow } from "../../server/job/job-flow.ts";
+import { JobNews } from "../../server/job/job-news.ts";
 import type { JobRecord } from "../../server/job/job-record.ts";
 import type { JobListQuery } from "../../server/job/job-store.ts";
 import { type ManyChanged, ManyJobs, type RetryPlace } from "../../server/job/many-jobs.ts";
@@ -25,7 +26,7 @@ export function manyJobsContract(name: string, open: () => Promise<ControlPlaneS
       stores = await open();
       bus = new MemoryBus();
       const due = { start: () => undefined, expiry: () => undefined };
-      const parts = { jobs: stores.jobs, bus, due, now: () => NOW_MS };
+      const parts = { jobs: stores.jobs, news: new JobNews(bus, due), now: () => NOW_MS };
       const onError = (_: string, error: unknown) => {
         throw error;
       };

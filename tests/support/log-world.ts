@@ -55,7 +55,7 @@ export class LogWorld implements AsyncDisposable {
 
   setJob(job: JobSnapshot): void {
     this.job = job;
-    this.bus.publish("job", { jobId: this.jobId, businessId: this.businessId });
+    this.bus.publish("jobs", { jobIds: [this.jobId], businessId: this.businessId });
   }
 
   follow(query: Partial<FollowQuery> = {}): AsyncGenerator<StreamEvent[]> {

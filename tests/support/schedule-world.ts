@@ -84,7 +84,7 @@ export class ScheduleWorld implements AsyncDisposable {
     await this.stores.jobs.change([
       { key, decide: (state) => ({ job: state && { ...state.job, status: "SUCCESS" }, result: undefined }) },
     ]);
-    this.bus.publish("job", key);
+    this.bus.publish("jobs", { businessId: this.businessId, jobIds: [jobId] });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
