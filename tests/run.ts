@@ -1,10 +1,10 @@
 /**
- * Runs the tests suite by suite, tells those that failed once more, and ends with one line that says how many passed
- * and failed:
+ * Runs the tests suite by suite, repeats the failures at the end, and closes with a line that counts passed and failed
+ * tests:
  *
  *     bun tests/run.ts           everything
- *     bun tests/run.ts --quick   what `bun run check` runs: seconds
- *     bun tests/run.ts e2e api   the named suites
+ *     bun tests/run.ts --quick   what `bun run check` runs: a minute or two
+ *     bun tests/run.ts e2e api   these suites only
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -26,9 +26,9 @@ const scratch = mkdtempSync(join(tmpdir(), "tanvrit-tests-"));
  * machine. The waits inside a test have tighter limits of their own, with messages that say what was missing.
  */
 const TEST_LIMIT_MS = 120_000;
-/** How long the last lines of a suite that has ended are waited for. */
+/** How long to wait for the last lines of a suite that has ended. */
 const READ_REST_MS = 2000;
-/** Most of what these suites do is to wait for programs, so that two of them are faster together. */
+/** These suites mostly wait for programs, so running two at a time is faster. */
 const SIDE_BY_SIDE = 2;
 const total = { passed: 0, failed: 0, skipped: 0 };
 const leftOut: string[] = [];
@@ -37,7 +37,7 @@ const failed: string[] = [];
 reachThisMachineDirectly(process.env);
 try {
   const chosen = chosenSuites(process.argv.slice(2));
-  // What takes seconds comes first, and what it says is seen at once.
+  // Quick suites come first, and their output appears as it is printed.
   for (const suite of chosen.filter((one) => one.quick)) await runSuite(suite, showAtOnce);
   await runSideBySide(chosen.filter((one) => !one.quick));
 } finally {
@@ -60,7 +60,7 @@ function chosenSuites(args: string[]): Suite[] {
   return suites.filter((suite) => args.includes(suite.name));
 }
 
-/** The longest first; those that measure the machine itself come last, and alone. */
+/** Longest first. Suites that measure the machine itself run last, one at a time. */
 async function runSideBySide(all: readonly Suite[]): Promise<void> {
   const queue = all.filter((suite) => !suite.alone).sort((a, b) => b.timeoutMs - a.timeoutMs);
   const lane = async () => {
@@ -82,7 +82,7 @@ function showAtOnce(line: string): void {
 
 async function runSuite(suite: Suite, show: Show): Promise<void> {
   const missing = suite.missing?.();
-  // In CI a missing part is a failure: a suite that is quietly left out there proves nothing.
+  // In CI a missing dependency is a failure: a suite that is quietly left out proves nothing.
   if (missing && process.env.CI !== "true") {
     leftOut.push(`left out: ${suite.name}: ${missing}`);
     return;
@@ -94,19 +94,19 @@ async function runSuite(suite: Suite, show: Show): Promise<void> {
   const counts = readCounts(readReport(report));
   total.passed += counts.passed;
   total.skipped += counts.skipped;
-  // A file that cannot be loaded fails the run without being counted as a test.
+  // A file that fails to load fails the run, but Bun does not count it as a test.
   total.failed += run.status === 0 ? counts.failed : Math.max(counts.failed, 1);
   if (run.status !== 0) failed.push(...closing(suite, run));
 }
 
 interface Run {
-  /** The exit status of `bun test`; null where a signal ended it. */
+  /** The exit status of `bun test`; null if a signal ended it. */
   status: number | null;
   signal: NodeJS.Signals | null;
   failures: Failure[];
 }
 
-/** Runs the tests of a suite; what they print is handed to `show` as it comes. */
+/** Runs the tests of a suite and passes each line of their output to `show` as it arrives. */
 async function runTests(
   suite: Suite,
   report: string,
@@ -127,24 +127,23 @@ async function runTests(
   );
   const failures = new Failures();
   const printed = createInterface(child.stdout).on("line", show);
-  const told = createInterface(child.stderr).on("line", (line) => {
+  const errors = createInterface(child.stderr).on("line", (line) => {
     failures.take(line);
     show(line);
   });
-  const read = Promise.all([once(printed, "close"), once(told, "close")]);
+  const read = Promise.all([once(printed, "close"), once(errors, "close")]);
   const [status, signal] = (await once(child, "exit")) as [number | null, NodeJS.Signals | null];
-  // What a test left running may hold the pipe open, and is not waited for.
+  // A process that a test left running may hold the pipe open; do not wait for it.
   await inTime(READ_REST_MS, read);
   child.stdout.destroy();
   child.stderr.destroy();
   return { status, signal, failures: failures.found };
 }
 
-/** What is told at the end of a suite that failed: a long run is often read from its end only. */
+/** Repeats the failures of a suite for the end of the run, because often only the end of a long run is read. */
 function closing(suite: Suite, run: Run): string[] {
   if (run.signal) return [`\nsuite ${suite.name} was stopped by ${run.signal} after its time limit`];
-  if (run.failures.length === 0)
-    return [`\nsuite ${suite.name} ended with ${run.status}; its output says why`];
+  if (run.failures.length === 0) return [`\nsuite ${suite.name} exited with ${run.status}; see its output`];
   return run.failures.flatMap((failure) => [
     `\nfailed in ${suite.name}: ${failure.file}: ${failure.name}`,
     ...failure.said.map((line) => `  ${line}`),
@@ -159,7 +158,7 @@ function readReport(file: string): string {
   try {
     return readFileSync(file, "utf8");
   } catch {
-    // No report was written: the run was stopped or found no test. Its exit status says that it failed.
+    // No report was written: the run was stopped or found no tests. Its exit status already says that it failed.
     return "";
   }
 }

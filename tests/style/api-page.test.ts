@@ -14,7 +14,7 @@ test("docs/api.md is what `tanvrit-compute api` prints", async () => {
   expect(page).toBe(apiPage());
 });
 
-test("every endpoint stands on the page and in the OpenAPI document", () => {
+test("every endpoint is on the page and in the OpenAPI document", () => {
   const page = apiPage();
   const paths = openApi().paths as Record<string, Record<string, { operationId: string }>>;
   for (const [id, { method, path }] of table) {
@@ -23,7 +23,7 @@ test("every endpoint stands on the page and in the OpenAPI document", () => {
   }
 });
 
-test("every example of a body and of an answer is one that the API takes and gives", () => {
+test("every example of a request and of a response is valid", () => {
   const wrong = table.flatMap(([id, { method, input, output, events }]) => {
     const body = method === "POST" && input.safeParse(bodyExample(id)).error;
     const answer = !events && output.safeParse(answerExample(id)).error;
@@ -32,7 +32,7 @@ test("every example of a body and of an answer is one that the API takes and giv
   expect(wrong).toEqual([]);
 });
 
-test("every reference of the OpenAPI document leads somewhere in it", () => {
+test("every reference in the OpenAPI document resolves", () => {
   const document = openApi();
   const references = [...JSON.stringify(document).matchAll(/"\$ref":"([^"]*)"/g)].map(([, to]) => to ?? "");
   const found = (to: string) =>

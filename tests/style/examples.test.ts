@@ -7,7 +7,7 @@ import { jobManifest } from "../../shared/manifest.ts";
 import { templateFile } from "../../shared/template/template.ts";
 import { pagesAndSources } from "./source.ts";
 
-/** What a file is, by one of its fields; the first that fits. */
+/** Finds the kind of a file by one of its fields; the first match counts. */
 const kinds: [field: RegExp, schema: z.ZodType][] = [
   [/^parameters:/m, templateFile],
   [/^(command|image):/m, jobManifest],
@@ -15,7 +15,7 @@ const kinds: [field: RegExp, schema: z.ZodType][] = [
   [/^(limits|docker|registries|idleSuspendSeconds|minFreeDiskMb):/m, agentFile],
 ];
 
-test("every file on a page is one that the program takes", () => {
+test("the program accepts every file on a page", () => {
   const pages = pagesAndSources().filter(({ path }) => /^(README|docs\/guides\/)/.test(path));
   const files = pages.flatMap(({ path, text }) => filesOn(text).map((file) => ({ path, file })));
   expect(files.length).toBeGreaterThan(8);
@@ -27,7 +27,7 @@ test("a file with a wrong field is found", () => {
   expect(whyRefused("x.md", file)).toContain("cpus");
 });
 
-/** The blocks of a page that are files of ours, without their indent. */
+/** The code blocks on a page that are files of ours, without their indent. */
 function filesOn(text: string): string[] {
   const blocks = text.match(/(?:^ {4}.*\n)+/gm) ?? [];
   return blocks.map((block) => block.replace(/^ {4}/gm, "")).filter((block) => schemaOf(block) !== undefined);

@@ -1,26 +1,26 @@
 import { expect, test } from "bun:test";
 import { roomOf, type SourceFile, sourceFiles } from "./source.ts";
 
-/** How far above the catch its comment may stand. */
+/** How many lines above the catch its comment may be. */
 const LINES_ABOVE = 4;
 
-test("an error that is passed over has a comment that says why", () => {
+test("every ignored error has a comment that says why", () => {
   expect(sourceFiles().flatMap(silentCatches)).toEqual([]);
 });
 
-test("a silent catch is found, and a told one is not", () => {
+test("an ignored error without a comment is found; with a comment it is not", () => {
   const silent = [
     "try { a(); } catch {}",
     "try {\n  a();\n} catch (error) {\n}",
     "await a().catch(() => {});",
   ];
   for (const text of silent) expect(silentCatches({ path: "agent/a.ts", text })).toHaveLength(1);
-  const told = [
+  const commented = [
     "try { a(); } catch {\n  // Gone already.\n}",
     "// It is gone already, nothing is left to do.\nawait a().catch(() => {});",
     "await a().catch(() => {}); // gone already",
   ];
-  for (const text of told) expect(silentCatches({ path: "agent/a.ts", text })).toEqual([]);
+  for (const text of commented) expect(silentCatches({ path: "agent/a.ts", text })).toEqual([]);
 });
 
 test("only cmd ends the process", () => {
@@ -32,11 +32,11 @@ test("an exit outside cmd is found", () => {
   expect(processExits({ path: "cmd/main.ts", text: "  process.exit(1);" })).toEqual([]);
 });
 
-test("what is expected of a promise is waited for", () => {
+test("every expectation of a promise is awaited", () => {
   expect(sourceFiles().flatMap(unawaited)).toEqual([]);
 });
 
-test("an expectation that nobody waits for is found, and one that is handed on is not", () => {
+test("an expectation that is not awaited is found; an expectation that is returned is not", () => {
   const lost = ["  expect(a()).rejects.toThrow();", "  expect(\n    a(),\n  ).resolves.toBe(1);"];
   for (const text of lost) expect(unawaited({ path: "agent/a.test.ts", text })).toHaveLength(1);
   const kept = ["  await expect(a()).rejects.toThrow();", "const b = () => expect(a()).resolves.toBe(1);"];
@@ -51,10 +51,10 @@ function silentCatches(file: SourceFile): string[] {
   return [...empty].flatMap((match) => {
     const line = file.text.slice(0, match.index).split("\n").length;
     const lines = file.text.split("\n");
-    const told = lines
+    const commented = lines
       .slice(Math.max(0, line - LINES_ABOVE - 1), line)
       .some((text) => /\/\/|^\s*\*/.test(text));
-    return told ? [] : [`${file.path}:${line}: an error is passed over without a word`];
+    return commented ? [] : [`${file.path}:${line}: the error is ignored without a comment; say why`];
   });
 }
 
@@ -62,14 +62,14 @@ function processExits(file: SourceFile): string[] {
   const room = roomOf(file.path);
   if (room !== "agent" && room !== "server" && room !== "sdk" && room !== "shared") return [];
   if (file.path.endsWith(".test.ts")) return [];
-  return /\bprocess\.exit\(/.test(file.text) ? [`${file.path} ends the process; only cmd may`] : [];
+  return /\bprocess\.exit\(/.test(file.text) ? [`${file.path} ends the process; only cmd may do that`] : [];
 }
 
-/** A statement of its own: its promise goes nowhere, and the test is over before it says anything. */
+/** A statement of its own: its promise is dropped, so the test ends before the promise settles. */
 function unawaited({ path, text }: SourceFile): string[] {
   const lost = text.matchAll(/^[ \t]*expect\([^;]*?\)\s*\.(rejects|resolves)\b/gm);
   return [...lost].map(({ index }) => {
     const line = text.slice(0, index).split("\n").length;
-    return `${path}:${line}: nobody waits for what this expects`;
+    return `${path}:${line}: this expectation is not awaited; put await in front of it`;
   });
 }

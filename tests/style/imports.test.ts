@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { posix } from "node:path";
 import { importedPaths, type Room, roomOf, type SourceFile, sourceFiles } from "./source.ts";
 
-/** Which rooms a room may import from, beside itself. */
+/** Which rooms a room may import from, besides itself. */
 const mayImport: Record<Room, readonly Room[]> = {
   shared: [],
   sdk: ["shared"],
@@ -17,7 +17,7 @@ test("imports go one way: shared ← sdk ← agent, cmd; shared ← server; only
   expect(sourceFiles().flatMap(importViolations)).toEqual([]);
 });
 
-test("an import against the way is found, whatever its form", () => {
+test("an import in the wrong direction is found, whatever its form", () => {
   const bad = [
     'import { a } from "../server/start.ts";',
     'import type { A } from "../server/start.ts";',
@@ -35,7 +35,7 @@ test("an import against the way is found, whatever its form", () => {
   expect(importViolations({ path: "shared/job.ts", text: 'import "../sdk/client.ts";' })).toHaveLength(1);
 });
 
-test("a test beside the source may use the support code of tests", () => {
+test("a test next to its source may import the support code of the tests", () => {
   const text = 'import { waitFor } from "../tests/support/wait.ts";';
   expect(importViolations({ path: "agent/agent.test.ts", text })).toEqual([]);
   expect(importViolations({ path: "agent/agent.ts", text })).toHaveLength(1);

@@ -8,18 +8,18 @@ const topLevel = new Set([
   ...["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "LICENSE"],
   ...[".ci", ".gitignore", ".editorconfig"],
 ]);
-/** What git itself, an installation or a build leaves beside them. */
+/** Files that git, an installation or a build puts next to ours. */
 const notOurs = /^(\.git|node_modules|dist|coverage|\.DS_Store|.*\.log)$/;
 
-test("a reader finds the room for any line in one guess: nothing new stands at the top", () => {
+test("nothing new is at the top level, so a reader finds the room for any line in one guess", () => {
   expect(strangersAtTheTop(readdirSync(root))).toEqual([]);
 });
 
-test("a folder that nobody agreed on is found", () => {
+test("an unknown folder is found", () => {
   expect(strangersAtTheTop(["cmd", "lib", "node_modules", "notes.txt"])).toEqual(["lib", "notes.txt"]);
 });
 
-test("no folder or file is called after nothing in particular", () => {
+test("no folder or file has a name that says nothing", () => {
   expect(sourceFiles().flatMap((file) => vagueNames(file.path))).toEqual([]);
   expect(vagueNames("server/utils/time.ts")).toHaveLength(1);
   expect(vagueNames("agent/helpers.ts")).toHaveLength(1);

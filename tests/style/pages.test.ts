@@ -10,7 +10,7 @@ const INDEX = "docs/decisions/README.md";
 const DECISION_PARTS = "Context, Decision, Why, What it costs, What would change it";
 const REFERENCE = "docs/guides/variables-and-exit-codes.md";
 
-test("every decision has its line in the index", () => {
+test("the index lists every decision", () => {
   const pages = filesBelow("docs/decisions", ".md");
   const index = pages.find((page) => page.path === INDEX)?.text ?? "";
   const decisions = pages.map((page) => page.path).filter((path) => path !== INDEX);
@@ -18,25 +18,25 @@ test("every decision has its line in the index", () => {
   expect(missingFrom(index, decisions)).toEqual([]);
 });
 
-test("a decision without a line is found", () => {
+test("a decision that is not in the index is found", () => {
   expect(
     missingFrom("- [0001](0001-a.md)", ["docs/decisions/0001-a.md", "docs/decisions/0002-b.md"]),
   ).toEqual(["docs/decisions/0002-b.md"]);
 });
 
-test("every decision has its parts, in their order", () => {
+test("every decision has its parts, in order", () => {
   const decisions = filesBelow("docs/decisions", ".md").filter(({ path }) => path !== INDEX);
   expect(decisions.flatMap(partsOutOfPlace)).toEqual([]);
 });
 
-test("a decision without one of its parts is found", () => {
+test("a decision that lacks a part is found", () => {
   const text = "# 0001 A\n\n## Context\n\n## Decision\n\n## What it costs\n\n## What would change it\n";
   expect(partsOutOfPlace({ path: "docs/decisions/0001-a.md", text })).toEqual([
     "docs/decisions/0001-a.md has the parts: Context, Decision, What it costs, What would change it",
   ]);
 });
 
-test("every link between pages leads somewhere", () => {
+test("every link between pages resolves", () => {
   const pages = pagesAndSources().filter((file) => file.path.endsWith(".md"));
   expect(pages.flatMap(brokenLinks)).toEqual([]);
 });
@@ -66,7 +66,7 @@ test("a path that does not exist is found", () => {
   ]);
 });
 
-test("every variable of ours, and every exit code, stands in its page", () => {
+test("every variable and every exit code is documented on its page", () => {
   const page = filesBelow("docs/guides", ".md").find(({ path }) => path === REFERENCE)?.text ?? "";
   const ours = pagesAndSources().filter(
     ({ path }) => /^(agent|cmd|server|shared)\//.test(path) && !path.endsWith(".test.ts"),
@@ -77,7 +77,7 @@ test("every variable of ours, and every exit code, stands in its page", () => {
   expect(Object.values(exitCodes).filter((code) => !page.includes(`| ${code} `))).toEqual([]);
 });
 
-test("every call on a page and in the examples of help is one the program takes", async () => {
+test("the program accepts every call on a page and in the examples of help", async () => {
   const examples = await Promise.all(commands.map(async (entry) => (await entry.load()).command.examples));
   const pages = pagesAndSources().filter(({ path }) => /^(README|docs\/guides\/)/.test(path));
   const calls = [
@@ -91,7 +91,7 @@ test("every call on a page and in the examples of help is one the program takes"
   expect(wrong.filter(({ why }) => why !== undefined)).toEqual([]);
 });
 
-test("the calls of services are found", () => {
+test("calls in service files are found", () => {
   expect(callsOfUnit("ExecStart=/usr/local/bin/tanvrit-compute agent run\nExecReload=/bin/kill")).toEqual([
     "tanvrit-compute agent run",
   ]);
@@ -99,7 +99,7 @@ test("the calls of services are found", () => {
   expect(callOfPlist(plist?.text ?? "")).toBe("tanvrit-compute agent run");
 });
 
-test("a call that the program does not take is found", async () => {
+test("a call that the program does not accept is found", async () => {
   expect(
     callsOf("    $(tanvrit-compute job get \\\n      --jsn $id) | jq\ntext `tanvrit-compute x`"),
   ).toEqual(["tanvrit-compute job get --jsn $id) | jq"]);
@@ -108,7 +108,7 @@ test("a call that the program does not take is found", async () => {
   expect(await whyRefused("tanvrit-compute job logs -f $id && echo a b")).toBeUndefined();
 });
 
-/** The calls in the blocks of a page, a continued line as one. */
+/** The calls in the code blocks of a page; a continued line counts as one call. */
 function callsOf(text: string): string[] {
   const blocks = text
     .replace(/\\\n\s*/g, "")
@@ -117,12 +117,12 @@ function callsOf(text: string): string[] {
   return blocks.flatMap((line) => /tanvrit-compute [a-z].*/.exec(line)?.[0] ?? []);
 }
 
-/** What a unit of systemd starts. */
+/** The commands that a systemd unit runs. */
 function callsOfUnit(text: string): string[] {
   return [...text.matchAll(/^Exec\w+=.*\/(tanvrit-compute .*)$/gm)].map(([, call]) => call ?? "");
 }
 
-/** What launchd starts. */
+/** The command that launchd starts. */
 function callOfPlist(text: string): string {
   const words = [
     ...(/ProgramArguments[\s\S]*?<\/array>/.exec(text)?.[0] ?? "").matchAll(/<string>(.*)<\/string>/g),
@@ -132,7 +132,7 @@ function callOfPlist(text: string): string {
 
 async function whyRefused(call: string): Promise<string | undefined> {
   const words = wordsOf(call).slice(1);
-  // The longest name wins: server check is not server.
+  // The longest name wins: `server check` is not `server`.
   const named = (count: number) => commands.find(({ path }) => path === words.slice(0, count).join(" "));
   const entry = named(2) ?? named(1);
   if (!entry) return "no command";
@@ -145,7 +145,7 @@ async function whyRefused(call: string): Promise<string | undefined> {
   return undefined;
 }
 
-/** The words of the first command of a line, as a shell would take it apart. */
+/** The words of the first command on a line, split as a shell splits them. */
 function wordsOf(line: string): string[] {
   const words = line.match(/(?:'[^']*'|"[^"]*"|\$\([^)]*\)|[^\s'";|&>)#])+|[;|&>)#]/g) ?? [];
   const end = words.findIndex((word) => /^[;|&>)#]$/.test(word));

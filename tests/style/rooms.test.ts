@@ -53,7 +53,7 @@ test("no import runs back up between the folders of a program", () => {
   expect(sourceFiles().flatMap(upwardImports)).toEqual([]);
 });
 
-test("every folder has its floor, and every floor's folders exist", () => {
+test("every folder has a floor, and every folder on a floor exists", () => {
   const folders = new Set(sourceFiles().map((file) => posix.dirname(file.path)));
   const known = Object.entries(floorsOf).flatMap(([program, floors]) =>
     floors.flat().map((folder) => posix.join(program, folder)),
@@ -63,7 +63,7 @@ test("every folder has its floor, and every floor's folders exist", () => {
   expect(known.sort()).toEqual(existing.sort());
 });
 
-test("an import against the order is found, and one from a test or down the floors is not", () => {
+test("an import against the order is found; an import by a test or down the floors is not", () => {
   const up = 'import { Dispatcher } from "../dispatch/dispatcher.ts";';
   expect(upwardImports({ path: "server/job/job-service.ts", text: up })).toEqual([
     "server/job/job-service.ts imports ../dispatch/dispatcher.ts: server/dispatch is above server/job",
@@ -88,7 +88,7 @@ function upwardImports({ path, text }: SourceFile): string[] {
   });
 }
 
-/** Counted from the ground. Undefined for a folder without one, which has a test of its own. */
+/** Counted from the ground. Undefined for a folder that has no floor; another test reports those. */
 function floorOf(folder: string): number | undefined {
   const program = programOf(folder);
   const inside = posix.relative(program, folder);

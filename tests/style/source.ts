@@ -6,7 +6,7 @@ export const rooms = ["shared", "sdk", "agent", "server", "cmd", "tests", "bench
 export type Room = (typeof rooms)[number];
 
 export interface SourceFile {
-  /** From the top of the repository, with forward slashes. */
+  /** Relative to the top of the repository, with forward slashes. */
   path: string;
   text: string;
 }
@@ -16,7 +16,7 @@ export function sourceFiles(): SourceFile[] {
   return rooms.flatMap((room) => filesBelow(room, ".ts"));
 }
 
-/** Every page people read, and every TypeScript file. */
+/** Every page and every TypeScript file. */
 export function pagesAndSources(): SourceFile[] {
   const pages = readdirSync(root).filter((name) => name.endsWith(".md"));
   return [...pages.map(readSource), ...filesBelow("docs", ".md"), ...sourceFiles()];
@@ -34,9 +34,9 @@ export function roomOf(path: string): Room | undefined {
   return rooms.find((room) => path.startsWith(`${room}/`));
 }
 
-/** The relative paths a file imports, statically or not. */
+/** The relative paths that a file imports, statically or dynamically. */
 export function importedPaths(text: string): string[] {
-  // Only at the start of a line: an import quoted in a text, as in this file, is none.
+  // Only at the start of a line: an import inside a string, as in the tests here, does not count.
   const statements = text.matchAll(/^(?:import|export)\b(?:[^;"']*\bfrom)?\s*["'](\.[^"']+)["']/gm);
   const calls = text.matchAll(/^[^"'`\n]*\bimport\(\s*["'](\.[^"']+)["']/gm);
   return [...statements, ...calls].map((match) => match[1] ?? "");

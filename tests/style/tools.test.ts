@@ -10,28 +10,28 @@ test("the code is formatted and free of lint", async () => {
   expect(await runTool("biome", ["ci", "--colors=off", "."])).toBe("");
 });
 
-test("the types hold", async () => {
+test("the types are right", async () => {
   expect(await runTool("tsc", ["--noEmit"])).toBe("");
 });
 
-test("no file, export or dependency is dead", async () => {
+test("no file, export or dependency is unused", async () => {
   expect(await runTool("knip", ["--no-progress", "--no-config-hints"])).toBe("");
 });
 
-test("a function of more than 70 lines and a file of more than 400 are refused", async () => {
+test("a function of more than 70 lines and a file of more than 400 are rejected", async () => {
   const body = Array.from({ length: 72 }, (_, i) => `  console.log(${i});`).join("\n");
   expect(await lint(`export function long() {\n${body}\n}\n`)).toContain("noExcessiveLinesPerFunction");
   const lines = Array.from({ length: 401 }, (_, i) => `export const a${i} = ${i};`).join("\n");
   expect(await lint(`${lines}\n`)).toContain("noExcessiveLinesPerFile");
 });
 
-test("a test that is skipped, or that keeps others from running, is refused", async () => {
+test("a test that is skipped, or that keeps others from running, is rejected", async () => {
   const head = 'import { test } from "bun:test";\n';
   expect(await lint(`${head}test.only("a", () => {});\n`, "a.test.ts")).toContain("noFocusedTests");
   expect(await lint(`${head}test.skip("a", () => {});\n`, "a.test.ts")).toContain("noSkippedTests");
 });
 
-/** The output of a tool that is not content; nothing where it is. */
+/** The output of a tool that fails; empty if it succeeds. */
 async function runTool(name: string, args: string[], cwd = root): Promise<string> {
   const tool = Bun.spawn([process.execPath, join(root, "node_modules", ".bin", name), ...args], {
     cwd,
@@ -45,7 +45,7 @@ async function runTool(name: string, args: string[], cwd = root): Promise<string
   return (await tool.exited) === 0 ? "" : `${name} failed:\n${stdout}\n${stderr}`;
 }
 
-/** What the linter, with the settings of this repository, says of a file. */
+/** What the linter says about a file, with the settings of this repository. */
 async function lint(code: string, name = "a.ts"): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), "tanvrit-lint-"));
   try {

@@ -1,21 +1,24 @@
 import { expect, test } from "bun:test";
 import { pagesAndSources, type SourceFile } from "./source.ts";
 
-/** What must not be left in a line, and why. */
+/** Patterns that must not be in any line, and why. */
 const forbidden: { pattern: RegExp; why: string }[] = [
-  { pattern: /\b(TODO|FIXME|XXX|HACK)\b/, why: "finish it, or write it down as an issue" },
+  { pattern: /\b(TODO|FIXME|XXX|HACK)\b/, why: "finish it, or file an issue" },
   { pattern: /(^|[\s"'`(=])\/(root|work|Users\/\w+|home\/\w+)\//, why: "a path of one machine" },
-  { pattern: /\bregistry\.[a-z]+\.(org|com|dev|io)\b/, why: "which registry is used is the reader's choice" },
-  { pattern: /@ts-(ignore|nocheck)\b/, why: "fix the type; @ts-expect-error where a test needs a wrong one" },
-  { pattern: /biome-ignore-all/, why: "a rule is passed over for one line at a time, with a reason" },
+  { pattern: /\bregistry\.[a-z]+\.(org|com|dev|io)\b/, why: "the reader chooses the registry" },
+  {
+    pattern: /@ts-(ignore|nocheck)\b/,
+    why: "fix the type; use @ts-expect-error if a test needs a wrong type",
+  },
+  { pattern: /biome-ignore-all/, why: "suppress a rule for one line at a time, and say why" },
 ];
 
-test("no page or source holds what belongs elsewhere", () => {
+test("no page or source contains a forbidden word", () => {
   const files = pagesAndSources().filter((file) => file.path !== "tests/style/words.test.ts");
   expect(files.flatMap(wordViolations)).toEqual([]);
 });
 
-test("each of them is found, with its line", () => {
+test("each forbidden word is found, with its line", () => {
   const bad = [
     "// TODO later",
     'const file = "/home/anna/x";',

@@ -11,19 +11,19 @@ import {
 import { type ErrorCode, type Problem, problem } from "../../shared/errors.ts";
 import { RUN_HEADER } from "../../shared/node.ts";
 
-/** How a request says who it is: an access token, a node key, or nothing. */
+/** How a request authenticates: with an access token, a node key, or not at all. */
 export interface As {
   token?: string;
   nodeKey?: string;
-  /** Which run of the node's agent speaks. */
+  /** The id of the agent run that sends the request. */
   runId?: string;
 }
 
 const REQUEST_TIMEOUT_MS = 40_000;
 
 /**
- * Speaks to a server over its socket as any client would, without the SDK, and checks every answer against the endpoint
- * table: an answer that the table does not describe fails the test.
+ * Calls a server over its socket as any client would, without the SDK, and checks every response against the endpoint
+ * table. A response that the table does not describe fails the test.
  */
 export class Api {
   readonly url: string;
@@ -45,12 +45,11 @@ export class Api {
     return endpoints[id].output.parse(JSON.parse(body)) as EndpointOutput<Id>;
   }
 
-  /** A call that must be refused, with one of the codes that the table names for it. */
+  /** A call that must be refused with one of the error codes in its row of the table. */
   async refused(id: CallId, input: unknown, as: As = {}): Promise<Problem & { code: ErrorCode }> {
     const found = await readProblem(await this.send(id, JSON.stringify(input), as));
     const named: readonly ErrorCode[] = [...commonErrors, ...endpoints[id].errors];
-    if (!named.includes(found.code))
-      throw new Error(`${id} answered ${found.code}, which its row does not name`);
+    if (!named.includes(found.code)) throw new Error(`${id} answered ${found.code}, which is not in its row`);
     return found;
   }
 
@@ -67,18 +66,18 @@ export class Api {
     return fetch(new URL(path, this.url), { signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS), ...init });
   }
 
-  /** Signs in on the same machine, as the command line does. */
+  /** Signs in from the same machine, as the command line does. */
   async signIn(business: string, user = "tester"): Promise<TokenSet> {
     const url = this.url.replace(/\/$/, "");
     return (await signInHere({}, { url, dataDir: undefined, business, user })).tokens;
   }
 
-  /** A user who is signed in, as `call` takes them. */
+  /** Signs in, and returns the credentials that `call` takes. */
   async user(business = "local", name?: string): Promise<As> {
     return { token: (await this.signIn(business, name)).accessToken };
   }
 
-  /** The same in a business that no other test uses. */
+  /** The same, in a business that no other test uses. */
   newUser(): Promise<As> {
     return this.user(`business-${crypto.randomUUID()}`);
   }
@@ -92,7 +91,7 @@ export function headersOf(as: As): Record<string, string> {
   };
 }
 
-/** The problem a refusal must be: the right media type, the schema, and the status in the body. */
+/** Parses a refusal as a problem. Checks its media type, its schema, and that the status is the same in the body. */
 export async function readProblem(response: Response): Promise<Problem & { code: ErrorCode }> {
   const body = await response.text();
   const type = response.headers.get("content-type") ?? "";

@@ -10,9 +10,9 @@ import { newId } from "../../shared/ids.ts";
 import { describeNode } from "./played-node.ts";
 import { makeScratch, type Scratch } from "./scratch.ts";
 
-/** Everything that says who calls, over a real store and a clock that the test moves. */
+/** Everything that authenticates callers, on a real store and a clock that the test moves. */
 export class AuthWorld implements AsyncDisposable {
-  /** How far the clock is ahead of the real one. */
+  /** How far the clock is ahead of the real time. */
   aheadMs = 0;
   readonly now = () => Date.now() + this.aheadMs;
   readonly sessions: SqliteSessionStore;
@@ -35,7 +35,7 @@ export class AuthWorld implements AsyncDisposable {
     );
   }
 
-  /** A server's tokens; another call is another server on the same store. */
+  /** The tokens of a server. Each call returns another server on the same store. */
   tokens(): Promise<Tokens> {
     return Tokens.open(this.sessions, this.now);
   }
@@ -51,7 +51,7 @@ export class AuthWorld implements AsyncDisposable {
     return this.sessions.create({ sessionId, userName, businessName, role: "owner", nowMs: this.now() });
   }
 
-  /** Registers a node with a session; resolves with its key. */
+  /** Registers a node with a session; returns the node's key. */
   async addNode(session: SessionRecord): Promise<{ node: NodeRecord; key: string }> {
     const nodeId = newId("node");
     const { key, hash } = await this.keys.issue(nodeId);

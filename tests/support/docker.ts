@@ -4,10 +4,10 @@ import { Engine } from "../../agent/executors/docker/engine.ts";
 import { makeScratch } from "./scratch.ts";
 
 const PING_MS = 5_000;
-/** Change it with what `makeRootfs` puts in, so that an older image is not taken for a new one. */
+/** Change this when you change what `makeRootfs` puts into the image, so that an old image is not reused. */
 const IMAGE_VERSION = 2;
 const BUSYBOX = ["/bin/busybox", "/usr/bin/busybox"];
-/** `chown` is no part of the bare one. */
+/** The bare image has no `chown`. */
 const APPLETS = [
   "sh",
   "sleep",
@@ -46,7 +46,7 @@ const MORE_APPLETS = [
 /** What this machine lacks for tests with a real engine, and how to get it. */
 export function missingDocker(): string | undefined {
   if (!BUSYBOX.some((path) => Bun.file(path).size > 0)) {
-    return "there is no static busybox to make images of; install the package busybox-static";
+    return "there is no static busybox to build images from; install the package busybox-static";
   }
   try {
     findEngine(process.env);
@@ -71,13 +71,16 @@ export function testEngine(): Engine {
 const made = new Map<string, Promise<string>>();
 
 export interface ImageOptions {
-  /** Lines of a Dockerfile that change what the image says of itself, as `USER 1000` or `ENTRYPOINT ["echo"]`. */
+  /** Lines of a Dockerfile that change the image's config, such as `USER 1000` or `ENTRYPOINT ["echo"]`. */
   changes?: string[];
-  /** Without chown and most other programs. */
+  /** Without `chown` and most other programs. */
   bare?: boolean;
 }
 
-/** The name of an image with a busybox in it, made where the engine does not have it yet. Nothing is downloaded. */
+/**
+ * Returns the name of an image that contains busybox. Builds the image if the engine does not have it; downloads
+ * nothing.
+ */
 export function testImage(options: ImageOptions = {}, engine = testEngine()): Promise<string> {
   const key = Bun.hash(JSON.stringify([IMAGE_VERSION, options])).toString(36);
   const name = `tanvrit-test:${key}`;
@@ -92,10 +95,10 @@ async function makeImage(engine: Engine, name: string, options: ImageOptions): P
     await engine.json("GET", `/images/${name}/json`);
     return name;
   } catch {
-    // It is made now.
+    // Build it now.
   }
   const { socketPath } = engine.endpoint;
-  if (!socketPath) throw new Error("tests make their images over the engine's socket");
+  if (!socketPath) throw new Error("tests build their images over the engine's socket");
   const [changes, others] = partition(options.changes ?? [], (line) => !BUILD_ONLY.test(line));
   if (others.length > 0)
     return buildImage(engine, name, await testImage({ ...options, changes }, engine), others);
@@ -111,7 +114,7 @@ async function makeImage(engine: Engine, name: string, options: ImageOptions): P
   return name;
 }
 
-/** What an import of an image does not take. */
+/** Settings that an image import cannot carry. */
 const BUILD_ONLY = /^STOPSIGNAL/;
 
 function partition<T>(all: readonly T[], isFirst: (one: T) => boolean): [T[], T[]] {
@@ -133,7 +136,7 @@ async function buildImage(engine: Engine, name: string, base: string, lines: rea
   return name;
 }
 
-/** A root directory as a tar; with a `mark` in it, it is like no other. */
+/** A root directory as a tar file. A different `mark` makes a different image. */
 export function testRootfs(mark: string): Promise<Uint8Array<ArrayBuffer>> {
   return rootfs({}, mark);
 }

@@ -7,7 +7,7 @@ function failuresOf(...lines: string[]): Failures["found"] {
   return failures.found;
 }
 
-test("a failure is told with its file, its name and its error, colours or not", () => {
+test("a failure has its file, its name and its error, with or without colours", () => {
   const found = failuresOf(
     "tests/api/a.test.ts:",
     "a line of the first test",
@@ -30,14 +30,14 @@ test("a failure is told with its file, its name and its error, colours or not", 
   ]);
 });
 
-test("of a test whose time was up it is told", () => {
+test("a test that timed out is reported as timed out", () => {
   const found = failuresOf("a.test.ts:", "(fail) slow [100.13ms]", "  ^ this test timed out after 100ms.");
   expect(found).toEqual([
     { file: "a.test.ts", name: "slow [100.13ms]", said: ["^ this test timed out after 100ms."] },
   ]);
 });
 
-test("a file that cannot be loaded is told with why", () => {
+test("a file that cannot be loaded is reported with the reason", () => {
   const found = failuresOf(
     "b.test.ts:",
     "",
@@ -52,16 +52,16 @@ test("a file that cannot be loaded is told with why", () => {
   ]);
 });
 
-test("what Bun repeats at the end is not told again", () => {
+test("the list that Bun repeats at the end is not counted again", () => {
   const found = failuresOf("a.test.ts:", "(fail) bad [1.00ms]", "1 tests failed:", "(fail) bad [1.00ms]");
   expect(found).toHaveLength(1);
 });
 
-test("of a long output the end is kept", () => {
+test("only the end of a long output is kept", () => {
   const lines = Array.from({ length: 1000 }, (_, index) => `line ${index}`);
   expect(failuresOf(...lines, "(fail) chatty")[0]?.said).toEqual(lines.slice(-60));
 });
 
-test("where all passed there is nothing to tell", () => {
+test("there is nothing to report if all tests passed", () => {
   expect(failuresOf("a.test.ts:", "(pass) one [1.00ms]", "(skip) two", " 1 pass")).toEqual([]);
 });

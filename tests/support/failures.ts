@@ -1,26 +1,26 @@
-/** A test that failed, as `bun test` told it. */
+/** A failed test, as `bun test` reported it. */
 export interface Failure {
   file: string;
-  /** The test's name and its time; of an error outside the tests of a file, that it is one. */
+  /** The test's name and duration, or a fixed text for an error outside of tests. */
   name: string;
-  /** The error and where it was thrown: what was printed since the test before it had ended. */
+  /** The error and its stack: everything printed since the previous test ended. */
   said: string[];
 }
 
-/** More than this of one failure is not told twice; its end says more than its beginning. */
+/** Keep only this many lines of a failure. Its end says more than its beginning. */
 const MAX_SAID_LINES = 60;
 
-/** Picks the failures out of the lines that `bun test` writes, so that they can be told once more at the end. */
+/** Collects the failures from the lines that `bun test` prints, so that the runner can repeat them at the end. */
 export class Failures {
   readonly found: Failure[] = [];
   private file = "";
   private said: string[] = [];
   private over = false;
 
-  /** @param line without its line break; colours may be in it. */
+  /** @param line without its line break; may contain colours. */
   take(line: string): void {
     const plain = Bun.stripANSI(line);
-    // Bun names the failures of a long run once more at its end, without their errors.
+    // At the end of a long run Bun lists the failures again, without their errors.
     if (/^\d+ tests? failed:$/.test(plain)) this.over = true;
     if (this.over) return;
     const outcome = /^\((pass|fail|skip|todo)\) (.*)$/.exec(plain);
@@ -34,7 +34,7 @@ export class Failures {
       this.said = [];
       this.failed("outside its tests");
     } else if (plain.startsWith("  ^ ") && this.said.length === 0) {
-      // What Bun adds to the line of a test that failed, as that its time was up.
+      // A remark that Bun adds below a failed test, such as that it timed out.
       this.found.at(-1)?.said.push(plain.trim());
     } else {
       this.said.push(plain);
@@ -42,7 +42,7 @@ export class Failures {
     }
   }
 
-  /** What comes next is added to `said` of an error outside of tests, which is told before its text. */
+  /** For an error outside of tests, Bun prints the heading first. The lines that follow are added to `said` later. */
   private failed(name: string): void {
     this.found.push({ file: this.file, name, said: this.said });
   }

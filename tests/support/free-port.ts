@@ -1,4 +1,4 @@
-/** A port of this machine that nothing listens on now. */
+/** A TCP port on this machine that is free now. */
 export function freePort(): number {
   const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
   listener.stop();

@@ -66,7 +66,7 @@ const PIECES = [
   ],
 ];
 
-/** So many different texts that people and machines trip over; the same ones each time. */
+/** This many different texts that trip up people and machines; the same texts on every run. */
 export function hostileTexts(count: number): string[] {
   const texts = new Set<string>(["", ...PIECES, ...PIECES.map((piece) => `-${piece}`)]);
   for (let i = 0; texts.size < count; i++) {

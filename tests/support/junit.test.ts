@@ -11,7 +11,7 @@ test("a missing report counts nothing", () => {
   expect(readCounts("")).toEqual({ passed: 0, failed: 0, skipped: 0 });
 });
 
-test("the closing line names skipped tests only where there are any", () => {
+test("the last line mentions skipped tests only if there are any", () => {
   expect(summaryLine({ passed: 12, failed: 0, skipped: 0 })).toBe("12 passed, 0 failed");
   expect(summaryLine({ passed: 12, failed: 1, skipped: 3 })).toBe("12 passed, 1 failed, 3 skipped");
 });

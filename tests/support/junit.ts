@@ -4,7 +4,7 @@ export interface Counts {
   skipped: number;
 }
 
-/** The counts of a JUnit report as `bun test` writes it; zeros where there is none. */
+/** The counts of a JUnit report that `bun test` wrote; zeros if there is no report. */
 export function readCounts(xml: string): Counts {
   const head = /<testsuites\b[^>]*>/.exec(xml)?.[0] ?? "";
   const tests = attribute(head, "tests");
@@ -13,7 +13,7 @@ export function readCounts(xml: string): Counts {
   return { passed: tests - failed - skipped, failed, skipped };
 }
 
-/** The line that ends a test run; programs read it. */
+/** The last line of a test run. Programs parse it. */
 export function summaryLine(counts: Counts): string {
   const line = `${counts.passed} passed, ${counts.failed} failed`;
   return counts.skipped > 0 ? `${line}, ${counts.skipped} skipped` : line;

@@ -9,7 +9,7 @@ const TOOLS = ["dbus-daemon", "gnome-keyring-daemon", "secret-tool"];
 const TOOL_LIMIT_MS = 10_000;
 const PASSWORD = "of this test only";
 
-/** A real Secret Service on a bus of its own: nothing of it is the keychain of whoever runs the tests. */
+/** A real Secret Service on its own bus. It is separate from the keychain of the person who runs the tests. */
 export class TestKeychain implements AsyncDisposable {
   private constructor(
     private readonly scratch: Scratch,
@@ -29,21 +29,21 @@ export class TestKeychain implements AsyncDisposable {
     return keychain;
   }
 
-  /** What a program needs to find this keychain, and to choose it by itself. */
+  /** The environment in which a program finds this keychain and chooses it by default. */
   get env(): Record<string, string> {
     return { ...busEnv(this.scratch), TANVRIT_CREDENTIAL_STORE: "" };
   }
 
-  /** The names of all entries of ours. */
+  /** The names of all our entries. */
   async names(): Promise<string[]> {
     const { stdout, stderr } = this.tool(["search", "--all", "service", SERVICE]);
-    // The attributes go to standard error, the rest to standard output.
+    // The attributes go to standard error, everything else to standard output.
     return [...`${stdout}\n${stderr}`.matchAll(/^attribute\.account = (.*)$/gm)]
       .map((m) => m[1] ?? "")
       .sort();
   }
 
-  /** The session in the entry of this name, read by a program that is not ours. */
+  /** The session in the entry with this name, read by a program other than ours. */
   session(name: string): StoredSession {
     const { stdout } = this.tool(["lookup", "service", SERVICE, "account", name]);
     return storedSession.parse(JSON.parse(stdout));
@@ -55,7 +55,7 @@ export class TestKeychain implements AsyncDisposable {
     this.finish([process.execPath, "-e", code]);
   }
 
-  /** It is there, holds the same, and has nobody whom it could ask for the password. */
+  /** Locks it: it runs and keeps its contents, but has nobody to ask for the password. */
   async lock(): Promise<void> {
     await this.startAgain(undefined);
   }
@@ -64,7 +64,7 @@ export class TestKeychain implements AsyncDisposable {
     await this.startAgain(PASSWORD);
   }
 
-  /** It is there but says nothing, as one that waits for a person. */
+  /** Stops it: it runs but does not answer, like a keychain that waits for a person. */
   hang(): void {
     this.daemon.kill("SIGSTOP");
   }
@@ -89,7 +89,7 @@ export class TestKeychain implements AsyncDisposable {
   }
 
   private async untilAnswering(): Promise<void> {
-    // A search that finds nothing succeeds; one without a keychain on the bus does not.
+    // A search that finds nothing succeeds. A search without a keychain on the bus fails.
     await waitFor("the keychain to answer", () => this.tool(["search", "service", "nothing"]).exitCode === 0);
   }
 
@@ -115,7 +115,7 @@ export function missingKeychain(): string | undefined {
   return `${missing.join(", ")} not on PATH; on Linux, install the packages ${packages}`;
 }
 
-/** Without a password it starts locked. */
+/** Without a password, the keychain starts locked. */
 function launchDaemon(scratch: Scratch, password: string | undefined): Bun.Subprocess {
   const command = ["gnome-keyring-daemon", "--foreground", "--components=secrets"];
   if (password === undefined) return launch(scratch, command);
@@ -136,7 +136,7 @@ function busEnv(scratch: Scratch): Record<string, string> {
   return { DBUS_SESSION_BUS_ADDRESS: `unix:path=${scratch.join("bus")}` };
 }
 
-/** A session bus that starts no services by itself, so that no prompter opens a window. */
+/** A session bus that does not start services by itself, so that no prompt window opens. */
 function busConfig(scratch: Scratch): string {
   return `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
  "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">

@@ -2,13 +2,13 @@ const DAY_MS = 86_400_000;
 const MINUTE_MS = 60_000;
 
 export interface ClockChange {
-  /** The first instant with the new offset. */
+  /** The first instant at which the new offset applies. */
   atMs: number;
   beforeMs: number;
   afterMs: number;
 }
 
-/** The clock on the wall of a zone, from its offsets alone: what rules of time are checked against. */
+/** The wall clock of a time zone, computed from its offsets alone. Tests check time rules against it. */
 export class LocalClock {
   readonly changes: ClockChange[] = [];
   private readonly firstOffsetMs: number;
@@ -42,12 +42,15 @@ export class LocalClock {
     }
   }
 
-  /** What the wall shows, as if it were UTC. */
+  /** What the wall clock shows, as if it were UTC. */
   wallAt(ms: number): number {
     return ms + (this.changes.findLast((change) => change.atMs <= ms)?.afterMs ?? this.firstOffsetMs);
   }
 
-  /** When the wall shows this for the first time; where it never does, the first instant after the gap it fell into. */
+  /**
+   * The first instant at which the wall clock shows this time. If it never does, the first instant after the gap that
+   * contains it.
+   */
   firstAt(wallMs: number): number {
     const offsets = new Set([this.firstOffsetMs, ...this.changes.map((change) => change.afterMs)]);
     const shown = [...offsets]
@@ -57,7 +60,7 @@ export class LocalClock {
     const gap = this.changes.find(
       ({ atMs, beforeMs, afterMs }) => atMs + beforeMs <= wallMs && wallMs < atMs + afterMs,
     );
-    if (!gap) throw new Error(`the clock neither shows ${new Date(wallMs).toISOString()} nor leaves it out`);
+    if (!gap) throw new Error(`the clock neither shows ${new Date(wallMs).toISOString()} nor skips it`);
     return gap.atMs;
   }
 }

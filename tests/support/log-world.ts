@@ -9,7 +9,7 @@ import { newId } from "../../shared/ids.ts";
 import type { LogLine } from "../../shared/log.ts";
 import { makeScratch, type Scratch } from "./scratch.ts";
 
-/** One job whose log is written by the test: the real store, hub, bus and follower, without a server around them. */
+/** One job whose log the test writes: the real store, hub, bus and follower, without a server around them. */
 export class LogWorld implements AsyncDisposable {
   readonly bus = new LossyBus();
   readonly hub = new LogHub(this.bus);
@@ -18,7 +18,7 @@ export class LogWorld implements AsyncDisposable {
   readonly jobId = newId("job");
   readonly store: SqliteLogStore;
   job: JobSnapshot | undefined = { status: "RUNNING", attempt: 1 };
-  /** The follower asks for the job again after this long. */
+  /** How long the follower waits before it reads the job again. */
   recheckMs: number | undefined;
   private readonly executionIds = new Map<number, string>();
   private readonly stopping = new AbortController();
@@ -35,7 +35,7 @@ export class LogWorld implements AsyncDisposable {
     return new LogWorld(scratch, new SqliteStore(scratch.join("store.db"), logMigrations));
   }
 
-  /** Lines as a server gets them: published, then stored. */
+  /** Handles lines as a server does: publishes them, then stores them. */
   async write(attempt: number, first: number, last: number): Promise<void> {
     this.publish(attempt, first, last);
     await this.save(attempt, first, last);
@@ -94,7 +94,7 @@ export class LogWorld implements AsyncDisposable {
   }
 }
 
-/** A bus that can say that it lost something, as one between servers. */
+/** A bus that can report lost messages, like the bus between servers. */
 class LossyBus extends MemoryBus {
   private readonly followed = new Set<() => void>();
 

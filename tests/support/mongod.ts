@@ -9,7 +9,7 @@ const START_MS = 60_000;
 const SET_NAME = "rs0";
 const CACHED = join(import.meta.dirname, "..", "..", "node_modules", ".cache", "mongod", "mongod");
 
-/** A real MongoDB replica set, each member a process of its own. */
+/** A real MongoDB replica set; each member is a separate process. */
 export class TestMongo implements AsyncDisposable {
   private constructor(
     private readonly scratch: Scratch,
@@ -27,19 +27,19 @@ export class TestMongo implements AsyncDisposable {
     return mongo;
   }
 
-  /** One that is no part of any replica set. */
+  /** A MongoDB server that is not part of a replica set. */
   static async startAlone(): Promise<TestMongo> {
     const scratch = await makeScratchInMemory();
     return new TestMongo(scratch, [await Member.start(scratch.join("member"), [])]);
   }
 
-  /** A connection string for a database of this name. */
+  /** The connection string of the database with this name. */
   url(database: string): string {
     const hosts = this.members.map((member) => member.host).join(",");
     return `mongodb://${hosts}/${database}?replicaSet=${SET_NAME}`;
   }
 
-  /** Runs `body` with a client of its own, beside what is tested. */
+  /** Runs `body` with a client of its own, separate from the code under test. */
   async withClient<T>(body: (client: MongoClient) => Promise<T>): Promise<T> {
     const client = new MongoClient(this.url("admin"), { serverSelectionTimeoutMS: START_MS });
     try {
@@ -81,7 +81,7 @@ class Member {
     await Bun.write(join(directory, "started"), "");
     const args = ["--port", String(port), "--bind_ip", "127.0.0.1", "--dbpath", directory];
     args.push("--nounixsocket", "--oplogSize", "64", ...more);
-    // Test commands: a member that fails on purpose.
+    // Test commands: they make a member fail on purpose.
     args.push("--wiredTigerCacheSizeGB", "0.25", "--quiet", "--setParameter", "enableTestCommands=1");
     const output = { stdin: "ignore", stdout: "ignore", stderr: "ignore" } as const;
     const member = new Member(`127.0.0.1:${port}`, Bun.spawn([findMongod() ?? "mongod", ...args], output));
@@ -89,7 +89,7 @@ class Member {
     return member;
   }
 
-  /** Asks this member alone, whatever it is at the moment. */
+  /** Asks this member only, whatever its role. */
   async ask<T>(body: (client: MongoClient) => Promise<T>): Promise<T> {
     const client = new MongoClient(`mongodb://${this.host}/?directConnection=true`, {
       serverSelectionTimeoutMS: START_MS,
@@ -112,7 +112,7 @@ class Member {
 export function missingMongod(): string | undefined {
   return findMongod()
     ? undefined
-    : "there is no mongod; run tests/support/fetch-mongod.sh, or name one in TANVRIT_TEST_MONGOD";
+    : "mongod is missing; run tests/support/fetch-mongod.sh, or set TANVRIT_TEST_MONGOD to its path";
 }
 
 function findMongod(): string | undefined {

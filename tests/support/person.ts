@@ -5,11 +5,11 @@ import { makeScratch, type Scratch } from "./scratch.ts";
 import { TestServer } from "./server.ts";
 import { stopSupervisors } from "./supervisors.ts";
 
-/** Somebody with a home of their own at the command line, signed in to a server. */
+/** A person at the command line with their own home, signed in to a server. */
 export class Person implements AsyncDisposable {
   readonly home: Scratch;
   private readonly agents: Running[] = [];
-  /** Of everything that this person runs. */
+  /** Set for every program that this person runs. */
   private readonly env: Record<string, string>;
 
   private ownServer: TestServer | undefined;
@@ -50,7 +50,7 @@ export class Person implements AsyncDisposable {
     return person;
   }
 
-  /** Somebody who has not signed in anywhere. */
+  /** A person who is not signed in anywhere. */
   static async stranger(env: Record<string, string> = {}): Promise<Person> {
     return new Person(await makeScratch(), env);
   }
@@ -71,14 +71,14 @@ export class Person implements AsyncDisposable {
     return stdout.replace(/\n$/, "");
   }
 
-  /** Submits and returns the id, which must be all that standard output holds. */
+  /** Submits a job and returns its id. Standard output must contain the id and nothing else. */
   async submit(args: string[], options: RunOptions = {}): Promise<string> {
     const id = await this.get(["job", "submit", ...args], options);
     if (!/^job_[0-9a-z]{26}$/.test(id)) throw new Error(`job submit printed ${JSON.stringify(id)}`);
     return id;
   }
 
-  /** A client of their server that is signed in as them. */
+  /** A client of their server, signed in as them. */
   async client(): Promise<Compute> {
     return createComputeClient({ url: this.server.url, token: await this.get(["auth", "print-token"]) });
   }
@@ -87,7 +87,7 @@ export class Person implements AsyncDisposable {
     return JSON.parse(await this.get(["job", "get", jobId, "--json"])) as Job;
   }
 
-  /** Starts an agent and waits until the server knows it. */
+  /** Starts an agent and waits until it is registered. */
   async startAgent(args: string[] = [], env: Record<string, string> = {}): Promise<Running> {
     const agent = new Running(this.home.path, ["agent", "run", "--workspace", "local", ...args], {
       ...this.env,
@@ -98,7 +98,7 @@ export class Person implements AsyncDisposable {
     return agent;
   }
 
-  /** Ends the agents and what they hold, at once. */
+  /** Kills the agents and their jobs immediately. */
   async stopAgents(): Promise<void> {
     for (const agent of this.agents.splice(0)) await agent[Symbol.asyncDispose]();
     await stopSupervisors(this.home.path);

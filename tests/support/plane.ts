@@ -12,7 +12,7 @@ import { makeScratch, type Scratch } from "./scratch.ts";
 import { newSharedDatabase } from "./shared-store.ts";
 import { waitFor } from "./wait.ts";
 
-/** A control plane behind a real socket, in this process, whose clock a test can put forward. */
+/** A control plane in this process, behind a real socket. Tests can move its clock forward. */
 export class TestPlane implements AsyncDisposable {
   readonly api: Api;
   readonly warnings: string[] = [];
@@ -45,7 +45,7 @@ export class TestPlane implements AsyncDisposable {
   }
 
   /**
-   * @param shared what it shares with other planes; the bus goes with it, the stores do not.
+   * @param shared what it shares with other planes. Disposing of the plane closes the bus, not the stores.
    * @param pricing which pools are hosted.
    */
   static async start(shared?: { stores: Stores; bus: Bus }, pricing?: Pricing): Promise<TestPlane> {
@@ -74,18 +74,18 @@ export class TestPlane implements AsyncDisposable {
     return test;
   }
 
-  /** By its clock. */
+  /** The time on the plane's clock. */
   now(): number {
     return Date.now() + this.aheadMs;
   }
 
-  /** Lets time pass, and the periodic tasks see what is due by it. */
+  /** Lets time pass, and runs the periodic tasks that are due by then. */
   pass(seconds: number): void {
     this.aheadMs += seconds * 1_000;
     for (const task of this.plane?.tasks ?? []) task.runBefore(0);
   }
 
-  /** Its clock is set forward, or back. Resolves when the server has noticed. */
+  /** Sets the clock forward or back. Returns when the server has noticed. */
   async setClock(bySeconds: number): Promise<void> {
     const before = this.warnings.length;
     this.setByMs += bySeconds * 1_000;
@@ -95,7 +95,7 @@ export class TestPlane implements AsyncDisposable {
     );
   }
 
-  /** The server stands still for that long: time passes, and it does not see it pass. */
+  /** Stalls the server for this long: time passes, and the server does not notice. */
   standStill(seconds: number): void {
     this.stoodMs += seconds * 1_000;
     this.pass(seconds);

@@ -3,7 +3,10 @@ import type { ExecutionReport, NodeCondition, NodeDescription } from "../../shar
 import type { Api, As } from "./api.ts";
 import { waitFor } from "./wait.ts";
 
-/** A node played by a test, one request at a time, where a real agent would be too quick or too good. */
+/**
+ * A node that the test plays, one request at a time, for cases where a real agent would be too fast or too
+ * well-behaved.
+ */
 export class PlayedNode {
   readonly nodeId: string;
   readonly as: As;
@@ -21,7 +24,10 @@ export class PlayedNode {
     return new PlayedNode(api, node.nodeId, nodeKey);
   }
 
-  /** Waits for one assignment; throws when none comes in time. A poll may end early, as when the node's status changed. */
+  /**
+   * Waits for one assignment; throws if none arrives in time. A poll may end early, for example when the node's status
+   * changes.
+   */
   take(): Promise<EndpointOutput<"nodes.poll">["assignments"][number]> {
     return waitFor("an assignment", async () => (await this.poll([], 1, 5)).assignments[0]);
   }

@@ -1,16 +1,16 @@
 import { readdirSync, readFileSync } from "node:fs";
 
-/** The processes whose environment holds `NAME=value`, as every process of a job does: Linux only. */
+/** Processes with `NAME=value` in their environment, like every process of a job; Linux only. */
 export function processesWithVariable(name: string, value: string): number[] {
   return pids().filter((pid) => environmentOf(pid).includes(`${name}=${value}`));
 }
 
-/** The processes that belong to a job, whatever group or session they have moved to. */
+/** The processes of a job, even if they moved to another process group or session. */
 export function processesOfJob(jobId: string): number[] {
   return processesWithVariable("TANVRIT_JOB_ID", jobId);
 }
 
-/** The processes that have this text in an argument or in a variable. */
+/** Processes that have this text in an argument or a variable. */
 export function processesNaming(text: string): number[] {
   return pids().filter((pid) =>
     [...environmentOf(pid), ...textsOf(pid, "cmdline")].some((one) => one.includes(text)),
@@ -32,7 +32,7 @@ function textsOf(pid: number, file: "environ" | "cmdline"): string[] {
     if (/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, "utf8"))) return [];
     return readFileSync(`/proc/${pid}/${file}`, "utf8").split("\0");
   } catch {
-    // It ended meanwhile, or it is another user's and so none of ours.
+    // It ended in the meantime, or belongs to another user and so is not ours.
     return [];
   }
 }

@@ -2,17 +2,16 @@ import { join } from "node:path";
 import { waitFor, within } from "./wait.ts";
 
 /**
- * What is tested: the program as it stands in the sources, or the built binary named by TANVRIT_TEST_BINARY, so that the
- * same tests prove both.
+ * The program under test: the sources, or the built binary that TANVRIT_TEST_BINARY names. The same tests cover both.
  */
 export function program(): string[] {
   const binary = process.env.TANVRIT_TEST_BINARY;
   return binary ? [binary] : [process.execPath, join(import.meta.dirname, "..", "..", "cmd", "main.ts")];
 }
 
-/** The environment of a program under test: nothing of the person's own settings or sign-ins reaches it. */
+/** The environment of a program under test. The developer's own settings and sign-ins do not reach it. */
 export function programEnv(home: string, extra: Record<string, string> = {}): Record<string, string> {
-  // The keychain is the person's own; two tests would also share it.
+  // The keychain belongs to the developer, and two tests would share it.
   const own = { TANVRIT_HOME: home, TANVRIT_CREDENTIAL_STORE: "file", NO_COLOR: "1" };
   const kept = Object.entries(process.env).filter(([name]) => !name.startsWith("TANVRIT_"));
   return { ...(Object.fromEntries(kept) as Record<string, string>), ...own, ...extra };
@@ -29,11 +28,11 @@ export interface RunOptions {
   env?: Record<string, string>;
   cwd?: string;
   timeoutMs?: number;
-  /** Where standard output goes; read where this is left out. */
+  /** Where standard output goes; read into the result if omitted. */
   stdout?: Bun.BunFile;
 }
 
-/** Runs the program to its end. A run that does not end in time is killed and fails the test. */
+/** Runs the program until it exits. A program that does not exit in time is killed, and the test fails. */
 export async function runProgram(home: string, args: string[], options: RunOptions = {}): Promise<Finished> {
   const running = Bun.spawn([...program(), ...args], {
     cwd: options.cwd ?? home,
@@ -55,7 +54,7 @@ export async function runProgram(home: string, args: string[], options: RunOptio
   }
 }
 
-/** A program that goes on until it is stopped; what it says is kept for messages and for waiting. */
+/** A program that runs until it is stopped. Its output is kept for error messages and for `said`. */
 export class Running implements AsyncDisposable {
   readonly process: Bun.Subprocess<"ignore", "pipe", "pipe">;
   stdout = "";
@@ -79,7 +78,7 @@ export class Running implements AsyncDisposable {
     });
   }
 
-  /** Waits until standard error matches; throws with what it said when the program ends before. */
+  /** Waits until standard error matches. Throws an error with its output if the program exits first. */
   said(pattern: RegExp, timeoutMs = 15_000): Promise<RegExpExecArray> {
     return waitFor(
       `"${this.name}" to say ${pattern}`,
@@ -95,10 +94,10 @@ export class Running implements AsyncDisposable {
     );
   }
 
-  /** Sends the signal and waits for the end; returns the exit code. */
+  /** Sends the signal and waits for the exit; returns the exit code. */
   async stop(signal: NodeJS.Signals = "SIGTERM", timeoutMs = 15_000): Promise<number> {
     this.process.kill(signal);
-    return await within(timeoutMs, `the end of "${this.name}"`, this.process.exited);
+    return await within(timeoutMs, `"${this.name}" to exit`, this.process.exited);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

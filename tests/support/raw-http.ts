@@ -3,7 +3,7 @@ import { within } from "./wait.ts";
 
 const LIMIT_MS = 20_000;
 
-/** A connection on which a test writes what no client would, and reads what comes back. */
+/** A connection on which a test sends bytes that no client would send, and reads the response. */
 export class RawHttp implements Disposable {
   private readonly socket: Socket;
   private readonly ended: Promise<void>;
@@ -25,7 +25,7 @@ export class RawHttp implements Disposable {
     this.socket.write(text);
   }
 
-  /** The status of the answer, as soon as there is one. */
+  /** The status of the response, as soon as it arrives. */
   async status(): Promise<number> {
     const line = new Promise<string>((resolve) => {
       this.onText = () => this.text.includes("\r\n") && resolve(this.text);
@@ -35,7 +35,7 @@ export class RawHttp implements Disposable {
     return Number(/^HTTP\/1\.\d (\d{3})/.exec(said)?.[1]);
   }
 
-  /** All that was said until the other side closed. */
+  /** Everything the server sent until it closed the connection. */
   async whole(): Promise<string> {
     await within(LIMIT_MS, "the end of the connection", this.ended);
     return this.text;

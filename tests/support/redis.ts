@@ -2,7 +2,7 @@ import { freePort } from "./free-port.ts";
 import { makeScratch, type Scratch } from "./scratch.ts";
 import { waitFor } from "./wait.ts";
 
-/** A real Redis in a process of its own, without anything on disk. */
+/** A real Redis in a process of its own that keeps nothing on disk. */
 export class TestRedis implements AsyncDisposable {
   private constructor(
     private readonly scratch: Scratch,
@@ -35,7 +35,7 @@ export class TestRedis implements AsyncDisposable {
     await this.untilListening();
   }
 
-  /** It is there but says nothing, as behind a network that swallows everything. */
+  /** Stops it: it runs but does not answer, as behind a network that drops every packet. */
   pause(): void {
     this.process.kill("SIGSTOP");
   }
@@ -56,7 +56,7 @@ export class TestRedis implements AsyncDisposable {
         socket.end();
         return true;
       } catch {
-        // Not yet.
+        // Not listening yet.
         return false;
       }
     });

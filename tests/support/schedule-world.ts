@@ -15,7 +15,7 @@ import { newSchedule } from "../../shared/schedule/schedule.ts";
 
 const LIMIT = 500;
 
-/** Servers that fire schedules over one store, with one clock that stands still until the test puts it forward. */
+/** Servers that fire schedules from one store. Their shared clock stands still until the test moves it. */
 export class ScheduleWorld implements AsyncDisposable {
   nowMs = Date.UTC(2030, 0, 1);
   readonly businessId = newId("biz");
@@ -23,7 +23,7 @@ export class ScheduleWorld implements AsyncDisposable {
   private readonly bus = new MemoryBus();
   private readonly schedulers: Scheduler[] = [];
 
-  /** @param opened one for each server, over the same data. */
+  /** @param opened one store per server, all with the same data. */
   constructor(private readonly opened: readonly Stores[]) {}
 
   get stores(): Stores {
@@ -32,14 +32,14 @@ export class ScheduleWorld implements AsyncDisposable {
     return first;
   }
 
-  /** A server; `change` replaces parts of it, as by one that dies. */
+  /** A server. `change` replaces parts of it, for example to let it die. */
   server(index = 0, change: (parts: SchedulerParts) => Partial<SchedulerParts> = () => ({})) {
     const stores = this.opened[index % this.opened.length] ?? this.stores;
     const now = () => this.nowMs;
     const parts: SchedulerParts = {
       schedules: stores.schedules,
       jobs: new StoredJobs(stores.jobs, now),
-      renderTemplate: () => Promise.reject(new Error("no templates here")),
+      renderTemplate: () => Promise.reject(new Error("there are no templates here")),
       bus: this.bus,
       now,
       onError: (_, error) => this.errors.push(error),
@@ -63,12 +63,12 @@ export class ScheduleWorld implements AsyncDisposable {
     return (await this.stores.schedules.fires(query)).reverse();
   }
 
-  /** What became of each fire: its reason where it was skipped, else its status. Oldest first. */
+  /** The outcome of each fire: the reason if it was skipped, else its status. Oldest first. */
   async outcomes(schedule: ScheduleRecord): Promise<string[]> {
     return (await this.fires(schedule)).map((fire) => fire.reason ?? fire.status);
   }
 
-  /** Of the schedule, newest first. */
+  /** The jobs of the schedule, newest first. */
   async jobs({ scheduleId }: ScheduleRecord, status?: JobStatus[]) {
     const all = await this.stores.jobs.list({
       businessId: this.businessId,
@@ -78,7 +78,7 @@ export class ScheduleWorld implements AsyncDisposable {
     return all.filter((job) => job.scheduleId === scheduleId);
   }
 
-  /** Ends a job, as its node's report would. */
+  /** Ends a job as its node's report would. */
   async finish(jobId: string): Promise<void> {
     const key = { businessId: this.businessId, jobId };
     await this.stores.jobs.change([
@@ -94,7 +94,7 @@ export class ScheduleWorld implements AsyncDisposable {
   }
 }
 
-/** The real store without what a control plane does about a job beside storing it. */
+/** The real store, without what a control plane does for a job besides storing it. */
 class StoredJobs {
   constructor(
     private readonly jobs: JobStore,
@@ -111,7 +111,7 @@ class StoredJobs {
     const [outcome] = await this.jobs.insert([
       { job: newJob(by, manifest, origin, this.now()), idempotency },
     ]);
-    if (!outcome || !("job" in outcome)) throw new Error("the key was used for another job");
+    if (!outcome || !("job" in outcome)) throw new Error("another job already used the key");
     return outcome.job;
   }
 
@@ -125,7 +125,7 @@ class StoredJobs {
         },
       },
     ]);
-    if (!job) throw new Error("the job to cancel is not there");
+    if (!job) throw new Error("the job to cancel does not exist");
     return job;
   }
 }

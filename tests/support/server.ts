@@ -5,7 +5,7 @@ import { sharedStoreEnv } from "./shared-store.ts";
 
 const CONFIG_FILE = "server.yaml";
 
-/** A real server in a process of its own, with a data directory that goes with it. */
+/** A real server in a process of its own. Its data directory is removed with it. */
 export class TestServer implements AsyncDisposable {
   readonly scratch: Scratch;
   private running: Running;
@@ -23,8 +23,8 @@ export class TestServer implements AsyncDisposable {
   }
 
   /**
-   * @param config what its config file says.
-   * @param ownEnv also of every later start on the same data.
+   * @param config the contents of its config file.
+   * @param ownEnv its environment, also after a restart.
    */
   static async start(ownEnv: Record<string, string> = {}, config?: object): Promise<TestServer> {
     const env = { ...sharedStoreEnv(), ...ownEnv };
@@ -50,17 +50,17 @@ export class TestServer implements AsyncDisposable {
     return this.running.stderr;
   }
 
-  /** Ends the process as a crash would: nothing of it gets to clean up. */
+  /** Kills the process like a crash, with no chance to clean up. */
   async kill(): Promise<void> {
     await this.running.stop("SIGKILL");
   }
 
-  /** Asks it to stop; returns the exit code. */
+  /** Stops it with SIGTERM; returns the exit code. */
   stop(): Promise<number> {
     return this.running.stop("SIGTERM");
   }
 
-  /** A new process on the same data and the same port. */
+  /** Starts a new process with the same data and port. */
   async startAgain(env: Record<string, string> = {}): Promise<void> {
     this.running = (await launch(this.scratch, this.port, { ...this.env, ...env })).running;
   }

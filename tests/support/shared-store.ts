@@ -1,7 +1,7 @@
 import { TestMongo } from "./mongod.ts";
 import { TestRedis } from "./redis.ts";
 
-/** Where a test's database goes in the URL of the store. */
+/** The place of a test's database in the store URL. */
 const DATABASE = "DATABASE";
 
 /** A MongoDB and a Redis for a whole suite. */
@@ -19,7 +19,7 @@ export class SharedStore implements AsyncDisposable {
     return store;
   }
 
-  /** For the tests; the program under test does not see it. */
+  /** For the tests; the program under test does not see this variable. */
   get env(): Record<string, string> {
     return { TANVRIT_TEST_STORE: this.mongo.url(DATABASE), TANVRIT_TEST_BUS: this.redis.url };
   }
@@ -30,15 +30,15 @@ export class SharedStore implements AsyncDisposable {
   }
 }
 
-/** What is tested keeps its data in the store of the suite; false in suites on the embedded one. */
+/** Whether the program under test keeps its data in the suite's store; false in suites on the embedded store. */
 export const onSharedStore = process.env.TANVRIT_TEST_STORE !== undefined;
 
-/** The URL of a new database in the store of the suite; undefined in suites on the embedded store. */
+/** The URL of a new database in the suite's store; undefined in suites on the embedded store. */
 export function newSharedDatabase(): string | undefined {
   return process.env.TANVRIT_TEST_STORE?.replace(DATABASE, `test_${crypto.randomUUID().slice(0, 13)}`);
 }
 
-/** What a server of its own needs to keep its data in the store of the suite; nothing on the embedded one. */
+/** The variables a server needs to keep its data in the suite's store; empty on the embedded store. */
 export function sharedStoreEnv(): Record<string, string> {
   const store = newSharedDatabase();
   return store === undefined ? {} : { TANVRIT_STORE: store, TANVRIT_BUS: process.env.TANVRIT_TEST_BUS ?? "" };

@@ -2,14 +2,14 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-/** A file system in memory of a given size, mounted at a directory of its own: a disk that a test can fill. */
+/** A file system in memory with a given size, mounted on its own directory: a disk that a test can fill. */
 export class SmallDisk implements Disposable {
-  /** Only root may mount, and not in every container. */
+  /** Only root can mount, and not in every container. */
   static readonly isPossible = isPossible();
 
   private constructor(readonly path: string) {}
 
-  /** @param path is made where it is missing. */
+  /** @param path created if it does not exist. */
   static mount(path: string, sizeMb: number): SmallDisk {
     mkdirSync(path, { recursive: true, mode: 0o700 });
     if (!mount(path, sizeMb)) throw new Error(`cannot mount a file system at ${path}`);

@@ -4,49 +4,49 @@ import { missingMongod } from "./mongod.ts";
 import { missingAccounts } from "./other-account.ts";
 import { missingRedis } from "./redis.ts";
 
-/** A group of tests that is run by one `bun test`. */
+/** A group of tests that one `bun test` runs. */
 export interface Suite {
   name: string;
   what: string;
-  /** Paths given to `bun test`; with `./` they are paths, not patterns. */
+  /** Paths for `bun test`. With `./` they are paths; without, Bun takes them for patterns. */
   paths: string[];
   /** Part of `bun run check`. */
   quick: boolean;
-  /** Measures what others beside it would change. */
+  /** It takes measurements that other suites would distort. */
   alone?: true;
-  /** The whole suite is stopped after this. */
+  /** The whole suite is killed after this. */
   timeoutMs: number;
-  /** The servers in it keep everything in MongoDB, and tell each other by Redis. */
+  /** Its servers keep all data in MongoDB and notify each other through Redis. */
   onSharedStore?: true;
-  /** What this machine lacks for the suite and how to get it; undefined where it can run. */
+  /** What this machine lacks for the suite, and how to get it; undefined if the suite can run. */
   missing?: () => string | undefined;
 }
 
 export const suites: Suite[] = [
   {
     name: "style",
-    what: "format, lint, types, dead code, and the rules of the house",
+    what: "format, lint, types, dead code, and the rules of this repository",
     paths: ["./tests/style"],
     quick: true,
     timeoutMs: 180_000,
   },
   {
     name: "unit",
-    what: "what one room promises",
+    what: "each room on its own",
     paths: ["./shared", "./sdk", "./agent", "./server", "./cmd", "./tests/support"],
     quick: true,
     timeoutMs: 300_000,
   },
   {
     name: "contract",
-    what: "what every adapter of a port promises",
+    what: "the promises of a port, proved for every adapter",
     paths: ["./tests/contract"],
     quick: true,
     timeoutMs: 180_000,
   },
   {
     name: "docker",
-    what: "jobs in containers, over a real engine",
+    what: "jobs in containers, on a real engine",
     paths: ["./tests/docker"],
     quick: false,
     timeoutMs: 1_200_000,
@@ -54,7 +54,7 @@ export const suites: Suite[] = [
   },
   {
     name: "redis",
-    what: "the bus between servers, over a real Redis",
+    what: "the bus between servers, on a real Redis",
     paths: ["./tests/redis"],
     quick: true,
     timeoutMs: 180_000,
@@ -62,7 +62,7 @@ export const suites: Suite[] = [
   },
   {
     name: "mongo",
-    what: "the store of many servers, over a real MongoDB",
+    what: "the store for several servers, on a real MongoDB",
     paths: ["./tests/mongo"],
     quick: false,
     timeoutMs: 300_000,
@@ -70,7 +70,7 @@ export const suites: Suite[] = [
   },
   {
     name: "servers",
-    what: "several servers as one over a real MongoDB and Redis, killed too, and the way there",
+    what: "several servers as one on a real MongoDB and Redis, also when killed, and the move to it",
     paths: ["./tests/servers"],
     quick: false,
     timeoutMs: 900_000,
@@ -92,7 +92,7 @@ export const suites: Suite[] = [
   },
   {
     name: "keychain",
-    what: "tokens in a real keychain, also a locked one and one that hangs",
+    what: "tokens in a real keychain, also when it is locked or hangs",
     paths: ["./tests/keychain"],
     quick: false,
     timeoutMs: 180_000,
@@ -107,7 +107,7 @@ export const suites: Suite[] = [
   },
   {
     name: "machine",
-    what: "an agent and the machine it runs on: its owner, its sleep, its health, its GPUs",
+    what: "an agent and its machine: owner, sleep, health, GPUs",
     paths: ["./tests/machine"],
     quick: false,
     alone: true,
@@ -115,7 +115,7 @@ export const suites: Suite[] = [
   },
   {
     name: "mongo-e2e",
-    what: "api and e2e once more, over a real MongoDB and Redis",
+    what: "api and e2e again, on a real MongoDB and Redis",
     paths: ["./tests/api", "./tests/e2e"],
     quick: false,
     timeoutMs: 1_200_000,
@@ -131,7 +131,7 @@ export const suites: Suite[] = [
   },
   {
     name: "accounts",
-    what: "attacks from another account of the same machine",
+    what: "attacks from another account on the same machine",
     paths: ["./tests/accounts"],
     quick: false,
     timeoutMs: 300_000,

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { waitFor } from "./wait.ts";
 
-/** The processes that hold the jobs of the agents of this home, by the locks they keep. */
+/** The supervisors of the agents in this home, found by the locks they hold. */
 export function supervisorsBelow(home: string): number[] {
   const locks = new Bun.Glob("agent/*/supervisors/*/lock").scanSync({ cwd: home });
   return [...locks]
@@ -10,7 +10,7 @@ export function supervisorsBelow(home: string): number[] {
     .filter((pid) => pid !== undefined && isAlive(pid)) as number[];
 }
 
-/** Ends them with all they hold: a test that is over leaves no job behind. */
+/** Kills them and all their processes, so that a finished test leaves no job behind. */
 export async function stopSupervisors(home: string): Promise<void> {
   for (const pid of supervisorsBelow(home)) signal(pid, "SIGTERM");
   await waitFor(`the supervisors below ${home} to end`, () => supervisorsBelow(home).length === 0);
@@ -20,7 +20,7 @@ function pidIn(path: string): number | undefined {
   try {
     return JSON.parse(readFileSync(path, "utf8")).pid;
   } catch {
-    return undefined; // It let go of its lock meanwhile.
+    return undefined; // It released its lock in the meantime.
   }
 }
 

@@ -1,7 +1,7 @@
 import { program, programEnv } from "./program.ts";
 import { within } from "./wait.ts";
 
-/** Runs the program in a terminal of so many columns, and gives what it showed there. */
+/** Runs the program in a terminal with this many columns, and returns what it printed there. */
 export async function runInTerminal(
   home: string,
   args: string[],
@@ -26,8 +26,8 @@ export async function runInTerminal(
   });
   try {
     const exitCode = await within(30_000, args.join(" "), running.exited);
-    // What it wrote last may come behind its end.
-    await within(5_000, "the end of the terminal", closed.promise);
+    // Its last output may arrive after its exit.
+    await within(5_000, "the terminal to close", closed.promise);
     return { exitCode, shown: shown.replaceAll("\r\n", "\n") };
   } finally {
     running.kill("SIGKILL");

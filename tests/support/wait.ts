@@ -1,10 +1,10 @@
-/** How often a condition is looked at that nothing announces, as the state of another process. */
+/** How often to check a condition that has no event, such as the state of another process. */
 const LOOK_EVERY_MS = 10;
 const DEFAULT_TIMEOUT_MS = 10_000;
 
 /**
- * Resolves with the first value of `look` that is neither undefined nor false. Throws, naming what was waited for and
- * what was seen last, when `timeoutMs` have passed.
+ * Returns the first value of `look` that is neither undefined nor false. After `timeoutMs` it throws an error that says
+ * what it waited for and what it saw last.
  */
 export async function waitFor<T>(
   what: string,
@@ -17,14 +17,14 @@ export async function waitFor<T>(
     const value = await look();
     if (value !== undefined && value !== false) return value;
     if (performance.now() > deadline) {
-      const seen = options.seen ? ` Seen last: ${Bun.inspect(options.seen())}` : "";
-      throw new Error(`waited ${timeoutMs} ms for ${what}, in vain.${seen}`);
+      const seen = options.seen ? ` Last seen: ${Bun.inspect(options.seen())}` : "";
+      throw new Error(`waited ${timeoutMs} ms in vain for ${what}.${seen}`);
     }
     await Bun.sleep(LOOK_EVERY_MS);
   }
 }
 
-/** `promise`, or an error naming what it is when it takes longer. */
+/** Returns the result of `promise`, or throws an error that says what took too long. */
 export async function within<T>(timeoutMs: number, what: string, promise: Promise<T>): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_, reject) => {
@@ -40,8 +40,8 @@ export async function within<T>(timeoutMs: number, what: string, promise: Promis
 const TRIES = 3;
 
 /**
- * The shortest of the times that `attempt` takes, tried again where it is not below `limitMs`: a machine that has much
- * else to do is late once, and what is too slow is so each time.
+ * The shortest time that `attempt` takes. Tries again if the time is not below `limitMs`: a busy machine is late once,
+ * but something that is too slow is late every time.
  */
 export async function quickest(limitMs: number, attempt: () => Promise<number>): Promise<number> {
   let leastMs = Number.POSITIVE_INFINITY;
