@@ -1,6 +1,6 @@
 import type { AccountAudit } from "./credit-store.ts";
 
-/** What a balance says, or what many entries or holds of one account add up to. */
+/** What a balance says, or what many entries or reservations of one account add up to. */
 export interface AccountSums {
   businessId: string;
   userId: string;
@@ -12,14 +12,14 @@ export interface AccountSums {
 export function auditOf(
   balances: readonly AccountSums[],
   ledger: readonly AccountSums[],
-  holds: readonly AccountSums[],
+  reservations: readonly AccountSums[],
 ): AccountAudit[] {
   const audits = new Map<string, AccountAudit>();
   const of = ({ businessId, userId }: AccountSums): AccountAudit => {
     const key = `${businessId}/${userId}`;
     const known = audits.get(key);
     if (known) return known;
-    const nothing = { availableMicroUsd: 0, reservedMicroUsd: 0, heldMicroUsd: 0 };
+    const nothing = { availableMicroUsd: 0, reservedMicroUsd: 0, reservationsMicroUsd: 0 };
     const made = { businessId, userId, ...nothing, ledgerAvailableMicroUsd: 0, ledgerReservedMicroUsd: 0 };
     audits.set(key, made);
     return made;
@@ -30,6 +30,6 @@ export function auditOf(
     const sums = { ledgerAvailableMicroUsd: one.available, ledgerReservedMicroUsd: one.reserved };
     Object.assign(of(one), sums);
   }
-  for (const one of holds) Object.assign(of(one), { heldMicroUsd: one.reserved });
+  for (const one of reservations) Object.assign(of(one), { reservationsMicroUsd: one.reserved });
   return [...audits.values()];
 }

@@ -1,6 +1,6 @@
 import { Long } from "mongodb";
 import { collectionStep } from "../store/mongo-migrations.ts";
-import type { Account, Hold, LedgerRecord } from "./credit-store.ts";
+import type { Account, LedgerRecord, Reservation } from "./credit-store.ts";
 import type { Bill } from "./pricing.ts";
 
 /** A document of `compute_credit_balances`. Amounts are written as 64-bit integers, and read as numbers. */
@@ -34,7 +34,7 @@ export interface LedgerDocument {
 }
 
 /** A document of `compute_credit_holds`. */
-export interface HoldDocument {
+export interface ReservationDocument {
   execution_id: string;
   business_id: string;
   user_id: string;
@@ -174,24 +174,24 @@ export function recordFromDocument(document: LedgerDocument): LedgerRecord {
   };
 }
 
-export function holdDocument(hold: Hold): HoldDocument {
+export function reservationDocument(reservation: Reservation): ReservationDocument {
   return {
-    execution_id: hold.executionId,
-    business_id: hold.businessId,
-    user_id: hold.userId,
-    job_id: hold.jobId,
-    node_id: hold.nodeId,
-    bill: hold.bill,
-    covered_ms: hold.coveredMs,
-    max_cover_ms: hold.maxCoverMs,
-    month: hold.month,
-    expired_micro_usd: Long.fromNumber(hold.expiredMicroUsd),
-    monthly_micro_usd: Long.fromNumber(hold.monthlyMicroUsd),
-    lasting_micro_usd: Long.fromNumber(hold.lastingMicroUsd),
+    execution_id: reservation.executionId,
+    business_id: reservation.businessId,
+    user_id: reservation.userId,
+    job_id: reservation.jobId,
+    node_id: reservation.nodeId,
+    bill: reservation.bill,
+    covered_ms: reservation.coveredMs,
+    max_cover_ms: reservation.maxCoverMs,
+    month: reservation.month,
+    expired_micro_usd: Long.fromNumber(reservation.expiredMicroUsd),
+    monthly_micro_usd: Long.fromNumber(reservation.monthlyMicroUsd),
+    lasting_micro_usd: Long.fromNumber(reservation.lastingMicroUsd),
   };
 }
 
-export function holdFromDocument(document: HoldDocument): Hold {
+export function reservationFromDocument(document: ReservationDocument): Reservation {
   return {
     executionId: document.execution_id,
     businessId: document.business_id,

@@ -3,7 +3,7 @@ import type { Assigned, ExecutionStore } from "../execution/execution-store.ts";
 import type { Metering, Refused } from "../execution/metering.ts";
 import { type ExecutionRecord, isLive, type JobRecord } from "../job/job-record.ts";
 import { Batches, type Waiting } from "../store/batches.ts";
-import { availableOf, type CreditOutcome, type CreditStore, type Hold } from "./credit-store.ts";
+import { availableOf, type CreditOutcome, type CreditStore, type Reservation } from "./credit-store.ts";
 import { billFor, type Pricing } from "./pricing.ts";
 import { coverOf, EXTEND_AHEAD_MS, extensionOf, runMsOf } from "./windows.ts";
 
@@ -21,7 +21,7 @@ interface Ended {
   job: JobRecord;
 }
 
-const HOLDS_PER_PAGE = 500;
+const RESERVATIONS_PER_PAGE = 500;
 
 /** Charges what runs in hosted pools: set aside at assignment, more while it runs longer, settled at the end. */
 export class CreditMetering implements Metering {
@@ -75,38 +75,39 @@ export class CreditMetering implements Metering {
     let nextDueAtMs: number | undefined;
     let after = "";
     for (;;) {
-      const holds = await this.parts.credits.holds(after, HOLDS_PER_PAGE);
-      for (const { execution, dueAtMs, isUnpaid } of await this.reconcilePage(holds, nowMs)) {
+      const reservations = await this.parts.credits.reservations(after, RESERVATIONS_PER_PAGE);
+      for (const { execution, dueAtMs, isUnpaid } of await this.reconcilePage(reservations, nowMs)) {
         if (isUnpaid) unpaid.push(execution);
         if (dueAtMs !== undefined) nextDueAtMs = Math.min(dueAtMs, nextDueAtMs ?? dueAtMs);
       }
-      const last = holds.at(-1);
-      if (!last || holds.length < HOLDS_PER_PAGE) return { unpaid, nextDueAtMs };
+      const last = reservations.at(-1);
+      if (!last || reservations.length < RESERVATIONS_PER_PAGE) return { unpaid, nextDueAtMs };
       after = last.executionId;
     }
   }
 
-  private async reconcilePage(holds: readonly Hold[], nowMs: number) {
+  private async reconcilePage(reservations: readonly Reservation[], nowMs: number) {
     const { credits } = this.parts;
-    const executions = await this.executionsOf(holds);
-    const found = holds.flatMap((hold) => {
-      const execution = executions.get(hold.executionId);
-      return execution ? [{ hold, execution }] : [];
+    const executions = await this.executionsOf(reservations);
+    const found = reservations.flatMap((reservation) => {
+      const execution = executions.get(reservation.executionId);
+      return execution ? [{ reservation, execution }] : [];
     });
     const ended = found.filter(({ execution }) => !isLive(execution));
     await credits.post(
-      ended.map(({ hold: { businessId, userId, executionId }, execution }) => ({
+      ended.map(({ reservation: { businessId, userId, executionId }, execution }) => ({
         ...{ kind: "settle", businessId, userId, executionId, nowMs, runMs: runMsOf(execution) },
       })),
     );
-    const running = found.flatMap(({ hold, execution }) => {
+    const running = found.flatMap(({ reservation, execution }) => {
       const { startedAtMs } = execution;
-      if (!isLive(execution) || startedAtMs === undefined || hold.coveredMs >= hold.maxCoverMs) return [];
-      return [{ hold, execution, startedAtMs }];
+      if (!isLive(execution) || startedAtMs === undefined || reservation.coveredMs >= reservation.maxCoverMs)
+        return [];
+      return [{ reservation, execution, startedAtMs }];
     });
-    const short = running.filter(({ hold, startedAtMs }) => isShort(hold, startedAtMs, nowMs));
+    const short = running.filter(({ reservation, startedAtMs }) => isShort(reservation, startedAtMs, nowMs));
     const outcomes = await credits.post(
-      short.map(({ hold: { businessId, userId, executionId }, startedAtMs }) => ({
+      short.map(({ reservation: { businessId, userId, executionId }, startedAtMs }) => ({
         ...{
           kind: "extend",
           businessId,
@@ -117,25 +118,27 @@ export class CreditMetering implements Metering {
         },
       })),
     );
-    const refused = new Set(short.filter((_, i) => outcomes[i]?.result === "refused").map((one) => one.hold));
-    return running.map(({ hold, execution, startedAtMs }) => {
-      const endsAtMs = startedAtMs + hold.coveredMs;
-      if (refused.has(hold)) return { execution, isUnpaid: endsAtMs <= nowMs, dueAtMs: endsAtMs };
+    const refused = new Set(
+      short.filter((_, i) => outcomes[i]?.result === "refused").map((one) => one.reservation),
+    );
+    return running.map(({ reservation, execution, startedAtMs }) => {
+      const endsAtMs = startedAtMs + reservation.coveredMs;
+      if (refused.has(reservation)) return { execution, isUnpaid: endsAtMs <= nowMs, dueAtMs: endsAtMs };
       return {
         execution,
         isUnpaid: false,
-        dueAtMs: isShort(hold, startedAtMs, nowMs) ? undefined : endsAtMs - EXTEND_AHEAD_MS,
+        dueAtMs: isShort(reservation, startedAtMs, nowMs) ? undefined : endsAtMs - EXTEND_AHEAD_MS,
       };
     });
   }
 
-  private async executionsOf(holds: readonly Hold[]): Promise<Map<string, ExecutionRecord>> {
-    const byNode = Map.groupBy(holds, (hold) => hold.nodeId);
+  private async executionsOf(reservations: readonly Reservation[]): Promise<Map<string, ExecutionRecord>> {
+    const byNode = Map.groupBy(reservations, (reservation) => reservation.nodeId);
     const found = await Promise.all(
       [...byNode].map(([nodeId, some]) =>
         this.parts.executions.findOfNode(
           nodeId,
-          some.map((hold) => hold.executionId),
+          some.map((reservation) => reservation.executionId),
         ),
       ),
     );
@@ -158,8 +161,8 @@ export class CreditMetering implements Metering {
   }
 }
 
-function isShort(hold: Hold, startedAtMs: number, nowMs: number): boolean {
-  return startedAtMs + hold.coveredMs - nowMs <= EXTEND_AHEAD_MS;
+function isShort(reservation: Reservation, startedAtMs: number, nowMs: number): boolean {
+  return startedAtMs + reservation.coveredMs - nowMs <= EXTEND_AHEAD_MS;
 }
 
 function whyRefused({ manifest }: JobRecord, { account, neededMicroUsd = 0 }: CreditOutcome): string {

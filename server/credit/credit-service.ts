@@ -14,7 +14,7 @@ import {
 import { billFor, costMicroUsd, type Pricing } from "./pricing.ts";
 import { coverOf } from "./windows.ts";
 
-type Holder = Pick<Identity, "businessId" | "userId">;
+type AccountHolder = Pick<Identity, "businessId" | "userId">;
 
 export interface CreditServiceParts {
   credits: CreditStore;
@@ -38,7 +38,7 @@ export class CreditService {
   constructor(private readonly parts: CreditServiceParts) {}
 
   /** With the grant of the month, which is given when it is first asked for. */
-  async balance({ businessId, userId }: Holder): Promise<Account> {
+  async balance({ businessId, userId }: AccountHolder): Promise<Account> {
     const { credits, now } = this.parts;
     const [outcome] = await credits.post([{ kind: "grantMonthly", businessId, userId, nowMs: now() }]);
     if (!outcome) throw new Error("The store answered a question for one account with nothing");
@@ -80,7 +80,7 @@ export class CreditService {
    * Refuses jobs for hosted pools that could not start even when all that is set aside now came back. What they need is
    * set aside when they are handed out, not here.
    */
-  async checkSubmit(by: Holder, manifests: readonly JobManifest[]): Promise<void> {
+  async checkSubmit(by: AccountHolder, manifests: readonly JobManifest[]): Promise<void> {
     const billed = manifests.flatMap((manifest) => {
       const bill = billFor(this.parts.pricing, manifest);
       return bill ? [{ manifest, needed: costMicroUsd(bill, coverOf(manifest).coverMs) }] : [];
@@ -102,7 +102,7 @@ export class CreditService {
   }
 
   /** What such a job would cost; undefined where its pool is free. */
-  async estimate(by: Holder, manifest: JobManifest): Promise<CostEstimate | undefined> {
+  async estimate(by: AccountHolder, manifest: JobManifest): Promise<CostEstimate | undefined> {
     const bill = billFor(this.parts.pricing, manifest);
     if (!bill) return undefined;
     return {

@@ -6,12 +6,12 @@ import {
   type BalanceDocument,
   balanceDocument,
   balanceFromDocument,
-  type HoldDocument,
-  holdDocument,
-  holdFromDocument,
   type LedgerDocument,
   ledgerDocument,
+  type ReservationDocument,
   recordFromDocument,
+  reservationDocument,
+  reservationFromDocument,
 } from "./credit-documents.mongo.ts";
 import type {
   Account,
@@ -19,9 +19,9 @@ import type {
   CreditOperation,
   CreditOutcome,
   CreditStore,
-  Hold,
   LedgerQuery,
   LedgerRecord,
+  Reservation,
 } from "./credit-store.ts";
 import { keysOf, postOperation } from "./rules.ts";
 
@@ -37,12 +37,12 @@ export class MongoCreditStore implements CreditStore {
   private readonly rooms = new Map<string, Batches<CreditOperation, CreditOutcome>>();
   private readonly balances: Collection<BalanceDocument>;
   private readonly entries: Collection<LedgerDocument>;
-  private readonly held: Collection<HoldDocument>;
+  private readonly reserved: Collection<ReservationDocument>;
 
   constructor(private readonly store: MongoStore) {
     this.balances = store.collection("compute_credit_balances");
     this.entries = store.collection("compute_credit_ledger");
-    this.held = store.collection("compute_credit_holds");
+    this.reserved = store.collection("compute_credit_holds");
   }
 
   post(operations: readonly CreditOperation[]): Promise<CreditOutcome[]> {
@@ -69,10 +69,10 @@ export class MongoCreditStore implements CreditStore {
     });
   }
 
-  holds(afterExecutionId: string, limit: number): Promise<Hold[]> {
+  reservations(afterExecutionId: string, limit: number): Promise<Reservation[]> {
     return this.store.attempt(async () => {
-      const found = this.held.find({ execution_id: { $gt: afterExecutionId } });
-      return (await found.sort({ execution_id: 1 }).limit(limit).toArray()).map(holdFromDocument);
+      const found = this.reserved.find({ execution_id: { $gt: afterExecutionId } });
+      return (await found.sort({ execution_id: 1 }).limit(limit).toArray()).map(reservationFromDocument);
     });
   }
 
@@ -95,11 +95,11 @@ export class MongoCreditStore implements CreditStore {
         )
         .toArray();
     const available = { $add: ["$monthly_micro_usd", "$lasting_micro_usd"] };
-    const held = { $add: ["$expired_micro_usd", "$monthly_micro_usd", "$lasting_micro_usd"] };
+    const reserved = { $add: ["$expired_micro_usd", "$monthly_micro_usd", "$lasting_micro_usd"] };
     return auditOf(
       await sumsOf(this.balances, available, "$reserved_micro_usd"),
       await sumsOf(this.entries, "$amount_micro_usd", "$reserved_micro_usd"),
-      await sumsOf(this.held, 0, held),
+      await sumsOf(this.reserved, 0, reserved),
     );
   }
 
@@ -148,19 +148,23 @@ export class MongoCreditStore implements CreditStore {
   ): Promise<Book> {
     const keys = [...new Set(operations.flatMap(keysOf))];
     const ids = new Set(operations.flatMap((one) => ("executionId" in one ? [one.executionId] : [])));
-    const [balance, held, entries] = await Promise.all([
+    const [balance, reservations, entries] = await Promise.all([
       this.balances.findOne({ business_id: businessId, user_id: userId }),
       ids.size === 0
         ? []
-        : this.held
+        : this.reserved
             .find({ execution_id: { $in: [...ids] }, business_id: businessId, user_id: userId })
             .toArray(),
       keys.length === 0 ? [] : this.entries.find({ business_id: businessId, key: { $in: keys } }).toArray(),
     ]);
-    return new Book(balance ?? undefined, held.map(holdFromDocument), entries.map(recordFromDocument));
+    return new Book(
+      balance ?? undefined,
+      reservations.map(reservationFromDocument),
+      entries.map(recordFromDocument),
+    );
   }
 
-  private async write({ account, readVersion, written, holds, touched }: Book): Promise<void> {
+  private async write({ account, readVersion, written, reservations, touched }: Book): Promise<void> {
     if (!account) return;
     await this.store.transaction(async (session) => {
       if (readVersion === undefined) await this.balances.insertOne(balanceDocument(account, 1), { session });
@@ -174,13 +178,13 @@ export class MongoCreditStore implements CreditStore {
       }
       await this.entries.insertMany(written.map(ledgerDocument), { session });
       const changes = [...touched].map((executionId) => {
-        const hold = holds.get(executionId);
+        const reservation = reservations.get(executionId);
         const filter = { execution_id: executionId };
-        return hold
-          ? { replaceOne: { filter, replacement: holdDocument(hold), upsert: true } }
+        return reservation
+          ? { replaceOne: { filter, replacement: reservationDocument(reservation), upsert: true } }
           : { deleteOne: { filter } };
       });
-      if (changes.length > 0) await this.held.bulkWrite(changes, { session });
+      if (changes.length > 0) await this.reserved.bulkWrite(changes, { session });
     });
   }
 }
@@ -189,35 +193,35 @@ export class MongoCreditStore implements CreditStore {
 class Book {
   account: Account | undefined;
   readonly readVersion: number | undefined;
-  readonly holds: Map<string, Hold>;
+  readonly reservations: Map<string, Reservation>;
   readonly written: LedgerRecord[] = [];
-  /** The executions whose holds have changed. */
+  /** The executions whose reservations have changed. */
   readonly touched = new Set<string>();
   private readonly entries: Map<string, LedgerRecord>;
 
   constructor(
     balance: BalanceDocument | undefined,
-    holds: readonly Hold[],
+    reservations: readonly Reservation[],
     entries: readonly LedgerRecord[],
   ) {
     this.account = balance && balanceFromDocument(balance);
     this.readVersion = balance?.version;
-    this.holds = new Map(holds.map((hold) => [hold.executionId, hold]));
+    this.reservations = new Map(reservations.map((reservation) => [reservation.executionId, reservation]));
     this.entries = new Map(entries.map((entry) => [entry.key, entry]));
   }
 
   post(operation: CreditOperation): CreditOutcome {
     const executionId = "executionId" in operation ? operation.executionId : undefined;
-    const hold = executionId === undefined ? undefined : this.holds.get(executionId);
-    const posting = postOperation({ account: this.account, hold, entries: this.entries }, operation);
+    const reservation = executionId === undefined ? undefined : this.reservations.get(executionId);
+    const posting = postOperation({ account: this.account, reservation, entries: this.entries }, operation);
     if (posting.entries.length === 0) return posting.outcome;
     this.account = posting.account;
     for (const entry of posting.entries) this.entries.set(entry.key, entry);
     this.written.push(...posting.entries);
     if (executionId === undefined) return posting.outcome;
-    if (posting.hold) this.holds.set(executionId, posting.hold);
-    else this.holds.delete(executionId);
-    if (posting.hold || hold) this.touched.add(executionId);
+    if (posting.reservation) this.reservations.set(executionId, posting.reservation);
+    else this.reservations.delete(executionId);
+    if (posting.reservation || reservation) this.touched.add(executionId);
     return posting.outcome;
   }
 }

@@ -8,9 +8,9 @@ import {
   type CreditOperation,
   type CreditOutcome,
   type CreditStore,
-  type Hold,
   type LedgerQuery,
   type LedgerRecord,
+  type Reservation,
 } from "./credit-store.ts";
 import { keysOf, type Page, type Posting, postOperation } from "./rules.ts";
 
@@ -86,7 +86,7 @@ interface LedgerRow {
   created_at: number;
 }
 
-interface HoldRow {
+interface ReservationRow {
   execution_id: string;
   business_id: string;
   user_id: string;
@@ -137,10 +137,10 @@ export class SqliteCreditStore implements CreditStore {
     return new Map(rows.map((row) => [row.job_id, row.cost]));
   }
 
-  async holds(afterExecutionId: string, limit: number): Promise<Hold[]> {
+  async reservations(afterExecutionId: string, limit: number): Promise<Reservation[]> {
     const sql =
       "SELECT * FROM compute_credit_holds WHERE execution_id > $after ORDER BY execution_id LIMIT $limit";
-    return this.store.all<HoldRow>(sql, { after: afterExecutionId, limit }).map(holdFromRow);
+    return this.store.all<ReservationRow>(sql, { after: afterExecutionId, limit }).map(reservationFromRow);
   }
 
   async audit(): Promise<AccountAudit[]> {
@@ -150,7 +150,7 @@ export class SqliteCreditStore implements CreditStore {
          sum(reserved_micro_usd) AS reserved
        FROM compute_credit_ledger GROUP BY business_id, user_id`,
     );
-    const holds = this.store.all<AccountSums>(
+    const reservations = this.store.all<AccountSums>(
       `SELECT business_id AS businessId, user_id AS userId, 0 AS available,
          sum(expired_micro_usd + monthly_micro_usd + lasting_micro_usd) AS reserved
        FROM compute_credit_holds GROUP BY business_id, user_id`,
@@ -160,23 +160,23 @@ export class SqliteCreditStore implements CreditStore {
       available: availableOf(account),
       reserved: account.reservedMicroUsd,
     }));
-    return auditOf(balances, ledger, holds);
+    return auditOf(balances, ledger, reservations);
   }
 
   private postOne(operation: CreditOperation): CreditOutcome {
     const page = this.read(operation);
     const posting = postOperation(page, operation);
-    if (posting.entries.length > 0) this.save(posting, page.hold);
+    if (posting.entries.length > 0) this.save(posting, page.reservation);
     return posting.outcome;
   }
 
   private read(operation: CreditOperation): Page {
     const { businessId, userId } = operation;
     const executionId = "executionId" in operation ? operation.executionId : undefined;
-    const hold =
+    const reservation =
       executionId === undefined
         ? undefined
-        : this.store.get<HoldRow>(
+        : this.store.get<ReservationRow>(
             `SELECT * FROM compute_credit_holds
              WHERE execution_id = $executionId AND business_id = $businessId AND user_id = $userId`,
             { executionId, businessId, userId },
@@ -193,10 +193,10 @@ export class SqliteCreditStore implements CreditStore {
       `SELECT ${ACCOUNT_COLUMNS} FROM compute_credit_balances WHERE business_id = $businessId AND user_id = $userId`,
       { businessId, userId },
     );
-    return { account, hold: hold && holdFromRow(hold), entries };
+    return { account, reservation: reservation && reservationFromRow(reservation), entries };
   }
 
-  private save({ account, hold, entries }: Posting, before: Hold | undefined): void {
+  private save({ account, reservation, entries }: Posting, before: Reservation | undefined): void {
     this.store.run(
       `INSERT INTO compute_credit_balances
        VALUES ($businessId, $userId, $month, $monthlyMicroUsd, $lastingMicroUsd, $reservedMicroUsd)
@@ -205,7 +205,7 @@ export class SqliteCreditStore implements CreditStore {
       { ...account },
     );
     for (const entry of entries) this.insertEntry(entry);
-    if (hold) this.putHold(hold);
+    if (reservation) this.putReservation(reservation);
     else if (before) {
       this.store.run("DELETE FROM compute_credit_holds WHERE execution_id = $executionId", {
         executionId: before.executionId,
@@ -230,12 +230,12 @@ export class SqliteCreditStore implements CreditStore {
     );
   }
 
-  private putHold(hold: Hold): void {
+  private putReservation(reservation: Reservation): void {
     this.store.run(
       `INSERT OR REPLACE INTO compute_credit_holds
        VALUES ($executionId, $businessId, $userId, $jobId, $nodeId, $bill, $coveredMs, $maxCoverMs, $month,
          $expiredMicroUsd, $monthlyMicroUsd, $lastingMicroUsd)`,
-      { ...hold, bill: JSON.stringify(hold.bill) },
+      { ...reservation, bill: JSON.stringify(reservation.bill) },
     );
   }
 }
@@ -259,7 +259,7 @@ function recordFromRow(row: LedgerRow): LedgerRecord {
   };
 }
 
-function holdFromRow(row: HoldRow): Hold {
+function reservationFromRow(row: ReservationRow): Reservation {
   return {
     executionId: row.execution_id,
     businessId: row.business_id,

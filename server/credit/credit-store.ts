@@ -11,12 +11,12 @@ export interface Account {
   monthlyMicroUsd: number;
   /** The rest of all other grants. */
   lastingMicroUsd: number;
-  /** Set aside for executions that have not ended: the sum of its holds. */
+  /** Set aside for executions that have not ended: the sum of its reservations. */
   reservedMicroUsd: number;
 }
 
 /** What is set aside for one execution. It goes when the execution is settled. */
-export interface Hold {
+export interface Reservation {
   executionId: string;
   businessId: string;
   userId: string;
@@ -94,7 +94,7 @@ export interface LedgerQuery {
   limit: number;
 }
 
-/** One account beside what its ledger and its holds add up to. */
+/** One account beside what its ledger and its reservations add up to. */
 export interface AccountAudit {
   businessId: string;
   userId: string;
@@ -102,7 +102,7 @@ export interface AccountAudit {
   reservedMicroUsd: number;
   ledgerAvailableMicroUsd: number;
   ledgerReservedMicroUsd: number;
-  heldMicroUsd: number;
+  reservationsMicroUsd: number;
 }
 
 /**
@@ -118,8 +118,8 @@ export interface CreditStore {
   /** What the executions of these jobs cost that have been settled; jobs without one are left out. */
   costs(businessId: string, jobIds: readonly string[]): Promise<Map<string, number>>;
   /** What is set aside, over all businesses, by execution id. */
-  holds(afterExecutionId: string, limit: number): Promise<Hold[]>;
-  /** Every account with what its ledger and holds add up to, all at one moment. */
+  reservations(afterExecutionId: string, limit: number): Promise<Reservation[]>;
+  /** Every account with what its ledger and reservations add up to, all at one moment. */
   audit(): Promise<AccountAudit[]>;
 }
 
@@ -127,17 +127,19 @@ export function availableOf(account: Pick<Account, "monthlyMicroUsd" | "lastingM
   return account.monthlyMicroUsd + account.lastingMicroUsd;
 }
 
-export function heldOf(hold: Pick<Hold, "expiredMicroUsd" | "monthlyMicroUsd" | "lastingMicroUsd">): number {
-  return hold.expiredMicroUsd + hold.monthlyMicroUsd + hold.lastingMicroUsd;
+export function reservedOf(
+  reservation: Pick<Reservation, "expiredMicroUsd" | "monthlyMicroUsd" | "lastingMicroUsd">,
+): number {
+  return reservation.expiredMicroUsd + reservation.monthlyMicroUsd + reservation.lastingMicroUsd;
 }
 
-/** Whether balance, ledger and holds agree, and nothing is below zero. */
+/** Whether balance, ledger and reservations agree, and nothing is below zero. */
 export function isSound(audit: AccountAudit): boolean {
   return (
     audit.availableMicroUsd >= 0 &&
     audit.reservedMicroUsd >= 0 &&
     audit.availableMicroUsd === audit.ledgerAvailableMicroUsd &&
     audit.reservedMicroUsd === audit.ledgerReservedMicroUsd &&
-    audit.reservedMicroUsd === audit.heldMicroUsd
+    audit.reservedMicroUsd === audit.reservationsMicroUsd
   );
 }

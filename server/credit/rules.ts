@@ -6,9 +6,9 @@ import {
   availableOf,
   type CreditOperation,
   type CreditOutcome,
-  type Hold,
-  heldOf,
   type LedgerRecord,
+  type Reservation,
+  reservedOf,
 } from "./credit-store.ts";
 import { affordableMs, costMicroUsd } from "./pricing.ts";
 
@@ -16,7 +16,7 @@ import { affordableMs, costMicroUsd } from "./pricing.ts";
 export interface Page {
   account: Account | undefined;
   /** Of the operation's execution. */
-  hold: Hold | undefined;
+  reservation: Reservation | undefined;
   /** Those that have one of `keysOf` the operation. */
   entries: ReadonlyMap<string, LedgerRecord>;
 }
@@ -25,7 +25,7 @@ export interface Page {
 export interface Posting {
   account: Account;
   /** Of the operation's execution from now on. */
-  hold: Hold | undefined;
+  reservation: Reservation | undefined;
   entries: LedgerRecord[];
   outcome: CreditOutcome;
 }
@@ -80,47 +80,47 @@ function grant(draft: Draft, page: Page, operation: Of<"grant">): Posting {
 function reserve(draft: Draft, page: Page, operation: Of<"reserve">): Posting {
   const { bill, coverMs, maxCoverMs, executionId, jobId, nodeId, businessId, userId } = operation;
   if (page.entries.has(settleKey(operation))) return draft.done("closed");
-  if (draft.hold) return draft.done("repeated");
+  if (draft.reservation) return draft.done("repeated");
   const neededMicroUsd = costMicroUsd(bill, coverMs);
   if (neededMicroUsd > availableOf(draft.account)) return draft.done("refused", { neededMicroUsd });
-  draft.hold = {
+  draft.reservation = {
     ...{ executionId, businessId, userId, jobId, nodeId, bill, coveredMs: coverMs, maxCoverMs },
     month: draft.account.month,
     ...{ expiredMicroUsd: 0, monthlyMicroUsd: 0, lastingMicroUsd: 0 },
   };
-  draft.setAside(draft.hold, neededMicroUsd, `reserve:${executionId}`);
+  draft.setAside(draft.reservation, neededMicroUsd, `reserve:${executionId}`);
   return draft.done("posted", { neededMicroUsd });
 }
 
 function extend(draft: Draft, operation: Of<"extend">): Posting {
-  const { hold } = draft;
-  if (!hold) return draft.done("closed");
-  const wantedMs = Math.min(operation.coverMs, hold.maxCoverMs);
-  if (wantedMs <= hold.coveredMs) return draft.done("repeated");
-  const neededMicroUsd = costMicroUsd(hold.bill, wantedMs);
-  const affordable = affordableMs(hold.bill, heldOf(hold) + availableOf(draft.account));
+  const { reservation } = draft;
+  if (!reservation) return draft.done("closed");
+  const wantedMs = Math.min(operation.coverMs, reservation.maxCoverMs);
+  if (wantedMs <= reservation.coveredMs) return draft.done("repeated");
+  const neededMicroUsd = costMicroUsd(reservation.bill, wantedMs);
+  const affordable = affordableMs(reservation.bill, reservedOf(reservation) + availableOf(draft.account));
   const coverMs = Math.min(wantedMs, affordable ?? wantedMs);
-  if (coverMs < Math.min(wantedMs, hold.coveredMs + LEAST_EXTENSION_MS)) {
+  if (coverMs < Math.min(wantedMs, reservation.coveredMs + LEAST_EXTENSION_MS)) {
     return draft.done("refused", { neededMicroUsd });
   }
-  const missing = Math.max(0, costMicroUsd(hold.bill, coverMs) - heldOf(hold));
-  draft.hold = { ...hold, coveredMs: coverMs };
-  draft.setAside(draft.hold, missing, `extend:${hold.executionId}:${coverMs}`);
+  const missing = Math.max(0, costMicroUsd(reservation.bill, coverMs) - reservedOf(reservation));
+  draft.reservation = { ...reservation, coveredMs: coverMs };
+  draft.setAside(draft.reservation, missing, `extend:${reservation.executionId}:${coverMs}`);
   return draft.done("posted", { neededMicroUsd });
 }
 
 function settle(draft: Draft, page: Page, operation: Of<"settle">): Posting {
   if (page.entries.has(settleKey(operation))) return draft.done("repeated");
-  const { hold, account } = draft;
-  if (!hold) return draft.done("closed");
-  const cost = costMicroUsd(hold.bill, operation.runMs);
-  const used = takeFrom(hold, cost);
+  const { reservation, account } = draft;
+  if (!reservation) return draft.done("closed");
+  const cost = costMicroUsd(reservation.bill, operation.runMs);
+  const used = takeFrom(reservation, cost);
   account.reservedMicroUsd -= used;
   // An execution may end later than what was set aside lasts; what nothing is left for is not charged.
   const beyond = Math.min(cost - used, availableOf(account));
   takeFrom(account, beyond);
   const unpaid = cost - used - beyond;
-  const of = { jobId: hold.jobId, executionId: hold.executionId };
+  const of = { jobId: reservation.jobId, executionId: reservation.executionId };
   draft.write("SETTLE", settleKey(operation), {
     ...of,
     amountMicroUsd: -beyond,
@@ -128,11 +128,11 @@ function settle(draft: Draft, page: Page, operation: Of<"settle">): Posting {
     costMicroUsd: used + beyond,
     reason: unpaid > 0 ? `${formatUsd(unpaid)} more was used than there was, and is not charged.` : undefined,
   });
-  const { expiredMicroUsd, monthlyMicroUsd, lastingMicroUsd } = hold;
+  const { expiredMicroUsd, monthlyMicroUsd, lastingMicroUsd } = reservation;
   if (expiredMicroUsd > 0) {
     account.reservedMicroUsd -= expiredMicroUsd;
     const reason = "It was set aside from the grant of an earlier month, and not used.";
-    draft.write("EXPIRE", `expire:${hold.executionId}`, {
+    draft.write("EXPIRE", `expire:${reservation.executionId}`, {
       ...of,
       reservedMicroUsd: -expiredMicroUsd,
       reason,
@@ -143,20 +143,20 @@ function settle(draft: Draft, page: Page, operation: Of<"settle">): Posting {
     account.reservedMicroUsd -= rest;
     account.monthlyMicroUsd += monthlyMicroUsd;
     account.lastingMicroUsd += lastingMicroUsd;
-    draft.write("RELEASE", `release:${hold.executionId}`, {
+    draft.write("RELEASE", `release:${reservation.executionId}`, {
       ...of,
       amountMicroUsd: rest,
       reservedMicroUsd: -rest,
     });
   }
-  draft.hold = undefined;
+  draft.reservation = undefined;
   return draft.done("posted");
 }
 
-/** An account and a hold on their way from what they were to what they become. */
+/** An account and a reservation on their way from what they were to what they become. */
 class Draft {
   readonly account: Account;
-  hold: Hold | undefined;
+  reservation: Reservation | undefined;
   readonly entries: LedgerRecord[] = [];
 
   constructor(
@@ -166,12 +166,12 @@ class Draft {
     const { businessId, userId } = operation;
     const nothing = { monthlyMicroUsd: 0, lastingMicroUsd: 0, reservedMicroUsd: 0 };
     this.account = { ...(page.account ?? { businessId, userId, month: "", ...nothing }) };
-    this.hold = page.hold && { ...page.hold };
+    this.reservation = page.reservation && { ...page.reservation };
   }
 
   /** Ends the rest of the last grant and gives the new one, once a month. A server whose clock is late changes nothing. */
   beginMonth(): void {
-    const { account, operation, hold } = this;
+    const { account, operation, reservation } = this;
     const month = monthOf(operation.nowMs);
     if (account.month < month) {
       const rest = account.monthlyMicroUsd;
@@ -187,21 +187,21 @@ class Draft {
       const key = `month:${account.userId}:${month}`;
       this.write("MONTHLY_GRANT", key, { amountMicroUsd: MONTHLY_GRANT_MICRO_USD, reason });
     }
-    if (hold && hold.month !== account.month) {
-      hold.expiredMicroUsd += hold.monthlyMicroUsd;
-      hold.monthlyMicroUsd = 0;
-      hold.month = account.month;
+    if (reservation && reservation.month !== account.month) {
+      reservation.expiredMicroUsd += reservation.monthlyMicroUsd;
+      reservation.monthlyMicroUsd = 0;
+      reservation.month = account.month;
     }
   }
 
-  setAside(hold: Hold, microUsd: number, key: string): void {
+  setAside(reservation: Reservation, microUsd: number, key: string): void {
     const { account } = this;
     const monthly = Math.min(microUsd, account.monthlyMicroUsd);
     takeFrom(account, microUsd);
-    hold.monthlyMicroUsd += monthly;
-    hold.lastingMicroUsd += microUsd - monthly;
+    reservation.monthlyMicroUsd += monthly;
+    reservation.lastingMicroUsd += microUsd - monthly;
     account.reservedMicroUsd += microUsd;
-    const { jobId, executionId } = hold;
+    const { jobId, executionId } = reservation;
     this.write("RESERVE", key, { jobId, executionId, amountMicroUsd: -microUsd, reservedMicroUsd: microUsd });
   }
 
@@ -220,9 +220,9 @@ class Draft {
   }
 
   done(result: CreditOutcome["result"], more: Partial<CreditOutcome> = {}): Posting {
-    const { account, hold, entries } = this;
+    const { account, reservation, entries } = this;
     const outcome = { result, account, entry: undefined, neededMicroUsd: undefined, ...more };
-    return { account, hold, entries, outcome };
+    return { account, reservation, entries, outcome };
   }
 }
 

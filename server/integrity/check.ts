@@ -58,6 +58,6 @@ function faultOf(audit: AccountAudit): Fault {
     detail:
       `${formatUsd(availableMicroUsd)} is available and ${formatUsd(reservedMicroUsd)} reserved; by the ledger ` +
       `${formatUsd(ledgerAvailableMicroUsd)} and ${formatUsd(ledgerReservedMicroUsd)}; ` +
-      `${formatUsd(audit.heldMicroUsd)} is set aside`,
+      `${formatUsd(audit.reservationsMicroUsd)} is set aside`,
   };
 }

@@ -91,8 +91,8 @@ export function creditStoreContract(name: string, open: () => Promise<OpenCredit
         monthlyMicroUsd: 0,
       });
       expect((await extend(4_000_000)).result).toBe("refused");
-      const [hold] = await at.store.holds("", 10);
-      expect(hold).toMatchObject({ ...one, coveredMs: 3_000_000, maxCoverMs: 10_000_000 });
+      const [reservation] = await at.store.reservations("", 10);
+      expect(reservation).toMatchObject({ ...one, coveredMs: 3_000_000, maxCoverMs: 10_000_000 });
       // What it used beyond that is not charged: there is nothing to take it from.
       const settled = await at.settle(one, 3_100_000);
       expect(settled.account).toMatchObject({ reservedMicroUsd: 0, monthlyMicroUsd: 0, lastingMicroUsd: 0 });
@@ -140,7 +140,7 @@ export function creditStoreContract(name: string, open: () => Promise<OpenCredit
       const query = { sinceMs: undefined, beforeEntryId: undefined, limit: 10 };
       const seen = await at.store.ledger({ ...stranger, ...query });
       expect(seen.map((entry) => entry.kind)).toEqual(["MONTHLY_GRANT"]);
-      expect((await at.store.holds("", 10)).length).toBe(1);
+      expect((await at.store.reservations("", 10)).length).toBe(1);
       await at.expectSound();
     });
 
@@ -274,14 +274,14 @@ async function randomOperations(open: () => Promise<World>): Promise<void> {
   expect(settledOnce.size).toBeGreaterThan(100);
   expect([...settledOnce.values()].filter((times) => times !== 1)).toEqual([]);
   // When all has ended nothing is set aside any more.
-  const unsettled = await at.store.holds("", 10_000);
+  const unsettled = await at.store.reservations("", 10_000);
   await at.store.post(
     unsettled.map(({ businessId, userId, executionId }) => ({
       ...{ businessId, userId, executionId, nowMs: at.nowMs },
       ...{ kind: "settle" as const, runMs: 1_000 },
     })),
   );
-  expect(await at.store.holds("", 10)).toEqual([]);
+  expect(await at.store.reservations("", 10)).toEqual([]);
   expect((await at.store.audit()).map((audit) => audit.reservedMicroUsd)).toEqual([0, 0, 0]);
   await at.expectSound();
 }
