@@ -5,14 +5,14 @@ import { plainGrants } from "./docker/settings.ts";
 
 const linux = { docker: { osType: "linux" } };
 
-test("every type of job that can be submitted has its executor", async () => {
+test("every job type that can be submitted has an executor", async () => {
   const executors = createExecutors({ agentId: "agent", environment: {}, settings: () => plainGrants });
   expect([...executors.keys()]).toEqual(jobType.options);
   for (const [type, executor] of executors) expect(executor.jobType).toBe(type);
   for (const executor of executors.values()) await executor.close();
 });
 
-test("a machine runs the jobs whose executor works on it", () => {
+test("a machine can run the job types whose executors work on it", () => {
   expect(jobTypesOn({})).toEqual(["COMMAND"]);
   expect(jobTypesOn(linux)).toEqual(["COMMAND", "DOCKER"]);
   expect(jobTypesOn({ docker: { osType: "windows" } })).toEqual(["COMMAND"]);

@@ -3,26 +3,26 @@ import { DockerExecutor, type DockerExecutorOptions } from "./docker/docker-exec
 import type { Executor } from "./port/executor.ts";
 import { ShellExecutor } from "./shell/shell-executor.ts";
 
-/** What the process that runs the executors gives them. */
+/** What executors get from the process that runs them. */
 export type ExecutorSettings = DockerExecutorOptions;
 
-/** What the detectors found that decides which executors can work. */
+/** The detected facts that decide which executors work. */
 export interface ExecutorNeeds {
-  /** The container engine that answers; absent: none does. */
+  /** The container engine that answers; absent: none. */
   docker?: { osType: string };
 }
 
 interface ExecutorKind {
   create(settings: ExecutorSettings): Executor;
-  /** Whether its probe succeeds on this machine. The agent, which runs no executor, tells it by what it detected. */
+  /** Whether its probe succeeds on this machine. The agent runs no executors, so it decides by what it detected. */
   worksOn(machine: ExecutorNeeds): boolean;
 }
 
-/** Every executor, by its job type. The agent announces these job types, and the supervisor runs these executors. */
+/** All executors by job type. The supervisor runs them, and the agent announces the job types of those that work. */
 const kinds: Record<JobType, ExecutorKind> = {
   COMMAND: {
     create: () => new ShellExecutor(),
-    // Even without a shell, it runs a command that is an argument vector.
+    // It can run argument vectors even if there is no shell.
     worksOn: () => true,
   },
   DOCKER: {
@@ -35,7 +35,7 @@ export function createExecutors(settings: ExecutorSettings): ReadonlyMap<JobType
   return new Map(jobType.options.map((type) => [type, kinds[type].create(settings)]));
 }
 
-/** The types of jobs that this machine can run. */
+/** The job types that this machine can run. */
 export function jobTypesOn(machine: ExecutorNeeds): JobType[] {
   return jobType.options.filter((type) => kinds[type].worksOn(machine));
 }

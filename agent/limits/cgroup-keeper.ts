@@ -101,7 +101,7 @@ class CgroupHandle implements LimitHandle {
    */
   entrance(environment: Environment): string[] {
     const enter = this.parts.group.entrances.map((path) => `echo $$ >${quoted(path)}`).join(" && ");
-    const failed = `echo "The job could not be put into its control group, and was not started." >&2; exit 125`;
+    const failed = `echo "The job could not be put into its control group, so it was not started." >&2; exit 125`;
     const forget = ["unset", ...SHELL_VARIABLES.filter((name) => !(name in environment))].join(" ");
     return ["/bin/sh", "-c", `{ ${enter}; } || { ${failed}; }; ${forget}; exec "$@"`, "sh"];
   }

@@ -6,7 +6,7 @@ import { StartFailedError } from "./executor.ts";
 
 const USER = "usr_00000000000000000000000001";
 
-test("whatever the server sends, an agent starts nothing that its owner does not allow", () => {
+test("an agent starts no job that its owner does not allow, whatever the server sends", () => {
   const command = assignmentOf({ command: "true" });
   const allow = (rules: object) => nodeAllow.parse(rules);
   expect(() => checkAllowed(allow({}), command)).not.toThrow();
@@ -14,7 +14,7 @@ test("whatever the server sends, an agent starts nothing that its owner does not
   expect(() => checkAllowed(allow({ executors: ["DOCKER"] }), command)).toThrow(
     "The owner of this node does not allow COMMAND jobs: see allow.executors in its agent.yaml.",
   );
-  // A server of an earlier version does not say whose job it is.
+  // A server of an earlier version does not say who submitted the job.
   expect(() => checkAllowed(allow({ users: [USER] }), command)).toThrow(/see allow\.users/);
   expect(() => checkAllowed(allow({ users: [USER] }), { ...command, userId: USER })).not.toThrow();
   const container = assignmentOf({ type: "DOCKER", image: "python", docker: { network: "host" } });

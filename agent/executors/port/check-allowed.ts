@@ -3,8 +3,8 @@ import type { Assignment } from "../../../shared/node.ts";
 import { StartFailedError } from "./executor.ts";
 
 /**
- * Throws StartFailedError for a job that the machine's owner does not allow. The server keeps such jobs away, as far as
- * it knows of the rule; the owner's word counts without it.
+ * Throws StartFailedError for a job that the owner of the machine does not allow. The server already keeps such jobs away
+ * if it knows the rule. The agent checks again, because the rule must hold even if the server does not know it.
  */
 export function checkAllowed(allow: NodeAllow, { manifest, userId }: Assignment): void {
   const { type, image, docker } = manifest;

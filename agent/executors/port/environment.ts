@@ -3,8 +3,8 @@ import type { Task } from "./executor.ts";
 import { gpuEnvironment } from "./gpu-environment.ts";
 
 /**
- * What a job's process sees: the allowed part, the job's own, its GPUs, and who it is. The last two cannot be
- * overwritten by the job.
+ * The variables of a job's process: the allowed part of the agent's, the job's own, the variables for its GPUs, and the
+ * ones that identify the job. A job cannot overwrite the last two kinds.
  */
 export function jobEnvironment(
   task: Pick<Task, "environment" | "assignment" | "gpus" | "dir" | "account">,
@@ -19,7 +19,7 @@ export function jobEnvironment(
   return env;
 }
 
-/** Another account has a home of its own, and may not write where the agent's temporary files are. */
+/** Another account has its own home, and may not be able to write to the agent's TMPDIR. */
 function environmentFor({ environment, account }: Pick<Task, "environment" | "account">): Environment {
   if (!account) return environment;
   const { TMPDIR: _, ...rest } = environment;

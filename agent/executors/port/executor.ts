@@ -5,85 +5,85 @@ import type { ExceededLimit, TaskLimits, TaskUsage } from "../../limits/limits.t
 import type { JobAccount } from "../../process/account.ts";
 import type { Environment } from "../../process/environment.ts";
 
-/** One device that a job was given. */
+/** A device that was given to a job. */
 export interface TaskGpu {
   vendor: "nvidia" | "amd" | "apple";
-  /** On this node, as the server counts them. */
+  /** The number by which the server knows the device on this node. */
   index: number;
-  /** The vendor's name for the device, the same after a restart; absent where it has none. */
+  /** The vendor's name for the device, the same after a restart; absent if it has none. */
   uuid?: string;
 }
 
-/** What an executor is given to run. */
+/** One execution for an executor to run. */
 export interface Task {
   assignment: Assignment;
-  /** The node the agent is; containers and the like are marked with it. */
+  /** The agent's node; executors mark what they create with it, such as containers. */
   nodeId: string;
-  /** The execution's own fresh directory; it is there before `start` and until `wait` has resolved. */
+  /** The execution's own, fresh directory. It exists from before `start` until `wait` has resolved. */
   dir: string;
   output: TaskOutput;
   limits: TaskLimits;
-  /** Nobody else has these while the task lasts. */
+  /** No other job uses these while the task lasts. */
   gpus: readonly TaskGpu[];
-  /** The part of the agent's own environment that jobs may see; the executor adds the job's own to it. */
+  /** The part of the agent's environment that jobs may see. The executor adds the job's own variables. */
   environment: Environment;
-  /** Who the job runs as; absent: the agent's own account. `dir` is that account's. */
+  /** The account that the job runs as and that owns `dir`; absent: the agent's own account. */
   account?: JobAccount | undefined;
-  /** The soft limit of open files that the agent was started with; absent: that of this process. */
+  /** The soft limit of open files that the agent was started with; absent: the limit of this process. */
   openFiles?: number | undefined;
 }
 
-/** Where a task's output goes. */
+/** Receives the output of a task. */
 export interface TaskOutput {
   /**
-   * Takes a chunk. If it returns a promise, the executor must not read on from this stream before it resolves, so
-   * that a job which is faster than the network is held by its own pipe. The promise resolves early on `stop`.
+   * Takes a chunk. If it returns a promise, the executor must not read more of this stream until the promise resolves:
+   * a job that is faster than the network then blocks on its own pipe. The promise resolves early on `stop`.
    */
   write(stream: "stdout" | "stderr", bytes: Uint8Array, stop: AbortSignal): Promise<void> | undefined;
-  /** A line of the agent's own about the job, as the progress of a pull. `lost`: output may be missing there. */
+  /** Adds a line from the agent about the job, such as the progress of a pull. `lost`: output may be missing at that point. */
   system(text: string, options?: { lost?: boolean }): void;
 }
 
-/** How the command itself ended. */
+/** How the command ended. */
 export interface TaskExit {
   exitCode?: number;
-  /** As `SIGKILL`; there is no exit code then. */
+  /** Such as `SIGKILL`; then there is no exit code. */
   signal?: string;
-  /** The executor, or the kernel on its behalf, ended it because it went over a limit. */
+  /** Set if the executor, or the kernel on its behalf, ended the command because it exceeded a limit. */
   exceeded?: ExceededLimit;
   /**
-   * How it ended is not known, or not its own doing, as what held it went away under it; one sentence. What may be
-   * left of it is ended before the next start.
+   * One sentence, set if it is unknown how the command ended, or if it ended because what ran it went away. Anything left
+   * of it is ended before the next start.
    */
   lost?: string;
 }
 
 export type Probe =
   | { available: true }
-  /** One sentence for people: what is missing, and what to do about it. */
+  /** `why`: one sentence for people: what is missing, and what to do about it. */
   | { available: false; why: string };
 
 /**
- * Runs jobs of one type. Every implementation keeps these promises, whatever the job does:
+ * Runs jobs of one type. Every implementation keeps these promises, whatever a job does:
  *
- * - `enforcement` says who enforces each limit. It is cheap, has no effect, and is right once `probe` has resolved.
- * - `probe` may be called at any time and again and again, takes no longer than a few seconds, and never throws. It
- *   gives the same answer as long as the machine stays the same. Where it said why not, `start` throws
+ * - `enforcement` says how each limit is enforced. It is cheap and has no side effects. Its answer is right once `probe`
+ *   has resolved.
+ * - `probe` can be called at any time and any number of times. It takes a few seconds at most and never throws. Its
+ *   answer is the same as long as the machine does not change. If the executor is not available, `start` throws
  *   StartFailedError.
- * - `start` resolves when the command runs, and throws StartFailedError when it cannot be started; then nothing of
- *   it is left. It may be called many times at once, never twice for one execution. When `signal` fires, it gives up
- *   with StartFailedError as soon as it can: a pull may take an hour that nobody wants to wait for.
- * - `wait` resolves when the command has ended, none of its processes is left, and all it wrote up to then has been
- *   handed to `output`. It never rejects because of what the job does. It must be called; called again, it gives the
- *   same answer.
- * - `stop` asks the task to end (TERM, or the stop signal of its manifest), and ends it by force (KILL) when it has
- *   not done so `graceMs` later. It returns at once, may be called repeatedly and at any time, also after the end; a
- *   shorter grace wins. Its effect is seen in `wait`.
- * - `usage` may be called at any time and gives what is known so far; after `wait` has resolved it is final.
- * - `recover` is called before the first `start` with the executions of an earlier process that did not end
- *   properly. When it resolves, nothing of them runs any more. What belongs to others is never touched. Executions
- *   it does not know are none of its business; called again, it finds nothing to do.
- * - `close` is called at the end, when no task runs; a second call does nothing.
+ * - `start` resolves once the command runs. If the command cannot be started, it throws StartFailedError and leaves
+ *   nothing behind. Callers can start many executions concurrently, but each execution only once. When `signal` fires,
+ *   `start` gives up as soon as it can and throws StartFailedError: nobody wants to wait for a pull that takes an hour.
+ * - `wait` resolves once the command has ended, all its processes are gone, and everything they wrote has been passed to
+ *   `output`. It never rejects because of what the job does. Callers must call it; further calls give the same answer.
+ * - `stop` asks the task to end (with TERM, or the stop signal in the manifest) and kills it (KILL) if it is still
+ *   running `graceMs` later. It returns immediately. It can be called at any time and repeatedly, even after the end;
+ *   the shortest grace wins. `wait` shows the effect.
+ * - `usage` can be called at any time and returns what is known so far. It is final once `wait` has resolved.
+ * - `recover` is called before the first `start`, with the executions that an earlier process did not end properly. Once
+ *   it resolves, nothing of them runs any more. It never touches anything that belongs to others, and ignores executions
+ *   that it does not know. Calling it again does nothing.
+ * - `close` is called at the end, when no task runs. A second call does nothing.
  */
 export interface Executor {
   readonly jobType: JobType;
@@ -95,14 +95,14 @@ export interface Executor {
 }
 
 export interface RunningTask {
-  /** What `stop` sends first, where neither the manifest nor SIGTERM says it. */
+  /** The signal that `stop` sends first; absent: the one in the manifest, or SIGTERM. */
   readonly stopSignal?: string;
   wait(): Promise<TaskExit>;
   stop(graceMs: number): void;
   usage(): TaskUsage;
 }
 
-/** The command could not be started; the message is for the person who submitted it. */
+/** The command could not be started. The message is for the person who submitted it. */
 export class StartFailedError extends Error {
   override name = "StartFailedError";
 }

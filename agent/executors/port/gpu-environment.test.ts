@@ -29,11 +29,11 @@ function task(
   };
 }
 
-test("a job sees its NVIDIA GPUs by their UUIDs, in the order they were given", () => {
+test("a job sees its NVIDIA GPUs by UUID, in the order in which they were given", () => {
   expect(gpuEnvironment(nvidia)).toEqual({ CUDA_VISIBLE_DEVICES: "GPU-b,MIG-d", ROCR_VISIBLE_DEVICES: "" });
 });
 
-test("a job sees its AMD GPUs by their UUIDs, or by number where the device has none", () => {
+test("a job sees its AMD GPUs by UUID, or by number if the device has no UUID", () => {
   const gpus: TaskGpu[] = [
     { vendor: "amd", index: 0, uuid: "GPU-719d230578348e8c" },
     { vendor: "amd", index: 2 },
@@ -45,7 +45,7 @@ test("a job without GPUs sees none, whatever the node has", () => {
   expect(gpuEnvironment([])).toEqual({ CUDA_VISIBLE_DEVICES: "", ROCR_VISIBLE_DEVICES: "" });
 });
 
-test("a job cannot overwrite which GPUs are its own, nor take one it did not ask for", () => {
+test("a job can neither change which GPUs are its own nor take GPUs that it did not ask for", () => {
   const greedy = { CUDA_VISIBLE_DEVICES: "0,1,2,3", ROCR_VISIBLE_DEVICES: "0", OWN: "kept" };
   expect(jobEnvironment(task(nvidia, greedy))).toMatchObject({
     CUDA_VISIBLE_DEVICES: "GPU-b,MIG-d",

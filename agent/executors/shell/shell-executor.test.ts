@@ -21,7 +21,7 @@ afterAll(async () => {
   rmSync(dir, { recursive: true, force: true });
 });
 
-/** Less than an output that somebody holds is read for. */
+/** Shorter than the time for which an output is read that a foreign process holds open. */
 const HELD_MS = 1_000;
 
 interface Started {
@@ -89,7 +89,7 @@ describe("the shell executor", () => {
     expect((await run({ command: ["printf", "%s|", "a b", "$HOME", "*"] })).stdout).toBe("a b|$HOME|*|");
   });
 
-  test("gives jobs true pipes, which can be opened by name", async () => {
+  test("gives jobs real pipes, which can be opened by name", async () => {
     expect((await run({ command: "echo hi > /dev/stdout; echo there > /dev/stderr" })).stdout).toBe("hi\n");
   });
 
@@ -98,7 +98,7 @@ describe("the shell executor", () => {
     expect((await run({ command: "kill -40 $$" })).exit).toEqual({ signal: "SIG40" });
   });
 
-  test("is not held by a background child that keeps stdout open", async () => {
+  test("does not wait for a background child that keeps stdout open", async () => {
     const tookMs = await quickest(HELD_MS, async () => {
       const { task, text, executionId } = await start({ command: "sleep 600 & echo done" });
       const startMs = performance.now();
@@ -118,7 +118,7 @@ describe("the shell executor", () => {
     expect(processesOf(new Set([executionId]))).toEqual([]);
   });
 
-  test("ends a process that hides who it is and holds stdout, with its job", async () => {
+  test("ends a process that hides its origin and holds stdout, with its job", async () => {
     const hidden = "env -i PATH=$PATH setsid sh -c 'echo $$; echo up > ready; exec sleep 600'";
     const command = `rm -f ready; mkfifo ready; ${hidden} & read up < ready`;
     const tookMs = await quickest(HELD_MS, async () => {
@@ -132,7 +132,7 @@ describe("the shell executor", () => {
     expect(tookMs).toBeLessThan(HELD_MS);
   });
 
-  test("ends a daemon that let go of everything soon after its job", async () => {
+  test("ends a daemon that closed all its files, soon after its job", async () => {
     const { task, executionId } = await start({
       command: "(setsid sleep 600 </dev/null >/dev/null 2>&1 &) ; exit 0",
     });
@@ -140,7 +140,7 @@ describe("the shell executor", () => {
     await untilNoneIsLeft(executionId);
   });
 
-  test("stop lets a command that heeds TERM clean up", async () => {
+  test("stop lets a command that handles TERM clean up", async () => {
     const { task, text, said } = await start({
       command: "trap 'echo cleaned; exit 7' TERM; echo ready; while :; do sleep 0.05; done",
     });
@@ -150,7 +150,7 @@ describe("the shell executor", () => {
     expect(text.stdout).toBe("ready\ncleaned\n");
   });
 
-  test("stop sends the job's own stop signal, also one of those without a name", async () => {
+  test("stop sends the job's own stop signal, even a signal without a name", async () => {
     for (const [stopSignal, number] of [
       ["INT", 2],
       ["rtmin+3", 37],
@@ -166,7 +166,7 @@ describe("the shell executor", () => {
     }
   });
 
-  test("stop is heard by every process of the job, in whatever session, also by one that was stopped", async () => {
+  test("stop reaches every process of the job, in any session, even a stopped one", async () => {
     const child = (name: string) =>
       `sh -c 'trap "echo ${name} heard; exit 0" TERM; echo ${name}; kill -STOP $$; while :; do sleep 0.02; done'`;
     const { task, text, said } = await start({
@@ -179,7 +179,7 @@ describe("the shell executor", () => {
     expect(text.stdout).toContain("far heard");
   });
 
-  test("stop ends a command that ignores TERM after the grace, with all its children", async () => {
+  test("after the grace, stop kills a command that ignores TERM, with all its children", async () => {
     const { task, said, executionId } = await start({
       command: "trap '' TERM; setsid sleep 600 & sleep 600 & echo ready; wait; sleep 600",
     });
@@ -192,7 +192,7 @@ describe("the shell executor", () => {
     expect(processesOf(new Set([executionId]))).toEqual([]);
   });
 
-  test("a second stop may shorten the grace", async () => {
+  test("a second stop can shorten the grace", async () => {
     const { task, said } = await start({ command: "trap '' TERM; echo ready; sleep 600" });
     await said("ready");
     task.stop(600_000);
@@ -200,7 +200,7 @@ describe("the shell executor", () => {
     expect(await task.wait()).toEqual({ signal: "SIGKILL" });
   });
 
-  test("a job sees the allowed part of the agent's environment, its own, and who it is", async () => {
+  test("a job sees the allowed part of the agent's environment, its own variables, and its ids", async () => {
     const { stdout } = await run({ name: "n", command: ["env"], env: { EPOCHS: "3", TANVRIT_JOB_ID: "x" } });
     const names = stdout.split("\n").map((line) => line.split("=")[0] ?? "");
     expect(names).toContain("PATH");
@@ -223,7 +223,7 @@ describe("the shell executor", () => {
     expect((await run({ command: "pwd", workdir: "/" })).stdout).toBe("/\n");
   });
 
-  test("a command that cannot be started says which and why", async () => {
+  test("if a command cannot be started, the error names it and says why", async () => {
     const text = join(dir, "notes.txt");
     writeFileSync(text, "x");
     const script = join(dir, "strange.sh");
@@ -232,7 +232,7 @@ describe("the shell executor", () => {
       [{ command: ["no-such-program", "x"] }, /no-such-program was not found/],
       [{ command: ["./backup.sh"] }, /no \.\/backup\.sh in .*, where the command starts: a fresh directory/],
       [{ command: ["/nowhere/backup.sh"] }, /no \/nowhere\/backup\.sh on this node/],
-      [{ command: [script] }, /strange\.sh is there, but what runs it is not/],
+      [{ command: [script] }, /strange\.sh exists, but its interpreter or loader does not/],
       [{ command: [text] }, /notes\.txt may not be executed/],
       [{ command: "true", workdir: "missing" }, /working directory .*missing does not exist/],
       [{ command: "true", workdir: text }, /notes\.txt is not a directory/],
@@ -245,7 +245,7 @@ describe("the shell executor", () => {
     }
   });
 
-  test("ends what an earlier run left behind", async () => {
+  test("ends what an earlier process left behind", async () => {
     const { task, executionId, said } = await start({ command: "trap '' TERM; echo ready; sleep 600" });
     await said("ready");
     await executor.recover([executionId]);

@@ -21,15 +21,17 @@ import {
 import { ShellTask } from "./shell-task.ts";
 import { spawnChild } from "./spawn.ts";
 
-/** How soon after its end a process that slipped out of its job's group is looked for. */
+/** How soon after the end of a job to look for processes that slipped out of its group. */
 const SWEEP_MS = 1_000;
 
 const NOT_YET_KNOWN: LimitEnforcement = { cpu: "none", memory: "none", pids: "none", enforcedBy: "nothing" };
 
-/** Runs commands under the agent's own account, each as the leader of a session and process group of its own. */
+/**
+ * Runs commands under the agent's own account, or the account that the task names. Each command leads a session and
+ * process group of its own.
+ */
 export class ShellExecutor implements Executor {
   readonly jobType = "COMMAND";
-  private readonly chooseKeeper: () => Promise<LimitKeeper>;
   private choosing: Promise<LimitKeeper> | undefined;
   private keeper: LimitKeeper | undefined;
   /** Executions that ended since the last sweep. */
@@ -37,10 +39,8 @@ export class ShellExecutor implements Executor {
   private sweeping: Promise<void> | undefined;
   private readonly closing = new AbortController();
 
-  /** @param chooseKeeper decides once, at the first probe, how jobs are held to their limits. */
-  constructor(chooseKeeper: () => Promise<LimitKeeper> = chooseLimitKeeper) {
-    this.chooseKeeper = chooseKeeper;
-  }
+  /** @param chooseKeeper called once, when it is first needed, to decide how limits are enforced. */
+  constructor(private readonly chooseKeeper: () => Promise<LimitKeeper> = chooseLimitKeeper) {}
 
   enforcement(): LimitEnforcement {
     return this.keeper?.enforcement ?? NOT_YET_KNOWN;
@@ -50,7 +50,7 @@ export class ShellExecutor implements Executor {
     await this.limitKeeper();
     const { platform, env } = process;
     if (platform === "win32" || Bun.which("sh", { PATH: env.PATH ?? "" })) return { available: true };
-    return { available: false, why: "There is no sh in PATH; install a POSIX shell, or correct PATH." };
+    return { available: false, why: "There is no sh in PATH; install a POSIX shell or correct PATH." };
   }
 
   async start(task: Task, signal: AbortSignal): Promise<RunningTask> {
@@ -95,11 +95,11 @@ export class ShellExecutor implements Executor {
   }
 
   /**
-   * A command may start a process in a session of its own that holds nothing of ours, and end. Looking for such
-   * processes at every end would cost more than a short job does; one look a second for all that ended is cheap.
+   * A command may leave behind a process in a session of its own that holds neither stdout nor stderr. Looking for such
+   * processes whenever a job ends would cost more than a short job; one look a second for all ended jobs is cheap.
    */
   private sweepLater(executionId: string): void {
-    // Those below a keeper are found at its end.
+    // Below a keeper, such processes are already found when the job ends.
     if (process.platform !== "linux" || keepers()) return;
     this.ended.add(executionId);
     this.sweeping ??= this.sweep();

@@ -6,18 +6,23 @@ import { SamplingKeeper } from "../../limits/sampling-keeper.ts";
 import { ShellTask } from "./shell-task.ts";
 import { spawnChild } from "./spawn.ts";
 
-test.skipIf(process.platform !== "linux")("a process of a job that cannot be ended is told of", async () => {
+test.skipIf(process.platform !== "linux")("a process of a job that cannot be ended is reported", async () => {
   const executionId = newId("exe");
   const said: string[] = [];
   const cwd = tmpdir();
   const env = { PATH: process.env.PATH ?? "" };
   const handle = new SamplingKeeper().limit(executionId, {});
   const child = spawnChild({
-    ...{ executionId, command: ["true"], cwd, env, handle },
-    ...{ account: undefined, openFiles: undefined },
+    executionId,
+    command: ["true"],
+    cwd,
+    env,
+    handle,
+    account: undefined,
+    openFiles: undefined,
   });
   const kept = child.kept as KeptChild;
-  // Plays one that SIGKILL does not reach: it is there when all have been ended.
+  // Plays a process that SIGKILL does not reach: it still lives after the job has been ended.
   const survivor = Bun.spawn(["sleep", "30"], { cwd, env });
   spyOn(kept, "end").mockImplementation(async () => false);
   spyOn(kept, "members").mockImplementation(() => [survivor.pid]);

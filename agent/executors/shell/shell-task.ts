@@ -11,7 +11,7 @@ import { endGroup, endStragglers, send, signalGroup } from "../../process/proces
 import type { RunningTask, TaskExit, TaskOutput } from "../port/executor.ts";
 import { Grace } from "../port/grace.ts";
 
-/** One stream of a child; `close` frees what the stream itself does not. */
+/** One stream of a child. `close` frees what the stream itself does not. */
 export interface ChildStream {
   stream: ReadableStream<Uint8Array>;
   close(): void;
@@ -19,7 +19,7 @@ export interface ChildStream {
 
 export interface Child {
   process: Subprocess | KeptChild;
-  /** The same process, where a keeper is above it. */
+  /** The same process, if it runs below a keeper. */
   kept?: KeptChild;
   stdout: ChildStream;
   stderr: ChildStream;
@@ -29,24 +29,22 @@ export interface ShellTaskOptions {
   executionId: string;
   output: TaskOutput;
   limits: TaskLimits;
-  /** As the manifest names it. */
+  /** In the form of the manifest. */
   stopSignal: string;
-  /** Holds the job to them. */
+  /** Enforces them. */
   handle: LimitHandle;
   /** Called when the task is over. */
   onEnd(): void;
 }
 
-/** How long the end of the output may take after the last process of the group is gone. */
+/** How long the output may take to end after the last process of the group is gone. */
 const EOF_MS = 50;
-/** Somebody who is not ours holds the pipe: after so long without a byte, or after so long at all, reading stops. */
+/** If a foreign process holds the pipe, reading stops after this long without a byte, or after this long in total. */
 const SILENCE_MS = 100;
 const HELD_LIMIT_MS = 2_000;
 
 /** One command that runs as the leader of its process group. */
 export class ShellTask implements RunningTask {
-  private readonly child: Child;
-  private readonly options: ShellTaskOptions;
   private readonly stopReading = new AbortController();
   private readonly output: Promise<unknown>;
   /** Fires when both streams have ended. */
@@ -57,9 +55,10 @@ export class ShellTask implements RunningTask {
   private readonly grace: Grace;
   private exited = false;
 
-  constructor(child: Child, options: ShellTaskOptions) {
-    this.child = child;
-    this.options = options;
+  constructor(
+    private readonly child: Child,
+    private readonly options: ShellTaskOptions,
+  ) {
     this.grace = new Grace(
       () => this.askToEnd(),
       () => this.kill(),
@@ -83,7 +82,7 @@ export class ShellTask implements RunningTask {
     const used = this.child.process.resourceUsage();
     if (!used) return held;
     const peakMemoryMb = held.peakMemoryMb ?? this.peakOfLeader(used.maxRSS);
-    // The leader's account has those it waited for, the other those who were seen.
+    // The leader's own count includes children that it waited for; the limit handle's includes processes that it saw.
     const cpuSeconds = Math.max(Number(used.cpuTime.total) / 1e6, held.cpuSeconds ?? 0);
     return { cpuSeconds, ...(peakMemoryMb !== undefined && { peakMemoryMb }) };
   }
@@ -106,7 +105,7 @@ export class ShellTask implements RunningTask {
     return exceeded ? { ...exit, exceeded } : exit;
   }
 
-  /** The leader is gone; whatever it started must follow. */
+  /** Called when the leader is gone. Ends everything that it started. */
   private async endTree(leaderPid: number): Promise<void> {
     const { handle, executionId } = this.options;
     const { kept } = this.child;
@@ -127,7 +126,7 @@ export class ShellTask implements RunningTask {
     for (const other of others) if (processStat(other)?.groupId === pid) others.delete(other);
     for (const target of [-pid, ...others]) {
       send(target, signalToSend(stopSignal));
-      // A job that somebody has stopped (SIGSTOP) hears of it only when it goes on.
+      // A stopped process (SIGSTOP) only gets the signal once it continues.
       send(target, "SIGCONT");
     }
   }
@@ -135,17 +134,17 @@ export class ShellTask implements RunningTask {
   private kill(): void {
     if (this.exited) return;
     signalGroup(this.child.process.pid, "SIGKILL");
-    // What left the group must not outlive it by as much as the leader takes to die.
+    // Processes that left the group must die now, not only after the leader has died.
     void this.options.handle.end();
     void this.child.kept?.end();
   }
 
-  /** The living processes of the job as far as they can be found. */
+  /** The living processes of the job that can be found. */
   private members(): number[] {
     return this.child.kept?.members() ?? processesOf(new Set([this.options.executionId]));
   }
 
-  /** Nobody waits for them for ever, but the owner of the machine must hear of them. */
+  /** Processes that will not die do not block the job's end forever, but the log must name them. */
   private sayWhoIsLeft(): void {
     const left = whoIsLeft(this.members());
     if (left) this.options.output.system(left);
@@ -153,11 +152,11 @@ export class ShellTask implements RunningTask {
 
   private sayThatKeeperWasKilled(): void {
     this.options.output.system(
-      "The process that kept the job together was killed, and the job was ended with it. A job can do that to itself.",
+      "The process that kept the job together was killed, so the job was ended too. A job can do that to itself.",
     );
   }
 
-  /** The kernel does not end a job that starts too many processes; it refuses them, which the job may not tell. */
+  /** The kernel does not end a job that starts too many processes. It refuses them, and the job may not report that. */
   private sayWhatWasRefused(): void {
     const { handle, limits, output } = this.options;
     const refused = handle.refusedStarts();
@@ -168,8 +167,8 @@ export class ShellTask implements RunningTask {
   }
 
   /**
-   * A child begins with the peak of the process that started it, so the kernel's own number means something only
-   * where it is above what this process ever had; below that, it says nothing.
+   * The kernel starts a child with the peak of the process that started it. So the child's number means something only if
+   * it is above the peak of this process.
    */
   private peakOfLeader(maxRssBytes: number): number | undefined {
     const ownPeakBytes = process.resourceUsage().maxRSS * 1024;
@@ -178,7 +177,7 @@ export class ShellTask implements RunningTask {
 
   private async pump(name: "stdout" | "stderr", source: ChildStream): Promise<void> {
     const reader = source.stream.getReader();
-    const cancel = () => reader.cancel().catch(() => {}); // a stream that broke needs no cancelling
+    const cancel = () => reader.cancel().catch(() => {}); // A broken stream needs no cancelling.
     this.stopReading.signal.addEventListener("abort", cancel, { once: true });
     try {
       for (;;) {
@@ -192,20 +191,20 @@ export class ShellTask implements RunningTask {
         this.writersBlocked--;
       }
     } catch {
-      // A pipe that fails has no more to give; how the command ended is known from its exit, not from its pipe.
+      // A broken pipe has no more output. The exit, not the pipe, shows how the command ended.
     } finally {
       source.close();
     }
   }
 
-  /** All processes of the group are gone: what they wrote is in the pipes, and the pipes end when it is read. */
+  /** Called when all processes of the group are gone. The pipes contain the rest of their output and then end. */
   private async readToTheEnd(): Promise<void> {
     if (await this.outputEndsWithin(EOF_MS)) return;
     if (!this.child.kept) await endStragglers(new Set([this.options.executionId]));
     const startMs = performance.now();
     for (;;) {
       if (await this.outputEndsWithin(SILENCE_MS)) return;
-      // While the spool is full, nothing is read because there is no room for it, not because there is no more.
+      // While the spool is full, nothing is read for lack of room, although there may be more output.
       if (this.writersBlocked > 0) continue;
       const nowMs = performance.now();
       if (nowMs - this.lastReadMs >= SILENCE_MS || nowMs - startMs > HELD_LIMIT_MS) break;
@@ -220,7 +219,7 @@ export class ShellTask implements RunningTask {
   }
 }
 
-/** Bun names the signals it knows and gives the number of others. */
+/** Bun gives the names of signals that it knows, and the numbers of others. */
 function signalName(code: string | number): string {
   return typeof code === "number" ? `SIG${code}` : code;
 }

@@ -29,17 +29,20 @@ export interface SpawnOptions {
   env: Environment;
   handle: Pick<LimitHandle, "entrance" | "groups">;
   account: JobAccount | undefined;
-  /** The soft limit of open files; undefined: that of this process. */
+  /** The soft limit of open files; undefined: the limit of this process. */
   openFiles: number | undefined;
 }
 
-/** Starts a command as the leader of a session of its own, below a keeper where there are any; or throws StartFailedError. */
+/**
+ * Starts a command as the leader of a session of its own, and below a keeper if this system has keepers. Throws
+ * StartFailedError.
+ */
 export function spawnChild(options: SpawnOptions): Child {
   const system = keepers();
   if (system) return spawnKept(options, system);
   const { account } = options;
   if (account) {
-    const why = `it cannot start the keepers that jobs run below, since ${whyNoKeepers()}`;
+    const why = `it cannot start the keeper processes that this needs, because ${whyNoKeepers()}`;
     throw new StartFailedError(`This node cannot run jobs as ${account.name}: ${why}.`);
   }
   return withMark(options.executionId, () => spawnUnkept(options));
@@ -54,7 +57,7 @@ function spawnKept(options: SpawnOptions, system: Keepers): Child {
   const [out, err] = pipes;
   try {
     if (!out || !err)
-      throw new StartFailedError("The node has no descriptors left for the output of the job.");
+      throw new StartFailedError("The node has no file descriptors left for the output of the job.");
     const kept = KeptChild.start(system, {
       program,
       argv: command,
@@ -77,7 +80,7 @@ function spawnKept(options: SpawnOptions, system: Keepers): Child {
   }
 }
 
-/** The file that the kernel is to run; undefined: there is none of that name. */
+/** The file for the kernel to run; undefined: there is no program of that name. */
 function programPath(name: string, cwd: string, searchPath: string): string | undefined {
   if (name.includes("/")) return name;
   return Bun.which(name, { PATH: searchPath, cwd }) ?? undefined;
@@ -91,7 +94,7 @@ function whyNotKept({ stage, code }: KeptLaunchError, { command, cwd, account }:
     case "directory":
       return `The working directory ${cwd} ${directoryProblem(cwd) ?? `cannot be entered${as} (${code})`}.`;
     case "control group":
-      return `The job could not be put into its control group (${code}), and was not started.`;
+      return `The job could not be put into its control group (${code}), so it was not started.`;
     case "account":
       return `The node may not start jobs${as} (${code}).`;
     case "keeper":
@@ -99,11 +102,11 @@ function whyNotKept({ stage, code }: KeptLaunchError, { command, cwd, account }:
   }
 }
 
-/** Without a keeper what the job starts is found by the mark alone. */
+/** Without a keeper, only their mark shows which processes the job started. */
 function spawnUnkept({ command, cwd, env, handle }: SpawnOptions): Child {
   const program = command[0] ?? "";
   const entrance = handle.entrance(env);
-  // Once the entrance runs, it is too late to say why the command does not.
+  // Once the entrance runs, nothing can report any more why the command does not start.
   const problem = entrance && problemOf(program, cwd, env.PATH ?? "");
   if (problem) throw new StartFailedError(whyNotStarted(program, cwd, problem));
   const out = createPipe();
@@ -135,7 +138,7 @@ function spawnUnkept({ command, cwd, env, handle }: SpawnOptions): Child {
   }
 }
 
-/** The child has the write end; while we held it too, the pipe would never end. */
+/** Closes the write end, which the child has: while this process held it too, the pipe would never end. */
 function fromPipe(pipe: Pipe) {
   closeSync(pipe.writeFd);
   return { stream: readPipe(pipe), close: () => closeSync(pipe.readFd) };
@@ -155,12 +158,12 @@ function whyNotStarted(program: string, cwd: string, error: unknown): string {
 
 function notFound(program: string, cwd: string): string {
   if (!program.includes("/")) return `The program ${program} was not found on this node.`;
-  // The kernel says the same of a script whose interpreter it cannot find.
+  // The kernel also reports ENOENT for a script whose interpreter is missing.
   if (existsSync(resolve(cwd, program))) {
-    return `The program ${program} is there, but what runs it is not: see its first line, or its loader.`;
+    return `The program ${program} exists, but its interpreter or loader does not: see its first line.`;
   }
   if (isAbsolute(program)) return `There is no ${program} on this node.`;
-  return `There is no ${program} in ${cwd}, where the command starts: a fresh directory, unless the job has a workdir.`;
+  return `There is no ${program} in ${cwd}, where the command starts: a fresh directory, unless the job sets workdir.`;
 }
 
 function directoryProblem(path: string): string | undefined {
@@ -172,7 +175,7 @@ function directoryProblem(path: string): string | undefined {
   }
 }
 
-/** What the kernel would say to this program, by the rules it goes by; undefined where it would run it. */
+/** The error that the kernel would give for this program, by its own rules; undefined: it would run it. */
 function problemOf(program: string, cwd: string, searchPath: string): { code: string } | undefined {
   if (directoryProblem(cwd)) return { code: "ENOENT" };
   const path = program.includes("/") ? resolve(cwd, program) : Bun.which(program, { PATH: searchPath, cwd });
@@ -191,7 +194,7 @@ const EXECUTABLE_FORMATS = ["\x7fELF", "\xcf\xfa\xed\xfe", "\xca\xfe\xba\xbe"];
 
 function formatProblem(path: string): { code: string } | undefined {
   const head = headOf(path);
-  if (head === undefined) return undefined; // A program may be runnable and not readable.
+  if (head === undefined) return undefined; // A program can be executable without being readable.
   if (head.startsWith("#!")) {
     const interpreter = head.slice(2).trim().split(/\s/)[0] ?? "";
     return existsSync(interpreter) ? undefined : { code: "ENOENT" };
@@ -214,7 +217,7 @@ function headOf(path: string): string | undefined {
   }
 }
 
-/** The kernel was taught formats of its own here, which we do not know. */
+/** Whether this kernel was configured to run further formats, which are unknown here. */
 function hasForeignFormats(): boolean {
   try {
     return readdirSync("/proc/sys/fs/binfmt_misc").some((name) => name !== "register" && name !== "status");
