@@ -9,6 +9,7 @@ import {
   type StreamId,
 } from "../shared/endpoints/index.ts";
 import type { ComputeError, Problem } from "../shared/errors.ts";
+import { textOf } from "../shared/text-of.ts";
 import { errorOfProblem, UnreachableError } from "./errors.ts";
 import type { EndRequest, ServerProof } from "./server-proof.ts";
 import { SseParser } from "./sse.ts";
@@ -326,6 +327,5 @@ function whyUnreachable(error: unknown): string {
   if (code === "ECONNRESET" || code === "ConnectionClosed") return "the connection was closed early";
   if (code === "EPROTO")
     return "it does not speak TLS there, or not a version we know; check whether its URL should begin with http://";
-  const message = error instanceof Error ? error.message : String(error);
-  return message.trim();
+  return textOf(error).trim();
 }

@@ -1,3 +1,4 @@
+import { singleQuoted } from "../../shared/shell-word.ts";
 import { textOf } from "../../shared/text-of.ts";
 import { pause } from "../../shared/wait.ts";
 import type { Environment } from "../process/environment.ts";
@@ -100,7 +101,7 @@ class CgroupHandle implements LimitHandle {
    * command gets the environment that it would get without the shell.
    */
   entrance(environment: Environment): string[] {
-    const enter = this.parts.group.entrances.map((path) => `echo $$ >${quoted(path)}`).join(" && ");
+    const enter = this.parts.group.entrances.map((path) => `echo $$ >${singleQuoted(path)}`).join(" && ");
     const failed = `echo "The job could not be put into its control group, so it was not started." >&2; exit 125`;
     const forget = ["unset", ...SHELL_VARIABLES.filter((name) => !(name in environment))].join(" ");
     return ["/bin/sh", "-c", `{ ${enter}; } || { ${failed}; }; ${forget}; exec "$@"`, "sh"];
@@ -201,8 +202,4 @@ async function removed(group: Cgroup): Promise<boolean> {
     await pause(waitMs);
   }
   return true;
-}
-
-function quoted(path: string): string {
-  return `'${path.replaceAll("'", `'\\''`)}'`;
 }

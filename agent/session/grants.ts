@@ -2,6 +2,7 @@ import type { ComputeClient } from "../../sdk/client.ts";
 import { type Ungranted, ungrantedInWords } from "../../shared/grants.ts";
 import type { Logger } from "../../shared/logger.ts";
 import type { Node } from "../../shared/node.ts";
+import { shellWord } from "../../shared/shell-word.ts";
 import { textOf } from "../../shared/text-of.ts";
 
 const ASK_MS = 10_000;
@@ -41,12 +42,8 @@ function waitingInWords(waiting: Ungranted, nodeId: string): string {
   const { pool, labels = {}, slots } = waiting;
   const options = [
     ...(pool === undefined ? [] : [`--pool ${pool}`]),
-    ...Object.entries(labels).map(([key, value]) => `--label ${quoted(`${key}=${value}`)}`),
+    ...Object.entries(labels).map(([key, value]) => `--label ${shellWord(`${key}=${value}`)}`),
     ...(slots === undefined ? [] : [`--slots ${slots}`]),
   ];
   return `Waiting for a grant, and not in force until then: ${ungrantedInWords(waiting)}. Grant it with tanvrit-compute node grant ${nodeId} ${options.join(" ")}.`;
-}
-
-function quoted(text: string): string {
-  return /^[\w=./:@%+,-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }

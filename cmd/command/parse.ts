@@ -1,4 +1,5 @@
 import { type ParseArgsConfig, parseArgs } from "node:util";
+import { asClause } from "../../shared/clause.ts";
 import type { OptionTable } from "../../shared/config/options.ts";
 import { CliError } from "../exit/failure.ts";
 import type { Command } from "./command.ts";
@@ -40,7 +41,7 @@ function parseOwn(path: string, command: Command, words: readonly string[], hasR
     const { code, message } = error as { code?: string; message: string };
     if (!code?.startsWith("ERR_PARSE_ARGS")) throw error;
     const unknown = /^Unknown option '(--?)([^']*)'/.exec(message);
-    if (!unknown) throw usage(path, lowerFirst(message.split("\n").join(" ")));
+    if (!unknown) throw usage(path, asClause(message.split("\n").join(" ")));
     const [, dashes = "", name = ""] = unknown;
     if (command.rest && !hasRest && words.some((word) => !word.startsWith("-"))) {
       throw usage(path, `unknown option ${dashes}${name}`, missingDashes(path));
@@ -82,8 +83,4 @@ function usage(path: string, message: string, hint?: string): CliError {
   return new CliError("usage", message, {
     todo: hint ? `${hint}${/[?.]$/.test(hint) ? "" : "."} ${help}` : help,
   });
-}
-
-function lowerFirst(text: string): string {
-  return text.charAt(0).toLowerCase() + text.slice(1).replace(/[.]$/, "");
 }

@@ -1,3 +1,4 @@
+import { shellWord } from "../../shared/shell-word.ts";
 import { safeLine } from "../../shared/terminal-text.ts";
 import { type Look, PLAIN } from "./look.ts";
 import { joinPainted, type Painted, paint, paintState } from "./paint.ts";
@@ -37,9 +38,5 @@ export function formatAge(timestamp: string, nowMs = Date.now()): string {
 /** A command as a person would type it. A container without a command runs its image's own. */
 export function formatCommand(command: string | readonly string[] | undefined): string {
   if (command === undefined) return "(the image's own)";
-  return safeLine(typeof command === "string" ? command : command.map(quoted).join(" "));
-}
-
-function quoted(word: string): string {
-  return /^[A-Za-z0-9_@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+  return safeLine(typeof command === "string" ? command : command.map(shellWord).join(" "));
 }

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Env } from "../../shared/config/home.ts";
+import { shellWord } from "../../shared/shell-word.ts";
 import { defineCommand } from "../command/command.ts";
 import { exitCodes } from "../exit/exit-codes.ts";
 import { CliError } from "../exit/failure.ts";
@@ -123,15 +124,10 @@ class Quickstart {
   }
 
   private announce(what: string, args: string[]): Promise<void> {
-    return this.say(`\n# ${what}\n$ tanvrit-compute ${args.map(quote).join(" ")}`);
+    return this.say(`\n# ${what}\n$ tanvrit-compute ${args.map(shellWord).join(" ")}`);
   }
 
   private say(text: string): Promise<void> {
     return this.output.result(text);
   }
-}
-
-/** The word as it must be typed. */
-function quote(word: string): string {
-  return /^[\w@%+=:,./&-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }

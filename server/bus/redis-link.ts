@@ -1,4 +1,5 @@
 import { RedisClient } from "bun";
+import { textOf } from "../../shared/text-of.ts";
 
 /** Connecting, and every answer, takes at most this long; a server that is slower counts as away. */
 const ANSWER_TIMEOUT_MS = 5_000;
@@ -34,8 +35,8 @@ export class RedisLink {
       return link;
     } catch (cause) {
       link.close();
-      const why = cause instanceof Error ? cause.message : String(cause);
-      // The client does not tell the two apart.
+      // The client does not say which.
+      const why = textOf(cause);
       throw new Error(`${why}: Redis is not there, or it refuses the user and password of the URL`, {
         cause,
       });

@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import { readJson } from "../../shared/config/json.ts";
 import { ComputeError } from "../../shared/errors.ts";
+import { textOf } from "../../shared/text-of.ts";
 import { checkJsonBounds } from "./json-bounds.ts";
 import { invalidRequest } from "./problem.ts";
 
@@ -42,7 +43,7 @@ function parse(text: string, schema: z.ZodType | undefined): ReturnType<typeof r
   try {
     return schema ? readJson(text, schema) : { value: JSON.parse(text), issues: [] };
   } catch (error) {
-    throw new ComputeError("invalid_json", error instanceof Error ? error.message : String(error));
+    throw new ComputeError("invalid_json", textOf(error));
   }
 }
 

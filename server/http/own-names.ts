@@ -1,5 +1,6 @@
 import { isIP } from "node:net";
 import { ComputeError } from "../../shared/errors.ts";
+import { excerpt } from "../../shared/excerpt.ts";
 import { isLoopback } from "../../shared/url.ts";
 
 export interface ListeningAt {
@@ -53,7 +54,7 @@ export class OwnNames {
     if (!host || !this.isOwn(host)) throw foreignHost(said);
     const origin = headers.get("origin");
     if (origin !== null && !this.isOwnOrigin(origin, said))
-      throw foreignPage(`of the origin ${shown(origin)}`);
+      throw foreignPage(`of the origin ${excerpt(origin, MAX_SHOWN)}`);
     if (OTHER_SITES.includes(headers.get("sec-fetch-site") ?? "")) throw foreignPage("of another site");
   }
 
@@ -114,16 +115,12 @@ function foreignHost(said: string): ComputeError {
   if (said === "") return new ComputeError("forbidden", "The request has no Host header.");
   return new ComputeError(
     "forbidden",
-    `This server does not go by the name ${shown(said)}. If it should, as behind a proxy, start it with --allowed-host ${shownName(said)}.`,
+    `This server does not go by the name ${excerpt(said, MAX_SHOWN)}. If it should, as behind a proxy, start it with --allowed-host ${shownName(said)}.`,
   );
 }
 
 function foreignPage(which: string): ComputeError {
   return new ComputeError("forbidden", `Pages ${which} may not use this server. See --allowed-host.`);
-}
-
-function shown(text: string): string {
-  return JSON.stringify(text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}…` : text);
 }
 
 function shownName(said: string): string {

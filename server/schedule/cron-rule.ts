@@ -1,4 +1,5 @@
 import { Cron, CronPattern } from "croner";
+import { asClause } from "../../shared/clause.ts";
 import { ComputeError } from "../../shared/errors.ts";
 import { CronFieldError, spellOut } from "./cron-fields.ts";
 import { describePattern } from "./cron-words.ts";
@@ -39,7 +40,7 @@ export class CronRule {
       if (error instanceof CronFieldError) throw refusal("cron", error.message);
       throw refusal(
         "cron",
-        `is no cron rule: ${lowerFirst((error as Error).message.replace(/^Cron\w+: /, ""))}`,
+        `is no cron rule: ${asClause((error as Error).message.replace(/^Cron\w+: /, ""))}`,
       );
     }
   }
@@ -128,7 +129,7 @@ export function neverComes(): ComputeError {
   return refusal("cron", "never comes; there is no such date");
 }
 
-function refusal(path: string, message: string): ComputeError {
+export function refusal(path: string, message: string): ComputeError {
   return new ComputeError("invalid_request", `The schedule is not valid: ${path} ${message}.`, {
     errors: [{ path, message }],
   });
@@ -136,8 +137,4 @@ function refusal(path: string, message: string): ComputeError {
 
 function sum(flags: readonly number[]): number {
   return flags.reduce((total, flag) => total + (flag ? 1 : 0), 0);
-}
-
-function lowerFirst(text: string): string {
-  return text.charAt(0).toLowerCase() + text.slice(1).replace(/[.]$/, "");
 }

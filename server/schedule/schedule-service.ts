@@ -2,7 +2,7 @@ import type { Identity } from "../../shared/auth.ts";
 import { ComputeError } from "../../shared/errors.ts";
 import { newId } from "../../shared/ids.ts";
 import type { NewSchedule } from "../../shared/schedule/schedule.ts";
-import { CronRule, neverComes } from "./cron-rule.ts";
+import { CronRule, neverComes, refusal } from "./cron-rule.ts";
 import { newFire, skip } from "./fire.ts";
 import { jitterMs, type Prepared, plan, withoutMarksAhead } from "./fire-rules.ts";
 import { admit } from "./overlap.ts";
@@ -202,12 +202,6 @@ function checkJitter(rule: CronRule, jitterSeconds: number, nowMs: number): void
     "jitterSeconds",
     `must be at most the ${shortestMs / 1_000} s between two fires, so that they keep their order`,
   );
-}
-
-function refusal(path: string, message: string): ComputeError {
-  return new ComputeError("invalid_request", `The schedule is not valid: ${path} ${message}.`, {
-    errors: [{ path, message }],
-  });
 }
 
 function notFound(scheduleId: string): never {

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { valueAt } from "../value-at.ts";
 
 /**
  * An option of a command, declared once: the flag, the environment variable, the key in the config file, the help text
@@ -91,7 +92,7 @@ function findValue(name: string, option: Option, sources: OptionSources) {
   if (fromEnv !== undefined && fromEnv !== "") {
     return { source: "env" as const, label: option.env ?? "", value: envValue(option, fromEnv) };
   }
-  const fromFile = option.fileKey ? valueAt(sources.file?.content, option.fileKey) : undefined;
+  const fromFile = option.fileKey ? valueAt(sources.file?.content, option.fileKey.split(".")) : undefined;
   if (fromFile !== undefined) {
     return { source: "file" as const, label: `${sources.file?.path}: ${option.fileKey}`, value: fromFile };
   }
@@ -102,15 +103,6 @@ function envValue(option: Option, text: string): unknown {
   if (option.kind === "list") return text.split(",").map((part) => part.trim());
   if (option.kind === "flag") return text === "1" || text.toLowerCase() === "true";
   return text;
-}
-
-function valueAt(content: unknown, key: string): unknown {
-  let value = content;
-  for (const part of key.split(".")) {
-    if (typeof value !== "object" || value === null) return undefined;
-    value = (value as Record<string, unknown>)[part];
-  }
-  return value;
 }
 
 /** A flag, off by default. */

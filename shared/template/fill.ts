@@ -2,6 +2,7 @@ import type { z } from "zod";
 import { type Issue, issuesOf } from "../issues.ts";
 import { limits } from "../limits.ts";
 import { type JobManifest, jobManifest } from "../manifest.ts";
+import { valueAt } from "../value-at.ts";
 import type { Filling } from "./parameter.ts";
 import { onlyPlaceholder, type Piece, parsePieces } from "./placeholders.ts";
 import { fillShellText } from "./shell-text.ts";
@@ -99,13 +100,4 @@ function putTyped(job: TemplateJob, target: object, path: readonly PropertyKey[]
   const key = path.at(-1);
   if (!filling || key === undefined || typeof parent !== "object" || parent === null) return;
   (parent as Record<PropertyKey, unknown>)[key] = filling.value;
-}
-
-export function valueAt(root: unknown, path: readonly PropertyKey[]): unknown {
-  let value = root;
-  for (const step of path) {
-    if (typeof value !== "object" || value === null) return undefined;
-    value = (value as Record<PropertyKey, unknown>)[step];
-  }
-  return value;
 }

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { excerpt } from "../excerpt.ts";
 import { MAX_MATCHED_LENGTH, PatternError, type Patterns } from "./pattern.ts";
 import { namesInWords } from "./placeholders.ts";
 
@@ -90,11 +91,13 @@ export function checkValue(
   if (parameter.type === "number") return checkNumber(parameter, text);
   if (parameter.type === "boolean") {
     const value = BOOLEANS[text];
-    if (value === undefined) return { problem: `must be true or false, not ${shown(text)}` };
+    if (value === undefined) return { problem: `must be true or false, not ${excerpt(text)}` };
     return { text: String(value), value };
   }
   if (parameter.type === "enum" && !parameter.values?.includes(text)) {
-    return { problem: `must be one of ${namesInWords(parameter.values ?? [])}, not ${shown(text)}` };
+    return {
+      problem: `must be one of ${namesInWords(parameter.values ?? [])}, not ${excerpt(text)}`,
+    };
   }
   if (parameter.type === "file" && text === "") return { problem: "must name a file; it is empty" };
   const unmatched = patterns && problemOfMatch(parameter.pattern, text, patterns);
@@ -105,10 +108,10 @@ export function checkValue(
 function checkNumber({ min, max }: TemplateParameter, text: string): Filling | { problem: string } {
   const value = Number(text);
   if (!NUMBER.test(text) || !Number.isFinite(value)) {
-    return { problem: `must be a number like 12 or 0.5, not ${shown(text)}` };
+    return { problem: `must be a number like 12 or 0.5, not ${excerpt(text)}` };
   }
-  if (min !== undefined && value < min) return { problem: `must be at least ${min}, not ${shown(text)}` };
-  if (max !== undefined && value > max) return { problem: `must be at most ${max}, not ${shown(text)}` };
+  if (min !== undefined && value < min) return { problem: `must be at least ${min}, not ${excerpt(text)}` };
+  if (max !== undefined && value > max) return { problem: `must be at most ${max}, not ${excerpt(text)}` };
   return { text, value };
 }
 
@@ -129,7 +132,7 @@ function problemOfMatch(source: string | undefined, text: string, patterns: Patt
   if (source === undefined) return undefined;
   if (text.length > MAX_MATCHED_LENGTH) return `is longer than ${MAX_MATCHED_LENGTH} characters`;
   return patternProblem(() =>
-    patterns.matches(source, text) ? undefined : `must match ${source}, and ${shown(text)} does not`,
+    patterns.matches(source, text) ? undefined : `must match ${source}, and ${excerpt(text)} does not`,
   );
 }
 
@@ -140,10 +143,4 @@ function patternProblem(step: () => string | undefined): string | undefined {
     if (error instanceof PatternError) return error.message;
     throw error;
   }
-}
-
-const MAX_SHOWN = 60;
-
-function shown(text: string): string {
-  return JSON.stringify(text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}…` : text);
 }

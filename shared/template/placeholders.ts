@@ -1,3 +1,5 @@
+import { excerpt } from "../excerpt.ts";
+
 /** A piece of a string: literal text, or a placeholder for a parameter. */
 export type Piece = { text: string } | { name: string };
 
@@ -61,8 +63,7 @@ export function onlyPlaceholder(pieces: readonly Piece[]): string | undefined {
 }
 
 function notAPlaceholder(rest: string): PlaceholderError {
-  const shown = rest.length > MAX_SHOWN ? `${rest.slice(0, MAX_SHOWN)}…` : rest;
   return new PlaceholderError(
-    `${JSON.stringify(shown)} is not a placeholder like {{name}}; for a literal {{ write {{{{`,
+    `${excerpt(rest, MAX_SHOWN)} is not a placeholder like {{name}}; for a literal {{ write {{{{`,
   );
 }

@@ -1,5 +1,6 @@
 import type { Issue } from "../issues.ts";
-import { type Fillings, fillJob, type TemplateJob, valueAt } from "./fill.ts";
+import { valueAt } from "../value-at.ts";
+import { type Fillings, fillJob, type TemplateJob } from "./fill.ts";
 import { checkValue, problemOfParameter, type TemplateParameter } from "./parameter.ts";
 import { Patterns } from "./pattern.ts";
 import { namesIn, namesInWords, type Piece, PlaceholderError, parsePieces } from "./placeholders.ts";

@@ -1,3 +1,4 @@
+import { singleQuoted } from "../shell-word.ts";
 import type { Piece } from "./placeholders.ts";
 import { ShellScanner } from "./shell-scanner.ts";
 
@@ -36,11 +37,11 @@ export function fillShellText(pieces: readonly Piece[], textOf: (name: string) =
     .join("");
 }
 
-/** Uses single quotes: in them, a POSIX shell knows no special character except the quote itself. */
+/** Single quotes in every context; inside double quotes those are closed around them. */
 function quoteFor(context: ShellContext, value: string): string {
-  const inner = value.replaceAll("'", "'\\''");
-  if (context === "single") return inner;
-  return context === "double" ? `"'${inner}'"` : `'${inner}'`;
+  const quoted = singleQuoted(value);
+  if (context === "single") return quoted.slice(1, -1);
+  return context === "double" ? `"${quoted}"` : quoted;
 }
 
 type Place = { name: string } & ({ context: ShellContext } | { problem: string });
