@@ -17,7 +17,7 @@ async function logOf(maxBytes: number | undefined, write: (log: ExecutionLog) =>
     .map(({ stream, text, partial }) => `${stream}${partial ? "…" : ""} ${text}`);
 }
 
-test("a log that is full ends with a line that says so, and with how much was left out", async () => {
+test("a full log ends with a line that says so, and with how much was dropped", async () => {
   const lines = await logOf(10, (log) => {
     log.write("stdout", bytes("12345\n78"), running);
     log.write("stderr", bytes("90ABC"), running);
@@ -28,20 +28,20 @@ test("a log that is full ends with a line that says so, and with how much was le
     "stdout 12345",
     "stdout… 78",
     "stderr… 90",
-    "system The log ends here: the job wrote more than 10 bytes, the most this log may have. The job goes on.",
+    "system The log ends here: the job wrote more than 10 bytes, the most this log may hold. The job goes on.",
     "system The job is being cancelled",
     "system 2 KiB more of its output were dropped.",
   ]);
 });
 
-test("a log that has just what it may have is whole and says nothing", async () => {
+test("a log that is exactly at its limit is complete, without a notice", async () => {
   expect(await logOf(4, (log) => log.write("stdout", bytes("abc\n"), running))).toEqual(["stdout abc"]);
   expect(await logOf(undefined, (log) => log.write("stdout", bytes("abc\n"), running))).toEqual([
     "stdout abc",
   ]);
 });
 
-test("a job that is being ended is not held up by a spool that is full, and its log says what is missing", async () => {
+test("a full spool does not block a job that is being ended, and the log says what is missing", async () => {
   await using scratch = await makeScratch();
   const spool = new LogSpool("exe_1", spoolRoom(scratch.path, { maxSpoolBytes: 100 }));
   const log = new ExecutionLog(spool, { appended: () => undefined, quiet: new QuietLines() });
@@ -54,7 +54,7 @@ test("a job that is being ended is not held up by a spool that is full, and its 
   const texts = spool.peek(1_000, 1_000_000).map((line) => line.text);
   expect(texts.slice(-3)).toEqual([
     "two",
-    "The log ends here: the output is not being taken off this node, and the job is being ended.",
+    "The log ends here: the server is not taking the output from this node, and the job is being ended.",
     "2.9 KiB more of its output were dropped.",
   ]);
 });

@@ -20,7 +20,7 @@ export class ExecutionLog {
   private readonly cap: LogCap;
   private readonly hurried = new AbortController();
 
-  /** @param maxBytes of the job's output; what it writes beyond is dropped, and the log says so. */
+  /** @param maxBytes the most output to keep. The rest is dropped, and the log says so. */
   constructor(
     readonly spool: LogSpool,
     private readonly room: LogRoom,
@@ -31,7 +31,7 @@ export class ExecutionLog {
     this.splitters = { stdout: this.splitterOf("stdout"), stderr: this.splitterOf("stderr") };
   }
 
-  /** Takes a chunk of output. The returned promise, if any, must be awaited before the next is read. */
+  /** Takes a chunk of output. If it returns a promise, the caller must await it before it reads the next chunk. */
   write(stream: "stdout" | "stderr", bytes: Uint8Array, stop: AbortSignal): Promise<void> | undefined {
     if (this.cap.isOver) return void this.cap.take(bytes);
     this.splitters[stream].push(this.cap.take(bytes));
@@ -42,17 +42,19 @@ export class ExecutionLog {
     if (this.hurried.signal.aborted) return this.endForLackOfRoom();
     if (!this.toldFull) {
       this.toldFull = true;
-      this.system("The output is not being taken off this node; the job waits until there is room for more.");
+      this.system(
+        "The server is not taking the output from this node; the job waits until there is room for more.",
+      );
     }
     return this.spool.roomToWrite(AbortSignal.any([stop, this.hurried.signal]));
   }
 
-  /** The job is being ended: from now on output that finds no room is dropped, and holds nothing up. */
+  /** The job is being ended: from now on output for which there is no room is dropped, and blocks nothing. */
   hurry(): void {
     this.hurried.abort();
   }
 
-  /** The agent's own words about the job. */
+  /** Adds a line of the agent's own about the job. */
   system(text: string, { lost = false } = {}): void {
     this.addLine("system", text, false);
     const line = this.pending.at(-1);
@@ -60,7 +62,7 @@ export class ExecutionLog {
     this.append();
   }
 
-  /** Lets unfinished lines go that have been waiting for their newline. */
+  /** Sends unfinished lines that still wait for their newline. */
   flush(): void {
     this.splitters.stdout.flush();
     this.splitters.stderr.flush();
@@ -79,12 +81,12 @@ export class ExecutionLog {
 
   private endByCap(): void {
     const most = bytesText(this.maxBytes ?? 0);
-    this.endWith(`the job wrote more than ${most}, the most this log may have. The job goes on.`);
+    this.endWith(`the job wrote more than ${most}, the most this log may hold. The job goes on.`);
   }
 
   private endForLackOfRoom(): undefined {
     this.cap.close();
-    this.endWith("the output is not being taken off this node, and the job is being ended.");
+    this.endWith("the server is not taking the output from this node, and the job is being ended.");
     this.append();
   }
 
@@ -118,14 +120,14 @@ export class ExecutionLog {
 const QUIET_MS = 500;
 
 /**
- * Flushes the unfinished lines of logs that have been silent for a while (a prompt, a progress bar). One timer for
- * all, and only while there is such a line.
+ * Flushes the unfinished lines of logs that have been silent for a while (a prompt, a progress bar). One timer serves
+ * all logs, and runs only while there is such a line.
  */
 export class QuietLines {
   private readonly dueMs = new Map<ExecutionLog, number>();
   private timer: ReturnType<typeof setInterval> | undefined;
 
-  /** The log has an unfinished line as of now. */
+  /** The log has an unfinished line from now on. */
   watch(log: ExecutionLog): void {
     this.dueMs.set(log, performance.now() + QUIET_MS);
     this.timer ??= setInterval(() => this.flushDue(), QUIET_MS / 5);
@@ -151,7 +153,7 @@ export class QuietLines {
 let lastNowMs = 0;
 let lastNowText = "";
 
-/** Formatting a date costs more than all else that is done for a line; many lines share their millisecond. */
+/** Formatting a date costs more than everything else that is done for a line, and many lines share a millisecond. */
 function nowText(): string {
   const nowMs = Date.now();
   if (nowMs !== lastNowMs) {

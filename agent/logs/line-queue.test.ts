@@ -4,7 +4,7 @@ import { LineQueue } from "./line-queue.ts";
 const at = "2026-01-01T00:00:00.000Z";
 const line = (seq: number) => ({ seq, stream: "stdout" as const, at, text: "x" });
 
-test("a hole before the first line is told of line by line, so that the rest may be sent", () => {
+test("each missing line before the first gets a note in its place, so that the rest can be sent", () => {
   const queue = new LineQueue("exe_a");
   queue.append([line(4), line(5)]);
   expect(queue.fillHole(1)).toBe(true);
@@ -12,7 +12,7 @@ test("a hole before the first line is told of line by line, so that the rest may
   expect(queue.peek(9, 9_999)).toMatchObject([{ seq: 2, ...lost }, { seq: 3, ...lost }, line(4), line(5)]);
 });
 
-test("where there is no hole, or one that is no damage of a disk, nothing is filled", () => {
+test("nothing is filled when no lines are missing, or more than disk damage can explain", () => {
   const queue = new LineQueue("exe_a");
   expect(queue.fillHole(0)).toBe(false);
   queue.append([line(1_000_000)]);

@@ -1,30 +1,27 @@
 import { type LogLine, lineLength } from "../../shared/log.ts";
 
 /**
- * The lines of one execution that the supervisor has handed over and the server has not stored yet. It is never
- * long: the supervisor keeps back what the server does not take.
+ * The lines of one execution that the supervisor has handed over and the server has not stored yet. The queue is never
+ * long: the supervisor holds lines back while the server does not take any.
  */
 export class LineQueue {
-  /** The highest seq the server has stored. */
-  storedSeq: number;
   private lines: LogLine[] = [];
-  /** The last line there will be; unknown while the command runs. */
+  /** The seq of the execution's last line; unknown while the command runs. */
   private finalSeq: number | undefined;
   private dropped = false;
 
   constructor(
     readonly executionId: string,
-    storedSeq = 0,
-  ) {
-    this.storedSeq = storedSeq;
-  }
+    /** The highest seq that the server has stored. */
+    public storedSeq = 0,
+  ) {}
 
-  /** The server has all there is to have so far, or nobody wants it any more. */
+  /** The server has all lines so far, or the lines were dropped. */
   get isDelivered(): boolean {
     return this.dropped || (this.lines.length === 0 && this.storedSeq >= (this.finalSeq ?? 0));
   }
 
-  /** Lines come in the order of their seq. A supervisor that is new begins with some that were here before. */
+  /** Lines must come in the order of their seq. A new supervisor may repeat lines that came before. */
   append(lines: readonly LogLine[]): void {
     if (this.dropped) return;
     let lastSeq = this.lastSeq;
@@ -35,12 +32,12 @@ export class LineQueue {
     }
   }
 
-  /** No line after this one comes, and all up to it do. */
+  /** All lines up to this seq will come, and none after it. */
   expectUpTo(finalSeq: number): void {
     this.finalSeq = finalSeq;
   }
 
-  /** The supervisor is gone, and with it what it did not hand over; where it is known that there was more, the log says so. */
+  /** The supervisor is gone, with the lines it did not hand over. If more lines were announced, the log says so. */
   expectNoMore(): void {
     const { lastSeq, finalSeq = 0 } = this;
     const lost = finalSeq - lastSeq;
@@ -48,7 +45,7 @@ export class LineQueue {
     this.finalSeq = this.lastSeq;
   }
 
-  /** The server has nothing between `storedSeq` and the first line here: what is lost is told of, line by line. */
+  /** The server lacks the lines between `storedSeq` and the first line here. Adds a note in place of each lost line. */
   fillHole(storedSeq: number): boolean {
     const [first] = this.lines;
     const count = (first?.seq ?? 0) - storedSeq - 1;
@@ -58,12 +55,12 @@ export class LineQueue {
     return true;
   }
 
-  /** The last line there is here or with the server. */
+  /** The highest seq here or at the server. */
   private get lastSeq(): number {
     return Math.max(this.storedSeq, this.lines.at(-1)?.seq ?? 0);
   }
 
-  /** The oldest lines; they stay here until `acknowledge`. */
+  /** Returns the oldest lines. They stay here until `acknowledge`. */
   peek(maxLines: number, maxBytes: number): LogLine[] {
     let bytes = 0;
     let count = 0;
@@ -83,17 +80,17 @@ export class LineQueue {
     this.lines = first === -1 ? [] : this.lines.slice(first);
   }
 
-  /** Nobody wants these lines any more. */
+  /** The lines are not needed any more. */
   drop(): void {
     this.dropped = true;
     this.lines = [];
   }
 }
 
-/** What damage a disk can do to a file is a few of its blocks. */
+/** A damaged disk loses a few blocks of a file, which hold fewer lines than this. */
 const MAX_HOLE_LINES = 10_000;
 
-/** Stands for output that was lost on this node. */
+/** A line in place of output that was lost on this node. */
 export function lostLine(seq: number, count: number, at: string): LogLine {
   const what = count === 1 ? "a line" : `${count} lines`;
   return {
@@ -105,7 +102,7 @@ export function lostLine(seq: number, count: number, at: string): LogLine {
   };
 }
 
-/** About what a line takes in memory and in a request. */
+/** The approximate size of a line in memory and in a request. */
 export function lineBytes(line: LogLine): number {
   return lineLength(line) + 90;
 }

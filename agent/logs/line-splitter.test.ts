@@ -3,7 +3,7 @@ import { LineSplitter } from "./line-splitter.ts";
 
 type Piece = [piece: string | number[], partial: boolean];
 
-/** Bytes that are no text stand as their numbers. */
+/** Bytes that are not text are shown as their numbers. */
 function pieceOf(piece: string | Uint8Array): string | number[] {
   return typeof piece === "string" ? piece : [...piece];
 }
@@ -17,7 +17,7 @@ function splitAll(chunks: (string | Uint8Array)[], maxLength = 8): Piece[] {
 }
 
 describe("the line splitter", () => {
-  test("joins lines over chunks and marks an unterminated end as partial", () => {
+  test("joins lines across chunks and marks an unterminated end as partial", () => {
     expect(splitAll(["a", "b\nc\n\nd"])).toEqual([
       ["ab", false],
       ["c", false],
@@ -31,7 +31,7 @@ describe("the line splitter", () => {
     expect(splitAll(["\ufeffx\n"])).toEqual([["\ufeffx", false]]);
   });
 
-  test("cuts long lines into partial pieces, the last of them not partial", () => {
+  test("cuts long lines into partial pieces, of which only the last is not partial", () => {
     expect(splitAll(["0123456789abcdefXY\n"])).toEqual([
       ["01234567", true],
       ["89abcdef", true],
@@ -40,7 +40,7 @@ describe("the line splitter", () => {
     expect(splitAll(["01234567\n"])).toEqual([["01234567", false]]);
   });
 
-  test("never tears a surrogate pair, whichever way the bytes arrive", () => {
+  test("never splits a surrogate pair, however the bytes arrive", () => {
     const text = `1234567${"😀".repeat(9)}`;
     const bytes = [...Buffer.from(text)].map((byte) => Uint8Array.of(byte));
     const pieces = splitAll(bytes);
@@ -48,7 +48,7 @@ describe("the line splitter", () => {
     for (const [piece] of pieces) expect(String(piece).isWellFormed()).toBe(true);
   });
 
-  test("hands a line that is not UTF-8 over as its bytes, and every other as a text", () => {
+  test("passes a line that is not UTF-8 on as bytes, and any other as text", () => {
     const bytes = [0xff, 0xfe, 0x41, 0x0a, 0x42, 0x0a, 0xe2, 0x82];
     const expected: Piece[] = [
       [[0xff, 0xfe, 0x41], false],
@@ -60,7 +60,7 @@ describe("the line splitter", () => {
     expect(splitAll([Uint8Array.of(0x00, 0x0a)])).toEqual([["\0", false]]);
   });
 
-  test("loses and changes no byte, whatever comes in whatever chunks", () => {
+  test("loses and changes no byte, for any input in any chunks", () => {
     const hostile = [
       0x0a, 0x0d, 0x00, 0x41, 0x80, 0xbf, 0xc3, 0xa9, 0xe2, 0x82, 0xac, 0xf0, 0x9f, 0x98, 0x80, 0xff,
     ];
@@ -84,7 +84,7 @@ describe("the line splitter", () => {
     }
   });
 
-  test("text that chunks cut anywhere stays text", () => {
+  test("text stays text wherever the chunks cut it", () => {
     const text = `äöü€😀${"線".repeat(20)}\n`.repeat(20);
     for (let size = 1; size < 12; size++) {
       const bytes = Buffer.from(text);
@@ -110,7 +110,7 @@ describe("the line splitter", () => {
     ]);
   });
 
-  test("holds no more than a line's limit of a stream without newlines", () => {
+  test("keeps no more than one line's limit of a stream without newlines", () => {
     let total = 0;
     const splitter = new LineSplitter((piece) => {
       expect(piece.length).toBeLessThanOrEqual(32 * 1024);

@@ -1,21 +1,21 @@
 import { isUtf8 } from "node:buffer";
 import { limits } from "../../shared/limits.ts";
 
-/** Takes one piece of output: a text, or bytes where it is none. `partial`: no newline followed it. */
+/** Takes a piece of output: a text, or bytes if it is not UTF-8. `partial`: no newline followed it. */
 export type TakePiece = (piece: string | Uint8Array, partial: boolean) => void;
 
 const NEWLINE = 0x0a;
-/** A character has at most so many bytes behind its first. */
+/** A UTF-8 character has at most this many bytes after its first. */
 const MAX_CONTINUATIONS = 3;
 
 /**
- * Splits the bytes of one stream into lines. A line that is not UTF-8 leaves as the bytes it has, every other as a text; a
- * character cut by the end of a chunk is kept for the next one, `\r` stays. A line longer than the limit leaves in pieces
- * marked partial; the piece that reaches the newline is not marked, even where it is empty.
+ * Splits the bytes of one stream into lines. A line that is not UTF-8 is passed on as bytes, any other as text. A
+ * character cut by the end of a chunk waits for the next chunk; `\r` stays. A line longer than the limit is passed on
+ * in pieces marked partial. The last piece, which ends with the newline, is not marked, even if it is empty.
  */
 export class LineSplitter {
   private readonly decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-  /** The unfinished line: a text, and behind it what is no text, or not yet. */
+  /** The unfinished line: a text, followed in `raw` by bytes that are not text, or not yet. */
   private rest = "";
   private raw: Uint8Array = new Uint8Array(0);
 
@@ -24,7 +24,7 @@ export class LineSplitter {
     private readonly maxBytes: number = limits.maxLogLineLength,
   ) {}
 
-  /** Output without its newline waits here. */
+  /** Whether an unfinished line waits here. */
   get hasRest(): boolean {
     return this.rest !== "" || this.raw.length > 0;
   }
@@ -35,14 +35,14 @@ export class LineSplitter {
     const characters = all.subarray(0, whole);
     if (isUtf8(characters)) {
       this.splitText(this.decoder.decode(characters));
-      // The memory of a chunk is its giver's.
+      // It is copied, because the memory of a chunk belongs to the caller.
       this.raw = all.slice(whole);
     } else {
       this.splitBytes(all);
     }
   }
 
-  /** Hands over the unfinished line as it is; bytes of an unfinished character stay behind. */
+  /** Passes the unfinished line on as it is. Bytes of an unfinished character stay. */
   flush(): void {
     const whole = wholeLength(this.raw);
     if (this.rest !== "" || whole > 0) this.takeRaw(this.raw.subarray(0, whole), true);
@@ -71,7 +71,7 @@ export class LineSplitter {
   }
 
   private cutRest(): void {
-    // No unit has more bytes than that, so a short text needs no counting.
+    // No UTF-16 unit has more bytes than that, so the bytes of a short text need no counting.
     if (this.rest.length * (MAX_CONTINUATIONS + 1) <= this.maxBytes) return;
     let bytes: Uint8Array = Buffer.from(this.rest);
     if (bytes.length <= this.maxBytes) return;
@@ -83,7 +83,7 @@ export class LineSplitter {
     this.rest = this.decoder.decode(bytes);
   }
 
-  /** The same for a chunk that is not all text; each of its lines may be. */
+  /** Like `splitText`, for a chunk that is not all text. Some of its lines may still be text. */
   private splitBytes(bytes: Uint8Array): void {
     this.raw = new Uint8Array(0);
     let start = 0;
@@ -100,7 +100,7 @@ export class LineSplitter {
     this.raw = last.slice();
   }
 
-  /** The unfinished line and these bytes behind it. */
+  /** Takes the unfinished line, with these bytes at its end. */
   private takeRaw(bytes: Uint8Array, partial: boolean): void {
     let line = this.joinRest(bytes);
     while (line.length > this.maxBytes) {
@@ -122,13 +122,13 @@ export class LineSplitter {
     this.take(isUtf8(bytes) ? this.decoder.decode(bytes) : bytes, partial);
   }
 
-  /** Where the first piece of a line that is too long ends; a character is not torn. */
+  /** Where the first piece of a line that is too long ends: never inside a character. */
   private cutLength(bytes: Uint8Array): number {
     return wholeLength(bytes.subarray(0, this.maxBytes)) || this.maxBytes;
   }
 }
 
-/** How many of the bytes there are before a character at the end that is not complete. */
+/** The number of bytes before an incomplete character at the end. */
 function wholeLength(bytes: Uint8Array): number {
   const { length } = bytes;
   for (let back = 1; back <= Math.min(MAX_CONTINUATIONS, length); back++) {

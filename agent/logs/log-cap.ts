@@ -1,4 +1,4 @@
-/** Counts what a job writes, in bytes, and keeps no more of it than its log may have. */
+/** Counts the bytes that a job writes, and cuts its output at the most that its log may hold. */
 export class LogCap {
   private writtenBytes = 0;
   private isClosed = false;
@@ -11,7 +11,7 @@ export class LogCap {
     this.maxBytes = Math.min(this.maxBytes, this.writtenBytes);
   }
 
-  /** Nothing fits any more. */
+  /** Whether nothing fits any more. */
   get isOver(): boolean {
     return this.isClosed || this.droppedBytes > 0;
   }

@@ -21,21 +21,21 @@ interface Segment {
 }
 
 const SEGMENT_BYTES = 16 * 1024 * 1024;
-/** Holds the longest line there can be: 32 Ki units, each at most six bytes as JSON. */
+/** Enough for the longest possible line: 32 Ki units of at most six bytes each as JSON. */
 const READ_BYTES = 512 * 1024;
 
 /**
- * Unsent lines of one execution on disk: files of JSON lines that are written at the end, read at the front, and
- * removed one by one as the server has stored what is in them, so that a job which is always a little faster than
- * the network does not fill the disk. Writes are synchronous: they go to the page cache, and lines keep their order.
- * A file that ends in half a line (the machine went down) loses that line only.
+ * Unsent lines of one execution on disk, in files of JSON lines. They are written at the end and read at the front. Each
+ * file is removed when the server has stored its lines, so a job that is always a little faster than the network does
+ * not fill the disk. Writes are synchronous: they go to the page cache, and lines keep their order. A file that ends in
+ * half a line (the machine went down) loses only that line.
  */
 export class Segments {
   private readonly segments: Segment[] = [];
   private nextNumber = 0;
   private writeFd: number | undefined;
 
-  /** @param name of the execution, which is new here. */
+  /** @param name of the execution, which has no files here yet. */
   constructor(
     private readonly dir: string,
     private readonly name: string,
@@ -61,7 +61,7 @@ export class Segments {
   }
 
   /**
-   * All of them or, where it throws, none.
+   * Writes all of the lines, or none if it throws.
    * @param read true: the caller has these lines in memory and does not want to read them again.
    */
   append(lines: readonly LogLine[], read: boolean): void {
@@ -72,7 +72,7 @@ export class Segments {
     try {
       for (let written = 0; written < data.length; ) written += writeSync(fd, data, written);
     } catch (error) {
-      // The disk is full, say: half a line must not stand in front of what is written later.
+      // The disk may be full. Half a line must not remain in front of later lines.
       ftruncateSync(fd, segment.sizeBytes);
       throw error;
     }
@@ -81,27 +81,27 @@ export class Segments {
     segment.lastSeq = lines.at(-1)?.seq ?? segment.lastSeq;
   }
 
-  /** The next lines behind those read before; none when all is read, or where a file cannot be read any more. */
+  /** The lines after those read before; empty when all are read, or when a file cannot be read any more. */
   read(): LogLine[] {
     const segment = this.segments.find((one) => one.readBytes < one.sizeBytes);
     if (!segment) return [];
     const buffer = Buffer.allocUnsafe(Math.min(READ_BYTES, segment.sizeBytes - segment.readBytes));
     const got = readAt(segment.path, buffer, segment.readBytes);
     if (got === undefined) {
-      // Removed, or damaged: it is passed over, the log shows what is missing, and what comes goes to a new file.
+      // It was removed or is damaged, so it is skipped. The log shows what is missing, and new lines go to a new file.
       segment.readBytes = segment.sizeBytes;
       if (segment === this.segments.at(-1)) this.close();
       return [];
     }
     const end = buffer.lastIndexOf(0x0a, got - 1) + 1;
-    // Without a newline it is the torn end of a crash, or the file was cut short behind our back.
+    // Without a newline this is half a line left by a crash, or another process has cut the file.
     segment.readBytes = end === 0 ? segment.sizeBytes : segment.readBytes + end;
     const lines = parseLines(buffer.toString("utf8", 0, end));
     segment.lastSeq = Math.max(segment.lastSeq, lines.at(-1)?.seq ?? 0);
     return lines;
   }
 
-  /** The server has all lines up to `seq`. */
+  /** The server has all lines up to `seq`: files that hold no others are removed. */
   release(seq: number): void {
     for (;;) {
       const first = this.segments[0];
@@ -152,7 +152,7 @@ function filesIn(dir: string): string[] {
     .sort();
 }
 
-/** How many bytes were read; undefined where the file cannot be read. */
+/** The number of bytes read; undefined: the file cannot be read. */
 function readAt(path: string, buffer: Buffer, position: number): number | undefined {
   try {
     const fd = openSync(path, "r");
@@ -162,7 +162,7 @@ function readAt(path: string, buffer: Buffer, position: number): number | undefi
       closeSync(fd);
     }
   } catch {
-    return undefined; // Whatever the reason, what is in it cannot be sent, and what is behind it can.
+    return undefined; // Whatever the reason, this file cannot be sent, but the files after it can.
   }
 }
 
@@ -177,7 +177,7 @@ function parseLines(text: string): LogLine[] {
     try {
       lines.push(logLine.parse(JSON.parse(json)));
     } catch {
-      // A block that the disk lost in a crash; the missing numbers show in the log, and the rest still counts.
+      // The disk lost a block in a crash. The log shows the gap, and the other lines are still sent.
     }
   }
   return lines;

@@ -24,16 +24,16 @@ function filesInDir(): string[] {
   try {
     return readdirSync(dir);
   } catch {
-    return []; // the spool makes its directory when it first needs it
+    return []; // the spool creates its directory when it first needs it
   }
 }
 
-/** Sends everything in requests of `maxLines`, as a server that stores all it is sent. */
+/** Delivers everything in requests of `maxLines`, to a server that stores all of it. */
 function deliverAll(spool: LogSpool, maxLines = 100): number[] {
   const seqs: number[] = [];
   while (!spool.isDelivered) {
     const batch = spool.peek(maxLines, 1_000_000);
-    // That the last lines were lost shows only when they are asked for.
+    // Lost last lines are noticed only when they are asked for.
     if (batch.length === 0) break;
     seqs.push(...batch.map((line) => line.seq));
     spool.acknowledge(seqs.at(-1) ?? 0);
@@ -61,7 +61,7 @@ describe("the log spool", () => {
     expect(spool.peek(4, 1_000_000).map((line) => line.seq)).toEqual([3, 4, 5, 6]);
   });
 
-  test("spills when too much waits, keeps the order, and removes its files when all is stored", () => {
+  test("spills to disk when too much waits, keeps the order, and removes its files when all is stored", () => {
     const room = spoolRoom(dir, { maxMemoryBytes: 100_000 });
     const spool = new LogSpool("exe_a", room);
     for (let i = 0; i < 100; i++) spool.append(lines(i * 100 + 1, i * 100 + 100, "y".repeat(200)));
@@ -72,7 +72,7 @@ describe("the log spool", () => {
     expect(room.memoryBytes).toBe(0);
   });
 
-  test("goes on in memory after it has caught up", () => {
+  test("continues in memory after it has caught up", () => {
     const room = spoolRoom(dir, { serverAway: true });
     const spool = new LogSpool("exe_a", room);
     spool.append(lines(1, 5));
@@ -85,7 +85,7 @@ describe("the log spool", () => {
     expect(spool.peek(10, 1_000).map((line) => line.seq)).toEqual([11, 12]);
   });
 
-  test("is taken up by the next run, without the lines the server has already", () => {
+  test("is taken over by the next run, without the lines that the server already has", () => {
     const first = new LogSpool("exe_a", spoolRoom(dir));
     first.append(lines(1, 50));
     first.acknowledge(20);
@@ -110,7 +110,7 @@ describe("the log spool", () => {
     expect(deliverAll(second)).toEqual(upTo(50));
   });
 
-  test("goes on behind what is no line, and lets go of a file with nothing in it", async () => {
+  test("skips invalid lines, and counts as delivered when its file is empty", async () => {
     const first = new LogSpool("exe_a", spoolRoom(dir));
     first.append(lines(1, 9));
     first.keepForNextRun();
@@ -123,10 +123,10 @@ describe("the log spool", () => {
     expect(LogSpool.reopen("exe_a", spoolRoom(dir), 9).isDelivered).toBe(true);
   });
 
-  test("goes on with what comes after a file that was removed under it", () => {
+  test("continues with new lines after its file was removed by others", () => {
     const room = spoolRoom(dir, { maxMemoryBytes: 1_000 });
     const spool = new LogSpool("exe_a", room);
-    // What is more than a spool keeps in memory is in its file alone.
+    // Lines beyond what a spool keeps in memory are only in its file.
     for (let i = 0; i < 30; i++) spool.append(lines(i * 100 + 1, i * 100 + 100, "y".repeat(200)));
     rmSync(dir, { recursive: true });
     const seqs = deliverAll(spool, 1_000);
@@ -136,7 +136,7 @@ describe("the log spool", () => {
     expect(spool.peek(10, 1_000).map((line) => line.seq)).toEqual([3_001, 3_002]);
   });
 
-  test("tells by the files alone how far they go", () => {
+  test("finds its last line from the files alone", () => {
     const first = new LogSpool("exe_a", spoolRoom(dir));
     first.append(lines(1, 20));
     first.acknowledge(5);
@@ -144,7 +144,7 @@ describe("the log spool", () => {
     expect(deliverAll(LogSpool.reopen("exe_a", spoolRoom(dir)))).toEqual(upTo(20).slice(5));
   });
 
-  test("makes the writer wait when it is full, and lets it go on when lines are stored", async () => {
+  test("makes the writer wait when it is full, until lines are stored", async () => {
     const spool = new LogSpool("exe_a", spoolRoom(dir, { maxSpoolBytes: 50_000, serverAway: true }));
     spool.append(lines(1, 100, "z".repeat(600)));
     expect(spool.isFull).toBe(true);
@@ -157,11 +157,11 @@ describe("the log spool", () => {
     expect(resumed).toBe(false);
     deliverAll(spool);
     await waiting;
-    // A job may wait as often as it writes.
+    // A job may wait at every write, so listeners must not pile up.
     expect(getEventListeners(signal, "abort")).toEqual([]);
   });
 
-  test("lets go of a full spool that nobody wants any more", async () => {
+  test("releases waiting writers when it is dropped", async () => {
     const room = spoolRoom(dir, { maxSpoolBytes: 1_000, serverAway: true });
     const spool = new LogSpool("exe_a", room);
     spool.append(lines(1, 100));
@@ -173,7 +173,7 @@ describe("the log spool", () => {
     expect(room.memoryBytes).toBe(0);
   });
 
-  test("keeps in memory what a full disk does not take, lets nobody write more, and loses nothing", () => {
+  test("keeps lines that a full disk does not take in memory, blocks writers, and loses nothing", () => {
     const room = spoolRoom(dir, { serverAway: true });
     const disk = new FullDisk(room.dir, "exe_a");
     const spool = new LogSpool("exe_a", room, disk);
@@ -192,7 +192,7 @@ describe("the log spool", () => {
     expect(filesInDir()).toEqual([]);
   });
 
-  test("stays in memory where the disk takes nothing at all", () => {
+  test("stays in memory when the disk takes nothing at all", () => {
     const room = spoolRoom(dir, { serverAway: true });
     const disk = new FullDisk(room.dir, "exe_a");
     disk.isFull = true;
@@ -202,7 +202,7 @@ describe("the log spool", () => {
   });
 });
 
-/** Takes nothing while it is full. */
+/** A disk that takes nothing while it is full. */
 class FullDisk extends Segments {
   isFull = false;
 

@@ -4,13 +4,13 @@ import { Segments } from "./segments.ts";
 
 /** What all spools of an agent share. */
 export interface SpoolRoom {
-  /** Where unsent lines wait when memory is not the place for them. */
+  /** The directory for unsent lines that are not kept in memory. */
   readonly dir: string;
-  /** The last attempt to send failed: what is not sent belongs on disk. */
+  /** The last request to the server failed, so unsent lines belong on disk. */
   serverAway: boolean;
-  /** About how much unsent output is in memory now, over all executions. */
+  /** The approximate size of the unsent output of all executions in memory. */
   memoryBytes: number;
-  /** From here on an execution keeps no more than `OWN_MEMORY_BYTES` in memory. */
+  /** Above this an execution keeps at most `OWN_MEMORY_BYTES` in memory. */
   readonly maxMemoryBytes: number;
   /** The most one execution may hold, in memory and on disk. */
   readonly maxSpoolBytes: number;
@@ -27,53 +27,50 @@ export function spoolRoom(dir: string, sizes: Partial<SpoolRoom> = {}): SpoolRoo
   };
 }
 
-/** Above every seq there is; what is true shows when the files have been read. */
+/** Higher than any seq. The real value is known when the files have been read. */
 const UNKNOWN_SEQ = Number.MAX_SAFE_INTEGER;
-/** What every execution may keep in memory, however many there are. */
+/** The memory that every execution may use, however many there are. */
 const OWN_MEMORY_BYTES = 256 * 1024;
 
 /**
- * The lines of one execution that the server has not acknowledged yet, in order. In memory first, so that a job with
- * an attentive server never touches the disk; in files when too much is waiting or the server is away.
- * `head` always begins with the oldest of them; what is in the files beyond what was read of them comes after `head`.
+ * The lines of one execution that the server has not acknowledged yet, in order. They are kept in memory first, so a
+ * job whose server keeps up never touches the disk, and in files when too many wait or the server is away.
+ * `head` begins with the oldest lines. The part of the files that was not read yet comes after `head`, then `tail`.
  */
 export class LogSpool {
-  readonly executionId: string;
   /** The highest seq that was appended, and the highest that the server has stored. */
   lastSeq = 0;
   storedSeq = 0;
-  private readonly room: SpoolRoom;
-  private readonly segments: Segments;
   private head: LogLine[] = [];
   private headBytes = 0;
-  /** Lines behind all others that the disk did not take. */
+  /** The newest lines, which the disk did not take. */
   private tail: LogLine[] = [];
   private roomWaiters: (() => void)[] = [];
   private dropped = false;
 
-  constructor(executionId: string, room: SpoolRoom, segments = new Segments(room.dir, executionId)) {
-    this.executionId = executionId;
-    this.room = room;
-    this.segments = segments;
-  }
+  constructor(
+    readonly executionId: string,
+    private readonly room: SpoolRoom,
+    private readonly segments = new Segments(room.dir, executionId),
+  ) {}
 
-  /** Takes up what an earlier run left on disk. `lastSeq` is what its outbox says, if it came to that. */
+  /** Takes over what an earlier run left on disk. `lastSeq` comes from its outbox, if the execution has ended. */
   static reopen(executionId: string, room: SpoolRoom, lastSeq = UNKNOWN_SEQ): LogSpool {
     const spool = new LogSpool(executionId, room, Segments.reopen(room.dir, executionId));
     spool.lastSeq = lastSeq;
-    // Without anything in its files there is nothing left that could be sent.
+    // If its files are empty, there is nothing left to send.
     if (spool.segments.unreadBytes === 0) spool.storedSeq = lastSeq;
     return spool;
   }
 
-  /** All lines are acknowledged, or nobody wants them any more. */
+  /** All lines are acknowledged, or were dropped. */
   get isDelivered(): boolean {
     return this.dropped || this.storedSeq >= this.lastSeq;
   }
 
   get isFull(): boolean {
     if (this.dropped) return false;
-    // What the disk does not take stays in memory, and there must not become more of it.
+    // Lines that the disk does not take stay in memory, and must not become more.
     return this.tail.length > 0 || this.headBytes + this.segments.unreadBytes >= this.room.maxSpoolBytes;
   }
 
@@ -91,7 +88,7 @@ export class LogSpool {
     if (this.room.serverAway || this.mustSpill()) this.spill();
   }
 
-  /** Unacknowledged lines behind `afterSeq`, oldest first; they stay here until `acknowledge`. */
+  /** Returns unacknowledged lines after `afterSeq`, oldest first. They stay here until `acknowledge`. */
   peek(maxLines: number, maxBytes: number, afterSeq = this.storedSeq): LogLine[] {
     const passed = () => Math.max(0, afterSeq + 1 - (this.head[0]?.seq ?? afterSeq + 1));
     while (this.segments.unreadBytes > 0 && passed() >= this.head.length) this.readMore();
@@ -124,18 +121,18 @@ export class LogSpool {
     this.admitWriters();
   }
 
-  /** Puts what is only in memory on disk as well. */
+  /** Writes lines that are only in memory to disk as well. */
   spill(): void {
     if (this.dropped || !this.segments.isEmpty || this.head.length === 0) return;
     try {
       this.segments.append(this.head, true);
     } catch {
-      // The disk takes nothing: the lines stay in memory, where they are.
+      // The disk takes nothing, so the lines stay only in memory.
       this.segments.remove();
     }
   }
 
-  /** Nobody wants these lines any more. */
+  /** The lines are not needed any more. */
   drop(): void {
     this.dropped = true;
     this.head = [];
@@ -145,7 +142,7 @@ export class LogSpool {
     this.admitWriters();
   }
 
-  /** The next run of the agent shall send what is left. */
+  /** Leaves the rest on disk, for the next run of the agent to send. */
   keepForNextRun(): void {
     this.spill();
     this.writeTail();
@@ -174,7 +171,7 @@ export class LogSpool {
       else for (const line of lines) this.head.push(line);
       this.tail = [];
     } catch {
-      return; // The disk is full: again when the server has taken something.
+      return; // The disk is full. The next try is when the server has stored some lines.
     }
     if (this.segments.isEmpty) this.countHead(lines.reduce((sum, line) => sum + lineBytes(line), 0));
   }
@@ -186,7 +183,7 @@ export class LogSpool {
 
   private readMore(): void {
     this.pushHead(this.segments.read().filter((line) => line.seq > this.storedSeq));
-    // The last lines were lost in a crash: what cannot be sent is not waited for.
+    // The last lines were lost in a crash, so the spool must not wait for them.
     const lastKnown = this.head.at(-1)?.seq ?? this.storedSeq;
     if (this.segments.unreadBytes > 0 || this.tail.length > 0) return;
     if (lastKnown >= this.lastSeq) return;
