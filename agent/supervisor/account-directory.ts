@@ -7,21 +7,21 @@ import { KeptChild } from "../keeper/kept-child.ts";
 import type { JobAccount } from "../process/account.ts";
 
 /**
- * Where jobs of other accounts have their directories. Those below the agent's home cannot be reached by them: every
- * directory on the way there is the agent's alone.
+ * The directory for jobs of other accounts. They cannot use directories in the agent's home, because only the agent may
+ * enter those.
  */
 const ROOT = "/var/lib/tanvrit-compute/jobs";
-/** An account may pass through, and see nothing of what others have there. */
+/** Lets an account pass through without listing the directories of others. */
 const PASSABLE = 0o711;
 const CLEAN_UP = "chmod -R u+rwX . 2>/dev/null; exec find . ! -name . -prune -exec rm -rf {} +";
 const CLEAN_UP_LIMIT_MS = 120_000;
 
-/** The directory of an execution that runs under another account; `work` is that of its supervisor. */
+/** The directory of an execution that runs under another account. `work`: the work directory of its supervisor. */
 export function accountDirectory(work: string, executionId: string): string {
   return join(rootFor(work), executionId);
 }
 
-/** Makes it, as that account's own. */
+/** Creates the directory and gives it to the account. */
 export function makeAccountDirectory(work: string, executionId: string, account: JobAccount): string {
   for (const dir of ["/var/lib/tanvrit-compute", ROOT, rootFor(work)]) makePassable(dir);
   const path = accountDirectory(work, executionId);
@@ -31,8 +31,8 @@ export function makeAccountDirectory(work: string, executionId: string, account:
 }
 
 /**
- * Removes it with all in it, also what the job made read-only. That is done as the account itself: other processes of
- * it may be at work in there, and must not make us remove what is elsewhere.
+ * Removes the directory with all its content, even what the job made read-only. This runs as the account itself: its
+ * other processes may still work in there, and must not be able to trick us into removing files elsewhere.
  */
 export async function removeAccountDirectory(path: string): Promise<void> {
   const owner = lstatSync(path, { throwIfNoEntry: false });

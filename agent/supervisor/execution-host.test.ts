@@ -47,10 +47,10 @@ function newHost(): ExecutionHost {
   });
 }
 
-/** Less than a test has, so that it is told what was waited for. */
+/** Shorter than the limit of a test, so that the failure says what it waited for. */
 const WAIT_MS = 4_000;
 
-/** What an agent hears. */
+/** Collects the news that an agent gets. */
 class Listener {
   readonly news: News[] = [];
   private readonly waiting = new Set<() => void>();
@@ -105,7 +105,7 @@ const order = (type: "cancel" | "kill" | "drop" | "forget", executionId: string)
 const seqs = (lines: readonly LogLine[]) => lines.map((line) => line.seq);
 
 describe("the host of executions", () => {
-  test("tells of the start, the lines and, when it has told all else, the end, and leaves no directory", async () => {
+  test("announces the start, the lines and last the end of an execution, and leaves no directory", async () => {
     fake.next({ says: [["stdout", "a\n"]], exit: { exitCode: 3 } });
     const id = start();
     const { end, lastSeq } = await listener.ended(id);
@@ -117,7 +117,7 @@ describe("the host of executions", () => {
     expect(readdirSync(dir)).not.toContain(id);
   });
 
-  test("hands over no more than a window of lines before the server stores some, and all in the end", async () => {
+  test("hands over at most a window of lines before the server stores some, and all of them in the end", async () => {
     const text = `${"x".repeat(1_000)}\n`.repeat(10_000);
     fake.next({ says: [["stdout", text]], exit: { exitCode: 0 } });
     const id = start();
@@ -126,7 +126,7 @@ describe("the host of executions", () => {
     const first = listener.lines().length;
     expect(first).toBeGreaterThan(1_000);
     expect(first).toBeLessThan(5_000);
-    // What an agent that is gone had not handed over takes no room from the next.
+    // Lines that a previous agent did not deliver do not count in the next agent's window.
     listener = new Listener();
     host.attach(listener.hear);
     expect(listener.lines()).toHaveLength(first);
@@ -137,7 +137,7 @@ describe("the host of executions", () => {
     expect(seqs(listener.lines())).toEqual(Array.from({ length: 10_000 }, (_, i) => i + 1));
   });
 
-  test("tells the next agent what the server has not stored yet, and what happened meanwhile", async () => {
+  test("gives the next agent the lines that the server has not stored, and the news since then", async () => {
     const id = start();
     const task = await fake.started(id);
     await task.say("stdout", "1\n2\n3\n");
@@ -156,7 +156,7 @@ describe("the host of executions", () => {
     expect((await next.ended(id)).lastSeq).toBe(4);
   });
 
-  test("keeps on disk what ended while nobody listened; the next host hands it over", async () => {
+  test("keeps executions on disk that ended without an agent; the next host hands them over", async () => {
     const id = start();
     const task = await fake.started(id);
     host.detach();
@@ -178,7 +178,7 @@ describe("the host of executions", () => {
     expect(readdirSync(join(dir, "spool"))).toEqual([]);
   });
 
-  test("a result that cannot be written is told of, and handed over all the same", async () => {
+  test("a result that cannot be written to disk is logged, and still handed over", async () => {
     rmSync(join(dir, "outbox"), { recursive: true });
     const id = start();
     const task = await fake.started(id);
@@ -193,7 +193,7 @@ describe("the host of executions", () => {
     });
   });
 
-  test("an execution that went over its cap failed by it, and its message names cap and peak", async () => {
+  test("an execution that went over its cap fails with ResourceExceeded, and its message names cap and peak", async () => {
     fake.next({ exit: { signal: "SIGKILL", exceeded: { limit: "memoryMb", allowed: 64, peak: 71.26 } } });
     const { end } = await listener.ended(start());
     expect(end).toMatchObject({ status: "FAILED", reason: "ResourceExceeded", signal: "SIGKILL" });
@@ -203,7 +203,7 @@ describe("the host of executions", () => {
     expect(listener.lines().map((line) => line.text)).toEqual([end.message as string]);
   });
 
-  test("an execution whose engine went away under it is lost, and says how", async () => {
+  test("an execution whose engine went away is lost, and its message says why", async () => {
     fake.next({ exit: { lost: "The engine went away." } });
     expect((await listener.ended(start())).end).toMatchObject({
       status: "FAILED",
@@ -212,7 +212,7 @@ describe("the host of executions", () => {
     });
   });
 
-  test("an execution that is cancelled while it starts was cancelled, and never runs", async () => {
+  test("an execution that is cancelled while it starts ends as CANCELLED and never runs", async () => {
     fake.next({ startHangs: true });
     const id = start();
     order("cancel", id);
@@ -220,7 +220,7 @@ describe("the host of executions", () => {
     expect(listener.news.some((news) => news.type === "started")).toBe(false);
   });
 
-  test("an execution that was cancelled while it started hears of it though its start succeeds", async () => {
+  test("an execution that was cancelled while it started is stopped even when its start succeeds", async () => {
     const begin = fake.start.bind(fake);
     spyOn(fake, "start").mockImplementation((task) => {
       order("cancel", task.assignment.executionId);
@@ -229,7 +229,7 @@ describe("the host of executions", () => {
     expect((await listener.ended(start())).end).toMatchObject({ status: "CANCELLED", signal: "SIGTERM" });
   });
 
-  test("the limit of time of an execution is over with it", async () => {
+  test("the time limit of an execution does nothing after its end", async () => {
     fake.next({ exit: { exitCode: 0 } }, {});
     const brief = start({ timeoutSeconds: 0.02 });
     expect((await listener.ended(brief)).end.status).toBe("SUCCEEDED");
@@ -239,7 +239,7 @@ describe("the host of executions", () => {
     expect(told).toEqual([]);
   });
 
-  test("the directory of an execution is for its account alone", async () => {
+  test("the directory of an execution is only for its account", async () => {
     const id = start();
     const task = await fake.started(id);
     expect(statSync(join(dir, id)).mode & 0o777).toBe(0o700);
@@ -247,7 +247,7 @@ describe("the host of executions", () => {
     await listener.ended(id);
   });
 
-  test("cancel gives the job its grace; kill gives none, also afterwards", async () => {
+  test("cancel gives the job its grace period; kill gives none, even after a cancel", async () => {
     fake.always({ onTerm: "ignores" });
     const id = start({ graceSeconds: 300 });
     const task = await fake.started(id);
@@ -257,7 +257,7 @@ describe("the host of executions", () => {
     expect((await listener.ended(id)).end).toMatchObject({ status: "CANCELLED", signal: "SIGKILL" });
   });
 
-  test("what is ended with its supervisor was not cancelled: it may be tried again, unless it was cancelled before", async () => {
+  test("a job that ends with its supervisor may be retried, unless it was cancelled before", async () => {
     fake.always({ onTerm: "ignores" });
     const [lost, cancelled] = [start(), start({ graceSeconds: 300 })];
     await Promise.all([lost, cancelled].map((id) => fake.started(id)));
@@ -267,7 +267,7 @@ describe("the host of executions", () => {
     expect((await listener.ended(cancelled)).end.status).toBe("CANCELLED");
   });
 
-  test("a start that fails says why; one that breaks says that too, and the host lives on", async () => {
+  test("a start that fails or throws says why, and the host lives on", async () => {
     fake.next({ startFails: "There is no such image." }, { startThrows: new Error("boom") });
     expect((await listener.ended(start())).end).toEqual({
       status: "FAILED",
@@ -282,7 +282,7 @@ describe("the host of executions", () => {
     expect((await listener.ended(start())).end.status).toBe("SUCCEEDED");
   });
 
-  test("a job of a type that nobody here runs cannot be started", async () => {
+  test("a job of a type without an executor cannot be started", async () => {
     const { end } = await listener.ended(start({ type: "DOCKER", image: "alpine" }));
     expect(end).toMatchObject({
       reason: "StartFailed",
@@ -290,7 +290,7 @@ describe("the host of executions", () => {
     });
   });
 
-  test("a GPU that a job still uses is given to no other, whatever number it has now", async () => {
+  test("a GPU that a job still uses is given to no other job, whatever its index is now", async () => {
     const first = start({}, [{ vendor: "nvidia", index: 1, uuid: "GPU-a" }]);
     const task = await fake.started(first);
     const refused = await listener.ended(start({}, [{ vendor: "nvidia", index: 0, uuid: "GPU-a" }]));
@@ -303,7 +303,7 @@ describe("the host of executions", () => {
     for (const one of [beside, after]) one.finish({ exitCode: 0 });
   });
 
-  test("nothing that still runs is forgotten, and a start is carried out once", async () => {
+  test("a running execution is not forgotten, and a start is carried out only once", async () => {
     const id = start();
     const task = await fake.started(id);
     order("forget", id);
@@ -317,7 +317,7 @@ describe("the host of executions", () => {
   });
 });
 
-/** The end was noted though nobody was told: its result is on disk. */
+/** The execution ended without an agent when its result is on disk. */
 function listenerSilent(executionId: string): Promise<boolean> {
   const noted = () => readdirSync(join(dir, "outbox")).includes(`${executionId}.json`);
   return waitFor("its result on disk", noted, { timeoutMs: WAIT_MS });

@@ -26,38 +26,38 @@ export interface ExecutionHostParts {
   spoolRoom: SpoolRoom;
   outbox: Outbox;
   log: Logger;
-  /** Called when an execution is gone or has ended. */
+  /** Called when an execution has ended or was forgotten. */
   onSettled(): void;
 }
 
-/** What is left of an execution of an earlier supervisor; without `lastSeq`, its lines are those that are on disk. */
+/** An execution that an earlier supervisor left. Without `lastSeq`, its lines are those on disk. */
 export type LeftExecution = Omit<OutboxEntry, "lastSeq"> & { lastSeq?: number };
 
 interface Hosted {
   spool: LogSpool;
-  /** Up to here its lines were handed to the agent that listens now. */
+  /** The last line handed to the connected agent. */
   sentSeq: number;
-  /** What of it the server has not stored yet, oldest first. */
+  /** Lines handed over that the server has not stored yet, oldest first. */
   inFlight: { lastSeq: number; bytes: number }[];
-  /** The last line as the agent was told it, once the command is over. */
+  /** The last line, as announced to the agent when the command was over. */
   toldLastSeq: number;
   startedAt?: string;
   facts?: ExecutionFacts;
   enforcedBy?: string;
-  /** Absent for one that ended under an earlier supervisor. */
+  /** Absent when the execution ended under an earlier supervisor. */
   run?: ExecutionRun;
   ended?: EndedExecution;
 }
 
-/** What one execution may have on its way to the server, and what all may have together. */
+/** The most output on its way to the server: of one execution, and of all together. */
 const MAX_WINDOW_BYTES = 4 * 1024 * 1024;
 const ALL_WINDOWS_BYTES = 32 * 1024 * 1024;
 const MIN_WINDOW_BYTES = 64 * 1024;
 const MAX_LINES_AT_ONCE = 5_000;
 
 /**
- * The executions of a machine: runs them, and keeps what they wrote and how they ended until the server has it. An
- * agent listens to it, or for a while none does; that changes nothing for the jobs.
+ * Runs the executions of a machine, and keeps their output and results until the server has them. One agent at a time
+ * is attached, or none for a while. The jobs run on either way.
  */
 export class ExecutionHost {
   private readonly executions = new Map<string, Hosted>();
@@ -72,12 +72,12 @@ export class ExecutionHost {
     return this.runningCount;
   }
 
-  /** Executions that somebody may still ask about. */
+  /** Executions that are held here: they run, or the server does not have all of them yet. */
   get count(): number {
     return this.executions.size;
   }
 
-  /** Takes up what an earlier supervisor could not hand over. */
+  /** Takes over the executions that an earlier supervisor could not hand over. */
   resume(left: readonly LeftExecution[]): void {
     for (const { executionId, startedAt, ended, lastSeq } of left) {
       const spool = LogSpool.reopen(executionId, this.parts.spoolRoom, lastSeq);
@@ -85,7 +85,7 @@ export class ExecutionHost {
     }
   }
 
-  /** From now on `tell` hears what happens, and gets all lines the server did not have yet. */
+  /** From now on `tell` gets all news. It first gets a hello, and then all lines that the server does not have yet. */
   attach(tell: (news: News) => void): void {
     this.tell = tell;
     const executions = [...this.executions].map(([id, hosted]) => heldExecution(id, hosted));
@@ -101,7 +101,7 @@ export class ExecutionHost {
     }
   }
 
-  /** The agent is gone; what it had not handed over is handed to the next. */
+  /** The agent is gone. Lines it had not delivered are handed to the next agent. */
   detach(): void {
     this.tell = undefined;
   }
@@ -113,7 +113,7 @@ export class ExecutionHost {
     else this.obeyFor(order);
   }
 
-  /** Ends every command at once as this process ends, and resolves when all of them are over. */
+  /** Kills every command because this process ends. Resolves when all of them are over. */
   async endAll(): Promise<void> {
     const ends: Promise<unknown>[] = [];
     for (const { run } of this.executions.values()) {
@@ -123,7 +123,7 @@ export class ExecutionHost {
     await Promise.all(ends);
   }
 
-  /** Leaves on disk what the next supervisor must hand over. */
+  /** Writes to disk what the next supervisor must hand over. */
   keepForNext(): void {
     for (const [id, hosted] of this.executions) {
       hosted.spool.keepForNextRun();
@@ -177,7 +177,7 @@ export class ExecutionHost {
     hosted.run.begin();
   }
 
-  /** The server counts GPUs by number, and after one has gone the numbers may mean others. */
+  /** The server assigns GPUs by index. When a GPU has gone, the same index may mean another GPU. */
   private heldByOthers(gpus: readonly TaskGpu[]): string | undefined {
     if (gpus.length === 0) return undefined;
     for (const [id, { ended, facts }] of this.executions) {
@@ -197,7 +197,7 @@ export class ExecutionHost {
     this.parts.onSettled();
   }
 
-  /** Hands over lines, as far as the server keeps up. */
+  /** Hands over lines, as many as the server keeps up with. */
   private feed(hosted: Hosted): void {
     const { spool } = hosted;
     while (this.tell) {
@@ -211,7 +211,7 @@ export class ExecutionHost {
       hosted.inFlight.push({ lastSeq: last.seq, bytes });
       this.tell({ type: "lines", executionId: spool.executionId, lines });
     }
-    // Only the end of the files shows that a crash of the machine took the last lines.
+    // Lines lost in a crash of the machine are noticed only at the end of the files. Then the end is announced again.
     if (hosted.ended && hosted.toldLastSeq > spool.lastSeq) this.tellEnd(hosted, hosted.ended);
   }
 
@@ -227,7 +227,7 @@ export class ExecutionHost {
   }
 
   private forget(executionId: string, hosted: Hosted): void {
-    // A command that still runs is not forgotten, whatever the agent believes.
+    // A command that still runs is never forgotten, whatever the agent says.
     if (hosted.run && !hosted.ended) return;
     hosted.spool.drop();
     this.parts.outbox.remove(executionId);
@@ -249,8 +249,8 @@ export class ExecutionHost {
       spool.spill();
       this.parts.outbox.put({ executionId, startedAt, ended, lastSeq: spool.lastSeq });
     } catch (error) {
-      // It is still in memory, and handed over unless this process dies before that.
-      this.parts.log.error(`The result of ${executionId} cannot be put on disk: ${textOf(error)}`);
+      // It is still in memory, and is handed over unless this process dies first.
+      this.parts.log.error(`The result of ${executionId} cannot be written to disk: ${textOf(error)}`);
     }
   }
 }

@@ -17,15 +17,15 @@ import { removeDirectory } from "./remove-directory.ts";
 
 export interface ExecutionRunParts {
   order: StartOrder;
-  /** Why it must not start here now. */
+  /** Why the job must not start here now; absent: it may. */
   refusal?: string | undefined;
-  /** undefined: this node has none for the job's type. */
+  /** undefined: this node has no executor for the job's type. */
   executor: Executor | undefined;
-  /** Below it the execution gets its directory. */
+  /** The directory in which the execution gets its own. */
   workRoot: string;
   output: ExecutionLog;
   log: Logger;
-  /** The command runs now. */
+  /** Called when the command has started. */
   onStarted(): void;
 }
 
@@ -34,16 +34,16 @@ type Step = () => Promise<Undo> | Undo;
 
 const MAX_MESSAGE_LENGTH = 4_000;
 
-/** One execution from its directory to its end. Each step says how it is undone; whatever happens, all are. */
+/** Runs one execution, from creating its directory to its end. Each step returns how to undo it; every step is undone. */
 export class ExecutionRun {
-  /** Resolves when nothing of the execution is left but its output. Never rejects. */
+  /** Resolves when only the output of the execution is left. Never rejects. */
   readonly over: Promise<RunEnd>;
   private dir: string;
   private readonly ended = Promise.withResolvers<RunEnd>();
   private task: RunningTask | undefined;
-  /** Why we ended it, if we did; the first cause counts. */
+  /** Why we ended it, if we did. The first cause counts. */
   private endedBy: "cancel" | "timeout" | "kill" | "supervisor" | undefined;
-  /** Fires when a start that is still under way is not wanted any more. */
+  /** Ends a start that is under way. */
   private readonly starting = new AbortController();
   private deadlineTimer: ReturnType<typeof setTimeout> | undefined;
 
@@ -52,7 +52,7 @@ export class ExecutionRun {
     this.over = this.ended.promise;
   }
 
-  /** To be called once. */
+  /** Must be called once. */
   async begin(): Promise<void> {
     const undos: Undo[] = [];
     let end: RunEnd;
@@ -76,12 +76,12 @@ export class ExecutionRun {
     this.parts.output.hurry();
   }
 
-  /** At once and without a word. */
+  /** Kills it immediately, without a report. */
   kill(): void {
     this.endNow("kill");
   }
 
-  /** At once, as the process that holds it ends: nobody wanted that of the job, and it may be tried again. */
+  /** Kills it because this process ends. Nobody asked for that, so the job may be retried. */
   endWithSupervisor(): void {
     this.endNow("supervisor");
   }
@@ -99,11 +99,11 @@ export class ExecutionRun {
     mkdirSync(own, { mode: 0o700 });
     if (!account) return () => removeDirectory(own);
     chownSync(own, account.uid, account.gid);
-    // A container gets the directory, wherever it is; a command must be able to reach it.
+    // A container gets the directory mounted. A command must be able to reach it by its path.
     if (assignment.manifest.type === "DOCKER") return () => removeDirectory(own);
     const path = makeAccountDirectory(workRoot, assignment.executionId, account);
     this.dir = path;
-    // The empty one tells the next supervisor that there is something to remove.
+    // The empty directory tells the next supervisor that there is another to remove.
     return async () => {
       await removeAccountDirectory(path);
       await removeDirectory(own);
@@ -120,7 +120,7 @@ export class ExecutionRun {
     const task = await executor.start({ ...order, dir: this.dir, output }, this.starting.signal);
     this.task = task;
     onStarted();
-    // It was asked to end while it started, and heard nothing of it.
+    // It was told to end while it started, when there was no task to stop.
     if (this.endedBy) task.stop(this.endedBy === "cancel" || this.endedBy === "timeout" ? this.graceMs : 0);
     return () => {};
   }
@@ -164,7 +164,7 @@ export class ExecutionRun {
       return { status: "FAILED", reason: "ResourceExceeded", message, ...end };
     }
     if (lost !== undefined) return { status: "FAILED", reason: "AgentRestarted", message: lost, ...end };
-    // One that was over by itself before it heard of it has its own result.
+    // A command that was over by itself before the kill has its own result.
     if (this.endedBy === "supervisor" && exit.exitCode !== 0) return { ...endedWithSupervisor, ...end };
     if (this.endedBy === "timeout") {
       const { timeoutSeconds } = this.parts.order.assignment.manifest;
@@ -197,10 +197,11 @@ export class ExecutionRun {
 const endedWithSupervisor: RunEnd = {
   status: "FAILED",
   reason: "AgentRestarted",
-  message: "The part of the agent that held the job was told to end, as when the machine goes down.",
+  message:
+    "The part of the agent that held the job was told to end, for example because the machine shut down.",
 };
 
-/** Which limit, its value, and how far the job went. */
+/** Names the limit, its value, and the job's peak. */
 function exceededMessage({ limit, allowed, peak }: ExceededLimit): string {
   const what = { memoryMb: "memory", pids: "processes" }[limit];
   const unit = limit === "memoryMb" ? " MiB" : "";

@@ -1,7 +1,7 @@
 import { type ContainerGrants, plainGrants } from "../executors/docker/settings.ts";
 import { type AgentFile, allowOf } from "../profile/agent-file.ts";
 
-/** What the owner of the machine grants to jobs beyond limits, as agent.yaml says it. */
+/** What the owner of the machine grants to jobs beyond limits, from agent.yaml. */
 export interface Grants extends ContainerGrants {
   /** The variables of the agent's own environment that `registries` refers to. */
   secrets: Record<string, string>;

@@ -9,7 +9,7 @@ import { supervisorDir } from "./supervisor-dir.ts";
 
 const log = { info: () => {}, warn: () => {}, error: () => {} };
 
-test("of a supervisor that lives and does not answer it is told which process it is, and what to do", async () => {
+test("the error about a supervisor that does not answer names its process and what to do", async () => {
   const dir = mkdtempSync(join(tmpdir(), "launch-"));
   const options = { command: ["sh", "-c", "echo the lock is taken"], agentId: "a", environment: {}, log };
   const { release } = acquireLock(supervisorDir(dir).lock);
@@ -20,7 +20,7 @@ test("of a supervisor that lives and does not answer it is told which process it
   rmSync(dir, { recursive: true });
 });
 
-test("a supervisor has nothing secret of the agent's environment, which the jobs it holds could read", async () => {
+test("a supervisor gets no secrets of the agent's environment, because its jobs could read them", async () => {
   const dir = mkdtempSync(join(tmpdir(), "launch-"));
   const passed = { PATH: process.env.PATH, DOCKER_HOST: "unix:///e.sock", XDG_RUNTIME_DIR: "/run/user/7" };
   const environment = { ...passed, TANVRIT_TOKEN: "secret", REGISTRY_PASSWORD: "secret" };
@@ -33,7 +33,7 @@ test("a supervisor has nothing secret of the agent's environment, which the jobs
   rmSync(dir, { recursive: true });
 });
 
-test("of a program that is no longer there it is told that no jobs can be held, and what to do", async () => {
+test("the error about a program file that is gone says that no jobs can be held, and what to do", async () => {
   const dir = mkdtempSync(join(tmpdir(), "launch-"));
   const options = { command: [join(dir, "gone")], agentId: "a", environment: {}, log };
   const failed = connectOrLaunch(dir, options);

@@ -11,29 +11,29 @@ import { SupervisorLink } from "./link.ts";
 import { supervisorDir } from "./supervisor-dir.ts";
 
 export interface LaunchOptions {
-  /** The program and its arguments up to `--dir`. */
+  /** The program and its arguments before `--dir`. */
   command: readonly string[];
   agentId: string;
-  /** The agent's own, of which a supervisor gets what executors need. */
+  /** The agent's own environment. A supervisor gets the part that executors need. */
   environment: Readonly<Record<string, string | undefined>>;
   log: Logger;
 }
 
-/** Ending what a dead supervisor left may take a while. */
+/** Long, because a new supervisor first ends what a dead one left. */
 const READY_LIMIT_MS = 60_000;
 const ATTEMPTS = 5;
 const ATTEMPT_PAUSE_MS = 200;
-/** What executors must know of the machine to reach its engine and its session. */
+/** The variables that executors need to reach the machine's container engine and session. */
 const PASSED_ON = /^(DOCKER_|XDG_|DBUS_SESSION_BUS_ADDRESS$)/;
 
-/** The supervisor that listens in this directory, or a new one. Throws AgentError with what is wrong. */
+/** Connects to the supervisor of this directory, or starts one. Throws AgentError with the reason if it cannot. */
 export async function connectOrLaunch(dir: string, options: LaunchOptions): Promise<SupervisorLink> {
   const { socket, lock, logFile } = supervisorDir(dir);
-  let problem = `it ended as soon as it had started; see ${logFile}`;
+  let problem = `it ended right after it started; see ${logFile}`;
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const existing = await SupervisorLink.connect(socket, options.log);
     if (existing) return existing;
-    // The one before may just be leaving: it no longer listens, and still has the lock.
+    // The previous supervisor may just be ending: it no longer listens, but still has the lock.
     if (attempt > 0) await pause(ATTEMPT_PAUSE_MS);
     const failure = await launch(dir, options);
     if (failure) problem = failure;
@@ -44,10 +44,10 @@ export async function connectOrLaunch(dir: string, options: LaunchOptions): Prom
 }
 
 function silent(pid: number): string {
-  return `The process that holds this machine's jobs (process ${pid}) does not answer. If it was stopped, kill -CONT ${pid} lets it go on; kill -9 ${pid} ends it, and its jobs with it.`;
+  return `The process that holds this machine's jobs (process ${pid}) does not answer. If it was stopped, kill -CONT ${pid} continues it; kill -9 ${pid} ends it and its jobs.`;
 }
 
-/** Starts a supervisor that outlives this process, and waits until it can be spoken to; else says why it cannot. */
+/** Starts a supervisor that outlives this process, and waits until it is ready. Returns why it failed; undefined: it did not. */
 async function launch(dir: string, options: LaunchOptions): Promise<string | undefined> {
   let logFd: number;
   try {
@@ -62,7 +62,7 @@ async function launch(dir: string, options: LaunchOptions): Promise<string | und
     return said === "ready" || said === "" ? undefined : said;
   } catch (error) {
     const { code = textOf(error) } = error as NodeJS.ErrnoException;
-    // An upgrade may have removed the file that this process was started from.
+    // An upgrade may have removed the program file of this process.
     return `${options.command[0]} cannot be run (${code}). If it was replaced, start the agent again.`;
   } finally {
     closeSync(logFd);
@@ -71,7 +71,7 @@ async function launch(dir: string, options: LaunchOptions): Promise<string | und
 
 function spawnSupervisor(dir: string, logFd: number, { command, agentId, environment }: LaunchOptions) {
   const words = [...command, "--dir", dir, "--agent-id", `${agentId}-${basename(dir)}`];
-  // Its jobs get the umask from it.
+  // Its jobs inherit its umask.
   const child = withGivenUmask(() =>
     Bun.spawn(words, {
       cwd: dir,
@@ -79,7 +79,7 @@ function spawnSupervisor(dir: string, logFd: number, { command, agentId, environ
       stdin: "ignore",
       stdout: "pipe",
       stderr: logFd,
-      // A session of its own: no signal meant for the agent's terminal reaches it.
+      // In a session of its own, it gets no signals of the agent's terminal.
       detached: true,
     }),
   );
@@ -87,7 +87,7 @@ function spawnSupervisor(dir: string, logFd: number, { command, agentId, environ
   return child;
 }
 
-/** Nothing secret goes along: jobs run under the same account and could read it. */
+/** Leaves out everything secret: jobs run under the same account and could read it. */
 function supervisorEnvironment(own: LaunchOptions["environment"]): Record<string, string> {
   const env = allowedEnvironment(own);
   for (const [name, value] of Object.entries(own)) {

@@ -10,28 +10,28 @@ export type ExecutionNews = Exclude<News, Hello>;
 
 export interface LinkListener {
   onNews(news: ExecutionNews): void;
-  /** The supervisor is gone, or no longer speaks with us. Called once, also after `close`. */
+  /** The supervisor is gone, or has closed the connection. Called once, also after `close`. */
   onClosed(): void;
 }
 
-/** A supervisor that is there says hello at once; one that is stopped or hangs must not hold up the agent. */
+/** A supervisor says hello immediately. A supervisor that is stopped or hangs must not block the agent. */
 const HELLO_LIMIT_MS = 5_000;
 
 /** The agent's connection to one supervisor. */
 export class SupervisorLink {
-  /** What it had when the connection was made. */
+  /** What the supervisor held when the connection was made. */
   held: readonly HeldExecution[] = [];
   pid = 0;
-  /** What holds jobs of each type to their limits there. */
+  /** What enforces the limits of jobs there, by type. */
   enforcedBy: NonNullable<Hello["enforcedBy"]> = {};
   private listener: LinkListener | undefined;
-  /** What came before somebody listened. */
+  /** News that came before `listen`. */
   private early: ExecutionNews[] = [];
   private isClosed = false;
 
   private constructor(private readonly wire: Wire<Order, News>) {}
 
-  /** undefined: no supervisor listens there, or it speaks another language. */
+  /** undefined: no supervisor listens on this socket, or it speaks another protocol. */
   static async connect(socketPath: string, log: Logger): Promise<SupervisorLink | undefined> {
     const hello = Promise.withResolvers<Hello | undefined>();
     const link: { current?: SupervisorLink } = {};
@@ -48,7 +48,7 @@ export class SupervisorLink {
     const greeting = await inTime(HELLO_LIMIT_MS, hello.promise);
     if (greeting?.protocol !== PROTOCOL) {
       if (greeting)
-        log.error(`${socketPath}: the supervisor there is of another version and cannot be used.`);
+        log.error(`${socketPath}: the supervisor there is an incompatible version and cannot be used.`);
       void wire.end();
       return undefined;
     }
@@ -58,8 +58,9 @@ export class SupervisorLink {
     return made;
   }
 
-  /** From now on `listener` hears what happens; what happened since the hello comes first. */
+  /** From now on `listener` gets all news, and first the news since the hello. There is one listener per connection. */
   listen(listener: LinkListener): void {
+    if (this.listener) throw new Error("This supervisor link already has a listener.");
     this.listener = listener;
     for (const news of this.early.splice(0)) listener.onNews(news);
     if (this.isClosed) listener.onClosed();
@@ -69,7 +70,7 @@ export class SupervisorLink {
     this.wire.send(order);
   }
 
-  /** Leaves; what runs there goes on. */
+  /** Disconnects. The jobs there run on. */
   close(): Promise<void> {
     return this.wire.end();
   }
@@ -96,7 +97,7 @@ async function open(path: string, log: Logger, events: WireEvents): Promise<Wire
       unix: path,
       socket: {
         open: (socket) => {
-          // Another account may have put its own in the place of ours.
+          // Another account may have put its own socket in the place of ours.
           if (!isOwnPeer(socket)) return void socket.terminate();
           socket.data = new Wire(socket, events.hear);
         },
@@ -104,7 +105,7 @@ async function open(path: string, log: Logger, events: WireEvents): Promise<Wire
           try {
             socket.data?.onData(bytes);
           } catch (error) {
-            log.error(`What came from the supervisor could not be understood: ${textOf(error)}`);
+            log.error(`The supervisor sent an invalid message: ${textOf(error)}`);
             socket.terminate();
           }
         },
@@ -117,6 +118,6 @@ async function open(path: string, log: Logger, events: WireEvents): Promise<Wire
     });
     return socket.data;
   } catch {
-    return undefined; // Nobody listens there; the caller starts somebody who does.
+    return undefined; // Nobody listens on the socket. The caller starts a supervisor.
   }
 }

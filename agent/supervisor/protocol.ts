@@ -9,13 +9,13 @@ import type { Environment } from "../process/environment.ts";
 import type { Grants } from "./grants.ts";
 
 /**
- * What agent and supervisor say to each other: JSON, a line each, over a socket in the agent's own directory. An
- * agent of another version may find a supervisor that was started before the upgrade, so what is here may grow, but
- * never change its meaning under the same number.
+ * The protocol between agent and supervisor: messages of one line of JSON each, over a socket in the agent's directory.
+ * An agent may meet a supervisor that was started before an upgrade, so the protocol may grow, but what exists must keep
+ * its meaning under the same number.
  */
 export const PROTOCOL = 1;
 
-/** All that is needed to run an execution, already decided. */
+/** Everything it takes to run an execution, already decided. */
 export interface StartOrder {
   assignment: Assignment;
   nodeId: string;
@@ -23,21 +23,21 @@ export interface StartOrder {
   gpus: TaskGpu[];
   /** The part of the agent's environment that jobs may see. */
   environment: Environment;
-  /** Who the job runs as; absent: the supervisor's own account. */
+  /** The account the job runs as; absent: the supervisor's own. */
   account?: JobAccount | undefined;
   /** The soft limit of open files; absent: that of the supervisor. */
   openFiles?: number | undefined;
 }
 
-/** What an execution is, for people who ask the agent what it does. */
+/** The facts about an execution that `agent status` shows. */
 export interface ExecutionFacts {
   jobId: string;
   name?: string;
   type: JobType;
   attempt: number;
-  /** What it is held to. */
+  /** Its limits. */
   limits: TaskLimits;
-  /** Its own while it runs. A supervisor of an earlier version does not say. */
+  /** The GPUs it has while it runs. Supervisors of earlier versions do not send them. */
   gpus?: TaskGpu[];
 }
 
@@ -46,36 +46,36 @@ export function factsOf({ assignment, limits, gpus }: StartOrder): ExecutionFact
   return { jobId, name: manifest.name, type: manifest.type, attempt, limits, gpus };
 }
 
-/** From agent to supervisor. An order for an execution the supervisor does not have means nothing. */
+/** From agent to supervisor. An order for an execution that the supervisor does not have is ignored. */
 export type Order =
-  /** Counts for what is started from then on. */
+  /** Applies to jobs that start from then on. */
   | { type: "grants"; grants: Grants }
   | { type: "start"; order: StartOrder }
   /** TERM, the job's grace, KILL. */
   | { type: "cancel"; executionId: string }
-  /** At once and without a word. */
+  /** KILL immediately, without a report. */
   | { type: "kill"; executionId: string }
-  /** The server has all lines up to here. */
+  /** The server has all lines up to `seq`. */
   | { type: "stored"; executionId: string; seq: number }
-  /** Nobody wants the lines of this execution any more. */
+  /** The lines of this execution are not needed any more. */
   | { type: "drop"; executionId: string }
   /** The server has the result; nothing of the execution is needed any more. */
   | { type: "forget"; executionId: string }
-  /** What is not sent belongs on disk, until the server is back. */
+  /** Unsent lines belong on disk until the server is back. */
   | { type: "serverAway" }
   | { type: "serverBack" }
-  /** No new execution comes: end as soon as nothing runs, and leave on disk what could not be handed over. */
+  /** No new execution comes. End as soon as nothing runs, and leave on disk what could not be handed over. */
   | { type: "end" };
 
-/** An execution as a supervisor has it when an agent comes. Its lines after `storedSeq` follow by themselves. */
+/** An execution that a supervisor holds when an agent connects. Its lines after `storedSeq` follow without a request. */
 export interface HeldExecution {
   executionId: string;
   startedAt?: string;
-  /** Absent where it ended under an earlier supervisor. */
+  /** Absent when the execution ended under an earlier supervisor. */
   facts?: ExecutionFacts;
-  /** What keeps the limits of one that was started. */
+  /** What enforces its limits, if it was started. */
   enforcedBy?: string;
-  /** The highest seq there is so far. */
+  /** The highest seq so far. */
   lastSeq: number;
   storedSeq: number;
   ended?: EndedExecution;
@@ -84,11 +84,11 @@ export interface HeldExecution {
 /** How an execution ended on this node. */
 export type RunEnd = ExecutionEnd & { status: "SUCCEEDED" | "FAILED" | "CANCELLED" };
 
-/** Of one whose supervisor died, and which the next ended for certain. */
+/** The end of an execution whose supervisor died. The next supervisor has killed what was left of it. */
 export const diedWithSupervisor = {
   status: "FAILED",
   reason: "AgentRestarted",
-  message: "The part of the agent that held the job died, and the job was ended.",
+  message: "The part of the agent that held the job died, so the job was ended.",
 } as const satisfies RunEnd;
 
 export interface EndedExecution {
@@ -103,10 +103,10 @@ export type News =
       protocol: number;
       pid: number;
       executions: HeldExecution[];
-      /** What holds jobs of each type to their limits there, for people. */
+      /** What enforces the limits of jobs there, by type, in words. */
       enforcedBy?: Partial<Record<JobType, string>>;
     }
   | { type: "started"; executionId: string; at: string; enforcedBy?: string }
   | { type: "lines"; executionId: string; lines: LogLine[] }
-  /** `lastSeq`: the last line there will be. Those the agent does not have yet follow. */
+  /** `lastSeq`: the seq of the last line. Lines that the agent does not have yet follow. */
   | ({ type: "ended"; executionId: string; lastSeq: number } & EndedExecution);

@@ -29,7 +29,7 @@ afterAll(() => {
   rmSync(dir, { recursive: true, force: true });
 });
 
-test("what a job closed to itself is removed, names that are no text included, and nothing behind a link is touched", () => {
+test("read-only content of a job is removed, even with names that are not UTF-8, and nothing behind a link is touched", () => {
   const others = join(dir, "others");
   mkdirSync(others, { mode: 0o500 });
   const work = join(dir, "work");
@@ -45,7 +45,7 @@ test("what a job closed to itself is removed, names that are no text included, a
   expect(statSync(others).mode & 0o777).toBe(0o500);
 });
 
-/** Root may remove anything, so that there would be nothing to make writable first: it becomes somebody else. */
+/** As root it would remove anything without making it writable first, so it becomes another account. */
 function removeAsOrdinaryAccount(work: string, path: string) {
   const isRoot = process.getuid?.() === 0;
   if (isRoot) {

@@ -5,12 +5,12 @@ import { unescaped } from "../limits/cgroup.ts";
 import { libc } from "../process/libc.ts";
 
 /**
- * Removes a job's directory with all in it, also what the job made read-only. What the job mounted there is let go of
- * first and stays as it is: it may be the machine's own files.
+ * Removes a job's directory with all its content, even what the job made read-only. File systems that the job mounted in
+ * it are unmounted first and keep their files, which may be the machine's own.
  */
 export async function removeDirectory(path: string): Promise<void> {
   try {
-    rmdirSync(path); // Most jobs leave it empty, and this is far cheaper than looking.
+    rmdirSync(path); // Most jobs leave it empty, and trying is far cheaper than looking.
     return;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return;
@@ -24,19 +24,19 @@ export async function removeDirectory(path: string): Promise<void> {
   }
 }
 
-/** Throws where something stays mounted. */
+/** Throws if something stays mounted. */
 function unmountAllIn(path: string): void {
   let [first] = mountsIn(path);
-  // What is mounted inside it goes with it.
+  // Unmounting also removes the mounts inside it.
   while (first !== undefined && libc()?.unmount(first)) [first] = mountsIn(path);
   if (first === undefined) return;
-  throw new Error(`the job left something mounted at ${first}; unmount it, and remove ${path}`);
+  throw new Error(`the job left a file system mounted at ${first}; unmount it, and remove ${path}`);
 }
 
-/** The outermost comes first. */
+/** The mount points in a directory, the outermost first. */
 function mountsIn(path: string): string[] {
   if (process.platform !== "linux") return [];
-  // The directory itself may be a link by now, and what it leads to is not the job's.
+  // The job may have replaced the directory by a link, whose target does not belong to it.
   const real = join(realpathSync(dirname(path)), basename(path));
   return readFileSync("/proc/self/mountinfo", "utf8")
     .split("\n")
@@ -45,7 +45,7 @@ function mountsIn(path: string): string[] {
     .sort((a, b) => a.length - b.length);
 }
 
-/** Names are bytes here: a job may call a directory what is no text. */
+/** Names are bytes here, because a job may create names that are not UTF-8. */
 async function makeWritable(path: string | Buffer): Promise<void> {
   await chmod(path, 0o700);
   for (const name of await readdir(path, { encoding: "buffer" })) {

@@ -25,21 +25,21 @@ export interface SupervisorOptions {
   dir: string;
   agentId: string;
   log: Logger;
-  /** Whoever started it may connect now. */
+  /** Called when an agent may connect. */
   onReady(): void;
-  /** The machine goes down: end everything, keep what is known, return. */
+  /** The machine shuts down: end everything, save what is known, return. */
   stop: AbortSignal;
 }
 
-/** An agent that was killed is back within this time, or what is left can wait on disk for it. */
+/** How long to wait for an agent that was killed and starts again. After that its data can wait on disk. */
 const LINGER_MS = 10_000;
 const CLOSE_LIMIT_MS = 10_000;
-/** A job that wakes the agent waits for this. */
+/** Kept short, because a job that wakes the agent waits for it. */
 const PROBE_LIMIT_MS = 300;
 
 /**
- * Holds the jobs of one agent. The agent comes and goes; this process stays until nothing runs and nobody listens.
- * Resolves then.
+ * Holds the jobs of one agent. The agent may come and go, while this process stays until nothing runs and no agent is
+ * connected. Then it resolves.
  */
 export async function supervise(options: SupervisorOptions): Promise<void> {
   const dirs = openSupervisorDir(options.dir);
@@ -60,7 +60,7 @@ class Supervisor {
   private readonly outbox: Outbox;
   private readonly over = Promise.withResolvers<void>();
   private agent: AgentWire | undefined;
-  /** Whoever listens, or the last who did, wants no more of it. */
+  /** The connected agent, or the last one, needs this process no more. */
   private ending = false;
   private isOver = false;
   private lingerTimer: ReturnType<typeof setTimeout> | undefined;
@@ -95,30 +95,31 @@ class Supervisor {
     stop.addEventListener("abort", () => this.over.resolve(), { once: true });
     if (stop.aborted) this.over.resolve();
     if (process.platform === "linux" && !keepers()) {
-      const lost = "a process that sheds its marks can outlive its job";
+      const lost = "a process that removes its marks can outlive its job";
       const why = whyNoKeepers();
-      log.warn(`Jobs cannot be held by their descent on this machine, only by marks, since ${why}: ${lost}.`);
+      log.warn(
+        `This machine can track the processes of jobs only by marks, not by descent, because ${why}: ${lost}.`,
+      );
     }
     onReady();
     this.lingerUnlessHeard();
     await this.over.promise;
     this.isOver = true;
     clearTimeout(this.lingerTimer);
-    if (this.host.running > 0)
-      log.warn(`Told to end, with ${counted(this.host.running, "job")} that still ran.`);
+    if (this.host.running > 0) log.warn(`Told to end while ${counted(this.host.running, "job")} still ran.`);
     await inTime(CLOSE_LIMIT_MS, this.host.endAll());
     this.host.keepForNext();
     stopListening();
     for (const executor of this.executors.values()) await executor.close();
   }
 
-  /** An executor knows what it can do once it has been probed; one that takes its time is asked in vain for now. */
+  /** Probes the executors. An executor knows what it can do only after that, so a slow one knows nothing for now. */
   private async getToKnowExecutors(): Promise<void> {
     const probes = [...this.executors.values()].map((executor) => executor.probe());
     await inTime(PROBE_LIMIT_MS, Promise.all(probes));
   }
 
-  /** Ends what an earlier supervisor left of executions, and removes their directories. */
+  /** Ends the processes that an earlier supervisor left, and removes the directories of their jobs. */
   private async endLeftovers(): Promise<void> {
     const { work } = this.dirs;
     const left = leftWork(work);
@@ -136,7 +137,7 @@ class Supervisor {
     }
   }
 
-  /** Executions that ended with an earlier supervisor, and whose lines it had put on disk: these are still worth sending. */
+  /** Executions that died with an earlier supervisor after it had put lines on disk. Those lines are still sent. */
   private lostWithLines(entries: readonly OutboxEntry[]): LeftExecution[] {
     const { spool } = this.dirs;
     const known = new Set(entries.map((entry) => entry.executionId));
@@ -151,7 +152,7 @@ class Supervisor {
     });
   }
 
-  /** Returns how to end it. */
+  /** Returns a function that ends it. */
   private listen(): () => void {
     return listenOn<AgentWire>(this.dirs.socket, {
       open: (socket) => this.attach(socket),
@@ -161,9 +162,9 @@ class Supervisor {
     });
   }
 
-  /** There is one agent at a time; one that comes while another is there takes its place. */
+  /** There is one agent at a time. A new agent takes the place of the connected one. */
   private attach(socket: Socket<AgentWire>): void {
-    // Whoever comes when it is over finds a new supervisor.
+    // An agent that comes too late starts a new supervisor.
     if (this.isOver || !isOwnPeer(socket)) return void socket.terminate();
     const wire: AgentWire = new Wire(socket, (order) => this.obey(order));
     socket.data = wire;
@@ -179,7 +180,7 @@ class Supervisor {
     try {
       socket.data.onData(bytes);
     } catch (error) {
-      this.options.log.error(`What came from the agent could not be understood: ${textOf(error)}`);
+      this.options.log.error(`The agent sent an invalid message: ${textOf(error)}`);
       socket.terminate();
     }
   }
@@ -213,7 +214,7 @@ class Supervisor {
     }, LINGER_MS);
   }
 
-  /** What has ended is handed over while somebody listens; else it waits on disk for the next. */
+  /** With an agent connected, everything is delivered first. Without one, it waits on disk for the next agent. */
   private endIfDone(): void {
     if (!this.ending || this.host.running > 0) return;
     if (this.agent && this.host.count > 0) return;

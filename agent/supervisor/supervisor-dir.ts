@@ -6,18 +6,18 @@ import { AgentError } from "../process/agent-error.ts";
 import { namesIn } from "../state/names-in.ts";
 import { isResult } from "../state/outbox.ts";
 
-/** Where a supervisor keeps what must outlive it, and where it is to be reached. */
+/** The paths at which a supervisor keeps what must outlive it, and at which it can be reached. */
 export interface SupervisorDir {
   lock: string;
   socket: string;
   outbox: string;
   spool: string;
   work: string;
-  /** What it has to say goes here: its agent may be gone. */
+  /** Its log, because its agent may be gone. */
   logFile: string;
 }
 
-/** The names of the supervisors' directories. What else somebody may have put there is no supervisor's. */
+/** The names of the supervisors' directories. Anything else in `root` does not belong to a supervisor. */
 export function supervisorNames(root: string): string[] {
   return namesIn(root).filter((name) => statSync(join(root, name), { throwIfNoEntry: false })?.isDirectory());
 }
@@ -33,7 +33,7 @@ export function supervisorDir(root: string): SupervisorDir {
   };
 }
 
-/** Makes what is missing; throws AgentError where it may not. */
+/** Creates what is missing. Throws AgentError if it cannot. */
 export function openSupervisorDir(root: string): SupervisorDir {
   const dirs = supervisorDir(root);
   try {
@@ -41,19 +41,19 @@ export function openSupervisorDir(root: string): SupervisorDir {
       mkdirSync(dir, { recursive: true, mode: 0o700 });
     }
   } catch (error) {
-    throw new AgentError(`Cannot make the directory ${root} for the agent's jobs: ${textOf(error)}.`, {
+    throw new AgentError(`Cannot create the directory ${root} for the agent's jobs: ${textOf(error)}.`, {
       cause: error,
     });
   }
   return dirs;
 }
 
-/** The executions that have a directory from an earlier supervisor. */
+/** The executions whose directories an earlier supervisor left. */
 export function leftWork(work: string): string[] {
   return namesIn(work);
 }
 
-/** Whether anything is left in the directory that somebody must take care of. */
+/** Whether the directory still holds work of jobs or results to deliver. */
 export function hasLeftovers(root: string): boolean {
   const { work, outbox } = supervisorDir(root);
   return namesIn(work).length > 0 || namesIn(outbox).some(isResult);

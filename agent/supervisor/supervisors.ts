@@ -10,13 +10,13 @@ import type { HeldExecution, Order, StartOrder } from "./protocol.ts";
 import { hasLeftovers, removeSupervisorDir, supervisorDir, supervisorNames } from "./supervisor-dir.ts";
 
 export interface SupervisorsParts extends LaunchOptions {
-  /** Each supervisor has a directory below it. */
+  /** Each supervisor has a directory in it. */
   root: string;
-  /** Names the program that runs now: after an upgrade, what runs under the old one stays with the old one. */
+  /** Identifies this build of the program. After an upgrade the running jobs stay with the supervisor of the old build. */
   build: string;
-  /** Whether this agent still is the one of its directory: else what becomes of the supervisors is another's to see to. */
+  /** Whether the directory still belongs to this agent. If not, its supervisors are another agent's business. */
   ownsStateDir(): boolean;
-  /** Asked for whenever a supervisor is new. */
+  /** Called for every new supervisor. */
   grants(): Grants;
   onNews(news: ExecutionNews): void;
   /** These executions ended with their supervisor; nothing more is known about them. */
@@ -25,29 +25,29 @@ export interface SupervisorsParts extends LaunchOptions {
   onFailure(error: AgentError): void;
 }
 
-/** Waited before the second restart within a minute, four times as long before the third, and so on. */
+/** The pause before the second restart within a minute. Before the n-th it is (n - 1)² times as long. */
 const RESTART_PAUSE_MS = 200;
 const MAX_RESTART_PAUSE_MS = 10_000;
 const RESTARTS_FORGOTTEN_AFTER_MS = 60_000;
 const END_LIMIT_MS = 2_000;
 
 /**
- * The processes that hold this machine's jobs, as the agent sees them: usually one. Beside it there may be those of
- * an earlier version of the program, which go when their last job is over.
+ * The processes that hold this machine's jobs, as the agent sees them. Usually there is one. There may also be some of
+ * earlier versions of the program, which end with their last job.
  */
 export class Supervisors {
   /** By directory name. */
   private readonly links = new Map<string, SupervisorLink>();
-  /** Where each execution is. */
+  /** By execution: the directory name of its supervisor. */
   private readonly places = new Map<string, string>();
-  /** Orders for one that is just being started. */
+  /** Orders for supervisors that are being started. */
   private readonly waiting = new Map<string, Order[]>();
   private restarts: number[] = [];
   private closing = false;
 
   constructor(private readonly parts: SupervisorsParts) {}
 
-  /** Finds or starts them, and says what they have. What they have to tell comes after `listen`. */
+  /** Finds or starts the supervisors and returns what they hold. Their news come after `listen`. */
   async open(): Promise<HeldExecution[]> {
     const { root, build } = this.parts;
     for (const name of supervisorNames(root)) {
@@ -59,7 +59,7 @@ export class Supervisors {
       else removeSupervisorDir(dir);
     }
     this.add(build, await connectOrLaunch(join(root, build), this.parts));
-    // Those of an earlier version end by themselves when nothing is left there.
+    // Supervisors of earlier versions end by themselves when they hold nothing any more.
     for (const [name, link] of this.links) if (name !== build) link.send({ type: "end" });
     return [...this.links.values()].flatMap((link) => link.held);
   }
@@ -72,7 +72,7 @@ export class Supervisors {
     return [...this.links].map(([build, link]) => ({ pid: link.pid, build }));
   }
 
-  /** What holds new jobs of that type to their limits, for people; undefined: nobody has said so yet. */
+  /** What enforces the limits of new jobs of that type, in words; undefined: not known yet. */
   enforcedBy(type: JobType): string | undefined {
     return this.links.get(this.parts.build)?.enforcedBy[type];
   }
@@ -84,12 +84,12 @@ export class Supervisors {
     this.send(build, { type: "start", order });
   }
 
-  /** What the owner grants has changed; it counts for what is started from now on. */
+  /** The owner's grants have changed. They apply to jobs that start from now on. */
   grantsChanged(): void {
     for (const link of this.links.values()) link.send({ type: "grants", grants: this.parts.grants() });
   }
 
-  /** Where nothing is left to do, no process needs to wait for more; the next `start` brings one again. */
+  /** Ends the supervisor when there is nothing to do. The next `start` starts another. */
   rest(): void {
     const link = this.links.get(this.parts.build);
     if (!link || this.places.size > 0) return;
@@ -114,7 +114,7 @@ export class Supervisors {
       link.send({ type: state === "away" ? "serverAway" : "serverBack" });
   }
 
-  /** Leaves. What runs goes on; a supervisor where nothing runs ends. */
+  /** Disconnects. Jobs run on; supervisors without jobs end. */
   async close(): Promise<void> {
     this.closing = true;
     const links = [...this.links.values()];
@@ -143,7 +143,7 @@ export class Supervisors {
     });
   }
 
-  /** The supervisor is gone: another one ends for certain what it left, and then it is known what is lost. */
+  /** The supervisor is gone. Another one is started, which kills what it left; then it is known which jobs are lost. */
   private async replace(name: string): Promise<void> {
     this.links.delete(name);
     if (this.closing || !this.parts.ownsStateDir()) return;
@@ -165,7 +165,7 @@ export class Supervisors {
       this.add(name, link);
       this.lose(name, link.held);
       this.hear(name, link);
-      // What ended as the one before died is known to the new one alone.
+      // Only the new supervisor knows what ended while the old one died.
       for (const { executionId, lastSeq, ended } of link.held)
         if (ended) this.parts.onNews({ type: "ended", executionId, lastSeq, ...ended });
       for (const order of this.waiting.get(name) ?? []) link.send(order);
@@ -177,7 +177,7 @@ export class Supervisors {
     }
   }
 
-  /** The jobs that killed it are given up by the server after a few times; until then it is started ever more slowly. */
+  /** The server gives up jobs that kill their supervisor after a few attempts. Until then each restart waits longer. */
   private async pauseBeforeRestart(): Promise<void> {
     const nowMs = performance.now();
     this.restarts = this.restarts.filter((atMs) => nowMs - atMs < RESTARTS_FORGOTTEN_AFTER_MS);
