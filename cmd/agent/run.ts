@@ -122,7 +122,7 @@ function maxJobsOf(given: { once: boolean; "max-jobs"?: number }): number | unde
   const maxJobs = given["max-jobs"];
   if (!given.once) return maxJobs;
   if (maxJobs === undefined || maxJobs === 1) return 1;
-  throw new CliError("usage", `--once and --max-jobs ${maxJobs} contradict each other`, {
+  throw new CliError("usage", `--once and --max-jobs ${maxJobs} cannot be used together`, {
     todo: "Use only one of them",
   });
 }

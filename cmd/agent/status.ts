@@ -38,7 +38,7 @@ function inWords(workspace: string, found: FoundAgent, look: Look): Painted {
   }
   const { left } = found;
   const node = left.nodeId === undefined ? "It has never registered." : `It was node ${left.nodeId}.`;
-  const rest = leftInWords(left) ?? "Nothing is left to do for it.";
+  const rest = leftInWords(left) ?? "It left no work behind.";
   return paint(`The agent of workspace ${workspace} does not run here. ${node}\n${rest}`, undefined, look);
 }
 

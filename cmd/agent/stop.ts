@@ -29,8 +29,8 @@ export const command = defineCommand({
     { line: "agent stop --now", does: "Cancel its jobs and stop it" },
   ],
   details:
-    "Returns when the agent has ended. After Ctrl-C it still ends, by itself. If no agent runs, there is nothing to do, and\n" +
-    "that is not a failure.",
+    "Returns when the agent has ended. Ctrl-C ends only this command; the agent still ends. If no agent runs, there is nothing\n" +
+    "to do, and that is not a failure.",
   async run({ options, env, output }) {
     const how = howOf(options);
     const { name } = await chooseAgentWorkspace(env, options);
@@ -50,7 +50,7 @@ export const command = defineCommand({
 
 function howOf(given: { "keep-jobs": boolean; now: boolean }): StopHow {
   if (given["keep-jobs"] && given.now) {
-    throw new CliError("usage", "--keep-jobs and --now contradict each other", {
+    throw new CliError("usage", "--keep-jobs and --now cannot be used together", {
       todo: "Use only one of them",
     });
   }

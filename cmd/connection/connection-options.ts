@@ -15,7 +15,7 @@ export const connectionOptions = defineOptions({
     placeholder: "NAME",
     env: "TANVRIT_WORKSPACE",
     schema: accountName.optional(),
-    defaultText: `chosen by workspace use, or ${DEFAULT_WORKSPACE}`,
+    defaultText: `the current workspace, or ${DEFAULT_WORKSPACE}`,
     help: "The workspace to use",
   },
   url: {

@@ -58,7 +58,7 @@ export function checkExecutionId(text: string): string {
 
 /** An unset shell variable must not select anything. */
 function refuseEmpty(kind: string, text: string): void {
-  if (text.trim() === "") throw new CliError("usage", `the ${kind} to act on is an empty string`);
+  if (text.trim() === "") throw new CliError("usage", `the id or name of the ${kind} is empty`);
 }
 
 interface Candidate {

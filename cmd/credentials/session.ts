@@ -12,11 +12,12 @@ const PROBE_LIMIT_MS = 2_000;
 
 /** There is no session, or it has ended. To the client's caller it looks like the server's own answer. */
 export class NotSignedInError extends ComputeError {
-  readonly todo: string;
-
-  constructor(code: "unauthenticated" | "token_expired" | "session_ended", why: string, todo: string) {
+  constructor(
+    code: "unauthenticated" | "token_expired" | "session_ended",
+    why: string,
+    readonly todo: string,
+  ) {
     super(code, why);
-    this.todo = todo;
   }
 }
 
@@ -64,16 +65,14 @@ class GivenToken extends TokenCredentials {
  * here: an old refresh token that arrives late would end the session.
  */
 export class SessionCredentials implements Credentials {
-  private readonly env: Env;
-  private readonly workspace: ChosenWorkspace;
   private store: CredentialStore | undefined;
   private current: StoredSession | undefined;
   private renewal: Promise<boolean> | undefined;
 
-  constructor(env: Env, workspace: ChosenWorkspace) {
-    this.env = env;
-    this.workspace = workspace;
-  }
+  constructor(
+    private readonly env: Env,
+    private readonly workspace: ChosenWorkspace,
+  ) {}
 
   async headers(): Promise<Record<string, string>> {
     try {

@@ -22,11 +22,9 @@ export class CliError extends Error {
 /** A signal ended a wait, and everything it asks for is done and reported: now the command dies of it. */
 export class LeftError extends Error {
   override name = "LeftError";
-  readonly signal: EndingSignal;
 
-  constructor(signal: EndingSignal) {
+  constructor(readonly signal: EndingSignal) {
     super(`ended by ${signal}`);
-    this.signal = signal;
   }
 }
 

@@ -18,7 +18,7 @@ type AttachValues = OptionValues<typeof attachOptions>;
 
 export function refuseBoth(options: AttachValues): void {
   const { wait, follow } = options;
-  if (wait && follow) throw new CliError("usage", "--wait and --follow exclude each other");
+  if (wait && follow) throw new CliError("usage", "--wait and --follow cannot be used together");
   if (options["cancel-on-exit"] && !wait && !follow) {
     throw new CliError("usage", "--cancel-on-exit needs --wait or --follow", {
       todo: "Without either, this command ends before the job does",

@@ -18,7 +18,10 @@ const MAX_BATCH_BYTES = limits.maxBodyBytes / 2;
 const MAX_PIPED_BYTES = 1024 * 1024 * 1024;
 const NEWLINE = 0x0a;
 
-/** A file of jobs, one JSON object per line, that can be read more than once. */
+/**
+ * A file of jobs, one JSON object per line, that can be read more than once. `Bun.JSONL` is of no use here: it returns
+ * values, but the check needs the text of each line, to find numbers that JSON would change, and fields given twice.
+ */
 export class BatchFile implements AsyncDisposable {
   private readonly stopHeeding: (() => void)[] = [];
 

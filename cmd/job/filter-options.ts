@@ -56,7 +56,10 @@ export function selectionOrIds(
   const hasFilter = Object.values(selection).some((value) => value !== undefined);
   if (jobIds.length > 0) {
     if (hasFilter || options.all) {
-      throw new CliError("usage", "job ids exclude --all, --status, --name, --label, --since and --array");
+      throw new CliError(
+        "usage",
+        "job ids cannot be combined with --all, --status, --name, --label, --since or --array",
+      );
     }
     return undefined;
   }

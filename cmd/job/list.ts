@@ -33,7 +33,8 @@ export const command = defineCommand({
   ],
   async run({ options, env, output }) {
     const { all: isAll, limit } = options;
-    if (isAll && limit !== undefined) throw new CliError("usage", "--all and --limit exclude each other");
+    if (isAll && limit !== undefined)
+      throw new CliError("usage", "--all and --limit cannot be used together");
     const { jobs } = await connect(env, options);
     const where = { ...selectionOf(options), limit: isAll ? undefined : (limit ?? DEFAULT_LIST_LIMIT) };
     const all = await Array.fromAsync(jobs.list(where, patience(output)));

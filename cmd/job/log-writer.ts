@@ -33,8 +33,6 @@ export interface LogElement {
  * for the writes that are still pending.
  */
 export class LogWriter implements AsyncDisposable {
-  private readonly output: Output;
-  private readonly options: LogWriterOptions;
   private ahead = 0;
   private written: Promise<unknown> = Promise.resolve();
   private failure: { error: unknown } | undefined;
@@ -44,9 +42,10 @@ export class LogWriter implements AsyncDisposable {
   private attempt = 0;
   private readonly lines: LinePrefix | undefined;
 
-  constructor(output: Output, options: LogWriterOptions) {
-    this.output = output;
-    this.options = options;
+  constructor(
+    private readonly output: Output,
+    private readonly options: LogWriterOptions,
+  ) {
     const { element, json } = options;
     if (element && !json) this.lines = new LinePrefix(element.bare ? "" : `${safeLine(element.name)}: `);
   }

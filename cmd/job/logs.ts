@@ -58,10 +58,11 @@ type LogsOptions = OptionValues<typeof options>;
 
 function refuseContradictions({ attempt, previous, follow, tail }: LogsOptions): void {
   if (attempt !== undefined && previous)
-    throw new CliError("usage", "--attempt and --previous exclude each other");
+    throw new CliError("usage", "--attempt and --previous cannot be used together");
   if (attempt === undefined && !previous) return;
   const what = follow ? "--follow" : tail === undefined ? undefined : "--tail";
-  if (what) throw new CliError("usage", `${previous ? "--previous" : "--attempt"} excludes ${what}`);
+  if (what)
+    throw new CliError("usage", `${previous ? "--previous" : "--attempt"} cannot be used with ${what}`);
 }
 
 async function printLog(compute: Compute, job: Job, output: Output, options: LogsOptions): Promise<void> {

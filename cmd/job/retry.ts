@@ -30,8 +30,8 @@ export const command = defineCommand({
 no jobs that succeeded. Of an array, only the jobs that did not succeed run again.
 
 Jobs keep their order: a job that comes after others waits for those that are queued again or not over. A job that you
-name runs now if everything it comes after is over. A job that a filter chooses is left unchanged if what it comes after
-did not end as it must.`,
+name runs now if everything it comes after is over. A job that a filter chooses is left unchanged if a job it comes
+after did not end as required.`,
   async run({ options, positionals, env, output }) {
     const selection = selectionOrIds(positionals, options);
     const compute = await connect(env, options);

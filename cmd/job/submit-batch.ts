@@ -18,7 +18,7 @@ export function refuseOtherOptions(
   );
   if (given === undefined && !argv?.length) return;
   const what = given === undefined ? "a command after --" : `--${given}`;
-  throw new CliError("usage", `--batch excludes ${what}`, {
+  throw new CliError("usage", `--batch cannot be used with ${what}`, {
     todo: "Each line of the file is a complete job; write it there",
   });
 }

@@ -37,7 +37,7 @@ const options = defineOptions({
       .enum(misfirePolicy.options, { error: `must be one of ${misfirePolicy.options.join(", ")}` })
       .optional(),
     defaultText: "once",
-    help: "Fires missed while no server ran: skip them, make up for them once, or for all of them, one job each",
+    help: "Fires missed while no server ran: skip them, make up for them once, or for all of them with one job each",
   },
   "misfire-window": seconds("Make up for no fire older than this", "86400"),
   jitter: seconds("Delay each fire by up to this, always by the same for the same due time", "0"),
@@ -111,10 +111,10 @@ async function workOf(options: Omit<Values, "name" | "not-before" | "idempotency
     }
     return { job: await buildManifest({ ...options, ...notAsked }, rest) };
   }
-  if (rest !== undefined) throw new CliError("usage", "a template and a command exclude each other");
+  if (rest !== undefined) throw new CliError("usage", "a template and a command cannot be used together");
   const given = firstGiven(Object.keys(jobOptions), options);
   if (given !== undefined) {
-    throw new CliError("usage", `a template and --${given} exclude each other`, {
+    throw new CliError("usage", `a template and --${given} cannot be used together`, {
       todo: "A template describes its whole job. Make this a parameter there, or make a template that sets it with template fork",
     });
   }

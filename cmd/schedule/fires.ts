@@ -34,7 +34,8 @@ export const command = defineCommand({
     { line: "schedule fires $id --next 5", does: "When it fires next" },
   ],
   async run({ options, positionals, env, output }) {
-    if (options.next && options.past) throw new CliError("usage", "--next and --past exclude each other");
+    if (options.next && options.past)
+      throw new CliError("usage", "--next and --past cannot be used together");
     const compute = await connect(env, options);
     const { schedules } = compute;
     const scheduleId = await findSchedule(compute, positionals[0] ?? "", output);

@@ -55,7 +55,7 @@ test("words that are not understood are 64 on stderr, with the nearest name", as
     [["job", "list", "--jsn"], /unknown option --jsn\. Did you mean --json\?/],
     [["job", "get"], /JOB is missing/],
     [["job", "get", "a", "b"], /unexpected argument b/],
-    [["job", "cancel", ""], /no job was named|is an empty string/],
+    [["job", "cancel", ""], /no job was named|is empty/],
     [["--frobnicate"], /unknown option --frobnicate/],
     [
       ["job", "--json", "list"],

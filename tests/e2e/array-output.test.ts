@@ -30,7 +30,8 @@ test("job logs, wait, list and get of an array speak of all its jobs, in the ord
     [1, 2, 3, 4].map((i) => `[${i}]: part i=${i}`).join("\n"),
   );
   expect(await person.get(["job", "logs", "--no-prefix", "-n", "1", id])).not.toContain("[");
-  const lines = (await person.get(["job", "logs", "--json", id])).split("\n").map((line) => JSON.parse(line));
+  const log = await person.get(["job", "logs", "--json", id]);
+  const lines = Bun.JSONL.parse(log) as { index: number; jobId: string }[];
   expect([...new Set(lines.map((line) => line.index))]).toEqual([1, 2, 3, 4]);
   const listed = JSON.parse(await person.get(["job", "list", "--array", id, "--json"]));
   expect(listed.map((job: { env: Record<string, string> }) => job.env.TANVRIT_ARRAY_INDEX)).toEqual([
@@ -39,7 +40,7 @@ test("job logs, wait, list and get of an array speak of all its jobs, in the ord
     "3",
     "4",
   ]);
-  expect(lines[0].jobId).toBe(listed[0].jobId);
+  expect(lines[0]?.jobId).toBe(listed[0].jobId);
   const failed = await person.get(["job", "list", "--array", id, "--status", "failed", "--json"]);
   expect(JSON.parse(failed)).toHaveLength(1);
   const shown = await person.get(["job", "get", id]);

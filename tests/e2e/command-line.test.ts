@@ -7,7 +7,8 @@ const person = forAllTests(await Person.withServer({ agent: ["--slots", "4"] }))
 test("job wait exits with the job's own code, and job logs tells the streams apart", async () => {
   const id = await person.submit(["--", "sh", "-c", "echo out; echo err >&2; exit 3"]);
   expect((await person.run(["job", "wait", id])).exitCode).toBe(3);
-  const lines = (await person.get(["job", "logs", id, "--json"])).split("\n").map((line) => JSON.parse(line));
+  const log = await person.get(["job", "logs", id, "--json"]);
+  const lines = Bun.JSONL.parse(log) as { stream: string; text: string }[];
   const texts = (stream: string) => lines.filter((line) => line.stream === stream).map((line) => line.text);
   expect(texts("stdout")).toEqual(["out"]);
   expect(texts("stderr")).toEqual(["err"]);

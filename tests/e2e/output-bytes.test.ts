@@ -54,7 +54,7 @@ test("megabytes of noise come out as they went in, followed and read again", asy
 
 test("in JSON a line that is not UTF-8 shows replacement characters and has its bytes beside them", async () => {
   const id = await person.submit(["--wait", "--", "printf", "plain\\ncaf\\351\\n"]);
-  const lines = (await person.get(["job", "logs", "--json", id])).split("\n").map((line) => JSON.parse(line));
+  const lines = Bun.JSONL.parse(await person.get(["job", "logs", "--json", id]));
   expect(lines[0]).not.toHaveProperty("bytes");
   expect(lines[0]).not.toHaveProperty("encoding");
   expect(lines[1]).toMatchObject({ text: "caf\ufffd", encoding: "base64", bytes: btoa("caf\xe9") });

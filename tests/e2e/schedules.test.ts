@@ -61,8 +61,12 @@ test("a rule is told in words, and what is wrong with one by its option", async 
     [["preview", "--cron", "61 * * * *"], 65, /cron: .*minute/],
     [["preview", "--cron", "@daily", "--tz", "Mars"], 65, /timeZone: .*IANA/],
     [["create", "--cron", "@daily"], 64, /neither a command nor a template/],
-    [["create", "--cron", "@daily", "--template", "x", "--", "true"], 64, /exclude each other/],
-    [["create", "--cron", "@daily", "--template", "x", "--cpu", "4"], 64, /and --cpu exclude each other/],
+    [["create", "--cron", "@daily", "--template", "x", "--", "true"], 64, /cannot be used together/],
+    [
+      ["create", "--cron", "@daily", "--template", "x", "--cpu", "4"],
+      64,
+      /and --cpu cannot be used together/,
+    ],
     [["create", "--cron", "@daily", "--template", "x", "-p", "a=1", "-p", "a=2"], 64, /a is given twice/],
     [["create", "--cron", "@daily", "--image", "an image"], 64, /--image: must be an image reference/],
     [
