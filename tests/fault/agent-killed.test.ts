@@ -7,7 +7,7 @@ import { waitFor } from "../support/wait.ts";
 const person = forAllTests(await Person.withServer());
 afterEach(() => person.stopAgents());
 
-test("kill -9 of an agent leaves its jobs alone; the next one takes them up with their log and result", async () => {
+test("kill -9 of an agent leaves its jobs alone; the next agent takes them over with their log and result", async () => {
   const agent = await person.startAgent(["--slots", "2"]);
   const gate = person.home.join("gate");
   const script = `echo $$; until [ -e ${gate} ]; do sleep 0.05; done; echo end; exit 3`;
@@ -40,7 +40,7 @@ test("kill -9 of the process that holds the jobs ends them as AgentRestarted, an
   });
 });
 
-test("a job that kills the agent under it is over after three times, and the others' agent lives on", async () => {
+test("a job that kills its agent is given up after three attempts, and the agent goes on with other jobs", async () => {
   await person.startAgent(["--slots", "2"]);
   const poison = await person.submit([
     "--max-retries",

@@ -11,7 +11,7 @@ const ROUNDS = 20;
 
 const person = forAllTests(await Person.withServer());
 
-/** By its own word: the numbers of processes begin anew some day, so the lowest is not always the first. */
+/** The process id that the job wrote itself. Ids wrap around, so the lowest is not always the first process. */
 function leaderOf(name: string): Promise<number> {
   const said = Bun.file(person.home.join(name));
   return waitFor(`job ${name} to say its process`, async () =>
@@ -23,7 +23,7 @@ test(`${JOBS} jobs go on through ${ROUNDS} kill -9 of their agent: same processe
   const args = ["--slots", String(JOBS)];
   let agent = await person.startAgent(args);
   const gate = person.home.join("gate");
-  // What is written depends on nothing but the count, in bursts and in pieces of lines, on both streams.
+  // The output depends only on the count. It comes in bursts and in pieces of lines, on both streams.
   const script = `echo $$ >${person.home.path}/$TANVRIT_JOB_NAME; echo $$; i=0; until [ -e ${gate} ]; do i=$((i+1)); printf 'line %s ' $i; printf 'of %s\\n' "$TANVRIT_JOB_NAME"; [ $((i % 50)) = 0 ] && sleep 0.2; done; echo $i >&2; exit 9`;
   const ids: string[] = [];
   for (let i = 0; i < JOBS; i++) ids.push(await person.submit(["--name", `n${i}`, "--", "sh", "-c", script]));

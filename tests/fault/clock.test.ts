@@ -20,7 +20,7 @@ async function person(plane: TestPlane): Promise<() => Promise<As>> {
 const statusOf = async (plane: TestPlane, user: As, jobId: string) =>
   (await plane.api.call("jobs.retrieve", { jobId }, user)).status;
 
-test("a retry that was planned under a clock that was ahead comes when the clock is set right", async () => {
+test("a retry that was planned while the clock was ahead comes when the clock is set right", async () => {
   await using plane = await TestPlane.start();
   const signedIn = await person(plane);
   await plane.setClock(2 * HOUR_SECONDS);
@@ -42,7 +42,7 @@ test("a retry that was planned under a clock that was ahead comes when the clock
   expect(await statusOf(plane, again, jobId)).toBe("ASSIGNED");
 });
 
-test("a retry that is due since the clock went forward runs at once", async () => {
+test("a retry that becomes due because the clock was set forward runs immediately", async () => {
   await using plane = await TestPlane.start();
   const signedIn = await person(plane);
   const user = await signedIn();
@@ -58,7 +58,7 @@ test("a retry that is due since the clock went forward runs at once", async () =
   expect(performance.now() - startMs).toBeLessThan(8_000);
 });
 
-test("a node that goes silent is lost as soon as ever when the clock was ahead and is set right", async () => {
+test("a node that goes silent is lost after the usual time when the clock was ahead and is set right", async () => {
   await using plane = await TestPlane.start();
   const signedIn = await person(plane);
   await plane.setClock(2 * HOUR_SECONDS);
@@ -78,7 +78,7 @@ test("a node that goes silent is lost as soon as ever when the clock was ahead a
   expect((await nodeOf())?.status).toBe("OFFLINE");
 });
 
-test("a schedule that fired ahead fires at its next time, which it says as soon as the clock is right", async () => {
+test("a schedule that fired while the clock was ahead shows its right next time as soon as the clock is set right", async () => {
   await using plane = await TestPlane.start();
   const signedIn = await person(plane);
   const user = await signedIn();

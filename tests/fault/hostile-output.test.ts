@@ -11,7 +11,7 @@ afterEach(async () => {
   expect((await compute.jobs.submitAndWait({ command: "true" })).status).toBe("SUCCESS");
 });
 
-test("a line of 2 MB without a newline arrives whole, in pieces that are marked", async () => {
+test("a line of 2 MB without a newline arrives complete, in pieces that are marked", async () => {
   const bytes = 2 * 1024 * 1024;
   const job = await compute.jobs.submitAndWait({ command: `head -c ${bytes} /dev/zero | tr '\\0' x` });
   expect(job.status).toBe("SUCCESS");
@@ -32,7 +32,7 @@ test("binary output is shown with replacement characters, and nothing breaks", a
   expect(lines.at(-1)?.text).toBe("last");
 });
 
-test("100,000 lines at once arrive whole and in order", async () => {
+test("100,000 lines in a burst arrive complete and in order", async () => {
   const count = 100_000;
   const job = await compute.jobs.submitAndWait({ command: `seq ${count}` });
   expect(job.status).toBe("SUCCESS");

@@ -8,7 +8,7 @@ import { TestServer } from "../support/server.ts";
 import { waitFor } from "../support/wait.ts";
 
 const LINES = 200_000;
-/** Where readers come first, others wait as long as the reading takes. On a busy machine both take longer. */
+/** If readers came first, others would wait as long as the reading takes. On a busy machine both take longer. */
 const PATIENCE = 1 / 3;
 
 const server = forAllTests(await TestServer.start());
@@ -27,7 +27,7 @@ beforeAll(async () => {
   await node.report(executionId, "SUCCEEDED", { exitCode: 0 });
 });
 
-/** How long others waited at most while `reading` went on. */
+/** The longest time that another request waited while `reading` went on. */
 async function longestWaitMs(reading: Promise<unknown>): Promise<number> {
   let over = false;
   void reading.finally(() => {
@@ -47,7 +47,7 @@ function readLog(): Promise<string> {
   return server.api.fetch(path, { headers: headersOf(user) }).then((response) => response.text());
 }
 
-test("who reads a long log keeps nobody else waiting", async () => {
+test("reading a long log does not delay other requests", async () => {
   const startedMs = performance.now();
   const reading = Promise.all([readLog(), readLog(), readLog()]);
   const longestMs = await longestWaitMs(reading);
@@ -58,7 +58,7 @@ test("who reads a long log keeps nobody else waiting", async () => {
   }
 });
 
-test("readers that leave in the middle, and requests that break off, are no errors of the server", async () => {
+test("readers that disconnect and requests that break off are not logged as errors of the server", async () => {
   for (let i = 0; i < 20; i++) {
     const gone = new AbortController();
     const path = `/api/compute/jobs/${jobId}/logs/stream`;
@@ -68,12 +68,12 @@ test("readers that leave in the middle, and requests that break off, are no erro
   }
   for (const length of ["Content-Length: 1000", "Transfer-Encoding: chunked"]) await breakOff(length);
   await server.api.call("auth.whoami", {}, user);
-  // Reading goes on after them as before, and what they left behind would have been said by then.
+  // Reading works after them as before. By then the server would have logged any error.
   expect(await readLog()).toContain("event: end");
   expect(server.stderr).not.toContain(" error ");
 });
 
-/** Sends the head of a submit and closes the connection in its body. */
+/** Sends the head of a submit request and closes the connection in the middle of its body. */
 async function breakOff(length: string): Promise<void> {
   const socket = connect(server.port, "127.0.0.1");
   const head = [

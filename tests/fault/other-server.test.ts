@@ -6,10 +6,10 @@ import { waitFor } from "../support/wait.ts";
 
 const NOBODY = "65534";
 const mayBeNobody = process.getuid?.() === 0 && Bun.which("setpriv") !== null;
-/** Tokens and keys, however they are sent. */
+/** Matches tokens and keys, however they are sent. */
 const SECRET = /bearer|x-api-key"|tnv[a-z]_|eyJ/i;
 
-/** Listens at this address, under another account where that is possible; passes what it hears on where it is told to. */
+/** Listens at this address, under another account if possible, and can pass requests on to the real server. */
 class Stranger implements AsyncDisposable {
   heard = "";
   private constructor(private readonly child: Bun.Subprocess<"ignore", "pipe", "inherit">) {}
@@ -49,7 +49,7 @@ class Stranger implements AsyncDisposable {
   }
 }
 
-test("who listens on the port of a stopped server gets no token from any command, and the person is told", async () => {
+test("a program that listens on the port of a stopped server gets no token from any command, and each command says so", async () => {
   await using person = await Person.withServer();
   const token = await person.get(["auth", "print-token"]);
   await person.server.stop();
@@ -73,7 +73,7 @@ test("who listens on the port of a stopped server gets no token from any command
   expect(stranger.heard).not.toMatch(SECRET);
 });
 
-test("who passes a proof on from another address proves nothing", async () => {
+test("a program that passes a server's proof on from another address proves nothing", async () => {
   await using person = await Person.withServer();
   await using stranger = await Stranger.listen("::1", person.server.port, person.server.url);
   const there = `http://[::1]:${person.server.port}`;
@@ -88,7 +88,7 @@ test("who passes a proof on from another address proves nothing", async () => {
     code: "other_server",
     message: expect.stringContaining(`that server is at ${person.server.url}, not at ${there}`),
   });
-  // Nor does a token from outside go there, though that URL is not the workspace's.
+  // A token from the environment is not sent there either, although the URL is not the workspace's.
   config.workspaces.local.url = person.server.url;
   await Bun.write(person.home.join("config.json"), JSON.stringify(config));
   const env = { TANVRIT_URL: there, TANVRIT_TOKEN: stored.accessToken };
@@ -97,7 +97,7 @@ test("who passes a proof on from another address proves nothing", async () => {
   expect(stranger.heard).not.toMatch(SECRET);
 });
 
-test("a running agent sends its key to nobody who takes the place of its server, and goes on when that is back", async () => {
+test("a running agent does not send its key to a program in the place of its server, and continues when the server is back", async () => {
   await using person = await Person.withServer();
   const agent = await person.startAgent();
   const node = await Bun.file(person.home.join("agent", "local", "node.json")).json();
@@ -113,7 +113,7 @@ test("a running agent sends its key to nobody who takes the place of its server,
   expect(await person.get(["job", "run", "--", "echo", "here"])).toBe("here");
 });
 
-test("the last answer of a server that stops says that who answers next is to be asked anew", async () => {
+test("the last answer of a server that stops closes the connection, so that the next server must prove itself again", async () => {
   await using server = await TestServer.start();
   const { accessToken: token } = await server.api.signIn("local");
   const { jobId } = await server.api.call("jobs.submit", { command: "true" }, { token });
@@ -125,7 +125,7 @@ test("the last answer of a server that stops says that who answers next is to be
   await stopped;
 });
 
-test("a server that was set up anew is told from the one before; signing in again makes it the known one", async () => {
+test("a newly set up server is not taken for the previous one; signing in again makes it the known server", async () => {
   await using person = await Person.withServer();
   await person.server.stop();
   await rm(person.server.scratch.join("data"), { recursive: true });
@@ -151,7 +151,7 @@ test("a workspace of an earlier version learns the server's key at the next sign
   expect((await Bun.file(path).json()).workspaces.local.serverKey).toBe(serverKey);
 });
 
-test("an agent without a sign-in learns the server's key and URL when it registers, and needs neither named again", async () => {
+test("an agent without a sign-in learns the server's key and URL when it registers, and needs no option for them later", async () => {
   await using server = await TestServer.start();
   await using anna = await Person.signIn(server);
   await using remote = await Person.stranger();
@@ -168,7 +168,7 @@ test("an agent without a sign-in learns the server's key and URL when it registe
   expect(stranger.heard).not.toMatch(SECRET);
 });
 
-/** The next command must renew its token first. */
+/** Makes the next command renew its token first. */
 async function setExpired(person: Person): Promise<void> {
   const path = person.home.join("credentials", "local.json");
   const stored = await Bun.file(path).json();

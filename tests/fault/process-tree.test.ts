@@ -11,12 +11,12 @@ import { makeScratch } from "../support/scratch.ts";
 
 setDefaultTimeout(300_000);
 
-/** Storms are heavy, so they rage in every so manyth round. */
+/** Storms are heavy, so they run only in every n-th round. */
 const STORM_EVERY = 10;
 
 /**
- * What jobs do that does not end by a signal to their group. TOKEN stands in the arguments of each process, so that
- * one is found whatever it did to its environment.
+ * Scripts whose processes do not end by a signal to their group. TOKEN is in the arguments of every process, so that
+ * each can be found whatever it did to its environment.
  */
 const escapes: Record<string, string> = {
   doubleFork: "(sh $S stay TOKEN & ) & wait",
@@ -25,8 +25,8 @@ const escapes: Record<string, string> = {
   hidden: "(env -i /usr/bin/setsid sh $S stay TOKEN </dev/null >/dev/null 2>&1 & ) ; sleep 0.01",
 };
 /**
- * 200 processes, each of which is gone as soon as it has started its successor. Should this test be killed, they end
- * by themselves after so many generations.
+ * 200 processes, each of which ends as soon as it has started its successor. If this test is killed, they end by
+ * themselves after a number of generations.
  */
 const storm =
   "mkfifo TOKEN; i=0; while [ $i -lt 200 ]; do sh $S wait comet TOKEN 100 & i=$((i+1)); done; : >TOKEN";
@@ -52,7 +52,7 @@ interface Way {
   executor: ShellExecutor;
   limits: TaskLimits;
   rounds: number;
-  /** What leaps from session to session faster than a program can look is caught by the kernel alone. */
+  /** Processes that jump from session to session faster than a program can look are caught only by the kernel. */
   storms: string[];
 }
 
@@ -95,7 +95,7 @@ describe.skipIf(process.platform !== "linux").each(ways)(
       }
     });
 
-    /** One job that does this, which ends by itself or is stopped with or without grace. */
+    /** Runs a job with this script, which ends by itself or is stopped with or without grace. */
     async function raid(kind: string, how: number): Promise<void> {
       const token = `raid-${crypto.randomUUID()}`;
       const rest = how === 0 ? "exit 0" : "sleep 600";
@@ -111,7 +111,7 @@ describe.skipIf(process.platform !== "linux").each(ways)(
       } finally {
         await job.task.wait();
       }
-      // That something could not be ended is said only where it is true, however busy the machine is.
+      // A message that something could not be ended must be true, however busy the machine is.
       expect({ kind, left: processesNaming(token), said: job.system }).toEqual({ kind, left: [], said: [] });
     }
   },

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { Person } from "../support/person.ts";
 
-test("what is said to a server on this machine goes through no proxy, whichever variable names one", async () => {
+test("requests to a server on this machine go through no proxy, whichever variable names one", async () => {
   await using person = await Person.withServer();
   const heard: string[] = [];
   using proxy = Bun.serve({

@@ -29,10 +29,10 @@ test("kill -9 of the server with jobs queued and running loses nothing and runs 
   expect(ran).toEqual(jobs.map((job) => job.jobId).sort());
 });
 
-test("every submit that was answered is there after kill -9, however many were in flight", async () => {
+test("every job whose submit was answered exists after kill -9 of the server, however many were in flight", async () => {
   const acknowledged: string[] = [];
   const labels = { never: "there" };
-  // Each of them ends with the server's death; what was answered before must be on disk.
+  // Each of these calls ends when the server dies. Everything answered before must be on disk.
   const submitUntilItDies = async () => {
     for (;;) {
       const job = await compute.client.call("jobs.submit", { command: "true", labels });
@@ -49,7 +49,7 @@ test("every submit that was answered is there after kill -9, however many were i
   expect(acknowledged.filter((jobId) => !ids.has(jobId))).toEqual([]);
 });
 
-test("lines written and jobs ended while the server is away arrive whole and in order", async () => {
+test("lines and results from the time when the server is away arrive complete and in order", async () => {
   const lines = 2_000;
   const command = `for i in $(seq ${lines}); do echo line $i; done; sleep 0.5; for i in $(seq ${lines}); do echo more $i; done`;
   const { jobId } = await compute.jobs.submit({ command });
@@ -76,7 +76,7 @@ test("a job can be cancelled after the server came back", async () => {
   expect((await compute.jobs.wait(jobId)).status).toBe("CANCELLED");
 });
 
-test("SIGTERM stops the server cleanly while somebody follows and waits", async () => {
+test("SIGTERM stops the server cleanly while clients follow and wait", async () => {
   const { jobId } = await compute.jobs.submit({ command: "sleep 1; echo end" });
   const waiting = compute.jobs.wait(jobId);
   const followed = Array.fromAsync(compute.jobs.follow(jobId));
@@ -86,7 +86,7 @@ test("SIGTERM stops the server cleanly while somebody follows and waits", async 
   expect((await followed).at(-1)?.event).toBe("end");
 });
 
-/** Waits until no process of the job is left, which nobody can ask the server about while it is away. */
+/** Waits until no process of the job is left. The server cannot be asked about that while it is away. */
 async function endOfJob(jobId: string): Promise<void> {
   await waitFor("the job's processes to end", () => processesOfJob(jobId).length === 0);
 }

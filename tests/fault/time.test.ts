@@ -7,7 +7,7 @@ import { waitFor } from "../support/wait.ts";
 const A_LEASE_SECONDS = 16;
 const LOST_SECONDS = 31;
 
-test("an access token is good for 15 minutes, and a refresh goes on from there", async () => {
+test("an access token is valid for 15 minutes, and a refresh returns a new one", async () => {
   await using plane = await TestPlane.start();
   const tokens = await plane.api.signIn("local");
   plane.pass(14 * 60);
@@ -19,7 +19,7 @@ test("an access token is good for 15 minutes, and a refresh goes on from there",
   await plane.api.call("auth.whoami", {}, { token: next.accessToken });
 });
 
-test("an assignment that does not start within its lease goes back, and costs no attempt", async () => {
+test("an assignment that does not start within its lease goes back to the queue, and costs no attempt", async () => {
   await using plane = await TestPlane.start();
   const user = await plane.api.user();
   const slow = await PlayedNode.register(plane.api, user);
@@ -30,7 +30,7 @@ test("an assignment that does not start within its lease goes back, and costs no
   await untilStatus(plane, user, jobId, "QUEUED");
   const second = await slow.take();
   expect(second.executionId).not.toBe(first.executionId);
-  // What the node says of the first one now comes too late.
+  // A report of the node about the first assignment now comes too late.
   expect(await slow.report(first.executionId, "SUCCEEDED", { exitCode: 0 })).toBe("stale");
   await slow.report(second.executionId, "RUNNING");
   await slow.report(second.executionId, "SUCCEEDED", { exitCode: 0 });
@@ -38,7 +38,7 @@ test("an assignment that does not start within its lease goes back, and costs no
   expect(job).toMatchObject({ status: "SUCCESS", retryCount: 0 });
 });
 
-test("an assignment that its node works on is not taken back, however long an image takes; a start limit holds all the same", async () => {
+test("an assignment that its node works on is not taken back, however long an image takes, but a start limit still applies", async () => {
   await using plane = await TestPlane.start();
   const user = await plane.api.user();
   const node = await PlayedNode.register(plane.api, user);
@@ -56,13 +56,13 @@ test("an assignment that its node works on is not taken back, however long an im
     status: "ASSIGNED",
     attempt: 1,
   });
-  // From a node that has lost it, it is taken back as ever.
+  // From a node that has lost it, it is taken back as usual.
   await plane.api.call("nodes.heartbeat", { executions: [] }, node.as);
   plane.pass(A_LEASE_SECONDS);
   await untilStatus(plane, user, pulls.jobId, "QUEUED");
 });
 
-test("a node that is not heard of is OFFLINE; without retries its job fails once, with retries another node runs it", async () => {
+test("a silent node is OFFLINE; its job fails once without retries, and runs on another node with retries", async () => {
   await using plane = await TestPlane.start();
   const user = await plane.api.user();
   const silent = await PlayedNode.register(plane.api, user);
@@ -84,7 +84,7 @@ test("a node that is not heard of is OFFLINE; without retries its job fails once
   await untilStatus(plane, user, again.jobId, "SUCCESS");
 });
 
-test("a job that its agent should have ended is ended by the server as TIMEOUT", async () => {
+test("the server ends a job as TIMEOUT if its agent should have ended it and did not", async () => {
   await using plane = await TestPlane.start();
   const user = await plane.api.user();
   const node = await PlayedNode.register(plane.api, user);
@@ -100,7 +100,7 @@ test("a job that its agent should have ended is ended by the server as TIMEOUT",
   expect(orders.abandon).toEqual([executionId]);
 });
 
-test("a server that stood still gives its nodes the time to be heard of, and then counts as ever", async () => {
+test("a server that stood still first gives its nodes time to report, and then counts their silence as usual", async () => {
   await using plane = await TestPlane.start();
   const user = await plane.api.user();
   const node = await PlayedNode.register(plane.api, user);
@@ -113,7 +113,7 @@ test("a server that stood still gives its nodes the time to be heard of, and the
   for (const executionId of [runs, ends]) await node.report(executionId, "RUNNING");
   const nowhere = { command: "true", labels: { os: "none" }, queueTtlSeconds: 60 };
   const waits = await plane.api.call("jobs.submit", nowhere, user);
-  // The node did all it should meanwhile; what it said is read only now, and after the server's own look at the clock.
+  // The node sent its heartbeats in the meantime. The server reads them only now, after it has looked at the clock.
   plane.standStill(300);
   await untilStatus(plane, user, waits.jobId, "TIMEOUT");
   expect(await node.report(starts, "RUNNING")).toBe("applied");
@@ -126,7 +126,7 @@ test("a server that stood still gives its nodes the time to be heard of, and the
   expect(await untilStatus(plane, user, long.jobId, "FAILED")).toMatchObject({ reason: "NodeLost" });
 });
 
-test("after a sign-out the node gets no new job, and what runs may still report", async () => {
+test("after a sign-out the node gets no new job, and running jobs may still report", async () => {
   await using plane = await TestPlane.start();
   const user = await plane.api.user();
   const node = await PlayedNode.register(plane.api, user);

@@ -9,7 +9,7 @@ import { waitFor, within } from "../support/wait.ts";
 
 const SIXTEEN_MINUTES = 16 * 60;
 
-test("a wait and a log that began with a token go on when it has expired, each for its own job", async () => {
+test("a wait and a log that began with a valid token continue after it has expired, each only for its own job", async () => {
   await using plane = await TestPlane.start();
   const { accessToken: token, refreshToken } = await plane.api.signIn("local");
   const compute = createComputeClient({ url: plane.api.url, token });
@@ -36,7 +36,7 @@ test("a wait and a log that began with a token go on when it has expired, each f
   expect(seen).toContain("a line");
 });
 
-test("a log that is followed ends with the session, at once and with the reason", async () => {
+test("a followed log ends with its session, immediately and with the reason", async () => {
   await using plane = await TestPlane.start();
   const { accessToken: token } = await plane.api.signIn("local");
   const { jobId } = await plane.api.call("jobs.submit", { command: "true" }, { token });
@@ -53,7 +53,7 @@ test("a log that is followed ends with the session, at once and with the reason"
   expect([answer.status, ((await answer.json()) as { code: string }).code]).toEqual([401, "session_ended"]);
 });
 
-test("a follower whose session is ended is told so, and does not try for ever", async () => {
+test("a follower whose session has ended gets an error and stops trying", async () => {
   await using plane = await TestPlane.start();
   const { accessToken: token } = await plane.api.signIn("local");
   const compute = createComputeClient({ url: plane.api.url, token });
@@ -67,7 +67,7 @@ test("a follower whose session is ended is told so, and does not try for ever", 
   await expect(within(10_000, "the end", followed)).rejects.toMatchObject({ code: "session_ended" });
 });
 
-test("job run by a token that expires meanwhile ends with the job's own code", async () => {
+test("job run ends with the job's own exit code even if its token expires meanwhile", async () => {
   await using plane = await TestPlane.start();
   await using home = await makeScratch();
   const { accessToken } = await plane.api.signIn("local");
@@ -88,7 +88,7 @@ test("job run by a token that expires meanwhile ends with the job's own code", a
   expect(run.stdout).toBe("up\ndown\n");
 });
 
-test("a token that has expired is told from one that is wrong, and a wait names the job that goes on", async () => {
+test("an expired token and a wrong token give different errors, and a failed wait names the job that goes on", async () => {
   await using plane = await TestPlane.start();
   await using home = await makeScratch();
   const { accessToken } = await plane.api.signIn("local");

@@ -8,7 +8,7 @@ import { makeScratch, type Scratch } from "../support/scratch.ts";
 import { stopSupervisors } from "../support/supervisors.ts";
 import { waitFor } from "../support/wait.ts";
 
-/** Two agents that were one: a copied directory, a cloned machine, one directory that two containers share. */
+/** Two agents with the same identity: a copied directory, a cloned machine, a directory that two containers share. */
 const JOBS = 40;
 
 const person = forAllTests(await Person.withServer());
@@ -29,7 +29,7 @@ afterEach(async () => {
   await person.get(["job", "cancel", "--status", "queued", "--status", "running", "--yes"]).catch(() => "");
 });
 
-/** An agent of a home; the person's own where none is named. */
+/** Starts an agent in a home directory; by default in the person's own. */
 async function agentOf(home = person.home.path, registers = true): Promise<Running> {
   const agent = new Running(home, ["agent", "run", "--workspace", "local", "--slots", "2"]);
   agents.push(agent);
@@ -39,7 +39,7 @@ async function agentOf(home = person.home.path, registers = true): Promise<Runni
 
 const nodeOf = ({ stderr }: Running) => /Registered as .* \((node_\w+)\)/.exec(stderr)?.[1] ?? "";
 
-/** As an image or a backup of the machine would be, with what the agent is just writing in it. */
+/** Copies the home directory while the agent writes to it, like an image or a backup of the machine. */
 async function copyOfHome(
   change: (node: Record<string, string>) => object = (node) => node,
 ): Promise<string> {
@@ -51,7 +51,7 @@ async function copyOfHome(
   return scratch.path;
 }
 
-/** Submits jobs that write a line each, and says which were written, in order. */
+/** Submits jobs that write a line each, and returns the written lines in order. */
 async function runMany(): Promise<string[]> {
   const file = person.home.join(`lines-${crypto.randomUUID()}`);
   const jobs = Array.from({ length: JOBS }, (_, i) =>
@@ -88,7 +88,7 @@ async function endsWell({ jobId, gate }: { jobId: string; gate: string }): Promi
   expect(await person.job(jobId)).toMatchObject({ status: "SUCCESS", attempt: 1, lostCount: 0 });
 }
 
-test("a copied directory makes a second node: every job runs once, what ran before the copy runs on, and both say what they are", async () => {
+test("a copied directory makes a second node: every job runs once, running jobs are not disturbed, and both agents say what they are", async () => {
   const original = await agentOf();
   const long = await runningJob();
   const copy = await agentOf(await copyOfHome());
@@ -97,17 +97,17 @@ test("a copied directory makes a second node: every job runs once, what ran befo
   expect(await runMany()).toEqual(eachOnce);
   await endsWell(long);
   expect(original.process.exitCode).toBeNull();
-  // Started again, both are what they were.
+  // After a restart the copy is still the same node.
   await copy.stop();
   const again = await agentOf(copies[0]?.path);
   expect(nodeOf(again)).toBe(nodeOf(copy));
   expect(again.stderr).not.toContain("copy");
 });
 
-test("a copy whose original cannot be seen from there becomes a node of its own as soon as the original is heard of", async () => {
+test("a copy that cannot see its original becomes a node of its own as soon as the original is heard from", async () => {
   const original = await agentOf();
   const long = await runningJob();
-  // As on a cloned machine: neither machine nor directory is the one that the file was written for.
+  // As on a cloned machine: the file was written for another machine and directory.
   const home = await copyOfHome((node) => ({ ...node, path: "/nowhere/agent/local" }));
   const copy = await agentOf(home);
   expect(nodeOf(copy)).not.toBe(nodeOf(original));
@@ -119,7 +119,7 @@ test("a copy whose original cannot be seen from there becomes a node of its own 
   await endsWell(long);
 });
 
-test("a copy that may make no node of its own is refused, says why, and leaves the original alone", async () => {
+test("a copy that may not make a node of its own is refused, says why, and leaves the original alone", async () => {
   await agentOf();
   const long = await runningJob();
   const home = await copyOfHome((node) => ({ ...node, path: "/nowhere/agent/local" }));
@@ -132,11 +132,11 @@ test("a copy that may make no node of its own is refused, says why, and leaves t
   await endsWell(long);
 });
 
-test("an agent whose node was taken stops at once, ends what it ran, and says by whom; nothing runs twice", async () => {
+test("an agent whose node was taken stops immediately, ends its jobs, and names the other agent; nothing runs twice", async () => {
   const original = await agentOf();
   const { jobId } = await runningJob();
   const running = () => person.get(["execution", "list", "--job", jobId, "--json"]).then(JSON.parse);
-  // Its machine is cut off for long enough to count as gone, and its directory was brought back elsewhere.
+  // Its machine is cut off long enough to count as gone, and its directory was restored elsewhere.
   original.process.kill("SIGSTOP");
   const home = await copyOfHome((node) => ({ ...node, path: "/nowhere/agent/local" }));
   const other = await agentOf(home);
@@ -148,7 +148,7 @@ test("an agent whose node was taken stops at once, ends what it ran, and says by
   await waitFor("the job to be over", async () => (await person.job(jobId)).status === "FAILED");
   expect(await person.job(jobId)).toMatchObject({ reason: "NodeLost" });
   expect(await running()).toHaveLength(1);
-  // Started again, it is a node of its own.
+  // Started again, it becomes a node of its own.
   const again = await agentOf();
   expect(nodeOf(again)).not.toBe(nodeOf(other));
   expect(await runMany()).toEqual(eachOnce);
@@ -158,7 +158,7 @@ const unshare = ["unshare", "--uts", "--pid", "--fork", "--mount-proc"];
 const canUnshare = () =>
   process.platform === "linux" && Bun.spawnSync([...unshare, "true"], { stderr: "ignore" }).exitCode === 0;
 
-/** An agent in a PID namespace of its own, on a host of another name; all in it ends with it. */
+/** Starts an agent in its own PID namespace under another host name. Everything in the namespace ends with it. */
 function contained(home: string, host: string): Running {
   const under = [...unshare, "--kill-child", "sh", "-c", `hostname ${host}; exec "$@"`, "sh"];
   const agent = new Running(home, ["agent", "run", "--workspace", "local", "--slots", "2"], {}, under);
@@ -167,9 +167,9 @@ function contained(home: string, host: string): Running {
 }
 
 test.if(canUnshare())(
-  "of two containers that share a directory the second is refused and told who has it, and has it at once when the first is killed",
+  "when two containers share a directory, the second is refused with the holder's name, and gets it as soon as the first is killed",
   async () => {
-    // Not the person's own: the numbers of processes in it mean others out here.
+    // Not the person's own directory: the process ids in it mean other processes outside the namespace.
     await using volume = await makeScratch();
     for (const name of ["config.json", "credentials"])
       cpSync(person.home.join(name), volume.join(name), { recursive: true });

@@ -14,13 +14,13 @@ afterEach(async () => {
   rmSync(person.home.join("agent.yaml"), { force: true });
 });
 
-/** What `agent status --json` prints, and what it exits with. */
+/** The output of `agent status --json` and its exit code. */
 async function look(): Promise<{ exitCode: number; state: string; status: AgentStatus; left: unknown }> {
   const { exitCode, stdout } = await person.run(["agent", "status", "--json"]);
   return { exitCode, ...JSON.parse(stdout) };
 }
 
-/** A job that runs until its file is there. */
+/** Submits a job that runs until `open` creates its file. */
 async function submitGated(name: string): Promise<{ id: string; pid: number; open(): Promise<unknown> }> {
   const gate = person.home.join(`gate-${name}-${crypto.randomUUID()}`);
   const script = `echo $$; until [ -e ${gate} ]; do sleep 0.05; done; echo ${name} ends`;
@@ -32,7 +32,7 @@ async function submitGated(name: string): Promise<{ id: string; pid: number; ope
   return { id, pid, open: () => Bun.write(gate, "") };
 }
 
-/** A run that ends by itself. */
+/** Runs `agent run` until it ends by itself. */
 async function runToItsEnd(args: string[]): Promise<{ exitCode: number; stderr: string }> {
   await using agent = new Running(person.home.path, ["agent", "run", ...args]);
   const exitCode = await within(30_000, `agent run ${args.join(" ")}`, agent.process.exited);
@@ -45,7 +45,7 @@ async function own(): Promise<Node> {
   return nodes[0] as Node;
 }
 
-test("agent status says what the agent does, and without one what is known", async () => {
+test("agent status says what the agent does, and what it has left when it does not run", async () => {
   const before = await look();
   expect(before).toMatchObject({
     exitCode: 69,
@@ -84,7 +84,7 @@ test("agent status says what the agent does, and without one what is known", asy
   await job.open();
 });
 
-test("an agent that is stopped does not hold up agent status, which says so", async () => {
+test("agent status does not hang on an agent that is stopped, and says that it does not answer", async () => {
   const agent = await person.startAgent();
   agent.process.kill("SIGSTOP");
   const { exitCode, stdout } = await person.run(["agent", "status"]);
@@ -93,7 +93,7 @@ test("an agent that is stopped does not hold up agent status, which says so", as
   expect(stdout).toContain(`process ${agent.process.pid}) does not answer`);
 });
 
-test("agent drain --wait returns when nothing runs; what was drained stays so over a restart, until agent resume", async () => {
+test("agent drain --wait returns when nothing runs; a restart does not undo the drain, agent resume does", async () => {
   const first = await person.startAgent(["--slots", "2"]);
   const job = await submitGated("last");
   await using draining = new Running(person.home.path, ["agent", "drain", "--wait"]);
@@ -111,7 +111,7 @@ test("agent drain --wait returns when nothing runs; what was drained stays so ov
   expect((await person.run(["job", "wait", late])).exitCode).toBe(0);
 });
 
-test("agent drain and resume work without the agent too, by the owner's sign-in", async () => {
+test("agent drain and resume also work without the agent, with the owner's sign-in", async () => {
   const agent = await person.startAgent();
   await agent.stop();
   await person.get(["agent", "drain", "--wait"]);
@@ -124,7 +124,7 @@ test("agent drain and resume work without the agent too, by the owner's sign-in"
   expect(never).toMatchObject({ exitCode: 66, stderr: expect.stringContaining("never been a node") });
 });
 
-test("agent stop waits for what runs; --now cancels it; --keep-jobs leaves it to the next agent", async () => {
+test("agent stop waits for running jobs; --now cancels them; --keep-jobs leaves them to the next agent", async () => {
   await person.startAgent();
   const kept = await submitGated("kept");
   expect(await person.get(["agent", "stop", "--keep-jobs"])).toBe("");
@@ -145,7 +145,7 @@ test("agent stop waits for what runs; --now cancels it; --keep-jobs leaves it to
   });
 });
 
-test("agent run --replace takes the jobs over: same processes, one execution, no line lost", async () => {
+test("agent run --replace takes over the jobs: same processes, one execution, no line lost", async () => {
   const first = await person.startAgent();
   const job = await submitGated("moved");
   const second = await person.startAgent(["--replace"]);
@@ -160,7 +160,7 @@ test("agent run --replace takes the jobs over: same processes, one execution, no
   expect(Number(leftMs)).toBeLessThan(2_000);
 });
 
-test("agent run --once takes one of three jobs and --max-jobs the other two, with more slots than that", async () => {
+test("agent run --once takes one of three jobs and --max-jobs the other two, although there are more slots", async () => {
   const ids: string[] = [];
   for (const code of [3, 0, 0]) ids.push(await person.submit(["--", "sh", "-c", `exit ${code}`]));
   const statuses = async () => (await Promise.all(ids.map((id) => person.job(id)))).map((job) => job.status);
@@ -176,7 +176,7 @@ test("agent run --once takes one of three jobs and --max-jobs the other two, wit
   expect((await person.run(["agent", "run", "--once", "--max-jobs", "2"])).exitCode).toBe(64);
 });
 
-test("a change of agent.yaml counts for jobs from then on; a wrong one is told with its line and changes nothing", async () => {
+test("a change of agent.yaml applies to later jobs; an invalid one is logged with its line and changes nothing", async () => {
   const file = person.home.join("agent.yaml");
   const agent = await person.startAgent(["--slots", "3", "--label", "room=attic"]);
   const old = await submitGated("old");
@@ -209,7 +209,7 @@ test("a change of agent.yaml counts for jobs from then on; a wrong one is told w
   expect((await person.run(["job", "wait", old.id, fresh.id])).exitCode).toBe(0);
 });
 
-test("a wrong agent.yaml keeps the agent from starting: 78, with file, line, field and what was expected", async () => {
+test("an agent does not start with an invalid agent.yaml: it exits with 78 and names file, line, field and the expected value", async () => {
   const file = person.home.join("agent.yaml");
   await Bun.write(file, "labels: {a: b}\nlimits:\n  cpu: fast\n  gpus: 1\n");
   const { exitCode, stderr, stdout } = await person.run(["agent", "run"]);

@@ -11,7 +11,7 @@ const person = forAllTests(await Person.signIn(server));
 const dataDir = () => server.scratch.join("data");
 const ofServer = (...args: string[]) => person.run(["server", ...args, "--data-dir", dataDir()]);
 
-test("a backup that is made while the server works is whole, private, and brings back what was there", async () => {
+test("a backup of a working server is complete and private, and restores what the server had", async () => {
   const agent = await person.startAgent(["--slots", "4"]);
   const kept = await person.submit(["--wait", "--", "echo", "before"]);
   const target = person.home.join("backup");
@@ -38,13 +38,13 @@ test("a backup that is made while the server works is whole, private, and brings
   expect((await person.job(kept)).status).toBe("SUCCESS");
   expect(await person.get(["job", "logs", kept])).toBe("before");
   expect((await person.run(["job", "get", later])).exitCode).toBe(66);
-  // The session and the agent's key are those of before.
+  // The session and the agent's key are still valid.
   expect((await person.run(["job", "run", "--", "echo", "goes on"])).stdout).toBe("goes on\n");
   expect(agent.process.exitCode).toBeNull();
   await person.stopAgents();
 });
 
-test("a stopped server's store is copied too; what is no store is not restored", async () => {
+test("a stopped server can be backed up too; a file that is not a store is not restored", async () => {
   await server.stop();
   const target = person.home.join("stopped");
   expect(await ofServer("backup", target)).toMatchObject({ exitCode: 0 });
@@ -66,7 +66,7 @@ test("a stopped server's store is copied too; what is no store is not restored",
   await server.startAgain();
 });
 
-test("du says what is held, and prune makes room, while the server runs", async () => {
+test("du shows what the server stores, and prune makes room, while the server runs", async () => {
   await person.startAgent();
   const loud = await person.submit(["--wait", "--", "seq", "1", "300000"]);
   const usage = async () => JSON.parse((await ofServer("du", "--json")).stdout);
@@ -88,7 +88,7 @@ test("du says what is held, and prune makes room, while the server runs", async 
   await person.stopAgents();
 });
 
-test("a backup in which a file was replaced by a link or a pipe is refused at once, and nothing is put back", async () => {
+test("a backup in which a file was replaced by a link or a pipe is refused immediately, and nothing is restored", async () => {
   const made = person.home.join("to-forge");
   expect(await ofServer("backup", made)).toMatchObject({ exitCode: 0 });
   const target = person.home.join("restored");

@@ -7,16 +7,16 @@ import { waitFor } from "../support/wait.ts";
 const JOB_LIMIT_MS = 90_000;
 const BUSY_SECONDS = 25;
 const BUSY_PROCESSES = 8;
-/** A heartbeat comes every 10 s; at 30 s the node would be OFFLINE. */
+/** A heartbeat comes every 10 s. After 30 s without one the node would be OFFLINE. */
 const MAX_SILENCE_MS = 20_000;
 const LOOK_EVERY_MS = 1_000;
-/** Long enough to be noticed, and short enough that the server still counts on the node. */
+/** Long enough to be noticed, and short enough that the node is not OFFLINE. */
 const HELD_MS = 16_000;
 
 const person = forAllTests(await Person.withServer());
 afterEach(() => person.stopAgents());
 
-test("a job that keeps every processor busy does not keep the agent from its heartbeats, and ends in SUCCESS", async () => {
+test("a job that keeps every processor busy does not delay the agent's heartbeats, and ends in SUCCESS", async () => {
   await person.startAgent(["--slots", "2"]);
   const burn = `timeout ${BUSY_SECONDS} sh -c 'while :; do :; done' &`;
   const id = await person.submit(["--", "sh", "-c", `${burn.repeat(BUSY_PROCESSES)} wait; echo done`]);
@@ -39,7 +39,7 @@ test("a job that keeps every processor busy does not keep the agent from its hea
   expect(await person.get(["job", "logs", id])).toBe("done");
 });
 
-test("an agent that was held, as by a machine that slept, says so and goes on in the same session; its job runs through", async () => {
+test("an agent that stood still, as when its machine sleeps, says so and continues in the same session, and its job succeeds", async () => {
   const agent = await person.startAgent(["--slots", "2"]);
   const gate = person.home.join("gate");
   const id = await person.submit(["--", "sh", "-c", `until [ -e ${gate} ]; do sleep 0.1; done; echo done`]);

@@ -20,7 +20,7 @@ afterAll(async () => {
 });
 
 test.skipIf(!SmallDisk.isPossible)(
-  "a disk that fills up while the agent runs keeps new jobs off, not those that run; with room again they start",
+  "when its disk fills up, an agent takes no new jobs but finishes the running ones; with room again it takes jobs",
   async () => {
     await Bun.write(person.home.join("agent.yaml"), JSON.stringify({ minFreeDiskMb: NEEDED_MB }));
     const agent = await person.startAgent(["--slots", "2"]);

@@ -10,7 +10,7 @@ const EIGHT = join(FIXTURES, "550.54.15-h100-x8");
 
 const SHOW = 'echo "$CUDA_VISIBLE_DEVICES"';
 
-/** Somebody on whose machine nvidia-smi is this script. */
+/** A person whose nvidia-smi is this script. */
 async function ownerOf(server: TestServer, script: string): Promise<Person> {
   const person = await Person.signIn(server);
   const bin = person.home.join("bin");
@@ -22,7 +22,7 @@ async function ownerOf(server: TestServer, script: string): Promise<Person> {
 
 const pathOf = (person: Person) => ({ PATH: `${person.home.join("bin")}:${process.env.PATH}` });
 
-test("jobs that run side by side see GPUs of their own by UUID, as many as the owner gives, and others see none", async () => {
+test("each job sees its own GPUs by UUID, up to the owner's limit, and jobs without GPUs see none", async () => {
   await using server = await TestServer.start();
   await using person = await ownerOf(server, `cat '${EIGHT}'.$([ "$1" = -L ] && echo list.txt || echo xml)`);
   await writeFile(person.home.join("agent.yaml"), "limits: {gpuCount: 5}\n");
@@ -31,7 +31,7 @@ test("jobs that run side by side see GPUs of their own by UUID, as many as the o
   const uuids = [...list.matchAll(/UUID: (GPU-[^)]+)/g)].map(([, uuid = ""]) => uuid);
   const meeting = person.home.join("together");
   await mkdir(meeting);
-  // Each waits until both are there, so that they run at the same time.
+  // Each job waits until both have started, so that they run at the same time.
   const meet = `touch '${meeting}'/$TANVRIT_JOB_ID; until [ $(ls '${meeting}' | wc -l) = 2 ]; do sleep 0.05; done`;
   const show = `${meet}; ${SHOW}`;
   const pair = await Promise.all(
@@ -49,12 +49,12 @@ test("jobs that run side by side see GPUs of their own by UUID, as many as the o
   expect((await person.job(six)).unschedulableReason).toMatch(/GPU/);
 });
 
-test("a hanging nvidia-smi delays the start of an agent by no more than its timeout, and is told", async () => {
+test("a hanging nvidia-smi delays the start of an agent by no more than its timeout, and is logged", async () => {
   await using server = await TestServer.start();
   await using person = await ownerOf(server, "trap '' TERM; sleep 600 & wait");
   const startMs = performance.now();
   const agent = await person.startAgent([], pathOf(person));
-  // 5 s, and what starting and registering take on a busy machine; the tool would take ten minutes.
+  // 5 s, plus the time to start and register on a busy machine. The tool would take ten minutes.
   expect(performance.now() - startMs).toBeLessThan(5_000 + 10_000);
   expect(agent.stderr).toContain("nvidia-smi did not answer within 5 s");
   const id = await person.submit(["--", "true"]);
@@ -62,7 +62,7 @@ test("a hanging nvidia-smi delays the start of an agent by no more than its time
   expect((await person.job(id)).status).toBe("SUCCESS");
 });
 
-test("after a restart that finds the GPUs in another order a job gets one that no other job holds", async () => {
+test("after a restart that finds the GPUs in another order, a job gets a GPU that no other job holds", async () => {
   const two = join(FIXTURES, "550.54.15-rtx-4090-and-3060");
   await using server = await TestServer.start();
   await using person = await ownerOf(

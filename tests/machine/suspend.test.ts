@@ -8,7 +8,7 @@ import { supervisorsBelow } from "../support/supervisors.ts";
 import { quickest, waitFor } from "../support/wait.ts";
 
 const WATCHED_MS = 30_000;
-/** The runtime tidies its memory up for a while after the last work. */
+/** The runtime cleans up its memory for a while after the last work. */
 const SETTLE_MS = 8_000;
 /** 0.1 % of a core. */
 const MAX_CPU_MS = WATCHED_MS / 1_000;
@@ -42,7 +42,7 @@ test("an agent that sleeps uses no more than 0.1 % of a core, counts as SUSPENDE
   expect(await agent.stop()).toBe(0);
 });
 
-test("a node with too little free disk takes no job and says why, also while it sleeps; with enough again it does", async () => {
+test("a node with too little free disk takes no jobs and says why, even while it sleeps, until there is room again", async () => {
   const agent = await startAgent({ idleSuspendSeconds: 0, minFreeDiskMb: 1_000_000_000 });
   await agent.said(/Taking no new jobs: only \d+ MiB are free below .*, and 1000000000 MiB must be/);
   await waitFor("the server to know", async () => (await node())?.refusing !== undefined);
@@ -57,7 +57,7 @@ test("a node with too little free disk takes no job and says why, also while it 
   expect((await node())?.refusing).toBeUndefined();
 });
 
-test("an agent that sleeps finds its server again after it was killed, and jobs still wake it", async () => {
+test("an agent that sleeps finds its server again after the server was killed, and jobs still wake it", async () => {
   const agent = await startAgent({ idleSuspendSeconds: 0 });
   await agent.said(/asleep until a job comes/);
   await person.server.kill();
@@ -74,7 +74,7 @@ async function untilAsleep(): Promise<void> {
   await waitFor("the node to be SUSPENDED", async () => (await node())?.status === "SUSPENDED");
 }
 
-/** Of one time that is watched, or of two where others on this machine spoiled the first. */
+/** Measures once, and a second time if the first result is too high, because other programs may have spoiled it. */
 async function leastCpuMs(pid: number): Promise<number> {
   await Bun.sleep(SETTLE_MS);
   let leastMs = Number.POSITIVE_INFINITY;
@@ -103,7 +103,7 @@ async function node(): Promise<Node | undefined> {
   return nodes[0];
 }
 
-/** When a job was submitted, and when its command began to run. */
+/** Returns when a job was submitted, and when its command began to run. */
 async function startOfJob(
   meanwhile?: (jobId: string) => Promise<void>,
 ): Promise<{ submittedMs: number; startedMs: number }> {
@@ -117,7 +117,7 @@ async function startOfJob(
     try {
       return Number(readFileSync(mark, "utf8"));
     } catch {
-      return undefined; // It has not begun.
+      return undefined; // It has not begun yet.
     }
   });
   return { submittedMs, startedMs };
