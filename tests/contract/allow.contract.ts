@@ -6,10 +6,10 @@ import type { JobManifestInput } from "../../shared/manifest.ts";
 import { jobOf, nodeOf } from "./control-plane.contract.ts";
 import type { ControlPlaneStores } from "./control-plane-stores.ts";
 
-/** What every adapter must hold to where a node's owner does not allow all jobs. */
+/** What every adapter must do when a node's owner restricts which jobs may run. */
 export function allowContract(name: string, open: () => Promise<ControlPlaneStores>): void {
   describe(`${name}: what a node's owner allows`, () => {
-    test("a node gets no job that its owner does not allow, though others stand before those he does", async () => {
+    test("a node never gets a job that its owner does not allow, even if such jobs are first in the queue", async () => {
       const stores = await open();
       try {
         const businessId = newId("biz");

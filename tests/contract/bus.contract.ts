@@ -4,15 +4,18 @@ import { logLines } from "../support/log-world.ts";
 import { waitFor } from "../support/wait.ts";
 
 export interface OpenedBus extends AsyncDisposable {
-  /** What one server publishes on; and what another one, or the same where there is only one, hears. */
+  /**
+   * The bus on which one server publishes, and the bus on which another server hears it. Both are the same if there is
+   * only one.
+   */
   here: Bus;
   there: Bus;
 }
 
-/** What every bus promises, between two servers where it connects several. */
+/** What every bus promises, between two servers if it connects several. */
 export function busContract(name: string, open: () => Promise<OpenedBus>): void {
   describe(`bus on ${name}`, () => {
-    test("a message reaches every subscriber of its topic on every server once, and no other", async () => {
+    test("a message reaches every subscriber of its topic on every server once, and nobody else", async () => {
       await using bus = await open();
       const heard = [bus.here, bus.here, bus.there].map((one) => record(one, "wake"));
       const others = record(bus.there, "node");
@@ -38,7 +41,7 @@ export function busContract(name: string, open: () => Promise<OpenedBus>): void 
       expect(heard).toHaveLength(1);
     });
 
-    test("messages of one server come in their order, however many", async () => {
+    test("messages of one server arrive in order, however many there are", async () => {
       await using bus = await open();
       const heard = record(bus.there, "jobs");
       const sent = Array.from({ length: 5_000 }, (_, i) => `job_${i}`);
@@ -50,7 +53,7 @@ export function busContract(name: string, open: () => Promise<OpenedBus>): void 
       expect(heard.flatMap((message) => message.jobIds)).toEqual(sent);
     });
 
-    test("who has unsubscribed is not called any more, and the others are", async () => {
+    test("a subscriber that has unsubscribed is not called any more; the others still are", async () => {
       await using bus = await open();
       const left: unknown[] = [];
       const unsubscribe = bus.there.subscribe("node", (message) => left.push(message));
@@ -62,7 +65,7 @@ export function busContract(name: string, open: () => Promise<OpenedBus>): void 
       expect(left).toEqual([]);
     });
 
-    test("log lines of a followed job come whole and in order, also from where it is not followed", async () => {
+    test("log lines of a followed job arrive whole and in order, also when another server follows it", async () => {
       await using bus = await open();
       const heard = record(bus.there, "logs");
       await follow(bus, "job_1");
@@ -73,7 +76,7 @@ export function busContract(name: string, open: () => Promise<OpenedBus>): void 
       expect(heard[0]?.lines.slice(0, 10)).toEqual(logLines(1, 10));
     });
 
-    test("after close nothing is delivered, and publishing still does not throw", async () => {
+    test("after close nothing is delivered, and publishing does not throw", async () => {
       await using bus = await open();
       const heard = record(bus.here, "wake");
       await bus.here.close();

@@ -13,7 +13,10 @@ const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
 const AHEAD_MS = 2 * DAY_MS;
 
-/** Every store goes on by the clock of now when it was ahead and is set right. `open` gives two ways to the same empty data. */
+/**
+ * What every store promises when its clock was ahead and is corrected: it goes on by the correct time. `open` gives two
+ * connections to the same empty data.
+ */
 export function clockContract(name: string, open: () => Promise<Stores[]>): void {
   const opened = async () => {
     const all = await open();
@@ -37,8 +40,8 @@ export function clockContract(name: string, open: () => Promise<Stores[]>): void
     return (await stores.assignments.assign([request]))[0] ?? [];
   };
 
-  describe(`${name}: a clock that was ahead and is set right`, () => {
-    test("a node that was heard of then is lost as soon as any other", async () => {
+  describe(`${name}: a clock that was ahead and is corrected`, () => {
+    test("a node that was heard at the wrong time is lost as soon as any other node", async () => {
       await using stores = await opened();
       const { businessId, nodes } = stores;
       const [ahead, right, little] = [nodeOf(businessId), nodeOf(businessId), nodeOf(businessId)];
@@ -56,7 +59,7 @@ export function clockContract(name: string, open: () => Promise<Stores[]>): void
       expect((await nodes.find(businessId, ahead.nodeId))?.offline).toBe(true);
     });
 
-    test("a retry and an assignment that was put back are due at once, one of today's keeps its pause", async () => {
+    test("a retry and a returned assignment from the wrong time are due immediately; one from today keeps its delay", async () => {
       await using stores = await opened();
       const wait = async (atMs: number, how: "retry" | "putBack") => {
         const { jobId } = await submit(stores, { maxRetries: 5 }, atMs);
@@ -66,7 +69,7 @@ export function clockContract(name: string, open: () => Promise<Stores[]>): void
             key: { businessId: stores.businessId, jobId },
             decide: (state) => {
               if (how === "putBack") return putBack(state, "no credit", atMs);
-              if (!state?.execution) throw new Error("it was not assigned");
+              if (!state?.execution) throw new Error("the node was assigned no job");
               const { job, execution } = state;
               return {
                 ...endExecution({ job, execution }, "FAILED", { exitCode: 1 }, atMs, atMs),
@@ -88,7 +91,7 @@ export function clockContract(name: string, open: () => Promise<Stores[]>): void
       for (const { jobId } of late) expect((await find(stores, jobId))?.notBeforeMs).toBeUndefined();
     });
 
-    test("a time that a person asked for stays, and what may wait in the queue waits no longer than it may", async () => {
+    test("a start time that a person chose stays, and a job waits in the queue no longer than its limit", async () => {
       await using stores = await opened();
       const notBefore = new Date(NOW_MS + 30 * DAY_MS).toISOString();
       const asked = await submit(stores, { notBefore, queueTtlSeconds: 60 }, NOW_MS);
@@ -102,7 +105,7 @@ export function clockContract(name: string, open: () => Promise<Stores[]>): void
       expect(await deadline(fine)).toBe(NOW_MS + 2 * HOUR_MS);
     });
 
-    test("a start from now on was meant from now on, whatever the clock said then", async () => {
+    test('a start "from now on" counts from the real now, whatever the clock said', async () => {
       await using stores = await opened();
       const late = await submit(stores, { notBefore: "+30s", queueTtlSeconds: 60 }, NOW_MS + AHEAD_MS);
       const fine = await submit(stores, { notBefore: "+2h" }, NOW_MS - 1_000);
@@ -114,7 +117,7 @@ export function clockContract(name: string, open: () => Promise<Stores[]>): void
       expect((await find(stores, fine.jobId))?.notBeforeMs).toBe(NOW_MS - 1_000 + 2 * HOUR_MS);
     });
 
-    test("the lease and the deadline of an execution end as soon as they would have", async () => {
+    test("the lease and the deadline of an execution end as early as they should", async () => {
       await using stores = await opened();
       const job = jobOf(stores.businessId, { timeoutSeconds: 60, graceSeconds: 10 });
       const other = jobOf(stores.businessId, { startTimeoutSeconds: 90 });
@@ -139,10 +142,10 @@ export function clockContract(name: string, open: () => Promise<Stores[]>): void
     });
   });
 
-  describe(`${name}: schedules when a clock was ahead and is set right`, () => {
+  describe(`${name}: schedules when a clock was ahead and is corrected`, () => {
     const NIGHTLY = "0 3 * * *";
     const worldOf = async () => new ScheduleWorld(await open());
-    /** The clock of the world is two days and more ahead for a moment, and what seems due fires. */
+    /** For a moment, the clock of the world is more than two days ahead, and every schedule that seems due fires. */
     const wentAhead = async (world: ScheduleWorld) => {
       const { scheduler, service } = world.server();
       const nowMs = world.nowMs;
@@ -152,7 +155,7 @@ export function clockContract(name: string, open: () => Promise<Stores[]>): void
       return { scheduler, service };
     };
 
-    test("the nights to come fire, each once, and with jobs of their own", async () => {
+    test("the coming nights fire once each, with jobs of their own", async () => {
       await using world = await worldOf();
       const startMs = world.nowMs;
       const schedule = await world.create({ cron: NIGHTLY });
@@ -173,7 +176,7 @@ export function clockContract(name: string, open: () => Promise<Stores[]>): void
       expect(world.errors).toEqual([]);
     });
 
-    test("pause and resume go on by today's clock as well", async () => {
+    test("pause and resume also follow the correct clock", async () => {
       await using world = await worldOf();
       const startMs = world.nowMs;
       const { scheduleId } = await world.create({ cron: NIGHTLY });
@@ -186,7 +189,7 @@ export function clockContract(name: string, open: () => Promise<Stores[]>): void
       expect(world.errors).toEqual([]);
     });
 
-    test("one that was made or resumed under the wrong clock comes at its next time", async () => {
+    test("a schedule that was created or resumed under the wrong clock fires at its next real time", async () => {
       await using world = await worldOf();
       const startMs = world.nowMs;
       const { scheduler, service } = world.server();
@@ -203,7 +206,7 @@ export function clockContract(name: string, open: () => Promise<Stores[]>): void
       }
     });
 
-    test("servers whose clocks differ by a little fire nothing twice", async () => {
+    test("servers whose clocks differ slightly fire nothing twice", async () => {
       await using world = await worldOf();
       const schedule = await world.create({ cron: "* * * * * *" });
       const [fast, slow] = [world.server(0), world.server(1)];

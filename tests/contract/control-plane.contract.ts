@@ -71,7 +71,7 @@ export function nodeOf(
   };
 }
 
-/** What every adapter of the job, node and execution ports must hold to, races included. */
+/** What every adapter of the job, node and execution ports must do, races included. */
 export function controlPlaneContract(name: string, open: () => Promise<ControlPlaneStores>): void {
   describe(`${name}: jobs, nodes and executions`, () => {
     let stores: ControlPlaneStores;
@@ -119,7 +119,7 @@ export function controlPlaneContract(name: string, open: () => Promise<ControlPl
         ])
         .then(([result]) => result?.outcome);
 
-    test("50 claimers at once hand out each of 500 jobs exactly once", async () => {
+    test("50 concurrent claims hand out each of 500 jobs exactly once", async () => {
       await submit(...Array.from({ length: 500 }, () => ({})));
       const nodes = await Promise.all(Array.from({ length: 50 }, () => register()));
       const claims = await Promise.all(nodes.flatMap((node) => [assign(node, 7), assign(node, 7)]));
@@ -136,7 +136,7 @@ export function controlPlaneContract(name: string, open: () => Promise<ControlPl
       );
     });
 
-    test("the user who has the least running comes next, however many jobs another has in the queue", async () => {
+    test("the user with the fewest running jobs comes next, however many jobs another user has queued", async () => {
       await submit(...Array.from({ length: 50 }, () => ({})));
       const node = await register();
       await assign(node, 5);
@@ -158,14 +158,14 @@ export function controlPlaneContract(name: string, open: () => Promise<ControlPl
       expect((await assign(node, 1))[0]?.job.userId).toBe("usr");
     });
 
-    test("what is assigned to a node never exceeds its capacity, also in a race", async () => {
+    test("the jobs assigned to a node never exceed its capacity, also in a race", async () => {
       await submit(...Array.from({ length: 20 }, () => ({ resources: { cpu: 1.5 } })));
       const node = await register({ cpu: 4 });
       const claims = await Promise.all(Array.from({ length: 10 }, () => assign(node, 5)));
       expect(claims.flat().length).toBe(2);
     });
 
-    test("a job too large for what is free does not hold up a small one", async () => {
+    test("a job that is too large for the free capacity does not block a small job", async () => {
       const [, small] = await submit({ resources: { cpu: 3 }, priority: 9 }, { resources: { cpu: 1 } });
       const node = await register({ cpu: 4 });
       const [first] = await assign(node, 1);
@@ -174,7 +174,7 @@ export function controlPlaneContract(name: string, open: () => Promise<ControlPl
       expect((await assign(node)).map((one) => one.job.jobId)).toEqual([small?.jobId ?? ""]);
     });
 
-    test("a job that is too large for what is free is not passed for ever", async () => {
+    test("a job that is too large for the free capacity is not overtaken forever", async () => {
       const node = await register({ cpu: 4 });
       await submit({ resources: { cpu: 1 } });
       expect((await assign(node)).length).toBe(1);
@@ -189,7 +189,7 @@ export function controlPlaneContract(name: string, open: () => Promise<ControlPl
       expect(await at(submittedAtMs + 600_000)).toEqual([]);
     });
 
-    test("a draining, an offline and a signed-out node and a node of another business get nothing", async () => {
+    test("a draining, offline or signed-out node and a node of another business get nothing", async () => {
       await submit({});
       const draining = await register();
       await stores.nodes.update(businessId, draining.nodeId, { draining: true });
@@ -203,7 +203,7 @@ export function controlPlaneContract(name: string, open: () => Promise<ControlPl
       for (const node of [draining, offline, signedOut, stranger]) expect(await assign(node)).toEqual([]);
     });
 
-    test("a result is applied once, and a repeated one is answered as repeated", async () => {
+    test("a result is applied once, and a repeated result is answered as a repeat", async () => {
       const [job] = await submit({});
       const node = await register();
       const [assigned] = await assign(node);
@@ -218,7 +218,7 @@ export function controlPlaneContract(name: string, open: () => Promise<ControlPl
       expect(stored).toMatchObject({ status: "SUCCESS", attempt: 1, end: { exitCode: 0 } });
     });
 
-    test("a report with a fencing token that is no longer current changes nothing", async () => {
+    test("a report with an outdated fencing token changes nothing", async () => {
       const [job] = await submit({});
       const node = await register();
       const [first] = await assign(node);
@@ -240,14 +240,14 @@ export function controlPlaneContract(name: string, open: () => Promise<ControlPl
       });
     });
 
-    test("a report from another node than the execution's is stale", async () => {
+    test("a report from a node that does not own the execution is stale", async () => {
       await submit({});
       const [mine, other] = [await register(), await register()];
       const [assigned] = await assign(mine);
       expect(await report(other.nodeId, assigned?.execution.executionId ?? "", "SUCCEEDED")).toBe("stale");
     });
 
-    test("a failed job with retries left waits for its time and is claimable after", async () => {
+    test("a failed job with retries left waits for its retry time and can be claimed after it", async () => {
       const [job] = await submit({ maxRetries: 1 });
       const node = await register();
       const [assigned] = await assign(node);
@@ -262,7 +262,7 @@ export function controlPlaneContract(name: string, open: () => Promise<ControlPl
       expect((await assign(node)).length).toBe(1);
     });
 
-    test("a queued job that waits too long is found when it is due, and no sooner", async () => {
+    test("a queued job that waits too long is found when it is due, and no earlier", async () => {
       const job = { ...jobOf(businessId), queueDeadlineMs: AT_MS + 5 };
       await stores.jobs.insert([{ job, idempotency: undefined }]);
       expect(await stores.jobs.expiring(AT_MS + 4)).toEqual({ due: [], nextDueAtMs: AT_MS + 5 });
@@ -290,7 +290,7 @@ export function controlPlaneContract(name: string, open: () => Promise<ControlPl
       expect(await report(node.nodeId, key.executionId, "SUCCEEDED", 0)).toBe("applied");
     });
 
-    test("an assignment with a start limit that runs out is a failed attempt, not a lost one", async () => {
+    test("an assignment whose start limit runs out is a failed attempt, not a lost one", async () => {
       await submit({ startTimeoutSeconds: 60, maxRetries: 1 });
       const node = await register();
       const [assigned] = await assign(node);
@@ -306,7 +306,7 @@ export function controlPlaneContract(name: string, open: () => Promise<ControlPl
       expect(late).toMatchObject({ status: "QUEUED", retryCount: 1, end: { reason: "StartTimeout" } });
     });
 
-    test("a lease that is renewed is kept", async () => {
+    test("a renewed lease is kept", async () => {
       await submit({});
       const node = await register();
       const [assigned] = await assign(node);
@@ -315,7 +315,7 @@ export function controlPlaneContract(name: string, open: () => Promise<ControlPl
       expect((await stores.executions.nextDue()).leaseAtMs).toBe(AT_MS + 90_000);
     });
 
-    test("50 inserts at once with one key make one job; another body under the key makes none", async () => {
+    test("50 concurrent inserts with one key create one job; a different body with the key creates none", async () => {
       const idempotency = { key: "k", bodyHash: "same" };
       const outcomes = await Promise.all(
         Array.from({ length: 50 }, () => stores.jobs.insert([{ job: jobOf(businessId), idempotency }])),
@@ -335,7 +335,7 @@ export function controlPlaneContract(name: string, open: () => Promise<ControlPl
       expect(await stores.jobs.isKeyUsed({ ...by, businessId: newId("biz") }, "k")).toBe(false);
     });
 
-    test("rows of another business are not found", async () => {
+    test("records of another business are not found", async () => {
       const [job] = await submit({});
       const node = await register();
       const [assigned] = await assign(node);
@@ -353,7 +353,7 @@ export function controlPlaneContract(name: string, open: () => Promise<ControlPl
       expect(seen).toBe(false);
     });
 
-    test("lists are newest first, filtered and paged by the store", async () => {
+    test("the store sorts lists newest first, filters and pages them", async () => {
       const jobs = await submit({ name: "a" }, { name: "b", labels: { "x.y/z": "1" } }, { name: "a" });
       const query = {
         businessId,

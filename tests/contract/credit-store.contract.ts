@@ -10,20 +10,20 @@ const GRANT = 30_000_000;
 const RANDOM_OPERATIONS = 10_000;
 const RANDOM_MS = 300_000;
 
-/** A cent a second. */
+/** A cent per second. */
 const bill: Bill = {
   sku: "std",
   price: { vcpuSecondMicroUsd: 10_000, gibSecondMicroUsd: 0, gpuSecondMicroUsd: 0 },
   resources: { cpu: 1, memoryMb: 1_024, gpuCount: 0 },
 };
 
-/** An empty store, and where several servers may share one the same as another server sees it. */
+/** An empty store. If servers can share it, also the same store as another server sees it. */
 export interface OpenCredits extends AsyncDisposable {
   store: CreditStore;
   beside?: CreditStore;
 }
 
-/** What every store of credit promises. `open` is closed again after each test. */
+/** What every credit store promises. The result of `open` is closed after each test. */
 export function creditStoreContract(name: string, open: () => Promise<OpenCredits>) {
   describe(`${name}: credit`, () => {
     const world = async () => {
@@ -31,7 +31,7 @@ export function creditStoreContract(name: string, open: () => Promise<OpenCredit
       return new World(opened);
     };
 
-    test("each month begins with its grant, once, and what was left of the last one ends", async () => {
+    test("each month begins with its grant, once, and what was left of the previous grant ends", async () => {
       await using at = await world();
       const looks = await Promise.all(Array.from({ length: 20 }, () => at.post({ kind: "grantMonthly" })));
       expect(looks.map((one) => one.account.monthlyMicroUsd)).toEqual(Array(20).fill(GRANT));
@@ -52,7 +52,7 @@ export function creditStoreContract(name: string, open: () => Promise<OpenCredit
       await at.expectSound();
     });
 
-    test("what is set aside and not used comes back; what was used is the cost of the job", async () => {
+    test("reserved credit that is not used comes back; the used part is the cost of the job", async () => {
       await using at = await world();
       const one = at.execution();
       const reserved = await at.reserve(one, 60_000);
@@ -69,7 +69,7 @@ export function creditStoreContract(name: string, open: () => Promise<OpenCredit
       await at.expectSound();
     });
 
-    test("of two that want the last credit at once one gets it, and none gets more than there is", async () => {
+    test("of two concurrent reservations of the last credit one succeeds, and nobody gets more than there is", async () => {
       await using at = await world();
       const outcomes = await Promise.all(
         Array.from({ length: 20 }, () => at.reserve(at.execution(), 1_000_000)),
@@ -79,7 +79,7 @@ export function creditStoreContract(name: string, open: () => Promise<OpenCredit
       await at.expectSound();
     });
 
-    test("a job that runs on gets more set aside, at last only what there is, and then none", async () => {
+    test("a job that keeps running reserves more, finally only the rest of the balance, and then nothing", async () => {
       await using at = await world();
       const one = at.execution();
       await at.reserve(one, 1_000_000, 10_000_000);
@@ -93,7 +93,7 @@ export function creditStoreContract(name: string, open: () => Promise<OpenCredit
       expect((await extend(4_000_000)).result).toBe("refused");
       const [reservation] = await at.store.reservations("", 10);
       expect(reservation).toMatchObject({ ...one, coveredMs: 3_000_000, maxCoverMs: 10_000_000 });
-      // What it used beyond that is not charged: there is nothing to take it from.
+      // Usage beyond that is not charged: there is nothing left to take it from.
       const settled = await at.settle(one, 3_100_000);
       expect(settled.account).toMatchObject({ reservedMicroUsd: 0, monthlyMicroUsd: 0, lastingMicroUsd: 0 });
       expect(await at.store.costs(at.businessId, [one.jobId])).toEqual(new Map([[one.jobId, GRANT]]));
@@ -101,7 +101,7 @@ export function creditStoreContract(name: string, open: () => Promise<OpenCredit
       await at.expectSound();
     });
 
-    test("what was set aside from the grant of a month that is over does not come back", async () => {
+    test("credit that was reserved from an expired monthly grant does not come back", async () => {
       await using at = await world();
       await at.post({ kind: "grant", ...gift("k"), amountMicroUsd: 10_000_000 });
       const one = at.execution();
@@ -114,7 +114,7 @@ export function creditStoreContract(name: string, open: () => Promise<OpenCredit
       await at.expectSound();
     });
 
-    test("a grant with one key is given once; another grant under the key is refused", async () => {
+    test("a grant with one key is given once; another grant with the key is refused", async () => {
       await using at = await world();
       const grants = await Promise.all(
         Array.from({ length: 20 }, () => at.post({ kind: "grant", ...gift("k"), amountMicroUsd: 7 })),
@@ -128,7 +128,7 @@ export function creditStoreContract(name: string, open: () => Promise<OpenCredit
       await at.expectSound();
     });
 
-    test("another business has an account of its own for the same user, and cannot settle what is not its own", async () => {
+    test("the same user has a separate account in another business, which cannot settle reservations of the first", async () => {
       await using at = await world();
       const one = at.execution();
       await at.reserve(one, 60_000);
@@ -144,7 +144,7 @@ export function creditStoreContract(name: string, open: () => Promise<OpenCredit
       await at.expectSound();
     });
 
-    test("the ledger is newest first, paged, and from a time on", async () => {
+    test("the ledger is newest first, paged, and can begin at a time", async () => {
       await using at = await world();
       for (const key of ["a", "b", "c"]) {
         at.nowMs += 1_000;
@@ -159,7 +159,7 @@ export function creditStoreContract(name: string, open: () => Promise<OpenCredit
     });
 
     test(
-      `${RANDOM_OPERATIONS} random operations, raced and repeated: nothing below zero, every sum equal at any time`,
+      `${RANDOM_OPERATIONS} random operations, raced and repeated: no balance below zero, and every sum correct at any time`,
       () => randomOperations(world),
       RANDOM_MS,
     );
@@ -186,7 +186,7 @@ class World implements AsyncDisposable {
     return this.opened.store;
   }
 
-  /** One of the servers that share the store, where there are several. */
+  /** One of the servers that share the store, if there are several. */
   serverOf(number: number): CreditStore {
     return (number % 2 === 1 ? this.opened.beside : undefined) ?? this.opened.store;
   }
@@ -234,7 +234,10 @@ class World implements AsyncDisposable {
 
 type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
 
-/** Of few executions and users, so that they meet; a third of all is sent again, and time passes over several months. */
+/**
+ * Few executions and users, so that operations collide. A third of all operations is sent twice, and several months
+ * pass.
+ */
 async function randomOperations(open: () => Promise<World>): Promise<void> {
   await using at = await open();
   const random = seeded(20_260_315);
@@ -255,7 +258,7 @@ async function randomOperations(open: () => Promise<World>): Promise<void> {
     });
     left -= batch.length;
     sent.push(...batch);
-    // Some together, the rest each alone, all at once.
+    // Some in groups, the rest one by one, all concurrently.
     const together = batch.slice(0, batch.length / 2);
     const outcomes = await Promise.all([
       at.store.post(together),
@@ -273,7 +276,7 @@ async function randomOperations(open: () => Promise<World>): Promise<void> {
   await at.expectSound();
   expect(settledOnce.size).toBeGreaterThan(100);
   expect([...settledOnce.values()].filter((times) => times !== 1)).toEqual([]);
-  // When all has ended nothing is set aside any more.
+  // When all executions have ended, nothing is reserved any more.
   const unsettled = await at.store.reservations("", 10_000);
   await at.store.post(
     unsettled.map(({ businessId, userId, executionId }) => ({

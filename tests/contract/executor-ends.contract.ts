@@ -3,15 +3,15 @@ import { newId } from "../../shared/ids.ts";
 import { type ExecutorUnderTest, type Script, Stage } from "./executor-stage.ts";
 
 const NEVER_MS = 3_600_000;
-/** From KILL to the end of `wait`, on a machine that has much else to do. */
+/** From KILL to the end of `wait`, on a busy machine. */
 const KILL_LIMIT_MS = 5_000;
 
-/** Hears nothing of TERM. */
+/** Ignores TERM. */
 const deaf: Script = {
   sh: "trap '' TERM; echo ready; sleep 600",
   play: { says: [["stdout", "ready\n"]], onTerm: "ignores" },
 };
-/** Cleans up when it hears TERM, for as long as it needs. */
+/** Cleans up after TERM, for as long as it needs. */
 const heeding: Script = {
   sh: `trap 'while [ ! -e go ]; do sleep 0.02; done; echo cleaned; exit 7' TERM
     echo ready; while :; do sleep 0.02; done`,
@@ -19,8 +19,8 @@ const heeding: Script = {
   onGo: { says: [["stdout", "cleaned\n"]], exit: { exitCode: 7 } },
 };
 /**
- * Leaves behind what has let go of everything: another parent, another session, no output, deaf to TERM; and one that
- * only its session and its parent give away.
+ * Leaves behind two kinds of processes. The first kind has a new parent, a new session and no output, and ignores TERM.
+ * The second kind can be recognized only by its session and its parent.
  */
 const daemons: Script = {
   sh: `spawn() { (trap '' TERM HUP; setsid sh -c 'echo > up.$0; sleep 600; : '$TANVRIT_EXECUTION_ID $1 </dev/null >/dev/null 2>&1 &); }
@@ -31,7 +31,7 @@ const daemons: Script = {
   play: { says: [["stdout", "ready\n"]], exit: { exitCode: 0 } },
 };
 
-/** How tasks end: by themselves, by `stop`, by `recover`; and that nothing is left then. */
+/** How tasks end: by themselves, by `stop`, or by `recover`. Afterwards nothing is left. */
 export function executorEndsContract(make: () => Promise<ExecutorUnderTest>): void {
   stopping(make);
   leavingNothing(make);
@@ -39,19 +39,19 @@ export function executorEndsContract(make: () => Promise<ExecutorUnderTest>): vo
 }
 
 function stopping(make: () => Promise<ExecutorUnderTest>): void {
-  test("a command that hears TERM after all the time it needs of its grace", async () => {
+  test("a command that handles TERM gets all the time it needs within its grace", async () => {
     await using stage = await Stage.open(make);
     const started = await stage.start(heeding);
     await started.said("ready");
     started.running.stop(NEVER_MS);
-    started.running.stop(NEVER_MS * 2); // a longer grace is not taken, nor TERM sent again
+    started.running.stop(NEVER_MS * 2); // a longer grace is ignored, and TERM is not sent again
     await started.go();
     expect(await started.ended()).toEqual({ exitCode: 7 });
     expect(started.stdout).toBe("ready\ncleaned\n");
     expect(await stage.remains(started.executionId)).toEqual([]);
   });
 
-  test("a command that is deaf to TERM by force, when its grace is over and not before", async () => {
+  test("a command that ignores TERM is killed when its grace is over, and not before", async () => {
     await using stage = await Stage.open(make);
     const started = await stage.start(deaf);
     await started.said("ready");
@@ -66,7 +66,7 @@ function stopping(make: () => Promise<ExecutorUnderTest>): void {
     expect(tookMs).toBeLessThan(graceMs + KILL_LIMIT_MS);
   });
 
-  test("a command sooner when a second stop gives it less, also nothing", async () => {
+  test("a second stop can shorten the grace, down to nothing", async () => {
     await using stage = await Stage.open(make);
     for (const graceMs of [100, 0]) {
       const started = await stage.start(deaf);
@@ -80,7 +80,7 @@ function stopping(make: () => Promise<ExecutorUnderTest>): void {
     }
   });
 
-  test("a command that has only just been started, and does nothing to one that is over", async () => {
+  test("a command that has just started can be stopped; stopping a finished command does nothing", async () => {
     await using stage = await Stage.open(make);
     const started = await stage.start({ sh: "sleep 600", play: {} });
     started.running.stop(0);
@@ -96,7 +96,7 @@ function stopping(make: () => Promise<ExecutorUnderTest>): void {
     expect(await byItself.started.running.wait()).toEqual({ exitCode: 5 });
   });
 
-  test("a command that nobody reads, when its output has been taken", async () => {
+  test("a command whose output nobody reads ends when its output has been read", async () => {
     await using stage = await Stage.open(make);
     const reader = Promise.withResolvers<void>();
     const script: Script = {
@@ -114,7 +114,7 @@ function stopping(make: () => Promise<ExecutorUnderTest>): void {
 }
 
 function leavingNothing(make: () => Promise<ExecutorUnderTest>): void {
-  test("with its command: children in the background neither hold it nor outlive it", async () => {
+  test("background children of a command neither keep it running nor outlive it", async () => {
     await using stage = await Stage.open(make);
     const script: Script = {
       sh: "sleep 600 & echo done",
@@ -126,7 +126,7 @@ function leavingNothing(make: () => Promise<ExecutorUnderTest>): void {
     expect(await stage.remains(started.executionId)).toEqual([]);
   });
 
-  test("daemons that forked twice, have a session of their own and are deaf to TERM", async () => {
+  test("daemons that forked twice, have their own session and ignore TERM end with their command", async () => {
     await using stage = await Stage.open(make);
     const { exit, started } = await stage.run(daemons);
     expect(exit).toEqual({ exitCode: 0 });
@@ -134,7 +134,7 @@ function leavingNothing(make: () => Promise<ExecutorUnderTest>): void {
     expect(await stage.remains(started.executionId)).toEqual([]);
   });
 
-  test("such daemons too when the command is stopped", async () => {
+  test("such daemons also end when the command is stopped", async () => {
     await using stage = await Stage.open(make);
     const script = { sh: `${daemons.sh}; sleep 600`, play: { says: daemons.play.says ?? [] } };
     for (const graceMs of [0, 200]) {
@@ -148,7 +148,7 @@ function leavingNothing(make: () => Promise<ExecutorUnderTest>): void {
 }
 
 function recovering(make: () => Promise<ExecutorUnderTest>): void {
-  test("what an agent that died left running, and nothing of others; a second time there is nothing to do", async () => {
+  test("recover ends what a dead agent left running, and nothing else; a second call finds nothing to do", async () => {
     await using stage = await Stage.open(make);
     await using neighbour = await Stage.open(make);
     const bystander = await neighbour.start(heeding);
@@ -169,7 +169,7 @@ function recovering(make: () => Promise<ExecutorUnderTest>): void {
     expect(await bystander.ended()).toEqual({ exitCode: 7 });
   });
 
-  test("itself, when no task runs, as often as it is told", async () => {
+  test("close can be called any number of times when no task runs", async () => {
     await using stage = await Stage.open(make);
     await stage.run({ sh: "exit 0", play: { exit: { exitCode: 0 } } });
     await stage.executor.close();

@@ -5,16 +5,16 @@ import type { TaskLimits, TaskUsage } from "../../agent/limits/limits.ts";
 import { quickest } from "../support/wait.ts";
 import { AGENT_SECRET, type ExecutorUnderTest, type Script, Stage, type Started } from "./executor-stage.ts";
 
-/** How long after it began to allocate a job is ended that goes over its memory. */
+/** How long a job that exceeds its memory may live, counted from its first allocation. */
 const OVER_MEMORY_LIMIT_MS = 2_000;
 const MEMORY_MB = 64;
-/** A core and what a cap may let through on top of it. */
+/** One core, plus the excess that a cap may let through. */
 const CORES_ALLOWED = 1.15;
 const BURN_SECONDS = 3;
 const PIDS = 24;
 const CHILDREN = 80;
 
-/** Takes 320 MiB, MiB by MiB, and keeps it for a while. */
+/** Allocates 320 MiB, one MiB at a time, and keeps it for a while. */
 const hog: Script = {
   sh: `echo ready; while [ ! -e go ]; do sleep 0.02; done
     exec awk 'BEGIN { s = "0123456789abcdef"; while (length(s) < 1048576) s = s s
@@ -27,7 +27,7 @@ const patient: Script = {
   play: { says: [["stdout", "ready\n"]] },
   onGo: { says: [["stdout", "lived\n"]], exit: { exitCode: 0 } },
 };
-/** Burns four threads, and says what they had of the processor: the second line of `times` is the children's. */
+/** Burns four threads and prints their CPU time: the second line of `times` is that of the children. */
 const burner: Script = {
   sh: `i=0; while [ $i -lt 4 ]; do sh -c 'while :; do :; done' & p="$p $!"; i=$((i+1)); done
     echo ready; sleep ${BURN_SECONDS}; kill $p; wait; times`,
@@ -37,13 +37,18 @@ const burner: Script = {
     usage: { cpuSeconds: 4 },
   },
 };
-/** Each child says that it is there; a shell that cannot fork ends. They stay for as long as a busy machine may need to count them. */
+/**
+ * Each child prints that it is alive; a shell that cannot fork exits. The children live long enough to be counted on a
+ * busy machine.
+ */
 const forker: Script = {
   sh: `i=0; while [ $i -lt ${CHILDREN} ]; do (echo alive; exec sleep 60) & i=$((i+1)); done; sleep 5; echo all`,
   play: { says: [["stdout", `${"alive\n".repeat(CHILDREN)}all\n`]], exit: { exitCode: 0 } },
 };
 
-/** Limits, usage, and what a job sees. What an executor cannot hold, it says, and then does not pretend to. */
+/**
+ * Limits, usage, and what a job sees. If an executor cannot enforce a limit, it says so and does not pretend otherwise.
+ */
 export function executorLimitsContract(make: () => Promise<ExecutorUnderTest>): void {
   limits(make);
   usage(make);
@@ -51,7 +56,7 @@ export function executorLimitsContract(make: () => Promise<ExecutorUnderTest>): 
 }
 
 function limits(make: () => Promise<ExecutorUnderTest>): void {
-  test("memory: who goes over it is ended with cap and peak, and its neighbour lives on", async () => {
+  test("memory: a job over its limit is ended, with cap and peak reported, and its neighbour lives on", async () => {
     await using stage = await Stage.open(make);
     const limits = { memoryMb: MEMORY_MB };
     const neighbour = await stage.start(patient, { limits });
@@ -63,7 +68,7 @@ function limits(make: () => Promise<ExecutorUnderTest>): void {
     expect(neighbour.stdout).toBe("ready\nlived\n");
   });
 
-  test("memory: what many processes take together counts, and none of them lives on", async () => {
+  test("memory: many processes count together, and none of them survives", async () => {
     await using stage = await Stage.open(make);
     const one = `awk 'BEGIN { s = "0123456789abcdef"; while (length(s) < 1048576) s = s s
         for (i = 0; i < 40; i++) a[i] = s i; print "full"; fflush(); system("sleep 300") }'`;
@@ -76,11 +81,11 @@ function limits(make: () => Promise<ExecutorUnderTest>): void {
     else expect((await started.ended()).exceeded).toMatchObject({ limit: "memoryMb", allowed: 100 });
   });
 
-  test("cpu: four threads that burn have one core, by their own count and by ours", async () => {
+  test("cpu: four busy threads share one core, by their own count and by ours", async () => {
     await using stage = await Stage.open(make);
     const { cpu } = await enforcement(stage);
     let burnt = 0;
-    // A machine that is too busy to burn on proves nothing.
+    // A machine that is too busy to give them a core proves nothing.
     for (let i = 0; i < 3 && burnt <= 0.5; i++) {
       const started = await stage.start(burner, { limits: { cpu: 1 } });
       await started.said("ready");
@@ -109,7 +114,7 @@ function limits(make: () => Promise<ExecutorUnderTest>): void {
     expect(await stage.remains(started.executionId)).toEqual([]);
   });
 
-  test("all of them, and a job that keeps to them does not notice", async () => {
+  test("all limits together do not disturb a job that respects them", async () => {
     await using stage = await Stage.open(make);
     const script: Script = {
       sh: "for i in 1 2 3; do echo $i; done; echo err >&2; (exit 9)",
@@ -131,7 +136,7 @@ function limits(make: () => Promise<ExecutorUnderTest>): void {
 }
 
 function usage(make: () => Promise<ExecutorUnderTest>): void {
-  test("ready what a task used, at any time; after the end it changes no more", async () => {
+  test("usage of a task can be read at any time, and does not change after the end", async () => {
     await using stage = await Stage.open(make);
     const script: Script = {
       sh: `awk 'BEGIN { for (i = 0; i < 3000000; i++) n += i }'
@@ -159,7 +164,7 @@ function usage(make: () => Promise<ExecutorUnderTest>): void {
 }
 
 function environment(make: () => Promise<ExecutorUnderTest>): void {
-  test("back the agent's own environment: a job sees its own variables and who it is, which it cannot overwrite", async () => {
+  test("a job sees its own variables and its ids, which it cannot overwrite, and nothing of the agent's environment", async () => {
     await using stage = await Stage.open(make);
     const hostile = "a=b $HOME 'q' \"d\" \\ ü";
     const env = {
@@ -185,7 +190,7 @@ function environment(make: () => Promise<ExecutorUnderTest>): void {
     expect(seen.PATH).toMatch(/\/bin/);
   });
 
-  test("GPUs apart: a job sees those it was given, or says that it cannot have any", async () => {
+  test("GPUs: a job sees only the GPUs it was given, or fails if it cannot have any", async () => {
     await using stage = await Stage.open(make);
     const given: TaskGpu[] = [
       { vendor: "nvidia", index: 1, uuid: "GPU-0000-1" },
@@ -193,7 +198,7 @@ function environment(make: () => Promise<ExecutorUnderTest>): void {
     ];
     const script: Script = { sh: "env", play: { exit: { exitCode: 0 } } };
     if (!stage.under.traits.givesGpus) {
-      // Where it has none to give, the job must not come to run as if it had.
+      // An executor without GPUs must not run the job as if it had some.
       const outcome = await stage.run(script, { gpus: given }).catch((error) => error);
       expect(outcome.name ?? variables(outcome.started.stdout).CUDA_VISIBLE_DEVICES).not.toBe(
         "GPU-0000-1,GPU-0000-3",
@@ -211,7 +216,7 @@ async function enforcement(stage: Stage): Promise<LimitEnforcement> {
   return stage.executor.enforcement();
 }
 
-/** How long a job that goes over its memory lives on, where somebody keeps it to that. */
+/** How long a job that exceeds its memory lives, if the limit is enforced. */
 async function takesTooMuch(stage: Stage, limits: TaskLimits): Promise<number> {
   const started = await stage.start(hog, { limits });
   await started.said("ready");
@@ -227,13 +232,13 @@ async function takesTooMuch(stage: Stage, limits: TaskLimits): Promise<number> {
   expect(exit.exceeded).toMatchObject({ limit: "memoryMb", allowed: MEMORY_MB });
   const { peak } = exit.exceeded ?? {};
   if (peak !== undefined) expect(peak).toBeGreaterThanOrEqual(MEMORY_MB * 0.95);
-  // Samples see it when it has taken it.
+  // Sampling sees it only after it has allocated the memory.
   expect(started.stdout).toBeOneOf(memory === "kernel" ? ["ready\n"] : ["ready\n", "ready\nfull\n"]);
   expect(await stage.remains(started.executionId)).toEqual([]);
   return tookMs;
 }
 
-/** It does what the limit would forbid, and nobody says that it exceeded any. */
+/** The job does what the limit would forbid, and no exceeded limit is reported. */
 async function keptByNobody(started: Started, text: string): Promise<void> {
   await started.said(text);
   started.running.stop(0);
@@ -245,7 +250,7 @@ function variables(text: string): Record<string, string> {
   return Object.fromEntries(pairs.map((line) => [line.split("=")[0], line.slice(line.indexOf("=") + 1)]));
 }
 
-/** User and system time of the children, as `times` says it: `0m1.23s 0m0.01s`. */
+/** User and system time of the children, as `times` prints it: `0m1.23s 0m0.01s`. */
 function childSeconds(stdout: string): number {
   const times = [...(stdout.trim().split("\n").at(-1) ?? "").matchAll(/(\d+)m([\d.]+)s/g)];
   return times.reduce((sum, [, minutes, seconds]) => sum + Number(minutes) * 60 + Number(seconds), 0);

@@ -17,36 +17,36 @@ import { processesNaming } from "../support/processes.ts";
 import { makeScratch, type Scratch } from "../support/scratch.ts";
 import { waitFor, within } from "../support/wait.ts";
 
-/** One command, as real executors run it and as the fake plays it. */
+/** One command, as real executors run it and as the fake executor plays it. */
 export interface Script {
   /** POSIX sh, or an argument vector. */
   sh: string | string[];
   play: FakePlan;
-  /** How the fake goes on when a script that waits for the file `go` gets it. */
+  /** What the fake does when a script that waits for the file `go` gets it. */
   onGo?: { says?: readonly FakeSaying[]; exit: TaskExit };
 }
 
-/** An executor, and what the suite must know of it. */
+/** An executor, and what the suite must know about it. */
 export interface ExecutorUnderTest extends AsyncDisposable {
   executor: Executor;
-  /** The manifest of a job that does this. */
+  /** The manifest of a job that runs this script. */
   manifest(script: Script): JobManifestInput;
-  /** Called when a script that waits for the file `go` has got it; for who cannot see files. */
+  /** Called when a script that waits for the file `go` has got it; for executors that cannot see files. */
   gone?(executionId: string, script: Script): Promise<void>;
-  /** The variables of a task, for an executor that runs nothing which could print them. */
+  /** The variables of a task, for an executor that cannot run a command to print them. */
   environmentOf?(task: Task): Record<string, string>;
-  /** The executor of the same agent after a restart of it. */
+  /** The same agent's executor after a restart. */
   successor(): Executor;
-  /** Has these executions run the script, in a process that is then killed with SIGKILL. */
+  /** Runs the script for these executions in a process that is then killed with SIGKILL. */
   leaveBehind(script: Script, executionIds: readonly string[]): Promise<void>;
-  /** The same kind of executor where what it needs is missing. */
+  /** The same kind of executor without what it needs to run. */
   unavailable(): Promise<{ executor: Executor } & AsyncDisposable>;
-  /** What is left of an execution beside its processes, as its container. */
+  /** What is left of an execution besides its processes, for example its container. */
   remains(executionId: string): Promise<string[]>;
   traits: {
-    /** A start takes a good part of a second: what is proved by numbers is proved by fewer. */
+    /** A start takes a large part of a second, so tests that repeat use fewer repetitions. */
     costly: boolean;
-    /** It tells a signal that nobody here sent from an exit code above 128. */
+    /** It tells a signal that came from outside from an exit code above 128. */
     namesSignals: boolean;
     /** Whether it can give a job some of this machine's GPUs. */
     givesGpus: boolean;
@@ -58,22 +58,22 @@ export interface StartOptions {
   limits?: TaskLimits;
   gpus?: TaskGpu[];
   signal?: AbortSignal;
-  /** Puts things into the execution's directory before it starts. */
+  /** Puts files into the execution's directory before it starts. */
   prepare?: (dir: string) => Promise<unknown>;
-  /** Called with each chunk; what it returns the executor waits for. */
+  /** Called with each chunk; the executor waits for the promise it returns. */
   onWrite?: (stream: "stdout" | "stderr", bytes: Uint8Array) => Promise<void> | undefined;
   executionId?: string;
 }
 
-/** A variable of the agent's own that no job may see. */
+/** A variable of the agent that no job may see. */
 export const AGENT_SECRET = { name: "TANVRIT_TOKEN", value: "secret-of-the-agent" };
 const SAID_LIMIT_MS = 30_000;
 const END_LIMIT_MS = 30_000;
 
-/** Where tasks of one executor are played; what still runs at the end of a test is ended. */
+/** The place where a test starts tasks of one executor. Tasks that still run at the end of the test are killed. */
 export class Stage implements AsyncDisposable {
   readonly under: ExecutorUnderTest;
-  /** What starts tasks here. */
+  /** The executor under test. */
   executor: Executor;
   private readonly scratch: Scratch;
   private readonly running: RunningTask[] = [];
@@ -106,13 +106,13 @@ export class Stage implements AsyncDisposable {
     return new Started(task, running, heard, go);
   }
 
-  /** Start to end. */
+  /** Runs a task from start to end. */
   async run(script: Script, options?: StartOptions): Promise<{ exit: TaskExit; started: Started }> {
     const started = await this.start(script, options);
     return { exit: await started.ended(), started };
   }
 
-  /** What is still there of an execution: empty when it is over for good. */
+  /** What still exists of an execution; empty when it is completely over. */
   async remains(executionId: string): Promise<string[]> {
     const processes = processesNaming(executionId).map((pid) => `process ${pid}`);
     return [...processes, ...(await this.under.remains(executionId))];
@@ -121,7 +121,7 @@ export class Stage implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const task of this.running) task.stop(0);
     const all = Promise.all(this.running.map((task) => task.wait()));
-    await within(END_LIMIT_MS, "the end of the tasks of a test", all);
+    await within(END_LIMIT_MS, "the tasks of a test to end", all);
     await this.under[Symbol.asyncDispose]();
     await this.scratch[Symbol.asyncDispose]();
   }
@@ -143,11 +143,11 @@ export function playedTask(
   };
 }
 
-/** All that a task has said. */
+/** All output of a task so far. */
 class Heard {
   readonly chunks: { stream: "stdout" | "stderr"; bytes: Uint8Array }[] = [];
   readonly system: string[] = [];
-  /** More than one at a time is more than the port allows. */
+  /** More than one write at a time is more than the port allows. */
   readonly mostWritesAtOnce = { stdout: 0, stderr: 0 };
   private readonly writes = { stdout: 0, stderr: 0 };
   private readonly onWrite: StartOptions["onWrite"];
@@ -168,7 +168,7 @@ class Heard {
   }
 
   private take(stream: "stdout" | "stderr", bytes: Uint8Array): Promise<void> | undefined {
-    // A copy: the executor may read the next chunk into the same place.
+    // Copy it: the executor may read the next chunk into the same buffer.
     this.chunks.push({ stream, bytes: bytes.slice() });
     const atOnce = ++this.writes[stream];
     this.mostWritesAtOnce[stream] = Math.max(this.mostWritesAtOnce[stream], atOnce);
@@ -178,13 +178,13 @@ class Heard {
   }
 }
 
-/** One task that was started. */
+/** A task that was started. */
 export class Started {
   constructor(
     readonly task: Task,
     readonly running: RunningTask,
     readonly heard: Heard,
-    /** Lets a script go on that waits for the file `go`. */
+    /** Lets a script continue that waits for the file `go`. */
     readonly go: () => Promise<void>,
   ) {}
 
@@ -203,10 +203,10 @@ export class Started {
   said(text: string): Promise<true> {
     const seen = () => ({ stdout: this.stdout, stderr: this.stderr, system: this.heard.system });
     const look = () => this.stdout.includes(text);
-    return waitFor(`the job to say ${text}`, look, { timeoutMs: SAID_LIMIT_MS, seen });
+    return waitFor(`the job to print ${text}`, look, { timeoutMs: SAID_LIMIT_MS, seen });
   }
 
   ended(): Promise<TaskExit> {
-    return within(END_LIMIT_MS, `the end of ${this.executionId}`, this.running.wait());
+    return within(END_LIMIT_MS, `${this.executionId} to end`, this.running.wait());
   }
 }

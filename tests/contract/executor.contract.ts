@@ -11,28 +11,28 @@ import { type ExecutorUnderTest, type Script, Stage } from "./executor-stage.ts"
 
 const END_LIMIT_MS = 60_000;
 const PROBE_LIMIT_MS = 5_000;
-/** A start that is not wanted any more is given up within this. */
+/** How long giving up a start may take. */
 const GIVE_UP_LIMIT_MS = 5_000;
 const BURST_BYTES = 5 * 1024 * 1024;
 const FLOOD_BLOCKS = 512;
 const BLOCK_BYTES = 65_536;
-/** What may lie between a job and a reader that is slow: pipes, sockets, an engine's own buffers. */
+/** How much output may lie between a job and a slow reader: pipes, sockets, the engine's own buffers. */
 const UNDERWAY_LIMIT_BYTES = 8 * 1024 * 1024;
 
-/** What every executor promises: each sentence of the port's comment. */
+/** Proves what every executor promises: each sentence of the port's comment. */
 export function executorContract(name: string, make: () => Promise<ExecutorUnderTest>): void {
   describe(`${name} executor`, () => {
-    describe("says what it is", () => describesItself(make));
-    describe("starts", () => starts(make));
-    describe("hands over output", () => handsOverOutput(make));
-    describe("tells how a command ended", () => tellsTheEnd(make));
-    describe("ends", () => executorEndsContract(make));
-    describe("holds", () => executorLimitsContract(make));
+    describe("describes itself", () => describesItself(make));
+    describe("starting", () => starts(make));
+    describe("output", () => deliversOutput(make));
+    describe("exits", () => reportsExits(make));
+    describe("stopping", () => executorEndsContract(make));
+    describe("limits", () => executorLimitsContract(make));
   });
 }
 
 function describesItself(make: () => Promise<ExecutorUnderTest>): void {
-  test("who enforces each limit, and the same each time", async () => {
+  test("it says who enforces each limit, and always says the same", async () => {
     await using stage = await Stage.open(make);
     await stage.executor.probe();
     const said = stage.executor.enforcement();
@@ -46,7 +46,7 @@ function describesItself(make: () => Promise<ExecutorUnderTest>): void {
     expect(jobType.safeParse(stage.executor.jobType).success).toBe(true);
   });
 
-  test("and that it is available, as often as it is asked, also at once", async () => {
+  test("its probe says that it is available, also when called repeatedly or concurrently", async () => {
     await using stage = await Stage.open(make);
     const probes = Promise.all([stage.executor.probe(), stage.executor.probe(), stage.executor.probe()]);
     const answers = await within(PROBE_LIMIT_MS, "three probes", probes);
@@ -54,7 +54,7 @@ function describesItself(make: () => Promise<ExecutorUnderTest>): void {
     expect(await stage.executor.probe()).toEqual({ available: true });
   });
 
-  test("and why it is not; then nothing can be started", async () => {
+  test("if it is unavailable, its probe says why, and nothing can be started", async () => {
     await using stage = await Stage.open(make);
     await using lacking = await stage.under.unavailable();
     const answer = await within(PROBE_LIMIT_MS, "a probe", lacking.executor.probe());
@@ -72,7 +72,7 @@ const done: Script = { sh: "exit 0", play: { exit: { exitCode: 0 } } };
 const sleeps: Script = { sh: "echo ready; sleep 600", play: { says: [["stdout", "ready\n"]] } };
 
 function starts(make: () => Promise<ExecutorUnderTest>): void {
-  test("what it cannot start fails with a reason for people, and nothing of it is left", async () => {
+  test("a command that cannot start fails with a readable reason, and leaves nothing behind", async () => {
     await using stage = await Stage.open(make);
     const cases: [Script, object, RegExp][] = [
       [{ sh: ["no-such-program", "x"], play: { startFails: "no-such-program?" } }, {}, /no-such-program/],
@@ -87,35 +87,35 @@ function starts(make: () => Promise<ExecutorUnderTest>): void {
     }
   });
 
-  test("nothing when its signal has fired before", async () => {
+  test("nothing starts if the signal has already fired", async () => {
     await using stage = await Stage.open(make);
     const executionId = newId("exe");
     const start = stage.start(sleeps, { executionId, signal: AbortSignal.abort() });
     const failure = await within(
       GIVE_UP_LIMIT_MS,
-      "giving up a start",
+      "giving up the start",
       start.catch((error) => error),
     );
     expect(failure).toBeInstanceOf(StartFailedError);
     expect(await stage.remains(executionId)).toEqual([]);
   });
 
-  test("nothing that is left over when its signal fires meanwhile, or the whole", async () => {
+  test("a signal during the start leaves nothing behind, or a task that runs normally", async () => {
     await using stage = await Stage.open(make);
     for (const afterMs of stage.under.traits.costly ? [0, 1, 20, 200] : [0, 1, 2, 3]) {
       const executionId = newId("exe");
       const giveUp = new AbortController();
       const start = stage.start(sleeps, { executionId, signal: giveUp.signal });
-      await Bun.sleep(afterMs); // not to wait for anything: it may be anywhere in its start
+      await Bun.sleep(afterMs); // not a wait: the signal should hit any moment of the start
       giveUp.abort();
       const outcome = await within(
         GIVE_UP_LIMIT_MS,
-        "giving up a start",
+        "giving up the start",
         start.catch((error) => error),
       );
       if (outcome instanceof Error) expect(outcome).toBeInstanceOf(StartFailedError);
       else {
-        // It ran already: then the signal means nothing to it any more.
+        // It was already running, so the signal no longer has any effect.
         await outcome.said("ready");
         outcome.running.stop(0);
         await outcome.ended();
@@ -124,7 +124,7 @@ function starts(make: () => Promise<ExecutorUnderTest>): void {
     }
   });
 
-  test("many at once, each with its own output and end", async () => {
+  test("many tasks can start concurrently, each with its own output and exit", async () => {
     await using stage = await Stage.open(make);
     const runs = Array.from({ length: stage.under.traits.costly ? 8 : 40 }, async (_, i) => {
       const script: Script = {
@@ -147,7 +147,7 @@ function starts(make: () => Promise<ExecutorUnderTest>): void {
     await Promise.all(runs);
   });
 
-  test("an argument vector as it is, without a shell", async () => {
+  test("an argument vector runs unchanged, without a shell", async () => {
     await using stage = await Stage.open(make);
     const hostile = ["a b", "$HOME", "*", "", 'it\'s "so"', "ü\n\\", "-n"];
     const said = hostile.map((one) => `<${one}>`).join("");
@@ -159,7 +159,7 @@ function starts(make: () => Promise<ExecutorUnderTest>): void {
     expect(started.stdout).toBe(said);
   });
 
-  test("in the execution's own directory, or where workdir says", async () => {
+  test("a command runs in the execution's own directory, or in workdir", async () => {
     await using stage = await Stage.open(make);
     const cases: [string | undefined, string][] = [
       [undefined, "here"],
@@ -186,8 +186,8 @@ function starts(make: () => Promise<ExecutorUnderTest>): void {
   });
 }
 
-function handsOverOutput(make: () => Promise<ExecutorUnderTest>): void {
-  test("of both streams whole and apart, also a burst of 5 MB that ends with the command", async () => {
+function deliversOutput(make: () => Promise<ExecutorUnderTest>): void {
+  test("both streams arrive complete and separate, also a burst of 5 MB that ends with the command", async () => {
     await using stage = await Stage.open(make);
     const line = (i: number) => `${String(i).padStart(63, ".")}\n`;
     const count = BURST_BYTES / 64;
@@ -210,7 +210,7 @@ function handsOverOutput(make: () => Promise<ExecutorUnderTest>): void {
     expect(digest(started.heard.bytes("stdout"))).toBe(digest(Buffer.from(burst)));
   });
 
-  test("as bytes, also where they are no text or half a character", async () => {
+  test("output arrives as bytes, also if it is not text or contains half a character", async () => {
     await using stage = await Stage.open(make);
     const bytes = Uint8Array.from({ length: 256 }, (_, i) => i);
     const octal = [...bytes].map((byte) => `\\${byte.toString(8).padStart(3, "0")}`).join("");
@@ -232,7 +232,7 @@ function handsOverOutput(make: () => Promise<ExecutorUnderTest>): void {
     expect(started.stderr).toBe("é");
   });
 
-  test("one write at a time, and holds a job that is faster than its reader by its own pipe", async () => {
+  test("only one write is pending at a time, and a job that is faster than its reader blocks on its own pipe", async () => {
     await using stage = await Stage.open(make);
     const block = new Uint8Array(BLOCK_BYTES);
     const script: Script = {
@@ -258,7 +258,7 @@ function handsOverOutput(make: () => Promise<ExecutorUnderTest>): void {
             await Bun.file(`${dir}/written`)
               .text()
               .catch(() => 0),
-          ) * BLOCK_BYTES; // none yet
+          ) * BLOCK_BYTES; // no size yet
         mostUnderway = Math.max(mostUnderway, written - taken);
         taken += bytes.length;
       },
@@ -269,8 +269,8 @@ function handsOverOutput(make: () => Promise<ExecutorUnderTest>): void {
   });
 }
 
-function tellsTheEnd(make: () => Promise<ExecutorUnderTest>): void {
-  test("by its exit code, every one there is", async () => {
+function reportsExits(make: () => Promise<ExecutorUnderTest>): void {
+  test("every exit code is reported", async () => {
     await using stage = await Stage.open(make);
     const few = [0, 1, 2, 64, 125, 126, 127, 128, 130, 137, 143, 255];
     const codes = stage.under.traits.costly ? few : Array.from({ length: 256 }, (_, i) => i);
@@ -285,7 +285,7 @@ function tellsTheEnd(make: () => Promise<ExecutorUnderTest>): void {
     }
   });
 
-  test("by the signal that ended it", async () => {
+  test("the signal that ended a command is reported", async () => {
     await using stage = await Stage.open(make);
     for (const [signal, number] of Object.entries({ SIGSEGV: 11, SIGKILL: 9, SIGTERM: 15, SIGABRT: 6 })) {
       const { exit } = await stage.run({ sh: `kill -${number} $$`, play: { exit: { signal } } });
@@ -293,7 +293,7 @@ function tellsTheEnd(make: () => Promise<ExecutorUnderTest>): void {
     }
   });
 
-  test("as often as it is asked, before and after, in the same words", async () => {
+  test("wait gives the same answer as often as it is called, before and after the end", async () => {
     await using stage = await Stage.open(make);
     const script: Script = {
       sh: "echo ready; while [ ! -e go ]; do sleep 0.02; done; exit 7",

@@ -3,5 +3,5 @@ import { fakeUnderTest } from "./fake-under-test.ts";
 import { shellUnderTest } from "./shell-under-test.ts";
 
 executorContract("shell", () => shellUnderTest("best"));
-executorContract("shell that holds by sampling", () => shellUnderTest("sampling"));
+executorContract("shell with sampled limits", () => shellUnderTest("sampling"));
 executorContract("fake", fakeUnderTest);

@@ -15,13 +15,13 @@ export async function fakeUnderTest(): Promise<ExecutorUnderTest> {
       for (const saying of onGo?.says ?? []) await task?.say(...saying);
       await task?.finish(onGo?.exit);
     },
-    // Nothing is run that could print it; what it was given is what counts.
+    // The fake runs nothing that could print its variables; look at what it was given.
     environmentOf: jobEnvironment,
     successor: () => fake.successor(),
     leaveBehind: (script, executionIds) => startAndForget(fake, script, executionIds),
     unavailable: async () => {
       const lacking = new FakeExecutor();
-      lacking.unavailable = "There is nobody to play.";
+      lacking.unavailable = "The fake executor is switched off.";
       return { executor: lacking, [Symbol.asyncDispose]: () => lacking.close() };
     },
     remains: async (executionId) => (fake.tasks.get(executionId)?.runs ? ["a played task"] : []),

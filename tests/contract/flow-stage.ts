@@ -20,13 +20,13 @@ const onError = (_: string, error: unknown) => {
 
 export type Taken = Awaited<ReturnType<FlowStage["take"]>>;
 
-/** One business with one large node: jobs are submitted, taken and ended as users and nodes do it. */
+/** A business with one large node. Jobs are submitted, taken and ended as users and nodes do it. */
 export class FlowStage {
   readonly by = { businessId: newId("biz"), userId: "usr" };
   readonly flow: JobFlow;
   readonly service: JobService;
   readonly many: ManyJobs;
-  /** Says of a job that no node that is there could be given it. */
+  /** Marks a job as one that no existing node could run. */
   isStuck = ({ manifest }: JobRecord) => manifest.labels.disk !== undefined;
   private readonly node = nodeOf(this.by.businessId);
 
@@ -53,7 +53,7 @@ export class FlowStage {
     return (await this.stores.jobs.find(this.by.businessId, jobId)) as JobRecord;
   }
 
-  /** `name=STATUS`, or `name=QUEUED:hold`, of each. */
+  /** `name=STATUS`, or `name=QUEUED:hold`, of each job. */
   async stand(...jobs: readonly JobRecord[]): Promise<string[]> {
     const found = await Promise.all(jobs.map((job) => this.find(job.jobId)));
     return found.map(({ status, hold, end }) => {
@@ -71,7 +71,7 @@ export class FlowStage {
     return assigned;
   }
 
-  /** Takes what there is; throws where these are not exactly the jobs that are handed out. */
+  /** Takes what the node is offered; throws unless it is exactly these jobs. */
   async takeJust(...jobs: readonly Pick<JobRecord, "jobId">[]): Promise<Taken> {
     const taken = await this.take();
     const ids = (some: readonly { jobId: string }[]) => some.map((job) => job.jobId).sort();
@@ -80,7 +80,7 @@ export class FlowStage {
     return taken;
   }
 
-  /** Ends what `take` gave, as a node would. */
+  /** Ends the result of `take`, as a node would. */
   async end(assigned: Taken, outcome: "SUCCESS" | "FAILED"): Promise<void> {
     const jobs = await this.stores.jobs.change(
       assigned.map(({ execution }) => ({
@@ -100,7 +100,7 @@ export class FlowStage {
     return this.service.retry(this.by.businessId, job.jobId, withDependents);
   }
 
-  /** By a filter, in requests of that many jobs. */
+  /** Retries by filter, in requests of that many jobs. */
   async retryMany(where: { name?: string; status?: JobRecord["status"][] }, limit = 1_000) {
     const { businessId } = this.by;
     const query = { businessId, status: where.status, name: where.name, labels: undefined, limit };

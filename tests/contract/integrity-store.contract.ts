@@ -16,7 +16,7 @@ const AT_MS = Date.parse("2026-03-15T12:00:00Z");
 const BUSINESS = "biz";
 const price = { vcpuSecondMicroUsd: 1, gibSecondMicroUsd: 1, gpuSecondMicroUsd: 1 };
 
-/** What every store tells of itself. `open` gives an empty one; it is closed after each test. */
+/** What every store reports about its own integrity. `open` gives an empty store, which is closed after each test. */
 export function integrityStoreContract(name: string, open: () => Promise<IntegrityStores>) {
   describe(`${name}: integrity`, () => {
     const withRunning = async (body: (stores: IntegrityStores, running: Assigned) => Promise<void>) => {
@@ -34,7 +34,7 @@ export function integrityStoreContract(name: string, open: () => Promise<Integri
       }
     };
 
-    test("a store at work is whole, and is counted", () =>
+    test("a store in use has no damage, and its records are counted", () =>
       withRunning(async (stores, { job, execution }) => {
         await stores.credits.post([reserveOf(job.jobId, execution.executionId)]);
         const report = await checkStore(stores);
@@ -45,7 +45,7 @@ export function integrityStoreContract(name: string, open: () => Promise<Integri
         });
       }));
 
-    test("an array of which some run needs no execution of its own", () =>
+    test("an array whose jobs run needs no execution of its own", () =>
       withRunning(async (stores) => {
         const array = jobOf(BUSINESS);
         const manifest = { ...array.manifest, array: "1-3" };
@@ -65,7 +65,7 @@ export function integrityStoreContract(name: string, open: () => Promise<Integri
         expect((await checkStore(stores)).holds).toBe(false);
       }));
 
-    test("an execution that lives on after its job went elsewhere is found, and a job that then runs twice", () =>
+    test("an execution whose job went elsewhere is found, and so is a job that runs twice", () =>
       withRunning(async (stores, { job, execution }) => {
         await change(stores, execution, ({ job }) => ({
           job: { ...job, status: "QUEUED", executionId: undefined, nodeId: undefined },
@@ -119,7 +119,7 @@ async function assignOne(stores: IntegrityStores): Promise<Assigned[]> {
   return assigned;
 }
 
-/** Writes what no rule of the server would. */
+/** Writes a state that the server's rules would never write. */
 async function change(
   stores: IntegrityStores,
   { executionId, nodeId }: Assigned["execution"],

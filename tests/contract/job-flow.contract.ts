@@ -55,7 +55,7 @@ export function jobFlowContract(name: string, open: () => Promise<ControlPlaneSt
       const [assigned = []] = await stores.assignments.assign([request]);
       return assigned;
     };
-    /** Ends what `take` gave, as a node would. */
+    /** Ends the result of `take`, as a node would. */
     const end = async (assigned: Awaited<ReturnType<typeof take>>, outcome: "SUCCESS" | "FAILED") => {
       const jobs = await stores.jobs.change(
         assigned.map(({ execution }) => ({
@@ -71,7 +71,7 @@ export function jobFlowContract(name: string, open: () => Promise<ControlPlaneSt
       await flow.changed(jobs);
     };
 
-    test("a job waits for those it comes after, and goes on when the last of them ended well", async () => {
+    test("a job waits for the jobs it comes after, and goes on when the last of them has succeeded", async () => {
       const [one, two] = [await submit(), await submit()];
       const last = await submit({ after: [{ jobId: one.jobId }, { jobId: two.jobId, on: "any" }] });
       const first = await take();
@@ -82,7 +82,7 @@ export function jobFlowContract(name: string, open: () => Promise<ControlPlaneSt
       expect((await take()).map(({ job }) => job.jobId)).toEqual([last.jobId]);
     });
 
-    test("a job whose condition cannot come true is skipped, and so is what comes after it", async () => {
+    test("a job whose condition cannot become true is skipped, and so is everything after it", async () => {
       const first = await submit();
       const second = await submit({ after: [{ jobId: first.jobId }] });
       const third = await submit({ after: [{ jobId: second.jobId }] });
@@ -95,7 +95,7 @@ export function jobFlowContract(name: string, open: () => Promise<ControlPlaneSt
       expect(going.sort()).toEqual([anyway.jobId, consolation.jobId].sort());
     });
 
-    test("what comes after a job that is over already does not wait", async () => {
+    test("a job after one that is already over does not wait", async () => {
       const first = await submit();
       await end(await take(), "SUCCESS");
       const second = await submit({ after: [{ jobId: first.jobId }] });
@@ -104,7 +104,7 @@ export function jobFlowContract(name: string, open: () => Promise<ControlPlaneSt
       expect(await status(never.jobId)).toBe("CANCELLED");
     });
 
-    test("a job cannot come after one that is not there, nor after another business's", async () => {
+    test("a job cannot come after a job that does not exist or belongs to another business", async () => {
       for (const jobId of [
         newId("job"),
         (
@@ -120,7 +120,7 @@ export function jobFlowContract(name: string, open: () => Promise<ControlPlaneSt
       }
     });
 
-    test("what a dead server left waiting goes on at the next look", async () => {
+    test("jobs that a dead server left waiting go on at the next check", async () => {
       const first = await submit();
       const second = await submit({ after: [{ jobId: first.jobId }] });
       const assigned = await take();
@@ -139,7 +139,7 @@ export function jobFlowContract(name: string, open: () => Promise<ControlPlaneSt
       expect((await take()).map(({ job }) => job.jobId)).toEqual([second.jobId]);
     });
 
-    test("a group never has more under way than its limit, in the order they were submitted, races included", async () => {
+    test("a group never runs more jobs than its limit, in submission order, races included", async () => {
       const concurrency = { group: "g", limit: 2 };
       const jobs = await Promise.all(Array.from({ length: 10 }, () => submit({ concurrency })));
       const order = jobs.map((job) => job.jobId).sort();
@@ -154,7 +154,7 @@ export function jobFlowContract(name: string, open: () => Promise<ControlPlaneSt
       expect(done).toEqual(order);
     });
 
-    test("with cancelInProgress the newest job of a group takes the place of the earlier ones", async () => {
+    test("with cancelInProgress the newest job of a group replaces the earlier ones", async () => {
       const concurrency = { group: "deploy", cancelInProgress: true };
       const running = await submit({ concurrency });
       const assigned = await take();
@@ -167,7 +167,7 @@ export function jobFlowContract(name: string, open: () => Promise<ControlPlaneSt
       expect((await take()).map(({ job }) => job.jobId)).toEqual([newest.jobId]);
     });
 
-    test("an array is a job for each index, so many at once as it says, and ends when all have", async () => {
+    test("an array is a job per index; it runs as many at once as it says, and ends when all have ended", async () => {
       const array = await submit({ array: "3-7%2", env: { A: "b" } });
       const indexes: (string | undefined)[] = [];
       for (let round = 0; round < 3; round++) {
@@ -183,7 +183,7 @@ export function jobFlowContract(name: string, open: () => Promise<ControlPlaneSt
       expect(indexes.sort()).toEqual(["3", "4", "5", "6", "7"]);
     });
 
-    test("an array with a failed job has failed, and tried again runs only what did not succeed", async () => {
+    test("an array with a failed job has failed, and its retry runs only the jobs that did not succeed", async () => {
       const array = await submit({ array: "1-3" });
       const [one, ...rest] = await take();
       await end(one ? [one] : [], "FAILED");
@@ -199,7 +199,7 @@ export function jobFlowContract(name: string, open: () => Promise<ControlPlaneSt
       expect(await status(array.jobId)).toBe("SUCCESS");
     });
 
-    test("an array that is tried again is not ended by another server that looks at it meanwhile", async () => {
+    test("while an array is being retried, another server that checks it does not end it", async () => {
       const array = await submit({ array: "1-3" });
       await end(await take(), "FAILED");
       const bus = new MemoryBus();
@@ -219,7 +219,7 @@ export function jobFlowContract(name: string, open: () => Promise<ControlPlaneSt
       expect(await status(array.jobId)).toBe("SUCCESS");
     });
 
-    test("an array that is tried again together with others runs what did not succeed", async () => {
+    test("an array that is retried together with other jobs runs the jobs that did not succeed", async () => {
       const array = await submit({ name: "nightly", array: "1-3" });
       const [first, ...others] = await take();
       await end(first ? [first] : [], "SUCCESS");
@@ -230,7 +230,7 @@ export function jobFlowContract(name: string, open: () => Promise<ControlPlaneSt
         status: undefined,
         labels: undefined,
       };
-      // Those of its jobs are called nightly[1] and so on: the name is that of the array alone.
+      // Its jobs are called nightly[1] and so on; only the array has the plain name.
       const retried = await new ManyJobs({ ...parts, flow }).retry(
         { ...query, name: "nightly", limit: 10 },
         undefined,
@@ -242,7 +242,7 @@ export function jobFlowContract(name: string, open: () => Promise<ControlPlaneSt
       expect(await status(array.jobId)).toBe("SUCCESS");
     });
 
-    test("every group in which jobs wait is named once, however many wait in one", async () => {
+    test("every group with waiting jobs is listed once, however many jobs wait in it", async () => {
       const waiting = (group: string, jobs: number) =>
         Promise.all(Array.from({ length: jobs + 1 }, () => submit({ concurrency: { group } })));
       await waiting("a", 4);
@@ -256,7 +256,7 @@ export function jobFlowContract(name: string, open: () => Promise<ControlPlaneSt
       expect(await stores.flow.groupsWithWaiting(b, 1)).toEqual([]);
     });
 
-    test("cancelling an array cancels its jobs, and then it is cancelled", async () => {
+    test("cancelling an array cancels its jobs, and the array is cancelled when they are", async () => {
       const array = await submit({ array: "1-20%4" });
       const running = await take();
       expect(running.length).toBe(4);
@@ -274,7 +274,7 @@ export function jobFlowContract(name: string, open: () => Promise<ControlPlaneSt
       expect((await take()).length).toBe(5);
     });
 
-    test("of many that submit one array under one key at once, one makes it, and its jobs take no key", async () => {
+    test("of many concurrent submissions of an array with one key one creates it, and its jobs use no key", async () => {
       await submit({ name: "other" }, "key/1");
       const arrays = await Promise.all(Array.from({ length: 8 }, () => submit({ array: "0-4" }, "key")));
       expect(new Set(arrays.map((array) => array.jobId)).size).toBe(1);
@@ -283,7 +283,7 @@ export function jobFlowContract(name: string, open: () => Promise<ControlPlaneSt
       expect(late.jobId).toBe(arrays[0]?.jobId ?? "");
     });
 
-    test("the same request under a key is the same however it is written, and whoever else has the key", async () => {
+    test("the same request with a key is recognized however it is written, and whoever else uses the key", async () => {
       const one = await submit({ labels: { os: "linux", arch: "amd64" }, notBefore: "+10m" }, "k");
       const again = await submit({ notBefore: "+600s", labels: { arch: "amd64", os: "linux" } }, "k");
       expect(again.jobId).toBe(one.jobId);

@@ -8,7 +8,7 @@ const LATER = new Date(LATER_MS).toISOString();
 const concurrency = { group: "g" };
 const stuck = { concurrency, labels: { disk: "tape" } };
 
-/** What every adapter of the job flow port promises of concurrency groups whose jobs cannot start. */
+/** What every adapter of the job flow port promises about concurrency groups with jobs that cannot start. */
 export function jobGroupsContract(name: string, open: () => Promise<ControlPlaneStores>): void {
   describe(`${name}: places in concurrency groups`, () => {
     let stage: FlowStage;
@@ -24,7 +24,7 @@ export function jobGroupsContract(name: string, open: () => Promise<ControlPlane
       return groups;
     };
 
-    test("a job that may not start yet has no place in its group, and gets its turn when it may", async () => {
+    test("a job that may not start yet has no place in its group, and gets its turn when it may start", async () => {
       const late = await stage.submit({ concurrency, notBefore: LATER });
       const now = await stage.submit({ concurrency });
       const taken = await stage.takeJust(now);
@@ -32,11 +32,11 @@ export function jobGroupsContract(name: string, open: () => Promise<ControlPlane
       expect(await becomeDue()).toEqual([{ businessId: stage.by.businessId, group: "g" }]);
       expect(await stage.stand(late, behind)).toEqual(["QUEUED:group", "QUEUED:group"]);
       await stage.end(taken, "SUCCESS");
-      // The oldest of those that may.
+      // The oldest of the jobs that may start.
       await stage.takeJust(late);
     });
 
-    test("nor has a job that waits for its retry, whether of a group or of an array", async () => {
+    test("a job that waits for its retry has no place either, in a group or in an array", async () => {
       for (const more of [{ concurrency }, { array: "1-2%1" }]) {
         const jobs = [await stage.submit({ ...more, maxRetries: 1 })];
         if (!("array" in more)) jobs.push(await stage.submit(more));
@@ -52,7 +52,7 @@ export function jobGroupsContract(name: string, open: () => Promise<ControlPlane
       }
     });
 
-    test("a job that no node could be given lets those go first that can start, and goes when a node comes", async () => {
+    test("a job that no node could run lets other jobs go first, and goes when a node for it appears", async () => {
       const ghost = await stage.submit(stuck);
       const alone = await stage.stand(ghost);
       const plain = await stage.submit({ concurrency });
@@ -62,7 +62,7 @@ export function jobGroupsContract(name: string, open: () => Promise<ControlPlane
       ]);
       stage.isStuck = () => false;
       await stage.flow.lookThrough();
-      // What can start keeps the place that it has.
+      // A job that can start keeps its place.
       expect(await stage.stand(ghost, plain)).toEqual(["QUEUED:group", "QUEUED"]);
       await stage.stores.jobs.change([
         {
@@ -77,7 +77,7 @@ export function jobGroupsContract(name: string, open: () => Promise<ControlPlane
       expect(await stage.stand(ghost, next)).toEqual(["QUEUED", "QUEUED:group"]);
     });
 
-    test("a job that cancels the earlier ones does so when it may start, and not before a node could be given it", async () => {
+    test("a job that cancels the earlier jobs does so when it may start and some node could run it, not before", async () => {
       const cancels = { concurrency: { group: "g", cancelInProgress: true } };
       const running = await stage.submit({ concurrency });
       const taken = await stage.takeJust(running);
@@ -100,7 +100,7 @@ export function jobGroupsContract(name: string, open: () => Promise<ControlPlane
       expect(await stage.stand(ghost)).toEqual(["QUEUED"]);
     });
 
-    test("who has a place is told, the oldest first", async () => {
+    test("the jobs that hold a place are listed, oldest first", async () => {
       const wide = { concurrency: { group: "g", limit: 2 } };
       const [one, two] = [await stage.submit(wide), await stage.submit(wide)];
       await stage.submit(wide);
@@ -111,7 +111,7 @@ export function jobGroupsContract(name: string, open: () => Promise<ControlPlane
       expect(await ids(1)).toEqual([one.jobId]);
     });
 
-    test("never more than the limit are under way, and all get their turn, while jobs come and nodes take them", async () => {
+    test("never more jobs than the limit are active, and all get their turn, while jobs arrive and nodes take them", async () => {
       const limited = { concurrency: { group: "g", limit: 3 } };
       const made: JobRecord[] = [];
       const add = async (i: number) => {
@@ -145,7 +145,7 @@ export function jobGroupsContract(name: string, open: () => Promise<ControlPlane
           ...{ businessId: stage.by.businessId, status: ["QUEUED"], name: undefined, beforeJobId: undefined },
           ...{ labels: { disk: "tape" }, limit: 100 },
         });
-        // No node of the stage has such a disk, so those that have a place are ended for it.
+        // No node of the stage has such a disk, so the test ends the jobs that have a place.
         for (const { jobId } of others.filter((job) => job.hold === undefined)) {
           await stage.service.cancel(stage.by.businessId, jobId);
         }

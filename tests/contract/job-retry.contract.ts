@@ -8,7 +8,7 @@ import { FlowStage } from "./flow-stage.ts";
 const LONG_MS = 60_000;
 const NO_FILTER = { status: undefined, labels: undefined, beforeJobId: undefined, limit: 1_000 };
 
-/** What every adapter of the job flow port promises of jobs that are tried again, races included. */
+/** What every adapter of the job flow port promises about retried jobs, races included. */
 export function jobRetryContract(
   name: string,
   open: () => Promise<ControlPlaneStores>,
@@ -22,7 +22,7 @@ export function jobRetryContract(
     });
     afterEach(() => stage.stores.close());
 
-    /** A pipeline whose first job failed: the others were skipped. */
+    /** A pipeline whose first job failed, so the others were skipped. */
     const brokenPipeline = async (jobs = 3): Promise<JobRecord[]> => {
       const made = [await stage.submit({ name: "pp-0" })];
       for (let i = 1; i < jobs; i++) {
@@ -43,7 +43,7 @@ export function jobRetryContract(
       expect(await stage.stand(...jobs)).toEqual(["SUCCESS", "SUCCESS", "SUCCESS"]);
     });
 
-    test("a retry of many takes several changes, and counts what stays skipped behind them once", async () => {
+    test("a retry of many jobs takes several changes, and counts the jobs that stay skipped behind them once", async () => {
       const roots = await Promise.all(
         Array.from({ length: 120 }, (_, i) => stage.submit({ name: `root-${i}` })),
       );
@@ -64,7 +64,7 @@ export function jobRetryContract(
       expect(await stage.stand(last)).toEqual(["QUEUED:after"]);
     });
 
-    test("a job of an older release that nothing can run today is refused, and left where many are retried", async () => {
+    test("a job of an older release that cannot run any more is refused, and left alone when many jobs are retried", async () => {
       const [job] = await brokenPipeline(1);
       const manifest = { ...(job as JobRecord).manifest, type: "GITHUB_ACTION" as "COMMAND" };
       const old = { ...(await stage.find((job as JobRecord).jobId)), jobId: newId("job"), manifest };
@@ -73,7 +73,7 @@ export function jobRetryContract(
       expect(await stage.retryMany({})).toMatchObject({ matched: 2, changed: 1, left: 1 });
     });
 
-    test("of a set only what may run is queued again: what comes after a failure that is not retried is left", async () => {
+    test("only jobs that may run are queued again; a job after a failure that is not retried is left alone", async () => {
       const jobs = await brokenPipeline();
       expect(await stage.retryMany({ status: ["CANCELLED"] })).toMatchObject({ changed: 0, left: 2 });
       expect(await stage.stand(...jobs)).toEqual(["FAILED", "CANCELLED:Skipped", "CANCELLED:Skipped"]);
@@ -86,11 +86,11 @@ export function jobRetryContract(
       expect(await stage.stand(...others)).toEqual(["CANCELLED:Skipped", "CANCELLED:Skipped"]);
     });
 
-    test("a retry says how many jobs stay skipped, and with dependents they come back behind it", async () => {
+    test("a retry reports how many jobs stay skipped; with dependents they come back behind it", async () => {
       const [first, second, third] = (await brokenPipeline()) as [JobRecord, JobRecord, JobRecord];
       expect(await stage.retry(first)).toMatchObject({ queuedAgain: 1, skippedDependents: 2 });
       expect(await stage.stand(second, third)).toEqual(["CANCELLED:Skipped", "CANCELLED:Skipped"]);
-      // The first is queued by now: only what was skipped comes back.
+      // The first is already queued, so only the skipped jobs come back.
       expect(await stage.retry(first, true)).toMatchObject({ queuedAgain: 2, skippedDependents: 0 });
       await runInOrder([first, second, third]);
     });
@@ -104,7 +104,7 @@ export function jobRetryContract(
       expect(await stage.stand(first)).toEqual(["SUCCESS"]);
     });
 
-    test("one job that is named runs now where all it comes after is over, and else waits", async () => {
+    test("a single job that is named runs now if all jobs before it are over, and otherwise waits", async () => {
       const [first, second] = (await brokenPipeline(2)) as [JobRecord, JobRecord];
       await stage.retry(second);
       const running = await stage.takeJust(second);
@@ -115,7 +115,7 @@ export function jobRetryContract(
       await runInOrder([first, second]);
     });
 
-    test("a job that is queued, not assigned, waits again when what it comes after is retried", async () => {
+    test("a queued but unassigned job waits again when a job before it is retried", async () => {
       const first = await stage.submit();
       const second = await stage.submit({ after: [{ jobId: first.jobId }] });
       const grouped = await stage.submit({
@@ -130,12 +130,12 @@ export function jobRetryContract(
       await stage.takeJust(second, grouped);
     });
 
-    test("a job never runs beside the retry of one it comes after, however the two are retried at once", async () => {
+    test("a job never runs concurrently with the retry of a job it comes after, however the two retries race", async () => {
       for (let round = 0; round < 8; round++) {
         const [first, second] = (await brokenPipeline(2)) as [JobRecord, JobRecord];
         await Promise.all([
           stage.retry(first),
-          // The filter may have been faster, and then it is refused.
+          // The filter may have been faster, and then the retry is refused.
           stage.retry(second).catch(() => undefined),
           stage.flow.lookThrough(),
           stage.retryMany({ name: "pp-*" }),
@@ -149,8 +149,8 @@ export function jobRetryContract(
       }
     });
 
-    test("no job of a chain is skipped for one that waits, whatever is retried while the chain is skipped", async () => {
-      // Whichever is too late for its job is refused.
+    test("no job of a chain is skipped because of a job that waits, whatever is retried while the chain is being skipped", async () => {
+      // A retry that is too late for its job is refused.
       const unlessRefused = (call: Promise<unknown>) => call.catch(() => undefined);
       for (let round = 0; round < 4; round++) {
         const made = [await stage.submit()];
@@ -178,7 +178,7 @@ export function jobRetryContract(
       }
     });
 
-    test("an array is open again while one of its jobs is retried, counts again, and can be cancelled", async () => {
+    test("an array is open again while one of its jobs is retried; it counts again and can be cancelled", async () => {
       const array = await stage.submit({ array: "1-3" });
       const [one, ...rest] = await stage.take();
       if (!one) throw new Error("nothing was handed out");
@@ -200,10 +200,10 @@ export function jobRetryContract(
       await stage.takeJust(after);
     });
 
-    test("an array's retry runs what failed so far, also while it is open, and nothing where all succeeded", async () => {
+    test("the retry of an array runs what failed so far, even while it is open, and nothing if all jobs succeeded", async () => {
       const array = await stage.submit({ array: "1-3" });
       const [one, two, three] = await stage.take();
-      if (!one || !two || !three) throw new Error("three were to be handed out");
+      if (!one || !two || !three) throw new Error("three jobs should have been handed out");
       await stage.end([one, two], "FAILED");
       expect(await stage.retry(array)).toMatchObject({ queuedAgain: 2 });
       await expect(stage.retry(array)).rejects.toMatchObject({ code: "conflict" });
@@ -216,7 +216,7 @@ export function jobRetryContract(
       for (let round = 0; round < 8; round++) {
         const array = await stage.submit({ array: "1-2" });
         const [one, two] = await stage.take();
-        if (!one || !two) throw new Error("two were to be handed out");
+        if (!one || !two) throw new Error("two jobs should have been handed out");
         await stage.end([one], "FAILED");
         await Promise.all([stage.retry(one.job), stage.end([two], "SUCCESS"), stage.flow.lookThrough()]);
         expect(await stage.stand(array)).toEqual(["RUNNING:array"]);
@@ -225,7 +225,7 @@ export function jobRetryContract(
       }
     });
 
-    test("jobs skipped by way of an array come back by way of it", async () => {
+    test("jobs that were skipped because of an array come back with the array", async () => {
       const first = await stage.submit();
       const array = await stage.submit({ array: "1-2", after: [{ jobId: first.jobId }] });
       const last = await stage.submit({ after: [{ jobId: array.jobId }] });
@@ -240,7 +240,7 @@ export function jobRetryContract(
     });
 
     test(
-      "a long chain of jobs, one after the other, is skipped, counted and brought back in bounded time",
+      "a long chain of jobs is skipped, counted and brought back in bounded time",
       async () => {
         const { businessId } = stage.by;
         const first = await stage.submit({ name: "first" });

@@ -7,10 +7,10 @@ export interface OpenedLeases extends AsyncDisposable {
   leases: LeaseStore;
 }
 
-/** What every store of leases promises. */
+/** What every lease store promises. */
 export function leaseStoreContract(name: string, open: () => Promise<OpenedLeases>): void {
   describe(`leases on ${name}`, () => {
-    test("however many ask at once, one gets the lease, and the others are told until when", async () => {
+    test("of any number of concurrent requests one gets the lease, and the others learn until when it is held", async () => {
       await using opened = await open();
       const asked = await Promise.all(
         Array.from({ length: 50 }, (_, i) =>
@@ -21,7 +21,7 @@ export function leaseStoreContract(name: string, open: () => Promise<OpenedLease
       expect(new Set(asked.map((lease) => lease.untilMs))).toEqual(new Set([2_000]));
     });
 
-    test("the holder makes it longer or shorter, and others get it when it has run out or is given back", async () => {
+    test("the holder can extend or shorten it; others get it when it has expired or was released", async () => {
       await using opened = await open();
       const ask = (holder: string, nowMs: number, untilMs: number) =>
         opened.leases.acquire({ task: "t", holder, nowMs, untilMs });
@@ -35,18 +35,18 @@ export function leaseStoreContract(name: string, open: () => Promise<OpenedLease
       expect(await ask("a", 5_000, 9_500)).toEqual({ held: true, untilMs: 9_500 });
     });
 
-    test("one that was taken under a clock that was ahead holds nobody up when the clock is right again", async () => {
+    test("a lease that was taken under a clock that was ahead blocks nobody after the clock is corrected", async () => {
       await using opened = await open();
       const ask = (holder: string, nowMs: number, untilMs: number) =>
         opened.leases.acquire({ task: "t", holder, nowMs, untilMs });
       const aheadMs = 7_200_000;
       expect(await ask("dead", aheadMs, aheadMs + 45_000)).toMatchObject({ held: true });
       expect(await ask("b", 1_000, 46_000)).toEqual({ held: true, untilMs: 46_000 });
-      // Clocks that differ by a little take nothing away.
+      // Clocks that differ slightly take nothing away.
       expect(await ask("c", 0, 45_000)).toEqual({ held: false, untilMs: 46_000 });
     });
 
-    test("each task has its own", async () => {
+    test("each task has its own lease", async () => {
       await using opened = await open();
       for (const task of ["one", "two"]) {
         const request = { task, holder: task, nowMs: 1_000, untilMs: 2_000 };
@@ -54,7 +54,7 @@ export function leaseStoreContract(name: string, open: () => Promise<OpenedLease
       }
     });
 
-    test("of five servers that run a task in real time one runs it in each interval", async () => {
+    test("of five servers that run a task in real time exactly one runs it in each interval", async () => {
       await using opened = await open();
       const intervalMs = 1_000;
       const runs: { holder: string; atMs: number }[] = [];

@@ -1,5 +1,5 @@
 /**
- * A process that starts executions and is killed before they end, as an agent is by a crash:
+ * A process that starts executions and is killed before they end, like an agent in a crash:
  *
  *     bun tests/contract/leave-behind.ts '{"factory": "…", "argument": "…", "manifest": {…}, "executionIds": […]}'
  */
@@ -15,13 +15,13 @@ const START_LIMIT_MS = 60_000;
 const STAYS_MS = 600_000;
 
 export interface LeftBehind {
-  /** The path of a module whose `createExecutor(argument)` gives the executor. */
+  /** The path of a module whose `createExecutor(argument)` returns the executor. */
   factory: string;
   argument: string;
-  /** It says `ready` when it runs as it should. */
+  /** It prints `ready` when it runs as it should. */
   manifest: JobManifestInput;
   executionIds: readonly string[];
-  /** How long after it began to start them the process is killed; absent: when all of them run. */
+  /** When the process is killed, counted from the first start. If absent, it is killed when all of them run. */
   killAfterMs?: number;
 }
 
@@ -34,8 +34,12 @@ export async function leaveBehind(left: LeftBehind): Promise<void> {
   });
   try {
     const reader = program.stdout.getReader();
-    const { value } = await within(START_LIMIT_MS, "the start of what is left behind", reader.read());
-    if (!value) throw new Error(`nothing was left behind: the process ended with ${await program.exited}`);
+    const { value } = await within(
+      START_LIMIT_MS,
+      "the executions that will be left behind to start",
+      reader.read(),
+    );
+    if (!value) throw new Error(`nothing was left behind: the process exited with ${await program.exited}`);
     await Bun.sleep(left.killAfterMs ?? 0);
   } finally {
     program.kill("SIGKILL");
@@ -47,7 +51,7 @@ async function main({ factory, argument, manifest, executionIds, killAfterMs }: 
   const module: { createExecutor(argument: string): Executor } = await import(pathToFileURL(factory).href);
   const executor = module.createExecutor(argument);
   await executor.probe();
-  // Nobody tidies up after a crash; what is in it is the job's.
+  // After a crash nobody cleans up. The directory still belongs to the job.
   const scratch = await makeScratch();
   let ready = 0;
   const output = {
@@ -63,7 +67,7 @@ async function main({ factory, argument, manifest, executionIds, killAfterMs }: 
     await executor.start({ ...playedTask(executionId, manifest, dir), output }, new AbortController().signal);
   });
   await Promise.all(starts);
-  await waitFor("all to run", () => ready === executionIds.length, { timeoutMs: START_LIMIT_MS });
+  await waitFor("all executions to run", () => ready === executionIds.length, { timeoutMs: START_LIMIT_MS });
   if (killAfterMs === undefined) console.log("running");
   await Bun.sleep(STAYS_MS);
 }

@@ -6,10 +6,10 @@ import type { LogLine } from "../../shared/log.ts";
 
 const businessId = newId("biz");
 
-/** What every log store promises. `open` gives an empty one; it is closed after each test. */
+/** What every log store promises. `open` gives an empty store, which is closed after each test. */
 export function logStoreContract(name: string, open: () => Promise<{ store: LogStore } & AsyncDisposable>) {
   describe(`${name} keeps logs`, () => {
-    test("lines come back as they were given, with their execution and attempt", async () => {
+    test("lines come back unchanged, with their execution and attempt", async () => {
       await using opened = await open();
       const attempt = newAttempt();
       const at = "2026-03-01T12:00:00.000Z";
@@ -28,7 +28,7 @@ export function logStoreContract(name: string, open: () => Promise<{ store: LogS
       );
     });
 
-    test("lines that are stored already are passed over", async () => {
+    test("lines that are already stored are ignored", async () => {
       await using opened = await open();
       const attempt = newAttempt();
       await opened.store.append([{ ...attempt, lines: lines(1, 5, "first") }]);
@@ -40,7 +40,7 @@ export function logStoreContract(name: string, open: () => Promise<{ store: LogS
       ]);
     });
 
-    test("lines behind a hole are left out, and the answer says from where to send again", async () => {
+    test("lines after a gap are not stored, and the answer says where to resume", async () => {
       await using opened = await open();
       const attempt = newAttempt();
       expect(await opened.store.append([{ ...attempt, lines: lines(2, 4) }])).toEqual([0]);
@@ -51,7 +51,7 @@ export function logStoreContract(name: string, open: () => Promise<{ store: LogS
       expect(seqs(await readAll(opened.store, attempt.jobId))).toEqual(upTo(9));
     });
 
-    test("each batch of a call is answered, also several of one execution", async () => {
+    test("every batch of a call gets its answer, also several batches of one execution", async () => {
       await using opened = await open();
       const [one, two] = [newAttempt(), newAttempt()];
       const stored = await opened.store.append([
@@ -65,7 +65,7 @@ export function logStoreContract(name: string, open: () => Promise<{ store: LogS
       expect(await opened.store.lastSeq(newId("exe"))).toBe(0);
     });
 
-    test("attempts follow one another, whenever their lines were stored", async () => {
+    test("attempts come in order, whenever their lines were stored", async () => {
       await using opened = await open();
       const jobId = newId("job");
       const [first, second, third] = [newAttempt(jobId, 1), newAttempt(jobId, 2), newAttempt(jobId, 10)];
@@ -83,7 +83,7 @@ export function logStoreContract(name: string, open: () => Promise<{ store: LogS
       ]);
     });
 
-    test("a read begins behind any place, ends at any place, and keeps to its limit", async () => {
+    test("a read can begin and end at any line, and respects its limit", async () => {
       await using opened = await open();
       const jobId = newId("job");
       const [first, second] = [newAttempt(jobId, 1), newAttempt(jobId, 2)];
@@ -104,7 +104,7 @@ export function logStoreContract(name: string, open: () => Promise<{ store: LogS
       expect(await opened.store.read({ businessId, jobId, after: behindAll, limit: 9 })).toEqual([]);
     });
 
-    test("the log is read back from its last line to its first, over attempts", async () => {
+    test("the log can be read backwards from its last line to its first, across attempts", async () => {
       await using opened = await open();
       const jobId = newId("job");
       const first = newAttempt(jobId, 1);
@@ -131,7 +131,7 @@ export function logStoreContract(name: string, open: () => Promise<{ store: LogS
       expect(await Array.fromAsync(opened.store.readBack(stranger))).toEqual([]);
     });
 
-    test("fifty appends at once, many of them repeats, leave every line once and in order", async () => {
+    test("fifty concurrent appends with many repeats leave every line once and in order", async () => {
       await using opened = await open();
       const attempts = Array.from({ length: 5 }, () => newAttempt());
       const sends = attempts.flatMap((attempt) =>
@@ -148,7 +148,7 @@ export function logStoreContract(name: string, open: () => Promise<{ store: LogS
       }
     });
 
-    test("a log of many batches, large and small, is read whole in small steps", async () => {
+    test("a log of many batches, large and small, can be read completely in small steps", async () => {
       await using opened = await open();
       const attempt = newAttempt();
       const sizes = [1, 700, 1, 1, ...Array<number>(100).fill(1), 300, 33];

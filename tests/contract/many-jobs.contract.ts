@@ -14,7 +14,7 @@ import type { ControlPlaneStores } from "./control-plane-stores.ts";
 const NOW_MS = Date.parse("2026-01-01T12:00:00Z");
 const PER_REQUEST = 1_000;
 
-/** What every adapter of the job port promises of many jobs at once, races included. */
+/** What every adapter of the job port promises about changing many jobs at once, races included. */
 export function manyJobsContract(name: string, open: () => Promise<ControlPlaneStores>): void {
   describe(`${name}: many jobs at once`, () => {
     let stores: ControlPlaneStores;
@@ -59,7 +59,7 @@ export function manyJobsContract(name: string, open: () => Promise<ControlPlaneS
       (await stores.jobs.list(query(where))).map((job) => job.jobId);
     const count = async (where: Partial<JobListQuery>) =>
       (await stores.jobs.list(query({ limit: 20_000, ...where }))).length;
-    /** As a client goes on until nothing is left. */
+    /** Repeats the request until nothing is left, as a client does. */
     const untilEnd = async <Place>(
       change: (
         place: Place | undefined,
@@ -82,7 +82,7 @@ export function manyJobsContract(name: string, open: () => Promise<ControlPlaneS
         return { ...counts, next: nextBeforeJobId };
       });
 
-    test("the jobs of an array are listed in the order of their indexes, page by page, and no others", async () => {
+    test("the jobs of an array are listed in index order, page by page, and no others", async () => {
       const [array] = await submit({ array: "1-7" });
       const arrayId = array?.jobId ?? "";
       await submit({ name: "before" });
@@ -112,7 +112,7 @@ export function manyJobsContract(name: string, open: () => Promise<ControlPlaneS
       expect(retried).toMatchObject({ matched: 7, changed: 7 });
     });
 
-    test("jobs are found by the beginning of their ids, and of no other business", async () => {
+    test("jobs are found by the beginning of their ids, and none of another business", async () => {
       const [one, two] = await submit({ name: "one" }, { name: "two" });
       const id = two?.jobId ?? "";
       const listed = async (where: Partial<JobListQuery>) =>
@@ -125,7 +125,7 @@ export function manyJobsContract(name: string, open: () => Promise<ControlPlaneS
       expect(await listed({ idPrefix: one?.jobId, businessId: newId("biz") })).toEqual([]);
     });
 
-    test("10,000 queued jobs are cancelled by a filter in under 5 s, in few messages that name each of them", async () => {
+    test("10,000 queued jobs are cancelled by a filter in under 5 s, in a few messages that name each of them", async () => {
       const doomed = Array.from({ length: 10_000 }, (_, i) => jobOf(businessId, { name: `doomed-${i}` }));
       const insertedMs = await timed(() => insert(doomed));
       await submit({ name: "kept" }, { name: "kept" });
@@ -134,7 +134,7 @@ export function manyJobsContract(name: string, open: () => Promise<ControlPlaneS
         const sum = await untilDone((beforeJobId) => many.cancel(query({ name: "doomed-*", beforeJobId })));
         expect(sum).toMatchObject({ matched: 10_000, changed: 10_000 });
       });
-      // A machine that has much else to do takes longer for everything.
+      // A busy machine takes longer for everything.
       expect(tookMs).toBeLessThan(Math.max(5_000, 4 * insertedMs));
       expect(told.length).toBe(10);
       expect(told.flatMap((message) => message.jobIds).toSorted()).toEqual(doomed.map((job) => job.jobId));
@@ -142,7 +142,7 @@ export function manyJobsContract(name: string, open: () => Promise<ControlPlaneS
       expect(await count({ status: ["QUEUED"], name: "kept" })).toBe(2);
     });
 
-    test("a filter selects by status, name, label and time, the newest first", async () => {
+    test("a filter selects by status, name, label and time, newest first", async () => {
       const [first, second, third] = await submit(
         { name: "a-1", labels: { "x.y/z": "1", os: "linux" } },
         { name: "a-2", labels: { "x.y/z": "1" } },
@@ -167,7 +167,7 @@ export function manyJobsContract(name: string, open: () => Promise<ControlPlaneS
       expect(await ids({ name: "a-*", status: ["CANCELLED"] })).toEqual([]);
     });
 
-    test("what a pattern or a label selects among many is found in order, in both directions, page by page", async () => {
+    test("matches of a pattern or a label are found in order, in both directions, page by page", async () => {
       const jobs = await submit(
         ...Array.from({ length: 1_300 }, (_, i) => ({
           name: `job-${i}${i % 100 === 7 ? "-x" : ""}`,
@@ -193,7 +193,7 @@ export function manyJobsContract(name: string, open: () => Promise<ControlPlaneS
       expect(await found({ name: "*-y" })).toEqual([]);
     });
 
-    test("large jobs are listed, cancelled and retried a few at a time, and none is passed over", async () => {
+    test("large jobs are listed, cancelled and retried a few at a time, and none is missed", async () => {
       const large = { command: "x".repeat(900 * 1024), labels: { is: "large" } };
       const jobs = await submit({ name: "small" }, ...Array.from({ length: 20 }, () => large), {
         name: "small",
@@ -214,7 +214,7 @@ export function manyJobsContract(name: string, open: () => Promise<ControlPlaneS
       expect(await count({ status: ["QUEUED"] })).toBe(22);
     });
 
-    test("cancelling while nodes take the jobs ends all of them, and tells every node that has one", async () => {
+    test("cancelling while nodes take the jobs ends all of them, and every node with a job is notified", async () => {
       await submit(...Array.from({ length: 400 }, () => ({})));
       const nodes = Array.from({ length: 4 }, () => nodeOf(businessId, { cpu: 64 }));
       for (const node of nodes) await stores.nodes.insert(node);
@@ -227,7 +227,7 @@ export function manyJobsContract(name: string, open: () => Promise<ControlPlaneS
         untilDone((beforeJobId) => many.cancel(query({ limit: 50, beforeJobId }))),
         ...nodes.flatMap((node) => Array.from({ length: 5 }, () => take(node.nodeId))),
       ]);
-      // What was taken between the look and the change may have been passed over by neither.
+      // Neither side may miss a job that was taken between the read and the change.
       expect(sum.changed).toBe(400);
       const jobs = await stores.jobs.list(query());
       expect(jobs.filter((job) => job.cancelRequestedAtMs === undefined)).toEqual([]);
@@ -236,7 +236,7 @@ export function manyJobsContract(name: string, open: () => Promise<ControlPlaneS
       expect([...holders].filter((nodeId) => !told.some((message) => message.nodeId === nodeId))).toEqual([]);
     });
 
-    test("of several that cancel or retry the same jobs at once, each job is changed by one", async () => {
+    test("if several requests cancel or retry the same jobs at once, each job is changed by exactly one of them", async () => {
       await submit(...Array.from({ length: 300 }, () => ({ name: "x" })));
       const cancels = Array.from({ length: 5 }, () =>
         untilDone((beforeJobId) => many.cancel(query({ name: "x", limit: 100, beforeJobId }))),
@@ -257,7 +257,7 @@ export function manyJobsContract(name: string, open: () => Promise<ControlPlaneS
       expect(await count({ status: ["QUEUED"] })).toBe(1);
     });
 
-    test("an insert of many is all or none, also where one of its keys was used for another job", async () => {
+    test("an insert of many jobs is all or nothing, also if one of its keys was used for another job", async () => {
       const keyed = (key: string, bodyHash: string) => ({
         job: jobOf(businessId),
         idempotency: { key, bodyHash },
@@ -276,7 +276,7 @@ export function manyJobsContract(name: string, open: () => Promise<ControlPlaneS
       expect(await count({})).toBe(1);
     });
 
-    test("of many that insert the same batch at once, one makes its jobs and all get them", async () => {
+    test("of many concurrent inserts of one batch one creates its jobs, and all return them", async () => {
       const batches = Array.from({ length: 12 }, () =>
         Array.from({ length: 40 }, (_, i) => ({
           job: jobOf(businessId),

@@ -14,7 +14,7 @@ function runOf(): AgentRun {
   return { runId: crypto.randomUUID(), place: "place", machine: "machine", host: "hosta", pid: 1 };
 }
 
-/** What every store must hold to of how nodes are, of their GPUs, and of the jobs that kill their agents. */
+/** What every store must do about the condition of nodes, their GPUs, and jobs that kill their agents. */
 export function nodeStoreContract(name: string, open: () => Promise<ControlPlaneStores>): void {
   describe(`${name}: nodes`, () => {
     let stores: ControlPlaneStores;
@@ -48,7 +48,7 @@ export function nodeStoreContract(name: string, open: () => Promise<ControlPlane
       return wanted.filter((_, i) => found[i]?.length === 1);
     };
 
-    test("a heartbeat keeps how the node is, and takes back what it said before", async () => {
+    test("a heartbeat stores the node's condition and clears what it said before", async () => {
       const { nodeId } = await register();
       const conditions: NodeCondition[] = [
         { suspended: true },
@@ -62,7 +62,7 @@ export function nodeStoreContract(name: string, open: () => Promise<ControlPlane
       }
     });
 
-    test("offline comes before draining, and draining before suspended, also in lists", async () => {
+    test("offline overrides draining, and draining overrides suspended, also in lists", async () => {
       const { nodeId } = await register();
       const asleep = { suspended: true };
       expect(await statuses()).toEqual(["ACTIVE"]);
@@ -76,7 +76,7 @@ export function nodeStoreContract(name: string, open: () => Promise<ControlPlane
       expect(back && nodeStatusOf(back)).toBe("DRAINING");
     });
 
-    test("a suspended node is given jobs, one that refuses work is given none until it stops", async () => {
+    test("a suspended node gets jobs; a node that refuses work gets none until it stops refusing", async () => {
       await submit({}, {});
       const { nodeId } = await register();
       await stores.nodes.heartbeat(
@@ -90,7 +90,7 @@ export function nodeStoreContract(name: string, open: () => Promise<ControlPlane
       expect((await assign(nodeId)).length).toBe(2);
     });
 
-    test("what refuses work in the middle of handing out ends with whole assignments or none", async () => {
+    test("a refusal in the middle of handing out leaves whole assignments or none", async () => {
       const jobs = await submit(...Array.from({ length: 40 }, () => ({})));
       const { nodeId } = await register({ slots: 100 });
       const refusing = { suspended: false, refusing: "the clock is wrong" };
@@ -102,7 +102,7 @@ export function nodeStoreContract(name: string, open: () => Promise<ControlPlane
       expect(heard?.condition).toEqual(refusing);
       expect(await assign(nodeId)).toEqual([]);
       await stores.nodes.heartbeat(nodeId, AT_MS, { suspended: false }, speaker);
-      // What came to nothing lets go of the node at once, not when its time is over.
+      // An attempt that came to nothing releases the node immediately, not when its time runs out.
       await waitFor(
         "every job to be handed out",
         async () => {
@@ -113,7 +113,7 @@ export function nodeStoreContract(name: string, open: () => Promise<ControlPlane
       );
     });
 
-    test("a node that is registered under one key by many calls at once is one node, in each business", async () => {
+    test("a node that many concurrent calls register with one key is one node, in each business", async () => {
       const key = crypto.randomUUID();
       const insert = (business: string) => stores.nodes.insert(nodeOf(business), key);
       const inserted = await Promise.all(Array.from({ length: 8 }, () => insert(businessId)));
@@ -127,7 +127,7 @@ export function nodeStoreContract(name: string, open: () => Promise<ControlPlane
       expect(await stores.nodes.list(every)).toHaveLength(4);
     });
 
-    test("only who has the node's key and its run is heard, leaves, and is handed jobs", async () => {
+    test("only the holder of the node's key and current run is heard, can leave, and gets jobs", async () => {
       await submit({}, {});
       const node = await register();
       const { nodeId } = node;
@@ -144,7 +144,7 @@ export function nodeStoreContract(name: string, open: () => Promise<ControlPlane
         const taken = await stores.nodes.update(businessId, nodeId, { run }, before);
         expect(taken?.run).toEqual(run);
         expect((await stores.nodes.find(businessId, nodeId))?.run).toEqual(run);
-        // Whoever saw another run before it takes nothing.
+        // A server that saw an earlier run takes nothing.
         expect(await stores.nodes.update(businessId, nodeId, { run: runOf() }, before)).toBeUndefined();
         for (const other of [by(undefined), by(runOf()), by(run, "old key"), by(runs[i - 1] ?? runOf())]) {
           expect(await asks(other)).toEqual([0, undefined]);
@@ -152,13 +152,13 @@ export function nodeStoreContract(name: string, open: () => Promise<ControlPlane
         }
         expect(await asks(by(run))).toEqual([1, run]);
       }
-      // An agent that does not say which run it is may take the node as well.
+      // An agent that does not say which run it is can take the node too.
       await stores.nodes.update(businessId, nodeId, { run: undefined });
       expect((await asks(by(runs[1])))[1]).toBeUndefined();
       expect(await stores.nodes.heartbeat(nodeId, AT_MS, { suspended: false }, speaker)).toBeDefined();
     });
 
-    test("of jobs that are handed out while the node goes to another run, to another key or away, none is handed out after", async () => {
+    test("no job is handed out after the node changed its run or key, or was removed", async () => {
       await submit(...Array.from({ length: 60 }, () => ({})));
       const ends = [
         (nodeId: string) => stores.nodes.update(businessId, nodeId, { run: runOf() }),
@@ -188,7 +188,7 @@ export function nodeStoreContract(name: string, open: () => Promise<ControlPlane
       }
     });
 
-    test("names are taken within a business until their node is removed, and a machine's nodes are those that are there", async () => {
+    test("a name is taken in a business until its node is removed, and a machine's nodes are those that exist", async () => {
       const add = async (name: string, machine: string | undefined, business = businessId) => {
         const node = nodeOf(business);
         const run = machine === undefined ? undefined : { ...runOf(), machine };
@@ -215,7 +215,7 @@ export function nodeStoreContract(name: string, open: () => Promise<ControlPlane
       expect(await taken()).toEqual(["vm-2"]);
     });
 
-    test("what is granted and what waits for it is kept with the node, and goes again", async () => {
+    test("grants and pending requests are stored with the node, and removed with it", async () => {
       const { nodeId } = await register();
       const grants = { pools: ["a", "b"], labels: { disk: "ssd" }, slots: 4 };
       const ungranted = { pool: "c", labels: { gpu: "x" } };
@@ -226,7 +226,7 @@ export function nodeStoreContract(name: string, open: () => Promise<ControlPlane
       expect([after?.grants, after?.ungranted]).toEqual([grants, undefined]);
     });
 
-    test("a node that is offline can be removed, once: no list has it, nobody speaks for it, and its name stays", async () => {
+    test("an offline node can be removed once: no list has it, nothing authenticates as it, and its name stays on its executions", async () => {
       const { nodeId, description } = await register();
       expect(await stores.nodes.remove(businessId, nodeId, AT_MS)).toBe(false);
       await stores.nodes.leave(businessId, nodeId, speaker);
@@ -255,7 +255,7 @@ export function nodeStoreContract(name: string, open: () => Promise<ControlPlane
       }
     });
 
-    test("two live executions never share a GPU, however often the node is registered with other numbers", async () => {
+    test("two live executions never share a GPU, however often the node re-registers with other numbers", async () => {
       const asksForOne = { resources: { gpuCount: 1 } };
       await submit(...Array.from({ length: 60 }, () => asksForOne));
       const node = await register({ gpuCount: 4 });
@@ -278,7 +278,7 @@ export function nodeStoreContract(name: string, open: () => Promise<ControlPlane
       expect(held.sort()).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
     });
 
-    test("a node whose limit was lowered below what it runs takes no GPU job, but others", async () => {
+    test("a node whose limit was lowered below its usage takes no GPU jobs, but other jobs", async () => {
       const node = await register({ gpuCount: 3 });
       const { nodeId } = node;
       await submit(...Array.from({ length: 3 }, () => ({ resources: { gpuCount: 1 } })));
@@ -288,7 +288,7 @@ export function nodeStoreContract(name: string, open: () => Promise<ControlPlane
       await stores.nodes.update(businessId, nodeId, { description: { ...node.description, capacity } });
       const [gpu, plain] = await submit({ resources: { gpuCount: 1 } }, {});
       expect((await assign(nodeId)).map((one) => one.job.jobId)).toEqual([plain?.jobId ?? ""]);
-      // What is free below the new limit is still taken while more than the limit is held.
+      // Free GPUs below the new limit are still used while more than the limit is in use.
       for (const { execution } of held.slice(0, 2)) await end(execution.executionId, nodeId);
       expect(await assign(nodeId)).toEqual([]);
       await end(held[2]?.execution.executionId ?? "", nodeId);
@@ -297,7 +297,7 @@ export function nodeStoreContract(name: string, open: () => Promise<ControlPlane
       expect(next?.execution.gpuIndexes).toEqual([0]);
     });
 
-    test("a job under which its agent died three times is over; tried again by hand it is counted anew", async () => {
+    test("a job whose agent died three times is over; after a manual retry the count starts again", async () => {
       const { nodeId } = await register();
       const [job] = await submit({ maxRetries: 100, retryOn: ["AgentRestarted", "NodeLost"] });
       const jobId = job?.jobId ?? "";

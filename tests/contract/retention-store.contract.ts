@@ -15,11 +15,11 @@ export interface RetentionStores extends ControlPlaneStores {
 
 const BUSINESS = "biz";
 
-/** What every store promises of deleting. `open` gives an empty one. */
+/** What every store promises about deletion. `open` gives an empty store. */
 export function retentionStoreContract(name: string, open: () => Promise<RetentionStores>) {
   describe(`${name}: retention`, () => {
     let stores: RetentionStores;
-    /** After everything that was made. */
+    /** Later than everything the test creates. */
     const laterMs = () => Date.now() + 1_000;
 
     beforeEach(async () => {
@@ -39,7 +39,7 @@ export function retentionStoreContract(name: string, open: () => Promise<Retenti
     ) => {
       const finishedAtMs = ["QUEUED", "RUNNING", "ASSIGNED"].includes(status) ? undefined : Date.now();
       return insert({ ...jobOf(BUSINESS, manifest), status, attempt: 1, finishedAtMs, ...more }).then(
-        // A store keeps how a job ends only of a change.
+        // A store records how a job ended only on a change.
         async (job) => {
           await stores.jobs.change([
             { key: { jobId: job.jobId, businessId: BUSINESS }, decide: () => ({ job, result: undefined }) },
@@ -64,7 +64,7 @@ export function retentionStoreContract(name: string, open: () => Promise<Retenti
     const remove = (...jobIds: string[]) => stores.retention.deleteJobs(BUSINESS, jobIds, Date.now());
     const find = (jobId: string) => stores.jobs.find(BUSINESS, jobId);
 
-    test("a job that is over goes with its log and its key; others stay", async () => {
+    test("a job that is over is deleted with its log and its key; other jobs stay", async () => {
       const [gone, kept] = [await submitted(), await submitted("FAILED")];
       await writeLog(gone.jobId, 1, 40);
       await writeLog(kept.jobId, 1, 3);
@@ -79,7 +79,7 @@ export function retentionStoreContract(name: string, open: () => Promise<Retenti
       expect(await remove(gone.jobId)).toEqual(["not-found"]);
     });
 
-    test("a job that is not over stays, and one of another business is not found", async () => {
+    test("a job that is not over stays, and a job of another business is not found", async () => {
       const open = await submitted("QUEUED");
       const over = await submitted();
       expect(await stores.retention.deleteJobs("other", [over.jobId], Date.now())).toEqual(["not-found"]);
@@ -87,7 +87,7 @@ export function retentionStoreContract(name: string, open: () => Promise<Retenti
       expect(await find(open.jobId)).toBeDefined();
     });
 
-    test("a job that a waiting one comes after stays until that one is over", async () => {
+    test("a job stays until the jobs that wait for it are over", async () => {
       const first = await submitted("FAILED");
       const after = [{ jobId: first.jobId, on: "failure" as const }];
       const next = await submitted("QUEUED", { after }, { hold: "after" });
@@ -104,7 +104,7 @@ export function retentionStoreContract(name: string, open: () => Promise<Retenti
       expect(await remove(first.jobId)).toEqual(["deleted"]);
     });
 
-    test("an array takes its jobs along, and they do not go without it", async () => {
+    test("an array is deleted with its jobs, which are never deleted without it", async () => {
       const array = await submitted("SUCCESS", { array: "1-2" });
       const members = [
         await submitted("SUCCESS", {}, { arrayId: array.jobId }),
@@ -129,7 +129,7 @@ export function retentionStoreContract(name: string, open: () => Promise<Retenti
       ]);
     });
 
-    test("jobs that ended before a time are found, the oldest first, some at once", async () => {
+    test("jobs that ended before a time are found, oldest first, in portions", async () => {
       const old = [await submitted(), await submitted("TIMEOUT"), await submitted("CANCELLED")];
       await submitted("RUNNING");
       const query = { endedBeforeMs: laterMs(), behindJobId: undefined, limit: 2 };
@@ -140,7 +140,7 @@ export function retentionStoreContract(name: string, open: () => Promise<Retenti
       expect(await stores.retention.endedJobs({ ...query, endedBeforeMs: Date.now() - 60_000 })).toEqual([]);
     });
 
-    test("only ended jobs that have a log are found for their logs", async () => {
+    test("only ended jobs that have a log are found for log removal", async () => {
       const [quiet, loud, running] = [await submitted(), await submitted(), await submitted("RUNNING")];
       await writeLog(loud.jobId, 1, 2);
       await writeLog(running.jobId, 1, 2);
@@ -150,7 +150,7 @@ export function retentionStoreContract(name: string, open: () => Promise<Retenti
       expect(found.some((job) => job.jobId === quiet.jobId)).toBe(false);
     });
 
-    test("a log that is removed says how many lines it had; what a later attempt writes stays", async () => {
+    test("removing a log returns its number of lines; lines of a later attempt stay", async () => {
       const job = await submitted();
       await writeLog(job.jobId, 1, 70);
       const query = { endedBeforeMs: laterMs(), behindJobId: undefined, limit: 10 };
@@ -174,13 +174,13 @@ export function retentionStoreContract(name: string, open: () => Promise<Retenti
       ]);
       expect(await stores.retention.removedLog(BUSINESS, job.jobId)).toEqual({ atMs: 1_000, lines: 70 });
       expect(await stores.retention.removedLog("other", job.jobId)).toBeUndefined();
-      // The job runs again: its log is not old.
+      // The job runs again, so its log is not old.
       await stores.retention.removeLogs(found ? [found] : [], 2_000);
       await stores.retention.finishRemovals();
       expect(await readLog(job.jobId)).toHaveLength(3);
     });
 
-    test("of a deletion and a retry of the same job in the same moment one wins, and nothing is left half", async () => {
+    test("of a concurrent deletion and retry of one job one wins, and nothing is left half done", async () => {
       for (let round = 0; round < 10; round++) {
         const job = await submitted("FAILED");
         const [[outcome], [retried]] = await Promise.all([
@@ -200,7 +200,7 @@ export function retentionStoreContract(name: string, open: () => Promise<Retenti
       }
     });
 
-    test("what is used grows with what is stored, and is told in detail", async () => {
+    test("usage grows with the stored data, and is reported in detail", async () => {
       const before = await stores.retention.usedBytes();
       const job = await submitted();
       const executionId = newId("exe");

@@ -7,12 +7,14 @@ import { ScheduleWorld } from "../support/schedule-world.ts";
 
 const HOUR_MS = 3_600_000;
 
-/** What every store of schedules promises, with the scheduler on it. `open` gives two ways to the same empty data. */
+/**
+ * What every schedule store promises, with the scheduler on top. `open` gives two connections to the same empty data.
+ */
 export function scheduleStoreContract(name: string, open: () => Promise<Stores[]>): void {
   const worldOf = async () => new ScheduleWorld(await open());
 
   describe(`${name} keeps schedules`, () => {
-    test("a schedule comes back as it was, to its own business only, newest first", async () => {
+    test("a schedule comes back unchanged, to its own business only, newest first", async () => {
       await using world = await worldOf();
       const { schedules } = world.stores;
       const made: ScheduleRecord[] = [];
@@ -33,7 +35,7 @@ export function scheduleStoreContract(name: string, open: () => Promise<Stores[]
       expect(await schedules.list({ ...query, businessId: newId("biz") })).toEqual([]);
     });
 
-    test("a fire of a schedule whose job is refused today fails at once, and says why", async () => {
+    test("a fire of a schedule whose job is no longer valid fails immediately, and says why", async () => {
       await using world = await worldOf();
       const schedule = await world.create();
       const job = jobManifest.parse({ command: "true" });
@@ -64,7 +66,7 @@ export function scheduleStoreContract(name: string, open: () => Promise<Stores[]
       expect(await schedules.nextFireAt()).toBeUndefined();
     });
 
-    test("what is due is found, the most overdue first; what is paused never is", async () => {
+    test("due schedules are found, the most overdue first; paused schedules never are", async () => {
       await using world = await worldOf();
       const { schedules } = world.stores;
       const [later, sooner] = [
@@ -96,7 +98,7 @@ export function scheduleStoreContract(name: string, open: () => Promise<Stores[]
       expect(await schedules.withOpenFires(ids[1], 2)).toEqual(ids.slice(2));
     });
 
-    test("all but the newest fires are forgotten", async () => {
+    test("all but the newest fires are deleted", async () => {
       await using world = await worldOf();
       const schedule = await world.create();
       const { service } = world.server();
@@ -110,7 +112,7 @@ export function scheduleStoreContract(name: string, open: () => Promise<Stores[]
   });
 
   describe(`schedules fire on ${name}`, () => {
-    test("however many servers look at once, each due time makes one fire and one job", async () => {
+    test("however many servers look at once, each due time creates one fire and one job", async () => {
       await using world = await worldOf();
       const schedule = await world.create({ cron: "* * * * *" });
       const servers = Array.from({ length: 6 }, (_, i) => world.server(i));
@@ -126,7 +128,7 @@ export function scheduleStoreContract(name: string, open: () => Promise<Stores[]
       expect(world.errors).toEqual([]);
     });
 
-    test("a server that dies before or after the job was submitted leaves one job, made by the next look", async () => {
+    test("if a server dies before or after it submits the job, the next look leaves exactly one job", async () => {
       await using world = await worldOf();
       const before = await world.create({ cron: "1 0 * * *" });
       const after = await world.create({ cron: "2 0 * * *" });
@@ -137,7 +139,7 @@ export function scheduleStoreContract(name: string, open: () => Promise<Stores[]
       for (const { scheduler } of [diesBefore, diesAfter]) {
         world.nowMs += 60_000;
         const { nextDueAtMs } = await scheduler.runOnce(world.nowMs);
-        // What went wrong is looked at again soon, but not at once.
+        // A failed fire is looked at again soon, but not immediately.
         expect((nextDueAtMs ?? 0) - world.nowMs).toBe(5_000);
       }
       expect([await world.outcomes(before), await world.outcomes(after)]).toEqual([["PENDING"], ["PENDING"]]);
@@ -149,7 +151,7 @@ export function scheduleStoreContract(name: string, open: () => Promise<Stores[]
       expect([(await world.jobs(before)).length, (await world.jobs(after)).length]).toEqual([1, 1]);
     });
 
-    test("where overlap is forbidden no two run together, whoever asks, and what was left out is listed", async () => {
+    test("where overlap is forbidden no two jobs run together, however they were fired, and skipped fires are listed", async () => {
       await using world = await worldOf();
       const schedule = await world.create({ overlap: "forbid" });
       const { scheduleId, businessId } = schedule;
@@ -157,7 +159,7 @@ export function scheduleStoreContract(name: string, open: () => Promise<Stores[]
       world.nowMs += HOUR_MS;
       await Promise.all([
         ...servers.map(({ scheduler }) => scheduler.runOnce(world.nowMs)),
-        // Refused or first, as it comes.
+        // Refused or first, depending on the race.
         ...servers.map(({ service }) => service.run(businessId, scheduleId).catch(() => undefined)),
       ]);
       const [job, ...others] = await world.jobs(schedule);
@@ -171,7 +173,7 @@ export function scheduleStoreContract(name: string, open: () => Promise<Stores[]
       expect((await world.outcomes(schedule)).at(-1)).toBe("SUBMITTED");
     });
 
-    test("a queue holds one: it begins when the job before it is over, the next are skipped", async () => {
+    test("a queue holds one fire: it begins when the job before it is over, and the next fires are skipped", async () => {
       await using world = await worldOf();
       const schedule = await world.create({ overlap: "queue" });
       const { scheduler } = world.server();
@@ -187,7 +189,7 @@ export function scheduleStoreContract(name: string, open: () => Promise<Stores[]
       expect(await world.jobs(schedule)).toHaveLength(2);
     });
 
-    test("a fire that replaces cancels what runs, and begins when that is gone", async () => {
+    test("a replacing fire cancels the running job, and begins when that job is gone", async () => {
       await using world = await worldOf();
       const schedule = await world.create({ overlap: "replace" });
       const { scheduler } = world.server();
@@ -195,13 +197,13 @@ export function scheduleStoreContract(name: string, open: () => Promise<Stores[]
         world.nowMs += HOUR_MS;
         await scheduler.runOnce(world.nowMs);
       }
-      // The job was queued, so it is gone at once.
+      // The job was queued, so it is gone immediately.
       await scheduler.runOnce(world.nowMs);
       expect(await world.outcomes(schedule)).toEqual(["SUBMITTED", "SUBMITTED"]);
       expect((await world.jobs(schedule)).map((job) => job.status)).toEqual(["QUEUED", "CANCELLED"]);
     });
 
-    test("a pause skips what waits, and what fell into it is not made up for", async () => {
+    test("a pause skips the waiting fire, and times during the pause are not made up", async () => {
       await using world = await worldOf();
       const schedule = await world.create({ overlap: "queue", misfire: "all" });
       const { scheduleId, businessId } = schedule;
@@ -234,7 +236,7 @@ export function scheduleStoreContract(name: string, open: () => Promise<Stores[]
       return outcomes;
     };
 
-    test("skips, makes up once, or makes up for all of them, and lists each", async () => {
+    test("skips, makes up the last, or makes up all of them, and lists each", async () => {
       await using world = await worldOf();
       expect(await afterThreeHours(world, { misfire: "skip" })).toEqual(["Missed", "Missed", "Missed"]);
       expect(await afterThreeHours(world, { misfire: "once" })).toEqual([
@@ -248,7 +250,7 @@ export function scheduleStoreContract(name: string, open: () => Promise<Stores[]
       ]);
     });
 
-    test("makes up for nothing older than the window", async () => {
+    test("makes up nothing older than the window", async () => {
       await using world = await worldOf();
       const window = { misfireWindowSeconds: 2 * 3_600 };
       expect(await afterThreeHours(world, { misfire: "all", ...window })).toEqual([
@@ -260,12 +262,12 @@ export function scheduleStoreContract(name: string, open: () => Promise<Stores[]
       );
     });
 
-    test("lists a hundred of what it missed, and the others in one line", async () => {
+    test("lists a hundred of the missed fires one by one, and the others in one line", async () => {
       await using world = await worldOf();
       const outcomes = await afterThreeHours(world, { cron: "* * * * *", misfire: "skip" });
       expect(outcomes).toHaveLength(101);
       expect(outcomes[0]).toBe("MissedTooMany");
-      // The last two are no older than a minute and a half.
+      // The last two are less than a minute and a half old.
       expect(outcomes.slice(-3)).toEqual(["Missed", "SUBMITTED", "SUBMITTED"]);
     });
   });

@@ -4,13 +4,16 @@ import type { SessionStore } from "../../server/auth/session-store.ts";
 
 type Opened = { sessions: SessionStore } & AsyncDisposable;
 
-/** What every session store promises of its secrets. `make` gives an empty store, which `open` opens by one seal after another. */
+/**
+ * What every session store promises about its secrets. `make` gives an empty store, and `open` opens it with one seal
+ * after another.
+ */
 export function sealedSecretsContract(
   name: string,
   make: () => Promise<{ open(seal: Seal): Promise<Opened> } & AsyncDisposable>,
 ) {
   describe(`${name} keeps secrets sealed`, () => {
-    test("what is stored of a secret is not the secret, and the key gives it back", async () => {
+    test("the stored form of a secret does not contain the secret, and the key recovers it", async () => {
       await using place = await make();
       const secret = await read(place, sealBy(1));
       expect(secret).toHaveLength(32);
@@ -19,21 +22,21 @@ export function sealedSecretsContract(
       await expect(read(place, sealBy(2))).rejects.toThrow("is another one");
     });
 
-    test("a secret that stood there open is the same once it is sealed", async () => {
+    test("a secret that was stored unsealed keeps its value when it is sealed", async () => {
       await using place = await make();
       const secret = await read(place, Seal.none);
       expect(await read(place, sealBy(1))).toEqual(secret);
       await expect(read(place, Seal.none)).rejects.toThrow("no key was given");
     });
 
-    test("a new key takes over what the old one sealed, where both are given", async () => {
+    test("with both keys given, a new key takes over what the old key sealed", async () => {
       await using place = await make();
       const secret = await read(place, sealBy(1));
       expect(await read(place, sealBy(2, 1))).toEqual(secret);
       expect(await read(place, sealBy(2))).toEqual(secret);
     });
 
-    test("of many servers that seal a secret at once, all have the same", async () => {
+    test("if many servers seal a secret at once, all get the same secret", async () => {
       await using place = await make();
       await read(place, Seal.none);
       await using opened = await place.open(sealBy(1));
@@ -41,7 +44,7 @@ export function sealedSecretsContract(
       expect(new Set(asked.map((secret) => Buffer.from(secret).toString("hex"))).size).toBe(1);
     });
 
-    test("what a lost key sealed is made anew where that is allowed, and said", async () => {
+    test("a secret whose key is lost is replaced if that is allowed, and this is reported", async () => {
       await using place = await make();
       const secret = await read(place, sealBy(1));
       let said = 0;

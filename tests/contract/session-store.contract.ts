@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import type { NewSession, SessionStore } from "../../server/auth/session-store.ts";
 import { newId } from "../../shared/ids.ts";
 
-/** What every session store promises. `open` gives an empty one; it is closed after each test. */
+/** What every session store promises. `open` gives an empty store, which is closed after each test. */
 export function sessionStoreContract(
   name: string,
   open: () => Promise<{ store: SessionStore } & AsyncDisposable>,
@@ -41,7 +41,7 @@ export function sessionStoreContract(
       expect(new Set(made.map((one) => `${one.businessName} ${one.businessId}`)).size).toBe(2);
     });
 
-    test("who has a role in a business keeps it", async () => {
+    test("a user keeps their role in a business", async () => {
       await using opened = await open();
       await opened.store.create(newSession({ role: "member" }));
       expect((await opened.store.create(newSession({ role: "owner" }))).role).toBe("member");
@@ -50,7 +50,7 @@ export function sessionStoreContract(
       );
     });
 
-    test("of many that rotate one generation at once, one does", async () => {
+    test("of many concurrent rotations of one generation exactly one succeeds", async () => {
       await using opened = await open();
       const { sessionId } = await opened.store.create(newSession());
       const rotated = await Promise.all(
@@ -63,7 +63,7 @@ export function sessionStoreContract(
       expect(await opened.store.rotate(newId("ses"), 1, 6_000)).toBe(false);
     });
 
-    test("a session that has rotated, or was created, before the time that is asked for does not rotate", async () => {
+    test("a session that was created or rotated before the given time does not rotate", async () => {
       await using opened = await open();
       const { sessionId } = await opened.store.create(newSession({ nowMs: 1_000 }));
       const rotate = (generation: number, rotatedAtMs: number, createdAtMs: number) =>
@@ -75,7 +75,7 @@ export function sessionStoreContract(
       expect(await rotate(3, 5_001, 1_000)).toBe(false);
     });
 
-    test("a revoked session stays revoked since the first time, and does not rotate", async () => {
+    test("a revoked session keeps its first revocation time, and does not rotate", async () => {
       await using opened = await open();
       const { sessionId } = await opened.store.create(newSession());
       await opened.store.revoke(sessionId, 7_000);
@@ -99,7 +99,7 @@ export function sessionStoreContract(
       }
     });
 
-    test("a secret is made once, whoever asks first, and each name has its own", async () => {
+    test("a secret is created once, whoever asks first, and each name has its own", async () => {
       await using opened = await open();
       const asked = await Promise.all(Array.from({ length: 20 }, () => opened.store.secret("one")));
       expect(new Set(asked.map((secret) => Buffer.from(secret).toString("hex"))).size).toBe(1);

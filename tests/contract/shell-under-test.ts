@@ -5,7 +5,7 @@ import { makeScratch } from "../support/scratch.ts";
 import type { ExecutorUnderTest } from "./executor-stage.ts";
 import { leaveBehind } from "./leave-behind.ts";
 
-/** What holds jobs to their limits: the best this machine has, or what every machine has. */
+/** What enforces the limits of jobs: the best mechanism of this machine, or the one that works everywhere. */
 type Keeping = "best" | "sampling";
 
 export async function shellUnderTest(keeping: Keeping): Promise<ExecutorUnderTest> {
@@ -23,12 +23,12 @@ export async function shellUnderTest(keeping: Keeping): Promise<ExecutorUnderTes
   };
 }
 
-/** Called by its name in the process that leaves something behind, too. */
+/** Also called by name in the process that leaves executions behind. */
 export function createExecutor(keeping: Keeping): Executor {
   return keeping === "best" ? new ShellExecutor() : new ShellExecutor(async () => new SamplingKeeper());
 }
 
-/** Bun looks for programs in the PATH of this process. */
+/** Bun looks up programs in the PATH of this process. */
 async function withoutShell(): Promise<{ executor: Executor } & AsyncDisposable> {
   const empty = await makeScratch();
   const { PATH } = process.env;

@@ -6,13 +6,13 @@ import {
 } from "../../server/template/template-store.ts";
 import { newId } from "../../shared/ids.ts";
 
-/** What every template store promises. `open` gives an empty one; it is closed after each test. */
+/** What every template store promises. `open` gives an empty store, which is closed after each test. */
 export function templateStoreContract(
   name: string,
   open: () => Promise<{ store: TemplateStore } & AsyncDisposable>,
 ) {
   describe(`${name} keeps templates`, () => {
-    test("a template comes back as it was, by its id and by its name, and to its business only", async () => {
+    test("a template comes back unchanged, by its id and by its name, and to its business only", async () => {
       await using opened = await open();
       const { store } = opened;
       const template = newTemplate({ forkedFrom: { templateId: newId("tpl"), version: 3 } });
@@ -31,14 +31,14 @@ export function templateStoreContract(
       expect(await store.findVersion(templateId, 2)).toBeUndefined();
     });
 
-    test("a name is one template of a business, however many make it at once", async () => {
+    test("a name is one template of a business, however many concurrent calls create it", async () => {
       await using opened = await open();
       const made = await Promise.all(Array.from({ length: 20 }, () => opened.store.create(newTemplate())));
       expect(made.filter((one) => one === "created")).toHaveLength(1);
       expect(await opened.store.create(newTemplate({ businessId: "biz_other" }))).toBe("created");
     });
 
-    test("of many edits of one version at once one is made, and each version stays to be read", async () => {
+    test("of many concurrent edits of one version one succeeds, and every version stays readable", async () => {
       await using opened = await open();
       const { store } = opened;
       const { businessId, templateId } = await created(store);
@@ -74,7 +74,7 @@ export function templateStoreContract(
       expect(versions[0]?.version).toBe(MAX_VERSIONS + 3);
     });
 
-    test("a template may get another name, but none that is taken", async () => {
+    test("a template can be renamed, but not to a name that is taken", async () => {
       await using opened = await open();
       const { store } = opened;
       const { businessId, templateId } = await created(store);
@@ -103,7 +103,7 @@ export function templateStoreContract(
       expect(await store.create(newTemplate())).toBe("created");
     });
 
-    test("a builtin template is seeded once by however many, seen by all, and changed by none", async () => {
+    test("a builtin template is seeded once, however many servers seed it; everyone sees it, nobody can change it", async () => {
       await using opened = await open();
       const { store } = opened;
       const seed = (description: string) =>
@@ -118,7 +118,7 @@ export function templateStoreContract(
       expect(await store.remove("biz_any", templateId)).toBe(false);
     });
 
-    test("new content of a builtin is its next version; what an older release seeds changes nothing back", async () => {
+    test("new content of a builtin is its next version; seeding by an older release changes nothing back", async () => {
       await using opened = await open();
       const { store } = opened;
       const seed = (description: string) =>
@@ -133,7 +133,7 @@ export function templateStoreContract(
       });
     });
 
-    test("a template of the business comes before a builtin one of its name, which its id still finds", async () => {
+    test("a business's template hides a builtin of the same name, which can still be found by id", async () => {
       await using opened = await open();
       const { store } = opened;
       await store.seed({ name: "scale", content: content("builtin"), contentHash: "x" }, 5_000);
@@ -144,7 +144,7 @@ export function templateStoreContract(
       expect((await store.find("biz_b", { name: "scale" }))?.templateId).toBe(builtinId);
     });
 
-    test("a list holds the business's own and the builtin ones, newest first, page by page", async () => {
+    test("a list holds the business's own templates and the builtin ones, newest first, page by page", async () => {
       await using opened = await open();
       const { store } = opened;
       await store.seed({ name: "scale", content: content("builtin"), contentHash: "x" }, 5_000);

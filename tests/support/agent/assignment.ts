@@ -2,7 +2,7 @@ import { newId } from "../../../shared/ids.ts";
 import { type JobManifestInput, jobManifest } from "../../../shared/manifest.ts";
 import type { Assignment } from "../../../shared/node.ts";
 
-/** A job as a server hands it over: the first attempt, which asks for nothing in particular, under a lease that lasts. */
+/** A job as a server hands it over: the first attempt, without special requirements, under a long lease. */
 export function assignmentOf(
   manifest: JobManifestInput,
   executionId = newId("exe"),

@@ -16,20 +16,20 @@ const served: NodeEndpoint[] = [
   "nodes.logs",
 ];
 
-/** A small true server for the agent's side of the API, whose answers a test decides. */
+/** A small real server for the agent's side of the API. The test decides its answers. */
 export class ControlPlane {
   readonly nodeId = newId("node");
   nodeKey = "key-1";
-  /** Every request in order: what, and with which body. */
+  /** Every request in order, with its body. */
   readonly requests: { id: NodeEndpoint; body: Record<string, unknown>; key: string | null }[] = [];
   readonly reports: ExecutionReport[] = [];
   readonly lines = new Map<string, LogLine[]>();
   readonly stale = new Set<string>();
   cancel: string[] = [];
   abandon: string[] = [];
-  /** Answers to give in place of the true ones, by endpoint. */
+  /** Answers to give instead of the normal ones, by endpoint. */
   readonly failWith = new Map<NodeEndpoint, ErrorCode>();
-  /** What the server's clock is ahead of ours. */
+  /** How far the server's clock is ahead of ours. */
   clockOffsetMs = 0;
   private waiting: Assignment[] = [];
   private readonly delivered = new Map<string, Assignment>();
@@ -65,7 +65,7 @@ export class ControlPlane {
     return executionId;
   }
 
-  /** Gives an order to whoever waits. */
+  /** Answers the waiting polls with an order. */
   order(orders: { cancel?: string[]; abandon?: string[] }): void {
     this.cancel = orders.cancel ?? [];
     this.abandon = orders.abandon ?? [];
@@ -80,11 +80,11 @@ export class ControlPlane {
     return this.reports.filter((one) => one.executionId === executionId).map((one) => one.status);
   }
 
-  /** Resolves when `condition` holds; looks at every request. */
+  /** Resolves when `condition` holds; checks it at every request. */
   async until(condition: () => boolean, what: string, maxMs = 10_000): Promise<void> {
     const limit = AbortSignal.timeout(maxMs);
     while (!condition()) {
-      if (limit.aborted) throw new Error(`not within ${maxMs} ms: ${what}`);
+      if (limit.aborted) throw new Error(`${maxMs} ms passed without: ${what}`);
       await this.nextChange(100, limit);
     }
   }

@@ -18,7 +18,7 @@ function makeTask(write: TaskOutput["write"] = () => undefined): Task {
   };
 }
 
-test("a start fails, throws, or hangs as it was told, each plan for one start", async () => {
+test("a start fails, throws or hangs as planned; each plan is for one start", async () => {
   const fake = new FakeExecutor();
   fake.next({ startFails: "no room" }, { startThrows: new TypeError("a bug") }, { startHangs: true });
   const failure = await fake.start(makeTask(), never).catch((error) => error);
@@ -29,10 +29,10 @@ test("a start fails, throws, or hangs as it was told, each plan for one start", 
   const hanging = fake.start(makeTask(), giveUp.signal);
   giveUp.abort();
   await expect(hanging).rejects.toBeInstanceOf(StartFailedError);
-  await fake.start(makeTask(), never); // nothing was said of this one
+  await fake.start(makeTask(), never); // this one has no plan
 });
 
-test("a start that hangs goes on when it is let, and only then counts as started", async () => {
+test("a start that hangs continues when the test lets it, and counts as started only then", async () => {
   const fake = new FakeExecutor();
   fake.next({ startHangs: true });
   const task = makeTask();
@@ -45,7 +45,7 @@ test("a start that hangs goes on when it is let, and only then counts as started
   await start;
 });
 
-test("a test says what the task says, and how it ends", async () => {
+test("the test decides what the task prints and how it ends", async () => {
   const fake = new FakeExecutor();
   const said: string[] = [];
   const task = makeTask((stream, bytes) => {
@@ -69,7 +69,7 @@ test("a test says what the task says, and how it ends", async () => {
   await expect(played.exceed("pids")).rejects.toThrow("has no limit of pids");
 });
 
-test("a task that cannot be killed ends when it is told, and every stop is remembered", async () => {
+test("a task that cannot be killed ends when the test ends it, and every stop is recorded", async () => {
   const fake = new FakeExecutor();
   fake.always({ unkillable: true, onTerm: "ignores" });
   const running = await fake.start(makeTask(), never);
@@ -82,7 +82,7 @@ test("a task that cannot be killed ends when it is told, and every stop is remem
   expect(await running.wait()).toEqual({ signal: "SIGKILL" });
 });
 
-test("stop throws, wait rejects, probe is slow, recover and close fail where the test wants them to", async () => {
+test("stop throws, wait rejects, probe is slow, and recover and close fail if the test wants it", async () => {
   const fake = new FakeExecutor();
   fake.next({ stopThrows: new Error("deaf"), waitRejects: new Error("blind") });
   const running = await fake.start(makeTask(), never);

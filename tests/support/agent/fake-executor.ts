@@ -9,7 +9,7 @@ import type { LimitEnforcement } from "../../../agent/limits/limit-keeper.ts";
 import type { JobType } from "../../../shared/manifest.ts";
 import { type FakePlan, FakeTask } from "./fake-task.ts";
 
-/** How long `started` waits for a start that does not come. */
+/** How long `started` waits for a start. */
 const STARTED_LIMIT_MS = 10_000;
 
 export interface FakeExecutorOptions {
@@ -17,40 +17,39 @@ export interface FakeExecutorOptions {
 }
 
 /**
- * An executor whose jobs are played, with a switch for every failure. It keeps the port's promises as long as no
- * switch says otherwise, and is strict with its caller: to start an execution twice, or to close while a task runs,
- * is an error.
+ * An executor that plays its jobs, with a switch for every failure. Without a switch it keeps the port's promises. It
+ * is strict with its caller: starting an execution twice, or closing while a task runs, is an error.
  *
  *     const fake = new FakeExecutor();
  *     fake.next({ says: [["stdout", "hello\n"]], onTerm: "ignores" });
- *     …                                            // the part under test starts an execution
+ *     …                                            // the code under test starts an execution
  *     const task = await fake.started(executionId);
  *     task.say("stderr", "oh\n");
  *     task.finish({ exitCode: 3 });
  */
 export class FakeExecutor implements Executor {
   readonly jobType: JobType;
-  /** Why it cannot run anything: `probe` says so, and `start` fails with it. */
+  /** Why it cannot run anything: `probe` reports it, and `start` fails with it. */
   unavailable: string | undefined;
-  /** `probe` answers when this has resolved: a probe that is slow, or hangs. */
+  /** `probe` answers when this resolves, so a probe can be slow or hang. */
   probeAfter: Promise<unknown> | undefined;
-  /** `recover` answers when this has resolved, and rejects when this does. */
+  /** `recover` answers when this resolves, and rejects when this rejects. */
   recoverAfter: Promise<unknown> | undefined;
-  /** `recover` rejects with this, having ended nothing. */
+  /** `recover` rejects with this error and ends nothing. */
   recoverFails: Error | undefined;
   closeFails: Error | undefined;
 
-  /** How often each was called, and with what. */
+  /** How often each was called, and with which arguments. */
   readonly calls = { probe: 0, close: 0, recover: [] as string[][] };
   private readonly options: FakeExecutorOptions;
-  /** Every execution that was ever started here, also those whose start failed, hangs, or is over. */
+  /** Every execution that was started, including those whose start failed or hangs, and those that are over. */
   private readonly played: Map<string, FakeTask>;
   private readonly own = new Set<FakeTask>();
   private readonly plans: FakePlan[] = [];
   private usual: FakePlan = {};
   private readonly listeners = new Set<() => void>();
 
-  /** @param played what runs on the machine; only `successor` gives any. */
+  /** @param played what runs on the machine; only `successor` passes it. */
   constructor(options: FakeExecutorOptions = {}, played = new Map<string, FakeTask>()) {
     this.options = options;
     this.jobType = options.jobType ?? "COMMAND";
@@ -61,17 +60,17 @@ export class FakeExecutor implements Executor {
     return this.played;
   }
 
-  /** How the next starts go, one plan for each. */
+  /** Plans for the next starts, one each. */
   next(...plans: FakePlan[]): void {
     this.plans.push(...plans);
   }
 
-  /** How every start goes that `next` says nothing of. */
+  /** The plan of every start that `next` does not cover. */
   always(plan: FakePlan): void {
     this.usual = plan;
   }
 
-  /** The task of this execution once it runs; without an id, of the first one that was ever started here. */
+  /** The task of this execution, once it runs. Without an id, the first task that was ever started. */
   async started(executionId?: string): Promise<FakeTask> {
     const limit = AbortSignal.timeout(STARTED_LIMIT_MS);
     for (;;) {
@@ -83,7 +82,10 @@ export class FakeExecutor implements Executor {
     }
   }
 
-  /** The executor of the process that comes after this one has died: what runs goes on, and only `recover` ends it. */
+  /**
+   * The executor of the process that follows after this one died. Running tasks keep running, and only `recover` ends
+   * them.
+   */
   successor(): FakeExecutor {
     return new FakeExecutor(this.options, this.played);
   }

@@ -8,30 +8,30 @@ import {
 import type { ExceededLimit, TaskUsage } from "../../../agent/limits/limits.ts";
 
 type Stream = "stdout" | "stderr";
-/** A text, or bytes as they are: half a character, say. */
+/** A text, or raw bytes, for example half a character. */
 export type FakeSaying = readonly [stream: Stream, what: string | Uint8Array];
 
 /**
- * How one task goes. Of which nothing is said, that starts at once, is silent, uses a little, dies of TERM, and goes
- * on for ever if nobody ends it.
+ * How a task behaves. By default it starts immediately, prints nothing, uses a little, ends on TERM, and otherwise runs
+ * until somebody ends it.
  */
 export interface FakePlan {
   /** It cannot be started, for this reason. */
   startFails?: string;
-  /** Its start throws what the port does not provide for. */
+  /** Its start throws an error that the port does not define. */
   startThrows?: Error;
-  /** Its start takes until `letStart` is called, or its signal fires. */
+  /** Its start takes until `letStart` is called or its signal fires. */
   startHangs?: true;
   /** Each is a chunk of its own. */
   says?: readonly FakeSaying[];
-  /** After that it says this on stdout as fast as it is taken, until it is ended. */
+  /** After that it writes this to stdout as fast as it is read, until it is ended. */
   endless?: string | Uint8Array;
-  /** It ends by itself like this when it has said all. */
+  /** It exits like this after it has printed everything. */
   exit?: TaskExit;
   onTerm?: "dies" | "ignores" | { says?: readonly FakeSaying[]; exit: TaskExit };
-  /** Not even KILL ends it, as a process that hangs in the kernel; `finish` does. */
+  /** Even KILL does not end it, like a process that hangs in the kernel; `finish` does. */
   unkillable?: true;
-  /** `{}`: nobody knows. */
+  /** `{}`: unknown. */
   usage?: TaskUsage;
   stopThrows?: Error;
   waitRejects?: Error;
@@ -39,7 +39,7 @@ export interface FakePlan {
 
 const A_LITTLE: TaskUsage = { cpuSeconds: 0.01, peakMemoryMb: 1 };
 
-/** One played command; tests tell it what to do. */
+/** A played command; the test decides what it does. */
 export class FakeTask implements RunningTask {
   readonly executionId: string;
   /** What the executor was given. */
@@ -51,7 +51,7 @@ export class FakeTask implements RunningTask {
   private phase: "starting" | "running" | "ended" = "starting";
   private readonly start = Promise.withResolvers<void>();
   private readonly over = Promise.withResolvers<TaskExit>();
-  /** What each stream still has to hand over, as one promise. */
+  /** The output that each stream has yet to deliver, as one promise. */
   private readonly handing = new Map<Stream, Promise<void>>();
   private readonly stopReading = new AbortController();
   private killed = false;
@@ -63,7 +63,7 @@ export class FakeTask implements RunningTask {
     this.executionId = task.assignment.executionId;
     this.plan = plan;
     this.used = plan.usage ?? A_LITTLE;
-    // Who never waits is not told; the rejection is for who does.
+    // A caller that never waits must not see an unhandled rejection; callers that wait do see it.
     this.over.promise.catch(() => {});
   }
 
@@ -72,7 +72,7 @@ export class FakeTask implements RunningTask {
     return this.phase === "running";
   }
 
-  /** Writes a chunk of output; resolves when it was taken, or the task was killed before it could be. */
+  /** Writes a chunk of output. Resolves when the chunk was read, or when the task was killed first. */
   say(...[stream, what]: FakeSaying): Promise<void> {
     const bytes = typeof what === "string" ? Buffer.from(what) : what;
     const write = () =>
@@ -87,14 +87,14 @@ export class FakeTask implements RunningTask {
     return turn;
   }
 
-  /** It ends by itself, when all it said has been taken. Every further end does nothing. */
+  /** Ends the task after all of its output was read. Further calls do nothing. */
   async finish(exit: TaskExit = { exitCode: 0 }): Promise<void> {
     if (this.phase === "ended") return;
     await Promise.all(this.handing.values());
     this.settle(exit);
   }
 
-  /** It ends because it went over a limit it was given. */
+  /** Ends the task because it exceeded one of its limits. */
   async exceed(limit: ExceededLimit["limit"], peak?: number): Promise<void> {
     const allowed = this.task.limits[limit];
     if (allowed === undefined) throw new Error(`${this.executionId} has no limit of ${limit} to exceed`);
@@ -109,7 +109,7 @@ export class FakeTask implements RunningTask {
     if (this.phase !== "ended") this.used = usage;
   }
 
-  /** A start that hangs goes on. */
+  /** Lets a hanging start continue. */
   letStart(): void {
     this.start.resolve();
   }
@@ -154,7 +154,7 @@ export class FakeTask implements RunningTask {
     void this.play();
   }
 
-  /** For the executor: KILL, whatever the plan says; resolves when the task has ended. */
+  /** For the executor: KILL, whatever the plan says. Resolves when the task has ended. */
   async end(): Promise<void> {
     if (this.phase !== "running") return;
     this.killed = true;

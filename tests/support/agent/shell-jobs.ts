@@ -6,10 +6,10 @@ import type { JobManifestInput } from "../../../shared/manifest.ts";
 import { pause } from "../../../shared/wait.ts";
 import { assignmentOf } from "./assignment.ts";
 
-/** A shell starts late where storms of processes rage beside it. */
+/** A shell starts slowly while storms of processes run. */
 const SAID_LIMIT_MS = 90_000;
 
-/** A job that a test has started, and what it has said so far. */
+/** A job that a test has started, and its output so far. */
 export interface StartedJob {
   task: RunningTask;
   executionId: string;
@@ -20,7 +20,7 @@ export interface StartedJob {
   said(text: string): Promise<void>;
 }
 
-/** Starts a command by an executor, in `dir`. */
+/** Starts a command with an executor, in `dir`. */
 export async function startJob(
   executor: Executor,
   dir: string,
@@ -49,11 +49,11 @@ export async function startJob(
     new AbortController().signal,
   );
   const said = (wanted: string) =>
-    until(`the job says ${wanted}`, () => text.stdout.includes(wanted), SAID_LIMIT_MS);
+    until(`the job prints ${wanted}`, () => text.stdout.includes(wanted), SAID_LIMIT_MS);
   return { task, executionId, system, said, stdout: () => text.stdout, stderr: () => text.stderr };
 }
 
-/** Resolves when a condition holds that nothing announces; fails after `limitMs`. */
+/** Resolves when a condition holds that has no event; fails after `limitMs`. */
 export async function until(what: string, holds: () => boolean, limitMs = 10_000): Promise<void> {
   const deadlineMs = performance.now() + limitMs;
   while (!holds()) {

@@ -2,7 +2,7 @@ import { parseArgs } from "node:util";
 import { supervise } from "../../../agent/supervisor/supervise.ts";
 import type { Logger } from "../../../shared/logger.ts";
 
-/** The supervisor as a program of its own, for tests of this room. */
+/** The supervisor as a separate program, for tests of the agent. */
 const { values } = parseArgs({ options: { dir: { type: "string" }, "agent-id": { type: "string" } } });
 const say = (message: string) => console.error(message);
 const log: Logger = { info: say, warn: say, error: say };
