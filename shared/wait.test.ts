@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { getEventListeners } from "node:events";
-import { Bell, backoffMs, inTime, pause } from "./wait.ts";
+import { Bell, backoffMs, inTime, pause, withLimit } from "./wait.ts";
 
 /** Every wait leaves a listener on its signal. */
 const waiters = (signal: AbortSignal) => getEventListeners(signal, "abort").length;
@@ -55,6 +55,13 @@ test("a ring while nobody waits is remembered, and any number of rings count as 
   ).toBeUndefined();
   bell.ring();
   await second;
+});
+
+test("withLimit gives the outcome, or throws its own error if that is late", async () => {
+  const late = () => new Error("late");
+  expect(await withLimit(60_000, Promise.resolve("here"), late)).toBe("here");
+  await expect(withLimit(1, Promise.withResolvers().promise, late)).rejects.toThrow("late");
+  await expect(withLimit(60_000, Promise.reject(new Error("no")), late)).rejects.toThrow("no");
 });
 
 test("inTime gives the outcome, undefined if it is late, and the error if it fails", async () => {

@@ -25,6 +25,17 @@ export async function inTime<T>(ms: number, promise: Promise<T>): Promise<T | un
   }
 }
 
+/** The outcome of the promise. Throws the error of `late` if it has none after `ms`. */
+export async function withLimit<T>(ms: number, promise: Promise<T>, late: () => Error): Promise<T> {
+  const limit = Promise.withResolvers<never>();
+  const timer = setTimeout(() => limit.reject(late()), ms);
+  try {
+    return await Promise.race([promise, limit.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 /** How long to wait after failures: first about `firstMs`, then longer and longer, but never longer than `maxMs`. */
 export interface Backoff {
   firstMs: number;

@@ -5,6 +5,7 @@ import type { z } from "zod";
 import { signInDirectory } from "../../shared/sockets/local-server.ts";
 import { peerUid } from "../../shared/sockets/peer.ts";
 import { Wire } from "../../shared/sockets/wire.ts";
+import { inTime } from "../../shared/wait.ts";
 
 type AskingWire = Wire<object, unknown>;
 
@@ -33,7 +34,6 @@ export async function ask<Answer>(
   limitMs = ANSWER_LIMIT_MS,
 ): Promise<Answer | undefined> {
   const answered = Promise.withResolvers<Answer | undefined>();
-  const timer = setTimeout(() => answered.resolve(undefined), limitMs);
   let socket: Socket<AskingWire> | undefined;
   try {
     socket = await Bun.connect<AskingWire>({
@@ -58,11 +58,10 @@ export async function ask<Answer>(
         close: () => answered.resolve(undefined),
       },
     });
-    return await answered.promise;
+    return await inTime(limitMs, answered.promise);
   } catch {
     return undefined; // Nobody listens there: that server is gone.
   } finally {
-    clearTimeout(timer);
     socket?.terminate();
   }
 }

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { isatty } from "node:tty";
 import { type Env, inAccountHome, tanvritHome } from "../../shared/config/home.ts";
+import { withLimit } from "../../shared/wait.ts";
 import { Output } from "../output/output.ts";
 import { type CredentialStore, CredentialStoreError, parseStored, type StoredSession } from "./store.ts";
 
@@ -53,18 +54,14 @@ export class KeychainStore implements CredentialStore {
   /** The result of `use`. Throws CredentialStoreError if it fails or takes too long. */
   private async bounded<T>(use: () => Promise<T>): Promise<T> {
     const limitMs = this.personThere ? PERSON_LIMIT_MS : LIMIT_MS;
-    const late = Promise.withResolvers<never>();
-    const timers = [
-      setTimeout(() => late.reject(new Error(`no answer within ${limitMs / 1_000} s`)), limitMs),
-    ];
-    if (this.personThere) timers.push(setTimeout(sayThatWeWait, LIMIT_MS));
+    const note = this.personThere ? setTimeout(sayThatWeWait, LIMIT_MS) : undefined;
     try {
-      return await Promise.race([use(), late.promise]);
+      return await withLimit(limitMs, use(), () => new Error(`no answer within ${limitMs / 1_000} s`));
     } catch (error) {
       const why = (error as Error).message;
       throw new CredentialStoreError(`the keychain cannot be used: ${why}`, { cause: error, todo: ADVICE });
     } finally {
-      for (const timer of timers) clearTimeout(timer);
+      clearTimeout(note);
     }
   }
 }

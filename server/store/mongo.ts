@@ -9,6 +9,7 @@ import {
   MongoServerError,
 } from "mongodb";
 import { ComputeError } from "../../shared/errors.ts";
+import { withLimit } from "../../shared/wait.ts";
 import { AbandonedTransactions, APP_NAME } from "./abandoned-transactions.mongo.ts";
 import { DatabaseClock } from "./database-clock.ts";
 import { type MongoMigration, migrate } from "./mongo-migrations.ts";
@@ -89,16 +90,10 @@ export class MongoStore {
    * has a time of its own; but when every member is gone at the same moment, the driver may lose one for good.
    */
   async attempt<T>(body: () => Promise<T>, limitMs = ATTEMPT_MS): Promise<T> {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const silence = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(silent(limitMs)), limitMs);
-    });
     try {
-      return await Promise.race([body(), silence]);
+      return await withLimit(limitMs, body(), () => silent(limitMs));
     } catch (error) {
       throw storageError(error);
-    } finally {
-      clearTimeout(timer);
     }
   }
 

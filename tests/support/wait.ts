@@ -1,3 +1,5 @@
+import { withLimit } from "../../shared/wait.ts";
+
 /** How often to check a condition that has no event, such as the state of another process. */
 const LOOK_EVERY_MS = 10;
 const DEFAULT_TIMEOUT_MS = 10_000;
@@ -25,16 +27,8 @@ export async function waitFor<T>(
 }
 
 /** Returns the result of `promise`, or throws an error that says what took too long. */
-export async function within<T>(timeoutMs: number, what: string, promise: Promise<T>): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`${what} took longer than ${timeoutMs} ms`)), timeoutMs);
-  });
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    clearTimeout(timer);
-  }
+export function within<T>(timeoutMs: number, what: string, promise: Promise<T>): Promise<T> {
+  return withLimit(timeoutMs, promise, () => new Error(`${what} took longer than ${timeoutMs} ms`));
 }
 
 const TRIES = 3;
