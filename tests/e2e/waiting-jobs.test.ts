@@ -50,7 +50,7 @@ test("a pipeline that failed is retried as a whole, each step behind the one bef
   const deploy = await person.submit(["--name", "pp-deploy", "--after", build, "--", "cat", file]);
   expect((await person.run(["job", "wait", deploy])).exitCode).toBe(130);
   const alone = await person.run(["job", "retry", build]);
-  expect(alone.stderr).toContain(`1 job behind it was skipped`);
+  expect(alone.stderr).toContain(`1 job after it was skipped`);
   expect((await person.run(["job", "wait", build])).exitCode).toBe(1);
   await Bun.write(`${file}.ok`, "");
   expect((await person.run(["job", "retry", "--name", "pp-*"])).exitCode).toBe(0);

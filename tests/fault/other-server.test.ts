@@ -147,7 +147,7 @@ test("a workspace of an earlier version learns the server's key at the next sign
   delete config.workspaces.local.serverKey;
   await Bun.write(path, JSON.stringify(config));
   expect(await person.get(["job", "list"])).toContain("COMMAND");
-  expect((await person.run(["auth", "login"])).stderr).toContain(`The key of ${person.server.url} is kept`);
+  expect((await person.run(["auth", "login"])).stderr).toContain(`The key of ${person.server.url} is stored`);
   expect((await Bun.file(path).json()).workspaces.local.serverKey).toBe(serverKey);
 });
 
