@@ -9,7 +9,7 @@ const MAX_DAYS = 366 * 34;
 const MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 const DAYS = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
 
-/** The values of a field by the manual of crontab: what a second, plain reading of the rule comes to. */
+/** The values of a field by the manual of crontab, read a second time and in a plainer way. */
 function valuesOf(field: string, first: number, last: number, names: readonly string[] = []): Set<number> {
   const value = (text: string) => {
     const named = names.indexOf(text.toLowerCase());
@@ -62,38 +62,32 @@ describe("a rule fires when the manual of crontab says", () => {
   const weekdays = ["*", "?", "1", "0", "7", "MON-FRI", "sat-sun", "5-7", "*/2", "1/2", "SUN,WED"];
   const rules = daysOfMonth.flatMap((day) => weekdays.map((weekday) => `30 2 ${day} * ${weekday}`));
   rules.push(
-    ...[
-      "*/15 * * * *",
-      "0/5 * * * *",
-      "5/15 */6 * * *",
-      "7-59/13 22-23,0-4 * * *",
-      "0 0 29 2 *",
-      "0 0 31 */2 *",
-    ],
-    ...[
-      "* * * * *",
-      "0 12 * JAN,Mar-may 1",
-      "59 23 31 12 *",
-      "0 0 30 1-3 *",
-      "1,2,3 4,5 6 7 *",
-      "0 9-17/2 * * 1-5",
-    ],
-    ...[
-      "*/7 3 * * *",
-      "0 */23 * * *",
-      "0 0 1 1/3 *",
-      "0 0 */31 * *",
-      "10 10 *,1 * 2",
-      "0 0 13 * FRI",
-      "0 0 * * 4-0",
-    ],
+    "*/15 * * * *",
+    "0/5 * * * *",
+    "5/15 */6 * * *",
+    "7-59/13 22-23,0-4 * * *",
+    "0 0 29 2 *",
+    "0 0 31 */2 *",
+    "* * * * *",
+    "0 12 * JAN,Mar-may 1",
+    "59 23 31 12 *",
+    "0 0 30 1-3 *",
+    "1,2,3 4,5 6 7 *",
+    "0 9-17/2 * * 1-5",
+    "*/7 3 * * *",
+    "0 */23 * * *",
+    "0 0 1 1/3 *",
+    "0 0 */31 * *",
+    "10 10 *,1 * 2",
+    "0 0 13 * FRI",
+    "0 0 * * 4-0",
   );
   test.each(rules)("%s", (rule) => {
     expect(next(rule)).toEqual(nextByHand(rule));
   });
 });
 
-describe("what is no rule is told in the words that were written", () => {
+describe("an invalid rule is refused, quoting what was written", () => {
   test.each([
     ["0 0 * 13 *", "month 13, which must be 1 to 12 or JAN to DEC"],
     ["0 0 * 0 *", "month 0,"],
@@ -106,25 +100,25 @@ describe("what is no rule is told in the words that were written", () => {
     ["0 0 * * FRI-MON", '"FRI-MON" for the day of the week, which goes backwards; write FRI-SAT,SUN-MON'],
     ["0 22-4 * * *", '"22-4" for the hour, which goes backwards; write 22-23,0-4'],
     ["0 0 * nov-feb *", '"nov-feb" for the month, which goes backwards; write nov-DEC,JAN-feb'],
-    ["*/0 * * * *", '"*/0" for the minute, whose step must be a number from 1 to 60'],
+    ["*/0 * * * *", '"*/0" for the minute; its step must be a number from 1 to 60'],
     ["*/61 * * * *", '"*/61"'],
-    ["0 0 * * MON#6", '"MON#6", but a month has the first to fifth'],
+    ["0 0 * * MON#6", '"MON#6", but a weekday comes at most five times'],
     ["x * * * *", '"x" for the minute'],
     ["1,,2 * * * *", '"" for the minute'],
     ["0 0 L-3 * *", '"L-3" for the day of the month'],
     ["H * * * *", '"H" for the minute'],
-    ["@every 5m", "knows no @every: for every five minutes write */5 * * * *"],
-    ["@reboot", "knows no @reboot"],
-    ["@dayly", "knows no @dayly; there are @yearly"],
+    ["@every 5m", "cannot use @every: for every five minutes write */5 * * * *"],
+    ["@reboot", "cannot use @reboot"],
+    ["@dayly", "cannot use @dayly; the nicknames are @yearly"],
     ["CRON_TZ=UTC 0 0 * * *", "must not begin with a time zone"],
-    ["* * * * * * *", "has seven fields, and there is none for the year"],
+    ["* * * * * * *", "has seven fields, but a rule has no field for the year"],
     ["* * * *", "needs five fields, or six with the seconds first"],
   ])("%s", (rule, why) => {
     expect(() => CronRule.parse(rule, "UTC")).toThrow(why);
   });
 });
 
-test("what other crons know besides is taken: last days, nearest weekdays, the nth of a weekday", () => {
+test("extensions of other crons work: last days, nearest weekdays, the nth weekday of a month", () => {
   for (const rule of [
     "0 0 L * *",
     "0 0 LW * *",
@@ -140,6 +134,7 @@ test("what other crons know besides is taken: last days, nearest weekdays, the n
     "0 0 * * 1#1,3#3",
     "0 0 * * MON-FRI#1",
     "0 0 29 2 +1",
+    "0 0 */10 * +1",
     "@DAILY",
     "@midnight",
   ]) {

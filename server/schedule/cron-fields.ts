@@ -1,11 +1,11 @@
 interface FieldKind {
-  /** As messages call it. */
+  /** The name in messages. */
   name: string;
   first: number;
   last: number;
-  /** Names of values, from `first` on. */
+  /** Names of the values, starting with `first`. */
   names: readonly string[];
-  /** What may stand there besides values, ranges and steps. */
+  /** What the field takes besides values, ranges and steps. */
   special?: RegExp;
 }
 
@@ -28,28 +28,30 @@ const FIELDS: readonly FieldKind[] = [
 const DAY_OF_MONTH = 3;
 const DAY_OF_WEEK = 5;
 const NICKNAMES = ["@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly"];
-const FIVE_OR_SIX = "five fields, or six with the seconds first, as: 30 2 * * *";
+const FIVE_OR_SIX = "five fields, or six with the seconds first, for example: 30 2 * * *";
 const AS_MINUTES = "for every five minutes write */5 * * * *";
 
-/** What is wrong with a rule, in the words that were written. */
+/** What is wrong with a rule, quoting what the person wrote. */
 export class CronFieldError extends Error {
   override name = "CronFieldError";
 }
 
 /**
- * The rule in the one spelling that is read further: `5/15` as `5-59/15`, and a day of the week that is asked for together
- * with the day of the month with `+` before it. As in Vixie's cron and its heirs that is so where either of the two begins
- * with `*`, as the day of the month in "0 0 *\/2 * 1".
+ * The rule in the spelling that croner reads: `5/15` becomes `5-59/15`, and the day of the week gets a `+` if it must match
+ * together with the day of the month. As in Vixie's cron and its heirs, both must match when either begins with `*`, as
+ * the day of the month does in "0 0 *\/2 * 1".
  * Throws CronFieldError.
  */
 export function spellOut(text: string): string {
   if (text.startsWith("@")) return checkNickname(text);
   if (/^(CRON_)?TZ=/i.test(text)) {
-    throw new CronFieldError("must not begin with a time zone: give that by --tz, or as timeZone");
+    throw new CronFieldError("must not begin with a time zone: give it with --tz or as timeZone");
   }
   const fields = text.split(/\s+/);
   if (fields.length === 7) {
-    throw new CronFieldError(`has seven fields, and there is none for the year: it needs ${FIVE_OR_SIX}`);
+    throw new CronFieldError(
+      `has seven fields, but a rule has no field for the year: it needs ${FIVE_OR_SIX}`,
+    );
   }
   if (fields.length !== 5 && fields.length !== 6) throw new CronFieldError(`needs ${FIVE_OR_SIX}`);
   const kinds = fields.length === 6 ? FIELDS : FIELDS.slice(1);
@@ -58,18 +60,20 @@ export function spellOut(text: string): string {
   const dayOfWeek = spelled.at(DAY_OF_WEEK - FIELDS.length) ?? "";
   const isGiven = (field: string) => field !== "*" && field !== "?";
   const isStar = dayOfMonth.startsWith("*") || dayOfWeek.startsWith("*");
-  if (isStar && isGiven(dayOfMonth) && isGiven(dayOfWeek)) spelled[spelled.length - 1] = `+${dayOfWeek}`;
+  const isMarked = dayOfWeek.startsWith("+");
+  if (isStar && !isMarked && isGiven(dayOfMonth) && isGiven(dayOfWeek))
+    spelled[spelled.length - 1] = `+${dayOfWeek}`;
   return spelled.join(" ");
 }
 
 function checkNickname(text: string): string {
   if (NICKNAMES.includes(text.toLowerCase())) return text;
   const [word = ""] = text.split(/\s+/);
-  if (word.toLowerCase() === "@every") throw new CronFieldError(`knows no @every: ${AS_MINUTES}`);
+  if (word.toLowerCase() === "@every") throw new CronFieldError(`cannot use @every: ${AS_MINUTES}`);
   if (word.toLowerCase() === "@reboot") {
-    throw new CronFieldError("knows no @reboot: a schedule fires at times, not when something starts");
+    throw new CronFieldError("cannot use @reboot: a schedule fires at times, not when something starts");
   }
-  throw new CronFieldError(`knows no ${word}; there are ${NICKNAMES.join(", ")}`);
+  throw new CronFieldError(`cannot use ${word}; the nicknames are ${NICKNAMES.join(", ")}`);
 }
 
 function spellField(field: string, kind: FieldKind): string {
@@ -93,7 +97,7 @@ function spellItem(item: string, kind: FieldKind): string {
   const [from, to] = ends.map((end) => readValue(end, item, kind));
   if (from === undefined) throw wrong(item, kind);
   if (to === undefined) return step === undefined ? item : `${range}-${kind.last}/${step}`;
-  // Sunday ends a week as well as it begins one.
+  // Sunday both begins and ends a week.
   const last = kind === FIELDS[DAY_OF_WEEK] && to === 0 && from > 0 ? 7 : to;
   if (from > last) throw backwards(item, range, [from, to], kind);
   return last === to ? item : item.replace(/-0\b/, "-7");
@@ -113,17 +117,15 @@ function readValue(text: string, item: string, kind: FieldKind): number {
 function checkStep(item: string, step: string, kind: FieldKind): void {
   const most = kind.last - kind.first + (kind === FIELDS[DAY_OF_WEEK] ? 0 : 1);
   if (/^\d+$/.test(step) && Number(step) >= 1 && Number(step) <= most) return;
-  throw new CronFieldError(
-    `has "${item}" for the ${kind.name}, whose step must be a number from 1 to ${most}`,
-  );
+  throw new CronFieldError(`has "${item}" for the ${kind.name}; its step must be a number from 1 to ${most}`);
 }
 
-/** `15W`, `5L` and `FRI#2`: of the numbers in it. */
+/** Checks the numbers in `15W`, `5L` and `FRI#2`. */
 function checkSpecial(range: string, [, value]: RegExpExecArray, kind: FieldKind): void {
   for (const end of value?.split("-") ?? []) readValue(end, range, kind);
   const which = /#(\d+)$/.exec(range)?.[1];
   if (which === undefined || (Number(which) >= 1 && Number(which) <= 5)) return;
-  throw new CronFieldError(`has "${range}", but a month has the first to fifth of a weekday: #1 to #5`);
+  throw new CronFieldError(`has "${range}", but a weekday comes at most five times a month: #1 to #5`);
 }
 
 function backwards(
@@ -150,7 +152,7 @@ function nameOf(value: number, kind: FieldKind): string {
 function wrong(item: string, kind: FieldKind): CronFieldError {
   const values = valuesOf(kind);
   return new CronFieldError(
-    `has "${item}" for the ${kind.name}, which must be ${values}, a list, a range or a step of those, or *`,
+    `has "${item}" for the ${kind.name}, which must be ${values}, a list, a range or a step of these, or *`,
   );
 }
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { ComputeError } from "../../shared/errors.ts";
 import { CronRule } from "./cron-rule.ts";
 
-test("a rule is told as a person would say it", () => {
+test("a rule is described as a person would say it", () => {
   const words: Record<string, string> = {
     "30 2 * * *": "at 02:30 every day",
     "@daily": "at 00:00 every day",
@@ -19,21 +19,21 @@ test("a rule is told as a person would say it", () => {
     "0 8 * * FRI#2": "at 08:00, on the second Friday of the month",
     "0 8 * * 5L": "at 08:00, on the last Friday of the month",
     "0 8 1-7 * 0": "at 08:00, on day 1 to 7 of the month or on Sunday",
-    "0 8 1-7 * +0": "at 08:00, on Sunday if it is on day 1 to 7 of the month",
+    "0 8 1-7 * +0": "at 08:00, on Sunday if it falls on day 1 to 7 of the month",
     "0 8 13 * FRI#2": "at 08:00, on day 13 of the month or on the second Friday of the month",
-    "0 0 */10 * 1": "at 00:00, on Monday if it is on day 1, 11, 21 and 31 of the month",
-    "0 0 */2 * 1": "at 00:00, on Monday if it is on every second day from 1 to 31 of the month",
+    "0 0 */10 * 1": "at 00:00, on Monday if it falls on day 1, 11, 21 and 31 of the month",
+    "0 0 */2 * 1": "at 00:00, on Monday if it falls on every second day from 1 to 31 of the month",
     "0 0 1-31/2 * 1": "at 00:00, on every second day from 1 to 31 of the month or on Monday",
     "5/20 * * * *": "every hour, at minutes 5, 25 and 45",
     "*/10 * * * * *": "every 10 seconds",
     "15 30 2 * * *": "at 02:30:15 every day",
     "0 0 * 6-8 6,7": "at 00:00, Saturday and Sunday, in June to August",
   };
-  const told = Object.keys(words).map((cron) => [cron, CronRule.parse(cron, "UTC").words]);
-  expect(Object.fromEntries(told)).toEqual(words);
+  const described = Object.keys(words).map((cron) => [cron, CronRule.parse(cron, "UTC").words]);
+  expect(Object.fromEntries(described)).toEqual(words);
 });
 
-test("what is no rule or no zone is refused with the field and what to write", () => {
+test("an invalid rule or zone is refused, and the error names the field", () => {
   for (const cron of [
     "* * * *",
     "60 * * * *",
@@ -50,7 +50,7 @@ test("what is no rule or no zone is refused with the field and what to write", (
   }
 });
 
-test("a rule that fires absurdly often warns, a busy one does not", () => {
+test("a rule that fires extremely often has a warning, a busy rule does not", () => {
   const warns = (cron: string) => CronRule.parse(cron, "UTC").warnings.length > 0;
   expect(["* * * * * *", "*/5 * * * * *", "* * * * *", "* * 1 * * *"].map(warns)).toEqual([
     true,
@@ -66,7 +66,7 @@ test("a rule that fires absurdly often warns, a busy one does not", () => {
   ]);
 });
 
-test("of more due times than are wanted the latest are given, and that there are more", () => {
+test("if there are more due times than asked for, the latest are returned and marked as cut", () => {
   const rule = CronRule.parse("* * * * * *", "UTC");
   const [first, until] = [Date.UTC(2020, 0, 1), Date.UTC(2026, 0, 1)];
   const { dueMs, isCut } = rule.dueBetween(first, until, 3);
@@ -75,17 +75,17 @@ test("of more due times than are wanted the latest are given, and that there are
   expect(hourly).toEqual({ dueMs: [first, first + 3_600_000, first + 7_200_000], isCut: false });
 });
 
-test("a rule that never comes has no next", () => {
+test("a rule whose date does not exist has no next time", () => {
   expect(CronRule.parse("0 0 30 2 *", "UTC").nextAfter(0)).toBeUndefined();
 });
 
-describe("where clocks are changed", () => {
+describe("when clocks change", () => {
   const local = (zone: string, cron: string, from: string, count: number) =>
     CronRule.parse(cron, zone)
       .next(count, Date.parse(from))
       .map((ms) => new Date(ms).toISOString().slice(5, 16));
 
-  test("a time that the day leaves out fires at the first instant after the gap", () => {
+  test("a time that the day skips fires at the first instant after the gap", () => {
     // 02:00 to 03:00 is missing in Berlin on 31 March 2024; 01:00 UTC is 03:00 there.
     expect(local("Europe/Berlin", "30 2 * * *", "2024-03-30T12:00:00Z", 2)).toEqual([
       "03-31T01:00",
@@ -96,18 +96,18 @@ describe("where clocks are changed", () => {
       "03-31T01:30",
       "04-01T00:00",
     ]);
-    // Where midnight is missing: Havana, 10 March 2024.
+    // Midnight is missing in Havana on 10 March 2024.
     expect(local("America/Havana", "0 0 * * *", "2024-03-09T12:00:00Z", 1)).toEqual(["03-10T05:00"]);
   });
 
-  test("a time that comes twice fires the first time only", () => {
+  test("a time that comes twice fires only the first time", () => {
     expect(local("Europe/Berlin", "30 2 * * *", "2024-10-26T12:00:00Z", 2)).toEqual([
       "10-27T00:30",
       "10-28T01:30",
     ]);
   });
 
-  test("an interval goes by real time", () => {
+  test("an interval follows real time", () => {
     expect(local("Europe/Berlin", "*/30 * * * *", "2024-03-31T00:15:00Z", 3)).toEqual([
       "03-31T00:30",
       "03-31T01:00",

@@ -5,23 +5,23 @@ import { CronFieldError, spellOut } from "./cron-fields.ts";
 import { describePattern } from "./cron-words.ts";
 import { midnightGaps } from "./midnight-gaps.ts";
 
-/** What has this many fires in an hour fires, on average, more than once in 10 s. */
+/** A rule with more fires per hour fires more than once in 10 s on average. */
 const OFTEN_PER_HOUR = 360;
 const OFTEN_PER_DAY = 1_000;
 
 /**
- * When a rule fires: five fields, or six with the seconds first, read as local time of a zone.
+ * When a rule fires: five fields, or six with the seconds first, in local time of a zone.
  *
- * Where clocks are changed, a rule whose seconds, minutes and hours are all plain numbers, lists or ranges goes by the
- * local day: a time that the day leaves out fires at the first instant after the gap, one that comes twice fires the
- * first time only. Any other rule goes by real time: it fires at every instant whose local time matches. As old as
- * Vixie's cron, and what people expect of "02:30 every night" and "every 15 minutes".
+ * When clocks change, a rule whose seconds, minutes and hours are all plain numbers, lists or ranges follows the local
+ * day: a time that the day skips fires at the first instant after the gap, and a time that comes twice fires only the
+ * first time. Any other rule follows real time: it fires at every instant whose local time matches. Vixie's cron did
+ * this already, and people expect it of "02:30 every night" and "every 15 minutes".
  */
 export class CronRule {
   private constructor(
     private readonly cron: Cron,
     private readonly pattern: CronPattern,
-    /** The same rule for what the wall shows, as if that were UTC. */
+    /** The same rule on wall clock times, read as if they were UTC. */
     private readonly wall: Cron,
     private readonly timeZone: string,
   ) {}
@@ -40,12 +40,12 @@ export class CronRule {
       if (error instanceof CronFieldError) throw refusal("cron", error.message);
       throw refusal(
         "cron",
-        `is no cron rule: ${asClause((error as Error).message.replace(/^Cron\w+: /, ""))}`,
+        `is not a cron rule: ${asClause((error as Error).message.replace(/^Cron\w+: /, ""))}`,
       );
     }
   }
 
-  /** The first due time behind `ms`, in epoch milliseconds; undefined where there is none for ever. */
+  /** The first due time after `ms`, in epoch milliseconds; undefined if the rule never fires again. */
   nextAfter(ms: number): number | undefined {
     const next = this.cron.nextRun(new Date(ms))?.getTime();
     return this.leftOut(ms, next ?? Number.POSITIVE_INFINITY)[0] ?? next;
@@ -60,8 +60,8 @@ export class CronRule {
   }
 
   /**
-   * The due times from `firstMs`, which must be one, until `untilMs`; oldest first. Where there are more than `max`, the
-   * latest of them, and `isCut`: an age away may hold millions.
+   * The due times from `firstMs`, which must be a due time, to `untilMs`; oldest first. If there are more than `max`, only
+   * the latest and `isCut`: a server that was off for years may have missed millions.
    */
   dueBetween(firstMs: number, untilMs: number, max: number): { dueMs: number[]; isCut: boolean } {
     const dueMs: number[] = [];
@@ -76,7 +76,7 @@ export class CronRule {
     return { dueMs, isCut: false };
   }
 
-  /** What the rule says, as a person would. */
+  /** The rule as a person would say it. */
   get words(): string {
     return describePattern(this.pattern);
   }
@@ -89,18 +89,18 @@ export class CronRule {
     if (perHour <= OFTEN_PER_HOUR && perDay <= OFTEN_PER_DAY) return [];
     const often = perHour > OFTEN_PER_HOUR ? `${perHour} times an hour` : `${perDay} times a day`;
     return [
-      `This rule fires ${often}. If that is not meant, check its first fields: five fields begin with the minute.`,
+      `This rule fires ${often}. If you did not mean that, check its first fields: five fields begin with the minute.`,
     ];
   }
 
   private latest(max: number, untilMs: number): number[] {
-    // Runs before an instant; one millisecond later, so that one at `untilMs` is among them.
+    // Croner gives runs before an instant; the extra millisecond includes a run at `untilMs` itself.
     const runs = this.cron.previousRuns(max, new Date(untilMs + 1)).map((date) => date.getTime());
     const leftOut = this.leftOut(Math.min(...runs, untilMs), untilMs);
     return [...new Set([...runs, ...leftOut])].sort((a, b) => a - b).slice(-max);
   }
 
-  /** Croner loses a time in a gap that ends on the next day, as by the clocks of Nuuk: the ends of such gaps. */
+  /** Croner loses a time in a gap that ends on the next day, as in Nuuk. Returns the ends of such gaps. */
   private leftOut(afterMs: number, untilMs: number): number[] {
     if (!this.pattern.isFixedTime) return [];
     const gaps = midnightGaps(this.timeZone, afterMs, untilMs);
@@ -115,16 +115,19 @@ export class CronRule {
 
 function checkTimeZone(timeZone: string): void {
   try {
-    // Intl takes offsets as well, which know nothing of summer time.
+    // Intl takes offsets as well, but an offset has no summer time.
     if (/^[+-]/.test(timeZone)) throw new RangeError("an offset");
     new Intl.DateTimeFormat("en", { timeZone });
   } catch {
-    // Whatever Intl says against it, this is what to do.
-    throw refusal("timeZone", `"${timeZone}" is no time zone; give an IANA name, as Europe/Berlin or UTC`);
+    // Intl's own message does not say what to write.
+    throw refusal(
+      "timeZone",
+      `"${timeZone}" is not a time zone; give an IANA name, such as Europe/Berlin or UTC`,
+    );
   }
 }
 
-/** A rule that is right, and of which no time ever comes, as on 30 February. */
+/** For a valid rule whose date does not exist, such as 30 February. */
 export function neverComes(): ComputeError {
   return refusal("cron", "never comes; there is no such date");
 }

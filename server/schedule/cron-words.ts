@@ -2,19 +2,32 @@ import type { CronPattern } from "croner";
 
 const WEEKDAYS = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
 const MONTHS = [
-  ...["January", "February", "March", "April", "May", "June"],
-  ...["July", "August", "September", "October", "November", "December"],
+  "January",
+  "February",
+  "March",
+  "April",
+  "May",
+  "June",
+  "July",
+  "August",
+  "September",
+  "October",
+  "November",
+  "December",
 ];
 const ORDINALS = ["first", "second", "third", "fourth", "fifth"];
-/** The bits croner keeps for a weekday: the first to fifth of the month, and the last. */
+/** The bits that croner keeps for a weekday: the first to fifth of the month, and the last. */
 const ANY_WEEK = 0b111111;
 const LAST_WEEK = 0b100000;
-/** So many days are told by their distance, where that is the same. */
+/** This many days or more are described by the step between them, if it is always the same. */
 const MANY_DAYS = 5;
-/** More clock times than this are told as minutes and hours. */
+/** More clock times than this are described as minutes and hours. */
 const MAX_CLOCK_TIMES = 6;
 
-/** A cron rule as a person would say it: "at 02:30 every day", "every 15 minutes from 09:00 to 17:59, Monday to Friday". */
+/**
+ * A cron rule as a person would say it: "at 02:30 every day", "every 15 minutes from 09:00 to 17:59, Monday to Friday".
+ * Two rules that fire at different times never get the same words.
+ */
 export function describePattern(pattern: CronPattern): string {
   const time = timesOf(pattern);
   const [days, months] = [daysOf(pattern), monthsOf(pattern)];
@@ -57,7 +70,7 @@ function secondly(seconds: number[], minutes: number[], hours: number[]): string
   return `${every} of ${named} of every hour${hoursWords(hours)}`;
 }
 
-/** Which hours, behind what happens in each of them; nothing where it is all of them. */
+/** The hours, to follow what happens in each of them. Empty for all 24. */
 function hoursWords(hours: number[]): string {
   if (hours.length === 24) return "";
   const [first = 0] = hours;
@@ -66,13 +79,13 @@ function hoursWords(hours: number[]): string {
   return ` in the hours ${listed(hours.map((hour) => two(hour)))}`;
 }
 
-/** The days the rule is about; nothing where it is every day. */
+/** The days of the rule. Empty for every day. */
 function daysOf(pattern: CronPattern): string {
   const ofMonth = pattern.starDOM ? "" : daysOfMonth(pattern);
   const ofWeek = pattern.starDOW ? "" : daysOfWeek(pattern.dayOfWeek);
   if (ofMonth === "" || ofWeek === "") return ofMonth + ofWeek;
   const weekdays = ofWeek.startsWith("on ") ? ofWeek : `on ${ofWeek}`;
-  return pattern.useAndLogic ? `${weekdays} if it is ${ofMonth}` : `${ofMonth} or ${weekdays}`;
+  return pattern.useAndLogic ? `${weekdays} if it falls ${ofMonth}` : `${ofMonth} or ${weekdays}`;
 }
 
 function daysOfMonth(pattern: CronPattern): string {
@@ -87,7 +100,7 @@ function daysOfMonth(pattern: CronPattern): string {
   return parts.join(" and ");
 }
 
-/** Many days at even distances. */
+/** Many days with the same step between them. */
 function steppedDays(days: readonly number[]): string | undefined {
   const [first = 0, second = 0] = days;
   const step = second - first;
@@ -99,7 +112,7 @@ function steppedDays(days: readonly number[]): string | undefined {
 
 function daysOfWeek(weeks: readonly number[]): string {
   const whole = WEEKDAYS.map((_, day) => day).filter((day) => weeks[day] === ANY_WEEK);
-  // A week begins with Monday, so that "Friday to Sunday" is one range.
+  // The week begins with Monday here, which makes "Friday to Sunday" one range.
   const fromMonday = whole.map((day) => (day + 6) % 7).sort((a, b) => a - b);
   const parts = ranges(fromMonday, (day) => WEEKDAYS[(day + 1) % 7] ?? "");
   const some = WEEKDAYS.flatMap((name, day) => {
@@ -119,14 +132,14 @@ function monthsOf(pattern: CronPattern): string {
   return `in ${listed(ranges(months, (month) => MONTHS[month] ?? ""))}`;
 }
 
-/** The size of even steps that begin at 0 and fill the whole, as 15 for 0, 15, 30, 45 of 60. */
+/** The size of equal steps from 0 that fill the whole, such as 15 for 0, 15, 30, 45 of 60. */
 function stepOf(values: number[], whole: number): number | undefined {
   const step = whole / values.length;
   if (values.length < 2 || !Number.isInteger(step)) return undefined;
   return values.every((value, i) => value === i * step) ? step : undefined;
 }
 
-/** Three or more in a row become one range. */
+/** Three or more values in a row become a range. */
 function ranges(values: number[], nameOf: (value: number) => string = String): string[] {
   const parts: string[] = [];
   for (let i = 0; i < values.length; ) {

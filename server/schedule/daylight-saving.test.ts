@@ -7,19 +7,35 @@ const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
 
-/** Gaps at midnight, of half an hour, of two hours, at a quarter to three; backwards in winter; given up on the way. */
+/** Gaps at midnight, of half an hour, of two hours, at a quarter to three; backwards in winter; abolished on the way. */
 const ZONES = [
-  ...["Europe/Berlin", "Europe/London", "Europe/Chisinau", "Atlantic/Azores", "Africa/Cairo"],
-  ...["Africa/Casablanca", "Asia/Beirut", "Asia/Jerusalem", "America/New_York", "America/Los_Angeles"],
-  ...["America/St_Johns", "America/Havana", "America/Santiago", "America/Asuncion", "America/Nuuk"],
-  ...["Australia/Sydney", "Australia/Lord_Howe", "Pacific/Auckland", "Pacific/Chatham", "Antarctica/Troll"],
+  "Europe/Berlin",
+  "Europe/London",
+  "Europe/Chisinau",
+  "Atlantic/Azores",
+  "Africa/Cairo",
+  "Africa/Casablanca",
+  "Asia/Beirut",
+  "Asia/Jerusalem",
+  "America/New_York",
+  "America/Los_Angeles",
+  "America/St_Johns",
+  "America/Havana",
+  "America/Santiago",
+  "America/Asuncion",
+  "America/Nuuk",
+  "Australia/Sydney",
+  "Australia/Lord_Howe",
+  "Pacific/Auckland",
+  "Pacific/Chatham",
+  "Antarctica/Troll",
 ];
 
 describe.each(ZONES)("clocks in %s, 2024 to 2032", (zone) => {
   const clock = new LocalClock(zone, FROM - DAY_MS, UNTIL + 2 * DAY_MS);
 
-  test("a daily rule fires once on each local day, also on those that leave its time out or have it twice", () => {
-    // The worst time there is: in the middle of the first gap.
+  test("a daily rule fires once on each local day, even if the day skips its time or has it twice", () => {
+    // The hardest time: the middle of the first gap.
     const gap = clock.changes.find((change) => change.afterMs > change.beforeMs);
     const worst = gap ? gap.atMs + (gap.beforeMs + gap.afterMs) / 2 : Date.UTC(2024, 0, 1, 2, 30);
     const timeOfDayMs = worst % DAY_MS;
@@ -30,12 +46,12 @@ describe.each(ZONES)("clocks in %s, 2024 to 2032", (zone) => {
     const fires = walk(rule, (expected[0] ?? 0) - 1, expected.at(-1) ?? 0);
     expect(fires).toEqual(expected);
     const days = fires.map((ms) => Math.floor(clock.wallAt(ms) / DAY_MS));
-    // Only where the end of a day is left out does its fire come with the next day's first instant.
+    // Only when a day loses its end does its fire come at the next day's first instant.
     const onNextDay = new Set(days).size - Math.round((UNTIL - FROM) / DAY_MS);
     expect(onNextDay === 0 || zone === "America/Nuuk").toBe(true);
   });
 
-  test("plain times go by the local day and intervals by real time, around each change", () => {
+  test("around each change, plain times follow the local day and intervals follow real time", () => {
     for (const change of clock.changes) {
       const [from, until] = [change.atMs - 5 * HOUR_MS, change.atMs + 5 * HOUR_MS];
       for (const rule of RULES) {
@@ -47,7 +63,7 @@ describe.each(ZONES)("clocks in %s, 2024 to 2032", (zone) => {
           cron: rule.cron,
           fires: expected,
         });
-        // What was missed is found from its end just the same.
+        // Missed times, which are collected from the latest backwards, are the same.
         const [first] = expected;
         if (first === undefined || expected.length < 4) continue;
         expect(parsed.dueBetween(first, until, 3)).toEqual({ dueMs: expected.slice(-3), isCut: true });
@@ -59,7 +75,7 @@ describe.each(ZONES)("clocks in %s, 2024 to 2032", (zone) => {
 interface Rule {
   cron: string;
   minutes: number[];
-  /** Undefined: every hour. */
+  /** Undefined means every hour. */
   hours: number[] | undefined;
   isPlain: boolean;
 }
@@ -98,7 +114,7 @@ function expectedOf(
   return [...fires].filter((ms) => ms >= from && ms <= until).sort((a, b) => a - b);
 }
 
-/** Every fire behind `fromMs` until `untilMs`, one after the other as a server takes them. */
+/** Every fire after `fromMs`, up to `untilMs`, one after the other as a server takes them. */
 function walk(rule: CronRule, fromMs: number, untilMs: number): number[] {
   const fires: number[] = [];
   for (let at = rule.nextAfter(fromMs); at !== undefined && at <= untilMs; at = rule.nextAfter(at))

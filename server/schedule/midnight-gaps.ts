@@ -1,19 +1,19 @@
 import { RecentMap } from "../runtime/recent-map.ts";
 
-/** The clock was put forward from one local day into the next: the end of the first day is left out. */
+/** The clock was put forward from one local day into the next, which skips the end of the first day. */
 export interface MidnightGap {
-  /** The first instant after it. */
+  /** The first instant after the gap. */
   atMs: number;
-  /** What the wall would have shown then, and what it shows, as if they were UTC. */
+  /** What the wall clock would have shown then, and what it shows, both as if they were UTC. */
   wallBeforeMs: number;
   wallAfterMs: number;
 }
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;
-/** No zone keeps its summer or winter time for less. */
+/** No zone keeps summer or winter time for less than this. */
 const STEP_MS = 10 * DAY_MS;
-/** Zones do not plan further ahead either. */
+/** Zones do not plan further ahead. */
 const MAX_YEARS_AHEAD = 30;
 
 interface Known {
@@ -22,16 +22,16 @@ interface Known {
   gaps: MidnightGap[];
 }
 
-/** By the name that was given: there are a few hundred zones, but each may be written in capitals and not. */
+/** By the name as given: there are a few hundred zones, but people write them in any mix of cases. */
 const known = new RecentMap<Known>(1_000);
 
-/** Those behind `afterMs` until `untilMs`, in order. */
+/** The gaps after `afterMs`, up to `untilMs`, in order. */
 export function midnightGaps(timeZone: string, afterMs: number, untilMs: number): MidnightGap[] {
   const lastMs = Math.min(untilMs, afterMs + MAX_YEARS_AHEAD * 365 * DAY_MS);
   let zone = known.get(timeZone);
   if (!zone || zone.fromMs > afterMs || zone.untilMs < lastMs) {
     const fromMs = Math.min(afterMs, zone?.fromMs ?? afterMs);
-    // A year more than was asked for: the next question is about a little later.
+    // A year more than asked for, because the next question is about a slightly later time.
     const until = Math.max(lastMs, zone?.untilMs ?? lastMs) + 365 * DAY_MS;
     zone = { fromMs, untilMs: until, gaps: findGaps(timeZone, fromMs, until) };
     known.set(timeZone, zone);
@@ -55,7 +55,7 @@ function findGaps(timeZone: string, fromMs: number, untilMs: number): MidnightGa
   return gaps;
 }
 
-/** The first whole minute between them for which it holds, given that it holds from there on. */
+/** The first whole minute between the two at which `holds` is true; it must stay true from there on. */
 function firstWith(fromMs: number, untilMs: number, holds: (ms: number) => boolean): number {
   let [low, high] = [Math.floor(fromMs / MINUTE_MS), Math.ceil(untilMs / MINUTE_MS)];
   while (high - low > 1) {
@@ -70,7 +70,11 @@ function offsets(timeZone: string): (ms: number) => number {
   const format = new Intl.DateTimeFormat("en-US", {
     timeZone,
     hourCycle: "h23",
-    ...{ year: "numeric", month: "numeric", day: "numeric", hour: "numeric", minute: "numeric" },
+    year: "numeric",
+    month: "numeric",
+    day: "numeric",
+    hour: "numeric",
+    minute: "numeric",
   });
   return (ms) => {
     const wall = new Map(format.formatToParts(ms).map(({ type, value }) => [type, Number(value)]));
