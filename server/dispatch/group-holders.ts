@@ -15,7 +15,7 @@ export async function holdersOf(
   fit: FitCheck,
 ): Promise<Holder[]> {
   const group = job.manifest.concurrency?.group;
-  if (job.status !== "QUEUED" || job.hold !== "group" || group === undefined) return [];
+  if (job.status !== "QUEUED" || job.gate !== "group" || group === undefined) return [];
   const found = await flow.groupHolders({ businessId: job.businessId, group }, MAX_HOLDERS);
   const holders: Holder[] = [];
   for (const [i, one] of found.entries()) {

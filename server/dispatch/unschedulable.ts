@@ -24,7 +24,7 @@ export class Unschedulable {
     const known = new Map<string, string | undefined>();
     return jobs.map((job) => {
       // An array is no work itself.
-      if (job.status !== "QUEUED" || job.hold === "array") return undefined;
+      if (job.status !== "QUEUED" || job.gate === "array") return undefined;
       if (!known.has(job.queueKey)) known.set(job.queueKey, explainOne(job, nodes));
       return known.get(job.queueKey);
     });

@@ -17,7 +17,7 @@ export interface Holder {
 
 /** Of a job as it is now, given how the nodes stand to it and who has the places in its group. Pure. */
 export function explainJob(job: JobRecord, report: FitReport, holders: readonly Holder[] = []): Why {
-  const isInLine = job.status === "QUEUED" && job.hold === "group";
+  const isInLine = job.status === "QUEUED" && job.gate === "group";
   if (isInLine && job.notBeforeMs === undefined) {
     const isStuck = !report.nodes.some(({ verdict }) => verdict === "fits" || verdict === "busy");
     return isStuck && !report.moreNodes ? explainFit(report, "The job") : waitsForTurn(job, holders);
@@ -93,15 +93,15 @@ function heldBack(job: JobRecord): Why | undefined {
   };
 }
 
-function heldForJobs({ hold, manifest }: JobRecord): Why | undefined {
-  if (hold === "after") {
+function heldForJobs({ gate, manifest }: JobRecord): Why | undefined {
+  if (gate === "after") {
     const others = (manifest.after ?? []).map(({ jobId, on }) => `${jobId} (${on})`);
     return {
       waitsFor: "job",
       summary: `The job comes after other jobs, which are not all over: ${others.join(", ")}.`,
     };
   }
-  if (hold === "array") {
+  if (gate === "array") {
     return {
       waitsFor: "job",
       summary: "The job is an array: it stands for its jobs, and ends when they have.",

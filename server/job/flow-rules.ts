@@ -28,11 +28,11 @@ export function judgeAfter(job: JobRecord, others: ReadonlyMap<string, JobRecord
 
 /** The job need wait for no other any more; where it has a group, it waits for its turn there. */
 export function releaseHeld(state: JobState | undefined, nowMs: number): Decision<JobRecord | undefined> {
-  if (state?.job.hold !== "after" || isFinal(state.job.status)) return { result: undefined };
+  if (state?.job.gate !== "after" || isFinal(state.job.status)) return { result: undefined };
   const { manifest, notBeforeMs } = state.job;
   const job: JobRecord = {
     ...state.job,
-    hold: manifest.concurrency ? "group" : undefined,
+    gate: manifest.concurrency ? "group" : undefined,
     queueDeadlineMs: queueDeadlineOf(manifest, Math.max(nowMs, notBeforeMs ?? 0)),
   };
   return { job, result: job };
@@ -44,11 +44,11 @@ export function skipHeld(
   message: string,
   nowMs: number,
 ): Decision<JobRecord | undefined> {
-  if (state?.job.hold !== "after" || isFinal(state.job.status)) return { result: undefined };
+  if (state?.job.gate !== "after" || isFinal(state.job.status)) return { result: undefined };
   const job: JobRecord = {
     ...state.job,
     status: "CANCELLED",
-    hold: undefined,
+    gate: undefined,
     end: { reason: "Skipped", message },
     notBeforeMs: undefined,
     finishedAtMs: nowMs,
@@ -62,7 +62,7 @@ export function applyProgress(
   progress: ReadonlyMap<JobStatus, number>,
   nowMs: number,
 ): JobRecord | undefined {
-  if (array.hold !== "array" || isFinal(array.status)) return undefined;
+  if (array.gate !== "array" || isFinal(array.status)) return undefined;
   const { total, ended, succeeded, failed, running } = tally(progress);
   if (total === 0) return undefined;
   if (ended < total) {

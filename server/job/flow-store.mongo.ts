@@ -168,8 +168,8 @@ export class MongoJobFlowStore implements JobFlowStore {
       const placed = await this.jobs.find({ ...place, status: "QUEUED" }, { session }).toArray();
       const state = { underWay, placed: placed.map(jobFromDocument), queues };
       const { admitted, displaced } = turns(state, canStart);
-      const going = admitted.map((job) => ({ ...job, hold: undefined }));
-      const changed = [...displaced.map((job) => ({ ...job, hold: "group" as const })), ...going];
+      const going = admitted.map((job) => ({ ...job, gate: undefined }));
+      const changed = [...displaced.map((job) => ({ ...job, gate: "group" as const })), ...going];
       if (changed.length === 0) return [];
       // What a node takes at this moment is in the way of the transaction, which then begins again.
       const writes = changed.map((job) => ({

@@ -137,9 +137,9 @@ export class SqliteJobFlowStore implements JobFlowStore {
       );
       const placed = this.select(`${IN_GROUP} AND ${HAS_PLACE} AND status = 'QUEUED'`, { ...key });
       const { admitted, displaced } = turns({ underWay: counted?.n ?? 0, placed, queues }, canStart);
-      for (const { jobId } of displaced) this.setHold(jobId, "group");
-      for (const { jobId } of admitted) this.setHold(jobId, null);
-      return admitted.map((job) => ({ ...job, hold: undefined }));
+      for (const { jobId } of displaced) this.setGate(jobId, "group");
+      for (const { jobId } of admitted) this.setGate(jobId, null);
+      return admitted.map((job) => ({ ...job, gate: undefined }));
     });
   }
 
@@ -176,7 +176,7 @@ export class SqliteJobFlowStore implements JobFlowStore {
     return queues;
   }
 
-  private setHold(jobId: string, hold: "group" | null): void {
+  private setGate(jobId: string, hold: "group" | null): void {
     this.store.run("UPDATE compute_jobs SET hold = $hold WHERE job_id = $jobId", { jobId, hold });
   }
 

@@ -16,7 +16,7 @@ export interface JobDocument {
   schedule_id?: string;
   array_id?: string;
   /** Only while the job is not over. */
-  hold?: JobRecord["hold"];
+  hold?: JobRecord["gate"];
   /** The jobs it comes after, only while it is held back for them. */
   after_ids?: string[];
   /** `groupOf` it, only while the job is not over. */
@@ -279,14 +279,14 @@ export function jobUpdate(job: JobRecord) {
 }
 
 function changingJobFields(job: JobRecord) {
-  const isClaimable = job.status === "QUEUED" && job.notBeforeMs === undefined && job.hold === undefined;
+  const isClaimable = job.status === "QUEUED" && job.notBeforeMs === undefined && job.gate === undefined;
   const isOpen = !isFinal(job.status);
   const { after, concurrency } = job.manifest;
-  const group = job.hold === "array" ? undefined : concurrency?.group;
+  const group = job.gate === "array" ? undefined : concurrency?.group;
   return {
     status: job.status,
-    hold: isOpen ? job.hold : undefined,
-    after_ids: isOpen && job.hold === "after" ? after?.map((one) => one.jobId) : undefined,
+    hold: isOpen ? job.gate : undefined,
+    after_ids: isOpen && job.gate === "after" ? after?.map((one) => one.jobId) : undefined,
     open_group: isOpen && group !== undefined ? groupOf(job.businessId, group) : undefined,
     attempt: job.attempt,
     retry_count: job.retryCount,
@@ -313,7 +313,7 @@ export function jobFromDocument(document: JobDocument): JobRecord {
     templateId: document.template_id,
     scheduleId: document.schedule_id,
     arrayId: document.array_id,
-    hold: document.hold,
+    gate: document.hold,
     manifest: document.manifest,
     queueKey: document.queue_key,
     status: document.status,

@@ -66,7 +66,7 @@ export class JobFlow {
   /** Announces jobs that were just submitted, and does what follows from those that wait. Never rejects. */
   async submitted(jobs: readonly JobRecord[]): Promise<void> {
     this.parts.news.submitted(jobs);
-    const held = jobs.some((job) => job.hold !== undefined);
+    const held = jobs.some((job) => job.gate !== undefined);
     if (held) await this.followAll(jobs);
   }
 
@@ -134,9 +134,9 @@ export class JobFlow {
     const ended = jobs.filter((job) => isFinal(job.status)).map((job) => job.jobId);
     const isNew = (job: JobRecord) => job.status === "QUEUED" && job.attempt === 0;
     const waiting = ended.length > 0 ? await this.waitingBehind(jobs) : [];
-    for (const job of jobs) if (job.hold === "array" && job.status === "QUEUED") this.begun.delete(job.jobId);
-    const held = jobs.filter((job) => job.hold === "after" && !isFinal(job.status));
-    const displaced = await this.displace(jobs.filter((job) => isNew(job) && job.hold === "group"));
+    for (const job of jobs) if (job.gate === "array" && job.status === "QUEUED") this.begun.delete(job.jobId);
+    const held = jobs.filter((job) => job.gate === "after" && !isFinal(job.status));
+    const displaced = await this.displace(jobs.filter((job) => isNew(job) && job.gate === "group"));
     const judged = await this.judge([...waiting, ...held]);
     for (const key of groupsOf(jobs)) await this.admit(key);
     const members = await this.cancelMembers(jobs);
@@ -204,7 +204,7 @@ export class JobFlow {
     const rule: Rule = (state) => change(state && cancelled(state.job, nowMs));
     const done: JobRecord[] = [];
     for (const array of arrays) {
-      if (array.hold !== "array" || array.cancelRequestedAtMs === undefined) continue;
+      if (array.gate !== "array" || array.cancelRequestedAtMs === undefined) continue;
       for await (const page of this.membersOf(array.jobId)) {
         done.push(...(await this.change(page.map((job) => ({ job, rule })))));
       }
@@ -225,9 +225,9 @@ export class JobFlow {
 
   private arraysOf(jobs: readonly JobRecord[]): JobKey[] {
     const arrays = new Map<string, JobKey>();
-    for (const { jobId, arrayId, businessId, hold, status } of jobs) {
+    for (const { jobId, arrayId, businessId, gate, status } of jobs) {
       // One that is open again stands as its jobs do.
-      if (hold === "array" && status === "QUEUED") arrays.set(jobId, { jobId, businessId });
+      if (gate === "array" && status === "QUEUED") arrays.set(jobId, { jobId, businessId });
       if (arrayId === undefined) continue;
       if (isFinal(status) || (status === "RUNNING" && !this.begun.get(arrayId))) {
         arrays.set(arrayId, { jobId: arrayId, businessId });
@@ -282,10 +282,10 @@ function change(job: JobRecord | undefined): Decision<JobRecord | undefined> {
 /** The groups in which something may have become free, or somebody waits since now. */
 function groupsOf(jobs: readonly JobRecord[]): GroupKey[] {
   const keys = new Map<string, GroupKey>();
-  for (const { businessId, manifest, hold, status } of jobs) {
+  for (const { businessId, manifest, gate, status } of jobs) {
     const group = manifest.concurrency?.group;
-    if (group === undefined || hold === "array") continue;
-    if (isFinal(status) || hold === "group") keys.set(`${businessId}/${group}`, { businessId, group });
+    if (group === undefined || gate === "array") continue;
+    if (isFinal(status) || gate === "group") keys.set(`${businessId}/${group}`, { businessId, group });
   }
   return [...keys.values()];
 }

@@ -39,9 +39,9 @@ const jobOf = (changes: Partial<JobRecord> = {}): JobRecord => ({
 test("those who wait for a job hear of every change, and the dispatcher of a job that can be handed out", () => {
   const cases: [JobStatus, Partial<JobRecord>, ...string[]][] = [
     ["QUEUED", {}, "jobs 1", "wake all"],
-    ["QUEUED", { hold: "after" }, "jobs 1"],
-    ["QUEUED", { hold: "group" }, "jobs 1"],
-    ["QUEUED", { hold: "array" }, "jobs 1"],
+    ["QUEUED", { gate: "after" }, "jobs 1"],
+    ["QUEUED", { gate: "group" }, "jobs 1"],
+    ["QUEUED", { gate: "array" }, "jobs 1"],
     ["QUEUED", { notBeforeMs: AT_MS + 5 }, "jobs 1", "start +5"],
     ["QUEUED", { queueDeadlineMs: AT_MS + 7 }, "jobs 1", "expiry +7", "wake all"],
     ["ASSIGNED", { nodeId: "a" }, "jobs 1"],

@@ -51,7 +51,7 @@ export class JobNews {
 
   private wakeFor(jobs: readonly JobRecord[]): void {
     const claimable = jobs.filter(
-      (job) => job.status === "QUEUED" && job.hold === undefined && job.notBeforeMs === undefined,
+      (job) => job.status === "QUEUED" && job.gate === undefined && job.notBeforeMs === undefined,
     );
     for (const businessId of new Set(claimable.map((job) => job.businessId))) {
       this.bus.publish("wake", { businessId });

@@ -6,7 +6,7 @@ import type { JobManifest, Resources } from "../../shared/manifest.ts";
  * Why a queued job is not handed out yet: jobs it comes after are not over; its concurrency group is full; it is an
  * array, which is no work itself but stands for its jobs.
  */
-export type JobHold = "after" | "group" | "array";
+export type JobGate = "after" | "group" | "array";
 
 /** A job as the server keeps it. Times are epoch milliseconds. */
 export interface JobRecord {
@@ -19,7 +19,7 @@ export interface JobRecord {
   scheduleId: string | undefined;
   /** The array the job belongs to. */
   arrayId: string | undefined;
-  hold: JobHold | undefined;
+  gate: JobGate | undefined;
   /** Jobs with the same requirements share it; see `queueKeyOf`. */
   queueKey: string;
   status: JobStatus;

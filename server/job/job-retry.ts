@@ -154,7 +154,7 @@ export class JobRetry {
     const late = await this.parts.flow.releasedBehind(ids);
     const isOpen = (job: JobRecord) => !isFinal(job.status);
     const waits: Request[] = changed
-      .filter((job) => job.status === "QUEUED" && job.hold !== "after" && namedBefore(job).length > 0)
+      .filter((job) => job.status === "QUEUED" && job.gate !== "after" && namedBefore(job).length > 0)
       .map((job) => ({
         ...requestOf(job, (now, others) => (others.values().some(isOpen) ? heldAgain(now) : undefined)),
         restsOn: namedBefore(job),

@@ -60,7 +60,7 @@ export function jobFromRow(row: JobRow): JobRecord {
     templateId: row.template_id ?? undefined,
     scheduleId: row.schedule_id ?? undefined,
     arrayId: row.array_id ?? undefined,
-    hold: (row.hold as JobRecord["hold"]) ?? undefined,
+    gate: (row.hold as JobRecord["gate"]) ?? undefined,
     manifest: JSON.parse(row.manifest),
     queueKey: row.queue_key,
     status: row.status as JobRecord["status"],
@@ -112,7 +112,7 @@ export function updateJob(store: SqliteStore, job: JobRecord): void {
     {
       jobId: job.jobId,
       status: job.status,
-      hold: isFinal(job.status) ? null : (job.hold ?? null),
+      hold: isFinal(job.status) ? null : (job.gate ?? null),
       attempt: job.attempt,
       retryCount: job.retryCount,
       lostCount: job.lostCount,

@@ -5,7 +5,7 @@ import { isFinal, nextJobStatus } from "../../shared/job-state.ts";
 import type { JobManifest } from "../../shared/manifest.ts";
 import { startTimeMs } from "../../shared/start-time.ts";
 import { CLOCK_SKEW_MS } from "../tasks/clock.ts";
-import type { JobHold, JobRecord } from "./job-record.ts";
+import type { JobGate, JobRecord } from "./job-record.ts";
 import { queueKeyOf } from "./requirement.ts";
 
 /** What a job is made from, where it is not simply submitted. */
@@ -27,7 +27,7 @@ export function newJob(
   nowMs: number,
 ): JobRecord {
   const notBeforeMs = manifest.notBefore === undefined ? undefined : startTimeMs(manifest.notBefore, nowMs);
-  const hold = holdOf(manifest);
+  const gate = gateOf(manifest);
   return {
     jobId: newId("job"),
     businessId: by.businessId,
@@ -35,7 +35,7 @@ export function newJob(
     templateId: origin.templateId,
     scheduleId: origin.scheduleId,
     arrayId: undefined,
-    hold,
+    gate,
     manifest,
     queueKey: queueKeyOf(manifest, by.userId),
     status: "QUEUED",
@@ -51,7 +51,7 @@ export function newJob(
     notBeforeMs: notBeforeMs !== undefined && notBeforeMs > nowMs ? notBeforeMs : undefined,
     // What waits for other jobs, or is none itself, does not yet wait for a node.
     queueDeadlineMs:
-      hold === undefined || hold === "group"
+      gate === undefined || gate === "group"
         ? queueDeadlineOf(manifest, Math.max(nowMs, notBeforeMs ?? 0))
         : undefined,
     assignedAtMs: undefined,
@@ -67,12 +67,12 @@ export function cancelled(job: JobRecord, nowMs: number): JobRecord | undefined 
   if (job.status !== "QUEUED") return asked;
   const status = nextJobStatus(job.status, "cancel") ?? job.status;
   // An array is cancelled when its jobs are.
-  if (job.hold === "array") return asked;
-  return { ...asked, status, hold: undefined, notBeforeMs: undefined, finishedAtMs: nowMs };
+  if (job.gate === "array") return asked;
+  return { ...asked, status, gate: undefined, notBeforeMs: undefined, finishedAtMs: nowMs };
 }
 
 /** What holds back a job that was just submitted or is tried again by hand. */
-function holdOf(manifest: JobManifest): JobHold | undefined {
+function gateOf(manifest: JobManifest): JobGate | undefined {
   if (manifest.array !== undefined) return "array";
   if (manifest.after) return "after";
   return manifest.concurrency ? "group" : undefined;
@@ -100,15 +100,15 @@ export function newArray(array: JobRecord): JobRecord[] {
 
 /** A job that is over, as it is when it is queued again; `waits`: for the jobs it comes after. Pure. */
 export function retried(job: JobRecord, nowMs: number, waits: boolean): JobRecord {
-  const hold = holdOf(waits ? job.manifest : { ...job.manifest, after: undefined });
+  const gate = gateOf(waits ? job.manifest : { ...job.manifest, after: undefined });
   return {
     ...requeue(job),
     cancelRequestedAtMs: undefined,
     retryCount: 0,
     lostCount: 0,
     agentDeaths: 0,
-    hold,
-    queueDeadlineMs: hold === "after" ? undefined : queueDeadlineOf(job.manifest, nowMs),
+    gate,
+    queueDeadlineMs: gate === "after" ? undefined : queueDeadlineOf(job.manifest, nowMs),
   };
 }
 
@@ -124,7 +124,7 @@ export function requeue(job: JobRecord): JobRecord {
   return {
     ...job,
     status: "QUEUED",
-    hold: job.manifest.concurrency ? "group" : undefined,
+    gate: job.manifest.concurrency ? "group" : undefined,
     executionId: undefined,
     nodeId: undefined,
     notBeforeMs: undefined,

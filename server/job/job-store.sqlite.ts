@@ -339,8 +339,8 @@ export class SqliteJobStore implements JobStore {
         templateId: job.templateId ?? null,
         scheduleId: job.scheduleId ?? null,
         arrayId: job.arrayId ?? null,
-        hold: job.hold ?? null,
-        group: job.hold === "array" ? null : (job.manifest.concurrency?.group ?? null),
+        hold: job.gate ?? null,
+        group: job.gate === "array" ? null : (job.manifest.concurrency?.group ?? null),
         name: job.manifest.name ?? null,
         manifest: JSON.stringify(job.manifest),
         queueKey: job.queueKey,
@@ -356,7 +356,7 @@ export class SqliteJobStore implements JobStore {
         queueDeadline: job.queueDeadlineMs ?? null,
       },
     );
-    for (const { jobId } of job.hold === "after" ? (job.manifest.after ?? []) : []) {
+    for (const { jobId } of job.gate === "after" ? (job.manifest.after ?? []) : []) {
       this.store.run(
         "INSERT INTO compute_job_after (after_job_id, job_id) VALUES ($after, $jobId) ON CONFLICT DO NOTHING",
         { after: jobId, jobId: job.jobId },

@@ -140,7 +140,7 @@ export interface JobStore extends KeepsTimes {
 export function allOrNone(outcomes: InsertOutcome[], jobs: readonly NewJob[]): InsertOutcome[] {
   const isRefused = outcomes.some((outcome) => outcome.kind === "key-reused");
   const kept = new Set(
-    jobs.flatMap(({ job }, i) => (outcomes[i]?.kind !== "created" && job.hold === "array" ? job.jobId : [])),
+    jobs.flatMap(({ job }, i) => (outcomes[i]?.kind !== "created" && job.gate === "array" ? job.jobId : [])),
   );
   if (!isRefused && kept.size === 0) return outcomes;
   const created = new Set(

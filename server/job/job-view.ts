@@ -13,7 +13,7 @@ export function jobView(record: JobRecord, unschedulableReason?: string, costMic
     templateId: record.templateId,
     scheduleId: record.scheduleId,
     arrayId: record.arrayId,
-    hold: record.hold,
+    hold: record.gate,
     status: record.status,
     attempt: record.attempt,
     retryCount: record.retryCount,

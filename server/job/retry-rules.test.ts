@@ -10,13 +10,13 @@ const by = { businessId: "biz", userId: "usr" };
 const jobOf = (status: JobStatus, more: object = {}): JobRecord => ({
   ...newJob(by, jobManifest.parse({ command: "true", queueTtlSeconds: 60, ...more }), {}, AT_MS),
   status,
-  hold: undefined,
+  gate: undefined,
 });
 
 test("what a retry makes of a job follows from how the one stands that it comes after", () => {
   const [first, group] = [jobOf("SUCCESS"), { concurrency: { group: "g" } }];
   const after = [{ jobId: first.jobId }];
-  // How the other stands, and then by-hand, in-set, behind: the hold, or "not" for not queued again.
+  // How the other stands, and then by-hand, in-set, behind: the gate, or "not" for not queued again.
   const cases: [JobStatus | "gone", ...string[]][] = [
     ["QUEUED", "after", "after", "after"],
     ["ASSIGNED", "after", "after", "after"],
@@ -32,13 +32,13 @@ test("what a retry makes of a job follows from how the one stands that it comes 
     const others = new Map(status === "gone" ? [] : [[first.jobId, { ...first, status }]]);
     const found = orders.map((order) => {
       const next = queuedAgain(jobOf("FAILED", { after }), order, others, AT_MS);
-      expect(next?.queueDeadlineMs).toBe(next && next.hold !== "after" ? AT_MS + 60_000 : undefined);
-      return next ? (next.hold ?? "none") : "not";
+      expect(next?.queueDeadlineMs).toBe(next && next.gate !== "after" ? AT_MS + 60_000 : undefined);
+      return next ? (next.gate ?? "none") : "not";
     });
     expect([status as string, ...found]).toEqual([status, ...holds]);
   }
   const grouped = queuedAgain(jobOf("FAILED", { after, ...group }), "by-hand", new Map(), AT_MS);
-  expect(grouped?.hold).toBe("group");
+  expect(grouped?.gate).toBe("group");
 });
 
 test("only what is over is queued again, and a skipped job whose other is gone stays as it is", () => {
@@ -51,7 +51,7 @@ test("only what is over is queued again, and a skipped job whose other is gone s
 });
 
 test("a job is held again only while it is queued and nothing holds it for that already", () => {
-  const cases: [JobStatus, JobRecord["hold"], JobRecord["hold"] | "as it was"][] = [
+  const cases: [JobStatus, JobRecord["gate"], JobRecord["gate"] | "as it was"][] = [
     ["QUEUED", undefined, "after"],
     ["QUEUED", "group", "after"],
     ["QUEUED", "after", "as it was"],
@@ -61,19 +61,19 @@ test("a job is held again only while it is queued and nothing holds it for that 
     ["SUCCESS", undefined, "as it was"],
     ["CANCELLED", undefined, "as it was"],
   ];
-  for (const [status, hold, then] of cases) {
-    const next = heldAgain({ ...jobOf(status), hold });
-    expect([status, hold, next ? next.hold : "as it was"]).toEqual([status, hold, then]);
+  for (const [status, gate, then] of cases) {
+    const next = heldAgain({ ...jobOf(status), gate });
+    expect([status, gate, next ? next.gate : "as it was"]).toEqual([status, gate, then]);
   }
 });
 
 test("an array that is over is open again, and one that is open stays as it is", () => {
-  const array = { ...jobOf("QUEUED", { array: "1-2" }), hold: "array" as const };
+  const array = { ...jobOf("QUEUED", { array: "1-2" }), gate: "array" as const };
   for (const status of ["QUEUED", "RUNNING"] as const) {
     expect(reopened({ ...array, status })).toEqual({ ...array, status });
   }
   for (const status of ["SUCCESS", "FAILED", "CANCELLED"] as const) {
-    const over = { ...array, status, hold: undefined, cancelRequestedAtMs: AT_MS, finishedAtMs: AT_MS };
+    const over = { ...array, status, gate: undefined, cancelRequestedAtMs: AT_MS, finishedAtMs: AT_MS };
     expect(reopened({ ...over, end: { message: "1 of 2 jobs succeeded." } })).toEqual(array);
   }
 });

@@ -40,8 +40,8 @@ export function queuedAgain(
 
 /** A queued job that had been let go waits again: what it comes after is no longer over. Pure. */
 export function heldAgain(job: JobRecord): JobRecord | undefined {
-  if (job.status !== "QUEUED" || job.hold === "after" || job.hold === "array") return undefined;
-  return { ...job, hold: "after", queueDeadlineMs: undefined };
+  if (job.status !== "QUEUED" || job.gate === "after" || job.gate === "array") return undefined;
+  return { ...job, gate: "after", queueDeadlineMs: undefined };
 }
 
 /**
@@ -50,5 +50,5 @@ export function heldAgain(job: JobRecord): JobRecord | undefined {
  */
 export function reopened(array: JobRecord): JobRecord {
   if (!isFinal(array.status)) return array;
-  return { ...requeue(array), hold: "array", end: undefined, cancelRequestedAtMs: undefined };
+  return { ...requeue(array), gate: "array", end: undefined, cancelRequestedAtMs: undefined };
 }

@@ -20,7 +20,7 @@ export function jobOf(businessId: string, manifest: Partial<JobManifestInput> = 
     templateId: undefined,
     scheduleId: undefined,
     arrayId: undefined,
-    hold: undefined,
+    gate: undefined,
     manifest: parsed,
     queueKey: queueKeyOf(parsed, "usr"),
     status: "QUEUED",

@@ -56,8 +56,8 @@ export class FlowStage {
   /** `name=STATUS`, or `name=QUEUED:hold`, of each job. */
   async stand(...jobs: readonly JobRecord[]): Promise<string[]> {
     const found = await Promise.all(jobs.map((job) => this.find(job.jobId)));
-    return found.map(({ status, hold, end }) => {
-      const more = hold ?? (status === "CANCELLED" ? end?.reason : undefined);
+    return found.map(({ status, gate, end }) => {
+      const more = gate ?? (status === "CANCELLED" ? end?.reason : undefined);
       return more === undefined ? status : `${status}:${more}`;
     });
   }

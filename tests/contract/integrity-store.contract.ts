@@ -49,7 +49,7 @@ export function integrityStoreContract(name: string, open: () => Promise<Integri
       withRunning(async (stores) => {
         const array = jobOf(BUSINESS);
         const manifest = { ...array.manifest, array: "1-3" };
-        const job = { ...array, manifest, hold: "array" as const, status: "RUNNING" as const };
+        const job = { ...array, manifest, gate: "array" as const, status: "RUNNING" as const };
         await stores.jobs.insert([{ job, idempotency: undefined }]);
         expect(await stores.integrity.jobsWithoutExecution(10)).toEqual([]);
       }));

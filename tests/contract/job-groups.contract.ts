@@ -146,7 +146,7 @@ export function jobGroupsContract(name: string, open: () => Promise<ControlPlane
           ...{ labels: { disk: "tape" }, limit: 100 },
         });
         // No node of the stage has such a disk, so the test ends the jobs that have a place.
-        for (const { jobId } of others.filter((job) => job.hold === undefined)) {
+        for (const { jobId } of others.filter((job) => job.gate === undefined)) {
           await stage.service.cancel(stage.by.businessId, jobId);
         }
       }

@@ -90,13 +90,13 @@ export function retentionStoreContract(name: string, open: () => Promise<Retenti
     test("a job stays until the jobs that wait for it are over", async () => {
       const first = await submitted("FAILED");
       const after = [{ jobId: first.jobId, on: "failure" as const }];
-      const next = await submitted("QUEUED", { after }, { hold: "after" });
+      const next = await submitted("QUEUED", { after }, { gate: "after" });
       expect(await remove(first.jobId)).toEqual(["needed"]);
       await stores.jobs.change([
         {
           key: { jobId: next.jobId, businessId: BUSINESS },
           decide: () => ({
-            job: { ...next, status: "CANCELLED", hold: undefined, finishedAtMs: Date.now() },
+            job: { ...next, status: "CANCELLED", gate: undefined, finishedAtMs: Date.now() },
             result: undefined,
           }),
         },
