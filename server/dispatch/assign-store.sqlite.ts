@@ -1,4 +1,5 @@
 import { newId } from "../../shared/ids.ts";
+import { nextJobStatus } from "../../shared/job-state.ts";
 import type { JobManifest } from "../../shared/manifest.ts";
 import type { NodeDescription } from "../../shared/node.ts";
 import type { Assigned } from "../execution/execution-store.ts";
@@ -159,7 +160,7 @@ export class SqliteAssignStore implements AssignStore {
     };
     const job: JobRecord = {
       ...queued,
-      status: "ASSIGNED",
+      status: nextJobStatus(queued.status, "assign"),
       attempt: execution.attempt,
       executionId: execution.executionId,
       nodeId: request.nodeId,

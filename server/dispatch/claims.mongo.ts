@@ -1,4 +1,5 @@
 import type { ClientSession, Collection } from "mongodb";
+import { nextJobStatus } from "../../shared/job-state.ts";
 import type { Resources } from "../../shared/manifest.ts";
 import type { Assigned } from "../execution/execution-store.ts";
 import { leaseOf } from "../execution/rules.ts";
@@ -34,7 +35,13 @@ const MAX_ORPHANS = 1_000;
 const UNDO = [
   {
     $set: {
-      status: { $cond: [{ $gt: ["$cancel_requested_at", 0] }, "CANCELLED", "QUEUED"] },
+      status: {
+        $cond: [
+          { $gt: ["$cancel_requested_at", 0] },
+          nextJobStatus("ASSIGNED", "cancel"),
+          nextJobStatus("ASSIGNED", "release"),
+        ],
+      },
       finished_at: { $cond: [{ $gt: ["$cancel_requested_at", 0] }, "$cancel_requested_at", "$$REMOVE"] },
       queue: { $cond: [{ $gt: ["$cancel_requested_at", 0] }, "$$REMOVE", QUEUE_EXPRESSION] },
       attempt: { $subtract: ["$attempt", 1] },
@@ -71,7 +78,7 @@ export class MongoClaims {
         filter: { job_id: jobId, queue },
         update: {
           $set: {
-            status: "ASSIGNED" as const,
+            status: nextJobStatus("QUEUED", "assign"),
             execution_id: executionId,
             node_id: request.nodeId,
             assigned_at: request.nowMs,

@@ -1,5 +1,5 @@
 import type { ExecutionEnd } from "../../shared/execution.ts";
-import { finalEvent, nextJobStatus } from "../../shared/job-state.ts";
+import { executionEndEvent, finalEvent, nextExecutionStatus, nextJobStatus } from "../../shared/job-state.ts";
 import type { JobManifest } from "../../shared/manifest.ts";
 import type { ExecutionReport, ReportOutcome } from "../../shared/node.ts";
 import { decideEnding, type Ending, type Reason, reasons, retryDelayMs } from "../../shared/reasons.ts";
@@ -54,18 +54,31 @@ export function endExecution(
     byRetryOn: job.manifest.retryOn && meansEnd(job.manifest.retryOn, end),
     cancelRequested: job.cancelRequestedAtMs !== undefined,
   });
+  const executionStatus = nextExecutionStatus(state.execution.status, executionEndEvent[outcome]);
   const agentDeaths = job.agentDeaths + (end.reason === "AgentRestarted" ? 1 : 0);
   if (decision.retry) {
-    const execution: ExecutionRecord = { ...state.execution, status: outcome, end, finishedAtMs };
+    const execution: ExecutionRecord = { ...state.execution, status: executionStatus, end, finishedAtMs };
     const notBeforeMs = nowMs + retryDelayMs(job.retryCount + job.lostCount);
     const counted = decision.lost ? { lostCount: job.lostCount + 1 } : { retryCount: job.retryCount + 1 };
     const queueDeadlineMs = queueDeadlineOf(job.manifest, notBeforeMs);
-    const waiting = { ...requeue(job), ...counted, agentDeaths, end, notBeforeMs, queueDeadlineMs };
+    const waiting = {
+      ...requeue(job, "requeue"),
+      ...counted,
+      agentDeaths,
+      end,
+      notBeforeMs,
+      queueDeadlineMs,
+    };
     return { execution, job: waiting };
   }
   const lastEnd = decision.killsAgents ? { ...end, message: notTriedAgain(end.message, agentDeaths) } : end;
-  const execution: ExecutionRecord = { ...state.execution, status: outcome, end: lastEnd, finishedAtMs };
-  const status = nextJobStatus(job.status, finalEvent[decision.status]) ?? decision.status;
+  const execution: ExecutionRecord = {
+    ...state.execution,
+    status: executionStatus,
+    end: lastEnd,
+    finishedAtMs,
+  };
+  const status = nextJobStatus(job.status, finalEvent[decision.status]);
   return { execution, job: { ...job, agentDeaths, status, end: lastEnd, finishedAtMs } };
 }
 
@@ -121,13 +134,7 @@ export function releaseLease(state: JobState | undefined, nowMs: number): Decisi
     return { ...ended, result: ended.job };
   }
   const end: ExecutionEnd = { message: "The node did not start it within the lease of the assignment." };
-  const execution: ExecutionRecord = { ...state.execution, status: "CANCELLED", end, finishedAtMs: nowMs };
-  if (state.job.cancelRequestedAtMs !== undefined) {
-    const cancelled: JobRecord = { ...state.job, status: "CANCELLED", finishedAtMs: nowMs };
-    return { execution, job: cancelled, result: cancelled };
-  }
-  const job = requeue(state.job);
-  return { execution, job, result: job };
+  return takeBack(state, end, nowMs, {});
 }
 
 const PUT_BACK_MS = 30_000;
@@ -140,14 +147,24 @@ export function putBack(
 ): Decision<JobRecord | undefined> {
   if (!state || !isCurrent(state) || state.execution.status !== "ASSIGNED") return { result: undefined };
   const end: ExecutionEnd = { message };
-  const execution: ExecutionRecord = { ...state.execution, status: "CANCELLED", end, finishedAtMs: nowMs };
-  if (state.job.cancelRequestedAtMs !== undefined) {
-    const cancelled: JobRecord = { ...state.job, status: "CANCELLED", finishedAtMs: nowMs };
-    return { execution, job: cancelled, result: cancelled };
-  }
   const waitMs = Math.min(PUT_BACK_MAX_MS, PUT_BACK_MS * 2 ** Math.min(state.job.attempt - 1, 10));
-  const job: JobRecord = { ...requeue(state.job), end, notBeforeMs: nowMs + waitMs };
-  return { execution, job, result: job };
+  return takeBack(state, end, nowMs, { end, notBeforeMs: nowMs + waitMs });
+}
+
+/** Ends an assignment that was not started. The job goes back to the queue, or is cancelled if somebody asked for that. */
+function takeBack(
+  { job, execution }: { job: JobRecord; execution: ExecutionRecord },
+  end: ExecutionEnd,
+  nowMs: number,
+  waiting: Pick<Partial<JobRecord>, "end" | "notBeforeMs">,
+): Decision<JobRecord | undefined> {
+  const status = nextExecutionStatus(execution.status, "cancel");
+  const ended: ExecutionRecord = { ...execution, status, end, finishedAtMs: nowMs };
+  const next: JobRecord =
+    job.cancelRequestedAtMs === undefined
+      ? { ...requeue(job, "release"), ...waiting }
+      : { ...job, status: nextJobStatus(job.status, "cancel"), finishedAtMs: nowMs };
+  return { execution: ended, job: next, result: next };
 }
 
 /** A queued job that nobody took within its queueTtlSeconds. The result is the job as it is then. */
@@ -159,7 +176,7 @@ export function expireQueued(state: JobState | undefined, nowMs: number): Decisi
   const message = `No node took the job within its queueTtlSeconds of ${queueTtlSeconds}.`;
   const job: JobRecord = {
     ...state.job,
-    status: "TIMEOUT",
+    status: nextJobStatus(state.job.status, "expire"),
     end: { reason: "QueueExpired", message },
     notBeforeMs: undefined,
     queueDeadlineMs: undefined,
@@ -180,9 +197,14 @@ function start(
     timeoutSeconds === undefined
       ? undefined
       : nowMs + Math.ceil((timeoutSeconds + graceSeconds) * 1_000) + DEADLINE_SLACK_MS;
-  const job: JobRecord = { ...state.job, status: "RUNNING", startedAtMs };
+  const job: JobRecord = { ...state.job, status: nextJobStatus(state.job.status, "start"), startedAtMs };
   return {
-    execution: { ...state.execution, status: "RUNNING", startedAtMs, deadlineAtMs },
+    execution: {
+      ...state.execution,
+      status: nextExecutionStatus(state.execution.status, "start"),
+      startedAtMs,
+      deadlineAtMs,
+    },
     job,
     result: { outcome: "applied", job },
   };

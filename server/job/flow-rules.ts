@@ -1,4 +1,10 @@
-import { isFinal, type JobStatus } from "../../shared/job-state.ts";
+import {
+  type ArrayEvent,
+  isFinal,
+  type JobStatus,
+  nextArrayStatus,
+  nextJobStatus,
+} from "../../shared/job-state.ts";
 import type { JobRecord, JobState } from "./job-record.ts";
 import { queueDeadlineOf } from "./job-rules.ts";
 import type { Decision } from "./job-store.ts";
@@ -47,7 +53,7 @@ export function skipHeld(
   if (state?.job.gate !== "after" || isFinal(state.job.status)) return { result: undefined };
   const job: JobRecord = {
     ...state.job,
-    status: "CANCELLED",
+    status: nextJobStatus(state.job.status, "skip"),
     gate: undefined,
     end: { reason: "Skipped", message },
     notBeforeMs: undefined,
@@ -68,9 +74,9 @@ export function applyProgress(
   if (ended < total) {
     const hasBegun = ended > 0 || running > 0;
     if (!hasBegun || array.status === "RUNNING") return undefined;
-    return { ...array, status: "RUNNING", startedAtMs: nowMs };
+    return { ...array, status: nextArrayStatus(array.status, "begin"), startedAtMs: nowMs };
   }
-  const status = arrayEnd(array, succeeded === total, failed > 0);
+  const status = nextArrayStatus(array.status, arrayEnd(array, succeeded === total, failed > 0));
   const message = `${succeeded} of ${total} jobs succeeded.`;
   return { ...array, status, end: { message }, finishedAtMs: nowMs };
 }
@@ -89,8 +95,8 @@ export function tally(progress: ReadonlyMap<JobStatus, number>) {
   };
 }
 
-function arrayEnd(array: JobRecord, allSucceeded: boolean, someFailed: boolean) {
-  if (allSucceeded) return "SUCCESS";
-  if (array.cancelRequestedAtMs !== undefined || !someFailed) return "CANCELLED";
-  return "FAILED";
+function arrayEnd(array: JobRecord, allSucceeded: boolean, someFailed: boolean): ArrayEvent {
+  if (allSucceeded) return "succeed";
+  if (array.cancelRequestedAtMs !== undefined || !someFailed) return "cancel";
+  return "fail";
 }

@@ -65,9 +65,9 @@ export function cancelled(job: JobRecord, nowMs: number): JobRecord | undefined 
   if (isFinal(job.status) || job.cancelRequestedAtMs !== undefined) return undefined;
   const asked = { ...job, cancelRequestedAtMs: nowMs };
   if (job.status !== "QUEUED") return asked;
-  const status = nextJobStatus(job.status, "cancel") ?? job.status;
   // An array is cancelled when its jobs are.
   if (job.gate === "array") return asked;
+  const status = nextJobStatus(job.status, "cancel");
   return { ...asked, status, gate: undefined, notBeforeMs: undefined, finishedAtMs: nowMs };
 }
 
@@ -102,7 +102,7 @@ export function newArray(array: JobRecord): JobRecord[] {
 export function retried(job: JobRecord, nowMs: number, waits: boolean): JobRecord {
   const gate = gateOf(waits ? job.manifest : { ...job.manifest, after: undefined });
   return {
-    ...requeue(job),
+    ...requeue(job, "retry"),
     cancelRequestedAtMs: undefined,
     retryCount: 0,
     lostCount: 0,
@@ -120,11 +120,18 @@ export function queueDeadlineOf(manifest: JobManifest, fromMs: number): number |
 }
 
 /** The job as it is when it waits for another attempt: in a concurrency group for its turn, like the others. */
-export function requeue(job: JobRecord): JobRecord {
+export function requeue(job: JobRecord, event: "release" | "requeue" | "retry"): JobRecord {
+  return {
+    ...withoutAttempt(job),
+    status: nextJobStatus(job.status, event),
+    gate: job.manifest.concurrency ? "group" : undefined,
+  };
+}
+
+/** The job without what belongs to an attempt. */
+export function withoutAttempt(job: JobRecord): JobRecord {
   return {
     ...job,
-    status: "QUEUED",
-    gate: job.manifest.concurrency ? "group" : undefined,
     executionId: undefined,
     nodeId: undefined,
     notBeforeMs: undefined,

@@ -1,8 +1,8 @@
-import { isFinal } from "../../shared/job-state.ts";
+import { isFinal, nextArrayStatus } from "../../shared/job-state.ts";
 import { jobType } from "../../shared/manifest.ts";
 import { judgeAfter } from "./flow-rules.ts";
 import type { JobRecord } from "./job-record.ts";
-import { requeue, retried } from "./job-rules.ts";
+import { retried, withoutAttempt } from "./job-rules.ts";
 
 /**
  * What a retry means for a job that comes after others. `by-hand`: one job that somebody names runs now, unless a job
@@ -50,5 +50,11 @@ export function heldAgain(job: JobRecord): JobRecord | undefined {
  */
 export function reopened(array: JobRecord): JobRecord {
   if (!isFinal(array.status)) return array;
-  return { ...requeue(array), gate: "array", end: undefined, cancelRequestedAtMs: undefined };
+  return {
+    ...withoutAttempt(array),
+    status: nextArrayStatus(array.status, "reopen"),
+    gate: "array",
+    end: undefined,
+    cancelRequestedAtMs: undefined,
+  };
 }
