@@ -24,15 +24,15 @@ test("a submit is retried under one key while the server is away", async () => {
     keys.push(request.headers.get("idempotency-key"));
     return keys.length < 3 ? unavailable() : Response.json({ jobId: "job_1" });
   });
-  const told: string[] = [];
+  const reported: string[] = [];
   const job = await jobs.submit(
     { command: "true" },
-    { onAway: (error) => told.push(error.message), onBack: () => told.push("back") },
+    { onAway: (error) => reported.push(error.message), onBack: () => reported.push("back") },
   );
   expect(job.jobId).toBe("job_1");
   expect(keys).toHaveLength(3);
   expect(new Set(keys).size).toBe(1);
-  expect(told).toEqual(["away", "back"]);
+  expect(reported).toEqual(["away", "back"]);
 });
 
 test("batches are one conversation: after the first answer, a server that goes away is waited for", async () => {
@@ -41,13 +41,13 @@ test("batches are one conversation: after the first answer, a server that goes a
     keys.push(request.headers.get("idempotency-key"));
     return keys.length === 2 ? unavailable() : Response.json({ jobs: [{ jobId: `job_${keys.length}` }] });
   });
-  const told: boolean[] = [];
+  const reported: boolean[] = [];
   const batches = [[{ command: "a" }], [{ command: "b" }]];
-  const options = { idempotencyKey: "k", firstMs: 1, onAway: (_: Error, was: boolean) => told.push(was) };
+  const options = { idempotencyKey: "k", firstMs: 1, onAway: (_: Error, was: boolean) => reported.push(was) };
   const submitted = await Array.fromAsync(jobs.submitBatches(batches, options));
   expect(submitted.flat().map((job) => job.jobId)).toEqual(["job_1", "job_3"]);
   expect(keys).toEqual(["k/0", "k/1", "k/1"]);
-  expect(told).toEqual([true]);
+  expect(reported).toEqual([true]);
 });
 
 test("patience ends, and a call that must not repeat is sent once", async () => {

@@ -26,10 +26,10 @@ test("a list goes on when the server goes away between two pages, for longer tha
     if (cursor === undefined) return Response.json({ nodes: [{ nodeId: "node_1" }], nextCursor: "2" });
     return calls < 4 ? unavailable() : Response.json({ nodes: [{ nodeId: "node_2" }] });
   });
-  const told: boolean[] = [];
-  const all = nodes.list({}, { firstMs: 1, onAway: (_, answered) => told.push(answered) });
+  const reported: boolean[] = [];
+  const all = nodes.list({}, { firstMs: 1, onAway: (_, answered) => reported.push(answered) });
   expect((await Array.fromAsync(all)).map((node) => node.nodeId)).toEqual(["node_1", "node_2"]);
-  expect(told).toEqual([true]);
+  expect(reported).toEqual([true]);
 });
 
 test("a call that is aborted between two attempts throws the signal's reason", async () => {

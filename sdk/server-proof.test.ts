@@ -84,17 +84,17 @@ test("without a known key the first proven key is learnt; a server without proof
   const proof = new ServerProof({ url, key: undefined, todo: "Look" });
   await list(new ComputeClient({ url, proof }));
   expect(proof.key).toBe(x);
-  const told: string[] = [];
+  const reported: string[] = [];
   const old = serve((request) =>
     request.url.endsWith("/list") ? Response.json({ jobs: [] }) : new Response("not here", { status: 404 }),
   ).replace(/\/$/, "");
-  await expect(list(clientOf(old, undefined, (why) => told.push(why)))).rejects.toThrow();
+  await expect(list(clientOf(old, undefined, (why) => reported.push(why)))).rejects.toThrow();
   const problem = { type: "about:blank", title: "no", status: 404, code: "not_found" };
   const earlier = serve((request) =>
     request.url.endsWith("/list")
       ? Response.json({ jobs: [] })
       : Response.json(problem, { status: 404, headers: { "content-type": "application/problem+json" } }),
   ).replace(/\/$/, "");
-  await list(clientOf(earlier, undefined, (why) => told.push(why)));
-  expect(told).toEqual(["it does not prove which server it is"]);
+  await list(clientOf(earlier, undefined, (why) => reported.push(why)));
+  expect(reported).toEqual(["it does not prove which server it is"]);
 });

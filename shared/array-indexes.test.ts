@@ -43,10 +43,10 @@ test("each mistake in an array gets one sentence that says what is wrong", () =>
     ["1-2-3", 'holds "1-2-3", which is neither an index nor a range'],
     ["3:2", 'holds "3:2", which is neither an index nor a range'],
   ];
-  for (const [text, told] of cases) {
+  for (const [text, problem] of cases) {
     const { error } = jobManifest.safeParse({ command: "true", array: text });
     expect(error?.issues).toHaveLength(1);
-    expect(error?.issues[0]?.message).toContain(told);
+    expect(error?.issues[0]?.message).toContain(problem);
   }
 });
 

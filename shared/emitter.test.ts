@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { Emitter } from "./emitter.ts";
 
 describe("an emitter", () => {
-  test("calls every subscriber, in the order in which they subscribed, with the arguments", () => {
+  test("calls every subscriber with the arguments, in the order they subscribed", () => {
     const changed = new Emitter<[number, string]>();
     const heard: unknown[] = [];
     changed.subscribe((...args) => heard.push(["first", ...args]));
@@ -32,7 +32,7 @@ describe("an emitter", () => {
     expect(heard).toEqual(["same", "same", "same"]);
   });
 
-  test("calls a subscriber that comes during an emit from the next emit on", () => {
+  test("calls a subscriber added during an emit only from the next emit on", () => {
     const changed = new Emitter();
     let late = 0;
     const stop = changed.subscribe(() => changed.subscribe(() => late++));

@@ -1,18 +1,17 @@
-/** An event that any number of subscribers can listen to. The types are those of the arguments it is emitted with. */
+/** An event with any number of subscribers. `Args` are the types of its arguments. */
 export class Emitter<Args extends unknown[] = []> {
   private readonly subscribers = new Set<{ hear(...args: Args): void }>();
 
-  /** Subscribers are called in the order in which they subscribed. Returns a function that unsubscribes. */
+  /** Subscribers are called in the order they subscribed. Returns a function that unsubscribes. */
   subscribe(hear: (...args: Args) => void): () => void {
-    // An object of its own, so that a function subscribed twice is called twice.
+    // A separate object, so a function subscribed twice is called twice.
     const subscriber = { hear };
     this.subscribers.add(subscriber);
     return () => void this.subscribers.delete(subscriber);
   }
 
   /**
-   * Calls every subscriber, even when one throws. Then throws what was thrown: the error itself when there is one, an
-   * AggregateError when there are more.
+   * Calls every subscriber, even if one of them throws. Then throws its error, or an AggregateError if several threw.
    */
   emit(...args: Args): void {
     const errors: unknown[] = [];

@@ -41,18 +41,22 @@ export function parseSelector(text: string, { stored = false } = {}): Condition[
 /** Two conditions no node can meet together, in words. */
 function conflictIn(conditions: readonly Condition[]): string | undefined {
   for (const [key, ofKey] of Map.groupBy(conditions, (condition) => condition.key)) {
-    const absent = ofKey.find((one) => one.operator === "!");
-    const present = ofKey.find((one) => !["!", "!=", "notin"].includes(one.operator));
+    const absent = ofKey.find((condition) => condition.operator === "!");
+    const present = ofKey.find((condition) => !["!", "!=", "notin"].includes(condition.operator));
     if (absent && present) return `${formatCondition(present)} needs the label that !${key} forbids`;
     const [lower, upper] = emptyRange(key, ofKey) ?? [];
     if (lower && upper)
       return `no value of ${key} is both ${formatCondition(lower)} and ${formatCondition(upper)}`;
-    const wanted = ofKey.filter((one) => one.operator === "=" || one.operator === "in");
-    const possible = wanted.flatMap((one) =>
-      "values" in one ? one.values : "value" in one ? [one.value] : [],
+    const wanted = ofKey.filter((condition) => condition.operator === "=" || condition.operator === "in");
+    const possible = wanted.flatMap((condition) =>
+      "values" in condition ? condition.values : "value" in condition ? [condition.value] : [],
     );
-    if (possible.length === 0 || possible.some((value) => ofKey.every((one) => holds(one, value)))) continue;
-    const [first, second] = ofKey.filter((one) => one.operator !== "exists").map(formatCondition);
+    if (
+      possible.length === 0 ||
+      possible.some((value) => ofKey.every((condition) => holds(condition, value)))
+    )
+      continue;
+    const [first, second] = ofKey.filter((condition) => condition.operator !== "exists").map(formatCondition);
     if (second === undefined) continue;
     const either = `${key} in (${[...new Set(possible)].map(formatValue).join(",")})`;
     return `no value of ${key} is both ${first} and ${second}; to accept either, write ${either}`;

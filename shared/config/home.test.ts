@@ -4,8 +4,8 @@ import { join } from "node:path";
 const UNKNOWN_UID = "54321";
 const script = `
   const { inAccountHome, tanvritHome } = await import("${join(import.meta.dirname, "home.ts")}");
-  const told = (call) => { try { return call(); } catch (error) { return error.message; } };
-  console.log(JSON.stringify([told(() => tanvritHome(process.env)), told(() => inAccountHome(process.env, ".docker"))]));
+  const resultOf = (call) => { try { return call(); } catch (error) { return error.message; } };
+  console.log(JSON.stringify([resultOf(() => tanvritHome(process.env)), resultOf(() => inAccountHome(process.env, ".docker"))]));
 `;
 
 /** Like a service that runs under a user id without an account. */

@@ -134,11 +134,11 @@ function problemsOfSamples(
   parameters: readonly TemplateParameter[],
   known: ReadonlyMap<string, TemplateParameter>,
 ): Issue[] {
-  const all: Fillings = new Map(parameters.map((one) => [one.name, sampleOf(one)]));
+  const all: Fillings = new Map(parameters.map((parameter) => [parameter.name, sampleOf(parameter)]));
   const least: Fillings = new Map(
-    parameters.map((one) => [
-      one.name,
-      one.required || one.default !== undefined ? sampleOf(one) : undefined,
+    parameters.map((parameter) => [
+      parameter.name,
+      parameter.required || parameter.default !== undefined ? sampleOf(parameter) : undefined,
     ]),
   );
   const withAll = fillJob(job, all);
