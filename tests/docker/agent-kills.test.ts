@@ -16,7 +16,7 @@ const ROUNDS = 6;
 await testImage();
 const person = forAllTests(await Person.withServer());
 
-test("no container outlives its job or who held it, however often agent and supervisor are killed", async () => {
+test("no container outlives its job or its supervisor, however often agent and supervisor are killed", async () => {
   const image = ["--image", await testImage(), "--network", "none"];
   let agent = await person.startAgent(["--slots", "6"]);
   // A third of them would never end.
@@ -26,7 +26,7 @@ test("no container outlives its job or who held it, however often agent and supe
   const seen = new Set<string>();
   for (let round = 0; round < ROUNDS; round++) {
     await waitFor("a new container", () => newContainer(seen), { timeoutMs: WAIT_MS });
-    await agent.stop("SIGKILL"); // what runs goes on, and is held by who comes next
+    await agent.stop("SIGKILL"); // Running jobs go on, and the next agent takes them over.
     agent = await person.startAgent(["--slots", "6"]);
     for (const pid of supervisorsBelow(person.home.path)) process.kill(pid, "SIGKILL");
   }
@@ -43,7 +43,7 @@ async function newContainer(seen: Set<string>): Promise<boolean> {
   return found.length > 0;
 }
 
-/** The containers of this person's jobs. */
+/** The containers of the jobs of this person. */
 async function containersHere(): Promise<string[]> {
   const ids = new Set((await jobs()).map(({ jobId }) => jobId));
   const found = await testEngine().json<{ Id: string; Labels: Record<string, string> }[]>(

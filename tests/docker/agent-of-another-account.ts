@@ -1,6 +1,6 @@
 /**
- * Runs one job under the account it is started by, removes the job's directory, and prints what it saw. It dies of
- * SIGKILL once the job says `die`; who is started in the same place after that, without a job, clears up.
+ * Runs one job under the account that started this program, removes the job's directory, and prints what it saw. Kills
+ * itself with SIGKILL once the job prints `die`. Started again in the same place without a job, it cleans up.
  */
 import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
@@ -12,7 +12,7 @@ import { jobManifest } from "../../shared/manifest.ts";
 
 const [root = "", manifest] = process.argv.slice(2);
 const dir = join(root, "work");
-/** What its agent.yaml says. */
+/** The content of its agent.yaml. */
 const file = agentFile.parse(JSON.parse(process.env.AGENT_FILE ?? "{}"));
 const grants = { ...plainGrants, docker: file.docker, allow: allowOf(file) };
 const executor = new DockerExecutor({

@@ -30,7 +30,7 @@ async function refusal(docker: JobManifestInput["docker"]): Promise<string> {
   return failure.message;
 }
 
-test("a program that a container leaves in a directory of the node makes nobody root", async () => {
+test("a program that a container leaves in a directory of the node does not make anyone root", async () => {
   const dir = account.newDirectory("setuid");
   const { text, exit } = await account.jobOf(
     image,
@@ -44,7 +44,7 @@ test("a program that a container leaves in a directory of the node makes nobody 
   expect(used.stdout.trim()).toBe(String(account.uid));
 });
 
-test("a job cannot ask to be root, or anybody else, where it mounts a directory of the node; its owner can allow it", async () => {
+test("a job that mounts a directory of the node cannot run as root or another user, unless the owner allows it", async () => {
   const dir = account.newDirectory("asked");
   const as = (user: string, file: object) =>
     account.jobOf(image, { command: plant, docker: { user, mounts: bind(dir) } }, file);
@@ -61,7 +61,7 @@ test("a job cannot ask to be root, or anybody else, where it mounts a directory 
   expect(statSync(join(dir, "sh")).mode & SETUID).toBe(SETUID);
 });
 
-test("where the agent runs jobs as another account, a container with a directory of the node runs as that one", async () => {
+test("if the agent runs jobs as another account, a container with a directory of the node runs as that account", async () => {
   const dir = account.newDirectory("run-as");
   stage.allow({ mounts: [dir] });
   const { uid } = account;
@@ -70,12 +70,12 @@ test("where the agent runs jobs as another account, a container with a directory
   const { text, exit } = await stage.run({ image, command: `${plant}; env`, docker }, { account: other });
   expect(exit).toEqual({ exitCode: 0 });
   expect(text.stdout).toStartWith(`${uid}\n`);
-  // What the image says of a home is the container's.
+  // HOME comes from the image.
   expect(text.stdout).not.toContain("/nowhere");
   expect(statSync(join(dir, "sh")).uid).toBe(uid);
 });
 
-test("a container with a directory of the node reads there what the agent's account may, and no more", async () => {
+test("in a mounted directory, a container reads only what the agent's account may read", async () => {
   const dir = account.newDirectory("read");
   writeFileSync(join(dir, "secret"), "of root\n", { mode: 0o600 });
   writeFileSync(join(dir, "open"), "of all\n", { mode: 0o644 });
@@ -89,7 +89,7 @@ test("a container with a directory of the node reads there what the agent's acco
   if (process.getuid?.() === 0) expect(text.join("")).not.toContain("of root");
 });
 
-test("without the owner's word a container gets no directory, network or capability of the machine", async () => {
+test("a container gets no directory, network or capability of the machine unless the owner allows it", async () => {
   const dir = join(stage.root, "own");
   mkdirSync(dir);
   expect(await refusal({ mounts: [{ type: "bind", source: dir, target: "/m" }] })).toBe(
@@ -101,24 +101,24 @@ test("without the owner's word a container gets no directory, network or capabil
   }
 });
 
-test("no container makes a device, unless its owner allows MKNOD", async () => {
+test("no container can create a device unless the owner allows MKNOD", async () => {
   const command = "mknod /tmp/d b 8 0; ls /tmp";
   expect((await stage.run({ image, command })).text.stdout).toBe("");
   stage.allow({ capabilities: ["MKNOD"] });
   expect((await stage.run({ image, command, docker: { capAdd: ["MKNOD"] } })).text.stdout).toBe("d\n");
 });
 
-test("jobs share the named volumes that they made, and get nobody else's unless the owner allows it", async () => {
+test("jobs share the named volumes that they created, and get no others unless the owner allows it", async () => {
   const foreign = `tanvrit-test-foreign-${crypto.randomUUID()}`;
   const own = `tanvrit-test-own-${crypto.randomUUID()}`;
   volumes.push(foreign, own);
   await stage.engine.json("POST", "/volumes/create", { body: { Name: foreign } });
   const mount = (source: string) => ({ mounts: [{ type: "volume" as const, source, target: "/v" }] });
-  expect(await refusal(mount(foreign))).toMatch(/it is there already and no job of this node made it/);
+  expect(await refusal(mount(foreign))).toMatch(/it exists already, and no job of this node created it/);
   await stage.run({ image, command: "echo kept > /v/x", docker: mount(own) });
   const again = await stage.run({ image, command: "cat /v/x", docker: mount(own) });
   expect(again.text.stdout).toBe("kept\n");
-  // Those of one agent are not another's.
+  // The volumes of one agent are not available to another.
   const other = await account.jobOf(image, { command: "true", docker: mount(own) });
   expect(JSON.stringify(other.exit)).toMatch(/may not mount the volume/);
   stage.allow({ volumes: ["tanvrit-test-foreign-*"] });
@@ -127,7 +127,7 @@ test("jobs share the named volumes that they made, and get nobody else's unless 
   });
 });
 
-test("images and users that the owner does not list are refused before anything is fetched", async () => {
+test("images and users that the owner does not list are refused before anything is pulled", async () => {
   stage.allow({ images: ["python:*"] });
   expect(await refusal({})).toMatch(/does not allow the image .*: see allow\.images/);
   stage.allow({ users: ["usr_00000000000000000000000001"] });

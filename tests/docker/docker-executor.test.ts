@@ -20,7 +20,7 @@ async function refusal(manifest: JobManifestInput): Promise<string> {
   return failure.message;
 }
 
-/** A program for a machine of another kind. */
+/** A program for a different kind of machine. */
 function alienProgram(): Uint8Array {
   const program = readFileSync(process.execPath).subarray(0, 4_096);
   const MACHINE_AT = 18;
@@ -29,7 +29,7 @@ function alienProgram(): Uint8Array {
 }
 
 describe("a container", () => {
-  test("runs what its image is made for when the job has no command, and a list behind its entrypoint", async () => {
+  test("runs the image's own command if the job has none, and passes a list to the entrypoint", async () => {
     const made = await testImage({ changes: [`ENTRYPOINT ["echo", "from the image"]`, `CMD ["alone"]`] });
     expect((await stage.run({ image: made })).text.stdout).toBe("from the image alone\n");
     expect((await stage.run({ image: made, command: ["a"] })).text.stdout).toBe("from the image a\n");
@@ -38,7 +38,7 @@ describe("a container", () => {
     expect((await stage.run(other)).text.stdout).toBe("mine a\n");
   });
 
-  test("lets whoever it runs as write into the job's directory", async () => {
+  test("can write to the job's directory as any user", async () => {
     const ada = await testImage({ changes: ["USER 1000:1000"] });
     const { exit, dir, text } = await stage.run({ image: ada, command: "id -u; pwd; echo hi > file" });
     expect({ exit, out: text.stdout }).toEqual({ exit: { exitCode: 0 }, out: "1000\n/work\n" });
@@ -50,7 +50,7 @@ describe("a container", () => {
     expect(named.text.stdout).toBe("ada\n");
   });
 
-  test("has no privileges beyond the few, and gets those it asks for and may have", async () => {
+  test("has only a few privileges, plus those that it asks for and may have", async () => {
     stage.allow({ capabilities: ["NET_RAW"] });
     const command = "grep -E 'CapEff|NoNewPrivs' /proc/self/status";
     const few = (await stage.run({ image, command })).text.stdout;
@@ -63,7 +63,7 @@ describe("a container", () => {
     expect(more.text.stdout).toMatch(/CapEff:\s+0000000000002000/);
   });
 
-  test("sees its mounts, and may write to no more of them than it asked for", async () => {
+  test("sees its mounts, and can write only to those that it asked to write to", async () => {
     const data = join(stage.root, "data");
     const { socketPath } = stage.engine.endpoint;
     if (socketPath === undefined) throw new Error("this test needs an engine on a Unix socket");
@@ -92,7 +92,7 @@ describe("a container", () => {
     ).toMatch(/command the engine/);
   });
 
-  test("has no network when it asks for none", async () => {
+  test("has no network if it asks for none", async () => {
     const { text } = await stage.run({ image, command: "ls /sys/class/net", docker: { network: "none" } });
     expect(text.stdout).toBe("lo\n");
     const shm = await stage.run({
@@ -103,7 +103,7 @@ describe("a container", () => {
     expect(shm.text.stdout).toBe("80\n");
   });
 
-  test("that cannot be made says so in the engine's words", async () => {
+  test("that cannot be created fails with the engine's words", async () => {
     const never = { image: "no-such-image:1", docker: { pull: "never" as const } };
     expect(await refusal(never)).toMatch(/has no image no-such-image:1, and the job says not to pull/);
     expect(await refusal({ image, command: ["true"], docker: { user: "nobody-here" } })).toMatch(
@@ -136,7 +136,7 @@ describe("a container", () => {
 });
 
 describe("a job in a container", () => {
-  test("that goes over its memory is ended whole, with cap and peak, though its shell would go on", async () => {
+  test("that exceeds its memory is ended as a whole, with cap and peak, even if its shell would go on", async () => {
     const command = "dd if=/dev/zero of=/dev/null bs=200M count=1; echo survived; sleep 600";
     const startMs = performance.now();
     const { exit, text } = await stage.run({ image, command }, { limits: { memoryMb: 32 } });
@@ -149,13 +149,13 @@ describe("a job in a container", () => {
     expect(text.stderr).not.toContain("sleep");
   });
 
-  test("that lost a process to its memory has gone over it, though its shell makes a success of that at once", async () => {
+  test("that lost a process for lack of memory has exceeded it, even if its shell exits with success right away", async () => {
     const command = "sleep 0.7; dd if=/dev/zero of=/dev/null bs=200M count=1; exit 0";
     const { exit } = await stage.run({ image, command, docker: ALONE }, { limits: { memoryMb: 32 } });
     expect(exit.exceeded).toMatchObject({ limit: "memoryMb", allowed: 32 });
   });
 
-  test("hears TERM with its children, as it does outside of a container", async () => {
+  test("gets TERM along with its children, as outside a container", async () => {
     const script =
       "sh -c 'trap \"echo child; exit 0\" TERM; echo up; while :; do sleep 0.1; done'; echo parent";
     const { task, text, until } = await stage.start({ image, command: `trap : TERM; ${script}` });
@@ -165,7 +165,7 @@ describe("a job in a container", () => {
     expect(text.stdout).toBe("up\nchild\nparent\n");
   });
 
-  test("delivers all it wrote, also when its reader has no room for longer than the engine waits after the end", async () => {
+  test("delivers all output, even if the reader has no room for longer than the engine waits after the end", async () => {
     const bytes = 300_000;
     let open = () => {};
     const gate = new Promise<void>((resolve) => {
@@ -175,7 +175,7 @@ describe("a job in a container", () => {
       { image, command: ["sh", "-c", `yes 0123456 | head -c ${bytes}`] },
       { write: () => gate },
     );
-    // The engine gives up what is left in a container's pipes two seconds after its end.
+    // The engine drops what is left in a container's pipes two seconds after its end.
     const removed = async () => !(await stage.containers()).length;
     await waitFor(`the container of ${executionId} to be gone`, removed, { timeoutMs: 20_000 });
     open();
@@ -183,20 +183,20 @@ describe("a job in a container", () => {
     expect(text.stdout.length).toBe(bytes);
   });
 
-  test("tells what it used", async () => {
+  test("reports its usage", async () => {
     const burn = "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done; sleep 0.6";
     const { task } = await stage.run({ image, command: burn });
     expect(task.usage().cpuSeconds).toBeGreaterThan(0.05);
     expect(task.usage().peakMemoryMb).toBeGreaterThan(0.1);
   });
 
-  test("whose container somebody else removes is over like one that was killed; where the engine no longer knows how, that is told", async () => {
+  test("whose container someone else removes ends as if it was killed; if the engine no longer knows how, the log says why", async () => {
     const { task, said, until } = await stage.start({ image, command: "echo up; sleep 600" });
     await until("up");
     const [id] = await stage.containers();
     await stage.engine.json("DELETE", `/containers/${id}`, { query: { force: true } });
     const exit = await within(20_000, "the end", task.wait());
-    const told = ["Somebody else removed the container while the job ran."];
+    const told = ["The container was removed by someone else while the job ran."];
     const outcomes: { exit: TaskExit; said: string[] }[] = [
       { exit: { exitCode: 137 }, said: [] },
       { exit: { signal: "SIGKILL" }, said: told },
@@ -205,7 +205,7 @@ describe("a job in a container", () => {
   });
 });
 
-test("what an agent left is removed at its next start, and neither what it runs itself nor anybody else's", async () => {
+test("an agent removes its leftovers at its next start, but not what it runs or what belongs to others", async () => {
   const [other, next] = [new DockerStage(), new DockerStage({ agentId: stage.agentId })];
   const mine = await stage.start({ image, command: "sleep 600" });
   const theirs = await other.start({ image, command: "echo up; sleep 600" });
@@ -215,7 +215,7 @@ test("what an agent left is removed at its next start, and neither what it runs 
   expect(await stage.containers()).toEqual([]);
   expect(await other.containers()).toHaveLength(1);
   await mine.task.wait();
-  // By the execution's id, whoever started it.
+  // By the execution's id, whatever agent started it.
   await next.executor.recover([theirs.executionId]);
   expect(await other.containers()).toEqual([]);
   await theirs.task.wait();

@@ -20,7 +20,7 @@ export interface Job {
   dir: string;
   task: RunningTask;
   text: { stdout: string; stderr: string };
-  /** The agent's own lines. */
+  /** The lines from the agent itself. */
   said: string[];
   until(text: string): Promise<unknown>;
 }
@@ -30,22 +30,23 @@ export interface JobOptions {
   gpus?: TaskGpu[];
   signal?: AbortSignal;
   account?: JobAccount;
-  /** In place of taking all that comes at once. */
+  /** Replaces the default, which takes all output immediately. */
   write?: (stream: "stdout" | "stderr", bytes: Uint8Array) => Promise<void> | undefined;
   said?: string[];
 }
 
-/** An executor over the real engine, and directories for its jobs. */
+/** An executor that uses the real engine, and directories for its jobs. */
 export class DockerStage implements Disposable, AsyncDisposable {
   readonly agentId = newId("node");
-  readonly engine: Engine;
   readonly executor: DockerExecutor;
   /** What the owner of the node allows. */
   grants: ContainerGrants = plainGrants;
   readonly root = mkdtempSync(join(tmpdir(), "tanvrit-docker-"));
 
-  constructor(options: Partial<DockerExecutorOptions> = {}, engine = testEngine()) {
-    this.engine = engine;
+  constructor(
+    options: Partial<DockerExecutorOptions> = {},
+    readonly engine: Engine = testEngine(),
+  ) {
     this.executor = new DockerExecutor({
       agentId: this.agentId,
       environment: process.env,
@@ -54,7 +55,7 @@ export class DockerStage implements Disposable, AsyncDisposable {
     });
   }
 
-  /** As `allow` of an agent.yaml. */
+  /** Sets what the owner allows, as `allow` in agent.yaml does. */
   allow(allow: z.input<typeof nodeAllow>): void {
     this.grants = { ...plainGrants, allow: nodeAllow.parse(allow) };
   }
@@ -93,7 +94,7 @@ export class DockerStage implements Disposable, AsyncDisposable {
     return { ...job, exit: await job.task.wait() };
   }
 
-  /** The containers of this stage's agent, whatever state they are in. */
+  /** The containers of this stage's agent, in any state. */
   async containers(): Promise<string[]> {
     const filters = JSON.stringify({ label: [`com.tanvrit.compute.agent=${this.agentId}`] });
     const all = await this.engine.json<{ Id: string }[]>("GET", "/containers/json", {

@@ -7,10 +7,10 @@ import type { ExecutorUnderTest } from "../contract/executor-stage.ts";
 import { leaveBehind } from "../contract/leave-behind.ts";
 import { testEngine, testImage } from "../support/docker.ts";
 
-/** Nothing here needs a network, and a container without one starts sooner. */
+/** No test here needs a network, and a container without one starts sooner. */
 export const ALONE = { network: "none" };
 
-/** An agent of its own, with the machine's engine. */
+/** An executor with an agent id of its own, on the machine's engine. */
 export async function dockerUnderTest(agentId: string = crypto.randomUUID()): Promise<ExecutorUnderTest> {
   const image = await testImage();
   const executor = createExecutor(agentId);
@@ -31,19 +31,19 @@ export async function dockerUnderTest(agentId: string = crypto.randomUUID()): Pr
     traits: {
       costly: true,
       namesSignals: false,
-      // AMD's GPUs are plain devices.
+      // AMD's GPUs are plain devices that any engine can pass on.
       givesGpus: (await testEngine().facts()).nvidia || existsSync("/dev/kfd"),
     },
     [Symbol.asyncDispose]: () => executor.close(),
   };
 }
 
-/** Called by its name in the process that leaves something behind, too. */
+/** Also called by name in the process that leaves something behind. */
 export function createExecutor(agentId: string, environment = process.env): Executor {
   return new DockerExecutor({ agentId, environment, settings: () => plainGrants });
 }
 
-/** All containers that carry this mark, running or not. */
+/** All containers with this label, running or not. */
 export async function containersOf(mark: keyof typeof LABEL, value: string): Promise<string[]> {
   return (await containersWith(mark, value)).map(({ Id, State }) => `container ${Id} (${State})`);
 }

@@ -19,7 +19,7 @@ let daemon: Bun.Subprocess | undefined;
 afterAll(async () => {
   daemon?.kill("SIGTERM");
   await daemon?.exited;
-  // What an engine that was killed had mounted for its containers, nobody else takes away.
+  // Nothing else unmounts what a killed engine had mounted for its containers.
   const mounts = readFileSync("/proc/mounts", "utf8")
     .split("\n")
     .map((line) => line.split(" ")[1] ?? "");
@@ -28,7 +28,7 @@ afterAll(async () => {
   rmSync(dir, { recursive: true, force: true });
 });
 
-/** An engine of our own, which may be killed. */
+/** An engine for this test alone, which may be killed. */
 async function startEngine(...more: string[]): Promise<Engine> {
   const places = [
     "--data-root",
@@ -38,9 +38,9 @@ async function startEngine(...more: string[]): Promise<Engine> {
     "--pidfile",
     join(dir, "pid"),
   ];
-  // Its containerd goes with an engine that is killed; where nobody reaps that, it would be taken for one that runs.
+  // Its containerd dies with an engine that is killed; unless reaped, it would be taken for one that still runs.
   for (const pid of ["pid", "exec/containerd/containerd.pid"]) rmSync(join(dir, pid), { force: true });
-  // In a network of its own: two engines in one would take each other's bridge away.
+  // In a network of its own: two engines in one network would take each other's bridge away.
   daemon = Bun.spawn(
     [
       "unshare",
@@ -75,7 +75,7 @@ async function killEngine(): Promise<void> {
 }
 
 test.skipIf(process.getuid?.() !== 0 || !Bun.which("dockerd"))(
-  "a job whose engine is killed goes on with it where containers live on, and else is lost, never a failure of its own",
+  "a job whose engine is killed goes on if its container lives on, and otherwise counts as lost, never as failed",
   async () => {
     await startEngine("--live-restore");
     const image = await testImage({}, new Engine({ url, socketPath }));
@@ -105,7 +105,7 @@ test.skipIf(process.getuid?.() !== 0 || !Bun.which("dockerd"))(
     const Labels = { [LABEL.agent]: next.agentId, [LABEL.execution]: newId("exe") };
     await createContainer(stage.engine, "left-behind", { Image: image, Cmd: ["true"], Labels });
     await killEngine();
-    // What an agent left that died with the engine is ended as soon as the engine is back, though no job comes.
+    // Leftovers of an agent that died with the engine are ended once the engine is back, even if no job comes.
     await expect(next.executor.recover([newId("exe")])).rejects.toThrow(/cannot be reached/);
     const said: string[] = [];
     const waits = stage.run({ image, command: "true", docker: { network: "none" } }, { said });
@@ -113,7 +113,7 @@ test.skipIf(process.getuid?.() !== 0 || !Bun.which("dockerd"))(
     await startEngine();
     expect((await within(60_000, "the one that waited", waits)).exit).toEqual({ exitCode: 0 });
     expect(await within(60_000, "the end", dies.task.wait())).toEqual({
-      lost: expect.stringContaining("under the job"),
+      lost: expect.stringContaining("while the job ran"),
     });
     expect(await stage.containers()).toEqual([]);
     await waitFor("what was left to go", async () => (await next.containers()).length === 0);

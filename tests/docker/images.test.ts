@@ -8,7 +8,7 @@ import { DockerStage } from "./docker-stage.ts";
 const ATTACH_LIMIT_MS = 90_000;
 const stage = forAllTests(new DockerStage());
 
-/** What a container of this image does and says, made with nothing but the image and a command, as by `docker run`. */
+/** How a container behaves that is created with nothing but the image and a command, as by `docker run`. */
 async function plainRun(image: string, command: string[] | undefined) {
   const { engine } = stage;
   const id = await createContainer(engine, `tanvrit-test-plain-${crypto.randomUUID()}`, {
@@ -31,23 +31,23 @@ async function plainRun(image: string, command: string[] | undefined) {
   }
 }
 
-/** Who it is, where, and with what: of the variables, what no node and no job adds. */
+/** Prints its user, its directory, its arguments, and the variables that neither a node nor a job adds. */
 const look =
   "id; pwd; echo $0 $*; env | grep -vE '^(HOSTNAME|TANVRIT_.*|TINI_.*|CUDA_.*|ROCR_.*|OLDPWD|SHLVL|_)=' | sort; ls -ld /data 2>&1 | cut -c1-10; exit 3";
 
-describe("an image is run as it is built, as docker run would", () => {
+describe("an image runs as it was built, just as with docker run", () => {
   const word = JSON.stringify(look);
   const images: [string, string[]][] = [
     ["with a command", [`CMD ["sh", "-c", ${word}, "own", "argument"]`, "WORKDIR /app"]],
     ["with an entrypoint", [`ENTRYPOINT ["sh", "-c", ${word}, "own"]`, "WORKDIR /app"]],
     ["with both", [`ENTRYPOINT ["sh", "-c", ${word}, "own"]`, `CMD ["preset"]`, "WORKDIR /app/deep"]],
-    ["with a shell's command", [`CMD ${look}`, "WORKDIR /app"]],
-    ["of a user by name", [`ENTRYPOINT ["sh", "-c", ${word}]`, "USER ada", "WORKDIR /app"]],
-    ["of a user by number", [`ENTRYPOINT ["sh", "-c", ${word}]`, "USER 1234:5678", "WORKDIR /tmp"]],
+    ["with a shell command", [`CMD ${look}`, "WORKDIR /app"]],
+    ["with a user by name", [`ENTRYPOINT ["sh", "-c", ${word}]`, "USER ada", "WORKDIR /app"]],
+    ["with a user by number", [`ENTRYPOINT ["sh", "-c", ${word}]`, "USER 1234:5678", "WORKDIR /tmp"]],
     ["with variables", [`CMD ["sh", "-c", ${word}]`, "ENV PATH=/opt/x:/bin A=b HOME=/data", "WORKDIR /app"]],
     ["with a volume", [`CMD ["sh", "-c", ${word}]`, "VOLUME /data", "WORKDIR /data"]],
     [
-      "with labels, ports and what its children would do",
+      "with labels, ports and instructions for images built on it",
       [`CMD ["sh", "-c", ${word}]`, "LABEL a=b", "EXPOSE 80", "ONBUILD RUN false", "WORKDIR /app"],
     ],
   ];
@@ -56,7 +56,7 @@ describe("an image is run as it is built, as docker run would", () => {
     const image = await testImage({ changes });
     for (const command of [undefined, ["given", "two words"], ["sh", "-c", look]]) {
       const plain = await plainRun(image, command).catch(() => undefined);
-      // A command that is no program of the image's fails both ways.
+      // A command that is not a program in the image fails both ways.
       if (!plain) {
         expect(await stage.start({ image, command }).catch((error) => error.name)).toBe("StartFailedError");
         continue;
@@ -66,7 +66,7 @@ describe("an image is run as it is built, as docker run would", () => {
     }
   });
 
-  test("with a health check, which runs", async () => {
+  test("with a health check that runs", async () => {
     const image = await testImage({
       changes: ["HEALTHCHECK --interval=1s --timeout=5s CMD touch /tmp/checked", "WORKDIR /tmp"],
     });
@@ -75,7 +75,7 @@ describe("an image is run as it is built, as docker run would", () => {
   });
 });
 
-test("the job's own directory is where TANVRIT_JOB_DIR says, and where it starts if neither job nor image says otherwise", async () => {
+test("TANVRIT_JOB_DIR names the job's own directory, and the job starts there unless it or its image says otherwise", async () => {
   const app = await testImage({ changes: ["WORKDIR /app"] });
   const plain = await testImage({ changes: ["WORKDIR /"] });
   const out = async (image: string, workdir?: string) =>
@@ -107,7 +107,7 @@ describe("a container is asked to end by", () => {
     expect(await asked(await testImage({ changes: [`STOPSIGNAL ${signal}`] }))).toBe(heard);
   });
 
-  test("the job's own stop signal before the image's, and by TERM where there is none", async () => {
+  test("the job's own stop signal rather than the image's, and TERM if there is none", async () => {
     const image = await testImage({ changes: ["STOPSIGNAL SIGINT"] });
     expect(await asked(image, "QUIT")).toBe("QUIT");
     expect(await asked(image, "RTMIN+3")).toBe("RT");
@@ -115,7 +115,7 @@ describe("a container is asked to end by", () => {
     expect(await asked(await testImage(), "INT")).toBe("INT");
   });
 
-  test("a signal that ends it, and its end is that signal", async () => {
+  test("a signal, and if that ends it, the signal is reported", async () => {
     for (const [stopSignal, signal] of [
       [undefined, "SIGTERM"],
       ["INT", "SIGINT"],
@@ -139,7 +139,7 @@ describe("an image whose program must be process 1", () => {
     'if [ $$ != 1 ]; then echo "s6-overlay-suexec: fatal: can only run as pid 1" >&2; exit 100; fi; exec "$@"';
   const changes = [`ENTRYPOINT ["sh", "-c", ${JSON.stringify(init)}, "init"]`];
 
-  test("runs without an init, and says how where there is one", async () => {
+  test("runs without an init; with an init, the log says how to leave it out", async () => {
     const image = await testImage({ changes });
     const first = await stage.run({ image, command: ["echo", "hi"] });
     expect(first.exit).toEqual({ exitCode: 100 });
@@ -152,7 +152,7 @@ describe("an image whose program must be process 1", () => {
     });
   });
 
-  test("hears its stop signal, is killed where it does not, and leaves nothing", async () => {
+  test("gets its stop signal, is killed if it ignores it, and leaves nothing behind", async () => {
     const image = await testImage();
     const docker = { init: false };
     const heard = await stage.start({

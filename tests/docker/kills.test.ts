@@ -12,7 +12,7 @@ import { ALONE, containerIds, containersOf, createExecutor, dockerUnderTest } fr
 setDefaultTimeout(400_000);
 
 const KILL_LIMIT_MS = 120_000;
-/** What is in the engine only after the first look is found by the one after 5 s. */
+/** A container that appears after the first sweep is found by the sweep 5 s later. */
 const SWEPT_MS = 30_000;
 const ROUNDS = 20;
 const MOMENTS_MS = [0, 20, 60, 120, 250];
@@ -27,7 +27,7 @@ afterAll(async () => {
     await testEngine().json("DELETE", `/containers/${id}`, { query: { force: true } });
 });
 
-/** Ways in which a job of a round comes to its end; each is told the round for its moment. */
+/** The ways in which a job of a round is ended; the round decides the moment. */
 const ends: ((stage: Stage, round: number) => Promise<void>)[] = [
   async (stage) => {
     const { exit } = await stage.run(short);
@@ -67,7 +67,7 @@ const ends: ((stage: Stage, round: number) => Promise<void>)[] = [
   },
 ];
 
-test("of two hundred jobs that are killed in every way, and with their agent, no container of ours is left", async () => {
+test("two hundred jobs that are killed in every way, some with their agent, leave no container of the agent", async () => {
   const agentId = crypto.randomUUID();
   strangers.push(await runStranger({}));
   strangers.push(await runStranger({ [LABEL.agent]: "another", [LABEL.execution]: newId("exe") }));
@@ -81,7 +81,7 @@ test("of two hundred jobs that are killed in every way, and with their agent, no
   for (const id of strangers) expect(await isRunning(id)).toBe(true);
 });
 
-/** The agent's process dies while its jobs are being started, or run; the next one clears up. */
+/** The agent's process dies while its jobs start or run; the next process cleans up. */
 async function killTheAgent(agentId: string, round: number): Promise<void> {
   const executionIds = [newId("exe"), newId("exe"), newId("exe")];
   await leaveBehind({
@@ -89,12 +89,12 @@ async function killTheAgent(agentId: string, round: number): Promise<void> {
     argument: agentId,
     manifest: { type: "DOCKER", image: await testImage(), command: deaf.sh, docker: ALONE },
     executionIds,
-    // From before the first request to the engine to when all of them run.
+    // From before the first request to the engine until all of them run.
     ...(round % 5 < 4 && { killAfterMs: momentOf(round) * 2 }),
   });
   const successor = createExecutor(agentId);
   await successor.recover(executionIds);
-  // One that was just being made is there only after that, and goes with the next sweep.
+  // A container that was being created appears only after that, and the next sweep removes it.
   const left = () => containersOf("agent", agentId);
   await waitFor("nothing to be left", async () => (await left()).length === 0, { timeoutMs: SWEPT_MS });
   await successor.close();
@@ -104,7 +104,7 @@ async function givenUpWhileStarting(stage: Stage, round: number): Promise<void> 
   const executionId = newId("exe");
   const giveUp = new AbortController();
   const start = stage.start(deaf, { executionId, signal: giveUp.signal }).catch((error) => error);
-  await Bun.sleep(momentOf(round)); // not to wait for anything: it may be anywhere in its start
+  await Bun.sleep(momentOf(round)); // Does not wait for anything: the job may be at any point of its start.
   giveUp.abort();
   const outcome = await within(KILL_LIMIT_MS, "giving up a start", start);
   if (outcome instanceof Error) expect(outcome).toBeInstanceOf(StartFailedError);
@@ -115,7 +115,7 @@ async function givenUpWhileStarting(stage: Stage, round: number): Promise<void> 
   expect(await stage.remains(executionId)).toEqual([]);
 }
 
-/** Somebody with another program on the machine. */
+/** A person who uses another program on the machine. */
 async function killedByAStranger(executionId: string, how: "kill" | "remove"): Promise<void> {
   const [id] = await containerIds("execution", executionId);
   if (how === "kill") await testEngine().json("POST", `/containers/${id}/kill`);

@@ -5,11 +5,11 @@ import { findEngine } from "../../agent/executors/docker/endpoint.ts";
 
 const AGENT = join(import.meta.dirname, "agent-of-another-account.ts");
 const LIMIT_MS = 90_000;
-/** The account of an agent that is not root. */
+/** The account for an agent that is not root. */
 const UID = 61_234;
 const isRoot = process.getuid?.() === 0;
 
-/** The engine's socket is for its group; the account joins it. */
+/** Only its group may use the engine's socket, so the account joins that group. */
 const { url, socketPath = "" } = findEngine(process.env);
 const group = existsSync(socketPath) ? statSync(socketPath).gid : 0;
 
@@ -20,7 +20,7 @@ export interface Seen {
   text: string[];
 }
 
-/** Agents of an account that is not the engine's, each with a place of its own. */
+/** Agents under an account that is not the engine's, each with its own directory. */
 export class OtherAccount {
   readonly uid = isRoot ? UID : (process.getuid?.() ?? 0);
   private readonly root: string;
@@ -38,7 +38,7 @@ export class OtherAccount {
     return this.own(mkdtempSync(join(this.root, "state-")));
   }
 
-  /** A directory of that account's that everybody may enter. */
+  /** Creates a directory that belongs to the account and that everyone may enter. */
   newDirectory(name: string): string {
     const path = join(this.root, name);
     mkdirSync(path);
@@ -46,8 +46,8 @@ export class OtherAccount {
   }
 
   /**
-   * What such an agent finds after its job, and can remove.
-   * @param file what stands in its agent.yaml
+   * Runs a job with such an agent, and returns what the agent finds afterwards and whether it can remove it.
+   * @param file the content of its agent.yaml
    */
   async jobOf(image: string, job: object, file: object = {}, state = this.newState()): Promise<Seen> {
     const order = JSON.stringify({ image, ...job });
@@ -61,7 +61,7 @@ export class OtherAccount {
     return this.run([process.execPath, AGENT, dir, ...job], env, [group]);
   }
 
-  /** Runs a command as that account. */
+  /** Runs a command as the account. */
   async run(command: string[], env: Record<string, string> = {}, groups: number[] = []) {
     const own = ["setpriv", `--reuid=${UID}`, `--regid=${UID}`];
     const as = isRoot ? [...own, groups.length > 0 ? `--groups=${groups}` : "--clear-groups"] : [];

@@ -9,12 +9,12 @@ afterAll(() => account.remove());
 
 const command = "mkdir -p a/b; echo x > a/b/c; chmod 700 a/b; ls -ln /work | grep -q ' 0 ' && echo root";
 
-test("what a container wrote as root, an agent that is not root can remove", async () => {
+test("an agent that is not root can remove files that a container wrote as root", async () => {
   const { said, left, exit } = await account.jobOf(await testImage(), { command });
   expect({ said, left, exit }).toEqual({ said: [], left: [], exit: { exitCode: 0 } });
 });
 
-test("what it wrote before its agent was killed, the next agent can remove", async () => {
+test("the next agent can remove files that a container wrote before its agent was killed", async () => {
   const dir = account.newState();
   const job = { image: await testImage(), command: `${command}; echo die; sleep 600` };
   expect((await account.agentIn(dir, [JSON.stringify(job)])).signal).toBe("SIGKILL");
@@ -23,18 +23,18 @@ test("what it wrote before its agent was killed, the next agent can remove", asy
   expect(JSON.parse(stdout)).toMatchObject({ said: [], left: [] });
 });
 
-test("in a directory that is gone nothing has to be taken over", async () => {
+test("a directory that is gone needs no taking over", async () => {
   expect(await hasForeignFiles(join(account.newState(), "gone"), account.uid)).toBe(false);
 });
 
-test("also where the image has nothing to do it with", async () => {
+test("taking over works even if the image has no program for it", async () => {
   const { said, left } = await account.jobOf(await testImage({ bare: true }), {
     command: "mkdir a; echo x > a/b",
   });
   expect({ said, left }).toEqual({ said: [], left: [] });
 });
 
-test("an agent that is not root gets its jobs neither others' files nor mighty capabilities", async () => {
+test("an agent that is not root gives its jobs neither other people's files nor powerful capabilities", async () => {
   const mounts = [{ type: "bind", source: "/etc", target: "/m", readOnly: true }];
   const image = await testImage();
   const mount = await account.jobOf(image, { command: "cat /m/shadow", docker: { mounts } });

@@ -14,7 +14,7 @@ const stages: DockerStage[] = [];
 
 afterAll(async () => {
   const [stage] = stages;
-  // What an engine still uses for a moment goes with its next clean-up.
+  // Images that the engine still uses for a moment are removed by its next clean-up.
   for (const image of pulled) await stage?.engine.json("DELETE", `/images/${image}`).catch(() => {});
   for (const one of stages) one[Symbol.dispose]();
 });
@@ -35,13 +35,13 @@ async function open(options: Partial<DockerExecutorOptions> = {}) {
   return { registry, stage, [Symbol.asyncDispose]: () => registry[Symbol.asyncDispose]() };
 }
 
-describe("an image of a private registry", () => {
-  test("is pulled with the login the job names, and the log says so in a few lines without the password", async () => {
+describe("an image from a private registry", () => {
+  test("is pulled with the login that the job names; the log says so in a few lines, without the password", async () => {
     await using scene = await open();
     const { registry, stage } = scene;
     const job = await stage.run({ image: registry.image, docker: { registry: "ours" } });
     expect(job).toMatchObject({ exit: { exitCode: 0 }, text: { stdout: "from the registry\n" } });
-    // A line every five seconds lies between them where the machine is busy.
+    // On a busy machine there are lines between them, one every five seconds.
     expect(job.said.length).toBeLessThan(12);
     expect(job.said[0]).toBe(`Pulling the image ${registry.image} with login ours.`);
     expect(job.said.at(-1)).toMatch(/^Pulled .* in [\d.]+ s \(.*sha256:[0-9a-f]+\)\.$/);
@@ -52,7 +52,7 @@ describe("an image of a private registry", () => {
     expect(always.said.at(-1)).toContain("nothing had to be fetched");
   });
 
-  test("is pulled with what docker login left on the machine", async () => {
+  test("is pulled with the login that docker login stored on the machine", async () => {
     await using scene = await open();
     const { registry, stage } = scene;
     const auth = Buffer.from(`ada:${PASSWORD}`).toString("base64");
@@ -64,7 +64,7 @@ describe("an image of a private registry", () => {
     expect(said[0]).toContain(`this node's own login for ${registry.host}`);
   });
 
-  test("is refused in the registry's words when the login is wrong or none is named", async () => {
+  test("is refused with the registry's words if the login is wrong or missing", async () => {
     await using scene = await open();
     const { registry, stage } = scene;
     for (const docker of [{ registry: "wrong" }, {}]) {
@@ -79,7 +79,7 @@ describe("an image of a private registry", () => {
     await expect(stage.start(missing)).rejects.toThrow(/manifest unknown|not found/);
   });
 
-  test("is given up at once when nobody wants the job any more", async () => {
+  test("is given up immediately when nobody wants the job any more", async () => {
     await using scene = await open();
     const { registry, stage } = scene;
     registry.stalls = true;

@@ -5,10 +5,10 @@ import { join } from "node:path";
 import type { Engine } from "../../agent/executors/docker/engine.ts";
 import { testEngine } from "../support/docker.ts";
 
-/** What becomes of the removal of a container. */
+/** What happens when a container is to be removed. */
 type Removal = "done" | "refused" | "hangs";
 
-/** The machine's engine at a socket of its own, where containers cannot be removed for as long as a test says. */
+/** The machine's engine behind a socket of its own, where containers cannot be removed until a test allows it. */
 export class RefusingEngine implements Disposable {
   private removal: Removal = "done";
   private readonly held = new Set<Socket>();
@@ -18,7 +18,7 @@ export class RefusingEngine implements Disposable {
   private constructor(engine: Engine) {
     const { socketPath } = engine.endpoint;
     if (!socketPath) throw new Error("tests reach the engine over its socket");
-    // An answer may still be written, as a container's output is, when the asker has said all.
+    // An answer, such as a container's output, may still be written after the client has sent everything.
     this.server = createServer({ allowHalfOpen: true }, (asker) => {
       asker.on("error", () => asker.destroy());
       // Each connection carries one request.
@@ -45,7 +45,7 @@ export class RefusingEngine implements Disposable {
     return refusing;
   }
 
-  /** From now on; who waits for the end of a removal that hung finds the connection cut. */
+  /** Changes that from now on. Clients that wait for a removal that hangs find their connection cut. */
   removes(removal: Removal): void {
     this.removal = removal;
     for (const asker of this.held) asker.destroy();

@@ -6,13 +6,13 @@ const CONFIG = "application/vnd.docker.container.image.v1+json";
 const LAYER = "application/vnd.docker.image.rootfs.diff.tar.gzip";
 
 /**
- * A private registry with one image, `app:1`. Engines speak to 127.0.0.1 without certificates. Everything in it is new
- * each time, so that no engine has it already.
+ * A private registry with one image, `app:1`. Engines talk to 127.0.0.1 without certificates. Its content is new each
+ * time, so no engine has it already.
  */
 export class TestRegistry implements AsyncDisposable {
-  /** What was shown as a login, in order. */
+  /** The logins that clients sent, in order. */
   readonly logins: string[] = [];
-  /** While it is set, a layer comes to its half and no further. */
+  /** While it is set, a layer is sent only up to its half. */
   stalls = false;
   private readonly blobs = new Map<string, Uint8Array<ArrayBuffer>>();
   private readonly manifest: Uint8Array<ArrayBuffer>;
@@ -61,7 +61,7 @@ export class TestRegistry implements AsyncDisposable {
     return `${this.host}/app:1`;
   }
 
-  /** Resolves when somebody waits for the rest of a layer. */
+  /** Resolves when a client waits for the rest of a layer. */
   get someoneWaits(): Promise<void> {
     return this.stalled.promise;
   }
@@ -104,7 +104,7 @@ export class TestRegistry implements AsyncDisposable {
       async pull(controller) {
         if (!sent) controller.enqueue(blob.slice(0, blob.length / 2));
         else stalled.resolve();
-        // The rest never comes; the connection is cut when the server ends, or its reader goes.
+        // The rest never comes. The connection is cut when the server ends or the reader leaves.
         if (sent) await new Promise(() => {});
         sent = true;
       },

@@ -7,7 +7,7 @@ import { testImage } from "../support/docker.ts";
 import { forAllTests } from "../support/for-all-tests.ts";
 import { DockerStage } from "./docker-stage.ts";
 
-/** The kernel takes no longer single one. */
+/** The kernel accepts no single argument longer than this. */
 const TOO_LONG = 131_100;
 const stage = forAllTests(new DockerStage());
 const image = await testImage();
@@ -19,7 +19,7 @@ function program(name: string, content: string | Uint8Array, mode = 0o755): stri
   writeFileSync(join(programs, name), content, { mode });
   return `/programs/${name}`;
 }
-/** For a machine of another kind. */
+/** A program for a different kind of machine. */
 function alien(): Uint8Array {
   const MACHINE_AT = 18;
   const bytes = readFileSync(process.execPath).subarray(0, 4_096);
@@ -44,22 +44,22 @@ async function refusal(manifest: JobManifestInput, init: boolean): Promise<strin
 
 describe.each([
   ["with an init", true],
-  ["without one", false],
-])("a start that fails is no end of the job's own, %s:", (_name, init) => {
+  ["without an init", false],
+])("a failed start is never taken for the end of the job, %s:", (_name, init) => {
   const cases: [string, JobManifestInput, RegExp][] = [
-    ["a program that is not there", { command: ["no-such-program"] }, /no-such-program/],
-    ["a path that is not there", { command: ["/no/such/program"] }, /no such file/i],
-    ["a directory for a program", { command: ["/programs"] }, /permission denied|is a directory/i],
-    ["a file that is no program", { command: [paths.plain] }, /permission denied/i],
-    ["a script whose interpreter is not there", { command: [paths.lost] }, /no such file/i],
+    ["a missing program", { command: ["no-such-program"] }, /no-such-program/],
+    ["a missing path", { command: ["/no/such/program"] }, /no such file/i],
+    ["a directory as the program", { command: ["/programs"] }, /permission denied|is a directory/i],
+    ["a file that is not executable", { command: [paths.plain] }, /permission denied/i],
+    ["a script with a missing interpreter", { command: [paths.lost] }, /no such file/i],
     ["a variable that is too long", { command: ["true"], env: { BIG: "x".repeat(TOO_LONG) } }, /too long/i],
     ["an argument that is too long", { command: ["echo", "x".repeat(TOO_LONG)] }, /too long/i],
     ["a script that is too long", { command: `echo ${"x".repeat(TOO_LONG)}` }, /too long/i],
-    ["a user that is not there", { command: ["true"], docker: { user: "nobody-here" } }, /nobody-here/],
-    ["a group that is not there", { command: ["true"], docker: { user: "0:no-group" } }, /no-group/],
+    ["an unknown user", { command: ["true"], docker: { user: "nobody-here" } }, /nobody-here/],
+    ["an unknown group", { command: ["true"], docker: { user: "0:no-group" } }, /no-group/],
     ["a workdir that is a file", { command: ["true"], workdir: "/etc/passwd" }, /not a directory|mkdir/i],
     ["a workdir below a file", { command: ["true"], workdir: "/etc/passwd/x" }, /not a directory/i],
-    ["an entrypoint that is not there", { docker: { entrypoint: ["/no/entry"] } }, /no such file/i],
+    ["a missing entrypoint", { docker: { entrypoint: ["/no/entry"] } }, /no such file/i],
     ["no command at all", {}, /no command/i],
   ];
 
@@ -67,8 +67,8 @@ describe.each([
     expect(await refusal(manifest, init)).toMatch(why);
   });
 
-  test("a program of another machine", async () => {
-    // An init gives what is no program to a shell, which is of the same machine as the image.
+  test("a program for another machine", async () => {
+    // An init passes a file that is not a program to a shell, which is for the same machine as the image.
     const mounts = [{ type: "bind" as const, source: join(programs, "alien"), target: "/bin/sh" }];
     const docker = init ? { mounts: [...mounts, { ...mounts[0], target: paths.alien }] } : {};
     expect(await refusal({ command: [paths.alien], docker } as JobManifestInput, init)).toMatch(
@@ -76,7 +76,7 @@ describe.each([
     );
   });
 
-  test("and what a command says and ends with by itself is its own, whatever it is", async () => {
+  test("but a command's own output and exit code are never taken for a failed start", async () => {
     for (const [command, exitCode] of [
       ["no-such-program", 127],
       ["/etc/passwd", 126],

@@ -5,7 +5,7 @@ import { DockerStage } from "./docker-stage.ts";
 import { ALONE } from "./docker-under-test.ts";
 import { RefusingEngine } from "./refusing-engine.ts";
 
-test("a container that the engine does not remove holds up no other job, and goes once the engine lets it", async () => {
+test("a container that the engine does not remove delays no other job, and is removed once the engine allows it", async () => {
   using proxy = await RefusingEngine.start();
   using stage = new DockerStage({ environment: proxy.environment });
   const job = { image: await testImage(), docker: ALONE };

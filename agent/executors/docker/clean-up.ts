@@ -10,11 +10,14 @@ const FILES_PREFIX = "tanvrit-files-";
 export interface Leftovers {
   agentId: string;
   executionIds: ReadonlySet<string>;
-  /** Executions that somebody runs. */
+  /** Executions that are running here. */
   live: ReadonlySet<string>;
 }
 
-/** Ends and removes the containers of this agent, or of these executions, that nobody runs. Throws where one stays. */
+/**
+ * Ends and removes all containers of this agent, or of these executions, whose execution is not live. Throws if one cannot
+ * be removed.
+ */
 export async function removeLeftovers(engine: Engine, facts: EngineFacts, wanted: Leftovers): Promise<void> {
   const { agentId, executionIds, live } = wanted;
   const found = await ourContainers(engine, agentId, executionIds);
@@ -28,12 +31,12 @@ export async function removeLeftovers(engine: Engine, facts: EngineFacts, wanted
       .map(async (one) => {
         const dir = one.Mounts?.find(({ Destination }) => Destination === WORK_DIR)?.Source;
         await signalContainer(engine, one.Id, "SIGKILL");
-        // As long as the container is there, somebody knows which directory was its.
+        // Take over its files first: only the container shows which directory it used.
         if (dir && one.Image && (await hasForeignFiles(dir))) {
           const name = `${FILES_PREFIX}${one.Labels?.[LABEL.execution] ?? one.Id}`;
           const { Image: image, Labels } = one;
           const order = { image, dir, name, labels: Labels ?? {}, rootless: facts.rootless };
-          // Whoever removes the directory says what stays of it; a container that stayed would hold up every job.
+          // A failure is reported when the directory is removed. A container that stayed would block every job.
           await takeOverFiles(engine, order).catch(() => {});
         }
         await removeContainer(engine, one.Id);
@@ -42,8 +45,8 @@ export async function removeLeftovers(engine: Engine, facts: EngineFacts, wanted
 }
 
 /**
- * Removes a container that is over, and makes what it wrote the agent's own. What does not succeed is told in the job's
- * log. `"left"`: it has to be looked for again.
+ * Removes a container that has ended, and makes the agent the owner of the files it wrote. Failures go to the job's log.
+ * `"left"`: the container must be swept later.
  */
 export async function cleanUpAfter(
   engine: Engine,
@@ -61,7 +64,7 @@ export async function cleanUpAfter(
     }
   } catch (error) {
     task.output.system(
-      `Files that the container made as another user could not be taken over, and may stay in ${task.dir}: ${(error as Error).message}`,
+      `Files that the container created as another user could not be taken over and may stay in ${task.dir}: ${(error as Error).message}`,
     );
   }
   try {
@@ -69,7 +72,7 @@ export async function cleanUpAfter(
     return "done";
   } catch (error) {
     task.output.system(
-      `The container could not be removed, and will be as soon as the engine does it: ${(error as Error).message}`,
+      `The container could not be removed yet; this is tried again until it works: ${(error as Error).message}`,
     );
     return error instanceof EngineError && error.unreachable ? "unreachable" : "left";
   }

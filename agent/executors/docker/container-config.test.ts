@@ -60,13 +60,13 @@ const bodyOf = (manifest: JobManifestInput, more: Partial<Task> = {}, how: Parti
 describe("what a container runs", () => {
   const words = ({ Entrypoint, Cmd }: Body) => ({ Entrypoint, Cmd });
 
-  test("a list goes to the image's entrypoint, a text to sh, and none leaves all to the image", () => {
+  test("a list goes to the image's entrypoint, a text to sh, and without a command the image decides", () => {
     expect(words(bodyOf({ command: ["a", "b"] }))).toEqual({ Entrypoint: undefined, Cmd: ["a", "b"] });
     expect(words(bodyOf({ command: "a | b" }))).toEqual({ Entrypoint: ["sh", "-c"], Cmd: ["a | b"] });
     expect(words(bodyOf({}))).toEqual({ Entrypoint: undefined, Cmd: undefined });
   });
 
-  test("an entrypoint of the job's own takes the place of the image's", () => {
+  test("the job's own entrypoint replaces the image's", () => {
     const run = (entrypoint: string | string[], command: string | string[]) =>
       words(bodyOf({ command, docker: { entrypoint } }));
     expect(run("python", ["-V"])).toEqual({ Entrypoint: ["python"], Cmd: ["-V"] });
@@ -78,7 +78,7 @@ describe("what a container runs", () => {
     expect(run([], ["a"]).Entrypoint).toEqual([""]);
   });
 
-  test("where workdir says, else where the image says, else in the execution's own directory", () => {
+  test("starts in workdir, else in the image's directory, else in the execution's own directory", () => {
     expect(bodyOf({}).WorkingDir).toBe("/work");
     expect(bodyOf({ workdir: "sub/dir" }).WorkingDir).toEndWith("work/sub/dir");
     expect(bodyOf({ workdir: "/srv" }).WorkingDir).toBe("/srv");
@@ -91,7 +91,7 @@ describe("what a container runs", () => {
     expect(odd.Mounts).toEqual([{ Type: "bind", Source: "/a:b", Target: "/work", ReadOnly: false }]);
   });
 
-  test("with its own variables and who it is, and nothing of the node's environment", () => {
+  test("gets its own variables and ids, and nothing from the node's environment", () => {
     const names = bodyOf({ name: "n", env: { EPOCHS: "3", TANVRIT_ATTEMPT: "9" } }).Env;
     expect(names).toContain("EPOCHS=3");
     expect(names).toContain("TANVRIT_ATTEMPT=2");
@@ -100,7 +100,7 @@ describe("what a container runs", () => {
 });
 
 describe("what a container may", () => {
-  test("it is held to the job's limits, without swap on top", () => {
+  test("it gets the job's limits, without swap in addition", () => {
     const { HostConfig } = bodyOf(
       { docker: { pids: 50 } },
       { limits: { cpu: 1.5, memoryMb: 512, pids: 100 } },
@@ -115,7 +115,7 @@ describe("what a container may", () => {
     expect(bodyOf({}).HostConfig).not.toHaveProperty("Memory");
   });
 
-  test("all capabilities but a few are taken away, and none comes back by a setuid program", () => {
+  test("it has only a few capabilities, and a setuid program does not bring others back", () => {
     const usual = bodyOf({}).HostConfig;
     expect(usual).toMatchObject({ CapDrop: ["ALL"], SecurityOpt: ["no-new-privileges"], Init: true });
     expect(usual).not.toHaveProperty("Privileged");
@@ -125,7 +125,7 @@ describe("what a container may", () => {
     expect(caps({ capAdd: ["SYS_PTRACE"] })).toContain("SYS_PTRACE");
   });
 
-  test("it has its own GPUs and no others", () => {
+  test("it gets its own GPUs and no others", () => {
     const gpus = [
       { vendor: "nvidia" as const, index: 1, uuid: "GPU-1" },
       { vendor: "nvidia" as const, index: 3 },
@@ -140,7 +140,7 @@ describe("what a container may", () => {
   });
 });
 
-test("it carries the marks by which it is found again, is not started anew, goes before others, and leaves no copy of its output", () => {
+test("it has labels to find it again, no restart, a high OOM score, and no copy of its output", () => {
   const { Labels, HostConfig } = bodyOf({});
   expect(Labels).toEqual({
     "com.tanvrit.compute.agent": "agent-1",

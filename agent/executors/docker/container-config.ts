@@ -16,27 +16,27 @@ export const LABEL = {
   job: "com.tanvrit.compute.job",
 } as const;
 
-/** Where a container finds the execution's own directory. */
+/** The path of the execution's directory inside its container. */
 export const WORK_DIR = "/work";
 
-/** Jobs go before the agent and the owner's own programs when the machine is out of memory. */
+/** When the machine runs out of memory, the kernel kills jobs before the agent and the owner's programs. */
 const OOM_SCORE_ADJ = 500;
-/** The least share the kernel knows. */
+/** The smallest share of a core that the kernel accepts. */
 const LEAST_CPU = 0.01;
 
 export interface ContainerPlan {
   agentId: string;
   facts: EngineFacts;
-  /** Those the job asks for, checked. */
+  /** The mounts that the job asks for, after they were checked. */
   mounts: readonly EngineMount[];
   image: ImageFacts;
-  /** Who it runs as, as `1000:1000`; undefined: as the job and the image say. */
+  /** The user that it runs as, such as `1000:1000`; undefined: as the job or the image says. */
   user: string | undefined;
-  /** Groups of the node's GPU devices, where the container gets the devices themselves. */
+  /** The groups of the node's GPU devices, if the container gets the devices themselves. */
   gpuGroups: readonly string[];
 }
 
-/** The body of `/containers/create`. Pure. */
+/** The body of the request to `/containers/create`. Pure. */
 export function containerBody(task: Task, plan: ContainerPlan): Record<string, unknown> {
   const { manifest } = task.assignment;
   const { image, docker, stopSignal } = manifest;
@@ -56,7 +56,7 @@ export function containerBody(task: Task, plan: ContainerPlan): Record<string, u
   };
 }
 
-/** Where in the container the command starts; undefined: where the image says. */
+/** The directory in the container in which the command starts; undefined: the one that the image names. */
 export function startDir({ workdir }: JobManifest, image: ImageFacts): string | undefined {
   if (workdir === undefined && image.workdir !== undefined) return undefined;
   return posix.resolve(WORK_DIR, workdir ?? ".");
@@ -73,15 +73,15 @@ export function labelsOf(task: Task, agentId: string): Record<string, string> {
 }
 
 /**
- * A list is given to the image's entrypoint, as by the engine's own command line. A text is run by `sh -c` whatever the
- * image's entrypoint is, as for every job; one that the job itself names runs it.
+ * A list is passed to the image's entrypoint, as with `docker run`. A text is run by `sh -c`, as for every job, whatever
+ * the image's entrypoint is. If the job names an entrypoint, that entrypoint runs either of them.
  */
 function commandOf(task: Task): { Cmd?: string[]; Entrypoint?: string[] } {
   const { command, docker } = task.assignment.manifest;
   const asked = docker?.entrypoint;
   const entrypoint = typeof asked === "string" ? [asked] : asked;
   const words = typeof command === "string" ? ["sh", "-c", command] : command;
-  // The engine takes [""] for "none", and an empty list for "the image's own".
+  // To the engine, [""] means no entrypoint, and an empty list means the image's own.
   if (entrypoint)
     return { Entrypoint: entrypoint.length === 0 ? [""] : entrypoint, ...(words ? { Cmd: words } : {}) };
   if (words === undefined) return {};
@@ -90,10 +90,10 @@ function commandOf(task: Task): { Cmd?: string[]; Entrypoint?: string[] } {
     : { Cmd: words };
 }
 
-/** PATH, HOME and the like are the image's; of the agent's own environment a container gets nothing. */
+/** PATH, HOME and the like come from the image. A container gets nothing from the agent's environment. */
 function environmentOf(task: Task): string[] {
   const env = jobEnvironment({ ...task, environment: {}, dir: WORK_DIR, account: undefined });
-  // The init of the container hands signals on to the command's children, too, as they get them outside of one.
+  // Makes the container's init pass signals on to the command's children too, which get them outside a container as well.
   const ofInit = task.assignment.manifest.docker?.init === false ? {} : { TINI_KILL_PROCESS_GROUP: "1" };
   return Object.entries({ ...ofInit, ...env }).map(([name, value]) => `${name}=${value}`);
 }
@@ -104,7 +104,7 @@ function hostConfig(task: Task, plan: ContainerPlan): Record<string, unknown> {
   const pids = Math.min(limits.pids ?? Number.POSITIVE_INFINITY, docker?.pids ?? Number.POSITIVE_INFINITY);
   return {
     ...(limits.cpu === undefined ? {} : { NanoCpus: nanoCpus(limits.cpu, plan.facts.cpus) }),
-    // No swap on top: what a job is given is what it gets.
+    // No swap in addition: the limit is all that the job gets.
     ...(limits.memoryMb === undefined
       ? {}
       : { Memory: limits.memoryMb * MIB, MemorySwap: limits.memoryMb * MIB }),
@@ -116,29 +116,29 @@ function hostConfig(task: Task, plan: ContainerPlan): Record<string, unknown> {
     ...capabilities(task),
     SecurityOpt: ["no-new-privileges"],
     OomScoreAdj: OOM_SCORE_ADJ,
-    // Reaps what the command does not, and dies of signals that a first process would not even notice.
+    // An init reaps the processes that the command does not, and dies from signals that a process 1 would ignore.
     Init: docker?.init ?? true,
     AutoRemove: false,
     RestartPolicy: { Name: "no" },
-    // The output goes to us; a second copy on the engine's disk would grow without a bound.
+    // The agent stores the output; a second copy on the engine's disk would grow without bound.
     LogConfig: { Type: "none", Config: {} },
   };
 }
 
-/** More than the machine has is refused by the engine, and means no limit. */
+/** The engine refuses more cores than the machine has; that many mean no limit anyway. */
 function nanoCpus(cpu: number, available: number): number {
   const held = available > 0 ? Math.min(cpu, available) : cpu;
   return Math.round(Math.max(held, LEAST_CPU) * 1e9);
 }
 
-/** The `Z` lets the container in where SELinux is on; a path that has a colon cannot be written so. */
+/** With SELinux, the `Z` gives the container access. A path with a colon cannot be written in this form. */
 function workMount(dir: string, mounts: readonly EngineMount[]): Record<string, unknown> {
   if (!dir.includes(":")) return { Binds: [`${dir}:${WORK_DIR}:rw,Z`], Mounts: mounts };
   const work: EngineMount = { Type: "bind", Source: dir, Target: WORK_DIR, ReadOnly: false };
   return { Mounts: [work, ...mounts] };
 }
 
-/** All of them go but the usual ones and what the job asks for; of a name that is none, the engine says so. */
+/** Drops all capabilities except the usual ones and those that the job asks for. The engine reports invalid names. */
 function capabilities(task: Task): { CapDrop: string[]; CapAdd: string[] } {
   const { capAdd = [], capDrop = [] } = task.assignment.manifest.docker ?? {};
   const kept = USUAL_CAPABILITIES.filter((name) => !capDrop.includes(name) && !capDrop.includes("ALL"));
@@ -154,7 +154,7 @@ function gpuAccess({ gpus }: Task, { facts, gpuGroups }: ContainerPlan): Record<
     return { DeviceRequests: [{ ...request, Capabilities: [["gpu"]] }] };
   }
   if (!gpus.some((gpu) => gpu.vendor === "amd")) return {};
-  // Which of them are the job's, ROCR_VISIBLE_DEVICES says in the container as it does outside.
+  // As outside a container, ROCR_VISIBLE_DEVICES limits the job to its own devices.
   const Devices = ["/dev/kfd", "/dev/dri"].map((path) => ({
     PathOnHost: path,
     PathInContainer: path,

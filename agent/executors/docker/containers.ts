@@ -3,7 +3,7 @@ import { LABEL } from "./container-config.ts";
 import type { Engine } from "./engine.ts";
 import { EngineError, hasStatus } from "./engine-error.ts";
 
-/** What `/containers/ID/json` says, as far as it matters here. */
+/** The part of the answer from `/containers/ID/json` that is read here. */
 export interface ContainerState {
   Running?: boolean;
   Pid?: number;
@@ -20,13 +20,13 @@ export interface ContainerSummary {
   Image?: string;
 }
 
-/** Starting one takes a busy engine with a slow disk tens of seconds. */
+/** A busy engine with a slow disk takes tens of seconds to start a container. */
 const START_MS = 120_000;
 const KILL_MS = 20_000;
 const REMOVE_MS = 60_000;
-/** Together no longer than one attempt that hangs. */
+/** All attempts together take no longer than one attempt that hangs. */
 const REMOVE_ATTEMPTS = 5;
-/** What an engine refuses out of its own trouble stays so for longer than anybody waits; it is swept later. */
+/** If the engine itself has a problem, waiting longer does not help; the container is swept later. */
 const REFUSED_ATTEMPTS = 3;
 const REMOVE_PAUSE_MS = 500;
 
@@ -48,12 +48,12 @@ export async function containerState(engine: Engine, id: string): Promise<Contai
   return State ?? {};
 }
 
-/** Resolves when the container does not run; with EngineError when that takes longer than `timeoutMs`. */
+/** Resolves once the container does not run. Throws EngineError if that takes longer than `timeoutMs`. */
 export async function containerStopped(engine: Engine, id: string, timeoutMs: number): Promise<void> {
   await engine.json("POST", `/containers/${id}/wait`, { query: { condition: "not-running" }, timeoutMs });
 }
 
-/** false: it does not run any more. */
+/** Sends a signal. false: the container does not run any more. */
 export async function signalContainer(engine: Engine, id: string, signal: string): Promise<boolean> {
   try {
     await engine.json("POST", `/containers/${id}/kill`, { query: { signal }, timeoutMs: KILL_MS });
@@ -65,8 +65,8 @@ export async function signalContainer(engine: Engine, id: string, signal: string
 }
 
 /**
- * Ends a container by force and removes it with its unnamed volumes. Done, too, where it is gone or somebody else
- * removes it. Tries again for a while; throws the last EngineError.
+ * Kills a container and removes it with its anonymous volumes. Succeeds too if the container is gone, or if another
+ * client removes it. Tries several times, then throws the last EngineError.
  */
 export async function removeContainer(engine: Engine, idOrName: string): Promise<void> {
   const giveUpMs = performance.now() + REMOVE_MS;
@@ -79,7 +79,7 @@ export async function removeContainer(engine: Engine, idOrName: string): Promise
       return;
     } catch (error) {
       if (hasStatus(error, 404)) return;
-      // 409: it is being removed already, which is over soon; then it is not found.
+      // 409: it is already being removed; soon it will not be found any more.
       const isAwayOrBusy = error instanceof EngineError && (error.unreachable || error.status === 409);
       const attempts = isAwayOrBusy ? REMOVE_ATTEMPTS : REFUSED_ATTEMPTS;
       if (!(error instanceof EngineError) || attempt >= attempts || performance.now() > giveUpMs) throw error;
@@ -88,7 +88,7 @@ export async function removeContainer(engine: Engine, idOrName: string): Promise
   }
 }
 
-/** Every container of this agent's, and of others' those of these executions. */
+/** All containers of this agent, and those of these executions whatever agent created them. */
 export async function ourContainers(
   engine: Engine,
   agentId: string,

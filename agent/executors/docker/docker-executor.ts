@@ -17,37 +17,34 @@ import { launch } from "./launch.ts";
 import type { ContainerGrants } from "./settings.ts";
 
 export interface DockerExecutorOptions {
-  /** Names this agent for good: its containers are marked with it. */
+  /** The permanent id of this agent, which its containers have as a label. */
   agentId: string;
-  /** The agent's own environment: DOCKER_HOST and the like, and the passwords that agent.yaml refers to. */
+  /** The agent's environment: DOCKER_HOST and the like, and the passwords that agent.yaml refers to. */
   environment: Readonly<Record<string, string | undefined>>;
-  /** What agent.yaml says at the moment. */
+  /** The current grants from agent.yaml. */
   settings(): ContainerGrants;
 }
 
 const PROBE_MS = 4_000;
-/** Whoever starts or restarts waits no longer for an engine that does not let go of what was left in it. */
+/** A start or restart waits no longer than this for an engine to remove leftovers. */
 const SWEEP_LIMIT_MS = 10_000;
 const SWEEP_AGAIN_MS = 500;
 const MAX_SWEEP_AGAIN_MS = 5_000;
 
-/** Runs commands in containers, by the Engine API of Docker or podman. */
+/** Runs commands in containers, over the Engine API of Docker or podman. */
 export class DockerExecutor implements Executor {
   readonly jobType = "DOCKER";
-  private readonly options: DockerExecutorOptions;
   private known: Connection | undefined;
-  /** Executions that are being started, run, or are being cleaned up. */
+  /** Executions that are being started, are running, or are being cleaned up. */
   private readonly live = new Set<string>();
-  /** Executions of earlier processes, to which containers may belong that others made. */
+  /** Executions of earlier processes. Their containers may have been created by another agent id. */
   private readonly lost = new Set<string>();
-  /** There may be containers that nobody runs: an earlier process's at first, or one that could not be removed. */
+  /** There may be leftover containers: at first from an earlier process, later any that could not be removed. */
   private sweepDue = true;
   private isSweepingAgain = false;
   private readonly closing = new AbortController();
 
-  constructor(options: DockerExecutorOptions) {
-    this.options = options;
-  }
+  constructor(private readonly options: DockerExecutorOptions) {}
 
   /** Jobs are written for Linux: an engine that runs Windows containers cannot run them. */
   static canUse(engine: { osType: string }): boolean {
@@ -99,10 +96,10 @@ export class DockerExecutor implements Executor {
     for (const id of executionIds) this.lost.add(id);
     try {
       await this.sweepInTime();
-      // A container that was just being made when its agent died is there only a moment later.
+      // A container that was being created when its agent died may appear a moment later.
       if (executionIds.length > 0) void this.sweepAgain(MAX_SWEEP_AGAIN_MS);
     } catch (error) {
-      // Where there is no engine, nothing runs in one; what was never asked for is looked for before the next start.
+      // Without an engine, no container runs. If there is nothing to recover, the sweep can wait for the next start.
       const isAway = error instanceof EngineError && error.unreachable;
       if (error instanceof NoEngineError || (isAway && executionIds.length === 0)) return;
       void this.sweepAgain();
@@ -110,17 +107,17 @@ export class DockerExecutor implements Executor {
     }
   }
 
-  /** Nothing else is held but the connections of running tasks. */
+  /** Only running tasks hold connections, so there is nothing else to close. */
   async close(): Promise<void> {
     this.closing.abort();
   }
 
-  /** What stays is told, and swept beside the job: it is none of its business. */
+  /** Leftovers that cannot be removed now are logged and swept in the background; the job is unaffected. */
   private async sweepBefore(output: TaskOutput): Promise<void> {
     try {
       await this.sweepInTime();
     } catch (error) {
-      output.system(`What an earlier job left in the engine could not be removed yet: ${textOf(error)}`);
+      output.system(`Containers left by an earlier job could not be removed yet: ${textOf(error)}`);
       void this.sweepAgain();
     }
   }
@@ -128,13 +125,13 @@ export class DockerExecutor implements Executor {
   private async sweepInTime(): Promise<void> {
     const sweep = this.sweep().then(() => true);
     if (await inTime(SWEEP_LIMIT_MS, sweep)) return;
-    sweep.catch(() => {}); // `sweepAgain` goes on with it.
-    throw new Error(`The engine has not removed what was left in it within ${SWEEP_LIMIT_MS / 1_000} s.`);
+    sweep.catch(() => {}); // `sweepAgain` tries again.
+    throw new Error(`The engine did not remove leftover containers within ${SWEEP_LIMIT_MS / 1_000} s.`);
   }
 
   /**
-   * Sweeps once more, and on until it succeeds: an engine that is away comes back with its containers, and one that
-   * refuses to remove a container does it later.
+   * Sweeps in the background until it succeeds: an engine that is away comes back with its containers, and an engine that
+   * refuses to remove a container will do it later.
    */
   private async sweepAgain(firstMs = SWEEP_AGAIN_MS): Promise<void> {
     this.sweepDue = true;
@@ -144,12 +141,12 @@ export class DockerExecutor implements Executor {
     for (let waitMs = firstMs; this.sweepDue; waitMs = Math.min(waitMs * 2, MAX_SWEEP_AGAIN_MS)) {
       await pause(waitMs, signal);
       if (signal.aborted) return;
-      await this.sweep().catch(() => {}); // Whoever left it has told; it is due as before.
+      await this.sweep().catch(() => {}); // Already logged; the sweep is still due.
     }
     this.isSweepingAgain = false;
   }
 
-  /** Removes what this agent left behind, or anybody of lost executions, and nobody here runs. */
+  /** Removes containers that this agent left behind, and those of lost executions, unless they are live. */
   private async sweep(): Promise<void> {
     const { engine, facts } = await this.connect();
     this.sweepDue = false;
@@ -167,7 +164,7 @@ export class DockerExecutor implements Executor {
     return this.known;
   }
 
-  /** Asks the engine that is there now. Throws what `probe` tells. */
+  /** Asks the engine that answers now. Throws the reason that `probe` reports. */
   private async look(timeoutMs?: number): Promise<Connection> {
     const engine = new Engine(findEngine(this.options.environment));
     const facts = await engine.facts(timeoutMs);
@@ -180,7 +177,10 @@ export class DockerExecutor implements Executor {
   }
 }
 
-/** An engine that answered before is restarted, as a rule; a job that came meanwhile waits as those do that ran in it. */
+/**
+ * Waits for an engine that answered before: usually it is being restarted. A job that arrives in the meantime waits, like
+ * jobs that were already running.
+ */
 async function untilItAnswers(engine: Engine, output: TaskOutput, signal: AbortSignal): Promise<void> {
   const giveUpMs = performance.now() + ENGINE_AWAY_MS;
   for (let told = false; ; told = true) {

@@ -16,32 +16,32 @@ export interface DockerTaskParts {
   engine: Engine;
   containerId: string;
   task: Task;
-  /** The container's output from its first byte on. */
+  /** The container's output from its first byte. */
   stream: AsyncIterable<Uint8Array>;
   /** Ends `stream`. */
   detach: AbortController;
-  /** An init is its first process. */
+  /** Its first process is an init. */
   hasInit: boolean;
-  /** The signal that asks it to end, as the engine takes it. */
+  /** The signal that asks it to end, in the engine's form. */
   stopSignal: string;
-  /** undefined: only the engine can say what the container does. */
+  /** undefined: only the engine can tell what the container uses. */
   meter: ContainerMeter | undefined;
-  /** Whether its first process is gone; undefined: only the engine can say. */
+  /** Whether its first process is gone; undefined: only the engine can tell. */
   hasEnded(): boolean | undefined;
-  /** Removes the container, and says where it cannot. Never throws. false: the engine cannot be reached. */
+  /** Removes the container, and logs if it cannot. Never throws. false: the engine cannot be reached. */
   cleanUp(): Promise<boolean>;
 }
 
-/** How long after the end of its output a container is known to have stopped. */
+/** How long a container may take to stop after the end of its output. */
 const STOPPED_SOON_MS = 10_000;
-/** How often the engine is asked whether a container is still there whose output is silent. */
+/** How often to ask the engine whether a container with silent output still runs. */
 const WATCHDOG_MS = 30_000;
 const OUTPUT_ENDS_SOON_MS = 5_000;
 const KILL_AGAIN_MS = 2_000;
-/** With the signal's number on top, as for every shell: the engine knows no other way to tell. */
+/** The exit code for signal n is 128 + n, as in a shell; the engine does not report signals in any other way. */
 const SIGNALLED = 128;
 
-/** As s6-overlay, systemd, runit and their like complain. */
+/** How s6-overlay, systemd, runit and similar programs complain. */
 const WANTS_TO_BE_FIRST =
   /\b(?:as|be|is|not) (?:pid|process(?: id)?|init \(pid) ?1\b|\bpid ?1 (?:is required|required|only)|must be (?:run|started) as init\b|alternative telinit implementation/i;
 
@@ -49,7 +49,6 @@ type LastState = ContainerState | "removed" | "unknown";
 
 /** One command in a container of its own. */
 export class DockerTask implements RunningTask {
-  private readonly parts: DockerTaskParts;
   private readonly pump: OutputPump;
   private readonly watch: UsageWatch;
   private readonly end: Promise<TaskExit>;
@@ -63,13 +62,12 @@ export class DockerTask implements RunningTask {
 
   readonly stopSignal: string;
 
-  constructor(parts: DockerTaskParts) {
-    this.parts = parts;
+  constructor(private readonly parts: DockerTaskParts) {
     this.stopSignal = parts.stopSignal;
     const { engine, containerId, meter, task } = parts;
     this.pump = new OutputPump(task.output, parts.hasEnded);
-    // What is left of a job that lost a process to its limit is no whole job any more.
-    this.watch = new UsageWatch(engine, containerId, meter, () => this.kill());
+    // A job that lost a process to its memory limit is no longer complete, so all of it is killed.
+    this.watch = new UsageWatch({ engine, containerId, meter, onOutOfMemory: () => this.kill() });
     this.end = this.run();
   }
 
@@ -106,23 +104,23 @@ export class DockerTask implements RunningTask {
       await this.pump.read(stream);
       const state = await this.stateBehindOutput();
       if (typeof state === "string" || !state.Running) return state;
-      // It outlived whatever happened to its engine; how it ends from here on is its own doing.
+      // The container outlived the trouble of its engine; from here on, how it ends is its own doing.
       this.engineWasAway = false;
       task.output.system(
-        "The connection to the container's output was lost and is made anew; what it wrote meanwhile may be missing.",
+        "The connection to the container's output was lost and is being restored; output from the meantime may be missing.",
         { lost: true },
       );
       try {
         stream = await engine.attach(containerId, detach.signal);
       } catch {
-        // The engine went away once more; the next look waits for it.
+        // The engine went away again; the next look waits for it.
         stream = (async function* () {})();
         await pause(LOOK_AGAIN_MS);
       }
     }
   }
 
-  /** How the container is when its output has ended: over, as a rule. Waits for an engine that is away. */
+  /** The state of the container after its output has ended: usually ended. Waits for an engine that is away. */
   private async stateBehindOutput(): Promise<LastState> {
     const { engine, containerId, task } = this.parts;
     const giveUpMs = performance.now() + ENGINE_AWAY_MS;
@@ -130,7 +128,7 @@ export class DockerTask implements RunningTask {
       try {
         await containerStopped(engine, containerId, STOPPED_SOON_MS);
       } catch {
-        // Not over yet, gone, or the engine is away; which of them, the next question tells.
+        // Still running, gone, or the engine is away; the next request tells which.
       }
       try {
         return await containerState(engine, containerId);
@@ -144,7 +142,7 @@ export class DockerTask implements RunningTask {
     }
   }
 
-  /** Ends the reading of an output that goes on though its container is over, as over a connection that died unheard. */
+  /** Stops reading if the container has ended but its output has not, as when a connection dies unnoticed. */
   private async watchSilence(): Promise<void> {
     const { engine, containerId, detach } = this.parts;
     const { signal } = this.over;
@@ -166,15 +164,15 @@ export class DockerTask implements RunningTask {
   private exitOf(state: LastState): TaskExit {
     if (state === "unknown") {
       const seconds = ENGINE_AWAY_MS / 1_000;
-      return { lost: `The engine went away under the job and was not back after ${seconds} s.` };
+      return { lost: `The engine went away while the job ran and was not back after ${seconds} s.` };
     }
     const { output, limits } = this.parts.task;
     if (state === "removed") {
-      if (!this.killing) output.system("Somebody else removed the container while the job ran.");
+      if (!this.killing) output.system("The container was removed by someone else while the job ran.");
       return { signal: "SIGKILL" };
     }
     const { ExitCode: exitCode = 0, OOMKilled = false, Error: why } = state;
-    if (why) output.system(`The engine says of the container's end: ${why}`);
+    if (why) output.system(`The engine reports about the container's end: ${why}`);
     const { memoryMb } = limits;
     if (memoryMb !== undefined && (this.watch.wasOutOfMemory || OOMKilled)) {
       const peak = Math.max(memoryMb, this.watch.usage().peakMemoryMb ?? 0);
@@ -183,15 +181,15 @@ export class DockerTask implements RunningTask {
     if (this.killing && exitCode === SIGNALLED + constants.signals.SIGKILL) return { signal: "SIGKILL" };
     const asked = constants.signals[this.stopSignal as NodeJS.Signals];
     if (this.grace.hasBegun && exitCode === SIGNALLED + asked) return { signal: this.stopSignal };
-    // An engine that ends takes its containers along; their exit codes are then none of the jobs' own doing.
+    // An engine that ends may end its containers too; their exit codes then do not come from the jobs.
     if (this.engineWasAway && exitCode !== 0) {
       return {
-        lost: `The engine was stopped or restarted under the job, whose container ended with ${exitCode}.`,
+        lost: `The engine was stopped or restarted while the job ran, and the job's container ended with ${exitCode}.`,
       };
     }
     if (exitCode !== 0 && this.parts.hasInit && WANTS_TO_BE_FIRST.test(this.pump.tail)) {
       output.system(
-        "The image's program says that it must be process 1, and the container has an init there: --no-init (docker.init: false) leaves that out.",
+        "The image's program says that it must be process 1, but the container's process 1 is an init: run the job with --no-init (docker.init: false).",
       );
     }
     return { exitCode };
@@ -203,7 +201,7 @@ export class DockerTask implements RunningTask {
     void this.killUntilOver();
   }
 
-  /** An engine that is away when a container is to be ended hears of it when it is back. */
+  /** Repeats the signal, so that an engine that is away gets it once it is back. */
   private async killUntilOver(): Promise<void> {
     while (!this.over.signal.aborted) {
       await this.signal("SIGKILL");
@@ -215,7 +213,7 @@ export class DockerTask implements RunningTask {
     try {
       await signalContainer(this.parts.engine, this.parts.containerId, name);
     } catch (error) {
-      this.parts.task.output.system(`The container could not be sent ${name}: ${textOf(error)}`);
+      this.parts.task.output.system(`${name} could not be sent to the container: ${textOf(error)}`);
     }
   }
 }

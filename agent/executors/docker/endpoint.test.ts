@@ -8,7 +8,7 @@ import { Engine, isOlder } from "./engine.ts";
 
 const { path: dir } = forAllTests(await makeScratch());
 
-test("DOCKER_HOST names the engine, by a socket or over the network", () => {
+test("DOCKER_HOST names the engine, by socket or by network address", () => {
   expect(findEngine({ DOCKER_HOST: "unix:///run/x.sock" })).toEqual({
     url: "unix:///run/x.sock",
     socketPath: "/run/x.sock",
@@ -17,7 +17,7 @@ test("DOCKER_HOST names the engine, by a socket or over the network", () => {
   expect(() => findEngine({ DOCKER_HOST: "ssh://me@builder" })).toThrow(NoEngineError);
 });
 
-test("over the network with certificates as docker's own command line takes them", () => {
+test("over the network, certificates are used as by the docker command line", () => {
   writeFileSync(join(dir, "ca.pem"), "CA");
   const env = { DOCKER_HOST: "tcp://[::1]", DOCKER_CERT_PATH: dir };
   expect(findEngine({ ...env, DOCKER_TLS_VERIFY: "1" })).toMatchObject({
@@ -28,7 +28,7 @@ test("over the network with certificates as docker's own command line takes them
   expect(findEngine(env).tls?.rejectUnauthorized).toBe(false);
 });
 
-test("the docker context that is chosen names the engine", () => {
+test("the selected docker context names the engine", () => {
   const id = new Bun.CryptoHasher("sha256").update("lab").digest("hex");
   const meta = join(dir, "contexts/meta", id);
   mkdirSync(meta, { recursive: true });
@@ -36,18 +36,20 @@ test("the docker context that is chosen names the engine", () => {
   writeFileSync(join(dir, "config.json"), `{"currentContext":"lab"}`);
   expect(findEngine({ DOCKER_CONFIG: dir }).socketPath).toBe("/run/lab.sock");
   expect(findEngine({ DOCKER_CONFIG: dir, DOCKER_HOST: "unix:///a" }).socketPath).toBe("/a");
-  expect(() => findEngine({ DOCKER_CONFIG: dir, DOCKER_CONTEXT: "gone" })).toThrow(/context gone is chosen/);
+  expect(() => findEngine({ DOCKER_CONFIG: dir, DOCKER_CONTEXT: "gone" })).toThrow(
+    /context gone is selected/,
+  );
 });
 
-test("versions are compared by their numbers", () => {
+test("versions are compared as numbers", () => {
   expect(isOlder("1.9", "1.41")).toBe(true);
   expect(isOlder("1.41", "1.41")).toBe(false);
   expect(isOlder("2.0", "1.41")).toBe(false);
 });
 
-test("an engine that cannot be reached is told in words that say why", async () => {
+test("if an engine cannot be reached, the error says why", async () => {
   const facts = (socketPath: string) => new Engine({ url: `unix://${socketPath}`, socketPath }).facts();
   writeFileSync(join(dir, "plain"), "");
-  await expect(facts(join(dir, "none.sock"))).rejects.toThrow(/reached: there is no such socket$/);
-  await expect(facts(join(dir, "plain"))).rejects.toThrow(/reached: nothing listens there$/);
+  await expect(facts(join(dir, "none.sock"))).rejects.toThrow(/reached: the socket does not exist$/);
+  await expect(facts(join(dir, "plain"))).rejects.toThrow(/reached: nothing is listening there$/);
 });

@@ -4,7 +4,7 @@ import { inAccountHome } from "../../../shared/config/home.ts";
 
 /** Where an engine listens. */
 export interface EngineEndpoint {
-  /** As `unix:///var/run/docker.sock`, for people. */
+  /** For people, such as `unix:///var/run/docker.sock`. */
   url: string;
   socketPath?: string;
   host?: string;
@@ -21,21 +21,22 @@ export interface EngineTls {
 
 type Env = Readonly<Record<string, string | undefined>>;
 
-/** There is no engine to talk to; the message says where it was looked for and what to do. */
+/** There is no usable engine. The message says where it was looked for and what to do. */
 export class NoEngineError extends Error {
   override name = "NoEngineError";
-  /** Nobody named an engine and none is at a usual place: the machine has none, which is nobody's mistake. */
-  readonly isAbsent: boolean;
 
-  constructor(message: string, isAbsent = false) {
+  constructor(
+    message: string,
+    /** No engine is configured and none is in a usual place: the machine has none, which is not a mistake. */
+    readonly isAbsent = false,
+  ) {
     super(message);
-    this.isAbsent = isAbsent;
   }
 }
 
 /**
- * The engine that the docker command line would use, or a podman that speaks its language: by DOCKER_HOST, by the
- * context that is chosen, or at one of the usual places. Throws NoEngineError.
+ * Finds the engine that the docker command line would use, or a podman that speaks the same API: from DOCKER_HOST, from
+ * the selected context, or in one of the usual places. Throws NoEngineError.
  */
 export function findEngine(env: Env): EngineEndpoint {
   if (env.DOCKER_HOST) return endpointOf(env.DOCKER_HOST, "DOCKER_HOST", tlsOfEnvironment(env));
@@ -43,7 +44,7 @@ export function findEngine(env: Env): EngineEndpoint {
   if (context) return context;
   if (process.platform === "win32") {
     throw new NoEngineError(
-      "No engine is known: on Windows, let Docker Desktop expose its daemon on tcp://localhost:2375 and set DOCKER_HOST to that.",
+      "No engine is known. On Windows, let Docker Desktop expose its daemon on tcp://localhost:2375 and set DOCKER_HOST to that address.",
       true,
     );
   }
@@ -64,11 +65,11 @@ function endpointOf(url: string, source: string, tls: EngineTls | undefined): En
     return { url, host, port: Number(port ?? (secure ? 2376 : 2375)), ...(secure ? { tls: secure } : {}) };
   }
   throw new NoEngineError(
-    `${source} is ${url}, which cannot be used here: it must be unix:///path or tcp://host:port.`,
+    `${source} is ${url}, which cannot be used: it must have the form unix:///path or tcp://host:port.`,
   );
 }
 
-/** As the docker command line has it: certificates where there is a place for them, checked unless told otherwise. */
+/** Like the docker command line: reads certificates if TLS is configured; DOCKER_TLS_VERIFY makes it check the server's. */
 function tlsOfEnvironment(env: Env): EngineTls | undefined {
   if (!env.DOCKER_TLS_VERIFY && !env.DOCKER_CERT_PATH && !env.DOCKER_TLS) return undefined;
   return tlsIn(env.DOCKER_CERT_PATH || dockerConfigDir(env), Boolean(env.DOCKER_TLS_VERIFY));
@@ -83,7 +84,7 @@ interface ContextMeta {
   Endpoints?: { docker?: { Host?: string; SkipTLSVerify?: boolean } };
 }
 
-/** The endpoint of the context chosen by DOCKER_CONTEXT or `docker context use`; undefined where none is. */
+/** The endpoint of the context selected by DOCKER_CONTEXT or `docker context use`; undefined: none is selected. */
 function contextEndpoint(env: Env): EngineEndpoint | undefined {
   const dir = dockerConfigDir(env);
   const chosen =
@@ -94,7 +95,7 @@ function contextEndpoint(env: Env): EngineEndpoint | undefined {
   const { Host: host, SkipTLSVerify: skipVerify = false } = meta?.Endpoints?.docker ?? {};
   if (!host) {
     throw new NoEngineError(
-      `The docker context ${chosen} is chosen, but ${dir} says nothing of its endpoint: choose another by \`docker context use\`.`,
+      `The docker context ${chosen} is selected, but ${dir} does not contain its endpoint: select another with \`docker context use\`.`,
     );
   }
   const tls = tlsIn(join(dir, "contexts", "tls", id, "docker"), !skipVerify);
@@ -122,11 +123,11 @@ function usualSocket(env: Env): EngineEndpoint {
   }
   if (closed) {
     throw new NoEngineError(
-      `The engine's socket ${closed} is not open to this account: add it to the socket's group, or use a rootless engine.`,
+      `This account may not use the engine's socket ${closed}: add the account to the socket's group, or use a rootless engine.`,
     );
   }
   throw new NoEngineError(
-    "No Docker engine and no podman was found: start one (systemctl start docker, or systemctl --user start podman.socket), or set DOCKER_HOST.",
+    "Found neither a Docker engine nor podman: start one (systemctl start docker, or systemctl --user start podman.socket), or set DOCKER_HOST.",
     true,
   );
 }
@@ -144,7 +145,7 @@ function readText(path: string): string | undefined {
   try {
     return readFileSync(path, "utf8");
   } catch {
-    // What is not there is not used; where the engine wants it, the engine says so.
+    // Missing files are not used; if the engine requires them, it reports that.
     return undefined;
   }
 }
@@ -153,7 +154,7 @@ function readJson<T>(path: string): T | undefined {
   try {
     return JSON.parse(readFileSync(path, "utf8")) as T;
   } catch {
-    // No docker configuration, or one that docker itself could not read either.
+    // There is no docker configuration, or docker could not read it either.
     return undefined;
   }
 }

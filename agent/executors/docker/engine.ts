@@ -11,13 +11,13 @@ export interface EngineCall {
   signal?: AbortSignal;
 }
 
-/** What is to be known of an engine before it gets work. */
+/** The facts about an engine that are needed before it gets work. */
 export interface EngineFacts {
   /** "Docker 27.3.1" or "Podman 5.2.0". */
   name: string;
   isPodman: boolean;
   rootless: boolean;
-  /** Root in its containers is an account of no rights on the machine. */
+  /** It uses user namespaces: root in its containers is an account without rights on the machine. */
   ownUsers: boolean;
   cgroupVersion: string;
   osType: string;
@@ -25,11 +25,11 @@ export interface EngineFacts {
   memoryLimit: boolean;
   cpuLimit: boolean;
   pidsLimit: boolean;
-  /** It can give a container some of an NVIDIA card. */
+  /** It can give NVIDIA GPUs to containers. */
   nvidia: boolean;
 }
 
-/** The newest version of the API that was tried, and the oldest that has all that is asked for. */
+/** The newest API version that was tested, and the oldest with everything that is used here. */
 const NEWEST_API = "1.47";
 const OLDEST_API = "1.30";
 const CDI_DIRS = ["/etc/cdi", "/var/run/cdi"];
@@ -54,14 +54,11 @@ interface InfoAnswer {
   DiscoveredDevices?: { ID?: string }[] | null;
 }
 
-/** Speaks the Engine API at one endpoint. Every call has a timeout, and throws EngineError with the engine's own words. */
+/** A client of the Engine API at one endpoint. Every call has a timeout, and throws EngineError with the engine's own words. */
 export class Engine {
-  readonly endpoint: EngineEndpoint;
   private api: Promise<string> | undefined;
 
-  constructor(endpoint: EngineEndpoint) {
-    this.endpoint = endpoint;
-  }
+  constructor(readonly endpoint: EngineEndpoint) {}
 
   async facts(timeoutMs = DEFAULT_TIMEOUT_MS): Promise<EngineFacts> {
     const timed = { timeoutMs, signal: AbortSignal.timeout(timeoutMs) };
@@ -83,14 +80,14 @@ export class Engine {
     };
   }
 
-  /** The answer's body as JSON; undefined where it has none. */
+  /** The body of the answer, parsed as JSON; undefined if it is empty. */
   async json<T>(method: string, path: string, call: EngineCall = {}): Promise<T> {
     const response = await this.send(method, path, call);
     const text = await this.reading(response.text(), call.signal);
     return (text === "" ? undefined : JSON.parse(text)) as T;
   }
 
-  /** The answer's body as it comes, for as long as it comes; `timeoutMs` is for the first byte. */
+  /** The body of the answer as a stream of unlimited length; `timeoutMs` applies until the answer begins. */
   async stream(method: string, path: string, call: EngineCall = {}): Promise<AsyncIterable<Uint8Array>> {
     const { timeoutMs = DEFAULT_TIMEOUT_MS, signal } = call;
     const abort = new AbortController();
@@ -106,9 +103,9 @@ export class Engine {
   }
 
   /**
-   * All a container writes from now on, in frames (`FrameReader`), until it ends or `signal` fires. Whoever does not
-   * read on holds the container by its own pipes. It is a connection of its own, not one of the few that fetch keeps:
-   * it may last for days, and there is one for every container.
+   * Everything that a container writes from now on, in frames (`FrameReader`), until it ends or `signal` fires. If the
+   * caller stops reading, the container blocks on its own pipes. Each stream has its own connection, not one from fetch's
+   * small pool: it may last for days, and every container needs one.
    */
   async attach(containerId: string, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>> {
     const query = { stream: 1, stdout: 1, stderr: 1 };
@@ -129,7 +126,7 @@ export class Engine {
     try {
       return `/v${await this.api}${path}${queryText(call.query)}`;
     } catch (error) {
-      // The next call asks again: the engine may be back by then, and be another.
+      // The next call asks again: by then another version of the engine may answer.
       this.api = undefined;
       throw error;
     }
@@ -143,7 +140,7 @@ export class Engine {
     const version = isOlder(ApiVersion, NEWEST_API) ? ApiVersion : NEWEST_API;
     if (isOlder(version, OLDEST_API) || isOlder(version, MinAPIVersion)) {
       throw new EngineError(
-        `The engine at ${this.endpoint.url} speaks version ${MinAPIVersion} to ${ApiVersion} of the API; ${OLDEST_API} to ${NEWEST_API} are known here.`,
+        `The engine at ${this.endpoint.url} speaks API versions ${MinAPIVersion} to ${ApiVersion}, but only ${OLDEST_API} to ${NEWEST_API} are supported.`,
       );
     }
     return version;
@@ -168,9 +165,9 @@ export class Engine {
     const init: BunFetchRequestInit = {
       method,
       signal,
-      // Passwords of registries go to the engine and to nobody else.
+      // Passwords of registries must go to the engine only.
       redirect: "error",
-      // The longest wait is for the signal to say; a kept connection would be a dead one after the engine's restart.
+      // The signal limits the wait. A connection that is kept alive would be dead after a restart of the engine.
       timeout: false,
       keepalive: false,
       headers: {
@@ -201,7 +198,7 @@ export class Engine {
   }
 }
 
-/** By its own runtime, by a hook that the engine finds in its path, or by the description of devices that CDI is. */
+/** Whether there is NVIDIA's runtime, its hook in PATH, or a CDI description of its devices. */
 function hasNvidia(info: InfoAnswer): boolean {
   if (info.Runtimes && "nvidia" in info.Runtimes) return true;
   if (info.DiscoveredDevices?.some(({ ID }) => ID?.startsWith("nvidia.com/"))) return true;

@@ -7,11 +7,11 @@ import { StartFailedError } from "../port/executor.ts";
 import { Engine } from "./engine.ts";
 import { untilCommandRuns } from "./first-look.ts";
 
-/** As podman is now and then. */
+/** Podman sometimes takes this long. */
 const NOTICED_AFTER_MS = 600;
 
 test.skipIf(process.platform !== "linux")(
-  "an init that could not run the command is heard, also where the engine notices its end late",
+  "the error of an init that could not run the command is reported, even if the engine notices its end late",
   async () => {
     const gone = Bun.spawn(["true"]);
     await gone.exited;
@@ -40,7 +40,7 @@ test.skipIf(process.platform !== "linux")(
   },
 );
 
-/** Of stderr, as an attached container sends it. */
+/** A frame of stderr, as an attached container sends it. */
 function frame(text: string): Uint8Array {
   const head = Buffer.from([2, 0, 0, 0, 0, 0, 0, 0]);
   head.writeUInt32BE(text.length, 4);

@@ -6,38 +6,38 @@ import type { Engine } from "./engine.ts";
 import { FrameReader } from "./frames.ts";
 import { ContainerMeter } from "./meter.ts";
 
-/** Between a container's start and its command lie a fork and an exec. */
+/** How long a started container may take to run its command: only a fork and an exec are left to do. */
 const EXEC_MS = 1_000;
 const LOOK_EVERY_MS = 1;
 const STOPPED_SOON_MS = 10_000;
 /**
- * A process that cannot be found is over, which a busy engine may notice late, or one of a virtual machine's, which is
- * the rule everywhere but on Linux.
+ * How long to wait for the engine to notice the end of a process that cannot be found. Either the process has ended, which
+ * a busy engine may notice late, or the engine runs in a virtual machine, as it usually does except on Linux.
  */
 const MAYBE_STOPPED_MS = process.platform === "linux" ? 2_000 : 300;
-/** What a container ends with whose program is not there, may not be executed, is none for this machine, or gets too much. */
+/** Exit codes of a container whose program is missing, not executable, for another machine, or gets too many arguments. */
 const NO_PROGRAM = [1, 126, 127, 255];
-/** tini's words, and catatonit's. */
+/** The messages of tini and catatonit. */
 const INIT_FAILED = /^(?:\[FATAL tini \(\d+\)\]|ERROR \(catatonit:\d+\):) (.*)$/m;
-/** Those of runc and crun, where they can no longer tell the engine; they say nothing else then. */
+/** The messages of runc and crun when they can no longer report to the engine. They print nothing else then. */
 const RUNTIME_FAILED =
   /^(?:standard_init_linux\.go:\d+: )?(?:exec (?:user process caused: )?.*: ?(?:argument list too long|exec format error|permission denied|no such file or directory|text file busy|cannot allocate memory|too many levels of symbolic links|invalid argument|is a directory|not a directory)|.*: Argument list too long)\s*$/i;
-/** What the first process is called until it becomes the command. */
+/** The name of the first process until it becomes the command. */
 const OF_RUNTIMES = /^(runc|crun)/;
-/** An init that fails says so in one line. */
+/** An init that fails prints one line. */
 const MAX_LOOK_BYTES = 64 * 1024;
 
 export interface Started {
   state: ContainerState;
-  /** The whole output; what was looked at of it comes once more. */
+  /** The whole output, including the part that was already looked at. */
   stream: AsyncIterable<Uint8Array>;
-  /** undefined: the container is over, or its processes cannot be seen from here. */
+  /** undefined: the container has ended, or its processes are not visible from here. */
   meter: ContainerMeter | undefined;
 }
 
 /**
- * A container that was started runs its init; whether that could run the command is seen a moment later. Throws
- * StartFailedError in the init's own words where it could not.
+ * Waits until a started container runs its command. The container runs its init first, and only a moment later does it
+ * show whether the init could run the command. If not, throws StartFailedError with the init's own words.
  */
 export async function untilCommandRuns(
   engine: Engine,
@@ -60,25 +60,25 @@ export async function untilCommandRuns(
   return { state, stream: seen.again, meter: undefined };
 }
 
-/** Whether a container runs whose processes are not to be found here. */
+/** Whether a container runs whose processes cannot be found on this machine. */
 async function goesOn(engine: Engine, containerId: string): Promise<boolean> {
   if (engine.endpoint.socketPath === undefined) return true;
   try {
     await containerStopped(engine, containerId, MAYBE_STOPPED_MS);
     return false;
   } catch {
-    // It has not stopped, so the engine is in a virtual machine of its own.
+    // It has not stopped, so the engine runs in a virtual machine.
     return true;
   }
 }
 
-/** A runtime that fails at the last moment has nothing but the container's output to say so in. */
+/** A runtime that fails at the last moment can report that only in the container's output. */
 function wordsOfRuntime({ stdout, stderr }: { stdout: string; stderr: string }): string | undefined {
   const text = stderr.trim();
   return stdout === "" && !text.includes("\n") && RUNTIME_FAILED.test(text) ? text : undefined;
 }
 
-/** false: the container is over. */
+/** Waits for the command to run. false: the container has ended. */
 async function commandRuns(pid: number, hasInit: boolean): Promise<boolean> {
   const giveUpMs = performance.now() + EXEC_MS;
   while (performance.now() < giveUpMs) {
@@ -102,12 +102,12 @@ function readProc(pid: number, name: string): string | undefined {
   try {
     return readFileSync(`/proc/${pid}/${name}`, "utf8");
   } catch {
-    // It has ended, or is not to be seen from here.
+    // It has ended, or is not visible from here.
     return undefined;
   }
 }
 
-/** The beginning of an output, and the whole of it once more. */
+/** Reads the beginning of an output, and returns a stream that starts with it again. */
 async function lookAt(stream: AsyncIterable<Uint8Array>) {
   const chunks = stream[Symbol.asyncIterator]();
   const frames = new FrameReader();

@@ -20,7 +20,7 @@ function readAll(chunks: Iterable<Uint8Array>): { stdout: string; stderr: string
 
 const whole = Buffer.concat([frame(1, "out 1\n"), frame(2, "err\n"), frame(1, ""), frame(1, "out 2\n")]);
 
-test("the streams come apart, however the frames are torn", () => {
+test("the streams are separated, wherever the frames are split", () => {
   for (let size = 1; size <= whole.length; size++) {
     const chunks = [];
     for (let at = 0; at < whole.length; at += size) chunks.push(whole.subarray(at, at + size));
@@ -28,17 +28,17 @@ test("the streams come apart, however the frames are torn", () => {
   }
 });
 
-test("what has come of a frame is handed on before its end is there", () => {
+test("the beginning of a frame is passed on before its end has arrived", () => {
   const reader = new FrameReader();
   expect(reader.push(frame(1, "0123456789").subarray(0, 12))).toEqual([
     { stream: "stdout", bytes: new Uint8Array(Buffer.from("0123")) as never },
   ]);
 });
 
-test("what the engine itself says of a stream that failed is not lost", () => {
+test("the engine's own errors in a stream are not lost", () => {
   expect(readAll([frame(3, "broken\n")]).stderr).toBe("broken\n");
 });
 
-test("a stream without frames is not taken for one", () => {
+test("a stream without frames is refused", () => {
   expect(() => readAll([Buffer.from("hello, this is plain text")])).toThrow(/not in frames/);
 });

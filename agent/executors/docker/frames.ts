@@ -4,13 +4,13 @@ export interface Frame {
 }
 
 const HEADER_BYTES = 8;
-/** What the engine calls stdin, stdout, stderr, and its own errors while streaming. */
+/** By the engine's numbers: stdin, stdout, stderr, and its own errors while streaming. */
 const STREAMS = ["stdout", "stdout", "stderr", "stderr"] as const;
 
 /**
- * Takes an attached container's output apart. The engine sends frames: a byte that says which stream, three zeros,
- * the length in four bytes, then so many bytes. They are torn anywhere by the network; what has come of a frame is
- * handed on at once, so that nothing is held back and nothing is gathered.
+ * Splits the output of an attached container into its streams. The engine sends frames: one byte for the stream, three
+ * zeros, four bytes for the length, then the content. The network can split them anywhere. Each part of a frame is passed
+ * on immediately, so nothing is delayed or buffered.
  */
 export class FrameReader {
   private readonly header = new Uint8Array(HEADER_BYTES);
@@ -18,7 +18,7 @@ export class FrameReader {
   private stream: Frame["stream"] = "stdout";
   private left = 0;
 
-  /** The parts of frames in the next chunk. Throws where it is no such stream. */
+  /** Returns the parts of frames in the next chunk. Throws if the stream has no frames. */
   push(chunk: Uint8Array): Frame[] {
     const frames: Frame[] = [];
     let at = 0;

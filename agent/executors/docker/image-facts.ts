@@ -1,11 +1,11 @@
 import { stopSignal } from "../../../shared/stop-signal.ts";
 import type { Engine } from "./engine.ts";
 
-/** What an image says of itself, as far as it decides how its container is made. */
+/** The settings of an image that affect how its container is created. */
 export interface ImageFacts {
-  /** Where its programs start; undefined where it does not say. */
+  /** The directory in which its programs start; undefined if it names none. */
   workdir: string | undefined;
-  /** By which signal it asks to be stopped. */
+  /** The signal that stops it; undefined if it names none. */
   stopSignal: string | undefined;
 }
 
@@ -13,7 +13,7 @@ interface ImageAnswer {
   Config?: { WorkingDir?: string; StopSignal?: string } | null;
 }
 
-/** Of an image that is there. Throws EngineError. */
+/** Reads the settings of an image that the engine has. Throws EngineError. */
 export async function imageFacts(
   engine: Engine,
   reference: string,
@@ -22,9 +22,9 @@ export async function imageFacts(
   const { Config } = await engine.json<ImageAnswer>("GET", `/images/${reference}/json`, { signal });
   const { WorkingDir = "", StopSignal = "" } = Config ?? {};
   return {
-    // Builders write `/` where nobody has said anything.
+    // Builders write `/` if no directory was set.
     workdir: WorkingDir === "" || WorkingDir === "/" ? undefined : WorkingDir,
-    // One that no job may name is handed to the engine as the image names it.
+    // A signal that jobs cannot name is passed to the engine as the image names it.
     stopSignal: StopSignal === "" ? undefined : (stopSignal.safeParse(StopSignal).data ?? StopSignal),
   };
 }

@@ -21,25 +21,25 @@ export interface LaunchSite {
   agentId: string;
   environment: Readonly<Record<string, string | undefined>>;
   settings(): ContainerGrants;
-  /** The container is gone. */
+  /** Called when the container is gone. */
   onGone(): void;
-  /** The container is over, but could not be removed. */
+  /** Called if the container has ended but could not be removed. */
   onLeft(): void;
 }
 
 const ENGINE_SOCKETS = [
   "/var/run/docker.sock",
   "/run/containerd/containerd.sock",
-  // Of an engine that brings its own.
+  // The one of an engine that brings its own containerd.
   "/var/run/docker/containerd/containerd.sock",
   "/run/podman/podman.sock",
 ];
 const GPU_DEVICES = ["/dev/kfd", "/dev/dri/renderD128"];
 
-/** Fetches the image, makes the container, and starts it; when it cannot, nothing is left of it. */
+/** Pulls the image, creates the container, and starts it. Throws StartFailedError if it cannot, and leaves nothing behind. */
 export async function launch(task: Task, signal: AbortSignal, site: LaunchSite): Promise<DockerTask> {
   const { engine, facts, agentId } = site;
-  // What the job may not have is told before anything is fetched.
+  // Refuse what the job may not have before anything is pulled.
   checkAllowed(site.settings().allow, task.assignment);
   const mounts = mountsOf(task, site);
   const user = userOf(task, mounts, site);
@@ -53,10 +53,11 @@ export async function launch(task: Task, signal: AbortSignal, site: LaunchSite):
     signal.throwIfAborted();
     const containerId = await createContainer(engine, name, body);
     signal.throwIfAborted();
-    const stream = await engine.attach(containerId, detach.signal);
+    const output = await engine.attach(containerId, detach.signal);
     signal.throwIfAborted();
     await startContainer(engine, containerId);
-    const { state, meter, ...started } = await untilCommandRuns(engine, containerId, stream, hasInit(task));
+    const command = await untilCommandRuns(engine, containerId, output, hasInit(task));
+    const { state, meter } = command;
     const cleanUp = async () => {
       const result = await cleanUpAfter(engine, facts, task, { id: containerId, agentId });
       if (result !== "done") site.onLeft();
@@ -65,12 +66,21 @@ export async function launch(task: Task, signal: AbortSignal, site: LaunchSite):
     };
     const hasEnded = () => (state.Running ? meter && !meter.isAlive() : true);
     const stopSignal = task.assignment.manifest.stopSignal ?? image.stopSignal ?? "SIGTERM";
-    const parts = { ...started, engine, containerId, task, detach, meter, hasEnded, cleanUp };
-    const how = { stopSignal, hasInit: hasInit(task) };
-    return new DockerTask({ ...parts, ...how });
+    return new DockerTask({
+      engine,
+      containerId,
+      task,
+      stream: command.stream,
+      detach,
+      hasInit: hasInit(task),
+      stopSignal,
+      meter,
+      hasEnded,
+      cleanUp,
+    });
   } catch (error) {
     detach.abort();
-    // By name: an engine that was too slow to answer may have made it all the same.
+    // By name: an engine that was too slow to answer may have created it anyway.
     await removeContainer(engine, name).catch(site.onLeft);
     signal.throwIfAborted();
     if (error instanceof StartFailedError) throw error;
@@ -81,8 +91,8 @@ export async function launch(task: Task, signal: AbortSignal, site: LaunchSite):
 }
 
 /**
- * Whoever the container runs as, its directory is its own, and where in it the command starts: the engine would make
- * that as root's. Nobody else gets to it, as those above it are the agent's own.
+ * Opens the job's directory, and the directory inside it where the command starts, to any user of the container; the engine
+ * would create the latter for root. Other accounts cannot reach them, because the directories above belong to the agent.
  */
 function openDirectories({ dir, assignment }: Task, image: ImageFacts): void {
   chmodSync(dir, 0o777);
@@ -108,9 +118,9 @@ function mountsOf(task: Task, { engine, settings }: LaunchSite): EngineMount[] {
 }
 
 /**
- * Who a container with directories of the node runs as, where the engine could do more in them than the agent's own
- * account: as that account, so that the kernel keeps to its rights, and no program that root leaves there makes anybody
- * root. undefined: as the job or its image says. Throws StartFailedError for a job that says something else.
+ * The user for a container that mounts directories of the node, if the engine has more rights there than the account of
+ * the node's jobs: that account. Then the kernel enforces the account's rights, and no program that root leaves there can
+ * make anyone root. undefined: as the job or its image says. Throws StartFailedError if the job asks for another user.
  */
 function userOf(
   task: Task,
@@ -118,7 +128,7 @@ function userOf(
   { facts, settings }: LaunchSite,
 ): string | undefined {
   const { uid, gid } = task.account ?? { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
-  // On macOS and Windows the engine reaches files with the rights of whoever started it.
+  // On macOS and Windows the engine accesses files with the rights of the account that started it.
   const engineIsMightier = process.platform === "linux" && uid !== 0 && !facts.rootless && !facts.ownUsers;
   const isBound = mounts.some(({ Type }) => Type === "bind");
   if (!isBound || !engineIsMightier || settings().docker.anyUser) return undefined;
@@ -152,7 +162,7 @@ function groupsOf(devices: readonly string[]): string[] {
     try {
       return [String(statSync(path).gid)];
     } catch {
-      // No such device here; the engine says what it misses.
+      // The device does not exist; the engine reports what is missing.
       return [];
     }
   });

@@ -14,7 +14,7 @@ function write(path: string, text: string): void {
   writeFileSync(path, text);
 }
 
-test("a container in a unified hierarchy is read from its scope", () => {
+test("in a unified hierarchy, usage is read from the container's scope", () => {
   const scope = `/system.slice/docker-${ID}.scope`;
   write(join(proc, "70/cgroup"), `0::${scope}\n`);
   write(join(cgroups, scope, "cpu.stat"), "usage_usec 2500000\nuser_usec 1\n");
@@ -28,7 +28,7 @@ test("a container in a unified hierarchy is read from its scope", () => {
   expect(meter?.read()).toBeUndefined();
 });
 
-test("a container in the hierarchies of version 1 is read from those", () => {
+test("in version 1 hierarchies, usage is read from the container's groups", () => {
   const path = `/docker/${ID}`;
   write(join(proc, "71/cgroup"), `8:memory:${path}\n4:cpu,cpuacct:${path}\n0::/\n`);
   write(join(cgroups, "memory", path, "memory.max_usage_in_bytes"), "3145728\n");
@@ -41,14 +41,14 @@ test("a container in the hierarchies of version 1 is read from those", () => {
   });
 });
 
-test("a process that is not the container's is not read, as where the engine is on another machine", () => {
+test("a process that is not the container's is not read, as when the engine is on another machine", () => {
   write(join(proc, "72/cgroup"), "0::/user.slice/session-1.scope\n");
   expect(ContainerMeter.open(ID, 72, proc, cgroups)).toBeUndefined();
   expect(ContainerMeter.open(ID, 73, proc, cgroups)).toBeUndefined();
   expect(ContainerMeter.open(ID, 0, proc, cgroups)).toBeUndefined();
 });
 
-test("what an engine says of a container that is over is not taken for its use", () => {
+test("the engine's numbers for a container that has ended are not taken for its usage", () => {
   expect(readingOfStats({ cpu_stats: { cpu_usage: { total_usage: 0 } }, memory_stats: {} })).toBeUndefined();
   expect(
     readingOfStats({

@@ -6,15 +6,15 @@ import { ownGroups } from "../../limits/cgroup.ts";
 export interface Reading {
   cpuSeconds?: number;
   peakMemoryMb?: number;
-  /** How often the kernel has ended a process of the container for want of memory. */
+  /** How often the kernel has killed a process of the container for lack of memory. */
   oomKills: number;
 }
 
 const CGROUPS = "/sys/fs/cgroup";
 
 /**
- * Reads what a container uses from its own control group, without asking the engine: cheap enough to do twice a
- * second for each. Only where the engine runs on this machine and its processes can be seen from here.
+ * Reads the usage of a container from its control group, without asking the engine: cheap enough to do twice a second for
+ * each container. Works only if the engine runs on this machine and its processes are visible from here.
  */
 export class ContainerMeter {
   private constructor(
@@ -22,7 +22,7 @@ export class ContainerMeter {
     private readonly files: MeterFiles,
   ) {}
 
-  /** undefined: this is not a process of that container as far as can be seen from here. */
+  /** undefined: the process does not seem to belong to that container, seen from here. */
   static open(
     containerId: string,
     pid: number,
@@ -35,7 +35,7 @@ export class ContainerMeter {
     return files && new ContainerMeter(pid, files);
   }
 
-  /** Whether the container's first process is there; with it all others end. */
+  /** Whether the container's first process lives; all others end with it. */
   isAlive(): boolean {
     try {
       process.kill(this.pid, 0);
@@ -45,7 +45,7 @@ export class ContainerMeter {
     }
   }
 
-  /** undefined: the container is over, and its group with it. */
+  /** undefined: the container has ended, and its group is gone. */
   read(): Reading | undefined {
     const { cpu, peak, oom } = this.files;
     const cpuSeconds = cpu();
@@ -69,7 +69,8 @@ function meterFiles(paths: Map<string, string>, cgroups: string): MeterFiles | u
   const memory = paths.get("memory");
   const cpuacct = paths.get("cpuacct");
   if (memory !== undefined && cpuacct !== undefined) {
-    const [memoryDir, cpuDir] = [join(cgroups, "memory", memory), join(cgroups, "cpuacct", cpuacct)];
+    const memoryDir = join(cgroups, "memory", memory);
+    const cpuDir = join(cgroups, "cpuacct", cpuacct);
     if (!existsSync(memoryDir)) return undefined;
     return {
       cpu: () => scaled(readNumber(join(cpuDir, "cpuacct.usage")), 1e9),
@@ -83,7 +84,7 @@ function meterFiles(paths: Map<string, string>, cgroups: string): MeterFiles | u
   if (!existsSync(join(dir, "cpu.stat"))) return undefined;
   return {
     cpu: () => scaled(readField(join(dir, "cpu.stat"), "usage_usec"), 1e6),
-    // Kernels before 5.19 keep no peak; the highest of the samples is the next best.
+    // Kernels before 5.19 record no peak; the highest sample is the next best.
     peak: () => readNumber(join(dir, "memory.peak")) ?? readNumber(join(dir, "memory.current")),
     oom: () => readField(join(dir, "memory.events"), "oom_kill"),
   };
@@ -110,12 +111,12 @@ function readText(path: string): string | undefined {
   try {
     return readFileSync(path, "utf8");
   } catch {
-    // The container has ended, or this kernel has no such file.
+    // The container has ended, or this kernel does not have the file.
     return undefined;
   }
 }
 
-/** The part of `/containers/ID/stats` that is read where the control group cannot be. */
+/** The part of `/containers/ID/stats` that is used if the control group cannot be read. */
 interface StatsAnswer {
   cpu_stats?: { cpu_usage?: { total_usage?: number } };
   memory_stats?: { usage?: number; max_usage?: number };
@@ -124,7 +125,7 @@ interface StatsAnswer {
 export function readingOfStats({ cpu_stats, memory_stats }: StatsAnswer): Reading | undefined {
   const cpu = cpu_stats?.cpu_usage?.total_usage;
   const memory = memory_stats?.max_usage ?? memory_stats?.usage;
-  // Of a container that is over, the engine gives zeros.
+  // The engine reports zeros for a container that has ended.
   if (!cpu && !memory) return undefined;
   return {
     ...(cpu === undefined ? {} : { cpuSeconds: cpu / 1e9 }),

@@ -20,7 +20,7 @@ const bind = (source: string, readOnly = false) => [
   { type: "bind" as const, source, target: "/m", readOnly },
 ];
 
-test("a bind mount is handed on as the path it leads to, so that no link is swapped under it", () => {
+test("a bind mount is passed on as its real path, so that a link cannot be swapped afterwards", () => {
   mkdirSync(join(dir, "data"));
   symlinkSync(join(dir, "data"), join(dir, "alias"));
   expect(checkMounts(bind(join(dir, "alias"), true), rules)).toEqual([
@@ -37,7 +37,7 @@ test("a bind mount is handed on as the path it leads to, so that no link is swap
   ]);
 });
 
-test("the engine's socket is refused by itself, by a directory above it, and by a link, unless the owner allows it", () => {
+test("the engine's socket is refused, directly, through a parent directory and through a link, unless the owner allows it", () => {
   for (const source of ["run/engine.sock", "run", "link"]) {
     expect(() => checkMounts(bind(join(dir, source)), rules)).toThrow(/command the engine/);
     expect(checkMounts(bind(join(dir, source)), { ...rules, allowSocket: true })).toHaveLength(1);
@@ -45,11 +45,11 @@ test("the engine's socket is refused by itself, by a directory above it, and by 
   expect(() => checkMounts(bind("/"), { ...rules, allowed: ["/"] })).toThrow(/command the engine/);
 });
 
-test("what is not there is not made by the engine", () => {
+test("a missing path is refused, not created by the engine", () => {
   expect(() => checkMounts(bind(join(dir, "missing")), rules)).toThrow(/does not exist on this node/);
 });
 
-test("nothing of the node is mounted that its owner does not allow, also not by a link or by dots", () => {
+test("nothing is mounted that the node's owner does not allow, not even through a link or through dots", () => {
   const data = join(dir, "data");
   symlinkSync("/usr", join(dir, "out"));
   for (const allowed of [[], ["/srv"], [`${data}x`], [join(data, "below")]]) {
@@ -62,19 +62,19 @@ test("nothing of the node is mounted that its owner does not allow, also not by 
   }
 });
 
-test("what is allowed only to read cannot be mounted to write", () => {
+test("a path that may only be read cannot be mounted for writing", () => {
   const allowed = [`${dir}/**:ro`];
   expect(checkMounts(bind(join(dir, "data"), true), { ...rules, allowed })).toHaveLength(1);
-  expect(() => checkMounts(bind(join(dir, "data")), { ...rules, allowed })).toThrow(/only to read/);
+  expect(() => checkMounts(bind(join(dir, "data")), { ...rules, allowed })).toThrow(/allows only reading it/);
 });
 
-test("a rule for a link allows what it leads to, by the link's name", () => {
+test("a rule for a link allows its target, if the job uses the link's name", () => {
   const allowed = [join(dir, "alias")];
   expect(checkMounts(bind(join(dir, "alias")), { ...rules, allowed })).toHaveLength(1);
   expect(() => checkMounts(bind(join(dir, "data")), { ...rules, allowed })).toThrow(/does not allow/);
 });
 
-test("the agent's own files are for no job: neither they, nor what is below or above them", () => {
+test("no job may mount the agent's own files, nor anything below or above them", () => {
   mkdirSync(join(dir, "agent/local"), { recursive: true });
   for (const source of ["agent", "agent/local", "."]) {
     expect(() => checkMounts(bind(join(dir, source)), { ...rules, sockets: [] })).toThrow(

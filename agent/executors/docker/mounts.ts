@@ -4,7 +4,7 @@ import { accessTo, isWithin } from "../../../shared/allow.ts";
 import type { DockerMount } from "../../../shared/docker.ts";
 import { StartFailedError } from "../port/executor.ts";
 
-/** A mount as the engine takes it. */
+/** A mount in the engine's format. */
 export interface EngineMount {
   Type: DockerMount["type"];
   Source?: string;
@@ -14,19 +14,19 @@ export interface EngineMount {
 }
 
 export interface MountRules {
-  /** As `allow.mounts` of agent.yaml. */
+  /** `allow.mounts` from agent.yaml. */
   allowed: readonly string[];
-  /** The engine's own socket is a file as any other. */
+  /** Whether the engine's own socket may be mounted like any other file. */
   allowSocket: boolean;
-  /** The sockets by which engines are spoken to. */
+  /** The sockets of engines. */
   sockets: readonly string[];
   /** Directories with the agent's key and its owner's sign-ins. */
   kept: readonly string[];
 }
 
 /**
- * The mounts a job asks for, if its node's owner allows them, and the agent's own account may read or write them. Named
- * volumes are looked at by `prepareVolumes`. Throws StartFailedError.
+ * Checks that the node's owner allows the mounts of a job, and that the agent's own account may read or write them. Named
+ * volumes are left to `prepareVolumes`. Throws StartFailedError.
  */
 export function checkMounts(mounts: readonly DockerMount[], rules: MountRules): EngineMount[] {
   return mounts.map((mount) => {
@@ -38,7 +38,7 @@ export function checkMounts(mounts: readonly DockerMount[], rules: MountRules): 
   });
 }
 
-/** The path as it is without links, so that the engine opens what was looked at. */
+/** Returns the path without links, so that the engine opens exactly what was checked. */
 function checkBind(source: string, readOnly: boolean, rules: MountRules): string {
   const refuse = (why: string): never => {
     throw new StartFailedError(`The job may not mount ${source}: ${why}.`);
@@ -54,18 +54,16 @@ function checkBind(source: string, readOnly: boolean, rules: MountRules): string
     refuse(`it leads to ${path}, which the owner of this node does not allow (allow.mounts in agent.yaml)`);
   }
   if (!readOnly && (access === "ro" || real === "ro")) {
-    refuse("the owner of this node allows it only to read (allow.mounts in agent.yaml); mount it readonly");
+    refuse("the owner of this node allows only reading it (allow.mounts in agent.yaml); mount it readonly");
   }
   if (!rules.allowSocket && rules.sockets.some((socket) => isWithin(realPathOr(socket), path))) {
-    refuse(
-      "through it a job could command the engine, and so the machine (docker.allowSocket in agent.yaml)",
-    );
+    refuse("with it a job could command the engine, and so the machine (docker.allowSocket in agent.yaml)");
   }
   const kept = rules.kept
     .filter((dir) => existsSync(dir))
     .map(realPathOr)
     .find((dir) => isWithin(path, dir) || isWithin(dir, path));
-  if (kept !== undefined) refuse(`the agent's own files are in ${kept}, and are for no job`);
+  if (kept !== undefined) refuse(`the agent's own files are in ${kept}, and no job may use them`);
   try {
     accessSync(path, readOnly ? constants.R_OK : constants.R_OK | constants.W_OK);
   } catch {
@@ -74,7 +72,7 @@ function checkBind(source: string, readOnly: boolean, rules: MountRules): string
   return path;
 }
 
-/** A rule for where its path leads to. */
+/** The same rule for the path without links. */
 function realRule(rule: string): string {
   const [, dir = "", rest = ""] = /^(.*?)((?:\/\*\*)?(?::r[ow])?)$/s.exec(rule) ?? [];
   return `${realPathOr(dir === "" ? "/" : dir)}${rest}`;
@@ -95,7 +93,7 @@ function realPathOr(path: string): string {
   try {
     return realpathSync(path);
   } catch {
-    // What is not there cannot be mounted either.
+    // A path that does not exist cannot be mounted anyway.
     return path;
   }
 }

@@ -6,26 +6,24 @@ const LOOK_EVERY_MS = 100;
 const TAIL_BYTES = 1_024;
 
 /**
- * Hands a container's output on. While the reader of it has no room, nothing is read from the engine, and so the
- * container is held by its own pipes. When the container has ended meanwhile, what is left in those pipes is taken
- * into memory, a few megabytes at most: an engine gives it up soon after the end.
+ * Passes a container's output on. While the reader has no room, nothing is read from the engine, so the container blocks
+ * on its own pipes. If the container has ended in the meantime, the rest in those pipes is read into memory, a few
+ * megabytes at most: the engine drops it soon after the end.
  */
 export class OutputPump {
-  private readonly output: TaskOutput;
-  /** undefined: nobody can say. */
-  private readonly hasEnded: () => boolean | undefined;
   private readonly never = new AbortController().signal;
-  /** The last write that has no room yet. */
+  /** The last write, while it waits for room. */
   private room: Promise<void> | undefined;
   private kept: Frame[] = [];
   private last = "";
 
-  constructor(output: TaskOutput, hasEnded: () => boolean | undefined) {
-    this.output = output;
-    this.hasEnded = hasEnded;
-  }
+  constructor(
+    private readonly output: TaskOutput,
+    /** Whether the container has ended; undefined: unknown. */
+    private readonly hasEnded: () => boolean | undefined,
+  ) {}
 
-  /** Resolves when the stream has ended, or broken; what was read by then is delivered, or kept for `deliver`. */
+  /** Resolves once the stream has ended or broken. Everything read has then been delivered, or is kept for `deliver`. */
   async read(stream: AsyncIterable<Uint8Array>): Promise<void> {
     const frames = new FrameReader();
     try {
@@ -33,18 +31,18 @@ export class OutputPump {
         for (const frame of frames.push(chunk)) await this.take(frame);
       }
     } catch {
-      // A stream that breaks has no more to give; whether the container goes on is for the engine to say.
+      // A broken stream has no more output. The engine knows whether the container still runs.
     }
   }
 
-  /** Resolves when all that was read has been delivered. */
+  /** Resolves once everything that was read has been delivered. */
   async deliver(): Promise<void> {
     await this.room;
     this.room = undefined;
     for (const { stream, bytes } of this.kept.splice(0)) await this.output.write(stream, bytes, this.never);
   }
 
-  /** The end of all that was read, for whoever looks why a container failed. */
+  /** The end of everything that was read, to find out why a container failed. */
   get tail(): string {
     return this.last;
   }
@@ -63,7 +61,7 @@ export class OutputPump {
     if (await this.roomWhileItRuns(room)) this.room = undefined;
   }
 
-  /** false: the container has ended before there was room. */
+  /** Waits for room. false: the container ended before there was any. */
   private async roomWhileItRuns(room: Promise<void>): Promise<boolean> {
     const freed = new AbortController();
     void room.then(() => freed.abort());

@@ -11,9 +11,9 @@ import {
 import type { Engine } from "./engine.ts";
 
 const OUR_DIR = "/work";
-/** Taking over a directory with a million files takes a while. */
+/** Changing the owner of a million files takes a while. */
 const CHOWN_MS = 300_000;
-/** Where programs and their libraries stand on the node, for images that have none of their own. */
+/** The node's directories with programs and libraries, for images without a chown of their own. */
 const HOST_PROGRAMS = ["/bin", "/usr", "/lib", "/lib64"];
 
 export interface TakeOver {
@@ -25,7 +25,7 @@ export interface TakeOver {
   rootless: boolean;
 }
 
-/** Whether there is anything below a directory that this account could not remove. */
+/** Whether a directory contains anything that this account could not remove. */
 export async function hasForeignFiles(dir: string, uid = process.getuid?.() ?? 0): Promise<boolean> {
   if (uid === 0) return false;
   try {
@@ -36,21 +36,20 @@ export async function hasForeignFiles(dir: string, uid = process.getuid?.() ?? 0
     }
     return false;
   } catch (error) {
-    // What cannot even be looked at has to be taken over; what is gone need not be.
+    // A directory that cannot even be read must be taken over; one that is gone need not be.
     return (error as NodeJS.ErrnoException).code !== "ENOENT";
   }
 }
 
 /**
- * Makes everything below a job's directory the agent's own again, so that it can be read and removed: by a short
- * container with nothing but that directory, first with the image's own chown, then with the node's. Throws where
- * neither works.
+ * Makes the agent the owner of everything below a job's directory again, so that the agent can read and remove it. Runs a
+ * short container with only that directory, first with the image's chown, then with the node's. Throws if neither works.
  */
 export async function takeOverFiles(engine: Engine, order: TakeOver): Promise<void> {
   try {
     await runChown(engine, order, []);
   } catch {
-    // The image has no chown, or one of its own kind: the node's is left, and its failure is the one to tell.
+    // The image has no chown, or an unusual one. Try the node's, and report its failure.
     await runChown(engine, order, HOST_PROGRAMS);
   }
 }
@@ -80,7 +79,7 @@ async function runChown(engine: Engine, order: TakeOver, borrowed: readonly stri
       CapAdd: ["CHOWN", "DAC_OVERRIDE", "FOWNER"],
       SecurityOpt: ["no-new-privileges", "label=disable"],
       LogConfig: { Type: "none", Config: {} },
-      // Root by its own number, also where the engine gives containers other ones.
+      // Real root, even if the engine maps the users of containers to others.
       ...(rootless ? {} : { UsernsMode: "host" }),
     },
   });

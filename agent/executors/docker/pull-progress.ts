@@ -1,5 +1,6 @@
 import { MIB } from "../../../shared/bytes-text.ts";
-/** One line of what the engine says while it pulls. */
+
+/** One line that the engine sends while it pulls. */
 export interface PullEvent {
   status?: string;
   id?: string;
@@ -16,24 +17,22 @@ interface Layer {
 
 const EVERY_MS = 5_000;
 const DONE = new Set(["Pull complete", "Already exists"]);
-/** From here on a layer is all there and only has to be unpacked. */
+/** From here on a layer is complete and only needs to be unpacked. */
 const FETCHED = new Set(["Verifying Checksum", "Download complete", "Extracting"]);
 
 /**
- * Makes of an engine's many ticks per layer a few lines about the whole image: one now and then while it comes, none
- * for what is over at once.
+ * Condenses the engine's many ticks for each layer into a few lines about the whole image: one every few seconds, and none
+ * for a pull that ends quickly.
  */
 export class PullProgress {
   private readonly layers = new Map<string, Layer>();
-  private lastLineMs: number;
   private lastLine = "";
   private digest: string | undefined;
 
-  constructor(nowMs: number) {
-    this.lastLineMs = nowMs;
-  }
+  /** @param lastLineMs the time at which the pull began, then that of the last line. */
+  constructor(private lastLineMs: number) {}
 
-  /** The line that is due now, if any. */
+  /** Takes an event, and returns the line that is due now, if any. */
   note(event: PullEvent, nowMs: number): string | undefined {
     this.take(event);
     if (nowMs - this.lastLineMs < EVERY_MS) return undefined;
@@ -44,7 +43,7 @@ export class PullProgress {
     return line;
   }
 
-  /** What was fetched, when it is over. */
+  /** How much was fetched, for the end of the pull. */
   summary(): string {
     const fetched = [...this.layers.values()].reduce((sum, layer) => sum + layer.fetched, 0);
     const size = fetched > 0 ? `${megabytes(fetched)} fetched` : "nothing had to be fetched";
@@ -73,7 +72,7 @@ export class PullProgress {
     if (layers.length === 0) return "waiting for the registry";
     const total = sum((layer) => layer.total);
     const bytes = total > 0 ? `, ${megabytes(sum((layer) => layer.fetched))} of ${megabytes(total)}` : "";
-    return `${done} of ${layers.length} layers are there${bytes}`;
+    return `${done} of ${layers.length} layers done${bytes}`;
   }
 }
 

@@ -10,19 +10,19 @@ import type { RegistryAuth } from "./registry-auth.ts";
 export interface PullRequest {
   reference: string;
   policy: DockerOptions["pull"];
-  /** Asked only when there is something to pull. */
+  /** Called only if the image must be pulled. */
   auth(image: ImageName): Promise<RegistryAuth | undefined>;
-  /** A line for the job's log. */
+  /** Adds a line to the job's log. */
   tell(text: string): void;
   signal: AbortSignal;
 }
 
-/** An engine that says nothing for so long while it pulls has lost the registry. */
+/** An engine that sends nothing for so long during a pull has lost the registry. */
 const SILENCE_MS = 300_000;
-/** One event is far shorter; an engine that sends anything else is not one. */
+/** Events are far shorter; anything longer does not come from an engine. */
 const MAX_EVENT_LENGTH = 1024 * 1024;
 
-/** Makes sure that the image is there, as the job wants it. Throws StartFailedError, or as soon as the signal fires. */
+/** Makes sure that the engine has the image, by the job's pull policy. Throws StartFailedError, or once the signal fires. */
 export async function ensureImage(engine: Engine, request: PullRequest): Promise<void> {
   const { reference, policy, signal } = request;
   const image = parseImage(reference);
@@ -71,7 +71,7 @@ async function pull(engine: Engine, image: ImageName, request: PullRequest): Pro
     }
   } catch (error) {
     request.signal.throwIfAborted();
-    const why = watch.isSilent ? `the engine has said nothing for ${SILENCE_MS / 1_000} s` : textOf(error);
+    const why = watch.isSilent ? `the engine sent nothing for ${SILENCE_MS / 1_000} s` : textOf(error);
     throw new StartFailedError(`The image ${reference} cannot be pulled: ${why}`, { cause: error });
   } finally {
     watch.end();
@@ -80,7 +80,7 @@ async function pull(engine: Engine, image: ImageName, request: PullRequest): Pro
   tell(`Pulled ${reference} in ${seconds} s (${progress.summary()}).`);
 }
 
-/** Fires when the request is not wanted any more, and when nothing was heard for too long. */
+/** Fires when the request is no longer wanted, and after too long a silence. */
 class SilenceWatch {
   private readonly silence = new AbortController();
   readonly signal: AbortSignal;
@@ -105,7 +105,7 @@ class SilenceWatch {
   }
 }
 
-/** The engine's events: a JSON object on each line. */
+/** Parses the engine's events: one JSON object on each line. */
 export async function* eventsOf(
   stream: AsyncIterable<Uint8Array>,
   heard: () => void = () => {},
@@ -117,7 +117,7 @@ export async function* eventsOf(
     text += decoder.decode(chunk, { stream: true });
     const lines = text.split("\n");
     text = lines.pop() ?? "";
-    if (text.length > MAX_EVENT_LENGTH) throw new Error("the engine sent an event without end");
+    if (text.length > MAX_EVENT_LENGTH) throw new Error("the engine sent an event that does not end");
     for (const line of lines) if (line.trim()) yield JSON.parse(line) as PullEvent;
   }
   if (text.trim()) yield JSON.parse(text) as PullEvent;

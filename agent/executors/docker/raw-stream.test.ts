@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net";
 import { createServer } from "node:net";
 import { openStream } from "./raw-stream.ts";
 
-/** An engine that answers with these pieces and keeps the connection, unless it is to end. */
+/** An engine that answers with these pieces, and keeps the connection open unless told to end it. */
 async function answering(pieces: string[], ends = false) {
   const server = createServer((socket) => {
     socket.once("data", async () => {
@@ -11,7 +11,7 @@ async function answering(pieces: string[], ends = false) {
         await new Promise<void>((sent) => socket.write(piece, () => setImmediate(sent)));
       if (ends) socket.end();
     });
-    socket.on("error", () => {}); // whoever asked may be gone
+    socket.on("error", () => {}); // The client may be gone.
   });
   await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
   const { port } = server.address() as AddressInfo;
@@ -20,7 +20,7 @@ async function answering(pieces: string[], ends = false) {
   return { open, [Symbol.dispose]: () => void server.close() };
 }
 
-test("a stream begins behind the head, however that is torn, and ends with the connection", async () => {
+test("a stream begins after the head, however that is split, and ends with the connection", async () => {
   for (const agreed of ["101 UPGRADED", "200 OK"]) {
     using engine = await answering(
       [`HTTP/1.1 ${agreed}\r\nConn`, "ection: Upgrade\r\n\r", "\nfirst ", "second"],
@@ -32,7 +32,7 @@ test("a stream begins behind the head, however that is torn, and ends with the c
   }
 });
 
-test("a refusal is told in the engine's words, also over a connection that it keeps", async () => {
+test("a refusal is reported in the engine's words, even if it keeps the connection open", async () => {
   using engine = await answering([
     "HTTP/1.1 409 Conflict\r\nContent-Length: 9\r\n\r\n",
     `{"cause":"x","message":"not now"}\n`,
@@ -40,7 +40,7 @@ test("a refusal is told in the engine's words, also over a connection that it ke
   await expect(engine.open()).rejects.toMatchObject({ message: "not now", status: 409 });
 });
 
-test("an engine that says nothing, or no HTTP, is not waited for", async () => {
+test("an engine that sends nothing, or not HTTP, is not waited for", async () => {
   using silent = await answering([]);
   await expect(silent.open(undefined, 50)).rejects.toThrow(/did not answer in time/);
   using closing = await answering(["HTTP/1.1 101"], true);

@@ -5,12 +5,12 @@ import { EngineError, engineWords, whyUnreachable } from "./engine-error.ts";
 
 const HEAD_END = "\r\n\r\n";
 const MAX_HEAD_BYTES = 16 * 1024;
-/** A connection over the network that nobody closed is found dead after a while. */
+/** TCP keepalive detects a network connection that died without being closed. */
 const KEEP_ALIVE_MS = 30_000;
 
 /**
- * Asks by POST for a stream that takes the connection over, as an attached container's. Resolves when the engine has
- * agreed; nothing is read ahead of who iterates but what a socket's buffers hold.
+ * Sends a POST for a stream that takes over the connection, as that of an attached container. Resolves once the engine has
+ * agreed. Reads no further ahead of the caller than the buffers of the socket.
  */
 export async function openStream(
   endpoint: EngineEndpoint,
@@ -55,7 +55,7 @@ function dial({ socketPath, host = "localhost", port = 2375, tls }: EngineEndpoi
   return socket.setKeepAlive(true, KEEP_ALIVE_MS);
 }
 
-/** Reads up to the end of the answer's head; what came behind it already belongs to the stream. */
+/** Reads the head of the answer, and returns the bytes after it, which already belong to the stream. */
 async function readHead(chunks: AsyncIterator<Buffer>): Promise<Buffer> {
   let head = Buffer.alloc(0);
   for (let done: boolean | undefined = false; ; ) {
@@ -63,7 +63,7 @@ async function readHead(chunks: AsyncIterator<Buffer>): Promise<Buffer> {
     const status = Number(/^HTTP\/1\.[01] (\d{3})/.exec(head.toString("latin1", 0, 16))?.[1] ?? 0);
     const rest = end === -1 ? Buffer.alloc(0) : head.subarray(end + HEAD_END.length);
     if (end !== -1 && (status === 101 || status === 200)) return rest;
-    // A refusal is whole when it can be understood: the engine may keep the connection for what comes next.
+    // A refusal counts as complete once it can be parsed, because the engine may keep the connection open.
     if (end !== -1 && (done || rest.includes("}"))) {
       throw new EngineError(engineWords(jsonIn(rest.toString())) || `the engine answered ${status}`, status);
     }
@@ -75,7 +75,7 @@ async function readHead(chunks: AsyncIterator<Buffer>): Promise<Buffer> {
   }
 }
 
-/** The object in a body that may come in pieces of the transport's own. */
+/** The JSON object in a body that may be chunked. */
 function jsonIn(body: string): string {
   const [start, end] = [body.indexOf("{"), body.lastIndexOf("}")];
   return start === -1 || end < start ? body : body.slice(start, end + 1);

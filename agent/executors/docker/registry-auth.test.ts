@@ -26,7 +26,7 @@ const logins = {
   file: { server: "images.example.com:5000", username: "ada", passwordFile: join(dir, "password") },
 };
 
-test("a login of agent.yaml is used by its name, with the password from where it stands", async () => {
+test("a login in agent.yaml is used by its name, with the password from its file or variable", async () => {
   writeFileSync(join(dir, "password"), "from file\n");
   const env = configured({});
   expect(shown((await registryAuth(image, "ours", logins, env))?.header)).toEqual({
@@ -40,21 +40,21 @@ test("a login of agent.yaml is used by its name, with the password from where it
   expect((await registryAuth(image, "ours", logins, env))?.of).toBe("login ours");
 });
 
-test("a password goes to no registry but the one it is for", async () => {
+test("a password is sent only to its own registry", async () => {
   const elsewhere = registryAuth(parseImage("evil.example.com/app"), "ours", logins, configured({}));
   await expect(elsewhere).rejects.toThrow(
     /for images\.example\.com:5000, but the image comes from evil\.example\.com/,
   );
 });
 
-test("a login that is not there, or has no password, is told without telling any", async () => {
+test("an unknown login, or a login without a password, is reported without revealing a password", async () => {
   await expect(registryAuth(image, "theirs", logins, {})).rejects.toThrow(/does not have/);
   await expect(registryAuth(image, "ours", logins, {})).rejects.toThrow(/no variable REGISTRY_PASSWORD/);
   rmSync(join(dir, "password"), { force: true });
   await expect(registryAuth(image, "file", logins, {})).rejects.toThrow(/cannot be read \(ENOENT\)/);
 });
 
-test("what docker login left on the machine is used for its registry alone", async () => {
+test("a login stored by docker login is used only for its own registry", async () => {
   const env = configured({
     auths: {
       "images.example.com:5000": { auth: Buffer.from("bob:pass:word").toString("base64") },
@@ -72,7 +72,7 @@ test("what docker login left on the machine is used for its registry alone", asy
   expect(await registryAuth(parseImage("ghcr.io/a/b"), undefined, {}, env)).toBeUndefined();
 });
 
-test("a credential helper is asked by its protocol, and one that has nothing is no error", async () => {
+test("credential helpers are asked for a login, and a helper without one is not an error", async () => {
   const helper = join(bin, "docker-credential-fake");
   writeFileSync(
     helper,
@@ -89,7 +89,7 @@ test("a credential helper is asked by its protocol, and one that has nothing is 
   expect(await registryAuth(image, undefined, {}, store)).toBeUndefined();
 });
 
-test("a credential helper that leaves something behind which holds its output open is not waited for", async () => {
+test("a credential helper's login is used even if a process that it left behind holds its output open", async () => {
   const helper = join(bin, "docker-credential-lingers");
   const answer = `printf '{"Username":"eve",'; printf '"Secret":"helped"}\\n'`;
   writeFileSync(helper, `#!/bin/sh\nread server\nsleep 8 &\n${answer}\n`);

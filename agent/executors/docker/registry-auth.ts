@@ -11,16 +11,16 @@ import type { RegistryLogin, RegistryLogins } from "./settings.ts";
 
 type Env = Readonly<Record<string, string | undefined>>;
 
-/** What a registry is shown. Never logged; only `of` may be told to people. */
+/** Credentials for a registry. Must never be logged, except `of`. */
 export interface RegistryAuth {
   /** The value of X-Registry-Auth. */
   header: string;
-  /** Whose login it is, for people. */
+  /** The origin of the login, for people. */
   of: string;
 }
 
 const HELPER_TIMEOUT_MS = 10_000;
-/** What a credential helper gives in place of a name where the secret is a token of the registry's own. */
+/** A credential helper returns this in place of a name if the secret is a token from the registry. */
 const TOKEN_USER = "<token>";
 
 interface Secret {
@@ -29,8 +29,8 @@ interface Secret {
 }
 
 /**
- * The login to pull an image with: the one the job names, else what the machine's docker configuration has for the
- * image's registry. undefined: none, as public images need. Throws StartFailedError.
+ * The login for pulling an image: the one that the job names, or else the one for the image's registry in this machine's
+ * docker configuration. undefined: none, which is enough for public images. Throws StartFailedError.
  */
 export async function registryAuth(
   image: ImageName,
@@ -42,7 +42,7 @@ export async function registryAuth(
     const login = own(logins, loginName);
     if (!login) {
       throw new StartFailedError(
-        `The job pulls with the login ${loginName}, which this node's agent.yaml does not have below registries.`,
+        `The job pulls with the login ${loginName}, which this node does not have: it is missing below registries in agent.yaml.`,
       );
     }
     return { header: namedLogin(loginName, login, image, env), of: `login ${loginName}` };
@@ -53,7 +53,7 @@ export async function registryAuth(
 }
 
 function namedLogin(name: string, login: RegistryLogin, image: ImageName, env: Env): string {
-  // A password goes to nobody but the registry it is for.
+  // A password must go only to its own registry.
   if (registryHost(login.server) !== image.registry) {
     throw new StartFailedError(
       `The login ${name} is for ${login.server}, but the image comes from ${image.registry}.`,
@@ -63,7 +63,9 @@ function namedLogin(name: string, login: RegistryLogin, image: ImageName, env: E
   if (passwordEnv !== undefined) {
     const password = env[passwordEnv];
     if (password) return encode({ username, password }, image.registry);
-    throw new StartFailedError(`The login ${name} cannot be used: the agent has no variable ${passwordEnv}.`);
+    throw new StartFailedError(
+      `The login ${name} cannot be used: the agent's environment has no variable ${passwordEnv}.`,
+    );
   }
   try {
     const password = readFileSync(passwordFile ?? "", "utf8").replace(/\r?\n$/, "");
@@ -74,7 +76,7 @@ function namedLogin(name: string, login: RegistryLogin, image: ImageName, env: E
   }
 }
 
-/** The passwords of other logins are no business of a helper's. */
+/** A credential helper must not see the passwords of other logins. */
 function withoutPasswords(env: Env, logins: RegistryLogins): Env {
   const names = new Set(Object.values(logins).map(({ passwordEnv }) => passwordEnv));
   return Object.fromEntries(Object.entries(env).filter(([name]) => !names.has(name)));
@@ -86,7 +88,7 @@ interface DockerConfig {
   credsStore?: string;
 }
 
-/** What `docker login` has left on this machine for a registry. */
+/** The credentials that `docker login` stored on this machine for a registry. */
 async function configuredLogin(registry: string, env: Env): Promise<Secret | undefined> {
   const config = readConfig(join(dockerConfigDir(env), "config.json"));
   const key = Object.keys(config.auths ?? {}).find((server) => registryHost(server) === registry);
@@ -109,7 +111,7 @@ function readConfig(path: string): DockerConfig {
   try {
     return JSON.parse(readFileSync(path, "utf8")) as DockerConfig;
   } catch {
-    // Nobody has logged in here; docker itself would do without, too.
+    // No login on this machine; docker itself would go on without one, too.
     return {};
   }
 }
@@ -119,12 +121,12 @@ function helperFor(registry: string, config: DockerConfig): string | undefined {
   return (key && own(config.credHelpers ?? {}, key)) || config.credsStore;
 }
 
-/** Under this name `docker login` keeps Docker Hub's. */
+/** The key under which `docker login` stores the login for a registry; Docker Hub has a special one. */
 function serverKey(registry: string): string {
   return registry === DOCKER_HUB ? "https://index.docker.io/v1/" : registry;
 }
 
-/** Speaks the helpers' protocol: the server on stdin, the login as JSON on stdout, a failure where there is none. */
+/** Asks a credential helper: server on stdin, login as JSON on stdout. undefined: it failed, because it has none. */
 async function askHelper(helper: string, server: string, env: Env): Promise<Secret | undefined> {
   if (!/^[A-Za-z0-9._-]+$/.test(helper)) return undefined;
   const program = Bun.which(`docker-credential-${helper}`, { PATH: env.PATH ?? "" });
@@ -133,7 +135,7 @@ async function askHelper(helper: string, server: string, env: Env): Promise<Secr
     stdin: new Blob([server]),
     stdout: "pipe",
     stderr: "ignore",
-    // Jobs of this account can read it while the helper runs.
+    // Jobs of the same account can read this environment while the helper runs.
     env: toolEnvironment(env),
     timeout: HELPER_TIMEOUT_MS,
     killSignal: "SIGKILL",
@@ -149,7 +151,7 @@ async function askHelper(helper: string, server: string, env: Env): Promise<Secr
     const { Username, Secret } = JSON.parse(said.text) as { Username?: string; Secret?: string };
     return Username && Secret ? { username: Username, password: Secret } : undefined;
   } catch {
-    // A helper that says nothing sensible has no login to give; the registry's refusal will be told.
+    // A helper with a broken answer has no login to give; the registry's refusal will be reported.
     return undefined;
   }
 }
@@ -159,6 +161,6 @@ function encode({ username, password }: Secret, registry: string): string {
   const auth =
     username === TOKEN_USER ? { identitytoken: password, ...server } : { username, password, ...server };
   const text = Buffer.from(JSON.stringify(auth)).toString("base64url");
-  // Engines read the padded form alone.
+  // Engines only accept the padded form.
   return text + "=".repeat((4 - (text.length % 4)) % 4);
 }

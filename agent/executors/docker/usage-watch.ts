@@ -3,27 +3,31 @@ import type { TaskUsage } from "../../limits/limits.ts";
 import type { Engine } from "./engine.ts";
 import { type ContainerMeter, type Reading, readingOfStats } from "./meter.ts";
 
-/** Soon at first, so that something is known of short jobs too; then less and less often. */
+/** Samples come quickly at first, so that short jobs are measured too, and then less and less often. */
 const SAMPLE_MS = [10, 20, 40, 80, 150, 250];
 const STATS_EVERY_MS = 2_000;
 const STATS_TIMEOUT_MS = 10_000;
 
-/** Looks again and again what a container uses. A container that is over cannot be asked any more. */
+export interface UsageWatchParts {
+  engine: Engine;
+  containerId: string;
+  /** undefined: only the engine knows the usage. */
+  meter: ContainerMeter | undefined;
+  /** Called once, when the kernel has killed a process of the container for lack of memory. */
+  onOutOfMemory(): void;
+}
+
+/** Samples the usage of a container while it runs; afterwards it cannot be read any more. */
 export class UsageWatch {
   private readonly over = new AbortController();
   private last: Reading = { oomKills: 0 };
 
-  constructor(
-    private readonly engine: Engine,
-    private readonly containerId: string,
-    private readonly meter: ContainerMeter | undefined,
-    /** Called once, when the kernel has ended one of its processes for want of memory. */
-    private readonly onOutOfMemory: () => void,
-  ) {
+  constructor(private readonly parts: UsageWatchParts) {
+    const { meter } = parts;
     void (meter ? this.sample(meter) : this.ask());
   }
 
-  /** The kernel was seen to end a process of the container. */
+  /** Whether the kernel was seen to kill a process of the container for lack of memory. */
   get wasOutOfMemory(): boolean {
     return this.last.oomKills > 0;
   }
@@ -43,7 +47,7 @@ export class UsageWatch {
   }
 
   private look(): void {
-    const reading = this.meter?.read();
+    const reading = this.parts.meter?.read();
     if (reading) this.take(reading);
   }
 
@@ -55,13 +59,14 @@ export class UsageWatch {
     }
   }
 
-  /** An engine that is not on this machine, or in a virtual one of its own, has to be asked. */
+  /** If the engine runs on another machine or in a virtual machine, only the engine knows the usage. */
   private async ask(): Promise<void> {
+    const { engine, containerId } = this.parts;
     while (!this.over.signal.aborted) {
       try {
-        const stats = await this.engine.json<Parameters<typeof readingOfStats>[0]>(
+        const stats = await engine.json<Parameters<typeof readingOfStats>[0]>(
           "GET",
-          `/containers/${this.containerId}/stats`,
+          `/containers/${containerId}/stats`,
           {
             query: { stream: false, "one-shot": true },
             timeoutMs: STATS_TIMEOUT_MS,
@@ -71,7 +76,7 @@ export class UsageWatch {
         const reading = readingOfStats(stats);
         if (reading) this.take(reading);
       } catch {
-        // It is over, or the engine is away: what is known so far stays true, and the task itself looks after the rest.
+        // The container has ended, or the engine is away. The last numbers stay, and the task handles the rest.
       }
       await pause(STATS_EVERY_MS, this.over.signal);
     }
@@ -86,7 +91,7 @@ export class UsageWatch {
       ...(peakMemoryMb === undefined ? {} : { peakMemoryMb }),
       ...(cpuSeconds === undefined ? {} : { cpuSeconds }),
     };
-    if (before.oomKills === 0 && reading.oomKills > 0) this.onOutOfMemory();
+    if (before.oomKills === 0 && reading.oomKills > 0) this.parts.onOutOfMemory();
   }
 }
 

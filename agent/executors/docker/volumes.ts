@@ -6,15 +6,15 @@ import { hasStatus } from "./engine-error.ts";
 import type { EngineMount } from "./mounts.ts";
 
 export interface VolumeRules {
-  /** What the agent's volumes are marked with. */
+  /** The label of the agent's volumes. */
   agentId: string;
-  /** As `allow.volumes` of agent.yaml. */
+  /** `allow.volumes` from agent.yaml. */
   allowed: readonly string[];
 }
 
 /**
- * Makes the named volumes that are not there yet, marked as this agent's. One that is there must be marked so, or be
- * allowed by the node's owner: an engine keeps other people's data in volumes, too. Throws StartFailedError.
+ * Creates missing named volumes, with this agent's label. An existing volume must have that label, or the node's owner must
+ * allow it, because an engine's volumes also contain other people's data. Throws StartFailedError.
  */
 export async function prepareVolumes(
   engine: Engine,
@@ -27,7 +27,7 @@ export async function prepareVolumes(
     const labels = (await labelsOfVolume(engine, name)) ?? (await makeVolume(engine, name, agentId));
     if (labels[LABEL.agent] === agentId) continue;
     throw new StartFailedError(
-      `The job may not mount the volume ${name}: it is there already and no job of this node made it (allow.volumes in agent.yaml).`,
+      `The job may not mount the volume ${name}: it exists already, and no job of this node created it (allow.volumes in agent.yaml).`,
     );
   }
 }
@@ -44,7 +44,7 @@ async function labelsOfVolume(engine: Engine, name: string): Promise<VolumeLabel
   }
 }
 
-/** The labels it has afterwards: somebody else may have made it in this moment, and then they are not ours. */
+/** Creates a volume and returns its labels. They are not this agent's if someone else created the volume just before. */
 async function makeVolume(engine: Engine, name: string, agentId: string): Promise<VolumeLabels> {
   await engine.json("POST", "/volumes/create", {
     body: { Name: name, Labels: { [LABEL.agent]: agentId } },

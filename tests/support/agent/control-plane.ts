@@ -47,7 +47,7 @@ export class ControlPlane {
     this.port = this.server.port ?? 0;
   }
 
-  /** Cuts every connection, as a crash does. */
+  /** Closes every connection abruptly, as a crash does. */
   async stop(): Promise<void> {
     await this.server?.stop(true);
     this.server = undefined;

@@ -103,7 +103,7 @@ test("stop throws, wait rejects, probe is slow, and recover and close fail if th
   expect(fake.calls).toEqual({ probe: 1, close: 1, recover: [["exe_1"]] });
 });
 
-test("it is strict with its caller", async () => {
+test("starting an execution twice, or closing while a task runs, is an error", async () => {
   const fake = new FakeExecutor();
   const task = makeTask();
   await fake.start(task, never);

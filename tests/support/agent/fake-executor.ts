@@ -41,19 +41,21 @@ export class FakeExecutor implements Executor {
 
   /** How often each was called, and with which arguments. */
   readonly calls = { probe: 0, close: 0, recover: [] as string[][] };
-  private readonly options: FakeExecutorOptions;
-  /** Every execution that was started, including those whose start failed or hangs, and those that are over. */
-  private readonly played: Map<string, FakeTask>;
+
   private readonly own = new Set<FakeTask>();
   private readonly plans: FakePlan[] = [];
   private usual: FakePlan = {};
   private readonly listeners = new Set<() => void>();
 
-  /** @param played what runs on the machine; only `successor` passes it. */
-  constructor(options: FakeExecutorOptions = {}, played = new Map<string, FakeTask>()) {
-    this.options = options;
+  /**
+   * @param played every execution that was started on the machine, including those whose start failed or hangs, and those
+   *   that are over; only `successor` passes it.
+   */
+  constructor(
+    private readonly options: FakeExecutorOptions = {},
+    private readonly played = new Map<string, FakeTask>(),
+  ) {
     this.jobType = options.jobType ?? "COMMAND";
-    this.played = played;
   }
 
   get tasks(): ReadonlyMap<string, FakeTask> {

@@ -16,13 +16,13 @@ export type FakeSaying = readonly [stream: Stream, what: string | Uint8Array];
  * until somebody ends it.
  */
 export interface FakePlan {
-  /** It cannot be started, for this reason. */
+  /** The start fails with this reason. */
   startFails?: string;
   /** Its start throws an error that the port does not define. */
   startThrows?: Error;
   /** Its start takes until `letStart` is called or its signal fires. */
   startHangs?: true;
-  /** Each is a chunk of its own. */
+  /** Its output; each is one chunk. */
   says?: readonly FakeSaying[];
   /** After that it writes this to stdout as fast as it is read, until it is ended. */
   endless?: string | Uint8Array;
@@ -42,11 +42,8 @@ const A_LITTLE: TaskUsage = { cpuSeconds: 0.01, peakMemoryMb: 1 };
 /** A played command; the test decides what it does. */
 export class FakeTask implements RunningTask {
   readonly executionId: string;
-  /** What the executor was given. */
-  readonly task: Task;
   /** The grace of each `stop`, in order. */
   readonly stops: number[] = [];
-  private readonly plan: FakePlan;
   private used: TaskUsage;
   private phase: "starting" | "running" | "ended" = "starting";
   private readonly start = Promise.withResolvers<void>();
@@ -58,16 +55,18 @@ export class FakeTask implements RunningTask {
   private killTimer: ReturnType<typeof setTimeout> | undefined;
   private killDueMs = Number.POSITIVE_INFINITY;
 
-  constructor(task: Task, plan: FakePlan) {
-    this.task = task;
+  /** @param task what the executor was given. */
+  constructor(
+    readonly task: Task,
+    private readonly plan: FakePlan,
+  ) {
     this.executionId = task.assignment.executionId;
-    this.plan = plan;
     this.used = plan.usage ?? A_LITTLE;
     // A caller that never waits must not see an unhandled rejection; callers that wait do see it.
     this.over.promise.catch(() => {});
   }
 
-  /** It was started and has not ended. */
+  /** Whether it was started and has not ended. */
   get runs(): boolean {
     return this.phase === "running";
   }
@@ -104,7 +103,7 @@ export class FakeTask implements RunningTask {
     });
   }
 
-  /** What `usage` answers until the task has ended. */
+  /** Sets the answer of `usage`, until the task has ended. */
   uses(usage: TaskUsage): void {
     if (this.phase !== "ended") this.used = usage;
   }
@@ -136,7 +135,7 @@ export class FakeTask implements RunningTask {
     return { ...this.used };
   }
 
-  /** For the executor: resolves when the command runs. */
+  /** Called by the executor: resolves once the command runs. */
   async begin(signal: AbortSignal): Promise<void> {
     const { startFails, startThrows, startHangs } = this.plan;
     if (startThrows) throw startThrows;

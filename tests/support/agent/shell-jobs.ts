@@ -16,7 +16,7 @@ export interface StartedJob {
   stdout(): string;
   stderr(): string;
   system: string[];
-  /** Resolves when standard output contains this. */
+  /** Resolves once standard output contains this. */
   said(text: string): Promise<void>;
 }
 
