@@ -6,14 +6,14 @@ import type { FireRecord, PreparedJob, ScheduleRecord } from "./schedule-record.
 import type { ScheduleDecision, ScheduleState } from "./schedule-store.ts";
 
 /**
- * What fires later than this after its time was missed: no server was there, or none that kept up. It is more than the
- * interval of the task, within which another server takes over from one that died.
+ * A fire that is later than this was missed: no server was running, or none kept up. It is longer than the interval of
+ * the task, within which another server takes over from one that died.
  */
 export const MISSED_AFTER_MS = 90_000;
-/** Of due times that are decided on together, so many are listed one by one; earlier ones by one line. */
+/** Due times decided on together are listed one by one up to this many, the latest; one line stands for the earlier ones. */
 export const MAX_LISTED_AT_ONCE = 100;
 
-/** What the fires that are to have a job get: that job, or why there is none. `undefined`: the schedule's own. */
+/** The job for fires that get one, or why there is none. `undefined` means the schedule's own job. */
 export type Prepared = { job: PreparedJob | undefined } | { failure: string };
 
 interface Due {
@@ -23,7 +23,7 @@ interface Due {
 
 /**
  * Decides on every due time that has come, by the misfire policy and then by the overlap policy. Pure; changes nothing
- * where the time has not come or somebody else was faster.
+ * if the time has not come or another server was faster.
  */
 export function fireIfDue(
   state: ScheduleState | undefined,
@@ -39,7 +39,7 @@ export function fireIfDue(
   }
   const { dues, isCut } = ready(schedule, rule, nextDueAtMs, nowMs);
   const lastDueAtMs = dues.at(-1)?.dueAtMs ?? nextDueAtMs;
-  // Made first: fires are listed in the order of their ids.
+  // Made first, because fires are listed in the order of their ids.
   const earlier = isCut ? [tooMany(schedule, nextDueAtMs, dues[0]?.dueAtMs ?? nextDueAtMs, nowMs)] : [];
   const decided = byMisfirePolicy(schedule, dues, nowMs).map((fire) => withJob(fire, prepared));
   const fires = admit(schedule.overlap, state, [...earlier, ...decided]);
@@ -56,7 +56,7 @@ export function fireIfDue(
   };
 }
 
-/** The first due time behind `afterMs`, and when it fires. Never before the one that was decided on last. */
+/** The first due time after `afterMs`, and when it fires. Always after the last due time that was decided on. */
 export function plan(
   schedule: Pick<ScheduleRecord, "scheduleId" | "jitterSeconds" | "lastDueAtMs">,
   rule: CronRule,
@@ -68,8 +68,8 @@ export function plan(
 }
 
 /**
- * Nothing waits for the end of a time that was never meant: where the schedule was planned under a clock that was ahead,
- * or fired under it, it is planned anew, and due times that are to come fire when they come. Pure.
+ * Undoes what a clock that was ahead did to a schedule. If the schedule was planned or fired under that clock, it is
+ * planned again from now on, and due times that have not come fire when they come. Pure; the result says whether it changed.
  */
 export function setRight(
   state: ScheduleState | undefined,
@@ -85,7 +85,10 @@ export function setRight(
   return { schedule: { ...schedule, ...planned }, forgetDueAfterMs, result: true };
 }
 
-/** The schedule as it is where its last due time was decided on under a clock that was ahead, and has not come. */
+/**
+ * The schedule without a last due time that was decided on under a clock that was ahead, and has not come. Otherwise the
+ * schedule unchanged.
+ */
 export function withoutMarksAhead(
   schedule: ScheduleRecord,
   nowMs: number,
@@ -101,7 +104,7 @@ export function withoutMarksAhead(
   };
 }
 
-/** By how much a due time is put off: every server comes to the same. */
+/** The delay of a due time. Every server computes the same. */
 export function jitterMs(
   schedule: Pick<ScheduleRecord, "scheduleId" | "jitterSeconds">,
   dueAtMs: number,
@@ -111,20 +114,20 @@ export function jitterMs(
   return Math.floor((digest.readUInt32BE(0) / 2 ** 32) * schedule.jitterSeconds * 1_000);
 }
 
-/** The due times whose time to fire has come, in order. */
+/** The due times whose time to fire has come, oldest first. */
 function ready(schedule: ScheduleRecord, rule: CronRule, firstDueAtMs: number, nowMs: number) {
   const { dueMs, isCut } = rule.dueBetween(firstDueAtMs, nowMs, MAX_LISTED_AT_ONCE);
   const dues: Due[] = [];
   for (const dueAtMs of dueMs) {
     const fireAtMs = dueAtMs + jitterMs(schedule, dueAtMs);
-    // The first of them is what brought us here, or older than others that have come.
+    // The first is always ready: it is what brought us here, or older than others that are.
     if (fireAtMs > nowMs && dues.length > 0) break;
     dues.push({ dueAtMs, isMissed: fireAtMs < nowMs - MISSED_AFTER_MS });
   }
   return { dues, isCut };
 }
 
-/** One fire for each: PENDING where it is to have a job. */
+/** One fire for each due time: PENDING if it gets a job. */
 function byMisfirePolicy(schedule: ScheduleRecord, dues: readonly Due[], nowMs: number): FireRecord[] {
   const windowMs = schedule.misfireWindowSeconds * 1_000;
   const withinWindow = dues.filter((due) => due.isMissed && nowMs - due.dueAtMs <= windowMs);
@@ -132,10 +135,10 @@ function byMisfirePolicy(schedule: ScheduleRecord, dues: readonly Due[], nowMs: 
   return dues.map((due) => {
     const fire = newFire(schedule, "clock", due.dueAtMs, nowMs);
     if (!due.isMissed) return fire;
-    const late = `No server was there at that time, and it was noticed ${seconds(nowMs - due.dueAtMs)} later`;
+    const late = `No server was running at that time; it was noticed ${seconds(nowMs - due.dueAtMs)} later`;
     if (schedule.misfire === "skip") return skip(fire, "Missed", `${late}.`);
     if (nowMs - due.dueAtMs > windowMs) {
-      return skip(fire, "MissedTooOld", `${late}, outside of the misfire window of ${seconds(windowMs)}.`);
+      return skip(fire, "MissedTooOld", `${late}, outside the misfire window of ${seconds(windowMs)}.`);
     }
     if (schedule.misfire === "all" || due === lastMissed) return fire;
     return skip(fire, "MissedMerged", `${late}. One job stands for all ${withinWindow.length} missed times.`);
@@ -148,7 +151,7 @@ function withJob(fire: FireRecord, prepared: Prepared): FireRecord {
   return { ...fire, job: prepared.job };
 }
 
-/** One line for all that came before those that are listed. */
+/** One line for all due times before the listed ones. */
 function tooMany(
   schedule: ScheduleRecord,
   firstDueAtMs: number,
@@ -156,7 +159,7 @@ function tooMany(
   nowMs: number,
 ): FireRecord {
   const [from, to] = [firstDueAtMs, listedFromMs].map((ms) => new Date(ms).toISOString());
-  const message = `Every time from ${from} until before ${to} was missed; only the latest ${MAX_LISTED_AT_ONCE} are looked at.`;
+  const message = `Every time from ${from} until before ${to} was missed; only the latest ${MAX_LISTED_AT_ONCE} are considered.`;
   return skip(newFire(schedule, "clock", firstDueAtMs, nowMs), "MissedTooMany", message);
 }
 

@@ -2,7 +2,7 @@ import { newId } from "../../shared/ids.ts";
 import type { SkipReason } from "../../shared/schedule/schedule.ts";
 import type { FireRecord, ScheduleRecord } from "./schedule-record.ts";
 
-/** A fire that is to have a job. */
+/** A fire whose job has not been submitted. */
 export function newFire(
   schedule: ScheduleRecord,
   trigger: FireRecord["trigger"],

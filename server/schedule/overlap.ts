@@ -4,9 +4,9 @@ import type { FireRecord } from "./schedule-record.ts";
 import type { ScheduleDecision, ScheduleState } from "./schedule-store.ts";
 
 /**
- * What becomes of new fires while an earlier one is open or a job of the schedule is not over: `allow` lets them run
- * beside it, `forbid` skips them, `queue` lets one wait and skips the others, `replace` lets the newest wait, for the
- * job that runs to be cancelled and gone. So only `allow` ever has two at once. Returns them and those it changed.
+ * Decides on new fires while an earlier fire is open or a job of the schedule is not over. `allow` lets them run alongside,
+ * `forbid` skips them, `queue` lets one wait and skips the others, `replace` lets the newest wait until the running job is
+ * cancelled and gone. So only `allow` ever has two at the same time. Returns the new fires and the open ones it changed.
  */
 export function admit(
   policy: OverlapPolicy,
@@ -22,9 +22,9 @@ export function admit(
       if (policy === "forbid") {
         admitted = skip(fire, "Overlap", "An earlier job of this schedule was not over.");
       } else if (policy === "queue" && waiting) {
-        admitted = skip(fire, "QueueFull", "Another fire was waiting for the job before it already.");
+        admitted = skip(fire, "QueueFull", "Another fire was already waiting for the job before it.");
       } else {
-        const replaced = "A later fire came before this one could begin.";
+        const replaced = "A later fire came before this one could start.";
         if (waiting) changed.set(waiting.fireId, skip(waiting, "Replaced", replaced));
         admitted = { ...fire, status: "WAITING" };
         waiting = admitted;
@@ -36,18 +36,18 @@ export function admit(
   return [...changed.values()];
 }
 
-/** What is to be done for the open fires of a schedule. */
+/** What to do for the open fires of a schedule. */
 interface NextSteps {
-  /** Of that business; undefined where there is no such schedule. */
+  /** Undefined if the schedule does not exist. */
   businessId: string | undefined;
   submit: FireRecord[];
-  /** Jobs that stand in the way of a fire that replaces them. */
+  /** Jobs that a waiting fire replaces. */
   cancel: string[];
   /** Jobs that a fire waits for. */
   waitFor: string[];
 }
 
-/** A fire that waits becomes PENDING when nothing is before it. Pure. */
+/** A waiting fire becomes PENDING when nothing is left before it. Pure. */
 export function advance(state: ScheduleState | undefined): ScheduleDecision<NextSteps> {
   if (!state) return { result: { businessId: undefined, submit: [], cancel: [], waitFor: [] } };
   const { schedule, openFires, liveJobIds } = state;
@@ -63,7 +63,7 @@ export function advance(state: ScheduleState | undefined): ScheduleDecision<Next
   return { result: { businessId, submit, cancel, waitFor: liveJobIds } };
 }
 
-/** What became of a fire that was PENDING. */
+/** How submitting a PENDING fire ended. */
 export type FireOutcome = { jobId: string } | { failure: string };
 
 export function settle(
@@ -72,7 +72,7 @@ export function settle(
   outcome: FireOutcome,
 ): ScheduleDecision<FireRecord | undefined> {
   const fire = state?.openFires.find((one) => one.fireId === fireId);
-  // Settled by another server, or gone with its schedule.
+  // Another server settled it, or it was deleted with its schedule.
   if (!fire) return { result: undefined };
   const settled: FireRecord =
     "jobId" in outcome

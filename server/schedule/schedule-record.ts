@@ -9,14 +9,14 @@ import type {
   TemplateParameters,
 } from "../../shared/schedule/schedule.ts";
 
-/** What a schedule submits: one and the same job, or what a template makes of these parameters at that time. */
+/** What a schedule submits: always the same job, or what a template makes of these parameters at the time of the fire. */
 export type ScheduledWork = { job: JobManifest } | { template: string; parameters: TemplateParameters };
 
-/** A schedule as the server keeps it. Times are epoch milliseconds. */
+/** A schedule as the server stores it. Times are epoch milliseconds. */
 export interface ScheduleRecord {
   scheduleId: string;
   businessId: string;
-  /** Who made it: its jobs are theirs. */
+  /** Who created it. Its jobs belong to this user. */
   userId: string;
   name: string | undefined;
   cron: string;
@@ -27,17 +27,17 @@ export interface ScheduleRecord {
   jitterSeconds: number;
   work: ScheduledWork;
   status: ScheduleStatus;
-  /** Where it was not a person who paused it. */
+  /** Why the server paused it; undefined if a person did. */
   pauseReason: string | undefined;
-  /** The first due time that nobody has decided on; undefined while PAUSED, and where the rule never comes again. */
+  /** The first due time that is not decided on; undefined while PAUSED, and if the rule never fires again. */
   nextDueAtMs: number | undefined;
-  /** The same with its jitter: when it is to fire. */
+  /** When it fires: `nextDueAtMs` plus its jitter. */
   nextFireAtMs: number | undefined;
   /** The last due time that was decided on. */
   lastDueAtMs: number | undefined;
-  /** By the clock of when that next due time was found; absent of schedules from before it was kept. */
+  /** What the clock showed when the next due time was found; absent for schedules stored before this field existed. */
   plannedAtMs?: number;
-  /** Due times until then were decided on under a clock that was ahead, and are decided on again when they come. */
+  /** Due times up to this were decided on under a clock that was ahead, and are decided on again when they come. */
   firedAheadUntilMs?: number;
   fireCount: number;
   createdAtMs: number;
@@ -49,7 +49,7 @@ export interface PreparedJob {
   templateId: string | undefined;
 }
 
-/** One fire of a schedule, and what became of it. */
+/** One fire of a schedule, and its outcome. */
 export interface FireRecord {
   fireId: string;
   scheduleId: string;
@@ -61,15 +61,15 @@ export interface FireRecord {
   reason: SkipReason | undefined;
   message: string | undefined;
   jobId: string | undefined;
-  /** Its due time was fired once before, under a clock that was ahead. */
+  /** Its due time had already fired once, under a clock that was ahead. */
   isAgain?: boolean;
-  /** It was fired under a clock that was ahead, and its due time is not over. */
+  /** It fired under a clock that was ahead, before its due time came. */
   isAhead?: boolean;
-  /** Only while it is open and of a template: what that made when the fire was decided on. */
+  /** Only while the fire is open, for schedules of a template: the job the template made when the fire was decided on. */
   job: PreparedJob | undefined;
 }
 
-/** Its job is still to be submitted. */
+/** Whether its job has yet to be submitted. */
 export function isOpen(fire: Pick<FireRecord, "status">): boolean {
   return fire.status === "PENDING" || fire.status === "WAITING";
 }

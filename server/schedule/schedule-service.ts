@@ -22,11 +22,11 @@ export interface ScheduleServiceParts {
   scheduler: Scheduler;
   renderTemplate: RenderTemplate;
   now: () => number;
-  /** Something is due at that time: the task is to run no later. */
+  /** Something is due at that time; the task must run no later. Epoch milliseconds. */
   onDue: (atMs: number) => void;
 }
 
-/** Jitter must not be longer than the shortest time between so many fires to come. */
+/** Jitter must not be longer than the shortest time between this many fires to come. */
 const GAPS_LOOKED_AT = 20;
 
 /** What users do with schedules. Every method is scoped to the business of the caller. */
@@ -39,7 +39,7 @@ export class ScheduleService {
     const rule = CronRule.parse(input.cron, input.timeZone);
     checkJitter(rule, input.jitterSeconds, nowMs);
     const work = workOf(input);
-    // A template that is not there, or lacks a parameter, is told now and not by night.
+    // A missing template or parameter is an error now, not at the first fire in the night.
     if ("template" in work) await prepareJob(renderTemplate, by.businessId, work);
     const base = { scheduleId: newId("sch"), jitterSeconds: input.jitterSeconds, lastDueAtMs: undefined };
     const planned = plan(base, rule, nowMs);
@@ -75,13 +75,13 @@ export class ScheduleService {
     return this.parts.schedules.list(query);
   }
 
-  /** No more fires; one that waits is skipped. Pausing twice changes nothing. */
+  /** Stops firing, and skips a fire that waits. Pausing twice changes nothing. */
   async pause(businessId: string, scheduleId: string): Promise<ScheduleRecord> {
     const paused = await this.parts.schedules.change({ businessId, scheduleId }, pauseDecision);
     return paused ?? notFound(scheduleId);
   }
 
-  /** What fell into the pause is not made up for. */
+  /** Fires that fell into the pause are not made up for. */
   async resume(businessId: string, scheduleId: string): Promise<ScheduleRecord> {
     const found = await this.retrieve(businessId, scheduleId);
     const rule = CronRule.parse(found.cron, found.timeZone);
@@ -94,7 +94,7 @@ export class ScheduleService {
     return resumed;
   }
 
-  /** Fires now, paused or not, as the overlap policy allows. */
+  /** Fires now, even while paused, if the overlap policy allows it. Throws ComputeError `conflict` if it does not. */
   async run(businessId: string, scheduleId: string): Promise<FireRecord> {
     const { schedules, scheduler, now } = this.parts;
     const schedule = await this.retrieve(businessId, scheduleId);
@@ -128,7 +128,7 @@ export class ScheduleService {
     return this.parts.schedules.fires(query);
   }
 
-  /** The due times to come, with when they fire. */
+  /** The next due times, and when they fire. */
   async upcoming(businessId: string, scheduleId: string, count: number) {
     const schedule = await this.retrieve(businessId, scheduleId);
     const first = schedule.nextDueAtMs;
@@ -151,7 +151,7 @@ function pauseDecision(state: ScheduleState | undefined): ScheduleDecision<Sched
   };
   const fires = state.openFires
     .filter((fire) => fire.status === "WAITING")
-    .map((fire) => skip(fire, "Paused", "The schedule was paused before this fire could begin."));
+    .map((fire) => skip(fire, "Paused", "The schedule was paused before this fire could start."));
   return { schedule, fires, result: schedule };
 }
 
@@ -172,7 +172,7 @@ function resumeDecision(
   return { schedule, forgetDueAfterMs, result: schedule };
 }
 
-/** A fire that the overlap policy would skip is told to whoever asked, and not recorded. */
+/** A fire that the overlap policy would skip is returned as skipped, and not recorded. */
 function runDecision(
   state: ScheduleState | undefined,
   prepared: Exclude<Prepared, { failure: string }>,
@@ -200,7 +200,7 @@ function checkJitter(rule: CronRule, jitterSeconds: number, nowMs: number): void
   if (jitterSeconds * 1_000 <= shortestMs) return;
   throw refusal(
     "jitterSeconds",
-    `must be at most the ${shortestMs / 1_000} s between two fires, so that they keep their order`,
+    `must be at most ${shortestMs / 1_000} s, the shortest time between two fires, to keep them in order`,
   );
 }
 

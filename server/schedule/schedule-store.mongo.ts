@@ -18,7 +18,7 @@ interface ScheduleDocument {
   status: ScheduleRecord["status"];
   next_fire_at?: number;
   record: ScheduleRecord;
-  /** Goes up with every change of the schedule or its fires; a write names the version it was decided on. */
+  /** Increases with every change of the schedule or its fires. A write names the version that it was decided on. */
   version: number;
 }
 
@@ -27,14 +27,14 @@ interface FireDocument {
   fire_id: string;
   schedule_id: string;
   business_id: string;
-  /** Only of a fire of the clock: no due time of a schedule has two. */
+  /** Only for fires of the clock; unique, so that a due time of a schedule has one fire. */
   clock_due_at?: number;
-  /** The schedule, only while the fire is open. */
+  /** The schedule's id, only while the fire is open. */
   open_of?: string;
   record: FireRecord;
 }
 
-/** What is read here of `compute_jobs`. */
+/** The fields of `compute_jobs` that are read here. */
 interface LiveJob {
   job_id: string;
   business_id: string;
@@ -58,7 +58,7 @@ const jobsBySchedule: MongoMigration = {
   },
 };
 
-/** Behind those of jobs, whose collection gets an index. */
+/** These run after the steps of jobs, because they add an index to their collection. */
 export const scheduleSteps = [
   collectionStep(
     "schedule-1",
@@ -143,7 +143,7 @@ export class MongoScheduleStore implements ScheduleStore {
         business_id: businessId,
       });
       if (deletedCount === 0) return false;
-      // Without their schedule nobody finds them any more; a server that dies here leaves a few dead documents.
+      // Nobody finds fires without their schedule; a server that dies here leaves a few dead documents.
       await this.fireDocuments.deleteMany({ schedule_id: scheduleId });
       return true;
     });
@@ -258,7 +258,7 @@ export class MongoScheduleStore implements ScheduleStore {
     return decision.result;
   }
 
-  /** Fires before jobs: a job is stored before its fire is closed, so that one of the two is always seen. */
+  /** Reads fires before jobs. A job is stored before its fire is closed, so at least one of the two is always seen. */
   private async stateOf(schedule: ScheduleRecord): Promise<ScheduleState> {
     const { scheduleId, businessId } = schedule;
     const open = await this.fireDocuments.find({ open_of: scheduleId }).sort({ fire_id: 1 }).toArray();

@@ -44,7 +44,7 @@ interface Row {
   record: string;
 }
 
-/** Undefined fields are left out of JSON; whatever reads a record finds them undefined again. */
+/** JSON leaves out undefined fields; they read as undefined again. */
 const scheduleFromRow = (row: Row): ScheduleRecord => JSON.parse(row.record);
 const fireFromRow = (row: Row): FireRecord => JSON.parse(row.record);
 
@@ -185,7 +185,7 @@ export class SqliteScheduleStore implements ScheduleStore {
     );
     const openFires = open.map(fireFromRow);
     if (schedule.overlap === "allow") return { schedule, openFires, liveJobIds: [] };
-    // With the `+` SQLite leaves the index by business alone, which would be a walk over all its jobs.
+    // The `+` keeps SQLite from the index by business, which would walk over all its jobs.
     const live = this.store.all<{ job_id: string }>(
       `SELECT job_id FROM compute_jobs WHERE schedule_id = $scheduleId AND +business_id = $businessId
          AND status IN (SELECT value FROM json_each($live)) ORDER BY job_id`,

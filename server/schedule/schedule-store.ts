@@ -1,24 +1,24 @@
 import type { ScheduleStatus } from "../../shared/schedule/schedule.ts";
 import type { FireRecord, ScheduleRecord } from "./schedule-record.ts";
 
-/** All that decides what becomes of a schedule's fires. */
+/** Everything that decides on a schedule's fires. */
 export interface ScheduleState {
   schedule: ScheduleRecord;
-  /** Those that are PENDING or WAITING, oldest first. */
+  /** Fires that are PENDING or WAITING, oldest first. */
   openFires: FireRecord[];
   /**
-   * Jobs of this schedule that are not over, by their id. Where its overlap policy is `allow` there may be any number of
-   * them, and nothing depends on them: none is looked for.
+   * Ids of the jobs of this schedule that are not over. Always empty with the overlap policy `allow`: there may be any
+   * number of jobs, nothing depends on them, and they are not looked up.
    */
   liveJobIds: string[];
 }
 
-/** What a decision makes of a schedule; what is left out stays as it was. */
+/** What a decision changes; whatever it leaves out stays as it was. */
 export interface ScheduleDecision<Result> {
   schedule?: ScheduleRecord;
-  /** New ones, and open ones that changed. */
+  /** New fires, and open fires that changed. */
   fires?: readonly FireRecord[];
-  /** Due times behind this have not come, whatever fires there are of them: they may have others. */
+  /** Due times after this have not come, even if they have fires: those no longer count, and they may fire again. */
   forgetDueAfterMs?: number | undefined;
   result: Result;
 }
@@ -40,39 +40,39 @@ export interface FireListQuery {
 }
 
 /**
- * Where schedules and their fires are kept. Every operation is safe to call from many places at once; what it resolves
- * with is on disk. Rows of another business are never found where a business is named. Rejects with ComputeError
- * `storage_failed` when the store refuses.
+ * Stores schedules and their fires. Every operation is safe to call concurrently, and what it resolves with is on disk. An
+ * operation that names a business never finds rows of another business. Rejects with ComputeError `storage_failed` when
+ * the store refuses.
  */
 export interface ScheduleStore {
   insert(schedule: ScheduleRecord): Promise<void>;
   find(businessId: string, scheduleId: string): Promise<ScheduleRecord | undefined>;
   /** Newest first. */
   list(query: ScheduleListQuery): Promise<ScheduleRecord[]>;
-  /** With its fires. Resolves with whether it was there. */
+  /** Deletes the schedule with its fires. Resolves with whether it existed. */
   delete(businessId: string, scheduleId: string): Promise<boolean>;
   /**
-   * Reads the schedule, lets `decide` say what becomes of it, and writes that only if nothing of the schedule or its
-   * fires changed in between: this is what makes a due time fire once, with any number of servers. `decide` is pure, and
-   * is called again with what is stored by then when somebody else was faster; `undefined` means there is no such schedule.
+   * Reads the schedule, calls `decide`, and writes the decision only if neither the schedule nor its fires changed in
+   * between. This is why a due time fires once with any number of servers. `decide` must be pure: it is called again with
+   * the newly stored state if another caller was faster. It gets `undefined` if the schedule does not exist.
    */
   change<Result>(
     key: { scheduleId: string; businessId?: string },
     decide: (state: ScheduleState | undefined) => ScheduleDecision<Result>,
   ): Promise<Result>;
-  /** Of all businesses, those whose time to fire has come; the most overdue first. */
+  /** Schedules of all businesses whose time to fire has come, the most overdue first. */
   due(nowMs: number, limit: number): Promise<ScheduleRecord[]>;
-  /** When the next of all schedules is to fire. */
+  /** When the next schedule of all fires, in epoch milliseconds; undefined if none will. */
   nextFireAt(): Promise<number | undefined>;
   /**
-   * ACTIVE schedules of all businesses that were planned later than this, or whose last due time is later; in the order
-   * of their ids, behind this one.
+   * ACTIVE schedules of all businesses that were planned later than `atMs`, or whose last due time is later. In the order
+   * of their ids, after `afterScheduleId`.
    */
   plannedAfter(atMs: number, afterScheduleId: string | undefined, limit: number): Promise<ScheduleRecord[]>;
-  /** Ids of schedules with open fires, in order, behind this one. */
+  /** Ids of schedules with open fires, in order, after `afterScheduleId`. */
   withOpenFires(afterScheduleId: string | undefined, limit: number): Promise<string[]>;
   /** Newest first. */
   fires(query: FireListQuery): Promise<FireRecord[]>;
-  /** Forgets all but the newest fires of a schedule; open ones stay. */
+  /** Deletes all but the `keep` newest fires of a schedule. Open fires stay. */
   pruneFires(scheduleId: string, keep: number): Promise<void>;
 }

@@ -43,15 +43,21 @@ export function fireView(record: FireRecord): ScheduleFire {
   };
 }
 
-/** @param timeZone of the rule: the time is shown as clocks there show it. */
+/** @param timeZone the rule's zone, in which `localTime` is shown. */
 export function upcomingViews(
   fires: readonly { dueAtMs: number; fireAtMs: number }[],
   timeZone: string,
 ): UpcomingFire[] {
   const format = new Intl.DateTimeFormat("en-GB", {
     timeZone,
-    ...{ weekday: "long", day: "numeric", month: "long", year: "numeric" },
-    ...{ hour: "2-digit", minute: "2-digit", second: "2-digit", timeZoneName: "short" },
+    weekday: "long",
+    day: "numeric",
+    month: "long",
+    year: "numeric",
+    hour: "2-digit",
+    minute: "2-digit",
+    second: "2-digit",
+    timeZoneName: "short",
   });
   return fires.map(({ dueAtMs, fireAtMs }) => ({
     dueAt: isoTime(dueAtMs),
@@ -64,7 +70,7 @@ function wordsOf(record: ScheduleRecord): string {
   try {
     return CronRule.parse(record.cron, record.timeZone).words;
   } catch {
-    // A rule that this version no longer understands must not keep anybody from listing and deleting it.
+    // A schedule whose rule this version no longer understands can still be listed and deleted.
     return record.cron;
   }
 }

@@ -22,21 +22,21 @@ export interface SchedulerParts {
 
 const AT_ONCE = 16;
 const PAGE_SIZE = 500;
-/** What could not be done, or waits for a job whose end nobody told us, is looked at again after this. */
+/** After this, the scheduler looks again at what failed, or waits for a job whose end it may not have heard of. */
 const LOOK_AGAIN_MS = 5_000;
 /** A fire whose job the server cannot submit for this long is given up. */
 const GIVE_UP_AFTER_MS = 60 * 60_000;
-/** Of one schedule, in a row; what is left then is looked at again soon. */
+/** For one schedule, in a row; the scheduler looks again soon at what is left. */
 const MAX_ROUNDS = 10;
 const MAX_WATCHED_JOBS = 10_000;
-/** The fires of a schedule that stay listed; looked at whenever this many more have come. */
+/** How many fires of a schedule stay listed. They are pruned whenever PRUNE_EVERY more have come. */
 const FIRES_KEPT = 1_000;
 const PRUNE_EVERY = 50;
 
 /**
- * Makes jobs of due times. A due time is first taken (compare-and-set in the store, so by one server), then its job is
- * submitted under a key that is made of schedule and due time. Whatever dies between the two, the next look finds the
- * fire open and submits it again under the same key: one job for each.
+ * Turns due times into jobs. It first takes a due time (compare-and-set in the store, so only one server can), then submits
+ * its job under a key made of the schedule and the due time. If the server dies between the two, the next look finds the
+ * fire open and submits it again under the same key. So each due time has one job.
  */
 export class Scheduler implements KeepsTimes {
   /** Jobs that fires wait for, and their schedules. */
@@ -51,7 +51,7 @@ export class Scheduler implements KeepsTimes {
     ];
   }
 
-  /** Everything that is due or open. Resolves with when something is due next. */
+  /** Fires what is due and advances what is open. Resolves with when something is due next. */
   async runOnce(nowMs: number): Promise<{ nextDueAtMs: number | undefined }> {
     const { schedules } = this.parts;
     const due = await schedules.due(nowMs, PAGE_SIZE);
@@ -66,7 +66,7 @@ export class Scheduler implements KeepsTimes {
     return { nextDueAtMs: Number.isFinite(nextMs) ? nextMs : undefined };
   }
 
-  /** Takes the due times of one schedule that have come, and submits what they come to. */
+  /** Takes the due times of one schedule that have come, and submits their jobs. */
   async fire(schedule: ScheduleRecord, nowMs: number): Promise<void> {
     const { schedules } = this.parts;
     const { scheduleId } = schedule;
@@ -85,7 +85,7 @@ export class Scheduler implements KeepsTimes {
     if (Math.floor(after / PRUNE_EVERY) > before) await schedules.pruneFires(scheduleId, FIRES_KEPT);
   }
 
-  /** Plans anew what was planned or fired under a clock that was ahead. Resolves with how many schedules those were. */
+  /** Plans again what was planned or fired under a clock that was ahead. Resolves with the number of such schedules. */
   async bringBack(nowMs: number): Promise<number> {
     const { schedules } = this.parts;
     let changed = 0;
@@ -101,7 +101,7 @@ export class Scheduler implements KeepsTimes {
     }
   }
 
-  /** The job a fire gets, made now; what is against it becomes the fire's message. Throws where it may be tried again. */
+  /** Makes the job that a fire gets; an error becomes the fire's message. */
   async prepare(schedule: ScheduleRecord): Promise<Prepared> {
     if ("job" in schedule.work) return { job: undefined };
     try {
@@ -111,7 +111,7 @@ export class Scheduler implements KeepsTimes {
     }
   }
 
-  /** Does what is to be done for the open fires of a schedule. Resolves with whether one of them waits on. */
+  /** Does the next steps for the open fires of a schedule. Resolves with whether a fire still waits. */
   async advance(scheduleId: string): Promise<boolean> {
     let isWatching = false;
     for (let round = 0; round < MAX_ROUNDS; round++) {
@@ -121,7 +121,7 @@ export class Scheduler implements KeepsTimes {
       );
       for (const fire of submit) await this.submit(fire);
       if (businessId !== undefined) for (const jobId of cancel) await this.cancel(businessId, jobId);
-      // Looked at once more after what was submitted, and after it is watched: it may have ended in between.
+      // Look once more after a submit, and after watching a job: it may have ended in between.
       if (submit.length === 0 && (isWatching || waitFor.length === 0)) return waitFor.length > 0;
       for (const jobId of waitFor) this.watch(jobId, scheduleId);
       isWatching = waitFor.length > 0;
@@ -163,7 +163,7 @@ export class Scheduler implements KeepsTimes {
     const schedule = await schedules.find(businessId, scheduleId);
     if (!schedule) return { failure: "The schedule was deleted." };
     const work = fire.job ?? ("job" in schedule.work ? { manifest: schedule.work.job } : undefined);
-    if (!work) return { failure: "The job that its template made was lost." };
+    if (!work) return { failure: "The job made from its template was lost." };
     const manifest = manifestOf({ ...work.manifest, name: work.manifest.name ?? schedule.name });
     const templateId = "templateId" in work ? work.templateId : undefined;
     const job = await jobs.submit(schedule, manifest, keyOf(fire), { templateId, scheduleId });
@@ -181,7 +181,7 @@ export class Scheduler implements KeepsTimes {
   }
 
   private watch(jobId: string, scheduleId: string): void {
-    // Of the one that has waited longest a message may have been lost; the regular look finds what becomes of it.
+    // The message for the job watched longest may have been lost; the regular look finds its end anyway.
     const [oldest] = this.watched.size < MAX_WATCHED_JOBS ? [] : this.watched.keys();
     if (oldest !== undefined) this.watched.delete(oldest);
     this.watched.set(jobId, scheduleId);
@@ -208,7 +208,7 @@ export class Scheduler implements KeepsTimes {
     }));
   }
 
-  /** Some at once. Resolves with whether all went well; what did not is told, and holds up nobody else. */
+  /** Acts on AT_ONCE items concurrently. Resolves with whether all succeeded; failures are reported and hold up nobody else. */
   private async each<Item>(items: readonly Item[], act: (item: Item) => Promise<void>): Promise<boolean> {
     let isWell = true;
     const rest = items.values();
@@ -225,12 +225,12 @@ export class Scheduler implements KeepsTimes {
   }
 }
 
-/** `compute-schedules`: what is due fires, on time to the millisecond where this server knows of it. */
+/** `compute-schedules`: fires what is due, on time to the millisecond if this server knows of it. */
 export function scheduleTask(scheduler: Scheduler): PeriodicTask {
   return {
     name: "compute-schedules",
     intervalMs: 60_000,
-    // Of several servers that fire at the same time one wins the due time; the one that made the schedule is on time.
+    // If several servers fire at the same time, one wins the due time. The server that created the schedule is on time.
     runsOn: "each",
     runOnce: (nowMs) => scheduler.runOnce(nowMs),
   };
@@ -242,11 +242,11 @@ function keyOf(fire: FireRecord): string {
   return `schedule:${fire.scheduleId}:${isOfItsTime ? fire.dueAtMs : fire.fireId}`;
 }
 
-/** What an older version stored may lack what a manifest has now. Throws `invalid_request` for what is refused today. */
+/** Fills in fields that an older version did not store. Throws `invalid_request` if the manifest is refused today. */
 function manifestOf(stored: JobManifest): JobManifest {
   const { data, error } = jobManifest.safeParse(stored);
   if (data) return data;
-  throw new ComputeError("invalid_request", "What an older version took is no valid job any more.", {
+  throw new ComputeError("invalid_request", "A job that an older version accepted is no longer valid.", {
     errors: error.issues.map(({ path, message }) => ({ path: ["job", ...path].join("."), message })),
   });
 }

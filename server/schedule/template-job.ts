@@ -2,7 +2,7 @@ import type { JobManifest } from "../../shared/manifest.ts";
 import type { TemplateParameters } from "../../shared/schedule/schedule.ts";
 import type { PreparedJob } from "./schedule-record.ts";
 
-/** Makes a job of a template, by its name or id. Throws ComputeError `not_found` or `invalid_request`. */
+/** Makes a job from a template, named by its name or id. Throws ComputeError `not_found` or `invalid_request`. */
 export type RenderTemplate = (
   businessId: string,
   nameOrId: string,
