@@ -5,7 +5,7 @@ import { builtinTemplates } from "./builtin/index.ts";
 
 const templates = builtinTemplates();
 
-/** What each needs, and no more. */
+/** The parameters that each template requires. */
 const required: Record<string, Record<string, string | number>> = {
   "python-script": { script: "a.py" },
   "jupyter-notebook": { notebook: "a.ipynb", output: "b.ipynb" },
@@ -30,7 +30,7 @@ test("there are at least ten builtin templates, each with a description and help
 });
 
 for (const template of templates) {
-  test(`${template.name} makes a valid job of what it requires`, () => {
+  test(`${template.name} makes a valid job from the parameters that it requires`, () => {
     const resolved = resolveParameters(template.parameters, required[template.name] ?? {});
     if ("problems" in resolved) throw new Error(JSON.stringify(resolved.problems));
     const filled = fillJob(template.job, resolved.fillings);

@@ -9,7 +9,7 @@ import { templateSummaryView, templateView } from "./template-view.ts";
 
 type TemplateHandlers = Pick<Handlers, Extract<keyof Handlers, `templates.${string}`>>;
 
-/** A cursor of versions is the number of the last one. */
+/** The cursor of a list of versions is the number of the last version. */
 const versionCursor = { safeParse: (text: string) => ({ success: /^[1-9]\d{0,9}$/.test(text) }) };
 
 export function templateHandlers(

@@ -1,15 +1,15 @@
 import { type JobManifest, jobManifest } from "../../shared/manifest.ts";
 import { escapeLiteral } from "../../shared/template/placeholders.ts";
 
-/** What a job waited for, which means nothing to the next one. */
-const OF_ONE_TIME: ReadonlySet<string> = new Set(["after", "notBefore"]);
+/** Fields that say what a job waited for. They mean nothing to the next job. */
+const ONE_TIME_FIELDS: ReadonlySet<string> = new Set(["after", "notBefore"]);
 
-/** The job of a template that runs a job again as it was: without what is the default anyway, and with its braces kept. */
+/** The job of a template that runs `manifest` again, without fields that have their default. Its braces are escaped. */
 export function jobAsTemplate(manifest: JobManifest): Record<string, unknown> {
   const defaults: Record<string, unknown> = jobManifest.parse({ command: "true" });
   const own = Object.entries(manifest).filter(([field, value]) => {
     if (field === "command") return true;
-    return !OF_ONE_TIME.has(field) && value !== undefined && !Bun.deepEquals(value, defaults[field]);
+    return !ONE_TIME_FIELDS.has(field) && value !== undefined && !Bun.deepEquals(value, defaults[field]);
   });
   return escaped(Object.fromEntries(own)) as Record<string, unknown>;
 }

@@ -5,7 +5,7 @@ import type {
   TemplateVersion,
 } from "./template-store.ts";
 
-/** Stands for the business of builtin templates, which have none. */
+/** Stored as the business of builtin templates, which have none. */
 export const BUILTIN = "builtin";
 
 /** A row or document of `compute_templates`. Times are epoch milliseconds. */
@@ -14,7 +14,7 @@ export interface TemplateRow {
   business_id: string;
   name: string;
   version: number;
-  /** JSON: the names in it are the person's, and need not be what a database takes for a name. */
+  /** JSON, because people choose the names in it, and a database may not accept them as field names. */
   content: string;
   forked_from?: string | null;
   forked_version?: number | null;
@@ -33,7 +33,7 @@ export interface VersionRow {
   created_at: number;
 }
 
-/** Whose templates are listed. */
+/** The businesses whose templates are listed. */
 export function ownersOf({ businessId, builtin }: TemplateListQuery): string[] {
   return [...(builtin !== true ? [businessId] : []), ...(builtin !== false ? [BUILTIN] : [])];
 }
@@ -53,7 +53,7 @@ export function rowOf(template: TemplateRecord): TemplateRow {
   };
 }
 
-/** The newest version of a template as a part of its history. */
+/** The newest version of a template, as an entry of its history. */
 export function versionRowOf(template: TemplateRecord, contentHash: string | undefined): VersionRow {
   return {
     template_id: template.templateId,

@@ -19,7 +19,7 @@ import type {
 
 type By = Pick<Identity, "businessId" | "userId">;
 
-/** Which template, and of which version; without one the newest. */
+/** Which template, and which version of it. Without a version, the newest. */
 export interface Wanted {
   /** A name or an id. */
   template: string;
@@ -33,7 +33,7 @@ export interface Edit {
   content: TemplateContent;
 }
 
-/** How often an edit that expects no version is tried again when another one was faster. */
+/** How often an edit that expects no version is tried when other edits are faster. */
 const EDIT_TRIES = 20;
 
 /** What users do with templates. Every method is scoped to the business. */
@@ -48,16 +48,15 @@ export class TemplateService {
     return this.templates.list(query);
   }
 
-  /** The template as it is, or with what it said in the version that is asked for. */
+  /** The template, with the content of the version asked for. Throws ComputeError `not_found`. */
   async retrieve(businessId: string, { template, version }: Wanted): Promise<TemplateRecord> {
     const found = (await this.templates.find(businessId, keyOf(template))) ?? notFound(template);
     if (version === undefined || version === found.version) return found;
     const older = await this.templates.findVersion(found.templateId, version);
     if (!older) {
-      const newest = `its newest version is ${found.version}`;
       throw new ComputeError(
         "not_found",
-        `Template ${template} has no version ${version} that is kept; ${newest}.`,
+        `Version ${version} of template ${template} is not stored; its newest version is ${found.version}.`,
       );
     }
     const { content, userId, createdAtMs } = older;
@@ -78,7 +77,7 @@ export class TemplateService {
     return this.insert(by, name, content, undefined);
   }
 
-  /** What says the same as before makes no new version, so that an edit may be sent again. */
+  /** An edit that changes nothing makes no new version, so the same edit can be sent again. */
   async edit(by: By, { template, expectedVersion, name, content }: Edit): Promise<TemplateRecord> {
     for (let tries = 0; tries < EDIT_TRIES; tries++) {
       const found = await this.own(by.businessId, template, "changed");
@@ -97,7 +96,10 @@ export class TemplateService {
       if (outcome.kind === "changed") return outcome.template;
       if (outcome.kind === "name-taken") throw nameTaken(newName);
     }
-    throw new ComputeError("conflict", `Template ${template} is being edited by many at once; try again.`);
+    throw new ComputeError(
+      "conflict",
+      `Many people are editing template ${template} at the same time; try again.`,
+    );
   }
 
   async fork(by: By, wanted: Wanted, name: string | undefined): Promise<TemplateRecord> {
@@ -110,7 +112,7 @@ export class TemplateService {
     if (!(await this.templates.remove(businessId, templateId))) notFound(template);
   }
 
-  /** The job that a template makes with these values, without submitting it. */
+  /** The job that a template makes with these values. Nothing is submitted. */
   async render(
     businessId: string,
     nameOrId: string,
@@ -160,7 +162,7 @@ export class TemplateService {
     if (found.businessId !== undefined) return found;
     throw new ComputeError(
       "forbidden",
-      `Template ${found.name} is builtin and cannot be ${done}. Fork it first: the copy is yours to change.`,
+      `Template ${found.name} is builtin and cannot be ${done}. Fork it first: you can change the copy.`,
     );
   }
 }
@@ -177,17 +179,14 @@ function notFound(template: string): never {
 }
 
 function nameTaken(name: string): ComputeError {
-  return new ComputeError(
-    "conflict",
-    `There is a template ${name} in this business already. Choose another name.`,
-  );
+  return new ComputeError("conflict", `This business already has a template ${name}. Choose another name.`);
 }
 
 function changedMeanwhile({ name, version, userId }: TemplateRecord): ComputeError {
   const who = userId ? ` by ${userId}` : "";
   return new ComputeError(
     "conflict",
-    `Template ${name} was changed meanwhile: its newest version is ${version}${who}. Look at that first.`,
+    `Template ${name} has changed: its newest version is ${version}${who}. Look at that version first.`,
   );
 }
 
@@ -202,7 +201,11 @@ function badParameters(name: string, problems: readonly { name: string; message:
 }
 
 function badJob(name: string, issues: readonly { path: PropertyKey[]; message: string }[]): ComputeError {
-  return new ComputeError("invalid_request", `Template ${name} with these values makes no valid job.`, {
-    errors: issues.map(({ path, message }) => ({ path: ["job", ...path].join("."), message })),
-  });
+  return new ComputeError(
+    "invalid_request",
+    `Template ${name} does not make a valid job with these values.`,
+    {
+      errors: issues.map(({ path, message }) => ({ path: ["job", ...path].join("."), message })),
+    },
+  );
 }

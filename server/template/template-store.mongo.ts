@@ -126,7 +126,7 @@ export class MongoTemplateStore implements TemplateStore {
 
   seed(builtin: BuiltinTemplate, nowMs: number): Promise<boolean> {
     const body = (session: ClientSession) => this.seedIn(session, builtin, nowMs);
-    // Where another server was faster with the same name, what it wrote is looked at.
+    // If another server was faster with the same name, this reads again what that server wrote.
     return this.store.attempt(() => outlastOthers(() => this.store.transaction(body), isFasterElsewhere));
   }
 
@@ -148,13 +148,13 @@ export class MongoTemplateStore implements TemplateStore {
         { $set: { content: JSON.stringify(content), updated_at: nowMs }, $inc: { version: 1 } },
         { session },
       );
-      if (matchedCount === 0) throw new ContentionError(`Builtin template ${name} was changed meanwhile.`);
+      if (matchedCount === 0) throw new ContentionError(`Another server changed builtin template ${name}.`);
     }
     await this.addVersion(session, template, contentHash);
     return true;
   }
 
-  /** Writes the newest version down, and drops the oldest where there are too many. */
+  /** Stores the newest version, and deletes the oldest if there are too many. */
   private async addVersion(session: ClientSession, template: TemplateRecord, contentHash?: string) {
     const { templateId, version } = template;
     await this.history.insertOne(versionRowOf(template, contentHash), { session });
@@ -163,7 +163,7 @@ export class MongoTemplateStore implements TemplateStore {
     await this.history.deleteMany(old, { session });
   }
 
-  /** Runs `body` in a transaction until nobody else is in its way; undefined where a unique name or id was there. */
+  /** Repeats the transaction until no other is in its way. Resolves with undefined if a unique name or id exists. */
   private writeOnce<T>(body: (session: ClientSession) => Promise<T>): Promise<T | undefined> {
     return this.store.attempt(async () => {
       try {

@@ -178,7 +178,7 @@ export class SqliteTemplateStore implements TemplateStore {
     );
   }
 
-  /** Writes the newest version down, and drops the oldest where there are too many. */
+  /** Stores the newest version, and deletes the oldest if there are too many. */
   private addVersion(template: TemplateRecord, contentHash?: string): void {
     const { templateId, version } = template;
     this.store.run(

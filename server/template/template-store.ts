@@ -1,23 +1,23 @@
 import { newId } from "../../shared/ids.ts";
 import type { TemplateParameter } from "../../shared/template/parameter.ts";
 
-/** What a version of a template says. */
+/** The content of one version of a template. */
 export interface TemplateContent {
   description: string;
   parameters: TemplateParameter[];
   job: Record<string, unknown>;
 }
 
-/** A template in its newest version, as the server keeps it. Times are epoch milliseconds. */
+/** A template in its newest version, as the server stores it. Times are epoch milliseconds. */
 export interface TemplateRecord {
   templateId: string;
-  /** undefined: builtin, and everybody's to read. */
+  /** Undefined for builtin templates, which everybody may read. */
   businessId: string | undefined;
   name: string;
   version: number;
   content: TemplateContent;
   forkedFrom: { templateId: string; version: number } | undefined;
-  /** Who wrote this version; undefined where it is builtin. */
+  /** Who wrote this version; undefined for builtin templates. */
   userId: string | undefined;
   createdAtMs: number;
   updatedAtMs: number;
@@ -30,12 +30,12 @@ export interface TemplateVersion {
   createdAtMs: number;
 }
 
-/** By id, or by name: a template of the business comes before a builtin one of the same name. */
+/** By id, or by name. If both have the name, a template of the business comes before a builtin template. */
 export type TemplateKey = { templateId: string } | { name: string };
 
 export interface TemplateListQuery {
   businessId: string;
-  /** Only builtin ones, or only the business's own; undefined: both. */
+  /** `true`: only builtin templates; `false`: only those of the business; undefined: both. */
   builtin: boolean | undefined;
   /** Only templates older than this id. */
   beforeTemplateId: string | undefined;
@@ -45,7 +45,7 @@ export interface TemplateListQuery {
 export interface TemplateChange {
   businessId: string;
   templateId: string;
-  /** Only if this is still the newest one. */
+  /** The change is made only if this is still the newest version. */
   expectedVersion: number;
   name: string;
   content: TemplateContent;
@@ -53,7 +53,7 @@ export interface TemplateChange {
   nowMs: number;
 }
 
-/** `stale`: it has another version by now; `name-taken`: another template of the business has that name. */
+/** `stale`: the template has a newer version, or no longer exists. `name-taken`: another template of the business has that name. */
 export type ChangeOutcome =
   | { kind: "changed"; template: TemplateRecord }
   | { kind: "stale" }
@@ -62,39 +62,39 @@ export type ChangeOutcome =
 export interface BuiltinTemplate {
   name: string;
   content: TemplateContent;
-  /** Of the content: a version that was there before, newest or not, is not made again. */
+  /** Hash of the content. Content that any stored version had is not written again. */
   contentHash: string;
 }
 
-/** The newest so many versions of a template are kept. */
+/** How many versions of a template are kept: the newest. */
 export const MAX_VERSIONS = 200;
 
 /**
- * Where templates are kept. Every operation is safe to call from many servers at once; what it resolves with is on
- * disk. A business sees its own templates and the builtin ones, and changes its own only; all else is not found.
- * Rejects with ComputeError `storage_failed` when the store refuses.
+ * Stores templates. Every operation is safe to call from many servers concurrently, and what it resolves with is on disk. A
+ * business sees its own templates and the builtin ones, and changes only its own; all others are not found. Rejects with
+ * ComputeError `storage_failed` when the store refuses.
  */
 export interface TemplateStore {
-  /** Inserts a template of a business in its first version, unless the business has one of that name. */
+  /** Inserts the first version of a template, unless the business has a template of that name. */
   create(template: TemplateRecord & { businessId: string }): Promise<"created" | "name-taken">;
   find(businessId: string, key: TemplateKey): Promise<TemplateRecord | undefined>;
   /** Newest first. */
   list(query: TemplateListQuery): Promise<TemplateRecord[]>;
-  /** Makes the next version. Of many that expect the same one, one does. */
+  /** Makes the next version. If many calls expect the same version, one of them succeeds. */
   change(change: TemplateChange): Promise<ChangeOutcome>;
-  /** With all its versions. Resolves with whether it was there. */
+  /** Deletes the template with all its versions. Resolves with whether it existed. */
   remove(businessId: string, templateId: string): Promise<boolean>;
   findVersion(templateId: string, version: number): Promise<TemplateVersion | undefined>;
-  /** Newest first, below `beforeVersion`. The caller has found the template, so that it may be seen. */
+  /** Newest first, below `beforeVersion`. The caller must have found the template, which proves that it may see it. */
   versions(templateId: string, beforeVersion: number | undefined, limit: number): Promise<TemplateVersion[]>;
   /**
-   * Makes a builtin template, or its next version where no version had this content. However many servers seed at
-   * once, and of whichever release, each content becomes one version. Resolves with whether anything was written.
+   * Makes a builtin template, or its next version if no version had this content. However many servers seed concurrently,
+   * and whatever their releases, each content becomes one version. Resolves with whether anything was written.
    */
   seed(builtin: BuiltinTemplate, nowMs: number): Promise<boolean>;
 }
 
-/** A builtin as it is when it is seeded for the first time. */
+/** A builtin template when it is first seeded. */
 export function firstVersion(name: string, content: TemplateContent, nowMs: number): TemplateRecord {
   return {
     templateId: newId("tpl"),

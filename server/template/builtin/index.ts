@@ -26,7 +26,7 @@ const texts = [
   resticBackup,
 ];
 
-/** The templates that come with the server. Throws FileError where one is not what a template must be. */
+/** The templates that come with the server. Throws FileError if one of them is invalid. */
 export function builtinTemplates(): TemplateFile[] {
   return texts.map((text) => parseYaml(text, "builtin template", templateFile));
 }

@@ -1,4 +1,4 @@
-/** Imported `with { type: "text" }`, so that the file is part of the binary as it is. */
+/** Imported `with { type: "text" }`, which puts the text of the file into the binary. */
 declare module "*.yaml" {
   const text: string;
   export default text;
