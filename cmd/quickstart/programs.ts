@@ -1,3 +1,4 @@
+import { Emitter } from "../../shared/emitter.ts";
 import { withGivenUmask } from "../../shared/umask.ts";
 import { selfCommand } from "../command/self-command.ts";
 import { CliError } from "../exit/failure.ts";
@@ -9,7 +10,8 @@ export class BackgroundProgram {
   private readonly child: Bun.Subprocess<"ignore", "ignore", "pipe">;
   private readonly name: string;
   private readonly lines: string[] = [];
-  private onChange: () => void = () => undefined;
+  /** Emitted when the program has printed a line or has ended. */
+  private readonly changed = new Emitter();
 
   constructor(args: string[], env: Record<string, string>) {
     this.name = args[0] ?? "";
@@ -21,7 +23,7 @@ export class BackgroundProgram {
         stderr: "pipe",
         // A process group of its own: Ctrl-C reaches only us, and we stop agent and server in order.
         detached: true,
-        onExit: () => this.onChange(),
+        onExit: () => this.changed.emit(),
       }),
     );
     void this.readLines();
@@ -40,10 +42,7 @@ export class BackgroundProgram {
       signal.throwIfAborted();
       if (limit.aborted) throw this.failed(`was not ready after ${timeoutMs / 1_000} s`);
       if (this.hasEnded()) throw this.failed("ended before it was ready");
-      await new Promise<void>((resolve) => {
-        this.onChange = resolve;
-        limit.addEventListener("abort", () => resolve(), { once: true });
-      });
+      await this.untilChanged(limit);
     }
   }
 
@@ -53,6 +52,14 @@ export class BackgroundProgram {
     const timer = setTimeout(() => this.child.kill("SIGKILL"), timeoutMs);
     await this.child.exited;
     clearTimeout(timer);
+  }
+
+  private async untilChanged(signal: AbortSignal): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const unsubscribe = this.changed.subscribe(resolve);
+    signal.addEventListener("abort", () => resolve(), { once: true });
+    await promise;
+    unsubscribe();
   }
 
   private hasEnded(): boolean {
@@ -72,10 +79,10 @@ export class BackgroundProgram {
       rest = parts.pop() ?? "";
       this.lines.push(...parts);
       this.lines.splice(0, Math.max(0, this.lines.length - KEPT_LINES));
-      this.onChange();
+      this.changed.emit();
     }
     if (rest) this.lines.push(rest);
-    this.onChange();
+    this.changed.emit();
   }
 }
 

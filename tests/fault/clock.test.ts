@@ -69,7 +69,7 @@ test("a node that goes silent is lost after the usual time when the clock was ah
   await plane.setClock(-2 * HOUR_SECONDS);
   const user = await signedIn();
   const nodeOf = async () => (await plane.api.call("nodes.list", {}, user)).nodes[0];
-  await waitFor("the time it was heard of", async () => {
+  await waitFor("the corrected time of its last heartbeat", async () => {
     return Date.parse((await nodeOf())?.lastHeartbeatAt ?? "") <= plane.now() + 1_000;
   });
   plane.pass(LOST_SECONDS);

@@ -156,7 +156,7 @@ test("agent run --replace takes over the jobs: same processes, one execution, no
   expect((await person.run(["job", "wait", job.id])).exitCode).toBe(0);
   expect(await person.job(job.id)).toMatchObject({ attempt: 1 });
   expect((await person.get(["job", "logs", job.id])).split("\n")).toHaveLength(2);
-  const [, leftMs] = /has left within (\d+) ms/.exec(second.stderr) ?? [];
+  const [, leftMs] = /left within (\d+) ms/.exec(second.stderr) ?? [];
   expect(Number(leftMs)).toBeLessThan(2_000);
 });
 
