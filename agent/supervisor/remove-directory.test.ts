@@ -59,7 +59,7 @@ function removeAsOrdinaryAccount(work: string, path: string) {
   return { exitCode, stderr: stderr.toString() };
 }
 
-test.skipIf(!mayMount)("a file system that a job mounted in its directory is unmounted, not emptied", async () => {
+test.skipIf(!mayMount)("a mount in a job directory is unmounted, not emptied", async () => {
   const path = join(dir, "mounting job");
   const [copy, stacked] = [join(path, "a copy"), join(path, "stacked")];
   for (const point of [copy, stacked]) mkdirSync(point, { recursive: true });
