@@ -1,10 +1,10 @@
 /**
- * Whether a long queue makes dispatch slower: how long it takes to hand one job to a node, with a thousand jobs in the
- * queue and with a million, in turns, so that whatever else the machine does meets both alike.
+ * Measures whether a long queue slows down dispatch: how long it takes to hand one job to a node with a thousand jobs
+ * in the queue, and with a million. The measurements alternate, so that other load on the machine affects both.
  *
  *     bun run bench:queue                      on the embedded store
- *     bun run bench:queue --store mongodb      on a MongoDB replica set of one, without any scan of a collection
- *     bun run bench:queue --jobs 100000        with fewer
+ *     bun run bench:queue --store mongodb      on a MongoDB replica set of one member, counting collection scans
+ *     bun run bench:queue --jobs 100000        with fewer jobs
  */
 import { parseArgs } from "node:util";
 import { openSqliteStores } from "../server/compose/open-sqlite.ts";
@@ -21,7 +21,7 @@ import { makeScratch } from "../tests/support/scratch.ts";
 const FEW = 1_000;
 const JOBS_PER_INSERT = 1_000;
 const INSERTS_IN_FLIGHT = 4;
-/** Jobs of as many queues: users times requirements. */
+/** Spreads the jobs over this many queues: users times requirements. */
 const USERS = 10;
 const REQUIREMENTS = 4;
 const DISPATCHES_PER_ROUND = 50;
@@ -58,7 +58,7 @@ console.log(
   `${values.jobs} queued: p50 ${manyMs.toFixed(2)} ms, p99 ${percentile(many.timesMs, 99).toFixed(2)} ms`,
 );
 console.log(`ratio of the two p50: ${(manyMs / fewMs).toFixed(2)} (aim: <= ${AIM})`);
-if (mongo) console.log(`scans of a collection: ${scans.length}`);
+if (mongo) console.log(`collection scans: ${scans.length}`);
 for (const scan of scans) console.log(scan);
 process.exitCode = manyMs / fewMs <= AIM && scans.length === 0 ? 0 : 1;
 
@@ -91,7 +91,9 @@ async function fill(stores: Stores, count: number): Promise<void> {
   console.error(`${count} jobs inserted in ${seconds.toFixed(1)} s`);
 }
 
-/** Each as a waiting node meets it: which queues there are, and one job of them. It is over before the next. */
+/**
+ * Takes jobs as a waiting node does: reads which queues exist, and takes one job. Each is done before the next begins.
+ */
 async function dispatchSome({ stores, node, timesMs }: Queue, isMeasured: boolean): Promise<void> {
   for (let i = 0; i < DISPATCHES_PER_ROUND; i++) {
     const nowMs = Date.now();
@@ -102,7 +104,7 @@ async function dispatchSome({ stores, node, timesMs }: Queue, isMeasured: boolea
     ]);
     if (isMeasured) timesMs.push(performance.now() - startedAtMs);
     const executionId = assigned?.[0]?.execution.executionId;
-    if (executionId === undefined) throw new Error("a waiting node was given no job of a full queue");
+    if (executionId === undefined) throw new Error("a waiting node got no job from a full queue");
     const at = new Date().toISOString();
     const report = { executionId, status: "SUCCEEDED" as const, at, exitCode: 0 };
     await stores.jobs.change([
@@ -162,7 +164,7 @@ async function collectionScans(): Promise<string[]> {
     const profiled = client.db("many").collection("system.profile");
     const own = { ns: /\.compute_/ };
     if ((await profiled.countDocuments(own)) < ROUNDS * DISPATCHES_PER_ROUND) {
-      throw new Error("the profiler has seen less than there was");
+      throw new Error("the profiler saw fewer operations than there were");
     }
     const scans = profiled.find({ ...own, planSummary: /COLLSCAN/ });
     return scans.map(({ ns, op, command }) => JSON.stringify({ ns, op, command }).slice(0, 500)).toArray();

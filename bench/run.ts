@@ -1,8 +1,8 @@
 /**
- * Measures the built binary on this machine, with server and agent in processes of their own:
+ * Measures the built binary on this machine, with server and agent as separate processes:
  *
  *     bun run bench            a table
- *     bun run bench --json     the same for programs
+ *     bun run bench --json     the same as JSON
  */
 import { join } from "node:path";
 import { type Compute, createComputeClient } from "../sdk/index.ts";
@@ -36,7 +36,7 @@ async function measure(): Promise<Result[]> {
   await person.startAgent(["--slots", String(SLOTS)]);
   const token = await person.get(["auth", "print-token"]);
   const compute = createComputeClient({ url: server.url, token });
-  // Warms up both sides, as any system that has run a while is.
+  // Warms up both sides, as in a system that has been running for a while.
   await endToEndRate(compute, 200);
   const latenciesMs = await startLatencies(compute, LATENCY_JOBS);
   const rounds = await throughput(compute);
@@ -59,7 +59,7 @@ interface Round {
   ratio: number;
 }
 
-/** In turns, so that whatever else the machine does meets the jobs and their bound alike. */
+/** Alternates the jobs and their bound, so that other load on the machine affects both. */
 async function throughput(compute: Compute): Promise<Round[]> {
   const rounds: Round[] = [];
   for (let i = 0; i < ROUNDS; i++) {

@@ -1,8 +1,8 @@
 /**
- * How long a line takes from an agent to whoever follows its job, on three servers over MongoDB and Redis: the agent
- * speaks to one, the follower listens at another, and the job was submitted to the third.
+ * Measures how long a log line takes from an agent to a follower, on three servers with MongoDB and Redis. The agent
+ * talks to the first server, the follower to the second, and the job was submitted to the third.
  *
- *     bun run bench:servers           the servers run from the sources, or from the binary in TANVRIT_TEST_BINARY
+ *     bun run bench:servers           runs the servers from the sources, or the binary in TANVRIT_TEST_BINARY
  */
 import { createComputeClient } from "../sdk/index.ts";
 import { TestMongo } from "../tests/support/mongod.ts";
@@ -14,7 +14,7 @@ import { waitFor } from "../tests/support/wait.ts";
 const MEMBERS = 3;
 const WARM_UP_LINES = 100;
 const LINES = 1_000;
-/** Between two lines, from the answer to the first. */
+/** Pause between two lines, counted from the response to the first. */
 const PAUSE_MS = 5;
 const AIM_P99_MS = 50;
 
@@ -36,7 +36,7 @@ const seqs: number[] = [];
 const following = follow();
 for (let seq = 1; seq <= WARM_UP_LINES + LINES; seq++) {
   await node.log(executionId, seq, [String(performance.now())]);
-  // From here on the line cannot be one of those that were stored before the follower came.
+  // From here on, a line cannot be one that was stored before the follower connected.
   if (seq === 1) await waitFor("the first line", () => seqs.length > 0);
   await Bun.sleep(PAUSE_MS);
 }
@@ -46,11 +46,11 @@ await following;
 const inOrder = seqs.every((seq, i) => seq === i + 1) && seqs.length === WARM_UP_LINES + LINES;
 const measured = delaysMs.slice(WARM_UP_LINES).sort((a, b) => a - b);
 const p99Ms = percentile(measured, 99);
-console.log(`agent to follower over two servers, ${LINES} lines, each by itself:`);
+console.log(`agent to follower over two servers, ${LINES} lines, one at a time:`);
 console.log(
   `p50 ${percentile(measured, 50).toFixed(1)} ms, p99 ${p99Ms.toFixed(1)} ms (aim: p99 < ${AIM_P99_MS} ms)`,
 );
-console.log(inOrder ? "all lines in order, none twice" : "lines are missing, double or out of order");
+console.log(inOrder ? "all lines in order, no duplicates" : "lines are missing, duplicated or out of order");
 process.exitCode = inOrder && p99Ms < AIM_P99_MS ? 0 : 1;
 
 async function follow(): Promise<void> {

@@ -1,6 +1,7 @@
 /**
- * How fast this machine starts and reaps a process that does nothing, with its output read: the bound for any system
- * that runs jobs as processes. Run as a program of its own, so that nothing else is in its way; prints one number.
+ * Measures how fast this machine starts and reaps a process that does nothing, reading its output. This is the upper
+ * bound for any system that runs jobs as processes. It runs as a separate program, so that nothing else is in its way,
+ * and prints one number.
  */
 export {};
 

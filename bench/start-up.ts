@@ -2,7 +2,7 @@ import { join } from "node:path";
 
 const RUNS = 20;
 
-/** The wall time of a command that says its version, beside a compiled program that says hello. Medians, in ms. */
+/** The wall time of a command that prints its version, next to a compiled program that prints hello. Medians, in ms. */
 export async function startUpTimes(
   binary: string,
   scratch: string,
@@ -16,9 +16,9 @@ export async function startUpTimes(
     timeout: 60_000,
   });
   if ((await build.exited) !== 0) {
-    throw new Error(`the program to compare with was not built: ${await new Response(build.stderr).text()}`);
+    throw new Error(`the hello program could not be built: ${await new Response(build.stderr).text()}`);
   }
-  // In turns, so that whatever else the machine does meets both alike.
+  // Alternates the two, so that other load on the machine affects both.
   const version: number[] = [];
   const greeting: number[] = [];
   for (let i = 0; i < RUNS; i++) {
@@ -32,7 +32,7 @@ async function wallMs(command: string[]): Promise<number> {
   const startedMs = performance.now();
   const child = Bun.spawn(command, { stdin: "ignore", stdout: "ignore", stderr: "ignore", timeout: 10_000 });
   const exitCode = await child.exited;
-  if (exitCode !== 0) throw new Error(`${command.join(" ")} ended with ${exitCode}`);
+  if (exitCode !== 0) throw new Error(`${command.join(" ")} exited with ${exitCode}`);
   return performance.now() - startedMs;
 }
 

@@ -18,7 +18,7 @@ import { makeScratch } from "../support/scratch.ts";
 const serve = (home: string, dataDir: string) =>
   withUmask(0, () => new Running(home, ["server", "--port", "0", "--data-dir", dataDir]));
 
-test("another account reads nothing of a server whose data directory stood open before, whatever the umask", async () => {
+test("another account cannot read a server's data, even if the data directory was open before, whatever the umask", async () => {
   await using scratch = await makeScratch();
   chmodSync(scratch.path, 0o755);
   const data = scratch.join("data");
@@ -27,12 +27,12 @@ test("another account reads nothing of a server whose data directory stood open 
   await server.said(/listening on/);
   expect(server.stderr).toContain("could enter");
   expect(statSync(data).mode & 0o777).toBe(0o700);
-  // Were it opened by hand, its files would still be closed.
+  // Even if someone opens the directory by hand, its files stay closed.
   chmodSync(data, 0o755);
   expect(openToNobody(data)).toEqual([data]);
 });
 
-test("what an older release left readable is closed at the next start, also after kill -9", async () => {
+test("files that an older release left readable are closed at the next start, also after kill -9", async () => {
   await using scratch = await makeScratch();
   chmodSync(scratch.path, 0o755);
   const data = scratch.join("data");
@@ -49,7 +49,7 @@ test("what an older release left readable is closed at the next start, also afte
   expect(openToNobody(data)).toEqual([data]);
 });
 
-test("another account reads nothing of a person's home and agent, whatever the umask", async () => {
+test("another account cannot read a person's home or agent files, whatever the umask", async () => {
   await using person = await withUmask(0, () => Person.withServer());
   chmodSync(person.home.path, 0o755);
   await withUmask(0, () => person.startAgent());
@@ -63,7 +63,7 @@ test("a job gets the umask that its agent was started with", async () => {
   expect(await person.get(["job", "run", "--", "sh", "-c", "umask"])).toMatch(/^0?027$/);
 });
 
-test("a data directory of another account, or one that holds other files, is refused and left as it is", async () => {
+test("a data directory that belongs to another account or holds other files is refused and not changed", async () => {
   await using scratch = await makeScratch();
   const start = (name: string) =>
     runProgram(scratch.path, ["server", "--port", "0", "--data-dir", scratch.join(name)]);
@@ -82,7 +82,7 @@ test("a data directory of another account, or one that holds other files, is ref
   expect(statSync(scratch.join("shared")).mode & 0o777).toBe(0o755);
 });
 
-test("a device that a name in the data directory leads to keeps its mode and stays a device", async () => {
+test("a device that a name in the data directory links to keeps its mode and stays a device", async () => {
   await using scratch = await makeScratch();
   const [data, device] = [scratch.join("data"), scratch.join("null")];
   mkdirSync(data, { mode: 0o700 });

@@ -4,8 +4,8 @@ import { Running } from "../support/program.ts";
 import { makeScratch } from "../support/scratch.ts";
 import { waitFor } from "../support/wait.ts";
 
-/** It stands among these tests since only root may mount a disk that is soon full. */
-test("a server whose disk is full is not ready, lives on, and is ready again when there is room", async () => {
+/** It is in this suite because only root can mount a disk that fills up quickly. */
+test("a server with a full disk is not ready but stays up, and is ready again when there is space", async () => {
   await using scratch = await makeScratch();
   const data = scratch.join("data");
   mkdirSync(data);
@@ -15,7 +15,7 @@ test("a server whose disk is full is not ready, lives on, and is ready again whe
     const [, url] = await server.said(/listening on (http:\/\/\S+)/);
     const statusOf = async (path: string) => (await fetch(url + path)).status;
     const becomes = (status: number) =>
-      waitFor(`/readyz to say ${status}`, async () => (await statusOf("/readyz")) === status || undefined);
+      waitFor(`/readyz to answer ${status}`, async () => (await statusOf("/readyz")) === status || undefined);
     await becomes(200);
     const fill = scratch.join("data", "fill");
     try {

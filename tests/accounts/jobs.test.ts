@@ -9,7 +9,7 @@ import { waitFor } from "../support/wait.ts";
 const NOBODY = 65_534;
 const asNobody = ["setpriv", `--reuid=${NOBODY}`, `--regid=${NOBODY}`, "--clear-groups", "--"];
 
-test("a job sees neither environment nor memory nor files of its agent and supervisor, though it has their account", async () => {
+test("a job cannot read the environment, memory or files of its agent and supervisor, even under the same account", async () => {
   await using person = await Person.withServer();
   await using home = await makeScratch();
   chownSync(home.path, NOBODY, NOBODY);
@@ -24,7 +24,7 @@ test("a job sees neither environment nor memory nor files of its agent and super
     "for p in $A $(ps -o ppid= -p $PPID); do cat /proc/$p/environ; ls /proc/$p/fd; head -c 1 /proc/$p/mem; done; id -u";
   const { stdout } = await person.run(["job", "run", "-e", `A=${agent.process.pid}`, "--", "sh", "-c", look]);
   expect(stdout).toBe(`${NOBODY}\n`);
-  // Root may look, and finds nothing that jobs do not see.
+  // Root could look, so this proves that there is nothing to find.
   const shown = await Bun.file(`/proc/${agent.process.pid}/environ`).text();
   expect(shown).toContain("PATH=");
   expect(shown).not.toMatch(/abc|TANVRIT_TOKEN/);
@@ -32,7 +32,7 @@ test("a job sees neither environment nor memory nor files of its agent and super
   await stopSupervisors(home.path);
 });
 
-test("with runAs a job is that account's, in a directory of its own, and cannot read what is the agent's", async () => {
+test("with runAs a job runs as that account in its own directory, and cannot read the agent's files", async () => {
   await using person = await Person.withServer();
   await Bun.write(person.home.join("agent.yaml"), "runAs: nobody\n");
   const agent = await person.startAgent();
@@ -55,7 +55,7 @@ test("with runAs a job is that account's, in a directory of its own, and cannot 
   expect(statSync(dir, { throwIfNoEntry: false })).toBeUndefined();
 });
 
-test("with runAs a job is cancelled with all it started, and what a killed supervisor left of one is ended and removed", async () => {
+test("with runAs a cancel ends all processes of a job, and a job left by a killed supervisor is ended and removed", async () => {
   await using person = await Person.withServer();
   await Bun.write(person.home.join("agent.yaml"), "runAs: nobody\n");
   await person.startAgent();
@@ -64,7 +64,7 @@ test("with runAs a job is cancelled with all it started, and what a killed super
   for (const how of ["cancel", "kill"] as const) {
     const id = await person.submit(["--grace", "0", "--", "sh", "-c", hides]);
     await using follower = new Running(person.home.path, ["job", "logs", "-f", id]);
-    await waitFor("the job's line", () => follower.stdout.includes("\n"));
+    await waitFor("the job to print a line", () => follower.stdout.includes("\n"));
     const [pid = "", supervisor = "", dir = ""] = follower.stdout.trim().split(/\s+/);
     expect(readdirSync(dir)).toEqual(["up"]);
     if (how === "cancel") await person.get(["job", "cancel", id]);
@@ -79,13 +79,13 @@ test("with runAs a job is cancelled with all it started, and what a killed super
   }
 });
 
-test("an agent whose jobs are root says so once", async () => {
+test("an agent that runs jobs as root says so once", async () => {
   await using person = await Person.withServer();
   const agent = await person.startAgent();
   expect(agent.stderr.match(/runs as root, and so does every job/g)).toHaveLength(1);
 });
 
-test("runAs an account that is not there, or by an agent that may not switch, is refused with 78 and what to do", async () => {
+test("runAs with an account that does not exist, or in an agent that cannot switch accounts, exits 78 and says what to do", async () => {
   await using person = await Person.withServer();
   await Bun.write(person.home.join("agent.yaml"), "runAs: not-there\n");
   const args = ["agent", "run", "--workspace", "local"];
@@ -100,7 +100,7 @@ test("runAs an account that is not there, or by an agent that may not switch, is
   expect(refused.stderr).toContain("may not start jobs as another account");
 });
 
-test("a job is given no token of its agent's owner, also where it takes its variables away or leaves its parents", async () => {
+test("a job gets no token of its agent's owner, even if it clears its variables or leaves its process tree", async () => {
   await using person = await Person.withServer();
   await person.startAgent();
   const ask = `env -i HOME=/ TANVRIT_HOME=${person.home.path} ${program().join(" ")} auth print-token 2>&1`;

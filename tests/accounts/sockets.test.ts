@@ -9,10 +9,10 @@ import { stopSupervisors } from "../support/supervisors.ts";
 import { waitFor } from "../support/wait.ts";
 
 const NOBODY = "65534";
-/** Room enough for this one, and too little for what lies deeper. */
+/** Long enough that this path fits into a socket address, but a deeper path does not. */
 const CONTROL_PATH_BYTES = 90;
 
-/** Plays a supervisor at a socket whose path is guessed from the agent's; says what it is sent. */
+/** Plays a supervisor on a socket whose path is guessed from the agent's, and prints what it receives. */
 const TRAP = `
   import { chmodSync, mkdirSync } from "node:fs";
   const [place, unix] = process.argv.slice(1);
@@ -35,14 +35,14 @@ function trapAt(place: string, socket: string): Bun.Subprocess<"ignore", "pipe",
   });
 }
 
-test("another account that takes the place of a supervisor's socket is sent no job, and the agent says why it does not start", async () => {
+test("a supervisor's socket that another account took over gets no job, and the agent says why it does not start", async () => {
   await using person = await Person.withServer();
   await using scratch = await makeScratch();
   chmodSync(scratch.path, 0o755);
   const shared = scratch.join("tmp");
   mkdirSync(shared);
   chmodSync(shared, 0o1777);
-  // Such that the supervisor's socket has no room there, and goes to the place that all share.
+  // A path so long that the supervisor's socket does not fit and moves to the shared directory.
   const home = scratch.join("h".repeat(CONTROL_PATH_BYTES - scratch.join("/agent/local/control").length));
   const token = await person.get(["auth", "print-token"]);
   const env = {
@@ -59,7 +59,7 @@ test("another account that takes the place of a supervisor's socket is sent no j
   }
   await stopSupervisors(home);
   const place = join(shared, `tanvrit-compute-${process.getuid?.()}`);
-  await waitFor("the place to be free", () => !existsSync(place));
+  await waitFor("the path to be free", () => !existsSync(place));
   const [name = ""] = readdirSync(join(home, "agent/local/supervisors"));
   const path = join(home, "agent/local/supervisors", name, "socket");
   const socket = join(place, createHash("sha256").update(path).digest("hex").slice(0, 24));

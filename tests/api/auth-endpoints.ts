@@ -3,7 +3,7 @@ import { createPublicKey, randomBytes, verify } from "node:crypto";
 import { proofText } from "../../shared/server-proof.ts";
 import type { Scenarios } from "./stage.ts";
 
-/** What each endpoint of signing in does, told by one story each. */
+/** A scenario for each sign-in endpoint. */
 export const authScenarios = {
   "server.identity": async ({ api }) => {
     const url = api.url.replace(/\/$/, "");
@@ -12,7 +12,7 @@ export const authScenarios = {
     expect(urls).toContain(url);
     const key = createPublicKey({ key: { kty: "OKP", crv: "Ed25519", x: serverKey }, format: "jwk" });
     expect(verify(null, proofText(nonce, url), key, Buffer.from(signature, "base64url"))).toBe(true);
-    // It is the same one at every start, and speaks for no address but its own.
+    // The server key is the same at every start, and is valid only for the server's own address.
     const other = await api.call("server.identity", { nonce, url: url.replace("127.0.0.1", "[::1]") });
     expect(other).toEqual({ serverKey, urls });
   },
@@ -22,10 +22,10 @@ export const authScenarios = {
     const second = await api.call("auth.refresh", { refreshToken: first.refreshToken });
     expect(second.refreshToken).not.toBe(first.refreshToken);
     await api.call("auth.whoami", {}, { token: second.accessToken });
-    // Several programs of one person may refresh at once: the one before is good for a short while.
+    // Several programs of one person may refresh at the same time, so the previous token stays valid for a short while.
     const late = await api.call("auth.refresh", { refreshToken: first.refreshToken });
     expect(late.refreshToken).toBe(second.refreshToken);
-    // An older one that comes back has been stolen, and ends the session.
+    // If an older token comes back, it was stolen, and the session ends.
     const third = await api.call("auth.refresh", { refreshToken: second.refreshToken });
     const reused = await api.refused("auth.refresh", { refreshToken: first.refreshToken });
     expect(reused.code).toBe("session_ended");

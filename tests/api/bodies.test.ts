@@ -13,7 +13,7 @@ function post(path: string, headers: string[]): RawHttp {
   return new RawHttp(server.port, [`POST /api/compute/${path} HTTP/1.1`, host, type, ...headers]);
 }
 
-test("who is not known is answered before a byte of the body has come", async () => {
+test("an unknown caller is answered before any byte of the body has arrived", async () => {
   for (const headers of [["Content-Length: 15900000"], ["Transfer-Encoding: chunked"]]) {
     using submit = post("jobs/submit", headers);
     expect(await submit.status()).toBe(401);
@@ -21,7 +21,7 @@ test("who is not known is answered before a byte of the body has come", async ()
   }
 });
 
-test("where nobody is known yet, a body has 4 KiB", async () => {
+test("before authentication a body may have 4 KiB", async () => {
   using announced = post("auth/refresh", ["Content-Length: 4097"]);
   expect(await announced.status()).toBe(413);
   using unannounced = post("auth/refresh", ["Transfer-Encoding: chunked"]);
@@ -32,7 +32,7 @@ test("where nobody is known yet, a body has 4 KiB", async () => {
   expect(detail).toContain("larger than 4 KiB");
 });
 
-test("a body that does not come is not waited for, and its connection ends", async () => {
+test("a body that does not arrive is not waited for, and its connection is closed", async () => {
   using announced = post("auth/refresh", ["Content-Length: 4000"]);
   announced.write("{");
   using unannounced = post("auth/refresh", ["Transfer-Encoding: chunked"]);
@@ -43,7 +43,7 @@ test("a body that does not come is not waited for, and its connection ends", asy
   }
 });
 
-test("those who leave bodies unfinished keep nobody from signing in, however many they are", async () => {
+test("unfinished bodies, however many, do not keep anyone from signing in", async () => {
   const left = Array.from({ length: 1_200 }, () => post("auth/refresh", ["Content-Length: 4000"]));
   try {
     expect(await left[0]?.status()).toBe(408);
@@ -54,7 +54,7 @@ test("those who leave bodies unfinished keep nobody from signing in, however man
   }
 });
 
-test("a body in an encoding that nothing here unpacks is refused with its name", async () => {
+test("a body in an unsupported encoding is refused, and the error names the encoding", async () => {
   const body = Bun.gzipSync(JSON.stringify({ command: "true" }));
   for (const encoding of ["gzip", "br", "gzip, br", "Zstd"]) {
     const answer = await server.api.send("jobs.submit", body, user, { "content-encoding": encoding });
@@ -66,7 +66,7 @@ test("a body in an encoding that nothing here unpacks is refused with its name",
   expect((await server.api.send("jobs.submit", '{"command":"true"}', user, plain)).status).toBe(200);
 });
 
-test("a job with a million labels, variables or arguments is refused by its field, and holds up nobody", async () => {
+test("a job with a million labels, variables or arguments is refused with its field, and blocks nobody", async () => {
   const many = Array.from({ length: 900_000 }, (_, i) => `"k${i}":"1"`).join(",");
   for (const field of ["labels", "env"]) {
     const sent = server.api.send("jobs.submit", `{"command":"true","${field}":{${many}}}`, user);

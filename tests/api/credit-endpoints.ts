@@ -4,7 +4,7 @@ import type { Scenarios } from "./stage.ts";
 
 const MONTHLY = 30_000_000;
 
-/** What each endpoint of credits does, told by one story each. What running costs is told in credits.test.ts. */
+/** A scenario for each credit endpoint. The cost of running jobs is tested in credits.test.ts. */
 export const creditScenarios = {
   "credits.balance": async ({ api }) => {
     const { user } = await signedIn(api);
@@ -32,7 +32,7 @@ export const creditScenarios = {
   },
 
   "credits.prices": async ({ api, user }) => {
-    // This server has no hosted pools; those that have are told of in credits.test.ts.
+    // This server has no hosted pools; credits.test.ts has servers with hosted pools.
     expect(await api.call("credits.prices", {}, user)).toEqual({ pools: [] });
   },
 

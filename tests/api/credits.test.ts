@@ -7,7 +7,7 @@ import { PlayedNode } from "../support/played-node.ts";
 import { waitFor } from "../support/wait.ts";
 
 const MONTHLY = 30_000_000;
-/** $10.80 an hour for one core. */
+/** $10.80 per hour and core. */
 const price = { vcpuSecondMicroUsd: 3_000, gibSecondMicroUsd: 0, gpuSecondMicroUsd: 0 };
 const pricing = new Map([["cloud", { sku: "std", price }]]);
 const resources = { cpu: 1, memoryMb: 1_024 };
@@ -23,14 +23,14 @@ afterEach(async () => {
   expect(audits.filter((audit) => !isSound(audit))).toEqual([]);
 });
 
-test("prices name the hosted pools", async () => {
+test("prices list the hosted pools", async () => {
   const { user } = await somebody();
   await balance(user);
   const { pools } = await plane.api.call("credits.prices", {}, user);
   expect(pools).toEqual([{ pool: "cloud", sku: "std", ...price }]);
 });
 
-test("a job in a hosted pool costs what it ran, and what was set aside for it comes back", async () => {
+test("a job in a hosted pool costs its run time, and the rest of its reservation comes back", async () => {
   const { user, cloud, pass } = await somebody();
   const { jobId } = await submit(user, { timeoutSeconds: 600, graceSeconds: 0 });
   const { executionId } = await cloud.take();
@@ -38,7 +38,7 @@ test("a job in a hosted pool costs what it ran, and what was set aside for it co
     reservedMicroUsd: 1_800_000,
     availableMicroUsd: MONTHLY - 1_800_000,
   });
-  // An answer that was lost is given again, and set aside once.
+  // A response that was lost is sent again, and credit is reserved only once.
   await cloud.poll([], 1, 0);
   expect((await balance(user)).reservedMicroUsd).toBe(1_800_000);
   await cloud.report(executionId, "RUNNING");
@@ -60,7 +60,7 @@ test("a job in a hosted pool costs what it ran, and what was set aside for it co
   ]);
 });
 
-test("a job on one's own nodes costs nothing, also when the credit is used up", async () => {
+test("a job on the user's own nodes costs nothing, even when the credit is used up", async () => {
   const { user, own } = await somebody();
   await submit(user, { pool: "own" });
   const { jobId, executionId } = await own.take();
@@ -81,7 +81,7 @@ test("a job that never started costs nothing", async () => {
   expect(await costOf(user, jobId)).toBe(0);
 });
 
-test("without credit for it a job for a hosted pool is refused with 402, in a batch too, and one's own go on", async () => {
+test("without enough credit a job for a hosted pool is refused with 402, also in a batch, and jobs on own nodes still run", async () => {
   const { user, own } = await somebody();
   const tooMuch = { command: "true", pool: "cloud", resources: { cpu: 3 } };
   const refused = await plane.api.refused("jobs.submit", tooMuch, user);
@@ -102,7 +102,7 @@ test("without credit for it a job for a hosted pool is refused with 402, in a ba
   expect((await own.take()).jobId).toStartWith("job_");
 });
 
-test("a submit that is repeated with its key is answered like the first, also when the credit is used up since", async () => {
+test("a repeated submit with its key gets the first answer, even if the credit has been used up since", async () => {
   const { user } = await somebody();
   const body = JSON.stringify({ command: "true", pool: "cloud", resources: { cpu: 2 } });
   const key = { "idempotency-key": crypto.randomUUID() };
@@ -121,7 +121,7 @@ test("a submit that is repeated with its key is answered like the first, also wh
   expect(again.jobs).toEqual([{ jobId, created: false }]);
 });
 
-test("a job for which nothing is left at its assignment waits, says so, and runs when credit has come", async () => {
+test("a job without credit at its assignment waits, says so, and runs when there is credit", async () => {
   const { user, cloud, name, pass } = await somebody();
   const [first, second] = [await submit(user, { cpu: 2 }), await submit(user, { cpu: 2 })];
   const { executionId } = await cloud.take();
@@ -144,18 +144,18 @@ test("a job for which nothing is left at its assignment waits, says so, and runs
   expect(first.jobId).not.toBe(second.jobId);
 });
 
-test("what a server that died left unsettled is made good by the next round of compute-metering", async () => {
+test("executions that a dead server left unsettled are settled by the next round of compute-metering", async () => {
   const { user, cloud, businessId, pass } = await somebody();
   const { jobId } = await submit(user);
   const { executionId } = await cloud.take();
   await cloud.report(executionId, "RUNNING");
-  // The same as another server would have written it, which then died before it told the ledger.
+  // Writes what another server would have written before it died, without the ledger entry.
   const nowMs = plane.now();
   await plane.stores.jobs.change([
     {
       key: { executionId, nodeId: cloud.nodeId },
       decide: (state) => {
-        if (!state?.execution) throw new Error("the execution is gone");
+        if (!state?.execution) throw new Error("the execution does not exist");
         const ended = {
           status: "SUCCEEDED" as const,
           finishedAtMs: (state.execution.startedAtMs ?? 0) + 5_000,
@@ -172,7 +172,7 @@ test("what a server that died left unsettled is made good by the next round of c
   expect(stored.get(jobId)).toBe(15_000);
 });
 
-test("only an owner may grant, and only to users of the own business", async () => {
+test("only an owner can grant credit, and only to users of their own business", async () => {
   const { user, name, businessName } = await somebody();
   const member = await signInAs("member", businessName);
   const grant = { user: name, amountMicroUsd: 1, reason: "please" };
@@ -188,7 +188,7 @@ test("only an owner may grant, and only to users of the own business", async () 
   expect((await balance(stranger.user)).lastingMicroUsd).toBe(0);
 });
 
-test("the same user has another account, and another ledger, in another business", async () => {
+test("the same user has a separate account and ledger in another business", async () => {
   const { user, name } = await somebody();
   await plane.api.call("credits.grant", { user: name, amountMicroUsd: 5, reason: "here" }, user);
   const elsewhere = await plane.api.user(`${name}-second`, name);
@@ -197,13 +197,13 @@ test("the same user has another account, and another ledger, in another business
   expect(entries.map((entry) => entry.kind)).toEqual(["MONTHLY_GRANT"]);
 });
 
-/** A user with a business of their own, a node of the hosted pool, and one of another pool. */
+/** A user with a business of their own, a node of the hosted pool, and a node of another pool. */
 async function somebody() {
   const { api } = plane;
   const name = `user-${crypto.randomUUID().slice(0, 8)}`;
   const { accessToken: token, identity, ...tokens } = await api.signIn(`${name}-business`, name);
   const user = { token };
-  /** Lets time pass without letting the user's token run out. */
+  /** Lets time pass without letting the user's token expire. */
   const pass = async (seconds: number) => {
     plane.pass(seconds);
     const { accessToken, refreshToken } = await api.call("auth.refresh", {
@@ -219,7 +219,7 @@ async function somebody() {
   return { user, cloud, own, name, pass, userId, businessId, businessName };
 }
 
-/** Signs somebody in with a role that the same-machine sign-in does not give. */
+/** Signs a user in with a role that the same-machine sign-in does not give. */
 async function signInAs(role: "member", businessName: string): Promise<As> {
   const userName = `user-${crypto.randomUUID().slice(0, 8)}`;
   const session = { sessionId: newId("ses"), userName, businessName, role, nowMs: Date.now() };
@@ -236,7 +236,7 @@ function submit(user: As, job: { pool?: string; cpu?: number } & Record<string, 
   );
 }
 
-/** As another execution would have. */
+/** Like the reservation of another execution. */
 async function spend(user: As, microUsd: number): Promise<void> {
   const { userId, businessId } = await plane.api.call("auth.whoami", {}, user);
   const who = { businessId, userId, nowMs: plane.now(), executionId: newId("exe") };

@@ -7,14 +7,14 @@ import { within } from "../support/wait.ts";
 
 const PAGE = join(import.meta.dirname, "../../docs/api.md");
 
-/** The block of the page under "A session by hand". */
+/** The code block of the page under "A session by hand". */
 async function session(): Promise<string> {
   const page = await Bun.file(PAGE).text();
   const block = /## A session by hand\n\n((?: {4}.*\n|\n)+)/.exec(page)?.[1] ?? "";
   return block.replace(/^ {4}/gm, "");
 }
 
-test("the session with curl on the API's page works as it stands", async () => {
+test("the curl session on the API's page works as written", async () => {
   await using person = await Person.withServer();
   await person.startAgent();
   // The page calls the program by its name.

@@ -25,7 +25,7 @@ const scenarios: Scenarios = {
 const { api } = forAllTests(await TestServer.start());
 const stage: Stage = { api, user: await api.user() };
 
-test("every endpoint has its scenario, and no scenario is of an endpoint that is gone", () => {
+test("every endpoint has a scenario, and every scenario has an endpoint", () => {
   expect(Object.keys(scenarios).sort()).toEqual(Object.keys(endpoints).sort());
 });
 
@@ -33,7 +33,7 @@ for (const [id, endpoint] of Object.entries(endpoints) as [EndpointId, Endpoint]
   test(`${id}: ${endpoint.summary}`, () => scenarios[id](stage));
 }
 
-test("an endpoint that is not for everyone refuses a caller who is nobody", async () => {
+test("an endpoint that requires authentication refuses an anonymous caller", async () => {
   for (const [id, endpoint] of Object.entries(endpoints) as [EndpointId, Endpoint][]) {
     if (endpoint.callers.includes("anyone")) continue;
     const response = await api.fetch(endpoint.path, {

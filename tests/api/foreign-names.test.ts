@@ -5,7 +5,7 @@ import { within } from "../support/wait.ts";
 
 const LIMIT_MS = 10_000;
 
-/** One request as it is written, and the status line and body of its answer. */
+/** Sends one raw request; returns the status line and body of the response. */
 function raw(server: TestServer, lines: string[]): Promise<string> {
   const answer = new Promise<string>((resolve, reject) => {
     let text = "";
@@ -22,7 +22,7 @@ function raw(server: TestServer, lines: string[]): Promise<string> {
 const start = ["POST /api/compute/auth/local/start HTTP/1.1", "Content-Length: 0", "Connection: close"];
 const paths = ["/api/compute/auth/whoami", "/api/compute/jobs/list", "/nowhere", "/"];
 
-test("a name that somebody made to lead here gets 403 everywhere but at the health checks", async () => {
+test("a foreign host name that resolves to the server gets 403 everywhere except at the health checks", async () => {
   await using server = await TestServer.start();
   const host = `rebound.evil.example:${server.port}`;
   for (const path of paths) {
@@ -41,7 +41,7 @@ test("a name that somebody made to lead here gets 403 everywhere but at the heal
   }
 });
 
-test("a form that any page can send, with its own origin or none that it shows, gets 403", async () => {
+test("a form that any page can send, with its own origin or without one, gets 403", async () => {
   await using server = await TestServer.start();
   const host = `Host: 127.0.0.1:${server.port}`;
   for (const origin of ["null", "https://evil.example", `http://localhost:${server.port}`]) {
@@ -52,7 +52,7 @@ test("a form that any page can send, with its own origin or none that it shows, 
   );
 });
 
-test("a request that names no host, or two, is not answered", async () => {
+test("a request without a host, or with two, is not processed", async () => {
   await using server = await TestServer.start();
   const own = `Host: 127.0.0.1:${server.port}`;
   for (const hosts of [[], ["Host:"], [own, "Host: evil.example"]]) {
@@ -63,7 +63,7 @@ test("a request that names no host, or two, is not answered", async () => {
   );
 });
 
-test("a name that was allowed is answered, from whatever port a proxy listens on", async () => {
+test("an allowed name is answered, whatever port a proxy listens on", async () => {
   await using server = await TestServer.start({ TANVRIT_ALLOWED_HOSTS: "compute.example.org, *.lan" });
   for (const host of ["compute.example.org", "compute.example.org:8443", "a.lan"]) {
     expect(await raw(server, [...start, `Host: ${host}`])).not.toStartWith("HTTP/1.1 403 ");

@@ -5,7 +5,7 @@ import { type Api, type As, headersOf } from "../support/api.ts";
 import { PlayedNode } from "../support/played-node.ts";
 import type { Scenarios, Stage } from "./stage.ts";
 
-/** What each endpoint of jobs and executions does, told by one story each. */
+/** A scenario for each endpoint of jobs and executions. */
 export const jobScenarios = {
   "jobs.submit": async ({ api, user }) => {
     await PlayedNode.register(api, user);
@@ -36,7 +36,7 @@ export const jobScenarios = {
     const ticket = { token: tickets[0]?.ticket };
     expect((await api.call("jobs.retrieve", { jobId: mine.jobId }, ticket)).jobId).toBe(mine.jobId);
     expect(await api.call("jobs.list", { arrayId: mine.jobId }, ticket)).toEqual({ jobs: [] });
-    // It renews itself, and does nothing else.
+    // The ticket renews itself, and can do nothing else.
     expect((await api.call("jobs.wait-tickets", { jobIds: [mine.jobId] }, ticket)).tickets).toHaveLength(1);
     for (const [id, input] of [
       ["jobs.wait-tickets", { jobIds }],

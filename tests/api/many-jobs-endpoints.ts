@@ -3,7 +3,7 @@ import { type Api, type As, readProblem } from "../support/api.ts";
 import { PlayedNode } from "../support/played-node.ts";
 import type { Scenarios } from "./stage.ts";
 
-/** What each endpoint for many jobs, and for why one waits, does, told by one story each. */
+/** A scenario for each endpoint that changes many jobs or says why a job waits. */
 export const manyJobsScenarios = {
   "jobs.why": async ({ api }) => {
     const user = await api.newUser();
@@ -123,7 +123,7 @@ export const manyJobsScenarios = {
     }
     const retry = (where: object) => api.call("jobs.retry-matching", where, user);
     expect(await retry({ name: "exit-2" })).toMatchObject({ matched: 1, changed: 1 });
-    // What succeeded is run again only where that is asked for.
+    // Jobs that succeeded run again only if the request asks for it.
     expect(await retry({})).toMatchObject({ matched: 1, changed: 1 });
     const queued = await api.call("jobs.list", { status: ["QUEUED"] }, user);
     expect(queued.jobs.map((job) => job.name)).toEqual(["exit-2", "exit-1"]);
@@ -131,7 +131,7 @@ export const manyJobsScenarios = {
   },
 } satisfies Partial<Scenarios>;
 
-/** One that is not valid, or has a key that another job has, leaves none of the batch behind. */
+/** An invalid job, or a key that another job has, rejects the whole batch. */
 async function nothingOfABadBatch(api: Api, user: As): Promise<void> {
   const idempotencyKey = crypto.randomUUID();
   const keyed = { command: "true", idempotencyKey };

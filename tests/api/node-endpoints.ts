@@ -3,7 +3,7 @@ import { describeNode, PlayedNode } from "../support/played-node.ts";
 import { runningJob } from "./job-endpoints.ts";
 import type { Scenarios } from "./stage.ts";
 
-/** What each endpoint of nodes does, told by one story each. */
+/** A scenario for each node endpoint. */
 export const nodeScenarios = {
   "nodes.register": async ({ api, user }) => {
     const first = await api.call("nodes.register", describeNode({ name: "first" }), user);
@@ -12,11 +12,11 @@ export const nodeScenarios = {
     const renamed = await api.call("nodes.register", { ...describeNode({ name: "renamed" }), nodeId }, as);
     expect(renamed.node).toMatchObject({ nodeId, name: "renamed" });
     expect(renamed.nodeKey).toBeUndefined();
-    // A user who takes the node over gets a new key, and the old one is worth nothing.
+    // A user who takes over the node gets a new key, and the old key no longer works.
     const taken = await api.call("nodes.register", { ...describeNode(), nodeId }, user);
     await api.call("nodes.heartbeat", { executions: [] }, { nodeKey: taken.nodeKey });
     expect((await api.refused("nodes.heartbeat", { executions: [] }, as)).code).toBe("unauthenticated");
-    // An answer that was lost: the same node is meant, and only the last key opens it.
+    // A registration whose response was lost is repeated: it means the same node, and only the last key works.
     const once = { "idempotency-key": crypto.randomUUID() };
     const lost = await api.call("nodes.register", describeNode(), user, once);
     const again = await api.call("nodes.register", describeNode({ name: "again" }), user, once);
@@ -44,7 +44,7 @@ export const nodeScenarios = {
     const { jobId } = await api.call("jobs.submit", { command: "true", labels: { only: label } }, user);
     const [assignment] = (await waiting).assignments;
     expect(assignment).toMatchObject({ jobId, attempt: 1 });
-    // An answer that was lost on the way: what the node does not list is handed out again.
+    // A poll whose response was lost: an execution that the node does not list is handed out again.
     const again = await node.poll([], 1, 0);
     expect(again.assignments.map((one) => one.executionId)).toEqual([assignment?.executionId ?? ""]);
     expect((await node.poll([assignment?.executionId ?? ""], 1, 0)).assignments).toEqual([]);
@@ -63,7 +63,7 @@ export const nodeScenarios = {
   "nodes.logs": async (stage) => {
     const { node, executionId } = await runningJob(stage);
     expect(await node.log(executionId, 1, ["a", "b"])).toBe(2);
-    // Sent again after a lost answer, with one more: only what is new is stored.
+    // Sends the lines again after a lost response, with one more: only the new line is stored.
     expect(await node.log(executionId, 1, ["a", "b", "c"])).toBe(3);
     expect(await node.log("exe_00000000000000000000000000", 1, ["a"])).toBe("stale");
     await node.report(executionId, "SUCCEEDED", { exitCode: 0 });
@@ -100,7 +100,7 @@ export const nodeScenarios = {
     const { node, nodeKey } = await api.call("nodes.register", first, user);
     const { nodeId } = node;
     const announce = (change: object) => api.call("nodes.register", describeNode(change), { nodeKey });
-    // What is detected is the agent's own to say, and less is always possible.
+    // The agent itself says what it detects, and may always announce less.
     const labels = { os: "darwin", gpu: "a100", disk: "hdd", "gpu.count": "8" };
     const capacity = { cpu: 4, memoryMb: 4_096, gpuCount: 0, slots: 5_000 };
     expect((await announce({ labels, pool: "secret", capacity })).node).toMatchObject({
@@ -115,7 +115,7 @@ export const nodeScenarios = {
     const all = await api.call("nodes.grant", { nodeId, labels: { gpu: "a100" }, slots: 6_000 }, user);
     expect(all).toMatchObject({ labels, capacity });
     expect(all.waitsForGrant).toBeUndefined();
-    // Both pools are granted now; a value that is not is not, and a user who registers the node grants it.
+    // Both pools are granted now. A new label value is not; a user who registers the node grants it.
     expect((await announce({ pool: "default", labels })).node).toMatchObject({ pool: "default", labels });
     const other = { labels: { disk: "tape" } };
     expect((await announce(other)).node).toMatchObject({ labels: {}, waitsForGrant: other });

@@ -34,7 +34,7 @@ async function running(node: PlayedNode, manifest: object = {}) {
   return { jobId, executionId };
 }
 
-test("a sleeping node is shown SUSPENDED, and its parked poll is answered with a job at once", async () => {
+test("a sleeping node is shown as SUSPENDED, and a job answers its parked poll immediately", async () => {
   const node = await register();
   const parked = node.poll([], 1, 30, asleep);
   await untilStatus(node, "SUSPENDED");
@@ -47,7 +47,7 @@ test("a sleeping node is shown SUSPENDED, and its parked poll is answered with a
   await untilStatus(node, "ACTIVE");
 });
 
-test("a sleeping node that only polls stays, and its running jobs with it; without polls it is OFFLINE after 30 s", async () => {
+test("a sleeping node that only polls stays online with its running jobs; without polls it is OFFLINE after 30 s", async () => {
   const node = await register();
   const { executionId, jobId } = await running(node);
   for (let i = 0; i < 6; i++) {
@@ -57,12 +57,12 @@ test("a sleeping node that only polls stays, and its running jobs with it; witho
   }
   plane.pass(31);
   await untilStatus(node, "OFFLINE");
-  // What it ran is given up right after.
+  // Its execution is given up right after.
   await waitFor("the job to be given up", async () => (await job(jobId)).status === "FAILED");
   expect(await job(jobId)).toMatchObject({ reason: "NodeLost" });
 });
 
-test("a node whose agent ends is OFFLINE at once where nothing of it runs on, and has its time where something may", async () => {
+test("a node whose agent exits is OFFLINE immediately if nothing runs on it; if something may still run, it gets time", async () => {
   const node = await register();
   const { executionId } = await running(node);
   const leave = (executions: string[]) =>
@@ -74,7 +74,7 @@ test("a node whose agent ends is OFFLINE at once where nothing of it runs on, an
   expect(await view(node)).toMatchObject({ status: "OFFLINE" });
 });
 
-test("a parked poll does not keep a machine that lost its power from being OFFLINE, and the next poll brings it back", async () => {
+test("a parked poll does not keep a machine without power from being OFFLINE, and the next poll brings it back", async () => {
   const node = await register();
   const parked = node.poll([], 1, 30, asleep);
   await untilStatus(node, "SUSPENDED");
@@ -82,13 +82,13 @@ test("a parked poll does not keep a machine that lost its power from being OFFLI
   await untilStatus(node, "OFFLINE");
   const next = node.poll([], 1, 30, asleep);
   await untilStatus(node, "SUSPENDED");
-  // The one that nobody reads any more ends when the next one comes.
+  // The old poll, which nobody reads any more, ends when the next one arrives.
   expect((await parked).assignments).toEqual([]);
   await submit();
   expect((await next).assignments).toHaveLength(1);
 });
 
-test("what a sleeping node does not hold any more is over, though no heartbeat says so", async () => {
+test("a job that a sleeping node no longer holds is over, even without a heartbeat", async () => {
   const node = await register();
   const { jobId } = await running(node);
   plane.pass(25);
@@ -96,7 +96,7 @@ test("what a sleeping node does not hold any more is over, though no heartbeat s
   expect(await job(jobId)).toMatchObject({ status: "FAILED", reason: "AgentRestarted" });
 });
 
-test("a node that refuses work gets none, keeps what it runs, and gets work the moment it stops refusing", async () => {
+test("a node that refuses work gets none, keeps its running jobs, and gets work as soon as it stops refusing", async () => {
   const node = await register();
   const { executionId } = await running(node);
   const refusing = "only 90 MiB are free below /var/lib/tanvrit";
@@ -106,16 +106,16 @@ test("a node that refuses work gets none, keeps what it runs, and gets work the 
   const jobId = await submit();
   expect(await node.poll([executionId], 1, 0, { refusing })).toMatchObject({ assignments: [], abandon: [] });
   expect(await view(node)).toMatchObject({ status: "ACTIVE", refusing, runningExecutions: 1 });
-  // The poll that waits was begun while it refused.
+  // The waiting poll began while the node refused work.
   const worse = "only 80 MiB are free below /var/lib/tanvrit";
   const parked = node.poll([executionId], 1, 20, { refusing: worse });
-  await waitFor("the poll to be heard", async () => (await view(node)).refusing === worse);
+  await waitFor("the poll to reach the server", async () => (await view(node)).refusing === worse);
   await beat({});
   expect((await parked).assignments.map((one) => one.jobId)).toEqual([jobId]);
   expect((await view(node)).refusing).toBeUndefined();
 });
 
-test("a drain by the node's key outlives its agent; its end wakes the parked poll", async () => {
+test("a drain with the node's key outlives its agent; ending the drain wakes the parked poll", async () => {
   const node = await register();
   expect((await plane.api.call("nodes.drain", {}, node.as)).status).toBe("DRAINING");
   const { nodeId } = node;
@@ -130,13 +130,13 @@ test("a drain by the node's key outlives its agent; its end wakes the parked pol
   const jobId = await submit();
   const parked = poll(20);
   expect((await plane.api.call("nodes.drain", { drain: false }, as)).status).toBe("ACTIVE");
-  // The answer says that it is over, or brings the job already.
+  // The response says that the drain is over, or already brings the job.
   const answers = [await parked, await poll(5)];
   expect(answers[0]?.status).toBe("ACTIVE");
   expect(answers.flatMap((one) => one.assignments.map((given) => given.jobId))).toContain(jobId);
 });
 
-test("an agent that comes back keeps what it still has: started or not, reported or not", async () => {
+test("an agent that comes back keeps the executions it still has: started or not, reported or not", async () => {
   const node = await register();
   const first = await running(node);
   await submit();
@@ -144,7 +144,7 @@ test("an agent that comes back keeps what it still has: started or not, reported
   const held = [first.executionId, second];
   const { nodeId } = node;
   await plane.api.call("nodes.register", { ...describeNode(), executions: held, nodeId }, node.as);
-  // The second one was started, but its agent died before it could say so: it is not handed out again.
+  // The second was started, but its agent died before it could say so. It is not handed out again.
   expect(await node.poll(held, 1, 0)).toMatchObject({ assignments: [], abandon: [], cancel: [] });
   expect(await node.report(second, "RUNNING")).toBe("applied");
   expect(await node.report(second, "RUNNING")).toBe("repeated");
@@ -153,19 +153,19 @@ test("an agent that comes back keeps what it still has: started or not, reported
   expect(await job(first.jobId)).toMatchObject({ status: "SUCCESS", attempt: 1 });
 });
 
-test("an agent that comes back without what ran ends it, and what it says of that later changes nothing", async () => {
+test("an agent that comes back without an execution ends it, and its later reports about it change nothing", async () => {
   const node = await register();
   const { jobId, executionId } = await running(node);
   const { nodeId } = node;
   await plane.api.call("nodes.register", { ...describeNode(), nodeId }, node.as);
   expect(await job(jobId)).toMatchObject({ status: "FAILED", reason: "AgentRestarted" });
-  // Whoever runs it all the same must hear that it is over.
+  // A process that still runs it must learn that it is over.
   expect(await node.report(executionId, "RUNNING")).toBe("stale");
   expect((await node.poll([executionId], 0, 0)).abandon).toEqual([executionId]);
   expect(await node.report(executionId, "SUCCEEDED", { exitCode: 0 })).toBe("stale");
 });
 
-test("a result that comes after its node was lost is stale, and the node is told to let go", async () => {
+test("a result that arrives after its node was lost is stale, and the node is told to drop the execution", async () => {
   const node = await register();
   const { jobId, executionId } = await running(node, { maxRetries: 1 });
   plane.pass(31);
@@ -191,7 +191,7 @@ test("lines that a killed agent sends again are stored once, and a gap is refuse
   expect(executions.map((one) => one.logLines)).toEqual([6]);
 });
 
-test("a job that asks for more than an owner gives hears which limit it is", async () => {
+test("a job that asks for more than a node's owner allows is told which limit it exceeds", async () => {
   const capacity = { cpu: 2, memoryMb: 512, gpuCount: 0, slots: 4 };
   const caps = { cpu: 2, memoryMb: 512, gpuCount: 0, enforcedBy: "cgroup v2" };
   await register({ name: "desk", capacity, caps });
@@ -203,7 +203,7 @@ test("a job that asks for more than an owner gives hears which limit it is", asy
   expect(await whyNot({ gpuCount: 1 })).toContain("0 GPUs (limits.gpuCount), the job asks for 1");
 });
 
-test("a refresh token that comes back too late ends the nodes' access as a logout does, also of a parked poll", async () => {
+test("a refresh token that comes back too late revokes the nodes' access like a logout, also for a parked poll", async () => {
   const { accessToken, refreshToken } = await plane.api.signIn("local", "somebody");
   const node = await PlayedNode.register(plane.api, { token: accessToken });
   const parked = node.poll([], 1, 30, asleep).then(JSON.stringify, String);

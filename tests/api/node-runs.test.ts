@@ -8,7 +8,7 @@ import { TestPlane } from "../support/plane.ts";
 import { describeNode } from "../support/played-node.ts";
 import { waitFor } from "../support/wait.ts";
 
-/** Two servers over one store and one bus: what is true at one is true at the other. */
+/** Two servers with one store and one bus: both give the same answers. */
 let planes: [TestPlane, TestPlane];
 let shared: { stores: Awaited<ReturnType<typeof openSqliteStores>>; bus: MemoryBus };
 let user: As;
@@ -51,7 +51,7 @@ async function running(as: As) {
   return { jobId, executionId };
 }
 
-/** How a poll that waits at a server ends. */
+/** How a poll ends that waits at a server. */
 function parked(as: As, plane: TestPlane, executions: string[] = []) {
   const input = { executions, maxAssignments: 1, waitSeconds: 30, condition: { suspended: true } };
   const response = plane.api.refused("nodes.poll", input, as);
@@ -60,10 +60,10 @@ function parked(as: As, plane: TestPlane, executions: string[] = []) {
 async function untilParked(nodeId: string) {
   const isAsleep = async () =>
     (await planes[0].api.call("nodes.retrieve", { nodeId }, user)).status === "SUSPENDED";
-  await waitFor("the poll to be heard", isAsleep);
+  await waitFor("the poll to reach the server", isAsleep);
 }
 
-test("a run that registers where the one before it was takes the node: every call of the earlier is refused, a poll that waits at once, at every server", async () => {
+test("a run that registers in the same place as the run before takes over the node: every call of the earlier run is refused, a waiting poll immediately, at every server", async () => {
   const first = await register(runAt("place"));
   const { executionId, jobId } = await running(first.as);
   const waits = parked(first.as, planes[1], [executionId]);
@@ -93,12 +93,12 @@ test("a run that registers where the one before it was takes the node: every cal
       });
     }
   }
-  // Nothing of it was done: the job runs on under the second one.
+  // None of it took effect: the job still runs under the second run.
   expect(await beat(second.as, [executionId])).toMatchObject({ status: "ACTIVE", abandon: [], cancel: [] });
   expect(await job(jobId)).toMatchObject({ status: "RUNNING", attempt: 1 });
 });
 
-test("a run from elsewhere is refused while the node is heard of, by its key and by its owner, and is let in when it has fallen silent", async () => {
+test("a run from elsewhere is refused, with the node's key and by its owner, while the node is heard from, and accepted when the node has gone silent", async () => {
   const first = await register(runAt("here"));
   const { jobId, executionId } = await running(first.as);
   await submit();
@@ -111,7 +111,7 @@ test("a run from elsewhere is refused while the node is heard of, by its key and
     expect(refused.detail).toContain("process");
     expect(refused.detail).toContain("on host-of-here");
   }
-  // The first one did not notice, also not by its key.
+  // The first run did not lose the node, even though its key was used.
   expect(await beat(first.as, [executionId, assigned])).toMatchObject({ abandon: [] });
   pass(20);
   await beat(first.as, [executionId, assigned]);
@@ -121,7 +121,7 @@ test("a run from elsewhere is refused while the node is heard of, by its key and
   pass(11);
   const second = await register(copy, first.as);
   expect(second.nodeId).toBe(first.nodeId);
-  // Both may have begun there: neither is handed out again as if nobody had it.
+  // Both executions may have started there, so neither is handed out again as if it had not.
   const given = (await poll(second.as)).assignments.map((one) => one.executionId);
   expect(given).not.toContain(assigned);
   expect(await job(jobId)).toMatchObject({ status: "FAILED", reason: "NodeLost", attempt: 1 });
@@ -130,14 +130,14 @@ test("a run from elsewhere is refused while the node is heard of, by its key and
   );
 });
 
-test("a run from elsewhere has the node at once where the one before it has left", async () => {
+test("a run from elsewhere gets the node immediately if the run before it has left", async () => {
   const first = await register(runAt("here"));
   await planes[0].api.call("nodes.heartbeat", { executions: [], leaving: true }, first.as);
   const second = await register(runAt("elsewhere"), first.as);
   expect((await beat(second.as)).status).toBe("ACTIVE");
 });
 
-test("of many runs from elsewhere that ask for a silent node at once, one gets it", async () => {
+test("of many runs from elsewhere that claim a silent node at once, one gets it", async () => {
   const first = await register(runAt("here"));
   pass(31);
   const input = (i: number) => ({ ...describeNode(), run: runAt(`place-${i}`) });
@@ -151,7 +151,7 @@ test("of many runs from elsewhere that ask for a silent node at once, one gets i
   expect(statuses.sort()).toEqual([200, 409, 409, 409, 409, 409, 409, 409]);
 });
 
-test("an agent that does not say which run it is goes on as before, until one that does takes the node", async () => {
+test("an agent that does not name its run works as before, until an agent that names its run takes the node", async () => {
   const old = await register(undefined);
   const { executionId } = await running(old.as);
   await register(undefined, old.as, { executions: [executionId] });
@@ -162,7 +162,7 @@ test("an agent that does not say which run it is goes on as before, until one th
   );
 });
 
-test("a poll that waits when its key is replaced, or its node removed, is answered 401 at once and brings nothing more", async () => {
+test("when a node's key is replaced or the node removed, its waiting poll is answered 401 immediately and brings nothing", async () => {
   const ends: ((nodeId: string) => Promise<unknown>)[] = [
     (nodeId) => planes[0].api.call("nodes.rotate-key", { nodeId }, user),
     (nodeId) => register(runAt("place"), user, { nodeId }),
@@ -189,7 +189,7 @@ test("a poll that waits when its key is replaced, or its node removed, is answer
   }
 });
 
-test("nodes that go by their host's name are told apart, keep their names, and hear who else is on their machine", async () => {
+test("nodes named after their host are told apart, keep their names, and learn who else is on their machine", async () => {
   const byHost = (run: AgentRun, as: As = user, name = "vm") => {
     const { description, executions } = describeNode({ name });
     return planes[0].api.call("nodes.register", { description, executions, run, isNameOfHost: true }, as);
@@ -203,13 +203,13 @@ test("nodes that go by their host's name are told apart, keep their names, and h
   expect(two.onSameMachine).toEqual([{ nodeId, name, owner: "tester" }]);
   expect([one, three].map((each) => each.onSameMachine)).toEqual([[], []]);
   expect(two.node).toMatchObject({ owner: "tester", host: "host-of-home-2", machine: "m1" });
-  // Each keeps its own when it registers again, by its key and by its owner.
+  // Each keeps its own node when it registers again, with its key and by its owner.
   expect((await byHost(first, { nodeKey: one.nodeKey })).node.name).toBe("vm");
   const again = await byHost(second, { nodeKey: two.nodeKey });
   expect(again.node.name).toBe("vm-2");
   expect(again.onSameMachine).toMatchObject([{ name: "vm" }]);
   expect((await byHost(second, { nodeKey: two.nodeKey }, "host")).node.name).toBe("host");
-  // A name that somebody gave stays as it was given.
+  // A name that a person chose stays unchanged.
   const given = await register(runAt("home-4"), user, describeNode({ name: "vm" }));
   const view = await planes[0].api.call("nodes.retrieve", { nodeId: given.nodeId }, user);
   expect(view.name).toBe("vm");

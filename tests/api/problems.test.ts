@@ -13,13 +13,13 @@ afterEach(async () => {
   expect((await server.api.fetch("/healthz")).status).toBe(200);
 });
 
-test("malformed JSON is told as such", async () => {
+test("malformed JSON is reported as malformed JSON", async () => {
   for (const body of ["{", '{"command": }', "\0", "[1,2"]) {
     expect((await readProblem(await server.api.send("jobs.submit", body, user))).code).toBe("invalid_json");
   }
 });
 
-test("what JSON would lose in silence is told with its field", async () => {
+test("values that JSON would lose silently are refused with their field", async () => {
   const lost: [string, string][] = [
     ['{"command":"a","command":"b"}', "command"],
     ['{"command":"a","env":{"V":1.10}}', "env.V"],
@@ -32,12 +32,12 @@ test("what JSON would lose in silence is told with its field", async () => {
     expect(problem.code).toBe("invalid_request");
     expect(problem.errors?.map(({ path }) => path)).toEqual([field]);
   }
-  // Where a number is meant, it may be written in any way.
+  // A field that takes a number accepts every notation.
   const answer = await server.api.send("jobs.submit", '{"command":"true","resources":{"cpu":1.0}}', user);
   expect(answer.status).toBe(200);
 });
 
-test("a wrong type is told with its field", async () => {
+test("a wrong type is reported with its field", async () => {
   const wrong: [unknown, string][] = [
     [{ command: "true", timeoutSeconds: "soon" }, "timeoutSeconds"],
     [{ command: "true", resources: { cpu: -1 } }, "resources.cpu"],
@@ -62,7 +62,7 @@ test("a wrong type is told with its field", async () => {
   }
 });
 
-test("an unknown status, a name with a null byte and a malformed id are wrong requests, an unknown id is not found", async () => {
+test("an unknown status, a name with a null byte and a malformed id are invalid requests; an unknown id is not found", async () => {
   const { api } = server;
   expect((await api.refused("jobs.list", { status: ["DONE"] }, user)).code).toBe("invalid_request");
   expect((await api.refused("jobs.list", { name: "nul \0*" }, user)).code).toBe("invalid_request");
@@ -77,13 +77,13 @@ test("a body of 50 MB is refused", async () => {
   expect((await readProblem(response)).code).toBe("payload_too_large");
 });
 
-test("a body that is not JSON by its media type is refused", async () => {
+test("a body whose media type is not JSON is refused", async () => {
   const headers = { "content-type": "text/plain" };
   const response = await server.api.send("jobs.submit", '{"command":"true"}', user, headers);
   expect((await readProblem(response)).code).toBe("unsupported_media_type");
 });
 
-test("a path that is not there and a method that is not allowed are problems too", async () => {
+test("an unknown path and a method that is not allowed are answered as problems too", async () => {
   const { api } = server;
   expect((await readProblem(await api.fetch("/api/compute/nothing"))).code).toBe("not_found");
   const older = await api.fetch("/api/compute/auth/local/start", { method: "POST" });
@@ -93,7 +93,7 @@ test("a path that is not there and a method that is not allowed are problems too
   expect((await readProblem(wrongMethod)).status).toBe(405);
 });
 
-test("a forged, garbled or empty token is nobody", async () => {
+test("a forged, garbled or empty token does not authenticate", async () => {
   const claims = { userId: "usr_1", businessId: "biz_1", role: "owner", sid: "ses_1" };
   const jwt = new SignJWT(claims).setProtectedHeader({ alg: "HS256" }).setSubject("usr_1");
   const forged = await jwt
@@ -113,20 +113,20 @@ test("a forged, garbled or empty token is nobody", async () => {
   expect((await readProblem(response)).code).toBe("unauthenticated");
 });
 
-test("a node key that is not one is nobody", async () => {
+test("an invalid node key does not authenticate", async () => {
   for (const nodeKey of ["tnvn_x", `tnvn_${"0".repeat(26)}_${"A".repeat(43)}`, "x".repeat(5_000)]) {
     const found = await server.api.refused("nodes.heartbeat", { executions: [] }, { nodeKey });
     expect(found.code).toBe("unauthenticated");
   }
 });
 
-test("a user may not speak as a node, nor a node as a user", async () => {
+test("a user cannot call as a node, nor a node as a user", async () => {
   expect((await server.api.refused("nodes.heartbeat", { executions: [] }, user)).status).toBeOneOf([
     401, 403,
   ]);
 });
 
-test("the probes answer without a sign-in", async () => {
+test("the probes answer without authentication", async () => {
   expect((await server.api.fetch("/healthz")).status).toBe(200);
   expect((await server.api.fetch("/readyz")).status).toBe(200);
 });

@@ -3,7 +3,7 @@ import type { EndpointInput } from "../../shared/endpoints/index.ts";
 import type { Api, As } from "../support/api.ts";
 import type { Scenarios } from "./stage.ts";
 
-/** What each endpoint of schedules does, told by one story each. */
+/** A scenario for each schedule endpoint. */
 export const scheduleScenarios = {
   "schedules.create": async ({ api, user }) => {
     const made = await make(api, user, { cron: "30 2 * * *", timeZone: "Europe/Berlin", jitterSeconds: 60 });
@@ -121,7 +121,7 @@ export const scheduleScenarios = {
   },
 } satisfies Partial<Scenarios>;
 
-/** A schedule that does not fire while the test runs, whose jobs no node takes. */
+/** A schedule that does not fire during the test, and whose jobs no node takes. */
 export function make(api: Api, user: As, change: Partial<EndpointInput<"schedules.create">> = {}) {
   const job = { command: "true", labels: { never: "there" } };
   return api.call("schedules.create", { cron: "0 0 1 1 *", job, ...change }, user);

@@ -4,7 +4,7 @@ import { TestPlane } from "../support/plane.ts";
 import { waitFor } from "../support/wait.ts";
 import { make } from "./schedule-endpoints.ts";
 
-test("a schedule of another business is answered like one that does not exist, and stands in no list", async () => {
+test("a schedule of another business is answered like one that does not exist, and is in no list", async () => {
   await using plane = await TestPlane.start();
   const { api } = plane;
   const mine = await plane.api.user("mine");
@@ -26,7 +26,7 @@ test("a schedule of another business is answered like one that does not exist, a
   expect(await api.call("schedules.retrieve", { scheduleId }, mine)).toEqual(unchanged);
 });
 
-test("a fire that waits begins as soon as the job before it is over", async () => {
+test("a waiting fire begins as soon as the job before it is over", async () => {
   await using plane = await TestPlane.start();
   const { api } = plane;
   const user = await plane.api.user();
@@ -39,7 +39,7 @@ test("a fire that waits begins as soon as the job before it is over", async () =
       expect((await api.refused("schedules.run", { scheduleId }, user)).code).toBe("conflict");
       await api.call("jobs.cancel", { jobId: first.jobId ?? "" }, user);
     }
-    // Well before the regular look.
+    // Well before the regular check.
     const newest = await waitFor(
       "the second fire",
       async () => {
@@ -55,7 +55,7 @@ test("a fire that waits begins as soon as the job before it is over", async () =
   }
 });
 
-test("what is due fires by itself, with the jitter that was announced, and the job says where it came from", async () => {
+test("a due schedule fires by itself, with the announced jitter, and the job says where it came from", async () => {
   await using plane = await TestPlane.start();
   const { api } = plane;
   const user = await plane.api.user();
@@ -76,7 +76,7 @@ test("what is due fires by itself, with the jitter that was announced, and the j
   expect(job).toMatchObject({ scheduleId, name: "often", jobId: fire.jobId ?? "" });
 });
 
-test("a template is filled in anew for every fire; one that is gone by then is told with the fire", async () => {
+test("a template is filled in again for every fire; if the template was deleted, the fire says so", async () => {
   await using plane = await TestPlane.start();
   const { api } = plane;
   const user = await plane.api.user();

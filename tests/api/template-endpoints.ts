@@ -8,7 +8,7 @@ const parameters = [
 ];
 const job = { command: ["scale", "{{input}}", "{{width}}"], labels: { never: "there" } };
 
-/** What each endpoint of templates does, told by one story each. */
+/** A scenario for each template endpoint. */
 export const templateScenarios = {
   "templates.list": async ({ api }) => {
     const user = await api.newUser();

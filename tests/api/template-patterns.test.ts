@@ -4,7 +4,7 @@ import { TestServer } from "../support/server.ts";
 
 const PARAMETERS = 100;
 
-/** A template with as many patterns as it may have. */
+/** A template with as many patterns as a template can have. */
 function templateOf(name: string, pattern: (i: number) => string) {
   const names = Array.from({ length: PARAMETERS }, (_, i) => `p${i}`);
   const parameters = names.map((one, i) => ({ name: one, type: "string" as const, pattern: pattern(i) }));
@@ -14,7 +14,7 @@ function templateOf(name: string, pattern: (i: number) => string) {
 const valuesOf = (value: string) =>
   Object.fromEntries(Array.from({ length: PARAMETERS }, (_, i) => [`p${i}`, value]));
 
-/** The longest that a request of somebody else took while `work` went on, ms. */
+/** The longest time that another user's request took while `work` was running, in ms. */
 async function slowestBeside(server: TestServer, work: () => Promise<unknown>): Promise<number> {
   let isOver = false;
   const working = work().finally(() => {
@@ -30,7 +30,7 @@ async function slowestBeside(server: TestServer, work: () => Promise<unknown>): 
   return slowestMs;
 }
 
-test("the patterns of one member's template hold up nobody else", async () => {
+test("the patterns in one member's template block nobody else", async () => {
   await using server = await TestServer.start();
   const user: As = await server.api.user();
   const refused = async (id: "templates.create" | "templates.run", input: unknown, why: string) => {
@@ -49,6 +49,6 @@ test("the patterns of one member's template hold up nobody else", async () => {
   );
   const run = { template: "slow", params: valuesOf("ab".repeat(2_048)) };
   const slow = await slowestBeside(server, () => refused("templates.run", run, "too much work"));
-  // It was 27 s. On a machine that has nothing else to do it is a tenth of a second at most.
+  // It used to be 27 s. On an idle machine it is a tenth of a second at most.
   for (const ms of [large, slow]) expect(ms).toBeLessThan(1_500);
 });

@@ -21,7 +21,7 @@ beforeAll(async () => {
   theirs = { user: other, node: await PlayedNode.register(api, other) };
 });
 
-test("an id of another business is answered like one that does not exist", async () => {
+test("an id of another business is answered like an id that does not exist", async () => {
   const { nodeId } = mine.node;
   const { jobId, executionId, template } = mine;
   const calls: [CallId, object][] = [
@@ -45,7 +45,7 @@ test("an id of another business is answered like one that does not exist", async
     ["nodes.rotate-key", { nodeId }],
     ["nodes.register", { ...describeNode(), nodeId }],
   ];
-  // A new endpoint that takes an id must stand here, or be one whose answer to a stranger is proved below.
+  // A new endpoint that takes an id must be in this list, or its answer to a stranger must be tested below.
   const covered = [...calls.map(([id]) => id), "jobs.logs", "executions.list"];
   expect(covered.sort()).toEqual(endpointsTakingAnId().sort());
   for (const [id, input] of calls) {
@@ -58,12 +58,12 @@ test("an id of another business is answered like one that does not exist", async
     headers: headersOf(theirs.user),
   });
   expect((await readProblem(stream)).code).toBe("not_found");
-  // Nothing of it was done either.
+  // None of the calls took effect.
   expect((await server.api.call("jobs.retrieve", { jobId }, mine.user)).status).toBe("RUNNING");
   await server.api.call("nodes.heartbeat", { executions: [executionId] }, mine.node.as);
 });
 
-test("a list holds nothing of another business", async () => {
+test("a list contains nothing of another business", async () => {
   const { api } = server;
   expect((await api.call("jobs.list", {}, theirs.user)).jobs).toEqual([]);
   expect((await api.call("executions.list", {}, theirs.user)).executions).toEqual([]);
@@ -83,7 +83,7 @@ test("a node of another business cannot report on an execution, and gets none of
   expect((await node.poll([], 4, 0)).assignments).toEqual([]);
 });
 
-test("one node cannot speak for another of the same business", async () => {
+test("one node cannot act as another node of the same business", async () => {
   const neighbour = await PlayedNode.register(server.api, mine.user, { labels: { only: "neighbour" } });
   expect(await neighbour.report(mine.executionId, "SUCCEEDED", { exitCode: 0 })).toBe("stale");
   const { nodeId } = mine.node;

@@ -48,14 +48,14 @@ for (const [what, manifest, rule, [detail, hint]] of never) {
   });
 }
 
-test("of several nodes the nearest is the one that the fewest changes would make fit", async () => {
+test("of several nodes, the nearest is the one that needs the fewest changes to fit", async () => {
   await register({ name: "far", labels: {}, pool: "other" });
   await register({ name: "near", labels: { disk: "ssd" } });
   const answer = await why({ labels: { disk: "ssd" }, resources: { memoryMb: 5_000 } });
   expect(answer.hint).toContain("near: it could run it if the job asked for at most 4096 MiB");
 });
 
-test("job why says that a node is draining, has signed out, or is offline, once it is", async () => {
+test("job why says that a node is draining, has signed out, or is offline", async () => {
   const node = await register();
   expect(await why()).toMatchObject({ waitsFor: "turn", nodes: [{ verdict: "fits" }] });
   await plane.api.call("nodes.drain", { nodeId: node.nodeId }, user);
@@ -75,7 +75,7 @@ test("job why says that a node is draining, has signed out, or is offline, once 
   expect(rules.sort()).toEqual(["box offline", "theirs signed-out"]);
 });
 
-test("job why says in its agent's words why a node refuses work", async () => {
+test("job why quotes the agent on why its node refuses work", async () => {
   const node = await register();
   const refusing = "only 90 MiB are free below /var/lib/tanvrit";
   await plane.api.call("nodes.heartbeat", { executions: [], condition: { refusing } }, node.as);
@@ -84,11 +84,11 @@ test("job why says in its agent's words why a node refuses work", async () => {
     waitsFor: "node",
     nodes: [{ verdict: "unavailable", rule: "refusing", detail: `it refuses work: ${refusing}` }],
   });
-  // The node is there, so the job is not one that nobody could ever run.
+  // The node exists, so the job is not one that no node could ever run.
   expect((await plane.api.call("jobs.retrieve", { jobId }, user)).unschedulableReason).toBeUndefined();
 });
 
-test("job why and a dry run name the rule of its owner that keeps a job off a node", async () => {
+test("job why and a dry run name the owner's rule that keeps a job off a node", async () => {
   const { userId } = await plane.api.call("auth.whoami", {}, user);
   const allow = nodeAllow.parse({ images: ["python:*"], users: [userId] });
   await register({ jobTypes: ["COMMAND", "DOCKER"], allow });
@@ -106,7 +106,7 @@ test("job why and a dry run name the rule of its owner that keeps a job off a no
   expect((await plane.api.call("jobs.dry-run", fine, other)).nodes[0]?.detail).toContain("(allow.users)");
 });
 
-test("job why says what takes the room of a node", async () => {
+test("job why says which jobs use a node's capacity", async () => {
   const node = await register({ capacity: { cpu: 4, memoryMb: 4_096, gpuCount: 1, slots: 2 } });
   await submit({ resources: { cpu: 3, gpuCount: 1 } });
   const { executionId } = await node.take();
@@ -119,7 +119,7 @@ test("job why says what takes the room of a node", async () => {
   expect((await why()).nodes[0]?.detail).toBe("no room now: 2 jobs take 2 of 2 slots");
 });
 
-test("job why says until when a job waits, whatever the nodes are", async () => {
+test("job why says until when a job waits, whatever the nodes are like", async () => {
   await register();
   const notBefore = new Date(Date.now() + 3_600_000).toISOString();
   const answer = await why({ notBefore });
@@ -149,13 +149,13 @@ test("a job that is not queued waits for nothing", async () => {
   expect((await whyJob(jobId)).summary).toContain("SUCCESS");
 });
 
-test("without a node, job why says how to get one", async () => {
+test("without nodes, job why says how to add one", async () => {
   const answer = await why();
   expect(answer).toMatchObject({ waitsFor: "node", nodes: [], moreNodes: false });
   expect(answer.hint).toContain("agent run");
 });
 
-test("job why of a job that waits for its turn names the one that has the place, and what that waits for", async () => {
+test("job why of a job that waits for a place names the job that has the place, and what that job waits for", async () => {
   await register();
   const group = { concurrency: { group: "deploy" }, resources: { cpu: 4 } };
   const other = { name: "long", resources: { cpu: 4 } };
@@ -170,7 +170,7 @@ test("job why of a job that waits for its turn names the one that has the place,
   expect((await whyJob(await submit(other))).heldBy).toEqual([]);
 });
 
-test("job why of a job that no node could be given says so, also behind others of its group", async () => {
+test("job why says that no node could run the job, also behind other jobs of its group", async () => {
   await register();
   const concurrency = { group: "build" };
   await submit({ concurrency });

@@ -12,7 +12,7 @@ const BUILD = join(import.meta.dirname, "..", "..", "cmd", "build.ts");
 const BUILD_TIMEOUT_MS = 120_000;
 const RUN_TIMEOUT_MS = 60_000;
 
-/** Holds the binary and nothing else: no sources, no node_modules, no settings. */
+/** Contains the binary and nothing else: no sources, no node_modules, no settings. */
 const alone = forAllTests(await makeScratch());
 
 beforeAll(async () => {
@@ -26,7 +26,7 @@ beforeAll(async () => {
   if ((await build.exited) !== 0) throw new Error(`the build failed: ${said}`);
 });
 
-test("the binary alone says its version and its commands", async () => {
+test("the binary alone prints its version and its commands", async () => {
   expect(await run(["--version"])).toMatchObject({
     exitCode: 0,
     stdout: `tanvrit-compute ${packageJson.version}\n`,
@@ -34,7 +34,7 @@ test("the binary alone says its version and its commands", async () => {
   expect((await run(["--help"])).stdout).toContain("job submit");
 });
 
-test("the binary alone shows the quickstart and leaves nothing beside itself", async () => {
+test("the binary alone runs the quickstart and leaves nothing next to itself", async () => {
   const { exitCode, stdout, stderr } = await run(["quickstart"]);
   expect({ exitCode, stderr: exitCode === 0 ? "" : stderr }).toEqual({ exitCode: 0, stderr: "" });
   expect(stdout).toMatch(/^step 3 of 3/m);
@@ -43,7 +43,7 @@ test("the binary alone shows the quickstart and leaves nothing beside itself", a
 });
 
 test.skipIf(process.platform !== "linux")(
-  "a job gets the limit of open files that the agent was started with",
+  "a job gets the open-file limit that the agent was started with",
   async () => {
     const script = `
       ulimit -Sn 512
@@ -64,16 +64,16 @@ test.skipIf(process.platform !== "linux")(
   },
 );
 
-test("a .env beside the binary changes nothing", async () => {
+test("a .env file next to the binary changes nothing", async () => {
   await using elsewhere = await makeScratch();
   await Bun.write(elsewhere.join(".env"), "TANVRIT_TOKEN=stray\nTANVRIT_URL=http://stray.invalid\n");
   const { exitCode, stderr } = await run(["job", "list"], elsewhere.path);
-  // Signed out, or no server at the default URL: a person of this machine may well run one there.
+  // Signed out, or no server at the default URL: a developer may well run one on this machine.
   expect(exitCode).toBeOneOf([69, 77]);
   expect(stderr).not.toContain("stray");
 });
 
-test("the build puts itself in no place of what is not a regular file, as a device or a pipe", async () => {
+test("the build does not overwrite anything but a regular file, for example a device or a pipe", async () => {
   await using scratch = await makeScratch();
   const pipe = scratch.join("pipe");
   expect(Bun.spawnSync(["mkfifo", pipe]).exitCode).toBe(0);

@@ -5,7 +5,7 @@ import { Running } from "../support/program.ts";
 
 const person = forAllTests(await Person.withServer());
 
-test("an agent that was registered by a token and a URL goes on without both, and so do the commands of its owner", async () => {
+test("an agent that registered with a token and a URL later runs without them, and so do its owner's commands", async () => {
   const token = await person.get(["auth", "print-token"]);
   await using home = await Person.stranger();
   const workspace = ["--workspace", "farm"];

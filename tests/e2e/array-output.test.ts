@@ -4,13 +4,13 @@ import { Person } from "../support/person.ts";
 
 const person = forAllTests(await Person.withServer({ agent: ["--slots", "2"] }));
 
-/** Each job writes a line in two pieces, and one to stderr; the third fails. */
+/** Each job writes a line in two pieces, and a line to stderr; the third job fails. */
 const SCRIPT =
   'printf "part "; sleep 0.7; echo "i=$TANVRIT_ARRAY_INDEX"; echo "e$TANVRIT_ARRAY_INDEX" >&2; test "$TANVRIT_ARRAY_INDEX" != 3 || exit 2';
 const ARRAY = ["--array", "1-4%2", "--", "sh", "-c", SCRIPT];
 
 for (const start of [["run"], ["submit", "--follow"]]) {
-  test(`job ${start.join(" ")} --array shows whole lines of every job behind its name, and names the failed one`, async () => {
+  test(`job ${start.join(" ")} --array shows the lines of every job with its name, and names the failed job`, async () => {
     const run = await person.run(["job", ...start, "--name", "sweep", ...ARRAY]);
     expect(run.exitCode).toBe(1);
     const lines = run.stdout.trimEnd().split("\n").toSorted();
@@ -21,7 +21,7 @@ for (const start of [["run"], ["submit", "--follow"]]) {
   });
 }
 
-test("job logs, wait, list and get of an array speak of all its jobs, in the order of the indexes", async () => {
+test("job logs, wait, list and get of an array cover all its jobs, in index order", async () => {
   const id = await person.submit(ARRAY);
   const waited = await person.run(["job", "wait", id]);
   expect(waited.exitCode).toBe(1);
@@ -48,7 +48,7 @@ test("job logs, wait, list and get of an array speak of all its jobs, in the ord
   expect(shown).not.toContain("attempt:");
 });
 
-test("job logs divides the attempts, and shows one of them", async () => {
+test("job logs separates the attempts, and can show a single attempt", async () => {
   const id = await person.submit([
     "--max-retries",
     "2",

@@ -4,7 +4,7 @@ import { Person } from "../support/person.ts";
 
 const person = forAllTests(await Person.withServer({ agent: ["--slots", "4"] }));
 
-test("job wait exits with the job's own code, and job logs tells the streams apart", async () => {
+test("job wait exits with the job's own code, and job logs keeps stdout and stderr apart", async () => {
   const id = await person.submit(["--", "sh", "-c", "echo out; echo err >&2; exit 3"]);
   expect((await person.run(["job", "wait", id])).exitCode).toBe(3);
   const log = await person.get(["job", "logs", id, "--json"]);
@@ -17,7 +17,7 @@ test("job wait exits with the job's own code, and job logs tells the streams apa
   expect(plain.stderr).toContain("err\n");
 });
 
-test("job run shows the output as it is and exits with the job's code", async () => {
+test("job run shows the output unchanged and exits with the job's code", async () => {
   const run = await person.run([
     "job",
     "run",
@@ -31,7 +31,7 @@ test("job run shows the output as it is and exits with the job's code", async ()
   expect(run.stderr).toContain("err\n");
 });
 
-test("a signal is 128 and its number, a timeout 124, a cancelled job 130", async () => {
+test("a signal exits with 128 plus its number, a timeout with 124, a cancelled job with 130", async () => {
   const killed = await person.run(["job", "run", "--", "sh", "-c", "kill -9 $$"]);
   expect(killed.exitCode).toBe(137);
   const late = await person.submit(["--timeout", "0.3", "--", "sleep", "600"]);
@@ -42,7 +42,7 @@ test("a signal is 128 and its number, a timeout 124, a cancelled job 130", async
   expect((await person.run(["job", "wait", cancelled])).exitCode).toBe(130);
 });
 
-test("a program that is not there fails the job with its name", async () => {
+test("a command that does not exist fails the job, and the error names it", async () => {
   const id = await person.submit(["--", "no-such-program-here"]);
   expect((await person.run(["job", "wait", id])).exitCode).not.toBe(0);
   const job = await person.job(id);
@@ -65,7 +65,7 @@ test("without a server it exits 69, signed out 77, not found 66, wrong usage 64"
   }
 });
 
-test("a bad manifest exits 65 and names file, line and field", async () => {
+test("an invalid manifest exits 65 and names file, line and field", async () => {
   await Bun.write(person.home.join("job.yaml"), "name: x\ncommand: [true]\nresources:\n  cpu: many\n");
   const { exitCode, stdout, stderr } = await person.run(["job", "submit", "--file", "job.yaml"]);
   expect(exitCode).toBe(65);
@@ -74,7 +74,7 @@ test("a bad manifest exits 65 and names file, line and field", async () => {
   expect(stderr).toContain("resources.cpu");
 });
 
-test("a manifest in a file is the job", async () => {
+test("a manifest in a file defines the job", async () => {
   const manifest =
     "name: from-file\ncommand: echo $EPOCHS $TANVRIT_JOB_NAME\nenv: {EPOCHS: 3}\nmaxRetries: 2\n";
   await Bun.write(person.home.join("good.yaml"), manifest);
@@ -89,7 +89,7 @@ test("a job that no node could run says why", async () => {
   await person.get(["job", "cancel", id]);
 });
 
-test("a job that fails is tried again as often as it may, and its log holds every attempt", async () => {
+test("a job that fails is retried as often as it may, and its log holds every attempt", async () => {
   const id = await person.submit([
     "--max-retries",
     "1",

@@ -6,7 +6,7 @@ import { Person } from "../support/person.ts";
 import { onSharedStore } from "../support/shared-store.ts";
 import { waitFor } from "../support/wait.ts";
 
-/** A tenth of a dollar a second for each core. */
+/** A tenth of a dollar per second and core. */
 const std = { vcpuSecondMicroUsd: 100_000, gibSecondMicroUsd: 0, gpuSecondMicroUsd: 0 };
 const config = { pools: { cloud: { hosted: true, sku: "std" } }, prices: { std } };
 
@@ -17,7 +17,7 @@ const hosted = forAllTests(await Person.signIn(person.server));
 
 beforeAll(() => hosted.startAgent(["--name", "cloud", "--pool", "cloud"]));
 
-test("a job in a hosted pool is paid for, one on one's own node is not, and job get shows the cost", async () => {
+test("a job in a hosted pool costs credit, a job on the user's own node does not, and job get shows the cost", async () => {
   const paid = await person.submit(["--pool", "cloud", "--timeout", "60", "--", "sleep", "0.3"]);
   const own = await person.submit(["--", "true"]);
   expect((await person.run(["job", "wait", paid, own])).exitCode).toBe(0);
@@ -35,7 +35,7 @@ test("a job in a hosted pool is paid for, one on one's own node is not, and job 
   expect(await person.get(["credit", "balance"])).toContain("available: $29.");
 });
 
-test("credit grant prints the entry's id alone; the ledger has it, and prices name the hosted pool", async () => {
+test("credit grant prints only the entry's id; the ledger has the entry, and prices list the hosted pool", async () => {
   const user = JSON.parse(await person.get(["auth", "status", "--json"])).user as string;
   const grant = ["credit", "grant", "--user", user, "--amount", "2.500001", "--reason", "a long run"];
   const entryId = await person.get(grant);
@@ -57,11 +57,11 @@ test("credit grant prints the entry's id alone; the ledger has it, and prices na
     const wrong = await person.run([...grant, option ?? "", text ?? ""]);
     expect({ option, text, ...wrong }).toMatchObject({ option, text, exitCode: 64, stdout: "" });
   }
-  // A user of another business is no user of this one.
+  // A user of another business cannot get credit in this business.
   expect((await colleague.run(grant.with(3, "nobody"))).exitCode).toBe(66);
 });
 
-test("what cannot be paid for is refused with a word on what to do, and one's own nodes go on", async () => {
+test("a job that cannot be paid for is refused with advice, and jobs on own nodes still run", async () => {
   const expensive = ["job", "submit", "--pool", "cloud", "--", "true"];
   const refused = await person.run(expensive);
   expect(refused).toMatchObject({ exitCode: 77, stdout: "" });
@@ -71,9 +71,9 @@ test("what cannot be paid for is refused with a word on what to do, and one's ow
   expect((await person.run(["job", "wait", id])).exitCode).toBe(0);
 });
 
-// The store it looks into is the embedded one.
+// It reads the embedded store directly.
 if (!onSharedStore) {
-  test("server check proves a store whole, and finds a cent that is missing", async () => {
+  test("server check finds no fault in a sound store, and finds a missing cent", async () => {
     await person.server.stop();
     const check = ["server", "check", "--data-dir", person.server.scratch.join("data")];
     const whole = await person.run(check);

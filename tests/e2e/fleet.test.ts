@@ -12,7 +12,7 @@ const agent = ["--slots", "16", "--name", "first"];
 const anna = forAllTests(await Person.withServer({ business: "anna", agent }));
 const compute = await anna.client();
 
-test("1,000 jobs submitted at once all finish, each with one execution and its own whole log", async () => {
+test("1,000 jobs submitted at once all finish, each with one execution and its own complete log", async () => {
   const numbers = Array.from({ length: JOBS }, (_, number) => number);
   const submitted = await Promise.all(
     numbers.map((number) => compute.jobs.submit({ command: `echo ${number}; echo end of ${number}` })),
@@ -45,13 +45,13 @@ test("a line reaches a follower within 100 ms", async () => {
       if (event.event === "log") delaysMs.push(Date.now() - Number(event.data.text));
     }
     expect(delaysMs).toHaveLength(5);
-    // The middle one: a machine that is busy with other tests may hold up one or two.
+    // The median: on a machine that is busy with other tests, one or two may be late.
     return delaysMs.sort((a, b) => a - b)[2] ?? Number.POSITIVE_INFINITY;
   });
   expect(delayMs).toBeLessThan(MAX_DELAY_MS);
 });
 
-test("two homes are two nodes, and a job goes where its labels say", async () => {
+test("two homes are two nodes, and a job goes to the node that its labels select", async () => {
   await using again = await Person.signIn(anna.server, "anna");
   await again.startAgent(["--name", "second", "--label", "room=attic"]);
   const nodes = JSON.parse(await anna.get(["node", "list", "--json"])) as Node[];
@@ -67,7 +67,7 @@ test("a second agent in the same home is refused", async () => {
   expect(stderr).toMatch(/already|another agent/i);
 });
 
-test("a node of one business never gets another's job, and another's ids are not found", async () => {
+test("a node of one business never gets another business's job, and ids of the other are not found", async () => {
   await using bert = await Person.signIn(anna.server, "bert");
   await bert.startAgent(["--name", "berts"]);
   const mine = await Promise.all(

@@ -14,7 +14,7 @@ const node = async (id: string): Promise<Node> =>
 const untilNode = (id: string, what: string, is: (node: Node) => boolean) =>
   waitFor(what, async () => is(await node(id)));
 
-test("labels and a pool in agent.yaml count at once while the machine's sign-in is good; without it they wait, everybody is told, and a grant lets them in", async () => {
+test("labels and a pool in agent.yaml apply immediately with a valid sign-in; without one they wait, everyone sees it, and a grant applies them", async () => {
   settings("labels: {disk: ssd}\n");
   let agent = await person.startAgent();
   const id = /\((node_\w+)\)/.exec(agent.stderr)?.[1] ?? "";
@@ -30,7 +30,7 @@ test("labels and a pool in agent.yaml count at once while the machine's sign-in 
   await agent.said(/Waiting for a grant, and not in force until then: pool cellar, label gpu=two words/);
   await agent.said(/node grant \S+ --pool cellar --label 'gpu=two words'/);
   const waiting = await node(id);
-  // What is less is not asked for.
+  // Asking for less needs no grant.
   expect(waiting).toMatchObject({
     pool: "attic",
     waitsForGrant: { pool: "cellar", labels: { gpu: "two words" } },

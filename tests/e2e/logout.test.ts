@@ -3,7 +3,7 @@ import { Person } from "../support/person.ts";
 import { TestServer } from "../support/server.ts";
 import { waitFor, within } from "../support/wait.ts";
 
-test("after auth logout the agent lets its job finish and report, takes no other, and exits 77 saying what to do", async () => {
+test("after auth logout the agent lets its job finish and report, takes no other, and exits 77 with advice", async () => {
   await using server = await TestServer.start();
   await using person = await Person.signIn(server);
   const agent = await person.startAgent();
@@ -14,7 +14,7 @@ test("after auth logout the agent lets its job finish and report, takes no other
   const late = await again.submit(["--", "true"]);
   expect((await again.run(["job", "wait", running])).exitCode).toBe(0);
   expect(await again.get(["job", "logs", running])).toBe("begun\nfinished");
-  expect(await within(20_000, "the end of the agent", agent.process.exited)).toBe(77);
+  expect(await within(20_000, "the agent to exit", agent.process.exited)).toBe(77);
   expect(agent.stderr).toContain("tanvrit-compute auth login");
   expect(agent.stderr).not.toContain("unexpected failure");
   expect(await again.job(late)).toMatchObject({ status: "QUEUED", attempt: 0 });

@@ -7,7 +7,7 @@ const person = forAllTests(await Person.withServer());
 const counts = async (args: string[]) => JSON.parse(await person.get([...args, "--json"]));
 const count = async (args: string[]) => (await counts(["job", "list", "--all", ...args])).length as number;
 
-test("a file of jobs is submitted line by line in order, and cancelled and queued again by a filter", async () => {
+test("a file of jobs is submitted line by line in order, and its jobs are cancelled and queued again by a filter", async () => {
   const lines = Array.from({ length: 2_500 }, (_, i) =>
     JSON.stringify({ name: `batch-${i}`, command: ["true"], labels: { never: "there" } }),
   );
@@ -35,7 +35,7 @@ test("a file of jobs is submitted line by line in order, and cancelled and queue
   expect(await count(["--status", "queued"])).toBe(1);
 });
 
-test("a batch of which a line is wrong is refused with file, line and field, and nothing is sent", async () => {
+test("a batch with an invalid line is refused with file, line and field, and nothing is sent", async () => {
   const good = { command: "true", name: "from-bad-batch" };
   const lines = [good, { ...good, resources: { cpu: "many" } }, { ...good, comand: "x" }].map((one) =>
     JSON.stringify(one),
@@ -53,7 +53,7 @@ test("a batch of which a line is wrong is refused with file, line and field, and
   expect(piped).toMatch(/^job_\w{26}$/);
 });
 
-test("what would change all jobs, or mixes two ways to name them, is a usage error", async () => {
+test("a command that would change all jobs, or that selects jobs in two ways, is a usage error", async () => {
   const id = `job_${"0".repeat(26)}`;
   const wrong = [
     ["job", "cancel"],
@@ -89,7 +89,7 @@ test("job validate and job schema need no server", async () => {
   expect(schema).toMatchObject({ type: "object", else: { required: ["command"] } });
 });
 
-test("job submit --dry-run submits nothing and tells by its exit code whether any node could ever run it", async () => {
+test("job submit --dry-run submits nothing, and its exit code says whether any node could ever run the job", async () => {
   const run = (args: string[]) => person.run(["job", "submit", "--dry-run", ...args, "--", "true"]);
   expect(await run([])).toMatchObject({
     exitCode: 1,

@@ -6,7 +6,7 @@ import { waitFor } from "../support/wait.ts";
 
 const person = forAllTests(await Person.withServer());
 
-test("a job is called by its id, the beginning of its id, its name, or @last", async () => {
+test("a job can be named by its id, a prefix of its id, its name, or @last", async () => {
   const first = await person.submit(["--name", "first", "--", "true"]);
   const second = await person.submit(["--name", "it*", "--", "true"]);
   const idOf = async (text: string) => JSON.parse(await person.get(["job", "get", text, "--json"])).jobId;
@@ -19,7 +19,7 @@ test("a job is called by its id, the beginning of its id, its name, or @last", a
   expect(await idOf("@last")).toBe(array);
 });
 
-test("a name that means several jobs, or none, changes nothing and says so", async () => {
+test("a name that matches several jobs, or none, changes nothing and says so", async () => {
   const twins = [
     await person.submit(["--name", "twin", "--", "true"]),
     await person.submit(["--name", "twin", "--", "true"]),
@@ -33,7 +33,7 @@ test("a name that means several jobs, or none, changes nothing and says so", asy
   expect((await person.run(["job", "cancel", ""])).exitCode).toBe(64);
 });
 
-test("a job for one node by its name runs there, and one for a node that is not there says so at once", async () => {
+test("a job for one node by name runs there, and a job for a node that does not exist says so immediately", async () => {
   await person.startAgent(["--name", "box-a"]);
   const ran = await person.run(["job", "run", "--node", "box-a", "--", "echo", "here"]);
   expect(ran).toMatchObject({ exitCode: 0, stdout: "here\n" });
@@ -45,13 +45,13 @@ test("a job for one node by its name runs there, and one for a node that is not 
   await person.stopAgents();
 });
 
-test("job run says at once, and on stderr, that no node can run it and what is nearest", async () => {
+test("job run says immediately, on stderr, that no node can run the job and which node is nearest", async () => {
   await using follower = new Running(person.home.path, ["job", "run", "-l", "gpu=h100", "--", "true"]);
   await follower.said(/waits\. .*gpu=h100/, 10_000);
   await waitFor("the nearest node", () => /Nearest is|it could run it if|registered/.test(follower.stderr));
 });
 
-test("a schedule is called by its name", async () => {
+test("a schedule can be named by its name", async () => {
   const created = ["schedule", "create", "--name", "nightly", "--cron", "0 2 * * *", "--", "true"];
   await person.get(created);
   expect(JSON.parse(await person.get(["schedule", "get", "nightly", "--json"])).name).toBe("nightly");
@@ -59,7 +59,7 @@ test("a schedule is called by its name", async () => {
   expect((await person.run(["schedule", "get", "nightly"])).exitCode).toBe(66);
 });
 
-test("what is typed nearly right is met with what was meant", async () => {
+test("a typing mistake is answered with a suggestion", async () => {
   const cron = await person.run(["schedule", "create", "0 2 * * *", "--", "true"]);
   expect(cron).toMatchObject({ exitCode: 64 });
   expect(cron.stderr).toContain("Did you mean --cron '0 2 * * *'?");

@@ -13,7 +13,7 @@ beforeAll(async () => {
   node = await PlayedNode.register(person.server.api, user, { name: "desk", capacity, caps });
 });
 
-test("node get shows what a node has, what its owner lets jobs have, and what runs there", async () => {
+test("node get shows what a node has, what its owner allows, and what runs there", async () => {
   const jobId = await person.submit(["--gpus", "2", "--", "true"]);
   const { executionId } = await node.take();
   await node.report(executionId, "RUNNING");
@@ -30,7 +30,7 @@ test("node get shows what a node has, what its owner lets jobs have, and what ru
   expect(unknown.exitCode).toBe(66);
 });
 
-test("node list says that a node sleeps, and why one refuses work", async () => {
+test("node list shows that a node sleeps, and why a node refuses work", async () => {
   await node.poll([], 0, 0, { suspended: true });
   expect(await person.get(["node", "list", "--status", "suspended"])).toContain("SUSPENDED");
   const refusing = "only 90 MiB are free";

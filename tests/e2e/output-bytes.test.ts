@@ -27,7 +27,7 @@ async function bytesOf(args: string[]): Promise<Buffer> {
   }
 }
 
-test("bytes that are not UTF-8 come out of job run and job logs as the job wrote them", async () => {
+test("job run and job logs print bytes that are not UTF-8 as the job wrote them", async () => {
   for (const octal of [
     "\\200\\377A",
     "caf\\351\\nna\\303\\257ve\\n",
@@ -41,7 +41,7 @@ test("bytes that are not UTF-8 come out of job run and job logs as the job wrote
   }
 });
 
-test("megabytes of noise come out as they went in, followed and read again", async () => {
+test("megabytes of noise come out unchanged, followed live and read later", async () => {
   const path = person.home.join("noise");
   const name = "noise";
   const command = `head -c 4000000 /dev/urandom | tee ${path}`;
@@ -52,7 +52,7 @@ test("megabytes of noise come out as they went in, followed and read again", asy
   expect(noise.equals(await bytesOf(["job", "logs", job.jobId]))).toBe(true);
 });
 
-test("in JSON a line that is not UTF-8 shows replacement characters and has its bytes beside them", async () => {
+test("in JSON, a line that is not UTF-8 shows replacement characters and has its bytes next to them", async () => {
   const id = await person.submit(["--wait", "--", "printf", "plain\\ncaf\\351\\n"]);
   const lines = Bun.JSONL.parse(await person.get(["job", "logs", "--json", id]));
   expect(lines[0]).not.toHaveProperty("bytes");
@@ -64,7 +64,7 @@ test("in JSON a line that is not UTF-8 shows replacement characters and has its 
   expect(texts).toEqual(["plain", "caf\ufffd"]);
 });
 
-test("job logs -n counts lines, however long, and the last one without its newline too", async () => {
+test("job logs -n counts lines, however long they are, including a last line without newline", async () => {
   const long = "head -c 100000 /dev/zero | tr '\\0' x";
   const id = await person.submit(["--wait", "--", "sh", "-c", `echo a; ${long}; echo; echo b; printf c`]);
   expect(await person.get(["job", "logs", "-n", "1", id])).toBe("c");

@@ -8,7 +8,7 @@ const MAX_HELD_MS = 1_000;
 
 const person = forAllTests(await Person.withServer({ agent: ["--slots", "4"] }));
 
-test("a background child that keeps standard output open does not hold the job", async () => {
+test("a background child that keeps standard output open does not hold up the job", async () => {
   const tookMs = await quickest(MAX_HELD_MS, async () => {
     const id = await person.submit(["--", "sh", "-c", "sleep 600 & echo done"]);
     await person.get(["job", "wait", id]);
@@ -21,7 +21,7 @@ test("a background child that keeps standard output open does not hold the job",
   expect(tookMs).toBeLessThan(MAX_HELD_MS);
 });
 
-test("a job that ignores TERM is killed after its grace, and CANCELLED is shown when nothing is left", async () => {
+test("a job that ignores TERM is killed after its grace, and is CANCELLED only when nothing is left", async () => {
   const manifest = { command: 'trap "" TERM; echo ready; sleep 600; sleep 600', graceSeconds: 0.5 };
   const id = await submitManifest(manifest);
   await untilLogged(id, "ready");
@@ -33,7 +33,7 @@ test("a job that ignores TERM is killed after its grace, and CANCELLED is shown 
   expect(status.left).toEqual([]);
 });
 
-test("a child in a session of its own ends with the job", async () => {
+test("a child in its own session ends with the job", async () => {
   const id = await submitManifest({
     command: "setsid sh -c 'trap \"\" TERM; echo away; sleep 600; sleep 600' & sleep 600",
     graceSeconds: 0.5,
@@ -44,7 +44,7 @@ test("a child in a session of its own ends with the job", async () => {
   expect(processesOfJob(id)).toEqual([]);
 });
 
-test("a job's own clean-up on TERM gets the grace and its last line is kept", async () => {
+test("a job's own clean-up on TERM gets the grace, and its last line is kept", async () => {
   const id = await submitManifest({
     command: "trap 'echo bye; exit 1' TERM; echo ready; sleep 600 & wait",
   });
@@ -54,7 +54,7 @@ test("a job's own clean-up on TERM gets the grace and its last line is kept", as
   expect(await person.get(["job", "logs", id])).toBe("ready\nbye");
 });
 
-test("SIGTERM lets an agent finish what runs; a second one cancels it", async () => {
+test("SIGTERM lets an agent finish its running jobs; a second SIGTERM cancels them", async () => {
   await using drained = await Person.signIn(person.server, "drained");
   const agent = await drained.startAgent(["--slots", "1"]);
   const finishing = await drained.submit(["--", "sh", "-c", "echo up; sleep 1; echo end"]);
@@ -65,7 +65,7 @@ test("SIGTERM lets an agent finish what runs; a second one cancels it", async ()
   const endless = await drained.submit(["--", "sleep", "600"]);
   await untilRunning(drained, endless);
   second.process.kill("SIGTERM");
-  // Two signals at once would be one.
+  // Two simultaneous signals would count as one.
   await second.said(/no new jobs/);
   await second.stop("SIGTERM");
   expect((await drained.job(endless)).status).toBe("CANCELLED");
@@ -81,7 +81,7 @@ function untilRunning(who: Person, jobId: string): Promise<true> {
 }
 
 function untilLogged(jobId: string, text: string): Promise<true> {
-  return waitFor(`job ${jobId} to say ${text}`, async () => {
+  return waitFor(`job ${jobId} to print ${text}`, async () => {
     return (await person.get(["job", "logs", jobId])).includes(text);
   });
 }

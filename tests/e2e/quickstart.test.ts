@@ -25,7 +25,7 @@ test("quickstart shows a job's live log and result, twice in a row, and leaves n
   }
 });
 
-test("quickstart that is interrupted stops everything, removes its directory and exits 130", async () => {
+test("an interrupted quickstart stops everything, removes its directory and exits 130", async () => {
   await using scratch = await makeScratch();
   await using running = new Running(scratch.path, ["quickstart"], { TMPDIR: scratch.path });
   await waitFor("the job to run", () => running.stdout.includes("step 1 of 3"), { timeoutMs: 30_000 });
@@ -34,7 +34,7 @@ test("quickstart that is interrupted stops everything, removes its directory and
   expect(await readdir(scratch.path)).toEqual([]);
 });
 
-test("quickstart of which only the beginning is read leaves nothing behind either", async () => {
+test("a quickstart whose output is read only in part leaves nothing behind either", async () => {
   await using scratch = await makeScratch();
   const script = '{ "$@" quickstart; echo $? >&2; } | sed "/listening/q"';
   const run = Bun.spawn(["sh", "-c", script, "sh", ...program()], {

@@ -36,7 +36,7 @@ test("a schedule of every second runs its jobs on time, until it is paused", asy
   expect((await person.run(["schedule", "get", id])).exitCode).toBe(66);
 });
 
-test("run now prints the job's id; where overlap is forbidden a second one is refused", async () => {
+test("run now prints the job's id; where overlap is forbidden a second run is refused", async () => {
   const create = ["schedule", "create", "--cron", "@yearly", "--overlap", "forbid", "--", "sleep", "600"];
   const id = await person.get(create);
   const jobId = await person.get(["schedule", "run", id]);
@@ -51,7 +51,7 @@ test("run now prints the job's id; where overlap is forbidden a second one is re
   expect(JSON.parse(next)).toHaveLength(3);
 });
 
-test("a rule is told in words, and what is wrong with one by its option", async () => {
+test("a schedule's rule is described in words, and an error in it names its option", async () => {
   const rule = ["--cron", "30 2 * * 1-5", "--tz", "Europe/Berlin"];
   const preview = await person.get(["schedule", "preview", ...rule, "--next", "2"]);
   expect(preview).toStartWith("at 02:30, Monday to Friday (Europe/Berlin)\nFIRES AT");
@@ -84,7 +84,7 @@ test("a rule is told in words, and what is wrong with one by its option", async 
   }
 });
 
-test("what a killed server missed is made up for when it is back, and every due time is listed once", async () => {
+test("a server makes up the fires it missed while it was down, and lists every due time once", async () => {
   const every = ["--cron", "* * * * * *", "--tz", "UTC", "--overlap", "allow"];
   const id = await person.get(["schedule", "create", ...every, "--", "true"]);
   await waitFor("a first fire", async () => (await firesOf(id)).length > 0);

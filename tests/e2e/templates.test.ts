@@ -16,13 +16,13 @@ beforeAll(async () => {
   });
 });
 
-/** Writes a file into the person's home; resolves with its path. */
+/** Writes a file into the person's home; returns its path. */
 async function file(name: string, text: string): Promise<string> {
   await Bun.write(person.home.join(name), text);
   return person.home.join(name);
 }
 
-/** Writes its arguments and what it finds in its environment to a file, as JSON. */
+/** A script that writes its arguments and its environment to a file, as JSON. */
 const DUMP = `const [out, ...args] = process.argv.slice(2);
 const env = Object.entries(process.env).filter(([name]) => name.startsWith("E_"));
 await Bun.write(out, JSON.stringify({ args, env: Object.fromEntries(env) }));`;
@@ -63,7 +63,7 @@ test("a thousand hostile values reach the process exactly as given, as arguments
   }
 });
 
-test("python-script runs a script with arguments in an environment of its own", async () => {
+test("python-script runs a script with arguments in its own environment", async () => {
   const code = "import sys\nprint(sys.argv[1:], sys.prefix != sys.base_prefix)\n";
   const script = await file("a script.py", code);
   const params = ["-p", `script=${script}`, "-p", "arguments=one * --two"];
@@ -104,7 +104,7 @@ const has = (...command: string[]) => {
 };
 
 if (has("python3", "-m", "pytest", "--version")) {
-  test("pytest-run passes where the tests do, and fails where one does not", async () => {
+  test("pytest-run succeeds when the tests pass, and fails when a test fails", async () => {
     await file("suite/test_a.py", "def test_good():\n    pass\n\ndef test_bad():\n    assert False\n");
     const run = (...params: string[]) =>
       person.run([
@@ -146,7 +146,7 @@ if (has("ffmpeg", "-version")) {
 }
 
 if (has("jupyter", "nbconvert", "--version")) {
-  test("jupyter-notebook runs every cell and keeps what they print", async () => {
+  test("jupyter-notebook runs every cell and keeps the output", async () => {
     const cell = {
       cell_type: "code",
       execution_count: null,
@@ -166,7 +166,7 @@ if (has("jupyter", "nbconvert", "--version")) {
 }
 
 if (has("restic", "version")) {
-  test("restic-backup makes its repository, backs up, and does so again", async () => {
+  test("restic-backup creates its repository, backs up, and can run again", async () => {
     await file("kept/a", "x");
     const params = [
       `path=${person.home.join("kept")}`,
@@ -185,7 +185,7 @@ if (has("restic", "version")) {
   });
 }
 
-test("a template is made, looked at, edited, forked, run, and deleted", async () => {
+test("a template can be created, viewed, edited, forked, run and deleted", async () => {
   const text =
     "name: greet\nparameters:\n  - {name: whom, type: string, required: true}\njob: {command: 'echo Hi {{whom}}'}\n";
   await file("greet.yaml", text);
@@ -196,7 +196,7 @@ test("a template is made, looked at, edited, forked, run, and deleted", async ()
   const jobId = await person.get(["template", "run", "greet", "--param", "whom=x"]);
   expect(await person.job(jobId)).toMatchObject({ templateId: id, name: "greet" });
 
-  // What get prints is the file that makes it.
+  // `template get` prints a file that creates the same template.
   await file("again.yaml", await person.get(["template", "get", "greet"]));
   expect((await person.run(["template", "edit", "greet", "--file", "again.yaml"])).stderr).toContain(
     "at version 1.",
@@ -218,13 +218,13 @@ test("a template is made, looked at, edited, forked, run, and deleted", async ()
   expect((await person.run(["template", "get", "mine"])).exitCode).toBe(66);
 });
 
-test("a job is saved as a template that runs it again", async () => {
+test("a job can be saved as a template, which runs it again", async () => {
   const jobId = await person.submit(["--env", "A=b", "--", "sh", "-c", "echo $A '{{x}}'"]);
   expect(await person.get(["job", "save-template", jobId, "--name", "saved"])).toMatch(/^tpl_/);
   expect(await person.get(["template", "run", "saved", "--follow"])).toBe("b {{x}}");
 });
 
-test("what is wrong with a template or a value is told with its place, and nothing is on stdout", async () => {
+test("an error in a template or a value names its place, and stdout stays empty", async () => {
   await file(
     "bad.yaml",
     "name: bad\nparameters:\n  - {name: a, type: string}\njob:\n  command: echo $(cat {{a}})\n",

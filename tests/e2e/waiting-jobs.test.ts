@@ -4,7 +4,7 @@ import { Person } from "../support/person.ts";
 
 const person = forAllTests(await Person.withServer({ agent: ["--slots", "8"] }));
 
-test("an array runs each index once, its index in TANVRIT_ARRAY_INDEX, and is waited for as one job", async () => {
+test("an array runs each index once, with its index in TANVRIT_ARRAY_INDEX, and is waited for as one job", async () => {
   const marks = person.home.join("marks");
   const id = await person.submit([
     "--array",
@@ -20,7 +20,7 @@ test("an array runs each index once, its index in TANVRIT_ARRAY_INDEX, and is wa
   expect(await person.job(id)).toMatchObject({ status: "SUCCESS", message: "12 of 12 jobs succeeded." });
 });
 
-test("--retry-on takes a killed command by the code that job wait exits with, and by the signal's name", async () => {
+test("--retry-on selects a killed command by the exit code of job wait, and by the signal's name", async () => {
   for (const rule of ["137", "SIGKILL", "128-159"]) {
     const killed = ["--", "sh", "-c", "kill -9 $$"];
     const id = await person.submit(["--max-retries", "1", "--retry-on", rule, ...killed]);
@@ -29,7 +29,7 @@ test("--retry-on takes a killed command by the code that job wait exits with, an
   }
 });
 
-test("the same command line with a start from now on and one key is one job", async () => {
+test("the same command line with a relative start time and one key is one job", async () => {
   const line = ["--not-before", "+10m", "--idempotency-key", "nightly", "--", "true"];
   const first = await person.submit(line);
   expect(await person.submit(line)).toBe(first);
@@ -37,7 +37,7 @@ test("the same command line with a start from now on and one key is one job", as
   expect(startsInMs).toBeWithin(500_000, 600_001);
 });
 
-test("a pipeline that failed is retried as a whole, each step behind the one before it", async () => {
+test("a failed pipeline is retried as a whole, each step after the one before it", async () => {
   const file = person.home.join("artifact");
   const build = await person.submit([
     "--name",
@@ -57,7 +57,7 @@ test("a pipeline that failed is retried as a whole, each step behind the one bef
   expect((await person.run(["job", "wait", build, deploy])).exitCode).toBe(0);
 });
 
-test("--after runs a job when the other is over as it must be, and skips it else", async () => {
+test("--after runs a job when the other has ended as required, and skips it otherwise", async () => {
   const first = await person.submit(["--", "sh", "-c", "sleep 0.3; exit 4"]);
   const skipped = await person.submit(["--after", first, "--", "true"]);
   const afterFailure = await person.submit(["--after", `${first}:failure`, "--", "true"]);
@@ -66,7 +66,7 @@ test("--after runs a job when the other is over as it must be, and skips it else
   expect(await person.job(skipped)).toMatchObject({ status: "CANCELLED", reason: "Skipped", attempt: 0 });
 });
 
-test("a concurrency group runs one at a time, in the order of the submits, and job why says what a job waits for", async () => {
+test("a concurrency group runs one job at a time, in submission order, and job why says what a job waits for", async () => {
   const [marks, go] = [person.home.join("group"), person.home.join("go")];
   const ids: string[] = [];
   for (let i = 0; i < 4; i++) {
@@ -80,8 +80,8 @@ test("a concurrency group runs one at a time, in the order of the submits, and j
   expect(lines).toEqual([0, 1, 2, 3].flatMap((i) => [`in ${i}`, `out ${i}`]));
 });
 
-test("--not-before holds a job back until then, and --queue-ttl ends one that nobody takes", async () => {
-  // Far enough away that it still waits, however long this machine takes to ask.
+test("--not-before holds a job back until then, and --queue-ttl ends a job that no node takes", async () => {
+  // Far enough in the future that it still waits, however slow this machine is.
   const muchLater = await person.submit(["--not-before", "+1h", "--", "true"]);
   const startedAtMs = Date.now();
   const later = await person.submit(["--not-before", "+1s", "--", "true"]);
@@ -94,7 +94,7 @@ test("--not-before holds a job back until then, and --queue-ttl ends one that no
   expect(await person.job(never)).toMatchObject({ status: "TIMEOUT", reason: "QueueExpired" });
 });
 
-test("--retry-on tries again only after what it names", async () => {
+test("--retry-on retries only for the reasons it names", async () => {
   const marks = person.home.join("tries");
   const script = `echo x >> ${marks}; exit 75`;
   const options = ["--max-retries", "1", "--retry-on"];

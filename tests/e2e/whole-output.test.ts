@@ -5,13 +5,13 @@ import { program, programEnv } from "../support/program.ts";
 import { within } from "../support/wait.ts";
 
 const END_LIMIT_MS = 90_000;
-/** More than the pipe, the sockets and the live lines of the server hold together. */
+/** More than the pipe, the sockets and the live lines of the server can hold together. */
 const LINES = 60_000;
 const COMMAND = ["--", "sh", "-c", `seq -f %0500.f ${LINES}`];
 
 const person = forAllTests(await Person.withServer({ agent: ["--slots", "4"] }));
 
-/** Runs the program and reads nothing of its output before `until` has resolved. */
+/** Runs the program, and reads none of its output before `until` has resolved. */
 async function readLate(args: string[], until: () => Promise<unknown>) {
   const running = Bun.spawn([...program(), ...args], {
     cwd: person.home.path,
@@ -44,19 +44,19 @@ async function newestJobIsOver(name: string): Promise<void> {
 }
 
 for (const start of [["run"], ["submit", "--follow"]]) {
-  test(`job ${start.join(" ")} gives every line to a reader that begins when the job is over`, async () => {
+  test(`job ${start.join(" ")} gives every line to a reader that starts when the job is over`, async () => {
     const name = `late-${start[0]}`;
     const args = ["job", ...start, "--name", name, ...COMMAND];
     expectWhole(await readLate(args, () => newestJobIsOver(name)));
   });
 }
 
-test("job logs -f gives every line to a reader that begins when the job is over", async () => {
+test("job logs -f gives every line to a reader that starts when the job is over", async () => {
   const jobId = await person.submit(["--name", "late-logs", ...COMMAND]);
   expectWhole(await readLate(["job", "logs", "-f", jobId], () => newestJobIsOver("late-logs")));
 });
 
-test("what the log of a job may not hold is missing from its output: that is a failure where the output is data", async () => {
+test("output beyond the log limit of a job is missing, and where the output is data this is a failure", async () => {
   const run = await person.run(["job", "run", "--max-log", "1", "--", "sh", "-c", "seq 1 400000"]);
   expect(run.exitCode).toBe(74);
   expect(run.stderr).toContain("a part of the output of job job_");

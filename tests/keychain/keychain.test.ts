@@ -7,7 +7,7 @@ import { TestKeychain } from "../support/keychain.ts";
 import { Person } from "../support/person.ts";
 import { TestServer } from "../support/server.ts";
 
-/** A command that waits for a keychain ends within this; the limit of one question is 2 s. */
+/** A command that waits for a keychain must end within this time; one question may take 2 s. */
 const HUNG_LIMIT_MS = 8_000;
 
 const server = forAllTests(await TestServer.start());
@@ -19,11 +19,6 @@ afterEach(async () => {
   await keychain[Symbol.asyncDispose]();
 });
 
-/** Runs `body`; each takes seconds at most, whatever the keychain does. */
-function rule(name: string, body: () => Promise<void>): void {
-  test(name, body);
-}
-
 const signIn = () => Person.signIn(server, "local", keychain.env);
 const login = (...more: string[]) => ["auth", "login", "--workspace", "local", "--url", server.url, ...more];
 
@@ -33,7 +28,7 @@ async function onlyName(): Promise<string> {
   return names[0] ?? "";
 }
 
-/** The files below a home that hold one of the session's tokens. */
+/** The files below a home that contain one of the session's tokens. */
 async function filesWithTokens(home: string, session: StoredSession): Promise<string[]> {
   const entries = await readdir(home, { recursive: true, withFileTypes: true });
   const paths = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
@@ -43,7 +38,7 @@ async function filesWithTokens(home: string, session: StoredSession): Promise<st
   );
 }
 
-rule("auth login chooses the keychain by itself: the tokens are there and in no file", async () => {
+test("auth login chooses the keychain by itself: the tokens are in the keychain and in no file", async () => {
   await using person = await signIn();
   const session = keychain.session(await onlyName());
   expect(session).toMatchObject({ url: server.url, identity: { businessName: "local" } });
@@ -52,7 +47,7 @@ rule("auth login chooses the keychain by itself: the tokens are there and in no 
   expect(await filesWithTokens(person.home.path, session)).toEqual([]);
 });
 
-rule("in the usual home the entry has the workspace's name", async () => {
+test("in the default home the entry has the workspace's name", async () => {
   await using person = await Person.stranger({ ...keychain.env, TANVRIT_HOME: "" });
   const env = { HOME: person.home.path };
   expect((await person.run(login(), { env })).exitCode).toBe(0);
@@ -60,7 +55,7 @@ rule("in the usual home the entry has the workspace's name", async () => {
   expect(await filesWithTokens(person.home.path, keychain.session("local"))).toEqual([]);
 });
 
-rule("a renewed session replaces the entry", async () => {
+test("a renewed session replaces the entry", async () => {
   await using person = await signIn();
   const name = await onlyName();
   const before = keychain.session(name);
@@ -73,7 +68,7 @@ rule("a renewed session replaces the entry", async () => {
   expect(await filesWithTokens(person.home.path, after)).toEqual([]);
 });
 
-rule("two homes have entries of their own: signing in or out of one leaves the other", async () => {
+test("two homes have separate entries: signing in or out of one does not affect the other", async () => {
   await using anna = await Person.signIn(server, "annas", keychain.env);
   await using ben = await Person.signIn(server, "bens", keychain.env);
   expect(new Set(await keychain.names()).size).toBe(2);
@@ -83,7 +78,7 @@ rule("two homes have entries of their own: signing in or out of one leaves the o
   expect(keychain.session(await onlyName())).toMatchObject({ identity: { businessName: "bens" } });
 });
 
-rule("an agent reads its session from the keychain, and its jobs are not told of the keychain", async () => {
+test("an agent reads its session from the keychain, and its jobs learn nothing about the keychain", async () => {
   await using person = await signIn();
   await person.startAgent();
   const seenByJob = await person.get(["job", "run", "--", "sh", "-c", "env"]);
@@ -92,7 +87,7 @@ rule("an agent reads its session from the keychain, and its jobs are not told of
   expect(await filesWithTokens(person.home.path, keychain.session(await onlyName()))).toEqual([]);
 });
 
-rule("auth logout removes the entry, and the next command says that nobody is signed in", async () => {
+test("auth logout removes the entry, and the next command says that nobody is signed in", async () => {
   await using person = await signIn();
   const out = await person.run(["auth", "logout"]);
   expect(out).toMatchObject({ exitCode: 0, stderr: "Signed out of workspace local.\n" });
@@ -100,7 +95,7 @@ rule("auth logout removes the entry, and the next command says that nobody is si
   expect((await person.run(["node", "list"])).exitCode).toBe(77);
 });
 
-rule("a sign-in that keeps its tokens elsewhere leaves none where they were before", async () => {
+test("a sign-in that stores its tokens elsewhere removes the old ones", async () => {
   await using person = await signIn();
   const credentials = join(person.home.path, "credentials");
   expect((await person.run(login("--credential-store", "file"))).exitCode).toBe(0);
@@ -111,7 +106,7 @@ rule("a sign-in that keeps its tokens elsewhere leaves none where they were befo
   expect(await readdir(credentials)).toEqual([]);
 });
 
-rule("a keychain that never answers ends every command in time, with what to do", async () => {
+test("with a keychain that never answers every command ends in time and says what to do", async () => {
   await using person = await signIn();
   keychain.hang();
   const asked = login("--credential-store", "keychain");
@@ -129,7 +124,7 @@ rule("a keychain that never answers ends every command in time, with what to do"
   await person.get(["node", "list"]);
 });
 
-rule("without an answer from the keychain, auth login goes on with a file and says so", async () => {
+test("if the keychain does not answer, auth login uses a file instead and says so", async () => {
   await using person = await Person.stranger(keychain.env);
   keychain.hang();
   const { exitCode, stderr } = await person.run(login(), { timeoutMs: HUNG_LIMIT_MS });
@@ -139,29 +134,26 @@ rule("without an answer from the keychain, auth login goes on with a file and sa
   await person.get(["node", "list"]);
 });
 
-rule(
-  "a locked keychain is not an empty one: nobody is told to be signed out, and nothing is lost",
-  async () => {
-    await using person = await signIn();
-    const name = await onlyName();
-    await keychain.lock();
-    for (const args of [
-      ["node", "list"],
-      ["auth", "logout"],
-    ]) {
-      const { exitCode, stderr } = await person.run(args, { timeoutMs: HUNG_LIMIT_MS });
-      expect({ exitCode, stderr }).toEqual({
-        exitCode: 78,
-        stderr: expect.stringContaining("Unlock the keychain"),
-      });
-    }
-    await keychain.unlock();
-    await person.get(["node", "list"]);
-    expect(await keychain.names()).toEqual([name]);
-  },
-);
+test("a locked keychain is not treated as empty: no command says that nobody is signed in, and nothing is lost", async () => {
+  await using person = await signIn();
+  const name = await onlyName();
+  await keychain.lock();
+  for (const args of [
+    ["node", "list"],
+    ["auth", "logout"],
+  ]) {
+    const { exitCode, stderr } = await person.run(args, { timeoutMs: HUNG_LIMIT_MS });
+    expect({ exitCode, stderr }).toEqual({
+      exitCode: 78,
+      stderr: expect.stringContaining("Unlock the keychain"),
+    });
+  }
+  await keychain.unlock();
+  await person.get(["node", "list"]);
+  expect(await keychain.names()).toEqual([name]);
+});
 
-rule("where there is no keychain at all, a file is used after saying so", async () => {
+test("without any keychain a file is used, and the program says so", async () => {
   const nowhere = { ...keychain.env, DBUS_SESSION_BUS_ADDRESS: "unix:path=/nonexistent/bus" };
   await using person = await Person.stranger(nowhere);
   const { exitCode, stderr } = await person.run(login());

@@ -4,10 +4,10 @@ import { isContention, MongoStore, outlastOthers } from "../../server/store/mong
 import { TestMongo } from "../support/mongod.ts";
 import { waitFor } from "../support/wait.ts";
 
-/** Three seconds of silence, and some to be noticed. MongoDB itself takes a minute and more. */
+/** Three seconds of silence, plus time to notice. MongoDB itself takes more than a minute. */
 const LET_GO_MS = 8_000;
 
-test("what a server that died was writing is let go within seconds, and one that only stood still tries again", async () => {
+test("locks of a dead server are released within seconds, and a server that was only suspended retries", async () => {
   await using mongo = await TestMongo.start();
   const url = mongo.url("abandoned");
   const [still, other] = await Promise.all([MongoStore.open(url, []), MongoStore.open(url, [])]);

@@ -25,7 +25,7 @@ import { templateStoreContract } from "../contract/template-store.contract.ts";
 import { TestMongo } from "../support/mongod.ts";
 
 const DATABASE = "contract";
-/** Marks what the test itself asks of the database. */
+/** Marks the queries that the test itself sends to the database. */
 const OWN = "of the test";
 const PROFILE_BYTES = 128 * 1024 * 1024;
 
@@ -70,7 +70,7 @@ sealedSecretsContract("MongoDB", async () => {
 scheduleStoreContract("MongoDB", async () => [await openEmpty(), await openMongoStores(mongo.url(DATABASE))]);
 clockContract("MongoDB", async () => [await openEmpty(), await openMongoStores(mongo.url(DATABASE))]);
 
-test("no query of the whole suite above looked through a collection", async () => {
+test("no query of the suite above scanned a collection", async () => {
   const db = observer.db(DATABASE);
   await db.command({ profile: 0 });
   const own = { "command.comment": { $ne: OWN }, ns: { $regex: "\\.compute_" } };
@@ -80,7 +80,7 @@ test("no query of the whole suite above looked through a collection", async () =
   expect(await scans.map(({ ns, op, command }) => JSON.stringify({ ns, op, command })).toArray()).toEqual([]);
 });
 
-test("container jobs of an older release that shared a queue share it only with those that ask for the same", async () => {
+test("container jobs of an older release that shared a queue share it only with jobs that ask for the same", async () => {
   const db = observer.db("older");
   const older = await openMongoStores(mongo.url("older"));
   const by = { businessId: newId("biz"), userId: newId("usr") };

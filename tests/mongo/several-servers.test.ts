@@ -17,7 +17,7 @@ const AT = new Date(AT_MS).toISOString();
 
 const MEMBERS = 3;
 const NOT_PRIMARY = 10_107;
-/** A primary that steps down is replaced within the election timeout of the test's replica set, and some. */
+/** A primary that steps down is replaced within the election timeout of the test's replica set, plus some slack. */
 const STEP_DOWN_MS = 60_000;
 
 let mongo: TestMongo;
@@ -37,11 +37,11 @@ afterAll(async () => {
   await mongo[Symbol.asyncDispose]();
 });
 beforeEach(() => {
-  // Each test has a business, and with it a queue, of its own.
+  // Each test has its own business, and therefore its own queue.
   businessId = newId("biz");
 });
 
-test("two servers that claim at once hand out each job once, and every job", async () => {
+test("two servers that claim at once hand out every job exactly once", async () => {
   await submit(400);
   const nodes = await register(20);
   const got: Assigned[] = [];
@@ -56,7 +56,7 @@ test("two servers that claim at once hand out each job once, and every job", asy
   }
 });
 
-test("two servers that fill one node at once never give it more than it has", async () => {
+test("two servers that fill one node at once never exceed its capacity", async () => {
   await submit(40, { resources: { cpu: 1, gpuCount: 1 } });
   const [node] = await register(1, { cpu: 6, gpuCount: 5 });
   const claims = Array.from({ length: 12 }, (_, i) => assign(i % 2 === 0 ? one : two, node, 3));
@@ -74,7 +74,7 @@ test("of one report that reaches two servers many times, one is applied", async 
   expect(outcomes.filter((outcome) => outcome === "repeated").length).toBe(19);
 });
 
-test("one idempotency key on two servers makes one job", async () => {
+test("one idempotency key on two servers creates one job", async () => {
   const idempotency = { key: "k", bodyHash: "same" };
   const outcomes = await Promise.all(
     Array.from({ length: 30 }, (_, i) =>
@@ -86,7 +86,7 @@ test("one idempotency key on two servers makes one job", async () => {
   expect(kinds.filter((kind) => kind === "existing").length).toBe(29);
 });
 
-test("a log that is sent to two servers is stored once and without a hole", async () => {
+test("a log that is sent to two servers is stored once and without gaps", async () => {
   const place = { businessId, jobId: newId("job"), executionId: newId("exe"), attempt: 1 };
   const lines = Array.from({ length: 200 }, (_, i) => ({
     seq: i + 1,
@@ -119,7 +119,7 @@ test("two servers that start at once on an empty database change its schema once
   await Promise.all(opened.map((store) => store.close()));
 });
 
-test("a server that dies while it changes the schema holds up the next one for seconds only", async () => {
+test("a server that dies while it changes the schema blocks the next one for seconds only", async () => {
   const [died, stuck] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   const opening = MongoStore.open(mongo.url("half"), [
     {
@@ -139,7 +139,7 @@ test("a server that dies while it changes the schema holds up the next one for s
   await (await opening).close();
 });
 
-test("a server that starts while the members choose a primary waits for it", async () => {
+test("a server that starts while the members elect a primary waits for it", async () => {
   const notPrimary = { failCommands: ["find"], errorCode: NOT_PRIMARY };
   await failing(notPrimary, { times: 3 }, async () => {
     const store = await MongoStore.open(mongo.url("choosing"), [{ id: "one-1", apply: async () => {} }]);
@@ -147,7 +147,7 @@ test("a server that starts while the members choose a primary waits for it", asy
   });
 });
 
-test("a job whose server died between claiming and handing out goes back to its queue in seconds, and a late one gets nothing", async () => {
+test("a job whose server died between claim and hand-out goes back to its queue in seconds, and a late server gets nothing", async () => {
   const [kept, cancelled] = await submit(2);
   const [node] = await register(1);
   const store = await MongoStore.open(mongo.url("servers"), []);
@@ -168,7 +168,7 @@ test("a job whose server died between claiming and handing out goes back to its 
       decide: (state) => ({ job: state && { ...state.job, cancelRequestedAtMs: AT_MS }, result: undefined }),
     },
   ]);
-  // Far less than the lease in which the node would have to start it.
+  // Much shorter than the lease in which the node would have to start it.
   const claimed = await store.collection("compute_jobs").findOne({ job_id: kept.jobId });
   const standsUntilMs = claimed?.claim_expires_at ?? 0;
   expect(standsUntilMs - AT_MS).toBeWithin(1, LEASE_MS / 2);
@@ -183,7 +183,7 @@ test("a job whose server died between claiming and handing out goes back to its 
   await store.close();
 });
 
-test("a write whose answer is lost is applied once, and one that fails is storage_failed and applied not at all", async () => {
+test("a write whose response is lost is applied once, and a write that fails is storage_failed and not applied at all", async () => {
   const [first, second] = await running(2);
   await failing({ failCommands: ["insert"], closeConnection: true }, { times: 1 }, () => submit(1));
   await failing({ failCommands: ["commitTransaction"], closeConnection: true }, { times: 1 }, async () => {
@@ -205,7 +205,7 @@ test(
     const outcomes = works.map((work, i) => untilAnswered(() => succeed(i % 2 === 0 ? one : two, work)));
     const submits = works.map(() => untilAnswered(() => submit(1)));
     await stepDown();
-    // One that was applied without its answer being heard is answered as repeated.
+    // A result that was applied before its response was lost is answered as a repeat.
     for (const outcome of await Promise.all(outcomes)) expect(outcome).toMatch(/^(applied|repeated)$/);
     await Promise.all(submits);
     const ended = (await list()).filter((job) => works.some((work) => work.job.jobId === job.jobId));
@@ -256,7 +256,7 @@ function list() {
   return two.jobs.list({ ...query, beforeJobId: undefined, limit: 1_000 });
 }
 
-/** As an agent does it: the same again until the store has answered. */
+/** Repeats the call until the store has answered, as an agent does. */
 async function untilAnswered<T>(ask: () => Promise<T>): Promise<T> {
   const deadlineMs = performance.now() + STEP_DOWN_MS;
   for (;;) {

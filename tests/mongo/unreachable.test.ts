@@ -6,12 +6,15 @@ import { jobOf } from "../contract/control-plane.contract.ts";
 import { TestMongo } from "../support/mongod.ts";
 import { within } from "../support/wait.ts";
 
-/** The store waits 5 s for a member to come back, tries a transaction again for 10 s, and for nothing longer than 30 s. */
+/**
+ * The store waits 5 s for a member to come back, retries a transaction for 10 s, and waits for nothing longer than 30
+ * s.
+ */
 const ANSWER_MS = 40_000;
-/** What MongoDB waits for a silent primary, unless it is told otherwise. */
+/** How long MongoDB waits for a silent primary by default. */
 const ELECTION_MS = 10_000;
 
-test("a MongoDB that is gone is storage_failed within seconds, for reads and writes, and the server is not ready", async () => {
+test("if MongoDB is gone, reads and writes are storage_failed within seconds, and the server is not ready", async () => {
   await using mongo = await TestMongo.start();
   const stores = await openMongoStores(mongo.url("gone"));
   expect(await stores.isReady()).toBe(true);
@@ -33,19 +36,19 @@ test("a MongoDB that is gone is storage_failed within seconds, for reads and wri
     stores.sessions.find(newId("ses")),
   ];
   const codes = asked.map((one) => one.catch((error) => error.code));
-  const answers = await within(ANSWER_MS, "an answer of every port", Promise.all(codes));
+  const answers = await within(ANSWER_MS, "an answer from every port", Promise.all(codes));
   expect(answers).toEqual(asked.map(() => "storage_failed"));
   expect(await stores.isReady()).toBe(false);
   await stores.close();
 });
 
-test("a MongoDB without a replica set is refused, with what to do", async () => {
+test("a MongoDB without a replica set is refused, with advice what to do", async () => {
   await using mongo = await TestMongo.startAlone();
   const url = `mongodb://${mongo.members[0]?.host}/alone`;
   await expect(openMongoStores(url)).rejects.toThrow(/--replSet/);
 });
 
-test("an operation that is never answered is storage_failed when its time is over", async () => {
+test("an operation that is never answered is storage_failed when its time is up", async () => {
   await using mongo = await TestMongo.start();
   const store = await MongoStore.open(mongo.url("silent"), []);
   const silence = store.attempt(() => new Promise(() => {}), 50);
@@ -56,10 +59,10 @@ test("an operation that is never answered is storage_failed when its time is ove
   await store.close();
 });
 
-test("a member that falls silent is given up sooner than a replica set chooses another primary", async () => {
+test("a member that goes silent is given up before a replica set elects another primary", async () => {
   await using mongo = await TestMongo.start();
   const store = await MongoStore.open(mongo.url("silent"), []);
-  // After these two together the driver ends what waits for the member.
+  // After these two together, the driver ends every operation that waits for the member.
   const { heartbeatFrequencyMS, connectTimeoutMS } = store.db.client.options;
   expect(heartbeatFrequencyMS + connectTimeoutMS).toBeLessThan(ELECTION_MS);
   await store.close();

@@ -17,18 +17,18 @@ import { waitFor, within } from "../support/wait.ts";
 interface TwoServers extends OpenedBus {
   here: RedisBus;
   there: RedisBus;
-  /** What both wrote into their logs. */
+  /** What both servers wrote to their logs. */
   said: string[];
 }
 
 const PASSWORD = "p@ss/w?rd";
-/** Far less than anything that waits for an answer. */
+/** Much shorter than any wait for a response. */
 const AT_ONCE_MS = 500;
 const redis = forAllTests(await TestRedis.start({ password: PASSWORD }));
 
 busContract("Redis", () => connect(redis));
 
-test("log lines come only where somebody follows their job, and only while somebody does", async () => {
+test("log lines are delivered only where someone follows their job, and only as long as someone does", async () => {
   await using bus = await connect(redis);
   const heard = record(bus.there, "logs");
   const unfollow = [await follow(bus, "job_1"), bus.there.followLogs("job_1", () => undefined)];
@@ -39,7 +39,7 @@ test("log lines come only where somebody follows their job, and only while someb
   publishLines(bus.here, "job_1", 4, 6);
   await untilHeard([heard], 2);
   unfollow[1]?.();
-  // Once another job is followed, the end of the first one has been said before.
+  // When another job is followed, the end of the first has already been announced.
   await follow(bus, "job_3");
   publishLines(bus.here, "job_1", 7, 9);
   publishLines(bus.here, "job_3", 1, 1);
@@ -54,7 +54,7 @@ test("log lines come only where somebody follows their job, and only while someb
   await untilHeard([heard], 4);
 });
 
-test("servers with another prefix hear nothing of each other", async () => {
+test("servers with different prefixes do not hear each other", async () => {
   await using one = await connect(redis);
   await using other = await connect(redis);
   const [here, there] = [record(one.there, "wake"), record(other.there, "wake")];
@@ -64,7 +64,7 @@ test("servers with another prefix hear nothing of each other", async () => {
   expect([here, there]).toEqual([[{ businessId: "biz_1" }], [{ businessId: "biz_2" }]]);
 });
 
-test("while Redis is away publishing does not wait, and what was published comes when it is back", async () => {
+test("while Redis is away publishing does not block, and published messages arrive when it is back", async () => {
   await using own = await TestRedis.start();
   await using bus = await connect(own);
   await follow(bus, "job_1");
@@ -81,15 +81,15 @@ test("while Redis is away publishing does not wait, and what was published comes
   expect(local).toHaveLength(1);
   await own.startAgain();
   await waitFor("both to be back", () => bus.said.filter((line) => line.includes("is back")).length === 2);
-  await waitFor("the follower to be told", () => mayHaveMissed > 0);
-  // Whether the other server was back in time to hear those is chance; from here on it is not.
+  await waitFor("the follower to be notified", () => mayHaveMissed > 0);
+  // Whether the other server was back in time for those is chance; from here on it is not.
   bus.here.publish("wake", { businessId: "biz_2" });
   publishLines(bus.here, "job_1", 6, 9);
   await waitFor("the wake", () => wakes.some((one) => one.businessId === "biz_2"));
   await waitFor("the lines", () => logs.some((one) => lastSeqOf(one) === 9));
 });
 
-test("what waits while Redis is away is bounded: the oldest goes", async () => {
+test("the backlog while Redis is away is bounded: the oldest messages are dropped", async () => {
   await using own = await TestRedis.start();
   await using bus = await connect(own);
   const heard = record(bus.there, "jobs");
@@ -105,7 +105,7 @@ test("what waits while Redis is away is bounded: the oldest goes", async () => {
   expect(heard.some((one) => one.jobIds.includes("job_0"))).toBe(false);
 });
 
-test("a Redis that does not answer holds up nobody, and closing the bus takes no longer than it may", async () => {
+test("a Redis that does not answer blocks nobody, and closing the bus takes no longer than its limit", async () => {
   await using own = await TestRedis.start();
   const bus = await connect(own);
   own.pause();

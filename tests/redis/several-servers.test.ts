@@ -9,10 +9,10 @@ import { PlayedNode } from "../support/played-node.ts";
 import { TestRedis } from "../support/redis.ts";
 import { waitFor } from "../support/wait.ts";
 
-/** Far below the safety tick of 5 s: what takes no longer came over the bus. */
+/** Far below the safety tick of 5 s: anything faster than that came over the bus. */
 const OVER_THE_BUS_MS = 1_500;
 
-test("a submitter, a node and a log follower on three servers work as on one", async () => {
+test("a submitter, a node and a log follower on three servers work as if on one", async () => {
   await using fleet = await Fleet.start(3);
   const [submitter, worker, reader] = fleet.planes as [TestPlane, TestPlane, TestPlane];
   const user = await submitter.api.user();
@@ -49,12 +49,12 @@ test("a submitter, a node and a log follower on three servers work as on one", a
   expect(texts).toHaveLength(200);
   expect(texts).toEqual(texts.toSorted());
   delaysMs.sort((a, b) => a - b);
-  // The middle one: a machine that is busy with other tests may hold up a few.
+  // The median: on a machine that is busy with other tests, a few may be late.
   expect(delaysMs[Math.floor(delaysMs.length / 2)]).toBeLessThan(50);
   expect(delaysMs.at(-1)).toBeLessThan(OVER_THE_BUS_MS);
 });
 
-test("a sign-out ends what the session has open, whichever server that is at", async () => {
+test("a sign-out ends everything the session has open, at whichever server", async () => {
   await using fleet = await Fleet.start(2);
   const [here, there] = fleet.planes as [TestPlane, TestPlane];
   const user = await here.api.user();
@@ -69,7 +69,7 @@ test("a sign-out ends what the session has open, whichever server that is at", a
   expect(performance.now() - signedOutAtMs).toBeLessThan(OVER_THE_BUS_MS);
 });
 
-test("a cancellation reaches the node at once, whichever server it waits at", async () => {
+test("a cancellation reaches the node immediately, at whichever server its poll waits", async () => {
   await using fleet = await Fleet.start(2);
   const [here, there] = fleet.planes as [TestPlane, TestPlane];
   const user = await here.api.user();
@@ -84,7 +84,7 @@ test("a cancellation reaches the node at once, whichever server it waits at", as
   expect(performance.now() - cancelledAt).toBeLessThan(OVER_THE_BUS_MS);
 });
 
-test("without Redis work only comes later: no job waits longer than the safety tick, and no stored line is missed", async () => {
+test("without Redis work is only delayed: no job waits longer than the safety tick, and no stored line is missed", async () => {
   await using fleet = await Fleet.start(2);
   const [here, there] = fleet.planes as [TestPlane, TestPlane];
   const user = await here.api.user();
@@ -109,7 +109,7 @@ test("without Redis work only comes later: no job waits longer than the safety t
   expect(texts).toEqual(["one", "two"]);
 });
 
-test("what is due at a server that is gone is done on time by another one: schedules, starts, and ends of waiting", async () => {
+test("the due work of a server that is gone is done on time by another: schedules, starts, and ends of waiting", async () => {
   await using fleet = await Fleet.start(2);
   const [gone, other] = fleet.planes as [TestPlane, TestPlane];
   const user = await other.api.user();
@@ -131,7 +131,7 @@ test("what is due at a server that is gone is done on time by another one: sched
   expect(Date.now() - dueAtMs).toBeLessThan(OVER_THE_BUS_MS);
 });
 
-/** Servers that share a store and a Redis, each with a bus and a socket of its own. */
+/** Servers that share a store and a Redis, each with its own bus and socket. */
 class Fleet implements AsyncDisposable {
   private constructor(
     readonly planes: TestPlane[],

@@ -12,13 +12,13 @@ import { Running, runProgram } from "../support/program.ts";
 import { makeScratch, type Scratch } from "../support/scratch.ts";
 import { TestServer } from "../support/server.ts";
 
-/** Enough for several chunks of the largest table, so that there is a middle to be ended in. */
+/** Enough for several chunks of the largest table, so that the move can be killed in the middle. */
 const MANY_JOBS = 40_000;
 
 const mongo = forAllTests(await TestMongo.start());
 let databases = 0;
 
-test("every table and every column of the embedded store is moved, or is said not to be", async () => {
+test("every table and every column of the embedded store is moved, or is reported as not moved", async () => {
   await using scratch = await makeScratch();
   await openSqliteStores(scratch.path).close();
   using source = MoveSource.open(scratch.path);
@@ -26,7 +26,7 @@ test("every table and every column of the embedded store is moved, or is said no
   expect(notMoved).toEqual(["compute_migrations"]);
 });
 
-test("a table or column that nobody moves is named", async () => {
+test("a table or column that no code moves is named", async () => {
   await using scratch = await makeScratch();
   await openSqliteStores(scratch.path).close();
   const sql = "CREATE TABLE compute_news (a TEXT); ALTER TABLE compute_users ADD COLUMN shoe_size INTEGER";
@@ -38,7 +38,7 @@ test("a table or column that nobody moves is named", async () => {
   expect(stderr).toContain("compute_news, compute_users.shoe_size");
 });
 
-test("an installation that was moved goes on: the same jobs, logs and tokens, and the agent with the key it had", async () => {
+test("an installation that was moved keeps its jobs, logs and tokens, and its agent keeps its key", async () => {
   const url = newDatabase();
   await using old = await TestServer.start();
   await using person = await Person.signIn(old);
@@ -85,7 +85,7 @@ test("an installation that was moved goes on: the same jobs, logs and tokens, an
   }
   const again = ["--label", "not=there", "--idempotency-key", "once", "--", "true"];
   expect(await person.submit(again)).toBe(waiting);
-  // The agent that has been running all the time, with the key of before.
+  // The agent that ran all the time, with its old key.
   expect((await person.run(["job", "run", "--", "echo", "still here"])).stdout).toBe("still here\n");
   expect(agent.process.exitCode).toBeNull();
 
@@ -94,7 +94,7 @@ test("an installation that was moved goes on: the same jobs, logs and tokens, an
   expect(twice.stderr).toContain("nothing is left to do");
 });
 
-test("a move that was killed goes on where it was, stores nothing twice, and until then no server starts there", async () => {
+test("a move that was killed resumes where it was and stores nothing twice; until it is complete no server starts there", async () => {
   await using scratch = await filledSource();
   const url = newDatabase();
   const args = ["server", "migrate", "--from", `sqlite:${scratch.path}`, "--to", url];
@@ -115,11 +115,11 @@ test("a move that was killed goes on where it was, stores nothing twice, and unt
   expect(await countJobs(url)).toBe(MANY_JOBS);
 });
 
-test("a source that has changed between two runs is noticed, and a restart makes it right", async () => {
+test("a source that changed between two runs is noticed, and a restart corrects it", async () => {
   await using scratch = await filledSource(20);
   const url = newDatabase();
   expect((await migrate(scratch, url)).exitCode).toBe(0);
-  // As if the first run had been ended before it was done, and a server had run on the source since.
+  // As if the first run had been killed before its end, and a server had then run on the source.
   await mongo.withClient(async (client) => {
     const db = client.db(databaseOf(url));
     await db.collection("compute_moves").updateOne({}, { $unset: { finished_at: "" } });
@@ -132,7 +132,7 @@ test("a source that has changed between two runs is noticed, and a restart makes
   expect(await countJobs(url)).toBe(20);
 });
 
-test("a target that holds anything else is refused and left alone", async () => {
+test("a target that holds any other data is refused and not changed", async () => {
   await using scratch = await filledSource(3);
   await using other = await filledSource(2);
   const url = newDatabase();
@@ -150,7 +150,7 @@ test("a target that holds anything else is refused and left alone", async () => 
   expect(second.stderr).toContain("other data already");
 });
 
-test("what is wrong with a URL or a path is said without its password", async () => {
+test("an error about a URL or a path does not contain its password", async () => {
   await using scratch = await filledSource(1);
   const gone = "mongodb://anna:secret@127.0.0.1:1/x?replicaSet=rs0&serverSelectionTimeoutMS=500";
   const cases = [
@@ -189,7 +189,7 @@ async function filledSource(jobs = MANY_JOBS): Promise<Scratch> {
   return scratch;
 }
 
-/** Something in the tables that jobs alone leave empty. */
+/** Rows for the tables that jobs alone leave empty. */
 async function addOneOfEverything(api: Api, as: As, jobId: string): Promise<void> {
   await api.call("jobs.submit", { command: "true", after: [{ jobId }], env: { A: "$x.y" } }, as);
   const schedule = {
@@ -205,14 +205,14 @@ async function addOneOfEverything(api: Api, as: As, jobId: string): Promise<void
   await api.call("credits.grant", { user: userId, amountMicroUsd: 5_000_000_000, reason: "thanks" }, as);
 }
 
-/** What a person sees of it. */
+/** What a person sees of the installation. */
 async function everything(api: Api, as: As) {
   const { nodes } = await api.call("nodes.list", {}, as);
   const { templates } = await api.call("templates.list", { limit: 100 }, as);
   return {
     jobs: (await api.call("jobs.list", { limit: 100 }, as)).jobs,
     executions: (await api.call("executions.list", {}, as)).executions,
-    // Its agent goes on meanwhile, so the rest of a node changes.
+    // Its agent keeps running, so the other fields of a node change.
     nodes: nodes.map(({ nodeId, name, createdAt }) => ({ nodeId, name, createdAt })),
     schedules: (await api.call("schedules.list", {}, as)).schedules,
     templates,

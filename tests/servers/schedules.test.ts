@@ -8,7 +8,7 @@ import { waitFor } from "../support/wait.ts";
 
 const SECONDS = 8;
 
-test("two servers on one store: each due time makes one fire and one job, also while one of them is killed", async () => {
+test("two servers on one store: each due time creates one fire and one job, also while one server is killed", async () => {
   await using mongo = await TestMongo.start();
   await using scratch = await makeScratch();
   const env = { TANVRIT_STORE: mongo.url("schedules") };
@@ -29,7 +29,7 @@ test("two servers on one store: each due time makes one fire and one job, also w
   const { scheduleId } = await made.api.call("schedules.create", input, user);
   const fires = () => other.api.call("schedules.fires", { scheduleId, limit: 500 }, user);
   await waitFor("half of the fires", async () => (await fires()).fires.length >= SECONDS / 2);
-  // The other one finds what is due at its next regular look, at most a minute later.
+  // The other server finds due schedules at its next regular check, at most a minute later.
   await made.running.stop("SIGKILL");
   const found = await waitFor(
     "fires of the other server",
@@ -41,7 +41,7 @@ test("two servers on one store: each due time makes one fire and one job, also w
   );
   await other.api.call("schedules.pause", { scheduleId }, user);
   expectOneEach(found);
-  // What was due in the moment of the pause may not have its job yet.
+  // A schedule that was due at the moment of the pause may not have its job yet.
   const all = await waitFor("every fire to have its job", async () => {
     const all = (await fires()).fires;
     return all.every((fire) => fire.status === "SUBMITTED") && all;
@@ -50,7 +50,7 @@ test("two servers on one store: each due time makes one fire and one job, also w
   expect(jobs.map((job) => job.jobId).sort()).toEqual(all.map((fire) => fire.jobId ?? "").sort());
 });
 
-/** No second is left out, and none has two. */
+/** No second is missing, and none has two fires. */
 function expectOneEach(fires: readonly ScheduleFire[]): void {
   const dues = fires.map((fire) => Date.parse(fire.dueAt)).sort((a, b) => a - b);
   const [first = 0] = dues;

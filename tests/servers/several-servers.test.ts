@@ -22,7 +22,7 @@ leaseStoreContract("MongoDB", async () => {
   return { leases: stores.leases, [Symbol.asyncDispose]: () => stores.close() };
 });
 
-test("three servers that start at once on an empty store are one: sign-in, submit, node and log on different ones", async () => {
+test("three servers that start at once on an empty store act as one: sign-in, submit, node and log on different servers", async () => {
   await using fleet = await Fleet.start(["0", "0", "0"]);
   const [submitter, worker, reader] = fleet.servers as [Server, Server, Server];
   const user = await submitter.api.user();
@@ -45,7 +45,7 @@ test("three servers that start at once on an empty store are one: sign-in, submi
   expect(said).not.toContain(PASSWORD);
 });
 
-test("servers share a port; when one is killed, whoever follows a log goes on at another without gap or repeat", async () => {
+test("servers share a port; when one is killed, its log followers continue at another without gap or repeat", async () => {
   await using fleet = await Fleet.start(["0", "same"]);
   const [first, second] = fleet.servers as [Server, Server];
   expect(second.api.url).toBe(first.api.url);
@@ -74,7 +74,7 @@ test("servers share a port; when one is killed, whoever follows a log goes on at
   expect(texts).toEqual(Array.from({ length: 60 }, (_, i) => String(i + 1)));
 });
 
-test("a poll that waits at one server is refused at once when its node is taken, or its key replaced, at another", async () => {
+test("a poll that waits at one server is refused immediately when its node is taken, or its key replaced, at another", async () => {
   await using fleet = await Fleet.start(["0", "0", "0"]);
   const [first, second, third] = fleet.servers as [Server, Server, Server];
   const user = await first.api.user();
@@ -85,12 +85,12 @@ test("a poll that waits at one server is refused at once when its node is taken,
     const { node, nodeKey = as.nodeKey } = await first.api.call("nodes.register", input, as);
     return { nodeId: node.nodeId, as: { nodeKey, runId: input.run.runId } };
   };
-  /** Lets a poll wait at the second server, and says how it ends. */
+  /** Lets a poll wait at the second server, and returns how it ends. */
   const refusedBy = async (waiting: As, nodeId: string, act: () => Promise<unknown>) => {
     const input = { executions: [], maxAssignments: 1, waitSeconds: 30, condition: { suspended: true } };
     const refusal = second.api.refused("nodes.poll", input, waiting);
     const seen = () => third.api.call("nodes.retrieve", { nodeId }, user);
-    await waitFor("the poll to be heard", async () => (await seen()).status === "SUSPENDED");
+    await waitFor("the poll to reach the server", async () => (await seen()).status === "SUSPENDED");
     const startedAtMs = performance.now();
     await act();
     const { code } = await refusal;
@@ -114,7 +114,7 @@ test("a poll that waits at one server is refused at once when its node is taken,
   expect((await first.api.call("jobs.retrieve", { jobId }, user)).status).toBe("QUEUED");
 });
 
-test("a store that cannot be reached is named without its password, and the server ends", async () => {
+test("a store that cannot be reached is named without its password, and the server exits", async () => {
   await using scratch = await makeScratch();
   const env = { TANVRIT_STORE: `mongodb://anna:${PASSWORD}@127.0.0.1:1/compute?replicaSet=rs0` };
   await using running = new Running(scratch.path, ["server", "--port", "0"], env);
@@ -128,7 +128,7 @@ interface Server {
   api: Api;
 }
 
-/** Server processes that have nothing in common but a store, a bus and this machine. */
+/** Server processes that share nothing but a store, a bus and this machine. */
 class Fleet implements AsyncDisposable {
   readonly servers: Server[] = [];
   private readonly stack = new AsyncDisposableStack();
@@ -138,7 +138,7 @@ class Fleet implements AsyncDisposable {
     TANVRIT_REUSE_PORT: "true",
   };
 
-  /** @param ports each 0 for one of its own, or `same` for that of the first. */
+  /** @param ports `0` for a port of its own, or `same` for the port of the first server. */
   static async start(ports: ("0" | "same")[]): Promise<Fleet> {
     const fleet = new Fleet();
     const own = ports.filter((port) => port === "0");
@@ -171,10 +171,10 @@ async function follow({ api }: Server, user: As, jobId: string): Promise<string[
   return events.flatMap((event) => (event.event === "log" ? [event.data.text] : []));
 }
 
-/** Sends again where the connection was to a server that is gone. */
+/** Retries if the connection was to a server that is gone. */
 async function untilSent<T>(send: () => Promise<T>, answer: T): Promise<void> {
   await waitFor(`the answer ${answer}`, async () => {
-    // A broken connection; the answer is what counts.
+    // A broken connection; only the answer matters.
     const given = await send().catch(() => undefined);
     return given === answer || given === ("repeated" as T) || undefined;
   });

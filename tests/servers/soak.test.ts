@@ -3,7 +3,7 @@ import { soak } from "../soak/soak.ts";
 
 setDefaultTimeout(240_000);
 
-test("servers are killed, the primary of the store steps down, the bus restarts: every job has one result, none is lost", async () => {
+test("servers are killed, the primary of the store steps down, the bus restarts: every job has one result, and none is lost", async () => {
   const report = await soak(
     {
       servers: 3,

@@ -4,7 +4,10 @@ import type { CallId, EndpointInput, EndpointOutput } from "../../shared/endpoin
 
 const PAUSE_MS = 50;
 
-/** A client of several servers that mean the same: a call that fails for a while goes to the next, until `signal` ends it. */
+/**
+ * A client of several equivalent servers. A call that fails for a temporary reason goes to the next server, until
+ * `signal` fires.
+ */
 export class AnyServer {
   private readonly clients: ComputeClient[];
   private current: number;
@@ -14,7 +17,7 @@ export class AnyServer {
     this.current = first % urls.length;
   }
 
-  /** `input` is asked anew for every attempt; the call must be harmless to repeat. */
+  /** `input` is evaluated again for every attempt; the call must be safe to repeat. */
   async call<Id extends CallId>(
     id: Id,
     input: () => EndpointInput<Id>,
@@ -24,7 +27,7 @@ export class AnyServer {
     for (;;) {
       signal.throwIfAborted();
       const client = this.clients[this.current];
-      if (!client) throw new Error("There is no server to call");
+      if (!client) throw new Error("there is no server to call");
       try {
         return await client.call(id, input(), { signal, idempotencyKey });
       } catch (error) {

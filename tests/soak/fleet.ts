@@ -8,15 +8,15 @@ const STEP_DOWN_SECONDS = 5;
 const ELECTION_MS = 30_000;
 
 export interface Chaos {
-  /** From one end of a server to the next. */
+  /** Time between one kill of a server and the next. */
   killEveryMs: number;
-  /** After each that many ends of a server the primary of the store steps down. */
+  /** After this many kills of a server, the primary of the store steps down. */
   stepDownEvery: number;
-  /** After each that many the bus is ended and started again. */
+  /** After this many kills of a server, the bus is killed and restarted. */
   restartBusEvery: number;
 }
 
-/** Servers that share a store and a bus, and what goes wrong with all of them now and then. */
+/** Servers that share a store and a bus, and the failures that happen to them from time to time. */
 export class Fleet implements AsyncDisposable {
   kills = 0;
   stepDowns = 0;
@@ -29,7 +29,7 @@ export class Fleet implements AsyncDisposable {
     private readonly redis?: TestRedis,
   ) {}
 
-  /** One server on the embedded store; or several, over a replica set of three and Redis. */
+  /** One server on the embedded store, or several on a replica set of three and Redis. */
   static async start(count: number): Promise<Fleet> {
     await using opening = new AsyncDisposableStack();
     const several = count > 1;
@@ -52,7 +52,7 @@ export class Fleet implements AsyncDisposable {
     return server;
   }
 
-  /** Until `signal` says enough. What was ended is there again at the end. */
+  /** Runs until `signal` fires. At the end, everything that was killed runs again. */
   async breakNowAndThen(chaos: Chaos, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await pause(chaos.killEveryMs, signal);
@@ -63,7 +63,7 @@ export class Fleet implements AsyncDisposable {
     }
   }
 
-  /** Ends a server of chance as a crash would, and starts it again. */
+  /** Kills a random server as a crash would, and restarts it. */
   private async killOne(): Promise<void> {
     const server = this.servers[Math.floor(Math.random() * this.servers.length)];
     await server?.kill();

@@ -1,7 +1,7 @@
 /**
- * A fleet under kills: several servers, simulated agents, and a server ended by kill -9 every few seconds while jobs
- * are submitted and run; with several servers the primary of the store steps down and the bus is restarted now and
- * then too. In the end every job must have exactly one applied result.
+ * A fleet under kills: one or more servers and simulated agents. A server is ended by kill -9 every few seconds while
+ * jobs are submitted and run. With several servers, the primary of the store also steps down and the bus is restarted
+ * from time to time. In the end every job must have exactly one applied result.
  *
  *     bun run soak                                     one server on the embedded store
  *     bun run soak --servers 3 --jobs 20000            three servers on MongoDB and Redis

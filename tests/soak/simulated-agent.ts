@@ -13,11 +13,11 @@ interface Held {
 }
 
 /**
- * A node that runs nothing: every job it gets writes one line and succeeds at once. It keeps what is not acknowledged
- * and sends it again, to whichever server answers, as the real agent does.
+ * A node that runs nothing: every job it gets writes one line and succeeds immediately. It keeps unacknowledged reports
+ * and sends them again to whichever server answers, as the real agent does.
  */
 export class SimulatedAgent {
-  /** By job: how many final reports of it were answered `applied`. */
+  /** By job: how many of its final reports were answered `applied`. */
   readonly applied = new Map<string, number>();
   private readonly held = new Map<string, Held>();
   private readonly server: AnyServer;
@@ -26,7 +26,7 @@ export class SimulatedAgent {
     this.server = new AnyServer(urls, { headers: () => ({ "x-api-key": nodeKey }) }, first);
   }
 
-  /** Works until `signal` ends it; rejects with what no retry can cure. */
+  /** Works until `signal` fires. Rejects with an error that no retry can cure. */
   async run(signal: AbortSignal): Promise<void> {
     const loops = [this.heartbeats(signal), this.polls(signal), this.reports(signal)];
     await Promise.all(

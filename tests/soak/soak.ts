@@ -8,7 +8,7 @@ export interface SoakPlan extends Chaos {
   servers: number;
   jobs: number;
   agents: number;
-  /** What must have gone wrong at least; jobs are submitted until then, slowly where there are enough. */
+  /** The minimum number of failures. Jobs are submitted until they have happened, slowly once there are enough jobs. */
   atLeast: Pick<Fleet, "kills" | "stepDowns" | "busRestarts">;
   /** From the last submit to the end of the last job. */
   doneTimeoutMs: number;
@@ -23,12 +23,12 @@ export interface SoakReport extends Verdict {
 
 const SUBMITS_IN_FLIGHT = 64;
 const LOOK_EVERY_MS = 500;
-/** Between two submits of one submitter where there are jobs enough. */
+/** Pause between two submits of one submitter once there are enough jobs. */
 const SLOW_SUBMIT_MS = 500;
 
 /**
- * A fleet under kills: simulated agents work while jobs are submitted, and servers, store and bus are ended now and
- * then. Resolves with what must hold of every job, and does not.
+ * A fleet under kills: simulated agents work while jobs are submitted, and servers, store and bus are killed from time
+ * to time. Returns the rules that do not hold for every job.
  */
 export async function soak(plan: SoakPlan, say: (line: string) => void): Promise<SoakReport> {
   await using fleet = await Fleet.start(plan.servers);
@@ -41,9 +41,9 @@ export async function soak(plan: SoakPlan, say: (line: string) => void): Promise
   const anyServer = (first: number) => new AnyServer(fleet.urls, credentials, first);
   const working = agents.map((agent) => agent.run(over.signal));
   const breaking = fleet.breakNowAndThen(plan, over.signal);
-  // None of them ends before it is told to, but each may fail.
+  // None of them ends before it is aborted, but each may fail.
   const failing = Promise.all([...working, breaking]).then((): never => {
-    throw new Error("agents and chaos ended by themselves");
+    throw new Error("the agents and the chaos ended by themselves");
   });
   const work = async () => {
     const isEnough = () =>
@@ -53,7 +53,7 @@ export async function soak(plan: SoakPlan, say: (line: string) => void): Promise
     const submitted = await submitAll(plan.jobs, isEnough, anyServer, over.signal);
     say(`${submitted.size} jobs submitted after ${seconds()} s, ${fleet.kills} kills`);
     await untilDone(plan.doneTimeoutMs, anyServer(0), over.signal, say);
-    say(`the end after ${seconds()} s, ${fleet.kills} kills`);
+    say(`all done after ${seconds()} s, ${fleet.kills} kills`);
     return submitted;
   };
   const submitted = await Promise.race([work(), failing]).finally(() => over.abort());
@@ -116,5 +116,5 @@ async function untilDone(
     if (jobs.length === 0) return;
     await Bun.sleep(LOOK_EVERY_MS);
   }
-  say(`some jobs are not done after ${timeoutMs / 1_000} s`);
+  say(`jobs are still running after ${timeoutMs / 1_000} s`);
 }

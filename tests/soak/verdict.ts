@@ -9,13 +9,13 @@ export interface Verdict {
   jobs: number;
   succeeded: number;
   executions: number;
-  /** Executions that were assigned and never started, because an answer or a server was lost. */
+  /** Executions that were assigned but never started, because a response or a server was lost. */
   released: number;
-  /** What must not be there: one sentence each. */
+  /** The rules that were broken: one sentence each. */
   faults: string[];
 }
 
-/** Holds what the servers say at the end against what was submitted and what the agents were answered. */
+/** Compares the final state of the servers with the submitted jobs and the answers that the agents got. */
 export async function judge(
   client: ComputeClient,
   submitted: ReadonlySet<string>,
