@@ -1,7 +1,5 @@
-import { z } from "zod";
-import { defineOptions, optionNumber, optionPairs, optionText } from "../shared/config/options.ts";
-import { issuesOf } from "../shared/issues.ts";
-import { labels } from "../shared/labels.ts";
+import { labelPairs } from "../shared/config/label-option.ts";
+import { defineOptions, optionNumber, optionText } from "../shared/config/options.ts";
 import { pool } from "../shared/manifest.ts";
 
 /** The options of `agent run`. Their `fileKey`s are fields of agent.yaml. */
@@ -27,13 +25,7 @@ export const agentOptions = defineOptions({
     kind: "list",
     placeholder: "KEY=VALUE",
     // Labels of agent.yaml are not a default for these: both count, and these win.
-    schema: z
-      .array(z.string())
-      .default([])
-      .pipe(optionPairs("a label"))
-      .refine((pairs) => labels.safeParse(pairs).success, {
-        error: (issue) => firstIssue(labels.safeParse(issue.input).error),
-      }),
+    schema: labelPairs,
     help: "A label of the node, for jobs to select it by",
   },
   pool: {
@@ -55,8 +47,3 @@ export const agentOptions = defineOptions({
     help: "How many jobs may run at once",
   },
 });
-
-function firstIssue(error: z.ZodError | undefined): string | undefined {
-  const [issue] = error ? issuesOf(error) : [];
-  return issue && `${issue.path.join(".")}: ${issue.message}`;
-}

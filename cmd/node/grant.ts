@@ -1,7 +1,6 @@
-import { z } from "zod";
-import { defineOptions, optionNumber, optionPairs } from "../../shared/config/options.ts";
+import { labelPairs } from "../../shared/config/label-option.ts";
+import { defineOptions, optionNumber } from "../../shared/config/options.ts";
 import { ungrantedInWords } from "../../shared/grants.ts";
-import { labels } from "../../shared/labels.ts";
 import { pool } from "../../shared/manifest.ts";
 import { defineCommand } from "../command/command.ts";
 import { connect, patience } from "../connection/connect.ts";
@@ -21,11 +20,7 @@ const options = defineOptions({
   label: {
     kind: "list",
     placeholder: "KEY=VALUE",
-    schema: z
-      .array(z.string())
-      .default([])
-      .pipe(optionPairs("a label"))
-      .refine((pairs) => labels.safeParse(pairs).success, { error: "is not a label" }),
+    schema: labelPairs,
     help: "A label by which jobs may find the node",
   },
   slots: {
