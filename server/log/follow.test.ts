@@ -5,7 +5,7 @@ import type { StreamEvent } from "../http/handler.ts";
 
 const DONE = { status: "SUCCESS", attempt: 1, exitCode: 0 } as const;
 
-test("a finished job replays every line, then ends with how it went", async () => {
+test("a finished job replays every line, then ends with its outcome", async () => {
   await using world = await LogWorld.open();
   await world.save(1, 1, 2_500);
   world.job = DONE;
@@ -19,14 +19,14 @@ test("a finished job replays every line, then ends with how it went", async () =
   }
 });
 
-test("without follow an unfinished job gives what is stored and no end", async () => {
+test("without follow, an unfinished job gives its stored lines and no end", async () => {
   await using world = await LogWorld.open();
   await world.save(1, 1, 3);
   world.publish(1, 4, 5);
   expect(summary(await readAll(world.follow({ follow: false })))).toEqual(["1.1", "1.2", "1.3"]);
 });
 
-test("a replay that a stopping server breaks off does not look like all there is", async () => {
+test("a replay that a stopping server cuts off does not look complete", async () => {
   await using world = await LogWorld.open();
   await world.save(1, 1, 2_500);
   world.job = DONE;
@@ -37,7 +37,7 @@ test("a replay that a stopping server breaks off does not look like all there is
   await expect(readAll(stream)).rejects.toMatchObject({ code: "unavailable" });
 });
 
-test("a late follower gets the lines that are not stored yet", async () => {
+test("a late follower gets lines that are not stored yet", async () => {
   await using world = await LogWorld.open();
   world.publish(1, 1, 20);
   const reader = new Reader(world.follow());
@@ -45,12 +45,12 @@ test("a late follower gets the lines that are not stored yet", async () => {
   await reader.close();
 });
 
-test("a line reaches a waiting follower in the turn of the event loop in which it is published", async () => {
+test("a line reaches a waiting follower in the same turn of the event loop in which it is published", async () => {
   await using world = await LogWorld.open();
   const stream = world.follow();
   expect(summary((await stream.next()).value ?? [])).toEqual(["status RUNNING 1"]);
   const next = stream.next();
-  // The follower is waiting once it has looked at the store.
+  // The follower waits once it has read the store.
   await new Promise(setImmediate);
   const later = new Promise((resolve) => setImmediate(resolve, "later"));
   world.publish(1, 1, 1);
@@ -59,7 +59,7 @@ test("a line reaches a waiting follower in the turn of the event loop in which i
   await stream.return(undefined);
 });
 
-test("a follower that resumes anywhere while lines come misses none and gets none twice", async () => {
+test("a follower that resumes anywhere while lines arrive misses no line and gets no line twice", async () => {
   await using world = await LogWorld.open();
   const all = [...placesFrom(1, 1, 120), ...placesFrom(2, 1, 80)];
   await world.write(1, 1, 40);
@@ -87,7 +87,7 @@ test("a follower that resumes anywhere while lines come misses none and gets non
   await within(10_000, "following", Promise.all(followers));
 });
 
-test("the end comes behind the last line, also behind one that was never live", async () => {
+test("the end comes after the last line, even if that line was never live", async () => {
   await using world = await LogWorld.open();
   const reader = new Reader(world.follow());
   await world.write(1, 1, 2);
@@ -97,12 +97,12 @@ test("the end comes behind the last line, also behind one that was never live", 
   expect(summary(await reader.rest())).toEqual(["1.3", "1.4", "1.5", "end FAILED"]);
 });
 
-test("lines of another server that were lost on their way come from the store", async () => {
+test("lines of another server that were lost on the way come from the store", async () => {
   await using world = await LogWorld.open();
   const reader = new Reader(world.follow());
   await world.write(1, 1, 2);
   await reader.readLines(2);
-  // Stored by another server, and never heard of here.
+  // Stored by another server, whose messages never arrived here.
   await world.save(1, 3, 5);
   world.bus.lose();
   expect(await reader.readLines(3)).toEqual(["1.3", "1.4", "1.5"]);
@@ -111,7 +111,7 @@ test("lines of another server that were lost on their way come from the store", 
   expect(world.bus.followedJobs).toBe(0);
 });
 
-test("the follower is told when the job moves, once for each change", async () => {
+test("the follower gets one event for each change of the job", async () => {
   await using world = await LogWorld.open();
   world.job = { status: "QUEUED", attempt: 0 };
   const reader = new Reader(world.follow());
@@ -125,7 +125,7 @@ test("the follower is told when the job moves, once for each change", async () =
   await reader.close();
 });
 
-test("a slow reader gets a gap with the exact number of lines it missed, then the newest", async () => {
+test("a slow reader gets a gap with the exact number of missed lines, then the newest lines", async () => {
   await using world = await LogWorld.open();
   const reader = new Reader(world.follow());
   await reader.readUntil("status RUNNING 1");
@@ -153,7 +153,7 @@ test("a slow reader that asked for the whole log gets every line", async () => {
   world.publish(1, 1, 1);
   expect(await first).toEqual(["1.1"]);
   for (let seq = 2; seq <= 30_001; seq += 500) world.publish(1, seq, seq + 499);
-  // The live lines it was too late for are on disk a moment later.
+  // The live lines that it was too late for are on disk a moment later.
   const rest = reader.readLines(30_000);
   await world.save(1, 1, 30_001);
   expect(await rest).toEqual(placesFrom(1, 2, 30_001));
@@ -164,7 +164,7 @@ test("a slow reader that asked for the whole log gets every line", async () => {
   expect(reader.gaps).toBe(0);
 });
 
-test("a reader that still reads the stored log is not too slow: it gets every line", async () => {
+test("a reader that is still reading the stored log does not count as slow: it gets every line", async () => {
   await using world = await LogWorld.open();
   await world.save(1, 1, 3_000);
   const reader = new Reader(world.follow());
@@ -176,7 +176,7 @@ test("a reader that still reads the stored log is not too slow: it gets every li
   await reader.close();
 });
 
-test("lines that live messages left out are read from the store as soon as they are there", async () => {
+test("lines missing from live messages are read from the store as soon as they are stored", async () => {
   await using world = await LogWorld.open();
   const reader = new Reader(world.follow());
   await world.write(1, 1, 1);
@@ -189,7 +189,7 @@ test("lines that live messages left out are read from the store as soon as they 
   await reader.close();
 });
 
-test("lines that cannot be had become a gap after a bounded wait", async () => {
+test("lines that never arrive become a gap after a bounded wait", async () => {
   await using world = await LogWorld.open();
   const reader = new Reader(world.follow());
   await world.write(1, 1, 1);
@@ -201,7 +201,7 @@ test("lines that cannot be had become a gap after a bounded wait", async () => {
   await reader.close();
 });
 
-test("a tail begins before the last stored lines and goes on with what follows", async () => {
+test("a tail begins with the last stored lines and continues with new lines", async () => {
   await using world = await LogWorld.open();
   await world.save(1, 1, 10);
   const reader = new Reader(world.follow({ tail: 3 }));
@@ -211,7 +211,7 @@ test("a tail begins before the last stored lines and goes on with what follows",
   await reader.close();
 });
 
-test("a job whose last message was lost ends its followers all the same", async () => {
+test("a job whose last message was lost still ends its followers", async () => {
   await using world = await LogWorld.open();
   world.recheckMs = 20;
   const reader = new Reader(world.follow());
@@ -220,7 +220,7 @@ test("a job whose last message was lost ends its followers all the same", async 
   expect(summary(await within(5_000, "the end", reader.rest()))).toEqual(["end SUCCESS"]);
 });
 
-test("an aborted follower ends, and a job that is not there is not_found", async () => {
+test("an aborted follower ends, and a missing job is not_found", async () => {
   await using world = await LogWorld.open();
   const leaving = new AbortController();
   const reader = new Reader(world.follow({ signal: leaving.signal }));
@@ -232,7 +232,7 @@ test("an aborted follower ends, and a job that is not there is not_found", async
   await expect(world.follow().next()).rejects.toMatchObject({ code: "not_found" });
 });
 
-test("a reader that goes away in the middle of the lines leaves nothing behind in the hub", async () => {
+test("a reader that leaves in the middle of the lines leaves nothing behind in the hub", async () => {
   await using world = await LogWorld.open();
   const leaving = new AbortController();
   await world.save(1, 1, 10);
@@ -251,7 +251,7 @@ class Reader {
 
   constructor(private readonly stream: AsyncGenerator<StreamEvent[]>) {}
 
-  /** The places of the next lines, passing over other events. */
+  /** The places of the next lines, skipping other events. */
   async readLines(count: number): Promise<string[]> {
     const lines: string[] = [];
     while (lines.length < count) {
@@ -262,7 +262,7 @@ class Reader {
     return lines;
   }
 
-  /** What comes until an event that begins so, with it. */
+  /** All events up to and including the first whose summary begins with `start`. */
   async readUntil(start: string): Promise<string[]> {
     const seen: string[] = [];
     for (;;) {

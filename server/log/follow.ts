@@ -9,7 +9,7 @@ import type { RemovedLog } from "./log-store.ts";
 import { LOG_START, type LogPlace, type LogStore } from "./log-store.ts";
 import { findTail, type LogTail } from "./tail.ts";
 
-/** What a follower of a job's log is told of the job. */
+/** What a follower of a log learns about its job. */
 export interface JobSnapshot {
   status: JobStatus;
   attempt: number;
@@ -23,43 +23,43 @@ export interface FollowParts {
   hub: LogHub;
   store: LogStore;
   loadJob(businessId: string, jobId: string): Promise<JobSnapshot | undefined>;
-  /** What the server no longer keeps of the log. */
+  /** The part of the log that the server no longer keeps. */
   removedLog(businessId: string, jobId: string): Promise<RemovedLog | undefined>;
-  /** Resolves at the job's next change, after the timeout, or when the signal aborts, whichever is first. Never rejects. */
+  /** Resolves at the job's next change, after the timeout, or when the signal aborts, whichever comes first. Never rejects. */
   nextJobChange(jobId: string, timeoutMs: number, signal: AbortSignal): Promise<void>;
 }
 
 export interface FollowQuery {
   businessId: string;
   jobId: string;
-  /** Only lines behind this place; it wins over `tail`. */
+  /** Only lines after this place. Takes precedence over `tail`. */
   after: LogPlace | undefined;
-  /** Only the last so many stored lines, then what follows. */
+  /** Only this many of the last stored lines, then what follows. */
   tail: number | undefined;
-  /** false: what is stored now, then the end of the stream. */
+  /** If false, the stream ends after what is stored now. */
   follow: boolean;
-  /** Every line, however slow the reader: what it is too late for in the live lines is read from the store. */
+  /** Every line, however slow the reader: live lines that it was too late for are read from the store. */
   whole: boolean;
   signal: AbortSignal;
 }
 
-/** A message of the bus may be lost: the job is looked at again after this long. */
+/** The job is read again after this long, because a message of the bus may be lost. */
 const RECHECK_MS = 5_000;
-/** Live lines run ahead of the disk: how long a line is waited for that others saw before this follower came. */
+/** Live lines run ahead of the disk. How long to wait for a line that was published before this follower came. */
 const HOLE_TIMEOUT_MS = 2_000;
-/** The same for a follower that must have every line: a store that is slow, or full for a while, may still take it. */
+/** The same for a follower that must have every line: a store that is slow or full may still get the line. */
 const WHOLE_HOLE_TIMEOUT_MS = 60_000;
 const FIRST_HOLE_WAIT_MS = 2;
 const MAX_HOLE_WAIT_MS = 50;
-/** About as many lines are handed on at once. */
+/** About this many lines are handed on at a time. */
 const LINES_PER_STEP = 1_000;
 
 /**
- * A job's log from any place on, every line once and in order, over all attempts: first what is stored, then live
- * lines as they are published. A hole in the live lines is read from the store. A reader that is too slow misses the
- * oldest of them and gets a `gap` with their number; one that asked to be `whole` gets them from the store, and a `gap`
- * only where the store does not have them either. Ends with `end` behind the last line when the job is final, and
- * without it when the signal aborts. Throws `not_found` where the job is gone.
+ * A job's log from any place on, over all attempts: every line once and in order. Stored lines come first, then live lines
+ * as they are published. Holes in the live lines are filled from the store. A reader that is too slow misses the oldest
+ * live lines and gets a `gap` with their number. With `whole` it gets them from the store, and a `gap` only if the store
+ * does not have them either. When the job is final, the stream ends with `end` after the last line; when the signal aborts,
+ * it ends without. Throws `not_found` if the job does not exist.
  */
 export async function* followLog(parts: FollowParts, query: FollowQuery): AsyncGenerator<StreamEvent[]> {
   const follower = new Follower(parts, query);
@@ -77,7 +77,7 @@ class Follower {
   private readonly live: LogSubscription;
   private readonly closed = new AbortController();
   private readonly signal: AbortSignal;
-  /** The store has no line behind the cursor that is not also in the live lines to come. */
+  /** Every stored line after the cursor is also in the live lines to come. */
   private joined = false;
   private jobChanged = true;
   private wake: (() => void) | undefined;
@@ -88,9 +88,9 @@ class Follower {
     private readonly query: FollowQuery,
   ) {
     this.signal = AbortSignal.any([query.signal, this.closed.signal]);
-    // First of all: a line that is published from here on is in the live lines if it is not in the store.
+    // Must come first: a line published from here on is in the live lines if it is not in the store.
     this.live = parts.hub.subscribe(query.jobId);
-    // A reader that went away while it had lines to take never comes back to end the iteration.
+    // A reader that leaves while lines are ready never comes back to end the iteration.
     this.signal.addEventListener("abort", () => {
       this.live.close();
       this.wake?.();
@@ -103,7 +103,7 @@ class Follower {
     yield* this.showRemoved();
     yield* this.stored(await this.parts.store.lastPlace(this.query));
     const { status } = job;
-    // A stream that ends in order says that this is all there is.
+    // A stream that ends normally claims to be complete.
     if (this.signal.aborted) throw new ComputeError("unavailable", "The server is stopping.");
     if (isFinal(status)) yield [endEvent(this.query.jobId, { ...job, status })];
   }
@@ -139,7 +139,7 @@ class Follower {
     this.cursor = this.tail.after;
   }
 
-  /** Only for a reader from the beginning: others had it, or do not ask for it. */
+  /** Only for readers from the beginning: others have seen it or did not ask for it. */
   private async *showRemoved(): AsyncGenerator<StreamEvent[]> {
     const { businessId, jobId, after, tail } = this.query;
     if (after || tail !== undefined) return;
@@ -147,7 +147,7 @@ class Follower {
     if (removed) yield [removedEvent(removed)];
   }
 
-  /** The line belongs to the tail that was asked for. */
+  /** Whether the line belongs to the requested tail. */
   private isWanted = ({
     attempt,
     seq,
@@ -168,7 +168,10 @@ class Follower {
     return job;
   }
 
-  /** Says how the job stands, if that is new. Once it is final all its lines are stored: they come first. */
+  /**
+   * Yields the status of the job if it is new. Returns whether the job is final. All lines of a final job are stored, and
+   * they come first.
+   */
   private async *showJob(): AsyncGenerator<StreamEvent[], boolean> {
     this.jobChanged = false;
     const change = this.parts.nextJobChange(this.query.jobId, RECHECK_MS, this.signal);
@@ -189,7 +192,7 @@ class Follower {
     return false;
   }
 
-  /** The stored lines behind the cursor, up to `until` or the last one. */
+  /** The stored lines after the cursor, up to `until` or the last line. */
   private async *stored(until?: LogPlace): AsyncGenerator<StreamEvent[]> {
     const { businessId, jobId } = this.query;
     while (!this.signal.aborted) {
@@ -204,7 +207,7 @@ class Follower {
 
   private async *showLive(batches: LiveBatch[], missed: number): AsyncGenerator<StreamEvent[]> {
     let ready: StreamEvent[][] = [];
-    // A reader that was reading from the store meanwhile was not too slow: the store has what it missed.
+    // A reader that was still reading from the store was not too slow: the store has what it missed.
     let tooLate = this.joined && !this.query.whole ? missed : 0;
     this.joined = true;
     for (const batch of batches) {
@@ -226,7 +229,7 @@ class Follower {
     if (ready.length > 0) yield ready[1] ? ready.flat() : (ready[0] ?? []);
   }
 
-  /** Brings the cursor to `until`: with a gap where this reader was too late, else with the lines from the store. */
+  /** Brings the cursor to `until`: with a gap if this reader was too late, otherwise with lines from the store. */
   private async *passHole(until: LogPlace, tooLate: number): AsyncGenerator<StreamEvent[]> {
     if (tooLate === 0) yield* this.fillHole(until);
     if (isUpTo(until, this.cursor)) return;
@@ -237,9 +240,9 @@ class Follower {
   }
 
   private async *fillHole(until: LogPlace): AsyncGenerator<StreamEvent[]> {
-    // The first line of an attempt comes when the attempt before is over and all its lines are stored.
+    // An attempt starts only when the attempt before it is over and all its lines are stored.
     if (until.seq === 0) return yield* this.stored(until);
-    // The live lines go on meanwhile, and may be dropped before this follower is back: the store has those too.
+    // More live lines come meanwhile and may be dropped before this follower is back; the store has those too.
     this.joined = false;
     yield* this.stored(until);
     const deadline = performance.now() + (this.query.whole ? WHOLE_HOLE_TIMEOUT_MS : HOLE_TIMEOUT_MS);
@@ -260,12 +263,12 @@ class Follower {
   }
 }
 
-/** `place` is before `other`, or the same. */
+/** Whether `place` is before `other`, or the same. */
 function isUpTo(place: LogPlace, other: LogPlace): boolean {
   return place.attempt < other.attempt || (place.attempt === other.attempt && place.seq <= other.seq);
 }
 
-/** Lines from `seq` of `attempt` on leave no line out behind the cursor, as far as the cursor can tell. */
+/** Whether lines from `seq` of `attempt` follow the cursor without a hole, as far as the cursor can tell. */
 function continues(cursor: LogPlace, attempt: number, seq: number): boolean {
   return attempt === cursor.attempt && seq <= cursor.seq + 1;
 }

@@ -1,9 +1,9 @@
 import { collectionStep } from "../store/mongo-migrations.ts";
 import type { LogPlace } from "./log-store.ts";
 
-/** A document of `compute_job_logs`: lines that follow one another without a hole. */
+/** A document of `compute_job_logs`: consecutive lines without a hole. */
 export interface LogDocument {
-  /** Execution and first seq: of two servers that continue a log at the same place, one gets to write. */
+  /** Execution and first seq. If two servers continue a log at the same place, only one can write. */
   _id: string;
   business_id: string;
   job_id: string;
@@ -11,7 +11,7 @@ export interface LogDocument {
   attempt: number;
   first_seq: number;
   last_seq: number;
-  /** `placeText` of the last line: sorts over all attempts. */
+  /** `placeText` of the last line, which sorts over all attempts. */
   last_place: string;
   lines: string;
 }
@@ -23,12 +23,12 @@ export const logSteps = [
   ]),
 ];
 
-/** Text of one document: far below the store's 16 MiB even where every character takes six bytes. */
+/** Text of one document. Far below the store's limit of 16 MiB even if every character takes six bytes. */
 export const MAX_DOCUMENT_CHARS = 2 * 1024 * 1024;
 export const ATTEMPT_DIGITS = 9;
 const SEQ_DIGITS = 16;
 
-/** Everything but what follows from it. */
+/** A document without the fields that follow from the others. */
 export type LogPart = Omit<LogDocument, "_id" | "last_place">;
 
 export function logDocument(part: LogPart): LogDocument {

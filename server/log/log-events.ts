@@ -5,7 +5,7 @@ import type { RemovedLog, StoredLine } from "./log-store.ts";
 
 export type LineEvent = Extract<LogEvent, { event: "log" }>;
 
-/** The events of a live batch; made once for all its followers. */
+/** The events of a live batch, made once for all followers. */
 export function liveEvents(batch: LiveBatch): LineEvent[] {
   let events = eventsOfBatch.get(batch);
   if (!events) {

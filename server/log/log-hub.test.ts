@@ -4,7 +4,7 @@ import { quickest } from "../../tests/support/wait.ts";
 import { MemoryBus } from "../bus/memory-bus.ts";
 import { FOLLOWED_LINES, type LiveBatch, LogHub, type LogSubscription } from "./log-hub.ts";
 
-test("a late subscriber begins with the last 500 lines, or a few more where a batch reaches further back", () => {
+test("a late subscriber begins with the last 500 lines, or a few more if a batch reaches further back", () => {
   using hub = openHub();
   for (let seq = 1; seq <= 1_000; seq += 30) hub.publish("job_a", seq, seq + 29);
   const batches = takeAll(hub.hub.subscribe("job_a"));
@@ -13,13 +13,13 @@ test("a late subscriber begins with the last 500 lines, or a few more where a ba
   expect(lineCount(batches)).toBeLessThan(530);
 });
 
-test("a job that nobody follows keeps no more than its tail", () => {
+test("a job that nobody follows keeps only its tail", () => {
   using hub = openHub();
   for (let seq = 1; seq <= 100_000; seq += 100) hub.publish("job_a", seq, seq + 99);
   expect(hub.hub.size.bytes).toBeLessThan(600 * 250);
 });
 
-test("a subscriber that does not read misses the oldest lines and is told exactly how many", () => {
+test("a subscriber that does not read misses the oldest lines and learns exactly how many", () => {
   using hub = openHub();
   const subscription = hub.hub.subscribe("job_a");
   for (let seq = 1; seq <= 25_000; seq += 500) hub.publish("job_a", seq, seq + 499);
@@ -30,7 +30,7 @@ test("a subscriber that does not read misses the oldest lines and is told exactl
   expect(subscription.take(1_000_000)).toEqual({ missed: 0, batches: [] });
 });
 
-test("a slow subscriber takes nothing from a quick one", () => {
+test("a slow subscriber costs a fast subscriber no line", () => {
   using hub = openHub();
   hub.hub.subscribe("job_a");
   const quick = hub.hub.subscribe("job_a");
@@ -42,7 +42,7 @@ test("a slow subscriber takes nothing from a quick one", () => {
   expect(seen).toBe(25_000);
 });
 
-test("a subscriber is woken once by news, and at once where there are some", () => {
+test("a subscriber is woken once by new lines, and immediately if there are some", () => {
   using hub = openHub();
   const subscription = hub.hub.subscribe("job_a");
   let woken = 0;
@@ -75,7 +75,7 @@ test("a thousand stalled subscribers cost the publisher next to nothing", async 
   expect(await quickest(limitMs, async () => publishAll())).toBeLessThan(limitMs);
 });
 
-test("when the memory for all jobs is full, the job without lines for the longest time gives way", () => {
+test("when the memory for all jobs is full, the job that was quiet the longest is dropped", () => {
   using hub = openHub();
   const text = "x".repeat(32_000);
   const lines = logLines(1, 500).map((line) => ({ ...line, text }));
@@ -88,7 +88,7 @@ test("when the memory for all jobs is full, the job without lines for the longes
   expect({ missed, last: lastSeq(batches) }).toEqual({ missed: 500, last: 501 });
 });
 
-test("a job that is neither followed nor written to is forgotten when its last follower leaves", () => {
+test("a job without lines is forgotten when its last follower leaves", () => {
   using hub = openHub();
   hub.hub.subscribe("job_a").close();
   expect(hub.hub.size).toEqual({ jobs: 0, bytes: 0 });

@@ -2,15 +2,15 @@ import { limits } from "../../shared/limits.ts";
 import { lineLength } from "../../shared/log.ts";
 import type { Bus, BusMessages } from "../bus/bus.ts";
 
-/** Lines of one execution as they were published, without holes, in the order of their seq. */
+/** Lines of one execution as published: without holes, in the order of their seq. */
 export interface LiveBatch extends Readonly<BusMessages["logs"]> {
   /** How many lines of the job the hub had seen before this batch. */
   readonly index: number;
-  /** About how much memory it holds. */
+  /** Roughly how much memory it takes. */
   readonly bytes: number;
 }
 
-/** Lines kept for each job that somebody follows: a follower that is further behind loses the oldest. */
+/** Lines kept for each followed job. A follower that is further behind loses the oldest. */
 export const FOLLOWED_LINES = 10_000;
 /** Memory for the lines of all jobs together. */
 const MAX_BYTES = 256 * 1024 * 1024;
@@ -18,16 +18,16 @@ const MAX_BYTES = 256 * 1024 * 1024;
 const MAX_JOB_BYTES = 32 * 1024 * 1024;
 const MAX_JOBS = 10_000;
 const JOBS_PER_CLEARING = 8;
-/** A job that nobody follows is forgotten when it has had no lines for this long; they are on disk long since. */
+/** A job without followers is forgotten when it has had no lines for this long; by then they are on disk. */
 const IDLE_MS = 30_000;
 const LINE_OVERHEAD_BYTES = 150;
 
 /**
- * The live path of log lines: what is published on the bus is handed to every follower at once, in memory.
+ * The live path of log lines: hands what is published on the bus to every follower immediately, in memory.
  *
- * The lines of a job are kept once for all its followers, and each follower only holds its place in them. So a
- * follower that does not read costs nothing, and never holds up the others: the oldest lines go, and it is told how
- * many it missed. For late followers the last lines of each job are kept also while nobody follows it.
+ * The lines of a job are kept once for all its followers, and each follower only keeps its place in them. So a follower
+ * that does not read costs nothing and never holds up the others: the oldest lines are dropped, and it learns how many it
+ * missed. The last lines of each job are kept even while nobody follows it, for late followers.
  */
 export class LogHub {
   /** Least recently published first. */
@@ -42,7 +42,7 @@ export class LogHub {
     this.sweepTimer.unref();
   }
 
-  /** Begins with the last lines of the job that the hub still has. To be closed by whoever asked for it. */
+  /** Begins with the last lines of the job that the hub still has. The caller must close it. */
   subscribe(jobId: string): LogSubscription {
     let channel = this.channels.get(jobId);
     if (!channel) {
@@ -50,7 +50,7 @@ export class LogHub {
       this.channels.set(jobId, channel);
     }
     const followed = channel;
-    // Lines from other servers come only where somebody reads them.
+    // Lines from other servers are sent here only while somebody reads them.
     followed.unfollow ??= this.bus.followLogs(jobId, () => followed.mayHaveMissed());
     return new LogSubscription(followed, () => this.forgetUnused(jobId));
   }
@@ -78,7 +78,7 @@ export class LogHub {
     channel.wakeAll();
   }
 
-  /** Looks at a few of the jobs that had no lines for the longest time, so that a publish never costs more than that. */
+  /** Looks only at the few jobs that had no lines for the longest time, which bounds the cost of a publish. */
   private makeRoom(newestJobId: string): void {
     for (const [jobId, channel] of [...this.channels.entries().take(JOBS_PER_CLEARING)]) {
       const isRoom = this.bytes <= MAX_BYTES && this.channels.size <= MAX_JOBS;
@@ -131,11 +131,11 @@ export class LogSubscription {
     const batches = this.channel.from(this.nextIndex + missed, maxLines);
     const last = batches.at(-1);
     if (last) this.nextIndex = last.index + last.lines.length;
-    // Where all is gone and nothing came since, the missed lines are told with the next batch.
+    // If everything was dropped and nothing came since, the missed lines are reported with the next batch.
     return { missed: last ? missed : 0, batches };
   }
 
-  /** Whether lines may have been lost on their way to this server since the last call; the store has them. */
+  /** Whether lines may have been lost on the way to this server since the last call. The store has them. */
   takeGap(): boolean {
     const { gap } = this;
     this.gap = false;
@@ -148,7 +148,7 @@ export class LogSubscription {
     this.notify();
   }
 
-  /** Calls `wake` once, when there are lines to take or may be some in the store; at once if that is so now. */
+  /** Calls `wake` once, when there are lines to take or the store may have some; immediately if that is already so. */
   whenNews(wake: () => void): void {
     if (this.gap || (this.nextIndex < this.channel.endIndex && this.channel.lineCount > 0)) wake();
     else {
@@ -173,11 +173,11 @@ export class LogSubscription {
 /** The last lines of one job. */
 class Channel {
   readonly followers = new Set<LogSubscription>();
-  /** Those of the followers that have read everything and wait for more. */
+  /** Followers that have read everything and wait for more. */
   readonly waiting = new Set<LogSubscription>();
-  /** Ends what brings the lines of this job from other servers; set while somebody follows it. */
+  /** Stops the lines of this job from other servers. Set while somebody follows it. */
   unfollow: (() => void) | undefined;
-  /** Of all lines ever published, the index behind the last. */
+  /** One more than the index of the last line ever published. */
   endIndex = 0;
   publishedAtMs = performance.now();
   private readonly batches: LiveBatch[] = [];
@@ -191,7 +191,7 @@ class Channel {
     return this.batches[0]?.index ?? this.endIndex;
   }
 
-  /** Returns by how many bytes the channel grew. */
+  /** Returns how many bytes the channel grew. */
   push(message: BusMessages["logs"]): number {
     let bytes = message.lines.length * LINE_OVERHEAD_BYTES;
     for (const line of message.lines) bytes += lineLength(line);
@@ -202,7 +202,7 @@ class Channel {
     return bytes - this.trim();
   }
 
-  /** Drops the oldest batches that are not wanted any more; returns how many bytes that freed. */
+  /** Drops the oldest batches that are no longer needed; returns how many bytes that freed. */
   trim(): number {
     const wanted = this.followers.size > 0 ? FOLLOWED_LINES : limits.logTailLines;
     const before = this.bytes;
@@ -236,7 +236,7 @@ class Channel {
     for (const follower of woken) follower.notify();
   }
 
-  /** Where a late follower begins: before the last `lines` lines, or a little earlier, at the begin of a batch. */
+  /** Where a late follower begins: before the last `lines` lines, or a little earlier, at the start of a batch. */
   tailIndex(lines: number): number {
     const batch = this.batches[this.positionOf(this.endIndex - lines)];
     return batch?.index ?? this.endIndex;
@@ -251,7 +251,7 @@ class Channel {
     return this.batches.slice(first, last);
   }
 
-  /** The position of the batch that has the line with this index; the first one where that line is gone. */
+  /** The position of the batch that has the line with this index; the first batch if that line was dropped. */
   private positionOf(index: number): number {
     let low = 0;
     let high = this.batches.length;

@@ -22,12 +22,12 @@ import {
 } from "./log-store.ts";
 import { packLines, unpackInto } from "./packed-lines.ts";
 
-/** What one round of appends brings for one execution. */
+/** What one round of appends has for one execution. */
 interface OpenLog {
   parts: readonly ExecutionLines[];
-  /** The last line that was stored before these. */
+  /** The last line stored before these parts. */
   readSeq: number;
-  /** The last line that is stored by now. */
+  /** The last line stored by now. */
   lastSeq: number;
   /** `readSeq` is remembered, not read: another server may have stored more since. */
   isRemembered: boolean;
@@ -35,11 +35,11 @@ interface OpenLog {
 
 const CALLS_PER_BATCH = 256;
 const MAX_REMEMBERED = 20_000;
-/** Another server may be faster for this long before an append is given up. */
+/** An append gives up after other servers were faster for this long. */
 const MAX_CONTENTION_MS = 10_000;
-/** A document holds from one line to some thousands; a read of many small ones may give fewer lines than asked for. */
+/** A document holds one line to some thousands. A read of many small documents may return fewer lines than asked for. */
 const MAX_DOCUMENTS_PER_READ = 512;
-/** A read ends after this much text even where more lines are wanted. */
+/** A read stops after this much text even if more lines are wanted. */
 const MAX_READ_CHARS = 4 * 1024 * 1024;
 const DOCUMENTS_PER_STEP_BACK = 4;
 const AFTER_ALL = placeText({ attempt: 10 ** ATTEMPT_DIGITS - 1, seq: Number.MAX_SAFE_INTEGER });
@@ -66,7 +66,11 @@ export class MongoLogStore implements LogStore {
       const untilText = range.until && placeText(range.until);
       const needed = await this.countNeeded(range);
       if (needed === 0) return found;
-      const documents = this.logs.find(behind(range)).sort({ last_place: 1 }).limit(needed).batchSize(needed);
+      const documents = this.logs
+        .find(linesAfter(range))
+        .sort({ last_place: 1 })
+        .limit(needed)
+        .batchSize(needed);
       let chars = 0;
       for await (const document of documents) {
         const { attempt, first_seq, lines } = document;
@@ -114,10 +118,10 @@ export class MongoLogStore implements LogStore {
     return this.store.attempt(() => this.readLastSeq(executionId));
   }
 
-  /** How many documents hold what the range asks for: the index alone says it, since a log has no holes. */
+  /** How many documents hold the lines of the range. The index alone answers this, because a log has no holes. */
   private async countNeeded(range: LogRange): Promise<number> {
     const places = await this.logs
-      .find(behind(range), { projection: { _id: 0, last_place: 1 } })
+      .find(linesAfter(range), { projection: { _id: 0, last_place: 1 } })
       .sort({ last_place: 1 })
       .limit(Math.min(range.limit, MAX_DOCUMENTS_PER_READ))
       .toArray();
@@ -133,7 +137,7 @@ export class MongoLogStore implements LogStore {
     return places.length;
   }
 
-  /** Writes one document for each execution at a time, since a log must never have a hole. */
+  /** Writes one document per execution at a time, because a log must never have a hole. */
   private async appendAll(calls: readonly Waiting<readonly ExecutionLines[], number[]>[]): Promise<void> {
     const logs = await this.openLogs(calls.flatMap((call) => call.item));
     const deadlineMs = performance.now() + MAX_CONTENTION_MS;
@@ -147,7 +151,8 @@ export class MongoLogStore implements LogStore {
         if (document) documents.push(document);
       }
       if (documents.length === 0) break;
-      if (performance.now() > deadlineMs) throw new ContentionError("Others keep writing to the same logs.");
+      if (performance.now() > deadlineMs)
+        throw new ContentionError("Other servers keep writing to the same logs.");
       await this.insert(documents, logs);
     }
     const answers = new Map<ExecutionLines, number>();
@@ -178,7 +183,7 @@ export class MongoLogStore implements LogStore {
       if (taken.has(index)) await this.readAgain(execution_id, log);
       else log.lastSeq = last_seq;
     }
-    // What was faster may not be on a majority yet, and so not be read.
+    // The faster write may not be on a majority yet, and is then not read.
     if (taken.size > 0) await letOthersGo();
   }
 
@@ -209,7 +214,7 @@ export class MongoLogStore implements LogStore {
   }
 }
 
-function behind({ businessId, jobId, after }: LogRange) {
+function linesAfter({ businessId, jobId, after }: LogRange) {
   return { business_id: businessId, job_id: jobId, last_place: { $gt: placeText(after) } };
 }
 
@@ -221,7 +226,7 @@ function leavesLinesOut(log: OpenLog): boolean {
   });
 }
 
-/** What each part led to. All that continues the log is stored by now. */
+/** The answer for each part. Everything that continues the log is stored by now. */
 function answerInto(answers: Map<ExecutionLines, number>, { parts, readSeq }: OpenLog): void {
   let lastSeq = readSeq;
   for (const part of parts) {
@@ -230,7 +235,7 @@ function answerInto(answers: Map<ExecutionLines, number>, { parts, readSeq }: Op
   }
 }
 
-/** What of all parts continues the log, as one document. */
+/** The lines of all parts that continue the log, as one document. */
 function nextDocument(log: OpenLog): LogDocument | undefined {
   const pending: LogLine[] = [];
   let chars = 0;

@@ -13,7 +13,7 @@ import { type PackedBatch, packLines, unpackInto } from "./packed-lines.ts";
 export const logMigrations: Migration[] = [
   {
     id: "log-1",
-    // One row for each stored batch. Rows are large, so they stand in the order they came and two small indexes find them.
+    // One row per stored batch. Rows are large, so they stay in insertion order, and two small indexes find them.
     sql: `
       CREATE TABLE compute_job_logs (
         job_id TEXT NOT NULL,
@@ -38,13 +38,13 @@ interface LogRow {
   lines: string;
 }
 
-/** Rows hold from one line to some thousands: how many are read at once follows from those before. */
+/** Rows hold one line to some thousands. How many are read at a time is estimated from the rows before. */
 const MAX_ROWS_PER_READ = 256;
-/** A read ends after this much text even where more lines are wanted. */
+/** A read stops after this much text even if more lines are wanted. */
 const MAX_READ_CHARS = 4 * 1024 * 1024;
 const ROWS_PER_STEP_BACK = 4;
 
-/** Keeps each batch as one row: storing a line costs next to nothing, and a replay reads rows in order. */
+/** Stores each batch as one row: a line costs next to nothing, and a replay reads rows in order. */
 export class SqliteLogStore implements LogStore {
   constructor(private readonly store: SqliteStore) {}
 

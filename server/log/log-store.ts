@@ -25,37 +25,37 @@ export interface StoredLine extends LogLine {
 export interface LogRange {
   businessId: string;
   jobId: string;
-  /** Only lines behind this place. */
+  /** Only lines after this place. */
   after: LogPlace;
-  /** Only lines up to this place, with it. */
+  /** Only lines up to and including this place. */
   until?: LogPlace;
   /** The most lines wanted. */
   limit: number;
 }
 
 /**
- * Where the output of jobs is kept. Every operation is safe to call from many places at once; what it resolves with
- * is on disk. Lines of another business are never found. An execution belongs to one attempt of one job, and an
- * attempt has one execution. Rejects with ComputeError `storage_failed` when the store refuses.
+ * Stores the output of jobs. Every operation is safe to call concurrently, and what it resolves with is on disk. Lines of
+ * another business are never found. An execution belongs to one attempt of one job, and an attempt has one execution.
+ * Rejects with ComputeError `storage_failed` when the store refuses.
  */
 export interface LogStore {
   /**
-   * Stores of each batch what continues its execution's log without a hole: lines that are stored already are passed
-   * over, lines behind a hole are left out. Resolves with the highest stored seq of each batch's execution, in order,
-   * so the sender knows from where to send again. The log of an execution therefore never has a hole.
+   * Stores the lines of each batch that continue its execution's log. Lines that are already stored are ignored, and lines
+   * after a hole are not stored, so the log of an execution never has a hole. Resolves with the highest stored seq of each
+   * batch's execution, in order: the sender continues from there.
    */
   append(batches: readonly ExecutionLines[]): Promise<number[]>;
-  /** Lines in order, over all attempts. May give fewer than `limit`; none only where there are none. */
+  /** Lines in order, over all attempts. May return fewer than `limit`, but at least one if there are any. */
   read(range: LogRange): Promise<StoredLine[]>;
-  /** The stored lines of the job from the last one back to the first, some at a time. */
+  /** The stored lines of the job from the last back to the first, some at a time. */
   readBack(job: { businessId: string; jobId: string }): AsyncGenerator<StoredLine[], void, void>;
-  /** The place of the last line of the job; LOG_START for none. */
+  /** The place of the last line of the job; LOG_START if it has none. */
   lastPlace(job: { businessId: string; jobId: string }): Promise<LogPlace>;
-  /** The highest stored seq of the execution, which is how many lines it has; 0 for none. */
+  /** The highest stored seq of the execution, which is also its number of lines; 0 if it has none. */
   lastSeq(executionId: string): Promise<number>;
 }
 
-/** The part of `lines` that continues a log whose last line is `lastSeq`; the same array where that is all of it. */
+/** The part of `lines` that continues a log after `lastSeq`. Returns the same array if that is all of it. */
 export function continuingLines(lines: readonly LogLine[], lastSeq: number): readonly LogLine[] {
   const start = lines.findIndex((line) => line.seq > lastSeq);
   if (start === -1) return [];
@@ -64,7 +64,7 @@ export function continuingLines(lines: readonly LogLine[], lastSeq: number): rea
   return start === 0 && end === lines.length ? lines : lines.slice(start, end);
 }
 
-/** The log of a job, or its first attempts, that the server no longer keeps. */
+/** The log of a job, or of its first attempts, that the server no longer keeps. */
 export interface RemovedLog {
   atMs: number;
   lines: number;

@@ -1,17 +1,17 @@
 import type { LogLine, LogStream } from "../../shared/log.ts";
 import type { LogRange, StoredLine } from "./log-store.ts";
 
-/** A batch of lines as a store keeps it. */
+/** A batch of lines as it is stored. */
 export interface PackedBatch {
   executionId: string;
   attempt: number;
   firstSeq: number;
   lastSeq: number;
-  /** What `packLines` made. */
+  /** Made by `packLines`. */
   lines: string;
 }
 
-/** Stream, time, text or bytes in base64, and what is special about it. The seq follows from the place in the batch. */
+/** Stream, time, text (or bytes in base64), and flags. The seq follows from the position in the batch. */
 type PackedLine = [stream: string, at: string, text: string, flags?: number];
 
 const PARTIAL = 1;
@@ -21,12 +21,12 @@ const LOST = 4;
 const STREAMS: Record<LogStream, string> = { stdout: "o", stderr: "e", system: "s" };
 const STREAM_NAMES: Record<string, LogStream> = { o: "stdout", e: "stderr", s: "system" };
 
-/** Lines that follow one another without a hole, as one text. */
+/** Consecutive lines without a hole, as one text. */
 export function packLines(lines: readonly LogLine[]): string {
   return JSON.stringify(lines.map(pack));
 }
 
-/** Adds to `found` those lines of the batch that lie within the range. */
+/** Adds the lines of the batch that are in the range to `found`. */
 export function unpackInto(
   found: StoredLine[],
   batch: PackedBatch,
@@ -53,7 +53,7 @@ export function unpackInto(
   }
 }
 
-/** The same lines in texts of at most `maxChars`, each with its first and last seq. One line is never split. */
+/** The same lines in texts of at most `maxChars`, each with its first and last seq. A line is never split. */
 export function splitPacked(
   batch: Pick<PackedBatch, "firstSeq" | "lastSeq" | "lines">,
   maxChars: number,

@@ -21,7 +21,7 @@ test("lines are published before they are on disk, and acknowledged when they ar
   expect(await world.store.lastSeq(executionId)).toBe(3);
 });
 
-test("only new lines are published, and none behind a hole", async () => {
+test("only new lines are published, and none after a hole", async () => {
   await using world = await LogWorld.open();
   const { push, published } = pusher(world);
   expect(await push([batch(1, 4)])).toEqual([4]);
@@ -29,7 +29,7 @@ test("only new lines are published, and none behind a hole", async () => {
   expect(published).toEqual([1, 2, 3, 4, 5, 6]);
 });
 
-test("requests that overtake the disk are in order for followers and for the store", async () => {
+test("concurrent requests stay in order for followers and for the store", async () => {
   await using world = await LogWorld.open();
   const { push, published } = pusher(world);
   const answers = [push([batch(1, 2)]), push([batch(3, 4)]), push([batch(1, 2)]), push([batch(5, 5)])];
@@ -46,7 +46,7 @@ test("lines that another server published are not a hole", async () => {
   expect(new Set(here.published)).toEqual(new Set([1, 2, 3, 4, 5, 6]));
 });
 
-test("an execution that is not this node's or no longer current is stale, and nothing of it is kept", async () => {
+test("an execution that is not this node's or is no longer current is stale, and none of its lines is kept", async () => {
   await using world = await LogWorld.open();
   const other = newId("exe");
   const { push, published } = pusher(world, { current: false });
@@ -55,7 +55,7 @@ test("an execution that is not this node's or no longer current is stale, and no
   expect(await world.store.lastSeq(executionId)).toBe(0);
 });
 
-test("what the disk refused is not published twice when it comes again", async () => {
+test("lines that the disk refused are not published twice when they come again", async () => {
   await using world = await LogWorld.open();
   let isFull = true;
   const store: LogStore = {
@@ -76,7 +76,7 @@ test("what the disk refused is not published twice when it comes again", async (
   expect(published).toEqual([1, 2, 3]);
 });
 
-test("where there is no room, nothing of a batch is shown or stored, and it is taken when there is", async () => {
+test("without room, no line of a batch is published or stored; once there is room, it is accepted", async () => {
   await using world = await LogWorld.open();
   let shortage: string | undefined = "The disk is full.";
   const { push, published } = pusher(world, {}, world.store, () => shortage);
@@ -105,8 +105,14 @@ function pusher(
   });
   const context: RequestContext = {
     caller: {
-      ...{ kind: "node", nodeId, businessId, sessionEnded: false, keyHash: "", runId: undefined },
-      ...{ lastHeardAtMs: 0, condition: { suspended: false } },
+      kind: "node",
+      nodeId,
+      businessId,
+      sessionEnded: false,
+      keyHash: "",
+      runId: undefined,
+      lastHeardAtMs: 0,
+      condition: { suspended: false },
     },
     signal: AbortSignal.timeout(10_000),
     idempotencyKey: undefined,

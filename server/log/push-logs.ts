@@ -4,7 +4,7 @@ import type { Handlers } from "../http/handler.ts";
 import { RecentMap } from "../runtime/recent-map.ts";
 import { continuingLines, type ExecutionLines, type LogStore } from "./log-store.ts";
 
-/** An execution of the node that asks. `current`: it decides its job's fate and has not ended. */
+/** An execution of the calling node. `current`: it decides its job's outcome and has not ended. */
 export interface PushingExecution {
   jobId: string;
   businessId: string;
@@ -15,18 +15,18 @@ export interface PushingExecution {
 export interface PushParts {
   store: LogStore;
   bus: Bus;
-  /** Says that there is no room for output now; see `Stores`. */
+  /** Why there is no room for output now, if so; see `Stores`. */
   shortage(): string | undefined;
-  /** Those of the executions that belong to the node. */
+  /** The executions of the list that belong to the node. */
   executionsOf(nodeId: string, executionIds: readonly string[]): Promise<Map<string, PushingExecution>>;
 }
 
-/** Executions whose place in the live lines is remembered; for others the store is asked. */
+/** How many executions have their place in the live lines remembered; for others the store is read. */
 const MAX_REMEMBERED = 10_000;
 
 /**
- * The handler of `nodes.logs`. New lines are published before they are stored, so that a follower does not wait for
- * the disk; only what is stored is acknowledged.
+ * The handler of `nodes.logs`. New lines are published before they are stored, so followers do not wait for the disk. Only
+ * stored lines are acknowledged.
  */
 export function pushLogs(parts: PushParts): Handlers["nodes.logs"] {
   const published = new PublishedSeqs(parts.store);
@@ -49,7 +49,7 @@ export function pushLogs(parts: PushParts): Handlers["nodes.logs"] {
   };
 }
 
-/** Publishes the lines that no follower has seen and that leave no hole; the others come again. */
+/** Publishes lines that no follower has seen and that leave no hole. The node sends the others again. */
 async function publishNew(bus: Bus, published: PublishedSeqs, batch: ExecutionLines): Promise<void> {
   const { jobId, executionId, attempt } = batch;
   await published.load(executionId, batch.lines[0]?.seq ?? 0);
@@ -60,13 +60,13 @@ async function publishNew(bus: Bus, published: PublishedSeqs, batch: ExecutionLi
   bus.publish("logs", { jobId, executionId, attempt, lines });
 }
 
-/** The highest published seq by execution: what is published and what is stored may differ for a moment. */
+/** The highest published seq of each execution. It may differ from the stored seq for a moment. */
 class PublishedSeqs {
   private readonly seqs = new RecentMap<number>(MAX_REMEMBERED);
 
   constructor(private readonly store: LogStore) {}
 
-  /** Asks the store where nothing is remembered, or where another server published the lines before `firstSeq`. */
+  /** Reads the store if nothing is remembered, or if another server published the lines before `firstSeq`. */
   async load(executionId: string, firstSeq: number): Promise<void> {
     const remembered = this.seqs.get(executionId);
     if (remembered !== undefined && firstSeq <= remembered + 1) return;

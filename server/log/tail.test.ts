@@ -3,7 +3,7 @@ import { newId } from "../../shared/ids.ts";
 import type { LogLine, LogStream } from "../../shared/log.ts";
 import { LogWorld } from "../../tests/support/log-world.ts";
 
-/** `o:text` is a line of stdout, `e:text` one of stderr, `s:text` of the agent; with `~` behind it no newline followed. */
+/** `o:text` is a line of stdout, `e:text` of stderr, `s:text` of the agent. A `~` at the end means that no newline followed. */
 function piecesOf(words: string): LogLine[] {
   const streams: Record<string, LogStream> = { o: "stdout", e: "stderr", s: "system" };
   return words.split(" ").map((word, i) => {
@@ -41,7 +41,7 @@ async function tailOf(attempts: string[], lines: number): Promise<string> {
     .join(" ");
 }
 
-test("a line in many pieces counts once, and so does one whose newline did not come", async () => {
+test("a line in many pieces counts once, and so does a line without its newline", async () => {
   const log = ["o:a o:b1~ o:b2~ o:b3 o:c1~ o:c2~"];
   expect(await tailOf(log, 0)).toBe("");
   expect(await tailOf(log, 1)).toBe("c1~ c2~");
@@ -50,7 +50,7 @@ test("a line in many pieces counts once, and so does one whose newline did not c
   expect(await tailOf(log, 1_000_000)).toBe("a b1~ b2~ b3 c1~ c2~");
 });
 
-test("lines of two streams that are written piece by piece at the same time are counted each", async () => {
+test("lines of two streams written piece by piece at the same time are counted separately", async () => {
   const log = ["o:x o:a1~ e:1 e:2~ o:a2~ e:2b e:3 o:a3"];
   expect(await tailOf(log, 1)).toBe("a1~ a2~ a3");
   expect(await tailOf(log, 2)).toBe("a1~ a2~ 3 a3");
@@ -58,7 +58,7 @@ test("lines of two streams that are written piece by piece at the same time are 
   expect(await tailOf(log, 4)).toBe("a1~ 1 2~ a2~ 2b 3 a3");
 });
 
-test("the tail is counted over attempts, and an attempt ends the lines of the one before", async () => {
+test("the tail counts over attempts, and a new attempt ends the lines of the attempt before", async () => {
   const log = ["o:a o:b~", "s:start o:c"];
   expect(await tailOf(log, 1)).toBe("c");
   expect(await tailOf(log, 2)).toBe("start c");

@@ -1,23 +1,23 @@
 import type { LogStream } from "../../shared/log.ts";
 import { LOG_START, type LogPlace, type LogStore, type StoredLine } from "./log-store.ts";
 
-/** Where the last lines of a job's log begin. */
+/** Where the tail of a job's log begins. */
 export interface LogTail {
-  /** What stands up to here does not belong to them. */
+  /** Everything up to this place is before the tail. */
   after: LogPlace;
   /**
-   * In the attempt of `after`: the seq from which on the pieces of each stream belong to them. Lines of two streams may be
-   * written at the same time, piece by piece, and then what is wanted of one stands behind what is not of the other.
+   * For the attempt of `after`: the seq at which each stream's part of the tail begins. Two streams may write lines at the
+   * same time, piece by piece; then a wanted piece of one stream may come before an unwanted piece of the other.
    */
   from: ReadonlyMap<LogStream, number>;
 }
 
-/** How many pieces further back the beginning of a line is looked for, when all wanted lines have been seen. */
+/** How many pieces further back to look for the beginning of a line, once all wanted lines have been seen. */
 const MAX_LOOK_BACK = 5_000;
 
 /**
  * Finds the last `lines` lines of the stored log, over all attempts. A line counts once, however many pieces it was stored
- * in, and also where its newline has not come.
+ * in, and even if its newline has not come.
  */
 export async function findTail(
   store: LogStore,
@@ -32,19 +32,19 @@ export async function findTail(
   return scan.tail();
 }
 
-/** Takes the pieces of a log from the last one back. */
+/** Takes the pieces of a log from the last to the first. */
 class TailScan {
   private attempt = 0;
   private newestSeq = 0;
   private count = 0;
   private lookedBack = 0;
-  /** By stream: whether the line that is being read back is wanted. */
+  /** For each stream, whether the line being read back is wanted. */
   private readonly isWanted = new Map<LogStream, boolean>();
   private readonly from = new Map<LogStream, number>();
 
   constructor(private readonly lines: number) {}
 
-  /** false: nothing before this piece belongs to the tail. */
+  /** Returns false if nothing before this piece belongs to the tail. */
   take(piece: StoredLine): boolean {
     if (piece.attempt !== this.attempt) {
       if (this.count >= this.lines) return false;
@@ -61,7 +61,7 @@ class TailScan {
     }
     if (this.isWanted.get(stream)) this.from.set(stream, seq);
     if (this.count < this.lines) return true;
-    // The agent's own words never come in pieces.
+    // The agent's own lines never come in pieces.
     const isOpen = this.isWanted.get("stdout") || this.isWanted.get("stderr");
     return Boolean(isOpen) && this.lookedBack++ < MAX_LOOK_BACK;
   }
@@ -69,7 +69,7 @@ class TailScan {
   tail(): LogTail {
     if (this.from.size === 0) return { after: LOG_START, from: this.from };
     const seq = Math.min(...this.from.values()) - 1;
-    // Of a stream without a wanted line only what is still to come is shown.
+    // A stream without a wanted line shows only lines that come later.
     for (const stream of ["stdout", "stderr", "system"] as const) {
       if (!this.from.has(stream)) this.from.set(stream, this.newestSeq + 1);
     }
