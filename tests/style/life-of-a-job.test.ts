@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { endpoints } from "../../shared/endpoints/index.ts";
+import { type JobEvent, jobStatus, statusesBefore } from "../../shared/job-state.ts";
 import { root } from "./source.ts";
 
 const PAGE = "docs/life-of-a-job.md";
@@ -23,6 +24,13 @@ test("every function on the page of a job's life is in the file that the page na
 test("every method on the page is named with its file at least once, and every endpoint is in the table", () => {
   expect(namesWithoutPlace(page)).toEqual([]);
   expect(unknownEndpoints(page)).toEqual([]);
+});
+
+test("every status and every event of the picture is in the table of transitions", () => {
+  const picture = pictureIn(page);
+  expect(jobStatus.options.filter((status) => !picture.includes(status))).toEqual([]);
+  expect(unknownEvents(picture)).toEqual([]);
+  expect(unknownEvents("submit ──► QUEUED ── assign, vanish ──► RUNNING")).toEqual(["vanish"]);
 });
 
 test("a wrong file, a wrong name and a method of another class are found", () => {
@@ -68,6 +76,17 @@ function namesWithoutPlace(text: string): string[] {
 function unknownEndpoints(text: string): string[] {
   const named = [...text.matchAll(/`((?:jobs|nodes)\.[a-z-]+)`/g)].map(([, id = ""]) => id);
   return named.filter((id) => !Object.hasOwn(endpoints, id));
+}
+
+/** The first indented block. */
+function pictureIn(text: string): string {
+  return /(?:^ {4}.*\n)+/m.exec(text)?.[0] ?? "";
+}
+
+/** The words of the picture, except `submit`, which makes the job. */
+function unknownEvents(picture: string): string[] {
+  const words = [...picture.matchAll(/\b[a-z]+\b/g)].map(([word]) => word);
+  return words.filter((word) => word !== "submit" && statusesBefore(word as JobEvent).length === 0);
 }
 
 function faultOf({ name, path }: Place): string[] {
