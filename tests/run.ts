@@ -38,7 +38,7 @@ reachThisMachineDirectly(process.env);
 try {
   const chosen = chosenSuites(process.argv.slice(2));
   // Quick suites come first, and their output appears as it is printed.
-  for (const suite of chosen.filter((one) => one.quick)) await runSuite(suite, showAtOnce);
+  for (const suite of chosen.filter((one) => one.quick)) await runSuite(suite, showLine);
   await runSideBySide(chosen.filter((one) => !one.quick));
 } finally {
   rmSync(scratch, { recursive: true, force: true });
@@ -71,12 +71,12 @@ async function runSideBySide(all: readonly Suite[]): Promise<void> {
     }
   };
   await Promise.all(Array.from({ length: SIDE_BY_SIDE }, lane));
-  for (const suite of all.filter((one) => one.alone)) await runSuite(suite, showAtOnce);
+  for (const suite of all.filter((one) => one.alone)) await runSuite(suite, showLine);
 }
 
 type Show = (line: string) => void;
 
-function showAtOnce(line: string): void {
+function showLine(line: string): void {
   console.log(line);
 }
 

@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { openToNobody, withUmask } from "../support/other-account.ts";
+import { openToOthers, withUmask } from "../support/other-account.ts";
 import { Person } from "../support/person.ts";
 import { Running, runProgram } from "../support/program.ts";
 import { makeScratch } from "../support/scratch.ts";
@@ -29,7 +29,7 @@ test("another account cannot read a server's data, even if the data directory wa
   expect(statSync(data).mode & 0o777).toBe(0o700);
   // Even if someone opens the directory by hand, its files stay closed.
   chmodSync(data, 0o755);
-  expect(openToNobody(data)).toEqual([data]);
+  expect(openToOthers(data)).toEqual([data]);
 });
 
 test("files that an older release left readable are closed at the next start, also after kill -9", async () => {
@@ -46,7 +46,7 @@ test("files that an older release left readable are closed at the next start, al
   await second.said(/listening on/);
   chmodSync(data, 0o755);
   expect(files.every((file) => existsSync(file))).toBe(true);
-  expect(openToNobody(data)).toEqual([data]);
+  expect(openToOthers(data)).toEqual([data]);
 });
 
 test("another account cannot read a person's home or agent files, whatever the umask", async () => {
@@ -54,7 +54,7 @@ test("another account cannot read a person's home or agent files, whatever the u
   chmodSync(person.home.path, 0o755);
   await withUmask(0, () => person.startAgent());
   await withUmask(0, () => person.get(["job", "run", "--", "sh", "-c", "echo out > file"]));
-  expect(openToNobody(person.home.path)).toEqual([person.home.path]);
+  expect(openToOthers(person.home.path)).toEqual([person.home.path]);
 });
 
 test("a job gets the umask that its agent was started with", async () => {

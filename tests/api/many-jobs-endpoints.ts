@@ -49,7 +49,7 @@ export const manyJobsScenarios = {
     const fewer = JSON.stringify({ jobs: jobs.slice(1) });
     const reused = await readProblem(await api.send("jobs.submit-batch", fewer, user, headers));
     expect(reused.code).toBe("idempotency_key_reused");
-    await nothingOfABadBatch(api, user);
+    await rejectsWholeBatch(api, user);
   },
 
   "jobs.cancel-matching": async ({ api }) => {
@@ -132,7 +132,7 @@ export const manyJobsScenarios = {
 } satisfies Partial<Scenarios>;
 
 /** An invalid job, or a key that another job has, rejects the whole batch. */
-async function nothingOfABadBatch(api: Api, user: As): Promise<void> {
+async function rejectsWholeBatch(api: Api, user: As): Promise<void> {
   const idempotencyKey = crypto.randomUUID();
   const keyed = { command: "true", idempotencyKey };
   const [one, again] = (await api.call("jobs.submit-batch", { jobs: [keyed, keyed] }, user)).jobs;

@@ -15,7 +15,7 @@ const valuesOf = (value: string) =>
   Object.fromEntries(Array.from({ length: PARAMETERS }, (_, i) => [`p${i}`, value]));
 
 /** The longest time that another user's request took while `work` was running, in ms. */
-async function slowestBeside(server: TestServer, work: () => Promise<unknown>): Promise<number> {
+async function slowestDuring(server: TestServer, work: () => Promise<unknown>): Promise<number> {
   let isOver = false;
   const working = work().finally(() => {
     isOver = true;
@@ -39,7 +39,7 @@ test("the patterns in one member's template block nobody else", async () => {
     expect(code).toBe("invalid_request");
   };
   const tooLarge = templateOf("large", (i) => `${"(a|a)*".repeat(80)}${i}`);
-  const large = await slowestBeside(server, () =>
+  const large = await slowestDuring(server, () =>
     refused("templates.create", tooLarge, "too large together"),
   );
   await server.api.call(
@@ -48,7 +48,7 @@ test("the patterns in one member's template block nobody else", async () => {
     user,
   );
   const run = { template: "slow", params: valuesOf("ab".repeat(2_048)) };
-  const slow = await slowestBeside(server, () => refused("templates.run", run, "too much work"));
+  const slow = await slowestDuring(server, () => refused("templates.run", run, "too much work"));
   // It used to be 27 s. On an idle machine it is a tenth of a second at most.
   for (const ms of [large, slow]) expect(ms).toBeLessThan(1_500);
 });

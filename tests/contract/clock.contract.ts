@@ -14,7 +14,7 @@ const DAY_MS = 24 * HOUR_MS;
 const AHEAD_MS = 2 * DAY_MS;
 
 /**
- * What every store promises when its clock was ahead and is corrected: it goes on by the correct time. `open` gives two
+ * What every store promises when its clock was ahead and is corrected: it continues by the correct time. `open` gives two
  * connections to the same empty data.
  */
 export function clockContract(name: string, open: () => Promise<Stores[]>): void {

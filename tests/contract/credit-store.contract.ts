@@ -20,7 +20,7 @@ const bill: Bill = {
 /** An empty store. If servers can share it, also the same store as another server sees it. */
 export interface OpenCredits extends AsyncDisposable {
   store: CreditStore;
-  beside?: CreditStore;
+  other?: CreditStore;
 }
 
 /** What every credit store promises. The result of `open` is closed after each test. */
@@ -188,7 +188,7 @@ class World implements AsyncDisposable {
 
   /** One of the servers that share the store, if there are several. */
   serverOf(number: number): CreditStore {
-    return (number % 2 === 1 ? this.opened.beside : undefined) ?? this.opened.store;
+    return (number % 2 === 1 ? this.opened.other : undefined) ?? this.opened.store;
   }
 
   who() {

@@ -77,7 +77,7 @@ function limits(make: () => Promise<ExecutorUnderTest>): void {
       play: { says: [["stdout", "full\nfull\nfull\nfull\n"]], exit: { exitCode: 0 } },
     };
     const started = await stage.start(script, { limits: { memoryMb: 100 } });
-    if ((await enforcement(stage)).memory === "none") await keptByNobody(started, "full\nfull\nfull\nfull\n");
+    if ((await enforcement(stage)).memory === "none") await notEnforced(started, "full\nfull\nfull\nfull\n");
     else expect((await started.ended()).exceeded).toMatchObject({ limit: "memoryMb", allowed: 100 });
   });
 
@@ -104,7 +104,7 @@ function limits(make: () => Promise<ExecutorUnderTest>): void {
     await using stage = await Stage.open(make);
     const { pids } = await enforcement(stage);
     const started = await stage.start(forker, { limits: { pids: PIDS } });
-    if (pids === "none") return await keptByNobody(started, "all");
+    if (pids === "none") return await notEnforced(started, "all");
     const exit = await started.ended();
     expect(exit.exitCode).not.toBe(0);
     expect(started.stdout).not.toContain("all");
@@ -224,7 +224,7 @@ async function takesTooMuch(stage: Stage, limits: TaskLimits): Promise<number> {
   const startMs = performance.now();
   await started.go();
   if (memory === "none") {
-    await keptByNobody(started, "full");
+    await notEnforced(started, "full");
     return 0;
   }
   const exit = await started.ended();
@@ -239,7 +239,7 @@ async function takesTooMuch(stage: Stage, limits: TaskLimits): Promise<number> {
 }
 
 /** The job does what the limit would forbid, and no exceeded limit is reported. */
-async function keptByNobody(started: Started, text: string): Promise<void> {
+async function notEnforced(started: Started, text: string): Promise<void> {
   await started.said(text);
   started.running.stop(0);
   expect((await started.ended()).exceeded).toBeUndefined();

@@ -54,7 +54,7 @@ export class FlowStage {
   }
 
   /** `name=STATUS`, or `name=QUEUED:hold`, of each job. */
-  async stand(...jobs: readonly JobRecord[]): Promise<string[]> {
+  async statuses(...jobs: readonly JobRecord[]): Promise<string[]> {
     const found = await Promise.all(jobs.map((job) => this.find(job.jobId)));
     return found.map(({ status, gate, end }) => {
       const more = gate ?? (status === "CANCELLED" ? end?.reason : undefined);

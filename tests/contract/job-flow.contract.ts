@@ -71,7 +71,7 @@ export function jobFlowContract(name: string, open: () => Promise<ControlPlaneSt
       await flow.changed(jobs);
     };
 
-    test("a job waits for the jobs it comes after, and goes on when the last of them has succeeded", async () => {
+    test("a job waits for the jobs it comes after, and continues when the last of them has succeeded", async () => {
       const [one, two] = [await submit(), await submit()];
       const last = await submit({ after: [{ jobId: one.jobId }, { jobId: two.jobId, on: "any" }] });
       const first = await take();
@@ -120,7 +120,7 @@ export function jobFlowContract(name: string, open: () => Promise<ControlPlaneSt
       }
     });
 
-    test("jobs that a dead server left waiting go on at the next check", async () => {
+    test("jobs that a dead server left waiting continue at the next check", async () => {
       const first = await submit();
       const second = await submit({ after: [{ jobId: first.jobId }] });
       const assigned = await take();

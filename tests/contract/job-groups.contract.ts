@@ -30,7 +30,7 @@ export function jobGroupsContract(name: string, open: () => Promise<ControlPlane
       const taken = await stage.takeJust(now);
       const behind = await stage.submit({ concurrency });
       expect(await becomeDue()).toEqual([{ businessId: stage.by.businessId, group: "g" }]);
-      expect(await stage.stand(late, behind)).toEqual(["QUEUED:group", "QUEUED:group"]);
+      expect(await stage.statuses(late, behind)).toEqual(["QUEUED:group", "QUEUED:group"]);
       await stage.end(taken, "SUCCESS");
       // The oldest of the jobs that may start.
       await stage.takeJust(late);
@@ -54,16 +54,16 @@ export function jobGroupsContract(name: string, open: () => Promise<ControlPlane
 
     test("a job that no node could run lets other jobs go first, and goes when a node for it appears", async () => {
       const ghost = await stage.submit(stuck);
-      const alone = await stage.stand(ghost);
+      const alone = await stage.statuses(ghost);
       const plain = await stage.submit({ concurrency });
       const next = await stage.submit({ concurrency });
-      expect([...alone, ...(await stage.stand(ghost, plain, next))]).toEqual([
+      expect([...alone, ...(await stage.statuses(ghost, plain, next))]).toEqual([
         ...["QUEUED", "QUEUED:group", "QUEUED", "QUEUED:group"],
       ]);
       stage.isStuck = () => false;
       await stage.flow.lookThrough();
       // A job that can start keeps its place.
-      expect(await stage.stand(ghost, plain)).toEqual(["QUEUED:group", "QUEUED"]);
+      expect(await stage.statuses(ghost, plain)).toEqual(["QUEUED:group", "QUEUED"]);
       await stage.stores.jobs.change([
         {
           key: { businessId: stage.by.businessId, jobId: plain.jobId },
@@ -74,7 +74,7 @@ export function jobGroupsContract(name: string, open: () => Promise<ControlPlane
         },
       ]);
       await stage.flow.lookThrough();
-      expect(await stage.stand(ghost, next)).toEqual(["QUEUED", "QUEUED:group"]);
+      expect(await stage.statuses(ghost, next)).toEqual(["QUEUED", "QUEUED:group"]);
     });
 
     test("a job that cancels the earlier jobs does so when it may start and some node could run it, not before", async () => {
@@ -91,13 +91,13 @@ export function jobGroupsContract(name: string, open: () => Promise<ControlPlane
       const waiting = await stage.submit(stuck);
       const ghost = await stage.submit({ ...stuck, ...cancels });
       await stage.flow.lookThrough();
-      expect(await stage.stand(waiting, ghost)).toEqual(["CANCELLED", "QUEUED:group"]);
+      expect(await stage.statuses(waiting, ghost)).toEqual(["CANCELLED", "QUEUED:group"]);
       expect((await stage.find(late.jobId)).cancelRequestedAtMs).toBeUndefined();
       stage.isStuck = () => false;
       await stage.flow.lookThrough();
       expect((await stage.find(late.jobId)).cancelRequestedAtMs).toBe(AT_MS);
       await stage.end(takenLate, "FAILED");
-      expect(await stage.stand(ghost)).toEqual(["QUEUED"]);
+      expect(await stage.statuses(ghost)).toEqual(["QUEUED"]);
     });
 
     test("the jobs that hold a place are listed, oldest first", async () => {

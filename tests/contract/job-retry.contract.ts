@@ -38,9 +38,9 @@ export function jobRetryContract(
     test("a pipeline that is retried by a filter runs in its order again, whatever the size of the requests", async () => {
       const jobs = await brokenPipeline();
       expect(await stage.retryMany({ name: "pp-*" }, 1)).toMatchObject({ matched: 3, changed: 3, left: 0 });
-      expect(await stage.stand(...jobs)).toEqual(["QUEUED", "QUEUED:after", "QUEUED:after"]);
+      expect(await stage.statuses(...jobs)).toEqual(["QUEUED", "QUEUED:after", "QUEUED:after"]);
       await runInOrder(jobs);
-      expect(await stage.stand(...jobs)).toEqual(["SUCCESS", "SUCCESS", "SUCCESS"]);
+      expect(await stage.statuses(...jobs)).toEqual(["SUCCESS", "SUCCESS", "SUCCESS"]);
     });
 
     test("a retry of many jobs takes several changes, and counts the jobs that stay skipped behind them once", async () => {
@@ -61,7 +61,7 @@ export function jobRetryContract(
         left: 0,
         skippedDependents: 0,
       });
-      expect(await stage.stand(last)).toEqual(["QUEUED:after"]);
+      expect(await stage.statuses(last)).toEqual(["QUEUED:after"]);
     });
 
     test("a job of an older release that cannot run any more is refused, and left alone when many jobs are retried", async () => {
@@ -76,20 +76,20 @@ export function jobRetryContract(
     test("only jobs that may run are queued again; a job after a failure that is not retried is left alone", async () => {
       const jobs = await brokenPipeline();
       expect(await stage.retryMany({ status: ["CANCELLED"] })).toMatchObject({ changed: 0, left: 2 });
-      expect(await stage.stand(...jobs)).toEqual(["FAILED", "CANCELLED:Skipped", "CANCELLED:Skipped"]);
+      expect(await stage.statuses(...jobs)).toEqual(["FAILED", "CANCELLED:Skipped", "CANCELLED:Skipped"]);
     });
 
     test("a retried pipeline whose first job fails again is skipped again", async () => {
       const [first, ...others] = await brokenPipeline();
       await stage.retryMany({ name: "pp-*" });
       await stage.end(await stage.takeJust(first as JobRecord), "FAILED");
-      expect(await stage.stand(...others)).toEqual(["CANCELLED:Skipped", "CANCELLED:Skipped"]);
+      expect(await stage.statuses(...others)).toEqual(["CANCELLED:Skipped", "CANCELLED:Skipped"]);
     });
 
     test("a retry reports how many jobs stay skipped; with dependents they come back behind it", async () => {
       const [first, second, third] = (await brokenPipeline()) as [JobRecord, JobRecord, JobRecord];
       expect(await stage.retry(first)).toMatchObject({ queuedAgain: 1, skippedDependents: 2 });
-      expect(await stage.stand(second, third)).toEqual(["CANCELLED:Skipped", "CANCELLED:Skipped"]);
+      expect(await stage.statuses(second, third)).toEqual(["CANCELLED:Skipped", "CANCELLED:Skipped"]);
       // The first is already queued, so only the skipped jobs come back.
       expect(await stage.retry(first, true)).toMatchObject({ queuedAgain: 2, skippedDependents: 0 });
       await runInOrder([first, second, third]);
@@ -101,7 +101,7 @@ export function jobRetryContract(
       await stage.end(await stage.takeJust(first), "SUCCESS");
       expect(await stage.retry(first, true)).toMatchObject({ queuedAgain: 2 });
       await runInOrder([second, third]);
-      expect(await stage.stand(first)).toEqual(["SUCCESS"]);
+      expect(await stage.statuses(first)).toEqual(["SUCCESS"]);
     });
 
     test("a single job that is named runs now if all jobs before it are over, and otherwise waits", async () => {
@@ -111,7 +111,7 @@ export function jobRetryContract(
       await stage.end(running, "FAILED");
       await stage.retry(first);
       await stage.retry(second);
-      expect(await stage.stand(first, second)).toEqual(["QUEUED", "QUEUED:after"]);
+      expect(await stage.statuses(first, second)).toEqual(["QUEUED", "QUEUED:after"]);
       await runInOrder([first, second]);
     });
 
@@ -123,9 +123,9 @@ export function jobRetryContract(
         concurrency: { group: "g" },
       });
       await stage.end(await stage.takeJust(first), "SUCCESS");
-      expect(await stage.stand(second, grouped)).toEqual(["QUEUED", "QUEUED"]);
+      expect(await stage.statuses(second, grouped)).toEqual(["QUEUED", "QUEUED"]);
       await stage.retry(first);
-      expect(await stage.stand(second, grouped)).toEqual(["QUEUED:after", "QUEUED:after"]);
+      expect(await stage.statuses(second, grouped)).toEqual(["QUEUED:after", "QUEUED:after"]);
       await stage.end(await stage.takeJust(first), "SUCCESS");
       await stage.takeJust(second, grouped);
     });
@@ -142,8 +142,8 @@ export function jobRetryContract(
         ]);
         await stage.flow.lookThrough();
         const taken = await stage.takeJust(first);
-        const stands = await stage.stand(second);
-        expect(["QUEUED:after", "CANCELLED:Skipped"]).toContain(stands[0] ?? "");
+        const statuses = await stage.statuses(second);
+        expect(["QUEUED:after", "CANCELLED:Skipped"]).toContain(statuses[0] ?? "");
         await stage.end(taken, "SUCCESS");
         await stage.end(await stage.take(), "SUCCESS");
       }
@@ -167,11 +167,11 @@ export function jobRetryContract(
           stage.service.cancel(stage.by.businessId, made[6]?.jobId ?? ""),
         ]);
         await stage.flow.lookThrough();
-        const stands = await stage.stand(...made);
-        for (const [i, stand] of stands.entries()) {
-          const before = stands[i - 1] ?? "";
-          if (stand === "CANCELLED:Skipped") expect(before).toMatch(/^(CANCELLED|FAILED)/);
-          if (stand === "QUEUED:after") expect(before).toMatch(/^QUEUED/);
+        const statuses = await stage.statuses(...made);
+        for (const [i, status] of statuses.entries()) {
+          const before = statuses[i - 1] ?? "";
+          if (status === "CANCELLED:Skipped") expect(before).toMatch(/^(CANCELLED|FAILED)/);
+          if (status === "QUEUED:after") expect(before).toMatch(/^QUEUED/);
         }
         await unlessRefused(stage.service.cancel(stage.by.businessId, first.jobId));
         await unlessRefused(stage.service.cancel(stage.by.businessId, second.jobId));
@@ -185,14 +185,14 @@ export function jobRetryContract(
       await stage.end([one], "FAILED");
       await stage.end(rest, "SUCCESS");
       const after = await stage.submit({ after: [{ jobId: array.jobId }] });
-      expect(await stage.stand(array, after)).toEqual(["FAILED", "CANCELLED:Skipped"]);
+      expect(await stage.statuses(array, after)).toEqual(["FAILED", "CANCELLED:Skipped"]);
       expect(await stage.retry(one.job)).toMatchObject({ queuedAgain: 1, skippedDependents: 1 });
-      expect(await stage.stand(array)).toEqual(["RUNNING:array"]);
+      expect(await stage.statuses(array)).toEqual(["RUNNING:array"]);
       expect((await stage.find(array.jobId)).end).toBeUndefined();
       await stage.service.cancel(stage.by.businessId, array.jobId);
-      expect(await stage.stand(array, one.job)).toEqual(["CANCELLED", "CANCELLED:NodeLost"]);
+      expect(await stage.statuses(array, one.job)).toEqual(["CANCELLED", "CANCELLED:NodeLost"]);
       await stage.retry(one.job, true);
-      expect(await stage.stand(array, after)).toEqual(["RUNNING:array", "QUEUED:after"]);
+      expect(await stage.statuses(array, after)).toEqual(["RUNNING:array", "QUEUED:after"]);
       await stage.end(await stage.takeJust(one.job), "SUCCESS");
       expect(await stage.find(array.jobId)).toMatchObject({
         ...{ status: "SUCCESS", end: { message: "3 of 3 jobs succeeded." } },
@@ -208,7 +208,7 @@ export function jobRetryContract(
       expect(await stage.retry(array)).toMatchObject({ queuedAgain: 2 });
       await expect(stage.retry(array)).rejects.toMatchObject({ code: "conflict" });
       await stage.end([three, ...(await stage.takeJust(one.job, two.job))], "SUCCESS");
-      expect(await stage.stand(array)).toEqual(["SUCCESS"]);
+      expect(await stage.statuses(array)).toEqual(["SUCCESS"]);
       await expect(stage.retry(array)).rejects.toMatchObject({ code: "conflict" });
     });
 
@@ -219,9 +219,9 @@ export function jobRetryContract(
         if (!one || !two) throw new Error("two jobs should have been handed out");
         await stage.end([one], "FAILED");
         await Promise.all([stage.retry(one.job), stage.end([two], "SUCCESS"), stage.flow.lookThrough()]);
-        expect(await stage.stand(array)).toEqual(["RUNNING:array"]);
+        expect(await stage.statuses(array)).toEqual(["RUNNING:array"]);
         await stage.end(await stage.takeJust(one.job), "SUCCESS");
-        expect(await stage.stand(array)).toEqual(["SUCCESS"]);
+        expect(await stage.statuses(array)).toEqual(["SUCCESS"]);
       }
     });
 
@@ -230,7 +230,7 @@ export function jobRetryContract(
       const array = await stage.submit({ array: "1-2", after: [{ jobId: first.jobId }] });
       const last = await stage.submit({ after: [{ jobId: array.jobId }] });
       await stage.end(await stage.take(), "FAILED");
-      expect(await stage.stand(array, last)).toEqual(["CANCELLED", "CANCELLED:Skipped"]);
+      expect(await stage.statuses(array, last)).toEqual(["CANCELLED", "CANCELLED:Skipped"]);
       expect(await stage.retry(first, true)).toMatchObject({ queuedAgain: 4 });
       await stage.end(await stage.takeJust(first), "SUCCESS");
       const members = await stage.take();
@@ -259,9 +259,9 @@ export function jobRetryContract(
         }
         await stage.end(await stage.takeJust(first), "FAILED");
         const last = chain.at(-1) as JobRecord;
-        expect(await stage.stand(last)).toEqual(["CANCELLED:Skipped"]);
+        expect(await stage.statuses(last)).toEqual(["CANCELLED:Skipped"]);
         expect(await stage.retry(first, true)).toMatchObject({ queuedAgain: chainLength + 1 });
-        expect(await stage.stand(first, last)).toEqual(["QUEUED", "QUEUED:after"]);
+        expect(await stage.statuses(first, last)).toEqual(["QUEUED", "QUEUED:after"]);
       },
       LONG_MS,
     );

@@ -120,7 +120,7 @@ async function openTwoCredits() {
   const stores = await openEmpty();
   const others = await openMongoStores(mongo.url(DATABASE));
   const close = async () => void (await Promise.all([stores.close(), others.close()]));
-  return { store: stores.credits, beside: others.credits, [Symbol.asyncDispose]: close };
+  return { store: stores.credits, other: others.credits, [Symbol.asyncDispose]: close };
 }
 
 async function openOne<Store>(choose: (stores: Stores) => Store) {

@@ -12,11 +12,11 @@ const topLevel = new Set([
 const notOurs = /^(\.git|node_modules|dist|coverage|\.DS_Store|.*\.log)$/;
 
 test("nothing new is at the top level, so a reader finds the room for any line in one guess", () => {
-  expect(strangersAtTheTop(readdirSync(root))).toEqual([]);
+  expect(unknownAtTopLevel(readdirSync(root))).toEqual([]);
 });
 
 test("an unknown folder is found", () => {
-  expect(strangersAtTheTop(["cmd", "lib", "node_modules", "notes.txt"])).toEqual(["lib", "notes.txt"]);
+  expect(unknownAtTopLevel(["cmd", "lib", "node_modules", "notes.txt"])).toEqual(["lib", "notes.txt"]);
 });
 
 test("no folder or file has a name that says nothing", () => {
@@ -25,7 +25,7 @@ test("no folder or file has a name that says nothing", () => {
   expect(vagueNames("agent/helpers.ts")).toHaveLength(1);
 });
 
-function strangersAtTheTop(names: readonly string[]): string[] {
+function unknownAtTopLevel(names: readonly string[]): string[] {
   return names.filter((name) => !topLevel.has(name) && !notOurs.test(name));
 }
 

@@ -18,7 +18,7 @@ export function asNobody(command: string[]): { exitCode: number; stdout: string;
 }
 
 /** Every path at or below this one that another account can read, write or enter. */
-export function openToNobody(path: string): string[] {
+export function openToOthers(path: string): string[] {
   const found = asNobody(["find", path, "(", "-readable", "-o", "-writable", ")", "-print"]);
   return found.stdout.split("\n").filter(Boolean).sort();
 }
