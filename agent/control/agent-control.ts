@@ -35,7 +35,7 @@ export class AgentControl {
     } else if (request.type === "stop") {
       this.parts.end(request.how);
     } else if (request.type !== "status") {
-      return { ok: false, why: "This agent is an earlier version and does not know this request." };
+      return { ok: false, why: "This agent is from an earlier version and does not know this request." };
     }
     return { ok: true, status: this.status() };
   }

@@ -302,11 +302,12 @@ export class NodeSession {
     const names = others.map(
       ({ name, nodeId, owner }) => `${name} (${nodeId}${owner ? ` of ${owner}` : ""})`,
     );
+    const whoRuns = names.length === 1 ? "Another agent runs" : "Other agents run";
     const before = this.neighbours;
     this.neighbours =
       names.length === 0
         ? undefined
-        : `By its id, this machine has ${names.length === 1 ? "another agent" : "other agents"}: ${names.join(", ")}. Each offers what its agent.yaml says, or the whole machine by default. Divide the machine with slots and limits, or stop one of the agents.`;
+        : `${whoRuns} on this machine, going by its machine id: ${names.join(", ")}. Each offers what its agent.yaml says, or the whole machine by default. Divide the machine with slots and limits, or stop one of the agents.`;
     if (this.neighbours !== undefined && this.neighbours !== before) this.parts.log.warn(this.neighbours);
   }
 

@@ -48,7 +48,7 @@ export class SupervisorLink {
     const greeting = await inTime(HELLO_LIMIT_MS, hello.promise);
     if (greeting?.protocol !== PROTOCOL) {
       if (greeting)
-        log.error(`${socketPath}: the supervisor there is an incompatible version and cannot be used.`);
+        log.error(`${socketPath}: the supervisor there has an incompatible version and cannot be used.`);
       void wire.end();
       return undefined;
     }

@@ -104,7 +104,10 @@ export class Intake {
     const { log, clock, maxJobs } = this.parts;
     if (this.parts.isHeld(executionId)) return;
     if (this.freeSlots === 0) {
-      if (!this.draining) log.warn(`No slot is free for ${executionId}; it waits for its lease to run out.`);
+      if (!this.draining)
+        log.warn(
+          `No slot is free for ${executionId}. It is not started; the server takes it back when its lease runs out.`,
+        );
       return;
     }
     if (clock.isPast(assignment.leaseExpiresAt)) {
