@@ -5,7 +5,7 @@ import { CliError } from "../exit/failure.ts";
 import { chooseWorkspace } from "../workspace/workspaces.ts";
 import { isInsideJob } from "./inside-job.ts";
 
-/** Whoever gets a token cannot renew it, so a token that expires soon is of little use. */
+/** The receiver of a token cannot renew it, so a token that expires soon is of little use. */
 const GOOD_FOR_MS = 10 * 60_000;
 
 export const command = defineCommand({

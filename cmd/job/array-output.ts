@@ -62,7 +62,7 @@ export async function followArray(
   let incomplete: unknown;
   await prepareToFollow(compute, array, output, signal);
   const waiting = compute.jobs.list({ arrayId: array.jobId }, patience(output, signal));
-  // Whichever worker is free fetches the next page: a generator answers its callers in turn.
+  // The worker that is free first fetches the next page: a generator answers its callers in turn.
   const work = async () => {
     for (;;) {
       const next = await waiting.next();

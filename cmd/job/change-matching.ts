@@ -53,7 +53,7 @@ function retriedSentence({ matched, changed, left, queuedAgain, skippedDependent
   if (matched === 0) return "no job was queued again: no finished job matches";
   const parts = [`${counted(queuedAgain, "job")} queued again`, ...changedBefore(matched - changed - left)];
   if (left > 0) {
-    parts.push(`${left} left unchanged: what they come after did not end as it must and is not retried`);
+    parts.push(`${left} left unchanged: a job they come after did not end as required and is not retried`);
   }
   if (skippedDependents > 0) {
     parts.push(

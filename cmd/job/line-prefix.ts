@@ -5,7 +5,7 @@ const MAX_LINE_BYTES = 1024 * 1024;
 
 /**
  * Puts a name before the lines of one of several jobs that write to the same place. A line is passed on only when it is
- * whole, so that the lines of different jobs do not mix.
+ * whole. Otherwise the lines of different jobs would mix.
  */
 export class LinePrefix {
   private readonly prefix: Uint8Array;

@@ -19,9 +19,9 @@ export const command = defineCommand({
     { line: "server backup /backup/compute-$(date +%F)", does: "Make a backup while the server runs" },
     { line: "server restore /backup/compute-2026-01-31", does: "Restore it" },
   ],
-  details: `Copies the embedded store and its key as they are at one moment, and verifies the copy. The server runs on; what
-changes meanwhile is not in the copy. The copy holds everything the server holds, including its keys: only this account
-can read it, so keep it that way. Copy a store in MongoDB with mongodump, and its key file by hand.`,
+  details: `Copies the embedded store and its key as of one moment, and verifies the copy. The server runs on; changes made
+meanwhile are not in the copy. The copy holds everything the server holds, including its keys: only this account can
+read it, so keep it that way. Copy a store in MongoDB with mongodump, and its key file by hand.`,
   async run({ options, positionals, env, output }) {
     const settings = storeSettings({ ...options, store: "sqlite" }, env);
     refuseWithoutStore(settings);

@@ -53,7 +53,7 @@ come back with their keys, and end jobs that the server no longer knows.`,
       if (hasKey) renameSync(join(incoming, SECRET_KEY), join(dataDir, SECRET_KEY));
       renameSync(join(incoming, STORE_FILE), join(dataDir, STORE_FILE));
       await output.note(`tanvrit-compute: restored to ${dataDir}; start the server`);
-      if (aside) await output.note(`tanvrit-compute: the store from before is in ${aside}`);
+      if (aside) await output.note(`tanvrit-compute: the old store is in ${aside}`);
       return exitCodes.ok;
     } finally {
       rmSync(incoming, { recursive: true, force: true });

@@ -13,8 +13,8 @@ export const SECRET_KEY = "secret.key";
 const HOLD_AGAIN_MS = 5_000;
 
 /**
- * Copies the store of a data directory as it is at one moment, whether a server runs on it or not. Resolves with the
- * size of the copy in bytes. Throws `try_again` if the server went away meanwhile: the copy is then worthless.
+ * Copies the store of a data directory as of one moment, whether or not a server runs on it. Resolves with the size of
+ * the copy in bytes. Throws `try_again` if the server went away meanwhile: the copy is then worthless.
  */
 export async function copyStore(dataDir: string, target: string): Promise<number> {
   const hold = () => askServerOf(dataDir, { maintain: "hold" }, holdAnswer);
