@@ -2,11 +2,12 @@ import type { ExecutionEnd } from "../../shared/execution.ts";
 import { executionEndEvent, finalEvent, nextExecutionStatus, nextJobStatus } from "../../shared/job-state.ts";
 import type { JobManifest } from "../../shared/manifest.ts";
 import type { ExecutionReport, ReportOutcome } from "../../shared/node.ts";
-import { decideEnding, type Ending, type Reason, reasons, retryDelayMs } from "../../shared/reasons.ts";
+import { type Reason, reasons } from "../../shared/reasons.ts";
 import { meansEnd } from "../../shared/retry-rule.ts";
 import { type ExecutionRecord, isCurrent, isLive, type JobRecord, type JobState } from "../job/job-record.ts";
 import { PUT_BACK_MAX_MS, queueDeadlineOf, requeue } from "../job/job-rules.ts";
 import type { Decision } from "../job/job-store.ts";
+import { decideEnding, type Ending, retryDelayMs } from "../job/retry-decision.ts";
 
 /** What the agent may need beyond the timeout and the grace to end a job and report it, before the server does. */
 const DEADLINE_SLACK_MS = 30_000;

@@ -1,5 +1,4 @@
 import type { ClientSession, Collection } from "mongodb";
-import { RETRY_MAX_MS } from "../../shared/reasons.ts";
 import { startTimeMs } from "../../shared/start-time.ts";
 import { Batches, type Waiting } from "../store/batches.ts";
 import {
@@ -36,6 +35,7 @@ import {
   type NewJob,
   type Promoted,
 } from "./job-store.ts";
+import { RETRY_MAX_MS } from "./retry-decision.ts";
 
 const INSERTS_PER_BATCH = 1_000;
 

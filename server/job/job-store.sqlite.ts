@@ -1,4 +1,3 @@
-import { RETRY_MAX_MS } from "../../shared/reasons.ts";
 import { startTimeMs } from "../../shared/start-time.ts";
 import type { Migration, SqliteStore } from "../store/sqlite.ts";
 import { CLOCK_SKEW_MS } from "../tasks/clock.ts";
@@ -30,6 +29,7 @@ import {
   type NewJob,
   type Promoted,
 } from "./job-store.ts";
+import { RETRY_MAX_MS } from "./retry-decision.ts";
 
 export const jobMigrations: Migration[] = [
   {

@@ -35,7 +35,7 @@ test("every status and every event of the picture is in the table of transitions
 
 test("a wrong file, a wrong name and a method of another class are found", () => {
   const text = [
-    "`decideEnding` (`shared/reasons.ts`) and `Jobs.wait` (`sdk/jobs.ts`) exist,",
+    "`decideEnding` (`server/job/retry-decision.ts`) and `Jobs.wait` (`sdk/jobs.ts`) exist,",
     "`decideEnding` (`shared/nowhere.ts`), `decideBeginning`",
     "(`shared/reasons.ts`) and `Jobs.call` (`sdk/jobs.ts`) do not.",
   ].join("\n");

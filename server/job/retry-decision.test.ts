@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { decideEnding, type Ending, type Reason, reasons, retryDelayMs } from "./reasons.ts";
+import { type Reason, reasons } from "../../shared/reasons.ts";
+import { decideEnding, type Ending, retryDelayMs } from "./retry-decision.ts";
 
 const failed: Ending = {
   outcome: "FAILED",
