@@ -89,8 +89,8 @@ test.skipIf(process.getuid?.() !== 0 || !Bun.which("dockerd"))(
     await killEngine();
     await startEngine("--live-restore");
     await waitFor(
-      "the job to be attached again",
-      () => lives.said.some((line) => line.includes("is made anew")),
+      "the agent to attach to the job again",
+      () => lives.said.some((line) => line.includes("is being restored")),
       {
         timeoutMs: 30_000,
         seen: () => lives.said,
