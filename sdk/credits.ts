@@ -19,11 +19,7 @@ export interface GrantOptions extends Patience {
  * for await (const entry of compute.credits.ledger({ limit: 20 })) console.log(entry.kind, entry.amountMicroUsd);
  */
 export class Credits {
-  private readonly client: ComputeClient;
-
-  constructor(client: ComputeClient) {
-    this.client = client;
-  }
+  constructor(private readonly client: ComputeClient) {}
 
   /** The caller's credit in this business: available and reserved. */
   balance(options: Patience = {}): Promise<CreditBalance> {

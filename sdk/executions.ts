@@ -12,11 +12,7 @@ export type ExecutionFilter = ListFilter<"executions.list">;
  * for await (const { attempt, status, exitCode } of compute.executions.list({ jobId })) console.log(attempt, status, exitCode);
  */
 export class Executions {
-  private readonly client: ComputeClient;
-
-  constructor(client: ComputeClient) {
-    this.client = client;
-  }
+  constructor(private readonly client: ComputeClient) {}
 
   /** Lists executions, newest first. */
   list(filter: ExecutionFilter = {}, options: Patience = {}): AsyncGenerator<Execution, void, void> {

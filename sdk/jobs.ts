@@ -78,11 +78,7 @@ const SHORTEST_WAIT_MS = 250;
  * const { status, exitCode } = await compute.jobs.wait(jobId);
  */
 export class Jobs {
-  private readonly client: ComputeClient;
-
-  constructor(client: ComputeClient) {
-    this.client = client;
-  }
+  constructor(private readonly client: ComputeClient) {}
 
   /** Submits a job. Once this resolves, the job is on the server's disk. Throws `invalid_request` with the wrong fields. */
   submit(manifest: JobManifestInput, options: SubmitOptions = {}): Promise<Job> {

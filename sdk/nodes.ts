@@ -14,11 +14,7 @@ export type NodeFilter = ListFilter<"nodes.list">;
  * await compute.nodes.drain(nodeId);
  */
 export class Nodes {
-  private readonly client: ComputeClient;
-
-  constructor(client: ComputeClient) {
-    this.client = client;
-  }
+  constructor(private readonly client: ComputeClient) {}
 
   /** Lists nodes, newest first. */
   list(filter: NodeFilter = {}, options: Patience = {}): AsyncGenerator<Node, void, void> {

@@ -28,14 +28,11 @@ const DEFAULT_AWAY_MS = 10 * 60_000;
 
 /** Decides when to try again and when to give up, over all requests of one conversation with a server. */
 export class Outage {
-  private readonly patience: Patience;
   private answered = false;
   private sinceMs: number | undefined;
   private failures = 0;
 
-  constructor(patience: Patience) {
-    this.patience = patience;
-  }
+  constructor(private readonly patience: Patience) {}
 
   /** The server answered. */
   over(): void {

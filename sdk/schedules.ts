@@ -14,11 +14,7 @@ export type ScheduleFilter = ListFilter<"schedules.list">;
  * const [next] = await compute.schedules.upcoming(schedule.scheduleId, 1);
  */
 export class Schedules {
-  private readonly client: ComputeClient;
-
-  constructor(client: ComputeClient) {
-    this.client = client;
-  }
+  constructor(private readonly client: ComputeClient) {}
 
   /** Creates a schedule. Never retried: a retry after a lost answer could make a second schedule. */
   create(

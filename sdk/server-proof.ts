@@ -33,15 +33,13 @@ export type AskIdentity = (
 export class ServerProof {
   /** The public key this URL must prove; undefined: no key is known. */
   key: string | undefined;
-  private readonly options: ServerProofOptions;
   private readonly isNeeded: boolean;
   private pending: Promise<void> | undefined;
   private isProven = false;
   private underWay = 0;
   private answeredAtMs = Number.NEGATIVE_INFINITY;
 
-  constructor(options: ServerProofOptions) {
-    this.options = options;
+  constructor(private readonly options: ServerProofOptions) {
     this.key = options.key;
     this.isNeeded = options.url.startsWith("http:");
   }

@@ -24,11 +24,7 @@ type TemplateVersion = EndpointOutput<"templates.versions">["versions"][number];
  * await compute.jobs.wait(job.jobId);
  */
 export class Templates {
-  private readonly client: ComputeClient;
-
-  constructor(client: ComputeClient) {
-    this.client = client;
-  }
+  constructor(private readonly client: ComputeClient) {}
 
   /** Lists the business's own and the builtin templates, newest first. */
   list(filter: TemplateFilter = {}, options: Patience = {}): AsyncGenerator<TemplateSummary, void, void> {

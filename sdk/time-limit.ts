@@ -1,11 +1,9 @@
 /** The reason a request is aborted with when it takes too long. */
 export class TimeLimitError extends Error {
   override name = "TimeLimitError";
-  readonly limitMs: number;
 
-  constructor(limitMs: number) {
+  constructor(readonly limitMs: number) {
     super(`no answer within ${limitMs / 1_000} s`);
-    this.limitMs = limitMs;
   }
 }
 
@@ -17,14 +15,13 @@ export class TimeLimitError extends Error {
 export class TimeLimit {
   private readonly controller = new AbortController();
   private timer: ReturnType<typeof setTimeout>;
-  private readonly caller: AbortSignal | undefined;
-  private readonly limitMs: number;
   private readonly forward = () => this.controller.abort(this.caller?.reason);
   private readonly expire = () => this.controller.abort(new TimeLimitError(this.limitMs));
 
-  constructor(limitMs: number, caller: AbortSignal | undefined) {
-    this.limitMs = limitMs;
-    this.caller = caller;
+  constructor(
+    private readonly limitMs: number,
+    private readonly caller: AbortSignal | undefined,
+  ) {
     this.timer = setTimeout(this.expire, limitMs);
     if (caller?.aborted) this.forward();
     else caller?.addEventListener("abort", this.forward, { once: true });

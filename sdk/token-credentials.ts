@@ -12,13 +12,10 @@ const TICKETS_AT_ONCE = 1_000;
  * renewed while it is used, so the wait outlives the token.
  */
 export class TokenCredentials implements Credentials {
-  private readonly token: string;
   private readonly tickets = new Map<string, WaitTicket>();
   private source: TicketSource | undefined;
 
-  constructor(token: string) {
-    this.token = token;
-  }
+  constructor(private readonly token: string) {}
 
   async headers(request?: SentRequest): Promise<Record<string, string>> {
     const ticket =

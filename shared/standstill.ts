@@ -19,12 +19,10 @@ const LATE_MS = 12_000;
  * how long it meant to wait since its last look.
  */
 export class Standstill {
-  private readonly clocks: Clocks;
   private wallMs: number;
   private monotonicMs: number;
 
-  constructor(clocks: Clocks = { wallMs: Date.now, monotonicMs: () => performance.now() }) {
-    this.clocks = clocks;
+  constructor(private readonly clocks: Clocks = { wallMs: Date.now, monotonicMs: () => performance.now() }) {
     this.wallMs = clocks.wallMs();
     this.monotonicMs = clocks.monotonicMs();
   }

@@ -50,11 +50,12 @@ export function defineOptions<const Table extends OptionTable>(table: Table): Ta
 /** An option has an invalid value; `source` says where it came from: a flag, a variable or a key of a file. */
 export class OptionError extends Error {
   override name = "OptionError";
-  readonly source: "flag" | "env" | "file";
 
-  constructor(source: "flag" | "env" | "file", message: string) {
+  constructor(
+    readonly source: "flag" | "env" | "file",
+    message: string,
+  ) {
     super(message);
-    this.source = source;
   }
 }
 

@@ -19,13 +19,11 @@ const MAX_ISSUES_SHOWN = 10;
 /** A file a person wrote is invalid; every issue names file, line and field. */
 export class FileError extends Error {
   override name = "FileError";
-  readonly issues: FileIssue[];
 
-  constructor(issues: FileIssue[]) {
+  constructor(readonly issues: FileIssue[]) {
     const shown = issues.slice(0, MAX_ISSUES_SHOWN).map(formatFileIssue);
     const more = issues.length - shown.length;
     super([...shown, ...(more > 0 ? [`and ${more} more`] : [])].join("\n"));
-    this.issues = issues;
   }
 }
 

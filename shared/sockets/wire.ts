@@ -6,9 +6,6 @@ const NEWLINE = 0x0a;
 
 /** One end of a socket that carries JSON messages, one per line. */
 export class Wire<Sent, Received> {
-  private readonly socket: Socket<unknown>;
-  private readonly onMessage: (message: Received) => void;
-  private readonly maxMessageBytes: number;
   /** Messages of this turn of the event loop, sent together. */
   private outgoing: string[] = [];
   /** Bytes the socket had no room for. */
@@ -19,14 +16,10 @@ export class Wire<Sent, Received> {
   private ending = false;
 
   constructor(
-    socket: Socket<unknown>,
-    onMessage: (message: Received) => void,
-    maxMessageBytes = MAX_MESSAGE_BYTES,
-  ) {
-    this.socket = socket;
-    this.onMessage = onMessage;
-    this.maxMessageBytes = maxMessageBytes;
-  }
+    private readonly socket: Socket<unknown>,
+    private readonly onMessage: (message: Received) => void,
+    private readonly maxMessageBytes = MAX_MESSAGE_BYTES,
+  ) {}
 
   send(message: Sent): void {
     if (this.outgoing.length === 0) queueMicrotask(() => this.flush());
