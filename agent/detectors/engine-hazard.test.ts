@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
-import { chmodSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { chmodSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { makeScratch } from "../../tests/support/scratch.ts";
 import type { DockerFacts } from "./docker.ts";
 import { engineHazard } from "./engine-hazard.ts";
 
@@ -30,8 +30,9 @@ test("there is no warning without such an engine, without commands, or if they r
   expect(engineHazard(docker, ["COMMAND"], { ...ada, platform: "darwin" })).toBeUndefined();
 });
 
-test("if jobs run as another account, the rights of that account count", () => {
-  const dir = mkdtempSync(join(tmpdir(), "tanvrit-hazard-"));
+test("if jobs run as another account, the rights of that account count", async () => {
+  await using scratch = await makeScratch();
+  const dir = scratch.path;
   const path = join(dir, "engine.sock");
   writeFileSync(path, "");
   const { gid } = statSync(path);
@@ -45,5 +46,4 @@ test("if jobs run as another account, the rights of that account count", () => {
   expect(of([61_234, gid])).toContain("run as jobs, which may use the engine");
   chmodSync(path, 0o666);
   expect(of([61_234])).toContain("as good as root");
-  rmSync(dir, { recursive: true });
 });

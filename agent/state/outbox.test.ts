@@ -1,13 +1,14 @@
 import { expect, test } from "bun:test";
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { newId } from "../../shared/ids.ts";
+import { makeScratch } from "../../tests/support/scratch.ts";
 import { hasLeftovers, supervisorDir } from "../supervisor/supervisor-dir.ts";
 import { Outbox } from "./outbox.ts";
 
-test("a result that cannot be read is logged once and set aside, and does not count as waiting", () => {
-  const root = mkdtempSync(join(tmpdir(), "outbox-"));
+test("a result that cannot be read is logged once and set aside, and does not count as waiting", async () => {
+  await using scratch = await makeScratch();
+  const root = scratch.path;
   const dir = supervisorDir(root).outbox;
   mkdirSync(dir);
   const name = `${newId("exe")}.json`;
@@ -20,5 +21,4 @@ test("a result that cannot be read is logged once and set aside, and does not co
   expect(said).toEqual([expect.stringContaining(`${name}.damaged cannot be read and is not sent`)]);
   expect(readdirSync(dir)).toEqual([`${name}.damaged`]);
   expect(hasLeftovers(root)).toBe(false);
-  rmSync(root, { recursive: true });
 });

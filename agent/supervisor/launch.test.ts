@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { makeScratch } from "../../tests/support/scratch.ts";
 import { AgentError } from "../process/agent-error.ts";
 import { acquireLock } from "../state/lock.ts";
 import { connectOrLaunch } from "./launch.ts";
@@ -10,18 +10,19 @@ import { supervisorDir } from "./supervisor-dir.ts";
 const log = { info: () => {}, warn: () => {}, error: () => {} };
 
 test("the error about a supervisor that does not answer names its process and what to do", async () => {
-  const dir = mkdtempSync(join(tmpdir(), "launch-"));
+  await using scratch = await makeScratch();
+  const dir = scratch.path;
   const options = { command: ["sh", "-c", "echo the lock is taken"], agentId: "a", environment: {}, log };
   const { release } = acquireLock(supervisorDir(dir).lock);
   const stuck = connectOrLaunch(dir, options);
   await expect(stuck).rejects.toThrow(`(process ${process.pid}) does not answer`);
   release();
   await expect(connectOrLaunch(dir, options)).rejects.toThrow("cannot start: the lock is taken");
-  rmSync(dir, { recursive: true });
 });
 
 test("a supervisor gets no secrets of the agent's environment, because its jobs could read them", async () => {
-  const dir = mkdtempSync(join(tmpdir(), "launch-"));
+  await using scratch = await makeScratch();
+  const dir = scratch.path;
   const passed = { PATH: process.env.PATH, DOCKER_HOST: "unix:///e.sock", XDG_RUNTIME_DIR: "/run/user/7" };
   const environment = { ...passed, TANVRIT_TOKEN: "secret", REGISTRY_PASSWORD: "secret" };
   const options = { command: ["sh", "-c", "env >environment; echo enough"], agentId: "a", environment, log };
@@ -30,16 +31,15 @@ test("a supervisor gets no secrets of the agent's environment, because its jobs 
   expect(seen).toContain("DOCKER_HOST=unix:///e.sock");
   expect(seen).toContain("XDG_RUNTIME_DIR=/run/user/7");
   expect(seen.join()).not.toContain("secret");
-  rmSync(dir, { recursive: true });
 });
 
 test("the error about a program file that is gone says that no jobs can be held, and what to do", async () => {
-  const dir = mkdtempSync(join(tmpdir(), "launch-"));
+  await using scratch = await makeScratch();
+  const dir = scratch.path;
   const options = { command: [join(dir, "gone")], agentId: "a", environment: {}, log };
   const failed = connectOrLaunch(dir, options);
   await expect(failed).rejects.toThrow(
     `The process that holds this machine's jobs cannot start: ${join(dir, "gone")} cannot be run (ENOENT)`,
   );
   await expect(failed).rejects.toBeInstanceOf(AgentError);
-  rmSync(dir, { recursive: true });
 });

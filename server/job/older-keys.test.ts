@@ -1,15 +1,13 @@
 import { Database } from "bun:sqlite";
 import { expect, test } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { newId } from "../../shared/ids.ts";
 import { jobManifest } from "../../shared/manifest.ts";
+import { makeScratch } from "../../tests/support/scratch.ts";
 import { openSqliteStores } from "../compose/open-sqlite.ts";
 import { newJob } from "./job-rules.ts";
 
 test("container jobs of an older release that shared a queue share it only with those that ask for the same", async () => {
-  const dataDir = mkdtempSync(join(tmpdir(), "tanvrit-older-keys-"));
+  await using scratch = await makeScratch();
   const by = { businessId: newId("biz"), userId: newId("usr") };
   const container = (...mounts: string[]) => {
     const docker = {
@@ -23,24 +21,20 @@ test("container jobs of an older release that shared a queue share it only with 
     container(),
     newJob(by, jobManifest.parse({ command: "true" }), {}, 0),
   ];
-  try {
-    const older = openSqliteStores(dataDir);
-    await older.jobs.insert(jobs.map((job) => ({ job, idempotency: undefined })));
-    await older.close();
-    using file = new Database(join(dataDir, "compute.db"));
-    file.run("UPDATE compute_jobs SET queue_key = 'shared/' || user_id WHERE manifest LIKE '%DOCKER%'");
-    file.run("DELETE FROM compute_migrations WHERE id = 'job-4'");
-    file.close();
-    const stores = openSqliteStores(dataDir);
-    const keys: (string | undefined)[] = [];
-    for (const { jobId } of jobs) keys.push((await stores.jobs.find(by.businessId, jobId))?.queueKey);
-    await stores.close();
-    const [mounts, plain, alike, command] = keys;
-    expect(alike).toBe(plain);
-    expect(mounts).not.toBe(plain);
-    expect(command).toBe(jobs[3]?.queueKey);
-    for (const key of keys) expect(key).toEndWith(`/${by.userId}`);
-  } finally {
-    rmSync(dataDir, { recursive: true });
-  }
+  const older = openSqliteStores(scratch.path);
+  await older.jobs.insert(jobs.map((job) => ({ job, idempotency: undefined })));
+  await older.close();
+  using file = new Database(scratch.join("compute.db"));
+  file.run("UPDATE compute_jobs SET queue_key = 'shared/' || user_id WHERE manifest LIKE '%DOCKER%'");
+  file.run("DELETE FROM compute_migrations WHERE id = 'job-4'");
+  file.close();
+  const stores = openSqliteStores(scratch.path);
+  const keys: (string | undefined)[] = [];
+  for (const { jobId } of jobs) keys.push((await stores.jobs.find(by.businessId, jobId))?.queueKey);
+  await stores.close();
+  const [mounts, plain, alike, command] = keys;
+  expect(alike).toBe(plain);
+  expect(mounts).not.toBe(plain);
+  expect(command).toBe(jobs[3]?.queueKey);
+  for (const key of keys) expect(key).toEndWith(`/${by.userId}`);
 });

@@ -1,26 +1,22 @@
 import { afterEach, describe, expect, test } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import type { UnixSocketListener } from "bun";
+import { forAllTests } from "../../tests/support/for-all-tests.ts";
+import { makeScratch } from "../../tests/support/scratch.ts";
 import { Wire } from "./wire.ts";
 
 type Message = { text: string };
 type TestWire = Wire<Message, Message>;
 
-const dir = mkdtempSync(join(tmpdir(), "wire-"));
+const scratch = forAllTests(await makeScratch());
 let listener: UnixSocketListener<TestWire> | undefined;
-afterEach(() => {
-  listener?.stop(true);
-  rmSync(dir, { recursive: true, force: true });
-});
+afterEach(() => listener?.stop(true));
 
 /** A wire to a listener that collects messages in `heard`. */
 async function connect(
   heard: (message: Message) => void,
 ): Promise<{ wire: TestWire; closed: Promise<void> }> {
   const closed = Promise.withResolvers<void>();
-  const path = join(mkdtempSync(join(tmpdir(), "wire-")), "s");
+  const path = scratch.join(crypto.randomUUID());
   listener = Bun.listen<TestWire>({
     unix: path,
     socket: {
