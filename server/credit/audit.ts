@@ -1,6 +1,6 @@
 import type { AccountAudit } from "./credit-store.ts";
 
-/** What a balance says, or what many entries or reservations of one account add up to. */
+/** One account's balance, or the sum of its ledger entries or of its reservations. In micro-dollars. */
 export interface AccountSums {
   businessId: string;
   userId: string;
@@ -8,28 +8,41 @@ export interface AccountSums {
   reserved: number;
 }
 
-/** Puts side by side what each account has; one that has only a part of it is found too. */
+/** Joins what each account has. An account that appears in only one of the lists is included. */
 export function auditOf(
   balances: readonly AccountSums[],
   ledger: readonly AccountSums[],
   reservations: readonly AccountSums[],
 ): AccountAudit[] {
   const audits = new Map<string, AccountAudit>();
-  const of = ({ businessId, userId }: AccountSums): AccountAudit => {
+  const auditFor = ({ businessId, userId }: AccountSums): AccountAudit => {
     const key = `${businessId}/${userId}`;
-    const known = audits.get(key);
-    if (known) return known;
-    const nothing = { availableMicroUsd: 0, reservedMicroUsd: 0, reservationsMicroUsd: 0 };
-    const made = { businessId, userId, ...nothing, ledgerAvailableMicroUsd: 0, ledgerReservedMicroUsd: 0 };
-    audits.set(key, made);
-    return made;
+    const audit = audits.get(key) ?? emptyAudit(businessId, userId);
+    audits.set(key, audit);
+    return audit;
   };
-  for (const one of balances)
-    Object.assign(of(one), { availableMicroUsd: one.available, reservedMicroUsd: one.reserved });
-  for (const one of ledger) {
-    const sums = { ledgerAvailableMicroUsd: one.available, ledgerReservedMicroUsd: one.reserved };
-    Object.assign(of(one), sums);
+  for (const sums of balances) {
+    const audit = auditFor(sums);
+    audit.availableMicroUsd = sums.available;
+    audit.reservedMicroUsd = sums.reserved;
   }
-  for (const one of reservations) Object.assign(of(one), { reservationsMicroUsd: one.reserved });
+  for (const sums of ledger) {
+    const audit = auditFor(sums);
+    audit.ledgerAvailableMicroUsd = sums.available;
+    audit.ledgerReservedMicroUsd = sums.reserved;
+  }
+  for (const sums of reservations) auditFor(sums).reservationsMicroUsd = sums.reserved;
   return [...audits.values()];
+}
+
+function emptyAudit(businessId: string, userId: string): AccountAudit {
+  return {
+    businessId,
+    userId,
+    availableMicroUsd: 0,
+    reservedMicroUsd: 0,
+    ledgerAvailableMicroUsd: 0,
+    ledgerReservedMicroUsd: 0,
+    reservationsMicroUsd: 0,
+  };
 }

@@ -3,7 +3,7 @@ import { collectionStep } from "../store/mongo-migrations.ts";
 import type { Account, LedgerRecord, Reservation } from "./credit-store.ts";
 import type { Bill } from "./pricing.ts";
 
-/** A document of `compute_credit_balances`. Amounts are written as 64-bit integers, and read as numbers. */
+/** A document of `compute_credit_balances`. Amounts are written as 64-bit integers and read as numbers. */
 export interface BalanceDocument {
   business_id: string;
   user_id: string;
@@ -11,11 +11,11 @@ export interface BalanceDocument {
   monthly_micro_usd: Amount;
   lasting_micro_usd: Amount;
   reserved_micro_usd: Amount;
-  /** Goes up with every change; a write names the version it was decided on. */
+  /** Increases with every change. A write names the version that it was decided on. */
   version: number;
 }
 
-/** A document of `compute_credit_ledger`; none is ever changed. */
+/** A document of `compute_credit_ledger`. Documents never change. */
 export interface LedgerDocument {
   entry_id: string;
   business_id: string;

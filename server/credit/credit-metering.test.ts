@@ -30,7 +30,7 @@ afterEach(async () => {
   expect(audits.filter((audit) => !isSound(audit))).toEqual([]);
 });
 
-test("an hour is set aside at first, and an hour more shortly before it is over", async () => {
+test("an hour is set aside at first, and another hour shortly before it is over", async () => {
   await world.running();
   expect((await world.account()).reservedMicroUsd).toBe(HOUR_MICRO_USD);
   const next = await world.tick(0);
@@ -42,17 +42,17 @@ test("an hour is set aside at first, and an hour more shortly before it is over"
   expect((await world.account()).reservedMicroUsd).toBe(HOUR_MICRO_USD + 55 * perMinute);
 });
 
-test("a job with a time limit never has more set aside than the limit and its grace cost", async () => {
+test("a job with a time limit never has more set aside than its limit and grace cost", async () => {
   await world.running({ timeoutSeconds: 1_790, graceSeconds: 10 });
   expect((await world.account()).reservedMicroUsd).toBe(HOUR_MICRO_USD / 2);
   expect(await world.tick(29 * MINUTE_MS)).toBeUndefined();
   expect((await world.account()).reservedMicroUsd).toBe(HOUR_MICRO_USD / 2);
 });
 
-test("a job for which nothing is left is ended, and is charged what there was", async () => {
+test("a job without credit left is ended, and is charged what there was", async () => {
   const { assigned, node } = await world.running();
   for (let i = 0; i < 3; i++) await world.tick(56 * MINUTE_MS);
-  // What is left does not reach for another whole hour, and so the last part of it is set aside.
+  // The rest does not pay for another whole hour, so all of it is set aside.
   expect(await world.account()).toMatchObject({ monthlyMicroUsd: 0, reservedMicroUsd: MONTHLY });
   expect((await world.job(assigned)).status).toBe("RUNNING");
   const orders: string[] = [];
@@ -66,7 +66,7 @@ test("a job for which nothing is left is ended, and is charged what there was", 
   expect(await world.stores.credits.costs(BUSINESS, [jobId])).toEqual(new Map([[jobId, MONTHLY]]));
 });
 
-test("an ending that was never told is found and settled, however often it is looked for", async () => {
+test("an ending that nobody reported to metering is found and settled once", async () => {
   const { assigned, node } = await world.running();
   const blind = new ExecutionService(world.stores.jobs, world.flow, world.now);
   world.nowMs += 10 * MINUTE_MS;
@@ -79,7 +79,7 @@ test("an ending that was never told is found and settled, however often it is lo
   });
 });
 
-test("a new price does not change what runs already", async () => {
+test("a new price does not change the cost of running jobs", async () => {
   const { assigned, node } = await world.running();
   world.pricing.set("cloud", { sku: "std", price: { ...price, vcpuSecondMicroUsd: 1_000_000 } });
   world.nowMs += 30 * MINUTE_MS;
@@ -88,7 +88,7 @@ test("a new price does not change what runs already", async () => {
   expect((await world.account()).monthlyMicroUsd).toBe(MONTHLY - HOUR_MICRO_USD / 2);
 });
 
-test("an assignment that is refused goes back, waits longer each time, and leaves nothing set aside", async () => {
+test("a refused assignment goes back to the queue, waits longer each time, and leaves nothing set aside", async () => {
   for (let i = 0; i < 3; i++) await world.running();
   await world.submit();
   const waits: number[] = [];
@@ -107,7 +107,7 @@ test("an assignment that is refused goes back, waits longer each time, and leave
   expect((await world.account()).reservedMicroUsd).toBe(3 * HOUR_MICRO_USD);
 });
 
-/** The parts of a server that metering works with, over a real store and a clock that the test moves. */
+/** The parts of a server that metering needs, on a real store and with a clock that the test moves. */
 class World {
   nowMs = Date.parse("2026-03-15T12:00:00Z");
   readonly now = () => this.nowMs;
@@ -130,7 +130,7 @@ class World {
   });
   private node: NodeRecord | undefined;
 
-  /** Lets time pass, then lets the task look; resolves with when it wants to look again. */
+  /** Advances the clock and runs the task. Resolves with when the task wants to run again. */
   async tick(passedMs: number): Promise<number | undefined> {
     this.nowMs += passedMs;
     return (await this.task.runOnce(this.nowMs)).nextDueAtMs;
@@ -143,7 +143,7 @@ class World {
     return job;
   }
 
-  /** Hands what is queued to the node, without asking what it costs. */
+  /** Assigns queued jobs to the node without asking what they cost. */
   async assign(): Promise<Assigned[]> {
     const { nodeId } = await this.someNode();
     const request = { nodeId, businessId: BUSINESS, limit: 1, nowMs: this.nowMs };

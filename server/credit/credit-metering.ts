@@ -23,7 +23,7 @@ interface Ended {
 
 const RESERVATIONS_PER_PAGE = 500;
 
-/** Charges what runs in hosted pools: set aside at assignment, more while it runs longer, settled at the end. */
+/** Charges for jobs in hosted pools. Sets credit aside at assignment, more while the job runs on, and settles at the end. */
 export class CreditMetering implements Metering {
   private readonly settling: Batches<Ended, void>;
 
@@ -44,14 +44,19 @@ export class CreditMetering implements Metering {
     const outcomes = await credits.post(
       billed.map(({ one: { job, execution }, bill }) => ({
         kind: "reserve",
-        ...{ businessId: job.businessId, userId: job.userId, nowMs: now() },
-        ...{ executionId: execution.executionId, jobId: job.jobId, nodeId: execution.nodeId, bill },
+        businessId: job.businessId,
+        userId: job.userId,
+        nowMs: now(),
+        executionId: execution.executionId,
+        jobId: job.jobId,
+        nodeId: execution.nodeId,
+        bill,
         ...coverOf(job.manifest),
       })),
     );
     const refused = billed.flatMap(({ one }, i): Refused[] => {
       const outcome = outcomes[i];
-      if (outcome?.result === "closed") return [{ assigned: one, why: "It has ended already." }];
+      if (outcome?.result === "closed") return [{ assigned: one, why: "It has already ended." }];
       return outcome?.result === "refused" ? [{ assigned: one, why: whyRefused(one.job, outcome) }] : [];
     });
     const stopped = new Set(refused.map((one) => one.assigned));
@@ -67,8 +72,8 @@ export class CreditMetering implements Metering {
   }
 
   /**
-   * Makes good what was missed, as when a server died: settles what has ended, and sets more aside for what runs on.
-   * Resolves with what runs though nothing is left to pay for it, and with when to look again.
+   * Catches up on what was missed, for example when a server died: settles executions that have ended, and sets more aside
+   * for those that run on. Resolves with the executions that run without any credit left, and with when to look again.
    */
   async reconcile(nowMs: number): Promise<{ unpaid: ExecutionRecord[]; nextDueAtMs: number | undefined }> {
     const unpaid: ExecutionRecord[] = [];
@@ -96,7 +101,12 @@ export class CreditMetering implements Metering {
     const ended = found.filter(({ execution }) => !isLive(execution));
     await credits.post(
       ended.map(({ reservation: { businessId, userId, executionId }, execution }) => ({
-        ...{ kind: "settle", businessId, userId, executionId, nowMs, runMs: runMsOf(execution) },
+        kind: "settle",
+        businessId,
+        userId,
+        executionId,
+        nowMs,
+        runMs: runMsOf(execution),
       })),
     );
     const running = found.flatMap(({ reservation, execution }) => {
@@ -108,14 +118,12 @@ export class CreditMetering implements Metering {
     const short = running.filter(({ reservation, startedAtMs }) => isShort(reservation, startedAtMs, nowMs));
     const outcomes = await credits.post(
       short.map(({ reservation: { businessId, userId, executionId }, startedAtMs }) => ({
-        ...{
-          kind: "extend",
-          businessId,
-          userId,
-          executionId,
-          nowMs,
-          coverMs: extensionOf(nowMs - startedAtMs),
-        },
+        kind: "extend",
+        businessId,
+        userId,
+        executionId,
+        nowMs,
+        coverMs: extensionOf(nowMs - startedAtMs),
       })),
     );
     const refused = new Set(

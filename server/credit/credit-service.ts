@@ -33,15 +33,15 @@ export interface NewGrant {
 
 const HOUR_MS = 3_600_000;
 
-/** What users see and do with credit, each in their own business. */
+/** What users see of credit and do with it, each in their own business. */
 export class CreditService {
   constructor(private readonly parts: CreditServiceParts) {}
 
-  /** With the grant of the month, which is given when it is first asked for. */
+  /** Includes the grant of the month, which is given at the first call of the month. */
   async balance({ businessId, userId }: AccountHolder): Promise<Account> {
     const { credits, now } = this.parts;
     const [outcome] = await credits.post([{ kind: "grantMonthly", businessId, userId, nowMs: now() }]);
-    if (!outcome) throw new Error("The store answered a question for one account with nothing");
+    if (!outcome) throw new Error("The store returned no outcome for an account");
     return outcome.account;
   }
 
@@ -50,12 +50,12 @@ export class CreditService {
     return this.parts.credits.ledger(query);
   }
 
-  /** Only owners may. With a key that was used for the same grant, the entry of that time is returned. */
+  /** Only for owners. If the key was already used for the same grant, this resolves with the earlier entry. */
   async grant(by: Identity, grant: NewGrant, idempotencyKey: string | undefined): Promise<LedgerRecord> {
     if (by.role !== "owner") {
       throw new ComputeError(
         "forbidden",
-        `Only an owner may grant credit; you are ${by.role} of ${by.businessName}.`,
+        `Only an owner may grant credit; your role in ${by.businessName} is ${by.role}.`,
       );
     }
     const { credits, sessions, now } = this.parts;
@@ -65,8 +65,13 @@ export class CreditService {
     const [outcome] = await credits.post([
       {
         kind: "grant",
-        ...{ businessId: by.businessId, userId: member.userId, nowMs: now() },
-        ...{ key: idempotencyKey ?? crypto.randomUUID(), amountMicroUsd, reason, grantedBy: by.userId },
+        businessId: by.businessId,
+        userId: member.userId,
+        nowMs: now(),
+        key: idempotencyKey ?? crypto.randomUUID(),
+        amountMicroUsd,
+        reason,
+        grantedBy: by.userId,
       },
     ]);
     if (outcome?.entry && outcome.result !== "key-reused") return outcome.entry;
@@ -77,8 +82,8 @@ export class CreditService {
   }
 
   /**
-   * Refuses jobs for hosted pools that could not start even when all that is set aside now came back. What they need is
-   * set aside when they are handed out, not here.
+   * Refuses jobs for hosted pools that could not start even if everything that is set aside now came back. Credit is set
+   * aside when a job is handed to a node, not here. Throws ComputeError `credit_exhausted`.
    */
   async checkSubmit(by: AccountHolder, manifests: readonly JobManifest[]): Promise<void> {
     const billed = manifests.flatMap((manifest) => {
@@ -96,12 +101,12 @@ export class CreditService {
     throw new ComputeError(
       "credit_exhausted",
       `A job for the hosted pool ${pool} needs ${formatUsd(needed)} of credit for ${window}, and ` +
-        `${formatUsd(available)} is left. ${formatUsd(MONTHLY_GRANT_MICRO_USD)} comes with the next month; ` +
+        `${formatUsd(available)} is left. The next month brings ${formatUsd(MONTHLY_GRANT_MICRO_USD)}; ` +
         "your own nodes cost nothing.",
     );
   }
 
-  /** What such a job would cost; undefined where its pool is free. */
+  /** What the job would cost; undefined if its pool is free. */
   async estimate(by: AccountHolder, manifest: JobManifest): Promise<CostEstimate | undefined> {
     const bill = billFor(this.parts.pricing, manifest);
     if (!bill) return undefined;
@@ -113,13 +118,13 @@ export class CreditService {
     };
   }
 
-  /** What these jobs have cost so far; undefined for those that cost nothing by their nature. */
+  /** What each job has cost so far, in order; undefined for jobs in free pools. */
   async costsOf(
     businessId: string,
     jobs: readonly { jobId: string; manifest: JobManifest }[],
   ): Promise<(number | undefined)[]> {
     const { credits, pricing } = this.parts;
-    // Also of a pool that was hosted once: what a job cost stays known.
+    // Includes pools that were hosted once: the cost of their jobs stays known.
     const maybe = jobs.filter(({ manifest }) => pricing.has(manifest.pool) || manifest.pool !== "default");
     if (maybe.length === 0) return jobs.map(() => undefined);
     const costs = await credits.costs(

@@ -30,11 +30,11 @@ type Call = Waiting<CreditOperation, CreditOutcome>;
 const OPERATIONS_PER_BATCH = 200;
 
 /**
- * Within this server the operations on one account go together, one batch after the other. Between servers the account's
- * version decides: whoever finds that it changed in between reads and decides again.
+ * Within this server, the operations on one account go in batches, one batch after the other. Between servers, the account's
+ * version decides: a server that finds it changed reads and decides again.
  */
 export class MongoCreditStore implements CreditStore {
-  private readonly rooms = new Map<string, Batches<CreditOperation, CreditOutcome>>();
+  private readonly queues = new Map<string, Batches<CreditOperation, CreditOutcome>>();
   private readonly balances: Collection<BalanceDocument>;
   private readonly entries: Collection<LedgerDocument>;
   private readonly reserved: Collection<ReservationDocument>;
@@ -46,7 +46,7 @@ export class MongoCreditStore implements CreditStore {
   }
 
   post(operations: readonly CreditOperation[]): Promise<CreditOutcome[]> {
-    return Promise.all(operations.map((operation) => this.roomOf(operation).add(operation)));
+    return Promise.all(operations.map((operation) => this.queueOf(operation).add(operation)));
   }
 
   ledger({ businessId, userId, sinceMs, beforeEntryId, limit }: LedgerQuery): Promise<LedgerRecord[]> {
@@ -77,7 +77,7 @@ export class MongoCreditStore implements CreditStore {
   }
 
   audit(): Promise<AccountAudit[]> {
-    // One transaction, so that all is seen as it was at one moment.
+    // One transaction, which reads everything as it was at one moment.
     return this.store.attempt(() => this.store.transaction((session) => this.auditIn(session)));
   }
 
@@ -94,33 +94,33 @@ export class MongoCreditStore implements CreditStore {
           { session, hint: { business_id: 1, user_id: 1 } },
         )
         .toArray();
-    const available = { $add: ["$monthly_micro_usd", "$lasting_micro_usd"] };
-    const reserved = { $add: ["$expired_micro_usd", "$monthly_micro_usd", "$lasting_micro_usd"] };
+    const availableSum = { $add: ["$monthly_micro_usd", "$lasting_micro_usd"] };
+    const reservedSum = { $add: ["$expired_micro_usd", "$monthly_micro_usd", "$lasting_micro_usd"] };
     return auditOf(
-      await sumsOf(this.balances, available, "$reserved_micro_usd"),
+      await sumsOf(this.balances, availableSum, "$reserved_micro_usd"),
       await sumsOf(this.entries, "$amount_micro_usd", "$reserved_micro_usd"),
-      await sumsOf(this.reserved, 0, reserved),
+      await sumsOf(this.reserved, 0, reservedSum),
     );
   }
 
-  private roomOf({ businessId, userId }: CreditOperation): Batches<CreditOperation, CreditOutcome> {
+  private queueOf({ businessId, userId }: CreditOperation): Batches<CreditOperation, CreditOutcome> {
     const name = `${businessId}/${userId}`;
-    let room = this.rooms.get(name);
-    if (!room) {
+    let queue = this.queues.get(name);
+    if (!queue) {
       const made = new Batches<CreditOperation, CreditOutcome>(
         (calls) =>
           this.store.attempt(() => this.run({ businessId, userId }, calls)).finally(() => this.tidy()),
         { maxItems: OPERATIONS_PER_BATCH, maxInFlight: 1 },
       );
-      room = made;
-      this.rooms.set(name, room);
+      queue = made;
+      this.queues.set(name, queue);
     }
-    return room;
+    return queue;
   }
 
-  /** Forgets accounts where nothing is going on. */
+  /** Forgets accounts without waiting operations. */
   private tidy(): void {
-    for (const [name, room] of this.rooms) if (room.idle) this.rooms.delete(name);
+    for (const [name, queue] of this.queues) if (queue.idle) this.queues.delete(name);
   }
 
   private async run(of: { businessId: string; userId: string }, calls: readonly Call[]): Promise<void> {
@@ -189,7 +189,7 @@ export class MongoCreditStore implements CreditStore {
   }
 }
 
-/** One account as it was read, and what the operations of a batch have made of it so far. */
+/** One account as it was read, with the changes of the operations of a batch so far. */
 class Book {
   account: Account | undefined;
   readonly readVersion: number | undefined;

@@ -1,21 +1,21 @@
 import type { CreditEntryKind } from "../../shared/credit.ts";
 import type { Bill } from "./pricing.ts";
 
-/** What a user has in a business. Amounts are whole micro-dollars, none ever below zero. */
+/** What a user has in a business. Amounts are whole micro-dollars, never negative. */
 export interface Account {
   businessId: string;
   userId: string;
-  /** The month, as `2026-03` by UTC, whose grant was given last. */
+  /** The month of the last monthly grant, in UTC, such as `2026-03`. */
   month: string;
-  /** The rest of that grant. Spent first; ends with its month. */
+  /** The rest of that grant. It is spent first, and expires with its month. */
   monthlyMicroUsd: number;
   /** The rest of all other grants. */
   lastingMicroUsd: number;
-  /** Set aside for executions that have not ended: the sum of its reservations. */
+  /** Set aside for executions that have not ended: the sum of the reservations. */
   reservedMicroUsd: number;
 }
 
-/** What is set aside for one execution. It goes when the execution is settled. */
+/** Credit set aside for one execution, until the execution is settled. */
 export interface Reservation {
   executionId: string;
   businessId: string;
@@ -23,23 +23,26 @@ export interface Reservation {
   jobId: string;
   nodeId: string;
   bill: Bill;
-  /** How long the execution may run for what is set aside, and how long it may run at all. */
+  /** How long the execution may run with this credit. */
   coveredMs: number;
+  /** How long the execution may run at all. */
   maxCoverMs: number;
   /** The month whose grant `monthlyMicroUsd` was taken from. */
   month: string;
-  /** From grants of earlier months: what is not used of it ends. */
+  /** From grants of earlier months. The unused part expires with the settlement. */
   expiredMicroUsd: number;
+  /** From the grant of `month`. */
   monthlyMicroUsd: number;
+  /** From other grants. */
   lastingMicroUsd: number;
 }
 
-/** One line of the ledger; see `creditEntry` in shared. */
+/** One line of the ledger; see `creditEntry` in `shared/credit.ts`. */
 export interface LedgerRecord {
   entryId: string;
   businessId: string;
   userId: string;
-  /** At most one entry of a business has it: whatever is asked for again changes nothing. As `settle:exe_…`. */
+  /** Unique in the business, such as `settle:exe_…`: a repeated operation changes nothing. */
   key: string;
   kind: CreditEntryKind;
   amountMicroUsd: number;
@@ -53,7 +56,7 @@ export interface LedgerRecord {
   createdAtMs: number;
 }
 
-/** Something that happens to one account. Each begins with the grant of a new month, where one is due. */
+/** An operation on one account. Each operation first gives the grant of a new month, if it is due. */
 export type CreditOperation = { businessId: string; userId: string; nowMs: number } & (
   | { kind: "grantMonthly" }
   | { kind: "grant"; key: string; amountMicroUsd: number; reason: string; grantedBy: string }
@@ -66,23 +69,23 @@ export type CreditOperation = { businessId: string; userId: string; nowMs: numbe
       coverMs: number;
       maxCoverMs: number;
     }
-  /** Sets aside what is missing to run for `coverMs`; as much of it as can be had, where that is worth it. */
+  /** Sets aside what is missing to run for `coverMs`, or as much of it as there is, if that lasts a minute or more. */
   | { kind: "extend"; executionId: string; coverMs: number }
-  /** Takes what running for `runMs` costs, and gives back the rest; 0 gives back all. */
+  /** Takes what running for `runMs` costs, and releases the rest. With 0, it releases everything. */
   | { kind: "settle"; executionId: string; runMs: number }
 );
 
 /**
- * `posted`: done, and in the ledger. `repeated`: it had been done before, nothing changed. `refused`: there is too
- * little credit. `closed`: nothing is set aside for the execution, or it was settled before. `key-reused`: another
- * grant has this key.
+ * `posted`: done, and in the ledger. `repeated`: it was done before; nothing changed. `refused`: there is too little
+ * credit. `closed`: the execution has no reservation, or is already settled. `key-reused`: another grant has this key.
+ * Except for `posted`, the only entries written are those of a new month.
  */
 export interface CreditOutcome {
   result: "posted" | "repeated" | "refused" | "closed" | "key-reused";
   account: Account;
-  /** Of a grant: its entry. */
+  /** The entry of a grant. */
   entry: LedgerRecord | undefined;
-  /** Of `reserve` and `extend`: what is needed in all for what was asked. */
+  /** For `reserve` and `extend`: the total that the requested time costs. */
   neededMicroUsd: number | undefined;
 }
 
@@ -94,7 +97,7 @@ export interface LedgerQuery {
   limit: number;
 }
 
-/** One account beside what its ledger and its reservations add up to. */
+/** One account, and the sums of its ledger and of its reservations. */
 export interface AccountAudit {
   businessId: string;
   userId: string;
@@ -106,20 +109,20 @@ export interface AccountAudit {
 }
 
 /**
- * Where credit is kept: balances, what is set aside, and a ledger to which entries are only ever added. Every operation
- * is safe to call from many places at once, and again; what it resolves with is on disk. At any time what is available
- * is the sum of the ledger. Rejects with ComputeError `storage_failed` when the store refuses.
+ * Stores credit: balances, reservations, and a ledger to which entries are only added. Every operation is safe to call
+ * concurrently and to repeat, and what it resolves with is on disk. At any time the available credit is the sum of the
+ * ledger. Rejects with ComputeError `storage_failed` when the store refuses.
  */
 export interface CreditStore {
-  /** Carries out each by `postOperation`, with all its entries or not at all. One outcome each, in order. */
+  /** Carries out each operation with `postOperation`: all its entries or none. Resolves with one outcome each, in order. */
   post(operations: readonly CreditOperation[]): Promise<CreditOutcome[]>;
   /** Newest first. */
   ledger(query: LedgerQuery): Promise<LedgerRecord[]>;
-  /** What the executions of these jobs cost that have been settled; jobs without one are left out. */
+  /** The cost of each job: the sum of its settled executions. Jobs without a settled execution are left out. */
   costs(businessId: string, jobIds: readonly string[]): Promise<Map<string, number>>;
-  /** What is set aside, over all businesses, by execution id. */
+  /** The reservations of all businesses, in the order of their execution ids, after `afterExecutionId`. */
   reservations(afterExecutionId: string, limit: number): Promise<Reservation[]>;
-  /** Every account with what its ledger and reservations add up to, all at one moment. */
+  /** Every account with the sums of its ledger and reservations, all read at one moment. */
   audit(): Promise<AccountAudit[]>;
 }
 
@@ -133,7 +136,7 @@ export function reservedOf(
   return reservation.expiredMicroUsd + reservation.monthlyMicroUsd + reservation.lastingMicroUsd;
 }
 
-/** Whether balance, ledger and reservations agree, and nothing is below zero. */
+/** Whether balance, ledger and reservations agree, and nothing is negative. */
 export function isSound(audit: AccountAudit): boolean {
   return (
     audit.availableMicroUsd >= 0 &&

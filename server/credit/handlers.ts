@@ -37,7 +37,10 @@ function balanceView(account: Account): CreditBalance {
   const [year = 0, number = 0] = month.split("-").map(Number);
   return {
     availableMicroUsd: availableOf(account),
-    ...{ reservedMicroUsd, monthlyMicroUsd, lastingMicroUsd, month },
+    reservedMicroUsd,
+    monthlyMicroUsd,
+    lastingMicroUsd,
+    month,
     monthEndsAt: isoTime(Date.UTC(year, number, 1)),
   };
 }

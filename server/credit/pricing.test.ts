@@ -9,7 +9,7 @@ function billOf(resources: Partial<Bill["resources"]>): Bill {
   return { sku: "std", price, resources: { cpu: 0, memoryMb: 0, gpuCount: 0, ...resources } };
 }
 
-test("a second costs what the price says, and any part of a micro-dollar counts as a whole one", () => {
+test("a second costs what the price says, and a part of a micro-dollar counts as a whole", () => {
   expect(costMicroUsd(billOf({ cpu: 1 }), 1_000)).toBe(12);
   expect(costMicroUsd(billOf({ cpu: 1 }), 1_000_000)).toBe(11_111);
   expect(costMicroUsd(billOf({ cpu: 0.5 }), 2_000_000)).toBe(11_111);
@@ -19,12 +19,12 @@ test("a second costs what the price says, and any part of a micro-dollar counts 
   expect(costMicroUsd(billOf({ cpu: 1 }), 0)).toBe(0);
 });
 
-test("a whole year on the largest machine is still exact", () => {
+test("the cost of a whole year on the largest machine is still exact", () => {
   const bill = billOf({ cpu: 4_096, gpuCount: 64 });
   expect(costMicroUsd(bill, 31_536_000_000)).toBe(31_536_000 * 64 * 700 + 31_536 * 4_096 * 11_111);
 });
 
-test("credit lasts until its last millisecond, and not one longer", () => {
+test("credit lasts to its last millisecond, and no longer", () => {
   const bill = billOf({ cpu: 1.5, memoryMb: 3_000, gpuCount: 1 });
   for (const microUsd of [0, 1, 999, 30_000_000]) {
     const ms = affordableMs(bill, microUsd) ?? 0;
@@ -39,7 +39,7 @@ test("credit lasts until its last millisecond, and not one longer", () => {
   ).toBe(undefined);
 });
 
-test("only jobs for a hosted pool are charged; one that names no resources for a core and a GiB", () => {
+test("only jobs for a hosted pool are charged; a job that names no resources is charged for a core and a GiB", () => {
   expect(billFor(pricing, jobManifest.parse({ command: "true" }))).toBeUndefined();
   const bill = billFor(pricing, jobManifest.parse({ command: "true", pool: "cloud" }));
   expect(bill?.resources).toEqual({ cpu: 1, memoryMb: 1_024, gpuCount: 0 });

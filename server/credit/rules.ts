@@ -12,28 +12,28 @@ import {
 } from "./credit-store.ts";
 import { affordableMs, costMicroUsd } from "./pricing.ts";
 
-/** What an operation is decided on, as the store has it. */
+/** The stored state that decides an operation. */
 export interface Page {
   account: Account | undefined;
-  /** Of the operation's execution. */
+  /** The reservation of the operation's execution. */
   reservation: Reservation | undefined;
-  /** Those that have one of `keysOf` the operation. */
+  /** The existing entries with one of the keys from `keysOf`. */
   entries: ReadonlyMap<string, LedgerRecord>;
 }
 
-/** What it makes of it. Without entries nothing has changed. */
+/** What the operation makes of it. Without entries, nothing has changed. */
 export interface Posting {
   account: Account;
-  /** Of the operation's execution from now on. */
+  /** The new reservation of the operation's execution. */
   reservation: Reservation | undefined;
   entries: LedgerRecord[];
   outcome: CreditOutcome;
 }
 
-/** Less than this is not worth setting aside for an execution that runs. */
+/** An extension shorter than this is not worth setting aside, unless nothing more is asked for. */
 const LEAST_EXTENSION_MS = 60_000;
 
-/** Carries out one operation. Pure, but for the ids of the entries. */
+/** Carries out one operation. Pure, except for the ids of the entries. */
 export function postOperation(page: Page, operation: CreditOperation): Posting {
   const draft = new Draft(page, operation);
   draft.beginMonth();
@@ -51,7 +51,7 @@ export function postOperation(page: Page, operation: CreditOperation): Posting {
   }
 }
 
-/** The keys of earlier entries that decide whether the operation was carried out before. */
+/** The keys of entries that show whether the operation was already carried out. */
 export function keysOf(operation: CreditOperation): string[] {
   if (operation.kind === "grant") return [grantKey(operation)];
   if (operation.kind === "reserve" || operation.kind === "settle") return [settleKey(operation)];
@@ -84,9 +84,18 @@ function reserve(draft: Draft, page: Page, operation: Of<"reserve">): Posting {
   const neededMicroUsd = costMicroUsd(bill, coverMs);
   if (neededMicroUsd > availableOf(draft.account)) return draft.done("refused", { neededMicroUsd });
   draft.reservation = {
-    ...{ executionId, businessId, userId, jobId, nodeId, bill, coveredMs: coverMs, maxCoverMs },
+    executionId,
+    businessId,
+    userId,
+    jobId,
+    nodeId,
+    bill,
+    coveredMs: coverMs,
+    maxCoverMs,
     month: draft.account.month,
-    ...{ expiredMicroUsd: 0, monthlyMicroUsd: 0, lastingMicroUsd: 0 },
+    expiredMicroUsd: 0,
+    monthlyMicroUsd: 0,
+    lastingMicroUsd: 0,
   };
   draft.setAside(draft.reservation, neededMicroUsd, `reserve:${executionId}`);
   return draft.done("posted", { neededMicroUsd });
@@ -116,7 +125,7 @@ function settle(draft: Draft, page: Page, operation: Of<"settle">): Posting {
   const cost = costMicroUsd(reservation.bill, operation.runMs);
   const used = takeFrom(reservation, cost);
   account.reservedMicroUsd -= used;
-  // An execution may end later than what was set aside lasts; what nothing is left for is not charged.
+  // An execution may end after its reservation is used up. What the account cannot pay is not charged.
   const beyond = Math.min(cost - used, availableOf(account));
   takeFrom(account, beyond);
   const unpaid = cost - used - beyond;
@@ -126,12 +135,15 @@ function settle(draft: Draft, page: Page, operation: Of<"settle">): Posting {
     amountMicroUsd: -beyond,
     reservedMicroUsd: -used,
     costMicroUsd: used + beyond,
-    reason: unpaid > 0 ? `${formatUsd(unpaid)} more was used than there was, and is not charged.` : undefined,
+    reason:
+      unpaid > 0
+        ? `${formatUsd(unpaid)} more was used, but there was no credit left, so it is not charged.`
+        : undefined,
   });
   const { expiredMicroUsd, monthlyMicroUsd, lastingMicroUsd } = reservation;
   if (expiredMicroUsd > 0) {
     account.reservedMicroUsd -= expiredMicroUsd;
-    const reason = "It was set aside from the grant of an earlier month, and not used.";
+    const reason = "Unused, and set aside from the grant of an earlier month.";
     draft.write("EXPIRE", `expire:${reservation.executionId}`, {
       ...of,
       reservedMicroUsd: -expiredMicroUsd,
@@ -153,7 +165,7 @@ function settle(draft: Draft, page: Page, operation: Of<"settle">): Posting {
   return draft.done("posted");
 }
 
-/** An account and a reservation on their way from what they were to what they become. */
+/** The account and the reservation while an operation changes them. */
 class Draft {
   readonly account: Account;
   reservation: Reservation | undefined;
@@ -169,7 +181,7 @@ class Draft {
     this.reservation = page.reservation && { ...page.reservation };
   }
 
-  /** Ends the rest of the last grant and gives the new one, once a month. A server whose clock is late changes nothing. */
+  /** Once a month, expires the rest of the last grant and gives the new one. A server whose clock is behind changes nothing. */
   beginMonth(): void {
     const { account, operation, reservation } = this;
     const month = monthOf(operation.nowMs);
@@ -178,7 +190,7 @@ class Draft {
       const ended = account.month;
       account.monthlyMicroUsd = 0;
       if (rest > 0) {
-        const reason = `What was not used of the grant for ${ended}.`;
+        const reason = `The unused rest of the grant for ${ended}.`;
         this.write("EXPIRE", `expire:${account.userId}:${ended}`, { amountMicroUsd: -rest, reason });
       }
       account.month = month;
@@ -208,9 +220,18 @@ class Draft {
   write(kind: LedgerRecord["kind"], key: string, fields: Partial<LedgerRecord>): LedgerRecord {
     const { businessId, userId } = this.account;
     const entry: LedgerRecord = {
-      ...{ entryId: newId("crd"), businessId, userId, key, kind },
-      ...{ amountMicroUsd: 0, reservedMicroUsd: 0, costMicroUsd: undefined },
-      ...{ jobId: undefined, executionId: undefined, reason: undefined, grantedBy: undefined },
+      entryId: newId("crd"),
+      businessId,
+      userId,
+      key,
+      kind,
+      amountMicroUsd: 0,
+      reservedMicroUsd: 0,
+      costMicroUsd: undefined,
+      jobId: undefined,
+      executionId: undefined,
+      reason: undefined,
+      grantedBy: undefined,
       ...fields,
       balanceMicroUsd: availableOf(this.account),
       createdAtMs: this.operation.nowMs,
@@ -226,7 +247,7 @@ class Draft {
   }
 }
 
-/** Takes as much as there is, what ends first before what stays. Resolves with how much that was. */
+/** Takes up to `microUsd`, starting with what expires first. Returns the amount taken. */
 function takeFrom(
   purse: { expiredMicroUsd?: number; monthlyMicroUsd: number; lastingMicroUsd: number },
   microUsd: number,

@@ -1,13 +1,13 @@
 import type { JobManifest } from "../../shared/manifest.ts";
 import type { ExecutionRecord } from "../job/job-record.ts";
 
-/** Credit is set aside for at most so long at once: a job without a time limit must not take all there is. */
+/** Credit is set aside for at most this long at a time: a job without a time limit must not take everything. */
 const WINDOW_MS = 3_600_000;
-/** More is set aside for a job that runs on so long before what there is runs out; ten ticks of the task that does it. */
+/** More is set aside this long before the credit of a running job runs out: ten ticks of the metering task. */
 export const EXTEND_AHEAD_MS = 300_000;
 const NO_LIMIT_MS = Number.MAX_SAFE_INTEGER;
 
-/** For how long credit is set aside at first, and for how long at most: no job runs longer than its limit and its grace. */
+/** How long the first reservation covers, and how long the job can run at all: its time limit and its grace. */
 export function coverOf({ timeoutSeconds, graceSeconds }: JobManifest): {
   coverMs: number;
   maxCoverMs: number;
@@ -22,7 +22,7 @@ export function extensionOf(runMs: number): number {
   return Math.max(0, runMs) + WINDOW_MS;
 }
 
-/** What is charged: from the start of the command to its end; nothing where it never started. */
+/** The time that is charged: from the start of the command to its end; 0 if it never started. */
 export function runMsOf({ startedAtMs, finishedAtMs }: ExecutionRecord): number {
   return startedAtMs === undefined || finishedAtMs === undefined
     ? 0

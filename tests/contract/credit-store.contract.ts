@@ -216,7 +216,11 @@ class World implements AsyncDisposable {
   entries(where: { sinceMs?: number; beforeEntryId?: string; limit?: number } = {}) {
     const { businessId, userId } = this;
     return this.store.ledger({
-      ...{ businessId, userId, sinceMs: undefined, beforeEntryId: undefined, limit: 100 },
+      businessId,
+      userId,
+      sinceMs: undefined,
+      beforeEntryId: undefined,
+      limit: 100,
       ...where,
     });
   }
@@ -280,8 +284,12 @@ async function randomOperations(open: () => Promise<World>): Promise<void> {
   const unsettled = await at.store.reservations("", 10_000);
   await at.store.post(
     unsettled.map(({ businessId, userId, executionId }) => ({
-      ...{ businessId, userId, executionId, nowMs: at.nowMs },
-      ...{ kind: "settle" as const, runMs: 1_000 },
+      businessId,
+      userId,
+      executionId,
+      nowMs: at.nowMs,
+      kind: "settle" as const,
+      runMs: 1_000,
     })),
   );
   expect(await at.store.reservations("", 10)).toEqual([]);
