@@ -1,6 +1,6 @@
 import type { EndedJob, RetentionStore } from "./retention-store.ts";
 
-/** Deletes those that may be, of every business; the jobs of an array go with it. Resolves with how many went. */
+/** Deletes the ended jobs that can be deleted. The jobs of an array go with it. Resolves with how many were deleted. */
 export async function deleteEnded(
   retention: RetentionStore,
   ended: readonly EndedJob[],

@@ -12,7 +12,7 @@ import type { RetentionStore } from "./retention-store.ts";
 export interface DeletionParts {
   jobs: Pick<JobStore, "listSome">;
   retention: RetentionStore;
-  /** Called when something is left to remove. */
+  /** Called when a deletion left something to remove. */
   onDeleted(): void;
   now: () => number;
 }
@@ -40,7 +40,7 @@ export function deletionHandlers(
       const beforeJobId = decodeCursor(input.cursor, jobId);
       const query = { ...jobQuery(businessId, { ...input, status }), beforeJobId, limit: input.limit };
       const { jobs: found, isCut } = await jobs.listSome(query, BYTES_PER_REQUEST);
-      // The jobs of an array go with it.
+      // The jobs of an array are deleted with the array.
       const single = found.filter((job) => job.arrayId === undefined).map((job) => job.jobId);
       const outcomes = await remove(businessId, single);
       const last = found.length < input.limit && !isCut ? undefined : found.at(-1)?.jobId;

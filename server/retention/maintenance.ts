@@ -6,26 +6,26 @@ import type { EndedJob, RetentionStore } from "./retention-store.ts";
 /** The file of an embedded store. */
 export interface StoreFile {
   path: string;
-  /** Leaves the file as it is for half a minute, or for half a minute more. */
+  /** Leaves the file unchanged for half a minute. A call while it is held adds half a minute from now. */
   hold(): void;
-  /** Returns whether the file was left alone until now. */
+  /** Ends the hold. Returns whether the file stayed unchanged until now. */
   release(): boolean;
-  /** Gives room inside the file back to the disk, some of it. */
+  /** Gives some of the free room inside the file back to the disk. */
   shrink(): Promise<void>;
 }
 
 export interface MaintenanceParts {
   retention: RetentionStore;
-  /** Absent where the store is no file of the server's. */
+  /** Undefined if the store is not a file of the server. */
   file: StoreFile | undefined;
   /** Epoch milliseconds. */
   now: () => number;
 }
 
-/** The most of one answer; the command asks again. */
+/** How many jobs and logs one answer covers at most; the command asks again. */
 const PER_ANSWER = 500;
 
-/** What the account that runs a server may ask of it: how much it holds, to delete what is old, to be copied. */
+/** What the account that runs a server may ask of it: report its usage, delete old data, allow a copy. */
 export class Maintenance {
   constructor(private readonly parts: MaintenanceParts) {}
 
@@ -84,19 +84,19 @@ export class Maintenance {
     return { jobs, logs, more: false };
   }
 
-  /** Pages of jobs that ended so long ago; none where no age is given. */
+  /** Pages of jobs that ended at least this long ago; no pages without an age. */
   private async *ended(
     olderThanMs: number | undefined,
     read: (query: Parameters<RetentionStore["endedJobs"]>[0]) => Promise<EndedJob[]>,
   ): AsyncGenerator<EndedJob[], void, void> {
     if (olderThanMs === undefined) return;
     const endedBeforeMs = this.parts.now() - olderThanMs;
-    let behindJobId: string | undefined;
+    let afterJobId: string | undefined;
     do {
-      const page = await read({ endedBeforeMs, behindJobId, limit: PER_ANSWER });
+      const page = await read({ endedBeforeMs, afterJobId, limit: PER_ANSWER });
       yield page;
-      behindJobId = page.length < PER_ANSWER ? undefined : page.at(-1)?.jobId;
-    } while (behindJobId !== undefined);
+      afterJobId = page.length < PER_ANSWER ? undefined : page.at(-1)?.jobId;
+    } while (afterJobId !== undefined);
   }
 }
 

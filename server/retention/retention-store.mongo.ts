@@ -9,14 +9,14 @@ import { type MongoStore, outlastOthers } from "../store/mongo.ts";
 import { collectionStep } from "../store/mongo-migrations.ts";
 import type { EndedJob, EndedJobsQuery, RetentionStore, StoreUsage } from "./retention-store.ts";
 
-/** One for each log that is gone or going. */
+/** One document for each log that was removed or is being removed. */
 interface RemovalDocument {
   /** The job's id. */
   _id: string;
   business_id: string;
   up_to_attempt: number;
   job_deleted: boolean;
-  /** Only while documents of the log are left. */
+  /** Present only while documents of the log are left. */
   pending?: true;
   lines: number;
   removed_at: number;
@@ -30,7 +30,7 @@ export const retentionSteps = [
 
 const LOG_DOCUMENTS_PER_STEP = 64;
 const MAX_STEPS = 64;
-/** A page of jobs is looked at for those that have ended, and for those that have a log. */
+/** How many ended jobs are read at a time to find those with a log. */
 const PAGE = 500;
 const USAGE_MS = 60_000;
 
@@ -61,10 +61,10 @@ export class MongoRetentionStore implements RetentionStore {
     return deletions;
   }
 
-  endedJobs({ endedBeforeMs, behindJobId = "", limit }: EndedJobsQuery): Promise<EndedJob[]> {
+  endedJobs({ endedBeforeMs, afterJobId = "", limit }: EndedJobsQuery): Promise<EndedJob[]> {
     return this.store.attempt(async () => {
       const found = await this.jobs
-        .find(endedBefore(endedBeforeMs, behindJobId))
+        .find(endedBefore(endedBeforeMs, afterJobId))
         .sort({ job_id: 1 })
         .limit(limit)
         .toArray();
@@ -74,14 +74,14 @@ export class MongoRetentionStore implements RetentionStore {
 
   async endedLogs(query: EndedJobsQuery): Promise<EndedJob[]> {
     const found: EndedJob[] = [];
-    let behindJobId = query.behindJobId;
+    let afterJobId = query.afterJobId;
     for (;;) {
-      const page = await this.endedJobs({ ...query, behindJobId, limit: PAGE });
+      const page = await this.endedJobs({ ...query, afterJobId, limit: PAGE });
       const logged = await this.store.attempt(() =>
         Promise.all(page.map(({ businessId, jobId }) => this.hasLog(businessId, jobId))),
       );
       found.push(...page.filter((_, i) => logged[i]));
-      behindJobId = page.at(-1)?.jobId;
+      afterJobId = page.at(-1)?.jobId;
       if (page.length < PAGE || found.length >= query.limit) return found.slice(0, query.limit);
     }
   }
@@ -193,7 +193,7 @@ export class MongoRetentionStore implements RetentionStore {
     );
   }
 
-  /** One step; resolves with whether there was anything to do. */
+  /** Does one step. Resolves with whether there was anything to do. */
   private async removeSome(): Promise<boolean> {
     const removal = await this.removals.find({ pending: true }).sort({ _id: 1 }).limit(1).next();
     if (!removal) return false;
@@ -205,7 +205,7 @@ export class MongoRetentionStore implements RetentionStore {
       .toArray();
     if (some.length > 0) await this.logs.deleteMany({ _id: { $in: some.map((one) => one._id) } });
     if (some.length === LOG_DOCUMENTS_PER_STEP) return true;
-    // Guarded: a log of a later attempt may have been queued meanwhile.
+    // Only if unchanged: the log of a later attempt may have been queued meanwhile.
     const unchanged = { _id, up_to_attempt, job_deleted };
     if (job_deleted) await this.removals.deleteOne(unchanged);
     else await this.removals.updateOne(unchanged, { $unset: { pending: true } });
@@ -221,9 +221,9 @@ export class MongoRetentionStore implements RetentionStore {
   }
 }
 
-function endedBefore(endedBeforeMs: number, behindJobId: string): Filter<JobDocument> {
+function endedBefore(endedBeforeMs: number, afterJobId: string): Filter<JobDocument> {
   return {
-    job_id: { $gt: behindJobId, $lt: firstIdAt("job", endedBeforeMs) },
+    job_id: { $gt: afterJobId, $lt: firstIdAt("job", endedBeforeMs) },
     status: { $in: finalJobStatus.options },
     finished_at: { $lt: endedBeforeMs },
   };

@@ -8,7 +8,7 @@ import type { EndedJob, EndedJobsQuery, RetentionStore, StoreUsage } from "./ret
 export const retentionMigrations: Migration[] = [
   {
     id: "retention-1",
-    // One row for each log that is gone or going: `pending` while rows of it are left.
+    // One row for each log that was removed or is being removed: `pending` while rows of the log are left.
     sql: `
       CREATE TABLE compute_log_removals (
         job_id TEXT PRIMARY KEY,
@@ -24,10 +24,10 @@ export const retentionMigrations: Migration[] = [
   },
 ];
 
-/** A row of a log holds up to some megabytes: one step ends within milliseconds, and others write in between. */
+/** A row of a log can hold some megabytes. A step takes milliseconds, and others write between two steps. */
 const LOG_ROWS_PER_STEP = 16;
 const MAX_STEPS = 64;
-/** With a status or hold that keeps it in the queue; in these words the index of held jobs is used. */
+/** A job that is not over. SQLite uses its partial indexes only if a query says it in these words. */
 const OPEN = "status IN ('QUEUED', 'ASSIGNED', 'RUNNING')";
 
 interface FoundJob {
@@ -43,7 +43,7 @@ interface RemovalRow {
   job_deleted: number;
 }
 
-/** Room in the file that new rows use before it grows. */
+/** Bytes free inside the file, which new rows use before it grows. */
 export function freeBytesIn(store: SqliteStore): number {
   const sql = "SELECT freelist_count * page_size AS n FROM pragma_freelist_count, pragma_page_size";
   return store.get<{ n: number }>(sql)?.n ?? 0;
@@ -56,20 +56,20 @@ export class SqliteRetentionStore implements RetentionStore {
     return this.store.write(() => jobIds.map((jobId) => this.deleteOne(businessId, jobId, nowMs)));
   }
 
-  async endedJobs({ endedBeforeMs, behindJobId = "", limit }: EndedJobsQuery): Promise<EndedJob[]> {
+  async endedJobs({ endedBeforeMs, afterJobId = "", limit }: EndedJobsQuery): Promise<EndedJob[]> {
     return this.select(
       `SELECT job_id, business_id, array_id, attempt FROM compute_jobs
-       WHERE job_id > $behind AND job_id < $before AND finished_at < $endedBefore AND NOT (${OPEN})
+       WHERE job_id > $after AND job_id < $before AND finished_at < $endedBefore AND NOT (${OPEN})
        ORDER BY job_id LIMIT $limit`,
-      { behind: behindJobId, before: firstIdAt("job", endedBeforeMs), endedBefore: endedBeforeMs, limit },
+      { after: afterJobId, before: firstIdAt("job", endedBeforeMs), endedBefore: endedBeforeMs, limit },
     );
   }
 
-  async endedLogs({ endedBeforeMs, behindJobId = "", limit }: EndedJobsQuery): Promise<EndedJob[]> {
-    // Jumps in the index of places from job to job, however many rows a log has.
+  async endedLogs({ endedBeforeMs, afterJobId = "", limit }: EndedJobsQuery): Promise<EndedJob[]> {
+    // Jumps from job to job in the index of places, however many rows a log has.
     return this.select(
       `WITH RECURSIVE logged(job_id) AS (
-         SELECT min(job_id) FROM compute_job_logs WHERE job_id > $behind
+         SELECT min(job_id) FROM compute_job_logs WHERE job_id > $after
          UNION ALL
          SELECT (SELECT min(l.job_id) FROM compute_job_logs l WHERE l.job_id > logged.job_id)
          FROM logged WHERE logged.job_id < $before
@@ -77,7 +77,7 @@ export class SqliteRetentionStore implements RetentionStore {
        SELECT j.job_id, j.business_id, j.array_id, j.attempt FROM logged JOIN compute_jobs j ON j.job_id = logged.job_id
        WHERE j.job_id < $before AND j.finished_at < $endedBefore AND NOT (j.${OPEN})
        LIMIT $limit`,
-      { behind: behindJobId, before: firstIdAt("job", endedBeforeMs), endedBefore: endedBeforeMs, limit },
+      { after: afterJobId, before: firstIdAt("job", endedBeforeMs), endedBefore: endedBeforeMs, limit },
     );
   }
 
@@ -162,7 +162,7 @@ export class SqliteRetentionStore implements RetentionStore {
     );
   }
 
-  /** A job that is held back comes after it. */
+  /** Whether an unfinished job waits for this one. */
   private isAwaited(jobId: string): boolean {
     const sql = `SELECT 1 AS one FROM compute_job_after a JOIN compute_jobs j ON j.job_id = a.job_id
                  WHERE a.after_job_id = $jobId AND j.${OPEN} LIMIT 1`;
@@ -193,7 +193,7 @@ export class SqliteRetentionStore implements RetentionStore {
     );
   }
 
-  /** One step; resolves with whether there was anything to do. */
+  /** Does one step. Resolves with whether there was anything to do. */
   private removeSome(): Promise<boolean> {
     return this.store.write(() => {
       const removal = this.store.get<RemovalRow>(
@@ -207,7 +207,7 @@ export class SqliteRetentionStore implements RetentionStore {
         { jobId: removal.job_id, attempt: removal.up_to_attempt },
       );
       if (deleted === LOG_ROWS_PER_STEP) return true;
-      // Nobody asks for the log of a job that is gone.
+      // Nobody asks for the log of a deleted job.
       const rest = removal.job_deleted ? "DELETE FROM" : "UPDATE";
       this.store.run(
         `${rest} compute_log_removals ${removal.job_deleted ? "" : "SET pending = 0"} WHERE job_id = $jobId`,

@@ -31,7 +31,7 @@ async function endedJob(textLength = 10): Promise<string> {
   return jobId;
 }
 
-/** Runs the task at a time so long after now until it has nothing more to do at once. */
+/** Runs the task at `afterMs` from now until it has nothing more to do immediately. */
 async function pass(afterMs: number, settings: Partial<RetentionSettings> = {}, isSettled = true) {
   const log = { info() {}, warn() {}, error() {} };
   const task = retentionTask({
@@ -48,7 +48,7 @@ const hasJob = async (jobId: string) => (await stores.jobs.find(BUSINESS, jobId)
 const logLines = async (jobId: string) =>
   (await stores.logs.read({ businessId: BUSINESS, jobId, after: LOG_START, limit: 10 })).length;
 
-test("a log goes after its time, its job after a longer one", async () => {
+test("a log is removed after its time, and its job after a longer time", async () => {
   const jobId = await endedJob();
   await pass(89 * DAY_MS);
   expect([await hasJob(jobId), await logLines(jobId)]).toEqual([true, 1]);
@@ -58,13 +58,13 @@ test("a log goes after its time, its job after a longer one", async () => {
   expect([await hasJob(jobId), await logLines(jobId)]).toEqual([false, 0]);
 });
 
-test("what is kept for ever stays", async () => {
+test("jobs and logs that are kept forever stay", async () => {
   const jobId = await endedJob();
   await pass(10_000 * DAY_MS, { keepJobsMs: undefined, keepLogsMs: undefined });
   expect([await hasJob(jobId), await logLines(jobId)]).toEqual([true, 1]);
 });
 
-test("nothing is too old by a clock that was just set", async () => {
+test("nothing is too old while the clock was only just set", async () => {
   const jobId = await endedJob();
   await pass(10_000 * DAY_MS, {}, false);
   expect(await hasJob(jobId)).toBe(true);
@@ -79,7 +79,7 @@ test("nothing is too old by a clock that was just set", async () => {
   expect(isSettled(1_000_000 + 7_200_000 + DAY_MS)).toBe(true);
 });
 
-test("where the store holds too much, the oldest logs go until it does not; jobs stay", async () => {
+test("if the store holds too much, the oldest logs are removed until it does not; jobs stay", async () => {
   const jobIds: string[] = [];
   for (let i = 0; i < 60; i++) jobIds.push(await endedJob(30_000));
   const maxStoreBytes = (await stores.retention.usedBytes()) - 500_000;
@@ -90,7 +90,7 @@ test("where the store holds too much, the oldest logs go until it does not; jobs
   expect(await hasJob(jobIds[0] ?? "")).toBe(true);
 });
 
-test("an old job that cannot be deleted yet holds up none behind it", async () => {
+test("an old job that cannot be deleted yet does not hold up newer jobs", async () => {
   const array = await endedJob();
   const member = { ...jobOf(BUSINESS), status: "QUEUED" as const, arrayId: array };
   await stores.jobs.insert([{ job: member, idempotency: undefined }]);

@@ -4,13 +4,13 @@ import { deleteEnded } from "./delete-ended.ts";
 import type { RetentionStore } from "./retention-store.ts";
 import type { RetentionSettings } from "./settings.ts";
 
-/** The most jobs of one run; the next one goes on. */
+/** How many jobs one run looks at; the next run continues. */
 const JOBS_PER_RUN = 500;
-/** Logs that go at once where the store holds too much: few, since they may be large and not all need to go. */
+/** How many logs to remove at a time if the store holds too much. Few, because they may be large and need not all go. */
 const LOGS_PER_STEP = 20;
-const GO_ON_AFTER_MS = 1_000;
+const CONTINUE_AFTER_MS = 1_000;
 
-/** What is old by a clock that was set only now may not be old at all. */
+/** Nothing is judged old until the clock has run evenly for this long: what a newly set clock calls old may not be. */
 const SETTLE_MS = 3_600_000;
 const JUMP_MS = 60_000;
 
@@ -18,13 +18,13 @@ export interface RetentionParts {
   retention: RetentionStore;
   settings: RetentionSettings;
   log: Logger;
-  /** Whether the clock of this machine has run evenly for long enough to judge an age by it. */
+  /** Whether the clock of this machine has run evenly for long enough to judge ages by it. */
   isClockSettled(nowMs: number): boolean;
 }
 
 /**
- * Says whether a clock has run evenly for an hour: a machine that starts with a wrong time, or is set to one, must not
- * take everything for old. `monotonicMs` never jumps.
+ * Returns a function that says whether a clock has run evenly for an hour. A machine that starts with a wrong time, or is
+ * set to one, must not take everything for old. `monotonicMs` never jumps.
  */
 export function settledClock(monotonicMs: () => number = () => performance.now()) {
   let sinceMs = monotonicMs();
@@ -40,7 +40,7 @@ export function settledClock(monotonicMs: () => number = () => performance.now()
   };
 }
 
-/** `compute-retention`: what has been kept for long enough goes, and what was deleted is removed to its end. */
+/** `compute-retention`: deletes what has been kept long enough, and finishes earlier deletions. */
 export function retentionTask(parts: RetentionParts): PeriodicTask {
   const rounds = new RetentionRounds(parts);
   return {
@@ -49,17 +49,17 @@ export function retentionTask(parts: RetentionParts): PeriodicTask {
     runsOn: "one",
     async runOnce(nowMs) {
       const hasMore = await rounds.run(nowMs);
-      return { nextDueAtMs: hasMore ? nowMs + GO_ON_AFTER_MS : undefined };
+      return { nextDueAtMs: hasMore ? nowMs + CONTINUE_AFTER_MS : undefined };
     },
   };
 }
 
-/** Goes through ended jobs from the oldest on, some in each run. */
+/** Goes through ended jobs, oldest first, some in each run. */
 class RetentionRounds {
-  /** How far the last run came; undefined: begin with the oldest. */
-  private behindJobId: string | undefined;
-  private behindLogOf: string | undefined;
-  private toldTooLarge = false;
+  /** How far the last run came; undefined to begin with the oldest. */
+  private afterJobId: string | undefined;
+  private afterLogOf: string | undefined;
+  private hasWarned = false;
 
   constructor(private readonly parts: RetentionParts) {}
 
@@ -77,36 +77,36 @@ class RetentionRounds {
 
   private async expireJobs(endedBeforeMs: number, nowMs: number): Promise<boolean> {
     const { retention } = this.parts;
-    const query = { endedBeforeMs, behindJobId: this.behindJobId, limit: JOBS_PER_RUN };
+    const query = { endedBeforeMs, afterJobId: this.afterJobId, limit: JOBS_PER_RUN };
     const found = await retention.endedJobs(query);
     await deleteEnded(retention, found, nowMs);
-    this.behindJobId = found.length < JOBS_PER_RUN ? undefined : found.at(-1)?.jobId;
-    return this.behindJobId !== undefined;
+    this.afterJobId = found.length < JOBS_PER_RUN ? undefined : found.at(-1)?.jobId;
+    return this.afterJobId !== undefined;
   }
 
   private async expireLogs(endedBeforeMs: number, nowMs: number): Promise<boolean> {
     const { retention } = this.parts;
-    const query = { endedBeforeMs, behindJobId: this.behindLogOf, limit: JOBS_PER_RUN };
+    const query = { endedBeforeMs, afterJobId: this.afterLogOf, limit: JOBS_PER_RUN };
     const found = await retention.endedLogs(query);
     await retention.removeLogs(found, nowMs);
-    this.behindLogOf = found.length < JOBS_PER_RUN ? undefined : found.at(-1)?.jobId;
-    return this.behindLogOf !== undefined;
+    this.afterLogOf = found.length < JOBS_PER_RUN ? undefined : found.at(-1)?.jobId;
+    return this.afterLogOf !== undefined;
   }
 
-  /** Where the store holds too much, the oldest logs go. */
+  /** Removes the oldest logs if the store holds too much. Resolves with whether to continue. */
   private async keepSize(nowMs: number): Promise<boolean> {
     const { retention, settings, log } = this.parts;
     const { maxStoreBytes } = settings;
     if (maxStoreBytes === undefined || (await retention.usedBytes()) <= maxStoreBytes) {
-      this.toldTooLarge = false;
+      this.hasWarned = false;
       return false;
     }
-    const query = { endedBeforeMs: nowMs, behindJobId: undefined, limit: LOGS_PER_STEP };
+    const query = { endedBeforeMs: nowMs, afterJobId: undefined, limit: LOGS_PER_STEP };
     const found = await retention.endedLogs(query);
     await retention.removeLogs(found, nowMs);
     if (found.length > 0) return true;
-    if (!this.toldTooLarge) {
-      this.toldTooLarge = true;
+    if (!this.hasWarned) {
+      this.hasWarned = true;
       const detail = "No finished job has a log left to remove: delete jobs, or raise --max-store-mb.";
       log.warn(`The store holds more than --max-store-mb allows. ${detail}`);
     }

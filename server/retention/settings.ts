@@ -10,25 +10,25 @@ import {
 import { durationMs } from "../../shared/duration.ts";
 import { limits } from "../../shared/limits.ts";
 
-/** How much output is kept. */
+/** How much output is kept of each attempt. */
 export interface LogLimits {
-  /** The most of one attempt of a job, in bytes. */
+  /** The limit for one attempt of a job, in bytes. */
   maxLogBytes: number;
-  /** The same for the jobs of some businesses, by id. */
+  /** The limit for jobs of particular businesses, by their id. */
   maxLogBytesOf: ReadonlyMap<string, number>;
 }
 
-/** How much is kept of what jobs leave behind, and for how long. */
+/** How much of the output and records of jobs is kept, and for how long. */
 export interface RetentionSettings extends LogLimits {
-  /** How long a job is kept after its end, with its executions and log; undefined: for ever. */
+  /** How long a job is kept after its end, with its executions and log; undefined means forever. */
   keepJobsMs: number | undefined;
-  /** How long the log of a job is kept after its end; undefined: as long as the job. */
+  /** How long the log of a job is kept after its end; undefined means as long as the job. */
   keepLogsMs: number | undefined;
-  /** When the store holds more than this, the oldest logs of ended jobs go first; undefined: no limit. */
+  /** When the store holds more than this, the oldest logs of ended jobs are removed; undefined means no limit. */
   maxStoreBytes: number | undefined;
 }
 
-/** How long, or `forever`. */
+/** A duration, or `forever`, which becomes undefined. */
 const age = optionText
   .regex(/^(\d+(?:\.\d+)?[smhdw]|forever)$/, { error: "must be a time like 90d, 12h or 2w, or forever" })
   .transform((text) => durationMs(text));
@@ -72,14 +72,14 @@ export const retentionOptions = defineOptions({
   },
 });
 
-/** The keys of the config file that belong here. */
+/** The keys of the config file for retention. */
 export const retentionFile = {
   logs: z
     .strictObject({
       maxMb: z.number().optional(),
       keep: z.string().optional(),
       maxStoreMb: z.number().optional(),
-      /** By id, as `auth status` shows it. */
+      /** By the id that `auth status` shows. */
       businesses: z
         .record(z.string(), z.strictObject({ maxMb: z.number().positive().max(limits.maxLogMb) }))
         .optional(),
@@ -103,12 +103,12 @@ export function retentionSettings(
   };
 }
 
-/** For a server that was told nothing. */
+/** The settings of a server without any options. */
 export const DEFAULT_RETENTION: RetentionSettings = retentionSettings(
   resolveOptions(retentionOptions, { flags: {}, env: {} }),
 );
 
-/** What a log may have at most: what its job asks for, and no more than the server keeps. */
+/** The most a log may hold, in bytes: what its job asks for, but no more than the server allows. */
 export function logCapBytes(
   { maxLogBytes, maxLogBytesOf }: LogLimits,
   businessId: string,

@@ -132,10 +132,10 @@ export function retentionStoreContract(name: string, open: () => Promise<Retenti
     test("jobs that ended before a time are found, oldest first, in portions", async () => {
       const old = [await submitted(), await submitted("TIMEOUT"), await submitted("CANCELLED")];
       await submitted("RUNNING");
-      const query = { endedBeforeMs: laterMs(), behindJobId: undefined, limit: 2 };
+      const query = { endedBeforeMs: laterMs(), afterJobId: undefined, limit: 2 };
       const page = await stores.retention.endedJobs(query);
       expect(page.map((job) => job.jobId)).toEqual(old.slice(0, 2).map((job) => job.jobId));
-      const rest = await stores.retention.endedJobs({ ...query, behindJobId: page[1]?.jobId });
+      const rest = await stores.retention.endedJobs({ ...query, afterJobId: page[1]?.jobId });
       expect(rest.map((job) => job.jobId)).toEqual([old[2]?.jobId ?? ""]);
       expect(await stores.retention.endedJobs({ ...query, endedBeforeMs: Date.now() - 60_000 })).toEqual([]);
     });
@@ -144,7 +144,7 @@ export function retentionStoreContract(name: string, open: () => Promise<Retenti
       const [quiet, loud, running] = [await submitted(), await submitted(), await submitted("RUNNING")];
       await writeLog(loud.jobId, 1, 2);
       await writeLog(running.jobId, 1, 2);
-      const query = { endedBeforeMs: laterMs(), behindJobId: undefined, limit: 10 };
+      const query = { endedBeforeMs: laterMs(), afterJobId: undefined, limit: 10 };
       const found = await stores.retention.endedLogs(query);
       expect(found.map((job) => job.jobId)).toEqual([loud.jobId]);
       expect(found.some((job) => job.jobId === quiet.jobId)).toBe(false);
@@ -153,7 +153,7 @@ export function retentionStoreContract(name: string, open: () => Promise<Retenti
     test("removing a log returns its number of lines; lines of a later attempt stay", async () => {
       const job = await submitted();
       await writeLog(job.jobId, 1, 70);
-      const query = { endedBeforeMs: laterMs(), behindJobId: undefined, limit: 10 };
+      const query = { endedBeforeMs: laterMs(), afterJobId: undefined, limit: 10 };
       const [found] = await stores.retention.endedLogs(query);
       await stores.retention.removeLogs(found ? [found] : [], 1_000);
       await stores.jobs.change([
