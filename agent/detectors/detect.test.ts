@@ -206,16 +206,16 @@ test("even if all tools hang, detection takes no longer than the timeout, and no
   expect(tookMs).toBeLessThan(timeoutMs + 5_000);
   expect(machine.gpus).toEqual([]);
   expect(machine.problems.join("\n")).toMatch(/nvidia-smi did not answer within 0.6 s/);
-  // Half the time is rocm-smi's.
+  // Half of the time is reserved for rocm-smi.
   expect(machine.problems.join("\n")).toMatch(/amd-smi did not answer within 0.3 s/);
   expect(machine.problems.join("\n")).toMatch(/rocm-smi did not answer within 0.6 s/);
-  // Two calls each of nvidia-smi and amd-smi and one of rocm-smi, with a child each, as far as they came to say so.
+  // At most two calls each of nvidia-smi and amd-smi and one of rocm-smi, each with a child.
   const pids = (await readFile(marks, "utf8")).trim().split(/\s+/);
   expect(pids.length).toBeWithin(2, 11);
   await waitFor("the tools and their children to be gone", () => !pids.some(isRunning));
 });
 
-/** A dead process that nobody has asked for yet runs no more. */
+/** Whether a process still runs; a dead one that was not reaped does not. */
 function isRunning(pid: string): boolean {
   try {
     return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));

@@ -28,10 +28,7 @@ const sleeps = vanish("sleep 600");
 
 const ways: [string, string][] = [
   ["double fork, no environment, another limit, nothing open", sleeps],
-  [
-    "a session of its own in a session of its own",
-    `env -i setsid -f setsid -f sh -c 'echo $$ >PIDFILE; exec sleep 600'`,
-  ],
+  ["a session inside a session", `env -i setsid -f setsid -f sh -c 'echo $$ >PIDFILE; exec sleep 600'`],
   [
     "nohup in a subshell",
     `(nohup env -i sh -c 'ulimit -x 3 2>/dev/null; echo $$ >PIDFILE; exec sleep 600' >/dev/null 2>&1 &)`,

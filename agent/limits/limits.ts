@@ -4,7 +4,7 @@ export interface TaskLimits {
   cpu?: number;
   /** MiB of memory for all processes of the job together. */
   memoryMb?: number;
-  /** Processes and threads at once. */
+  /** Processes and threads that exist at the same time. */
   pids?: number;
 }
 

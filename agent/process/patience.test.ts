@@ -12,7 +12,7 @@ function secondsUntilOver(left: number[], obstacleOf: (pid: number, seconds: num
   return Math.round(nowMs / 1_000);
 }
 
-describe("ending processes is given up", () => {
+describe("the agent stops trying to end processes", () => {
   test("after five seconds in which none of the remaining processes can be ended", () => {
     expect(secondsUntilOver([1, 2], () => "hangs in the kernel")).toBe(6);
     expect(

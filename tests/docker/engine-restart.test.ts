@@ -109,14 +109,14 @@ test.skipIf(process.getuid?.() !== 0 || !Bun.which("dockerd"))(
     await expect(next.executor.recover([newId("exe")])).rejects.toThrow(/cannot be reached/);
     const said: string[] = [];
     const waits = stage.run({ image, command: "true", docker: { network: "none" } }, { said });
-    await waitFor("it to wait for the engine", () => said.some((line) => /waits for it/.test(line)));
+    await waitFor("the job to wait for the engine", () => said.some((line) => /waits for it/.test(line)));
     await startEngine();
-    expect((await within(60_000, "the one that waited", waits)).exit).toEqual({ exitCode: 0 });
+    expect((await within(60_000, "the waiting job", waits)).exit).toEqual({ exitCode: 0 });
     expect(await within(60_000, "the end", dies.task.wait())).toEqual({
       lost: expect.stringContaining("while the job ran"),
     });
     expect(await stage.containers()).toEqual([]);
-    await waitFor("what was left to go", async () => (await next.containers()).length === 0);
+    await waitFor("the leftovers to be removed", async () => (await next.containers()).length === 0);
     await next.executor.close();
     next[Symbol.dispose]();
     stage[Symbol.dispose]();

@@ -99,7 +99,7 @@ describe("what a container runs", () => {
   });
 });
 
-describe("what a container may", () => {
+describe("what a container may do", () => {
   test("it gets the job's limits, without swap in addition", () => {
     const { HostConfig } = bodyOf(
       { docker: { pids: 50 } },

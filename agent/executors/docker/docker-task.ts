@@ -96,7 +96,7 @@ export class DockerTask implements RunningTask {
     return this.exitOf(last);
   }
 
-  /** Reads the output until the container is over. */
+  /** Reads the output until the container has ended. */
   private async followToTheEnd(): Promise<LastState> {
     const { engine, containerId, detach, task } = this.parts;
     let { stream } = this.parts;

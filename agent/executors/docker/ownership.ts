@@ -21,7 +21,7 @@ export interface TakeOver {
   dir: string;
   name: string;
   labels: Record<string, string>;
-  /** Root in the engine's containers is this account already. */
+  /** Root in the engine's containers is this account anyway. */
   rootless: boolean;
 }
 
