@@ -165,7 +165,7 @@ test("an agent that comes back without an execution ends it, and its later repor
   expect(await node.report(executionId, "SUCCEEDED", { exitCode: 0 })).toBe("stale");
 });
 
-test("a result that arrives after its node was lost is stale, and the node is told to drop the execution", async () => {
+test("a result that arrives after its node was lost is stale, and the answer tells the node to drop the execution", async () => {
   const node = await register();
   const { jobId, executionId } = await running(node, { maxRetries: 1 });
   plane.pass(31);
@@ -191,7 +191,7 @@ test("lines that a killed agent sends again are stored once, and a gap is refuse
   expect(executions.map((one) => one.logLines)).toEqual([6]);
 });
 
-test("a job that asks for more than a node's owner allows is told which limit it exceeds", async () => {
+test("a job that asks for more than a node's owner allows says which limit it exceeds", async () => {
   const capacity = { cpu: 2, memoryMb: 512, gpuCount: 0, slots: 4 };
   const caps = { cpu: 2, memoryMb: 512, gpuCount: 0, enforcedBy: "cgroup v2" };
   await register({ name: "desk", capacity, caps });

@@ -189,7 +189,7 @@ test("when a node's key is replaced or the node removed, its waiting poll is ans
   }
 });
 
-test("nodes named after their host are told apart, keep their names, and learn who else is on their machine", async () => {
+test("nodes named after the same host get different names, keep their names, and learn who else is on their machine", async () => {
   const byHost = (run: AgentRun, as: As = user, name = "vm") => {
     const { description, executions } = describeNode({ name });
     return planes[0].api.call("nodes.register", { description, executions, run, isNameOfHost: true }, as);

@@ -283,7 +283,7 @@ export function jobFlowContract(name: string, open: () => Promise<ControlPlaneSt
       expect(late.jobId).toBe(arrays[0]?.jobId ?? "");
     });
 
-    test("the same request with a key is recognized however it is written, and whoever else uses the key", async () => {
+    test("the same request with a key is recognized however it is written, even if others use the same key", async () => {
       const one = await submit({ labels: { os: "linux", arch: "amd64" }, notBefore: "+10m" }, "k");
       const again = await submit({ notBefore: "+600s", labels: { arch: "amd64", os: "linux" } }, "k");
       expect(again.jobId).toBe(one.jobId);

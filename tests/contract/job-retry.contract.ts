@@ -5,7 +5,7 @@ import { newId } from "../../shared/ids.ts";
 import type { ControlPlaneStores } from "./control-plane-stores.ts";
 import { FlowStage } from "./flow-stage.ts";
 
-const LONG_MS = 60_000;
+const LONG_CHAIN_LIMIT_MS = 60_000;
 const NO_FILTER = { status: undefined, labels: undefined, beforeJobId: undefined, limit: 1_000 };
 
 /** What every adapter of the job flow port promises about retried jobs, races included. */
@@ -239,31 +239,29 @@ export function jobRetryContract(
       await stage.takeJust(last);
     });
 
-    test(
-      "a long chain of jobs is skipped, counted and brought back in bounded time",
-      async () => {
-        const { businessId } = stage.by;
-        const first = await stage.submit({ name: "first" });
-        const template = await stage.find(first.jobId);
-        let before = first.jobId;
-        const chain: JobRecord[] = [];
-        for (let i = 0; i < chainLength; i++) {
-          const manifest = { ...template.manifest, after: [{ jobId: before, on: "success" as const }] };
-          const job = newJob({ businessId, userId: "usr" }, manifest, {}, template.createdAtMs);
-          chain.push(job);
-          before = job.jobId;
-        }
-        for (let i = 0; i < chainLength; i += 1_000) {
-          const part = chain.slice(i, i + 1_000).map((job) => ({ job, idempotency: undefined }));
-          await stage.stores.jobs.insert(part);
-        }
-        await stage.end(await stage.takeJust(first), "FAILED");
-        const last = chain.at(-1) as JobRecord;
-        expect(await stage.statuses(last)).toEqual(["CANCELLED:Skipped"]);
-        expect(await stage.retry(first, true)).toMatchObject({ queuedAgain: chainLength + 1 });
-        expect(await stage.statuses(first, last)).toEqual(["QUEUED", "QUEUED:after"]);
-      },
-      LONG_MS,
-    );
+    test("a long chain of jobs is skipped, counted and brought back in bounded time", async () => {
+      const startedAtMs = performance.now();
+      const { businessId } = stage.by;
+      const first = await stage.submit({ name: "first" });
+      const template = await stage.find(first.jobId);
+      let before = first.jobId;
+      const chain: JobRecord[] = [];
+      for (let i = 0; i < chainLength; i++) {
+        const manifest = { ...template.manifest, after: [{ jobId: before, on: "success" as const }] };
+        const job = newJob({ businessId, userId: "usr" }, manifest, {}, template.createdAtMs);
+        chain.push(job);
+        before = job.jobId;
+      }
+      for (let i = 0; i < chainLength; i += 1_000) {
+        const part = chain.slice(i, i + 1_000).map((job) => ({ job, idempotency: undefined }));
+        await stage.stores.jobs.insert(part);
+      }
+      await stage.end(await stage.takeJust(first), "FAILED");
+      const last = chain.at(-1) as JobRecord;
+      expect(await stage.statuses(last)).toEqual(["CANCELLED:Skipped"]);
+      expect(await stage.retry(first, true)).toMatchObject({ queuedAgain: chainLength + 1 });
+      expect(await stage.statuses(first, last)).toEqual(["QUEUED", "QUEUED:after"]);
+      expect(performance.now() - startedAtMs).toBeLessThan(LONG_CHAIN_LIMIT_MS);
+    });
   });
 }

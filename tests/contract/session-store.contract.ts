@@ -99,7 +99,7 @@ export function sessionStoreContract(
       }
     });
 
-    test("a secret is created once, whoever asks first, and each name has its own", async () => {
+    test("a secret is created once, however many ask for it, and each name has its own", async () => {
       await using opened = await open();
       const asked = await Promise.all(Array.from({ length: 20 }, () => opened.store.secret("one")));
       expect(new Set(asked.map((secret) => Buffer.from(secret).toString("hex"))).size).toBe(1);

@@ -43,6 +43,22 @@ test("an expectation that is not awaited is found; an expectation that is return
   for (const text of kept) expect(unawaited({ path: "agent/a.test.ts", text })).toEqual([]);
 });
 
+test("tests and hooks take their time limit from the runner, or from setDefaultTimeout in their file", () => {
+  expect(sourceFiles().flatMap(ownLimits)).toEqual([]);
+});
+
+test("a test or a hook with a limit of its own is found; a timer is not", () => {
+  const own = [
+    '  test("a", async () => {\n    await a();\n  }, 60_000);',
+    "beforeAll(async () => {\n  await a();\n}, START_MS);",
+    'test.skipIf(b)(\n  "a",\n  async () => {\n    await a();\n  },\n  TEST_MS,\n);',
+    'test("a", () => a(), 30_000);',
+  ];
+  for (const text of own) expect(ownLimits({ path: "agent/a.test.ts", text })).toHaveLength(1);
+  const timer = 'test("a", async () => {\n  setTimeout(() => {\n    a();\n  }, 1_000);\n});';
+  expect(ownLimits({ path: "agent/a.test.ts", text: timer })).toEqual([]);
+});
+
 function silentCatches(file: SourceFile): string[] {
   if (file.path.endsWith(".test.ts")) return [];
   const empty = file.text.matchAll(
@@ -72,4 +88,18 @@ function unawaited({ path, text }: SourceFile): string[] {
     const line = text.slice(0, index).split("\n").length;
     return `${path}:${line}: this expectation is not awaited; put await in front of it`;
   });
+}
+
+/** Relies on the format: the last line of a call has the same indent as its first. */
+function ownLimits({ path, text }: SourceFile): string[] {
+  if (!path.endsWith(".test.ts") && !path.endsWith(".contract.ts")) return [];
+  const calls = text.matchAll(
+    /^([ \t]*)(?:test|(?:before|after)(?:All|Each))\b(?:.*\);|(?:.*\n)+?\1(?:\}.*)?\);)$/gm,
+  );
+  return [...calls]
+    .filter(([call]) => /,\s*(\d[\d_]*|[A-Z_]+_MS),?\s*\);$/.test(call))
+    .map(({ index }) => {
+      const line = text.slice(0, index).split("\n").length;
+      return `${path}:${line}: remove the time limit, or use setDefaultTimeout for the whole file`;
+    });
 }
