@@ -27,6 +27,7 @@ import { jobHandlers } from "../job/handlers.ts";
 import { JobFlow } from "../job/job-flow.ts";
 import { JobNews } from "../job/job-news.ts";
 import { isCurrent } from "../job/job-record.ts";
+import { JobRetry } from "../job/job-retry.ts";
 import { JobService, type SubmitCheck } from "../job/job-service.ts";
 import { JobWatch } from "../job/job-watch.ts";
 import { ManyJobs } from "../job/many-jobs.ts";
@@ -93,7 +94,7 @@ export async function composePlane(parts: PlaneParts): Promise<Plane> {
   const onError = (what: string, error: unknown) => log.error(`${what} failed; it is tried again`, { error });
   const watch = new JobWatch(bus);
   const jobLife = composeExecution({ stores, bus, pricing, now, onError });
-  const { dispatcher, flow, credits, executionService } = jobLife;
+  const { dispatcher, flow, jobRetry, credits, executionService } = jobLife;
   const { metering, checkSubmit, costsOf } = credits;
   const attendance = new Attendance(now, log, () => lookAgain(tasks, now), parts.clocks);
   const taskParts = { ...stores, executionService, dispatcher, jobFlow: flow, bus, attendance };
@@ -106,7 +107,7 @@ export async function composePlane(parts: PlaneParts): Promise<Plane> {
   const listeningSinceMs = () => attendance.sinceMs();
   const nodes = composeNodes({ ...parts, jobLife, keys, listeningSinceMs, logLimits: settings });
   const checkRoom = roomCheck(stores, checkSubmit);
-  const jobParts = { jobs: stores.jobs, flow, now, checkSubmit: checkRoom };
+  const jobParts = { jobs: stores.jobs, flow, retries: jobRetry, now, checkSubmit: checkRoom };
   const jobService = new JobService(jobParts, watch);
   const unschedulable = new Unschedulable(stores.nodes);
   const templates = composeTemplates({ ...stores, jobs: jobService, unschedulable, now }, runnerOf);
@@ -190,7 +191,8 @@ function composeExecution({ stores, bus, pricing, now, onError }: ExecutionParts
   const flow = new JobFlow({ jobs: stores.jobs, flow: stores.flow, news, now, onError, canStart });
   const credits = composeCredits({ ...stores, pricing, now, onError });
   const executionService = new ExecutionService(stores.jobs, flow, now, credits.metering);
-  return { dispatcher, flow, credits, executionService };
+  const jobRetry = new JobRetry({ jobs: stores.jobs, flow: stores.flow, now }, flow);
+  return { dispatcher, flow, jobRetry, credits, executionService };
 }
 
 interface NodeParts extends Pick<PlaneParts, "stores" | "bus" | "log" | "now"> {

@@ -7,7 +7,6 @@ import type { GroupKey, JobFlowStore } from "./flow-store.ts";
 import { type CanStart, displaces } from "./group-rules.ts";
 import type { JobNews, NodeKey } from "./job-news.ts";
 import type { JobRecord } from "./job-record.ts";
-import { JobRetry } from "./job-retry.ts";
 import { cancelled } from "./job-rules.ts";
 import type { ChangeRequest, Decision, JobStore } from "./job-store.ts";
 
@@ -43,11 +42,7 @@ export class JobFlow {
     group?: GroupKey;
   } = {};
 
-  readonly retries: JobRetry;
-
-  constructor(private readonly parts: JobFlowParts) {
-    this.retries = new JobRetry(parts, this);
-  }
+  constructor(private readonly parts: JobFlowParts) {}
 
   /** Refuses jobs that come after jobs which are not there. Throws `invalid_request`. */
   async checkAfter(businessId: string, manifests: readonly Pick<JobManifest, "after">[]): Promise<void> {

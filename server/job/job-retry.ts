@@ -39,7 +39,7 @@ const MAX_ROUNDS = 3;
 /** Queues jobs again that are over, in the order in which they come after each other. */
 export class JobRetry {
   constructor(
-    private readonly parts: JobFlowParts,
+    private readonly parts: Pick<JobFlowParts, "jobs" | "flow" | "now">,
     private readonly flow: Pick<JobFlow, "changed" | "membersOf">,
   ) {}
 

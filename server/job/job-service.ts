@@ -5,7 +5,7 @@ import { type JobManifest, jobType } from "../../shared/manifest.ts";
 import { fingerprintOf } from "./fingerprint.ts";
 import type { JobFlow } from "./job-flow.ts";
 import type { JobRecord } from "./job-record.ts";
-import type { Retried } from "./job-retry.ts";
+import type { JobRetry, Retried } from "./job-retry.ts";
 import { cancelled, type JobOrigin, newArray, newJob } from "./job-rules.ts";
 import { BYTES_AT_ONCE, type JobSlice } from "./job-slices.ts";
 import type { JobListQuery, JobStore } from "./job-store.ts";
@@ -21,6 +21,7 @@ export type SubmitCheck = (
 export interface JobParts {
   jobs: JobStore;
   flow: JobFlow;
+  retries: JobRetry;
   now: () => number;
   checkSubmit?: SubmitCheck;
 }
@@ -146,7 +147,7 @@ export class JobService {
   ): Promise<Retried & { job: JobRecord }> {
     const before = await this.retrieve(businessId, jobId);
     refuseTypeOfNobody(before);
-    const done = await this.parts.flow.retries.one(before, withDependents);
+    const done = await this.parts.retries.one(before, withDependents);
     const job = await this.retrieve(businessId, jobId);
     if (done.queuedAgain > 0 || job.status !== before.status) return { ...done, job };
     throw new ComputeError("conflict", nothingToRetry(job, withDependents));

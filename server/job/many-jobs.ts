@@ -103,7 +103,7 @@ export class ManyJobs {
     const lastJobId = place?.lastJobId ?? (status.length > 0 ? await this.newestOf(where) : undefined);
     if (lastJobId === undefined) return NOTHING_RETRIED;
     const progress: RetryProgress = { matched: 0, behindJobId: place?.behindJobId ?? "", isOver: false };
-    const done = await this.parts.flow.retries.many(
+    const done = await this.parts.retries.many(
       query.businessId,
       this.slices(where, lastJobId, progress),
       withDependents,

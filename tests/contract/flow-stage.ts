@@ -3,6 +3,7 @@ import { giveUp } from "../../server/execution/rules.ts";
 import { JobFlow } from "../../server/job/job-flow.ts";
 import { JobNews } from "../../server/job/job-news.ts";
 import type { JobRecord } from "../../server/job/job-record.ts";
+import { JobRetry } from "../../server/job/job-retry.ts";
 import { JobService } from "../../server/job/job-service.ts";
 import { JobWatch } from "../../server/job/job-watch.ts";
 import { ManyJobs, type RetryPlace } from "../../server/job/many-jobs.ts";
@@ -35,8 +36,13 @@ export class FlowStage {
     const parts = { jobs: stores.jobs, news: new JobNews(bus, due), now: () => AT_MS };
     const canStart = async () => (job: JobRecord) => !this.isStuck(job);
     this.flow = new JobFlow({ ...parts, flow: stores.flow, onError, canStart });
-    this.service = new JobService({ ...parts, flow: this.flow }, new JobWatch(bus));
-    this.many = new ManyJobs({ ...parts, flow: this.flow });
+    const jobParts = {
+      ...parts,
+      flow: this.flow,
+      retries: new JobRetry({ ...parts, flow: stores.flow }, this.flow),
+    };
+    this.service = new JobService(jobParts, new JobWatch(bus));
+    this.many = new ManyJobs(jobParts);
   }
 
   static async open(stores: ControlPlaneStores): Promise<FlowStage> {

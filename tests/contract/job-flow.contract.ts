@@ -4,6 +4,7 @@ import { giveUp } from "../../server/execution/rules.ts";
 import { JobFlow } from "../../server/job/job-flow.ts";
 import { JobNews } from "../../server/job/job-news.ts";
 import type { JobRecord } from "../../server/job/job-record.ts";
+import { JobRetry } from "../../server/job/job-retry.ts";
 import { JobService } from "../../server/job/job-service.ts";
 import type { JobStore } from "../../server/job/job-store.ts";
 import { JobWatch } from "../../server/job/job-watch.ts";
@@ -25,6 +26,7 @@ export function jobFlowContract(name: string, open: () => Promise<ControlPlaneSt
   describe(`${name}: jobs that wait for jobs`, () => {
     let stores: ControlPlaneStores;
     let flow: JobFlow;
+    let retries: JobRetry;
     let service: JobService;
     let node: NodeRecord;
     const by = { businessId: newId("biz"), userId: "usr" };
@@ -34,7 +36,8 @@ export function jobFlowContract(name: string, open: () => Promise<ControlPlaneSt
       const bus = new MemoryBus();
       const parts = { jobs: stores.jobs, news: new JobNews(bus, quietDue), now: () => AT_MS };
       flow = new JobFlow({ ...parts, flow: stores.flow, onError: rethrow });
-      service = new JobService({ ...parts, flow }, new JobWatch(bus));
+      retries = new JobRetry({ ...parts, flow: stores.flow }, flow);
+      service = new JobService({ ...parts, flow, retries }, new JobWatch(bus));
       node = nodeOf(by.businessId);
       await stores.nodes.insert(node);
     });
@@ -212,7 +215,8 @@ export function jobFlowContract(name: string, open: () => Promise<ControlPlaneSt
       };
       const jobs: JobStore = Object.assign(Object.create(stores.jobs), { change });
       const here = new JobFlow({ ...parts, jobs, flow: stores.flow, onError: rethrow });
-      const again = new JobService({ ...parts, jobs, flow: here }, new JobWatch(bus));
+      const hereRetries = new JobRetry({ ...parts, jobs, flow: stores.flow }, here);
+      const again = new JobService({ ...parts, jobs, flow: here, retries: hereRetries }, new JobWatch(bus));
       expect(await again.retry(by.businessId, array.jobId)).toMatchObject({ job: { status: "QUEUED" } });
       expect(await status(array.jobId)).toBe("QUEUED");
       await end(await take(), "SUCCESS");
@@ -231,7 +235,7 @@ export function jobFlowContract(name: string, open: () => Promise<ControlPlaneSt
         labels: undefined,
       };
       // Its jobs are called nightly[1] and so on; only the array has the plain name.
-      const retried = await new ManyJobs({ ...parts, flow }).retry(
+      const retried = await new ManyJobs({ ...parts, flow, retries }).retry(
         { ...query, name: "nightly", limit: 10 },
         undefined,
       );

@@ -4,6 +4,7 @@ import { MemoryBus } from "../../server/bus/memory-bus.ts";
 import { JobFlow } from "../../server/job/job-flow.ts";
 import { JobNews } from "../../server/job/job-news.ts";
 import type { JobRecord } from "../../server/job/job-record.ts";
+import { JobRetry } from "../../server/job/job-retry.ts";
 import type { JobListQuery } from "../../server/job/job-store.ts";
 import { type ManyChanged, ManyJobs, type RetryPlace } from "../../server/job/many-jobs.ts";
 import { newId } from "../../shared/ids.ts";
@@ -30,7 +31,8 @@ export function manyJobsContract(name: string, open: () => Promise<ControlPlaneS
       const onError = (_: string, error: unknown) => {
         throw error;
       };
-      many = new ManyJobs({ ...parts, flow: new JobFlow({ ...parts, flow: stores.flow, onError }) });
+      const flow = new JobFlow({ ...parts, flow: stores.flow, onError });
+      many = new ManyJobs({ ...parts, flow, retries: new JobRetry({ ...parts, flow: stores.flow }, flow) });
     });
     afterEach(async () => {
       await bus.close();
