@@ -181,7 +181,10 @@ class Draft {
     this.reservation = page.reservation && { ...page.reservation };
   }
 
-  /** Once a month, expires the rest of the last grant and gives the new one. A server whose clock is behind changes nothing. */
+  /**
+   * Once a month, expires the rest of the last grant and gives the new one. A server whose clock is behind changes
+   * nothing.
+   */
   beginMonth(): void {
     const { account, operation, reservation } = this;
     const month = monthOf(operation.nowMs);

@@ -25,7 +25,7 @@ export interface FollowParts {
   loadJob(businessId: string, jobId: string): Promise<JobSnapshot | undefined>;
   /** The part of the log that the server no longer keeps. */
   removedLog(businessId: string, jobId: string): Promise<RemovedLog | undefined>;
-  /** Resolves at the job's next change, after the timeout, or when the signal aborts, whichever comes first. Never rejects. */
+  /** Resolves at the job's next change, after the timeout, or when the signal aborts. Never rejects. */
   nextJobChange(jobId: string, timeoutMs: number, signal: AbortSignal): Promise<void>;
 }
 

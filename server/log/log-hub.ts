@@ -10,7 +10,7 @@ export interface LiveBatch extends Readonly<BusMessages["logs"]> {
   readonly bytes: number;
 }
 
-/** Lines kept for each followed job. A follower that is further behind loses the oldest. */
+/** Lines kept for each followed job. A follower that falls further behind loses the oldest. */
 export const FOLLOWED_LINES = 10_000;
 /** Memory for the lines of all jobs together. */
 const MAX_BYTES = 256 * 1024 * 1024;

@@ -3,7 +3,7 @@ import { newId } from "../../shared/ids.ts";
 import type { LogLine, LogStream } from "../../shared/log.ts";
 import { LogWorld } from "../../tests/support/log-world.ts";
 
-/** `o:text` is a line of stdout, `e:text` of stderr, `s:text` of the agent. A `~` at the end means that no newline followed. */
+/** `o:text` is a line of stdout, `e:text` of stderr, `s:text` of the agent. A final `~` means that no newline followed. */
 function piecesOf(words: string): LogLine[] {
   const streams: Record<string, LogStream> = { o: "stdout", e: "stderr", s: "system" };
   return words.split(" ").map((word, i) => {

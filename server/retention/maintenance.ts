@@ -6,7 +6,7 @@ import type { EndedJob, RetentionStore } from "./retention-store.ts";
 /** The file of an embedded store. */
 export interface StoreFile {
   path: string;
-  /** Leaves the file unchanged for half a minute. A call while it is held adds half a minute from now. */
+  /** Leaves the file unchanged for half a minute. Another call extends that to half a minute from then. */
   hold(): void;
   /** Ends the hold. Returns whether the file stayed unchanged until now. */
   release(): boolean;

@@ -18,24 +18,27 @@ const OFTEN_PER_DAY = 1_000;
  * this already, and people expect it of "02:30 every night" and "every 15 minutes".
  */
 export class CronRule {
+  private readonly pattern: CronPattern;
+  private readonly cron: Cron;
+  /** The same rule on wall clock times, read as if they were UTC. */
+  private readonly wall: Cron;
+
+  /** @param text in the spelling of `spellOut`. Throws what croner throws. */
   private constructor(
-    private readonly cron: Cron,
-    private readonly pattern: CronPattern,
-    /** The same rule on wall clock times, read as if they were UTC. */
-    private readonly wall: Cron,
+    text: string,
     private readonly timeZone: string,
-  ) {}
+  ) {
+    const options = { mode: "5-or-6-parts", fixedTimeRule: "no-wildcard" } as const;
+    this.pattern = new CronPattern(text, timeZone, options);
+    this.cron = new Cron(text, { ...options, timezone: timeZone, paused: true });
+    this.wall = new Cron(text, { ...options, timezone: "UTC", paused: true });
+  }
 
   /** Throws ComputeError `invalid_request` that names the field. */
   static parse(rule: string, timeZone: string): CronRule {
     checkTimeZone(timeZone);
     try {
-      const text = spellOut(rule.trim());
-      const options = { mode: "5-or-6-parts", fixedTimeRule: "no-wildcard" } as const;
-      const pattern = new CronPattern(text, timeZone, options);
-      const cron = new Cron(text, { ...options, timezone: timeZone, paused: true });
-      const wall = new Cron(text, { ...options, timezone: "UTC", paused: true });
-      return new CronRule(cron, pattern, wall, timeZone);
+      return new CronRule(spellOut(rule.trim()), timeZone);
     } catch (error) {
       if (error instanceof CronFieldError) throw refusal("cron", error.message);
       throw refusal(

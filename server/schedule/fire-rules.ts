@@ -10,7 +10,7 @@ import type { ScheduleDecision, ScheduleState } from "./schedule-store.ts";
  * the task, within which another server takes over from one that died.
  */
 export const MISSED_AFTER_MS = 90_000;
-/** Due times decided on together are listed one by one up to this many, the latest; one line stands for the earlier ones. */
+/** Of many due times decided on together, only the latest are listed one by one; a single entry covers the earlier ones. */
 export const MAX_LISTED_AT_ONCE = 100;
 
 /** The job for fires that get one, or why there is none. `undefined` means the schedule's own job. */

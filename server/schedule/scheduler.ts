@@ -208,7 +208,7 @@ export class Scheduler implements KeepsTimes {
     }));
   }
 
-  /** Acts on AT_ONCE items concurrently. Resolves with whether all succeeded; failures are reported and hold up nobody else. */
+  /** Acts on up to AT_ONCE items concurrently. Reports failures and resolves with whether there were none. */
   private async each<Item>(items: readonly Item[], act: (item: Item) => Promise<void>): Promise<boolean> {
     let isWell = true;
     const rest = items.values();

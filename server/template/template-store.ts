@@ -53,7 +53,7 @@ export interface TemplateChange {
   nowMs: number;
 }
 
-/** `stale`: the template has a newer version, or no longer exists. `name-taken`: another template of the business has that name. */
+/** `stale`: the version is no longer the newest. `name-taken`: another template of the business has that name. */
 export type ChangeOutcome =
   | { kind: "changed"; template: TemplateRecord }
   | { kind: "stale" }

@@ -240,13 +240,15 @@ export function scheduleStoreContract(name: string, open: () => Promise<Stores[]
       await using world = await worldOf();
       expect(await afterThreeHours(world, { misfire: "skip" })).toEqual(["Missed", "Missed", "Missed"]);
       expect(await afterThreeHours(world, { misfire: "once" })).toEqual([
-        ...["MissedMerged", "MissedMerged"],
+        "MissedMerged",
+        "MissedMerged",
         "SUBMITTED",
       ]);
       expect(await afterThreeHours(world, { misfire: "all" })).toEqual(Array(3).fill("SUBMITTED"));
       expect(await afterThreeHours(world, { misfire: "all", overlap: "forbid" })).toEqual([
         "SUBMITTED",
-        ...["Overlap", "Overlap"],
+        "Overlap",
+        "Overlap",
       ]);
     });
 
@@ -255,7 +257,8 @@ export function scheduleStoreContract(name: string, open: () => Promise<Stores[]
       const window = { misfireWindowSeconds: 2 * 3_600 };
       expect(await afterThreeHours(world, { misfire: "all", ...window })).toEqual([
         "MissedTooOld",
-        ...["SUBMITTED", "SUBMITTED"],
+        "SUBMITTED",
+        "SUBMITTED",
       ]);
       expect(await afterThreeHours(world, { misfire: "once", misfireWindowSeconds: 0 })).toEqual(
         Array(3).fill("MissedTooOld"),
