@@ -53,7 +53,10 @@ export interface TemplateChange {
   nowMs: number;
 }
 
-/** `stale`: the version is no longer the newest. `name-taken`: another template of the business has that name. */
+/**
+ * `stale`: `expectedVersion` is no longer the newest version, or the template is gone. `name-taken`: another template of the
+ * business has that name.
+ */
 export type ChangeOutcome =
   | { kind: "changed"; template: TemplateRecord }
   | { kind: "stale" }
