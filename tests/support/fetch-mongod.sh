@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Puts a real mongod 6.0 for Linux on x86-64 into node_modules/.cache, where the tests find it. Nothing is installed.
+# Downloads mongod 6.0 for Linux on x86-64 into node_modules/.cache, where the tests find it. Installs nothing.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 target=node_modules/.cache/mongod
