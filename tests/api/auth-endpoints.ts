@@ -12,7 +12,7 @@ export const authScenarios = {
     expect(urls).toContain(url);
     const key = createPublicKey({ key: { kty: "OKP", crv: "Ed25519", x: serverKey }, format: "jwk" });
     expect(verify(null, proofText(nonce, url), key, Buffer.from(signature, "base64url"))).toBe(true);
-    // The server key is the same at every start, and is valid only for the server's own address.
+    // The key is the same at every start, and the server signs for no address but its own.
     const other = await api.call("server.identity", { nonce, url: url.replace("127.0.0.1", "[::1]") });
     expect(other).toEqual({ serverKey, urls });
   },

@@ -111,7 +111,7 @@ test("a run from elsewhere is refused, with the node's key and by its owner, whi
     expect(refused.detail).toContain("process");
     expect(refused.detail).toContain("on host-of-here");
   }
-  // The first run did not lose the node, even though its key was used.
+  // The refused attempts change nothing for the first run, even those with its key.
   expect(await beat(first.as, [executionId, assigned])).toMatchObject({ abandon: [] });
   pass(20);
   await beat(first.as, [executionId, assigned]);

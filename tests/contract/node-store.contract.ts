@@ -144,7 +144,7 @@ export function nodeStoreContract(name: string, open: () => Promise<ControlPlane
         const taken = await stores.nodes.update(businessId, nodeId, { run }, before);
         expect(taken?.run).toEqual(run);
         expect((await stores.nodes.find(businessId, nodeId))?.run).toEqual(run);
-        // A server that saw an earlier run takes nothing.
+        // A caller that saw an earlier run changes nothing.
         expect(await stores.nodes.update(businessId, nodeId, { run: runOf() }, before)).toBeUndefined();
         for (const other of [by(undefined), by(runOf()), by(run, "old key"), by(runs[i - 1] ?? runOf())]) {
           expect(await asks(other)).toEqual([0, undefined]);
@@ -158,7 +158,7 @@ export function nodeStoreContract(name: string, open: () => Promise<ControlPlane
       expect(await stores.nodes.heartbeat(nodeId, AT_MS, { suspended: false }, speaker)).toBeDefined();
     });
 
-    test("no job is handed out after the node changed its run or key, or was removed", async () => {
+    test("no job is handed out after the node's run or key has changed or its access has ended", async () => {
       await submit(...Array.from({ length: 60 }, () => ({})));
       const ends = [
         (nodeId: string) => stores.nodes.update(businessId, nodeId, { run: runOf() }),
@@ -226,7 +226,7 @@ export function nodeStoreContract(name: string, open: () => Promise<ControlPlane
       expect([after?.grants, after?.ungranted]).toEqual([grants, undefined]);
     });
 
-    test("an offline node can be removed once: no list has it, nothing authenticates as it, and its name stays on its executions", async () => {
+    test("an offline node can be removed once: no list has it, nothing authenticates as it, and its record keeps its name", async () => {
       const { nodeId, description } = await register();
       expect(await stores.nodes.remove(businessId, nodeId, AT_MS)).toBe(false);
       await stores.nodes.leave(businessId, nodeId, speaker);
