@@ -4,13 +4,13 @@ import { isSignOfLife, pollWaitMs } from "./agent-service.ts";
 const awake = { suspended: false };
 const asleep = { suspended: true };
 
-test("a node that sleeps may wait longer than others", () => {
+test("a suspended node's poll may wait longer than others", () => {
   expect(pollWaitMs({ waitSeconds: 50, condition: asleep })).toBe(50_000);
   expect(pollWaitMs({ waitSeconds: 5, condition: asleep })).toBe(5_000);
   expect(pollWaitMs({ waitSeconds: 50, condition: awake })).toBe(30_000);
 });
 
-test("a poll is written down where it says something that no heartbeat has said", () => {
+test("a poll counts as a sign of life if it says something that no heartbeat has said", () => {
   const by = {
     nodeId: "n",
     businessId: "b",

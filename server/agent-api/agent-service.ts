@@ -25,10 +25,10 @@ import { HEARTBEAT_MS, OFFLINE_AFTER_MS } from "../node/silence.ts";
 import { RecentMap } from "../runtime/recent-map.ts";
 import { ordersFor, SentOrders, starting, undelivered, vanished } from "./orders.ts";
 
-/** What a node was before it first said how it is. */
+/** The condition of a node that has not reported any yet. */
 const AWAKE: NodeCondition = { suspended: false };
 
-/** A heartbeat may have been on its way this long: what started later may be missing in it though it runs. */
+/** A heartbeat may be this old when it arrives, so an execution that started within this time may be missing from it. */
 const VANISHED_AFTER_MS = 20_000;
 
 const MAX_REFUSED_CLAIMS = 1_000;
@@ -44,9 +44,12 @@ export function pollWaitMs({
   return Math.min(waitSeconds, longest) * 1_000;
 }
 
-/** Of polls only those are written down that say something: a node that is awake sends heartbeats as well. */
+/**
+ * Whether a poll is stored like a heartbeat. A node that is awake sends heartbeats as well, so its polls are stored only
+ * if they say something new.
+ */
 export function isSignOfLife(by: NodeIdentity, condition: NodeCondition, nowMs: number): boolean {
-  // Heard of later than now: the clock was ahead then.
+  // The absolute difference, because `lastHeardAtMs` is in the future if the clock was ahead then.
   const isSilent = Math.abs(nowMs - by.lastHeardAtMs) >= HEARTBEAT_MS;
   return condition.suspended || isSilent || !isSameCondition(by.condition, condition);
 }
@@ -60,22 +63,36 @@ export interface AgentServiceParts {
   bus: Bus;
   log: Logger;
   now: () => number;
-  /** From when on the silence of nodes counts, epoch milliseconds: since then this server listens. */
+  /** When this server began to listen, epoch milliseconds. A node's silence counts only from then on. */
   listeningSinceMs: () => number;
 }
 
 /**
- * What agents say, and the answers they get: registration, signs of life, work and orders. A poll waits here for its
- * jobs; the dispatcher hands them out.
+ * The server's side of its conversation with agents.
+ *
+ * - **Register.** A run of an agent takes a node, new or known. From then on only that run speaks for the node; calls of
+ *   an earlier run or with an old key are refused.
+ * - **Heartbeat.** The node is alive. The heartbeat lists the executions it holds, and its answer is every order that the
+ *   node should carry out: which executions to cancel, and which to abandon because the server no longer counts on them.
+ * - **Poll.** The node asks for work. A poll that has nothing to report waits in the dispatcher, and ends as soon as there
+ *   is work or a new order. A suspended node sends nothing else, so its waiting poll counts as its heartbeat.
+ *
+ * Every call lists the executions that the node holds. The server compares the list with its store, and that comparison
+ * repairs what a lost answer or a dead process left behind: an assigned execution that the node lacks is handed out
+ * again, a running execution that the node lacks is given up, and an execution that the store does not list as live is
+ * abandoned. What a node starts or ends is reported elsewhere, to `ExecutionService.report`.
  */
 export class AgentService {
   private readonly sentOrders = new SentOrders();
-  /** Node and run of claims that were refused and are in the log. */
+  /** Refused claims, by node and run, that were logged already. */
   private readonly refusedClaims = new RecentMap<true>(MAX_REFUSED_CLAIMS);
 
   constructor(private readonly parts: AgentServiceParts) {}
 
-  /** A user makes a node, or takes one over with a new key: also the one that was made with this idempotency key. */
+  /**
+   * A user registers a new node, or takes over an existing one with a new key: the one that `input` names, or the one that
+   * was created with this idempotency key.
+   */
   async registerByUser(
     by: Identity,
     input: ParsedInput<"nodes.register">,
@@ -112,7 +129,7 @@ export class AgentService {
     return this.registerByUser(by, { ...input, nodeId: inserted.nodeId });
   }
 
-  /** An agent that started again announces its node anew. */
+  /** An agent that was restarted registers its node again. */
   async registerByNode(by: NodeIdentity, input: ParsedInput<"nodes.register">): Promise<NodeRecord> {
     if (input.nodeId && input.nodeId !== by.nodeId) throw notFound(input.nodeId);
     const changed = { offline: false, lastHeartbeatAtMs: this.parts.now() };
@@ -133,7 +150,7 @@ export class AgentService {
     return { ...description, name: await freeName(this.parts.nodes, businessId, description.name, current) };
   }
 
-  /** Lets the run that registers have the node. Throws `node_in_use` where another has it. */
+  /** Gives the node to the run that registers. Throws `node_in_use` if another run has it. */
   private async take(
     businessId: string,
     nodeId: string,
@@ -150,49 +167,53 @@ export class AgentService {
         listeningSinceMs: listeningSinceMs(),
         offlineAfterMs: OFFLINE_AFTER_MS,
       };
-      const claim = this.claimSaid(before, run, () => claimNode(before, run, silence));
+      const claim = this.loggingRefusal(before, run, () => claimNode(before, run, silence));
       const expected = { runId: before.run?.runId };
       const change = changeOf(before);
       const description = await this.named(businessId, input, change.description, before.description.name);
       const node = await nodes.update(businessId, nodeId, { ...change, description, run }, expected);
-      // Another run was faster, and then it is that one that has the node.
+      // Another run registered in between, so the claim is checked against that run.
       if (!node) continue;
       bus.publish("node", { businessId, nodeId });
       if (before.run && run && before.run.runId !== run.runId && before.run.place !== run.place) {
-        const [from, to] = [inWords(before.run), inWords(run)];
-        log.warn("a node goes to an agent at another place", { nodeId, from, to });
+        const from = inWords(before.run);
+        const to = inWords(run);
+        log.warn("an agent at another place has taken over a node", { nodeId, from, to });
       }
       await this.giveUpVanished(node, executions, claim);
       return node;
     }
   }
 
-  /** An agent asks again and again while its node is another's; the log has it once. */
-  private claimSaid(node: NodeRecord, run: AgentRun | undefined, claim: () => Claim): Claim {
+  /** Logs a refused claim once, because the agent repeats it as long as another agent has the node. */
+  private loggingRefusal(node: NodeRecord, run: AgentRun | undefined, claim: () => Claim): Claim {
     try {
       return claim();
     } catch (error) {
-      const who = `${node.nodeId} ${run?.runId}`;
-      if (!this.refusedClaims.get(who)) {
-        const { nodeId } = node;
-        const [has, asks] = [node.run && inWords(node.run), run && inWords(run)];
+      const { nodeId } = node;
+      const claimant = `${nodeId} ${run?.runId}`;
+      if (!this.refusedClaims.get(claimant)) {
+        const has = node.run && inWords(node.run);
+        const asks = run && inWords(run);
         this.parts.log.warn("an agent asks for a node that another agent has", { nodeId, has, asks });
-        this.refusedClaims.set(who, true);
+        this.refusedClaims.set(claimant, true);
       }
       throw error;
     }
   }
 
+  /** Stores that the node is alive, gives up executions that it lost, and returns all orders for it. */
   async heartbeat(by: NodeIdentity, input: ParsedInput<"nodes.heartbeat">): Promise<NodeOrders> {
     const { nodes, executions, bus } = this.parts;
-    // Asked before it is known whether this run still has the node: of what another one has begun nothing is given up.
+    // Read before `heard` checks that this run still has the node, so that nothing of a newer run is given up.
     const live = await executions.live({ nodeId: by.nodeId });
     const node = await this.heard(by, input);
-    // With a job on its way to it the node is given the time to come back that every node is given.
+    // If a job is on its way to the node, `leave` does nothing, and the node gets the usual time to come back.
     if (input.leaving && (await nodes.leave(by.businessId, by.nodeId, by))) bus.publish("node", node);
     if (by.sessionEnded) throw sessionEnded();
     await this.giveUpUnheld(live, input.executions);
-    // As long as the node is heard of, it is at work on them; one that is not is OFFLINE by then, and they are given up.
+    // As long as the node is heard from, it works on them. If it falls silent, it is OFFLINE when these leases expire, and
+    // its executions are given up.
     const startingNow = starting(live, input.executions);
     await this.parts.executionService.renewLeases(startingNow, this.parts.now() + OFFLINE_AFTER_MS);
     const orders = ordersFor(node, live, input.executions, this.parts.now());
@@ -201,9 +222,9 @@ export class AgentService {
   }
 
   /**
-   * Answers as soon as there is work or a new order, else when the wait is over. A node that sleeps sends nothing else:
-   * for as long as its poll waits here, it counts as alive. One whose machine lost its power leaves a connection
-   * behind that looks open, and is missed when the next poll does not come.
+   * Answers as soon as there is work or a new order, otherwise when the wait is over. A suspended node sends nothing else,
+   * so it counts as alive while its poll waits here. If its machine lost power, the connection still looks open, and the
+   * loss is noticed when the next poll does not come.
    */
   async poll(
     by: NodeIdentity,
@@ -213,7 +234,7 @@ export class AgentService {
     if (!input.condition.suspended) return this.answerPoll(by, input, signal);
     const { nodes, now } = this.parts;
     const timer = setInterval(() => {
-      // A store that fails once is asked again at the next beat, and whoever polls next is told of it.
+      // If the store fails, the next beat tries again, and the next poll returns the error.
       if (!signal.aborted) nodes.heartbeat(by.nodeId, now(), input.condition, by).catch(() => undefined);
     }, HEARTBEAT_MS);
     try {
@@ -237,12 +258,12 @@ export class AgentService {
     }
     for (;;) {
       const node = await nodes.find(by.businessId, by.nodeId);
-      // Its key was replaced, its node was removed or given to another run while this waited.
+      // While this poll waited, the key may have been replaced, or the node removed or given to another run.
       refuseUnlessSpeaker(node, by);
       if (node.accessEnded) throw sessionEnded();
       const live = await executions.live({ nodeId: by.nodeId });
       const orders = ordersFor(node, live, input.executions, now());
-      const again = undelivered(live, input.executions).map((one) => one.execution.executionId);
+      const again = undelivered(live, input.executions).map(({ execution }) => execution.executionId);
       const remainingMs = deadlineMs - performance.now();
       const isNews = this.sentOrders.isNews(by.nodeId, orders);
       if (again.length > 0 || isNews || remainingMs <= 0 || signal.aborted) {
@@ -251,20 +272,20 @@ export class AgentService {
       }
       const limit = takesWork(node) ? input.maxAssignments : 0;
       const taken = await dispatcher.take(node, limit, remainingMs, signal);
-      // Two polls that both went on would end each other for as long as they wait.
+      // If both polls waited again, each would end the other's wait over and over.
       if (taken === "superseded") return { orders, assigned: [] };
       const assigned = await this.parts.executionService.admit(taken);
       if (assigned.length > 0) return { orders: { ...orders, now: new Date(now()).toISOString() }, assigned };
     }
   }
 
-  /** Of a server that died they may have been handed out without it. */
+  /** Reads executions that are handed out again. They are admitted here: a server may have died before it did that. */
   private async findAdmitted(nodeId: string, executionIds: readonly string[]): Promise<Assigned[]> {
     const { executions, executionService } = this.parts;
     return executionService.admit(await executions.findOfNode(nodeId, executionIds));
   }
 
-  /** The node is alive, and is as it says. */
+  /** Stores that the node is alive, and the condition it reports. Throws if `by` no longer speaks for the node. */
   private async heard(by: NodeIdentity, { condition }: SignOfLife): Promise<NodeRecord> {
     const { nodes, bus, now } = this.parts;
     const node = await nodes.heartbeat(by.nodeId, now(), condition, by);
@@ -272,30 +293,32 @@ export class AgentService {
       refuseUnlessSpeaker(await nodes.findAny(by.nodeId), by);
       throw keyRefused();
     }
-    // A poll that waits was told what the node takes when it began.
+    // A parked poll was parked under the old condition, so it must look again.
     if (!isSameCondition(by.condition, condition)) bus.publish("node", node);
     return node;
   }
 
-  /** What should run there, but the agent does not know of. */
+  /** Gives up executions that should run on the node but that its agent does not hold. */
   private giveUpUnheld(live: readonly LiveExecution[], held: readonly string[]): Promise<void> {
     const { executionService, now } = this.parts;
-    const gone = vanished(live, held, now() - VANISHED_AFTER_MS).map((one) => one.execution);
-    return executionService.giveUp(gone, "AgentRestarted", "The agent no longer runs it.");
+    const gone = vanished(live, held, now() - VANISHED_AFTER_MS).map(({ execution }) => execution);
+    return executionService.giveUp(gone, "AgentRestarted", "The agent is no longer running the job.");
   }
 
-  /** What ran under an earlier run of the agent and did not survive it. */
+  /** Gives up executions of an earlier run of the agent that did not survive it. */
   private async giveUpVanished(node: NodeRecord, held: readonly string[], claim: Claim): Promise<void> {
     const { executions, executionService } = this.parts;
     const live = await executions.live({ nodeId: node.nodeId });
     if (claim === "elsewhere") {
-      // What the silent one was handed it may have begun: it must not be handed out again as if nobody had it.
-      const lost = live.map((one) => one.execution).filter((one) => !held.includes(one.executionId));
-      const why = "The node fell silent, and another agent has taken it.";
+      // The silent agent may have started its assigned executions, so they must not be handed out as if nobody had them.
+      const lost = live
+        .map(({ execution }) => execution)
+        .filter((execution) => !held.includes(execution.executionId));
+      const why = "The node fell silent, and another agent has taken it over.";
       return executionService.giveUp(lost, "NodeLost", why);
     }
-    const gone = vanished(live, held, Number.POSITIVE_INFINITY).map((one) => one.execution);
-    const why = "The agent restarted and the job did not survive it.";
+    const gone = vanished(live, held, Number.POSITIVE_INFINITY).map(({ execution }) => execution);
+    const why = "The agent restarted, and the job did not survive the restart.";
     await executionService.giveUp(gone, "AgentRestarted", why);
   }
 }

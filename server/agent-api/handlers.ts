@@ -36,9 +36,9 @@ export function agentHandlers(parts: AgentHandlerParts): AgentHandlers {
     "nodes.heartbeat": (input, context) => service.heartbeat(nodeOf(context), input),
     "nodes.poll": async (input, context) => {
       const { orders, assigned } = await service.poll(nodeOf(context), input, context.signal);
-      const assignments = assigned.map((one) => {
-        const { businessId, manifest } = one.job;
-        return assignmentView(one, logCapBytes(parts.logLimits, businessId, manifest.maxLogMb));
+      const assignments = assigned.map(({ job, execution }) => {
+        const maxLogBytes = logCapBytes(parts.logLimits, job.businessId, job.manifest.maxLogMb);
+        return assignmentView({ job, execution }, maxLogBytes);
       });
       return { ...orders, assignments };
     },
@@ -49,13 +49,13 @@ export function agentHandlers(parts: AgentHandlerParts): AgentHandlers {
   };
 }
 
-/** The node that registered, and its neighbours. */
+/** Views of the node that registered and of the other nodes on its machine. */
 async function registered(parts: AgentHandlerParts, record: NodeRecord) {
   const { businessId, nodeId, run } = record;
-  const there = run ? await parts.nodes.onMachine(businessId, run.machine) : [];
-  const others = there.filter((one) => one.nodeId !== nodeId);
+  const onMachine = run ? await parts.nodes.onMachine(businessId, run.machine) : [];
+  const others = onMachine.filter((node) => node.nodeId !== nodeId);
   const [own, ...views] = await viewNodes(parts, [record, ...others]);
   if (!own) throw new Error("A node has no view");
-  // A node's key reads nothing else of other nodes.
+  // A node key must not read anything else about other nodes.
   return { node: own, onSameMachine: views.map(({ nodeId, name, owner }) => ({ nodeId, name, owner })) };
 }

@@ -4,37 +4,39 @@ import { isoTime } from "../http/iso-time.ts";
 import type { ExecutionRecord } from "../job/job-record.ts";
 import { type NodeRecord, nodeStatusOf } from "../node/node-store.ts";
 
-/** What the server wants of a node that holds `held`, given what is live on it. Pure. */
+/** The orders for a node that holds `held`, given the executions that are live on it. Pure. */
 export function ordersFor(
   node: NodeRecord,
   live: readonly LiveExecution[],
   held: readonly string[],
   nowMs: number,
 ): NodeOrders {
-  const liveIds = new Set(live.map((one) => one.execution.executionId));
+  const liveIds = new Set(live.map(({ execution }) => execution.executionId));
   return {
     status: nodeStatusOf(node),
-    cancel: live.filter((one) => one.cancelRequested).map((one) => one.execution.executionId),
+    cancel: live.filter((item) => item.cancelRequested).map(({ execution }) => execution.executionId),
     abandon: held.filter((executionId) => !liveIds.has(executionId)),
     now: isoTime(nowMs),
   };
 }
 
-/** Assigned to the node, but the answer that said so never reached it. */
+/** Executions that are assigned to the node, but whose assignment never reached it. */
 export function undelivered(live: readonly LiveExecution[], held: readonly string[]): LiveExecution[] {
   const heldIds = new Set(held);
-  return live.filter((one) => one.execution.status === "ASSIGNED" && !heldIds.has(one.execution.executionId));
+  return live.filter(
+    ({ execution }) => execution.status === "ASSIGNED" && !heldIds.has(execution.executionId),
+  );
 }
 
-/** Held by the node, which has not started them yet. */
+/** Executions that the node holds but has not started yet. */
 export function starting(live: readonly LiveExecution[], held: readonly string[]): ExecutionRecord[] {
   const heldIds = new Set(held);
   return live
-    .map((one) => one.execution)
+    .map(({ execution }) => execution)
     .filter(({ status, executionId }) => status === "ASSIGNED" && heldIds.has(executionId));
 }
 
-/** Running by what the server knows, but the node does not hold it: whoever ran it is gone. */
+/** Executions that are RUNNING on the server, but that the node does not hold: the process that ran them is gone. */
 export function vanished(
   live: readonly LiveExecution[],
   held: readonly string[],
@@ -50,8 +52,9 @@ export function vanished(
 }
 
 /**
- * What was last sent to each node, so that a poll answers at once with news only: orders take a while to carry out,
- * and until then they are the same. A lost answer is made good by the next heartbeat, which is always told all.
+ * Remembers the orders last sent to each node, so that a poll answers early only with new ones. Orders take a while to
+ * carry out and stay the same until then. If an answer is lost, the next heartbeat makes up for it: its answer always
+ * has all orders.
  */
 export class SentOrders {
   private readonly signatures = new Map<string, string>();
@@ -68,7 +71,7 @@ export class SentOrders {
   }
 }
 
-/** That it sleeps is no news to whoever said so. */
+/** Whether the node has nothing to do about the orders. SUSPENDED is what the node itself reported. */
 function isQuiet({ status, cancel, abandon }: NodeOrders): boolean {
   return (status === "ACTIVE" || status === "SUSPENDED") && cancel.length === 0 && abandon.length === 0;
 }

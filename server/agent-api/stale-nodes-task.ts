@@ -4,7 +4,8 @@ import type { NodeStore } from "../node/node-store.ts";
 import { OFFLINE_AFTER_MS } from "../node/silence.ts";
 import type { Attendance } from "../tasks/attendance.ts";
 import type { PeriodicTask } from "../tasks/periodic.ts";
-/** `compute-stale-nodes`: nodes that went silent become OFFLINE, and what they ran is lost. */
+
+/** `compute-stale-nodes`: marks silent nodes OFFLINE and gives up what they ran. */
 export function staleNodesTask({
   nodes,
   executions,
@@ -24,10 +25,10 @@ export function staleNodesTask({
       const silenceCountsFromMs = attendance.sinceMs() + OFFLINE_AFTER_MS;
       if (nowMs < silenceCountsFromMs) return { nextDueAtMs: silenceCountsFromMs };
       const { oldestHeartbeatAtMs } = await nodes.markStale(nowMs - OFFLINE_AFTER_MS);
-      // Asked of the store, not of what was just marked: a server may have died between the two.
-      const lost = (await executions.live({ onOfflineNodes: true })).map((one) => one.execution);
+      // All OFFLINE nodes, not only those just marked: a server may have died between marking and giving up.
+      const lost = (await executions.live({ onOfflineNodes: true })).map(({ execution }) => execution);
       const seconds = OFFLINE_AFTER_MS / 1_000;
-      await executionService.giveUp(lost, "NodeLost", `The node has not been heard of for ${seconds} s.`);
+      await executionService.giveUp(lost, "NodeLost", `The node has not been heard from for ${seconds} s.`);
       return {
         nextDueAtMs:
           oldestHeartbeatAtMs === undefined ? undefined : oldestHeartbeatAtMs + OFFLINE_AFTER_MS + 1,

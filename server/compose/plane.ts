@@ -183,14 +183,24 @@ interface ExecutionParts {
 
 /** What hands jobs out, and what follows when their executions begin and end. */
 function composeExecution({ stores, bus, pricing, now, onError }: ExecutionParts) {
-  const dispatcher = new Dispatcher(stores.assignments, bus, now, (error) => onError("dispatch", error));
+  const dispatcher = new Dispatcher({
+    assignments: stores.assignments,
+    bus,
+    now,
+    onError: (error) => onError("dispatch", error),
+  });
   const due = dueTimesOver(bus);
   const startable = new Startable(stores.nodes);
   const canStart = (businessId: string) => startable.of(businessId);
   const news = new JobNews(bus, due);
   const flow = new JobFlow({ jobs: stores.jobs, flow: stores.flow, news, now, onError, canStart });
   const credits = composeCredits({ ...stores, pricing, now, onError });
-  const executionService = new ExecutionService(stores.jobs, flow, now, credits.metering);
+  const executionService = new ExecutionService({
+    jobs: stores.jobs,
+    flow,
+    now,
+    metering: credits.metering,
+  });
   const jobRetry = new JobRetry({ jobs: stores.jobs, flow: stores.flow, now }, flow);
   return { dispatcher, flow, jobRetry, credits, executionService };
 }

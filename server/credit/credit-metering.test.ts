@@ -68,7 +68,12 @@ test("a job without credit left is ended, and is charged what there was", async 
 
 test("an ending that nobody reported to metering is found and settled once", async () => {
   const { assigned, node } = await world.running();
-  const blind = new ExecutionService(world.stores.jobs, world.flow, world.now);
+  const blind = new ExecutionService({
+    jobs: world.stores.jobs,
+    flow: world.flow,
+    now: world.now,
+    metering: { onAssigned: async () => ({ admitted: [], refused: [] }), onEnded: () => undefined },
+  });
   world.nowMs += 10 * MINUTE_MS;
   await blind.report(node, [world.reportOf(assigned, "SUCCEEDED")]);
   expect((await world.account()).reservedMicroUsd).toBe(HOUR_MICRO_USD);
@@ -122,7 +127,12 @@ class World {
     now: this.now,
     onError: this.onError,
   });
-  readonly service = new ExecutionService(this.stores.jobs, this.flow, this.now, this.credits.metering);
+  readonly service = new ExecutionService({
+    jobs: this.stores.jobs,
+    flow: this.flow,
+    now: this.now,
+    metering: this.credits.metering,
+  });
   private readonly task = meteringTask({
     metering: this.credits.metering,
     executionService: this.service,

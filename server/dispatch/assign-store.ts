@@ -2,10 +2,11 @@ import type { Assigned } from "../execution/execution-store.ts";
 import type { JobRecord } from "../job/job-record.ts";
 import type { Requirement } from "../job/requirement.ts";
 import type { Speaker } from "../node/node-store.ts";
+
 export interface AssignRequest {
   nodeId: string;
   businessId: string;
-  /** Who waits: one that does not speak for the node any more gets none. Absent: whoever it is. */
+  /** The caller that waits for the jobs. It gets none if it no longer speaks for the node. Absent: not checked. */
   by?: Speaker;
   /** The most jobs to hand out. */
   limit: number;
@@ -14,21 +15,22 @@ export interface AssignRequest {
 }
 
 /**
- * Hands out queued jobs. Every operation is safe to call from many places at once; what it resolves with is on disk.
- * Rejects with ComputeError `storage_failed` when the store refuses.
+ * Hands out queued jobs. Every operation is safe to call concurrently, and what it resolves with is on disk. Rejects
+ * with ComputeError `storage_failed` if the store fails.
  */
 export interface AssignStore {
   /**
-   * Hands queued jobs of the node's business to the node: by priority, then age, only those it matches and has
-   * capacity for beside what it has already, each job to one node only. A node that is not ACTIVE gets none. One list
-   * per request, in order. Cost grows with the number of different requirements, not with the queue.
+   * Hands queued jobs of the node's business to the node, by priority, then by the user with the least running, then by
+   * age. The node gets only jobs that it matches and has room for next to those it already has. Each job goes to one node.
+   * A node that takes no work (see `takesWork`) gets none. Resolves with one list per request, in order. The cost grows
+   * with the number of different requirements, not with the length of the queue.
    */
   assign(requests: readonly AssignRequest[]): Promise<Assigned[][]>;
   /**
-   * Puts jobs back into their queues whose assignment was begun before this time and never finished, because the
-   * server that made it died. Resolves with those jobs. Where an assignment is one write there are none.
+   * Puts jobs back into their queues whose assignment has expired by `nowMs` unfinished, because the server that began it
+   * died. Resolves with those jobs. A store that assigns in one write has none.
    */
   releaseOrphans(nowMs: number): Promise<JobRecord[]>;
-  /** What the jobs of the business that could be claimed now ask for: each different requirement once. */
+  /** The requirements of the business's claimable jobs, each different requirement once. */
   claimableRequirements(businessId: string): Promise<Requirement[]>;
 }

@@ -9,10 +9,10 @@ import { Dispatcher } from "./dispatcher.ts";
 
 const ANSWER_MS = 1_000;
 const WAIT_MS = 20_000;
-/** More turns of the queue of microtasks than the end of a round takes. */
+/** More turns of the microtask queue than the end of a round takes. */
 const STEPS_OF_AN_END = 20;
 
-test("work for a node that went on to another server meanwhile is told to that one, and a stop waits for it", async () => {
+test("if a node has moved to another server, that server is told about its work, and stopping waits for the round", async () => {
   const bus = new MemoryBus();
   const node = nodeOf("biz_1");
   const [begun, made] = [Promise.withResolvers<void>(), Promise.withResolvers<Assigned[][]>()];
@@ -38,14 +38,14 @@ test("work for a node that went on to another server meanwhile is told to that o
   await new Promise(setImmediate);
   expect(isClosed).toBe(false);
   made.resolve([[{} as Assigned]]);
-  // Nothing in hand, but a reason to look what is assigned to it.
+  // The poll at the other server gets no work directly, but ends, so that it looks for what is assigned to the node.
   expect(await within(ANSWER_MS, "the end of the wait", second)).toEqual([]);
   await within(ANSWER_MS, "the end of the round", closing);
   await there.close();
   await bus.close();
 });
 
-test("news that comes while a round ends makes another one, however close to its end", async () => {
+test("a message that arrives while a round ends starts another round, however close to the end it arrives", async () => {
   for (let steps = 0; steps < STEPS_OF_AN_END; steps++) {
     const bus = new MemoryBus();
     const node = nodeOf("biz_1");
@@ -75,7 +75,12 @@ const anything: Requirement = {
 };
 
 function serverOf(bus: MemoryBus, store: Pick<AssignStore, "assign" | "claimableRequirements">) {
-  return new Dispatcher(store as AssignStore, bus, Date.now, (error) => {
-    throw error;
+  return new Dispatcher({
+    assignments: store as AssignStore,
+    bus,
+    now: Date.now,
+    onError: (error) => {
+      throw error;
+    },
   });
 }

@@ -5,56 +5,78 @@ import { type NodeRecord, speakerOf } from "../node/node-store.ts";
 import type { AssignStore } from "./assign-store.ts";
 import { mismatch } from "./matching.ts";
 
-/** ASSIGNED must become RUNNING within this, or the job goes back to the queue. */
+/** An ASSIGNED execution must become RUNNING within this time, or its job goes back to the queue. */
 export const LEASE_MS = 15_000;
 
-/** A stop waits this long for rounds on their way: what they wrote would stay locked, and be missed, for longer. */
+/** `close` waits this long for running rounds. The jobs of an unfinished round would be missing from the queue longer. */
 const CLOSE_MS = 5_000;
 /** How many waiting nodes are served in one write to the store. */
 const NODES_PER_WRITE = 32;
 
+/** A parked poll. */
 interface Waiter {
   node: NodeRecord;
   limit: number;
-  /** Ends the wait, with work or, woken for another cause, without. */
+  /** Ends the wait: with work, or without work if there is another reason to answer. */
   resolve: (taken: Taken) => void;
 }
 
-/** `superseded`: the node waits anew elsewhere, so whoever waited here need not go on. */
+/** `superseded`: a newer poll of the node waits now, so this one must not wait again. */
 export type Taken = Assigned[] | "superseded";
 
 /** The waiting nodes of one business, and what the next round has to look at. */
 interface Room {
   waiters: Map<string, Waiter>;
-  /** `all` nodes, or those that have room again. */
+  /** `all` nodes, or the ids of the nodes that have room again. Empty: no round is needed. */
   due: "all" | Set<string>;
+  /** The current round, which goes on until nothing is due. */
   running: Promise<void> | undefined;
 }
 
+export interface DispatcherParts {
+  assignments: AssignStore;
+  bus: Bus;
+  /** Epoch milliseconds. */
+  now: () => number;
+  /** Called when a round fails. The next `wake` or `wakeAll` tries again. */
+  onError: (error: unknown) => void;
+}
+
 /**
- * Hands queued jobs to nodes that wait for work. Driven by events: a poll that begins to wait, and every `wake` of
- * the bus (a submit, an ended job, a due retry, another server). One round at a time per business; what happens
- * during a round makes another one.
+ * Hands queued jobs to nodes that wait for work.
+ *
+ * Each business has a room with one waiter per node: the node's parked poll. A room without waiters is forgotten. What a
+ * room does is driven by events:
+ *
+ * - A poll begins to wait (`take`): its node is due.
+ * - `wake` on the bus (a submit, an ended job, a due retry, another server): all nodes of the business are due, or the one
+ *   node that the message names.
+ * - `wakeAll`, every few seconds: all nodes are due, in case a message was lost.
+ * - `node` on the bus (a cancelled job, a changed node): the waiter of that node ends without work, so that its poll looks
+ *   at the store again and answers with the news.
+ *
+ * While nodes are due, a round runs: it takes what is due, leaves out nodes that could run none of the queued jobs, lets
+ * the store assign jobs to the others, and ends the waiters of the nodes that got some. One round runs at a time per
+ * business. An event during a round adds to what is due, and the round goes on with it.
+ *
+ * An assignment is on disk before its waiter hears of it. If the waiter is gone by then, `node` is published: a poll that
+ * waits at another server looks again, and any later poll finds the execution because the node does not hold it yet.
  */
 export class Dispatcher {
   private readonly rooms = new Map<string, Room>();
   private readonly unsubscribe: (() => void)[];
 
-  constructor(
-    private readonly assignments: AssignStore,
-    private readonly bus: Bus,
-    private readonly now: () => number,
-    private readonly onError: (error: unknown) => void,
-  ) {
+  constructor(private readonly parts: DispatcherParts) {
     this.unsubscribe = [
-      bus.subscribe("wake", ({ businessId, nodeId }) => this.wake(businessId, nodeId)),
-      bus.subscribe("node", (node) => this.release(node)),
+      parts.bus.subscribe("wake", ({ businessId, nodeId }) => this.wake(businessId, nodeId)),
+      parts.bus.subscribe("node", (node) => this.release(node)),
     ];
   }
 
   /**
-   * Waits until there is work for the node, `waitMs` is over, `signal` aborts, or the node has orders to fetch
-   * (`node` on the bus); without work the answer is empty. A newer wait of the same node ends an older one.
+   * Waits until there is work for the node, `waitMs` is over, `signal` aborts, or the node has orders to fetch (`node` on
+   * the bus). Without work it resolves with an empty list. A newer wait of the same node ends an older one, which
+   * resolves with `superseded`.
    */
   take(node: NodeRecord, limit: number, waitMs: number, signal: AbortSignal): Promise<Taken> {
     return new Promise((resolve) => {
@@ -77,12 +99,12 @@ export class Dispatcher {
     });
   }
 
-  /** Looks for work for every waiting node: the safety net under lost messages. */
+  /** Looks for work for every waiting node, in case a message was lost. */
   wakeAll(): void {
     for (const businessId of this.rooms.keys()) this.wake(businessId);
   }
 
-  /** Ends every wait, and waits for the rounds on their way. */
+  /** Ends every wait, and waits up to `CLOSE_MS` for running rounds. */
   async close(): Promise<void> {
     for (const unsubscribe of this.unsubscribe) unsubscribe();
     const rooms = [...this.rooms.values()];
@@ -102,10 +124,10 @@ export class Dispatcher {
 
   private begin(businessId: string, room: Room): void {
     room.running = this.serve(businessId, room)
-      .catch(this.onError)
+      .catch(this.parts.onError)
       .finally(() => {
         room.running = undefined;
-        // What came after the last look of the round and before its end has found it running.
+        // An event after the round's last look found the round still running and started none.
         if (isDue(room) && room.waiters.size > 0) this.begin(businessId, room);
         else this.forgetIfEmpty(businessId);
       });
@@ -119,12 +141,12 @@ export class Dispatcher {
         (waiter) => waiter.limit > 0 && (due === "all" || due.has(waiter.node.nodeId)),
       );
       for (let i = 0; i < waiters.length; i += NODES_PER_WRITE) {
-        const wanted = await this.assignments.claimableRequirements(businessId);
-        if (wanted.length === 0) break;
+        const requirements = await this.parts.assignments.claimableRequirements(businessId);
+        if (requirements.length === 0) break;
         const able = waiters
           .slice(i, i + NODES_PER_WRITE)
           .filter(({ node }) =>
-            wanted.some((requirement) => mismatch(requirement, node.description) === undefined),
+            requirements.some((requirement) => mismatch(requirement, node.description) === undefined),
           );
         await this.assign(room, able);
       }
@@ -133,8 +155,8 @@ export class Dispatcher {
 
   private async assign(room: Room, waiters: Waiter[]): Promise<void> {
     if (waiters.length === 0) return;
-    const nowMs = this.now();
-    const assigned = await this.assignments.assign(
+    const nowMs = this.parts.now();
+    const assigned = await this.parts.assignments.assign(
       waiters.map(({ node, limit }) => ({
         nodeId: node.nodeId,
         businessId: node.businessId,
@@ -148,10 +170,9 @@ export class Dispatcher {
       const work = assigned[i] ?? [];
       if (work.length === 0) continue;
       const waiter = room.waiters.get(node.nodeId);
-      // Whoever waits for this node by now gets it. Where nobody does, its next poll finds it as not yet held; one that
-      // has begun at another server must look again.
+      // The node's current waiter gets the work, even if it is not the one that the round began with.
       if (waiter) waiter.resolve(work);
-      else this.bus.publish("node", { nodeId: node.nodeId, businessId: node.businessId });
+      else this.parts.bus.publish("node", { nodeId: node.nodeId, businessId: node.businessId });
     }
   }
 

@@ -6,11 +6,11 @@ import type { NodeRecord, NodeStore } from "../node/node-store.ts";
 import { fits, type Mismatch, mismatches, type Usage, usageOf } from "./matching.ts";
 
 const MAX_NODES = 1_000;
-/** How many nodes' executions are read at once. */
+/** For how many nodes executions are read in parallel. */
 const READS_AT_ONCE = 16;
 const BEST_FIRST: readonly FitVerdict[] = ["fits", "busy", "unavailable", "never"];
 
-/** Looks how every node of a business stands to a job. */
+/** Says for every node of a business whether it could run a job, and if not, why. */
 export class FitCheck {
   constructor(
     private readonly nodes: NodeStore,
@@ -50,14 +50,14 @@ export class FitCheck {
   }
 }
 
-/** Why a node that matches takes no job at all now. */
+/** Why a node takes no jobs at all now; undefined if it does. */
 export function absenceOf(node: NodeRecord): Pick<NodeFit, "rule" | "detail"> | undefined {
   if (node.accessEnded) {
     return { rule: "signed-out", detail: "its user has signed out; sign in and start its agent again" };
   }
   if (node.offline) {
     const seen = new Date(node.lastHeartbeatAtMs).toISOString();
-    return { rule: "offline", detail: `it is offline; last heard of at ${seen}` };
+    return { rule: "offline", detail: `it is offline; last heard from at ${seen}` };
   }
   if (node.draining) return { rule: "draining", detail: "it is draining and gets no new jobs" };
   const { refusing } = node.condition;
@@ -65,7 +65,7 @@ export function absenceOf(node: NodeRecord): Pick<NodeFit, "rule" | "detail"> | 
   return undefined;
 }
 
-/** What of the node is taken so that the job finds no room now; undefined when there is room. */
+/** Which capacity of the node is too full for the job now; undefined if the job fits. */
 function shortageOf({ resources }: Requirement, node: NodeRecord, usage: Usage): string | undefined {
   const { capacity } = node.description;
   if (fits(resources, capacity, usage)) return undefined;
@@ -91,7 +91,7 @@ function round(cores: number): number {
   return Math.round(cores * 1_000) / 1_000;
 }
 
-/** What would have to change for the node that fails the fewest rules. */
+/** Which changes would let the job run on the node that fails the fewest rules. */
 function hintOf(requirement: Requirement, nodes: readonly NodeRecord[]): string {
   let nearest: { name: string; failed: Mismatch[] } | undefined;
   for (const { description } of nodes) {
@@ -100,7 +100,7 @@ function hintOf(requirement: Requirement, nodes: readonly NodeRecord[]): string 
   }
   if (!nearest) return "No node is registered. Start one with `tanvrit-compute agent run`.";
   const { name, failed } = nearest;
-  const changes = failed.map((one) => one.change);
+  const changes = failed.map(({ change }) => change);
   if (changes.length === 1) return `Nearest is ${name}: it could run it if ${changes[0]}.`;
   return `Nearest is ${name}: it could run it if ${changes.length} things changed: ${changes.join("; ")}.`;
 }

@@ -4,11 +4,11 @@ import type { JobRecord } from "../job/job-record.ts";
 import type { FitCheck } from "./fit.ts";
 import { explainJob, type Holder } from "./why.ts";
 
-/** The most that are named. */
+/** The most holders that are listed. */
 const MAX_HOLDERS = 20;
 const NO_NODES: FitReport = { nodes: [], moreNodes: false };
 
-/** Who has the places in the group that the job waits for, the oldest first; none where it waits for none. */
+/** The jobs that hold places in the group that the job waits for, the oldest first. Empty if it waits for no group. */
 export async function holdersOf(
   job: JobRecord,
   flow: Pick<JobFlowStore, "groupHolders">,
@@ -18,10 +18,10 @@ export async function holdersOf(
   if (job.status !== "QUEUED" || job.gate !== "group" || group === undefined) return [];
   const found = await flow.groupHolders({ businessId: job.businessId, group }, MAX_HOLDERS);
   const holders: Holder[] = [];
-  for (const [i, one] of found.entries()) {
-    // How the nodes stand is looked at for the first one alone.
-    const report = i === 0 && one.status === "QUEUED" ? await fit.check(one) : NO_NODES;
-    holders.push({ job: one, why: explainJob(one, report) });
+  for (const [i, holder] of found.entries()) {
+    // Nodes are checked for the first holder only: only its explanation is shown.
+    const report = i === 0 && holder.status === "QUEUED" ? await fit.check(holder) : NO_NODES;
+    holders.push({ job: holder, why: explainJob(holder, report) });
   }
   return holders;
 }

@@ -40,7 +40,7 @@ describe("a node matches a job", () => {
     expect(why({ type: "DOCKER", image: "alpine" })).toBe("it cannot run DOCKER jobs");
   });
 
-  test("when its owner allows what the job asks for, and who asks", () => {
+  test("when its owner allows what the job asks for, and the user who submitted it", () => {
     const allow = nodeAllow.parse({
       executors: ["DOCKER"],
       images: ["python:*"],
@@ -64,7 +64,7 @@ describe("a node matches a job", () => {
     expect(whyOf({ ...image, docker: { network: "host", capAdd } })).toBe(
       "its owner does not allow the network host (allow.networks)",
     );
-    // An agent of an earlier version says nothing of it, and refuses by itself.
+    // An older agent does not announce what its owner allows, and refuses such jobs itself.
     expect(mismatch(requirementOf(manifest({}), BOB), node)).toBeUndefined();
   });
 
@@ -76,7 +76,7 @@ describe("a node matches a job", () => {
   });
 });
 
-describe("the jobs on a node together", () => {
+describe("all jobs on a node together", () => {
   const held = (cpu: number, gpuIndexes: number[] = []) => ({
     resources: { cpu, memoryMb: 0, gpuCount: gpuIndexes.length },
     gpuIndexes,
@@ -101,7 +101,7 @@ describe("the jobs on a node together", () => {
   });
 });
 
-test("jobs of one user that ask for the same share a queue key, whatever the order of their labels", () => {
+test("jobs of one user that ask for the same share a queue key, regardless of the order of their labels", () => {
   const one = queueKeyOf(manifest({ labels: { a: "1", b: "2" }, name: "x" }), "u1");
   expect(queueKeyOf(manifest({ labels: { b: "2", a: "1" }, name: "y" }), "u1")).toBe(one);
   expect(queueKeyOf(manifest({ labels: { a: "1" } }), "u1")).not.toBe(one);

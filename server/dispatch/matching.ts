@@ -8,7 +8,7 @@ import { type Condition, formatCondition, parseSelector, unmetCondition } from "
 import type { Requirement } from "../job/requirement.ts";
 import { RecentMap } from "../runtime/recent-map.ts";
 
-/** What of a node's capacity is taken. */
+/** How much of a node's capacity is in use. */
 export interface Usage {
   cpu: number;
   memoryMb: number;
@@ -16,22 +16,22 @@ export interface Usage {
   gpuIndexes: ReadonlySet<number>;
 }
 
-/** A rule of matching that a node fails for a job, however idle it is. */
+/** A matching rule that a node fails for a job, no matter how idle it is. */
 export interface Mismatch {
   rule: "type" | "allow" | "pool" | "label" | "selector" | "cpu" | "memory" | "gpu";
-  /** As in "the node cannot run it: …". */
+  /** Completes the sentence "the node cannot run it: …". */
   detail: string;
-  /** What would mend it, as in "it could if …". */
+  /** What would help. Completes the sentence "it could run it if …". */
   change: string;
 }
 
-/** Why this node could never run such a job, even when idle; undefined when it could. The first rule that fails. */
+/** Why this node could never run such a job, even when idle: the first rule that fails. Undefined if it could. */
 export function mismatch(requirement: Requirement, node: NodeDescription): string | undefined {
   for (const { detail } of mismatches(requirement, node)) return detail;
   return undefined;
 }
 
-/** Every rule that fails, in the order they are looked at. */
+/** Every rule that fails, in the order in which they are checked. */
 export function* mismatches(
   requirement: Requirement,
   node: NodeDescription,
@@ -74,7 +74,7 @@ export function* mismatches(
   yield* shortages(requirement.resources, node);
 }
 
-/** A node's own labels, and its name, by which a job may ask for this node and no other. */
+/** A node's own labels plus its name, with which a job can ask for this very node. */
 function labelsOf({ labels, name }: NodeDescription): Labels {
   return { ...labels, [NODE_NAME_LABEL]: name };
 }
@@ -83,9 +83,9 @@ function* shortages(asked: Resources, node: NodeDescription): Generator<Mismatch
   for (const { rule, field, limit, nameOf } of amounts) {
     const [wanted, has] = [asked[field], node.capacity[field]];
     if (wanted <= has) continue;
-    // What the owner lets a job have, where that and not the machine is what is too little.
+    // Whether the owner's limit is too small, rather than the machine.
     const isCap = node.caps?.[field] === has;
-    const whose = isCap ? `its owner lets jobs have ${nameOf(has)} (${limit})` : `it has ${nameOf(has)}`;
+    const whose = isCap ? `its owner limits jobs to ${nameOf(has)} (${limit})` : `it has ${nameOf(has)}`;
     const change = `the job asked for at most ${nameOf(has)}`;
     yield {
       rule,
@@ -98,7 +98,7 @@ function* shortages(asked: Resources, node: NodeDescription): Generator<Mismatch
 interface Amount {
   rule: Mismatch["rule"];
   field: keyof Resources;
-  /** Where the owner of a machine says how much of it jobs may have. */
+  /** The setting with which the owner of a machine limits how much of it jobs may have. */
   limit: string;
   nameOf: (amount: number) => string;
 }
@@ -109,7 +109,7 @@ const amounts: readonly Amount[] = [
   { rule: "gpu", field: "gpuCount", limit: "limits.gpuCount", nameOf: (amount) => counted(amount, "GPU") },
 ];
 
-/** A selector was checked when its job was submitted; a handful of them is asked for again and again. */
+/** Selectors are checked when a job is submitted, so parsing a stored one succeeds. The same few are asked for often. */
 const parsedSelectors = new RecentMap<Condition[]>(1_000);
 
 function conditionsOf(selector: string | undefined): readonly Condition[] {
@@ -123,8 +123,8 @@ function conditionsOf(selector: string | undefined): readonly Condition[] {
 }
 
 /**
- * Whether the job fits beside what runs already. Fractions of cores are compared in thousandths. What a job does not
- * ask for cannot be short: a node may hold more than it has to give since its owner lowered a limit.
+ * Whether the job fits next to what already runs. Fractions of cores are compared in thousandths. What a job does not ask
+ * for cannot be short, even if the node already uses more than its capacity because its owner lowered a limit.
  */
 export function fits(resources: Resources, capacity: Capacity, usage: Usage): boolean {
   const { cpu, memoryMb, gpuCount } = resources;
@@ -136,7 +136,7 @@ export function fits(resources: Resources, capacity: Capacity, usage: Usage): bo
   );
 }
 
-/** The lowest GPUs that are free. */
+/** The indexes of the lowest free GPUs, at most `count`. */
 export function pickGpus(count: number, capacity: Capacity, usage: Usage): number[] {
   const free: number[] = [];
   for (let index = 0; index < capacity.gpuCount && free.length < count; index++) {
@@ -150,11 +150,11 @@ export function usageOf(held: Iterable<{ resources: Resources; gpuIndexes: reado
   let memoryMb = 0;
   let slots = 0;
   const gpuIndexes = new Set<number>();
-  for (const one of held) {
-    cpu += one.resources.cpu;
-    memoryMb += one.resources.memoryMb;
+  for (const execution of held) {
+    cpu += execution.resources.cpu;
+    memoryMb += execution.resources.memoryMb;
     slots += 1;
-    for (const index of one.gpuIndexes) gpuIndexes.add(index);
+    for (const index of execution.gpuIndexes) gpuIndexes.add(index);
   }
   return { cpu, memoryMb, slots, gpuIndexes };
 }

@@ -9,14 +9,14 @@ export interface Head {
   priority: number;
 }
 
-/** Queued jobs of one user that all ask for the same, with the first of them as they were read. */
+/** Queued jobs of one user that all ask for the same. `heads`: the first of them, as they were read. */
 export interface QueueHeads {
   key: string;
   requirement: Requirement;
   heads: Head[];
 }
 
-/** How much of a business's nodes each of its users has at the moment, in jobs. */
+/** How many live executions each user of a business has at the moment. */
 export class Shares {
   constructor(private readonly live: Map<string, number>) {}
 
@@ -36,17 +36,18 @@ export interface Taker {
   nowMs: number;
 }
 
-/** A job that has waited so long for room makes some nodes keep theirs for it, at first this part of them. */
+/** After this time without room, some nodes keep theirs free for the job: at first this part of them. */
 const STARVING_AFTER_MS = 60_000;
 const FIRST_PART = 1 / 8;
 const DOUBLES_EVERY_MS = 60_000;
 
 /**
- * The queue whose head comes first among those whose jobs fit beside what the node has already: by priority, then of
- * the user who has the least running, then by age. `refill` reads the next heads of a queue that has none left.
+ * Returns the queue whose head comes first among those that fit next to what the node already has: by priority, then by
+ * the user with the least running, then by age. `refill` reads the next heads of a queue that has none left.
  *
- * A job that does not fit yet lets smaller ones pass, but not for ever: after a minute an eighth of the nodes that
- * could run it take nothing that comes after it, and so get the room together; every further minute twice as many.
+ * A job that does not fit yet lets smaller ones pass, but not forever. After a minute, an eighth of the nodes that could
+ * run it take nothing that comes after it, so room for it collects there. Every further minute there are twice as many
+ * of these nodes.
  */
 export function bestThatFits<Queue extends QueueHeads>(
   queues: readonly Queue[],
@@ -57,12 +58,13 @@ export function bestThatFits<Queue extends QueueHeads>(
 ): Queue | undefined {
   let best: Queue | undefined;
   let starving: Queue | undefined;
-  const isFirst = (one: Queue, other: Queue | undefined) => {
-    const [head, leader] = [one.heads[0], other?.heads[0]];
+  const isFirst = (queue: Queue, other: Queue | undefined) => {
+    const head = queue.heads[0];
+    const leader = other?.heads[0];
     if (!head || !other || !leader) return head !== undefined;
     const order =
       leader.priority - head.priority ||
-      shares.of(userOfQueue(one.key)) - shares.of(userOfQueue(other.key)) ||
+      shares.of(userOfQueue(queue.key)) - shares.of(userOfQueue(other.key)) ||
       (head.jobId < leader.jobId ? -1 : 1);
     return order < 0;
   };
@@ -79,7 +81,7 @@ export function bestThatFits<Queue extends QueueHeads>(
   return starving && isFirst(starving, best) ? undefined : best;
 }
 
-/** The same on every server, and other nodes for every job. */
+/** Whether this node keeps its room for the job. The answer is the same on every server; each job picks other nodes. */
 function keepsRoomFor(jobId: string, { nodeId, nowMs }: Taker): boolean {
   const starvedMs = nowMs - idTimeMs(jobId) - STARVING_AFTER_MS;
   if (starvedMs < 0) return false;

@@ -3,7 +3,7 @@ import type { ExecutionDocument } from "../job/job-documents.mongo.ts";
 import { userOfQueue } from "../job/requirement.ts";
 import { type QueueHeads, Shares } from "./picking.ts";
 
-/** What the users of these queues have running. Where jobs of one user only wait there is nothing to count. */
+/** What the users of these queues have running. If only one user's jobs wait, there is nothing to compare or count. */
 export async function readShares(
   executions: Collection<ExecutionDocument>,
   businessId: string,
@@ -17,5 +17,5 @@ export async function readShares(
       { $group: { _id: "$user_id", live: { $sum: 1 } } },
     ])
     .toArray();
-  return new Shares(new Map(live.map((one) => [one._id, one.live])));
+  return new Shares(new Map(live.map(({ _id: userId, live: count }) => [userId, count])));
 }

@@ -5,13 +5,13 @@ import { RecentMap } from "../runtime/recent-map.ts";
 import { absenceOf } from "./fit.ts";
 import { mismatch } from "./matching.ts";
 
-/** Of more nodes some are not looked at, and so every job counts as one that could start. */
+/** With more nodes than this, not all are looked at, so every job counts as able to start. */
 const MAX_NODES = 1_000;
-/** A group asks whenever one of its jobs ends; what changes meanwhile is seen at the next look. */
+/** A group asks whenever one of its jobs ends. A change within this time is seen at the next look. */
 const KNOWN_FOR_MS = 1_000;
 const MAX_BUSINESSES = 1_000;
 
-/** Tells which jobs the nodes that take jobs now could be given, if not at once. */
+/** Says which jobs could run on a node that takes jobs now, immediately or once it has room. */
 export class Startable {
   private readonly known = new RecentMap<{ readAtMs: number; nodes: readonly NodeRecord[] | undefined }>(
     MAX_BUSINESSES,
@@ -38,8 +38,12 @@ export class Startable {
     const known = this.known.get(businessId);
     if (known && performance.now() - known.readAtMs < KNOWN_FOR_MS) return known.nodes;
     const readAtMs = performance.now();
-    const every = { businessId, status: undefined, beforeNodeId: undefined, limit: MAX_NODES + 1 };
-    const found = await this.nodes.list(every);
+    const found = await this.nodes.list({
+      businessId,
+      status: undefined,
+      beforeNodeId: undefined,
+      limit: MAX_NODES + 1,
+    });
     const nodes = found.length > MAX_NODES ? undefined : found.filter((node) => !absenceOf(node));
     this.known.set(businessId, { readAtMs, nodes });
     return nodes;

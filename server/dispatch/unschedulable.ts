@@ -3,15 +3,15 @@ import { requirementOf } from "../job/requirement.ts";
 import type { NodeRecord, NodeStore } from "../node/node-store.ts";
 import { mismatch } from "./matching.ts";
 
-/** Of more nodes some are not looked at, and so nobody can say that none could run a job. */
+/** With more nodes than this, not all are looked at, so none can be ruled out. */
 const MAX_NODES = 1_000;
 const MAX_NODES_NAMED = 3;
 
-/** Why no registered node could ever run a queued job, in one sentence; undefined when one could, or may. */
+/** Says in one sentence why no registered node could ever run a queued job; undefined if a node could or might. */
 export class Unschedulable {
   constructor(private readonly nodes: NodeStore) {}
 
-  /** One reason per job, in order; the nodes of the business are read once, and only if a job is queued. */
+  /** Resolves with one reason per job, in order. The nodes of the business are read once, and only if a job is queued. */
   async explain(businessId: string, jobs: readonly JobRecord[]): Promise<(string | undefined)[]> {
     if (!jobs.some((job) => job.status === "QUEUED")) return jobs.map(() => undefined);
     const nodes = await this.nodes.list({
@@ -23,7 +23,7 @@ export class Unschedulable {
     if (nodes.length > MAX_NODES) return jobs.map(() => undefined);
     const known = new Map<string, string | undefined>();
     return jobs.map((job) => {
-      // An array is no work itself.
+      // An array never runs; only its jobs do.
       if (job.status !== "QUEUED" || job.gate === "array") return undefined;
       if (!known.has(job.queueKey)) known.set(job.queueKey, explainOne(job, nodes));
       return known.get(job.queueKey);

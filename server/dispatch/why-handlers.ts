@@ -9,7 +9,8 @@ import type { JobService } from "../job/job-service.ts";
 import type { FitCheck } from "./fit.ts";
 import { holdersOf } from "./group-holders.ts";
 import { explainFit, explainJob } from "./why.ts";
-/** What such a job would cost; undefined where it would cost nothing. */
+
+/** What such a job would cost; undefined if it would cost nothing. */
 export type Estimate = (by: Identity, manifest: JobManifest) => Promise<CostEstimate | undefined>;
 
 export const NO_NODES = { nodes: [], moreNodes: false };
@@ -30,7 +31,7 @@ export function whyHandlers(
       const isQueued = job.status === "QUEUED";
       const report = isQueued ? await fit.check(job) : NO_NODES;
       const holders = await holdersOf(job, flow, fit);
-      const heldBy = holders.map((one) => one.job).map(heldByView);
+      const heldBy = holders.map((holder) => heldByView(holder.job));
       return { jobId, status: job.status, ...explainJob(job, report, holders), heldBy, ...report };
     },
     "jobs.dry-run": async (manifest, context) => {

@@ -3,19 +3,22 @@ import { isFinal } from "../../shared/job-state.ts";
 import { isoTime } from "../http/iso-time.ts";
 import type { JobRecord } from "../job/job-record.ts";
 
-/** What a job waits for, in one word and in one sentence. */
+/** What a job waits for, as one word and as a sentence. */
 export interface Why {
   waitsFor: WaitsFor;
   summary: string;
 }
 
-/** A job that has a place in the group of another, and what it waits for itself. */
+/** A job that holds a place in the group that another job waits for, and what it waits for itself. */
 export interface Holder {
   job: JobRecord;
   why: Why;
 }
 
-/** Of a job as it is now, given how the nodes stand to it and who has the places in its group. Pure. */
+/**
+ * Explains what a job waits for. `report`: whether the nodes could run it. `holders`: the jobs that hold the places in its
+ * group. Pure.
+ */
 export function explainJob(job: JobRecord, report: FitReport, holders: readonly Holder[] = []): Why {
   const isInLine = job.status === "QUEUED" && job.gate === "group";
   if (isInLine && job.notBeforeMs === undefined) {
@@ -27,41 +30,46 @@ export function explainJob(job: JobRecord, report: FitReport, holders: readonly 
 
 function waitsForTurn({ manifest }: JobRecord, holders: readonly Holder[]): Why {
   const { group, limit } = manifest.concurrency ?? {};
-  const full = `The job waits for its turn in the concurrency group ${group}, which is full: ${limit} of its jobs at once.`;
+  const full = `The job waits for its turn in the concurrency group ${group}, which is full (limit ${limit}).`;
   const [first, ...others] = holders;
   if (!first) return { waitsFor: "group", summary: full };
   const name = first.job.manifest.name === undefined ? "" : ` (${first.job.manifest.name})`;
-  const more = others.length > 0 ? `; ${others.length} more have one, too` : "";
+  const more = others.length > 0 ? `, and so do ${others.length} others` : "";
   const place = `Job ${first.job.jobId}${name} has a place${more}.`;
   return { waitsFor: "group", summary: `${full} ${place} ${first.why.summary.replace(/^The job/, "It")}` };
 }
 
-/** What the nodes alone say. Pure. */
+/** Explains what a job waits for by its nodes alone. `subject` begins the sentence. Pure. */
 export function explainFit({ nodes, moreNodes }: FitReport, subject: string): Why {
   const of = (verdict: NodeFit["verdict"]) => nodes.filter((node) => node.verdict === verdict);
   const able = of("fits");
   if (able.length > 0) {
     return {
       waitsFor: "turn",
-      summary: `${subject} has room on ${named(able)} now; jobs of higher priority and older ones go first.`,
+      summary: `${subject} has room on ${named(able)} now; older jobs and jobs with a higher priority go first.`,
     };
   }
   const node: WaitsFor = "node";
   const busy = of("busy");
   if (busy.length > 0) {
-    return { waitsFor: node, summary: `${subject} finds no room now: ${named(busy)} could run it later.` };
+    return {
+      waitsFor: node,
+      summary: `${subject} has to wait for room: ${named(busy)} could run it later.`,
+    };
   }
   const away = of("unavailable");
   if (away.length > 0) {
-    const summary = `${subject} finds no node that takes jobs now: ${named(away)} could run it, but is not available.`;
+    const verb = away.length === 1 ? "is" : "are";
+    const summary = `${subject} cannot run now: ${named(away)} could run it but ${verb} not available.`;
     return { waitsFor: node, summary };
   }
-  const among = moreNodes ? `the first ${nodes.length}` : `${nodes.length}`;
-  const summary =
-    nodes.length === 0
-      ? `${subject} cannot run: no node is registered.`
-      : `${subject} cannot run: none of ${among} registered nodes could ever run it.`;
-  return { waitsFor: node, summary };
+  return { waitsFor: node, summary: `${subject} cannot run: ${nobody(nodes.length, moreNodes)}.` };
+}
+
+function nobody(nodeCount: number, moreNodes: boolean): string {
+  if (nodeCount === 0) return "no node is registered";
+  if (nodeCount === 1) return "the only registered node could never run it";
+  return `none of the ${moreNodes ? "first " : ""}${nodeCount} registered nodes could ever run it`;
 }
 
 function notQueued(job: JobRecord): Why | undefined {
@@ -69,17 +77,17 @@ function notQueued(job: JobRecord): Why | undefined {
   if (isFinal(job.status)) {
     return {
       waitsFor: "nothing",
-      summary: `The job is over: ${job.status} since ${isoTime(job.finishedAtMs)}.`,
+      summary: `The job is over: it ended with status ${job.status} at ${isoTime(job.finishedAtMs)}.`,
     };
   }
   const summary =
     job.status === "RUNNING"
-      ? `The job runs on ${job.nodeId} since ${isoTime(job.startedAtMs)}.`
+      ? `The job has been running on ${job.nodeId} since ${isoTime(job.startedAtMs)}.`
       : `The job is assigned to ${job.nodeId}, which is about to start it.`;
   return { waitsFor: "nothing", summary };
 }
 
-/** What keeps a queued job from being handed out whatever the nodes are. The first that holds. */
+/** The first thing that keeps a queued job from being handed out, regardless of the nodes. */
 function heldBack(job: JobRecord): Why | undefined {
   const held = heldForJobs(job);
   if (held) return held;
@@ -88,8 +96,8 @@ function heldBack(job: JobRecord): Why | undefined {
   return {
     waitsFor: "time",
     summary: isRetry
-      ? `The job waits until ${isoTime(job.notBeforeMs)} before it is tried again.`
-      : `The job waits until ${isoTime(job.notBeforeMs)}, as it asks for.`,
+      ? `The job waits until ${isoTime(job.notBeforeMs)} for its next attempt.`
+      : `The job waits until ${isoTime(job.notBeforeMs)} before it may start.`,
   };
 }
 
@@ -98,13 +106,13 @@ function heldForJobs({ gate, manifest }: JobRecord): Why | undefined {
     const others = (manifest.after ?? []).map(({ jobId, on }) => `${jobId} (${on})`);
     return {
       waitsFor: "job",
-      summary: `The job comes after other jobs, which are not all over: ${others.join(", ")}.`,
+      summary: `The job comes after other jobs that are not all over yet: ${others.join(", ")}.`,
     };
   }
   if (gate === "array") {
     return {
       waitsFor: "job",
-      summary: "The job is an array: it stands for its jobs, and ends when they have.",
+      summary: "The job is an array: it never runs itself, and it ends when all its jobs have ended.",
     };
   }
   return undefined;

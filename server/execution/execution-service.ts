@@ -5,40 +5,46 @@ import type { JobFlow } from "../job/job-flow.ts";
 import type { ExecutionRecord, JobRecord } from "../job/job-record.ts";
 import type { JobStore } from "../job/job-store.ts";
 import type { Assigned } from "./execution-store.ts";
-import { type Metering, NO_METERING } from "./metering.ts";
+import type { Metering } from "./metering.ts";
 import { applyReport, expireQueued, giveUp, putBack, releaseLease, renewLease } from "./rules.ts";
 
-/** Everything that moves an execution on: what nodes report, and what tasks find out. */
-export class ExecutionService {
-  constructor(
-    private readonly jobs: JobStore,
-    private readonly flow: Pick<JobFlow, "changed">,
-    private readonly now: () => number,
-    private readonly metering: Metering = NO_METERING,
-  ) {}
+export interface ExecutionServiceParts {
+  jobs: JobStore;
+  flow: Pick<JobFlow, "changed">;
+  /** Epoch milliseconds. */
+  now: () => number;
+  metering: Metering;
+}
 
-  /** Those of the assignments that may go to their nodes; jobs of the others go back into their queues. Safe to repeat. */
+/**
+ * Changes executions after they were assigned: applies what nodes report, and ends what tasks find overdue or lost.
+ * `rules.ts` decides what becomes of an execution and its job; `JobFlow.changed` announces the result.
+ */
+export class ExecutionService {
+  constructor(private readonly parts: ExecutionServiceParts) {}
+
+  /** Returns the assignments that may go to their nodes. Jobs of the others go back to their queues. Safe to repeat. */
   async admit(assigned: readonly Assigned[]): Promise<Assigned[]> {
-    const { admitted, refused } = await this.metering.onAssigned(assigned);
+    const { admitted, refused } = await this.parts.metering.onAssigned(assigned);
     if (refused.length === 0) return admitted;
-    const nowMs = this.now();
-    const jobs = await this.jobs.change(
+    const nowMs = this.parts.now();
+    const jobs = await this.parts.jobs.change(
       refused.map(({ assigned: { execution }, why }) => ({
         key: { executionId: execution.executionId, nodeId: execution.nodeId },
         decide: (state) => putBack(state, why, nowMs),
       })),
     );
-    await this.flow.changed(jobs);
+    await this.parts.flow.changed(jobs);
     return admitted;
   }
 
-  /** Applies a node's reports in order; one outcome each. */
+  /** Applies a node's reports in order. Resolves with one outcome per report. */
   async report(
     node: Pick<NodeIdentity, "nodeId" | "businessId">,
     reports: readonly ExecutionReport[],
   ): Promise<ReportOutcome[]> {
-    const nowMs = this.now();
-    const results = await this.jobs.change(
+    const nowMs = this.parts.now();
+    const results = await this.parts.jobs.change(
       reports.map((report) => ({
         key: { executionId: report.executionId, nodeId: node.nodeId },
         decide: (state) => applyReport(state, report, nowMs),
@@ -48,29 +54,29 @@ export class ExecutionService {
       const { executionId = "" } = reports[i] ?? {};
       return job && job.status !== "RUNNING" ? [{ executionId, job }] : [];
     });
-    this.metering.onEnded(ended);
-    await this.flow.changed(
+    this.parts.metering.onEnded(ended);
+    await this.parts.flow.changed(
       results.map((result) => result.job),
       ended.length > 0 ? [node] : [],
     );
     return results.map((result) => result.outcome);
   }
 
-  /** Ends queued jobs that have waited too long. */
+  /** Ends queued jobs that have waited longer than their queueTtlSeconds. */
   async expireQueued(jobs: readonly { jobId: string; businessId: string }[]): Promise<void> {
     if (jobs.length === 0) return;
-    const nowMs = this.now();
-    const expired = await this.jobs.change(
+    const nowMs = this.parts.now();
+    const expired = await this.parts.jobs.change(
       jobs.map((key) => ({ key, decide: (state) => expireQueued(state, nowMs) })),
     );
-    await this.flow.changed(expired);
+    await this.parts.flow.changed(expired);
   }
 
-  /** Ends executions their nodes will not end. */
+  /** Ends executions that their nodes will not end. */
   async giveUp(executions: readonly ExecutionRecord[], reason: Reason, message: string): Promise<void> {
     if (executions.length === 0) return;
-    const nowMs = this.now();
-    const jobs = await this.jobs.change(
+    const nowMs = this.parts.now();
+    const jobs = await this.parts.jobs.change(
       executions.map((execution) => ({
         key: { executionId: execution.executionId, nodeId: execution.nodeId },
         decide: (state) => giveUp(state, reason, message, nowMs),
@@ -79,11 +85,11 @@ export class ExecutionService {
     await this.ended(executions, jobs);
   }
 
-  /** Takes back assignments that were not started within their lease. */
+  /** Takes back assignments that were not started before their lease expired. */
   async releaseLeases(executions: readonly ExecutionRecord[]): Promise<void> {
     if (executions.length === 0) return;
-    const nowMs = this.now();
-    const jobs = await this.jobs.change(
+    const nowMs = this.parts.now();
+    const jobs = await this.parts.jobs.change(
       executions.map((execution) => ({
         key: { executionId: execution.executionId, nodeId: execution.nodeId },
         decide: (state) => releaseLease(state, nowMs),
@@ -92,10 +98,10 @@ export class ExecutionService {
     await this.ended(executions, jobs);
   }
 
-  /** Gives assignments that their node holds and has not started until then. */
+  /** Extends the leases of assignments that their node holds but has not started yet. */
   async renewLeases(executions: readonly ExecutionRecord[], leaseExpiresAtMs: number): Promise<void> {
     if (executions.length === 0) return;
-    await this.jobs.change(
+    await this.parts.jobs.change(
       executions.map((execution) => ({
         key: { executionId: execution.executionId, nodeId: execution.nodeId },
         decide: (state) => renewLease(state, leaseExpiresAtMs),
@@ -111,8 +117,10 @@ export class ExecutionService {
       const job = jobs[i];
       return job ? [{ execution, job }] : [];
     });
-    this.metering.onEnded(ended.map(({ execution, job }) => ({ executionId: execution.executionId, job })));
-    await this.flow.changed(
+    this.parts.metering.onEnded(
+      ended.map(({ execution, job }) => ({ executionId: execution.executionId, job })),
+    );
+    await this.parts.flow.changed(
       jobs,
       ended.map(({ execution }) => execution),
     );

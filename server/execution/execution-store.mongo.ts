@@ -80,7 +80,7 @@ export class MongoExecutionStore implements ExecutionStore {
         { $match: { live_on: { $in: [...nodeIds] } } },
         { $group: { _id: "$live_on", live: { $sum: 1 } } },
       ]);
-      return new Map((await counted.toArray()).map((one) => [one._id, one.live]));
+      return new Map((await counted.toArray()).map(({ _id: nodeId, live }) => [nodeId, live]));
     });
   }
 
@@ -140,7 +140,7 @@ export class MongoExecutionStore implements ExecutionStore {
     if ("deadlineBeforeMs" in filter) {
       return { status: "RUNNING", deadline_at: { $lte: filter.deadlineBeforeMs } };
     }
-    // Which nodes hold something is less than which are offline: those that were given up long ago hold nothing.
+    // Start from the nodes that hold something: they are fewer than the offline nodes, most of which hold nothing.
     const holding = await this.executions.distinct("live_on", { live_on: { $gt: "" } });
     const nodeIds = holding.filter((nodeId) => nodeId !== undefined);
     const offline = await this.nodes.distinct("node_id", { node_id: { $in: nodeIds }, offline: true });

@@ -73,9 +73,9 @@ export class SqliteExecutionStore implements ExecutionStore {
 
   async list(query: ExecutionListQuery): Promise<ExecutionRecord[]> {
     const equal = { job_id: query.jobId, node_id: query.nodeId };
-    // With the `+` SQLite leaves the index by business alone: of one job or node it would walk over all others.
-    const isOfOne = query.jobId !== undefined || query.nodeId !== undefined;
-    const where = [isOfOne ? "+business_id = $businessId" : "business_id = $businessId"];
+    // The `+` keeps SQLite from using the index by business, which would walk over every other job or node.
+    const isForOneJobOrNode = query.jobId !== undefined || query.nodeId !== undefined;
+    const where = [isForOneJobOrNode ? "+business_id = $businessId" : "business_id = $businessId"];
     const bindings: Record<string, SQLQueryBindings> = { businessId: query.businessId, limit: query.limit };
     for (const [column, value] of Object.entries(equal)) {
       if (value === undefined) continue;

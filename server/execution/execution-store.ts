@@ -2,7 +2,7 @@ import type { ExecutionStatus } from "../../shared/job-state.ts";
 import type { ExecutionRecord, JobRecord } from "../job/job-record.ts";
 import type { KeepsTimes } from "../tasks/clock.ts";
 
-/** An execution that was just made, with its job. */
+/** An execution that was just created, with its job. */
 export interface Assigned {
   job: JobRecord;
   execution: ExecutionRecord;
@@ -17,16 +17,16 @@ export interface ExecutionListQuery {
   limit: number;
 }
 
-/** A live execution, with what a node must be told of it. */
+/** A live execution, and whether its node must be asked to cancel it. */
 export interface LiveExecution {
   execution: ExecutionRecord;
   cancelRequested: boolean;
 }
 
-/** The most executions of one answer to `live` by a time, or of nodes that are given up. */
+/** The most executions in one answer from `live`, unless it asks for one node. */
 export const MAX_DUE = 1_000;
 
-/** Which live executions to look at. `onOfflineNodes`: those of nodes that are given up. */
+/** Selects live executions. `onOfflineNodes`: those on OFFLINE nodes. */
 export type LiveExecutionFilter =
   | { leaseExpiredBeforeMs: number }
   | { deadlineBeforeMs: number }
@@ -34,24 +34,24 @@ export type LiveExecutionFilter =
   | { nodeId: string };
 
 /**
- * Where executions are kept. Every operation is safe to call from many places at once; what it resolves with is on
- * disk. Rejects with ComputeError `storage_failed` when the store refuses.
+ * Stores executions. Every operation is safe to call concurrently, and what it resolves with is on disk. Rejects with
+ * ComputeError `storage_failed` if the store fails.
  */
 export interface ExecutionStore extends KeepsTimes {
   find(businessId: string, executionId: string): Promise<ExecutionRecord | undefined>;
-  /** Those of `executionIds` that belong to the node, with their jobs. */
+  /** The executions among `executionIds` that belong to the node, with their jobs. */
   findOfNode(nodeId: string, executionIds: readonly string[]): Promise<Assigned[]>;
   /** Newest first. */
   list(query: ExecutionListQuery): Promise<ExecutionRecord[]>;
-  /** ASSIGNED and RUNNING executions: all of a node, and of every other choice at most MAX_DUE. */
+  /** ASSIGNED and RUNNING executions: all of them for one node; for any other filter at most MAX_DUE. */
   live(filter: LiveExecutionFilter): Promise<LiveExecution[]>;
-  /** How many executions are live on each of these nodes; nodes with none are left out. */
+  /** How many executions are live on each of these nodes. Nodes without live executions are left out. */
   countLive(nodeIds: readonly string[]): Promise<Map<string, number>>;
   /**
-   * Live executions that were assigned or started later than now, were so now: their leases and deadlines come as much
-   * earlier.
+   * Changes live executions whose assignment or start is in the future: it is set to now, and their leases and deadlines
+   * move earlier by the same amount.
    */
   bringBack(nowMs: number): Promise<number>;
-  /** When the next lease ends and the next deadline comes. */
+  /** When the next lease expires and the next deadline passes. */
   nextDue(): Promise<{ leaseAtMs: number | undefined; deadlineAtMs: number | undefined }>;
 }

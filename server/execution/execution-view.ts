@@ -22,7 +22,7 @@ export function executionView(record: ExecutionRecord, logLines: number): Execut
   };
 }
 
-/** An execution as its node gets it, with the most output that is kept of it. */
+/** An execution as its node gets it, with the limit on the output that is kept of it. */
 export function assignmentView({ job, execution }: Assigned, maxLogBytes: number): Assignment {
   return {
     executionId: execution.executionId,

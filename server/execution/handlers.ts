@@ -6,7 +6,7 @@ import { readPage } from "../http/page.ts";
 import type { ExecutionStore } from "./execution-store.ts";
 import { executionView } from "./execution-view.ts";
 
-/** How many lines of an execution are stored. */
+/** Counts the stored log lines of an execution. */
 export type CountLogLines = (executionId: string) => Promise<number>;
 
 export function executionHandlers(
@@ -15,15 +15,18 @@ export function executionHandlers(
 ): Pick<Handlers, "executions.list" | "executions.retrieve"> {
   return {
     "executions.list": async ({ jobId, nodeId, status, ...page }, context) => {
-      const of = { businessId: businessOf(context), jobId, nodeId, status };
+      const filter = { businessId: businessOf(context), jobId, nodeId, status };
       const { rows, nextCursor } = await readPage(
         page,
         executionId,
-        (beforeExecutionId, limit) => executions.list({ ...of, beforeExecutionId, limit }),
-        (one) => one.executionId,
+        (beforeExecutionId, limit) => executions.list({ ...filter, beforeExecutionId, limit }),
+        (execution) => execution.executionId,
       );
-      const lines = await Promise.all(rows.map((one) => countLogLines(one.executionId)));
-      return { executions: rows.map((one, i) => executionView(one, lines[i] ?? 0)), nextCursor };
+      const lines = await Promise.all(rows.map((execution) => countLogLines(execution.executionId)));
+      return {
+        executions: rows.map((execution, i) => executionView(execution, lines[i] ?? 0)),
+        nextCursor,
+      };
     },
     "executions.retrieve": async (input, context) => {
       const found = await executions.find(businessOf(context), input.executionId);

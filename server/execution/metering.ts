@@ -1,25 +1,22 @@
 import type { JobRecord } from "../job/job-record.ts";
 import type { Assigned } from "./execution-store.ts";
 
-/** An execution that may not go to its node, and why, for people. */
+/** An execution that may not go to its node, and a sentence that says why. */
 export interface Refused {
   assigned: Assigned;
   why: string;
 }
 
 /**
- * What running costs is told here, and here only. An execution goes to its node after `onAssigned` has let it, so none
- * ever runs that was not seen.
+ * Charges for executions. It is the only part that knows what running costs. An execution goes to its node only after
+ * `onAssigned` has admitted it, so no execution runs unseen.
  */
 export interface Metering {
-  /** Sets aside what they may cost. Safe to repeat. */
+  /** Sets aside what the executions may cost. Safe to repeat. */
   onAssigned(assigned: readonly Assigned[]): Promise<{ admitted: Assigned[]; refused: Refused[] }>;
-  /** These have ended. Does not wait; safe to repeat, and to be lost: `compute-metering` finds what was missed. */
+  /**
+   * Settles executions that have ended, in the background. Safe to repeat. A call may be lost: `compute-metering` finds
+   * what was missed.
+   */
   onEnded(ended: readonly { executionId: string; job: JobRecord }[]): void;
 }
-
-/** Where nothing costs anything. */
-export const NO_METERING: Metering = {
-  onAssigned: async (assigned) => ({ admitted: [...assigned], refused: [] }),
-  onEnded: () => undefined,
-};

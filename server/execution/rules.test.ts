@@ -56,9 +56,9 @@ function stateOf(status: JobStatus, live: ExecutionStatus, { manifest, job, exec
 const reportOf = (status: ExecutionReport["status"], more: Partial<ExecutionReport> = {}): ExecutionReport =>
   ({ executionId, status, at: new Date(AT_MS).toISOString(), ...more }) as ExecutionReport;
 
-/** `JOB/EXECUTION` after the decision, or "as it was". */
+/** `JOB/EXECUTION` after the decision, or "unchanged". */
 function after({ job, execution }: Decision<unknown>): string {
-  return job || execution ? `${job?.status ?? "-"}/${execution?.status ?? "-"}` : "as it was";
+  return job || execution ? `${job?.status ?? "-"}/${execution?.status ?? "-"}` : "unchanged";
 }
 
 test("a report moves a live execution and its job, is repeated once they have moved, and is stale otherwise", () => {
@@ -83,14 +83,14 @@ test("a report moves a live execution and its job, is repeated once they have mo
     const found = reports.map((report) => {
       const decision = applyReport(state, reportOf(report), AT_MS);
       const { outcome } = decision.result;
-      expect(after(decision) === "as it was").toBe(outcome !== "applied");
+      expect(after(decision) === "unchanged").toBe(outcome !== "applied");
       return outcome === "applied" ? after(decision) : outcome;
     });
     expect([status as string, ...found]).toEqual([status, ...expected[status]]);
   }
 });
 
-test("a report about an execution that is not the job's any more changes nothing", () => {
+test("a report about an execution that is no longer the job's current one changes nothing", () => {
   const other = stateOf("RUNNING", "RUNNING", { job: { executionId: "exe_2" } });
   for (const report of ["RUNNING", "SUCCEEDED", "FAILED", "CANCELLED"] as const) {
     expect(applyReport(other, reportOf(report), AT_MS)).toEqual({ result: { outcome: "stale" } });
@@ -98,7 +98,7 @@ test("a report about an execution that is not the job's any more changes nothing
   }
 });
 
-test("an agent that goes on after its execution was given up hears that it is over", () => {
+test("an agent that still runs an execution that was given up is told that it is over", () => {
   const end = { reason: "NodeLost" } as const;
   const givenUp = stateOf("FAILED", "FAILED", { execution: { end, startedAtMs: AT_MS - 5_000 } });
   expect(applyReport(givenUp, reportOf("RUNNING"), AT_MS).result.outcome).toBe("stale");
@@ -119,14 +119,14 @@ test("the agent's clock counts only between the assignment and now", () => {
   }
 });
 
-test("the deadline of a started job is its timeout, its grace and time for the agent to report", () => {
+test("the deadline of a started job is its timeout plus its grace period plus time for the agent to report", () => {
   const started = (manifest: Partial<JobManifestInput>) =>
     applyReport(stateOf("ASSIGNED", "ASSIGNED", { manifest }), reportOf("RUNNING"), AT_MS).execution;
   expect(started({ timeoutSeconds: 60, graceSeconds: 5 })?.deadlineAtMs).toBe(AT_MS + 95_000);
   expect(started({})?.deadlineAtMs).toBeUndefined();
 });
 
-test("a failure that may be retried queues the job again while it has retries left, and counts the right one", () => {
+test("a failure that may be retried queues the job again while it has retries left, and raises the right count", () => {
   const left = { manifest: { maxRetries: 1 } };
   // The reason (none: the command's own exit), then retryCount/lostCount of a job that is queued again, or its status.
   const cases: [ExecutionRecord["end"], string, string][] = [
@@ -148,7 +148,7 @@ test("a failure that may be retried queues the job again while it has retries le
   }
 });
 
-test("a job that waits for another attempt keeps nothing of the last one but how it ended", () => {
+test("a job that waits for another attempt keeps only how the last attempt ended", () => {
   const manifest = { maxRetries: 3, queueTtlSeconds: 60, concurrency: { group: "g" } };
   const state = stateOf("RUNNING", "RUNNING", { manifest, job: { startedAtMs: AT_MS } });
   const { job } = endExecution(state, "FAILED", { exitCode: 7 }, AT_MS, AT_MS);
@@ -161,7 +161,7 @@ test("a job that waits for another attempt keeps nothing of the last one but how
   expect(job.queueDeadlineMs).toBe(notBeforeMs + 60_000);
 });
 
-test("a cancelled job is never tried again; if only its node went away it counts as cancelled", () => {
+test("a cancelled job is never tried again; if only its node was lost it counts as cancelled", () => {
   const asked = { manifest: { maxRetries: 5 }, job: { cancelRequestedAtMs: AT_MS - 1 } };
   const cases: [ExecutionRecord["end"], JobStatus][] = [
     [{ exitCode: 1 }, "FAILED"],
@@ -174,7 +174,7 @@ test("a cancelled job is never tried again; if only its node went away it counts
   }
 });
 
-test("the third agent that dies under a job ends it, whatever retries it has left", () => {
+test("the third agent that dies while running a job ends it, no matter how many retries it has left", () => {
   const dead = { manifest: { maxRetries: 10 }, job: { agentDeaths: 2 } };
   const state = stateOf("RUNNING", "RUNNING", dead);
   const { job } = endExecution(state, "FAILED", { reason: "AgentRestarted" }, AT_MS, AT_MS);
@@ -191,22 +191,22 @@ test("only a live, current execution is given up; only an assignment's lease is 
   };
   const expected: [JobStatus, ExecutionStatus, ...string[]][] = [
     ["ASSIGNED", "ASSIGNED", "FAILED/FAILED", "-/ASSIGNED", "QUEUED/CANCELLED", "QUEUED/CANCELLED"],
-    ["RUNNING", "RUNNING", "FAILED/FAILED", "as it was", "as it was", "as it was"],
-    ["SUCCESS", "SUCCEEDED", "as it was", "as it was", "as it was", "as it was"],
-    ["FAILED", "FAILED", "as it was", "as it was", "as it was", "as it was"],
-    ["CANCELLED", "CANCELLED", "as it was", "as it was", "as it was", "as it was"],
+    ["RUNNING", "RUNNING", "FAILED/FAILED", "unchanged", "unchanged", "unchanged"],
+    ["SUCCESS", "SUCCEEDED", "unchanged", "unchanged", "unchanged", "unchanged"],
+    ["FAILED", "FAILED", "unchanged", "unchanged", "unchanged", "unchanged"],
+    ["CANCELLED", "CANCELLED", "unchanged", "unchanged", "unchanged", "unchanged"],
   ];
   for (const [job, execution, ...found] of expected) {
     const all = Object.values(events).map((event) => after(event(stateOf(job, execution))));
     expect([job, ...all]).toEqual([job, ...found]);
     const replaced = stateOf(job, execution, { job: { executionId: "exe_2" } });
     expect(Object.values(events).map((event) => after(event(replaced)))).toEqual(
-      Array.from({ length: 4 }, () => "as it was"),
+      Array.from({ length: 4 }, () => "unchanged"),
     );
   }
 });
 
-test("an assignment that is taken back costs the job nothing, and ends it if somebody cancelled it meanwhile", () => {
+test("an assignment that is taken back costs the job no retry; if the job was cancelled meanwhile, it ends", () => {
   const cancelRequestedAtMs = AT_MS - 1;
   for (const takeBack of [
     (state: ReturnType<typeof stateOf>) => releaseLease(state, AT_MS),
@@ -219,16 +219,16 @@ test("an assignment that is taken back costs the job nothing, and ends it if som
   }
 });
 
-test("a lease that has not run out is not released, and a startTimeoutSeconds makes it a failed attempt", () => {
+test("a lease that has not expired is not released; with a startTimeoutSeconds its expiry is a failed attempt", () => {
   const manifest = { startTimeoutSeconds: 5 };
   const running = stateOf("ASSIGNED", "ASSIGNED", { execution: { leaseExpiresAtMs: AT_MS + 1 } });
-  expect(after(releaseLease(running, AT_MS))).toBe("as it was");
+  expect(after(releaseLease(running, AT_MS))).toBe("unchanged");
   const limited = stateOf("ASSIGNED", "ASSIGNED", { manifest });
   expect(releaseLease(limited, AT_MS).job).toMatchObject({
     status: "FAILED",
     end: { reason: "StartTimeout" },
   });
-  expect(after(renewLease(limited, AT_MS + 1))).toBe("as it was");
+  expect(after(renewLease(limited, AT_MS + 1))).toBe("unchanged");
 });
 
 test("an assignment that is put back waits longer each time, at most ten minutes", () => {

@@ -9,16 +9,16 @@ import { PUT_BACK_MAX_MS, queueDeadlineOf, requeue } from "../job/job-rules.ts";
 import type { Decision } from "../job/job-store.ts";
 import { decideEnding, type Ending, retryDelayMs } from "../job/retry-decision.ts";
 
-/** What the agent may need beyond the timeout and the grace to end a job and report it, before the server does. */
+/** How long the agent gets, after timeout and grace, to end a job and report it. Then the server ends the job. */
 const DEADLINE_SLACK_MS = 30_000;
 
-/** The answer to a report, and the job as it is now where the report was applied. */
+/** The answer to a report. If the report was applied: also the job as it is now. */
 export interface Reported {
   outcome: ReportOutcome;
   job?: JobRecord;
 }
 
-/** What a report makes of an execution and its job. Pure. */
+/** Decides what a report changes about an execution and its job. Pure. */
 export function applyReport(
   state: JobState | undefined,
   report: ExecutionReport,
@@ -36,7 +36,7 @@ export function applyReport(
   return { ...ended, result: { outcome: "applied", job: ended.job } };
 }
 
-/** Ends a live, current execution and decides what becomes of its job. Pure, but for the jitter of a retry. */
+/** Ends a live, current execution and decides what becomes of its job. Pure, except for the jitter of a retry. */
 export function endExecution(
   state: { job: JobRecord; execution: ExecutionRecord },
   outcome: Ending["outcome"],
@@ -62,7 +62,7 @@ export function endExecution(
     const notBeforeMs = nowMs + retryDelayMs(job.retryCount + job.lostCount);
     const counted = decision.lost ? { lostCount: job.lostCount + 1 } : { retryCount: job.retryCount + 1 };
     const queueDeadlineMs = queueDeadlineOf(job.manifest, notBeforeMs);
-    const waiting = {
+    const waiting: JobRecord = {
       ...requeue(job, "requeue"),
       ...counted,
       agentDeaths,
@@ -84,13 +84,13 @@ export function endExecution(
 }
 
 function notTriedAgain(message: string | undefined, agentDeaths: number): string {
-  const why = `Its agent died under it ${agentDeaths} times; it is not tried again.`;
+  const why = `Its agent died ${agentDeaths} times while running it, so it is not tried again.`;
   return message === undefined ? why : `${message} ${why}`;
 }
 
 /**
- * Ends an execution that its node will not end: the node or its agent is gone, or let the deadline pass. The result
- * is the job as it is then, or undefined where there was nothing to end. Pure, but for the jitter of a retry.
+ * Ends an execution that its node will not end: the node or its agent is gone, or has missed the deadline. The result
+ * is the job as it is then, or undefined if there was nothing to end. Pure, except for the jitter of a retry.
  */
 export function giveUp(
   state: JobState | undefined,
@@ -103,7 +103,7 @@ export function giveUp(
   return { ...ended, result: ended.job };
 }
 
-/** When an assignment must have been started by. */
+/** The time by which an assignment must have been started, epoch milliseconds. */
 export function leaseOf(manifest: JobManifest, nowMs: number, leaseExpiresAtMs: number): number {
   const { startTimeoutSeconds } = manifest;
   return startTimeoutSeconds === undefined
@@ -112,8 +112,8 @@ export function leaseOf(manifest: JobManifest, nowMs: number, leaseExpiresAtMs: 
 }
 
 /**
- * An assignment that its node holds and has not started yet, as while it pulls an image: it may take its time. A
- * startTimeoutSeconds is the job's own limit on that, and stays.
+ * Extends the lease of an assignment that its node holds and has not started yet, for instance while it pulls an image.
+ * A startTimeoutSeconds is the job's own limit on that and is never extended.
  */
 export function renewLease(state: JobState | undefined, leaseExpiresAtMs: number): Decision<void> {
   if (!state || !isCurrent(state) || state.execution.status !== "ASSIGNED") return { result: undefined };
@@ -122,8 +122,8 @@ export function renewLease(state: JobState | undefined, leaseExpiresAtMs: number
 }
 
 /**
- * An assignment whose lease ran out before its node started it: the job goes back to the queue and has lost nothing.
- * With a startTimeoutSeconds that was its lease, and the attempt has failed.
+ * Takes back an assignment whose lease expired before its node started it. The job goes back to the queue and loses no
+ * retry. If the job has a startTimeoutSeconds, that was the lease, and the attempt has failed.
  */
 export function releaseLease(state: JobState | undefined, nowMs: number): Decision<JobRecord | undefined> {
   if (!state || !isCurrent(state) || state.execution.status !== "ASSIGNED") return { result: undefined };
@@ -134,13 +134,16 @@ export function releaseLease(state: JobState | undefined, nowMs: number): Decisi
     const ended = endExecution(state, "FAILED", { reason: "StartTimeout", message }, nowMs, nowMs);
     return { ...ended, result: ended.job };
   }
-  const end: ExecutionEnd = { message: "The node did not start it within the lease of the assignment." };
+  const end: ExecutionEnd = { message: "The node did not start the command before its lease expired." };
   return takeBack(state, end, nowMs, {});
 }
 
 const PUT_BACK_MS = 30_000;
 
-/** An assignment that may not go to its node now, and why: the job waits, longer each time, and has lost nothing. */
+/**
+ * Takes back an assignment that may not go to its node now; `message` says why. The job waits, longer each time, and
+ * loses no retry.
+ */
 export function putBack(
   state: JobState | undefined,
   message: string,
@@ -152,7 +155,7 @@ export function putBack(
   return takeBack(state, end, nowMs, { end, notBeforeMs: nowMs + waitMs });
 }
 
-/** Ends an assignment that was not started. The job goes back to the queue, or is cancelled if somebody asked for that. */
+/** Ends an assignment that was not started. The job goes back to the queue, or is CANCELLED if somebody asked for that. */
 function takeBack(
   { job, execution }: { job: JobRecord; execution: ExecutionRecord },
   end: ExecutionEnd,
@@ -168,7 +171,7 @@ function takeBack(
   return { execution: ended, job: next, result: next };
 }
 
-/** A queued job that nobody took within its queueTtlSeconds. The result is the job as it is then. */
+/** Ends a queued job that no node took within its queueTtlSeconds. The result is the job as it is then. */
 export function expireQueued(state: JobState | undefined, nowMs: number): Decision<JobRecord | undefined> {
   const deadlineMs = state?.job.queueDeadlineMs;
   if (state?.job.status !== "QUEUED" || deadlineMs === undefined || deadlineMs > nowMs)
@@ -211,7 +214,10 @@ function start(
   };
 }
 
-/** A late RUNNING of an execution that has ended is not a repeat: whoever still runs it must hear that it is over. */
+/**
+ * Whether the report says what is already stored. A late RUNNING about an execution that was given up is no repeat: the
+ * agent still runs it and must hear that it is over.
+ */
 function isRepeated(execution: ExecutionRecord, report: ExecutionReport): boolean {
   if (report.status === "RUNNING") {
     const { reason } = execution.end ?? {};
@@ -221,7 +227,7 @@ function isRepeated(execution: ExecutionRecord, report: ExecutionReport): boolea
   return execution.status === report.status && execution.end?.reason === report.reason;
 }
 
-/** The agent's clock, as far as it can be true. */
+/** The time by the agent's clock, limited to what is possible. Epoch milliseconds. */
 function clampTime(at: string, earliestMs: number, latestMs: number): number {
   return Math.min(Math.max(Date.parse(at), earliestMs), latestMs);
 }

@@ -5,7 +5,8 @@ import type { Attendance } from "../tasks/attendance.ts";
 import { earliest, notBefore, type PeriodicTask } from "../tasks/periodic.ts";
 import type { ExecutionService } from "./execution-service.ts";
 import type { ExecutionStore } from "./execution-store.ts";
-/** `compute-timeout`: ends what its agent should have ended, and what has waited too long. */
+
+/** `compute-timeout`: ends executions past their deadline that their agent did not end, and queued jobs that expired. */
 export function timeoutTask({
   jobs,
   executions,
@@ -22,14 +23,14 @@ export function timeoutTask({
   return {
     name: "compute-timeout",
     intervalMs: 30_000,
-    // The server that a job was submitted to knows when it has waited too long; of several that end it, one does.
+    // The server that took the job knows when it expires. If several servers try to end it, one succeeds.
     runsOn: "each",
     async runOnce(nowMs) {
       const expiring = await jobs.expiring(nowMs);
       await executionService.expireQueued(expiring.due);
       const deadlinesCountFromMs = attendance.sinceMs() + OFFLINE_AFTER_MS;
       const live = nowMs < deadlinesCountFromMs ? [] : await executions.live({ deadlineBeforeMs: nowMs });
-      const overdue = live.map((one) => one.execution);
+      const overdue = live.map(({ execution }) => execution);
       await executionService.giveUp(
         overdue,
         "Timeout",

@@ -2,21 +2,25 @@ import { ComputeError } from "../../shared/errors.ts";
 import type { AgentRun } from "../../shared/node.ts";
 import { isSpeaker, type NodeRecord, type Speaker } from "./node-store.ts";
 
-/** `sameAgent`: what is known of the run before it still counts. `elsewhere`: nothing that it ran is known there. */
+/**
+ * `sameAgent`: the run follows an earlier run at the same place and knows that run's executions. `elsewhere`: it comes
+ * from another place and knows nothing of them.
+ */
 export type Claim = "sameAgent" | "elsewhere";
 
-/** When the run that has the node was last heard of, and from when on its silence says anything. */
+/** What it takes to judge the silence of the run that has the node. Times are epoch milliseconds. */
 export interface Silence {
   nowMs: number;
-  /** This server stood still, or was not there, before that. */
+  /** Before this, the server was down or stood still, so silence means nothing. */
   listeningSinceMs: number;
   offlineAfterMs: number;
 }
 
 /**
- * Whether a run may have the node, which another one may have. At the same place it may: the lock there says that the
- * one before it has ended. From elsewhere, as from a copy of its directory, it may when that one has left or fallen
- * silent; else this throws `node_in_use`, with the seconds after which it would count as silent. Pure.
+ * Decides whether a run may take the node, which another run may hold. A run at the same place may: it has the lock on the
+ * agent's directory, so the holder has ended. A run from elsewhere, for instance in a copy of that directory, may if the
+ * holder has left or fallen silent. Otherwise this throws `node_in_use`, with the seconds until the holder would count as
+ * silent. Pure.
  */
 export function claimNode(node: NodeRecord, run: AgentRun | undefined, silence: Silence): Claim {
   const { run: holder } = node;
@@ -27,30 +31,30 @@ export function claimNode(node: NodeRecord, run: AgentRun | undefined, silence: 
   if (leftMs <= 0) return "elsewhere";
   throw new ComputeError(
     "node_in_use",
-    `${nameOf(node)} is another agent's at the moment: ${inWords(holder)}, heard of ${secondsSince(node, nowMs)} s ago. Where its directory was copied, the copy must be a node of its own.`,
+    `${nameOf(node)} is in use by another agent: ${inWords(holder)}, last heard from ${secondsSince(node, nowMs)} s ago. If its directory was copied, the copy must register as a node of its own.`,
     { retryAfterSeconds: Math.ceil(leftMs / 1_000) },
   );
 }
 
-/** Throws what a call must be told that does not speak for this node any more. */
+/** Throws `unauthenticated` or `node_taken` if `by` no longer speaks for the node. */
 export function refuseUnlessSpeaker(node: NodeRecord | undefined, by: Speaker): asserts node is NodeRecord {
   if (!node || node.removedAtMs !== undefined || node.keyHash !== by.keyHash) throw keyRefused();
   if (isSpeaker(node, by)) return;
-  const taker = node.run ? inWords(node.run) : "one of an earlier version, which does not say which it is";
+  const taker = node.run ? inWords(node.run) : "an agent of an older version, which does not identify itself";
   throw new ComputeError(
     "node_taken",
-    `Another agent has taken this node, ${nameOf(node)}: ${taker}. This agent is not it any more.`,
+    `Another agent has taken this node, ${nameOf(node)}: ${taker}. This agent no longer speaks for it.`,
   );
 }
 
 export function keyRefused(): ComputeError {
   return new ComputeError(
     "unauthenticated",
-    "The node key is not valid, or was replaced by a newer one, or its node was removed.",
+    "The node key is invalid: it is unknown, was replaced by a newer key, or its node was removed.",
   );
 }
 
-/** A run, for people. */
+/** Describes a run for people. */
 export function inWords({ host, pid }: AgentRun): string {
   return `process ${pid} on ${host}`;
 }

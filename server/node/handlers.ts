@@ -11,7 +11,7 @@ import { type NodeRecord, type NodeStore, nodeStatusOf } from "./node-store.ts";
 
 export interface NodeViewParts {
   sessions: Pick<SessionStore, "findMember">;
-  /** How many executions are live on each node. */
+  /** Counts the live executions of each node. */
   executions: { countLive(nodeIds: readonly string[]): Promise<Map<string, number>> };
 }
 
@@ -34,7 +34,7 @@ export function nodeHandlers(parts: NodeHandlerParts): NodeHandlers {
         page,
         nodeId,
         (beforeNodeId, limit) => parts.nodes.list({ businessId, status, beforeNodeId, limit }),
-        (one) => one.nodeId,
+        (node) => node.nodeId,
       );
       return { nodes: await viewNodes(parts, rows), nextCursor };
     },
@@ -57,7 +57,7 @@ export function nodeHandlers(parts: NodeHandlerParts): NodeHandlers {
   };
 }
 
-/** A user names the node; a node may leave it out and never means another one. */
+/** The node that a call is about. A user must name it. A node may leave it out, and cannot name another node. */
 function targetNode(named: string | undefined, { caller }: RequestContext): string {
   if (caller.kind === "node") {
     if (named === undefined || named === caller.nodeId) return caller.nodeId;

@@ -1,12 +1,12 @@
 import type { NodeStore } from "./node-store.ts";
 
-/** Numbers that are looked for together. */
+/** How many numbered names are looked up together. */
 const NAMES_PER_LOOK = 50;
 
 /**
- * What to call a node whose agent goes by its host's name, as others may: that name, or the first of `name-2`, `name-3` …
- * that no other node of the business has. A node keeps what it is called. Two that register in the same moment may be
- * called the same.
+ * The name for a node that is named after its host, like other nodes may be: the host's name, or the first of `name-2`,
+ * `name-3` … that no other node of the business has. A node keeps its name. Two nodes that register at the same moment
+ * may get the same name.
  */
 export async function freeName(
   nodes: Pick<NodeStore, "takenNames">,
@@ -20,7 +20,7 @@ export async function freeName(
   for (let first = 1; ; first += NAMES_PER_LOOK) {
     const names = Array.from({ length: NAMES_PER_LOOK }, (_, i) => numbered(name, first + i));
     const taken = new Set(await nodes.takenNames(businessId, names));
-    const free = names.find((one) => !taken.has(one));
+    const free = names.find((numberedName) => !taken.has(numberedName));
     if (free !== undefined) return free;
   }
 }

@@ -6,7 +6,7 @@ import type { Bus } from "../bus/bus.ts";
 import { type NodeRecord, type NodeStore, nodeStatusOf } from "./node-store.ts";
 import { OFFLINE_AFTER_MS } from "./silence.ts";
 
-/** Makes node keys; the store keeps only the hash. */
+/** Creates node keys. The store keeps only the hash. */
 export interface KeyIssuer {
   issue(nodeId: string): Promise<{ key: string; hash: string }>;
 }
@@ -18,7 +18,7 @@ export interface NodeServiceParts {
   now: () => number;
 }
 
-/** What people do with nodes: drain, grant, remove, replace a key. What agents say is in `agent-api/`. */
+/** What people do with nodes: drain, grant, remove, rotate a key. Calls of agents are in `agent-api/`. */
 export class NodeService {
   constructor(private readonly parts: NodeServiceParts) {}
 
@@ -34,7 +34,10 @@ export class NodeService {
     return node;
   }
 
-  /** Lets the node offer more than it was registered with. For the person who registered it, owners and admins. */
+  /**
+   * Lets the node offer more than it was registered with. Only the person who registered it, owners and admins may do
+   * this; throws `forbidden` for anyone else.
+   */
   async grant(
     by: Identity,
     { nodeId, pool, labels, slots }: ParsedInput<"nodes.grant">,
@@ -45,7 +48,7 @@ export class NodeService {
     if (by.role === "member" && node.userId !== by.userId) {
       throw new ComputeError(
         "forbidden",
-        "Only the person who registered a node, an owner or an admin may grant it more.",
+        "Only the person who registered the node, an owner or an admin may grant it more.",
       );
     }
     const before = node.grants ?? grantsFor(node.description);
@@ -60,7 +63,7 @@ export class NodeService {
     return granted;
   }
 
-  /** Takes a node that is offline out of all lists, and refuses its key. */
+  /** Removes an OFFLINE node: it is in no list any more, and its key is refused. Throws `conflict` if it is not OFFLINE. */
   async remove(businessId: string, nodeId: string): Promise<void> {
     const { nodes, bus, now } = this.parts;
     if (await nodes.remove(businessId, nodeId, now())) {
@@ -71,11 +74,11 @@ export class NodeService {
     if (node.removedAtMs !== undefined) throw notFound(nodeId);
     throw new ComputeError(
       "conflict",
-      `${node.description.name} (${nodeId}) is ${nodeStatusOf(node)}. Stop its agent first; a node is OFFLINE ${OFFLINE_AFTER_MS / 1_000} s after it was last heard of.`,
+      `${node.description.name} (${nodeId}) is ${nodeStatusOf(node)}. Stop its agent first; a node becomes OFFLINE ${OFFLINE_AFTER_MS / 1_000} s after it was last heard from.`,
     );
   }
 
-  /** The old key is refused from the next call on, and a poll that waits with it is ended. */
+  /** Replaces the node's key and returns the new one. From now on the old key is refused, and a poll that waits with it ends. */
   async rotateKey(businessId: string, nodeId: string): Promise<string> {
     const { nodes, keys } = this.parts;
     const node = await nodes.find(businessId, nodeId);
@@ -85,7 +88,7 @@ export class NodeService {
     return key;
   }
 
-  /** The session that nodes were registered with is over: they get no more jobs, and a poll that waits is ended. */
+  /** Ends the access of nodes whose session is over: they get no more jobs, and their waiting polls end. */
   async endAccess(sessionId: string): Promise<void> {
     for (const node of await this.parts.nodes.endAccess(sessionId)) {
       this.parts.bus.publish("node", { nodeId: node.nodeId, businessId: node.businessId });
@@ -100,7 +103,7 @@ export class NodeService {
   }
 }
 
-/** There is no such node for the business that asks. */
+/** The error for a node that the calling business does not have. */
 export function notFound(nodeId: string): ComputeError {
   return new ComputeError("not_found", `There is no node ${nodeId} in this business.`);
 }

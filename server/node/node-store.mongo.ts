@@ -25,7 +25,7 @@ export interface NodeDocument {
   draining: boolean;
   offline: boolean;
   access_ended: boolean;
-  /** Absent of nodes that were last heard of before agents told it. */
+  /** Absent if the node was last heard from before agents reported it. */
   suspended?: boolean;
   refusing?: string;
   key_hash: string;
@@ -36,7 +36,7 @@ export interface NodeDocument {
   created_at: number;
   removed_at?: number;
   idempotency_key?: string;
-  /** Whoever hands out jobs to the node right now, and until when that may take, by the clock of the store. */
+  /** The server call that hands out jobs to the node right now, and until when, by the clock of the database. */
   assign_lock_owner?: string;
   assign_lock_until?: Date;
 }
@@ -90,7 +90,7 @@ export const nodeSteps = [
   ]),
   {
     id: "node-4",
-    // A key is its user's, also when the node is somebody else's by now. No key of before begins with its user.
+    // A key belongs to its user, even if the node belongs to somebody else by now. No older key begins with its user.
     async apply(db: Db) {
       const starts = { $eq: [{ $indexOfBytes: ["$idempotency_key", { $concat: ["$user_id", "/"] }] }, 0] };
       await db
@@ -102,7 +102,7 @@ export const nodeSteps = [
   },
 ];
 
-/** `takesWork`, for the store to filter by. */
+/** `takesWork` as a filter. */
 export const ASSIGNABLE = {
   draining: false,
   offline: false,
@@ -111,7 +111,7 @@ export const ASSIGNABLE = {
   removed_at: { $exists: false },
 } as const;
 
-/** `isSpeaker`, for the store to filter by. A run that is null is absent as well. */
+/** `isSpeaker` as a filter. Null matches an absent run. */
 function speaks({ keyHash, runId }: Speaker) {
   return {
     key_hash: keyHash,
@@ -120,7 +120,7 @@ function speaks({ keyHash, runId }: Speaker) {
   };
 }
 
-/** `nodeStatusOf`, for the store to filter by. */
+/** `nodeStatusOf` as a filter. */
 const STATUS_FILTERS: Record<NodeStatus, Filter<NodeDocument>> = {
   ACTIVE: { offline: false, draining: false, suspended: { $ne: true } },
   DRAINING: { offline: false, draining: true },
@@ -129,6 +129,7 @@ const STATUS_FILTERS: Record<NodeStatus, Filter<NodeDocument>> = {
 };
 
 const HEARTBEATS_PER_BATCH = 500;
+const MAX_ON_MACHINE = 100;
 
 interface Heartbeat {
   nodeId: string;
@@ -192,10 +193,15 @@ export class MongoNodeStore implements NodeStore {
   }
 
   onMachine(businessId: string, machine: string): Promise<NodeRecord[]> {
-    const filter = { business_id: businessId, "run.machine": machine };
+    const filter = {
+      business_id: businessId,
+      "run.machine": machine,
+      offline: false,
+      removed_at: { $exists: false },
+    };
     return this.store.attempt(async () => {
-      const there = { ...filter, offline: false, removed_at: { $exists: false } };
-      return (await this.nodes.find(there).limit(100).toArray()).map(nodeFromDocument);
+      const found = this.nodes.find(filter).limit(MAX_ON_MACHINE);
+      return (await found.toArray()).map(nodeFromDocument);
     });
   }
 
@@ -224,15 +230,17 @@ export class MongoNodeStore implements NodeStore {
     for (const field of ["run", "ungranted"] as const)
       if (field in change && change[field] === undefined) $unset[field] = "";
     if (Object.keys({ ...$set, ...$unset }).length === 0) return this.find(businessId, nodeId);
-    // Whoever hands out jobs right now has read what is no longer so: without its lock it makes no execution of them.
+    // A server that hands out jobs right now has read the old values. Without its lock it creates no executions.
     if (change.description || change.keyHash !== undefined || "run" in change) {
       $unset.assign_lock_owner = "";
       $unset.assign_lock_until = "";
     }
-    const filter = {
-      ...{ node_id: nodeId, business_id: businessId, removed_at: { $exists: false } },
-      ...(expected && { "run.runId": expected.runId ?? (null as unknown as undefined) }),
+    const filter: Filter<NodeDocument> = {
+      node_id: nodeId,
+      business_id: businessId,
+      removed_at: { $exists: false },
     };
+    if (expected) filter["run.runId"] = expected.runId ?? (null as unknown as undefined);
     return this.store.attempt(async () => {
       const changed = await this.nodes.findOneAndUpdate(
         filter,
@@ -253,7 +261,7 @@ export class MongoNodeStore implements NodeStore {
   }
 
   leave(businessId: string, nodeId: string, by: Speaker): Promise<boolean> {
-    // Executions are made in a transaction that writes the node as well, so one of the two meets the other's write.
+    // The transaction that creates executions also writes the node, so one of the two sees the other's write and retries.
     const leaveOnce = () =>
       this.store.transaction(async (session) => {
         const live = await this.executions.countDocuments({ live_on: nodeId }, { limit: 1, session });

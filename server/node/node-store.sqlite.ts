@@ -67,7 +67,7 @@ export const nodeMigrations: Migration[] = [
   },
   {
     id: "node-7",
-    // A key is its user's, also when the node is somebody else's by now.
+    // A key belongs to its user, even if the node belongs to somebody else by now.
     sql: `UPDATE compute_nodes SET idempotency_key = user_id || '/' || idempotency_key
           WHERE idempotency_key IS NOT NULL`,
   },
@@ -93,15 +93,15 @@ interface NodeRow {
   created_at: number;
 }
 
-/** `nodeStatusOf`, for the store to filter by. */
+/** `nodeStatusOf` as SQL. */
 const STATUS_SQL =
   "(CASE WHEN offline THEN 'OFFLINE' WHEN draining THEN 'DRAINING' WHEN suspended THEN 'SUSPENDED' ELSE 'ACTIVE' END)";
 
-/** `takesWork`, in the words of the store. */
+/** `takesWork` as SQL. */
 export const TAKES_WORK =
   "draining = 0 AND offline = 0 AND access_ended = 0 AND refusing IS NULL AND removed_at IS NULL";
 
-/** `isSpeaker`, in the words of the store. */
+/** `isSpeaker` as SQL. */
 export const SPEAKS = "key_hash = $speakerKey AND run_id IS $speakerRun AND removed_at IS NULL";
 
 export function speakerBindings({ keyHash, runId }: Speaker) {

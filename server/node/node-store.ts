@@ -7,31 +7,31 @@ export interface NodeRecord {
   nodeId: string;
   businessId: string;
   userId: string;
-  /** The user session it was registered with: when that ends, so does the node's access. */
+  /** The user session it was registered with. When the session ends, so does the node's access. */
   sessionId: string;
   description: NodeDescription;
-  /** A person asked that it gets no new jobs. */
+  /** A person asked for it to get no new jobs. */
   draining: boolean;
-  /** It missed its heartbeats, and what it ran was given up. */
+  /** It left, or it was silent for too long and what it ran is given up. */
   offline: boolean;
-  /** Its session was ended: it gets no new jobs, but may finish what it runs. */
+  /** Its session has ended: it gets no new jobs, but may finish what it runs. */
   accessEnded: boolean;
-  /** What its agent last said of itself. */
+  /** The condition that its agent last reported. */
   condition: NodeCondition;
   keyHash: string;
-  /** The run of its agent that registered last; absent where that agent did not say. */
+  /** The run of its agent that registered last; absent if that agent did not identify itself. */
   run?: AgentRun;
   lastHeartbeatAtMs: number;
   createdAtMs: number;
-  /** What a person lets it offer; absent of one that was last registered before there were grants. */
+  /** What a person lets it offer; absent if it was last registered before there were grants. */
   grants?: NodeGrants;
-  /** What its agent announces beyond that. */
+  /** What its agent announces beyond its grants. */
   ungranted?: Ungranted;
-  /** When a person removed it; it is kept for the history of its jobs alone. */
+  /** When a person removed it. It is kept only for the history of its jobs. */
   removedAtMs?: number;
 }
 
-/** What a call of a node came with. It speaks for the node only while both are the node's own. */
+/** The credentials of a node's call. The caller speaks for the node only while both are the node's current ones. */
 export interface Speaker {
   keyHash: string;
   runId: string | undefined;
@@ -45,16 +45,16 @@ export function isSpeaker(node: Pick<NodeRecord, "keyHash" | "run" | "removedAtM
   return node.removedAtMs === undefined && node.keyHash === by.keyHash && node.run?.runId === by.runId;
 }
 
-type Standing = Pick<NodeRecord, "offline" | "draining" | "condition">;
+type StatusFields = Pick<NodeRecord, "offline" | "draining" | "condition">;
 
-export function nodeStatusOf({ offline, draining, condition }: Standing): NodeStatus {
+export function nodeStatusOf({ offline, draining, condition }: StatusFields): NodeStatus {
   if (offline) return "OFFLINE";
   if (draining) return "DRAINING";
   return condition.suspended ? "SUSPENDED" : "ACTIVE";
 }
 
-/** Whether jobs are handed to it. One that sleeps is woken by them. */
-export function takesWork(node: Standing & Pick<NodeRecord, "accessEnded">): boolean {
+/** Whether the node gets jobs. A suspended node does: the jobs wake it. */
+export function takesWork(node: StatusFields & Pick<NodeRecord, "accessEnded">): boolean {
   return !node.offline && !node.draining && !node.accessEnded && node.condition.refusing === undefined;
 }
 
@@ -69,7 +69,7 @@ export interface NodeListQuery {
   limit: number;
 }
 
-/** What may change of a node. */
+/** The fields of a node that `update` may change. */
 export type NodeChange = Partial<
   Pick<
     NodeRecord,
@@ -88,25 +88,28 @@ export type NodeChange = Partial<
 >;
 
 /**
- * Where nodes are kept. Every operation is safe to call from many places at once; what it resolves with is on disk.
- * Rejects with ComputeError `storage_failed` when the store refuses.
+ * Stores nodes. Every operation is safe to call concurrently, and what it resolves with is on disk. Rejects with
+ * ComputeError `storage_failed` if the store fails.
  */
 export interface NodeStore extends KeepsTimes {
-  /** Resolves with the node; where the business has one that was inserted with this key, with that one alone. */
+  /**
+   * Inserts the node and resolves with it. If the node's user has inserted a node in this business with the same key
+   * before, resolves with that node instead and inserts nothing.
+   */
   insert(node: NodeRecord, idempotencyKey?: string): Promise<NodeRecord>;
-  /** The node whoever asks: for authentication and tasks. */
+  /** Finds a node of any business: for authentication and tasks. */
   findAny(nodeId: string): Promise<NodeRecord | undefined>;
   find(businessId: string, nodeId: string): Promise<NodeRecord | undefined>;
-  /** Which of the names nodes of the business have. */
+  /** Which of these names nodes of the business already have. */
   takenNames(businessId: string, names: readonly string[]): Promise<string[]>;
-  /** Nodes whose agents are on this machine; without those that are offline, and at most 100. */
+  /** Nodes whose agents are on this machine: at most 100, without those that are offline or removed. */
   onMachine(businessId: string, machine: string): Promise<NodeRecord[]>;
-  /** Newest first, without those that were removed. */
+  /** Newest first, without removed nodes. */
   list(query: NodeListQuery): Promise<NodeRecord[]>;
   /**
-   * Resolves with the node as it is then, or undefined where there is none within the business, it was removed, or
-   * `expected` says which run it must be and it is another. A job that is being handed to it as it was described
-   * before, under its old key or to its old run does not become an execution.
+   * Changes a node and resolves with it as it is then. Resolves with undefined, and changes nothing, if the business has
+   * no such node, it was removed, or its run is not the `expected` one. If the description, key or run changes while a
+   * job is being handed to the node, that job does not become an execution.
    */
   update(
     businessId: string,
@@ -115,8 +118,8 @@ export interface NodeStore extends KeepsTimes {
     expected?: { runId: string | undefined },
   ): Promise<NodeRecord | undefined>;
   /**
-   * The node is alive, and so no longer offline; how it says it is replaces what it said before. Changes nothing and
-   * resolves with undefined where `by` does not speak for it any more.
+   * Stores that the node is alive, and so not offline, and replaces its condition. Resolves with the node. Changes nothing
+   * and resolves with undefined if `by` no longer speaks for it.
    */
   heartbeat(
     nodeId: string,
@@ -125,16 +128,16 @@ export interface NodeStore extends KeepsTimes {
     by: Speaker,
   ): Promise<NodeRecord | undefined>;
   /**
-   * The node goes offline, but not with a job on it, also one that it is just being handed, and not where `by` does not
-   * speak for it any more. Resolves with whether it did.
+   * Marks the node offline, unless it has a job or is just being handed one, or `by` no longer speaks for it. Resolves with
+   * whether it did.
    */
   leave(businessId: string, nodeId: string, by: Speaker): Promise<boolean>;
-  /** Removes a node that is offline: it is in no list any more and nobody speaks for it. Resolves with whether it did. */
+  /** Removes the node if it is offline: it is in no list any more, and nobody speaks for it. Resolves with whether it did. */
   remove(businessId: string, nodeId: string, nowMs: number): Promise<boolean>;
-  /** No node registered with this session gets a job from now on. Resolves with those nodes. */
+  /** Sets `accessEnded` on every node that was registered with this session. Resolves with those nodes. */
   endAccess(sessionId: string): Promise<Pick<NodeRecord, "nodeId" | "businessId">[]>;
-  /** Marks nodes offline whose last heartbeat is older; resolves with the oldest heartbeat of those that are not. */
+  /** Marks nodes offline whose last heartbeat is older. Resolves with the oldest heartbeat of the others. */
   markStale(heartbeatBeforeMs: number): Promise<{ oldestHeartbeatAtMs: number | undefined }>;
-  /** Of nodes that are not offline: they were heard of at the latest now. */
+  /** Changes nodes that are not offline and whose last heartbeat is in the future: it is set to now. */
   bringBack(nowMs: number): Promise<number>;
 }

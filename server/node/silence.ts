@@ -1,5 +1,5 @@
-/** Without a heartbeat for this long a node is OFFLINE. */
+/** A node without a heartbeat for this long is OFFLINE. */
 export const OFFLINE_AFTER_MS = 30_000;
 
-/** How often a node says that it is alive. */
+/** How often a node sends a heartbeat. */
 export const HEARTBEAT_MS = 10_000;

@@ -197,7 +197,7 @@ test("a job that asks for more than a node's owner allows says which limit it ex
   await register({ name: "desk", capacity, caps });
   const whyNot = async (resources: object) => (await job(await submit({ resources }))).unschedulableReason;
   expect(await whyNot({ cpu: 3 })).toContain(
-    "desk: its owner lets jobs have 2 cores (limits.cpu), the job asks for 3",
+    "desk: its owner limits jobs to 2 cores (limits.cpu), the job asks for 3",
   );
   expect(await whyNot({ memoryMb: 600 })).toContain("512 MiB of memory (limits.memoryMb)");
   expect(await whyNot({ gpuCount: 1 })).toContain("0 GPUs (limits.gpuCount), the job asks for 1");

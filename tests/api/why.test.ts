@@ -44,7 +44,7 @@ for (const [what, manifest, rule, [detail, hint]] of never) {
     expect(answer).toMatchObject({ waitsFor: "node", nodes: [{ name: "box", verdict: "never", rule }] });
     expect(answer.nodes[0]?.detail).toMatch(detail ?? /never/);
     expect(answer.hint).toMatch(hint ?? /never/);
-    expect(answer.summary).toContain("could ever run it");
+    expect(answer.summary).toContain("the only registered node could never run it");
   });
 }
 

@@ -313,7 +313,7 @@ export function nodeStoreContract(name: string, open: () => Promise<ControlPlane
       expect(await dieOnce("AgentRestarted")).toMatchObject({ status: "QUEUED", agentDeaths: 1 });
       expect(await dieOnce("NodeLost")).toMatchObject({ status: "QUEUED", agentDeaths: 1, lostCount: 2 });
       expect(await dieOnce("AgentRestarted")).toMatchObject({ status: "QUEUED", agentDeaths: 2 });
-      const message = "It died. Its agent died under it 3 times; it is not tried again.";
+      const message = "It died. Its agent died 3 times while running it, so it is not tried again.";
       const over = await dieOnce("AgentRestarted");
       expect(over).toMatchObject({ status: "FAILED", end: { reason: "AgentRestarted", message } });
       const [again] = await stores.jobs.change([

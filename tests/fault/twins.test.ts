@@ -111,7 +111,7 @@ test("a copy that cannot see its original becomes a node of its own as soon as t
   const home = await copyOfHome((node) => ({ ...node, path: "/nowhere/agent/local" }));
   const copy = await agentOf(home);
   expect(nodeOf(copy)).not.toBe(nodeOf(original));
-  expect(copy.stderr).toContain("is another agent's at the moment");
+  expect(copy.stderr).toContain("is in use by another agent");
   expect(copy.stderr).toContain(`on ${hostname()}`);
   expect(copy.stderr).toContain("becomes a node of its own");
   expect(readdirSync(`${home}/agent/local`).some((name) => name.startsWith("copied-"))).toBe(true);
