@@ -10,48 +10,56 @@ import { OwnNames, plainName } from "./http/own-names.ts";
 import { OwnUrls } from "./http/own-urls.ts";
 
 export interface RunningServer {
-  /** As a client on this machine reaches it: `http://127.0.0.1:7070`. */
+  /** The URL for a client on this machine: `http://127.0.0.1:7070`. */
   url: string;
-  /** As it was asked to listen: `http://0.0.0.0:7070`. */
+  /** The address it was asked to listen on: `http://0.0.0.0:7070`. */
   listensAt: string;
-  /** Takes no new request, ends every wait, writes what is pending, and closes the store. Safe to call twice. */
+  /** Accepts no more requests, ends every wait, flushes pending writes and closes the store. Safe to call twice. */
   stop(): Promise<void>;
 }
 
-/** How long open requests may take to end when the server stops. */
+/** How long open requests have to finish when the server stops. */
 const STOP_MS = 5_000;
-/** Bun closes a connection without traffic after this; its maximum, longer than any long poll or keep-alive. */
+/** Bun closes a connection after this long without traffic. It is Bun's maximum, longer than any long poll or keep-alive. */
 const IDLE_TIMEOUT_SECONDS = 255;
-/** Bun's own limit answers without a problem document, so it stands far above ours. */
+/** Bun enforces this limit without a problem document, so it is far above our own limits. */
 const HARD_BODY_LIMIT_BYTES = 1024 * 1024 * 1024;
 
 /**
- * Opens the store, composes the control plane and begins to listen.
- * Throws OpenDirectoryError where others may enter the data directory, StoreInUseError where another server has the data directory, and `EADDRINUSE` for a taken port.
+ * Opens the store, puts the control plane together and starts to listen.
+ * Throws OpenDirectoryError if other accounts can enter the data directory, StoreInUseError if another server uses it,
+ * and `EADDRINUSE` if the port is taken.
  */
 export async function startServer(settings: ServerSettings, log: Logger): Promise<RunningServer> {
-  // Closed again, the last first, where the start fails.
+  // If the start fails, everything is closed again in reverse order.
   await using opening = new AsyncDisposableStack();
   closeDataDir(settings.dataDir, log);
-  const stores = opening.adopt(await openStores(settings, (message) => log.warn(message)), (one) =>
-    one.close(),
-  );
-  const bus = opening.adopt(await openBus(settings, stores.sessions, log), (one) => one.close());
+  const stores = await openStores(settings, (message) => log.warn(message));
+  opening.defer(() => stores.close());
+  const bus = await openBus(settings, stores.sessions, log);
+  opening.defer(() => bus.close());
   const stopping = new AbortController();
-  const { dataDir, pricing, retention, sessionLife } = settings;
-  const now = () => stores.clock?.now() ?? Date.now();
   const urls = new OwnUrls(plainName(settings.host), settings.publicUrls);
-  const whole = { pricing, retention, sessionLife };
-  const parts = { stores, bus, urls, ...whole, log, now, stopping: stopping.signal };
-  const plane = await composePlane(parts);
+  const plane = await composePlane({
+    stores,
+    bus,
+    urls,
+    pricing: settings.pricing,
+    retention: settings.retention,
+    sessionLife: settings.sessionLife,
+    log,
+    now: () => stores.clock?.now() ?? Date.now(),
+    stopping: stopping.signal,
+  });
   opening.defer(() => plane.close());
-  const listener = opening.adopt(listen(settings, plane), (one) => one.stop(true));
-  // By its number: of the addresses that a name stands for, others may belong to others.
+  const listener = listen(settings, plane);
+  opening.defer(() => listener.stop(true));
+  // The numeric address: a name may have several, and some of them may belong to other accounts.
   urls.listensOn({
     address: addressOf(listener) ?? plainName(settings.host),
     port: listener.port ?? settings.port,
   });
-  opening.defer(await plane.localSignIn.listen(dataDir, settings.signInLists));
+  opening.defer(await plane.localSignIn.listen(settings.dataDir, settings.signInLists));
   for (const task of plane.tasks) task.start();
   const opened = opening.move();
   const stop = async () => {
@@ -72,12 +80,12 @@ export async function startServer(settings: ServerSettings, log: Logger): Promis
   };
 }
 
-/** Names by which a data directory is known for one. */
+/** Files that mark a directory as the data directory of a server. */
 const DATA_DIR_MARKS = ["compute.db", "local-login"];
 
 function closeDataDir(dataDir: string, log: Logger): void {
   const { wasOpen } = openPrivateDirectory(dataDir, DATA_DIR_MARKS);
-  if (wasOpen) log.warn(`other accounts could enter ${dataDir}; it was closed to them (mode 0700)`);
+  if (wasOpen) log.warn(`other accounts could enter ${dataDir}; its mode is now 0700, which keeps them out`);
 }
 
 function listen(settings: ServerSettings, { app }: Plane) {
@@ -99,7 +107,7 @@ function urlOf(host: string, port: number): string {
   return `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
 }
 
-/** Bun does not declare it. */
+/** Bun's types lack `address`. */
 function addressOf(listener: object): string | undefined {
   return (listener as { address?: { address?: string } }).address?.address;
 }

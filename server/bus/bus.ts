@@ -2,21 +2,21 @@ import type { LogLine } from "../../shared/log.ts";
 import type { DueKind } from "../tasks/due-times.ts";
 
 /**
- * What servers tell each other. Messages make things fast, never correct: each may be lost or arrive twice, and the
- * store alone says what is true.
+ * What servers tell each other. Messages make things fast, never correct: each one may be lost or arrive twice, and
+ * only the store knows what is true.
  */
 export interface BusMessages {
-  /** Work may be waiting for nodes of this business; with a node id, for that one, which has room again. */
+  /** Work may be waiting for the nodes of this business. With a node id: only for that node, which has room again. */
   wake: { businessId: string; nodeId?: string };
   /** Jobs of a business changed. */
   jobs: { businessId: string; jobIds: readonly string[] };
   /** A node has orders to fetch, or changed its status, key or session. */
   node: { nodeId: string; businessId: string };
-  /** A session was ended: nothing goes on for it. */
+  /** A session was ended: everything it waits for ends too. */
   session: { sessionId: string };
-  /** Something is due then (epoch milliseconds): whoever knows of it may be gone by that time. */
+  /** Something is due at that time (epoch milliseconds). All servers hear of it, in case the sender is gone by then. */
   due: { what: DueKind; atMs: number };
-  /** Lines of output without holes, in the order of their seq, before they are on disk. */
+  /** Lines of output without gaps, in the order of their seq, before they are on disk. */
   logs: { jobId: string; executionId: string; attempt: number; lines: readonly LogLine[] };
 }
 
@@ -24,8 +24,8 @@ export type BusTopic = keyof BusMessages;
 
 export interface Bus {
   /**
-   * Hands the message to every subscriber of this topic: at once to those of this server, soon to those of others,
-   * which get the messages of one server and topic (of `logs`: of one job) in their order. Never throws, never waits.
+   * Hands the message to every subscriber of this topic: on this server before it returns, on other servers soon after.
+   * Messages from one server on one topic (in `logs`: about one job) arrive in order. Never throws, never waits.
    */
   publish<Topic extends BusTopic>(topic: Topic, message: BusMessages[Topic]): void;
   /** Calls `listener` for every message until the returned function is called. A listener must not throw. */
@@ -34,9 +34,9 @@ export interface Bus {
     listener: (message: BusMessages[Topic]) => void,
   ): () => void;
   /**
-   * Somebody follows this job here: until the returned function is called, its `logs` reach this server also where
-   * they are published on another one. Without it only those published here do. `mayHaveMissed` is called when that
-   * begins to work and whenever messages may have been lost since; what is missed by then is in the store, or comes.
+   * Says that this server follows the job's log: until the returned function is called, it also gets the job's `logs`
+   * that other servers publish. Otherwise it gets only its own. `mayHaveMissed` is called once this works, and
+   * whenever messages may have been lost; anything missed by then is in the store or still to come.
    */
   followLogs(jobId: string, mayHaveMissed: () => void): () => void;
   close(): Promise<void>;

@@ -1,12 +1,12 @@
-/** A message may be lost without a trace: whoever follows a log looks into the store after this long at the latest. */
+/** A message may be lost without a trace, so followers of a log read the store at least this often. */
 const LOOK_AGAIN_MS = 5_000;
 
-/** Which jobs' logs are followed on this server, and whom to tell that lines may have been missed. */
+/** The jobs whose logs this server follows, and the callbacks for lines that may have been missed. */
 export class LogFollows {
   private readonly callbacks = new Map<string, Set<() => void>>();
   private readonly timer: ReturnType<typeof setInterval>;
 
-  /** @param onChange called when a job is followed that was not, or no longer is. */
+  /** @param onChange called when a job gets its first follower or loses its last. */
   constructor(private readonly onChange: () => void = () => undefined) {
     this.timer = setInterval(() => {
       for (const jobId of this.callbacks.keys()) this.missed(jobId);
@@ -15,7 +15,7 @@ export class LogFollows {
   }
 
   add(jobId: string, mayHaveMissed: () => void): () => void {
-    // Two who follow with the same function are two.
+    // A separate function, so that two followers may pass the same one.
     const callback = () => mayHaveMissed();
     const callbacks = this.callbacks.get(jobId) ?? new Set();
     callbacks.add(callback);

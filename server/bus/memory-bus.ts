@@ -1,32 +1,38 @@
+import { Emitter } from "../../shared/emitter.ts";
 import type { Bus, BusMessages, BusTopic } from "./bus.ts";
 import { LogFollows } from "./log-follows.ts";
 
+type Topics = { readonly [Topic in BusTopic]: Emitter<[message: BusMessages[Topic]]> };
+
 /**
- * The bus of a server that hears of no other: listeners are called at once, in the order they subscribed.
- * Where others share its store all the same, those who follow a log look into the store from time to time.
+ * The bus of a server that hears from no other server. Subscribers are called before `publish` returns, in the order
+ * they subscribed. If other servers share its store all the same, followers of a log read the store from time to time.
  */
 export class MemoryBus implements Bus {
-  private readonly listeners = new Map<BusTopic, Set<(message: never) => void>>();
+  private readonly topics: Topics = {
+    wake: new Emitter(),
+    jobs: new Emitter(),
+    node: new Emitter(),
+    session: new Emitter(),
+    due: new Emitter(),
+    logs: new Emitter(),
+  };
   private readonly follows: LogFollows | undefined;
+  private isClosed = false;
 
   constructor({ isAlone = true }: { isAlone?: boolean } = {}) {
     this.follows = isAlone ? undefined : new LogFollows();
   }
 
   publish<Topic extends BusTopic>(topic: Topic, message: BusMessages[Topic]): void {
-    for (const listener of this.listeners.get(topic) ?? []) {
-      (listener as (message: BusMessages[Topic]) => void)(message);
-    }
+    if (!this.isClosed) this.topics[topic].emit(message);
   }
 
   subscribe<Topic extends BusTopic>(
     topic: Topic,
     listener: (message: BusMessages[Topic]) => void,
   ): () => void {
-    const listeners = this.listeners.get(topic) ?? new Set();
-    this.listeners.set(topic, listeners);
-    listeners.add(listener);
-    return () => listeners.delete(listener);
+    return this.topics[topic].subscribe(listener);
   }
 
   followLogs(jobId: string, mayHaveMissed: () => void): () => void {
@@ -34,7 +40,7 @@ export class MemoryBus implements Bus {
   }
 
   async close(): Promise<void> {
-    this.listeners.clear();
+    this.isClosed = true;
     this.follows?.close();
   }
 }

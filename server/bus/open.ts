@@ -5,7 +5,7 @@ import type { Bus } from "./bus.ts";
 import { MemoryBus } from "./memory-bus.ts";
 import { RedisBus } from "./redis-bus.ts";
 
-/** The bus the settings ask for. One that cannot be reached holds up nothing: it is tried again and again. */
+/** The bus that the settings select. The server starts even if the bus is away: it keeps trying to connect. */
 export async function openBus(
   { bus, store }: { bus: string | undefined; store: string },
   sessions: SessionStore,
@@ -16,12 +16,12 @@ export async function openBus(
   }
   if (store === "sqlite") return new MemoryBus();
   log.warn(
-    "no bus is set: with other servers on this store, what they do is seen up to 5 s late; set --bus or TANVRIT_BUS",
+    "no bus is set: if other servers use this store, their changes show up to 5 s late; set --bus or TANVRIT_BUS",
   );
   return new MemoryBus({ isAlone: false });
 }
 
-/** The same for all servers of one store, and for no others that use the same Redis. */
+/** Shared by all servers of one store, and by no other servers on the same Redis. */
 async function channelPrefix(sessions: SessionStore): Promise<string> {
   const secret = await sessions.secret("bus-channels");
   return `tanvrit:${createHash("sha256").update(secret).digest("hex").slice(0, 16)}:`;

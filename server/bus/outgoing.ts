@@ -1,6 +1,6 @@
-/** What waits to be sent, oldest first. Bounded: the oldest goes when there is no room, and is counted. */
+/** Messages that wait to be sent, oldest first. When the queue is full, it drops the oldest and counts it. */
 export class OutgoingQueue {
-  /** How many messages were given up since the start. */
+  /** How many messages were dropped since the start. */
   dropped = 0;
   private items: Outgoing[] = [];
   private head = 0;
@@ -21,7 +21,7 @@ export class OutgoingQueue {
     this.dropOldest();
   }
 
-  /** Removes the oldest messages of about `maxBytes` together, at least one if there are any. */
+  /** Removes the oldest messages, about `maxBytes` in total, but at least one if there are any. */
   take(maxBytes: number): Outgoing[] {
     const first = this.head;
     for (let bytes = 0; this.head < this.items.length && bytes < maxBytes; this.head++) {
@@ -33,7 +33,7 @@ export class OutgoingQueue {
     return taken;
   }
 
-  /** Puts back in front what could not be sent. */
+  /** Puts messages that could not be sent back in front. */
   giveBack(items: readonly Outgoing[]): void {
     this.items = [...items, ...this.items.slice(this.head)];
     this.head = 0;
@@ -50,7 +50,7 @@ export class OutgoingQueue {
     this.forgetTaken();
   }
 
-  /** Frees the places of what is gone, now and then, so that taking one costs the same however many wait. */
+  /** Frees the slots of removed messages now and then, so that the cost of `take` does not grow with the queue. */
   private forgetTaken(): void {
     if (this.head < 1_024 && this.head < this.items.length) return;
     if (this.head * 2 < this.items.length) return;
@@ -62,14 +62,14 @@ export class OutgoingQueue {
 export interface Outgoing {
   channel: string;
   message: unknown;
-  /** About how much memory it holds. */
+  /** About how much memory it takes. */
   bytes: number;
 }
 
-/** Of notices, which only say that something is new, one of several equal ones is enough. */
+/** Notices only say that something is new, so equal notices are sent once. */
 const NOTICE_BYTES = 512;
 
-/** One text for each channel, in the order of the channels' first messages: the messages as a JSON list. */
+/** One JSON list of messages per channel, in the order of the channels' first messages. */
 export function envelopes(items: readonly Outgoing[]): { channel: string; json: string }[] {
   const texts = new Map<string, Set<string> | string[]>();
   for (const { channel, message, bytes } of items) {

@@ -9,17 +9,17 @@ import { envelopes, OutgoingQueue } from "./outgoing.ts";
 import { RedisLink } from "./redis-link.ts";
 
 export interface RedisBusOptions {
-  /** `redis://` or, with TLS, `rediss://`; user and password stand in it. */
+  /** `redis://` or, with TLS, `rediss://`, with user and password. */
   url: string;
-  /** Before the name of every channel: servers with another one hear nothing of this one. */
+  /** Starts the name of every channel. Servers with another prefix hear nothing from this one. */
   prefix: string;
   log: Logger;
 }
 
-/** What waits while Redis is away; messages only make things fast, so the oldest may go. */
+/** Limits of the queue while Redis is away. Messages only make things fast, so the oldest may be dropped. */
 const MAX_WAITING_MESSAGES = 10_000;
 const MAX_WAITING_BYTES = 32 * 1024 * 1024;
-/** About as much is sent before an answer is waited for. */
+/** About this much is sent before the bus waits for an answer. */
 const SEND_BYTES = 1024 * 1024;
 const BEAT_MS = 5_000;
 const BACKOFF = { firstMs: 50, maxMs: 5_000 };
@@ -31,9 +31,9 @@ const ID_BYTES = 35;
 const LOGS = "logs:";
 
 /**
- * The bus of several servers, over Redis pub/sub. Subscribers of this server are called at once and by this server
- * only; what Redis sends back of our own is passed over. While Redis is away everything works within this server, and
- * the periodic tasks carry the rest.
+ * The bus of several servers, over Redis pub/sub. This server calls its own subscribers directly and ignores its own
+ * messages when Redis sends them back. While Redis is away, messages still reach the subscribers of this server, and
+ * periodic tasks do the rest.
  */
 export class RedisBus implements Bus {
   private readonly local = new MemoryBus();
@@ -44,14 +44,14 @@ export class RedisBus implements Bus {
   private readonly beatTimer: ReturnType<typeof setInterval>;
   private readonly ended: Promise<void>;
   private link: RedisLink | undefined;
-  /** The jobs whose channels the present link listens on. */
+  /** The jobs whose channels the current link listens on. */
   private listened = new Set<string>();
   private syncing: Promise<void> | undefined;
   private flushing: Promise<void> | undefined;
   private toldDrops = 0;
   private toldDropsAtMs = Number.NEGATIVE_INFINITY;
 
-  /** Begins to connect; until that works the bus behaves as while Redis is away. */
+  /** Starts to connect. Until that works, the bus behaves as if Redis were away. */
   constructor(private readonly options: RedisBusOptions) {
     this.beatTimer = setInterval(() => this.beat(), BEAT_MS);
     this.beatTimer.unref();
@@ -79,7 +79,7 @@ export class RedisBus implements Bus {
     return this.follows.add(jobId, mayHaveMissed);
   }
 
-  /** Sends what waits, for a moment, and leaves. */
+  /** Spends a moment sending the messages that wait, then disconnects. */
   async close(): Promise<void> {
     clearInterval(this.beatTimer);
     if (this.flushing) await inTime(LAST_WORDS_MS, this.flushing);
@@ -94,26 +94,26 @@ export class RedisBus implements Bus {
     const { signal } = this.stopping;
     const { log, url } = this.options;
     const bus = maskedUrl(url);
-    let isTold = false;
+    let isLogged = false;
     for (let failures = 0; !signal.aborted; failures++) {
       const reason = await this.connectAndWait(() => {
         failures = 0;
-        log.info(isTold ? "the bus is back" : "connected to the bus", { bus, dropped: this.queue.dropped });
-        isTold = false;
+        log.info(isLogged ? "the bus is back" : "connected to the bus", { bus, dropped: this.queue.dropped });
+        isLogged = false;
       });
       if (signal.aborted) return;
-      if (!isTold) {
-        log.warn("the bus is away: what other servers do is seen late until it is back; trying again", {
+      if (!isLogged) {
+        log.warn("the bus is away: changes by other servers show late until it is back; trying again", {
           bus,
           why: reason.message,
         });
       }
-      isTold = true;
+      isLogged = true;
       await pause(backoffMs(BACKOFF, failures), signal);
     }
   }
 
-  /** Resolves with why there is no link, or none any more. */
+  /** Resolves with the reason why connecting failed or the link was lost. */
   private async connectAndWait(onConnected: () => void): Promise<Error> {
     const { url, prefix } = this.options;
     try {
@@ -141,13 +141,13 @@ export class RedisBus implements Bus {
       const messages = JSON.parse(text.slice(text.indexOf(" ") + 1)) as BusMessages[BusTopic][];
       for (const message of messages) this.local.publish(topic, message);
     } catch (error) {
-      this.options.log.warn("passed over a message of the bus that cannot be read", { channel, error });
+      this.options.log.warn("ignored a bus message that cannot be read", { channel, error });
     }
   };
 
   private flushSoon(): void {
     if (!this.link || this.flushing || this.queue.size === 0) return;
-    // Everything that is published in this turn of the event loop goes out together.
+    // Everything published in this turn of the event loop is sent together.
     this.flushing = new Promise((resolve) => setImmediate(resolve))
       .then(() => this.flush())
       .finally(() => {
@@ -166,14 +166,14 @@ export class RedisBus implements Bus {
       try {
         await this.link.send(messages);
       } catch {
-        // The link is lost by that, and whoever waits for it says so. The messages go out over the next one.
+        // The link is lost; `stayConnected` logs that. The next link sends these messages.
         this.queue.giveBack(items);
         return;
       }
     }
   }
 
-  /** Brings what the link listens on to what is followed, one step at a time. */
+  /** Makes the link listen for exactly the followed jobs, one change at a time. */
   private syncFollows(): void {
     const { link } = this;
     if (!link || this.syncing) return;
@@ -181,7 +181,7 @@ export class RedisBus implements Bus {
     const unwanted = [...this.listened].filter((jobId) => !this.follows.has(jobId));
     if (wanted.length === 0 && unwanted.length === 0) return;
     this.syncing = this.listen(link, wanted, unwanted)
-      // The link is lost by that; the next one begins anew.
+      // The link is lost, and the next one starts over.
       .catch(() => undefined)
       .finally(() => {
         this.syncing = undefined;
@@ -207,7 +207,7 @@ export class RedisBus implements Bus {
     this.toldDrops = this.queue.dropped;
     this.toldDropsAtMs = nowMs;
     const text =
-      "the bus takes too little: messages for other servers were dropped, what they say comes late";
+      "the bus is too slow: messages to other servers were dropped, so this server's changes show there late";
     this.options.log.warn(text, { dropped });
   }
 }

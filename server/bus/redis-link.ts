@@ -1,27 +1,27 @@
 import { RedisClient } from "bun";
 import { textOf } from "../../shared/text-of.ts";
 
-/** Connecting, and every answer, takes at most this long; a server that is slower counts as away. */
+/** Limit for connecting and for every answer; a slower Redis counts as away. */
 const ANSWER_TIMEOUT_MS = 5_000;
-/** Our own heartbeat must come back through Redis within this. */
+/** Our own heartbeat must come back through Redis within this time. */
 const SILENCE_MS = 15_000;
 
 /**
- * Two connections to Redis, one that publishes and one that listens, as one thing that works or is lost: it never
- * repairs itself. Errors hold no credentials.
+ * Two connections to Redis, one to publish and one to listen, that work or fail together. A lost link never reconnects;
+ * open another. Errors contain no credentials.
  */
 export class RedisLink {
   /** Resolves with the reason when either connection is gone. */
   readonly lost: Promise<Error>;
   private readonly publisher: RedisClient;
   private readonly listening: RedisClient;
-  /** Called with the reason when the link is lost: what waits for an answer. */
+  /** Rejects the requests that wait for an answer when the link is lost. */
   private readonly asking = new Set<(reason: Error) => void>();
   private heardAtMs = performance.now();
   private isLost = false;
   private readonly lose: (reason: Error) => void;
 
-  /** Connects and begins to listen on `channels`. Rejects where that does not work in time. */
+  /** Connects and starts to listen on `channels`. Rejects if that does not work in time. */
   static async open(
     url: string,
     channels: readonly string[],
@@ -35,9 +35,9 @@ export class RedisLink {
       return link;
     } catch (cause) {
       link.close();
-      // The client does not say which.
+      // The client does not say which of the two it is.
       const why = textOf(cause);
-      throw new Error(`${why}: Redis is not there, or it refuses the user and password of the URL`, {
+      throw new Error(`${why}: Redis is not running there, or it rejects the user and password in the URL`, {
         cause,
       });
     }
@@ -51,7 +51,7 @@ export class RedisLink {
     const lost = Promise.withResolvers<Error>();
     this.lost = lost.promise;
     this.lose = lost.resolve;
-    // A lost connection forgets what it was subscribed to, so a new one is made instead.
+    // A reconnected client would have lost its subscriptions, so a lost link is replaced instead.
     const options = { autoReconnect: false, enableOfflineQueue: false, connectionTimeout: ANSWER_TIMEOUT_MS };
     this.publisher = new RedisClient(url, options);
     this.listening = new RedisClient(url, options);
@@ -76,7 +76,7 @@ export class RedisLink {
     await this.answer("publishing", Promise.all(sent));
   }
 
-  /** Sends a heartbeat through Redis to ourselves, and gives the link up when none has come back for too long. */
+  /** Sends a heartbeat through Redis to ourselves, and gives up the link if nothing has come back for too long. */
   beat(): void {
     const silentMs = performance.now() - this.heardAtMs;
     if (silentMs > SILENCE_MS) this.fail(new Error(`no message came back for ${Math.round(silentMs)} ms`));
@@ -92,7 +92,7 @@ export class RedisLink {
     if (channel !== this.heartbeatChannel) this.listener(text, channel);
   };
 
-  /** What Redis answers, if it answers in time; without an answer nothing that was asked before can be relied on. */
+  /** The answer of Redis. Without one in time the whole link fails, because its earlier requests may be lost too. */
   private answer<T>(what: string, asked: Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       const giveUp = (reason: Error) => {

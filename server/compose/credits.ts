@@ -6,7 +6,7 @@ import { creditHandlers } from "../credit/handlers.ts";
 import type { ExecutionService } from "../execution/execution-service.ts";
 import type { PeriodicTask } from "../tasks/periodic.ts";
 
-/** Credits as the control plane needs them: what assignments and endings are told to, and what users see and do. */
+/** The metering of executions, the credit check of new jobs, and the handlers. */
 export function composeCredits(parts: MeteringParts & { sessions: SessionStore }) {
   const service = new CreditService(parts);
   return {
@@ -24,7 +24,10 @@ export interface MeteringTaskParts {
   bus: Bus;
 }
 
-/** `compute-metering`: settles what was missed, sets more aside for what runs on, and ends what nothing is left for. */
+/**
+ * `compute-metering`: settles executions whose settlement was missed, reserves more credit for those that still run,
+ * and ends those whose credit is used up.
+ */
 export function meteringTask({ metering, executionService, bus }: MeteringTaskParts): PeriodicTask {
   return {
     name: "compute-metering",

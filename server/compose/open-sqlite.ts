@@ -38,7 +38,7 @@ export const sqliteMigrations = [
   ...retentionMigrations,
 ];
 
-/** The embedded store in `<dataDir>/compute.db`, or in memory. Throws StoreInUseError where another server has it open. */
+/** The embedded store in `<dataDir>/compute.db`, or in memory. Throws StoreInUseError if another server has it open. */
 export function openSqliteStores(dataDir: string | ":memory:", seal = Seal.none): Stores {
   const path = dataDir === ":memory:" ? dataDir : join(dataDir, "compute.db");
   const store: SqliteStore = new SqliteStore(path, sqliteMigrations, () => disk?.releaseBallast() ?? false);
@@ -64,7 +64,7 @@ export function openSqliteStores(dataDir: string | ":memory:", seal = Seal.none)
   };
 }
 
-/** Pages given back to the disk at once, so that nobody waits for long. */
+/** Pages given back to the disk in one step. Requests wait for a step, so it is short. */
 const PAGES_PER_SHRINK = 2_000;
 
 function storeFile(path: string, store: SqliteStore): StoreFile {
@@ -77,7 +77,7 @@ function storeFile(path: string, store: SqliteStore): StoreFile {
       for (let freeBytes = freeBytesIn(store); freeBytes > 0; ) {
         store.maintain(`PRAGMA incremental_vacuum(${PAGES_PER_SHRINK})`);
         const leftBytes = freeBytesIn(store);
-        // A file from before it could give room back keeps it for new rows.
+        // A file made before `auto_vacuum` was set cannot shrink. It reuses the free pages for new rows.
         if (leftBytes >= freeBytes) return;
         freeBytes = leftBytes;
         await new Promise(setImmediate);
@@ -86,7 +86,7 @@ function storeFile(path: string, store: SqliteStore): StoreFile {
   };
 }
 
-/** With less, the next larger change is refused, even if a small one still finds a place. */
+/** With less free, a larger change would fail even if a small one still fits. */
 const MIN_FREE_BYTES = 1024 * 1024;
 
 async function hasRoom(dataDir: string): Promise<boolean> {

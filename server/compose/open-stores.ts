@@ -6,7 +6,7 @@ import type { Stores } from "./stores.ts";
 
 type StoreSettings = Pick<ServerSettings, "store" | "dataDir" | "secretKeyFile">;
 
-/** The store the settings ask for: the one place that knows by which URL which is meant. */
+/** The store that the settings select. Only this function maps a URL to a kind of store. */
 export async function openStores(
   settings: StoreSettings,
   warn: (message: string) => void = () => undefined,
@@ -18,12 +18,12 @@ export async function openStores(
 }
 
 /**
- * The store that many servers share: a MongoDB replica set, named by a connection string that holds the database, the
- * account and TLS. Rejects with ComputeError `storage_failed` where it cannot be reached or is no replica set, and
- * with BadStoreUrlError where the URL is no connection string.
+ * The store that several servers share: a MongoDB replica set. The URL is a connection string that names the database,
+ * the account and TLS. Rejects with ComputeError `storage_failed` if the database cannot be reached or is not a replica
+ * set, and with BadStoreUrlError if the URL is not a connection string.
  */
 export async function openMongoStores(url: string, seal = Seal.none): Promise<Stores> {
-  // Loaded only here: the embedded store needs no driver.
+  // Loaded only here, because the embedded store needs no driver.
   const { openMongo } = await import("./open-mongo.ts");
   return openMongo(url, seal);
 }

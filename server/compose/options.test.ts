@@ -5,13 +5,13 @@ import { serverFile, serverOptions, serverSettings } from "./options.ts";
 const resolve = (flags: Record<string, unknown>, env: Record<string, string> = {}) =>
   resolveOptions(serverOptions, { flags, env });
 
-test("the embedded store is the default, and a URL names another", () => {
+test("the embedded store is the default, and a URL selects another store", () => {
   expect(resolve({})).toMatchObject({ store: "sqlite", bus: undefined, "reuse-port": false });
   const env = { TANVRIT_STORE: "mongodb://a,b,c/compute?replicaSet=rs0", TANVRIT_BUS: "rediss://r:6379" };
   expect(resolve({}, env)).toMatchObject({ store: env.TANVRIT_STORE, bus: env.TANVRIT_BUS });
 });
 
-test("an unknown kind of store or bus is refused, without showing the URL and its password", () => {
+test("an unknown kind of store or bus is rejected, and the error shows neither the URL nor its password", () => {
   const bad = [
     { store: "postgres://anna:secret@host/db" },
     { store: "mongodb:/anna:secret@host" },
@@ -31,8 +31,8 @@ test("an unknown kind of store or bus is refused, without showing the URL and it
   }
 });
 
-test("the config file takes a key for every option that names one, and what has no option", () => {
-  // What belongs together stands below one key, as logs.maxMb.
+test("the config file accepts the key of every option, and the settings that have no option", () => {
+  // Related settings share a first key, such as logs.maxMb.
   const keys = Object.values(serverOptions).map((option) => String(option.fileKey).split(".")[0] ?? "");
   const withoutOption = ["pools", "prices"];
   expect(Object.keys(serverFile.shape).sort()).toEqual([...new Set([...keys, ...withoutOption])].sort());
@@ -42,7 +42,7 @@ test("the config file takes a key for every option that names one, and what has 
   }
 });
 
-test("a hosted pool has a price, to a thousandth of a micro-dollar; every other pool is free", () => {
+test("a hosted pool needs a price, in thousandths of a micro-dollar; every other pool is free", () => {
   const std = { vcpuSecondMicroUsd: 11.111, gibSecondMicroUsd: 1.5, gpuSecondMicroUsd: 0 };
   const pools = { cloud: { hosted: true, sku: "std" }, attic: {}, cellar: { hosted: false, sku: "std" } };
   const file = serverFile.parse({ pools, prices: { std } });

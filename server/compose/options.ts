@@ -36,7 +36,7 @@ export const serverOptions = defineOptions({
     fileKey: "host",
     schema: optionText.min(1).default("127.0.0.1"),
     defaultText: "127.0.0.1",
-    help: "Address to listen on; 0.0.0.0 for every network the machine is in",
+    help: "Address to listen on; 0.0.0.0 listens on every network of this machine",
   },
   port: {
     kind: "value",
@@ -45,7 +45,7 @@ export const serverOptions = defineOptions({
     fileKey: "port",
     schema: optionNumber({ min: 0, max: 65_535, integer: true }).default(7070),
     defaultText: "7070",
-    help: "Port to listen on; 0 for any free one",
+    help: "Port to listen on; 0 picks a free port",
   },
   "allowed-host": {
     kind: "list",
@@ -56,7 +56,7 @@ export const serverOptions = defineOptions({
       .array(hostPattern, { error: "must be a list of names" })
       .default([])
       .transform((names) => names.map((name) => name.toLowerCase())),
-    help: "A further name that this server is reached by, as behind a proxy: NAME, NAME:PORT or *.DOMAIN; repeatable",
+    help: "Another name that clients use for this server, for example through a proxy: NAME, NAME:PORT or *.DOMAIN",
   },
   "data-dir": {
     kind: "value",
@@ -65,7 +65,7 @@ export const serverOptions = defineOptions({
     fileKey: "dataDir",
     schema: optionText.min(1).optional(),
     defaultText: "$TANVRIT_HOME/server",
-    help: "Where the server keeps its data; one server per directory",
+    help: "Directory for the server's data; every server needs its own",
   },
   store: {
     kind: "value",
@@ -78,7 +78,7 @@ export const serverOptions = defineOptions({
       })
       .default("sqlite"),
     defaultText: "sqlite",
-    help: "sqlite, in the data directory and for one server; or the mongodb:// URL of a replica set, for several",
+    help: "sqlite keeps data in the data directory, for one server; the mongodb:// URL of a replica set serves several",
   },
   bus: {
     kind: "value",
@@ -90,7 +90,7 @@ export const serverOptions = defineOptions({
         error: "must be a URL like redis://host:6379, or rediss:// with TLS",
       })
       .optional(),
-    help: "The redis:// URL over which several servers tell each other what is new",
+    help: "The redis:// URL through which several servers notify each other of changes",
   },
   "secret-key-file": {
     kind: "value",
@@ -98,8 +98,8 @@ export const serverOptions = defineOptions({
     env: "TANVRIT_SECRET_KEY_FILE",
     fileKey: "secretKeyFile",
     schema: optionText.min(1).optional(),
-    defaultText: "secret.key in the data directory, or none with MongoDB",
-    help: "A text of 32 characters or more, by which the keys that sign tokens are encrypted in the store",
+    defaultText: "secret.key in the data directory; none with MongoDB",
+    help: "File with a secret text of at least 32 characters; it encrypts the keys that sign tokens in the store",
   },
   "public-url": {
     kind: "value",
@@ -107,7 +107,7 @@ export const serverOptions = defineOptions({
     env: "TANVRIT_PUBLIC_URL",
     fileKey: "publicUrl",
     schema: publicUrl.optional(),
-    help: "The URL by which others reach it, where that is not its own address: through a proxy or another port",
+    help: "The URL at which others reach this server if not at its own address: through a proxy or another port",
   },
   "session-idle-days": {
     kind: "value",
@@ -116,7 +116,7 @@ export const serverOptions = defineOptions({
     fileKey: "sessionIdleDays",
     schema: optionNumber({ min: 0, max: MAX_SESSION_DAYS, unit: "days" }).default(30),
     defaultText: "30",
-    help: "A sign-in that was not used for so long is over",
+    help: "A sign-in ends after this long without use",
   },
   "session-max-days": {
     kind: "value",
@@ -125,14 +125,14 @@ export const serverOptions = defineOptions({
     fileKey: "sessionMaxDays",
     schema: optionNumber({ min: 0, max: MAX_SESSION_DAYS, unit: "days" }).default(180),
     defaultText: "180",
-    help: "A sign-in is over after so long, however much it is used; nodes that were registered with it go on",
+    help: "A sign-in ends after this long even if it is in use; nodes registered with it keep working",
   },
   "reuse-port": {
     kind: "flag",
     env: "TANVRIT_REUSE_PORT",
     fileKey: "reusePort",
     schema: z.boolean({ error: "must be true or false" }).default(false),
-    help: "Share the port with other servers on this machine; the system spreads connections over them",
+    help: "Share the port with other servers on this machine; the system spreads connections across them",
   },
   ...retentionOptions,
 });
@@ -144,20 +144,20 @@ export interface ServerSettings {
   allowedHosts: readonly string[];
   /** Absolute. */
   dataDir: string;
-  /** `sqlite`, or a MongoDB URL. Like the bus it may hold a password: never shown but by `maskedUrl`. */
+  /** `sqlite`, or a MongoDB URL. Like `bus` it may contain a password: show it only through `maskedUrl`. */
   store: string;
   /** A Redis URL. */
   bus: string | undefined;
   /** Absolute. */
   secretKeyFile: string | undefined;
   reusePort: boolean;
-  /** For how long sessions may be renewed. */
+  /** How long sessions can be renewed. */
   sessionLife: SessionLife;
-  /** By which others reach it. */
+  /** URLs at which others reach this server. */
   publicUrls: readonly string[];
   /** Directories that list the servers of this account, for auth login. */
   signInLists: readonly string[];
-  /** Only from the config file. */
+  /** Comes only from the config file. */
   pricing: Pricing;
   retention: RetentionSettings;
 }
@@ -187,7 +187,7 @@ export function serverSettings(
   };
 }
 
-/** The config file of `--config`: the same settings under their file keys, and which pools are paid for. */
+/** The config file of `--config`: the same settings under their file keys, plus the pools that cost credit. */
 export const serverFile = z
   .strictObject({
     host: z.string().optional(),
@@ -210,8 +210,8 @@ export const serverFile = z
       if (!hosted || (sku !== undefined && Object.hasOwn(prices, sku))) continue;
       const message =
         sku === undefined
-          ? "a hosted pool needs a sku, so that it has a price"
-          : `there is no price for it; add prices.${sku}`;
+          ? "a hosted pool needs a sku, which sets its price"
+          : `this sku has no price; add prices.${sku}`;
       context.addIssue({ code: "custom", path: ["pools", name, "sku"], message });
     }
   });

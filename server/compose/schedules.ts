@@ -1,18 +1,35 @@
+import type { JobService } from "../job/job-service.ts";
 import { scheduleHandlers } from "../schedule/handlers.ts";
 import { ScheduleService } from "../schedule/schedule-service.ts";
-import { Scheduler, type SchedulerParts, scheduleTask } from "../schedule/scheduler.ts";
-import type { PeriodicTask, TaskRunner } from "../tasks/periodic.ts";
+import { Scheduler, scheduleTask } from "../schedule/scheduler.ts";
+import type { TemplateService } from "../template/template-service.ts";
+import type { PlaneBase } from "./base.ts";
 
-/** Schedules as the control plane needs them: the task that fires them, and the handlers. */
-export function composeSchedules(parts: SchedulerParts, runnerOf: (task: PeriodicTask) => TaskRunner) {
+export interface ScheduleComposition {
+  jobs: JobService;
+  templates: TemplateService;
+}
+
+/** Schedules, and the task that fires them. */
+export function composeSchedules(
+  { stores, bus, now, onError, runnerOf }: PlaneBase,
+  { jobs, templates }: ScheduleComposition,
+) {
+  const parts = {
+    schedules: stores.schedules,
+    jobs,
+    renderTemplate: templates.render.bind(templates),
+    bus,
+    now,
+    onError,
+  };
   const scheduler = new Scheduler(parts);
-  const runner = runnerOf(scheduleTask(scheduler));
-  const onDue = (atMs: number) => parts.bus.publish("due", { what: "fire", atMs });
+  const onDue = (atMs: number) => bus.publish("due", { what: "fire", atMs });
   const service = new ScheduleService({ ...parts, scheduler, onDue });
   return {
-    runner,
+    runner: runnerOf(scheduleTask(scheduler)),
     scheduler,
-    handlers: scheduleHandlers(service, parts.now),
+    handlers: scheduleHandlers(service, now),
     close: () => scheduler.close(),
   };
 }

@@ -14,7 +14,7 @@ import type { DatabaseClock } from "../store/database-clock.ts";
 import type { LeaseStore } from "../tasks/lease-store.ts";
 import type { TemplateStore } from "../template/template-store.ts";
 
-/** Every port of the control plane over one store. */
+/** Every store port of the control plane, all over the same store. */
 export interface Stores {
   jobs: JobStore;
   flow: JobFlowStore;
@@ -29,16 +29,16 @@ export interface Stores {
   credits: CreditStore;
   integrity: IntegrityStore;
   retention: RetentionStore;
-  /** The time that every server on the store goes by; absent: that of the machine. */
+  /** The clock that all servers on the store share. If absent, the server uses its machine's clock. */
   clock?: Pick<DatabaseClock, "now" | "look">;
-  /** Only of an embedded store that is a file. */
+  /** Only for an embedded store in a file. */
   file?: StoreFile;
-  /** Says in one sentence that there is too little room for more jobs and output; undefined: there is enough. */
+  /** One sentence if there is too little room for more jobs and output; undefined if there is enough. */
   shortage?(): string | undefined;
   /** Whether the store answers. */
   isReady(): Promise<boolean>;
-  /** Lets go of what servers that died hold locked; only where several share the store. To be asked every few seconds. */
+  /** Releases locks of servers that died. Only if servers share the store; call it every few seconds. */
   endAbandoned?(): Promise<void>;
-  /** Writes what is pending. */
+  /** Flushes pending writes first. */
   close(): Promise<void>;
 }

@@ -1,4 +1,4 @@
-/** A map of bounded size that forgets what was not used for the longest time. */
+/** A map of bounded size that drops the least recently used entry. */
 export class RecentMap<Value> {
   /** Least recently used first. */
   private readonly entries = new Map<string, Value>();

@@ -1,11 +1,11 @@
-/** Longer than this nobody is to wait for what somebody else asked for. */
+/** The longest that one request may hold up the others. */
 const TURN_MS = 20;
 
-/** Takes long work apart: between its pieces the others get their turn. */
+/** Splits long work into pieces, so that other requests get a turn in between. */
 export class Turns {
   private sinceMs = performance.now();
 
-  /** Resolves at once, or when the others were served where this has had the machine for long. */
+  /** Resolves immediately, or after other requests had their turn if this work has run for long. */
   async next(): Promise<void> {
     if (performance.now() - this.sinceMs < TURN_MS) return;
     await new Promise((resolve) => setImmediate(resolve));

@@ -2,21 +2,21 @@ import type { Logger } from "../../shared/logger.ts";
 import { type Clocks, gapInWords, Standstill } from "../../shared/standstill.ts";
 import type { PeriodicTask } from "./periodic.ts";
 
-/** How often it is looked at. */
+/** How often the server checks whether it stood still. */
 export const LOOK_MS = 2_000;
 
 /**
- * Since when this server has been there to hear its nodes. One that was down, was held, or slept with its machine has
- * heard nobody, and what nodes told it meanwhile still waits to be read: what they should have said counts as missed
- * only when it has listened for as long as they may be silent.
+ * Since when this server has been listening to its nodes. A server that was down, suspended or asleep with its machine
+ * heard nothing, and messages sent meanwhile may still wait to be read. A node counts as silent only after the server
+ * has listened for as long as a node may be silent.
  */
 export class Attendance {
   private readonly standstill: Standstill;
   private listeningSinceMs: number;
 
   /**
-   * @param now by the clock of the control plane; `clocks` are those of the machine.
-   * @param onGap time did not go on as it does: what waits for a time is to be looked at.
+   * @param now the clock of the control plane; `clocks` are the machine's.
+   * @param onGap called when the server stood still or its clock was set: everything planned for a time needs a look.
    */
   constructor(
     private readonly now: () => number,
@@ -33,14 +33,14 @@ export class Attendance {
     const gap = this.standstill.look(LOOK_MS);
     if (gap) {
       this.listeningSinceMs = this.now();
-      this.log.warn(`${gapInWords(gap, "This server")} Its nodes have time to be heard of again.`);
+      this.log.warn(`${gapInWords(gap, "This server")} Its nodes get time to report again.`);
       this.onGap();
     }
     return this.listeningSinceMs;
   }
 }
 
-/** `compute-attendance`: notices that this server stood still, also while nothing is due. */
+/** `compute-attendance`: notices that this server stood still, even while nothing else is due. */
 export function attendanceTask(attendance: Attendance): PeriodicTask {
   return {
     name: "compute-attendance",

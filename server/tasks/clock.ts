@@ -2,37 +2,35 @@ import type { Logger } from "../../shared/logger.ts";
 import type { PeriodicTask } from "./periodic.ts";
 
 /**
- * By how much times that were written by one server may lie ahead of the clock of another one, or of its own after the
- * clock was drawn right. What lies further ahead than it can by its own rule was written under a wrong clock.
+ * How far times written by one server may be ahead of another server's clock, or of its own clock after a correction.
+ * A time further ahead than its own rule plus this allows was written under a wrong clock.
  */
 export const CLOCK_SKEW_MS = 10_000;
 
-/** Something that keeps times to wait for. */
+/** Stores times at which something becomes due. */
 export interface KeepsTimes {
   /**
-   * Times that lie further ahead of `nowMs` than their own rule and `CLOCK_SKEW_MS` allow were written under a clock that
-   * was ahead: they are brought back, so that nothing waits for them. What a person asked for by date stays. Resolves
-   * with how many were brought back. Safe to repeat, and to run on several servers at once.
+   * Corrects times that are further ahead of `nowMs` than their own rule and `CLOCK_SKEW_MS` allow: they were written
+   * under a clock that was ahead, and nothing should wait for them. Dates that a person chose stay. Resolves with how
+   * many times were corrected. Safe to repeat, and to run on several servers at once.
    */
   bringBack(nowMs: number): Promise<number>;
 }
 
 const EVERY_MS = 60_000;
 
-/** `compute-clock`: nothing waits for a time that was written under a clock that was ahead and is right again. */
+/** `compute-clock`: corrects times that were written under a clock that was ahead and has been set right. */
 export function clockTask(keepers: readonly KeepsTimes[], log: Logger, onChanged: () => void): PeriodicTask {
   return {
     name: "compute-clock",
     intervalMs: EVERY_MS,
-    // A server that dies with its clock ahead may hold a lease for as long.
+    // A server that died with its clock ahead may hold the lease for as long as its clock was wrong.
     runsOn: "each",
     async runOnce(nowMs) {
       let changed = 0;
       for (const keeper of keepers) changed += await keeper.bringBack(nowMs);
       if (changed > 0) {
-        log.warn(
-          `Times that were written under a clock that was ahead now count by the clock of now: ${changed}.`,
-        );
+        log.warn(`Times written under a clock that was ahead were corrected: ${changed}.`);
         onChanged();
       }
       return { nextDueAtMs: undefined };

@@ -1,10 +1,10 @@
-/** A job may be handed out; it has waited too long; a schedule fires. */
+/** What is due: a job may be handed out, a job has waited too long, or a schedule fires. */
 export type DueKind = "start" | "expiry" | "fire";
 
-/** Told when something is due before the next tick (epoch milliseconds), so that it need not wait for it. */
+/** Gets times (epoch milliseconds) at which something is due before the next tick, so that it need not wait for the tick. */
 export interface DueTimes {
-  /** A job may be handed out from then on. */
+  /** A job may be handed out from this time on. */
   start(dueAtMs: number): void;
-  /** A job has waited too long by then. */
+  /** A job has waited too long at this time. */
   expiry(dueAtMs: number): void;
 }

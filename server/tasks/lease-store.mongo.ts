@@ -2,7 +2,7 @@ import type { Collection } from "mongodb";
 import { isDuplicateKey, type MongoStore } from "../store/mongo.ts";
 import { LEASE_SKEW_MS, type Lease, type LeaseRequest, type LeaseStore } from "./lease-store.ts";
 
-/** A document of `compute_leases`; the index of `_id` answers every query. */
+/** A document of `compute_leases`; the index on `_id` answers every query. */
 interface LeaseDocument {
   /** The name of the task. */
   _id: string;
@@ -30,7 +30,7 @@ export class MongoLeaseStore implements LeaseStore {
         );
         return { held: untilMs > nowMs, untilMs };
       } catch (error) {
-        // It is there and another's: the upsert wanted to make a second one.
+        // Another server holds the lease, so the upsert tried to insert a second one.
         if (!isDuplicateKey(error)) throw error;
         const lease = await this.leases.findOne({ _id: task });
         return { held: false, untilMs: lease?.until ?? untilMs };

@@ -6,7 +6,7 @@ import { type PeriodicTask, TaskRunner } from "./periodic.ts";
 
 const INTERVAL_MS = 30_000;
 
-test("of two servers one runs the task in each interval, and both do what is their own", async () => {
+test("one of two servers runs the task in each interval, and each does its own part at every tick", async () => {
   const world = new World();
   const servers = [world.server("a"), world.server("b")];
   for (let round = 0; round < 5; round++) {
@@ -27,7 +27,7 @@ test("a task that every server runs needs no lease", async () => {
   await world.stop();
 });
 
-test("a server that dies is replaced when its lease has run out, 10 s after its next run was due", async () => {
+test("a server that dies is replaced when its lease expires, 10 s after its next run was due", async () => {
   const world = new World();
   const dead = world.server("a");
   await dead.tick();
@@ -41,7 +41,7 @@ test("a server that dies is replaced when its lease has run out, 10 s after its 
   await world.stop();
 });
 
-test("what is due earlier shortens the lease, so that nobody has to wait for the interval of a dead server", async () => {
+test("work that is due earlier shortens the lease, so that it need not wait out the interval of a dead server", async () => {
   const world = new World();
   world.nextDueInMs = 2_000;
   const dead = world.server("a");
@@ -53,7 +53,7 @@ test("what is due earlier shortens the lease, so that nobody has to wait for the
   await world.stop();
 });
 
-test("a server that stops in order hands over at once", async () => {
+test("a server that stops normally hands over immediately", async () => {
   const world = new World();
   const [first, second] = [world.server("a"), world.server("b")];
   await first.tick();
@@ -65,7 +65,7 @@ test("a server that stops in order hands over at once", async () => {
   await world.stop();
 });
 
-test("without a lease store that answers nothing runs, it is said, and it is tried again", async () => {
+test("while the lease store fails, nothing runs, the error is reported, and the runner tries again", async () => {
   const world = new World();
   const leases = new MemoryLeaseStore();
   let isBroken = true;
@@ -81,7 +81,7 @@ test("without a lease store that answers nothing runs, it is said, and it is tri
   await world.stop();
 });
 
-/** Servers with one lease store and one clock that stands still until the test puts it forward. */
+/** Servers with one lease store and one clock that stands still until the test moves it forward. */
 class World {
   nowMs = 1_000_000;
   leases: LeaseStore = new MemoryLeaseStore();
@@ -96,7 +96,7 @@ class World {
       const before = server.ownTicks;
       server.runner.runBefore(0);
       await waitFor("the tick", () => server.ownTicks > before);
-      // The run goes on over a few promises, none of which waits for anything outside.
+      // The rest of the run takes a few promises, none of which waits for anything outside.
       await new Promise(setImmediate);
     }
     return server;

@@ -1,16 +1,16 @@
 import type { Lease, LeaseStore } from "./lease-store.ts";
 
-/** A task of the control plane. `runOnce` does what is due at `nowMs` and may say when something is due before the next tick. */
+/** A task of the control plane. `runOnce` does what is due at `nowMs`, and may return when something is due before the next tick. */
 export interface PeriodicTask {
-  /** As in the architecture: `compute-dispatch`, … */
+  /** For example `compute-dispatch`. */
   name: string;
   intervalMs: number;
   /**
-   * `one`: of several servers the one that holds the task's lease runs it, for all. `each`: every server runs it, since
-   * what is due is known to some of them only, or is done once anyway.
+   * `one`: the server that holds the task's lease runs it for all servers. `each`: every server runs it, because only
+   * some of them know what is due, or because the work is done once anyway.
    */
   runsOn: "one" | "each";
-  /** At each tick on every server, whoever holds the lease: what concerns this server alone. */
+  /** Runs at each tick on every server, with or without the lease: what concerns this server alone. */
   onEveryServer?(): void;
   runOnce(nowMs: number): Promise<{ nextDueAtMs: number | undefined }>;
 }
@@ -25,17 +25,17 @@ export interface RunnerParts {
 }
 
 const MIN_DELAY_MS = 5;
-/** Timers know no longer time. */
+/** The longest delay a timer accepts. */
 const MAX_DELAY_MS = 2 ** 31 - 1;
-/** How much longer than to its next run a server holds a task: what a server that dies leaves undone waits no longer. */
+/** How long a server holds a task beyond its next run. If the server dies, its work waits no longer than this. */
 const MAX_GRACE_MS = 10_000;
-/** A lease that would run out much later than the next run needs is shortened, so that what is due is not held up. */
+/** A lease that ends this much later than the next run needs is shortened, so that a dead server delays less. */
 const WORTH_SHORTENING_MS = 1_000;
 
-/** Runs one task at its interval, and earlier where something is due earlier; never twice at once. */
+/** Runs one task at its interval, or earlier if something is due earlier. Runs never overlap. */
 export class TaskRunner {
   private timer: ReturnType<typeof setTimeout> | undefined;
-  /** By the clock that only counts on: the wall's may be set. */
+  /** By the monotonic clock, because the wall clock may be set. */
   private timerAtMs = Number.POSITIVE_INFINITY;
   private running: Promise<void> | undefined;
   private stopped = false;
@@ -50,7 +50,7 @@ export class TaskRunner {
     this.runBefore(this.parts.now() + MIN_DELAY_MS);
   }
 
-  /** Makes sure the task runs no later than this (epoch milliseconds), where this server may run it. */
+  /** Makes sure the task runs no later than this (epoch milliseconds), if this server may run it. */
   runBefore(atMs: number): void {
     const delayMs = Math.min(MAX_DELAY_MS, Math.max(MIN_DELAY_MS, atMs - this.parts.now()));
     const timerAtMs = performance.now() + delayMs;
@@ -60,7 +60,7 @@ export class TaskRunner {
     this.timer = setTimeout(() => this.run(), delayMs);
   }
 
-  /** Waits for a run in progress; none begins after, and another server may take the task at once. */
+  /** Waits for a run in progress and starts no other. Then another server can take the task immediately. */
   async stop(): Promise<void> {
     this.stopped = true;
     clearTimeout(this.timer);
@@ -100,7 +100,7 @@ export class TaskRunner {
   private async runIfHeld(): Promise<number | undefined> {
     const { intervalMs } = this.task;
     const lease = await this.acquire(this.parts.now(), intervalMs + this.graceMs);
-    // Whoever holds it may have died: it is asked for again as soon as that would show.
+    // The holder may have died, so this server asks again as soon as the lease would expire.
     if (!lease.held) return lease.untilMs;
     const dueAtMs = await this.runHere();
     const nowMs = this.parts.now();

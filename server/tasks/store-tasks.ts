@@ -1,11 +1,11 @@
 import type { PeriodicTask } from "./periodic.ts";
-/** What a store of many servers needs done from time to time; absent where it needs nothing. */
+/** What a store that several servers share needs done from time to time; absent if it needs nothing. */
 export interface SharedStore {
   endAbandoned?: (() => Promise<void>) | undefined;
   clock?: { look(): Promise<void> } | undefined;
 }
 
-/** What a store of many servers needs. */
+/** The tasks for a store that several servers share. */
 export function sharedStoreTasks({ endAbandoned, clock }: SharedStore): PeriodicTask[] {
   return [
     ...(endAbandoned ? [abandonedTask(endAbandoned)] : []),
@@ -13,12 +13,12 @@ export function sharedStoreTasks({ endAbandoned, clock }: SharedStore): Periodic
   ];
 }
 
-/** `compute-abandoned`: what a server that died holds locked in a store of many servers is let go within seconds. */
+/** `compute-abandoned`: releases within seconds what a server that died still holds locked in a shared store. */
 function abandonedTask(endAbandoned: () => Promise<void>): PeriodicTask {
   return {
     name: "compute-abandoned",
     intervalMs: 2_000,
-    // Also of the server that held the lease, and the lease itself may be what is locked.
+    // The server that died may be the one with the lease, and the lease itself may be locked.
     runsOn: "each",
     async runOnce() {
       await endAbandoned();
@@ -27,7 +27,7 @@ function abandonedTask(endAbandoned: () => Promise<void>): PeriodicTask {
   };
 }
 
-/** `compute-database-clock`: the servers on a store go by one time. */
+/** `compute-database-clock`: keeps the servers of a store on the same time. */
 function databaseClockTask(clock: { look(): Promise<void> }): PeriodicTask {
   return {
     name: "compute-database-clock",

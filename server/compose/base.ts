@@ -1,0 +1,19 @@
+import type { Logger } from "../../shared/logger.ts";
+import type { Clocks } from "../../shared/standstill.ts";
+import type { Bus } from "../bus/bus.ts";
+import type { PeriodicTask, TaskRunner } from "../tasks/periodic.ts";
+import type { Stores } from "./stores.ts";
+
+/** What every group of features is put together from. */
+export interface PlaneBase {
+  stores: Stores;
+  bus: Bus;
+  log: Logger;
+  /** Epoch milliseconds. */
+  now: () => number;
+  /** The clocks of the machine that show whether it stood still; undefined means the real ones. */
+  clocks: Clocks | undefined;
+  /** Logs the failure of something that the server tries again. */
+  onError: (what: string, error: unknown) => void;
+  runnerOf: (task: PeriodicTask) => TaskRunner;
+}

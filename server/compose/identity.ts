@@ -1,0 +1,66 @@
+import type { Endpoint } from "../../shared/endpoints/endpoint.ts";
+import { ComputeError } from "../../shared/errors.ts";
+import { NodeKeys } from "../auth/node-keys.ts";
+import { ServerKey } from "../auth/server-key.ts";
+import { type SessionLife, Tokens } from "../auth/tokens.ts";
+import type { OwnUrls } from "../http/own-urls.ts";
+import { Maintenance } from "../retention/maintenance.ts";
+import { Authenticator } from "../sign-in/authenticator.ts";
+import { authHandlers } from "../sign-in/handlers.ts";
+import { identityHandlers } from "../sign-in/identity-handlers.ts";
+import { LocalSignIn } from "../sign-in/local-sign-in.ts";
+import { ticketHandlers } from "../sign-in/ticket-handlers.ts";
+import type { PlaneBase } from "./base.ts";
+
+export interface IdentityParts {
+  urls: OwnUrls;
+  sessionLife: SessionLife | undefined;
+}
+
+/** Who calls, and who answers: tokens, node keys, the server's own key, and the sign-in on this machine. */
+export async function composeIdentity(
+  { stores, bus, log, now }: PlaneBase,
+  { urls, sessionLife }: IdentityParts,
+) {
+  const { sessions, nodes, jobs, retention, file } = stores;
+  const keys = new NodeKeys(now, undefined, await sessions.secret("node-keys"));
+  const tokens = await Tokens.open(sessions, now, sessionLife);
+  const serverKey = await ServerKey.open(sessions);
+  const maintenance = new Maintenance({ retention, file, now });
+  const localSignIn = new LocalSignIn({
+    sessions,
+    tokens,
+    urls,
+    serverKey: serverKey.publicKey,
+    maintain: (request) => maintenance.answer(request),
+    log,
+    now,
+  });
+  const authenticator = new Authenticator(tokens, keys, sessions, nodes);
+  const authenticate = async (headers: Headers, endpoint: Endpoint) => {
+    try {
+      return await authenticator.authenticate(headers, endpoint);
+    } catch (error) {
+      if (isTaken(error))
+        log.warn("an agent that lost its node to another agent still speaks for it", { error });
+      throw error;
+    }
+  };
+  const hasJob = async (businessId: string, jobId: string) =>
+    (await jobs.find(businessId, jobId)) !== undefined;
+  return {
+    keys,
+    localSignIn,
+    authenticate,
+    /** @param onSessionEnd removes what the session gave access to. */
+    handlersWith: (onSessionEnd: (sessionId: string) => Promise<void>) => ({
+      ...authHandlers({ sessions, tokens, bus, onSessionEnd, now }),
+      ...identityHandlers(serverKey, urls),
+      ...ticketHandlers(tokens, hasJob),
+    }),
+  };
+}
+
+function isTaken(error: unknown): boolean {
+  return error instanceof ComputeError && error.code === "node_taken";
+}

@@ -1,0 +1,91 @@
+import { ComputeError } from "../../shared/errors.ts";
+import type { Bus } from "../bus/bus.ts";
+import { Dispatcher } from "../dispatch/dispatcher.ts";
+import { FitCheck } from "../dispatch/fit.ts";
+import { Startable } from "../dispatch/startable.ts";
+import { Unschedulable } from "../dispatch/unschedulable.ts";
+import { whyHandlers } from "../dispatch/why-handlers.ts";
+import { ExecutionService } from "../execution/execution-service.ts";
+import { executionHandlers } from "../execution/handlers.ts";
+import { jobHandlers } from "../job/handlers.ts";
+import { JobFlow } from "../job/job-flow.ts";
+import { JobNews } from "../job/job-news.ts";
+import type { JobRecord } from "../job/job-record.ts";
+import { JobRetry } from "../job/job-retry.ts";
+import { type JobParts, JobService, type SubmitCheck } from "../job/job-service.ts";
+import { JobWatch } from "../job/job-watch.ts";
+import { ManyJobs } from "../job/many-jobs.ts";
+import { manyJobsHandlers } from "../job/many-jobs-handlers.ts";
+import type { DueTimes } from "../tasks/due-times.ts";
+import type { PlaneBase } from "./base.ts";
+import type { composeCredits } from "./credits.ts";
+import type { Stores } from "./stores.ts";
+
+type Credits = ReturnType<typeof composeCredits>;
+
+/** Hands jobs out, and does what follows when their executions begin and end. */
+export function composeExecutions({ stores, bus, now, onError }: PlaneBase, credits: Credits) {
+  const startable = new Startable(stores.nodes);
+  const flow = new JobFlow({
+    jobs: stores.jobs,
+    flow: stores.flow,
+    news: new JobNews(bus, dueTimesOver(bus)),
+    now,
+    onError,
+    canStart: (businessId) => startable.of(businessId),
+  });
+  return {
+    flow,
+    dispatcher: new Dispatcher({
+      assignments: stores.assignments,
+      bus,
+      now,
+      onError: (error) => onError("dispatch", error),
+    }),
+    service: new ExecutionService({ jobs: stores.jobs, flow, now, metering: credits.metering }),
+    handlers: executionHandlers(stores.executions, (executionId) => stores.logs.lastSeq(executionId)),
+  };
+}
+
+/** What users do with jobs, and why a job waits. */
+export function composeJobs({ stores, bus, now }: PlaneBase, flow: JobFlow, credits: Credits) {
+  const parts: JobParts = {
+    jobs: stores.jobs,
+    flow,
+    retries: new JobRetry({ jobs: stores.jobs, flow: stores.flow, now }, flow),
+    now,
+    checkSubmit: submitCheck(stores, credits.checkSubmit),
+  };
+  const watch = new JobWatch(bus);
+  const service = new JobService(parts, watch);
+  const unschedulable = new Unschedulable(stores.nodes);
+  const reasonsOf = (businessId: string, jobs: readonly JobRecord[]) =>
+    unschedulable.explain(businessId, jobs);
+  const fitCheck = new FitCheck(stores.nodes, stores.executions);
+  return {
+    watch,
+    service,
+    unschedulable,
+    handlers: {
+      ...jobHandlers(service, reasonsOf, credits.costsOf),
+      ...manyJobsHandlers(new ManyJobs(parts)),
+      ...whyHandlers(service, fitCheck, stores.flow, credits.estimate),
+    },
+  };
+}
+
+/** Rejects jobs before they are queued: with too little room in the store, or too little credit. */
+function submitCheck({ shortage }: Stores, checkCredit: SubmitCheck): SubmitCheck {
+  return async (by, manifests) => {
+    const detail = shortage?.();
+    if (detail !== undefined) throw new ComputeError("storage_failed", detail, { retryAfterSeconds: 30 });
+    await checkCredit(by, manifests);
+  };
+}
+
+function dueTimesOver(bus: Bus): DueTimes {
+  return {
+    start: (atMs) => bus.publish("due", { what: "start", atMs }),
+    expiry: (atMs) => bus.publish("due", { what: "expiry", atMs }),
+  };
+}

@@ -1,0 +1,52 @@
+import { AgentService } from "../agent-api/agent-service.ts";
+import { agentHandlers } from "../agent-api/handlers.ts";
+import type { NodeKeys } from "../auth/node-keys.ts";
+import type { Handlers } from "../http/handler.ts";
+import { nodeHandlers } from "../node/handlers.ts";
+import { NodeService } from "../node/node-service.ts";
+import type { LogLimits } from "../retention/settings.ts";
+import type { Attendance } from "../tasks/attendance.ts";
+import type { PlaneBase } from "./base.ts";
+import type { composeExecutions } from "./jobs.ts";
+
+export interface NodeComposition {
+  keys: NodeKeys;
+  executions: ReturnType<typeof composeExecutions>;
+  attendance: Attendance;
+  pushLogs: Handlers["nodes.logs"];
+  logLimits: LogLimits;
+}
+
+/** Answers agents, and does what people ask of nodes. */
+export function composeNodes({ stores, bus, log, now }: PlaneBase, parts: NodeComposition) {
+  const { nodes, executions, sessions } = stores;
+  const { keys, attendance, pushLogs, logLimits } = parts;
+  const executionService = parts.executions.service;
+  const service = new NodeService({ nodes, keys, bus, now });
+  const agentService = new AgentService({
+    nodes,
+    executions,
+    executionService,
+    dispatcher: parts.executions.dispatcher,
+    keys,
+    bus,
+    log,
+    now,
+    listeningSinceMs: () => attendance.sinceMs(),
+  });
+  return {
+    service,
+    handlers: {
+      ...nodeHandlers({ nodes, executions, sessions, service }),
+      ...agentHandlers({
+        nodes,
+        executions,
+        sessions,
+        service: agentService,
+        executionService,
+        pushLogs,
+        logLimits,
+      }),
+    },
+  };
+}
