@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import { codeOf } from "../shared/code-of.ts";
 import {
   type CallId,
   type EndpointId,
@@ -322,7 +323,7 @@ function requestOf(
 }
 
 function whyUnreachable(error: unknown): string {
-  const code = (error as { code?: unknown })?.code;
+  const code = codeOf(error);
   if (code === "ConnectionRefused" || code === "ECONNREFUSED") return "the connection was refused";
   if (code === "ECONNRESET" || code === "ConnectionClosed") return "the connection was closed early";
   if (code === "EPROTO")

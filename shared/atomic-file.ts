@@ -1,4 +1,5 @@
 import { linkSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { codeOf } from "./code-of.ts";
 
 let counter = 0;
 
@@ -14,7 +15,7 @@ export function makeFileOnce(path: string, content: string): boolean {
     try {
       linkSync(temporary, path);
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+      if (codeOf(error) !== "EEXIST") throw error;
       made = false;
     }
     rmSync(temporary);

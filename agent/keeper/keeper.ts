@@ -194,7 +194,7 @@ export class Keepers {
     const error = this.native.startKept(fields);
     if (kept.length === 0 || error !== 0) {
       this.free.push(memory);
-      throw new KeptLaunchError("keeper", codeOf(error));
+      throw new KeptLaunchError("keeper", errnoName(error));
     }
     const keeperPid = Number(fields[at.keeper as number]);
     const stage = Number(fields[at.stage as number]);
@@ -203,7 +203,7 @@ export class Keepers {
       // The keeper has no child to wait for, so it ends right away.
       libc()?.reapNow(keeperPid);
       reaped();
-      throw new KeptLaunchError(STAGES[stage] ?? "keeper", codeOf(Number(fields[at.error as number])));
+      throw new KeptLaunchError(STAGES[stage] ?? "keeper", errnoName(Number(fields[at.error as number])));
     }
     return { keeperPid, leaderPid: Number(fields[at.leader as number]), reaped };
   }
@@ -256,6 +256,6 @@ function highestFd(): number {
   return Math.max(...readdirSync("/proc/self/fd").map(Number));
 }
 
-function codeOf(error: number): string {
+function errnoName(error: number): string {
   return getSystemErrorName(-error);
 }

@@ -7,6 +7,7 @@ import {
   rmdirSync,
   writeFileSync,
 } from "node:fs";
+import { codeOf } from "../../shared/code-of.ts";
 import type { LimitEnforcement } from "./limit-keeper.ts";
 import type { TaskLimits } from "./limits.ts";
 
@@ -69,7 +70,7 @@ export const kernelFiles: CgroupFiles = {
       rmdirSync(path);
       return true;
     } catch (error) {
-      return (error as NodeJS.ErrnoException).code === "ENOENT";
+      return codeOf(error) === "ENOENT";
     }
   },
   children(path) {

@@ -1,3 +1,4 @@
+import { codeOf } from "../../shared/code-of.ts";
 import { isDead, processStat } from "./process-table.ts";
 
 /** A process that only the kernel or its account keeps alive, and that has lived on for so long, will not die. */
@@ -75,7 +76,7 @@ function obstacleTo(pid: number): Obstacle | undefined {
   try {
     process.kill(pid, 0);
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM" ? "of another account" : undefined;
+    return codeOf(error) === "EPERM" ? "of another account" : undefined;
   }
   return processStat(pid)?.state === "D" ? "hangs in the kernel" : undefined;
 }

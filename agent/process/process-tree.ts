@@ -1,3 +1,4 @@
+import { codeOf } from "../../shared/code-of.ts";
 import { pause } from "../../shared/wait.ts";
 import { keeperName } from "./keeper-name.ts";
 import { libc } from "./libc.ts";
@@ -111,7 +112,7 @@ export function send(pidOrGroup: number, signal: NodeJS.Signals | number): boole
     return true;
   } catch (error) {
     // EPERM: it exists, but this process may not signal a setuid program.
-    return (error as NodeJS.ErrnoException).code !== "ESRCH";
+    return codeOf(error) !== "ESRCH";
   }
 }
 

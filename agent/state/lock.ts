@@ -14,6 +14,7 @@ import {
 } from "node:fs";
 import { hostname } from "node:os";
 import { dirname } from "node:path";
+import { codeOf } from "../../shared/code-of.ts";
 import { textOf } from "../../shared/text-of.ts";
 import { AgentError } from "../process/agent-error.ts";
 import { libc } from "../process/libc.ts";
@@ -201,7 +202,7 @@ function heldByLink(path: string, own: Holder, disk: Disk): HeldLock {
       return (JSON.parse(readFileSync(path, "utf8")) as Partial<Holder>).pid === process.pid;
     } catch (error) {
       // A file that cannot be read now may still exist.
-      return (error as NodeJS.ErrnoException).code !== "ENOENT";
+      return codeOf(error) !== "ENOENT";
     }
   };
   const renew = () => {
@@ -228,7 +229,7 @@ function tryLink(from: string, to: string): boolean {
     linkSync(from, to);
     return true;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
+    if (codeOf(error) === "EEXIST") return false;
     throw error;
   }
 }
@@ -249,7 +250,7 @@ function isSameFile(fd: number, path: string): boolean {
     const [own, there] = [fstatSync(fd), statSync(path)];
     return own.ino === there.ino && own.dev === there.dev;
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code !== "ENOENT";
+    return codeOf(error) !== "ENOENT";
   }
 }
 
@@ -279,7 +280,7 @@ function isAlive(holder: Holder, path: string, disk: Disk): boolean {
     process.kill(holder.pid, 0);
   } catch (error) {
     // EPERM: it lives, under another account.
-    if ((error as NodeJS.ErrnoException).code !== "EPERM") return false;
+    if (codeOf(error) !== "EPERM") return false;
   }
   // A killed process stays in the process list until its parent reaps it. A quick restart must not wait for that.
   const state = process.platform === "linux" ? processStat(holder.pid)?.state : undefined;

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { z } from "zod";
 import { writeFileAtomic } from "../../shared/atomic-file.ts";
+import { codeOf } from "../../shared/code-of.ts";
 import { nodeId } from "../../shared/ids.ts";
 import { serverKey } from "../../shared/server-proof.ts";
 import { textOf } from "../../shared/text-of.ts";
@@ -27,7 +28,7 @@ export function readNodeFile(path: string): NodeFile | undefined {
     text = readFileSync(path, "utf8");
   } catch (error) {
     // ENOTDIR: a file is in the place of a directory. The code that creates the directory reports that better.
-    if (["ENOENT", "ENOTDIR"].includes((error as NodeJS.ErrnoException).code ?? "")) return undefined;
+    if (["ENOENT", "ENOTDIR"].includes(codeOf(error) ?? "")) return undefined;
     throw new AgentError(`Cannot read ${path}: ${textOf(error)}. Make it readable for this account.`);
   }
   try {

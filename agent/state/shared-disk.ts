@@ -1,5 +1,6 @@
 import { rmSync, statfsSync, statSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
+import { codeOf } from "../../shared/code-of.ts";
 
 /** How often the holder of a lock on a shared disk renews it. */
 export const RENEW_EVERY_MS = 5_000;
@@ -28,7 +29,7 @@ export function leaseLeftMs(path: string): number {
     writeFileSync(probe, "", { mode: 0o600 });
     return statSync(path).mtimeMs + LEASE_MS - statSync(probe).mtimeMs;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return 0;
+    if (codeOf(error) === "ENOENT") return 0;
     throw error;
   } finally {
     rmSync(probe, { force: true });

@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { writeFileAtomic } from "../../shared/atomic-file.ts";
+import { codeOf } from "../../shared/code-of.ts";
 import { openPrivateDirectory } from "../../shared/private-directory.ts";
 import { socketPath } from "../../shared/sockets/socket-path.ts";
 import { textOf } from "../../shared/text-of.ts";
@@ -54,7 +55,7 @@ function idIn(path: string): string {
     // Containers marked with an unknown id would never be removed.
     if (id !== "") throw new AgentError(`${path} is damaged. Remove it; the agent then makes another one.`);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+    if (codeOf(error) !== "ENOENT") throw error;
   }
   const id = randomUUID();
   writeFileAtomic(path, `${id}\n`);

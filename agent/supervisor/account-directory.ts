@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { chmodSync, chownSync, closeSync, lstatSync, mkdirSync, openSync, rmdirSync } from "node:fs";
 import { join } from "node:path";
+import { codeOf } from "../../shared/code-of.ts";
 import { inTime } from "../../shared/wait.ts";
 import { keepers } from "../keeper/keeper.ts";
 import { KeptChild } from "../keeper/kept-child.ts";
@@ -60,7 +61,7 @@ function removedEmpty(path: string): boolean {
     rmdirSync(path);
     return true;
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "ENOENT";
+    return codeOf(error) === "ENOENT";
   }
 }
 

@@ -1,5 +1,6 @@
 import { closeSync, mkdirSync, openSync } from "node:fs";
 import { basename } from "node:path";
+import { codeOf } from "../../shared/code-of.ts";
 import type { Logger } from "../../shared/logger.ts";
 import { textOf } from "../../shared/text-of.ts";
 import { withGivenUmask } from "../../shared/umask.ts";
@@ -61,7 +62,7 @@ async function launch(dir: string, options: LaunchOptions): Promise<string | und
     const said = await firstLine(child.stdout);
     return said === "ready" || said === "" ? undefined : said;
   } catch (error) {
-    const { code = textOf(error) } = error as NodeJS.ErrnoException;
+    const code = codeOf(error) ?? textOf(error);
     // An upgrade may have removed the program file of this process.
     return `${options.command[0]} cannot be run (${code}). If it was replaced, start the agent again.`;
   } finally {

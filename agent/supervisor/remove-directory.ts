@@ -1,6 +1,7 @@
 import { readFileSync, realpathSync, rmdirSync } from "node:fs";
 import { chmod, lstat, readdir, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { codeOf } from "../../shared/code-of.ts";
 import { unescaped } from "../limits/cgroup.ts";
 import { libc } from "../process/libc.ts";
 
@@ -13,7 +14,7 @@ export async function removeDirectory(path: string): Promise<void> {
     rmdirSync(path); // Most jobs leave it empty, and trying is far cheaper than looking.
     return;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return;
+    if (codeOf(error) === "ENOENT") return;
   }
   unmountAllIn(path);
   try {

@@ -1,6 +1,8 @@
 import { type ParseArgsConfig, parseArgs } from "node:util";
 import { asClause } from "../../shared/clause.ts";
+import { codeOf } from "../../shared/code-of.ts";
 import type { OptionTable } from "../../shared/config/options.ts";
+import { textOf } from "../../shared/text-of.ts";
 import { CliError } from "../exit/failure.ts";
 import type { Command } from "./command.ts";
 import { nearest } from "./nearest.ts";
@@ -38,8 +40,8 @@ function parseOwn(path: string, command: Command, words: readonly string[], hasR
     });
     return { flags: { ...values } as Record<string, unknown>, positionals };
   } catch (error) {
-    const { code, message } = error as { code?: string; message: string };
-    if (!code?.startsWith("ERR_PARSE_ARGS")) throw error;
+    if (!codeOf(error)?.startsWith("ERR_PARSE_ARGS")) throw error;
+    const message = textOf(error);
     const unknown = /^Unknown option '(--?)([^']*)'/.exec(message);
     if (!unknown) throw usage(path, asClause(message.split("\n").join(" ")));
     const [, dashes = "", name = ""] = unknown;

@@ -1,6 +1,7 @@
 import { mkdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { writeFileAtomic } from "../../shared/atomic-file.ts";
+import { codeOf } from "../../shared/code-of.ts";
 import { type Env, tanvritHome } from "../../shared/config/home.ts";
 import { type CredentialStore, CredentialStoreError, parseStored, type StoredSession } from "./store.ts";
 
@@ -20,7 +21,7 @@ export class FileStore implements CredentialStore {
     try {
       return parseStored(await readFile(this.path(workspace), "utf8"));
     } catch (error) {
-      if ((error as { code?: string }).code === "ENOENT") return undefined;
+      if (codeOf(error) === "ENOENT") return undefined;
       throw this.failure("read", workspace, error);
     }
   }

@@ -2,6 +2,7 @@ import { lstatSync } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { z } from "zod";
+import { codeOf } from "../../shared/code-of.ts";
 import { FileError, parseYaml } from "../../shared/config/yaml.ts";
 import { CliError } from "../exit/failure.ts";
 import { firstLost } from "./read-file.ts";
@@ -21,9 +22,9 @@ export async function readConfigFile(
   const path = file.named ?? file.fallback;
   if (path === undefined) return undefined;
   try {
-    return { path, content: parseYaml(await textOf(path, file.fallback === undefined), path, schema) };
+    return { path, content: parseYaml(await readText(path, file.fallback === undefined), path, schema) };
   } catch (error) {
-    const missing = (error as { code?: string }).code === "ENOENT";
+    const missing = codeOf(error) === "ENOENT";
     const isLink = missing && isThere(path);
     if (missing && !isLink && file.named === undefined) return undefined;
     const why = isLink ? "it is a link to a file that does not exist" : "there is no such file";
@@ -35,7 +36,7 @@ export async function readConfigFile(
   }
 }
 
-async function textOf(path: string, mayBePipe: boolean): Promise<string> {
+async function readText(path: string, mayBePipe: boolean): Promise<string> {
   const about = await stat(resolve(path));
   if (about.isDirectory()) throw new Error("it is a directory, not a file");
   if (about.isFIFO() && !mayBePipe) throw new Error("it is a pipe; use a file, which can be read again");

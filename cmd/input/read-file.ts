@@ -2,7 +2,9 @@ import { isUtf8 } from "node:buffer";
 import { createReadStream, fstatSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { isatty } from "node:tty";
+import { codeOf } from "../../shared/code-of.ts";
 import { limits } from "../../shared/limits.ts";
+import { textOf } from "../../shared/text-of.ts";
 import { CliError } from "../exit/failure.ts";
 
 /** A file's name as messages show it; `-` is standard input. */
@@ -61,9 +63,8 @@ async function readBounded(file: string): Promise<Buffer> {
       chunks.push(chunk);
     }
   } catch (cause) {
-    const { code, message } = cause as { code?: string; message: string };
-    const isMissing = code === "ENOENT";
-    const why = isMissing ? "there is no such file" : message;
+    const isMissing = codeOf(cause) === "ENOENT";
+    const why = isMissing ? "there is no such file" : textOf(cause);
     throw new CliError(isMissing ? "not_found" : "bad_data", `cannot read ${fileName(file)}: ${why}`, {
       cause,
     });

@@ -1,4 +1,5 @@
 import type { Compute } from "../../sdk/index.ts";
+import { codeOf } from "../../shared/code-of.ts";
 import { flagOption } from "../../shared/config/options.ts";
 import { inTime } from "../../shared/wait.ts";
 import { patience } from "../connection/connect.ts";
@@ -107,7 +108,7 @@ class Attachment {
     if (error instanceof LeftError && !this.isCancelling) {
       this.tell(`to follow it again: tanvrit-compute job logs -f ${this.jobIds[0]}`);
     }
-    if (endedAccess.includes((error as { code?: string }).code ?? "")) {
+    if (endedAccess.includes(codeOf(error) ?? "")) {
       this.tell(
         `${this.jobs} ${this.goOn}. To continue waiting: tanvrit-compute job wait ${this.jobIds.join(" ")}`,
       );
@@ -155,7 +156,7 @@ class Attachment {
     for (const jobId of this.jobIds) {
       await this.compute.jobs.cancel(jobId, patience(this.output, signal)).catch((error) => {
         // A job that has ended meanwhile needs no cancelling.
-        if ((error as { code?: string }).code !== "conflict") throw error;
+        if (codeOf(error) !== "conflict") throw error;
       });
     }
   }

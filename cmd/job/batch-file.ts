@@ -2,6 +2,7 @@ import { rmSync } from "node:fs";
 import { type FileHandle, mkdtemp, open, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { codeOf } from "../../shared/code-of.ts";
 import { readJson } from "../../shared/config/json.ts";
 import { FileError, type FileIssue, parseYaml } from "../../shared/config/yaml.ts";
 import { type BatchJob, batchJob } from "../../shared/endpoints/many-jobs.ts";
@@ -154,7 +155,7 @@ export class BatchFile implements AsyncDisposable {
   }
 
   private readFailure(error: unknown, line: number): unknown {
-    const { code } = error as { code?: string };
+    const code = codeOf(error);
     if (code === "ENOENT") {
       return new CliError("not_found", `cannot read ${this.name}: there is no such file`, { cause: error });
     }

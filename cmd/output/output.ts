@@ -1,3 +1,4 @@
+import { codeOf } from "../../shared/code-of.ts";
 import { safeJson, safeText } from "../../shared/terminal-text.ts";
 import { type Look, lookOf } from "./look.ts";
 import type { Painted } from "./paint.ts";
@@ -122,7 +123,7 @@ async function put(target: typeof Bun.stdout, data: string | Uint8Array): Promis
   try {
     await Bun.write(target, data);
   } catch (error) {
-    if (READER_GONE.has((error as { code?: string }).code ?? "")) {
+    if (READER_GONE.has(codeOf(error) ?? "")) {
       throw new BrokenPipeError("broken pipe", { cause: error });
     }
     const { CliError } = await import("../exit/failure.ts");

@@ -10,6 +10,7 @@ import {
 import { plainName } from "../../server/http/own-names.ts";
 import { maskedUrl } from "../../server/runtime/masked-url.ts";
 import type { RunningServer } from "../../server/start.ts";
+import { codeOf } from "../../shared/code-of.ts";
 import { defineOptions, optionText } from "../../shared/config/options.ts";
 import { textLogger } from "../../shared/logger.ts";
 import { raiseOpenFiles } from "../../shared/open-files.ts";
@@ -95,7 +96,7 @@ const LOOKUP_LIMIT_MS = 2_000;
 
 /** Bun reports an unknown host as if its port were in use. */
 async function unknownHost(cause: unknown, { host }: ServerSettings): Promise<CliError | undefined> {
-  if ((cause as { code?: string }).code !== "EADDRINUSE" || isIP(host) !== 0) return undefined;
+  if (codeOf(cause) !== "EADDRINUSE" || isIP(host) !== 0) return undefined;
   const looked = lookup(host).then(
     () => true,
     () => false,

@@ -2,6 +2,7 @@ import { Database } from "bun:sqlite";
 import { constants } from "node:fs";
 import { chmod, copyFile, open, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { codeOf } from "../../shared/code-of.ts";
 import { holdAnswer, releaseAnswer } from "../../shared/sockets/maintenance.ts";
 import { CliError } from "../exit/failure.ts";
 import { askServerOf, explainStore } from "./store-owner.ts";
@@ -48,7 +49,7 @@ async function copyStopped(dataDir: string, target: string): Promise<number> {
     db.exec("PRAGMA busy_timeout = 2000");
     db.query("VACUUM INTO $target").run({ $target: target });
   } catch (cause) {
-    if ((cause as { code?: string }).code?.startsWith("SQLITE_BUSY")) {
+    if (codeOf(cause)?.startsWith("SQLITE_BUSY")) {
       throw new CliError("unreachable", `${path} is in use by a server that does not answer this account`, {
         cause,
         todo: "Run this as the account of that server, or stop it",

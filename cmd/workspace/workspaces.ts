@@ -4,6 +4,7 @@ import { z } from "zod";
 import { ServerProof } from "../../sdk/server-proof.ts";
 import { writeFileAtomic } from "../../shared/atomic-file.ts";
 import { accountName, identity } from "../../shared/auth.ts";
+import { codeOf } from "../../shared/code-of.ts";
 import { type Env, tanvritHome } from "../../shared/config/home.ts";
 import { readJson } from "../../shared/config/json.ts";
 import { own } from "../../shared/own.ts";
@@ -164,7 +165,7 @@ async function readIfThere(path: string): Promise<string | undefined> {
   try {
     return await readFile(path, "utf8");
   } catch (error) {
-    if ((error as { code?: string }).code === "ENOENT") return undefined;
+    if (codeOf(error) === "ENOENT") return undefined;
     throw new CliError("bad_configuration", `cannot read ${path}: ${(error as Error).message}`, {
       cause: error,
     });

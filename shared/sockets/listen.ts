@@ -1,6 +1,7 @@
 import { chmodSync, rmdirSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import type { SocketHandler, UnixSocketListener } from "bun";
+import { codeOf } from "../code-of.ts";
 import { isSocketPlace, makeSocketPlace } from "./socket-path.ts";
 
 /** Another process may remove the empty shared directory just before a socket is put into it. */
@@ -27,7 +28,7 @@ function listen<Data>(path: string, socket: SocketHandler<Data>): UnixSocketList
     try {
       return Bun.listen<Data>({ unix: path, socket });
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "ENOENT" || attempt === ATTEMPTS) throw error;
+      if (codeOf(error) !== "ENOENT" || attempt === ATTEMPTS) throw error;
     }
   }
 }

@@ -1,5 +1,6 @@
 import { accessSync, constants, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { codeOf } from "../../../shared/code-of.ts";
 import { inAccountHome } from "../../../shared/config/home.ts";
 
 /** Where an engine listens. */
@@ -137,7 +138,7 @@ function look(path: string): "open" | "closed" | "absent" {
     accessSync(path, constants.R_OK | constants.W_OK);
     return "open";
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EACCES" ? "closed" : "absent";
+    return codeOf(error) === "EACCES" ? "closed" : "absent";
   }
 }
 

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { MIB } from "../../../shared/bytes-text.ts";
+import { codeOf } from "../../../shared/code-of.ts";
 import { ownGroups } from "../../limits/cgroup.ts";
 
 export interface Reading {
@@ -41,7 +42,7 @@ export class ContainerMeter {
       process.kill(this.pid, 0);
       return true;
     } catch (error) {
-      return (error as NodeJS.ErrnoException).code !== "ESRCH";
+      return codeOf(error) !== "ESRCH";
     }
   }
 

@@ -1,6 +1,7 @@
 import { accessSync, constants, existsSync, realpathSync } from "node:fs";
 import { posix } from "node:path";
 import { accessTo, isWithin } from "../../../shared/allow.ts";
+import { codeOf } from "../../../shared/code-of.ts";
 import type { DockerMount } from "../../../shared/docker.ts";
 import { StartFailedError } from "../port/executor.ts";
 
@@ -82,7 +83,7 @@ function realPath(path: string, asked: string): string {
   try {
     return realpathSync(path);
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
+    const code = codeOf(error);
     const why =
       code === "ENOENT" ? "does not exist on this node" : `cannot be reached on this node (${code})`;
     throw new StartFailedError(`The job mounts ${asked}, which ${why}.`);

@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { lstat, readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { codeOf } from "../../../shared/code-of.ts";
 import {
   containerState,
   containerStopped,
@@ -37,7 +38,7 @@ export async function hasForeignFiles(dir: string, uid = process.getuid?.() ?? 0
     return false;
   } catch (error) {
     // A directory that cannot even be read must be taken over; one that is gone need not be.
-    return (error as NodeJS.ErrnoException).code !== "ENOENT";
+    return codeOf(error) !== "ENOENT";
   }
 }
 

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { codeOf } from "../../../shared/code-of.ts";
 import { DOCKER_HUB, type ImageName, registryHost } from "../../../shared/image-name.ts";
 import { own } from "../../../shared/own.ts";
 import { Strays } from "../../keeper/strays.ts";
@@ -71,7 +72,7 @@ function namedLogin(name: string, login: RegistryLogin, image: ImageName, env: E
     const password = readFileSync(passwordFile ?? "", "utf8").replace(/\r?\n$/, "");
     return encode({ username, password }, image.registry);
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
+    const code = codeOf(error);
     throw new StartFailedError(`The login ${name} cannot be used: ${passwordFile} cannot be read (${code}).`);
   }
 }

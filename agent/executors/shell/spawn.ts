@@ -9,6 +9,7 @@ import {
   statSync,
 } from "node:fs";
 import { isAbsolute, resolve } from "node:path";
+import { codeOf } from "../../../shared/code-of.ts";
 import { textOf } from "../../../shared/text-of.ts";
 import { givenUmask, withGivenUmask } from "../../../shared/umask.ts";
 import { type Keepers, KeptLaunchError, keepers, whyNoKeepers } from "../../keeper/keeper.ts";
@@ -147,7 +148,7 @@ function fromPipe(pipe: Pipe) {
 function whyNotStarted(program: string, cwd: string, error: unknown): string {
   const problem = directoryProblem(cwd);
   if (problem) return `The working directory ${cwd} ${problem}.`;
-  const code = (error as NodeJS.ErrnoException).code;
+  const code = codeOf(error);
   if (code === "ENOENT") return notFound(program, cwd);
   if (code === "EACCES")
     return `The program ${program} may not be executed on this node (permission denied).`;
@@ -170,7 +171,7 @@ function directoryProblem(path: string): string | undefined {
   try {
     return statSync(path).isDirectory() ? undefined : "is not a directory";
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
+    const code = codeOf(error);
     return code === "ENOENT" ? "does not exist on this node" : `cannot be entered (${code})`;
   }
 }
@@ -184,7 +185,7 @@ function problemOf(program: string, cwd: string, searchPath: string): { code: st
     if (!statSync(path).isFile()) return { code: "EACCES" };
     accessSync(path, constants.X_OK);
   } catch (error) {
-    return { code: (error as NodeJS.ErrnoException).code ?? "EACCES" };
+    return { code: codeOf(error) ?? "EACCES" };
   }
   return formatProblem(path);
 }
