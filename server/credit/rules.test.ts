@@ -260,7 +260,7 @@ describe("a settlement", () => {
   test("charges what was used and releases the rest", () => {
     const { entries, account, reservation } = settle(4);
     expect(entries).toMatchObject([
-      { reservedMicroUsd: -4 * PER_MINUTE, costMicroUsd: 4 * PER_MINUTE },
+      { amountMicroUsd: 0, reservedMicroUsd: -4 * PER_MINUTE, costMicroUsd: 4 * PER_MINUTE },
       { amountMicroUsd: 6 * PER_MINUTE, reservedMicroUsd: -6 * PER_MINUTE },
     ]);
     expect(account).toMatchObject({ reservedMicroUsd: 0, monthlyMicroUsd: GRANT + 6 * PER_MINUTE });
@@ -269,7 +269,7 @@ describe("a settlement", () => {
 
   test("of an execution that never ran costs nothing", () => {
     expect(settle(0).entries).toMatchObject([
-      { kind: "SETTLE", costMicroUsd: 0 },
+      { kind: "SETTLE", amountMicroUsd: 0, reservedMicroUsd: 0, costMicroUsd: 0 },
       { kind: "RELEASE", amountMicroUsd: 10 * PER_MINUTE },
     ]);
   });
@@ -316,7 +316,7 @@ test("only a grant, a reservation and a settlement ask for earlier entries", () 
   });
 });
 
-/** Posts it, and checks what holds for every operation: the sums agree, and what was read is unchanged. */
+/** Posts it, and checks what holds for every operation: the sums agree, no amount is -0, and what was read is unchanged. */
 function post(page: Page, operation: CreditOperation): Posting {
   const before = structuredClone(page);
   const posting = postOperation(page, operation);
@@ -329,6 +329,8 @@ function post(page: Page, operation: CreditOperation): Posting {
   expect(account.reservedMicroUsd - had.reservedMicroUsd).toBe(sum((entry) => entry.reservedMicroUsd));
   expect(entries.at(-1)?.balanceMicroUsd ?? availableOf(account)).toBe(availableOf(account));
   expect(new Set(entries.map((entry) => entry.key)).size).toBe(entries.length);
+  const written = entries.flatMap((entry) => [entry.amountMicroUsd, entry.reservedMicroUsd]);
+  expect(written.filter((amount) => Object.is(amount, -0))).toEqual([]);
   expect(outcome.account).toEqual(account);
   const amounts = [account.monthlyMicroUsd, account.lastingMicroUsd, account.reservedMicroUsd];
   expect(Math.min(...amounts)).toBeGreaterThanOrEqual(0);

@@ -132,8 +132,8 @@ function settle(draft: Draft, page: Page, operation: Of<"settle">): Posting {
   const of = { jobId: reservation.jobId, executionId: reservation.executionId };
   draft.write("SETTLE", settleKey(operation), {
     ...of,
-    amountMicroUsd: -beyond,
-    reservedMicroUsd: -used,
+    amountMicroUsd: negative(beyond),
+    reservedMicroUsd: negative(used),
     costMicroUsd: used + beyond,
     reason:
       unpaid > 0
@@ -217,7 +217,12 @@ class Draft {
     reservation.lastingMicroUsd += microUsd - monthly;
     account.reservedMicroUsd += microUsd;
     const { jobId, executionId } = reservation;
-    this.write("RESERVE", key, { jobId, executionId, amountMicroUsd: -microUsd, reservedMicroUsd: microUsd });
+    this.write("RESERVE", key, {
+      jobId,
+      executionId,
+      amountMicroUsd: negative(microUsd),
+      reservedMicroUsd: microUsd,
+    });
   }
 
   write(kind: LedgerRecord["kind"], key: string, fields: Partial<LedgerRecord>): LedgerRecord {
@@ -262,6 +267,11 @@ function takeFrom(
   const lasting = Math.min(microUsd - expired - monthly, purse.lastingMicroUsd);
   purse.lastingMicroUsd -= lasting;
   return expired + monthly + lasting;
+}
+
+/** The amount with the other sign. For 0 it is 0; `-0` would be stored and shown as "-0". */
+function negative(amount: number): number {
+  return 0 - amount;
 }
 
 function settleKey({ executionId }: { executionId: string }): string {
