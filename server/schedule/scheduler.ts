@@ -24,7 +24,7 @@ const AT_ONCE = 16;
 const PAGE_SIZE = 500;
 /** After this, the scheduler looks again at what failed, or waits for a job whose end it may not have heard of. */
 const LOOK_AGAIN_MS = 5_000;
-/** A fire whose job the server cannot submit for this long is given up. */
+/** A fire whose job the server cannot make or submit for this long is given up. */
 const GIVE_UP_AFTER_MS = 60 * 60_000;
 /** For one schedule, in a row; the scheduler looks again soon at what is left. */
 const MAX_ROUNDS = 10;
@@ -41,6 +41,8 @@ const PRUNE_EVERY = 50;
 export class Scheduler implements KeepsTimes {
   /** Jobs that fires wait for, and their schedules. */
   private readonly watched = new Map<string, string>();
+  /** Schedules whose job could not be made for the moment: the due time, and when that was first tried. */
+  private readonly unprepared = new Map<string, { dueAtMs: number | undefined; sinceMs: number }>();
   private readonly unsubscribe: (() => void)[];
 
   constructor(private readonly parts: SchedulerParts) {
@@ -77,7 +79,7 @@ export class Scheduler implements KeepsTimes {
       await this.pauseBroken(scheduleId, error);
       return;
     }
-    const prepared = await this.prepare(schedule);
+    const prepared = await this.prepareDue(schedule, nowMs);
     await schedules.change({ scheduleId }, (state) => fireIfDue(state, rule, prepared, nowMs));
     await this.advance(scheduleId);
     const before = Math.floor(schedule.fireCount / PRUNE_EVERY);
@@ -101,12 +103,16 @@ export class Scheduler implements KeepsTimes {
     }
   }
 
-  /** Makes the job that a fire gets; an error becomes the fire's message. */
+  /**
+   * Makes the job that a fire gets. An error that does not pass becomes the fire's message. Any other is thrown, and the
+   * caller tries again.
+   */
   async prepare(schedule: ScheduleRecord): Promise<Prepared> {
     if ("job" in schedule.work) return { job: undefined };
     try {
       return { job: await prepareJob(this.parts.renderTemplate, schedule.businessId, schedule.work) };
     } catch (error) {
+      if (mayPass(error)) throw error;
       return { failure: failureOf(error) };
     }
   }
@@ -133,6 +139,24 @@ export class Scheduler implements KeepsTimes {
     for (const unsubscribe of this.unsubscribe) unsubscribe();
   }
 
+  /** As `prepare`, but fails a fire whose job could not be made for GIVE_UP_AFTER_MS. */
+  private async prepareDue(schedule: ScheduleRecord, nowMs: number): Promise<Prepared> {
+    const { scheduleId, nextDueAtMs: dueAtMs } = schedule;
+    try {
+      const prepared = await this.prepare(schedule);
+      this.unprepared.delete(scheduleId);
+      return prepared;
+    } catch (error) {
+      const earlier = this.unprepared.get(scheduleId);
+      // Another server may have fired an earlier due time, so each due time has an hour of its own.
+      const sinceMs = earlier?.dueAtMs === dueAtMs ? (earlier?.sinceMs ?? nowMs) : nowMs;
+      this.unprepared.set(scheduleId, { dueAtMs, sinceMs });
+      if (nowMs - sinceMs < GIVE_UP_AFTER_MS) throw error;
+      this.unprepared.delete(scheduleId);
+      return { failure: failureOf(error) };
+    }
+  }
+
   private async advanceOpen(): Promise<{ isWell: boolean; isWaiting: boolean }> {
     let [isWell, isWaiting] = [true, false];
     let after: string | undefined;
@@ -150,8 +174,7 @@ export class Scheduler implements KeepsTimes {
   private async submit(fire: FireRecord): Promise<void> {
     const { schedules, now } = this.parts;
     const outcome = await this.tryToSubmit(fire).catch((error): FireOutcome => {
-      const mayTryAgain = !(error instanceof ComputeError) || errorCodes[error.code].retryable;
-      if (mayTryAgain && now() - fire.decidedAtMs < GIVE_UP_AFTER_MS) throw error;
+      if (mayPass(error) && now() - fire.decidedAtMs < GIVE_UP_AFTER_MS) throw error;
       return { failure: failureOf(error) };
     });
     await schedules.change({ scheduleId: fire.scheduleId }, (state) => settle(state, fire.fireId, outcome));
@@ -249,6 +272,11 @@ function manifestOf(stored: JobManifest): JobManifest {
   throw new ComputeError("invalid_request", "A job that an older version accepted is no longer valid.", {
     errors: error.issues.map(({ path, message }) => ({ path: ["job", ...path].join("."), message })),
   });
+}
+
+/** Whether the same attempt may succeed later, because the store or the server failed. */
+function mayPass(error: unknown): boolean {
+  return !(error instanceof ComputeError) || errorCodes[error.code].retryable;
 }
 
 function failureOf(error: unknown): string {

@@ -1,6 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import type { Stores } from "../../server/compose/stores.ts";
 import type { ScheduleRecord } from "../../server/schedule/schedule-record.ts";
+import type { RenderTemplate } from "../../server/schedule/template-job.ts";
+import { ComputeError } from "../../shared/errors.ts";
 import { newId } from "../../shared/ids.ts";
 import { jobManifest } from "../../shared/manifest.ts";
 import { ScheduleWorld } from "../support/schedule-world.ts";
@@ -151,6 +153,49 @@ export function scheduleStoreContract(name: string, open: () => Promise<Stores[]
       expect([(await world.jobs(before)).length, (await world.jobs(after)).length]).toEqual([1, 1]);
     });
 
+    test("a fire whose template cannot be filled in for the moment is tried again", async () => {
+      await using world = await worldOf();
+      const schedule = await world.create({ job: undefined, template: "nightly" }, storedTemplate);
+      const fails = world.server(0, () => ({ renderTemplate: storeFails }));
+      world.nowMs += HOUR_MS;
+      await expect(fails.service.run(world.businessId, schedule.scheduleId)).rejects.toThrow(
+        "The disk is full",
+      );
+      const { nextDueAtMs } = await fails.scheduler.runOnce(world.nowMs);
+      expect((nextDueAtMs ?? 0) - world.nowMs).toBe(5_000);
+      expect(await world.outcomes(schedule)).toEqual([]);
+      expect(world.errors).toEqual([expect.objectContaining({ code: "storage_failed" })]);
+      await world.server(0, () => ({ renderTemplate: storedTemplate })).scheduler.runOnce(world.nowMs);
+      expect(await world.outcomes(schedule)).toEqual(["SUBMITTED"]);
+    });
+
+    test("a fire whose template is gone fails immediately, and says why", async () => {
+      await using world = await worldOf();
+      const schedule = await world.create({ job: undefined, template: "nightly" }, storedTemplate);
+      world.nowMs += HOUR_MS;
+      const gone = () => Promise.reject(new ComputeError("not_found", "There is no template nightly."));
+      await world.server(0, () => ({ renderTemplate: gone })).scheduler.runOnce(world.nowMs);
+      expect(await world.fires(schedule)).toMatchObject([
+        { status: "FAILED", message: "There is no template nightly." },
+      ]);
+      expect(world.errors).toEqual([]);
+    });
+
+    test("a fire whose template cannot be filled in for an hour fails, and says why", async () => {
+      await using world = await worldOf();
+      const schedule = await world.create({ job: undefined, template: "nightly" }, storedTemplate);
+      const { scheduler } = world.server(0, () => ({ renderTemplate: storeFails }));
+      for (const waitMs of [HOUR_MS, HOUR_MS - 1]) {
+        world.nowMs += waitMs;
+        await scheduler.runOnce(world.nowMs);
+        expect(await world.outcomes(schedule)).toEqual([]);
+      }
+      world.nowMs += 1;
+      await scheduler.runOnce(world.nowMs);
+      const [newest] = (await world.fires(schedule)).reverse();
+      expect(newest).toMatchObject({ status: "FAILED", message: "The disk is full" });
+    });
+
     test("where overlap is forbidden no two jobs run together, however they were fired, and skipped fires are listed", async () => {
       await using world = await worldOf();
       const schedule = await world.create({ overlap: "forbid" });
@@ -279,3 +324,11 @@ export function scheduleStoreContract(name: string, open: () => Promise<Stores[]
 async function dies(): Promise<never> {
   throw new Error("the server died here");
 }
+
+const storedTemplate: RenderTemplate = async () => ({
+  manifest: jobManifest.parse({ command: "true" }),
+  templateId: newId("tpl"),
+});
+
+const storeFails: RenderTemplate = () =>
+  Promise.reject(new ComputeError("storage_failed", "The disk is full"));

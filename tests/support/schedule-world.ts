@@ -8,6 +8,7 @@ import type { JobStore } from "../../server/job/job-store.ts";
 import type { FireRecord, ScheduleRecord } from "../../server/schedule/schedule-record.ts";
 import { ScheduleService } from "../../server/schedule/schedule-service.ts";
 import { Scheduler, type SchedulerParts } from "../../server/schedule/scheduler.ts";
+import type { RenderTemplate } from "../../server/schedule/template-job.ts";
 import { newId } from "../../shared/ids.ts";
 import type { JobStatus } from "../../shared/job-state.ts";
 import type { JobManifest } from "../../shared/manifest.ts";
@@ -52,9 +53,13 @@ export class ScheduleWorld implements AsyncDisposable {
   }
 
   /** A schedule with a job that no node takes. */
-  create(input: Partial<z.input<typeof newSchedule>> = {}): Promise<ScheduleRecord> {
+  create(
+    input: Partial<z.input<typeof newSchedule>> = {},
+    renderTemplate?: RenderTemplate,
+  ): Promise<ScheduleRecord> {
+    const { service } = this.server(0, () => (renderTemplate ? { renderTemplate } : {}));
     const whole = newSchedule.parse({ cron: "0 * * * *", job: { command: "true" }, ...input });
-    return this.server().service.create({ businessId: this.businessId, userId: newId("usr") }, whole);
+    return service.create({ businessId: this.businessId, userId: newId("usr") }, whole);
   }
 
   /** Oldest first. */
