@@ -23,7 +23,7 @@ import type { HeldLock } from "./state/lock.ts";
 import { machineDigest, placeDigest } from "./state/machine.ts";
 import { ownDirectory } from "./state/origin.ts";
 import type { StateDir } from "./state/state-dir.ts";
-import { grantsOf } from "./supervisor/grants.ts";
+import { grantsOf } from "./supervisor/job-grants.ts";
 import { factsOf, type StartOrder } from "./supervisor/protocol.ts";
 import { Supervisors } from "./supervisor/supervisors.ts";
 import { KeepAwake } from "./upkeep/keep-awake.ts";

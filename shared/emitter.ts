@@ -12,6 +12,7 @@ export class Emitter<Args extends unknown[] = []> {
 
   /**
    * Calls every subscriber, even if one of them throws. Then throws its error, or an AggregateError if several threw.
+   * Subscribing or unsubscribing during the call takes effect at the next `emit`.
    */
   emit(...args: Args): void {
     const errors: unknown[] = [];

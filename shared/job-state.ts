@@ -29,7 +29,7 @@ const jobTransitions = {
   CANCELLED: { retry: "QUEUED" },
 } as const;
 
-/** The life of an array, which follows its jobs: it begins with the first of them and ends with the last. */
+/** The life of an array, which follows its jobs: it begins with the first job and ends with the last. */
 const arrayTransitions = {
   QUEUED: { begin: "RUNNING", succeed: "SUCCESS", fail: "FAILED", cancel: "CANCELLED" },
   RUNNING: { succeed: "SUCCESS", fail: "FAILED", cancel: "CANCELLED" },
@@ -38,7 +38,7 @@ const arrayTransitions = {
   CANCELLED: { reopen: "QUEUED" },
 } as const;
 
-/** The life of one attempt on one node. One that is released before it started counts as cancelled. */
+/** The life of one attempt on one node. An attempt that is released before it starts counts as cancelled. */
 const executionTransitions = {
   ASSIGNED: { start: "RUNNING", succeed: "SUCCEEDED", fail: "FAILED", cancel: "CANCELLED" },
   RUNNING: { succeed: "SUCCEEDED", fail: "FAILED", cancel: "CANCELLED" },

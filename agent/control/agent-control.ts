@@ -19,7 +19,7 @@ export interface AgentControlParts {
   end(how: StopHow): void;
 }
 
-/** The owner waits at the command line. Without an answer from the server by then, the owner must be told so. */
+/** The owner waits at the command line. If the server has not answered by then, the owner gets an error. */
 const SERVER_LIMIT_MS = 8_000;
 
 /** Answers the commands that the owner of the machine sends to a running agent. */

@@ -22,7 +22,7 @@ export interface EndingParts extends EndSignals {
 
 /** How long a stopping agent tries to deliver lines and results before it leaves them to the next run. */
 const HAND_OVER_MS = 10_000;
-/** The same for an agent that was told to cancel its jobs or to leave. */
+/** The same for an agent that cancels its jobs or leaves. */
 const HASTY_HAND_OVER_MS = 1_000;
 /** The worker rings when something is settled, so this check is only a safeguard. */
 const SETTLE_CHECK_MS = 60_000;

@@ -8,7 +8,7 @@ import type { RunningExecution } from "../worker/worker.ts";
  */
 export type ControlRequest =
   | { type: "status" }
-  /** The server gives this node no new jobs. It remembers that, also when the agent restarts. */
+  /** The server gives this node no new jobs. It remembers that even when the agent restarts. */
   | { type: "drain" }
   /** The server gives this node jobs again. */
   | { type: "resume" }

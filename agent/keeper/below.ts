@@ -9,7 +9,7 @@ import { withDescendants } from "../process/process-tree.ts";
  */
 export function eachBelow(pid: number, found: (pid: number) => void): void {
   if (!listsChildren()) {
-    for (const one of withDescendants(linuxTable(), new Set([pid]))) if (one !== pid) found(one);
+    for (const child of withDescendants(linuxTable(), new Set([pid]))) if (child !== pid) found(child);
     return;
   }
   const known = new Set([pid]);

@@ -7,8 +7,8 @@ import { processesNaming } from "../../tests/support/processes.ts";
 import { makeScratch } from "../../tests/support/scratch.ts";
 import { waitFor } from "../../tests/support/wait.ts";
 import { ShellExecutor } from "../executors/shell/shell-executor.ts";
-import { chooseLimitKeeper } from "../limits/choose.ts";
-import { SamplingKeeper } from "../limits/sampling-keeper.ts";
+import { chooseLimitEnforcer } from "../limits/choose-enforcer.ts";
+import { SamplingEnforcer } from "../limits/sampling-enforcer.ts";
 import { isDead, processStat } from "../process/process-table.ts";
 import { keepers } from "./keeper.ts";
 
@@ -43,8 +43,8 @@ const isAlive = (pid: number) => !isDead(processStat(pid));
 const pidIn = (path: string) => Number(readFileSync(path, { encoding: "utf8", flag: "a+" }));
 
 describe.skipIf(process.platform !== "linux").each([
-  ["samples", async () => new SamplingKeeper()],
-  ["what this machine has", chooseLimitKeeper],
+  ["samples", async () => new SamplingEnforcer()],
+  ["what this machine has", chooseLimitEnforcer],
 ] as const)("jobs held by %s", (_, choose) => {
   const executor = new ShellExecutor(choose);
   afterAll(() => executor.close());

@@ -14,7 +14,7 @@ import {
   pidsIn,
   removeGroup,
 } from "./cgroup.ts";
-import type { LimitEnforcement } from "./limit-keeper.ts";
+import type { LimitEnforcement } from "./limit-enforcer.ts";
 import type { TaskLimits } from "./limits.ts";
 
 const CONTROLLERS = ["memory", "cpu", "cpuacct", "pids"] as const;

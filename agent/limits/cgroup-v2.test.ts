@@ -1,9 +1,9 @@
 import { describe, expect, spyOn, test } from "bun:test";
 import { type Cgroup, kernelFiles, pidsIn } from "./cgroup.ts";
-import { CgroupKeeper } from "./cgroup-keeper.ts";
+import { CgroupEnforcer } from "./cgroup-enforcer.ts";
 import { findCgroupV2, scopeRequest } from "./delegate.ts";
-import { LimitError } from "./limit-keeper.ts";
-import { SamplingKeeper } from "./sampling-keeper.ts";
+import { LimitError } from "./limit-enforcer.ts";
+import { SamplingEnforcer } from "./sampling-enforcer.ts";
 
 const MOUNT = "31 23 0:28 / /cg rw,nosuid - cgroup2 cgroup2 rw,nsdelegate\n";
 const UNIT = "/cg/system.slice/agent.service";
@@ -67,7 +67,7 @@ async function treeIn(fake: FakeTree, moveToScope?: () => Promise<boolean>) {
   return findCgroupV2({ files: fake, moveToScope });
 }
 
-async function groupIn(fake: FakeTree, limits: Parameters<CgroupKeeper["limit"]>[1]): Promise<Cgroup> {
+async function groupIn(fake: FakeTree, limits: Parameters<CgroupEnforcer["limit"]>[1]): Promise<Cgroup> {
   const tree = await treeIn(fake);
   if (!tree) throw new Error("no tree");
   return tree.create("exe_1", limits);
@@ -167,7 +167,7 @@ describe("control groups, version 2", () => {
     const fake = new FakeTree("/cg/box");
     const tree = await treeIn(fake);
     if (!tree) throw new Error("no tree");
-    const handle = new CgroupKeeper(tree, new SamplingKeeper()).limit("exe_1", { pids: 9 });
+    const handle = new CgroupEnforcer(tree, new SamplingEnforcer()).limit("exe_1", { pids: 9 });
     expect(tree.find("exe_1")).toBeDefined();
     fake.busy = 3;
     await handle.release();
@@ -181,15 +181,15 @@ describe("control groups, version 2", () => {
     fake.write = () => {
       throw new Error("EINVAL: invalid argument");
     };
-    const keeper = new CgroupKeeper(tree, new SamplingKeeper());
-    expect(() => keeper.limit("exe_1", { memoryMb: 4 })).toThrow(LimitError);
+    const enforcer = new CgroupEnforcer(tree, new SamplingEnforcer());
+    expect(() => enforcer.limit("exe_1", { memoryMb: 4 })).toThrow(LimitError);
     expect(tree.find("exe_1")).toBeUndefined();
   });
 
   test("a limit without a controller is left to samples, and `enforcedBy` says so", async () => {
     const tree = await treeIn(new FakeTree("/cg/box", "memory pids"));
     if (!tree) throw new Error("no tree");
-    expect(new CgroupKeeper(tree, new SamplingKeeper("linux")).enforcement).toEqual({
+    expect(new CgroupEnforcer(tree, new SamplingEnforcer("linux")).enforcement).toEqual({
       cpu: "sampling",
       memory: "kernel",
       pids: "kernel",
@@ -203,9 +203,9 @@ describe("control groups, version 2", () => {
     for (const [controllers, left] of Object.entries(cases)) {
       const tree = await treeIn(new FakeTree("/cg/box", controllers));
       if (!tree) throw new Error("no tree");
-      const sampling = new SamplingKeeper("linux");
+      const sampling = new SamplingEnforcer("linux");
       const sampled = spyOn(sampling, "limit");
-      new CgroupKeeper(tree, sampling).limit("exe_1", limits);
+      new CgroupEnforcer(tree, sampling).limit("exe_1", limits);
       expect(sampled.mock.calls).toEqual([["exe_1", left]]);
     }
   });

@@ -10,7 +10,7 @@ import {
   pidsIn,
   removeGroup,
 } from "./cgroup.ts";
-import type { LimitEnforcement } from "./limit-keeper.ts";
+import type { LimitEnforcement } from "./limit-enforcer.ts";
 import type { TaskLimits } from "./limits.ts";
 
 /** Version 2 groups below a directory that belongs to this process: see `delegate.ts`. */
@@ -93,7 +93,7 @@ class CgroupV2Group implements Cgroup {
   }
 
   oomKills(): number {
-    // Since 5.2, `oom` tells whether this group itself was full. On older kernels, kills because of other lacks count too.
+    // Since 5.2, `oom` tells whether this group itself was full. On older kernels, kills because the machine ran out count too.
     const own = this.read("memory.events.local");
     if (own !== undefined && counter(own, "oom") === 0) return 0;
     return counter(this.read("memory.events"), "oom_kill");

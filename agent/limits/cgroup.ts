@@ -8,7 +8,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { codeOf } from "../../shared/code-of.ts";
-import type { LimitEnforcement } from "./limit-keeper.ts";
+import type { LimitEnforcement } from "./limit-enforcer.ts";
 import type { TaskLimits } from "./limits.ts";
 
 /** The part of a machine's control groups that is used for jobs: version 1 or 2. */

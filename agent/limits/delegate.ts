@@ -40,7 +40,7 @@ export async function findCgroupV2(options: DelegateOptions = {}): Promise<Cgrou
   if (own.endsWith(`/${OWN_GROUP}`)) return divide(files, dirname(own));
   const moveToScope = "moveToScope" in options ? options.moveToScope : scopeMover();
   if (moveToScope) {
-    // Groups that systemd manages may be divided only with its consent, which comes with an own scope.
+    // Groups that systemd manages may be divided only with its consent, which comes with a scope of its own.
     if (!(await moveToScope())) return undefined;
     own = (await changedFrom(own, here)) ?? "";
     if (own === "") return undefined;

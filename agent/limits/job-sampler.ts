@@ -2,7 +2,7 @@ import { MIB } from "../../shared/bytes-text.ts";
 import { Marks } from "../process/marks.ts";
 import { isDead, type ProcessRow, processStat, processTable, readProc } from "../process/process-table.ts";
 import { CpuThrottle, type Throttled } from "./cpu-throttle.ts";
-import { hasLimits, toMib } from "./limit-keeper.ts";
+import { hasLimits, toMib } from "./limit-enforcer.ts";
 import type { ExceededLimit, TaskLimits } from "./limits.ts";
 
 /** How often to look at a job if only its peak is of interest. */

@@ -6,10 +6,10 @@ import { makeScratch } from "../../tests/support/scratch.ts";
 import type { TaskExit } from "../executors/port/executor.ts";
 import { ShellExecutor } from "../executors/shell/shell-executor.ts";
 import { processesOf } from "../process/marks.ts";
-import { CgroupKeeper } from "./cgroup-keeper.ts";
+import { CgroupEnforcer } from "./cgroup-enforcer.ts";
 import { findCgroupV1 } from "./cgroup-v1.ts";
-import type { LimitKeeper } from "./limit-keeper.ts";
-import { SamplingKeeper } from "./sampling-keeper.ts";
+import type { LimitEnforcer } from "./limit-enforcer.ts";
+import { SamplingEnforcer } from "./sampling-enforcer.ts";
 
 const { path: dir } = forAllTests(await makeScratch());
 
@@ -17,14 +17,14 @@ const { path: dir } = forAllTests(await makeScratch());
 const held = (mib: number) => `head -c ${mib}m /dev/zero | tail -c ${mib}m | { sleep 30; cat; } >/dev/null`;
 
 const v1 = findCgroupV1();
-const keepers: [string, (() => LimitKeeper) | undefined][] = [
-  ["control groups, version 1", v1 && (() => new CgroupKeeper(v1, new SamplingKeeper()))],
-  ["samples", () => new SamplingKeeper()],
+const enforcers: [string, (() => LimitEnforcer) | undefined][] = [
+  ["control groups, version 1", v1 && (() => new CgroupEnforcer(v1, new SamplingEnforcer()))],
+  ["samples", () => new SamplingEnforcer()],
 ];
 
-for (const [name, makeKeeper] of keepers) {
-  describe.skipIf(makeKeeper === undefined)(`jobs limited by ${name}`, () => {
-    const executor = new ShellExecutor(async () => (makeKeeper ?? (() => new SamplingKeeper()))());
+for (const [name, makeEnforcer] of enforcers) {
+  describe.skipIf(makeEnforcer === undefined)(`jobs limited by ${name}`, () => {
+    const executor = new ShellExecutor(async () => (makeEnforcer ?? (() => new SamplingEnforcer()))());
 
     async function timed(command: string | string[], limits: Parameters<typeof startJob>[3]) {
       const startMs = performance.now();

@@ -42,7 +42,7 @@ export class LineSplitter {
     }
   }
 
-  /** Passes the unfinished line on as it is. Bytes of an unfinished character stay. */
+  /** Passes the unfinished line on, marked partial. Bytes of an unfinished character stay. */
   flush(): void {
     const whole = wholeLength(this.raw);
     if (this.rest !== "" || whole > 0) this.takeRaw(this.raw.subarray(0, whole), true);

@@ -11,7 +11,7 @@ import { AgentError } from "../process/agent-error.ts";
 import type { NodeProfile } from "../profile/profile.ts";
 import { type NodeFile, readNodeFile, writeNodeFile } from "../state/node-file.ts";
 import type { Connection } from "./connection.ts";
-import { Grants } from "./grants.ts";
+import { GrantRequests } from "./grant-requests.ts";
 
 export interface NodeSessionParts {
   /** Speaks for the signed-in user: makes nodes, and registers a node again when its key is no longer valid. */
@@ -83,16 +83,16 @@ export class NodeSession {
   /** The node in the server's answer to the last registration. */
   private answer: Node | undefined;
   private neighbours: string | undefined;
-  /** Says that another agent has this node; undefined: no agent has. */
+  /** Says that another agent has this node; undefined: no other agent has it. */
   private claim: string | undefined;
-  private readonly grants: Grants;
+  private readonly grantRequests: GrantRequests;
   private profile: Announced;
   /** If the answer to a registration is lost, the next try with the same key registers the same node. */
   private readonly registrationKey = crypto.randomUUID();
 
   constructor(private readonly parts: NodeSessionParts) {
     this.profile = parts.profile;
-    this.grants = new Grants(parts.userClient, parts.log);
+    this.grantRequests = new GrantRequests(parts.userClient, parts.log);
     this.node = readNodeFile(parts.nodeFilePath);
     if (this.node) this.client = parts.createNodeClient(this.node.nodeKey, parts.run.runId);
   }
@@ -114,7 +114,7 @@ export class NodeSession {
 
   /** What the owner should know about this node's registration. */
   get notices(): string[] {
-    return [this.claim, this.grants.inWords, this.neighbours].filter((one) => one !== undefined);
+    return [this.claim, this.grantRequests.inWords, this.neighbours].filter((one) => one !== undefined);
   }
 
   /** Registers this node, or announces its changed profile. Throws SessionEndedError if the user must sign in first. */
@@ -130,7 +130,7 @@ export class NodeSession {
     }
     this.isRegistered = true;
     this.claim = undefined;
-    if (this.answer) await this.grants.ask(this.answer, signal);
+    if (this.answer) await this.grantRequests.ask(this.answer, signal);
   }
 
   private async register(signal: AbortSignal): Promise<void> {
@@ -145,7 +145,7 @@ export class NodeSession {
   }
 
   /**
-   * Another agent is this node, or was a moment ago. If it stays silent, this agent gets the node. If it is heard from
+   * Another agent runs as this node, or did a moment ago. If it stays silent, this agent gets the node. If it is heard from
    * again, this agent runs in a copy of its directory, and registers a node of its own.
    */
   private async becomeOwnNode(refusal: ComputeError, signal: AbortSignal): Promise<void> {

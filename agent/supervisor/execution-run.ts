@@ -120,7 +120,7 @@ export class ExecutionRun {
     const task = await executor.start({ ...order, dir: this.dir, output }, this.starting.signal);
     this.task = task;
     onStarted();
-    // It was told to end while it started, when there was no task to stop.
+    // It was ended while it started, when there was no task to stop.
     if (this.endedBy) task.stop(this.endedBy === "cancel" || this.endedBy === "timeout" ? this.graceMs : 0);
     return () => {};
   }

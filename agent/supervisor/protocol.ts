@@ -6,7 +6,7 @@ import type { TaskGpu } from "../executors/port/executor.ts";
 import type { TaskLimits } from "../limits/limits.ts";
 import type { JobAccount } from "../process/account.ts";
 import type { Environment } from "../process/environment.ts";
-import type { Grants } from "./grants.ts";
+import type { JobGrants } from "./job-grants.ts";
 
 /**
  * The protocol between agent and supervisor: messages of one line of JSON each, over a socket in the agent's directory.
@@ -49,7 +49,7 @@ export function factsOf({ assignment, limits, gpus }: StartOrder): ExecutionFact
 /** From agent to supervisor. An order for an execution that the supervisor does not have is ignored. */
 export type Order =
   /** Applies to jobs that start from then on. */
-  | { type: "grants"; grants: Grants }
+  | { type: "grants"; grants: JobGrants }
   | { type: "start"; order: StartOrder }
   /** TERM, the job's grace, KILL. */
   | { type: "cancel"; executionId: string }

@@ -16,7 +16,7 @@ import { acquireLock } from "../state/lock.ts";
 import { Outbox, type OutboxEntry } from "../state/outbox.ts";
 import { accountDirectory, removeAccountDirectory } from "./account-directory.ts";
 import { ExecutionHost, type LeftExecution } from "./execution-host.ts";
-import { GrantBook } from "./grants.ts";
+import { GrantBook } from "./job-grants.ts";
 import { diedWithSupervisor, type News, type Order } from "./protocol.ts";
 import { removeDirectory } from "./remove-directory.ts";
 import { leftWork, openSupervisorDir, type SupervisorDir } from "./supervisor-dir.ts";

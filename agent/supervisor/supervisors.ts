@@ -3,7 +3,7 @@ import type { JobType } from "../../shared/manifest.ts";
 import { textOf } from "../../shared/text-of.ts";
 import { inTime, pause } from "../../shared/wait.ts";
 import { AgentError } from "../process/agent-error.ts";
-import type { Grants } from "./grants.ts";
+import type { JobGrants } from "./job-grants.ts";
 import { connectOrLaunch, type LaunchOptions } from "./launch.ts";
 import { type ExecutionNews, SupervisorLink } from "./link.ts";
 import type { HeldExecution, Order, StartOrder } from "./protocol.ts";
@@ -17,7 +17,7 @@ export interface SupervisorsParts extends LaunchOptions {
   /** Whether the directory still belongs to this agent. If not, its supervisors are another agent's business. */
   ownsStateDir(): boolean;
   /** Called for every new supervisor. */
-  grants(): Grants;
+  grants(): JobGrants;
   onNews(news: ExecutionNews): void;
   /** These executions ended with their supervisor; nothing more is known about them. */
   onLost(executionIds: readonly string[]): void;
@@ -143,7 +143,7 @@ export class Supervisors {
     });
   }
 
-  /** The supervisor is gone. Another one is started, which kills what it left; then it is known which jobs are lost. */
+  /** The supervisor is gone. The next one kills what it left and says what it holds; every other job is lost. */
   private async replace(name: string): Promise<void> {
     this.links.delete(name);
     if (this.closing || !this.parts.ownsStateDir()) return;

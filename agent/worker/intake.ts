@@ -27,7 +27,7 @@ const MAX_ASSIGNMENTS = 1_000;
  * - Open: an assignment begins when it arrives, if a slot is free and its lease has not run out.
  * - Held (`holdStarts`): assignments are kept, and begin when every hold is released. The agent holds starts while it
  *   registers: it sends the list of its executions, and the server counts any execution missing from it as lost.
- * - Draining (`drain`): nothing begins any more, also not what was kept. There is no way back. The intake also drains
+ * - Draining (`drain`): nothing begins any more, not even what was kept. There is no way back. The intake also drains
  *   when it has begun `maxJobs` jobs.
  */
 export class Intake {

@@ -1,8 +1,8 @@
 import { detectMachine } from "../../agent/detectors/detect.ts";
 import type { MachineGpu } from "../../agent/detectors/gpu.ts";
 import type { MachineFacts } from "../../agent/detectors/machine-facts.ts";
-import { chooseLimitKeeper } from "../../agent/limits/choose.ts";
-import type { LimitEnforcement } from "../../agent/limits/limit-keeper.ts";
+import { chooseLimitEnforcer } from "../../agent/limits/choose-enforcer.ts";
+import type { LimitEnforcement } from "../../agent/limits/limit-enforcer.ts";
 import { agentOptions } from "../../agent/options.ts";
 import { describeNode } from "../../agent/profile/describe.ts";
 import { findAwakeTool, thisMachine } from "../../agent/upkeep/awake-tool.ts";
@@ -34,7 +34,7 @@ export const command = defineCommand({
     // What would limit the jobs of an agent that starts like this command. A group made to find out goes when we end.
     const [machine, { enforcement }] = await Promise.all([
       detectMachine({ environment: env }),
-      chooseLimitKeeper(),
+      chooseLimitEnforcer(),
     ]);
     const node = describeNode(nodeSettings(options, config), machine, enforcement.enforcedBy);
     const awakeTool = findAwakeTool(thisMachine(env))?.name;

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import type { TaskGpu } from "../../agent/executors/port/executor.ts";
-import type { LimitEnforcement } from "../../agent/limits/limit-keeper.ts";
+import type { LimitEnforcement } from "../../agent/limits/limit-enforcer.ts";
 import type { TaskLimits, TaskUsage } from "../../agent/limits/limits.ts";
 import { quickest } from "../support/wait.ts";
 import { AGENT_SECRET, type ExecutorUnderTest, type Script, Stage, type Started } from "./executor-stage.ts";

@@ -1,4 +1,4 @@
-import { jobEnvironment } from "../../agent/executors/port/environment.ts";
+import { jobEnvironment } from "../../agent/executors/port/job-environment.ts";
 import { FakeExecutor } from "../support/agent/fake-executor.ts";
 import { type ExecutorUnderTest, playedTask, type Script } from "./executor-stage.ts";
 

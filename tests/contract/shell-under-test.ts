@@ -1,6 +1,6 @@
 import type { Executor } from "../../agent/executors/port/executor.ts";
 import { ShellExecutor } from "../../agent/executors/shell/shell-executor.ts";
-import { SamplingKeeper } from "../../agent/limits/sampling-keeper.ts";
+import { SamplingEnforcer } from "../../agent/limits/sampling-enforcer.ts";
 import { makeScratch } from "../support/scratch.ts";
 import type { ExecutorUnderTest } from "./executor-stage.ts";
 import { leaveBehind } from "./leave-behind.ts";
@@ -25,7 +25,7 @@ export async function shellUnderTest(keeping: Keeping): Promise<ExecutorUnderTes
 
 /** Also called by name in the process that leaves executions behind. */
 export function createExecutor(keeping: Keeping): Executor {
-  return keeping === "best" ? new ShellExecutor() : new ShellExecutor(async () => new SamplingKeeper());
+  return keeping === "best" ? new ShellExecutor() : new ShellExecutor(async () => new SamplingEnforcer());
 }
 
 /** Bun looks up programs in the PATH of this process. */

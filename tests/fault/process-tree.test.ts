@@ -1,9 +1,9 @@
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { ShellExecutor } from "../../agent/executors/shell/shell-executor.ts";
-import { chooseLimitKeeper } from "../../agent/limits/choose.ts";
+import { chooseLimitEnforcer } from "../../agent/limits/choose-enforcer.ts";
 import type { TaskLimits } from "../../agent/limits/limits.ts";
-import { SamplingKeeper } from "../../agent/limits/sampling-keeper.ts";
+import { SamplingEnforcer } from "../../agent/limits/sampling-enforcer.ts";
 import { startJob } from "../support/agent/shell-jobs.ts";
 import { forAllTests } from "../support/for-all-tests.ts";
 import { processesNaming } from "../support/processes.ts";
@@ -56,7 +56,7 @@ interface Way {
   storms: string[];
 }
 
-const held = await chooseLimitKeeper();
+const held = await chooseLimitEnforcer();
 const isHeldByKernel = held.enforcement.pids === "kernel";
 const ways: Way[] = [
   {
@@ -68,7 +68,7 @@ const ways: Way[] = [
   },
   {
     name: "with limits, held by samples",
-    executor: new ShellExecutor(async () => new SamplingKeeper()),
+    executor: new ShellExecutor(async () => new SamplingEnforcer()),
     limits: { memoryMb: 20_000 },
     rounds: 30,
     storms: [storm],

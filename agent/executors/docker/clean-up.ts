@@ -27,19 +27,19 @@ export async function removeLeftovers(engine: Engine, facts: EngineFacts, wanted
   await Promise.all(left.filter(isHelper).map(({ Id }) => removeContainer(engine, Id)));
   await Promise.all(
     left
-      .filter((one) => !isHelper(one))
-      .map(async (one) => {
-        const dir = one.Mounts?.find(({ Destination }) => Destination === WORK_DIR)?.Source;
-        await signalContainer(engine, one.Id, "SIGKILL");
+      .filter((container) => !isHelper(container))
+      .map(async (container) => {
+        const dir = container.Mounts?.find(({ Destination }) => Destination === WORK_DIR)?.Source;
+        await signalContainer(engine, container.Id, "SIGKILL");
         // Take over its files first: only the container shows which directory it used.
-        if (dir && one.Image && (await hasForeignFiles(dir))) {
-          const name = `${FILES_PREFIX}${one.Labels?.[LABEL.execution] ?? one.Id}`;
-          const { Image: image, Labels } = one;
+        if (dir && container.Image && (await hasForeignFiles(dir))) {
+          const name = `${FILES_PREFIX}${container.Labels?.[LABEL.execution] ?? container.Id}`;
+          const { Image: image, Labels } = container;
           const order = { image, dir, name, labels: Labels ?? {}, rootless: facts.rootless };
           // A failure is reported when the directory is removed. A container that stayed would block every job.
           await takeOverFiles(engine, order).catch(() => {});
         }
-        await removeContainer(engine, one.Id);
+        await removeContainer(engine, container.Id);
       }),
   );
 }

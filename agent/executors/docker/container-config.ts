@@ -3,8 +3,8 @@ import { USUAL_CAPABILITIES } from "../../../shared/allow.ts";
 import { MIB } from "../../../shared/bytes-text.ts";
 import type { JobManifest } from "../../../shared/manifest.ts";
 import { signalToSend } from "../../../shared/stop-signal.ts";
-import { jobEnvironment } from "../port/environment.ts";
 import type { Task } from "../port/executor.ts";
+import { jobEnvironment } from "../port/job-environment.ts";
 import type { EngineFacts } from "./engine.ts";
 import type { ImageFacts } from "./image-facts.ts";
 import type { EngineMount } from "./mounts.ts";
@@ -73,8 +73,8 @@ export function labelsOf(task: Task, agentId: string): Record<string, string> {
 }
 
 /**
- * A list is passed to the image's entrypoint, as with `docker run`. A text is run by `sh -c`, as for every job, whatever
- * the image's entrypoint is. If the job names an entrypoint, that entrypoint runs either of them.
+ * A list is passed to the image's entrypoint, as with `docker run`. A text is run by `sh -c`, as for every job, and
+ * the image's entrypoint is ignored. If the job names an entrypoint, that entrypoint gets the list or the text.
  */
 function commandOf(task: Task): { Cmd?: string[]; Entrypoint?: string[] } {
   const { command, docker } = task.assignment.manifest;

@@ -88,7 +88,7 @@ export async function removeContainer(engine: Engine, idOrName: string): Promise
   }
 }
 
-/** All containers of this agent, and those of these executions whatever agent created them. */
+/** All containers of this agent, and those of these executions, no matter which agent created them. */
 export async function ourContainers(
   engine: Engine,
   agentId: string,

@@ -1,6 +1,6 @@
 import { textOf } from "../../../shared/text-of.ts";
 import { inTime, pause } from "../../../shared/wait.ts";
-import type { LimitEnforcement } from "../../limits/limit-keeper.ts";
+import type { LimitEnforcement } from "../../limits/limit-enforcer.ts";
 import {
   type Executor,
   type Probe,

@@ -41,7 +41,7 @@ const KILL_AGAIN_MS = 2_000;
 /** The exit code for signal n is 128 + n, as in a shell; the engine does not report signals in any other way. */
 const SIGNALLED = 128;
 
-/** How s6-overlay, systemd, runit and similar programs complain. */
+/** How s6-overlay, systemd, runit and similar programs complain that they are not process 1. */
 const WANTS_TO_BE_FIRST =
   /\b(?:as|be|is|not) (?:pid|process(?: id)?|init \(pid) ?1\b|\bpid ?1 (?:is required|required|only)|must be (?:run|started) as init\b|alternative telinit implementation/i;
 

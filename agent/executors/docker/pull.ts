@@ -22,7 +22,7 @@ const SILENCE_MS = 300_000;
 /** Events are far shorter; anything longer does not come from an engine. */
 const MAX_EVENT_LENGTH = 1024 * 1024;
 
-/** Makes sure that the engine has the image, by the job's pull policy. Throws StartFailedError, or once the signal fires. */
+/** Makes sure that the engine has the image, by the job's pull policy. Throws StartFailedError, or the signal's reason. */
 export async function ensureImage(engine: Engine, request: PullRequest): Promise<void> {
   const { reference, policy, signal } = request;
   const image = parseImage(reference);

@@ -9,7 +9,7 @@ const MAX_HEAD_BYTES = 16 * 1024;
 const KEEP_ALIVE_MS = 30_000;
 
 /**
- * Sends a POST for a stream that takes over the connection, as that of an attached container. Resolves once the engine has
+ * Sends a POST for a stream that takes over the connection, like that of an attached container. Resolves once the engine has
  * agreed. Reads no further ahead of the caller than the buffers of the socket.
  */
 export async function openStream(

@@ -1,6 +1,6 @@
 import type { JobType } from "../../../shared/manifest.ts";
 import type { Assignment } from "../../../shared/node.ts";
-import type { LimitEnforcement } from "../../limits/limit-keeper.ts";
+import type { LimitEnforcement } from "../../limits/limit-enforcer.ts";
 import type { ExceededLimit, TaskLimits, TaskUsage } from "../../limits/limits.ts";
 import type { JobAccount } from "../../process/account.ts";
 import type { Environment } from "../../process/environment.ts";

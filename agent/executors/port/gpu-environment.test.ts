@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
 import { jobManifest } from "../../../shared/manifest.ts";
-import { jobEnvironment } from "./environment.ts";
 import type { Task, TaskGpu } from "./executor.ts";
 import { gpuEnvironment } from "./gpu-environment.ts";
+import { jobEnvironment } from "./job-environment.ts";
 
 const nvidia: TaskGpu[] = [
   { vendor: "nvidia", index: 1, uuid: "GPU-b" },

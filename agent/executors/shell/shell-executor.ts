@@ -1,16 +1,15 @@
 import { resolve } from "node:path";
 import { pause } from "../../../shared/wait.ts";
 import { keepers } from "../../keeper/keeper.ts";
-import { chooseLimitKeeper } from "../../limits/choose.ts";
+import { chooseLimitEnforcer } from "../../limits/choose-enforcer.ts";
 import {
   type LimitEnforcement,
+  type LimitEnforcer,
   LimitError,
   type LimitHandle,
-  type LimitKeeper,
-} from "../../limits/limit-keeper.ts";
+} from "../../limits/limit-enforcer.ts";
 import { processesOf } from "../../process/marks.ts";
 import { endStragglers } from "../../process/process-tree.ts";
-import { jobEnvironment } from "../port/environment.ts";
 import {
   type Executor,
   type Probe,
@@ -18,6 +17,7 @@ import {
   StartFailedError,
   type Task,
 } from "../port/executor.ts";
+import { jobEnvironment } from "../port/job-environment.ts";
 import { ShellTask } from "./shell-task.ts";
 import { spawnChild } from "./spawn.ts";
 
@@ -32,22 +32,22 @@ const NOT_YET_KNOWN: LimitEnforcement = { cpu: "none", memory: "none", pids: "no
  */
 export class ShellExecutor implements Executor {
   readonly jobType = "COMMAND";
-  private choosing: Promise<LimitKeeper> | undefined;
-  private keeper: LimitKeeper | undefined;
+  private choosing: Promise<LimitEnforcer> | undefined;
+  private enforcer: LimitEnforcer | undefined;
   /** Executions that ended since the last sweep. */
   private ended = new Set<string>();
   private sweeping: Promise<void> | undefined;
   private readonly closing = new AbortController();
 
-  /** @param chooseKeeper called once, when it is first needed, to decide how limits are enforced. */
-  constructor(private readonly chooseKeeper: () => Promise<LimitKeeper> = chooseLimitKeeper) {}
+  /** @param chooseEnforcer called once, when it is first needed, to decide how limits are enforced. */
+  constructor(private readonly chooseEnforcer: () => Promise<LimitEnforcer> = chooseLimitEnforcer) {}
 
   enforcement(): LimitEnforcement {
-    return this.keeper?.enforcement ?? NOT_YET_KNOWN;
+    return this.enforcer?.enforcement ?? NOT_YET_KNOWN;
   }
 
   async probe(): Promise<Probe> {
-    await this.limitKeeper();
+    await this.limitEnforcer();
     const { platform, env } = process;
     if (platform === "win32" || Bun.which("sh", { PATH: env.PATH ?? "" })) return { available: true };
     return { available: false, why: "There is no sh in PATH; install a POSIX shell or correct PATH." };
@@ -59,9 +59,9 @@ export class ShellExecutor implements Executor {
     const command = typeof manifest.command === "string" ? shell(manifest.command) : manifest.command;
     if (command === undefined) throw new StartFailedError("The job has no command to run.");
     const cwd = manifest.workdir === undefined ? task.dir : resolve(task.dir, manifest.workdir);
-    const keeper = this.keeper ?? (await this.limitKeeper());
+    const enforcer = this.enforcer ?? (await this.limitEnforcer());
     const env = jobEnvironment(task);
-    const handle = handleFor(keeper, task);
+    const handle = handleFor(enforcer, task);
     try {
       const { account, openFiles } = task;
       const child = spawnChild({ executionId, command, cwd, env, handle, account, openFiles });
@@ -80,7 +80,7 @@ export class ShellExecutor implements Executor {
   }
 
   async recover(executionIds: readonly string[]): Promise<void> {
-    await (await this.limitKeeper()).recover(executionIds);
+    await (await this.limitEnforcer()).recover(executionIds);
   }
 
   async close(): Promise<void> {
@@ -88,10 +88,10 @@ export class ShellExecutor implements Executor {
     await this.sweeping;
   }
 
-  private async limitKeeper(): Promise<LimitKeeper> {
-    this.choosing ??= this.chooseKeeper();
-    this.keeper = await this.choosing;
-    return this.keeper;
+  private async limitEnforcer(): Promise<LimitEnforcer> {
+    this.choosing ??= this.chooseEnforcer();
+    this.enforcer = await this.choosing;
+    return this.enforcer;
   }
 
   /**
@@ -120,9 +120,9 @@ function shell(text: string): string[] {
   return process.platform === "win32" ? ["cmd.exe", "/d", "/s", "/c", text] : ["sh", "-c", text];
 }
 
-function handleFor(keeper: LimitKeeper, { assignment, limits }: Task): LimitHandle {
+function handleFor(enforcer: LimitEnforcer, { assignment, limits }: Task): LimitHandle {
   try {
-    return keeper.limit(assignment.executionId, limits);
+    return enforcer.limit(assignment.executionId, limits);
   } catch (error) {
     if (error instanceof LimitError) throw new StartFailedError(error.message, { cause: error });
     throw error;

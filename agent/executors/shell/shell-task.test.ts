@@ -2,7 +2,7 @@ import { expect, spyOn, test } from "bun:test";
 import { tmpdir } from "node:os";
 import { newId } from "../../../shared/ids.ts";
 import type { KeptChild } from "../../keeper/kept-child.ts";
-import { SamplingKeeper } from "../../limits/sampling-keeper.ts";
+import { SamplingEnforcer } from "../../limits/sampling-enforcer.ts";
 import { ShellTask } from "./shell-task.ts";
 import { spawnChild } from "./spawn.ts";
 
@@ -11,7 +11,7 @@ test.skipIf(process.platform !== "linux")("a process of a job that cannot be end
   const said: string[] = [];
   const cwd = tmpdir();
   const env = { PATH: process.env.PATH ?? "" };
-  const handle = new SamplingKeeper().limit(executionId, {});
+  const handle = new SamplingEnforcer().limit(executionId, {});
   const child = spawnChild({
     executionId,
     command: ["true"],

@@ -2,7 +2,7 @@ import type { Subprocess } from "bun";
 import { signalToSend } from "../../../shared/stop-signal.ts";
 import { pause } from "../../../shared/wait.ts";
 import type { KeptChild } from "../../keeper/kept-child.ts";
-import { type LimitHandle, toMib } from "../../limits/limit-keeper.ts";
+import { type LimitHandle, toMib } from "../../limits/limit-enforcer.ts";
 import type { TaskLimits, TaskUsage } from "../../limits/limits.ts";
 import { processesOf } from "../../process/marks.ts";
 import { whoIsLeft } from "../../process/patience.ts";
@@ -31,7 +31,7 @@ export interface ShellTaskOptions {
   limits: TaskLimits;
   /** In the form of the manifest. */
   stopSignal: string;
-  /** Enforces them. */
+  /** Enforces `limits`. */
   handle: LimitHandle;
   /** Called when the task is over. */
   onEnd(): void;

@@ -14,7 +14,7 @@ import { textOf } from "../../../shared/text-of.ts";
 import { givenUmask, withGivenUmask } from "../../../shared/umask.ts";
 import { type Keepers, KeptLaunchError, keepers, whyNoKeepers } from "../../keeper/keeper.ts";
 import { KeptChild } from "../../keeper/kept-child.ts";
-import type { LimitHandle } from "../../limits/limit-keeper.ts";
+import type { LimitHandle } from "../../limits/limit-enforcer.ts";
 import type { JobAccount } from "../../process/account.ts";
 import type { Environment } from "../../process/environment.ts";
 import { keeperName } from "../../process/keeper-name.ts";

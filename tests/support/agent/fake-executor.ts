@@ -5,7 +5,7 @@ import {
   StartFailedError,
   type Task,
 } from "../../../agent/executors/port/executor.ts";
-import type { LimitEnforcement } from "../../../agent/limits/limit-keeper.ts";
+import type { LimitEnforcement } from "../../../agent/limits/limit-enforcer.ts";
 import type { JobType } from "../../../shared/manifest.ts";
 import { type FakePlan, FakeTask } from "./fake-task.ts";
 

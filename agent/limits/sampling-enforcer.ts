@@ -1,11 +1,11 @@
 import { linuxTable, processStat } from "../process/process-table.ts";
 import { endAll, leftOf, send, withDescendants } from "../process/process-tree.ts";
 import { JobSampler, type JobWatch } from "./job-sampler.ts";
-import { type LimitEnforcement, type LimitHandle, type LimitKeeper, toMib } from "./limit-keeper.ts";
+import { type LimitEnforcement, type LimitEnforcer, type LimitHandle, toMib } from "./limit-enforcer.ts";
 import type { ExceededLimit, TaskLimits, TaskUsage } from "./limits.ts";
 
 /** Enforces limits by looking at the processes of jobs a few times a second. */
-export class SamplingKeeper implements LimitKeeper {
+export class SamplingEnforcer implements LimitEnforcer {
   readonly enforcement: LimitEnforcement;
   private readonly sampler = new JobSampler();
 

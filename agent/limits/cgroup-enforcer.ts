@@ -7,13 +7,13 @@ import type { Cgroup, CgroupTree } from "./cgroup.ts";
 import {
   hasLimits,
   type LimitEnforcement,
+  type LimitEnforcer,
   LimitError,
   type LimitHandle,
-  type LimitKeeper,
   toMib,
-} from "./limit-keeper.ts";
+} from "./limit-enforcer.ts";
 import type { ExceededLimit, TaskLimits, TaskUsage } from "./limits.ts";
-import type { SamplingHandle, SamplingKeeper } from "./sampling-keeper.ts";
+import type { SamplingEnforcer, SamplingHandle } from "./sampling-enforcer.ts";
 
 /** How often to check whether the kernel killed processes for lack of memory. */
 const OOM_LOOK_MS = 200;
@@ -24,7 +24,7 @@ const REMOVE_LIMIT_MS = 2_000;
 const SHELL_VARIABLES = ["PWD", "OLDPWD", "SHLVL"];
 
 /** Puts each job into a control group of its own. Limits for which the kernel has no controller are left to samples. */
-export class CgroupKeeper implements LimitKeeper {
+export class CgroupEnforcer implements LimitEnforcer {
   readonly enforcement: LimitEnforcement;
   private readonly oomWatch = new OomWatch();
   /** Groups that could not be removed yet. */
@@ -32,7 +32,7 @@ export class CgroupKeeper implements LimitKeeper {
 
   constructor(
     private readonly tree: CgroupTree,
-    private readonly sampling: SamplingKeeper,
+    private readonly sampling: SamplingEnforcer,
   ) {
     const { cpu, memory, pids, enforcedBy } = tree.enforcement;
     const rest = [cpu, memory, pids].includes("none") ? `, the rest: ${sampling.enforcement.enforcedBy}` : "";

@@ -2,25 +2,25 @@ import { type ContainerGrants, plainGrants } from "../executors/docker/settings.
 import { type AgentFile, allowOf } from "../profile/agent-file.ts";
 
 /** What the owner of the machine grants to jobs beyond limits, from agent.yaml. */
-export interface Grants extends ContainerGrants {
+export interface JobGrants extends ContainerGrants {
   /** The variables of the agent's own environment that `registries` refers to. */
   secrets: Record<string, string>;
 }
 
-const noGrants: Grants = { ...plainGrants, secrets: {} };
+const noGrants: JobGrants = { ...plainGrants, secrets: {} };
 
 /** The grants in force now: agent.yaml changes while jobs run. */
 export class GrantBook {
   /** The variables that executors look up: this process's environment, and the granted secrets. */
   readonly environment: Record<string, string | undefined>;
-  current: Grants = noGrants;
+  current: JobGrants = noGrants;
 
   constructor(environment: Readonly<Record<string, string | undefined>> = process.env) {
     this.environment = { ...environment };
   }
 
   /** An agent of an earlier version does not send all of it. */
-  set(grants: Partial<Grants>): void {
+  set(grants: Partial<JobGrants>): void {
     this.current = { ...noGrants, ...grants };
     Object.assign(this.environment, this.current.secrets);
   }
@@ -31,7 +31,7 @@ export function grantsOf(
   file: Pick<AgentFile, "registries" | "docker" | "allow">,
   environment: Readonly<Record<string, string | undefined>>,
   kept: string[],
-): Grants {
+): JobGrants {
   const secrets: Record<string, string> = {};
   for (const { passwordEnv } of Object.values(file.registries)) {
     const value = passwordEnv === undefined ? undefined : environment[passwordEnv];

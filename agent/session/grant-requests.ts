@@ -9,9 +9,9 @@ const ASK_MS = 10_000;
 
 /**
  * A node's key may not widen what the node offers, but its owner may. When something that the node announced waits for
- * a grant, this asks for it with this machine's sign-in. If that fails, the owner is told how to grant it.
+ * a grant, this asks for it with this machine's sign-in. If that fails, it says how the owner can grant it.
  */
-export class Grants {
+export class GrantRequests {
   /** What waits for a grant, and what to do; undefined: nothing waits. */
   inWords: string | undefined;
 

@@ -13,16 +13,16 @@ export interface LimitEnforcement {
 
 /**
  * Keeps jobs that run as processes within their limits, in the best way this machine offers. Each process that starts
- * jobs has one keeper.
+ * jobs has one enforcer.
  */
-export interface LimitKeeper {
+export interface LimitEnforcer {
   readonly enforcement: LimitEnforcement;
   /**
    * Prepares the limits of one job. If they cannot be enforced, throws LimitError and leaves nothing behind. A job without
    * limits gets a handle too; it costs next to nothing and only measures.
    */
   limit(executionId: string, limits: TaskLimits): LimitHandle;
-  /** Ends the processes of these executions that an earlier keeper started, and removes what it made for them. */
+  /** Ends what an earlier process left of these executions, and removes what its enforcer made for them. */
   recover(executionIds: readonly string[]): Promise<void>;
 }
 
@@ -43,7 +43,7 @@ export interface LimitHandle {
   /** The known living processes of the job, including those that left its process group. */
   members(): number[];
   /**
-   * Kills all of them, including those being started, except the ones that a keeper process ends. Resolves once none is
+   * Kills all members, including processes being started, except those that a keeper process ends. Resolves once none is
    * left, or once it is clear that they will not die.
    */
   end(): Promise<void>;
