@@ -6,7 +6,7 @@ import { NodeKeys } from "./node-keys.ts";
 const nodeId = newId("node");
 const WRONG = "A".repeat(43);
 
-test("a key names its node, and only a hash of its secret is to be stored", async () => {
+test("a key names its node, and the hash to store does not reveal its secret", async () => {
   const { key, hash } = await new NodeKeys(Date.now).issue(nodeId);
   const parsed = NodeKeys.parse(key);
   expect(parsed).toEqual({ nodeId, secret: expect.stringMatching(/^[\w-]{43}$/) });
@@ -14,13 +14,13 @@ test("a key names its node, and only a hash of its secret is to be stored", asyn
   expect(await compare(parsed?.secret ?? "", hash)).toBe(true);
 });
 
-test("a hash that another bcrypt made is as good", async () => {
+test("a hash made by another bcrypt implementation works too", async () => {
   const keys = new NodeKeys(Date.now);
   const storedHash = await bcrypt(WRONG, 10);
   expect(await keys.verify(nodeId, WRONG, storedHash)).toBe(true);
 });
 
-test("what is no node key is not taken for one", () => {
+test("other texts do not parse as node keys", () => {
   for (const key of [
     "",
     "tnvn_",
@@ -32,7 +32,7 @@ test("what is no node key is not taken for one", () => {
   }
 });
 
-test("a key is verified once and then from memory, and many first uses at once share the work", async () => {
+test("a key is verified once and then from memory, and concurrent first uses share the work", async () => {
   const { secret, hash } = await newKey();
   let bcrypts = 0;
   const keys = new NodeKeys(Date.now, (tried, stored) => {
@@ -53,7 +53,7 @@ test("a rotated key fails on its very next use, and the new one passes", async (
   expect(await keys.verify(nodeId, after.secret, after.hash)).toBe(true);
 });
 
-test("an agent that keeps an old key does not use up the tries of the new one", async () => {
+test("an agent with an old key does not use up the tries of the new key", async () => {
   const old = await newKey();
   const current = await newKey();
   const keys = new NodeKeys(Date.now);
@@ -61,7 +61,7 @@ test("an agent that keeps an old key does not use up the tries of the new one", 
   expect(await keys.verify(nodeId, current.secret, current.hash)).toBe(true);
 });
 
-test("many different wrong keys for one node are refused without work, for a minute", async () => {
+test("after many different wrong keys for one node, more are rejected without bcrypt for a minute", async () => {
   let nowMs = 1_000_000;
   const { secret, hash } = await newKey();
   const keys = new NodeKeys(() => nowMs);
@@ -75,7 +75,7 @@ test("many different wrong keys for one node are refused without work, for a min
   expect(await keys.verify(nodeId, secret, hash)).toBe(true);
 });
 
-test("wrong keys that were tried under a clock that was ahead lock nobody out when it is set right", async () => {
+test("wrong keys tried while the clock was ahead lock nobody out after it is corrected", async () => {
   let nowMs = 7_200_000;
   const { secret, hash } = await newKey();
   const keys = new NodeKeys(() => nowMs);
@@ -86,10 +86,10 @@ test("wrong keys that were tried under a clock that was ahead lock nobody out wh
   expect(await keys.verify(nodeId, secret, hash)).toBe(true);
 });
 
-test("when very many keys wait for their check, others are asked to come again", async () => {
+test("while very many keys wait for their check, further nodes are asked to try again later", async () => {
   const { hash } = await newKey();
   const keys = new NodeKeys(Date.now);
-  // A hash that is refused at once stands for the slow check of each of these nodes.
+  // A malformed hash, which bcrypt rejects immediately, stands in for the slow check of each node.
   const waiting = Array.from({ length: 1_100 }, () =>
     keys.verify(newId("node"), WRONG, hash.slice(0, 7) + newId("exe")),
   );
@@ -107,7 +107,7 @@ async function issued(keys: NodeKeys): Promise<{ secret: string; hash: string }>
   return { secret: NodeKeys.parse(key)?.secret ?? "", hash };
 }
 
-test("the right key is taken whatever others have tried before, also by a server that knows it not yet", async () => {
+test("the right key is accepted whatever others tried before, even by a server that has not seen it yet", async () => {
   const mark = new Uint8Array(32).fill(7);
   const { secret, hash } = await issued(new NodeKeys(Date.now, undefined, mark));
   const keys = new NodeKeys(Date.now, undefined, mark);

@@ -22,11 +22,11 @@ async function secretBy(secretKeyFile?: string, warnings: string[] = []): Promis
   }
 }
 
-/** Which files of the data directory hold these bytes. */
+/** The files of the data directory that contain these bytes. */
 const filesWith = (bytes: Buffer) =>
   readdirSync(dataDir).filter((name) => readFileSync(join(dataDir, name)).includes(bytes));
 
-test("a secret that an older release stored openly is in no file of the data directory any more", async () => {
+test("a secret that an older release stored unencrypted is removed from every file of the data directory", async () => {
   const older = openSqliteStores(dataDir);
   const secret = Buffer.from(await older.sessions.secret("access-token"));
   expect(filesWith(secret)).not.toEqual([]);
@@ -39,17 +39,17 @@ test("a secret that an older release stored openly is in no file of the data dir
   expect(statSync(join(dataDir, "secret.key")).mode & 0o777).toBe(0o600);
 });
 
-test("a store that comes back without its key file makes new secrets, and says what that means", async () => {
+test("a store without its key file makes new secrets, and warns what that means", async () => {
   const secret = await secretBy();
   rmSync(join(dataDir, "secret.key"));
   const warnings: string[] = [];
   expect(await secretBy(undefined, warnings)).not.toEqual(secret);
-  expect(warnings).toEqual([expect.stringContaining("everybody signs in again")]);
+  expect(warnings).toEqual([expect.stringContaining("everybody must sign in again")]);
   expect(await secretBy(undefined, warnings)).not.toEqual(secret);
   expect(warnings).toHaveLength(1);
 });
 
-test("a key file that is named takes over from the one in the data directory, and is needed from then on", async () => {
+test("a given key file takes over from the one in the data directory, and is required from then on", async () => {
   const secret = await secretBy();
   const named = join(dataDir, "named");
   writeFileSync(named, "a key that is long enough for anybody\n");
@@ -57,16 +57,16 @@ test("a key file that is named takes over from the one in the data directory, an
   rmSync(join(dataDir, "secret.key"));
   expect(await secretBy(named)).toEqual(secret);
   writeFileSync(named, "another key that is long enough for anybody\n");
-  await expect(secretBy(named)).rejects.toThrow("is another one");
+  await expect(secretBy(named)).rejects.toThrow("does not open them");
 });
 
-test("a key file that is missing or too short is refused", async () => {
+test("a key file that is missing or too short is rejected", async () => {
   await expect(secretBy(join(dataDir, "nowhere"))).rejects.toThrow("there is no");
   writeFileSync(join(dataDir, "short"), "secret\n");
-  await expect(secretBy(join(dataDir, "short"))).rejects.toThrow("holds 6 characters");
+  await expect(secretBy(join(dataDir, "short"))).rejects.toThrow("has 6 characters");
 });
 
-test("who only looks at a store makes no key file", async () => {
+test("opening a store without reading a secret makes no key file", async () => {
   await (await openStores(settings())).close();
   expect(readdirSync(dataDir)).not.toContain("secret.key");
 });

@@ -20,7 +20,7 @@ interface SealSettings {
   secretKeyFile: string | undefined;
 }
 
-/** By what the secrets of a store are sealed: the key file that was named, and for an embedded store one of its own. */
+/** The seal for the secrets of a store: by the given key file, or for an embedded store by a key file of its own. */
 export function sealOf(settings: SealSettings, warn: (message: string) => void): Seal {
   const { store, dataDir, secretKeyFile } = settings;
   const own = join(dataDir, SEAL_KEY_FILE);
@@ -30,13 +30,13 @@ export function sealOf(settings: SealSettings, warn: (message: string) => void):
   return new Seal(() => (secretKeyFile === undefined ? madeKey(own, warn) : namedKey(secretKeyFile, own)));
 }
 
-/** The seal of an embedded store that somebody reads without serving it: nothing is made where there is no key. */
+/** The seal for reading an embedded store without serving it. It makes no key file if there is none. */
 export function sealToRead(dataDir: string, secretKeyFile: string | undefined): Seal {
   const own = join(dataDir, SEAL_KEY_FILE);
   return new Seal(() => ({ keys: namedAndOwn(secretKeyFile, own) }));
 }
 
-/** What was sealed by the data directory's own key before is opened by it, and sealed by the named one from then on. */
+/** Opens secrets with the given key or the data directory's own key, and seals them with the given key from then on. */
 function namedKey(named: string, own: string): SealKeys {
   return { keys: namedAndOwn(named, own) };
 }
@@ -54,7 +54,7 @@ function madeKey(own: string, warn: (message: string) => void): SealKeys {
   let said = false;
   const forget = () => {
     if (!said)
-      warn(`${own} was missing, so the keys that sign tokens were made anew: everybody signs in again`);
+      warn(`${own} was missing, so the server made new keys that sign tokens: everybody must sign in again`);
     said = true;
   };
   return { keys: [keyIn(own)], ...(isNew ? { forget } : {}) };
@@ -66,10 +66,10 @@ function keyIn(file: string): Uint8Array {
   return keyOf(file, text);
 }
 
-/** A key is any text that nobody guesses, as `openssl rand -base64 32` gives it. */
+/** A key is any text that nobody can guess, such as the output of `openssl rand -base64 32`. */
 function keyOf(file: string, text: string): Uint8Array {
   if (text.length < MIN_KEY_CHARS) {
-    throw new KeyFileError(`${file} holds ${text.length} characters, and a key has ${MIN_KEY_CHARS} or more`);
+    throw new KeyFileError(`${file} has ${text.length} characters; a key needs at least ${MIN_KEY_CHARS}`);
   }
   return createHash("sha256").update(text).digest();
 }

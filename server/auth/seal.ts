@@ -6,31 +6,31 @@ const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 const SEALED_BYTES = NONCE_BYTES + SECRET_BYTES + TAG_BYTES;
 
-/** A secret of the store cannot be read: the key that it is sealed with is missing, or is another one. */
+/** A secret in the store cannot be read: no key was given, or the given key does not open it. */
 export class SealError extends Error {
   override name = "SealError";
 }
 
-/** Keys of 32 bytes: the first seals, all of them open. */
+/** Keys of 32 bytes. The first key seals; every key opens. */
 export interface SealKeys {
   keys: readonly Uint8Array[];
-  /** The first key was made just now: what nobody can open any more is made anew, and this says so. */
+  /** Set if the first key was just made. Secrets that no key opens are then replaced, and this is called to say so. */
   forget?: () => void;
 }
 
 /**
- * Keeps the secrets that sign people in unreadable to whoever reads the store alone: each is encrypted by a key that
- * stands elsewhere. Without a key they stand in the store as they are.
+ * Protects the secrets that sign people in from anyone who can read only the store: each secret is encrypted with a key
+ * kept elsewhere. Without a key, secrets are stored unencrypted.
  */
 export class Seal {
   private loaded: SealKeys | undefined;
 
-  /** @param load is called when the first secret is asked for: a store that is only checked needs no key. */
+  /** @param load is called when the first secret is read: a store that is only checked needs no key. */
   constructor(private readonly load: () => SealKeys) {}
 
   static readonly none = new Seal(() => ({ keys: [] }));
 
-  /** What is to be stored for a secret. The same secret under the same key gives the same. */
+  /** The bytes to store for a secret. The same secret and key always give the same bytes. */
   close(name: string, secret: Uint8Array): Uint8Array {
     const [key] = this.keys();
     if (!key) return secret;
@@ -43,7 +43,7 @@ export class Seal {
     return Buffer.concat([nonce, cipher.update(secret), cipher.final(), cipher.getAuthTag()]);
   }
 
-  /** The secret. Throws SealError where no key opens it, and returns undefined where it may be made anew. */
+  /** The secret. If no key opens it, throws SealError, or returns undefined if a new secret may replace it. */
   open(name: string, stored: Uint8Array): Uint8Array | undefined {
     if (stored.length !== SEALED_BYTES) return stored;
     const keys = this.keys();
@@ -55,7 +55,7 @@ export class Seal {
       this.loaded.forget();
       return undefined;
     }
-    const why = keys.length === 0 ? "no key was given" : "the key that was given is another one";
+    const why = keys.length === 0 ? "no key was given" : "the given key does not open them";
     throw new SealError(`the secrets in the store are sealed, and ${why}`);
   }
 
@@ -65,15 +65,15 @@ export class Seal {
   }
 }
 
-/** Where an adapter keeps secrets. */
+/** The secrets of one adapter. */
 interface SecretRows {
-  /** What is stored under this name; `fresh` where nothing was. */
+  /** The bytes stored under this name. If there are none, stores `fresh` first. */
   findOrInsert(name: string, fresh: Uint8Array): Promise<Uint8Array>;
-  /** Does nothing where something else than `before` is stored by now. What was there leaves no trace. */
+  /** Replaces `before` without leaving a trace of it. Does nothing if something else is stored by now. */
   replace(name: string, before: Uint8Array, after: Uint8Array): Promise<void>;
 }
 
-/** The secret of this name, made where it is missing, and sealed where it is not yet. Throws SealError. */
+/** The secret of this name. Makes it if it is missing, and seals it if it is not sealed yet. Throws SealError. */
 export async function readSecret(rows: SecretRows, seal: Seal, name: string): Promise<Uint8Array> {
   const fresh = seal.close(name, crypto.getRandomValues(new Uint8Array(SECRET_BYTES)));
   const stored = await rows.findOrInsert(name, fresh);
@@ -82,7 +82,7 @@ export async function readSecret(rows: SecretRows, seal: Seal, name: string): Pr
   if (Buffer.compare(stored, wanted) === 0 && opened) return opened;
   await rows.replace(name, stored, wanted);
   const secret = seal.open(name, await rows.findOrInsert(name, fresh));
-  if (!secret) throw new SealError(`the secret ${name} was changed by another server meanwhile`);
+  if (!secret) throw new SealError(`another server changed the secret ${name} at the same time`);
   return secret;
 }
 
@@ -93,11 +93,11 @@ function openWith(key: Uint8Array, name: string, stored: Uint8Array): Uint8Array
   try {
     return Buffer.concat([decipher.update(stored.subarray(NONCE_BYTES, -TAG_BYTES)), decipher.final()]);
   } catch {
-    return undefined; // Sealed by another key.
+    return undefined; // Another key sealed it.
   }
 }
 
-/** Another one than makes the nonce. */
+/** Derived, so that encryption does not use the key that makes the nonce. */
 function cipherKey(key: Uint8Array): Uint8Array {
   return new Uint8Array(hkdfSync("sha256", key, "", "tanvrit-compute seal", 32));
 }

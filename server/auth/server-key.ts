@@ -1,14 +1,14 @@
 import { createPrivateKey, createPublicKey, type KeyObject, sign } from "node:crypto";
 import type { SessionStore } from "./session-store.ts";
 
-/** What stands before the 32 secret bytes of an Ed25519 key in PKCS #8 (RFC 8410). */
+/** The bytes before the 32 secret bytes of an Ed25519 key in PKCS #8 (RFC 8410). */
 const PKCS8_HEAD = Buffer.from("302e020100300506032b657004220420", "hex");
 
-/** The key by which clients know this server again. It is kept with the others, so all servers of a store have the same. */
+/** The key by which clients recognize this server. It is in the store, so all servers of a store share it. */
 export class ServerKey {
   private constructor(
     private readonly key: KeyObject,
-    /** The public half, as clients keep it. */
+    /** The public half, in the form that clients keep. */
     readonly publicKey: string,
   ) {}
 

@@ -60,7 +60,7 @@ export const authSteps = [
   ]),
 ];
 
-/** Two servers that make the same row at once may both be told so; the next attempt finds it. */
+/** Two servers that insert the same row at the same time may both get an error. The next attempt finds the row. */
 const MAX_UPSERT_ATTEMPTS = 10;
 
 export class MongoSessionStore implements SessionStore {
@@ -89,7 +89,7 @@ export class MongoSessionStore implements SessionStore {
     this.secrets = store.collection("compute_secrets");
   }
 
-  /** Each step may be repeated and leaves nothing wrong behind where a later one fails, so it is no transaction. */
+  /** Needs no transaction: each step can be repeated, and leaves nothing wrong behind if a later one fails. */
   create({ sessionId, userName, businessName, role, nowMs }: NewSession): Promise<SessionRecord> {
     return this.store.attempt(async () => {
       const [user, business] = await Promise.all([

@@ -157,7 +157,7 @@ export class SqliteSessionStore implements SessionStore {
     return row && sessionFromRow(row);
   }
 
-  /** The id of the row with this name, which is made where it is missing. */
+  /** The id of the row with this name. Inserts the row if it is missing. */
   private idOf(
     table: "compute_users" | "compute_businesses",
     column: "user_id" | "business_id",

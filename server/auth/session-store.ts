@@ -1,6 +1,6 @@
 import type { Identity, Role } from "../../shared/auth.ts";
 
-/** A sign-in, as the server keeps it. Of the refresh token only its generation is stored. */
+/** A sign-in. Only the generation of its refresh token is stored, not the token. */
 export interface SessionRecord extends Identity {
   generation: number;
   /** When the generation last changed. Epoch milliseconds, like every time here. */
@@ -13,35 +13,35 @@ export interface NewSession {
   sessionId: string;
   userName: string;
   businessName: string;
-  /** The user's role in the business where it has none yet. */
+  /** The role that a user who is new in the business gets. */
   role: Role;
   nowMs: number;
 }
 
-/** As long as what HMAC with SHA-256 makes of it: a longer key adds nothing. */
+/** As long as the output of HMAC with SHA-256; a longer key adds nothing. */
 export const SECRET_BYTES = 32;
 
-/** However old a session is. */
+/** Sets no limit on the age of a session. */
 export const ANY_AGE = { rotatedAtMs: 0, createdAtMs: 0 };
 
 /** A user of a business. */
 export type Member = Pick<Identity, "userId" | "userName" | "role">;
 
 /**
- * Where users, businesses, sessions and signing keys are kept. Every operation is safe to call from many servers at
- * once; what it resolves with is on disk. Rejects with ComputeError `storage_failed` when the store refuses.
+ * Stores users, businesses, sessions and signing keys. Every operation is safe to call from several servers at the same
+ * time, and its result is on disk when it resolves. Rejects with ComputeError `storage_failed` when the store refuses.
  */
 export interface SessionStore {
-  /** Makes what is missing of user, business and membership, and a session over them. */
+  /** Creates a session, and the user, the business and the membership if they are missing. */
   create(session: NewSession): Promise<SessionRecord>;
   find(sessionId: string): Promise<SessionRecord | undefined>;
-  /** Whether there is such a session and it was not revoked: asked for every request, so it reads one row only. */
+  /** Whether the session exists and was not revoked. Every request asks this, so it reads only one row. */
   isLive(sessionId: string): Promise<boolean>;
-  /** The user of the business who has this name, or else this id. */
+  /** The member of the business with this name, or else with this id. */
   findMember(businessId: string, nameOrId: string): Promise<Member | undefined>;
   /**
-   * Moves on from `generation` if that is still the current one, and the session was not revoked, has rotated and was
-   * created no earlier than `since`; resolves with whether it did.
+   * Increments the generation if `generation` is still the current one, the session was not revoked, and its last
+   * rotation and its creation are not before `since`. Resolves with whether it did.
    */
   rotate(
     sessionId: string,
@@ -50,6 +50,6 @@ export interface SessionStore {
     since?: Pick<SessionRecord, "rotatedAtMs" | "createdAtMs">,
   ): Promise<boolean>;
   revoke(sessionId: string, nowMs: number): Promise<void>;
-  /** The random key of this name, SECRET_BYTES long; made once, the same for every server that shares the store. */
+  /** The random key of this name, SECRET_BYTES long. It is made once and shared by all servers of the store. */
   secret(name: string): Promise<Uint8Array>;
 }

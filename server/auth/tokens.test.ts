@@ -10,7 +10,7 @@ const DAY_MS = 24 * HOUR_MS;
 const unauthenticated = { code: "unauthenticated" };
 const sessionEnded = { code: "session_ended" };
 
-test("an access token says who it speaks for, on every server that shares the store", async () => {
+test("an access token identifies its user on every server that shares the store", async () => {
   await using world = await AuthWorld.open();
   const [here, there] = [await world.tokens(), await world.tokens()];
   const { accessToken, identity } = await here.issue(await world.signIn("anna", "shop"));
@@ -23,7 +23,7 @@ test("an access token says who it speaks for, on every server that shares the st
   expect(JSON.parse(payload)).toMatchObject({ sub: userId, userId, businessId, role, sid: sessionId });
 });
 
-test("an access token ends after fifteen minutes, also where it was checked before", async () => {
+test("an access token expires after fifteen minutes, even if it was verified before", async () => {
   await using world = await AuthWorld.open();
   const tokens = await world.tokens();
   const { accessToken } = await tokens.issue(await world.signIn());
@@ -34,7 +34,7 @@ test("an access token ends after fifteen minutes, also where it was checked befo
   await expect((await world.tokens()).verify(accessToken)).rejects.toMatchObject({ code: "token_expired" });
 });
 
-test("an access token that was made under a clock that was ahead is good for no longer than any other", async () => {
+test("an access token issued while the clock was ahead is valid no longer than any other", async () => {
   await using world = await AuthWorld.open();
   const tokens = await world.tokens();
   world.aheadMs = 120 * MINUTE_MS;
@@ -44,7 +44,7 @@ test("an access token that was made under a clock that was ahead is good for no 
   await expect(tokens.verify(accessToken)).rejects.toMatchObject({ code: "token_expired" });
 });
 
-test("forged, altered and foreign tokens are refused", async () => {
+test("forged, altered and foreign tokens are rejected", async () => {
   await using world = await AuthWorld.open();
   await using elsewhere = await AuthWorld.open();
   const tokens = await world.tokens();
@@ -76,7 +76,7 @@ test("forged, altered and foreign tokens are refused", async () => {
   );
 });
 
-test("a revoked session ends its access token at once and its refresh token", async () => {
+test("a revoked session ends its access token and its refresh token immediately", async () => {
   await using world = await AuthWorld.open();
   const tokens = await world.tokens();
   const session = await world.signIn();
@@ -102,7 +102,7 @@ test("each refresh gives the next refresh token", async () => {
   expect(seen.size).toBe(6);
 });
 
-test("many processes that refresh with the same token at once all get the same next one", async () => {
+test("processes that refresh with the same token at the same time all get the same next token", async () => {
   await using world = await AuthWorld.open();
   const servers = [await world.tokens(), await world.tokens()];
   const { refreshToken } = await (await world.tokens()).issue(await world.signIn());
@@ -114,7 +114,7 @@ test("many processes that refresh with the same token at once all get the same n
   expect(next.has(refreshToken)).toBe(false);
 });
 
-test("the token before counts for a minute; after that its use ends the session", async () => {
+test("the previous refresh token is valid for a minute; after that its use ends the session", async () => {
   await using world = await AuthWorld.open();
   const tokens = await world.tokens();
   const { refreshToken: first } = await tokens.issue(await world.signIn());
@@ -138,7 +138,7 @@ test("a token that is two generations old ends the session even within the minut
   await expect(tokens.verify(accessToken)).rejects.toMatchObject(sessionEnded);
 });
 
-test("a refresh token that was made up ends nobody's session", async () => {
+test("a made-up refresh token ends nobody's session", async () => {
   await using world = await AuthWorld.open();
   const tokens = await world.tokens();
   const { refreshToken, accessToken } = await tokens.issue(await world.signIn());
@@ -165,7 +165,7 @@ function toUrl(value: object): string {
   return Buffer.from(JSON.stringify(value)).toString("base64url");
 }
 
-test("a session that is not used is over after thirty days, one that is used after a hundred and eighty", async () => {
+test("an unused session ends after thirty days, and a used one after a hundred and eighty", async () => {
   await using world = await AuthWorld.open();
   const tokens = await world.tokens();
   const idle = await tokens.issue(await world.signIn());
@@ -183,11 +183,11 @@ test("a session that is not used is over after thirty days, one that is used aft
   world.aheadMs = 181 * DAY_MS;
   const old = tokens.refresh(used.refreshToken, world.endSession);
   await expect(old).rejects.toMatchObject({ ...sessionEnded, message: expect.stringContaining("180 days") });
-  // Nodes that were registered with it go on: nobody has signed out.
+  // Nodes that were registered with it keep working, because nobody signed out.
   expect(await world.sessions.isLive(used.identity.sessionId)).toBe(true);
 });
 
-test("how long a session lasts is the server's to say", async () => {
+test("the server decides how long a session lasts", async () => {
   await using world = await AuthWorld.open();
   const tokens = await Tokens.open(world.sessions, world.now, { idleMs: DAY_MS, maxMs: 10 * DAY_MS });
   const { refreshToken } = await tokens.issue(await world.signIn());
@@ -196,7 +196,7 @@ test("how long a session lasts is the server's to say", async () => {
   await expect(late).rejects.toMatchObject({ message: expect.stringContaining("1 day ago") });
 });
 
-test("a wait ticket is for one job, outlives its token, and ends with the session and after a day", async () => {
+test("a wait ticket covers one job, outlives the access token, and ends with its session or after a day", async () => {
   await using world = await AuthWorld.open();
   const tokens = await world.tokens();
   const { accessToken, identity } = await tokens.issue(await world.signIn());
@@ -214,13 +214,13 @@ test("a wait ticket is for one job, outlives its token, and ends with the sessio
   await expect(tokens.verify(next.token)).rejects.toMatchObject(sessionEnded);
 });
 
-test("a token is good only as it was written, and only for the session of whom it names", async () => {
+test("a token is valid only in its exact spelling, and only for a session of the user it names", async () => {
   await using world = await AuthWorld.open();
   const tokens = await world.tokens();
   const [anna, ben] = [await world.signIn("anna"), await world.signIn("ben")];
   const { accessToken } = await tokens.issue(anna);
   const digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-  // The last digit of a signature has two bits that mean nothing.
+  // Two bits of a signature's last digit carry no meaning.
   const next = digits[digits.indexOf(accessToken.at(-1) ?? "") + 1];
   for (const other of [
     `${accessToken}=`,

@@ -8,41 +8,41 @@ import { CLOCK_SKEW_MS } from "../tasks/clock.ts";
 import type { SessionRecord, SessionStore } from "./session-store.ts";
 
 const ISSUER = "tanvrit-compute";
-/** Who a wait ticket is for, in place of the issuer: it is no access token. */
+/** The audience of a wait ticket, which sets it apart from an access token. */
 const TICKET_AUDIENCE = "tanvrit-compute-wait";
 const ACCESS_TOKEN_SECONDS = 900;
 const TICKET_SECONDS = 24 * 3_600;
 const DAY_MS = 24 * 3_600_000;
-/** Many processes of one person may refresh with the same token at once; the token before counts for this long. */
+/** How long the previous refresh token stays valid: several processes of one person may refresh with the same token. */
 const REFRESH_LEEWAY_MS = 60_000;
 const MAX_REMEMBERED = 5_000;
 
-/** Ends a session with all that it gives access to. */
+/** Ends a session and everything it gives access to. */
 export type EndSession = (sessionId: string) => Promise<void>;
 
-/** Who a token speaks for, and what for. */
+/** The identity behind a token, and what the token allows. */
 export interface Access extends Identity {
   /** Epoch milliseconds. */
   accessUntilMs: number;
-  /** Of a wait ticket: the one job that it may look at. */
+  /** The job that a wait ticket gives access to; undefined for an access token. */
   ticketOf: string | undefined;
 }
 
-/** For how long a session may be renewed. */
+/** How long a session can be renewed. */
 export interface SessionLife {
-  /** Since the last time. */
+  /** After the last renewal. */
   idleMs: number;
-  /** Since the sign-in. */
+  /** After the sign-in. */
   maxMs: number;
 }
 
 export const DEFAULT_SESSION_LIFE: SessionLife = { idleMs: 30 * DAY_MS, maxMs: 180 * DAY_MS };
 
-/** Makes and checks access and refresh tokens. The keys are kept in the store, so every server that shares it agrees. */
+/** Issues and verifies access and refresh tokens. The keys are in the store, so all servers that share it agree. */
 export class Tokens {
-  /** By access token: what its signature was found to say. Whoever sends a thousand requests has it checked once. */
+  /** Verified claims by access token, so that a thousand requests with one token verify its signature once. */
   private readonly checked = new RecentMap<Access>(MAX_REMEMBERED);
-  /** Names the key in the header of a token, so that it can be replaced while older tokens are still out. */
+  /** Names the key in the header of a token, so that the key can be replaced while older tokens are still valid. */
   private readonly keyId: string;
 
   private constructor(
@@ -81,23 +81,23 @@ export class Tokens {
     };
   }
 
-  /** A token for looking at one job and for nothing else, which outlives an access token. It ends with the session. */
+  /** A token that can only look at one job. It outlives an access token, but ends with the session. */
   async issueTicket(by: Identity, jobId: string): Promise<{ token: string; expiresAt: string }> {
     return this.sign(by, { jobId }, { audience: TICKET_AUDIENCE, seconds: TICKET_SECONDS });
   }
 
-  /** Who an access token or a wait ticket speaks for. Throws `unauthenticated`, `token_expired` or `session_ended`. */
+  /** The access that an access token or a wait ticket gives. Throws `unauthenticated`, `token_expired` or `session_ended`. */
   async verify(token: string): Promise<Access> {
     const access = this.checked.get(token) ?? (await this.check(token));
     const leftMs = access.accessUntilMs - this.now();
     const longestSeconds = access.ticketOf === undefined ? ACCESS_TOKEN_SECONDS : TICKET_SECONDS;
-    // One that was made under a clock that was ahead is not good for longer than any other.
+    // A token issued while the clock was ahead is valid no longer than any other.
     if (leftMs <= 0 || leftMs > longestSeconds * 1_000 + CLOCK_SKEW_MS) throw tokenExpired();
     if (!(await this.sessions.isLive(access.sessionId))) throw sessionEnded();
     return access;
   }
 
-  /** Trades a refresh token. An old one that comes back ends the session, by `endSession`: somebody else has a copy. */
+  /** Exchanges a refresh token for new tokens. An old token means that somebody has a copy, so it ends the session. */
   async refresh(refreshToken: string, endSession: EndSession): Promise<TokenSet> {
     const { sid, generation } = this.parse(refreshToken);
     const nowMs = this.now();
@@ -106,14 +106,14 @@ export class Tokens {
     const session = await this.sessions.find(sid);
     if (!session || session.revokedAtMs !== undefined) throw sessionEnded();
     if (isRotated) return this.issue(session);
-    if (session.createdAtMs < since.createdAtMs) throw sessionOver("began", this.life.maxMs);
+    if (session.createdAtMs < since.createdAtMs) throw sessionOver("started", this.life.maxMs);
     if (session.rotatedAtMs < since.rotatedAtMs) throw sessionOver("was last used", this.life.idleMs);
     const isPrevious = generation === session.generation - 1;
     if (isPrevious && Math.abs(nowMs - session.rotatedAtMs) <= REFRESH_LEEWAY_MS) return this.issue(session);
     await endSession(sid);
     throw new ComputeError(
       "session_ended",
-      "An old refresh token was used again, so the session was ended. Sign in again.",
+      "An old refresh token was used again, so the server ended the session. Sign in again.",
     );
   }
 
@@ -144,7 +144,7 @@ export class Tokens {
 
   private async claimsOf(accessToken: string): Promise<Access> {
     try {
-      if (!accessToken.split(".").every(isCanonical)) throw new Error("it is written in another way");
+      if (!accessToken.split(".").every(isCanonical)) throw new Error("a part is not canonical base64url");
       const { payload } = await jwtVerify(accessToken, this.accessKey, {
         algorithms: ["HS256"],
         issuer: ISSUER,
@@ -161,7 +161,7 @@ export class Tokens {
     }
   }
 
-  /** A session that is not there any more is nobody's: that it is over is said where it is looked up for the request. */
+  /** True for a session that no longer exists, too: `verify` then reports that it has ended. */
   private async isOwnSession({ sessionId, userId, businessId }: Identity): Promise<boolean> {
     const session = await this.sessions.find(sessionId);
     return session === undefined || (session.userId === userId && session.businessId === businessId);
@@ -181,7 +181,10 @@ export class Tokens {
     const given = Buffer.from(mac);
     const genuine = given.length === expected.length && timingSafeEqual(given, expected);
     if (!match || !genuine || !sessionId.safeParse(sid).success) {
-      throw new ComputeError("unauthenticated", "The refresh token is not valid here. Sign in again.");
+      throw new ComputeError(
+        "unauthenticated",
+        "The refresh token is not valid on this server. Sign in again.",
+      );
     }
     return { sid, generation: Number(generation) };
   }
@@ -191,13 +194,13 @@ export class Tokens {
   }
 }
 
-/** Whether a part of a token is base64url as it is written by us: other texts may stand for the same bytes. */
+/** Whether a part of a token is spelled as we spell base64url. Other spellings can decode to the same bytes. */
 function isCanonical(part: string): boolean {
   return Buffer.from(part, "base64url").toString("base64url") === part;
 }
 
 function invalidToken(): ComputeError {
-  return new ComputeError("unauthenticated", "The access token is not valid here. Sign in again.");
+  return new ComputeError("unauthenticated", "The access token is not valid on this server. Sign in again.");
 }
 
 export function tokenExpired(): ComputeError {
@@ -210,6 +213,9 @@ export function sessionEnded(): ComputeError {
 
 function sessionOver(since: string, afterMs: number): ComputeError {
   const days = Math.round((afterMs / DAY_MS) * 1_000) / 1_000;
-  const what = `The session ${since} more than ${days} ${days === 1 ? "day" : "days"} ago, and is over.`;
-  return new ComputeError("session_ended", `${what} Sign in again.`);
+  const limit = `${days} ${days === 1 ? "day" : "days"}`;
+  return new ComputeError(
+    "session_ended",
+    `The session ${since} more than ${limit} ago and has ended. Sign in again.`,
+  );
 }

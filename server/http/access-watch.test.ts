@@ -21,7 +21,7 @@ const ended = (signal: AbortSignal | undefined) =>
     signal?.addEventListener("abort", () => resolve(signal.reason));
   });
 
-test("what waits ends with its session, whichever server ended that, and other sessions go on", () => {
+test("a waiting request ends with its session, whichever server ended the session; other sessions go on", () => {
   const bus = new MemoryBus();
   const watch = new AccessWatch(bus, Date.now);
   const [mine, other] = [caller(Date.now() + 60_000), caller(Date.now() + 60_000)];
@@ -34,12 +34,12 @@ test("what waits ends with its session, whichever server ended that, and other s
   expect(theirs?.signal.aborted).toBe(false);
 });
 
-test("what waits ends when its token does", async () => {
+test("a waiting request ends when its token expires", async () => {
   const watch = new AccessWatch(new MemoryBus(), Date.now);
   expect(await ended(watch.watch(caller(Date.now() + 20))?.signal)).toMatchObject({ code: "token_expired" });
 });
 
-test("a stream ends with an event that says why, behind what came before", async () => {
+test("a stream whose access ends sends what it had, and then an event that says why", async () => {
   const bus = new MemoryBus();
   const watch = new AccessWatch(bus, Date.now);
   const by = caller(Date.now() + 60_000);

@@ -3,17 +3,17 @@ import { sessionEnded, tokenExpired } from "../auth/tokens.ts";
 import type { Bus } from "../bus/bus.ts";
 import type { Caller, StreamEvent } from "./handler.ts";
 
-/** The longest delay a timer may have; no wait is longer anyway. */
+/** The longest delay of a timer; no wait is longer anyway. */
 const MAX_TIMER_MS = 2_147_000_000;
 
-/** The access of one request that waits: what it waits for ends when the signal aborts, for a reason that is a ComputeError. */
+/** The access of one waiting request. The wait ends when the signal aborts; the reason is a ComputeError. */
 export interface WatchedAccess {
   signal: AbortSignal;
-  /** To be called when the request is over. */
+  /** Call it when the request is over. */
   close(): void;
 }
 
-/** Ends what waits as soon as its session is ended or its token has expired. Nodes are told by their own polls. */
+/** Ends waiting requests of users when their session ends or their token expires. Nodes learn it from their polls. */
 export class AccessWatch {
   private readonly open = new Map<string, Set<(reason: ComputeError) => void>>();
   private readonly unsubscribe: () => void;
@@ -27,7 +27,7 @@ export class AccessWatch {
     });
   }
 
-  /** undefined: the access of such a caller ends in another way, or not at all. */
+  /** Returns undefined for a caller who is not a user: that access ends in another way, or never. */
   watch(caller: Caller): WatchedAccess | undefined {
     if (caller.kind !== "user") return undefined;
     const { sessionId } = caller;
@@ -54,7 +54,7 @@ export class AccessWatch {
   }
 }
 
-/** The events, and behind them why there are no more where that is the end of the access. */
+/** The events, and one more that gives the reason if they stopped because the access ended. */
 export async function* untilAccessEnds(
   events: AsyncIterable<StreamEvent[]>,
   access: WatchedAccess | undefined,

@@ -19,20 +19,20 @@ import { sseResponse } from "./sse.ts";
 export interface AppParts {
   handlers: Handlers;
   authenticate(headers: Headers, endpoint: Endpoint): Promise<Caller>;
-  /** Whether the store answers: what `/readyz` says. */
+  /** Whether the store answers; `/readyz` reports it. */
   isReady(): Promise<boolean>;
   /** Aborts when the server stops; every long wait ends with it. */
   stopping: AbortSignal;
-  /** Ends what waits when its access ends. */
+  /** Ends a waiting request when its access ends. */
   access: AccessWatch;
   log: Logger;
 }
 
-/** What Bun's server tells of a request beside the request itself. */
+/** What Bun's server knows about a request besides the request itself. */
 export interface PeerInfo {
-  /** The peer's address, or undefined where there is none. */
+  /** The peer's address, if it has one. */
   address: string | undefined;
-  /** The names that this server goes by; absent where any will do, as in a test without a socket of its own. */
+  /** The names that this server accepts; absent to accept any name, as in tests. */
   names?: OwnNames;
 }
 
@@ -48,7 +48,7 @@ export function createApp(parts: AppParts): App {
     const ready = !parts.stopping.aborted && (await parts.isReady().catch(() => false));
     return c.json({ status: ready ? "ready" : "not ready" }, ready ? 200 : 503);
   });
-  // Probes ask by whatever name they have; nothing is told there.
+  // Health probes use any name, and learn nothing. Everything below checks the name first.
   app.use(async (c, next) => {
     c.env?.names?.check(c.req.raw.headers);
     await next();
@@ -63,7 +63,7 @@ export function createApp(parts: AppParts): App {
         const params = c.req.param() as Record<string, string>;
         const incoming = { request: c.req.raw, params, peer: c.env, bodies };
         const response = await serve(parts, id, endpoint, handler, incoming);
-        // Whoever asks next must find out anew who listens here.
+        // The next request must connect again, and so find out who listens here then.
         if (parts.stopping.aborted) response.headers.set("connection", "close");
         return response;
       });
@@ -71,7 +71,7 @@ export function createApp(parts: AppParts): App {
   }
   for (const [path, methods] of methodsByPath) {
     app.all(path, (c) => {
-      const detail = `${c.req.method} is not possible here; use ${methods.join(" or ")}.`;
+      const detail = `${c.req.method} is not supported here; use ${methods.join(" or ")}.`;
       const response = problemResponse(
         new ComputeError("method_not_allowed", detail),
         requestIdOf(c.req.raw),
@@ -90,13 +90,13 @@ export function createApp(parts: AppParts): App {
   return app;
 }
 
-/** Where programs asked that knew no sign-in over a socket. */
+/** Where releases before the sign-in over a socket sent their requests. */
 const FORMER_SIGN_IN = "/api/compute/auth/local/";
 
 function nothingAt(path: string): string {
   return path.startsWith(FORMER_SIGN_IN)
-    ? "This tanvrit-compute is older than the server, which signs nobody in this way any more. Use the server's version."
-    : `There is nothing at ${path}. The API stands below /api/compute/; tanvrit-compute api describes it.`;
+    ? "This tanvrit-compute is older than the server and signs in in a way that no longer works. Use the server's version."
+    : `There is nothing at ${path}. The API is below /api/compute/; tanvrit-compute api describes it.`;
 }
 
 interface Incoming {
@@ -106,7 +106,7 @@ interface Incoming {
   bodies: Bodies;
 }
 
-/** One request from its headers to its answer. Whoever is not let in has no body read. */
+/** Handles one request from its headers to its answer. The body is read only after authentication. */
 async function serve(
   parts: AppParts,
   id: string,
@@ -115,15 +115,15 @@ async function serve(
   { request, params, peer, bodies }: Incoming,
 ): Promise<Response> {
   const requestId = requestIdOf(request);
-  let isLeft = mayBeLong(request);
+  let isUnread = mayBeLong(request);
   try {
     const caller = await parts.authenticate(request.headers, endpoint);
     const schema = endpoint.input as z.ZodType;
-    // An agent's body is a program's own, and there are many of them.
-    const written = endpoint.callers.every((one) => one === "node") ? undefined : schema;
+    // Agents send many bodies, all written by a program, so those skip the check for lossy JSON.
+    const strictSchema = endpoint.callers.every((one) => one === "node") ? undefined : schema;
     using body = endpoint.method === "GET" ? undefined : await readBody(bodies, request, caller);
-    isLeft = false;
-    const raw = body ? parseBody(body.bytes, request.headers, written) : queryOf(request, params);
+    isUnread = false;
+    const raw = body ? parseBody(body.bytes, request.headers, strictSchema) : queryOf(request, params);
     const input = await checkInput(schema, raw);
     if (!input.success) throw invalidRequest(input.error);
     checkTicket(caller, input.data);
@@ -147,8 +147,8 @@ async function serve(
       audit(parts.log, "sign-in refused", { from: peer.address }, { code: error.code });
     }
     const response = problemResponse(error, requestId);
-    // Whoever goes on sending a body that nobody reads gets no further on this connection.
-    if (isLeft) response.headers.set("connection", "close");
+    // The client may still be sending a body that nobody reads, so the connection is of no more use.
+    if (isUnread) response.headers.set("connection", "close");
     return response;
   }
 }
@@ -168,7 +168,7 @@ function readBody(bodies: Bodies, request: Request, caller: Caller) {
   return bodies.read(request, { owner, maxBytes: limits.maxBodyBytes });
 }
 
-/** A request that may be under way for long: it ends with the server, with whoever asked, and with their access. */
+/** Handles a request that may take long. It ends when the server stops, the client leaves, or its access ends. */
 async function serveWait(
   parts: AppParts,
   { id, endpoint, requestId }: { id: string; endpoint: Endpoint; requestId: string },
@@ -189,7 +189,7 @@ async function serveWait(
       access?.close();
     };
     const onError = (error: unknown) => {
-      // A client goes on elsewhere, or later.
+      // The client will go on at another server, or later.
       if (parts.stopping.aborted) return;
       parts.log.error("a stream broke off", { endpoint: id, requestId, error });
     };
@@ -231,7 +231,7 @@ function idempotencyKeyOf(request: Request): string | undefined {
   return key;
 }
 
-/** The client's own id where it sent a sane one, so that both logs can be matched. */
+/** The client's own id if it sent a valid one, so that both logs can be matched. */
 function requestIdOf(request: Request): string {
   const given = request.headers.get("x-request-id");
   return given && /^[\w.-]{1,64}$/.test(given) ? given : Bun.randomUUIDv7();

@@ -2,10 +2,10 @@ import type { EndpointId } from "../../shared/endpoints/index.ts";
 import type { Logger } from "../../shared/logger.ts";
 import type { Caller, RequestContext } from "./handler.ts";
 
-/** What is written down of an endpoint's calls: as what, and which fields of input and answer say of what. */
+/** How calls of an endpoint are logged: the event, and the fields of input and output that say what it was about. */
 interface Audited {
   event: string;
-  /** Names of fields that hold ids, counts and words, never a secret. */
+  /** Names of fields with ids, counts and words, never with a secret. */
   input?: readonly string[];
   output?: readonly string[];
 }
@@ -22,7 +22,7 @@ const audited: Partial<Record<EndpointId, Audited>> = {
   "credits.grant": { event: "credit granted", input: ["user", "amountMicroUsd"], output: ["entryId"] },
 };
 
-/** Who did it and from where, as far as it is known. */
+/** Who did it and from where, as far as the server knows. */
 export interface Actor {
   user?: string;
   business?: string;
@@ -32,7 +32,7 @@ export interface Actor {
   from?: string;
 }
 
-/** One line of the server's log for what somebody may have to answer for. */
+/** Logs one line about an action that somebody may have to answer for. */
 export function audit(
   log: Logger,
   event: string,
@@ -43,7 +43,7 @@ export function audit(
   log.info(`audit: ${event}`, Object.fromEntries(known));
 }
 
-/** The same for a call that was carried out, if it is one of those. */
+/** Logs a call that succeeded, if its endpoint is audited. */
 export function auditCall(
   log: Logger,
   id: string,
@@ -67,7 +67,7 @@ function pick(from: unknown, names: readonly string[] = []): Record<string, unkn
   const fields = (from ?? {}) as Record<string, unknown>;
   return Object.fromEntries(
     names.map((name) => {
-      // Of a whole node only which one it is.
+      // From a whole node, only its id.
       if (name === "node") return ["nodeId", (fields.node as { nodeId?: string } | undefined)?.nodeId];
       return [name, fields[name]];
     }),

@@ -1,20 +1,20 @@
 import { MIB } from "../../shared/bytes-text.ts";
 import { ComputeError } from "../../shared/errors.ts";
 
-/** All bodies together that are being read or worked on. */
+/** Limit for all bodies together that are being read or processed. */
 const MAX_BYTES = 256 * MIB;
-/** Those of one user or node. */
+/** Limit for the bodies of one user or node. */
 const MAX_OWNER_BYTES = 64 * MIB;
-/** Unfinished bodies of callers that nobody knows; where there are more, the oldest is given up. */
+/** The most unfinished bodies of unknown callers. With more, the oldest is given up. */
 const MAX_ANONYMOUS = 1_024;
-/** A body may take this long, and as long as it takes at this rate. */
+/** A body may take this long, plus the time its bytes take at `MIN_BYTES_PER_MS`. */
 const READ_LIMIT_MS = 30_000;
 const ANONYMOUS_READ_LIMIT_MS = 5_000;
 const MIN_BYTES_PER_MS = 128;
-/** A body of this length is read in one go. */
+/** A body up to this length is read in one go. */
 const SMALL_BYTES = 64 * 1024;
 
-/** Whose body it is; undefined for a caller that nobody knows. */
+/** The user or node that sent the body; undefined for an unknown caller. */
 type Owner = string | undefined;
 
 export interface BodyLimits {
@@ -22,23 +22,23 @@ export interface BodyLimits {
   maxBytes: number;
 }
 
-/** A body in memory, which counts until it is disposed of. */
+/** A body in memory. It counts against the limits until it is disposed of. */
 export interface Body extends Disposable {
   bytes: Uint8Array;
 }
 
-/** Reads the bodies of requests: bounded in size, in time, and in how many bytes are held at once. */
+/** Reads the bodies of requests, with limits on their size, their time, and the bytes held in memory. */
 export class Bodies {
   private heldBytes = 0;
   private readonly heldOf = new Map<string, number>();
   private readonly anonymous = new Set<() => void>();
 
-  /** @param readLimitMs only tests have another. */
+  /** @param readLimitMs only tests change it. */
   constructor(private readonly readLimitMs: { known: number; unknown: number } = LIMITS_MS) {}
 
   /**
-   * Throws `payload_too_large`, `request_timeout` for one that comes too slowly, `unavailable` where too much is held
-   * already, and `invalid_request` for one that breaks off.
+   * Throws `payload_too_large`, `request_timeout` if the body comes too slowly, `unavailable` if too many bytes are held
+   * already, and `invalid_request` if the body breaks off.
    */
   async read(request: Request, limits: BodyLimits): Promise<Body> {
     const announced = request.headers.get("content-length");
@@ -56,7 +56,7 @@ export class Bodies {
   take(owner: Owner, bytes: number): void {
     const ofOwner = owner === undefined ? 0 : (this.heldOf.get(owner) ?? 0);
     if (this.heldBytes + bytes > MAX_BYTES || ofOwner + bytes > MAX_OWNER_BYTES) {
-      const detail = "Too many large requests are being worked on. Send this again in a moment.";
+      const detail = "Too many large requests are being processed. Send this request again in a moment.";
       throw new ComputeError("unavailable", detail, { retryAfterSeconds: 1 });
     }
     this.heldBytes += bytes;
@@ -75,7 +75,7 @@ export class Bodies {
     const isKnown = limits.owner !== undefined;
     const slow = Promise.withResolvers<never>();
     const giveUp = () => slow.reject(tooSlow());
-    slow.promise.catch(() => undefined); // Nobody waits for it any more when the body was there first.
+    slow.promise.catch(() => undefined); // Once the body is there, nobody waits for this any more.
     const clock = new ReadClock(isKnown ? this.readLimitMs.known : this.readLimitMs.unknown, giveUp);
     if (!isKnown) this.addAnonymous(giveUp);
     try {
@@ -93,7 +93,7 @@ export class Bodies {
     }
   }
 
-  /** Real ones are there with their headers: what waits the longest is what somebody leaves open on purpose. */
+  /** Genuine bodies arrive with their headers, so the body that has waited longest is one left open on purpose. */
   private addAnonymous(giveUp: () => void): void {
     const [oldest] = this.anonymous;
     if (oldest && this.anonymous.size >= MAX_ANONYMOUS) {
@@ -125,14 +125,14 @@ async function readChunks(
       chunks.push(value);
     }
   } catch (error) {
-    // What is still on its way is of no use to anybody.
+    // Nobody needs the rest of the body.
     await reader?.cancel().catch(() => undefined);
     throw error;
   }
   return Buffer.concat(chunks);
 }
 
-/** What one body holds of the budget. */
+/** The share of the limits that one body takes. */
 class Held {
   private bytes = 0;
 
@@ -152,7 +152,7 @@ class Held {
   }
 }
 
-/** Gives a body time, and more of it as more comes. */
+/** The time limit of a body. It moves on as bytes arrive. */
 class ReadClock {
   private deadlineMs: number;
   private timer: ReturnType<typeof setTimeout>;
@@ -186,10 +186,10 @@ function tooLarge(maxBytes: number): ComputeError {
 }
 
 function tooSlow(): ComputeError {
-  return new ComputeError("request_timeout", "The body came too slowly, and was not waited for any longer.");
+  return new ComputeError("request_timeout", "The body came too slowly, so the server stopped reading it.");
 }
 
-/** Nobody is left to read this; it is no failure of the server. */
+/** Nobody is left to read this error, but it must not count as a failure of the server. */
 function broken(cause: unknown): never {
   throw new ComputeError("invalid_request", "The body broke off before its end.", { cause });
 }

@@ -8,8 +8,8 @@ import { invalidRequest } from "./problem.ts";
 const MAX_SHOWN = 80;
 
 /**
- * What the JSON body of a request says; an empty body is `{}`. With a schema, what JSON would lose in silence is
- * refused: a repeated key, and a number whose characters would change where `schema` takes a text.
+ * Parses the JSON body of a request; an empty body is `{}`. With a schema, rejects what JSON would silently lose: a
+ * repeated key, and a number whose digits would change where `schema` expects text.
  * Throws `unsupported_media_type`, `invalid_json` or `invalid_request`.
  */
 export function parseBody(bytes: Uint8Array, headers: Headers, schema?: z.ZodType): unknown {
@@ -29,13 +29,13 @@ export function parseBody(bytes: Uint8Array, headers: Headers, schema?: z.ZodTyp
   return value;
 }
 
-/** Throws `unsupported_media_type` for a body that was packed: nothing here unpacks one. */
+/** Throws `unsupported_media_type` for a compressed body, which the server does not support. */
 export function refuseEncoding(headers: Headers): void {
   const encoding = headers.get("content-encoding")?.trim().toLowerCase() ?? "";
   if (encoding === "" || encoding === "identity") return;
   throw new ComputeError(
     "unsupported_media_type",
-    `The body has the encoding ${JSON.stringify(encoding.slice(0, MAX_SHOWN))}. Send it as it is, without Content-Encoding.`,
+    `The body has the encoding ${JSON.stringify(encoding.slice(0, MAX_SHOWN))}. Send it uncompressed, without Content-Encoding.`,
   );
 }
 

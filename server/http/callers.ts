@@ -2,7 +2,7 @@ import type { Identity } from "../../shared/auth.ts";
 import { ComputeError } from "../../shared/errors.ts";
 import type { Caller, NodeIdentity, RequestContext } from "./handler.ts";
 
-/** The user who calls; the endpoint table lets only users through where this is asked. */
+/** The calling user. Use it only where the endpoint table allows only users. */
 export function userOf({ caller }: RequestContext): Identity {
   if (caller.kind === "user") return caller;
   throw wrongCaller("user", caller);
@@ -20,5 +20,5 @@ export function businessOf({ caller }: RequestContext): string {
 }
 
 function wrongCaller(wanted: string, caller: Caller): ComputeError {
-  return new ComputeError("forbidden", `This needs a ${wanted}; the request came from ${caller.kind}.`);
+  return new ComputeError("forbidden", `This call needs a ${wanted}; the request came from ${caller.kind}.`);
 }

@@ -9,7 +9,7 @@ const batch = (size: number, job: (i: number) => object) => ({
 const issuesOf = (read: Awaited<ReturnType<typeof checkInput>>) => (read.success ? [] : read.error.issues);
 const variables = Object.fromEntries(Array.from({ length: 90 }, (_, i) => [`K${i}`, "x"]));
 
-test("a long batch is read as by its schema, also what is wrong with it", async () => {
+test("a long batch is checked exactly as by its schema, errors included", async () => {
   const good = batch(200, (i) => ({ name: `j${i}`, command: ["a"], env: { A: i } }));
   expect(await checkInput(schema, good)).toEqual(schema.safeParse(good) as never);
   const bad = batch(200, (i) => (i === 150 ? { command: 5, extra: 1 } : { command: ["a"] }));
@@ -18,14 +18,14 @@ test("a long batch is read as by its schema, also what is wrong with it", async 
   expect(issuesOf(read)).toEqual(whole.error?.issues as never);
 });
 
-test("what stands around a long list is checked: unknown fields and how many there may be", async () => {
+test("the fields around a long list and its maximum length are checked too", async () => {
   for (const raw of [{ ...batch(30, () => ({ command: ["a"] })), other: 1 }, batch(1_001, () => ({}))]) {
     const read = await checkInput(schema, raw);
     expect(issuesOf(read)).toEqual([schema.safeParse(raw).error?.issues[0] as never]);
   }
 });
 
-test("others get their turn while a long batch is checked", async () => {
+test("other requests get a turn while a long batch is checked", async () => {
   let turns = 0;
   const counting = setInterval(() => turns++, 0);
   try {

@@ -1,16 +1,16 @@
 import { z } from "zod";
 import { Turns } from "../runtime/turns.ts";
 
-/** A list of fewer entries is checked in one go. */
+/** A shorter list is checked in one go. */
 const MIN_ENTRIES = 20;
-/** Nobody reads more of what is wrong. */
+/** Nobody reads more errors than this. */
 const MAX_ISSUES = 100;
 
 type Input = { success: true; data: unknown } | { success: false; error: z.ZodError };
 
 /**
- * As `schema.safeParse`, but the entries of a long list in it are checked one after the other, and others get their turn
- * between them: what may stand in a batch takes longer to check than anybody else should wait.
+ * Like `schema.safeParse`, but checks the entries of a long list one by one and lets other requests have a turn in
+ * between: checking the largest batch takes longer than others should wait.
  */
 export async function checkInput(schema: z.ZodType, raw: unknown): Promise<Input> {
   const list = longListOf(schema, raw);
@@ -35,7 +35,7 @@ interface LongList {
   field: string;
   element: z.ZodType;
   entries: readonly unknown[];
-  /** The same schema with anything as an entry. */
+  /** The same schema, but with any value as an entry. */
   around: z.ZodType;
 }
 

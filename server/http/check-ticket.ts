@@ -1,6 +1,6 @@
 import { ComputeError } from "../../shared/errors.ts";
 import type { Caller } from "./handler.ts";
-/** Throws `forbidden` where a wait ticket is shown for another job than its own. */
+/** Throws `forbidden` if a wait ticket is used for any job but its own. */
 export function checkTicket(caller: Caller, input: unknown): void {
   if (caller.kind !== "user" || caller.ticketOf === undefined) return;
   const named = input as { jobId?: string; arrayId?: string; jobIds?: string[] };
@@ -11,6 +11,6 @@ export function checkTicket(caller: Caller, input: unknown): void {
 export function onlyForWaiting(): ComputeError {
   return new ComputeError(
     "forbidden",
-    "A wait ticket is good for looking at its own job, and for nothing else.",
+    "A wait ticket only gives access to its own job, and only for reading.",
   );
 }

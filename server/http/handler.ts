@@ -2,32 +2,32 @@ import type { CallId, EndpointOutput, ParsedInput, StreamId } from "../../shared
 import type { NodeCondition } from "../../shared/node.ts";
 import type { Access } from "../auth/tokens.ts";
 
-/** The node a request speaks for. */
+/** The node that sent a request. */
 export interface NodeIdentity {
   nodeId: string;
   businessId: string;
-  /** The session it was registered with is over: it may finish what it runs, and nothing else. */
+  /** The session it was registered with has ended: it may finish what it runs, and nothing else. */
   sessionEnded: boolean;
-  /** What of it the request came with: for as long as both are the node's own, it may speak for it. */
+  /** The key and run of the request. It may speak for the node as long as both are the node's current ones. */
   keyHash: string;
   runId: string | undefined;
-  /** When it was last heard of before this request, epoch milliseconds, and what it said of itself then. */
+  /** When the node last reported before this request, in epoch milliseconds, and the condition it reported then. */
   lastHeardAtMs: number;
   condition: NodeCondition;
 }
 
-/** Who calls, as the endpoint's `callers` allow; handlers need not check anything but what they read. */
+/** The caller, already checked against the endpoint's `callers`; handlers only pick the fields that they need. */
 export type Caller = { kind: "anyone" } | ({ kind: "user" } & Access) | ({ kind: "node" } & NodeIdentity);
 
 export interface RequestContext {
   caller: Caller;
-  /** Aborted when the client went away or the server stops. Long waits must end with it. */
+  /** Aborts when the client disconnects or the server stops. Long waits must end with it. */
   signal: AbortSignal;
-  /** The `Idempotency-Key` header, where the endpoint takes one. */
+  /** The `Idempotency-Key` header, if the endpoint accepts it. */
   idempotencyKey: string | undefined;
   /** The `Last-Event-ID` header. */
   lastEventId: string | undefined;
-  /** The address of whoever is connected: of a proxy, where there is one. */
+  /** The address of the connected peer, which may be a proxy. */
   from: string | undefined;
 }
 
@@ -43,7 +43,10 @@ export interface StreamEvent {
   data: unknown;
 }
 
-/** A stream ends when the iterable does. It is iterated only as fast as the client reads. Throw before the first event for a problem. */
+/**
+ * A stream ends when its iterable does, and is iterated only as fast as the client reads. To answer with a problem, throw
+ * before the first event.
+ */
 export type StreamHandler<Id extends StreamId> = (
   input: ParsedInput<Id>,
   context: RequestContext,

@@ -1,6 +1,6 @@
 import { ComputeError } from "../../shared/errors.ts";
 
-/** More than any request has a use for, and few enough that reading them holds up nobody. */
+/** More than any request needs, and few enough that parsing them delays nobody. */
 const MAX_DEPTH = 64;
 const MAX_ENTRIES = 10_000;
 const MAX_MEMBERS_IN_ALL = 100_000;
@@ -13,14 +13,14 @@ const [BRACE, END_BRACE, BRACKET, END_BRACKET] = [0x7b, 0x7d, 0x5b, 0x5d];
 interface Container {
   isObject: boolean;
   entries: number;
-  /** Where the text of the last key or other text begins and ends, its quotes included. */
+  /** Where the last string in it begins and ends, quotes included; for an object, usually the last key. */
   keyFrom: number;
   keyTo: number;
 }
 
 /**
- * Looks at a text before it is read as JSON: what it is made of costs more than its length says. Throws
- * `invalid_request`, which names the field. What is no JSON may pass; reading it will tell.
+ * Checks a text before it is parsed as JSON, because its structure can cost more than its length suggests. Throws
+ * `invalid_request` with the name of the field. Text that is not JSON may pass; the parser rejects it later.
  */
 export function checkJsonBounds(text: string): void {
   const open: Container[] = [];
@@ -47,13 +47,13 @@ export function checkJsonBounds(text: string): void {
         throw tooMuch(text, open.slice(0, -1), `has more than ${MAX_ENTRIES} entries`);
       }
       if (members > MAX_MEMBERS_IN_ALL || values > MAX_VALUES_IN_ALL) {
-        throw tooMuch(text, [], "holds too many values; send it in several requests");
+        throw tooMuch(text, [], "has too many values; split it into several requests");
       }
     }
   }
 }
 
-/** Where the quote stands that ends the text which begins here; the end of everything where there is none. */
+/** The place of the quote that ends the string that begins here, or the end of the whole text if it does not end. */
 function endOfText(text: string, start: number): number {
   for (let end = text.indexOf('"', start); end >= 0; end = text.indexOf('"', end + 1)) {
     let backslashes = 0;

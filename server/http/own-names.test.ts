@@ -10,7 +10,7 @@ const namesOf = (host: string, allowedHosts: string[] = [], port = 7070) =>
     hostname: "Box.lan",
   });
 
-/** Which of these `Host` headers are taken. */
+/** Those of these `Host` headers that the server accepts. */
 function taken(names: OwnNames, hosts: string[]): string[] {
   return hosts.filter((host) => isTaken(names, { host }));
 }
@@ -57,11 +57,11 @@ test("a server on loopback answers to loopback names with its port, and to nothi
   }
 });
 
-test("a server on the port of HTTP is named without it", () => {
+test("a server on port 80 is reached by its name without the port", () => {
   expect(taken(namesOf("127.0.0.1", [], 80), ["127.0.0.1", "localhost", "[::1]"])).toHaveLength(3);
 });
 
-test("a server for others answers to every address and to its machine's names, and to no other name", () => {
+test("a server that others can reach answers to any address and to its machine's names, and to no other name", () => {
   for (const host of ["0.0.0.0", "::", "192.168.1.5", "box"]) {
     const good = [
       ...loopback,
@@ -77,7 +77,7 @@ test("a server for others answers to every address and to its machine's names, a
   expect(taken(namesOf("compute.example.org"), ["compute.example.org:7070"])).toHaveLength(1);
 });
 
-test("names that were allowed are answered too: with any port, with theirs, or below a domain", () => {
+test("allowed names are accepted too: with any port, with their own port, or below a domain", () => {
   const names = namesOf("127.0.0.1", ["compute.example.org", "tunnel:9000", "*.apps.example.org"]);
   const good = [
     "compute.example.org",
@@ -92,7 +92,7 @@ test("names that were allowed are answered too: with any port, with theirs, or b
   expect(taken(names, bad)).toEqual([]);
 });
 
-test("only pages of the server's own origin may ask", () => {
+test("only pages of the server's own origin may send requests", () => {
   const names = namesOf("127.0.0.1");
   const from = (origin: string, host = "127.0.0.1:7070") => isTaken(names, { host, origin });
   expect(from("http://127.0.0.1:7070")).toBe(true);
@@ -110,11 +110,11 @@ test("only pages of the server's own origin may ask", () => {
   const open = namesOf("0.0.0.0", ["compute.example.org"]);
   const behindProxy = { host: "compute.example.org", origin: "https://compute.example.org" };
   expect(isTaken(open, behindProxy)).toBe(true);
-  // Any address is one of ours as a Host, and none as the page that asks.
+  // Any address is accepted as a Host, but not as the origin of a page.
   expect(isTaken(open, { host: "10.0.0.1:7070", origin: "http://10.0.0.2:7070" })).toBe(false);
 });
 
-test("a page of another site may not ask without saying its origin either", () => {
+test("a page of another site may not send requests without an Origin header either", () => {
   const host = "127.0.0.1:7070";
   for (const site of ["cross-site", "same-site"]) {
     expect(isTaken(namesOf("127.0.0.1"), { host, "sec-fetch-site": site })).toBe(false);

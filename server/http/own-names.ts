@@ -4,18 +4,18 @@ import { excerpt } from "../../shared/excerpt.ts";
 import { isLoopback } from "../../shared/url.ts";
 
 export interface ListeningAt {
-  /** As it was asked for: an address, or a name. */
+  /** The `--host` option: an address or a name. */
   host: string;
   port: number;
-  /** Names that proxies and balancers pass on: `name` with any port, `name:port`, or `*.name`. Lower case. */
+  /** Names that proxies and load balancers pass on: `name` with any port, `name:port`, or `*.name`. Lower case. */
   allowedHosts: readonly string[];
-  /** URLs by which others reach it; their names are taken with any port. */
+  /** URLs at which others reach the server; their names are accepted with any port. */
   publicUrls: readonly string[];
-  /** What this machine calls itself. */
+  /** The host name of this machine. */
   hostname: string;
 }
 
-/** A place as `Host` names it: lower case, an IPv6 address without its brackets. */
+/** The name and port in a `Host` header: lower case, an IPv6 address without its brackets. */
 interface Place {
   name: string;
   port: number;
@@ -23,18 +23,17 @@ interface Place {
 
 const MAX_SHOWN = 80;
 const HTTP_PORT = 80;
-/** Of a browser: the page that asks is of another site. */
+/** Values of `Sec-Fetch-Site` with which a browser reports that the page is from another site. */
 const OTHER_SITES = ["cross-site", "same-site"];
 
 /**
- * Keeps out what a browser brings along from a page of somebody else: a name that was made to lead here (`Host`), or a
- * page of another origin (`Origin`). Programs send neither wrongly.
+ * Rejects requests that a browser sends for somebody else's page: to a foreign name that resolves to this server
+ * (`Host`), or from a page of another origin (`Origin`). Other programs send both headers right.
  */
 export class OwnNames {
   private readonly bound: Place;
   private readonly isLoopback: boolean;
   private readonly machineNames: readonly string[];
-
   private readonly allowed: readonly string[];
 
   constructor(at: ListeningAt) {
@@ -47,7 +46,7 @@ export class OwnNames {
     this.machineNames = own === "" ? [] : [own, short, `${short}.local`];
   }
 
-  /** Throws `forbidden` where `Host`, `Origin` or `Sec-Fetch-Site` speaks of another server or page. */
+  /** Throws `forbidden` if `Host`, `Origin` or `Sec-Fetch-Site` names another server or page. */
   check(headers: Headers): void {
     const said = headers.get("host") ?? "";
     const host = readPlace(said, HTTP_PORT);
@@ -61,13 +60,13 @@ export class OwnNames {
   private isOwn(place: Place): boolean {
     const { name, port } = place;
     if (this.isAllowed(place)) return true;
-    // A name that leads here by somebody else's hand is never an address.
+    // An attacker can make a name resolve to this server, but not an address.
     if (this.isLoopback) return isLoopback(name) && port === this.bound.port;
     if (isIP(name) !== 0 || isLoopback(name)) return true;
     return name === this.bound.name || this.machineNames.includes(name);
   }
 
-  /** Browsers send a page's own origin too. */
+  /** Browsers send `Origin` for the server's own pages too. */
   private isOwnOrigin(origin: string, host: string): boolean {
     const scheme = /^(https?):\/\/([^/]+)$/.exec(origin);
     if (!scheme) return false;
@@ -87,12 +86,12 @@ export class OwnNames {
   }
 }
 
-/** Without the brackets that a URL puts around an IPv6 address. */
+/** The host without the brackets that a URL puts around an IPv6 address. */
 export function plainName(host: string): string {
   return host.replace(/^\[(.*)\]$/, "$1").toLowerCase();
 }
 
-/** As `Host` is written: `name`, `name:port`, `[address]`, `[address]:port`; undefined for anything else. */
+/** Reads a `Host` header: `name`, `name:port`, `[address]` or `[address]:port`; undefined for anything else. */
 export function readPlace(text: string, defaultPort: number): Place | undefined {
   const match = /^(\[[0-9a-f:.]+\]|[^\s:[\]/@?#,]+)(?::(\d{1,5}))?$/i.exec(text);
   const written = match?.[1];
@@ -103,7 +102,7 @@ export function readPlace(text: string, defaultPort: number): Place | undefined 
   return { name, port };
 }
 
-/** An IPv4 address that is written as one of IPv6 is itself; URLs write it `::ffff:7f00:1`. */
+/** The IPv4 address for one in IPv6 notation, which URLs write as `::ffff:7f00:1`. */
 function mappedAddress(name: string): string {
   const match = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/.exec(name);
   if (!match?.[1] || !match[2]) return name;
@@ -115,7 +114,7 @@ function foreignHost(said: string): ComputeError {
   if (said === "") return new ComputeError("forbidden", "The request has no Host header.");
   return new ComputeError(
     "forbidden",
-    `This server does not go by the name ${excerpt(said, MAX_SHOWN)}. If it should, as behind a proxy, start it with --allowed-host ${shownName(said)}.`,
+    `This server does not answer to the name ${excerpt(said, MAX_SHOWN)}. If it should, for example behind a proxy, start it with --allowed-host ${shownName(said)}.`,
   );
 }
 

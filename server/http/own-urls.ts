@@ -6,35 +6,35 @@ const ANY_IPV4 = "0.0.0.0";
 const ANY = "::";
 
 export interface Listening {
-  /** The address that is listened on, by its number. */
+  /** The numeric address that the server listens on. */
   address: string;
   port: number;
 }
 
 /**
- * Which URLs are this server's own. What listens at another address with the same port may be another account's: the
- * server speaks for no URL but these.
+ * The URLs that are this server's own. At another address, the same port may belong to another account's program, so the
+ * server speaks for no other URL.
  */
 export class OwnUrls {
   private listening: Listening | undefined;
 
   constructor(
     private readonly host: string,
-    /** Under which others reach it, as through a proxy; without a slash at the end. */
+    /** URLs at which others reach it, for example through a proxy; without a slash at the end. */
     private readonly publicUrls: readonly string[] = [],
   ) {}
 
-  /** To be called as soon as it listens. */
+  /** Call it as soon as the server listens. */
   listensOn(listening: Listening): void {
     this.listening = listening;
   }
 
-  /** As a client on this machine reaches it, then as others do. */
+  /** First the URLs for a client on this machine, then those for others. */
   get all(): string[] {
     return [...this.localUrls(), ...this.publicUrls];
   }
 
-  /** The URL that this one means if it is an own one, else undefined. `localhost` is no address; it means ours. */
+  /** The server's own URL that this URL stands for, or undefined if it is not ours. `localhost` stands for our address. */
   meantBy(url: string): string | undefined {
     const plain = url.replace(/\/+$/, "");
     if (this.publicUrls.includes(plain)) return plain;
@@ -51,14 +51,14 @@ export class OwnUrls {
     if (!this.listening) return [];
     const { address, port } = this.listening;
     const hosts = address === ANY ? ["127.0.0.1", "::1"] : [address === ANY_IPV4 ? "127.0.0.1" : address];
-    // A name that somebody gave to an address is how they mean it.
+    // If the server was given a name to listen on, clients should use that name.
     const named = isIP(this.host) === 0 && this.host !== "localhost" ? [this.host] : [];
     return [...named, ...hosts].map((host) => `http://${host.includes(":") ? `[${host}]` : host}:${port}`);
   }
 
   private isOwnHost(host: string, address: string): boolean {
     if (host === address || host === this.host) return true;
-    // Whose name a name is, only those know who look it up; a server for this machine alone has none.
+    // The server cannot tell whose name this is; only the client that resolves it can. On loopback it has no name.
     if (isIP(host) === 0) return !isLoopback(address);
     if (address === ANY) return isOfThisMachine(host);
     return address === ANY_IPV4 && isIPv4(host) && isOfThisMachine(host);

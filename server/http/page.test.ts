@@ -3,7 +3,7 @@ import { readPage } from "./page.ts";
 
 const id = { safeParse: (text: string) => ({ success: /^r\d+$/.test(text) }) };
 
-/** Reads a list of these rows to its end; the sizes of its pages, and how many rows were read at once at most. */
+/** Reads a list of these rows to its end. Returns the sizes of its pages, and the most text read at once. */
 async function pagesOf(rows: { id: string; text: string }[], limit: number) {
   let most = 0;
   const read = async (behind: string | undefined, count: number) => {
@@ -36,12 +36,12 @@ test("small rows fill a page up to its limit", async () => {
   expect((await pagesOf(rowsOf(3, 10), 1)).sizes).toEqual([1, 1, 1]);
 });
 
-test("a page of large rows ends early, with a cursor, and not much more than it is read", async () => {
+test("a page of large rows ends early, with a cursor, and little more than the page is read", async () => {
   const { sizes, most } = await pagesOf(rowsOf(100, 1024 * 1024), 500);
   expect(Math.max(...sizes)).toBe(7);
   expect(most).toBeLessThanOrEqual(25 * 1024 * 1024);
 });
 
-test("a single row passes, however large it is", async () => {
+test("a single row always fits, however large it is", async () => {
   expect((await pagesOf(rowsOf(3, 9 * 1024 * 1024), 500)).sizes).toEqual([1, 1, 1]);
 });

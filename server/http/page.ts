@@ -1,25 +1,25 @@
 import { ComputeError } from "../../shared/errors.ts";
 import { Turns } from "../runtime/turns.ts";
 
-/** What tells ids of one kind from anything else. */
+/** Tells ids of one kind from other texts. */
 interface IdCheck {
   safeParse(text: string): { success: boolean };
 }
 
-/** A page that comes to more ends early; a single row may be larger. UTF-16 code units of its JSON. */
+/** A page ends early before its JSON exceeds this many UTF-16 code units; a single row may be larger. */
 const MAX_PAGE_LENGTH = 8 * 1024 * 1024;
-/** As nobody knows yet how large rows are. */
+/** Rows in the first read, when the size of rows is not known yet. */
 const FIRST_ROWS = 25;
 
-/** Rows behind an id. `isCut`: fewer than were asked for although there are more. */
+/** Rows after an id. `isCut`: there are more rows, although fewer came than were asked for. */
 interface Cut<Row> {
   rows: Row[];
   isCut: boolean;
 }
 
 /**
- * One page of a list, with the cursor of the next one if there is more: at most `limit` rows, and fewer where they are
- * large. `read` is asked for the rows behind an id. Throws `invalid_request` where the cursor is not one of this list.
+ * One page of a list, with the cursor of the next page if there is more: at most `limit` rows, and fewer if they are
+ * large. `read` returns the rows after an id. Throws `invalid_request` if the cursor does not belong to this list.
  */
 export async function readPage<Row>(
   { limit, cursor }: { limit: number; cursor?: string | undefined },
@@ -48,7 +48,7 @@ export async function readPage<Row>(
   }
 }
 
-/** One more than is shown, so that it is known whether there is more; few at once where they are large. */
+/** One row more than the page shows, to know whether there is more; fewer at a time if rows are large. */
 function rowsToRead(rows: number, limit: number, length: number): number {
   const left = limit + 1 - rows;
   if (rows === 0) return Math.min(left, FIRST_ROWS);
@@ -68,8 +68,8 @@ export function decodeCursor(cursor: string | undefined, id: IdCheck): string | 
   if (cursor === undefined) return undefined;
   const text = Buffer.from(cursor, "base64url").toString();
   if (id.safeParse(text).success) return text;
-  throw new ComputeError("invalid_request", "The cursor is not one of this list.", {
-    errors: [{ path: "cursor", message: "must be the nextCursor of the page before" }],
+  throw new ComputeError("invalid_request", "The cursor does not belong to this list.", {
+    errors: [{ path: "cursor", message: "must be the nextCursor of the previous page" }],
   });
 }
 

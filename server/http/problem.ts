@@ -1,7 +1,7 @@
 import type { z } from "zod";
 import { ComputeError, errorCodes, fieldErrors, type Problem } from "../../shared/errors.ts";
 
-/** An error as `application/problem+json` (RFC 9457). What is not a ComputeError says nothing of the server's inside. */
+/** An error as `application/problem+json` (RFC 9457). An error that is not a ComputeError reveals no internals. */
 export function problemResponse(error: unknown, requestId: string): Response {
   const known =
     error instanceof ComputeError
@@ -18,18 +18,18 @@ export function problemResponse(error: unknown, requestId: string): Response {
   });
   if (known.retryAfterSeconds !== undefined)
     headers.set("retry-after", String(Math.ceil(known.retryAfterSeconds)));
-  // What is left of the body is not read by anybody: the connection is of no more use.
+  // Nobody reads the rest of the body, so the connection is of no more use.
   if (known.status === 408 || known.status === 413) headers.set("connection", "close");
   if (known.status === 401) headers.set("www-authenticate", "Bearer");
   return new Response(JSON.stringify(problem), { status: known.status, headers });
 }
 
-/** Worth a line in the server's log: what is the server's fault. */
+/** Whether an error is the server's fault, and so worth a line in its log. */
 export function isServerFault(error: unknown): boolean {
   return !(error instanceof ComputeError) || errorCodes[error.code].status >= 500;
 }
 
-/** More of them are of no use to anybody. */
+/** Nobody reads more errors than this. */
 const MAX_ERRORS = 100;
 
 export function invalidRequest(error: Pick<z.ZodError, "issues">): ComputeError {

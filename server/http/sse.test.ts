@@ -13,7 +13,7 @@ async function* nothing(): AsyncGenerator<StreamEvent[]> {
   await new Promise(() => undefined);
 }
 
-test("a stream that nobody reads, as the answer to HEAD, leaves no timer behind; one that is read has one", async () => {
+test("a stream that nobody reads, such as the answer to HEAD, leaves no timer behind; a stream being read has one", async () => {
   const { body } = sseResponse(nothing(), { onGone: () => undefined, onError: () => undefined }, "1");
   expect(jest.getTimerCount()).toBe(0);
   const reader = body?.getReader();

@@ -4,8 +4,8 @@ const KEEP_ALIVE_MS = 15_000;
 const encoder = new TextEncoder();
 
 /**
- * Events as `text/event-stream`. The iterable is asked for more only when the client has taken what it had, and is
- * closed when the client goes away. A comment every 15 s keeps proxies from closing a quiet stream.
+ * Sends events as `text/event-stream`. It asks the iterable for more only when the client has taken the events so far,
+ * and stops when the client disconnects. A comment every 15 s keeps proxies from closing a quiet stream.
  */
 export function sseResponse(
   events: AsyncIterable<StreamEvent[]>,
@@ -20,14 +20,14 @@ export function sseResponse(
       controller.enqueue(encoder.encode(": stream\n\n"));
     },
     async pull(controller) {
-      // Only now does somebody read: what nobody does, as the body of an answer to HEAD, is never cancelled either.
+      // Started only now that somebody reads: a body that nobody reads, such as the answer to HEAD, is never cancelled.
       keepAlive ??= setInterval(() => {
         if ((controller.desiredSize ?? 0) > 0) controller.enqueue(encoder.encode(": keep-alive\n\n"));
       }, KEEP_ALIVE_MS);
       try {
         await nextTurn();
         const next = await iterator.next();
-        // Who went away while we waited has closed the stream; nothing can be put into it any more.
+        // The client disconnected while we waited, which closed the stream: nothing can be enqueued any more.
         if (gone) return;
         if (next.done) {
           clearInterval(keepAlive);
@@ -36,7 +36,7 @@ export function sseResponse(
           controller.enqueue(encodeEvents(next.value));
         }
       } catch (error) {
-        // The status is sent already: the client sees the stream break off, and resumes by its last event id.
+        // The status is already sent, so the client sees the stream break off, and resumes from its last event id.
         clearInterval(keepAlive);
         if (gone) return;
         end.onError(error);
@@ -62,15 +62,15 @@ export function sseResponse(
 let lastTurn: Promise<unknown> = Promise.resolve();
 
 /**
- * Streams take turns, one chunk each, and between two turns the event loop looks at everything else: readers of long
- * logs, however many and fast, must not keep a heartbeat waiting.
+ * Streams take turns, one chunk each, and the event loop handles everything else between two turns: many fast readers of
+ * long logs must not delay a heartbeat.
  */
 function nextTurn(): Promise<unknown> {
   lastTurn = lastTurn.then(() => new Promise((resolve) => setImmediate(resolve)));
   return lastTurn;
 }
 
-/** The same events often go to many readers: they are encoded once. */
+/** The same events often go to many readers, so they are encoded once. */
 const encoded = new WeakMap<StreamEvent[], Uint8Array>();
 
 function encodeEvents(events: StreamEvent[]): Uint8Array {

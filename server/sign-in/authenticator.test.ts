@@ -7,7 +7,7 @@ const forNodes = endpoints["nodes.poll"];
 const forBoth = endpoints["nodes.drain"];
 const reports = endpoints["nodes.result"];
 
-test("an access token makes a user, a node key makes a node, and an open endpoint asks for neither", async () => {
+test("an access token identifies a user, a node key identifies a node, and an open endpoint needs neither", async () => {
   await using world = await AuthWorld.open();
   const authenticator = await world.authenticator();
   const session = await world.signIn();
@@ -32,7 +32,7 @@ test("an access token makes a user, a node key makes a node, and an open endpoin
   expect(anyone).toEqual({ kind: "anyone" });
 });
 
-test("a user is refused where nodes are wanted, and a node where users are", async () => {
+test("a user cannot call an endpoint for nodes, nor a node an endpoint for users", async () => {
   await using world = await AuthWorld.open();
   const authenticator = await world.authenticator();
   const session = await world.signIn();
@@ -43,7 +43,7 @@ test("a user is refused where nodes are wanted, and a node where users are", asy
   await expect(authenticator.authenticate(apiKey(key), forUsers)).rejects.toMatchObject(forbidden);
 });
 
-test("no credentials, unknown ones, and those of a node that is not there are unauthenticated", async () => {
+test("missing and unknown credentials, and those of a node that does not exist, are unauthenticated", async () => {
   await using world = await AuthWorld.open();
   const authenticator = await world.authenticator();
   const { key } = await world.addNode(await world.signIn());
@@ -64,7 +64,7 @@ test("no credentials, unknown ones, and those of a node that is not there are un
   }
 });
 
-test("after the sign-out a node may only report what it runs", async () => {
+test("after a sign-out a node may only report what it still runs", async () => {
   await using world = await AuthWorld.open();
   const authenticator = await world.authenticator();
   const session = await world.signIn();
@@ -80,7 +80,7 @@ test("after the sign-out a node may only report what it runs", async () => {
   });
 });
 
-test("a rotated node key is refused on its very next call", async () => {
+test("a rotated node key is rejected on its very next call", async () => {
   await using world = await AuthWorld.open();
   const authenticator = await world.authenticator();
   const { node, key } = await world.addNode(await world.signIn());

@@ -9,7 +9,7 @@ import type { Caller } from "../http/handler.ts";
 import { keyRefused, refuseUnlessSpeaker } from "../node/claim.ts";
 import { type NodeStore, speakerOf } from "../node/node-store.ts";
 
-/** Finds out who calls, from the headers of a request. */
+/** Identifies the caller from the headers of a request. */
 export class Authenticator {
   constructor(
     private readonly tokens: Tokens,
@@ -18,7 +18,7 @@ export class Authenticator {
     private readonly nodes: NodeStore,
   ) {}
 
-  /** Who calls this endpoint. Throws `unauthenticated`, `token_expired`, `session_ended`, `node_taken` or `forbidden`. */
+  /** The caller, if it may call this endpoint. Throws `unauthenticated`, `token_expired`, `session_ended`, `node_taken` or `forbidden`. */
   async authenticate(headers: Headers, endpoint: Endpoint): Promise<Caller> {
     const { callers, afterLogout, waitTicket } = endpoint;
     if (callers.includes("anyone")) return { kind: "anyone" };
@@ -33,12 +33,15 @@ export class Authenticator {
       const wanted = callers.includes("user")
         ? "Authorization: Bearer <access token>"
         : "X-API-Key: <node key>";
-      throw new ComputeError("unauthenticated", `The request says nothing of who makes it. Send ${wanted}.`);
+      throw new ComputeError("unauthenticated", `The request has no credentials. Send ${wanted}.`);
     }
     if (caller.kind === "node" && caller.sessionEnded && !afterLogout) throw sessionEnded();
     if (caller.kind === "user" && caller.ticketOf !== undefined && !waitTicket) throw onlyForWaiting();
     if (callers.includes(caller.kind)) return caller;
-    throw new ComputeError("forbidden", `This is for a ${callers.join(" or a ")}, not for a ${caller.kind}.`);
+    throw new ComputeError(
+      "forbidden",
+      `Only a ${callers.join(" or a ")} can call this endpoint, not a ${caller.kind}.`,
+    );
   }
 
   private async userOf(accessToken: string): Promise<Caller> {

@@ -10,7 +10,7 @@ export interface AuthHandlerParts {
   sessions: SessionStore;
   tokens: Tokens;
   bus: Bus;
-  /** Called when a session is about to end, with what it gave access to. */
+  /** Called before a session ends, to remove what it gives access to. */
   onSessionEnd(sessionId: string): Promise<void>;
   now: () => number;
 }

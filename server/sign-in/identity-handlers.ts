@@ -3,7 +3,7 @@ import type { ServerKey } from "../auth/server-key.ts";
 import type { Handlers } from "../http/handler.ts";
 import type { OwnUrls } from "../http/own-urls.ts";
 
-/** The key signs for no URL that is not this server's own: whoever passes a proof on has another one. */
+/** The key signs only for this server's own URLs. A server that relays somebody's proof has another URL. */
 export function identityHandlers(key: ServerKey, urls: OwnUrls): Pick<Handlers, "server.identity"> {
   return {
     "server.identity": ({ nonce, url }) => ({

@@ -29,13 +29,13 @@ import type { Tokens } from "../auth/tokens.ts";
 import { audit } from "../http/audit.ts";
 import type { OwnUrls } from "../http/own-urls.ts";
 
-/** Who asks on a socket is answered or gone before this. */
+/** How long a client on the socket may take to send its request, and to read the answer. */
 const ANSWER_LIMIT_SECONDS = 15;
-/** More who ask at once are not people. */
+/** The most clients at the same time; people never need more. */
 const MAX_ASKING = 32;
-/** A request is a line of a few names. */
+/** A request is one line with a few names. */
 const MAX_REQUEST_BYTES = 4_096;
-const NOBODY_ASKED = "The request is none of tanvrit-compute auth login.";
+const UNKNOWN_REQUEST = "This request does not come from tanvrit-compute auth login.";
 
 export interface LocalSignInParts {
   sessions: SessionStore;
@@ -43,7 +43,7 @@ export interface LocalSignInParts {
   urls: OwnUrls;
   /** The server's public key, which the client keeps. */
   serverKey: string;
-  /** Does what the account that runs the server asks beside a sign-in. */
+  /** Answers the other requests that the server's own account can make here. */
   maintain(request: MaintenanceRequest): Promise<object>;
   log: Logger;
   now: () => number;
@@ -53,8 +53,8 @@ type Answer = LocalAnswer | MaintenanceAnswer;
 type Asked = Wire<Answer, unknown>;
 
 /**
- * The same-machine sign-in: whoever may use a socket of the server's own account is that account, and so owns the
- * server. The kernel says of both ends who they are, so nothing can be passed on to or by another account.
+ * The sign-in on the server's own machine. Only the server's own account can use its socket, and that account owns the
+ * server. The kernel tells both ends who the other is, so no other account can act as either end.
  */
 export class LocalSignIn {
   private readonly asking = new Set<Socket<Asked>>();
@@ -62,8 +62,8 @@ export class LocalSignIn {
   constructor(private readonly parts: LocalSignInParts) {}
 
   /**
-   * Listens in the data directory and says so there and in the lists of this account. Resolves with how to end it,
-   * which leaves nothing behind.
+   * Listens in the data directory, and records that there and in the lists of this account. Resolves with a function
+   * that ends it and removes the socket and the records.
    */
   async listen(dataDir: string, lists: readonly string[]): Promise<() => void> {
     const directory = signInDirectory(dataDir);
@@ -99,7 +99,7 @@ export class LocalSignIn {
         socket.data = new Wire<Answer, unknown>(
           socket,
           (request) => {
-            // What it takes is the server's to say from here on.
+            // From here on, the client waits for the server.
             socket.timeout(0);
             if (!answered) void this.reply(socket, request);
             answered = true;
@@ -111,7 +111,7 @@ export class LocalSignIn {
         try {
           socket.data?.onData(bytes);
         } catch {
-          socket.terminate(); // It does not speak as our commands do, so nobody waits for an answer.
+          socket.terminate(); // It does not speak the protocol of our commands.
         }
       },
       drain: (socket: Socket<Asked>) => socket.data?.onDrain(),
@@ -134,7 +134,7 @@ export class LocalSignIn {
       const maintenance = maintenanceRequest.safeParse(request);
       if (maintenance.success) return { ok: true, result: await this.parts.maintain(maintenance.data) };
       const parsed = localRequest.safeParse(request);
-      if (!parsed.success) throw new ComputeError("invalid_request", NOBODY_ASKED);
+      if (!parsed.success) throw new ComputeError("invalid_request", UNKNOWN_REQUEST);
       const { url: given, business, user } = parsed.data;
       const url = this.parts.urls.meantBy(given);
       if (url === undefined) {
@@ -145,7 +145,9 @@ export class LocalSignIn {
       return { ok: true, url, serverKey: this.parts.serverKey, tokens };
     } catch (error) {
       const known =
-        error instanceof ComputeError ? error : new ComputeError("internal", "The server failed.");
+        error instanceof ComputeError
+          ? error
+          : new ComputeError("internal", "Something went wrong in the server. Its log has the details.");
       if (known !== error) this.parts.log.error("a request over the local socket failed", { error });
       return { ok: false, code: known.code, why: known.message };
     }
@@ -154,31 +156,31 @@ export class LocalSignIn {
   private async signIn(businessName: string, userName: string): Promise<TokenSet> {
     const { sessions, tokens, log, now } = this.parts;
     const sessionId = newId("ses");
-    // Who is the server's own account owns the server, and so every business on it.
+    // The server's own account owns the server, and so every business on it.
     const session = await sessions.create({ sessionId, userName, businessName, role: "owner", nowMs: now() });
     const { sessionId: id, userName: user, businessName: business } = session;
     audit(log, "signed in", { user, business, sessionId: id, from: "socket" });
     return tokens.issue(session);
   }
 
-  /** false: it cannot be written there, so commands must find the server otherwise. */
+  /** Returns false if the record cannot be written there; commands then need another way to find the server. */
   private async writeRecord(place: string, id: string, record: LocalServer): Promise<boolean> {
     try {
-      // What stands in a directory that somebody else made is theirs to replace.
+      // Whoever made a directory can replace what is in it, so the server makes this one itself.
       if (isSocketPlace(dirname(place))) makeSocketPlace();
       makePrivateDirectory(place);
       await removeStale(place);
       writeFileAtomic(join(place, `${id}.json`), `${JSON.stringify(record)}\n`);
       return true;
     } catch (error) {
-      const why = "the server is not in this list; auth login finds it by --data-dir";
+      const why = "the server could not add itself to this list; auth login can find it with --data-dir";
       this.parts.log.warn(why, { list: place, error: (error as Error).message });
       return false;
     }
   }
 }
 
-/** What servers left that were killed: nobody listens on their sockets any more. */
+/** Removes what killed servers left: the records and sockets on which nobody listens any more. */
 async function removeStale(place: string): Promise<void> {
   for (const { file, server } of listedServers(place, process.getuid?.())) {
     if (await isListening(server.socket)) continue;

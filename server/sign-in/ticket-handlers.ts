@@ -3,7 +3,7 @@ import type { Tokens } from "../auth/tokens.ts";
 import { userOf } from "../http/callers.ts";
 import type { Handlers } from "../http/handler.ts";
 
-/** Tickets by which a wait goes on when the token that it began with has expired. */
+/** Issues tickets with which a wait goes on after the token that it started with has expired. */
 export function ticketHandlers(
   tokens: Tokens,
   hasJob: (businessId: string, jobId: string) => Promise<boolean>,
