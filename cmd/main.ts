@@ -65,6 +65,8 @@ async function runCommand(entry: CommandEntry, words: readonly string[], output:
     return 0;
   }
   const { parseArguments } = await import("./command/parse.ts");
+  const { useOwnWords } = await import("./input/zod-words.ts");
+  useOwnWords();
   const { resolveOptions } = await import("../shared/config/options.ts");
   const { env } = process;
   reachThisMachineDirectly(env);

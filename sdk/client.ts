@@ -326,6 +326,7 @@ function whyUnreachable(error: unknown): string {
   const code = codeOf(error);
   if (code === "ConnectionRefused" || code === "ECONNREFUSED") return "the connection was refused";
   if (code === "ECONNRESET" || code === "ConnectionClosed") return "the connection was closed early";
+  if (code === "ENOTFOUND") return "there is no such host";
   if (code === "EPROTO")
     return "it does not speak TLS there, or not a version we know; check whether its URL should begin with http://";
   return textOf(error).trim();

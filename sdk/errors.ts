@@ -18,7 +18,7 @@ export class UnreachableError extends Error {
     why: string,
     options: { cause?: unknown; todo?: string; temporary?: boolean } = {},
   ) {
-    const todo = options.todo ?? "Check that the server runs there and that the network reaches it";
+    const todo = options.todo ?? "Check that the server is running there and can be reached from here";
     const sentence = /[.!?]$/.test(why) ? why : `${why}.`;
     super(`Cannot reach the server at ${url}: ${sentence} ${todo}.`, { cause: options.cause });
     this.url = url;

@@ -30,7 +30,7 @@ export class Nodes {
     return callPatiently(this.client, "nodes.retrieve", { nodeId }, options);
   }
 
-  /** Gives the node no new jobs; its running jobs go on. */
+  /** Gives the node no new jobs; its running jobs continue. */
   drain(nodeId: string, options: Patience = {}): Promise<Node> {
     return callPatiently(this.client, "nodes.drain", { nodeId, drain: true }, options);
   }

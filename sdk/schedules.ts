@@ -53,7 +53,7 @@ export class Schedules {
     return callPatiently(this.client, "schedules.run", { scheduleId }, options);
   }
 
-  /** Deletes a schedule and its history of fires; submitted jobs go on. */
+  /** Deletes a schedule and its history of fires; submitted jobs keep running. */
   async delete(scheduleId: string, options: Patience = {}): Promise<void> {
     await callPatiently(this.client, "schedules.delete", { scheduleId }, options);
   }

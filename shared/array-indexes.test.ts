@@ -28,7 +28,7 @@ test("each mistake in an array gets one sentence that says what is wrong", () =>
     ["%2", "names no index"],
     ["1,,3", "has a comma without an index before or after it"],
     ["1,", "has a comma without an index before or after it"],
-    ["5-1", "counts down in 5-1"],
+    ["5-1", "5-1 counts down"],
     ["1-9:0", "has the step 0 in 1-9:0"],
     ["1-3,2", "names index 2 twice"],
     ["1-5001", "has 5001 indexes or more"],
@@ -37,11 +37,11 @@ test("each mistake in an array gets one sentence that says what is wrong", () =>
     ["1-3%0", '1 to 99999, not "0"'],
     ["1-3%", '1 to 99999, not ""'],
     ["1-3%2%2", 'has more than one "%"'],
-    ["-1", 'holds "-1", which is neither an index nor a range'],
-    ["a-b", 'holds "a-b", which is neither an index nor a range'],
-    ["1.5", 'holds "1.5", which is neither an index nor a range'],
-    ["1-2-3", 'holds "1-2-3", which is neither an index nor a range'],
-    ["3:2", 'holds "3:2", which is neither an index nor a range'],
+    ["-1", '"-1" is neither an index nor a range'],
+    ["a-b", '"a-b" is neither an index nor a range'],
+    ["1.5", '"1.5" is neither an index nor a range'],
+    ["1-2-3", '"1-2-3" is neither an index nor a range'],
+    ["3:2", '"3:2" is neither an index nor a range'],
   ];
   for (const [text, problem] of cases) {
     const { error } = jobManifest.safeParse({ command: "true", array: text });

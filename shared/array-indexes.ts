@@ -51,14 +51,14 @@ function readRange(part: string): Range | { problem: string } {
   const [, from = "", to, every] = /^(\d+)(?:-(\d+)(?::(\d+))?)?$/.exec(part) ?? [];
   if (from === "") {
     return {
-      problem: `holds "${part}", which is neither an index nor a range; write indexes like ${EXAMPLES}`,
+      problem: `"${part}" is neither an index nor a range; write indexes like ${EXAMPLES}`,
     };
   }
   const range: Range = { first: Number(from), last: Number(to ?? from), step: Number(every ?? 1) };
   if (Math.max(range.first, range.last) > MAX_INDEX) {
     return { problem: `holds ${part}; the largest index is ${MAX_INDEX}` };
   }
-  if (range.last < range.first) return { problem: `counts down in ${part}; write the smaller index first` };
+  if (range.last < range.first) return { problem: `${part} counts down; write the smaller index first` };
   if (range.step < 1) return { problem: `has the step 0 in ${part}; the smallest step is 1` };
   return range;
 }

@@ -19,10 +19,10 @@ test("every job needs a command, except a DOCKER job, which needs an image", () 
 
 test("container options are refused for other jobs, so nobody believes to run in a container", () => {
   expect(problems({ command: "true", image: "alpine" })).toEqual([
-    "image: is only for jobs of type DOCKER; this job is of type COMMAND",
+    "image: only jobs of type DOCKER can use this; this job is of type COMMAND",
   ]);
   expect(problems({ command: "true", docker: { network: "none" } })).toEqual([
-    "docker: is only for jobs of type DOCKER; this job is of type COMMAND",
+    "docker: only jobs of type DOCKER can use this; this job is of type COMMAND",
   ]);
 });
 

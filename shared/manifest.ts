@@ -159,7 +159,7 @@ export const jobManifest = jobFields.superRefine((job, context) => {
   if (job.command === undefined) wrong("command", "is missing");
   for (const field of ["image", "docker"] as const) {
     if (job[field] !== undefined)
-      wrong(field, `is only for jobs of type DOCKER; this job is of type ${job.type}`);
+      wrong(field, `only jobs of type DOCKER can use this; this job is of type ${job.type}`);
   }
 });
 /** With every default filled in. */

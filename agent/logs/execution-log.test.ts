@@ -28,9 +28,9 @@ test("a full log ends with a line that says so, and with how much was dropped", 
     "stdout 12345",
     "stdout… 78",
     "stderr… 90",
-    "system The log ends here: the job wrote more than 10 bytes, the most this log may hold. The job goes on.",
+    "system The log ends here: the job wrote more than 10 bytes, the limit of this log. The job keeps running.",
     "system The job is being cancelled",
-    "system 2 KiB more of its output were dropped.",
+    "system 2 KiB more of its output was dropped.",
   ]);
 });
 
@@ -55,6 +55,6 @@ test("a full spool does not block a job that is being ended, and the log says wh
   expect(texts.slice(-3)).toEqual([
     "two",
     "The log ends here: the server is not taking the output from this node, and the job is being ended.",
-    "2.9 KiB more of its output were dropped.",
+    "2.9 KiB more of its output was dropped.",
   ]);
 });

@@ -76,12 +76,12 @@ export class ExecutionLog {
     this.splitters.stderr.end();
     this.append();
     const { droppedBytes } = this.cap;
-    if (droppedBytes > 0) this.system(`${bytesText(droppedBytes)} more of its output were dropped.`);
+    if (droppedBytes > 0) this.system(`${bytesText(droppedBytes)} more of its output was dropped.`);
   }
 
   private endByCap(): void {
     const most = bytesText(this.maxBytes ?? 0);
-    this.endWith(`the job wrote more than ${most}, the most this log may hold. The job goes on.`);
+    this.endWith(`the job wrote more than ${most}, the limit of this log. The job keeps running.`);
   }
 
   private endForLackOfRoom(): undefined {

@@ -84,7 +84,7 @@ export class Connection {
     if (this.awaySinceMs !== undefined) return;
     this.awaySinceMs = performance.now();
     this.waitsEnd = new AbortController();
-    this.log.warn(`${textOf(error)} Trying again until it answers; running jobs go on.`);
+    this.log.warn(`${textOf(error)} Trying again until it answers; running jobs continue.`);
     this.serverAway.emit();
   }
 

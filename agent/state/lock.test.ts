@@ -57,7 +57,9 @@ describe("the lock of a state directory", () => {
     const shared = { isShared: true };
     const holder = { pid: 1, started: "x", host: "hostb", boot: "another boot", byKernel: true };
     writeFileSync(path, JSON.stringify(holder));
-    expect(() => acquireLock(path, shared)).toThrow("Another agent (process 1 on hostb) already runs here");
+    expect(() => acquireLock(path, shared)).toThrow(
+      "Another agent (process 1 on hostb) is already running here",
+    );
     expect(readLock(path, shared)).toEqual(holder);
     const agoSeconds = Date.now() / 1_000 - 31;
     utimesSync(path, agoSeconds, agoSeconds);

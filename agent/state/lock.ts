@@ -75,7 +75,7 @@ export function acquireLock(path: string, disk = diskOf(path)): HeldLock {
       ? ""
       : ` That is another machine; if it is gone, its lock is free after ${Math.ceil(leftMs / 1_000)} s.`;
   throw new AgentError(
-    `Another agent (${holderInWords(holder)}) already runs here: it holds ${path}.${wait} agent stop ends it; agent run --replace takes over its place and its jobs. A second agent needs another TANVRIT_HOME or workspace.`,
+    `Another agent (${holderInWords(holder)}) is already running here: it holds ${path}.${wait} agent stop ends it; agent run --replace takes over its place and its jobs. A second agent needs another TANVRIT_HOME or workspace.`,
   );
 }
 
@@ -126,7 +126,7 @@ function tryAsAgent(path: string, disk: Disk): Lock {
   } catch (error) {
     const what = `The agent cannot write to ${dirname(path)}: ${textOf(error)}.`;
     throw new AgentError(
-      `${what} Free some space there or make it writable for this account, then start it again; running jobs go on.`,
+      `${what} Free some space there or make it writable for this account, then start it again; running jobs continue.`,
       { cause: error },
     );
   }

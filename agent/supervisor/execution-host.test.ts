@@ -198,7 +198,7 @@ describe("the host of executions", () => {
     const { end } = await listener.ended(start());
     expect(end).toMatchObject({ status: "FAILED", reason: "ResourceExceeded", signal: "SIGKILL" });
     expect(end.message).toBe(
-      "The job went over its cap on memory: memoryMb is 64 MiB; its peak was 71.3 MiB.",
+      "The job exceeded its cap on memory: memoryMb is 64 MiB; its peak was 71.3 MiB.",
     );
     expect(listener.lines().map((line) => line.text)).toEqual([end.message as string]);
   });

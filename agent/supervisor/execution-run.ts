@@ -206,5 +206,5 @@ function exceededMessage({ limit, allowed, peak }: ExceededLimit): string {
   const what = { memoryMb: "memory", pids: "processes" }[limit];
   const unit = limit === "memoryMb" ? " MiB" : "";
   const seen = peak === undefined ? "" : `; its peak was ${Math.round(peak * 10) / 10}${unit}`;
-  return `The job went over its cap on ${what}: ${limit} is ${allowed}${unit}${seen}.`;
+  return `The job exceeded its cap on ${what}: ${limit} is ${allowed}${unit}${seen}.`;
 }

@@ -142,7 +142,7 @@ export class Upkeep {
     const refusing = this.health.judge(facts);
     const before = condition.value.refusing;
     if (refusing === before) return;
-    if (refusing !== undefined) log.warn(`Taking no new jobs: ${refusing}. Running jobs go on.`);
+    if (refusing !== undefined) log.warn(`Taking no new jobs: ${refusing}. Running jobs continue.`);
     else log.info("Taking new jobs again: the problem is over.");
     condition.change({ refusing });
   }

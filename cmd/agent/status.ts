@@ -19,8 +19,8 @@ export const command = defineCommand({
     { line: "agent status --json | jq '.status.running[].jobId'", does: "The jobs that run here" },
   ],
   details:
-    "Asks the agent itself, not the server. Exits with 0 when the agent answers, with 69 when it does not run, and with 75\n" +
-    "when it runs but does not answer.",
+    "Asks the agent itself, not the server. Exits with 0 when the agent answers, with 69 when it is not running, and with\n" +
+    "75 when it runs but does not answer.",
   async run({ options, env, output }) {
     const { name } = await chooseAgentWorkspace(env, options);
     const found = await findAgent(agentStateDir(env, name));
@@ -33,13 +33,13 @@ export const command = defineCommand({
 function inWords(workspace: string, found: FoundAgent, look: Look): Painted {
   if (found.state === "running") return statusInWords(workspace, found.status, look);
   if (found.state === "silent") {
-    const todo = `Its jobs go on. If it stays silent, kill process ${found.pid} and start the agent again.`;
+    const todo = `Its jobs keep running. If it stays silent, kill process ${found.pid} and start the agent again.`;
     return paint(`${found.why} ${todo}`, undefined, look);
   }
   const { left } = found;
   const node = left.nodeId === undefined ? "It has never registered." : `It was node ${left.nodeId}.`;
   const rest = leftInWords(left) ?? "It left no work behind.";
-  return paint(`The agent of workspace ${workspace} does not run here. ${node}\n${rest}`, undefined, look);
+  return paint(`The agent of workspace ${workspace} is not running here. ${node}\n${rest}`, undefined, look);
 }
 
 function statusInWords(workspace: string, status: AgentStatus, look: Look): Painted {

@@ -11,7 +11,9 @@ import { chooseAgentWorkspace } from "./server-of-node.ts";
 import { agentStateDir, leftInWords } from "./state.ts";
 
 const options = defineOptions({
-  "keep-jobs": flagOption("Stop it immediately; its jobs run on, and the next agent run here takes them up"),
+  "keep-jobs": flagOption(
+    "Stop it immediately; its jobs keep running, and the next agent run here takes them up",
+  ),
   now: flagOption("Cancel its jobs, then stop it"),
   ...clientOptions,
 });
@@ -25,7 +27,7 @@ export const command = defineCommand({
   options,
   examples: [
     { line: "agent stop", does: "Stop it when its jobs have ended" },
-    { line: "agent stop --keep-jobs", does: "Stop it immediately; its jobs run on" },
+    { line: "agent stop --keep-jobs", does: "Stop it immediately; its jobs keep running" },
     { line: "agent stop --now", does: "Cancel its jobs and stop it" },
   ],
   details:
@@ -38,7 +40,7 @@ export const command = defineCommand({
     const found = await stopAgent(stateDir, how);
     if (found.state === "silent") throw stuck(found.why, found.pid);
     if (found.state === "running") await untilEnded(stateDir, how, found.status, output);
-    else await output.note(`The agent of workspace ${name} does not run here.`);
+    else await output.note(`The agent of workspace ${name} is not running here.`);
     const after = found.state === "running" ? await findAgent(stateDir) : found;
     const left = after.state === "absent" ? after.left : undefined;
     const words = left && leftInWords(left);
@@ -84,6 +86,6 @@ async function untilEnded(
 
 function stuck(why: string, pid: number): CliError {
   return new CliError("try_again", why, {
-    todo: `Check its log, or kill it with kill -9 ${pid}: its jobs run on, and the next agent run takes them up`,
+    todo: `Check its log, or kill it with kill -9 ${pid}: its jobs keep running, and the next agent run takes them up`,
   });
 }

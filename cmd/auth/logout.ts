@@ -9,8 +9,7 @@ import { chooseWorkspace, updateWorkspaces } from "../workspace/workspaces.ts";
 export const command = defineCommand({
   options: clientOptions,
   examples: [{ line: "auth logout", does: "Sign out of the current workspace" }],
-  details:
-    "Nodes that were registered with the session take no new jobs; jobs that run on them end as usual.",
+  details: "Nodes that were registered with the session take no new jobs; jobs running on them end as usual.",
   async run({ options, env, output }) {
     const workspace = await chooseWorkspace(env, options);
     const { name, url, known } = workspace;

@@ -46,7 +46,7 @@ function general(look: Look): Painted[] {
     ["70, 74", "A bug in this program or the server; output or state cannot be written"],
     [
       "1",
-      "A job failed without a code or could not be created, server check or --dry-run found a problem, or an agent cannot go on",
+      "A job failed without a code or could not be created, server check or --dry-run found a problem, or an agent cannot continue",
     ],
   ];
   const options: [string, string][] = [

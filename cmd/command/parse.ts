@@ -43,7 +43,7 @@ function parseOwn(path: string, command: Command, words: readonly string[], hasR
     if (!codeOf(error)?.startsWith("ERR_PARSE_ARGS")) throw error;
     const message = textOf(error);
     const unknown = /^Unknown option '(--?)([^']*)'/.exec(message);
-    if (!unknown) throw usage(path, asClause(message.split("\n").join(" ")));
+    if (!unknown) throw usage(path, badValue(message));
     const [, dashes = "", name = ""] = unknown;
     if (command.rest && !hasRest && words.some((word) => !word.startsWith("-"))) {
       throw usage(path, `unknown option ${dashes}${name}`, missingDashes(path));
@@ -51,6 +51,18 @@ function parseOwn(path: string, command: Command, words: readonly string[], hasR
     const near = dashes === "--" ? nearest(name, Object.keys(command.options)) : undefined;
     throw usage(path, `unknown option ${dashes}${name}`, near ? `Did you mean --${near}?` : undefined);
   }
+}
+
+/** What the runtime says about an option's value, in our words. */
+function badValue(message: string): string {
+  const option = /^Option '(?:-\w, )?(-[^' ]+)/.exec(message)?.[1] ?? "";
+  const joined = option.startsWith("--") ? `${option}=` : option;
+  if (message.includes("argument is ambiguous")) {
+    return `${option} needs a value; write a value that begins with - as ${joined}-VALUE`;
+  }
+  if (message.includes("argument missing")) return `${option} needs a value`;
+  if (message.includes("does not take an argument")) return `${option} takes no value`;
+  return asClause(message.split("\n").join(" "));
 }
 
 function parseConfig(options: OptionTable): NonNullable<ParseArgsConfig["options"]> {

@@ -130,9 +130,12 @@ function problemFailure(error: Error & ProblemLike): Failure {
   };
 }
 
-function todoOfProblem(error: ProblemLike, exitCode: number): string | undefined {
+function todoOfProblem(error: Error & ProblemLike, exitCode: number): string | undefined {
   if (error.code === "credit_exhausted") return "See tanvrit-compute credit balance; an owner can grant more";
-  if (error.code === "forbidden") return "Ask an owner or admin of this business";
+  if (error.code === "forbidden") {
+    // Other requests are refused to everyone; their message says what to do instead.
+    return /\bowner\b/.test(error.message) ? "Ask an owner or admin of this business" : undefined;
+  }
   if (exitCode === exitCodes.notAllowed) return LOGIN_TODO;
   if (exitCode !== exitCodes.tryAgain) return undefined;
   return error.retryAfterSeconds ? `Try again in ${error.retryAfterSeconds} s` : "Try again in a moment";

@@ -63,8 +63,9 @@ async function readBounded(file: string): Promise<Buffer> {
       chunks.push(chunk);
     }
   } catch (cause) {
-    const isMissing = codeOf(cause) === "ENOENT";
-    const why = isMissing ? "there is no such file" : textOf(cause);
+    const code = codeOf(cause);
+    const isMissing = code === "ENOENT";
+    const why = isMissing ? "there is no such file" : code === "EISDIR" ? "it is a directory" : textOf(cause);
     throw new CliError(isMissing ? "not_found" : "bad_data", `cannot read ${fileName(file)}: ${why}`, {
       cause,
     });

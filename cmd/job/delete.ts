@@ -13,7 +13,7 @@ import { filterOptions, jobsOrFilter, selectionOrIds } from "./filter-options.ts
 /** Why a job was not deleted. */
 const REFUSED: Record<Exclude<JobDeletion, "deleted">, string> = {
   "not-found": "there is no such job",
-  open: "it is not over; cancel it first with job cancel",
+  open: "it has not finished; cancel it first with job cancel",
   needed: "a waiting job comes after it; cancel that job first, or wait for it",
   "in-array": "it belongs to an array; delete the array",
 };

@@ -70,7 +70,7 @@ export class LogWriter implements AsyncDisposable {
   /** Call this after the last event. Throws if the output is data and a part of it is missing. */
   expectWhole(jobId: string): void {
     if (this.options.whole && this.lost !== undefined) {
-      const what = `a part of the output of job ${jobId} is missing; its log says: ${this.lost}`;
+      const what = `part of the output of job ${jobId} is missing; its log says: ${this.lost}`;
       throw new CliError("output_incomplete", what);
     }
     if (this.missing === 0) return;

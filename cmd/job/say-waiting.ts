@@ -16,7 +16,7 @@ export async function sayUnschedulable(compute: Compute, job: Job, output: Outpu
     () => undefined,
   );
   const more = hint === undefined || unschedulableReason.includes(hint) ? "" : ` ${hint}`;
-  await output.note(`tanvrit-compute: ${jobId} waits. ${unschedulableReason}${more}`);
+  await output.note(`tanvrit-compute: ${jobId} is waiting. ${unschedulableReason}${more}`);
 }
 
 /**
@@ -38,7 +38,7 @@ export function sayWhyItWaits(compute: Compute, job: Job, output: Output): Dispo
       .then(({ waitsFor, summary, hint }) => {
         if (gone.signal.aborted || waitsFor === "nothing" || waitsFor === "turn") return;
         const more = hint === undefined ? "" : ` ${hint}`;
-        return output.note(`tanvrit-compute: ${job.jobId} waits. ${summary}${more}`);
+        return output.note(`tanvrit-compute: ${job.jobId} is waiting. ${summary}${more}`);
       })
       // The wait goes on without the reason.
       .catch(() => undefined);

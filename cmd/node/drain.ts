@@ -14,7 +14,7 @@ export const command = defineCommand({
   options,
   positionals: [{ name: "NODE", help: "its id or name, as node list shows them" }],
   examples: [
-    { line: "node drain $id", does: "Before an update: its jobs run on, nothing new starts" },
+    { line: "node drain $id", does: "Before an update: its jobs keep running, nothing new starts" },
     { line: "node drain $id --undo", does: "After the update" },
   ],
   async run({ options, positionals, env, output }) {

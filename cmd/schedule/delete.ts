@@ -6,7 +6,9 @@ import { findSchedule } from "../connection/find-id.ts";
 export const command = defineCommand({
   options: clientOptions,
   positionals: [{ name: "SCHEDULE", help: "its id or name, as schedule list shows them" }],
-  examples: [{ line: "schedule delete $id", does: "Delete it with its list of fires; submitted jobs go on" }],
+  examples: [
+    { line: "schedule delete $id", does: "Delete it with its list of fires; submitted jobs keep running" },
+  ],
   async run({ options, positionals, env, output }) {
     const compute = await connect(env, options);
     const { schedules } = compute;

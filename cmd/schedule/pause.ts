@@ -6,7 +6,7 @@ import { findSchedule } from "../connection/find-id.ts";
 export const command = defineCommand({
   options: clientOptions,
   positionals: [{ name: "SCHEDULE", help: "its id or name, as schedule list shows them" }],
-  examples: [{ line: "schedule pause $id", does: "Stop it from firing; running jobs go on" }],
+  examples: [{ line: "schedule pause $id", does: "Stop it from firing; running jobs continue" }],
   details:
     "A fire that waits for an earlier job is skipped. Fires that fall into the pause are not made up for later.",
   async run({ options, positionals, env, output }) {

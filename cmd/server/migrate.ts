@@ -141,12 +141,12 @@ async function conclude(report: MoveReport, dryRun: boolean, to: string, output:
 function sourceOf(from: string | undefined): string {
   if (from !== undefined)
     return from.slice(SOURCE_SCHEME.length).replace(/^~(?=[/\\])/, () => accountHome(process.env) ?? "~");
-  throw new CliError("usage", "--from is missing", { todo: "See server migrate --help" });
+  throw new CliError("usage", "--from is missing", { todo: "See tanvrit-compute server migrate --help" });
 }
 
 function targetOf(to: string | undefined): string {
   if (to !== undefined) return to;
-  throw new CliError("usage", "--to is missing", { todo: "See server migrate --help" });
+  throw new CliError("usage", "--to is missing", { todo: "See tanvrit-compute server migrate --help" });
 }
 
 /** Explains what usually stops a move, and what to do. */

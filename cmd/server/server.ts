@@ -48,7 +48,7 @@ export const command = defineCommand({
     },
   ],
   details:
-    "SIGTERM or Ctrl-C stops it gracefully; jobs run on, and their agents come back when the server does.",
+    "SIGTERM or Ctrl-C stops it gracefully; jobs keep running, and their agents come back when the server does.",
   readConfig: (flags) => readConfigFile(serverFile, { named: flags.config as string | undefined }),
   async run({ options, env, config, output }) {
     raiseOpenFiles();

@@ -41,7 +41,7 @@ export const versionOption = defineOptions({
   },
 });
 
-const pair = z.string().regex(/^[^=]+=/, { error: "must be a parameter as NAME=VALUE" });
+const pair = z.string().regex(/^[^=]+=/, { error: "must be a parameter, as NAME=VALUE" });
 
 export const paramOption = defineOptions({
   param: {

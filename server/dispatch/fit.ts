@@ -98,9 +98,9 @@ function hintOf(requirement: Requirement, nodes: readonly NodeRecord[]): string 
     const failed = [...mismatches(requirement, description)];
     if (!nearest || failed.length < nearest.failed.length) nearest = { name: description.name, failed };
   }
-  if (!nearest) return "No node is registered. Start one with `tanvrit-compute agent run`.";
+  if (!nearest) return "No node is registered. Start an agent with `tanvrit-compute agent run`.";
   const { name, failed } = nearest;
   const changes = failed.map(({ change }) => change);
-  if (changes.length === 1) return `Nearest is ${name}: it could run it if ${changes[0]}.`;
-  return `Nearest is ${name}: it could run it if ${changes.length} things changed: ${changes.join("; ")}.`;
+  if (changes.length === 1) return `The closest node is ${name}: it could run the job if ${changes[0]}.`;
+  return `The closest node is ${name}: it could run the job if ${changes.length} things changed: ${changes.join("; ")}.`;
 }

@@ -21,7 +21,7 @@ export interface Mismatch {
   rule: "type" | "allow" | "pool" | "label" | "selector" | "cpu" | "memory" | "gpu";
   /** Completes the sentence "the node cannot run it: …". */
   detail: string;
-  /** What would help. Completes the sentence "it could run it if …". */
+  /** What would help. Completes the sentence "it could run the job if …". */
   change: string;
 }
 

@@ -33,7 +33,7 @@ export class Unschedulable {
 
 function explainOne(job: JobRecord, nodes: readonly NodeRecord[]): string | undefined {
   if (nodes.length === 0) {
-    return "No node is registered. Start one with `tanvrit-compute agent run`.";
+    return "No node is registered. Start an agent with `tanvrit-compute agent run`.";
   }
   const requirement = requirementOf(job.manifest, job.userId);
   const reasons: string[] = [];

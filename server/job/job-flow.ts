@@ -55,7 +55,7 @@ export class JobFlow {
       path: "after",
       message: `there is no job ${jobId} in this business`,
     }));
-    throw new ComputeError("invalid_request", `There is no job ${missing[0]} to come after.`, { errors });
+    throw new ComputeError("invalid_request", `There is no job ${missing[0]} to run after.`, { errors });
   }
 
   /** Announces jobs that were just submitted, and does what follows from those that wait. Never rejects. */

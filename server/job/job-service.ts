@@ -129,7 +129,7 @@ export class JobService {
     if (isFinal(result.status) && result.status !== "CANCELLED") {
       throw new ComputeError(
         "conflict",
-        `Job ${jobId} is ${result.status} already; there is nothing left to cancel.`,
+        `Job ${jobId} is already ${result.status}; there is nothing left to cancel.`,
       );
     }
     await this.parts.flow.changed([result]);

@@ -132,7 +132,7 @@ function checkTimeZone(timeZone: string): void {
 
 /** For a valid rule whose date does not exist, such as 30 February. */
 export function neverComes(): ComputeError {
-  return refusal("cron", "never comes; there is no such date");
+  return refusal("cron", "never fires; there is no such date");
 }
 
 export function refusal(path: string, message: string): ComputeError {

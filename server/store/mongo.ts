@@ -273,7 +273,7 @@ async function commit(session: ClientSession): Promise<void> {
 
 function storageError(error: unknown): unknown {
   if (error instanceof ContentionError || error instanceof MongoError) {
-    return new ComputeError("storage_failed", `MongoDB did not do it: ${error.message}`, {
+    return new ComputeError("storage_failed", `MongoDB failed: ${error.message}`, {
       cause: error,
     });
   }

@@ -56,7 +56,7 @@ export class TemplateService {
     if (!older) {
       throw new ComputeError(
         "not_found",
-        `Version ${version} of template ${template} is not stored; its newest version is ${found.version}.`,
+        `Template ${template} has no version ${version}; its newest is version ${found.version}.`,
       );
     }
     const { content, userId, createdAtMs } = older;

@@ -112,7 +112,9 @@ export function flagOption(help: string, group?: OptionGroup) {
 }
 
 /** Text of an option. */
-export const optionText = z.string({ error: "must be text" });
+export const optionText = z.string({
+  error: ({ input }) => (input === undefined ? "is missing" : "must be text"),
+});
 
 /** A number: flags and variables give text, files may give numbers. */
 export function optionNumber(range: { min?: number; max?: number; integer?: boolean; unit?: string }) {
@@ -130,7 +132,7 @@ export function optionNumber(range: { min?: number; max?: number; integer?: bool
 /** `KEY=VALUE` texts as a record; the last value of a repeated key wins. */
 export function optionPairs(what: string) {
   return z
-    .array(z.string().regex(/^[^=]+=/, { error: `must be ${what} as KEY=VALUE` }))
+    .array(z.string().regex(/^[^=]+=/, { error: `must be ${what}, as KEY=VALUE` }))
     .transform((pairs) =>
       Object.fromEntries(
         pairs.map((pair) => [pair.slice(0, pair.indexOf("=")), pair.slice(pair.indexOf("=") + 1)]),

@@ -160,7 +160,7 @@ export const nodeEndpoints = defineEndpoints({
     method: "POST",
     path: "/api/compute/nodes/drain",
     callers: ["user", "node"],
-    summary: "Give a node no new jobs (running jobs go on), or undo that.",
+    summary: "Give a node no new jobs (running jobs continue), or undo that.",
     input: z.strictObject({
       /** A node may omit it to mean itself. */
       nodeId: nodeId.optional(),

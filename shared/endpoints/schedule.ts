@@ -52,7 +52,8 @@ export const scheduleEndpoints = defineEndpoints({
     method: "POST",
     path: "/api/compute/schedules/pause",
     callers: ["user"],
-    summary: "Stop firing until the schedule is resumed. Submitted jobs go on; a waiting fire is skipped.",
+    summary:
+      "Stop firing until the schedule is resumed. Submitted jobs keep running; a waiting fire is skipped.",
     input: z.strictObject({ scheduleId }),
     output: schedule,
     errors: ["not_found", "storage_failed"],
@@ -83,7 +84,7 @@ export const scheduleEndpoints = defineEndpoints({
     method: "POST",
     path: "/api/compute/schedules/delete",
     callers: ["user"],
-    summary: "Delete a schedule and its list of fires. Submitted jobs go on.",
+    summary: "Delete a schedule and its list of fires. Submitted jobs keep running.",
     input: z.strictObject({ scheduleId }),
     output: z.object({ scheduleId }),
     errors: ["not_found", "storage_failed"],

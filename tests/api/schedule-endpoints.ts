@@ -117,7 +117,7 @@ export const scheduleScenarios = {
     }
     expect((await api.refused("schedules.preview", { cron: "often" }, user)).errors?.[0]?.path).toBe("cron");
     const never = await api.refused("schedules.preview", { cron: "0 0 30 2 *" }, user);
-    expect(never.errors).toEqual([{ path: "cron", message: "never comes; there is no such date" }]);
+    expect(never.errors).toEqual([{ path: "cron", message: "never fires; there is no such date" }]);
   },
 } satisfies Partial<Scenarios>;
 

@@ -52,7 +52,7 @@ test("of several nodes, the nearest is the one that needs the fewest changes to 
   await register({ name: "far", labels: {}, pool: "other" });
   await register({ name: "near", labels: { disk: "ssd" } });
   const answer = await why({ labels: { disk: "ssd" }, resources: { memoryMb: 5_000 } });
-  expect(answer.hint).toContain("near: it could run it if the job asked for at most 4096 MiB");
+  expect(answer.hint).toContain("near: it could run the job if the job asked for at most 4096 MiB");
 });
 
 test("job why says that a node is draining, has signed out, or is offline", async () => {
@@ -97,7 +97,7 @@ test("job why and a dry run name the owner's rule that keeps a job off a node", 
   const jobId = await submit(job);
   expect(await whyJob(jobId)).toMatchObject({
     nodes: [{ verdict: "never", rule: "allow", detail }],
-    hint: "Nearest is box: it could run it if its owner allowed it (allow.images in its agent.yaml).",
+    hint: "The closest node is box: it could run the job if its owner allowed it (allow.images in its agent.yaml).",
   });
   expect((await plane.api.call("jobs.retrieve", { jobId }, user)).unschedulableReason).toContain(detail);
   const other = await plane.api.user("local", "stranger");

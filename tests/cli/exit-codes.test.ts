@@ -89,7 +89,7 @@ test("a missing manifest is 66, a wrong manifest is 65 with its line, wrong flag
     [["--not-before", "soon", "--", "true"], 64, /--not-before: must be a time such as/],
     [["--not-before", "+99999999999999d", "--", "true"], 64, /--not-before: must be at most 10 years/],
     [["--after", `${JOB_ID}:any:all`, "--", "true"], 64, /--after: /],
-    [["--label", "nokey", "--", "true"], 64, /--label: must be a label as KEY=VALUE/],
+    [["--label", "nokey", "--", "true"], 64, /--label: must be a label, as KEY=VALUE/],
     [["--wait", "--follow", "--", "true"], 64, /cannot be used together/],
     [["sh", "-c", "true"], 64, /Put -- before the command/],
     [["true"], 64, /Put -- before the command/],

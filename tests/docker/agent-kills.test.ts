@@ -26,7 +26,7 @@ test("no container outlives its job or its supervisor, however often agent and s
   const seen = new Set<string>();
   for (let round = 0; round < ROUNDS; round++) {
     await waitFor("a new container", () => newContainer(seen), { timeoutMs: WAIT_MS });
-    await agent.stop("SIGKILL"); // Running jobs go on, and the next agent takes them over.
+    await agent.stop("SIGKILL"); // Running jobs continue, and the next agent takes them over.
     agent = await person.startAgent(["--slots", "6"]);
     for (const pid of supervisorsBelow(person.home.path)) process.kill(pid, "SIGKILL");
   }

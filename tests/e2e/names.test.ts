@@ -48,7 +48,9 @@ test("a job for one node by name runs there, and a job for a node that does not 
 test("job run says immediately, on stderr, that no node can run the job and which node is nearest", async () => {
   await using follower = new Running(person.home.path, ["job", "run", "-l", "gpu=h100", "--", "true"]);
   await follower.said(/waits\. .*gpu=h100/, 10_000);
-  await waitFor("the nearest node", () => /Nearest is|it could run it if|registered/.test(follower.stderr));
+  await waitFor("the nearest node", () =>
+    /The closest node is|it could run the job if|registered/.test(follower.stderr),
+  );
 });
 
 test("a schedule can be named by its name", async () => {

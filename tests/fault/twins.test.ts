@@ -178,7 +178,7 @@ test.if(canUnshare())(
     const long = await runningJob();
     const second = contained(volume.path, "hostb");
     expect(await second.process.exited).toBe(1);
-    expect(second.stderr).toMatch(/Another agent \(process \d+ on hosta\) already runs here/);
+    expect(second.stderr).toMatch(/Another agent \(process \d+ on hosta\) is already running here/);
     await endsWell(long);
     expect(existsSync(volume.join("agent", "local", "lock"))).toBe(true);
     first.process.kill("SIGKILL");

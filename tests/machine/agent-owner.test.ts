@@ -141,7 +141,7 @@ test("agent stop waits for running jobs; --now cancels them; --keep-jobs leaves 
   expect((await person.job(cancelled.id)).status).toBe("CANCELLED");
   expect(await person.run(["agent", "stop"])).toMatchObject({
     exitCode: 0,
-    stderr: expect.stringContaining("does not run here"),
+    stderr: expect.stringContaining("is not running here"),
   });
 });
 
