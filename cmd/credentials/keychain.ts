@@ -16,6 +16,12 @@ const ADVICE =
   "Unlock the keychain and try again, or keep the tokens in a file: " +
   "tanvrit-compute auth login --credential-store file";
 
+/**
+ * A question that the keychain did not answer within the limit, and has not answered since. Until it has, it is not asked
+ * again, so a command waits for it once. Shared by all stores: a process has one keychain.
+ */
+let unanswered: Promise<unknown> | undefined;
+
 /** The operating system's keychain: Keychain, Credential Manager, or a Secret Service. */
 export class KeychainStore implements CredentialStore {
   readonly kind = "keychain";
@@ -51,19 +57,36 @@ export class KeychainStore implements CredentialStore {
     return { service: SERVICE, name: workspace + this.suffix };
   }
 
-  /** The result of `use`. Throws CredentialStoreError if it fails or takes too long. */
+  /** The result of `use`. Throws CredentialStoreError if it fails or takes too long, or an earlier question is unanswered. */
   private async bounded<T>(use: () => Promise<T>): Promise<T> {
     const limitMs = this.personThere ? PERSON_LIMIT_MS : LIMIT_MS;
+    const noAnswer = () => new Error(`no answer within ${limitMs / 1_000} s`);
+    if (unanswered) throw failureOf(noAnswer());
     const note = this.personThere ? setTimeout(sayThatWeWait, LIMIT_MS) : undefined;
     try {
-      return await withLimit(limitMs, use(), () => new Error(`no answer within ${limitMs / 1_000} s`));
+      const answer = use();
+      return await withLimit(limitMs, answer, () => {
+        remember(answer);
+        return noAnswer();
+      });
     } catch (error) {
-      const why = (error as Error).message;
-      throw new CredentialStoreError(`the keychain cannot be used: ${why}`, { cause: error, todo: ADVICE });
+      throw failureOf(error as Error);
     } finally {
       clearTimeout(note);
     }
   }
+}
+
+function remember(answer: Promise<unknown>): void {
+  unanswered = answer;
+  const forget = () => {
+    if (unanswered === answer) unanswered = undefined;
+  };
+  answer.then(forget, forget);
+}
+
+function failureOf(cause: Error): CredentialStoreError {
+  return new CredentialStoreError(`the keychain cannot be used: ${cause.message}`, { cause, todo: ADVICE });
 }
 
 /**
