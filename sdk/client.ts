@@ -126,10 +126,10 @@ export class ComputeClient {
 
   /** Call this before a wait for these jobs: the wait may then outlive the token it starts with. */
   async prepareToWait(jobIds: readonly string[], signal?: AbortSignal): Promise<void> {
-    const prepared = this.credentials?.prepareToWait?.(jobIds, async (jobIds, headers) => {
+    const prepared = this.credentials?.prepareToWait?.(jobIds, async (wanted, headers) => {
       const { url, proof } = this;
       const client = new ComputeClient({ url, proof, credentials: { headers: () => headers } });
-      return (await client.call("jobs.wait-tickets", { jobIds: [...jobIds] })).tickets;
+      return (await client.call("jobs.wait-tickets", { jobIds: [...wanted] })).tickets;
     });
     // Other waits may use the same tickets, so aborting this wait does not abort the request.
     await untilAborted(prepared, signal);

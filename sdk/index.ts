@@ -9,18 +9,20 @@ import { Templates } from "./templates.ts";
 import { TokenCredentials } from "./token-credentials.ts";
 
 export type { CostEstimate, CreditBalance, CreditEntry, HostedPool } from "../shared/credit.ts";
+export type { BatchJobInput } from "../shared/endpoints/many-jobs.ts";
 export type { Execution } from "../shared/execution.ts";
 export type { Job } from "../shared/job.ts";
 export type { LogEvent, LogLine } from "../shared/log.ts";
 export type { JobManifestInput } from "../shared/manifest.ts";
 export type { Node } from "../shared/node.ts";
-export type { Schedule } from "../shared/schedule/schedule.ts";
+export type { Schedule, ScheduleFire, UpcomingFire } from "../shared/schedule/schedule.ts";
 export type { Template, TemplateFileInput, TemplateSummary } from "../shared/template/template.ts";
 export { ComputeClient, type Credentials } from "./client.ts";
 export type { GrantOptions, LedgerFilter } from "./credits.ts";
 export { ComputeError, OtherServerError, UnreachableError } from "./errors.ts";
 export type { ExecutionFilter } from "./executions.ts";
 export type {
+  DeletedJob,
   JobFilter,
   JobSelection,
   LogOptions,

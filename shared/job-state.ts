@@ -2,7 +2,7 @@ import { z } from "zod";
 
 /**
  * The life of a job: which event leads from which status to which. Every write of a job's status goes through this table.
- * `release` takes an assignment back that has lost nothing, `requeue` begins another attempt after one that failed,
+ * `release` takes back an assignment that was never started, `requeue` begins another attempt after one that failed,
  * `retry` runs a finished job again because somebody asked for it. A job whose agent reports no start ends from ASSIGNED.
  */
 const jobTransitions = {

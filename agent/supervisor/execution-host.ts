@@ -1,8 +1,8 @@
 import type { Logger } from "../../shared/logger.ts";
 import type { JobType } from "../../shared/manifest.ts";
 import { textOf } from "../../shared/text-of.ts";
-import { gpuName } from "../detectors/gpu.ts";
 import type { Executor, TaskGpu } from "../executors/port/executor.ts";
+import { gpuName } from "../executors/port/job-gpus.ts";
 import { ExecutionLog, QuietLines } from "../logs/execution-log.ts";
 import { lineBytes } from "../logs/line-queue.ts";
 import { LogSpool, type SpoolRoom } from "../logs/spool.ts";

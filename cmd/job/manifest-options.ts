@@ -7,13 +7,8 @@ import {
   optionPairs,
   optionText,
 } from "../../shared/config/options.ts";
-import { issuesOf } from "../../shared/issues.ts";
-import { type Labels, NODE_NAME_LABEL } from "../../shared/labels.ts";
-import { type JobManifestInput, jobFields, jobManifest, jobTypesInWords } from "../../shared/manifest.ts";
-import { CliError } from "../exit/failure.ts";
-import { fileName, readTextFile } from "../input/read-file.ts";
-import { dockerFlags, dockerOf } from "./docker-options.ts";
-import { afterOf, concurrencyOf, retryList } from "./manifest-words.ts";
+import { jobTypesInWords } from "../../shared/manifest.ts";
+import { dockerFlags } from "./docker-options.ts";
 
 /** The options that describe a job. Each sets a field of the manifest and wins over the file. */
 export const manifestOptions = defineOptions({
@@ -231,7 +226,7 @@ export const manifestOptions = defineOptions({
   },
 });
 
-type ManifestValues = OptionValues<typeof manifestOptions>;
+export type ManifestValues = OptionValues<typeof manifestOptions>;
 
 /** The first of these options that was given. */
 export function firstGiven(
@@ -239,119 +234,4 @@ export function firstGiven(
   options: Readonly<Record<string, unknown>>,
 ): string | undefined {
   return names.find((name) => options[name] !== undefined && options[name] !== false);
-}
-
-/** The job that the options, the file and the words after `--` describe together. */
-export async function buildManifest(
-  options: ManifestValues,
-  argv: readonly string[] | undefined,
-): Promise<JobManifestInput> {
-  const base: Partial<FileManifest> = options.file === undefined ? {} : await readManifest(options.file);
-  const type = options.type ?? (options.image === undefined ? undefined : "DOCKER");
-  if (!base.command && !argv?.length && (type ?? base.type ?? "COMMAND") === "COMMAND") {
-    throw commandMissing(options.file);
-  }
-  const docker = dockerOf(options);
-  const resources = defined({ cpu: options.cpu, memoryMb: options.memory, gpuCount: options.gpus });
-  const given = defined({
-    name: options.name,
-    type,
-    image: options.image,
-    docker: docker && { ...base.docker, ...docker },
-    pool: options.pool,
-    selector: options.selector,
-    timeoutSeconds: options.timeout,
-    graceSeconds: options.grace,
-    stopSignal: options["stop-signal"],
-    maxRetries: options["max-retries"],
-    maxLogMb: options["max-log"],
-    retryOn: options["retry-on"] === undefined ? undefined : retryList(options["retry-on"]),
-    notBefore: options["not-before"],
-    queueTtlSeconds: options["queue-ttl"],
-    array: options.array,
-    after: options.after?.map(afterOf),
-    concurrency: concurrencyOf(options),
-    startTimeoutSeconds: options["start-timeout"],
-    priority: options.priority,
-    workdir: options.workdir,
-    command: argv?.length ? [...argv] : undefined,
-    labels: labelsOf(options, base.labels),
-    env: options.env && { ...base.env, ...options.env },
-    resources: Object.keys(resources).length > 0 ? { ...base.resources, ...resources } : undefined,
-  });
-  const checked = jobManifest.safeParse({ ...base, ...given });
-  if (checked.success) return checked.data;
-  const issues = issuesOf(checked.error).map((issue) => ({ ...issue, field: String(issue.path[0] ?? "") }));
-  // Each field of the file was checked by itself; together, or with the flags, they may still be wrong.
-  const ofFile = issues.every(({ field }) => !(field in given) && field in base);
-  const lines = issues.map(({ path, field, message }) =>
-    field in base && !(field in given)
-      ? `${fileName(options.file ?? "")}: ${path.map(String).join(".")}: ${message}`
-      : `${flagOf(path)}: ${message}`,
-  );
-  throw new CliError(ofFile ? "bad_data" : "usage", lines.join("; "));
-}
-
-function labelsOf(
-  { label, node }: { label?: Labels | undefined; node?: string | undefined },
-  base: Labels = {},
-) {
-  if (label === undefined && node === undefined) return undefined;
-  return { ...base, ...label, ...(node !== undefined && { [NODE_NAME_LABEL]: node }) };
-}
-
-type FileManifest = z.output<typeof jobFields>;
-
-async function readManifest(file: string): Promise<FileManifest> {
-  const { parseYaml } = await import("../../shared/config/yaml.ts");
-  return parseYaml(await readTextFile(file), fileName(file), jobFields);
-}
-
-function commandMissing(file: string | undefined): CliError {
-  if (file === undefined) {
-    return new CliError("usage", "no command to run was given", {
-      todo: "Put it after --, for example: tanvrit-compute job submit -- python train.py",
-    });
-  }
-  return new CliError("bad_data", `${fileName(file)}: command: is missing`, {
-    todo: "Add it to the file, or give the command after --",
-  });
-}
-
-/** What a field is called on the command line, if the option has another name. */
-const flagOfField: Record<string, string> = {
-  docker: "the container options",
-  "docker.mounts": "--mount",
-  "docker.capAdd": "--cap-add",
-  "docker.capDrop": "--cap-drop",
-  "docker.shmMb": "--shm",
-  labels: "--label",
-  timeoutSeconds: "--timeout",
-  graceSeconds: "--grace",
-  stopSignal: "--stop-signal",
-  maxRetries: "--max-retries",
-  retryOn: "--retry-on",
-  maxLogMb: "--max-log",
-  notBefore: "--not-before",
-  queueTtlSeconds: "--queue-ttl",
-  startTimeoutSeconds: "--start-timeout",
-  "concurrency.group": "--concurrency-group",
-  "concurrency.limit": "--concurrency-limit",
-  "resources.memoryMb": "--memory",
-  "resources.gpuCount": "--gpus",
-  command: "the command after --",
-};
-
-function flagOf(path: readonly PropertyKey[]): string {
-  const [first = "", second = ""] = path.map(String);
-  const isGroup = first === "docker" || first === "resources";
-  const flag =
-    flagOfField[`${first}.${second}`] ??
-    (isGroup && second ? `--${second}` : (flagOfField[first] ?? `--${first}`));
-  return second && (first === "labels" || first === "env") ? `${flag} ${second}` : flag;
-}
-
-function defined<Fields extends object>(fields: Fields): Partial<Fields> {
-  const entries = Object.entries(fields).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(entries) as Partial<Fields>;
 }

@@ -4,8 +4,9 @@ import { connect } from "../connection/connect.ts";
 import { clientOptions } from "../connection/connection-options.ts";
 import { prefixOption } from "./array-output.ts";
 import { cancelOnExitOption } from "./attached.ts";
+import { buildManifest } from "./build-manifest.ts";
 import { followJob } from "./follow.ts";
-import { buildManifest, manifestOptions } from "./manifest-options.ts";
+import { manifestOptions } from "./manifest-options.ts";
 import { sayInputStays, submitManifest } from "./submit-manifest.ts";
 
 export const command = defineCommand({

@@ -3,7 +3,8 @@ import { defineCommand } from "../command/command.ts";
 import { connect } from "../connection/connect.ts";
 import { clientOptions } from "../connection/connection-options.ts";
 import { afterSubmit, attachOptions, refuseBoth } from "./after-submit.ts";
-import { buildManifest, manifestOptions } from "./manifest-options.ts";
+import { buildManifest } from "./build-manifest.ts";
+import { manifestOptions } from "./manifest-options.ts";
 import { sayInputStays, submitManifest } from "./submit-manifest.ts";
 
 const options = defineOptions({

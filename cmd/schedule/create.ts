@@ -5,7 +5,8 @@ import { defineCommand } from "../command/command.ts";
 import { connect, patience } from "../connection/connect.ts";
 import { clientOptions } from "../connection/connection-options.ts";
 import { CliError } from "../exit/failure.ts";
-import { buildManifest, firstGiven, manifestOptions } from "../job/manifest-options.ts";
+import { buildManifest } from "../job/build-manifest.ts";
+import { firstGiven, manifestOptions } from "../job/manifest-options.ts";
 import { paramOption, paramsOf } from "../template/template-options.ts";
 import { ruleOptions, zoneOf } from "./rule-options.ts";
 

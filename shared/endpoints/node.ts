@@ -175,7 +175,7 @@ export const nodeEndpoints = defineEndpoints({
     path: "/api/compute/nodes/grant",
     callers: ["user"],
     summary:
-      "Let a node offer a pool, labels or more slots than it was registered with. What its agent announces of these counts from now on.",
+      "Let a node offer a pool, labels or more slots than it was registered with. From now on, what its agent announces within this grant counts.",
     input: z.strictObject({
       nodeId,
       pool: ungranted.shape.pool,

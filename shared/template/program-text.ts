@@ -18,9 +18,9 @@ export class CommandWords {
   private last: string | undefined;
 
   push(word: string): void {
-    const name = this.last === undefined ? undefined : basename(this.last);
-    for (const one of name === undefined ? [] : INTERPRETERS) {
-      if (one.name.test(name ?? "")) this.called.add(one.flag);
+    const program = this.last === undefined ? "" : basename(this.last);
+    for (const { name, flag } of INTERPRETERS) {
+      if (name.test(program)) this.called.add(flag);
     }
     if (word === "eval") this.hasEval = true;
     this.last = word;
