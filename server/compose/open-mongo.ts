@@ -6,7 +6,7 @@ import { MongoAssignStore } from "../dispatch/assign-store.mongo.ts";
 import { MongoExecutionStore } from "../execution/execution-store.mongo.ts";
 import { MongoIntegrityStore } from "../integrity/integrity-store.mongo.ts";
 import { flowSteps, MongoJobFlowStore } from "../job/flow-store.mongo.ts";
-import { executionSteps, jobSteps } from "../job/job-documents.mongo.ts";
+import { executionSteps, jobSteps } from "../job/job-migrations.mongo.ts";
 import { MongoJobStore } from "../job/job-store.mongo.ts";
 import { logSteps } from "../log/log-documents.mongo.ts";
 import { MongoLogStore } from "../log/log-store.mongo.ts";

@@ -22,7 +22,7 @@ import { readShares } from "./shares.mongo.ts";
 
 type Call = Waiting<AssignRequest, Assigned[]>;
 
-/** A request with what it got so far. */
+/** A request with its locked node and what it has claimed so far. */
 interface Order {
   request: AssignRequest;
   node: LockedNode;
@@ -36,24 +36,33 @@ interface ClaimableQueue {
 }
 
 interface MongoQueue extends ClaimableQueue, QueueHeads {
-  /** There may be more jobs behind those that were read. */
+  /** There may be more jobs after those that were read. */
   hasMore: boolean;
 }
 
 const MAX_CACHED_REQUIREMENTS = 10_000;
 const REQUESTS_PER_BATCH = 64;
 const MAX_HEADS = 1_000;
-/** A batch looks for further jobs for this long; well within the time that nodes are locked for. */
+/** A batch looks for more jobs for this long. That is well within the time for which nodes are locked. */
 const MAX_CLAIMING_MS = 2_000;
-/** Where another server takes the same jobs, the next ones are looked for up to this far behind the first. */
+/** After losing jobs to another server, a batch skips up to this many jobs of each queue, to get out of its way. */
 const MAX_SKIP = 512;
 
 /**
- * Hands out queued jobs, beside other servers that do the same. Within this server the requests of one business go
- * together and so never meet; between servers each job goes to whoever's write comes first.
+ * Hands out queued jobs while other servers do the same. Within this server, the requests of one business are batched
+ * and served one batch at a time, so they never compete. Between servers, each job goes to the server whose write comes
+ * first.
+ *
+ * A batch takes three steps:
+ *
+ * 1. It lists the queues with claimable jobs and locks the nodes that ask (`NodeLocks`), so that no other server fills
+ *    them.
+ * 2. `claimFor` reads the heads of the queues, picks jobs for each node and claims them (`MongoClaims.claim`). It repeats
+ *    this while another server took some of the jobs, or while there may be more jobs that fit.
+ * 3. `MongoClaims.confirm` creates the executions and releases the locks, in one transaction.
  */
 export class MongoAssignStore implements AssignStore {
-  /** A queue key stands for one requirement for ever, so this never goes stale. */
+  /** A queue key always stands for the same requirement, so an entry never goes stale. */
   private readonly requirements = new RecentMap<Requirement>(MAX_CACHED_REQUIREMENTS);
   private readonly rooms = new Map<string, Batches<AssignRequest, Assigned[]>>();
   private readonly jobs: Collection<JobDocument>;
@@ -77,7 +86,7 @@ export class MongoAssignStore implements AssignStore {
     return queues.map((queue) => queue.requirement);
   }
 
-  /** The queues of the business that have claimable jobs. Jumps in the index from key to key, and reads no job. */
+  /** The queues of the business that have claimable jobs. Jumps from key to key in the index and reads no jobs. */
   private async claimable(businessId: string): Promise<ClaimableQueue[]> {
     const queues = await this.jobs.distinct("queue", { queue: queuesOf(businessId) });
     const found = await Promise.all(
@@ -89,7 +98,7 @@ export class MongoAssignStore implements AssignStore {
     return found.flat();
   }
 
-  /** Takes back claims that a server left behind when it died; see `MongoClaims`. */
+  /** Undoes claims that a server left behind when it died; see `MongoClaims`. */
   releaseOrphans(nowMs: number): Promise<JobRecord[]> {
     return this.store.attempt(() => this.claims.releaseOrphans(nowMs));
   }
@@ -137,7 +146,7 @@ export class MongoAssignStore implements AssignStore {
     }
   }
 
-  /** Claims for all of them, and makes the executions of what was won, which gives the locks back. */
+  /** Claims jobs for all orders and creates their executions, which also releases the locks. */
   private async serve(
     businessId: string,
     orders: readonly Order[],
@@ -171,19 +180,19 @@ export class MongoAssignStore implements AssignStore {
       const lost = await this.claims.claim(picked);
       for (const order of orders) {
         order.claims = order.claims.filter((claim) => !lost.has(claim));
-        order.node.held = order.node.held.filter((one) => !lost.has(one as Claim));
+        order.node.held = order.node.held.filter((held) => !lost.has(held as Claim));
       }
       const isDry = picked.length === 0 && skip === 0;
       const isServed = lost.size === 0 && skip === 0 && !queues.some((queue) => queue.hasMore);
       const isFull = lost.size === 0 && orders.every((order) => order.claims.length >= order.request.limit);
       if (isDry || isServed || isFull) return;
-      // Another server is at the same jobs: begin somewhere else, but come back to the first ones before giving up.
+      // Another server takes the same jobs, so begin elsewhere, but come back to the first jobs before giving up.
       skip = lost.size > 0 ? Math.floor(Math.random() * MAX_SKIP) : 0;
       claimable = await this.claimable(businessId);
     }
   }
 
-  /** The queues whose jobs one of the nodes can run, each with enough heads for all. */
+  /** The queues whose jobs at least one of the nodes can run, each with enough heads for all orders. */
   private async readQueues(
     claimable: readonly ClaimableQueue[],
     orders: readonly Order[],
@@ -196,9 +205,9 @@ export class MongoAssignStore implements AssignStore {
       orders.some(({ node }) => mismatch(requirement, node.description) === undefined),
     );
     const queues = await Promise.all(
-      able.map(async (one) => {
-        const heads = await this.readHeads(one.queue, skip, limit);
-        return { ...one, heads, hasMore: heads.length === limit };
+      able.map(async (claimableQueue) => {
+        const heads = await this.readHeads(claimableQueue.queue, skip, limit);
+        return { ...claimableQueue, heads, hasMore: heads.length === limit };
       }),
     );
     return queues.filter((queue) => queue.heads.length > 0);
@@ -211,7 +220,7 @@ export class MongoAssignStore implements AssignStore {
       .skip(skip)
       .limit(limit)
       .toArray();
-    return found.map((one) => ({ jobId: one.job_id, priority: one.priority }));
+    return found.map((job) => ({ jobId: job.job_id, priority: job.priority }));
   }
 
   private async requirementOf(queue: string): Promise<Requirement | undefined> {
@@ -219,7 +228,7 @@ export class MongoAssignStore implements AssignStore {
     const known = this.requirements.get(key);
     if (known) return known;
     const job = await this.jobs.findOne({ queue }, { projection: { manifest: 1 } });
-    // Its last job was taken since the queues were listed.
+    // The last job of the queue was taken after the queues were listed.
     if (!job) return undefined;
     const requirement = requirementOf(job.manifest, userOfQueue(key));
     this.requirements.set(key, requirement);
@@ -231,7 +240,7 @@ function isOrdered(orders: ReadonlyMap<Call, Order>, node: LockedNode): boolean 
   return [...orders.values()].some((order) => order.node === node);
 }
 
-/** What the order may still take of the heads; they are taken out of the queues. */
+/** Picks jobs for the order, up to its limit and the room on its node, and removes them from the queues. */
 function pick(order: Order, queues: readonly MongoQueue[], shares: Shares): Claim[] {
   const { request, node, claims } = order;
   const { description } = node;

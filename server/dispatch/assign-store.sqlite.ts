@@ -18,7 +18,7 @@ const MAX_CACHED_REQUIREMENTS = 10_000;
 const HEADS_PER_READ = 64;
 
 export class SqliteAssignStore implements AssignStore {
-  /** A queue key stands for one requirement for ever, so this never goes stale. */
+  /** A queue key always stands for the same requirement, so an entry never goes stale. */
   private readonly requirements = new RecentMap<Requirement>(MAX_CACHED_REQUIREMENTS);
 
   constructor(private readonly store: SqliteStore) {}
@@ -61,16 +61,16 @@ export class SqliteAssignStore implements AssignStore {
       const head = queue?.heads.shift();
       if (!queue || !head) break;
       const gpuIndexes = pickGpus(queue.requirement.resources.gpuCount, description.capacity, usage);
-      const one = this.claim(request, head.jobId, gpuIndexes);
-      held.push(one.execution);
-      shares.took(one.job.userId);
+      const { job, execution } = this.claim(request, head.jobId, gpuIndexes);
+      held.push(execution);
+      shares.took(job.userId);
       usage = usageOf(held);
-      assigned.push(one);
+      assigned.push({ job, execution });
     }
     return assigned;
   }
 
-  /** The queues that have claimable jobs. Walks the index from key to key, so it costs nothing per job. */
+  /** The queues that have claimable jobs. Walks from key to key in the index, so the cost does not grow with the jobs. */
   private claimable(businessId: string): { key: string; requirement: Requirement }[] {
     const queues: { key: string; requirement: Requirement }[] = [];
     let after = "";
@@ -96,7 +96,7 @@ export class SqliteAssignStore implements AssignStore {
       .map((row) => ({ resources: JSON.parse(row.resources), gpuIndexes: JSON.parse(row.gpu_indexes) }));
   }
 
-  /** Where jobs of one user only wait there is nothing to share, and nothing to count. */
+  /** What the users of these queues have running. If only one user's jobs wait, there is nothing to compare or count. */
   private sharesOf(businessId: string, queues: readonly QueueHeads[]): Shares {
     const users = new Set(queues.map((queue) => userOfQueue(queue.key)));
     const live = new Map<string, number>();
@@ -127,7 +127,7 @@ export class SqliteAssignStore implements AssignStore {
     return requirement;
   }
 
-  /** No more than are wanted: each queue is read, and most of them for a head or two. */
+  /** Reads no more heads than are wanted: every queue is read, and most give only one or two. */
   private readHeads(businessId: string, queueKey: string, wanted: number) {
     return this.store.all<Head>(
       `SELECT job_id AS jobId, priority FROM compute_jobs

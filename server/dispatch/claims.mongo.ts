@@ -16,7 +16,7 @@ import { ContentionError, isContention, letOthersGo, type MongoStore } from "../
 import type { AssignRequest } from "./assign-store.ts";
 import { type LockedNode, NodeLocks } from "./node-locks.mongo.ts";
 
-/** A queued job that is about to become an execution of a node. */
+/** A queued job that is about to become an execution on a node. */
 export interface Claim {
   executionId: string;
   jobId: string;
@@ -26,12 +26,12 @@ export interface Claim {
   gpuIndexes: number[];
 }
 
-/** How long the executions of claims are tried to be made; what is not by then goes back into the queue. */
+/** How long `confirm` tries to create executions. Then the jobs go back to their queues. */
 const MAX_CONFIRM_MS = 2_000;
 const MAX_PAUSE_MS = 10;
 const MAX_ORPHANS = 1_000;
 
-/** A claim that is no longer one: its job goes back to where it was, or ends where somebody cancelled it meanwhile. */
+/** Undoes a claim: its job goes back to its queue, or becomes CANCELLED if somebody cancelled it meanwhile. */
 const UNDO = [
   {
     $set: {
@@ -52,10 +52,17 @@ const UNDO = [
 ];
 
 /**
- * Two steps make an assignment. A claim takes the job out of its queue, one conditional write each, since many servers
- * are after the same jobs and a transaction over many of them would seldom succeed. Then one transaction makes the
- * executions, and only of claims that still stand on nodes that are still locked. A server that dies between the two
- * leaves claims behind that expire.
+ * Turns queued jobs into executions, in two steps.
+ *
+ * 1. **Claim.** One conditional write per job takes it out of its queue. The job is ASSIGNED and names an execution that
+ *    does not exist yet; `claim_expires_at` marks it as only claimed. Many servers want the same jobs, and a transaction
+ *    over many of them would rarely succeed. With single writes a server loses only the jobs that another server got.
+ * 2. **Confirm.** One transaction removes the marks, creates the executions and releases the nodes' locks. It covers only
+ *    claims that are still in place, on nodes that are still locked. If it meets another writer, it is repeated with the
+ *    nodes that are still locked.
+ *
+ * Claims that are not confirmed are undone. If a server dies between the two steps, its claims expire after `CLAIM_MS`,
+ * and `releaseOrphans` undoes them from any server.
  */
 export class MongoClaims {
   private readonly jobs: Collection<JobDocument>;
@@ -70,7 +77,7 @@ export class MongoClaims {
     this.locks = new NodeLocks(store);
   }
 
-  /** Claims what is still free. Resolves with those that somebody else has got. */
+  /** Claims the jobs that are still free. Resolves with the claims that were lost to another server. */
   async claim(claims: readonly Claim[]): Promise<Set<Claim>> {
     if (claims.length === 0) return new Set();
     const writes = claims.map(({ jobId, queue, executionId, request }) => ({
@@ -98,7 +105,10 @@ export class MongoClaims {
     return new Set(claims.filter((claim) => !won.has(claim.executionId)));
   }
 
-  /** Makes the executions of the claims, by execution id. What cannot be one any more goes back into its queue. */
+  /**
+   * Creates the executions of the claims. Resolves with them by execution id. Jobs of claims that cannot be confirmed go
+   * back to their queues.
+   */
   async confirm(claims: readonly Claim[], locked: readonly LockedNode[]): Promise<Map<string, Assigned>> {
     if (claims.length === 0) return new Map();
     const deadlineMs = performance.now() + MAX_CONFIRM_MS;
@@ -111,7 +121,7 @@ export class MongoClaims {
         return assigned;
       } catch (error) {
         if (!isContention(error) || performance.now() > deadlineMs) {
-          // Where the outcome of the transaction is unknown, this takes back nothing that came to be an execution.
+          // The transaction may have been committed after all. `undo` leaves alone what has become an execution.
           await this.undo(claims);
           throw error;
         }
@@ -123,7 +133,7 @@ export class MongoClaims {
     }
   }
 
-  /** Takes back claims whose server died before it made the execution; resolves with the jobs as they are then. */
+  /** Undoes claims whose server died before it confirmed them. Resolves with the jobs as they are then. */
   async releaseOrphans(nowMs: number): Promise<JobRecord[]> {
     const orphans = await this.jobs
       .find({ claim_expires_at: { $lte: nowMs } })
@@ -167,7 +177,7 @@ export class MongoClaims {
     }
     const { released } = await this.locks.release(nodes, session);
     if (released !== nodes.length) throw new ContentionError("A node changed while it was given jobs.");
-    return new Map(assigned.map((one) => [one.execution.executionId, one]));
+    return new Map(assigned.map(({ job, execution }) => [execution.executionId, { job, execution }]));
   }
 
   private async undo(claims: readonly Claim[]): Promise<void> {

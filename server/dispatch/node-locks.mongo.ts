@@ -6,29 +6,29 @@ import { ASSIGNABLE, type NodeDocument, nodeFromDocument } from "../node/node-st
 import type { NodeRecord } from "../node/node-store.ts";
 import type { MongoStore } from "../store/mongo.ts";
 
-/** What of a node is taken by one job. */
+/** Node capacity that one job uses. */
 type Held = Pick<ExecutionRecord, "resources" | "gpuIndexes">;
 
-/** A node that nobody else hands jobs to at the moment. */
+/** A node to which no other server can hand jobs at the moment. */
 export interface LockedNode {
   nodeId: string;
   owner: string;
   description: NodeDescription;
-  /** By what it is known who speaks for it; a change of that takes the lock away. */
+  /** Determines who speaks for the node. A change of it removes the lock. */
   speaker: Pick<NodeRecord, "keyHash" | "run" | "removedAtMs">;
-  /** What runs there, and what it is about to get. */
+  /** What the node's current jobs use, and the jobs it is about to get. */
   held: Held[];
 }
 
-/** A server that dies with a lock leaves its node without new jobs for no longer. */
+/** If a server dies with a lock, its node gets no new jobs for at most this long. */
 const LOCK_MS = 5_000;
-/** Another server hands the node its jobs, so there is little to gain from waiting. */
+/** How long to wait for a lock that another server has. That server hands jobs to the node, so waiting gains little. */
 const MAX_WAIT_MS = 500;
 const LOOK_AGAIN_MS = 15;
 
 /**
- * Keeps two servers from filling one node at the same time: what a node has free is only true while nobody else gives
- * it jobs. A lock that ran out is harmless, because executions are made only together with giving it back.
+ * Keeps two servers from filling one node at the same time: how much room a node has is only certain while nobody else
+ * gives it jobs. A lock that has expired is harmless, because executions are created only together with releasing it.
  */
 export class NodeLocks {
   private readonly nodes: Collection<NodeDocument>;
@@ -39,7 +39,7 @@ export class NodeLocks {
     this.executions = store.preparing("compute_executions");
   }
 
-  /** Those of the nodes that may get jobs and are not another server's at the moment. */
+  /** Locks those of the nodes that may get jobs, and waits up to `MAX_WAIT_MS` for nodes that another server has locked. */
   async take(businessId: string, nodeIds: readonly string[]): Promise<Map<string, LockedNode>> {
     const owner = crypto.randomUUID();
     const locked = new Map<string, LockedNode>();
@@ -56,19 +56,19 @@ export class NodeLocks {
         const { nodeId, description, ...rest } = nodeFromDocument(document);
         locked.set(nodeId, { nodeId, owner, description, speaker: rest, held: held.get(nodeId) ?? [] });
       }
-      const there = new Set(found.map((node) => node.node_id));
-      // One that stopped taking work between the two steps must not stay locked for as long as nobody comes for it.
-      await this.letGo(
-        open.filter((nodeId) => !there.has(nodeId)),
+      const assignable = new Set(found.map((node) => node.node_id));
+      // A node that stopped taking work after it was locked must not stay locked.
+      await this.unlock(
+        open.filter((nodeId) => !assignable.has(nodeId)),
         owner,
       );
-      open = [...there].filter((nodeId) => !locked.has(nodeId));
+      open = [...assignable].filter((nodeId) => !locked.has(nodeId));
       if (open.length === 0 || performance.now() > deadlineMs) return locked;
       await Bun.sleep(LOOK_AGAIN_MS * (0.5 + Math.random()));
     }
   }
 
-  /** Gives the locks back that are still held. */
+  /** Releases the locks that are still held. In a transaction: only those of nodes that may still get jobs. */
   async release(locked: readonly LockedNode[], session?: ClientSession): Promise<{ released: number }> {
     const [first] = locked;
     if (!first) return { released: 0 };
@@ -76,7 +76,7 @@ export class NodeLocks {
       {
         node_id: { $in: locked.map((node) => node.nodeId) },
         assign_lock_owner: first.owner,
-        // Within a transaction the executions depend on it: a node that was signed out or lost meanwhile gets none.
+        // The transaction's executions depend on this: a node that was signed out or lost meanwhile gets none.
         ...(session && ASSIGNABLE),
       },
       { $unset: { assign_lock_owner: "", assign_lock_until: "" } },
@@ -85,7 +85,7 @@ export class NodeLocks {
     return { released: result.matchedCount };
   }
 
-  /** Those that are still locked and may still get jobs. */
+  /** The nodes that are still locked and may still get jobs. */
   async stillHeld(locked: readonly LockedNode[]): Promise<LockedNode[]> {
     const [first] = locked;
     if (!first) return [];
@@ -97,7 +97,7 @@ export class NodeLocks {
     return locked.filter((node) => ids.includes(node.nodeId));
   }
 
-  private async letGo(nodeIds: readonly string[], owner: string): Promise<void> {
+  private async unlock(nodeIds: readonly string[], owner: string): Promise<void> {
     if (nodeIds.length === 0) return;
     await this.nodes.updateMany(
       { node_id: { $in: [...nodeIds] }, assign_lock_owner: owner },
@@ -117,17 +117,17 @@ export class NodeLocks {
     );
   }
 
-  /** What runs on these nodes. True for as long as they are locked. */
+  /** What the jobs on these nodes use. It stays true as long as the nodes are locked. */
   private async readHeld(nodeIds: readonly string[]): Promise<Map<string, Held[]>> {
     const live = await this.executions
       .find({ live_on: { $in: [...nodeIds] } }, { projection: { node_id: 1, resources: 1, gpu_indexes: 1 } })
       .toArray();
     const held = new Map<string, Held[]>();
     for (const { node_id, resources, gpu_indexes } of live) {
-      const one = { resources, gpuIndexes: gpu_indexes };
+      const usedByJob = { resources, gpuIndexes: gpu_indexes };
       const others = held.get(node_id);
-      if (others) others.push(one);
-      else held.set(node_id, [one]);
+      if (others) others.push(usedByJob);
+      else held.set(node_id, [usedByJob]);
     }
     return held;
   }

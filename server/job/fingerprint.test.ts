@@ -7,7 +7,7 @@ const [one, two] = [newId("job"), newId("job")];
 const of = (manifest: Partial<JobManifestInput>) =>
   fingerprintOf(jobManifest.parse({ command: "true", ...manifest }));
 
-test("two manifests that mean the same have one fingerprint, however they are written", () => {
+test("two manifests that mean the same have the same fingerprint, however they are written", () => {
   const same: [Partial<JobManifestInput>, Partial<JobManifestInput>][] = [
     [{ labels: { os: "linux", arch: "amd64" } }, { labels: { arch: "amd64", os: "linux" } }],
     [{ env: { A: "1", B: "2" } }, { env: { B: 2, A: 1 } }],
@@ -38,7 +38,7 @@ test("two manifests that mean the same have one fingerprint, however they are wr
   for (const [first, second] of same) expect([first, of(first)]).toEqual([first, of(second)]);
 });
 
-test("whatever changes what the job does changes its fingerprint", () => {
+test("every change of what the job does changes its fingerprint", () => {
   const all: Partial<JobManifestInput>[] = [
     {},
     { command: ["true"] },
@@ -67,7 +67,7 @@ test("whatever changes what the job does changes its fingerprint", () => {
   expect(new Set(all.map(of)).size).toBe(all.length);
 });
 
-test("the jobs of a batch are compared in order, with their own keys", async () => {
+test("a batch's fingerprint depends on the order of its jobs and on their own keys", async () => {
   const job = (name: string, idempotencyKey?: string) => ({
     ...jobManifest.parse({ command: "true", name }),
     idempotencyKey,
@@ -79,7 +79,7 @@ test("the jobs of a batch are compared in order, with their own keys", async () 
   }
 });
 
-test("a key that was used by an earlier version of the program is compared by the job that it made", () => {
+test("a key that was used with an earlier version of the program is compared by the job it created", () => {
   const manifest = jobManifest.parse({ command: "true", labels: { a: "1", b: "2" } });
   const earlier = { bodyHash: "hash-of-bytes", manifest };
   const wanted = (labels: Record<string, string>) => {
@@ -90,7 +90,7 @@ test("a key that was used by an earlier version of the program is compared by th
   expect(isSameRequest(earlier, wanted({ b: "2" }))).toBe(false);
 });
 
-test("a key of an older release knows its job again also where what it asks for is refused today", () => {
+test("a key of an older release still matches its job, even if that job's manifest would be refused today", () => {
   const stored = (selector: string) => ({ ...jobManifest.parse({ command: "true" }), selector });
   const earlier = { bodyHash: "by an older release", manifest: stored("os=linux||os=darwin") };
   const wanted = (manifest: ReturnType<typeof stored>) => ({ bodyHash: fingerprintOf(manifest), manifest });

@@ -7,7 +7,7 @@ import { codeOfSignal } from "../../shared/signals.ts";
 import { relativeMs } from "../../shared/start-time.ts";
 import { Turns } from "../runtime/turns.ts";
 
-/** Stands before each fingerprint; one that was made in another way is not compared as a text. */
+/** The prefix of each fingerprint. Fingerprints with different prefixes were computed differently and never match. */
 const VERSION = "3.";
 
 const COMMAND = "defaults";
@@ -17,18 +17,18 @@ const DOCKER_DEFAULTS: Fields = dockerOptions.parse({});
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** What the request of a job means: equal for manifests that differ in the order of their fields, or in defaults. */
+/** A digest of what a manifest means. Equal for manifests that differ only in the order of fields or in given defaults. */
 export function fingerprintOf(manifest: JobManifest): string {
   return digest(meaningOf(manifest));
 }
 
-/** The same of the jobs of a batch, with the keys of their own; others get their turn meanwhile. */
+/** The same for the jobs of a batch, including their own keys. Lets other work run in between. */
 export async function fingerprintOfBatch(
   batch: readonly (JobManifest & { idempotencyKey?: string | undefined })[],
 ): Promise<string> {
   const turns = new Turns();
   const hash = new Bun.CryptoHasher("sha256");
-  // The text of the whole list as JSON, piece by piece.
+  // Hashes the JSON text of the whole list, piece by piece.
   for (const [i, { idempotencyKey, ...manifest }] of batch.entries()) {
     const meaning = JSON.stringify(ordered([idempotencyKey ?? null, meaningOf(manifest)]));
     hash.update(`${i === 0 ? "[" : ","}${meaning}`);
@@ -37,15 +37,15 @@ export async function fingerprintOfBatch(
   return VERSION + hash.update("]").digest("base64url");
 }
 
-/** What is stored of a request, and the job that was made of it. */
+/** The stored fingerprint of a request, and the manifest of the job it created. */
 interface Request {
   bodyHash: string;
   manifest: JobManifest;
 }
 
 /**
- * Whether a key was used for the same request. A fingerprint of another version cannot be compared; then the job that
- * was made by it is, so that keys stay valid when this program changes. Pure.
+ * Whether a key was used for the same request. A fingerprint of another version cannot be compared; then the manifest of
+ * the job it created is compared instead. So keys stay valid when this program changes. Pure.
  */
 export function isSameRequest(earlier: Request, wanted: Request): boolean {
   if (versionOf(earlier.bodyHash) === versionOf(wanted.bodyHash)) return earlier.bodyHash === wanted.bodyHash;
@@ -61,7 +61,7 @@ function digest(meaning: unknown): string {
   return VERSION + hash.digest("base64url");
 }
 
-/** Only what is not the default, each in one way of writing it. Times that count from now stay as they are given. */
+/** The fields that are not the default, each in its canonical form. A start time like `+10m` stays relative. */
 function meaningOf(manifest: JobManifest): Fields {
   const { command, resources, concurrency, docker, after, retryOn, array, selector, notBefore, ...plain } =
     manifest;
@@ -85,7 +85,7 @@ function meaningOf(manifest: JobManifest): Fields {
     after: after && sorted(after.map(({ jobId, on }) => ({ jobId, on }))),
     retryOn: retryOn && sorted(retryOn.map(codeOfRule)),
     array: array === undefined ? undefined : parseArrayIndexes(array),
-    // The job of an older release may hold what is refused today.
+    // A job of an older release may have a selector that is refused today.
     selector:
       selector === undefined
         ? undefined
@@ -94,7 +94,7 @@ function meaningOf(manifest: JobManifest): Fields {
   };
 }
 
-/** `137` for `SIGKILL`: they mean the same. */
+/** A signal as its exit code: `SIGKILL` and `137` mean the same. */
 function codeOfRule(rule: RetryRule): RetryRule {
   return typeof rule === "string" ? (codeOfSignal(rule) ?? rule) : rule;
 }
@@ -117,7 +117,7 @@ function sorted(items: readonly unknown[]): unknown[] {
   return texts.sort(([a], [b]) => (a < b ? -1 : 1)).map(([, item]) => item);
 }
 
-/** The same value with the fields of every object in the order of their names. */
+/** The same value with the fields of every object sorted by name. */
 function ordered(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(ordered);
   if (typeof value !== "object" || value === null) return value;
@@ -125,6 +125,6 @@ function ordered(value: unknown): unknown {
   // With a null prototype a field may have any name.
   return Object.assign(
     Object.create(null),
-    Object.fromEntries(entries.map(([key, one]) => [key, ordered(one)])),
+    Object.fromEntries(entries.map(([key, field]) => [key, ordered(field)])),
   );
 }

@@ -14,7 +14,7 @@ function jobOf(manifest: Partial<JobManifestInput> = {}, changes: Partial<JobRec
 
 const byId = (...jobs: JobRecord[]) => new Map(jobs.map((job) => [job.jobId, job]));
 
-test("each condition waits for the end of the other job, and then goes or skips by its status", () => {
+test("each condition waits until the other job ends, and then goes or skips by its status", () => {
   const open = { QUEUED: "wait", ASSIGNED: "wait", RUNNING: "wait" };
   const expected: Record<"success" | "failure" | "any", Record<JobStatus | "gone", string>> = {
     success: {
@@ -68,13 +68,13 @@ test("one condition that can no longer come true skips the job, while others sti
   expect(judgeAfter(jobOf(), new Map())).toEqual({ kind: "go" });
 });
 
-test("only an open job behind the gate `after` is let go or skipped", () => {
+test("only an unfinished job behind the gate `after` is let go or skipped", () => {
   for (const gate of ["after", "group", "array", undefined] as const) {
     for (const status of jobStatus.options) {
       const state = { job: jobOf({}, { gate, status }), execution: undefined };
       const isHeld = gate === "after" && !isFinal(status);
       expect([gate, status, releaseHeld(state, AT_MS).job !== undefined]).toEqual([gate, status, isHeld]);
-      // A gate stands in front of queued jobs only.
+      // Only queued jobs have a gate.
       if (!isHeld || status === "QUEUED") {
         expect([gate, status, skipHeld(state, "why", AT_MS).job !== undefined]).toEqual([
           gate,
@@ -86,7 +86,7 @@ test("only an open job behind the gate `after` is let go or skipped", () => {
   }
 });
 
-test("a job that is let go waits for its group's turn, and expires counted from now or from its start", () => {
+test("a job that is let go waits for its turn in its group, and its queue TTL counts from now or from its start", () => {
   const startMs = AT_MS + 3_600_000;
   const cases: [Partial<JobManifestInput>, notBeforeMs: number | undefined, JobRecord["gate"], number][] = [
     [{}, undefined, undefined, AT_MS + 60_000],
@@ -107,28 +107,28 @@ test("a skipped job says why, and keeps no gate", () => {
   expect([result?.gate, result?.notBeforeMs, result?.finishedAtMs]).toEqual([undefined, undefined, AT_MS]);
 });
 
-test("an array begins with the first of its jobs and ends with the last, as they ended", () => {
-  const cases: [Partial<Record<JobStatus, number>>, from: JobStatus, to: JobStatus | "as it was"][] = [
-    [{}, "QUEUED", "as it was"],
-    [{ QUEUED: 3 }, "QUEUED", "as it was"],
-    [{ QUEUED: 2, ASSIGNED: 1 }, "QUEUED", "as it was"],
+test("an array begins with the first of its jobs and ends with the last; its status follows from theirs", () => {
+  const cases: [Partial<Record<JobStatus, number>>, from: JobStatus, to: JobStatus | "unchanged"][] = [
+    [{}, "QUEUED", "unchanged"],
+    [{ QUEUED: 3 }, "QUEUED", "unchanged"],
+    [{ QUEUED: 2, ASSIGNED: 1 }, "QUEUED", "unchanged"],
     [{ QUEUED: 2, RUNNING: 1 }, "QUEUED", "RUNNING"],
     [{ QUEUED: 2, FAILED: 1 }, "QUEUED", "RUNNING"],
-    [{ QUEUED: 2, SUCCESS: 1 }, "RUNNING", "as it was"],
+    [{ QUEUED: 2, SUCCESS: 1 }, "RUNNING", "unchanged"],
     [{ SUCCESS: 3 }, "RUNNING", "SUCCESS"],
     [{ SUCCESS: 3 }, "QUEUED", "SUCCESS"],
     [{ SUCCESS: 2, FAILED: 1 }, "RUNNING", "FAILED"],
     [{ SUCCESS: 2, TIMEOUT: 1 }, "RUNNING", "FAILED"],
     [{ SUCCESS: 2, CANCELLED: 1 }, "RUNNING", "CANCELLED"],
     [{ FAILED: 2, CANCELLED: 1 }, "RUNNING", "FAILED"],
-    [{ SUCCESS: 3 }, "SUCCESS", "as it was"],
-    [{ SUCCESS: 2, RUNNING: 1 }, "FAILED", "as it was"],
+    [{ SUCCESS: 3 }, "SUCCESS", "unchanged"],
+    [{ SUCCESS: 2, RUNNING: 1 }, "FAILED", "unchanged"],
   ];
   for (const [counts, from, to] of cases) {
     const progress = new Map(Object.entries(counts) as [JobStatus, number][]);
     const array = jobOf({ array: "1-3" }, { status: from });
     const next = applyProgress(array, progress, AT_MS);
-    expect([counts, from, next?.status ?? "as it was"]).toEqual([counts, from, to]);
+    expect([counts, from, next?.status ?? "unchanged"]).toEqual([counts, from, to]);
     if (next && isFinal(next.status)) {
       const { succeeded, total } = tally(progress);
       expect(next.end?.message).toBe(`${succeeded} of ${total} jobs succeeded.`);

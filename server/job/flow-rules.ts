@@ -9,20 +9,20 @@ import type { JobRecord, JobState } from "./job-record.ts";
 import { queueDeadlineOf } from "./job-rules.ts";
 import type { Decision } from "./job-store.ts";
 
-/** What follows for a job from how the jobs stand that it comes after. */
+/** What the jobs that a job comes after mean for it. */
 export type AfterVerdict = { kind: "wait" } | { kind: "go" } | { kind: "skip"; message: string };
 
 /** Ids of the jobs that this one comes after. */
 export function namedBefore({ manifest }: JobRecord): string[] {
-  return manifest.after?.map((one) => one.jobId) ?? [];
+  return manifest.after?.map(({ jobId }) => jobId) ?? [];
 }
 
-/** Skips as soon as one condition can no longer come true, goes when all have. Pure. */
+/** Skips a job as soon as one condition can no longer come true; lets it go when all have come true. Pure. */
 export function judgeAfter(job: JobRecord, others: ReadonlyMap<string, JobRecord>): AfterVerdict {
   let waits = false;
   for (const { jobId, on } of job.manifest.after ?? []) {
     const other = others.get(jobId);
-    if (!other) return { kind: "skip", message: `Job ${jobId}, which it comes after, is gone.` };
+    if (!other) return { kind: "skip", message: `Job ${jobId}, which it comes after, no longer exists.` };
     if (!isFinal(other.status)) waits = true;
     else if (on !== "any" && (on === "success") !== (other.status === "SUCCESS")) {
       const message = `It comes after the ${on} of job ${jobId}, which ended as ${other.status}.`;
@@ -32,7 +32,7 @@ export function judgeAfter(job: JobRecord, others: ReadonlyMap<string, JobRecord
   return { kind: waits ? "wait" : "go" };
 }
 
-/** The job need wait for no other any more; where it has a group, it waits for its turn there. */
+/** Opens the gate `after`: the job waits for no other job any more. If it has a group, it waits for its turn there. */
 export function releaseHeld(state: JobState | undefined, nowMs: number): Decision<JobRecord | undefined> {
   if (state?.job.gate !== "after" || isFinal(state.job.status)) return { result: undefined };
   const { manifest, notBeforeMs } = state.job;
@@ -44,7 +44,7 @@ export function releaseHeld(state: JobState | undefined, nowMs: number): Decisio
   return { job, result: job };
 }
 
-/** The job will never run, because of how another ended. */
+/** Cancels a job that will never run because of how another job ended. */
 export function skipHeld(
   state: JobState | undefined,
   message: string,
@@ -62,7 +62,10 @@ export function skipHeld(
   return { job, result: job };
 }
 
-/** What an array becomes, given how its jobs stand: it is over when all of them are. Undefined: what it is. Pure. */
+/**
+ * The array as it is with its jobs in these statuses: RUNNING once a job has begun, over when all jobs are. Undefined if
+ * nothing changes. Pure.
+ */
 export function applyProgress(
   array: JobRecord,
   progress: ReadonlyMap<JobStatus, number>,
@@ -81,7 +84,7 @@ export function applyProgress(
   return { ...array, status, end: { message }, finishedAtMs: nowMs };
 }
 
-/** How many jobs of an array there are, and how many of them stand how. */
+/** Counts the jobs of an array: all of them, and by how far they are. */
 export function tally(progress: ReadonlyMap<JobStatus, number>) {
   const count = (status: JobStatus) => progress.get(status) ?? 0;
   const succeeded = count("SUCCESS");

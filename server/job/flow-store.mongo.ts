@@ -7,13 +7,13 @@ import { type CanStart, limitOf, turns } from "./group-rules.ts";
 import { groupKeyOf, groupOf, type JobDocument, jobFromDocument, jobUpdate } from "./job-documents.mongo.ts";
 import type { JobRecord } from "./job-record.ts";
 
-/** One document per group that ever had to wait: what two servers that let jobs go on at once meet at. */
+/** One document per group that ever had waiting jobs. Two servers that admit jobs at the same time conflict on it. */
 interface GroupDocument {
   _id: string;
   admissions: number;
 }
 
-/** How jobs are found that stand behind others. */
+/** How to find the jobs that come after a job. */
 interface Link {
   field: string;
   where: Filter<JobDocument>;
@@ -22,22 +22,22 @@ interface Link {
 type Reached = Pick<JobDocument, "job_id" | "array_id">;
 
 const COMES_AFTER = "manifest.after.jobId";
-/** Said so that the index of jobs that come after others serves a query. */
+/** Part of a query so that it can use the index of jobs that come after others. */
 const SAYS_AFTER = { "manifest.after": { $exists: true } };
 const MAX_NARROW = 4;
-/** The store holds what one lookup finds in memory, whole manifests, and has 100 MiB for it. */
+/** MongoDB keeps the result of one lookup, with whole manifests, in 100 MiB of memory. */
 const STEPS_AT_ONCE = 40;
 
 export const flowSteps = [
   collectionStep("flow-1", "compute_job_groups", []),
-  // Who comes after a job is asked when it is queued again: of jobs that wait, and of those that were skipped.
+  // Serves `releasedBehind` and `skippedBehind`, when a job is queued again.
   collectionStep("flow-2", "compute_jobs", [
     {
       key: { [COMES_AFTER]: 1, job_id: 1 },
       partialFilterExpression: SAYS_AFTER,
     },
   ]),
-  // However many jobs of a group wait, of each requirement the first is looked at.
+  // Finds the first waiting job of each requirement in a group, however many wait.
   collectionStep("flow-3", "compute_jobs", [
     {
       key: { open_group: 1, hold: 1, queue_key: 1, not_before: 1, job_id: 1 },
@@ -138,7 +138,7 @@ export class MongoJobFlowStore implements JobFlowStore {
 
   groupsWithWaiting(behind: GroupKey | undefined, limit: number): Promise<GroupKey[]> {
     return this.store.attempt(async () => {
-      // Jumps in the index from group to group, however many jobs wait in one.
+      // Jumps from group to group in the index, however many jobs wait in each.
       const place = behind ? groupOf(behind.businessId, behind.group) : "";
       const found = await this.jobs.distinct("open_group", { open_group: { $gt: place }, hold: "group" });
       const groups = found.filter((group) => group !== undefined).sort();
@@ -171,7 +171,7 @@ export class MongoJobFlowStore implements JobFlowStore {
       const going = admitted.map((job) => ({ ...job, gate: undefined }));
       const changed = [...displaced.map((job) => ({ ...job, gate: "group" as const })), ...going];
       if (changed.length === 0) return [];
-      // What a node takes at this moment is in the way of the transaction, which then begins again.
+      // If a node takes one of these jobs at this moment, the transaction conflicts and starts again.
       const writes = changed.map((job) => ({
         updateOne: { filter: { job_id: job.jobId, status: "QUEUED" as const }, update: jobUpdate(job) },
       }));
@@ -180,15 +180,15 @@ export class MongoJobFlowStore implements JobFlowStore {
     });
   }
 
-  /** Jumps in the index from requirement to requirement. */
+  /** The waiting jobs of a group, by requirement. Jumps from requirement to requirement in the index. */
   private async waitingIn(group: string, session: ClientSession): Promise<JobRecord[][]> {
     const waits = { open_group: group, hold: "group" as const };
     const keys = await this.jobs.distinct("queue_key", waits, { session });
     const queues: JobRecord[][] = [];
     for (const queue_key of keys.slice(0, MAX_REQUIREMENTS)) {
-      const may = { ...waits, queue_key, not_before: { $exists: false } };
+      const startable = { ...waits, queue_key, not_before: { $exists: false } };
       const read = (limit: number, skip: number) =>
-        this.jobs.find(may, { session }).sort({ job_id: 1 }).skip(skip).limit(limit).toArray();
+        this.jobs.find(startable, { session }).sort({ job_id: 1 }).skip(skip).limit(limit).toArray();
       const [head] = (await read(1, 0)).map(jobFromDocument);
       if (!head) continue;
       const more = Math.min(limitOf(head), ADMITTED_AT_ONCE) - 1;
@@ -214,12 +214,12 @@ export class MongoJobFlowStore implements JobFlowStore {
   ): Promise<JobRecord | undefined> {
     const found = await this.jobs.findOne({ job_id: jobId, business_id: businessId }, { session });
     const job = found && decide(jobFromDocument(found), await this.progressOf(jobId, session));
-    // Whoever has written the array since this transaction began is in its way, and it begins again.
+    // If anyone has written the array since this transaction began, it conflicts and starts again.
     if (job) await this.jobs.updateOne({ job_id: jobId }, jobUpdate(job), { session });
     return job ?? undefined;
   }
 
-  /** The jobs behind these, those behind them, and so on, by way of their arrays as well. */
+  /** Ids of the jobs that come after these, directly or through others, also through their arrays. */
   private async reach(jobIds: readonly string[], link: Link, limit: number): Promise<Set<string>> {
     const found = new Set<string>();
     const looked = new Set(jobIds);
@@ -234,15 +234,20 @@ export class MongoJobFlowStore implements JobFlowStore {
     return found;
   }
 
-  /** One step of many jobs at once, or many steps of a few: what is long is narrow. */
+  /** Follows many jobs by one step, or a few jobs by many steps at once: long chains are narrow. */
   private async step(jobIds: string[], { field, where }: Link): Promise<Reached[]> {
     if (jobIds.length > MAX_NARROW) {
       const projection = { _id: 0, job_id: 1, array_id: 1 };
       return this.jobs.find({ ...where, [field]: { $in: jobIds } }, { projection }).toArray();
     }
     const $graphLookup = {
-      ...{ from: "compute_jobs", startWith: "$job_id", connectFromField: "job_id", connectToField: field },
-      ...{ as: "behind", maxDepth: STEPS_AT_ONCE, restrictSearchWithMatch: where },
+      from: "compute_jobs",
+      startWith: "$job_id",
+      connectFromField: "job_id",
+      connectToField: field,
+      as: "behind",
+      maxDepth: STEPS_AT_ONCE,
+      restrictSearchWithMatch: where,
     };
     const $project = { _id: 0, job_id: "$behind.job_id", array_id: "$behind.array_id" };
     const steps = [

@@ -7,11 +7,11 @@ import { type JobRow, jobFromRow, updateJob } from "./job-rows.sqlite.ts";
 
 const OPEN = "status IN ('QUEUED', 'ASSIGNED', 'RUNNING')";
 const IN_GROUP = "business_id = $businessId AND concurrency_group = $group";
-/** Queries must say these in the words of their indexes. */
+/** Queries must use these conditions literally, so that SQLite uses the indexes on them. */
 const HAS_PLACE = `concurrency_group IS NOT NULL AND hold IS NULL AND ${OPEN}`;
 const WAITS_IN_GROUP = "hold = 'group' AND status = 'QUEUED' AND not_before IS NULL";
 
-/** Of a job called j: it never ran, because of how another ended. */
+/** A job `j` never ran because of how another job ended. */
 const SKIPPED = "j.status = 'CANCELLED' AND json_extract(j.ending, '$.reason') = 'Skipped'";
 
 export const flowMigrations: Migration[] = [
@@ -29,12 +29,12 @@ export const flowMigrations: Migration[] = [
   },
   {
     id: "flow-2",
-    // How an array stands is asked whenever one of its jobs ends: no job need be read for it.
+    // Counts the jobs of an array by status without reading them, whenever one of them ends.
     sql: "CREATE INDEX compute_jobs_array_status ON compute_jobs (array_id, status) WHERE array_id IS NOT NULL",
   },
   {
     id: "flow-3",
-    // However many jobs of a group wait, those that have a place are few, and of each requirement the first is looked at.
+    // Finds the few jobs that have a place in a group, and the first waiting job of each requirement, however many wait.
     sql: `
       CREATE INDEX compute_jobs_group_placed ON compute_jobs (business_id, concurrency_group, job_id)
         WHERE ${HAS_PLACE};
@@ -75,11 +75,13 @@ export class SqliteJobFlowStore implements JobFlowStore {
       SELECT id FROM reached`;
     const ids = JSON.stringify(jobIds);
     return this.select(`job_id IN (${behind}) AND hold = 'after' AND ${OPEN} ORDER BY job_id LIMIT $limit`, {
-      ...{ ids, limit, most: jobIds.length + limit },
+      ids,
+      limit,
+      most: jobIds.length + limit,
     });
   }
 
-  /** Every decision is made of what is read in the write itself. */
+  /** Nothing to do: every decision is based on what the same write reads. */
   async decideAgain(): Promise<void> {}
 
   async releasedBehind(jobIds: readonly string[]): Promise<JobRecord[]> {
@@ -155,7 +157,7 @@ export class SqliteJobFlowStore implements JobFlowStore {
     );
   }
 
-  /** Walks the index from requirement to requirement. */
+  /** The waiting jobs of a group, by requirement. Walks from requirement to requirement in the index. */
   private waitingIn(key: GroupKey): JobRecord[][] {
     const queues: JobRecord[][] = [];
     let after = "";

@@ -8,69 +8,66 @@ export interface GroupKey {
   group: string;
 }
 
-/** The most jobs that one call lets go on; the next one goes on with the rest. */
+/** The most jobs that one call of `admit` lets go. The next call continues with the rest. */
 export const ADMITTED_AT_ONCE = 1_000;
-/** The most requirements of waiting jobs that one call looks at. */
+/** The most requirements of waiting jobs that one call of `admit` looks at. */
 export const MAX_REQUIREMENTS = 1_000;
 
 /**
- * What the store knows of jobs that wait for others: dependencies, concurrency groups and arrays. Every operation is
- * safe to call from many places at once; what it resolves with is on disk. Rejects with ComputeError `storage_failed`
- * when the store refuses.
+ * Finds and changes jobs that wait for others: dependencies, concurrency groups and arrays. Every operation is safe to
+ * call concurrently, and what it resolves with is on disk. Rejects with ComputeError `storage_failed` if the store fails.
  */
 export interface JobFlowStore {
-  /** Those of the jobs that are there within the business. */
+  /** The jobs of the business that have these ids. */
   findMany(businessId: string, jobIds: readonly string[]): Promise<JobRecord[]>;
-  /** Jobs that are held back until one of these is over. */
+  /** Jobs with the gate `after` that come after one of these. */
   waitingFor(jobIds: readonly string[]): Promise<JobRecord[]>;
-  /**
-   * Jobs that are held back until one of these is over, and those held back until one of them is, and so on; by id, the
-   * first of them.
-   */
+  /** Jobs with the gate `after` that come after one of these, directly or through others, by id: the first `limit`. */
   waitingBehind(jobIds: readonly string[], limit: number): Promise<JobRecord[]>;
   /**
-   * Of jobs that are held back until one of these is over, no decision is written that was made of what was read before
-   * now: it is made again. To be called when these are queued again. But for jobs of `except`.
+   * Call this when jobs are queued again. From then on, a decision about a job that waits for one of these is not written
+   * if it was based on what was read before; it is made again. Jobs in `except` are left out.
    */
   decideAgain(jobIds: readonly string[], except: readonly string[]): Promise<void>;
-  /** Queued jobs that come after one of these and are not held back for it any more. */
+  /** Queued jobs that come after one of these but no longer wait for it. */
   releasedBehind(jobIds: readonly string[]): Promise<JobRecord[]>;
   /**
-   * Jobs that were skipped because of these, because of those that were, and so on, also by way of arrays that did not
-   * succeed for want of their jobs: their ids, the oldest first.
+   * Ids of jobs that were skipped because of these, directly or through other skipped jobs, also through arrays that
+   * failed because of these jobs. The oldest first.
    */
   skippedBehind(businessId: string, jobIds: readonly string[], limit: number): Promise<string[]>;
-  /** Jobs that are held back until others are over, by id, behind `behindJobId`. */
+  /** Jobs with the gate `after`, by id, starting after `behindJobId`. */
   heldAfter(behindJobId: string | undefined, limit: number): Promise<JobRecord[]>;
   /**
-   * Lets jobs of the group go on, as `turns` says; resolves with those that go on. Two callers at once never let more go
-   * on than the limit. Cost grows with the limit and with the number of different requirements, not with the jobs that
-   * wait.
+   * Lets jobs of the group go, as `turns` decides, and resolves with them. Concurrent calls never let more jobs go than
+   * the limit. The cost grows with the limit and the number of different requirements, not with the number of waiting
+   * jobs.
    */
   admit(key: GroupKey, canStart: CanStart): Promise<JobRecord[]>;
-  /** Jobs of the group that have a place: under way, or next to be handed out; by id. */
+  /** Jobs of the group that have a place, by id: they are assigned, running, or queued without a gate. */
   groupHolders(key: GroupKey, limit: number): Promise<JobRecord[]>;
   /**
-   * Jobs that wait for their turn in a group, may start by their time, never ran and are to take the place of the
-   * earlier ones; by id, behind `behindJobId`.
+   * Jobs with cancelInProgress that wait for their turn in a group, whose start time has come and that never ran. By id,
+   * starting after `behindJobId`.
    */
   displacing(behindJobId: string | undefined, limit: number): Promise<JobRecord[]>;
   /** Jobs of the group that are not over, by id. */
   groupMembers(key: GroupKey): Promise<JobRecord[]>;
-  /** Groups in which jobs wait, each once, by business and name, behind `behind`. */
+  /** Groups in which jobs wait, each once, by business and name, starting after `behind`. */
   groupsWithWaiting(behind: GroupKey | undefined, limit: number): Promise<GroupKey[]>;
-  /** The jobs of an array, by id, behind `behindJobId`. */
+  /** The jobs of an array, by id, starting after `behindJobId`. */
   arrayMembers(arrayId: string, behindJobId: string | undefined, limit: number): Promise<JobRecord[]>;
   /** How many jobs of an array there are in each status. */
   arrayProgress(arrayId: string): Promise<ReadonlyMap<JobStatus, number>>;
   /**
-   * Writes what `decide` makes of an array, given how its jobs stand at that moment: none of them is queued again
-   * unseen, where whoever does that writes the array with it. `decide` is pure and may be called again.
+   * Reads an array and how many of its jobs are in each status, and writes what `decide` returns. If one of the jobs is
+   * queued again meanwhile, in one write with the array, `decide` is called again. It must be pure. Resolves with the
+   * array as written, or undefined if nothing changed.
    */
   settleArray(
     array: Pick<JobRecord, "jobId" | "businessId">,
     decide: (array: JobRecord, progress: ReadonlyMap<JobStatus, number>) => JobRecord | undefined,
   ): Promise<JobRecord | undefined>;
-  /** Arrays that are not over, by id, behind `behindJobId`. */
+  /** Arrays that are not over, by id, starting after `behindJobId`. */
   openArrays(behindJobId: string | undefined, limit: number): Promise<JobRecord[]>;
 }

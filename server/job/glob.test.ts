@@ -35,7 +35,7 @@ const expected: [glob: string, matching: string[]][] = [
   ["**", names],
 ];
 
-test("a glob means the same to both stores", () => {
+test("a glob matches the same names in both stores", () => {
   using db = new Database(":memory:");
   const matches = db.prepare<{ found: number }, [string, string]>("SELECT ?1 GLOB ?2 AS found");
   for (const [glob, matching] of expected) {
@@ -48,14 +48,14 @@ test("a glob means the same to both stores", () => {
   }
 });
 
-test("a name without a wildcard is looked up as it is", () => {
+test("a name without a wildcard is looked up literally", () => {
   expect(plainName("train-1")).toBe("train-1");
   expect(plainName("a\\*b")).toBe("a*b");
   expect(plainName("a\\")).toBe("a\\");
   expect(plainName("a*")).toBeUndefined();
 });
 
-test("a glob made to be slow is not", () => {
+test("a glob that was crafted to be slow is fast", () => {
   using db = new Database(":memory:");
   const [glob, name] = [`${"*a".repeat(100)}b`, "a".repeat(200)];
   const startedAtMs = performance.now();
@@ -63,7 +63,7 @@ test("a glob made to be slow is not", () => {
   expect(performance.now() - startedAtMs).toBeLessThan(500);
 });
 
-/** The store's expression in the dialect of this language, which has other words for two things. */
+/** The PCRE expression as a JavaScript one, which lacks atomic groups and `\z`. */
 function standIn(glob: string): RegExp {
   return new RegExp(pcreOfGlob(glob).replaceAll("(?>", "(?:").replace(/\\z$/, "$"), "u");
 }

@@ -1,14 +1,14 @@
-/** A piece of a glob: characters as they are, one of any kind, or any number of them. */
+/** A piece of a glob: literal text, any one character (`one`), or any number of characters (`many`). */
 type Piece = { kind: "text"; text: string } | { kind: "one" } | { kind: "many" };
 
-/** The name a glob means where it has no wildcard: the store looks that up by its index. */
+/** The name that a glob without wildcards means, which the store can look up in an index. Undefined if it has any. */
 export function plainName(glob: string): string | undefined {
   const pieces = piecesOf(glob);
   if (pieces.some((piece) => piece.kind !== "text")) return undefined;
   return pieces.map((piece) => (piece.kind === "text" ? piece.text : "")).join("");
 }
 
-/** As SQLite's GLOB reads it. */
+/** The glob in the syntax of SQLite's GLOB. */
 export function sqliteGlob(glob: string): string {
   return piecesOf(glob)
     .map((piece) => {
@@ -20,8 +20,8 @@ export function sqliteGlob(glob: string): string {
 }
 
 /**
- * As a regular expression of PCRE. What stands between two `*` is looked for at its first place and never again
- * (`(?>…)`), which is enough for a glob and takes no more than linear time per wildcard, whatever the name.
+ * The glob as a PCRE regular expression. The text between two `*` is matched at its first place only (`(?>…)`). That is
+ * enough for a glob, and takes at most linear time per wildcard for any name.
  */
 export function pcreOfGlob(glob: string): string {
   const parts: string[] = [""];
@@ -33,18 +33,18 @@ export function pcreOfGlob(glob: string): string {
   const last = others.pop();
   if (last === undefined) return `^${first}\\z`;
   const middle = others.filter(Boolean).map((part) => `(?>${ANY}*?${part})`);
-  // `\z`: `$` would also stand before a newline at the end.
+  // `\z`, because `$` would also match before a newline at the end.
   return `^${first}${middle.join("")}${ANY}*${last}\\z`;
 }
 
-/** One character, also a newline. */
+/** Any one character, including a newline. */
 const ANY = "[\\s\\S]";
 
 function escaped(text: string): string {
   return text.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&");
 }
 
-/** `\` takes the next character as it is; several `*` in a row are one. */
+/** `\` makes the next character literal. Several `*` in a row count as one. */
 function piecesOf(glob: string): Piece[] {
   const pieces: Piece[] = [];
   const characters = [...glob];

@@ -6,7 +6,7 @@ import { newJob } from "./job-rules.ts";
 
 const AT_MS = Date.parse("2026-01-01T00:00:00Z");
 
-/** `a` can start, `A` cannot, `~a` may not start yet; by age in the order of the alphabet. */
+/** `a`: a node could run the job; `A`: no node could; `~a`: its start time has not come. `a` is older than `b`. */
 function jobOf(sign: string, limit: number): JobRecord {
   const [name = "", ...rest] = [...sign.replace("~", "")];
   if (rest.length > 0) throw new Error(`one letter, not ${sign}`);
@@ -20,8 +20,8 @@ function jobOf(sign: string, limit: number): JobRecord {
 const canStart = ({ manifest }: JobRecord) => manifest.labels.disk === undefined;
 const namesOf = (jobs: readonly JobRecord[]) => jobs.map((job) => job.manifest.name).join(" ");
 
-test("a place in a group goes to who can start, the oldest first, and stays with who is under way or can start", () => {
-  // The limit, how many are under way, who has a place, who waits (by requirement); who gets one, who gives one up.
+test("a place in a group goes to the oldest job that can start, and stays with a job that is under way or can start", () => {
+  // The limit, how many jobs are under way, which have a place, which wait (by requirement); which get and give up a place.
   const cases: [number, number, string, string, string, string][] = [
     [1, 0, "", "a", "a", ""],
     [1, 0, "", "a b", "a", ""],
@@ -29,7 +29,7 @@ test("a place in a group goes to who can start, the oldest first, and stays with
     [1, 0, "a", "b", "", ""],
     [2, 1, "", "a b", "a", ""],
     [3, 1, "a", "b c d", "b", ""],
-    // One that no node could be given lets others go first, but has the place where nobody wants it.
+    // A job that no node could run lets others go first, but has the place if nobody else wants it.
     [1, 0, "", "A", "A", ""],
     [1, 0, "", "A | b", "b", ""],
     [1, 0, "A", "b", "b", "A"],
@@ -39,11 +39,11 @@ test("a place in a group goes to who can start, the oldest first, and stays with
     [2, 0, "A", "b", "b", ""],
     [2, 0, "A B", "c", "c", "B"],
     [2, 1, "A", "b c", "b", "A"],
-    // One that may not start yet has no place.
+    // A job whose start time has not come has no place.
     [1, 0, "~a", "b", "b", "a"],
     [1, 0, "~a", "B", "B", "a"],
     [2, 0, "~a b", "c", "c", "a"],
-    // The order over requirements is that of their age.
+    // Across requirements, jobs go by age.
     [3, 0, "", "b d | a c", "a b c", ""],
   ];
   for (const [limit, underWay, placed, waiting, admitted, displaced] of cases) {
@@ -53,12 +53,18 @@ test("a place in a group goes to who can start, the oldest first, and stays with
         .filter(Boolean)
         .map((sign) => jobOf(sign, limit));
     const queues = waiting.split("|").map(jobs);
-    const told = turns({ underWay, placed: jobs(placed), queues }, canStart);
-    expect([limit, underWay, placed, waiting, namesOf(told.admitted), namesOf(told.displaced)]).toEqual([
-      ...[limit, underWay, placed, waiting, admitted, displaced],
-    ]);
-    expect(underWay + jobs(placed).length + told.admitted.length - told.displaced.length).toBeLessThanOrEqual(
-      Math.max(limit, underWay + jobs(placed).length),
-    );
+    const found = turns({ underWay, placed: jobs(placed), queues }, canStart);
+    const names = { admitted: namesOf(found.admitted), displaced: namesOf(found.displaced) };
+    expect({ limit, underWay, placed, waiting, ...names }).toEqual({
+      limit,
+      underWay,
+      placed,
+      waiting,
+      admitted,
+      displaced,
+    });
+    const before = underWay + jobs(placed).length;
+    const then = before + found.admitted.length - found.displaced.length;
+    expect(then).toBeLessThanOrEqual(Math.max(limit, before));
   }
 });

@@ -1,23 +1,25 @@
 import type { JobRecord } from "./job-record.ts";
 
-/** Whether some node could be given the job now, or when it has room. */
+/** Whether a node that takes jobs could run the job, now or once it has room. */
 export type CanStart = (job: JobRecord) => boolean;
 
-/** A concurrency group as it stands. */
+/** The current state of a concurrency group. */
 export interface GroupState {
   /** How many of its jobs are assigned or running. */
   underWay: number;
-  /** Queued jobs that have been let go and that no node has taken yet. */
+  /** Queued jobs that have a place but that no node has taken yet. */
   placed: readonly JobRecord[];
-  /** Of each requirement the jobs that wait for their turn and may start by their time, the oldest first. */
+  /** The jobs that wait for their turn and whose start time has come: one list per requirement, the oldest first. */
   queues: readonly (readonly JobRecord[])[];
 }
 
 /**
- * Which jobs of a group are let go, and which give up the place they had: one that may not start yet, and, where a job
- * waits that can start, one that no node could be given. At most as many have a place then as the limit says of the
- * job that is let go, in the order they were made. What no node could be given gets a place only where nobody else
- * wants it, so that it starts at once when a node comes. Pure.
+ * Decides which waiting jobs of a group get a place, and which queued jobs give up theirs.
+ *
+ * A job gives up its place if its start time has not come yet. It also does if no node could run it and a job that can
+ * start waits for a place. Free places go to the jobs that can start, the oldest first, as long as no more jobs have a
+ * place than the job's own limit allows. Places that are left go to jobs that no node could run, so that these start as
+ * soon as a node for them appears. Pure.
  */
 export function turns(
   { underWay, placed, queues }: GroupState,
@@ -51,8 +53,8 @@ export function turns(
 }
 
 /**
- * Whether a job that takes the place of the earlier ones of its group (cancelInProgress) cancels `other` now. One that
- * may not start yet takes no place; one that no node could be given takes that of a job that can start no more than it.
+ * Whether a job with cancelInProgress cancels `other`, a job of its group, now. It cancels only older jobs, and only once
+ * its start time has come. A job that no node could run cancels only queued jobs that no node could run either.
  */
 export function displaces(job: JobRecord, other: JobRecord, canStart: CanStart): boolean {
   if (other.jobId >= job.jobId || job.notBeforeMs !== undefined) return false;
@@ -63,6 +65,6 @@ export function limitOf(job: JobRecord): number {
   return job.manifest.concurrency?.limit ?? 1;
 }
 
-function byAge(one: JobRecord, other: JobRecord): number {
-  return one.jobId < other.jobId ? -1 : 1;
+function byAge(job: JobRecord, other: JobRecord): number {
+  return job.jobId < other.jobId ? -1 : 1;
 }

@@ -12,13 +12,13 @@ type JobHandlers = Pick<
   "jobs.submit" | "jobs.retrieve" | "jobs.list" | "jobs.cancel" | "jobs.retry"
 >;
 
-/** Why no registered node could ever run a queued job, one sentence per job; undefined when one could. */
+/** Why no registered node could ever run a queued job: one sentence per job, undefined if a node could. */
 export type UnschedulableReasonsOf = (
   businessId: string,
   jobs: readonly JobRecord[],
 ) => Promise<readonly (string | undefined)[]>;
 
-/** What jobs have cost so far, one each; undefined where running them costs nothing. */
+/** What each job has cost so far, in micro-dollars; undefined if running it costs nothing. */
 export type CostsOf = (
   businessId: string,
   jobs: readonly JobRecord[],
@@ -36,7 +36,7 @@ export function jobHandlers(
   };
   const viewOf = async (job: JobRecord) => {
     const [view] = await viewsOf(job.businessId, [job]);
-    if (!view) throw new Error("One job made no view");
+    if (!view) throw new Error("A job has no view");
     return view;
   };
   return {
@@ -59,7 +59,7 @@ export function jobHandlers(
           const { jobs: rows, isCut } = await jobs.listSome(query);
           return { rows, isCut };
         },
-        (one) => one.jobId,
+        (job) => job.jobId,
       );
       return { jobs: await viewsOf(businessId, rows), nextCursor };
     },

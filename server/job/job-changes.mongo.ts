@@ -22,10 +22,10 @@ import { updateOfMany } from "./update-of-many.mongo.ts";
 
 type Request = ChangeRequest<unknown>;
 type Call = Waiting<readonly Request[], unknown[]>;
-/** What a decision came to, or what it threw. */
+/** The result of a decision, or what it threw. */
 type Outcome = { ok: true; value: unknown } | { ok: false; error: unknown };
 
-/** A record as it was read, and what became of it since. */
+/** A record as it was read, and as the decisions so far have changed it. */
 interface Draft<Record> {
   record: Record;
   readAs: Record;
@@ -36,8 +36,15 @@ interface Draft<Record> {
 const CALLS_PER_BATCH = 200;
 
 /**
- * `JobStore.change`: reads, decides, and writes with the versions that were read. What was asked for at once is
- * written in one transaction; where one of it meets somebody faster, it is parted from the rest and tried again.
+ * `JobStore.change` on MongoDB: reads the records, lets the requests decide, and writes with the versions that were read.
+ *
+ * Calls that arrive together are a batch, and a batch is written in one transaction. If another writer was faster on one
+ * of the records, nothing of the transaction is applied. Then the batch is halved, and its halves again, until the call in
+ * conflict is on its own; that call's requests are halved in the same way (`apart`). The request that is left reads and
+ * decides again until it succeeds (`outlastOthers`), and all others need not.
+ *
+ * `changeEach` is a faster way for many requests that need not be written together: without a transaction, but with a way
+ * back.
  */
 export class JobChanges {
   private readonly batches = new Batches<readonly Request[], unknown[]>((calls) => this.run(calls), {
@@ -57,9 +64,10 @@ export class JobChanges {
   }
 
   /**
-   * The same without a transaction, in which a write costs several times as much. Jobs that somebody else changes
-   * meanwhile are decided again, with those that rest on them. One that goes on because of what has just become of
-   * another could be taken before that is undone, and so is written in a transaction with it.
+   * The same without a transaction, in which a write would cost several times as much. Jobs that another writer changed
+   * meanwhile are decided again, together with the jobs that rest on them, whose writes are undone first. But a job that
+   * goes on because of what has just become of another could be taken by a node before it is undone. If there is such a
+   * job, or an execution changes, everything is written with `change`.
    */
   async changeEach(requests: readonly Request[]): Promise<unknown[]> {
     const drafts = await this.store.attempt(() => this.read(requests));
@@ -88,7 +96,7 @@ export class JobChanges {
     });
   }
 
-  /** Resolves with the jobs that somebody else has changed since they were read. */
+  /** Writes what was decided. Resolves with the jobs that another writer has changed since they were read. */
   private async writeEach(drafts: Drafts, stamp: string): Promise<Set<string>> {
     const missed = new Set<string>();
     for (const group of alike(drafts.jobs, (job) => job.jobId, updateOfMany)) {
@@ -102,7 +110,7 @@ export class JobChanges {
     return missed;
   }
 
-  /** Makes jobs again what they were, but for those that somebody has changed since they were written. */
+  /** Writes the jobs back as they were read, except those that another writer has changed since. */
   private async undo(drafts: Drafts, jobIds: ReadonlySet<string>, stamp: string): Promise<void> {
     const writes = [...jobIds].flatMap((jobId) => {
       const draft = drafts.jobs.get(jobId);
@@ -126,7 +134,7 @@ export class JobChanges {
     }
   }
 
-  /** One part of a batch fails alone. */
+  /** The same, but a failure rejects only these calls. */
   private async runPart(calls: readonly Call[]): Promise<void> {
     try {
       await this.run(calls);
@@ -135,7 +143,7 @@ export class JobChanges {
     }
   }
 
-  /** Halves that meet nobody faster are done; of the others it is found out which request it is. */
+  /** Writes the requests of one call in halves, and halves again those that conflict, down to a single request. */
   private async apart(requests: readonly Request[]): Promise<Outcome[]> {
     const [only] = requests;
     if (only && requests.length === 1) {
@@ -159,7 +167,7 @@ export class JobChanges {
     }
   }
 
-  /** Throws a contention, with nothing applied, where one of them changed in between. */
+  /** Throws a ContentionError, with nothing applied, if one of the records changed in between. */
   private async tryOnce(requests: readonly Request[]): Promise<Outcome[]> {
     const drafts = await this.read(requests);
     const outcomes = requests.map((request) => drafts.decide(request));
@@ -173,7 +181,7 @@ export class JobChanges {
     const jobIds = requests.flatMap(({ key }) => ("jobId" in key ? [key.jobId] : []));
     const named = await this.readExecutions(drafts, executionIds);
     const restedOn = requests.flatMap(({ restsOn }) => restsOn ?? []);
-    const all = [...jobIds, ...named.map((one) => one.job_id), ...restedOn];
+    const all = [...jobIds, ...named.map((execution) => execution.job_id), ...restedOn];
     const jobs = await this.readJobs(drafts, all, restedOn.length > 0);
     const asked = new Set(jobIds);
     const current = jobs.flatMap((job) =>
@@ -183,7 +191,7 @@ export class JobChanges {
     return drafts;
   }
 
-  /** @param atOneMoment none of them is read as it was before a change that another of them shows. */
+  /** @param atOneMoment reads all of them from one snapshot. */
   private async readJobs(
     drafts: Drafts,
     ids: readonly string[],
@@ -223,7 +231,7 @@ export class JobChanges {
 
   private async write(drafts: Drafts): Promise<void> {
     const jobs = alike(drafts.jobs, (job) => job.jobId, jobUpdate);
-    const executions = alike(drafts.executions, (one) => one.executionId, executionUpdate);
+    const executions = alike(drafts.executions, (execution) => execution.executionId, executionUpdate);
     const [onlyJob] = jobs;
     if (onlyJob && jobs.length === 1 && onlyJob.ids.length === 1 && executions.length === 0) {
       const { matchedCount } = await this.jobs.updateOne(filterOf("job_id", onlyJob), onlyJob.update);
@@ -233,13 +241,13 @@ export class JobChanges {
     if (jobs.length + executions.length === 0) return;
     await this.store.transaction(async (session) => {
       if (executions.length > 0) {
-        const writes = executions.map((one) => writeOf("id", one));
+        const writes = executions.map((group) => writeOf("id", group));
         const { matchedCount } = await this.executions.bulkWrite(writes, { session });
         if (matchedCount !== countOf(executions))
           throw new ContentionError("An execution changed in between.");
       }
       if (jobs.length > 0) {
-        const writes = jobs.map((one) => writeOf("job_id", one));
+        const writes = jobs.map((group) => writeOf("job_id", group));
         const { matchedCount } = await this.jobs.bulkWrite(writes, { session });
         if (matchedCount !== countOf(jobs)) throw new ContentionError("A job changed in between.");
       }
@@ -254,7 +262,7 @@ interface Alike<Update> {
   update: Update;
 }
 
-/** A thousand jobs that are cancelled together are one write, not a thousand. */
+/** Groups changes that are alike: a thousand jobs that are cancelled together are one write, not a thousand. */
 function alike<Record, Update>(
   drafts: ReadonlyMap<string, Draft<Record>>,
   idOf: (record: Record) => string,
@@ -286,7 +294,7 @@ function countOf(groups: readonly Alike<unknown>[]): number {
   return groups.reduce((sum, group) => sum + group.ids.length, 0);
 }
 
-/** What was read, and what the decisions so far have made of it: later ones of a batch build on earlier ones. */
+/** The records that were read, as the decisions so far have changed them: later decisions see the earlier ones. */
 class Drafts {
   readonly jobs = new Map<string, Draft<JobRecord>>();
   readonly executions = new Map<string, Draft<ExecutionRecord>>();
@@ -331,12 +339,12 @@ class Drafts {
 
 function put<Record>(drafts: Map<string, Draft<Record>>, id: string, record: Record): void {
   const draft = drafts.get(id);
-  if (!draft) throw new Error(`A decision changes ${id}, which was not read for it`);
+  if (!draft) throw new Error(`A decision changes ${id}, which it did not read`);
   draft.record = record;
   draft.isChanged = true;
 }
 
-/** Answers each call with its own outcomes; one that threw is rejected with the first of what it threw. */
+/** Answers each call with its own outcomes. A call with outcomes that threw is rejected with the first error. */
 function settle(calls: readonly Call[], outcomes: readonly Outcome[]): void {
   let start = 0;
   for (const call of calls) {

@@ -1,11 +1,8 @@
-import type { Db } from "mongodb";
 import type { ExecutionEnd } from "../../shared/execution.ts";
 import { isFinal } from "../../shared/job-state.ts";
 import type { JobManifest, Resources } from "../../shared/manifest.ts";
 import { setAndUnset } from "../store/mongo.ts";
-import { collectionStep, replaceIndexStep } from "../store/mongo-migrations.ts";
 import { type ExecutionRecord, isLive, type JobRecord } from "./job-record.ts";
-import { queueKeyOf } from "./requirement.ts";
 
 /** A document of `compute_jobs`. */
 export interface JobDocument {
@@ -15,14 +12,14 @@ export interface JobDocument {
   template_id?: string;
   schedule_id?: string;
   array_id?: string;
-  /** Only while the job is not over. */
+  /** The gate, only while the job is not over. */
   hold?: JobRecord["gate"];
-  /** The jobs it comes after, only while it is held back for them. */
+  /** The jobs it comes after, only while it waits for them. */
   after_ids?: string[];
-  /** `groupOf` it, only while the job is not over. */
+  /** Its concurrency group as `groupOf` names it, only while the job is not over. */
   open_group?: string;
   name?: string;
-  /** As `key=value`, since a key may hold dots. */
+  /** As `key=value`, because a key may contain dots. */
   labels?: string[];
   manifest: JobManifest;
   queue_key: string;
@@ -31,7 +28,7 @@ export interface JobDocument {
   attempt: number;
   retry_count: number;
   lost_count: number;
-  /** Absent of jobs from before it was counted. */
+  /** Absent from jobs that are older than this count. */
   agent_deaths?: number;
   execution_id?: string;
   node_id?: string;
@@ -45,13 +42,13 @@ export interface JobDocument {
   assigned_at?: number;
   started_at?: number;
   finished_at?: number;
-  /** `queueOf` it, only while it can be claimed: the index of the queue holds nothing else and answers alone. */
+  /** Its queue as `queueOf` names it, only while it can be claimed. So the index of queues has claimable jobs only. */
   queue?: string;
-  /** Only between a claim and the execution made for it: a server that dies between them leaves it behind. */
+  /** Only between a claim and the creation of its execution. A server that dies in between leaves it behind. */
   claim_expires_at?: number;
-  /** Which change of many at once was the last one. */
+  /** Identifies the last `changeEach` that wrote the job. */
   changed_by?: string;
-  /** Goes up with every change; a write names the version it was decided on. */
+  /** Raised by every change. A write names the version it was decided on. */
   version: number;
 }
 
@@ -77,155 +74,13 @@ export interface ExecutionDocument {
   version: number;
 }
 
-const RENEWED_BY = { job_id: 1, business_id: 1, user_id: 1, manifest: 1, queue_key: 1 } as const;
-const text = { bsonType: "string" };
-const number = { bsonType: "number" };
-const object = { bsonType: "object" };
-
-export const jobSteps = [
-  collectionStep(
-    "job-1",
-    "compute_jobs",
-    [
-      { key: { job_id: 1 }, unique: true },
-      {
-        key: { business_id: 1, idempotency_key: 1 },
-        unique: true,
-        partialFilterExpression: { idempotency_key: { $exists: true } },
-      },
-      { key: { queue: 1, priority: -1, job_id: 1 }, partialFilterExpression: { queue: { $exists: true } } },
-      { key: { not_before: 1, business_id: 1 }, partialFilterExpression: { not_before: { $exists: true } } },
-      {
-        key: { queue_deadline: 1 },
-        partialFilterExpression: { status: "QUEUED", queue_deadline: { $exists: true } },
-      },
-      { key: { hold: 1, job_id: 1 }, partialFilterExpression: { hold: { $exists: true } } },
-      { key: { after_ids: 1, job_id: 1 }, partialFilterExpression: { after_ids: { $exists: true } } },
-      {
-        key: { open_group: 1, hold: 1, job_id: 1 },
-        partialFilterExpression: { open_group: { $exists: true } },
-      },
-      { key: { array_id: 1, job_id: 1 }, partialFilterExpression: { array_id: { $exists: true } } },
-      { key: { claim_expires_at: 1 }, partialFilterExpression: { claim_expires_at: { $exists: true } } },
-      { key: { business_id: 1, job_id: 1 } },
-      { key: { business_id: 1, status: 1, job_id: 1 } },
-      { key: { business_id: 1, name: 1, job_id: 1 }, partialFilterExpression: { name: { $exists: true } } },
-      {
-        key: { business_id: 1, labels: 1, job_id: 1 },
-        partialFilterExpression: { labels: { $exists: true } },
-      },
-    ],
-    {
-      required: [
-        "job_id",
-        "business_id",
-        "manifest",
-        "queue_key",
-        "priority",
-        "status",
-        "attempt",
-        "version",
-      ],
-      properties: {
-        job_id: text,
-        business_id: text,
-        manifest: object,
-        queue_key: text,
-        priority: number,
-        attempt: number,
-        version: number,
-        status: {
-          enum: ["QUEUED", "ASSIGNED", "RUNNING", "SUCCESS", "FAILED", "TIMEOUT", "CANCELLED"],
-        },
-      },
-    },
-  ),
-  // How an array stands is asked whenever one of its jobs ends: no job need be read for it.
-  collectionStep("job-2", "compute_jobs", [
-    { key: { array_id: 1, status: 1 }, partialFilterExpression: { array_id: { $exists: true } } },
-  ]),
-  // A key is its user's; the jobs of an array, which go with it, need none.
-  replaceIndexStep(
-    "job-3",
-    "compute_jobs",
-    {
-      key: { business_id: 1, user_id: 1, idempotency_key: 1 },
-      unique: true,
-      partialFilterExpression: { idempotency_key: { $exists: true } },
-    },
-    "business_id_1_idempotency_key_1",
-    (db) =>
-      db
-        .collection("compute_jobs")
-        .updateMany(
-          { array_id: { $exists: true }, idempotency_key: { $exists: true } },
-          { $unset: { idempotency_key: "", idempotency_hash: "" } },
-        ),
-  ),
-  // What a container asks for has become a part of the key: jobs that shared one may ask for different things.
-  { id: "job-4", apply: renewContainerKeys },
-];
-
-async function renewContainerKeys(db: Db): Promise<void> {
-  const jobs = db.collection<JobDocument>("compute_jobs");
-  const found = jobs.find({ "manifest.type": "DOCKER" }, { projection: RENEWED_BY });
-  for await (const { job_id, business_id, user_id, manifest, queue_key } of found) {
-    const key = queueKeyOf(manifest, user_id);
-    if (key === queue_key) continue;
-    const queue = { $cond: [{ $ifNull: ["$queue", false] }, queueOf(business_id, key), "$$REMOVE"] };
-    // With the version, since older servers may be at work on it.
-    await jobs.updateOne({ job_id, queue_key }, [
-      { $set: { queue_key: key, queue, version: { $add: ["$version", 1] } } },
-    ]);
-  }
-}
-
-export const executionSteps = [
-  collectionStep(
-    "execution-1",
-    "compute_executions",
-    [
-      { key: { id: 1 }, unique: true },
-      { key: { job_id: 1, id: 1 } },
-      { key: { node_id: 1, id: 1 } },
-      { key: { business_id: 1, id: 1 } },
-      { key: { live_on: 1 }, partialFilterExpression: { live_on: { $exists: true } } },
-      { key: { business_id: 1, user_id: 1 }, partialFilterExpression: { live_on: { $exists: true } } },
-      { key: { lease_expires_at: 1 }, partialFilterExpression: { status: "ASSIGNED" } },
-      { key: { deadline_at: 1 }, partialFilterExpression: { status: "RUNNING" } },
-    ],
-    {
-      required: [
-        "id",
-        "job_id",
-        "business_id",
-        "node_id",
-        "attempt",
-        "status",
-        "lease_expires_at",
-        "version",
-      ],
-      properties: {
-        id: text,
-        job_id: text,
-        business_id: text,
-        node_id: text,
-        attempt: number,
-        lease_expires_at: number,
-        version: number,
-        status: { enum: ["ASSIGNED", "RUNNING", "SUCCEEDED", "FAILED", "CANCELLED"] },
-      },
-    },
-  ),
-];
-
-/** The name of the queue a claimable job stands in. All queues of a business lie between `queuesOf` it. */
-function queueOf(businessId: string, queueKey: string): string {
+/** The name of a claimable job's queue. `queuesOf` is the range of all queues of a business. */
+export function queueOf(businessId: string, queueKey: string): string {
   return `${businessId}/${queueKey}`;
 }
 
 export function queuesOf(businessId: string): { $gt: string; $lt: string } {
-  // "0" is what follows "/".
+  // "0" is the character after "/".
   return { $gt: `${businessId}/`, $lt: `${businessId}0` };
 }
 
@@ -233,7 +88,7 @@ export function queueKeyIn(queue: string): string {
   return queue.slice(queue.indexOf("/") + 1);
 }
 
-/** Puts jobs into their queue, in an update of many; what is held back stays out of it. */
+/** An update expression that puts jobs into their queues, except jobs with a gate. */
 export const QUEUE_EXPRESSION = {
   $cond: [{ $ifNull: ["$hold", false] }, "$$REMOVE", { $concat: ["$business_id", "/", "$queue_key"] }],
 };
@@ -273,7 +128,7 @@ export function jobDocument(job: JobRecord): JobDocument {
 
 export function jobUpdate(job: JobRecord) {
   const fields: Record<string, unknown> = changingJobFields(job);
-  // A claim that is not finished stays known as one whatever else happens to the job.
+  // An unconfirmed claim stays marked, no matter what else changes about the job.
   if (job.status !== "ASSIGNED") fields.claim_expires_at = undefined;
   return { ...setAndUnset(fields), $inc: { version: 1 } };
 }
@@ -286,7 +141,7 @@ function changingJobFields(job: JobRecord) {
   return {
     status: job.status,
     hold: isOpen ? job.gate : undefined,
-    after_ids: isOpen && job.gate === "after" ? after?.map((one) => one.jobId) : undefined,
+    after_ids: isOpen && job.gate === "after" ? after?.map(({ jobId }) => jobId) : undefined,
     open_group: isOpen && group !== undefined ? groupOf(job.businessId, group) : undefined,
     attempt: job.attempt,
     retry_count: job.retryCount,
@@ -387,7 +242,8 @@ export function executionFromDocument(document: ExecutionDocument): ExecutionRec
 }
 
 /**
- * How long a claim stands before its server counts as dead: longer than the steps of an assignment may take, but far
- * less than the lease in which the node has to start the job. One that was only slow loses it, and nothing else.
+ * A claim expires after this time, when its server counts as dead. It is longer than an assignment may take, and far
+ * shorter than the lease in which the node must start the job. A server that was only slow loses the claim and nothing
+ * else.
  */
 export const CLAIM_MS = 6_000;

@@ -4,7 +4,7 @@ import { pcreOfGlob, plainName } from "./glob.ts";
 import { type JobDocument, labelPairs } from "./job-documents.mongo.ts";
 import { BEHIND_DIGITS, CLOCK_SLACK_MS, type JobListQuery } from "./job-store.ts";
 
-/** The documents that a query selects, but for its limit. */
+/** A query as a filter, without its limit. */
 export function jobFilterOf(query: JobListQuery): Filter<JobDocument> {
   const filter: Filter<JobDocument> = { business_id: query.businessId };
   const { beforeJobId, oldestBehind, sinceMs, name, status, arrayId, idPrefix } = query;
@@ -27,7 +27,7 @@ export function jobFilterOf(query: JobListQuery): Filter<JobDocument> {
   return filter;
 }
 
-/** The order of what a query lists. */
+/** The order in which a query lists jobs. */
 export function listOrder({ oldestBehind }: Pick<JobListQuery, "oldestBehind">): { job_id: 1 | -1 } {
   return { job_id: oldestBehind === undefined ? -1 : 1 };
 }

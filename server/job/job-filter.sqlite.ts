@@ -9,13 +9,13 @@ interface Selection {
   bindings: Record<string, SQLQueryBindings>;
 }
 
-/** Whether no index leads to what a query selects: then every job may have to be looked at. */
+/** Whether a query has no index to use, so that every job of the business may have to be looked at. */
 export function looksAtEach({ name, labels, arrayId, idPrefix }: JobListQuery): boolean {
   if (arrayId !== undefined || idPrefix !== undefined) return false;
   return Object.keys(labels ?? {}).length > 0 || (name !== undefined && plainName(name) === undefined);
 }
 
-/** The id that is so many jobs further in the order of a query; of none where there are fewer. */
+/** Selects the id that is `jobs` jobs further on in the order of the query. No row if there are fewer jobs. */
 export function selectEdge(query: JobListQuery, jobs: number): Selection {
   const { businessId, beforeJobId = "~", oldestBehind = "" } = query;
   return {
@@ -26,12 +26,12 @@ export function selectEdge(query: JobListQuery, jobs: number): Selection {
 }
 
 /**
- * The ids of the jobs that a query selects, in its order. Each status is a walk along the index of its own, so that
- * no more is read than is wanted, however many jobs there are.
+ * Selects the ids of the query's jobs, in its order. Each status is a separate walk along the index, so no more is read
+ * than is wanted, however many jobs there are.
  * @param edge the last job to look at
  */
 export function selectJobIds(query: JobListQuery, edge?: string): Selection {
-  // An array is a small part of a business: with the plus its own index is the one to walk along.
+  // An array is a small part of a business: the `+` makes SQLite use the index by array.
   const where = query.arrayId === undefined ? ["business_id = $businessId"] : ["+business_id = $businessId"];
   const bindings: Selection["bindings"] = { businessId: query.businessId, limit: query.limit };
   if (query.beforeJobId !== undefined) {
@@ -73,7 +73,7 @@ export function selectJobIds(query: JobListQuery, edge?: string): Selection {
   return { sql: overStatuses(where, query.status, bindings, idOrder(query)), bindings };
 }
 
-/** The order of what a query lists. */
+/** The order in which a query lists jobs. */
 export function idOrder({ oldestBehind }: Pick<JobListQuery, "oldestBehind">): "ASC" | "DESC" {
   return oldestBehind === undefined ? "DESC" : "ASC";
 }
@@ -87,8 +87,8 @@ function overStatuses(
   const walk = (conditions: readonly string[]) =>
     `SELECT job_id FROM compute_jobs WHERE ${conditions.join(" AND ")} ORDER BY job_id ${order} LIMIT $limit`;
   if (status === undefined) return walk(where);
-  const walks = [...new Set(status)].map((one, i) => {
-    bindings[`status${i}`] = one;
+  const walks = [...new Set(status)].map((wanted, i) => {
+    bindings[`status${i}`] = wanted;
     return `SELECT job_id FROM (${walk([...where, `status = $status${i}`])})`;
   });
   return `${walks.join(" UNION ALL ")} ORDER BY job_id ${order} LIMIT $limit`;

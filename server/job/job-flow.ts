@@ -15,9 +15,9 @@ export interface JobFlowParts {
   flow: JobFlowStore;
   news: JobNews;
   now: () => number;
-  /** Which jobs of a business some node could be given; absent: all. */
+  /** Says which jobs of a business a node could run. Absent: all. */
   canStart?: (businessId: string) => Promise<CanStart>;
-  /** What follows from a change must not fail the change itself: the next look makes up for it. */
+  /** Gets errors of what follows from a change. They must not fail the change itself; `lookThrough` makes up for them. */
   onError(what: string, error: unknown): void;
 }
 
@@ -26,27 +26,40 @@ type Rule = ChangeRequest<JobRecord | undefined>["decide"];
 type JobKey = Pick<JobRecord, "jobId" | "businessId">;
 
 const PAGE = 500;
-/** A chain of jobs that skip one another is followed this far at once; the next look goes on. */
+/** A chain of skipped jobs is followed this far. `lookThrough` continues. */
 const MAX_ROUNDS = 1_000;
 const MAX_SKIPPED_AT_ONCE = 2_000;
 
 /**
- * What follows for other jobs when some have changed: those that come after them go on or are skipped, groups let
- * the next ones go, arrays end when all their jobs have.
+ * What follows for other jobs when jobs change.
+ *
+ * A queued job may have a gate, which keeps it from being handed out. This class opens the gates:
+ *
+ * - `after`: when a job ends, the jobs that come after it are judged (`judge`). Each goes on, is skipped, or waits for
+ *   another job. A skipped job is over too, so the jobs after it are judged next, and so on down the chain.
+ * - `group`: when a job of a concurrency group ends or begins to wait, free places go to the next jobs that can start
+ *   (`admit`). A new job with cancelInProgress cancels the earlier jobs of its group first (`displace`).
+ * - `array`: an array never runs. It is RUNNING from the start of its first job to the end of its last one (`progress`),
+ *   and cancelling it cancels its jobs (`cancelMembers`).
+ *
+ * Everyone who has changed jobs calls `changed` once the change is on disk. It announces the jobs, then does what follows
+ * for others, round after round, until nothing more changes. If the server dies before that, `lookThrough` makes up for
+ * it: every few seconds it reads a page of each kind of gated jobs and does what is left to do. Two servers may do the
+ * same at once, since every change is decided again from what is stored.
  */
 export class JobFlow {
-  /** Arrays that are known to have begun: their jobs' starts mean nothing more. */
+  /** Arrays that are known to have begun. Further jobs that start do not change them. */
   private readonly begun = new RecentMap<true>(10_000);
-  /** How far `lookThrough` has come in each list; what is undefined is begun anew. */
+  /** How far `lookThrough` has come in each list. Undefined: it starts from the beginning. */
   private readonly lookedTo: Partial<Record<"held" | "displacing" | "array", JobRecord>> & {
     group?: GroupKey;
   } = {};
 
   constructor(private readonly parts: JobFlowParts) {}
 
-  /** Refuses jobs that come after jobs which are not there. Throws `invalid_request`. */
+  /** Throws `invalid_request` if a job comes after a job that the business does not have. */
   async checkAfter(businessId: string, manifests: readonly Pick<JobManifest, "after">[]): Promise<void> {
-    const ids = [...new Set(manifests.flatMap(({ after }) => after?.map((one) => one.jobId) ?? []))];
+    const ids = [...new Set(manifests.flatMap(({ after }) => after?.map(({ jobId }) => jobId) ?? []))];
     if (ids.length === 0) return;
     const found = new Set((await this.parts.flow.findMany(businessId, ids)).map((job) => job.jobId));
     const missing = ids.filter((jobId) => !found.has(jobId));
@@ -58,16 +71,16 @@ export class JobFlow {
     throw new ComputeError("invalid_request", `There is no job ${missing[0]} to run after.`, { errors });
   }
 
-  /** Announces jobs that were just submitted, and does what follows from those that wait. Never rejects. */
+  /** Announces jobs that were just submitted, and does what follows if any of them has a gate. Never rejects. */
   async submitted(jobs: readonly JobRecord[]): Promise<void> {
     this.parts.news.submitted(jobs);
-    const held = jobs.some((job) => job.gate !== undefined);
-    if (held) await this.followAll(jobs);
+    const hasGate = jobs.some((job) => job.gate !== undefined);
+    if (hasGate) await this.followAll(jobs);
   }
 
   /**
-   * Announces jobs as they are after a change, and does what follows from it for other jobs. Every change of a job
-   * that is on disk comes here. Never rejects.
+   * Announces jobs as they are after a change, and does what follows for other jobs. Must be called after every change of
+   * a job, once it is on disk. Never rejects.
    * @param freed nodes that have room again because executions on them ended.
    */
   async changed(jobs: readonly (JobRecord | undefined)[], freed: readonly NodeKey[] = []): Promise<void> {
@@ -90,7 +103,7 @@ export class JobFlow {
     return this.parts.flow.arrayProgress(arrayId);
   }
 
-  /** Looks for what a server that died left undone; some of it each time. */
+  /** Does what a server that died left undone: each call looks at one page of each list. */
   async lookThrough(): Promise<void> {
     const { flow } = this.parts;
     const { lookedTo } = this;
@@ -108,10 +121,10 @@ export class JobFlow {
     await this.followAll(await this.progress(arrays, true));
   }
 
-  /** Lets jobs of these groups go on, which may start by their time since now. Never rejects. */
+  /** Does what follows for these groups, in which jobs have reached their start time. Never rejects. */
   async admitAll(groups: readonly GroupKey[]): Promise<void> {
     try {
-      // What is beyond the first page is found when everything is looked through.
+      // `lookThrough` finds what is beyond the first page.
       if (groups.length > 0) {
         const isOfThese = ({ businessId, manifest }: JobRecord) =>
           groups.some((key) => key.businessId === businessId && key.group === manifest.concurrency?.group);
@@ -124,7 +137,7 @@ export class JobFlow {
     }
   }
 
-  /** One step: the jobs that change because these have. */
+  /** One round: changes the jobs that follow from these, and resolves with them. */
   private async follow(jobs: readonly JobRecord[]): Promise<JobRecord[]> {
     const ended = jobs.filter((job) => isFinal(job.status)).map((job) => job.jobId);
     const isNew = (job: JobRecord) => job.status === "QUEUED" && job.attempt === 0;
@@ -138,21 +151,22 @@ export class JobFlow {
     return [...displaced, ...judged, ...members, ...(await this.progress(this.arraysOf(jobs)))];
   }
 
-  /** The jobs that are to be judged because these have ended. */
+  /** The jobs that must be judged because these have ended. */
   private async waitingBehind(jobs: readonly JobRecord[]): Promise<JobRecord[]> {
     const { flow } = this.parts;
     const ended = jobs.filter((job) => isFinal(job.status));
-    const [skipped, others] = [true, false].map((is) =>
-      ended.filter((job) => (job.end?.reason === "Skipped") === is).map((job) => job.jobId),
-    );
-    // What comes after a skipped job is most likely skipped, too: a chain of them is taken at once.
-    const behind = skipped?.length ? await flow.waitingBehind(skipped, MAX_SKIPPED_AT_ONCE) : [];
-    return others?.length ? [...behind, ...(await flow.waitingFor(others))] : behind;
+    const isSkipped = (job: JobRecord) => job.end?.reason === "Skipped";
+    const skipped = ended.filter(isSkipped).map((job) => job.jobId);
+    const others = ended.filter((job) => !isSkipped(job)).map((job) => job.jobId);
+    // A job that comes after a skipped job is most likely skipped too, so the whole chain is read together.
+    const chained = skipped.length > 0 ? await flow.waitingBehind(skipped, MAX_SKIPPED_AT_ONCE) : [];
+    return others.length > 0 ? [...chained, ...(await flow.waitingFor(others))] : chained;
   }
 
   /**
-   * Of jobs that are held back for others: those that go on, and those that are skipped. The oldest first: each is
-   * judged by what has just become of those before it, and none that is queued again meanwhile counts as over.
+   * Lets jobs behind the gate `after` go on or skips them, and resolves with those that changed. It goes from the oldest to
+   * the newest, so each is judged by what has just become of those before it. A job that is queued again meanwhile does not
+   * count as over.
    */
   private judge(held: readonly JobRecord[]): Promise<JobRecord[]> {
     const nowMs = this.parts.now();
@@ -169,7 +183,7 @@ export class JobFlow {
     );
   }
 
-  /** Nothing more follows from a job that goes on. */
+  /** Lets jobs of the group go. Nothing more follows from that for other jobs. */
   private async admit(key: GroupKey): Promise<void> {
     this.parts.news.changed(await this.parts.flow.admit(key, await this.canStart(key.businessId)));
   }
@@ -178,7 +192,7 @@ export class JobFlow {
     return (await this.parts.canStart?.(businessId)) ?? (() => true);
   }
 
-  /** Jobs that take the place of the earlier ones of their group cancel those, as soon as they may start. */
+  /** Cancels the earlier jobs of the group of each job with cancelInProgress. */
   private async displace(jobs: readonly JobRecord[]): Promise<JobRecord[]> {
     const nowMs = this.parts.now();
     const changes: { job: JobRecord; rule: Rule }[] = [];
@@ -187,13 +201,14 @@ export class JobFlow {
       if (!manifest.concurrency?.cancelInProgress) continue;
       const members = await this.parts.flow.groupMembers({ businessId, group: manifest.concurrency.group });
       const canStart = await this.canStart(businessId);
-      for (const earlier of members.filter((one) => displaces(job, one, canStart))) {
+      for (const earlier of members.filter((member) => displaces(job, member, canStart))) {
         changes.push({ job: earlier, rule: (state) => change(state && cancelled(state.job, nowMs)) });
       }
     }
     return this.change(changes);
   }
 
+  /** Cancels the jobs of cancelled arrays. */
   private async cancelMembers(arrays: readonly JobRecord[]): Promise<JobRecord[]> {
     const nowMs = this.parts.now();
     const rule: Rule = (state) => change(state && cancelled(state.job, nowMs));
@@ -218,10 +233,11 @@ export class JobFlow {
     }
   }
 
+  /** The arrays whose status may change because these jobs have changed. */
   private arraysOf(jobs: readonly JobRecord[]): JobKey[] {
     const arrays = new Map<string, JobKey>();
     for (const { jobId, arrayId, businessId, gate, status } of jobs) {
-      // One that is open again stands as its jobs do.
+      // An array that was reopened takes its status from its jobs again.
       if (gate === "array" && status === "QUEUED") arrays.set(jobId, { jobId, businessId });
       if (arrayId === undefined) continue;
       if (isFinal(status) || (status === "RUNNING" && !this.begun.get(arrayId))) {
@@ -231,14 +247,17 @@ export class JobFlow {
     return [...arrays.values()];
   }
 
-  /** @param isLook arrays that were found, not told of: whether they have begun is not known here. */
-  private async progress(arrays: readonly JobKey[], isLook = false): Promise<JobRecord[]> {
+  /**
+   * Updates the status of arrays from their jobs.
+   * @param mayHaveMissed the arrays come from a look through the store, so `begun` may not hold for them.
+   */
+  private async progress(arrays: readonly JobKey[], mayHaveMissed = false): Promise<JobRecord[]> {
     const { flow, now } = this.parts;
     const done: JobRecord[] = [];
     for (const array of arrays) {
       const { ended, running, total } = tally(await flow.arrayProgress(array.jobId));
-      if (total === 0 || (ended < total && !isLook && this.begun.get(array.jobId))) continue;
-      const job = await flow.settleArray(array, (one, progress) => applyProgress(one, progress, now()));
+      if (total === 0 || (ended < total && !mayHaveMissed && this.begun.get(array.jobId))) continue;
+      const job = await flow.settleArray(array, (stored, progress) => applyProgress(stored, progress, now()));
       if (ended < total && ended + running > 0) this.begun.set(array.jobId, true);
       if (job) done.push(job);
     }
@@ -265,7 +284,7 @@ export class JobFlow {
   }
 }
 
-/** Where the next page begins; undefined behind the last one. */
+/** The item after which the next page begins; undefined if this was the last page. */
 function lastOfFull<Item>(page: readonly Item[]): Item | undefined {
   return page.length === PAGE ? page.at(-1) : undefined;
 }
@@ -274,7 +293,7 @@ function change(job: JobRecord | undefined): Decision<JobRecord | undefined> {
   return { job, result: job };
 }
 
-/** The groups in which something may have become free, or somebody waits since now. */
+/** The groups in which a place may have become free or a job may have begun to wait. */
 function groupsOf(jobs: readonly JobRecord[]): GroupKey[] {
   const keys = new Map<string, GroupKey>();
   for (const { businessId, manifest, gate, status } of jobs) {

@@ -6,10 +6,10 @@ import { type JobRow, jobFromRow } from "./job-rows.sqlite.ts";
 import type { JobSlice } from "./job-slices.ts";
 import type { JobListQuery } from "./job-store.ts";
 
-/** Jobs that are looked at in one go where each may have to be: a manifest can be long. */
+/** How many jobs are looked at in one go when no index helps. A manifest can be long. */
 const LOOKED_AT_ONCE = 100;
 
-/** Lists of jobs, read no further than is wanted. */
+/** Reads lists of jobs, no further than is wanted. */
 export class JobLists {
   constructor(private readonly store: SqliteStore) {}
 
@@ -34,13 +34,13 @@ export class JobLists {
     return found;
   }
 
-  /** The ids of what a query selects, which are read from an index alone. */
+  /** The ids of the query's jobs. They are read from an index alone. */
   ids(query: JobListQuery, edge?: string): string[] {
     const { sql, bindings } = selectJobIds(query, edge);
     return this.store.all<{ job_id: string }>(sql, bindings).map((row) => row.job_id);
   }
 
-  /** One by one: already to find a large row takes long, so that even its size is dear. */
+  /** Reads jobs one by one: finding a large row takes so long that even asking for its size would be expensive. */
   private read(query: JobListQuery, maxBytes: number, edge?: string): JobSlice {
     const ids = this.ids(query, edge);
     const jobs: JobRecord[] = [];

@@ -14,7 +14,7 @@ afterEach(async () => {
   bus = new MemoryBus();
 });
 
-/** What is announced, one word each, in order. */
+/** The announcements in order, a word or two each. */
 function newsOf(announce: (news: JobNews) => void): string[] {
   const said: string[] = [];
   const ends = [
@@ -36,7 +36,7 @@ const jobOf = (changes: Partial<JobRecord> = {}): JobRecord => ({
   ...changes,
 });
 
-test("those who wait for a job hear of every change, and the dispatcher of a job that can be handed out", () => {
+test("every change is announced to those who wait for the job; the dispatcher is woken if the job can be handed out", () => {
   const cases: [JobStatus, Partial<JobRecord>, ...string[]][] = [
     ["QUEUED", {}, "jobs 1", "wake all"],
     ["QUEUED", { gate: "after" }, "jobs 1"],
@@ -59,14 +59,14 @@ test("those who wait for a job hear of every change, and the dispatcher of a job
   }
 });
 
-test("a node whose execution ended is asked to look for work, each one once", () => {
+test("each node whose executions ended is woken once to look for work", () => {
   const node = (nodeId: string) => ({ nodeId, businessId });
   const ended = [jobOf({ status: "SUCCESS" }), jobOf({ status: "FAILED" })];
   const said = newsOf((news) => news.changed(ended, [node("a"), node("b"), node("a")]));
   expect(said).toEqual(["jobs 2", "wake a", "wake b"]);
 });
 
-test("of many jobs that were submitted the tasks hear the earliest times, and the dispatcher hears once", () => {
+test("when many jobs are submitted, the tasks get the earliest times, and the dispatcher is woken once", () => {
   const jobs = [9, 3, 6].flatMap((seconds) => [
     jobOf({ notBeforeMs: AT_MS + seconds }),
     jobOf({ queueDeadlineMs: AT_MS + 10 * seconds }),

@@ -8,9 +8,9 @@ export interface NodeKey {
 }
 
 /**
- * Announces jobs after a change of theirs is on disk: to those who wait for them, to the nodes that run them, to the
- * tasks that must act at their times, and to the dispatcher. Every message may be lost; the periodic looks make up for
- * it. What follows for other jobs is decided by `JobFlow.changed`.
+ * Announces jobs once a change of them is on disk: to those who wait for them, to the nodes that run them, to the tasks
+ * that must act at their times, and to the dispatcher. Any message may be lost; periodic looks at the store make up for
+ * it. What follows for other jobs is decided in `JobFlow.changed`.
  */
 export class JobNews {
   constructor(
@@ -18,14 +18,14 @@ export class JobNews {
     private readonly due: DueTimes,
   ) {}
 
-  /** Jobs that were just submitted. Nobody waits for them yet. */
+  /** Announces jobs that were just submitted. Nobody waits for them yet. */
   submitted(jobs: readonly JobRecord[]): void {
     this.remindOf(jobs);
     this.wakeFor(jobs);
   }
 
   /**
-   * Jobs as they are after their change.
+   * Announces jobs as they are after their change.
    * @param freed nodes that have room again because executions on them ended.
    */
   changed(jobs: readonly JobRecord[], freed: readonly NodeKey[] = []): void {
@@ -40,7 +40,7 @@ export class JobNews {
     this.wakeFor(jobs);
   }
 
-  /** A task looks for everything that is due, so it needs the earliest time only. */
+  /** Tells the tasks the earliest times. A task looks for everything that is due, so it needs no others. */
   private remindOf(jobs: readonly JobRecord[]): void {
     const queued = jobs.filter((job) => job.status === "QUEUED");
     const startsMs = queued.flatMap((job) => job.notBeforeMs ?? []);
@@ -59,7 +59,7 @@ export class JobNews {
   }
 }
 
-/** Without a spread, which fails on a hundred thousand arguments. */
+/** Not `Math.min(...timesMs)`, because a spread fails on a hundred thousand arguments. */
 function earliest(timesMs: readonly number[]): number {
   return timesMs.reduce((least, atMs) => Math.min(least, atMs));
 }

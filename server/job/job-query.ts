@@ -3,7 +3,7 @@ import type { JobListQuery } from "./job-store.ts";
 
 type Filter = Pick<ParsedInput<"jobs.list">, "status" | "idPrefix" | "name" | "labels" | "since" | "arrayId">;
 
-/** What a request's filter asks of the store. */
+/** A request's filter as a query to the store. */
 export function jobQuery(
   businessId: string,
   { status, idPrefix, name, labels, since, arrayId }: Filter,
@@ -12,7 +12,7 @@ export function jobQuery(
   return { businessId, status, idPrefix, name, labels, sinceMs, arrayId };
 }
 
-/** What stands behind a job in a list: newer jobs first, but the jobs of an array in the order of its indexes. */
+/** Selects what follows a job in a list: newest first, but the jobs of an array in the order of its indexes. */
 export function behind(
   jobId: string | undefined,
   { arrayId }: Filter,

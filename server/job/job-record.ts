@@ -3,8 +3,8 @@ import type { ExecutionStatus, JobStatus } from "../../shared/job-state.ts";
 import type { JobManifest, Resources } from "../../shared/manifest.ts";
 
 /**
- * Why a queued job is not handed out yet: jobs it comes after are not over; its concurrency group is full; it is an
- * array, which is no work itself but stands for its jobs.
+ * Why a queued job is not handed out. `after`: jobs it comes after are not over. `group`: its concurrency group is full.
+ * `array`: it is an array, which never runs; only its jobs do.
  */
 export type JobGate = "after" | "group" | "array";
 
@@ -14,20 +14,20 @@ export interface JobRecord {
   businessId: string;
   userId: string;
   manifest: JobManifest;
-  /** What the job was made from, where it was not simply submitted. */
+  /** The template or schedule that the job was made from, if any. */
   templateId: string | undefined;
   scheduleId: string | undefined;
   /** The array the job belongs to. */
   arrayId: string | undefined;
   gate: JobGate | undefined;
-  /** Jobs with the same requirements share it; see `queueKeyOf`. */
+  /** The same for all jobs of a user with the same requirements; see `queueKeyOf`. */
   queueKey: string;
   status: JobStatus;
   attempt: number;
-  /** Tries again so far: after failures of its own, and after nodes that were lost. */
+  /** Retries so far: after the job's own failures, and after lost nodes. */
   retryCount: number;
   lostCount: number;
-  /** How often its agent died under it; see `MAX_AGENT_DEATHS`. */
+  /** How many agents have died while running it; see `MAX_AGENT_DEATHS`. */
   agentDeaths: number;
   executionId: string | undefined;
   nodeId: string | undefined;
@@ -35,9 +35,9 @@ export interface JobRecord {
   end: ExecutionEnd | undefined;
   cancelRequestedAtMs: number | undefined;
   createdAtMs: number;
-  /** Only while QUEUED: not to be handed out before the store's `promoteDue` has cleared it. */
+  /** Only while QUEUED: the job is not handed out before this time, when the store's `promoteDue` clears it. */
   notBeforeMs: number | undefined;
-  /** Only while QUEUED with a queueTtlSeconds: it ends then if it is still waiting. */
+  /** Only while QUEUED with a queueTtlSeconds: if the job still waits at this time, it expires. */
   queueDeadlineMs: number | undefined;
   assignedAtMs: number | undefined;
   startedAtMs: number | undefined;
@@ -58,7 +58,7 @@ export interface ExecutionRecord {
   gpuIndexes: number[];
   /** ASSIGNED must have become RUNNING by then. */
   leaseExpiresAtMs: number;
-  /** RUNNING must have ended by then, plus what the agent needs to end it; undefined: no limit. */
+  /** RUNNING must have ended by then. Includes the time the agent needs to end it. Undefined: no limit. */
   deadlineAtMs: number | undefined;
   end: ExecutionEnd | undefined;
   assignedAtMs: number;
@@ -76,7 +76,7 @@ export interface JobState {
   execution: ExecutionRecord | undefined;
 }
 
-/** The execution is the one that decides the job's fate, and it has not ended. */
+/** Whether the execution is the job's current one and has not ended. Only then may it change the job. */
 export function isCurrent(state: JobState): state is { job: JobRecord; execution: ExecutionRecord } {
   return (
     state.execution !== undefined &&

@@ -6,23 +6,23 @@ import { CHANGED_AT_ONCE } from "./job-slices.ts";
 import type { ChangeRequest } from "./job-store.ts";
 import { heldAgain, queuedAgain, type RetryOrder, reopened } from "./retry-rules.ts";
 
-/** What a retry has done. */
+/** The result of a retry. */
 export interface Retried {
-  /** Jobs that are queued again; an array counts as its jobs. */
+  /** How many jobs are queued again. Of an array, its jobs are counted. */
   queuedAgain: number;
-  /** Jobs that were skipped because of these, directly or through others, and stay so. */
+  /** How many jobs were skipped because of these, directly or through others, and stay skipped. */
   skippedDependents: number;
 }
 
-/** What became of jobs that are retried together. */
+/** The result of retrying many jobs together. */
 export interface RetriedSet extends Retried {
-  /** Those of the targets that are queued again; an array counts as one. */
+  /** How many targets are queued again. An array counts as one. */
   changed: number;
-  /** Jobs that must not run yet: what they come after did not end as it must, and is not retried. */
+  /** How many jobs must not run: a job that they come after did not end as it must, and is not retried. */
   left: number;
 }
 
-/** What one change made of its targets. */
+/** What one change did with its targets. */
 interface Requeued {
   changed: JobRecord[];
   queued: Set<string>;
@@ -36,7 +36,19 @@ const AT_ONCE = 1_000;
 const MAX_BEHIND = 100_000;
 const MAX_ROUNDS = 3;
 
-/** Queues jobs again that are over, in the order in which they come after each other. */
+/**
+ * Queues finished jobs again when a person asks for it. (Whether a failed job is tried again by itself is decided in
+ * `retry-decision.ts`.)
+ *
+ * What makes it hard are jobs that come after others. A retry has three steps:
+ *
+ * 1. `queueAgain` queues the targets, each waiting for those of the others that it comes after. The same write makes jobs
+ *    wait again that were let go because a target had ended, and reopens the targets' arrays.
+ * 2. `settle` corrects what other servers did meanwhile because they still saw the targets as over (`holdBack`), then
+ *    announces the changes.
+ * 3. `bringBackBehind` deals with jobs that were skipped because of the targets: it queues them again if the caller asked
+ *    for dependents, and otherwise counts them.
+ */
 export class JobRetry {
   constructor(
     private readonly parts: Pick<JobFlowParts, "jobs" | "flow" | "now">,
@@ -44,8 +56,8 @@ export class JobRetry {
   ) {}
 
   /**
-   * One job, or of an array those of its jobs that are over and did not succeed. With dependents also the jobs that
-   * were skipped because of it; then a job that succeeded or is not over is left as it is, if there are any.
+   * Retries one job; of an array, those of its jobs that are over and did not succeed. With dependents, also the jobs that
+   * were skipped because of it. If such jobs wait for its success, a job that has already succeeded is not run again.
    */
   async one(job: JobRecord, withDependents: boolean): Promise<Retried> {
     const isLeft = withDependents && job.status === "SUCCESS" && (await this.isAwaited(job));
@@ -61,7 +73,7 @@ export class JobRetry {
     return { queuedAgain: workOf(changed).union(queuedIds).size, skippedDependents };
   }
 
-  /** Jobs of one business, the oldest first, slice by slice: each is queued again before the next is asked for. */
+  /** Retries jobs of one business, the oldest first: each slice is queued again before the next one is read. */
   async many(
     businessId: string,
     slices: AsyncIterable<readonly JobRecord[]>,
@@ -82,7 +94,7 @@ export class JobRetry {
         sum.changed += one.ofArray ? Math.min(1, one.changed.length) : one.queued.size;
       }
     }
-    // Only now: what was skipped because of some of them may have been one of the others.
+    // After the last slice, because a job that was skipped because of one target may itself be a target.
     const { queuedIds, skippedDependents } = await this.bringBackBehind(
       businessId,
       [...seeds],
@@ -91,6 +103,7 @@ export class JobRetry {
     return { ...sum, skippedDependents, queuedAgain: again.union(queuedIds).size };
   }
 
+  /** Queues a slice again: arrays one by one, and the jobs between them together. */
   private async slice(jobs: readonly JobRecord[]): Promise<Requeued[]> {
     const done: Requeued[] = [];
     let plain: JobRecord[] = [];
@@ -110,7 +123,7 @@ export class JobRetry {
     return done;
   }
 
-  /** Of an array the jobs that are over and did not succeed, a few in each change. */
+  /** Queues the job, or those jobs of an array that are over and did not succeed, a few in each change. */
   private async queueMembers(array: JobRecord, order: RetryOrder): Promise<Requeued> {
     const targets = await this.targetsOf(array);
     const sum: Requeued = { changed: [], queued: new Set(), left: 0 };
@@ -123,7 +136,7 @@ export class JobRetry {
     return sum;
   }
 
-  /** What follows for jobs that were skipped because of these. */
+  /** Queues the jobs again that were skipped because of `seeds`, or counts them. */
   private async bringBackBehind(
     businessId: string,
     seeds: readonly string[],
@@ -132,7 +145,7 @@ export class JobRetry {
     const changed: JobRecord[] = [];
     const skipped = seeds.length === 0 ? [] : await this.skippedBehind(businessId, seeds);
     let back = withDependents ? skipped : [];
-    // One that comes back is skipped once more where somebody looks before what it comes after is back, too.
+    // A job that comes back is skipped once more if a server looks at it before the jobs that it comes after are back.
     for (let round = 0; back.length > 0 && round < MAX_ROUNDS; round++) {
       changed.push(...(await this.bringBack(businessId, back)));
       back = await this.skippedBehind(businessId, [...seeds, ...skipped]);
@@ -141,12 +154,13 @@ export class JobRetry {
     return { queuedIds: workOf(changed), skippedDependents: withDependents ? 0 : skipped.length };
   }
 
+  /** Completes a change: holds back what must wait, and announces the jobs. */
   private async settle(changed: readonly JobRecord[]): Promise<void> {
     await this.holdBack(changed);
     await this.flow.changed(changed);
   }
 
-  /** Somebody may have let a job go by how another was before it was queued again, or be about to. */
+  /** Another server may have let a job go because it still saw one of these jobs as over, or may be about to do so. */
   private async holdBack(changed: readonly JobRecord[]): Promise<void> {
     if (changed.length === 0) return;
     const ids = changed.map((job) => job.jobId);
@@ -162,7 +176,10 @@ export class JobRetry {
     await this.flow.changed(await this.change([...late.map((job) => requestOf(job, heldAgain)), ...waits]));
   }
 
-  /** The oldest first: none comes back before what it comes after, and so none is skipped again for that. */
+  /**
+   * Queues skipped jobs again, the oldest first. So no job comes back before the jobs that it comes after, which would get
+   * it skipped again.
+   */
   private async bringBack(businessId: string, jobIds: readonly string[]): Promise<JobRecord[]> {
     const changed: JobRecord[] = [];
     for (let i = 0; i < jobIds.length; i += AT_ONCE) {
@@ -173,7 +190,7 @@ export class JobRetry {
     return changed;
   }
 
-  /** Whether jobs were skipped that need nothing but that it succeeded. */
+  /** Whether jobs were skipped that only need this job to have succeeded. */
   private async isAwaited({ jobId, businessId }: JobRecord): Promise<boolean> {
     const behind = await this.skippedBehind(businessId, [jobId]);
     const jobs = await this.parts.flow.findMany(businessId, behind.slice(0, AT_ONCE));
@@ -184,20 +201,21 @@ export class JobRetry {
     return this.parts.flow.skippedBehind(businessId, seeds, MAX_BEHIND);
   }
 
-  /** The job itself, or what of an array is over and did not succeed. */
+  /** The job itself, or those jobs of an array that are over and did not succeed. */
   private async targetsOf(job: JobRecord): Promise<JobRecord[]> {
     if (job.manifest.array === undefined) return [job];
     const members: JobRecord[] = [];
     for await (const page of this.flow.membersOf(job.jobId)) {
-      members.push(...page.filter((one) => isFinal(one.status) && one.status !== "SUCCESS"));
+      members.push(...page.filter((member) => isFinal(member.status) && member.status !== "SUCCESS"));
     }
     return members;
   }
 
   /**
-   * All in one change: jobs that had been let go behind the targets wait again, the targets are queued, and their
-   * arrays are open. What the targets come after is read in it, so that none is judged by how that once was.
-   * @param array whose jobs the targets are, where the retry is of the array.
+   * Does three things in one change: jobs that were let go because a target had ended wait again, the targets are queued,
+   * and their arrays are reopened. The jobs that the targets come after are read in the same change, so their status is
+   * current.
+   * @param array the array that is retried, if the targets are its jobs.
    */
   private async queueAgain(
     targets: readonly JobRecord[],
@@ -225,16 +243,16 @@ export class JobRetry {
     const opening = (jobId: string) =>
       requestOf({ jobId, businessId }, (now) => {
         const isOpened = targets.some((job) => job.arrayId === jobId && queued.has(job.jobId));
-        // One whose jobs have all succeeded since it ended is not what its record says.
+        // If all its jobs have succeeded since the array ended, its record is out of date: it is settled again.
         return isOpened || targets.length === 0 ? reopened(now) : undefined;
       });
     const holds = released.filter((job) => !ids.has(job.jobId));
-    // What was skipped comes back whatever has become of the others, which are judged when it is there.
+    // A skipped job comes back regardless of the jobs it comes after: it is judged once it is back.
     const isUnrelated = (!isAfterOthers || order === "behind") && holds.length + arrayIds.size === 0;
     const requests: Request[] = [
       ...holds.map((job) => requestOf(job, heldAgain)),
       ...targets.map(target),
-      // Last: a store that has to part them because others are at work on them keeps the order.
+      // Last, because a store that has to split the change keeps this order.
       ...[...arrayIds].map(opening),
     ];
     return { changed: await this.change(requests, isUnrelated), queued, left: left.size };
@@ -260,18 +278,18 @@ function requestOf(
   };
 }
 
-/** A decision may be made again: what it came to the last time counts. */
+/** Adds or removes the id. A decision may be made several times, and only its last result counts. */
 function note(ids: Set<string>, jobId: string, is: boolean): void {
   if (is) ids.add(jobId);
   else ids.delete(jobId);
 }
 
-/** A job that was skipped because this one did not succeed. */
+/** Whether the job could go on if job `jobId` succeeded. */
 function awaitsSuccessOf(jobId: string, { manifest }: JobRecord): boolean {
-  return (manifest.after ?? []).some((one) => one.jobId === jobId && one.on !== "failure");
+  return (manifest.after ?? []).some((other) => other.jobId === jobId && other.on !== "failure");
 }
 
-/** Those that will run again; an array counts as its jobs. */
+/** Ids of the jobs that will run again. Arrays are left out, because only their jobs run. */
 function workOf(jobs: readonly JobRecord[]): Set<string> {
   const isWork = (job: JobRecord) => job.manifest.array === undefined && job.status === "QUEUED";
   return new Set(jobs.filter(isWork).map((job) => job.jobId));

@@ -2,7 +2,7 @@ import { isFinal } from "../../shared/job-state.ts";
 import type { SqliteStore } from "../store/sqlite.ts";
 import type { ExecutionRecord, JobRecord } from "./job-record.ts";
 
-/** What makes a job claimable; queries must say it in these words for SQLite to use the index of the queue. */
+/** A job is claimable. Queries must use this condition literally, so that SQLite uses the index of the queue. */
 export const CLAIMABLE = "status = 'QUEUED' AND not_before IS NULL AND hold IS NULL";
 
 /** A row of `compute_jobs`. */
@@ -101,7 +101,7 @@ export function executionFromRow(row: ExecutionRow): ExecutionRecord {
   };
 }
 
-/** Writes what can change of a job. Call inside `store.write`. */
+/** Writes the fields of a job that can change. Call it inside `store.write`. */
 export function updateJob(store: SqliteStore, job: JobRecord): void {
   store.run(
     `UPDATE compute_jobs SET status = $status, hold = $hold, attempt = $attempt, retry_count = $retryCount,
@@ -130,7 +130,7 @@ export function updateJob(store: SqliteStore, job: JobRecord): void {
   );
 }
 
-/** Writes what can change of an execution. Call inside `store.write`. */
+/** Writes the fields of an execution that can change. Call it inside `store.write`. */
 export function updateExecution(store: SqliteStore, execution: ExecutionRecord): void {
   store.run(
     `UPDATE compute_executions SET status = $status, ending = $ending, deadline_at = $deadlineAt,

@@ -13,7 +13,7 @@ function jobOf(manifest: Partial<JobManifestInput> = {}, changes: Partial<JobRec
   return { ...newJob(by, jobManifest.parse({ command: "true", ...manifest }), {}, AT_MS), ...changes };
 }
 
-test("what gates a new job follows from its manifest, and only a job that waits for a node can expire", () => {
+test("the manifest decides the gate of a new job, and only a job that waits for a node can expire", () => {
   const after = [{ jobId: otherId }];
   const concurrency = { group: "g" };
   const cases: [Partial<JobManifestInput>, JobRecord["gate"], deadlineMs: number | undefined][] = [
@@ -31,7 +31,7 @@ test("what gates a new job follows from its manifest, and only a job that waits 
   }
 });
 
-test("a start that is past already holds nothing back, and a later one moves the deadline", () => {
+test("a start time in the past holds nothing back, and one in the future moves the deadline", () => {
   const startMs = AT_MS + 3_600_000;
   const later = jobOf({ notBefore: new Date(startMs).toISOString(), queueTtlSeconds: 60 });
   expect([later.notBeforeMs, later.queueDeadlineMs]).toEqual([startMs, startMs + 60_000]);
@@ -41,26 +41,26 @@ test("a start that is past already holds nothing back, and a later one moves the
   expect(isTooLate(startMs + 86_400_000, "+10m", AT_MS)).toBe(true);
 });
 
-test("cancelling ends a queued job, asks for the end of one that runs, and changes nothing else", () => {
+test("cancelling ends a queued job, asks for the end of a running job, and changes no finished job", () => {
   const expected: Record<JobStatus, string> = {
     QUEUED: "CANCELLED",
     ASSIGNED: "ASSIGNED, asked",
     RUNNING: "RUNNING, asked",
-    SUCCESS: "as it was",
-    FAILED: "as it was",
-    TIMEOUT: "as it was",
-    CANCELLED: "as it was",
+    SUCCESS: "unchanged",
+    FAILED: "unchanged",
+    TIMEOUT: "unchanged",
+    CANCELLED: "unchanged",
   };
   for (const status of jobStatus.options) {
     const job = cancelled(jobOf({}, { status }), AT_MS + 1);
     expect(job?.cancelRequestedAtMs).toBe(job && AT_MS + 1);
-    const said = !job ? "as it was" : job.status === status ? `${status}, asked` : job.status;
+    const said = !job ? "unchanged" : job.status === status ? `${status}, asked` : job.status;
     expect([status as string, said]).toEqual([status, expected[status]]);
     expect(cancelled(jobOf({}, { status, cancelRequestedAtMs: AT_MS }), AT_MS + 1)).toBeUndefined();
   }
 });
 
-test("a queued job that is cancelled keeps no gate and no time, and an array stays open until its jobs are over", () => {
+test("a cancelled queued job keeps no gate and no start time, and a cancelled array stays open until its jobs are over", () => {
   const job = cancelled(jobOf({ concurrency: { group: "g" } }, { notBeforeMs: AT_MS + 5 }), AT_MS + 1);
   expect(job).toMatchObject({ status: "CANCELLED", finishedAtMs: AT_MS + 1 });
   expect([job?.gate, job?.notBeforeMs]).toEqual([undefined, undefined]);
@@ -68,7 +68,7 @@ test("a queued job that is cancelled keeps no gate and no time, and an array sta
   expect(array).toMatchObject({ status: "QUEUED", gate: "array", cancelRequestedAtMs: AT_MS + 1 });
 });
 
-test("a job is queued again only by the event of its status", () => {
+test("each event queues a job again only from its own statuses", () => {
   const allowed: Record<string, JobStatus[]> = {
     release: ["ASSIGNED"],
     requeue: ["ASSIGNED", "RUNNING"],
@@ -83,7 +83,7 @@ test("a job is queued again only by the event of its status", () => {
   }
 });
 
-test("a retry by hand begins with fresh counts, and waits again for the jobs it comes after only if it must", () => {
+test("a retry by hand resets the counts, and waits again for the jobs it comes after only if it must", () => {
   const spent = {
     status: "FAILED",
     retryCount: 2,
@@ -105,7 +105,7 @@ test("a retry by hand begins with fresh counts, and waits again for the jobs it 
   expect([goes.gate, goes.queueDeadlineMs]).toEqual(["group", AT_MS + 60_000]);
 });
 
-test("an array's jobs are its manifest with an index each, and share a group if only some may run at once", () => {
+test("an array's jobs are its manifest with an index each; if only some may run at once, they share a group", () => {
   const array = jobOf({ array: "1-3%2", name: "frame", env: { A: "1" } });
   const jobs = newArray(array);
   expect(jobs.map((job) => [job.manifest.name, job.manifest.env.TANVRIT_ARRAY_INDEX, job.gate])).toEqual([

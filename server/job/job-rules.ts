@@ -8,18 +8,18 @@ import { CLOCK_SKEW_MS } from "../tasks/clock.ts";
 import type { JobGate, JobRecord } from "./job-record.ts";
 import { queueKeyOf } from "./requirement.ts";
 
-/** What a job is made from, where it is not simply submitted. */
+/** The template or schedule that a job is made from, if any. */
 export interface JobOrigin {
   templateId?: string;
   scheduleId?: string;
 }
 
-/** Whether a start that was asked for from then on, as `+10m`, lies further ahead than it ever can. Pure. */
+/** Whether the start time of a job that asked for a relative one, like `+10m`, is further ahead than it can be. Pure. */
 export function isTooLate(notBeforeMs: number, asked: string, nowMs: number): boolean {
   return notBeforeMs > startTimeMs(asked, nowMs) + CLOCK_SKEW_MS;
 }
 
-/** A job as it is when it was just submitted. */
+/** A new job as it is when it is submitted. */
 export function newJob(
   by: Pick<Identity, "businessId" | "userId">,
   manifest: JobManifest,
@@ -49,7 +49,7 @@ export function newJob(
     cancelRequestedAtMs: undefined,
     createdAtMs: nowMs,
     notBeforeMs: notBeforeMs !== undefined && notBeforeMs > nowMs ? notBeforeMs : undefined,
-    // What waits for other jobs, or is none itself, does not yet wait for a node.
+    // A job that waits for other jobs does not wait for a node yet, and an array never does.
     queueDeadlineMs:
       gate === undefined || gate === "group"
         ? queueDeadlineOf(manifest, Math.max(nowMs, notBeforeMs ?? 0))
@@ -60,7 +60,7 @@ export function newJob(
   };
 }
 
-/** The job when somebody has asked to cancel it; undefined where that changes nothing. Pure. */
+/** The job after somebody asked to cancel it; undefined if that changes nothing. Pure. */
 export function cancelled(job: JobRecord, nowMs: number): JobRecord | undefined {
   if (isFinal(job.status) || job.cancelRequestedAtMs !== undefined) return undefined;
   const asked = { ...job, cancelRequestedAtMs: nowMs };
@@ -71,14 +71,14 @@ export function cancelled(job: JobRecord, nowMs: number): JobRecord | undefined 
   return { ...asked, status, gate: undefined, notBeforeMs: undefined, finishedAtMs: nowMs };
 }
 
-/** What holds back a job that was just submitted or is tried again by hand. */
+/** The gate of a job that was just submitted or is retried by hand. */
 function gateOf(manifest: JobManifest): JobGate | undefined {
   if (manifest.array !== undefined) return "array";
   if (manifest.after) return "after";
   return manifest.concurrency ? "group" : undefined;
 }
 
-/** An array and its jobs: each is the array's manifest with an index of its own. */
+/** The jobs of an array: each has the array's manifest and an index of its own. Empty for any other job. */
 export function newArray(array: JobRecord): JobRecord[] {
   const { array: spec, ...manifest } = array.manifest;
   if (spec === undefined) return [];
@@ -98,7 +98,7 @@ export function newArray(array: JobRecord): JobRecord[] {
   });
 }
 
-/** A job that is over, as it is when it is queued again; `waits`: for the jobs it comes after. Pure. */
+/** A finished job as it is when it is retried by hand. `waits`: it waits again for the jobs it comes after. Pure. */
 export function retried(job: JobRecord, nowMs: number, waits: boolean): JobRecord {
   const gate = gateOf(waits ? job.manifest : { ...job.manifest, after: undefined });
   return {
@@ -112,14 +112,14 @@ export function retried(job: JobRecord, nowMs: number, waits: boolean): JobRecor
   };
 }
 
-/** When a job that may be handed out from `fromMs` on has waited too long. */
+/** The time at which a job that may be handed out from `fromMs` on expires; undefined if it never does. */
 export function queueDeadlineOf(manifest: JobManifest, fromMs: number): number | undefined {
   return manifest.queueTtlSeconds === undefined
     ? undefined
     : fromMs + Math.ceil(manifest.queueTtlSeconds * 1_000);
 }
 
-/** The job as it is when it waits for another attempt: in a concurrency group for its turn, like the others. */
+/** The job as it is when it waits for another attempt. In a concurrency group it waits for its turn like any other. */
 export function requeue(job: JobRecord, event: "release" | "requeue" | "retry"): JobRecord {
   return {
     ...withoutAttempt(job),
@@ -128,7 +128,7 @@ export function requeue(job: JobRecord, event: "release" | "requeue" | "retry"):
   };
 }
 
-/** The job without what belongs to an attempt. */
+/** The job without the fields that belong to an attempt. */
 export function withoutAttempt(job: JobRecord): JobRecord {
   return {
     ...job,
@@ -141,5 +141,5 @@ export function withoutAttempt(job: JobRecord): JobRecord {
   };
 }
 
-/** No assignment that was put back waits longer. */
+/** The longest wait of a job whose assignment was put back. */
 export const PUT_BACK_MAX_MS = 600_000;

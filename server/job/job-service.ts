@@ -17,7 +17,7 @@ export type SubmitCheck = (
   manifests: readonly JobManifest[],
 ) => Promise<void>;
 
-/** What making and changing jobs needs. */
+/** What `JobService` and `ManyJobs` need. */
 export interface JobParts {
   jobs: JobStore;
   flow: JobFlow;
@@ -26,7 +26,10 @@ export interface JobParts {
   checkSubmit?: SubmitCheck;
 }
 
-/** What is submitted once more makes nothing new, and so is not refused for want of credit. */
+/**
+ * Throws what `checkSubmit` throws, unless the idempotency key was used before: repeating a request creates nothing new,
+ * so it is not refused for lack of credit.
+ */
 export async function checkCredit(
   { jobs, checkSubmit }: JobParts,
   by: Pick<Identity, "businessId" | "userId">,
@@ -41,14 +44,17 @@ export async function checkCredit(
   }
 }
 
-/** What users do with jobs. Every method is scoped to the business of the identity. */
+/** What users do with jobs. Every method is limited to the business of the caller. */
 export class JobService {
   constructor(
     private readonly parts: JobParts,
     private readonly watch: JobWatch,
   ) {}
 
-  /** Queues a job; with an idempotency key that was used for the same manifest, the job of that time is returned. */
+  /**
+   * Queues a job. If the idempotency key was used before with the same manifest, resolves with the job that was created
+   * then; with a different manifest, throws `idempotency_key_reused`.
+   */
   async submit(
     by: Pick<Identity, "businessId" | "userId">,
     manifest: JobManifest,
@@ -66,7 +72,7 @@ export class JobService {
     if (!("job" in outcome)) {
       throw new ComputeError(
         "idempotency_key_reused",
-        `The idempotency key ${idempotencyKey} was used for a job with another manifest. Use a new key for a new job.`,
+        `The idempotency key ${idempotencyKey} was used for a job with a different manifest. Use a new key for a new job.`,
       );
     }
     if (outcome.kind === "created") {
@@ -79,7 +85,7 @@ export class JobService {
     return (await this.parts.jobs.find(businessId, jobId)) ?? notFound(jobId);
   }
 
-  /** The job as soon as it is final, or as it is when the wait is over. */
+  /** Resolves with the job once it is final, or as it is when the wait is over. */
   async waitUntilFinal(
     businessId: string,
     jobId: string,
@@ -108,12 +114,15 @@ export class JobService {
     return manifest.array === undefined ? undefined : this.parts.flow.arrayProgress(jobId);
   }
 
-  /** Few at once where they are large. */
+  /** Lists jobs, up to BYTES_AT_ONCE of manifests. */
   listSome(query: JobListQuery): Promise<JobSlice> {
     return this.parts.jobs.listSome(query, BYTES_AT_ONCE);
   }
 
-  /** A queued job is CANCELLED at once; for a running one its node is told. Cancelling a cancelled job changes nothing. */
+  /**
+   * Cancels a job. A queued job is CANCELLED immediately; for a running job, its node gets the order. Cancelling a cancelled
+   * job changes nothing. Throws `not_found`, and `conflict` if the job ended otherwise.
+   */
   async cancel(businessId: string, jobId: string): Promise<JobRecord> {
     const nowMs = this.parts.now();
     const [result] = await this.parts.jobs.change([
@@ -137,8 +146,8 @@ export class JobService {
   }
 
   /**
-   * Queues a finished job again, or those of an array's jobs that did not succeed; with dependents also the jobs that
-   * were skipped because of it. Throws `not_found`, and `conflict` where there is nothing to queue.
+   * Queues a finished job again; of an array, those of its jobs that did not succeed. With dependents, also the jobs that
+   * were skipped because of it. Throws `not_found`, and `conflict` if there is nothing to queue.
    */
   async retry(
     businessId: string,
@@ -146,7 +155,7 @@ export class JobService {
     withDependents = false,
   ): Promise<Retried & { job: JobRecord }> {
     const before = await this.retrieve(businessId, jobId);
-    refuseTypeOfNobody(before);
+    refuseUnsupportedType(before);
     const done = await this.parts.retries.one(before, withDependents);
     const job = await this.retrieve(businessId, jobId);
     if (done.queuedAgain > 0 || job.status !== before.status) return { ...done, job };
@@ -154,8 +163,8 @@ export class JobService {
   }
 }
 
-/** A store may hold jobs of an older release whose type is refused today. */
-function refuseTypeOfNobody({ jobId, manifest }: JobRecord): void {
+/** Throws if the job's type is refused today, as it may be for a job of an older release. */
+function refuseUnsupportedType({ jobId, manifest }: JobRecord): void {
   const checked = jobType.safeParse(manifest.type);
   if (checked.success) return;
   const message = checked.error.issues[0]?.message ?? "";
@@ -174,7 +183,7 @@ function nothingToRetry({ jobId, status, manifest }: JobRecord, withDependents: 
     : `Array ${jobId} is ${status}, and none of its jobs has failed so far${behind}.`;
 }
 
-/** A lost message of the bus delays a waiter by no more than this. */
+/** A lost message delays a waiter by at most this. */
 const RECHECK_MS = 5_000;
 
 function notFound(jobId: string): never {

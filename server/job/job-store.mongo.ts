@@ -82,14 +82,14 @@ export class MongoJobStore implements JobStore {
   listSome(query: JobListQuery, maxBytes: number): Promise<JobSlice> {
     return this.store.attempt(async () => {
       const { ids, bytes, isCut } = firstOf(await this.sizes(query), maxBytes);
-      // Those that were changed in between may be no part of it any more.
+      // Filtered again, because jobs that changed in between may no longer match.
       const filter = { $and: [{ job_id: { $in: ids } }, jobFilterOf(query)] };
       const found = ids.length === 0 ? [] : await this.jobs.find(filter).sort(listOrder(query)).toArray();
       return { jobs: found.map(jobFromDocument), bytes, isCut };
     });
   }
 
-  /** What a query selects, not read yet. A snapshot: a job that changes its status under the look is in it once. */
+  /** Ids and sizes of a query's jobs. Read from a snapshot, so that a job whose status changes meanwhile appears once. */
   private sizes(query: JobListQuery): Promise<SizedJob[]> {
     const steps = [
       { $match: jobFilterOf(query) },
@@ -191,7 +191,7 @@ export class MongoJobStore implements JobStore {
         },
         [{ $set: { queue_deadline: { $ceil: lastMs }, version: { $add: ["$version", 1] } } }],
       );
-      // An assignment that a server left behind when it died.
+      // Claims that a server left behind when it died.
       const claims = await this.jobs.updateMany(
         { claim_expires_at: { $gt: latestMs + CLAIM_MS } },
         { $set: { claim_expires_at: nowMs } },
@@ -200,7 +200,7 @@ export class MongoJobStore implements JobStore {
     });
   }
 
-  /** Starts that were asked for from then on. */
+  /** The same for jobs that asked for a relative start time. */
   private async bringBackRelative(nowMs: number): Promise<number> {
     const found = await this.jobs
       .find(
@@ -220,7 +220,7 @@ export class MongoJobStore implements JobStore {
     return writes.length > 0 ? (await this.jobs.bulkWrite(writes)).modifiedCount : 0;
   }
 
-  /** Each stands for itself: all are written at once, and those whose key is taken are looked up. */
+  /** Inserts independent jobs: all are written together, and those whose key is taken are looked up. */
   private insertSingles(batch: readonly Waiting<NewJob, InsertOutcome>[]): Promise<void> {
     let open = batch;
     const insertOpen = async () => {
@@ -229,12 +229,12 @@ export class MongoJobStore implements JobStore {
         if (!taken.has(index)) resolve({ kind: "created", job: item.job });
       }
       open = await this.answerTaken(open.filter((_, index) => taken.has(index)));
-      if (open.length > 0) throw new ContentionError("An idempotency key stays undecided.");
+      if (open.length > 0) throw new ContentionError("An idempotency key is not decided yet.");
     };
     return this.store.attempt(() => outlastOthers(insertOpen));
   }
 
-  /** Resolves with those whose key was taken by a job that a majority does not have yet. */
+  /** Answers inserts whose key is taken. Resolves with those whose key belongs to a job that no majority has yet. */
   private async answerTaken(taken: readonly Waiting<NewJob, InsertOutcome>[]) {
     const earlier = await this.readByKeys(taken.map(({ item }) => item));
     return taken.filter(({ item, resolve }) => {
@@ -244,7 +244,7 @@ export class MongoJobStore implements JobStore {
     });
   }
 
-  /** Resolves with the places of those whose id or key was there already. */
+  /** Resolves with the positions of the documents whose id or key was taken. */
   private async writeUnordered(documents: JobDocument[]): Promise<Set<number>> {
     try {
       await this.jobs.insertMany(documents, { ordered: false });
@@ -256,7 +256,7 @@ export class MongoJobStore implements JobStore {
     }
   }
 
-  /** All or none of them. */
+  /** Inserts all jobs or none. */
   private insertTogether(jobs: readonly NewJob[]): Promise<InsertOutcome[]> {
     return outlastOthers(
       () => this.store.transaction((session) => this.insertIn(session, jobs)),
@@ -282,7 +282,7 @@ export class MongoJobStore implements JobStore {
     jobs: readonly NewJob[],
     session?: ClientSession,
   ): Promise<Map<string, JobDocument>> {
-    const wanted = jobs.filter((one) => one.idempotency !== undefined);
+    const wanted = jobs.filter(({ idempotency }) => idempotency !== undefined);
     const found = new Map<string, JobDocument>();
     for (const some of Map.groupBy(wanted, ({ job }) => placeOf(job, "")).values()) {
       const [first] = some;

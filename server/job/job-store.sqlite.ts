@@ -1,5 +1,5 @@
 import { startTimeMs } from "../../shared/start-time.ts";
-import type { Migration, SqliteStore } from "../store/sqlite.ts";
+import type { SqliteStore } from "../store/sqlite.ts";
 import { CLOCK_SKEW_MS } from "../tasks/clock.ts";
 import { isSameRequest } from "./fingerprint.ts";
 import type { GroupKey } from "./flow-store.ts";
@@ -7,7 +7,6 @@ import { idOrder } from "./job-filter.sqlite.ts";
 import { JobLists } from "./job-lists.sqlite.ts";
 import type { JobRecord, JobState } from "./job-record.ts";
 import {
-  CLAIMABLE,
   type ExecutionRow,
   executionFromRow,
   type JobRow,
@@ -30,84 +29,6 @@ import {
   type Promoted,
 } from "./job-store.ts";
 import { RETRY_MAX_MS } from "./retry-decision.ts";
-
-export const jobMigrations: Migration[] = [
-  {
-    id: "job-1",
-    sql: `
-      CREATE TABLE compute_jobs (
-        job_id TEXT PRIMARY KEY,
-        business_id TEXT NOT NULL,
-        user_id TEXT NOT NULL,
-        template_id TEXT,
-        schedule_id TEXT,
-        array_id TEXT,
-        hold TEXT,
-        concurrency_group TEXT,
-        name TEXT,
-        manifest TEXT NOT NULL,
-        queue_key TEXT NOT NULL,
-        priority INTEGER NOT NULL,
-        status TEXT NOT NULL,
-        attempt INTEGER NOT NULL,
-        retry_count INTEGER NOT NULL,
-        lost_count INTEGER NOT NULL,
-        execution_id TEXT,
-        node_id TEXT,
-        ending TEXT,
-        cancel_requested_at INTEGER,
-        idempotency_key TEXT,
-        idempotency_hash TEXT,
-        created_at INTEGER NOT NULL,
-        not_before INTEGER,
-        queue_deadline INTEGER,
-        assigned_at INTEGER,
-        started_at INTEGER,
-        finished_at INTEGER
-      ) STRICT, WITHOUT ROWID;
-      CREATE UNIQUE INDEX compute_jobs_idempotency ON compute_jobs (business_id, idempotency_key)
-        WHERE idempotency_key IS NOT NULL;
-      CREATE INDEX compute_jobs_queue ON compute_jobs (business_id, queue_key, priority DESC, job_id)
-        WHERE ${CLAIMABLE};
-      CREATE INDEX compute_jobs_due ON compute_jobs (not_before) WHERE not_before IS NOT NULL;
-      CREATE INDEX compute_jobs_expiring ON compute_jobs (queue_deadline)
-        WHERE status = 'QUEUED' AND queue_deadline IS NOT NULL;
-      CREATE INDEX compute_jobs_by_age ON compute_jobs (business_id, job_id);
-      CREATE INDEX compute_jobs_by_status ON compute_jobs (business_id, status, job_id);
-      CREATE INDEX compute_jobs_by_name ON compute_jobs (business_id, name, job_id) WHERE name IS NOT NULL;
-    `,
-  },
-  {
-    id: "job-2",
-    sql: "ALTER TABLE compute_jobs ADD COLUMN agent_deaths INTEGER NOT NULL DEFAULT 0",
-  },
-  {
-    id: "job-3",
-    // A key is its user's; the jobs of an array, which go with it, need none.
-    sql: `
-      DROP INDEX compute_jobs_idempotency;
-      UPDATE compute_jobs SET idempotency_key = NULL, idempotency_hash = NULL
-        WHERE array_id IS NOT NULL AND idempotency_key IS NOT NULL;
-      CREATE UNIQUE INDEX compute_jobs_idempotency ON compute_jobs (business_id, user_id, idempotency_key)
-        WHERE idempotency_key IS NOT NULL;
-    `,
-  },
-  {
-    id: "job-4",
-    // What a container asks for has become a part of the key: jobs that shared one may ask for different things.
-    sql: `
-      UPDATE compute_jobs SET queue_key = apart.queue_key
-        FROM (
-          SELECT job_id, substr(queue_key, 1, instr(queue_key, '/') - 1) || '.' || min(job_id) OVER (
-              PARTITION BY business_id, queue_key,
-                json_extract(manifest, '$.image'), json_extract(manifest, '$.docker')
-            ) || '/' || user_id AS queue_key
-          FROM compute_jobs WHERE json_extract(manifest, '$.type') = 'DOCKER'
-        ) AS apart
-        WHERE apart.job_id = compute_jobs.job_id;
-    `,
-  },
-];
 
 const HAS_KEY = "business_id = $businessId AND user_id = $userId AND idempotency_key = $key";
 
@@ -148,7 +69,7 @@ export class SqliteJobStore implements JobStore {
     });
   }
 
-  /** A piece at a time: while this store writes, nobody else is served. */
+  /** Changes a few jobs at a time, because nothing else is served while this store writes. */
   async changeMatching<Result>(
     query: JobListQuery,
     decide: ChangeRequest<Result>["decide"],
@@ -245,9 +166,8 @@ export class SqliteJobStore implements JobStore {
       );
       const early = relative.filter(({ not_before, asked }) => isTooLate(not_before, asked, nowMs));
       for (const { job_id: jobId, asked } of early) {
-        this.store.run("UPDATE compute_jobs SET not_before = $at WHERE job_id = $jobId", {
-          ...{ jobId, at: startTimeMs(asked, nowMs) },
-        });
+        const at = startTimeMs(asked, nowMs);
+        this.store.run("UPDATE compute_jobs SET not_before = $at WHERE job_id = $jobId", { jobId, at });
       }
       const latest = `max($now, coalesce(not_before, 0)) + 1000 * json_extract(manifest, '$.queueTtlSeconds')`;
       const expiring = this.store.run(
@@ -259,7 +179,7 @@ export class SqliteJobStore implements JobStore {
     });
   }
 
-  /** @param seen jobs that were read or written in the same change: many rest on the same few. */
+  /** @param seen jobs that were read or written in the same change, because many jobs rest on the same few. */
   private changeOne<Result>(
     request: ChangeRequest<Result>,
     seen: Map<string, JobRecord | undefined>,
@@ -293,20 +213,20 @@ export class SqliteJobStore implements JobStore {
   private insertAll(jobs: readonly NewJob[]): InsertOutcome[] {
     const taken = new Map<string, NewJob>();
     const outcomes = allOrNone(
-      jobs.map((one) => {
-        const earlier = this.earlierOutcome(one, taken);
-        if (!earlier && one.idempotency) taken.set(placeOf(one), one);
-        return earlier ?? { kind: "created", job: one.job };
+      jobs.map((wanted) => {
+        const earlier = this.earlierOutcome(wanted, taken);
+        if (!earlier && wanted.idempotency) taken.set(placeOf(wanted), wanted);
+        return earlier ?? { kind: "created", job: wanted.job };
       }),
       jobs,
     );
-    for (const [i, one] of jobs.entries()) {
-      if (outcomes[i]?.kind === "created") this.insertOne(one);
+    for (const [i, wanted] of jobs.entries()) {
+      if (outcomes[i]?.kind === "created") this.insertOne(wanted);
     }
     return outcomes;
   }
 
-  /** @param taken keys that jobs of the same insert have taken so far. */
+  /** @param taken keys that earlier jobs of the same insert have taken. */
   private earlierOutcome(
     { job, idempotency }: NewJob,
     taken: ReadonlyMap<string, NewJob>,
@@ -329,9 +249,11 @@ export class SqliteJobStore implements JobStore {
   private insertOne({ job, idempotency }: NewJob): void {
     this.store.run(
       `INSERT INTO compute_jobs (job_id, business_id, user_id, template_id, schedule_id, array_id, hold,
-         concurrency_group, name, manifest, queue_key, priority, status, attempt, retry_count, lost_count, idempotency_key, idempotency_hash, created_at, not_before, queue_deadline)
+         concurrency_group, name, manifest, queue_key, priority, status, attempt, retry_count, lost_count,
+         idempotency_key, idempotency_hash, created_at, not_before, queue_deadline)
        VALUES ($jobId, $businessId, $userId, $templateId, $scheduleId, $arrayId, $hold,
-         $group, $name, $manifest, $queueKey, $priority, $status, $attempt, $retryCount, $lostCount, $key, $hash, $createdAt, $notBefore, $queueDeadline)`,
+         $group, $name, $manifest, $queueKey, $priority, $status, $attempt, $retryCount, $lostCount,
+         $key, $hash, $createdAt, $notBefore, $queueDeadline)`,
       {
         jobId: job.jobId,
         businessId: job.businessId,

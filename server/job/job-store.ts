@@ -7,15 +7,16 @@ import type { JobSlice } from "./job-slices.ts";
 export interface NewJob {
   job: JobRecord;
   /**
-   * With a key, the same key of the same user in the same business never makes a second job. The jobs of an array need
-   * none: they are inserted with it, and only if it is.
+   * The same key of the same user in the same business never creates a second job. The jobs of an array need no key: they
+   * are inserted only together with the array.
    */
   idempotency: { key: string; bodyHash: string } | undefined;
 }
 
 /**
- * `created`; `existing`: the key was used for the same request, here is that job; `key-reused`: it was used for another
- * body, and so nothing is inserted: what else would have been created is `held-back`.
+ * `created`: the job was inserted. `existing`: the key was used before for the same request, which created this job.
+ * `key-reused`: the key was used for a different request, so nothing at all is inserted. `held-back`: the job would have
+ * been created, but is not, because another job of the insert was not.
  */
 export type InsertOutcome =
   | { kind: "created"; job: JobRecord }
@@ -23,7 +24,7 @@ export type InsertOutcome =
   | { kind: "key-reused" }
   | { kind: "held-back" };
 
-/** What a decision makes of a job and its execution; what is left out stays as it was. */
+/** What a decision changes: the new job, the new execution, or both. What is left out stays unchanged. */
 export interface Decision<Result> {
   job?: JobRecord;
   execution?: JobState["execution"];
@@ -31,14 +32,18 @@ export interface Decision<Result> {
 }
 
 export interface ChangeRequest<Result> {
-  /** A user's job with its current execution, or an execution of a node with its job. Anything else is not found. */
+  /**
+   * Selects a job of a business with its current execution, or an execution on a node with its job. Anything else is not
+   * found.
+   */
   key: { jobId: string; businessId: string } | { executionId: string; nodeId: string };
-  /** Ids of jobs of the same business on which the decision rests, read at the same moment. */
+  /** Ids of other jobs of the business that the decision depends on. They are read at the same moment. */
   restsOn?: readonly string[];
   /**
-   * Pure: may be called again with what is stored by then, when somebody else was faster. `undefined` means there is
-   * no such row within that business or node. `others` are those of `restsOn` that are there, as requests before this
-   * one have left them: where one of them changed in between, `JobFlowStore.decideAgain` keeps it from being written.
+   * Must be pure: if another writer was faster, it is called again with what is stored by then. `state` is undefined if
+   * that business or node has no such row. `others` are the existing jobs of `restsOn`, as earlier requests of this change
+   * have left them. If one of these is queued again in between, `JobFlowStore.decideAgain` keeps the decision from being
+   * written.
    */
   decide: (state: JobState | undefined, others: ReadonlyMap<string, JobRecord>) => Decision<Result>;
 }
@@ -51,31 +56,31 @@ export interface JobListQuery {
   labels: Readonly<Record<string, string>> | undefined;
   /** Only jobs created at this time or later. */
   sinceMs?: number | undefined;
-  /** Only the jobs of this array; the oldest first is the order of its indexes. */
+  /** Only the jobs of this array. Oldest first is the order of its indexes. */
   arrayId?: string | undefined;
-  /** Only jobs whose id begins so. */
+  /** Only jobs whose id begins with this. */
   idPrefix?: string | undefined;
   /** Only jobs older than this id. */
   beforeJobId: string | undefined;
-  /** The oldest first, and only jobs behind this id. */
+  /** Lists the oldest first, and only jobs with greater ids than this. */
   oldestBehind?: string | undefined;
   limit: number;
 }
 
-/** A job's id is made a little before the time it counts as created at. */
+/** A job's id may be made up to this long before its `createdAtMs`. */
 export const CLOCK_SLACK_MS = 60_000;
 
-/** Sorts behind every digit of an id. */
+/** Sorts after every digit of an id. */
 export const BEHIND_DIGITS = "~";
 
-/** What became of the jobs that a query selected. */
+/** The results of changing the jobs that a query selected. */
 export interface MatchingChanges<Result> {
   results: Result[];
-  /** The `beforeJobId` to go on from; undefined where there are no more. */
+  /** The `beforeJobId` with which to continue; undefined if there are no more jobs. */
   nextBeforeJobId: string | undefined;
 }
 
-/** The most jobs of one answer to `expiring`. */
+/** The most jobs in one answer from `expiring`. */
 export const MAX_EXPIRING = 1_000;
 
 export interface ExpiringJobs {
@@ -83,70 +88,77 @@ export interface ExpiringJobs {
   nextDueAtMs: number | undefined;
 }
 
-/** What has become due. */
+/** What `promoteDue` has made claimable. */
 export interface Promoted {
   businessIds: string[];
-  /** Groups in which jobs wait for their turn since now, each once. */
+  /** Groups in which jobs now wait for their turn, each once. */
   groups: GroupKey[];
   /** When the next job is due. */
   nextDueAtMs: number | undefined;
 }
 
 /**
- * Where jobs are kept. Every operation is safe to call from many places at once; what it resolves with is on disk.
- * Rows of another business are never found. Rejects with ComputeError `storage_failed` when the store refuses.
+ * Stores jobs. Every operation is safe to call concurrently, and what it resolves with is on disk. Rows of another
+ * business are never found. Rejects with ComputeError `storage_failed` if the store fails.
  */
 export interface JobStore extends KeepsTimes {
-  /** All or none of them, in order. */
+  /** Inserts all jobs or none. Resolves with one outcome per job, in order. */
   insert(jobs: readonly NewJob[]): Promise<InsertOutcome[]>;
   find(businessId: string, jobId: string): Promise<JobRecord | undefined>;
   /** Whether a job of the user was inserted with this idempotency key. */
   isKeyUsed(by: Pick<JobRecord, "businessId" | "userId">, key: string): Promise<boolean>;
-  /** Newest first, or as the query says. */
+  /** Newest first, unless the query says otherwise. */
   list(query: JobListQuery): Promise<JobRecord[]>;
-  /** The first of them, up to the one with which their manifests come to `maxBytes`. */
+  /** The first jobs of the list, up to the one with which their manifests reach `maxBytes`. */
   listSome(query: JobListQuery, maxBytes: number): Promise<JobSlice>;
   /**
-   * Reads each, in order, lets `decide` say what becomes of it, and writes that only if nothing changed in between; all
-   * in one write. `unrelated`: they need not be written together, only after what they rest on; faster for many.
+   * Changes jobs and executions. For each request, in order, it reads the records, calls `decide`, and writes the decision
+   * only if nothing has changed in between. Everything is one write. Resolves with the result of each decision.
+   * @param options `unrelated`: the requests need not be written together, only after the jobs they rest on. That is faster
+   * for many requests.
    */
   change<Result>(
     requests: readonly ChangeRequest<Result>[],
     options?: { unrelated: boolean },
   ): Promise<Result[]>;
   /**
-   * Does with the jobs that the query selects, in the order of `list`, what `change` does with those it is given. Where
-   * they are many or large it takes several writes, and those beyond BYTES_PER_REQUEST are left for the next call.
+   * Like `change`, for the jobs that the query selects, in the order of `list`. If they are many or large, it takes several
+   * writes, and jobs beyond BYTES_PER_REQUEST are left for the next call.
    */
   changeMatching<Result>(
     query: JobListQuery,
     decide: (state: JobState | undefined) => Decision<Result>,
   ): Promise<MatchingChanges<Result>>;
-  /** Queued jobs that have waited too long, at most MAX_EXPIRING, and when the next will have. */
+  /** Queued jobs whose queue deadline has passed, at most MAX_EXPIRING, and when the next one passes. */
   expiring(nowMs: number): Promise<ExpiringJobs>;
   /** Makes jobs claimable whose `notBeforeMs` has come, or lets them wait for their turn in their group. */
   promoteDue(nowMs: number): Promise<Promoted>;
   /**
-   * Jobs that would wait for another attempt longer than `RETRY_MAX_MS`, or than `PUT_BACK_MAX_MS` where they have failed at nothing yet, are due now; jobs with a
-   * queueTtlSeconds, whose time to start has come, wait no longer than that from now.
+   * Makes jobs due now that would wait longer than `RETRY_MAX_MS` for another attempt, or longer than `PUT_BACK_MAX_MS` if
+   * they have not failed yet. Relative start times that are too far ahead are counted from now. Jobs with a
+   * queueTtlSeconds wait at most that long from now, or from their start time if it is later.
    */
   bringBack(nowMs: number): Promise<number>;
 }
 
 /**
- * Nothing is inserted where a key was used for another body; nor are the jobs of an array that is not.
- * @param jobs what each outcome is of.
+ * Holds back what must not be created: everything, if a key was used for a different request, and the jobs of an array that
+ * is not created.
+ * @param jobs the job that each outcome belongs to.
  */
 export function allOrNone(outcomes: InsertOutcome[], jobs: readonly NewJob[]): InsertOutcome[] {
   const isRefused = outcomes.some((outcome) => outcome.kind === "key-reused");
-  const kept = new Set(
+  const uncreatedArrays = new Set(
     jobs.flatMap(({ job }, i) => (outcomes[i]?.kind !== "created" && job.gate === "array" ? job.jobId : [])),
   );
-  if (!isRefused && kept.size === 0) return outcomes;
-  const created = new Set(
-    outcomes.flatMap((one) =>
-      one.kind === "created" && (isRefused || kept.has(one.job.arrayId ?? "")) ? [one.job.jobId] : [],
-    ),
+  if (!isRefused && uncreatedArrays.size === 0) return outcomes;
+  const heldBack = new Set<string>();
+  for (const outcome of outcomes) {
+    if (outcome.kind !== "created") continue;
+    const { jobId, arrayId = "" } = outcome.job;
+    if (isRefused || uncreatedArrays.has(arrayId)) heldBack.add(jobId);
+  }
+  return outcomes.map((outcome) =>
+    "job" in outcome && heldBack.has(outcome.job.jobId) ? { kind: "held-back" } : outcome,
   );
-  return outcomes.map((one) => ("job" in one && created.has(one.job.jobId) ? { kind: "held-back" } : one));
 }

@@ -2,7 +2,7 @@ import type { Job } from "../../shared/job.ts";
 import { isoTime } from "../http/iso-time.ts";
 import type { JobRecord } from "./job-record.ts";
 
-/** A job as the API shows it, with what is known of it beside the record. */
+/** A job as the API shows it, with facts that are not part of its record. */
 export function jobView(record: JobRecord, unschedulableReason?: string, costMicroUsd?: number): Job {
   return {
     ...record.manifest,

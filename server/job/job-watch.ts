@@ -14,8 +14,8 @@ export class JobWatch {
   }
 
   /**
-   * Resolves at the job's next change, after `timeoutMs`, or when `signal` aborts, whichever is first. Begin to wait
-   * before reading the job, so that a change in between is not missed.
+   * Resolves at the job's next change, after `timeoutMs`, or when `signal` aborts, whichever comes first. Call it before
+   * reading the job, so that no change in between is missed.
    */
   next(jobId: string, timeoutMs: number, signal: AbortSignal): Promise<void> {
     return new Promise((resolve) => {

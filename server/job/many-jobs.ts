@@ -12,18 +12,18 @@ import type { InsertOutcome, JobListQuery, NewJob } from "./job-store.ts";
 
 export interface Submitted {
   jobId: string;
-  /** False: its key was used before, and it is the job of that time. */
+  /** False if its key was used before; then this is the job that was created then. */
   created: boolean;
 }
 
-/** What became of the jobs that a filter chose. */
+/** The result of changing the jobs that a filter selects. */
 export interface ManyChanged {
   matched: number;
   changed: number;
   nextBeforeJobId: string | undefined;
 }
 
-/** How far a retry has come, and the newest job that it is about. */
+/** How far a retry has come (`behindJobId`), and the newest job that it includes (`lastJobId`). */
 export interface RetryPlace {
   behindJobId: string;
   lastJobId: string;
@@ -31,11 +31,11 @@ export interface RetryPlace {
 
 export interface ManyRetried extends RetriedSet {
   matched: number;
-  /** Undefined where there are no more. */
+  /** Undefined if there are no more jobs. */
   next: RetryPlace | undefined;
 }
 
-/** What the slices of a retry have come to so far. */
+/** The progress of a retry over its slices so far. */
 interface RetryProgress {
   matched: number;
   behindJobId: string;
@@ -43,18 +43,22 @@ interface RetryProgress {
 }
 
 const NOTHING_RETRIED: ManyRetried = {
-  ...{ matched: 0, changed: 0, left: 0, queuedAgain: 0, skippedDependents: 0 },
+  matched: 0,
+  changed: 0,
+  left: 0,
+  queuedAgain: 0,
+  skippedDependents: 0,
   next: undefined,
 };
 
-/** What users do with many jobs at once; each call is bounded by what it is given or by the query's limit. */
+/** What users do with many jobs together. Each call is bounded by its batch or by the query's limit. */
 export class ManyJobs {
   constructor(private readonly parts: JobParts) {}
 
-  /** All or none. `batchKey` stands for the jobs that have no key of their own. */
+  /** Submits all jobs or none. `batchKey` is the idempotency key of the jobs that have no key of their own. */
   async submit(by: Identity, batch: readonly BatchJob[], batchKey: string | undefined): Promise<Submitted[]> {
-    // All or none: where the first was submitted before, all were. Of jobs with keys of their own that need not be so;
-    // whoever gets more jobs by that into the queue pays for them when they are handed out, as for all others.
+    // Only the first key is checked: if the first job was submitted before, normally all were. Jobs with keys of their own
+    // can get into the queue unchecked that way, but like all others they are paid for when they are handed out.
     const firstKey = batch[0]?.idempotencyKey ?? (batchKey === undefined ? undefined : `${batchKey}#0`);
     await checkCredit(this.parts, by, batch, firstKey);
     refuseArrays(batch);
@@ -66,30 +70,30 @@ export class ManyJobs {
       if (idempotencyKey !== undefined) {
         return { job, idempotency: { key: idempotencyKey, bodyHash: fingerprintOf(manifest) } };
       }
-      // With the hash of the whole batch, another batch under the same key is told from this one by any of its jobs.
+      // With the hash of the whole batch, each job shows whether the key was used for a different batch.
       const idempotency =
         batchKey === undefined ? undefined : { key: `${batchKey}#${i}`, bodyHash: batchHash };
       return { job, idempotency };
     });
     const outcomes = await this.parts.jobs.insert(wanted);
     refuseReused(outcomes, wanted, batchKey);
-    const made = outcomes.flatMap((outcome) => (outcome.kind === "created" ? [outcome.job] : []));
-    await this.parts.flow.submitted(made);
+    const created = outcomes.flatMap((outcome) => (outcome.kind === "created" ? [outcome.job] : []));
+    await this.parts.flow.submitted(created);
     return outcomes.flatMap((outcome) =>
       "job" in outcome ? [{ jobId: outcome.job.jobId, created: outcome.kind === "created" }] : [],
     );
   }
 
-  /** Queued jobs are CANCELLED at once; for those that run, their nodes are told. */
+  /** Cancels the jobs of a query. Queued jobs are CANCELLED immediately; for running jobs, their nodes get the order. */
   async cancel(query: JobListQuery): Promise<ManyChanged> {
     const nowMs = this.parts.now();
     return this.change(query, statusesBefore("cancel"), (job) => cancelled(job, nowMs));
   }
 
   /**
-   * Queues finished jobs again; without a status, those that did not succeed. The oldest first, so that each is judged
-   * by what has become of those it comes after. An array goes together with its jobs, whether the query selects those
-   * or not.
+   * Queues finished jobs again; without a status in the query, those that did not succeed. It goes from the oldest to the
+   * newest, so each is judged by what has become of the jobs it comes after. An array is retried together with its jobs,
+   * whether the query selects these or not.
    */
   async retry(
     query: Omit<JobListQuery, "beforeJobId" | "oldestBehind">,
@@ -98,7 +102,7 @@ export class ManyJobs {
   ): Promise<ManyRetried> {
     const finished = ["FAILED", "TIMEOUT", "CANCELLED"] as const;
     const possible: readonly JobStatus[] = query.status ? [...finished, "SUCCESS"] : finished;
-    const status = possible.filter((one) => query.status?.includes(one) ?? true);
+    const status = possible.filter((candidate) => query.status?.includes(candidate) ?? true);
     const where = { ...query, status };
     const lastJobId = place?.lastJobId ?? (status.length > 0 ? await this.newestOf(where) : undefined);
     if (lastJobId === undefined) return NOTHING_RETRIED;
@@ -112,7 +116,7 @@ export class ManyJobs {
     return { ...done, matched, next: isOver ? undefined : { behindJobId, lastJobId } };
   }
 
-  /** The jobs of a retry, a few at a time: those of a slice are queued again before the next is read. */
+  /** The jobs of a retry, a few at a time. The jobs of a slice are queued again before the next slice is read. */
   private async *slices(
     where: Omit<JobListQuery, "beforeJobId" | "oldestBehind">,
     lastJobId: string,
@@ -121,7 +125,7 @@ export class ManyJobs {
     let read = 0;
     while (!progress.isOver && progress.matched < where.limit && read < BYTES_PER_REQUEST) {
       const limit = Math.min(CHANGED_AT_ONCE, where.limit - progress.matched);
-      // What is no part of an id and sorts behind all of its signs: the last one is meant, too.
+      // `~` sorts after all characters of an id, so the last job is included.
       const range = { beforeJobId: `${lastJobId}~`, oldestBehind: progress.behindJobId };
       const { jobs, bytes, isCut } = await this.parts.jobs.listSome(
         { ...where, ...range, limit },
@@ -140,13 +144,13 @@ export class ManyJobs {
     return newest?.jobId;
   }
 
-  /** Does to each what `rule` makes of it. */
+  /** Changes each job of the query as `rule` decides. `possible`: the statuses that it can change. */
   private async change(
     query: JobListQuery,
     possible: readonly JobStatus[],
     rule: (job: JobRecord) => JobRecord | undefined,
   ): Promise<ManyChanged> {
-    const status = possible.filter((one) => query.status?.includes(one) ?? true);
+    const status = possible.filter((candidate) => query.status?.includes(candidate) ?? true);
     if (status.length === 0) return { matched: 0, changed: 0, nextBeforeJobId: undefined };
     const { results, nextBeforeJobId } = await this.parts.jobs.changeMatching(
       { ...query, status },
@@ -161,7 +165,7 @@ export class ManyJobs {
   }
 }
 
-/** An array is many jobs already, and has an id of its own to wait for. */
+/** Throws if the batch has an array, which is many jobs already and has an id of its own to wait for. */
 function refuseArrays(batch: readonly BatchJob[]): void {
   const errors = batch.flatMap((job, i) =>
     job.array === undefined ? [] : [{ path: `jobs.${i}.array`, message: "must be submitted by itself" }],
@@ -186,8 +190,8 @@ function refuseReused(
   if (!outcomes.some((outcome) => outcome.kind === "key-reused")) return;
   const what =
     errors.length > 0
-      ? `Of the jobs, ${errors.length} have an idempotency key that was used for a job with another manifest`
-      : `The idempotency key ${batchKey} was used for another batch`;
+      ? `The batch has idempotency keys that were used for jobs with a different manifest: ${errors.length}`
+      : `The idempotency key ${batchKey} was used for a different batch`;
   throw new ComputeError(
     "idempotency_key_reused",
     `${what}. Nothing was submitted. Use a new key for a new job.`,

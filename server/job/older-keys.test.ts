@@ -6,7 +6,7 @@ import { makeScratch } from "../../tests/support/scratch.ts";
 import { openSqliteStores } from "../compose/open-sqlite.ts";
 import { newJob } from "./job-rules.ts";
 
-test("container jobs of an older release that shared a queue share it only with those that ask for the same", async () => {
+test("container jobs of an older release that shared a queue are put into separate queues if they ask for different things", async () => {
   await using scratch = await makeScratch();
   const by = { businessId: newId("biz"), userId: newId("usr") };
   const container = (...mounts: string[]) => {

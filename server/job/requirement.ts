@@ -1,7 +1,8 @@
 import { type Asked, askedOfContainer } from "../../shared/allow.ts";
 import type { Labels } from "../../shared/labels.ts";
 import type { JobManifest, Resources } from "../../shared/manifest.ts";
-/** What a job asks of a node. Jobs that ask for the same share a queue key, so that matching looks at keys, not at jobs. */
+
+/** What a job asks of a node. Jobs that ask for the same share a queue key, so matching looks at keys, not at jobs. */
 export interface Requirement extends Asked {
   labels: Labels;
   selector: string | undefined;
@@ -16,8 +17,8 @@ export function requirementOf(manifest: JobManifest, userId: string | undefined)
 }
 
 /**
- * `<requirement>/<user>`: equal for jobs of one user with equal requirements, whatever the order their labels were
- * written in. Each user's jobs queue apart, so that one of them cannot stand in front of all others.
+ * `<requirement>/<user>`: the same for all jobs of a user with the same requirement, regardless of the order of their
+ * labels. Each user has separate queues, so that no user's jobs block everyone else's.
  */
 export function queueKeyOf(manifest: JobManifest, userId: string): string {
   const { cpu, memoryMb, gpuCount } = manifest.resources;

@@ -13,10 +13,11 @@ const jobOf = (status: JobStatus, more: object = {}): JobRecord => ({
   gate: undefined,
 });
 
-test("what a retry makes of a job follows from how the one stands that it comes after", () => {
-  const [first, group] = [jobOf("SUCCESS"), { concurrency: { group: "g" } }];
+test("the status of the job that a retried job comes after decides whether it runs, waits or stays", () => {
+  const first = jobOf("SUCCESS");
+  const group = { concurrency: { group: "g" } };
   const after = [{ jobId: first.jobId }];
-  // How the other stands, and then by-hand, in-set, behind: the gate, or "not" for not queued again.
+  // The status of the other job; then for by-hand, in-set and behind: the gate, or "not" if it is not queued again.
   const cases: [JobStatus | "gone", ...string[]][] = [
     ["QUEUED", "after", "after", "after"],
     ["ASSIGNED", "after", "after", "after"],
@@ -41,7 +42,7 @@ test("what a retry makes of a job follows from how the one stands that it comes 
   expect(grouped?.gate).toBe("group");
 });
 
-test("only what is over is queued again, and a skipped job whose other is gone stays as it is", () => {
+test("only a finished job is queued again, and a skipped job stays skipped if the job it comes after is gone", () => {
   for (const status of ["QUEUED", "ASSIGNED", "RUNNING"] as const) {
     expect(queuedAgain(jobOf(status), "by-hand", new Map(), AT_MS)).toBeUndefined();
   }
@@ -50,24 +51,24 @@ test("only what is over is queued again, and a skipped job whose other is gone s
   expect(queuedAgain({ ...skipped, end }, "in-set", new Map(), AT_MS)).toBeUndefined();
 });
 
-test("a job is held again only while it is queued and nothing holds it for that already", () => {
-  const cases: [JobStatus, JobRecord["gate"], JobRecord["gate"] | "as it was"][] = [
+test("only a queued job that is no array and does not wait for other jobs already is held again", () => {
+  const cases: [JobStatus, JobRecord["gate"], JobRecord["gate"] | "unchanged"][] = [
     ["QUEUED", undefined, "after"],
     ["QUEUED", "group", "after"],
-    ["QUEUED", "after", "as it was"],
-    ["QUEUED", "array", "as it was"],
-    ["ASSIGNED", undefined, "as it was"],
-    ["RUNNING", undefined, "as it was"],
-    ["SUCCESS", undefined, "as it was"],
-    ["CANCELLED", undefined, "as it was"],
+    ["QUEUED", "after", "unchanged"],
+    ["QUEUED", "array", "unchanged"],
+    ["ASSIGNED", undefined, "unchanged"],
+    ["RUNNING", undefined, "unchanged"],
+    ["SUCCESS", undefined, "unchanged"],
+    ["CANCELLED", undefined, "unchanged"],
   ];
   for (const [status, gate, then] of cases) {
     const next = heldAgain({ ...jobOf(status), gate });
-    expect([status, gate, next ? next.gate : "as it was"]).toEqual([status, gate, then]);
+    expect([status, gate, next ? next.gate : "unchanged"]).toEqual([status, gate, then]);
   }
 });
 
-test("an array that is over is open again, and one that is open stays as it is", () => {
+test("a finished array is reopened, and an open array stays unchanged", () => {
   const array = { ...jobOf("QUEUED", { array: "1-2" }), gate: "array" as const };
   for (const status of ["QUEUED", "RUNNING"] as const) {
     expect(reopened({ ...array, status })).toEqual({ ...array, status });

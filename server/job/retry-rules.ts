@@ -5,15 +5,15 @@ import type { JobRecord } from "./job-record.ts";
 import { retried, withoutAttempt } from "./job-rules.ts";
 
 /**
- * What a retry means for a job that comes after others. `by-hand`: one job that somebody names runs now, unless a job
- * it comes after is not over. `in-set`: of many that are retried together each keeps its place, and its conditions
- * count. `behind`: it was skipped, and comes back behind what is retried.
+ * How a retry treats a job that comes after others. `by-hand`: somebody named this one job, so it runs now, unless a job
+ * that it comes after is not over. `in-set`: it is one of many that are retried together, so its conditions count.
+ * `behind`: it was skipped, and comes back to wait for the jobs that are retried.
  */
 export type RetryOrder = "by-hand" | "in-set" | "behind";
 
 /**
- * The job when it is queued again; undefined where it is not over, or where it must not run in that order.
- * @param others the jobs it comes after, as they are now. Pure.
+ * The job as it is when it is queued again; undefined if it is not over, or if its conditions keep it from running. Pure.
+ * @param others the jobs it comes after, as they are now.
  */
 export function queuedAgain(
   job: JobRecord,
@@ -21,11 +21,11 @@ export function queuedAgain(
   others: ReadonlyMap<string, JobRecord>,
   nowMs: number,
 ): JobRecord | undefined {
-  // What an older release took and nothing can run today would wait for ever.
+  // A job of an older release whose type nothing can run today would wait forever.
   if (!isFinal(job.status) || !jobType.safeParse(job.manifest.type).success) return undefined;
   if (order === "behind") return retried(job, nowMs, true);
   if (order === "in-set") {
-    // What is gone was over; a job that was not skipped once came after it as it should.
+    // A job that is gone had ended. If this job was not skipped then, its condition was met.
     const after = job.manifest.after?.filter(({ jobId }) => others.has(jobId));
     const isSkipped = job.end?.reason === "Skipped";
     const verdict = judgeAfter(isSkipped ? job : { ...job, manifest: { ...job.manifest, after } }, others);
@@ -38,15 +38,15 @@ export function queuedAgain(
   return retried(job, nowMs, waits);
 }
 
-/** A queued job that had been let go waits again: what it comes after is no longer over. Pure. */
+/** A queued job that was let go waits again, because a job it comes after is no longer over. Undefined: unchanged. Pure. */
 export function heldAgain(job: JobRecord): JobRecord | undefined {
   if (job.status !== "QUEUED" || job.gate === "after" || job.gate === "array") return undefined;
   return { ...job, gate: "after", queueDeadlineMs: undefined };
 }
 
 /**
- * An array of which some jobs are queued again is not over. One that is open is returned as it is: writing it keeps
- * whoever is just about to end it from doing so. Pure.
+ * An array whose jobs are queued again, as it is then: not over. An open array is returned unchanged; writing it keeps a
+ * server that is about to end it from doing so. Pure.
  */
 export function reopened(array: JobRecord): JobRecord {
   if (!isFinal(array.status)) return array;

@@ -2,7 +2,8 @@ import type { Bus } from "../bus/bus.ts";
 import type { PeriodicTask } from "../tasks/periodic.ts";
 import type { JobFlow } from "./job-flow.ts";
 import type { JobStore } from "./job-store.ts";
-/** `compute-retry`: jobs whose next attempt is due go back into the queue. */
+
+/** `compute-retry`: puts jobs into their queue when their start time or their next attempt is due. */
 export function retryTask({
   jobs,
   jobFlow,
@@ -15,8 +16,8 @@ export function retryTask({
   return {
     name: "compute-retry",
     intervalMs: 30_000,
-    // The server that a failure was reported to knows when the retry is due, to the millisecond; of several that try,
-    // one promotes the job.
+    // The server that got the report of the failure knows to the millisecond when the retry is due. If several servers
+    // try, one of them promotes the job.
     runsOn: "each",
     async runOnce(nowMs) {
       const { businessIds, groups, nextDueAtMs } = await jobs.promoteDue(nowMs);

@@ -4,8 +4,8 @@ import { jobUpdate } from "./job-documents.mongo.ts";
 import type { JobRecord } from "./job-record.ts";
 
 /**
- * What `jobUpdate` is for one job, for many at once: what each has as its own is taken from its document, so that a chain of jobs which
- * are skipped one because of the other, or come back so, is one write.
+ * `jobUpdate` as an update of many jobs. Ids that differ from job to job are taken from each document, so a chain of jobs
+ * that are skipped because of one another, or come back together, is one write.
  */
 export function updateOfMany(job: JobRecord): Document[] {
   const { $set, $unset } = jobUpdate(job);

@@ -1,0 +1,80 @@
+import type { Migration } from "../store/sqlite.ts";
+import { CLAIMABLE } from "./job-rows.sqlite.ts";
+
+export const jobMigrations: Migration[] = [
+  {
+    id: "job-1",
+    sql: `
+      CREATE TABLE compute_jobs (
+        job_id TEXT PRIMARY KEY,
+        business_id TEXT NOT NULL,
+        user_id TEXT NOT NULL,
+        template_id TEXT,
+        schedule_id TEXT,
+        array_id TEXT,
+        hold TEXT,
+        concurrency_group TEXT,
+        name TEXT,
+        manifest TEXT NOT NULL,
+        queue_key TEXT NOT NULL,
+        priority INTEGER NOT NULL,
+        status TEXT NOT NULL,
+        attempt INTEGER NOT NULL,
+        retry_count INTEGER NOT NULL,
+        lost_count INTEGER NOT NULL,
+        execution_id TEXT,
+        node_id TEXT,
+        ending TEXT,
+        cancel_requested_at INTEGER,
+        idempotency_key TEXT,
+        idempotency_hash TEXT,
+        created_at INTEGER NOT NULL,
+        not_before INTEGER,
+        queue_deadline INTEGER,
+        assigned_at INTEGER,
+        started_at INTEGER,
+        finished_at INTEGER
+      ) STRICT, WITHOUT ROWID;
+      CREATE UNIQUE INDEX compute_jobs_idempotency ON compute_jobs (business_id, idempotency_key)
+        WHERE idempotency_key IS NOT NULL;
+      CREATE INDEX compute_jobs_queue ON compute_jobs (business_id, queue_key, priority DESC, job_id)
+        WHERE ${CLAIMABLE};
+      CREATE INDEX compute_jobs_due ON compute_jobs (not_before) WHERE not_before IS NOT NULL;
+      CREATE INDEX compute_jobs_expiring ON compute_jobs (queue_deadline)
+        WHERE status = 'QUEUED' AND queue_deadline IS NOT NULL;
+      CREATE INDEX compute_jobs_by_age ON compute_jobs (business_id, job_id);
+      CREATE INDEX compute_jobs_by_status ON compute_jobs (business_id, status, job_id);
+      CREATE INDEX compute_jobs_by_name ON compute_jobs (business_id, name, job_id) WHERE name IS NOT NULL;
+    `,
+  },
+  {
+    id: "job-2",
+    sql: "ALTER TABLE compute_jobs ADD COLUMN agent_deaths INTEGER NOT NULL DEFAULT 0",
+  },
+  {
+    id: "job-3",
+    // A key belongs to its user. The jobs of an array need none, because they are inserted with it.
+    sql: `
+      DROP INDEX compute_jobs_idempotency;
+      UPDATE compute_jobs SET idempotency_key = NULL, idempotency_hash = NULL
+        WHERE array_id IS NOT NULL AND idempotency_key IS NOT NULL;
+      CREATE UNIQUE INDEX compute_jobs_idempotency ON compute_jobs (business_id, user_id, idempotency_key)
+        WHERE idempotency_key IS NOT NULL;
+    `,
+  },
+  {
+    id: "job-4",
+    // What a container asks for is now part of the queue key. Jobs that shared an older key may ask for different things.
+    sql: `
+      UPDATE compute_jobs SET queue_key = apart.queue_key
+        FROM (
+          SELECT job_id, substr(queue_key, 1, instr(queue_key, '/') - 1) || '.' || min(job_id) OVER (
+              PARTITION BY business_id, queue_key,
+                json_extract(manifest, '$.image'), json_extract(manifest, '$.docker')
+            ) || '/' || user_id AS queue_key
+          FROM compute_jobs WHERE json_extract(manifest, '$.type') = 'DOCKER'
+        ) AS apart
+        WHERE apart.job_id = compute_jobs.job_id;
+    `,
+  },
+];
