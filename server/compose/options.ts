@@ -78,7 +78,7 @@ export const serverOptions = defineOptions({
       })
       .default("sqlite"),
     defaultText: "sqlite",
-    help: "sqlite keeps data in the data directory, for one server; the mongodb:// URL of a replica set serves several",
+    help: "sqlite (in the data directory, one server) or the mongodb:// URL of a replica set (several servers)",
   },
   bus: {
     kind: "value",
@@ -99,7 +99,7 @@ export const serverOptions = defineOptions({
     fileKey: "secretKeyFile",
     schema: optionText.min(1).optional(),
     defaultText: "secret.key in the data directory; none with MongoDB",
-    help: "File with a secret text of at least 32 characters; it encrypts the keys that sign tokens in the store",
+    help: "File with at least 32 characters of secret text, which encrypts the token-signing keys in the store",
   },
   "public-url": {
     kind: "value",
@@ -107,7 +107,7 @@ export const serverOptions = defineOptions({
     env: "TANVRIT_PUBLIC_URL",
     fileKey: "publicUrl",
     schema: publicUrl.optional(),
-    help: "The URL at which others reach this server if not at its own address: through a proxy or another port",
+    help: "The URL that others use for this server when it is behind a proxy or a forwarded port",
   },
   "session-idle-days": {
     kind: "value",

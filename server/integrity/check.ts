@@ -2,12 +2,12 @@ import { formatUsd } from "../../shared/money.ts";
 import { type AccountAudit, type CreditStore, isSound } from "../credit/credit-store.ts";
 import type { Fault, IntegrityStore, StoreCounts } from "./integrity-store.ts";
 
-/** One rule that must hold for everything in the store. */
+/** One rule that everything in the store must obey. */
 export interface RuleReport {
-  /** As a sentence. */
+  /** A sentence. */
   rule: string;
   holds: boolean;
-  /** Some of what breaks it. */
+  /** Some of the violations. */
   faults: Fault[];
 }
 
@@ -19,7 +19,7 @@ export interface CheckReport {
 
 const MAX_FAULTS = 20;
 
-/** Proves the promises that can be seen in a store. Changes nothing. */
+/** Checks the promises that can be seen in a store. Changes nothing. */
 export async function checkStore(stores: {
   integrity: IntegrityStore;
   credits: CreditStore;
@@ -38,7 +38,7 @@ export async function checkStore(stores: {
     ),
     ruleOf("no job is executed twice at once", await integrity.jobsLiveTwice(MAX_FAULTS)),
     ruleOf(
-      "every balance is the sum of its ledger, and what is reserved the sum of what is set aside; none is below zero",
+      "every balance is the sum of its ledger, every reserved amount is the sum of its reservations, and none is below zero",
       unsound.map(faultOf),
     ),
     ruleOf("no execution is settled before it ends", await integrity.settledButLive(MAX_FAULTS)),
@@ -56,8 +56,8 @@ function faultOf(audit: AccountAudit): Fault {
   return {
     id: `${audit.businessId}/${audit.userId}`,
     detail:
-      `${formatUsd(availableMicroUsd)} is available and ${formatUsd(reservedMicroUsd)} reserved; by the ledger ` +
-      `${formatUsd(ledgerAvailableMicroUsd)} and ${formatUsd(ledgerReservedMicroUsd)}; ` +
-      `${formatUsd(audit.reservationsMicroUsd)} is set aside`,
+      `the balance has ${formatUsd(availableMicroUsd)} available and ${formatUsd(reservedMicroUsd)} reserved; ` +
+      `the ledger has ${formatUsd(ledgerAvailableMicroUsd)} and ${formatUsd(ledgerReservedMicroUsd)}; ` +
+      `the reservations add up to ${formatUsd(audit.reservationsMicroUsd)}`,
   };
 }

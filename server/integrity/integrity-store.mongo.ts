@@ -5,7 +5,7 @@ import type { MongoStore } from "../store/mongo.ts";
 import type { Fault, IntegrityStore, StoreCounts } from "./integrity-store.ts";
 
 const LIVE = ["ASSIGNED", "RUNNING"];
-/** The index that holds live executions, and nothing else. */
+/** The index that contains only live executions. */
 const BY_LIVE = { live_on: 1 };
 
 interface JobAndExecution {
@@ -21,10 +21,10 @@ interface ExecutionAndJob {
   jobs: { status: string; execution_id?: string }[];
 }
 
-/** A look over everything there is. */
+/** Limit for one check, which reads everything. */
 const CHECK_MS = 600_000;
 
-/** Each question is one aggregation in a transaction, so that what other servers write meanwhile is seen whole or not. */
+/** Each check is one aggregation in a transaction, so it sees a concurrent change of another server fully or not at all. */
 export class MongoIntegrityStore implements IntegrityStore {
   private readonly jobs: Collection<JobDocument>;
   private readonly executions: Collection<ExecutionDocument>;
@@ -49,7 +49,7 @@ export class MongoIntegrityStore implements IntegrityStore {
       this.jobs,
       { business_id: 1, status: 1, job_id: 1 },
       [
-        // A job that a server is about to hand out has no execution yet; `releaseOrphans` looks after those.
+        // A job that a server is about to hand out has no execution yet; `releaseOrphans` takes care of those.
         {
           $match: {
             status: { $in: LIVE },

@@ -1,11 +1,11 @@
-/** Something in the store that should not be. */
+/** Something in the store that breaks a rule. */
 export interface Fault {
   /** The job, execution or account it is about. */
   id: string;
   detail: string;
 }
 
-/** How many there are, so that a check can say what it looked at. */
+/** How many records a check looked at. */
 export interface StoreCounts {
   jobs: number;
   executions: number;
@@ -13,12 +13,12 @@ export interface StoreCounts {
 }
 
 /**
- * Looks over everything that is stored, and changes nothing. Each answer is of one moment; at most `limit` faults of a
- * kind are told. Cost grows with the store. Rejects with ComputeError `storage_failed` when the store refuses.
+ * Checks everything in the store, and changes nothing. Each method sees one state of the store and returns at most
+ * `limit` faults. Its cost grows with the store. Rejects with ComputeError `storage_failed` when the store refuses.
  */
 export interface IntegrityStore {
   counts(): Promise<StoreCounts>;
-  /** Jobs that are ASSIGNED or RUNNING without a live execution that is theirs; an array itself has none. */
+  /** Jobs that are ASSIGNED or RUNNING without a live execution of their own. Arrays do not need one. */
   jobsWithoutExecution(limit: number): Promise<Fault[]>;
   /** Live executions that are not the current one of a job that is ASSIGNED or RUNNING. */
   executionsWithoutJob(limit: number): Promise<Fault[]>;

@@ -3,8 +3,8 @@ import { Binary, type Document, ObjectId } from "mongodb";
 const MODULUS = 2n ** 256n;
 
 /**
- * Counts documents and sums up what they hold, whatever order they come in: two stores hold the same where both agree.
- * The sum is one of SHA-256 hashes, and blind to nothing but the order of fields.
+ * Counts documents and sums their SHA-256 hashes, in any order. Two stores have the same data if count and sum agree; the
+ * order of fields within a document does not matter.
  */
 export class Digest {
   documents = 0;
@@ -21,10 +21,10 @@ export class Digest {
   }
 }
 
-/** The same text for the same content, as it was made from a row and as the store gives it back. */
+/** The same text for the same content, whether the document was made from a row or read back from the store. */
 function canonical(document: Document): string {
   const { _id, ...rest } = document;
-  // The store makes an id of its own where the document has none that means anything.
+  // MongoDB generates an id for a document without one, so a generated id is left out.
   return JSON.stringify(plainValue(_id === undefined || _id instanceof ObjectId ? rest : document));
 }
 
@@ -32,7 +32,7 @@ function plainValue(value: unknown): unknown {
   if (value instanceof Binary) return value.toString("base64");
   if (Array.isArray(value)) return value.map(plainValue);
   if (value === null || typeof value !== "object") return value;
-  // 64-bit integers, which the driver reads as numbers.
+  // A 64-bit integer, which the driver reads back as a number.
   if ("_bsontype" in value) return Number(value);
   const fields = Object.entries(value).filter(([, one]) => one !== undefined);
   return Object.fromEntries(fields.sort(([a], [b]) => (a < b ? -1 : 1)).map(([k, v]) => [k, plainValue(v)]));

@@ -6,15 +6,15 @@ import type { MoveTarget } from "./target.ts";
 export interface TableReport {
   table: string;
   rows: number;
-  /** What the rows became: mostly as many, but a large log is stored in parts. */
+  /** How many documents the rows became: usually as many, but a large log is stored in parts. */
   documents?: number;
   checksum?: string;
-  /** Whether the target holds the same. Only of a move that came to its end. */
+  /** Whether the target has the same data. Only for a move that reached its end. */
   same?: boolean;
 }
 
 export interface MoveReport {
-  /** When an earlier run finished the same move; nothing was done then. Epoch milliseconds. */
+  /** When an earlier run finished the same move, in epoch milliseconds; if set, this run did nothing. */
   finishedBeforeAtMs?: number;
   tables: TableReport[];
 }
@@ -22,7 +22,7 @@ export interface MoveReport {
 export interface MoveOptions {
   /** Looks at both sides, and writes nothing. */
   dryRun: boolean;
-  /** Takes out what an earlier run that did not finish has stored, and begins anew. */
+  /** Removes what an earlier, unfinished run has stored, and starts over. */
   restart: boolean;
   /** Called after every chunk. */
   onProgress: (table: string, rowsDone: number, rows: number) => void;
@@ -33,13 +33,13 @@ export class UnknownPartsError extends Error {
   override name = "UnknownPartsError";
 
   constructor(parts: readonly string[]) {
-    super(`the source holds what this version does not know: ${parts.join(", ")}`);
+    super(`the source has parts that this version does not know: ${parts.join(", ")}`);
   }
 }
 
 /**
- * Moves an installation from the embedded store to MongoDB. May be ended at any moment and called again: it goes on
- * where it was. Servers do not start on the target until everything is there and was compared.
+ * Moves an installation from the embedded store to MongoDB. It may be interrupted at any moment; called again, it
+ * continues where it stopped. No server starts on the target until everything is there and has been compared.
  */
 export async function moveStore(
   source: MoveSource,

@@ -6,7 +6,7 @@ export interface OpenTarget extends AsyncDisposable {
   store: MoveTarget;
 }
 
-/** @param readOnly leaves even the schema alone. Rejects with ComputeError `storage_failed` where it cannot be reached. */
+/** @param readOnly leaves even the schema alone. Rejects with ComputeError `storage_failed` if it cannot be reached. */
 export async function openMoveTarget(url: string, { readOnly }: { readOnly: boolean }): Promise<OpenTarget> {
   const store = await MongoStore.open(url, readOnly ? [] : mongoSteps);
   return { store: new MoveTarget(store), [Symbol.asyncDispose]: () => store.close() };

@@ -1,20 +1,20 @@
 import { Binary, type Document, Long } from "mongodb";
 
-/** What SQLite gives for a column. */
+/** A row as SQLite returns it. */
 export type Row = Readonly<Record<string, string | number | Uint8Array | null>>;
 
 export interface PlainColumns {
-  /** Texts that hold JSON, and are documents in MongoDB. */
+  /** JSON texts that become documents in MongoDB. */
   json?: readonly string[];
-  /** 0 or 1, and booleans in MongoDB. */
+  /** 0 or 1, which become booleans in MongoDB. */
   flags?: readonly string[];
-  /** Written as 64-bit integers. */
+  /** Numbers that become 64-bit integers. */
   longs?: readonly string[];
-  /** Not taken over: something else is made of them. */
+  /** Columns that are not copied, because the caller turns them into something else. */
   without?: readonly string[];
 }
 
-/** The row as a document with the same names; what is NULL is left out, as `undefined` is everywhere else. */
+/** The row as a document with the same names. NULL columns are left out, as `undefined` is elsewhere. */
 export function plain(row: Row, { json = [], flags = [], longs = [], without = [] }: PlainColumns = {}) {
   const document: Document = {};
   for (const [column, value] of Object.entries(row)) {

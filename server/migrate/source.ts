@@ -17,7 +17,7 @@ export class NoSourceError extends Error {
   override name = "NoSourceError";
 }
 
-/** The embedded store that is moved. Nobody else can open it meanwhile, so what is read is one state of it. */
+/** The embedded store to move. No other program can open it meanwhile, so all reads see the same state. */
 export class MoveSource implements Disposable {
   private constructor(
     private readonly store: SqliteStore,
@@ -26,8 +26,8 @@ export class MoveSource implements Disposable {
 
   /**
    * @param place a data directory, or the database file in it. Brings an older schema up to date, as a server would.
-   * @param secretKeyFile what its secrets are sealed by, where that is not the key file beside them.
-   * Throws StoreInUseError where a server has it open, and NoSourceError where there is none.
+   * @param secretKeyFile the key file that seals its secrets, if it is not the one in the data directory.
+   * Throws StoreInUseError if a server has it open, and NoSourceError if there is no store.
    */
   static open(place: string, secretKeyFile?: string): MoveSource {
     const isDirectory = existsSync(place) && statSync(place).isDirectory();
@@ -37,7 +37,7 @@ export class MoveSource implements Disposable {
     return new MoveSource(new SqliteStore(file, sqliteMigrations), seal);
   }
 
-  /** The same for the same installation, and for no other: its secrets are random. */
+  /** Identifies the installation: made from its secrets, which are random. */
   get id(): string {
     const secrets = this.store.all<SecretRow>("SELECT * FROM compute_secrets ORDER BY name");
     const hash = new Bun.CryptoHasher("sha256").update("tanvrit-compute move");
@@ -45,7 +45,7 @@ export class MoveSource implements Disposable {
     return hash.digest("hex").slice(0, 32);
   }
 
-  /** What is in it that nobody would move, as `table` or `table.column`. */
+  /** Tables and columns that a move would leave behind, as `table` or `table.column`. */
   unknownParts(): string[] {
     const tables = this.store.all<{ name: string }>(
       "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name",
@@ -65,7 +65,7 @@ export class MoveSource implements Disposable {
     return this.store.get<{ rows: number }>(`SELECT count(*) AS rows FROM ${table}`)?.rows ?? 0;
   }
 
-  /** The rows behind `after` in the order of their keys, a chunk at a time, each with the key of its last row. */
+  /** The rows after the key `after`, ordered by key, in chunks; each chunk comes with the key of its last row. */
   *chunks(moved: MovedTable, after?: RowKey): Generator<{ rows: Row[]; last: RowKey }> {
     const { table, key, rowsPerChunk = ROWS_PER_CHUNK } = moved;
     const names = key.join(", ");
@@ -86,7 +86,7 @@ export class MoveSource implements Disposable {
     }
   }
 
-  /** With the secret itself: servers on the other store know nothing of the key of this one. Throws SealError. */
+  /** The row with its secret unsealed, because servers on the other store do not have this store's key. Throws SealError. */
   private opened(row: SecretRow): SecretRow {
     return { ...row, secret: this.seal.open(row.name, row.secret) ?? row.secret };
   }

@@ -8,18 +8,18 @@ import { plain, type Row } from "./rows.ts";
 /** How the rows of one table of the embedded store become documents of the collection of the same name. */
 export interface MovedTable {
   table: string;
-  /** Unique, and the order rows are read in: a move that was ended goes on behind the last one. */
+  /** Unique columns. Rows are read in their order, so an interrupted move continues after the last row it stored. */
   key: readonly string[];
-  /** Every column. A test names those that are missing, since what is not listed is not moved. */
+  /** Every column. An unlisted column would not be moved; a test finds missing ones. */
   columns: readonly string[];
-  /** How many are read at once; fewer where rows are large. */
+  /** How many rows are read at a time; fewer if rows are large. */
   rowsPerChunk?: number;
   documents: (row: Row) => Document[];
 }
 
 const LARGE_ROWS_PER_CHUNK = 32;
 
-/** Tables that stay: which steps of the schema were applied is told of each store by itself. */
+/** Tables that are not moved: each store records for itself which steps of the schema were applied. */
 export const notMoved: readonly string[] = ["compute_migrations"];
 
 /** In the order in which they are moved. */
@@ -100,7 +100,7 @@ export const movedTables: readonly MovedTable[] = [
     table: "compute_job_after",
     key: ["after_job_id", "job_id"],
     columns: ["after_job_id", "job_id"],
-    // The document of the job itself says what it comes after.
+    // The job's own document lists the jobs that it comes after.
     documents: () => [],
   },
   {
@@ -208,7 +208,7 @@ export const movedTables: readonly MovedTable[] = [
   },
 ];
 
-/** One document for each row; a row that is too large for one becomes several. */
+/** One document per row; a row that is too large for one document becomes several. */
 function logDocumentsOf(row: Row): LogDocument[] {
   const { first_seq, last_seq, lines, ...rest } = plain(row);
   const batch = { firstSeq: first_seq, lastSeq: last_seq, lines };

@@ -10,22 +10,22 @@ export interface MoveRecord {
   /** `MoveSource.id`. */
   source: string;
   started_at: number;
-  /** Not there: servers refuse to start on half an installation. */
+  /** While this is missing, servers refuse to start on the store. */
   finished_at?: number;
-  /** The key of the last row that was stored, by table. */
+  /** The key of the last stored row, by table. */
   stored: Record<string, RowKey>;
 }
 
-/** What a server leaves behind that means nothing for the next one. */
-const MEANS_NOTHING = ["compute_migrations", "compute_leases", MOVES];
+/** Collections that a move may find in the target: they contain no data of an installation. */
+const NO_DATA = ["compute_migrations", "compute_leases", MOVES];
 const DOCUMENTS_PER_READ = 1_000;
 
-/** The target holds what does not come from this source. */
+/** The target has data that does not come from this source. */
 export class TargetInUseError extends Error {
   override name = "TargetInUseError";
 }
 
-/** The store that is moved into. */
+/** The store that receives the move. */
 export class MoveTarget {
   private readonly moves: Collection<MoveRecord>;
 
@@ -34,20 +34,19 @@ export class MoveTarget {
   }
 
   /**
-   * The record of an earlier run from this source, or none where the store is empty. Throws TargetInUseError where it
-   * holds anything else.
+   * The record of an earlier run from this source, or undefined if the store is empty. Throws TargetInUseError if it has
+   * any other data.
    */
   async findMove(source: string): Promise<MoveRecord | undefined> {
     return this.store.attempt(async () => {
       const earlier = await this.moves.findOne({ _id: "move" });
       if (earlier?.source === source) return earlier;
-      if (earlier)
-        throw new TargetInUseError("it holds the data of another installation that was moved there");
+      if (earlier) throw new TargetInUseError("it has the data of another installation that was moved there");
       const collections = await this.store.db.listCollections({}, { nameOnly: true }).toArray();
       for (const { name } of collections) {
-        if (!name.startsWith("compute_") || MEANS_NOTHING.includes(name)) continue;
+        if (!name.startsWith("compute_") || NO_DATA.includes(name)) continue;
         if (await this.store.collection(name).findOne({})) {
-          throw new TargetInUseError(`it holds other data already, as in ${name}`);
+          throw new TargetInUseError(`it already has other data, for example in ${name}`);
         }
       }
       return undefined;
@@ -63,12 +62,12 @@ export class MoveTarget {
         return record;
       } catch (error) {
         if (!isDuplicateKey(error)) throw error;
-        throw new TargetInUseError("another move into it has just begun");
+        throw new TargetInUseError("another move into it has just started");
       }
     });
   }
 
-  /** Stores the documents, but not those that are there already, and then how far that is. */
+  /** Stores the documents that are not there yet, and then records how far the move has come. */
   async put(table: string, documents: readonly Document[], last: RowKey): Promise<void> {
     await this.store.attempt(async () => {
       try {
@@ -76,14 +75,14 @@ export class MoveTarget {
           await this.store.collection(table).insertMany([...documents], { ordered: false });
         }
       } catch (error) {
-        // Stored by a run that ended before it wrote down how far it was. Whether they are the same the end tells.
+        // A run that ended before it recorded its progress stored these. The comparison at the end shows whether they match.
         if (!duplicatesIn(error)) throw error;
       }
       await this.moves.updateOne({ _id: "move" }, { $set: { [`stored.${table}`]: last } });
     });
   }
 
-  /** Of all that is stored there. */
+  /** The digest of all documents of the table in the target. */
   digest(table: string): Promise<Digest> {
     return this.store.attempt(async () => {
       const digest = new Digest();
@@ -99,7 +98,7 @@ export class MoveTarget {
     );
   }
 
-  /** Takes everything out again that this move has stored. */
+  /** Removes everything that this move has stored. */
   async clear(tables: readonly string[]): Promise<void> {
     await this.store.attempt(async () => {
       for (const table of tables) await this.store.collection(table).deleteMany({});

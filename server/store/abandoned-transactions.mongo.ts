@@ -1,27 +1,27 @@
 import { type Document, type MongoClient, MongoServerError, ReadConcern, type UUID } from "mongodb";
 import { ComputeError } from "../../shared/errors.ts";
 
-/** By which MongoDB tells our connections from those of others. */
+/** The name by which MongoDB tells our connections from those of other programs. */
 export const APP_NAME = "tanvrit-compute";
 
-/** A server asks for the next step of a transaction at once; who is silent for this long has died, or stood still. */
+/** A server sends the steps of a transaction one right after the other. One silent for this long has died or is stalled. */
 const SILENT_MS = 3_000;
 const UNAUTHORIZED = 13;
 const NOT_ALLOWED =
-  "This MongoDB does not let the account see and end its own sessions ($currentOp, killSessions): what a killed server " +
-  "was writing stays locked until MongoDB's transactionLifetimeLimitSeconds are over. It is not asked again.";
+  "This MongoDB does not let the account list and end its own sessions ($currentOp, killSessions). What a killed server " +
+  "was writing stays locked until MongoDB's transactionLifetimeLimitSeconds has passed. The server will not try again.";
 
-/** One line of `$currentOp` for a session that runs nothing at the moment. */
+/** One entry of `$currentOp` for a session that runs nothing at the moment. */
 interface IdleSession {
   lsid: { id: UUID };
 }
 
 /**
- * Ends the transactions of servers that died in the middle of one: MongoDB keeps what they wrote locked for a minute
- * and more, and with it jobs, nodes and schedules. A server that only stood still tries its transaction again.
+ * Ends the transactions of servers that died in the middle of one. MongoDB would keep the jobs, nodes and schedules they
+ * were writing locked for a minute and more. A server that was only stalled tries its transaction again.
  *
- * An account sees and ends sessions of its own without any privilege. Where a provider allows even that not, it is
- * thrown once, and then left to MongoDB's own limit (`transactionLifetimeLimitSeconds`, 60).
+ * An account needs no privilege to list and end its own sessions. If a provider forbids even that, `end` throws once, and
+ * then leaves it to MongoDB's own limit (`transactionLifetimeLimitSeconds`, 60).
  */
 export class AbandonedTransactions {
   private mayLook = true;

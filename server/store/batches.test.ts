@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { Batches, type Waiting } from "./batches.ts";
 
-/** Runs batches by hand: each waits until the test lets it go. */
+/** Runs batches by hand: each waits until the test finishes it. */
 class ByHand {
   readonly started: number[][] = [];
   private readonly open: (() => void)[] = [];
@@ -19,7 +19,7 @@ class ByHand {
 
 const turn = () => new Promise<void>((resolve) => setImmediate(() => setImmediate(resolve)));
 
-test("what is asked for in one turn, and while a batch is on its way, goes together", async () => {
+test("items added in one turn form a batch, and so do those added while a batch is under way", async () => {
   const byHand = new ByHand();
   const batches = new Batches(byHand.run, { maxItems: 10, maxInFlight: 1 });
   const first = [batches.add(1), batches.add(2)];
@@ -40,7 +40,7 @@ test("what is asked for in one turn, and while a batch is on its way, goes toget
   expect(batches.idle).toBe(true);
 });
 
-test("a batch has its largest size, and no more are on their way than may be", async () => {
+test("the size of a batch and the number of batches under way have limits", async () => {
   const byHand = new ByHand();
   const batches = new Batches(byHand.run, { maxItems: 2, maxInFlight: 2 });
   const all = [1, 2, 3, 4, 5].map((item) => batches.add(item));
@@ -59,7 +59,7 @@ test("a batch has its largest size, and no more are on their way than may be", a
   expect(byHand.started[2]).toEqual([5]);
 });
 
-test("a batch that fails rejects those of its items that were not settled, and the next one runs", async () => {
+test("a batch that fails rejects its unsettled items, and the next batch runs", async () => {
   let runs = 0;
   const batches = new Batches<number, string>(
     async ([first]) => {

@@ -1,6 +1,6 @@
 import { ComputeError } from "../../shared/errors.ts";
 
-/** What somebody asked for and waits for. Settle it once; a second time changes nothing. */
+/** An item whose caller waits for the result. Settle it once; settling it again changes nothing. */
 export interface Waiting<Item, Result> {
   item: Item;
   resolve: (result: Result) => void;
@@ -8,18 +8,18 @@ export interface Waiting<Item, Result> {
 }
 
 export interface BatchLimits {
-  /** The most items of one batch. */
+  /** The most items in one batch. */
   maxItems: number;
-  /** Batches on their way at once; what is asked for meanwhile makes up the next one. */
+  /** The most batches under way at the same time. Items added meanwhile form the next batch. */
   maxInFlight: number;
 }
 
-/** More than this many waiting mean that the store does not keep up; whoever comes then is told so. */
+/** With this many items waiting, the store does not keep up, and further items are rejected. */
 const MAX_WAITING = 100_000;
 
 /**
- * Groups what many ask for at once, since a store does two hundred things together far faster than one by one. An
- * item waits for the end of this turn of the event loop, and for a batch on its way to come back, never for a timer.
+ * Groups concurrent requests, because a store does two hundred things together far faster than one by one. An item waits
+ * for the end of this turn of the event loop, and if necessary for a batch under way to finish, but never for a timer.
  */
 export class Batches<Item, Result> {
   private waiting: Waiting<Item, Result>[] = [];
@@ -27,7 +27,7 @@ export class Batches<Item, Result> {
   private scheduled = false;
 
   constructor(
-    /** Settles each of them. What it leaves open when it throws is rejected with what it threw. */
+    /** Settles every item of the batch. If it throws, its unsettled items are rejected with that error. */
     private readonly run: (batch: readonly Waiting<Item, Result>[]) => Promise<void>,
     private readonly limits: BatchLimits,
   ) {}
@@ -38,7 +38,7 @@ export class Batches<Item, Result> {
 
   add(item: Item): Promise<Result> {
     if (this.waiting.length >= MAX_WAITING) {
-      const detail = "The store does not keep up with what is asked of it. Try again in a few seconds.";
+      const detail = "The store cannot keep up with the requests. Try again in a few seconds.";
       return Promise.reject(new ComputeError("unavailable", detail, { retryAfterSeconds: 5 }));
     }
     return new Promise((resolve, reject) => {

@@ -4,7 +4,7 @@ import { DatabaseClock } from "./database-clock.ts";
 const START_MS = Date.UTC(2026, 0, 1);
 const HOUR_MS = 3_600_000;
 
-/** A machine and a database with a clock each. */
+/** A machine and a database, each with its own clock. */
 function world() {
   const times = { wallMs: START_MS, monotonicMs: 5_000, databaseMs: START_MS, answerAfterMs: 0 };
   const pass = (ms: number) => {
@@ -19,7 +19,7 @@ function world() {
   return { times, pass, clock: new DatabaseClock(ask, clocks) };
 }
 
-test("where both agree it is the machine's clock, to the millisecond", async () => {
+test("while both clocks agree, the time is exactly the machine's", async () => {
   const { times, pass, clock } = world();
   times.databaseMs += 300;
   await clock.look();
@@ -27,7 +27,7 @@ test("where both agree it is the machine's clock, to the millisecond", async () 
   expect(clock.now()).toBe(START_MS + 1_234);
 });
 
-test("a machine whose clock is wrong goes by the database's", async () => {
+test("a machine whose clock is wrong uses the database's time", async () => {
   for (const offMs of [2 * HOUR_MS, -2 * HOUR_MS]) {
     const { times, pass, clock } = world();
     times.wallMs += offMs;
@@ -38,7 +38,7 @@ test("a machine whose clock is wrong goes by the database's", async () => {
   }
 });
 
-test("a machine's clock that is set changes nothing, not even until the next look", async () => {
+test("setting the machine's clock changes nothing, not even until the next look", async () => {
   const { times, pass, clock } = world();
   await clock.look();
   for (const setByMs of [2 * HOUR_MS, -2 * HOUR_MS, -HOUR_MS]) {
@@ -50,7 +50,7 @@ test("a machine's clock that is set changes nothing, not even until the next loo
   }
 });
 
-test("a machine that slept has the right time again with the next look", async () => {
+test("a machine that slept has the right time again after the next look", async () => {
   const { times, clock } = world();
   await clock.look();
   times.wallMs += HOUR_MS;
@@ -60,7 +60,7 @@ test("a machine that slept has the right time again with the next look", async (
   expect(clock.now()).toBe(times.databaseMs);
 });
 
-test("an answer that took long, or none, leaves the time as it was", async () => {
+test("a slow or missing answer leaves the time unchanged", async () => {
   const { times, clock } = world();
   await clock.look();
   times.answerAfterMs = 5_000;

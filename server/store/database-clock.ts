@@ -1,13 +1,13 @@
 import type { Clocks } from "../../shared/standstill.ts";
 
-/** The machine's clock is used as it is where it differs by less: reading the other one is not more exact than that. */
+/** A smaller difference counts as none: the database's clock cannot be read more precisely. */
 const AGREES_MS = 1_000;
-/** An answer that took longer says too little of the time. */
+/** An answer that took longer says too little about the time. */
 const MAX_ROUND_TRIP_MS = 1_000;
 
 /**
- * The clock of the database, which is the same for every server on it: whatever the clock of one machine says, all of
- * them come to the same times. Between two looks it goes on by the machine's clock that only counts on.
+ * The clock of the database, which all servers on it share: they agree on the time even if the clock of one machine is
+ * wrong. Between two looks at the database, the machine's monotonic clock moves the time on.
  */
 export class DatabaseClock {
   /** The two clocks of the machine at the last look. */
@@ -16,7 +16,7 @@ export class DatabaseClock {
   private aheadMs = 0;
   private looking: Promise<void> | undefined;
 
-  /** @param ask what time it is for the database, in epoch milliseconds. */
+  /** @param ask resolves with the database's time in epoch milliseconds. */
   constructor(
     private readonly ask: () => Promise<number>,
     private readonly clocks: Clocks = { wallMs: Date.now, monotonicMs: () => performance.now() },
@@ -30,12 +30,12 @@ export class DatabaseClock {
     const wallMs = this.clocks.wallMs();
     const countedMs = this.wallMs + this.clocks.monotonicMs() - this.monotonicMs;
     if (Math.abs(wallMs - countedMs) < AGREES_MS) return wallMs + this.aheadMs;
-    // This machine's clock was set, or the machine slept: the next look shows which.
+    // This machine's clock was set, or the machine slept. The next look shows which.
     this.look().catch(() => undefined);
     return Math.round(countedMs + this.aheadMs);
   }
 
-  /** Asks the database. What it does not answer in time changes nothing. */
+  /** Asks the database for its time. An answer that comes too late changes nothing. */
   look(): Promise<void> {
     this.looking ??= this.lookOnce().finally(() => {
       this.looking = undefined;

@@ -23,7 +23,7 @@ async function stage(facts: DiskFacts) {
   return { scratch, disk, room, shortage, ballastBytes };
 }
 
-test("a disk with less than a twentieth free is short of room; what is free inside the store counts", async () => {
+test("a disk with less than a twentieth free is short of room; free space inside the store counts too", async () => {
   const { scratch, disk, shortage } = await stage({ freeBytes: 1_000 * MIB, totalBytes: 1_000 * MIB });
   await using _ = scratch;
   expect(shortage(60 * MIB)).toBeUndefined();
@@ -32,7 +32,7 @@ test("a disk with less than a twentieth free is short of room; what is free insi
   expect(shortage(40 * MIB)).toBeUndefined();
 });
 
-test("of a large disk no more than 256 MiB are kept free, of a small one no less than 8 MiB or a quarter", async () => {
+test("at most 256 MiB of a large disk stay free, and at least 8 MiB or a quarter of a small disk", async () => {
   const { scratch, disk, shortage } = await stage({ freeBytes: 0, totalBytes: 1_000_000 * MIB });
   await using _ = scratch;
   expect(shortage(255 * MIB)).toContain("full");
@@ -45,7 +45,7 @@ test("of a large disk no more than 256 MiB are kept free, of a small one no less
   expect(shortage(1.1 * MIB)).toBeUndefined();
 });
 
-test("a reserve is put aside while there is room, given away once, and put aside again", async () => {
+test("a reserve is made while there is room, released once, and made again later", async () => {
   const { scratch, room, shortage, ballastBytes } = await stage({ freeBytes: 0, totalBytes: 1_000 * MIB });
   await using _ = scratch;
   expect(room.releaseBallast()).toBe(false);

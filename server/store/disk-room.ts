@@ -2,9 +2,9 @@ import { closeSync, existsSync, fsyncSync, openSync, rmSync, statfsSync, writeSy
 import { join } from "node:path";
 import { bytesText, MIB } from "../../shared/bytes-text.ts";
 
-/** What stays free for changes that must not fail: cancelling, results, deleting. */
+/** The share of the disk that stays free for changes that must not fail: cancelling, results, deleting. */
 const RESERVE_SHARE = 0.05;
-/** What the write-ahead log may take between two looks; of a tiny disk a quarter. */
+/** At least what the write-ahead log may grow by between two looks, but on a tiny disk only a quarter of it. */
 const MIN_RESERVE_BYTES = 8 * MIB;
 const MIN_RESERVE_SHARE = 0.25;
 const MAX_RESERVE_BYTES = 256 * MIB;
@@ -19,9 +19,9 @@ export interface DiskFacts {
 }
 
 /**
- * Watches the disk under the data directory. Output and new jobs are refused while little is free, so that what is
- * there can still be cancelled, ended and deleted. For a disk that others fill to the last byte, a file of a known size
- * lies in the directory: it is removed when the store finds no room, and made again later.
+ * Watches the disk of the data directory. While little is free, the server rejects output and new jobs, so that existing
+ * jobs can still be cancelled, ended and deleted. In case other programs fill the disk to the last byte, the directory
+ * contains a reserve file: it is removed when the store finds no room, and made again later.
  */
 export class DiskRoom {
   private lookedAtMs = Number.NEGATIVE_INFINITY;
@@ -29,13 +29,13 @@ export class DiskRoom {
 
   constructor(
     private readonly dir: string,
-    /** Room inside the store, which new rows use before the file grows. */
+    /** Free bytes inside the store, which new rows use before the file grows. */
     private readonly freeInStore: () => number,
     private readonly look: (dir: string) => DiskFacts = lookAtDisk,
     private readonly now: () => number = () => performance.now(),
   ) {}
 
-  /** In one sentence that little is free, and where; undefined: there is room. Cheap. */
+  /** One sentence that says how little is free, and where; undefined if there is room. Cheap to call. */
   shortage(): string | undefined {
     const nowMs = this.now();
     if (nowMs - this.lookedAtMs < LOOK_AGAIN_MS) return this.low;
@@ -50,7 +50,7 @@ export class DiskRoom {
     return this.low;
   }
 
-  /** Gives the kept file's room to the store. Returns whether there was any. */
+  /** Removes the reserve file, so that the store can use its room. Returns whether the file existed. */
   releaseBallast(): boolean {
     const path = join(this.dir, BALLAST);
     if (!existsSync(path)) return false;
@@ -65,7 +65,7 @@ export class DiskRoom {
     try {
       fill(path, sizeBytes);
     } catch {
-      // Somebody else was faster to take the room.
+      // Another program took the room first.
       rmSync(path, { force: true });
     }
   }
@@ -81,7 +81,7 @@ function lookAtDisk(dir: string): DiskFacts {
   return { freeBytes: bsize * bavail, totalBytes: bsize * blocks };
 }
 
-/** Written, not only made long: a hole takes no room. */
+/** Writes the bytes, because a hole in a file takes no room. */
 function fill(path: string, sizeBytes: number): void {
   const file = openSync(path, "wx", 0o600);
   try {

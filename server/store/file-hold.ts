@@ -1,9 +1,9 @@
-/** A command that copies the file asks again well before this. */
+/** A command that copies the file renews its hold well before this. */
 const HOLD_MS = 30_000;
 
 /**
- * Keeps the file of the store as it is while somebody copies it: changes wait in the write-ahead log beside it. Ends by
- * itself when nobody asks for it any longer, so that the log does not grow for ever.
+ * Keeps the store's file unchanged while somebody copies it: changes wait in the write-ahead log next to it. A hold ends
+ * by itself if nobody renews it, so that the log does not grow without bound.
  */
 export class FileHold {
   private timer: ReturnType<typeof setTimeout> | undefined;
@@ -11,7 +11,7 @@ export class FileHold {
   /** @param exec runs SQL without a result on the store's connection. */
   constructor(private readonly exec: (sql: string) => void) {}
 
-  /** Brings all changes into the file and leaves it alone; the second time, only for longer. */
+  /** Moves all changes into the file, and then leaves the file alone. Called again, it only extends the hold. */
   begin(): void {
     if (this.timer === undefined) {
       this.exec("PRAGMA wal_checkpoint(TRUNCATE)");

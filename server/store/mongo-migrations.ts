@@ -1,10 +1,10 @@
 import { type Collection, type Db, type Document, type IndexDescription, MongoServerError } from "mongodb";
 
-/** One step of the schema; applied once, in order, by whichever server comes first. Never edit one that was released. */
+/** One step of the schema. The first server to start applies it, once and in order. Never edit a released step. */
 export interface MongoMigration {
-  /** Unique over all features, as `job-1`. */
+  /** Unique across all features, such as `job-1`. */
   id: string;
-  /** May run again where a server died in it, so it must not matter if it does. */
+  /** Must be safe to repeat: it runs again if a server died during it. */
   apply: (db: Db) => Promise<void>;
 }
 
@@ -16,7 +16,7 @@ interface MigrationDocument {
 }
 
 const LOCK_ID = "lock";
-/** A server that dies in a step holds up the next one for no longer; one that only stood still repeats nothing that matters. */
+/** How long a server that dies during a step blocks the next one. If it was only stalled, both apply the step, which is safe. */
 const LOCK_MS = 10_000;
 const RENEW_EVERY_MS = 3_000;
 const LOOK_AGAIN_MS = 100;
@@ -26,7 +26,7 @@ const MAX_WAIT_MS = 30 * 60_000;
 const NAMESPACE_EXISTS = 48;
 const DUPLICATE_KEY = 11_000;
 
-/** Applies what is missing. Of servers that start at once one does it, and the others wait. */
+/** Applies the missing steps. If several servers start at the same time, one applies them and the others wait. */
 export async function migrate(db: Db, migrations: readonly MongoMigration[]): Promise<void> {
   const done = db.collection<MigrationDocument>("compute_migrations");
   const deadlineMs = performance.now() + MAX_WAIT_MS;
@@ -42,7 +42,7 @@ export async function migrate(db: Db, migrations: readonly MongoMigration[]): Pr
     await Bun.sleep(LOOK_AGAIN_MS);
   }
   const renewal = setInterval(() => {
-    // A renewal that fails is made up for by the next; the steps may be repeated anyhow.
+    // If a renewal fails, the next may succeed; and the steps are safe to repeat anyway.
     lock(done, owner).catch(() => undefined);
   }, RENEW_EVERY_MS);
   try {
@@ -56,7 +56,7 @@ export async function migrate(db: Db, migrations: readonly MongoMigration[]): Pr
   }
 }
 
-/** The collection with these indexes and rules, made where it is missing. Documents that are there stay readable. */
+/** Creates the collection if it is missing, and gives it these indexes and rules. Existing documents stay readable. */
 export function collectionStep(
   id: string,
   name: string,
@@ -81,7 +81,7 @@ export function collectionStep(
   };
 }
 
-/** Puts an index in the place of another one, which goes when the new one is there. */
+/** Replaces an index: creates the new one, then drops the old one. */
 export function replaceIndexStep(
   id: string,
   name: string,
@@ -110,7 +110,7 @@ async function missing(
   return migrations.filter((migration) => !applied.has(migration.id));
 }
 
-/** Takes the lock, or keeps it for longer. By the clock of the store, since those of servers differ. */
+/** Takes or extends the lock. Uses the store's clock, because the clocks of servers differ. */
 async function lock(done: Collection<MigrationDocument>, owner: string): Promise<boolean> {
   const taken = [{ $set: { lock_owner: owner, lock_until: { $add: ["$$NOW", LOCK_MS] } } }];
   const mine = { $or: [{ lock_owner: owner }, { $expr: { $lt: ["$lock_until", "$$NOW"] } }] };
@@ -120,7 +120,7 @@ async function lock(done: Collection<MigrationDocument>, owner: string): Promise
     await done.updateOne({ _id: LOCK_ID, lock_owner: { $exists: false } }, taken, { upsert: true });
     return true;
   } catch (error) {
-    // It is another's: the upsert wanted to make a second one.
+    // Another server holds the lock, so the upsert tried to insert a second one.
     if (error instanceof MongoServerError && error.code === DUPLICATE_KEY) return false;
     throw error;
   }

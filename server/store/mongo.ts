@@ -18,32 +18,32 @@ const DEFAULT_DATABASE = "tanvrit_compute";
 const SERVER_SELECTION_MS = 5_000;
 const CONNECT_MS = 5_000;
 /**
- * How often a member says that it is there. One that is silent for this and CONNECT_MS is given up with all that waits
- * for its answers, so that it is sooner than the others have chosen a new primary (10 s, unless set otherwise).
+ * How often the driver checks each member. A member silent for this plus CONNECT_MS is given up, with all requests to it.
+ * That is before the other members elect a new primary (after 10 s by default).
  */
 const HEARTBEAT_MS = 2_000;
-/** A request whose answer does not come within this is given up. */
+/** Limit for the answer to one request. */
 const SOCKET_MS = 20_000;
-/** All of an operation, which may be several requests. */
+/** Limit for a whole operation, which may be several requests. */
 const ATTEMPT_MS = 30_000;
-/** A write that a majority has not got by then counts as failed. */
+/** A write that has not reached a majority by then counts as failed. */
 const MAJORITY_MS = 10_000;
-/** How long the end of a transaction is asked for when its answer was lost. */
+/** How long to ask for the outcome of a transaction whose answer was lost. */
 const COMMIT_MS = 10_000;
 const COMMIT_RETRY_MS = 20;
 const PING_MS = 2_000;
 const MAX_CONNECTIONS = 64;
 
 const DUPLICATE_KEY = 11_000;
-/** What a member says that is no primary, or ceases to be one: the others choose another. */
+/** Error codes of a member that is not, or no longer, the primary. The members elect another. */
 const NO_PRIMARY = new Set([189, 10_107, 11_602, 13_435, 13_436]);
 
 /**
- * The store many servers share: a MongoDB replica set. What is acknowledged is on a majority of its members, what is
- * read is what a majority has, and a write whose answer was lost is repeated by the driver without being applied twice.
+ * The store that several servers share: a MongoDB replica set. An acknowledged write is on a majority of its members, and
+ * reads return what a majority has. If the answer to a write is lost, the driver repeats it without applying it twice.
  */
 export class MongoStore {
-  /** The time of the primary. */
+  /** The primary's time. */
   readonly clock = new DatabaseClock(() => this.time());
   private readonly abandoned: AbandonedTransactions;
 
@@ -55,8 +55,8 @@ export class MongoStore {
   }
 
   /**
-   * @param url names the members, the database, the account and TLS, as the connection strings of MongoDB do. Rejects
-   * with BadStoreUrlError where it is none.
+   * @param url a MongoDB connection string with the members, the database, the account and TLS. Rejects with
+   * BadStoreUrlError if it is not a connection string.
    */
   static async open(url: string, migrations: readonly MongoMigration[]): Promise<MongoStore> {
     const { client, db } = prepare(url);
@@ -78,16 +78,16 @@ export class MongoStore {
   }
 
   /**
-   * The same without waiting for a majority, for steps that mean nothing until a transaction after them is committed:
-   * a majority that has that one has these, and where they are lost it does not come to be.
+   * The collection without waiting for a majority, for steps that have no effect until a later transaction commits. A
+   * majority that has the transaction also has the steps, and if the steps are lost, the transaction does not commit.
    */
   preparing<T extends Document>(name: string): Collection<T> {
     return this.db.collection<T>(name, { writeConcern: { w: 1 }, readConcern: { level: "local" } });
   }
 
   /**
-   * Runs `body`, and tells what the store says against it, or that it says nothing, as `storage_failed`. Each request
-   * has a time of its own; but when every member is gone at the same moment, the driver may lose one for good.
+   * Runs `body`. If the store rejects it or does not answer, throws `storage_failed`. Every request has its own time limit
+   * in the driver, but if all members disappear at the same moment, the driver may lose a request for good.
    */
   async attempt<T>(body: () => Promise<T>, limitMs = ATTEMPT_MS): Promise<T> {
     try {
@@ -98,8 +98,8 @@ export class MongoStore {
   }
 
   /**
-   * Runs `body` in one transaction, once. Throws what the driver throws: where `isContention` holds for it nothing was
-   * applied, and it may be tried again.
+   * Runs `body` once, in one transaction. Throws the driver's errors. If `isContention` is true for an error, nothing was
+   * applied and the caller may try again.
    */
   async transaction<T>(body: (session: ClientSession) => Promise<T>): Promise<T> {
     const session = this.client.startSession();
@@ -109,12 +109,12 @@ export class MongoStore {
       await commit(session);
       return result;
     } finally {
-      // Ends a transaction that is still open, on the server too.
+      // Also aborts a transaction that is still open, in MongoDB too.
       await session.endSession();
     }
   }
 
-  /** Lets go of what servers that died hold locked. */
+  /** Releases what servers that died still hold locked. */
   endAbandoned(): Promise<void> {
     return this.attempt(() => this.abandoned.end());
   }
@@ -124,7 +124,7 @@ export class MongoStore {
       await this.db.command({ ping: 1 }, { timeoutMS: PING_MS });
       return true;
     } catch {
-      // Whatever keeps it from answering, it is not ready.
+      // For whatever reason it does not answer, it is not ready.
       return false;
     }
   }
@@ -140,14 +140,14 @@ export class MongoStore {
   }
 }
 
-/** The URL of the store is none that the driver takes. */
+/** The driver rejects the store URL. */
 export class BadStoreUrlError extends Error {
   override name = "BadStoreUrlError";
 
   constructor(cause: unknown) {
     const said = cause instanceof Error ? cause.message : "";
-    // Only plain words: where the driver repeats a part of the URL, that may be one of the password.
-    super(/^[\w ,.()'-]+$/.test(said) ? said : "it is no connection string of MongoDB", { cause });
+    // Show only plain words: if the driver quotes a part of the URL, that may be part of the password.
+    super(/^[\w ,.()'-]+$/.test(said) ? said : "it is not a MongoDB connection string", { cause });
   }
 }
 
@@ -156,13 +156,13 @@ export class ContentionError extends Error {
   override name = "ContentionError";
 }
 
-/** How long others may be faster before a change is given up. */
+/** How long to keep retrying a change that others keep beating. */
 const MAX_CONTENTION_MS = 10_000;
 const MAX_PAUSE_MS = 20;
 
 /**
- * Runs `body` again and again while somebody else is faster, for a bounded time. `mayPass` says of what it threw whether
- * nothing was applied and another try may succeed.
+ * Retries `body` for a limited time while other writers are faster. `mayPass` returns whether an error means that nothing
+ * was applied and another try may succeed.
  */
 export async function outlastOthers<T>(
   body: () => Promise<T>,
@@ -179,17 +179,17 @@ export async function outlastOthers<T>(
   }
 }
 
-/** Never the same time for two who were in each other's way. */
+/** Pauses for a random time, so that two writers that collided do not collide again. */
 export function letOthersGo(maxMs = MAX_PAUSE_MS): Promise<void> {
   return Bun.sleep(1 + Math.random() * maxMs);
 }
 
-/** Somebody else was faster, also to write an id or a name that may be there once only. */
+/** Another writer was faster, or inserted the same unique id or name first. */
 export function isFasterElsewhere(error: unknown): boolean {
   return isContention(error) || isDuplicateKey(error);
 }
 
-/** Somebody else was faster; nothing was applied. */
+/** Another writer was faster, and nothing was applied. */
 export function isContention(error: unknown): boolean {
   if (error instanceof ContentionError) return true;
   return error instanceof MongoError && error.hasErrorLabel("TransientTransactionError");
@@ -204,8 +204,8 @@ function isWithoutPrimary(error: unknown): boolean {
 }
 
 /**
- * The places of those documents of an unordered insert of many whose key was there already; undefined where it failed
- * for any other cause. All others are stored.
+ * The indexes of the documents in an unordered `insertMany` whose key already existed; the other documents are stored.
+ * Undefined if the insert failed for any other reason.
  */
 export function duplicatesIn(error: unknown): number[] | undefined {
   if (!(error instanceof MongoBulkWriteError) || error.result.getWriteConcernError()) return undefined;
@@ -214,7 +214,7 @@ export function duplicatesIn(error: unknown): number[] | undefined {
   return errors.map((one) => one.index);
 }
 
-/** What a change makes of fields: those that are undefined are removed. */
+/** The update that sets these fields; fields that are undefined are removed. */
 export function setAndUnset(fields: Readonly<Record<string, unknown>>): {
   $set: Record<string, unknown>;
   $unset: Record<string, "">;
@@ -228,7 +228,7 @@ export function setAndUnset(fields: Readonly<Record<string, unknown>>): {
   return { $set, $unset };
 }
 
-/** Nothing is connected by this. */
+/** Connects to nothing yet. */
 function prepare(url: string): { client: MongoClient; db: Db } {
   try {
     const client = new MongoClient(url, {
@@ -256,7 +256,7 @@ function silent(limitMs: number): ComputeError {
   return new ComputeError("storage_failed", `The database did not answer within ${limitMs / 1_000} s.`);
 }
 
-/** Asks for the end of the transaction until its outcome is known. */
+/** Commits, and repeats that until the outcome is known. */
 async function commit(session: ClientSession): Promise<void> {
   const deadlineMs = performance.now() + COMMIT_MS;
   for (;;) {
@@ -273,9 +273,7 @@ async function commit(session: ClientSession): Promise<void> {
 
 function storageError(error: unknown): unknown {
   if (error instanceof ContentionError || error instanceof MongoError) {
-    return new ComputeError("storage_failed", `MongoDB failed: ${error.message}`, {
-      cause: error,
-    });
+    return new ComputeError("storage_failed", `MongoDB failed: ${error.message}`, { cause: error });
   }
   return error;
 }
@@ -288,7 +286,7 @@ function databaseIn(url: string): string {
 function notReplicated(): ComputeError {
   return new ComputeError(
     "storage_failed",
-    "This MongoDB is not part of a replica set, so it can keep no promise about what it acknowledges. " +
+    "This MongoDB is not part of a replica set, so it cannot guarantee that acknowledged writes survive. " +
       "Start mongod with --replSet and run rs.initiate() once; one member is enough.",
   );
 }

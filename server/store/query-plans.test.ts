@@ -7,9 +7,9 @@ import { SqliteJobFlowStore } from "../job/flow-store.sqlite.ts";
 import { SqliteScheduleStore } from "../schedule/schedule-store.sqlite.ts";
 import { SqliteStore } from "./sqlite.ts";
 
-/** Tells by which indexes each of its reads goes. */
+/** Records which indexes its reads use. */
 class ExplainingStore extends SqliteStore {
-  /** Undefined while nobody asks. */
+  /** Undefined while no test asks. */
   plans: string[] | undefined;
 
   override all<Row>(sql: string, bindings: Record<string, SQLQueryBindings> = {}): Row[] {
@@ -38,7 +38,7 @@ async function planOf(read: () => Promise<unknown>): Promise<string> {
 const everything = { businessId: "biz", jobId: undefined, nodeId: undefined, status: undefined };
 const firstPage = { ...everything, beforeExecutionId: undefined, limit: 10 };
 
-test("the executions of one job or node are found without a look at all others of the business", async () => {
+test("the executions of one job or node are found without reading all others of the business", async () => {
   const ofJob = await planOf(() => executions.list({ ...firstPage, jobId: "job" }));
   expect(ofJob).toContain("compute_executions_by_job (job_id=?)");
   const ofNode = await planOf(() => executions.list({ ...firstPage, nodeId: "node" }));
@@ -60,15 +60,15 @@ const planOfChange = async (overlap: OverlapPolicy) => {
   return planOf(() => schedules.change({ scheduleId: overlap }, (state) => ({ result: state?.liveJobIds })));
 };
 
-test("the jobs of one schedule that are not over are found without a look at all others of the business", async () => {
+test("the unfinished jobs of one schedule are found without reading all others of the business", async () => {
   expect(await planOfChange("forbid")).toContain("compute_jobs_by_schedule (schedule_id=? AND status=?)");
 });
 
-test("a schedule whose fires may overlap asks for none of its jobs, of which there may be any number", async () => {
+test("a schedule whose fires may overlap reads none of its jobs, because there may be any number", async () => {
   expect(await planOfChange("allow")).not.toContain("compute_jobs");
 });
 
-test("how an array stands is read from an index alone: its jobs ask at every end", async () => {
+test("the progress of an array is read from an index alone, because it is read whenever one of its jobs ends", async () => {
   const plan = await planOf(() => flow.arrayProgress("job"));
   expect(plan).toContain("COVERING INDEX compute_jobs_array_status (array_id=?)");
 });

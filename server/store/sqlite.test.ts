@@ -20,7 +20,7 @@ const insert = (store: SqliteStore, id: string) =>
   store.write(() => store.run("INSERT INTO things (id) VALUES ($id)", { id }));
 const count = (store: SqliteStore) => store.get<{ n: number }>("SELECT count(*) AS n FROM things")?.n;
 
-test("what is acknowledged is there for whoever opens the file next", async () => {
+test("an acknowledged write is there when the file is opened again", async () => {
   const first = new SqliteStore(file, [table]);
   await Promise.all(Array.from({ length: 100 }, (_, i) => insert(first, String(i))));
   first.close();
@@ -29,7 +29,7 @@ test("what is acknowledged is there for whoever opens the file next", async () =
   second.close();
 });
 
-test("a write that throws takes back its own changes and no others of its group", async () => {
+test("a write that throws undoes its own changes and no others in its group", async () => {
   const store = new SqliteStore(file, [table]);
   const bad = store.write(() => {
     store.run("INSERT INTO things (id) VALUES ('bad')");
@@ -41,7 +41,7 @@ test("a write that throws takes back its own changes and no others of its group"
   store.close();
 });
 
-test("a change the store refuses is storage_failed, and the store goes on", async () => {
+test("a change that the store refuses is storage_failed, and the store keeps working", async () => {
   const store = new SqliteStore(file, [table]);
   await insert(store, "a");
   const refused = await insert(store, "a").catch((error) => error);
@@ -52,7 +52,7 @@ test("a change the store refuses is storage_failed, and the store goes on", asyn
   store.close();
 });
 
-test("a second server on the same file is refused", () => {
+test("a second server cannot open the same file", () => {
   const store = new SqliteStore(file, [table]);
   const script = `
     const { SqliteStore } = await import(${JSON.stringify(join(import.meta.dir, "sqlite.ts"))});
@@ -62,7 +62,7 @@ test("a second server on the same file is refused", () => {
   store.close();
 });
 
-test("only its own user can read the file", async () => {
+test("only the server's own account can read the file", async () => {
   const store = new SqliteStore(file, [table]);
   expect((await stat(file)).mode & 0o077).toBe(0);
   store.close();
@@ -77,7 +77,7 @@ test("a migration is applied once, and one that fails leaves nothing behind", ()
   store.close();
 });
 
-test("a write that comes after the end is refused, and brings nothing down", async () => {
+test("a write after close is rejected, and breaks nothing", async () => {
   const store = new SqliteStore(file, [table]);
   const last = insert(store, "a");
   store.close();
@@ -89,12 +89,12 @@ test("a write that comes after the end is refused, and brings nothing down", asy
   again.close();
 });
 
-test("a file of a newer version is left alone", () => {
+test("a file that a newer version has changed is left alone", () => {
   new SqliteStore(file, [table, { id: "test-2", sql: "CREATE TABLE more (id TEXT) STRICT" }]).close();
   expect(() => new SqliteStore(file, [table])).toThrow(/a newer version .* has changed the store \(test-2\)/);
 });
 
-test("a file that is held stays as it is while changes go on, and takes them when it is let go", async () => {
+test("a held file stays unchanged while writes go on, and gets them when the hold ends", async () => {
   const store = new SqliteStore(file, [table]);
   const hold = new FileHold((pragma) => store.maintain(pragma));
   expect(hold.end()).toBe(false);
@@ -102,7 +102,7 @@ test("a file that is held stays as it is while changes go on, and takes them whe
   hold.begin();
   const bytes = async () => Bun.hash(await Bun.file(file).bytes());
   const held = await bytes();
-  // Far more than what makes SQLite bring the log into the file.
+  // Far more than SQLite needs to move the log into the file on its own.
   for (let i = 0; i < 5; i++) {
     await store.write(() => {
       for (let n = 0; n < 500; n++) {

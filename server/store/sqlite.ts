@@ -3,9 +3,9 @@ import { chmodSync, closeSync, mkdirSync, openSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { ComputeError } from "../../shared/errors.ts";
 
-/** One step of the schema; applied once, in order, each in a transaction of its own. Never edit one that was released. */
+/** One step of the schema, applied once and in order, each in its own transaction. Never edit a released step. */
 export interface Migration {
-  /** Unique over all features, as `job-1`. */
+  /** Unique across all features, such as `job-1`. */
   id: string;
   sql: string;
 }
@@ -21,9 +21,9 @@ interface PendingWrite {
 /**
  * The embedded store: one SQLite file in WAL mode, opened by one process.
  *
- * Writes are grouped: all that were asked for during one turn of the event loop share one transaction and one
- * fsync, and every caller is answered only when that is on disk. A write that throws does not touch the others of
- * its group: the group is rolled back and each of its writes is applied in a transaction of its own.
+ * Writes are grouped: all writes of one turn of the event loop share one transaction and one fsync, and every caller gets
+ * its answer only when that is on disk. A write that throws does not affect the others in its group: the group is rolled
+ * back, and each of its writes is applied in its own transaction.
  */
 export class SqliteStore {
   private readonly db: Database;
@@ -34,8 +34,8 @@ export class SqliteStore {
   private lastLook: { atMs: number; answer: Promise<boolean> } | undefined;
 
   /**
-   * @param path of the database file, or `:memory:`. Throws when another process has the file open.
-   * @param makeRoom is asked when the disk is full; where it answers true, the write is tried once more.
+   * @param path the database file, or `:memory:`. Throws StoreInUseError if another process has the file open.
+   * @param makeRoom called when the disk is full; if it returns true, the write is tried again.
    */
   constructor(
     path: string,
@@ -54,7 +54,7 @@ export class SqliteStore {
     }
   }
 
-  /** A read outside any write; it sees everything that was acknowledged. */
+  /** Reads outside any write; it sees every acknowledged write. */
   all<Row>(sql: string, bindings: Record<string, SQLQueryBindings> = {}): Row[] {
     return this.statement(sql).all(bindings) as Row[];
   }
@@ -63,15 +63,15 @@ export class SqliteStore {
     return (this.statement(sql).get(bindings) as Row | null) ?? undefined;
   }
 
-  /** Changes rows; only to be called inside `write`. What is undefined becomes NULL. Returns how many rows changed. */
+  /** Changes rows; call it only inside `write`. Undefined becomes NULL. Returns how many rows changed. */
   run(sql: string, bindings: Record<string, SQLQueryBindings | undefined> = {}): number {
     return this.statement(sql).run(bindings as Record<string, SQLQueryBindings>).changes;
   }
 
   /**
-   * Runs `change` (which must be synchronous and may read what it wants to base its writes on) in a transaction and
-   * resolves with what it returned when that is on disk. It may run twice, so it must not touch anything but the
-   * store. Rejects with what it threw, with `storage_failed` when the disk refused, or with `unavailable` after `close`.
+   * Runs `change` in a transaction, and resolves with its return value when that is on disk. `change` must be synchronous
+   * and may read before it writes. It may run twice, so it must touch nothing but the store. Rejects with the error that
+   * `change` threw, with `storage_failed` if the disk refused, or with `unavailable` after `close`.
    */
   write<T>(change: () => T): Promise<T> {
     if (this.isClosed) return Promise.reject(closed());
@@ -81,7 +81,7 @@ export class SqliteStore {
     });
   }
 
-  /** The same as `write`, for what must not be found any more in the file afterwards, nor in the log beside it. */
+  /** Like `write`, and also wipes the replaced bytes from the file and from the log next to it. */
   async writeOver<T>(change: () => T): Promise<void> {
     this.db.exec("PRAGMA secure_delete = ON");
     try {
@@ -92,12 +92,12 @@ export class SqliteStore {
     this.db.exec("PRAGMA wal_checkpoint(TRUNCATE)");
   }
 
-  /** Runs a PRAGMA of the file's own upkeep, outside of any transaction. */
+  /** Runs a PRAGMA that maintains the file, outside any transaction. */
   maintain(pragma: string): void {
     this.db.exec(pragma);
   }
 
-  /** Whether a change gets to the disk now; a full one takes none. Asks the disk at most once a second. */
+  /** Whether a change reaches the disk now; on a full disk it does not. Tries at most once a second. */
   canWrite(): Promise<boolean> {
     const nowMs = performance.now();
     if (this.lastLook && Math.abs(nowMs - this.lastLook.atMs) < LOOK_EVERY_MS) return this.lastLook.answer;
@@ -111,7 +111,7 @@ export class SqliteStore {
     return answer;
   }
 
-  /** Writes what is pending and closes the file. */
+  /** Writes all pending changes and closes the file. */
   close(): void {
     this.isClosed = true;
     this.flush();
@@ -161,9 +161,9 @@ export class SqliteStore {
   }
 
   private prepareFile(): void {
-    // EXCLUSIVE: a second server on the same file is refused at once instead of corrupting what this one believes.
+    // EXCLUSIVE: a second server on the same file fails immediately, instead of changing data behind this one's back.
     this.db.exec("PRAGMA locking_mode = EXCLUSIVE");
-    // Only counts for a file that is new: what is deleted can be given back to the disk, a page at a time.
+    // Takes effect only in a new file: free pages can be given back to the disk, a few at a time.
     this.db.exec("PRAGMA auto_vacuum = INCREMENTAL");
     this.db.exec("PRAGMA journal_mode = WAL");
     // FULL: a commit is fsynced before it is acknowledged.
@@ -195,19 +195,19 @@ export class SqliteStore {
   }
 }
 
-/** SQLite gives the log beside a database file the mode of that file, so it must be right before the first write. */
+/** SQLite creates the log with the mode of the database file, so that mode must be right before the first write. */
 function makePrivate(path: string): void {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   closeSync(openSync(path, "a", 0o600));
-  // What an older release left, or a server that was killed.
+  // Files that an older release or a killed server left.
   for (const one of [path, `${path}-wal`, `${path}-shm`, `${path}-journal`]) {
     const entry = statSync(one, { throwIfNoEntry: false });
-    // A device that a link leads to is everybody's, and no store.
+    // Skips anything else, such as a link to a device, whose mode is not ours to change.
     if (entry?.isFile() && (entry.mode & 0o077) !== 0) chmodSync(one, 0o600);
   }
 }
 
-/** The store was made by a later version, whose schema this one does not know. */
+/** A newer version has changed the store, and this version does not know its schema. */
 export class NewerStoreError extends Error {
   override name = "NewerStoreError";
 
@@ -237,9 +237,9 @@ function isFull(error: unknown): boolean {
   return isSqliteError(error) && (error.code ?? "").startsWith("SQLITE_FULL");
 }
 
-/** Of a request that the server did not wait for any longer when it stopped. */
+/** The answer to a request that was still open when the server stopped. */
 function closed(): ComputeError {
-  return new ComputeError("unavailable", "The server is stopping. Send this again when it is back.");
+  return new ComputeError("unavailable", "The server is stopping. Send this request again when it is back.");
 }
 
 function storageFailed(cause: Error & { code?: string }): ComputeError {

@@ -107,7 +107,7 @@ test("a move that was killed resumes where it was and stores nothing twice; unti
 
   await using server = new Running(scratch.path, ["server", "--port", "0"], { TANVRIT_STORE: url });
   expect(await server.process.exited).toBe(69);
-  expect(server.stderr).toContain("not all there yet");
+  expect(server.stderr).toContain("the move is not complete yet");
 
   const second = await migrate(scratch, url);
   expect(second).toMatchObject({ exitCode: 0 });
@@ -147,7 +147,7 @@ test("a target that holds any other data is refused and not changed", async () =
   await server.stop();
   const second = await migrate(scratch, used);
   expect(second.exitCode).toBe(65);
-  expect(second.stderr).toContain("other data already");
+  expect(second.stderr).toContain("already has other data");
 });
 
 test("an error about a URL or a path does not contain its password", async () => {
