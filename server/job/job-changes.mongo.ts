@@ -1,5 +1,5 @@
 import type { Collection, FindOptions } from "mongodb";
-import { isFinal } from "../../shared/job-state.ts";
+import { ImpossibleTransitionError, isFinal } from "../../shared/job-state.ts";
 import { Batches, type Waiting } from "../store/batches.ts";
 import {
   ContentionError,
@@ -72,6 +72,7 @@ export class JobChanges {
   async changeEach(requests: readonly Request[]): Promise<unknown[]> {
     const drafts = await this.store.attempt(() => this.read(requests));
     const outcomes = requests.map((request) => drafts.decide(request));
+    if (outcomes.some(isImpossible)) return this.change(requests);
     const failed = outcomes.find((outcome) => !outcome.ok);
     if (failed) throw failed.error;
     const changesExecutions = [...drafts.executions.values()].some((draft) => draft.isChanged);
@@ -171,8 +172,23 @@ export class JobChanges {
   private async tryOnce(requests: readonly Request[]): Promise<Outcome[]> {
     const drafts = await this.read(requests);
     const outcomes = requests.map((request) => drafts.decide(request));
+    // A job and its execution are read one after the other, so a change in between shows in one of them only.
+    if (outcomes.some(isImpossible) && !(await this.areUnchanged(drafts))) {
+      throw new ContentionError("A job changed while it was read.");
+    }
     await this.write(drafts);
     return outcomes;
+  }
+
+  /** Whether everything is still stored in the version that was read. */
+  private async areUnchanged({ jobs, executions }: Drafts): Promise<boolean> {
+    const sameJobs = [...jobs].map(([job_id, { readVersion: version }]) => ({ job_id, version }));
+    const sameExecutions = [...executions].map(([id, { readVersion: version }]) => ({ id, version }));
+    const [jobCount, executionCount] = await Promise.all([
+      sameJobs.length && this.jobs.countDocuments({ $or: sameJobs }),
+      sameExecutions.length && this.executions.countDocuments({ $or: sameExecutions }),
+    ]);
+    return jobCount === jobs.size && executionCount === executions.size;
   }
 
   private async read(requests: readonly Request[]): Promise<Drafts> {
@@ -253,6 +269,10 @@ export class JobChanges {
       }
     });
   }
+}
+
+function isImpossible(outcome: Outcome): boolean {
+  return !outcome.ok && outcome.error instanceof ImpossibleTransitionError;
 }
 
 /** Documents that were read with the same version and change in the same way. */
