@@ -7,7 +7,7 @@ import { isResult } from "../state/outbox.ts";
 import { statePaths } from "../state/state-dir.ts";
 import { supervisorDir, supervisorNames } from "../supervisor/supervisor-dir.ts";
 import { askAgent } from "./control-socket.ts";
-import type { AgentStatus, ControlRequest, StopHow } from "./protocol.ts";
+import type { AgentStatus, ControlRequest } from "./protocol.ts";
 
 /** The state of the agent of a state directory. */
 export type FoundAgent =
@@ -33,8 +33,6 @@ const ANSWER_LIMIT_MS = 5_000;
 /** Longer than the agent waits for its server when it is told to drain. */
 const LONG_ANSWER_LIMIT_MS = 12_000;
 const ASK_AGAIN_MS = 50;
-/** An agent that leaves first delivers what it can and disconnects from its supervisors. */
-const LEAVE_LIMIT_MS = 30_000;
 
 /** Sends a request to the agent of this directory. */
 export async function findAgent(
@@ -56,31 +54,6 @@ export async function findAgent(
     }
     await pause(ASK_AGAIN_MS);
   }
-}
-
-/** Tells a running agent to leave its jobs to the next agent, and waits until it is gone. Returns why that failed; undefined: it did not. */
-export async function replaceAgent(stateDir: string): Promise<string | undefined> {
-  const found = await stopAgent(stateDir, "leave");
-  if (found.state === "absent") return undefined;
-  if (found.state === "silent") return found.why;
-  const isGone = await untilGone(stateDir, LEAVE_LIMIT_MS);
-  return isGone ? undefined : `The agent (process ${found.pid}) was told to leave but still runs.`;
-}
-
-export function stopAgent(stateDir: string, how: StopHow): Promise<FoundAgent> {
-  return findAgent(stateDir, { type: "stop", how });
-}
-
-/** Whether the agent releases its directory within that time. */
-export async function untilGone(stateDir: string, limitMs: number): Promise<boolean> {
-  const { lock } = statePaths(stateDir);
-  const untilMs = performance.now() + limitMs;
-  // A lock does not announce that it is free. Looking is cheap, and a takeover should cost only milliseconds.
-  for (let waitMs = 1; lockHolder(lock) !== undefined; waitMs = Math.min(waitMs * 2, ASK_AGAIN_MS)) {
-    if (performance.now() >= untilMs) return false;
-    await pause(waitMs);
-  }
-  return true;
 }
 
 function leftByAgent(stateDir: string): LeftByAgent {

@@ -1,6 +1,7 @@
 import { type EngineEndpoint, findEngine, NoEngineError } from "../executors/docker/endpoint.ts";
 import { Engine } from "../executors/docker/engine.ts";
-import { absent, asRecord, asText, type DetectContext, type Finding, sentences } from "./finding.ts";
+import { absent, type DetectContext, type Finding, sentences } from "./finding.ts";
+import { asRecord, asText } from "./tool-text.ts";
 
 export interface DockerFacts {
   /** The address of the engine, in the form of DOCKER_HOST. */

@@ -1,7 +1,7 @@
 import { statSync } from "node:fs";
 import type { JobType } from "../../shared/manifest.ts";
 import type { JobAccount } from "../process/account.ts";
-import { accountName } from "../process/account.ts";
+import { ownAccountName } from "../process/account.ts";
 import type { DockerFacts } from "./docker.ts";
 
 interface JobsRunAs {
@@ -24,7 +24,7 @@ export function engineHazard(
   if (!docker || docker.rootless || platform !== "linux" || uid === undefined || uid === 0) return undefined;
   if (!jobTypes.includes("COMMAND")) return undefined;
   if (account && !mayUse(docker.host, account)) return undefined;
-  return `Jobs of type COMMAND run as ${account?.name ?? accountName()}, which may use the engine at ${docker.host} and so is as good as root on this machine. To refuse such jobs, put allow: {executors: [DOCKER]} into agent.yaml.`;
+  return `Jobs of type COMMAND run as ${account?.name ?? ownAccountName()}, which may use the engine at ${docker.host} and so is as good as root on this machine. To refuse such jobs, put allow: {executors: [DOCKER]} into agent.yaml.`;
 }
 
 /** An engine that is not reached through a socket of this machine is open to anyone who knows its address. */

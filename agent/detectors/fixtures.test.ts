@@ -8,10 +8,11 @@ import { makeScratch } from "../../tests/support/scratch.ts";
 import { detectAndroid } from "./android.ts";
 import { type Findings, machineOf } from "./detect.ts";
 import { parseEngine } from "./docker.ts";
-import { absent, asRecord } from "./finding.ts";
+import { absent } from "./finding.ts";
 import { parseMetal } from "./metal.ts";
 import { parseNvidia } from "./nvidia.ts";
 import { parseAmdSmi, parseRocmSmi } from "./rocm.ts";
+import { asRecord } from "./tool-text.ts";
 
 const FIXTURES = join(import.meta.dirname, "fixtures");
 const MEMORY_MB = 32_768;

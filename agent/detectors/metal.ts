@@ -1,15 +1,7 @@
-import {
-  absent,
-  asRecord,
-  asText,
-  type DetectContext,
-  type Finding,
-  parseMemoryMb,
-  parseToolJson,
-  sentences,
-} from "./finding.ts";
+import { absent, type DetectContext, type Finding, sentences } from "./finding.ts";
 import type { FoundGpu } from "./gpu.ts";
 import { findTool, firstLine, runTool } from "./run-tool.ts";
+import { asRecord, asText, parseMemoryMb, parseToolJson } from "./tool-text.ts";
 
 export interface MetalFacts {
   /** Such as `3`; absent if macOS only says that it has Metal. */

@@ -1,14 +1,7 @@
-import {
-  absent,
-  asRecord,
-  asText,
-  type DetectContext,
-  type Finding,
-  parseMemoryMb,
-  sentences,
-} from "./finding.ts";
+import { absent, type DetectContext, type Finding, sentences } from "./finding.ts";
 import type { FoundGpu } from "./gpu.ts";
 import { findTool, firstLine, runTool } from "./run-tool.ts";
+import { asRecord, asText, parseMemoryMb } from "./tool-text.ts";
 
 export interface NvidiaFacts {
   driver?: string;

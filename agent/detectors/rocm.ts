@@ -1,16 +1,8 @@
 import { readFile } from "node:fs/promises";
-import {
-  absent,
-  asRecord,
-  asText,
-  type DetectContext,
-  type Finding,
-  parseMemoryMb,
-  parseToolJson,
-  sentences,
-} from "./finding.ts";
+import { absent, type DetectContext, type Finding, sentences } from "./finding.ts";
 import type { FoundGpu } from "./gpu.ts";
 import { findTool, firstLine, runTool, type ToolOutput } from "./run-tool.ts";
+import { asRecord, asText, parseMemoryMb, parseToolJson } from "./tool-text.ts";
 
 export interface RocmFacts {
   driver?: string;

@@ -1,7 +1,7 @@
 import { userInfo } from "node:os";
 
 /** The name of the account this process runs under. A service may run as a bare user id, which is returned then. */
-export function accountName(): string {
+export function ownAccountName(): string {
   const id = String(process.getuid?.());
   try {
     const { username } = userInfo();

@@ -4,7 +4,7 @@ import { issuesOf } from "../../shared/issues.ts";
 import { labels } from "../../shared/labels.ts";
 import { pool } from "../../shared/manifest.ts";
 import { dockerGrants, registryLogins } from "../executors/docker/settings.ts";
-import { accountName } from "./job-account.ts";
+import { runAsAccount } from "./job-account.ts";
 
 /** A group without fields, for example because all its lines are commented out, counts as absent. */
 const group = <Schema extends z.ZodType>(schema: Schema) => z.preprocess((value) => value ?? {}, schema);
@@ -46,7 +46,7 @@ export const agentFile = z
     /** Logins that jobs may pull their images with, by the name that jobs use for them. */
     registries: group(registryLogins),
     /** The account that jobs run as, to which the agent must be able to switch; absent: the agent's own. */
-    runAs: accountName.optional(),
+    runAs: runAsAccount.optional(),
     /** What jobs may do on this machine. */
     allow: group(nodeAllow),
     /** What containers may have in addition to the rights of the agent's account. */

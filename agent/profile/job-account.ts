@@ -5,7 +5,7 @@ import { AgentError } from "../process/agent-error.ts";
 import { ChildOutput } from "../process/child-output.ts";
 
 /** An account in agent.yaml, by its name or its number. */
-export const accountName = z
+export const runAsAccount = z
   .union([z.string(), z.int().min(0)], { error: "must be the name of an account, or its number" })
   .transform(String)
   .pipe(

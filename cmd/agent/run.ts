@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { statSync } from "node:fs";
 import { type AgentEnd, runAgent } from "../../agent/agent.ts";
-import { replaceAgent } from "../../agent/control/find-agent.ts";
+import { replaceAgent } from "../../agent/control/stop-agent.ts";
 import { agentOptions } from "../../agent/options.ts";
 import { keepProcessPrivate } from "../../agent/process/private-process.ts";
 import { agentFile } from "../../agent/profile/agent-file.ts";

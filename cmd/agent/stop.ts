@@ -1,5 +1,6 @@
-import { findAgent, stopAgent, untilGone } from "../../agent/control/find-agent.ts";
+import { findAgent } from "../../agent/control/find-agent.ts";
 import type { AgentStatus, StopHow } from "../../agent/control/protocol.ts";
+import { stopAgent, untilGone } from "../../agent/control/stop-agent.ts";
 import { defineOptions, flagOption } from "../../shared/config/options.ts";
 import { counted } from "../../shared/counted.ts";
 import { defineCommand } from "../command/command.ts";

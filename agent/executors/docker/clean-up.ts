@@ -1,5 +1,5 @@
 import type { Task } from "../port/executor.ts";
-import { LABEL, labelsOf, WORK_DIR } from "./container-config.ts";
+import { containerLabels, LABEL, WORK_DIR } from "./container-config.ts";
 import { type ContainerSummary, ourContainers, removeContainer, signalContainer } from "./containers.ts";
 import type { Engine, EngineFacts } from "./engine.ts";
 import { EngineError } from "./engine-error.ts";
@@ -58,7 +58,7 @@ export async function cleanUpAfter(
   const { image = "" } = manifest;
   try {
     if (await hasForeignFiles(task.dir)) {
-      const labels = labelsOf(task, container.agentId);
+      const labels = containerLabels(task, container.agentId);
       const name = `${FILES_PREFIX}${executionId}`;
       await takeOverFiles(engine, { image, dir: task.dir, name, labels, rootless: facts.rootless });
     }

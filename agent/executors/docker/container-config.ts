@@ -48,7 +48,7 @@ export function containerBody(task: Task, plan: ContainerPlan): Record<string, u
     Env: environmentOf(task),
     ...(workdir === undefined ? {} : { WorkingDir: workdir }),
     ...(stopSignal === undefined ? {} : { StopSignal: String(signalToSend(stopSignal)) }),
-    Labels: labelsOf(task, plan.agentId),
+    Labels: containerLabels(task, plan.agentId),
     Tty: false,
     OpenStdin: false,
     ...(user === undefined ? {} : { User: user }),
@@ -62,7 +62,7 @@ export function startDir({ workdir }: JobManifest, image: ImageFacts): string | 
   return posix.resolve(WORK_DIR, workdir ?? ".");
 }
 
-export function labelsOf(task: Task, agentId: string): Record<string, string> {
+export function containerLabels(task: Task, agentId: string): Record<string, string> {
   const { executionId, jobId } = task.assignment;
   return {
     [LABEL.agent]: agentId,

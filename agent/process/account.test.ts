@@ -3,9 +3,9 @@ import { join } from "node:path";
 
 const UNLISTED = "54321";
 const script = `
-  const { accountName } = await import("${join(import.meta.dirname, "../process/account.ts")}");
+  const { ownAccountName } = await import("${join(import.meta.dirname, "account.ts")}");
   const { isSocketPlace } = await import("${join(import.meta.dirname, "..", "..", "shared", "sockets", "socket-path.ts")}");
-  console.log(JSON.stringify([accountName(), isSocketPlace("/tmp/tanvrit-compute-${UNLISTED}")]));
+  console.log(JSON.stringify([ownAccountName(), isSocketPlace("/tmp/tanvrit-compute-${UNLISTED}")]));
 `;
 
 test.skipIf(process.getuid?.() !== 0 || !Bun.which("setpriv"))(
