@@ -14,7 +14,7 @@ describe("the limits of a job", () => {
     expect(taskLimits({}, { ...nothing, memoryMb: 64 })).toEqual({ memoryMb: 64 });
   });
 
-  test("are none when neither the owner nor the job sets any", () => {
+  test("are empty when neither the owner nor the job sets any", () => {
     expect(taskLimits({}, nothing)).toEqual({});
   });
 });

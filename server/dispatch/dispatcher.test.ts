@@ -12,7 +12,7 @@ const WAIT_MS = 20_000;
 /** More turns of the microtask queue than the end of a round takes. */
 const STEPS_OF_AN_END = 20;
 
-test("if a node has moved to another server, that server is told about its work, and stopping waits for the round", async () => {
+test("if a node has moved to another server, that server hears about its work, and stopping waits for the round", async () => {
   const bus = new MemoryBus();
   const node = nodeOf("biz_1");
   const [begun, made] = [Promise.withResolvers<void>(), Promise.withResolvers<Assigned[][]>()];

@@ -166,7 +166,7 @@ export class LocalSignIn {
   /** Returns false if the record cannot be written there; commands then need another way to find the server. */
   private async writeRecord(place: string, id: string, record: LocalServer): Promise<boolean> {
     try {
-      // Whoever made a directory can replace what is in it, so the server makes this one itself.
+      // The owner of a directory can replace what is in it, so the server creates this directory itself.
       if (isSocketPlace(dirname(place))) makeSocketPlace();
       makePrivateDirectory(place);
       await removeStale(place);

@@ -12,7 +12,7 @@ export interface LeaseRequest {
 export interface Lease {
   /** Whether the server that asked now holds it. */
   held: boolean;
-  /** When the lease ends, whoever holds it. */
+  /** When the lease ends, this server's or another's. */
   untilMs: number;
 }
 
