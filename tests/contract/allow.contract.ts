@@ -15,11 +15,11 @@ export function allowContract(name: string, open: () => Promise<ControlPlaneStor
         const businessId = newId("biz");
         const [usr, stranger] = [newId("usr"), newId("usr")];
         const job = (manifest: Partial<JobManifestInput>, userId = usr) => {
-          const made = { ...jobOf(businessId, manifest), userId };
-          return { ...made, queueKey: queueKeyOf(made.manifest, userId) };
+          const parsed = jobOf(businessId, manifest);
+          return { ...parsed, userId, queueKey: queueKeyOf(parsed.manifest, userId) };
         };
         const python = { type: "DOCKER" as const, image: "python:3" };
-        const jobs = [
+        const refused = [
           job({ ...python, image: "evil:1" }),
           job({ ...python, docker: { network: "host" } }),
           job({ ...python, docker: { capAdd: ["NET_RAW"] } }),
@@ -27,8 +27,9 @@ export function allowContract(name: string, open: () => Promise<ControlPlaneStor
           job({}),
           job(python, stranger),
         ];
-        const fine = job({ ...python, image: "python:3.13" });
-        await stores.jobs.insert([...jobs, fine].map((one) => ({ job: one, idempotency: undefined })));
+        const allowed = job({ ...python, image: "python:3.13" });
+        const jobs = [...refused, allowed];
+        await stores.jobs.insert(jobs.map((queued) => ({ job: queued, idempotency: undefined })));
         const node = nodeOf(businessId);
         node.description.jobTypes = ["COMMAND", "DOCKER"];
         const allow = { executors: ["DOCKER" as const], images: ["python:*"], users: [usr] };
@@ -38,7 +39,7 @@ export function allowContract(name: string, open: () => Promise<ControlPlaneStor
         const [assigned = []] = await stores.assignments.assign([
           { ...request, leaseExpiresAtMs: request.nowMs + 60_000 },
         ]);
-        expect(assigned.map((one) => one.job.jobId)).toEqual([fine.jobId]);
+        expect(assigned.map((given) => given.job.jobId)).toEqual([allowed.jobId]);
       } finally {
         await stores.close();
       }

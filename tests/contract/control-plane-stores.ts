@@ -3,6 +3,8 @@ import type { ExecutionStore } from "../../server/execution/execution-store.ts";
 import type { JobFlowStore } from "../../server/job/flow-store.ts";
 import type { JobStore } from "../../server/job/job-store.ts";
 import type { NodeStore } from "../../server/node/node-store.ts";
+
+/** The stores that the contracts of jobs, nodes and executions need. */
 export interface ControlPlaneStores {
   jobs: JobStore;
   nodes: NodeStore;

@@ -41,7 +41,7 @@ export function jobOf(businessId: string, manifest: Partial<JobManifestInput> = 
   };
 }
 
-/** Who speaks for the nodes of `nodeOf`. */
+/** The credentials that speak for the nodes of `nodeOf`. */
 export const speaker = { keyHash: "hash", runId: undefined };
 
 export function nodeOf(
@@ -123,7 +123,7 @@ export function controlPlaneContract(name: string, open: () => Promise<ControlPl
       await submit(...Array.from({ length: 500 }, () => ({})));
       const nodes = await Promise.all(Array.from({ length: 50 }, () => register()));
       const claims = await Promise.all(nodes.flatMap((node) => [assign(node, 7), assign(node, 7)]));
-      const ids = claims.flat().map((one) => one.job.jobId);
+      const ids = claims.flat().map(({ job }) => job.jobId);
       expect(ids.length).toBe(500);
       expect(new Set(ids).size).toBe(500);
     });
@@ -131,7 +131,7 @@ export function controlPlaneContract(name: string, open: () => Promise<ControlPl
     test("jobs go out by priority, then age, across different requirements", async () => {
       const [late, plain, urgent] = await submit({}, { labels: { os: "linux" } }, { priority: 5 });
       const assigned = await assign(await register());
-      expect(assigned.map((one) => one.job.jobId)).toEqual(
+      expect(assigned.map(({ job }) => job.jobId)).toEqual(
         [urgent, late, plain].map((job) => job?.jobId ?? ""),
       );
     });
@@ -158,7 +158,7 @@ export function controlPlaneContract(name: string, open: () => Promise<ControlPl
       expect((await assign(node, 1))[0]?.job.userId).toBe("usr");
     });
 
-    test("the jobs assigned to a node never exceed its capacity, also in a race", async () => {
+    test("the jobs assigned to a node never exceed its capacity, even if many calls assign at once", async () => {
       await submit(...Array.from({ length: 20 }, () => ({ resources: { cpu: 1.5 } })));
       const node = await register({ cpu: 4 });
       const claims = await Promise.all(Array.from({ length: 10 }, () => assign(node, 5)));
@@ -171,7 +171,7 @@ export function controlPlaneContract(name: string, open: () => Promise<ControlPl
       const [first] = await assign(node, 1);
       await submit({ resources: { cpu: 3 }, priority: 9 });
       expect(first?.job.manifest.resources.cpu).toBe(3);
-      expect((await assign(node)).map((one) => one.job.jobId)).toEqual([small?.jobId ?? ""]);
+      expect((await assign(node)).map(({ job }) => job.jobId)).toEqual([small?.jobId ?? ""]);
     });
 
     test("a job that is too large for the free capacity is not overtaken forever", async () => {
@@ -290,7 +290,7 @@ export function controlPlaneContract(name: string, open: () => Promise<ControlPl
       expect(await report(node.nodeId, key.executionId, "SUCCEEDED", 0)).toBe("applied");
     });
 
-    test("an assignment whose start limit runs out is a failed attempt, not a lost one", async () => {
+    test("an assignment that is not started within its startTimeoutSeconds is a failed attempt, not a lost one", async () => {
       await submit({ startTimeoutSeconds: 60, maxRetries: 1 });
       const node = await register();
       const [assigned] = await assign(node);
@@ -306,7 +306,7 @@ export function controlPlaneContract(name: string, open: () => Promise<ControlPl
       expect(late).toMatchObject({ status: "QUEUED", retryCount: 1, end: { reason: "StartTimeout" } });
     });
 
-    test("a renewed lease is kept", async () => {
+    test("a renewed lease is stored", async () => {
       await submit({});
       const node = await register();
       const [assigned] = await assign(node);

@@ -21,13 +21,13 @@ const onError = (_: string, error: unknown) => {
 
 export type Taken = Awaited<ReturnType<FlowStage["take"]>>;
 
-/** A business with one large node. Jobs are submitted, taken and ended as users and nodes do it. */
+/** A business with one large node. Jobs are submitted, taken and ended as users and nodes do. */
 export class FlowStage {
   readonly by = { businessId: newId("biz"), userId: "usr" };
   readonly flow: JobFlow;
   readonly service: JobService;
   readonly many: ManyJobs;
-  /** Marks a job as one that no existing node could run. */
+  /** Whether no node could run the job. */
   isStuck = ({ manifest }: JobRecord) => manifest.labels.disk !== undefined;
   private readonly node = nodeOf(this.by.businessId);
 
@@ -59,7 +59,7 @@ export class FlowStage {
     return (await this.stores.jobs.find(this.by.businessId, jobId)) as JobRecord;
   }
 
-  /** `name=STATUS`, or `name=QUEUED:hold`, of each job. */
+  /** `STATUS`, `STATUS:gate` or `CANCELLED:reason` for each job. */
   async statuses(...jobs: readonly JobRecord[]): Promise<string[]> {
     const found = await Promise.all(jobs.map((job) => this.find(job.jobId)));
     return found.map(({ status, gate, end }) => {
@@ -70,23 +70,27 @@ export class FlowStage {
 
   async take(limit = 100) {
     const request = {
-      ...{ nodeId: this.node.nodeId, businessId: this.by.businessId, limit },
-      ...{ nowMs: AT_MS, leaseExpiresAtMs: AT_MS },
+      nodeId: this.node.nodeId,
+      businessId: this.by.businessId,
+      limit,
+      nowMs: AT_MS,
+      leaseExpiresAtMs: AT_MS,
     };
     const [assigned = []] = await this.stores.assignments.assign([request]);
     return assigned;
   }
 
-  /** Takes what the node is offered; throws unless it is exactly these jobs. */
+  /** Takes all jobs that the node can get. Throws unless they are exactly these. */
   async takeJust(...jobs: readonly Pick<JobRecord, "jobId">[]): Promise<Taken> {
     const taken = await this.take();
     const ids = (some: readonly { jobId: string }[]) => some.map((job) => job.jobId).sort();
-    const [got, wanted] = [ids(taken.map(({ job }) => job)), ids(jobs)];
+    const got = ids(taken.map(({ job }) => job));
+    const wanted = ids(jobs);
     if (got.join() !== wanted.join()) throw new Error(`handed out: ${got}; expected: ${wanted}`);
     return taken;
   }
 
-  /** Ends the result of `take`, as a node would. */
+  /** Ends what `take` has returned, as a node would. */
   async end(assigned: Taken, outcome: "SUCCESS" | "FAILED"): Promise<void> {
     const jobs = await this.stores.jobs.change(
       assigned.map(({ execution }) => ({
@@ -106,7 +110,7 @@ export class FlowStage {
     return this.service.retry(this.by.businessId, job.jobId, withDependents);
   }
 
-  /** Retries by filter, in requests of that many jobs. */
+  /** Retries jobs by a filter, in requests of `limit` jobs. Resolves with the sums of their counts. */
   async retryMany(where: { name?: string; status?: JobRecord["status"][] }, limit = 1_000) {
     const { businessId } = this.by;
     const query = { businessId, status: where.status, name: where.name, labels: undefined, limit };

@@ -58,7 +58,7 @@ export function jobFlowContract(name: string, open: () => Promise<ControlPlaneSt
       const [assigned = []] = await stores.assignments.assign([request]);
       return assigned;
     };
-    /** Ends the result of `take`, as a node would. */
+    /** Ends what `take` has returned, as a node would. */
     const end = async (assigned: Awaited<ReturnType<typeof take>>, outcome: "SUCCESS" | "FAILED") => {
       const jobs = await stores.jobs.change(
         assigned.map(({ execution }) => ({

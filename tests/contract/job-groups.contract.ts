@@ -24,7 +24,7 @@ export function jobGroupsContract(name: string, open: () => Promise<ControlPlane
       return groups;
     };
 
-    test("a job that may not start yet has no place in its group, and gets its turn when it may start", async () => {
+    test("a job whose start time has not come has no place in its group, and gets its turn when it comes", async () => {
       const late = await stage.submit({ concurrency, notBefore: LATER });
       const now = await stage.submit({ concurrency });
       const taken = await stage.takeJust(now);
@@ -57,9 +57,9 @@ export function jobGroupsContract(name: string, open: () => Promise<ControlPlane
       const alone = await stage.statuses(ghost);
       const plain = await stage.submit({ concurrency });
       const next = await stage.submit({ concurrency });
-      expect([...alone, ...(await stage.statuses(ghost, plain, next))]).toEqual([
-        ...["QUEUED", "QUEUED:group", "QUEUED", "QUEUED:group"],
-      ]);
+      expect(alone).toEqual(["QUEUED"]);
+      const withOthers = await stage.statuses(ghost, plain, next);
+      expect(withOthers).toEqual(["QUEUED:group", "QUEUED", "QUEUED:group"]);
       stage.isStuck = () => false;
       await stage.flow.lookThrough();
       // A job that can start keeps its place.
@@ -77,7 +77,7 @@ export function jobGroupsContract(name: string, open: () => Promise<ControlPlane
       expect(await stage.statuses(ghost, next)).toEqual(["QUEUED", "QUEUED:group"]);
     });
 
-    test("a job that cancels the earlier jobs does so when it may start and some node could run it, not before", async () => {
+    test("a job with cancelInProgress cancels earlier jobs only once it may start and a node could run it", async () => {
       const cancels = { concurrency: { group: "g", cancelInProgress: true } };
       const running = await stage.submit({ concurrency });
       const taken = await stage.takeJust(running);
@@ -111,12 +111,13 @@ export function jobGroupsContract(name: string, open: () => Promise<ControlPlane
       expect(await ids(1)).toEqual([one.jobId]);
     });
 
-    test("never more jobs than the limit are active, and all get their turn, while jobs arrive and nodes take them", async () => {
+    test("while jobs arrive and nodes take them, never more than the limit are active, and all get their turn", async () => {
       const limited = { concurrency: { group: "g", limit: 3 } };
-      const made: JobRecord[] = [];
+      const submitted: JobRecord[] = [];
       const add = async (i: number) => {
         const labels: Record<string, string> = i % 3 === 0 ? { disk: "tape" } : {};
-        made.push(await stage.submit({ ...limited, labels, ...(i % 5 === 4 ? { notBefore: LATER } : {}) }));
+        const notBefore = i % 5 === 4 ? LATER : undefined;
+        submitted.push(await stage.submit({ ...limited, labels, notBefore }));
       };
       let ended = 0;
       for (let round = 0; round < 12; round++) {
@@ -134,7 +135,7 @@ export function jobGroupsContract(name: string, open: () => Promise<ControlPlane
       }
       stage.isStuck = () => false;
       await becomeDue();
-      const able = made.filter((job) => job.manifest.labels.disk === undefined).length;
+      const able = submitted.filter((job) => job.manifest.labels.disk === undefined).length;
       for (let round = 0; round < 60 && ended < able; round++) {
         const taken = await stage.take();
         expect(taken.length).toBeLessThanOrEqual(3);
@@ -142,10 +143,14 @@ export function jobGroupsContract(name: string, open: () => Promise<ControlPlane
         await stage.end(taken, "SUCCESS");
         await stage.flow.lookThrough();
         const others = await stage.stores.jobs.list({
-          ...{ businessId: stage.by.businessId, status: ["QUEUED"], name: undefined, beforeJobId: undefined },
-          ...{ labels: { disk: "tape" }, limit: 100 },
+          businessId: stage.by.businessId,
+          status: ["QUEUED"],
+          name: undefined,
+          labels: { disk: "tape" },
+          beforeJobId: undefined,
+          limit: 100,
         });
-        // No node of the stage has such a disk, so the test ends the jobs that have a place.
+        // The node has no such disk, so the test ends those of these jobs that have a place.
         for (const { jobId } of others.filter((job) => job.gate === undefined)) {
           await stage.service.cancel(stage.by.businessId, jobId);
         }

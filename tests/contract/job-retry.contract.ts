@@ -35,7 +35,7 @@ export function jobRetryContract(
       for (const job of jobs) await stage.end(await stage.takeJust(job), "SUCCESS");
     };
 
-    test("a pipeline that is retried by a filter runs in its order again, whatever the size of the requests", async () => {
+    test("a pipeline that is retried by a filter runs in its order again, regardless of the size of the requests", async () => {
       const jobs = await brokenPipeline();
       expect(await stage.retryMany({ name: "pp-*" }, 1)).toMatchObject({ matched: 3, changed: 3, left: 0 });
       expect(await stage.statuses(...jobs)).toEqual(["QUEUED", "QUEUED:after", "QUEUED:after"]);
@@ -43,7 +43,7 @@ export function jobRetryContract(
       expect(await stage.statuses(...jobs)).toEqual(["SUCCESS", "SUCCESS", "SUCCESS"]);
     });
 
-    test("a retry of many jobs takes several changes, and counts the jobs that stay skipped behind them once", async () => {
+    test("a retry of many jobs takes several changes, and counts each job that stays skipped because of them once", async () => {
       const roots = await Promise.all(
         Array.from({ length: 120 }, (_, i) => stage.submit({ name: `root-${i}` })),
       );
@@ -52,7 +52,10 @@ export function jobRetryContract(
       await stage.submit({ name: "behind", after: [{ jobId: last.jobId }] });
       await stage.many.cancel({ ...NO_FILTER, businessId: stage.by.businessId, name: "root-*" });
       expect(await stage.retryMany({ name: "root-*" })).toEqual({
-        ...{ matched: 120, changed: 120, left: 0, skippedDependents: 2 },
+        matched: 120,
+        changed: 120,
+        left: 0,
+        skippedDependents: 2,
       });
       await stage.many.cancel({ ...NO_FILTER, businessId: stage.by.businessId, name: "root-*" });
       expect(await stage.retryMany({})).toEqual({
@@ -104,7 +107,7 @@ export function jobRetryContract(
       expect(await stage.statuses(first)).toEqual(["SUCCESS"]);
     });
 
-    test("a single job that is named runs now if all jobs before it are over, and otherwise waits", async () => {
+    test("a single retried job runs now if all jobs that it comes after are over, and otherwise waits", async () => {
       const [first, second] = (await brokenPipeline(2)) as [JobRecord, JobRecord];
       await stage.retry(second);
       const running = await stage.takeJust(second);
@@ -115,7 +118,7 @@ export function jobRetryContract(
       await runInOrder([first, second]);
     });
 
-    test("a queued but unassigned job waits again when a job before it is retried", async () => {
+    test("a queued job waits again when a job that it comes after is retried", async () => {
       const first = await stage.submit();
       const second = await stage.submit({ after: [{ jobId: first.jobId }] });
       const grouped = await stage.submit({
@@ -149,7 +152,7 @@ export function jobRetryContract(
       }
     });
 
-    test("no job of a chain is skipped because of a job that waits, whatever is retried while the chain is being skipped", async () => {
+    test("no job of a chain is skipped because of a job that waits, no matter what is retried meanwhile", async () => {
       // A retry that is too late for its job is refused.
       const unlessRefused = (call: Promise<unknown>) => call.catch(() => undefined);
       for (let round = 0; round < 4; round++) {
@@ -178,7 +181,7 @@ export function jobRetryContract(
       }
     });
 
-    test("an array is open again while one of its jobs is retried; it counts again and can be cancelled", async () => {
+    test("an array is reopened when one of its jobs is retried; it can be cancelled and ends again with its last job", async () => {
       const array = await stage.submit({ array: "1-3" });
       const [one, ...rest] = await stage.take();
       if (!one) throw new Error("nothing was handed out");
@@ -195,12 +198,13 @@ export function jobRetryContract(
       expect(await stage.statuses(array, after)).toEqual(["RUNNING:array", "QUEUED:after"]);
       await stage.end(await stage.takeJust(one.job), "SUCCESS");
       expect(await stage.find(array.jobId)).toMatchObject({
-        ...{ status: "SUCCESS", end: { message: "3 of 3 jobs succeeded." } },
+        status: "SUCCESS",
+        end: { message: "3 of 3 jobs succeeded." },
       });
       await stage.takeJust(after);
     });
 
-    test("the retry of an array runs what failed so far, even while it is open, and nothing if all jobs succeeded", async () => {
+    test("the retry of an array runs the jobs that failed so far, even while it is open; it is refused if none failed", async () => {
       const array = await stage.submit({ array: "1-3" });
       const [one, two, three] = await stage.take();
       if (!one || !two || !three) throw new Error("three jobs should have been handed out");

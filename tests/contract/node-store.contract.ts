@@ -14,7 +14,7 @@ function runOf(): AgentRun {
   return { runId: crypto.randomUUID(), place: "place", machine: "machine", host: "hosta", pid: 1 };
 }
 
-/** What every store must do about the condition of nodes, their GPUs, and jobs that kill their agents. */
+/** What every store must do about the condition of nodes, who speaks for them, their GPUs, and jobs that kill agents. */
 export function nodeStoreContract(name: string, open: () => Promise<ControlPlaneStores>): void {
   describe(`${name}: nodes`, () => {
     let stores: ControlPlaneStores;
@@ -48,7 +48,7 @@ export function nodeStoreContract(name: string, open: () => Promise<ControlPlane
       return wanted.filter((_, i) => found[i]?.length === 1);
     };
 
-    test("a heartbeat stores the node's condition and clears what it said before", async () => {
+    test("a heartbeat replaces the node's condition", async () => {
       const { nodeId } = await register();
       const conditions: NodeCondition[] = [
         { suspended: true },
@@ -90,7 +90,7 @@ export function nodeStoreContract(name: string, open: () => Promise<ControlPlane
       expect((await assign(nodeId)).length).toBe(2);
     });
 
-    test("a refusal in the middle of handing out leaves whole assignments or none", async () => {
+    test("a node that begins to refuse work during an assignment gets whole assignments or none", async () => {
       const jobs = await submit(...Array.from({ length: 40 }, () => ({})));
       const { nodeId } = await register({ slots: 100 });
       const refusing = { suspended: false, refusing: "the clock is wrong" };
@@ -102,7 +102,7 @@ export function nodeStoreContract(name: string, open: () => Promise<ControlPlane
       expect(heard?.condition).toEqual(refusing);
       expect(await assign(nodeId)).toEqual([]);
       await stores.nodes.heartbeat(nodeId, AT_MS, { suspended: false }, speaker);
-      // An attempt that came to nothing releases the node immediately, not when its time runs out.
+      // A failed attempt unlocks the node immediately, not when its lock expires.
       await waitFor(
         "every job to be handed out",
         async () => {
@@ -113,7 +113,7 @@ export function nodeStoreContract(name: string, open: () => Promise<ControlPlane
       );
     });
 
-    test("a node that many concurrent calls register with one key is one node, in each business", async () => {
+    test("if many calls register a node with the same key at once, each business and user gets one node", async () => {
       const key = crypto.randomUUID();
       const insert = (business: string) => stores.nodes.insert(nodeOf(business), key);
       const inserted = await Promise.all(Array.from({ length: 8 }, () => insert(businessId)));
@@ -127,16 +127,17 @@ export function nodeStoreContract(name: string, open: () => Promise<ControlPlane
       expect(await stores.nodes.list(every)).toHaveLength(4);
     });
 
-    test("only the holder of the node's key and current run is heard, can leave, and gets jobs", async () => {
+    test("only a caller with the node's key and current run can send heartbeats, leave and get jobs", async () => {
       await submit({}, {});
       const node = await register();
       const { nodeId } = node;
       const runs = [runOf(), runOf()] as const;
       const by = (run: AgentRun | undefined, keyHash = speaker.keyHash) => ({ keyHash, runId: run?.runId });
-      const asks = async (who: Speaker) => {
-        const request = { nodeId, businessId, by: who, limit: 1, nowMs: AT_MS, leaseExpiresAtMs: AT_MS + 1 };
+      const asks = async (caller: Speaker) => {
+        const times = { nowMs: AT_MS, leaseExpiresAtMs: AT_MS + 1 };
+        const request = { nodeId, businessId, by: caller, limit: 1, ...times };
         const given = (await stores.assignments.assign([request]))[0] ?? [];
-        const heard = await stores.nodes.heartbeat(nodeId, AT_MS, { suspended: false }, who);
+        const heard = await stores.nodes.heartbeat(nodeId, AT_MS, { suspended: false }, caller);
         return [given.length, heard?.run] as const;
       };
       for (const [i, run] of runs.entries()) {
@@ -152,7 +153,7 @@ export function nodeStoreContract(name: string, open: () => Promise<ControlPlane
         }
         expect(await asks(by(run))).toEqual([1, run]);
       }
-      // An agent that does not say which run it is can take the node too.
+      // An agent that does not identify its run can take the node too.
       await stores.nodes.update(businessId, nodeId, { run: undefined });
       expect((await asks(by(runs[1])))[1]).toBeUndefined();
       expect(await stores.nodes.heartbeat(nodeId, AT_MS, { suspended: false }, speaker)).toBeDefined();
@@ -188,7 +189,7 @@ export function nodeStoreContract(name: string, open: () => Promise<ControlPlane
       }
     });
 
-    test("a name is taken in a business until its node is removed, and a machine's nodes are those that exist", async () => {
+    test("a name is taken until its node is removed; a machine's nodes are those that are not offline", async () => {
       const add = async (name: string, machine: string | undefined, business = businessId) => {
         const node = nodeOf(business);
         const run = machine === undefined ? undefined : { ...runOf(), machine };
@@ -204,13 +205,13 @@ export function nodeStoreContract(name: string, open: () => Promise<ControlPlane
       await add("other", machine, newId("biz"));
       const taken = async () =>
         (await stores.nodes.takenNames(businessId, ["vm", "vm-2", "other", "x"])).sort();
-      const there = async () =>
-        (await stores.nodes.onMachine(businessId, machine)).map((one) => one.nodeId).sort();
+      const onMachine = async () =>
+        (await stores.nodes.onMachine(businessId, machine)).map((node) => node.nodeId).sort();
       expect(await taken()).toEqual(["vm", "vm-2"]);
-      expect(await there()).toEqual([first.nodeId, second.nodeId].sort());
+      expect(await onMachine()).toEqual([first.nodeId, second.nodeId].sort());
       await stores.nodes.leave(businessId, first.nodeId, first.by);
       expect(await taken()).toEqual(["vm", "vm-2"]);
-      expect(await there()).toEqual([second.nodeId]);
+      expect(await onMachine()).toEqual([second.nodeId]);
       await stores.nodes.remove(businessId, first.nodeId, AT_MS);
       expect(await taken()).toEqual(["vm-2"]);
     });
@@ -226,7 +227,7 @@ export function nodeStoreContract(name: string, open: () => Promise<ControlPlane
       expect([after?.grants, after?.ungranted]).toEqual([grants, undefined]);
     });
 
-    test("an offline node can be removed once: no list has it, nothing authenticates as it, and its record keeps its name", async () => {
+    test("only an offline node can be removed, and only once: no list has it and nobody speaks for it, but its record is kept", async () => {
       const { nodeId, description } = await register();
       expect(await stores.nodes.remove(businessId, nodeId, AT_MS)).toBe(false);
       await stores.nodes.leave(businessId, nodeId, speaker);
@@ -278,16 +279,16 @@ export function nodeStoreContract(name: string, open: () => Promise<ControlPlane
       expect(held.sort()).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
     });
 
-    test("a node whose limit was lowered below its usage takes no GPU jobs, but other jobs", async () => {
+    test("a node whose limit was lowered below its usage takes no GPU jobs, but still takes other jobs", async () => {
       const node = await register({ gpuCount: 3 });
       const { nodeId } = node;
       await submit(...Array.from({ length: 3 }, () => ({ resources: { gpuCount: 1 } })));
       const held = await assign(nodeId);
-      expect(held.map((one) => one.execution.gpuIndexes)).toEqual([[0], [1], [2]]);
+      expect(held.map(({ execution }) => execution.gpuIndexes)).toEqual([[0], [1], [2]]);
       const capacity = { ...node.description.capacity, gpuCount: 1 };
       await stores.nodes.update(businessId, nodeId, { description: { ...node.description, capacity } });
       const [gpu, plain] = await submit({ resources: { gpuCount: 1 } }, {});
-      expect((await assign(nodeId)).map((one) => one.job.jobId)).toEqual([plain?.jobId ?? ""]);
+      expect((await assign(nodeId)).map(({ job }) => job.jobId)).toEqual([plain?.jobId ?? ""]);
       // Free GPUs below the new limit are still used while more than the limit is in use.
       for (const { execution } of held.slice(0, 2)) await end(execution.executionId, nodeId);
       expect(await assign(nodeId)).toEqual([]);
