@@ -328,6 +328,6 @@ function whyUnreachable(error: unknown): string {
   if (code === "ECONNRESET" || code === "ConnectionClosed") return "the connection was closed early";
   if (code === "ENOTFOUND") return "there is no such host";
   if (code === "EPROTO")
-    return "it does not speak TLS there, or not a version we know; check whether its URL should begin with http://";
+    return "it does not speak TLS there, or only a version that we do not support; check whether its URL should begin with http://";
   return textOf(error).trim();
 }

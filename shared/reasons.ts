@@ -6,7 +6,7 @@ import type { FinalJobStatus } from "./job-state.ts";
  * retried while `retryCount < maxRetries`. Only this table decides that.
  */
 export const reasons = {
-  ResourceExceeded: { status: "FAILED", mayRetry: false, help: "the job used more than its cap" },
+  ResourceExceeded: { status: "FAILED", mayRetry: false, help: "the job used more than its limit" },
   Timeout: { status: "TIMEOUT", mayRetry: false, help: "the job ran longer than its timeoutSeconds" },
   CreditExhausted: { status: "FAILED", mayRetry: false, help: "the credit for hosted nodes was used up" },
   StartFailed: { status: "FAILED", mayRetry: true, help: "the node could not start the command" },

@@ -53,6 +53,8 @@ test("mounts and capabilities of docker count together with those of allow, also
   expect(yaml({ mounts: ["/data", "/srv/**:ro"] }).success).toBe(true);
   expect(yaml({ mounts: ["data"] }).success).toBe(false);
   expect(yaml({ mounts: ["/a*b"] }).success).toBe(false);
+  const twice = agentFile.safeParse({ allow: { mounts: ["data"] } });
+  expect(twice.error?.issues.map(({ path }) => path)).toEqual([["allow", "mounts", 0]]);
   const many = yaml({ mounts: Array.from({ length: 100 }, (_, i) => `/${i}`) });
   expect(many.error?.issues[0]?.path).toEqual(["allow", "mounts"]);
 });

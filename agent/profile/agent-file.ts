@@ -53,6 +53,8 @@ export const agentFile = z
     docker: group(dockerGrants),
   })
   .superRefine((file, context) => {
+    // A mistake in one of the two is reported already.
+    if (!nodeAllow.safeParse(file.allow).success || !dockerGrants.safeParse(file.docker).success) return;
     // The node announces both together, so they must be valid together.
     const checked = nodeAllow.safeParse(allowOf(file));
     for (const { path, message } of checked.success ? [] : issuesOf(checked.error)) {

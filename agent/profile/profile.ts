@@ -49,7 +49,7 @@ export interface ProfileSource {
 export function profileInWords({ description, filePath, account }: NodeProfile): string {
   const { capacity, jobTypes, pool, caps } = description;
   const gives = [
-    `${counted(capacity.slots, "job")} at once (${jobTypes.join(", ") || "of no type"})`,
+    `${counted(capacity.slots, "job")} at once (${jobTypes.join(", ") || "no job type"})`,
     counted(capacity.cpu, "core"),
     `${capacity.memoryMb} MiB`,
     counted(capacity.gpuCount, "GPU"),
@@ -60,7 +60,8 @@ export function profileInWords({ description, filePath, account }: NodeProfile):
     caps?.memoryMb !== undefined && `${caps.memoryMb} MiB`,
     caps?.pids !== undefined && `${caps.pids} processes`,
   ].filter(Boolean);
-  const cap = each.length > 0 ? `Each job has at most ${each.join(", ")}` : "Jobs have only their own caps";
+  const cap =
+    each.length > 0 ? `Each job has at most ${each.join(", ")}` : "Jobs have only the limits they ask for";
   const by = caps ? `, enforced by ${caps.enforcedBy}` : "";
   const who = account ? ` Jobs run as ${account.name}.` : "";
   const from = filePath ? `According to ${filePath}` : "Without an agent.yaml";

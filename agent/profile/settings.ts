@@ -75,7 +75,7 @@ export class Settings {
     this.readAt = new Date().toISOString();
     this.error = undefined;
     this.profile = profile;
-    if (isNew) log.info(`New settings, for jobs from now on. ${profileInWords(profile)}`);
+    if (isNew) log.info(`New settings for jobs from now on. ${profileInWords(profile)}`);
     else if (wasWrong || what === "machine") log.info(`Nothing has changed. ${profileInWords(profile)}`);
     await this.apply(AbortSignal.any([signal, this.superseded.signal]));
   }

@@ -193,13 +193,11 @@ describe("the host of executions", () => {
     });
   });
 
-  test("an execution that went over its cap fails with ResourceExceeded, and its message names cap and peak", async () => {
+  test("an execution that exceeded its limit fails with ResourceExceeded, and its message names limit and peak", async () => {
     fake.next({ exit: { signal: "SIGKILL", exceeded: { limit: "memoryMb", allowed: 64, peak: 71.26 } } });
     const { end } = await listener.ended(start());
     expect(end).toMatchObject({ status: "FAILED", reason: "ResourceExceeded", signal: "SIGKILL" });
-    expect(end.message).toBe(
-      "The job exceeded its cap on memory: memoryMb is 64 MiB; its peak was 71.3 MiB.",
-    );
+    expect(end.message).toBe("The job exceeded its memory limit: memoryMb is 64 MiB; its peak was 71.3 MiB.");
     expect(listener.lines().map((line) => line.text)).toEqual([end.message as string]);
   });
 

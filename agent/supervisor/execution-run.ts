@@ -203,8 +203,8 @@ const endedWithSupervisor: RunEnd = {
 
 /** Names the limit, its value, and the job's peak. */
 function exceededMessage({ limit, allowed, peak }: ExceededLimit): string {
-  const what = { memoryMb: "memory", pids: "processes" }[limit];
+  const what = { memoryMb: "memory", pids: "process" }[limit];
   const unit = limit === "memoryMb" ? " MiB" : "";
   const seen = peak === undefined ? "" : `; its peak was ${Math.round(peak * 10) / 10}${unit}`;
-  return `The job exceeded its cap on ${what}: ${limit} is ${allowed}${unit}${seen}.`;
+  return `The job exceeded its ${what} limit: ${limit} is ${allowed}${unit}${seen}.`;
 }

@@ -86,12 +86,10 @@ function forPeople({ machine, node, enforcement, awakeTool }: Found, look: Look)
       gives: `${counted(capacity.cpu, "core")}, ${capacity.memoryMb} MiB, ${counted(capacity.gpuCount, "GPU")}; ${counted(capacity.slots, "job")} at once`,
       "job types": node.jobTypes.join(", ") || "none",
       pool: node.pool,
-      "caps per job": capsInWords(node),
+      "limits per job": limitsInWords(node),
       enforcement: enforcementInWords(enforcement),
       "kept awake":
-        awakeTool === undefined
-          ? "not while jobs run: no tool for it was found"
-          : `while jobs run, by ${awakeTool}`,
+        awakeTool === undefined ? "no; no tool for it was found" : `while jobs run, by ${awakeTool}`,
     },
     look,
   );
@@ -159,7 +157,7 @@ function androidInWords({
   return `${root}: ${parts.filter(Boolean).join("; ")}`;
 }
 
-function capsInWords({ caps }: NodeDescription): string {
+function limitsInWords({ caps }: NodeDescription): string {
   if (!caps) return "none";
   const parts = [
     caps.cpu !== undefined && counted(caps.cpu, "core"),

@@ -29,7 +29,7 @@ export const command = defineCommand({
     },
   ],
   details:
-    "Goes through the agent if it runs, else through your sign-in. The server remembers it: a restart does not undo it, agent\n" +
+    "Goes through the agent if it is running, otherwise through your sign-in. The server remembers it: a restart does not undo it, agent\n" +
     "resume does.",
   async run({ options, env, output }) {
     const own = await changeOwnNode(env, options, "drain", output);

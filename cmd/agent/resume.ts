@@ -6,7 +6,8 @@ import { changeOwnNode } from "./own-node.ts";
 export const command = defineCommand({
   options: clientOptions,
   examples: [{ line: "agent resume", does: "After maintenance: this machine takes jobs again" }],
-  details: "Undoes agent drain and node drain. Goes through the agent if it runs, else through your sign-in.",
+  details:
+    "Undoes agent drain and node drain. Goes through the agent if it is running, otherwise through your sign-in.",
   async run({ options, env, output }) {
     const { name, nodeId, byAgent } = await changeOwnNode(env, options, "resume", output);
     const later = byAgent ? "" : " as soon as its agent runs: tanvrit-compute agent run";

@@ -52,7 +52,8 @@ function statusInWords(workspace: string, status: AgentStatus, look: Look): Pain
       state: stateInWords(status),
       settings: settings.inWords,
       "settings read": `${formatAge(settings.readAt)} ago`,
-      "settings now": settings.error && `${settings.error} (the previous ones stay in force)`,
+      "settings now":
+        settings.error && `${settings.error.replaceAll("\n", "; ")} (the previous settings stay in force)`,
       slots: `${slots.taken} of ${slots.total} taken`,
       undelivered:
         undelivered > 0 ? `${counted(undelivered, "result")} not sent to the server yet` : undefined,

@@ -32,8 +32,8 @@ export const command = defineCommand({
     { line: "agent stop --now", does: "Cancel its jobs and stop it" },
   ],
   details:
-    "Returns when the agent has ended. Ctrl-C ends only this command; the agent still ends. If no agent runs, there is nothing\n" +
-    "to do, and that is not a failure.",
+    "Returns when the agent has ended. Ctrl-C ends only this command; the agent still ends. If no agent is\n" +
+    "running, there is nothing to do, and it exits with 0.",
   async run({ options, env, output }) {
     const how = howOf(options);
     const { name } = await chooseAgentWorkspace(env, options);

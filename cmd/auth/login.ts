@@ -44,7 +44,7 @@ const options = defineOptions({
     placeholder: "DIR",
     env: "TANVRIT_DATA_DIR",
     schema: optionText.min(1).optional(),
-    help: "The server's data directory, if its URL does not find it",
+    help: "The server's data directory, if the server cannot be found by its URL",
   },
   "credential-store": {
     kind: "value",

@@ -40,7 +40,7 @@ export const command = defineCommand({
       does: "Accept these from the node's agent from now on",
     },
   ],
-  details: `What a person registers a node with is granted. With its own key a node may offer less, but more only if that is
+  details: `Everything a person registers a node with is granted. With its own key a node may offer less, but more only if that is
 granted here, or by the sign-in on its machine when agent.yaml is changed. node get shows what waits for a grant.`,
   async run({ options, positionals, env, output }) {
     const { pool, label, slots } = options;

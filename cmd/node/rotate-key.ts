@@ -8,7 +8,7 @@ export const command = defineCommand({
   positionals: [{ name: "NODE", help: "its id or name, as node list shows them" }],
   examples: [{ line: "node rotate-key $id", does: "Replace a key that someone else has seen" }],
   details: `The old key is refused immediately. The agent notices, and gets a new key through its workspace's session. The key
-that is printed here is then void again; it is useful only to agents without a session.`,
+that is printed here stops working then, too; it is useful only to agents without a session.`,
   async run({ options, positionals, env, output }) {
     const compute = await connect(env, options);
     const { nodes } = compute;

@@ -130,7 +130,7 @@ async function put(target: typeof Bun.stdout, data: string | Uint8Array): Promis
     const where = target === Bun.stdout ? "standard output" : "standard error";
     throw new CliError("cannot_write", `cannot write to ${where}: ${(error as Error).message}`, {
       cause: error,
-      todo: "The command may have done its work all the same; check before running it again",
+      todo: "The command may have done its work anyway; check before running it again",
     });
   }
 }

@@ -40,7 +40,7 @@ const options = defineOptions({
     defaultText: "once",
     help: "Fires missed while no server ran: skip them, make up for them once, or for all of them with one job each",
   },
-  "misfire-window": seconds("Make up for no fire older than this", "86400"),
+  "misfire-window": seconds("Make up only for fires that are no older than this", "86400"),
   jitter: seconds("Delay each fire by up to this, always by the same for the same due time", "0"),
   name: { kind: "value", placeholder: "NAME", schema: optionText.optional(), help: "A name for people" },
   template: {

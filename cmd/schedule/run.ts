@@ -14,7 +14,7 @@ export const command = defineCommand({
       does: "The same, and follow the job's output",
     },
   ],
-  details: `Works also while the schedule is paused. The overlap policy applies: if it forbids a second job, this is refused. If
+  details: `Also works while the schedule is paused. The overlap policy applies: if it forbids a second job, this is refused. If
 the fire must wait for an earlier job, no id is printed yet; schedule fires shows it later. Exits with 1 if no job could
 be made.`,
   async run({ options, positionals, env, output }) {

@@ -1,6 +1,7 @@
 import type { ServerSettings } from "../../server/compose/options.ts";
 import type { CheckReport } from "../../server/integrity/check.ts";
 import { defineOptions } from "../../shared/config/options.ts";
+import { counted } from "../../shared/counted.ts";
 import { defineCommand } from "../command/command.ts";
 import { jsonOption } from "../command/common-options.ts";
 import { exitCodes } from "../exit/exit-codes.ts";
@@ -47,7 +48,12 @@ async function check(settings: ServerSettings): Promise<CheckReport> {
 function formatReport({ counts, rules, holds }: CheckReport): string {
   const { jobs, executions, accounts, ledgerEntries } = counts;
   const lines = [
-    `${jobs} jobs, ${executions} executions, ${accounts} accounts, ${ledgerEntries} ledger entries`,
+    [
+      counted(jobs, "job"),
+      counted(executions, "execution"),
+      counted(accounts, "account"),
+      `${ledgerEntries} ledger ${ledgerEntries === 1 ? "entry" : "entries"}`,
+    ].join(", "),
   ];
   for (const { rule, holds, faults } of rules) {
     lines.push(`${holds ? "holds " : "BROKEN"}  ${rule}`);

@@ -10,7 +10,7 @@ import { maintain, storeOptions, storeSettings } from "./store-owner.ts";
 export const command = defineCommand({
   options: defineOptions({ ...storeOptions, ...jsonOption }),
   examples: [{ line: "server du", does: "How much data this account's server holds" }],
-  details: "Works while the server runs, and when it is stopped.",
+  details: "Works whether the server is running or stopped.",
   async run({ options, env, output }) {
     const usage = await maintain(storeSettings(options, env), { maintain: "usage" }, usageAnswer);
     if (options.json) await output.json(usage);

@@ -157,7 +157,7 @@ function explain(cause: unknown, from: string, to: string): unknown {
     return new CliError("not_found", message, { cause, todo });
   }
   if (name === "StoreInUseError") {
-    const todo = "Stop that server first: what it accepts meanwhile would be missing";
+    const todo = "Stop that server first: otherwise, what it accepts in the meantime would be missing";
     return new CliError("unreachable", message, { cause, todo });
   }
   if (name === "TargetInUseError") {
@@ -174,7 +174,7 @@ function explain(cause: unknown, from: string, to: string): unknown {
   if (name === "BadStoreUrlError") return badStoreUrl(`--to ${maskedUrl(to)}`, cause);
   if (code === "storage_failed") {
     const todo =
-      "Check that MongoDB runs and that --to names it, then run the same again: it continues where it stopped";
+      "Check that MongoDB is running and that --to names it, then run the same command again: it continues where it stopped";
     return new CliError("unreachable", `cannot use ${maskedUrl(to)}: ${message}`, { cause, todo });
   }
   if (name !== "SQLiteError") return cause;

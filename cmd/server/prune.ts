@@ -36,7 +36,7 @@ export const command = defineCommand({
     { line: "server prune --logs-older-than 7d", does: "Free space; jobs and their results stay" },
     { line: "server prune --jobs-older-than 90d --dry-run", does: "Show how many jobs would go" },
   ],
-  details: `Works while the server runs, and when it is stopped. This cannot be undone. Jobs that waiting jobs come after stay.
+  details: `Works whether the server is running or stopped. This cannot be undone. Jobs that waiting jobs come after are kept.
 Space goes back to the disk if the store was made by a version that can give it back; in other stores new rows use it.`,
   async run({ options, env, output }) {
     const jobsOlderThanMs = options["jobs-older-than"];

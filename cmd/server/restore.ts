@@ -35,7 +35,7 @@ come back with their keys, and end jobs that the server no longer knows.`,
     for (const name of [STORE_FILE, SECRET_KEY]) requireFile(join(source, name));
     const isThere = existsSync(join(dataDir, STORE_FILE));
     if (isThere && !options.replace) {
-      throw new CliError("bad_data", `there is a store in ${dataDir} already`, {
+      throw new CliError("bad_data", `there is already a store in ${dataDir}`, {
         todo: "Give --replace to move it aside, or name another directory with --data-dir",
       });
     }

@@ -115,8 +115,8 @@ function explain(cause: unknown, settings: ServerSettings): unknown {
   const { host, port, dataDir } = settings;
   const { code = "", name, message, syscall } = cause as NodeJS.ErrnoException;
   if (code === "EADDRINUSE") {
-    const todo = "Stop what listens there, or choose another port with --port";
-    return new CliError("unreachable", `port ${port} of ${host} is in use`, { cause, todo });
+    const todo = "Stop the program that listens there, or choose another port with --port";
+    return new CliError("unreachable", `port ${port} on ${host} is already in use`, { cause, todo });
   }
   if (name === "StoreInUseError") {
     const todo = "Stop that server, or choose another directory with --data-dir";
@@ -136,7 +136,7 @@ function explain(cause: unknown, settings: ServerSettings): unknown {
   if (name === "BadStoreUrlError") return badStoreUrl(`the store ${placeOf(settings)}`, cause);
   if (code === "storage_failed" && settings.store !== "sqlite") {
     const todo =
-      "Check that MongoDB runs and that --store (or TANVRIT_STORE) names it, with the right account";
+      "Check that MongoDB is running and that --store (or TANVRIT_STORE) names it, with the right account";
     const text = `cannot use the store ${placeOf(settings)}: ${message}`;
     return new CliError("unreachable", text, { cause, todo });
   }

@@ -111,7 +111,7 @@ export function explainStore(
   }
   if (name === "BadStoreUrlError") return badStoreUrl(`the store ${place}`, cause);
   if (code === "storage_failed") {
-    const todo = "Check that MongoDB runs and that --store names it, with the right account";
+    const todo = "Check that MongoDB is running and that --store names it, with the right account";
     return new CliError("unreachable", `cannot use the store ${place}: ${message}`, { cause, todo });
   }
   if (name !== "SQLiteError") return cause;

@@ -33,7 +33,7 @@ function templateYaml(template: Template): string {
   const { templateId, builtin, version, forkedFrom, updatedAt, name, description, parameters, job } =
     template;
   const kind = builtin ? "builtin" : "own";
-  const comments = [`# ${templateId}, ${kind}, version ${version} of ${updatedAt}`];
+  const comments = [`# ${templateId}, ${kind}, version ${version} from ${updatedAt}`];
   if (forkedFrom) comments.push(`# forked from ${forkedFrom.templateId}, version ${forkedFrom.version}`);
   const shown = parameters.map(({ required, ...rest }) => (required ? { ...rest, required } : rest));
   const file = { name, description: description || undefined, parameters: shown, job };

@@ -54,7 +54,7 @@ export function explainFit({ nodes, moreNodes }: FitReport, subject: string): Wh
   if (busy.length > 0) {
     return {
       waitsFor: node,
-      summary: `${subject} has to wait for room: ${named(busy)} could run it later.`,
+      summary: `${subject} is waiting for room: ${named(busy)} could run it later.`,
     };
   }
   const away = of("unavailable");
@@ -97,7 +97,7 @@ function heldBack(job: JobRecord): Why | undefined {
     waitsFor: "time",
     summary: isRetry
       ? `The job waits until ${isoTime(job.notBeforeMs)} for its next attempt.`
-      : `The job waits until ${isoTime(job.notBeforeMs)} before it may start.`,
+      : `The job waits until ${isoTime(job.notBeforeMs)}; it may not start earlier.`,
   };
 }
 
@@ -106,7 +106,7 @@ function heldForJobs({ gate, manifest }: JobRecord): Why | undefined {
     const others = (manifest.after ?? []).map(({ jobId, on }) => `${jobId} (${on})`);
     return {
       waitsFor: "job",
-      summary: `The job comes after other jobs that are not all over yet: ${others.join(", ")}.`,
+      summary: `The job waits for other jobs that have not all finished: ${others.join(", ")}.`,
     };
   }
   if (gate === "array") {

@@ -32,7 +32,7 @@ export class MoveSource implements Disposable {
   static open(place: string, secretKeyFile?: string): MoveSource {
     const isDirectory = existsSync(place) && statSync(place).isDirectory();
     const file = isDirectory ? join(place, "compute.db") : place;
-    if (!existsSync(file)) throw new NoSourceError(`there is no ${file}`);
+    if (!existsSync(file)) throw new NoSourceError(`${file} does not exist`);
     const seal = sealToRead(dirname(file), secretKeyFile);
     return new MoveSource(new SqliteStore(file, sqliteMigrations), seal);
   }

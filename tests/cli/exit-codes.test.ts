@@ -149,7 +149,7 @@ test("a server that cannot start says why: the port is taken, the directory cann
   const port = new URL(other.url).port;
   const taken = await runProgram(home.path, ["server", "--port", port]);
   expect(taken).toMatchObject({ exitCode: 69, stdout: "" });
-  expect(taken.stderr).toContain(`port ${port} of 127.0.0.1 is in use`);
+  expect(taken.stderr).toContain(`port ${port} on 127.0.0.1 is already in use`);
   await Bun.write(home.join("a-file"), "");
   const nowhere = await runProgram(home.path, ["server", "--port", "0", "--data-dir", home.join("a-file/x")]);
   expect(nowhere).toMatchObject({ exitCode: 78, stdout: "" });

@@ -162,7 +162,7 @@ export class ShellTask implements RunningTask {
     const refused = handle.refusedStarts();
     if (refused === 0) return;
     output.system(
-      `The job reached its limit of ${limits.pids} processes and threads; ${refused} more were not started.`,
+      `The job reached its limit of ${limits.pids} processes and threads; ${refused} more ${refused === 1 ? "was" : "were"} not started.`,
     );
   }
 
