@@ -1,6 +1,6 @@
 import { posix } from "node:path";
 import { z } from "zod";
-import type { DockerOptions } from "./docker.ts";
+import { capabilityName, type DockerOptions } from "./docker.ts";
 import { userId } from "./ids.ts";
 import { longName, parseImage } from "./image-name.ts";
 import { type JobType, jobType } from "./manifest.ts";
@@ -30,10 +30,7 @@ export const mountRule = z
   .regex(/^\/[^*:\0]*(\/\*\*)?(:r[ow])?$/, {
     error: "must be an absolute path such as /data, /srv/** (the same) or /srv:ro (read-only)",
   });
-const capability = z
-  .string()
-  .regex(/^(CAP_)?[A-Za-z_]{2,40}$/, { error: "must be a capability such as SYS_PTRACE, or ALL" })
-  .transform((name) => name.toUpperCase().replace(/^CAP_/, ""));
+const capability = capabilityName("must be a capability such as SYS_PTRACE, or ALL");
 
 /**
  * What the owner of a machine allows jobs to do on it: `allow` of agent.yaml, which the agent announces. Without

@@ -45,10 +45,13 @@ const userText = z.string().regex(/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}(:[A-Za-z0-9
   error: "must be USER or USER:GROUP, as names or numbers",
 });
 
-const capability = z
-  .string()
-  .regex(/^(CAP_)?[A-Za-z_]{2,40}$/, { error: "must be a capability such as NET_ADMIN" })
-  .transform((name) => name.toUpperCase().replace(/^CAP_/, ""));
+/** A capability in any case, with or without `CAP_`, as in `cap_net_admin`; the value is `NET_ADMIN`. */
+export const capabilityName = (error: string) =>
+  z
+    .string()
+    .regex(/^(CAP_)?[A-Za-z_]{2,40}$/, { error })
+    .transform((name) => name.toUpperCase().replace(/^CAP_/, ""));
+const capability = capabilityName("must be a capability such as NET_ADMIN");
 
 /** How the container of a DOCKER job is created. */
 export const dockerOptions = z.strictObject({

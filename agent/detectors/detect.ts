@@ -1,3 +1,4 @@
+import { textOf } from "../../shared/text-of.ts";
 import { inTime } from "../../shared/wait.ts";
 import { type AndroidFacts, detectAndroid } from "./android.ts";
 import { type DockerFacts, detectDocker } from "./docker.ts";
@@ -145,9 +146,7 @@ async function bounded<T>(
   detect: (context: DetectContext) => Promise<Finding<T>>,
   context: DetectContext,
 ): Promise<Finding<T>> {
-  const found = detect(context).catch((error) =>
-    absent<T>(`Looking for ${what} failed: ${(error as Error).message}`),
-  );
+  const found = detect(context).catch((error) => absent<T>(`Looking for ${what} failed: ${textOf(error)}`));
   const finding = await inTime(context.timeoutMs, found);
   if (finding) return finding;
   return absent(`Looking for ${what} took longer than ${context.timeoutMs / 1_000} s, so it was given up.`);

@@ -1,3 +1,4 @@
+import { textOf } from "../../shared/text-of.ts";
 import { type EngineEndpoint, findEngine, NoEngineError } from "../executors/docker/endpoint.ts";
 import { Engine } from "../executors/docker/engine.ts";
 import { absent, type DetectContext, type Finding, sentences } from "./finding.ts";
@@ -29,7 +30,7 @@ export async function detectDocker(context: DetectContext): Promise<Finding<Dock
     endpoint = findEngine(context.environment);
   } catch (error) {
     const isAbsent = error instanceof NoEngineError && error.isAbsent;
-    return isAbsent ? absent() : absent(sentences((error as Error).message, notTaken));
+    return isAbsent ? absent() : absent(sentences(textOf(error), notTaken));
   }
   try {
     const engine = new Engine(endpoint);

@@ -1,3 +1,4 @@
+import { textOf } from "../../shared/text-of.ts";
 import { absent, type DetectContext, type Finding, sentences } from "./finding.ts";
 import type { FoundGpu } from "./gpu.ts";
 import { findTool, firstLine, runTool } from "./run-tool.ts";
@@ -100,9 +101,7 @@ function readReport(text: string): Element {
   try {
     return asRecord(asRecord(Bun.XML.parse(root)).nvidia_smi_log);
   } catch (error) {
-    throw new Error(
-      `nvidia-smi printed a report that cannot be read: ${firstLine((error as Error).message)}`,
-    );
+    throw new Error(`nvidia-smi printed a report that cannot be read: ${firstLine(textOf(error))}`);
   }
 }
 
@@ -132,7 +131,7 @@ export function parseNvidia(report: string, list: string): Finding<NvidiaFacts> 
   try {
     root = readReport(report);
   } catch (error) {
-    return absent(sentences((error as Error).message, NOT_OFFERED));
+    return absent(sentences(textOf(error), NOT_OFFERED));
   }
   const instances = instancesByGpu(list);
   const problems: string[] = [];

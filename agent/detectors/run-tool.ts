@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs";
+import { textOf } from "../../shared/text-of.ts";
 import { inTime } from "../../shared/wait.ts";
 import { ChildOutput } from "../process/child-output.ts";
 import { toolEnvironment } from "../process/environment.ts";
@@ -49,7 +50,7 @@ export async function runTool(
       detached: true,
     });
   } catch (error) {
-    return failed(`cannot be run: ${(error as Error).message}`);
+    return failed(`cannot be run: ${textOf(error)}`);
   }
   const outputs = [child.stdout, child.stderr].map((one) => new ChildOutput(one, MAX_OUTPUT_BYTES));
   try {

@@ -5,13 +5,11 @@ import { libc } from "../process/libc.ts";
 import { Patience } from "../process/patience.ts";
 import { createPipe, type Pipe, readPipe } from "../process/pipes.ts";
 import { isDead, linuxTable, processStat } from "../process/process-table.ts";
-import { send, withDescendants } from "../process/process-tree.ts";
+import { killFound, send, withDescendants } from "../process/process-tree.ts";
 import { eachBelow, hasChildren } from "./below.ts";
 import { type Keepers, type Kept, type KeptLaunch, KeptLaunchError, RECORD_BYTES } from "./keeper.ts";
 import { Strays } from "./strays.ts";
 
-/** How many times to look for processes born in the meantime, and stop them too, before all are killed. */
-const MAX_STOP_ROUNDS = 50;
 const REAP_LOOK_MS = 1;
 /** The kernel's code for a child that exited by itself. */
 const CLD_EXITED = 1;
@@ -125,22 +123,9 @@ export class KeptChild {
     }
   }
 
-  /**
-   * Stops each process the moment it is found, because it may be about to start another. Kills all once no new one is
-   * found, because a process may wait for the death of another to start two more.
-   */
   private killMembers(): void {
     if (!hasChildren(this.keeperPid)) return;
-    const stopped = new Set<number>();
-    for (let round = 0, before = -1; round < MAX_STOP_ROUNDS && stopped.size > before; round++) {
-      before = stopped.size;
-      eachBelow(this.keeperPid, (pid) => {
-        if (stopped.has(pid)) return;
-        send(pid, "SIGSTOP");
-        stopped.add(pid);
-      });
-    }
-    for (const pid of stopped) send(pid, "SIGKILL");
+    killFound((found) => eachBelow(this.keeperPid, found));
     // The job may have stopped the keeper, and a stopped keeper reaps nothing.
     send(this.keeperPid, "SIGCONT");
   }

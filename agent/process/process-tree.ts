@@ -32,31 +32,42 @@ export async function endGroup(groupId: number): Promise<boolean> {
 }
 
 /**
- * Ends all processes that `find` finds, and repeats until it finds none. Each process is stopped the moment it is found,
- * because it may be about to start another. All are killed once no new one is found, because a process may wait for the
- * death of another to start two more. When `mayHaveMissed` returns true, finding none does not count. Resolves to
- * whether all are gone.
+ * Ends all processes that `find` finds (see `killFound`), and repeats until it finds none. When `mayHaveMissed` returns
+ * true, finding none does not count. Resolves to whether all are gone.
  */
 export function endAll(
   find: (found: (pid: number) => void) => void,
   mayHaveMissed: () => boolean = () => false,
 ): Promise<boolean> {
-  let stopped = new Set<number>();
+  let killed = new Set<number>();
   const isGone = () => {
-    stopped = new Set();
-    for (let round = 0; round < MAX_STOP_ROUNDS; round++) {
-      const before = stopped.size;
-      find((pid) => {
-        if (stopped.has(pid)) return;
-        send(pid, "SIGSTOP");
-        stopped.add(pid);
-      });
-      if (stopped.size === before && !mayHaveMissed()) break;
-    }
-    for (const pid of stopped) send(pid, "SIGKILL");
-    return stopped.size === 0 && !mayHaveMissed();
+    killed = killFound(find, mayHaveMissed);
+    return killed.size === 0 && !mayHaveMissed();
   };
-  return untilGone(isGone, () => stopped);
+  return untilGone(isGone, () => killed);
+}
+
+/**
+ * Kills all processes that `find` finds, and returns them. Each process is stopped the moment it is found, because it may
+ * be about to start another. All are killed once no new one is found, because a process may wait for the death of another
+ * to start two more.
+ */
+export function killFound(
+  find: (found: (pid: number) => void) => void,
+  mayHaveMissed: () => boolean = () => false,
+): Set<number> {
+  const stopped = new Set<number>();
+  for (let round = 0; round < MAX_STOP_ROUNDS; round++) {
+    const before = stopped.size;
+    find((pid) => {
+      if (stopped.has(pid)) return;
+      send(pid, "SIGSTOP");
+      stopped.add(pid);
+    });
+    if (stopped.size === before && !mayHaveMissed()) break;
+  }
+  for (const pid of stopped) send(pid, "SIGKILL");
+  return stopped;
 }
 
 /** Kills processes of these executions that left their group. Resolves to whether all are gone. */

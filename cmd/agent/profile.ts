@@ -10,6 +10,7 @@ import type { NodeProfile, ProfileSource } from "../../agent/profile/profile.ts"
 import type { Env } from "../../shared/config/home.ts";
 import type { OptionValues } from "../../shared/config/options.ts";
 import type { Logger } from "../../shared/logger.ts";
+import { textOf } from "../../shared/text-of.ts";
 import type { Settings } from "../command/command.ts";
 import { CliError } from "../exit/failure.ts";
 import { agentFilePath, nodeSettings } from "./settings.ts";
@@ -81,7 +82,7 @@ async function accountOf({ runAs }: AgentFile): ReturnType<typeof jobAccount> {
   try {
     return await jobAccount(runAs);
   } catch (error) {
-    throw new CliError("bad_configuration", (error as Error).message, { cause: error });
+    throw new CliError("bad_configuration", textOf(error), { cause: error });
   }
 }
 

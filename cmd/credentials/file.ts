@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { writeFileAtomic } from "../../shared/atomic-file.ts";
 import { codeOf } from "../../shared/code-of.ts";
 import { type Env, tanvritHome } from "../../shared/config/home.ts";
+import { textOf } from "../../shared/text-of.ts";
 import { type CredentialStore, CredentialStoreError, parseStored, type StoredSession } from "./store.ts";
 
 /**
@@ -48,7 +49,7 @@ export class FileStore implements CredentialStore {
   }
 
   private failure(what: string, workspace: string, cause: unknown): CredentialStoreError {
-    const why = (cause as Error).message;
+    const why = textOf(cause);
     const todo = `Give your account read and write access to ${this.place}, or set TANVRIT_HOME to a directory where it has both`;
     return new CredentialStoreError(`cannot ${what} ${this.path(workspace)}: ${why}`, { cause, todo });
   }

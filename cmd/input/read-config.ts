@@ -4,6 +4,7 @@ import { resolve } from "node:path";
 import type { z } from "zod";
 import { codeOf } from "../../shared/code-of.ts";
 import { FileError, parseYaml } from "../../shared/config/yaml.ts";
+import { textOf } from "../../shared/text-of.ts";
 import { CliError } from "../exit/failure.ts";
 import { firstLost } from "./read-file.ts";
 
@@ -29,9 +30,7 @@ export async function readConfigFile(
     if (missing && !isLink && file.named === undefined) return undefined;
     const why = isLink ? "it is a link to a file that does not exist" : "there is no such file";
     const message =
-      error instanceof FileError
-        ? error.message
-        : `cannot read ${path}: ${missing ? why : (error as Error).message}`;
+      error instanceof FileError ? error.message : `cannot read ${path}: ${missing ? why : textOf(error)}`;
     throw new CliError("bad_configuration", message, { cause: error });
   }
 }

@@ -1,6 +1,7 @@
 import type { Compute } from "../../sdk/index.ts";
 import { codeOf } from "../../shared/code-of.ts";
 import { flagOption } from "../../shared/config/options.ts";
+import { textOf } from "../../shared/text-of.ts";
 import { inTime } from "../../shared/wait.ts";
 import { patience } from "../connection/connect.ts";
 import { LeftError } from "../exit/failure.ts";
@@ -163,7 +164,7 @@ class Attachment {
 
   private sayNotCancelled(error: unknown): void {
     if (error instanceof LeftError) return;
-    this.tell(`${this.jobs} could not be cancelled and may go on: ${(error as Error).message}`);
+    this.tell(`${this.jobs} could not be cancelled and may go on: ${textOf(error)}`);
   }
 
   private detach(): void {

@@ -7,6 +7,7 @@ import { readJson } from "../../shared/config/json.ts";
 import { FileError, type FileIssue, parseYaml } from "../../shared/config/yaml.ts";
 import { type BatchJob, batchJob } from "../../shared/endpoints/many-jobs.ts";
 import { limits } from "../../shared/limits.ts";
+import { textOf } from "../../shared/text-of.ts";
 import { CliError } from "../exit/failure.ts";
 import { dieOf, heededSignals } from "../exit/signals.ts";
 import { bytesIn, fileName, firstLost } from "../input/read-file.ts";
@@ -161,7 +162,7 @@ export class BatchFile implements AsyncDisposable {
     }
     if (code === "ERR_ENCODING_INVALID_ENCODED_DATA") return this.issue(line, "is not UTF-8 text");
     if (code === undefined || error instanceof CliError) return error;
-    return new CliError("bad_data", `cannot read ${this.name}: ${(error as Error).message}`, {
+    return new CliError("bad_data", `cannot read ${this.name}: ${textOf(error)}`, {
       cause: error,
     });
   }
@@ -183,7 +184,9 @@ function readJob(text: string, file: string, line: number): { job: BatchJob } | 
   try {
     read = readJson(text, batchJob);
   } catch (error) {
-    const why = (error as Error).message.replace(/\p{C}+/gu, " ").slice(0, MAX_MESSAGE_LENGTH);
+    const why = textOf(error)
+      .replace(/\p{C}+/gu, " ")
+      .slice(0, MAX_MESSAGE_LENGTH);
     return { issues: [{ file, line, column: 1, message: `the line is not a JSON object: ${why}` }] };
   }
   const checked = batchJob.safeParse(read.value);

@@ -1,5 +1,6 @@
 import { codeOf } from "../../shared/code-of.ts";
 import { safeJson, safeText } from "../../shared/terminal-text.ts";
+import { textOf } from "../../shared/text-of.ts";
 import { type Look, lookOf } from "./look.ts";
 import type { Painted } from "./paint.ts";
 
@@ -128,7 +129,7 @@ async function put(target: typeof Bun.stdout, data: string | Uint8Array): Promis
     }
     const { CliError } = await import("../exit/failure.ts");
     const where = target === Bun.stdout ? "standard output" : "standard error";
-    throw new CliError("cannot_write", `cannot write to ${where}: ${(error as Error).message}`, {
+    throw new CliError("cannot_write", `cannot write to ${where}: ${textOf(error)}`, {
       cause: error,
       todo: "The command may have done its work anyway; check before running it again",
     });

@@ -4,6 +4,7 @@ import { chmod, copyFile, open, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { codeOf } from "../../shared/code-of.ts";
 import { holdAnswer, releaseAnswer } from "../../shared/sockets/maintenance.ts";
+import { textOf } from "../../shared/text-of.ts";
 import { CliError } from "../exit/failure.ts";
 import { askServerOf, explainStore } from "./store-owner.ts";
 
@@ -82,7 +83,7 @@ export function proveStore(path: string): void {
     found = row?.[0];
     if (found === "ok") db.query("SELECT 1 FROM compute_migrations LIMIT 1").get();
   } catch (cause) {
-    throw new CliError("bad_data", `${path} is not a store, or is damaged: ${(cause as Error).message}`, {
+    throw new CliError("bad_data", `${path} is not a store, or is damaged: ${textOf(cause)}`, {
       cause,
     });
   }

@@ -9,6 +9,7 @@ import { type Env, tanvritHome } from "../../shared/config/home.ts";
 import { readJson } from "../../shared/config/json.ts";
 import { own } from "../../shared/own.ts";
 import { serverKey } from "../../shared/server-proof.ts";
+import { textOf } from "../../shared/text-of.ts";
 import { isLoopbackUrl } from "../../shared/url.ts";
 import { CliError } from "../exit/failure.ts";
 
@@ -56,7 +57,7 @@ export async function loadWorkspaces(env: Env): Promise<WorkspaceConfig> {
   try {
     return parseYaml(text, path, configFile);
   } catch (error) {
-    throw new CliError("bad_configuration", (error as Error).message, {
+    throw new CliError("bad_configuration", textOf(error), {
       cause: error,
       todo: "Fix the file, or remove it and sign in again",
     });
@@ -166,7 +167,7 @@ async function readIfThere(path: string): Promise<string | undefined> {
     return await readFile(path, "utf8");
   } catch (error) {
     if (codeOf(error) === "ENOENT") return undefined;
-    throw new CliError("bad_configuration", `cannot read ${path}: ${(error as Error).message}`, {
+    throw new CliError("bad_configuration", `cannot read ${path}: ${textOf(error)}`, {
       cause: error,
     });
   }

@@ -13,7 +13,7 @@ export const parameterValue = z.union([z.string(), z.number(), z.boolean()], {
 export type ParameterValue = z.infer<typeof parameterValue>;
 
 /** The longest argument the kernel accepts. */
-const MAX_VALUE_BYTES = 128 * 1024 - 1;
+export const MAX_ARGUMENT_BYTES = 128 * 1024 - 1;
 const MAX_PATTERN_LENGTH = 500;
 /** As JSON writes numbers. */
 const NUMBER = /^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/;
@@ -86,8 +86,8 @@ export function checkValue(
   const text = String(given);
   if (text.includes("\0")) return { problem: "must not contain a null byte: no process can receive one" };
   if (!text.isWellFormed()) return { problem: "is not valid Unicode: it contains half a character" };
-  if (Buffer.byteLength(text) > MAX_VALUE_BYTES)
-    return { problem: `is longer than ${MAX_VALUE_BYTES} bytes` };
+  if (Buffer.byteLength(text) > MAX_ARGUMENT_BYTES)
+    return { problem: `is longer than ${MAX_ARGUMENT_BYTES} bytes` };
   if (parameter.type === "number") return checkNumber(parameter, text);
   if (parameter.type === "boolean") {
     const value = BOOLEANS[text];

@@ -1,7 +1,7 @@
 import type { Issue } from "../issues.ts";
 import { valueAt } from "../value-at.ts";
 import { type Fillings, fillJob, type TemplateJob } from "./fill.ts";
-import { checkValue, problemOfParameter, type TemplateParameter } from "./parameter.ts";
+import { checkValue, MAX_ARGUMENT_BYTES, problemOfParameter, type TemplateParameter } from "./parameter.ts";
 import { Patterns } from "./pattern.ts";
 import { namesIn, namesInWords, type Piece, PlaceholderError, parsePieces } from "./placeholders.ts";
 import { CommandWords } from "./program-text.ts";
@@ -13,8 +13,6 @@ interface Parts {
 }
 
 const MAX_DEPTH = 8;
-/** The longest argument the kernel accepts. */
-const MAX_SHELL_TEXT = 128 * 1024 - 1;
 const MAX_PLACEHOLDERS = 1_000;
 
 /** Everything in a template that would fail in every run, with any values. */
@@ -97,8 +95,8 @@ function problemsOfText({ path, pieces }: FoundText, known: ReadonlyMap<string, 
     return [...problems, { path, message: "the command must not contain a null byte" }];
   }
   const length = pieces.reduce((sum, piece) => sum + ("text" in piece ? piece.text.length : 0), 0);
-  if (length > MAX_SHELL_TEXT) {
-    return [...problems, { path, message: `is longer than the ${MAX_SHELL_TEXT} bytes a shell accepts` }];
+  if (length > MAX_ARGUMENT_BYTES) {
+    return [...problems, { path, message: `is longer than the ${MAX_ARGUMENT_BYTES} bytes a shell accepts` }];
   }
   const unsafe = shellProblems(pieces);
   return [...problems, ...unsafe.map(({ name, message }) => ({ path, message: `{{${name}}}: ${message}` }))];

@@ -1,3 +1,4 @@
+import { textOf } from "../../../shared/text-of.ts";
 import type { Task } from "../port/executor.ts";
 import { containerLabels, LABEL, WORK_DIR } from "./container-config.ts";
 import { type ContainerSummary, ourContainers, removeContainer, signalContainer } from "./containers.ts";
@@ -64,7 +65,7 @@ export async function cleanUpAfter(
     }
   } catch (error) {
     task.output.system(
-      `Files that the container created as another user could not be taken over and may stay in ${task.dir}: ${(error as Error).message}`,
+      `Files that the container created as another user could not be taken over and may stay in ${task.dir}: ${textOf(error)}`,
     );
   }
   try {
@@ -72,7 +73,7 @@ export async function cleanUpAfter(
     return "done";
   } catch (error) {
     task.output.system(
-      `The container could not be removed yet; this is tried again until it works: ${(error as Error).message}`,
+      `The container could not be removed yet; this is tried again until it works: ${textOf(error)}`,
     );
     return error instanceof EngineError && error.unreachable ? "unreachable" : "left";
   }

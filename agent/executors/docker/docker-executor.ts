@@ -66,7 +66,7 @@ export class DockerExecutor implements Executor {
       this.known = await this.look(PROBE_MS);
       return { available: true };
     } catch (error) {
-      return { available: false, why: (error as Error).message };
+      return { available: false, why: textOf(error) };
     }
   }
 

@@ -1,5 +1,6 @@
 import { chmodSync, mkdirSync, statSync } from "node:fs";
 import { join, posix } from "node:path";
+import { textOf } from "../../../shared/text-of.ts";
 import { checkAllowed } from "../port/check-allowed.ts";
 import { StartFailedError, type Task } from "../port/executor.ts";
 import { cleanUpAfter } from "./clean-up.ts";
@@ -84,7 +85,7 @@ export async function launch(task: Task, signal: AbortSignal, site: LaunchSite):
     await removeContainer(engine, name).catch(site.onLeft);
     signal.throwIfAborted();
     if (error instanceof StartFailedError) throw error;
-    throw new StartFailedError(`The container could not be started: ${(error as Error).message}`, {
+    throw new StartFailedError(`The container could not be started: ${textOf(error)}`, {
       cause: error,
     });
   }
