@@ -2,6 +2,8 @@ import { createHash, randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { makeFileOnce } from "../../shared/atomic-file.ts";
+import { codeOf } from "../../shared/code-of.ts";
+import { textOf } from "../../shared/text-of.ts";
 import { Seal, type SealKeys } from "./seal.ts";
 
 const MIN_KEY_CHARS = 32;
@@ -78,7 +80,7 @@ function readText(file: string): string | undefined {
   try {
     return readFileSync(file, "utf8").trim();
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw new KeyFileError(`cannot read ${file}: ${(cause as Error).message}`, { cause });
+    if (codeOf(cause) === "ENOENT") return undefined;
+    throw new KeyFileError(`cannot read ${file}: ${textOf(cause)}`, { cause });
   }
 }
