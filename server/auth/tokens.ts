@@ -38,6 +38,15 @@ export interface SessionLife {
 
 export const DEFAULT_SESSION_LIFE: SessionLife = { idleMs: 30 * DAY_MS, maxMs: 180 * DAY_MS };
 
+interface TokenParts {
+  sessions: SessionStore;
+  accessKey: Uint8Array;
+  refreshKey: Uint8Array;
+  /** Epoch milliseconds. */
+  now: () => number;
+  life: SessionLife;
+}
+
 /** Issues and verifies access and refresh tokens. The keys are in the store, so all servers that share it agree. */
 export class Tokens {
   /** Verified claims by access token, so that a thousand requests with one token verify its signature once. */
@@ -45,14 +54,8 @@ export class Tokens {
   /** Names the key in the header of a token, so that the key can be replaced while older tokens are still valid. */
   private readonly keyId: string;
 
-  private constructor(
-    private readonly sessions: SessionStore,
-    private readonly accessKey: Uint8Array,
-    private readonly refreshKey: Uint8Array,
-    private readonly now: () => number,
-    private readonly life: SessionLife,
-  ) {
-    this.keyId = createHash("sha256").update(accessKey).digest("base64url").slice(0, 12);
+  private constructor(private readonly parts: TokenParts) {
+    this.keyId = createHash("sha256").update(parts.accessKey).digest("base64url").slice(0, 12);
   }
 
   static async open(
@@ -60,13 +63,13 @@ export class Tokens {
     now: () => number,
     life: SessionLife = DEFAULT_SESSION_LIFE,
   ): Promise<Tokens> {
-    return new Tokens(
+    return new Tokens({
       sessions,
-      await sessions.secret("access-token"),
-      await sessions.secret("refresh-token"),
+      accessKey: await sessions.secret("access-token"),
+      refreshKey: await sessions.secret("refresh-token"),
       now,
       life,
-    );
+    });
   }
 
   async issue(session: SessionRecord): Promise<TokenSet> {
@@ -89,25 +92,26 @@ export class Tokens {
   /** The access that an access token or a wait ticket gives. Throws `unauthenticated`, `token_expired` or `session_ended`. */
   async verify(token: string): Promise<Access> {
     const access = this.checked.get(token) ?? (await this.check(token));
-    const leftMs = access.accessUntilMs - this.now();
+    const leftMs = access.accessUntilMs - this.parts.now();
     const longestSeconds = access.ticketOf === undefined ? ACCESS_TOKEN_SECONDS : TICKET_SECONDS;
     // A token issued while the clock was ahead is valid no longer than any other.
     if (leftMs <= 0 || leftMs > longestSeconds * 1_000 + CLOCK_SKEW_MS) throw tokenExpired();
-    if (!(await this.sessions.isLive(access.sessionId))) throw sessionEnded();
+    if (!(await this.parts.sessions.isLive(access.sessionId))) throw sessionEnded();
     return access;
   }
 
   /** Exchanges a refresh token for new tokens. An old token means that somebody has a copy, so it ends the session. */
   async refresh(refreshToken: string, endSession: EndSession): Promise<TokenSet> {
     const { sid, generation } = this.parse(refreshToken);
-    const nowMs = this.now();
-    const since = { rotatedAtMs: nowMs - this.life.idleMs, createdAtMs: nowMs - this.life.maxMs };
-    const isRotated = await this.sessions.rotate(sid, generation, nowMs, since);
-    const session = await this.sessions.find(sid);
+    const { sessions, life, now } = this.parts;
+    const nowMs = now();
+    const since = { rotatedAtMs: nowMs - life.idleMs, createdAtMs: nowMs - life.maxMs };
+    const isRotated = await sessions.rotate(sid, generation, nowMs, since);
+    const session = await sessions.find(sid);
     if (!session || session.revokedAtMs !== undefined) throw sessionEnded();
     if (isRotated) return this.issue(session);
-    if (session.createdAtMs < since.createdAtMs) throw sessionOver("started", this.life.maxMs);
-    if (session.rotatedAtMs < since.rotatedAtMs) throw sessionOver("was last used", this.life.idleMs);
+    if (session.createdAtMs < since.createdAtMs) throw sessionOver("started", life.maxMs);
+    if (session.rotatedAtMs < since.rotatedAtMs) throw sessionOver("was last used", life.idleMs);
     const isPrevious = generation === session.generation - 1;
     if (isPrevious && Math.abs(nowMs - session.rotatedAtMs) <= REFRESH_LEEWAY_MS) return this.issue(session);
     await endSession(sid);
@@ -123,7 +127,7 @@ export class Tokens {
     { audience, seconds }: { audience: string; seconds: number },
   ): Promise<{ token: string; expiresAt: string }> {
     const { userId, userName, businessId, businessName, role, sessionId: sid } = by;
-    const issuedAtSeconds = Math.floor(this.now() / 1_000);
+    const issuedAtSeconds = Math.floor(this.parts.now() / 1_000);
     const token = await new SignJWT({ userId, userName, businessId, businessName, role, sid, ...claims })
       .setProtectedHeader({ alg: "HS256", typ: "JWT", kid: this.keyId })
       .setSubject(userId)
@@ -131,7 +135,7 @@ export class Tokens {
       .setAudience(audience)
       .setIssuedAt(issuedAtSeconds)
       .setExpirationTime(issuedAtSeconds + seconds)
-      .sign(this.accessKey);
+      .sign(this.parts.accessKey);
     return { token, expiresAt: new Date((issuedAtSeconds + seconds) * 1_000).toISOString() };
   }
 
@@ -145,12 +149,12 @@ export class Tokens {
   private async claimsOf(accessToken: string): Promise<Access> {
     try {
       if (!accessToken.split(".").every(isCanonical)) throw new Error("a part is not canonical base64url");
-      const { payload } = await jwtVerify(accessToken, this.accessKey, {
+      const { payload } = await jwtVerify(accessToken, this.parts.accessKey, {
         algorithms: ["HS256"],
         issuer: ISSUER,
         audience: [ISSUER, TICKET_AUDIENCE],
         requiredClaims: ["exp"],
-        currentDate: new Date(this.now()),
+        currentDate: new Date(this.parts.now()),
       });
       const ticketOf = payload.aud === TICKET_AUDIENCE ? jobId.parse(payload.jobId) : undefined;
       const accessUntilMs = (payload.exp ?? 0) * 1_000;
@@ -163,7 +167,7 @@ export class Tokens {
 
   /** True for a session that no longer exists, too: `verify` then reports that it has ended. */
   private async isOwnSession({ sessionId, userId, businessId }: Identity): Promise<boolean> {
-    const session = await this.sessions.find(sessionId);
+    const session = await this.parts.sessions.find(sessionId);
     return session === undefined || (session.userId === userId && session.businessId === businessId);
   }
 
@@ -190,7 +194,7 @@ export class Tokens {
   }
 
   private macOf(text: string): string {
-    return createHmac("sha256", this.refreshKey).update(text).digest("base64url");
+    return createHmac("sha256", this.parts.refreshKey).update(text).digest("base64url");
   }
 }
 

@@ -36,7 +36,7 @@ export async function composeIdentity(
     log,
     now,
   });
-  const authenticator = new Authenticator(tokens, keys, sessions, nodes);
+  const authenticator = new Authenticator({ tokens, keys, sessions, nodes });
   const authenticate = async (headers: Headers, endpoint: Endpoint) => {
     try {
       return await authenticator.authenticate(headers, endpoint);

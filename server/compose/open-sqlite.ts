@@ -43,7 +43,8 @@ export const sqliteMigrations = [
 export function openSqliteStores(dataDir: string | ":memory:", seal = Seal.none): Stores {
   const path = dataDir === ":memory:" ? dataDir : join(dataDir, "compute.db");
   const store: SqliteStore = new SqliteStore(path, sqliteMigrations, () => disk?.releaseBallast() ?? false);
-  const disk = dataDir === ":memory:" ? undefined : new DiskRoom(dataDir, () => freeBytesIn(store));
+  const freeInStoreBytes = () => freeBytesIn(store);
+  const disk = dataDir === ":memory:" ? undefined : new DiskRoom({ dir: dataDir, freeInStoreBytes });
   return {
     jobs: new SqliteJobStore(store),
     flow: new SqliteJobFlowStore(store),

@@ -57,7 +57,8 @@ export interface Plane {
 export async function composePlane(parts: PlaneParts): Promise<Plane> {
   const base = baseOf(parts);
   const tasks: TaskRunner[] = [];
-  const attendance = new Attendance(base.now, base.log, () => runAll(tasks, base), base.clocks);
+  const { now, log, clocks } = base;
+  const attendance = new Attendance({ now, log, onGap: () => runAll(tasks, base), clocks });
   const features = await composeFeatures(base, parts, attendance);
   const { executions, jobs, logs, schedules, identity } = features;
   const timers = composeTasks(base, executions, attendance);
@@ -65,14 +66,14 @@ export async function composePlane(parts: PlaneParts): Promise<Plane> {
 
   const runnerOf = { start: timers.retries, expiry: timers.timeouts, fire: schedules.runner };
   const unsubscribe = base.bus.subscribe("due", ({ what, atMs }) => runnerOf[what].runBefore(atMs));
-  const access = new AccessWatch(base.bus, base.now);
+  const access = new AccessWatch(base.bus, now);
   const app = createApp({
     handlers: handlersOf(features),
     authenticate: identity.authenticate,
     isReady: () => base.stores.isReady(),
     stopping: parts.stopping,
     access,
-    log: base.log,
+    log,
   });
   const close = async () => {
     unsubscribe();

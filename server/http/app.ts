@@ -147,7 +147,7 @@ async function serve(
       audit(parts.log, "sign-in refused", { from: peer.address }, { code: error.code });
     }
     const response = problemResponse(error, requestId);
-    // The client may still be sending a body that nobody reads, so the connection is of no more use.
+    // The client may still be sending a body that nobody reads, so the connection cannot be used again.
     if (isUnread) response.headers.set("connection", "close");
     return response;
   }

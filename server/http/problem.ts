@@ -18,7 +18,7 @@ export function problemResponse(error: unknown, requestId: string): Response {
   });
   if (known.retryAfterSeconds !== undefined)
     headers.set("retry-after", String(Math.ceil(known.retryAfterSeconds)));
-  // Nobody reads the rest of the body, so the connection is of no more use.
+  // Nobody reads the rest of the body, so the connection cannot be used again.
   if (known.status === 408 || known.status === 413) headers.set("connection", "close");
   if (known.status === 401) headers.set("www-authenticate", "Bearer");
   return new Response(JSON.stringify(problem), { status: known.status, headers });

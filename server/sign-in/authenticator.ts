@@ -9,26 +9,22 @@ import type { Caller } from "../http/handler.ts";
 import { keyRefused, refuseUnlessSpeaker } from "../node/claim.ts";
 import { type NodeStore, speakerOf } from "../node/node-store.ts";
 
+export interface AuthenticatorParts {
+  tokens: Tokens;
+  keys: NodeKeys;
+  sessions: SessionStore;
+  nodes: NodeStore;
+}
+
 /** Identifies the caller from the headers of a request. */
 export class Authenticator {
-  constructor(
-    private readonly tokens: Tokens,
-    private readonly keys: NodeKeys,
-    private readonly sessions: SessionStore,
-    private readonly nodes: NodeStore,
-  ) {}
+  constructor(private readonly parts: AuthenticatorParts) {}
 
   /** The caller, if it may call this endpoint. Throws `unauthenticated`, `token_expired`, `session_ended`, `node_taken` or `forbidden`. */
   async authenticate(headers: Headers, endpoint: Endpoint): Promise<Caller> {
     const { callers, afterLogout, waitTicket } = endpoint;
     if (callers.includes("anyone")) return { kind: "anyone" };
-    const key = headers.get("x-api-key");
-    const bearer = /^Bearer +(\S+)$/i.exec(headers.get("authorization") ?? "")?.[1];
-    const caller = key
-      ? await this.nodeOf(key, headers, endpoint)
-      : bearer
-        ? await this.userOf(bearer)
-        : undefined;
+    const caller = await this.callerOf(headers, endpoint);
     if (!caller) {
       const wanted = callers.includes("user")
         ? "Authorization: Bearer <access token>"
@@ -44,19 +40,32 @@ export class Authenticator {
     );
   }
 
+  private async callerOf(headers: Headers, endpoint: Endpoint): Promise<Caller | undefined> {
+    const key = headers.get("x-api-key");
+    if (key) return this.nodeOf(key, headers, endpoint);
+    const bearer = /^Bearer +(\S+)$/i.exec(headers.get("authorization") ?? "")?.[1];
+    return bearer ? this.userOf(bearer) : undefined;
+  }
+
   private async userOf(accessToken: string): Promise<Caller> {
-    return { kind: "user", ...(await this.tokens.verify(accessToken)) };
+    return { kind: "user", ...(await this.parts.tokens.verify(accessToken)) };
   }
 
   private async nodeOf(key: string, headers: Headers, { anyRun }: Endpoint): Promise<Caller> {
+    const { nodes, keys, sessions } = this.parts;
     const parsed = NodeKeys.parse(key);
-    const node = parsed && (await this.nodes.findAny(parsed.nodeId));
-    if (!node || !(await this.keys.verify(node.nodeId, parsed.secret, node.keyHash))) throw keyRefused();
+    const node = parsed && (await nodes.findAny(parsed.nodeId));
+    if (!node || !(await keys.verify(node.nodeId, parsed.secret, node.keyHash))) throw keyRefused();
     const by = { keyHash: node.keyHash, runId: headers.get(RUN_HEADER) ?? undefined };
     refuseUnlessSpeaker(node, anyRun ? speakerOf(node) : by);
-    const sessionEnded = !(await this.sessions.isLive(node.sessionId));
-    const { nodeId, businessId, lastHeartbeatAtMs, condition } = node;
-    const heard = { lastHeardAtMs: lastHeartbeatAtMs, condition };
-    return { kind: "node", nodeId, businessId, sessionEnded, ...by, ...heard };
+    return {
+      kind: "node",
+      nodeId: node.nodeId,
+      businessId: node.businessId,
+      sessionEnded: !(await sessions.isLive(node.sessionId)),
+      ...by,
+      lastHeardAtMs: node.lastHeartbeatAtMs,
+      condition: node.condition,
+    };
   }
 }

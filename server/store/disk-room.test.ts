@@ -8,12 +8,12 @@ const MIB = 1024 * 1024;
 async function stage(facts: DiskFacts) {
   const scratch = await makeScratch();
   const disk = { facts, freeInStore: 0, nowMs: 0 };
-  const room = new DiskRoom(
-    scratch.path,
-    () => disk.freeInStore,
-    () => disk.facts,
-    () => disk.nowMs,
-  );
+  const room = new DiskRoom({
+    dir: scratch.path,
+    freeInStoreBytes: () => disk.freeInStore,
+    look: () => disk.facts,
+    nowMs: () => disk.nowMs,
+  });
   const shortage = (freeBytes: number) => {
     disk.facts = { ...disk.facts, freeBytes };
     disk.nowMs += 1_000;

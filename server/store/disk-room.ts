@@ -18,6 +18,17 @@ export interface DiskFacts {
   totalBytes: number;
 }
 
+export interface DiskRoomParts {
+  /** The data directory. */
+  dir: string;
+  /** Free bytes inside the store, which new rows use before the file grows. */
+  freeInStoreBytes: () => number;
+  /** Only tests replace it. */
+  look?: (dir: string) => DiskFacts;
+  /** Monotonic; only tests replace it. */
+  nowMs?: () => number;
+}
+
 /**
  * Watches the disk of the data directory. While little is free, the server rejects output and new jobs, so that existing
  * jobs can still be cancelled, ended and deleted. In case other programs fill the disk to the last byte, the directory
@@ -27,22 +38,17 @@ export class DiskRoom {
   private lookedAtMs = Number.NEGATIVE_INFINITY;
   private low: string | undefined;
 
-  constructor(
-    private readonly dir: string,
-    /** Free bytes inside the store, which new rows use before the file grows. */
-    private readonly freeInStore: () => number,
-    private readonly look: (dir: string) => DiskFacts = lookAtDisk,
-    private readonly now: () => number = () => performance.now(),
-  ) {}
+  constructor(private readonly parts: DiskRoomParts) {}
 
   /** One sentence that says how little is free, and where; undefined if there is room. Cheap to call. */
   shortage(): string | undefined {
-    const nowMs = this.now();
-    if (nowMs - this.lookedAtMs < LOOK_AGAIN_MS) return this.low;
-    this.lookedAtMs = nowMs;
-    const facts = this.look(this.dir);
-    const isLow = facts.freeBytes + this.freeInStore() < reserveBytes(facts);
-    const left = `only ${bytesText(facts.freeBytes)} are free below ${this.dir}`;
+    const { dir, freeInStoreBytes, look = lookAtDisk, nowMs = () => performance.now() } = this.parts;
+    const atMs = nowMs();
+    if (atMs - this.lookedAtMs < LOOK_AGAIN_MS) return this.low;
+    this.lookedAtMs = atMs;
+    const facts = look(dir);
+    const isLow = facts.freeBytes + freeInStoreBytes() < reserveBytes(facts);
+    const left = `only ${bytesText(facts.freeBytes)} are free below ${dir}`;
     this.low = isLow
       ? `The server's disk is full: ${left}. Make room there, or cancel and delete jobs.`
       : undefined;
@@ -52,14 +58,14 @@ export class DiskRoom {
 
   /** Removes the reserve file, so that the store can use its room. Returns whether the file existed. */
   releaseBallast(): boolean {
-    const path = join(this.dir, BALLAST);
+    const path = join(this.parts.dir, BALLAST);
     if (!existsSync(path)) return false;
     rmSync(path, { force: true });
     return true;
   }
 
   private keepBallast(facts: DiskFacts): void {
-    const path = join(this.dir, BALLAST);
+    const path = join(this.parts.dir, BALLAST);
     const sizeBytes = Math.min(MAX_BALLAST_BYTES, Math.floor(reserveBytes(facts) / 2));
     if (existsSync(path) || facts.freeBytes < reserveBytes(facts) + 2 * sizeBytes) return;
     try {

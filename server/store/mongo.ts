@@ -124,7 +124,7 @@ export class MongoStore {
       await this.db.command({ ping: 1 }, { timeoutMS: PING_MS });
       return true;
     } catch {
-      // For whatever reason it does not answer, it is not ready.
+      // Any failure means that it is not ready.
       return false;
     }
   }

@@ -51,11 +51,24 @@ test("the executions of one job or node are found without reading all others of 
 
 const planOfChange = async (overlap: OverlapPolicy) => {
   await schedules.insert({
-    ...{ scheduleId: overlap, businessId: "biz", userId: "usr", name: undefined, status: "ACTIVE" },
-    ...{ cron: "@daily", timeZone: "UTC", overlap, misfire: "once" },
-    ...{ misfireWindowSeconds: 0, jitterSeconds: 0, work: { template: "t", parameters: {} } },
-    ...{ pauseReason: undefined, nextDueAtMs: 1, nextFireAtMs: 1, lastDueAtMs: undefined },
-    ...{ fireCount: 0, createdAtMs: 0 },
+    scheduleId: overlap,
+    businessId: "biz",
+    userId: "usr",
+    name: undefined,
+    status: "ACTIVE",
+    cron: "@daily",
+    timeZone: "UTC",
+    overlap,
+    misfire: "once",
+    misfireWindowSeconds: 0,
+    jitterSeconds: 0,
+    work: { template: "t", parameters: {} },
+    pauseReason: undefined,
+    nextDueAtMs: 1,
+    nextFireAtMs: 1,
+    lastDueAtMs: undefined,
+    fireCount: 0,
+    createdAtMs: 0,
   });
   return planOf(() => schedules.change({ scheduleId: overlap }, (state) => ({ result: state?.liveJobIds })));
 };

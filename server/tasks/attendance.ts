@@ -5,6 +5,16 @@ import type { PeriodicTask } from "./periodic.ts";
 /** How often the server checks whether it stood still. */
 export const LOOK_MS = 2_000;
 
+export interface AttendanceParts {
+  /** The clock of the control plane. Epoch milliseconds. */
+  now: () => number;
+  log: Logger;
+  /** Called when the server stood still or its clock was set: everything planned for a time needs a look. */
+  onGap: () => void;
+  /** The clocks of the machine; undefined means the real ones. */
+  clocks: Clocks | undefined;
+}
+
 /**
  * Since when this server has been listening to its nodes. A server that was down, suspended or asleep with its machine
  * heard nothing, and messages sent meanwhile may still wait to be read. A node counts as silent only after the server
@@ -14,27 +24,19 @@ export class Attendance {
   private readonly standstill: Standstill;
   private listeningSinceMs: number;
 
-  /**
-   * @param now the clock of the control plane; `clocks` are the machine's.
-   * @param onGap called when the server stood still or its clock was set: everything planned for a time needs a look.
-   */
-  constructor(
-    private readonly now: () => number,
-    private readonly log: Logger,
-    private readonly onGap: () => void,
-    clocks?: Clocks,
-  ) {
-    this.standstill = new Standstill(clocks);
-    this.listeningSinceMs = now();
+  constructor(private readonly parts: AttendanceParts) {
+    this.standstill = new Standstill(parts.clocks);
+    this.listeningSinceMs = parts.now();
   }
 
   /** Epoch milliseconds. */
   sinceMs(): number {
     const gap = this.standstill.look(LOOK_MS);
     if (gap) {
-      this.listeningSinceMs = this.now();
-      this.log.warn(`${gapInWords(gap, "This server")} Its nodes get time to report again.`);
-      this.onGap();
+      const { now, log, onGap } = this.parts;
+      this.listeningSinceMs = now();
+      log.warn(`${gapInWords(gap, "This server")} Its nodes get time to report again.`);
+      onGap();
     }
     return this.listeningSinceMs;
   }

@@ -28,7 +28,7 @@ export function sessionStoreContract(
       expect(await opened.store.find(newId("ses"))).toBeUndefined();
     });
 
-    test("a name is one user and one business, however many sign in at once", async () => {
+    test("a name stays one user and one business, however many sign in at the same time", async () => {
       await using opened = await open();
       const names = ["anna", "ben"].flatMap((userName) =>
         ["shop", "lab"].map((businessName) => ({ userName, businessName })),
@@ -99,7 +99,7 @@ export function sessionStoreContract(
       }
     });
 
-    test("a secret is created once, however many ask for it, and each name has its own", async () => {
+    test("a secret is created once, however many requests ask for it, and each name has its own", async () => {
       await using opened = await open();
       const asked = await Promise.all(Array.from({ length: 20 }, () => opened.store.secret("one")));
       expect(new Set(asked.map((secret) => Buffer.from(secret).toString("hex"))).size).toBe(1);

@@ -43,7 +43,12 @@ export class AuthWorld implements AsyncDisposable {
   readonly endSession = (sessionId: string) => this.sessions.revoke(sessionId, this.now());
 
   async authenticator(): Promise<Authenticator> {
-    return new Authenticator(await this.tokens(), this.keys, this.sessions, this.nodes);
+    return new Authenticator({
+      tokens: await this.tokens(),
+      keys: this.keys,
+      sessions: this.sessions,
+      nodes: this.nodes,
+    });
   }
 
   signIn(userName = "anna", businessName = "local"): Promise<SessionRecord> {
