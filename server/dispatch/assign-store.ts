@@ -27,8 +27,8 @@ export interface AssignStore {
    */
   assign(requests: readonly AssignRequest[]): Promise<Assigned[][]>;
   /**
-   * Puts jobs back into their queues whose assignment has expired by `nowMs` unfinished, because the server that began it
-   * died. Resolves with those jobs. A store that assigns in one write has none.
+   * Puts jobs back into their queues if the server that began to assign them died and the assignment has expired by
+   * `nowMs`. Resolves with those jobs. A store that assigns in one write never has any.
    */
   releaseOrphans(nowMs: number): Promise<JobRecord[]>;
   /** The requirements of the business's claimable jobs, each different requirement once. */

@@ -10,7 +10,7 @@ const MAX_NODES = 1_000;
 const READS_AT_ONCE = 16;
 const BEST_FIRST: readonly FitVerdict[] = ["fits", "busy", "unavailable", "never"];
 
-/** Says for every node of a business whether it could run a job, and if not, why. */
+/** Checks for every node of a business whether it could run a job, and says why not. */
 export class FitCheck {
   constructor(
     private readonly nodes: NodeStore,
@@ -28,7 +28,7 @@ export class FitCheck {
       const some = nodes.slice(i, i + READS_AT_ONCE);
       fitsOfAll.push(...(await Promise.all(some.map((node) => this.checkOne(requirement, node)))));
     }
-    const couldEver = fitsOfAll.some((one) => one.verdict !== "never");
+    const couldEver = fitsOfAll.some(({ verdict }) => verdict !== "never");
     return {
       nodes: fitsOfAll.sort((a, b) => BEST_FIRST.indexOf(a.verdict) - BEST_FIRST.indexOf(b.verdict)),
       moreNodes: found.length > nodes.length,
@@ -44,7 +44,7 @@ export class FitCheck {
     const absence = absenceOf(node);
     if (absence) return { nodeId, name, verdict: "unavailable", ...absence };
     const live = await this.executions.live({ nodeId });
-    const detail = shortageOf(requirement, node, usageOf(live.map((one) => one.execution)));
+    const detail = shortageOf(requirement, node, usageOf(live.map(({ execution }) => execution)));
     if (detail !== undefined) return { nodeId, name, verdict: "busy", rule: "room", detail };
     return { nodeId, name, verdict: "fits", detail: "it can run it now" };
   }

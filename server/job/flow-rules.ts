@@ -63,8 +63,8 @@ export function skipHeld(
 }
 
 /**
- * The array as it is with its jobs in these statuses: RUNNING once a job has begun, over when all jobs are. Undefined if
- * nothing changes. Pure.
+ * Returns what an array becomes when its jobs are in these statuses: RUNNING once a job has begun, and over when all jobs
+ * are over. Undefined if nothing changes. Pure.
  */
 export function applyProgress(
   array: JobRecord,

@@ -44,8 +44,8 @@ const MAX_SKIPPED_AT_ONCE = 2_000;
  *
  * Everyone who has changed jobs calls `changed` once the change is on disk. It announces the jobs, then does what follows
  * for others, round after round, until nothing more changes. If the server dies before that, `lookThrough` makes up for
- * it: every few seconds it reads a page of each kind of gated jobs and does what is left to do. Two servers may do the
- * same at once, since every change is decided again from what is stored.
+ * it: every few seconds it reads a page of each kind of gated jobs and does what is left to do. Two servers may do this at
+ * the same time, because every change is decided from what is stored.
  */
 export class JobFlow {
   /** Arrays that are known to have begun. Further jobs that start do not change them. */

@@ -83,15 +83,15 @@ export class JobRetry {
     const again = new Set<string>();
     const sum = { changed: 0, left: 0 };
     for await (const jobs of slices) {
-      const done = await this.slice(jobs);
-      const changed = done.flatMap((one) => one.changed);
+      const changes = await this.slice(jobs);
+      const changed = changes.flatMap((change) => change.changed);
       await this.settle(changed);
       for (const job of changed) seeds.add(job.jobId);
-      for (const one of done) for (const jobId of one.queued) seeds.add(jobId);
       for (const jobId of workOf(changed)) again.add(jobId);
-      for (const one of done) {
-        sum.left += one.left;
-        sum.changed += one.ofArray ? Math.min(1, one.changed.length) : one.queued.size;
+      for (const change of changes) {
+        for (const jobId of change.queued) seeds.add(jobId);
+        sum.left += change.left;
+        sum.changed += change.ofArray ? Math.min(1, change.changed.length) : change.queued.size;
       }
     }
     // After the last slice, because a job that was skipped because of one target may itself be a target.

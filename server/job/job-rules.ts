@@ -14,12 +14,12 @@ export interface JobOrigin {
   scheduleId?: string;
 }
 
-/** Whether the start time of a job that asked for a relative one, like `+10m`, is further ahead than it can be. Pure. */
+/** Whether a start time is further ahead than the relative one that was asked for, like `+10m`, can ever be. Pure. */
 export function isTooLate(notBeforeMs: number, asked: string, nowMs: number): boolean {
   return notBeforeMs > startTimeMs(asked, nowMs) + CLOCK_SKEW_MS;
 }
 
-/** A new job as it is when it is submitted. */
+/** Makes a job from a manifest that was just submitted. */
 export function newJob(
   by: Pick<Identity, "businessId" | "userId">,
   manifest: JobManifest,
@@ -98,7 +98,7 @@ export function newArray(array: JobRecord): JobRecord[] {
   });
 }
 
-/** A finished job as it is when it is retried by hand. `waits`: it waits again for the jobs it comes after. Pure. */
+/** Queues a finished job again, for a retry by hand. `waits`: it waits again for the jobs it comes after. Pure. */
 export function retried(job: JobRecord, nowMs: number, waits: boolean): JobRecord {
   const gate = gateOf(waits ? job.manifest : { ...job.manifest, after: undefined });
   return {
@@ -119,7 +119,7 @@ export function queueDeadlineOf(manifest: JobManifest, fromMs: number): number |
     : fromMs + Math.ceil(manifest.queueTtlSeconds * 1_000);
 }
 
-/** The job as it is when it waits for another attempt. In a concurrency group it waits for its turn like any other. */
+/** Queues a job for another attempt. In a concurrency group it waits for its turn like any other job. Pure. */
 export function requeue(job: JobRecord, event: "release" | "requeue" | "retry"): JobRecord {
   return {
     ...withoutAttempt(job),

@@ -12,7 +12,7 @@ import { retried, withoutAttempt } from "./job-rules.ts";
 export type RetryOrder = "by-hand" | "in-set" | "behind";
 
 /**
- * The job as it is when it is queued again; undefined if it is not over, or if its conditions keep it from running. Pure.
+ * Queues a job again for a retry. Undefined if it is not over, or if its conditions keep it from running. Pure.
  * @param others the jobs it comes after, as they are now.
  */
 export function queuedAgain(
@@ -45,8 +45,8 @@ export function heldAgain(job: JobRecord): JobRecord | undefined {
 }
 
 /**
- * An array whose jobs are queued again, as it is then: not over. An open array is returned unchanged; writing it keeps a
- * server that is about to end it from doing so. Pure.
+ * Reopens an array whose jobs are queued again. An array that is not over is returned unchanged; writing it keeps a server
+ * that is about to end it from doing so. Pure.
  */
 export function reopened(array: JobRecord): JobRecord {
   if (!isFinal(array.status)) return array;

@@ -136,7 +136,7 @@ export interface NodeStore extends KeepsTimes {
   remove(businessId: string, nodeId: string, nowMs: number): Promise<boolean>;
   /** Sets `accessEnded` on every node that was registered with this session. Resolves with those nodes. */
   endAccess(sessionId: string): Promise<Pick<NodeRecord, "nodeId" | "businessId">[]>;
-  /** Marks nodes offline whose last heartbeat is older. Resolves with the oldest heartbeat of the others. */
+  /** Marks nodes offline if their last heartbeat is older. Resolves with the oldest heartbeat of the other nodes. */
   markStale(heartbeatBeforeMs: number): Promise<{ oldestHeartbeatAtMs: number | undefined }>;
   /** Changes nodes that are not offline and whose last heartbeat is in the future: it is set to now. */
   bringBack(nowMs: number): Promise<number>;
