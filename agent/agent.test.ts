@@ -293,7 +293,7 @@ describe("the agent", () => {
     const [pid] = processesOf(new Set([id]));
     first.leave.abort();
     expect(await first.done).toBeUndefined();
-    expect(first.said.join()).toContain("Leaving 1 job running. The next start of the agent takes over.");
+    expect(first.said.join()).toContain("Leaving 1 job running. The next agent run takes over.");
     expect(plane.requests.filter((one) => one.body.leaving)).toEqual([]);
     expect(processesOf(new Set([id]))).toContain(pid as number);
     await Bun.write(gate, "");

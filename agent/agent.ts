@@ -71,7 +71,7 @@ class Agent {
     }
     const { running, unsent } = worker;
     if (running > 0)
-      log.info(`Leaving ${counted(running, "job")} running. The next start of the agent takes over.`);
+      log.info(`Leaving ${counted(running, "job")} running. The next agent run takes over.`);
     if (unsent > 0)
       log.warn(
         `Leaving ${counted(unsent, "result")} unsent. The next start of the agent sends what is left.`,

@@ -64,7 +64,7 @@ export const command = defineCommand({
   ],
   details:
     "After SIGTERM or Ctrl-C it takes no new jobs and ends when its jobs have ended; a second signal cancels them. If\n" +
-    "anything else ends it, its jobs keep running, and the next agent run here takes them up.\n" +
+    "anything else ends it, its jobs keep running, and the next agent run here takes them over.\n" +
     "A change of agent.yaml applies to jobs from then on; SIGHUP also looks again for GPUs and Docker.\n" +
     "With --once, --max-jobs or --idle-exit it exits with 0 when every job it took is reported, however the jobs ended,\n" +
     "and with 75 when a report could not reach the server; the next start sends it.",

@@ -25,7 +25,7 @@ export function leftInWords(left: LeftByAgent): string | undefined {
   const pids = supervisors.map((one) => one.pid).join(", ");
   const sentences = [
     jobs > 0 &&
-      `${counted(jobs, "job")} may still run without it, held by process ${pids}: tanvrit-compute agent run takes them up.`,
+      `${counted(jobs, "job")} may still run without it, held by process ${pids}: tanvrit-compute agent run takes them over.`,
     undelivered > 0 &&
       `The results of ${counted(undelivered, "job")} are not sent yet: tanvrit-compute agent run sends them.`,
     lost > 0 &&

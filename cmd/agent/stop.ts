@@ -13,7 +13,7 @@ import { agentStateDir, leftInWords } from "./state.ts";
 
 const options = defineOptions({
   "keep-jobs": flagOption(
-    "Stop it immediately; its jobs keep running, and the next agent run here takes them up",
+    "Stop it immediately; its jobs keep running, and the next agent run here takes them over",
   ),
   now: flagOption("Cancel its jobs, then stop it"),
   ...clientOptions,
@@ -87,6 +87,6 @@ async function untilEnded(
 
 function stuck(why: string, pid: number): CliError {
   return new CliError("try_again", why, {
-    todo: `Check its log, or kill it with kill -9 ${pid}: its jobs keep running, and the next agent run takes them up`,
+    todo: `Check its log, or kill it with kill -9 ${pid}: its jobs keep running, and the next agent run takes them over`,
   });
 }
