@@ -74,7 +74,7 @@ class Agent {
       log.info(`Leaving ${counted(running, "job")} running. The next agent run takes over.`);
     if (unsent > 0)
       log.warn(
-        `Leaving ${counted(unsent, "result")} unsent. The next start of the agent sends what is left.`,
+        `Leaving ${counted(unsent, "result")} unsent. The next agent run sends what is left.`,
       );
     if (ending.error) throw ending.error;
     return { running, undelivered: unsent };

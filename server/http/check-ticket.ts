@@ -1,5 +1,6 @@
 import { ComputeError } from "../../shared/errors.ts";
 import type { Caller } from "./handler.ts";
+
 /** Throws `forbidden` if a wait ticket is used for any job but its own. */
 export function checkTicket(caller: Caller, input: unknown): void {
   if (caller.kind !== "user" || caller.ticketOf === undefined) return;

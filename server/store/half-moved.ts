@@ -1,5 +1,6 @@
 import { ComputeError } from "../../shared/errors.ts";
 import type { MongoStore } from "./mongo.ts";
+
 /** The collection that has the record of a move into this store. */
 export const MOVES = "compute_moves";
 

@@ -1,4 +1,5 @@
 import type { PeriodicTask } from "./periodic.ts";
+
 /** What a store that several servers share needs done from time to time; absent if it needs nothing. */
 export interface SharedStore {
   endAbandoned?: (() => Promise<void>) | undefined;

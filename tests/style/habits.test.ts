@@ -59,6 +59,31 @@ test("a test or a hook with a limit of its own is found; a timer is not", () => 
   expect(ownLimits({ path: "agent/a.test.ts", text: timer })).toEqual([]);
 });
 
+test("a blank line follows the imports", () => {
+  expect(sourceFiles().flatMap(packedImports)).toEqual([]);
+});
+
+test("a line right after the imports is found; a blank line, another import or an export from is not", () => {
+  const one = 'import { a } from "./a.ts";\n';
+  const long = 'import {\n  a,\n} from "./a.ts";\n';
+  for (const text of [`${one}const b = a;`, `${long}/** B. */`, `${one}// B.`, `${one}test("a", a);`]) {
+    expect(packedImports({ path: "agent/a.ts", text })).toHaveLength(1);
+  }
+  for (const text of [`${one}\nconst b = a;`, `${one}${long}\na();`, `${one}export { b } from "./b.ts";`]) {
+    expect(packedImports({ path: "agent/a.ts", text })).toEqual([]);
+  }
+});
+
+function packedImports(file: SourceFile): string[] {
+  const packed = file.text.matchAll(
+    /^import\b[^;"']*["'][^"'\n]+["'](?: with [^;\n]+)?;\n(?!\n|import\b|export (?:type )?[{*])(?=.)/gm,
+  );
+  return [...packed].map((match) => {
+    const line = file.text.slice(0, match.index + match[0].length).split("\n").length;
+    return `${file.path}:${line}: a blank line is missing after the imports`;
+  });
+}
+
 function silentCatches(file: SourceFile): string[] {
   if (file.path.endsWith(".test.ts")) return [];
   const empty = file.text.matchAll(

@@ -28,7 +28,7 @@ export const suites: Suite[] = [
     what: "format, lint, types, dead code, and the rules of this repository",
     paths: ["./tests/style"],
     quick: true,
-    timeoutMs: 180_000,
+    timeoutMs: 900_000,
   },
   {
     name: "unit",
