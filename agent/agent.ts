@@ -70,12 +70,9 @@ class Agent {
       await supervisors.close();
     }
     const { running, unsent } = worker;
-    if (running > 0)
-      log.info(`Leaving ${counted(running, "job")} running. The next agent run takes over.`);
+    if (running > 0) log.info(`Leaving ${counted(running, "job")} running. The next agent run takes over.`);
     if (unsent > 0)
-      log.warn(
-        `Leaving ${counted(unsent, "result")} unsent. The next agent run sends what is left.`,
-      );
+      log.warn(`Leaving ${counted(unsent, "result")} unsent. The next agent run sends what is left.`);
     if (ending.error) throw ending.error;
     return { running, undelivered: unsent };
   }
