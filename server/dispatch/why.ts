@@ -54,7 +54,7 @@ export function explainFit({ nodes, moreNodes }: FitReport, subject: string): Wh
   if (busy.length > 0) {
     return {
       waitsFor: node,
-      summary: `${subject} is waiting for room: ${named(busy)} could run it later.`,
+      summary: `${subject} has no room now: ${named(busy)} could run it later.`,
     };
   }
   const away = of("unavailable");
@@ -63,10 +63,10 @@ export function explainFit({ nodes, moreNodes }: FitReport, subject: string): Wh
     const summary = `${subject} cannot run now: ${named(away)} could run it but ${verb} not available.`;
     return { waitsFor: node, summary };
   }
-  return { waitsFor: node, summary: `${subject} cannot run: ${nobody(nodes.length, moreNodes)}.` };
+  return { waitsFor: node, summary: `${subject} cannot run: ${whyNever(nodes.length, moreNodes)}.` };
 }
 
-function nobody(nodeCount: number, moreNodes: boolean): string {
+function whyNever(nodeCount: number, moreNodes: boolean): string {
   if (nodeCount === 0) return "no node is registered";
   if (nodeCount === 1) return "the only registered node could never run it";
   return `none of the ${moreNodes ? "first " : ""}${nodeCount} registered nodes could ever run it`;

@@ -84,7 +84,7 @@ export function applyProgress(
   return { ...array, status, end: { message }, finishedAtMs: nowMs };
 }
 
-/** Counts the jobs of an array: all of them, and by how far they are. */
+/** Counts the jobs of an array: all, and those that ended, succeeded, failed or are running. */
 export function tally(progress: ReadonlyMap<JobStatus, number>) {
   const count = (status: JobStatus) => progress.get(status) ?? 0;
   const succeeded = count("SUCCESS");

@@ -40,11 +40,11 @@ const CALLS_PER_BATCH = 200;
  *
  * Calls that arrive together are a batch, and a batch is written in one transaction. If another writer was faster on one
  * of the records, nothing of the transaction is applied. Then the batch is halved, and its halves again, until the call in
- * conflict is on its own; that call's requests are halved in the same way (`apart`). The request that is left reads and
- * decides again until it succeeds (`outlastOthers`), and all others need not.
+ * conflict is on its own; that call's requests are halved in the same way (`apart`). Only the request that is left reads
+ * and decides again until it succeeds (`outlastOthers`).
  *
- * `changeEach` is a faster way for many requests that need not be written together: without a transaction, but with a way
- * back.
+ * `changeEach` is faster for many requests that need not be written together: it does without a transaction, and undoes
+ * its writes where that turns out to be wrong.
  */
 export class JobChanges {
   private readonly batches = new Batches<readonly Request[], unknown[]>((calls) => this.run(calls), {

@@ -40,7 +40,7 @@ const MAX_ROUNDS = 3;
  * Queues finished jobs again when a person asks for it. (Whether a failed job is tried again by itself is decided in
  * `retry-decision.ts`.)
  *
- * What makes it hard are jobs that come after others. A retry has three steps:
+ * Jobs that come after others make this hard. A retry has three steps:
  *
  * 1. `queueAgain` queues the targets, each waiting for those of the others that it comes after. The same write makes jobs
  *    wait again that were let go because a target had ended, and reopens the targets' arrays.
