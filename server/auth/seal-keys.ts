@@ -53,11 +53,11 @@ function namedAndOwn(named: string | undefined, own: string): Uint8Array[] {
 
 function madeKey(own: string, warn: (message: string) => void): SealKeys {
   const isNew = makeFileOnce(own, `${randomBytes(32).toString("base64url")}\n`);
-  let said = false;
+  let isWarned = false;
   const forget = () => {
-    if (!said)
+    if (!isWarned)
       warn(`${own} was missing, so the server made new keys that sign tokens: everybody must sign in again`);
-    said = true;
+    isWarned = true;
   };
   return { keys: [keyIn(own)], ...(isNew ? { forget } : {}) };
 }

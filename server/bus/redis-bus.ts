@@ -48,8 +48,8 @@ export class RedisBus implements Bus {
   private listened = new Set<string>();
   private syncing: Promise<void> | undefined;
   private flushing: Promise<void> | undefined;
-  private toldDrops = 0;
-  private toldDropsAtMs = Number.NEGATIVE_INFINITY;
+  private loggedDrops = 0;
+  private dropsLoggedAtMs = Number.NEGATIVE_INFINITY;
 
   /** Starts to connect. Until that works, the bus behaves as if Redis were away. */
   constructor(private readonly options: RedisBusOptions) {
@@ -94,21 +94,24 @@ export class RedisBus implements Bus {
     const { signal } = this.stopping;
     const { log, url } = this.options;
     const bus = maskedUrl(url);
-    let isLogged = false;
+    let isAwayLogged = false;
     for (let failures = 0; !signal.aborted; failures++) {
       const reason = await this.connectAndWait(() => {
         failures = 0;
-        log.info(isLogged ? "the bus is back" : "connected to the bus", { bus, dropped: this.queue.dropped });
-        isLogged = false;
+        log.info(isAwayLogged ? "the bus is back" : "connected to the bus", {
+          bus,
+          dropped: this.queue.dropped,
+        });
+        isAwayLogged = false;
       });
       if (signal.aborted) return;
-      if (!isLogged) {
+      if (!isAwayLogged) {
         log.warn("the bus is away: changes by other servers show late until it is back; trying again", {
           bus,
           why: reason.message,
         });
       }
-      isLogged = true;
+      isAwayLogged = true;
       await pause(backoffMs(BACKOFF, failures), signal);
     }
   }
@@ -201,11 +204,11 @@ export class RedisBus implements Bus {
 
   private beat(): void {
     this.link?.beat();
-    const dropped = this.queue.dropped - this.toldDrops;
+    const dropped = this.queue.dropped - this.loggedDrops;
     const nowMs = performance.now();
-    if (dropped === 0 || nowMs - this.toldDropsAtMs < WARN_OF_DROPS_EVERY_MS) return;
-    this.toldDrops = this.queue.dropped;
-    this.toldDropsAtMs = nowMs;
+    if (dropped === 0 || nowMs - this.dropsLoggedAtMs < WARN_OF_DROPS_EVERY_MS) return;
+    this.loggedDrops = this.queue.dropped;
+    this.dropsLoggedAtMs = nowMs;
     const text =
       "the bus is too slow: messages to other servers were dropped, so this server's changes show there late";
     this.options.log.warn(text, { dropped });

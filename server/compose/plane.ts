@@ -53,19 +53,19 @@ export interface Plane {
   close(): Promise<void>;
 }
 
-/** Puts the features together. Only this room knows them all; each feature knows only the parts it is given. */
+/** Puts the features together. Only `compose/` knows them all; each feature knows only the parts it is given. */
 export async function composePlane(parts: PlaneParts): Promise<Plane> {
   const base = baseOf(parts);
   const tasks: TaskRunner[] = [];
   const { now, log, clocks } = base;
-  const attendance = new Attendance({ now, log, onGap: () => runAll(tasks, base), clocks });
+  const attendance = new Attendance({ now, log, onGap: () => runAllNow(tasks, base), clocks });
   const features = await composeFeatures(base, parts, attendance);
   const { executions, jobs, logs, schedules, identity } = features;
-  const timers = composeTasks(base, executions, attendance);
-  tasks.push(...timers.all, ...featureTasks(base, features, () => runAll(tasks, base)));
+  const jobTasks = composeTasks(base, executions, attendance);
+  tasks.push(...jobTasks.all, ...featureTasks(base, features, () => runAllNow(tasks, base)));
 
-  const runnerOf = { start: timers.retries, expiry: timers.timeouts, fire: schedules.runner };
-  const unsubscribe = base.bus.subscribe("due", ({ what, atMs }) => runnerOf[what].runBefore(atMs));
+  const dueRunners = { start: jobTasks.retries, expiry: jobTasks.timeouts, fire: schedules.runner };
+  const unsubscribe = base.bus.subscribe("due", ({ what, atMs }) => dueRunners[what].runBefore(atMs));
   const access = new AccessWatch(base.bus, now);
   const app = createApp({
     handlers: handlersOf(features),
@@ -160,6 +160,6 @@ function handlersOf(features: Features) {
  * Runs every task now: after a gap or a corrected time, planned runs may be long overdue, or planned for a time that
  * will not come.
  */
-function runAll(tasks: readonly TaskRunner[], { now }: PlaneBase): void {
+function runAllNow(tasks: readonly TaskRunner[], { now }: PlaneBase): void {
   for (const task of tasks) task.runBefore(now());
 }

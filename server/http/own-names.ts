@@ -52,9 +52,8 @@ export class OwnNames {
     const host = readPlace(said, HTTP_PORT);
     if (!host || !this.isOwn(host)) throw foreignHost(said);
     const origin = headers.get("origin");
-    if (origin !== null && !this.isOwnOrigin(origin, said))
-      throw foreignPage(`of the origin ${excerpt(origin, MAX_SHOWN)}`);
-    if (OTHER_SITES.includes(headers.get("sec-fetch-site") ?? "")) throw foreignPage("of another site");
+    if (origin !== null && !this.isOwnOrigin(origin, said)) throw foreignPage(excerpt(origin, MAX_SHOWN));
+    if (OTHER_SITES.includes(headers.get("sec-fetch-site") ?? "")) throw foreignPage("another site");
   }
 
   private isOwn(place: Place): boolean {
@@ -118,8 +117,8 @@ function foreignHost(said: string): ComputeError {
   );
 }
 
-function foreignPage(which: string): ComputeError {
-  return new ComputeError("forbidden", `Pages ${which} may not use this server. See --allowed-host.`);
+function foreignPage(origin: string): ComputeError {
+  return new ComputeError("forbidden", `Pages from ${origin} may not use this server. See --allowed-host.`);
 }
 
 function shownName(said: string): string {
