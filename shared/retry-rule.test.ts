@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { meansEnd, type OwnEnd, type RetryRule, retryRule, shownCode } from "./retry-rule.ts";
+import { matchesEnd, type OwnEnd, type RetryRule, retryRule, shownCode } from "./retry-rule.ts";
 
 test("an end by a signal also matches its shown exit code, and the other way round", () => {
   const killed: OwnEnd = { signal: "SIGKILL" };
@@ -22,7 +22,7 @@ test("an end by a signal also matches its shown exit code, and the other way rou
   ];
   const ends = [killed, killedInContainer, terminated, outOfMemory, timedOut, lost];
   for (const [rule, expected] of rules) {
-    expect([rule, ends.map((end) => meansEnd([rule], end))]).toEqual([rule, expected]);
+    expect([rule, ends.map((end) => matchesEnd([rule], end))]).toEqual([rule, expected]);
   }
 });
 

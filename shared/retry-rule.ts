@@ -50,7 +50,7 @@ export function shownCode({ reason, exitCode, signal }: OwnEnd): number | undefi
 }
 
 /** Whether a rule matches the end, by its reason or by its shown exit code. Pure. */
-export function meansEnd(rules: readonly RetryRule[], end: OwnEnd): boolean {
+export function matchesEnd(rules: readonly RetryRule[], end: OwnEnd): boolean {
   const code = shownCode(end);
   return rules.some((rule) => {
     if (rule === end.reason) return true;

@@ -90,7 +90,7 @@ test("a megabyte of almost valid output is read quickly", () => {
   expect(performance.now() - startMs).toBeLessThan(3_000);
 });
 
-test("a fact that a tool does not know becomes no label, in whatever brackets the tool says so", async () => {
+test("a fact that a tool does not know becomes no label, however the tool writes that", async () => {
   const report = (await fixture("nvidia/470.57.02-tesla-t4.xml"))
     .replace(/(<cuda_version>)[^<]*/, "$1[Not Supported]")
     .replace(/(<driver_version>)[^<]*/, "$1[Unknown Error]")

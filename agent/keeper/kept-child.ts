@@ -67,7 +67,7 @@ export class KeptChild {
     });
   }
 
-  /** The living processes of the job, in whatever session or group they are. */
+  /** The living processes of the job, no matter which session or group they are in. */
   members(): number[] {
     if (this.isGone) return this.survivors.filter((pid) => !isDead(processStat(pid)));
     const members = withDescendants(linuxTable(), new Set([this.keeperPid]));

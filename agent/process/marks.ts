@@ -20,7 +20,7 @@ export function withMark<T>(executionId: string, spawn: () => T): T {
   }
 }
 
-/** The living processes of these executions, in whatever session or group they are. Always empty except on Linux. */
+/** The living processes of these executions, no matter which session or group they are in. Always empty except on Linux. */
 export function processesOf(executionIds: ReadonlySet<string>): number[] {
   const pids: number[] = [];
   eachProcessOf(executionIds, (pid) => pids.push(pid));

@@ -3,7 +3,7 @@ import { executionEndEvent, finalEvent, nextExecutionStatus, nextJobStatus } fro
 import type { JobManifest } from "../../shared/manifest.ts";
 import type { ExecutionReport, ReportOutcome } from "../../shared/node.ts";
 import { type Reason, reasons } from "../../shared/reasons.ts";
-import { meansEnd } from "../../shared/retry-rule.ts";
+import { matchesEnd } from "../../shared/retry-rule.ts";
 import { type ExecutionRecord, isCurrent, isLive, type JobRecord, type JobState } from "../job/job-record.ts";
 import { PUT_BACK_MAX_MS, queueDeadlineOf, requeue } from "../job/job-rules.ts";
 import type { Decision } from "../job/job-store.ts";
@@ -52,7 +52,7 @@ export function endExecution(
     lostCount: job.lostCount,
     agentDeaths: job.agentDeaths,
     maxRetries: job.manifest.maxRetries,
-    byRetryOn: job.manifest.retryOn && meansEnd(job.manifest.retryOn, end),
+    byRetryOn: job.manifest.retryOn && matchesEnd(job.manifest.retryOn, end),
     cancelRequested: job.cancelRequestedAtMs !== undefined,
   });
   const executionStatus = nextExecutionStatus(state.execution.status, executionEndEvent[outcome]);

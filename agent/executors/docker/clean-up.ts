@@ -72,9 +72,7 @@ export async function cleanUpAfter(
     await removeContainer(engine, container.id);
     return "done";
   } catch (error) {
-    task.output.system(
-      `The container could not be removed yet; this is tried again until it works: ${textOf(error)}`,
-    );
+    task.output.system(`The container could not be removed yet; the agent keeps trying: ${textOf(error)}`);
     return error instanceof EngineError && error.unreachable ? "unreachable" : "left";
   }
 }
