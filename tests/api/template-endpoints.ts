@@ -40,7 +40,7 @@ export const templateScenarios = {
     expect(old).toMatchObject({ version: 1, description: "" });
     expect(
       (await api.refused("templates.retrieve", { template: made.name, version: 9 }, user)).detail,
-    ).toContain("newest version is 2");
+    ).toContain("its newest is version 2");
     expect((await api.refused("templates.retrieve", { template: "nowhere" }, user)).code).toBe("not_found");
   },
 

@@ -40,14 +40,14 @@ test("a job for one node by name runs there, and a job for a node that does not 
   expect(JSON.parse(await person.get(["node", "get", "box-a", "--json"])).name).toBe("box-a");
   const nowhere = await person.run(["job", "submit", "--node", "box-b", "--", "true"]);
   expect(nowhere.exitCode).toBe(0);
-  expect(nowhere.stderr).toContain("waits. The only registered node cannot run this job");
+  expect(nowhere.stderr).toContain("is waiting. The only registered node cannot run this job");
   expect(await person.get(["job", "list"])).toContain("no node can run it");
   await person.stopAgents();
 });
 
 test("job run says immediately, on stderr, that no node can run the job and which node is nearest", async () => {
   await using follower = new Running(person.home.path, ["job", "run", "-l", "gpu=h100", "--", "true"]);
-  await follower.said(/waits\. .*gpu=h100/, 10_000);
+  await follower.said(/is waiting\. .*gpu=h100/, 10_000);
   await waitFor("the nearest node", () =>
     /The closest node is|it could run the job if|registered/.test(follower.stderr),
   );
