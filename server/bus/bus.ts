@@ -28,7 +28,10 @@ export interface Bus {
    * Messages from one server on one topic (in `logs`: about one job) arrive in order. Never throws, never waits.
    */
   publish<Topic extends BusTopic>(topic: Topic, message: BusMessages[Topic]): void;
-  /** Calls `listener` for every message until the returned function is called. A listener must not throw. */
+  /**
+   * Calls `listener` for every message until the returned function is called. A listener must not throw. If another
+   * listener unsubscribes it while a message is handed out, it may still get that message.
+   */
   subscribe<Topic extends BusTopic>(
     topic: Topic,
     listener: (message: BusMessages[Topic]) => void,

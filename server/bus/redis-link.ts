@@ -92,7 +92,7 @@ export class RedisLink {
     if (channel !== this.heartbeatChannel) this.listener(text, channel);
   };
 
-  /** The answer of Redis. Without one in time the whole link fails, because its earlier requests may be lost too. */
+  /** Redis's answer. If none comes in time, the whole link fails, because its earlier requests may be lost too. */
   private answer<T>(what: string, asked: Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       const giveUp = (reason: Error) => {

@@ -66,7 +66,7 @@ export function openSqliteStores(dataDir: string | ":memory:", seal = Seal.none)
   };
 }
 
-/** Pages given back to the disk in one step. Requests wait for a step, so it is short. */
+/** Pages given back to the disk in one step. Requests wait during a step, so it is short. */
 const PAGES_PER_SHRINK = 2_000;
 
 function storeFile(path: string, store: SqliteStore): StoreFile {

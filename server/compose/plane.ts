@@ -49,7 +49,7 @@ export interface Plane {
   tasks: TaskRunner[];
   /** Start it as soon as the URLs are known. */
   localSignIn: LocalSignIn;
-  /** Ends every wait, and waits until jobs under way to nodes are handed out. The caller stops the tasks. */
+  /** Ends every wait, and waits for jobs that are just being handed out. The caller stops the tasks. */
   close(): Promise<void>;
 }
 
