@@ -175,7 +175,7 @@ export class NodeSession {
     } catch (error) {
       if (!(error instanceof SessionEndedError)) throw error;
       throw new SessionEndedError(
-        `This agent is a copy of node ${copied}, which another agent has, and cannot make a node of its own: ${error.message}`,
+        `This agent is a copy of node ${copied}, which another agent has, and cannot register a node of its own: ${error.message}`,
         { cause: error.cause },
       );
     }
@@ -230,7 +230,7 @@ export class NodeSession {
     const sinceMs = performance.now() - this.renewedAtMs;
     if (sinceMs < RENEW_PAUSE_MS) await pause(RENEW_PAUSE_MS - sinceMs, signal);
     this.renewedAtMs = performance.now();
-    this.parts.log.info("The server no longer takes this node's key; registering again.");
+    this.parts.log.info("The server no longer accepts this node's key; registering again.");
     try {
       await this.registerByUser(signal);
     } catch (error) {
@@ -254,7 +254,7 @@ export class NodeSession {
           return await this.registerBy(userClient, { nodeId: this.node.nodeId }, signal);
         } catch (error) {
           if (!(error instanceof ComputeError && error.code === "not_found")) throw error;
-          this.parts.log.warn(`The server does not know node ${this.node.nodeId}; making a new one.`);
+          this.parts.log.warn(`The server does not know node ${this.node.nodeId}; registering a new one.`);
         }
       }
       await this.registerBy(userClient, {}, signal);

@@ -106,7 +106,8 @@ class Supervisor {
     await this.over.promise;
     this.isOver = true;
     clearTimeout(this.lingerTimer);
-    if (this.host.running > 0) log.warn(`Told to end while ${counted(this.host.running, "job")} still ran.`);
+    if (this.host.running > 0)
+      log.warn(`Asked to end while ${counted(this.host.running, "job")} still running.`);
     await inTime(CLOSE_LIMIT_MS, this.host.endAll());
     this.host.keepForNext();
     stopListening();

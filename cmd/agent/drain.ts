@@ -13,7 +13,7 @@ import { agentStateDir, jobsOpen } from "./state.ts";
 
 const options = defineOptions({
   ...clientOptions,
-  wait: flagOption("Wait until nothing runs here any more"),
+  wait: flagOption("Wait until nothing is running here any more"),
 });
 
 const LOOK_MS = 500;
@@ -52,7 +52,7 @@ async function untilQuiet(own: OwnNode, env: Env, given: Given, output: Output):
     quiet = left === 0 ? quiet + 1 : 0;
     if (left === told) continue;
     told = left;
-    await output.note(left === 0 ? "Nothing runs any more." : `${counted(left, "job")} still running.`);
+    await output.note(left === 0 ? "Nothing is running any more." : `${counted(left, "job")} still running.`);
   }
 }
 
@@ -86,7 +86,7 @@ async function lookAtServer(
 }
 
 function undone(): CliError {
-  return new CliError("try_again", "the node takes jobs again: somebody undid the draining", {
+  return new CliError("try_again", "the node takes jobs again: somebody undid the drain", {
     todo: "Drain it again if it should stay drained",
   });
 }

@@ -43,7 +43,7 @@ const options = defineOptions({
     help: "Exit when nothing has run for this long",
   },
   replace: flagOption(
-    "Replace the agent that runs here now and continue its jobs, for example after an upgrade",
+    "Replace the agent that is running here and continue its jobs, for example after an upgrade",
   ),
   ...connectionOptions,
 });
@@ -131,7 +131,7 @@ async function takeThePlace(stateDir: string, log: Logger): Promise<void> {
   const startMs = performance.now();
   const problem = await replaceAgent(stateDir);
   if (problem !== undefined) {
-    throw new CliError("try_again", `cannot replace the agent that runs here: ${problem}`, {
+    throw new CliError("try_again", `cannot replace the agent that is running here: ${problem}`, {
       todo: "See tanvrit-compute agent status; if its process is killed, its jobs keep running",
     });
   }

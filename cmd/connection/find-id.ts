@@ -53,7 +53,7 @@ export async function findSchedule(compute: Compute, text: string, output: Outpu
 export function checkExecutionId(text: string): string {
   const result = executionId.safeParse(text);
   if (result.success) return text;
-  throw new CliError("usage", `${text} is not an execution id: ${result.error.issues[0]?.message}`);
+  throw new CliError("usage", `${text} is not an execution id: it ${result.error.issues[0]?.message}`);
 }
 
 /** An unset shell variable must not select anything. */
@@ -131,7 +131,7 @@ async function lastJob(compute: Compute, output: Output): Promise<string> {
   for await (const job of compute.jobs.list({ limit: MAX_LOOKED_AT }, patience(output))) {
     if (isBy(job, userId)) return job.arrayId ?? job.jobId;
   }
-  throw new CliError("not_found", "you have not submitted a job lately", {
+  throw new CliError("not_found", "you have not submitted a job recently", {
     todo: "See tanvrit-compute job list",
   });
 }

@@ -164,7 +164,7 @@ class Attachment {
 
   private sayNotCancelled(error: unknown): void {
     if (error instanceof LeftError) return;
-    this.tell(`${this.jobs} could not be cancelled and may go on: ${textOf(error)}`);
+    this.tell(`${this.jobs} could not be cancelled and may keep running: ${textOf(error)}`);
   }
 
   private detach(): void {

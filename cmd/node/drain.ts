@@ -27,7 +27,7 @@ export const command = defineCommand({
     if (options.json) await output.json(node);
     else
       await output.note(
-        `${node.name} (${nodeId}) is ${node.status}; it runs ${counted(node.runningExecutions, "job")}.`,
+        `${node.name} (${nodeId}) is ${node.status}; it is running ${counted(node.runningExecutions, "job")}.`,
       );
     return 0;
   },

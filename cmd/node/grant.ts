@@ -57,7 +57,7 @@ granted here, or by the sign-in on its machine when agent.yaml is changed. node 
         `${node.name} (${nodeId}) may offer ${ungrantedInWords({ pool, labels: label, slots })}.`,
       );
     if (node.waitsForGrant && !options.json)
-      await output.note(`Still waits for a grant: ${ungrantedInWords(node.waitsForGrant)}.`);
+      await output.note(`Still waiting for a grant: ${ungrantedInWords(node.waitsForGrant)}.`);
     return exitCodes.ok;
   },
 });

@@ -35,8 +35,8 @@ export async function copyStore(dataDir: string, target: string): Promise<number
   }
   const released = await askServerOf(dataDir, { maintain: "release" }, releaseAnswer);
   if (!released?.held) {
-    throw new CliError("try_again", "the server did not leave its store alone until it was copied", {
-      todo: "Check that the server runs, and try again",
+    throw new CliError("try_again", "the server used its store again before the copy was complete", {
+      todo: "Check that the server is running, and try again",
     });
   }
   return (await stat(target)).size;
