@@ -6,7 +6,8 @@ import { listenForControl } from "./control/control-socket.ts";
 import { AgentError } from "./process/agent-error.ts";
 import { profileInWords } from "./profile/profile.ts";
 import { NodeTakenError } from "./session/node-session.ts";
-import { acquireLock, type HeldLock, holderInWords, readLock } from "./state/lock.ts";
+import { acquireLock, type HeldLock, readLock } from "./state/lock.ts";
+import { holderInWords } from "./state/lock-file.ts";
 import { setForeignAside } from "./state/origin.ts";
 import { openStateDir, type StateDir } from "./state/state-dir.ts";
 

@@ -12,37 +12,26 @@ import {
   writeFileSync,
   writeSync,
 } from "node:fs";
-import { hostname } from "node:os";
 import { dirname } from "node:path";
 import { codeOf } from "../../shared/code-of.ts";
 import { textOf } from "../../shared/text-of.ts";
 import { AgentError } from "../process/agent-error.ts";
 import { libc } from "../process/libc.ts";
-import { processStat } from "../process/process-table.ts";
+import {
+  type Disk,
+  type Holder,
+  holderInWords,
+  isAlive,
+  ownHolder,
+  readHolder,
+  whoLeases,
+} from "./lock-file.ts";
 import { bootId } from "./machine.ts";
 import { isShared, leaseLeftMs, RENEW_EVERY_MS } from "./shared-disk.ts";
 
 /** How often we retry when another process is reading the lock at this moment, or has just removed it. */
 const ATTEMPTS = 20;
 const PAUSE_MS = 5;
-
-/** The holder of a lock, as its file names it. */
-export interface Holder {
-  pid: number;
-  /** When that process started; a later process may get the same pid. */
-  started: string;
-  /** Absent in locks of earlier versions. */
-  host?: string;
-  boot?: string;
-  /** The kernel keeps this lock, so it is free as soon as its process has ended, however that ended. */
-  byKernel?: boolean;
-}
-
-/** The disk that holds a lock's file. */
-export interface Disk {
-  /** Other machines may use it too. */
-  isShared: boolean;
-}
 
 function diskOf(path: string): Disk {
   return { isShared: isShared(path) };
@@ -113,11 +102,6 @@ export function readLock(path: string, disk = diskOf(path)): Holder | undefined 
   } finally {
     closeSync(fd);
   }
-}
-
-/** `process 12 on hosta` */
-export function holderInWords({ pid, host }: Holder): string {
-  return host === undefined ? `process ${pid}` : `process ${pid} on ${host}`;
 }
 
 function tryAsAgent(path: string, disk: Disk): Lock {
@@ -220,10 +204,6 @@ function heldByLink(path: string, own: Holder, disk: Disk): HeldLock {
   };
 }
 
-function ownHolder(): Holder {
-  return { pid: process.pid, started: startOf(process.pid), host: hostname(), boot: bootId() };
-}
-
 function tryLink(from: string, to: string): boolean {
   try {
     linkSync(from, to);
@@ -232,16 +212,6 @@ function tryLink(from: string, to: string): boolean {
     if (codeOf(error) === "EEXIST") return false;
     throw error;
   }
-}
-
-function readHolder(path: string): Holder | undefined {
-  try {
-    const { pid, started, host, boot, byKernel } = JSON.parse(readFileSync(path, "utf8")) as Partial<Holder>;
-    if (typeof pid === "number") return { pid, started: String(started), host, boot, byKernel };
-  } catch {
-    // It is gone by now, or not one of our locks: nobody holds it.
-  }
-  return undefined;
 }
 
 /** A file that cannot be looked at now may still exist, so it counts as the same. */
@@ -265,30 +235,4 @@ function takeAway(path: string, seen: Holder | undefined): void {
   const taken = readHolder(aside);
   if (taken?.pid !== seen?.pid || taken?.started !== seen?.started) tryLink(aside, path);
   rmSync(aside, { force: true });
-}
-
-/** The holder, if it is on another machine that shares this disk and has renewed the lock lately. */
-function whoLeases(holder: Holder, path: string, disk: Disk): Holder | undefined {
-  if (holder.boot === undefined || holder.boot === bootId() || !disk.isShared) return undefined;
-  return leaseLeftMs(path) > 0 ? holder : undefined;
-}
-
-function isAlive(holder: Holder, path: string, disk: Disk): boolean {
-  if (holder.boot !== undefined && holder.boot !== bootId())
-    return whoLeases(holder, path, disk) !== undefined;
-  try {
-    process.kill(holder.pid, 0);
-  } catch (error) {
-    // EPERM: it lives, under another account.
-    if (codeOf(error) !== "EPERM") return false;
-  }
-  // A killed process stays in the process list until its parent reaps it. A quick restart must not wait for that.
-  const state = process.platform === "linux" ? processStat(holder.pid)?.state : undefined;
-  return state !== "Z" && state !== "X" && startOf(holder.pid) === holder.started;
-}
-
-/** The boot and the tick in which a process started; empty when the system does not say, and then the pid must do. */
-function startOf(pid: number): string {
-  if (process.platform !== "linux") return "";
-  return `${bootId()}:${processStat(pid)?.startTicks ?? ""}`;
 }
