@@ -257,6 +257,7 @@ export class AgentService {
       await this.giveUpUnheld(live, input.executions);
     }
     for (;;) {
+      using look = dispatcher.look(by.nodeId);
       const node = await nodes.find(by.businessId, by.nodeId);
       // While this poll waited, the key may have been replaced, or the node removed or given to another run.
       refuseUnlessSpeaker(node, by);
@@ -271,7 +272,7 @@ export class AgentService {
         return { orders, assigned: again.length > 0 ? await this.findAdmitted(by.nodeId, again) : [] };
       }
       const limit = takesWork(node) ? input.maxAssignments : 0;
-      const taken = await dispatcher.take(node, limit, remainingMs, signal);
+      const taken = await dispatcher.take(node, limit, remainingMs, signal, look);
       // If both polls waited again, each would end the other's wait over and over.
       if (taken === "superseded") return { orders, assigned: [] };
       const assigned = await this.parts.executionService.admit(taken);

@@ -21,6 +21,11 @@ interface Waiter {
   resolve: (taken: Taken) => void;
 }
 
+/** A poll's look at the store. News of the node (`node` on the bus) that comes after it began may be missing from it. */
+export interface Look extends Disposable {
+  readonly hasNews: boolean;
+}
+
 /** `superseded`: a newer poll of the node waits now, so this one must not wait again. */
 export type Taken = Assigned[] | "superseded";
 
@@ -64,6 +69,8 @@ export interface DispatcherParts {
  */
 export class Dispatcher {
   private readonly rooms = new Map<string, Room>();
+  /** The looks of each node that have begun and are not disposed of. */
+  private readonly looks = new Map<string, Set<{ hasNews: boolean }>>();
   private readonly unsubscribe: (() => void)[];
 
   constructor(private readonly parts: DispatcherParts) {
@@ -73,14 +80,27 @@ export class Dispatcher {
     ];
   }
 
+  /** Begins a look at the store. Pass it to `take`, and dispose of it in any case. */
+  look(nodeId: string): Look {
+    const looks = this.looks.get(nodeId) ?? new Set();
+    this.looks.set(nodeId, looks);
+    const end = () => {
+      looks.delete(look);
+      if (looks.size === 0) this.looks.delete(nodeId);
+    };
+    const look = { hasNews: false, [Symbol.dispose]: end };
+    looks.add(look);
+    return look;
+  }
+
   /**
    * Waits until there is work for the node, `waitMs` is over, `signal` aborts, or the node has orders to fetch (`node` on
-   * the bus). Without work it resolves with an empty list. A newer wait of the same node ends an older one, which
-   * resolves with `superseded`.
+   * the bus, since `look` began). Without work it resolves with an empty list. A newer wait of the same node ends an older
+   * one, which resolves with `superseded`.
    */
-  take(node: NodeRecord, limit: number, waitMs: number, signal: AbortSignal): Promise<Taken> {
+  take(node: NodeRecord, limit: number, waitMs: number, signal: AbortSignal, look?: Look): Promise<Taken> {
     return new Promise((resolve) => {
-      if (signal.aborted) return resolve([]);
+      if (signal.aborted || look?.hasNews) return resolve([]);
       this.waiterOf(node)?.resolve("superseded");
       const room = this.roomOf(node.businessId);
       const finish = (taken: Taken) => {
@@ -177,6 +197,7 @@ export class Dispatcher {
   }
 
   private release(node: Pick<NodeRecord, "businessId" | "nodeId">): void {
+    for (const look of this.looks.get(node.nodeId) ?? []) look.hasNews = true;
     this.waiterOf(node)?.resolve([]);
   }
 
