@@ -50,12 +50,18 @@ export async function attached<T>(
     const result = await Promise.race([body(attachment.signal), attachment.leftInTime()]);
     attachment.throwIfEnded();
     return result;
-  } catch (error) {
+  } catch (caught) {
+    const error = ownError(caught);
     await attachment.leave(error);
     throw error;
   } finally {
     attachment.close();
   }
+}
+
+/** What the body threw. When a reader goes, closing the writer often fails as well, and that error wraps the first. */
+function ownError(error: unknown): unknown {
+  return error instanceof SuppressedError ? ownError(error.suppressed) : error;
 }
 
 class Attachment {
