@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test } from "bun:test";
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { OpenDirectoryError, openPrivateDirectory } from "./private-directory.ts";
+import { makePrivateDirectory, OpenDirectoryError, openPrivateDirectory } from "./private-directory.ts";
 
 let root: string;
 beforeEach(() => {
@@ -40,4 +40,18 @@ test("an open directory with other files, or shared by all accounts, is refused 
   chmodSync(shared, 0o1777);
   expect(() => openPrivateDirectory(shared, [])).toThrow("Other accounts may enter");
   expect(modeOf(shared)).toBe(0o777);
+});
+
+test("a directory that others may write to is refused with what to do about it, and never closed behind their back", () => {
+  const path = join(root, "place");
+  mkdirSync(path);
+  chmodSync(path, 0o777);
+  expect(() => makePrivateDirectory(path)).toThrow(
+    /does not belong to this account alone\. Remove it, or choose another/,
+  );
+  expect(() => makePrivateDirectory(path, "Set X.")).toThrow(/alone\. Set X\.$/);
+  expect(modeOf(path)).toBe(0o777);
+  chmodSync(path, 0o755);
+  makePrivateDirectory(path);
+  expect(modeOf(path)).toBe(0o700);
 });

@@ -89,7 +89,7 @@ export function describeFailure(error: unknown): Failure {
     const { message, todo } = error as Error & { todo: string };
     return { code: "bad_configuration", message, todo, exitCode: exitCodes.badConfiguration };
   }
-  if (isNamed(error, "SocketPlaceError")) {
+  if (isNamed(error, "UnsafeDirectoryError")) {
     return { code: "bad_configuration", message: error.message, exitCode: exitCodes.badConfiguration };
   }
   if (isRefusedBySystem(error)) {

@@ -4,7 +4,7 @@ import packageJson from "../../package.json" with { type: "json" };
 import { writeFileAtomic } from "../../shared/atomic-file.ts";
 import { bytesText } from "../../shared/bytes-text.ts";
 import { defineOptions } from "../../shared/config/options.ts";
-import { makePrivateDirectory } from "../../shared/sockets/socket-path.ts";
+import { makePrivateDirectory } from "../../shared/private-directory.ts";
 import { defineCommand } from "../command/command.ts";
 import { jsonOption } from "../command/common-options.ts";
 import { exitCodes } from "../exit/exit-codes.ts";

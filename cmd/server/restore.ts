@@ -1,7 +1,7 @@
 import { existsSync, lstatSync, renameSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { defineOptions, flagOption } from "../../shared/config/options.ts";
-import { makePrivateDirectory } from "../../shared/sockets/socket-path.ts";
+import { makePrivateDirectory } from "../../shared/private-directory.ts";
 import { defineCommand } from "../command/command.ts";
 import { exitCodes } from "../exit/exit-codes.ts";
 import { CliError } from "../exit/failure.ts";

@@ -11,9 +11,9 @@ import { jobHandlers } from "../job/handlers.ts";
 import { JobFlow } from "../job/job-flow.ts";
 import { JobNews } from "../job/job-news.ts";
 import type { JobRecord } from "../job/job-record.ts";
-import { JobRetry } from "../job/job-retry.ts";
 import { type JobParts, JobService, type SubmitCheck } from "../job/job-service.ts";
 import { JobWatch } from "../job/job-watch.ts";
+import { ManualRetry } from "../job/manual-retry.ts";
 import { ManyJobs } from "../job/many-jobs.ts";
 import { manyJobsHandlers } from "../job/many-jobs-handlers.ts";
 import type { DueTimes } from "../tasks/due-times.ts";
@@ -52,7 +52,7 @@ export function composeJobs({ stores, bus, now }: PlaneBase, flow: JobFlow, cred
   const parts: JobParts = {
     jobs: stores.jobs,
     flow,
-    retries: new JobRetry({ jobs: stores.jobs, flow: stores.flow, now }, flow),
+    retries: new ManualRetry({ jobs: stores.jobs, flow: stores.flow, now }, flow),
     now,
     checkSubmit: submitCheck(stores, credits.checkSubmit),
   };

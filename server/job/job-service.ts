@@ -5,11 +5,11 @@ import { type JobManifest, jobType } from "../../shared/manifest.ts";
 import { fingerprintOf } from "./fingerprint.ts";
 import type { JobFlow } from "./job-flow.ts";
 import type { JobRecord } from "./job-record.ts";
-import type { JobRetry, Retried } from "./job-retry.ts";
 import { cancelled, type JobOrigin, newArray, newJob } from "./job-rules.ts";
 import { BYTES_AT_ONCE, type JobSlice } from "./job-slices.ts";
 import type { JobListQuery, JobStore } from "./job-store.ts";
 import type { JobWatch } from "./job-watch.ts";
+import type { ManualRetry, Retried } from "./manual-retry.ts";
 
 /** Refuses jobs that could not be paid for. */
 export type SubmitCheck = (
@@ -21,7 +21,7 @@ export type SubmitCheck = (
 export interface JobParts {
   jobs: JobStore;
   flow: JobFlow;
-  retries: JobRetry;
+  retries: ManualRetry;
   now: () => number;
   checkSubmit?: SubmitCheck;
 }

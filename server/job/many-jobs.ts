@@ -4,11 +4,11 @@ import { ComputeError } from "../../shared/errors.ts";
 import { type JobStatus, statusesBefore } from "../../shared/job-state.ts";
 import { fingerprintOf, fingerprintOfBatch } from "./fingerprint.ts";
 import type { JobRecord } from "./job-record.ts";
-import type { RetriedSet } from "./job-retry.ts";
 import { cancelled, newJob } from "./job-rules.ts";
 import { checkCredit, type JobParts } from "./job-service.ts";
 import { BYTES_AT_ONCE, BYTES_PER_REQUEST, CHANGED_AT_ONCE } from "./job-slices.ts";
 import type { InsertOutcome, JobListQuery, NewJob } from "./job-store.ts";
+import type { RetriedSet } from "./manual-retry.ts";
 
 export interface Submitted {
   jobId: string;

@@ -6,6 +6,7 @@ import type { TokenSet } from "../../shared/auth.ts";
 import { ComputeError } from "../../shared/errors.ts";
 import { newId } from "../../shared/ids.ts";
 import type { Logger } from "../../shared/logger.ts";
+import { makePrivateDirectory } from "../../shared/private-directory.ts";
 import { listenOn } from "../../shared/sockets/listen.ts";
 import {
   type LocalAnswer,
@@ -17,12 +18,7 @@ import {
 } from "../../shared/sockets/local-server.ts";
 import { type MaintenanceRequest, maintenanceRequest } from "../../shared/sockets/maintenance.ts";
 import { isOwnPeer, peerUid } from "../../shared/sockets/peer.ts";
-import {
-  isSocketPlace,
-  makePrivateDirectory,
-  makeSocketPlace,
-  socketPath,
-} from "../../shared/sockets/socket-path.ts";
+import { isSocketPlace, makeSocketPlace, socketPath } from "../../shared/sockets/socket-path.ts";
 import { Wire } from "../../shared/sockets/wire.ts";
 import type { SessionStore } from "../auth/session-store.ts";
 import type { Tokens } from "../auth/tokens.ts";

@@ -1,12 +1,7 @@
 import { createHash } from "node:crypto";
-import { chmodSync, lstatSync, mkdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-
-/** The directory for sockets may be a trap set by another account. */
-class SocketPlaceError extends Error {
-  override name = "SocketPlaceError";
-}
+import { makePrivateDirectory } from "../private-directory.ts";
 
 /** The shortest limit of the supported systems (macOS) is 103 bytes. */
 const MAX_SOCKET_PATH_BYTES = 100;
@@ -23,23 +18,9 @@ export function isSocketPlace(dir: string): boolean {
   return dir === socketPlace();
 }
 
-/** Creates the shared directory for sockets. Throws SocketPlaceError if it is not safe to use. */
+/** Creates the shared directory for sockets. Throws UnsafeDirectoryError if it is not safe to use. */
 export function makeSocketPlace(): void {
-  makePrivateDirectory(socketPlace());
-}
-
-/** Creates a directory only this account may enter. Throws SocketPlaceError if others may write to an existing one. */
-export function makePrivateDirectory(place: string): void {
-  mkdirSync(place, { recursive: true, mode: 0o700 });
-  if (process.platform === "win32") return;
-  // Below a world-writable directory, another account may have created this directory as a trap.
-  const entry = lstatSync(place);
-  if (!entry.isDirectory() || entry.uid !== accountId() || (entry.mode & 0o022) !== 0) {
-    throw new SocketPlaceError(
-      `${place} does not belong to this account alone. Remove it, or set XDG_RUNTIME_DIR.`,
-    );
-  }
-  if ((entry.mode & 0o077) !== 0) chmodSync(place, 0o700);
+  makePrivateDirectory(socketPlace(), "Remove it, or set XDG_RUNTIME_DIR.");
 }
 
 /** This account's shared directory for sockets with too long paths. */

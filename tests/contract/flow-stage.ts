@@ -3,9 +3,9 @@ import { giveUp } from "../../server/execution/rules.ts";
 import { JobFlow } from "../../server/job/job-flow.ts";
 import { JobNews } from "../../server/job/job-news.ts";
 import type { JobRecord } from "../../server/job/job-record.ts";
-import { JobRetry } from "../../server/job/job-retry.ts";
 import { JobService } from "../../server/job/job-service.ts";
 import { JobWatch } from "../../server/job/job-watch.ts";
+import { ManualRetry } from "../../server/job/manual-retry.ts";
 import { ManyJobs, type RetryPlace } from "../../server/job/many-jobs.ts";
 import { newId } from "../../shared/ids.ts";
 import { type JobManifestInput, jobManifest } from "../../shared/manifest.ts";
@@ -39,7 +39,7 @@ export class FlowStage {
     const jobParts = {
       ...parts,
       flow: this.flow,
-      retries: new JobRetry({ ...parts, flow: stores.flow }, this.flow),
+      retries: new ManualRetry({ ...parts, flow: stores.flow }, this.flow),
     };
     this.service = new JobService(jobParts, new JobWatch(bus));
     this.many = new ManyJobs(jobParts);

@@ -4,10 +4,10 @@ import { giveUp } from "../../server/execution/rules.ts";
 import { JobFlow } from "../../server/job/job-flow.ts";
 import { JobNews } from "../../server/job/job-news.ts";
 import type { JobRecord } from "../../server/job/job-record.ts";
-import { JobRetry } from "../../server/job/job-retry.ts";
 import { JobService } from "../../server/job/job-service.ts";
 import type { JobStore } from "../../server/job/job-store.ts";
 import { JobWatch } from "../../server/job/job-watch.ts";
+import { ManualRetry } from "../../server/job/manual-retry.ts";
 import { ManyJobs } from "../../server/job/many-jobs.ts";
 import type { NodeRecord } from "../../server/node/node-store.ts";
 import { newId } from "../../shared/ids.ts";
@@ -26,7 +26,7 @@ export function jobFlowContract(name: string, open: () => Promise<ControlPlaneSt
   describe(`${name}: jobs that wait for jobs`, () => {
     let stores: ControlPlaneStores;
     let flow: JobFlow;
-    let retries: JobRetry;
+    let retries: ManualRetry;
     let service: JobService;
     let node: NodeRecord;
     const by = { businessId: newId("biz"), userId: "usr" };
@@ -36,7 +36,7 @@ export function jobFlowContract(name: string, open: () => Promise<ControlPlaneSt
       const bus = new MemoryBus();
       const parts = { jobs: stores.jobs, news: new JobNews(bus, quietDue), now: () => AT_MS };
       flow = new JobFlow({ ...parts, flow: stores.flow, onError: rethrow });
-      retries = new JobRetry({ ...parts, flow: stores.flow }, flow);
+      retries = new ManualRetry({ ...parts, flow: stores.flow }, flow);
       service = new JobService({ ...parts, flow, retries }, new JobWatch(bus));
       node = nodeOf(by.businessId);
       await stores.nodes.insert(node);
@@ -215,7 +215,7 @@ export function jobFlowContract(name: string, open: () => Promise<ControlPlaneSt
       };
       const jobs: JobStore = Object.assign(Object.create(stores.jobs), { change });
       const here = new JobFlow({ ...parts, jobs, flow: stores.flow, onError: rethrow });
-      const hereRetries = new JobRetry({ ...parts, jobs, flow: stores.flow }, here);
+      const hereRetries = new ManualRetry({ ...parts, jobs, flow: stores.flow }, here);
       const again = new JobService({ ...parts, jobs, flow: here, retries: hereRetries }, new JobWatch(bus));
       expect(await again.retry(by.businessId, array.jobId)).toMatchObject({ job: { status: "QUEUED" } });
       expect(await status(array.jobId)).toBe("QUEUED");

@@ -4,8 +4,8 @@ import { MemoryBus } from "../../server/bus/memory-bus.ts";
 import { JobFlow } from "../../server/job/job-flow.ts";
 import { JobNews } from "../../server/job/job-news.ts";
 import type { JobRecord } from "../../server/job/job-record.ts";
-import { JobRetry } from "../../server/job/job-retry.ts";
 import type { JobListQuery } from "../../server/job/job-store.ts";
+import { ManualRetry } from "../../server/job/manual-retry.ts";
 import { type ManyChanged, ManyJobs, type RetryPlace } from "../../server/job/many-jobs.ts";
 import { newId } from "../../shared/ids.ts";
 import type { JobManifestInput } from "../../shared/manifest.ts";
@@ -32,7 +32,11 @@ export function manyJobsContract(name: string, open: () => Promise<ControlPlaneS
         throw error;
       };
       const flow = new JobFlow({ ...parts, flow: stores.flow, onError });
-      many = new ManyJobs({ ...parts, flow, retries: new JobRetry({ ...parts, flow: stores.flow }, flow) });
+      many = new ManyJobs({
+        ...parts,
+        flow,
+        retries: new ManualRetry({ ...parts, flow: stores.flow }, flow),
+      });
     });
     afterEach(async () => {
       await bus.close();

@@ -3,7 +3,7 @@ import type { JobStatus } from "../../shared/job-state.ts";
 import { jobManifest } from "../../shared/manifest.ts";
 import type { JobRecord } from "./job-record.ts";
 import { newJob } from "./job-rules.ts";
-import { heldAgain, queuedAgain, type RetryOrder, reopened } from "./retry-rules.ts";
+import { heldAgain, queuedAgain, type RetryOrder, reopened } from "./manual-retry-rules.ts";
 
 const AT_MS = Date.parse("2026-01-01T00:00:00Z");
 const by = { businessId: "biz", userId: "usr" };

@@ -4,7 +4,7 @@ import type { JobFlow, JobFlowParts } from "./job-flow.ts";
 import type { JobRecord } from "./job-record.ts";
 import { CHANGED_AT_ONCE } from "./job-slices.ts";
 import type { ChangeRequest } from "./job-store.ts";
-import { heldAgain, queuedAgain, type RetryOrder, reopened } from "./retry-rules.ts";
+import { heldAgain, queuedAgain, type RetryOrder, reopened } from "./manual-retry-rules.ts";
 
 /** The result of a retry. */
 export interface Retried {
@@ -49,7 +49,7 @@ const MAX_ROUNDS = 3;
  * 3. `bringBackBehind` deals with jobs that were skipped because of the targets: it queues them again if the caller asked
  *    for dependents, and otherwise counts them.
  */
-export class JobRetry {
+export class ManualRetry {
   constructor(
     private readonly parts: Pick<JobFlowParts, "jobs" | "flow" | "now">,
     private readonly flow: Pick<JobFlow, "changed" | "membersOf">,
