@@ -64,7 +64,7 @@ function madeKey(own: string, warn: (message: string) => void): SealKeys {
 
 function keyIn(file: string): Uint8Array {
   const text = readText(file);
-  if (text === undefined) throw new KeyFileError(`there is no ${file}`);
+  if (text === undefined) throw new KeyFileError(`the key file ${file} does not exist`);
   return keyOf(file, text);
 }
 
