@@ -193,7 +193,7 @@ test("a change of agent.yaml applies to later jobs; an invalid one is logged wit
   expect(running.find((one) => one.jobId === old.id)?.limits?.memoryMb).toBeUndefined();
   expect(running.find((one) => one.jobId === fresh.id)?.limits?.memoryMb).toBe(300);
   await Bun.write(file, "limits:\n  memoryMb: lots\n");
-  await agent.said(/agent\.yaml:2:3: limits\.memoryMb: .*expected number/);
+  await agent.said(/agent\.yaml:2:3: limits\.memoryMb: must be a number/);
   const { settings } = (await look()).status;
   expect(settings.error).toContain("agent.yaml:2:3: limits.memoryMb");
   expect((await own()).caps?.memoryMb).toBe(300);
@@ -214,6 +214,6 @@ test("an agent does not start with an invalid agent.yaml: it exits with 78 and n
   await Bun.write(file, "labels: {a: b}\nlimits:\n  cpu: fast\n  gpus: 1\n");
   const { exitCode, stderr, stdout } = await person.run(["agent", "run"]);
   expect({ exitCode, stdout }).toEqual({ exitCode: 78, stdout: "" });
-  expect(stderr).toMatch(/agent\.yaml:3:3: limits\.cpu: .*expected number/);
+  expect(stderr).toMatch(/agent\.yaml:3:3: limits\.cpu: must be a number/);
   expect(stderr).toMatch(/agent\.yaml:4:3: limits\.gpus: unknown field/);
 });
