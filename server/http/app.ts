@@ -124,7 +124,7 @@ async function serve(
     using body = endpoint.method === "GET" ? undefined : await readBody(bodies, request, caller);
     isUnread = false;
     const raw = body ? parseBody(body.bytes, request.headers, strictSchema) : queryOf(request, params);
-    const input = await checkInput(schema, raw);
+    const input = await checkInput(schema, raw, body?.bytes.byteLength ?? 0);
     if (!input.success) throw invalidRequest(input.error);
     checkTicket(caller, input.data);
     const context: RequestContext = {

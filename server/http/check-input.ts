@@ -1,8 +1,9 @@
 import { z } from "zod";
 import { Turns } from "../runtime/turns.ts";
 
-/** A shorter list is checked in one go. */
+/** Lists are checked in one go if they are shorter, or their body is smaller: that takes a few milliseconds. */
 const MIN_ENTRIES = 20;
+const MIN_BODY_BYTES = 64 * 1024;
 /** Nobody reads more errors than this. */
 const MAX_ISSUES = 100;
 
@@ -11,9 +12,10 @@ type Input = { success: true; data: unknown } | { success: false; error: z.ZodEr
 /**
  * Like `schema.safeParse`, but checks the entries of a long list one by one and lets other requests have a turn in
  * between: checking the largest batch takes longer than others should wait.
+ * @param bodyBytes the size of the body that `raw` was read from; 0 without one.
  */
-export async function checkInput(schema: z.ZodType, raw: unknown): Promise<Input> {
-  const list = longListOf(schema, raw);
+export async function checkInput(schema: z.ZodType, raw: unknown, bodyBytes: number): Promise<Input> {
+  const list = bodyBytes < MIN_BODY_BYTES ? undefined : longListOf(schema, raw);
   if (!list) return schema.safeParse(raw);
   const around = list.around.safeParse(raw);
   if (!around.success) return around;
@@ -31,10 +33,14 @@ export async function checkInput(schema: z.ZodType, raw: unknown): Promise<Input
   return { success: true, data: { ...(around.data as object), [list.field]: entries } };
 }
 
-interface LongList {
+interface LongList extends ListField {
   field: string;
-  element: z.ZodType;
   entries: readonly unknown[];
+}
+
+/** A field of a schema that takes a list. */
+interface ListField {
+  element: z.ZodType;
   /** The same schema, but with any value as an entry. */
   around: z.ZodType;
 }
@@ -43,11 +49,29 @@ function longListOf(schema: z.ZodType, raw: unknown): LongList | undefined {
   if (!(schema instanceof z.ZodObject) || typeof raw !== "object" || raw === null) return undefined;
   for (const [field, value] of Object.entries(raw)) {
     if (!Array.isArray(value) || value.length < MIN_ENTRIES || !Object.hasOwn(schema.shape, field)) continue;
-    const of = schema.shape[field] as z.ZodType;
-    if (!(of instanceof z.ZodArray)) continue;
-    const anything = of.clone({ ...of._zod.def, element: z.unknown() } as never) as z.ZodType;
-    const around = schema.safeExtend({ [field]: anything } as never);
-    return { field, element: of.element as z.ZodType, entries: value, around };
+    const list = listFieldOf(schema, field);
+    if (list) return { ...list, field, entries: value };
   }
   return undefined;
+}
+
+/** By schema and field. Making a schema, and using it for the first time, takes longer than most checks. */
+const listFields = new WeakMap<z.ZodObject, Map<string, ListField | undefined>>();
+
+function listFieldOf(schema: z.ZodObject, field: string): ListField | undefined {
+  let known = listFields.get(schema);
+  if (!known) {
+    known = new Map();
+    listFields.set(schema, known);
+  }
+  if (!known.has(field)) known.set(field, makeListField(schema, field));
+  return known.get(field);
+}
+
+function makeListField(schema: z.ZodObject, field: string): ListField | undefined {
+  const of = schema.shape[field] as z.ZodType;
+  if (!(of instanceof z.ZodArray)) return undefined;
+  const anything = of.clone({ ...of._zod.def, element: z.unknown() } as never) as z.ZodType;
+  const around = schema.safeExtend({ [field]: anything } as never);
+  return { element: of.element as z.ZodType, around };
 }

@@ -35,6 +35,8 @@ export class OwnNames {
   private readonly isLoopback: boolean;
   private readonly machineNames: readonly string[];
   private readonly allowed: readonly string[];
+  /** The `Host` that was accepted last: most clients send the same one with every request. */
+  private lastOwnHost: string | undefined;
 
   constructor(at: ListeningAt) {
     const name = plainName(at.host);
@@ -49,8 +51,11 @@ export class OwnNames {
   /** Throws `forbidden` if `Host`, `Origin` or `Sec-Fetch-Site` names another server or page. */
   check(headers: Headers): void {
     const said = headers.get("host") ?? "";
-    const host = readPlace(said, HTTP_PORT);
-    if (!host || !this.isOwn(host)) throw foreignHost(said);
+    if (said !== this.lastOwnHost) {
+      const host = readPlace(said, HTTP_PORT);
+      if (!host || !this.isOwn(host)) throw foreignHost(said);
+      this.lastOwnHost = said;
+    }
     const origin = headers.get("origin");
     if (origin !== null && !this.isOwnOrigin(origin, said)) throw foreignPage(excerpt(origin, MAX_SHOWN));
     if (OTHER_SITES.includes(headers.get("sec-fetch-site") ?? "")) throw foreignPage("another site");
