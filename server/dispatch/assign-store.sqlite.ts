@@ -1,13 +1,12 @@
 import { newId } from "../../shared/ids.ts";
 import { nextJobStatus } from "../../shared/job-state.ts";
 import type { JobManifest } from "../../shared/manifest.ts";
-import type { NodeDescription } from "../../shared/node.ts";
 import type { Assigned } from "../execution/execution-store.ts";
 import { leaseOf } from "../execution/rules.ts";
 import type { ExecutionRecord, JobRecord } from "../job/job-record.ts";
 import { CLAIMABLE, type ExecutionRow, type JobRow, jobFromRow, updateJob } from "../job/job-rows.sqlite.ts";
 import { type Requirement, requirementOf, userOfQueue } from "../job/requirement.ts";
-import { SPEAKS, speakerBindings, TAKES_WORK } from "../node/node-store.sqlite.ts";
+import { descriptions, SPEAKS, speakerBindings, TAKES_WORK } from "../node/node-store.sqlite.ts";
 import { RecentMap } from "../runtime/recent-map.ts";
 import type { SqliteStore } from "../store/sqlite.ts";
 import type { AssignRequest, AssignStore } from "./assign-store.ts";
@@ -45,7 +44,7 @@ export class SqliteAssignStore implements AssignStore {
       { nodeId, businessId, ...(by && speakerBindings(by)) },
     );
     if (!node) return [];
-    const description = JSON.parse(node.description) as NodeDescription;
+    const description = descriptions.parse(node.description);
     const held = this.heldBy(request.nodeId);
     let usage = usageOf(held);
     const assigned: Assigned[] = [];

@@ -1,5 +1,7 @@
 import type { SQLQueryBindings } from "bun:sqlite";
-import type { NodeCondition } from "../../shared/node.ts";
+import type { NodeGrants } from "../../shared/grants.ts";
+import type { AgentRun, NodeCondition, NodeDescription } from "../../shared/node.ts";
+import { ParsedJson } from "../runtime/parsed-json.ts";
 import type { Migration, SqliteStore } from "../store/sqlite.ts";
 import { CLOCK_SKEW_MS } from "../tasks/clock.ts";
 import type { NodeChange, NodeListQuery, NodeRecord, NodeStore, Speaker } from "./node-store.ts";
@@ -315,20 +317,26 @@ function conditionColumns({ suspended, refusing }: NodeCondition) {
   return { suspended: suspended ? 1 : 0, refusing: refusing ?? null };
 }
 
+const MAX_PARSED = 1_000;
+/** Also read by what hands out jobs. */
+export const descriptions = new ParsedJson<NodeDescription>(MAX_PARSED);
+const runs = new ParsedJson<AgentRun>(MAX_PARSED);
+const grants = new ParsedJson<NodeGrants>(MAX_PARSED);
+
 function nodeFromRow(row: NodeRow): NodeRecord {
   return {
     nodeId: row.node_id,
     businessId: row.business_id,
     userId: row.user_id,
     sessionId: row.session_id,
-    description: JSON.parse(row.description),
+    description: descriptions.parse(row.description),
     draining: row.draining === 1,
     offline: row.offline === 1,
     accessEnded: row.access_ended === 1,
     condition: { suspended: row.suspended === 1, refusing: row.refusing ?? undefined },
     keyHash: row.key_hash,
-    run: row.run === null ? undefined : JSON.parse(row.run),
-    grants: row.grants === null ? undefined : JSON.parse(row.grants),
+    run: row.run === null ? undefined : runs.parse(row.run),
+    grants: row.grants === null ? undefined : grants.parse(row.grants),
     ungranted: row.ungranted === null ? undefined : JSON.parse(row.ungranted),
     removedAtMs: row.removed_at ?? undefined,
     lastHeartbeatAtMs: row.last_heartbeat_at,
