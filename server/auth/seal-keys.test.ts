@@ -61,7 +61,7 @@ test("a given key file takes over from the one in the data directory, and is req
 });
 
 test("a key file that is missing or too short is rejected", async () => {
-  await expect(secretBy(join(dataDir, "nowhere"))).rejects.toThrow("there is no");
+  await expect(secretBy(join(dataDir, "nowhere"))).rejects.toThrow("does not exist");
   writeFileSync(join(dataDir, "short"), "secret\n");
   await expect(secretBy(join(dataDir, "short"))).rejects.toThrow("has 6 characters");
 });
