@@ -114,12 +114,7 @@ const parsedSelectors = new RecentMap<Condition[]>(1_000);
 
 function conditionsOf(selector: string | undefined): readonly Condition[] {
   if (selector === undefined) return [];
-  let conditions = parsedSelectors.get(selector);
-  if (!conditions) {
-    conditions = parseSelector(selector, { stored: true });
-    parsedSelectors.set(selector, conditions);
-  }
-  return conditions;
+  return parsedSelectors.getOrMake(selector, () => parseSelector(selector, { stored: true }));
 }
 
 /**

@@ -40,7 +40,7 @@ export function timeoutTask({
       const { deadlineAtMs } = await executions.nextDue();
       const more = expiring.due.length === MAX_EXPIRING ? nowMs : undefined;
       return {
-        nextDueAtMs: earliest(more, expiring.nextDueAtMs, notBefore(deadlinesCountFromMs, deadlineAtMs)),
+        nextDueAtMs: earliest([more, expiring.nextDueAtMs, notBefore(deadlinesCountFromMs, deadlineAtMs)]),
       };
     },
   };

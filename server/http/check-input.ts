@@ -47,30 +47,31 @@ interface ListField {
 
 function longListOf(schema: z.ZodType, raw: unknown): LongList | undefined {
   if (!(schema instanceof z.ZodObject) || typeof raw !== "object" || raw === null) return undefined;
-  for (const [field, value] of Object.entries(raw)) {
-    if (!Array.isArray(value) || value.length < MIN_ENTRIES || !Object.hasOwn(schema.shape, field)) continue;
-    const list = listFieldOf(schema, field);
-    if (list) return { ...list, field, entries: value };
+  for (const [field, list] of listFieldsOf(schema)) {
+    const value = (raw as Record<string, unknown>)[field];
+    if (Array.isArray(value) && value.length >= MIN_ENTRIES) return { ...list, field, entries: value };
   }
   return undefined;
 }
 
-/** By schema and field. Making a schema, and using it for the first time, takes longer than most checks. */
-const listFields = new WeakMap<z.ZodObject, Map<string, ListField | undefined>>();
+/** Making a schema, and using it for the first time, takes longer than most checks. */
+const listFields = new WeakMap<z.ZodObject, ReadonlyMap<string, ListField>>();
 
-function listFieldOf(schema: z.ZodObject, field: string): ListField | undefined {
-  let known = listFields.get(schema);
-  if (!known) {
-    known = new Map();
-    listFields.set(schema, known);
+/** The fields of a schema that take a list, by name. */
+function listFieldsOf(schema: z.ZodObject): ReadonlyMap<string, ListField> {
+  let fields = listFields.get(schema);
+  if (!fields) {
+    fields = new Map(
+      Object.entries(schema.shape).flatMap(([field, of]) =>
+        of instanceof z.ZodArray ? [[field, listFieldOf(schema, field, of)]] : [],
+      ),
+    );
+    listFields.set(schema, fields);
   }
-  if (!known.has(field)) known.set(field, makeListField(schema, field));
-  return known.get(field);
+  return fields;
 }
 
-function makeListField(schema: z.ZodObject, field: string): ListField | undefined {
-  const of = schema.shape[field] as z.ZodType;
-  if (!(of instanceof z.ZodArray)) return undefined;
+function listFieldOf(schema: z.ZodObject, field: string, of: z.ZodArray): ListField {
   const anything = of.clone({ ...of._zod.def, element: z.unknown() } as never) as z.ZodType;
   const around = schema.safeExtend({ [field]: anything } as never);
   return { element: of.element as z.ZodType, around };

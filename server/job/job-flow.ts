@@ -5,7 +5,7 @@ import { RecentMap } from "../runtime/recent-map.ts";
 import { applyProgress, judgeAfter, namedBefore, releaseHeld, skipHeld, tally } from "./flow-rules.ts";
 import type { GroupKey, JobFlowStore } from "./flow-store.ts";
 import { type CanStart, displaces } from "./group-rules.ts";
-import type { JobNews, NodeKey } from "./job-news.ts";
+import type { FreedNode, JobNews } from "./job-news.ts";
 import type { JobRecord } from "./job-record.ts";
 import { cancelled } from "./job-rules.ts";
 import type { ChangeRequest, Decision, JobStore } from "./job-store.ts";
@@ -81,9 +81,8 @@ export class JobFlow {
   /**
    * Announces jobs as they are after a change, and does what follows for other jobs. Must be called after every change of
    * a job, once it is on disk. Never rejects.
-   * @param freed nodes that have room again because executions on them ended.
    */
-  async changed(jobs: readonly (JobRecord | undefined)[], freed: readonly NodeKey[] = []): Promise<void> {
+  async changed(jobs: readonly (JobRecord | undefined)[], freed: readonly FreedNode[] = []): Promise<void> {
     const changed = jobs.filter((job) => job !== undefined);
     this.parts.news.changed(changed, freed);
     await this.followAll(changed);

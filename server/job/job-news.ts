@@ -1,11 +1,10 @@
-import type { Bus } from "../bus/bus.ts";
+import type { Bus, BusMessages } from "../bus/bus.ts";
 import type { DueTimes } from "../tasks/due-times.ts";
+import { earliest } from "../tasks/periodic.ts";
 import type { JobRecord } from "./job-record.ts";
 
-export interface NodeKey {
-  nodeId: string;
-  businessId: string;
-}
+/** A node that has room again because an execution on it ended. */
+export type FreedNode = BusMessages["node"];
 
 /**
  * Announces jobs once a change of them is on disk: to those who wait for them, to the nodes that run them, to the tasks
@@ -24,11 +23,8 @@ export class JobNews {
     this.wakeFor(jobs);
   }
 
-  /**
-   * Announces jobs as they are after their change.
-   * @param freed nodes that have room again because executions on them ended.
-   */
-  changed(jobs: readonly JobRecord[], freed: readonly NodeKey[] = []): void {
+  /** Announces jobs as they are after their change. */
+  changed(jobs: readonly JobRecord[], freed: readonly FreedNode[] = []): void {
     for (const [businessId, ofBusiness] of Map.groupBy(jobs, (job) => job.businessId)) {
       this.bus.publish("jobs", { businessId, jobIds: ofBusiness.map((job) => job.jobId) });
       const toStop = ofBusiness.flatMap((job) => (job.cancelRequestedAtMs !== undefined && job.nodeId) || []);
@@ -43,10 +39,10 @@ export class JobNews {
   /** Tells the tasks the earliest times. A task looks for everything that is due, so it needs no others. */
   private remindOf(jobs: readonly JobRecord[]): void {
     const queued = jobs.filter((job) => job.status === "QUEUED");
-    const startsMs = queued.flatMap((job) => job.notBeforeMs ?? []);
-    const endsMs = queued.flatMap((job) => job.queueDeadlineMs ?? []);
-    if (startsMs.length > 0) this.due.start(earliest(startsMs));
-    if (endsMs.length > 0) this.due.expiry(earliest(endsMs));
+    const startMs = earliest(queued.map((job) => job.notBeforeMs));
+    const expiryMs = earliest(queued.map((job) => job.queueDeadlineMs));
+    if (startMs !== undefined) this.due.start(startMs);
+    if (expiryMs !== undefined) this.due.expiry(expiryMs);
   }
 
   private wakeFor(jobs: readonly JobRecord[]): void {
@@ -57,9 +53,4 @@ export class JobNews {
       this.bus.publish("wake", { businessId });
     }
   }
-}
-
-/** Not `Math.min(...timesMs)`, because a spread fails on a hundred thousand arguments. */
-function earliest(timesMs: readonly number[]): number {
-  return timesMs.reduce((least, atMs) => Math.min(least, atMs));
 }

@@ -11,12 +11,7 @@ export class ParsedJson<Value> {
 
   /** Returns the same value for the same text, frozen throughout. */
   parse(text: string): Value {
-    let value = this.known.get(text);
-    if (value === undefined) {
-      value = deepFreeze(JSON.parse(text)) as Value;
-      this.known.set(text, value);
-    }
-    return value;
+    return this.known.getOrMake(text, () => deepFreeze(JSON.parse(text)) as Value);
   }
 }
 

@@ -13,6 +13,16 @@ export class RecentMap<Value> {
     return value;
   }
 
+  /** The value of the key, made and remembered if it has none. */
+  getOrMake(key: string, make: () => Value): Value {
+    let value = this.get(key);
+    if (value === undefined) {
+      value = make();
+      this.set(key, value);
+    }
+    return value;
+  }
+
   delete(key: string): void {
     this.entries.delete(key);
   }

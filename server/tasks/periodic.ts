@@ -128,7 +128,11 @@ export function notBefore(fromMs: number, atMs: number | undefined): number | un
   return atMs === undefined ? undefined : Math.max(fromMs, atMs);
 }
 
-export function earliest(...timesMs: (number | undefined)[]): number | undefined {
-  const known = timesMs.filter((atMs) => atMs !== undefined);
-  return known.length === 0 ? undefined : Math.min(...known);
+/** The earliest of the times that are defined; undefined if there is none. */
+export function earliest(timesMs: Iterable<number | undefined>): number | undefined {
+  let leastMs: number | undefined;
+  for (const atMs of timesMs) {
+    if (atMs !== undefined && (leastMs === undefined || atMs < leastMs)) leastMs = atMs;
+  }
+  return leastMs;
 }
