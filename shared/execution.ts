@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { executionId, jobId, nodeId } from "./ids.ts";
+import { artifactId, executionId, jobId, nodeId } from "./ids.ts";
 import { executionStatus } from "./job-state.ts";
 import { resources } from "./manifest.ts";
 import { reason } from "./reasons.ts";
@@ -19,6 +19,15 @@ export const executionEnd = z.object({
   cpuSeconds: z.number().min(0).optional(),
   /** MiB; the highest resident size seen for the whole process group. */
   peakMemoryMb: z.number().min(0).optional(),
+  /** The lines that the job wrote to $TANVRIT_RESULTS, as key and value. */
+  results: z.record(z.string().max(200), z.string()).optional(),
+  /** The artifact with its outputs; absent if it has none. */
+  artifactId: artifactId.optional(),
+  /** Outputs and results that could not be collected, and why. */
+  outputProblems: z
+    .array(z.object({ path: z.string(), message: z.string() }))
+    .max(100)
+    .optional(),
 });
 export type ExecutionEnd = z.infer<typeof executionEnd>;
 

@@ -15,7 +15,10 @@ export type IdPrefix =
   | "crd"
   | "sch"
   | "fire"
-  | "tpl";
+  | "tpl"
+  | "art"
+  | "pack"
+  | "sec";
 
 const DIGITS = "0123456789abcdefghjkmnpqrstvwxyz";
 const ID_DIGITS = 26;
@@ -64,3 +67,4 @@ export const sessionId = idSchema("ses");
 export const scheduleId = idSchema("sch");
 export const fireId = idSchema("fire");
 export const templateId = idSchema("tpl");
+export const artifactId = idSchema("art");

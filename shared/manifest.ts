@@ -2,12 +2,21 @@ import { z } from "zod";
 import { arrayIndexes, readArrayIndexes } from "./array-indexes.ts";
 import { dockerOptions, imageReference } from "./docker.ts";
 import { jobId } from "./ids.ts";
+import {
+  jobInput,
+  MAX_JOB_FILES,
+  outputGlob,
+  parseInputSource,
+  secretFiles,
+  secretName,
+} from "./job-files.ts";
 import { labels, noNul, recordOf, scalar } from "./labels.ts";
 import { limits } from "./limits.ts";
 import { retryRule } from "./retry-rule.ts";
 import { selector } from "./selector.ts";
 import { startTime } from "./start-time.ts";
 import { stopSignal } from "./stop-signal.ts";
+import { textOf } from "./text-of.ts";
 
 /** The job types with an executor: `COMMAND` runs on the node itself, `DOCKER` in a container. */
 const jobTypes = ["COMMAND", "DOCKER"] as const;
@@ -135,6 +144,20 @@ export const jobFields = z.strictObject({
     .default({}),
   /** The working directory; relative to the job's own fresh directory, which is the default. */
   workdir: noNul("workdir").min(1).max(4_096).optional(),
+  /** Files to put into the job's directory before it starts. */
+  inputs: z.array(jobInput).min(1).max(MAX_JOB_FILES).optional(),
+  /** Files to collect after the job, however it ended: globs below the directory in which it starts. */
+  outputs: z.array(outputGlob).min(1).max(MAX_JOB_FILES).optional(),
+  /** Variables that hold secrets: the variable and the name of the secret. */
+  secretEnv: recordOf(variableName, secretName)
+    .refine((map) => Object.keys(map).length <= MAX_JOB_FILES, { error: `at most ${MAX_JOB_FILES} secrets` })
+    .optional(),
+  /** Files that hold secrets while the job runs: the path below the job's directory and the name of the secret. */
+  secretFiles: secretFiles
+    .refine((map) => Object.keys(map).length <= MAX_JOB_FILES, { error: `at most ${MAX_JOB_FILES} secrets` })
+    .optional(),
+  /** The results of these jobs become variables of this job, which waits for them; a later job's win, `env` wins over all. */
+  envFrom: z.array(jobId).min(1).max(MAX_JOB_FILES).optional(),
 });
 
 /**
@@ -152,6 +175,11 @@ export const jobManifest = jobFields.superRefine((job, context) => {
       wrong("array", `its jobs have ${bytes} bytes together; at most ${limits.maxArrayBytes} are allowed`);
     }
   }
+  for (const [i, { from }] of (job.inputs ?? []).entries()) {
+    const problem = sourceProblem(from);
+    if (problem !== undefined)
+      context.addIssue({ code: "custom", path: ["inputs", i, "from"], message: problem });
+  }
   if (job.type === "DOCKER") {
     if (job.image === undefined) wrong("image", "is missing: a DOCKER job needs an image");
     return;
@@ -162,6 +190,16 @@ export const jobManifest = jobFields.superRefine((job, context) => {
       wrong(field, `only jobs of type DOCKER can use this; this job is of type ${job.type}`);
   }
 });
+/** What is wrong with the source of an input that a server gets; undefined if nothing is. */
+function sourceProblem(from: string): string | undefined {
+  try {
+    if (parseInputSource(from).kind !== "local") return undefined;
+    return "must be artifact:art_… or job:job_…/GLOB; upload local files first, as `job submit` does";
+  } catch (error) {
+    return textOf(error);
+  }
+}
+
 /** With every default filled in. */
 export type JobManifest = z.infer<typeof jobManifest>;
 /** As a person writes it. */

@@ -7,7 +7,7 @@ import { importedPaths, type SourceFile, sourceFiles } from "./source.ts";
  * floors, never from a folder on its own floor or above.
  */
 const floorsOf: Record<string, readonly (readonly string[])[]> = {
-  shared: [[""], ["config", "sockets"], ["template"], ["schedule"], ["endpoints"]],
+  shared: [["files"], [""], ["config", "sockets"], ["template"], ["schedule"], ["endpoints"]],
   sdk: [[""]],
   agent: [
     ["process"],
@@ -26,9 +26,9 @@ const floorsOf: Record<string, readonly (readonly string[])[]> = {
     ["tasks"],
     ["auth"],
     ["bus"],
-    ["http"],
+    ["blob", "http"],
     ["job", "log"],
-    ["node", "retention", "schedule", "template"],
+    ["artifact", "node", "retention", "schedule", "template"],
     ["execution", "sign-in"],
     ["credit", "dispatch"],
     ["agent-api", "integrity"],

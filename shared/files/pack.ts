@@ -1,0 +1,79 @@
+import { fileLimits } from "./file-limits.ts";
+
+/**
+ * A pack carries blobs in one body: for each blob a header, then its bytes. The header has 40 bytes: the SHA-256 digest
+ * (32 bytes) and the length (8 bytes, big-endian).
+ */
+export const PACK_TYPE = "application/vnd.tanvrit.pack";
+export const PACK_HEADER_BYTES = 40;
+const DIGEST_BYTES = 32;
+
+export function packHeader(sha256: string, bytes: number): Uint8Array {
+  const header = Buffer.alloc(PACK_HEADER_BYTES);
+  header.write(sha256, "hex");
+  header.writeBigUInt64BE(BigInt(bytes), DIGEST_BYTES);
+  return header;
+}
+
+/** A pack is not as agreed. */
+export class PackError extends Error {
+  override name = "PackError";
+}
+
+/** A piece of a pack. The content of a blob may come in several pieces. */
+export type PackPiece =
+  | { kind: "blob"; sha256: string; bytes: number }
+  | { kind: "content"; content: Uint8Array }
+  /** The blob is complete, and its content has the announced digest. */
+  | { kind: "end"; sha256: string; bytes: number };
+
+/** Reads a pack from chunks of any size, and checks the digest of every blob. Throws PackError. */
+export class PackReader {
+  private header = Buffer.alloc(PACK_HEADER_BYTES);
+  private headerBytes = 0;
+  private blob: { sha256: string; bytes: number; left: number; hash: Bun.CryptoHasher } | undefined;
+
+  *push(chunk: Uint8Array): Generator<PackPiece> {
+    let rest = chunk;
+    while (rest.length > 0) {
+      if (!this.blob) {
+        const take = Math.min(PACK_HEADER_BYTES - this.headerBytes, rest.length);
+        this.header.set(rest.subarray(0, take), this.headerBytes);
+        this.headerBytes += take;
+        rest = rest.subarray(take);
+        if (this.headerBytes < PACK_HEADER_BYTES) return;
+        yield this.begin();
+      } else {
+        const content = rest.subarray(0, this.blob.left);
+        rest = rest.subarray(content.length);
+        this.blob.hash.update(content);
+        this.blob.left -= content.length;
+        yield { kind: "content", content };
+      }
+      if (this.blob?.left === 0) yield this.finish(this.blob);
+    }
+  }
+
+  /** The pack is over. Throws if it stops in the middle of a blob. */
+  end(): void {
+    if (this.blob || this.headerBytes > 0) throw new PackError("the pack ends in the middle of a blob");
+  }
+
+  private begin(): PackPiece {
+    const sha256 = this.header.toString("hex", 0, DIGEST_BYTES);
+    const bytes = Number(this.header.readBigUInt64BE(DIGEST_BYTES));
+    if (bytes === 0 || bytes > fileLimits.partBytes)
+      throw new PackError(`a blob of ${bytes} bytes; it must have 1 to ${fileLimits.partBytes}`);
+    this.headerBytes = 0;
+    this.blob = { sha256, bytes, left: bytes, hash: new Bun.CryptoHasher("sha256") };
+    return { kind: "blob", sha256, bytes };
+  }
+
+  private finish({ sha256, bytes, hash }: NonNullable<typeof this.blob>): PackPiece {
+    const actual = hash.digest("hex");
+    if (actual !== sha256)
+      throw new PackError(`the content of blob ${sha256} has the digest ${actual}: it changed on its way`);
+    this.blob = undefined;
+    return { kind: "end", sha256, bytes };
+  }
+}

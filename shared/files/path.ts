@@ -1,0 +1,40 @@
+import { z } from "zod";
+import { fileLimits } from "./file-limits.ts";
+
+/** One sentence why this cannot be a path in a tree or below a job's directory; undefined if it can. */
+export function pathProblem(path: string): string | undefined {
+  if (path === "") return "a path must not be empty";
+  if (!path.isWellFormed()) return "the path is not valid Unicode";
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters to refuse
+  if (/[\0-\x1f\x7f]/.test(path)) return "the path contains a newline or another control character";
+  if (path.startsWith("/")) return "the path is absolute";
+  const names = path.split("/");
+  if (names.some((name) => name === "" || name === ".")) return "the path contains an empty name or “.”";
+  if (names.includes("..")) return "the path contains “..”";
+  if (Buffer.byteLength(path) > fileLimits.maxPathBytes)
+    return `the path is longer than ${fileLimits.maxPathBytes} bytes`;
+  if (names.some((name) => Buffer.byteLength(name) > fileLimits.maxNameBytes))
+    return `a name in the path is longer than ${fileLimits.maxNameBytes} bytes`;
+  return undefined;
+}
+
+/** A path below the directory of a tree or job: `src/main.c`. */
+export const filePath = z.string().superRefine((path, context) => {
+  const problem = pathProblem(path);
+  if (problem !== undefined) context.addIssue({ code: "custom", message: problem });
+});
+
+/** Like `filePath`, and `.` is the directory itself. A person may write `./src/`, which becomes `src`. */
+export const placePath = z
+  .string()
+  .transform((path) => path.replace(/^(\.\/+)+/, "").replace(/\/+$/, "") || ".")
+  .superRefine((path, context) => {
+    const problem = path === "." ? undefined : pathProblem(path);
+    if (problem !== undefined) context.addIssue({ code: "custom", message: problem });
+  });
+
+/** Orders paths so that a directory comes right before everything in it, by UTF-16 code units of the names. */
+export function comparePaths(a: string, b: string): number {
+  const [left, right] = [a.replaceAll("/", "\0"), b.replaceAll("/", "\0")];
+  return left < right ? -1 : left > right ? 1 : 0;
+}
