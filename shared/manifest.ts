@@ -168,13 +168,8 @@ export const jobFields = z.strictObject({
 export const jobManifest = jobFields.superRefine((job, context) => {
   const wrong = (path: string, message: string) =>
     context.addIssue({ code: "custom", path: [path], message });
-  if (job.array !== undefined) {
-    const read = readArrayIndexes(job.array);
-    const bytes = "problem" in read ? 0 : JSON.stringify(job).length * read.indexes.length;
-    if (bytes > limits.maxArrayBytes) {
-      wrong("array", `its jobs have ${bytes} bytes together; at most ${limits.maxArrayBytes} are allowed`);
-    }
-  }
+  const problem = arraySizeProblem(job);
+  if (problem !== undefined) wrong("array", problem);
   for (const [i, { from }] of (job.inputs ?? []).entries()) {
     const problem = sourceProblem(from);
     if (problem !== undefined)
@@ -190,6 +185,16 @@ export const jobManifest = jobFields.superRefine((job, context) => {
       wrong(field, `only jobs of type DOCKER can use this; this job is of type ${job.type}`);
   }
 });
+
+/** Why the jobs of an array are too much for one write; undefined for any other job. */
+export function arraySizeProblem(job: z.output<typeof jobFields>): string | undefined {
+  if (job.array === undefined) return undefined;
+  const read = readArrayIndexes(job.array);
+  const bytes = "problem" in read ? 0 : JSON.stringify(job).length * read.indexes.length;
+  if (bytes <= limits.maxArrayBytes) return undefined;
+  return `its jobs have ${bytes} bytes together; at most ${limits.maxArrayBytes} are allowed`;
+}
+
 /** What is wrong with the source of an input that a server gets; undefined if nothing is. */
 function sourceProblem(from: string): string | undefined {
   try {

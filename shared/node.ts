@@ -1,8 +1,10 @@
 import { z } from "zod";
 import { nodeAllow } from "./allow.ts";
+import { artifact, storedTree } from "./artifact.ts";
 import { executionEnd, timestamp } from "./execution.ts";
-import { executionId, jobId, nodeId } from "./ids.ts";
-import { labels } from "./labels.ts";
+import { placePath } from "./files/path.ts";
+import { artifactId, executionId, jobId, nodeId } from "./ids.ts";
+import { labels, recordOf } from "./labels.ts";
 import { jobManifest, jobType, pool, resources } from "./manifest.ts";
 
 export const nodeStatus = z.enum(["ACTIVE", "DRAINING", "SUSPENDED", "OFFLINE"]);
@@ -114,6 +116,36 @@ export const assignment = z.object({
   leaseExpiresAt: timestamp,
 });
 export type Assignment = z.infer<typeof assignment>;
+
+/** An artifact, or some files of it, and where they go. */
+export const placedInput = z.object({
+  /** A path below the job's directory; `.` is the directory itself. For an artifact that is one file: the file's new path. */
+  to: placePath,
+  artifactId,
+  type: artifact.shape.type,
+  tree: storedTree,
+  /** Only for the outputs of a job: only the paths that match. */
+  glob: z.string().optional(),
+  /** Only with `glob`: `to` replaces this beginning of a path. Absent: the whole path goes below `to`. */
+  base: z.string().optional(),
+  /** The field that asks for it, for messages: `inputs.0.from`. */
+  field: z.string(),
+});
+export type PlacedInput = z.infer<typeof placedInput>;
+
+/** What a job gets before its command starts, besides its manifest. Values are base64. */
+export const jobInputs = z.object({
+  /** Later ones replace files of earlier ones. */
+  inputs: z.array(placedInput),
+  /** The results of `envFrom`, without those that the manifest sets itself. */
+  env: recordOf(z.string(), z.string()),
+  secretEnv: recordOf(z.string(), z.base64()),
+  /** By path below the job's directory. */
+  secretFiles: recordOf(z.string(), z.base64()),
+  /** Sentences for the job's log: results that cannot be variables. */
+  notes: z.array(z.string()),
+});
+export type JobInputs = z.infer<typeof jobInputs>;
 
 /** The server's orders to a node, sent with every answer to a heartbeat or a poll. */
 export const nodeOrders = z.object({

@@ -7,6 +7,7 @@ import type { NodeRecord, NodeStore } from "../node/node-store.ts";
 import { HEARTBEAT_MS, OFFLINE_AFTER_MS } from "../node/silence.ts";
 import { type LogLimits, logCapBytes } from "../retention/settings.ts";
 import type { AgentService } from "./agent-service.ts";
+import type { JobInputsService } from "./job-inputs.ts";
 
 export interface AgentHandlerParts extends NodeViewParts {
   service: AgentService;
@@ -14,11 +15,12 @@ export interface AgentHandlerParts extends NodeViewParts {
   executionService: ExecutionService;
   pushLogs: Handlers["nodes.logs"];
   logLimits: LogLimits;
+  jobInputs: JobInputsService;
 }
 
 type AgentHandlers = Pick<
   Handlers,
-  "nodes.register" | "nodes.heartbeat" | "nodes.poll" | "nodes.result" | "nodes.logs"
+  "nodes.register" | "nodes.heartbeat" | "nodes.poll" | "nodes.result" | "nodes.logs" | "nodes.inputs"
 >;
 
 /** The endpoints that agents call. */
@@ -46,6 +48,7 @@ export function agentHandlers(parts: AgentHandlerParts): AgentHandlers {
       outcomes: await executionService.report(nodeOf(context), input.reports),
     }),
     "nodes.logs": parts.pushLogs,
+    "nodes.inputs": ({ executionId }, context) => parts.jobInputs.of(nodeOf(context), executionId),
   };
 }
 

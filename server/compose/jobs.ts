@@ -76,10 +76,10 @@ export function composeJobs({ stores, bus, now }: PlaneBase, flow: JobFlow, cred
 
 /** Rejects jobs before they are queued: with too little room in the store, or too little credit. */
 function submitCheck({ shortage }: Stores, checkCredit: SubmitCheck): SubmitCheck {
-  return async (by, manifests) => {
+  return async (by, manifests, at) => {
     const detail = shortage?.();
     if (detail !== undefined) throw new ComputeError("storage_failed", detail, { retryAfterSeconds: 30 });
-    await checkCredit(by, manifests);
+    await checkCredit(by, manifests, at);
   };
 }
 

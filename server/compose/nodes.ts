@@ -1,5 +1,6 @@
 import { AgentService } from "../agent-api/agent-service.ts";
 import { agentHandlers } from "../agent-api/handlers.ts";
+import { JobInputsService } from "../agent-api/job-inputs.ts";
 import type { NodeKeys } from "../auth/node-keys.ts";
 import type { Handlers } from "../http/handler.ts";
 import { nodeHandlers } from "../node/handlers.ts";
@@ -46,6 +47,13 @@ export function composeNodes({ stores, bus, log, now }: PlaneBase, parts: NodeCo
         executionService,
         pushLogs,
         logLimits,
+        jobInputs: new JobInputsService({
+          executions,
+          flow: stores.flow,
+          // Until there are stores for them, no job can have got past the check at its submit.
+          artifacts: { find: async () => [] },
+          secrets: { values: async () => new Map() },
+        }),
       }),
     },
   };

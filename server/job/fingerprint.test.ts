@@ -4,6 +4,7 @@ import { type JobManifestInput, jobManifest } from "../../shared/manifest.ts";
 import { fingerprintOf, fingerprintOfBatch, isSameRequest } from "./fingerprint.ts";
 
 const [one, two] = [newId("job"), newId("job")];
+const from = `artifact:${newId("art")}`;
 const of = (manifest: Partial<JobManifestInput>) =>
   fingerprintOf(jobManifest.parse({ command: "true", ...manifest }));
 
@@ -34,6 +35,10 @@ test("two manifests that mean the same have the same fingerprint, however they a
       { type: "DOCKER", image: "a" },
       { type: "DOCKER", image: "a", docker: {} },
     ],
+    [{ outputs: ["dist/", "*.xml"] }, { outputs: ["*.xml", "./dist/**", "*.xml"] }],
+    [{ inputs: [{ from: `job:${one}` }] }, { inputs: [{ from: `job:${one}/**` }] }],
+    [{ inputs: [{ from, to: "./data/" }] }, { inputs: [{ to: "data", from }] }],
+    [{ secretEnv: { A: "a", B: "b" } }, { secretEnv: { B: "b", A: "a" }, secretFiles: {} }],
   ];
   for (const [first, second] of same) expect([first, of(first)]).toEqual([first, of(second)]);
 });
@@ -56,6 +61,16 @@ test("every change of what the job does changes its fingerprint", () => {
     { concurrency: { group: "g", limit: 2 } },
     { after: [{ jobId: one }] },
     { after: [{ jobId: one, on: "any" }] },
+    { inputs: [{ from }] },
+    { inputs: [{ from, to: "data" }] },
+    { inputs: [{ from: `job:${one}` }, { from }] },
+    { inputs: [{ from }, { from: `job:${one}` }] },
+    { outputs: ["dist/**"] },
+    { secretEnv: { A: "a" } },
+    { secretEnv: { A: "b" } },
+    { secretFiles: { A: "a" } },
+    { envFrom: [one, two] },
+    { envFrom: [two, one] },
     { array: "1-3" },
     { array: "1-3%2" },
     { notBefore: "+10m" },

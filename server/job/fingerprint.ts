@@ -1,5 +1,6 @@
 import { parseArrayIndexes } from "../../shared/array-indexes.ts";
 import { dockerOptions } from "../../shared/docker.ts";
+import { parseInputSource } from "../../shared/job-files.ts";
 import { type JobManifest, jobFields } from "../../shared/manifest.ts";
 import type { RetryRule } from "../../shared/retry-rule.ts";
 import { type Condition, formatCondition, parseSelector } from "../../shared/selector.ts";
@@ -63,8 +64,9 @@ function digest(meaning: unknown): string {
 
 /** The fields that are not the default, each in its canonical form. A start time like `+10m` stays relative. */
 function meaningOf(manifest: JobManifest): Fields {
-  const { command, resources, concurrency, docker, after, retryOn, array, selector, notBefore, ...plain } =
+  const { command, resources, concurrency, docker, after, retryOn, array, selector, notBefore, ...most } =
     manifest;
+  const { inputs, outputs, secretEnv, secretFiles, ...plain } = most;
   const options = docker && { ...docker, mounts: sorted(docker.mounts) };
   return {
     ...without(plain, DEFAULTS),
@@ -85,6 +87,10 @@ function meaningOf(manifest: JobManifest): Fields {
     after: after && sorted(after.map(({ jobId, on }) => ({ jobId, on }))),
     retryOn: retryOn && sorted(retryOn.map(codeOfRule)),
     array: array === undefined ? undefined : parseArrayIndexes(array),
+    inputs: inputs?.map(({ from, to }) => ({ from: parseInputSource(from), to })),
+    outputs: outputs && [...new Set(outputs)].sort(),
+    secretEnv: secretEnv && nonEmpty(secretEnv),
+    secretFiles: secretFiles && nonEmpty(secretFiles),
     // A job of an older release may have a selector that is refused today.
     selector:
       selector === undefined

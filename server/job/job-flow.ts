@@ -8,6 +8,7 @@ import { type CanStart, displaces } from "./group-rules.ts";
 import type { FreedNode, JobNews } from "./job-news.ts";
 import type { JobRecord } from "./job-record.ts";
 import { cancelled } from "./job-rules.ts";
+import { type FieldPrefix, problemsOfOthers } from "./job-sources.ts";
 import type { ChangeRequest, Decision, JobStore } from "./job-store.ts";
 
 export interface JobFlowParts {
@@ -57,18 +58,21 @@ export class JobFlow {
 
   constructor(private readonly parts: JobFlowParts) {}
 
-  /** Throws `invalid_request` if a job comes after a job that the business does not have. */
-  async checkAfter(businessId: string, manifests: readonly Pick<JobManifest, "after">[]): Promise<void> {
+  /**
+   * Throws `invalid_request` if a job comes after a job that the business does not have, or takes outputs or results from
+   * one that has none.
+   */
+  async checkOthers(businessId: string, manifests: readonly JobManifest[], at: FieldPrefix): Promise<void> {
     const ids = [...new Set(manifests.flatMap(({ after }) => after?.map(({ jobId }) => jobId) ?? []))];
     if (ids.length === 0) return;
-    const found = new Set((await this.parts.flow.findMany(businessId, ids)).map((job) => job.jobId));
-    const missing = ids.filter((jobId) => !found.has(jobId));
-    if (missing.length === 0) return;
-    const errors = missing.map((jobId) => ({
-      path: "after",
-      message: `there is no job ${jobId} in this business`,
-    }));
-    throw new ComputeError("invalid_request", `There is no job ${missing[0]} to run after.`, { errors });
+    const found = await this.parts.flow.findMany(businessId, ids);
+    const others = new Map(found.map((job) => [job.jobId, job]));
+    const errors = manifests.flatMap((manifest, i) =>
+      problemsOfOthers(manifest, others).map(({ path, message }) => ({ path: `${at(i)}${path}`, message })),
+    );
+    const [first] = errors;
+    if (!first) return;
+    throw new ComputeError("invalid_request", `The job cannot be submitted: ${first.message}.`, { errors });
   }
 
   /** Announces jobs that were just submitted, and does what follows if any of them has a gate. Never rejects. */

@@ -7,15 +7,19 @@ import type { JobFlow } from "./job-flow.ts";
 import type { JobRecord } from "./job-record.ts";
 import { cancelled, type JobOrigin, newArray, newJob } from "./job-rules.ts";
 import { BYTES_AT_ONCE, type JobSlice } from "./job-slices.ts";
+import { afterItsSources, type FieldPrefix } from "./job-sources.ts";
 import type { JobListQuery, JobStore } from "./job-store.ts";
 import type { JobWatch } from "./job-watch.ts";
 import type { ManualRetry, Retried } from "./manual-retry.ts";
 
-/** Refuses jobs that could not be paid for. */
+/** Refuses jobs that could not be paid for, or that lack files or secrets. */
 export type SubmitCheck = (
   by: Pick<Identity, "businessId" | "userId">,
   manifests: readonly JobManifest[],
+  at: FieldPrefix,
 ) => Promise<void>;
+
+const ONLY_JOB: FieldPrefix = () => "";
 
 /** What `JobService` and `ManyJobs` need. */
 export interface JobParts {
@@ -27,17 +31,19 @@ export interface JobParts {
 }
 
 /**
- * Throws what `checkSubmit` throws, unless the idempotency key was used before: repeating a request creates nothing new,
- * so it is not refused for lack of credit.
+ * Throws what `checkSubmit` and `JobFlow.checkOthers` throw, unless the idempotency key was used before: repeating a
+ * request creates nothing new, so it is not refused for lack of credit, or because a file that its job had is gone.
  */
-export async function checkCredit(
-  { jobs, checkSubmit }: JobParts,
+export async function checkJobs(
+  { jobs, flow, checkSubmit }: JobParts,
   by: Pick<Identity, "businessId" | "userId">,
   manifests: readonly JobManifest[],
+  at: FieldPrefix,
   idempotencyKey: string | undefined,
 ): Promise<void> {
   try {
-    await checkSubmit?.(by, manifests);
+    await checkSubmit?.(by, manifests, at);
+    await flow.checkOthers(by.businessId, manifests, at);
   } catch (error) {
     const isRepeat = idempotencyKey !== undefined && (await jobs.isKeyUsed(by, idempotencyKey));
     if (!isRepeat) throw error;
@@ -57,12 +63,12 @@ export class JobService {
    */
   async submit(
     by: Pick<Identity, "businessId" | "userId">,
-    manifest: JobManifest,
+    submitted: JobManifest,
     idempotencyKey: string | undefined,
     origin: JobOrigin = {},
   ): Promise<JobRecord> {
-    await checkCredit(this.parts, by, [manifest], idempotencyKey);
-    await this.parts.flow.checkAfter(by.businessId, [manifest]);
+    const manifest = afterItsSources(submitted);
+    await checkJobs(this.parts, by, [manifest], ONLY_JOB, idempotencyKey);
     const job = newJob(by, manifest, origin, this.parts.now());
     const idempotency =
       idempotencyKey === undefined ? undefined : { key: idempotencyKey, bodyHash: fingerprintOf(manifest) };

@@ -5,8 +5,9 @@ import { type JobStatus, statusesBefore } from "../../shared/job-state.ts";
 import { fingerprintOf, fingerprintOfBatch } from "./fingerprint.ts";
 import type { JobRecord } from "./job-record.ts";
 import { cancelled, newJob } from "./job-rules.ts";
-import { checkCredit, type JobParts } from "./job-service.ts";
+import { checkJobs, type JobParts } from "./job-service.ts";
 import { BYTES_AT_ONCE, BYTES_PER_REQUEST, CHANGED_AT_ONCE } from "./job-slices.ts";
+import { afterItsSources, type FieldPrefix } from "./job-sources.ts";
 import type { InsertOutcome, JobListQuery, NewJob } from "./job-store.ts";
 import type { RetriedSet } from "./manual-retry.ts";
 
@@ -42,6 +43,8 @@ interface RetryProgress {
   isOver: boolean;
 }
 
+const OF_BATCH: FieldPrefix = (i) => `jobs.${i}.`;
+
 const NOTHING_RETRIED: ManyRetried = {
   matched: 0,
   changed: 0,
@@ -56,13 +59,17 @@ export class ManyJobs {
   constructor(private readonly parts: JobParts) {}
 
   /** Submits all jobs or none. `batchKey` is the idempotency key of the jobs that have no key of their own. */
-  async submit(by: Identity, batch: readonly BatchJob[], batchKey: string | undefined): Promise<Submitted[]> {
+  async submit(
+    by: Identity,
+    submitted: readonly BatchJob[],
+    batchKey: string | undefined,
+  ): Promise<Submitted[]> {
+    const batch = submitted.map((manifest, i) => afterItsSources(manifest, OF_BATCH(i)));
     // Only the first key is checked: if the first job was submitted before, normally all were. Jobs with keys of their own
     // can get into the queue unchecked that way, but like all others they are paid for when they are handed out.
     const firstKey = batch[0]?.idempotencyKey ?? (batchKey === undefined ? undefined : `${batchKey}#0`);
-    await checkCredit(this.parts, by, batch, firstKey);
     refuseArrays(batch);
-    await this.parts.flow.checkAfter(by.businessId, batch);
+    await checkJobs(this.parts, by, batch, OF_BATCH, firstKey);
     const nowMs = this.parts.now();
     const batchHash = batchKey === undefined ? "" : await fingerprintOfBatch(batch);
     const wanted = batch.map(({ idempotencyKey, ...manifest }, i): NewJob => {

@@ -7,6 +7,7 @@ import {
   agentRun,
   assignment,
   executionReport,
+  jobInputs,
   node,
   nodeCondition,
   nodeDescription,
@@ -135,6 +136,17 @@ export const nodeEndpoints = defineEndpoints({
     errors: ["node_taken", "storage_failed", "conflict"],
     repeatable: true,
     afterLogout: true,
+  },
+  "nodes.inputs": {
+    method: "POST",
+    path: "/api/compute/nodes/inputs",
+    callers: ["node"],
+    summary:
+      "What a job with inputs, secrets or envFrom needs before it starts. Only for an execution that the node has and that is not over; otherwise not_found. A conflict says why the job cannot start: the node reports that as StartFailed.",
+    input: z.strictObject({ executionId }),
+    output: jobInputs,
+    errors: ["not_found", "conflict", "node_taken", "storage_failed"],
+    repeatable: true,
   },
   "nodes.list": {
     method: "POST",

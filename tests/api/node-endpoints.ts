@@ -69,6 +69,30 @@ export const nodeScenarios = {
     await node.report(executionId, "SUCCEEDED", { exitCode: 0 });
   },
 
+  "nodes.inputs": async (stage) => {
+    const { api, user } = stage;
+    const { node, jobId, executionId } = await runningJob(stage);
+    const nothing = { inputs: [], env: {}, secretEnv: {}, secretFiles: {}, notes: [] };
+    expect(await api.call("nodes.inputs", { executionId }, node.as)).toEqual(nothing);
+    const other = await PlayedNode.register(api, user);
+    expect((await api.refused("nodes.inputs", { executionId }, other.as)).code).toBe("not_found");
+    const results = { VERSION: "1.2", "no-variable": "x", OWN: "not this" };
+    await node.report(executionId, "SUCCEEDED", { exitCode: 0, results });
+    expect((await api.refused("nodes.inputs", { executionId }, node.as)).code).toBe("not_found");
+    const labels = { only: crypto.randomUUID() };
+    const taker = await PlayedNode.register(api, user, { labels });
+    const manifest = { command: "true", labels, envFrom: [jobId], env: { OWN: "mine" } };
+    const job = await api.call("jobs.submit", manifest, user);
+    expect(job.after).toEqual([{ jobId, on: "success" }]);
+    const taken = await taker.take();
+    const given = await api.call("nodes.inputs", { executionId: taken.executionId }, taker.as);
+    expect(given).toMatchObject({
+      ...nothing,
+      env: { VERSION: "1.2" },
+      notes: [expect.stringContaining('"no-variable"')],
+    });
+  },
+
   "nodes.list": async ({ api, user }) => {
     const { nodeId } = await PlayedNode.register(api, user, { name: "newest" });
     const { nodes } = await api.call("nodes.list", { limit: 1 }, user);

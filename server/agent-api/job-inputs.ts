@@ -1,0 +1,186 @@
+import { ComputeError } from "../../shared/errors.ts";
+import { globBase, type JobInput, parseInputSource } from "../../shared/job-files.ts";
+import type { JobInputs, PlacedInput } from "../../shared/node.ts";
+import type { ArtifactRecord, ArtifactStore } from "../artifact/artifact-store.ts";
+import type { ExecutionStore } from "../execution/execution-store.ts";
+import type { NodeIdentity } from "../http/handler.ts";
+import type { JobFlowStore } from "../job/flow-store.ts";
+import { isCurrent, type JobRecord } from "../job/job-record.ts";
+import { type Outcome, outcomeOf, wantedEnd } from "../job/outcome.ts";
+import { variablesFrom } from "./result-variables.ts";
+
+/** The values of the secrets that the user may use. Throws ComputeError `conflict` with a message for people. */
+export interface SecretValues {
+  values(businessId: string, userId: string, names: readonly string[]): Promise<Map<string, Uint8Array>>;
+}
+
+export interface JobInputsParts {
+  executions: Pick<ExecutionStore, "findOfNode" | "list">;
+  flow: Pick<JobFlowStore, "findMany" | "arrayMembers">;
+  artifacts: Pick<ArtifactStore, "find">;
+  secrets: SecretValues;
+}
+
+/** Files of a job or an array, before their artifact is looked up. */
+type Wanted = Omit<PlacedInput, "type" | "tree" | "to"> & { to: string | undefined };
+
+const PAGE = 500;
+
+/**
+ * What a job gets before its command starts: files, results of other jobs, and secrets. It is put together when the node
+ * asks, because other jobs end and secrets change until then.
+ */
+export class JobInputsService {
+  constructor(private readonly parts: JobInputsParts) {}
+
+  /**
+   * Throws ComputeError `not_found` if the node does not have the execution or it is over, and `conflict` if the job
+   * cannot start; its message is for the job's user.
+   */
+  async of(node: Pick<NodeIdentity, "nodeId">, executionId: string): Promise<JobInputs> {
+    const [assigned] = await this.parts.executions.findOfNode(node.nodeId, [executionId]);
+    if (!assigned || !isCurrent(assigned)) {
+      throw new ComputeError("not_found", `This node has no execution ${executionId} that is not over.`);
+    }
+    const { job } = assigned;
+    const outcomes = await this.outcomesFor(job);
+    const inputs = await this.placed(job, outcomes);
+    const { env, notes } = variablesFrom(job, outcomes);
+    return { inputs, env, notes, ...(await this.secretsOf(job)) };
+  }
+
+  /** What has become of the jobs whose outputs or results the job takes. */
+  private async outcomesFor(job: JobRecord): Promise<ReadonlyMap<string, Outcome>> {
+    const ids = new Set(job.manifest.envFrom);
+    for (const { from } of job.manifest.inputs ?? []) {
+      const source = parseInputSource(from);
+      if (source.kind === "job") ids.add(source.jobId);
+    }
+    const found = ids.size === 0 ? [] : await this.parts.flow.findMany(job.businessId, [...ids]);
+    const outcomes = new Map<string, Outcome>();
+    for (const source of found)
+      outcomes.set(source.jobId, await this.outcome(source, wantedEnd(job, source.jobId)));
+    return outcomes;
+  }
+
+  private async outcome(source: JobRecord, on: ReturnType<typeof wantedEnd>): Promise<Outcome> {
+    const outcome = outcomeOf(source, on);
+    if (outcome !== "earlier") return outcome;
+    const { businessId, jobId } = source;
+    const query = { businessId, jobId, nodeId: undefined, beforeExecutionId: undefined, limit: 1 };
+    const [success] = await this.parts.executions.list({ ...query, status: ["SUCCEEDED"] });
+    return success ? { job: source, end: success.end ?? {} } : { job: source };
+  }
+
+  private async placed(job: JobRecord, outcomes: ReadonlyMap<string, Outcome>): Promise<PlacedInput[]> {
+    const wanted: Wanted[] = [];
+    for (const [i, input] of (job.manifest.inputs ?? []).entries()) {
+      const field = `inputs.${i}.from`;
+      const source = parseInputSource(input.from);
+      if (source.kind === "artifact") wanted.push({ artifactId: source.artifactId, to: input.to, field });
+      else if (source.kind === "job")
+        wanted.push(...(await this.outputsOf(outcomes.get(source.jobId), input, job, source, field)));
+    }
+    const ids = [...new Set(wanted.map(({ artifactId }) => artifactId))];
+    const found = ids.length === 0 ? [] : await this.parts.artifacts.find(job.businessId, ids);
+    const artifacts = new Map(found.map((artifact) => [artifact.artifactId, artifact]));
+    return wanted.map((one) => {
+      const artifact = artifacts.get(one.artifactId);
+      if (!artifact) throw removed(one);
+      return { ...one, to: placeOf(one.to, artifact), type: artifact.type, tree: artifact.tree };
+    });
+  }
+
+  /** The outputs of a job; of an array, those of each of its jobs, in a directory named after its index. */
+  private async outputsOf(
+    outcome: Outcome | undefined,
+    { to }: JobInput,
+    job: JobRecord,
+    { jobId, glob }: { jobId: string; glob: string },
+    field: string,
+  ): Promise<Wanted[]> {
+    if (!outcome) throw noJob(field, jobId);
+    const base = to === undefined ? undefined : globBase(glob);
+    const files = (artifactId: string, place: string | undefined): Wanted => {
+      return { artifactId, to: place, glob, base: base === "." ? undefined : base, field };
+    };
+    if (outcome.job.manifest.array === undefined) {
+      const artifactId = artifactOf(outcome, field);
+      return [files(artifactId, to)];
+    }
+    const wanted: Wanted[] = [];
+    for await (const member of this.membersOf(jobId)) {
+      const { end } = await this.outcome(member, wantedEnd(job, jobId));
+      const index = member.manifest.env.TANVRIT_ARRAY_INDEX ?? "";
+      const place = to === undefined || to === "." ? index : `${to}/${index}`;
+      if (end?.artifactId !== undefined) wanted.push(files(end.artifactId, place));
+    }
+    if (wanted.length === 0)
+      throw conflict(
+        `${field}: no job of array ${jobId} has outputs. Its manifest must list them in outputs.`,
+      );
+    return wanted;
+  }
+
+  private async *membersOf(arrayId: string): AsyncGenerator<JobRecord, void, void> {
+    let behind: string | undefined;
+    for (;;) {
+      const page = await this.parts.flow.arrayMembers(arrayId, behind, PAGE);
+      yield* page;
+      behind = page.at(-1)?.jobId;
+      if (page.length < PAGE) return;
+    }
+  }
+
+  private async secretsOf(job: JobRecord): Promise<Pick<JobInputs, "secretEnv" | "secretFiles">> {
+    const { secretEnv = {}, secretFiles = {} } = job.manifest;
+    const names = [...new Set([...Object.values(secretEnv), ...Object.values(secretFiles)])];
+    if (names.length === 0) return { secretEnv: {}, secretFiles: {} };
+    const values = await this.parts.secrets.values(job.businessId, job.userId, names);
+    const valuesOf = (field: string, wanted: Readonly<Record<string, string>>) => {
+      const entries = Object.entries(wanted).map(([place, name]) => {
+        const value = values.get(name);
+        if (!value)
+          throw conflict(
+            `${field}.${place}: there is no secret ${name} any more, or the job's user may not use it.`,
+          );
+        return [place, Buffer.from(value).toString("base64")] as const;
+      });
+      return Object.fromEntries(entries);
+    };
+    return {
+      secretEnv: valuesOf("secretEnv", secretEnv),
+      secretFiles: valuesOf("secretFiles", secretFiles),
+    };
+  }
+}
+
+/** Where an artifact goes. A directory's content goes to `to` itself, and a single file becomes `to`. */
+function placeOf(to: string | undefined, { type, name }: ArtifactRecord): string {
+  if (to !== undefined && (type === "directory" || to !== ".")) return to;
+  return type === "directory" ? "." : name;
+}
+
+/** The artifact with the outputs of a job. */
+function artifactOf({ job: { jobId, status, manifest }, end }: Outcome, field: string): string {
+  if (!end) throw conflict(`${field}: job ${jobId} has not succeeded; it is ${status}. Retry it first.`);
+  if (end.artifactId !== undefined) return end.artifactId;
+  const why = manifest.outputs
+    ? `no file matched its outputs (${manifest.outputs.join(", ")})`
+    : "its manifest has no outputs";
+  throw conflict(`${field}: job ${jobId} left no files: ${why}.`);
+}
+
+function noJob(field: string, jobId: string): ComputeError {
+  return conflict(`${field}: there is no job ${jobId} any more, so its outputs are gone.`);
+}
+
+function removed({ field, artifactId, glob }: Wanted): ComputeError {
+  const what = glob === undefined ? `artifact ${artifactId}` : `artifact ${artifactId} with the outputs`;
+  const todo = glob === undefined ? "Upload the files again" : "Retry that job";
+  return conflict(`${field}: ${what} was removed. ${todo}, and submit this job again.`);
+}
+
+function conflict(message: string): ComputeError {
+  return new ComputeError("conflict", message);
+}
