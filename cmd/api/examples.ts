@@ -4,6 +4,8 @@ const jobId = "job_01m8k1bg4depbsf22sf4s1hm5w";
 const nodeId = "node_01m8k1bfw2f0ph3vyx0qsd6s8t";
 const executionId = "exe_01m8k1bg9wfyaqhwqz2g4z6q0c";
 
+const treeDigest = "5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef";
+
 const job = {
   jobId,
   businessId: "biz_01m8k1aaaaeyaqhwqz2g4z6q0c",
@@ -83,6 +85,24 @@ export const examples: Partial<Record<EndpointId, { body?: unknown; answer?: unk
   },
   "nodes.poll": {
     answer: { status: "ACTIVE", cancel: [], abandon: [], now: "2026-01-31T12:00:00.000Z", assignments: [] },
+  },
+  "nodes.inputs": {
+    body: { executionId },
+    answer: {
+      inputs: [
+        {
+          to: "data",
+          artifactId: "art_01m8k1bg5gexbsf22sf4s1hm5w",
+          type: "directory",
+          tree: { sha256: treeDigest, size: 512, parts: [treeDigest] },
+          field: "inputs.0.from",
+        },
+      ],
+      env: { VERSION: "1.2" },
+      secretEnv: { TOKEN: "c2VjcmV0" },
+      secretFiles: {},
+      notes: [],
+    },
   },
   "templates.create": { body: template },
   "templates.edit": { body: { template: "resize", ...template } },
