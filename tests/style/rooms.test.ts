@@ -10,7 +10,7 @@ const floorsOf: Record<string, readonly (readonly string[])[]> = {
   shared: [["files"], [""], ["config", "sockets"], ["template"], ["schedule"], ["endpoints"]],
   sdk: [[""]],
   agent: [
-    ["process"],
+    ["masking", "process"],
     ["keeper", "limits", "state"],
     ["executors/port", "logs"],
     ["executors/docker", "executors/shell"],
