@@ -8,6 +8,13 @@ export const fileLimits = {
   maxPackBytes: 16 * MIB,
   /** The most blobs in one pack, and the most digests in one request. */
   maxBlobsPerRequest: 4_096,
+  /** The largest file: 1 TiB. */
+  maxFileBytes: 1024 * 1024 * MIB,
+  /** The most bytes of one tree's text, and of one of its lines. */
+  maxTreeBytes: 1024 * MIB,
+  maxTreeLineBytes: 32 * MIB,
+  /** The most bytes of the paths and targets of all links of one tree. */
+  maxLinkBytes: 64 * MIB,
   /** The most entries of one tree. */
   maxEntries: 2_000_000,
   /** The most bytes of one path, as the common file systems allow. */

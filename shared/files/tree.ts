@@ -63,20 +63,24 @@ function line(fields: TreeEntry): string {
 
 /**
  * Reads a stored tree: one entry per line, in the order of `comparePaths`, each directory before its content. Gives the
- * entries as the bytes come, and keeps only directories and links in memory. Throws TreeError for anything that could not
- * be placed in an empty directory, or that would lead out of it.
+ * entries as the bytes come, and keeps only links in memory. Throws TreeError for anything that could not be placed in an
+ * empty directory, or that would lead out of it.
  */
 export class TreeReader {
   private readonly decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
   private rest = "";
   private count = 0;
   private lastPath = "";
-  private readonly directories = new Set<string>([""]);
+  /** The directories that the last entry is in, and itself if it is one; the top of the tree is first. */
+  private readonly open = [""];
   private readonly links: TreeLinks = new Map();
+  private linkBytes = 0;
 
   push(bytes: Uint8Array): TreeEntry[] {
     const lines = (this.rest + this.decode(bytes, true)).split("\n");
     this.rest = lines.pop() ?? "";
+    if (this.rest.length > fileLimits.maxTreeLineBytes)
+      throw new TreeError(`a line of the tree has more than ${fileLimits.maxTreeLineBytes} bytes`);
     return lines.map((text) => this.read(text));
   }
 
@@ -106,12 +110,21 @@ export class TreeReader {
     if (this.count > 1 && comparePaths(this.lastPath, path) >= 0)
       throw new TreeError(`${path}: it comes twice, or in the wrong order`);
     this.lastPath = path;
-    const parent = path.slice(0, Math.max(0, path.lastIndexOf("/")));
-    if (!this.directories.has(parent)) throw new TreeError(`${path}: its directory is not in the tree`);
-    if (entry.type === "directory") this.directories.add(path);
-    else if (entry.type === "link") this.links.set(path, entry.target);
+    // In this order, the content of a directory follows it without anything else in between.
+    while (this.open.length > 1 && !path.startsWith(`${this.open.at(-1)}/`)) this.open.pop();
+    if (this.open.at(-1) !== path.slice(0, Math.max(0, path.lastIndexOf("/"))))
+      throw new TreeError(`${path}: its directory is not in the tree`);
+    if (entry.type === "directory") this.open.push(path);
+    else if (entry.type === "link") this.addLink(path, entry.target);
     else checkParts(entry);
     return entry;
+  }
+
+  private addLink(path: string, target: string): void {
+    this.linkBytes += path.length + target.length;
+    if (this.linkBytes > fileLimits.maxLinkBytes)
+      throw new TreeError(`${path}: the links of the tree have more than ${fileLimits.maxLinkBytes} bytes`);
+    this.links.set(path, target);
   }
 }
 
