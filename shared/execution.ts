@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { artifactId, executionId, jobId, nodeId } from "./ids.ts";
 import { executionStatus } from "./job-state.ts";
+import { limits } from "./limits.ts";
 import { resources } from "./manifest.ts";
 import { reason } from "./reasons.ts";
 
@@ -26,7 +27,7 @@ export const executionEnd = z.object({
   /** Outputs and results that could not be collected, and why. */
   outputProblems: z
     .array(z.object({ path: z.string(), message: z.string() }))
-    .max(100)
+    .max(limits.maxOutputProblems)
     .optional(),
 });
 export type ExecutionEnd = z.infer<typeof executionEnd>;

@@ -33,6 +33,12 @@ export const limits = {
   maxLabels: 100,
   /** The most jobs in `after` of a job. */
   maxAfter: 100,
+  /** The results of one execution together, as JSON. */
+  maxResultsBytes: 64 * 1024,
+  /** The most outputs and results of one execution that are named because they could not be collected. */
+  maxOutputProblems: 100,
+  /** The same, as JSON. */
+  maxOutputProblemsBytes: 64 * 1024,
   maxArrayJobs: 5_000,
   /** All stored jobs of an array together. Each holds the whole manifest, and they are stored in one write. */
   maxArrayBytes: 16 * 1024 * 1024,

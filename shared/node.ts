@@ -5,6 +5,7 @@ import { executionEnd, timestamp } from "./execution.ts";
 import { placePath } from "./files/path.ts";
 import { artifactId, executionId, jobId, nodeId } from "./ids.ts";
 import { labels, recordOf } from "./labels.ts";
+import { limits } from "./limits.ts";
 import { jobManifest, jobType, pool, resources } from "./manifest.ts";
 
 export const nodeStatus = z.enum(["ACTIVE", "DRAINING", "SUSPENDED", "OFFLINE"]);
@@ -165,8 +166,20 @@ export const executionReport = executionEnd.extend({
   status: z.enum(["RUNNING", "SUCCEEDED", "FAILED", "CANCELLED"]),
   /** When it happened, by the agent's clock. */
   at: timestamp,
+  results: executionEnd.shape.results.refine((results) => jsonBytes(results) <= limits.maxResultsBytes, {
+    error: `at most ${limits.maxResultsBytes} bytes`,
+  }),
+  outputProblems: executionEnd.shape.outputProblems.refine(
+    (problems) => jsonBytes(problems) <= limits.maxOutputProblemsBytes,
+    { error: `at most ${limits.maxOutputProblemsBytes} bytes` },
+  ),
 });
 export type ExecutionReport = z.infer<typeof executionReport>;
+
+/** The bytes of a value as JSON; 0 if there is none. */
+export function jsonBytes(value: object | undefined): number {
+  return value === undefined ? 0 : Buffer.byteLength(JSON.stringify(value));
+}
 
 /** `applied`: the execution changed. `repeated`: the same report was applied before. `stale`: the execution is no longer current, and nothing changed. */
 export const reportOutcome = z.enum(["applied", "repeated", "stale"]);

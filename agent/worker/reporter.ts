@@ -4,6 +4,7 @@ import type { ExecutionReport, ReportOutcome } from "../../shared/node.ts";
 import { textOf } from "../../shared/text-of.ts";
 import { Bell, pause } from "../../shared/wait.ts";
 import type { NodeSession } from "../session/node-session.ts";
+import { firstReports } from "./report-batch.ts";
 
 export interface ReportListener {
   /** How many executions run now. */
@@ -12,7 +13,6 @@ export interface ReportListener {
   reportAnswered(report: ExecutionReport, outcome: ReportOutcome | "refused"): void;
 }
 
-const MAX_REPORTS = 1_000;
 const IDLE_MS = 60_000;
 /**
  * The gap between two requests, for each running execution. With few executions each report leaves immediately. With
@@ -34,7 +34,7 @@ export class Reporter {
   async run(session: NodeSession, listener: ReportListener, log: Logger, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       if (this.queue.length === 0) await this.bell.wait(signal, IDLE_MS);
-      const reports = this.queue.slice(0, MAX_REPORTS);
+      const reports = firstReports(this.queue);
       if (reports.length === 0 || signal.aborted) continue;
       const sentAtMs = performance.now();
       const outcomes = await this.send(session, reports, log, signal);

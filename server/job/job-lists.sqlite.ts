@@ -50,7 +50,7 @@ export class JobLists {
       const row = this.store.get<JobRow>("SELECT * FROM compute_jobs WHERE job_id = $jobId", { jobId });
       if (!row) continue;
       jobs.push(jobFromRow(row));
-      bytes += row.manifest.length;
+      bytes += row.manifest.length + (row.ending?.length ?? 0);
     }
     return { jobs, bytes, isCut: false };
   }

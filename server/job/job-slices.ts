@@ -1,13 +1,13 @@
 import type { JobRecord } from "./job-record.ts";
 
-/** A slice of jobs ends with the job whose manifest reaches this size, because nothing else is served meanwhile. */
+/** A slice of jobs ends with the job whose manifest and results reach this size, because nothing else is served meanwhile. */
 export const BYTES_AT_ONCE = 1024 * 1024;
 /** A request that reads or changes jobs stops soon after this size. Its answer says where to continue. */
 export const BYTES_PER_REQUEST = 8 * 1024 * 1024;
 /** How many jobs are changed in one go. */
 export const CHANGED_AT_ONCE = 50;
 
-/** The first jobs of a list, and the size of their manifests. `isCut`: the list ended early because of their size. */
+/** The first jobs of a list, and the size of their manifests and results. `isCut`: the list ended early because of their size. */
 export interface JobSlice {
   jobs: JobRecord[];
   bytes: number;
