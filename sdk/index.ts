@@ -4,6 +4,7 @@ import { Executions } from "./executions.ts";
 import { Jobs } from "./jobs.ts";
 import { Nodes } from "./nodes.ts";
 import { Schedules } from "./schedules.ts";
+import { Secrets } from "./secrets.ts";
 import type { ServerProof } from "./server-proof.ts";
 import { Templates } from "./templates.ts";
 import { TokenCredentials } from "./token-credentials.ts";
@@ -16,6 +17,7 @@ export type { LogEvent, LogLine } from "../shared/log.ts";
 export type { JobManifestInput } from "../shared/manifest.ts";
 export type { Node } from "../shared/node.ts";
 export type { Schedule, ScheduleFire, UpcomingFire } from "../shared/schedule/schedule.ts";
+export type { SecretFacts } from "../shared/secret.ts";
 export type { Template, TemplateFileInput, TemplateSummary } from "../shared/template/template.ts";
 export { ComputeClient, type Credentials } from "./client.ts";
 export type { GrantOptions, LedgerFilter } from "./credits.ts";
@@ -56,6 +58,7 @@ export interface Compute {
   executions: Executions;
   schedules: Schedules;
   credits: Credits;
+  secrets: Secrets;
   /** Calls any endpoint by its id, once. */
   client: ComputeClient;
 }
@@ -78,6 +81,7 @@ export function createComputeClient(options: ComputeClientOptions): Compute {
     executions: new Executions(client),
     schedules: new Schedules(client),
     credits: new Credits(client),
+    secrets: new Secrets(client),
     client,
   };
 }

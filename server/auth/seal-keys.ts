@@ -29,7 +29,10 @@ export function sealOf(settings: SealSettings, warn: (message: string) => void):
   if (store !== "sqlite") {
     return new Seal(() => ({ keys: secretKeyFile === undefined ? [] : [keyIn(secretKeyFile)] }));
   }
-  return new Seal(() => (secretKeyFile === undefined ? madeKey(own, warn) : namedKey(secretKeyFile, own)));
+  return new Seal((isReload) => {
+    if (secretKeyFile !== undefined) return namedKey(secretKeyFile, own);
+    return isReload ? { keys: [keyIn(own)] } : madeKey(own, warn);
+  });
 }
 
 /** The seal for reading an embedded store without serving it. It makes no key file if there is none. */

@@ -1,10 +1,8 @@
-import { createCipheriv, createDecipheriv, createHmac, hkdfSync } from "node:crypto";
+import { createHmac, hkdfSync } from "node:crypto";
+import { decrypt, encrypt, NONCE_BYTES, SEAL_BYTES } from "./aes.ts";
 import { SECRET_BYTES } from "./session-store.ts";
 
-const CIPHER = "aes-256-gcm";
-const NONCE_BYTES = 12;
-const TAG_BYTES = 16;
-const SEALED_BYTES = NONCE_BYTES + SECRET_BYTES + TAG_BYTES;
+const SEALED_BYTES = SECRET_BYTES + SEAL_BYTES;
 
 /** A secret in the store cannot be read: no key was given, or the given key does not open it. */
 export class SealError extends Error {
@@ -25,8 +23,11 @@ export interface SealKeys {
 export class Seal {
   private loaded: SealKeys | undefined;
 
-  /** @param load is called when the first secret is read: a store that is only checked needs no key. */
-  constructor(private readonly load: () => SealKeys) {}
+  /**
+   * @param load is called when the first secret is read: a store that is only checked needs no key. `isReload`: the key
+   * file was read before, so it must exist.
+   */
+  constructor(private readonly load: (isReload: boolean) => SealKeys) {}
 
   static readonly none = new Seal(() => ({ keys: [] }));
 
@@ -39,8 +40,7 @@ export class Seal {
       .update(secret)
       .digest()
       .subarray(0, NONCE_BYTES);
-    const cipher = createCipheriv(CIPHER, cipherKey(key), nonce).setAAD(Buffer.from(name));
-    return Buffer.concat([nonce, cipher.update(secret), cipher.final(), cipher.getAuthTag()]);
+    return encrypt(cipherKey(key), secret, name, nonce);
   }
 
   /** The secret. If no key opens it, throws SealError, or returns undefined if a new secret may replace it. */
@@ -48,7 +48,7 @@ export class Seal {
     if (stored.length !== SEALED_BYTES) return stored;
     const keys = this.keys();
     for (const key of keys) {
-      const opened = openWith(key, name, stored);
+      const opened = decrypt(cipherKey(key), stored, name);
       if (opened) return opened;
     }
     if (this.loaded?.forget) {
@@ -59,9 +59,20 @@ export class Seal {
     throw new SealError(`the secrets in the store are sealed, and ${why}`);
   }
 
-  private keys(): readonly Uint8Array[] {
-    this.loaded ??= this.load();
+  /** The master keys: the first seals, every one opens. Empty if there is no key file. Throws KeyFileError. */
+  keys(): readonly Uint8Array[] {
+    this.loaded ??= this.load(false);
     return this.loaded.keys;
+  }
+
+  /** Reads the key file again: its keys may have been rotated. Keeps the known keys if it cannot be read now. */
+  reload(): readonly Uint8Array[] {
+    try {
+      this.loaded = this.load(true);
+    } catch (error) {
+      if (!this.loaded) throw error;
+    }
+    return this.keys();
   }
 }
 
@@ -84,17 +95,6 @@ export async function readSecret(rows: SecretRows, seal: Seal, name: string): Pr
   const secret = seal.open(name, await rows.findOrInsert(name, fresh));
   if (!secret) throw new SealError(`another server changed the secret ${name} at the same time`);
   return secret;
-}
-
-function openWith(key: Uint8Array, name: string, stored: Uint8Array): Uint8Array | undefined {
-  const decipher = createDecipheriv(CIPHER, cipherKey(key), stored.subarray(0, NONCE_BYTES))
-    .setAAD(Buffer.from(name))
-    .setAuthTag(stored.subarray(-TAG_BYTES));
-  try {
-    return Buffer.concat([decipher.update(stored.subarray(NONCE_BYTES, -TAG_BYTES)), decipher.final()]);
-  } catch {
-    return undefined; // Another key sealed it.
-  }
 }
 
 /** Derived, so that encryption does not use the key that makes the nonce. */

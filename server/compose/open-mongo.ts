@@ -13,6 +13,7 @@ import { MongoLogStore } from "../log/log-store.mongo.ts";
 import { MongoNodeStore, nodeSteps } from "../node/node-store.mongo.ts";
 import { MongoRetentionStore, retentionSteps } from "../retention/retention-store.mongo.ts";
 import { MongoScheduleStore, scheduleSteps } from "../schedule/schedule-store.mongo.ts";
+import { MongoSecretStore, secretSteps } from "../secret/secret-store.mongo.ts";
 import { refuseHalfMoved } from "../store/half-moved.ts";
 import { MongoStore } from "../store/mongo.ts";
 import { MongoLeaseStore } from "../tasks/lease-store.mongo.ts";
@@ -30,6 +31,7 @@ export const mongoSteps = [
   ...templateSteps,
   ...creditSteps,
   ...retentionSteps,
+  ...secretSteps,
 ];
 
 export async function openMongo(url: string, seal: Seal): Promise<Stores> {
@@ -52,8 +54,10 @@ export async function openMongo(url: string, seal: Seal): Promise<Stores> {
     schedules: new MongoScheduleStore(store),
     templates: new MongoTemplateStore(store),
     credits: new MongoCreditStore(store),
+    secrets: new MongoSecretStore(store),
     integrity: new MongoIntegrityStore(store),
     retention: new MongoRetentionStore(store),
+    seal,
     clock: store.clock,
     isReady: () => store.isReady(),
     endAbandoned: () => store.endAbandoned(),

@@ -18,6 +18,7 @@ import {
   SqliteRetentionStore,
 } from "../retention/retention-store.sqlite.ts";
 import { SqliteScheduleStore, scheduleMigrations } from "../schedule/schedule-store.sqlite.ts";
+import { SqliteSecretStore, secretMigrations } from "../secret/secret-store.sqlite.ts";
 import { DiskRoom } from "../store/disk-room.ts";
 import { FileHold } from "../store/file-hold.ts";
 import { SqliteStore } from "../store/sqlite.ts";
@@ -37,6 +38,7 @@ export const sqliteMigrations = [
   ...templateMigrations,
   ...creditMigrations,
   ...retentionMigrations,
+  ...secretMigrations,
 ];
 
 /** The embedded store in `<dataDir>/compute.db`, or in memory. Throws StoreInUseError if another server has it open. */
@@ -57,8 +59,10 @@ export function openSqliteStores(dataDir: string | ":memory:", seal = Seal.none)
     schedules: new SqliteScheduleStore(store),
     templates: new SqliteTemplateStore(store),
     credits: new SqliteCreditStore(store),
+    secrets: new SqliteSecretStore(store),
     integrity: new SqliteIntegrityStore(store),
     retention: new SqliteRetentionStore(store),
+    seal,
     ...(path !== ":memory:" && { file: storeFile(path, store) }),
     shortage: () => disk?.shortage(),
     isReady: async () => (await hasRoom(dataDir)) && (await store.canWrite()),

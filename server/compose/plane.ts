@@ -19,6 +19,7 @@ import { composeLogs } from "./logs.ts";
 import { composeNodes } from "./nodes.ts";
 import { composeRetention } from "./retention.ts";
 import { composeSchedules } from "./schedules.ts";
+import { composeSecrets } from "./secrets.ts";
 import type { Stores } from "./stores.ts";
 import { composeTasks } from "./tasks.ts";
 import { composeTemplates } from "./templates.ts";
@@ -111,6 +112,7 @@ async function composeFeatures(base: PlaneBase, parts: PlaneParts, attendance: A
     now,
     onError,
   });
+  const secrets = composeSecrets(base);
   const executions = composeExecutions(base, credits);
   const jobs = composeJobs(base, executions.flow, credits);
   const logs = composeLogs(base, jobs.watch);
@@ -124,7 +126,7 @@ async function composeFeatures(base: PlaneBase, parts: PlaneParts, attendance: A
   const templates = composeTemplates(base, jobs);
   const schedules = composeSchedules(base, { jobs: jobs.service, templates: templates.service });
   const retention = composeRetention(base, settings);
-  return { identity, credits, executions, jobs, logs, nodes, templates, schedules, retention };
+  return { identity, credits, executions, jobs, logs, nodes, templates, schedules, retention, secrets };
 }
 
 /** The tasks that features bring, and the one that corrects times written under a wrong clock. */
@@ -142,7 +144,8 @@ function featureTasks(base: PlaneBase, features: Features, onTimesChanged: () =>
 }
 
 function handlersOf(features: Features) {
-  const { identity, credits, executions, jobs, logs, nodes, templates, schedules, retention } = features;
+  const { identity, credits, executions, jobs, logs, nodes, templates, schedules, retention, secrets } =
+    features;
   return {
     ...identity.handlersWith((sessionId) => nodes.service.endAccess(sessionId)),
     ...jobs.handlers,
@@ -153,6 +156,7 @@ function handlersOf(features: Features) {
     ...templates.handlers,
     ...credits.handlers,
     ...retention.handlers,
+    ...secrets.handlers,
   };
 }
 

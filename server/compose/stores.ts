@@ -1,3 +1,4 @@
+import type { Seal } from "../auth/seal.ts";
 import type { SessionStore } from "../auth/session-store.ts";
 import type { CreditStore } from "../credit/credit-store.ts";
 import type { AssignStore } from "../dispatch/assign-store.ts";
@@ -10,6 +11,7 @@ import type { NodeStore } from "../node/node-store.ts";
 import type { StoreFile } from "../retention/maintenance.ts";
 import type { RetentionStore } from "../retention/retention-store.ts";
 import type { ScheduleStore } from "../schedule/schedule-store.ts";
+import type { SecretStore } from "../secret/secret-store.ts";
 import type { DatabaseClock } from "../store/database-clock.ts";
 import type { LeaseStore } from "../tasks/lease-store.ts";
 import type { TemplateStore } from "../template/template-store.ts";
@@ -27,8 +29,11 @@ export interface Stores {
   schedules: ScheduleStore;
   templates: TemplateStore;
   credits: CreditStore;
+  secrets: SecretStore;
   integrity: IntegrityStore;
   retention: RetentionStore;
+  /** The keys outside the store that protect what is in it. */
+  seal: Seal;
   /** The clock that all servers on the store share. If absent, the server uses its machine's clock. */
   clock?: Pick<DatabaseClock, "now" | "look">;
   /** Only for an embedded store in a file. */

@@ -19,6 +19,8 @@ const audited: Partial<Record<EndpointId, Audited>> = {
   "jobs.cancel": { event: "job cancelled", input: ["jobId"] },
   "jobs.cancel-matching": { event: "jobs cancelled", output: ["matched", "changed"] },
   "jobs.delete": { event: "job deleted", input: ["jobId"] },
+  "secrets.set": { event: "secret set", input: ["name"], output: ["version"] },
+  "secrets.delete": { event: "secrets deleted", output: ["deleted"] },
   "credits.grant": { event: "credit granted", input: ["user", "amountMicroUsd"], output: ["entryId"] },
 };
 

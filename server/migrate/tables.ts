@@ -31,6 +31,19 @@ export const movedTables: readonly MovedTable[] = [
     documents: (row) => [plain(row)],
   },
   {
+    table: "compute_data_keys",
+    key: ["business_id"],
+    columns: ["business_id", "key_id", "wrapped"],
+    documents: (row) => [plain(row)],
+  },
+  {
+    table: "compute_job_secrets",
+    key: ["business_id", "name"],
+    columns: ["business_id", "name", "version", "sealed", "user_id", "created_at", "updated_at"],
+    rowsPerChunk: LARGE_ROWS_PER_CHUNK,
+    documents: (row) => [plain(row)],
+  },
+  {
     table: "compute_users",
     key: ["user_id"],
     columns: ["user_id", "name", "created_at"],

@@ -6,6 +6,7 @@ import { jobEndpoints } from "./job.ts";
 import { manyJobsEndpoints } from "./many-jobs.ts";
 import { nodeEndpoints } from "./node.ts";
 import { scheduleEndpoints } from "./schedule.ts";
+import { secretEndpoints } from "./secret.ts";
 import { serverEndpoints } from "./server.ts";
 import { templateEndpoints } from "./template.ts";
 
@@ -20,6 +21,7 @@ export const endpoints = {
   ...creditEndpoints,
   ...scheduleEndpoints,
   ...templateEndpoints,
+  ...secretEndpoints,
 } as const;
 
 export type Endpoints = typeof endpoints;

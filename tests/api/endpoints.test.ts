@@ -9,6 +9,7 @@ import { jobScenarios } from "./job-endpoints.ts";
 import { manyJobsScenarios } from "./many-jobs-endpoints.ts";
 import { nodeScenarios } from "./node-endpoints.ts";
 import { scheduleScenarios } from "./schedule-endpoints.ts";
+import { secretScenarios } from "./secret-endpoints.ts";
 import type { Scenarios, Stage } from "./stage.ts";
 import { templateScenarios } from "./template-endpoints.ts";
 
@@ -19,6 +20,7 @@ const scenarios: Scenarios = {
   ...manyJobsScenarios,
   ...nodeScenarios,
   ...scheduleScenarios,
+  ...secretScenarios,
   ...templateScenarios,
 };
 

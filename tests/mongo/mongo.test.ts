@@ -20,6 +20,7 @@ import { nodeStoreContract } from "../contract/node-store.contract.ts";
 import { retentionStoreContract } from "../contract/retention-store.contract.ts";
 import { scheduleStoreContract } from "../contract/schedule-store.contract.ts";
 import { sealedSecretsContract } from "../contract/sealed-secrets.contract.ts";
+import { secretStoreContract } from "../contract/secret-store.contract.ts";
 import { sessionStoreContract } from "../contract/session-store.contract.ts";
 import { templateStoreContract } from "../contract/template-store.contract.ts";
 import { TestMongo } from "../support/mongod.ts";
@@ -57,6 +58,7 @@ logStoreContract("MongoDB", () => openOne((stores) => stores.logs));
 creditStoreContract("MongoDB", openTwoCredits);
 integrityStoreContract("MongoDB", openEmpty);
 retentionStoreContract("MongoDB", openEmpty);
+secretStoreContract("MongoDB", () => openOne((stores) => stores.secrets));
 sessionStoreContract("MongoDB", () => openOne((stores) => stores.sessions));
 sealedSecretsContract("MongoDB", async () => {
   const { close } = await openEmpty();

@@ -27,7 +27,7 @@ const floorsOf: Record<string, readonly (readonly string[])[]> = {
     ["auth"],
     ["bus"],
     ["blob", "http"],
-    ["job", "log"],
+    ["job", "log", "secret"],
     ["artifact", "node", "retention", "schedule", "template"],
     ["execution", "sign-in"],
     ["credit", "dispatch"],

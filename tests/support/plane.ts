@@ -1,3 +1,4 @@
+import { Seal } from "../../server/auth/seal.ts";
 import type { Bus } from "../../server/bus/bus.ts";
 import { MemoryBus } from "../../server/bus/memory-bus.ts";
 import { openSqliteStores } from "../../server/compose/open-sqlite.ts";
@@ -115,5 +116,6 @@ export class TestPlane implements AsyncDisposable {
 
 async function openOwnStores(): Promise<Stores> {
   const database = newSharedDatabase();
-  return database === undefined ? openSqliteStores(":memory:") : openMongoStores(database);
+  const seal = new Seal(() => ({ keys: [new Uint8Array(32).fill(1)] }));
+  return database === undefined ? openSqliteStores(":memory:", seal) : openMongoStores(database, seal);
 }

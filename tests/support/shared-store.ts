@@ -1,5 +1,6 @@
 import { TestMongo } from "./mongod.ts";
 import { TestRedis } from "./redis.ts";
+import { makeScratch, type Scratch } from "./scratch.ts";
 
 /** The place of a test's database in the store URL. */
 const DATABASE = "DATABASE";
@@ -9,24 +10,33 @@ export class SharedStore implements AsyncDisposable {
   private constructor(
     private readonly mongo: TestMongo,
     private readonly redis: TestRedis,
+    private readonly scratch: Scratch,
   ) {}
 
   static async start(): Promise<SharedStore> {
     await using opening = new AsyncDisposableStack();
     const mongo = opening.use(await TestMongo.start());
-    const store = new SharedStore(mongo, opening.use(await TestRedis.start()));
+    const redis = opening.use(await TestRedis.start());
+    const scratch = opening.use(await makeScratch());
+    await Bun.write(scratch.join("secret.key"), `${"test ".repeat(10)}\n`);
+    const store = new SharedStore(mongo, redis, scratch);
     opening.move();
     return store;
   }
 
   /** For the tests; the program under test does not see this variable. */
   get env(): Record<string, string> {
-    return { TANVRIT_TEST_STORE: this.mongo.url(DATABASE), TANVRIT_TEST_BUS: this.redis.url };
+    return {
+      TANVRIT_TEST_STORE: this.mongo.url(DATABASE),
+      TANVRIT_TEST_BUS: this.redis.url,
+      TANVRIT_TEST_KEY_FILE: this.scratch.join("secret.key"),
+    };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.redis[Symbol.asyncDispose]();
     await this.mongo[Symbol.asyncDispose]();
+    await this.scratch[Symbol.asyncDispose]();
   }
 }
 
@@ -41,5 +51,11 @@ export function newSharedDatabase(): string | undefined {
 /** The variables a server needs to keep its data in the suite's store; empty on the embedded store. */
 export function sharedStoreEnv(): Record<string, string> {
   const store = newSharedDatabase();
-  return store === undefined ? {} : { TANVRIT_STORE: store, TANVRIT_BUS: process.env.TANVRIT_TEST_BUS ?? "" };
+  if (store === undefined) return {};
+  const { TANVRIT_TEST_BUS = "", TANVRIT_TEST_KEY_FILE = "" } = process.env;
+  return {
+    TANVRIT_STORE: store,
+    TANVRIT_BUS: TANVRIT_TEST_BUS,
+    TANVRIT_SECRET_KEY_FILE: TANVRIT_TEST_KEY_FILE,
+  };
 }

@@ -1,0 +1,35 @@
+import type { EndpointOutput } from "../shared/endpoints/index.ts";
+import type { SecretFacts } from "../shared/secret.ts";
+import type { ComputeClient } from "./client.ts";
+import { type ListOptions, walkPages } from "./pages.ts";
+import { callPatiently, type Patience } from "./patience.ts";
+
+/**
+ * Secrets of the business. A job gets them by name, in `secretEnv` and `secretFiles`; nobody can read a value back.
+ *
+ * @example
+ * await compute.secrets.set("deploy-token", token);
+ * await compute.jobs.submit({ command: "./deploy", secretEnv: { TOKEN: "deploy-token" } });
+ */
+export class Secrets {
+  constructor(private readonly client: ComputeClient) {}
+
+  /** Sets the value: 1 byte to 64 KiB. Throws `conflict` if the business has too many secrets or the server no key. */
+  set(name: string, value: string | Uint8Array, options: Patience = {}): Promise<SecretFacts> {
+    const valueBase64 = Buffer.from(value as Uint8Array).toString("base64");
+    return callPatiently(this.client, "secrets.set", { name, valueBase64 }, options);
+  }
+
+  /** Lists the secrets by name, without their values. */
+  list(options: ListOptions = {}): AsyncGenerator<SecretFacts, void, void> {
+    return walkPages(this.client, options, async (call) => {
+      const { secrets, nextCursor } = await call("secrets.list", {});
+      return { rows: secrets, nextCursor };
+    });
+  }
+
+  /** Deletes secrets; names that no secret has are `missing`. */
+  delete(names: readonly string[], options: Patience = {}): Promise<EndpointOutput<"secrets.delete">> {
+    return callPatiently(this.client, "secrets.delete", { names: [...names] }, options);
+  }
+}

@@ -1,0 +1,67 @@
+/** What is known about a secret besides its value. Times are epoch milliseconds. */
+export interface SecretRecord {
+  businessId: string;
+  name: string;
+  /** 1 for the first value; each new value adds 1. */
+  version: number;
+  createdAtMs: number;
+  /** When the value was last set. */
+  updatedAtMs: number;
+  /** Who set it. */
+  userId: string;
+}
+
+/** A secret with its value, encrypted with the data key of its business. */
+export interface SealedSecret {
+  businessId: string;
+  name: string;
+  sealed: Uint8Array;
+}
+
+/** The key that encrypts the values of one business, itself encrypted (wrapped) with the server's master key. */
+export interface DataKey {
+  businessId: string;
+  /** Stays the same when the key is wrapped with another master key. */
+  keyId: string;
+  wrapped: Uint8Array;
+}
+
+export interface SecretChange extends SealedSecret {
+  /** The data key that sealed the value. */
+  keyId: string;
+  userId: string;
+  nowMs: number;
+  /** The most secrets the business may have. */
+  maxSecrets: number;
+}
+
+/** `full`: the business has the most secrets already. `key-gone`: its data key is another one by now; nothing was set. */
+export type SetOutcome = { kind: "set"; secret: SecretRecord } | { kind: "full" } | { kind: "key-gone" };
+
+/** The place of a secret in the order of all secrets. */
+export type SecretPlace = Pick<SealedSecret, "businessId" | "name">;
+
+/**
+ * Stores secrets. Values and data keys come and go only encrypted. Every operation is safe to call from several servers
+ * at the same time, and its result is on disk when it resolves. A business sees only its own secrets. Rejects with
+ * ComputeError `storage_failed` when the store refuses.
+ */
+export interface SecretStore {
+  /** Sets a value, and increments the version. Concurrent calls never exceed `maxSecrets`. */
+  set(change: SecretChange): Promise<SetOutcome>;
+  /** By name, after `afterName`. */
+  list(businessId: string, afterName: string | undefined, limit: number): Promise<SecretRecord[]>;
+  /** The secrets of these names that exist, in any order. */
+  find(businessId: string, names: readonly string[]): Promise<SealedSecret[]>;
+  /** Resolves with the names that existed. With the last secret of a business, its data key is removed too. */
+  remove(businessId: string, names: readonly string[]): Promise<string[]>;
+  dataKey(businessId: string): Promise<DataKey | undefined>;
+  /** Stores the data key unless the business has one. Resolves with the stored one. */
+  makeDataKey(fresh: DataKey): Promise<DataKey>;
+  /** Replaces the wrapped form, without leaving a trace of it, if it is still this one. Resolves with whether it was. */
+  rewrap(key: DataKey, wrapped: Uint8Array): Promise<boolean>;
+  /** The data keys of all businesses, ordered by business, after `afterBusinessId`. */
+  dataKeys(afterBusinessId: string | undefined, limit: number): Promise<DataKey[]>;
+  /** The secrets of all businesses, ordered by business and name. */
+  all(after: SecretPlace | undefined, limit: number): Promise<SealedSecret[]>;
+}

@@ -1,0 +1,43 @@
+import { z } from "zod";
+import { secretName } from "../job-files.ts";
+import { MAX_SECRETS, secretFacts, secretValue } from "../secret.ts";
+import { defineEndpoints } from "./endpoint.ts";
+import { pageInput, pageOutput } from "./page.ts";
+
+export const secretEndpoints = defineEndpoints({
+  "secrets.set": {
+    method: "POST",
+    path: "/api/compute/secrets/set",
+    callers: ["user"],
+    summary:
+      "Set the value of a secret, which jobs name in secretEnv and secretFiles. No endpoint for people returns it. Owners and admins may do this.",
+    input: z.strictObject({ name: secretName, valueBase64: secretValue }),
+    output: secretFacts,
+    errors: ["conflict", "storage_failed"],
+    repeatable: true,
+  },
+  "secrets.list": {
+    method: "POST",
+    path: "/api/compute/secrets/list",
+    callers: ["user"],
+    summary: "The secrets of the business by name, without their values.",
+    input: z.strictObject({ ...pageInput }),
+    output: z.object({ secrets: z.array(secretFacts), ...pageOutput }),
+    errors: ["storage_failed"],
+    repeatable: true,
+  },
+  "secrets.delete": {
+    method: "POST",
+    path: "/api/compute/secrets/delete",
+    callers: ["user"],
+    summary: "Delete secrets. Jobs that name them no longer start. Owners and admins may do this.",
+    input: z.strictObject({ names: z.array(secretName).min(1).max(MAX_SECRETS) }),
+    output: z.object({
+      deleted: z.array(secretName),
+      /** Names that no secret of the business has. */
+      missing: z.array(secretName),
+    }),
+    errors: ["storage_failed"],
+    repeatable: true,
+  },
+});
