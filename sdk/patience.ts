@@ -42,6 +42,19 @@ export class Outage {
     this.failures = 0;
   }
 
+  /** The outcome of a step that may be repeated, once the server carries it out. */
+  async trying<T>(step: () => Promise<T>): Promise<T> {
+    for (;;) {
+      try {
+        const outcome = await step();
+        this.over();
+        return outcome;
+      } catch (error) {
+        await this.wait(error);
+      }
+    }
+  }
+
   /** Waits until it is time to try again. Throws `error` if a retry cannot help or patience has run out. */
   async wait(error: unknown): Promise<void> {
     const { signal, firstMs = DEFAULT_FIRST_MS, awayMs = DEFAULT_AWAY_MS, onAway } = this.patience;

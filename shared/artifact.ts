@@ -8,14 +8,25 @@ import { artifactId, executionId, jobId } from "./ids.ts";
  * The stored tree of an artifact: the text of `TreeReader`, kept in blobs like the content of a file. An artifact with the
  * same tree is the same files.
  */
-export const storedTree = z.strictObject({
-  sha256,
-  /** Bytes of the tree's text. */
-  size: z.int().min(1),
-  /** The digests of its parts, in order; a single part has the digest of the whole. */
-  parts: z.array(sha256).min(1),
-});
+export const storedTree = z
+  .strictObject({
+    sha256,
+    /** Bytes of the tree's text; 0 for an empty directory. */
+    size: z.int().min(0),
+    /** The digests of its parts, in order; a single part has the digest of the whole. */
+    parts: z.array(sha256),
+  })
+  .refine(({ size, parts }) => parts.length === Math.ceil(size / fileLimits.partBytes), {
+    error: `must have a part for every ${fileLimits.partBytes} bytes of size`,
+    path: ["parts"],
+  });
 export type StoredTree = z.infer<typeof storedTree>;
+
+/** The blobs that hold the text of the tree, in order. */
+export function blobsOfStoredTree({ size, parts }: StoredTree): { sha256: string; bytes: number }[] {
+  const { partBytes } = fileLimits;
+  return parts.map((digest, i) => ({ sha256: digest, bytes: Math.min(partBytes, size - i * partBytes) }));
+}
 
 /**
  * Where an artifact comes from. `upload`: `artifact upload`. `input`: files sent with a job. `output`: collected after an

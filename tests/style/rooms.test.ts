@@ -8,7 +8,7 @@ import { importedPaths, type SourceFile, sourceFiles } from "./source.ts";
  */
 const floorsOf: Record<string, readonly (readonly string[])[]> = {
   shared: [["files"], [""], ["config", "sockets"], ["template"], ["schedule"], ["endpoints"]],
-  sdk: [[""]],
+  sdk: [[""], ["files"]],
   agent: [
     ["masking", "process"],
     ["keeper", "limits", "state"],

@@ -1,0 +1,63 @@
+import { fileLimits } from "../../shared/files/file-limits.ts";
+import { PACK_HEADER_BYTES, packHeader } from "../../shared/files/pack.ts";
+import { sha256Of } from "../../shared/files/sha256.ts";
+
+const MAX_BLOBS = 2_000;
+const CONTENT_BYTES = 2 * fileLimits.partBytes;
+
+/** Collects blobs in the memory of the pack in which they will travel. */
+export class BlobBatch {
+  private readonly memory = Buffer.allocUnsafeSlow(CONTENT_BYTES + MAX_BLOBS * PACK_HEADER_BYTES);
+  private readonly blobs = new Map<string, { offset: number; bytes: number }>();
+  private used = 0;
+
+  get digests(): string[] {
+    return [...this.blobs.keys()];
+  }
+
+  get isEmpty(): boolean {
+    return this.blobs.size === 0;
+  }
+
+  hasRoomFor(bytes: number): boolean {
+    return this.blobs.size < MAX_BLOBS && this.used + PACK_HEADER_BYTES + bytes <= this.memory.length;
+  }
+
+  /** Adds a blob whose bytes `fill` writes; call `hasRoomFor` before. Returns the digest and the content. */
+  add(bytes: number, fill: (target: Uint8Array) => void): { sha256: string; content: Uint8Array } {
+    const offset = this.used + PACK_HEADER_BYTES;
+    const content = this.memory.subarray(offset, offset + bytes);
+    fill(content);
+    const sha256 = sha256Of(content);
+    if (!this.blobs.has(sha256)) {
+      this.memory.set(packHeader(sha256, bytes), this.used);
+      this.blobs.set(sha256, { offset: this.used, bytes });
+      this.used = offset + bytes;
+    }
+    return { sha256, content };
+  }
+
+  /** The pack of these blobs alone, in the same memory: the others are lost. */
+  packOf(sha256s: ReadonlySet<string>): Uint8Array {
+    let used = 0;
+    for (const [sha256, { offset, bytes }] of this.blobs) {
+      if (!sha256s.has(sha256)) continue;
+      const end = offset + PACK_HEADER_BYTES + bytes;
+      if (used !== offset) this.memory.copyWithin(used, offset, end);
+      used += end - offset;
+    }
+    return this.memory.subarray(0, used);
+  }
+
+  /** The bytes of these blobs together. */
+  bytesOf(sha256s: ReadonlySet<string>): number {
+    let sum = 0;
+    for (const [sha256, { bytes }] of this.blobs) if (sha256s.has(sha256)) sum += bytes;
+    return sum;
+  }
+
+  clear(): void {
+    this.blobs.clear();
+    this.used = 0;
+  }
+}

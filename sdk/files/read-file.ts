@@ -1,0 +1,86 @@
+import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from "node:fs";
+import { codeOf } from "../../shared/code-of.ts";
+import { textOf } from "../../shared/text-of.ts";
+import { FileError, shownPath } from "./file-error.ts";
+import type { FoundFile } from "./find-files.ts";
+
+// O_NONBLOCK: a named pipe that took the file's place would block the open.
+const OPEN_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+
+/**
+ * Reads a file that was found, from its begin to its end. Throws FileError `changed` if it is not the file that was found
+ * any more, or changes while it is read.
+ */
+export class FileReading implements Disposable {
+  private readonly descriptor: number;
+  private offset = 0;
+
+  /** @param ownerUid only a file of this account is read: the last guard against a path that leads elsewhere. */
+  constructor(
+    private readonly file: FoundFile,
+    ownerUid?: number,
+  ) {
+    this.descriptor = this.trying(() => openSync(file.source, OPEN_FLAGS));
+    try {
+      const stat = this.stat();
+      if (!stat.isFile()) throw this.changed("it was replaced by something else while it was sent");
+      if (ownerUid !== undefined && stat.uid !== ownerUid)
+        throw new FileError("unsuitable", shownPath(file.path), "it belongs to another account");
+      this.compare(stat);
+    } catch (error) {
+      this[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  /** Fills the target with the next bytes. */
+  fill(target: Uint8Array): void {
+    let filled = 0;
+    while (filled < target.length) {
+      const got = this.trying(() =>
+        readSync(this.descriptor, target, filled, target.length - filled, this.offset),
+      );
+      if (got === 0) throw this.changed("it became smaller while it was sent");
+      filled += got;
+      this.offset += got;
+    }
+  }
+
+  /** Call this after the last byte: the file is still as it was found. */
+  check(): void {
+    this.compare(this.stat());
+  }
+
+  [Symbol.dispose](): void {
+    closeSync(this.descriptor);
+  }
+
+  private stat(): Stats {
+    return this.trying(() => fstatSync(this.descriptor));
+  }
+
+  private compare({ size, mtimeMs, nlink }: Stats): void {
+    const { file } = this;
+    if (size > file.size) throw this.changed(`it grew from ${file.size} to ${size} bytes while it was sent`);
+    if (size < file.size)
+      throw this.changed(`it shrank from ${file.size} to ${size} bytes while it was sent`);
+    if (mtimeMs !== file.mtimeMs) throw this.changed("it was changed while it was sent");
+    if (nlink === 0) throw this.changed("it was removed while it was sent");
+  }
+
+  private trying<T>(step: () => T): T {
+    try {
+      return step();
+    } catch (error) {
+      const code = codeOf(error);
+      if (code === "ENOENT" || code === "ENOTDIR") throw this.changed("it vanished while it was sent");
+      if (code === "ELOOP") throw this.changed("it was replaced by a link while it was sent");
+      const why = code === "EACCES" || code === "EPERM" ? "permission denied" : textOf(error);
+      throw new FileError("unreadable", shownPath(this.file.path), why, { cause: error });
+    }
+  }
+
+  private changed(problem: string): FileError {
+    return new FileError("changed", shownPath(this.file.path), problem);
+  }
+}
