@@ -229,11 +229,10 @@ class Finder {
   private refuse(reason: FileErrorReason, path: string, problem: string, cause?: unknown): void {
     const { onProblem } = this.options;
     const shown = shownPath(path);
-    if (onProblem) return onProblem(new FileError(reason, shown, problem, { cause }));
-    throw new FileError(reason, shown, problem, {
-      todo: "To send the rest, exclude it in .tanvritignore",
-      cause,
-    });
+    const todo = onProblem ? undefined : "To send the rest, exclude it in .tanvritignore";
+    const error = new FileError(reason, shown, problem, { todo, cause });
+    if (!onProblem) throw error;
+    onProblem(error);
   }
 }
 
