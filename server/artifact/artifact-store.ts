@@ -28,6 +28,22 @@ export interface ArtifactRecord {
   expiresAtMs: number | undefined;
 }
 
+/** An artifact whose blobs are still being checked. Only the collector sees it. */
+export type ArtifactDraft = Pick<ArtifactRecord, "artifactId" | "businessId" | "tree"> & {
+  /** After this the collector removes the draft, and `insert` resolves with false. */
+  expiresAtMs: number;
+};
+
+/** What the collector sees of an artifact or a draft. */
+export type ScannedArtifact = Pick<
+  ArtifactRecord,
+  "artifactId" | "businessId" | "kind" | "tree" | "jobId" | "expiresAtMs"
+> & {
+  isDraft: boolean;
+  /** The latest time of a `hold`. */
+  heldUntilMs: number | undefined;
+};
+
 export interface ArtifactQuery {
   businessId: string;
   jobId?: string | undefined;
@@ -37,19 +53,34 @@ export interface ArtifactQuery {
   limit: number;
 }
 
+/** A pack as the index knows it. */
+export interface IndexedPack {
+  key: string;
+  /** The blobs that are still in it, and their bytes. */
+  blobs: number;
+  bytes: number;
+  begunAtMs: number;
+}
+
 /**
  * The index of files: which blob is in which pack, and which artifacts exist. The bytes are in the BlobStore.
  *
- * How nothing that is needed is ever removed: every blob has a time `touchedAt`. A blob is only removed if no live
- * artifact had it when the collector looked, and if it was last touched longer ago than the grace. An artifact is only
- * inserted within the grace after all its blobs were touched. So a blob of an artifact that the collector did not see
- * was touched too lately to be removed. Removing is conditional on `touchedAt`, in one write.
+ * How nothing that is needed is ever removed: to create an artifact, a server calls `begin`, then `touchBlobs` for all
+ * blobs of the artifact and of its tree with the time it is then, and `insert` if none is missing. The collector takes
+ * the time, reads all artifacts and drafts, and removes a blob only if none of them has it, and if it was last touched
+ * more than the grace before the time it took. So whatever a collector does not see was begun after that time, and all
+ * its blobs were touched even later, so they stay; this holds however long a server pauses between two steps. The grace
+ * only covers clocks that differ, `touchEveryMs`, and the time in which a client uploads what is in no artifact yet.
+ * A blob that was removed before it was touched is missing, and is uploaded again.
  *
  * All operations may be called concurrently by several servers, and are limited to one business unless they say
  * otherwise. They reject with ComputeError `storage_failed` when the store refuses.
  */
 export interface ArtifactStore {
-  /** Touches those of the blobs that exist, and resolves with the digests of the others, in the given order. */
+  /**
+   * Touches those of the blobs that exist, and resolves with the digests of the others, in the given order. A blob that
+   * was touched less than `touchEveryMs` (a setting of the store) before is not written again.
+   */
   touchBlobs(businessId: string, sha256s: readonly string[], nowMs: number): Promise<string[]>;
   /** The places of those blobs that exist, in any order. */
   findBlobs(businessId: string, sha256s: readonly string[]): Promise<BlobPlace[]>;
@@ -57,8 +88,8 @@ export interface ArtifactStore {
   beginPack(businessId: string, packId: string, nowMs: number): Promise<void>;
   /**
    * Records the blobs of a pack whose object is durable, touched now. A blob that exists already is only touched, and
-   * keeps its place. Resolves with false, and records nothing, if the collector has removed the pack: the caller writes
-   * another.
+   * keeps its place. Resolves with false, and records nothing, if the collector has removed the pack: the caller deletes
+   * the object and writes another pack. May be repeated.
    */
   finishPack(
     businessId: string,
@@ -67,29 +98,44 @@ export interface ArtifactStore {
     nowMs: number,
   ): Promise<boolean>;
 
-  /** Inserts an artifact. The caller has touched all its blobs and those of its tree within the grace. */
-  insert(artifact: ArtifactRecord): Promise<void>;
+  /** Records a draft, before its blobs are touched. `delete` removes it again. */
+  begin(draft: ArtifactDraft): Promise<void>;
   /**
-   * Finds a live artifact of this kind, name, type and tree, and keeps it at least until `untilMs` (undefined: for good).
+   * Makes the draft with this id an artifact. The caller has touched all its blobs and those of its tree since `begin`.
+   * Resolves with false if the draft is gone: begin again. May be repeated.
+   */
+  insert(artifact: ArtifactRecord): Promise<boolean>;
+  /**
+   * Finds an artifact of this kind, name, type and tree, and keeps it at least until `untilMs` (undefined: for good).
    * Resolves with undefined if there is none.
    */
   reuse(
     wanted: Pick<ArtifactRecord, "businessId" | "kind" | "name" | "type" | "tree">,
     untilMs: number | undefined,
   ): Promise<ArtifactRecord | undefined>;
-  /** Keeps each artifact at least until `untilMs`, and resolves with those that exist. In one write per artifact: the collector either sees it or has removed the artifact already. */
+  /**
+   * Keeps each artifact at least until `untilMs`, whatever its `expiresAtMs`, and resolves with those that exist. In one
+   * write per artifact: the collector either sees it or has removed the artifact already.
+   */
   hold(businessId: string, artifactIds: readonly string[], untilMs: number): Promise<ArtifactRecord[]>;
   find(businessId: string, artifactIds: readonly string[]): Promise<ArtifactRecord[]>;
   list(query: ArtifactQuery): Promise<ArtifactRecord[]>;
-  /** Removes artifacts; their blobs follow later. Resolves with the ids that existed. */
+  /** Removes artifacts and drafts; their blobs follow later. Resolves with the ids that existed. */
   delete(businessId: string, artifactIds: readonly string[]): Promise<string[]>;
-  /** The bytes of all blobs of the business. Cheap. */
+  /** Lets all artifacts of these jobs expire at `atMs`, if they would be kept longer. */
+  expireOfJobs(businessId: string, jobIds: readonly string[], atMs: number): Promise<void>;
+  /** The bytes of all blobs of the business. Reads one row per pack. */
   usedBytes(businessId: string): Promise<number>;
 
-  /** For the collector, of all businesses: artifacts with a greater id, oldest first. */
-  scanArtifacts(afterId: string | undefined, limit: number): Promise<ArtifactRecord[]>;
-  /** Removes the artifact if it still expires at this time; a `hold` in between keeps it. Resolves with whether it is gone. */
-  expire(artifact: Pick<ArtifactRecord, "businessId" | "artifactId" | "expiresAtMs">): Promise<boolean>;
+  /** For the collector, of all businesses: artifacts and drafts with a greater id, oldest first. */
+  scanArtifacts(afterId: string | undefined, limit: number): Promise<ScannedArtifact[]>;
+  /** Lets the artifact expire at `untilMs`, if it would be removed earlier. */
+  keep(artifact: Pick<ScannedArtifact, "businessId" | "artifactId">, untilMs: number): Promise<void>;
+  /**
+   * Removes the artifact or draft if it is as the collector has read it; a `hold`, `reuse`, `keep` or `insert` in between
+   * keeps it. Resolves with whether it was removed.
+   */
+  expire(artifact: ScannedArtifact): Promise<boolean>;
   /** For the collector: blobs last touched before `touchedBeforeMs`, after the given one in the order of business and digest. */
   scanBlobs(
     after: { businessId: string; sha256: string } | undefined,
@@ -105,9 +151,25 @@ export interface ArtifactStore {
    */
   takeEmptyPacks(begunBeforeMs: number, limit: number): Promise<string[]>;
   forgetPacks(keys: readonly string[]): Promise<void>;
+  /** All packs of all businesses, after the given one. */
+  scanPacks(afterKey: string | undefined, limit: number): Promise<IndexedPack[]>;
+  /**
+   * Those of the keys that are not in the index. The object of such a pack is garbage, because a pack is recorded before
+   * its object is written.
+   */
+  unknownPacks(keys: readonly string[]): Promise<string[]>;
 }
+
+/** How often a blob in use is touched. Far less than the collector's grace. */
+export const TOUCH_EVERY_MS = 3_600_000;
 
 /** The key of a pack's object in the BlobStore. */
 export function packKey(businessId: string, packId: string): string {
   return `${businessId}/${packId}`;
+}
+
+/** The opposite of `packKey`. */
+export function packOf(key: string): { businessId: string; packId: string } {
+  const slash = key.lastIndexOf("/");
+  return { businessId: key.slice(0, slash), packId: key.slice(slash + 1) };
 }

@@ -1,3 +1,4 @@
+import { artifactSteps, MongoArtifactStore } from "../artifact/artifact-store.mongo.ts";
 import type { Seal } from "../auth/seal.ts";
 import { authSteps, MongoSessionStore } from "../auth/session-store.mongo.ts";
 import { creditSteps } from "../credit/credit-documents.mongo.ts";
@@ -32,6 +33,7 @@ export const mongoSteps = [
   ...creditSteps,
   ...retentionSteps,
   ...secretSteps,
+  ...artifactSteps,
 ];
 
 export async function openMongo(url: string, seal: Seal): Promise<Stores> {
@@ -53,6 +55,7 @@ export async function openMongo(url: string, seal: Seal): Promise<Stores> {
     leases: new MongoLeaseStore(store),
     schedules: new MongoScheduleStore(store),
     templates: new MongoTemplateStore(store),
+    artifacts: new MongoArtifactStore(store),
     credits: new MongoCreditStore(store),
     secrets: new MongoSecretStore(store),
     integrity: new MongoIntegrityStore(store),

@@ -1,5 +1,6 @@
 import { statfs } from "node:fs/promises";
 import { join } from "node:path";
+import { artifactMigrations, SqliteArtifactStore } from "../artifact/artifact-store.sqlite.ts";
 import { Seal } from "../auth/seal.ts";
 import { authMigrations, SqliteSessionStore } from "../auth/session-store.sqlite.ts";
 import { creditMigrations, SqliteCreditStore } from "../credit/credit-store.sqlite.ts";
@@ -39,6 +40,7 @@ export const sqliteMigrations = [
   ...creditMigrations,
   ...retentionMigrations,
   ...secretMigrations,
+  ...artifactMigrations,
 ];
 
 /** The embedded store in `<dataDir>/compute.db`, or in memory. Throws StoreInUseError if another server has it open. */
@@ -58,6 +60,7 @@ export function openSqliteStores(dataDir: string | ":memory:", seal = Seal.none)
     leases: new MemoryLeaseStore(),
     schedules: new SqliteScheduleStore(store),
     templates: new SqliteTemplateStore(store),
+    artifacts: new SqliteArtifactStore(store),
     credits: new SqliteCreditStore(store),
     secrets: new SqliteSecretStore(store),
     integrity: new SqliteIntegrityStore(store),

@@ -1,3 +1,4 @@
+import type { ArtifactStore } from "../artifact/artifact-store.ts";
 import type { Seal } from "../auth/seal.ts";
 import type { SessionStore } from "../auth/session-store.ts";
 import type { CreditStore } from "../credit/credit-store.ts";
@@ -28,6 +29,7 @@ export interface Stores {
   leases: LeaseStore;
   schedules: ScheduleStore;
   templates: TemplateStore;
+  artifacts: ArtifactStore;
   credits: CreditStore;
   secrets: SecretStore;
   integrity: IntegrityStore;

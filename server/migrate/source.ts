@@ -8,6 +8,7 @@ import type { Row } from "./rows.ts";
 import { type MovedTable, movedTables, notMoved } from "./tables.ts";
 
 type SecretRow = Row & { name: string; secret: Uint8Array };
+/** Bytes are in hexadecimal. */
 export type RowKey = readonly (string | number)[];
 
 const ROWS_PER_CHUNK = 1_000;
@@ -67,10 +68,11 @@ export class MoveSource implements Disposable {
 
   /** The rows after the key `after`, ordered by key, in chunks; each chunk comes with the key of its last row. */
   *chunks(moved: MovedTable, after?: RowKey): Generator<{ rows: Row[]; last: RowKey }> {
-    const { table, key, rowsPerChunk = ROWS_PER_CHUNK } = moved;
+    const { table, key, binaryKey = [], rowsPerChunk = ROWS_PER_CHUNK } = moved;
     const names = key.join(", ");
     const columns = key.includes("rowid") ? "rowid, *" : "*";
-    const behind = `WHERE (${names}) > (${key.map((_, i) => `$key${i}`).join(", ")})`;
+    const values = key.map((name, i) => (binaryKey.includes(name) ? `unhex($key${i})` : `$key${i}`));
+    const behind = `WHERE (${names}) > (${values.join(", ")})`;
     let place = after;
     for (;;) {
       const bindings = Object.fromEntries((place ?? []).map((value, i) => [`key${i}`, value]));
@@ -80,7 +82,7 @@ export class MoveSource implements Disposable {
       );
       const last = rows.at(-1);
       if (!last) return;
-      place = key.map((name) => last[name] as string | number);
+      place = key.map((name) => keyValue(last[name]));
       const isSecrets = table === "compute_secrets";
       yield { rows: isSecrets ? rows.map((row) => this.opened(row as SecretRow)) : rows, last: place };
     }
@@ -94,4 +96,8 @@ export class MoveSource implements Disposable {
   [Symbol.dispose](): void {
     this.store.close();
   }
+}
+
+function keyValue(value: Row[string] | undefined): string | number {
+  return value instanceof Uint8Array ? Buffer.from(value).toString("hex") : (value as string | number);
 }

@@ -3,6 +3,7 @@ import { executionDocument, jobDocument } from "../job/job-documents.mongo.ts";
 import { type ExecutionRow, executionFromRow, type JobRow, jobFromRow } from "../job/job-rows.sqlite.ts";
 import { type LogDocument, logDocument, MAX_DOCUMENT_CHARS } from "../log/log-documents.mongo.ts";
 import { splitPacked } from "../log/packed-lines.ts";
+import { artifactTables } from "./artifact-tables.ts";
 import { plain, type Row } from "./rows.ts";
 
 /** How the rows of one table of the embedded store become documents of the collection of the same name. */
@@ -10,6 +11,8 @@ export interface MovedTable {
   table: string;
   /** Unique columns. Rows are read in their order, so an interrupted move continues after the last row it stored. */
   key: readonly string[];
+  /** Those columns of the key whose values are bytes. */
+  binaryKey?: readonly string[];
   /** Every column. An unlisted column would not be moved; a test finds missing ones. */
   columns: readonly string[];
   /** How many rows are read at a time; fewer if rows are large. */
@@ -301,6 +304,7 @@ export const movedTables: readonly MovedTable[] = [
     columns: ["template_id", "version", "content", "content_hash", "user_id", "created_at"],
     documents: (row) => [plain(row)],
   },
+  ...artifactTables,
 ];
 
 /** One document per row; a row that is too large for one document becomes several. */
