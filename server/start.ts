@@ -3,6 +3,7 @@ import type { Logger } from "../shared/logger.ts";
 import { openPrivateDirectory } from "../shared/private-directory.ts";
 import { inTime } from "../shared/wait.ts";
 import { openBus } from "./bus/open.ts";
+import { openBlobs } from "./compose/open-blobs.ts";
 import { openStores } from "./compose/open-stores.ts";
 import type { ServerSettings } from "./compose/options.ts";
 import { composePlane, type Plane } from "./compose/plane.ts";
@@ -27,7 +28,7 @@ const HARD_BODY_LIMIT_BYTES = 1024 * 1024 * 1024;
 
 /**
  * Opens the store, puts the control plane together and starts to listen.
- * Throws OpenDirectoryError if other accounts can enter the data directory, StoreInUseError if another server uses it,
+ * Throws ArtifactsPlaceError if files cannot be kept at the place of the settings, OpenDirectoryError if other accounts can enter the data directory, StoreInUseError if another server uses it,
  * and `EADDRINUSE` if the port is taken.
  */
 export async function startServer(settings: ServerSettings, log: Logger): Promise<RunningServer> {
@@ -36,12 +37,15 @@ export async function startServer(settings: ServerSettings, log: Logger): Promis
   closeDataDir(settings.dataDir, log);
   const stores = await openStores(settings, (message) => log.warn(message));
   opening.defer(() => stores.close());
+  const blobs = await openBlobs(settings, stores, (message) => log.warn(message));
+  opening.defer(() => blobs.close());
   const bus = await openBus(settings, stores.sessions, log);
   opening.defer(() => bus.close());
   const stopping = new AbortController();
   const urls = new OwnUrls(plainName(settings.host), settings.publicUrls);
   const plane = await composePlane({
     stores,
+    blobs,
     bus,
     urls,
     pricing: settings.pricing,

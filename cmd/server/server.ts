@@ -130,6 +130,9 @@ function explain(cause: unknown, settings: ServerSettings): unknown {
     const todo = "Name the file that the other servers use, or used before, with --secret-key-file";
     return new CliError("bad_configuration", message, { cause, todo });
   }
+  if (name === "ArtifactsPlaceError") {
+    return new CliError("bad_configuration", `cannot keep files: ${message}`, { cause });
+  }
   if (name === "NewerStoreError") {
     return new CliError("bad_configuration", message, { cause, todo: NEWER_TODO });
   }

@@ -1,5 +1,6 @@
 import type { Logger } from "../../shared/logger.ts";
 import type { Clocks } from "../../shared/standstill.ts";
+import type { BlobStore } from "../blob/blob-store.ts";
 import type { Bus } from "../bus/bus.ts";
 import type { PeriodicTask, TaskRunner } from "../tasks/periodic.ts";
 import type { Stores } from "./stores.ts";
@@ -7,6 +8,8 @@ import type { Stores } from "./stores.ts";
 /** What every group of features is put together from. */
 export interface PlaneBase {
   stores: Stores;
+  /** Where the content of files is. */
+  blobs: BlobStore;
   bus: Bus;
   log: Logger;
   /** Epoch milliseconds. */

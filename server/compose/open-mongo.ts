@@ -1,6 +1,7 @@
 import { artifactSteps, MongoArtifactStore } from "../artifact/artifact-store.mongo.ts";
 import type { Seal } from "../auth/seal.ts";
 import { authSteps, MongoSessionStore } from "../auth/session-store.mongo.ts";
+import { GridFsBlobs } from "../blob/gridfs-blobs.ts";
 import { creditSteps } from "../credit/credit-documents.mongo.ts";
 import { MongoCreditStore } from "../credit/credit-store.mongo.ts";
 import { MongoAssignStore } from "../dispatch/assign-store.mongo.ts";
@@ -61,6 +62,7 @@ export async function openMongo(url: string, seal: Seal): Promise<Stores> {
     integrity: new MongoIntegrityStore(store),
     retention: new MongoRetentionStore(store),
     seal,
+    gridFs: () => new GridFsBlobs(store),
     clock: store.clock,
     isReady: () => store.isReady(),
     endAbandoned: () => store.endAbandoned(),

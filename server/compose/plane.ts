@@ -1,6 +1,7 @@
 import type { Logger } from "../../shared/logger.ts";
 import type { Clocks } from "../../shared/standstill.ts";
 import type { SessionLife } from "../auth/tokens.ts";
+import type { BlobStore } from "../blob/blob-store.ts";
 import type { Bus } from "../bus/bus.ts";
 import { NOTHING_HOSTED, type Pricing } from "../credit/pricing.ts";
 import { AccessWatch } from "../http/access-watch.ts";
@@ -26,6 +27,8 @@ import { composeTemplates } from "./templates.ts";
 
 export interface PlaneParts {
   stores: Stores;
+  /** Where the content of files is. The caller closes it, before the stores. */
+  blobs: BlobStore;
   bus: Bus;
   /** URLs at which clients reach the server. */
   urls: OwnUrls;
@@ -88,13 +91,13 @@ export async function composePlane(parts: PlaneParts): Promise<Plane> {
   return { app, tasks, localSignIn: identity.localSignIn, close };
 }
 
-function baseOf({ stores, bus, log, now, clocks }: PlaneParts): PlaneBase {
+function baseOf({ stores, blobs, bus, log, now, clocks }: PlaneParts): PlaneBase {
   const onError = (what: string, error: unknown) => {
     log.error(`${what} failed; the server will try again`, { error });
   };
   const runnerParts = { leases: stores.leases, holder: crypto.randomUUID(), now, onError };
   const runnerOf = (task: PeriodicTask) => new TaskRunner(task, runnerParts);
-  return { stores, bus, log, now, clocks, onError, runnerOf };
+  return { stores, blobs, bus, log, now, clocks, onError, runnerOf };
 }
 
 type Features = Awaited<ReturnType<typeof composeFeatures>>;

@@ -1,6 +1,7 @@
 import type { ArtifactStore } from "../artifact/artifact-store.ts";
 import type { Seal } from "../auth/seal.ts";
 import type { SessionStore } from "../auth/session-store.ts";
+import type { BlobStore } from "../blob/blob-store.ts";
 import type { CreditStore } from "../credit/credit-store.ts";
 import type { AssignStore } from "../dispatch/assign-store.ts";
 import type { ExecutionStore } from "../execution/execution-store.ts";
@@ -38,6 +39,8 @@ export interface Stores {
   seal: Seal;
   /** The clock that all servers on the store share. If absent, the server uses its machine's clock. */
   clock?: Pick<DatabaseClock, "now" | "look">;
+  /** Objects in the same database; only if that is MongoDB. */
+  gridFs?(): BlobStore;
   /** Only for an embedded store in a file. */
   file?: StoreFile;
   /** One sentence if there is too little room for more jobs and output; undefined if there is enough. */

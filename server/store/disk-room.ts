@@ -77,6 +77,35 @@ export class DiskRoom {
   }
 }
 
+/**
+ * The room for files on the disk of a directory. Files must not take what the store needs, so they stop while twice its
+ * reserve is still free.
+ */
+export class RoomForFiles {
+  private lookedAtMs = Number.NEGATIVE_INFINITY;
+  private low: string | undefined;
+
+  /** @param look only tests replace it. */
+  constructor(
+    private readonly dir: string,
+    private readonly look: (dir: string) => DiskFacts = lookAtDisk,
+  ) {}
+
+  /** One sentence that says how little is free, where, and what to do; undefined if there is room. Cheap to call. */
+  shortage(): string | undefined {
+    const atMs = performance.now();
+    if (atMs - this.lookedAtMs < LOOK_AGAIN_MS) return this.low;
+    this.lookedAtMs = atMs;
+    const facts = this.look(this.dir);
+    const isLow = facts.freeBytes < 2 * reserveBytes(facts);
+    this.low = isLow
+      ? `The server's disk has no room for files: only ${bytesText(facts.freeBytes)} are free below ${this.dir}, and the ` +
+        "store needs them. Make room there, or delete artifacts."
+      : undefined;
+    return this.low;
+  }
+}
+
 function reserveBytes({ totalBytes }: DiskFacts): number {
   const leastBytes = Math.min(MIN_RESERVE_BYTES, totalBytes * MIN_RESERVE_SHARE);
   return Math.min(MAX_RESERVE_BYTES, Math.max(leastBytes, totalBytes * RESERVE_SHARE));

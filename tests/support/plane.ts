@@ -1,4 +1,5 @@
 import { Seal } from "../../server/auth/seal.ts";
+import { DirectoryBlobs } from "../../server/blob/directory-blobs.ts";
 import type { Bus } from "../../server/bus/bus.ts";
 import { MemoryBus } from "../../server/bus/memory-bus.ts";
 import { openSqliteStores } from "../../server/compose/open-sqlite.ts";
@@ -55,6 +56,7 @@ export class TestPlane implements AsyncDisposable {
     const test = new TestPlane(scratch, stores, bus, shared === undefined);
     test.plane = await composePlane({
       stores: test.stores,
+      blobs: test.stores.gridFs?.() ?? new DirectoryBlobs(scratch.join("artifacts")),
       bus: test.bus,
       urls: test.urls,
       pricing,

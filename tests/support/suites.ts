@@ -1,6 +1,7 @@
 import { missingDocker } from "./docker.ts";
 import { missingKeychain } from "./keychain.ts";
 import { missingMongod } from "./mongod.ts";
+import { missingMoto } from "./moto.ts";
 import { missingAccounts } from "./other-account.ts";
 import { missingRedis } from "./redis.ts";
 
@@ -67,6 +68,14 @@ export const suites: Suite[] = [
     quick: false,
     timeoutMs: 300_000,
     missing: missingMongod,
+  },
+  {
+    name: "s3",
+    what: "files in a bucket, on a real S3 server",
+    paths: ["./tests/s3"],
+    quick: false,
+    timeoutMs: 300_000,
+    missing: missingMoto,
   },
   {
     name: "servers",
