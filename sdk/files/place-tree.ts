@@ -44,7 +44,8 @@ export async function placeTree(
       }
       options.onFile?.(entry.size);
     }
-    for (const _ of placer.finish()) if (breather.isDue) await breather.breathe();
+    for (const _ of placer.makeLinks()) if (breather.isDue) await breather.breathe();
+    for (const _ of placer.setModes()) if (breather.isDue) await breather.breathe();
   } finally {
     placer.abort();
   }

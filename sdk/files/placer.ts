@@ -4,6 +4,7 @@ import {
   constants,
   fchmodSync,
   fchownSync,
+  ftruncateSync,
   futimesSync,
   lchownSync,
   lstatSync,
@@ -34,13 +35,22 @@ const CREATE_FLAGS = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL |
 /** Until everything is in place, nobody else has to look in there, and we must be able to. */
 const MODE_WHILE_PLACING = 0o700;
 const DEFAULT_MODE = 0o755;
+const WRITABLE = 0o600;
 /** Writing more than this goes through a thread, since a busy disk may take its time. */
 const MAX_SYNC_BYTES = 64 * 1024;
 const writeInThread = promisify(write);
 
+interface OpenFile {
+  path: string;
+  entry: FileEntry;
+  descriptor: number;
+  written: number;
+  mustChangeMode: boolean;
+}
+
 /**
- * Places the entries of a tree below a directory, in their order: `add` each, `write` its content, then `finish`. Nothing
- * that exists is overwritten, and nothing goes through a link that exists. No other account may be able to write in the
+ * Places the entries of a tree below a directory: `add` each in its order and `write` its content, then `makeLinks` and
+ * `setModes`. Nothing that exists is overwritten, and nothing goes through a link that exists. No other account may be able to write in the
  * directory meanwhile. All methods throw FileError.
  */
 export class Placer {
@@ -49,7 +59,9 @@ export class Placer {
   /** Paths known to be directories, and no links to some. */
   private readonly known = new Set<string>([""]);
   private readonly links: { path: string; target: string }[] = [];
-  private file: { path: string; entry: FileEntry; descriptor: number; written: number } | undefined;
+  private file: OpenFile | undefined;
+  /** The number of files that are complete. */
+  files = 0;
   private readonly to: string;
   private readonly base: string;
   private readonly umask = process.umask();
@@ -71,8 +83,12 @@ export class Placer {
     return this.to === "" ? below : `${this.to}/${below}`;
   }
 
-  /** Begins an entry. After a file, `write` its content until it has its size. */
-  add(entry: TreeEntry): void {
+  /**
+   * Begins an entry. After a file, `write` its content until it has its size.
+   *
+   * @param from the file is there already, and its first `from` bytes are good.
+   */
+  add(entry: TreeEntry, from = 0): void {
     const path = this.placeOf(entry);
     if (path === undefined) return;
     if (entry.type === "directory") {
@@ -82,7 +98,7 @@ export class Placer {
     if (path === "") throw new FileError("exists", shownPath(entry.path), "it needs a name in the directory");
     this.makeParents(path);
     if (entry.type === "link") this.links.push({ path, target: entry.target });
-    else this.begin(path, entry);
+    else this.begin(path, entry, from);
   }
 
   /** Writes the next bytes of the file. Resolves at once for few bytes. */
@@ -91,14 +107,15 @@ export class Placer {
     if (!file) return undefined;
     if (content.length > MAX_SYNC_BYTES) return this.writeMuch(file, content);
     this.trying(file.path, () => {
-      for (let at = 0; at < content.length; ) at += writeSync(file.descriptor, content, at);
+      for (let at = 0; at < content.length; )
+        at += writeSync(file.descriptor, content, at, content.length - at, file.written + at);
     });
     this.wrote(file, content.length);
     return undefined;
   }
 
-  /** Makes the links, and gives directories their modes. Yields now and then, when it may be interrupted. */
-  *finish(): Generator<void> {
+  /** Makes the links. Yields now and then, when it may be interrupted. */
+  *makeLinks(): Generator<void> {
     for (const { path, target } of this.links) {
       this.trying(path, () => {
         symlinkSync(target, this.at(path));
@@ -106,6 +123,10 @@ export class Placer {
       });
       yield;
     }
+  }
+
+  /** Gives the directories that were made here their modes. Yields now and then, when it may be interrupted. */
+  *setModes(): Generator<void> {
     // From the bottom up: a mode may lock us out.
     for (const [path, mode] of [...this.made].reverse()) {
       this.trying(path, () => {
@@ -122,17 +143,24 @@ export class Placer {
     this.file = undefined;
   }
 
-  private begin(path: string, entry: FileEntry): void {
-    // Without the bits for writing, open() of an existing descriptor is not affected: the mode counts from the next open on.
-    const descriptor = this.trying(path, () => openSync(this.at(path), CREATE_FLAGS, entry.mode));
-    this.file = { path, entry, descriptor, written: 0 };
-    if (entry.size === 0) this.end(this.file);
+  private begin(path: string, entry: FileEntry, from: number): void {
+    const descriptor = this.trying(path, () => {
+      if (from === 0) return openSync(this.at(path), CREATE_FLAGS, entry.mode);
+      chmodSync(this.at(path), WRITABLE);
+      const opened = openSync(this.at(path), constants.O_WRONLY | constants.O_NOFOLLOW);
+      ftruncateSync(opened, from);
+      return opened;
+    });
+    const mustChangeMode = from > 0 || (entry.mode & this.umask) !== 0;
+    this.file = { path, entry, descriptor, written: from, mustChangeMode };
+    if (from === entry.size) this.end(this.file);
   }
 
-  private async writeMuch(file: NonNullable<typeof this.file>, content: Uint8Array): Promise<void> {
+  private async writeMuch(file: OpenFile, content: Uint8Array): Promise<void> {
     for (let at = 0; at < content.length; ) {
       try {
-        const { bytesWritten } = await writeInThread(file.descriptor, content, at, content.length - at, null);
+        const left = content.length - at;
+        const { bytesWritten } = await writeInThread(file.descriptor, content, at, left, file.written + at);
         at += bytesWritten;
       } catch (error) {
         throw this.failed(file.path, error);
@@ -141,22 +169,23 @@ export class Placer {
     this.wrote(file, content.length);
   }
 
-  private wrote(file: NonNullable<typeof this.file>, bytes: number): void {
+  private wrote(file: OpenFile, bytes: number): void {
     file.written += bytes;
     if (file.written >= file.entry.size) this.end(file);
   }
 
-  private end({ path, entry, descriptor }: NonNullable<typeof this.file>): void {
+  private end({ path, entry, descriptor, mustChangeMode }: OpenFile): void {
     this.trying(path, () => {
       const { owner } = this.options;
       if (owner) fchownSync(descriptor, owner.uid, owner.gid);
-      if ((entry.mode & this.umask) !== 0) fchmodSync(descriptor, entry.mode);
+      if (mustChangeMode) fchmodSync(descriptor, entry.mode);
       if (entry.mtimeMs !== undefined) {
         const seconds = secondsOf(entry.mtimeMs);
         futimesSync(descriptor, seconds, seconds);
       }
       this.file = undefined;
       closeSync(descriptor);
+      this.files++;
     });
   }
 

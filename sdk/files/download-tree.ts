@@ -1,0 +1,156 @@
+import type { StoredTree } from "../../shared/artifact.ts";
+import { sha256Of } from "../../shared/files/sha256.ts";
+import { blobsOf, type TreeEntry } from "../../shared/files/tree.ts";
+import { isTemporary } from "../errors.ts";
+import type { Patience } from "../patience.ts";
+import { Breather } from "./breather.ts";
+import { type Blob, readTree, withBlobs } from "./fetch-blobs.ts";
+import { EntrySelector, FileGlobs } from "./file-globs.ts";
+import type { FileServer } from "./file-server.ts";
+import { checkFree, moveIn, setModes } from "./move-in.ts";
+import { Placer } from "./placer.ts";
+import { Staging } from "./staging.ts";
+
+export interface DownloadProgress {
+  files: number;
+  bytes: number;
+  /** Of `files`, those that are complete. */
+  filesDone: number;
+  /** Of `bytes`, those that are on this disk. */
+  bytesDone: number;
+}
+
+export interface DownloadOptions extends Patience {
+  /** Only what these choose; see `FileGlobs`. Default: everything. */
+  globs?: readonly string[];
+  /** Overwrite files that exist. */
+  force?: boolean;
+  /** Called after each file and each part of a large one. */
+  onProgress?: (progress: Readonly<DownloadProgress>) => void;
+}
+
+const SLICE_MS = 10;
+
+/**
+ * Downloads a tree, or what the globs choose of it, into a directory, which is made if it does not exist. The files are
+ * put together next to their place and moved there at the end: if this throws, the directory is as it was. If the process
+ * is killed or the server goes away for good, the next call goes on where this one stopped.
+ *
+ * Throws FileError, TreeError, and what `ComputeClient` throws once patience has run out.
+ */
+export async function downloadTree(
+  server: FileServer,
+  tree: StoredTree,
+  directory: string,
+  options: DownloadOptions = {},
+): Promise<{ files: number; bytes: number }> {
+  const progress = await survey(server, tree, directory, options);
+  const { files, bytes } = progress;
+  const key = sha256Of(Buffer.from(JSON.stringify([tree.sha256, options.globs ?? []])));
+  const staging = Staging.open(directory, key);
+  try {
+    await new Download(server, tree, staging, directory, options, progress).run();
+    staging.remove();
+  } catch (error) {
+    if (!isTemporary(error)) staging.remove();
+    throw error;
+  }
+  return { files, bytes };
+}
+
+/** Reads the tree once before anything is fetched: what cannot be placed is refused now, and progress has a total. */
+async function survey(
+  server: FileServer,
+  tree: StoredTree,
+  directory: string,
+  options: DownloadOptions,
+): Promise<DownloadProgress> {
+  const progress = { files: 0, bytes: 0, filesDone: 0, bytesDone: 0 };
+  for await (const entry of chosen(server, tree, options)) {
+    checkFree(directory, entry.path, entry.type === "directory", options.force ?? false);
+    if (entry.type !== "file") continue;
+    progress.files++;
+    progress.bytes += entry.size;
+  }
+  return progress;
+}
+
+async function* chosen(server: FileServer, tree: StoredTree, options: DownloadOptions) {
+  const selector = options.globs && new EntrySelector<TreeEntry>(new FileGlobs(options.globs));
+  for await (const entry of readTree(server, tree, options)) {
+    if (selector) yield* selector.push(entry);
+    else yield entry;
+  }
+}
+
+/** An entry to begin, whose first `from` bytes are there, or the next bytes of the last one. */
+type Step = { entry: TreeEntry; from: number } | Blob;
+
+class Download {
+  private readonly placer: Placer;
+  private readonly directories: { path: string; mode: number }[] = [];
+  private readonly breather: Breather;
+
+  constructor(
+    private readonly server: FileServer,
+    private readonly tree: StoredTree,
+    private readonly staging: Staging,
+    private readonly directory: string,
+    private readonly options: DownloadOptions,
+    private readonly progress: DownloadProgress,
+  ) {
+    this.placer = new Placer(staging.path);
+    this.breather = new Breather(SLICE_MS, options.signal);
+  }
+
+  async run(): Promise<void> {
+    const blobOf = (step: Step) => ("entry" in step ? undefined : step);
+    try {
+      for await (const { item, content } of withBlobs(this.server, this.steps(), blobOf, this.options)) {
+        if ("entry" in item) this.begin(item.entry, item.from);
+        else if (content) await this.write(content);
+        if (this.breather.isDue) await this.breather.breathe();
+      }
+      for (const _ of this.placer.makeLinks()) if (this.breather.isDue) await this.breather.breathe();
+    } finally {
+      this.placer.abort();
+    }
+    setModes(
+      this.directory,
+      this.directories,
+      moveIn(this.staging.path, this.directory, this.options.force ?? false),
+    );
+  }
+
+  private async *steps(): AsyncGenerator<Step, void, void> {
+    for await (const entry of chosen(this.server, this.tree, this.options)) {
+      if (entry.type === "link") this.staging.clear(entry.path);
+      const from = entry.type === "file" ? this.staging.goodBytes(entry.path, entry) : 0;
+      yield { entry, from };
+      if (entry.type !== "file") continue;
+      let at = 0;
+      for (const blob of blobsOf(entry)) {
+        if (at >= from) yield blob;
+        at += blob.bytes;
+      }
+    }
+  }
+
+  private begin(entry: TreeEntry, from: number): void {
+    this.placer.add(entry, from);
+    if (entry.type === "directory") this.directories.push({ path: entry.path, mode: entry.mode });
+    this.progress.bytesDone += from;
+    this.report();
+  }
+
+  private async write(content: Uint8Array): Promise<void> {
+    await this.placer.write(content);
+    this.progress.bytesDone += content.length;
+    this.report();
+  }
+
+  private report(): void {
+    this.progress.filesDone = this.placer.files;
+    this.options.onProgress?.(this.progress);
+  }
+}
