@@ -1,24 +1,21 @@
-import { ComputeError } from "../../shared/errors.ts";
+import { ComputeError, errorCodes } from "../../shared/errors.ts";
 import { globBase, type JobInput, parseInputSource } from "../../shared/job-files.ts";
 import type { JobInputs, PlacedInput } from "../../shared/node.ts";
 import type { ArtifactRecord, ArtifactStore } from "../artifact/artifact-store.ts";
 import type { ExecutionStore } from "../execution/execution-store.ts";
 import type { NodeIdentity } from "../http/handler.ts";
 import type { JobFlowStore } from "../job/flow-store.ts";
+import { needsOf } from "../job/job-needs.ts";
 import { isCurrent, type JobRecord } from "../job/job-record.ts";
 import { type Outcome, outcomeOf, wantedEnd } from "../job/outcome.ts";
+import type { SecretService } from "../secret/secret-service.ts";
 import { variablesFrom } from "./result-variables.ts";
-
-/** The values of the secrets that the user may use. Throws ComputeError `conflict` with a message for people. */
-export interface SecretValues {
-  values(businessId: string, userId: string, names: readonly string[]): Promise<Map<string, Uint8Array>>;
-}
 
 export interface JobInputsParts {
   executions: Pick<ExecutionStore, "findOfNode" | "list">;
   flow: Pick<JobFlowStore, "findMany" | "arrayMembers">;
   artifacts: Pick<ArtifactStore, "find">;
-  secrets: SecretValues;
+  secrets: Pick<SecretService, "missing" | "open">;
 }
 
 /** Files of a job or an array, before their artifact is looked up. */
@@ -134,24 +131,33 @@ export class JobInputsService {
 
   private async secretsOf(job: JobRecord): Promise<Pick<JobInputs, "secretEnv" | "secretFiles">> {
     const { secretEnv = {}, secretFiles = {} } = job.manifest;
-    const names = [...new Set([...Object.values(secretEnv), ...Object.values(secretFiles)])];
-    if (names.length === 0) return { secretEnv: {}, secretFiles: {} };
-    const values = await this.parts.secrets.values(job.businessId, job.userId, names);
-    const valuesOf = (field: string, wanted: Readonly<Record<string, string>>) => {
-      const entries = Object.entries(wanted).map(([place, name]) => {
-        const value = values.get(name);
-        if (!value)
-          throw conflict(
-            `${field}.${place}: there is no secret ${name} any more, or the job's user may not use it.`,
-          );
-        return [place, Buffer.from(value).toString("base64")] as const;
-      });
-      return Object.fromEntries(entries);
-    };
-    return {
-      secretEnv: valuesOf("secretEnv", secretEnv),
-      secretFiles: valuesOf("secretFiles", secretFiles),
-    };
+    const { secrets } = needsOf(job.manifest, "");
+    if (secrets.length === 0) return { secretEnv, secretFiles };
+    const names = [...new Set(secrets.map(({ name }) => name))];
+    const missing = new Set(await this.parts.secrets.missing(job.businessId, names));
+    const gone = secrets.find(({ name }) => missing.has(name));
+    if (gone)
+      throw conflict(`${gone.path}: there is no secret ${gone.name} any more. Set it, and retry this job.`);
+    const values = await this.open(job, names);
+    try {
+      const withValues = (wanted: Readonly<Record<string, string>>) =>
+        Object.fromEntries(
+          Object.entries(wanted).map(([place, name]) => [place, base64Of(values.get(name))]),
+        );
+      return { secretEnv: withValues(secretEnv), secretFiles: withValues(secretFiles) };
+    } finally {
+      for (const value of values.values()) value.fill(0);
+    }
+  }
+
+  /** Whatever keeps a user's job from its secrets is a reason not to start it. */
+  private async open({ businessId, userId }: JobRecord, names: readonly string[]) {
+    try {
+      return await this.parts.secrets.open(businessId, userId, names);
+    } catch (error) {
+      if (!(error instanceof ComputeError) || errorCodes[error.code].retryable) throw error;
+      throw conflict(error.message);
+    }
   }
 }
 
@@ -169,6 +175,11 @@ function artifactOf({ job: { jobId, status, manifest }, end }: Outcome, field: s
     ? `no file matched its outputs (${manifest.outputs.join(", ")})`
     : "its manifest has no outputs";
   throw conflict(`${field}: job ${jobId} left no files: ${why}.`);
+}
+
+function base64Of(value: Uint8Array | undefined): string {
+  if (!value) throw new Error("A secret was opened without its value");
+  return Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString("base64");
 }
 
 function noJob(field: string, jobId: string): ComputeError {

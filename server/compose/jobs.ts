@@ -9,6 +9,7 @@ import { ExecutionService } from "../execution/execution-service.ts";
 import { executionHandlers } from "../execution/handlers.ts";
 import { jobHandlers } from "../job/handlers.ts";
 import { JobFlow } from "../job/job-flow.ts";
+import { needsCheck } from "../job/job-needs.ts";
 import { JobNews } from "../job/job-news.ts";
 import type { JobRecord } from "../job/job-record.ts";
 import { type JobParts, JobService, type SubmitCheck } from "../job/job-service.ts";
@@ -16,6 +17,7 @@ import { JobWatch } from "../job/job-watch.ts";
 import { ManualRetry } from "../job/manual-retry.ts";
 import { ManyJobs } from "../job/many-jobs.ts";
 import { manyJobsHandlers } from "../job/many-jobs-handlers.ts";
+import type { SecretService } from "../secret/secret-service.ts";
 import type { DueTimes } from "../tasks/due-times.ts";
 import type { PlaneBase } from "./base.ts";
 import type { composeCredits } from "./credits.ts";
@@ -42,19 +44,35 @@ export function composeExecutions({ stores, bus, now, onError }: PlaneBase, cred
       now,
       onError: (error) => onError("dispatch", error),
     }),
-    service: new ExecutionService({ jobs: stores.jobs, flow, now, metering: credits.metering }),
+    service: new ExecutionService({
+      jobs: stores.jobs,
+      artifacts: stores.artifacts,
+      flow,
+      now,
+      metering: credits.metering,
+    }),
     handlers: executionHandlers(stores.executions, (executionId) => stores.logs.lastSeq(executionId)),
   };
 }
 
 /** What users do with jobs, and why a job waits. */
-export function composeJobs({ stores, bus, now }: PlaneBase, flow: JobFlow, credits: Credits) {
+export function composeJobs(
+  { stores, bus, now }: PlaneBase,
+  { flow, credits, secrets }: { flow: JobFlow; credits: Credits; secrets: SecretService },
+) {
+  const checkNeeds = needsCheck({
+    hold: stores.artifacts.hold.bind(stores.artifacts),
+    missingSecrets: secrets.missing.bind(secrets),
+    mayUseSecrets: secrets.mayUse.bind(secrets),
+    now,
+  });
   const parts: JobParts = {
     jobs: stores.jobs,
     flow,
     retries: new ManualRetry({ jobs: stores.jobs, flow: stores.flow, now }, flow),
     now,
     checkSubmit: submitCheck(stores, credits.checkSubmit),
+    checkNeeds,
   };
   const watch = new JobWatch(bus);
   const service = new JobService(parts, watch);
@@ -65,6 +83,7 @@ export function composeJobs({ stores, bus, now }: PlaneBase, flow: JobFlow, cred
   return {
     watch,
     service,
+    checkNeeds,
     unschedulable,
     handlers: {
       ...jobHandlers(service, reasonsOf, credits.costsOf),
@@ -76,10 +95,10 @@ export function composeJobs({ stores, bus, now }: PlaneBase, flow: JobFlow, cred
 
 /** Rejects jobs before they are queued: with too little room in the store, or too little credit. */
 function submitCheck({ shortage }: Stores, checkCredit: SubmitCheck): SubmitCheck {
-  return async (by, manifests, at) => {
+  return async (by, manifests) => {
     const detail = shortage?.();
     if (detail !== undefined) throw new ComputeError("storage_failed", detail, { retryAfterSeconds: 30 });
-    await checkCredit(by, manifests, at);
+    await checkCredit(by, manifests);
   };
 }
 

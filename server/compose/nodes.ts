@@ -6,6 +6,7 @@ import type { Handlers } from "../http/handler.ts";
 import { nodeHandlers } from "../node/handlers.ts";
 import { NodeService } from "../node/node-service.ts";
 import type { LogLimits } from "../retention/settings.ts";
+import type { SecretService } from "../secret/secret-service.ts";
 import type { Attendance } from "../tasks/attendance.ts";
 import type { PlaneBase } from "./base.ts";
 import type { composeExecutions } from "./jobs.ts";
@@ -13,6 +14,7 @@ import type { composeExecutions } from "./jobs.ts";
 export interface NodeComposition {
   keys: NodeKeys;
   executions: ReturnType<typeof composeExecutions>;
+  secrets: SecretService;
   attendance: Attendance;
   pushLogs: Handlers["nodes.logs"];
   logLimits: LogLimits;
@@ -50,9 +52,8 @@ export function composeNodes({ stores, bus, log, now }: PlaneBase, parts: NodeCo
         jobInputs: new JobInputsService({
           executions,
           flow: stores.flow,
-          // Until there are stores for them, no job can have got past the check at its submit.
-          artifacts: { find: async () => [] },
-          secrets: { values: async () => new Map() },
+          artifacts: stores.artifacts,
+          secrets: parts.secrets,
         }),
       }),
     },

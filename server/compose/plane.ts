@@ -117,11 +117,12 @@ async function composeFeatures(base: PlaneBase, parts: PlaneParts, attendance: A
   });
   const secrets = composeSecrets(base);
   const executions = composeExecutions(base, credits);
-  const jobs = composeJobs(base, executions.flow, credits);
+  const jobs = composeJobs(base, { flow: executions.flow, credits, secrets: secrets.service });
   const logs = composeLogs(base, jobs.watch);
   const nodes = composeNodes(base, {
     keys: identity.keys,
     executions,
+    secrets: secrets.service,
     attendance,
     pushLogs: logs.push,
     logLimits: settings,

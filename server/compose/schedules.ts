@@ -25,7 +25,7 @@ export function composeSchedules(
   };
   const scheduler = new Scheduler(parts);
   const onDue = (atMs: number) => bus.publish("due", { what: "fire", atMs });
-  const service = new ScheduleService({ ...parts, scheduler, onDue });
+  const service = new ScheduleService({ ...parts, scheduler, checkJob: jobs.check.bind(jobs), onDue });
   return {
     runner: runnerOf(scheduleTask(scheduler)),
     scheduler,

@@ -8,9 +8,9 @@ import type { composeJobs } from "./jobs.ts";
 /** Templates, and the task that stores the builtin ones. */
 export function composeTemplates(
   { stores, now, runnerOf }: PlaneBase,
-  { service: jobs, unschedulable }: ReturnType<typeof composeJobs>,
+  { service: jobs, checkNeeds, unschedulable }: ReturnType<typeof composeJobs>,
 ) {
-  const service = new TemplateService(stores.templates, jobs, now);
+  const service = new TemplateService(stores.templates, jobs, now, checkNeeds);
   return {
     service,
     runner: runnerOf(templateSeedTask(stores.templates)),

@@ -70,6 +70,7 @@ test("an ending that nobody reported to metering is found and settled once", asy
   const { assigned, node } = await world.running();
   const blind = new ExecutionService({
     jobs: world.stores.jobs,
+    artifacts: world.stores.artifacts,
     flow: world.flow,
     now: world.now,
     metering: { onAssigned: async () => ({ admitted: [], refused: [] }), onEnded: () => undefined },
@@ -129,6 +130,7 @@ class World {
   });
   readonly service = new ExecutionService({
     jobs: this.stores.jobs,
+    artifacts: this.stores.artifacts,
     flow: this.flow,
     now: this.now,
     metering: this.credits.metering,

@@ -1,15 +1,18 @@
 import type { ExecutionReport, ReportOutcome } from "../../shared/node.ts";
 import type { Reason } from "../../shared/reasons.ts";
+import type { ArtifactStore } from "../artifact/artifact-store.ts";
 import type { NodeIdentity } from "../http/handler.ts";
 import type { JobFlow } from "../job/job-flow.ts";
 import type { ExecutionRecord, JobRecord } from "../job/job-record.ts";
 import type { JobStore } from "../job/job-store.ts";
 import type { Assigned } from "./execution-store.ts";
 import type { Metering } from "./metering.ts";
+import { withOwnOutputs } from "./own-outputs.ts";
 import { applyReport, expireQueued, giveUp, putBack, releaseLease, renewLease } from "./rules.ts";
 
 export interface ExecutionServiceParts {
   jobs: JobStore;
+  artifacts: Pick<ArtifactStore, "find">;
   flow: Pick<JobFlow, "changed">;
   /** Epoch milliseconds. */
   now: () => number;
@@ -44,8 +47,9 @@ export class ExecutionService {
     reports: readonly ExecutionReport[],
   ): Promise<ReportOutcome[]> {
     const nowMs = this.parts.now();
+    const checked = await withOwnOutputs(this.parts.artifacts, node.businessId, reports);
     const results = await this.parts.jobs.change(
-      reports.map((report) => ({
+      checked.map((report) => ({
         key: { executionId: report.executionId, nodeId: node.nodeId },
         decide: (state) => applyReport(state, report, nowMs),
       })),

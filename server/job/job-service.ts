@@ -4,6 +4,7 @@ import { isFinal, type JobStatus } from "../../shared/job-state.ts";
 import { type JobManifest, jobType } from "../../shared/manifest.ts";
 import { fingerprintOf } from "./fingerprint.ts";
 import type { JobFlow } from "./job-flow.ts";
+import { lackOf, type NeedsCheck, needsOf } from "./job-needs.ts";
 import type { JobRecord } from "./job-record.ts";
 import { cancelled, type JobOrigin, newArray, newJob } from "./job-rules.ts";
 import { BYTES_AT_ONCE, type JobSlice } from "./job-slices.ts";
@@ -12,11 +13,10 @@ import type { JobListQuery, JobStore } from "./job-store.ts";
 import type { JobWatch } from "./job-watch.ts";
 import type { ManualRetry, Retried } from "./manual-retry.ts";
 
-/** Refuses jobs that could not be paid for, or that lack files or secrets. */
+/** Refuses jobs that could not be paid for. */
 export type SubmitCheck = (
   by: Pick<Identity, "businessId" | "userId">,
   manifests: readonly JobManifest[],
-  at: FieldPrefix,
 ) => Promise<void>;
 
 const ONLY_JOB: FieldPrefix = () => "";
@@ -28,26 +28,41 @@ export interface JobParts {
   retries: ManualRetry;
   now: () => number;
   checkSubmit?: SubmitCheck;
+  checkNeeds?: NeedsCheck;
 }
 
 /**
- * Throws what `checkSubmit` and `JobFlow.checkOthers` throw, unless the idempotency key was used before: repeating a
- * request creates nothing new, so it is not refused for lack of credit, or because a file that its job had is gone.
+ * Checks jobs before they are queued: credit, files, secrets, and the other jobs they name. Nothing is refused if the
+ * idempotency key was used before: repeating a request creates nothing new, so it does not matter what is gone since.
  */
 export async function checkJobs(
-  { jobs, flow, checkSubmit }: JobParts,
+  parts: JobParts,
   by: Pick<Identity, "businessId" | "userId">,
   manifests: readonly JobManifest[],
   at: FieldPrefix,
   idempotencyKey: string | undefined,
 ): Promise<void> {
   try {
-    await checkSubmit?.(by, manifests, at);
-    await flow.checkOthers(by.businessId, manifests, at);
+    await parts.checkSubmit?.(by, manifests);
+    await checkNamed(parts, by, manifests, at);
   } catch (error) {
-    const isRepeat = idempotencyKey !== undefined && (await jobs.isKeyUsed(by, idempotencyKey));
+    const isRepeat = idempotencyKey !== undefined && (await parts.jobs.isKeyUsed(by, idempotencyKey));
     if (!isRepeat) throw error;
   }
+}
+
+/** Throws ComputeError `invalid_request` or `forbidden` unless everything exists that the manifests name. */
+async function checkNamed(
+  { flow, checkNeeds }: Pick<JobParts, "flow" | "checkNeeds">,
+  by: Pick<Identity, "businessId" | "userId">,
+  manifests: readonly JobManifest[],
+  at: FieldPrefix,
+): Promise<void> {
+  const needs = manifests.map((manifest, i) => needsOf(manifest, at(i)));
+  const artifacts = needs.flatMap((each) => each.artifacts);
+  const secrets = needs.flatMap((each) => each.secrets);
+  if (artifacts.length + secrets.length > 0) await checkNeeds?.(by, { artifacts, secrets });
+  await flow.checkOthers(by.businessId, manifests, at);
 }
 
 /** What users do with jobs. Every method is limited to the business of the caller. */
@@ -85,6 +100,11 @@ export class JobService {
       await this.parts.flow.submitted([job, ...members.map((member) => member.job)]);
     }
     return outcome.job;
+  }
+
+  /** Checks the job of a schedule before it is stored. Throws what `submit` would throw for what it names. */
+  async check(by: Pick<Identity, "businessId" | "userId">, manifest: JobManifest, at: string): Promise<void> {
+    await checkNamed(this.parts, by, [afterItsSources(manifest, at)], () => at);
   }
 
   async retrieve(businessId: string, jobId: string): Promise<JobRecord> {
@@ -162,6 +182,8 @@ export class JobService {
   ): Promise<Retried & { job: JobRecord }> {
     const before = await this.retrieve(businessId, jobId);
     refuseUnsupportedType(before);
+    const lack = await lackOf(this.parts.checkNeeds, before);
+    if (lack !== undefined) throw new ComputeError("conflict", `Job ${jobId} cannot be run again. ${lack}`);
     const done = await this.parts.retries.one(before, withDependents);
     const job = await this.retrieve(businessId, jobId);
     if (done.queuedAgain > 0 || job.status !== before.status) return { ...done, job };

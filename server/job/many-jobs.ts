@@ -3,6 +3,7 @@ import type { BatchJob } from "../../shared/endpoints/many-jobs.ts";
 import { ComputeError } from "../../shared/errors.ts";
 import { type JobStatus, statusesBefore } from "../../shared/job-state.ts";
 import { fingerprintOf, fingerprintOfBatch } from "./fingerprint.ts";
+import { lackOf } from "./job-needs.ts";
 import type { JobRecord } from "./job-record.ts";
 import { cancelled, newJob } from "./job-rules.ts";
 import { checkJobs, type JobParts } from "./job-service.ts";
@@ -142,8 +143,14 @@ export class ManyJobs {
       progress.matched += jobs.length;
       progress.behindJobId = jobs.at(-1)?.jobId ?? progress.behindJobId;
       progress.isOver = jobs.length < limit && !isCut;
-      yield jobs;
+      yield await this.withoutLacking(jobs);
     }
+  }
+
+  /** Leaves out jobs that lack a file or secret that they had: each would fail at its start. */
+  private async withoutLacking(jobs: readonly JobRecord[]): Promise<JobRecord[]> {
+    const lacks = await Promise.all(jobs.map((job) => lackOf(this.parts.checkNeeds, job)));
+    return jobs.filter((_, i) => lacks[i] === undefined);
   }
 
   private async newestOf(where: Omit<JobListQuery, "beforeJobId">): Promise<string | undefined> {

@@ -2,6 +2,7 @@ import type { Identity } from "../../shared/auth.ts";
 import { ComputeError } from "../../shared/errors.ts";
 import { newId } from "../../shared/ids.ts";
 import type { NewSchedule } from "../../shared/schedule/schedule.ts";
+import type { JobService } from "../job/job-service.ts";
 import { CronRule, neverComes, refusal } from "./cron-rule.ts";
 import { newFire, skip } from "./fire.ts";
 import { jitterMs, type Prepared, plan, withoutMarksAhead } from "./fire-rules.ts";
@@ -20,6 +21,8 @@ import { prepareJob, type RenderTemplate } from "./template-job.ts";
 export interface ScheduleServiceParts {
   schedules: ScheduleStore;
   scheduler: Scheduler;
+  /** Throws unless everything exists that the job names. */
+  checkJob: JobService["check"];
   renderTemplate: RenderTemplate;
   now: () => number;
   /** Something is due at that time; the task must run no later. Epoch milliseconds. */
@@ -34,13 +37,15 @@ export class ScheduleService {
   constructor(private readonly parts: ScheduleServiceParts) {}
 
   async create(by: Pick<Identity, "businessId" | "userId">, input: NewSchedule): Promise<ScheduleRecord> {
-    const { schedules, now, onDue, renderTemplate } = this.parts;
+    const { schedules, checkJob, now, onDue, renderTemplate } = this.parts;
     const nowMs = now();
     const rule = CronRule.parse(input.cron, input.timeZone);
     checkJitter(rule, input.jitterSeconds, nowMs);
     const work = workOf(input);
-    // A missing template or parameter is an error now, not at the first fire in the night.
-    if ("template" in work) await prepareJob(renderTemplate, by.businessId, work);
+    // What is missing is an error now, not at the first fire in the night.
+    const { manifest } =
+      "job" in work ? { manifest: work.job } : await prepareJob(renderTemplate, by.businessId, work);
+    await checkJob(by, manifest, "job.");
     const base = { scheduleId: newId("sch"), jitterSeconds: input.jitterSeconds, lastDueAtMs: undefined };
     const planned = plan(base, rule, nowMs);
     if (planned.nextFireAtMs === undefined) throw neverComes();

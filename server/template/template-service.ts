@@ -5,9 +5,11 @@ import type { JobManifest } from "../../shared/manifest.ts";
 import { fillJob } from "../../shared/template/fill.ts";
 import type { ParameterValue } from "../../shared/template/parameter.ts";
 import { resolveParameters } from "../../shared/template/resolve.ts";
+import type { NeedsCheck } from "../job/job-needs.ts";
 import type { JobRecord } from "../job/job-record.ts";
 import type { JobService } from "../job/job-service.ts";
 import { jobAsTemplate } from "./job-as-template.ts";
+import { needsOfTemplate } from "./template-needs.ts";
 import type {
   TemplateContent,
   TemplateKey,
@@ -42,6 +44,7 @@ export class TemplateService {
     private readonly templates: TemplateStore,
     private readonly jobs: JobService,
     private readonly now: () => number,
+    private readonly checkNeeds?: NeedsCheck,
   ) {}
 
   list(query: TemplateListQuery): Promise<TemplateRecord[]> {
@@ -84,6 +87,7 @@ export class TemplateService {
       const newName = name ?? found.name;
       if (newName === found.name && Bun.deepEquals(content, found.content)) return found;
       if (expectedVersion !== undefined && expectedVersion !== found.version) throw changedMeanwhile(found);
+      await this.checkContent(by, content);
       const outcome = await this.templates.change({
         businessId: by.businessId,
         templateId: found.templateId,
@@ -149,12 +153,19 @@ export class TemplateService {
     content: TemplateContent,
     forkedFrom: TemplateRecord["forkedFrom"],
   ): Promise<TemplateRecord> {
+    await this.checkContent({ businessId, userId }, content);
     const nowMs = this.now();
     const times = { createdAtMs: nowMs, updatedAtMs: nowMs };
     const templateId = newId("tpl");
     const template = { templateId, businessId, name, version: 1, content, forkedFrom, userId, ...times };
     if ((await this.templates.create(template)) === "name-taken") throw nameTaken(name);
     return template;
+  }
+
+  /** An artifact or secret that does not exist is an error now, not when the template is run. */
+  private async checkContent(by: By, { job }: TemplateContent): Promise<void> {
+    const needs = needsOfTemplate(job);
+    if (needs.artifacts.length + needs.secrets.length > 0) await this.checkNeeds?.(by, needs);
   }
 
   private async own(businessId: string, template: string, done: string): Promise<TemplateRecord> {

@@ -48,7 +48,12 @@ export class ScheduleWorld implements AsyncDisposable {
     const changed = { ...parts, ...change(parts) };
     const scheduler = new Scheduler(changed);
     this.schedulers.push(scheduler);
-    const service = new ScheduleService({ ...changed, scheduler, onDue: () => undefined });
+    const service = new ScheduleService({
+      ...changed,
+      scheduler,
+      checkJob: () => Promise.resolve(),
+      onDue: () => undefined,
+    });
     return { scheduler, service };
   }
 
