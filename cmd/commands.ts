@@ -220,6 +220,17 @@ export const commands: readonly CommandEntry[] = [
     load: () => import("./schedule/preview.ts"),
   },
   {
+    path: "secret set",
+    summary: "Set a secret that jobs can use",
+    load: () => import("./secret/set.ts"),
+  },
+  {
+    path: "secret list",
+    summary: "List secrets, without their values",
+    load: () => import("./secret/list.ts"),
+  },
+  { path: "secret delete", summary: "Delete secrets", load: () => import("./secret/delete.ts") },
+  {
     path: "credit balance",
     summary: "Show the credit left for hosted nodes",
     load: () => import("./credit/balance.ts"),

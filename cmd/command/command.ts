@@ -26,6 +26,8 @@ export interface Command<Table extends OptionTable = OptionTable> {
   /** Every option except `--help`. */
   options: Table;
   positionals?: readonly Positional[];
+  /** What to say about an argument too many, or one that is an unknown option, if it may be a secret; absent: it is shown. */
+  surplus?: string;
   /** What follows `--`, if the command takes anything there; `help` explains it. */
   rest?: { name: string; help: string };
   /** Full command lines without the program's name, and what each does. */

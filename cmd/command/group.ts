@@ -46,6 +46,7 @@ const MEANT: ReadonlyMap<string, string> = new Map(
     ps: "job list",
     run: "job run",
     schedules: "schedule list",
+    secrets: "secret list",
     start: "job submit",
     status: "job list",
     stop: "job cancel",

@@ -49,6 +49,7 @@ function parseOwn(path: string, command: Command, words: readonly string[], hasR
       throw usage(path, `unknown option ${dashes}${name}`, missingDashes(path));
     }
     const near = dashes === "--" ? nearest(name, Object.keys(command.options)) : undefined;
+    if (command.surplus !== undefined && near === undefined) throw usage(path, command.surplus);
     throw usage(path, `unknown option ${dashes}${name}`, near ? `Did you mean --${near}?` : undefined);
   }
 }
@@ -82,6 +83,7 @@ function checkPositionals(path: string, command: Command, given: readonly string
   const missing = wanted.find((one, i) => !one.optional && given[i] === undefined);
   if (missing) throw usage(path, `${missing.name} is missing (${missing.help})`);
   if (wanted.at(-1)?.repeat || given.length <= wanted.length) return;
+  if (command.surplus !== undefined) throw usage(path, command.surplus);
   const surplus = given[wanted.length] ?? "";
   const isCron = "cron" in command.options && /^(@\w+|[\d*][^ ]*( [^ ]+){4,5})$/.test(surplus);
   const hint = isCron ? `Did you mean --cron '${surplus}'?` : command.rest && missingDashes(path);

@@ -14,7 +14,7 @@ export function fileName(file: string): string {
 
 /** The text of a file that a person names. Throws CliError `not_found` or `bad_data`. */
 export async function readTextFile(file: string): Promise<string> {
-  const bytes = await readBounded(file);
+  const bytes = await readBytes(file, limits.maxBodyBytes);
   if (isUtf8(bytes)) return bytes.toString("utf8");
   const { line, column } = firstLost(bytes);
   throw new CliError(
@@ -53,13 +53,14 @@ export async function* bytesIn(file: string): AsyncGenerator<Uint8Array, void, v
   else yield* (file === "-" ? Bun.stdin : Bun.file(file)).stream();
 }
 
-async function readBounded(file: string): Promise<Buffer> {
+/** A file's bytes; `-` is standard input. Throws CliError `not_found` or `bad_data`. */
+export async function readBytes(file: string, maxBytes: number): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
   let size = 0;
   try {
     for await (const chunk of bytesIn(file)) {
       size += chunk.byteLength;
-      if (size > limits.maxBodyBytes) break;
+      if (size > maxBytes) break;
       chunks.push(chunk);
     }
   } catch (cause) {
@@ -70,6 +71,6 @@ async function readBounded(file: string): Promise<Buffer> {
       cause,
     });
   }
-  if (size <= limits.maxBodyBytes) return Buffer.concat(chunks);
-  throw new CliError("bad_data", `${fileName(file)} is larger than ${limits.maxBodyBytes} bytes`);
+  if (size <= maxBytes) return Buffer.concat(chunks);
+  throw new CliError("bad_data", `${fileName(file)} is larger than ${maxBytes} bytes`);
 }

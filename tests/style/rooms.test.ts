@@ -42,7 +42,7 @@ const floorsOf: Record<string, readonly (readonly string[])[]> = {
     ["api", "completion", "quickstart", "workspace"],
     ["credentials"],
     ["connection"],
-    ["agent", "auth", "credit", "execution", "job", "node", "server"],
+    ["agent", "auth", "credit", "execution", "job", "node", "secret", "server"],
     ["template"],
     ["schedule"],
     [""],

@@ -24,7 +24,7 @@ export interface Finished {
 }
 
 export interface RunOptions {
-  stdin?: string;
+  stdin?: BlobPart;
   env?: Record<string, string>;
   cwd?: string;
   timeoutMs?: number;

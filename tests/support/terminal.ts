@@ -1,16 +1,26 @@
 import { program, programEnv } from "./program.ts";
 import { within } from "./wait.ts";
 
+/** The local flag of a terminal that shows what is typed, on Linux and macOS. */
+const ECHO = 0x8;
+
+/** What a person types once the terminal shows a text. */
+export interface Typed {
+  after: string;
+  keys: string;
+}
+
 /** Runs the program in a terminal with this many columns, and returns what it printed there. */
 export async function runInTerminal(
   home: string,
   args: string[],
-  options: { columns: number; env?: Record<string, string | undefined> },
-): Promise<{ exitCode: number; shown: string }> {
+  options: { columns: number; env?: Record<string, string | undefined>; typed?: Typed },
+): Promise<{ exitCode: number; signal: NodeJS.Signals | number | null; shown: string; echoes: boolean }> {
   const decoder = new TextDecoder();
   let shown = "";
   const env: Record<string, string | undefined> = { ...programEnv(home), NO_COLOR: undefined, TERM: "xterm" };
   for (const name of ["COLUMNS", "FORCE_COLOR"]) env[name] = undefined;
+  let typed = options.typed;
   const closed = Promise.withResolvers<void>();
   const running = Bun.spawn([...program(), ...args], {
     cwd: home,
@@ -18,8 +28,11 @@ export async function runInTerminal(
     terminal: {
       cols: options.columns,
       rows: 50,
-      data: (_, bytes) => {
+      data: (terminal, bytes) => {
         shown += decoder.decode(bytes, { stream: true });
+        if (!typed || !shown.includes(typed.after)) return;
+        terminal.write(typed.keys);
+        typed = undefined;
       },
       exit: () => closed.resolve(),
     },
@@ -28,7 +41,8 @@ export async function runInTerminal(
     const exitCode = await within(30_000, args.join(" "), running.exited);
     // Its last output may arrive after its exit.
     await within(5_000, "the terminal to close", closed.promise);
-    return { exitCode, shown: shown.replaceAll("\r\n", "\n") };
+    const echoes = ((running.terminal?.localFlags ?? 0) & ECHO) !== 0;
+    return { exitCode, signal: running.signalCode, shown: shown.replaceAll("\r\n", "\n"), echoes };
   } finally {
     running.kill("SIGKILL");
     running.terminal?.close();
