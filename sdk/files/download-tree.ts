@@ -7,7 +7,7 @@ import { Breather } from "./breather.ts";
 import { type Blob, readTree, withBlobs } from "./fetch-blobs.ts";
 import { EntrySelector, FileGlobs } from "./file-globs.ts";
 import type { FileServer } from "./file-server.ts";
-import { checkFree, moveIn, setModes } from "./move-in.ts";
+import { checkFree, isSame, moveIn, setModes } from "./move-in.ts";
 import { Placer } from "./placer.ts";
 import { Staging } from "./staging.ts";
 
@@ -29,12 +29,20 @@ export interface DownloadOptions extends Patience {
   onProgress?: (progress: Readonly<DownloadProgress>) => void;
 }
 
+export interface Downloaded {
+  files: number;
+  bytes: number;
+  /** Of `bytes`, those that were not in the directory already. */
+  fetchedBytes: number;
+}
+
 const SLICE_MS = 10;
 
 /**
  * Downloads a tree, or what the globs choose of it, into a directory, which is made if it does not exist. The files are
  * put together next to their place and moved there at the end: if this throws, the directory is as it was. If the process
- * is killed or the server goes away for good, the next call goes on where this one stopped.
+ * is killed or the server goes away for good, the next call goes on where this one stopped. Files and links that are
+ * there already with the same content are left alone.
  *
  * Throws FileError, TreeError, and what `ComputeClient` throws once patience has run out.
  */
@@ -43,19 +51,20 @@ export async function downloadTree(
   tree: StoredTree,
   directory: string,
   options: DownloadOptions = {},
-): Promise<{ files: number; bytes: number }> {
-  const progress = await survey(server, tree, directory, options);
+): Promise<Downloaded> {
+  const { progress, there } = await survey(server, tree, directory, options);
   const { files, bytes } = progress;
+  const fetchedBytes = bytes - progress.bytesDone;
   const key = sha256Of(Buffer.from(JSON.stringify([tree.sha256, options.globs ?? []])));
   const staging = Staging.open(directory, key);
   try {
-    await new Download(server, tree, staging, directory, options, progress).run();
+    await new Download(server, tree, staging, directory, options, progress, there).run();
     staging.remove();
   } catch (error) {
     if (!isTemporary(error)) staging.remove();
     throw error;
   }
-  return { files, bytes };
+  return { files, bytes, fetchedBytes };
 }
 
 /** Reads the tree once before anything is fetched: what cannot be placed is refused now, and progress has a total. */
@@ -64,15 +73,21 @@ async function survey(
   tree: StoredTree,
   directory: string,
   options: DownloadOptions,
-): Promise<DownloadProgress> {
+): Promise<{ progress: DownloadProgress; there: Set<string> }> {
+  const there = new Set<string>();
   const progress = { files: 0, bytes: 0, filesDone: 0, bytesDone: 0 };
   for await (const entry of chosen(server, tree, options)) {
-    checkFree(directory, entry.path, entry.type === "directory", options.force ?? false);
+    const isThere = await isSame(directory, entry);
+    if (isThere) there.add(entry.path);
+    else checkFree(directory, entry.path, entry.type === "directory", options.force ?? false);
     if (entry.type !== "file") continue;
     progress.files++;
     progress.bytes += entry.size;
+    if (!isThere) continue;
+    progress.filesDone++;
+    progress.bytesDone += entry.size;
   }
-  return progress;
+  return { progress, there };
 }
 
 async function* chosen(server: FileServer, tree: StoredTree, options: DownloadOptions) {
@@ -90,6 +105,7 @@ class Download {
   private readonly placer: Placer;
   private readonly directories: { path: string; mode: number }[] = [];
   private readonly breather: Breather;
+  private readonly filesThere: number;
 
   constructor(
     private readonly server: FileServer,
@@ -98,7 +114,10 @@ class Download {
     private readonly directory: string,
     private readonly options: DownloadOptions,
     private readonly progress: DownloadProgress,
+    /** The paths of files and links that are in the directory already. */
+    private readonly there: ReadonlySet<string>,
   ) {
+    this.filesThere = progress.filesDone;
     this.placer = new Placer(staging.path);
     this.breather = new Breather(SLICE_MS, options.signal);
   }
@@ -124,6 +143,10 @@ class Download {
 
   private async *steps(): AsyncGenerator<Step, void, void> {
     for await (const entry of chosen(this.server, this.tree, this.options)) {
+      if (this.there.has(entry.path)) {
+        this.staging.clear(entry.path);
+        continue;
+      }
       if (entry.type === "link") this.staging.clear(entry.path);
       const from = entry.type === "file" ? this.staging.goodBytes(entry.path, entry) : 0;
       yield { entry, from };
@@ -150,7 +173,7 @@ class Download {
   }
 
   private report(): void {
-    this.progress.filesDone = this.placer.files;
+    this.progress.filesDone = this.filesThere + this.placer.files;
     this.options.onProgress?.(this.progress);
   }
 }

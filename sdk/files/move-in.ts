@@ -1,7 +1,19 @@
-import { chmodSync, lstatSync, readdirSync, renameSync, rmdirSync, type Stats } from "node:fs";
+import {
+  chmodSync,
+  createReadStream,
+  lstatSync,
+  readdirSync,
+  readlinkSync,
+  renameSync,
+  rmdirSync,
+  type Stats,
+} from "node:fs";
 import { join } from "node:path";
+import type { TreeEntry } from "../../shared/files/tree.ts";
 import { textOf } from "../../shared/text-of.ts";
 import { FileError, shownPath } from "./file-error.ts";
+
+const READ_BYTES = 1024 * 1024;
 
 /**
  * Moves everything in a directory into another one on the same disk. Directories that exist there are used, and nothing
@@ -20,6 +32,21 @@ export function moveIn(from: string, target: string, force: boolean): Set<string
 export function checkFree(target: string, path: string, isDirectory: boolean, force: boolean): void {
   const there = lstatSync(join(target, path), { throwIfNoEntry: false });
   if (there) checkReplaceable(path, there, isDirectory, force);
+}
+
+/** Whether the file or link is there already, with the same content. */
+export async function isSame(target: string, entry: TreeEntry): Promise<boolean> {
+  const path = join(target, entry.path);
+  const there = lstatSync(path, { throwIfNoEntry: false });
+  if (!there || entry.type === "directory") return false;
+  if (entry.type === "link") return there.isSymbolicLink() && readlinkSync(path) === entry.target;
+  return there.isFile() && there.size === entry.size && (await sha256OfFile(path)) === entry.sha256;
+}
+
+async function sha256OfFile(path: string): Promise<string> {
+  const hash = new Bun.CryptoHasher("sha256");
+  for await (const chunk of createReadStream(path, { highWaterMark: READ_BYTES })) hash.update(chunk);
+  return hash.digest("hex");
 }
 
 function check(from: string, target: string, path: string, force: boolean): void {
