@@ -7,6 +7,7 @@ import {
   type ArtifactQuery,
   type ArtifactRecord,
   type ArtifactStore,
+  type BlobKey,
   type BlobPlace,
   type IndexedPack,
   packKey,
@@ -235,11 +236,7 @@ export class MongoArtifactStore implements ArtifactStore {
     );
   }
 
-  scanBlobs(
-    after: { businessId: string; sha256: string } | undefined,
-    touchedBeforeMs: number,
-    limit: number,
-  ): Promise<{ businessId: string; sha256: string }[]> {
+  scanBlobs(after: BlobKey | undefined, touchedBeforeMs: number, limit: number) {
     const afterId = after ? `${after.businessId}/${after.sha256}` : "";
     return this.store.attempt(async () => {
       const found = await this.blobs
@@ -247,10 +244,11 @@ export class MongoArtifactStore implements ArtifactStore {
         .sort({ _id: 1 })
         .limit(limit)
         .toArray();
-      return found.map(({ _id }) => ({
+      const old = found.map(({ _id }) => ({
         businessId: _id.slice(0, _id.lastIndexOf("/")),
         sha256: lastPart(_id),
       }));
+      return { old, next: old.length < limit ? undefined : old.at(-1) };
     });
   }
 

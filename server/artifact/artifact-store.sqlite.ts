@@ -6,6 +6,7 @@ import {
   type ArtifactQuery,
   type ArtifactRecord,
   type ArtifactStore,
+  type BlobKey,
   type BlobPlace,
   type IndexedPack,
   packKey,
@@ -279,17 +280,17 @@ export class SqliteArtifactStore implements ArtifactStore {
     });
   }
 
-  async scanBlobs(
-    after: { businessId: string; sha256: string } | undefined,
-    touchedBeforeMs: number,
-    limit: number,
-  ): Promise<{ businessId: string; sha256: string }[]> {
-    return this.store.all(
-      `SELECT business_id AS businessId, lower(hex(sha256)) AS sha256 FROM compute_blobs
-       WHERE (business_id, sha256) > ($businessId, unhex($sha256)) AND touched_at < $touchedBeforeMs
-       ORDER BY business_id, sha256 LIMIT $limit`,
-      { businessId: after?.businessId ?? "", sha256: after?.sha256 ?? "", touchedBeforeMs, limit },
+  async scanBlobs(after: BlobKey | undefined, touchedBeforeMs: number, limit: number) {
+    // Filtered here: in SQL it would read on until the page is full, and nothing else is served meanwhile.
+    const rows = this.store.all<BlobKey & { touchedAtMs: number }>(
+      `SELECT business_id AS businessId, lower(hex(sha256)) AS sha256, touched_at AS touchedAtMs FROM compute_blobs
+       WHERE (business_id, sha256) > ($businessId, unhex($sha256))
+       ORDER BY compute_blobs.business_id, compute_blobs.sha256 LIMIT $limit`,
+      { businessId: after?.businessId ?? "", sha256: after?.sha256 ?? "", limit },
     );
+    const keys = rows.map(({ businessId, sha256 }) => ({ businessId, sha256 }));
+    const old = keys.filter((_, i) => (rows[i]?.touchedAtMs ?? touchedBeforeMs) < touchedBeforeMs);
+    return { old, next: rows.length < limit ? undefined : keys.at(-1) };
   }
 
   deleteBlobs(businessId: string, sha256s: readonly string[], touchedBeforeMs: number): Promise<number> {

@@ -9,6 +9,8 @@ export interface BlobPlace {
   offset: number;
 }
 
+export type BlobKey = Pick<BlobPlace, "sha256"> & { businessId: string };
+
 /** An artifact as the server keeps it. Times are epoch milliseconds. */
 export interface ArtifactRecord {
   artifactId: string;
@@ -136,12 +138,15 @@ export interface ArtifactStore {
    * keeps it. Resolves with whether it was removed.
    */
   expire(artifact: ScannedArtifact): Promise<boolean>;
-  /** For the collector: blobs last touched before `touchedBeforeMs`, after the given one in the order of business and digest. */
+  /**
+   * For the collector, of all businesses: the blobs after `after`, in the order of business and digest, that were last
+   * touched before `touchedBeforeMs`. Reads about `limit` rows, of which few may be old.
+   */
   scanBlobs(
-    after: { businessId: string; sha256: string } | undefined,
+    after: BlobKey | undefined,
     touchedBeforeMs: number,
     limit: number,
-  ): Promise<{ businessId: string; sha256: string }[]>;
+  ): Promise<{ old: BlobKey[]; next: BlobKey | undefined }>;
   /** Removes those of the blobs that were last touched before `touchedBeforeMs`. Resolves with how many. */
   deleteBlobs(businessId: string, sha256s: readonly string[], touchedBeforeMs: number): Promise<number>;
   /**

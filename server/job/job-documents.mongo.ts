@@ -3,6 +3,7 @@ import { isFinal } from "../../shared/job-state.ts";
 import type { JobManifest, Resources } from "../../shared/manifest.ts";
 import { setAndUnset } from "../store/mongo.ts";
 import { type ExecutionRecord, isLive, type JobRecord } from "./job-record.ts";
+import { inputIdsOf } from "./job-sources.ts";
 
 /** A document of `compute_jobs`. */
 export interface JobDocument {
@@ -22,6 +23,8 @@ export interface JobDocument {
   /** As `key=value`, because a key may contain dots. */
   labels?: string[];
   manifest: JobManifest;
+  /** The artifacts and jobs whose files it takes; absent if there are none. */
+  input_ids?: string[];
   queue_key: string;
   priority: number;
   status: JobRecord["status"];
@@ -118,6 +121,7 @@ export function jobDocument(job: JobRecord): JobDocument {
     name: job.manifest.name,
     labels: labels.length > 0 ? labels : undefined,
     manifest: job.manifest,
+    input_ids: job.manifest.inputs && inputIdsOf(job.manifest),
     queue_key: job.queueKey,
     priority: job.manifest.priority,
     created_at: job.createdAtMs,

@@ -90,6 +90,9 @@ export const jobSteps = [
   ),
   // What a container asks for is now part of the queue key. Jobs that shared an older key may ask for different things.
   { id: "job-4", apply: renewContainerKeys },
+  collectionStep("job-5", "compute_jobs", [
+    { key: { input_ids: 1 }, partialFilterExpression: { input_ids: { $exists: true } } },
+  ]),
 ];
 
 async function renewContainerKeys(db: Db): Promise<void> {

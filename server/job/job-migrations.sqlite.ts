@@ -77,4 +77,16 @@ export const jobMigrations: Migration[] = [
         WHERE apart.job_id = compute_jobs.job_id;
     `,
   },
+  {
+    id: "job-5",
+    // One row for each artifact or job whose files a job takes. Most jobs have none.
+    sql: `
+      CREATE TABLE compute_job_inputs (
+        input_id TEXT NOT NULL,
+        job_id TEXT NOT NULL,
+        PRIMARY KEY (input_id, job_id)
+      ) STRICT, WITHOUT ROWID;
+      CREATE INDEX compute_job_inputs_by_job ON compute_job_inputs (job_id);
+    `,
+  },
 ];

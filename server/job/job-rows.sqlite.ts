@@ -5,6 +5,9 @@ import type { ExecutionRecord, JobRecord } from "./job-record.ts";
 /** A job is claimable. Queries must use this condition literally, so that SQLite uses the index of the queue. */
 export const CLAIMABLE = "status = 'QUEUED' AND not_before IS NULL AND hold IS NULL";
 
+/** A job is not over. SQLite uses its partial indexes only if a query says it in these words. */
+export const OPEN = "status IN ('QUEUED', 'ASSIGNED', 'RUNNING')";
+
 /** A row of `compute_jobs`. */
 export interface JobRow {
   job_id: string;

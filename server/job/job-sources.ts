@@ -30,6 +30,16 @@ export function sourcesOf({ inputs, envFrom }: Sources): Source[] {
   return [...outputs, ...results];
 }
 
+/** The artifacts and jobs whose files a job takes, by their ids, each once. */
+export function inputIdsOf({ inputs }: Pick<JobManifest, "inputs">): string[] {
+  const ids = (inputs ?? []).flatMap(({ from }) => {
+    const source = parseInputSource(from);
+    if (source.kind === "artifact") return [source.artifactId];
+    return source.kind === "job" ? [source.jobId] : [];
+  });
+  return [...new Set(ids)];
+}
+
 /**
  * The manifest with `after` for the jobs that it takes outputs or results from, unless it names them itself. A manifest
  * that takes none is returned as it is. Throws ComputeError `invalid_request` if they are too many. Pure.

@@ -1,4 +1,5 @@
 import type { ClientSession, Collection } from "mongodb";
+import { finalJobStatus, isFinal } from "../../shared/job-state.ts";
 import { startTimeMs } from "../../shared/start-time.ts";
 import { Batches, type Waiting } from "../store/batches.ts";
 import {
@@ -28,6 +29,7 @@ import {
   type ChangeRequest,
   type ExpiringJobs,
   type InsertOutcome,
+  type JobEnd,
   type JobListQuery,
   type JobStore,
   MAX_EXPIRING,
@@ -218,6 +220,30 @@ export class MongoJobStore implements JobStore {
       return [{ updateOne: { filter: { job_id, not_before }, update } }];
     });
     return writes.length > 0 ? (await this.jobs.bulkWrite(writes)).modifiedCount : 0;
+  }
+
+  artifactsInUse(ids: readonly string[], endedAfterMs: number): Promise<string[]> {
+    const wanted = new Set(ids);
+    return this.store.attempt(async () => {
+      const used = await this.jobs.distinct("input_ids", {
+        input_ids: { $in: [...wanted] },
+        $or: [{ status: { $nin: finalJobStatus.options } }, { finished_at: { $gt: endedAfterMs } }],
+      });
+      return used.filter((id): id is string => id !== undefined && wanted.has(id));
+    });
+  }
+
+  endsOf(jobIds: readonly string[]): Promise<Map<string, JobEnd>> {
+    const projection = { _id: 0, job_id: 1, array_id: 1, status: 1, finished_at: 1 };
+    return this.store.attempt(async () => {
+      const found = await this.jobs.find({ job_id: { $in: [...jobIds] } }, { projection }).toArray();
+      return new Map(
+        found.map(({ job_id, array_id, status, finished_at }) => [
+          job_id,
+          { arrayId: array_id, endedAtMs: isFinal(status) ? finished_at : undefined },
+        ]),
+      );
+    });
   }
 
   /** Inserts independent jobs: all are written together, and those whose key is taken are looked up. */

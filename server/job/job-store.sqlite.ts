@@ -11,16 +11,19 @@ import {
   executionFromRow,
   type JobRow,
   jobFromRow,
+  OPEN,
   updateExecution,
   updateJob,
 } from "./job-rows.sqlite.ts";
 import { isTooLate, PUT_BACK_MAX_MS } from "./job-rules.ts";
 import { BYTES_AT_ONCE, BYTES_PER_REQUEST, CHANGED_AT_ONCE, type JobSlice } from "./job-slices.ts";
+import { inputIdsOf } from "./job-sources.ts";
 import {
   allOrNone,
   type ChangeRequest,
   type ExpiringJobs,
   type InsertOutcome,
+  type JobEnd,
   type JobListQuery,
   type JobStore,
   MAX_EXPIRING,
@@ -179,6 +182,30 @@ export class SqliteJobStore implements JobStore {
     });
   }
 
+  async artifactsInUse(ids: readonly string[], endedAfterMs: number): Promise<string[]> {
+    const rows = this.store.all<{ id: string }>(
+      `SELECT value AS id FROM json_each($ids) WHERE EXISTS (
+         SELECT 1 FROM compute_job_inputs i JOIN compute_jobs j ON j.job_id = i.job_id
+         WHERE i.input_id = value AND (${OPEN} OR j.finished_at > $endedAfterMs))`,
+      { ids: JSON.stringify(ids), endedAfterMs },
+    );
+    return rows.map((row) => row.id);
+  }
+
+  async endsOf(jobIds: readonly string[]): Promise<Map<string, JobEnd>> {
+    const rows = this.store.all<{ id: string; array_id: string | null; ended_at: number | null }>(
+      `SELECT job_id AS id, array_id, CASE WHEN NOT (${OPEN}) THEN finished_at END AS ended_at
+       FROM compute_jobs WHERE job_id IN (SELECT value FROM json_each($ids))`,
+      { ids: JSON.stringify(jobIds) },
+    );
+    return new Map(
+      rows.map(({ id, array_id, ended_at }) => [
+        id,
+        { arrayId: array_id ?? undefined, endedAtMs: ended_at ?? undefined },
+      ]),
+    );
+  }
+
   /** @param seen jobs that were read or written in the same change, because many jobs rest on the same few. */
   private changeOne<Result>(
     request: ChangeRequest<Result>,
@@ -283,6 +310,10 @@ export class SqliteJobStore implements JobStore {
         "INSERT INTO compute_job_after (after_job_id, job_id) VALUES ($after, $jobId) ON CONFLICT DO NOTHING",
         { after: jobId, jobId: job.jobId },
       );
+    }
+    for (const inputId of job.manifest.inputs ? inputIdsOf(job.manifest) : []) {
+      const row = { inputId, jobId: job.jobId };
+      this.store.run("INSERT INTO compute_job_inputs (input_id, job_id) VALUES ($inputId, $jobId)", row);
     }
   }
 

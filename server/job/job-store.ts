@@ -97,6 +97,13 @@ export interface Promoted {
   nextDueAtMs: number | undefined;
 }
 
+/** Where a job stands, for those who keep its files. */
+export interface JobEnd {
+  arrayId: string | undefined;
+  /** Undefined while it is not over. */
+  endedAtMs: number | undefined;
+}
+
 /**
  * Stores jobs. Every operation is safe to call concurrently, and what it resolves with is on disk. Rows of another
  * business are never found. Rejects with ComputeError `storage_failed` if the store fails.
@@ -139,6 +146,13 @@ export interface JobStore extends KeepsTimes {
    * queueTtlSeconds wait at most that long from now, or from their start time if it is later.
    */
   bringBack(nowMs: number): Promise<number>;
+  /**
+   * Of all businesses: those of the ids of artifacts and jobs whose files are an input of a job that is not over, or that
+   * ended after `endedAfterMs`.
+   */
+  artifactsInUse(ids: readonly string[], endedAfterMs: number): Promise<string[]>;
+  /** Of all businesses: those of the jobs that exist. */
+  endsOf(jobIds: readonly string[]): Promise<Map<string, JobEnd>>;
 }
 
 /**

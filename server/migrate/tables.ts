@@ -157,6 +157,13 @@ export const movedTables: readonly MovedTable[] = [
     documents: () => [],
   },
   {
+    table: "compute_job_inputs",
+    key: ["input_id", "job_id"],
+    columns: ["input_id", "job_id"],
+    // The job's own document lists them.
+    documents: () => [],
+  },
+  {
     table: "compute_executions",
     key: ["execution_id"],
     columns: [

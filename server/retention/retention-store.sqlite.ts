@@ -1,6 +1,7 @@
 import type { JobDeletion } from "../../shared/endpoints/many-jobs.ts";
 import { firstIdAt } from "../../shared/ids.ts";
 import { isFinal, type JobStatus } from "../../shared/job-state.ts";
+import { OPEN } from "../job/job-rows.sqlite.ts";
 import type { RemovedLog } from "../log/log-store.ts";
 import type { Migration, SqliteStore } from "../store/sqlite.ts";
 import type { EndedJob, EndedJobsQuery, RetentionStore, StoreUsage } from "./retention-store.ts";
@@ -27,8 +28,6 @@ export const retentionMigrations: Migration[] = [
 /** A row of a log can hold some megabytes. A step takes milliseconds, and others write between two steps. */
 const LOG_ROWS_PER_STEP = 16;
 const MAX_STEPS = 64;
-/** A job that is not over. SQLite uses its partial indexes only if a query says it in these words. */
-const OPEN = "status IN ('QUEUED', 'ASSIGNED', 'RUNNING')";
 
 interface FoundJob {
   job_id: string;
@@ -150,6 +149,7 @@ export class SqliteRetentionStore implements RetentionStore {
            WHERE compute_jobs.job_id = $jobId)`,
         bindings,
       );
+      this.store.run("DELETE FROM compute_job_inputs WHERE job_id = $jobId", bindings);
       this.store.run("DELETE FROM compute_jobs WHERE job_id = $jobId", bindings);
     }
     return "deleted";

@@ -1,8 +1,12 @@
 import { artifactMigrations, SqliteArtifactStore } from "../../server/artifact/artifact-store.sqlite.ts";
 import { SqliteStore } from "../../server/store/sqlite.ts";
 import { artifactStoreContract } from "./artifact-store.contract.ts";
+import { blobIndexContract } from "./blob-index.contract.ts";
 
-artifactStoreContract("SQLite", async () => {
+blobIndexContract("SQLite", open);
+artifactStoreContract("SQLite", open);
+
+async function open() {
   const sqlite = new SqliteStore(":memory:", artifactMigrations);
   return {
     store: new SqliteArtifactStore(sqlite),
@@ -10,4 +14,4 @@ artifactStoreContract("SQLite", async () => {
       sqlite.close();
     },
   };
-});
+}
