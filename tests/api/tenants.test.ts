@@ -46,7 +46,7 @@ test("an id of another business is answered like an id that does not exist", asy
     ["nodes.register", { ...describeNode(), nodeId }],
   ];
   // A new endpoint that takes an id must be in this list, or its answer to a stranger must be tested below.
-  const covered = [...calls.map(([id]) => id), "jobs.logs", "executions.list"];
+  const covered = [...calls.map(([id]) => id), "jobs.logs", "executions.list", "nodes.inputs"];
   expect(covered.sort()).toEqual(endpointsTakingAnId().sort());
   for (const [id, input] of calls) {
     expect({ id, code: (await server.api.refused(id, input, theirs.user)).code }).toEqual({
@@ -77,6 +77,8 @@ test("a list contains nothing of another business", async () => {
 
 test("a node of another business cannot report on an execution, and gets none of the jobs", async () => {
   const { node } = theirs;
+  const { executionId } = mine;
+  expect((await server.api.refused("nodes.inputs", { executionId }, node.as)).code).toBe("not_found");
   expect(await node.report(mine.executionId, "SUCCEEDED", { exitCode: 0 })).toBe("stale");
   expect(await node.log(mine.executionId, 1, ["forged"])).toBe("stale");
   await server.api.call("jobs.submit", { command: "true" }, mine.user);
