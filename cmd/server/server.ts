@@ -1,6 +1,7 @@
 import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
 import { join } from "node:path";
+import { s3Url } from "../../server/blob/s3-blobs.ts";
 import {
   type ServerSettings,
   serverFile,
@@ -57,7 +58,9 @@ export const command = defineCommand({
     const note = (line: string) => void output.note(line).catch(() => undefined);
     const { stop, hurry } = stopSignals();
     const server = await start(settings, note);
-    note(`tanvrit-compute server listening on ${placesOf(settings, server)}data in ${placeOf(settings)})`);
+    note(
+      `tanvrit-compute server listening on ${placesOf(settings, server)}data in ${placeOf(settings)}${filesOf(settings)})`,
+    );
     if (!isLoopback(plainName(settings.host))) note(OPEN);
     await aborted(stop);
     note("tanvrit-compute server stopping");
@@ -90,6 +93,11 @@ function placesOf({ host }: ServerSettings, { listensAt, url }: RunningServer): 
 
 function placeOf({ store, dataDir }: ServerSettings): string {
   return store === "sqlite" ? dataDir : maskedUrl(store);
+}
+
+/** Where files are, unless they are with the other data. */
+function filesOf({ artifacts }: ServerSettings): string {
+  return artifacts.kind === "s3" ? `, files in ${s3Url(artifacts)}` : "";
 }
 
 const LOOKUP_LIMIT_MS = 2_000;
@@ -131,7 +139,10 @@ function explain(cause: unknown, settings: ServerSettings): unknown {
     return new CliError("bad_configuration", message, { cause, todo });
   }
   if (name === "ArtifactsPlaceError") {
-    return new CliError("bad_configuration", `cannot keep files: ${message}`, { cause });
+    const { isOutOfReach } = cause as { isOutOfReach?: boolean };
+    return new CliError(isOutOfReach ? "unreachable" : "bad_configuration", `cannot keep files: ${message}`, {
+      cause,
+    });
   }
   if (name === "NewerStoreError") {
     return new CliError("bad_configuration", message, { cause, todo: NEWER_TODO });

@@ -28,6 +28,11 @@ export interface StoredObject {
 export interface BlobStore {
   /** For people: `the data directory`, `s3://bucket/prefix`, `GridFS`. */
   readonly place: string;
+  /**
+   * Makes the place ready for writers. Call it once before `create`. Rejects if objects cannot be written there, and says
+   * why.
+   */
+  prepare(): Promise<void>;
   /** Begins an object. A process that dies in the middle leaves at most something that `sweep` removes. */
   create(key: string): Promise<ObjectWriter>;
   /**

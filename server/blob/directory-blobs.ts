@@ -31,19 +31,23 @@ export class DirectoryBlobs implements BlobStore {
   readonly place = PLACE;
   private readonly room: Room;
 
-  /** @param room only tests replace it. Throws UnsafeDirectoryError if others may write to the directory. */
+  /** @param room only tests replace it. */
   constructor(
     private readonly dir: string,
     room?: Room,
   ) {
-    makePrivateDirectory(dir);
-    makePrivateDirectory(join(dir, INCOMING));
     this.room = room ?? new RoomForFiles(dir);
+  }
+
+  /** Throws UnsafeDirectoryError if others may write to the directory. */
+  async prepare(): Promise<void> {
+    makePrivateDirectory(this.dir);
+    makePrivateDirectory(join(this.dir, INCOMING));
   }
 
   async create(key: string): Promise<ObjectWriter> {
     const path = this.pathOf(key);
-    await requireRoom(this.dir, this.room);
+    await requireRoom(this.dir, this.room, 0);
     const temporary = join(this.dir, INCOMING, crypto.randomUUID());
     const file = await onDisk(this.dir, () => open(temporary, "wx", 0o600));
     return new FileWriter(this.dir, this.room, file, temporary, () => this.keep(temporary, path));
@@ -159,7 +163,7 @@ class FileWriter implements ObjectWriter {
   ) {}
 
   async write(chunk: Uint8Array): Promise<void> {
-    await requireRoom(this.dir, this.room);
+    await requireRoom(this.dir, this.room, chunk.length);
     await onDisk(this.dir, () => writeAll(this.file, chunk));
   }
 

@@ -53,6 +53,8 @@ export class GridFsBlobs implements BlobStore {
     this.chunks = store.collection(`${BUCKET}.chunks`);
   }
 
+  async prepare(): Promise<void> {}
+
   async create(key: string): Promise<ObjectWriter> {
     keyParts(key);
     return new GridFsWriter(this.store, this.bucket, key, () => this.delete([key]));

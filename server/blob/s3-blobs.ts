@@ -18,7 +18,7 @@ import {
   type StoredObject,
 } from "./blob-store.ts";
 import { writeAll } from "./directory-blobs.ts";
-import { onDisk, type Room, requireRoom } from "./room.ts";
+import { onDisk, type Room, requireRoom, SlowError } from "./room.ts";
 
 /** An upload is one request with the whole object, which is in memory until the store has it. */
 const UPLOADS_AT_ONCE = 4;
@@ -40,6 +40,10 @@ export interface S3Place {
   sessionToken: string | undefined;
 }
 
+export function s3Url({ bucket, prefix }: Pick<S3Place, "bucket" | "prefix">): string {
+  return `s3://${[bucket, prefix].filter(Boolean).join("/")}`;
+}
+
 /**
  * Objects in a bucket of any S3-compatible store. A writer collects its object in a file of this machine that has no name,
  * so a slow client takes no memory and a killed server leaves nothing; `finish` sends it in one request. S3 makes an
@@ -57,15 +61,15 @@ export class S3Blobs implements BlobStore {
     private readonly spoolDir: string,
     private readonly room: Room = new RoomForFiles(spoolDir),
   ) {
-    makePrivateDirectory(spoolDir);
     const { bucket, prefix, ...access } = place;
-    this.place = `s3://${[bucket, prefix].filter(Boolean).join("/")}`;
+    this.place = s3Url(place);
     this.prefix = prefix === "" ? "" : `${prefix}/`;
     this.client = new S3Client({ bucket, ...access });
   }
 
-  /** Throws `storage_failed`, and says why, if this server cannot list, write and delete objects there. */
-  async prove(): Promise<void> {
+  /** Proves that this server can list, write and delete objects there. */
+  async prepare(): Promise<void> {
+    makePrivateDirectory(this.spoolDir);
     await this.ask(() => this.client.list({ prefix: this.prefix, maxKeys: 1 }));
     await this.ask(() => this.client.write(`${this.prefix}${PROBE}`, "tanvrit-compute"));
     await this.ask(() => this.client.delete(`${this.prefix}${PROBE}`));
@@ -73,7 +77,7 @@ export class S3Blobs implements BlobStore {
 
   async create(key: string): Promise<ObjectWriter> {
     keyParts(key);
-    await requireRoom(this.spoolDir, this.room);
+    await requireRoom(this.spoolDir, this.room, 0);
     const file = await onDisk(this.spoolDir, () => openNameless(this.spoolDir));
     const store = { place: this.place, send: (size: number) => this.send(key, file, size) };
     return new SpoolWriter(this.spoolDir, this.room, file, store);
@@ -138,34 +142,37 @@ export class S3Blobs implements BlobStore {
 
   private async ask<T>(request: () => Promise<T>, range?: { key: string; end: number }): Promise<T> {
     try {
-      return await withLimit(
-        REQUEST_MS,
-        request(),
-        () => new Error(`no answer within ${REQUEST_MS / 1_000} s`),
-      );
+      return await withLimit(REQUEST_MS, request(), () => new SlowError());
     } catch (cause) {
       const code = codeOf(cause);
       if (range && code === "NoSuchKey") throw new MissingObjectError(range.key, this.place);
       if (range && code === "InvalidRange") throw new MissingObjectError(range.key, this.place, range.end);
-      throw new ComputeError("storage_failed", `${this.place} failed: ${wordsOf(cause)}`, { cause });
+      throw new ComputeError("storage_failed", `${this.place} cannot be used: ${wordsOf(cause)}`, { cause });
     }
   }
 }
 
+/** Nothing answers at the endpoint. */
+const UNREACHABLE = ["ConnectionRefused", "FailedToOpenSocket", "DNSResolveFailed", "ConnectionClosed"];
+const NO_ANSWER = "nothing answers at its endpoint. Check --artifacts-endpoint and the network.";
 const HINTS: Record<string, string> = {
-  ConnectionRefused: "nothing answers at its endpoint; check --artifacts-endpoint",
-  FailedToOpenSocket: "nothing answers at its endpoint; check --artifacts-endpoint",
-  NoSuchBucket: "there is no such bucket; create it, or name another with --artifacts",
-  InvalidAccessKeyId: "it does not know the access key; check AWS_ACCESS_KEY_ID",
-  SignatureDoesNotMatch: "the secret key is wrong; check AWS_SECRET_ACCESS_KEY",
-  AccessDenied: "the access key may not list, read, write and delete objects there; give it these rights",
-  ERR_S3_MISSING_CREDENTIALS: "there is no access key; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+  ...Object.fromEntries(UNREACHABLE.map((code) => [code, NO_ANSWER])),
+  NoSuchBucket: "there is no such bucket. Create it, or name another with --artifacts.",
+  InvalidAccessKeyId: "it does not know the access key. Check AWS_ACCESS_KEY_ID.",
+  SignatureDoesNotMatch: "the secret key is wrong. Check AWS_SECRET_ACCESS_KEY.",
+  AccessDenied: "the access key may not list, read, write and delete objects there. Give it these rights.",
+  ERR_S3_MISSING_CREDENTIALS: "there is no access key. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.",
 };
+
+/** Whether the error of a request is that nothing answered. */
+export function isOutOfReach(error: unknown): boolean {
+  const cause = error instanceof ComputeError ? error.cause : undefined;
+  return cause instanceof SlowError || UNREACHABLE.includes(codeOf(cause) ?? "");
+}
 
 function wordsOf(cause: unknown): string {
   const code = codeOf(cause) ?? "";
-  const hint = HINTS[code];
-  return hint ?? [textOf(cause), code && `(${code})`].filter(Boolean).join(" ");
+  return HINTS[code] ?? `${textOf(cause)}${code && ` (${code})`}.`;
 }
 
 interface Sender {
@@ -185,7 +192,7 @@ class SpoolWriter implements ObjectWriter {
   ) {}
 
   async write(chunk: Uint8Array): Promise<void> {
-    await requireRoom(this.dir, this.room);
+    await requireRoom(this.dir, this.room, chunk.length);
     await onDisk(this.dir, () => writeAll(this.file, chunk));
     this.size += chunk.length;
   }

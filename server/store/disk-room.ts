@@ -83,7 +83,8 @@ export class DiskRoom {
  */
 export class RoomForFiles {
   private lookedAtMs = Number.NEGATIVE_INFINITY;
-  private low: string | undefined;
+  private facts: DiskFacts = { freeBytes: 0, totalBytes: 0 };
+  private bytesSince = 0;
 
   /** @param look only tests replace it. */
   constructor(
@@ -91,18 +92,26 @@ export class RoomForFiles {
     private readonly look: (dir: string) => DiskFacts = lookAtDisk,
   ) {}
 
-  /** One sentence that says how little is free, where, and what to do; undefined if there is room. Cheap to call. */
-  shortage(): string | undefined {
+  /**
+   * One sentence that says how little is free, where, and what to do; undefined if there is room for so many bytes, which
+   * the caller then writes. Cheap to call.
+   */
+  shortage(bytes: number): string | undefined {
     const atMs = performance.now();
-    if (atMs - this.lookedAtMs < LOOK_AGAIN_MS) return this.low;
-    this.lookedAtMs = atMs;
-    const facts = this.look(this.dir);
-    const isLow = facts.freeBytes < 2 * reserveBytes(facts);
-    this.low = isLow
-      ? `The server's disk has no room for files: only ${bytesText(facts.freeBytes)} are free below ${this.dir}, and the ` +
-        "store needs them. Make room there, or delete artifacts."
-      : undefined;
-    return this.low;
+    if (atMs - this.lookedAtMs >= LOOK_AGAIN_MS) {
+      this.lookedAtMs = atMs;
+      this.facts = this.look(this.dir);
+      this.bytesSince = 0;
+    }
+    const freeBytes = this.facts.freeBytes - this.bytesSince;
+    if (freeBytes - bytes >= 2 * reserveBytes(this.facts)) {
+      this.bytesSince += bytes;
+      return undefined;
+    }
+    return (
+      `The server's disk has no room for files: only ${bytesText(Math.max(0, freeBytes))} are free below ${this.dir}, and ` +
+      "the store needs them. Make room there, or delete artifacts."
+    );
   }
 }
 

@@ -6,8 +6,10 @@ import { blobStoreContract } from "./blob-store.contract.ts";
 blobStoreContract("a directory", async () => {
   const scratch = await makeScratch();
   const dir = scratch.join("artifacts");
+  const blobs = new DirectoryBlobs(dir);
+  await blobs.prepare();
   return {
-    blobs: new DirectoryBlobs(dir),
+    blobs,
     other: new DirectoryBlobs(dir),
     countAll: async () => (await readdir(dir, { recursive: true })).length,
     [Symbol.asyncDispose]: () => scratch[Symbol.asyncDispose](),

@@ -29,7 +29,7 @@ async function openBucket(prefix: string): Promise<OpenedBlobs> {
   };
   const blobs = new S3Blobs(place, scratch.join("one"));
   const other = new S3Blobs(place, scratch.join("other"));
-  await blobs.prove();
+  await Promise.all([blobs.prepare(), other.prepare()]);
   const countAll = async () => {
     const objects = (await s3.client(bucket).list()).contents ?? [];
     const uploads = await fetch(`${s3.endpoint}/${bucket}?uploads`).then((answer) => answer.text());

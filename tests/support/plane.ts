@@ -54,9 +54,11 @@ export class TestPlane implements AsyncDisposable {
     const scratch = await makeScratch();
     const { stores, bus } = shared ?? { stores: await openOwnStores(), bus: new MemoryBus() };
     const test = new TestPlane(scratch, stores, bus, shared === undefined);
+    const blobs = test.stores.gridFs?.() ?? new DirectoryBlobs(scratch.join("artifacts"));
+    await blobs.prepare();
     test.plane = await composePlane({
       stores: test.stores,
-      blobs: test.stores.gridFs?.() ?? new DirectoryBlobs(scratch.join("artifacts")),
+      blobs,
       bus: test.bus,
       urls: test.urls,
       pricing,
