@@ -1,5 +1,4 @@
 import type { z } from "zod";
-import { codeOf } from "../shared/code-of.ts";
 import {
   type CallId,
   type EndpointId,
@@ -7,11 +6,14 @@ import {
   type EndpointOutput,
   type Endpoints,
   endpoints,
+  type ReceiveId,
+  type SendId,
   type StreamId,
 } from "../shared/endpoints/index.ts";
 import type { ComputeError, Problem } from "../shared/errors.ts";
-import { textOf } from "../shared/text-of.ts";
+import { BytesBody, type BytesToSend, type ReceiveOptions, type SendOptions } from "./bytes.ts";
 import { errorOfProblem, UnreachableError } from "./errors.ts";
+import { COMMON_INIT, closes, requestOf, whyUnreachable } from "./request.ts";
 import type { EndRequest, ServerProof } from "./server-proof.ts";
 import { SseParser } from "./sse.ts";
 import { TimeLimit, TimeLimitError } from "./time-limit.ts";
@@ -68,6 +70,7 @@ type DataOf<Schema> = Schema extends z.ZodType ? z.output<Schema> : never;
 const CALL_LIMIT_MS = 15_000;
 /** A stream sends something at least this often, if only a comment. If it does not, the connection is dead. */
 const STREAM_SILENCE_MS = 60_000;
+const BYTES_SILENCE_MS = 60_000;
 
 /**
  * Calls any endpoint of the endpoint table by its id. Each call is one attempt, or two if `Credentials.renew` asks for
@@ -173,6 +176,75 @@ export class ComputeClient {
     }
   }
 
+  /** Sends bytes, and resolves with the endpoint's output. An error of their source is thrown as it is. */
+  async sendBytes<Id extends SendId>(
+    id: Id,
+    input: EndpointInput<Id>,
+    bytes: BytesToSend,
+    { signal, silenceMs = BYTES_SILENCE_MS, onSent }: SendOptions = {},
+  ): Promise<EndpointOutput<Id>> {
+    const limit = new TimeLimit(silenceMs, signal);
+    let end: EndRequest | undefined;
+    let isStillThere = false;
+    let body: BytesBody | undefined;
+    try {
+      end = await this.begin(id, limit.signal);
+      const headers = {
+        "content-type": endpoints[id].takesBytes.type,
+        "content-length": String(bytes.bytes),
+      };
+      const response = await this.send(id, input, headers, limit.signal, () => {
+        body = new BytesBody(bytes, limit, onSent);
+        return body.stream;
+      });
+      limit.renew();
+      const text = await this.reading(limit.signal, () => response.text());
+      const output = this.parse(response, text) as EndpointOutput<Id>;
+      isStillThere = !closes(response);
+      return output;
+    } catch (error) {
+      throw body?.failure ? body.failure.cause : error;
+    } finally {
+      end?.(isStillThere);
+      limit.clear();
+    }
+  }
+
+  /** Receives bytes as they come. Throws UnreachableError if they break off before their end. */
+  async *receiveBytes<Id extends ReceiveId>(
+    id: Id,
+    input: EndpointInput<Id>,
+    { signal, silenceMs = BYTES_SILENCE_MS }: ReceiveOptions = {},
+  ): AsyncGenerator<Uint8Array, void, void> {
+    const limit = new TimeLimit(silenceMs, signal);
+    let end: EndRequest | undefined;
+    let isStillThere = false;
+    let reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
+    try {
+      end = await this.begin(id, limit.signal);
+      const response = await this.send(id, input, {}, limit.signal);
+      this.expectType(response, endpoints[id].givesBytes);
+      reader = response.body?.getReader() as ReadableStreamDefaultReader<Uint8Array> | undefined;
+      for (let source = reader; source; ) {
+        const from = source;
+        limit.renew();
+        const chunk = await this.reading(limit.signal, () => from.read());
+        // The time that the caller takes is not the server's silence.
+        limit.pause();
+        if (chunk.done) {
+          isStillThere = !closes(response);
+          return;
+        }
+        yield chunk.value;
+      }
+    } finally {
+      end?.(isStillThere);
+      limit.clear();
+      // The reader of a broken connection cannot be cancelled; it has nothing left to free.
+      await reader?.cancel().catch(() => undefined);
+    }
+  }
+
   /** Proves the server before anything else is sent. Returns the function to call when the request is over. */
   private async begin(id: EndpointId, signal: AbortSignal): Promise<EndRequest | undefined> {
     if (!this.proof || id === "server.identity") return undefined;
@@ -193,14 +265,16 @@ export class ComputeClient {
     input: EndpointInput<Id>,
     extra: Record<string, string>,
     signal: AbortSignal,
+    stream?: () => ReadableStream<Uint8Array>,
   ): Promise<Response> {
     const { path, method, body } = requestOf(id, input as Record<string, unknown>);
     for (let attempt = 1; ; attempt++) {
       const { jobId, arrayId = jobId } = input as { jobId?: string; arrayId?: string };
       const headers = { ...(await this.credentials?.headers({ id, jobId: arrayId })), ...extra };
       if (body !== undefined) headers["content-type"] = "application/json";
+      const init = { ...COMMON_INIT, method, headers, signal };
       const response = await this.reading(signal, () =>
-        fetch(this.url + path, { ...COMMON_INIT, method, body, headers, signal }),
+        fetch(this.url + path, { ...init, body: body ?? stream?.() }),
       );
       if (response.ok) return response;
       if (response.status >= 300 && response.status < 400) throw this.redirected(response);
@@ -288,46 +362,4 @@ async function untilAborted<T>(
   }
 }
 
-/** Whether the connection, and perhaps the server, ends with this answer. */
-function closes(response: Response): boolean {
-  return response.headers.get("connection")?.toLowerCase() === "close";
-}
-
 const CHECK_URL = "Check the URL and any proxy in between";
-
-/** The same for every request. */
-const COMMON_INIT = {
-  // A token or key that follows a redirect ends up in somebody else's hands.
-  redirect: "manual",
-  // Bun's own limit of five minutes would cut a quiet stream; every request here has a time limit of its own.
-  timeout: false,
-} as RequestInit;
-
-/** A request by its endpoint's row: a GET fills `{name}` in the path and puts the rest in the query, a POST sends JSON. */
-function requestOf(
-  id: EndpointId,
-  input: Record<string, unknown>,
-): { path: string; method: string; body?: string } {
-  const { method, path } = endpoints[id];
-  if (method === "POST") return { path, method, body: JSON.stringify(input) };
-  const rest = new URLSearchParams();
-  const names = new Set<string>();
-  const filled = path.replace(/\{(\w+)\}/g, (_, name: string) => {
-    names.add(name);
-    return encodeURIComponent(String(input[name]));
-  });
-  for (const [name, value] of Object.entries(input)) {
-    if (value !== undefined && !names.has(name)) rest.set(name, String(value));
-  }
-  return { path: rest.size > 0 ? `${filled}?${rest}` : filled, method };
-}
-
-function whyUnreachable(error: unknown): string {
-  const code = codeOf(error);
-  if (code === "ConnectionRefused" || code === "ECONNREFUSED") return "the connection was refused";
-  if (code === "ECONNRESET" || code === "ConnectionClosed") return "the connection was closed early";
-  if (code === "ENOTFOUND") return "there is no such host";
-  if (code === "EPROTO")
-    return "it does not speak TLS there, or only a version that we do not support; check whether its URL should begin with http://";
-  return textOf(error).trim();
-}

@@ -1,3 +1,4 @@
+import { Artifacts } from "./artifacts.ts";
 import { ComputeClient, type Credentials } from "./client.ts";
 import { Credits } from "./credits.ts";
 import { Executions } from "./executions.ts";
@@ -9,6 +10,7 @@ import type { ServerProof } from "./server-proof.ts";
 import { Templates } from "./templates.ts";
 import { TokenCredentials } from "./token-credentials.ts";
 
+export type { Artifact } from "../shared/artifact.ts";
 export type { CostEstimate, CreditBalance, CreditEntry, HostedPool } from "../shared/credit.ts";
 export type { BatchJobInput } from "../shared/endpoints/many-jobs.ts";
 export type { Execution } from "../shared/execution.ts";
@@ -19,6 +21,8 @@ export type { Node } from "../shared/node.ts";
 export type { Schedule, ScheduleFire, UpcomingFire } from "../shared/schedule/schedule.ts";
 export type { SecretFacts } from "../shared/secret.ts";
 export type { Template, TemplateFileInput, TemplateSummary } from "../shared/template/template.ts";
+export type { ArtifactFilter, DownloadLink, UploadLink } from "./artifacts.ts";
+export type { BytesToSend, ReceiveOptions, SendOptions } from "./bytes.ts";
 export { ComputeClient, type Credentials } from "./client.ts";
 export type { GrantOptions, LedgerFilter } from "./credits.ts";
 export { ComputeError, OtherServerError, UnreachableError } from "./errors.ts";
@@ -58,6 +62,7 @@ export interface Compute {
   executions: Executions;
   schedules: Schedules;
   credits: Credits;
+  artifacts: Artifacts;
   secrets: Secrets;
   /** Calls any endpoint by its id, once. */
   client: ComputeClient;
@@ -81,6 +86,7 @@ export function createComputeClient(options: ComputeClientOptions): Compute {
     executions: new Executions(client),
     schedules: new Schedules(client),
     credits: new Credits(client),
+    artifacts: new Artifacts(client),
     secrets: new Secrets(client),
     client,
   };

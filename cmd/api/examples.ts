@@ -55,6 +55,37 @@ const template = {
   job: { command: ["convert", "/srv/in.png", "-resize", "{{width}}", "/srv/out.png"] },
 };
 
+const artifactId = "art_01m8k1bhp0f2g8y7w6v5t4s3r2";
+const digest = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+const tree = { sha256: digest, size: 190, parts: [digest] };
+
+const artifact = {
+  artifactId,
+  businessId: job.businessId,
+  userId: job.userId,
+  kind: "upload",
+  name: "site",
+  type: "directory",
+  tree,
+  files: 1,
+  bytes: 4,
+  createdAt: "2026-01-31T12:00:00.000Z",
+  expiresAt: "2026-02-07T12:00:00.000Z",
+};
+const attached = {
+  ...{
+    ...artifact,
+    kind: "attached",
+    name: "report.txt",
+    type: "file",
+    bytes: 9,
+    jobId,
+    expiresAt: undefined,
+  },
+};
+const linkBase = "http://127.0.0.1:7070/api/compute/artifacts";
+const link = `business=${job.businessId}&expires=1769861700&signature=s9weLUCAIyKQKllzrcWGC6d2CelfpXGEc8-6CDmjN7c`;
+
 /** Bodies and answers that show more than the smallest ones. All others are made from the schemas. */
 export const examples: Partial<Record<EndpointId, { body?: unknown; answer?: unknown }>> = {
   "jobs.submit": {
@@ -108,6 +139,47 @@ export const examples: Partial<Record<EndpointId, { body?: unknown; answer?: unk
   "templates.edit": { body: { template: "resize", ...template } },
   "nodes.list": { body: { status: ["ACTIVE"] } },
   "executions.list": { body: { jobId } },
+  "artifacts.create": {
+    body: { name: "site", kind: "upload", type: "directory", tree, ttlSeconds: 604_800 },
+    answer: { artifact },
+  },
+  "artifacts.list": { answer: { artifacts: [artifact] } },
+  "artifacts.retrieve": { answer: artifact },
+  "artifacts.files": {
+    answer: {
+      entries: [
+        { type: "directory", path: "css", mode: 0o755 },
+        {
+          type: "file",
+          path: "css/site.css",
+          mode: 0o644,
+          mtimeMs: 1_769_860_800_000,
+          size: 4,
+          sha256: digest,
+        },
+      ],
+    },
+  },
+  "artifacts.presign-upload": {
+    body: { jobId, name: "report.txt", size: 9 },
+    answer: {
+      artifactId,
+      method: "PUT",
+      url: `${linkBase}/upload/${jobId}/${artifactId}?name=report.txt&size=9&user=${job.userId}&${link}`,
+      expiresAt: "2026-01-31T12:15:00.000Z",
+    },
+  },
+  "artifacts.presign-download": {
+    body: { jobId, artifactId },
+    answer: {
+      method: "GET",
+      url: `${linkBase}/download/${jobId}/${artifactId}?size=9&${link}`,
+      expiresAt: "2026-01-31T12:15:00.000Z",
+      size: 9,
+      sha256: digest,
+    },
+  },
+  "artifacts.upload": { answer: { artifact: attached } },
   "schedules.create": {
     body: {
       name: "nightly",

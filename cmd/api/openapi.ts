@@ -7,6 +7,8 @@ import { type JsonSchema, jsonSchema } from "./schema.ts";
 
 const PROBLEM = { $ref: "#/components/schemas/Problem" };
 
+const BYTES = { type: "string", format: "binary" };
+
 /** The API as an OpenAPI 3.1 document, made from the endpoint table. */
 export function openApi(): JsonSchema {
   const paths: Record<string, Record<string, unknown>> = {};
@@ -38,7 +40,7 @@ export function openApi(): JsonSchema {
 function operation(id: EndpointId, endpoint: Endpoint): JsonSchema {
   const input = jsonSchema(endpoint.input, "input");
   const parameters = [
-    ...(endpoint.method === "GET" ? parametersOf(endpoint, input) : []),
+    ...(takesJson(endpoint) ? [] : parametersOf(endpoint, input)),
     ...(endpoint.idempotencyKey ? [header("Idempotency-Key")] : []),
     ...(endpoint.events ? [header("Last-Event-ID")] : []),
   ];
@@ -48,14 +50,18 @@ function operation(id: EndpointId, endpoint: Endpoint): JsonSchema {
     summary: endpoint.summary,
     security: endpoint.callers.map((caller) => (caller === "anyone" ? {} : { [caller]: [] })),
     ...(parameters.length > 0 && { parameters }),
-    ...(endpoint.method === "POST" && {
-      requestBody: {
-        required: true,
-        content: { "application/json": { schema: input, example: bodyExample(id) } },
-      },
-    }),
+    ...(endpoint.method !== "GET" && { requestBody: { required: true, content: body(id, endpoint, input) } }),
     responses: { "200": answer(id, endpoint), ...problems(endpoint) },
   };
+}
+
+function takesJson({ method, takesBytes }: Endpoint): boolean {
+  return method !== "GET" && takesBytes === undefined;
+}
+
+function body(id: EndpointId, { takesBytes }: Endpoint, schema: JsonSchema): JsonSchema {
+  if (takesBytes) return { [takesBytes.type]: { schema: BYTES } };
+  return { "application/json": { schema, example: bodyExample(id) } };
 }
 
 function parametersOf(endpoint: Endpoint, { properties = {}, required = [] }: JsonSchema): JsonSchema[] {
@@ -71,6 +77,8 @@ function header(name: string): JsonSchema {
 }
 
 function answer(id: EndpointId, endpoint: Endpoint): JsonSchema {
+  if (endpoint.givesBytes !== undefined)
+    return { description: "Done.", content: { [endpoint.givesBytes]: { schema: BYTES } } };
   if (!endpoint.events) {
     const schema = jsonSchema(endpoint.output, "output");
     return { description: "Done.", content: { "application/json": { schema, example: answerExample(id) } } };

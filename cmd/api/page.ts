@@ -1,3 +1,4 @@
+import { bytesText } from "../../shared/bytes-text.ts";
 import { commonErrors, type Endpoint } from "../../shared/endpoints/endpoint.ts";
 import { type EndpointId, endpoints } from "../../shared/endpoints/index.ts";
 import { errorCodes } from "../../shared/errors.ts";
@@ -42,17 +43,24 @@ function endpointSection(id: EndpointId, endpoint: Endpoint): string {
     endpoint.maxWaitSeconds ? `May take ${endpoint.maxWaitSeconds} seconds to answer.` : "",
     endpoint.errors.length > 0 ? `Errors: ${endpoint.errors.map((code) => `\`${code}\``).join(", ")}.` : "",
   ].filter(Boolean);
-  const blocks =
-    endpoint.method === "GET" ? [queryBlock(endpoint)] : [block("Body", bodyExample(id), "Body: `{}`.")];
-  blocks.push(
-    ...(endpoint.events
-      ? Object.entries(endpoint.events).map(([name, schema]) =>
-          block(`Event \`${name}\``, exampleOf(jsonSchema(schema, "output")), `Event \`${name}\`: \`{}\`.`),
-        )
-      : [block("Answer", answerExample(id), "Answer: `{}`.")]),
-  );
+  const blocks = [...bodyBlocks(id, endpoint), ...answerBlocks(id, endpoint)];
   const head = `### ${id}\n\n\`${endpoint.method} ${endpoint.path}\`\n\n${endpoint.summary}\n\n${facts.join(" ")}\n`;
   return `${head}\n${blocks.filter(Boolean).join("\n")}`;
+}
+
+function bodyBlocks(id: EndpointId, endpoint: Endpoint): string[] {
+  if (endpoint.method === "GET") return [queryBlock(endpoint)];
+  if (!endpoint.takesBytes) return [block("Body", bodyExample(id), "Body: `{}`.")];
+  const { type, maxBytes } = endpoint.takesBytes;
+  return [queryBlock(endpoint), `Body: bytes (\`${type}\`), at most ${bytesText(maxBytes)}.\n`];
+}
+
+function answerBlocks(id: EndpointId, endpoint: Endpoint): string[] {
+  if (endpoint.givesBytes !== undefined) return [`Answer: bytes (\`${endpoint.givesBytes}\`).\n`];
+  if (!endpoint.events) return [block("Answer", answerExample(id), "Answer: `{}`.")];
+  return Object.entries(endpoint.events).map(([name, schema]) =>
+    block(`Event \`${name}\``, exampleOf(jsonSchema(schema, "output")), `Event \`${name}\`: \`{}\`.`),
+  );
 }
 
 /** An example of what a caller sends. */

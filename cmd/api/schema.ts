@@ -12,7 +12,7 @@ export function jsonSchema(schema: z.ZodType, io: "input" | "output"): JsonSchem
 const ID = "01m8k1bg4depbsf22sf4s1hm5w";
 const TIME = "2026-01-31T12:00:00.000Z";
 
-const kinds = ["job", "exe", "node", "sch", "fire", "tpl", "usr", "ses", "crd", "biz"];
+const kinds = ["job", "exe", "node", "sch", "fire", "tpl", "usr", "ses", "crd", "biz", "art"];
 
 /** Texts that fit the patterns in use. */
 const texts = [
@@ -25,6 +25,7 @@ const texts = [
   "0b0e8f5e-6d3a-4a53-9d1e-8d8f3a4c2b10",
   "MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqA",
   "ZXhhbXBsZQ==",
+  "a".repeat(64),
   "example",
 ];
 

@@ -20,6 +20,16 @@ export const SESSION = `    url=\${TANVRIT_URL:-http://127.0.0.1:7070}
     # List what failed, a page at a time: send the nextCursor of an answer as the cursor of the next request.
     call jobs/list '{"status": ["FAILED"], "limit": 20}'
 
+    # Attach a file to the job. The link needs no token, so any program may use it: curl -T FILE "$link".
+    link=$(call jobs/artifacts/presign-upload "{\\"jobId\\": \\"$job\\", \\"name\\": \\"report.txt\\", \\"size\\": 9}" \\
+      | grep -o 'http[^"]*')
+    file=$(printf 'all good\\n' | curl -sS --fail-with-body -T - "$link" | grep -o 'art_[0-9a-z]*' | head -n 1)
+
+    # And read it again.
+    link=$(call jobs/artifacts/presign-download "{\\"jobId\\": \\"$job\\", \\"artifactId\\": \\"$file\\"}" \\
+      | grep -o 'http[^"]*')
+    curl -sS --fail-with-body "$link"
+
     # Cancel. A finished job cannot be cancelled: this answers 409 with a problem.
     call jobs/cancel "{\\"jobId\\": \\"$job\\"}"
 `;
@@ -40,6 +50,13 @@ from \`jobs/wait-tickets\` and send it like a token. Endpoints for nodes take a 
 **Logs.** The stream has the events \`status\`, \`log\`, \`gap\` (lines that a slow reader missed) and \`end\`. The \`id\` of a \`log\` event
 is its place in the log. To continue after it, send it as the header \`Last-Event-ID\` or as \`?lastEventId=\`. With \`?follow=false\`
 the stream ends after the lines that exist so far.
+
+**Files.** \`jobs/artifacts/presign-upload\` and \`jobs/artifacts/presign-download\` answer with a URL that is its own credential:
+anyone who has it can send that one file with PUT, or read it with GET, until \`expiresAt\`. Put it in quotes in a shell. It works
+only unchanged, with its own method, path and size: anything else answers 403, and after its time it answers 410. An upload
+that breaks off, or that has another size or \`sha256\` than the link, leaves nothing. A download answers to \`Range\`, so
+\`curl -C - -OJ "$link"\` goes on where a broken one stopped. Directories with many files travel in packs: ask
+\`artifacts/missing\` what the server lacks, send that with \`artifacts/blobs\`, then call \`artifacts/create\`.
 
 **Lists** end with \`nextCursor\` if there is more. A page may have fewer rows than \`limit\`.
 

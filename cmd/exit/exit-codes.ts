@@ -32,6 +32,8 @@ const codeOfProblem: Record<ErrorCode, number> = {
   node_taken: exitCodes.tryAgain,
   node_in_use: exitCodes.tryAgain,
   not_found: exitCodes.notFound,
+  link_expired: exitCodes.notFound,
+  range_not_satisfiable: exitCodes.badData,
   method_not_allowed: exitCodes.internal,
   internal: exitCodes.internal,
   request_timeout: exitCodes.tryAgain,
@@ -43,6 +45,7 @@ const codeOfProblem: Record<ErrorCode, number> = {
   session_ended: exitCodes.notAllowed,
   forbidden: exitCodes.notAllowed,
   credit_exhausted: exitCodes.notAllowed,
+  quota_exceeded: exitCodes.notAllowed,
 };
 
 export function exitCodeOfProblem(code: ErrorCode): number {

@@ -12,6 +12,7 @@ import type { LocalSignIn } from "../sign-in/local-sign-in.ts";
 import { Attendance } from "../tasks/attendance.ts";
 import { clockTask } from "../tasks/clock.ts";
 import { type PeriodicTask, TaskRunner } from "../tasks/periodic.ts";
+import { composeArtifacts } from "./artifacts.ts";
 import type { PlaneBase } from "./base.ts";
 import { composeCredits, meteringTask } from "./credits.ts";
 import { composeIdentity } from "./identity.ts";
@@ -130,7 +131,20 @@ async function composeFeatures(base: PlaneBase, parts: PlaneParts, attendance: A
   const templates = composeTemplates(base, jobs);
   const schedules = composeSchedules(base, { jobs: jobs.service, templates: templates.service });
   const retention = composeRetention(base, settings);
-  return { identity, credits, executions, jobs, logs, nodes, templates, schedules, retention, secrets };
+  const artifacts = await composeArtifacts(base, urls);
+  return {
+    artifacts,
+    identity,
+    credits,
+    executions,
+    jobs,
+    logs,
+    nodes,
+    templates,
+    schedules,
+    retention,
+    secrets,
+  };
 }
 
 /** The tasks that features bring, and the one that corrects times written under a wrong clock. */
@@ -160,6 +174,7 @@ function handlersOf(features: Features) {
     ...templates.handlers,
     ...credits.handlers,
     ...retention.handlers,
+    ...features.artifacts.handlers,
     ...secrets.handlers,
   };
 }

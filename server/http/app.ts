@@ -9,6 +9,7 @@ import { type AccessWatch, untilAccessEnds } from "./access-watch.ts";
 import { audit, auditCall } from "./audit.ts";
 import { Bodies } from "./bodies.ts";
 import { parseBody, refuseEncoding } from "./body.ts";
+import { ByteBodies, type IncomingBytes, type OutgoingBytes } from "./byte-bodies.ts";
 import { checkInput } from "./check-input.ts";
 import { checkTicket } from "./check-ticket.ts";
 import type { Caller, Handlers, RequestContext, StreamEvent } from "./handler.ts";
@@ -37,12 +38,13 @@ export interface PeerInfo {
 }
 
 type App = Hono<{ Bindings: PeerInfo }>;
-type AnyHandler = (input: unknown, context: RequestContext) => Promise<unknown>;
+type AnyHandler = (input: unknown, context: RequestContext, body?: IncomingBytes) => Promise<unknown>;
 
 /** The whole API: every row of the endpoint table, and the health checks. */
 export function createApp(parts: AppParts): App {
   const app: App = new Hono();
   const bodies = new Bodies();
+  const byteBodies = new ByteBodies();
   app.get("/healthz", (c) => c.json({ status: "ok" }));
   app.get("/readyz", async (c) => {
     const ready = !parts.stopping.aborted && (await parts.isReady().catch(() => false));
@@ -61,7 +63,7 @@ export function createApp(parts: AppParts): App {
       methodsByPath.set(pattern, [...(methodsByPath.get(pattern) ?? []), endpoint.method]);
       app.on(endpoint.method, pattern, async (c) => {
         const params = c.req.param() as Record<string, string>;
-        const incoming = { request: c.req.raw, params, peer: c.env, bodies };
+        const incoming = { request: c.req.raw, params, peer: c.env, bodies, byteBodies };
         const response = await serve(parts, id, endpoint, handler, incoming);
         // The next request must connect again, and so find out who listens here then.
         if (parts.stopping.aborted) response.headers.set("connection", "close");
@@ -104,6 +106,7 @@ interface Incoming {
   params: Record<string, string>;
   peer: PeerInfo;
   bodies: Bodies;
+  byteBodies: ByteBodies;
 }
 
 /** Handles one request from its headers to its answer. The body is read only after authentication. */
@@ -112,8 +115,9 @@ async function serve(
   id: string,
   endpoint: Endpoint,
   handler: AnyHandler,
-  { request, params, peer, bodies }: Incoming,
+  incoming: Incoming,
 ): Promise<Response> {
+  const { request, params, peer, bodies } = incoming;
   const requestId = requestIdOf(request);
   let isUnread = mayBeLong(request);
   try {
@@ -121,8 +125,8 @@ async function serve(
     const schema = endpoint.input as z.ZodType;
     // Agents send many bodies, all written by a program, so those skip the check for lossy JSON.
     const strictSchema = endpoint.callers.every((one) => one === "node") ? undefined : schema;
-    using body = endpoint.method === "GET" ? undefined : await readBody(bodies, request, caller);
-    isUnread = false;
+    using body = takesJson(endpoint) ? await readBody(bodies, request, caller) : undefined;
+    isUnread &&= endpoint.takesBytes !== undefined;
     const raw = body ? parseBody(body.bytes, request.headers, strictSchema) : queryOf(request, params);
     const input = await checkInput(schema, raw, body?.bytes.byteLength ?? 0);
     if (!input.success) throw invalidRequest(input.error);
@@ -133,14 +137,21 @@ async function serve(
       idempotencyKey: endpoint.idempotencyKey ? idempotencyKeyOf(request) : undefined,
       lastEventId: request.headers.get("last-event-id") ?? undefined,
       from: peer.address,
+      origin: new URL(request.url).origin,
+      range: request.headers.get("range") ?? undefined,
     };
+    const call = async (context: RequestContext, body?: IncomingBytes) => {
+      const output = await handler(input.data, context, body);
+      auditCall(parts.log, id, context, input.data, output);
+      return output;
+    };
+    if (endpoint.takesBytes || endpoint.givesBytes !== undefined) {
+      return await serveBytes(parts, { id, endpoint, requestId }, call, context, incoming);
+    }
     if (waits(endpoint)) {
-      const call = (context: RequestContext) => handler(input.data, context);
       return await serveWait(parts, { id, endpoint, requestId }, call, context);
     }
-    const output = await handler(input.data, context);
-    auditCall(parts.log, id, context, input.data, output);
-    return jsonResponse(output, requestId);
+    return jsonResponse(await call(context), requestId);
   } catch (error) {
     if (isServerFault(error)) parts.log.error("a request failed", { endpoint: id, requestId, error });
     if (id === "auth.refresh" && error instanceof ComputeError && error.status === 401) {
@@ -159,13 +170,46 @@ function mayBeLong({ headers }: Request): boolean {
   return headers.has("transfer-encoding") || Number(headers.get("content-length") ?? 0) > SHORT_BYTES;
 }
 
+function takesJson({ method, takesBytes }: Endpoint): boolean {
+  return method !== "GET" && takesBytes === undefined;
+}
+
+/** Handles a request with a body of bytes, or an answer of bytes. Both end when the server stops. */
+async function serveBytes(
+  parts: AppParts,
+  { id, endpoint, requestId }: { id: string; endpoint: Endpoint; requestId: string },
+  call: (context: RequestContext, body?: IncomingBytes) => Promise<unknown>,
+  context: RequestContext,
+  { request, byteBodies }: Incoming,
+): Promise<Response> {
+  const signal = AbortSignal.any([context.signal, parts.stopping]);
+  const owner = ownerOf(context.caller) ?? new URL(request.url).pathname;
+  if (endpoint.takesBytes) {
+    refuseEncoding(request.headers);
+    const { maxBytes } = endpoint.takesBytes;
+    const body = byteBodies.incoming(request, { owner, maxBytes, signal });
+    return jsonResponse(await call({ ...context, signal }, body), requestId);
+  }
+  const output = (await call({ ...context, signal })) as OutgoingBytes;
+  const onError = (error: unknown) => {
+    parts.log.error("an answer broke off", { endpoint: id, requestId, error });
+  };
+  const sendParts = { owner, signal, method: request.method, onError };
+  const response = await byteBodies.response(output, endpoint.givesBytes ?? "", sendParts);
+  response.headers.set("x-request-id", requestId);
+  return response;
+}
+
+function ownerOf(caller: Caller): string | undefined {
+  if (caller.kind === "anyone") return undefined;
+  return caller.kind === "node" ? caller.nodeId : caller.userId;
+}
+
 function readBody(bodies: Bodies, request: Request, caller: Caller) {
   refuseEncoding(request.headers);
-  if (caller.kind === "anyone") {
-    return bodies.read(request, { owner: undefined, maxBytes: limits.maxAnonymousBodyBytes });
-  }
-  const owner = caller.kind === "node" ? caller.nodeId : caller.userId;
-  return bodies.read(request, { owner, maxBytes: limits.maxBodyBytes });
+  const owner = ownerOf(caller);
+  const maxBytes = owner === undefined ? limits.maxAnonymousBodyBytes : limits.maxBodyBytes;
+  return bodies.read(request, { owner, maxBytes });
 }
 
 /** Handles a request that may take long. It ends when the server stops, the client leaves, or its access ends. */

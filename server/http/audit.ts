@@ -8,6 +8,8 @@ interface Audited {
   /** Names of fields with ids, counts and words, never with a secret. */
   input?: readonly string[];
   output?: readonly string[];
+  /** Nothing happened if the output has this field. */
+  unless?: string;
 }
 
 const audited: Partial<Record<EndpointId, Audited>> = {
@@ -21,6 +23,24 @@ const audited: Partial<Record<EndpointId, Audited>> = {
   "jobs.delete": { event: "job deleted", input: ["jobId"] },
   "secrets.set": { event: "secret set", input: ["name"], output: ["version"] },
   "secrets.delete": { event: "secrets deleted", output: ["deleted"] },
+  "artifacts.create": {
+    event: "artifact created",
+    input: ["kind", "executionId"],
+    output: ["artifact"],
+    unless: "missing",
+  },
+  "artifacts.delete": { event: "artifacts deleted", output: ["deleted"] },
+  "artifacts.presign-upload": {
+    event: "upload link made",
+    input: ["jobId"],
+    output: ["artifactId", "expiresAt"],
+  },
+  "artifacts.presign-download": {
+    event: "download link made",
+    input: ["jobId", "artifactId", "path"],
+    output: ["expiresAt"],
+  },
+  "artifacts.upload": { event: "file sent through a link", input: ["jobId"], output: ["artifact"] },
   "credits.grant": { event: "credit granted", input: ["user", "amountMicroUsd"], output: ["entryId"] },
 };
 
@@ -54,7 +74,7 @@ export function auditCall(
   output: unknown,
 ): void {
   const row = audited[id as EndpointId];
-  if (!row) return;
+  if (!row || (row.unless !== undefined && row.unless in (output as object))) return;
   const of = { ...pick(input, row.input), ...pick(output, row.output) };
   audit(log, row.event, { ...actorOf(caller), from }, of);
 }
@@ -69,8 +89,10 @@ function pick(from: unknown, names: readonly string[] = []): Record<string, unkn
   const fields = (from ?? {}) as Record<string, unknown>;
   return Object.fromEntries(
     names.map((name) => {
-      // From a whole node, only its id.
+      // From a whole node or artifact, only its id.
       if (name === "node") return ["nodeId", (fields.node as { nodeId?: string } | undefined)?.nodeId];
+      if (name === "artifact")
+        return ["artifactId", (fields.artifact as { artifactId?: string } | undefined)?.artifactId];
       return [name, fields[name]];
     }),
   );

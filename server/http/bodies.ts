@@ -74,14 +74,14 @@ export class Bodies {
   private async receive(request: Request, announced: string | null, limits: BodyLimits, held: Held) {
     const isKnown = limits.owner !== undefined;
     const slow = Promise.withResolvers<never>();
-    const giveUp = () => slow.reject(tooSlow());
+    const giveUp = () => slow.reject(slowBody());
     slow.promise.catch(() => undefined); // Once the body is there, nobody waits for this any more.
     const clock = new ReadClock(isKnown ? this.readLimitMs.known : this.readLimitMs.unknown, giveUp);
     if (!isKnown) this.addAnonymous(giveUp);
     try {
       if (announced !== null && Number(announced) <= SMALL_BYTES) {
         held.add(Number(announced));
-        return await Promise.race([request.bytes().catch(broken), slow.promise]);
+        return await Promise.race([request.bytes().catch(brokenBody), slow.promise]);
       }
       return await readChunks(request, limits.maxBytes, slow.promise, (bytes) => {
         held.add(bytes);
@@ -117,7 +117,7 @@ async function readChunks(
   let bytes = 0;
   try {
     while (reader) {
-      const { done, value } = await Promise.race([reader.read().catch(broken), slow]);
+      const { done, value } = await Promise.race([reader.read().catch(brokenBody), slow]);
       if (done) break;
       bytes += value.byteLength;
       if (bytes > maxBytes) throw tooLarge(maxBytes);
@@ -185,11 +185,11 @@ function tooLarge(maxBytes: number): ComputeError {
   return new ComputeError("payload_too_large", `The body is larger than ${size}.`);
 }
 
-function tooSlow(): ComputeError {
+export function slowBody(): ComputeError {
   return new ComputeError("request_timeout", "The body came too slowly, so the server stopped reading it.");
 }
 
 /** Nobody is left to read this error, but it must not count as a failure of the server. */
-function broken(cause: unknown): never {
+export function brokenBody(cause: unknown): never {
   throw new ComputeError("invalid_request", "The body broke off before its end.", { cause });
 }

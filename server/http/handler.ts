@@ -1,6 +1,14 @@
-import type { CallId, EndpointOutput, ParsedInput, StreamId } from "../../shared/endpoints/index.ts";
+import type {
+  CallId,
+  EndpointOutput,
+  ParsedInput,
+  ReceiveId,
+  SendId,
+  StreamId,
+} from "../../shared/endpoints/index.ts";
 import type { NodeCondition } from "../../shared/node.ts";
 import type { Access } from "../auth/tokens.ts";
+import type { IncomingBytes, OutgoingBytes } from "./byte-bodies.ts";
 
 /** The node that sent a request. */
 export interface NodeIdentity {
@@ -29,6 +37,10 @@ export interface RequestContext {
   lastEventId: string | undefined;
   /** The address of the connected peer, which may be a proxy. */
   from: string | undefined;
+  /** The URL that the client used for this server, without a path. */
+  origin: string;
+  /** The `Range` header. */
+  range: string | undefined;
 }
 
 export type Handler<Id extends CallId> = (
@@ -52,5 +64,20 @@ export type StreamHandler<Id extends StreamId> = (
   context: RequestContext,
 ) => Promise<AsyncIterable<StreamEvent[]>>;
 
+/** Takes the bytes of the body. Those that it leaves unread are dropped, and the connection is closed. */
+export type SendHandler<Id extends SendId> = (
+  input: ParsedInput<Id>,
+  context: RequestContext,
+  body: IncomingBytes,
+) => Promise<EndpointOutput<Id>>;
+
+/** To answer with a problem, throw before the first byte. */
+export type ReceiveHandler<Id extends ReceiveId> = (
+  input: ParsedInput<Id>,
+  context: RequestContext,
+) => Promise<OutgoingBytes>;
+
 /** A handler for every row of the endpoint table: a missing one is a type error. */
-export type Handlers = { [Id in CallId]: Handler<Id> } & { [Id in StreamId]: StreamHandler<Id> };
+export type Handlers = { [Id in CallId]: Handler<Id> } & { [Id in StreamId]: StreamHandler<Id> } & {
+  [Id in SendId]: SendHandler<Id>;
+} & { [Id in ReceiveId]: ReceiveHandler<Id> };

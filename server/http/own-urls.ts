@@ -34,6 +34,11 @@ export class OwnUrls {
     return [...this.localUrls(), ...this.publicUrls];
   }
 
+  /** The URL to give to others, if it is known. */
+  get publicUrl(): string | undefined {
+    return this.publicUrls[0];
+  }
+
   /** The server's own URL that this URL stands for, or undefined if it is not ours. `localhost` stands for our address. */
   meantBy(url: string): string | undefined {
     const plain = url.replace(/\/+$/, "");

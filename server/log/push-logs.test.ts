@@ -118,6 +118,8 @@ function pusher(
     idempotencyKey: undefined,
     lastEventId: undefined,
     from: undefined,
+    origin: "http://127.0.0.1",
+    range: undefined,
   };
   return { published, push: async (batches: LogBatch[]) => (await handler({ batches }, context)).stored };
 }

@@ -9,7 +9,7 @@ export type Caller = "anyone" | "user" | "node";
 
 /** A row of the endpoint table. Server, SDK, API page and tests are all derived from it. */
 export interface Endpoint {
-  method: "GET" | "POST";
+  method: "GET" | "POST" | "PUT";
   /** Relative to the server's URL; `{name}` is a field of the input. */
   path: string;
   /** Other paths of the same endpoint. */
@@ -17,10 +17,14 @@ export interface Endpoint {
   callers: readonly Caller[];
   /** One sentence for the reference. */
   summary: string;
-  /** JSON body of a POST; path and query of a GET (all strings there, so coerce). */
+  /** JSON body of a POST; path and query of a GET, or if the body is bytes (all strings there, so coerce). */
   input: z.ZodType;
-  /** JSON body of the answer; for a stream, see `events`. */
+  /** JSON body of the answer; for a stream, see `events`; for bytes, see `givesBytes`. */
   output: z.ZodType;
+  /** Only if the body is bytes, not JSON. They are handed over as they arrive. */
+  takesBytes?: BytesBody;
+  /** Only if the answer is bytes, not JSON: their content type. */
+  givesBytes?: string;
   /** Only for a stream of server-sent events: the schemas of their data by event name. */
   events?: Readonly<Record<string, z.ZodType>>;
   /** Errors in addition to those of every endpoint (`commonErrors`). */
@@ -37,6 +41,14 @@ export interface Endpoint {
   waitTicket?: true;
   /** The most seconds the server may hold the request; absent: it answers immediately. */
   maxWaitSeconds?: number;
+}
+
+/** A body of bytes. */
+export interface BytesBody {
+  /** The content type that clients send; the server accepts any. */
+  type: string;
+  /** A longer body is refused with `payload_too_large`. */
+  maxBytes: number;
 }
 
 /** Errors any endpoint may answer with. */

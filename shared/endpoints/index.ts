@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import { artifactEndpoints } from "./artifact.ts";
 import { authEndpoints } from "./auth.ts";
 import { creditEndpoints } from "./credit.ts";
 import { executionEndpoints } from "./execution.ts";
@@ -22,16 +23,23 @@ export const endpoints = {
   ...scheduleEndpoints,
   ...templateEndpoints,
   ...secretEndpoints,
+  ...artifactEndpoints,
 } as const;
 
 export type Endpoints = typeof endpoints;
 export type EndpointId = keyof Endpoints;
-/** The endpoints that answer once, with JSON. */
-export type CallId = {
-  [Id in EndpointId]: Endpoints[Id] extends { events: unknown } ? never : Id;
+/** The endpoints whose row has this property. */
+type IdWith<Property extends "events" | "takesBytes" | "givesBytes"> = {
+  [Id in EndpointId]: Endpoints[Id] extends Record<Property, unknown> ? Id : never;
 }[EndpointId];
 /** The endpoints that answer with a stream of events. */
-export type StreamId = Exclude<EndpointId, CallId>;
+export type StreamId = IdWith<"events">;
+/** The endpoints whose body is bytes. They answer with JSON. */
+export type SendId = IdWith<"takesBytes">;
+/** The endpoints that answer with bytes. */
+export type ReceiveId = IdWith<"givesBytes">;
+/** The endpoints that take JSON and answer once, with JSON. */
+export type CallId = Exclude<EndpointId, StreamId | SendId | ReceiveId>;
 
 /** The input as a caller writes it: fields with defaults are optional. */
 export type EndpointInput<Id extends EndpointId> = z.input<Endpoints[Id]["input"]>;

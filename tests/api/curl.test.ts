@@ -37,6 +37,8 @@ test("the curl session on the API's page works as written", async () => {
   expect(said).toMatch(/event: end\ndata: .*"status":"FAILED"/);
   expect(said).toMatch(/"exitCode":3/);
   expect(said).toMatch(/\{"jobs":\[\{.*"status":"FAILED"/);
+  // The file that was attached is read again.
+  expect(said).toContain("all good");
   // The last call is refused, as the page says.
   expect(said).toMatch(/"status":409,"code":"conflict"/);
   expect(failed).toContain("409");

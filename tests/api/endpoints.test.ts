@@ -3,6 +3,7 @@ import type { Endpoint } from "../../shared/endpoints/endpoint.ts";
 import { type EndpointId, endpoints } from "../../shared/endpoints/index.ts";
 import { forAllTests } from "../support/for-all-tests.ts";
 import { TestServer } from "../support/server.ts";
+import { artifactScenarios } from "./artifact-endpoints.ts";
 import { authScenarios } from "./auth-endpoints.ts";
 import { creditScenarios } from "./credit-endpoints.ts";
 import { jobScenarios } from "./job-endpoints.ts";
@@ -14,6 +15,7 @@ import type { Scenarios, Stage } from "./stage.ts";
 import { templateScenarios } from "./template-endpoints.ts";
 
 const scenarios: Scenarios = {
+  ...artifactScenarios,
   ...authScenarios,
   ...creditScenarios,
   ...jobScenarios,

@@ -1,13 +1,23 @@
 import { beforeAll, expect, test } from "bun:test";
 import { type CallId, type EndpointId, endpoints } from "../../shared/endpoints/index.ts";
+import { sha256Of } from "../../shared/files/sha256.ts";
+import { type TreeEntry, treeLine } from "../../shared/files/tree.ts";
 import { type As, headersOf, readProblem } from "../support/api.ts";
 import { forAllTests } from "../support/for-all-tests.ts";
 import { describeNode, PlayedNode } from "../support/played-node.ts";
+import { entriesOf, packOf, sendArtifact, sendFiles, sendPack, storedTreeOf } from "../support/sent-files.ts";
 import { TestServer } from "../support/server.ts";
 import { runningJob } from "./job-endpoints.ts";
 
 const server = forAllTests(await TestServer.start());
-let mine: { user: As; node: PlayedNode; jobId: string; executionId: string; template: string };
+let mine: {
+  user: As;
+  node: PlayedNode;
+  jobId: string;
+  executionId: string;
+  template: string;
+  artifactId: string;
+};
 let theirs: { user: As; node: PlayedNode };
 
 const TEMPLATE_JOB = { command: "true" };
@@ -16,14 +26,15 @@ beforeAll(async () => {
   const { api } = server;
   const user = await api.user("mine", "anna");
   const { templateId } = await api.call("templates.create", { name: "mine", job: TEMPLATE_JOB }, user);
-  mine = { user, template: templateId, ...(await runningJob({ api, user })) };
+  const { artifactId } = await sendArtifact(api, user, { "mine.txt": "mine" });
+  mine = { user, template: templateId, artifactId, ...(await runningJob({ api, user })) };
   const other = await api.user("theirs", "bert");
   theirs = { user: other, node: await PlayedNode.register(api, other) };
 });
 
 test("an id of another business is answered like an id that does not exist", async () => {
   const { nodeId } = mine.node;
-  const { jobId, executionId, template } = mine;
+  const { jobId, executionId, template, artifactId } = mine;
   const calls: [CallId, object][] = [
     ["jobs.retrieve", { jobId }],
     ["jobs.cancel", { jobId }],
@@ -38,6 +49,10 @@ test("an id of another business is answered like an id that does not exist", asy
     ["templates.run", { template }],
     ["templates.save-job", { jobId, name: "stolen" }],
     ["schedules.create", { cron: "0 0 * * *", template }],
+    ["artifacts.retrieve", { artifactId }],
+    ["artifacts.files", { artifactId }],
+    ["artifacts.presign-upload", { jobId, name: "theirs", size: 1 }],
+    ["artifacts.presign-download", { jobId, artifactId, path: "mine.txt" }],
     ["nodes.retrieve", { nodeId }],
     ["nodes.drain", { nodeId }],
     ["nodes.grant", { nodeId, pool: "stolen" }],
@@ -46,7 +61,16 @@ test("an id of another business is answered like an id that does not exist", asy
     ["nodes.register", { ...describeNode(), nodeId }],
   ];
   // A new endpoint that takes an id must be in this list, or its answer to a stranger must be tested below.
-  const covered = [...calls.map(([id]) => id), "jobs.logs", "executions.list", "nodes.inputs"];
+  const tested: EndpointId[] = [
+    "jobs.logs",
+    "executions.list",
+    "nodes.inputs",
+    "artifacts.list",
+    "artifacts.create",
+    "artifacts.upload",
+    "artifacts.download",
+  ];
+  const covered = [...calls.map(([id]) => id), ...tested];
   expect(covered.sort()).toEqual(endpointsTakingAnId().sort());
   for (const [id, input] of calls) {
     expect({ id, code: (await server.api.refused(id, input, theirs.user)).code }).toEqual({
@@ -69,6 +93,8 @@ test("a list contains nothing of another business", async () => {
   expect((await api.call("executions.list", {}, theirs.user)).executions).toEqual([]);
   expect((await api.call("executions.list", { jobId: mine.jobId }, theirs.user)).executions).toEqual([]);
   expect((await api.call("templates.list", { builtin: false }, theirs.user)).templates).toEqual([]);
+  expect((await api.call("artifacts.list", {}, theirs.user)).artifacts).toEqual([]);
+  expect((await api.call("artifacts.list", { jobId: mine.jobId }, theirs.user)).artifacts).toEqual([]);
   const byName = await api.refused("templates.retrieve", { template: "mine" }, theirs.user);
   expect(byName.code).toBe("not_found");
   const nodes = (await api.call("nodes.list", {}, theirs.user)).nodes.map((node) => node.nodeId);
@@ -85,9 +111,58 @@ test("a node of another business cannot report on an execution, and gets none of
   expect((await node.poll([], 4, 0)).assignments).toEqual([]);
 });
 
+test("another business cannot touch, read or use a blob of which it knows the digest, nor delete an artifact", async () => {
+  const { api } = server;
+  const { user } = theirs;
+  const secret = Buffer.from("mine");
+  const digests = [sha256Of(secret)];
+  for (const as of [user, theirs.node.as]) {
+    expect(await api.call("artifacts.missing", { digests }, as)).toEqual({ missing: digests });
+    const read = await readProblem(await api.send("artifacts.read-blobs", JSON.stringify({ digests }), as));
+    expect(read).toMatchObject({ code: "not_found", detail: expect.stringContaining(digests[0] ?? "") });
+  }
+  // A tree that names the blob, sent without the blob itself.
+  const { tree, blobs } = storedTreeOf(treeLine(entriesOf({ "mine.txt": secret })[0] as TreeEntry));
+  const wanted = { name: "theirs", kind: "upload" as const, type: "directory" as const, tree };
+  expect(await api.call("artifacts.create", wanted, user)).toEqual({ missing: tree.parts });
+  await sendPack(api, user, packOf(...blobs));
+  expect(await api.call("artifacts.create", wanted, user)).toEqual({ missing: digests });
+  const { artifactId } = mine;
+  expect(await api.call("artifacts.delete", { artifactIds: [artifactId] }, user)).toEqual({ deleted: [] });
+  expect((await api.call("artifacts.retrieve", { artifactId }, mine.user)).files).toBe(1);
+});
+
+test("a node brings outputs only of its own attempts", async () => {
+  const { api } = server;
+  const neighbour = await PlayedNode.register(api, mine.user, { labels: { only: "neighbour" } });
+  for (const { as } of [theirs.node, neighbour]) {
+    const tree = await sendFiles(api, as, { forged: "x" });
+    const { executionId } = mine;
+    const output = { name: "forged", kind: "output", type: "directory", tree, executionId };
+    expect((await api.refused("artifacts.create", output, as)).code).toBe("not_found");
+  }
+});
+
+test("a link of one business does not work for another, whatever is changed in it", async () => {
+  const { api } = server;
+  const { jobId } = await api.call(
+    "jobs.submit",
+    { command: "true", labels: { never: "there" } },
+    theirs.user,
+  );
+  const link = await api.call("artifacts.presign-upload", { jobId, name: "x", size: 1 }, theirs.user);
+  const { businessId } = await api.call("jobs.retrieve", { jobId: mine.jobId }, mine.user);
+  const stolen = new URL(link.url.replace(jobId, mine.jobId));
+  stolen.searchParams.set("business", businessId);
+  expect((await readProblem(await fetch(stolen, { method: "PUT", body: "x" }))).code).toBe("forbidden");
+});
+
 test("one node cannot act as another node of the same business", async () => {
   const neighbour = await PlayedNode.register(server.api, mine.user, { labels: { only: "neighbour" } });
   expect(await neighbour.report(mine.executionId, "SUCCEEDED", { exitCode: 0 })).toBe("stale");
+  const { executionId } = mine;
+  for (const { as } of [neighbour, theirs.node])
+    expect((await server.api.refused("nodes.inputs", { executionId }, as)).code).toBe("not_found");
   const { nodeId } = mine.node;
   expect((await server.api.refused("nodes.rotate-key", { nodeId }, neighbour.as)).status).toBeOneOf([
     403, 404,
@@ -99,6 +174,12 @@ function endpointsTakingAnId(): EndpointId[] {
   const ids = Object.keys(endpoints) as EndpointId[];
   return ids.filter((id) => {
     const { shape } = endpoints[id].input;
-    return "template" in shape || "jobId" in shape || "nodeId" in shape || "executionId" in shape;
+    return (
+      "artifactId" in shape ||
+      "template" in shape ||
+      "jobId" in shape ||
+      "nodeId" in shape ||
+      "executionId" in shape
+    );
   });
 }

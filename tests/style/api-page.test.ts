@@ -24,8 +24,8 @@ test("every endpoint is on the page and in the OpenAPI document", () => {
 });
 
 test("every example of a request and of a response is valid", () => {
-  const wrong = table.flatMap(([id, { method, input, output, events }]) => {
-    const body = method === "POST" && input.safeParse(bodyExample(id)).error;
+  const wrong = table.flatMap(([id, { method, input, output, events, takesBytes }]) => {
+    const body = method === "POST" && !takesBytes && input.safeParse(bodyExample(id)).error;
     const answer = !events && output.safeParse(answerExample(id)).error;
     return [body && { id, body: body.message }, answer && { id, answer: answer.message }].filter(Boolean);
   });

@@ -1,0 +1,46 @@
+import { codeOf } from "../shared/code-of.ts";
+import type { Endpoint } from "../shared/endpoints/endpoint.ts";
+import { type EndpointId, endpoints } from "../shared/endpoints/index.ts";
+import { textOf } from "../shared/text-of.ts";
+
+/** Whether the connection, and perhaps the server, ends with this answer. */
+export function closes(response: Response): boolean {
+  return response.headers.get("connection")?.toLowerCase() === "close";
+}
+
+/** The same for every request. */
+export const COMMON_INIT = {
+  // A token or key that follows a redirect ends up in somebody else's hands.
+  redirect: "manual",
+  // Bun's own limit of five minutes would cut a quiet stream; every request here has a time limit of its own.
+  timeout: false,
+} as RequestInit;
+
+/** A request by its endpoint's row: JSON in a POST; for a GET or bytes, `{name}` in the path and the rest in the query. */
+export function requestOf(
+  id: EndpointId,
+  input: Record<string, unknown>,
+): { path: string; method: string; body?: string } {
+  const { method, path, takesBytes }: Endpoint = endpoints[id];
+  if (method === "POST" && !takesBytes) return { path, method, body: JSON.stringify(input) };
+  const rest = new URLSearchParams();
+  const names = new Set<string>();
+  const filled = path.replace(/\{(\w+)\}/g, (_, name: string) => {
+    names.add(name);
+    return encodeURIComponent(String(input[name]));
+  });
+  for (const [name, value] of Object.entries(input)) {
+    if (value !== undefined && !names.has(name)) rest.set(name, String(value));
+  }
+  return { path: rest.size > 0 ? `${filled}?${rest}` : filled, method };
+}
+
+export function whyUnreachable(error: unknown): string {
+  const code = codeOf(error);
+  if (code === "ConnectionRefused" || code === "ECONNREFUSED") return "the connection was refused";
+  if (code === "ECONNRESET" || code === "ConnectionClosed") return "the connection was closed early";
+  if (code === "ENOTFOUND") return "there is no such host";
+  if (code === "EPROTO")
+    return "it does not speak TLS there, or only a version that we do not support; check whether its URL should begin with http://";
+  return textOf(error).trim();
+}
