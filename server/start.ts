@@ -1,4 +1,5 @@
 import { hostname } from "node:os";
+import { fileLimits } from "../shared/files/file-limits.ts";
 import type { Logger } from "../shared/logger.ts";
 import { openPrivateDirectory } from "../shared/private-directory.ts";
 import { inTime } from "../shared/wait.ts";
@@ -23,8 +24,8 @@ export interface RunningServer {
 const STOP_MS = 5_000;
 /** Bun closes a connection after this long without traffic. It is Bun's maximum, longer than any long poll or keep-alive. */
 const IDLE_TIMEOUT_SECONDS = 255;
-/** Bun enforces this limit without a problem document, so it is far above our own limits. */
-const HARD_BODY_LIMIT_BYTES = 1024 * 1024 * 1024;
+/** Bun enforces this limit without a problem document, so it is above our own limits. */
+const HARD_BODY_LIMIT_BYTES = 2 * fileLimits.maxFileBytes;
 
 /**
  * Opens the store, puts the control plane together and starts to listen.
