@@ -33,7 +33,7 @@ export const filePath = z.string().superRefine((path, context) => {
 /** Like `filePath`, and `.` is the directory itself. A person may write `./src/`, which becomes `src`. */
 export const placePath = z
   .string()
-  .transform((path) => path.replace(/^(\.\/+)+/, "").replace(/\/+$/, "") || ".")
+  .transform((path) => path.replace(/^(\.\/+)+/, "").replace(/(?<=[^/])\/+$/, "") || ".")
   .superRefine((path, context) => {
     const problem = path === "." ? undefined : pathProblem(path);
     if (problem !== undefined) context.addIssue({ code: "custom", message: problem });

@@ -149,7 +149,7 @@ function parseEntry(text: string): TreeEntry {
  * Accepts what the schema accepts, many times faster; a tree may have two million entries. What it does not accept goes to
  * the schema, which says why.
  */
-function isEntry(raw: unknown): raw is TreeEntry {
+export function isEntry(raw: unknown): raw is TreeEntry {
   if (typeof raw !== "object" || raw === null) return false;
   const { type, path, mode: bits, mtimeMs, size, sha256: digest, parts, target } = raw as Unchecked;
   if (typeof path !== "string" || pathProblem(path) !== undefined) return false;
