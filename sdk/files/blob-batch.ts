@@ -23,13 +23,24 @@ export class BlobBatch {
     return this.blobs.size < MAX_BLOBS && this.used + PACK_HEADER_BYTES + bytes <= this.memory.length;
   }
 
-  /** Adds a blob whose bytes `fill` writes; call `hasRoomFor` before. Returns the digest and the content. */
-  add(bytes: number, fill: (target: Uint8Array) => void): { sha256: string; content: Uint8Array } {
+  has(sha256: string): boolean {
+    return this.blobs.has(sha256);
+  }
+
+  /**
+   * Adds a blob whose bytes `fill` writes; call `hasRoomFor` before. Returns the digest and the content, also if the blob
+   * is not added because `isKnown` says so.
+   */
+  add(
+    bytes: number,
+    fill: (target: Uint8Array) => void,
+    isKnown: (sha256: string) => boolean,
+  ): { sha256: string; content: Uint8Array } {
     const offset = this.used + PACK_HEADER_BYTES;
     const content = this.memory.subarray(offset, offset + bytes);
     fill(content);
     const sha256 = sha256Of(content);
-    if (!this.blobs.has(sha256)) {
+    if (!this.has(sha256) && !isKnown(sha256)) {
       this.memory.set(packHeader(sha256, bytes), this.used);
       this.blobs.set(sha256, { offset: this.used, bytes });
       this.used = offset + bytes;

@@ -18,6 +18,8 @@ export class BlobSender {
   private current = new BlobBatch();
   private readonly free: BlobBatch[] = [];
   private readonly onTheWay = new Set<Promise<void>>();
+  /** The batches on their way. */
+  private ahead: BlobBatch[] = [];
   private failure: { error: unknown } | undefined;
   private bytes = 0;
 
@@ -35,7 +37,8 @@ export class BlobSender {
   ): Promise<{ sha256: string; content: Uint8Array }> {
     if (!this.current.hasRoomFor(bytes)) await this.flush();
     this.bytes += bytes;
-    return this.current.add(bytes, fill);
+    // What is on its way in another batch need not be sent in this one.
+    return this.current.add(bytes, fill, (sha256) => this.ahead.some((batch) => batch.has(sha256)));
   }
 
   /** Everything that was added is durable at the server. */
@@ -57,11 +60,13 @@ export class BlobSender {
     const { bytes } = this;
     this.current = this.free.pop() ?? new BlobBatch();
     this.bytes = 0;
+    this.ahead.push(batch);
     const sending = this.send(batch, bytes)
       .catch((error: unknown) => {
         this.failure ??= { error };
       })
       .finally(() => {
+        this.ahead = this.ahead.filter((other) => other !== batch);
         batch.clear();
         this.free.push(batch);
         this.onTheWay.delete(sending);

@@ -1,5 +1,6 @@
 import { lstatSync, readdirSync, readlinkSync, realpathSync, type Stats, statSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
+import { bytesText } from "../../shared/bytes-text.ts";
 import { codeOf } from "../../shared/code-of.ts";
 import { fileLimits } from "../../shared/files/file-limits.ts";
 import { pathProblem } from "../../shared/files/path.ts";
@@ -157,7 +158,7 @@ class Finder {
       if (Buffer.from(name).equals(bytes)) continue;
       names.splice(names.indexOf(name), 1);
       const shown = path === "" ? name : `${path}/${name}`;
-      this.refuse("unsuitable", shown, "the name is not valid UTF-8");
+      if (this.isWanted(shown)) this.refuse("unsuitable", shown, "the name is not valid UTF-8");
     }
   }
 
@@ -173,7 +174,7 @@ class Finder {
       }
       const problem = pathProblem(path);
       if (problem !== undefined) {
-        this.refuse("unsuitable", path, problem);
+        if (this.isWanted(path)) this.refuse("unsuitable", path, problem);
         return false;
       }
       if (isDirectory) this.keep({ type: "directory", path, mode: stat.mode & 0o777 });
@@ -190,9 +191,13 @@ class Finder {
   }
 
   private addFile(path: string, source: string, { mode, mtimeMs, size }: Stats): void {
-    const { maxFileBytes = Number.POSITIVE_INFINITY } = this.options;
-    if (size > maxFileBytes && this.isWanted(path)) {
-      this.refuse("unsuitable", path, `it has ${size} bytes, and the limit is ${maxFileBytes}`);
+    const maxBytes = Math.min(this.options.maxFileBytes ?? Number.POSITIVE_INFINITY, fileLimits.maxFileBytes);
+    if (size > maxBytes && this.isWanted(path)) {
+      this.refuse(
+        "unsuitable",
+        path,
+        `it has ${bytesText(size)}, which is more than the limit of ${bytesText(maxBytes)}`,
+      );
       return;
     }
     this.keep({ type: "file", path, source, mode: mode & 0o777, mtimeMs, size });
