@@ -118,7 +118,7 @@ test("only files of the given account are read", async () => {
   writeFileSync(scratch.join("a"), "");
   const found = await findFiles(scratch.path);
   const ownerUid = (process.getuid?.() ?? 0) + 1;
-  expect(uploadTree(new PlayedFiles(), found, { ownerUid })).rejects.toThrow(
+  await expect(uploadTree(new PlayedFiles(), found, { ownerUid })).rejects.toThrow(
     "a: it belongs to another account",
   );
 });
@@ -203,7 +203,7 @@ test("an upload that was cut goes on where it stopped", async () => {
   server.before = (operation) => {
     if (operation === "upload" && server.packs.length === 1) throw new ComputeError("forbidden", "too much");
   };
-  expect(uploadTree(server, found)).rejects.toThrow("too much");
+  await expect(uploadTree(server, found)).rejects.toThrow("too much");
   await uploadTree(server, found).catch(() => undefined);
   expect(server.packs).toHaveLength(1);
   server.before = () => undefined;
@@ -218,7 +218,7 @@ test("an abort ends the upload with its reason, and nothing is sent after it", a
   makeLarge(scratch.path);
   const abort = new AbortController();
   const server = whileSending(() => abort.abort(new Error("enough")));
-  expect(uploadTree(server, await findFiles(scratch.path), { signal: abort.signal })).rejects.toThrow(
+  await expect(uploadTree(server, await findFiles(scratch.path), { signal: abort.signal })).rejects.toThrow(
     "enough",
   );
   const packs = server.packs.length;
