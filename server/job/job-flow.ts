@@ -8,7 +8,7 @@ import { type CanStart, displaces } from "./group-rules.ts";
 import type { FreedNode, JobNews } from "./job-news.ts";
 import type { JobRecord } from "./job-record.ts";
 import { cancelled } from "./job-rules.ts";
-import { type FieldPrefix, problemsOfOthers } from "./job-sources.ts";
+import { type FieldPrefix, othersOf, problemsOfOthers } from "./job-sources.ts";
 import type { ChangeRequest, Decision, JobStore } from "./job-store.ts";
 
 export interface JobFlowParts {
@@ -59,19 +59,23 @@ export class JobFlow {
   constructor(private readonly parts: JobFlowParts) {}
 
   /**
-   * Throws `invalid_request` if a job comes after a job that the business does not have, or takes outputs or results from
-   * one that has none.
+   * Resolves with the jobs that the manifests name. Throws `invalid_request` if the business does not have one of them, or
+   * if one has no outputs or results that a job takes.
    */
-  async checkOthers(businessId: string, manifests: readonly JobManifest[], at: FieldPrefix): Promise<void> {
-    const ids = [...new Set(manifests.flatMap(({ after }) => after?.map(({ jobId }) => jobId) ?? []))];
-    if (ids.length === 0) return;
+  async checkOthers(
+    businessId: string,
+    manifests: readonly JobManifest[],
+    at: FieldPrefix,
+  ): Promise<ReadonlyMap<string, JobRecord>> {
+    const ids = [...new Set(manifests.flatMap(othersOf))];
+    if (ids.length === 0) return new Map();
     const found = await this.parts.flow.findMany(businessId, ids);
     const others = new Map(found.map((job) => [job.jobId, job]));
     const errors = manifests.flatMap((manifest, i) =>
       problemsOfOthers(manifest, others).map(({ path, message }) => ({ path: `${at(i)}${path}`, message })),
     );
     const [first] = errors;
-    if (!first) return;
+    if (!first) return others;
     throw new ComputeError("invalid_request", `The job cannot be submitted: ${first.message}.`, { errors });
   }
 

@@ -1,4 +1,4 @@
-import { ComputeError, errorCodes, type FieldError } from "../../shared/errors.ts";
+import { ComputeError, type FieldError } from "../../shared/errors.ts";
 import { type JobInput, parseInputSource } from "../../shared/job-files.ts";
 import type { JobManifest } from "../../shared/manifest.ts";
 import type { JobRecord } from "./job-record.ts";
@@ -9,6 +9,8 @@ export interface Named {
   path: string;
   /** The id of an artifact, or the name of a secret. */
   name: string;
+  /** The job whose outputs the artifact has, if the field names that job. */
+  outputsOf?: string;
 }
 
 /** What must exist for a job to run. */
@@ -38,7 +40,10 @@ export interface NeedsCheckParts {
 const HOLD_MS = 24 * 60 * 60_000;
 const AT_ONCE = 500;
 
-/** What a manifest needs. `at` is the beginning of its fields' paths. Costs nothing if it needs nothing. */
+/**
+ * What a manifest needs. `at` is the beginning of its fields' paths, `others` the jobs that it names: if one of them has
+ * succeeded, its outputs are needed too.
+ */
 export function needsOf(
   {
     inputs = [],
@@ -46,16 +51,21 @@ export function needsOf(
     secretFiles = {},
   }: Pick<JobManifest, "inputs" | "secretEnv" | "secretFiles">,
   at: string,
+  others: ReadonlyMap<string, JobRecord> = new Map(),
 ): JobNeeds {
   const secrets = Object.entries({ secretEnv, secretFiles }).flatMap(([field, names]) =>
     Object.entries(names).map(([place, name]) => ({ path: `${at}${field}.${place}`, name })),
   );
-  return { artifacts: inputs.flatMap((input, i) => artifactOf(input, `${at}inputs.${i}.from`)), secrets };
+  const artifacts = inputs.flatMap((input, i) => artifactOf(input, `${at}inputs.${i}.from`, others));
+  return { artifacts, secrets };
 }
 
-function artifactOf({ from }: JobInput, path: string): Named[] {
+function artifactOf({ from }: JobInput, path: string, others: ReadonlyMap<string, JobRecord>): Named[] {
   const source = parseInputSource(from);
-  return source.kind === "artifact" ? [{ path, name: source.artifactId }] : [];
+  if (source.kind === "artifact") return [{ path, name: source.artifactId }];
+  const other = source.kind === "job" ? others.get(source.jobId) : undefined;
+  const name = other?.status === "SUCCESS" ? other.end?.artifactId : undefined;
+  return other && name !== undefined ? [{ path, name, outputsOf: other.jobId }] : [];
 }
 
 export function needsCheck(parts: NeedsCheckParts): NeedsCheck {
@@ -72,11 +82,7 @@ export function needsCheck(parts: NeedsCheckParts): NeedsCheck {
       ),
     );
     refuse([
-      ...artifacts.flatMap(({ path, name }) =>
-        held.has(name)
-          ? []
-          : [{ path, message: `artifact ${name} does not exist or was removed; upload the files again` }],
-      ),
+      ...artifacts.flatMap((one) => (held.has(one.name) ? [] : [{ path: one.path, message: removed(one) }])),
       ...secrets.flatMap(({ path, name }) =>
         unknown.has(name)
           ? [{ path, message: `there is no secret ${name}; set it with: tanvrit-compute secret set ${name}` }]
@@ -86,20 +92,10 @@ export function needsCheck(parts: NeedsCheckParts): NeedsCheck {
   };
 }
 
-/** Why a job cannot run again: a file or a secret that it had is gone. Undefined if nothing is. */
-export async function lackOf(
-  check: NeedsCheck | undefined,
-  { businessId, userId, manifest }: Pick<JobRecord, "businessId" | "userId" | "manifest">,
-): Promise<string | undefined> {
-  const needs = needsOf(manifest, "");
-  if (needs.artifacts.length + needs.secrets.length === 0) return undefined;
-  try {
-    await check?.({ businessId, userId }, needs);
-    return undefined;
-  } catch (error) {
-    if (!(error instanceof ComputeError) || errorCodes[error.code].retryable) throw error;
-    return error.message;
-  }
+function removed({ name, outputsOf }: Named): string {
+  return outputsOf === undefined
+    ? `artifact ${name} does not exist or was removed; upload the files again`
+    : `the outputs of job ${outputsOf} were removed; run that job again`;
 }
 
 function refuse(errors: FieldError[]): void {

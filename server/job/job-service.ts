@@ -3,8 +3,9 @@ import { ComputeError } from "../../shared/errors.ts";
 import { isFinal, type JobStatus } from "../../shared/job-state.ts";
 import { type JobManifest, jobType } from "../../shared/manifest.ts";
 import { fingerprintOf } from "./fingerprint.ts";
+import { checkJobs, checkNamed, lackOf } from "./job-checks.ts";
 import type { JobFlow } from "./job-flow.ts";
-import { lackOf, type NeedsCheck, needsOf } from "./job-needs.ts";
+import type { NeedsCheck } from "./job-needs.ts";
 import type { JobRecord } from "./job-record.ts";
 import { cancelled, type JobOrigin, newArray, newJob } from "./job-rules.ts";
 import { BYTES_AT_ONCE, type JobSlice } from "./job-slices.ts";
@@ -29,40 +30,6 @@ export interface JobParts {
   now: () => number;
   checkSubmit?: SubmitCheck;
   checkNeeds?: NeedsCheck;
-}
-
-/**
- * Checks jobs before they are queued: credit, files, secrets, and the other jobs they name. Nothing is refused if the
- * idempotency key was used before: repeating a request creates nothing new, so it does not matter what is gone since.
- */
-export async function checkJobs(
-  parts: JobParts,
-  by: Pick<Identity, "businessId" | "userId">,
-  manifests: readonly JobManifest[],
-  at: FieldPrefix,
-  idempotencyKey: string | undefined,
-): Promise<void> {
-  try {
-    await parts.checkSubmit?.(by, manifests);
-    await checkNamed(parts, by, manifests, at);
-  } catch (error) {
-    const isRepeat = idempotencyKey !== undefined && (await parts.jobs.isKeyUsed(by, idempotencyKey));
-    if (!isRepeat) throw error;
-  }
-}
-
-/** Throws ComputeError `invalid_request` or `forbidden` unless everything exists that the manifests name. */
-async function checkNamed(
-  { flow, checkNeeds }: Pick<JobParts, "flow" | "checkNeeds">,
-  by: Pick<Identity, "businessId" | "userId">,
-  manifests: readonly JobManifest[],
-  at: FieldPrefix,
-): Promise<void> {
-  const needs = manifests.map((manifest, i) => needsOf(manifest, at(i)));
-  const artifacts = needs.flatMap((each) => each.artifacts);
-  const secrets = needs.flatMap((each) => each.secrets);
-  if (artifacts.length + secrets.length > 0) await checkNeeds?.(by, { artifacts, secrets });
-  await flow.checkOthers(by.businessId, manifests, at);
 }
 
 /** What users do with jobs. Every method is limited to the business of the caller. */
@@ -182,7 +149,7 @@ export class JobService {
   ): Promise<Retried & { job: JobRecord }> {
     const before = await this.retrieve(businessId, jobId);
     refuseUnsupportedType(before);
-    const lack = await lackOf(this.parts.checkNeeds, before);
+    const lack = await lackOf(this.parts, before);
     if (lack !== undefined) throw new ComputeError("conflict", `Job ${jobId} cannot be run again. ${lack}`);
     const done = await this.parts.retries.one(before, withDependents);
     const job = await this.retrieve(businessId, jobId);

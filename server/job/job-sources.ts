@@ -40,6 +40,11 @@ export function inputIdsOf({ inputs }: Pick<JobManifest, "inputs">): string[] {
   return [...new Set(ids)];
 }
 
+/** The jobs that a manifest names, in any order. */
+export function othersOf({ after, ...sources }: Sources & Pick<JobManifest, "after">): string[] {
+  return [...(after ?? []), ...sourcesOf(sources)].map(({ jobId }) => jobId);
+}
+
 /**
  * The manifest with `after` for the jobs that it takes outputs or results from, unless it names them itself. A manifest
  * that takes none is returned as it is. Throws ComputeError `invalid_request` if they are too many. Pure.
@@ -90,7 +95,10 @@ function sourceProblem(
     if (other.manifest.array === undefined) return undefined;
     return `job ${jobId} is an array, which has no results; name one of its jobs`;
   }
-  return other.manifest.outputs ? undefined : `job ${jobId} keeps no files: its manifest has no outputs`;
+  const { manifest, status, end } = other;
+  if (!manifest.outputs) return `job ${jobId} keeps no files: its manifest has no outputs`;
+  const isWithout = status === "SUCCESS" && manifest.array === undefined && end?.artifactId === undefined;
+  return isWithout ? `job ${jobId} left no files: none matched ${manifest.outputs.join(", ")}` : undefined;
 }
 
 function noSuchJob(jobId: string): string {

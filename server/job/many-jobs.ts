@@ -3,10 +3,10 @@ import type { BatchJob } from "../../shared/endpoints/many-jobs.ts";
 import { ComputeError } from "../../shared/errors.ts";
 import { type JobStatus, statusesBefore } from "../../shared/job-state.ts";
 import { fingerprintOf, fingerprintOfBatch } from "./fingerprint.ts";
-import { lackOf } from "./job-needs.ts";
+import { checkJobs, lackOf } from "./job-checks.ts";
 import type { JobRecord } from "./job-record.ts";
 import { cancelled, newJob } from "./job-rules.ts";
-import { checkJobs, type JobParts } from "./job-service.ts";
+import type { JobParts } from "./job-service.ts";
 import { BYTES_AT_ONCE, BYTES_PER_REQUEST, CHANGED_AT_ONCE } from "./job-slices.ts";
 import { afterItsSources, type FieldPrefix } from "./job-sources.ts";
 import type { InsertOutcome, JobListQuery, NewJob } from "./job-store.ts";
@@ -149,7 +149,7 @@ export class ManyJobs {
 
   /** Leaves out jobs that lack a file or secret that they had: each would fail at its start. */
   private async withoutLacking(jobs: readonly JobRecord[]): Promise<JobRecord[]> {
-    const lacks = await Promise.all(jobs.map((job) => lackOf(this.parts.checkNeeds, job)));
+    const lacks = await Promise.all(jobs.map((job) => lackOf(this.parts, job)));
     return jobs.filter((_, i) => lacks[i] === undefined);
   }
 

@@ -108,6 +108,25 @@ test("jobs that do not exist, keep no files or have no results are refused, nami
   expect((await refused({ envFrom: [array.jobId] })).detail).toContain("is an array, which has no results");
 });
 
+test("a source that succeeded without files, or whose outputs are gone, is refused at the submit and at a retry", async () => {
+  const { labels, node } = await ownNode();
+  const empty = await submit({ labels, outputs: ["dist/**"] });
+  await node.report((await start(node)).executionId, "SUCCEEDED", { exitCode: 0 });
+  const noFiles = await refused({ inputs: [{ from: `job:${empty.jobId}` }] });
+  expect(noFiles.detail).toContain(`job ${empty.jobId} left no files: none matched dist/**`);
+  const source = await submit({ labels, outputs: ["dist/**"] });
+  const outputs = await succeed(node, await start(node));
+  const manifest = { labels, inputs: [{ from: `job:${source.jobId}` }] };
+  const taker = await submit(manifest);
+  await node.report((await start(node)).executionId, "FAILED", { exitCode: 1 });
+  await plane.stores.artifacts.delete(businessId, [outputs]);
+  const message = `inputs.0.from: the outputs of job ${source.jobId} were removed; run that job again`;
+  expect((await refused(manifest)).detail).toContain(message);
+  const retry = await plane.api.refused("jobs.retry", { jobId: taker.jobId }, user);
+  expect(retry.code).toBe("conflict");
+  expect(retry.detail).toContain(message);
+});
+
 test("a secret that does not exist is refused at the submit, naming the field and the command that sets it", async () => {
   await setSecret("known", "value");
   const problem = await refused({
@@ -219,11 +238,11 @@ test("what is gone by the time the job starts is a conflict that says what and w
   await setSecret("soon-gone", "value");
   const { artifactId } = await artifact();
   const source = await submit({ labels, outputs: ["dist/**"] });
-  await node.report((await start(node)).executionId, "SUCCEEDED", { exitCode: 0 });
   const goneFile = { inputs: [{ from: `artifact:${artifactId}` }] };
   const goneSecret = { secretEnv: { TOKEN: "soon-gone" } };
   const noOutputs = { inputs: [{ from: `job:${source.jobId}` }] };
   for (const manifest of [goneFile, goneSecret, noOutputs]) await submit({ labels, ...manifest });
+  await node.report((await start(node)).executionId, "SUCCEEDED", { exitCode: 0 });
   await plane.stores.artifacts.delete(businessId, [artifactId]);
   await plane.api.call("secrets.delete", { names: ["soon-gone"] }, user);
   const expected = [
