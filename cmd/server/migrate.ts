@@ -1,8 +1,14 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { BlobStore } from "../../server/blob/blob-store.ts";
+import { artifactsOptions, artifactsPlaceOf } from "../../server/compose/artifacts-place.ts";
 import { serverOptions } from "../../server/compose/options.ts";
 import type { MoveReport } from "../../server/migrate/move.ts";
 import { maskedUrl } from "../../server/runtime/masked-url.ts";
-import { accountHome } from "../../shared/config/home.ts";
+import { accountHome, type Env } from "../../shared/config/home.ts";
 import { defineOptions, flagOption, optionText } from "../../shared/config/options.ts";
+import { counted } from "../../shared/counted.ts";
 import { defineCommand } from "../command/command.ts";
 import { jsonOption } from "../command/common-options.ts";
 import { exitCodes } from "../exit/exit-codes.ts";
@@ -14,6 +20,9 @@ import { badStoreUrl } from "./bad-store-url.ts";
 const PROGRESS_EVERY_MS = 1_000;
 const CHECKSUM_CHARS = 12;
 const SOURCE_SCHEME = "sqlite:";
+
+const MOVED_PLACE = /^(gridfs|s3:\/\/[A-Za-z0-9].*)$/;
+const FROM_PLACE = /^(dir|s3:\/\/[A-Za-z0-9].*)$/;
 
 const options = defineOptions({
   ...jsonOption,
@@ -38,6 +47,25 @@ const options = defineOptions({
       .optional(),
     help: "The mongodb:// URL of a replica set and an empty database",
   },
+  artifacts: {
+    ...artifactsOptions.artifacts,
+    schema: optionText
+      .regex(MOVED_PLACE, { error: "must be gridfs or a place like s3://bucket/prefix" })
+      .default("gridfs"),
+    fileKey: undefined,
+    defaultText: "gridfs",
+    help: "Where files go: gridfs (in the same MongoDB) or s3://BUCKET/PREFIX; start the servers with the same",
+  },
+  "from-artifacts": {
+    kind: "value",
+    placeholder: "PLACE",
+    schema: optionText
+      .regex(FROM_PLACE, { error: "must be dir or a place like s3://bucket/prefix" })
+      .default("dir"),
+    defaultText: "dir",
+    help: "The --artifacts of the old server: dir or s3://BUCKET/PREFIX",
+  },
+  "artifacts-endpoint": { ...artifactsOptions["artifacts-endpoint"], fileKey: undefined },
   "secret-key-file": {
     ...serverOptions["secret-key-file"],
     fileKey: undefined,
@@ -45,6 +73,7 @@ const options = defineOptions({
     help: "The key file that this server was started with",
   },
   "dry-run": flagOption("Show what would be moved, and write nothing"),
+  "leave-damaged": flagOption("Move the rest if content of files is missing or damaged in the source"),
   restart: flagOption("Remove what an unfinished run has stored, and start over"),
 });
 
@@ -61,14 +90,14 @@ export const command = defineCommand({
     },
   ],
   details: [
-    "Moves users, sign-ins, nodes, jobs, logs and everything else from the embedded store to MongoDB; tokens and node",
-    "keys stay valid. Stop the server first. An interrupted run continues where it stopped. At the end both sides are",
+    "Moves users, sign-ins, nodes, jobs, logs, files and everything else from the embedded store to MongoDB; tokens and",
+    "node keys stay valid. Stop the server first. An interrupted run continues where it stopped. At the end both sides are",
     "compared by count and checksum; before that no server starts on the new store. The old store stays unchanged.",
   ].join("\n"),
-  async run({ options, output }) {
+  async run({ options, env, output }) {
     const from = sourceOf(options.from);
     const to = targetOf(options.to);
-    const report = await move(from, to, options, output).catch((error) => {
+    const report = await move(from, to, { ...options, env }, output).catch((error) => {
       throw explain(error, from, to);
     });
     await show(report, options, output);
@@ -77,6 +106,11 @@ export const command = defineCommand({
 });
 
 interface MoveFlags {
+  env: Env;
+  artifacts: string;
+  "from-artifacts": string;
+  "artifacts-endpoint": string | undefined;
+  "leave-damaged": boolean;
   "secret-key-file": string | undefined;
   "dry-run": boolean;
   restart: boolean;
@@ -99,7 +133,25 @@ async function move(from: string, to: string, flags: MoveFlags, output: Output):
     // A line that cannot be written must not end the move.
     void output.note(`${table}: ${done} of ${rows}`).catch(() => undefined);
   };
-  return await moveStore(source, target.store, { dryRun, restart: flags.restart, onProgress });
+  // On its way to a bucket, a file is here for a moment; the old data directory stays as it is.
+  const onTheWay = mkdtempSync(join(tmpdir(), "tanvrit-migrate-"));
+  try {
+    const files = await filesPlaces(flags, source.dataDir, onTheWay, target.gridFs);
+    const { restart, "leave-damaged": leaveDamaged } = flags;
+    return await moveStore(source, target.store, { dryRun, restart, files, leaveDamaged, onProgress });
+  } finally {
+    rmSync(onTheWay, { recursive: true, force: true });
+  }
+}
+
+/** Where the content of files is, and where it goes. */
+async function filesPlaces(flags: MoveFlags, dataDir: string, onTheWay: string, gridFs: () => BlobStore) {
+  const { blobsAt } = await import("../../server/compose/open-blobs.ts");
+  const placeOf = (place: string) => artifactsPlaceOf(place, flags.env, flags["artifacts-endpoint"]);
+  return {
+    from: blobsAt(placeOf(flags["from-artifacts"]), dataDir, {}),
+    to: blobsAt(placeOf(flags.artifacts), onTheWay, { gridFs }),
+  };
 }
 
 async function show(report: MoveReport, { json }: { json: boolean }, output: Output): Promise<void> {
@@ -115,12 +167,17 @@ async function show(report: MoveReport, { json }: { json: boolean }, output: Out
     checksum?.slice(0, CHECKSUM_CHARS) ?? "-",
     same === undefined ? "-" : same ? "same" : "DIFFERENT",
   ]);
+  const { files } = report;
+  if (files) {
+    const compared = files.same === undefined ? "-" : files.same ? "same" : "DIFFERENT";
+    rows.push(["files", String(files.packs), "-", "-", compared]);
+  }
   const headings = ["TABLE", "ROWS", "DOCUMENTS", "CHECKSUM", "COMPARED"];
   await output.painted(formatTable(headings, rows, output.resultLook));
 }
 
 async function conclude(report: MoveReport, dryRun: boolean, to: string, output: Output): Promise<number> {
-  const { finishedBeforeAtMs, tables } = report;
+  const { finishedBeforeAtMs, tables, files } = report;
   if (finishedBeforeAtMs !== undefined) {
     const at = new Date(finishedBeforeAtMs).toISOString();
     await output.note(`Everything was moved to ${to} at ${at}; nothing is left to do.`);
@@ -128,12 +185,21 @@ async function conclude(report: MoveReport, dryRun: boolean, to: string, output:
   }
   if (dryRun) return exitCodes.ok;
   const different = tables.filter((table) => !table.same).map((table) => table.table);
+  if (files && !files.same) different.push("files");
   if (different.length > 0) {
     throw new CliError("bad_data", `source and target differ in ${different.join(", ")}`, {
       todo: "The source may have changed between two runs; start over with --restart",
     });
   }
-  await output.note(`Moved to ${to}. Start servers with this --store, and no longer on the old directory.`);
+  if (files && files.damaged.length > 0) {
+    await output.note(
+      `${counted(files.damaged.length, "pack")} of files were missing or damaged, and were not moved.`,
+    );
+  }
+  const artifacts = files?.place.startsWith("s3:") ? ` and --artifacts ${files.place}` : "";
+  await output.note(
+    `Moved to ${to}. Start servers with this --store${artifacts}, and no longer on the old directory.`,
+  );
   return exitCodes.ok;
 }
 
@@ -163,6 +229,15 @@ function explain(cause: unknown, from: string, to: string): unknown {
   if (name === "TargetInUseError") {
     const todo = "Name an empty database";
     return new CliError("bad_data", `cannot move to ${maskedUrl(to)}: ${message}`, { cause, todo });
+  }
+  if (name === "DamagedFilesError") {
+    const todo =
+      "If the old server had another --artifacts, give it as --from-artifacts; otherwise server check names the artifacts, and --leave-damaged moves the rest";
+    return new CliError("bad_data", message, { cause, todo });
+  }
+  if (name === "FilesPlaceError") {
+    const todo = "Then run the same command again: it continues where it stopped";
+    return new CliError("unreachable", message.replace(/\.$/, ""), { cause, todo });
   }
   if (name === "UnknownPartsError" || name === "NewerStoreError") {
     return new CliError("bad_data", message, { cause, todo: "Use the version of the server that wrote it" });

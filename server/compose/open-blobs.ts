@@ -3,7 +3,8 @@ import { textOf } from "../../shared/text-of.ts";
 import { type BlobStore, SWEEP_AFTER_MS } from "../blob/blob-store.ts";
 import { DirectoryBlobs } from "../blob/directory-blobs.ts";
 import { isOutOfReach, S3Blobs } from "../blob/s3-blobs.ts";
-import type { ArtifactsPlace, ServerSettings } from "./options.ts";
+import type { ArtifactsPlace } from "./artifacts-place.ts";
+import type { ServerSettings } from "./options.ts";
 import type { Stores } from "./stores.ts";
 
 /** Files cannot be kept at the place of the settings; the message says why, and what to do. */

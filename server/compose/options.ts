@@ -5,7 +5,6 @@ import { defineOptions, type OptionValues, optionNumber, optionText } from "../.
 import { poolsSetting, pricesSetting } from "../../shared/credit.ts";
 import { accountLists } from "../../shared/sockets/local-server.ts";
 import type { SessionLife } from "../auth/tokens.ts";
-import type { S3Place } from "../blob/s3-blobs.ts";
 import { type Pricing, pricingOf } from "../credit/pricing.ts";
 import { readPlace } from "../http/own-names.ts";
 import {
@@ -14,6 +13,7 @@ import {
   retentionOptions,
   retentionSettings,
 } from "../retention/settings.ts";
+import { type ArtifactsPlace, artifactsOptions, artifactsPlaceOf, httpUrl } from "./artifacts-place.ts";
 
 const hostPattern = optionText.refine((name) => readPlace(name.replace(/^\*\./, ""), 0) !== undefined, {
   error: "must be a name like compute.example.org, compute.example.org:8443 or *.example.org",
@@ -21,16 +21,6 @@ const hostPattern = optionText.refine((name) => readPlace(name.replace(/^\*\./, 
 
 const MAX_SESSION_DAYS = 36_500;
 const DAY_MS = 24 * 3_600_000;
-
-const httpUrl = optionText
-  .refine((url) => /^https?:\/\/[^/]/.test(url) && URL.canParse(url), {
-    error: "must be a URL that begins with http:// or https://",
-  })
-  .transform((url) => url.replace(/\/+$/, ""));
-
-const artifactsPlace = optionText.regex(/^(dir|gridfs|s3:\/\/[A-Za-z0-9][A-Za-z0-9._-]*(\/[^?#]*)?)$/, {
-  error: "must be dir, gridfs or a place like s3://bucket/prefix",
-});
 
 /** The options of `tanvrit-compute server`; the keys of its config file are `fileKey`s. */
 export const serverOptions = defineOptions({
@@ -97,24 +87,7 @@ export const serverOptions = defineOptions({
       .optional(),
     help: "The redis:// URL through which several servers notify each other of changes",
   },
-  artifacts: {
-    kind: "value",
-    placeholder: "PLACE",
-    env: "TANVRIT_ARTIFACTS",
-    fileKey: "artifacts",
-    schema: artifactsPlace.optional(),
-    defaultText: "dir; gridfs with MongoDB",
-    help: "Where files are kept: dir (in the data directory), gridfs (in the MongoDB of --store) or s3://BUCKET/PREFIX",
-  },
-  "artifacts-endpoint": {
-    kind: "value",
-    placeholder: "URL",
-    env: "TANVRIT_ARTIFACTS_ENDPOINT",
-    fileKey: "artifactsEndpoint",
-    schema: httpUrl.optional(),
-    defaultText: "AWS",
-    help: "The URL of the S3-compatible store that has the bucket of --artifacts",
-  },
+  ...artifactsOptions,
   "secret-key-file": {
     kind: "value",
     placeholder: "FILE",
@@ -192,6 +165,7 @@ export function serverSettings(
   env: Readonly<Record<string, string | undefined>>,
   file: z.output<typeof serverFile> = {},
 ): ServerSettings {
+  const artifacts = values.artifacts ?? (values.store === "sqlite" ? "dir" : "gridfs");
   return {
     host: values.host,
     port: values.port,
@@ -199,7 +173,7 @@ export function serverSettings(
     dataDir: resolve(values["data-dir"] ?? join(tanvritHome(env), "server")),
     store: values.store,
     bus: values.bus,
-    artifacts: artifactsPlaceOf(values, env),
+    artifacts: artifactsPlaceOf(artifacts, env, values["artifacts-endpoint"]),
     secretKeyFile: values["secret-key-file"] && resolve(values["secret-key-file"]),
     reusePort: values["reuse-port"],
     sessionLife: {
@@ -210,36 +184,6 @@ export function serverSettings(
     signInLists: accountLists(homeIfAny(env)),
     pricing: pricingOf(file),
     retention: retentionSettings(values, file),
-  };
-}
-
-/** Where the server keeps files: in the data directory, in the MongoDB of the store, or in a bucket. */
-export type ArtifactsPlace = { kind: "dir" } | { kind: "gridfs" } | ({ kind: "s3" } & S3Place);
-
-type Env = Readonly<Record<string, string | undefined>>;
-
-function artifactsPlaceOf(values: OptionValues<typeof serverOptions>, env: Env): ArtifactsPlace {
-  const place = values.artifacts ?? (values.store === "sqlite" ? "dir" : "gridfs");
-  if (place === "dir" || place === "gridfs") return { kind: place };
-  const [bucket = "", ...prefix] = place.slice("s3://".length).split("/");
-  const endpoint = values["artifacts-endpoint"];
-  return {
-    kind: "s3",
-    bucket,
-    prefix: prefix.filter(Boolean).join("/"),
-    ...s3Access(env),
-    ...(endpoint && { endpoint }),
-  };
-}
-
-/** What other programs for S3 read from the environment. */
-function s3Access(env: Env): Omit<S3Place, "bucket" | "prefix"> {
-  return {
-    endpoint: env.S3_ENDPOINT ?? env.AWS_ENDPOINT_URL_S3 ?? env.AWS_ENDPOINT_URL ?? env.AWS_ENDPOINT,
-    region: env.S3_REGION ?? env.AWS_REGION ?? env.AWS_DEFAULT_REGION,
-    accessKeyId: env.S3_ACCESS_KEY_ID ?? env.AWS_ACCESS_KEY_ID,
-    secretAccessKey: env.S3_SECRET_ACCESS_KEY ?? env.AWS_SECRET_ACCESS_KEY,
-    sessionToken: env.S3_SESSION_TOKEN ?? env.AWS_SESSION_TOKEN,
   };
 }
 

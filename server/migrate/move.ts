@@ -1,5 +1,15 @@
+import type { BlobStore } from "../blob/blob-store.ts";
 import { Digest } from "./digest.ts";
-import type { MoveSource } from "./source.ts";
+import {
+  compareFiles,
+  copyFiles,
+  countFiles,
+  DamagedFilesError,
+  type FilesMove,
+  type FilesReport,
+  removeFiles,
+} from "./move-files.ts";
+import type { MoveSource, RowKey } from "./source.ts";
 import { type MovedTable, movedTables } from "./tables.ts";
 import type { MoveTarget } from "./target.ts";
 
@@ -14,6 +24,8 @@ export interface TableReport {
 }
 
 export interface MoveReport {
+  /** The content of files. */
+  files?: FilesReport;
   /** When an earlier run finished the same move, in epoch milliseconds; if set, this run did nothing. */
   finishedBeforeAtMs?: number;
   tables: TableReport[];
@@ -24,6 +36,10 @@ export interface MoveOptions {
   dryRun: boolean;
   /** Removes what an earlier, unfinished run has stored, and starts over. */
   restart: boolean;
+  /** Where the content of files is, and where it goes. */
+  files: { from: BlobStore; to: BlobStore };
+  /** Moves everything else if some of the content of files is missing or damaged in the source. */
+  leaveDamaged: boolean;
   /** Called after every chunk. */
   onProgress: (table: string, rowsDone: number, rows: number) => void;
 }
@@ -44,29 +60,57 @@ export class UnknownPartsError extends Error {
 export async function moveStore(
   source: MoveSource,
   target: MoveTarget,
-  { dryRun, restart, onProgress }: MoveOptions,
+  options: MoveOptions,
 ): Promise<MoveReport> {
+  const { dryRun, restart } = options;
   const unknown = source.unknownParts();
   if (unknown.length > 0) throw new UnknownPartsError(unknown);
   const counted = movedTables.map((moved) => ({ table: moved.table, rows: source.count(moved) }));
   const earlier = await target.findMove(source.id);
   if (earlier?.finished_at !== undefined) return { finishedBeforeAtMs: earlier.finished_at, tables: counted };
-  if (dryRun) return { tables: counted };
-  if (earlier && restart) await target.clear(movedTables.map((moved) => moved.table));
+  const filesMove = filesMoveOf(source, options);
+  if (dryRun) return { files: await countFiles(filesMove), tables: counted };
+  if (earlier && restart) {
+    await removeFiles(filesMove);
+    await target.clear(movedTables.map((moved) => moved.table));
+  }
   const record = (!restart && earlier) || (await target.begin(source.id));
-  for (const [i, moved] of movedTables.entries()) {
-    const rows = counted[i]?.rows ?? 0;
-    let done = 0;
-    for (const { rows: chunk, last } of source.chunks(moved, record.stored[moved.table])) {
-      await target.put(moved.table, chunk.flatMap(moved.documents), last);
-      done += chunk.length;
-      onProgress(moved.table, done, rows);
-    }
+  await options.files.to.prepare();
+  const copied = await copyFiles(filesMove);
+  refuseDamaged(copied, options);
+  for (const moved of movedTables) {
+    await moveTable(source, target, moved, { after: record.stored[moved.table], ...options });
   }
   const tables: TableReport[] = [];
   for (const moved of movedTables) tables.push(await compare(source, target, moved));
-  if (tables.every((table) => table.same)) await target.finish();
-  return { tables };
+  const files = await compareFiles(filesMove);
+  refuseDamaged(files, options);
+  if (files.same && tables.every((table) => table.same)) await target.finish();
+  return { files, tables };
+}
+
+function filesMoveOf(source: MoveSource, { files, onProgress }: MoveOptions): FilesMove {
+  const packs = source.countPacks();
+  return { ...files, keys: () => source.packs(), onProgress: (done) => onProgress("files", done, packs) };
+}
+
+function refuseDamaged({ damaged }: FilesReport, { leaveDamaged, files }: MoveOptions): void {
+  if (damaged.length > 0 && !leaveDamaged) throw new DamagedFilesError(damaged, files.from.place);
+}
+
+async function moveTable(
+  source: MoveSource,
+  target: MoveTarget,
+  moved: MovedTable,
+  { after, onProgress }: Pick<MoveOptions, "onProgress"> & { after: RowKey | undefined },
+): Promise<void> {
+  const rows = source.count(moved);
+  let done = 0;
+  for (const { rows: chunk, last } of source.chunks(moved, after)) {
+    await target.put(moved.table, chunk.flatMap(moved.documents), last);
+    done += chunk.length;
+    onProgress(moved.table, done, rows);
+  }
 }
 
 async function compare(source: MoveSource, target: MoveTarget, moved: MovedTable): Promise<TableReport> {

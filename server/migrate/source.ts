@@ -1,5 +1,6 @@
 import { existsSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { packKey } from "../artifact/artifact-store.ts";
 import type { Seal } from "../auth/seal.ts";
 import { sealToRead } from "../auth/seal-keys.ts";
 import { sqliteMigrations } from "../compose/open-sqlite.ts";
@@ -10,6 +11,10 @@ import { type MovedTable, movedTables, notMoved } from "./tables.ts";
 type SecretRow = Row & { name: string; secret: Uint8Array };
 /** Bytes are in hexadecimal. */
 export type RowKey = readonly (string | number)[];
+
+type PackRow = { business_id: string; pack_id: string };
+/** Packs with content: others are on their way, or are about to be removed. */
+const FILLED = "removed = 0 AND blobs > 0";
 
 const ROWS_PER_CHUNK = 1_000;
 
@@ -23,6 +28,7 @@ export class MoveSource implements Disposable {
   private constructor(
     private readonly store: SqliteStore,
     private readonly seal: Seal,
+    readonly dataDir: string,
   ) {}
 
   /**
@@ -35,7 +41,7 @@ export class MoveSource implements Disposable {
     const file = isDirectory ? join(place, "compute.db") : place;
     if (!existsSync(file)) throw new NoSourceError(`${file} does not exist`);
     const seal = sealToRead(dirname(file), secretKeyFile);
-    return new MoveSource(new SqliteStore(file, sqliteMigrations), seal);
+    return new MoveSource(new SqliteStore(file, sqliteMigrations), seal, dirname(file));
   }
 
   /** Identifies the installation: made from its secrets, which are random. */
@@ -85,6 +91,27 @@ export class MoveSource implements Disposable {
       place = key.map((name) => keyValue(last[name]));
       const isSecrets = table === "compute_secrets";
       yield { rows: isSecrets ? rows.map((row) => this.opened(row as SecretRow)) : rows, last: place };
+    }
+  }
+
+  countPacks(): number {
+    const sql = `SELECT count(*) AS packs FROM compute_packs WHERE ${FILLED}`;
+    return this.store.get<{ packs: number }>(sql)?.packs ?? 0;
+  }
+
+  /** The keys of the packs that have content, in their order. */
+  *packs(): Generator<string> {
+    let after: PackRow | undefined;
+    for (;;) {
+      const rows = this.store.all<PackRow>(
+        `SELECT business_id, pack_id FROM compute_packs
+         WHERE ${FILLED} AND (business_id, pack_id) > ($business_id, $pack_id)
+         ORDER BY business_id, pack_id LIMIT ${ROWS_PER_CHUNK}`,
+        { business_id: "", pack_id: "", ...after },
+      );
+      for (const { business_id, pack_id } of rows) yield packKey(business_id, pack_id);
+      after = rows.at(-1);
+      if (!after) return;
     }
   }
 
