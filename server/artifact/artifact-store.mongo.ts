@@ -274,7 +274,7 @@ export class MongoArtifactStore implements ArtifactStore {
   }
 
   async forgetPacks(keys: readonly string[]): Promise<void> {
-    await this.store.attempt(() => this.packs.deleteMany({ _id: { $in: [...keys] }, removed: true }));
+    await this.store.attempt(() => this.packs.deleteMany({ _id: { $in: [...keys] }, blobs: 0 }));
   }
 
   scanPacks(afterKey: string | undefined, limit: number): Promise<IndexedPack[]> {

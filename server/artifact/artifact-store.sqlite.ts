@@ -324,7 +324,7 @@ export class SqliteArtifactStore implements ArtifactStore {
     return this.store.write(() => {
       for (const key of keys) {
         this.store.run(
-          "DELETE FROM compute_packs WHERE business_id = $businessId AND pack_id = $packId AND removed = 1",
+          "DELETE FROM compute_packs WHERE business_id = $businessId AND pack_id = $packId AND blobs = 0",
           { ...packOf(key) },
         );
       }

@@ -155,6 +155,7 @@ export interface ArtifactStore {
    * Packs marked by a server that died are given again.
    */
   takeEmptyPacks(begunBeforeMs: number, limit: number): Promise<string[]>;
+  /** Forgets those of the packs that have no blobs. Their objects are gone. */
   forgetPacks(keys: readonly string[]): Promise<void>;
   /** All packs of all businesses, after the given one. */
   scanPacks(afterKey: string | undefined, limit: number): Promise<IndexedPack[]>;

@@ -35,6 +35,7 @@ const DOWNLOAD = "/api/compute/artifacts/download";
 
 /** Presigned URLs: to make them, and to use them. */
 export function linkHandlers(parts: LinkHandlerParts): LinkHandlers {
+  const uploading = new Set<string>();
   return {
     "artifacts.presign-upload": async ({ jobId, name, size, sha256, expiresInSeconds }, context) => {
       const { businessId, userId } = userOf(context);
@@ -82,10 +83,17 @@ export function linkHandlers(parts: LinkHandlerParts): LinkHandlers {
       parts.links.check(link, input.signature, parts.stores.now());
       await jobOf(parts, businessId, jobId);
       await refuseSecond(parts, businessId, id);
+      if (uploading.has(id))
+        throw new ComputeError("conflict", "The file of this link is being sent by somebody right now.");
       const keepMs = parts.keepOf("attached");
       const expiresAtMs = keepMs === undefined ? undefined : parts.stores.now() + keepMs;
       const file = { artifactId: id, businessId, userId, jobId, name, expiresAtMs, size, sha256 };
-      return { artifact: artifactView(await attachFile(parts.stores, file, body, signal)) };
+      uploading.add(id);
+      try {
+        return { artifact: artifactView(await attachFile(parts.stores, file, body, signal)) };
+      } finally {
+        uploading.delete(id);
+      }
     },
     "artifacts.download": async (input, { range: header }) => {
       const { jobId, id, business: businessId, path, size, expires } = input;

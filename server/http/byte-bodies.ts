@@ -46,7 +46,8 @@ export class ByteBodies {
 
   /**
    * Throws `payload_too_large` if more bytes are announced. Iterating throws that too, `request_timeout` if the client is
-   * too slow, `unavailable` if there are too many uploads or the signal fires, and `invalid_request` if the body breaks off.
+   * too slow, `rate_limited` if there are too many uploads, `unavailable` if the server stops, and `invalid_request` if the
+   * body breaks off.
    */
   incoming(
     request: Request,
@@ -98,7 +99,10 @@ export class ByteBodies {
     try {
       while (reader) {
         const startMs = performance.now();
-        const { done, value } = await readInTime(reader, leftMs, signal);
+        const { done, value } = await readInTime(reader, leftMs, signal).catch((error) => {
+          // A client that has gone is no fault of the server.
+          return request.signal.aborted ? brokenBody(error) : Promise.reject(error);
+        });
         isWhole = done;
         if (done) return;
         bytes += value.byteLength;
@@ -197,12 +201,8 @@ async function readInTime(
   const late = pause(Math.max(0, ms), signal, arrived.signal).then(() => undefined);
   try {
     const read = await Promise.race([reader.read().catch(brokenBody), late]);
-    if (signal.aborted)
-      throw new ComputeError("unavailable", "The upload was stopped. Send it again.", {
-        retryAfterSeconds: 1,
-      });
-    if (read === undefined) throw slowBody();
-    return read as { done: false; value: Uint8Array };
+    if (read !== undefined) return read as { done: false; value: Uint8Array };
+    throw signal.aborted ? stopped() : slowBody();
   } finally {
     arrived.abort();
   }
@@ -218,12 +218,12 @@ class Slots {
     private readonly maxOfOwner: number,
   ) {}
 
-  /** Returns the function that gives the slot back. Throws `unavailable` if there is none. */
+  /** Returns the function that gives the slot back. Throws `rate_limited` if there is none. */
   take(owner: string, what: string): () => void {
     const count = this.ofOwner.get(owner) ?? 0;
     if (this.inAll >= this.maxInAll || count >= this.maxOfOwner) {
       const detail = `Too many ${what} are under way. Send this request again in a moment.`;
-      throw new ComputeError("unavailable", detail, { retryAfterSeconds: 1 });
+      throw new ComputeError("rate_limited", detail, { retryAfterSeconds: 1 });
     }
     this.inAll++;
     this.ofOwner.set(owner, count + 1);
@@ -237,6 +237,10 @@ class Slots {
       else this.ofOwner.delete(owner);
     };
   }
+}
+
+function stopped(): ComputeError {
+  return new ComputeError("unavailable", "The upload was stopped. Send it again.", { retryAfterSeconds: 1 });
 }
 
 function tooLong(maxBytes: number): ComputeError {

@@ -1,4 +1,5 @@
 import { Seal } from "../../server/auth/seal.ts";
+import type { BlobStore } from "../../server/blob/blob-store.ts";
 import { DirectoryBlobs } from "../../server/blob/directory-blobs.ts";
 import type { Bus } from "../../server/bus/bus.ts";
 import { MemoryBus } from "../../server/bus/memory-bus.ts";
@@ -22,6 +23,7 @@ export class TestPlane implements AsyncDisposable {
   private stoodMs = 0;
   private setByMs = 0;
   private readonly stopping = new AbortController();
+  private ownBlobs: BlobStore | undefined;
   private readonly listener: Bun.Server<undefined>;
   private plane: Plane | undefined;
   private readonly urls = new OwnUrls("127.0.0.1");
@@ -56,6 +58,7 @@ export class TestPlane implements AsyncDisposable {
     const test = new TestPlane(scratch, stores, bus, shared === undefined);
     const blobs = test.stores.gridFs?.() ?? new DirectoryBlobs(scratch.join("artifacts"));
     await blobs.prepare();
+    test.ownBlobs = blobs;
     test.plane = await composePlane({
       stores: test.stores,
       blobs,
@@ -77,6 +80,16 @@ export class TestPlane implements AsyncDisposable {
     test.stopSignIn = await test.plane.localSignIn.listen(scratch.path, accountLists(undefined));
     for (const task of test.plane.tasks) task.start();
     return test;
+  }
+
+  /** The objects in which it keeps files. */
+  get blobs(): BlobStore {
+    if (!this.ownBlobs) throw new Error("the plane has not started");
+    return this.ownBlobs;
+  }
+
+  get port(): number {
+    return this.listener.port ?? 0;
   }
 
   /** The time on the plane's clock. */
