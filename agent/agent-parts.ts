@@ -28,10 +28,12 @@ import { Supervisors } from "./supervisor/supervisors.ts";
 import { KeepAwake } from "./upkeep/keep-awake.ts";
 import { MachineWatch } from "./upkeep/machine-watch.ts";
 import { Upkeep } from "./upkeep/upkeep.ts";
+import { AgentFiles } from "./worker/agent-files.ts";
 import { Condition } from "./worker/condition.ts";
 import { HeartbeatLoop } from "./worker/heartbeat.ts";
 import { LogShipper } from "./worker/log-shipper.ts";
 import { PollLoop } from "./worker/poll.ts";
+import { needsFiles } from "./worker/preparations.ts";
 import { Reporter } from "./worker/reporter.ts";
 import { Worker } from "./worker/worker.ts";
 
@@ -88,6 +90,7 @@ export class AgentParts {
   readonly heartbeat: HeartbeatLoop;
   readonly machineWatch: MachineWatch;
   readonly upkeep: Upkeep;
+  readonly files: AgentFiles;
   private readonly environment: ProcessEnvironment;
   /** The part of the agent's environment that every job sees. */
   private readonly jobEnvironment: Environment;
@@ -109,6 +112,7 @@ export class AgentParts {
       log: options.log,
       apply: (profile, signal) => this.announce(profile, signal),
     });
+    this.files = this.createFiles();
     this.control = this.createControl();
     this.poll = new PollLoop(this.worker, this.clock, this.condition);
     this.heartbeat = new HeartbeatLoop({
@@ -154,15 +158,36 @@ export class AgentParts {
       place: {
         start: (assignment) => {
           const order = this.startOrder(assignment);
-          this.supervisors.start(order);
+          if (needsFiles(assignment.manifest)) this.files.preparations.begin(order);
+          else this.supervisors.start(order);
           return factsOf(order);
         },
-        tell: (executionId, type) => this.supervisors.tell(executionId, type),
+        tell: (executionId, type) => {
+          if (!this.files.preparations.tell(executionId, type)) this.supervisors.tell(executionId, type);
+        },
         stored: (executionId, seq) => this.supervisors.stored(executionId, seq),
+        lost: (executionId, sha256) => void this.files.preparations.fetchAgain(executionId, sha256),
+        settled: (executionId) => this.files.preparations.settled(executionId),
+        waitsFor: (executionId) => this.files.preparations.inWords(executionId),
       },
+      collector: { begin: (...args) => this.files.collector.begin(...args) },
       reporter: this.reporter,
       shipper: this.shipper,
       clock: this.clock,
+      log: options.log,
+    });
+  }
+
+  private createFiles(): AgentFiles {
+    const { options, dirs } = this.context;
+    return new AgentFiles({
+      dir: dirs.cache,
+      session: this.session,
+      settings: () => this.settings.profile.file,
+      starting: () => this.worker.starting(),
+      start: (order) => this.supervisors.start(order),
+      found: (executionId, problem) => this.supervisors.found(executionId, problem),
+      onNews: (news) => this.worker.onNews(news),
       log: options.log,
     });
   }
@@ -191,6 +216,7 @@ export class AgentParts {
       worker: this.worker,
       supervisors: this.supervisors,
       settings: this.settings,
+      files: this.files,
       ending: () => this.ending.why,
       condition: () => this.condition.value,
       end: (how) => this.ending.tell(how),
@@ -209,6 +235,7 @@ export class AgentParts {
       log: options.log,
       keepAwake: new KeepAwake({ environment: this.environment, log: options.log }),
       rest: () => this.supervisors.rest(),
+      makeRoom: () => this.files.makeRoom(),
       hurry: () => this.hurry(),
       ownsStateDir: () => lock.isOwn(),
       onStateDirLost,

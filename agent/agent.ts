@@ -65,9 +65,11 @@ class Agent {
     log.info(profileInWords(settings.profile));
     try {
       supervisors.listen();
+      this.parts.files.begin();
       if (await this.register()) await this.work();
       if (worker.running + worker.unsent === 0) await session.leave();
     } finally {
+      this.parts.files.close();
       await supervisors.close();
     }
     const { running, unsent } = worker;

@@ -3,6 +3,7 @@ import type { Settings } from "../profile/settings.ts";
 import type { Connection } from "../session/connection.ts";
 import type { NodeSession } from "../session/node-session.ts";
 import type { Supervisors } from "../supervisor/supervisors.ts";
+import type { AgentFiles } from "../worker/agent-files.ts";
 import type { Worker } from "../worker/worker.ts";
 import type { AgentStatus, ControlAnswer, ControlRequest, StopHow } from "./protocol.ts";
 
@@ -13,6 +14,7 @@ export interface AgentControlParts {
   worker: Worker;
   supervisors: Supervisors;
   settings: Settings;
+  files: Pick<AgentFiles, "usage">;
   /** Why the agent is about to end; undefined: it is not. */
   ending(): string | undefined;
   condition(): { suspended: boolean; refusing?: string };
@@ -80,6 +82,7 @@ export class AgentControl {
       slots: { total: worker.slots, taken: worker.running },
       running: worker.runningExecutions(),
       undelivered: worker.unsent,
+      cache: this.parts.files.usage(),
       supervisors: supervisors.processes,
       settings: {
         path: profile.filePath,

@@ -1,5 +1,5 @@
 import type { NodeStatus } from "../../shared/node.ts";
-import type { RunningExecution } from "../worker/worker.ts";
+import type { RunningExecution } from "../worker/held.ts";
 
 /**
  * The protocol between the owner's commands and a running agent: one request and one answer, each a line of JSON, over
@@ -47,6 +47,8 @@ export interface AgentStatus {
   running: RunningExecution[];
   /** Executions that are over, whose lines or result the server does not have in full. */
   undelivered: number;
+  /** The files kept for the next jobs. Agents of earlier versions do not send it. */
+  cache?: { bytes: number; maxBytes: number };
   /** The processes that hold the jobs. */
   supervisors: { pid: number; build: string }[];
   settings: {

@@ -1,5 +1,6 @@
 import { bytesText } from "../../shared/bytes-text.ts";
 import type { LogLine, LogStream } from "../../shared/log.ts";
+import type { MaskStream, SecretMask } from "../masking/secret-mask.ts";
 import { LineSplitter } from "./line-splitter.ts";
 import { LogCap } from "./log-cap.ts";
 import type { LogSpool } from "./spool.ts";
@@ -14,30 +15,37 @@ export interface LogRoom {
 /** Turns the output of one execution into numbered lines and puts them in its spool. */
 export class ExecutionLog {
   private readonly splitters: Record<"stdout" | "stderr", LineSplitter>;
+  /** Each stream passes through its own; absent: the job has no secrets. */
+  private readonly masks: Record<"stdout" | "stderr", MaskStream> | undefined;
   private pending: LogLine[] = [];
   private nextSeq: number;
   private toldFull = false;
   private readonly cap: LogCap;
   private readonly hurried = new AbortController();
 
-  /** @param maxBytes the most output to keep. The rest is dropped, and the log says so. */
+  /**
+   * @param maxBytes the most output to keep. The rest is dropped, and the log says so.
+   * @param mask keeps the job's secrets out of the log.
+   */
   constructor(
     readonly spool: LogSpool,
     private readonly room: LogRoom,
     private readonly maxBytes?: number,
+    private readonly mask?: SecretMask,
   ) {
     this.cap = new LogCap(maxBytes);
     this.nextSeq = spool.lastSeq + 1;
+    this.masks = mask && { stdout: mask.stream(), stderr: mask.stream() };
     this.splitters = { stdout: this.splitterOf("stdout"), stderr: this.splitterOf("stderr") };
   }
 
   /** Takes a chunk of output. If it returns a promise, the caller must await it before it reads the next chunk. */
   write(stream: "stdout" | "stderr", bytes: Uint8Array, stop: AbortSignal): Promise<void> | undefined {
     if (this.cap.isOver) return void this.cap.take(bytes);
-    this.splitters[stream].push(this.cap.take(bytes));
+    this.pass(stream, this.masks?.[stream].push(bytes) ?? bytes);
     if (this.cap.isOver) this.endByCap();
     this.append();
-    if (this.splitters[stream].hasRest) this.room.quiet.watch(this);
+    if (this.splitters[stream].hasRest || this.masks) this.room.quiet.watch(this);
     if (!this.spool.isFull) return undefined;
     if (this.hurried.signal.aborted) return this.endForLackOfRoom();
     if (!this.toldFull) {
@@ -56,7 +64,7 @@ export class ExecutionLog {
 
   /** Adds a line of the agent's own about the job. */
   system(text: string, { lost = false } = {}): void {
-    this.addLine("system", text, false);
+    this.addLine("system", this.mask?.text(text) ?? text, false);
     const line = this.pending.at(-1);
     if (lost && line) line.lost = true;
     this.append();
@@ -64,6 +72,10 @@ export class ExecutionLog {
 
   /** Sends unfinished lines that still wait for their newline. */
   flush(): void {
+    if (this.masks && !this.cap.isOver) {
+      this.pass("stdout", this.masks.stdout.flush());
+      this.pass("stderr", this.masks.stderr.flush());
+    }
     this.splitters.stdout.flush();
     this.splitters.stderr.flush();
     this.append();
@@ -72,11 +84,19 @@ export class ExecutionLog {
   /** No more output comes. */
   end(): void {
     this.room.quiet.forget(this);
+    if (this.masks && !this.cap.isOver) {
+      this.pass("stdout", this.masks.stdout.end());
+      this.pass("stderr", this.masks.stderr.end());
+    }
     this.splitters.stdout.end();
     this.splitters.stderr.end();
     this.append();
     const { droppedBytes } = this.cap;
     if (droppedBytes > 0) this.system(`${bytesText(droppedBytes)} more of its output was dropped.`);
+  }
+
+  private pass(stream: "stdout" | "stderr", bytes: Uint8Array): void {
+    if (bytes.length > 0) this.splitters[stream].push(this.cap.take(bytes));
   }
 
   private endByCap(): void {

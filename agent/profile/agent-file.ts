@@ -47,6 +47,20 @@ export const agentFile = z
     registries: group(registryLogins),
     /** The account that jobs run as, to which the agent must be able to switch; absent: the agent's own. */
     runAs: runAsAccount.optional(),
+    /** The files of jobs that are kept for the next jobs. */
+    cache: group(
+      z.strictObject({
+        /** MiB. Absent: 10 GiB, or 20 % of the free disk if that is less. 0: only what running jobs need. */
+        maxMb: z.int().min(0).optional(),
+      }),
+    ),
+    /** The most that is collected of the outputs of one job, in MiB; absent: no limit but the server's. */
+    outputs: group(
+      z.strictObject({
+        maxFileMb: z.int().positive().optional(),
+        maxMb: z.int().positive().optional(),
+      }),
+    ),
     /** What jobs may do on this machine. */
     allow: group(nodeAllow),
     /** What containers may have in addition to the rights of the agent's account. */

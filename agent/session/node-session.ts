@@ -182,20 +182,36 @@ export class NodeSession {
   }
 
   /** Makes one call as this node, and repeats it until it is answered. `input` is called again for every attempt. */
-  async call<Id extends CallId>(
+  call<Id extends CallId>(
     id: Id,
     input: () => EndpointInput<Id>,
     signal: AbortSignal,
   ): Promise<EndpointOutput<Id>> {
+    return this.repeat((client) => client.call(id, input(), { signal }), signal, isLostAccess);
+  }
+
+  /**
+   * Repeats a step as this node until it is answered. It asks for something that the server may not have or not give, so
+   * `not_found` and `forbidden` are answers.
+   */
+  use<T>(step: (client: ComputeClient) => Promise<T>, signal: AbortSignal): Promise<T> {
+    return this.repeat(step, signal, (error) => isLostAccess(error) && !isRefusal(error));
+  }
+
+  private async repeat<T>(
+    step: (client: ComputeClient) => Promise<T>,
+    signal: AbortSignal,
+    mustRenew: (error: unknown) => boolean,
+  ): Promise<T> {
     for (;;) {
       const { client } = this;
       if (this.taken) throw this.taken;
       if (!client) throw new AgentError("The agent must register before it can speak for its node.");
       try {
-        return await this.parts.connection.attempt(signal, () => client.call(id, input(), { signal }));
+        return await this.parts.connection.attempt(signal, () => step(client));
       } catch (error) {
         if (isCode(error, "node_taken")) throw this.takenBy(error);
-        if (!isLostAccess(error)) throw error;
+        if (!mustRenew(error)) throw error;
         if (this.ended) throw this.ended;
         await this.renew(client, signal);
       }
@@ -332,6 +348,10 @@ function silentFrom(refusal: ComputeError): number {
 
 function isCode(error: unknown, code: ErrorCode): error is ComputeError {
   return error instanceof ComputeError && error.code === code;
+}
+
+function isRefusal(error: unknown): boolean {
+  return isCode(error, "not_found") || isCode(error, "forbidden");
 }
 
 function isLostAccess(error: unknown): error is ComputeError {

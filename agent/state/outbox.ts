@@ -14,6 +14,16 @@ const outboxEntry = z.object({
   ended: z.object({
     at: timestamp,
     end: executionEnd.extend({ status: z.enum(["SUCCEEDED", "FAILED", "CANCELLED"]) }),
+    /** Its outputs wait in its directory. */
+    outputs: z
+      .object({
+        globs: z.array(z.string()),
+        root: z.string(),
+        directory: z.string(),
+        exclude: z.array(z.string()),
+        ownerUid: z.int().optional(),
+      })
+      .optional(),
   }),
   lastSeq: z.int().min(0),
 });

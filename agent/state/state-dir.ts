@@ -22,6 +22,8 @@ export interface StatePaths {
   control: string;
   /** Each supervisor has its own directory in it. */
   supervisors: string;
+  /** The files that were fetched for jobs. */
+  cache: string;
 }
 
 export function statePaths(root: string): StatePaths {
@@ -30,6 +32,7 @@ export function statePaths(root: string): StatePaths {
     nodeFile: join(root, "node.json"),
     control: socketPath(root, "control"),
     supervisors: join(root, "supervisors"),
+    cache: join(root, "cache"),
   };
 }
 

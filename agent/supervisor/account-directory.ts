@@ -1,11 +1,10 @@
 import { createHash } from "node:crypto";
-import { chmodSync, chownSync, closeSync, lstatSync, mkdirSync, openSync, rmdirSync } from "node:fs";
+import { chmodSync, closeSync, lstatSync, mkdirSync, openSync, rmdirSync } from "node:fs";
 import { join } from "node:path";
 import { codeOf } from "../../shared/code-of.ts";
 import { inTime } from "../../shared/wait.ts";
 import { keepers } from "../keeper/keeper.ts";
 import { KeptChild } from "../keeper/kept-child.ts";
-import type { JobAccount } from "../process/account.ts";
 
 /**
  * The directory for jobs of other accounts. They cannot use directories in the agent's home, because only the agent may
@@ -22,12 +21,11 @@ export function accountDirectory(work: string, executionId: string): string {
   return join(rootFor(work), executionId);
 }
 
-/** Creates the directory and gives it to the account. */
-export function makeAccountDirectory(work: string, executionId: string, account: JobAccount): string {
+/** Creates the directory. It belongs to the agent until it is given to the account. */
+export function makeAccountDirectory(work: string, executionId: string): string {
   for (const dir of ["/var/lib/tanvrit-compute", ROOT, rootFor(work)]) makePassable(dir);
   const path = accountDirectory(work, executionId);
   mkdirSync(path, { mode: 0o700 });
-  chownSync(path, account.uid, account.gid);
   return path;
 }
 

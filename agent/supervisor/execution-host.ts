@@ -7,7 +7,9 @@ import { ExecutionLog, QuietLines } from "../logs/execution-log.ts";
 import { lineBytes } from "../logs/line-queue.ts";
 import { LogSpool, type SpoolRoom } from "../logs/spool.ts";
 import type { Outbox, OutboxEntry } from "../state/outbox.ts";
-import { ExecutionRun } from "./execution-run.ts";
+import { ExecutionRun, type RunOver } from "./execution-run.ts";
+import { removeJobDirectory } from "./job-directory.ts";
+import { maskFor } from "./job-secrets.ts";
 import {
   type EndedExecution,
   type ExecutionFacts,
@@ -16,7 +18,6 @@ import {
   type News,
   type Order,
   PROTOCOL,
-  type RunEnd,
   type StartOrder,
 } from "./protocol.ts";
 
@@ -44,6 +45,10 @@ interface Hosted {
   startedAt?: string;
   facts?: ExecutionFacts;
   enforcedBy?: string;
+  /** The blob that is missing in the cache, as long as the job has not started. */
+  lost?: string;
+  /** It was forgotten, and its directory is being removed. */
+  isGoing?: boolean;
   /** Absent when the execution ended under an earlier supervisor. */
   run?: ExecutionRun;
   ended?: EndedExecution;
@@ -93,7 +98,10 @@ export class ExecutionHost {
       [...this.parts.executors].map(([type, one]) => [type, one.enforcement().enforcedBy]),
     );
     tell({ type: "hello", protocol: PROTOCOL, pid: process.pid, executions, enforcedBy });
-    for (const hosted of this.executions.values()) {
+    for (const [executionId, hosted] of this.executions) {
+      const { lost, startedAt, ended } = hosted;
+      if (lost !== undefined && startedAt === undefined && !ended)
+        tell({ type: "lost", executionId, sha256: lost });
       hosted.sentSeq = hosted.spool.storedSeq;
       hosted.inFlight = [];
       hosted.toldLastSeq = hosted.spool.lastSeq;
@@ -137,7 +145,8 @@ export class ExecutionHost {
     if (order.type === "cancel") hosted.run?.cancel();
     else if (order.type === "kill") hosted.run?.kill();
     else if (order.type === "drop") hosted.spool.drop();
-    else if (order.type === "forget") this.forget(order.executionId, hosted);
+    else if (order.type === "forget") void this.forget(order.executionId, hosted);
+    else if (order.type === "found") hosted.run?.found(order.problem);
     else {
       hosted.spool.acknowledge(order.seq);
       hosted.inFlight = hosted.inFlight.filter((sent) => sent.lastSeq > order.seq);
@@ -148,6 +157,7 @@ export class ExecutionHost {
   private start(order: StartOrder): void {
     const { executionId, manifest, maxLogBytes } = order.assignment;
     if (this.executions.has(executionId)) return;
+    const { mask, refusal } = maskFor(order);
     const { executors, workRoot, spoolRoom, log } = this.parts;
     const spool = new LogSpool(executionId, spoolRoom);
     const executor = executors.get(manifest.type);
@@ -155,11 +165,12 @@ export class ExecutionHost {
     const appended = () => this.feed(hosted);
     hosted.run = new ExecutionRun({
       order,
-      refusal: this.heldByOthers(order.gpus),
+      refusal: refusal ?? this.heldByOthers(order.gpus),
+      mask,
       executor,
       workRoot,
       log,
-      output: new ExecutionLog(spool, { appended, quiet: this.quiet }, maxLogBytes),
+      output: new ExecutionLog(spool, { appended, quiet: this.quiet }, maxLogBytes, mask),
       onStarted: () => {
         hosted.startedAt = new Date().toISOString();
         hosted.enforcedBy = executor?.enforcement().enforcedBy;
@@ -170,10 +181,14 @@ export class ExecutionHost {
           enforcedBy: hosted.enforcedBy,
         });
       },
+      onLost: (sha256) => {
+        hosted.lost = sha256;
+        this.tell?.({ type: "lost", executionId, sha256 });
+      },
     });
     this.executions.set(executionId, hosted);
     this.runningCount++;
-    hosted.run.over.then((end) => this.finished(executionId, hosted, end));
+    hosted.run.over.then((over) => this.finished(executionId, hosted, over));
     hosted.run.begin();
   }
 
@@ -188,12 +203,13 @@ export class ExecutionHost {
     return undefined;
   }
 
-  private finished(executionId: string, hosted: Hosted, end: RunEnd): void {
+  private finished(executionId: string, hosted: Hosted, { end, outputs }: RunOver): void {
     this.runningCount--;
-    hosted.ended = { at: new Date().toISOString(), end };
+    hosted.ended = { at: new Date().toISOString(), end, ...(outputs ? { outputs } : {}) };
+    // The next supervisor must know that the directory is still needed.
+    if (this.parts.spoolRoom.serverAway || !this.tell || outputs) this.save(executionId, hosted);
     this.feed(hosted);
     this.tellEnd(hosted, hosted.ended);
-    if (this.parts.spoolRoom.serverAway || !this.tell) this.save(executionId, hosted);
     this.parts.onSettled();
   }
 
@@ -226,13 +242,23 @@ export class ExecutionHost {
     return Math.max(MIN_WINDOW_BYTES, Math.min(MAX_WINDOW_BYTES, share));
   }
 
-  private forget(executionId: string, hosted: Hosted): void {
+  private async forget(executionId: string, hosted: Hosted): Promise<void> {
     // A command that still runs is never forgotten, whatever the agent says.
-    if (hosted.run && !hosted.ended) return;
+    if ((hosted.run && !hosted.ended) || hosted.isGoing) return;
+    hosted.isGoing = true;
     hosted.spool.drop();
+    if (hosted.ended?.outputs) await this.removeDirectory(executionId);
     this.parts.outbox.remove(executionId);
     this.executions.delete(executionId);
     this.parts.onSettled();
+  }
+
+  private async removeDirectory(executionId: string): Promise<void> {
+    try {
+      await removeJobDirectory(this.parts.workRoot, executionId);
+    } catch (error) {
+      this.parts.log.warn(`Cleaning up after a job failed: ${textOf(error)}`, { executionId });
+    }
   }
 
   private serverAway(): void {

@@ -1,5 +1,3 @@
-import { chownSync, mkdirSync } from "node:fs";
-import { join } from "node:path";
 import type { Logger } from "../../shared/logger.ts";
 import { textOf } from "../../shared/text-of.ts";
 import { MAX_TIMER_MS } from "../../shared/wait.ts";
@@ -11,14 +9,18 @@ import {
 } from "../executors/port/executor.ts";
 import type { ExceededLimit } from "../limits/limits.ts";
 import type { ExecutionLog } from "../logs/execution-log.ts";
-import { makeAccountDirectory, removeAccountDirectory } from "./account-directory.ts";
-import type { RunEnd, StartOrder } from "./protocol.ts";
-import { removeDirectory } from "./remove-directory.ts";
+import type { SecretMask } from "../masking/secret-mask.ts";
+import { JobDirectory } from "./job-directory.ts";
+import { JobFiles, type LeftByJob } from "./job-files.ts";
+import { masked, variablesOf } from "./job-secrets.ts";
+import type { RunEnd, StartOrder, WaitingOutputs } from "./protocol.ts";
 
 export interface ExecutionRunParts {
   order: StartOrder;
   /** Why the job must not start here now; absent: it may. */
   refusal?: string | undefined;
+  /** Keeps the job's secrets out of its end; absent: it has none. */
+  mask?: SecretMask | undefined;
   /** undefined: this node has no executor for the job's type. */
   executor: Executor | undefined;
   /** The directory in which the execution gets its own. */
@@ -27,6 +29,14 @@ export interface ExecutionRunParts {
   log: Logger;
   /** Called when the command has started. */
   onStarted(): void;
+  /** A blob of the job's files is damaged or missing in the cache; `found` must follow. */
+  onLost(sha256: string): void;
+}
+
+export interface RunOver {
+  end: RunEnd;
+  /** The directory stays, with outputs to collect, until `remove`. */
+  outputs?: WaitingOutputs | undefined;
 }
 
 type Undo = () => Promise<void> | void;
@@ -34,12 +44,18 @@ type Step = () => Promise<Undo> | Undo;
 
 const MAX_MESSAGE_LENGTH = 4_000;
 
-/** Runs one execution, from creating its directory to its end. Each step returns how to undo it; every step is undone. */
+/**
+ * Runs one execution, from creating its directory to its end. Each step returns how to undo it; every step is undone, except
+ * that the directory stays while outputs in it wait.
+ */
 export class ExecutionRun {
   /** Resolves when only the output of the execution is left. Never rejects. */
-  readonly over: Promise<RunEnd>;
-  private dir: string;
-  private readonly ended = Promise.withResolvers<RunEnd>();
+  readonly over: Promise<RunOver>;
+  private directory: JobDirectory | undefined;
+  private files: JobFiles | undefined;
+  /** Outputs wait in the directory. */
+  private isWaiting = false;
+  private readonly ended = Promise.withResolvers<RunOver>();
   private task: RunningTask | undefined;
   /** Why we ended it, if we did. The first cause counts. */
   private endedBy: "cancel" | "timeout" | "kill" | "supervisor" | undefined;
@@ -48,7 +64,6 @@ export class ExecutionRun {
   private deadlineTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(private readonly parts: ExecutionRunParts) {
-    this.dir = join(parts.workRoot, parts.order.assignment.executionId);
     this.over = this.ended.promise;
   }
 
@@ -57,7 +72,8 @@ export class ExecutionRun {
     const undos: Undo[] = [];
     let end: RunEnd;
     try {
-      for (const step of [this.prepareDirectory, this.startCommand, this.watchTime] as Step[]) {
+      const steps: Step[] = [this.prepareDirectory, this.placeFiles, this.startCommand, this.watchTime];
+      for (const step of steps) {
         if (this.endedBy) break;
         undos.push(await step.call(this));
       }
@@ -65,9 +81,16 @@ export class ExecutionRun {
     } catch (error) {
       end = this.startFailure(error);
     }
+    const { outputs, ...left } = this.collect();
+    this.isWaiting = outputs !== undefined;
     for (const undo of undos.reverse()) await this.undo(undo);
     this.parts.output.end();
-    this.ended.resolve(end);
+    this.ended.resolve({ end: masked({ ...end, ...left }, this.parts.mask), outputs });
+  }
+
+  /** The agent fetched again what was lost; or it cannot, and why. */
+  found(problem: string | undefined): void {
+    this.files?.found(problem);
   }
 
   /** TERM, the job's grace, KILL. */
@@ -93,31 +116,42 @@ export class ExecutionRun {
   }
 
   private prepareDirectory(): Undo {
-    const { workRoot, order } = this.parts;
+    const { workRoot, order, output, onLost } = this.parts;
     const { account, assignment } = order;
-    const own = this.dir;
-    mkdirSync(own, { mode: 0o700 });
-    if (!account) return () => removeDirectory(own);
-    chownSync(own, account.uid, account.gid);
-    // A container gets the directory mounted. A command must be able to reach it by its path.
-    if (assignment.manifest.type === "DOCKER") return () => removeDirectory(own);
-    const path = makeAccountDirectory(workRoot, assignment.executionId, account);
-    this.dir = path;
-    // The empty directory tells the next supervisor that there is another to remove.
-    return async () => {
-      await removeAccountDirectory(path);
-      await removeDirectory(own);
-    };
+    const { type } = assignment.manifest;
+    const directory = JobDirectory.make(workRoot, assignment.executionId, { account, type });
+    this.directory = directory;
+    this.files = new JobFiles({ order, directory, say: (text) => output.system(text), lost: onLost });
+    return () => (this.isWaiting ? undefined : directory.remove());
+  }
+
+  private async placeFiles(): Promise<Undo> {
+    await this.files?.place(this.starting.signal);
+    this.directory?.handOver();
+    return () => {};
+  }
+
+  /** What the job left. Nothing of a job that never started, or that nobody asks about any more. */
+  private collect(): LeftByJob {
+    if (!this.task || this.endedBy === "kill") return {};
+    try {
+      return this.files?.collect(this.task.outputRoot) ?? {};
+    } catch (error) {
+      const message = `its outputs could not be looked at: ${textOf(error)}`;
+      return { outputProblems: [{ path: ".", message }] };
+    }
   }
 
   private async startCommand(): Promise<Undo> {
-    const { order, refusal, executor, output, onStarted } = this.parts;
+    const { order, refusal, executor, output, onStarted, workRoot } = this.parts;
     if (refusal !== undefined) throw new StartFailedError(refusal);
     if (!executor) {
       const { type } = order.assignment.manifest;
       throw new StartFailedError(`This node has no executor for jobs of type ${type}.`);
     }
-    const task = await executor.start({ ...order, dir: this.dir, output }, this.starting.signal);
+    const { signal } = this.starting;
+    const dir = this.directory?.path ?? workRoot;
+    const task = await executor.start({ ...order, ...variablesOf(order), dir, output }, signal);
     this.task = task;
     onStarted();
     // It was ended while it started, when there was no task to stop.
@@ -178,7 +212,7 @@ export class ExecutionRun {
     if (this.endedBy === "supervisor") return endedWithSupervisor;
     if (this.endedBy) return { status: "CANCELLED" };
     const known = error instanceof StartFailedError;
-    if (!known) this.parts.log.error(`${this.dir}: ${textOf(error)}`);
+    if (!known) this.parts.log.error(`${this.parts.order.assignment.executionId}: ${textOf(error)}`);
     const message = known ? error.message : `The node could not prepare the job: ${textOf(error)}`;
     return { status: "FAILED", reason: "StartFailed", message: message.slice(0, MAX_MESSAGE_LENGTH) };
   }

@@ -1,7 +1,7 @@
 import type { ExecutionEnd } from "../../shared/execution.ts";
 import type { LogLine } from "../../shared/log.ts";
 import type { JobType } from "../../shared/manifest.ts";
-import type { Assignment } from "../../shared/node.ts";
+import type { Assignment, JobInputs } from "../../shared/node.ts";
 import type { TaskGpu } from "../executors/port/executor.ts";
 import type { TaskLimits } from "../limits/limits.ts";
 import type { JobAccount } from "../process/account.ts";
@@ -27,6 +27,16 @@ export interface StartOrder {
   account?: JobAccount | undefined;
   /** The soft limit of open files; absent: that of the supervisor. */
   openFiles?: number | undefined;
+  /** Files, results and secrets for the job; absent: it asks for none. Only in memory: it may contain secrets. */
+  files?: OrderedFiles;
+}
+
+/** What a job gets besides its manifest. The blobs of the inputs are in the node's cache. */
+export interface OrderedFiles extends JobInputs {
+  /** The directory of the cache. */
+  cache: string;
+  /** Bytes that came over the network for this job. */
+  fetchedBytes: number;
 }
 
 /** The facts about an execution that `agent status` shows. */
@@ -55,6 +65,8 @@ export type Order =
   | { type: "cancel"; executionId: string }
   /** KILL immediately, without a report. */
   | { type: "kill"; executionId: string }
+  /** The cache has again what `lost` named; or it cannot have it, and why. */
+  | { type: "found"; executionId: string; problem?: string }
   /** The server has all lines up to `seq`. */
   | { type: "stored"; executionId: string; seq: number }
   /** The lines of this execution are not needed any more. */
@@ -94,6 +106,21 @@ export const diedWithSupervisor = {
 export interface EndedExecution {
   at: string;
   end: RunEnd;
+  /** The job's directory stays until `forget`, so that the agent can collect these first. */
+  outputs?: WaitingOutputs | undefined;
+}
+
+/** Outputs in the directory of a job that is over. */
+export interface WaitingOutputs {
+  globs: string[];
+  /** The directory below which the globs are. */
+  root: string;
+  /** The job's own directory. */
+  directory: string;
+  /** Paths below the job's own directory that are never outputs. */
+  exclude: string[];
+  /** Only files of this account are outputs; absent: any. */
+  ownerUid?: number | undefined;
 }
 
 /** From supervisor to agent. The first is always `hello`. */
@@ -108,5 +135,7 @@ export type News =
     }
   | { type: "started"; executionId: string; at: string; enforcedBy?: string }
   | { type: "lines"; executionId: string; lines: LogLine[] }
+  /** A blob of the job's files is damaged in the cache, or is not there. The job waits for `found`. */
+  | { type: "lost"; executionId: string; sha256: string }
   /** `lastSeq`: the seq of the last line. Lines that the agent does not have yet follow. */
   | ({ type: "ended"; executionId: string; lastSeq: number } & EndedExecution);

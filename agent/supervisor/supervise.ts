@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import type { Socket } from "bun";
 import { counted } from "../../shared/counted.ts";
 import { executionId } from "../../shared/ids.ts";
@@ -14,11 +13,10 @@ import { executionsWithSegments, Segments } from "../logs/segments.ts";
 import { spoolRoom } from "../logs/spool.ts";
 import { acquireLock } from "../state/lock.ts";
 import { Outbox, type OutboxEntry } from "../state/outbox.ts";
-import { accountDirectory, removeAccountDirectory } from "./account-directory.ts";
 import { ExecutionHost, type LeftExecution } from "./execution-host.ts";
+import { removeJobDirectory } from "./job-directory.ts";
 import { GrantBook } from "./job-grants.ts";
 import { diedWithSupervisor, type News, type Order } from "./protocol.ts";
-import { removeDirectory } from "./remove-directory.ts";
 import { leftWork, openSupervisorDir, type SupervisorDir } from "./supervisor-dir.ts";
 
 export interface SupervisorOptions {
@@ -89,7 +87,7 @@ class Supervisor {
   async run(): Promise<void> {
     const { stop, onReady, log } = this.options;
     const entries = this.outbox.load(log);
-    await Promise.all([this.endLeftovers(), this.getToKnowExecutors()]);
+    await Promise.all([this.endLeftovers(entries), this.getToKnowExecutors()]);
     this.host.resume([...entries, ...this.lostWithLines(entries)]);
     const stopListening = this.listen();
     stop.addEventListener("abort", () => this.over.resolve(), { once: true });
@@ -120,8 +118,8 @@ class Supervisor {
     await inTime(PROBE_LIMIT_MS, Promise.all(probes));
   }
 
-  /** Ends the processes that an earlier supervisor left, and removes the directories of their jobs. */
-  private async endLeftovers(): Promise<void> {
+  /** Ends the processes that an earlier supervisor left, and removes the directories of their jobs, unless outputs wait there. */
+  private async endLeftovers(entries: readonly OutboxEntry[]): Promise<void> {
     const { work } = this.dirs;
     const left = leftWork(work);
     const complain = (what: string) => (error: unknown) => this.options.log.warn(`${what}: ${textOf(error)}`);
@@ -130,11 +128,14 @@ class Supervisor {
         executor.recover(left).catch(complain(`Cannot end what is left of ${executor.jobType} jobs`)),
       ),
     );
+    const needed = new Set(
+      entries.filter(({ ended }) => ended.outputs).map(({ executionId }) => executionId),
+    );
     for (const name of left) {
-      const path = join(work, name);
-      const other = accountDirectory(work, name);
-      await removeAccountDirectory(other).catch(complain(`Cannot remove what a job left in ${other}`));
-      await removeDirectory(path).catch(complain(`Cannot remove what a job left in ${path}`));
+      if (needed.has(name)) continue;
+      await removeJobDirectory(work, name).catch(
+        complain(`Cannot remove what a job left in ${work}/${name}`),
+      );
     }
   }
 

@@ -104,6 +104,11 @@ export class Supervisors {
     if (type === "forget") this.places.delete(executionId);
   }
 
+  found(executionId: string, problem?: string): void {
+    const place = this.places.get(executionId);
+    if (place !== undefined) this.send(place, { type: "found", executionId, problem });
+  }
+
   stored(executionId: string, seq: number): void {
     const place = this.places.get(executionId);
     if (place !== undefined) this.send(place, { type: "stored", executionId, seq });

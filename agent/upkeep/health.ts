@@ -47,6 +47,11 @@ export class Health {
 
   constructor(public options: HealthOptions) {}
 
+  /** The disk is too full for jobs. */
+  get lacksRoom(): boolean {
+    return this.raised.has(lowDisk) || this.raised.has(fewFiles);
+  }
+
   /** Why this machine can take no jobs, as one clause; undefined: it can. */
   judge(facts: HealthFacts): string | undefined {
     for (const rule of rules) {

@@ -52,6 +52,7 @@ function stage(settings: object) {
       stop: () => note("let sleep"),
     },
     rest: () => note("rest"),
+    makeRoom: () => false,
     hurry: () => note("hurry"),
     ownsStateDir: () => machine.isOwn,
     onStateDirLost: () => note("directory lost"),

@@ -24,6 +24,8 @@ export interface UpkeepParts {
   keepAwake: Pick<KeepAwake, "want" | "setEnabled" | "stop">;
   /** Ends the process that waits for jobs; the next job starts another. */
   rest(): void;
+  /** Gives up files that are only kept for the next jobs. Returns whether there were any. */
+  makeRoom(): boolean;
   /** Sends all waiting and planned requests again now: their connections may be dead. */
   hurry(): void;
   /** Whether the agent's directory still belongs to this agent. */
@@ -135,11 +137,12 @@ export class Upkeep {
     const { stateDir, clock, condition, log } = this.parts;
     this.healthAtMs = performance.now();
     if (!this.parts.ownsStateDir()) this.parts.onStateDirLost();
-    const facts = {
+    const look = () => ({
       ...(this.parts.lookAtDisk ?? lookAtDisk)(stateDir),
       clockAheadMs: clock.localAheadMs,
-    };
-    const refusing = this.health.judge(facts);
+    });
+    let refusing = this.health.judge(look());
+    if (this.health.lacksRoom && this.parts.makeRoom()) refusing = this.health.judge(look());
     const before = condition.value.refusing;
     if (refusing === before) return;
     if (refusing !== undefined) log.warn(`Taking no new jobs: ${refusing}. Running jobs continue.`);

@@ -47,7 +47,10 @@ export class HeartbeatLoop {
     let sentAtMs = 0;
     const input = () => {
       sentAtMs = Date.now();
-      return { executions: worker.held(), condition: condition.value };
+      const collecting = worker.collecting();
+      const held = { executions: worker.held(), condition: condition.value };
+      // Servers of earlier versions know neither outputs nor this field.
+      return collecting.length > 0 ? { ...held, collecting } : held;
     };
     try {
       const orders = await session.call("nodes.heartbeat", input, signal);

@@ -14,7 +14,11 @@ test("an agent counts as idle from the server's first answer on: before that no 
       start: ({ jobId }) => ({ jobId, type: "COMMAND", attempt: 1, limits: {} }),
       tell: () => {},
       stored: () => {},
+      lost: () => {},
+      settled: () => {},
+      waitsFor: () => undefined,
     },
+    collector: { begin: () => ({ over: new Promise(() => {}), hurry: () => {}, stop: () => {} }) },
     log: { info: () => {}, warn: () => {}, error: () => {} },
   });
   // The server has not answered yet.

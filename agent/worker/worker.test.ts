@@ -2,9 +2,11 @@ import { expect, spyOn, test } from "bun:test";
 import { newId } from "../../shared/ids.ts";
 import { assignmentOf } from "../../tests/support/agent/assignment.ts";
 import { ServerClock } from "../session/server-clock.ts";
+import type { ExecutionPlace } from "./held.ts";
 import { LogShipper } from "./log-shipper.ts";
+import type { Collected } from "./output-collector.ts";
 import { Reporter } from "./reporter.ts";
-import { type ExecutionPlace, Worker } from "./worker.ts";
+import { Worker } from "./worker.ts";
 
 /** A worker whose place only records what it was told to start. */
 function stage(slots: number, maxJobs?: number) {
@@ -18,19 +20,24 @@ function stage(slots: number, maxJobs?: number) {
     },
     tell: () => {},
     stored: () => {},
+    lost: () => {},
+    settled: () => {},
+    waitsFor: () => undefined,
   };
+  const collected = Promise.withResolvers<Collected>();
   const reporter = new Reporter();
   const shipper = new LogShipper();
   const worker = new Worker({
     slots,
     maxJobs,
     place,
+    collector: { begin: () => ({ over: collected.promise, hurry: () => {}, stop: () => {} }) },
     reporter,
     shipper,
     clock: new ServerClock(),
     log: { info: say, warn: say, error: say },
   });
-  return { worker, started, said, place, reporter, shipper };
+  return { worker, started, said, place, reporter, shipper, collected };
 }
 
 const ended = (executionId: string, lastSeq = 0) => ({

@@ -15,52 +15,26 @@ import type { ExecutionNews } from "../supervisor/link.ts";
 import {
   diedWithSupervisor,
   type EndedExecution,
-  type ExecutionFacts,
   type HeldExecution,
+  type WaitingOutputs,
 } from "../supervisor/protocol.ts";
-import { type ExecutionEvent, type ExecutionPhase, nextStep, takesSlot } from "./execution-state.ts";
+import { type ExecutionEvent, nextStep, takesSlot } from "./execution-state.ts";
+import type { ExecutionPlace, Held, RunningExecution } from "./held.ts";
 import { Intake } from "./intake.ts";
 import type { LogShipper } from "./log-shipper.ts";
+import { boundedProblems, type OutputCollector } from "./output-collector.ts";
 import type { Reporter } from "./reporter.ts";
-
-/** Where executions run: in the supervisors. Orders are carried out in the given order. None of them waits. */
-export interface ExecutionPlace {
-  /** Starts it and returns its facts. Throws StartFailedError when this node lacks something the job was assigned. */
-  start(assignment: Assignment): ExecutionFacts;
-  tell(executionId: string, type: "cancel" | "kill" | "drop" | "forget"): void;
-  stored(executionId: string, seq: number): void;
-}
 
 export interface WorkerParts {
   slots: number;
   /** The most jobs to take in all; after that the worker drains. Absent: no limit. */
   maxJobs?: number;
   place: ExecutionPlace;
+  collector: Pick<OutputCollector, "begin">;
   reporter: Reporter;
   shipper: LogShipper;
   clock: ServerClock;
   log: Logger;
-}
-
-/** An execution that may still run, as people see it. */
-export interface RunningExecution extends Partial<ExecutionFacts> {
-  executionId: string;
-  /** When its command began; absent while it is being prepared. */
-  startedAt?: string;
-  enforcedBy?: string;
-}
-
-/** An execution that this agent still has work with. */
-interface Held {
-  phase: ExecutionPhase;
-  facts?: ExecutionFacts;
-  startedAt?: string;
-  enforcedBy?: string;
-  lines: LineQueue;
-  /** Not yet acknowledged, in order. */
-  reports: ExecutionReport[];
-  /** The server asked to cancel it, whether or not its command is over. */
-  cancelAsked?: boolean;
 }
 
 /**
@@ -73,7 +47,7 @@ interface Held {
  *   they come; its start goes to the reporter.
  * - `stopping`: the server or the owner cancelled it. The supervisor stops the command with the job's grace period.
  * - `abandoned`: the server says that it is not ours any more. The supervisor kills it, and nothing is reported.
- * - `ended`: the command is over and its slot is free. Its result waits until the server has all of its lines.
+ * - `ended`: the command is over and its slot is free. Its result waits until the server has all of its lines and outputs.
  * - `reporting`: the server has all of its lines, and the reporter has its result.
  * - `gone`: the server has its result, or disowned it. The supervisor removes its files, and the worker forgets it.
  *
@@ -157,7 +131,22 @@ export class Worker {
         ...facts,
         startedAt,
         enforcedBy,
+        waitsFor: this.parts.place.waitsFor(executionId),
       }));
+  }
+
+  /** Executions that may not have their files yet. */
+  starting(): string[] {
+    return [...this.executions]
+      .filter(([, held]) => !held.startedAt && takesSlot(held.phase))
+      .map(([id]) => id);
+  }
+
+  /** Executions that are over, and whose outputs are being collected. */
+  collecting(): string[] {
+    return [...this.executions]
+      .filter(([, { collecting }]) => collecting)
+      .map(([executionId]) => executionId);
   }
 
   /** Takes over what an earlier run of this agent left with the supervisors: executions that run or have ended. */
@@ -179,6 +168,7 @@ export class Worker {
     const held = this.executions.get(news.executionId);
     if (!held) return;
     if (news.type === "started") {
+      this.parts.place.settled(news.executionId);
       held.startedAt = news.at;
       held.enforcedBy = news.enforcedBy;
       if (held.phase === "abandoned") return;
@@ -189,6 +179,8 @@ export class Worker {
       if ((news.lines[0]?.seq ?? 0) <= storedSeq) this.parts.place.stored(news.executionId, storedSeq);
       held.lines.append(news.lines);
       this.parts.shipper.appended(held.lines);
+    } else if (news.type === "lost") {
+      this.parts.place.lost(news.executionId, news.sha256);
     } else {
       this.ended(news.executionId, news.lastSeq, news);
     }
@@ -232,6 +224,7 @@ export class Worker {
     for (const id of orders.cancel) {
       const held = this.executions.get(id);
       if (held) held.cancelAsked = true;
+      held?.collecting?.hurry();
       changed = this.apply(id, "cancel") || changed;
     }
     return changed;
@@ -313,7 +306,7 @@ export class Worker {
     }
   }
 
-  private ended(executionId: string, lastSeq: number, { at, end }: EndedExecution): void {
+  private ended(executionId: string, lastSeq: number, { at, end, outputs }: EndedExecution): void {
     const held = this.executions.get(executionId);
     if (!held) return;
     held.lines.expectUpTo(lastSeq);
@@ -323,7 +316,25 @@ export class Worker {
       if (held.lines.isDelivered) this.apply(executionId, "linesStored");
       return;
     }
+    if (outputs && held.phase !== "abandoned") this.collect(executionId, held, outputs);
     this.finish(executionId, held, { executionId, at, ...end });
+  }
+
+  /** The result waits until the outputs are at the server, or cannot be. */
+  private collect(executionId: string, held: Held, outputs: WaitingOutputs): void {
+    const collecting = this.parts.collector.begin(executionId, outputs);
+    held.collecting = collecting;
+    if (held.cancelAsked) collecting.hurry();
+    void collecting.over.then(({ artifactId, problems }) => {
+      if (held.collecting !== collecting) return;
+      held.collecting = undefined;
+      const result = held.reports.at(-1);
+      if (!result) return;
+      const all = [...(result.outputProblems ?? []), ...problems];
+      const outputProblems = all.length > 0 ? { outputProblems: boundedProblems(all) } : {};
+      held.reports = [...held.reports.slice(0, -1), { ...result, ...outputProblems, artifactId }];
+      if (held.lines.isDelivered) this.apply(executionId, "linesStored");
+    });
   }
 
   private finish(executionId: string, held: Held, report: ExecutionReport): void {
@@ -342,6 +353,8 @@ export class Worker {
     const held = this.executions.get(executionId);
     if (!held) return false;
     const before = held.phase;
+    // The result waits for the outputs, too.
+    if (before === "ended" && event === "linesStored" && held.collecting) return false;
     const step = nextStep(before, event);
     held.phase = step.phase;
     for (const effect of step.effects) {
@@ -350,9 +363,19 @@ export class Worker {
       else if (effect === "dropLines") this.dropLines(executionId, held);
       else this.reportResult(held);
     }
-    if (takesSlot(before) && !takesSlot(held.phase)) this.freeSlot();
+    if (takesSlot(before) && !takesSlot(held.phase)) {
+      this.parts.place.settled(executionId);
+      this.freeSlot();
+    }
+    if (held.phase !== "ended" && !takesSlot(held.phase)) this.stopCollecting(held);
     if (held.phase === "gone") this.forget(executionId);
     return held.phase !== before;
+  }
+
+  private stopCollecting(held: Held): void {
+    const { collecting } = held;
+    held.collecting = undefined;
+    collecting?.stop();
   }
 
   /** The reporter already has the earlier reports. */

@@ -1,6 +1,7 @@
 import { type FoundAgent, findAgent } from "../../agent/control/find-agent.ts";
 import type { AgentStatus } from "../../agent/control/protocol.ts";
 import type { TaskLimits } from "../../agent/limits/limits.ts";
+import { bytesText } from "../../shared/bytes-text.ts";
 import { counted } from "../../shared/counted.ts";
 import { defineCommand } from "../command/command.ts";
 import { clientOptions } from "../connection/connection-options.ts";
@@ -43,7 +44,7 @@ function inWords(workspace: string, found: FoundAgent, look: Look): Painted {
 }
 
 function statusInWords(workspace: string, status: AgentStatus, look: Look): Painted {
-  const { node, server, settings, slots, running, undelivered } = status;
+  const { node, server, settings, slots, running, undelivered, cache } = status;
   const fields = formatFields(
     {
       agent: `process ${status.pid}, version ${status.version}, workspace ${workspace}, for ${formatAge(status.startedAt)}`,
@@ -55,6 +56,9 @@ function statusInWords(workspace: string, status: AgentStatus, look: Look): Pain
       "settings now":
         settings.error && `${settings.error.replaceAll("\n", "; ")} (the previous settings stay in force)`,
       slots: `${slots.taken} of ${slots.total} taken`,
+      cache:
+        cache &&
+        `${bytesText(cache.bytes)} of at most ${bytesText(cache.maxBytes)} of files for the next jobs`,
       undelivered:
         undelivered > 0 ? `${counted(undelivered, "result")} not sent to the server yet` : undefined,
       "held by":
@@ -69,7 +73,7 @@ function statusInWords(workspace: string, status: AgentStatus, look: Look): Pain
     one.executionId,
     one.name ?? "",
     one.type ?? "",
-    one.startedAt ? formatAge(one.startedAt) : "starting",
+    one.startedAt ? formatAge(one.startedAt) : (one.waitsFor ?? "starting"),
     limitsInWords(one.limits),
     one.enforcedBy ?? "",
   ]);

@@ -23,7 +23,7 @@ import {
 } from "../node/node-store.ts";
 import { HEARTBEAT_MS, OFFLINE_AFTER_MS } from "../node/silence.ts";
 import { RecentMap } from "../runtime/recent-map.ts";
-import { ordersFor, SentOrders, starting, undelivered, vanished } from "./orders.ts";
+import { collectingUntil, ordersFor, SentOrders, starting, undelivered, vanished } from "./orders.ts";
 
 /** The condition of a node that has not reported any yet. */
 const AWAKE: NodeCondition = { suspended: false };
@@ -216,6 +216,8 @@ export class AgentService {
     // its executions are given up.
     const startingNow = starting(live, input.executions);
     await this.parts.executionService.renewLeases(startingNow, this.parts.now() + OFFLINE_AFTER_MS);
+    const collecting = collectingUntil(live, input.collecting ?? [], this.parts.now() + OFFLINE_AFTER_MS);
+    await this.parts.executionService.renewDeadlines(collecting, this.parts.now() + 2 * OFFLINE_AFTER_MS);
     const orders = ordersFor(node, live, input.executions, this.parts.now());
     this.sentOrders.sent(by.nodeId, orders);
     return orders;

@@ -36,6 +36,19 @@ export function starting(live: readonly LiveExecution[], held: readonly string[]
     .filter(({ status, executionId }) => status === "ASSIGNED" && heldIds.has(executionId));
 }
 
+/** Executions whose outputs the node collects, and whose deadline is near. */
+export function collectingUntil(
+  live: readonly LiveExecution[],
+  collecting: readonly string[],
+  beforeMs: number,
+): ExecutionRecord[] {
+  if (collecting.length === 0) return [];
+  const ids = new Set(collecting);
+  return live
+    .map(({ execution }) => execution)
+    .filter(({ executionId, deadlineAtMs }) => ids.has(executionId) && (deadlineAtMs ?? beforeMs) < beforeMs);
+}
+
 /** Executions that are RUNNING on the server, but that the node does not hold: the process that ran them is gone. */
 export function vanished(
   live: readonly LiveExecution[],

@@ -8,7 +8,15 @@ import type { JobStore } from "../job/job-store.ts";
 import type { Assigned } from "./execution-store.ts";
 import type { Metering } from "./metering.ts";
 import { withOwnOutputs } from "./own-outputs.ts";
-import { applyReport, expireQueued, giveUp, putBack, releaseLease, renewLease } from "./rules.ts";
+import {
+  applyReport,
+  expireQueued,
+  giveUp,
+  putBack,
+  releaseLease,
+  renewDeadline,
+  renewLease,
+} from "./rules.ts";
 
 export interface ExecutionServiceParts {
   jobs: JobStore;
@@ -109,6 +117,17 @@ export class ExecutionService {
       executions.map((execution) => ({
         key: { executionId: execution.executionId, nodeId: execution.nodeId },
         decide: (state) => renewLease(state, leaseExpiresAtMs),
+      })),
+    );
+  }
+
+  /** Moves the deadlines of executions whose command is over on the node, and whose outputs are on their way. */
+  async renewDeadlines(executions: readonly ExecutionRecord[], deadlineAtMs: number): Promise<void> {
+    if (executions.length === 0) return;
+    await this.parts.jobs.change(
+      executions.map((execution) => ({
+        key: { executionId: execution.executionId, nodeId: execution.nodeId },
+        decide: (state) => renewDeadline(state, deadlineAtMs),
       })),
     );
   }

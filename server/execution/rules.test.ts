@@ -13,6 +13,7 @@ import {
   giveUp,
   putBack,
   releaseLease,
+  renewDeadline,
   renewLease,
 } from "./rules.ts";
 
@@ -217,6 +218,17 @@ test("an assignment that is taken back costs the job no retry; if the job was ca
     const cancelled = takeBack(stateOf("ASSIGNED", "ASSIGNED", { job: { cancelRequestedAtMs } }));
     expect(after(cancelled)).toBe("CANCELLED/CANCELLED");
   }
+});
+
+test("the deadline of a run whose outputs are on their way moves later and never earlier; a run without one gets none", () => {
+  const moved = (deadlineAtMs: number | undefined) =>
+    renewDeadline(stateOf("RUNNING", "RUNNING", { execution: { deadlineAtMs } }), AT_MS).execution
+      ?.deadlineAtMs;
+  expect(moved(AT_MS - 1)).toBe(AT_MS);
+  expect(moved(AT_MS + 1)).toBeUndefined();
+  expect(moved(undefined)).toBeUndefined();
+  const over = stateOf("SUCCESS", "SUCCEEDED", { execution: { deadlineAtMs: AT_MS - 1 } });
+  expect(renewDeadline(over, AT_MS).execution).toBeUndefined();
 });
 
 test("a lease that has not expired is not released; with a startTimeoutSeconds its expiry is a failed attempt", () => {

@@ -121,6 +121,14 @@ export function renewLease(state: JobState | undefined, leaseExpiresAtMs: number
   return { execution: { ...state.execution, leaseExpiresAtMs }, result: undefined };
 }
 
+/** Moves the deadline of an execution whose command is over, and whose outputs are still on their way. Never to an earlier time. */
+export function renewDeadline(state: JobState | undefined, deadlineAtMs: number): Decision<void> {
+  if (!state || !isCurrent(state) || state.execution.status !== "RUNNING") return { result: undefined };
+  const before = state.execution.deadlineAtMs;
+  if (before === undefined || before >= deadlineAtMs) return { result: undefined };
+  return { execution: { ...state.execution, deadlineAtMs }, result: undefined };
+}
+
 /**
  * Takes back an assignment whose lease expired before its node started it. The job goes back to the queue and loses no
  * retry. If the job has a startTimeoutSeconds, that was the lease, and the attempt has failed.

@@ -66,6 +66,8 @@ export const nodeEndpoints = defineEndpoints({
     input: z.strictObject({
       executions: held,
       condition: nodeCondition.prefault({}),
+      /** Those whose command is over and whose outputs are on their way: they are not given up for missing their deadline. */
+      collecting: held.optional(),
       /** The agent ends and leaves nothing running: the node is OFFLINE until it registers again. */
       leaving: z.boolean().default(false),
     }),

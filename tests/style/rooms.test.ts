@@ -14,7 +14,7 @@ const floorsOf: Record<string, readonly (readonly string[])[]> = {
     ["keeper", "limits", "state"],
     ["executors/port", "logs"],
     ["executors/docker", "executors/shell"],
-    ["detectors", "executors"],
+    ["detectors", "executors", "files"],
     ["profile"],
     ["session", "supervisor"],
     ["worker"],

@@ -57,8 +57,9 @@ export function containerBody(task: Task, plan: ContainerPlan): Record<string, u
 }
 
 /** The directory in the container in which the command starts; undefined: the one that the image names. */
-export function startDir({ workdir }: JobManifest, image: ImageFacts): string | undefined {
-  if (workdir === undefined && image.workdir !== undefined) return undefined;
+export function startDir({ workdir, inputs }: JobManifest, image: ImageFacts): string | undefined {
+  // A job with inputs starts where they are.
+  if (workdir === undefined && inputs === undefined && image.workdir !== undefined) return undefined;
   return posix.resolve(WORK_DIR, workdir ?? ".");
 }
 

@@ -20,6 +20,8 @@ export interface DockerTaskParts {
   stream: AsyncIterable<Uint8Array>;
   /** Ends `stream`. */
   detach: AbortController;
+  /** See `RunningTask`. */
+  outputRoot: string;
   /** Its first process is an init. */
   hasInit: boolean;
   /** The signal that asks it to end, in the engine's form. */
@@ -61,9 +63,11 @@ export class DockerTask implements RunningTask {
   private killing = false;
 
   readonly stopSignal: string;
+  readonly outputRoot: string;
 
   constructor(private readonly parts: DockerTaskParts) {
     this.stopSignal = parts.stopSignal;
+    this.outputRoot = parts.outputRoot;
     const { engine, containerId, meter, task } = parts;
     this.pump = new OutputPump(task.output, parts.hasEnded);
     // A job that lost a process to its memory limit is no longer complete, so all of it is killed.

@@ -73,6 +73,7 @@ export async function launch(task: Task, signal: AbortSignal, site: LaunchSite):
       task,
       stream: command.stream,
       detach,
+      outputRoot: outputRootOf(task, image),
       hasInit: hasInit(task),
       stopSignal,
       meter,
@@ -89,6 +90,12 @@ export async function launch(task: Task, signal: AbortSignal, site: LaunchSite):
       cause: error,
     });
   }
+}
+
+/** The job's directory, or the directory in it where the command starts. */
+function outputRootOf({ dir, assignment }: Task, image: ImageFacts): string {
+  const within = posix.relative(WORK_DIR, startDir(assignment.manifest, image) ?? WORK_DIR);
+  return within.startsWith("..") ? dir : join(dir, within);
 }
 
 /**

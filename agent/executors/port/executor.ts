@@ -31,6 +31,10 @@ export interface Task {
   account?: JobAccount | undefined;
   /** The soft limit of open files that the agent was started with; absent: the limit of this process. */
   openFiles?: number | undefined;
+  /** Results of other jobs, as variables; those of the manifest win. */
+  results?: Environment;
+  /** Variables that hold secrets. */
+  secrets?: Environment;
 }
 
 /** Receives the output of a task. */
@@ -97,6 +101,8 @@ export interface Executor {
 export interface RunningTask {
   /** The signal that `stop` sends first; absent: the one in the manifest, or SIGTERM. */
   readonly stopSignal?: string;
+  /** The directory below which the job's outputs are: where its command started. */
+  readonly outputRoot: string;
   wait(): Promise<TaskExit>;
   stop(graceMs: number): void;
   usage(): TaskUsage;

@@ -214,6 +214,7 @@ describe("the shell executor", () => {
       "TANVRIT_JOB_DIR",
       "TANVRIT_JOB_ID",
       "TANVRIT_JOB_NAME",
+      "TANVRIT_RESULTS",
     ]);
     expect(stdout).not.toContain("secret");
   });

@@ -67,6 +67,7 @@ export class ShellExecutor implements Executor {
       const child = spawnChild({ executionId, command, cwd, env, handle, account, openFiles });
       return new ShellTask(child, {
         executionId,
+        outputRoot: cwd,
         output: task.output,
         limits: task.limits,
         stopSignal: manifest.stopSignal ?? "SIGTERM",

@@ -28,6 +28,7 @@ test.skipIf(process.platform !== "linux")("a process of a job that cannot be end
   spyOn(kept, "members").mockImplementation(() => [survivor.pid]);
   const task = new ShellTask(child, {
     executionId,
+    outputRoot: cwd,
     output: { write: () => undefined, system: (line) => said.push(line) },
     limits: {},
     stopSignal: "SIGTERM",

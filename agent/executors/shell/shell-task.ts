@@ -27,6 +27,8 @@ export interface Child {
 
 export interface ShellTaskOptions {
   executionId: string;
+  /** The directory in which it starts. */
+  outputRoot: string;
   output: TaskOutput;
   limits: TaskLimits;
   /** In the form of the manifest. */
@@ -66,6 +68,10 @@ export class ShellTask implements RunningTask {
     options.handle.begin(child.process.pid, () => this.stop(0), child.kept?.keeperPid);
     const pumps = [this.pump("stdout", child.stdout), this.pump("stderr", child.stderr)];
     this.output = Promise.all(pumps).then(() => this.outputEnded.abort());
+  }
+
+  get outputRoot(): string {
+    return this.options.outputRoot;
   }
 
   wait(): Promise<TaskExit> {

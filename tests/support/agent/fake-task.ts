@@ -66,7 +66,10 @@ export class FakeTask implements RunningTask {
     this.over.promise.catch(() => {});
   }
 
-  /** Whether it was started and has not ended. */
+  get outputRoot(): string {
+    return this.task.dir;
+  }
+
   get runs(): boolean {
     return this.phase === "running";
   }

@@ -1,0 +1,52 @@
+import { closeSync, constants, fstatSync, ftruncateSync, openSync, readSync, type Stats } from "node:fs";
+import { codeOf } from "../../shared/code-of.ts";
+import { limits } from "../../shared/limits.ts";
+
+// A job may have put a link or a named pipe in the place of its file.
+const SAFE_FLAGS = constants.O_NOFOLLOW | constants.O_NONBLOCK;
+
+/**
+ * The first bytes of the file in which a job wrote its results: one more than results may have. undefined: there is no such
+ * file. Throws an Error whose message says why it cannot be read.
+ */
+export function readSmallFile(path: string, ownerUid: number | undefined): Uint8Array | undefined {
+  const file = openIfThere(path, constants.O_RDONLY);
+  if (file === undefined) return undefined;
+  try {
+    const stat = fstatSync(file);
+    if (!stat.isFile()) throw new Error("it is not a file");
+    if (ownerUid !== undefined && stat.uid !== ownerUid) throw new Error("it belongs to another account");
+    const content = Buffer.alloc(Math.min(stat.size, limits.maxResultsBytes + 1));
+    return content.subarray(0, readSync(file, content, 0, content.length, 0));
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** Removes the content of a file, if it is still the one that was made. */
+export function eraseFile(path: string, made: Stats): void {
+  try {
+    const file = openIfThere(path, constants.O_WRONLY);
+    if (file === undefined) return;
+    try {
+      const { dev, ino } = fstatSync(file);
+      if (dev === made.dev && ino === made.ino) ftruncateSync(file);
+    } finally {
+      closeSync(file);
+    }
+  } catch {
+    // The job changed its rights or put something else there; the directory is removed soon.
+  }
+}
+
+function openIfThere(path: string, how: number): number | undefined {
+  try {
+    return openSync(path, how | SAFE_FLAGS);
+  } catch (error) {
+    const code = codeOf(error);
+    if (code === "ENOENT") return undefined;
+    if (code === "ELOOP") throw new Error("it is a link");
+    if (code === "EACCES" || code === "EPERM") throw new Error("permission denied");
+    throw new Error(`it cannot be opened (${code})`);
+  }
+}

@@ -1,0 +1,89 @@
+import { FileError } from "../../sdk/files/file-error.ts";
+import { placeTree } from "../../sdk/files/place-tree.ts";
+import { sha256Of } from "../../shared/files/sha256.ts";
+import { TreeError } from "../../shared/files/tree.ts";
+import type { PlacedInput } from "../../shared/node.ts";
+import { StartFailedError } from "../executors/port/executor.ts";
+import { BlobReader } from "./blob-cache.ts";
+import { cachedTree } from "./cached-tree.ts";
+
+export interface PlacedCounts {
+  files: number;
+  bytes: number;
+}
+
+export interface PlaceOptions {
+  /** The account that gets the files; absent: that of this process. */
+  owner?: { uid: number; gid: number } | undefined;
+  signal: AbortSignal;
+}
+
+/**
+ * Places the inputs of a job in its directory, from the cache. Throws StartFailedError naming the file, LostBlobError if the
+ * cache is damaged, and the signal's reason.
+ */
+export async function placeInputs(
+  cache: string,
+  inputs: readonly PlacedInput[],
+  directory: string,
+  options: PlaceOptions,
+): Promise<PlacedCounts> {
+  const counts: PlacedCounts = { files: 0, bytes: 0 };
+  const blobs = new BlobReader(cache);
+  try {
+    for (const input of inputs) {
+      const base = input.type === "file" ? await firstPath(cache, input) : input.base;
+      await named(input.field, () =>
+        placeTree(cachedTree(cache, input), { read: ({ sha256 }) => blobs.read(sha256) }, directory, {
+          ...options,
+          to: input.to,
+          base,
+          onFile: (bytes) => {
+            counts.files++;
+            counts.bytes += bytes;
+          },
+        }),
+      );
+    }
+    return counts;
+  } finally {
+    blobs.close();
+  }
+}
+
+/** Writes secrets to files that only the job's account may read. Throws like `placeInputs`. */
+export async function placeSecrets(
+  secrets: ReadonlyMap<string, Uint8Array>,
+  directory: string,
+  options: PlaceOptions,
+): Promise<void> {
+  for (const [path, content] of secrets) {
+    const entry = {
+      type: "file",
+      path,
+      mode: 0o600,
+      size: content.length,
+      sha256: sha256Of(content),
+    } as const;
+    const pieces = { read: () => content };
+    await named(`secretFiles.${path}`, () => placeTree([entry], pieces, directory, options));
+  }
+}
+
+/** The path of the one file of a tree. */
+async function firstPath(cache: string, input: PlacedInput): Promise<string | undefined> {
+  for await (const entry of cachedTree(cache, input)) return entry.path;
+  return undefined;
+}
+
+async function named(field: string, step: () => Promise<void>): Promise<void> {
+  try {
+    await step();
+  } catch (error) {
+    if (error instanceof TreeError)
+      throw new StartFailedError(`${field}: the list of its files cannot be used: ${error.message}.`);
+    if (!(error instanceof FileError)) throw error;
+    const hint = error.reason === "exists" ? " Two inputs must not put files at the same place." : "";
+    throw new StartFailedError(`${field}: ${error.message}.${hint}`, { cause: error });
+  }
+}

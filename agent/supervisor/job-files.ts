@@ -1,0 +1,146 @@
+import { type Stats, statSync } from "node:fs";
+import { resolve } from "node:path";
+import { bytesText } from "../../shared/bytes-text.ts";
+import { counted } from "../../shared/counted.ts";
+import type { ExecutionEnd } from "../../shared/execution.ts";
+import { StartFailedError } from "../executors/port/executor.ts";
+import { RESULTS_FILE } from "../executors/port/results-file.ts";
+import { LostBlobError } from "../files/blob-cache.ts";
+import { Gate } from "../files/gate.ts";
+import { eraseFile, readSmallFile } from "../files/job-file.ts";
+import { placeInputs, placeSecrets } from "../files/place-inputs.ts";
+import { type OutputProblem, readResults } from "../files/result-file.ts";
+import type { JobDirectory } from "./job-directory.ts";
+import type { OrderedFiles, StartOrder, WaitingOutputs } from "./protocol.ts";
+
+export interface JobFilesParts {
+  order: StartOrder;
+  directory: JobDirectory;
+  /** Adds a line to the job's log. */
+  say(text: string): void;
+  /** The agent must fetch the blob again, and then call `found`. */
+  lost(sha256: string): void;
+}
+
+/** What a job leaves besides its exit. */
+export interface LeftByJob extends Pick<ExecutionEnd, "results" | "outputProblems"> {
+  /** Its outputs wait in the job's directory. */
+  outputs?: WaitingOutputs;
+}
+
+/** Jobs whose files are being placed at the same time; each takes a few MiB of memory. */
+const placing = new Gate(8);
+const MAX_LOST = 20;
+
+/** Places the files of one job before it starts, and looks at what it leaves when it is over. */
+export class JobFiles {
+  /** The files that hold secrets, as they were made. */
+  private readonly secretFiles = new Map<string, Stats>();
+  private waiting: PromiseWithResolvers<void> | undefined;
+
+  constructor(private readonly parts: JobFilesParts) {}
+
+  /** Throws StartFailedError, and the signal's reason. */
+  async place(signal: AbortSignal): Promise<void> {
+    const { files } = this.parts.order;
+    if (!files) return;
+    const leave = await placing.enter(signal);
+    try {
+      await this.placeAll(files, signal);
+    } finally {
+      leave();
+    }
+  }
+
+  /** The cache has again what was lost; or it cannot have it, and why. */
+  found(problem: string | undefined): void {
+    if (problem === undefined) this.waiting?.resolve();
+    else this.waiting?.reject(new StartFailedError(problem));
+  }
+
+  /** Called when no process of the job is left. `outputRoot`: the directory in which it started. */
+  collect(outputRoot: string): LeftByJob {
+    const { directory, order } = this.parts;
+    this.eraseSecrets();
+    const { results, problems } = this.results();
+    const { outputs } = order.assignment.manifest;
+    const left: LeftByJob = {};
+    if (Object.keys(results).length > 0) left.results = results;
+    if (outputs !== undefined) {
+      const waiting = { globs: outputs, root: outputRoot, directory: directory.path, exclude: this.kept() };
+      left.outputs = { ...waiting, ...(this.account === undefined ? {} : { ownerUid: this.account.uid }) };
+    }
+    if (problems.length > 0) left.outputProblems = problems;
+    return left;
+  }
+
+  private async placeAll(files: OrderedFiles, signal: AbortSignal): Promise<void> {
+    const { directory, say } = this.parts;
+    const options = { owner: this.parts.order.account, signal };
+    const atMs = performance.now();
+    for (let lost = 0; ; lost++) {
+      try {
+        const { files: count, bytes } = await placeInputs(files.cache, files.inputs, directory.path, options);
+        const fetched =
+          files.fetchedBytes > 0 ? `; ${bytesText(files.fetchedBytes)} came over the network` : "";
+        const seconds = ((performance.now() - atMs) / 1_000).toFixed(1);
+        if (files.inputs.length > 0)
+          say(`Placed ${counted(count, "file")} (${bytesText(bytes)}) in ${seconds} s${fetched}.`);
+        break;
+      } catch (error) {
+        if (!(error instanceof LostBlobError)) throw error;
+        if (lost === MAX_LOST)
+          throw new StartFailedError(`The node's cache is damaged again and again: ${error.message}.`);
+        await directory.empty();
+        await this.untilFound(error.sha256, signal);
+      }
+    }
+    const secrets = Object.entries(files.secretFiles).map(([path, value]) => [path, decoded(value)] as const);
+    await placeSecrets(new Map(secrets), directory.path, options);
+    for (const [path] of secrets) this.secretFiles.set(path, statSync(resolve(directory.path, path)));
+    for (const note of files.notes) say(note);
+  }
+
+  private async untilFound(sha256: string, signal: AbortSignal): Promise<void> {
+    this.waiting = Promise.withResolvers();
+    const giveUp = () => this.waiting?.reject(signal.reason);
+    signal.addEventListener("abort", giveUp, { once: true });
+    try {
+      this.parts.lost(sha256);
+      await this.waiting.promise;
+    } finally {
+      signal.removeEventListener("abort", giveUp);
+      this.waiting = undefined;
+    }
+  }
+
+  private results(): { results: Record<string, string>; problems: OutputProblem[] } {
+    const path = resolve(this.parts.directory.path, RESULTS_FILE);
+    try {
+      const content = readSmallFile(path, this.account?.uid);
+      return content ? readResults(content) : { results: {}, problems: [] };
+    } catch (error) {
+      return { results: {}, problems: [{ path: "$TANVRIT_RESULTS", message: (error as Error).message }] };
+    }
+  }
+
+  /** The content of a secret must not stay on the disk, nor become an output. */
+  private eraseSecrets(): void {
+    for (const [path, made] of this.secretFiles) eraseFile(resolve(this.parts.directory.path, path), made);
+  }
+
+  /** Paths in the job's directory that are never outputs. */
+  private kept(): string[] {
+    return [RESULTS_FILE, ...Object.keys(this.parts.order.files?.secretFiles ?? {})];
+  }
+
+  /** The account that owns what the job writes; undefined: it is not known. Containers write as any account. */
+  private get account() {
+    const { account, assignment } = this.parts.order;
+    return assignment.manifest.type === "DOCKER" ? undefined : account;
+  }
+}
+
+function decoded(base64: string): Uint8Array {
+  return Buffer.from(base64, "base64");
+}
