@@ -131,6 +131,27 @@ export const commands: readonly CommandEntry[] = [
     load: () => import("./job/save-template.ts"),
   },
   {
+    path: "artifact list",
+    summary: "List the files that the server keeps, or those of a job",
+    load: () => import("./artifact/list.ts"),
+  },
+  {
+    path: "artifact download",
+    summary: "Fetch the outputs of a job",
+    load: () => import("./artifact/download.ts"),
+  },
+  {
+    path: "artifact upload",
+    summary: "Send files for use in jobs, and print their id",
+    load: () => import("./artifact/upload.ts"),
+  },
+  { path: "artifact get", summary: "Show one artifact", load: () => import("./artifact/get.ts") },
+  {
+    path: "artifact delete",
+    summary: "Delete artifacts",
+    load: () => import("./artifact/delete.ts"),
+  },
+  {
     path: "template list",
     summary: "List templates: jobs with parameters",
     load: () => import("./template/list.ts"),

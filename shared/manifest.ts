@@ -166,15 +166,22 @@ export const jobFields = z.strictObject({
  * field.
  */
 export const jobManifest = jobFields.superRefine((job, context) => {
+  addProblems(job, context);
+  for (const [i, { from }] of (job.inputs ?? []).entries()) {
+    const message = sourceProblem(from);
+    if (message !== undefined) context.addIssue({ code: "custom", path: ["inputs", i, "from"], message });
+  }
+});
+
+/** A job file of the command line, whose inputs may be files of the submitter. */
+export const jobFile = jobFields.superRefine(addProblems);
+
+/** What is wrong with several fields together. */
+function addProblems(job: z.output<typeof jobFields>, context: z.RefinementCtx): void {
   const wrong = (path: string, message: string) =>
     context.addIssue({ code: "custom", path: [path], message });
-  const problem = arraySizeProblem(job);
-  if (problem !== undefined) wrong("array", problem);
-  for (const [i, { from }] of (job.inputs ?? []).entries()) {
-    const problem = sourceProblem(from);
-    if (problem !== undefined)
-      context.addIssue({ code: "custom", path: ["inputs", i, "from"], message: problem });
-  }
+  const tooMuch = arraySizeProblem(job);
+  if (tooMuch !== undefined) wrong("array", tooMuch);
   if (job.type === "DOCKER") {
     if (job.image === undefined) wrong("image", "is missing: a DOCKER job needs an image");
     return;
@@ -184,7 +191,7 @@ export const jobManifest = jobFields.superRefine((job, context) => {
     if (job[field] !== undefined)
       wrong(field, `only jobs of type DOCKER can use this; this job is of type ${job.type}`);
   }
-});
+}
 
 /** Why the jobs of an array are too much for one write; undefined for any other job. */
 export function arraySizeProblem(job: z.output<typeof jobFields>): string | undefined {
@@ -199,7 +206,7 @@ export function arraySizeProblem(job: z.output<typeof jobFields>): string | unde
 function sourceProblem(from: string): string | undefined {
   try {
     if (parseInputSource(from).kind !== "local") return undefined;
-    return "must be artifact:art_… or job:job_…/GLOB; upload local files first, as `job submit` does";
+    return "must be artifact:art_… or job:job_…/GLOB; upload a local file first, with artifact upload";
   } catch (error) {
     return textOf(error);
   }

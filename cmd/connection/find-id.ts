@@ -1,5 +1,5 @@
 import type { Compute, Job } from "../../sdk/index.ts";
-import { executionId, jobId, nodeId, scheduleId } from "../../shared/ids.ts";
+import { artifactId, executionId, jobId, nodeId, scheduleId } from "../../shared/ids.ts";
 import { CliError } from "../exit/failure.ts";
 import { formatAge } from "../output/format.ts";
 import type { Output } from "../output/output.ts";
@@ -47,6 +47,29 @@ export async function findSchedule(compute: Compute, text: string, output: Outpu
   const schedules = await Array.fromAsync(compute.schedules.list({}, patience(output)));
   const rows = schedules.map((one) => ({ id: one.scheduleId, name: one.name, state: one.status }));
   return only("schedule", text, called("sch", text, rows));
+}
+
+/** Artifacts have names, too, but many artifacts may have the same. */
+export async function findArtifact(compute: Compute, text: string, output: Output): Promise<string> {
+  if (artifactId.safeParse(text).success) return text;
+  refuseEmpty("artifact", text);
+  const artifacts = await Array.fromAsync(compute.artifacts.list({ limit: MAX_LOOKED_AT }, patience(output)));
+  const rows = artifacts.map((one) => ({
+    id: one.artifactId,
+    name: one.name,
+    state: `${one.kind}, ${formatAge(one.createdAt)} ago`,
+  }));
+  return only("artifact", text, called("art", text, rows));
+}
+
+export async function findArtifacts(
+  compute: Compute,
+  texts: readonly string[],
+  output: Output,
+): Promise<string[]> {
+  const ids: string[] = [];
+  for (const text of texts) ids.push(await findArtifact(compute, text, output));
+  return ids;
 }
 
 /** Refuses what cannot be the id of an execution before the server is asked. Throws CliError `usage`. */

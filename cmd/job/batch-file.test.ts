@@ -14,7 +14,7 @@ test("a pipe, which can be read only once, is checked as a whole and then submit
   await using batchFile = await BatchFile.open(pipe);
   expect(await batchFile.check()).toBe(3);
   const batches = await Array.fromAsync(batchFile.batches());
-  expect(batches.flat().map((job) => job.name)).toEqual(["one", "two", "three"]);
+  expect(batches.flat().map(({ manifest }) => manifest.name)).toEqual(["one", "two", "three"]);
   expect(await writer.exited).toBe(0);
 });
 

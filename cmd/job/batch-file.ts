@@ -5,12 +5,16 @@ import { join } from "node:path";
 import { codeOf } from "../../shared/code-of.ts";
 import { readJson } from "../../shared/config/json.ts";
 import { FileError, type FileIssue, parseYaml } from "../../shared/config/yaml.ts";
-import { type BatchJob, batchJob } from "../../shared/endpoints/many-jobs.ts";
+import { type BatchLine, batchLine } from "../../shared/endpoints/many-jobs.ts";
 import { limits } from "../../shared/limits.ts";
 import { textOf } from "../../shared/text-of.ts";
 import { CliError } from "../exit/failure.ts";
 import { dieOf, heededSignals } from "../exit/signals.ts";
+import { directoryOf, type JobDraft, readFileInputs } from "../files/job-draft.ts";
 import { bytesIn, fileName, firstLost } from "../input/read-file.ts";
+
+/** A job of the file, whose inputs are not sent yet. */
+type BatchDraft = JobDraft & Pick<BatchLine, "idempotencyKey">;
 
 /** With this many, the file is wrong, not its lines. */
 const MAX_ISSUES = 100;
@@ -31,14 +35,17 @@ export class BatchFile implements AsyncDisposable {
     private readonly path: string,
     private readonly name: string,
     private readonly scratch: string | undefined,
+    /** Where the relative paths of its jobs' inputs begin. */
+    private readonly directory: string,
   ) {}
 
   /** @param file `-` is stdin. Stdin and other pipes are spooled first, since all lines are checked before any is sent. */
   static async open(file: string): Promise<BatchFile> {
-    if (file !== "-" && !(await isPipe(file))) return new BatchFile(file, file, undefined);
+    const directory = await directoryOf(file);
+    if (file !== "-" && !(await isPipe(file))) return new BatchFile(file, file, undefined, directory);
     const scratch = await mkdtemp(join(tmpdir(), "tanvrit-batch-"));
     const path = join(scratch, "jobs.jsonl");
-    const batch = new BatchFile(path, fileName(file), scratch);
+    const batch = new BatchFile(path, fileName(file), scratch, directory);
     batch.removeOnSignal(scratch);
     try {
       await using spool = await open(path, "wx", 0o600);
@@ -86,13 +93,14 @@ export class BatchFile implements AsyncDisposable {
     for (const stop of this.stopHeeding) stop();
   }
 
-  /** Resolves with the number of jobs. Throws FileError with what is wrong, line by line. */
+  /** Resolves with the number of jobs. Throws FileError with what is wrong, line by line, or CliError for an input. */
   async check(): Promise<number> {
     const issues: FileIssue[] = [];
     let jobs = 0;
     for await (const { text, line } of this.lines()) {
       const read = readJob(text, this.name, line);
       if ("issues" in read) issues.push(...read.issues);
+      else await this.draftOf(read.job, line);
       if (issues.length >= MAX_ISSUES) break;
       jobs++;
     }
@@ -103,8 +111,8 @@ export class BatchFile implements AsyncDisposable {
   }
 
   /** The jobs in order, as many at a time as one request takes. */
-  async *batches(): AsyncGenerator<BatchJob[], void, void> {
-    let batch: BatchJob[] = [];
+  async *batches(): AsyncGenerator<BatchDraft[], void, void> {
+    let batch: BatchDraft[] = [];
     let bytes = 0;
     for await (const { text, line } of this.lines()) {
       const read = readJob(text, this.name, line);
@@ -115,10 +123,17 @@ export class BatchFile implements AsyncDisposable {
         batch = [];
         bytes = 0;
       }
-      batch.push(read.job);
+      batch.push(await this.draftOf(read.job, line));
       bytes += size;
     }
     if (batch.length > 0) yield batch;
+  }
+
+  private async draftOf(job: BatchLine, line: number): Promise<BatchDraft> {
+    const { inputs, envFrom, idempotencyKey, ...manifest } = job;
+    const place = `${this.name}:${line}`;
+    const given = inputs && (await readFileInputs(inputs, place, this.directory));
+    return { manifest, inputs: given, envFrom, idempotencyKey };
   }
 
   /** Lines that are not blank, counted from 1. */
@@ -179,21 +194,21 @@ async function isPipe(file: string): Promise<boolean> {
   return about !== undefined && !about.isFile() && !about.isDirectory();
 }
 
-function readJob(text: string, file: string, line: number): { job: BatchJob } | { issues: FileIssue[] } {
+function readJob(text: string, file: string, line: number): { job: BatchLine } | { issues: FileIssue[] } {
   let read: ReturnType<typeof readJson>;
   try {
-    read = readJson(text, batchJob);
+    read = readJson(text, batchLine);
   } catch (error) {
     const why = textOf(error)
       .replace(/\p{C}+/gu, " ")
       .slice(0, MAX_MESSAGE_LENGTH);
     return { issues: [{ file, line, column: 1, message: `the line is not a JSON object: ${why}` }] };
   }
-  const checked = batchJob.safeParse(read.value);
+  const checked = batchLine.safeParse(read.value);
   if (checked.success && read.issues.length === 0) return { job: checked.data };
   try {
     // All JSON is YAML, and the YAML reader knows where in the text a field is.
-    return { job: parseYaml(text, file, batchJob) };
+    return { job: parseYaml(text, file, batchLine) };
   } catch (error) {
     if (!(error instanceof FileError)) throw error;
     return { issues: error.issues.map((issue) => ({ ...issue, line })) };

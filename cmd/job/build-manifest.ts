@@ -1,18 +1,19 @@
 import type { z } from "zod";
 import { issuesOf } from "../../shared/issues.ts";
 import { type Labels, NODE_NAME_LABEL } from "../../shared/labels.ts";
-import { type JobManifestInput, jobFields, jobManifest } from "../../shared/manifest.ts";
+import { jobFields, jobManifest } from "../../shared/manifest.ts";
 import { CliError } from "../exit/failure.ts";
+import { checkOutputs, type JobDraft, readInputs, standIns } from "../files/job-draft.ts";
 import { fileName, readTextFile } from "../input/read-file.ts";
 import { dockerOf } from "./docker-options.ts";
 import type { ManifestValues } from "./manifest-options.ts";
 import { afterOf, concurrencyOf, retryList } from "./manifest-words.ts";
 
-/** The job that the options, the file and the words after `--` describe together. */
+/** The job that the options, the file and the words after `--` describe together. Sends nothing. */
 export async function buildManifest(
   options: ManifestValues,
   argv: readonly string[] | undefined,
-): Promise<JobManifestInput> {
+): Promise<JobDraft> {
   const base: Partial<FileManifest> = options.file === undefined ? {} : await readManifest(options.file);
   const type = options.type ?? (options.image === undefined ? undefined : "DOCKER");
   if (!base.command && !argv?.length && (type ?? base.type ?? "COMMAND") === "COMMAND") {
@@ -20,7 +21,14 @@ export async function buildManifest(
   }
   const docker = dockerOf(options);
   const resources = defined({ cpu: options.cpu, memoryMb: options.memory, gpuCount: options.gpus });
+  const files = {
+    inputs: await readInputs(options, base.inputs),
+    envFrom: options["env-from"] ?? base.envFrom,
+  };
+  const standIn = standIns(files);
   const given = defined({
+    inputs: options.input && standIn.inputs,
+    envFrom: options["env-from"] && standIn.envFrom,
     name: options.name,
     type,
     image: options.image,
@@ -44,10 +52,16 @@ export async function buildManifest(
     command: argv?.length ? [...argv] : undefined,
     labels: labelsOf(options, base.labels),
     env: options.env && { ...base.env, ...options.env },
+    outputs: checkOutputs(options.output),
+    secretEnv: options["secret-env"] && { ...base.secretEnv, ...options["secret-env"] },
+    secretFiles: options["secret-file"] && { ...base.secretFiles, ...options["secret-file"] },
     resources: Object.keys(resources).length > 0 ? { ...base.resources, ...resources } : undefined,
   });
-  const checked = jobManifest.safeParse({ ...base, ...given });
-  if (checked.success) return checked.data;
+  const checked = jobManifest.safeParse({ ...base, ...standIn, ...given });
+  if (checked.success) {
+    const { inputs: _inputs, envFrom: _envFrom, ...manifest } = checked.data;
+    return { manifest, ...files };
+  }
   const issues = issuesOf(checked.error).map((issue) => ({ ...issue, field: String(issue.path[0] ?? "") }));
   // Each field of the file was checked by itself; together, or with the flags, they may still be wrong.
   const ofFile = issues.every(({ field }) => !(field in given) && field in base);
@@ -93,6 +107,11 @@ const flagOfField: Record<string, string> = {
   "docker.capDrop": "--cap-drop",
   "docker.shmMb": "--shm",
   labels: "--label",
+  inputs: "--input",
+  outputs: "--output",
+  secretEnv: "--secret-env",
+  secretFiles: "--secret-file",
+  envFrom: "--env-from",
   timeoutSeconds: "--timeout",
   graceSeconds: "--grace",
   stopSignal: "--stop-signal",
@@ -109,13 +128,16 @@ const flagOfField: Record<string, string> = {
   command: "the command after --",
 };
 
+/** Fields whose keys a person chooses. */
+const namedByKey = new Set(["labels", "env", "secretEnv", "secretFiles"]);
+
 function flagOf(path: readonly PropertyKey[]): string {
   const [first = "", second = ""] = path.map(String);
   const isGroup = first === "docker" || first === "resources";
   const flag =
     flagOfField[`${first}.${second}`] ??
     (isGroup && second ? `--${second}` : (flagOfField[first] ?? `--${first}`));
-  return second && (first === "labels" || first === "env") ? `${flag} ${second}` : flag;
+  return second && namedByKey.has(first) ? `${flag} ${second}` : flag;
 }
 
 function defined<Fields extends object>(fields: Fields): Partial<Fields> {

@@ -1,8 +1,11 @@
-import type { Compute, CostEstimate, JobManifestInput } from "../../sdk/index.ts";
+import type { Compute, CostEstimate } from "../../sdk/index.ts";
 import { formatUsd } from "../../shared/money.ts";
 import { safeLine } from "../../shared/terminal-text.ts";
 import { patience } from "../connection/connect.ts";
 import { exitCodes } from "../exit/exit-codes.ts";
+import type { JobDraft } from "../files/job-draft.ts";
+import { InputSender, type SendOptions, wouldSend } from "../files/send-inputs.ts";
+import { sizeText } from "../files/send-tree.ts";
 import type { Output } from "../output/output.ts";
 import { joinPainted, paint } from "../output/paint.ts";
 import { fitLines } from "./fit-table.ts";
@@ -11,14 +14,17 @@ import { namingFile } from "./submit-manifest.ts";
 /** Shows where such a job could run, and what it would cost. Resolves with 0 if any node could ever run it, else with 1. */
 export async function dryRun(
   compute: Compute,
-  manifest: JobManifestInput,
-  { json, file }: { json: boolean; file?: string },
+  draft: JobDraft,
+  options: SendOptions & { file?: string },
   output: Output,
 ): Promise<number> {
+  const { json, file } = options;
+  const manifest = await new InputSender(compute, options, output).withoutLocal(draft);
+  const inputs = await wouldSend(draft.inputs, options);
   const answer = await compute.jobs.dryRun(manifest, patience(output)).catch((error: unknown) => {
     throw namingFile(error, file);
   });
-  if (json) await output.json(answer);
+  if (json) await output.json(inputs.length > 0 ? { ...answer, inputs } : answer);
   else {
     const look = output.noteLook;
     const line = (text: string) => paint(safeLine(text), undefined, look);
@@ -26,6 +32,9 @@ export async function dryRun(
       line(answer.summary),
       ...fitLines(answer, look),
       ...costLines(answer.cost).map(line),
+      ...inputs.map((one) =>
+        line(`It would send ${sizeText(one)} of ${one.path}, less what the server has.`),
+      ),
       line("Nothing was submitted."),
     ];
     await output.paintedNote(joinPainted(lines, "\n"));

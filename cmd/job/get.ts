@@ -61,6 +61,11 @@ function describe(job: Job): Record<string, unknown> {
     gpuCount: gpuCount || undefined,
     // Only names: the values of variables are often secrets, and others often see a terminal.
     env: Object.keys(job.env).join(", ") || undefined,
+    inputs: job.inputs?.map(inputText).join(", "),
+    outputs: job.outputs?.join(", "),
+    secretEnv: job.secretEnv && pairs(job.secretEnv),
+    secretFiles: job.secretFiles && pairs(job.secretFiles),
+    envFrom: job.envFrom?.join(", "),
     timeoutSeconds: job.timeoutSeconds,
     priority: job.priority || undefined,
     // An array never runs; only its jobs do.
@@ -70,12 +75,29 @@ function describe(job: Job): Record<string, unknown> {
     nodeId: job.nodeId,
     cpuSeconds: job.cpuSeconds,
     peakMemoryMb: job.peakMemoryMb,
+    ...outcomeOf(job),
     cost: job.costMicroUsd === undefined ? undefined : formatUsd(job.costMicroUsd),
     createdAt: job.createdAt,
     notBefore: job.notBefore,
     startedAt: job.startedAt,
     cancelRequestedAt: job.cancelRequestedAt,
     finishedAt: job.finishedAt,
+  };
+}
+
+/** `artifact:art_… in data` */
+function inputText({ from, to }: NonNullable<Job["inputs"]>[number]): string {
+  return to === undefined || to === "." ? from : `${from} in ${to}`;
+}
+
+/** What the job left: its results and outputs. */
+function outcomeOf({ results = {}, artifactId, outputProblems = [] }: Job): Record<string, unknown> {
+  return {
+    ...Object.fromEntries(Object.entries(results).map(([name, value]) => [`results.${name}`, value])),
+    artifactId,
+    ...Object.fromEntries(
+      outputProblems.map(({ path, message }, i) => [`outputProblems.${i}`, `${path}: ${message}`]),
+    ),
   };
 }
 

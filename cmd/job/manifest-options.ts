@@ -8,6 +8,7 @@ import {
   optionText,
 } from "../../shared/config/options.ts";
 import { jobTypesInWords } from "../../shared/manifest.ts";
+import { jobFileOptions } from "../files/file-options.ts";
 import { dockerFlags } from "./docker-options.ts";
 
 /** The options that describe a job. Each sets a field of the manifest and wins over the file. */
@@ -28,6 +29,7 @@ export const manifestOptions = defineOptions({
     help: `The kind of job: ${jobTypesInWords}`,
   },
   ...dockerFlags,
+  ...jobFileOptions,
   label: {
     kind: "list",
     group: "Where it runs",

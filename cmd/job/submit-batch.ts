@@ -1,7 +1,8 @@
-import type { Compute } from "../../sdk/index.ts";
+import type { BatchJobInput, Compute } from "../../sdk/index.ts";
 import { patience } from "../connection/connect.ts";
 import { exitCodes } from "../exit/exit-codes.ts";
 import { CliError } from "../exit/failure.ts";
+import { InputSender, type SendOptions } from "../files/send-inputs.ts";
 import type { Output } from "../output/output.ts";
 import { BatchFile } from "./batch-file.ts";
 import { firstGiven, manifestOptions } from "./manifest-options.ts";
@@ -13,7 +14,7 @@ export function refuseOtherOptions(
 ): void {
   const names = [...Object.keys(manifestOptions), "wait", "follow", "no-prefix", "cancel-on-exit", "dry-run"];
   const given = firstGiven(
-    names.filter((name) => name !== "idempotency-key"),
+    names.filter((name) => !["idempotency-key", "no-ignore"].includes(name)),
     options,
   );
   if (given === undefined && !argv?.length) return;
@@ -27,7 +28,7 @@ export function refuseOtherOptions(
 export async function submitBatchFile(
   connectNow: () => Promise<Compute>,
   file: string,
-  options: { json: boolean; "idempotency-key"?: string },
+  options: SendOptions & { "idempotency-key"?: string },
   output: Output,
 ): Promise<number> {
   await using batchFile = await BatchFile.open(file);
@@ -36,7 +37,11 @@ export async function submitBatchFile(
   const key = options["idempotency-key"];
   const all = [];
   let submitted = 0;
-  const parts = compute.jobs.submitBatches(batchFile.batches(), { ...patience(output), idempotencyKey: key });
+  const sender = new InputSender(compute, options, output);
+  const parts = compute.jobs.submitBatches(ready(batchFile, sender), {
+    ...patience(output),
+    idempotencyKey: key,
+  });
   try {
     for await (const jobs of parts) {
       if (options.json) all.push(...jobs);
@@ -52,6 +57,19 @@ export async function submitBatchFile(
   }
   if (options.json) await output.json(all);
   return exitCodes.ok;
+}
+
+/** The jobs with their inputs sent, each only once. */
+async function* ready(
+  batchFile: BatchFile,
+  sender: InputSender,
+): AsyncGenerator<BatchJobInput[], void, void> {
+  for await (const drafts of batchFile.batches()) {
+    const batch: BatchJobInput[] = [];
+    for (const { idempotencyKey, ...draft } of drafts)
+      batch.push({ ...(await sender.complete(draft)), idempotencyKey });
+    yield batch;
+  }
 }
 
 function sentenceOf(submitted: number, total: number, key: string | undefined): string {

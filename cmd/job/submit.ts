@@ -2,6 +2,7 @@ import { defineOptions, flagOption, optionText } from "../../shared/config/optio
 import { defineCommand } from "../command/command.ts";
 import { connect } from "../connection/connect.ts";
 import { clientOptions } from "../connection/connection-options.ts";
+import { InputSender } from "../files/send-inputs.ts";
 import { afterSubmit, attachOptions, refuseBoth } from "./after-submit.ts";
 import { buildManifest } from "./build-manifest.ts";
 import { manifestOptions } from "./manifest-options.ts";
@@ -46,13 +47,14 @@ none of them. A line may have an idempotencyKey next to the fields of a job.`,
       refuseOtherOptions(options, rest);
       return submitBatchFile(() => connect(env, options), options.batch, options, output);
     }
-    const manifest = await buildManifest(options, rest);
+    const draft = await buildManifest(options, rest);
     const compute = await connect(env, options);
     if (options["dry-run"]) {
       const { dryRun } = await import("./dry-run.ts");
-      return dryRun(compute, manifest, options, output);
+      return dryRun(compute, draft, options, output);
     }
     await sayInputStays(options, output);
+    const manifest = await new InputSender(compute, options, output).complete(draft);
     const job = await submitManifest(compute, manifest, options, output);
     return afterSubmit(compute, job, options, output);
   },

@@ -1,8 +1,11 @@
 import { codeOf } from "../../shared/code-of.ts";
-import { safeJson, safeText } from "../../shared/terminal-text.ts";
+import { safeJson, safeLine, safeText } from "../../shared/terminal-text.ts";
 import { textOf } from "../../shared/text-of.ts";
 import { type Look, lookOf } from "./look.ts";
 import type { Painted } from "./paint.ts";
+
+/** Removes the rest of a terminal's line. */
+const CLEAR_TO_END = "\u001b[K";
 
 /** The reader of our output is gone, so nobody is left to report to. */
 export class BrokenPipeError extends Error {
@@ -18,6 +21,8 @@ export class BrokenPipeError extends Error {
 export class Output {
   private tail: Promise<void> = Promise.resolve();
   private waiting: WaitingWrite | undefined;
+  /** A line on a terminal's stderr without a newline, which other lines replace. */
+  private status = "";
   private readonly looks = new Map<"stdout" | "stderr", Look>();
 
   /** The width and colours of stdout. */
@@ -66,7 +71,16 @@ export class Output {
 
   /** Writes exactly this text, or these bytes, to stderr. */
   writeError(text: string | Uint8Array): Promise<void> {
+    if (this.status !== "") this.showStatus("");
     return this.enqueue(Bun.stderr, text);
+  }
+
+  /** Shows a line on a terminal until the next line or status; empty: none. Must fit the terminal's width. */
+  showStatus(line: string): void {
+    if (line === this.status) return;
+    this.status = line;
+    // A terminal that is gone is reported by the next line.
+    this.enqueue(Bun.stderr, `\r${safeLine(line)}${CLEAR_TO_END}`).catch(() => undefined);
   }
 
   /** Resolves when everything handed over so far is written or has failed. Never rejects. */

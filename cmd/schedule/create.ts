@@ -5,6 +5,8 @@ import { defineCommand } from "../command/command.ts";
 import { connect, patience } from "../connection/connect.ts";
 import { clientOptions } from "../connection/connection-options.ts";
 import { CliError } from "../exit/failure.ts";
+import type { JobDraft } from "../files/job-draft.ts";
+import { InputSender, refuseLocal } from "../files/send-inputs.ts";
 import { buildManifest } from "../job/build-manifest.ts";
 import { firstGiven, manifestOptions } from "../job/manifest-options.ts";
 import { paramOption, paramsOf } from "../template/template-options.ts";
@@ -72,6 +74,7 @@ export const command = defineCommand({
   async run({ options, rest, env, output }) {
     const work = await workOf(options, rest);
     const compute = await connect(env, options);
+    const job = work.draft && (await new InputSender(compute, options, output).complete(work.draft));
     const made = await compute.schedules.create(
       {
         cron: options.cron,
@@ -81,7 +84,9 @@ export const command = defineCommand({
         misfire: options.misfire,
         misfireWindowSeconds: options["misfire-window"],
         jitterSeconds: options.jitter,
-        ...work,
+        job,
+        template: work.template,
+        parameters: work.parameters,
       },
       patience(output),
     );
@@ -100,7 +105,10 @@ export const command = defineCommand({
 
 type Values = Parameters<typeof buildManifest>[0] & { template?: string; param: readonly string[] };
 
-async function workOf(options: Omit<Values, "name" | "not-before" | "idempotency-key">, rest?: string[]) {
+async function workOf(
+  options: Omit<Values, "name" | "not-before" | "idempotency-key">,
+  rest?: string[],
+): Promise<Work> {
   const { template, param } = options;
   if (template === undefined) {
     if (param.length > 0)
@@ -110,7 +118,9 @@ async function workOf(options: Omit<Values, "name" | "not-before" | "idempotency
         todo: "Put the command after --, for example: tanvrit-compute schedule create --cron '0 * * * *' -- ./hourly.sh",
       });
     }
-    return { job: await buildManifest({ ...options, ...notAsked }, rest) };
+    const draft = await buildManifest({ ...options, ...notAsked }, rest);
+    refuseLocal(draft, "a schedule");
+    return { draft };
   }
   if (rest !== undefined) throw new CliError("usage", "a template and a command cannot be used together");
   const given = firstGiven(Object.keys(jobOptions), options);
@@ -120,6 +130,12 @@ async function workOf(options: Omit<Values, "name" | "not-before" | "idempotency
     });
   }
   return { template, parameters: param.length > 0 ? paramsOf(param) : undefined };
+}
+
+interface Work {
+  draft?: JobDraft;
+  template?: string;
+  parameters?: Record<string, string> | undefined;
 }
 
 /** What a schedule's job gets from its schedule. */

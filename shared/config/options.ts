@@ -28,6 +28,7 @@ export interface Option {
 /** In the order of the help. */
 export const optionGroups = [
   "What it runs",
+  "Files and secrets",
   "Where it runs",
   "When, and in which order",
   "Limits and retries",

@@ -5,16 +5,19 @@ import { jobId } from "../ids.ts";
 import { jobFilter } from "../job-filter.ts";
 import { jobStatus } from "../job-state.ts";
 import { limits } from "../limits.ts";
-import { jobManifest } from "../manifest.ts";
+import { jobFile, jobManifest } from "../manifest.ts";
 import { defineEndpoints } from "./endpoint.ts";
 import { pageOutput } from "./page.ts";
 
 /** The same as in the `Idempotency-Key` header. */
 const idempotencyKey = z.string().min(1).max(255);
 
-/** One job of a batch, or one line of a batch file: a manifest with an optional key of its own. */
+/** One job of a batch: a manifest with an optional key of its own. */
 export const batchJob = jobManifest.safeExtend({ idempotencyKey: idempotencyKey.optional() });
+/** One line of a batch file, whose inputs may be files of the submitter. */
+export const batchLine = jobFile.safeExtend({ idempotencyKey: idempotencyKey.optional() });
 export type BatchJob = z.output<typeof batchJob>;
+export type BatchLine = z.output<typeof batchLine>;
 export type BatchJobInput = z.input<typeof batchJob>;
 
 const matchingInput = z.strictObject({

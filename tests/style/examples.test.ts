@@ -3,14 +3,14 @@ import type { z } from "zod";
 import { agentFile } from "../../agent/profile/agent-file.ts";
 import { serverFile } from "../../server/compose/options.ts";
 import { parseYaml } from "../../shared/config/yaml.ts";
-import { jobManifest } from "../../shared/manifest.ts";
+import { jobFile } from "../../shared/manifest.ts";
 import { templateFile } from "../../shared/template/template.ts";
 import { pagesAndSources } from "./source.ts";
 
 /** Finds the kind of a file by one of its fields; the first match counts. */
 const kinds: [field: RegExp, schema: z.ZodType][] = [
   [/^parameters:/m, templateFile],
-  [/^(command|image):/m, jobManifest],
+  [/^(command|image):/m, jobFile],
   [/^prices:/m, serverFile],
   [/^(limits|docker|registries|idleSuspendSeconds|minFreeDiskMb):/m, agentFile],
 ];
@@ -39,7 +39,7 @@ function schemaOf(block: string): z.ZodType | undefined {
 
 function whyRefused(path: string, file: string): string | undefined {
   try {
-    parseYaml(file, path, schemaOf(file) ?? jobManifest);
+    parseYaml(file, path, schemaOf(file) ?? jobFile);
   } catch (error) {
     return String(error);
   }

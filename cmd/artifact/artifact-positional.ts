@@ -1,0 +1,4 @@
+export const artifactPositional = {
+  name: "ID",
+  help: "an artifact's id, the start of its id, or its name",
+};
