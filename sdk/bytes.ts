@@ -30,8 +30,8 @@ export class BytesBody {
   failure: { cause: unknown } | undefined;
   readonly stream: ReadableStream<Uint8Array>;
 
-  constructor({ chunks }: BytesToSend, limit: TimeLimit, onSent: SendOptions["onSent"]) {
-    const iterator = iteratorOf(chunks());
+  constructor(source: BytesToSend, limit: TimeLimit, onSent: SendOptions["onSent"]) {
+    const iterator = iteratorOf(source.chunks());
     limit.renew();
     this.stream = new ReadableStream(
       {

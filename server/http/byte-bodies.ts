@@ -161,7 +161,7 @@ function answerStream(
       start(controller) {
         stop = () => {
           end();
-          controller.error(new Error("the answer was stopped"));
+          controller.error();
         };
         signal.addEventListener("abort", stop, { once: true });
         awaitReader();
@@ -183,7 +183,8 @@ function answerStream(
           if (isOver) return;
           end();
           onError(error);
-          controller.error(error);
+          // Without the error, which the runtime would print.
+          controller.error();
         }
       },
       cancel: end,
