@@ -1,11 +1,12 @@
+import { artifactsOptions } from "../../server/compose/artifacts-place.ts";
 import type { ServerSettings } from "../../server/compose/options.ts";
 import type { CheckReport } from "../../server/integrity/check.ts";
-import { defineOptions } from "../../shared/config/options.ts";
+import { defineOptions, flagOption } from "../../shared/config/options.ts";
 import { counted } from "../../shared/counted.ts";
 import { defineCommand } from "../command/command.ts";
 import { jsonOption } from "../command/common-options.ts";
 import { exitCodes } from "../exit/exit-codes.ts";
-import { openStoreOf, storeOptions, storeSettings } from "./store-owner.ts";
+import { explainFiles, openStoreOf, storeOptions, storeSettings } from "./store-owner.ts";
 
 const options = defineOptions({
   "data-dir": { ...storeOptions["data-dir"], help: "Where the stopped server keeps its data" },
@@ -13,12 +14,23 @@ const options = defineOptions({
     ...storeOptions.store,
     help: "sqlite, in the data directory; or the mongodb:// URL, even while servers run on it",
   },
+  artifacts: {
+    ...artifactsOptions.artifacts,
+    fileKey: undefined,
+    help: "The --artifacts of the server: dir, gridfs or s3://BUCKET/PREFIX",
+  },
+  "artifacts-endpoint": { ...artifactsOptions["artifacts-endpoint"], fileKey: undefined },
+  deep: flagOption("Read all content of files and compare it with its digests"),
   ...jsonOption,
 });
 
 export const command = defineCommand({
   options,
   examples: [
+    {
+      line: "server check --deep",
+      does: "Also read every file, to find what a bad disk has changed",
+    },
     { line: "server check --data-dir ./data", does: "After a crash, or before you trust a backup" },
     {
       line: "server check --store mongodb://db/compute --json",
@@ -29,29 +41,35 @@ export const command = defineCommand({
     "Reads the whole store and changes nothing. Exits with 0 if every rule holds, with 1 if one is broken.\nOnly one " +
     "program at a time can open an embedded store, so stop its server first.",
   async run({ options, env, output }) {
-    const report = await check(storeSettings(options, env));
+    const report = await check(storeSettings(options, env), options.deep);
     await (options.json ? output.json(report) : output.result(formatReport(report)));
     return report.holds ? exitCodes.ok : exitCodes.failed;
   },
 });
 
-async function check(settings: ServerSettings): Promise<CheckReport> {
+async function check(settings: ServerSettings, deep: boolean): Promise<CheckReport> {
   const stores = await openStoreOf(settings);
   try {
-    const { checkStore } = await import("../../server/integrity/check.ts");
-    return await checkStore(stores);
+    const [{ checkStore }, { blobsAt }] = await Promise.all([
+      import("../../server/integrity/check.ts"),
+      import("../../server/compose/open-blobs.ts"),
+    ]);
+    return await checkStore(stores, blobsAt(settings.artifacts, settings.dataDir, stores), { deep });
+  } catch (cause) {
+    throw explainFiles(cause);
   } finally {
     await stores.close();
   }
 }
 
 function formatReport({ counts, rules, holds }: CheckReport): string {
-  const { jobs, executions, accounts, ledgerEntries } = counts;
+  const { jobs, executions, accounts, artifacts, ledgerEntries } = counts;
   const lines = [
     [
       counted(jobs, "job"),
       counted(executions, "execution"),
       counted(accounts, "account"),
+      counted(artifacts, "artifact"),
       `${ledgerEntries} ledger ${ledgerEntries === 1 ? "entry" : "entries"}`,
     ].join(", "),
   ];

@@ -31,7 +31,12 @@ const ANSWER_LIMIT_MS = 120_000;
 
 /** Server settings; only those of the store matter. */
 export function storeSettings(
-  options: { "data-dir": string | undefined; store: string },
+  options: {
+    "data-dir": string | undefined;
+    store: string;
+    artifacts?: string | undefined;
+    "artifacts-endpoint"?: string | undefined;
+  },
   env: Env,
 ): ServerSettings {
   const defaults = resolveOptions(serverOptions, { flags: {}, env: {} });
@@ -92,6 +97,17 @@ export async function openStoreOf(settings: ServerSettings) {
   return openStores(settings).catch((cause) => {
     throw explainStore(cause, settings);
   });
+}
+
+/** Explains why the place of files cannot be used. */
+export function explainFiles(cause: unknown): unknown {
+  const { name, message, code } = cause as { name?: string; message: string; code?: string };
+  if (name === "ArtifactsPlaceError") {
+    return new CliError("bad_configuration", `cannot read files: ${message}`, { cause });
+  }
+  return code === "storage_failed"
+    ? new CliError("unreachable", `cannot read everything: ${message}`, { cause })
+    : cause;
 }
 
 export const NEWER_TODO = "Use that version, or restore a backup from before the upgrade";

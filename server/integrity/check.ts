@@ -1,5 +1,7 @@
 import { formatUsd } from "../../shared/money.ts";
+import type { BlobStore } from "../blob/blob-store.ts";
 import { type AccountAudit, type CreditStore, isSound } from "../credit/credit-store.ts";
+import { checkFiles, type FilesToCheck } from "./check-files.ts";
 import type { Fault, IntegrityStore, StoreCounts } from "./integrity-store.ts";
 
 /** One rule that everything in the store must obey. */
@@ -13,18 +15,27 @@ export interface RuleReport {
 
 export interface CheckReport {
   holds: boolean;
-  counts: StoreCounts & { accounts: number };
+  counts: StoreCounts & { accounts: number; artifacts: number };
   rules: RuleReport[];
 }
 
 const MAX_FAULTS = 20;
 
-/** Checks the promises that can be seen in a store. Changes nothing. */
-export async function checkStore(stores: {
+export interface ToCheck extends Pick<FilesToCheck, "artifacts"> {
   integrity: IntegrityStore;
   credits: CreditStore;
-}): Promise<CheckReport> {
-  const { integrity, credits } = stores;
+}
+
+/**
+ * Checks the promises that can be seen in a store. Changes nothing.
+ *
+ * @param deep reads all content of files.
+ */
+export async function checkStore(
+  { integrity, credits, artifacts }: ToCheck,
+  blobs: BlobStore,
+  { deep }: { deep: boolean },
+): Promise<CheckReport> {
   const audits = await credits.audit();
   const unsound = audits.filter((audit) => !isSound(audit)).slice(0, MAX_FAULTS);
   const rules: RuleReport[] = [
@@ -43,7 +54,9 @@ export async function checkStore(stores: {
     ),
     ruleOf("no execution is settled before it ends", await integrity.settledButLive(MAX_FAULTS)),
   ];
-  const counts = { ...(await integrity.counts()), accounts: audits.length };
+  const files = await checkFiles({ artifacts, blobs }, { deep, maxFaults: MAX_FAULTS });
+  rules.push(ruleOf(`every artifact has all of its content${deep ? ", unchanged" : ""}`, files.faults));
+  const counts = { ...(await integrity.counts()), accounts: audits.length, artifacts: files.artifacts };
   return { holds: rules.every((rule) => rule.holds), counts, rules };
 }
 

@@ -1,4 +1,6 @@
 import { describe, expect, test } from "bun:test";
+import type { ArtifactStore } from "../../server/artifact/artifact-store.ts";
+import { DirectoryBlobs } from "../../server/blob/directory-blobs.ts";
 import type { CreditStore } from "../../server/credit/credit-store.ts";
 import type { Assigned } from "../../server/execution/execution-store.ts";
 import { checkStore } from "../../server/integrity/check.ts";
@@ -10,11 +12,16 @@ import type { ControlPlaneStores } from "./control-plane-stores.ts";
 export interface IntegrityStores extends ControlPlaneStores {
   integrity: IntegrityStore;
   credits: CreditStore;
+  artifacts: ArtifactStore;
 }
 
 const AT_MS = Date.parse("2026-03-15T12:00:00Z");
 const BUSINESS = "biz";
 const price = { vcpuSecondMicroUsd: 1, gibSecondMicroUsd: 1, gpuSecondMicroUsd: 1 };
+
+/** These tests have no files. */
+const check = (stores: IntegrityStores) =>
+  checkStore(stores, new DirectoryBlobs("/there-are-no-files"), { deep: false });
 
 /** What every store reports about its own integrity. `open` gives an empty store, which is closed after each test. */
 export function integrityStoreContract(name: string, open: () => Promise<IntegrityStores>) {
@@ -37,7 +44,7 @@ export function integrityStoreContract(name: string, open: () => Promise<Integri
     test("a store in use has no damage, and its records are counted", () =>
       withRunning(async (stores, { job, execution }) => {
         await stores.credits.post([reserveOf(job.jobId, execution.executionId)]);
-        const report = await checkStore(stores);
+        const report = await check(stores);
         expect(report.rules.flatMap((rule) => rule.faults)).toEqual([]);
         expect(report).toMatchObject({
           holds: true,
@@ -62,7 +69,7 @@ export function integrityStoreContract(name: string, open: () => Promise<Integri
         const [fault] = await stores.integrity.jobsWithoutExecution(10);
         const detail = `it is ASSIGNED with execution ${execution.executionId}, which is FAILED`;
         expect(fault).toEqual({ id: job.jobId, detail });
-        expect((await checkStore(stores)).holds).toBe(false);
+        expect((await check(stores)).holds).toBe(false);
       }));
 
     test("an execution whose job went elsewhere is found, and so is a job that runs twice", () =>
@@ -81,7 +88,7 @@ export function integrityStoreContract(name: string, open: () => Promise<Integri
         const [twice] = await stores.integrity.jobsLiveTwice(10);
         expect(twice?.id).toBe(job.jobId);
         expect(twice?.detail).toContain(executionId);
-        const broken = (await checkStore(stores)).rules.filter((rule) => !rule.holds);
+        const broken = (await check(stores)).rules.filter((rule) => !rule.holds);
         expect(broken.map((rule) => rule.rule)).toEqual([
           "every live execution is the current one of its job",
           "no job is executed twice at once",
@@ -97,7 +104,7 @@ export function integrityStoreContract(name: string, open: () => Promise<Integri
         ]);
         const [fault] = await stores.integrity.settledButLive(10);
         expect(fault).toEqual({ id: executionId, detail: expect.stringContaining("was settled with crd_") });
-        const broken = (await checkStore(stores)).rules.filter((rule) => !rule.holds);
+        const broken = (await check(stores)).rules.filter((rule) => !rule.holds);
         expect(broken.map((rule) => rule.rule)).toEqual(["no execution is settled before it ends"]);
       }));
   });
