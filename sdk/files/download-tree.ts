@@ -7,6 +7,7 @@ import { Breather } from "./breather.ts";
 import { type Blob, readTree, withBlobs } from "./fetch-blobs.ts";
 import { EntrySelector, FileGlobs } from "./file-globs.ts";
 import type { FileServer } from "./file-server.ts";
+import { GARBAGE_OF_FILE_BYTES, Garbage } from "./garbage.ts";
 import { checkFree, isSame, moveIn, setModes } from "./move-in.ts";
 import { Placer } from "./placer.ts";
 import { Staging } from "./staging.ts";
@@ -105,6 +106,7 @@ class Download {
   private readonly placer: Placer;
   private readonly directories: { path: string; mode: number }[] = [];
   private readonly breather: Breather;
+  private readonly garbage = new Garbage();
   private readonly filesThere: number;
 
   constructor(
@@ -161,6 +163,7 @@ class Download {
 
   private begin(entry: TreeEntry, from: number): void {
     this.placer.add(entry, from);
+    this.garbage.add(GARBAGE_OF_FILE_BYTES);
     if (entry.type === "directory") this.directories.push({ path: entry.path, mode: entry.mode });
     this.progress.bytesDone += from;
     this.report();

@@ -5,6 +5,7 @@ import { type TreeEntry, TreeReader } from "../../shared/files/tree.ts";
 import { UnreachableError } from "../errors.ts";
 import { Outage, type Patience } from "../patience.ts";
 import type { FileServer } from "./file-server.ts";
+import { Garbage } from "./garbage.ts";
 
 export interface Blob {
   sha256: string;
@@ -18,7 +19,10 @@ export interface FetchedBlob extends Blob {
 
 const MAX_ON_THE_WAY = 2;
 const MAX_BATCH_BLOBS = 2_000;
-const MAX_BATCH_BYTES = 2 * fileLimits.partBytes;
+const MAX_BATCH_BYTES = fileLimits.partBytes;
+/** The text of a tree is read in pieces of this size. Reading leaves about ten times as many bytes behind. */
+const TREE_PIECE_BYTES = 64 * 1024;
+const GARBAGE_OF_TREE = 10;
 const MAX_BATCH_ITEMS = 8_000;
 
 /**
@@ -81,8 +85,13 @@ export async function* readTree(
   patience: Patience = {},
 ): AsyncGenerator<TreeEntry, void, void> {
   const reader = new TreeReader();
+  const garbage = new Garbage();
   for await (const { content } of fetchBlobs(server, blobsOfStoredTree(tree), patience)) {
-    yield* reader.push(content);
+    for (let at = 0; at < content.length; at += TREE_PIECE_BYTES) {
+      const piece = content.subarray(at, at + TREE_PIECE_BYTES);
+      garbage.add(piece.length * GARBAGE_OF_TREE);
+      yield* reader.push(piece);
+    }
   }
   reader.end();
 }
@@ -125,6 +134,7 @@ interface Contents {
 
 class BatchFetcher {
   private readonly freed: Uint8Array[] = [];
+  private readonly garbage = new Garbage();
 
   constructor(
     private readonly server: FileServer,
@@ -150,6 +160,7 @@ class BatchFetcher {
     let used = 0;
     let begin = 0;
     for await (const chunk of this.server.read([...blobs.keys()], this.signal)) {
+      this.garbage.add(chunk.length);
       for (const piece of reader.push(chunk)) {
         if (piece.kind === "blob") {
           begin = used;

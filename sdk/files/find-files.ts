@@ -10,6 +10,7 @@ import { textOf } from "../../shared/text-of.ts";
 import { Breather } from "./breather.ts";
 import { FileError, type FileErrorReason, shownPath } from "./file-error.ts";
 import { EntrySelector, FileGlobs } from "./file-globs.ts";
+import { GARBAGE_OF_FILE_BYTES, Garbage } from "./garbage.ts";
 import { IgnoreRules } from "./ignore-rules.ts";
 
 /** A file as it was when it was found. */
@@ -93,6 +94,7 @@ class Finder {
   private readonly globs: FileGlobs | undefined;
   private readonly selector: EntrySelector<FoundEntry> | undefined;
   private readonly breather: Breather;
+  private readonly garbage = new Garbage();
 
   constructor(
     /** Absolute. */
@@ -129,6 +131,7 @@ class Finder {
     const rules = directory.rules?.enter(join(this.root, path));
     for (const name of names) {
       if (this.breather.isDue) await this.breather.breathe();
+      this.garbage.add(GARBAGE_OF_FILE_BYTES);
       if (path === "" && this.options.exclude?.includes(name)) continue;
       const below = path === "" ? name : `${path}/${name}`;
       const isDirectory = this.add(below, name, rules);

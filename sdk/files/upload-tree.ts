@@ -8,6 +8,7 @@ import { Breather } from "./breather.ts";
 import { FileError } from "./file-error.ts";
 import type { FileServer } from "./file-server.ts";
 import type { FoundFile, FoundTree } from "./find-files.ts";
+import { GARBAGE_OF_FILE_BYTES, Garbage } from "./garbage.ts";
 import { FileReading } from "./read-file.ts";
 import { TreeSender } from "./tree-sender.ts";
 
@@ -74,6 +75,7 @@ class Upload {
   private readonly tree: TreeSender;
   private readonly progress: UploadProgress;
   private readonly breather: Breather;
+  private readonly garbage = new Garbage();
   private sentFiles = 0;
   private sentFileBytes = 0;
 
@@ -94,6 +96,7 @@ class Upload {
     for (const entry of this.found.entries) {
       const sent = entry.type === "file" ? await this.send(entry) : entry;
       if (sent !== undefined) await this.tree.add(treeLine(sent));
+      this.garbage.add(GARBAGE_OF_FILE_BYTES);
       if (this.breather.isDue) await this.breather.breathe();
     }
     const tree = await this.tree.finish();
