@@ -2,7 +2,8 @@ import { expect, test } from "bun:test";
 import { createComputeClient } from "../../sdk/index.ts";
 import { openMongoStores } from "../../server/compose/open-stores.ts";
 import { leaseStoreContract } from "../contract/lease-store.contract.ts";
-import { Api, type As } from "../support/api.ts";
+import type { As } from "../support/api.ts";
+import { Fleet, type FleetServer } from "../support/fleet.ts";
 import { forAllTests } from "../support/for-all-tests.ts";
 import { TestMongo } from "../support/mongod.ts";
 import { describeNode, PlayedNode } from "../support/played-node.ts";
@@ -23,8 +24,8 @@ leaseStoreContract("MongoDB", async () => {
 });
 
 test("three servers that start at once on an empty store act as one: sign-in, submit, node and log on different servers", async () => {
-  await using fleet = await Fleet.start(["0", "0", "0"]);
-  const [submitter, worker, reader] = fleet.servers as [Server, Server, Server];
+  await using fleet = await startFleet(["0", "0", "0"]);
+  const [submitter, worker, reader] = fleet.servers as [FleetServer, FleetServer, FleetServer];
   const user = await submitter.api.user();
   const node = await PlayedNode.register(worker.api, user);
   const jobs = await Promise.all(
@@ -46,8 +47,8 @@ test("three servers that start at once on an empty store act as one: sign-in, su
 });
 
 test("servers share a port; when one is killed, its log followers continue at another without gap or repeat", async () => {
-  await using fleet = await Fleet.start(["0", "same"]);
-  const [first, second] = fleet.servers as [Server, Server];
+  await using fleet = await startFleet(["0", "same"]);
+  const [first, second] = fleet.servers as [FleetServer, FleetServer];
   expect(second.api.url).toBe(first.api.url);
   const user = await first.api.user();
   const node = await PlayedNode.register(first.api, user);
@@ -75,8 +76,8 @@ test("servers share a port; when one is killed, its log followers continue at an
 });
 
 test("a poll that waits at one server is refused immediately when its node is taken, or its key replaced, at another", async () => {
-  await using fleet = await Fleet.start(["0", "0", "0"]);
-  const [first, second, third] = fleet.servers as [Server, Server, Server];
+  await using fleet = await startFleet(["0", "0", "0"]);
+  const [first, second, third] = fleet.servers as [FleetServer, FleetServer, FleetServer];
   const user = await first.api.user();
   const labels = { only: "these" };
   const place = { place: "p", machine: "m", host: "hosta", pid: 1 };
@@ -123,41 +124,8 @@ test("a store that cannot be reached is named without its password, and the serv
   expect(running.stderr).not.toContain(PASSWORD);
 });
 
-interface Server {
-  running: Running;
-  api: Api;
-}
-
-/** Server processes that share nothing but a store, a bus and this machine. */
-class Fleet implements AsyncDisposable {
-  readonly servers: Server[] = [];
-  private readonly stack = new AsyncDisposableStack();
-  private readonly env = {
-    TANVRIT_STORE: newDatabase(),
-    TANVRIT_BUS: redis.url,
-    TANVRIT_REUSE_PORT: "true",
-  };
-
-  /** @param ports `0` for a port of its own, or `same` for the port of the first server. */
-  static async start(ports: ("0" | "same")[]): Promise<Fleet> {
-    const fleet = new Fleet();
-    const own = ports.filter((port) => port === "0");
-    await Promise.all(own.map((port) => fleet.add(port)));
-    const first = new URL(fleet.servers[0]?.api.url ?? "");
-    for (const port of ports) if (port === "same") await fleet.add(first.port);
-    return fleet;
-  }
-
-  async add(port: string): Promise<void> {
-    const scratch = this.stack.use(await makeScratch());
-    const running = this.stack.use(new Running(scratch.path, ["server", "--port", port], this.env));
-    const [, url = ""] = await running.said(/listening on (http:\/\/\S+)/);
-    this.servers.push({ running, api: new Api(url) });
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.stack.disposeAsync();
-  }
+function startFleet(ports: ("0" | "same")[]): Promise<Fleet> {
+  return Fleet.start(ports, { TANVRIT_STORE: newDatabase(), TANVRIT_BUS: redis.url });
 }
 
 function newDatabase(): string {
@@ -165,7 +133,7 @@ function newDatabase(): string {
   return mongo.url(`several_servers_${databases}`);
 }
 
-async function follow({ api }: Server, user: As, jobId: string): Promise<string[]> {
+async function follow({ api }: FleetServer, user: As, jobId: string): Promise<string[]> {
   const compute = createComputeClient({ url: api.url, token: user.token ?? "" });
   const events = await Array.fromAsync(compute.jobs.follow(jobId));
   return events.flatMap((event) => (event.event === "log" ? [event.data.text] : []));

@@ -79,11 +79,11 @@ export const suites: Suite[] = [
   },
   {
     name: "servers",
-    what: "several servers as one on a real MongoDB and Redis, also when killed, and the move to it",
+    what: "several servers as one on a real MongoDB, Redis and S3 server, also when killed, and the move to it",
     paths: ["./tests/servers"],
     quick: false,
     timeoutMs: 900_000,
-    missing: () => missingMongod() ?? missingRedis(),
+    missing: () => missingMongod() ?? missingRedis() ?? missingMoto(),
   },
   {
     name: "api",
