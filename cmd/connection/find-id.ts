@@ -49,14 +49,14 @@ export async function findSchedule(compute: Compute, text: string, output: Outpu
   return only("schedule", text, called("sch", text, rows));
 }
 
-/** Artifacts have names, too, but many artifacts may have the same. */
+/** Only what `artifact upload` made has a name to find it by: the inputs and outputs of jobs often have the same names. */
 export async function findArtifact(compute: Compute, text: string, output: Output): Promise<string> {
   if (artifactId.safeParse(text).success) return text;
   refuseEmpty("artifact", text);
   const artifacts = await Array.fromAsync(compute.artifacts.list({ limit: MAX_LOOKED_AT }, patience(output)));
   const rows = artifacts.map((one) => ({
     id: one.artifactId,
-    name: one.name,
+    name: one.kind === "upload" ? one.name : undefined,
     state: `${one.kind}, ${formatAge(one.createdAt)} ago`,
   }));
   return only("artifact", text, called("art", text, rows));

@@ -1,8 +1,10 @@
-import { chmodSync, existsSync } from "node:fs";
+import { mkdirSync, rmdirSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import type { Downloaded, DownloadProgress } from "../../sdk/files/download-tree.ts";
 import type { Artifact, Compute } from "../../sdk/index.ts";
-import { givenUmask } from "../../shared/umask.ts";
+import { codeOf } from "../../shared/code-of.ts";
+import { textOf } from "../../shared/text-of.ts";
+import { withGivenUmask } from "../../shared/umask.ts";
 import { patience } from "../connection/connect.ts";
 import { CliError } from "../exit/failure.ts";
 import type { Output } from "../output/output.ts";
@@ -36,11 +38,10 @@ export async function fetchAll(
         onProgress: ({ filesDone, bytesDone, files, bytes }: DownloadProgress) =>
           line.update({ files: filesDone, bytes: bytesDone, totalFiles: files, totalBytes: bytes }),
       };
-      const missing = missingDirectories(to);
+      using place = new Place(to);
       const done = await namingFile(to, () =>
-        downloadTree(new ClientFiles(compute.client), artifact.tree, to, wanted),
+        downloadTree(new ClientFiles(compute.client), artifact.tree, place.path, wanted),
       );
-      giveGivenModes(missing);
       for (const key of ["files", "bytes", "fetchedBytes"] as const) sum[key] += done[key];
     }
     if (sum.files === 0 && globs.length > 0) {
@@ -52,24 +53,36 @@ export async function fetchAll(
   });
 }
 
-/** The directories of the path that do not exist, the deepest first. */
-function missingDirectories(path: string): string[] {
-  const missing: string[] = [];
-  for (let at = resolve(path); !existsSync(at); at = dirname(at)) missing.push(at);
-  return missing;
-}
+/** The directory that a person named. It is made as their other programs would make it, not as private as our own. */
+class Place implements Disposable {
+  /** The topmost directory that had to be made. */
+  private readonly made: string | undefined;
 
-/** What a person asks for by name is as private as what their other programs make. */
-function giveGivenModes(directories: readonly string[]): void {
-  const umask = givenUmask();
-  if (umask === undefined) return;
-  for (const directory of directories) if (existsSync(directory)) chmodSync(directory, 0o777 & ~umask);
+  constructor(readonly path: string) {
+    try {
+      this.made = withGivenUmask(() => mkdirSync(path, { recursive: true }));
+    } catch (cause) {
+      const why = codeOf(cause) === "EEXIST" ? "it is a file" : textOf(cause);
+      throw new CliError("cannot_write", `cannot make the directory ${path}: ${why}`, { cause });
+    }
+  }
+
+  /** Removes what was made if it is empty. */
+  [Symbol.dispose](): void {
+    if (this.made === undefined) return;
+    try {
+      for (let at = resolve(this.path); at.length >= this.made.length; at = dirname(at)) rmdirSync(at);
+    } catch {
+      // There are files in it, as there should be.
+    }
+  }
 }
 
 /** `fetched 12 files (3.4 MiB) into out` */
 function summaryOf(sum: Downloaded, fetchings: readonly Fetching[]): string {
   const [first] = fetchings;
   const where = fetchings.length === 1 && first?.to !== "." ? ` into ${first?.to}` : "";
+  if (sum.fetchedBytes === 0 && sum.bytes > 0) return `fetched nothing: ${sizeText(sum)} were there`;
   const rest = sum.fetchedBytes < sum.bytes ? "; the rest was there" : "";
   return `fetched ${sizeText(sum)}${where}${rest}`;
 }

@@ -76,8 +76,9 @@ function ofAttempt(attempt: number | undefined): string {
   return attempt === undefined ? "" : ` of attempt ${attempt}`;
 }
 
-function whyNone({ outputs, status, finishedAt, outputProblems = [] }: Job): string {
+function whyNone({ outputs, status, finishedAt, attempt, outputProblems = [] }: Job): string {
   if (!outputs) return "it was submitted without --output";
+  if (attempt === 0) return `it is ${status} and has not run`;
   if (finishedAt === undefined) return `it is ${status}, and outputs are collected at the end`;
   const [first] = outputProblems;
   if (first) return `${first.path}: ${first.message}`;

@@ -65,11 +65,11 @@ export async function sendTrees(
   });
 }
 
-/** `sent 1.2 MiB of 212 files (3.4 MiB); the rest was there` */
+/** The list of the files is sent, too: `sent 1.2 MiB for 212 files (3.4 MiB); the rest was there` */
 function summaryOf(total: { files: number; bytes: number }, sent: number): string {
   if (sent === 0) return `sent nothing: ${sizeText(total)} were there`;
   const rest = sent < total.bytes ? "; the rest was there" : "";
-  return `sent ${bytesText(sent)} of ${sizeText(total)}${rest}`;
+  return `sent ${bytesText(sent)} for ${sizeText(total)}${rest}`;
 }
 
 /** `212 files (3.4 MiB)` */

@@ -21,7 +21,7 @@ export const SENDING: TransferWords = {
 };
 export const FETCHING: TransferWords = {
   verb: "fetching",
-  stopped: "stopped. The files that are complete stay: the same command goes on from there.",
+  stopped: "stopped. What was fetched is kept: the same command goes on from there.",
 };
 
 /**

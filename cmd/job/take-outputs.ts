@@ -38,6 +38,8 @@ export async function takeOutputs(
   output: Output,
 ): Promise<number> {
   const job = await compute.jobs.retrieve(jobId, patience(output));
+  // It was skipped or cancelled before it ran.
+  if (job.array === undefined && job.attempt === 0) return code;
   const say = (line: string) => (json ? undefined : output.note(`tanvrit-compute: ${line}`));
   for (const { path, message } of job.outputProblems ?? []) await say(`output ${path}: ${message}`);
   try {

@@ -32,6 +32,7 @@ export async function placeTree(
   const placer = new Placer(directory, options);
   const breather = new Breather(options.sliceMs ?? DEFAULT_SLICE_MS, options.signal);
   try {
+    if (options.base === undefined) placer.makeTarget();
     for await (const entry of entries) {
       if (breather.isDue) await breather.breathe();
       placer.add(entry);

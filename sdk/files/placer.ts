@@ -74,6 +74,11 @@ export class Placer {
     this.base = options.base === undefined || options.base === "." ? "" : options.base;
   }
 
+  /** Makes the directory in which the tree goes, even if nothing is in the tree. */
+  makeTarget(): void {
+    if (this.to !== "") this.makeDirectory(this.to, DEFAULT_MODE);
+  }
+
   /** Where the entry goes, below the directory; undefined if it is not placed. */
   placeOf({ path }: TreeEntry): string | undefined {
     if (this.base === "") return this.to === "" ? path : `${this.to}/${path}`;

@@ -43,14 +43,29 @@ test("a second upload of the same tree sends nothing at all", async () => {
   expect(server.packs).toHaveLength(packs);
 });
 
-async function place(server: PlayedFiles, tree: Parameters<typeof readTree>[1], to: string) {
+test("an empty directory is there after it was placed under a name", async () => {
+  await using scratch = await makeScratch();
+  mkdirSync(scratch.join("from"));
+  mkdirSync(scratch.join("to"));
+  const server = new PlayedFiles();
+  const { tree } = await uploadTree(server, await findFiles(scratch.join("from")));
+  await place(server, tree, scratch.join("to"), "in/empty");
+  expect(listing(scratch.join("to")).map(([path]) => path)).toEqual(["in", "in/empty"]);
+});
+
+async function place(
+  server: PlayedFiles,
+  tree: Parameters<typeof readTree>[1],
+  directory: string,
+  to?: string,
+) {
   const blobs = {
     read: async (blob: { sha256: string; bytes: number }) => {
       for await (const { content } of fetchBlobs(server, [blob])) return content;
       throw new Error("not there");
     },
   };
-  await placeTree(readTree(server, tree), blobs, to);
+  await placeTree(readTree(server, tree), blobs, directory, { to });
 }
 
 function makeSample(at: string): void {

@@ -1,7 +1,8 @@
 import { expect, test } from "bun:test";
 import { mkdir, symlink } from "node:fs/promises";
-import { type Finished, runProgram } from "../support/program.ts";
+import { type Finished, Running, runProgram } from "../support/program.ts";
 import { makeScratch, type Scratch } from "../support/scratch.ts";
+import { waitFor } from "../support/wait.ts";
 import { JOB_ID, ScriptedServer } from "./scripted-server.ts";
 
 /** A person's directory with a file, a directory and a pipe, and a server that must not be asked for anything. */
@@ -158,4 +159,22 @@ test("artifact commands refuse what they cannot do", async () => {
     expect(run.stderr).toMatch(stderr);
   }
   expect(someone.server.requests).toEqual([]);
+});
+
+test("Ctrl-C ends an upload at once, as a signal does, and says that the next try goes on", async () => {
+  await using someone = await person();
+  using silent = new ScriptedServer(() => new Promise<Response>(() => undefined));
+  const env = { TANVRIT_URL: silent.url, TANVRIT_TOKEN: "t" };
+  for (const args of [
+    ["artifact", "upload", "src"],
+    ["job", "submit", "--input", "src", "--", "true"],
+  ]) {
+    const asked = silent.requests.length;
+    await using running = new Running(someone.home.path, args, env);
+    await waitFor("the upload to begin", () => silent.requests.length > asked);
+    await running.stop("SIGINT", 2_000);
+    expect(running.process.signalCode).toBe("SIGINT");
+    expect(running.stderr).toContain("stopped. What was sent is kept");
+    expect(running.stdout).toBe("");
+  }
 });
