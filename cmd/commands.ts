@@ -38,6 +38,11 @@ export const commands: readonly CommandEntry[] = [
     load: () => import("./server/prune.ts"),
   },
   {
+    path: "server rotate-secret-key",
+    summary: "Replace the key that encrypts the store's secrets",
+    load: () => import("./server/rotate-secret-key.ts"),
+  },
+  {
     path: "agent run",
     summary: "Run jobs on this machine",
     load: () => import("./agent/run.ts"),

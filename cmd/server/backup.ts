@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import packageJson from "../../package.json" with { type: "json" };
 import { writeFileAtomic } from "../../shared/atomic-file.ts";
@@ -35,10 +35,16 @@ read it, so keep it that way. Copy a store in MongoDB with mongodump, and its ke
     const partial = `${target}.partial-${process.pid}`;
     try {
       makePrivateDirectory(partial);
+      const key = join(settings.dataDir, SECRET_KEY);
+      const keyBefore = contentOf(key);
       const bytes = await copyStore(settings.dataDir, join(partial, STORE_FILE));
       proveStore(join(partial, STORE_FILE));
-      const key = join(settings.dataDir, SECRET_KEY);
       if (existsSync(key)) await copyFilePrivately(key, join(partial, SECRET_KEY));
+      if (keyBefore !== undefined && contentOf(join(partial, SECRET_KEY)) !== keyBefore) {
+        throw new CliError("try_again", "the secret key was rotated while the store was copied", {
+          todo: "Run the command again",
+        });
+      }
       const about = { version: packageJson.version, at: new Date().toISOString(), bytes };
       writeFileAtomic(join(partial, "backup.json"), `${JSON.stringify(about)}\n`);
       if (existsSync(target)) rmSync(target, { recursive: true });
@@ -61,3 +67,8 @@ read it, so keep it that way. Copy a store in MongoDB with mongodump, and its ke
     }
   },
 });
+
+/** Undefined if there is no such file. */
+function contentOf(path: string): string | undefined {
+  return existsSync(path) ? readFileSync(path, "utf8") : undefined;
+}

@@ -177,7 +177,12 @@ async function show(report: MoveReport, { json }: { json: boolean }, output: Out
 }
 
 async function conclude(report: MoveReport, dryRun: boolean, to: string, output: Output): Promise<number> {
-  const { finishedBeforeAtMs, tables, files } = report;
+  const { finishedBeforeAtMs, keyFile, tables, files } = report;
+  if (keyFile !== undefined) {
+    await output.note(
+      `Secrets of jobs stay encrypted with ${keyFile}: start every server with a copy of that file as --secret-key-file.`,
+    );
+  }
   if (finishedBeforeAtMs !== undefined) {
     const at = new Date(finishedBeforeAtMs).toISOString();
     await output.note(`Everything was moved to ${to} at ${at}; nothing is left to do.`);

@@ -26,6 +26,15 @@ export const storeOptions = defineOptions({
   },
 });
 
+/** The option that names the key file of a `server` command's store. */
+export const keyFileOption = defineOptions({
+  "secret-key-file": {
+    ...serverOptions["secret-key-file"],
+    help: "The key file that the server was started with",
+    fileKey: undefined,
+  },
+});
+
 /** A server may have much to do before it answers. */
 const ANSWER_LIMIT_MS = 120_000;
 
@@ -36,6 +45,7 @@ export function storeSettings(
     store: string;
     artifacts?: string | undefined;
     "artifacts-endpoint"?: string | undefined;
+    "secret-key-file"?: string | undefined;
   },
   env: Env,
 ): ServerSettings {
@@ -82,8 +92,10 @@ export async function maintain<Result>(
   const stores = await openStoreOf(settings);
   try {
     const { Maintenance } = await import("../../server/retention/maintenance.ts");
+    const { resealAll } = await import("../../server/secret/reseal.ts");
     const { retention, file, clock } = stores;
-    const maintenance = new Maintenance({ retention, file, now: () => clock?.now() ?? Date.now() });
+    const reseal = () => resealAll(stores);
+    const maintenance = new Maintenance({ retention, file, reseal, now: () => clock?.now() ?? Date.now() });
     return schema.parse(await maintenance.answer(request));
   } finally {
     await stores.close();
@@ -126,6 +138,10 @@ export function explainStore(
     return new CliError("bad_configuration", message, { cause, todo: NEWER_TODO });
   }
   if (name === "BadStoreUrlError") return badStoreUrl(`the store ${place}`, cause);
+  if (name === "SealError" || name === "KeyFileError") {
+    const todo = "Name the key file of the server with --secret-key-file";
+    return new CliError("bad_configuration", message, { cause, todo });
+  }
   if (code === "storage_failed") {
     const todo = "Check that MongoDB is running and that --store names it, with the right account";
     return new CliError("unreachable", `cannot use the store ${place}: ${message}`, { cause, todo });

@@ -1,89 +1,64 @@
-import { createHash, randomBytes } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { makeFileOnce } from "../../shared/atomic-file.ts";
-import { codeOf } from "../../shared/code-of.ts";
-import { textOf } from "../../shared/text-of.ts";
+import { KeyFileError, keysIn, newKey } from "./key-file.ts";
 import { Seal, type SealKeys } from "./seal.ts";
 
-const MIN_KEY_CHARS = 32;
-
 /** The key file of an embedded store, in its data directory. */
-export const SEAL_KEY_FILE = "secret.key";
+const SEAL_KEY_FILE = "secret.key";
 
-/** A key file cannot be used; the message says why. */
-export class KeyFileError extends Error {
-  override name = "KeyFileError";
-}
-
-interface SealSettings {
+export interface SealSettings {
   store: string;
   dataDir: string;
   secretKeyFile: string | undefined;
 }
 
+/** The file with the key that seals the secrets of a store; undefined if it has none. */
+export function keyFileOf({ store, dataDir, secretKeyFile }: SealSettings): string | undefined {
+  return secretKeyFile ?? (store === "sqlite" ? join(dataDir, SEAL_KEY_FILE) : undefined);
+}
+
 /** The seal for the secrets of a store: by the given key file, or for an embedded store by a key file of its own. */
 export function sealOf(settings: SealSettings, warn: (message: string) => void): Seal {
   const { store, dataDir, secretKeyFile } = settings;
-  const own = join(dataDir, SEAL_KEY_FILE);
-  if (store !== "sqlite") {
-    return new Seal(() => ({ keys: secretKeyFile === undefined ? [] : [keyIn(secretKeyFile)] }));
+  const file = keyFileOf(settings);
+  if (store !== "sqlite" || file === undefined) {
+    return new Seal(() => ({ keys: file === undefined ? [] : mustHave(file) }), file);
   }
+  const own = join(dataDir, SEAL_KEY_FILE);
   return new Seal((isReload) => {
-    if (secretKeyFile !== undefined) return namedKey(secretKeyFile, own);
-    return isReload ? { keys: [keyIn(own)] } : madeKey(own, warn);
-  });
+    if (secretKeyFile !== undefined) return { keys: namedAndOwn(secretKeyFile, own) };
+    return isReload ? { keys: mustHave(own) } : madeKey(own, warn);
+  }, file);
 }
 
-/** The seal for reading an embedded store without serving it. It makes no key file if there is none. */
-export function sealToRead(dataDir: string, secretKeyFile: string | undefined): Seal {
-  const own = join(dataDir, SEAL_KEY_FILE);
-  return new Seal(() => ({ keys: namedAndOwn(secretKeyFile, own) }));
+/** The seal for reading a store without serving it. It makes no key file if there is none. */
+export function sealToRead(settings: SealSettings): Seal {
+  const { store, dataDir, secretKeyFile } = settings;
+  if (store !== "sqlite") return sealOf(settings, () => undefined);
+  return new Seal(
+    () => ({ keys: namedAndOwn(secretKeyFile, join(dataDir, SEAL_KEY_FILE)) }),
+    keyFileOf(settings),
+  );
 }
 
 /** Opens secrets with the given key or the data directory's own key, and seals them with the given key from then on. */
-function namedKey(named: string, own: string): SealKeys {
-  return { keys: namedAndOwn(named, own) };
-}
-
 function namedAndOwn(named: string | undefined, own: string): Uint8Array[] {
-  const ownKey = readText(own);
-  return [
-    ...(named === undefined ? [] : [keyIn(named)]),
-    ...(ownKey === undefined ? [] : [keyOf(own, ownKey)]),
-  ];
+  return [...(named === undefined ? [] : mustHave(named)), ...(keysIn(own) ?? [])];
 }
 
 function madeKey(own: string, warn: (message: string) => void): SealKeys {
-  const isNew = makeFileOnce(own, `${randomBytes(32).toString("base64url")}\n`);
+  const isNew = makeFileOnce(own, `${newKey()}\n`);
   let isWarned = false;
   const forget = () => {
     if (!isWarned)
       warn(`${own} was missing, so the server made new keys that sign tokens: everybody must sign in again`);
     isWarned = true;
   };
-  return { keys: [keyIn(own)], ...(isNew ? { forget } : {}) };
+  return { keys: mustHave(own), ...(isNew ? { forget } : {}) };
 }
 
-function keyIn(file: string): Uint8Array {
-  const text = readText(file);
-  if (text === undefined) throw new KeyFileError(`the key file ${file} does not exist`);
-  return keyOf(file, text);
-}
-
-/** A key is any text that nobody can guess, such as the output of `openssl rand -base64 32`. */
-function keyOf(file: string, text: string): Uint8Array {
-  if (text.length < MIN_KEY_CHARS) {
-    throw new KeyFileError(`${file} has ${text.length} characters; a key needs at least ${MIN_KEY_CHARS}`);
-  }
-  return createHash("sha256").update(text).digest();
-}
-
-function readText(file: string): string | undefined {
-  try {
-    return readFileSync(file, "utf8").trim();
-  } catch (cause) {
-    if (codeOf(cause) === "ENOENT") return undefined;
-    throw new KeyFileError(`cannot read ${file}: ${textOf(cause)}`, { cause });
-  }
+function mustHave(file: string): Uint8Array[] {
+  const keys = keysIn(file);
+  if (!keys) throw new KeyFileError(`the key file ${file} does not exist`);
+  return keys;
 }

@@ -27,7 +27,11 @@ export class Seal {
    * @param load is called when the first secret is read: a store that is only checked needs no key. `isReload`: the key
    * file was read before, so it must exist.
    */
-  constructor(private readonly load: (isReload: boolean) => SealKeys) {}
+  constructor(
+    private readonly load: (isReload: boolean) => SealKeys,
+    /** The file that has the keys; for messages, and to tell servers with different files apart. */
+    readonly keyFile?: string,
+  ) {}
 
   static readonly none = new Seal(() => ({ keys: [] }));
 
@@ -68,7 +72,7 @@ export class Seal {
   /** Reads the key file again: its keys may have been rotated. Keeps the known keys if it cannot be read now. */
   reload(): readonly Uint8Array[] {
     try {
-      this.loaded = this.load(true);
+      this.loaded = { ...this.load(true), forget: this.loaded?.forget };
     } catch (error) {
       if (!this.loaded) throw error;
     }
@@ -78,10 +82,16 @@ export class Seal {
 
 /** The secrets of one adapter. */
 interface SecretRows {
+  names(): Promise<string[]>;
   /** The bytes stored under this name. If there are none, stores `fresh` first. */
   findOrInsert(name: string, fresh: Uint8Array): Promise<Uint8Array>;
   /** Replaces `before` without leaving a trace of it. Does nothing if something else is stored by now. */
   replace(name: string, before: Uint8Array, after: Uint8Array): Promise<void>;
+}
+
+/** Seals every secret with the first key. Throws SealError. */
+export async function resealSecrets(rows: SecretRows, seal: Seal): Promise<void> {
+  for (const name of await rows.names()) await readSecret(rows, seal, name);
 }
 
 /** The secret of this name. Makes it if it is missing, and seals it if it is not sealed yet. Throws SealError. */

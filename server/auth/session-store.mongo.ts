@@ -2,7 +2,7 @@ import { Binary, type Collection } from "mongodb";
 import { newId } from "../../shared/ids.ts";
 import { isDuplicateKey, type MongoStore } from "../store/mongo.ts";
 import { collectionStep } from "../store/mongo-migrations.ts";
-import { readSecret, Seal } from "./seal.ts";
+import { readSecret, resealSecrets, Seal } from "./seal.ts";
 import {
   ANY_AGE,
   type Member,
@@ -71,6 +71,14 @@ export class MongoSessionStore implements SessionStore {
   private readonly secrets: Collection<SecretDocument>;
 
   private readonly secretRows = {
+    names: () =>
+      this.store.attempt(async () => {
+        const found = await this.secrets
+          .find({ name: { $gt: "" } })
+          .sort({ name: 1 })
+          .toArray();
+        return found.map(({ name }) => name);
+      }),
     findOrInsert: (name: string, fresh: Uint8Array) => this.findOrInsertSecret(name, fresh),
     replace: async (name: string, before: Uint8Array, after: Uint8Array) => {
       const change = { $set: { secret: new Binary(after) } };
@@ -183,6 +191,10 @@ export class MongoSessionStore implements SessionStore {
 
   secret(name: string): Promise<Uint8Array> {
     return readSecret(this.secretRows, this.seal, name);
+  }
+
+  resealSecrets(): Promise<void> {
+    return resealSecrets(this.secretRows, this.seal);
   }
 
   private findOrInsertSecret(name: string, fresh: Uint8Array): Promise<Uint8Array> {

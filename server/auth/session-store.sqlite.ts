@@ -1,6 +1,6 @@
 import { newId } from "../../shared/ids.ts";
 import type { Migration, SqliteStore } from "../store/sqlite.ts";
-import { readSecret, Seal } from "./seal.ts";
+import { readSecret, resealSecrets, Seal } from "./seal.ts";
 import {
   ANY_AGE,
   type Member,
@@ -49,6 +49,10 @@ interface SessionRow {
 
 export class SqliteSessionStore implements SessionStore {
   private readonly secretRows = {
+    names: async () =>
+      this.store
+        .all<{ name: string }>("SELECT name FROM compute_secrets ORDER BY name")
+        .map(({ name }) => name),
     findOrInsert: (name: string, fresh: Uint8Array) => this.findOrInsertSecret(name, fresh),
     replace: (name: string, before: Uint8Array, after: Uint8Array) =>
       this.store.writeOver(() =>
@@ -131,6 +135,10 @@ export class SqliteSessionStore implements SessionStore {
 
   secret(name: string): Promise<Uint8Array> {
     return readSecret(this.secretRows, this.seal, name);
+  }
+
+  resealSecrets(): Promise<void> {
+    return resealSecrets(this.secretRows, this.seal);
   }
 
   private findOrInsertSecret(name: string, fresh: Uint8Array): Promise<Uint8Array> {

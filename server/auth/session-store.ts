@@ -52,4 +52,6 @@ export interface SessionStore {
   revoke(sessionId: string, nowMs: number): Promise<void>;
   /** The random key of this name, SECRET_BYTES long. It is made once and shared by all servers of the store. */
   secret(name: string): Promise<Uint8Array>;
+  /** Seals every random key with the first key of the server's key file. May be repeated, and run by many servers. */
+  resealSecrets(): Promise<void>;
 }

@@ -5,6 +5,7 @@ import { ServerKey } from "../auth/server-key.ts";
 import { type SessionLife, Tokens } from "../auth/tokens.ts";
 import type { OwnUrls } from "../http/own-urls.ts";
 import { Maintenance } from "../retention/maintenance.ts";
+import { resealAll } from "../secret/reseal.ts";
 import { Authenticator } from "../sign-in/authenticator.ts";
 import { authHandlers } from "../sign-in/handlers.ts";
 import { identityHandlers } from "../sign-in/identity-handlers.ts";
@@ -26,7 +27,8 @@ export async function composeIdentity(
   const keys = new NodeKeys(now, undefined, await sessions.secret("node-keys"));
   const tokens = await Tokens.open(sessions, now, sessionLife);
   const serverKey = await ServerKey.open(sessions);
-  const maintenance = new Maintenance({ retention, file, now });
+  const reseal = () => resealAll(stores);
+  const maintenance = new Maintenance({ retention, file, reseal, now });
   const localSignIn = new LocalSignIn({
     sessions,
     tokens,

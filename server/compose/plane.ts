@@ -116,7 +116,7 @@ async function composeFeatures(base: PlaneBase, parts: PlaneParts, attendance: A
     now,
     onError,
   });
-  const secrets = composeSecrets(base);
+  const secrets = await composeSecrets(base);
   const executions = composeExecutions(base, credits);
   const jobs = composeJobs(base, { flow: executions.flow, credits, secrets: secrets.service });
   const logs = composeLogs(base, jobs.watch);

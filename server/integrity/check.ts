@@ -1,6 +1,9 @@
 import { formatUsd } from "../../shared/money.ts";
+import type { Seal } from "../auth/seal.ts";
 import type { BlobStore } from "../blob/blob-store.ts";
 import { type AccountAudit, type CreditStore, isSound } from "../credit/credit-store.ts";
+import { checkSecrets } from "../secret/check-secrets.ts";
+import type { SecretStore } from "../secret/secret-store.ts";
 import { checkFiles, type FilesToCheck } from "./check-files.ts";
 import type { Fault, IntegrityStore, StoreCounts } from "./integrity-store.ts";
 
@@ -11,11 +14,13 @@ export interface RuleReport {
   holds: boolean;
   /** Some of the violations. */
   faults: Fault[];
+  /** Why this was not checked, which is no violation. */
+  notChecked?: string;
 }
 
 export interface CheckReport {
   holds: boolean;
-  counts: StoreCounts & { accounts: number; artifacts: number };
+  counts: StoreCounts & { accounts: number; artifacts: number; secrets: number };
   rules: RuleReport[];
 }
 
@@ -24,6 +29,8 @@ const MAX_FAULTS = 20;
 export interface ToCheck extends Pick<FilesToCheck, "artifacts"> {
   integrity: IntegrityStore;
   credits: CreditStore;
+  secrets: SecretStore;
+  seal: Seal;
 }
 
 /**
@@ -32,10 +39,11 @@ export interface ToCheck extends Pick<FilesToCheck, "artifacts"> {
  * @param deep reads all content of files.
  */
 export async function checkStore(
-  { integrity, credits, artifacts }: ToCheck,
+  { integrity, credits, artifacts, ...sealedIn }: ToCheck,
   blobs: BlobStore,
   { deep }: { deep: boolean },
 ): Promise<CheckReport> {
+  const { secrets, ...sealed } = await checkSealed(sealedIn);
   const audits = await credits.audit();
   const unsound = audits.filter((audit) => !isSound(audit)).slice(0, MAX_FAULTS);
   const rules: RuleReport[] = [
@@ -53,11 +61,23 @@ export async function checkStore(
       unsound.map(faultOf),
     ),
     ruleOf("no execution is settled before it ends", await integrity.settledButLive(MAX_FAULTS)),
+    { ...ruleOf("the key file opens every secret", sealed.faults), notChecked: sealed.notChecked },
   ];
   const files = await checkFiles({ artifacts, blobs }, { deep, maxFaults: MAX_FAULTS });
   rules.push(ruleOf(`every artifact has all of its content${deep ? ", unchanged" : ""}`, files.faults));
-  const counts = { ...(await integrity.counts()), accounts: audits.length, artifacts: files.artifacts };
+  const own = { accounts: audits.length, artifacts: files.artifacts, secrets };
+  const counts = { ...(await integrity.counts()), ...own };
   return { holds: rules.every((rule) => rule.holds), counts, rules };
+}
+
+/** Without a key file nothing can be opened, and the secrets are only counted. */
+async function checkSealed({ secrets: store, seal }: { secrets: SecretStore; seal: Seal }) {
+  const { secrets, closed } = await checkSecrets(store, seal, MAX_FAULTS);
+  if (seal.keys().length === 0 && secrets > 0) {
+    return { secrets, faults: [], notChecked: "name the servers' key file with --secret-key-file" };
+  }
+  const faults = closed.map(({ businessId, name, why }) => ({ id: `${businessId}/${name}`, detail: why }));
+  return { secrets, faults, notChecked: undefined };
 }
 
 function ruleOf(rule: string, faults: Fault[]): RuleReport {

@@ -28,6 +28,8 @@ export interface MoveReport {
   files?: FilesReport;
   /** When an earlier run finished the same move, in epoch milliseconds; if set, this run did nothing. */
   finishedBeforeAtMs?: number;
+  /** The file with the key that encrypts the secrets of jobs; absent if there are none. Servers on the target need it. */
+  keyFile?: string;
   tables: TableReport[];
 }
 
@@ -67,9 +69,13 @@ export async function moveStore(
   if (unknown.length > 0) throw new UnknownPartsError(unknown);
   const counted = movedTables.map((moved) => ({ table: moved.table, rows: source.count(moved) }));
   const earlier = await target.findMove(source.id);
-  if (earlier?.finished_at !== undefined) return { finishedBeforeAtMs: earlier.finished_at, tables: counted };
+  const hasSecrets = counted.some(({ table, rows }) => table === "compute_data_keys" && rows > 0);
+  const about = hasSecrets ? { keyFile: source.keyFile } : {};
+  if (earlier?.finished_at !== undefined) {
+    return { finishedBeforeAtMs: earlier.finished_at, ...about, tables: counted };
+  }
   const filesMove = filesMoveOf(source, options);
-  if (dryRun) return { files: await countFiles(filesMove), tables: counted };
+  if (dryRun) return { files: await countFiles(filesMove), ...about, tables: counted };
   if (earlier && restart) {
     await removeFiles(filesMove);
     await target.clear(movedTables.map((moved) => moved.table));
@@ -86,7 +92,7 @@ export async function moveStore(
   const files = await compareFiles(filesMove);
   refuseDamaged(files, options);
   if (files.same && tables.every((table) => table.same)) await target.finish();
-  return { files, tables };
+  return { files, ...about, tables };
 }
 
 function filesMoveOf(source: MoveSource, { files, onProgress }: MoveOptions): FilesMove {

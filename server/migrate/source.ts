@@ -40,7 +40,7 @@ export class MoveSource implements Disposable {
     const isDirectory = existsSync(place) && statSync(place).isDirectory();
     const file = isDirectory ? join(place, "compute.db") : place;
     if (!existsSync(file)) throw new NoSourceError(`${file} does not exist`);
-    const seal = sealToRead(dirname(file), secretKeyFile);
+    const seal = sealToRead({ store: "sqlite", dataDir: dirname(file), secretKeyFile });
     return new MoveSource(new SqliteStore(file, sqliteMigrations), seal, dirname(file));
   }
 
@@ -50,6 +50,11 @@ export class MoveSource implements Disposable {
     const hash = new Bun.CryptoHasher("sha256").update("tanvrit-compute move");
     for (const row of secrets) hash.update(this.opened(row).secret);
     return hash.digest("hex").slice(0, 32);
+  }
+
+  /** The file with the keys that encrypt the secrets of jobs. They stay encrypted, so the other store's servers need it. */
+  get keyFile(): string | undefined {
+    return this.seal.keyFile;
   }
 
   /** Tables and columns that a move would leave behind, as `table` or `table.column`. */

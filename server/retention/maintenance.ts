@@ -1,5 +1,10 @@
 import { ComputeError } from "../../shared/errors.ts";
-import type { MaintenanceRequest, PruneAnswer, UsageAnswer } from "../../shared/sockets/maintenance.ts";
+import type {
+  MaintenanceRequest,
+  PruneAnswer,
+  ResealAnswer,
+  UsageAnswer,
+} from "../../shared/sockets/maintenance.ts";
 import { deleteEnded } from "./delete-ended.ts";
 import type { EndedJob, RetentionStore } from "./retention-store.ts";
 
@@ -18,6 +23,8 @@ export interface MaintenanceParts {
   retention: RetentionStore;
   /** Undefined if the store is not a file of the server. */
   file: StoreFile | undefined;
+  /** Encrypts everything with the sealing key of the key file. */
+  reseal: () => Promise<ResealAnswer>;
   /** Epoch milliseconds. */
   now: () => number;
 }
@@ -29,7 +36,7 @@ const PER_ANSWER = 500;
 export class Maintenance {
   constructor(private readonly parts: MaintenanceParts) {}
 
-  async answer(request: MaintenanceRequest): Promise<UsageAnswer | PruneAnswer | object> {
+  async answer(request: MaintenanceRequest): Promise<UsageAnswer | PruneAnswer | ResealAnswer | object> {
     switch (request.maintain) {
       case "usage":
         return this.parts.retention.usage();
@@ -40,6 +47,8 @@ export class Maintenance {
         return { file: this.file.path };
       case "release":
         return { held: this.file.release() };
+      case "reseal":
+        return this.parts.reseal();
     }
   }
 

@@ -41,19 +41,22 @@ export class DataKeys {
     return stored && this.open(stored);
   }
 
-  /** Wraps every data key with the first master key, and returns how many there are. May be repeated, and run by many. */
-  async rewrapAll(): Promise<number> {
-    const [first] = this.seal.reload();
-    let count = 0;
+  /**
+   * Wraps every data key with the first master key. May be repeated, and run by many servers. Resolves with how many data
+   * keys there are, and how many of them no master key opens.
+   */
+  async rewrapAll(): Promise<{ dataKeys: number; unopened: number }> {
+    const [first] = this.seal.keys();
+    let [dataKeys, unopened] = [0, 0];
     for await (const stored of this.all()) {
-      count += 1;
-      if (!first) throw withoutKeyFile();
-      if (unwrap(first, stored)) continue;
-      const { key } = this.open(stored);
-      await this.secrets.rewrap(stored, wrap(first, stored.businessId, key));
-      key.fill(0);
+      dataKeys += 1;
+      if (first && unwrap(first, stored)) continue;
+      const key = this.tryAll(stored, this.seal.keys());
+      if (first && key) await this.secrets.rewrap(stored, wrap(first, stored.businessId, key));
+      else unopened += 1;
+      key?.fill(0);
     }
-    return count;
+    return { dataKeys, unopened };
   }
 
   /** Every stored data key, in the order of their businesses. */

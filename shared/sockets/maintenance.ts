@@ -16,6 +16,8 @@ export const maintenanceRequest = z.discriminatedUnion("maintain", [
   z.strictObject({ maintain: z.literal("hold") }),
   /** The copy is complete. */
   z.strictObject({ maintain: z.literal("release") }),
+  /** Read the key file again, and encrypt with its sealing key everything that is encrypted with a key of that file. */
+  z.strictObject({ maintain: z.literal("reseal") }),
 ]);
 export type MaintenanceRequest = z.infer<typeof maintenanceRequest>;
 
@@ -35,6 +37,18 @@ export const holdAnswer = z.object({
   /** The file to copy. */
   file: z.string(),
 });
+
+export const resealAnswer = z.object({
+  /** The server's key file; absent if it has none. */
+  keyFile: z.string().optional(),
+  /** Names the key that seals now, without revealing it. */
+  fingerprint: z.string().optional(),
+  /** The businesses with secrets. */
+  dataKeys: z.int(),
+  /** Those whose secrets no key of the file opens. */
+  unopened: z.int(),
+});
+export type ResealAnswer = z.infer<typeof resealAnswer>;
 
 export const releaseAnswer = z.object({
   /** The file did not change during the copy, so the copy is good. */

@@ -1,11 +1,13 @@
 import { describe, expect, test } from "bun:test";
 import type { ArtifactStore } from "../../server/artifact/artifact-store.ts";
+import type { Seal } from "../../server/auth/seal.ts";
 import { DirectoryBlobs } from "../../server/blob/directory-blobs.ts";
 import type { CreditStore } from "../../server/credit/credit-store.ts";
 import type { Assigned } from "../../server/execution/execution-store.ts";
 import { checkStore } from "../../server/integrity/check.ts";
 import type { IntegrityStore } from "../../server/integrity/integrity-store.ts";
 import type { JobState } from "../../server/job/job-record.ts";
+import type { SecretStore } from "../../server/secret/secret-store.ts";
 import { jobOf, nodeOf } from "./control-plane.contract.ts";
 import type { ControlPlaneStores } from "./control-plane-stores.ts";
 
@@ -13,6 +15,8 @@ export interface IntegrityStores extends ControlPlaneStores {
   integrity: IntegrityStore;
   credits: CreditStore;
   artifacts: ArtifactStore;
+  secrets: SecretStore;
+  seal: Seal;
 }
 
 const AT_MS = Date.parse("2026-03-15T12:00:00Z");
