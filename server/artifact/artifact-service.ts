@@ -1,4 +1,3 @@
-import type { ArtifactKind } from "../../shared/artifact.ts";
 import type { ParsedInput } from "../../shared/endpoints/index.ts";
 import { ComputeError } from "../../shared/errors.ts";
 import { newId } from "../../shared/ids.ts";
@@ -14,13 +13,11 @@ const DRAFT_MS = 3_600_000;
 /** How long after the end of an attempt its node may still bring the outputs. */
 const LATE_OUTPUT_MS = 24 * 3_600_000;
 
-/** How long artifacts of a kind are kept, in ms; undefined: until somebody deletes them. */
-export type KeepOf = (kind: ArtifactKind) => number | undefined;
-
 export interface ArtifactServiceParts extends CheckParts {
   artifacts: ArtifactStore;
   findExecution(businessId: string, executionId: string): Promise<ExecutionRecord | undefined>;
-  keepOf: KeepOf;
+  /** How long artifacts are kept; undefined: until somebody deletes them. */
+  keepMs: number | undefined;
 }
 
 type CreateInput = ParsedInput<"artifacts.create">;
@@ -112,8 +109,9 @@ export class ArtifactService {
   }
 
   private expiryOf({ kind, ttlSeconds }: CreateInput): number | undefined {
-    const { now, keepOf } = this.parts;
-    const keepMs = ttlSeconds !== undefined ? ttlSeconds * 1_000 : kind === "input" ? INPUT_MS : keepOf(kind);
+    const { now } = this.parts;
+    const usualMs = kind === "input" ? INPUT_MS : this.parts.keepMs;
+    const keepMs = ttlSeconds === undefined ? usualMs : ttlSeconds * 1_000;
     return keepMs === undefined ? undefined : now() + keepMs;
   }
 }

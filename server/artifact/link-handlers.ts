@@ -6,7 +6,7 @@ import { userOf } from "../http/callers.ts";
 import type { Handlers, RequestContext } from "../http/handler.ts";
 import { isoTime } from "../http/iso-time.ts";
 import type { JobRecord } from "../job/job-record.ts";
-import type { ArtifactService, KeepOf } from "./artifact-service.ts";
+import type { ArtifactService } from "./artifact-service.ts";
 import type { ArtifactRecord } from "./artifact-store.ts";
 import { artifactView } from "./artifact-view.ts";
 import { type AttachParts, attachFile } from "./attach-file.ts";
@@ -20,7 +20,8 @@ export interface LinkHandlerParts {
   stores: AttachParts;
   links: Links;
   findJob(businessId: string, jobId: string): Promise<JobRecord | undefined>;
-  keepOf: KeepOf;
+  /** How long attached files are kept; undefined: until somebody deletes them. */
+  keepMs: number | undefined;
   /** The URL that others use for this server, if it is not the one of the request. */
   publicUrl: string | undefined;
 }
@@ -85,7 +86,7 @@ export function linkHandlers(parts: LinkHandlerParts): LinkHandlers {
       await refuseSecond(parts, businessId, id);
       if (uploading.has(id))
         throw new ComputeError("conflict", "The file of this link is being sent by somebody right now.");
-      const keepMs = parts.keepOf("attached");
+      const { keepMs } = parts;
       const expiresAtMs = keepMs === undefined ? undefined : parts.stores.now() + keepMs;
       const file = { artifactId: id, businessId, userId, jobId, name, expiresAtMs, size, sha256 };
       uploading.add(id);

@@ -2,20 +2,32 @@ import { ArtifactService } from "../artifact/artifact-service.ts";
 import { artifactHandlers } from "../artifact/handlers.ts";
 import { linkHandlers } from "../artifact/link-handlers.ts";
 import { Links } from "../artifact/links.ts";
-import { Quota } from "../artifact/quota.ts";
+import { Quota, type QuotaLimits } from "../artifact/quota.ts";
 import type { OwnUrls } from "../http/own-urls.ts";
 import type { PlaneBase } from "./base.ts";
 
+/** How much is kept of files, and for how long. */
+export interface ArtifactLimits extends QuotaLimits {
+  /** For files of jobs, and for uploads without a time of their own; undefined: until somebody deletes them. */
+  keepMs: number | undefined;
+}
+
+const NO_LIMITS: ArtifactLimits = { maxBytes: undefined, maxBytesOf: new Map(), keepMs: undefined };
+
 /** Files that are kept, and the links to them. */
-export async function composeArtifacts({ stores, blobs, now }: PlaneBase, urls: OwnUrls) {
+export async function composeArtifacts(
+  { stores, blobs, now }: PlaneBase,
+  urls: OwnUrls,
+  limits: ArtifactLimits = NO_LIMITS,
+) {
   const { artifacts, executions, jobs, sessions } = stores;
-  const keepOf = () => undefined;
-  const quota = new Quota(artifacts, () => undefined);
+  const { keepMs } = limits;
+  const quota = new Quota(artifacts, limits);
   const parts = {
     artifacts,
     blobs,
     now,
-    keepOf,
+    keepMs,
     findExecution: (businessId: string, id: string) => executions.find(businessId, id),
   };
   const service = new ArtifactService(parts);
@@ -28,7 +40,7 @@ export async function composeArtifacts({ stores, blobs, now }: PlaneBase, urls: 
         stores: { ...parts, quota },
         links,
         findJob: (businessId, jobId) => jobs.find(businessId, jobId),
-        keepOf,
+        keepMs,
         publicUrl: urls.publicUrl,
       }),
     },
