@@ -30,11 +30,13 @@ export async function placeInputs(
 ): Promise<PlacedCounts> {
   const counts: PlacedCounts = { files: 0, bytes: 0 };
   const blobs = new BlobReader(cache);
+  const matched = new Set<string>();
   try {
     for (const input of inputs) {
       const base = input.type === "file" ? await firstPath(cache, input) : input.base;
+      const entries = noting(cachedTree(cache, input), () => matched.add(input.field));
       await named(input.field, () =>
-        placeTree(cachedTree(cache, input), { read: ({ sha256 }) => blobs.read(sha256) }, directory, {
+        placeTree(entries, { read: ({ sha256 }) => blobs.read(sha256) }, directory, {
           ...options,
           to: input.to,
           base,
@@ -45,9 +47,24 @@ export async function placeInputs(
         }),
       );
     }
+    const without = inputs.find(({ glob, field }) => glob !== undefined && !matched.has(field));
+    if (without) throw new StartFailedError(`${without.field}: no output matches ${without.glob}.`);
     return counts;
   } finally {
     blobs.close();
+  }
+}
+
+/** Calls `note` when there is a first entry. */
+async function* noting<Entry>(
+  entries: AsyncIterable<Entry>,
+  note: () => void,
+): AsyncGenerator<Entry, void, void> {
+  let isNoted = false;
+  for await (const entry of entries) {
+    if (!isNoted) note();
+    isNoted = true;
+    yield entry;
   }
 }
 
