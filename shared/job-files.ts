@@ -50,10 +50,12 @@ export const jobInput = z.strictObject({
 });
 export type JobInput = z.infer<typeof jobInput>;
 
-/** A glob below the directory in which the job starts: `dist/**`, `*.xml`. */
+/** A glob below the directory in which the job starts: `dist/**`, `*.xml`; `dist/` is `dist/**`, and `.` is everything. */
 export const outputGlob = z
   .string()
-  .transform((glob) => glob.replace(/^(\.\/+)+/, "").replace(/\/+$/, "/**"))
+  .transform((glob) =>
+    /^\.\/*$/.test(glob) ? EVERYTHING : glob.replace(/^(\.\/+)+/, "").replace(/\/+$/, "/**"),
+  )
   .superRefine((glob, context) => {
     const problem = pathProblem(glob);
     if (problem !== undefined) context.addIssue({ code: "custom", message: problem });

@@ -26,7 +26,7 @@ const options = defineOptions({
         error: "must be a time like 90s, 30m, 2h, 7d or 1w, or forever",
       })
       .optional(),
-    defaultText: "the server's --keep-artifacts",
+    defaultText: "as long as the server keeps uploads",
     help: "How long to keep it after its last use",
   },
   ...noIgnoreOption,

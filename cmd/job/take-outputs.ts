@@ -41,7 +41,8 @@ export async function takeOutputs(
   // It was skipped or cancelled before it ran.
   if (job.array === undefined && job.attempt === 0) return code;
   const say = (line: string) => (json ? undefined : output.note(`tanvrit-compute: ${line}`));
-  for (const { path, message } of job.outputProblems ?? []) await say(`output ${path}: ${message}`);
+  const problems = job.outputProblems ?? [];
+  for (const { path, message } of problems) await say(`output ${path}: ${message}`);
   try {
     const fetchings = await outputsToFetch(compute, job, { to: download ?? "." }, output);
     if (download !== undefined) {
@@ -54,7 +55,7 @@ export async function takeOutputs(
   } catch (error) {
     const isMissing = error instanceof CliError && error.code === "not_found";
     if (code === 0 && !isMissing) throw error;
-    await say(describeFailure(error).message);
+    await say(isMissing && problems.length > 0 ? "no outputs were kept" : describeFailure(error).message);
   }
   return code;
 }
