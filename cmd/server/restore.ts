@@ -1,10 +1,12 @@
 import { existsSync, lstatSync, renameSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { defineOptions, flagOption } from "../../shared/config/options.ts";
+import { counted } from "../../shared/counted.ts";
 import { makePrivateDirectory } from "../../shared/private-directory.ts";
 import { defineCommand } from "../command/command.ts";
 import { exitCodes } from "../exit/exit-codes.ts";
 import { CliError } from "../exit/failure.ts";
+import { ARTIFACTS, copyArtifacts, missingPacks } from "./artifacts-copy.ts";
 import { copyFilePrivately, proveStore, SECRET_KEY, STORE_FILE } from "./store-copy.ts";
 import { openStoreOf, storeOptions, storeSettings } from "./store-owner.ts";
 
@@ -47,12 +49,21 @@ come back with their keys, and end jobs that the server no longer knows.`,
       makePrivateDirectory(incoming);
       await copyFilePrivately(join(source, STORE_FILE), join(incoming, STORE_FILE));
       proveStore(join(incoming, STORE_FILE));
+      const files = await copyArtifacts(join(source, ARTIFACTS), join(incoming, ARTIFACTS));
+      const hasFiles = files.packs > 0;
+      const missing = await missingPacks(
+        join(incoming, STORE_FILE),
+        join(hasFiles ? incoming : dataDir, ARTIFACTS),
+      );
       const hasKey = existsSync(join(source, SECRET_KEY));
       if (hasKey) await copyFilePrivately(join(source, SECRET_KEY), join(incoming, SECRET_KEY));
-      const aside = isThere ? putAside(dataDir, hasKey) : undefined;
+      const isInTheWay = isThere || (hasFiles && existsSync(join(dataDir, ARTIFACTS)));
+      const aside = isInTheWay ? putAside(dataDir, { hasKey, hasFiles }) : undefined;
       if (hasKey) renameSync(join(incoming, SECRET_KEY), join(dataDir, SECRET_KEY));
+      if (hasFiles) renameSync(join(incoming, ARTIFACTS), join(dataDir, ARTIFACTS));
       renameSync(join(incoming, STORE_FILE), join(dataDir, STORE_FILE));
       await output.note(`tanvrit-compute: restored to ${dataDir}; start the server`);
+      if (missing.length > 0) await output.note(notThere(missing));
       if (aside) await output.note(`tanvrit-compute: the old store is in ${aside}`);
       return exitCodes.ok;
     } finally {
@@ -70,11 +81,20 @@ function requireFile(path: string): void {
   });
 }
 
-/** Moves the store and its key out of the way; returns where they are now. */
-function putAside(dataDir: string, withKey: boolean): string {
+function notThere(missing: readonly string[]): string {
+  return (
+    `tanvrit-compute: the backup lacks ${counted(missing.length, "pack")} of files, such as ${missing[0]}; start the ` +
+    "server with the --artifacts where they are"
+  );
+}
+
+/** Moves the store, and what the backup replaces besides, out of the way; returns where they are now. */
+function putAside(dataDir: string, { hasKey, hasFiles }: { hasKey: boolean; hasFiles: boolean }): string {
   const aside = join(dataDir, `replaced-${new Date().toISOString().replaceAll(":", "-")}`);
   makePrivateDirectory(aside);
-  const names = [`${STORE_FILE}-wal`, `${STORE_FILE}-shm`, STORE_FILE, ...(withKey ? [SECRET_KEY] : [])];
+  const names = [`${STORE_FILE}-wal`, `${STORE_FILE}-shm`, STORE_FILE];
+  if (hasKey) names.push(SECRET_KEY);
+  if (hasFiles) names.push(ARTIFACTS);
   for (const name of names) {
     if (existsSync(join(dataDir, name))) renameSync(join(dataDir, name), join(aside, name));
   }
