@@ -65,7 +65,6 @@ class Agent {
     log.info(profileInWords(settings.profile));
     try {
       supervisors.listen();
-      this.parts.files.begin();
       if (await this.register()) await this.work();
       if (worker.running + worker.unsent === 0) await session.leave();
     } finally {
@@ -94,6 +93,7 @@ class Agent {
 
   private async work(): Promise<void> {
     const { ending } = this.parts;
+    this.parts.files.begin();
     const loops = Promise.all(this.startLoops());
     ending.listen(this.over.signal);
     await ending.untilSettled(this.over.signal);

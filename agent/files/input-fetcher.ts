@@ -1,12 +1,12 @@
 import { posix } from "node:path";
 import { blobsOf, TreeError } from "../../shared/files/tree.ts";
 import type { PlacedInput } from "../../shared/node.ts";
-import { MAX_TIMER_MS, pause } from "../../shared/wait.ts";
 import { StartFailedError } from "../executors/port/executor.ts";
 import { type BlobCache, LostBlobError } from "./blob-cache.ts";
 import { cachedTree, setIdOf } from "./cached-tree.ts";
 import { type BlobSource, fetchBatch, type WantedBlob } from "./fetch-batch.ts";
 import { Gate } from "./gate.ts";
+import { unlessAborted } from "./unless-aborted.ts";
 
 /** How far the files of an input are. */
 export interface FetchProgress {
@@ -85,13 +85,6 @@ export class InputFetcher {
       over.resolve();
     }
   }
-}
-
-async function unlessAborted(promise: Promise<void>, signal: AbortSignal): Promise<void> {
-  const settled = new AbortController();
-  await Promise.race([promise, pause(MAX_TIMER_MS, signal, settled.signal)]);
-  settled.abort();
-  signal.throwIfAborted();
 }
 
 function doesNotStay({ dir }: BlobCache): Error {

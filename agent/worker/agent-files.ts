@@ -1,5 +1,6 @@
 import { existsSync, statfsSync } from "node:fs";
 import { ClientFiles } from "../../sdk/files/client-files.ts";
+import type { ComputeClient } from "../../sdk/client.ts";
 import type { FileServer } from "../../sdk/files/file-server.ts";
 import type { UploadedTree } from "../../sdk/files/upload-tree.ts";
 import { MIB } from "../../shared/bytes-text.ts";
@@ -9,6 +10,7 @@ import { textOf } from "../../shared/text-of.ts";
 import { StartFailedError } from "../executors/port/executor.ts";
 import { BlobCache } from "../files/blob-cache.ts";
 import { type FetchProgress, InputFetcher } from "../files/input-fetcher.ts";
+import { unlessAborted } from "../files/unless-aborted.ts";
 import type { AgentFile } from "../profile/agent-file.ts";
 import type { NodeSession } from "../session/node-session.ts";
 import type { ExecutionNews } from "../supervisor/link.ts";
@@ -19,7 +21,7 @@ import { Preparations } from "./preparations.ts";
 export interface AgentFilesParts {
   /** The directory of the cache. */
   dir: string;
-  session: Pick<NodeSession, "call" | "use">;
+  session: Pick<NodeSession, "use">;
   settings(): Pick<AgentFile, "cache" | "outputs">;
   /** Executions that have not started yet, but are with a supervisor. */
   starting(): string[];
@@ -39,11 +41,13 @@ export class AgentFiles {
   readonly collector: OutputCollector;
   private opened: { cache: BlobCache; fetcher: InputFetcher } | undefined;
 
+  /** Before the node is registered, nobody may speak for it. */
+  private readonly registered = Promise.withResolvers<void>();
+
   constructor(private readonly parts: AgentFilesParts) {
-    const { session } = parts;
     this.preparations = new Preparations({
       ask: (executionId, signal) =>
-        session.use((client) => client.call("nodes.inputs", { executionId }, { signal }), signal),
+        this.use((client) => client.call("nodes.inputs", { executionId }, { signal }), signal),
       fetch: (...args) => this.fetch(...args),
       unpin: (executionId) => this.opened?.cache.unpin(executionId),
       removeBlob: (sha256) => this.open().cache.removeBlob(sha256),
@@ -54,7 +58,7 @@ export class AgentFiles {
     });
     this.collector = new OutputCollector({
       server: {
-        use: (step, signal) => session.use((client) => step(new ClientFiles(client)), signal),
+        use: (step, signal) => this.use((client) => step(new ClientFiles(client)), signal),
         create: (...args) => this.createArtifact(...args),
       },
       limits: () => parts.settings().outputs,
@@ -62,8 +66,9 @@ export class AgentFiles {
     });
   }
 
-  /** Removes from the cache what nothing needs any more. */
+  /** The node is registered. Also removes from the cache what nothing needs any more. */
   begin(): void {
+    this.registered.resolve();
     if (!existsSync(this.parts.dir)) return;
     try {
       this.open();
@@ -84,6 +89,7 @@ export class AgentFiles {
 
   close(): void {
     this.preparations.close();
+    this.collector.close();
     this.opened?.cache.close();
     this.opened = undefined;
   }
@@ -104,12 +110,16 @@ export class AgentFiles {
     signal: AbortSignal,
   ): Promise<string | undefined> {
     const input = { name: "outputs", kind: "output", type: "directory", tree, executionId } as const;
-    const { session } = this.parts;
-    const { artifact } = await session.use(
+    const { artifact } = await this.use(
       (client) => client.call("artifacts.create", input, { signal }),
       signal,
     );
     return artifact?.artifactId;
+  }
+
+  private async use<T>(step: (client: ComputeClient) => Promise<T>, signal: AbortSignal): Promise<T> {
+    await unlessAborted(this.registered.promise, signal);
+    return this.parts.session.use(step, signal);
   }
 
   private open(): { cache: BlobCache; fetcher: InputFetcher } {
@@ -117,12 +127,12 @@ export class AgentFiles {
     if (this.opened && existsSync(this.opened.cache.dir)) return this.opened;
     this.opened?.cache.close();
     this.opened = undefined;
-    const { dir, session, log, starting } = this.parts;
+    const { dir, log, starting } = this.parts;
     try {
       const cache = new BlobCache({ dir, log, maxBytes: () => this.maxBytes() }, starting());
       const source = {
         fetch: <T>(step: (files: FileServer) => Promise<T>, signal: AbortSignal) =>
-          session.use((client) => step(new ClientFiles(client)), signal),
+          this.use((client) => step(new ClientFiles(client)), signal),
       };
       this.opened = { cache, fetcher: new InputFetcher({ cache, source }) };
       return this.opened;

@@ -63,13 +63,19 @@ const FOREVER_MS = Number.POSITIVE_INFINITY;
 /** Sends the outputs of jobs that are over to the server, as one artifact for each execution. */
 export class OutputCollector {
   private readonly gate = new Gate(AT_ONCE);
+  private readonly closing = new AbortController();
 
   constructor(private readonly parts: OutputCollectorParts) {}
 
   begin(executionId: string, outputs: WaitingOutputs): Collecting {
     const stop = new AbortController();
     let timer: ReturnType<typeof setTimeout> | undefined;
-    const over = this.collect(executionId, outputs, stop.signal).finally(() => clearTimeout(timer));
+    const signal = AbortSignal.any([stop.signal, this.closing.signal]);
+    const over = this.collect(executionId, outputs, signal).then((collected) => {
+      clearTimeout(timer);
+      // The next agent collects them.
+      return this.closing.signal.aborted ? new Promise<never>(() => {}) : collected;
+    });
     return {
       over,
       hurry: () => {
@@ -77,6 +83,11 @@ export class OutputCollector {
       },
       stop: () => stop.abort(),
     };
+  }
+
+  /** The agent ends. What is not at the server yet is left to the next agent. */
+  close(): void {
+    this.closing.abort();
   }
 
   private async collect(

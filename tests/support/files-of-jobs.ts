@@ -4,7 +4,13 @@ import { ClientFiles } from "../../sdk/files/client-files.ts";
 import { downloadTree } from "../../sdk/files/download-tree.ts";
 import { findFiles } from "../../sdk/files/find-files.ts";
 import { uploadTree } from "../../sdk/files/upload-tree.ts";
-import type { Compute, Execution, Job, JobManifestInput } from "../../sdk/index.ts";
+import {
+  type Compute,
+  createComputeClient,
+  type Execution,
+  type Job,
+  type JobManifestInput,
+} from "../../sdk/index.ts";
 import type { Person } from "./person.ts";
 
 let directories = 0;
@@ -20,8 +26,11 @@ export class FilesOfJobs {
     this.files = new ClientFiles(compute.client);
   }
 
-  static async of(person: Person): Promise<FilesOfJobs> {
-    return new FilesOfJobs(person, await person.client());
+  /** @param url the server's own, if the person knows it by another one. */
+  static async of(person: Person, url?: string): Promise<FilesOfJobs> {
+    const compute = url === undefined ? await person.client() : undefined;
+    const token = compute ? "" : await person.get(["auth", "print-token"]);
+    return new FilesOfJobs(person, compute ?? createComputeClient({ url: url ?? "", token }));
   }
 
   /** Makes a directory with these files, sends it, and returns the source for `inputs`. */
