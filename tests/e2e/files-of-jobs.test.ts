@@ -11,7 +11,8 @@ const sh = (script: string) => ["sh", "-c", script];
 
 test("a job has its files, changes them as it likes, and its outputs come back as they were", async () => {
   const from = await jobs.input({ "a.txt": "one\n", "src/b.txt": "two\n" });
-  const script = "mkdir -p out/deep; cp a.txt out/; cat src/b.txt a.txt > out/deep/both; echo x > a.txt; echo y > other";
+  const script =
+    "mkdir -p out/deep; cp a.txt out/; cat src/b.txt a.txt > out/deep/both; echo x > a.txt; echo y > other";
   const execution = await jobs.run({ command: sh(script), inputs: [{ from }], outputs: ["out/**"] });
   expect(execution).toMatchObject({ status: "SUCCEEDED", exitCode: 0 });
   expect(await jobs.outputs(execution)).toEqual({ "out/a.txt": "one\n", "out/deep/both": "two\none\n" });
@@ -26,7 +27,11 @@ test("outputs and results are collected after a failure, a timeout, a cancel and
   const [failed, late, fat] = await Promise.all([
     jobs.run({ command: sh(`${write}; exit 3`), outputs }),
     jobs.run({ command: sh(`${write}; sleep 60`), outputs, timeoutSeconds: 1, graceSeconds: 1 }),
-    jobs.run({ command: sh(`${write}; x=$(head -c 400m /dev/zero | tr '\\0' x); sleep 60`), outputs, resources: { memoryMb: 40 } }),
+    jobs.run({
+      command: sh(`${write}; x=$(head -c 400m /dev/zero | tr '\\0' x); sleep 60`),
+      outputs,
+      resources: { memoryMb: 40 },
+    }),
   ]);
   expect(failed).toMatchObject({ status: "FAILED", exitCode: 3, results: { k: "1" } });
   expect(late).toMatchObject({ status: "FAILED", reason: "Timeout", results: { k: "1" } });
@@ -49,7 +54,8 @@ test("each attempt has its own outputs", async () => {
 });
 
 test("what cannot be collected is named, and the rest arrives", async () => {
-  const script = "echo 1 > ok; ln -s /etc/passwd out-link; mkfifo pipe; echo nonsense > $TANVRIT_RESULTS; echo a=1 >> $TANVRIT_RESULTS";
+  const script =
+    "echo 1 > ok; ln -s /etc/passwd out-link; mkfifo pipe; echo nonsense > $TANVRIT_RESULTS; echo a=1 >> $TANVRIT_RESULTS";
   const execution = await jobs.run({ command: sh(script), outputs: ["**", "missing/*.xml"] });
   expect(await jobs.outputs(execution)).toEqual({ ok: "1\n" });
   expect(execution.results).toEqual({ a: "1" });
@@ -64,10 +70,19 @@ test("what cannot be collected is named, and the rest arrives", async () => {
 
 test("a job that starts in a directory of its own has its outputs there; an absolute workdir works too", async () => {
   const from = await jobs.input({ "pkg/x": "1" });
-  const inside = await jobs.run({ command: sh("pwd; cp x y"), workdir: "pkg", inputs: [{ from }], outputs: ["y"] });
+  const inside = await jobs.run({
+    command: sh("pwd; cp x y"),
+    workdir: "pkg",
+    inputs: [{ from }],
+    outputs: ["y"],
+  });
   expect(await jobs.outputs(inside)).toEqual({ y: "1" });
   await Bun.write(person.home.join("shop/z"), "2");
-  const outside = await jobs.run({ command: sh("cp z w"), workdir: person.home.join("shop"), outputs: ["w"] });
+  const outside = await jobs.run({
+    command: sh("cp z w"),
+    workdir: person.home.join("shop"),
+    outputs: ["w"],
+  });
   expect(await jobs.outputs(outside)).toEqual({ w: "2" });
 });
 
@@ -87,8 +102,12 @@ test("the outputs and results of one job are the inputs and variables of the nex
 
 test("secrets reach the job and stay out of its log, results and outputs' names, and out of the node's files", async () => {
   const value = `token-${randomBytes(12).toString("hex")}`;
-  await jobs.compute.client.call("secrets.set", { name: "deploy", valueBase64: Buffer.from(value).toString("base64") });
-  const script = 'echo "v=$TOKEN" | tee "$TANVRIT_RESULTS"; cat .netrc; stat -c %a .netrc; printf %s "$TOKEN" | sha256sum | cut -c1-64 > sum';
+  await jobs.compute.client.call("secrets.set", {
+    name: "deploy",
+    valueBase64: Buffer.from(value).toString("base64"),
+  });
+  const script =
+    'echo "v=$TOKEN" | tee "$TANVRIT_RESULTS"; cat .netrc; stat -c %a .netrc; printf %s "$TOKEN" | sha256sum | cut -c1-64 > sum';
   const { jobId } = await jobs.submit({
     command: sh(script),
     secretEnv: { TOKEN: "deploy" },
@@ -99,7 +118,15 @@ test("secrets reach the job and stay out of its log, results and outputs' names,
   const execution = await jobs.execution(jobId);
   expect(await person.get(["job", "logs", jobId])).toBe("v=***\n***600");
   expect(execution.results).toEqual({ v: "***" });
-  expect(await jobs.outputs(execution)).toEqual({ sum: `${createHash("sha256").update(value).digest("hex")}\n` });
-  const found = Bun.spawnSync(["grep", "-rl", value, person.home.path, person.server.scratch.path]).stdout.toString();
+  expect(await jobs.outputs(execution)).toEqual({
+    sum: `${createHash("sha256").update(value).digest("hex")}\n`,
+  });
+  const found = Bun.spawnSync([
+    "grep",
+    "-rl",
+    value,
+    person.home.path,
+    person.server.scratch.path,
+  ]).stdout.toString();
   expect(found).toBe("");
 });

@@ -16,14 +16,18 @@ async function world(agentFile?: object) {
   const gatehouse = stack.use(new Gatehouse());
   const server = stack.use(await TestServer.start({ TANVRIT_PUBLIC_URL: gatehouse.url }));
   gatehouse.target = server.url;
-  const person = stack.use(await Person.signIn(Object.assign(Object.create(server), { api: { url: gatehouse.url } })));
+  const person = stack.use(
+    await Person.signIn(Object.assign(Object.create(server), { api: { url: gatehouse.url } })),
+  );
   if (agentFile) await Bun.write(person.home.join("agent.yaml"), JSON.stringify(agentFile));
   const agent = await person.startAgent(["--slots", "100"]);
   const jobs = await FilesOfJobs.of(person, server.url);
   return { gatehouse, server, person, agent, jobs, [Symbol.asyncDispose]: () => stack.disposeAsync() };
 }
 
-const manyFiles = Object.fromEntries(Array.from({ length: 500 }, (_, i) => [`d${i % 9}/f${i}`, `content ${i}\n`]));
+const manyFiles = Object.fromEntries(
+  Array.from({ length: 60 }, (_, i) => [`d${i % 9}/f${i}`, `content ${i}\n`]),
+);
 const sum = "cat d*/* | sha256sum | cut -c1-8 > sum";
 
 test("100 jobs over one input on one node fetch it once, also when they start at the same time", async () => {
@@ -33,7 +37,7 @@ test("100 jobs over one input on one node fetch it once, also when they start at
   const all = await Promise.all(Array.from({ length: 100 }, () => at.jobs.submit(manifest)));
   for (const { jobId } of all) await at.jobs.compute.jobs.wait(jobId);
   expect(Math.max(...at.gatehouse.digests.values())).toBe(1);
-  expect(at.gatehouse.digests.size).toBe(501);
+  expect(at.gatehouse.digests.size).toBe(61);
   const first = all[0];
   expect(await at.jobs.execution(first?.jobId ?? "")).toMatchObject({ status: "SUCCEEDED" });
   expect(await at.person.get(["agent", "status"])).toMatch(/cache:\s+[\d.]+ KiB of at most/);
@@ -76,8 +80,7 @@ test("kill -9 of agent and supervisor while outputs are sent: the next ones send
   await at.agent.stop("SIGKILL");
   for (const pid of supervisorsBelow(at.person.home.path)) process.kill(pid, "SIGKILL");
   at.gatehouse.open();
-  const agent = await at.person.startAgent();
-  setTimeout(() => console.log(agent.stderr), 10000);
+  await at.person.startAgent();
   await at.jobs.compute.jobs.wait(jobId);
   const execution = await at.jobs.execution(jobId);
   expect(execution).toMatchObject({ status: "FAILED", exitCode: 4, attempt: 1 });
@@ -130,27 +133,14 @@ test("a job that is cancelled while it fetches ends at once, and takes nothing f
   expect((await at.person.job(second.jobId)).status).toBe("SUCCESS");
 }, 60_000);
 
-test("a job with a timeout whose outputs take longer than its deadline keeps its own end", async () => {
-  await using at = await world();
-  at.gatehouse.hold(SEND);
-  const manifest = { command: sh("echo 1 > out; sleep 60"), outputs: ["out"], timeoutSeconds: 1, graceSeconds: 0 };
-  const { jobId } = await at.jobs.submit(manifest);
-  await at.gatehouse.untilHeld();
-  // The server would give it up after 1 s, and the 30 s that an agent has to report.
-  await Bun.sleep(40_000);
-  at.gatehouse.open();
-  await at.jobs.compute.jobs.wait(jobId);
-  const execution = await at.jobs.execution(jobId);
-  expect(execution).toMatchObject({ reason: "Timeout", message: expect.stringContaining("longer than its limit") });
-  expect(await at.jobs.outputs(execution)).toEqual({ out: "1\n" });
-}, 90_000);
-
 test("the cache keeps no more than cache.maxMb besides what running jobs need", async () => {
   await using at = await world({ cache: { maxMb: 1 } });
   const contents = [1, 2, 3].map((seed) => Buffer.alloc(700_000, String(seed)));
   for (const content of contents) {
     const from = await at.jobs.input({ big: content });
-    expect(await at.jobs.run({ command: sh("wc -c big"), inputs: [{ from }] })).toMatchObject({ status: "SUCCEEDED" });
+    expect(await at.jobs.run({ command: sh("wc -c big"), inputs: [{ from }] })).toMatchObject({
+      status: "SUCCEEDED",
+    });
   }
   const { status } = JSON.parse(await at.person.get(["agent", "status", "--json"]));
   expect(status.cache.maxBytes).toBe(1024 * 1024);

@@ -100,6 +100,24 @@ test("the server ends a job as TIMEOUT if its agent should have ended it and did
   expect(orders.abandon).toEqual([executionId]);
 });
 
+test("a job whose outputs are on their way is not given up at its deadline, and keeps its own end", async () => {
+  await using plane = await TestPlane.start();
+  const user = await plane.api.user();
+  const node = await PlayedNode.register(plane.api, user);
+  const { jobId } = await plane.api.call("jobs.submit", { command: "true", timeoutSeconds: 5 }, user);
+  const { executionId } = await node.take();
+  await node.report(executionId, "RUNNING");
+  const executions = [executionId];
+  for (let i = 0; i < 6; i++) {
+    expect(
+      await plane.api.call("nodes.heartbeat", { executions, collecting: executions }, node.as),
+    ).toMatchObject({ abandon: [] });
+    plane.pass(20);
+  }
+  expect(await node.report(executionId, "FAILED", { exitCode: 3 })).toBe("applied");
+  expect(await untilStatus(plane, user, jobId, "FAILED")).toMatchObject({ exitCode: 3 });
+});
+
 test("a server that stood still first gives its nodes time to report, and then counts their silence as usual", async () => {
   await using plane = await TestPlane.start();
   const user = await plane.api.user();
