@@ -41,7 +41,7 @@ test("100 jobs over one input on one node fetch it once, also when they start at
   const first = all[0];
   expect(await at.jobs.execution(first?.jobId ?? "")).toMatchObject({ status: "SUCCEEDED" });
   expect(await at.person.get(["agent", "status"])).toMatch(/cache:\s+[\d.]+ KiB of at most/);
-}, 120_000);
+});
 
 test("kill -9 of the agent while it fetches: the next agent goes on with what is there", async () => {
   await using at = await world();
@@ -56,7 +56,7 @@ test("kill -9 of the agent while it fetches: the next agent goes on with what is
   await at.person.startAgent();
   await at.jobs.compute.jobs.wait(jobId);
   expect(await at.jobs.execution(jobId)).toMatchObject({ status: "SUCCEEDED", attempt: 1 });
-}, 60_000);
+});
 
 test("kill -9 of the agent while it sends outputs: the next agent sends them", async () => {
   await using at = await world();
@@ -70,7 +70,7 @@ test("kill -9 of the agent while it sends outputs: the next agent sends them", a
   const execution = await at.jobs.execution(jobId);
   expect(execution).toMatchObject({ status: "SUCCEEDED", attempt: 1 });
   expect((await at.jobs.outputs(execution)).out).toHaveLength(3893);
-}, 60_000);
+});
 
 test("kill -9 of agent and supervisor while outputs are sent: the next ones send them", async () => {
   await using at = await world();
@@ -85,7 +85,7 @@ test("kill -9 of agent and supervisor while outputs are sent: the next ones send
   const execution = await at.jobs.execution(jobId);
   expect(execution).toMatchObject({ status: "FAILED", exitCode: 4, attempt: 1 });
   expect((await at.jobs.outputs(execution)).out).toHaveLength(3893);
-}, 60_000);
+});
 
 test("kill -9 of the supervisor alone while outputs are sent loses nothing", async () => {
   await using at = await world();
@@ -99,7 +99,7 @@ test("kill -9 of the supervisor alone while outputs are sent loses nothing", asy
   const execution = await at.jobs.execution(jobId);
   expect(execution).toMatchObject({ status: "SUCCEEDED", attempt: 1 });
   expect((await at.jobs.outputs(execution)).out).toHaveLength(3893);
-}, 60_000);
+});
 
 test("kill -9 of the server while inputs are fetched and while outputs are sent: both go on when it is back", async () => {
   await using at = await world();
@@ -116,7 +116,7 @@ test("kill -9 of the server while inputs are fetched and while outputs are sent:
   at.gatehouse.open();
   await at.jobs.compute.jobs.wait(jobId);
   expect(await at.jobs.execution(jobId)).toMatchObject({ status: "SUCCEEDED", attempt: 1 });
-}, 60_000);
+});
 
 test("a job that is cancelled while it fetches ends at once, and takes nothing from the others", async () => {
   await using at = await world();
@@ -131,7 +131,7 @@ test("a job that is cancelled while it fetches ends at once, and takes nothing f
   await at.jobs.compute.jobs.wait(second.jobId);
   expect((await at.person.job(first.jobId)).status).toBe("CANCELLED");
   expect((await at.person.job(second.jobId)).status).toBe("SUCCESS");
-}, 60_000);
+});
 
 test("the cache keeps no more than cache.maxMb besides what running jobs need", async () => {
   await using at = await world({ cache: { maxMb: 1 } });
@@ -146,4 +146,4 @@ test("the cache keeps no more than cache.maxMb besides what running jobs need", 
   expect(status.cache.maxBytes).toBe(1024 * 1024);
   expect(status.cache.bytes).toBeLessThanOrEqual(1024 * 1024);
   expect(status.cache.bytes).toBeGreaterThan(700_000);
-}, 60_000);
+});
