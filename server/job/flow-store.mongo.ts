@@ -24,6 +24,11 @@ type Reached = Pick<JobDocument, "job_id" | "array_id">;
 const COMES_AFTER = "manifest.after.jobId";
 /** Part of a query so that it can use the index of jobs that come after others. */
 const SAYS_AFTER = { "manifest.after": { $exists: true } };
+
+/** Selects the jobs that come after one of these, whether they still wait or not. */
+export function comingAfter(jobIds: readonly string[]): Filter<JobDocument> {
+  return { ...SAYS_AFTER, [COMES_AFTER]: { $in: [...jobIds] } };
+}
 const MAX_NARROW = 4;
 /** MongoDB keeps the result of one lookup, with whole manifests, in 100 MiB of memory. */
 const STEPS_AT_ONCE = 40;
@@ -85,8 +90,7 @@ export class MongoJobFlowStore implements JobFlowStore {
 
   releasedBehind(jobIds: readonly string[]): Promise<JobRecord[]> {
     return this.select({
-      ...SAYS_AFTER,
-      [COMES_AFTER]: { $in: [...jobIds] },
+      ...comingAfter(jobIds),
       status: "QUEUED",
       hold: { $nin: ["after", "array"] },
     });

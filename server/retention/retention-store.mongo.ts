@@ -2,6 +2,7 @@ import type { ClientSession, Collection, Filter } from "mongodb";
 import type { JobDeletion } from "../../shared/endpoints/many-jobs.ts";
 import { firstIdAt } from "../../shared/ids.ts";
 import { finalJobStatus, isFinal } from "../../shared/job-state.ts";
+import { comingAfter } from "../job/flow-store.mongo.ts";
 import type { ExecutionDocument, JobDocument } from "../job/job-documents.mongo.ts";
 import type { LogDocument } from "../log/log-documents.mongo.ts";
 import type { RemovedLog } from "../log/log-store.ts";
@@ -148,7 +149,8 @@ export class MongoRetentionStore implements RetentionStore {
     const going = [job, ...members];
     if (going.some(({ status }) => !isFinal(status))) return "open";
     const ids = going.map((one) => one.job_id);
-    if (await this.jobs.findOne({ after_ids: { $in: ids } }, { session })) return "needed";
+    const open = { ...comingAfter(ids), status: { $nin: [...finalJobStatus.options] } };
+    if (await this.jobs.findOne(open, { session })) return "needed";
     for (const one of going) await this.queueRemoval(one, nowMs, true, session);
     await this.executions.deleteMany({ job_id: { $in: ids } }, { session });
     await this.jobs.deleteMany({ job_id: { $in: ids } }, { session });

@@ -104,6 +104,30 @@ export function retentionStoreContract(name: string, open: () => Promise<Retenti
       expect(await remove(first.jobId)).toEqual(["deleted"]);
     });
 
+    test("a job stays until the jobs that take its files or results are over, also while they wait for a node or run", async () => {
+      const source = await submitted("SUCCESS", { outputs: ["dist/**"] });
+      const takes: Partial<JobManifestInput>[] = [
+        { inputs: [{ from: `job:${source.jobId}` }] },
+        { envFrom: [source.jobId] },
+      ];
+      for (const manifest of takes) {
+        const after = [{ jobId: source.jobId }];
+        const taker = await submitted("QUEUED", { ...manifest, after }, { gate: "after" });
+        for (const status of ["QUEUED", "RUNNING", "SUCCESS"] as const) {
+          expect(await remove(source.jobId)).toEqual(["needed"]);
+          const job = {
+            ...taker,
+            status,
+            gate: undefined,
+            finishedAtMs: status === "SUCCESS" ? Date.now() : undefined,
+          };
+          const key = { jobId: taker.jobId, businessId: BUSINESS };
+          await stores.jobs.change([{ key, decide: () => ({ job, result: undefined }) }]);
+        }
+      }
+      expect(await remove(source.jobId)).toEqual(["deleted"]);
+    });
+
     test("an array is deleted with its jobs, which are never deleted without it", async () => {
       const array = await submitted("SUCCESS", { array: "1-2" });
       const members = [
