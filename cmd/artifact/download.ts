@@ -41,7 +41,7 @@ export const command = defineCommand({
   ],
   details: `Files that are there already with the same content are not fetched, so a download that was cut goes on with what is
 there. If a file is there with other content, nothing is written, unless --force is given. The outputs of an array's jobs go
-into directories named by their indexes. Prints nothing on stdout; --json lists the files.`,
+into directories named by their indexes. Prints nothing on stdout; --json says how many files and bytes there are, and how many were fetched.`,
   async run({ options, positionals, env, output }) {
     const [text = "", ...globs] = positionals;
     const checked = globs.map(checkGlob);

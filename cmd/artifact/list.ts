@@ -84,7 +84,6 @@ interface ListedFile {
   mode: string;
   attempt?: number | undefined;
   artifactId: string;
-  /** Only for an array. */
   jobId?: string;
 }
 
@@ -123,7 +122,7 @@ async function listFiles(
   );
   if (!options.json) {
     for (const { jobId, path, message } of found.problems)
-      await output.note(`tanvrit-compute: ${jobId}: ${path} is not there: ${message}`);
+      await output.note(`tanvrit-compute: ${jobId}: output ${path}: ${message}`);
   }
   return code;
 }

@@ -25,7 +25,7 @@ export async function findTree(
   options: { "no-ignore": boolean },
 ): Promise<FoundTree> {
   const { findFiles } = await import("../../sdk/files/find-files.ts");
-  return namingFile(label, () => findFiles(path, { noIgnore: options["no-ignore"] }));
+  return namingFile(label, () => findFiles(path, { noIgnore: options["no-ignore"] }), path);
 }
 
 /** Sends what the server lacks, and shows the progress of all together. Resolves with an artifact for each. */

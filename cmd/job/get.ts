@@ -5,6 +5,7 @@ import { defineCommand } from "../command/command.ts";
 import { connect, patience } from "../connection/connect.ts";
 import { clientOptions } from "../connection/connection-options.ts";
 import { findJob, JOB_HELP } from "../connection/find-id.ts";
+import { fileFields, pairsText } from "../files/file-fields.ts";
 import { formatCommand, formatFields } from "../output/format.ts";
 import { countsOf } from "./job-counts.ts";
 
@@ -54,18 +55,14 @@ function describe(job: Job): Record<string, unknown> {
     command: formatCommand(job.command),
     workdir: job.workdir,
     pool: job.pool === DEFAULT_POOL ? undefined : job.pool,
-    labels: pairs(job.labels),
+    labels: pairsText(job.labels),
     selector: job.selector,
     cpu: cpu || undefined,
     memoryMb: memoryMb || undefined,
     gpuCount: gpuCount || undefined,
     // Only names: the values of variables are often secrets, and others often see a terminal.
     env: Object.keys(job.env).join(", ") || undefined,
-    inputs: job.inputs?.map(inputText).join(", "),
-    outputs: job.outputs?.join(", "),
-    secretEnv: job.secretEnv && pairs(job.secretEnv),
-    secretFiles: job.secretFiles && pairs(job.secretFiles),
-    envFrom: job.envFrom?.join(", "),
+    ...fileFields(job),
     timeoutSeconds: job.timeoutSeconds,
     priority: job.priority || undefined,
     // An array never runs; only its jobs do.
@@ -85,11 +82,6 @@ function describe(job: Job): Record<string, unknown> {
   };
 }
 
-/** `artifact:art_… in data` */
-function inputText({ from, to }: NonNullable<Job["inputs"]>[number]): string {
-  return to === undefined || to === "." ? from : `${from} in ${to}`;
-}
-
 /** What the job left: its results and outputs. */
 function outcomeOf({ results = {}, artifactId, outputProblems = [] }: Job): Record<string, unknown> {
   return {
@@ -99,9 +91,4 @@ function outcomeOf({ results = {}, artifactId, outputProblems = [] }: Job): Reco
       outputProblems.map(({ path, message }, i) => [`outputProblems.${i}`, `${path}: ${message}`]),
     ),
   };
-}
-
-function pairs(map: Readonly<Record<string, string>>): string | undefined {
-  const text = Object.entries(map).map(([key, value]) => `${key}=${value}`);
-  return text.length > 0 ? text.join(", ") : undefined;
 }

@@ -12,7 +12,13 @@ import { firstGiven, manifestOptions } from "../job/manifest-options.ts";
 import { paramOption, paramsOf } from "../template/template-options.ts";
 import { ruleOptions, zoneOf } from "./rule-options.ts";
 
-const { name: _name, "not-before": _notBefore, "idempotency-key": _key, ...jobOptions } = manifestOptions;
+const {
+  name: _name,
+  "not-before": _notBefore,
+  "idempotency-key": _key,
+  "no-ignore": _noIgnore,
+  ...jobOptions
+} = manifestOptions;
 const seconds = (help: string, defaultText: string) =>
   ({
     kind: "value",
@@ -74,7 +80,9 @@ export const command = defineCommand({
   async run({ options, rest, env, output }) {
     const work = await workOf(options, rest);
     const compute = await connect(env, options);
-    const job = work.draft && (await new InputSender(compute, options, output).complete(work.draft));
+    const job =
+      work.draft &&
+      (await new InputSender(compute, { ...options, ...notAsked }, output).complete(work.draft));
     const made = await compute.schedules.create(
       {
         cron: options.cron,
@@ -105,10 +113,7 @@ export const command = defineCommand({
 
 type Values = Parameters<typeof buildManifest>[0] & { template?: string; param: readonly string[] };
 
-async function workOf(
-  options: Omit<Values, "name" | "not-before" | "idempotency-key">,
-  rest?: string[],
-): Promise<Work> {
+async function workOf(options: Omit<Values, keyof typeof notAsked>, rest?: string[]): Promise<Work> {
   const { template, param } = options;
   if (template === undefined) {
     if (param.length > 0)
@@ -139,4 +144,9 @@ interface Work {
 }
 
 /** What a schedule's job gets from its schedule. */
-const notAsked = { name: undefined, "not-before": undefined, "idempotency-key": undefined };
+const notAsked = {
+  name: undefined,
+  "not-before": undefined,
+  "idempotency-key": undefined,
+  "no-ignore": false,
+};

@@ -3,6 +3,7 @@ import { defineCommand } from "../command/command.ts";
 import { connect, patience } from "../connection/connect.ts";
 import { clientOptions } from "../connection/connection-options.ts";
 import { findSchedule } from "../connection/find-id.ts";
+import { fileFields } from "../files/file-fields.ts";
 import { formatCommand, formatFields } from "../output/format.ts";
 
 export const command = defineCommand({
@@ -36,6 +37,7 @@ function describe(schedule: Schedule): Record<string, unknown> {
     misfire: `${schedule.misfire}, within ${schedule.misfireWindowSeconds} s`,
     jitterSeconds: schedule.jitterSeconds || undefined,
     command: job && formatCommand(job.command),
+    ...fileFields(job ?? {}),
     template: schedule.template,
     // Only names: values are often secrets, and others often see a terminal.
     parameters: Object.keys(schedule.parameters ?? {}).join(", ") || undefined,

@@ -110,17 +110,24 @@ function escaped(path: string): string {
 /** The directory with `.git` at or above this one. */
 function gitTopOf(directory: string): string | undefined {
   for (let at = directory; ; at = dirname(at)) {
-    if (lstatSync(join(at, ".git"), { throwIfNoEntry: false }) !== undefined) return at;
+    if (isThere(join(at, ".git"))) return at;
     if (dirname(at) === at) return undefined;
+  }
+}
+
+function isThere(path: string): boolean {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+  } catch {
+    return false; // The directory cannot be searched. If it is the source itself, reading it says so.
   }
 }
 
 /** In a worktree or submodule, `.git` is a file that names the real directory. */
 function excludeFileOf(top: string): string | undefined {
   const git = join(top, ".git");
-  const stat = lstatSync(git, { throwIfNoEntry: false });
-  if (stat === undefined) return undefined;
-  if (!stat.isFile()) return join(git, "info", "exclude");
+  if (!isThere(git)) return undefined;
+  if (!lstatSync(git).isFile()) return join(git, "info", "exclude");
   const [, named] = /^gitdir: (.+)$/m.exec(readFileSync(git, "utf8")) ?? [];
   if (named === undefined) return undefined;
   const directory = resolve(top, named);

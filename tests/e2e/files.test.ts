@@ -151,7 +151,7 @@ test("outputs of a job that failed come back, with its exit code; problems are n
   const { jobId } = await lastJob();
   const shown = await person.run(["artifact", "list", jobId]);
   expect(shown.stdout).toContain("out/one");
-  expect(shown.stderr).toContain("gone is not there");
+  expect(shown.stderr).toContain("output gone: ");
   expect(await person.get(["job", "get", jobId])).toMatch(/outputProblems\.\d: gone: /);
 });
 
