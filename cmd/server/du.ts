@@ -1,6 +1,7 @@
 import { bytesText } from "../../shared/bytes-text.ts";
 import { defineOptions } from "../../shared/config/options.ts";
-import { usageAnswer } from "../../shared/sockets/maintenance.ts";
+import { counted } from "../../shared/counted.ts";
+import { type UsageAnswer, usageAnswer } from "../../shared/sockets/maintenance.ts";
 import { defineCommand } from "../command/command.ts";
 import { jsonOption } from "../command/common-options.ts";
 import { exitCodes } from "../exit/exit-codes.ts";
@@ -19,6 +20,7 @@ export const command = defineCommand({
         jobs: String(usage.jobs),
         executions: String(usage.executions),
         logs: bytesText(usage.logBytes),
+        files: filesText(usage),
         "in use": bytesText(usage.usedBytes),
         "free inside": bytesText(usage.freeBytes),
       };
@@ -27,3 +29,8 @@ export const command = defineCommand({
     return exitCodes.ok;
   },
 });
+
+/** Files are next to the store, not in it. */
+function filesText({ packs = 0, fileBytes = 0 }: UsageAnswer): string {
+  return packs === 0 ? bytesText(0) : `${bytesText(fileBytes)} in ${counted(packs, "pack")}`;
+}

@@ -92,10 +92,17 @@ export async function maintain<Result>(
   const stores = await openStoreOf(settings);
   try {
     const { Maintenance } = await import("../../server/retention/maintenance.ts");
+    const { filesUsage } = await import("../../server/artifact/files-usage.ts");
     const { resealAll } = await import("../../server/secret/reseal.ts");
     const { retention, file, clock } = stores;
     const reseal = () => resealAll(stores);
-    const maintenance = new Maintenance({ retention, file, reseal, now: () => clock?.now() ?? Date.now() });
+    const maintenance = new Maintenance({
+      retention,
+      file,
+      filesUsage: () => filesUsage(stores.artifacts),
+      reseal,
+      now: () => clock?.now() ?? Date.now(),
+    });
     return schema.parse(await maintenance.answer(request));
   } finally {
     await stores.close();

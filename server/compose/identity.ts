@@ -1,5 +1,6 @@
 import type { Endpoint } from "../../shared/endpoints/endpoint.ts";
 import { ComputeError } from "../../shared/errors.ts";
+import { filesUsage } from "../artifact/files-usage.ts";
 import { NodeKeys } from "../auth/node-keys.ts";
 import { ServerKey } from "../auth/server-key.ts";
 import { type SessionLife, Tokens } from "../auth/tokens.ts";
@@ -28,7 +29,13 @@ export async function composeIdentity(
   const tokens = await Tokens.open(sessions, now, sessionLife);
   const serverKey = await ServerKey.open(sessions);
   const reseal = () => resealAll(stores);
-  const maintenance = new Maintenance({ retention, file, reseal, now });
+  const maintenance = new Maintenance({
+    retention,
+    file,
+    filesUsage: () => filesUsage(stores.artifacts),
+    reseal,
+    now,
+  });
   const localSignIn = new LocalSignIn({
     sessions,
     tokens,

@@ -23,6 +23,8 @@ export interface MaintenanceParts {
   retention: RetentionStore;
   /** Undefined if the store is not a file of the server. */
   file: StoreFile | undefined;
+  /** How much content of files there is. */
+  filesUsage: () => Promise<Pick<UsageAnswer, "packs" | "fileBytes">>;
   /** Encrypts everything with the sealing key of the key file. */
   reseal: () => Promise<ResealAnswer>;
   /** Epoch milliseconds. */
@@ -39,7 +41,7 @@ export class Maintenance {
   async answer(request: MaintenanceRequest): Promise<UsageAnswer | PruneAnswer | ResealAnswer | object> {
     switch (request.maintain) {
       case "usage":
-        return this.parts.retention.usage();
+        return { ...(await this.parts.retention.usage()), ...(await this.parts.filesUsage()) };
       case "prune":
         return request.dryRun ? this.count(request) : this.prune(request);
       case "hold":

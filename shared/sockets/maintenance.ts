@@ -27,6 +27,9 @@ export const usageAnswer = z.object({
   logBytes: z.int(),
   usedBytes: z.int(),
   freeBytes: z.int(),
+  /** The objects in which files are kept, and the content in them that is in use. A server of an older version says neither. */
+  packs: z.int().optional(),
+  fileBytes: z.int().optional(),
 });
 export type UsageAnswer = z.infer<typeof usageAnswer>;
 

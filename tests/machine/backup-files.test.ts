@@ -40,6 +40,17 @@ test("a backup of a working server has its files, and restores them", async () =
   expect(packFiles(backup)).toHaveLength(FILES + 1);
 });
 
+test("du shows how much the files take, whether the server runs or not", async () => {
+  await using stage = await filledDataDir();
+  const usage = async () => JSON.parse((await stage.run("du", "--json")).stdout);
+  const stopped = await usage();
+  expect(stopped.packs).toBe(FILES + 1);
+  expect(stopped.fileBytes).toBeGreaterThan(FILES * 50_000);
+  expect((await stage.run("du")).stdout).toMatch(/files: \d+ KiB in 13 packs/);
+  await using _server = await TestServer.start({ TANVRIT_DATA_DIR: stage.dataDir });
+  expect(await usage()).toMatchObject({ packs: stopped.packs, fileBytes: stopped.fileBytes });
+});
+
 test.skipIf(!SmallDisk.isPossible)("a backup to another disk has the files too", async () => {
   await using stage = await filledDataDir();
   using disk = SmallDisk.mount(stage.scratch.join("disk"), 64);
