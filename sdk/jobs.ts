@@ -44,6 +44,8 @@ export interface MatchingCounts {
 export interface RetriedCounts extends MatchingCounts {
   /** Jobs left unchanged: a job they depend on did not end as required and is not retried. */
   left: number;
+  /** Jobs left unchanged: a file, a secret or the results that they had are gone. */
+  lacking: number;
   /** Jobs queued again; an array counts as its jobs. */
   queuedAgain: number;
   /** Jobs skipped because of these, directly or indirectly, that stay skipped. */
@@ -162,7 +164,14 @@ export class Jobs {
     filter: JobSelection,
     { withDependents, ...options }: MatchingOptions & RetryOptions = {},
   ): Promise<RetriedCounts> {
-    const sum: RetriedCounts = { matched: 0, changed: 0, left: 0, queuedAgain: 0, skippedDependents: 0 };
+    const sum: RetriedCounts = {
+      matched: 0,
+      changed: 0,
+      left: 0,
+      lacking: 0,
+      queuedAgain: 0,
+      skippedDependents: 0,
+    };
     return this.changeMatching(options, sum, (cursor, outage) => {
       const input = { ...filter, withDependents, cursor };
       return callPatiently(this.client, "jobs.retry-matching", input, options, outage);

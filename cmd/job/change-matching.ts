@@ -49,12 +49,17 @@ function sentence(what: keyof typeof DONE, { matched, changed }: MatchingCounts)
   return [jobs, ...changedBefore(rest)].join("; ");
 }
 
-function retriedSentence({ matched, changed, left, queuedAgain, skippedDependents }: RetriedCounts): string {
+function retriedSentence(counts: RetriedCounts): string {
+  const { matched, changed, left, lacking, queuedAgain, skippedDependents } = counts;
   if (matched === 0) return "no job was queued again: no finished job matches";
-  const parts = [`${counted(queuedAgain, "job")} queued again`, ...changedBefore(matched - changed - left)];
+  const parts = [
+    `${counted(queuedAgain, "job")} queued again`,
+    ...changedBefore(matched - changed - left - lacking),
+  ];
   if (left > 0) {
     parts.push(`${left} left unchanged: a job they come after did not end as required and is not retried`);
   }
+  if (lacking > 0) parts.push(`${lacking} left unchanged: files, secrets or results that they need are gone`);
   if (skippedDependents > 0) {
     parts.push(
       `${counted(skippedDependents, "job")} skipped because of them; --with-dependents brings them back`,

@@ -42,7 +42,7 @@ export async function checkNamed(
   if (artifacts.length + secrets.length > 0) await checkNeeds?.(by, { artifacts, secrets });
 }
 
-/** Why a job cannot run again: something that it had is gone. Undefined if nothing is. */
+/** What a job lacks that it had, with the field, in a sentence. Undefined if it lacks nothing. */
 export async function lackOf(
   parts: Pick<JobParts, "flow" | "checkNeeds">,
   { businessId, userId, manifest }: Pick<JobRecord, "businessId" | "userId" | "manifest">,
@@ -53,6 +53,7 @@ export async function lackOf(
     return undefined;
   } catch (error) {
     if (!(error instanceof ComputeError) || errorCodes[error.code].retryable) throw error;
-    return error.message;
+    const [first] = error.errors ?? [];
+    return first ? `${first.path}: ${first.message}.` : error.message;
   }
 }

@@ -150,7 +150,7 @@ export class JobService {
     const before = await this.retrieve(businessId, jobId);
     refuseUnsupportedType(before);
     const lack = await lackOf(this.parts, before);
-    if (lack !== undefined) throw new ComputeError("conflict", `Job ${jobId} cannot be run again. ${lack}`);
+    if (lack !== undefined) throw new ComputeError("conflict", `Job ${jobId} cannot be run again: ${lack}`);
     const done = await this.parts.retries.one(before, withDependents);
     const job = await this.retrieve(businessId, jobId);
     if (done.queuedAgain > 0 || job.status !== before.status) return { ...done, job };

@@ -33,6 +33,8 @@ export interface RetryPlace {
 
 export interface ManyRetried extends RetriedSet {
   matched: number;
+  /** How many jobs lack a file, a secret or results that they had: each would fail at its start. */
+  lacking: number;
   /** Undefined if there are no more jobs. */
   next: RetryPlace | undefined;
 }
@@ -40,6 +42,7 @@ export interface ManyRetried extends RetriedSet {
 /** The progress of a retry over its slices so far. */
 interface RetryProgress {
   matched: number;
+  lacking: number;
   behindJobId: string;
   isOver: boolean;
 }
@@ -50,6 +53,7 @@ const NOTHING_RETRIED: ManyRetried = {
   matched: 0,
   changed: 0,
   left: 0,
+  lacking: 0,
   queuedAgain: 0,
   skippedDependents: 0,
   next: undefined,
@@ -114,14 +118,19 @@ export class ManyJobs {
     const where = { ...query, status };
     const lastJobId = place?.lastJobId ?? (status.length > 0 ? await this.newestOf(where) : undefined);
     if (lastJobId === undefined) return NOTHING_RETRIED;
-    const progress: RetryProgress = { matched: 0, behindJobId: place?.behindJobId ?? "", isOver: false };
+    const progress: RetryProgress = {
+      matched: 0,
+      lacking: 0,
+      behindJobId: place?.behindJobId ?? "",
+      isOver: false,
+    };
     const done = await this.parts.retries.many(
       query.businessId,
       this.slices(where, lastJobId, progress),
       withDependents,
     );
-    const { matched, behindJobId, isOver } = progress;
-    return { ...done, matched, next: isOver ? undefined : { behindJobId, lastJobId } };
+    const { matched, lacking, behindJobId, isOver } = progress;
+    return { ...done, matched, lacking, next: isOver ? undefined : { behindJobId, lastJobId } };
   }
 
   /** The jobs of a retry, a few at a time. The jobs of a slice are queued again before the next slice is read. */
@@ -143,11 +152,12 @@ export class ManyJobs {
       progress.matched += jobs.length;
       progress.behindJobId = jobs.at(-1)?.jobId ?? progress.behindJobId;
       progress.isOver = jobs.length < limit && !isCut;
-      yield await this.withoutLacking(jobs);
+      const whole = await this.withoutLacking(jobs);
+      progress.lacking += jobs.length - whole.length;
+      yield whole;
     }
   }
 
-  /** Leaves out jobs that lack a file or secret that they had: each would fail at its start. */
   private async withoutLacking(jobs: readonly JobRecord[]): Promise<JobRecord[]> {
     const lacks = await Promise.all(jobs.map((job) => lackOf(this.parts, job)));
     return jobs.filter((_, i) => lacks[i] === undefined);

@@ -147,6 +147,8 @@ export const manyJobsEndpoints = defineEndpoints({
       ...retriedCounts.shape,
       /** Jobs left unchanged: a job they come after did not end as required and is not retried. */
       left: z.int().min(0),
+      /** Jobs left unchanged: a file, a secret or the results that they had are gone. */
+      lacking: z.int().min(0).default(0),
     }),
     errors: ["storage_failed"],
     repeatable: false,

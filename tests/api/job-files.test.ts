@@ -268,11 +268,9 @@ test("a job whose file or secret is gone is not retried by hand, and a set of jo
   await plane.stores.artifacts.delete(businessId, [artifactId]);
   const problem = await plane.api.refused("jobs.retry", { jobId: lacking.jobId }, user);
   expect(problem.code).toBe("conflict");
-  expect(problem.detail).toContain(
-    `cannot be run again. The job cannot run: inputs.0.from: artifact ${artifactId}`,
-  );
+  expect(problem.detail).toContain(`cannot be run again: inputs.0.from: artifact ${artifactId}`);
   const set = await plane.api.call("jobs.retry-matching", { labels }, user);
-  expect(set).toMatchObject({ matched: 2, changed: 1 });
+  expect(set).toMatchObject({ matched: 2, changed: 1, left: 0, lacking: 1 });
   expect((await plane.api.call("jobs.retrieve", { jobId: well.jobId }, user)).status).toBe("QUEUED");
 });
 
