@@ -38,7 +38,7 @@ test("a file of any text is one key, without the space around it", () => {
     "# a comment is a part of it too, and\nthe second line",
   ]) {
     read(`\n${text}\r\n`);
-    expect(shown(keysIn(path))).toEqual(shown([keyOf(text)]));
+    expect(shown(keysIn(path)?.keys)).toEqual(shown([keyOf(text)]));
   }
   expect(keysIn(scratch.join("nowhere"))).toBeUndefined();
 });
@@ -51,8 +51,8 @@ test("in a rotation every file opens what the file before it and the file after 
   const files = [first, added, changed, { newest: added.newest }];
   const keys = files.map((file) => {
     read(file === first ? text : keyFileText(file));
-    expect(shown(keysIn(path)?.slice(0, 1))).toEqual(shown([sealingKeyOf(file)]));
-    return shown(keysIn(path)) ?? [];
+    expect(shown(keysIn(path)?.keys.slice(0, 1))).toEqual(shown([sealingKeyOf(file)]));
+    return shown(keysIn(path)?.keys) ?? [];
   });
   const [old = "", fresh = ""] = [keys[0]?.[0], keys[3]?.[0]];
   expect(old).toBe(keyOf(text).toString("hex"));

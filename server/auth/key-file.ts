@@ -2,6 +2,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { codeOf } from "../../shared/code-of.ts";
 import { textOf } from "../../shared/text-of.ts";
+import type { SealKeys } from "./seal.ts";
 
 const MIN_KEY_CHARS = 32;
 const KEY_BYTES = 32;
@@ -27,12 +28,13 @@ export interface KeyFile {
 }
 
 /** The keys in a file, the sealing one first; undefined if there is no such file. Throws KeyFileError. */
-export function keysIn(path: string): Uint8Array[] | undefined {
+export function keysIn(path: string): SealKeys | undefined {
   const file = readKeyFile(path);
   if (!file) return undefined;
   const { newest, older } = file;
-  if (!older) return [keyOf(newest)];
-  return (older.seals ? [older.text, newest] : [newest, older.text]).map(keyOf);
+  const next = keyOf(newest);
+  if (!older) return { keys: [next] };
+  return older.seals ? { keys: [keyOf(older.text), next], next } : { keys: [next, keyOf(older.text)] };
 }
 
 /** The key that encrypts. */

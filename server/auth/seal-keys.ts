@@ -22,12 +22,12 @@ export function sealOf(settings: SealSettings, warn: (message: string) => void):
   const { store, dataDir, secretKeyFile } = settings;
   const file = keyFileOf(settings);
   if (store !== "sqlite" || file === undefined) {
-    return new Seal(() => ({ keys: file === undefined ? [] : mustHave(file) }), file);
+    return new Seal(() => (file === undefined ? { keys: [] } : mustHave(file)), file);
   }
   const own = join(dataDir, SEAL_KEY_FILE);
   return new Seal((isReload) => {
-    if (secretKeyFile !== undefined) return { keys: namedAndOwn(secretKeyFile, own) };
-    return isReload ? { keys: mustHave(own) } : madeKey(own, warn);
+    if (secretKeyFile !== undefined) return namedAndOwn(secretKeyFile, own);
+    return isReload ? mustHave(own) : madeKey(own, warn);
   }, file);
 }
 
@@ -35,15 +35,15 @@ export function sealOf(settings: SealSettings, warn: (message: string) => void):
 export function sealToRead(settings: SealSettings): Seal {
   const { store, dataDir, secretKeyFile } = settings;
   if (store !== "sqlite") return sealOf(settings, () => undefined);
-  return new Seal(
-    () => ({ keys: namedAndOwn(secretKeyFile, join(dataDir, SEAL_KEY_FILE)) }),
-    keyFileOf(settings),
-  );
+  return new Seal(() => namedAndOwn(secretKeyFile, join(dataDir, SEAL_KEY_FILE)), keyFileOf(settings));
 }
 
 /** Opens secrets with the given key or the data directory's own key, and seals them with the given key from then on. */
-function namedAndOwn(named: string | undefined, own: string): Uint8Array[] {
-  return [...(named === undefined ? [] : mustHave(named)), ...(keysIn(own) ?? [])];
+function namedAndOwn(named: string | undefined, own: string): SealKeys {
+  const ofOwn = keysIn(own) ?? { keys: [] };
+  if (named === undefined) return ofOwn;
+  const { keys, next } = mustHave(named);
+  return { keys: [...keys, ...ofOwn.keys], next };
 }
 
 function madeKey(own: string, warn: (message: string) => void): SealKeys {
@@ -54,10 +54,10 @@ function madeKey(own: string, warn: (message: string) => void): SealKeys {
       warn(`${own} was missing, so the server made new keys that sign tokens: everybody must sign in again`);
     isWarned = true;
   };
-  return { keys: mustHave(own), ...(isNew ? { forget } : {}) };
+  return { ...mustHave(own), ...(isNew ? { forget } : {}) };
 }
 
-function mustHave(file: string): Uint8Array[] {
+function mustHave(file: string): SealKeys {
   const keys = keysIn(file);
   if (!keys) throw new KeyFileError(`the key file ${file} does not exist`);
   return keys;

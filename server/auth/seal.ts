@@ -12,6 +12,8 @@ export class SealError extends Error {
 /** Keys of 32 bytes. The first key seals; every key opens. */
 export interface SealKeys {
   keys: readonly Uint8Array[];
+  /** While keys are rotated: the key that will seal next. What it has sealed is not sealed again with the first key. */
+  next?: Uint8Array | undefined;
   /** Set if the first key was just made. Secrets that no key opens are then replaced, and this is called to say so. */
   forget?: () => void;
 }
@@ -38,13 +40,14 @@ export class Seal {
   /** The bytes to store for a secret. The same secret and key always give the same bytes. */
   close(name: string, secret: Uint8Array): Uint8Array {
     const [key] = this.keys();
-    if (!key) return secret;
-    const nonce = createHmac("sha256", key)
-      .update(`${name}\0`)
-      .update(secret)
-      .digest()
-      .subarray(0, NONCE_BYTES);
-    return encrypt(cipherKey(key), secret, name, nonce);
+    return key ? closeWith(key, name, secret) : secret;
+  }
+
+  /** Whether these bytes are a secret as it should be stored. */
+  isClosed(name: string, secret: Uint8Array, stored: Uint8Array): boolean {
+    const lasting = this.lastingKeys();
+    if (lasting.length === 0) return Buffer.compare(stored, secret) === 0;
+    return lasting.some((key) => Buffer.compare(stored, closeWith(key, name, secret)) === 0);
   }
 
   /** The secret. If no key opens it, throws SealError, or returns undefined if a new secret may replace it. */
@@ -67,6 +70,12 @@ export class Seal {
   keys(): readonly Uint8Array[] {
     this.loaded ??= this.load(false);
     return this.loaded.keys;
+  }
+
+  /** The keys whose seals stay as they are: the one that seals, and the one that will. */
+  lastingKeys(): readonly Uint8Array[] {
+    const [first] = this.keys();
+    return [first, this.loaded?.next].filter((key) => key !== undefined);
   }
 
   /** Reads the key file again: its keys may have been rotated. Keeps the known keys if it cannot be read now. */
@@ -99,12 +108,21 @@ export async function readSecret(rows: SecretRows, seal: Seal, name: string): Pr
   const fresh = seal.close(name, crypto.getRandomValues(new Uint8Array(SECRET_BYTES)));
   const stored = await rows.findOrInsert(name, fresh);
   const opened = seal.open(name, stored);
+  if (opened && seal.isClosed(name, opened, stored)) return opened;
   const wanted = opened ? seal.close(name, opened) : fresh;
-  if (Buffer.compare(stored, wanted) === 0 && opened) return opened;
   await rows.replace(name, stored, wanted);
   const secret = seal.open(name, await rows.findOrInsert(name, fresh));
   if (!secret) throw new SealError(`another server changed the secret ${name} at the same time`);
   return secret;
+}
+
+function closeWith(key: Uint8Array, name: string, secret: Uint8Array): Uint8Array {
+  const nonce = createHmac("sha256", key)
+    .update(`${name}\0`)
+    .update(secret)
+    .digest()
+    .subarray(0, NONCE_BYTES);
+  return encrypt(cipherKey(key), secret, name, nonce);
 }
 
 /** Derived, so that encryption does not use the key that makes the nonce. */

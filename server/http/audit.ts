@@ -8,8 +8,8 @@ interface Audited {
   /** Names of fields with ids, counts and words, never with a secret. */
   input?: readonly string[];
   output?: readonly string[];
-  /** Nothing happened if the output has this field. */
-  unless?: string;
+  /** Whether a call with this output did something that is logged; absent: each did. */
+  when?: (output: object) => boolean;
 }
 
 const audited: Partial<Record<EndpointId, Audited>> = {
@@ -27,7 +27,7 @@ const audited: Partial<Record<EndpointId, Audited>> = {
     event: "artifact created",
     input: ["kind", "executionId"],
     output: ["artifact"],
-    unless: "missing",
+    when: (output) => !("missing" in output),
   },
   "artifacts.delete": { event: "artifacts deleted", output: ["deleted"] },
   "artifacts.presign-upload": {
@@ -41,6 +41,7 @@ const audited: Partial<Record<EndpointId, Audited>> = {
     output: ["expiresAt"],
   },
   "artifacts.upload": { event: "file sent through a link", input: ["jobId"], output: ["artifact"] },
+  "nodes.inputs": { event: "secrets given to a job", input: ["executionId"], when: hasSecrets },
   "credits.grant": { event: "credit granted", input: ["user", "amountMicroUsd"], output: ["entryId"] },
 };
 
@@ -74,7 +75,7 @@ export function auditCall(
   output: unknown,
 ): void {
   const row = audited[id as EndpointId];
-  if (!row || (row.unless !== undefined && row.unless in (output as object))) return;
+  if (!row || row.when?.(output as object) === false) return;
   const of = { ...pick(input, row.input), ...pick(output, row.output) };
   audit(log, row.event, { ...actorOf(caller), from }, of);
 }
@@ -83,6 +84,11 @@ function actorOf(caller: Caller): Actor {
   if (caller.kind === "anyone") return {};
   if (caller.kind === "node") return { nodeId: caller.nodeId, business: caller.businessId };
   return { user: caller.userName, business: caller.businessName, sessionId: caller.sessionId };
+}
+
+function hasSecrets(output: object): boolean {
+  const { secretEnv, secretFiles } = output as { secretEnv?: object; secretFiles?: object };
+  return Object.keys({ ...secretEnv, ...secretFiles }).length > 0;
 }
 
 function pick(from: unknown, names: readonly string[] = []): Record<string, unknown> {

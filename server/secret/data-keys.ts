@@ -42,15 +42,16 @@ export class DataKeys {
   }
 
   /**
-   * Wraps every data key with the first master key. May be repeated, and run by many servers. Resolves with how many data
+   * Wraps every data key with the master key that seals, unless the one that will seal next has already wrapped it. May be repeated, and run by many servers. Resolves with how many data
    * keys there are, and how many of them no master key opens.
    */
   async rewrapAll(): Promise<{ dataKeys: number; unopened: number }> {
-    const [first] = this.seal.keys();
+    const lasting = this.seal.lastingKeys();
+    const [first] = lasting;
     let [dataKeys, unopened] = [0, 0];
     for await (const stored of this.all()) {
       dataKeys += 1;
-      if (first && unwrap(first, stored)) continue;
+      if (lasting.some((one) => unwrap(one, stored))) continue;
       const key = this.tryAll(stored, this.seal.keys());
       if (first && key) await this.secrets.rewrap(stored, wrap(first, stored.businessId, key));
       else unopened += 1;

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { newId } from "../../shared/ids.ts";
 import { forAllTests } from "../support/for-all-tests.ts";
 import { TestPlane } from "../support/plane.ts";
+import { PlayedNode } from "../support/played-node.ts";
 import { runProgram } from "../support/program.ts";
 import { TestServer } from "../support/server.ts";
 import { onSharedStore } from "../support/shared-store.ts";
@@ -55,6 +56,14 @@ test("a member sees the names and changes nothing; a node is refused everything"
       detail: expect.stringContaining("An owner or admin can"),
     });
   }
+  const node = await PlayedNode.register(api, owner);
+  for (const [id, input] of [
+    ["secrets.list", {}],
+    ["secrets.set", set],
+    ["secrets.delete", { names: ["token"] }],
+  ] as const) {
+    expect((await api.refused(id, input, node.as)).status).toBeOneOf([401, 403]);
+  }
   expect((await api.call("secrets.list", {}, owner)).secrets[0]?.version).toBe(1);
 });
 
@@ -71,6 +80,11 @@ test("the value of a secret is in no file of the server, no backup, no log and n
   await call("secrets.set", { name: "token", valueBase64: `${VALUE}!` });
   await call("secrets.set", { name: "token", valueBase64: base64(VALUE), value: VALUE });
   await call("secrets.list", {});
+  const node = await PlayedNode.register(api, user);
+  await api.call("jobs.submit", { command: "true", secretEnv: { TOKEN: "token" } }, user);
+  const { executionId } = await node.take();
+  const { secretEnv } = await api.call("nodes.inputs", { executionId }, node.as);
+  expect(secretEnv).toEqual({ TOKEN: base64(`${VALUE}2`) });
   await call("secrets.delete", { names: ["deleted"] });
   const seen = [answers.join("\n"), server.stderr];
   if (!onSharedStore) {
@@ -91,5 +105,6 @@ test("the value of a secret is in no file of the server, no backup, no log and n
   const forms = [VALUE, base64(VALUE).replace(/=+$/, ""), Buffer.from(VALUE).toString("hex")];
   for (const form of forms) expect(seen.filter((text) => text.includes(form))).toEqual([]);
   expect(server.stderr).toMatch(/audit: secret set .*token/);
+  expect(server.stderr).toMatch(new RegExp(`audit: secrets given to a job .*${executionId}`));
   expect(server.stderr).toMatch(/audit: secrets deleted .*deleted/);
 });

@@ -36,6 +36,25 @@ export function sealedSecretsContract(
       expect(await read(place, sealBy(2))).toEqual(secret);
     });
 
+    test("while keys are rotated, what the next key sealed is not sealed again with the present one", async () => {
+      await using place = await make();
+      const secret = await read(place, sealBy(2));
+      const rotating = new Seal(() => ({ keys: [keyOf(1), keyOf(2)], next: keyOf(2) }));
+      expect(await read(place, rotating)).toEqual(secret);
+      expect(await read(place, sealBy(2))).toEqual(secret);
+    });
+
+    test("every secret is sealed with the first key at once", async () => {
+      await using place = await make();
+      const secret = await read(place, sealBy(1));
+      {
+        await using opened = await place.open(sealBy(2, 1));
+        await opened.sessions.resealSecrets();
+      }
+      expect(await read(place, sealBy(2))).toEqual(secret);
+      await expect(read(place, sealBy(1))).rejects.toThrow("does not open them");
+    });
+
     test("if many servers seal a secret at once, all get the same secret", async () => {
       await using place = await make();
       await read(place, Seal.none);

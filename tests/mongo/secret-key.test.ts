@@ -70,6 +70,7 @@ test("servers whose key files are a step apart read what each other writes, and 
     await KeyHolder.start(store, copies[1] ?? ""),
   ];
   const servers = [a, b];
+  const firstStep = scratch.join("first-step.key");
   const known: { by: { businessId: string; userId: string }; value: string }[] = [];
   let count = 0;
   const everybodyReadsAll = async () => {
@@ -87,6 +88,7 @@ test("servers whose key files are a step apart read what each other writes, and 
   await everybodyReadsAll();
   for (const step of [1, 2, 3]) {
     expect(await rotate()).toMatchObject({ step, done: step === 3, dataKeys: known.length, unopened: 0 });
+    if (step === 1) copyFileSync(file, firstStep);
     for (const server of servers) {
       await everybodyReadsAll();
       copyFileSync(file, server.keyFile);
@@ -97,6 +99,11 @@ test("servers whose key files are a step apart read what each other writes, and 
     }
   }
   expect(readFileSync(file, "utf8")).toMatch(/^[\w-]{43}\n$/);
+  // A server that was forgotten and starts with the file of step 1 encrypts nothing again with the old key.
+  await using late = await KeyHolder.start(store, firstStep);
+  for (const { by, value } of known) {
+    for (const server of [late, ...servers]) expect(await server.read(by)).toBe(value);
+  }
   const check = ["server", "check", "--store", store];
   const whole = await runProgram(scratch.path, [...check, "--secret-key-file", file]);
   expect(whole).toMatchObject({ exitCode: 0 });

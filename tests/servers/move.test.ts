@@ -78,7 +78,8 @@ test("an installation that was moved keeps its jobs, logs and tokens, and its ag
     compute_users: 1,
   });
 
-  await old.startAgain({ TANVRIT_STORE: url });
+  expect(moved.stderr).toContain(`encrypted with ${old.scratch.join("data")}/secret.key`);
+  await old.startAgain({ TANVRIT_STORE: url, TANVRIT_SECRET_KEY_FILE: old.scratch.join("data/secret.key") });
   expect(await everything(old.api, { token })).toEqual(before);
   for (const [i, jobId] of ids.entries()) {
     expect(await person.get(["job", "logs", jobId])).toBe(`line of ${i}\nsecond`);
@@ -88,6 +89,8 @@ test("an installation that was moved keeps its jobs, logs and tokens, and its ag
   // The agent that ran all the time, with its old key.
   expect((await person.run(["job", "run", "--", "echo", "still here"])).stdout).toBe("still here\n");
   expect(agent.process.exitCode).toBeNull();
+  const withSecret = ["job", "run", "--secret-env", "A=token", "--", "sh", "-c", 'printf %s "$A" | wc -c'];
+  expect((await person.run(withSecret)).stdout).toBe("11\n");
 
   const twice = await migrate(old.scratch, url, from);
   expect(twice).toMatchObject({ exitCode: 0 });
@@ -201,6 +204,8 @@ async function addOneOfEverything(api: Api, as: As, jobId: string): Promise<void
   await api.call("schedules.pause", { scheduleId }, as);
   await api.call("templates.create", { name: "mine", job: { command: "true" } }, as);
   await api.call("templates.edit", { template: "mine", job: { command: "false" } }, as);
+  const valueBase64 = Buffer.from("hello world").toString("base64");
+  await api.call("secrets.set", { name: "token", valueBase64 }, as);
   const { userId } = await api.call("auth.whoami", {}, as);
   await api.call("credits.grant", { user: userId, amountMicroUsd: 5_000_000_000, reason: "thanks" }, as);
 }
@@ -218,6 +223,7 @@ async function everything(api: Api, as: As) {
     templates,
     versions: await api.call("templates.versions", { template: "mine" }, as),
     balance: await api.call("credits.balance", {}, as),
+    secrets: (await api.call("secrets.list", {}, as)).secrets,
     ledger: (await api.call("credits.ledger", {}, as)).entries,
   };
 }
