@@ -161,6 +161,8 @@ async function findOutputs(
   const found = await findFiles(realRoot, {
     noIgnore: true,
     globs,
+    // Not even named as a problem.
+    exclude: realRoot === realDirectory ? exclude.filter((path) => !path.includes("/")) : [],
     signal,
     onProblem: (error) => problems.of(error),
     ...(maxFileMb === undefined ? {} : { maxFileBytes: maxFileMb * MIB }),
