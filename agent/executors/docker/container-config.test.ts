@@ -20,7 +20,7 @@ const plan: ContainerPlan = {
     nvidia: true,
   },
   mounts: [],
-  image: { workdir: undefined, stopSignal: undefined },
+  image: { workdir: undefined, user: undefined, stopSignal: undefined },
   user: undefined,
   gpuGroups: ["44"],
 };
@@ -82,7 +82,7 @@ describe("what a container runs", () => {
     expect(bodyOf({}).WorkingDir).toBe("/work");
     expect(bodyOf({ workdir: "sub/dir" }).WorkingDir).toEndWith("work/sub/dir");
     expect(bodyOf({ workdir: "/srv" }).WorkingDir).toBe("/srv");
-    const image = { workdir: "/app", stopSignal: undefined };
+    const image = { workdir: "/app", stopSignal: undefined, user: undefined };
     expect(bodyOf({}, {}, { image })).not.toHaveProperty("WorkingDir");
     expect(bodyOf({ workdir: "." }, {}, { image }).WorkingDir).toBe("/work");
     expect(bodyOf({}).HostConfig.Binds).toEqual(["/state/work/exe_1:/work:rw,Z"]);

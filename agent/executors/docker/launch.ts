@@ -11,6 +11,7 @@ import type { Engine, EngineFacts } from "./engine.ts";
 import { untilCommandRuns } from "./first-look.ts";
 import { type ImageFacts, imageFacts } from "./image-facts.ts";
 import { checkMounts, type EngineMount } from "./mounts.ts";
+import { openFiles } from "./open-files.ts";
 import { ensureImage } from "./pull.ts";
 import { registryAuth } from "./registry-auth.ts";
 import type { ContainerGrants } from "./settings.ts";
@@ -45,6 +46,10 @@ export async function launch(task: Task, signal: AbortSignal, site: LaunchSite):
   const mounts = mountsOf(task, site);
   const user = userOf(task, mounts, site);
   const image = await fetchImage(task, signal, site);
+  const { inputs, secretFiles } = task.assignment.manifest;
+  if (inputs || secretFiles) {
+    await openFiles(task.dir, user ?? task.assignment.manifest.docker?.user ?? image.user, facts);
+  }
   openDirectories(task, image);
   const body = containerBody(task, { agentId, facts, mounts, image, user, gpuGroups: gpuGroupsOf(task) });
   const name = `tanvrit-${task.assignment.executionId}`;
