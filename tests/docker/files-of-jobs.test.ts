@@ -4,9 +4,8 @@ import { FilesOfJobs } from "../support/files-of-jobs.ts";
 import { forAllTests } from "../support/for-all-tests.ts";
 import { Person } from "../support/person.ts";
 
-const env = process.env.DOCKER_HOST === undefined ? {} : { DOCKER_HOST: process.env.DOCKER_HOST };
 const person = forAllTests(await Person.withServer());
-await person.startAgent(["--slots", "4"], env);
+await person.startAgent(["--slots", "4"]);
 const jobs = await FilesOfJobs.of(person);
 await jobs.compute.client.call("secrets.set", { name: "s", valueBase64: btoa("secret-value") });
 const docker = async (script: string, changes: string[] = []) => ({
