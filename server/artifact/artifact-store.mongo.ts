@@ -193,12 +193,6 @@ export class MongoArtifactStore implements ArtifactStore {
     return removed;
   }
 
-  async expireOfJobs(businessId: string, jobIds: readonly string[], atMs: number): Promise<void> {
-    const longer = [{ expires_at: { $exists: false } }, { expires_at: { $gt: atMs } }];
-    const where = { job_id: { $in: [...jobIds] }, business_id: businessId, live: 1, $or: longer };
-    await this.store.attempt(() => this.artifacts.updateMany(where, { $set: { expires_at: atMs } }));
-  }
-
   usedBytes(businessId: string): Promise<number> {
     return this.store.attempt(async () => {
       const [sum] = await this.packs

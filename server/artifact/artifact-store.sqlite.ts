@@ -224,17 +224,6 @@ export class SqliteArtifactStore implements ArtifactStore {
     );
   }
 
-  expireOfJobs(businessId: string, jobIds: readonly string[], atMs: number): Promise<void> {
-    return this.store.write(() => {
-      this.store.run(
-        `UPDATE compute_artifacts SET expires_at = $atMs
-         WHERE job_id IN ${IDS} AND live = 1 AND +business_id = $businessId
-           AND (expires_at IS NULL OR expires_at > $atMs)`,
-        { businessId, ids: JSON.stringify(jobIds), atMs },
-      );
-    });
-  }
-
   async usedBytes(businessId: string): Promise<number> {
     const sum = this.store.get<{ n: number | null }>(
       "SELECT sum(bytes) AS n FROM compute_packs WHERE business_id = $businessId",

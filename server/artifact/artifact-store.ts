@@ -124,8 +124,6 @@ export interface ArtifactStore {
   list(query: ArtifactQuery): Promise<ArtifactRecord[]>;
   /** Removes artifacts and drafts; their blobs follow later. Resolves with the ids that existed. */
   delete(businessId: string, artifactIds: readonly string[]): Promise<string[]>;
-  /** Lets all artifacts of these jobs expire at `atMs`, if they would be kept longer. */
-  expireOfJobs(businessId: string, jobIds: readonly string[], atMs: number): Promise<void>;
   /** The bytes of all blobs of the business. Reads one row per pack. */
   usedBytes(businessId: string): Promise<number>;
 

@@ -152,20 +152,6 @@ export function artifactStoreContract(
       expect((await scan(store, one)).heldUntilMs).toBe(NOW_MS + DAY_MS);
     });
 
-    test("the artifacts of deleted jobs expire at once, and those of other jobs do not", async () => {
-      await using opened = await open();
-      const { store } = opened;
-      const jobId = newId("job");
-      const expiries = [undefined, NOW_MS + DAY_MS, NOW_MS - 1];
-      for (const expiresAtMs of expiries) await created(store, { kind: "output", jobId, expiresAtMs });
-      const other = await created(store);
-      await store.expireOfJobs("biz_b", [jobId], NOW_MS);
-      await store.expireOfJobs("biz_a", [jobId, newId("job")], NOW_MS);
-      const found = await store.list({ businessId: "biz_a", jobId, limit: 10 });
-      expect(found.map((one) => one.expiresAtMs)).toEqual([NOW_MS - 1, NOW_MS, NOW_MS]);
-      expect(await store.find("biz_a", [other.artifactId])).toEqual([other]);
-    });
-
     test("the collector sees every artifact and draft of every business once", async () => {
       await using opened = await open();
       const { store } = opened;

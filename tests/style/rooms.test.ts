@@ -29,7 +29,7 @@ const floorsOf: Record<string, readonly (readonly string[])[]> = {
     ["blob", "http"],
     ["job", "log", "secret"],
     ["artifact", "node", "retention", "schedule", "template"],
-    ["execution", "sign-in"],
+    ["collect", "execution", "sign-in"],
     ["credit", "dispatch"],
     ["agent-api", "integrity"],
     ["compose"],
