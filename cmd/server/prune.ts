@@ -28,6 +28,12 @@ export const command = defineCommand({
       schema: age,
       help: "Remove the logs of jobs that ended longer ago than this; the jobs stay",
     },
+    "artifacts-older-than": {
+      kind: "value",
+      placeholder: "AGE",
+      schema: age,
+      help: "Remove artifacts made longer ago than this that no unfinished job, schedule or template needs",
+    },
     "dry-run": flagOption("Only show how many there are"),
     ...storeOptions,
     ...jsonOption,
@@ -37,29 +43,34 @@ export const command = defineCommand({
     { line: "server prune --jobs-older-than 90d --dry-run", does: "Show how many jobs would go" },
   ],
   details: `Works whether the server is running or stopped. This cannot be undone. Jobs that waiting jobs come after are kept.
-Space goes back to the disk if the store was made by a version that can give it back; in other stores new rows use it.`,
+The content of artifacts goes when the server next cleans up, a day after it was last used at the earliest. Space goes back to the disk if the store was made by a version that can give it back; in other stores new rows use it.`,
   async run({ options, env, output }) {
     const jobsOlderThanMs = options["jobs-older-than"];
     const logsOlderThanMs = options["logs-older-than"];
-    if (jobsOlderThanMs === undefined && logsOlderThanMs === undefined) {
+    const artifactsOlderThanMs = options["artifacts-older-than"];
+    const ages = { jobsOlderThanMs, logsOlderThanMs, artifactsOlderThanMs };
+    if (Object.values(ages).every((one) => one === undefined)) {
       throw new CliError("usage", "nothing to prune was given", {
-        todo: "Give --jobs-older-than or --logs-older-than, like 90d",
+        todo: "Give --jobs-older-than, --logs-older-than or --artifacts-older-than, like 90d",
       });
     }
     const settings = storeSettings(options, env);
     const dryRun = options["dry-run"];
-    const request = { maintain: "prune" as const, jobsOlderThanMs, logsOlderThanMs, dryRun };
-    const sum = { jobs: 0, logs: 0 };
+    const request = { maintain: "prune" as const, ...ages, dryRun };
+    const sum = { jobs: 0, logs: 0, artifacts: 0 };
     for (let more = true; more; ) {
       const answer = await maintain(settings, request, pruneAnswer);
       sum.jobs += answer.jobs;
       sum.logs += answer.logs;
+      sum.artifacts += answer.artifacts;
       more = answer.more;
     }
     if (options.json) await output.json({ ...sum, dryRun });
     else {
       const done = dryRun ? "would be removed" : "removed";
-      await output.result(`${counted(sum.jobs, "job")} and ${counted(sum.logs, "log")} ${done}`);
+      await output.result(
+        `${counted(sum.jobs, "job")}, ${counted(sum.logs, "log")} and ${counted(sum.artifacts, "artifact")} ${done}`,
+      );
     }
     return exitCodes.ok;
   },

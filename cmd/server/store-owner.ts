@@ -94,14 +94,16 @@ export async function maintain<Result>(
     const { Maintenance } = await import("../../server/retention/maintenance.ts");
     const { filesUsage } = await import("../../server/artifact/files-usage.ts");
     const { resealAll } = await import("../../server/secret/reseal.ts");
+    const { pruneArtifacts } = await import("../../server/collect/prune.ts");
     const { retention, file, clock } = stores;
-    const reseal = () => resealAll(stores);
+    const now = () => clock?.now() ?? Date.now();
     const maintenance = new Maintenance({
       retention,
       file,
       filesUsage: () => filesUsage(stores.artifacts),
-      reseal,
-      now: () => clock?.now() ?? Date.now(),
+      pruneArtifacts: (olderThanMs, dryRun) => pruneArtifacts({ ...stores, now }, olderThanMs, dryRun),
+      reseal: () => resealAll(stores),
+      now,
     });
     return schema.parse(await maintenance.answer(request));
   } finally {

@@ -15,6 +15,8 @@ export interface ArtifactHandlerParts {
   service: ArtifactService;
   stores: ArtifactServiceParts & PackParts;
   quota: Quota;
+  /** Called when artifacts were deleted, whose files may be of no use now. */
+  onDeleted(): void;
 }
 
 type ArtifactHandlers = Pick<
@@ -29,7 +31,12 @@ type ArtifactHandlers = Pick<
   | "artifacts.delete"
 >;
 
-export function artifactHandlers({ service, stores, quota }: ArtifactHandlerParts): ArtifactHandlers {
+export function artifactHandlers({
+  service,
+  stores,
+  quota,
+  onDeleted,
+}: ArtifactHandlerParts): ArtifactHandlers {
   const { artifacts, blobs, now } = stores;
   return {
     "artifacts.missing": async ({ digests }, context) => ({
@@ -63,8 +70,10 @@ export function artifactHandlers({ service, stores, quota }: ArtifactHandlerPart
       artifactView(await service.retrieve(businessOf(context), input.artifactId)),
     "artifacts.files": async (input, context) =>
       pageOfTree(stores, await service.retrieve(businessOf(context), input.artifactId), input),
-    "artifacts.delete": async ({ artifactIds }, context) => ({
-      deleted: await artifacts.delete(businessOf(context), artifactIds),
-    }),
+    "artifacts.delete": async ({ artifactIds }, context) => {
+      const deleted = await artifacts.delete(businessOf(context), artifactIds);
+      if (deleted.length > 0) onDeleted();
+      return { deleted };
+    },
   };
 }

@@ -17,6 +17,8 @@ export class Quota {
   constructor(
     private readonly artifacts: Pick<ArtifactStore, "usedBytes">,
     private readonly limits: QuotaLimits,
+    /** Called when a business may not keep more. */
+    private readonly onExceeded: () => void = () => undefined,
   ) {}
 
   /** Throws `quota_exceeded` if so many bytes more are too many. */
@@ -29,7 +31,10 @@ export class Quota {
     const limit = this.limits.maxBytesOf.get(businessId) ?? this.limits.maxBytes;
     if (limit !== undefined) {
       const used = await this.artifacts.usedBytes(businessId);
-      if (used + this.comingTo(businessId) + bytes > limit) throw exceeded(limit, used, bytes);
+      if (used + this.comingTo(businessId) + bytes > limit) {
+        this.onExceeded();
+        throw exceeded(limit, used, bytes);
+      }
     }
     // No wait between the comparison and this, so that uploads that come together see each other.
     this.coming.set(businessId, this.comingTo(businessId) + bytes);

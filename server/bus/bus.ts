@@ -16,6 +16,8 @@ export interface BusMessages {
   session: { sessionId: string };
   /** Something is due at that time (epoch milliseconds). All servers hear of it, in case the sender is gone by then. */
   due: { what: DueKind; atMs: number };
+  /** Files may have become superfluous, or there is no room for more. */
+  files: { mayGo: true };
   /** Lines of output without gaps, in the order of their seq, before they are on disk. */
   logs: { jobId: string; executionId: string; attempt: number; lines: readonly LogLine[] };
 }

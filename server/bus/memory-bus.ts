@@ -15,6 +15,7 @@ export class MemoryBus implements Bus {
     node: new Emitter(),
     session: new Emitter(),
     due: new Emitter(),
+    files: new Emitter(),
     logs: new Emitter(),
   };
   private readonly follows: LogFollows | undefined;

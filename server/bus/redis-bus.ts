@@ -120,7 +120,9 @@ export class RedisBus implements Bus {
   private async connectAndWait(onConnected: () => void): Promise<Error> {
     const { url, prefix } = this.options;
     try {
-      const channels = (["wake", "jobs", "node", "session", "due"] as const).map((topic) => prefix + topic);
+      const channels = (["wake", "jobs", "node", "session", "due", "files"] as const).map(
+        (topic) => prefix + topic,
+      );
       const link = await RedisLink.open(url, channels, `${prefix}server:${this.senderId}`, this.receive);
       if (this.stopping.signal.aborted) link.close();
       this.link = link;
@@ -221,6 +223,6 @@ function sizeOf({ lines }: BusMessages["logs"]): number {
   return bytes;
 }
 
-function noticeSizeOf(message: BusMessages["wake" | "jobs" | "node" | "session" | "due"]): number {
+function noticeSizeOf(message: BusMessages["wake" | "jobs" | "node" | "session" | "due" | "files"]): number {
   return "jobIds" in message ? NOTICE_BYTES + message.jobIds.length * ID_BYTES : NOTICE_BYTES;
 }

@@ -1,17 +1,14 @@
-import { firstIdAt } from "../../shared/ids.ts";
 import type { Logger } from "../../shared/logger.ts";
 import type { ArtifactStore, BlobKey } from "../artifact/artifact-store.ts";
 import { type BlobStore, SWEEP_AFTER_MS } from "../blob/blob-store.ts";
 import { Turns } from "../runtime/turns.ts";
-import { Expiry, type ExpiryParts } from "./expiry.ts";
+import { type ExpiryParts, expireArtifacts } from "./expiry.ts";
 import { Marks } from "./marks.ts";
 
 export interface CollectorParts extends ExpiryParts {
   artifacts: ArtifactStore;
   blobs: Pick<BlobStore, "read" | "delete" | "list" | "sweep">;
   log: Logger;
-  /** Epoch milliseconds. */
-  now: () => number;
   /** Never jumps. */
   monotonicMs: () => number;
   /** How long files that belong to nothing are left alone: GRACE_MS, except in tests. */
@@ -43,23 +40,8 @@ export interface Collected {
 export class Collector {
   constructor(private readonly parts: CollectorParts) {}
 
-  /**
-   * Removes artifacts whose time is over and that nothing needs, and those of deleted jobs.
-   * @param olderThanMs if given, also artifacts that were made longer ago than this.
-   */
-  async *expire(collected: Collected, olderThanMs?: number): AsyncGenerator<void, void, void> {
-    const { artifacts, now } = this.parts;
-    const dueBefore = olderThanMs === undefined ? undefined : firstIdAt("art", now() - olderThanMs);
-    const expiry = new Expiry(this.parts, dueBefore);
-    for (let afterId: string | undefined; ; ) {
-      const page = await artifacts.scanArtifacts(afterId, ARTIFACTS_AT_ONCE);
-      for (const one of await expiry.goingOf(page, now())) {
-        if ((await artifacts.expire(one)) && !one.isDraft) collected.artifacts++;
-      }
-      yield;
-      afterId = page.at(-1)?.artifactId;
-      if (page.length < ARTIFACTS_AT_ONCE) return;
-    }
+  expire(collected: Collected): AsyncGenerator<void, void, void> {
+    return expireArtifacts(this.parts, collected);
   }
 
   /** Removes the blobs and packs that belong to nothing. Stops early if the clock is set meanwhile. */

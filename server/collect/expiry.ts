@@ -1,10 +1,11 @@
+import { firstIdAt } from "../../shared/ids.ts";
 import type { ArtifactStore, ScannedArtifact } from "../artifact/artifact-store.ts";
 import type { JobEnd, JobStore } from "../job/job-store.ts";
 import type { ScheduleStore } from "../schedule/schedule-store.ts";
 import type { TemplateStore } from "../template/template-store.ts";
 
 export interface ExpiryParts {
-  artifacts: Pick<ArtifactStore, "expire" | "keep">;
+  artifacts: Pick<ArtifactStore, "scanArtifacts" | "expire" | "keep">;
   jobs: Pick<JobStore, "artifactsInUse" | "endsOf">;
   schedules: Pick<ScheduleStore, "list">;
   templates: Pick<TemplateStore, "list">;
@@ -12,33 +13,70 @@ export interface ExpiryParts {
   keepMs: number | undefined;
   /** Whether ages may be judged by the clock. */
   isClockSettled(nowMs: number): boolean;
+  /** Epoch milliseconds. */
+  now: () => number;
 }
+
+export interface ExpiryOptions {
+  /** If given, also artifacts that were made longer ago than this go, however long they would be kept. */
+  olderThanMs?: number;
+  /** Only counts what would go. */
+  dryRun?: boolean;
+}
+
+const ARTIFACTS_AT_ONCE = 200;
 
 /** An artifact that is needed after its time is looked at again after this. */
 const NEEDED_MS = 24 * 3_600_000;
 const PAGE = 100;
 const IDS = /\b(?:art|job)_[0-9a-hjkmnp-tv-z]{26}\b/g;
 
+/**
+ * Removes artifacts whose time is over and that nothing needs, and those of deleted jobs, in small steps. Adds to `count`
+ * how many artifacts went.
+ */
+export async function* expireArtifacts(
+  parts: ExpiryParts,
+  count: { artifacts: number },
+  { olderThanMs, dryRun = false }: ExpiryOptions = {},
+): AsyncGenerator<void, void, void> {
+  const { artifacts, now } = parts;
+  const dueBefore = olderThanMs === undefined ? undefined : firstIdAt("art", now() - olderThanMs);
+  const expiry = new Expiry(parts, dueBefore);
+  for (let afterId: string | undefined; ; ) {
+    const page = await artifacts.scanArtifacts(afterId, ARTIFACTS_AT_ONCE);
+    const { going, staying } = await expiry.judge(page, now());
+    if (!dryRun) for (const one of staying) await artifacts.keep(one, now() + NEEDED_MS);
+    for (const one of going) {
+      if (!one.isDraft && (dryRun || (await artifacts.expire(one)))) count.artifacts++;
+      else if (one.isDraft && !dryRun) await artifacts.expire(one);
+    }
+    yield;
+    afterId = page.at(-1)?.artifactId;
+    if (page.length < ARTIFACTS_AT_ONCE) return;
+  }
+}
+
 /** Decides which artifacts go. One is for one look at all artifacts: it remembers what schedules and templates name. */
-export class Expiry {
+class Expiry {
   private readonly named = new Map<string, Promise<ReadonlySet<string>>>();
 
   /** @param dueBefore if given, artifacts made before this id are due too, however long they would be kept. */
   constructor(
     private readonly parts: ExpiryParts,
-    private readonly dueBefore?: string,
+    private readonly dueBefore: string | undefined,
   ) {}
 
-  /** Those of the artifacts that nothing needs any more. Keeps the others that are due for another day. */
-  async goingOf(scanned: readonly ScannedArtifact[], nowMs: number): Promise<ScannedArtifact[]> {
+  /** Those that go, and those whose time is over but that something needs. */
+  async judge(scanned: readonly ScannedArtifact[], nowMs: number) {
     const ends = await this.parts.jobs.endsOf([...new Set(scanned.flatMap(({ jobId }) => jobId ?? []))]);
     const due = scanned.filter((one) => this.isDue(one, ends, nowMs));
     const [drafts, artifacts] = [due.filter((one) => one.isDraft), due.filter((one) => !one.isDraft)];
     const needed = await this.neededOf(artifacts, ends, nowMs);
-    for (const one of needed) {
-      if (isPast(one.expiresAtMs, nowMs)) await this.parts.artifacts.keep(one, nowMs + NEEDED_MS);
-    }
-    return [...drafts, ...artifacts.filter((one) => !needed.has(one))];
+    return {
+      going: [...drafts, ...artifacts.filter((one) => !needed.has(one))],
+      staying: [...needed].filter((one) => isPast(one.expiresAtMs, nowMs)),
+    };
   }
 
   private isDue(one: ScannedArtifact, ends: ReadonlyMap<string, JobEnd>, nowMs: number): boolean {

@@ -12,17 +12,20 @@ export interface ArtifactLimits extends QuotaLimits {
   keepMs: number | undefined;
 }
 
-const NO_LIMITS: ArtifactLimits = { maxBytes: undefined, maxBytesOf: new Map(), keepMs: undefined };
-
-/** Files that are kept, and the links to them. */
+/**
+ * Files that are kept, and the links to them.
+ *
+ * @param collect asks the collector to look for what can go.
+ */
 export async function composeArtifacts(
   { stores, blobs, now }: PlaneBase,
   urls: OwnUrls,
-  limits: ArtifactLimits = NO_LIMITS,
+  limits: ArtifactLimits,
+  collect: () => void,
 ) {
   const { artifacts, executions, jobs, sessions } = stores;
   const { keepMs } = limits;
-  const quota = new Quota(artifacts, limits);
+  const quota = new Quota(artifacts, limits, collect);
   const parts = {
     artifacts,
     blobs,
@@ -34,7 +37,7 @@ export async function composeArtifacts(
   const links = new Links(await sessions.secret("artifact-links"));
   return {
     handlers: {
-      ...artifactHandlers({ service, stores: parts, quota }),
+      ...artifactHandlers({ service, stores: parts, quota, onDeleted: collect }),
       ...linkHandlers({
         service,
         stores: { ...parts, quota },

@@ -5,7 +5,7 @@ import { NodeKeys } from "../auth/node-keys.ts";
 import { ServerKey } from "../auth/server-key.ts";
 import { type SessionLife, Tokens } from "../auth/tokens.ts";
 import type { OwnUrls } from "../http/own-urls.ts";
-import { Maintenance } from "../retention/maintenance.ts";
+import { Maintenance, type MaintenanceParts } from "../retention/maintenance.ts";
 import { resealAll } from "../secret/reseal.ts";
 import { Authenticator } from "../sign-in/authenticator.ts";
 import { authHandlers } from "../sign-in/handlers.ts";
@@ -17,12 +17,13 @@ import type { PlaneBase } from "./base.ts";
 export interface IdentityParts {
   urls: OwnUrls;
   sessionLife: SessionLife | undefined;
+  pruneArtifacts: MaintenanceParts["pruneArtifacts"];
 }
 
 /** Who calls, and who answers: tokens, node keys, the server's own key, and the sign-in on this machine. */
 export async function composeIdentity(
   { stores, bus, log, now }: PlaneBase,
-  { urls, sessionLife }: IdentityParts,
+  { urls, sessionLife, pruneArtifacts }: IdentityParts,
 ) {
   const { sessions, nodes, jobs, retention, file } = stores;
   const keys = new NodeKeys(now, undefined, await sessions.secret("node-keys"));
@@ -33,6 +34,7 @@ export async function composeIdentity(
     retention,
     file,
     filesUsage: () => filesUsage(stores.artifacts),
+    pruneArtifacts,
     reseal,
     now,
   });

@@ -14,6 +14,7 @@ import { clockTask } from "../tasks/clock.ts";
 import { type PeriodicTask, TaskRunner } from "../tasks/periodic.ts";
 import { composeArtifacts } from "./artifacts.ts";
 import type { PlaneBase } from "./base.ts";
+import { composeCollector } from "./collector.ts";
 import { composeCredits, meteringTask } from "./credits.ts";
 import { composeIdentity } from "./identity.ts";
 import { composeExecutions, composeJobs } from "./jobs.ts";
@@ -87,6 +88,7 @@ export async function composePlane(parts: PlaneParts): Promise<Plane> {
     jobs.watch.close();
     logs.close();
     schedules.close();
+    features.collector.close();
     await handedOut;
   };
   return { app, tasks, localSignIn: identity.localSignIn, close };
@@ -107,7 +109,8 @@ type Features = Awaited<ReturnType<typeof composeFeatures>>;
 async function composeFeatures(base: PlaneBase, parts: PlaneParts, attendance: Attendance) {
   const { urls, sessionLife, pricing = NOTHING_HOSTED, retention: settings = DEFAULT_RETENTION } = parts;
   const { stores, now, onError } = base;
-  const identity = await composeIdentity(base, { urls, sessionLife });
+  const collector = composeCollector(base, settings);
+  const identity = await composeIdentity(base, { urls, sessionLife, pruneArtifacts: collector.prune });
   const credits = composeCredits({
     credits: stores.credits,
     executions: stores.executions,
@@ -130,10 +133,11 @@ async function composeFeatures(base: PlaneBase, parts: PlaneParts, attendance: A
   });
   const templates = composeTemplates(base, jobs);
   const schedules = composeSchedules(base, { jobs: jobs.service, templates: templates.service });
-  const retention = composeRetention(base, settings);
-  const artifacts = await composeArtifacts(base, urls);
+  const retention = composeRetention(base, settings, collector.ask);
+  const artifacts = await composeArtifacts(base, urls, settings.artifacts, collector.ask);
   return {
     artifacts,
+    collector,
     identity,
     credits,
     executions,
@@ -149,7 +153,7 @@ async function composeFeatures(base: PlaneBase, parts: PlaneParts, attendance: A
 
 /** The tasks that features bring, and the one that corrects times written under a wrong clock. */
 function featureTasks(base: PlaneBase, features: Features, onTimesChanged: () => void): TaskRunner[] {
-  const { credits, executions, schedules, templates, retention } = features;
+  const { credits, executions, schedules, templates, retention, collector } = features;
   const { bus, log, runnerOf, stores } = base;
   const keepers = [stores.nodes, stores.executions, stores.jobs, schedules.scheduler];
   return [
@@ -157,6 +161,7 @@ function featureTasks(base: PlaneBase, features: Features, onTimesChanged: () =>
     schedules.runner,
     templates.runner,
     retention.runner,
+    collector.runner,
     runnerOf(clockTask(keepers, log, onTimesChanged)),
   ];
 }

@@ -3,13 +3,20 @@ import { retentionTask, settledClock } from "../retention/retention-task.ts";
 import type { RetentionSettings } from "../retention/settings.ts";
 import type { PlaneBase } from "./base.ts";
 
-/** Deletes jobs and logs: by age, by size, and when somebody asks. */
-export function composeRetention(base: PlaneBase, settings: RetentionSettings) {
+/**
+ * Deletes jobs and logs: by age, by size, and when somebody asks.
+ *
+ * @param collectFiles called when files of deleted jobs can go.
+ */
+export function composeRetention(base: PlaneBase, settings: RetentionSettings, collectFiles: () => void) {
   const { stores, log, clocks, now, runnerOf } = base;
   const { jobs, retention } = stores;
   const isClockSettled = settledClock(clocks?.monotonicMs);
   const runner = runnerOf(retentionTask({ retention, settings, log, isClockSettled }));
   // A deletion runs immediately, not at the next tick.
-  const onDeleted = () => runner.runBefore(now());
+  const onDeleted = () => {
+    runner.runBefore(now());
+    collectFiles();
+  };
   return { runner, handlers: deletionHandlers({ jobs, retention, onDeleted, now }) };
 }

@@ -25,6 +25,8 @@ export interface MaintenanceParts {
   file: StoreFile | undefined;
   /** How much content of files there is. */
   filesUsage: () => Promise<Pick<UsageAnswer, "packs" | "fileBytes">>;
+  /** Removes or counts artifacts older than this that nothing needs. Resolves with how many there are. */
+  pruneArtifacts(olderThanMs: number, dryRun: boolean): Promise<number>;
   /** Encrypts everything with the sealing key of the key file. */
   reseal: () => Promise<ResealAnswer>;
   /** Epoch milliseconds. */
@@ -79,8 +81,10 @@ export class Maintenance {
       if (logs >= PER_ANSWER) break;
     }
     more = (await retention.finishRemovals()) || more;
+    // Once, after the jobs: what only they needed can go too.
+    const artifacts = more ? 0 : await this.artifacts(ages);
     await file?.shrink();
-    return { jobs, logs, more };
+    return { jobs, logs, artifacts, more };
   }
 
   private async count(ages: Ages): Promise<PruneAnswer> {
@@ -92,7 +96,12 @@ export class Maintenance {
     for await (const page of this.ended(ages.logsOlderThanMs, (query) => retention.endedLogs(query))) {
       logs += page.length;
     }
-    return { jobs, logs, more: false };
+    return { jobs, logs, artifacts: await this.artifacts(ages), more: false };
+  }
+
+  private async artifacts({ artifactsOlderThanMs, dryRun = false }: Ages): Promise<number> {
+    if (artifactsOlderThanMs === undefined) return 0;
+    return this.parts.pruneArtifacts(artifactsOlderThanMs, dryRun);
   }
 
   /** Pages of jobs that ended at least this long ago; no pages without an age. */
@@ -114,4 +123,6 @@ export class Maintenance {
 interface Ages {
   jobsOlderThanMs?: number | undefined;
   logsOlderThanMs?: number | undefined;
+  artifactsOlderThanMs?: number | undefined;
+  dryRun?: boolean;
 }

@@ -18,12 +18,20 @@ export interface LogLimits {
   maxLogBytesOf: ReadonlyMap<string, number>;
 }
 
-/** How much of the output and records of jobs is kept, and for how long. */
+/** How much of the output, files and records of jobs is kept, and for how long. */
 export interface RetentionSettings extends LogLimits {
   /** How long a job is kept after its end, with its executions and log; undefined means forever. */
   keepJobsMs: number | undefined;
   /** How long the log of a job is kept after its end; undefined means as long as the job. */
   keepLogsMs: number | undefined;
+  artifacts: {
+    /** How long files of a job are kept after its end, and uploads without a time of their own; undefined means forever. */
+    keepMs: number | undefined;
+    /** The most bytes of files of one business; undefined means no limit. */
+    maxBytes: number | undefined;
+    /** The same for particular businesses, by their id. */
+    maxBytesOf: ReadonlyMap<string, number>;
+  };
   /** When the store holds more than this, the oldest logs of ended jobs are removed; undefined means no limit. */
   maxStoreBytes: number | undefined;
 }
@@ -61,6 +69,24 @@ export const retentionOptions = defineOptions({
     defaultText: "365d",
     help: "Delete a job, with its executions and log, this long after its end: 365d, … or forever",
   },
+  "keep-artifacts": {
+    kind: "value",
+    placeholder: "AGE",
+    env: "TANVRIT_KEEP_ARTIFACTS",
+    fileKey: "files.keep",
+    schema: age.prefault("30d"),
+    defaultText: "30d",
+    help: "Remove files this long after the end of their job, or after the upload: 30d, … or forever",
+  },
+  "max-artifacts-mb": {
+    kind: "value",
+    placeholder: "MIB",
+    env: "TANVRIT_MAX_ARTIFACTS_MB",
+    fileKey: "files.maxMb",
+    schema: optionNumber({ min: 1, unit: "MiB" }).optional(),
+    defaultText: "no limit",
+    help: "Keep no more than this much of files of one business; equal content counts once",
+  },
   "max-store-mb": {
     kind: "value",
     placeholder: "MIB",
@@ -85,22 +111,42 @@ export const retentionFile = {
         .optional(),
     })
     .optional(),
+  files: z
+    .strictObject({
+      keep: z.string().optional(),
+      maxMb: z.number().optional(),
+      /** By the id that `auth status` shows. */
+      businesses: z.record(z.string(), z.strictObject({ maxMb: z.number().positive() })).optional(),
+    })
+    .optional(),
   jobs: z.strictObject({ keep: z.string().optional() }).optional(),
 };
 
 export function retentionSettings(
   values: OptionValues<typeof retentionOptions>,
-  file: { logs?: { businesses?: Readonly<Record<string, { maxMb: number }>> } } = {},
+  file: { logs?: BusinessLimits; files?: BusinessLimits } = {},
 ): RetentionSettings {
-  const businesses = Object.entries(file.logs?.businesses ?? {});
-  const storeMb = values["max-store-mb"];
+  const bytesIfAny = (mb: number | undefined) => (mb === undefined ? undefined : bytesOf(mb));
   return {
     maxLogBytes: bytesOf(values["max-log-mb"]),
-    maxLogBytesOf: new Map(businesses.map(([business, { maxMb }]) => [business, bytesOf(maxMb)])),
+    maxLogBytesOf: limitsOf(file.logs),
     keepJobsMs: values["keep-jobs"],
     keepLogsMs: values["keep-logs"],
-    maxStoreBytes: storeMb === undefined ? undefined : bytesOf(storeMb),
+    artifacts: {
+      keepMs: values["keep-artifacts"],
+      maxBytes: bytesIfAny(values["max-artifacts-mb"]),
+      maxBytesOf: limitsOf(file.files),
+    },
+    maxStoreBytes: bytesIfAny(values["max-store-mb"]),
   };
+}
+
+interface BusinessLimits {
+  businesses?: Readonly<Record<string, { maxMb: number }>>;
+}
+
+function limitsOf({ businesses = {} }: BusinessLimits = {}): ReadonlyMap<string, number> {
+  return new Map(Object.entries(businesses).map(([business, { maxMb }]) => [business, bytesOf(maxMb)]));
 }
 
 /** The settings of a server without any options. */

@@ -4,11 +4,12 @@ import { z } from "zod";
 export const maintenanceRequest = z.discriminatedUnion("maintain", [
   /** How much the store holds. */
   z.strictObject({ maintain: z.literal("usage") }),
-  /** Delete jobs and logs older than this, a part at a time; repeat while `more` is true. */
+  /** Delete jobs, logs and artifacts older than this, a part at a time; repeat while `more` is true. */
   z.strictObject({
     maintain: z.literal("prune"),
     jobsOlderThanMs: z.number().min(0).optional(),
     logsOlderThanMs: z.number().min(0).optional(),
+    artifactsOlderThanMs: z.number().min(0).optional(),
     /** Only count what would be deleted. */
     dryRun: z.boolean(),
   }),
@@ -33,7 +34,12 @@ export const usageAnswer = z.object({
 });
 export type UsageAnswer = z.infer<typeof usageAnswer>;
 
-export const pruneAnswer = z.object({ jobs: z.int(), logs: z.int(), more: z.boolean() });
+export const pruneAnswer = z.object({
+  jobs: z.int(),
+  logs: z.int(),
+  artifacts: z.int(),
+  more: z.boolean(),
+});
 export type PruneAnswer = z.infer<typeof pruneAnswer>;
 
 export const holdAnswer = z.object({
