@@ -246,7 +246,7 @@ async function send(...contents: (string | Uint8Array)[]): Promise<void> {
   async function* once() {
     yield pack;
   }
-  const quota = new Quota(stores.artifacts, () => undefined);
+  const quota = new Quota(stores.artifacts, { maxBytes: undefined, maxBytesOf: new Map() });
   const parts = { artifacts: stores.artifacts, blobs, now: () => nowMs, quota };
   await receivePack(parts, BUSINESS, { announced: pack.length, [Symbol.asyncIterator]: once });
 }

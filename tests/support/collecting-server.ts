@@ -69,7 +69,7 @@ async function submitter(parts: Parts, number: number): Promise<void> {
   const service = new ArtifactService({
     ...hesitant(parts),
     now: Date.now,
-    keepOf: () => HOLD_MS,
+    keepMs: HOLD_MS,
     findExecution: async () => undefined,
   });
   for (let round = 0; ; round++) {
@@ -131,7 +131,7 @@ async function sendPack(parts: Parts, contents: Uint8Array[]): Promise<void> {
       yield pack;
     },
   };
-  const quota = new Quota(parts.artifacts, () => undefined);
+  const quota = new Quota(parts.artifacts, { maxBytes: undefined, maxBytesOf: new Map() });
   try {
     await receivePack({ ...hesitant(parts), now: Date.now, quota }, by.businessId, body);
   } catch (error) {
