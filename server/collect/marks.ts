@@ -21,7 +21,7 @@ const MAX_SEEN = 20_000;
 const PARTS_AT_ONCE = 256;
 /** A piece of text is searched in one go; nothing else is served meanwhile. */
 const PIECE_BYTES = 256 * 1024;
-/** Every digest in a tree: more than its blobs, because the digest of a large file is none. */
+/** Every digest in a tree: more than its blobs, because the digest of a file in parts is not a blob. */
 const DIGEST = /"([0-9a-f]{64})"/g;
 /** A digest and its quotes, less one: what a piece may end with that the next piece completes. */
 const DIGEST_REST = 65;
