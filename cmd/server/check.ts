@@ -1,11 +1,14 @@
+import type { BlobStore } from "../../server/blob/blob-store.ts";
 import { artifactsOptions } from "../../server/compose/artifacts-place.ts";
 import type { ServerSettings } from "../../server/compose/options.ts";
+import type { Stores } from "../../server/compose/stores.ts";
 import type { CheckReport } from "../../server/integrity/check.ts";
 import { defineOptions, flagOption } from "../../shared/config/options.ts";
 import { counted } from "../../shared/counted.ts";
 import { defineCommand } from "../command/command.ts";
 import { jsonOption } from "../command/common-options.ts";
 import { exitCodes } from "../exit/exit-codes.ts";
+import { CliError } from "../exit/failure.ts";
 import {
   explainFiles,
   explainStore,
@@ -29,6 +32,9 @@ const options = defineOptions({
   "artifacts-endpoint": { ...artifactsOptions["artifacts-endpoint"], fileKey: undefined },
   ...keyFileOption,
   deep: flagOption("Read all content of files and compare it with its digests"),
+  "forget-lost": flagOption(
+    "Forget lost content of files; who sends the same files again then sends it again",
+  ),
   ...jsonOption,
 });
 
@@ -46,26 +52,52 @@ export const command = defineCommand({
     },
   ],
   details:
-    "Reads the whole store and changes nothing. Exits with 0 if every rule holds, with 1 if one is broken.\nOnly one " +
+    "Reads the whole store and changes nothing, unless you let it forget what is lost. Exits with 0 if every rule holds, with 1 if one is broken.\nOnly one " +
     "program at a time can open an embedded store, so stop its server first.",
   async run({ options, env, output }) {
-    const report = await check(storeSettings(options, env), options.deep);
+    const { deep, "forget-lost": forgetLost, artifacts } = options;
+    const settings = storeSettings(options, env);
+    // Where there is nothing at all, the server probably keeps its files elsewhere.
+    if (forgetLost && artifacts === undefined && (await hasNoFiles(settings))) {
+      throw new CliError("bad_configuration", "there are no files where the server keeps them by default", {
+        todo: "Name their place with the --artifacts of the server, so that nothing is forgotten by mistake",
+      });
+    }
+    const report = await check(settings, { deep, forgetLost });
     await (options.json ? output.json(report) : output.result(formatReport(report)));
+    if (report.forgotten) await output.note(`${counted(report.forgotten, "blob")} forgotten. ${SEND_AGAIN}`);
     return report.holds ? exitCodes.ok : exitCodes.failed;
   },
 });
 
-async function check(settings: ServerSettings, deep: boolean): Promise<CheckReport> {
+const SEND_AGAIN = "Send the files of these artifacts again: the artifacts are then whole.";
+
+function hasNoFiles(settings: ServerSettings): Promise<boolean> {
+  return onStores(settings, async (_, blobs) => (await blobs.list(undefined, 1)).length === 0);
+}
+
+async function check(
+  settings: ServerSettings,
+  options: { deep: boolean; forgetLost: boolean },
+): Promise<CheckReport> {
+  const [{ checkStore }, { sealToRead }] = await Promise.all([
+    import("../../server/integrity/check.ts"),
+    import("../../server/auth/seal-keys.ts"),
+  ]);
+  return onStores(settings, (stores, blobs) =>
+    // The command makes no key file, as a server would.
+    checkStore({ ...stores, seal: sealToRead(settings) }, blobs, options),
+  );
+}
+
+async function onStores<T>(
+  settings: ServerSettings,
+  body: (stores: Stores, blobs: BlobStore) => Promise<T>,
+): Promise<T> {
   const stores = await openStoreOf(settings);
   try {
-    const [{ checkStore }, { blobsAt }, { sealToRead }] = await Promise.all([
-      import("../../server/integrity/check.ts"),
-      import("../../server/compose/open-blobs.ts"),
-      import("../../server/auth/seal-keys.ts"),
-    ]);
-    // The command makes no key file, as a server would.
-    const toCheck = { ...stores, seal: sealToRead(settings) };
-    return await checkStore(toCheck, blobsAt(settings.artifacts, settings.dataDir, stores), { deep });
+    const { blobsAt } = await import("../../server/compose/open-blobs.ts");
+    return await body(stores, blobsAt(settings.artifacts, settings.dataDir, stores));
   } catch (cause) {
     throw explainStore(explainFiles(cause), settings);
   } finally {

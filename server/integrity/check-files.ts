@@ -3,6 +3,7 @@ import { sha256Of } from "../../shared/files/sha256.ts";
 import { blobsOf, type TreeEntry, TreeError, TreeReader } from "../../shared/files/tree.ts";
 import {
   type ArtifactStore,
+  type BlobKey,
   type BlobPlace,
   packKey,
   type ScannedArtifact,
@@ -21,13 +22,25 @@ const MAX_KNOWN_TREES = 100_000;
 const NAMED = 3;
 
 export interface FilesToCheck {
-  artifacts: Pick<ArtifactStore, "scanArtifacts" | "findBlobs" | "find">;
+  artifacts: Pick<ArtifactStore, "scanArtifacts" | "find" | "scanBlobs" | "findBlobs" | "deleteBlobs">;
   blobs: BlobStore;
 }
 
 export interface FilesCheck {
   artifacts: number;
+  /** Packs at the place of files. */
+  packs: number;
+  /** Some of them. */
   faults: Fault[];
+  /** Blobs whose content is lost, and that the index forgot. Only if asked for. */
+  forgotten?: number;
+}
+
+export interface FilesCheckOptions {
+  deep: boolean;
+  maxFaults: number;
+  /** Lets the index forget lost content, so that a client that sends the same files again sends it again. */
+  forgetLost?: boolean | undefined;
 }
 
 /**
@@ -36,11 +49,10 @@ export interface FilesCheck {
  */
 export async function checkFiles(
   files: FilesToCheck,
-  { deep, maxFaults }: { deep: boolean; maxFaults: number },
+  { deep, maxFaults, forgetLost = false }: FilesCheckOptions,
 ): Promise<FilesCheck> {
   const check = new Check(files, deep);
-  await check.listPacks();
-  const found: FilesCheck = { artifacts: 0, faults: [] };
+  const found: FilesCheck = { artifacts: 0, packs: await check.listPacks(), faults: [] };
   let afterId: string | undefined;
   do {
     const page = await files.artifacts.scanArtifacts(afterId, ARTIFACTS_PER_SCAN);
@@ -52,6 +64,7 @@ export async function checkFiles(
     }
     afterId = page.length < ARTIFACTS_PER_SCAN ? undefined : page.at(-1)?.artifactId;
   } while (afterId !== undefined);
+  if (forgetLost) found.forgotten = await check.forgetLost();
   return found;
 }
 
@@ -74,13 +87,37 @@ class Check {
     private readonly deep: boolean,
   ) {}
 
-  async listPacks(): Promise<void> {
+  /** Resolves with their number. */
+  async listPacks(): Promise<number> {
     let afterKey: string | undefined;
     do {
       const page = await this.files.blobs.list(afterKey, OBJECTS_PER_LIST);
       for (const { key, bytes } of page) this.sizes.set(key, bytes);
       afterKey = page.length < OBJECTS_PER_LIST ? undefined : page.at(-1)?.key;
     } while (afterKey !== undefined);
+    return this.sizes.size;
+  }
+
+  /** Looks at every blob, because what is in a lost list of files cannot be known. Resolves with the number of the lost. */
+  async forgetLost(): Promise<number> {
+    const { artifacts } = this.files;
+    let forgotten = 0;
+    let after: BlobKey | undefined;
+    do {
+      const page = await artifacts.scanBlobs(after, Number.MAX_SAFE_INTEGER, BLOBS_PER_LOOK);
+      for (const [businessId, blobs] of Map.groupBy(page.old, (blob) => blob.businessId)) {
+        const places = await artifacts.findBlobs(
+          businessId,
+          blobs.map(({ sha256 }) => sha256),
+        );
+        const lost: string[] = [];
+        for (const place of places) if (await this.faultAt(businessId, place)) lost.push(place.sha256);
+        if (lost.length > 0)
+          forgotten += await artifacts.deleteBlobs(businessId, lost, Number.MAX_SAFE_INTEGER);
+      }
+      after = page.next;
+    } while (after !== undefined);
+    return forgotten;
   }
 
   /** What is wrong with an artifact, for people. */

@@ -4,7 +4,7 @@ import type { BlobStore } from "../blob/blob-store.ts";
 import { type AccountAudit, type CreditStore, isSound } from "../credit/credit-store.ts";
 import { checkSecrets } from "../secret/check-secrets.ts";
 import type { SecretStore } from "../secret/secret-store.ts";
-import { checkFiles, type FilesToCheck } from "./check-files.ts";
+import { checkFiles, type FilesCheckOptions, type FilesToCheck } from "./check-files.ts";
 import type { Fault, IntegrityStore, StoreCounts } from "./integrity-store.ts";
 
 /** One rule that everything in the store must obey. */
@@ -20,8 +20,10 @@ export interface RuleReport {
 
 export interface CheckReport {
   holds: boolean;
-  counts: StoreCounts & { accounts: number; artifacts: number; secrets: number };
+  counts: StoreCounts & { accounts: number; artifacts: number; packs: number; secrets: number };
   rules: RuleReport[];
+  /** Blobs whose content is lost, and that the store forgot. Only if asked for. */
+  forgotten?: number | undefined;
 }
 
 const MAX_FAULTS = 20;
@@ -34,14 +36,14 @@ export interface ToCheck extends Pick<FilesToCheck, "artifacts"> {
 }
 
 /**
- * Checks the promises that can be seen in a store. Changes nothing.
+ * Checks the promises that can be seen in a store. Changes nothing, unless it shall forget lost content.
  *
  * @param deep reads all content of files.
  */
 export async function checkStore(
   { integrity, credits, artifacts, ...sealedIn }: ToCheck,
   blobs: BlobStore,
-  { deep }: { deep: boolean },
+  { deep, forgetLost }: Omit<FilesCheckOptions, "maxFaults">,
 ): Promise<CheckReport> {
   const { secrets, ...sealed } = await checkSealed(sealedIn);
   const audits = await credits.audit();
@@ -63,11 +65,11 @@ export async function checkStore(
     ruleOf("no execution is settled before it ends", await integrity.settledButLive(MAX_FAULTS)),
     { ...ruleOf("the key file opens every secret", sealed.faults), notChecked: sealed.notChecked },
   ];
-  const files = await checkFiles({ artifacts, blobs }, { deep, maxFaults: MAX_FAULTS });
+  const files = await checkFiles({ artifacts, blobs }, { deep, forgetLost, maxFaults: MAX_FAULTS });
   rules.push(ruleOf(`every artifact has all of its content${deep ? ", unchanged" : ""}`, files.faults));
-  const own = { accounts: audits.length, artifacts: files.artifacts, secrets };
+  const own = { accounts: audits.length, artifacts: files.artifacts, packs: files.packs, secrets };
   const counts = { ...(await integrity.counts()), ...own };
-  return { holds: rules.every((rule) => rule.holds), counts, rules };
+  return { holds: rules.every((rule) => rule.holds), counts, rules, forgotten: files.forgotten };
 }
 
 /** Without a key file nothing can be opened, and the secrets are only counted. */

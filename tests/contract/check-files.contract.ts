@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { packOf } from "../../server/artifact/artifact-store.ts";
+import type { BlobStore } from "../../server/blob/blob-store.ts";
 import { DirectoryBlobs } from "../../server/blob/directory-blobs.ts";
 import type { Stores } from "../../server/compose/stores.ts";
 import { checkFiles } from "../../server/integrity/check-files.ts";
@@ -24,8 +25,8 @@ export function checkFilesContract(name: string, open: () => Promise<Stores>): v
   describe(`${name}: the check of files`, () => {
     test("artifacts that are whole have no fault", () =>
       onFiles(open, async ({ check }) => {
-        expect(await check(false)).toEqual({ artifacts: 2, faults: [] });
-        expect(await check(true)).toEqual({ artifacts: 2, faults: [] });
+        expect(await check(false)).toEqual({ artifacts: 2, packs: 5, faults: [] });
+        expect(await check(true)).toEqual({ artifacts: 2, packs: 5, faults: [] });
       }));
 
     test("a pack that is gone is found, and the artifact and file that need it are named", () =>
@@ -64,6 +65,20 @@ export function checkFilesContract(name: string, open: () => Promise<Stores>): v
         expect((await check(false)).faults[0]?.detail).toStartWith("its list of files: the pack ");
       }));
 
+    test("lost content is forgotten when asked for, and then sending the files again makes the artifact whole", () =>
+      onFiles(open, async ({ check, stores, blobs, stored, fileOf }) => {
+        rmSync(fileOf(stored.packs["a.txt"] ?? ""));
+        flipByte(fileOf(stored.packs[""] ?? ""), PACK_HEADER_BYTES + 2);
+        const digests = [sha256Of(files["a.txt"]), stored.artifact.tree.sha256];
+        const missing = () => stores.artifacts.touchBlobs(BUSINESS, digests, Date.now());
+        expect(await missing()).toEqual([]);
+        expect((await check(false, true)).forgotten).toBe(1);
+        expect((await check(true, true)).forgotten).toBe(1);
+        expect(await missing()).toEqual(digests);
+        await storeFiles(stores, blobs, BUSINESS, files);
+        expect((await check(true)).faults).toEqual([]);
+      }));
+
     test("a blob that the index does not know is found", () =>
       onFiles(open, async ({ check, stored, stores }) => {
         const sha256 = sha256Of(files["a.txt"]);
@@ -78,8 +93,9 @@ export function checkFilesContract(name: string, open: () => Promise<Stores>): v
 interface Stage {
   stores: Stores;
   stored: StoredFiles;
+  blobs: BlobStore;
   fileOf: (packKey: string) => string;
-  check: (deep: boolean) => ReturnType<typeof checkFiles>;
+  check: (deep: boolean, forgetLost?: boolean) => ReturnType<typeof checkFiles>;
 }
 
 /** An artifact with files, and another one. */
@@ -95,9 +111,9 @@ async function onFiles(open: () => Promise<Stores>, body: (stage: Stage) => Prom
       const paths = readdirSync(scratch.path, { recursive: true }).map(String);
       return join(scratch.path, paths.find((path) => path.endsWith(packOf(key).packId)) ?? key);
     };
-    const check = (deep: boolean) =>
-      checkFiles({ artifacts: stores.artifacts, blobs }, { deep, maxFaults: 20 });
-    await body({ stores, stored, fileOf, check });
+    const check = (deep: boolean, forgetLost?: boolean) =>
+      checkFiles({ artifacts: stores.artifacts, blobs }, { deep, forgetLost, maxFaults: 20 });
+    await body({ stores, blobs, stored, fileOf, check });
   } finally {
     await stores.close();
   }

@@ -29,11 +29,9 @@ export async function storeFiles(
   });
   const tree = new TextEncoder().encode(lines.join(""));
   const packs: Record<string, string> = {};
-  for (const [path, content] of [
-    ...paths.map((path, i) => [path, contents[i]] as const),
-    ["", tree] as const,
-  ]) {
-    packs[path] = await storePack(artifacts, blobs, businessId, content ?? new Uint8Array());
+  for (const [path, content] of [...Object.entries(files), ["", tree] as const]) {
+    // An empty file needs no blob.
+    if (content.length > 0) packs[path] = await storePack(artifacts, blobs, businessId, content);
   }
   const digest = sha256Of(tree);
   const artifact = await putArtifact(artifacts, businessId, {
