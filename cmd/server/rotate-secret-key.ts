@@ -1,3 +1,4 @@
+import { realpathSync, statSync } from "node:fs";
 import { tryLock } from "../../agent/state/lock.ts";
 import type { KeyFile } from "../../server/auth/key-file.ts";
 import type { ServerSettings } from "../../server/compose/options.ts";
@@ -31,7 +32,9 @@ old key is gone. The command may be killed at any point; call it again, and it c
     const path = keyFileOf(settings) ?? withoutKeyFile();
     const rotation = new Rotation(path, settings);
     await rotation.read();
-    const lock = tryLock(`${path}.lock`);
+    refuseOthersFile(path);
+    // Through a link to the file itself: a rename would replace the link, and leave the old key where it is.
+    const lock = tryLock(`${realpathSync(path)}.lock`);
     if (!("release" in lock)) {
       throw new CliError("try_again", `another command is rotating the key in ${path}`, {
         todo: "Wait until it has ended",
@@ -89,7 +92,7 @@ class Rotation {
   /** The file is written first: what is encrypted with a key that no file has would be lost. */
   private async write(step: Report["step"], file: KeyFile): Promise<Report> {
     const { keyFileText } = await keyFiles();
-    writeFileAtomic(this.path, keyFileText(file));
+    writeFileAtomic(realpathSync(this.path), keyFileText(file));
     const { dataKeys, unopened } = await this.reseal(file);
     return { keyFile: this.path, step, done: step === 3, dataKeys, unopened };
   }
@@ -111,6 +114,14 @@ class Rotation {
       todo: "Name the server's key file with --secret-key-file, or its data directory with --data-dir",
     });
   }
+}
+
+/** The new file belongs to this account, and the server must be able to read it. */
+function refuseOthersFile(path: string): void {
+  if (statSync(path).uid === process.getuid?.()) return;
+  throw new CliError("bad_configuration", `${path} belongs to another account`, {
+    todo: "Run this as the account that runs the server",
+  });
 }
 
 function keyFiles() {

@@ -1,5 +1,13 @@
 import { expect, test } from "bun:test";
-import { copyFileSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chownSync,
+  copyFileSync,
+  lstatSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { Person } from "../support/person.ts";
 import { Running, runProgram } from "../support/program.ts";
 import { makeScratch } from "../support/scratch.ts";
@@ -86,6 +94,27 @@ test("a rotation that cannot work changes nothing and says why", async () => {
   const mongo = await rotate("--store", "mongodb://127.0.0.1:1/none");
   expect(mongo).toMatchObject({ exitCode: 64 });
   expect(mongo.stderr).toContain("--secret-key-file is missing");
+});
+
+test("a key file behind a link is rotated where it is, and one of another account is left alone", async () => {
+  await using scratch = await makeScratch();
+  const key = "a key that is long enough for anybody\n";
+  const link = scratch.join("link");
+  writeFileSync(scratch.join("file"), key);
+  symlinkSync(scratch.join("file"), link);
+  const env = { TANVRIT_SECRET_KEY_FILE: link };
+  await using server = await TestServer.start(env);
+  const args = ["server", "rotate-secret-key", "--data-dir", server.scratch.join("data")];
+  expect(await runProgram(scratch.path, args, { env })).toMatchObject({ exitCode: 0 });
+  expect(lstatSync(link).isSymbolicLink()).toBe(true);
+  expect(readFileSync(scratch.join("file"), "utf8")).toMatch(/^[\w-]{43}\n$/);
+  if (process.getuid?.() !== 0) return;
+  chownSync(scratch.join("file"), 12_345, 12_345);
+  const refused = await runProgram(scratch.path, args, { env });
+  expect(refused).toMatchObject({ exitCode: 78 });
+  expect(refused.stderr).toContain(
+    "belongs to another account. Run this as the account that runs the server",
+  );
 });
 
 test("a key file that takes over from the one in the data directory is enough for the secrets too", async () => {
