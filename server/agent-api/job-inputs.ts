@@ -21,7 +21,8 @@ export interface JobInputsParts {
 /** Files of a job or an array, before their artifact is looked up. */
 type Wanted = Omit<PlacedInput, "type" | "tree" | "to"> & { to: string | undefined };
 
-const PAGE = 500;
+/** Each may have large results. */
+const PAGE = 100;
 
 /**
  * What a job gets before its command starts: files, results of other jobs, and secrets. It is put together when the node

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { ComputeError } from "../../shared/errors.ts";
 import { newId } from "../../shared/ids.ts";
+import { limits } from "../../shared/limits.ts";
 import { type JobManifestInput, jobManifest } from "../../shared/manifest.ts";
 import { newJob } from "./job-rules.ts";
 import { afterItsSources, problemsOfOthers } from "./job-sources.ts";
@@ -59,4 +60,13 @@ test("a job that is missing, keeps no files or is an array is named by the field
     { path: "inputs.1.from", message: expect.stringContaining("keeps no files") },
     { path: "envFrom.1", message: expect.stringContaining("is an array") },
   ]);
+});
+
+test("an array that is too large only with the jobs it waits for is refused too", () => {
+  const jobs = 5_000;
+  const envFrom = [one];
+  const empty = JSON.stringify(manifestOf({ array: `1-${jobs}`, envFrom, env: { A: "" } })).length;
+  const room = Math.floor(limits.maxArrayBytes / jobs) - empty;
+  const manifest = manifestOf({ array: `1-${jobs}`, envFrom, env: { A: "x".repeat(room) } });
+  expect(() => afterItsSources(manifest)).toThrow(/array: its jobs have \d+ bytes together/);
 });
