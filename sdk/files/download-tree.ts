@@ -1,13 +1,13 @@
 import type { StoredTree } from "../../shared/artifact.ts";
 import { sha256Of } from "../../shared/files/sha256.ts";
 import { blobsOf, type TreeEntry } from "../../shared/files/tree.ts";
+import { GARBAGE_OF_FILE_BYTES, Garbage } from "../../shared/garbage.ts";
 import { isTemporary } from "../errors.ts";
 import type { Patience } from "../patience.ts";
 import { Breather } from "./breather.ts";
 import { type Blob, readTree, withBlobs } from "./fetch-blobs.ts";
 import { EntrySelector, FileGlobs } from "./file-globs.ts";
 import type { FileServer } from "./file-server.ts";
-import { GARBAGE_OF_FILE_BYTES, Garbage } from "./garbage.ts";
 import { checkFree, isSame, moveIn, setModes } from "./move-in.ts";
 import { Placer } from "./placer.ts";
 import { Staging } from "./staging.ts";

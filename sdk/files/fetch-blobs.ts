@@ -2,10 +2,10 @@ import { blobsOfStoredTree, type StoredTree } from "../../shared/artifact.ts";
 import { fileLimits } from "../../shared/files/file-limits.ts";
 import { PackError, PackReader } from "../../shared/files/pack.ts";
 import { type TreeEntry, TreeReader } from "../../shared/files/tree.ts";
+import { GARBAGE_OF_TREE, Garbage } from "../../shared/garbage.ts";
 import { UnreachableError } from "../errors.ts";
 import { Outage, type Patience } from "../patience.ts";
 import type { FileServer } from "./file-server.ts";
-import { Garbage } from "./garbage.ts";
 
 export interface Blob {
   sha256: string;
@@ -20,9 +20,8 @@ export interface FetchedBlob extends Blob {
 const MAX_ON_THE_WAY = 2;
 const MAX_BATCH_BLOBS = 2_000;
 const MAX_BATCH_BYTES = fileLimits.partBytes;
-/** The text of a tree is read in pieces of this size. Reading leaves about ten times as many bytes behind. */
+/** The text of a tree is read in pieces of this size. */
 const TREE_PIECE_BYTES = 64 * 1024;
-const GARBAGE_OF_TREE = 10;
 const MAX_BATCH_ITEMS = 8_000;
 
 /**

@@ -6,11 +6,11 @@ import { fileLimits } from "../../shared/files/file-limits.ts";
 import { pathProblem } from "../../shared/files/path.ts";
 import type { TreeEntry } from "../../shared/files/tree.ts";
 import { leavesTree } from "../../shared/files/tree-links.ts";
+import { GARBAGE_OF_FILE_BYTES, Garbage } from "../../shared/garbage.ts";
 import { textOf } from "../../shared/text-of.ts";
 import { Breather } from "./breather.ts";
 import { FileError, type FileErrorReason, shownPath } from "./file-error.ts";
 import { EntrySelector, FileGlobs } from "./file-globs.ts";
-import { GARBAGE_OF_FILE_BYTES, Garbage } from "./garbage.ts";
 import { IgnoreRules } from "./ignore-rules.ts";
 
 /** A file as it was when it was found. */

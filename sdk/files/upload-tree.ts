@@ -2,13 +2,13 @@ import type { StoredTree } from "../../shared/artifact.ts";
 import { fileLimits } from "../../shared/files/file-limits.ts";
 import { sha256Of } from "../../shared/files/sha256.ts";
 import { type FileEntry, treeLine } from "../../shared/files/tree.ts";
+import { GARBAGE_OF_FILE_BYTES, Garbage } from "../../shared/garbage.ts";
 import { Outage, type Patience } from "../patience.ts";
 import { BlobSender } from "./blob-sender.ts";
 import { Breather } from "./breather.ts";
 import { FileError } from "./file-error.ts";
 import type { FileServer } from "./file-server.ts";
 import type { FoundFile, FoundTree } from "./find-files.ts";
-import { GARBAGE_OF_FILE_BYTES, Garbage } from "./garbage.ts";
 import { FileReading } from "./read-file.ts";
 import { TreeSender } from "./tree-sender.ts";
 

@@ -1,4 +1,5 @@
 import { fileLimits } from "./file-limits.ts";
+import { sha256Of } from "./sha256.ts";
 
 /**
  * A pack carries blobs in one body: for each blob a header, then its bytes. The header has 40 bytes: the SHA-256 digest
@@ -31,7 +32,7 @@ export type PackPiece =
 export class PackReader {
   private header = Buffer.alloc(PACK_HEADER_BYTES);
   private headerBytes = 0;
-  private blob: { sha256: string; bytes: number; left: number; hash: Bun.CryptoHasher } | undefined;
+  private blob: Blob | undefined;
 
   *push(chunk: Uint8Array): Generator<PackPiece> {
     let rest = chunk;
@@ -46,11 +47,10 @@ export class PackReader {
       } else {
         const content = rest.subarray(0, this.blob.left);
         rest = rest.subarray(content.length);
-        this.blob.hash.update(content);
-        this.blob.left -= content.length;
+        const digest = digestOf(this.blob, content);
         yield { kind: "content", content };
+        if (digest !== undefined) yield this.finish(this.blob, digest);
       }
-      if (this.blob?.left === 0) yield this.finish(this.blob);
     }
   }
 
@@ -65,15 +65,32 @@ export class PackReader {
     if (bytes === 0 || bytes > fileLimits.partBytes)
       throw new PackError(`a blob of ${bytes} bytes; it must have 1 to ${fileLimits.partBytes}`);
     this.headerBytes = 0;
-    this.blob = { sha256, bytes, left: bytes, hash: new Bun.CryptoHasher("sha256") };
+    this.blob = { sha256, bytes, left: bytes, hash: undefined };
     return { kind: "blob", sha256, bytes };
   }
 
-  private finish({ sha256, bytes, hash }: NonNullable<typeof this.blob>): PackPiece {
-    const actual = hash.digest("hex");
-    if (actual !== sha256)
-      throw new PackError(`the content of blob ${sha256} has the digest ${actual}: it changed on its way`);
+  private finish({ sha256, bytes }: Blob, digest: string): PackPiece {
+    if (digest !== sha256)
+      throw new PackError(`the content of blob ${sha256} has the digest ${digest}: it changed on its way`);
     this.blob = undefined;
     return { kind: "end", sha256, bytes };
   }
+}
+
+/** A blob of which `left` bytes are still to come. */
+interface Blob {
+  sha256: string;
+  bytes: number;
+  left: number;
+  hash: Bun.CryptoHasher | undefined;
+}
+
+/** The digest of the blob if this is the last of its content. */
+function digestOf(blob: Blob, content: Uint8Array): string | undefined {
+  blob.left -= content.length;
+  // Most blobs come in one piece.
+  if (blob.left === 0 && !blob.hash) return sha256Of(content);
+  blob.hash ??= new Bun.CryptoHasher("sha256");
+  blob.hash.update(content);
+  return blob.left === 0 ? blob.hash.digest("hex") : undefined;
 }
