@@ -48,8 +48,7 @@ export class SecretService {
   /** The names of these that no secret of the business has. */
   async missing(businessId: string, names: readonly string[]): Promise<string[]> {
     if (names.length === 0) return [];
-    const found = await this.parts.secrets.find(businessId, names);
-    const known = new Set(found.map(({ name }) => name));
+    const known = new Set(await this.parts.secrets.known(businessId, names));
     return names.filter((name) => !known.has(name));
   }
 

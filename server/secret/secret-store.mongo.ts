@@ -76,6 +76,13 @@ export class MongoSecretStore implements SecretStore {
     });
   }
 
+  known(businessId: string, names: readonly string[]): Promise<string[]> {
+    return this.store.attempt(async () => {
+      const where = { business_id: businessId, name: { $in: [...names] } };
+      return (await this.secrets.find(where, WITHOUT_VALUE).toArray()).map(({ name }) => name);
+    });
+  }
+
   find(businessId: string, names: readonly string[]): Promise<SealedSecret[]> {
     return this.store.attempt(async () => {
       const where = { business_id: businessId, name: { $in: [...names] } };

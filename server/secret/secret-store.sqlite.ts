@@ -75,6 +75,15 @@ export class SqliteSecretStore implements SecretStore {
     return rows.map(recordFrom);
   }
 
+  async known(businessId: string, names: readonly string[]): Promise<string[]> {
+    const rows = this.store.all<{ name: string }>(
+      `SELECT name FROM compute_job_secrets
+       WHERE business_id = $businessId AND name IN (SELECT value FROM json_each($names))`,
+      { businessId, names: JSON.stringify(names) },
+    );
+    return rows.map(({ name }) => name);
+  }
+
   async find(businessId: string, names: readonly string[]): Promise<SealedSecret[]> {
     return this.store.all<SealedSecret>(
       `SELECT ${SEALED} FROM compute_job_secrets

@@ -51,6 +51,8 @@ export interface SecretStore {
   set(change: SecretChange): Promise<SetOutcome>;
   /** By name, after `afterName`. */
   list(businessId: string, afterName: string | undefined, limit: number): Promise<SecretRecord[]>;
+  /** The names of these that a secret has, in any order. Reads no values. */
+  known(businessId: string, names: readonly string[]): Promise<string[]>;
   /** The secrets of these names that exist, in any order. */
   find(businessId: string, names: readonly string[]): Promise<SealedSecret[]>;
   /** Resolves with the names that existed. With the last secret of a business, its data key is removed too. */

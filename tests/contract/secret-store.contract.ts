@@ -22,6 +22,8 @@ export function secretStoreContract(
       const change = changeOf(key, { sealed: everyByte.toReversed(), nowMs: 2_000, userId: "usr_b" });
       expect(await store.set(change)).toEqual({ kind: "set", secret: second });
       expect(await store.list(key.businessId, undefined, 10)).toEqual([second]);
+      expect(await store.known(key.businessId, ["token", "other"])).toEqual(["token"]);
+      expect(await store.known(newId("biz"), ["token"])).toEqual([]);
       const found = await store.find(key.businessId, ["token", "other"]);
       expect(found.map(plain)).toEqual([
         { businessId: key.businessId, name: "token", sealed: Buffer.from(everyByte.toReversed()) },
