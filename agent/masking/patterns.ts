@@ -14,7 +14,7 @@ export interface SecretPatterns {
 
 /** Everything that must not be seen of the values: each as a whole and line by line, plain and in base64. */
 export function patternsOf(values: readonly Uint8Array[]): SecretPatterns {
-  const plain = values.flatMap((value) => [value, ...linesOf(value)]).filter(isLongEnough);
+  const plain = values.flatMap((value) => [withoutEnd(value), ...linesOf(value)]).filter(isLongEnough);
   const encoded = values
     .flatMap((value) => [value, ...(value.length <= MAX_ENCODED_LINES_BYTES ? linesOf(value) : [])])
     .filter(isLongEnough);
@@ -22,6 +22,11 @@ export function patternsOf(values: readonly Uint8Array[]): SecretPatterns {
     plain: [...plain, ...plain.map(withPlus).filter((one) => one !== undefined)],
     base64: encoded.flatMap(base64Of),
   };
+}
+
+/** Without the newlines at its end: the line after it in the log must stay a line of its own. */
+function withoutEnd(value: Uint8Array): Uint8Array {
+  return value.subarray(0, value.findLastIndex((byte) => byte !== 0x0a && byte !== 0x0d) + 1);
 }
 
 /** Without the white space around them: a line with a brace and its indentation is in every log. */

@@ -125,6 +125,10 @@ test("what surrounds a secret stays, and neighbours become one mask only when th
   expect(mask.text("[secret] secretin, secret cretin")).toBe("[***] ***, *** ***");
 });
 
+test("the newline after a secret stays, even if the value ends in one", () => {
+  expect(new SecretMask(bytesOf(["hunter22\n"])).text("hunter22\nnext\n")).toBe("***\nnext\n");
+});
+
 test("a line is passed on with its newline, though its end could begin a secret in wrapped base64", () => {
   const stream = new SecretMask(bytesOf(["a secret of some length"])).stream();
   const line = `waiting for approva${Buffer.from("a secret").toString("base64")[0]}\n`;

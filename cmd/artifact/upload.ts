@@ -39,8 +39,8 @@ export const command = defineCommand({
   examples: [
     { line: "artifact upload data.csv --ttl 30d", does: "Keep a file for a month" },
     {
-      line: "schedule create --cron @daily --input artifact:$(tanvrit-compute artifact upload src --ttl forever) -- ./src/run",
-      does: "Give each job of a schedule the same files",
+      line: "artifact upload src --ttl forever",
+      does: "Keep files for the jobs of a schedule, which names the id as --input artifact:ID",
     },
   ],
   details: `Prints only the artifact's id on stdout. Only what the server does not have is sent; an upload that was cut goes

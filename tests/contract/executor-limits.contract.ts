@@ -185,6 +185,7 @@ function environment(make: () => Promise<ExecutorUnderTest>): void {
       TANVRIT_EXECUTION_ID: started.executionId,
       TANVRIT_ATTEMPT: "1",
       TANVRIT_JOB_NAME: "n",
+      TANVRIT_RESULTS: expect.any(String),
     });
     expect(JSON.stringify(seen)).not.toContain(AGENT_SECRET.value);
     expect(seen.PATH).toMatch(/\/bin/);
