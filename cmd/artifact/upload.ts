@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import { defineOptions, optionText } from "../../shared/config/options.ts";
 import { durationMs } from "../../shared/duration.ts";
+import { pathProblem } from "../../shared/files/path.ts";
 import { defineCommand } from "../command/command.ts";
 import { connect } from "../connection/connect.ts";
 import { clientOptions } from "../connection/connection-options.ts";
@@ -10,11 +11,17 @@ import { findTree, sendTrees } from "../files/send-tree.ts";
 
 const FOREVER = "forever";
 
+/** One name, without a slash, as the server takes it. */
+const artifactName = optionText.superRefine((name, context) => {
+  const problem = name.includes("/") ? "a name must not contain a slash" : pathProblem(name);
+  if (problem !== undefined) context.addIssue({ code: "custom", message: problem });
+});
+
 const options = defineOptions({
   name: {
     kind: "value",
     placeholder: "NAME",
-    schema: optionText.min(1, { error: "must not be empty" }).max(255).optional(),
+    schema: artifactName.optional(),
     defaultText: "its own name",
     help: "A name for people",
   },

@@ -99,6 +99,7 @@ test("what is not there is named, with 66; what is neither a file nor a director
   expect(await refusal("nope:in")).toBe("66 --input nope:in: there is no file or directory nope");
   expect(await refusal("data.csv/")).toBe("66 --input data.csv/: there is no directory data.csv/");
   expect(await refusal("")).toBe("64 --input '': SRC is empty");
+  expect(await refusal("a\nb")).toBe('66 --input "a\\nb": there is no file or directory "a\\nb"');
   expect(await refusal(":x")).toBe("64 --input :x: SRC is empty");
   expect(await refusal("/dev/null")).toContain(
     "64 --input /dev/null: /dev/null is neither a file nor a directory",

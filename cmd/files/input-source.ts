@@ -1,5 +1,6 @@
 import { stat } from "node:fs/promises";
 import { basename, resolve } from "node:path";
+import { shownPath } from "../../sdk/files/file-error.ts";
 import { codeOf } from "../../shared/code-of.ts";
 import { pathProblem, placePath } from "../../shared/files/path.ts";
 import { outputGlob } from "../../shared/job-files.ts";
@@ -26,7 +27,7 @@ type Wrong = "usage" | "bad_data";
 
 /** Reads the value of `--input`. Throws CliError. */
 export async function readInputOption(text: string): Promise<GivenInput> {
-  const label = `--input ${text || "''"}`;
+  const label = `--input ${shownPath(text) || "''"}`;
   const { from, to } = await splitInput(text, label);
   return readInput(from, to, { label, directory: process.cwd(), wrong: "usage" });
 }
@@ -144,7 +145,7 @@ function checkPlace(to: string | undefined, { label, wrong }: Where): void {
   const problem =
     to === undefined ? undefined : placePath.safeParse(to.replace(/\/\.$/, "/")).error?.issues[0]?.message;
   if (problem !== undefined) {
-    throw new CliError(wrong, `${label}: DEST ${to}: ${problem}`, {
+    throw new CliError(wrong, `${label}: DEST ${shownPath(to ?? "")}: ${problem}`, {
       todo: "Write a path below the job's directory, like data/train",
     });
   }
@@ -154,14 +155,16 @@ async function typeOf(path: string, from: string, { label, wrong }: Where): Prom
   const about = await stat(from.endsWith("/") ? `${path}/` : path).catch((cause) => {
     const code = codeOf(cause);
     if (code === "ENOENT")
-      throw new CliError("not_found", `${label}: there is no file or directory ${from}`, { cause });
+      throw new CliError("not_found", `${label}: there is no file or directory ${shownPath(from)}`, {
+        cause,
+      });
     if (code === "ENOTDIR")
-      throw new CliError("not_found", `${label}: there is no directory ${from}`, { cause });
-    throw new CliError(wrong, `${label}: cannot read ${from}: ${textOf(cause)}`, { cause });
+      throw new CliError("not_found", `${label}: there is no directory ${shownPath(from)}`, { cause });
+    throw new CliError(wrong, `${label}: cannot read ${shownPath(from)}: ${textOf(cause)}`, { cause });
   });
   if (about.isDirectory()) return "directory";
   if (about.isFile()) return "file";
-  throw new CliError(wrong, `${label}: ${from} is neither a file nor a directory`, {
+  throw new CliError(wrong, `${label}: ${shownPath(from)} is neither a file nor a directory`, {
     todo: "Write what it gives to a file, and name that",
   });
 }

@@ -2,6 +2,7 @@ import type { FoundTree } from "../../sdk/files/find-files.ts";
 import type { Artifact, Compute } from "../../sdk/index.ts";
 import { bytesText } from "../../shared/bytes-text.ts";
 import { counted } from "../../shared/counted.ts";
+import { pathProblem } from "../../shared/files/path.ts";
 import { patience } from "../connection/connect.ts";
 import type { Output } from "../output/output.ts";
 import { namingFile } from "./naming-file.ts";
@@ -45,7 +46,7 @@ export async function sendTrees(
         uploadArtifact(compute.client, found, {
           ...patience(output),
           kind,
-          name,
+          name: name ?? nameOf(found),
           ttlSeconds,
           onProgress: ({ filesRead, bytesRead }) =>
             line.update({
@@ -63,6 +64,11 @@ export async function sendTrees(
     }
     return { result: artifacts, summary: summaryOf(total, done.sent) };
   });
+}
+
+/** The name of the file or directory; if no artifact can have that name, such as that of `/`, another one. */
+function nameOf({ name, type }: FoundTree): string {
+  return pathProblem(name) === undefined ? name : type;
 }
 
 /** The list of the files is sent, too: `sent 1.2 MiB for 212 files (3.4 MiB); the rest was there` */

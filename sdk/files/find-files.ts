@@ -67,6 +67,8 @@ export async function findFiles(source: string, options: FindOptions = {}): Prom
   const root = resolve(source);
   const stat = statOf(root, source);
   if (stat.isDirectory()) return new Finder(realpathSync(root), options).find();
+  if (!stat.isFile())
+    throw new FileError("unsuitable", shownPath(source), `it is ${kindOf(stat)}, which cannot be sent`);
   const name = basename(root);
   const finder = new Finder(realpathSync(root), options);
   return finder.findOne(name, stat);

@@ -143,6 +143,8 @@ test("artifact commands refuse what they cannot do", async () => {
   const cases: [string[], number, RegExp][] = [
     [["upload", "nope"], 66, /nope: there is no such file/],
     [["upload", ""], 64, /is empty/],
+    [["upload", "/dev/null"], 65, /\/dev\/null: it is a device, which cannot be sent/],
+    [["upload", "src", "--name", "a/b"], 64, /--name: a name must not contain a slash/],
     [["upload", "src", "--ttl", "soon"], 64, /--ttl: must be a time like 90s/],
     [["upload", "src", "--ttl", "0s"], 64, /--ttl/],
     [["upload", "src", "--name", ""], 64, /--name/],
