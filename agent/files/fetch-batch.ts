@@ -1,4 +1,5 @@
 import type { FileServer } from "../../sdk/files/file-server.ts";
+import { bytesText } from "../../shared/bytes-text.ts";
 import { codeOf } from "../../shared/code-of.ts";
 import { ComputeError } from "../../shared/errors.ts";
 import { PackError, PackReader } from "../../shared/files/pack.ts";
@@ -23,6 +24,8 @@ export interface BatchParts {
   source: BlobSource;
   /** The set that the blobs belong to. */
   setId: string;
+  /** Bytes that the set lacks, as far as they are known. */
+  stillMissing(): number;
   /** Called when a blob is in the cache. */
   onBlob(blob: WantedBlob): void;
 }
@@ -48,7 +51,7 @@ export async function fetchBatch(
       if (error instanceof PackError && ++damaged < TRIES) continue;
       // The disk may have room again when the cache gives up what no job needs.
       if (error instanceof DiskFullError && full++ === 0 && parts.cache.empty() > 0) continue;
-      throw refusal(error, left);
+      throw refusal(error, left, parts);
     }
   }
 }
@@ -94,11 +97,18 @@ function diskError(error: unknown): never {
   throw error;
 }
 
-function refusal(error: unknown, left: ReadonlyMap<string, WantedBlob>): Error {
+function refusal(
+  error: unknown,
+  left: ReadonlyMap<string, WantedBlob>,
+  { cache, stillMissing }: BatchParts,
+): Error {
   const [first] = left.values();
   const where = `The file ${first?.path} of the job cannot be fetched`;
   if (error instanceof DiskFullError) {
-    return new StartFailedError(`${where}: the disk of this node is full.`, { cause: error });
+    return new StartFailedError(
+      `${where}: the disk of this node has no room below ${cache.dir}, and ${bytesText(stillMissing())} are still to come.`,
+      { cause: error },
+    );
   }
   if (error instanceof PackError) {
     return new StartFailedError(

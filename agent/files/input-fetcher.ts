@@ -207,7 +207,12 @@ class Round {
     const leave = await this.gate.enter(signal);
     try {
       await fetchBatch(
-        { ...parts, setId, onBlob: ({ bytes }) => this.arrived(progress, bytes) },
+        {
+          ...parts,
+          setId,
+          stillMissing: () => progress.totalBytes - progress.doneBytes,
+          onBlob: ({ bytes }) => this.arrived(progress, bytes),
+        },
         batch,
         signal,
       );

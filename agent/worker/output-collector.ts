@@ -33,6 +33,8 @@ export interface OutputLimits {
 export interface OutputCollectorParts {
   server: OutputServer;
   limits(): OutputLimits;
+  /** How long the end of a cancelled job may wait for its outputs. */
+  cancelLimitMs?: number;
   log: Logger;
 }
 
@@ -53,7 +55,6 @@ export interface Collecting {
 
 /** Executions whose outputs are sent at the same time; each takes up to 30 MiB of memory. */
 const AT_ONCE = 2;
-/** How long the end of a cancelled job may wait for its outputs. */
 const CANCEL_LIMIT_MS = 120_000;
 /** The server may lose blobs between their upload and the artifact, but not again and again. */
 const MAX_ROUNDS = 5;
@@ -79,7 +80,9 @@ export class OutputCollector {
     return {
       over,
       hurry: () => {
-        timer ??= setTimeout(() => stop.abort(new TooLateError()), CANCEL_LIMIT_MS);
+        const limitMs = this.parts.cancelLimitMs ?? CANCEL_LIMIT_MS;
+        const tooLate = `the job was cancelled, and its outputs were not stored within ${limitMs / 1_000} s`;
+        timer ??= setTimeout(() => stop.abort(new TooLateError(tooLate)), limitMs);
       },
       stop: () => stop.abort(),
     };
@@ -246,9 +249,7 @@ class Problems {
 }
 
 function whyNot(error: unknown): string {
-  if (error instanceof TooLateError) {
-    return `the job was cancelled, and its outputs were not stored within ${CANCEL_LIMIT_MS / 1_000} s`;
-  }
+  if (error instanceof TooLateError) return error.message;
   const why = error instanceof ComputeError ? error.message : textOf(error);
   return `the outputs were not stored: ${why}`;
 }

@@ -65,8 +65,10 @@ export class Preparations {
     void this.run(executionId, async (preparation) => {
       const { stop, progress } = preparation;
       const given = await this.parts.ask(executionId, stop.signal);
+      stop.signal.throwIfAborted();
       this.placing.set(executionId, given.inputs);
       await this.parts.fetch(executionId, given.inputs, progress, stop.signal);
+      stop.signal.throwIfAborted();
       const fetchedBytes = progress.reduce((sum, one) => sum + one.fetchedBytes, 0);
       const files: OrderedFiles = { ...given, cache: this.parts.cache(), fetchedBytes };
       this.parts.start({ ...order, files });

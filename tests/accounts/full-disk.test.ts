@@ -1,7 +1,11 @@
 import { expect, test } from "bun:test";
+import { randomBytes } from "node:crypto";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { FilesOfJobs } from "../support/files-of-jobs.ts";
+import { Person } from "../support/person.ts";
 import { Running } from "../support/program.ts";
 import { makeScratch } from "../support/scratch.ts";
+import { SmallDisk } from "../support/small-disk.ts";
 import { waitFor } from "../support/wait.ts";
 
 /** It is in this suite because only root can mount a disk that fills up quickly. */
@@ -30,4 +34,22 @@ test("a server with a full disk is not ready but stays up, and is ready again wh
   } finally {
     Bun.spawnSync(["umount", "--lazy", data]);
   }
+});
+
+test("a job whose files do not fit on the node's disk does not start: its file and the missing room are named", async () => {
+  await using person = await Person.withServer();
+  using _ = SmallDisk.mount(person.home.join("agent"), 24);
+  await Bun.write(person.home.join("agent.yaml"), "minFreeDiskMb: 1\n");
+  await person.startAgent();
+  const jobs = await FilesOfJobs.of(person);
+  const fits = await jobs.input({ small: "x" });
+  const from = await jobs.input({ "data/big.bin": new Uint8Array(randomBytes(40 * 1024 * 1024)) });
+  const failed = await jobs.run({ command: "true", inputs: [{ from, to: "in" }] });
+  expect(failed).toMatchObject({ status: "FAILED", reason: "StartFailed" });
+  expect(failed.message).toMatch(
+    /^The file in\/data\/big\.bin of the job cannot be fetched: the disk of this node has no room below .*, and \d.* MiB are still to come\.$/,
+  );
+  expect(await jobs.run({ command: "cat small", inputs: [{ from: fits }] })).toMatchObject({
+    status: "SUCCEEDED",
+  });
 });
