@@ -5,6 +5,7 @@ import {
   type GridFSBucketWriteStream,
   type ObjectId,
 } from "mongodb";
+import { Garbage } from "../../shared/garbage.ts";
 import type { MongoStore } from "../store/mongo.ts";
 import {
   type BlobStore,
@@ -19,7 +20,9 @@ import {
 
 const BUCKET = "compute_artifacts";
 /** One document. A writer holds one in memory; reading a small range costs a whole one. */
-const CHUNK_BYTES = 1024 * 1024;
+const CHUNK_BYTES = 512 * 1024;
+/** The driver copies a document about so many times on its way. */
+const COPIES = 8;
 /** How many documents a reader fetches at a time. */
 const CHUNKS_PER_FETCH = 2;
 const PLACE = "GridFS";
@@ -28,6 +31,8 @@ interface FileDocument {
   /** The key of the object. */
   _id: string;
   length: number;
+  /** Bytes of every chunk but the last. */
+  chunkSize: number;
 }
 
 interface ChunkDocument {
@@ -43,6 +48,7 @@ interface ChunkDocument {
  */
 export class GridFsBlobs implements BlobStore {
   readonly place = PLACE;
+  private readonly garbage = new Garbage();
   private readonly bucket: GridFSBucket;
   private readonly files: Collection<FileDocument>;
   private readonly chunks: Collection<ChunkDocument>;
@@ -57,7 +63,7 @@ export class GridFsBlobs implements BlobStore {
 
   async create(key: string): Promise<ObjectWriter> {
     keyParts(key);
-    return new GridFsWriter(this.store, this.bucket, key, () => this.delete([key]));
+    return new GridFsWriter(this.store, this.bucket, key, this.garbage, () => this.delete([key]));
   }
 
   async *read(key: string, offset: number, length: number): AsyncGenerator<Uint8Array> {
@@ -67,17 +73,19 @@ export class GridFsBlobs implements BlobStore {
     if (!file) throw new MissingObjectError(key, PLACE);
     const end = offset + length;
     if (end > file.length) throw new MissingObjectError(key, PLACE, end);
-    const span = { $gte: Math.floor(offset / CHUNK_BYTES), $lte: Math.floor((end - 1) / CHUNK_BYTES) };
+    // As it was when the object was written.
+    const { chunkSize } = file;
+    const span = { $gte: Math.floor(offset / chunkSize), $lte: Math.floor((end - 1) / chunkSize) };
     const cursor = this.chunks.find({ files_id: key, n: span }).sort({ n: 1 }).batchSize(CHUNKS_PER_FETCH);
     try {
       for (let n = span.$gte; n <= span.$lte; n++) {
         const chunk = await this.store.attempt(() => cursor.next(), REQUEST_MS);
-        const startsAt = n * CHUNK_BYTES;
+        const startsAt = n * chunkSize;
         const wanted = chunk?.data.buffer.subarray(Math.max(0, offset - startsAt), end - startsAt);
-        const isWhole =
-          chunk?.n === n && chunk.data.length() === Math.min(CHUNK_BYTES, file.length - startsAt);
+        const isWhole = chunk?.n === n && chunk.data.length() === Math.min(chunkSize, file.length - startsAt);
         if (!wanted || !isWhole)
-          throw new MissingObjectError(key, PLACE, Math.min(end, startsAt + CHUNK_BYTES));
+          throw new MissingObjectError(key, PLACE, Math.min(end, startsAt + chunkSize));
+        this.garbage.add(COPIES * chunkSize);
         yield wanted;
       }
     } finally {
@@ -143,6 +151,7 @@ class GridFsWriter implements ObjectWriter {
     private readonly store: MongoStore,
     bucket: GridFSBucket,
     key: string,
+    private readonly garbage: Garbage,
     private readonly remove: () => Promise<void>,
   ) {
     // The driver takes ids of any type, but its types know only its own.
@@ -153,6 +162,7 @@ class GridFsWriter implements ObjectWriter {
   }
 
   write(chunk: Uint8Array): Promise<void> {
+    this.garbage.add(COPIES * chunk.length);
     return this.ask((done) => void this.stream.write(chunk, done));
   }
 

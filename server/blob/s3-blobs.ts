@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { S3Client } from "bun";
 import { codeOf } from "../../shared/code-of.ts";
 import { ComputeError } from "../../shared/errors.ts";
+import { Garbage } from "../../shared/garbage.ts";
 import { makePrivateDirectory } from "../../shared/private-directory.ts";
 import { textOf } from "../../shared/text-of.ts";
 import { withLimit } from "../../shared/wait.ts";
@@ -21,7 +22,9 @@ import { writeAll } from "./directory-blobs.ts";
 import { onDisk, type Room, requireRoom, SlowError } from "./room.ts";
 
 /** An upload is one request with the whole object, which is in memory until the store has it. */
-const UPLOADS_AT_ONCE = 4;
+const UPLOADS_AT_ONCE = 2;
+/** The client copies bytes about so many times on their way. */
+const COPIES = 2;
 /** The most that S3 lists in one request. */
 const MAX_LISTED = 1_000;
 const DELETES_AT_ONCE = 16;
@@ -53,6 +56,7 @@ export class S3Blobs implements BlobStore {
   readonly place: string;
   private readonly client: S3Client;
   private readonly prefix: string;
+  private readonly garbage = new Garbage();
   private readonly uploads = new Gate(UPLOADS_AT_ONCE);
 
   /** @param spoolDir a directory of this server for objects on their way. */
@@ -95,6 +99,7 @@ export class S3Blobs implements BlobStore {
         const { value } = await this.ask(() => reader.read(), { key, end });
         if (!value) throw new MissingObjectError(key, this.place, end);
         left -= value.length;
+        this.garbage.add(COPIES * value.length);
         yield value;
       }
     } finally {
@@ -137,6 +142,7 @@ export class S3Blobs implements BlobStore {
     return this.uploads.pass(async () => {
       const bytes = await onDisk(this.spoolDir, () => readWhole(file, size));
       await this.ask(() => this.client.write(`${this.prefix}${key}`, bytes));
+      this.garbage.add(COPIES * size);
     });
   }
 
