@@ -351,19 +351,22 @@ export class SqliteArtifactStore implements ArtifactStore {
   }
 
   private touch(businessId: string, sha256s: readonly string[], nowMs: number): string[] {
-    const digests = JSON.stringify(sha256s);
-    this.store.run(
-      `UPDATE compute_blobs SET touched_at = $nowMs
-       WHERE business_id = $businessId AND sha256 IN ${DIGESTS} AND touched_at <= $staleMs AND touched_at < $nowMs`,
-      { businessId, digests, nowMs, staleMs: nowMs - this.touchEveryMs },
+    // One look for all digests, and a write only for those that need it.
+    const found = this.store.all<{ place: number; stale: number }>(
+      `SELECT key AS place, touched_at <= $staleMs AND touched_at < $nowMs AS stale
+       FROM json_each($digests) CROSS JOIN compute_blobs ON business_id = $businessId AND sha256 = unhex(value)`,
+      { businessId, digests: JSON.stringify(sha256s), nowMs, staleMs: nowMs - this.touchEveryMs },
     );
-    const found = this.store.all<{ sha256: string }>(
-      `SELECT lower(hex(sha256)) AS sha256 FROM compute_blobs
-       WHERE business_id = $businessId AND sha256 IN ${DIGESTS}`,
-      { businessId, digests },
-    );
-    const known = new Set(found.map((row) => row.sha256));
-    return sha256s.filter((sha256) => !known.has(sha256));
+    const stale = found.flatMap((row) => (row.stale === 1 ? (sha256s[row.place] ?? []) : []));
+    if (stale.length > 0) {
+      this.store.run(
+        `UPDATE compute_blobs SET touched_at = $nowMs WHERE business_id = $businessId AND sha256 IN ${DIGESTS}`,
+        { businessId, digests: JSON.stringify(stale), nowMs },
+      );
+    }
+    if (found.length === sha256s.length) return [];
+    const known = new Set(found.map((row) => row.place));
+    return sha256s.filter((_, place) => !known.has(place));
   }
 
   /** Counts blobs that came into their packs (1) or are gone from them (-1). */
