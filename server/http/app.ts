@@ -153,7 +153,8 @@ async function serve(
     }
     return jsonResponse(await call(context), requestId);
   } catch (error) {
-    if (isServerFault(error)) parts.log.error("a request failed", { endpoint: id, requestId, error });
+    if (isServerFault(error) && !isStop(parts, error))
+      parts.log.error("a request failed", { endpoint: id, requestId, error });
     if (id === "auth.refresh" && error instanceof ComputeError && error.status === 401) {
       audit(parts.log, "sign-in refused", { from: peer.address }, { code: error.code });
     }
@@ -198,6 +199,11 @@ async function serveBytes(
   const response = await byteBodies.response(output, endpoint.givesBytes ?? "", sendParts);
   response.headers.set("x-request-id", requestId);
   return response;
+}
+
+/** Whether the server only ends a request because it stops itself. */
+function isStop({ stopping }: AppParts, error: unknown): boolean {
+  return stopping.aborted && error instanceof ComputeError && error.code === "unavailable";
 }
 
 function ownerOf(caller: Caller): string | undefined {
