@@ -172,6 +172,11 @@ export class PackFile {
     private readonly add: (blobs: readonly WrittenBlob[]) => void,
   ) {}
 
+  /** Bytes written so far. */
+  get bytes(): number {
+    return this.offset;
+  }
+
   async write(content: Uint8Array): Promise<void> {
     for (let done = 0; done < content.length; ) {
       done += (await this.file.write(content, done)).bytesWritten;

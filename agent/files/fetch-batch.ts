@@ -30,6 +30,7 @@ export interface BatchParts {
   onBlob(blob: WantedBlob): void;
 }
 
+const GARBAGE_BYTES = 32 * 1024 * 1024;
 /** How often content may arrive damaged. */
 const TRIES = 3;
 
@@ -78,6 +79,7 @@ async function receive(
     reader.end();
   } finally {
     await pack.finish().catch(diskError);
+    collectGarbage(pack.bytes);
     for (const sha256 of arrived) {
       const blob = left.get(sha256);
       left.delete(sha256);
@@ -85,6 +87,16 @@ async function receive(
     }
   }
   if (left.size > 0) throw new PackError(`the server left out ${left.size} of the blobs`);
+}
+
+let garbageBytes = 0;
+
+/** The memory of what arrived is not counted by the garbage collector, which would let hundreds of MiB of it wait. */
+function collectGarbage(bytes: number): void {
+  garbageBytes += bytes;
+  if (garbageBytes < GARBAGE_BYTES) return;
+  garbageBytes = 0;
+  Bun.gc(true);
 }
 
 function endOf(pack: PackFile, sha256: string): string {

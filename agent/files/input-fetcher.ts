@@ -24,11 +24,11 @@ export interface InputFetcherParts {
 }
 
 /** One request asks for no more than this, and a single blob may be larger than the bytes. */
-const BATCH_BYTES = 8 * 1024 * 1024;
+const BATCH_BYTES = 4 * 1024 * 1024;
 const BATCH_BLOBS = 2_000;
 /** Requests at the same time: of one job, and of all together. */
 const JOB_REQUESTS = 2;
-const ALL_REQUESTS = 4;
+const ALL_REQUESTS = 2;
 /** Something else may remove or damage what was just fetched. It does not do so for long. */
 const MAX_ROUNDS = 20;
 
