@@ -82,7 +82,7 @@ class Place implements Disposable {
 function summaryOf(sum: Downloaded, fetchings: readonly Fetching[]): string {
   const [first] = fetchings;
   const where = fetchings.length === 1 && first?.to !== "." ? ` into ${first?.to}` : "";
-  if (sum.fetchedBytes === 0 && sum.bytes > 0) return `fetched nothing: ${sizeText(sum)} were there`;
+  if (sum.fetchedBytes === 0 && sum.bytes > 0) return `fetched nothing: ${sizeText(sum)} already there`;
   const rest = sum.fetchedBytes < sum.bytes ? "; the rest was there" : "";
   return `fetched ${sizeText(sum)}${where}${rest}`;
 }

@@ -73,7 +73,7 @@ function nameOf({ name, type }: FoundTree): string {
 
 /** The list of the files is sent, too: `sent 1.2 MiB for 212 files (3.4 MiB); the rest was there` */
 function summaryOf(total: { files: number; bytes: number }, sent: number): string {
-  if (sent === 0) return `sent nothing: ${sizeText(total)} were there`;
+  if (sent === 0) return `sent nothing: ${sizeText(total)} already there`;
   const rest = sent < total.bytes ? "; the rest was there" : "";
   return `sent ${bytesText(sent)} for ${sizeText(total)}${rest}`;
 }
