@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
-import { type ErrorCode, errorCodes } from "../../shared/errors.ts";
+import { ComputeError, type ErrorCode, errorCodes } from "../../shared/errors.ts";
 import { exitCodeOfJob, exitCodeOfProblem } from "./exit-codes.ts";
+import { describeFailure } from "./failure.ts";
 
 test("a job's own code is passed through, as a shell reports it", () => {
   expect(exitCodeOfJob({ status: "SUCCESS", exitCode: 0 })).toBe(0);
@@ -25,5 +26,13 @@ test("every error code of the API has an exit code, and what may be retried is 7
   for (const code of Object.keys(errorCodes) as ErrorCode[]) {
     expect(exitCodeOfProblem(code)).toBeGreaterThanOrEqual(64);
     if (errorCodes[code].status === 503 || code === "rate_limited") expect(exitCodeOfProblem(code)).toBe(75);
+  }
+});
+
+test("only a person who is not signed in is told to sign in", () => {
+  const todoOf = (code: ErrorCode) => describeFailure(new ComputeError(code, "No.")).todo;
+  expect(todoOf("unauthenticated")).toContain("auth login");
+  for (const code of ["quota_exceeded", "link_expired", "forbidden"] as const) {
+    expect(todoOf(code)).toBeUndefined();
   }
 });

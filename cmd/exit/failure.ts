@@ -136,6 +136,8 @@ function todoOfProblem(error: Error & ProblemLike, exitCode: number): string | u
     // Other requests are refused to everyone; their message says what to do instead.
     return /\bowner\b/.test(error.message) ? "Ask an owner or admin of this business" : undefined;
   }
+  // The message says what to do, and a sign-in would not help.
+  if (error.code === "quota_exceeded" || error.code === "link_expired") return undefined;
   if (exitCode === exitCodes.notAllowed) return LOGIN_TODO;
   if (exitCode !== exitCodes.tryAgain) return undefined;
   return error.retryAfterSeconds ? `Try again in ${error.retryAfterSeconds} s` : "Try again in a moment";
