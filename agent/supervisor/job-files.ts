@@ -83,9 +83,10 @@ export class JobFiles {
         const { files: count, bytes } = await placeInputs(files.cache, files.inputs, directory.path, options);
         const fetched =
           files.fetchedBytes > 0 ? `; ${bytesText(files.fetchedBytes)} came over the network` : "";
-        const seconds = ((performance.now() - atMs) / 1_000).toFixed(1);
+        const seconds = Math.round((performance.now() - atMs) / 1_000);
+        const time = seconds > 0 ? ` in ${seconds} s` : "";
         if (files.inputs.length > 0)
-          say(`Placed ${counted(count, "file")} (${bytesText(bytes)}) in ${seconds} s${fetched}.`);
+          say(`Placed ${counted(count, "file")} (${bytesText(bytes)})${time}${fetched}.`);
         break;
       } catch (error) {
         if (!(error instanceof LostBlobError)) throw error;
