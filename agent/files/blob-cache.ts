@@ -160,9 +160,16 @@ export class BlobCache {
   }
 }
 
+const BUFFER_BYTES = 256 * 1024;
+
 /** A pack that is being written. Exactly one of `finish` and `abort` must be called. */
 export class PackFile {
   private readonly blobs: WrittenBlob[] = [];
+  /** Small blobs are written together: a write for each would take longer than fetching them. */
+  private readonly buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES);
+  private buffered = 0;
+  /** Why nothing of the pack can be kept. */
+  private failure: unknown;
   private offset = 0;
   private begunAt = 0;
 
@@ -178,10 +185,14 @@ export class PackFile {
   }
 
   async write(content: Uint8Array): Promise<void> {
-    for (let done = 0; done < content.length; ) {
-      done += (await this.file.write(content, done)).bytesWritten;
-    }
     this.offset += content.length;
+    if (this.buffered + content.length > BUFFER_BYTES) await this.flush();
+    if (content.length > BUFFER_BYTES) {
+      await this.writeAll(content);
+      return;
+    }
+    this.buffer.set(content, this.buffered);
+    this.buffered += content.length;
   }
 
   /** Everything written since the last blob is this blob. */
@@ -190,10 +201,17 @@ export class PackFile {
     this.begunAt = this.offset;
   }
 
-  /** Keeps the blobs that are complete. */
+  /** Keeps the blobs that are complete; none of them if the disk refused any of their bytes, and then it throws. */
   async finish(): Promise<void> {
     if (this.blobs.length === 0) return this.abort();
-    await this.file.truncate(this.begunAt);
+    try {
+      if (this.failure !== undefined) throw this.failure;
+      await this.flush();
+      await this.file.truncate(this.begunAt);
+    } catch (error) {
+      await this.abort();
+      throw error;
+    }
     await this.file.close();
     this.add(this.blobs);
   }
@@ -201,6 +219,23 @@ export class PackFile {
   async abort(): Promise<void> {
     await this.file.close();
     rmSync(this.path, { force: true });
+  }
+
+  private async flush(): Promise<void> {
+    const bytes = this.buffered;
+    this.buffered = 0;
+    await this.writeAll(this.buffer.subarray(0, bytes));
+  }
+
+  private async writeAll(content: Uint8Array): Promise<void> {
+    try {
+      for (let done = 0; done < content.length; ) {
+        done += (await this.file.write(content, done)).bytesWritten;
+      }
+    } catch (error) {
+      this.failure = error;
+      throw error;
+    }
   }
 }
 
