@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { statSync } from "node:fs";
 import { makeScratch } from "../../tests/support/scratch.ts";
-import { type DiskFacts, DiskRoom } from "./disk-room.ts";
+import { type DiskFacts, DiskRoom, RoomForFiles } from "./disk-room.ts";
 
 const MIB = 1024 * 1024;
 
@@ -57,4 +57,16 @@ test("a reserve is made while there is room, released once, and made again later
   expect(ballastBytes()).toBeUndefined();
   shortage(500 * MIB);
   expect(ballastBytes()).toBe(16 * MIB);
+});
+
+test("files are refused only after another look at the disk: something may just have been deleted", () => {
+  const free = [16 * MIB, 60 * MIB];
+  const room = new RoomForFiles("/data", () => ({ freeBytes: free.shift() ?? 0, totalBytes: 100 * MIB }));
+  expect(room.shortage(MIB)).toBeUndefined();
+  expect(free).toEqual([]);
+});
+
+test("files that do not leave twice the reserve free are refused", () => {
+  const room = new RoomForFiles("/data", () => ({ freeBytes: 20 * MIB, totalBytes: 100 * MIB }));
+  expect(room.shortage(5 * MIB)).toContain("only 20 MiB are free below /data");
 });

@@ -97,21 +97,32 @@ export class RoomForFiles {
    * the caller then writes. Cheap to call.
    */
   shortage(bytes: number): string | undefined {
-    const atMs = performance.now();
-    if (atMs - this.lookedAtMs >= LOOK_AGAIN_MS) {
-      this.lookedAtMs = atMs;
-      this.facts = this.look(this.dir);
-      this.bytesSince = 0;
-    }
-    const freeBytes = this.facts.freeBytes - this.bytesSince;
-    if (freeBytes - bytes >= 2 * reserveBytes(this.facts)) {
+    if (performance.now() - this.lookedAtMs >= LOOK_AGAIN_MS) this.lookNow();
+    // Something may have been deleted since the last look.
+    if (!this.hasRoomFor(bytes)) this.lookNow();
+    if (this.hasRoomFor(bytes)) {
       this.bytesSince += bytes;
       return undefined;
     }
+    const { freeBytes } = this;
     return (
       `The server's disk has no room for files: only ${bytesText(Math.max(0, freeBytes))} are free below ${this.dir}, and ` +
       "the store needs them. Make room there, or delete artifacts."
     );
+  }
+
+  private get freeBytes(): number {
+    return this.facts.freeBytes - this.bytesSince;
+  }
+
+  private hasRoomFor(bytes: number): boolean {
+    return this.freeBytes - bytes >= 2 * reserveBytes(this.facts);
+  }
+
+  private lookNow(): void {
+    this.lookedAtMs = performance.now();
+    this.facts = this.look(this.dir);
+    this.bytesSince = 0;
   }
 }
 
