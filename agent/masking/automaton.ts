@@ -2,8 +2,17 @@
 const FREE = -1;
 const ROOT = 0;
 const MAX_LOAD = 0.5;
-/** Up to this size, the next state for every state and byte is a table. Larger automata look it up, which is slower. */
 const MAX_TABLE_ENTRIES = 8 * 1024 * 1024;
+
+export interface AutomatonOptions {
+  /** Bytes that count as another byte: the byte, and the one of the patterns. */
+  same?: readonly (readonly [number, number])[];
+  /**
+   * Up to this size, the next state for every state and byte is in a table. A larger automaton looks it up, which is
+   * slower. Only tests change it.
+   */
+  maxTableEntries?: number | undefined;
+}
 
 /**
  * Finds any of many byte patterns in a stream, in constant time per byte on average (Aho and Corasick, 1975). A state
@@ -32,11 +41,9 @@ export class Automaton {
   /** The next state by `state * classCount + class`; empty if it would be too large. */
   private readonly table: Int32Array;
 
-  /**
-   * @param patterns none of them empty.
-   * @param same bytes that count as another byte: the byte, and the one of the patterns.
-   */
-  constructor(patterns: readonly Uint8Array[], same: readonly (readonly [number, number])[] = []) {
+  /** @param patterns none of them empty. */
+  constructor(patterns: readonly Uint8Array[], options: AutomatonOptions = {}) {
+    const { same = [], maxTableEntries = MAX_TABLE_ENTRIES } = options;
     const most = patterns.reduce((sum, pattern) => sum + pattern.length, 1);
     const places = 2 ** Math.ceil(Math.log2(most / MAX_LOAD + 1));
     this.hashMask = places - 1;
@@ -54,7 +61,7 @@ export class Automaton {
       this.meanings[byte] = meant;
       this.classes[byte] = this.classes[meant] ?? 0;
     }
-    this.table = this.makeTable(order);
+    this.table = this.makeTable(order, maxTableEntries);
   }
 
   /**
@@ -143,21 +150,22 @@ export class Automaton {
     }
   }
 
-  private makeTable(order: Int32Array): Int32Array {
+  private makeTable(order: Int32Array, maxEntries: number): Int32Array {
     const { classCount } = this;
     // With all 256 bytes in use there is no number left for another class.
-    if (classCount > 256 || this.size * classCount > MAX_TABLE_ENTRIES) return new Int32Array(0);
+    if (classCount > 256 || this.size * classCount > maxEntries) return new Int32Array(0);
     const table = new Int32Array(this.size * classCount);
-    const link = (state: number) => {
-      const place = (this.parents[state] ?? ROOT) * classCount + (this.classes[this.bytes[state] ?? 0] ?? 0);
-      table[place] = state;
+    const children = childrenOf(this.parents, this.size);
+    const linkChildren = (state: number) => {
+      for (let child = children.first[state] ?? ROOT; child !== ROOT; child = children.next[child] ?? ROOT)
+        table[state * classCount + (this.classes[this.bytes[child] ?? 0] ?? 0)] = child;
     };
-    for (const state of order) if (this.parents[state] === ROOT) link(state);
+    linkChildren(ROOT);
     for (const state of order) {
+      // The row of the fallback is complete, because the fallback is nearer to the root.
       const fallback = (this.fallbacks[state] ?? ROOT) * classCount;
       table.copyWithin(state * classCount, fallback, fallback + classCount);
-      // The row of the parent was copied before, because the parent is nearer to the root.
-      if (this.parents[state] !== ROOT) link(state);
+      linkChildren(state);
     }
     return table;
   }
@@ -180,4 +188,16 @@ export class Automaton {
     while (this.keys[place] !== FREE && this.keys[place] !== key) place = (place + 1) & this.hashMask;
     return place;
   }
+}
+
+/** For each state its first child, and for each child the next one; ROOT ends a list. */
+function childrenOf(parents: Int32Array, size: number): { first: Int32Array; next: Int32Array } {
+  const first = new Int32Array(size);
+  const next = new Int32Array(size);
+  for (let state = 1; state < size; state++) {
+    const parent = parents[state] ?? ROOT;
+    next[state] = first[parent] ?? ROOT;
+    first[parent] = state;
+  }
+  return { first, next };
 }

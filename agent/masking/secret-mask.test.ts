@@ -93,6 +93,11 @@ for (const [number, value] of values.entries()) {
   });
 }
 
+test("a secret is masked after the beginning of another one", () => {
+  const mask = new SecretMask(bytesOf(['"p": "a"', "p@ss-word"]));
+  expect(mask.text('{"v":"p@ss-word"}')).toBe('{"v":"***"}');
+});
+
 test("each line of a value is masked without the others", () => {
   for (const line of PEM.split("\n").filter(Boolean)) expect(all.text(`> ${line} <`)).toBe("> *** <");
 });

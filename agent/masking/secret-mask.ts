@@ -31,7 +31,7 @@ export class SecretMask {
     }
     const { plain, base64 } = patternsOf(values);
     this.plain = new Automaton(plain);
-    this.base64 = new Automaton(base64, URL_ALPHABET);
+    this.base64 = new Automaton(base64, { same: URL_ALPHABET });
   }
 
   /** For one stream: a secret may be cut anywhere between two chunks. */
