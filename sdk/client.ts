@@ -11,6 +11,7 @@ import {
   type StreamId,
 } from "../shared/endpoints/index.ts";
 import type { ComputeError, Problem } from "../shared/errors.ts";
+import { untilAborted } from "../shared/wait.ts";
 import { BytesBody, type BytesToSend, type ReceiveOptions, type SendOptions } from "./bytes.ts";
 import { errorOfProblem, UnreachableError } from "./errors.ts";
 import { COMMON_INIT, closes, requestOf, whyUnreachable } from "./request.ts";
@@ -343,22 +344,6 @@ export class ComputeClient {
       // A proxy answers with a 5xx of its own while the server behind it restarts.
       { todo: CHECK_URL, temporary: response.status >= 500 },
     );
-  }
-}
-
-/** The outcome of the promise; throws the signal's reason if that fires first, and the promise goes on alone. */
-async function untilAborted<T>(
-  promise: Promise<T> | undefined,
-  signal: AbortSignal | undefined,
-): Promise<T | undefined> {
-  const aborted = Promise.withResolvers<never>();
-  const abort = () => aborted.reject(signal?.reason);
-  if (signal?.aborted) abort();
-  signal?.addEventListener("abort", abort, { once: true });
-  try {
-    return await Promise.race([promise, aborted.promise]);
-  } finally {
-    signal?.removeEventListener("abort", abort);
   }
 }
 

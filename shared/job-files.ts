@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { pathProblem, placePath } from "./files/path.ts";
+import { filePath, pathProblem, placePath } from "./files/path.ts";
 import { artifactId, jobId } from "./ids.ts";
 import { recordOf } from "./labels.ts";
 
@@ -56,23 +56,14 @@ export const outputGlob = z
   .transform((glob) =>
     /^\.\/*$/.test(glob) ? EVERYTHING : glob.replace(/^(\.\/+)+/, "").replace(/\/+$/, "/**"),
   )
-  .superRefine((glob, context) => {
-    const problem = pathProblem(glob);
-    if (problem !== undefined) context.addIssue({ code: "custom", message: problem });
-  });
+  .pipe(filePath);
 
 export const secretName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/, {
   error: "a secret's name is 1 to 128 letters, digits and . _ -, beginning with a letter or digit",
 });
 
 /** Secrets by the path, below the job's directory, of the file that holds them while the job runs. */
-export const secretFiles = recordOf(
-  z.string().superRefine((path, context) => {
-    const problem = pathProblem(path);
-    if (problem !== undefined) context.addIssue({ code: "custom", message: problem });
-  }),
-  secretName,
-);
+export const secretFiles = recordOf(filePath, secretName);
 
 /** The most entries of `inputs`, `outputs`, `secretEnv`, `secretFiles` and `envFrom`. */
 export const MAX_JOB_FILES = 100;

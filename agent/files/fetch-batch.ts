@@ -3,6 +3,7 @@ import { bytesText } from "../../shared/bytes-text.ts";
 import { codeOf } from "../../shared/code-of.ts";
 import { ComputeError } from "../../shared/errors.ts";
 import { PackError, PackReader } from "../../shared/files/pack.ts";
+import { Garbage } from "../../shared/garbage.ts";
 import { textOf } from "../../shared/text-of.ts";
 import { StartFailedError } from "../executors/port/executor.ts";
 import type { BlobCache, PackFile } from "./blob-cache.ts";
@@ -30,7 +31,8 @@ export interface BatchParts {
   onBlob(blob: WantedBlob): void;
 }
 
-const GARBAGE_BYTES = 32 * 1024 * 1024;
+/** Of all fetches together. */
+const garbage = new Garbage();
 /** How often content may arrive damaged. */
 const TRIES = 3;
 
@@ -79,7 +81,7 @@ async function receive(
     reader.end();
   } finally {
     await pack.finish().catch(diskError);
-    collectGarbage(pack.bytes);
+    garbage.add(pack.bytes);
     for (const sha256 of arrived) {
       const blob = left.get(sha256);
       left.delete(sha256);
@@ -87,16 +89,6 @@ async function receive(
     }
   }
   if (left.size > 0) throw new PackError(`the server left out ${left.size} of the blobs`);
-}
-
-let garbageBytes = 0;
-
-/** The memory of what arrived is not counted by the garbage collector, which would let hundreds of MiB of it wait. */
-function collectGarbage(bytes: number): void {
-  garbageBytes += bytes;
-  if (garbageBytes < GARBAGE_BYTES) return;
-  garbageBytes = 0;
-  Bun.gc(true);
 }
 
 function endOf(pack: PackFile, sha256: string): string {

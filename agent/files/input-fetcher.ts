@@ -1,12 +1,12 @@
 import { posix } from "node:path";
 import { blobsOf, TreeError } from "../../shared/files/tree.ts";
 import type { PlacedInput } from "../../shared/node.ts";
+import { untilAborted } from "../../shared/wait.ts";
 import { StartFailedError } from "../executors/port/executor.ts";
 import { type BlobCache, LostBlobError } from "./blob-cache.ts";
 import { cachedTree, setIdOf } from "./cached-tree.ts";
 import { type BlobSource, fetchBatch, type WantedBlob } from "./fetch-batch.ts";
 import { Gate } from "./gate.ts";
-import { unlessAborted } from "./unless-aborted.ts";
 
 /** How far the files of an input are. */
 export interface FetchProgress {
@@ -64,7 +64,7 @@ export class InputFetcher {
         const other = this.sets.get(setId);
         if (other) {
           progress[at] = other.progress;
-          await unlessAborted(other.over, signal);
+          await untilAborted(other.over, signal);
         } else {
           const own = { totalBytes: 0, doneBytes: 0, fetchedBytes: progress[at]?.fetchedBytes ?? 0 };
           progress[at] = own;

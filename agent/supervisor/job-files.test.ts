@@ -180,8 +180,13 @@ test("a job whose files are lost for good, or that is cancelled meanwhile, ends 
       gpus: [],
       environment: {},
       files: {
-        ...{ inputs: [input], env: {}, secretEnv: {}, secretFiles: {}, notes: [] },
-        ...{ cache: cache.dir, fetchedBytes: 0 },
+        inputs: [input],
+        env: {},
+        secretEnv: {},
+        secretFiles: {},
+        notes: [],
+        cache: cache.dir,
+        fetchedBytes: 0,
       },
     },
   });

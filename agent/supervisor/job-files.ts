@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import { bytesText } from "../../shared/bytes-text.ts";
 import { counted } from "../../shared/counted.ts";
 import type { ExecutionEnd } from "../../shared/execution.ts";
+import { untilAborted } from "../../shared/wait.ts";
 import { StartFailedError } from "../executors/port/executor.ts";
 import { RESULTS_FILE } from "../executors/port/results-file.ts";
 import { LostBlobError } from "../files/blob-cache.ts";
@@ -104,13 +105,10 @@ export class JobFiles {
 
   private async untilFound(sha256: string, signal: AbortSignal): Promise<void> {
     this.waiting = Promise.withResolvers();
-    const giveUp = () => this.waiting?.reject(signal.reason);
-    signal.addEventListener("abort", giveUp, { once: true });
     try {
       this.parts.lost(sha256);
-      await this.waiting.promise;
+      await untilAborted(this.waiting.promise, signal);
     } finally {
-      signal.removeEventListener("abort", giveUp);
       this.waiting = undefined;
     }
   }

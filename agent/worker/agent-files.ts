@@ -7,10 +7,10 @@ import { MIB } from "../../shared/bytes-text.ts";
 import type { Logger } from "../../shared/logger.ts";
 import type { PlacedInput } from "../../shared/node.ts";
 import { textOf } from "../../shared/text-of.ts";
+import { untilAborted } from "../../shared/wait.ts";
 import { StartFailedError } from "../executors/port/executor.ts";
 import { BlobCache } from "../files/blob-cache.ts";
 import { type FetchProgress, InputFetcher } from "../files/input-fetcher.ts";
-import { unlessAborted } from "../files/unless-aborted.ts";
 import type { AgentFile } from "../profile/agent-file.ts";
 import type { NodeSession } from "../session/node-session.ts";
 import type { ExecutionNews } from "../supervisor/link.ts";
@@ -118,7 +118,7 @@ export class AgentFiles {
   }
 
   private async use<T>(step: (client: ComputeClient) => Promise<T>, signal: AbortSignal): Promise<T> {
-    await unlessAborted(this.registered.promise, signal);
+    await untilAborted(this.registered.promise, signal);
     return this.parts.session.use(step, signal);
   }
 

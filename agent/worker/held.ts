@@ -42,3 +42,18 @@ export interface Held {
   /** Its outputs are being collected. Its result waits for that. */
   collecting?: Collecting;
 }
+
+/** Changes the result of an execution that is over: its last report. Returns whether there is one. */
+export function changeResult(held: Held, change: (result: ExecutionReport) => ExecutionReport): boolean {
+  const result = held.reports.at(-1);
+  if (!result) return false;
+  held.reports = [...held.reports.slice(0, -1), change(result)];
+  return true;
+}
+
+/** Nothing waits for the outputs any more. */
+export function stopCollecting(held: Held): void {
+  const { collecting } = held;
+  held.collecting = undefined;
+  collecting?.stop();
+}

@@ -10,7 +10,7 @@ import { codeOf } from "../../shared/code-of.ts";
 import { ComputeError } from "../../shared/errors.ts";
 import { limits } from "../../shared/limits.ts";
 import type { Logger } from "../../shared/logger.ts";
-import { jsonBytes } from "../../shared/node.ts";
+import { type ExecutionReport, jsonBytes } from "../../shared/node.ts";
 import { textOf } from "../../shared/text-of.ts";
 import { Gate } from "../files/gate.ts";
 import type { OutputProblem } from "../files/result-file.ts";
@@ -252,6 +252,17 @@ function whyNot(error: unknown): string {
   if (error instanceof TooLateError) return error.message;
   const why = error instanceof ComputeError ? error.message : textOf(error);
   return `the outputs were not stored: ${why}`;
+}
+
+/** The result with the artifact of the outputs, and with what could not be collected. Pure. */
+export function withOutputs(
+  result: ExecutionReport,
+  artifactId: string | undefined,
+  problems: readonly OutputProblem[],
+): ExecutionReport {
+  const all = [...(result.outputProblems ?? []), ...problems];
+  const outputProblems = all.length > 0 ? { outputProblems: boundedProblems(all) } : {};
+  return { ...result, ...outputProblems, artifactId };
 }
 
 /** As many problems as a report may have; the last says how many more there are. */

@@ -19,10 +19,16 @@ import {
   type WaitingOutputs,
 } from "../supervisor/protocol.ts";
 import { type ExecutionEvent, nextStep, takesSlot } from "./execution-state.ts";
-import type { ExecutionPlace, Held, RunningExecution } from "./held.ts";
+import {
+  changeResult,
+  type ExecutionPlace,
+  type Held,
+  type RunningExecution,
+  stopCollecting,
+} from "./held.ts";
 import { Intake } from "./intake.ts";
 import type { LogShipper } from "./log-shipper.ts";
-import { boundedProblems, type OutputCollector } from "./output-collector.ts";
+import { type OutputCollector, withOutputs } from "./output-collector.ts";
 import type { Reporter } from "./reporter.ts";
 
 export interface WorkerParts {
@@ -124,29 +130,21 @@ export class Worker {
   }
 
   runningExecutions(): RunningExecution[] {
-    return [...this.executions]
-      .filter(([, held]) => takesSlot(held.phase))
-      .map(([executionId, { facts, startedAt, enforcedBy }]) => ({
-        executionId,
-        ...facts,
-        startedAt,
-        enforcedBy,
-        waitsFor: this.parts.place.waitsFor(executionId),
-      }));
+    return this.idsOf(({ phase }) => takesSlot(phase)).map((executionId) => {
+      const { facts, startedAt, enforcedBy } = this.executions.get(executionId) ?? {};
+      const waitsFor = this.parts.place.waitsFor(executionId);
+      return { executionId, ...facts, startedAt, enforcedBy, waitsFor };
+    });
   }
 
   /** Executions that may not have their files yet. */
   starting(): string[] {
-    return [...this.executions]
-      .filter(([, held]) => !held.startedAt && takesSlot(held.phase))
-      .map(([id]) => id);
+    return this.idsOf(({ startedAt, phase }) => !startedAt && takesSlot(phase));
   }
 
   /** Executions that are over, and whose outputs are being collected. */
   collecting(): string[] {
-    return [...this.executions]
-      .filter(([, { collecting }]) => collecting)
-      .map(([executionId]) => executionId);
+    return this.idsOf(({ collecting }) => collecting !== undefined);
   }
 
   /** Takes over what an earlier run of this agent left with the supervisors: executions that run or have ended. */
@@ -249,12 +247,13 @@ export class Worker {
   /** A cancelled job ends without its last lines: the cancel may be meant to make room on the server's disk. */
   linesHeldUp(executionId: string): void {
     const held = this.executions.get(executionId);
-    const result = held?.reports.at(-1);
-    if (held?.phase !== "ended" || !held.cancelAsked || !result) return;
+    if (held?.phase !== "ended" || !held.cancelAsked) return;
     const lost = "The last of its output was not stored: the server's disk was full.";
-    const message = result.message === undefined ? lost : `${result.message} ${lost}`;
-    held.reports = [...held.reports.slice(0, -1), { ...result, message }];
-    this.linesGivenUp(executionId);
+    const saysSo = changeResult(held, (result) => ({
+      ...result,
+      message: result.message === undefined ? lost : `${result.message} ${lost}`,
+    }));
+    if (saysSo) this.linesGivenUp(executionId);
   }
 
   linesRefused(executionId: string): void {
@@ -328,11 +327,7 @@ export class Worker {
     void collecting.over.then(({ artifactId, problems }) => {
       if (held.collecting !== collecting) return;
       held.collecting = undefined;
-      const result = held.reports.at(-1);
-      if (!result) return;
-      const all = [...(result.outputProblems ?? []), ...problems];
-      const outputProblems = all.length > 0 ? { outputProblems: boundedProblems(all) } : {};
-      held.reports = [...held.reports.slice(0, -1), { ...result, ...outputProblems, artifactId }];
+      if (!changeResult(held, (result) => withOutputs(result, artifactId, problems))) return;
       if (held.lines.isDelivered) this.apply(executionId, "linesStored");
     });
   }
@@ -367,15 +362,13 @@ export class Worker {
       this.parts.place.settled(executionId);
       this.freeSlot();
     }
-    if (held.phase !== "ended" && !takesSlot(held.phase)) this.stopCollecting(held);
+    if (held.phase !== "ended" && !takesSlot(held.phase)) stopCollecting(held);
     if (held.phase === "gone") this.forget(executionId);
     return held.phase !== before;
   }
 
-  private stopCollecting(held: Held): void {
-    const { collecting } = held;
-    held.collecting = undefined;
-    collecting?.stop();
+  private idsOf(isWanted: (held: Held) => boolean): string[] {
+    return [...this.executions].filter(([, held]) => isWanted(held)).map(([executionId]) => executionId);
   }
 
   /** The reporter already has the earlier reports. */

@@ -2,9 +2,9 @@ import type { StoredTree } from "../../shared/artifact.ts";
 import { sha256Of } from "../../shared/files/sha256.ts";
 import { blobsOf, type TreeEntry } from "../../shared/files/tree.ts";
 import { GARBAGE_OF_FILE_BYTES, Garbage } from "../../shared/garbage.ts";
+import { Turns } from "../../shared/turns.ts";
 import { isTemporary } from "../errors.ts";
 import type { Patience } from "../patience.ts";
-import { Breather } from "./breather.ts";
 import { type Blob, readTree, withBlobs } from "./fetch-blobs.ts";
 import { EntrySelector, FileGlobs } from "./file-globs.ts";
 import type { FileServer } from "./file-server.ts";
@@ -105,7 +105,7 @@ type Step = { entry: TreeEntry; from: number } | Blob;
 class Download {
   private readonly placer: Placer;
   private readonly directories: { path: string; mode: number }[] = [];
-  private readonly breather: Breather;
+  private readonly turns: Turns;
   private readonly garbage = new Garbage();
   private readonly filesThere: number;
 
@@ -121,7 +121,7 @@ class Download {
   ) {
     this.filesThere = progress.filesDone;
     this.placer = new Placer(staging.path);
-    this.breather = new Breather(SLICE_MS, options.signal);
+    this.turns = new Turns(SLICE_MS, options.signal);
   }
 
   async run(): Promise<void> {
@@ -130,9 +130,9 @@ class Download {
       for await (const { item, content } of withBlobs(this.server, this.steps(), blobOf, this.options)) {
         if ("entry" in item) this.begin(item.entry, item.from);
         else if (content) await this.write(content);
-        if (this.breather.isDue) await this.breather.breathe();
+        if (this.turns.isDue) await this.turns.next();
       }
-      for (const _ of this.placer.makeLinks()) if (this.breather.isDue) await this.breather.breathe();
+      for (const _ of this.placer.makeLinks()) if (this.turns.isDue) await this.turns.next();
     } finally {
       this.placer.abort();
     }

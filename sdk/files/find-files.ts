@@ -8,7 +8,7 @@ import type { TreeEntry } from "../../shared/files/tree.ts";
 import { leavesTree } from "../../shared/files/tree-links.ts";
 import { GARBAGE_OF_FILE_BYTES, Garbage } from "../../shared/garbage.ts";
 import { textOf } from "../../shared/text-of.ts";
-import { Breather } from "./breather.ts";
+import { Turns } from "../../shared/turns.ts";
 import { FileError, type FileErrorReason, shownPath } from "./file-error.ts";
 import { EntrySelector, FileGlobs } from "./file-globs.ts";
 import { IgnoreRules } from "./ignore-rules.ts";
@@ -95,7 +95,7 @@ class Finder {
   private readonly links = new Map<string, string>();
   private readonly globs: FileGlobs | undefined;
   private readonly selector: EntrySelector<FoundEntry> | undefined;
-  private readonly breather: Breather;
+  private readonly turns: Turns;
   private readonly garbage = new Garbage();
 
   constructor(
@@ -104,7 +104,7 @@ class Finder {
     private readonly options: FindOptions,
   ) {
     this.found = { type: "directory", name: basename(root), entries: [], files: 0, bytes: 0, ignored: 0 };
-    this.breather = new Breather(SLICE_MS, options.signal);
+    this.turns = new Turns(SLICE_MS, options.signal);
     if (options.globs !== undefined) {
       this.globs = new FileGlobs(options.globs);
       this.selector = new EntrySelector(this.globs);
@@ -132,7 +132,7 @@ class Finder {
     if (names === undefined) return;
     const rules = directory.rules?.enter(join(this.root, path));
     for (const name of names) {
-      if (this.breather.isDue) await this.breather.breathe();
+      if (this.turns.isDue) await this.turns.next();
       this.garbage.add(GARBAGE_OF_FILE_BYTES);
       if (path === "" && this.options.exclude?.includes(name)) continue;
       const below = path === "" ? name : `${path}/${name}`;

@@ -1,5 +1,5 @@
 import { blobsOf, type TreeEntry } from "../../shared/files/tree.ts";
-import { Breather } from "./breather.ts";
+import { Turns } from "../../shared/turns.ts";
 import { type PlaceOptions, Placer } from "./placer.ts";
 
 /** Has the content of blobs, checked, such as a cache of them. */
@@ -30,23 +30,23 @@ export async function placeTree(
   options: PlaceTreeOptions = {},
 ): Promise<void> {
   const placer = new Placer(directory, options);
-  const breather = new Breather(options.sliceMs ?? DEFAULT_SLICE_MS, options.signal);
+  const turns = new Turns(options.sliceMs ?? DEFAULT_SLICE_MS, options.signal);
   try {
     if (options.base === undefined) placer.makeTarget();
     for await (const entry of entries) {
-      if (breather.isDue) await breather.breathe();
+      if (turns.isDue) await turns.next();
       placer.add(entry);
       if (entry.type !== "file" || placer.placeOf(entry) === undefined) continue;
       for (const blob of blobsOf(entry)) {
         const content = blobs.read(blob);
         const written = placer.write(content instanceof Uint8Array ? content : await content);
         if (written) await written;
-        if (breather.isDue) await breather.breathe();
+        if (turns.isDue) await turns.next();
       }
       options.onFile?.(entry.size);
     }
-    for (const _ of placer.makeLinks()) if (breather.isDue) await breather.breathe();
-    for (const _ of placer.setModes()) if (breather.isDue) await breather.breathe();
+    for (const _ of placer.makeLinks()) if (turns.isDue) await turns.next();
+    for (const _ of placer.setModes()) if (turns.isDue) await turns.next();
   } finally {
     placer.abort();
   }

@@ -3,9 +3,9 @@ import { fileLimits } from "../../shared/files/file-limits.ts";
 import { sha256Of } from "../../shared/files/sha256.ts";
 import { type FileEntry, treeLine } from "../../shared/files/tree.ts";
 import { GARBAGE_OF_FILE_BYTES, Garbage } from "../../shared/garbage.ts";
+import { Turns } from "../../shared/turns.ts";
 import { Outage, type Patience } from "../patience.ts";
 import { BlobSender } from "./blob-sender.ts";
-import { Breather } from "./breather.ts";
 import { FileError } from "./file-error.ts";
 import type { FileServer } from "./file-server.ts";
 import type { FoundFile, FoundTree } from "./find-files.ts";
@@ -74,7 +74,7 @@ class Upload {
   readonly sender: BlobSender;
   private readonly tree: TreeSender;
   private readonly progress: UploadProgress;
-  private readonly breather: Breather;
+  private readonly turns: Turns;
   private readonly garbage = new Garbage();
   private sentFiles = 0;
   private sentFileBytes = 0;
@@ -89,7 +89,7 @@ class Upload {
     this.progress = { files, bytes, filesRead: 0, bytesRead: 0, bytesSent: 0, bytesSkipped: 0 };
     this.sender = new BlobSender(server, new Outage({ ...options, signal }), signal, () => this.report());
     this.tree = new TreeSender(this.sender);
-    this.breather = new Breather(SLICE_MS, signal);
+    this.turns = new Turns(SLICE_MS, signal);
   }
 
   async run(): Promise<UploadedTree> {
@@ -97,7 +97,7 @@ class Upload {
       const sent = entry.type === "file" ? await this.send(entry) : entry;
       if (sent !== undefined) await this.tree.add(treeLine(sent));
       this.garbage.add(GARBAGE_OF_FILE_BYTES);
-      if (this.breather.isDue) await this.breather.breathe();
+      if (this.turns.isDue) await this.turns.next();
     }
     const tree = await this.tree.finish();
     await this.sender.finish();
@@ -142,7 +142,7 @@ class Upload {
       parts.push(part.sha256);
       left -= bytes;
       this.progress.bytesRead += bytes;
-      if (this.breather.isDue) await this.breather.breathe();
+      if (this.turns.isDue) await this.turns.next();
     }
     reading.check();
     return { ...fields, sha256: whole.digest("hex"), parts };

@@ -4,7 +4,7 @@ import { fileLimits } from "../../shared/files/file-limits.ts";
 import { sha256Of } from "../../shared/files/sha256.ts";
 import { blobsOf, type FileEntry, type TreeEntry, TreeError, TreeReader } from "../../shared/files/tree.ts";
 import { GARBAGE_OF_TREE, Garbage } from "../../shared/garbage.ts";
-import { Turns } from "../runtime/turns.ts";
+import { Turns } from "../../shared/turns.ts";
 import type { ArtifactStore } from "./artifact-store.ts";
 import { type BlobParts, readParts } from "./blob-reader.ts";
 

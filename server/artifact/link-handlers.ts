@@ -44,17 +44,7 @@ export function linkHandlers(parts: LinkHandlerParts): LinkHandlers {
       await parts.stores.quota.check(businessId, size);
       const id = newId("art");
       const expires = expiryOf(parts, expiresInSeconds);
-      const link = {
-        method: "PUT" as const,
-        jobId,
-        id,
-        businessId,
-        path: name,
-        size,
-        sha256,
-        userId,
-        expires,
-      };
+      const link: Link = { method: "PUT", jobId, id, businessId, path: name, size, sha256, userId, expires };
       const query = { name, size, sha256, user: userId };
       return { artifactId: id, ...signed(parts, context, UPLOAD, link, query) };
     },
@@ -62,25 +52,13 @@ export function linkHandlers(parts: LinkHandlerParts): LinkHandlers {
       const { businessId } = userOf(context);
       const artifact = await ofJob(parts, await jobOf(parts, businessId, jobId), artifactId);
       const { size, sha256 } = await fileOf(parts, artifact, path);
-      const link = {
-        ...{ method: "GET" as const, jobId, id: artifactId, businessId, path, size },
-        ...{ sha256: undefined, userId: undefined, expires: expiryOf(parts, expiresInSeconds) },
-      };
+      const expires = expiryOf(parts, expiresInSeconds);
+      const link = downloadLink({ jobId, id: artifactId, businessId, path, size, expires });
       return { ...signed(parts, context, DOWNLOAD, link, { path, size }), size, sha256 };
     },
     "artifacts.upload": async (input, { signal }, body) => {
       const { jobId, id, business: businessId, name, size, sha256, user: userId, expires } = input;
-      const link = {
-        method: "PUT" as const,
-        jobId,
-        id,
-        businessId,
-        path: name,
-        size,
-        sha256,
-        userId,
-        expires,
-      };
+      const link: Link = { method: "PUT", jobId, id, businessId, path: name, size, sha256, userId, expires };
       parts.links.check(link, input.signature, parts.stores.now());
       await jobOf(parts, businessId, jobId);
       await refuseSecond(parts, businessId, id);
@@ -98,10 +76,7 @@ export function linkHandlers(parts: LinkHandlerParts): LinkHandlers {
     },
     "artifacts.download": async (input, { range: header }) => {
       const { jobId, id, business: businessId, path, size, expires } = input;
-      const link = {
-        ...{ method: "GET" as const, jobId, id, businessId, path, size, expires },
-        ...{ sha256: undefined, userId: undefined },
-      };
+      const link = downloadLink({ jobId, id, businessId, path, size, expires });
       parts.links.check(link, input.signature, parts.stores.now());
       const artifact = await ofJob(parts, await jobOf(parts, businessId, jobId), id);
       const file = await fileOf(parts, artifact, path);
@@ -119,6 +94,11 @@ export function linkHandlers(parts: LinkHandlerParts): LinkHandlers {
       };
     },
   };
+}
+
+/** A link to fetch a file that is known: neither its digest nor who made the link matters. */
+function downloadLink(facts: Omit<Link, "method" | "sha256" | "userId">): Link {
+  return { ...facts, method: "GET", sha256: undefined, userId: undefined };
 }
 
 function expiryOf({ stores }: LinkHandlerParts, seconds: number): number {

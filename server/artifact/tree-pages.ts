@@ -2,7 +2,7 @@ import { ComputeError } from "../../shared/errors.ts";
 import { fileLimits } from "../../shared/files/file-limits.ts";
 import { comparePaths } from "../../shared/files/path.ts";
 import { type TreeEntry, treeEntry } from "../../shared/files/tree.ts";
-import { Turns } from "../runtime/turns.ts";
+import { Turns } from "../../shared/turns.ts";
 import type { ArtifactRecord } from "./artifact-store.ts";
 import { type BlobParts, readParts } from "./blob-reader.ts";
 

@@ -1,6 +1,6 @@
 import { counted } from "../../shared/counted.ts";
 import type { Logger } from "../../shared/logger.ts";
-import { Turns } from "../runtime/turns.ts";
+import { Turns } from "../../shared/turns.ts";
 import type { PeriodicTask } from "../tasks/periodic.ts";
 import type { Collected, Collector } from "./collector.ts";
 

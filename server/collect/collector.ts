@@ -1,7 +1,7 @@
 import type { Logger } from "../../shared/logger.ts";
+import { Turns } from "../../shared/turns.ts";
 import type { ArtifactStore, BlobKey } from "../artifact/artifact-store.ts";
 import { type BlobStore, SWEEP_AFTER_MS } from "../blob/blob-store.ts";
-import { Turns } from "../runtime/turns.ts";
 import { type ExpiryParts, expireArtifacts } from "./expiry.ts";
 import { Marks } from "./marks.ts";
 

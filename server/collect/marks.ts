@@ -1,4 +1,5 @@
 import type { Logger } from "../../shared/logger.ts";
+import { Turns } from "../../shared/turns.ts";
 import {
   type ArtifactStore,
   type BlobKey,
@@ -6,7 +7,6 @@ import {
   type ScannedArtifact,
 } from "../artifact/artifact-store.ts";
 import { type BlobStore, MissingObjectError } from "../blob/blob-store.ts";
-import { Turns } from "../runtime/turns.ts";
 import { BloomFilter } from "./bloom-filter.ts";
 
 export interface MarkParts {

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { Turns } from "../runtime/turns.ts";
+import { Turns } from "../../shared/turns.ts";
 
 /** Lists are checked in one go if they are shorter, or their body is smaller: that takes a few milliseconds. */
 const MIN_ENTRIES = 20;

@@ -1,5 +1,5 @@
 import { ComputeError } from "../../shared/errors.ts";
-import { Turns } from "../runtime/turns.ts";
+import { Turns } from "../../shared/turns.ts";
 
 /** Tells ids of one kind from other texts. */
 interface IdCheck {

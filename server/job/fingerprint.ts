@@ -6,7 +6,7 @@ import type { RetryRule } from "../../shared/retry-rule.ts";
 import { type Condition, formatCondition, parseSelector } from "../../shared/selector.ts";
 import { codeOfSignal } from "../../shared/signals.ts";
 import { relativeMs } from "../../shared/start-time.ts";
-import { Turns } from "../runtime/turns.ts";
+import { Turns } from "../../shared/turns.ts";
 
 /** The prefix of each fingerprint. Fingerprints with different prefixes were computed differently and never match. */
 const VERSION = "3.";

@@ -1,4 +1,4 @@
-import { Turns } from "../runtime/turns.ts";
+import { Turns } from "../../shared/turns.ts";
 import type { SqliteStore } from "../store/sqlite.ts";
 import { idOrder, looksAtEach, selectEdge, selectJobIds } from "./job-filter.sqlite.ts";
 import type { JobRecord } from "./job-record.ts";
