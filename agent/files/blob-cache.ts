@@ -3,6 +3,7 @@ import { type FileHandle, open } from "node:fs/promises";
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { fileLimits } from "../../shared/files/file-limits.ts";
+import { sha256Of } from "../../shared/files/sha256.ts";
 import type { Logger } from "../../shared/logger.ts";
 import { textOf } from "../../shared/text-of.ts";
 import { namesIn } from "../state/names-in.ts";
@@ -34,6 +35,8 @@ export class BlobCache {
   private readonly sizes: Map<number, number>;
   private total = 0;
   private readonly pinned: Set<string>;
+  /** Grows whenever something is removed. */
+  removals = 0;
 
   /** Removes what no job needs any more. `live`: the executions that may still be placing files. */
   constructor(
@@ -89,6 +92,7 @@ export class BlobCache {
 
   /** The content here does not have its digest. */
   removeBlob(sha256: string): void {
+    this.removals++;
     this.index.removeBlob(sha256);
   }
 
@@ -133,6 +137,7 @@ export class BlobCache {
       gone.push(spare.pack);
       bytes -= spare.bytes;
     }
+    this.removals++;
     this.index.removePacks(gone);
     for (const pack of gone) {
       rmSync(packPath(this.dir, pack), { force: true });
@@ -251,24 +256,18 @@ export class BlobReader {
   }
 
   /**
-   * The content of a blob, which has the digest. Throws LostBlobError if the cache does not have it. The content is valid
-   * until the next call.
+   * The content of a blob, which has the digest; at once if it is small. Throws LostBlobError if the cache does not have it.
+   * The content is valid until the next call.
    */
-  async read(sha256: string): Promise<Uint8Array> {
+  read(sha256: string): Uint8Array | Promise<Uint8Array> {
     const found = this.index.find(sha256);
     const file = found && this.open(found.pack);
     if (!found || file === undefined || found.bytes > fileLimits.partBytes) throw new LostBlobError(sha256);
     if (this.memory.length < found.bytes) this.memory = Buffer.allocUnsafeSlow(found.bytes);
     const content = this.memory.subarray(0, found.bytes);
-    const hash = new Bun.CryptoHasher("sha256");
-    for (let at = 0; at < found.bytes; ) {
-      if (at > 0) await setImmediate();
-      const got = readSync(file, content, at, Math.min(SLICE_BYTES, found.bytes - at), found.offset + at);
-      if (got === 0) break;
-      hash.update(content.subarray(at, at + got));
-      at += got;
-    }
-    if (hash.digest("hex") !== sha256) throw new LostBlobError(sha256);
+    if (found.bytes > SLICE_BYTES) return readSlices(file, found.offset, content, sha256);
+    readSync(file, content, 0, content.length, found.offset);
+    if (sha256Of(content) !== sha256) throw new LostBlobError(sha256);
     return content;
   }
 
@@ -299,6 +298,19 @@ export class BlobReader {
 const MAX_OPEN = 16;
 /** So few bytes that reading and hashing them holds up nothing else. */
 const SLICE_BYTES = 1024 * 1024;
+
+async function readSlices(file: number, offset: number, content: Uint8Array, sha256: string) {
+  const hash = new Bun.CryptoHasher("sha256");
+  for (let at = 0; at < content.length; ) {
+    if (at > 0) await setImmediate();
+    const got = readSync(file, content, at, Math.min(SLICE_BYTES, content.length - at), offset + at);
+    if (got === 0) break;
+    hash.update(content.subarray(at, at + got));
+    at += got;
+  }
+  if (hash.digest("hex") !== sha256) throw new LostBlobError(sha256);
+  return content;
+}
 
 /** The cache lacks a blob, or what it has is damaged. */
 export class LostBlobError extends Error {

@@ -36,6 +36,8 @@ const BUSY_MS = 10_000;
  */
 export class BlobIndex {
   private readonly db: Database;
+  /** Set while a transaction that only reads is open. */
+  private reading: NodeJS.Immediate | undefined;
 
   /** Throws if the file is not such a database. */
   constructor(path: string) {
@@ -53,6 +55,7 @@ export class BlobIndex {
   }
 
   find(sha256: string): CachedBlob | undefined {
+    this.read();
     const row = this.db.query("SELECT pack, offset, bytes FROM blobs WHERE sha256 = ?").get(key(sha256));
     return (row as CachedBlob | null) ?? undefined;
   }
@@ -79,7 +82,7 @@ export class BlobIndex {
 
   /** Every blob of the set is here, in packs that `belongTo` named. */
   complete(setId: string): void {
-    this.db.query("INSERT OR IGNORE INTO complete_sets VALUES (?)").run(setId);
+    this.together(() => this.db.query("INSERT OR IGNORE INTO complete_sets VALUES (?)").run(setId));
   }
 
   isComplete(setId: string): boolean {
@@ -97,7 +100,7 @@ export class BlobIndex {
   }
 
   unpin(executionId: string): void {
-    this.db.query("DELETE FROM pins WHERE execution_id = ?").run(executionId);
+    this.together(() => this.db.query("DELETE FROM pins WHERE execution_id = ?").run(executionId));
   }
 
   pinned(): string[] {
@@ -137,7 +140,22 @@ export class BlobIndex {
   }
 
   close(): void {
+    this.endReading();
     this.db.close();
+  }
+
+  /** What is read in one turn of the event loop shares a transaction: to lock the file takes longer than to find a blob. */
+  private read(): void {
+    if (this.db.inTransaction) return;
+    this.db.run("BEGIN");
+    this.reading = setImmediate(() => this.endReading());
+  }
+
+  private endReading(): void {
+    if (!this.reading) return;
+    clearImmediate(this.reading);
+    this.reading = undefined;
+    this.db.run("COMMIT");
   }
 
   private incomplete(pack: number): void {
@@ -148,6 +166,7 @@ export class BlobIndex {
 
   /** All or nothing; may be nested. */
   private together(change: () => void): void {
+    this.endReading();
     if (this.db.inTransaction) change();
     else this.db.transaction(change)();
   }

@@ -93,16 +93,22 @@ function doesNotStay({ dir }: BlobCache): Error {
   );
 }
 
-/** One look at everything that an input needs: claims and fetches what is missing, and waits for what others claimed. */
+/**
+ * One look at everything that an input needs: claims and fetches what is missing, and waits for what others claimed, who may
+ * fail.
+ */
 class Round {
   private batch = new Map<string, WantedBlob>();
   private batchBytes = 0;
   private batchDone = Promise.withResolvers<void>();
   private readonly sending = new Set<Promise<void>>();
   private failure: unknown;
+  /** What was claimed: by this round, and by others. */
+  private readonly own = new Set<Promise<void>>();
   private readonly others = new Set<Promise<void>>();
   private readonly packs = new Set<number>();
-  private isMissing = false;
+  /** Something that may not be here was not fetched by this round. */
+  private isUnsure = false;
   private readonly setId: string;
 
   constructor(
@@ -116,19 +122,20 @@ class Round {
     this.setId = setIdOf(input);
   }
 
-  /** Whether everything was there already. */
+  /** Whether everything is there, so that no other round is needed. */
   async run(): Promise<boolean> {
+    const { removals } = this.parts.cache;
     try {
       for (const part of this.input.tree.parts) await this.want(part, { bytes: 0, path: this.input.field });
       await this.settle();
-      if (!this.isMissing) await this.wantFiles();
+      await this.wantFiles();
     } finally {
       this.send();
       await Promise.all(this.sending);
       this.parts.cache.belongTo(this.setId, this.packs);
     }
     await this.settle();
-    return !this.isMissing;
+    return !this.isUnsure && this.parts.cache.removals === removals;
   }
 
   private async wantFiles(): Promise<void> {
@@ -145,7 +152,6 @@ class Round {
         throw new StartFailedError(`${input.field}: the list of its files cannot be used: ${error.message}.`);
       if (!(error instanceof LostBlobError)) throw error;
       parts.cache.removeBlob(error.sha256);
-      this.isMissing = true;
     }
   }
 
@@ -157,9 +163,10 @@ class Round {
       return;
     }
     if (this.batch.has(sha256)) return;
-    this.isMissing = true;
     const claimed = this.claims.get(sha256);
+    if (claimed && this.own.has(claimed)) return;
     if (claimed) {
+      this.isUnsure = true;
       this.others.add(claimed);
       return;
     }
@@ -198,6 +205,7 @@ class Round {
         batchDone.resolve();
         this.sending.delete(sending);
       });
+    this.own.add(batchDone.promise);
     this.sending.add(sending);
   }
 
