@@ -14,6 +14,8 @@ const floorsOf: Record<string, readonly (readonly string[])[]> = {
     ["keeper", "limits", "state"],
     ["executors/port", "logs"],
     ["executors/docker", "executors/shell"],
+    ["workflow/expressions", "workflow/syntax"],
+    ["workflow"],
     ["detectors", "executors", "files"],
     ["profile"],
     ["session", "supervisor"],

@@ -1,0 +1,183 @@
+import { z } from "zod";
+import { secretName } from "./job-files.ts";
+import { noNul, recordOf, scalar } from "./labels.ts";
+
+/** The rules and words are GitHub's: https://docs.github.com/actions/reference/workflows-and-actions. */
+
+const MAX_NAMES = 500;
+const name = z.string().min(1).max(200);
+const texts = recordOf(name, scalar("the value")).refine((map) => Object.keys(map).length <= MAX_NAMES, {
+  error: `at most ${MAX_NAMES} names`,
+});
+
+/** What a GITHUB_ACTION job runs: the `workflow` of its manifest. */
+export const workflowRequest = z.strictObject({
+  /** The workflow file, from the top of the repository: `.github/workflows/ci.yml`. */
+  path: noNul("path").min(1).max(4_096),
+  /** The event that triggers it. */
+  event: z
+    .string()
+    .regex(/^[a-z][a-z_]{0,63}$/, { error: "must be the name of an event, such as push" })
+    .default("push"),
+  /** `github.event`: what GitHub would send with the event. Absent: a likely one is made. */
+  payload: z.record(z.string(), z.json()).optional(),
+  /** Only these jobs, and those they need. Absent: all. */
+  jobs: z.array(name).min(1).max(MAX_NAMES).optional(),
+  /** The inputs of a workflow_dispatch or workflow_call event. */
+  inputs: texts.optional(),
+  /** Secrets by the name that the workflow uses, and the name under which the server keeps them. */
+  secrets: recordOf(name, secretName).optional(),
+  /** The `vars` context. */
+  vars: texts.optional(),
+  /** Variables for every step, below those of the workflow. */
+  env: texts.optional(),
+  /** Only the combinations of a matrix with one of these values. */
+  matrix: z.record(name, z.array(z.string()).min(1)).optional(),
+  /** `github.actor`; absent: who submitted the job. */
+  actor: name.optional(),
+  /** `github.repository`: OWNER/NAME. */
+  repository: z
+    .string()
+    .regex(/^[\w.-]+\/[\w.-]+$/, { error: "must be OWNER/NAME" })
+    .optional(),
+  /** `github.ref`: `refs/heads/main`. */
+  ref: name.optional(),
+  /** `github.sha`: the commit of the working copy. */
+  sha: z
+    .string()
+    .regex(/^[0-9a-f]{40}([0-9a-f]{24})?$/, { error: "must be the full id of a commit" })
+    .optional(),
+  /** A git repository that the node clones; absent: the job's inputs are the working copy. */
+  clone: z.strictObject({ url: noNul("url").min(1).max(4_096), ref: name.optional() }).optional(),
+  /** The working directory stays on the node for a day if the run fails. */
+  keepOnFailure: z.boolean().optional(),
+});
+export type WorkflowRequest = z.infer<typeof workflowRequest>;
+
+/** How a step, a job or a run ended. */
+export const conclusion = z.enum(["success", "failure", "cancelled", "skipped"]);
+export type Conclusion = z.infer<typeof conclusion>;
+
+const progress = {
+  status: z.enum(["queued", "in_progress", "completed"]),
+  /** Only once it is completed. */
+  conclusion: conclusion.optional(),
+  startedAt: z.iso.datetime().optional(),
+  completedAt: z.iso.datetime().optional(),
+};
+
+/** One step of a job. Pre and post steps of actions are steps of their own. */
+export const workflowStep = z.object({
+  /** Counts from 1 within the job. */
+  number: z.int().min(1),
+  /** The id that the workflow gives it; absent: none. */
+  id: z.string().optional(),
+  name: z.string(),
+  kind: z.enum(["setup", "pre", "main", "post", "containers", "complete"]),
+  /** The number of the step whose action this step is part of: a step of a composite action. */
+  parent: z.int().optional(),
+  ...progress,
+  /** Before `continue-on-error` applies. */
+  outcome: conclusion.optional(),
+  exitCode: z.int().optional(),
+});
+export type WorkflowStep = z.infer<typeof workflowStep>;
+
+/** Something a step says about a place in a file, or about itself. */
+export const annotation = z.object({
+  level: z.enum(["notice", "warning", "failure"]),
+  message: z.string(),
+  title: z.string().optional(),
+  file: z.string().optional(),
+  line: z.int().optional(),
+  endLine: z.int().optional(),
+  column: z.int().optional(),
+  endColumn: z.int().optional(),
+  /** The number of the step; absent: it concerns the whole job. */
+  step: z.int().optional(),
+});
+export type Annotation = z.infer<typeof annotation>;
+
+/** A job of the run, or one combination of its matrix. Jobs of reusable workflows follow the job that calls them. */
+export const workflowJob = z.object({
+  /** Unique within the run: `build`, `build (ubuntu-latest, 20)`, `release / publish`. */
+  key: z.string(),
+  /** The id in the workflow file; for a reusable workflow with the ids of its callers: `release/publish`. */
+  id: z.string(),
+  name: z.string(),
+  ...progress,
+  /** The combination of the matrix. */
+  matrix: z.record(z.string(), z.json()).optional(),
+  /** Without those that hold a secret. */
+  outputs: z.record(z.string(), z.string()).optional(),
+  environment: z.object({ name: z.string(), url: z.string().optional() }).optional(),
+  /** What its steps wrote to $GITHUB_STEP_SUMMARY, as Markdown. */
+  summary: z.string().optional(),
+  /** The run failed at this job's failure only if this is not true. */
+  continueOnError: z.boolean().optional(),
+  /** Why the job did not run, if the reason is not in a step. */
+  message: z.string().optional(),
+  steps: z.array(workflowStep),
+  annotations: z.array(annotation),
+});
+export type WorkflowJob = z.infer<typeof workflowJob>;
+
+/** The state of a whole run. */
+export const workflowRun = z.object({
+  /** `run-name`, or the name of the workflow. */
+  name: z.string(),
+  path: z.string(),
+  event: z.string(),
+  ...progress,
+  jobs: z.array(workflowJob),
+  /** What concerns no job, such as errors in the workflow file. */
+  annotations: z.array(annotation),
+  /** The directory on the node that stays for a day after a failure. */
+  keptDirectory: z.string().optional(),
+});
+export type WorkflowRun = z.infer<typeof workflowRun>;
+
+/** A change of a run. Applying all of them in order gives the state; a part replaces the earlier value of its fields. */
+export const workflowEvent = z.discriminatedUnion("type", [
+  z.object({ type: z.literal("run"), run: workflowRun.omit({ jobs: true, annotations: true }).partial() }),
+  z.object({
+    type: z.literal("job"),
+    job: workflowJob.omit({ steps: true, annotations: true }).partial().extend({ key: z.string() }),
+  }),
+  z.object({
+    type: z.literal("step"),
+    job: z.string(),
+    step: workflowStep.partial().extend({ number: z.int().min(1) }),
+  }),
+  /** `job` absent: it concerns the run. */
+  z.object({ type: z.literal("annotation"), job: z.string().optional(), annotation }),
+]);
+export type WorkflowEvent = z.infer<typeof workflowEvent>;
+
+export function newWorkflowRun(of: Pick<WorkflowRun, "name" | "path" | "event">): WorkflowRun {
+  return { ...of, status: "queued", jobs: [], annotations: [] };
+}
+
+/** Applies a change in place. The same change twice gives the same state, except that annotations repeat. */
+export function applyWorkflowEvent(run: WorkflowRun, event: WorkflowEvent): void {
+  if (event.type === "run") Object.assign(run, event.run);
+  else if (event.type === "job") Object.assign(jobOf(run, event.job.key), event.job);
+  else if (event.type === "step") applyStep(jobOf(run, event.job), event.step);
+  else (event.job === undefined ? run : jobOf(run, event.job)).annotations.push(event.annotation);
+}
+
+function jobOf(run: WorkflowRun, key: string): WorkflowJob {
+  let job = run.jobs.find((one) => one.key === key);
+  if (!job) {
+    job = { key, id: key, name: key, status: "queued", steps: [], annotations: [] };
+    run.jobs.push(job);
+  }
+  return job;
+}
+
+function applyStep(job: WorkflowJob, change: Partial<WorkflowStep> & { number: number }): void {
+  const at = job.steps.findIndex((step) => step.number === change.number);
+  const step = job.steps[at];
+  if (step) Object.assign(step, change);
+  else job.steps.push({ name: "", kind: "main", status: "queued", ...change });
+}
