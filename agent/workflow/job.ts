@@ -82,6 +82,11 @@ export type RunJob = (plan: JobPlan, services: JobServices, cancel: AbortSignal)
 /** Makes parts of `uses`. `actions/` implements it. */
 export interface Actions {
   /**
+   * Called once, before any step is prepared. If the job uses local actions without a checkout, puts the working copy into
+   * the workspace and annotates that GitHub would fail here.
+   */
+  setUp(job: JobState): Promise<void>;
+  /**
    * Fetches and reads the action, and those that it uses. Throws an Error for people: what is missing and what to do.
    * Called for each step when the job is set up, except for local actions, which exist only when their step is reached.
    */
@@ -89,9 +94,35 @@ export interface Actions {
 }
 
 export interface PreparedAction {
+  /** What its parts have in `StepState.action`. */
+  action: ActionPlace;
   pre?: ActionPart | undefined;
   main: ActionPart;
   post?: ActionPart | undefined;
+}
+
+/** `github.action_path`, `action_repository` and `action_ref`, and the variables GITHUB_ACTION_* made of them. */
+export interface ActionPlace {
+  /** Absolute, on this machine; only composite actions have it. */
+  path?: string | undefined;
+  /** owner/repo; absent for local actions and images. */
+  repository?: string | undefined;
+  ref?: string | undefined;
+}
+
+/** An action that the engine has in itself, such as actions/checkout. It runs in the engine's process. */
+export interface BuiltinAction {
+  /** What the action knows, by name in lower case. A default may have expressions: `${{ github.token }}`. */
+  inputs: Readonly<Record<string, { default?: string; deprecationMessage?: string }>>;
+  main(call: BuiltinCall): Promise<StepEnd>;
+  /** Runs at the end of the job if main was started. */
+  post?(call: BuiltinCall): Promise<StepEnd>;
+}
+
+export interface BuiltinCall {
+  step: StepState;
+  /** By name in lower case, with defaults; one without a value is "". */
+  inputs: Readonly<Record<string, string>>;
 }
 
 export interface ActionPart {
@@ -100,7 +131,7 @@ export interface ActionPart {
   run(step: StepState): Promise<StepEnd>;
 }
 
-/** How one part of a step ended. */
+/** How one part of a step ended. What it has to say about a failure is annotated already. */
 export interface StepEnd {
   outcome: Conclusion;
   exitCode?: number | undefined;
@@ -120,8 +151,6 @@ export interface JobState {
   readonly addedPath: string[];
   /** Fires when the running step must end. */
   readonly cancel: AbortSignal;
-  /** Whether a step of the job checks out its repository. */
-  readonly checksOut: boolean;
 }
 
 /** One step, or one step of a composite action, while it runs. */
@@ -132,12 +161,12 @@ export interface StepState {
   /** `github.action`: its id, or `__run_2` and the like. */
   readonly actionId: string;
   /** The action whose part runs: `github.action_path` and the rest; absent for `run`. */
-  readonly action?: { path: string; repository: string; ref: string } | undefined;
+  readonly action?: ActionPlace | undefined;
   /** The contexts as they are now. */
   scope(): Scope;
   /** The whole environment for a process of this step, without PATH. */
   env(): Record<string, string>;
-  /** Values of GITHUB_STATE of this action: STATE_* in its post part. */
+  /** Values of GITHUB_STATE: the parts of one action share them. `actions/` makes STATE_* of them. */
   readonly state: Map<string, string>;
   setOutput(name: string, value: string): void;
   /** Fires when the step must end: its timeout, or the job's cancel. */
@@ -147,14 +176,22 @@ export interface StepState {
    * ladder. `env` is added to that of the step.
    */
   execute(program: StepProgram): Promise<StepEnd>;
-  /** Runs steps of a composite action with their own ids, inputs and outputs; returns the outputs of their steps. */
+  /**
+   * Runs one part of all the steps of a composite action, with their own ids and outputs. "pre" and "main" go in their
+   * order. "post" goes in reverse, only for steps whose pre or main part was started. The parts of such a step share
+   * their `state`. The scope that it returns has their outputs.
+   */
   runNested(nested: NestedSteps): Promise<StepEnd & { scope: Scope }>;
 }
 
 export interface NestedSteps {
+  part: "pre" | "main" | "post";
   steps: readonly StepDefinition[];
+  /** The `inputs` context. */
   inputs: Readonly<Record<string, string>>;
-  action: { path: string; repository: string; ref: string };
+  action: ActionPlace;
+  /** Makes the action of a step that `uses` one, in place of `Actions.prepare`; call it when the step is reached. */
+  prepare(step: StepDefinition): Promise<PreparedAction>;
 }
 
 export interface StepProgram {
