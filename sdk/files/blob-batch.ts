@@ -50,6 +50,7 @@ export class BlobBatch {
 
   /** The pack of these blobs alone, in the same memory: the others are lost. */
   packOf(sha256s: ReadonlySet<string>): Uint8Array {
+    if (sha256s.size === this.blobs.size) return this.memory.subarray(0, this.used);
     let used = 0;
     for (const [sha256, { offset, bytes }] of this.blobs) {
       if (!sha256s.has(sha256)) continue;
@@ -58,13 +59,6 @@ export class BlobBatch {
       used += end - offset;
     }
     return this.memory.subarray(0, used);
-  }
-
-  /** The bytes of these blobs together. */
-  bytesOf(sha256s: ReadonlySet<string>): number {
-    let sum = 0;
-    for (const [sha256, { bytes }] of this.blobs) if (sha256s.has(sha256)) sum += bytes;
-    return sum;
   }
 
   clear(): void {

@@ -1,3 +1,4 @@
+import { PACK_HEADER_BYTES } from "../../shared/files/pack.ts";
 import type { Outage } from "../patience.ts";
 import { BlobBatch } from "./blob-batch.ts";
 import type { FileServer } from "./file-server.ts";
@@ -78,7 +79,7 @@ export class BlobSender {
     const missing = new Set(await this.outage.trying(() => this.server.missing(batch.digests, this.signal)));
     const pack = batch.packOf(missing);
     if (missing.size > 0) await this.outage.trying(() => this.server.upload(pack, this.signal));
-    const sentBytes = batch.bytesOf(missing);
+    const sentBytes = pack.length - missing.size * PACK_HEADER_BYTES;
     this.counts.sentBlobs += missing.size;
     this.counts.sentBytes += sentBytes;
     this.counts.skippedBytes += bytes - sentBytes;

@@ -9,28 +9,19 @@ const OPEN_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBL
 
 /**
  * Reads a file that was found, from its begin to its end. Throws FileError `changed` if it is not the file that was found
- * any more, or changes while it is read.
+ * any more, or changes while it is read. Call `check` before the first part and after the last one; `fillWhole` needs no
+ * other check.
  */
 export class FileReading implements Disposable {
   private readonly descriptor: number;
   private offset = 0;
 
-  /** @param ownerUid only a file of this account is read: the last guard against a path that leads elsewhere. */
+  /** @param ownerUid only a file of this account passes a check: the last guard against a path that leads elsewhere. */
   constructor(
     private readonly file: FoundFile,
-    ownerUid?: number,
+    private readonly ownerUid?: number,
   ) {
     this.descriptor = this.trying(() => openSync(file.source, OPEN_FLAGS));
-    try {
-      const stat = this.stat();
-      if (!stat.isFile()) throw this.changed("it was replaced by something else while it was sent");
-      if (ownerUid !== undefined && stat.uid !== ownerUid)
-        throw new FileError("unsuitable", shownPath(file.path), "it belongs to another account");
-      this.compare(stat);
-    } catch (error) {
-      this[Symbol.dispose]();
-      throw error;
-    }
   }
 
   /** Fills the target with the next bytes. */
@@ -46,17 +37,29 @@ export class FileReading implements Disposable {
     }
   }
 
-  /** Call this after the last byte: the file is still as it was found. */
+  /** Fills the target with all bytes. One check is enough: what is as it was found now was so before. */
+  fillWhole(target: Uint8Array): void {
+    try {
+      this.fill(target);
+    } catch (error) {
+      // Says more if something else has taken the file's place.
+      this.check();
+      throw error;
+    }
+    this.check();
+  }
+
+  /** The file is as it was found. */
   check(): void {
-    this.compare(this.stat());
+    const stat = this.trying(() => fstatSync(this.descriptor));
+    if (!stat.isFile()) throw this.changed("it was replaced by something else while it was sent");
+    if (this.ownerUid !== undefined && stat.uid !== this.ownerUid)
+      throw new FileError("unsuitable", shownPath(this.file.path), "it belongs to another account");
+    this.compare(stat);
   }
 
   [Symbol.dispose](): void {
     closeSync(this.descriptor);
-  }
-
-  private stat(): Stats {
-    return this.trying(() => fstatSync(this.descriptor));
   }
 
   private compare({ size, mtimeMs, nlink }: Stats): void {

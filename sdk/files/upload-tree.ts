@@ -126,13 +126,13 @@ class Upload {
     const mtimeMs = Math.floor(file.mtimeMs);
     const fields = { type: "file", path, mode, mtimeMs, size } as const;
     using reading = new FileReading(file, this.options.ownerUid);
-    if (size === 0) return { ...fields, sha256: EMPTY };
-    if (size <= fileLimits.partBytes) {
-      const { sha256 } = await this.sender.add(size, (target) => reading.fill(target));
-      reading.check();
+    if (size > 0 && size <= fileLimits.partBytes) {
+      const { sha256 } = await this.sender.add(size, (target) => reading.fillWhole(target));
       this.progress.bytesRead += size;
       return { ...fields, sha256 };
     }
+    reading.check();
+    if (size === 0) return { ...fields, sha256: EMPTY };
     const whole = new Bun.CryptoHasher("sha256");
     const parts: string[] = [];
     for (let left = size; left > 0; ) {
