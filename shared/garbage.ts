@@ -1,5 +1,9 @@
-/** So much garbage is collected at once. */
-const COLLECT_BYTES = 32 * 1024 * 1024;
+import { MIB } from "./bytes-text.ts";
+
+/** After so much garbage, look at the memory of this process. */
+const LOOK_BYTES = 4 * MIB;
+/** Collect when it has grown by so much. */
+const GROWTH_BYTES = 24 * MIB;
 
 /** About what finding, reading or placing one file leaves behind. */
 export const GARBAGE_OF_FILE_BYTES = 4_096;
@@ -7,18 +11,19 @@ export const GARBAGE_OF_FILE_BYTES = 4_096;
 /** Reading a tree leaves about ten times as many bytes behind as it has. */
 export const GARBAGE_OF_TREE = 10;
 
-/**
- * Has garbage collected while many bytes or files pass through. The runtime does it too, but so late that a small heap grows
- * by a hundred megabytes, since it does not count the memory behind its objects.
- */
-export class Garbage {
-  private bytes = 0;
+let bytesSinceLook = 0;
+let usedBytes = process.memoryUsage.rss();
 
-  /** So many bytes became garbage. */
-  add(bytes: number): void {
-    this.bytes += bytes;
-    if (this.bytes < COLLECT_BYTES) return;
-    this.bytes = 0;
-    Bun.gc(true);
-  }
+/**
+ * Call this while many bytes or files pass through, with the bytes that became garbage: it is collected before the process
+ * grows much. The runtime collects it too, but so late that a small heap grows by a hundred megabytes, since it does not
+ * count the memory behind its objects.
+ */
+export function leaveGarbage(bytes: number): void {
+  bytesSinceLook += bytes;
+  if (bytesSinceLook < LOOK_BYTES) return;
+  bytesSinceLook = 0;
+  if (process.memoryUsage.rss() - usedBytes < GROWTH_BYTES) return;
+  Bun.gc(true);
+  usedBytes = process.memoryUsage.rss();
 }

@@ -3,7 +3,7 @@ import { bytesText } from "../../shared/bytes-text.ts";
 import { codeOf } from "../../shared/code-of.ts";
 import { ComputeError } from "../../shared/errors.ts";
 import { PackError, PackReader } from "../../shared/files/pack.ts";
-import { Garbage } from "../../shared/garbage.ts";
+import { leaveGarbage } from "../../shared/garbage.ts";
 import { textOf } from "../../shared/text-of.ts";
 import { StartFailedError } from "../executors/port/executor.ts";
 import type { BlobCache, PackFile } from "./blob-cache.ts";
@@ -31,8 +31,6 @@ export interface BatchParts {
   onBlob(blob: WantedBlob): void;
 }
 
-/** Of all fetches together. */
-const garbage = new Garbage();
 /** How often content may arrive damaged. */
 const TRIES = 3;
 
@@ -81,7 +79,7 @@ async function receive(
     reader.end();
   } finally {
     await pack.finish().catch(diskError);
-    garbage.add(pack.bytes);
+    leaveGarbage(pack.bytes);
     for (const sha256 of arrived) {
       const blob = left.get(sha256);
       left.delete(sha256);

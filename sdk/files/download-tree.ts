@@ -1,7 +1,7 @@
 import type { StoredTree } from "../../shared/artifact.ts";
 import { sha256Of } from "../../shared/files/sha256.ts";
 import { blobsOf, type TreeEntry } from "../../shared/files/tree.ts";
-import { GARBAGE_OF_FILE_BYTES, Garbage } from "../../shared/garbage.ts";
+import { GARBAGE_OF_FILE_BYTES, leaveGarbage } from "../../shared/garbage.ts";
 import { Turns } from "../../shared/turns.ts";
 import { isTemporary } from "../errors.ts";
 import type { Patience } from "../patience.ts";
@@ -106,7 +106,6 @@ class Download {
   private readonly placer: Placer;
   private readonly directories: { path: string; mode: number }[] = [];
   private readonly turns: Turns;
-  private readonly garbage = new Garbage();
   private readonly filesThere: number;
 
   constructor(
@@ -163,7 +162,7 @@ class Download {
 
   private begin(entry: TreeEntry, from: number): void {
     this.placer.add(entry, from);
-    this.garbage.add(GARBAGE_OF_FILE_BYTES);
+    leaveGarbage(GARBAGE_OF_FILE_BYTES);
     if (entry.type === "directory") this.directories.push({ path: entry.path, mode: entry.mode });
     this.progress.bytesDone += from;
     this.report();

@@ -2,7 +2,7 @@ import { blobsOfStoredTree, type StoredTree } from "../../shared/artifact.ts";
 import { fileLimits } from "../../shared/files/file-limits.ts";
 import { PackError, PackReader } from "../../shared/files/pack.ts";
 import { type TreeEntry, TreeReader } from "../../shared/files/tree.ts";
-import { GARBAGE_OF_TREE, Garbage } from "../../shared/garbage.ts";
+import { GARBAGE_OF_TREE, leaveGarbage } from "../../shared/garbage.ts";
 import { UnreachableError } from "../errors.ts";
 import { Outage, type Patience } from "../patience.ts";
 import type { FileServer } from "./file-server.ts";
@@ -84,11 +84,10 @@ export async function* readTree(
   patience: Patience = {},
 ): AsyncGenerator<TreeEntry, void, void> {
   const reader = new TreeReader();
-  const garbage = new Garbage();
   for await (const { content } of fetchBlobs(server, blobsOfStoredTree(tree), patience)) {
     for (let at = 0; at < content.length; at += TREE_PIECE_BYTES) {
       const piece = content.subarray(at, at + TREE_PIECE_BYTES);
-      garbage.add(piece.length * GARBAGE_OF_TREE);
+      leaveGarbage(piece.length * GARBAGE_OF_TREE);
       yield* reader.push(piece);
     }
   }
@@ -133,7 +132,6 @@ interface Contents {
 
 class BatchFetcher {
   private readonly freed: Uint8Array[] = [];
-  private readonly garbage = new Garbage();
 
   constructor(
     private readonly server: FileServer,
@@ -159,7 +157,7 @@ class BatchFetcher {
     let used = 0;
     let begin = 0;
     for await (const chunk of this.server.read([...blobs.keys()], this.signal)) {
-      this.garbage.add(chunk.length);
+      leaveGarbage(chunk.length);
       for (const piece of reader.push(chunk)) {
         if (piece.kind === "blob") {
           begin = used;

@@ -6,7 +6,7 @@ import { fileLimits } from "../../shared/files/file-limits.ts";
 import { pathProblem } from "../../shared/files/path.ts";
 import type { TreeEntry } from "../../shared/files/tree.ts";
 import { leavesTree } from "../../shared/files/tree-links.ts";
-import { GARBAGE_OF_FILE_BYTES, Garbage } from "../../shared/garbage.ts";
+import { GARBAGE_OF_FILE_BYTES, leaveGarbage } from "../../shared/garbage.ts";
 import { textOf } from "../../shared/text-of.ts";
 import { Turns } from "../../shared/turns.ts";
 import { FileError, type FileErrorReason, shownPath } from "./file-error.ts";
@@ -96,7 +96,6 @@ class Finder {
   private readonly globs: FileGlobs | undefined;
   private readonly selector: EntrySelector<FoundEntry> | undefined;
   private readonly turns: Turns;
-  private readonly garbage = new Garbage();
 
   constructor(
     /** Absolute. */
@@ -133,7 +132,7 @@ class Finder {
     const rules = directory.rules?.enter(join(this.root, path));
     for (const name of names) {
       if (this.turns.isDue) await this.turns.next();
-      this.garbage.add(GARBAGE_OF_FILE_BYTES);
+      leaveGarbage(GARBAGE_OF_FILE_BYTES);
       if (path === "" && this.options.exclude?.includes(name)) continue;
       const below = path === "" ? name : `${path}/${name}`;
       const isDirectory = this.add(below, name, rules);

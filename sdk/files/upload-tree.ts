@@ -2,7 +2,7 @@ import type { StoredTree } from "../../shared/artifact.ts";
 import { fileLimits } from "../../shared/files/file-limits.ts";
 import { sha256Of } from "../../shared/files/sha256.ts";
 import { type FileEntry, treeLine } from "../../shared/files/tree.ts";
-import { GARBAGE_OF_FILE_BYTES, Garbage } from "../../shared/garbage.ts";
+import { GARBAGE_OF_FILE_BYTES, leaveGarbage } from "../../shared/garbage.ts";
 import { Turns } from "../../shared/turns.ts";
 import { Outage, type Patience } from "../patience.ts";
 import { BlobSender } from "./blob-sender.ts";
@@ -75,7 +75,6 @@ class Upload {
   private readonly tree: TreeSender;
   private readonly progress: UploadProgress;
   private readonly turns: Turns;
-  private readonly garbage = new Garbage();
   private sentFiles = 0;
   private sentFileBytes = 0;
 
@@ -96,7 +95,7 @@ class Upload {
     for (const entry of this.found.entries) {
       const sent = entry.type === "file" ? await this.send(entry) : entry;
       if (sent !== undefined) await this.tree.add(treeLine(sent));
-      this.garbage.add(GARBAGE_OF_FILE_BYTES);
+      leaveGarbage(GARBAGE_OF_FILE_BYTES);
       if (this.turns.isDue) await this.turns.next();
     }
     const tree = await this.tree.finish();

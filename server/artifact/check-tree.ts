@@ -3,7 +3,7 @@ import { ComputeError } from "../../shared/errors.ts";
 import { fileLimits } from "../../shared/files/file-limits.ts";
 import { sha256Of } from "../../shared/files/sha256.ts";
 import { blobsOf, type FileEntry, type TreeEntry, TreeError, TreeReader } from "../../shared/files/tree.ts";
-import { GARBAGE_OF_TREE, Garbage } from "../../shared/garbage.ts";
+import { GARBAGE_OF_TREE, leaveGarbage } from "../../shared/garbage.ts";
 import { Turns } from "../../shared/turns.ts";
 import type { ArtifactStore } from "./artifact-store.ts";
 import { type BlobParts, readParts } from "./blob-reader.ts";
@@ -53,7 +53,6 @@ class TreeCheck {
   private entries = 0;
   private files = 0;
   private bytes = 0;
-  private readonly garbage = new Garbage();
 
   constructor(
     private readonly parts: CheckParts,
@@ -73,7 +72,7 @@ class TreeCheck {
       hash.update(chunk);
       for (let i = 0; i < chunk.length; i += PIECE_BYTES) {
         for (const entry of reader.push(chunk.subarray(i, i + PIECE_BYTES))) await this.add(entry);
-        this.garbage.add(PIECE_BYTES * GARBAGE_OF_TREE);
+        leaveGarbage(PIECE_BYTES * GARBAGE_OF_TREE);
         await turns.next();
         signal.throwIfAborted();
       }

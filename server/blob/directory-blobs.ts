@@ -1,7 +1,7 @@
 import { type FileHandle, mkdir, open, readdir, rename, rm, rmdir, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { codeOf } from "../../shared/code-of.ts";
-import { Garbage } from "../../shared/garbage.ts";
+import { leaveGarbage } from "../../shared/garbage.ts";
 import { makePrivateDirectory } from "../../shared/private-directory.ts";
 import { RoomForFiles } from "../store/disk-room.ts";
 import {
@@ -31,7 +31,6 @@ const PLACE = "the data directory";
 export class DirectoryBlobs implements BlobStore {
   readonly place = PLACE;
   private readonly room: Room;
-  private readonly garbage = new Garbage();
 
   /** @param room only tests replace it. */
   constructor(
@@ -69,7 +68,7 @@ export class DirectoryBlobs implements BlobStore {
         const { bytesRead } = await onDisk(this.dir, () => file.read(chunk, 0, chunk.length, at));
         if (bytesRead === 0) throw new MissingObjectError(key, PLACE, end);
         at += bytesRead;
-        this.garbage.add(chunk.length);
+        leaveGarbage(chunk.length);
         yield chunk.subarray(0, bytesRead);
       }
     } finally {

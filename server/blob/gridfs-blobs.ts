@@ -5,7 +5,7 @@ import {
   type GridFSBucketWriteStream,
   type ObjectId,
 } from "mongodb";
-import { Garbage } from "../../shared/garbage.ts";
+import { leaveGarbage } from "../../shared/garbage.ts";
 import type { MongoStore } from "../store/mongo.ts";
 import {
   type BlobStore,
@@ -48,7 +48,6 @@ interface ChunkDocument {
  */
 export class GridFsBlobs implements BlobStore {
   readonly place = PLACE;
-  private readonly garbage = new Garbage();
   private readonly bucket: GridFSBucket;
   private readonly files: Collection<FileDocument>;
   private readonly chunks: Collection<ChunkDocument>;
@@ -63,7 +62,7 @@ export class GridFsBlobs implements BlobStore {
 
   async create(key: string): Promise<ObjectWriter> {
     keyParts(key);
-    return new GridFsWriter(this.store, this.bucket, key, this.garbage, () => this.delete([key]));
+    return new GridFsWriter(this.store, this.bucket, key, () => this.delete([key]));
   }
 
   async *read(key: string, offset: number, length: number): AsyncGenerator<Uint8Array> {
@@ -85,7 +84,7 @@ export class GridFsBlobs implements BlobStore {
         const isWhole = chunk?.n === n && chunk.data.length() === Math.min(chunkSize, file.length - startsAt);
         if (!wanted || !isWhole)
           throw new MissingObjectError(key, PLACE, Math.min(end, startsAt + chunkSize));
-        this.garbage.add(COPIES * chunkSize);
+        leaveGarbage(COPIES * chunkSize);
         yield wanted;
       }
     } finally {
@@ -151,7 +150,6 @@ class GridFsWriter implements ObjectWriter {
     private readonly store: MongoStore,
     bucket: GridFSBucket,
     key: string,
-    private readonly garbage: Garbage,
     private readonly remove: () => Promise<void>,
   ) {
     // The driver takes ids of any type, but its types know only its own.
@@ -162,7 +160,7 @@ class GridFsWriter implements ObjectWriter {
   }
 
   write(chunk: Uint8Array): Promise<void> {
-    this.garbage.add(COPIES * chunk.length);
+    leaveGarbage(COPIES * chunk.length);
     return this.ask((done) => void this.stream.write(chunk, done));
   }
 

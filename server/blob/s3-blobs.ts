@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { S3Client } from "bun";
 import { codeOf } from "../../shared/code-of.ts";
 import { ComputeError } from "../../shared/errors.ts";
-import { Garbage } from "../../shared/garbage.ts";
+import { leaveGarbage } from "../../shared/garbage.ts";
 import { makePrivateDirectory } from "../../shared/private-directory.ts";
 import { textOf } from "../../shared/text-of.ts";
 import { withLimit } from "../../shared/wait.ts";
@@ -56,7 +56,6 @@ export class S3Blobs implements BlobStore {
   readonly place: string;
   private readonly client: S3Client;
   private readonly prefix: string;
-  private readonly garbage = new Garbage();
   private readonly uploads = new Gate(UPLOADS_AT_ONCE);
 
   /** @param spoolDir a directory of this server for objects on their way. */
@@ -99,7 +98,7 @@ export class S3Blobs implements BlobStore {
         const { value } = await this.ask(() => reader.read(), { key, end });
         if (!value) throw new MissingObjectError(key, this.place, end);
         left -= value.length;
-        this.garbage.add(COPIES * value.length);
+        leaveGarbage(COPIES * value.length);
         yield value;
       }
     } finally {
@@ -142,7 +141,7 @@ export class S3Blobs implements BlobStore {
     return this.uploads.pass(async () => {
       const bytes = await onDisk(this.spoolDir, () => readWhole(file, size));
       await this.ask(() => this.client.write(`${this.prefix}${key}`, bytes));
-      this.garbage.add(COPIES * size);
+      leaveGarbage(COPIES * size);
     });
   }
 

@@ -1,6 +1,6 @@
 import { bytesText } from "../../shared/bytes-text.ts";
 import { ComputeError } from "../../shared/errors.ts";
-import { Garbage } from "../../shared/garbage.ts";
+import { leaveGarbage } from "../../shared/garbage.ts";
 import { pause } from "../../shared/wait.ts";
 import { brokenBody, slowBody } from "./bodies.ts";
 
@@ -41,7 +41,6 @@ export interface OutgoingBytes {
 export class ByteBodies {
   private readonly received = new Slots(MAX_IN_FLIGHT, MAX_OWNER_IN_FLIGHT);
   private readonly sent = new Slots(MAX_SENT, MAX_OWNER_SENT);
-  private readonly garbage = new Garbage();
 
   /** @param limits only tests change them. */
   constructor(private readonly limits = { patienceMs: PATIENCE_MS, unreadMs: UNREAD_MS }) {}
@@ -112,7 +111,7 @@ export class ByteBodies {
         // Only the time in which we waited for the client counts.
         const waitedMs = performance.now() - startMs;
         leftMs = Math.min(patienceMs, leftMs - waitedMs + value.byteLength / MIN_BYTES_PER_MS);
-        this.garbage.add(value.byteLength);
+        leaveGarbage(value.byteLength);
         yield value;
       }
     } finally {
