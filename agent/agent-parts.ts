@@ -145,7 +145,7 @@ export class AgentParts {
       },
       ownsStateDir: () => lock.isOwn(),
       onNews: (news) => this.worker.onNews(news),
-      onLost: (executionIds) => this.worker.onLost(executionIds),
+      onLost: (executionIds) => this.worker.onLost(this.files.preparations.startAgain(executionIds)),
       onFailure: (error) => this.ending.fail(error),
     });
   }
@@ -186,7 +186,7 @@ export class AgentParts {
       settings: () => this.settings.profile.file,
       starting: () => this.worker.starting(),
       start: (order) => this.supervisors.start(order),
-      found: (executionId, problem) => this.supervisors.found(executionId, problem),
+      found: (executionId, found) => this.supervisors.found(executionId, found),
       onNews: (news) => this.worker.onNews(news),
       log: options.log,
     });

@@ -1,13 +1,10 @@
-import { closeSync, mkdirSync, openSync, readdirSync, readSync, rmSync, statSync } from "node:fs";
+import { mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { join } from "node:path";
-import { setImmediate } from "node:timers/promises";
-import { fileLimits } from "../../shared/files/file-limits.ts";
-import { sha256Of } from "../../shared/files/sha256.ts";
 import type { Logger } from "../../shared/logger.ts";
 import { textOf } from "../../shared/text-of.ts";
 import { namesIn } from "../state/names-in.ts";
-import { BlobIndex, type WrittenBlob } from "./blob-index.ts";
+import { BlobIndex, indexPath, packPath, type WrittenBlob } from "./blob-index.ts";
 
 /** The format of the cache. What another format left is removed. */
 const FORMAT = "v1";
@@ -244,83 +241,6 @@ export class PackFile {
   }
 }
 
-/** Reads blobs of a cache that another process may be writing. */
-export class BlobReader {
-  private readonly index: BlobIndex;
-  private readonly files = new Map<number, number>();
-  /** Grows to the largest blob read so far. */
-  private memory: Uint8Array = new Uint8Array(0);
-
-  constructor(private readonly dir: string) {
-    this.index = new BlobIndex(indexPath(dir));
-  }
-
-  /**
-   * The content of a blob, which has the digest; at once if it is small. Throws LostBlobError if the cache does not have it.
-   * The content is valid until the next call.
-   */
-  read(sha256: string): Uint8Array | Promise<Uint8Array> {
-    const found = this.index.find(sha256);
-    const file = found && this.open(found.pack);
-    if (!found || file === undefined || found.bytes > fileLimits.partBytes) throw new LostBlobError(sha256);
-    if (this.memory.length < found.bytes) this.memory = Buffer.allocUnsafeSlow(found.bytes);
-    const content = this.memory.subarray(0, found.bytes);
-    if (found.bytes > SLICE_BYTES) return readSlices(file, found.offset, content, sha256);
-    readSync(file, content, 0, content.length, found.offset);
-    if (sha256Of(content) !== sha256) throw new LostBlobError(sha256);
-    return content;
-  }
-
-  close(): void {
-    for (const file of this.files.values()) closeSync(file);
-    this.files.clear();
-    this.index.close();
-  }
-
-  private open(pack: number): number | undefined {
-    const known = this.files.get(pack);
-    if (known !== undefined) return known;
-    const [oldest] = this.files;
-    if (oldest && this.files.size >= MAX_OPEN) {
-      closeSync(oldest[1]);
-      this.files.delete(oldest[0]);
-    }
-    try {
-      const file = openSync(packPath(this.dir, pack), "r");
-      this.files.set(pack, file);
-      return file;
-    } catch {
-      return undefined; // It was removed; the blob is fetched again.
-    }
-  }
-}
-
-const MAX_OPEN = 16;
-/** So few bytes that reading and hashing them holds up nothing else. */
-const SLICE_BYTES = 1024 * 1024;
-
-async function readSlices(file: number, offset: number, content: Uint8Array, sha256: string) {
-  const hash = new Bun.CryptoHasher("sha256");
-  for (let at = 0; at < content.length; ) {
-    if (at > 0) await setImmediate();
-    const got = readSync(file, content, at, Math.min(SLICE_BYTES, content.length - at), offset + at);
-    if (got === 0) break;
-    hash.update(content.subarray(at, at + got));
-    at += got;
-  }
-  if (hash.digest("hex") !== sha256) throw new LostBlobError(sha256);
-  return content;
-}
-
-/** The cache lacks a blob, or what it has is damaged. */
-export class LostBlobError extends Error {
-  override name = "LostBlobError";
-
-  constructor(readonly sha256: string) {
-    super(`the blob ${sha256} is damaged or missing in this node's cache`);
-  }
-}
-
 function openIndex(dir: string, log: Logger): BlobIndex {
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   try {
@@ -331,14 +251,6 @@ function openIndex(dir: string, log: Logger): BlobIndex {
     mkdirSync(dir, { recursive: true, mode: 0o700 });
     return new BlobIndex(indexPath(dir));
   }
-}
-
-function indexPath(dir: string): string {
-  return join(dir, "index.sqlite");
-}
-
-function packPath(dir: string, pack: number): string {
-  return join(dir, `${pack}.pack`);
 }
 
 function packNumber(name: string): number | undefined {

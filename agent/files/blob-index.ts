@@ -1,4 +1,5 @@
 import { Database } from "bun:sqlite";
+import { join } from "node:path";
 
 /** Where a blob is in the cache: a range of a pack file. */
 export interface CachedBlob {
@@ -58,6 +59,12 @@ export class BlobIndex {
     this.read();
     const row = this.db.query("SELECT pack, offset, bytes FROM blobs WHERE sha256 = ?").get(key(sha256));
     return (row as CachedBlob | null) ?? undefined;
+  }
+
+  /** The same, also if it was written a moment ago. */
+  findNow(sha256: string): CachedBlob | undefined {
+    this.endReading();
+    return this.find(sha256);
   }
 
   /** Records a pack for the set that asked for it, and returns its bytes. A blob that exists already keeps its place. */
@@ -170,6 +177,14 @@ export class BlobIndex {
     if (this.db.inTransaction) change();
     else this.db.transaction(change)();
   }
+}
+
+export function indexPath(cache: string): string {
+  return join(cache, "index.sqlite");
+}
+
+export function packPath(cache: string, pack: number): string {
+  return join(cache, `${pack}.pack`);
 }
 
 function key(sha256: string): Buffer {

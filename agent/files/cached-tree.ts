@@ -3,7 +3,7 @@ import { EntrySelector, FileGlobs } from "../../sdk/files/file-globs.ts";
 import { sha256Of } from "../../shared/files/sha256.ts";
 import { type TreeEntry, TreeReader } from "../../shared/files/tree.ts";
 import type { PlacedInput } from "../../shared/node.ts";
-import { BlobReader } from "./blob-cache.ts";
+import { BlobReader } from "./blob-reader.ts";
 
 /** So few bytes of a tree that reading them holds up nothing else. */
 const SLICE_BYTES = 32 * 1024;
@@ -16,15 +16,16 @@ export function setIdOf({ tree, glob }: Pick<PlacedInput, "tree" | "glob">): str
 
 /**
  * The entries that an input takes of its tree, which is in the cache. Throws LostBlobError, and TreeError if the tree cannot
- * be used; links are only judged at the end.
+ * be used; links are only judged at the end. `more` is as in BlobReader.
  */
 export async function* cachedTree(
   cache: string,
   { tree, glob }: Pick<PlacedInput, "tree" | "glob">,
+  more?: () => Promise<boolean>,
 ): AsyncGenerator<TreeEntry, void, void> {
   const reader = new TreeReader();
   const selector = glob === undefined ? undefined : new EntrySelector<TreeEntry>(new FileGlobs([glob]));
-  const blobs = new BlobReader(cache);
+  const blobs = new BlobReader(cache, more);
   try {
     for (const part of tree.parts) {
       const content = await blobs.read(part);

@@ -4,7 +4,7 @@ import { sha256Of } from "../../shared/files/sha256.ts";
 import { TreeError } from "../../shared/files/tree.ts";
 import type { PlacedInput } from "../../shared/node.ts";
 import { StartFailedError } from "../executors/port/executor.ts";
-import { BlobReader } from "./blob-cache.ts";
+import { BlobReader } from "./blob-reader.ts";
 import { cachedTree } from "./cached-tree.ts";
 
 export interface PlacedCounts {
@@ -16,6 +16,8 @@ export interface PlaceOptions {
   /** The account that gets the files; absent: that of this process. */
   owner?: { uid: number; gid: number } | undefined;
   signal: AbortSignal;
+  /** Waits a moment for what is on its way to the cache. Returns whether anything was. */
+  more?: () => Promise<boolean>;
 }
 
 /**
@@ -26,15 +28,15 @@ export async function placeInputs(
   cache: string,
   inputs: readonly PlacedInput[],
   directory: string,
-  options: PlaceOptions,
+  { more, ...options }: PlaceOptions,
 ): Promise<PlacedCounts> {
   const counts: PlacedCounts = { files: 0, bytes: 0 };
-  const blobs = new BlobReader(cache);
+  const blobs = new BlobReader(cache, more);
   const matched = new Set<string>();
   try {
     for (const input of inputs) {
-      const base = input.type === "file" ? await firstPath(cache, input) : input.base;
-      const entries = noting(cachedTree(cache, input), () => matched.add(input.field));
+      const base = input.type === "file" ? await firstPath(cache, input, more) : input.base;
+      const entries = noting(cachedTree(cache, input, more), () => matched.add(input.field));
       await named(input.field, () =>
         placeTree(entries, { read: ({ sha256 }) => blobs.read(sha256) }, directory, {
           ...options,
@@ -88,8 +90,12 @@ export async function placeSecrets(
 }
 
 /** The path of the one file of a tree. */
-async function firstPath(cache: string, input: PlacedInput): Promise<string | undefined> {
-  for await (const entry of cachedTree(cache, input)) return entry.path;
+async function firstPath(
+  cache: string,
+  input: PlacedInput,
+  more: PlaceOptions["more"],
+): Promise<string | undefined> {
+  for await (const entry of cachedTree(cache, input, more)) return entry.path;
   return undefined;
 }
 

@@ -45,7 +45,10 @@ interface Hosted {
   startedAt?: string;
   facts?: ExecutionFacts;
   enforcedBy?: string;
-  /** The blob that is missing in the cache, as long as the job has not started. */
+  /**
+   * A blob that the cache may lack, as long as the job has not started. The next agent must bring everything that the job
+   * needs if this one dies.
+   */
   lost?: string;
   /** It was forgotten, and its directory is being removed. */
   isGoing?: boolean;
@@ -146,7 +149,7 @@ export class ExecutionHost {
     else if (order.type === "kill") hosted.run?.kill();
     else if (order.type === "drop") hosted.spool.drop();
     else if (order.type === "forget") void this.forget(order.executionId, hosted);
-    else if (order.type === "found") hosted.run?.found(order.problem);
+    else if (order.type === "found") hosted.run?.found(order);
     else {
       hosted.spool.acknowledge(order.seq);
       hosted.inFlight = hosted.inFlight.filter((sent) => sent.lastSeq > order.seq);
@@ -162,6 +165,7 @@ export class ExecutionHost {
     const spool = new LogSpool(executionId, spoolRoom);
     const executor = executors.get(manifest.type);
     const hosted: Hosted = { ...hostedWith(spool), facts: factsOf(order) };
+    if (order.files?.areComing) hosted.lost = order.files.inputs[0]?.tree.sha256;
     const appended = () => this.feed(hosted);
     hosted.run = new ExecutionRun({
       order,

@@ -13,7 +13,7 @@ import type { SecretMask } from "../masking/secret-mask.ts";
 import { JobDirectory } from "./job-directory.ts";
 import { JobFiles, type LeftByJob } from "./job-files.ts";
 import { masked, variablesOf } from "./job-secrets.ts";
-import type { RunEnd, StartOrder, WaitingOutputs } from "./protocol.ts";
+import type { Found, RunEnd, StartOrder, WaitingOutputs } from "./protocol.ts";
 
 export interface ExecutionRunParts {
   order: StartOrder;
@@ -88,9 +88,9 @@ export class ExecutionRun {
     this.ended.resolve({ end: masked({ ...end, ...left }, this.parts.mask), outputs });
   }
 
-  /** The agent fetched again what was lost; or it cannot, and why. */
-  found(problem: string | undefined): void {
-    this.files?.found(problem);
+  /** The cache has everything that the job needs; or it cannot have it, and why. */
+  found(found: Found): void {
+    this.files?.found(found);
   }
 
   /** TERM, the job's grace, KILL. */

@@ -13,6 +13,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { sha256Of } from "../../shared/files/sha256.ts";
 import { newId } from "../../shared/ids.ts";
 import type { JobManifestInput } from "../../shared/manifest.ts";
 import type { PlacedInput } from "../../shared/node.ts";
@@ -90,6 +91,17 @@ async function start(
   return executionId;
 }
 
+/** A job whose files still come. */
+function startEarly(inputs: PlacedInput[]): string {
+  const executionId = newId("exe");
+  const given = { inputs, env: {}, secretEnv: {}, secretFiles: {}, notes: [] };
+  const files = { ...given, cache: cache.dir, fetchedBytes: 0, areComing: true };
+  const assignment = assignmentOf({ command: "true" }, executionId);
+  const nodeId = newId("node");
+  host.obey({ type: "start", order: { assignment, nodeId, limits: {}, gpus: [], environment: {}, files } });
+  return executionId;
+}
+
 function ended(executionId: string) {
   return waitFor("its end", () =>
     news.find((one) => one.type === "ended" && one.executionId === executionId),
@@ -162,6 +174,51 @@ test("a blob that is damaged in the cache is asked for again, and the job starts
   const task = await fake.started(second);
   expect(readFileSync(join(task.task.dir, "a"), "utf8")).toBe("one");
   await task.finish();
+});
+
+test("files are placed while they come to the cache, and the command starts when all are there", async () => {
+  const input = source.input({ a: "one", "d/b": "two", "d/c": "three" });
+  const held = Promise.withResolvers<void>();
+  source.onRead = (sha256s) =>
+    input.tree.parts.some((part) => sha256s.includes(part)) ? undefined : held.promise;
+  const fetcher = new InputFetcher({ cache, source });
+  const id = startEarly([input]);
+  const fetching = fetcher.fetch(id, [input], [], new AbortController().signal);
+  await waitFor("the first directory", () => existsSync(join(dir, "work", id)));
+  expect(fake.tasks.has(id)).toBe(false);
+  held.resolve();
+  await fetching;
+  source.onRead = () => {};
+  const placed = join(dir, "work", id, "d/c");
+  await waitFor("the last file", () => existsSync(placed) && readFileSync(placed, "utf8") === "three");
+  expect(fake.tasks.has(id)).toBe(false);
+  host.obey({ type: "found", executionId: id, fetchedBytes: 11 });
+  const task = await fake.started(id);
+  expect(said()).toEqual([expect.stringContaining("Placed 3 files (11 bytes)")]);
+  expect(said()).toEqual([expect.stringContaining("; 11 bytes came over the network.")]);
+  await task.finish();
+});
+
+test("files that stop coming: nothing stays of those that were placed; the next agent hears of them", async () => {
+  const input = source.input({ a: "one", b: "two" });
+  await start({}, [input]);
+  cache.removeBlob(sha256Of(new TextEncoder().encode("two")));
+  const [fails, cancelled] = [startEarly([input]), startEarly([input])];
+  for (const id of [fails, cancelled])
+    await waitFor("the first file", () => existsSync(join(dir, "work", id, "a")));
+  host.detach();
+  host.attach((one) => news.push(one));
+  const lost = { type: "lost" as const, sha256: input.tree.sha256 };
+  expect(news).toContainEqual({ ...lost, executionId: fails });
+  host.obey({ type: "found", executionId: fails, problem: "the disk is full" });
+  host.obey({ type: "cancel", executionId: cancelled });
+  expect((await ended(fails)).end).toEqual({
+    status: "FAILED",
+    reason: "StartFailed",
+    message: "the disk is full",
+  });
+  expect((await ended(cancelled)).end).toEqual({ status: "CANCELLED" });
+  for (const id of [fails, cancelled]) expect(existsSync(join(dir, "work", id))).toBe(false);
 });
 
 test("a job whose files are lost for good, or that is cancelled meanwhile, ends and says why", async () => {

@@ -3,16 +3,16 @@ import { resolve } from "node:path";
 import { bytesText } from "../../shared/bytes-text.ts";
 import { counted } from "../../shared/counted.ts";
 import type { ExecutionEnd } from "../../shared/execution.ts";
-import { untilAborted } from "../../shared/wait.ts";
+import { Bell } from "../../shared/wait.ts";
 import { StartFailedError } from "../executors/port/executor.ts";
 import { RESULTS_FILE } from "../executors/port/results-file.ts";
-import { LostBlobError } from "../files/blob-cache.ts";
+import { LostBlobError } from "../files/blob-reader.ts";
 import { Gate } from "../files/gate.ts";
 import { eraseFile, readSmallFile } from "../files/job-file.ts";
 import { placeInputs, placeSecrets } from "../files/place-inputs.ts";
 import { type OutputProblem, readResults } from "../files/result-file.ts";
 import type { JobDirectory } from "./job-directory.ts";
-import type { OrderedFiles, StartOrder, WaitingOutputs } from "./protocol.ts";
+import type { Found, OrderedFiles, StartOrder, WaitingOutputs } from "./protocol.ts";
 
 export interface JobFilesParts {
   order: StartOrder;
@@ -32,14 +32,25 @@ export interface LeftByJob extends Pick<ExecutionEnd, "results" | "outputProblem
 /** Jobs whose files are being placed at the same time; each takes a few MiB of memory. */
 const placing = new Gate(8);
 const MAX_LOST = 20;
+/** How often to look for a file that is on its way to the cache. */
+const LOOK_MS = 20;
 
 /** Places the files of one job before it starts, and looks at what it leaves when it is over. */
 export class JobFiles {
   /** The files that hold secrets, as they were made. */
   private readonly secretFiles = new Map<string, Stats>();
-  private waiting: PromiseWithResolvers<void> | undefined;
+  /** The cache does not have everything yet; `found` will be called. */
+  private isComing: boolean;
+  private readonly bell = new Bell();
+  /** Why the cache cannot have everything. */
+  private problem: string | undefined;
+  private fetchedBytes: number;
 
-  constructor(private readonly parts: JobFilesParts) {}
+  constructor(private readonly parts: JobFilesParts) {
+    const { areComing = false, fetchedBytes = 0 } = parts.order.files ?? {};
+    this.isComing = areComing;
+    this.fetchedBytes = fetchedBytes;
+  }
 
   /** Throws StartFailedError, and the signal's reason. */
   async place(signal: AbortSignal): Promise<void> {
@@ -53,10 +64,12 @@ export class JobFiles {
     }
   }
 
-  /** The cache has again what was lost; or it cannot have it, and why. */
-  found(problem: string | undefined): void {
-    if (problem === undefined) this.waiting?.resolve();
-    else this.waiting?.reject(new StartFailedError(problem));
+  /** The cache has everything, also what was lost; or it cannot have it, and why. */
+  found({ problem, fetchedBytes = 0 }: Found): void {
+    this.problem = problem;
+    this.fetchedBytes += fetchedBytes;
+    this.isComing = false;
+    this.bell.ring();
   }
 
   /** Called when no process of the job is left. `outputRoot`: the directory in which it started. */
@@ -77,13 +90,14 @@ export class JobFiles {
 
   private async placeAll(files: OrderedFiles, signal: AbortSignal): Promise<void> {
     const { directory, say } = this.parts;
-    const options = { owner: this.parts.order.account, signal };
+    const options = { owner: this.parts.order.account, signal, more: () => this.more(signal) };
     const atMs = performance.now();
     for (let lost = 0; ; lost++) {
       try {
         const { files: count, bytes } = await placeInputs(files.cache, files.inputs, directory.path, options);
+        await this.untilFound(signal);
         const fetched =
-          files.fetchedBytes > 0 ? `; ${bytesText(files.fetchedBytes)} came over the network` : "";
+          this.fetchedBytes > 0 ? `; ${bytesText(this.fetchedBytes)} came over the network` : "";
         const seconds = Math.round((performance.now() - atMs) / 1_000);
         const time = seconds > 0 ? ` in ${seconds} s` : "";
         if (files.inputs.length > 0)
@@ -94,7 +108,9 @@ export class JobFiles {
         if (lost === MAX_LOST)
           throw new StartFailedError(`The node's cache is damaged again and again: ${error.message}.`);
         await directory.empty();
-        await this.untilFound(error.sha256, signal);
+        this.isComing = true;
+        this.parts.lost(error.sha256);
+        await this.untilFound(signal);
       }
     }
     const secrets = Object.entries(files.secretFiles).map(([path, value]) => [path, decoded(value)] as const);
@@ -103,14 +119,17 @@ export class JobFiles {
     for (const note of files.notes) say(note);
   }
 
-  private async untilFound(sha256: string, signal: AbortSignal): Promise<void> {
-    this.waiting = Promise.withResolvers();
-    try {
-      this.parts.lost(sha256);
-      await untilAborted(this.waiting.promise, signal);
-    } finally {
-      this.waiting = undefined;
-    }
+  private async untilFound(signal: AbortSignal): Promise<void> {
+    while (this.isComing) await this.more(signal);
+  }
+
+  /** Waits a moment if files are on their way to the cache. Returns whether there were any. */
+  private async more(signal: AbortSignal): Promise<boolean> {
+    const { isComing } = this;
+    if (isComing) await this.bell.wait(signal, LOOK_MS);
+    signal.throwIfAborted();
+    if (this.problem !== undefined) throw new StartFailedError(this.problem);
+    return isComing;
   }
 
   private results(): { results: Record<string, string>; problems: OutputProblem[] } {

@@ -35,8 +35,17 @@ export interface StartOrder {
 export interface OrderedFiles extends JobInputs {
   /** The directory of the cache. */
   cache: string;
-  /** Bytes that came over the network for this job. */
+  /** Bytes that came over the network for this job so far. */
   fetchedBytes: number;
+  /** The cache does not have everything yet. `found` follows. */
+  areComing?: boolean;
+}
+
+/** The cache has everything that a job needs; or it cannot have it, and why. */
+export interface Found {
+  problem?: string | undefined;
+  /** Bytes that came over the network since the job was handed over. */
+  fetchedBytes?: number | undefined;
 }
 
 /** The facts about an execution that `agent status` shows. */
@@ -65,8 +74,8 @@ export type Order =
   | { type: "cancel"; executionId: string }
   /** KILL immediately, without a report. */
   | { type: "kill"; executionId: string }
-  /** The cache has again what `lost` named; or it cannot have it, and why. */
-  | { type: "found"; executionId: string; problem?: string }
+  /** Follows `lost`, and an order whose files are still coming. */
+  | ({ type: "found"; executionId: string } & Found)
   /** The server has all lines up to `seq`. */
   | { type: "stored"; executionId: string; seq: number }
   /** The lines of this execution are not needed any more. */

@@ -6,7 +6,7 @@ import { AgentError } from "../process/agent-error.ts";
 import type { JobGrants } from "./job-grants.ts";
 import { connectOrLaunch, type LaunchOptions } from "./launch.ts";
 import { type ExecutionNews, SupervisorLink } from "./link.ts";
-import type { HeldExecution, Order, StartOrder } from "./protocol.ts";
+import type { Found, HeldExecution, Order, StartOrder } from "./protocol.ts";
 import { hasLeftovers, removeSupervisorDir, supervisorDir, supervisorNames } from "./supervisor-dir.ts";
 
 export interface SupervisorsParts extends LaunchOptions {
@@ -104,9 +104,9 @@ export class Supervisors {
     if (type === "forget") this.places.delete(executionId);
   }
 
-  found(executionId: string, problem?: string): void {
+  found(executionId: string, found: Found): void {
     const place = this.places.get(executionId);
-    if (place !== undefined) this.send(place, { type: "found", executionId, problem });
+    if (place !== undefined) this.send(place, { type: "found", executionId, ...found });
   }
 
   stored(executionId: string, seq: number): void {

@@ -14,7 +14,7 @@ import { type FetchProgress, InputFetcher } from "../files/input-fetcher.ts";
 import type { AgentFile } from "../profile/agent-file.ts";
 import type { NodeSession } from "../session/node-session.ts";
 import type { ExecutionNews } from "../supervisor/link.ts";
-import type { StartOrder } from "../supervisor/protocol.ts";
+import type { Found, StartOrder } from "../supervisor/protocol.ts";
 import { OutputCollector } from "./output-collector.ts";
 import { Preparations } from "./preparations.ts";
 
@@ -26,7 +26,7 @@ export interface AgentFilesParts {
   /** Executions that have not started yet, but are with a supervisor. */
   starting(): string[];
   start(order: StartOrder): void;
-  found(executionId: string, problem?: string): void;
+  found(executionId: string, found: Found): void;
   onNews(news: ExecutionNews): void;
   log: Logger;
 }

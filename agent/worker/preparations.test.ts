@@ -3,6 +3,7 @@ import { ComputeError } from "../../shared/errors.ts";
 import { newId } from "../../shared/ids.ts";
 import type { JobInputs } from "../../shared/node.ts";
 import { assignmentOf } from "../../tests/support/agent/assignment.ts";
+import { PlayedBlobs } from "../../tests/support/agent/played-blobs.ts";
 import { waitFor } from "../../tests/support/wait.ts";
 import { StartFailedError } from "../executors/port/executor.ts";
 import type { ExecutionNews } from "../supervisor/link.ts";
@@ -10,6 +11,7 @@ import type { StartOrder } from "../supervisor/protocol.ts";
 import { needsFiles, Preparations, type PreparationsParts } from "./preparations.ts";
 
 const given: JobInputs = { inputs: [], env: { A: "1" }, secretEnv: {}, secretFiles: {}, notes: [] };
+const withInputs: JobInputs = { ...given, inputs: [new PlayedBlobs().input({ a: "one" })] };
 
 function stage(parts: Partial<PreparationsParts> = {}) {
   const started: StartOrder[] = [];
@@ -52,9 +54,10 @@ test("only jobs with inputs, secrets or results of others are prepared", () => {
   expect(needs({ envFrom: [newId("job")] })).toBe(true);
 });
 
-test("a job that is prepared starts with everything the server gave, and counts as being prepared until then", async () => {
+test("a job with inputs starts with everything the server gave while they come, and then the supervisor hears that all are here", async () => {
   const gate = Promise.withResolvers<void>();
   const at = stage({
+    ask: async () => withInputs,
     fetch: async (_, __, progress) => {
       progress.push({ totalBytes: 2 * 1024 ** 3, doneBytes: 412 * 1024 ** 2, fetchedBytes: 7 });
       await gate.promise;
@@ -64,14 +67,63 @@ test("a job that is prepared starts with everything the server gave, and counts 
   expect(at.preparations.inWords(id)).toBe("asking the server for its inputs");
   await waitFor("progress", () => at.preparations.inWords(id)?.startsWith("fetching"));
   expect(at.preparations.inWords(id)).toBe("fetching inputs: 412 MiB of 2 GiB");
+  const files = { ...withInputs, cache: "/cache", fetchedBytes: 0, areComing: true };
+  expect(at.started.map((order) => order.files)).toEqual([files]);
+  expect([at.preparations.tell(id, "cancel"), at.found]).toEqual([false, []]);
   gate.resolve();
-  await waitFor("the start", () => at.started.length > 0);
-  expect(at.started[0]?.files).toEqual({ ...given, cache: "/cache", fetchedBytes: 7 });
-  expect([at.preparations.inWords(id), at.preparations.tell(id, "cancel"), at.news]).toEqual([
-    undefined,
-    false,
-    [],
+  await waitFor("the files", () => at.found.length > 0);
+  expect(at.found).toEqual([[id, { fetchedBytes: 7 }]]);
+  expect([at.preparations.inWords(id), at.news]).toEqual([undefined, []]);
+});
+
+test("a job whose supervisor dies while its files come starts again once, unless it was cancelled", async () => {
+  const at = stage({ ask: async () => withInputs, fetch: forever });
+  const [again, cancelled] = [at.begin(), at.begin()];
+  await waitFor("both start", () => at.started.length === 2);
+  at.preparations.tell(cancelled, "cancel");
+  expect(at.preparations.startAgain([again, cancelled, "exe_other"])).toEqual([cancelled, "exe_other"]);
+  expect(at.started[2]).toEqual(at.started[0]);
+  expect(at.preparations.startAgain([again])).toEqual([again]);
+});
+
+test("while the files of four started jobs come, others wait for theirs before they start", async () => {
+  const gate = Promise.withResolvers<void>();
+  const at = stage({
+    ask: async () => withInputs,
+    fetch: async (_, __, progress) => {
+      progress.push({ totalBytes: 9, doneBytes: 9, fetchedBytes: 9 });
+      await gate.promise;
+    },
+  });
+  const ids = Array.from({ length: 6 }, () => at.begin());
+  await waitFor("all fetch", () => ids.every((id) => at.preparations.inWords(id)?.startsWith("fetching")));
+  expect(at.started).toHaveLength(4);
+  gate.resolve();
+  await waitFor("all start", () => at.started.length === 6);
+  expect(at.started.map(({ files }) => [files?.areComing, files?.fetchedBytes])).toEqual([
+    ...Array(4).fill([true, 0]),
+    ...Array(2).fill([undefined, 9]),
   ]);
+});
+
+test("the supervisor of a job whose files cannot come hears why, and a job that is over asks for nothing more", async () => {
+  const fails = stage({
+    ask: async () => withInputs,
+    fetch: () => Promise.reject(new StartFailedError("no room")),
+  });
+  const id = fails.begin();
+  await waitFor("the outcome", () => fails.found.length > 0);
+  expect([fails.found, fails.news]).toEqual([[[id, { problem: "no room" }]], []]);
+  const stopped = Promise.withResolvers<void>();
+  const over = stage({
+    ask: async () => withInputs,
+    fetch: (...args) => forever(...args).finally(stopped.resolve),
+  });
+  const other = over.begin();
+  await waitFor("the start", () => over.started.length > 0);
+  over.preparations.settled(other);
+  await stopped.promise;
+  expect([over.found, over.unpinned]).toEqual([[], [other]]);
 });
 
 test("a job that is cancelled or disowned while it is prepared ends as CANCELLED, and gives up its files", async () => {
@@ -109,8 +161,8 @@ test("a lost blob is fetched again, and a failure goes to the supervisor that wa
   const removed: string[] = [];
   const at = stage({ removeBlob: (sha256) => removed.push(sha256) });
   await at.preparations.fetchAgain("exe_1", "abc");
-  expect([removed, at.found]).toEqual([["abc"], [["exe_1"]]]);
+  expect([removed, at.found]).toEqual([["abc"], [["exe_1", { fetchedBytes: 0 }]]]);
   const fails = stage({ fetch: () => Promise.reject(new StartFailedError("no room")) });
   await fails.preparations.fetchAgain("exe_1", "abc");
-  expect(fails.found).toEqual([["exe_1", "no room"]]);
+  expect(fails.found).toEqual([["exe_1", { problem: "no room" }]]);
 });

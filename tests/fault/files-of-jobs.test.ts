@@ -58,6 +58,24 @@ test("kill -9 of the agent while it fetches: the next agent goes on with what is
   expect(await at.jobs.execution(jobId)).toMatchObject({ status: "SUCCEEDED", attempt: 1 });
 });
 
+test("kill -9 of the supervisor while the agent fetches: the next one goes on with what is there", async () => {
+  await using at = await world();
+  const from = await at.jobs.input(manyFiles);
+  at.gatehouse.hold(READ);
+  const { jobId } = await at.jobs.submit({ command: sh(sum), inputs: [{ from }], outputs: ["sum"] });
+  await at.gatehouse.untilHeld();
+  const killed = supervisorsBelow(at.person.home.path);
+  for (const pid of killed) process.kill(pid, "SIGKILL");
+  await waitFor("the next supervisor", async () => {
+    const { status } = JSON.parse(await at.person.get(["agent", "status", "--json"]));
+    return status.supervisors.some(({ pid }: { pid: number }) => !killed.includes(pid));
+  });
+  at.gatehouse.open();
+  await at.jobs.compute.jobs.wait(jobId);
+  expect(await at.jobs.execution(jobId)).toMatchObject({ status: "SUCCEEDED", attempt: 1 });
+  expect(Math.max(...at.gatehouse.digests.values())).toBe(1);
+});
+
 test("kill -9 of the agent while it sends outputs: the next agent sends them", async () => {
   await using at = await world();
   at.gatehouse.hold(SEND);
