@@ -16,6 +16,7 @@ const floorsOf: Record<string, readonly (readonly string[])[]> = {
     ["executors/docker", "executors/shell"],
     ["workflow/expressions", "workflow/syntax"],
     ["workflow"],
+    ["workflow/toolkit"],
     ["detectors", "executors", "files"],
     ["profile"],
     ["session", "supervisor"],
