@@ -57,14 +57,14 @@ test("GitHub's own clients keep and get artifacts and caches", async () => {
   expect(await runClient(toolkit, "clients", ["node"])).toEqual({ status: 0, said: answer });
   expect(toolkit.artifacts.list().map(({ name }) => name)).toEqual(["data"]);
   await toolkit.close();
-}, 120_000);
+});
 
 test("clients of the older cache service are served too", async () => {
   const toolkit = open("older");
   const env = { ACTIONS_CACHE_SERVICE_V2: "" };
   expect(await runClient(toolkit, "older", ["node"], env)).toEqual({ status: 0, said: answer });
   await toolkit.close();
-}, 120_000);
+});
 
 test("without a token or a signature there is nothing to get", async () => {
   const toolkit = open("strangers");
