@@ -44,10 +44,13 @@ function absolute(pattern: string, root: string): string {
 
 /** How many calls want the library's own lines left out. */
 let quiet = 0;
-const write = process.stdout.write;
+let write = process.stdout.write;
 
 async function quietly<T>(act: () => Promise<T>): Promise<T> {
-  if (quiet++ === 0) process.stdout.write = writeOthers as typeof write;
+  if (quiet++ === 0) {
+    write = process.stdout.write;
+    process.stdout.write = writeOthers as typeof write;
+  }
   try {
     return await act();
   } finally {
