@@ -1,8 +1,8 @@
+import { nearest } from "../../shared/nearest.ts";
 import { CliError } from "../exit/failure.ts";
 import type { Output } from "../output/output.ts";
 import type { CommandEntry } from "./command.ts";
 import { groupHelp } from "./help.ts";
-import { nearest } from "./nearest.ts";
 
 /** For words that name no single command: prints help if it was asked for, else throws a usage error. */
 export async function showGroup(

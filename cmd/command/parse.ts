@@ -2,10 +2,10 @@ import { type ParseArgsConfig, parseArgs } from "node:util";
 import { asClause } from "../../shared/clause.ts";
 import { codeOf } from "../../shared/code-of.ts";
 import type { OptionTable } from "../../shared/config/options.ts";
+import { nearest } from "../../shared/nearest.ts";
 import { textOf } from "../../shared/text-of.ts";
 import { CliError } from "../exit/failure.ts";
 import type { Command } from "./command.ts";
-import { nearest } from "./nearest.ts";
 
 export interface ParsedArguments {
   /** By option name, as `resolveOptions` takes them. */

@@ -32,7 +32,8 @@ export interface JobDefinition {
   needs: readonly string[];
   /** The expression without `${{ }}`, with a status function: `success() && (…)` if the file has none. */
   if: string;
-  strategy?: MappingToken | undefined;
+  /** A mapping or an expression. */
+  strategy?: TemplateToken | undefined;
   continueOnError?: TemplateToken | undefined;
   timeoutMinutes?: TemplateToken | undefined;
   runsOn?: TemplateToken | undefined;
@@ -80,5 +81,53 @@ export interface SyntaxProblem {
   line: number;
   column: number;
   message: string;
-  hint?: string | undefined;
+  hint: string;
+}
+
+/** An action.yml as the engine runs it. */
+export interface ActionDefinition {
+  name: string;
+  /** By the name in the file; names of inputs do not differ by upper and lower case. */
+  inputs: ReadonlyMap<string, ActionInput>;
+  /** The values, which only composite actions have. */
+  outputs: ReadonlyMap<string, TemplateToken | undefined>;
+  runs: ActionRuns;
+}
+
+export interface ActionInput {
+  required: boolean;
+  default?: TemplateToken | undefined;
+  deprecationMessage?: string | undefined;
+}
+
+export type ActionRuns = CompositeRuns | NodeRuns | DockerRuns;
+
+export interface CompositeRuns {
+  using: "composite";
+  steps: readonly StepDefinition[];
+}
+
+export interface NodeRuns {
+  /** `node20`, `node24`, …: in lower case. */
+  using: `node${number}`;
+  main: string;
+  pre?: string | undefined;
+  /** Expressions as they stand: no status function is added. `always()` if the file has none. */
+  preIf: string;
+  post?: string | undefined;
+  postIf: string;
+}
+
+export interface DockerRuns {
+  using: "docker";
+  /** `docker://image`, or the path of a Dockerfile below the action's directory. */
+  image: string;
+  entrypoint?: string | undefined;
+  preEntrypoint?: string | undefined;
+  preIf: string;
+  postEntrypoint?: string | undefined;
+  postIf: string;
+  /** Absent: those of the image, or what the input `args` says. */
+  args?: readonly TemplateToken[] | undefined;
+  env?: MappingToken | undefined;
 }

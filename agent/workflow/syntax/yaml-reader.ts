@@ -1,12 +1,27 @@
 import { isString } from "@actions/workflow-parser";
 import { StringToken } from "@actions/workflow-parser/templates/tokens/string-token";
+import type { TokenRange } from "@actions/workflow-parser/templates/tokens/token-range";
 import { YamlObjectReader } from "@actions/workflow-parser/workflows/yaml-object-reader";
+import { type Document, isAlias, isScalar, type LineCounter, type Scalar, visit } from "yaml";
 
 /**
  * Reads YAML for the template reader, which would otherwise take the expressions of a block scalar from its source text,
  * with the indentation of the file. A script of Python or a heredoc would get spaces that are not its own.
  */
 export class YamlReader extends YamlObjectReader {
+  /** What YAML allows and GitHub does not, apart from `errors`, after which nothing can be read. */
+  readonly complaints: { message: string; start: TokenRange["start"] }[] = [];
+  /** The scalars by `line:column` of their start. */
+  private scalars: Map<string, Scalar> | undefined;
+
+  constructor(
+    file: number,
+    private readonly text: string,
+  ) {
+    super(file, text);
+    if (this.errors.length === 0) this.checkNodes();
+  }
+
   override allowLiteral(): ReturnType<YamlObjectReader["allowLiteral"]> {
     const token = super.allowLiteral();
     if (token === undefined || !isString(token) || token.range?.start.line === token.range?.end.line)
@@ -20,4 +35,96 @@ export class YamlReader extends YamlObjectReader {
       token.blockScalarHeader,
     );
   }
+
+  /** Whether there is nothing but comments. */
+  get isEmpty(): boolean {
+    return this.document.contents === null;
+  }
+
+  /** Where a character of a scalar's value stands in the file. White space has no place of its own: the next character has. */
+  placeIn(range: TokenRange, value: string, offset: number): TokenRange["start"] {
+    const scalar = this.scalarAt(range);
+    const from = scalar?.range?.[0];
+    if (scalar === undefined || from === undefined) return range.start;
+    const before = value.slice(0, offset).replace(/\s/g, "").length;
+    return this.placeAt(sourceOffset(this.text, contentStart(this.text, from, scalar), scalar, before));
+  }
+
+  private scalarAt({ start }: TokenRange): Scalar | undefined {
+    if (!this.scalars) {
+      const scalars = new Map<string, Scalar>();
+      visit(this.document, {
+        Scalar: (_, node) => {
+          const { line, column } = this.placeAt(node.range?.[0] ?? 0);
+          scalars.set(`${line}:${column}`, node);
+        },
+      });
+      this.scalars = scalars;
+    }
+    return this.scalars.get(`${start.line}:${start.column}`);
+  }
+
+  /** Finds what the template reader cannot read, and turns keys such as `1` and `true` into text. */
+  private checkNodes(): void {
+    visit(this.document, {
+      Pair: (_, { key }) => {
+        const node = isAlias(key) ? key.resolve(this.document) : key;
+        if (!isScalar(node)) {
+          const start = this.startOf(key);
+          this.errors.push({ message: "A key must be plain text", range: { start, end: start } });
+          return visit.BREAK;
+        }
+        if (typeof node.value !== "string") node.value = node.source ?? String(node.value ?? "");
+        return undefined;
+      },
+      Node: (_, node) => {
+        if ("tag" in node && node.tag?.startsWith("!"))
+          this.complaints.push({ message: `Unexpected YAML tag '${node.tag}'`, start: this.startOf(node) });
+      },
+    });
+  }
+
+  private startOf(node: unknown): TokenRange["start"] {
+    return this.placeAt((node as { range?: [number, number] | null } | null)?.range?.[0] ?? 0);
+  }
+
+  private placeAt(offset: number): TokenRange["start"] {
+    const { lineCounter } = this as unknown as { lineCounter: LineCounter };
+    const { line, col } = lineCounter.linePos(offset);
+    return { line: Math.max(line, 1), column: Math.max(col, 1) };
+  }
+
+  private get document(): Document.Parsed {
+    return (this as unknown as { doc: Document.Parsed }).doc;
+  }
+}
+
+function contentStart(text: string, from: number, { type }: Scalar): number {
+  if (type === "QUOTE_DOUBLE" || type === "QUOTE_SINGLE") return from + 1;
+  if (type !== "BLOCK_LITERAL" && type !== "BLOCK_FOLDED") return from;
+  const header = text.indexOf("\n", from);
+  return header < 0 ? from : header + 1;
+}
+
+/** The source's offset after as many characters of content as were `before`, and the white space behind them. */
+function sourceOffset(text: string, from: number, { type }: Scalar, before: number): number {
+  let left = before;
+  let at = from;
+  while (at < text.length) {
+    const rest = text.slice(at, at + 2);
+    const size = /^\s/.test(rest) ? 0 : lengthOfCharacter(rest, type);
+    if (size === 0) at++;
+    else if (rest.startsWith("\\") && size > 1 && /^\\[\s0abtnvfreN_LP]/.test(rest)) at += size;
+    else if (left === 0) return at;
+    else {
+      left--;
+      at += size;
+    }
+  }
+  return at;
+}
+
+function lengthOfCharacter(rest: string, type: Scalar["type"]): number {
+  if (type === "QUOTE_SINGLE" && rest === "''") return 2;
+  return type === "QUOTE_DOUBLE" && rest.startsWith("\\") ? 2 : 1;
 }

@@ -1,0 +1,51 @@
+import { getActionSchema as actionSchema } from "@actions/workflow-parser/actions/action-schema";
+import type { Definition } from "@actions/workflow-parser/templates/schema/definition";
+import type { TemplateSchema } from "@actions/workflow-parser/templates/schema/index";
+import { MappingDefinition } from "@actions/workflow-parser/templates/schema/mapping-definition";
+import { OneOfDefinition } from "@actions/workflow-parser/templates/schema/one-of-definition";
+import { StringDefinition } from "@actions/workflow-parser/templates/schema/string-definition";
+import { getWorkflowSchema as workflowSchema } from "@actions/workflow-parser/workflows/workflow-schema";
+
+/** GitHub's schemas, with what its own runner does otherwise. */
+
+let workflows: TemplateSchema | undefined;
+let actions: TemplateSchema | undefined;
+
+export const WORKFLOW_ROOT = "workflow-root-strict";
+export const ACTION_ROOT = "action-root";
+
+export function getWorkflowSchema(): TemplateSchema {
+  if (workflows) return workflows;
+  workflows = withOwnKeysOnly(workflowSchema());
+  const { definitions } = workflows;
+  // The published schema has the name of another event here.
+  expect(definitions["repository-dispatch-string"], StringDefinition).constant = "repository_dispatch";
+  // Steps in the background are not released.
+  expect(definitions["steps-item"], OneOfDefinition).oneOf.splice(2);
+  for (const step of ["run-step", "regular-step"])
+    delete expect(definitions[step], MappingDefinition).properties.background;
+  return workflows;
+}
+
+/** The runner takes any key at the top, any `node` version, and any text for `required`. */
+export function getActionSchema(): TemplateSchema {
+  if (actions) return actions;
+  actions = withOwnKeysOnly(actionSchema());
+  const { definitions } = actions;
+  definitions.runs = expect(definitions["runs-strict"], OneOfDefinition);
+  definitions.using = expect(definitions["non-empty-string"], StringDefinition);
+  return actions;
+}
+
+/** A key named like a property of Object, such as `constructor`, is an unknown key. */
+function withOwnKeysOnly(schema: TemplateSchema): TemplateSchema {
+  for (const definition of Object.values(schema.definitions)) {
+    if (definition instanceof MappingDefinition) Object.setPrototypeOf(definition.properties, null);
+  }
+  return schema;
+}
+
+function expect<T extends Definition>(definition: Definition | undefined, kind: new (key: string) => T): T {
+  if (definition instanceof kind) return definition;
+  throw new Error(`The schema of the parser has changed: ${definition?.key} is no ${kind.name}`);
+}
