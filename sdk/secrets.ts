@@ -14,10 +14,18 @@ import { callPatiently, type Patience } from "./patience.ts";
 export class Secrets {
   constructor(private readonly client: ComputeClient) {}
 
-  /** Sets the value: 1 byte to 64 KiB. Throws `conflict` if the business has too many secrets or the server no key. */
-  set(name: string, value: string | Uint8Array, options: Patience = {}): Promise<SecretFacts> {
+  /**
+   * Sets the value: 1 byte to 64 KiB. With `ttlSeconds` it is removed after that long. Throws `conflict` if the business
+   * has too many secrets or the server no key.
+   */
+  set(
+    name: string,
+    value: string | Uint8Array,
+    options: Patience & { ttlSeconds?: number } = {},
+  ): Promise<SecretFacts> {
+    const { ttlSeconds, ...patience } = options;
     const valueBase64 = Buffer.from(value as Uint8Array).toString("base64");
-    return callPatiently(this.client, "secrets.set", { name, valueBase64 }, options);
+    return callPatiently(this.client, "secrets.set", { name, valueBase64, ttlSeconds }, patience);
   }
 
   /** Lists the secrets by name, without their values. */

@@ -7,6 +7,9 @@ export const MAX_SECRET_BYTES = 64 * 1024;
 /** The most secrets of a business. */
 export const MAX_SECRETS = 1_000;
 
+/** How long a secret may be set to last. */
+export const MAX_SECRET_TTL_SECONDS = 31_536_000;
+
 /** What the API says about a secret. It never says the value. */
 export const secretFacts = z.object({
   name: secretName,
@@ -17,6 +20,8 @@ export const secretFacts = z.object({
   updatedAt: timestamp,
   /** The name of the user who set it; the id, if that user has left the business. */
   updatedBy: z.string(),
+  /** When it is removed; absent: it stays. */
+  expiresAt: timestamp.optional(),
 });
 export type SecretFacts = z.infer<typeof secretFacts>;
 

@@ -21,6 +21,7 @@ export const command = defineCommand({
       VERSION: (one) => String(one.version),
       SET: (one) => `${formatAge(one.updatedAt)} ago`,
       BY: (one) => one.updatedBy,
+      EXPIRES: (one) => one.expiresAt ?? "",
     });
   },
 });

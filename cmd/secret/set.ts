@@ -1,8 +1,10 @@
 import { isatty } from "node:tty";
+import { z } from "zod";
 import { defineOptions, optionText } from "../../shared/config/options.ts";
 import { counted } from "../../shared/counted.ts";
+import { durationMs } from "../../shared/duration.ts";
 import { limits } from "../../shared/limits.ts";
-import { MAX_SECRET_BYTES } from "../../shared/secret.ts";
+import { MAX_SECRET_BYTES, MAX_SECRET_TTL_SECONDS } from "../../shared/secret.ts";
 import { defineCommand } from "../command/command.ts";
 import { connect, patience } from "../connection/connect.ts";
 import { clientOptions } from "../connection/connection-options.ts";
@@ -16,12 +18,30 @@ const STDIN = 0;
 const NEWLINE = 0x0a;
 const RETURN = 0x0d;
 
+/** `7d` in seconds. */
+const secretTtl = z.string().transform((text, context) => {
+  const seconds = Math.round((durationMs(text) ?? 0) / 1_000);
+  if (seconds >= 1 && seconds <= MAX_SECRET_TTL_SECONDS) return seconds;
+  context.addIssue({
+    code: "custom",
+    message: "must be a time of at most a year, like 90s, 30m, 12h, 7d or 4w",
+  });
+  return z.NEVER;
+});
+
 const options = defineOptions({
   "from-file": {
     kind: "value",
     placeholder: "FILE",
     schema: optionText.min(1).optional(),
     help: "Take the value from a file, byte for byte; - is stdin",
+  },
+  ttl: {
+    kind: "value",
+    placeholder: "TIME",
+    schema: optionText.pipe(secretTtl).optional(),
+    defaultText: "it stays",
+    help: "Remove the secret after this long, like 12h or 7d, at most a year",
   },
   ...clientOptions,
 });
@@ -33,6 +53,7 @@ export const command = defineCommand({
   examples: [
     { line: "secret set deploy-token", does: "Ask for the value, without showing it" },
     { line: "secret set netrc --from-file ~/.netrc", does: "Set it to the content of a file" },
+    { line: "secret set deploy-token --ttl 12h", does: "Let the server remove it after half a day" },
     { line: "secret set deploy-token --json", does: "Set it from a pipe, in a script" },
   ],
   details: `The value is 1 byte to 64 KiB of any bytes. From a terminal it is one line. From a pipe, one newline at its end
@@ -44,9 +65,14 @@ they start. Nobody can read it back, so keep it elsewhere if you need it again.`
     const value = await readValue(name, options["from-file"], output);
     const bytes = value.byteLength;
     try {
-      const secret = await secrets.set(name, value, patience(output));
+      const secret = await secrets.set(name, value, { ...patience(output), ttlSeconds: options.ttl });
       if (options.json) await output.json(secret);
-      else await output.note(`Secret ${name} is set: version ${secret.version}, ${counted(bytes, "byte")}.`);
+      else {
+        const until = secret.expiresAt === undefined ? "" : ` It is removed at ${secret.expiresAt}.`;
+        await output.note(
+          `Secret ${name} is set: version ${secret.version}, ${counted(bytes, "byte")}.${until}`,
+        );
+      }
       return 0;
     } finally {
       value.fill(0);

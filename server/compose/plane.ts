@@ -153,7 +153,7 @@ async function composeFeatures(base: PlaneBase, parts: PlaneParts, attendance: A
 
 /** The tasks that features bring, and the one that corrects times written under a wrong clock. */
 function featureTasks(base: PlaneBase, features: Features, onTimesChanged: () => void): TaskRunner[] {
-  const { credits, executions, schedules, templates, retention, collector } = features;
+  const { credits, executions, schedules, templates, retention, collector, secrets } = features;
   const { bus, log, runnerOf, stores } = base;
   const keepers = [stores.nodes, stores.executions, stores.jobs, schedules.scheduler];
   return [
@@ -162,6 +162,7 @@ function featureTasks(base: PlaneBase, features: Features, onTimesChanged: () =>
     templates.runner,
     retention.runner,
     collector.runner,
+    secrets.runner,
     runnerOf(clockTask(keepers, log, onTimesChanged)),
   ];
 }

@@ -1,10 +1,11 @@
 import { DataKeys } from "../secret/data-keys.ts";
+import { secretExpiryTask } from "../secret/expiry-task.ts";
 import { secretHandlers } from "../secret/handlers.ts";
 import { SecretService } from "../secret/secret-service.ts";
 import type { PlaneBase } from "./base.ts";
 
 /** Secrets of businesses, encrypted with the server's key file. */
-export async function composeSecrets({ stores, log, now }: PlaneBase) {
+export async function composeSecrets({ stores, log, now, runnerOf }: PlaneBase) {
   const { secrets, sessions, seal } = stores;
   const keys = new DataKeys(secrets, seal);
   // A key file that takes over from another must be enough from now on.
@@ -16,5 +17,5 @@ export async function composeSecrets({ stores, log, now }: PlaneBase) {
     );
   }
   const service = new SecretService({ secrets, keys, sessions, now });
-  return { service, handlers: secretHandlers(service) };
+  return { service, handlers: secretHandlers(service), runner: runnerOf(secretExpiryTask(secrets)) };
 }

@@ -42,7 +42,16 @@ export const movedTables: readonly MovedTable[] = [
   {
     table: "compute_job_secrets",
     key: ["business_id", "name"],
-    columns: ["business_id", "name", "version", "sealed", "user_id", "created_at", "updated_at"],
+    columns: [
+      "business_id",
+      "name",
+      "version",
+      "sealed",
+      "user_id",
+      "created_at",
+      "updated_at",
+      "expires_at",
+    ],
     rowsPerChunk: LARGE_ROWS_PER_CHUNK,
     documents: (row) => [plain(row)],
   },

@@ -18,9 +18,9 @@ export function secretHandlers(service: SecretService): SecretHandlers {
     return secrets.map((secret) => facts(secret, names.get(secret.userId) ?? secret.userId));
   };
   return {
-    "secrets.set": async ({ name, valueBase64 }, context) => {
+    "secrets.set": async ({ name, valueBase64, ttlSeconds }, context) => {
       const by = userOf(context);
-      const secret = await service.set(by, name, Buffer.from(valueBase64, "base64"));
+      const secret = await service.set(by, name, Buffer.from(valueBase64, "base64"), ttlSeconds);
       return facts(secret, by.userName);
     },
     "secrets.list": async (page, context) => {
@@ -44,6 +44,14 @@ export function secretHandlers(service: SecretService): SecretHandlers {
   };
 }
 
-function facts({ name, version, createdAtMs, updatedAtMs }: SecretRecord, updatedBy: string): SecretFacts {
-  return { name, version, createdAt: isoTime(createdAtMs), updatedAt: isoTime(updatedAtMs), updatedBy };
+function facts(secret: SecretRecord, updatedBy: string): SecretFacts {
+  const { name, version, createdAtMs, updatedAtMs, expiresAtMs } = secret;
+  return {
+    name,
+    version,
+    createdAt: isoTime(createdAtMs),
+    updatedAt: isoTime(updatedAtMs),
+    updatedBy,
+    ...(expiresAtMs !== undefined && { expiresAt: isoTime(expiresAtMs) }),
+  };
 }

@@ -45,14 +45,14 @@ test("the value is overwritten in memory once it is set, or refused", async () =
 test("the same value is stored differently every time", async () => {
   const anna = await member("owner");
   for (const name of ["a", "b", "c"]) await secrets.set(anna, name, Buffer.from("same"));
-  const stored = await stores.secrets.find(anna.businessId, ["a", "b", "c"]);
+  const stored = await stores.secrets.find(anna.businessId, ["a", "b", "c"], Date.now());
   expect(new Set(stored.map(({ sealed }) => Buffer.from(sealed).toString("hex"))).size).toBe(3);
 });
 
 test("a value that was moved to another name, or changed, in the store is not handed out", async () => {
   const anna = await member("owner");
   await secrets.set(anna, "a", Buffer.from("value of a"));
-  const [stored] = await stores.secrets.find(anna.businessId, ["a"]);
+  const [stored] = await stores.secrets.find(anna.businessId, ["a"], Date.now());
   const key = await stores.secrets.dataKey(anna.businessId);
   if (!stored || !key) throw new Error("The secret is missing");
   const put = (name: string, sealed: Uint8Array) =>

@@ -24,11 +24,11 @@ export class SecretService {
   constructor(private readonly parts: SecretServiceParts) {}
 
   /** Overwrites `value` with zeros when it is done. Throws ComputeError `forbidden`, `invalid_request` or `conflict`. */
-  async set(by: By, name: string, value: Uint8Array): Promise<SecretRecord> {
+  async set(by: By, name: string, value: Uint8Array, ttlSeconds?: number): Promise<SecretRecord> {
     try {
       await this.requireRight(by, "change");
       checkSize(value);
-      return await this.seal(by, name, value);
+      return await this.seal(by, name, value, ttlSeconds);
     } finally {
       value.fill(0);
     }
@@ -36,7 +36,7 @@ export class SecretService {
 
   async list(by: By, afterName: string | undefined, limit: number): Promise<SecretRecord[]> {
     await this.requireRight(by, "use");
-    return this.parts.secrets.list(by.businessId, afterName, limit);
+    return this.parts.secrets.list(by.businessId, afterName, limit, this.parts.now());
   }
 
   /** Resolves with the names that existed. */
@@ -48,7 +48,7 @@ export class SecretService {
   /** The names of these that no secret of the business has. */
   async missing(businessId: string, names: readonly string[]): Promise<string[]> {
     if (names.length === 0) return [];
-    const known = new Set(await this.parts.secrets.known(businessId, names));
+    const known = new Set(await this.parts.secrets.known(businessId, names, this.parts.now()));
     return names.filter((name) => !known.has(name));
   }
 
@@ -67,8 +67,9 @@ export class SecretService {
     if (!(await this.mayUse(businessId, userId))) {
       throw new ComputeError("forbidden", `User ${userId} may not use the secrets of this business.`);
     }
-    const { secrets, keys } = this.parts;
-    const found = new Map((await secrets.find(businessId, names)).map((secret) => [secret.name, secret]));
+    const { secrets, keys, now } = this.parts;
+    const sealed = await secrets.find(businessId, names, now());
+    const found = new Map(sealed.map((secret) => [secret.name, secret]));
     const absent = names.find((name) => !found.has(name));
     const key = await keys.forOpening(businessId);
     if (absent !== undefined || !key) {
@@ -91,8 +92,14 @@ export class SecretService {
     return names;
   }
 
-  private async seal({ businessId, userId }: By, name: string, value: Uint8Array): Promise<SecretRecord> {
+  private async seal(
+    { businessId, userId }: By,
+    name: string,
+    value: Uint8Array,
+    ttlSeconds: number | undefined,
+  ): Promise<SecretRecord> {
     const { secrets, keys, now } = this.parts;
+    const expiresAtMs = ttlSeconds === undefined ? undefined : now() + ttlSeconds * 1_000;
     for (let tries = 0; tries < SET_TRIES; tries++) {
       const key = await keys.forSealing(businessId);
       const sealed = sealValue(key, { businessId, name }, value);
@@ -104,6 +111,7 @@ export class SecretService {
         keyId: key.keyId,
         userId,
         nowMs: now(),
+        expiresAtMs,
         maxSecrets: MAX_SECRETS,
       });
       if (outcome.kind === "set") return outcome.secret;

@@ -1,4 +1,4 @@
-import { Binary, type Collection } from "mongodb";
+import { Binary, type Collection, type Filter } from "mongodb";
 import { isDuplicateKey, isFasterElsewhere, type MongoStore, outlastOthers } from "../store/mongo.ts";
 import { collectionStep } from "../store/mongo-migrations.ts";
 import type {
@@ -26,11 +26,13 @@ interface SecretDocument {
   user_id: string;
   created_at: number;
   updated_at: number;
+  expires_at?: number;
 }
 
 export const secretSteps = [
   collectionStep("secret-1", "compute_data_keys", [{ key: { business_id: 1 }, unique: true }]),
   collectionStep("secret-2", "compute_job_secrets", [{ key: { business_id: 1, name: 1 }, unique: true }]),
+  collectionStep("secret-3", "compute_job_secrets", [{ key: { expires_at: 1 }, sparse: true }]),
 ];
 
 const WITHOUT_VALUE = { projection: { _id: 0, sealed: 0 } };
@@ -47,6 +49,9 @@ export class MongoSecretStore implements SecretStore {
   set(change: SecretChange): Promise<SetOutcome> {
     const { businessId: business_id, keyId: key_id, name, userId: user_id, nowMs, maxSecrets } = change;
     const sealed = new Binary(change.sealed);
+    const expires_at = change.expiresAtMs;
+    const expiry = expires_at === undefined ? { $unset: { expires_at: "" } as const } : {};
+    const times = expires_at === undefined ? {} : { expires_at };
     const body = () =>
       this.store.transaction(async (session): Promise<SetOutcome> => {
         const counted = { $inc: { changes: 1 } };
@@ -54,48 +59,68 @@ export class MongoSecretStore implements SecretStore {
         if (matchedCount === 0) return { kind: "key-gone" };
         const changed = await this.secrets.findOneAndUpdate(
           { business_id, name },
-          { $set: { sealed, user_id, updated_at: nowMs }, $inc: { version: 1 } },
+          { $set: { sealed, user_id, updated_at: nowMs, ...times }, $inc: { version: 1 }, ...expiry },
           { session, returnDocument: "after", ...WITHOUT_VALUE },
         );
         if (changed) return { kind: "set", secret: recordFrom(changed) };
         const count = await this.secrets.countDocuments({ business_id }, { session, limit: maxSecrets });
         if (count >= maxSecrets) return { kind: "full" };
-        const times = { created_at: nowMs, updated_at: nowMs };
-        const document = { business_id, name, version: 1, sealed, user_id, ...times };
+        const made = { created_at: nowMs, updated_at: nowMs, ...times };
+        const document = { business_id, name, version: 1, sealed, user_id, ...made };
         await this.secrets.insertOne({ ...document }, { session });
         return { kind: "set", secret: recordFrom(document) };
       });
     return this.store.attempt(() => outlastOthers(body, isFasterElsewhere));
   }
 
-  list(businessId: string, afterName: string | undefined, limit: number): Promise<SecretRecord[]> {
-    const where = { business_id: businessId, name: { $gt: afterName ?? "" } };
+  list(
+    businessId: string,
+    afterName: string | undefined,
+    limit: number,
+    nowMs: number,
+  ): Promise<SecretRecord[]> {
+    const where = { business_id: businessId, name: { $gt: afterName ?? "" }, ...validAt(nowMs) };
     return this.store.attempt(async () => {
       const found = await this.secrets.find(where, WITHOUT_VALUE).sort({ name: 1 }).limit(limit).toArray();
       return found.map(recordFrom);
     });
   }
 
-  known(businessId: string, names: readonly string[]): Promise<string[]> {
+  known(businessId: string, names: readonly string[], nowMs: number): Promise<string[]> {
     return this.store.attempt(async () => {
-      const where = { business_id: businessId, name: { $in: [...names] } };
+      const where = { business_id: businessId, name: { $in: [...names] }, ...validAt(nowMs) };
       return (await this.secrets.find(where, WITHOUT_VALUE).toArray()).map(({ name }) => name);
     });
   }
 
-  find(businessId: string, names: readonly string[]): Promise<SealedSecret[]> {
+  find(businessId: string, names: readonly string[], nowMs: number): Promise<SealedSecret[]> {
     return this.store.attempt(async () => {
-      const where = { business_id: businessId, name: { $in: [...names] } };
+      const where = { business_id: businessId, name: { $in: [...names] }, ...validAt(nowMs) };
       return (await this.secrets.find(where).toArray()).map(sealedFrom);
     });
   }
 
   remove(businessId: string, names: readonly string[]): Promise<string[]> {
+    return this.removeWhere(businessId, { name: { $in: [...names] } });
+  }
+
+  async removeExpired(nowMs: number, limit: number): Promise<number> {
+    const where = { expires_at: { $lte: nowMs } };
+    const found = await this.store.attempt(() =>
+      this.secrets.find(where, WITHOUT_VALUE).limit(limit).toArray(),
+    );
+    let removed = 0;
+    for (const businessId of new Set(found.map(({ business_id }) => business_id)))
+      removed += (await this.removeWhere(businessId, where)).length;
+    return removed;
+  }
+
+  private removeWhere(businessId: string, which: Filter<SecretDocument>): Promise<string[]> {
     const business_id = businessId;
     const body = () =>
       this.store.transaction(async (session) => {
         await this.keys.updateOne({ business_id }, { $inc: { changes: 1 } }, { session });
-        const where = { business_id, name: { $in: [...names] } };
+        const where = { ...which, business_id };
         const found = await this.secrets.find(where, { session, ...WITHOUT_VALUE }).toArray();
         await this.secrets.deleteMany(where, { session });
         const left = await this.secrets.findOne({ business_id }, { session, ...WITHOUT_VALUE });
@@ -156,6 +181,10 @@ export class MongoSecretStore implements SecretStore {
   }
 }
 
+function validAt(nowMs: number): Filter<SecretDocument> {
+  return { $or: [{ expires_at: { $exists: false } }, { expires_at: { $gt: nowMs } }] };
+}
+
 function keyFrom({ business_id, key_id, wrapped }: KeyDocument): DataKey {
   return { businessId: business_id, keyId: key_id, wrapped: new Uint8Array(wrapped.value()) };
 }
@@ -172,5 +201,6 @@ function recordFrom(found: Omit<SecretDocument, "sealed">): SecretRecord {
     userId: found.user_id,
     createdAtMs: found.created_at,
     updatedAtMs: found.updated_at,
+    ...(found.expires_at !== undefined && { expiresAtMs: found.expires_at }),
   };
 }

@@ -27,6 +27,13 @@ export const secretMigrations: Migration[] = [
       ) STRICT;
     `,
   },
+  {
+    id: "secret-2",
+    sql: `
+      ALTER TABLE compute_job_secrets ADD COLUMN expires_at INTEGER;
+      CREATE INDEX compute_job_secrets_expires_at ON compute_job_secrets (expires_at) WHERE expires_at IS NOT NULL;
+    `,
+  },
 ];
 
 interface SecretRow {
@@ -36,9 +43,11 @@ interface SecretRow {
   user_id: string;
   created_at: number;
   updated_at: number;
+  expires_at: number | null;
 }
 
-const FACTS = "business_id, name, version, user_id, created_at, updated_at";
+const FACTS = "business_id, name, version, user_id, created_at, updated_at, expires_at";
+const IS_VALID = "(expires_at IS NULL OR expires_at > $nowMs)";
 const SEALED = "business_id AS businessId, name, sealed";
 const KEY = "business_id AS businessId, key_id AS keyId, wrapped";
 
@@ -47,48 +56,60 @@ export class SqliteSecretStore implements SecretStore {
 
   set(change: SecretChange): Promise<SetOutcome> {
     return this.store.write(() => {
-      const { businessId, keyId, name, sealed, userId, nowMs, maxSecrets } = change;
+      const { businessId, keyId, name, sealed, userId, nowMs, expiresAtMs = null, maxSecrets } = change;
       if (this.keyOf(businessId)?.keyId !== keyId) return { kind: "key-gone" };
       const changed = this.store.get<SecretRow>(
-        `UPDATE compute_job_secrets SET version = version + 1, sealed = $sealed, user_id = $userId, updated_at = $nowMs
+        `UPDATE compute_job_secrets SET version = version + 1, sealed = $sealed, user_id = $userId, updated_at = $nowMs,
+           expires_at = $expiresAtMs
          WHERE business_id = $businessId AND name = $name RETURNING ${FACTS}`,
-        { businessId, name, sealed, userId, nowMs },
+        { businessId, name, sealed, userId, nowMs, expiresAtMs },
       );
       if (changed) return { kind: "set", secret: recordFrom(changed) };
       if (this.count(businessId) >= maxSecrets) return { kind: "full" };
       this.store.run(
-        `INSERT INTO compute_job_secrets (business_id, name, version, sealed, user_id, created_at, updated_at)
-         VALUES ($businessId, $name, 1, $sealed, $userId, $nowMs, $nowMs)`,
-        { businessId, name, sealed, userId, nowMs },
+        `INSERT INTO compute_job_secrets (business_id, name, version, sealed, user_id, created_at, updated_at,
+           expires_at)
+         VALUES ($businessId, $name, 1, $sealed, $userId, $nowMs, $nowMs, $expiresAtMs)`,
+        { businessId, name, sealed, userId, nowMs, expiresAtMs },
       );
-      const times = { createdAtMs: nowMs, updatedAtMs: nowMs };
+      const times = {
+        createdAtMs: nowMs,
+        updatedAtMs: nowMs,
+        ...(expiresAtMs !== null && { expiresAtMs }),
+      };
       return { kind: "set", secret: { businessId, name, version: 1, userId, ...times } };
     });
   }
 
-  async list(businessId: string, afterName: string | undefined, limit: number): Promise<SecretRecord[]> {
+  async list(
+    businessId: string,
+    afterName: string | undefined,
+    limit: number,
+    nowMs: number,
+  ): Promise<SecretRecord[]> {
     const rows = this.store.all<SecretRow>(
       `SELECT ${FACTS} FROM compute_job_secrets WHERE business_id = $businessId AND name > $afterName
+         AND ${IS_VALID}
        ORDER BY name LIMIT $limit`,
-      { businessId, afterName: afterName ?? "", limit },
+      { businessId, afterName: afterName ?? "", limit, nowMs },
     );
     return rows.map(recordFrom);
   }
 
-  async known(businessId: string, names: readonly string[]): Promise<string[]> {
+  async known(businessId: string, names: readonly string[], nowMs: number): Promise<string[]> {
     const rows = this.store.all<{ name: string }>(
       `SELECT name FROM compute_job_secrets
-       WHERE business_id = $businessId AND name IN (SELECT value FROM json_each($names))`,
-      { businessId, names: JSON.stringify(names) },
+       WHERE business_id = $businessId AND name IN (SELECT value FROM json_each($names)) AND ${IS_VALID}`,
+      { businessId, names: JSON.stringify(names), nowMs },
     );
     return rows.map(({ name }) => name);
   }
 
-  async find(businessId: string, names: readonly string[]): Promise<SealedSecret[]> {
+  async find(businessId: string, names: readonly string[], nowMs: number): Promise<SealedSecret[]> {
     return this.store.all<SealedSecret>(
       `SELECT ${SEALED} FROM compute_job_secrets
-       WHERE business_id = $businessId AND name IN (SELECT value FROM json_each($names))`,
-      { businessId, names: JSON.stringify(names) },
+       WHERE business_id = $businessId AND name IN (SELECT value FROM json_each($names)) AND ${IS_VALID}`,
+      { businessId, names: JSON.stringify(names), nowMs },
     );
   }
 
@@ -102,10 +123,23 @@ export class SqliteSecretStore implements SecretStore {
           { businessId, names: JSON.stringify(names) },
         )
         .map(({ name }) => name);
-      if (this.count(businessId) > 0) return;
-      this.store.run("DELETE FROM compute_data_keys WHERE business_id = $businessId", { businessId });
+      this.dropUnusedKey(businessId);
     });
     return removed;
+  }
+
+  async removeExpired(nowMs: number, limit: number): Promise<number> {
+    let removed: { businessId: string }[] = [];
+    await this.store.writeOver(() => {
+      removed = this.store.all<{ businessId: string }>(
+        `DELETE FROM compute_job_secrets WHERE rowid IN
+           (SELECT rowid FROM compute_job_secrets WHERE expires_at <= $nowMs LIMIT $limit)
+         RETURNING business_id AS businessId`,
+        { nowMs, limit },
+      );
+      for (const one of new Set(removed.map(({ businessId }) => businessId))) this.dropUnusedKey(one);
+    });
+    return removed.length;
   }
 
   async dataKey(businessId: string): Promise<DataKey | undefined> {
@@ -156,6 +190,11 @@ export class SqliteSecretStore implements SecretStore {
     });
   }
 
+  private dropUnusedKey(businessId: string): void {
+    if (this.count(businessId) > 0) return;
+    this.store.run("DELETE FROM compute_data_keys WHERE business_id = $businessId", { businessId });
+  }
+
   private count(businessId: string): number {
     const sql = "SELECT count(*) AS count FROM compute_job_secrets WHERE business_id = $businessId";
     return this.store.get<{ count: number }>(sql, { businessId })?.count ?? 0;
@@ -170,5 +209,6 @@ function recordFrom(row: SecretRow): SecretRecord {
     userId: row.user_id,
     createdAtMs: row.created_at,
     updatedAtMs: row.updated_at,
+    ...(row.expires_at !== null && { expiresAtMs: row.expires_at }),
   };
 }

@@ -9,6 +9,8 @@ export interface SecretRecord {
   updatedAtMs: number;
   /** Who set it. */
   userId: string;
+  /** It no longer counts from this time on, and is removed; absent: it stays. */
+  expiresAtMs?: number;
 }
 
 /** A secret with its value, encrypted with the data key of its business. */
@@ -31,6 +33,7 @@ export interface SecretChange extends SealedSecret {
   keyId: string;
   userId: string;
   nowMs: number;
+  expiresAtMs?: number | undefined;
   /** The most secrets the business may have. */
   maxSecrets: number;
 }
@@ -47,16 +50,29 @@ export type SecretPlace = Pick<SealedSecret, "businessId" | "name">;
  * ComputeError `storage_failed` when the store refuses.
  */
 export interface SecretStore {
-  /** Sets a value, and increments the version. Concurrent calls never exceed `maxSecrets`. */
+  /**
+   * Sets a value, and increments the version. Concurrent calls never exceed `maxSecrets`. An earlier value's time of
+   * expiry does not apply to the new one.
+   */
   set(change: SecretChange): Promise<SetOutcome>;
-  /** By name, after `afterName`. */
-  list(businessId: string, afterName: string | undefined, limit: number): Promise<SecretRecord[]>;
-  /** The names of these that a secret has, in any order. Reads no values. */
-  known(businessId: string, names: readonly string[]): Promise<string[]>;
-  /** The secrets of these names that exist, in any order. */
-  find(businessId: string, names: readonly string[]): Promise<SealedSecret[]>;
+  /** By name, after `afterName`, without those that have expired at `nowMs`. */
+  list(
+    businessId: string,
+    afterName: string | undefined,
+    limit: number,
+    nowMs: number,
+  ): Promise<SecretRecord[]>;
+  /** The names of these that a secret has at `nowMs`, in any order. Reads no values. */
+  known(businessId: string, names: readonly string[], nowMs: number): Promise<string[]>;
+  /** The secrets of these names that exist at `nowMs`, in any order. */
+  find(businessId: string, names: readonly string[], nowMs: number): Promise<SealedSecret[]>;
   /** Resolves with the names that existed. With the last secret of a business, its data key is removed too. */
   remove(businessId: string, names: readonly string[]): Promise<string[]>;
+  /**
+   * Removes secrets that have expired at `nowMs`, at most about `limit`, as `remove` does; one that was set again
+   * meanwhile stays. Resolves with how many were removed.
+   */
+  removeExpired(nowMs: number, limit: number): Promise<number>;
   dataKey(businessId: string): Promise<DataKey | undefined>;
   /** Stores the data key unless the business has one. Resolves with the stored one. */
   makeDataKey(fresh: DataKey): Promise<DataKey>;

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { secretName } from "../job-files.ts";
-import { MAX_SECRETS, secretFacts, secretValue } from "../secret.ts";
+import { MAX_SECRET_TTL_SECONDS, MAX_SECRETS, secretFacts, secretValue } from "../secret.ts";
 import { defineEndpoints } from "./endpoint.ts";
 import { pageInput, pageOutput } from "./page.ts";
 
@@ -11,7 +11,12 @@ export const secretEndpoints = defineEndpoints({
     callers: ["user"],
     summary:
       "Set the value of a secret, which jobs name in secretEnv and secretFiles. No endpoint for people returns it. Owners and admins may do this.",
-    input: z.strictObject({ name: secretName, valueBase64: secretValue }),
+    input: z.strictObject({
+      name: secretName,
+      valueBase64: secretValue,
+      /** It is removed after this long; absent: it stays until somebody deletes it. */
+      ttlSeconds: z.int().min(1).max(MAX_SECRET_TTL_SECONDS).optional(),
+    }),
     output: secretFacts,
     errors: ["conflict", "storage_failed"],
     repeatable: true,

@@ -19,6 +19,9 @@ export const secretScenarios = {
     });
     const second = await api.call("secrets.set", { ...set, valueBase64: base64("battery") }, user);
     expect(second).toMatchObject({ version: 2, createdAt: first.createdAt });
+    expect(second.expiresAt).toBeUndefined();
+    const third = await api.call("secrets.set", { ...set, ttlSeconds: 3_600 }, user);
+    expect(Date.parse(third.expiresAt ?? "") - Date.parse(third.updatedAt)).toBe(3_600_000);
     for (const [valueBase64, said] of [
       ["", "is empty"],
       ["hunter2!", "must be base64"],

@@ -21,10 +21,10 @@ export function secretStoreContract(
       const second = { ...facts, userId: "usr_b", version: 2, createdAtMs: 1_000, updatedAtMs: 2_000 };
       const change = changeOf(key, { sealed: everyByte.toReversed(), nowMs: 2_000, userId: "usr_b" });
       expect(await store.set(change)).toEqual({ kind: "set", secret: second });
-      expect(await store.list(key.businessId, undefined, 10)).toEqual([second]);
-      expect(await store.known(key.businessId, ["token", "other"])).toEqual(["token"]);
-      expect(await store.known(newId("biz"), ["token"])).toEqual([]);
-      const found = await store.find(key.businessId, ["token", "other"]);
+      expect(await store.list(key.businessId, undefined, 10, 2_000)).toEqual([second]);
+      expect(await store.known(key.businessId, ["token", "other"], 2_000)).toEqual(["token"]);
+      expect(await store.known(newId("biz"), ["token"], 2_000)).toEqual([]);
+      const found = await store.find(key.businessId, ["token", "other"], 2_000);
       expect(found.map(plain)).toEqual([
         { businessId: key.businessId, name: "token", sealed: Buffer.from(everyByte.toReversed()) },
       ]);
@@ -36,7 +36,7 @@ export function secretStoreContract(
       const key = await newKey(store);
       for (const one of ["b", "B", "a.1", "a-1", "z"]) await store.set(changeOf(key, { name: one }));
       const names = async (after: string | undefined, limit: number) =>
-        (await store.list(key.businessId, after, limit)).map((secret) => secret.name);
+        (await store.list(key.businessId, after, limit, 2_000)).map((secret) => secret.name);
       expect(await names(undefined, 10)).toEqual(["B", "a-1", "a.1", "b", "z"]);
       expect(await names("a-1", 2)).toEqual(["a.1", "b"]);
       expect(await names("z", 2)).toEqual([]);
@@ -49,8 +49,8 @@ export function secretStoreContract(
       await store.set(changeOf(mine));
       await store.set(changeOf(theirs, { sealed: new Uint8Array([9]) }));
       expect(await store.remove(mine.businessId, ["token"])).toEqual(["token"]);
-      expect(await store.find(mine.businessId, ["token"])).toEqual([]);
-      expect(await store.list(theirs.businessId, undefined, 10)).toHaveLength(1);
+      expect(await store.find(mine.businessId, ["token"], 2_000)).toEqual([]);
+      expect(await store.list(theirs.businessId, undefined, 10, 2_000)).toHaveLength(1);
       expect((await store.dataKey(theirs.businessId))?.keyId).toBe(theirs.keyId);
     });
 
@@ -75,7 +75,7 @@ export function secretStoreContract(
       );
       expect(outcomes.filter(({ kind }) => kind === "set")).toHaveLength(5);
       expect(outcomes.filter(({ kind }) => kind === "full")).toHaveLength(7);
-      const [known] = await store.list(key.businessId, undefined, 1);
+      const [known] = await store.list(key.businessId, undefined, 1, 2_000);
       const again = await store.set(changeOf(key, { name: known?.name ?? "", maxSecrets: 5 }));
       expect(again).toMatchObject({ kind: "set", secret: { version: 2 } });
     });
@@ -98,7 +98,7 @@ export function secretStoreContract(
       expect(await store.remove(key.businessId, ["b"])).toEqual(["b"]);
       expect(await store.dataKey(key.businessId)).toBeUndefined();
       expect(await store.set(changeOf(key))).toEqual({ kind: "key-gone" });
-      expect(await store.list(key.businessId, undefined, 10)).toEqual([]);
+      expect(await store.list(key.businessId, undefined, 10, 2_000)).toEqual([]);
       expect(await store.remove(key.businessId, ["b"])).toEqual([]);
     });
 
@@ -111,11 +111,45 @@ export function secretStoreContract(
         store.set(changeOf(key, { name: "other" })),
         store.remove(key.businessId, ["token"]),
       ]);
-      const left = await store.list(key.businessId, undefined, 10);
+      const left = await store.list(key.businessId, undefined, 10, 2_000);
       expect(left.map((secret) => secret.name)).toEqual(outcome.kind === "set" ? ["other"] : []);
       expect((await store.dataKey(key.businessId))?.keyId).toBe(
         outcome.kind === "set" ? key.keyId : undefined,
       );
+    });
+
+    test("an expired secret is there for nobody, and is removed with the data key that only it needed", async () => {
+      await using opened = await open();
+      const { store } = opened;
+      const [key, other] = [await newKey(store), await newKey(store)];
+      const set = await store.set(changeOf(key, { expiresAtMs: 5_000 }));
+      expect(set).toMatchObject({ secret: { expiresAtMs: 5_000 } });
+      await store.set(changeOf(other, { name: "stays" }));
+      await store.set(changeOf(other, { expiresAtMs: 5_000 }));
+      const seen = async (nowMs: number) => [
+        (await store.list(key.businessId, undefined, 10, nowMs)).map(({ expiresAtMs }) => expiresAtMs),
+        await store.known(key.businessId, ["token"], nowMs),
+        (await store.find(key.businessId, ["token"], nowMs)).length,
+      ];
+      expect(await seen(4_999)).toEqual([[5_000], ["token"], 1]);
+      expect(await seen(5_000)).toEqual([[], [], 0]);
+      expect(await store.removeExpired(4_999, 10)).toBe(0);
+      expect(await store.removeExpired(5_000, 10)).toBe(2);
+      expect(await store.dataKey(key.businessId)).toBeUndefined();
+      expect(await store.known(other.businessId, ["token", "stays"], 0)).toEqual(["stays"]);
+      expect(await store.dataKey(other.businessId)).toBeDefined();
+    });
+
+    test("a new value does not expire with the one before it", async () => {
+      await using opened = await open();
+      const { store } = opened;
+      const key = await newKey(store);
+      await store.set(changeOf(key, { expiresAtMs: 5_000 }));
+      const [again] = await Promise.all([store.set(changeOf(key)), store.removeExpired(4_000, 10)]);
+      expect(again).toMatchObject({ secret: { version: 2 } });
+      expect(again).not.toHaveProperty("secret.expiresAtMs");
+      expect(await store.removeExpired(6_000, 10)).toBe(0);
+      expect(await store.known(key.businessId, ["token"], 6_000)).toEqual(["token"]);
     });
 
     test("a data key is wrapped again only if nobody else did it", async () => {
