@@ -55,7 +55,7 @@ async function placeBelow(directory: string, name: string): Promise<string> {
   const root = resolve(directory);
   // The library refuses names that lead out of the archive.
   const target = resolve(root, name);
-  for (let above = dirname(target); above !== root; above = dirname(above)) {
+  for (let above = dirname(target); above.length > root.length; above = dirname(above)) {
     const isLink = await lstat(above).then(
       (found) => found.isSymbolicLink(),
       () => false,
