@@ -1,4 +1,5 @@
 import { hostname } from "node:os";
+import { join } from "node:path";
 import type { ComputeClient } from "../sdk/client.ts";
 import type { ServerProof } from "../sdk/server-proof.ts";
 import { tanvritHome } from "../shared/config/home.ts";
@@ -9,6 +10,7 @@ import { AgentControl } from "./control/agent-control.ts";
 import { Ending, type EndSignals } from "./control/ending.ts";
 import { engineAnswers } from "./detectors/docker.ts";
 import { checkAllowed } from "./executors/port/check-allowed.ts";
+import type { WorkflowSettings } from "./executors/port/executor.ts";
 import { gpusForJob } from "./executors/port/job-gpus.ts";
 import { allowedEnvironment, type Environment } from "./process/environment.ts";
 import { allowOf } from "./profile/agent-file.ts";
@@ -254,6 +256,20 @@ export class AgentParts {
       environment: this.jobEnvironment,
       openFiles: this.context.options.openFiles,
       account,
+      ...(assignment.manifest.type === "GITHUB_ACTION" && { workflow: this.workflowSettings() }),
+    };
+  }
+
+  private workflowSettings(): WorkflowSettings {
+    const { file, description, account } = this.settings.profile;
+    const { actionsUrl, runsOn } = file.workflows;
+    // Another account cannot enter the agent's directory.
+    const cache = account ? join(account.home, ".cache", "tanvrit-compute") : this.context.options.stateDir;
+    return {
+      cacheDirectory: join(cache, "workflows"),
+      nodeLabels: description.labels,
+      runsOn,
+      actionsUrl,
     };
   }
 

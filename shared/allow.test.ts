@@ -109,7 +109,7 @@ test("the host's network is allowed only by its name, and ALL capabilities only 
 test("an invalid rule is refused when it is written", () => {
   for (const allow of [
     { executors: [] },
-    { executors: ["GITHUB_ACTION"] },
+    { executors: ["LAMBDA"] },
     { mounts: ["data"] },
     { mounts: ["/a/*/b"] },
     { mounts: ["/a:rx"] },

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { jobManifest } from "./manifest.ts";
+import { type JobType, jobManifest } from "./manifest.ts";
 
 /** The JSON Schema of a job as a person writes it, for editors that check job files. */
 export function jobJsonSchema(): Record<string, unknown> {
@@ -13,9 +13,27 @@ export function jobJsonSchema(): Record<string, unknown> {
     // For the author of the file: values that other fields refer to.
     patternProperties: { "^x-": {} },
     // Rules that span several fields are not part of the fields' own schemas.
-    if: { properties: { type: { const: "DOCKER" } }, required: ["type"] },
-    // biome-ignore lint/suspicious/noThenProperty: the name is JSON Schema's, and nobody awaits a schema
-    then: { required: ["image"] },
-    else: { required: ["command"], properties: { image: false, docker: false } },
+    allOf: [
+      onlyFor("DOCKER", ["image"], ["workflow"]),
+      onlyFor("GITHUB_ACTION", ["workflow"], ["command", "image", "docker", "workdir", "stopSignal"]),
+      {
+        if: { not: { anyOf: [isType("DOCKER"), isType("GITHUB_ACTION")] } },
+        ...then(["command"], ["image", "docker", "workflow"]),
+      },
+    ],
   };
+}
+
+function onlyFor(type: JobType, required: readonly string[], refused: readonly string[]) {
+  return { if: isType(type), ...then(required, refused) };
+}
+
+function isType(type: JobType) {
+  return { properties: { type: { const: type } }, required: ["type"] };
+}
+
+function then(required: readonly string[], refused: readonly string[]) {
+  const properties = Object.fromEntries(refused.map((field) => [field, false]));
+  // biome-ignore lint/suspicious/noThenProperty: the name is JSON Schema's, and nobody awaits a schema
+  return { then: { required, properties } };
 }

@@ -52,12 +52,68 @@ test("container options are checked field by field", () => {
   expect(docker({ privileged: true })).toEqual(["docker.privileged: unknown field"]);
 });
 
-test("an unknown job type is refused with a list of the known types", () => {
-  expect(problems({ type: "GITHUB_ACTION", command: "true" })).toEqual([
-    "type: must be COMMAND or DOCKER: jobs of type GITHUB_ACTION cannot be run yet",
+const workflow = { path: ".github/workflows/ci.yml" };
+const source = { from: "artifact:art_00000000000000000000000001", to: "source" };
+
+test("a GITHUB_ACTION job needs a workflow and its repository: as an input, or as an address to clone", () => {
+  const job = (fields: object) => problems({ type: "GITHUB_ACTION", ...fields });
+  expect(job({ workflow, inputs: [source] })).toEqual([]);
+  expect(job({ workflow, inputs: [{ ...source, to: "./source/" }] })).toEqual([]);
+  const clone = { url: "https://example.com/acme/app", ref: "main" };
+  expect(job({ workflow: { ...workflow, clone } })).toEqual([]);
+  expect(job({ inputs: [source] })).toEqual(["workflow: is missing: a GITHUB_ACTION job needs a workflow"]);
+  const missing = "inputs: must have the repository of the workflow with to: source; or set workflow.clone";
+  expect(job({ workflow })).toEqual([missing]);
+  expect(job({ workflow, inputs: [{ ...source, to: "src" }] })).toEqual([missing]);
+  expect(job({ workflow: { ...workflow, clone }, inputs: [source] })).toEqual([
+    "workflow.clone: cannot be used together with an input that goes to source",
   ]);
+});
+
+test("a workflow says itself what runs, and other jobs have none", () => {
+  for (const given of [
+    { command: "true" },
+    { image: "alpine" },
+    { workdir: "x" },
+    { stopSignal: "SIGINT" },
+  ]) {
+    expect(problems({ type: "GITHUB_ACTION", workflow, inputs: [source], ...given })).toEqual([
+      `${Object.keys(given)[0]}: jobs of type GITHUB_ACTION cannot use this: their workflow says what runs`,
+    ]);
+  }
+  expect(problems({ command: "true", workflow })).toEqual([
+    "workflow: only jobs of type GITHUB_ACTION can use this; this job is of type COMMAND",
+  ]);
+  expect(problems({ type: "DOCKER", image: "alpine", workflow })).toEqual([
+    "workflow: only jobs of type GITHUB_ACTION can use this; this job is of type DOCKER",
+  ]);
+});
+
+test("a workflow that is stopped has 300 s for its last steps, another job 10 s, unless the manifest says otherwise", () => {
+  const grace = (fields: object) => jobManifest.parse(fields).graceSeconds;
+  const job = { type: "GITHUB_ACTION", workflow, inputs: [source] };
+  expect(grace(job)).toBe(300);
+  expect(grace({ ...job, graceSeconds: 10 })).toBe(10);
+  expect(grace({ command: "true" })).toBe(10);
+  expect(grace({ command: "true", graceSeconds: 0 })).toBe(0);
+  expect(problems({ command: "true", graceSeconds: -1 })).toHaveLength(1);
+});
+
+test("the request of a workflow is checked field by field", () => {
+  const job = (fields: object) =>
+    problems({ type: "GITHUB_ACTION", workflow: { ...workflow, ...fields }, inputs: [source] });
+  expect(job({ inputs: { dry: true, count: 3 }, vars: { A: "b" }, secrets: { TOKEN: "ci-token" } })).toEqual(
+    [],
+  );
+  expect(job({ event: "Push!" })).toEqual(["workflow.event: must be the name of an event, such as push"]);
+  expect(job({ repository: "app" })).toEqual(["workflow.repository: must be OWNER/NAME"]);
+  expect(job({ secrets: { TOKEN: "a b" } })).toHaveLength(1);
+  expect(job({ payload: { text: "x".repeat(1024 * 1024) } })).toEqual(["workflow: at most 1048576 bytes"]);
+});
+
+test("an unknown job type is refused with a list of the known types", () => {
   for (const type of ["LAMBDA", "docker", "", 1]) {
-    expect(problems({ type, command: "true" })).toEqual(["type: must be COMMAND or DOCKER"]);
+    expect(problems({ type, command: "true" })).toEqual(["type: must be COMMAND, DOCKER or GITHUB_ACTION"]);
   }
 });
 

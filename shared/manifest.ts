@@ -17,17 +17,16 @@ import { selector } from "./selector.ts";
 import { startTime } from "./start-time.ts";
 import { stopSignal } from "./stop-signal.ts";
 import { textOf } from "./text-of.ts";
+import { SOURCE_DIRECTORY, workflowRequest } from "./workflow-run.ts";
 
-/** The job types with an executor: `COMMAND` runs on the node itself, `DOCKER` in a container. */
-const jobTypes = ["COMMAND", "DOCKER"] as const;
+/**
+ * The job types with an executor: `COMMAND` runs on the node itself, `DOCKER` in a container, and `GITHUB_ACTION` is a
+ * GitHub Actions workflow.
+ */
+const jobTypes = ["COMMAND", "DOCKER", "GITHUB_ACTION"] as const;
 /** For messages: "must be …". */
-export const jobTypesInWords = jobTypes.join(" or ");
-export const jobType = z.enum(jobTypes, {
-  error: ({ input }) =>
-    input === "GITHUB_ACTION"
-      ? `must be ${jobTypesInWords}: jobs of type GITHUB_ACTION cannot be run yet`
-      : `must be ${jobTypesInWords}`,
-});
+export const jobTypesInWords = `${jobTypes.slice(0, -1).join(", ")} or ${jobTypes.at(-1)}`;
+export const jobType = z.enum(jobTypes, { error: `must be ${jobTypesInWords}` });
 export type JobType = z.infer<typeof jobType>;
 
 /**
@@ -90,16 +89,24 @@ const concurrency = z.strictObject({
 
 const seconds = z.number().positive().max(31_536_000);
 
+const GRACE_SECONDS = 10;
+/** Long enough for the steps of a cancelled workflow that always run. */
+const WORKFLOW_GRACE_SECONDS = 300;
+/** No grace was given: it depends on the type, which the field itself does not know. No input has this value. */
+export const GRACE_OF_TYPE = -1;
+
 /** The manifest's fields; `jobManifest` adds the rules that span several fields. */
 export const jobFields = z.strictObject({
   name: z.string().min(1).max(200).optional(),
   type: jobType.default("COMMAND"),
-  /** Required, except for DOCKER jobs, which default to the image's command. */
+  /** Required, except for DOCKER jobs, which default to the image's command, and GITHUB_ACTION jobs, which have none. */
   command: command.optional(),
   /** Only for DOCKER jobs: the image of the container. */
   image: imageReference.optional(),
   /** Only for DOCKER jobs: how the container is created. */
   docker: dockerOptions.optional(),
+  /** Only for GITHUB_ACTION jobs: the workflow, and the event that it runs for. */
+  workflow: workflowRequest.optional(),
   /** Only nodes with all these labels. */
   labels: labels.default({}),
   /** Only nodes whose labels match this selector; see `parseSelector`. */
@@ -108,8 +115,8 @@ export const jobFields = z.strictObject({
   pool,
   /** Seconds the command may run; absent: no limit. */
   timeoutSeconds: seconds.optional(),
-  /** Seconds between SIGTERM and SIGKILL when the job is cancelled or times out. */
-  graceSeconds: z.number().min(0).max(3_600).default(10),
+  /** Seconds between SIGTERM and SIGKILL when the job is cancelled or times out; for GITHUB_ACTION jobs 300 by default. */
+  graceSeconds: z.number().min(0).max(3_600).default(GRACE_OF_TYPE).meta({ default: GRACE_SECONDS }),
   /** Sent instead of SIGTERM when the job is cancelled or times out: `SIGINT`, `SIGRTMIN+3`. */
   stopSignal: stopSignal.optional(),
   maxRetries: z.int().min(0).max(100).default(0),
@@ -162,39 +169,69 @@ export const jobFields = z.strictObject({
 
 /**
  * The job manifest: the body of `jobs/submit` and the content of `job submit --file`. Only `command` is required, or
- * the `image` of a DOCKER job. Unknown fields are refused, so a typing error is found before the job runs without the
- * field.
+ * the `image` of a DOCKER job, or the `workflow` of a GITHUB_ACTION job. Unknown fields are refused, so a typing error is
+ * found before the job runs without the field.
  */
-export const jobManifest = jobFields.superRefine((job, context) => {
-  addProblems(job, context);
-  for (const [i, { from }] of (job.inputs ?? []).entries()) {
-    const message = sourceProblem(from);
-    if (message !== undefined) context.addIssue({ code: "custom", path: ["inputs", i, "from"], message });
-  }
-});
+export const jobManifest = jobFields
+  .superRefine((job, context) => {
+    addProblems(job, context);
+    for (const [i, { from }] of (job.inputs ?? []).entries()) {
+      const message = sourceProblem(from);
+      if (message !== undefined) context.addIssue({ code: "custom", path: ["inputs", i, "from"], message });
+    }
+  })
+  .check(z.overwrite(withGrace));
 
 /** A job file of the command line, whose inputs may be files of the submitter. */
-export const jobFile = jobFields.superRefine(addProblems);
+export const jobFile = jobFields.superRefine(addProblems).check(z.overwrite(withGrace));
+
+type JobFields = z.output<typeof jobFields>;
+
+function withGrace(job: JobFields): JobFields {
+  if (job.graceSeconds !== GRACE_OF_TYPE) return job;
+  return { ...job, graceSeconds: job.type === "GITHUB_ACTION" ? WORKFLOW_GRACE_SECONDS : GRACE_SECONDS };
+}
 
 /** What is wrong with several fields together. */
-function addProblems(job: z.output<typeof jobFields>, context: z.RefinementCtx): void {
-  const wrong = (path: string, message: string) =>
-    context.addIssue({ code: "custom", path: [path], message });
+function addProblems(job: JobFields, context: z.RefinementCtx): void {
+  const wrong = (path: string[], message: string) => context.addIssue({ code: "custom", path, message });
   const tooMuch = arraySizeProblem(job);
-  if (tooMuch !== undefined) wrong("array", tooMuch);
-  if (job.type === "DOCKER") {
-    if (job.image === undefined) wrong("image", "is missing: a DOCKER job needs an image");
+  if (tooMuch !== undefined) wrong(["array"], tooMuch);
+  if (job.type === "GITHUB_ACTION") {
+    addWorkflowProblems(job, wrong);
     return;
   }
-  if (job.command === undefined) wrong("command", "is missing");
-  for (const field of ["image", "docker"] as const) {
-    if (job[field] !== undefined)
-      wrong(field, `only jobs of type DOCKER can use this; this job is of type ${job.type}`);
+  if (job.type === "DOCKER" && job.image === undefined)
+    wrong(["image"], "is missing: a DOCKER job needs an image");
+  if (job.type === "COMMAND" && job.command === undefined) wrong(["command"], "is missing");
+  const foreign = { image: "DOCKER", docker: "DOCKER", workflow: "GITHUB_ACTION" } as const;
+  for (const field of ["image", "docker", "workflow"] as const) {
+    if (job[field] !== undefined && foreign[field] !== job.type)
+      wrong([field], `only jobs of type ${foreign[field]} can use this; this job is of type ${job.type}`);
   }
 }
 
+function addWorkflowProblems(job: JobFields, wrong: (path: string[], message: string) => void): void {
+  for (const field of ["command", "image", "docker", "workdir", "stopSignal"] as const) {
+    if (job[field] !== undefined)
+      wrong([field], "jobs of type GITHUB_ACTION cannot use this: their workflow says what runs");
+  }
+  if (!job.workflow) {
+    wrong(["workflow"], "is missing: a GITHUB_ACTION job needs a workflow");
+    return;
+  }
+  const hasSource = job.inputs?.some(({ to }) => to === SOURCE_DIRECTORY) ?? false;
+  if (hasSource && job.workflow.clone)
+    wrong(["workflow", "clone"], `cannot be used together with an input that goes to ${SOURCE_DIRECTORY}`);
+  else if (!hasSource && !job.workflow.clone)
+    wrong(
+      ["inputs"],
+      `must have the repository of the workflow with to: ${SOURCE_DIRECTORY}; or set workflow.clone`,
+    );
+}
+
 /** Why the jobs of an array are too much for one write; undefined for any other job. */
-export function arraySizeProblem(job: z.output<typeof jobFields>): string | undefined {
+export function arraySizeProblem(job: JobFields): string | undefined {
   if (job.array === undefined) return undefined;
   const read = readArrayIndexes(job.array);
   const bytes = "problem" in read ? 0 : JSON.stringify(job).length * read.indexes.length;

@@ -7,6 +7,7 @@ import { artifactId, executionId, jobId, nodeId } from "./ids.ts";
 import { labels, recordOf } from "./labels.ts";
 import { limits } from "./limits.ts";
 import { jobManifest, jobType, pool, resources } from "./manifest.ts";
+import { workflowRun } from "./workflow-run.ts";
 
 export const nodeStatus = z.enum(["ACTIVE", "DRAINING", "SUSPENDED", "OFFLINE"]);
 export type NodeStatus = z.infer<typeof nodeStatus>;
@@ -145,6 +146,10 @@ export const jobInputs = z.object({
   secretFiles: recordOf(z.string(), z.base64()),
   /** Sentences for the job's log: results that cannot be variables. */
   notes: z.array(z.string()),
+  /** Only for a GITHUB_ACTION job: its secrets by the name that the workflow uses. */
+  workflowSecrets: recordOf(z.string(), z.base64()).optional(),
+  /** Only if just the failed jobs of a workflow run again: the attempt before. */
+  previousRun: workflowRun.optional(),
 });
 export type JobInputs = z.infer<typeof jobInputs>;
 

@@ -4,14 +4,21 @@ import { noNul, recordOf, scalar } from "./labels.ts";
 
 /** The rules and words are GitHub's: https://docs.github.com/actions/reference/workflows-and-actions. */
 
+/** Where the repository of the workflow is in the job's directory: the `to` of an input. */
+export const SOURCE_DIRECTORY = "source";
+
 const MAX_NAMES = 500;
+/** The request is part of the manifest, which lists and queues of jobs carry around. */
+const MAX_REQUEST_BYTES = 1024 * 1024;
 const name = z.string().min(1).max(200);
 const texts = recordOf(name, scalar("the value")).refine((map) => Object.keys(map).length <= MAX_NAMES, {
   error: `at most ${MAX_NAMES} names`,
 });
 
-/** What a GITHUB_ACTION job runs: the `workflow` of its manifest. */
-export const workflowRequest = z.strictObject({
+/** Any value of JSON. `z.json()` refers to itself, which the documents that are made of these schemas cannot. */
+const json: z.ZodType<z.core.util.JSONType> = z.unknown() as z.ZodType<z.core.util.JSONType>;
+
+const requestFields = z.strictObject({
   /** The workflow file, from the top of the repository: `.github/workflows/ci.yml`. */
   path: noNul("path").min(1).max(4_096),
   /** The event that triggers it. */
@@ -20,7 +27,7 @@ export const workflowRequest = z.strictObject({
     .regex(/^[a-z][a-z_]{0,63}$/, { error: "must be the name of an event, such as push" })
     .default("push"),
   /** `github.event`: what GitHub would send with the event. Absent: a likely one is made. */
-  payload: z.record(z.string(), z.json()).optional(),
+  payload: z.record(z.string(), json).optional(),
   /** Only these jobs, and those they need. Absent: all. */
   jobs: z.array(name).min(1).max(MAX_NAMES).optional(),
   /** The inputs of a workflow_dispatch or workflow_call event. */
@@ -52,6 +59,12 @@ export const workflowRequest = z.strictObject({
   /** The working directory stays on the node for a day if the run fails. */
   keepOnFailure: z.boolean().optional(),
 });
+
+/** What a GITHUB_ACTION job runs: the `workflow` of its manifest. */
+export const workflowRequest = requestFields.refine(
+  (request) => JSON.stringify(request).length <= MAX_REQUEST_BYTES,
+  { error: `at most ${MAX_REQUEST_BYTES} bytes` },
+);
 export type WorkflowRequest = z.infer<typeof workflowRequest>;
 
 /** How a step, a job or a run ended. */
@@ -107,7 +120,7 @@ export const workflowJob = z.object({
   name: z.string(),
   ...progress,
   /** The combination of the matrix. */
-  matrix: z.record(z.string(), z.json()).optional(),
+  matrix: z.record(z.string(), json).optional(),
   /** Without those that hold a secret. */
   outputs: z.record(z.string(), z.string()).optional(),
   environment: z.object({ name: z.string(), url: z.string().optional() }).optional(),

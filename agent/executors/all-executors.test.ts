@@ -6,14 +6,15 @@ import { plainGrants } from "./docker/settings.ts";
 const linux = { docker: { osType: "linux" } };
 
 test("every job type that can be submitted has an executor", async () => {
-  const executors = createExecutors({ agentId: "agent", environment: {}, settings: () => plainGrants });
+  const docker = { agentId: "agent", environment: {}, settings: () => plainGrants };
+  const executors = createExecutors({ ...docker, workflowEngine: ["false"] });
   expect([...executors.keys()]).toEqual(jobType.options);
   for (const [type, executor] of executors) expect(executor.jobType).toBe(type);
   for (const executor of executors.values()) await executor.close();
 });
 
 test("a machine can run the job types whose executors work on it", () => {
-  expect(jobTypesOn({})).toEqual(["COMMAND"]);
-  expect(jobTypesOn(linux)).toEqual(["COMMAND", "DOCKER"]);
-  expect(jobTypesOn({ docker: { osType: "windows" } })).toEqual(["COMMAND"]);
+  expect(jobTypesOn({})).toEqual(["COMMAND", "GITHUB_ACTION"]);
+  expect(jobTypesOn(linux)).toEqual(["COMMAND", "DOCKER", "GITHUB_ACTION"]);
+  expect(jobTypesOn({ docker: { osType: "windows" } })).toEqual(["COMMAND", "GITHUB_ACTION"]);
 });

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { type NodeAllow, nodeAllow } from "../../shared/allow.ts";
 import { issuesOf } from "../../shared/issues.ts";
-import { labels } from "../../shared/labels.ts";
+import { labels, recordOf } from "../../shared/labels.ts";
 import { pool } from "../../shared/manifest.ts";
 import { dockerGrants, registryLogins } from "../executors/docker/settings.ts";
 import { runAsAccount } from "./job-account.ts";
@@ -59,6 +59,20 @@ export const agentFile = z
       z.strictObject({
         maxFileMb: z.int().positive().optional(),
         maxMb: z.int().positive().optional(),
+      }),
+    ),
+    /** How workflows run here. */
+    workflows: group(
+      z.strictObject({
+        /** What a label of `runs-on` asks of the labels of the node: `{ubuntu-latest: {os: linux}}`. */
+        runsOn: group(recordOf(z.string().min(1).max(200), labels)),
+        /** Where actions are fetched from: the beginning of the address of OWNER/REPO. Absent: https://github.com. */
+        actionsUrl: z
+          .string()
+          .regex(/^(https?|ssh|git|file):\/\/\S+$/, {
+            error: "must be an address, such as https://github.com",
+          })
+          .optional(),
       }),
     ),
     /** What jobs may do on this machine. */

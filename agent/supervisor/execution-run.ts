@@ -12,7 +12,7 @@ import type { ExecutionLog } from "../logs/execution-log.ts";
 import type { SecretMask } from "../masking/secret-mask.ts";
 import { JobDirectory } from "./job-directory.ts";
 import { JobFiles, type LeftByJob } from "./job-files.ts";
-import { masked, variablesOf } from "./job-secrets.ts";
+import { masked, variablesOf, workflowOf } from "./job-secrets.ts";
 import type { Found, RunEnd, StartOrder, WaitingOutputs } from "./protocol.ts";
 
 export interface ExecutionRunParts {
@@ -135,7 +135,7 @@ export class ExecutionRun {
   private collect(): LeftByJob {
     if (!this.task || this.endedBy === "kill") return {};
     try {
-      return this.files?.collect(this.task.outputRoot) ?? {};
+      return this.files?.collect(this.task) ?? {};
     } catch (error) {
       const message = `its outputs could not be looked at: ${textOf(error)}`;
       return { outputProblems: [{ path: ".", message }] };
@@ -151,7 +151,8 @@ export class ExecutionRun {
     }
     const { signal } = this.starting;
     const dir = this.directory?.path ?? workRoot;
-    const task = await executor.start({ ...order, ...variablesOf(order), dir, output }, signal);
+    const given = { ...variablesOf(order), workflow: workflowOf(order) };
+    const task = await executor.start({ ...order, ...given, dir, output }, signal);
     this.task = task;
     onStarted();
     // It was ended while it started, when there was no task to stop.
@@ -188,7 +189,7 @@ export class ExecutionRun {
     this.task?.stop(graceMs);
   }
 
-  private verdict({ exceeded, lost, ...exit }: TaskExit): RunEnd {
+  private verdict({ exceeded, lost, message: why, ...exit }: TaskExit): RunEnd {
     const usage = this.task?.usage();
     const end = { ...exit, ...usage };
     if (this.endedBy === "cancel" || this.endedBy === "kill") return { status: "CANCELLED", ...end };
@@ -205,7 +206,8 @@ export class ExecutionRun {
       const message = `The command ran longer than its limit of ${timeoutSeconds} s.`;
       return { status: "FAILED", reason: "Timeout", message, ...end };
     }
-    return { status: exit.exitCode === 0 ? "SUCCEEDED" : "FAILED", ...end };
+    if (exit.exitCode === 0) return { status: "SUCCEEDED", ...end };
+    return { status: "FAILED", ...(why === undefined ? {} : { message: why }), ...end };
   }
 
   private startFailure(error: unknown): RunEnd {

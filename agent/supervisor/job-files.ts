@@ -1,10 +1,11 @@
-import { type Stats, statSync } from "node:fs";
+import { readdirSync, type Stats, statSync } from "node:fs";
 import { resolve } from "node:path";
 import { bytesText } from "../../shared/bytes-text.ts";
 import { counted } from "../../shared/counted.ts";
 import type { ExecutionEnd } from "../../shared/execution.ts";
+import { globBase } from "../../shared/job-files.ts";
 import { Bell } from "../../shared/wait.ts";
-import { StartFailedError } from "../executors/port/executor.ts";
+import { type RunningTask, StartFailedError } from "../executors/port/executor.ts";
 import { RESULTS_FILE } from "../executors/port/results-file.ts";
 import { LostBlobError } from "../files/blob-reader.ts";
 import { Gate } from "../files/gate.ts";
@@ -72,16 +73,17 @@ export class JobFiles {
     this.bell.ring();
   }
 
-  /** Called when no process of the job is left. `outputRoot`: the directory in which it started. */
-  collect(outputRoot: string): LeftByJob {
+  /** Called when no process of the job is left. */
+  collect({ outputRoot, ownOutputs = [] }: Pick<RunningTask, "outputRoot" | "ownOutputs">): LeftByJob {
     const { directory, order } = this.parts;
     this.eraseSecrets();
     const { results, problems } = this.results();
-    const { outputs } = order.assignment.manifest;
+    const own = ownOutputs.filter((glob) => hasFiles(resolve(outputRoot, globBase(glob))));
+    const globs = [...(order.assignment.manifest.outputs ?? []), ...own];
     const left: LeftByJob = {};
     if (Object.keys(results).length > 0) left.results = results;
-    if (outputs !== undefined) {
-      const waiting = { globs: outputs, root: outputRoot, directory: directory.path, exclude: this.kept() };
+    if (globs.length > 0) {
+      const waiting = { globs, root: outputRoot, directory: directory.path, exclude: this.kept() };
       left.outputs = { ...waiting, ...(this.account === undefined ? {} : { ownerUid: this.account.uid }) };
     }
     if (problems.length > 0) left.outputProblems = problems;
@@ -156,6 +158,14 @@ export class JobFiles {
   private get account() {
     const { account, assignment } = this.parts.order;
     return assignment.manifest.type === "DOCKER" ? undefined : account;
+  }
+}
+
+function hasFiles(directory: string): boolean {
+  try {
+    return readdirSync(directory).length > 0;
+  } catch {
+    return false;
   }
 }
 

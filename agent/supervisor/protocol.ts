@@ -2,7 +2,7 @@ import type { ExecutionEnd } from "../../shared/execution.ts";
 import type { LogLine } from "../../shared/log.ts";
 import type { JobType } from "../../shared/manifest.ts";
 import type { Assignment, JobInputs } from "../../shared/node.ts";
-import type { TaskGpu } from "../executors/port/executor.ts";
+import type { EventsFile, TaskGpu, WorkflowSettings } from "../executors/port/executor.ts";
 import type { TaskLimits } from "../limits/limits.ts";
 import type { JobAccount } from "../process/account.ts";
 import type { Environment } from "../process/environment.ts";
@@ -27,6 +27,8 @@ export interface StartOrder {
   account?: JobAccount | undefined;
   /** The soft limit of open files; absent: that of the supervisor. */
   openFiles?: number | undefined;
+  /** Only for a job of type GITHUB_ACTION. */
+  workflow?: WorkflowSettings | undefined;
   /** Files, results and secrets for the job; absent: it asks for none. Only in memory: it may contain secrets. */
   files?: OrderedFiles;
 }
@@ -99,6 +101,8 @@ export interface HeldExecution {
   /** The highest seq so far. */
   lastSeq: number;
   storedSeq: number;
+  /** Where it writes its events while it runs. */
+  events?: EventsFile | undefined;
   ended?: EndedExecution;
 }
 
@@ -117,6 +121,8 @@ export interface EndedExecution {
   end: RunEnd;
   /** The job's directory stays until `forget`, so that the agent can collect these first. */
   outputs?: WaitingOutputs | undefined;
+  /** The same for its events. */
+  events?: EventsFile | undefined;
 }
 
 /** Outputs in the directory of a job that is over. */
@@ -142,7 +148,7 @@ export type News =
       /** What enforces the limits of jobs there, by type, in words. */
       enforcedBy?: Partial<Record<JobType, string>>;
     }
-  | { type: "started"; executionId: string; at: string; enforcedBy?: string }
+  | { type: "started"; executionId: string; at: string; enforcedBy?: string; events?: EventsFile }
   | { type: "lines"; executionId: string; lines: LogLine[] }
   /** A blob of the job's files is damaged in the cache, or is not there. The job waits for `found`. */
   | { type: "lost"; executionId: string; sha256: string }

@@ -22,6 +22,8 @@ import { leftWork, openSupervisorDir, type SupervisorDir } from "./supervisor-di
 export interface SupervisorOptions {
   dir: string;
   agentId: string;
+  /** See `ExecutorSettings`. */
+  workflowEngine: readonly string[];
   log: Logger;
   /** Called when an agent may connect. */
   onReady(): void;
@@ -67,9 +69,10 @@ class Supervisor {
     private readonly options: SupervisorOptions,
     private readonly dirs: SupervisorDir,
   ) {
-    const { log, agentId } = options;
+    const { log, agentId, workflowEngine } = options;
     this.executors = createExecutors({
       agentId,
+      workflowEngine,
       environment: this.grants.environment,
       settings: () => this.grants.current,
     });

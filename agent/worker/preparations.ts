@@ -50,8 +50,8 @@ type Message = "cancel" | "kill" | "drop" | "forget";
 
 /** Whether the server must be asked before the job can start. */
 export function needsFiles(manifest: JobManifest): boolean {
-  const { inputs, secretEnv, secretFiles, envFrom } = manifest;
-  return [inputs, secretEnv, secretFiles, envFrom].some((one) => one !== undefined);
+  const { inputs, secretEnv, secretFiles, envFrom, workflow } = manifest;
+  return [inputs, secretEnv, secretFiles, envFrom, workflow].some((one) => one !== undefined);
 }
 
 /**

@@ -12,7 +12,10 @@ export const runPlan = z.strictObject({
   attempt: z.int().min(1).default(1),
   /** Who started it, for `github.actor` if the request has none. */
   actor: z.string().default("nobody"),
-  /** Where the run works; the engine removes what it made there, unless a failed run is kept. */
+  /**
+   * Where the run works. At its end the engine removes what it made there, unless a failed run is kept, except the artifacts
+   * of the run: their files stay at `artifacts/NAME/…`.
+   */
   directory: z.string(),
   /** The working copy, with `.git` if it has one. The engine never changes it. With `request.clone` the engine fills it. */
   source: z.string(),
@@ -35,6 +38,8 @@ export const runPlan = z.strictObject({
   shellOnFailure: z.boolean().default(false),
 });
 export type RunPlan = z.infer<typeof runPlan>;
+/** As the process that starts the engine writes it. */
+export type RunPlanInput = z.input<typeof runPlan>;
 
 /** How the engine ends. */
 export const engineExit = { success: 0, failure: 1, invalid: 65, cancelled: 130 } as const;

@@ -5,6 +5,7 @@ import { textLogger } from "../../shared/logger.ts";
 import { raiseOpenFiles } from "../../shared/open-files.ts";
 import { textOf } from "../../shared/text-of.ts";
 import { defineCommand } from "../command/command.ts";
+import { selfCommand } from "../command/self-command.ts";
 import { exitCodes } from "../exit/exit-codes.ts";
 import { stopSignals } from "../exit/stop-signals.ts";
 
@@ -37,6 +38,7 @@ export const command = defineCommand({
       await supervise({
         dir: options.dir,
         agentId: options["agent-id"],
+        workflowEngine: [...selfCommand(), "workflow", "engine"],
         log,
         // The agent that started this process reads one line, and then no more.
         onReady: () => void output.result("ready").catch(() => undefined),

@@ -1,7 +1,7 @@
 import type { z } from "zod";
 import { issuesOf } from "../../shared/issues.ts";
 import { type Labels, NODE_NAME_LABEL } from "../../shared/labels.ts";
-import { jobFields, jobManifest } from "../../shared/manifest.ts";
+import { GRACE_OF_TYPE, jobFields, jobManifest } from "../../shared/manifest.ts";
 import { CliError } from "../exit/failure.ts";
 import { checkOutputs, type JobDraft, readInputs, standIns } from "../files/job-draft.ts";
 import { fileName, readTextFile } from "../input/read-file.ts";
@@ -83,9 +83,10 @@ function labelsOf(
 
 type FileManifest = z.output<typeof jobFields>;
 
-async function readManifest(file: string): Promise<FileManifest> {
+async function readManifest(file: string): Promise<Partial<FileManifest>> {
   const { parseYaml } = await import("../../shared/config/yaml.ts");
-  return parseYaml(await readTextFile(file), fileName(file), jobFields);
+  const { graceSeconds, ...fields } = parseYaml(await readTextFile(file), fileName(file), jobFields);
+  return graceSeconds === GRACE_OF_TYPE ? fields : { ...fields, graceSeconds };
 }
 
 function commandMissing(file: string | undefined): CliError {

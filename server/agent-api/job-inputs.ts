@@ -130,8 +130,10 @@ export class JobInputsService {
     }
   }
 
-  private async secretsOf(job: JobRecord): Promise<Pick<JobInputs, "secretEnv" | "secretFiles">> {
-    const { secretEnv = {}, secretFiles = {} } = job.manifest;
+  private async secretsOf(
+    job: JobRecord,
+  ): Promise<Pick<JobInputs, "secretEnv" | "secretFiles" | "workflowSecrets">> {
+    const { secretEnv = {}, secretFiles = {}, workflow } = job.manifest;
     const { secrets } = needsOf(job.manifest, "");
     if (secrets.length === 0) return { secretEnv, secretFiles };
     const names = [...new Set(secrets.map(({ name }) => name))];
@@ -145,7 +147,11 @@ export class JobInputsService {
         Object.fromEntries(
           Object.entries(wanted).map(([place, name]) => [place, base64Of(values.get(name))]),
         );
-      return { secretEnv: withValues(secretEnv), secretFiles: withValues(secretFiles) };
+      return {
+        secretEnv: withValues(secretEnv),
+        secretFiles: withValues(secretFiles),
+        ...(workflow?.secrets && { workflowSecrets: withValues(workflow.secrets) }),
+      };
     } finally {
       for (const value of values.values()) value.fill(0);
     }

@@ -87,8 +87,8 @@ function actorOf(caller: Caller): Actor {
 }
 
 function hasSecrets(output: object): boolean {
-  const { secretEnv, secretFiles } = output as { secretEnv?: object; secretFiles?: object };
-  return Object.keys({ ...secretEnv, ...secretFiles }).length > 0;
+  const { secretEnv, secretFiles, workflowSecrets } = output as Partial<Record<string, object>>;
+  return Object.keys({ ...secretEnv, ...secretFiles, ...workflowSecrets }).length > 0;
 }
 
 function pick(from: unknown, names: readonly string[] = []): Record<string, unknown> {

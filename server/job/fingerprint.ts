@@ -1,7 +1,7 @@
 import { parseArrayIndexes } from "../../shared/array-indexes.ts";
 import { dockerOptions } from "../../shared/docker.ts";
 import { parseInputSource } from "../../shared/job-files.ts";
-import { type JobManifest, jobFields } from "../../shared/manifest.ts";
+import { type JobManifest, jobManifest } from "../../shared/manifest.ts";
 import type { RetryRule } from "../../shared/retry-rule.ts";
 import { type Condition, formatCondition, parseSelector } from "../../shared/selector.ts";
 import { codeOfSignal } from "../../shared/signals.ts";
@@ -13,7 +13,7 @@ const VERSION = "3.";
 
 const COMMAND = "defaults";
 const GROUP = "defaults";
-const DEFAULTS: Fields = jobFields.parse({ command: COMMAND, concurrency: { group: GROUP } });
+const DEFAULTS: Fields = jobManifest.parse({ command: COMMAND, concurrency: { group: GROUP } });
 const DOCKER_DEFAULTS: Fields = dockerOptions.parse({});
 
 type Fields = Readonly<Record<string, unknown>>;

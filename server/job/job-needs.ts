@@ -49,11 +49,13 @@ export function needsOf(
     inputs = [],
     secretEnv = {},
     secretFiles = {},
-  }: Pick<JobManifest, "inputs" | "secretEnv" | "secretFiles">,
+    workflow,
+  }: Pick<JobManifest, "inputs" | "secretEnv" | "secretFiles" | "workflow">,
   at: string,
   others: ReadonlyMap<string, JobRecord> = new Map(),
 ): JobNeeds {
-  const secrets = Object.entries({ secretEnv, secretFiles }).flatMap(([field, names]) =>
+  const fields = { secretEnv, secretFiles, "workflow.secrets": workflow?.secrets ?? {} };
+  const secrets = Object.entries(fields).flatMap(([field, names]) =>
     Object.entries(names).map(([place, name]) => ({ path: `${at}${field}.${place}`, name })),
   );
   const artifacts = inputs.flatMap((input, i) => artifactOf(input, `${at}inputs.${i}.from`, others));

@@ -4,8 +4,14 @@ import { type JobNeeds, needsOf } from "../job/job-needs.ts";
 /** What a template's job names without a placeholder. The job is valid. Pure. */
 export function needsOfTemplate(job: Readonly<Record<string, unknown>>): JobNeeds {
   const { artifacts } = needsOf({ inputs: asList(job.inputs).map(literalInput) }, "job.");
+  const { secretEnv, secretFiles, workflow } = job;
+  const ofWorkflow = literals((workflow as { secrets?: unknown } | undefined)?.secrets);
   const { secrets } = needsOf(
-    { secretEnv: literals(job.secretEnv), secretFiles: literals(job.secretFiles) },
+    {
+      secretEnv: literals(secretEnv),
+      secretFiles: literals(secretFiles),
+      workflow: { path: "", event: "push", secrets: ofWorkflow },
+    },
     "job.",
   );
   return { artifacts, secrets };

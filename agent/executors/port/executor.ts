@@ -1,5 +1,7 @@
+import type { Labels } from "../../../shared/labels.ts";
 import type { JobType } from "../../../shared/manifest.ts";
 import type { Assignment } from "../../../shared/node.ts";
+import type { WorkflowRun } from "../../../shared/workflow-run.ts";
 import type { LimitEnforcement } from "../../limits/limit-enforcer.ts";
 import type { ExceededLimit, TaskLimits, TaskUsage } from "../../limits/limits.ts";
 import type { JobAccount } from "../../process/account.ts";
@@ -12,6 +14,32 @@ export interface TaskGpu {
   index: number;
   /** The vendor's name for the device, the same after a restart; absent if it has none. */
   uuid?: string;
+}
+
+/** What the owner of a machine settles for workflows. */
+export interface WorkflowSettings {
+  /** Caches and fetched actions, which stay from run to run. The job's account may write there. */
+  cacheDirectory: string;
+  nodeLabels: Labels;
+  /** What a label of `runs-on` asks of the node's labels. */
+  runsOn: Readonly<Record<string, Labels>>;
+  actionsUrl?: string | undefined;
+}
+
+/** What a job of type GITHUB_ACTION gets besides its manifest. */
+export interface WorkflowTask extends WorkflowSettings {
+  /** Values by the name that the workflow uses. */
+  secrets: Readonly<Record<string, string>>;
+  /** The attempt before, if only its failed jobs run again. */
+  previous?: WorkflowRun | undefined;
+}
+
+/** A file to which a job appends its events, one as JSON per line, while it runs. */
+export interface EventsFile {
+  /** Absolute. */
+  path: string;
+  /** Only a file of this account counts; absent: any. */
+  ownerUid?: number | undefined;
 }
 
 /** One execution for an executor to run. */
@@ -35,6 +63,8 @@ export interface Task {
   results?: Environment;
   /** Variables that hold secrets. */
   secrets?: Environment;
+  /** Only for jobs of type GITHUB_ACTION. */
+  workflow?: WorkflowTask | undefined;
 }
 
 /** Receives the output of a task. */
@@ -55,6 +85,8 @@ export interface TaskExit {
   signal?: string;
   /** Set if the executor, or the kernel on its behalf, ended the command because it exceeded a limit. */
   exceeded?: ExceededLimit;
+  /** One sentence why it failed, if more is known than the exit code. */
+  message?: string;
   /**
    * One sentence, set if it is unknown how the command ended, or if it ended because what ran it went away. Anything left
    * of it is ended before the next start.
@@ -103,6 +135,9 @@ export interface RunningTask {
   readonly stopSignal?: string;
   /** The directory below which the job's outputs are: where its command started. */
   readonly outputRoot: string;
+  /** Outputs that a job of this type has besides those that its manifest names: globs. */
+  readonly ownOutputs?: readonly string[];
+  readonly events?: EventsFile;
   wait(): Promise<TaskExit>;
   stop(graceMs: number): void;
   usage(): TaskUsage;

@@ -24,6 +24,16 @@ import { spawnChild } from "./spawn.ts";
 /** How soon after the end of a job to look for processes that slipped out of its group. */
 const SWEEP_MS = 1_000;
 
+/** A process to run for a task. */
+export interface ShellProcess {
+  /** The argument vector. */
+  command: string[];
+  cwd: string;
+  stopSignal: string;
+  /** Gets the stop signal alone, and ends its children itself. */
+  stopsItsChildren?: boolean;
+}
+
 const NOT_YET_KNOWN: LimitEnforcement = { cpu: "none", memory: "none", pids: "none", enforcedBy: "nothing" };
 
 /**
@@ -55,10 +65,19 @@ export class ShellExecutor implements Executor {
 
   async start(task: Task, signal: AbortSignal): Promise<RunningTask> {
     if (signal.aborted) throw new StartFailedError("The start was given up before the command ran.");
-    const { manifest, executionId } = task.assignment;
+    const { manifest } = task.assignment;
     const command = typeof manifest.command === "string" ? shell(manifest.command) : manifest.command;
     if (command === undefined) throw new StartFailedError("The job has no command to run.");
     const cwd = manifest.workdir === undefined ? task.dir : resolve(task.dir, manifest.workdir);
+    return this.run(task, { command, cwd, stopSignal: manifest.stopSignal ?? "SIGTERM" });
+  }
+
+  /** Starts a process with the limits, account and environment of the task. Throws StartFailedError. */
+  async run(
+    task: Task,
+    { command, cwd, stopSignal, stopsItsChildren = false }: ShellProcess,
+  ): Promise<ShellTask> {
+    const { executionId } = task.assignment;
     const enforcer = this.enforcer ?? (await this.limitEnforcer());
     const env = jobEnvironment(task);
     const handle = handleFor(enforcer, task);
@@ -70,7 +89,8 @@ export class ShellExecutor implements Executor {
         outputRoot: cwd,
         output: task.output,
         limits: task.limits,
-        stopSignal: manifest.stopSignal ?? "SIGTERM",
+        stopSignal,
+        stopsItsChildren,
         handle,
         onEnd: () => this.sweepLater(executionId),
       });

@@ -32,6 +32,7 @@ test.skipIf(process.platform !== "linux")("a process of a job that cannot be end
     output: { write: () => undefined, system: (line) => said.push(line) },
     limits: {},
     stopSignal: "SIGTERM",
+    stopsItsChildren: false,
     handle,
     onEnd: () => {},
   });

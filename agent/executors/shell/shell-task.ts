@@ -33,6 +33,8 @@ export interface ShellTaskOptions {
   limits: TaskLimits;
   /** In the form of the manifest. */
   stopSignal: string;
+  /** It gets the stop signal alone, and ends its children itself. */
+  stopsItsChildren: boolean;
   /** Enforces `limits`. */
   handle: LimitHandle;
   /** Called when the task is over. */
@@ -127,14 +129,14 @@ export class ShellTask implements RunningTask {
 
   private askToEnd(): void {
     const { pid } = this.child.process;
-    const { handle, stopSignal } = this.options;
+    const { handle, stopSignal, stopsItsChildren } = this.options;
+    if (stopsItsChildren) {
+      signalWith(pid, stopSignal);
+      return;
+    }
     const others = new Set([...handle.members(), ...this.members()]);
     for (const other of others) if (processStat(other)?.groupId === pid) others.delete(other);
-    for (const target of [-pid, ...others]) {
-      send(target, signalToSend(stopSignal));
-      // A stopped process (SIGSTOP) only gets the signal once it continues.
-      send(target, "SIGCONT");
-    }
+    for (const target of [-pid, ...others]) signalWith(target, stopSignal);
   }
 
   private kill(): void {
@@ -223,6 +225,12 @@ export class ShellTask implements RunningTask {
     await pause(ms, this.outputEnded.signal);
     return this.outputEnded.signal.aborted;
   }
+}
+
+function signalWith(target: number, stopSignal: string): void {
+  send(target, signalToSend(stopSignal));
+  // A stopped process (SIGSTOP) only gets the signal once it continues.
+  send(target, "SIGCONT");
 }
 
 /** Bun gives the names of signals that it knows, and the numbers of others. */

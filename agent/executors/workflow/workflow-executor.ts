@@ -1,0 +1,131 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { SOURCE_DIRECTORY } from "../../../shared/workflow-run.ts";
+import type { LimitEnforcement } from "../../limits/limit-enforcer.ts";
+import type { TaskUsage } from "../../limits/limits.ts";
+import type { RunPlanInput } from "../../workflow/plan.ts";
+import {
+  type EventsFile,
+  type Executor,
+  type Probe,
+  type RunningTask,
+  StartFailedError,
+  type Task,
+  type TaskExit,
+} from "../port/executor.ts";
+import type { ShellExecutor } from "../shell/shell-executor.ts";
+import type { ShellTask } from "../shell/shell-task.ts";
+import { EngineFiles } from "./engine-files.ts";
+import { whyFailed } from "./why-failed.ts";
+
+/** An input that goes there holds actions by `owner/repo@ref`. */
+const ACTIONS_DIRECTORY = "actions";
+/** Below it the engine leaves the artifacts of the run. */
+const ARTIFACTS_DIRECTORY = "artifacts";
+
+/**
+ * Runs GitHub Actions workflows. The engine that does it is a program of its own, and runs like the command of a COMMAND job:
+ * with the same limits, account and keeper. It gets its plan as a file, and appends what happens to another file.
+ */
+export class WorkflowExecutor implements Executor {
+  readonly jobType = "GITHUB_ACTION";
+
+  /**
+   * @param shell runs the engine; it also ends what an earlier process left.
+   * @param engine the program and its arguments before the path of the plan.
+   */
+  constructor(
+    private readonly shell: ShellExecutor,
+    private readonly engine: readonly string[],
+  ) {}
+
+  enforcement(): LimitEnforcement {
+    return this.shell.enforcement();
+  }
+
+  probe(): Promise<Probe> {
+    return this.shell.probe();
+  }
+
+  async start(task: Task, signal: AbortSignal): Promise<RunningTask> {
+    if (signal.aborted) throw new StartFailedError("The start was given up before the workflow ran.");
+    const files = EngineFiles.make(task.dir, task.account);
+    try {
+      files.write(planOf(task, files), task.workflow?.secrets ?? {});
+      const command = [...this.engine, files.plan];
+      const how = { command, cwd: task.dir, stopSignal: "SIGTERM", stopsItsChildren: true };
+      return new EngineTask(await this.shell.run(task, how), files);
+    } catch (error) {
+      files.close();
+      throw error;
+    }
+  }
+
+  async recover(): Promise<void> {}
+
+  async close(): Promise<void> {}
+}
+
+function planOf({ assignment, dir, workflow }: Task, files: EngineFiles): RunPlanInput {
+  const { manifest, jobId, attempt, userId } = assignment;
+  if (!manifest.workflow || !workflow) throw new StartFailedError("The job has no workflow to run.");
+  const actions = join(dir, ACTIONS_DIRECTORY);
+  return {
+    request: manifest.workflow,
+    runId: jobId,
+    attempt,
+    ...(userId === undefined ? {} : { actor: userId }),
+    directory: dir,
+    source: join(dir, SOURCE_DIRECTORY),
+    cacheDirectory: workflow.cacheDirectory,
+    ...(existsSync(actions) ? { actionStore: actions } : {}),
+    ...(workflow.actionsUrl === undefined ? {} : { actionsUrl: workflow.actionsUrl }),
+    eventsFile: files.events.path,
+    secretsFile: files.secrets,
+    nodeLabels: workflow.nodeLabels,
+    runsOn: workflow.runsOn,
+    ...(workflow.previous ? { previous: workflow.previous } : {}),
+  };
+}
+
+class EngineTask implements RunningTask {
+  readonly stopSignal = "SIGTERM";
+  readonly ownOutputs = [`${ARTIFACTS_DIRECTORY}/**`];
+  readonly events: EventsFile;
+  private over: Promise<TaskExit> | undefined;
+
+  constructor(
+    private readonly process: ShellTask,
+    private readonly files: EngineFiles,
+  ) {
+    this.events = files.events;
+  }
+
+  get outputRoot(): string {
+    return this.process.outputRoot;
+  }
+
+  wait(): Promise<TaskExit> {
+    this.over ??= this.untilOver();
+    return this.over;
+  }
+
+  stop(graceMs: number): void {
+    this.process.stop(graceMs);
+  }
+
+  usage(): TaskUsage {
+    return this.process.usage();
+  }
+
+  private async untilOver(): Promise<TaskExit> {
+    const exit = await this.process.wait();
+    try {
+      if (exit.exitCode === 0) return exit;
+      const message = whyFailed(exit, this.files.run());
+      return message === undefined ? exit : { ...exit, message };
+    } finally {
+      this.files.close();
+    }
+  }
+}
