@@ -1,5 +1,11 @@
+import { NoOperationTraceWriter } from "@actions/workflow-parser";
 import { convertOn } from "@actions/workflow-parser/model/converter/events";
 import { handleTemplateTokenErrors } from "@actions/workflow-parser/model/converter/handle-errors";
+import type { EventsConfig } from "@actions/workflow-parser/model/workflow-template";
+import {
+  TemplateContext,
+  TemplateValidationErrors,
+} from "@actions/workflow-parser/templates/template-context";
 import type { TemplateToken } from "@actions/workflow-parser/templates/tokens/index";
 import { isSequence } from "@actions/workflow-parser/templates/tokens/type-guards";
 import type { JobDefinition, RunDefaults, SyntaxProblem, Workflow } from "./model.ts";
@@ -32,7 +38,7 @@ export async function readWorkflow(path: string, text: string): Promise<ReadWork
     path,
     name: textOfToken(fields.get("name")),
     runName: fields.get("run-name"),
-    on: handleTemplateTokenErrors(on, file, {}, () => convertOn(file, on)),
+    on: eventsOf(on),
     onToken: on,
     env: fields.get("env"),
     defaults: defaultsOf(fields.get("defaults")),
@@ -41,6 +47,16 @@ export async function readWorkflow(path: string, text: string): Promise<ReadWork
   };
   if (file.problems.length > 0) return { problems: sortedProblems(file.problems) };
   return { workflow, problems: [] };
+}
+
+/** The parser's own checks of defaults are stricter than GitHub's: they do not count here. */
+function eventsOf(on: TemplateToken): EventsConfig {
+  const unheard = new TemplateContext(
+    new TemplateValidationErrors(),
+    getWorkflowSchema(),
+    new NoOperationTraceWriter(),
+  );
+  return handleTemplateTokenErrors(on, unheard, {}, () => convertOn(unheard, on));
 }
 
 function jobOf(id: string, token: TemplateToken, file: TemplateFile): JobDefinition {
