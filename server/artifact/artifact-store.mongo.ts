@@ -71,7 +71,7 @@ export class MongoArtifactStore implements ArtifactStore {
     this.artifacts = store.collection("compute_artifacts");
   }
 
-  touchBlobs(businessId: string, sha256s: readonly string[], nowMs: number): Promise<string[]> {
+  touchBlobs(businessId: string, sha256s: readonly string[], nowMs: number): Promise<(number | undefined)[]> {
     return this.store.attempt(() => this.touch(businessId, sha256s, nowMs));
   }
 
@@ -97,7 +97,8 @@ export class MongoArtifactStore implements ArtifactStore {
     const digests = [...new Set(blobs.map((blob) => blob.sha256))];
     const finish = async () => {
       // Outside the transaction, because servers that get the same blobs at the same time would keep each other from it.
-      const missing = new Set(await this.touch(businessId, digests, nowMs));
+      const sizes = await this.touch(businessId, digests, nowMs);
+      const missing = new Set(digests.filter((_, i) => sizes[i] === undefined));
       const added = blobs.filter(({ sha256 }) => missing.delete(sha256));
       const documents = added.map(({ sha256, offset, bytes }) => ({
         _id: `${businessId}/${sha256}`,
@@ -291,16 +292,20 @@ export class MongoArtifactStore implements ArtifactStore {
     });
   }
 
-  private async touch(businessId: string, sha256s: readonly string[], nowMs: number): Promise<string[]> {
+  private async touch(
+    businessId: string,
+    sha256s: readonly string[],
+    nowMs: number,
+  ): Promise<(number | undefined)[]> {
     const ids = { $in: idsOf(businessId, sha256s) };
     // First the write: whatever the read then finds was there, and was touched, or came in between and is newer.
     await this.blobs.updateMany(
       { _id: ids, touched_at: { $lte: nowMs - this.touchEveryMs } },
       { $max: { touched_at: nowMs } },
     );
-    const found = await this.blobs.find({ _id: ids }, { projection: { _id: 1 } }).toArray();
-    const known = new Set(found.map(({ _id }) => lastPart(_id)));
-    return sha256s.filter((sha256) => !known.has(sha256));
+    const found = await this.blobs.find({ _id: ids }, { projection: { bytes: 1 } }).toArray();
+    const sizes = new Map(found.map(({ _id, bytes }) => [lastPart(_id), bytes]));
+    return sha256s.map((sha256) => sizes.get(sha256));
   }
 
   /** Writes the pack too, so that `takeEmptyPacks` cannot take it at the same time. */

@@ -69,6 +69,7 @@ export const artifactMigrations: Migration[] = [
 ];
 
 const DIGESTS = "(SELECT unhex(value) FROM json_each($digests))";
+const IS_STALE = "touched_at <= $staleMs AND touched_at < $nowMs";
 const IDS = "(SELECT value FROM json_each($ids))";
 /** The later of two times, where NULL is never. */
 const LATER_END = "CASE WHEN expires_at < $untilMs THEN $untilMs ELSE expires_at END";
@@ -84,7 +85,7 @@ export class SqliteArtifactStore implements ArtifactStore {
     private readonly touchEveryMs = TOUCH_EVERY_MS,
   ) {}
 
-  touchBlobs(businessId: string, sha256s: readonly string[], nowMs: number): Promise<string[]> {
+  touchBlobs(businessId: string, sha256s: readonly string[], nowMs: number): Promise<(number | undefined)[]> {
     return this.store.write(() => this.touch(businessId, sha256s, nowMs));
   }
 
@@ -109,20 +110,31 @@ export class SqliteArtifactStore implements ArtifactStore {
   finishPack(businessId: string, packId: string, blobs: readonly BlobPlace[], nowMs: number) {
     return this.store.write(() => {
       const pack = { businessId, packId };
-      const known = this.store.get(
-        "SELECT 1 AS one FROM compute_packs WHERE business_id = $businessId AND pack_id = $packId AND removed = 0",
+      const known = this.store.get<{ blobs: number }>(
+        "SELECT blobs FROM compute_packs WHERE business_id = $businessId AND pack_id = $packId AND removed = 0",
         pack,
       );
       if (known === undefined) return false;
-      const digests = blobs.map((blob) => blob.sha256);
-      this.touch(businessId, digests, nowMs);
-      const added = this.store.all<Gone>(
+      // A repeated call: what it added before must not look new.
+      if (known.blobs > 0)
+        this.touch(
+          businessId,
+          blobs.map((blob) => blob.sha256),
+          nowMs,
+        );
+      const written = this.store.all<Gone>(
         `INSERT INTO compute_blobs (business_id, sha256, pack_id, offset, bytes, touched_at)
            SELECT $businessId, unhex(value ->> 0), $packId, value ->> 1, value ->> 2, $nowMs FROM json_each($blobs)
            WHERE true
-         ON CONFLICT DO NOTHING RETURNING pack_id, bytes`,
-        { ...pack, nowMs, blobs: JSON.stringify(blobs.map((one) => [one.sha256, one.offset, one.bytes])) },
+         ON CONFLICT DO UPDATE SET touched_at = $nowMs WHERE ${IS_STALE} RETURNING pack_id, bytes`,
+        {
+          ...pack,
+          nowMs,
+          staleMs: nowMs - this.touchEveryMs,
+          blobs: JSON.stringify(blobs.map((one) => [one.sha256, one.offset, one.bytes])),
+        },
       );
+      const added = written.filter((one) => one.pack_id === packId);
       this.count(businessId, added, 1);
       return true;
     });
@@ -350,10 +362,10 @@ export class SqliteArtifactStore implements ArtifactStore {
     );
   }
 
-  private touch(businessId: string, sha256s: readonly string[], nowMs: number): string[] {
+  private touch(businessId: string, sha256s: readonly string[], nowMs: number): (number | undefined)[] {
     // One look for all digests, and a write only for those that need it.
-    const found = this.store.all<{ place: number; stale: number }>(
-      `SELECT key AS place, touched_at <= $staleMs AND touched_at < $nowMs AS stale
+    const found = this.store.all<{ place: number; bytes: number; stale: number }>(
+      `SELECT key AS place, bytes, ${IS_STALE} AS stale
        FROM json_each($digests) CROSS JOIN compute_blobs ON business_id = $businessId AND sha256 = unhex(value)`,
       { businessId, digests: JSON.stringify(sha256s), nowMs, staleMs: nowMs - this.touchEveryMs },
     );
@@ -364,9 +376,9 @@ export class SqliteArtifactStore implements ArtifactStore {
         { businessId, digests: JSON.stringify(stale), nowMs },
       );
     }
-    if (found.length === sha256s.length) return [];
-    const known = new Set(found.map((row) => row.place));
-    return sha256s.filter((_, place) => !known.has(place));
+    const sizes = Array<number | undefined>(sha256s.length).fill(undefined);
+    for (const { place, bytes } of found) sizes[place] = bytes;
+    return sizes;
   }
 
   /** Counts blobs that came into their packs (1) or are gone from them (-1). */

@@ -80,10 +80,10 @@ export interface IndexedPack {
  */
 export interface ArtifactStore {
   /**
-   * Touches those of the blobs that exist, and resolves with the digests of the others, in the given order. A blob that
-   * was touched less than `touchEveryMs` (a setting of the store) before is not written again.
+   * Touches those of the blobs that exist, and resolves with the bytes of each, in the given order; undefined: it does not
+   * exist. A blob that was touched less than `touchEveryMs` (a setting of the store) before is not written again.
    */
-  touchBlobs(businessId: string, sha256s: readonly string[], nowMs: number): Promise<string[]>;
+  touchBlobs(businessId: string, sha256s: readonly string[], nowMs: number): Promise<(number | undefined)[]>;
   /** The places of those blobs that exist, in any order. */
   findBlobs(businessId: string, sha256s: readonly string[]): Promise<BlobPlace[]>;
   /** Records a pack before its object is written, so that the collector finds what a dead server left. */

@@ -63,7 +63,8 @@ class TreeCheck {
 
   async run(signal: AbortSignal): Promise<CheckedTree> {
     const { tree, businessId } = this;
-    await this.touch(blobsOfTree(tree));
+    this.needed = blobsOfTree(tree);
+    await this.touchNeeded();
     if (this.missing.size > 0) return this.result();
     const reader = new TreeReader();
     const hash = new Bun.CryptoHasher("sha256");
@@ -71,7 +72,8 @@ class TreeCheck {
     for await (const chunk of readParts(this.parts, businessId, tree.parts, { from: 0, to: tree.size })) {
       hash.update(chunk);
       for (let i = 0; i < chunk.length; i += PIECE_BYTES) {
-        for (const entry of reader.push(chunk.subarray(i, i + PIECE_BYTES))) await this.add(entry);
+        for (const entry of reader.push(chunk.subarray(i, i + PIECE_BYTES))) this.add(entry);
+        if (this.needed.length >= fileLimits.maxBlobsPerRequest) await this.touchNeeded();
         leaveGarbage(PIECE_BYTES * GARBAGE_OF_TREE);
         await turns.next();
         signal.throwIfAborted();
@@ -92,35 +94,31 @@ class TreeCheck {
     return { files: this.files, bytes: this.bytes, missing };
   }
 
-  private async add(entry: TreeEntry): Promise<void> {
+  private add(entry: TreeEntry): void {
     this.entries++;
     if (entry.type !== "file") return;
     this.files++;
     this.bytes += entry.size;
     checkEmpty(entry);
-    for (const blob of blobsOf(entry)) {
-      this.needed.push({ ...blob, path: entry.path });
-      if (this.needed.length === fileLimits.maxBlobsPerRequest) await this.touchNeeded();
-    }
+    for (const { sha256, bytes } of blobsOf(entry)) this.needed.push({ sha256, bytes, path: entry.path });
   }
 
   private async touchNeeded(): Promise<void> {
     const { needed } = this;
     this.needed = [];
-    await this.touch(needed);
+    const { maxBlobsPerRequest } = fileLimits;
+    for (let i = 0; i < needed.length; i += maxBlobsPerRequest)
+      await this.touch(needed.slice(i, i + maxBlobsPerRequest));
   }
 
   private async touch(needed: readonly Needed[]): Promise<void> {
-    if (needed.length === 0) return;
     const { artifacts, now } = this.parts;
-    const digests = [...new Set(needed.map((one) => one.sha256))];
-    for (const digest of await artifacts.touchBlobs(this.businessId, digests, now()))
-      this.missing.add(digest);
-    const places = await artifacts.findBlobs(this.businessId, digests);
-    const sizes = new Map(places.map((place) => [place.sha256, place.bytes]));
-    for (const { sha256, bytes, path } of needed) {
-      const actual = sizes.get(sha256) ?? bytes;
-      if (actual !== bytes)
+    const digests = needed.map((one) => one.sha256);
+    const sizes = await artifacts.touchBlobs(this.businessId, digests, now());
+    for (const [i, { sha256, bytes, path }] of needed.entries()) {
+      const actual = sizes[i];
+      if (actual === undefined) this.missing.add(sha256);
+      else if (actual !== bytes)
         throw new TreeError(
           `${path}: the tree says that blob ${sha256} has ${bytes} bytes, but it has ${actual}`,
         );

@@ -39,9 +39,11 @@ export function artifactHandlers({
 }: ArtifactHandlerParts): ArtifactHandlers {
   const { artifacts, blobs, now } = stores;
   return {
-    "artifacts.missing": async ({ digests }, context) => ({
-      missing: await artifacts.touchBlobs(businessOf(context), [...new Set(digests)], now()),
-    }),
+    "artifacts.missing": async (input, context) => {
+      const digests = [...new Set(input.digests)];
+      const sizes = await artifacts.touchBlobs(businessOf(context), digests, now());
+      return { missing: digests.filter((_, i) => sizes[i] === undefined) };
+    },
     "artifacts.upload-blobs": async (_, context, body) => ({
       stored: await receivePack({ artifacts, blobs, now, quota }, businessOf(context), body),
     }),

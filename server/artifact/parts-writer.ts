@@ -75,8 +75,8 @@ export class PartsWriter {
     if (this.digests.has(sha256)) return sha256;
     this.digests.add(sha256);
     const { artifacts, now } = this.parts;
-    const [missing] = await artifacts.touchBlobs(this.businessId, [sha256], now());
-    if (missing === undefined) return sha256;
+    const [bytes] = await artifacts.touchBlobs(this.businessId, [sha256], now());
+    if (bytes !== undefined) return sha256;
     this.pack ??= { writer: await PackWriter.begin(this.parts, this.businessId), bytes: 0 };
     const { pack } = this;
     pack.writer.place(sha256, content.length, pack.bytes + PACK_HEADER_BYTES);

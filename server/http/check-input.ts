@@ -27,7 +27,7 @@ export async function checkInput(schema: z.ZodType, raw: unknown, bodyBytes: num
     if (checked.success) entries.push(checked.data);
     else issues.push(...checked.error.issues.map((one) => ({ ...one, path: [list.field, i, ...one.path] })));
     if (issues.length >= MAX_ISSUES) break;
-    await turns.next();
+    if (turns.isDue) await turns.next();
   }
   if (issues.length > 0) return { success: false, error: new z.ZodError(issues) };
   return { success: true, data: { ...(around.data as object), [list.field]: entries } };

@@ -20,14 +20,19 @@ export function blobIndexContract(
     test("blobs of a finished pack are found where they are, by their business only", async () => {
       await using opened = await open();
       const { store } = opened;
-      const [a = blob(), b = blob(), c = blob()] = await packed(store, 3);
+      const [a = blob(), b = blob(), c = blob()] = await packed(store, 3, "biz_a", [100, 101, 102]);
       const asked = [c, a, b].map((one) => one.sha256);
       const stranger = digest();
-      expect(await store.touchBlobs("biz_a", [stranger, ...asked], NOW_MS)).toEqual([stranger]);
+      expect(await store.touchBlobs("biz_a", [stranger, ...asked], NOW_MS)).toEqual([
+        undefined,
+        102,
+        100,
+        101,
+      ]);
       expect(bySha(await store.findBlobs("biz_a", [...asked, stranger]))).toEqual(bySha([a, b, c]));
-      expect(await store.touchBlobs("biz_b", asked, NOW_MS)).toEqual(asked);
+      expect(await store.touchBlobs("biz_b", asked, NOW_MS)).toEqual([undefined, undefined, undefined]);
       expect(await store.findBlobs("biz_b", asked)).toEqual([]);
-      expect([await store.usedBytes("biz_a"), await store.usedBytes("biz_b")]).toEqual([300, 0]);
+      expect([await store.usedBytes("biz_a"), await store.usedBytes("biz_b")]).toEqual([303, 0]);
     });
 
     test("a blob that comes again keeps its place, and counts once", async () => {
@@ -47,6 +52,21 @@ export function blobIndexContract(
         { blobs: 1, bytes: 100 },
         { blobs: 1, bytes: 100 },
       ]);
+    });
+
+    test("a pack that is finished again much later counts once, and its blobs are touched", async () => {
+      await using opened = await open();
+      const { store } = opened;
+      const [one = blob(), other = blob()] = await packed(store, 2);
+      expect(await store.finishPack("biz_a", one.packId, [one, other], NOW_MS + DAY_MS)).toBe(true);
+      expect(await store.usedBytes("biz_a")).toBe(200);
+      expect(await store.deleteBlobs("biz_a", [one.sha256, other.sha256], NOW_MS + DAY_MS)).toBe(0);
+      const packId = newId("pack");
+      await store.beginPack("biz_a", packId, NOW_MS);
+      expect(await store.finishPack("biz_a", packId, [{ ...one, packId }], NOW_MS + 2 * DAY_MS)).toBe(true);
+      expect((await store.scanBlobs(undefined, NOW_MS + 2 * DAY_MS, 10)).old).toHaveLength(1);
+      expect(bySha(await store.findBlobs("biz_a", [one.sha256, other.sha256]))).toEqual(bySha([one, other]));
+      expect(await store.usedBytes("biz_a")).toBe(200);
     });
 
     test("only blobs touched too long ago are removed, and their pack is empty when the last one is", async () => {
@@ -154,11 +174,11 @@ export function blobIndexContract(
       const { store } = opened;
       const digests = (await packed(store, 200)).map((one) => one.sha256);
       const touches = Array.from({ length: 10 }, (_, i) => digests.slice(i * 20, i * 20 + 20));
-      const [missing, deleted] = await Promise.all([
+      const [sizes, deleted] = await Promise.all([
         Promise.all(touches.map((some) => store.touchBlobs("biz_a", some, NOW_MS + DAY_MS))),
         store.deleteBlobs("biz_a", digests, NOW_MS + 1),
       ]);
-      expect(missing.flat()).toHaveLength(deleted);
+      expect(sizes.flat().filter((bytes) => bytes === undefined)).toHaveLength(deleted);
       expect(await store.usedBytes("biz_a")).toBe((200 - deleted) * 100);
       expect(await store.deleteBlobs("biz_a", digests, NOW_MS + 1)).toBe(0);
     });
@@ -177,11 +197,21 @@ function bySha(places: BlobPlace[]): BlobPlace[] {
   return places.toSorted((a, b) => (a.sha256 < b.sha256 ? -1 : 1));
 }
 
-/** A finished pack with this many new blobs of 100 bytes, begun and touched at NOW_MS. */
-async function packed(store: ArtifactStore, count: number, businessId = "biz_a"): Promise<BlobPlace[]> {
+/** A finished pack with this many new blobs of 100 bytes or as given, begun and touched at NOW_MS. */
+async function packed(
+  store: ArtifactStore,
+  count: number,
+  businessId = "biz_a",
+  sizes: readonly number[] = [],
+): Promise<BlobPlace[]> {
   const packId = newId("pack");
   await store.beginPack(businessId, packId, NOW_MS);
-  const blobs = Array.from({ length: count }, (_, i) => ({ ...blob(), packId, offset: 40 + i * 140 }));
+  const blobs = Array.from({ length: count }, (_, i) => ({
+    ...blob(),
+    packId,
+    bytes: sizes[i] ?? 100,
+    offset: 40 + i * 240,
+  }));
   expect(await store.finishPack(businessId, packId, blobs, NOW_MS)).toBe(true);
   return blobs;
 }

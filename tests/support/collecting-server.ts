@@ -103,7 +103,8 @@ async function send(parts: Parts, service: ArtifactService, files: Files): Promi
   const byDigest = new Map(contents.map((content) => [sha256Of(content), content]));
   let missing = [...byDigest.keys()];
   for (let tries = 0; tries < MAX_TRIES; tries++) {
-    missing = await parts.artifacts.touchBlobs(by.businessId, missing, Date.now());
+    const sizes = await parts.artifacts.touchBlobs(by.businessId, missing, Date.now());
+    missing = missing.filter((_, i) => sizes[i] === undefined);
     if (missing.length > 0)
       await sendPack(
         parts,
