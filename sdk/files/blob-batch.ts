@@ -2,7 +2,7 @@ import { fileLimits } from "../../shared/files/file-limits.ts";
 import { PACK_HEADER_BYTES, packHeader } from "../../shared/files/pack.ts";
 import { sha256Of } from "../../shared/files/sha256.ts";
 
-const MAX_BLOBS = 2_000;
+const MAX_BLOBS = 4_000;
 const CONTENT_BYTES = fileLimits.partBytes;
 
 /** Collects blobs in the memory of the pack in which they will travel. */
