@@ -94,8 +94,8 @@ export interface Actions {
 }
 
 export interface PreparedAction {
-  /** What its parts have in `StepState.action`. */
-  action: ActionPlace;
+  /** What its parts have in `StepState.action`; inside a composite action, with the path of that one. */
+  action: Omit<ActionPlace, "path">;
   pre?: ActionPart | undefined;
   main: ActionPart;
   post?: ActionPart | undefined;
@@ -103,7 +103,7 @@ export interface PreparedAction {
 
 /** `github.action_path`, `action_repository` and `action_ref`, and the variables GITHUB_ACTION_* made of them. */
 export interface ActionPlace {
-  /** Absolute, on this machine; only composite actions have it. */
+  /** As the job's processes see it. Steps inside a composite action have that of the composite action, all others none. */
   path?: string | undefined;
   /** owner/repo; absent for local actions and images. */
   repository?: string | undefined;
@@ -112,7 +112,7 @@ export interface ActionPlace {
 
 /** An action that the engine has in itself, such as actions/checkout. It runs in the engine's process. */
 export interface BuiltinAction {
-  /** What the action knows, by name in lower case. A default may have expressions: `${{ github.token }}`. */
+  /** What the action knows, by name in lower case. Defaults are plain text. */
   inputs: Readonly<Record<string, { default?: string; deprecationMessage?: string }>>;
   main(call: BuiltinCall): Promise<StepEnd>;
   /** Runs at the end of the job if main was started. */

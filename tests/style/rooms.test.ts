@@ -18,6 +18,7 @@ const floorsOf: Record<string, readonly (readonly string[])[]> = {
     ["workflow/syntax"],
     ["workflow"],
     ["workflow/toolkit"],
+    ["workflow/actions"],
     ["executors/workflow"],
     ["detectors", "executors", "files"],
     ["profile"],

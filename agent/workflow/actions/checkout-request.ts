@@ -1,0 +1,18 @@
+import type { StepState } from "../job.ts";
+
+/** What one call of actions/checkout asks for. */
+export interface Checkout {
+  step: StepState;
+  /** OWNER/NAME. */
+  repository: string;
+  /** A branch, a tag or a commit; "": the default. */
+  ref: string;
+  /** Where the files go, absolute. */
+  directory: string;
+  /** 0: the whole history. */
+  depth: number;
+  tags: boolean;
+  token: string;
+  /** `https://github.com`. */
+  serverUrl: string;
+}

@@ -1,0 +1,154 @@
+import { existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import type { Actions, BuiltinAction, JobState, PreparedAction } from "../job.ts";
+import type { StepDefinition } from "../syntax/model.ts";
+import { builtinAction } from "./builtin-action.ts";
+import { compositeAction } from "./composite-action.ts";
+import { copyTree } from "./copy-tree.ts";
+import { actionFilesOf, readDefinition } from "./definition.ts";
+import { dockerAction, imageAction } from "./docker-action.ts";
+import { githubText } from "./github-text.ts";
+import { javascriptAction } from "./javascript-action.ts";
+import type { ActionOrigin } from "./origin.ts";
+import {
+  isLocalUse,
+  type LocalReference,
+  type RepositoryReference,
+  readReference,
+  textOfReference,
+} from "./reference.ts";
+import type { RepositoryFinder } from "./repository-finder.ts";
+
+/** As GitHub's runner. */
+const MAX_DEPTH = 9;
+
+/** Built-in actions by owner/repo[/path]; any ref will do. */
+export type Builtins = ReadonlyMap<string, BuiltinAction>;
+
+/** The actions of one run. */
+export class WorkflowActions implements Actions {
+  private readonly placed = new WeakMap<object, Map<string, Promise<string>>>();
+
+  constructor(
+    private readonly finder: RepositoryFinder,
+    private readonly builtins: Builtins,
+  ) {}
+
+  async setUp(job: JobState): Promise<void> {
+    const { steps } = job.plan.definition;
+    const { workspace, source } = job.plan.directories;
+    if (!steps.some(({ uses }) => isLocalUse(uses)) || steps.some(({ uses }) => isCheckout(uses))) return;
+    if (existsSync(workspace) && readdirSync(workspace).length > 0) return;
+    await copyTree(source, workspace, job.cancel);
+    job.services.report.annotate({
+      level: "warning",
+      message:
+        "This job uses a local action but has no actions/checkout step. It got the working copy anyway; on GitHub it would fail. Add a step `- uses: actions/checkout@v4` before it.",
+    });
+  }
+
+  prepare(step: StepDefinition, job: JobState): Promise<PreparedAction> {
+    return this.prepareAt(step, job, []);
+  }
+
+  /** @param callers the composite actions around the step, the outermost first. */
+  private async prepareAt(
+    step: StepDefinition,
+    job: JobState,
+    callers: readonly string[],
+  ): Promise<PreparedAction> {
+    const reference = readReference(step.uses ?? "");
+    if (reference.kind === "image") return imageAction(reference.image);
+    if (reference.kind === "local") return this.read(localOrigin(reference, job), job, callers);
+    const shown = textOfReference(reference);
+    if (callers.length > MAX_DEPTH || callers.includes(shown)) throw tooDeep([...callers, shown]);
+    const builtin = await this.builtinFor(reference, job);
+    if (builtin) return builtinAction(builtin, reference);
+    return this.read(await this.repositoryOrigin(reference, job), job, callers);
+  }
+
+  private async builtinFor(
+    reference: RepositoryReference,
+    job: JobState,
+  ): Promise<BuiltinAction | undefined> {
+    const name = join(reference.owner, reference.repo, reference.path).toLowerCase();
+    const builtin = this.builtins.get(name);
+    // The store may have an action of this name. But only the built-in checkout knows the working copy.
+    if (!builtin || name === "actions/checkout") return builtin;
+    const stored = await this.finder.inStore(reference, actionFilesOf(reference.path), job.cancel);
+    return stored ? undefined : builtin;
+  }
+
+  private async repositoryOrigin(reference: RepositoryReference, job: JobState): Promise<ActionOrigin> {
+    const { owner, repo, path, ref } = reference;
+    const top = await this.place(reference, job);
+    const directory = join(top, path);
+    const action = { repository: `${owner}/${repo}`, ref };
+    return { action, directory, shown: textOfReference(reference), isLocal: false };
+  }
+
+  /** Gives the job a copy of the repository; actions may write into their own directory. */
+  private place(reference: RepositoryReference, job: JobState): Promise<string> {
+    const { owner, repo, ref } = reference;
+    const placed = this.placed.get(job.plan) ?? new Map<string, Promise<string>>();
+    this.placed.set(job.plan, placed);
+    const key = `${owner}/${repo}@${ref}`.toLowerCase();
+    const known = placed.get(key);
+    if (known) return known;
+    const place = async () => {
+      const own = githubText(job, "repository");
+      const found = await this.finder.find(reference, actionFilesOf(reference.path), own, job.cancel);
+      const to = join(job.plan.directories.actions, owner, repo, ref.replaceAll("/", "-"));
+      await copyTree(found.directory, to, job.cancel);
+      const commit = found.commit === undefined ? "" : ` (SHA:${found.commit})`;
+      job.services.report.line(`Download action repository '${owner}/${repo}@${ref}'${commit}`);
+      return to;
+    };
+    const made = place();
+    placed.set(key, made);
+    return made;
+  }
+
+  private async read(
+    origin: ActionOrigin,
+    job: JobState,
+    callers: readonly string[],
+  ): Promise<PreparedAction> {
+    const definition = readDefinition(origin.directory, origin.shown);
+    if (!definition) throw new Error(missing(origin));
+    const { runs } = definition;
+    if (runs.using === "docker") return dockerAction(definition, runs, origin);
+    if (runs.using !== "composite") return javascriptAction(definition, runs, origin);
+    const around = [...callers, origin.shown];
+    if (around.length > MAX_DEPTH) throw tooDeep(around);
+    const prepare = (step: StepDefinition) => this.prepareAt(step, job, around);
+    const nested = new Map<StepDefinition, PreparedAction>();
+    for (const step of runs.steps) {
+      if (step.uses !== undefined && !isLocalUse(step.uses)) nested.set(step, await prepare(step));
+    }
+    return compositeAction({ definition, runs, origin, nested, prepare });
+  }
+}
+
+function localOrigin({ path }: LocalReference, job: JobState): ActionOrigin {
+  const directory = join(job.plan.directories.workspace, path);
+  const shown = path === "." ? "./" : `./${path}`;
+  return { action: {}, directory, shown, isLocal: true };
+}
+
+function isCheckout(uses: string | undefined): boolean {
+  return /^actions\/checkout@/i.test(uses?.trim() ?? "");
+}
+
+function missing({ directory, shown, isLocal }: ActionOrigin): string {
+  const what = "Can't find 'action.yml', 'action.yaml' or 'Dockerfile'";
+  return isLocal
+    ? `${what} under '${directory}'. Did you forget to run actions/checkout before running your local action?`
+    : `${what} for action '${shown}'.`;
+}
+
+function tooDeep(chain: readonly string[]): Error {
+  return new Error(
+    `Composite action depth exceeded max depth ${MAX_DEPTH}: ${chain.join(" uses ")}. Remove the step that leads back, or one of the levels.`,
+  );
+}
