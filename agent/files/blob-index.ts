@@ -27,6 +27,7 @@ const SCHEMA = `
   CREATE TABLE IF NOT EXISTS pins (execution_id TEXT, set_id TEXT, PRIMARY KEY (execution_id, set_id)) WITHOUT ROWID;
 `;
 const PINNED = "SELECT pack FROM set_packs JOIN pins USING (set_id)";
+const INSERTED_TOGETHER = 10;
 /** The supervisor reads while the agent writes. */
 const BUSY_MS = 10_000;
 
@@ -72,8 +73,14 @@ export class BlobIndex {
     const bytes = blobs.reduce((sum, blob) => sum + blob.bytes, 0);
     this.together(() => {
       this.db.query("INSERT INTO packs VALUES (?, ?, ?)").run(pack, bytes, Date.now());
-      const insert = this.db.query("INSERT OR IGNORE INTO blobs VALUES (?, ?, ?, ?)");
-      for (const blob of blobs) insert.run(key(blob.sha256), pack, blob.offset, blob.bytes);
+      // In their order in the index, and several together, it takes half the time.
+      const sorted = blobs.toSorted((a, b) => (a.sha256 < b.sha256 ? -1 : 1));
+      for (let at = 0; at < sorted.length; at += INSERTED_TOGETHER) {
+        const rows = sorted.slice(at, at + INSERTED_TOGETHER);
+        const values = rows.flatMap((blob) => [key(blob.sha256), pack, blob.offset, blob.bytes]);
+        const places = rows.map(() => "(?, ?, ?, ?)").join();
+        this.db.query(`INSERT OR IGNORE INTO blobs VALUES ${places}`).run(...values);
+      }
       this.belongTo(setId, [pack]);
     });
     return bytes;

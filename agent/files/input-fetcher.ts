@@ -1,4 +1,3 @@
-import { posix } from "node:path";
 import { blobsOf, TreeError } from "../../shared/files/tree.ts";
 import type { PlacedInput } from "../../shared/node.ts";
 import { untilAborted } from "../../shared/wait.ts";
@@ -141,11 +140,12 @@ class Round {
 
   private async wantFiles(): Promise<void> {
     const { input, parts, progress } = this;
+    const below = input.to === "." ? "" : `${input.to}/`;
     try {
       for await (const entry of cachedTree(parts.cache.dir, input)) {
         if (entry.type !== "file") continue;
         progress.totalBytes += entry.size;
-        const path = input.type === "file" ? input.to : posix.join(input.to, entry.path);
+        const path = input.type === "file" ? input.to : below + entry.path;
         for (const { sha256, bytes } of blobsOf(entry)) await this.want(sha256, { bytes, path });
       }
     } catch (error) {
