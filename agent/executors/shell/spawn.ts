@@ -145,7 +145,8 @@ function fromPipe(pipe: Pipe) {
   return { stream: readPipe(pipe), close: () => closeSync(pipe.readFd) };
 }
 
-function whyNotStarted(program: string, cwd: string, error: unknown): string {
+/** Why a program does not start in this directory, for people. */
+export function whyNotStarted(program: string, cwd: string, error: unknown): string {
   const problem = directoryProblem(cwd);
   if (problem) return `The working directory ${cwd} ${problem}.`;
   const code = codeOf(error);

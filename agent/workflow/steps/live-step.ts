@@ -1,0 +1,257 @@
+import { constants } from "node:os";
+import type { data } from "@actions/expressions";
+import type { Annotation, WorkflowStep } from "../../../shared/workflow-run.ts";
+import { contextsOf, evaluateText, evaluateTexts } from "../expressions/evaluate.ts";
+import type { Scope } from "../expressions/scope.ts";
+import type {
+  ActionPlace,
+  HostExit,
+  NestedSteps,
+  StepEnd,
+  StepHost,
+  StepProgram,
+  StepState,
+} from "../job.ts";
+import type { StepDefinition } from "../syntax/model.ts";
+import { ContextMap, textsOf } from "./context-map.ts";
+import type { JobRun } from "./job-run.ts";
+import { LineCutter } from "./line-cutter.ts";
+import { type FileTarget, StepFiles } from "./step-files.ts";
+import { StepLog } from "./step-log.ts";
+import type { StepPlan } from "./step-plan.ts";
+
+/** Paths of this machine that processes see at another place. */
+const PATH_VARIABLES = [
+  "GITHUB_WORKSPACE",
+  "GITHUB_EVENT_PATH",
+  "GITHUB_ACTION_PATH",
+  "RUNNER_TEMP",
+  "RUNNER_TOOL_CACHE",
+  "RUNNER_WORKSPACE",
+];
+/** Variables that a workflow may set although the engine has a value for them. */
+const FREE_VARIABLES = new Set(["CI"]);
+const SIGNAL_BASE = 128;
+
+/** One part of a step while it runs. */
+export class LiveStep implements StepState, FileTarget {
+  readonly number: number;
+  readonly cancel: AbortSignal;
+  /** A command in its output or its files could not be carried out, so it fails. */
+  commandFailed = false;
+  private readonly stopper = new AbortController();
+  private readonly files: StepFiles;
+  private ownEnv: Record<string, string> = {};
+  private known: Scope | undefined;
+
+  constructor(
+    readonly job: JobRun,
+    readonly plan: StepPlan,
+  ) {
+    const { signal } = this.stopper;
+    this.cancel = plan.outer ? AbortSignal.any([signal, plan.outer.cancel]) : signal;
+    this.number = job.nextNumber();
+    this.files = new StepFiles(job.plan.directories.commands, `${this.number}`);
+  }
+
+  get definition(): StepDefinition {
+    return this.plan.instance.definition;
+  }
+
+  get actionId(): string {
+    return this.plan.instance.actionId;
+  }
+
+  get action(): ActionPlace | undefined {
+    return this.plan.instance.prepared?.action ?? this.plan.place;
+  }
+
+  get state(): Map<string, string> {
+    return this.plan.instance.state;
+  }
+
+  get isNested(): boolean {
+    return this.plan.outer !== undefined;
+  }
+
+  /** Why it must end. */
+  get stoppedBy(): "timeout" | "cancel" | undefined {
+    return this.stopper.signal.aborted ? this.stopper.signal.reason : this.plan.outer?.stoppedBy;
+  }
+
+  /** The step of the job that it is, or that its composite action is. */
+  get top(): LiveStep {
+    return this.plan.outer?.top ?? this;
+  }
+
+  stop(why: "timeout" | "cancel"): void {
+    this.stopper.abort(why);
+  }
+
+  /** Evaluates the variables of the step. Throws an Error for people. */
+  evaluateEnv(): void {
+    this.ownEnv = evaluateTexts(this.definition.env, this.scope());
+    this.known = undefined;
+  }
+
+  scope(): Scope {
+    this.known ??= {
+      contexts: contextsOf({ ...this.job.contexts(), ...this.plan.contexts, ...this.ownContexts() }),
+      functions: this.plan.level.functions,
+    };
+    return this.known;
+  }
+
+  env(): Record<string, string> {
+    const { job, action } = this;
+    const env = this.contextEnv();
+    for (const [name, value] of Object.entries(job.fixedEnv)) {
+      if (env[name] === undefined || !FREE_VARIABLES.has(name)) env[name] = value;
+    }
+    env.GITHUB_ACTION = this.actionId;
+    env.GITHUB_ACTION_REPOSITORY = action?.repository ?? "";
+    env.GITHUB_ACTION_REF = action?.ref ?? "";
+    if (action?.path === undefined) delete env.GITHUB_ACTION_PATH;
+    else env.GITHUB_ACTION_PATH = action.path;
+    return env;
+  }
+
+  setOutput(name: string, value: string): void {
+    if (this.plan.kind === "main") this.plan.level.setOutput(this.actionId, name, value);
+  }
+
+  setVariable(name: string, value: string): void {
+    this.job.env.set(name, value);
+    this.known = undefined;
+  }
+
+  setState(name: string, value: string): void {
+    this.state.set(name, value);
+  }
+
+  addPath(directory: string): void {
+    this.job.addPath(directory);
+  }
+
+  addSummary(markdown: string): void {
+    this.job.addSummary(markdown);
+  }
+
+  say(message: string, fails: boolean): void {
+    this.fail(message);
+    if (fails) this.commandFailed = true;
+  }
+
+  /** An error of this step, for people. */
+  fail(message: string): void {
+    this.annotate({ level: "failure", message });
+  }
+
+  annotate(annotation: Omit<Annotation, "step">): void {
+    this.job.annotate({ ...annotation, step: this.number }, this.top.number);
+  }
+
+  async execute(program: StepProgram): Promise<StepEnd> {
+    const { job } = this;
+    const host: StepHost = program.host ?? job.host;
+    this.files.create();
+    const log = new StepLog(this);
+    const cutter = new LineCutter((line) => log.line(line));
+    const exit = await host.run({
+      argv: program.argv,
+      cwd: program.cwd ?? host.guestPath(job.plan.directories.workspace),
+      env: await this.processEnv(host, program.env),
+      onOutput: (bytes) => cutter.push(bytes),
+      cancel: this.cancel,
+    });
+    cutter.end();
+    this.files.apply(this);
+    return this.endOf(exit);
+  }
+
+  runNested(nested: NestedSteps): Promise<StepEnd & { scope: Scope }> {
+    return this.job.runNested(this, nested);
+  }
+
+  /** What people see as its name. */
+  title(): string {
+    const name = this.mainTitle();
+    return this.plan.kind === "main" ? name : `${this.plan.kind === "pre" ? "Pre" : "Post"} ${name}`;
+  }
+
+  /** What every event of the step says of it. */
+  head(): Pick<WorkflowStep, "number" | "name" | "kind"> & Partial<WorkflowStep> {
+    const { id } = this.definition;
+    return {
+      number: this.number,
+      name: this.title(),
+      kind: this.plan.kind,
+      ...(id !== undefined && { id }),
+      ...(this.plan.outer && { parent: this.plan.outer.number }),
+    };
+  }
+
+  /** Variables of the workflow, the job, GITHUB_ENV, the composite actions around it, and its own. */
+  private contextEnv(): Record<string, string> {
+    return Object.assign(Object.fromEntries(this.job.env), ...this.ownEnvs());
+  }
+
+  private ownEnvs(): Record<string, string>[] {
+    return [...(this.plan.outer?.ownEnvs() ?? []), this.ownEnv];
+  }
+
+  private async processEnv(host: StepHost, added: StepProgram["env"]): Promise<Record<string, string>> {
+    const env = { ...this.env(), ...added, ...this.files.variables(host) };
+    for (const name of PATH_VARIABLES) if (env[name]) env[name] = host.guestPath(env[name]);
+    env.PATH = [...this.job.addedPath, env.PATH ?? (await host.basePath())].join(":");
+    return env;
+  }
+
+  private ownContexts(): Record<string, data.ExpressionData> {
+    const { job, action } = this;
+    const github = new ContextMap({ base: job.plan.contexts.github });
+    github.set("action", this.actionId);
+    github.set("action_repository", action?.repository ?? "");
+    github.set("action_ref", action?.ref ?? "");
+    if (action?.path !== undefined) github.set("action_path", job.host.guestPath(action.path));
+    for (const [name, path] of this.files.paths()) github.set(name, job.host.guestPath(path));
+    return {
+      github,
+      steps: this.plan.level.steps,
+      env: textsOf(Object.entries(this.contextEnv()), { exact: true }),
+    };
+  }
+
+  private mainTitle(): string {
+    const { name, run, uses } = this.definition;
+    const own = this.textOr(name).trim();
+    if (own !== "") return own;
+    if (run === undefined) return `Run ${uses ?? ""}`;
+    return `Run ${
+      this.textOr(run)
+        .trimStart()
+        .split(/[\r\n]/, 1)[0]
+    }`;
+  }
+
+  /** Its source, if it cannot be evaluated. */
+  private textOr(token: StepDefinition["name"]): string {
+    try {
+      return evaluateText(token, this.scope());
+    } catch {
+      return String(token); // The step itself fails with the same error if it gets that far.
+    }
+  }
+
+  private endOf(exit: HostExit): StepEnd {
+    if ("notStarted" in exit) {
+      this.fail(exit.notStarted);
+      return { outcome: "failure" };
+    }
+    const exitCode =
+      "exitCode" in exit
+        ? exit.exitCode
+        : SIGNAL_BASE + (constants.signals[exit.signal as NodeJS.Signals] ?? 0);
+    return { outcome: exitCode === 0 ? "success" : "failure", exitCode };
+  }
+}
