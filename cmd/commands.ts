@@ -285,4 +285,10 @@ export const commands: readonly CommandEntry[] = [
     summary: "See everything work together in a scratch directory",
     load: () => import("./quickstart/quickstart.ts"),
   },
+  {
+    path: "workflow hash-files",
+    summary: "Hash files for an expression in a workflow",
+    hidden: true,
+    load: () => import("./workflow/hash-files.ts"),
+  },
 ];

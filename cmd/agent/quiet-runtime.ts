@@ -1,6 +1,6 @@
 import { libc } from "../../agent/process/libc.ts";
 import type { Env } from "../../shared/config/home.ts";
-import { selfCommand } from "../command/self-command.ts";
+import { selfCommand } from "../../shared/self-command.ts";
 
 /** The runtime reads this only when it starts. */
 const NO_TIMER = "BUN_GC_TIMER_DISABLE";

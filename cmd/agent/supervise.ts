@@ -3,9 +3,9 @@ import { supervise } from "../../agent/supervisor/supervise.ts";
 import { defineOptions, optionText } from "../../shared/config/options.ts";
 import { textLogger } from "../../shared/logger.ts";
 import { raiseOpenFiles } from "../../shared/open-files.ts";
+import { selfCommand } from "../../shared/self-command.ts";
 import { textOf } from "../../shared/text-of.ts";
 import { defineCommand } from "../command/command.ts";
-import { selfCommand } from "../command/self-command.ts";
 import { exitCodes } from "../exit/exit-codes.ts";
 import { stopSignals } from "../exit/stop-signals.ts";
 

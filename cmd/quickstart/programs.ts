@@ -1,6 +1,6 @@
 import { Emitter } from "../../shared/emitter.ts";
+import { selfCommand } from "../../shared/self-command.ts";
 import { withGivenUmask } from "../../shared/umask.ts";
-import { selfCommand } from "../command/self-command.ts";
 import { CliError } from "../exit/failure.ts";
 
 const KEPT_LINES = 50;

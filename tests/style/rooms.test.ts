@@ -49,7 +49,7 @@ const floorsOf: Record<string, readonly (readonly string[])[]> = {
     ["credentials"],
     ["connection"],
     ["files"],
-    ["agent", "artifact", "auth", "credit", "execution", "job", "node", "secret", "server"],
+    ["agent", "artifact", "auth", "credit", "execution", "job", "node", "secret", "server", "workflow"],
     ["template"],
     ["schedule"],
     [""],

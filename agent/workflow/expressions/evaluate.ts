@@ -1,10 +1,14 @@
 import { data, Evaluator, type Expr, Lexer, Parser } from "@actions/expressions";
-import { replacer } from "@actions/expressions/data/replacer";
-import { reviver } from "@actions/expressions/data/reviver";
+import type { FunctionCall } from "@actions/expressions/ast";
+import type { FunctionDefinition } from "@actions/expressions/funcs/info";
 import { falsy } from "@actions/expressions/result";
 import { isBasicExpression, isLiteral, isMapping, isSequence } from "@actions/workflow-parser";
 import type { MappingToken, TemplateToken } from "@actions/workflow-parser/templates/tokens/index";
+import { jsonFunctions, toData, toValue } from "./json.ts";
+import "./library-fixes.ts";
 import type { Scope, Value } from "./scope.ts";
+
+export { toData, toValue } from "./json.ts";
 
 /** Every context that GitHub knows. One that is not in the scope is null. */
 const CONTEXTS = [
@@ -43,7 +47,9 @@ export function evaluateExpression(expression: string, scope: Scope): data.Expre
   } catch (error) {
     if (error instanceof ExpressionProblem) throw error;
     const why = error instanceof Error ? error.message : String(error);
-    throw new ExpressionProblem(`The expression \${{ ${expression} }} cannot be evaluated: ${why}`);
+    throw new ExpressionProblem(
+      `The expression \${{ ${shortened(expression)} }} cannot be evaluated: ${why}`,
+    );
   }
 }
 
@@ -75,25 +81,17 @@ export function evaluateText(token: TemplateToken | undefined, scope: Scope): st
 export function evaluateTexts(token: TemplateToken | undefined, scope: Scope): Record<string, string> {
   if (token === undefined) return {};
   if (isMapping(token)) {
-    const texts: Record<string, string> = {};
-    for (const { key, value } of token) {
-      if (isInsert(key)) Object.assign(texts, evaluateTexts(value, scope));
-      else texts[evaluateText(key, scope)] = evaluateText(value, scope);
-    }
-    return texts;
+    return Object.fromEntries(
+      [...token].flatMap(({ key, value }) =>
+        isInsert(key)
+          ? Object.entries(evaluateTexts(value, scope))
+          : [[evaluateText(key, scope), evaluateText(value, scope)]],
+      ),
+    );
   }
   const value = isBasicExpression(token) ? evaluateExpression(token.expression, scope) : undefined;
   if (value?.kind !== data.Kind.Dictionary) return {};
   return Object.fromEntries(value.pairs().map(({ key, value: of }) => [key, of.coerceString()]));
-}
-
-/** As an expression sees a value of JSON. */
-export function toData(value: unknown): data.ExpressionData {
-  return JSON.parse(JSON.stringify(value ?? null), reviver);
-}
-
-export function toValue(value: data.ExpressionData): Value {
-  return JSON.parse(JSON.stringify(value, replacer));
 }
 
 /** Contexts by name; the first value of a name counts. */
@@ -116,22 +114,60 @@ class ScopedEvaluator extends Evaluator {
     expression: Expr,
     private readonly scope: Scope,
   ) {
-    super(expression, scope.contexts, new Map(scope.functions));
+    super(expression, scope.contexts, functionsOf(scope));
   }
 
   override visitContextAccess(access: Parameters<Evaluator["visitContextAccess"]>[0]): data.ExpressionData {
     return this.scope.contexts.get(access.name.lexeme) ?? new data.Null();
   }
+
+  override visitFunctionCall(call: FunctionCall): data.ExpressionData {
+    const name = call.functionName.lexeme.toLowerCase();
+    if (name === "case") return this.firstCase(call);
+    if (FUNCTIONS.some((known) => known.name === name) && !this.scope.functions.has(name))
+      throw new Error(`${call.functionName.lexeme} does not work in this place`);
+    return super.visitFunctionCall(call);
+  }
+
+  /** The runner evaluates only what is needed. */
+  private firstCase({ args }: FunctionCall): data.ExpressionData {
+    for (let at = 0; at + 1 < args.length; at += 2) {
+      const [condition, value] = [args[at], args[at + 1]];
+      if (!condition || !value) break;
+      const holds = this.eval(condition);
+      if (holds.kind !== data.Kind.Boolean) throw new Error("a condition of case must be true or false");
+      if (holds.value) return this.eval(value);
+    }
+    const otherwise = args.at(-1);
+    return otherwise ? this.eval(otherwise) : new data.Null();
+  }
+}
+
+/** Those of the scope, and those that are always there; made once for a scope's functions. */
+const merged = new WeakMap<object, Map<string, FunctionDefinition>>();
+
+function functionsOf({ functions }: Scope): Map<string, FunctionDefinition> {
+  const known = merged.get(functions);
+  if (known) return known;
+  const all = new Map([...jsonFunctions, ...functions]);
+  merged.set(functions, all);
+  return all;
+}
+
+const MAX_SHOWN = 200;
+
+function shortened(expression: string): string {
+  return expression.length > MAX_SHOWN ? `${expression.slice(0, MAX_SHOWN)}…` : expression;
 }
 
 function evaluateMapping(token: MappingToken, scope: Scope): Value {
-  const value: { [key: string]: Value } = {};
-  for (const { key, value: of } of token) {
-    const item = evaluateToken(of, scope);
-    if (isInsert(key)) Object.assign(value, item);
-    else value[evaluateText(key, scope)] = item;
-  }
-  return value;
+  return Object.fromEntries(
+    [...token].flatMap(({ key, value }): [string, Value][] => {
+      const item = evaluateToken(value, scope);
+      if (!isInsert(key)) return [[evaluateText(key, scope), item]];
+      return typeof item === "object" && item !== null ? Object.entries(item) : [];
+    }),
+  );
 }
 
 /** `${{ insert }}: …` puts the keys of a mapping among its neighbours. */
