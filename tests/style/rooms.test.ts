@@ -17,7 +17,7 @@ const floorsOf: Record<string, readonly (readonly string[])[]> = {
     ["workflow/expressions"],
     ["workflow/syntax"],
     ["workflow"],
-    ["workflow/steps", "workflow/toolkit"],
+    ["workflow/containers", "workflow/steps", "workflow/toolkit"],
     ["workflow/actions"],
     ["executors/workflow"],
     ["detectors", "executors", "files"],

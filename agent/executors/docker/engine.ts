@@ -6,6 +6,8 @@ import { openStream } from "./raw-stream.ts";
 export interface EngineCall {
   query?: Readonly<Record<string, string | number | boolean | undefined>>;
   body?: unknown;
+  /** Bytes in place of `body`, such as an archive. */
+  bytes?: ReadableStream<Uint8Array>;
   headers?: Record<string, string>;
   timeoutMs?: number;
   signal?: AbortSignal;
@@ -175,6 +177,7 @@ export class Engine {
         ...(call.body === undefined ? {} : { "content-type": "application/json" }),
       },
       ...(call.body === undefined ? {} : { body: JSON.stringify(call.body) }),
+      ...(call.bytes === undefined ? {} : { body: call.bytes }),
       ...(socketPath === undefined ? {} : { unix: socketPath }),
       ...(tls ? { tls } : {}),
     };

@@ -1,0 +1,25 @@
+/** As GitHub's runner does it: INT, then TERM, then KILL. */
+const TERM_AFTER_MS = 7_500;
+const KILL_AFTER_MS = 10_000;
+
+/** Sends the signals of a cancelled step once `cancel` fires, until `end`. */
+export function stopLadder(
+  cancel: AbortSignal,
+  send: (signal: "INT" | "TERM" | "KILL") => Promise<void>,
+): { end(): void } {
+  const timers: ReturnType<typeof setTimeout>[] = [];
+  // What cannot be signalled is gone, or is killed by the next step of the ladder.
+  const give = (signal: "INT" | "TERM" | "KILL") => void send(signal).catch(() => {});
+  const begin = () => {
+    give("INT");
+    timers.push(setTimeout(give, TERM_AFTER_MS, "TERM"), setTimeout(give, KILL_AFTER_MS, "KILL"));
+  };
+  if (cancel.aborted) begin();
+  else cancel.addEventListener("abort", begin, { once: true });
+  return {
+    end() {
+      cancel.removeEventListener("abort", begin);
+      for (const timer of timers) clearTimeout(timer);
+    },
+  };
+}
