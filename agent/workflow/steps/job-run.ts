@@ -1,5 +1,5 @@
 import { mkdirSync, rmSync } from "node:fs";
-import type { data } from "@actions/expressions";
+import { data } from "@actions/expressions";
 import type { FunctionDefinition } from "@actions/expressions/funcs/info";
 import { textOf } from "../../../shared/text-of.ts";
 import { MAX_TIMER_MS } from "../../../shared/wait.ts";
@@ -23,11 +23,13 @@ import { Level } from "./level.ts";
 import type { LiveStep } from "./live-step.ts";
 import { MachineHost } from "./machine-host.ts";
 import { runNested } from "./nested-steps.ts";
+import type { MatcherConfig } from "./problem-matcher.ts";
 import { runScript } from "./run-script.ts";
 import { runStep } from "./run-step.ts";
 import { StepInstance, type StepPlan } from "./step-plan.ts";
 
 const MINUTE_MS = 60_000;
+const DEBUG = "ACTIONS_STEP_DEBUG";
 const DEFAULT_TIMEOUT_MS = 360 * MINUTE_MS;
 /** Steps with always() or cancelled() have this long after a cancel. */
 const CANCEL_MS = 5 * MINUTE_MS;
@@ -46,6 +48,10 @@ export class JobRun implements JobState {
   readonly fixedEnv: Readonly<Record<string, string>>;
   status: "success" | "failure" | "cancelled" = "success";
   host: StepHost;
+  /** Somebody set the secret or variable ACTIONS_STEP_DEBUG. */
+  readonly isDebug: boolean;
+  /** Problem matchers, the last added first. */
+  matchers: readonly MatcherConfig[] = [];
   /** The step of the job that runs. */
   running: LiveStep | undefined;
   private readonly processes = new JobProcesses();
@@ -66,7 +72,8 @@ export class JobRun implements JobState {
     readonly services: JobServices,
   ) {
     this.host = new MachineHost(this.processes);
-    this.fixedEnv = plan.fixedEnv;
+    this.isDebug = ["secrets", "vars"].some((name) => isTrue(plan.contexts[name], DEBUG));
+    this.fixedEnv = this.isDebug ? { ...plan.fixedEnv, RUNNER_DEBUG: "1" } : plan.fixedEnv;
     this.level = new Level(
       () => this.status,
       () => this.status === "cancelled",
@@ -117,6 +124,18 @@ export class JobRun implements JobState {
     const at = this.addedPath.indexOf(directory);
     if (at !== -1) this.addedPath.splice(at, 1);
     this.addedPath.unshift(directory);
+  }
+
+  addMatchers(added: readonly MatcherConfig[]): void {
+    for (const one of added) {
+      this.removeMatchers([one.owner]);
+      this.matchers = [one, ...this.matchers];
+    }
+  }
+
+  removeMatchers(owners: readonly string[]): void {
+    const gone = new Set(owners.map((owner) => owner.toLowerCase()));
+    this.matchers = this.matchers.filter(({ owner }) => !gone.has(owner.toLowerCase()));
   }
 
   addSummary(markdown: string): void {
@@ -357,4 +376,9 @@ export class JobRun implements JobState {
     const completedAt = new Date().toISOString();
     this.stepEvent({ number, status: "completed", conclusion, outcome: conclusion, completedAt });
   }
+}
+
+function isTrue(context: data.ExpressionData | undefined, name: string): boolean {
+  if (context?.kind !== data.Kind.Dictionary) return false;
+  return context.get(name)?.coerceString().toLowerCase() === "true";
 }

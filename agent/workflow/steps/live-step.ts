@@ -13,6 +13,7 @@ import type {
   StepState,
 } from "../job.ts";
 import type { StepDefinition } from "../syntax/model.ts";
+import { belowWorkspace } from "./command-runner.ts";
 import { ContextMap, textsOf } from "./context-map.ts";
 import type { JobRun } from "./job-run.ts";
 import { LineCutter } from "./line-cutter.ts";
@@ -140,6 +141,27 @@ export class LiveStep implements StepState, FileTarget {
   say(message: string, fails: boolean): void {
     this.fail(message);
     if (fails) this.commandFailed = true;
+  }
+
+  log(line: string): void {
+    this.job.services.report.line(line, this.number);
+  }
+
+  /** A line that is shown only if somebody asked for debugging. */
+  debug(text: string): void {
+    if (this.job.isDebug) for (const line of text.split("\n")) this.log(`##[debug]${line}`);
+  }
+
+  /** A file that a command names, from the workspace. */
+  fileOf(path: string): string {
+    return belowWorkspace(this.hostPath(path), this.job.plan.directories.workspace);
+  }
+
+  /** The path on this machine of a file in the workspace, as the step sees it. */
+  hostPath(path: string): string {
+    const { workspace } = this.job.plan.directories;
+    const guest = this.job.host.guestPath(workspace);
+    return path === guest || path.startsWith(`${guest}/`) ? workspace + path.slice(guest.length) : path;
   }
 
   /** An error of this step, for people. */
