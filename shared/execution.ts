@@ -4,6 +4,7 @@ import { executionStatus } from "./job-state.ts";
 import { limits } from "./limits.ts";
 import { resources } from "./manifest.ts";
 import { reason } from "./reasons.ts";
+import { workflowRun } from "./workflow-run.ts";
 
 export const timestamp = z.iso.datetime();
 
@@ -44,6 +45,8 @@ export const execution = executionEnd.extend({
   gpuIndexes: z.array(z.int()),
   /** Lines stored so far. */
   logLines: z.int(),
+  /** Only when the execution of a workflow is retrieved. */
+  workflowRun: workflowRun.optional(),
   assignedAt: timestamp,
   startedAt: timestamp.optional(),
   finishedAt: timestamp.optional(),

@@ -3,6 +3,7 @@ import { executionEnd, timestamp } from "./execution.ts";
 import { executionId, jobId, nodeId } from "./ids.ts";
 import { jobStatus } from "./job-state.ts";
 import { jobManifest } from "./manifest.ts";
+import { workflowRun } from "./workflow-run.ts";
 
 /** A job as the API shows it: its manifest with every default, its state, and how its last attempt went. */
 export const job = z.object({
@@ -24,6 +25,8 @@ export const job = z.object({
   /** The current or last execution. */
   executionId: executionId.optional(),
   nodeId: nodeId.optional(),
+  /** Only when a GITHUB_ACTION job is retrieved: the run of its current or last execution. */
+  workflowRun: workflowRun.optional(),
   /** The array the job belongs to. */
   arrayId: z.string().optional(),
   /** Only when an array is retrieved: the number of its jobs in each status; a status without jobs is absent. */

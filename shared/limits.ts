@@ -11,6 +11,8 @@ export const limits = {
   maxLogLineLength: 32 * 1024,
   /** The most lines in one request to `nodes/logs`. */
   maxLogLinesPerRequest: 5_000,
+  /** The most events in one request to `nodes/workflow-events`. */
+  maxWorkflowEventsPerRequest: 1_000,
   /** The highest `maxLogMb` of a job: 1 TiB. */
   maxLogMb: 1024 * 1024,
   /** The lines a log hub keeps per job for late followers. */

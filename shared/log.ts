@@ -3,6 +3,7 @@ import { timestamp } from "./execution.ts";
 import { executionId, jobId } from "./ids.ts";
 import { finalJobStatus, jobStatus } from "./job-state.ts";
 import { limits } from "./limits.ts";
+import { workflowEvent, workflowRun } from "./workflow-run.ts";
 
 /** `system` lines are the agent's own words about the job (cut lines, signals sent, pull progress). */
 export const logStream = z.enum(["stdout", "stderr", "system"]);
@@ -70,6 +71,17 @@ export const logEvents = {
    * the whole log, and the server could not get them.
    */
   gap: z.object({ missed: z.int().min(1) }),
+  /**
+   * Only for a GITHUB_ACTION job: the state of its workflow after the first `from` events, which comes first and whenever
+   * something may have been missed; or the events that follow.
+   */
+  workflow: z.object({
+    executionId,
+    attempt: z.int().min(1),
+    from: z.int().min(0),
+    run: workflowRun.optional(),
+    events: z.array(workflowEvent).optional(),
+  }),
   /** The job is over; the stream ends. */
   end: z.object({
     jobId,
@@ -82,6 +94,7 @@ export const logEvents = {
   }),
 } as const;
 
+export type WorkflowStreamEvent = z.infer<typeof logEvents.workflow>;
 export type LogEventName = keyof typeof logEvents;
 export type LogEvent = {
   [Name in LogEventName]: { event: Name; id?: string; data: z.infer<(typeof logEvents)[Name]> };

@@ -117,6 +117,14 @@ export const examples: Partial<Record<EndpointId, { body?: unknown; answer?: unk
   "nodes.poll": {
     answer: { status: "ACTIVE", cancel: [], abandon: [], now: "2026-01-31T12:00:00.000Z", assignments: [] },
   },
+  "nodes.workflow-events": {
+    body: {
+      executionId,
+      from: 0,
+      events: [{ type: "job", job: { key: "build", name: "build", status: "in_progress" } }],
+    },
+    answer: { stored: 1 },
+  },
   "nodes.inputs": {
     body: { executionId },
     answer: {

@@ -14,13 +14,20 @@ export interface AgentHandlerParts extends NodeViewParts {
   nodes: NodeStore;
   executionService: ExecutionService;
   pushLogs: Handlers["nodes.logs"];
+  pushEvents: Handlers["nodes.workflow-events"];
   logLimits: LogLimits;
   jobInputs: JobInputsService;
 }
 
 type AgentHandlers = Pick<
   Handlers,
-  "nodes.register" | "nodes.heartbeat" | "nodes.poll" | "nodes.result" | "nodes.logs" | "nodes.inputs"
+  | "nodes.register"
+  | "nodes.heartbeat"
+  | "nodes.poll"
+  | "nodes.result"
+  | "nodes.logs"
+  | "nodes.workflow-events"
+  | "nodes.inputs"
 >;
 
 /** The endpoints that agents call. */
@@ -48,6 +55,7 @@ export function agentHandlers(parts: AgentHandlerParts): AgentHandlers {
       outcomes: await executionService.report(nodeOf(context), input.reports),
     }),
     "nodes.logs": parts.pushLogs,
+    "nodes.workflow-events": parts.pushEvents,
     "nodes.inputs": ({ executionId }, context) => parts.jobInputs.of(nodeOf(context), executionId),
   };
 }

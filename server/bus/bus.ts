@@ -1,4 +1,5 @@
 import type { LogLine } from "../../shared/log.ts";
+import type { WorkflowEvent } from "../../shared/workflow-run.ts";
 import type { DueKind } from "../tasks/due-times.ts";
 
 /**
@@ -20,6 +21,14 @@ export interface BusMessages {
   files: { mayGo: true };
   /** Lines of output without gaps, in the order of their seq, before they are on disk. */
   logs: { jobId: string; executionId: string; attempt: number; lines: readonly LogLine[] };
+  /** Events of a workflow that are stored; `from`: how many come before them. */
+  workflow: {
+    jobId: string;
+    executionId: string;
+    attempt: number;
+    from: number;
+    events: readonly WorkflowEvent[];
+  };
 }
 
 export type BusTopic = keyof BusMessages;
@@ -27,7 +36,8 @@ export type BusTopic = keyof BusMessages;
 export interface Bus {
   /**
    * Hands the message to every subscriber of this topic: on this server before it returns, on other servers soon after.
-   * Messages from one server on one topic (in `logs`: about one job) arrive in order. Never throws, never waits.
+   * Messages from one server on one topic (in `logs` and `workflow`: about one job) arrive in order. Never throws, never
+   * waits.
    */
   publish<Topic extends BusTopic>(topic: Topic, message: BusMessages[Topic]): void;
   /**
@@ -39,8 +49,8 @@ export interface Bus {
     listener: (message: BusMessages[Topic]) => void,
   ): () => void;
   /**
-   * Says that this server follows the job's log: until the returned function is called, it also gets the job's `logs`
-   * that other servers publish. Otherwise it gets only its own. `mayHaveMissed` is called once this works, and
+   * Says that this server follows the job: until the returned function is called, it also gets the job's `logs` and
+   * `workflow` that other servers publish. Otherwise it gets only its own. `mayHaveMissed` is called once this works, and
    * whenever messages may have been lost; anything missed by then is in the store or still to come.
    */
   followLogs(jobId: string, mayHaveMissed: () => void): () => void;

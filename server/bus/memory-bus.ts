@@ -17,6 +17,7 @@ export class MemoryBus implements Bus {
     due: new Emitter(),
     files: new Emitter(),
     logs: new Emitter(),
+    workflow: new Emitter(),
   };
   private readonly follows: LogFollows | undefined;
   private isClosed = false;

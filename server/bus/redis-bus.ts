@@ -28,7 +28,8 @@ const WARN_OF_DROPS_EVERY_MS = 60_000;
 const LINE_OVERHEAD_BYTES = 100;
 const NOTICE_BYTES = 200;
 const ID_BYTES = 35;
-const LOGS = "logs:";
+/** A job has a channel of its own for each of these topics: `logs:job_…`. */
+const TOPICS_OF_JOBS = ["logs", "workflow"] as const;
 
 /**
  * The bus of several servers, over Redis pub/sub. This server calls its own subscribers directly and ignores its own
@@ -61,9 +62,8 @@ export class RedisBus implements Bus {
   publish<Topic extends BusTopic>(topic: Topic, message: BusMessages[Topic]): void {
     this.local.publish(topic, message);
     if (this.stopping.signal.aborted) return;
-    const jobId = "lines" in message ? message.jobId : undefined;
-    const channel = jobId === undefined ? topic : `${LOGS}${jobId}`;
-    const bytes = "lines" in message ? sizeOf(message) : noticeSizeOf(message);
+    const channel = "executionId" in message ? `${topic}:${message.jobId}` : topic;
+    const bytes = sizeOf(message);
     this.queue.push({ channel, message, bytes });
     this.flushSoon();
   }
@@ -140,8 +140,7 @@ export class RedisBus implements Bus {
 
   private readonly receive = (text: string, channel: string): void => {
     if (text.startsWith(this.senderId)) return;
-    const name = channel.slice(this.options.prefix.length);
-    const topic = name.startsWith(LOGS) ? "logs" : (name as BusTopic);
+    const [topic] = channel.slice(this.options.prefix.length).split(":", 1) as [BusTopic];
     try {
       const messages = JSON.parse(text.slice(text.indexOf(" ") + 1)) as BusMessages[BusTopic][];
       for (const message of messages) this.local.publish(topic, message);
@@ -196,11 +195,12 @@ export class RedisBus implements Bus {
 
   private async listen(link: RedisLink, wanted: string[], unwanted: string[]): Promise<void> {
     const { listened } = this;
-    const channelOf = (jobId: string) => `${this.options.prefix}${LOGS}${jobId}`;
+    const channelsOf = (jobIds: string[]) =>
+      jobIds.flatMap((jobId) => TOPICS_OF_JOBS.map((topic) => `${this.options.prefix}${topic}:${jobId}`));
     for (const jobId of unwanted) listened.delete(jobId);
     for (const jobId of wanted) listened.add(jobId);
-    if (unwanted.length > 0) await link.unsubscribe(unwanted.map(channelOf));
-    if (wanted.length > 0) await link.subscribe(wanted.map(channelOf));
+    if (unwanted.length > 0) await link.unsubscribe(channelsOf(unwanted));
+    if (wanted.length > 0) await link.subscribe(channelsOf(wanted));
     for (const jobId of wanted) this.follows.missed(jobId);
   }
 
@@ -217,12 +217,12 @@ export class RedisBus implements Bus {
   }
 }
 
-function sizeOf({ lines }: BusMessages["logs"]): number {
-  let bytes = NOTICE_BYTES + lines.length * LINE_OVERHEAD_BYTES;
-  for (const line of lines) bytes += lineLength(line);
-  return bytes;
-}
-
-function noticeSizeOf(message: BusMessages["wake" | "jobs" | "node" | "session" | "due" | "files"]): number {
+function sizeOf(message: BusMessages[BusTopic]): number {
+  if ("lines" in message) {
+    let bytes = NOTICE_BYTES + message.lines.length * LINE_OVERHEAD_BYTES;
+    for (const line of message.lines) bytes += lineLength(line);
+    return bytes;
+  }
+  if ("events" in message) return NOTICE_BYTES + JSON.stringify(message.events).length;
   return "jobIds" in message ? NOTICE_BYTES + message.jobIds.length * ID_BYTES : NOTICE_BYTES;
 }

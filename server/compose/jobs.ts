@@ -51,7 +51,11 @@ export function composeExecutions({ stores, bus, now, onError }: PlaneBase, cred
       now,
       metering: credits.metering,
     }),
-    handlers: executionHandlers(stores.executions, (executionId) => stores.logs.lastSeq(executionId)),
+    handlers: executionHandlers(
+      stores.executions,
+      (executionId) => stores.logs.lastSeq(executionId),
+      stores.runs,
+    ),
   };
 }
 
@@ -86,7 +90,7 @@ export function composeJobs(
     checkNeeds,
     unschedulable,
     handlers: {
-      ...jobHandlers(service, reasonsOf, credits.costsOf),
+      ...jobHandlers(service, reasonsOf, credits.costsOf, stores.runs),
       ...manyJobsHandlers(new ManyJobs(parts)),
       ...whyHandlers(service, fitCheck, stores.flow, credits.estimate),
     },

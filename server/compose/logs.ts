@@ -4,30 +4,50 @@ import type { FollowParts } from "../log/follow.ts";
 import { logHandlers } from "../log/handlers.ts";
 import { LogHub } from "../log/log-hub.ts";
 import { pushLogs } from "../log/push-logs.ts";
+import { pushWorkflowEvents } from "../workflow/push-events.ts";
+import { RunWatch } from "../workflow/run-watch.ts";
 import type { PlaneBase } from "./base.ts";
-import type { Stores } from "./stores.ts";
 
 /** Takes the output of jobs from agents, and shows it, stored and live. */
 export function composeLogs(base: PlaneBase, watch: JobWatch) {
   const hub = new LogHub(base.bus);
   return {
     push: composePush(base),
-    handlers: logHandlers(followParts(base.stores, hub, watch)),
+    pushEvents: composePushEvents(base),
+    handlers: logHandlers(followParts(base, hub, watch)),
     close: () => hub.close(),
   };
 }
 
-function followParts(stores: Stores, hub: LogHub, watch: JobWatch): FollowParts {
+function followParts({ stores, bus }: PlaneBase, hub: LogHub, watch: JobWatch): FollowParts {
   return {
     hub,
     store: stores.logs,
     async loadJob(businessId, jobId) {
       const job = await stores.jobs.find(businessId, jobId);
-      return job && { ...job.end, status: job.status, attempt: job.attempt };
+      if (!job) return undefined;
+      const { status, attempt, executionId, manifest, end } = job;
+      const isWorkflow = manifest.type === "GITHUB_ACTION" && executionId !== undefined;
+      return { ...end, status, attempt, ...(isWorkflow && { workflowExecutionId: executionId }) };
     },
+    watchRun: (jobId) => new RunWatch({ bus, store: stores.runs }, jobId),
     removedLog: (businessId, jobId) => stores.retention.removedLog(businessId, jobId),
     nextJobChange: (jobId, timeoutMs, signal) => watch.next(jobId, timeoutMs, signal),
   };
+}
+
+function composePushEvents({ stores, bus }: PlaneBase) {
+  return pushWorkflowEvents({
+    store: stores.runs,
+    bus,
+    async runningOf(nodeId, executionId) {
+      const [found] = await stores.executions.findOfNode(nodeId, [executionId]);
+      if (!found || !isCurrent(found)) return undefined;
+      const { jobId, businessId, attempt } = found.execution;
+      const { workflow } = found.job.manifest;
+      return workflow && { jobId, businessId, attempt, request: workflow };
+    },
+  });
 }
 
 function composePush({ stores, bus }: PlaneBase) {

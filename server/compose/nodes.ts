@@ -17,13 +17,14 @@ export interface NodeComposition {
   secrets: SecretService;
   attendance: Attendance;
   pushLogs: Handlers["nodes.logs"];
+  pushEvents: Handlers["nodes.workflow-events"];
   logLimits: LogLimits;
 }
 
 /** Answers agents, and does what people ask of nodes. */
 export function composeNodes({ stores, bus, log, now }: PlaneBase, parts: NodeComposition) {
   const { nodes, executions, sessions } = stores;
-  const { keys, attendance, pushLogs, logLimits } = parts;
+  const { keys, attendance, pushLogs, pushEvents, logLimits } = parts;
   const executionService = parts.executions.service;
   const service = new NodeService({ nodes, keys, bus, now });
   const agentService = new AgentService({
@@ -48,6 +49,7 @@ export function composeNodes({ stores, bus, log, now }: PlaneBase, parts: NodeCo
         service: agentService,
         executionService,
         pushLogs,
+        pushEvents,
         logLimits,
         jobInputs: new JobInputsService({
           executions,

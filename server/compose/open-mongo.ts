@@ -20,6 +20,7 @@ import { refuseHalfMoved } from "../store/half-moved.ts";
 import { MongoStore } from "../store/mongo.ts";
 import { MongoLeaseStore } from "../tasks/lease-store.mongo.ts";
 import { MongoTemplateStore, templateSteps } from "../template/template-store.mongo.ts";
+import { MongoRunStore, workflowSteps } from "../workflow/run-store.mongo.ts";
 import type { Stores } from "./stores.ts";
 
 export const mongoSteps = [
@@ -35,6 +36,7 @@ export const mongoSteps = [
   ...retentionSteps,
   ...secretSteps,
   ...artifactSteps,
+  ...workflowSteps,
 ];
 
 export async function openMongo(url: string, seal: Seal): Promise<Stores> {
@@ -61,6 +63,7 @@ export async function openMongo(url: string, seal: Seal): Promise<Stores> {
     secrets: new MongoSecretStore(store),
     integrity: new MongoIntegrityStore(store),
     retention: new MongoRetentionStore(store),
+    runs: new MongoRunStore(store),
     seal,
     gridFs: () => new GridFsBlobs(store),
     clock: store.clock,

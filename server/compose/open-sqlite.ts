@@ -25,6 +25,7 @@ import { FileHold } from "../store/file-hold.ts";
 import { SqliteStore } from "../store/sqlite.ts";
 import { MemoryLeaseStore } from "../tasks/lease-store.memory.ts";
 import { SqliteTemplateStore, templateMigrations } from "../template/template-store.sqlite.ts";
+import { SqliteRunStore, workflowMigrations } from "../workflow/run-store.sqlite.ts";
 import type { Stores } from "./stores.ts";
 
 /** The whole schema of the embedded store. */
@@ -41,6 +42,7 @@ export const sqliteMigrations = [
   ...retentionMigrations,
   ...secretMigrations,
   ...artifactMigrations,
+  ...workflowMigrations,
 ];
 
 /** The embedded store in `<dataDir>/compute.db`, or in memory. Throws StoreInUseError if another server has it open. */
@@ -65,6 +67,7 @@ export function openSqliteStores(dataDir: string | ":memory:", seal = Seal.none)
     secrets: new SqliteSecretStore(store),
     integrity: new SqliteIntegrityStore(store),
     retention: new SqliteRetentionStore(store),
+    runs: new SqliteRunStore(store),
     seal,
     ...(path !== ":memory:" && { file: storeFile(path, store) }),
     shortage: () => disk?.shortage(),

@@ -129,6 +129,7 @@ async function composeFeatures(base: PlaneBase, parts: PlaneParts, attendance: A
     secrets: secrets.service,
     attendance,
     pushLogs: logs.push,
+    pushEvents: logs.pushEvents,
     logLimits: settings,
   });
   const templates = composeTemplates(base, jobs);

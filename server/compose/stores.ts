@@ -17,6 +17,7 @@ import type { SecretStore } from "../secret/secret-store.ts";
 import type { DatabaseClock } from "../store/database-clock.ts";
 import type { LeaseStore } from "../tasks/lease-store.ts";
 import type { TemplateStore } from "../template/template-store.ts";
+import type { RunStore } from "../workflow/run-store.ts";
 
 /** Every store port of the control plane, all over the same store. */
 export interface Stores {
@@ -35,6 +36,7 @@ export interface Stores {
   secrets: SecretStore;
   integrity: IntegrityStore;
   retention: RetentionStore;
+  runs: RunStore;
   /** The keys outside the store that protect what is in it. */
   seal: Seal;
   /** The clock that all servers on the store share. If absent, the server uses its machine's clock. */

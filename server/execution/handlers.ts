@@ -3,6 +3,7 @@ import { executionId } from "../../shared/ids.ts";
 import { businessOf } from "../http/callers.ts";
 import type { Handlers } from "../http/handler.ts";
 import { readPage } from "../http/page.ts";
+import type { RunStore } from "../workflow/run-store.ts";
 import type { ExecutionStore } from "./execution-store.ts";
 import { executionView } from "./execution-view.ts";
 
@@ -12,6 +13,7 @@ export type CountLogLines = (executionId: string) => Promise<number>;
 export function executionHandlers(
   executions: ExecutionStore,
   countLogLines: CountLogLines,
+  runs: Pick<RunStore, "find">,
 ): Pick<Handlers, "executions.list" | "executions.retrieve"> {
   return {
     "executions.list": async ({ jobId, nodeId, status, ...page }, context) => {
@@ -33,7 +35,8 @@ export function executionHandlers(
       if (!found) {
         throw new ComputeError("not_found", `There is no execution ${input.executionId} in this business.`);
       }
-      return executionView(found, await countLogLines(found.executionId));
+      const view = executionView(found, await countLogLines(found.executionId));
+      return { ...view, workflowRun: (await runs.find(found.executionId))?.run };
     },
   };
 }

@@ -63,6 +63,7 @@ export async function checkStore(
       unsound.map(faultOf),
     ),
     ruleOf("no execution is settled before it ends", await integrity.settledButLive(MAX_FAULTS)),
+    ruleOf("every workflow run has its execution", await integrity.runsWithoutExecution(MAX_FAULTS)),
     { ...ruleOf("the key file opens every secret", sealed.faults), notChecked: sealed.notChecked },
   ];
   const files = await checkFiles({ artifacts, blobs }, { deep, forgetLost, maxFaults: MAX_FAULTS });

@@ -2,6 +2,7 @@ import type { Collection, Document } from "mongodb";
 import type { LedgerDocument } from "../credit/credit-documents.mongo.ts";
 import type { ExecutionDocument, JobDocument } from "../job/job-documents.mongo.ts";
 import type { MongoStore } from "../store/mongo.ts";
+import type { RunDocument } from "../workflow/run-store.mongo.ts";
 import type { Fault, IntegrityStore, StoreCounts } from "./integrity-store.ts";
 
 const LIVE = ["ASSIGNED", "RUNNING"];
@@ -29,11 +30,13 @@ export class MongoIntegrityStore implements IntegrityStore {
   private readonly jobs: Collection<JobDocument>;
   private readonly executions: Collection<ExecutionDocument>;
   private readonly ledger: Collection<LedgerDocument>;
+  private readonly runs: Collection<RunDocument>;
 
   constructor(private readonly store: MongoStore) {
     this.jobs = store.collection("compute_jobs");
     this.executions = store.collection("compute_executions");
     this.ledger = store.collection("compute_credit_ledger");
+    this.runs = store.collection("compute_workflow_runs");
   }
 
   counts(): Promise<StoreCounts> {
@@ -147,6 +150,23 @@ export class MongoIntegrityStore implements IntegrityStore {
       id,
       detail: `it is ${status}, but was settled with ${entry?.entry_id}`,
     }));
+  }
+
+  async runsWithoutExecution(limit: number): Promise<Fault[]> {
+    const found = await this.ask<RunDocument, RunDocument>(this.runs, { execution_id: 1 }, [
+      { $project: { _id: 0, execution_id: 1, job_id: 1 } },
+      {
+        $lookup: {
+          from: "compute_executions",
+          localField: "execution_id",
+          foreignField: "id",
+          as: "executions",
+        },
+      },
+      { $match: { executions: { $size: 0 } } },
+      { $limit: limit },
+    ]);
+    return found.map(({ execution_id, job_id }) => ({ id: execution_id, detail: `it is of job ${job_id}` }));
   }
 
   private ask<T extends Document, Found extends Document>(

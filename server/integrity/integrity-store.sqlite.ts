@@ -55,4 +55,13 @@ export class SqliteIntegrityStore implements IntegrityStore {
       { limit },
     );
   }
+
+  async runsWithoutExecution(limit: number): Promise<Fault[]> {
+    return this.store.all<Fault>(
+      `SELECT r.execution_id AS id, 'it is of job ' || r.job_id AS detail
+       FROM compute_workflow_runs r LEFT JOIN compute_executions e ON e.execution_id = r.execution_id
+       WHERE e.execution_id IS NULL LIMIT $limit`,
+      { limit },
+    );
+  }
 }

@@ -26,4 +26,6 @@ export interface IntegrityStore {
   jobsLiveTwice(limit: number): Promise<Fault[]>;
   /** Live executions that are settled in the ledger as if they had ended. */
   settledButLive(limit: number): Promise<Fault[]>;
+  /** Runs of workflows whose execution is gone. */
+  runsWithoutExecution(limit: number): Promise<Fault[]>;
 }

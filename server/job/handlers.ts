@@ -2,6 +2,7 @@ import { jobId } from "../../shared/ids.ts";
 import { businessOf, userOf } from "../http/callers.ts";
 import type { Handlers } from "../http/handler.ts";
 import { readPage } from "../http/page.ts";
+import type { RunStore } from "../workflow/run-store.ts";
 import { behind, jobQuery } from "./job-query.ts";
 import type { JobRecord } from "./job-record.ts";
 import type { JobService } from "./job-service.ts";
@@ -28,6 +29,7 @@ export function jobHandlers(
   jobs: JobService,
   reasonsOf: UnschedulableReasonsOf,
   costsOf: CostsOf,
+  runs: Pick<RunStore, "find">,
 ): JobHandlers {
   const viewsOf = async (businessId: string, records: readonly JobRecord[]) => {
     const reasons = await reasonsOf(businessId, records);
@@ -47,7 +49,10 @@ export function jobHandlers(
       const job = await jobs.waitUntilFinal(businessOf(context), jobId, waitMs, context.signal);
       const counts = await jobs.jobsByStatus(job);
       const view = await viewOf(job);
-      return counts ? { ...view, jobsByStatus: Object.fromEntries(counts) } : view;
+      if (counts) return { ...view, jobsByStatus: Object.fromEntries(counts) };
+      const { executionId, manifest } = job;
+      if (manifest.type !== "GITHUB_ACTION" || executionId === undefined) return view;
+      return { ...view, workflowRun: (await runs.find(executionId))?.run };
     },
     "jobs.list": async (input, context) => {
       const businessId = businessOf(context);

@@ -3,6 +3,7 @@ import { isFinal, type JobStatus } from "../../shared/job-state.ts";
 import type { LogStream } from "../../shared/log.ts";
 import { pause } from "../../shared/wait.ts";
 import type { StreamEvent } from "../http/handler.ts";
+import type { RunWatch } from "../workflow/run-watch.ts";
 import { endEvent, gapEvent, lineEvents, liveEvents, removedEvent, statusEvent } from "./log-events.ts";
 import type { LiveBatch, LogHub, LogSubscription } from "./log-hub.ts";
 import type { RemovedLog } from "./log-store.ts";
@@ -13,6 +14,8 @@ import { findTail, type LogTail } from "./tail.ts";
 export interface JobSnapshot {
   status: JobStatus;
   attempt: number;
+  /** Only of a job that is a workflow: its current or last execution. */
+  workflowExecutionId?: string;
   exitCode?: number;
   signal?: string;
   reason?: string;
@@ -25,6 +28,8 @@ export interface FollowParts {
   loadJob(businessId: string, jobId: string): Promise<JobSnapshot | undefined>;
   /** The part of the log that the server no longer keeps. */
   removedLog(businessId: string, jobId: string): Promise<RemovedLog | undefined>;
+  /** Follows the workflow of a job. */
+  watchRun(jobId: string): RunWatch;
   /** Resolves at the job's next change, after the timeout, or when the signal aborts. Never rejects. */
   nextJobChange(jobId: string, timeoutMs: number, signal: AbortSignal): Promise<void>;
 }
@@ -82,6 +87,7 @@ class Follower {
   private jobChanged = true;
   private wake: (() => void) | undefined;
   private shown: JobSnapshot | undefined;
+  private run: RunWatch | undefined;
 
   constructor(
     private readonly parts: FollowParts,
@@ -102,6 +108,7 @@ class Follower {
     await this.goToStart();
     yield* this.showRemoved();
     yield* this.stored(await this.parts.store.lastPlace(this.query));
+    yield* this.showRun(job);
     const { status } = job;
     // A stream that ends normally claims to be complete.
     if (this.signal.aborted) throw new ComputeError("unavailable", "The server is stopping.");
@@ -118,6 +125,7 @@ class Follower {
       const { missed, batches } = this.live.take(LINES_PER_STEP);
       if (batches.length > 0) yield* this.showLive(batches, missed);
       else this.joined = true;
+      if (this.shown && this.hasRunNews) yield* this.showRun(this.shown);
       if (this.jobChanged) {
         if (yield* this.showJob()) return;
       } else if (batches.length === 0) {
@@ -129,6 +137,19 @@ class Follower {
   close(): void {
     this.closed.abort();
     this.live.close();
+    this.run?.close();
+  }
+
+  private get hasRunNews(): boolean {
+    return this.shown?.workflowExecutionId !== undefined && this.run?.hasNews === true;
+  }
+
+  /** What is new in the workflow of the job, if it is one. */
+  private async *showRun(job: JobSnapshot): AsyncGenerator<StreamEvent[]> {
+    if (job.workflowExecutionId === undefined) return;
+    this.run ??= this.parts.watchRun(this.query.jobId);
+    const told = await this.run.take(job.workflowExecutionId);
+    if (told.length > 0) yield told.map((data) => ({ event: "workflow", data }));
   }
 
   private async goToStart(): Promise<void> {
@@ -181,14 +202,18 @@ class Follower {
     });
     const job = await this.loadJob();
     const { status, attempt } = job;
+    // A message may have been lost.
+    this.run?.lookAgain();
     if (isFinal(status)) {
       yield* this.stored();
+      yield* this.showRun(job);
       if (!this.signal.aborted) yield [endEvent(this.query.jobId, { ...job, status })];
       return true;
     }
     const isNew = status !== this.shown?.status || attempt !== this.shown.attempt;
     this.shown = job;
     if (isNew) yield [statusEvent(this.query.jobId, status, attempt)];
+    yield* this.showRun(job);
     return false;
   }
 
@@ -257,7 +282,8 @@ class Follower {
   private news(): Promise<void> {
     return new Promise((resolve) => {
       this.wake = resolve;
-      if (this.jobChanged || this.signal.aborted) resolve();
+      this.run?.whenNews(resolve);
+      if (this.jobChanged || this.signal.aborted || this.hasRunNews) resolve();
       else this.live.whenNews(resolve);
     });
   }

@@ -202,6 +202,13 @@ export const movedTables: readonly MovedTable[] = [
     documents: logDocumentsOf,
   },
   {
+    table: "compute_workflow_runs",
+    key: ["execution_id"],
+    columns: ["execution_id", "job_id", "business_id", "attempt", "events", "run"],
+    rowsPerChunk: LARGE_ROWS_PER_CHUNK,
+    documents: (row) => [plain(row)],
+  },
+  {
     table: "compute_log_removals",
     key: ["job_id"],
     columns: ["job_id", "business_id", "up_to_attempt", "job_deleted", "pending", "lines", "removed_at"],

@@ -8,6 +8,7 @@ import type { LogDocument } from "../log/log-documents.mongo.ts";
 import type { RemovedLog } from "../log/log-store.ts";
 import { type MongoStore, outlastOthers } from "../store/mongo.ts";
 import { collectionStep } from "../store/mongo-migrations.ts";
+import type { RunDocument } from "../workflow/run-store.mongo.ts";
 import type { EndedJob, EndedJobsQuery, RetentionStore, StoreUsage } from "./retention-store.ts";
 
 /** One document for each log that was removed or is being removed. */
@@ -40,12 +41,14 @@ export class MongoRetentionStore implements RetentionStore {
   private readonly executions: Collection<ExecutionDocument>;
   private readonly logs: Collection<LogDocument>;
   private readonly removals: Collection<RemovalDocument>;
+  private readonly runs: Collection<RunDocument>;
 
   constructor(private readonly store: MongoStore) {
     this.jobs = store.collection("compute_jobs");
     this.executions = store.collection("compute_executions");
     this.logs = store.collection("compute_job_logs");
     this.removals = store.collection("compute_log_removals");
+    this.runs = store.collection("compute_workflow_runs");
   }
 
   async deleteJobs(businessId: string, jobIds: readonly string[], nowMs: number): Promise<JobDeletion[]> {
@@ -153,6 +156,7 @@ export class MongoRetentionStore implements RetentionStore {
     if (await this.jobs.findOne(open, { session })) return "needed";
     for (const one of going) await this.queueRemoval(one, nowMs, true, session);
     await this.executions.deleteMany({ job_id: { $in: ids } }, { session });
+    await this.runs.deleteMany({ job_id: { $in: ids } }, { session });
     await this.jobs.deleteMany({ job_id: { $in: ids } }, { session });
     return "deleted";
   }

@@ -142,6 +142,7 @@ export class SqliteRetentionStore implements RetentionStore {
       this.queueRemoval(businessId, one, nowMs, true);
       const bindings = { jobId: one.job_id };
       this.store.run("DELETE FROM compute_executions WHERE job_id = $jobId", bindings);
+      this.store.run("DELETE FROM compute_workflow_runs WHERE job_id = $jobId", bindings);
       this.store.run("DELETE FROM compute_job_after WHERE after_job_id = $jobId", bindings);
       this.store.run(
         `DELETE FROM compute_job_after WHERE job_id = $jobId AND after_job_id IN (

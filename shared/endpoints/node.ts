@@ -15,6 +15,7 @@ import {
   nodeStatus,
   reportOutcome,
 } from "../node.ts";
+import { workflowEvent } from "../workflow-run.ts";
 import { defineEndpoints } from "./endpoint.ts";
 import { pageInput, pageOutput } from "./page.ts";
 
@@ -136,6 +137,26 @@ export const nodeEndpoints = defineEndpoints({
       stored: z.array(z.union([z.int().min(0), z.enum(["stale", "full"])])),
     }),
     errors: ["node_taken", "storage_failed", "conflict"],
+    repeatable: true,
+    afterLogout: true,
+  },
+  "nodes.workflow-events": {
+    method: "POST",
+    path: "/api/compute/nodes/workflow-events",
+    callers: ["node"],
+    summary:
+      "Send events of a workflow that the node runs, in order. Events that the server already has are skipped; without events the answer says how many it has.",
+    input: z.strictObject({
+      executionId,
+      /** How many events of the execution come before these. */
+      from: z.int().min(0),
+      events: z.array(workflowEvent).max(limits.maxWorkflowEventsPerRequest),
+    }),
+    output: z.object({
+      /** How many events the server has now: the next request continues there. `stale`: it takes none any more. */
+      stored: z.union([z.int().min(0), z.literal("stale")]),
+    }),
+    errors: ["node_taken", "storage_failed"],
     repeatable: true,
     afterLogout: true,
   },

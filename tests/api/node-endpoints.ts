@@ -69,6 +69,39 @@ export const nodeScenarios = {
     await node.report(executionId, "SUCCEEDED", { exitCode: 0 });
   },
 
+  "nodes.workflow-events": async (stage) => {
+    const { api, user } = stage;
+    const labels = { only: crypto.randomUUID() };
+    const node = await PlayedNode.register(api, user, { labels, jobTypes: ["GITHUB_ACTION"] });
+    const workflow = { path: ".github/workflows/ci.yml", clone: { url: "https://example.com/acme/app" } };
+    const { jobId } = await api.call("jobs.submit", { type: "GITHUB_ACTION", workflow, labels }, user);
+    const { executionId } = await node.take();
+    await node.report(executionId, "RUNNING");
+    expect(await node.tell(executionId, 0, [])).toBe(0);
+    const build = (change: object) => ({ type: "job" as const, job: { key: "build", ...change } });
+    const step = { type: "step" as const, job: "build", step: { number: 1, name: "Run make" } };
+    const first = [build({ name: "Build", status: "in_progress" }), step];
+    expect(await node.tell(executionId, 0, first)).toBe(2);
+    // After a lost answer the node sends them again, with one more; after a hole nothing is stored.
+    expect(await node.tell(executionId, 9, [build({ name: "never" })])).toBe(2);
+    expect(await node.tell(executionId, 0, [...first, build({ conclusion: "failure" })])).toBe(3);
+    const { workflowRun } = await api.call("jobs.retrieve", { jobId }, user);
+    expect(workflowRun).toMatchObject({
+      path: ".github/workflows/ci.yml",
+      event: "push",
+      jobs: [
+        { key: "build", name: "Build", conclusion: "failure", steps: [{ number: 1, name: "Run make" }] },
+      ],
+    });
+    const execution = await api.call("executions.retrieve", { executionId }, user);
+    expect(execution.workflowRun).toEqual(workflowRun);
+    expect(await node.tell("exe_00000000000000000000000000", 0, [])).toBe("stale");
+    const other = await PlayedNode.register(api, user);
+    expect(await other.tell(executionId, 3, [step])).toBe("stale");
+    await node.report(executionId, "FAILED", { exitCode: 1 });
+    expect(await node.tell(executionId, 3, [step])).toBe("stale");
+  },
+
   "nodes.inputs": async (stage) => {
     const { api, user } = stage;
     const { node, jobId, executionId } = await runningJob(stage);

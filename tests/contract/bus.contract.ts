@@ -76,6 +76,18 @@ export function busContract(name: string, open: () => Promise<OpenedBus>): void 
       expect(heard[0]?.lines.slice(0, 10)).toEqual(logLines(1, 10));
     });
 
+    test("events of a followed workflow arrive in order, also when another server follows it", async () => {
+      await using bus = await open();
+      const heard = record(bus.there, "workflow");
+      await follow(bus, "job_1");
+      const events = [{ type: "job" as const, job: { key: "build" } }];
+      for (let from = 0; from < 500; from++)
+        bus.here.publish("workflow", { jobId: "job_1", executionId: "exe_1", attempt: 1, from, events });
+      await untilHeard([heard], 500);
+      expect(heard.map(({ from }) => from)).toEqual(Array.from({ length: 500 }, (_, i) => i));
+      expect(heard[0]?.events).toEqual(events);
+    });
+
     test("after close nothing is delivered, and publishing does not throw", async () => {
       await using bus = await open();
       const heard = record(bus.here, "wake");

@@ -8,6 +8,7 @@ import { checkStore } from "../../server/integrity/check.ts";
 import type { IntegrityStore } from "../../server/integrity/integrity-store.ts";
 import type { JobState } from "../../server/job/job-record.ts";
 import type { SecretStore } from "../../server/secret/secret-store.ts";
+import type { RunStore } from "../../server/workflow/run-store.ts";
 import { jobOf, nodeOf } from "./control-plane.contract.ts";
 import type { ControlPlaneStores } from "./control-plane-stores.ts";
 
@@ -16,6 +17,7 @@ export interface IntegrityStores extends ControlPlaneStores {
   credits: CreditStore;
   artifacts: ArtifactStore;
   secrets: SecretStore;
+  runs: RunStore;
   seal: Seal;
 }
 
@@ -54,6 +56,20 @@ export function integrityStoreContract(name: string, open: () => Promise<Integri
           holds: true,
           counts: { jobs: 2, executions: 1, accounts: 1, ledgerEntries: 2 },
         });
+      }));
+
+    test("a workflow run whose execution is gone is found", () =>
+      withRunning(async (stores, { execution }) => {
+        const { executionId, jobId } = execution;
+        const request = { path: "ci.yml", event: "push" };
+        const run = { businessId: BUSINESS, jobId, executionId, attempt: 1, request, from: 0, events: [] };
+        await stores.runs.append(run);
+        expect((await check(stores)).holds).toBe(true);
+        await stores.runs.append({ ...run, executionId: "exe_gone" });
+        expect(await stores.integrity.runsWithoutExecution(10)).toEqual([
+          { id: "exe_gone", detail: `it is of job ${jobId}` },
+        ]);
+        expect((await check(stores)).holds).toBe(false);
       }));
 
     test("an array whose jobs run needs no execution of its own", () =>

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import type { JobRecord } from "../../server/job/job-record.ts";
 import { LOG_START, type LogStore } from "../../server/log/log-store.ts";
 import type { RetentionStore } from "../../server/retention/retention-store.ts";
+import type { RunStore } from "../../server/workflow/run-store.ts";
 import { newId } from "../../shared/ids.ts";
 import type { JobStatus } from "../../shared/job-state.ts";
 import type { JobManifestInput } from "../../shared/manifest.ts";
@@ -11,6 +12,7 @@ import type { ControlPlaneStores } from "./control-plane-stores.ts";
 export interface RetentionStores extends ControlPlaneStores {
   logs: LogStore;
   retention: RetentionStore;
+  runs: RunStore;
 }
 
 const BUSINESS = "biz";
@@ -59,17 +61,30 @@ export function retentionStoreContract(name: string, open: () => Promise<Retenti
       return executionId;
     }
 
+    async function writeRun(jobId: string): Promise<string> {
+      const executionId = newId("exe");
+      const request = { path: "ci.yml", event: "push" };
+      const run = { businessId: BUSINESS, jobId, executionId, attempt: 1, request, from: 0 };
+      await stores.runs.append({ ...run, events: [{ type: "job", job: { key: "build" } }] });
+      return executionId;
+    }
+
     const readLog = (jobId: string) =>
       stores.logs.read({ businessId: BUSINESS, jobId, after: LOG_START, limit: 1_000 });
     const remove = (...jobIds: string[]) => stores.retention.deleteJobs(BUSINESS, jobIds, Date.now());
     const find = (jobId: string) => stores.jobs.find(BUSINESS, jobId);
 
-    test("a job that is over is deleted with its log and its key; other jobs stay", async () => {
+    test("a job that is over is deleted with its log, its workflow run and its key; other jobs stay", async () => {
       const [gone, kept] = [await submitted(), await submitted("FAILED")];
+      const runs = [await writeRun(gone.jobId), await writeRun(kept.jobId)];
       await writeLog(gone.jobId, 1, 40);
       await writeLog(kept.jobId, 1, 3);
       expect(await remove(gone.jobId)).toEqual(["deleted"]);
       expect(await find(gone.jobId)).toBeUndefined();
+      expect(await Promise.all(runs.map((one) => stores.runs.find(one)))).toEqual([
+        undefined,
+        expect.objectContaining({ jobId: kept.jobId }),
+      ]);
       expect(await stores.jobs.isKeyUsed(gone, gone.jobId)).toBe(false);
       expect(await stores.retention.finishRemovals()).toBe(false);
       expect(await readLog(gone.jobId)).toEqual([]);

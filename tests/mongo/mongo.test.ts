@@ -24,6 +24,7 @@ import { logStoreContract } from "../contract/log-store.contract.ts";
 import { manyJobsContract } from "../contract/many-jobs.contract.ts";
 import { nodeStoreContract } from "../contract/node-store.contract.ts";
 import { retentionStoreContract } from "../contract/retention-store.contract.ts";
+import { runStoreContract } from "../contract/run-store.contract.ts";
 import { scheduleStoreContract } from "../contract/schedule-store.contract.ts";
 import { sealedSecretsContract } from "../contract/sealed-secrets.contract.ts";
 import { secretStoreContract } from "../contract/secret-store.contract.ts";
@@ -68,6 +69,7 @@ creditStoreContract("MongoDB", openTwoCredits);
 integrityStoreContract("MongoDB", openEmpty);
 checkFilesContract("MongoDB", openEmpty);
 retentionStoreContract("MongoDB", openEmpty);
+runStoreContract("MongoDB", () => openOne((stores) => stores.runs));
 secretStoreContract("MongoDB", () => openOne((stores) => stores.secrets));
 sessionStoreContract("MongoDB", () => openOne((stores) => stores.sessions));
 sealedSecretsContract("MongoDB", async () => {

@@ -33,6 +33,7 @@ const floorsOf: Record<string, readonly (readonly string[])[]> = {
     ["auth"],
     ["bus"],
     ["blob", "http"],
+    ["workflow"],
     ["job", "log", "secret"],
     ["artifact", "node", "retention", "schedule", "template"],
     ["collect", "execution", "sign-in"],

@@ -5,6 +5,7 @@ import { type FollowQuery, followLog, type JobSnapshot } from "../../server/log/
 import { LogHub } from "../../server/log/log-hub.ts";
 import { logMigrations, SqliteLogStore } from "../../server/log/log-store.sqlite.ts";
 import { SqliteStore } from "../../server/store/sqlite.ts";
+import { RunWatch } from "../../server/workflow/run-watch.ts";
 import { newId } from "../../shared/ids.ts";
 import type { LogLine } from "../../shared/log.ts";
 import { makeScratch, type Scratch } from "./scratch.ts";
@@ -64,6 +65,7 @@ export class LogWorld implements AsyncDisposable {
       store: this.store,
       loadJob: async () => this.job,
       removedLog: async () => undefined,
+      watchRun: () => new RunWatch({ bus: this.bus, store: { find: async () => undefined } }, this.jobId),
       nextJobChange: (jobId: string, timeoutMs: number, signal: AbortSignal) =>
         this.watch.next(jobId, this.recheckMs ?? timeoutMs, signal),
     };

@@ -1,5 +1,6 @@
 import type { EndpointOutput } from "../../shared/endpoints/index.ts";
 import type { ExecutionReport, NodeCondition, NodeDescription } from "../../shared/node.ts";
+import type { WorkflowEvent } from "../../shared/workflow-run.ts";
 import type { Api, As } from "./api.ts";
 import { waitFor } from "./wait.ts";
 
@@ -48,6 +49,12 @@ export class PlayedNode {
   ): Promise<string | undefined> {
     const reports = [{ executionId, status, at: new Date().toISOString(), ...end }];
     return (await this.api.call("nodes.result", { reports }, this.as)).outcomes[0];
+  }
+
+  /** Sends events of a workflow, of which `from` come before. */
+  async tell(executionId: string, from: number, events: WorkflowEvent[]): Promise<number | "stale"> {
+    const input = { executionId, from, events };
+    return (await this.api.call("nodes.workflow-events", input, this.as)).stored;
   }
 
   /** Sends lines of standard output, numbered from `firstSeq`. */
