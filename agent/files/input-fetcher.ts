@@ -163,15 +163,18 @@ class Round {
       this.progress.doneBytes += blob.bytes;
       return;
     }
-    if (this.batch.has(sha256)) return;
     const claimed = this.claims.get(sha256);
-    if (claimed && this.own.has(claimed)) return;
+    if (claimed && this.own.has(claimed)) {
+      this.progress.doneBytes += blob.bytes; // It comes once, and is counted once more.
+      return;
+    }
     if (claimed) {
       this.isUnsure = true;
       this.others.add(claimed);
       return;
     }
     this.claims.set(sha256, this.batchDone.promise);
+    this.own.add(this.batchDone.promise);
     this.batch.set(sha256, blob);
     this.batchBytes += blob.bytes;
     if (this.batchBytes < BATCH_BYTES && this.batch.size < BATCH_BLOBS) return;
@@ -206,7 +209,6 @@ class Round {
         batchDone.resolve();
         this.sending.delete(sending);
       });
-    this.own.add(batchDone.promise);
     this.sending.add(sending);
   }
 

@@ -29,6 +29,8 @@ export interface ExecutionHostParts {
   log: Logger;
   /** Called when an execution has ended or was forgotten. */
   onSettled(): void;
+  /** How long a job that has not started waits for an agent that brings its files. Default: 10 minutes. */
+  maxAloneMs?: number;
 }
 
 /** An execution that an earlier supervisor left. Without `lastSeq`, its lines are those on disk. */
@@ -62,6 +64,7 @@ const MAX_WINDOW_BYTES = 4 * 1024 * 1024;
 const ALL_WINDOWS_BYTES = 32 * 1024 * 1024;
 const MIN_WINDOW_BYTES = 64 * 1024;
 const MAX_LINES_AT_ONCE = 5_000;
+const MAX_ALONE_MS = 10 * 60 * 1_000;
 
 /**
  * Runs the executions of a machine, and keeps their output and results until the server has them. One agent at a time
@@ -72,6 +75,7 @@ export class ExecutionHost {
   private readonly quiet = new QuietLines();
   private tell: ((news: News) => void) | undefined;
   private runningCount = 0;
+  private aloneTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(private readonly parts: ExecutionHostParts) {}
 
@@ -96,6 +100,7 @@ export class ExecutionHost {
   /** From now on `tell` gets all news. It first gets a hello, and then all lines that the server does not have yet. */
   attach(tell: (news: News) => void): void {
     this.tell = tell;
+    clearTimeout(this.aloneTimer);
     const executions = [...this.executions].map(([id, hosted]) => heldExecution(id, hosted));
     const enforcedBy = Object.fromEntries(
       [...this.parts.executors].map(([type, one]) => [type, one.enforcement().enforcedBy]),
@@ -115,6 +120,8 @@ export class ExecutionHost {
   /** The agent is gone. Lines it had not delivered are handed to the next agent. */
   detach(): void {
     this.tell = undefined;
+    clearTimeout(this.aloneTimer);
+    this.aloneTimer = setTimeout(() => this.giveUpLost(), this.parts.maxAloneMs ?? MAX_ALONE_MS).unref();
   }
 
   obey(order: Exclude<Order, { type: "end" | "grants" }>): void {
@@ -149,12 +156,20 @@ export class ExecutionHost {
     else if (order.type === "kill") hosted.run?.kill();
     else if (order.type === "drop") hosted.spool.drop();
     else if (order.type === "forget") void this.forget(order.executionId, hosted);
-    else if (order.type === "found") hosted.run?.found(order);
-    else {
+    else if (order.type === "found") {
+      if (order.problem === undefined) hosted.lost = undefined;
+      hosted.run?.found(order);
+    } else {
       hosted.spool.acknowledge(order.seq);
       hosted.inFlight = hosted.inFlight.filter((sent) => sent.lastSeq > order.seq);
       this.feed(hosted);
     }
+  }
+
+  /** Nobody brings the files of these jobs. */
+  private giveUpLost(): void {
+    for (const { lost, startedAt, run } of this.executions.values())
+      if (lost !== undefined && startedAt === undefined) run?.endWithSupervisor();
   }
 
   private start(order: StartOrder): void {

@@ -45,7 +45,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
-function newHost(): ExecutionHost {
+function newHost(maxAloneMs?: number): ExecutionHost {
   mkdirSync(join(dir, "work"), { recursive: true });
   const outbox = new Outbox(join(dir, "outbox"));
   const entries = outbox.load(log);
@@ -55,7 +55,13 @@ function newHost(): ExecutionHost {
     spoolRoom: spoolRoom(join(dir, "spool")),
     onSettled: () => {},
   };
-  const made = new ExecutionHost({ ...parts, executors, outbox, log });
+  const made = new ExecutionHost({
+    ...parts,
+    executors,
+    outbox,
+    log,
+    ...(maxAloneMs === undefined ? {} : { maxAloneMs }),
+  });
   made.resume(entries);
   made.attach((one) => news.push(one));
   return made;
@@ -219,6 +225,22 @@ test("files that stop coming: nothing stays of those that were placed; the next 
   });
   expect((await ended(cancelled)).end).toEqual({ status: "CANCELLED" });
   for (const id of [fails, cancelled]) expect(existsSync(join(dir, "work", id))).toBe(false);
+});
+
+test("a job whose files come ends when no agent is there for long, and one whose files are here goes on", async () => {
+  host = newHost(1);
+  const input = source.input({ a: "never fetched" });
+  const [alone, placed] = [startEarly([input]), await start({})];
+  const task = await fake.started(placed);
+  host.detach();
+  await waitFor("its directory is gone", () => !existsSync(join(dir, "work", alone)));
+  news = [];
+  host.attach((one) => news.push(one));
+  const { executions } = news[0] as Extract<News, { type: "hello" }>;
+  const held = executions.find((one) => one.executionId === alone);
+  expect(held?.ended?.end).toMatchObject({ status: "FAILED", reason: "AgentRestarted" });
+  expect(existsSync(join(dir, "work", placed))).toBe(true);
+  await task.finish();
 });
 
 test("a job whose files are lost for good, or that is cancelled meanwhile, ends and says why", async () => {
