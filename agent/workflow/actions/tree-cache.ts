@@ -92,9 +92,9 @@ export class TreeCache {
       await mustGit(["init", "--quiet", "--bare", repository], { signal });
       const fetch = ["-C", repository, ...SLOW, "fetch", "--quiet", "--no-tags", "--depth=1", url];
       let fetched = await git([...fetch, commit], { signal });
-      // A server may refuse to send a commit by its id.
+      // A server may refuse to send a commit by its id, or only a part of the history.
       if (!fetched.ok && !isCommit(ref)) fetched = await git([...fetch, ref], { signal });
-      if (!fetched.ok && isCommit(ref)) fetched = await fetchAll(repository, url, signal);
+      if (!fetched.ok && !isUnreachable(fetched.why)) fetched = await fetchAll(repository, url, signal);
       if (!fetched.ok) throw new FetchError(fetched.why, isMissing(fetched.why));
       return await this.place(repository, commit, signal);
     } finally {
@@ -238,6 +238,10 @@ async function lookUp(url: string, ref: string, signal: AbortSignal): Promise<st
 function fetchAll(repository: string, url: string, signal: AbortSignal) {
   const all = ["+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"];
   return git(["-C", repository, ...SLOW, "fetch", "--quiet", url, ...all], { signal });
+}
+
+function isUnreachable(why: string): boolean {
+  return /could not resolve|failed to connect|timed out|did not answer|couldn't connect/i.test(why);
 }
 
 /** Whether git says so of a server that answered. */
