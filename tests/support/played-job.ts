@@ -1,7 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { data } from "@actions/expressions";
 import { toData } from "../../agent/workflow/expressions/evaluate.ts";
-import type { Actions, JobOutcome, JobPlan, JobServices } from "../../agent/workflow/job.ts";
+import type { Actions, Containers, JobOutcome, JobPlan, JobServices } from "../../agent/workflow/job.ts";
 import { runJob } from "../../agent/workflow/steps/job-run.ts";
 import { readWorkflow } from "../../agent/workflow/syntax/read-workflow.ts";
 import { applyWorkflowEvent, newWorkflowRun, type WorkflowJob } from "../../shared/workflow-run.ts";
@@ -25,6 +25,9 @@ export interface PlayOptions {
   timeoutMs?: number;
   actions?: Partial<Actions>;
   cancel?: AbortSignal;
+  /** The working copy of the run. */
+  source?: string;
+  containers?: Partial<Containers>;
   /** Called with the workspace before the job starts. */
   prepare?: (workspace: string) => void | Promise<void>;
   /** Called for each line of the log. */
@@ -48,7 +51,7 @@ export async function playJob(text: string, options: PlayOptions = {}): Promise<
     toolCache: scratch.join("tools"),
     commands: scratch.join("commands"),
     actions: scratch.join("actions"),
-    source: scratch.join("source"),
+    source: options.source ?? scratch.join("source"),
   };
   for (const directory of Object.values(directories)) mkdirSync(directory, { recursive: true });
   await options.prepare?.(directories.workspace);
@@ -102,13 +105,15 @@ async function play(plan: JobPlan, options: PlayOptions): Promise<PlayedJob> {
   const services: JobServices = {
     report,
     actions: {
-      setUp: () => Promise.resolve(),
-      prepare: ({ uses }) => Promise.reject(new Error(`The action ${uses} was not found.`)),
-      ...options.actions,
+      setUp: async (job) => options.actions?.setUp?.(job),
+      prepare: (step, job) =>
+        options.actions?.prepare?.(step, job) ??
+        Promise.reject(new Error(`The action ${step.uses} was not found.`)),
     },
     containers: {
       start: () => Promise.resolve(undefined),
       action: () => Promise.resolve({ outcome: "failure" }),
+      ...options.containers,
     },
     actionEnv: {},
   };

@@ -19,7 +19,7 @@ export class Level {
    * @param functions others than the status functions.
    */
   constructor(
-    status: () => "success" | "failure" | "cancelled",
+    readonly status: () => "success" | "failure" | "cancelled",
     isCancelled: () => boolean,
     functions: ReadonlyMap<string, FunctionDefinition>,
   ) {

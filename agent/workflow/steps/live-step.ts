@@ -235,6 +235,7 @@ export class LiveStep implements StepState, FileTarget {
     github.set("action", this.actionId);
     github.set("action_repository", action?.repository ?? "");
     github.set("action_ref", action?.ref ?? "");
+    if (this.plan.outer) github.set("action_status", this.plan.level.status());
     if (action?.path !== undefined) github.set("action_path", job.host.guestPath(action.path));
     for (const [name, path] of this.files.paths()) github.set(name, job.host.guestPath(path));
     return {

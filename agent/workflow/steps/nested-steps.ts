@@ -44,7 +44,7 @@ export async function runNested(outer: LiveStep, nested: NestedSteps): Promise<S
     if (conclusion === "failure") failed = true;
   }
   const scope = {
-    contexts: contextsOf({ ...contexts, steps: level.steps, ...scopeOf(outer) }),
+    contexts: contextsOf({ ...scopeOf(outer), ...contexts, steps: level.steps }),
     functions: level.functions,
   };
   const outcome = outer.cancel.aborted ? "cancelled" : failed ? "failure" : "success";
