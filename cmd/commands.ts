@@ -79,6 +79,12 @@ export const commands: readonly CommandEntry[] = [
     load: () => import("./agent/supervise.ts"),
   },
   {
+    path: "workflow engine",
+    summary: "Run one workflow, as its plan says",
+    hidden: true,
+    load: () => import("./workflow/engine.ts"),
+  },
+  {
     path: "auth login",
     summary: "Sign in to a workspace",
     load: () => import("./auth/login.ts"),

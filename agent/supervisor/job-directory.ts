@@ -1,9 +1,9 @@
 import { chownSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { JobType } from "../../shared/manifest.ts";
+import { removeDirectory } from "../limits/remove-directory.ts";
 import type { JobAccount } from "../process/account.ts";
 import { accountDirectory, makeAccountDirectory, removeAccountDirectory } from "./account-directory.ts";
-import { removeDirectory } from "./remove-directory.ts";
 
 /** The directory in which a job runs. Until `handOver` no other account can reach what is in it. */
 export class JobDirectory {

@@ -2,8 +2,8 @@ import { readFileSync, realpathSync, rmdirSync } from "node:fs";
 import { chmod, lstat, readdir, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { codeOf } from "../../shared/code-of.ts";
-import { unescaped } from "../limits/cgroup.ts";
 import { libc } from "../process/libc.ts";
+import { unescaped } from "./cgroup.ts";
 
 /**
  * Removes a job's directory with all its content, even what the job made read-only. File systems that the job mounted in

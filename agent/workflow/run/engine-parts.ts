@@ -1,0 +1,35 @@
+import { join } from "node:path";
+import { makeRunActions } from "../actions/builtin.ts";
+import type { Containers } from "../job.ts";
+import { runJob } from "../steps/job-run.ts";
+import { toolkitActions } from "../toolkit/builtin-actions.ts";
+import { Toolkit } from "../toolkit/toolkit.ts";
+import type { MakeParts } from "./engine-io.ts";
+import { shellOnFailure } from "./shell-on-failure.ts";
+
+/** The parts of the engine that run steps, actions, containers, caches and artifacts. */
+export const makeEngineParts: MakeParts = (plan, { repository, signal }) => {
+  const { cacheDirectory, runId } = plan;
+  const outputDirectory = join(plan.directory, "artifacts");
+  const toolkit = new Toolkit({ cacheDirectory, repository, runId, outputDirectory });
+  const builtins = new Map(Object.entries(toolkitActions(toolkit)));
+  const { actions, workflows } = makeRunActions(plan, builtins);
+  const containers = noContainers;
+  return {
+    runJob,
+    servicesFor: async (job, report) => ({
+      report,
+      actions,
+      containers,
+      actionEnv: await toolkit.environmentFor(job.key),
+      ...(plan.shellOnFailure ? { onFailure: shellOnFailure(report) } : {}),
+    }),
+    readRemote: async (uses) => (await workflows.read(uses, repository, signal)).text,
+    close: () => toolkit.close(),
+  };
+};
+
+const noContainers: Containers = {
+  start: () => Promise.reject(new Error("Containers of jobs are not there yet.")),
+  action: () => Promise.reject(new Error("Containers of actions are not there yet.")),
+};

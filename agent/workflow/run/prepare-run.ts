@@ -1,0 +1,143 @@
+import { existsSync } from "node:fs";
+import type { data } from "@actions/expressions";
+import { toData } from "../expressions/evaluate.ts";
+import type { RunPlan } from "../plan.ts";
+import { inputsOf } from "../syntax/inputs.ts";
+import type { SyntaxProblem, Workflow } from "../syntax/model.ts";
+import { triggeredBy } from "../syntax/triggers.ts";
+import { type EventFacts, eventFacts } from "../trigger/event-facts.ts";
+import { githubContext } from "../trigger/github-context.ts";
+import { isObject, type JsonObject } from "../trigger/merge.ts";
+import { secretDefinitions } from "./check-call.ts";
+import { cloneRepository } from "./clone-repository.ts";
+import { scopeOf } from "./frame-scope.ts";
+import { type GitFacts, gitFacts } from "./git-facts.ts";
+import { type LoadedWorkflow, loadWorkflows, type ReadRemote } from "./load-workflows.ts";
+
+/** A run that can begin: its workflows are read, its event is whole. */
+export interface PreparedRun {
+  loaded: LoadedWorkflow;
+  /** The `github` context without what belongs to a job. */
+  github: JsonObject;
+  inputs: data.ExpressionData;
+}
+
+export type Preparation = { problems: SyntaxProblem[] } | { notTriggered: string } | PreparedRun;
+
+/** What git says about the working copy, which is cloned first if the request asks for it. Throws an Error for people. */
+export async function readSource({ request, source }: RunPlan, signal: AbortSignal): Promise<GitFacts> {
+  if (request.clone) await cloneRepository(request.clone, source, signal);
+  return existsSync(source) ? gitFacts(source, signal) : {};
+}
+
+/** OWNER/NAME of the run. */
+export function repositoryName({ request }: RunPlan, git: GitFacts): string {
+  return request.repository ?? git.repository ?? "local/repository";
+}
+
+/** Reads the workflows and makes the event. */
+export async function prepareRun(
+  plan: RunPlan,
+  git: GitFacts,
+  secrets: Readonly<Record<string, string>>,
+  readRemote: ReadRemote,
+): Promise<Preparation> {
+  const { request } = plan;
+  const { loaded, problems } = await loadWorkflows(request.path, plan.source, readRemote);
+  if (!loaded) return { problems };
+  const { workflow } = loaded;
+  const given = (request.payload ?? {}) as JsonObject;
+  const trigger = triggeredBy(workflow, { name: request.event, payload: given });
+  if (!trigger.runs) return { notTriggered: `The workflow does not run: ${trigger.why}.` };
+  const facts = eventOf(plan, git, workflow, given);
+  const github = githubOf(plan, git, loaded, facts, secrets);
+  const told = { ...(isObject(given.inputs) ? given.inputs : {}), ...request.inputs };
+  const scope = scopeOf({ github: toData(github), vars: toData(request.vars ?? {}) });
+  const inputs = inputsOf(workflow, request.event, told, scope);
+  const unfit = [
+    ...inputs.problems,
+    ...missingSecrets(plan, workflow, secrets),
+    ...unknownJobs(plan, workflow),
+  ];
+  if (unfit.length > 0) return { problems: unfit };
+  if (request.event === "workflow_dispatch" && Object.keys(inputs.texts).length > 0) {
+    facts.payload.inputs = inputs.texts;
+  }
+  return { loaded, github, inputs: inputs.inputs };
+}
+
+function eventOf(plan: RunPlan, git: GitFacts, { on }: Workflow, given: JsonObject): EventFacts {
+  const { request } = plan;
+  const config = on[request.event] as { types?: string[]; workflows?: string[] } | undefined;
+  return eventFacts({
+    event: request.event,
+    given,
+    actor: request.actor ?? plan.actor,
+    repository: repositoryName(plan, git),
+    ref: request.ref ?? git.ref ?? "refs/heads/main",
+    sha: request.sha ?? git.sha ?? "0".repeat(40),
+    workflowPath: request.path,
+    activity: config?.types?.[0],
+    awaited: config?.workflows?.[0],
+    cron: on.schedule?.[0]?.cron,
+    inputs: request.inputs,
+    message: git.message,
+  });
+}
+
+function githubOf(
+  plan: RunPlan,
+  git: GitFacts,
+  { workflow }: LoadedWorkflow,
+  facts: EventFacts,
+  secrets: Readonly<Record<string, string>>,
+): JsonObject {
+  const { request } = plan;
+  const token = Object.entries(secrets).find(([name]) => name.toUpperCase() === "GITHUB_TOKEN")?.[1];
+  return githubContext(
+    {
+      runId: plan.runId,
+      attempt: plan.attempt,
+      actor: request.actor ?? plan.actor,
+      repository: repositoryName(plan, git),
+      token: token ?? "",
+      workflow: workflow.name ?? request.path,
+      workflowPath: request.path,
+      hasSecrets: Object.keys(secrets).length > 0,
+    },
+    facts,
+  );
+}
+
+/** A workflow that is only called has no caller here that could give it its secrets. */
+function missingSecrets(
+  { request }: RunPlan,
+  workflow: Workflow,
+  secrets: Readonly<Record<string, string>>,
+): SyntaxProblem[] {
+  if (request.event !== "workflow_call") return [];
+  const given = Object.keys(secrets).map((name) => name.toUpperCase());
+  return secretDefinitions(workflow)
+    .filter(({ name, required }) => required && !given.includes(name.toUpperCase()))
+    .map(({ name }) => ({
+      ...placeOf(workflow),
+      message: `The required secret '${name}' is missing`,
+      hint: `Give it with --secret ${name}=VALUE.`,
+    }));
+}
+
+function unknownJobs({ request }: RunPlan, workflow: Workflow): SyntaxProblem[] {
+  const ids = [...workflow.jobs.keys()];
+  return (request.jobs ?? [])
+    .filter((id) => !ids.includes(id))
+    .map((id) => ({
+      ...placeOf(workflow),
+      message: `The workflow has no job '${id}'`,
+      hint: `Its jobs: ${ids.join(", ")}.`,
+    }));
+}
+
+function placeOf({ path, onToken }: Workflow): { file: string; line: number; column: number } {
+  const { line = 1, column = 1 } = onToken.range?.start ?? {};
+  return { file: path, line, column };
+}

@@ -1,0 +1,39 @@
+import type { JobDefinition } from "../syntax/model.ts";
+import { runJobNode } from "./run-job-node.ts";
+import type { Frame, JobEnd, RunState } from "./run-state.ts";
+
+/** Runs the jobs of a workflow, each as soon as those that it needs have ended. `wanted` absent: all of them. */
+export async function runFrame(
+  run: RunState,
+  frame: Frame,
+  wanted?: ReadonlySet<string>,
+): Promise<ReadonlyMap<string, JobEnd>> {
+  const jobs = [...frame.loaded.workflow.jobs.values()].filter(({ id }) => wanted?.has(id) ?? true);
+  const ends = new Map<string, Promise<JobEnd>>();
+  const endOf = (job: JobDefinition): Promise<JobEnd> => {
+    let end = ends.get(job.id);
+    if (!end) {
+      end = runAfter(job);
+      ends.set(job.id, end);
+    }
+    return end;
+  };
+  const runAfter = async (job: JobDefinition) => {
+    const needed = job.needs.flatMap((id) => jobs.find((one) => one.id === id) ?? []);
+    const needs = new Map(await Promise.all(needed.map(async (one) => [one.id, await endOf(one)] as const)));
+    return runJobNode(run, frame, job, needs);
+  };
+  return new Map(await Promise.all(jobs.map(async (job) => [job.id, await endOf(job)] as const)));
+}
+
+/** The jobs that were asked for, and all that they need. */
+export function withNeeds(ids: readonly string[], jobs: ReadonlyMap<string, JobDefinition>): Set<string> {
+  const wanted = new Set<string>();
+  const add = (id: string) => {
+    if (wanted.has(id)) return;
+    wanted.add(id);
+    for (const needed of jobs.get(id)?.needs ?? []) add(needed);
+  };
+  for (const id of ids) add(id);
+  return wanted;
+}
