@@ -1,7 +1,7 @@
 import { textOf } from "../../../shared/text-of.ts";
 import { evaluateToken } from "../expressions/evaluate.ts";
+import { environmentName } from "../steps/environment.ts";
 import { GroupCancelled, groupWish, type InGroup, inGroup, replaced } from "./concurrency.ts";
-import { environmentName } from "./environment.ts";
 import { jobContexts, scopeOf } from "./frame-scope.ts";
 import { endJob, failJob, type JobChange, keepJob, nameOfJob, now } from "./job-events.ts";
 import type { LegEnd, LegStart, ReadyLeg } from "./leg.ts";

@@ -12,6 +12,7 @@ export function shellOnFailure(report: JobReport): NonNullable<JobServices["onFa
       const stdio = ["inherit", "inherit", "inherit"] as const;
       await Bun.spawn([shell, "-i"], { cwd, env: { ...own, ...env }, stdio: [...stdio] }).exited;
     });
+    // The job that opened it reports the error.
     last = opened.catch(() => undefined);
     return opened;
   };

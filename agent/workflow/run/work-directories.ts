@@ -17,7 +17,7 @@ export async function removeWork(plan: RunPlan, recorder: Recorder): Promise<voi
   if (plan.request.clone) await remove(plan.source, recorder);
 }
 
-/** A directory that cannot be removed is not the fault of the workflow: somebody is told. */
+/** A directory that cannot be removed is not the fault of the workflow: a warning says so. */
 export async function remove(directory: string, recorder: Recorder): Promise<void> {
   try {
     await removeDirectory(directory);

@@ -18,6 +18,7 @@ import type {
 } from "../job.ts";
 import type { StepDefinition } from "../syntax/model.ts";
 import { ContextMap, textsOf } from "./context-map.ts";
+import { reportEnvironment } from "./environment.ts";
 import { JobProcesses } from "./job-processes.ts";
 import { Level } from "./level.ts";
 import type { LiveStep } from "./live-step.ts";
@@ -284,6 +285,7 @@ export class JobRun implements JobState {
   private async complete(): Promise<JobOutcome> {
     const number = this.begin("Complete job", "complete");
     const outputs = this.outputs(number);
+    reportEnvironment(this.plan, this.scope(), this.services.report);
     await this.processes.end();
     this.end(number, "success");
     if (this.summaries.length > 0) {
