@@ -173,6 +173,7 @@ export class AgentParts {
         waitsFor: (executionId) => this.files.preparations.inWords(executionId),
       },
       collector: { begin: (...args) => this.files.collector.begin(...args) },
+      events: { begin: (...args) => this.files.events.begin(...args) },
       reporter: this.reporter,
       shipper: this.shipper,
       clock: this.clock,

@@ -10,17 +10,27 @@ const SAFE_FLAGS = constants.O_NOFOLLOW | constants.O_NONBLOCK;
  * file. Throws an Error whose message says why it cannot be read.
  */
 export function readSmallFile(path: string, ownerUid: number | undefined): Uint8Array | undefined {
-  const file = openIfThere(path, constants.O_RDONLY);
+  const file = openJobFile(path, ownerUid);
   if (file === undefined) return undefined;
   try {
-    const stat = fstatSync(file);
-    if (!stat.isFile()) throw new Error("it is not a file");
-    if (ownerUid !== undefined && stat.uid !== ownerUid) throw new Error("it belongs to another account");
-    const content = Buffer.alloc(Math.min(stat.size, limits.maxResultsBytes + 1));
+    const content = Buffer.alloc(Math.min(fstatSync(file).size, limits.maxResultsBytes + 1));
     return content.subarray(0, readSync(file, content, 0, content.length, 0));
   } finally {
     closeSync(file);
   }
+}
+
+/** Opens a file of a job to read it. undefined: there is no such file. Throws like `readSmallFile`. */
+export function openJobFile(path: string, ownerUid: number | undefined): number | undefined {
+  const file = openIfThere(path, constants.O_RDONLY);
+  if (file === undefined) return undefined;
+  const stat = fstatSync(file);
+  const problem = stat.isFile()
+    ? ownerUid !== undefined && stat.uid !== ownerUid && "it belongs to another account"
+    : "it is not a file";
+  if (!problem) return file;
+  closeSync(file);
+  throw new Error(problem);
 }
 
 /** Removes the content of a file, if it is still the one that was made. */

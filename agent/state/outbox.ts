@@ -24,6 +24,8 @@ const outboxEntry = z.object({
         ownerUid: z.int().optional(),
       })
       .optional(),
+    /** The same for the events of a workflow. */
+    events: z.object({ path: z.string(), ownerUid: z.int().optional() }).optional(),
   }),
   lastSeq: z.int().min(0),
 });

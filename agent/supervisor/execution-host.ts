@@ -1,7 +1,7 @@
 import type { Logger } from "../../shared/logger.ts";
 import type { JobType } from "../../shared/manifest.ts";
 import { textOf } from "../../shared/text-of.ts";
-import type { Executor, TaskGpu } from "../executors/port/executor.ts";
+import type { EventsFile, Executor, TaskGpu } from "../executors/port/executor.ts";
 import { gpuName } from "../executors/port/job-gpus.ts";
 import { ExecutionLog, QuietLines } from "../logs/execution-log.ts";
 import { lineBytes } from "../logs/line-queue.ts";
@@ -15,6 +15,7 @@ import {
   type ExecutionFacts,
   factsOf,
   type HeldExecution,
+  keepsDirectory,
   type News,
   type Order,
   PROTOCOL,
@@ -47,6 +48,8 @@ interface Hosted {
   startedAt?: string;
   facts?: ExecutionFacts;
   enforcedBy?: string;
+  /** Where it writes its events while it runs. */
+  events?: EventsFile | undefined;
   /**
    * A blob that the cache may lack, as long as the job has not started. The next agent must bring everything that the job
    * needs if this one dies.
@@ -190,7 +193,8 @@ export class ExecutionHost {
       workRoot,
       log,
       output: new ExecutionLog(spool, { appended, quiet: this.quiet }, maxLogBytes, mask),
-      onStarted: () => {
+      onStarted: (events) => {
+        hosted.events = events;
         hosted.startedAt = new Date().toISOString();
         hosted.enforcedBy = executor?.enforcement().enforcedBy;
         this.tell?.({
@@ -198,6 +202,7 @@ export class ExecutionHost {
           executionId,
           at: hosted.startedAt,
           enforcedBy: hosted.enforcedBy,
+          ...(events ? { events } : {}),
         });
       },
       onLost: (sha256) => {
@@ -222,11 +227,12 @@ export class ExecutionHost {
     return undefined;
   }
 
-  private finished(executionId: string, hosted: Hosted, { end, outputs }: RunOver): void {
+  private finished(executionId: string, hosted: Hosted, { end, outputs, events }: RunOver): void {
     this.runningCount--;
-    hosted.ended = { at: new Date().toISOString(), end, ...(outputs ? { outputs } : {}) };
+    const waiting = { ...(outputs ? { outputs } : {}), ...(events ? { events } : {}) };
+    hosted.ended = { at: new Date().toISOString(), end, ...waiting };
     // The next supervisor must know that the directory is still needed.
-    if (this.parts.spoolRoom.serverAway || !this.tell || outputs) this.save(executionId, hosted);
+    if (this.parts.spoolRoom.serverAway || !this.tell || outputs || events) this.save(executionId, hosted);
     this.feed(hosted);
     this.tellEnd(hosted, hosted.ended);
     this.parts.onSettled();
@@ -266,7 +272,7 @@ export class ExecutionHost {
     if ((hosted.run && !hosted.ended) || hosted.isGoing) return;
     hosted.isGoing = true;
     hosted.spool.drop();
-    if (hosted.ended?.outputs) await this.removeDirectory(executionId);
+    if (keepsDirectory(hosted.ended)) await this.removeDirectory(executionId);
     this.parts.outbox.remove(executionId);
     this.executions.delete(executionId);
     this.parts.onSettled();
@@ -305,7 +311,7 @@ function hostedWith(spool: LogSpool): Hosted {
 }
 
 function heldExecution(executionId: string, hosted: Hosted): HeldExecution {
-  const { spool, startedAt, facts, enforcedBy, ended } = hosted;
+  const { spool, startedAt, facts, enforcedBy, events, ended } = hosted;
   const { lastSeq, storedSeq } = spool;
-  return { executionId, startedAt, facts, enforcedBy, lastSeq, storedSeq, ended };
+  return { executionId, startedAt, facts, enforcedBy, lastSeq, storedSeq, events, ended };
 }

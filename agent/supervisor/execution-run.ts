@@ -2,6 +2,7 @@ import type { Logger } from "../../shared/logger.ts";
 import { textOf } from "../../shared/text-of.ts";
 import { MAX_TIMER_MS } from "../../shared/wait.ts";
 import {
+  type EventsFile,
   type Executor,
   type RunningTask,
   StartFailedError,
@@ -27,8 +28,8 @@ export interface ExecutionRunParts {
   workRoot: string;
   output: ExecutionLog;
   log: Logger;
-  /** Called when the command has started. */
-  onStarted(): void;
+  /** Called when the command has started. `events`: where it writes its events. */
+  onStarted(events: EventsFile | undefined): void;
   /** A blob of the job's files is damaged or missing in the cache; `found` must follow. */
   onLost(sha256: string): void;
 }
@@ -37,6 +38,8 @@ export interface RunOver {
   end: RunEnd;
   /** The directory stays, with outputs to collect, until `remove`. */
   outputs?: WaitingOutputs | undefined;
+  /** The same for the events that it wrote. */
+  events?: EventsFile | undefined;
 }
 
 type Undo = () => Promise<void> | void;
@@ -46,14 +49,14 @@ const MAX_MESSAGE_LENGTH = 4_000;
 
 /**
  * Runs one execution, from creating its directory to its end. Each step returns how to undo it; every step is undone, except
- * that the directory stays while outputs in it wait.
+ * that the directory stays while outputs or events in it wait.
  */
 export class ExecutionRun {
   /** Resolves when only the output of the execution is left. Never rejects. */
   readonly over: Promise<RunOver>;
   private directory: JobDirectory | undefined;
   private files: JobFiles | undefined;
-  /** Outputs wait in the directory. */
+  /** Outputs or events wait in the directory. */
   private isWaiting = false;
   private readonly ended = Promise.withResolvers<RunOver>();
   private task: RunningTask | undefined;
@@ -82,10 +85,11 @@ export class ExecutionRun {
       end = this.startFailure(error);
     }
     const { outputs, ...left } = this.collect();
-    this.isWaiting = outputs !== undefined;
+    const events = this.endedBy === "kill" ? undefined : this.task?.events;
+    this.isWaiting = outputs !== undefined || events !== undefined;
     for (const undo of undos.reverse()) await this.undo(undo);
     this.parts.output.end();
-    this.ended.resolve({ end: masked({ ...end, ...left }, this.parts.mask), outputs });
+    this.ended.resolve({ end: masked({ ...end, ...left }, this.parts.mask), outputs, events });
   }
 
   /** The cache has everything that the job needs; or it cannot have it, and why. */
@@ -154,7 +158,7 @@ export class ExecutionRun {
     const given = { ...variablesOf(order), workflow: workflowOf(order) };
     const task = await executor.start({ ...order, ...given, dir, output }, signal);
     this.task = task;
-    onStarted();
+    onStarted(task.events);
     // It was ended while it started, when there was no task to stop.
     if (this.endedBy) task.stop(this.endedBy === "cancel" || this.endedBy === "timeout" ? this.graceMs : 0);
     return () => {};

@@ -125,6 +125,11 @@ export interface EndedExecution {
   events?: EventsFile | undefined;
 }
 
+/** Whether something waits in the directory of a job that is over. */
+export function keepsDirectory(ended: EndedExecution | undefined): boolean {
+  return ended?.outputs !== undefined || ended?.events !== undefined;
+}
+
 /** Outputs in the directory of a job that is over. */
 export interface WaitingOutputs {
   globs: string[];

@@ -16,7 +16,7 @@ import { Outbox, type OutboxEntry } from "../state/outbox.ts";
 import { ExecutionHost, type LeftExecution } from "./execution-host.ts";
 import { removeJobDirectory } from "./job-directory.ts";
 import { GrantBook } from "./job-grants.ts";
-import { diedWithSupervisor, type News, type Order } from "./protocol.ts";
+import { diedWithSupervisor, keepsDirectory, type News, type Order } from "./protocol.ts";
 import { leftWork, openSupervisorDir, type SupervisorDir } from "./supervisor-dir.ts";
 
 export interface SupervisorOptions {
@@ -132,7 +132,7 @@ class Supervisor {
       ),
     );
     const needed = new Set(
-      entries.filter(({ ended }) => ended.outputs).map(({ executionId }) => executionId),
+      entries.filter(({ ended }) => keepsDirectory(ended)).map(({ executionId }) => executionId),
     );
     for (const name of left) {
       if (needed.has(name)) continue;

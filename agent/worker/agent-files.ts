@@ -15,6 +15,7 @@ import type { AgentFile } from "../profile/agent-file.ts";
 import type { NodeSession } from "../session/node-session.ts";
 import type { ExecutionNews } from "../supervisor/link.ts";
 import type { Found, StartOrder } from "../supervisor/protocol.ts";
+import { EventSenders } from "./event-sender.ts";
 import { OutputCollector } from "./output-collector.ts";
 import { Preparations } from "./preparations.ts";
 
@@ -35,10 +36,11 @@ const DEFAULT_CACHE_BYTES = 10 * 1024 * MIB;
 /** Without a setting, the cache takes no more than this share of the disk that would be free without it. */
 const DEFAULT_CACHE_SHARE = 0.2;
 
-/** The files of jobs in the agent: its cache, what it fetches, and the outputs that it sends. */
+/** The files of jobs in the agent: its cache, what it fetches, and the outputs and events that it sends. */
 export class AgentFiles {
   readonly preparations: Preparations;
   readonly collector: OutputCollector;
+  readonly events: EventSenders;
   private opened: { cache: BlobCache; fetcher: InputFetcher } | undefined;
 
   /** Before the node is registered, nobody may speak for it. */
@@ -62,6 +64,14 @@ export class AgentFiles {
         create: (...args) => this.createArtifact(...args),
       },
       limits: () => parts.settings().outputs,
+      log: parts.log,
+    });
+    this.events = new EventSenders({
+      send: async (executionId, from, events, signal) => {
+        const input = { executionId, from, events };
+        const sent = (client: ComputeClient) => client.call("nodes.workflow-events", input, { signal });
+        return (await this.use(sent, signal)).stored;
+      },
       log: parts.log,
     });
   }
@@ -90,6 +100,7 @@ export class AgentFiles {
   close(): void {
     this.preparations.close();
     this.collector.close();
+    this.events.close();
     this.opened?.cache.close();
     this.opened = undefined;
   }

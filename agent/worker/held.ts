@@ -1,6 +1,7 @@
 import type { Assignment, ExecutionReport } from "../../shared/node.ts";
 import type { LineQueue } from "../logs/line-queue.ts";
 import type { ExecutionFacts } from "../supervisor/protocol.ts";
+import type { SendingEvents } from "./event-sender.ts";
 import type { ExecutionPhase } from "./execution-state.ts";
 import type { Collecting } from "./output-collector.ts";
 
@@ -40,7 +41,9 @@ export interface Held {
   /** The server asked to cancel it, whether or not its command is over. */
   cancelAsked?: boolean;
   /** Its outputs are being collected. Its result waits for that. */
-  collecting?: Collecting;
+  collecting?: Collecting | undefined;
+  /** Its events are being sent. Its result waits for the last of them. */
+  sending?: SendingEvents | undefined;
 }
 
 /** Changes the result of an execution that is over: its last report. Returns whether there is one. */
@@ -49,11 +52,4 @@ export function changeResult(held: Held, change: (result: ExecutionReport) => Ex
   if (!result) return false;
   held.reports = [...held.reports.slice(0, -1), change(result)];
   return true;
-}
-
-/** Nothing waits for the outputs any more. */
-export function stopCollecting(held: Held): void {
-  const { collecting } = held;
-  held.collecting = undefined;
-  collecting?.stop();
 }

@@ -19,6 +19,7 @@ test("an agent counts as idle from the server's first answer on: before that no 
       waitsFor: () => undefined,
     },
     collector: { begin: () => ({ over: new Promise(() => {}), hurry: () => {}, stop: () => {} }) },
+    events: { begin: () => ({ over: Promise.resolve(), finish: () => {}, hurry: () => {}, stop: () => {} }) },
     log: { info: () => {}, warn: () => {}, error: () => {} },
   });
   // The server has not answered yet.

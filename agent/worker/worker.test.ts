@@ -32,6 +32,7 @@ function stage(slots: number, maxJobs?: number) {
     maxJobs,
     place,
     collector: { begin: () => ({ over: collected.promise, hurry: () => {}, stop: () => {} }) },
+    events: { begin: () => ({ over: Promise.resolve(), finish: () => {}, hurry: () => {}, stop: () => {} }) },
     reporter,
     shipper,
     clock: new ServerClock(),

@@ -12,31 +12,19 @@ import { StartFailedError } from "../executors/port/executor.ts";
 import { LineQueue } from "../logs/line-queue.ts";
 import type { ServerClock } from "../session/server-clock.ts";
 import type { ExecutionNews } from "../supervisor/link.ts";
-import {
-  diedWithSupervisor,
-  type EndedExecution,
-  type HeldExecution,
-  type WaitingOutputs,
-} from "../supervisor/protocol.ts";
+import { diedWithSupervisor, type EndedExecution, type HeldExecution } from "../supervisor/protocol.ts";
+import { Deliveries, type DeliveriesParts, hurry, stopDelivering, waitsForMore } from "./deliveries.ts";
 import { type ExecutionEvent, nextStep, takesSlot } from "./execution-state.ts";
-import {
-  changeResult,
-  type ExecutionPlace,
-  type Held,
-  type RunningExecution,
-  stopCollecting,
-} from "./held.ts";
+import { changeResult, type ExecutionPlace, type Held, type RunningExecution } from "./held.ts";
 import { Intake } from "./intake.ts";
 import type { LogShipper } from "./log-shipper.ts";
-import { type OutputCollector, withOutputs } from "./output-collector.ts";
 import type { Reporter } from "./reporter.ts";
 
-export interface WorkerParts {
+export interface WorkerParts extends Omit<DeliveriesParts, "delivered"> {
   slots: number;
   /** The most jobs to take in all; after that the worker drains. Absent: no limit. */
   maxJobs?: number;
   place: ExecutionPlace;
-  collector: Pick<OutputCollector, "begin">;
   reporter: Reporter;
   shipper: LogShipper;
   clock: ServerClock;
@@ -71,6 +59,7 @@ export class Worker {
   /** The node's status in the server's last answer. */
   nodeStatus: NodeStatus | undefined;
   private readonly intake: Intake;
+  private readonly deliveries: Deliveries;
   private readonly executions = new Map<string, Held>();
   private slotsTaken = 0;
   /** undefined: the server has not answered yet, so no job could have come. */
@@ -87,6 +76,11 @@ export class Worker {
       held: () => this.executions.size,
       isHeld: (executionId) => this.executions.has(executionId),
       begin: (assignment) => this.begin(assignment),
+    });
+    this.deliveries = new Deliveries({
+      collector: parts.collector,
+      events: parts.events,
+      delivered: (executionId, { lines }) => lines.isDelivered && this.apply(executionId, "linesStored"),
     });
     this.drained = this.intake.drained;
     this.drained.subscribe(() => this.settled.ring());
@@ -155,6 +149,7 @@ export class Worker {
       const held: Held = { phase: "running", facts, startedAt, enforcedBy, lines, reports: [] };
       this.executions.set(executionId, held);
       this.slotsTaken++;
+      this.deliveries.send(executionId, held, execution.events ?? ended?.events);
       // The server may know of the start already; then its answer says so.
       if (startedAt) this.report(held, { executionId, status: "RUNNING", at: startedAt });
       if (ended) this.ended(executionId, lastSeq, ended);
@@ -169,6 +164,7 @@ export class Worker {
       this.parts.place.settled(news.executionId);
       held.startedAt = news.at;
       held.enforcedBy = news.enforcedBy;
+      this.deliveries.send(news.executionId, held, news.events);
       if (held.phase === "abandoned") return;
       this.report(held, { executionId: news.executionId, status: "RUNNING", at: news.at });
     } else if (news.type === "lines") {
@@ -222,7 +218,7 @@ export class Worker {
     for (const id of orders.cancel) {
       const held = this.executions.get(id);
       if (held) held.cancelAsked = true;
-      held?.collecting?.hurry();
+      if (held) hurry(held);
       changed = this.apply(id, "cancel") || changed;
     }
     return changed;
@@ -305,7 +301,7 @@ export class Worker {
     }
   }
 
-  private ended(executionId: string, lastSeq: number, { at, end, outputs }: EndedExecution): void {
+  private ended(executionId: string, lastSeq: number, { at, end, outputs, events }: EndedExecution): void {
     const held = this.executions.get(executionId);
     if (!held) return;
     held.lines.expectUpTo(lastSeq);
@@ -315,21 +311,12 @@ export class Worker {
       if (held.lines.isDelivered) this.apply(executionId, "linesStored");
       return;
     }
-    if (outputs && held.phase !== "abandoned") this.collect(executionId, held, outputs);
+    if (held.phase !== "abandoned") {
+      if (outputs) this.deliveries.collect(executionId, held, outputs);
+      this.deliveries.send(executionId, held, events);
+      held.sending?.finish();
+    }
     this.finish(executionId, held, { executionId, at, ...end });
-  }
-
-  /** The result waits until the outputs are at the server, or cannot be. */
-  private collect(executionId: string, held: Held, outputs: WaitingOutputs): void {
-    const collecting = this.parts.collector.begin(executionId, outputs);
-    held.collecting = collecting;
-    if (held.cancelAsked) collecting.hurry();
-    void collecting.over.then(({ artifactId, problems }) => {
-      if (held.collecting !== collecting) return;
-      held.collecting = undefined;
-      if (!changeResult(held, (result) => withOutputs(result, artifactId, problems))) return;
-      if (held.lines.isDelivered) this.apply(executionId, "linesStored");
-    });
   }
 
   private finish(executionId: string, held: Held, report: ExecutionReport): void {
@@ -348,8 +335,8 @@ export class Worker {
     const held = this.executions.get(executionId);
     if (!held) return false;
     const before = held.phase;
-    // The result waits for the outputs, too.
-    if (before === "ended" && event === "linesStored" && held.collecting) return false;
+    // The result waits for the outputs and events, too.
+    if (before === "ended" && event === "linesStored" && waitsForMore(held)) return false;
     const step = nextStep(before, event);
     held.phase = step.phase;
     for (const effect of step.effects) {
@@ -362,7 +349,7 @@ export class Worker {
       this.parts.place.settled(executionId);
       this.freeSlot();
     }
-    if (held.phase !== "ended" && !takesSlot(held.phase)) stopCollecting(held);
+    if (held.phase !== "ended" && !takesSlot(held.phase)) stopDelivering(held);
     if (held.phase === "gone") this.forget(executionId);
     return held.phase !== before;
   }
