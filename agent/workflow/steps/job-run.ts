@@ -5,7 +5,9 @@ import { textOf } from "../../../shared/text-of.ts";
 import { MAX_TIMER_MS } from "../../../shared/wait.ts";
 import type { Annotation, Conclusion, WorkflowStep } from "../../../shared/workflow-run.ts";
 import { contextsOf, evaluateCondition, evaluateTexts, toData } from "../expressions/evaluate.ts";
+import { hashFilesFunction } from "../expressions/hash-files.ts";
 import type { Scope } from "../expressions/scope.ts";
+import { stepStatusFunctions } from "../expressions/status-functions.ts";
 import type {
   JobContainers,
   JobOutcome,
@@ -23,7 +25,7 @@ import { JobProcesses } from "./job-processes.ts";
 import { Level } from "./level.ts";
 import type { LiveStep } from "./live-step.ts";
 import { MachineHost } from "./machine-host.ts";
-import { runNested } from "./nested-steps.ts";
+import { isLocal, runNested } from "./nested-steps.ts";
 import type { MatcherConfig } from "./problem-matcher.ts";
 import { runScript } from "./run-script.ts";
 import { runStep } from "./run-step.ts";
@@ -45,7 +47,6 @@ export const runJob: RunJob = async (plan, services, cancel) => new JobRun(plan,
 export class JobRun implements JobState {
   readonly env = new Map<string, string>();
   readonly addedPath: string[] = [];
-  readonly functions: ReadonlyMap<string, FunctionDefinition> = new Map();
   readonly fixedEnv: Readonly<Record<string, string>>;
   status: "success" | "failure" | "cancelled" = "success";
   host: StepHost;
@@ -75,17 +76,18 @@ export class JobRun implements JobState {
     this.host = new MachineHost(this.processes);
     this.isDebug = ["secrets", "vars"].some((name) => isTrue(plan.contexts[name], DEBUG));
     this.fixedEnv = this.isDebug ? { ...plan.fixedEnv, RUNNER_DEBUG: "1" } : plan.fixedEnv;
-    this.level = new Level(
-      () => this.status,
-      () => this.status === "cancelled",
-      this.functions,
-    );
+    this.level = new Level(this.functions(), () => this.status);
     this.runnerContext = textsOf(
       Object.entries(this.fixedEnv).flatMap(([name, value]) =>
         name.startsWith("RUNNER_") ? [[name.slice("RUNNER_".length).toLowerCase(), value] as const] : [],
       ),
     );
     this.jobContext.set("status", this.status);
+  }
+
+  /** Whether steps run in a container. */
+  get isContained(): boolean {
+    return this.containers?.host !== undefined;
   }
 
   get cancel(): AbortSignal {
@@ -115,6 +117,12 @@ export class JobRun implements JobState {
 
   contexts(): Readonly<Record<string, data.ExpressionData>> {
     return { runner: this.runnerContext, ...this.plan.contexts, job: this.jobContext };
+  }
+
+  /** What expressions of steps can call. `nested`: the status of the steps of a composite action. */
+  functions(nested?: () => Conclusion): Map<string, FunctionDefinition> {
+    const hashFiles = hashFilesFunction(this.plan.directories.workspace);
+    return new Map([["hashfiles", hashFiles], ...stepStatusFunctions(() => this.status, nested)]);
   }
 
   nextNumber(): number {
@@ -202,7 +210,7 @@ export class JobRun implements JobState {
         { ...plan, kind: "main", part: { if: definition.if, run: (step) => runScript(step as LiveStep) } },
       ];
     }
-    if (!definition.uses.startsWith("./")) {
+    if (!isLocal(definition)) {
       instance.prepared = await this.services.actions.prepare(definition, this);
     }
     const main: StepPlan = {

@@ -1,4 +1,3 @@
-import { data } from "@actions/expressions";
 import type { FunctionDefinition } from "@actions/expressions/funcs/info";
 import type { Conclusion } from "../../../shared/workflow-run.ts";
 import { ContextMap } from "./context-map.ts";
@@ -10,31 +9,16 @@ const MADE = "__";
 export class Level {
   /** The `steps` context. */
   readonly steps = new ContextMap();
-  readonly functions: ReadonlyMap<string, FunctionDefinition>;
   private readonly uses = new Map<string, number>();
 
   /**
+   * @param functions those of its expressions.
    * @param status of the job, or of the composite action so far.
-   * @param isCancelled whether the job is cancelled.
-   * @param functions others than the status functions.
    */
   constructor(
-    readonly status: () => "success" | "failure" | "cancelled",
-    isCancelled: () => boolean,
-    functions: ReadonlyMap<string, FunctionDefinition>,
-  ) {
-    const own: [string, () => boolean][] = [
-      ["always", () => true],
-      ["cancelled", isCancelled],
-      ["success", () => status() === "success"],
-      ["failure", () => status() === "failure"],
-    ];
-    const statusFunctions = own.map(([name, holds]): [string, FunctionDefinition] => [
-      name,
-      { name, minArgs: 0, maxArgs: 0, call: () => new data.BooleanData(holds()) },
-    ]);
-    this.functions = new Map([...functions, ...statusFunctions]);
-  }
+    readonly functions: ReadonlyMap<string, FunctionDefinition>,
+    readonly status: () => Conclusion,
+  ) {}
 
   /** The id of a step that has none: `__run`, `__run_2`, `__actions_checkout`. */
   makeId(uses: string | undefined): string {

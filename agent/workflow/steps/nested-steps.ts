@@ -17,11 +17,8 @@ const FOREIGN = ["secrets", "needs", "vars", "jobs"];
 export async function runNested(outer: LiveStep, nested: NestedSteps): Promise<StepEnd & { scope: Scope }> {
   const { job } = outer;
   let failed = false;
-  const level = new Level(
-    () => (nested.part !== "main" ? job.status : failed ? "failure" : "success"),
-    () => job.status === "cancelled",
-    job.functions,
-  );
+  const status = () => (nested.part !== "main" ? job.status : failed ? "failure" : "success");
+  const level = new Level(job.functions(status), status);
   const hidden = Object.fromEntries(FOREIGN.map((name) => [name, new data.Null()]));
   const contexts = { ...hidden, inputs: textsOf(Object.entries(nested.inputs)) };
   for (const definition of inOrder(nested)) {
@@ -79,7 +76,12 @@ async function partOf(instance: StepInstance, nested: NestedSteps): Promise<Step
     };
   }
   if (nested.part === "post") return instance.isStarted ? instance.prepared?.post : undefined;
-  return (await prepared(instance, nested)).pre;
+  // A local action exists only when its step is reached.
+  return isLocal(definition) ? undefined : (await prepared(instance, nested)).pre;
+}
+
+export function isLocal({ uses = "" }: StepDefinition): boolean {
+  return uses.startsWith("./");
 }
 
 async function prepared(instance: StepInstance, nested: NestedSteps): Promise<PreparedAction> {

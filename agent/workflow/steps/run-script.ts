@@ -2,8 +2,9 @@ import { randomUUID } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { evaluateText } from "../expressions/evaluate.ts";
-import type { StepEnd, StepHost } from "../job.ts";
+import type { StepEnd } from "../job.ts";
 import type { RunDefaults } from "../syntax/model.ts";
+import type { JobRun } from "./job-run.ts";
 import type { LiveStep } from "./live-step.ts";
 import { defaultShell, type Shell, scriptExtension, scriptFor, shellArguments, shellOf } from "./shells.ts";
 
@@ -13,8 +14,8 @@ export async function runScript(step: LiveStep): Promise<StepEnd> {
   const scope = step.scope();
   const script = evaluateText(definition.run, scope);
   const asked = textOr(step, definition.shell, "shell");
-  const shell = asked === "" ? await usualShell(job.host, job.addedPath) : shellOf(asked);
-  const program = await findShell(shell.command, job.host, job.addedPath);
+  const shell = asked === "" ? await usualShell(job) : shellOf(asked);
+  const program = job.isContained ? shell.command : await findShell(shell.command, job);
   const path = join(job.plan.directories.commands, `${randomUUID()}${scriptExtension(shell.command)}`);
   writeFileSync(path, scriptFor(shell.command, script), { mode: 0o600 });
   const argv = [program, ...shellArguments(shell.format, job.host.guestPath(path))];
@@ -38,16 +39,19 @@ function workingDirectory(step: LiveStep): string {
   return resolve(job.host.guestPath(job.plan.directories.workspace), asked);
 }
 
-async function usualShell(host: StepHost, path: readonly string[]): Promise<Shell> {
-  return defaultShell(host.os, (await host.which("bash", path)) !== undefined);
+/** A container has sh for sure; GitHub does not look for anything else. */
+async function usualShell({ host, addedPath, isContained }: JobRun): Promise<Shell> {
+  const hasBash = !isContained && (await host.which("bash", addedPath)) !== undefined;
+  return defaultShell(host.os, hasBash);
 }
 
-async function findShell(command: string, host: StepHost, path: readonly string[]): Promise<string> {
-  const found = await host.which(command, path);
+async function findShell(command: string, { host, addedPath }: JobRun): Promise<string> {
+  const found = await host.which(command, addedPath);
   if (found !== undefined) return found;
-  const replacement = command === "python" ? await host.which("python3", path) : undefined;
+  // Machines of GitHub have both names; many others have only one.
+  const replacement = command === "python" ? await host.which("python3", addedPath) : undefined;
   if (replacement !== undefined) return replacement;
-  throw new Error(`The shell ${command} was not found. ${whatToDo(command)}`);
+  throw new Error(`The shell ${command} was not found on this machine. ${whatToDo(command)}`);
 }
 
 function whatToDo(command: string): string {

@@ -61,7 +61,7 @@ export function scriptFor(command: string, script: string): string {
 
 /** The arguments of a shell for a script at this path. */
 export function shellArguments(format: string, scriptPath: string): string[] {
-  return splitArguments(format.replaceAll("{0}", scriptPath.replaceAll('"', '\\"')));
+  return splitArguments(format).map((word) => word.replaceAll("{0}", scriptPath));
 }
 
 /** Splits a command line as .NET does: blanks part words, `"` holds them together, a backslash counts before `"` only. */
