@@ -69,15 +69,14 @@ export const artifactMigrations: Migration[] = [
 ];
 
 const DIGESTS = "(SELECT unhex(value) FROM json_each($digests))";
-const IS_STALE = "touched_at <= $staleMs AND touched_at < $nowMs";
+const INSERT_BLOB = `
+  INSERT INTO compute_blobs (business_id, sha256, pack_id, offset, bytes, touched_at)
+  VALUES ($businessId, unhex($sha256), $packId, $offset, $bytes, $nowMs) ON CONFLICT DO NOTHING`;
 const IDS = "(SELECT value FROM json_each($ids))";
 /** The later of two times, where NULL is never. */
 const LATER_END = "CASE WHEN expires_at < $untilMs THEN $untilMs ELSE expires_at END";
 
-interface Gone {
-  pack_id: string;
-  bytes: number;
-}
+type Counted = Pick<BlobPlace, "packId" | "bytes">;
 
 export class SqliteArtifactStore implements ArtifactStore {
   constructor(
@@ -110,31 +109,18 @@ export class SqliteArtifactStore implements ArtifactStore {
   finishPack(businessId: string, packId: string, blobs: readonly BlobPlace[], nowMs: number) {
     return this.store.write(() => {
       const pack = { businessId, packId };
-      const known = this.store.get<{ blobs: number }>(
-        "SELECT blobs FROM compute_packs WHERE business_id = $businessId AND pack_id = $packId AND removed = 0",
+      const known = this.store.get(
+        "SELECT 1 AS one FROM compute_packs WHERE business_id = $businessId AND pack_id = $packId AND removed = 0",
         pack,
       );
       if (known === undefined) return false;
-      // A repeated call: what it added before must not look new.
-      if (known.blobs > 0)
-        this.touch(
-          businessId,
-          blobs.map((blob) => blob.sha256),
-          nowMs,
-        );
-      const written = this.store.all<Gone>(
-        `INSERT INTO compute_blobs (business_id, sha256, pack_id, offset, bytes, touched_at)
-           SELECT $businessId, unhex(value ->> 0), $packId, value ->> 1, value ->> 2, $nowMs FROM json_each($blobs)
-           WHERE true
-         ON CONFLICT DO UPDATE SET touched_at = $nowMs WHERE ${IS_STALE} RETURNING pack_id, bytes`,
-        {
-          ...pack,
-          nowMs,
-          staleMs: nowMs - this.touchEveryMs,
-          blobs: JSON.stringify(blobs.map((one) => [one.sha256, one.offset, one.bytes])),
-        },
-      );
-      const added = written.filter((one) => one.pack_id === packId);
+      // One by one takes less time than a list that SQLite has to read.
+      const added = blobs.filter(({ sha256, offset, bytes }) => {
+        const row = { ...pack, sha256, offset, bytes, nowMs };
+        return this.store.run(INSERT_BLOB, row) > 0;
+      });
+      const digests = blobs.map((blob) => blob.sha256);
+      if (added.length < blobs.length) this.touch(businessId, digests, nowMs);
       this.count(businessId, added, 1);
       return true;
     });
@@ -296,10 +282,10 @@ export class SqliteArtifactStore implements ArtifactStore {
 
   deleteBlobs(businessId: string, sha256s: readonly string[], touchedBeforeMs: number): Promise<number> {
     return this.store.write(() => {
-      const gone = this.store.all<Gone>(
+      const gone = this.store.all<Counted>(
         `DELETE FROM compute_blobs WHERE business_id = $businessId AND sha256 IN ${DIGESTS}
            AND touched_at < $touchedBeforeMs
-         RETURNING pack_id, bytes`,
+         RETURNING pack_id AS packId, bytes`,
         { businessId, digests: JSON.stringify(sha256s), touchedBeforeMs },
       );
       this.count(businessId, gone, -1);
@@ -365,7 +351,7 @@ export class SqliteArtifactStore implements ArtifactStore {
   private touch(businessId: string, sha256s: readonly string[], nowMs: number): (number | undefined)[] {
     // One look for all digests, and a write only for those that need it.
     const found = this.store.all<{ place: number; bytes: number; stale: number }>(
-      `SELECT key AS place, bytes, ${IS_STALE} AS stale
+      `SELECT key AS place, bytes, touched_at <= $staleMs AND touched_at < $nowMs AS stale
        FROM json_each($digests) CROSS JOIN compute_blobs ON business_id = $businessId AND sha256 = unhex(value)`,
       { businessId, digests: JSON.stringify(sha256s), nowMs, staleMs: nowMs - this.touchEveryMs },
     );
@@ -382,8 +368,8 @@ export class SqliteArtifactStore implements ArtifactStore {
   }
 
   /** Counts blobs that came into their packs (1) or are gone from them (-1). */
-  private count(businessId: string, blobs: readonly Gone[], sign: 1 | -1): void {
-    for (const [packId, some] of Map.groupBy(blobs, (blob) => blob.pack_id)) {
+  private count(businessId: string, blobs: readonly Counted[], sign: 1 | -1): void {
+    for (const [packId, some] of Map.groupBy(blobs, (blob) => blob.packId)) {
       const bytes = some.reduce((sum, blob) => sum + blob.bytes, 0);
       this.store.run(
         `UPDATE compute_packs SET blobs = blobs + $blobs, bytes = bytes + $bytes
