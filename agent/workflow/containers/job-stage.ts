@@ -125,7 +125,7 @@ export class JobStage {
           State?.Running === false
             ? `it ended with exit code ${State.ExitCode}`
             : `its health check says ${said || "nothing"}`;
-        throw new Error(`Failed to initialize the service ${name}: ${why}. Its output is below.`);
+        throw new Error(`Failed to initialize the service ${name}: ${why}. Its output is in the log.`);
       }
       if (!told) report.line(`Waiting for the service ${name} to be healthy.`);
       await pause(LOOK_MS, cancel);

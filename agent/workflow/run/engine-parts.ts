@@ -1,6 +1,7 @@
 import { join } from "node:path";
+import { EXECUTION_VARIABLE } from "../../process/environment.ts";
 import { makeRunActions } from "../actions/builtin.ts";
-import type { Containers } from "../job.ts";
+import { DockerContainers } from "../containers/docker-containers.ts";
 import { runJob } from "../steps/job-run.ts";
 import { toolkitActions } from "../toolkit/builtin-actions.ts";
 import { Toolkit } from "../toolkit/toolkit.ts";
@@ -14,7 +15,8 @@ export const makeEngineParts: MakeParts = (plan, { repository, signal }) => {
   const toolkit = new Toolkit({ cacheDirectory, repository, runId, outputDirectory });
   const builtins = new Map(Object.entries(toolkitActions(toolkit)));
   const { actions, workflows } = makeRunActions(plan, builtins);
-  const containers = noContainers;
+  const executionId = process.env[EXECUTION_VARIABLE] ?? runId;
+  const containers = new DockerContainers({ executionId, environment: process.env });
   return {
     runJob,
     servicesFor: async (job, report) => ({
@@ -27,9 +29,4 @@ export const makeEngineParts: MakeParts = (plan, { repository, signal }) => {
     readRemote: async (uses) => (await workflows.read(uses, repository, signal)).text,
     close: () => toolkit.close(),
   };
-};
-
-const noContainers: Containers = {
-  start: () => Promise.reject(new Error("Containers of jobs are not there yet.")),
-  action: () => Promise.reject(new Error("Containers of actions are not there yet.")),
 };
