@@ -1,6 +1,7 @@
 import { ExpressionToken } from "@actions/workflow-parser/templates/tokens/expression-token";
 import type { MappingToken, TemplateToken } from "@actions/workflow-parser/templates/tokens/index";
 import { isBasicExpression } from "@actions/workflow-parser/templates/tokens/type-guards";
+import { checkStepUses } from "./check-jobs.ts";
 import type { ActionDefinition, ActionInput, ActionRuns, SyntaxProblem } from "./model.ts";
 import { ACTION_ROOT, getActionSchema } from "./schema.ts";
 import { stepsOf } from "./steps.ts";
@@ -86,7 +87,10 @@ function made(file: TemplateFile, using: string, fields: Map<string, TemplateTok
     preIf: conditionAsIs(file, fields.get("pre-if")),
     postIf: conditionAsIs(file, fields.get("post-if")),
   };
-  if (using === "composite") return { using, steps: stepsOf(fields.get("steps"), file) };
+  if (using === "composite") {
+    for (const step of itemsOf(fields.get("steps"))) checkStepUses(step, file);
+    return { using, steps: stepsOf(fields.get("steps"), file) };
+  }
   if (using !== "docker") {
     const version = Number(using.slice("node".length));
     return {

@@ -7,19 +7,13 @@ import {
   TemplateValidationErrors,
 } from "@actions/workflow-parser/templates/template-context";
 import type { TemplateToken } from "@actions/workflow-parser/templates/tokens/index";
-import { isSequence } from "@actions/workflow-parser/templates/tokens/type-guards";
+import { checkEvents } from "./check-events.ts";
+import { checkJobs } from "./check-jobs.ts";
+import { needsOf } from "./check-needs.ts";
 import type { JobDefinition, RunDefaults, SyntaxProblem, Workflow } from "./model.ts";
 import { getWorkflowSchema, WORKFLOW_ROOT } from "./schema.ts";
 import { conditionOf, stepsOf } from "./steps.ts";
-import {
-  fieldsOf,
-  itemsOf,
-  mappingOf,
-  pairsOf,
-  sortedProblems,
-  TemplateFile,
-  textOfToken,
-} from "./template.ts";
+import { fieldsOf, mappingOf, pairsOf, sortedProblems, TemplateFile, textOfToken } from "./template.ts";
 
 export interface ReadWorkflow {
   /** Absent if there are problems. */
@@ -34,6 +28,8 @@ export async function readWorkflow(path: string, text: string): Promise<ReadWork
   if (root === undefined) return { problems: sortedProblems(file.problems) };
   const fields = fieldsOf(root);
   const on = fields.get("on") ?? root;
+  const jobs = pairsOf(fields.get("jobs"));
+  const ids = new Map(jobs.map(([id]) => [id.toLowerCase(), id]));
   const workflow: Workflow = {
     path,
     name: textOfToken(fields.get("name")),
@@ -43,8 +39,10 @@ export async function readWorkflow(path: string, text: string): Promise<ReadWork
     env: fields.get("env"),
     defaults: defaultsOf(fields.get("defaults")),
     concurrency: fields.get("concurrency"),
-    jobs: new Map(pairsOf(fields.get("jobs")).map(([id, job]) => [id, jobOf(id, job, file)])),
+    jobs: new Map(jobs.map(([id, job]) => [id, jobOf(id, job, ids, file)])),
   };
+  checkEvents(on, file);
+  checkJobs(fields.get("jobs"), root, file);
   if (file.problems.length > 0) return { problems: sortedProblems(file.problems) };
   return { workflow, problems: [] };
 }
@@ -59,14 +57,20 @@ function eventsOf(on: TemplateToken): EventsConfig {
   return handleTemplateTokenErrors(on, unheard, {}, () => convertOn(unheard, on));
 }
 
-function jobOf(id: string, token: TemplateToken, file: TemplateFile): JobDefinition {
+/** `ids`: of all jobs, by the same in lower case. */
+function jobOf(
+  id: string,
+  token: TemplateToken,
+  ids: ReadonlyMap<string, string>,
+  file: TemplateFile,
+): JobDefinition {
   const fields = fieldsOf(token);
   const uses = textOfToken(fields.get("uses"));
   const secrets = fields.get("secrets");
   return {
     id,
     name: fields.get("name"),
-    needs: textsOfToken(fields.get("needs")),
+    needs: [...new Set(needsOf(token).map((need) => ids.get(need.id.toLowerCase()) ?? need.id))],
     if: conditionOf(fields.get("if"), file),
     strategy: fields.get("strategy"),
     continueOnError: fields.get("continue-on-error"),
@@ -94,9 +98,4 @@ function jobOf(id: string, token: TemplateToken, file: TemplateFile): JobDefinit
 function defaultsOf(token: TemplateToken | undefined): RunDefaults {
   const run = fieldsOf(fieldsOf(token).get("run"));
   return { shell: run.get("shell"), workingDirectory: run.get("working-directory") };
-}
-
-function textsOfToken(token: TemplateToken | undefined): string[] {
-  if (token === undefined) return [];
-  return isSequence(token) ? itemsOf(token).map(String) : token.isScalar ? [String(token)] : [];
 }

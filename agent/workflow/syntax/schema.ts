@@ -22,6 +22,13 @@ export function getWorkflowSchema(): TemplateSchema {
   expect(definitions["repository-dispatch-string"], StringDefinition).constant = "repository_dispatch";
   // Steps in the background are not released.
   expect(definitions["steps-item"], OneOfDefinition).oneOf.splice(2);
+  const { properties } = expect(definitions["run-step"], MappingDefinition);
+  // Workflows have expressions here, such as ${{ matrix.shell }}; the published schema knows none.
+  const shell = new StringDefinition("step-shell");
+  shell.requireNonEmpty = true;
+  shell.readerContext.push(...(definitions["string-steps-context"]?.readerContext ?? []));
+  definitions["step-shell"] = shell;
+  Object.assign(properties.shell ?? {}, { type: shell.key });
   for (const step of ["run-step", "regular-step"])
     delete expect(definitions[step], MappingDefinition).properties.background;
   return workflows;

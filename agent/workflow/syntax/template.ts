@@ -36,10 +36,12 @@ export class TemplateFile extends TemplateContext {
     this.reader = new YamlReader(fileId, text);
     for (const [index, { message, range }] of this.reader.errors.entries()) {
       // After the first mistake the rest of the file seldom makes sense to the reader.
-      if (index === 0 || !message.startsWith("Unexpected ")) this.report(firstLine(message), range?.start);
+      if (index === 0 || !message.startsWith("Unexpected ")) this.report(yamlMessage(message), range?.start);
     }
     if (this.reader.errors.length > 0) return;
     for (const { message, start } of this.reader.complaints) this.report(message, start);
+    if (this.reader.isScalar) this.report("The file must be a mapping");
+    if (this.reader.isScalar) return;
     const root = this.reader.isEmpty ? undefined : readTemplate(this, rootType, this.reader, fileId);
     if (root !== undefined && isMapping(root)) this.root = root;
     else if (root === undefined && this.problems.length === 0) this.report("The file is empty");
@@ -59,6 +61,13 @@ export class TemplateFile extends TemplateContext {
       place ?? range?.start,
       hintFor(error, message, this.questions),
     );
+  }
+
+  /** Reports that a value is wrong, unless that is known already. */
+  refuse(token: TemplateToken, message: string, hint: string): void {
+    const key = placeKey(token);
+    if (key !== undefined && this.failedAt.has(key)) return;
+    this.report(message, token.range?.start, hint);
   }
 
   report(
@@ -127,6 +136,9 @@ function placeKey(token: TemplateToken | undefined): string | undefined {
   return start && `${start.line}:${start.column}`;
 }
 
-function firstLine(message: string): string {
-  return message.split("\n")[0]?.replace(/ at line \d+, column \d+:?$/, "") ?? message;
+function yamlMessage(message: string): string {
+  if (message.startsWith("Source contains multiple documents"))
+    return "The file has more than one YAML document";
+  const line = message.split("\n")[0]?.replace(/ at line \d+, column \d+:?$/, "") ?? message;
+  return line.replace(/^Missing closing .quote/, "A quote is not closed");
 }

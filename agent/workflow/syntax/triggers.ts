@@ -116,7 +116,7 @@ function byPaths(event: TriggerEvent, filters: Filters): Trigger {
 
 function changedPaths(payload: TriggerEvent["payload"]): string[] | undefined {
   const { commits } = payload;
-  const all = Array.isArray(commits) && commits.length > 0 ? commits : [payload["head_commit"] ?? null];
+  const all = Array.isArray(commits) && commits.length > 0 ? commits : [payload.head_commit ?? null];
   const lists = all.flatMap((commit) =>
     ["added", "modified", "removed"].flatMap((kind) => valueAt(commit, kind) ?? []),
   );

@@ -2,7 +2,16 @@ import { isString } from "@actions/workflow-parser";
 import { StringToken } from "@actions/workflow-parser/templates/tokens/string-token";
 import type { TokenRange } from "@actions/workflow-parser/templates/tokens/token-range";
 import { YamlObjectReader } from "@actions/workflow-parser/workflows/yaml-object-reader";
-import { type Document, isAlias, isScalar, type LineCounter, type Scalar, visit } from "yaml";
+import {
+  type Document,
+  isAlias,
+  isCollection,
+  isPair,
+  isScalar,
+  type LineCounter,
+  type Scalar,
+  visit,
+} from "yaml";
 
 /**
  * Reads YAML for the template reader, which would otherwise take the expressions of a block scalar from its source text,
@@ -41,6 +50,10 @@ export class YamlReader extends YamlObjectReader {
     return this.document.contents === null;
   }
 
+  get isScalar(): boolean {
+    return isScalar(this.document.contents);
+  }
+
   /** Where a character of a scalar's value stands in the file. White space has no place of its own: the next character has. */
   placeIn(range: TokenRange, value: string, offset: number): TokenRange["start"] {
     const scalar = this.scalarAt(range);
@@ -69,19 +82,42 @@ export class YamlReader extends YamlObjectReader {
     visit(this.document, {
       Pair: (_, { key }) => {
         const node = isAlias(key) ? key.resolve(this.document) : key;
-        if (!isScalar(node)) {
-          const start = this.startOf(key);
-          this.errors.push({ message: "A key must be plain text", range: { start, end: start } });
-          return visit.BREAK;
-        }
+        if (!isScalar(node)) return this.fail(key, "A key must be plain text");
         if (typeof node.value !== "string") node.value = node.source ?? String(node.value ?? "");
         return undefined;
       },
+      Alias: (_, alias) =>
+        alias.resolve(this.document) ? undefined : this.fail(alias, `Unknown anchor '${alias.source}'`),
       Node: (_, node) => {
-        if ("tag" in node && node.tag?.startsWith("!"))
-          this.complaints.push({ message: `Unexpected YAML tag '${node.tag}'`, start: this.startOf(node) });
+        const { tag } = node;
+        if (tag?.startsWith("!"))
+          this.complaints.push({
+            message: `Unexpected YAML tag '${tag}'`,
+            start: this.startOfTag(node, tag),
+          });
+        else if (tag !== undefined && !TAGS.has(tag))
+          return this.fail(node, `Unexpected YAML tag '!!${tag.split(":").pop()}'`);
+        return undefined;
       },
     });
+    if (this.errors.length === 0 && expandedSize(this.document) > MAX_NODES)
+      this.fail(
+        this.document.contents,
+        `The file has more than ${MAX_NODES} values with its aliases expanded`,
+      );
+  }
+
+  private fail(node: unknown, message: string): symbol {
+    const start = this.startOf(node);
+    this.errors.push({ message, range: { start, end: start } });
+    return visit.BREAK;
+  }
+
+  private startOfTag(
+    node: { range?: [number, number, number] | null | undefined },
+    tag: string,
+  ): TokenRange["start"] {
+    return this.placeAt(Math.max(0, this.text.lastIndexOf(tag, node.range?.[0] ?? 0)));
   }
 
   private startOf(node: unknown): TokenRange["start"] {
@@ -97,6 +133,30 @@ export class YamlReader extends YamlObjectReader {
   private get document(): Document.Parsed {
     return (this as unknown as { doc: Document.Parsed }).doc;
   }
+}
+
+const TAGS = new Set(
+  ["str", "int", "float", "bool", "null", "map", "seq"].map((name) => `tag:yaml.org,2002:${name}`),
+);
+
+/** Far more than any workflow has, and few enough to read in a moment. */
+const MAX_NODES = 500_000;
+
+function expandedSize(document: Document.Parsed): number {
+  const sizes = new Map<unknown, number>();
+  const sizeOf = (node: unknown): number => {
+    if (isAlias(node)) return sizeOf(node.resolve(document));
+    if (isPair(node)) return 1 + sizeOf(node.value);
+    if (!isCollection(node)) return 1;
+    const known = sizes.get(node);
+    if (known !== undefined) return known;
+    // A value that contains itself is left out where it would repeat.
+    sizes.set(node, 1);
+    const size = node.items.reduce<number>((sum, item) => sum + sizeOf(item), 1);
+    sizes.set(node, size);
+    return size;
+  };
+  return sizeOf(document.contents);
 }
 
 function contentStart(text: string, from: number, { type }: Scalar): number {
