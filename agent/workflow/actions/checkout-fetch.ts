@@ -2,7 +2,6 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Checkout } from "./checkout-request.ts";
 import { git, loginEnvironment, mustGit } from "./git.ts";
-import { say } from "./parts.ts";
 import { isCommit } from "./tree-cache.ts";
 
 export interface FetchCheckout extends Checkout {
@@ -21,7 +20,7 @@ interface Target {
 
 /** Checks out a ref of a repository through git, as GitHub's action does. Throws an Error for people. */
 export async function fetchInto(checkout: FetchCheckout): Promise<void> {
-  const { step, directory, urls, ref, repository } = checkout;
+  const { signal, directory, urls, ref, repository } = checkout;
   const failures: string[] = [];
   for (const url of [...new Set(urls)]) {
     const target = await lookUp(checkout, url);
@@ -32,7 +31,7 @@ export async function fetchInto(checkout: FetchCheckout): Promise<void> {
     const why = await fetchFrom(checkout, url, target);
     if (why === undefined) return;
     failures.push(`${why} (from ${url})`);
-    step.cancel.throwIfAborted();
+    signal.throwIfAborted();
     await rm(join(directory, ".git"), { recursive: true, force: true });
   }
   const what = ref === "" ? repository : `${ref} of ${repository}`;
@@ -42,12 +41,12 @@ export async function fetchInto(checkout: FetchCheckout): Promise<void> {
 }
 
 /** What the ref is there, or why that is not known. */
-async function lookUp({ step, ref, token }: FetchCheckout, url: string): Promise<Target | string> {
+async function lookUp({ signal, ref, token }: FetchCheckout, url: string): Promise<Target | string> {
   if (isCommit(ref)) return { name: "", commit: ref };
   const names = ref.startsWith("refs/") ? [ref] : [`refs/heads/${ref}`, `refs/tags/${ref}`];
   const asked = ref === "" ? ["--symref", url, "HEAD"] : [url, ...names];
   const { ok, stdout, why } = await git(["ls-remote", ...asked], {
-    signal: step.cancel,
+    signal,
     env: loginEnvironment(url, token),
     limitMs: LOOK_UP_LIMIT_MS,
   });
@@ -68,8 +67,8 @@ const LOOK_UP_LIMIT_MS = 30_000;
 
 /** Returns why it failed, or undefined. */
 async function fetchFrom(checkout: FetchCheckout, url: string, target: Target): Promise<string | undefined> {
-  const { step, directory, depth, tags, token, origin } = checkout;
-  const options = { signal: step.cancel, env: loginEnvironment(url, token) };
+  const { signal, say, directory, depth, tags, token, origin } = checkout;
+  const options = { signal, env: loginEnvironment(url, token) };
   const branch = /^refs\/heads\/(.+)$/.exec(target.name)?.[1];
   const wanted =
     branch !== undefined
@@ -102,6 +101,6 @@ async function fetchFrom(checkout: FetchCheckout, url: string, target: Target): 
     branch !== undefined ? ["-B", branch, `refs/remotes/origin/${branch}`] : ["--detach", target.commit];
   const checkedOut = await git(["-C", directory, "checkout", "--quiet", "--force", ...to], options);
   if (!checkedOut.ok) return checkedOut.why;
-  say(step, `Fetched ${target.name || target.commit} from ${url}`);
+  say(`Fetched ${target.name || target.commit} from ${url}`);
   return undefined;
 }

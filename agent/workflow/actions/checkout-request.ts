@@ -1,8 +1,11 @@
-import type { StepState } from "../job.ts";
+import type { JobState } from "../job.ts";
 
 /** What one call of actions/checkout asks for. */
 export interface Checkout {
-  step: StepState;
+  job: JobState;
+  signal: AbortSignal;
+  /** Writes a line to the log. */
+  say(text: string): void;
   /** OWNER/NAME. */
   repository: string;
   /** A branch, a tag or a commit; "": the default. */

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { join, relative, resolve } from "node:path";
-import type { BuiltinAction, BuiltinCall, StepEnd } from "../job.ts";
+import type { BuiltinAction, BuiltinCall, StepEnd, StepState } from "../job.ts";
 import { checkOutOther } from "./checkout-other.ts";
 import { checkOutOwn } from "./checkout-own.ts";
 import type { Checkout } from "./checkout-request.ts";
@@ -60,8 +60,8 @@ async function checkOut(call: BuiltinCall, finder: RepositoryFinder): Promise<St
   if (hasGit) {
     await narrow(checkout, inputs);
     await addSubmodules(checkout, inputs);
-    await trust(checkout);
-    await keepCredentials(checkout, inputs);
+    await trust(checkout, step);
+    await keepCredentials(checkout, step, inputs);
   } else {
     say(step, "The files come without .git: git commands will not work here.");
   }
@@ -83,7 +83,9 @@ function readInputs({ step, inputs }: BuiltinCall): Checkout {
     throw new Error(`Invalid repository '${repository}'. Expected format {owner}/{repo}.`);
   const depth = Number(inputs["fetch-depth"] || "1");
   return {
-    step,
+    job: step.job,
+    signal: step.cancel,
+    say: (text) => say(step, text),
     repository,
     ref: inputs.ref ?? "",
     directory,
@@ -108,24 +110,24 @@ async function empty(directory: string, clean: boolean): Promise<void> {
 }
 
 /** `sparse-checkout`: only these directories, or files that match these patterns. */
-async function narrow({ step, directory }: Checkout, inputs: BuiltinCall["inputs"]): Promise<void> {
+async function narrow({ signal, directory }: Checkout, inputs: BuiltinCall["inputs"]): Promise<void> {
   const patterns = (inputs["sparse-checkout"] ?? "").split("\n").filter((line) => line.trim() !== "");
   if (patterns.length === 0) return;
   const mode = isOn(inputs["sparse-checkout-cone-mode"]) ? "--cone" : "--no-cone";
   await mustGit(["-C", directory, "sparse-checkout", "set", mode, ...patterns.map((one) => one.trim())], {
-    signal: step.cancel,
+    signal,
   });
 }
 
 async function addSubmodules(
-  { step, directory, depth, token, serverUrl }: Checkout,
+  { signal, directory, depth, token, serverUrl }: Checkout,
   inputs: BuiltinCall["inputs"],
 ): Promise<void> {
   const wanted = (inputs.submodules ?? "").toLowerCase();
   if ((wanted !== "true" && wanted !== "recursive") || !existsSync(join(directory, ".gitmodules"))) return;
   const submodules = (
     await mustGit(["-C", directory, "config", "-f", ".gitmodules", "--get-regexp", "\\.path$"], {
-      signal: step.cancel,
+      signal,
     })
   )
     .split("\n")
@@ -141,14 +143,14 @@ async function addSubmodules(
     ...(depth > 0 ? [`--depth=${depth}`] : []),
   ];
   await mustGit(["-C", directory, "submodule", "update", "--init", "--force", ...flags, "--", ...missing], {
-    signal: step.cancel,
+    signal,
     env: loginEnvironment(serverUrl, token),
   });
 }
 
 /** In a container the files may belong to another account than that of the steps; git would refuse to work with them. */
-async function trust({ step, directory }: Checkout): Promise<void> {
-  const { host, plan } = step.job;
+async function trust({ job, signal, directory }: Checkout, step: StepState): Promise<void> {
+  const { host, plan } = job;
   if (host.guestPath(plan.directories.workspace) === plan.directories.workspace) return;
   const program = await host.which("git", []);
   if (program === undefined) return;
@@ -157,13 +159,14 @@ async function trust({ step, directory }: Checkout): Promise<void> {
     cwd: host.guestPath(plan.directories.workspace),
     env: { PATH: await host.basePath(), ...step.env() },
     onOutput: () => {},
-    cancel: step.cancel,
+    cancel: signal,
   });
 }
 
 /** `persist-credentials`: later steps can push with the token. */
 async function keepCredentials(
-  { step, directory, token, serverUrl }: Checkout,
+  { directory, token, serverUrl }: Checkout,
+  step: StepState,
   inputs: BuiltinCall["inputs"],
 ): Promise<void> {
   if (!isOn(inputs["persist-credentials"]) || token === "" || !/^https?:/.test(serverUrl)) return;

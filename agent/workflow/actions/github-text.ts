@@ -1,8 +1,11 @@
+import { data } from "@actions/expressions";
 import type { JobState } from "../job.ts";
 
-/** A property of the `github` context as text; "" if it has none. */
-export function githubText({ plan }: Pick<JobState, "plan">, name: string): string {
-  const github = plan.contexts.github;
-  const value = github && "get" in github ? github.get(name as never) : undefined;
+/** A property of the `github` context as text, by its path: `event.pull_request.head.sha`; "" if it has none. */
+export function githubText({ plan }: Pick<JobState, "plan">, path: string): string {
+  let value = plan.contexts.github;
+  for (const name of path.split(".")) {
+    value = value?.kind === data.Kind.Dictionary ? value.get(name) : undefined;
+  }
   return value?.coerceString() ?? "";
 }

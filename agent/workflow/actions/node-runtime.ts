@@ -6,42 +6,74 @@ export interface NodeRuntime {
   env: Readonly<Record<string, string>>;
 }
 
-/** Node and the runtime inside this binary, which is used where node is missing or too old. */
+interface FoundNode {
+  node: string;
+  major: number;
+}
+
+/** No file of the workspace changes how the action runs. */
 const OWN_FLAGS = ["--no-env-file", "--no-install", "--config=/dev/null"];
-const VERSION_LIMIT_MS = 15_000;
-const versions = new WeakMap<StepHost, Promise<{ node: string; major: number } | undefined>>();
+const PROBE_LIMIT_MS = 15_000;
+const nodes = new WeakMap<StepHost, Promise<FoundNode | undefined>>();
+const ownRuntimes = new WeakMap<StepHost, Promise<boolean>>();
 
 /**
- * @param using `node20`, for example: the oldest node that will do. Node before 16 is no longer needed by any action: what was
- *   written for it runs on later ones.
+ * The host's node if it is new enough, else the runtime inside this program, else an older node. Throws an Error for people.
+ *
+ * @param using `node20`, for example: the oldest node that will do.
  */
 export async function nodeRuntime(host: StepHost, using: string): Promise<NodeRuntime> {
   const wanted = Number(using.slice("node".length));
-  let version = versions.get(host);
-  if (!version) {
-    version = nodeOf(host);
-    versions.set(host, version);
-  }
-  const found = await version;
+  const found = await once(nodes, host, nodeOf);
   if (found && found.major >= wanted) return { argv: [found.node], env: {} };
-  return { argv: [host.guestPath(process.execPath), ...OWN_FLAGS], env: { BUN_BE_BUN: "1" } };
+  const own: NodeRuntime = {
+    argv: [host.guestPath(process.execPath), ...OWN_FLAGS],
+    env: { BUN_BE_BUN: "1" },
+  };
+  if (await once(ownRuntimes, host, () => works(host, own))) return own;
+  if (found) return { argv: [found.node], env: {} };
+  throw new Error(
+    `The action needs ${using}, which is not in the job's container, and the container lacks what the runtime of this program needs. Use an image with node, such as node:${wanted}.`,
+  );
 }
 
-async function nodeOf(host: StepHost): Promise<{ node: string; major: number } | undefined> {
+function once<T>(known: WeakMap<StepHost, Promise<T>>, host: StepHost, find: (host: StepHost) => Promise<T>) {
+  let found = known.get(host);
+  if (!found) {
+    found = find(host);
+    known.set(host, found);
+  }
+  return found;
+}
+
+async function nodeOf(host: StepHost): Promise<FoundNode | undefined> {
   const node = await host.which("node", []);
-  if (node === undefined) return undefined;
+  const printed = node && (await print(host, [node, "--version"], {}));
+  const major = printed && /^v(\d+)\./.exec(printed)?.[1];
+  return node && major ? { node, major: Number(major) } : undefined;
+}
+
+/** A container may lack the C library that this program needs. */
+async function works(host: StepHost, { argv, env }: NodeRuntime): Promise<boolean> {
+  if (host.guestPath(process.execPath) === process.execPath) return true;
+  return (await print(host, [...argv.slice(0, 1), "--version"], env)) !== undefined;
+}
+
+/** What a program prints; undefined: it failed. */
+async function print(
+  host: StepHost,
+  argv: readonly string[],
+  env: Readonly<Record<string, string>>,
+): Promise<string | undefined> {
   let printed = "";
   const exit = await host.run({
-    argv: [node, "--version"],
+    argv,
     cwd: "/",
-    env: { PATH: await host.basePath() },
+    env: { ...env, PATH: await host.basePath() },
     onOutput: (bytes) => {
       printed += Buffer.from(bytes).toString("utf8");
     },
-    cancel: AbortSignal.timeout(VERSION_LIMIT_MS),
+    cancel: AbortSignal.timeout(PROBE_LIMIT_MS),
   });
-  const major = /^v(\d+)\./.exec(printed)?.[1];
-  return "exitCode" in exit && exit.exitCode === 0 && major !== undefined
-    ? { node, major: Number(major) }
-    : undefined;
+  return "exitCode" in exit && exit.exitCode === 0 ? printed : undefined;
 }

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { Actions, BuiltinAction, JobState, PreparedAction } from "../job.ts";
 import type { StepDefinition } from "../syntax/model.ts";
 import { builtinAction } from "./builtin-action.ts";
+import { copyWorkingCopy } from "./checkout-own.ts";
 import { compositeAction } from "./composite-action.ts";
 import { copyTree } from "./copy-tree.ts";
 import { actionFilesOf, readDefinition } from "./definition.ts";
@@ -36,10 +37,21 @@ export class WorkflowActions implements Actions {
 
   async setUp(job: JobState): Promise<void> {
     const { steps } = job.plan.definition;
-    const { workspace, source } = job.plan.directories;
+    const { workspace } = job.plan.directories;
     if (!steps.some(({ uses }) => isLocalUse(uses)) || steps.some(({ uses }) => isCheckout(uses))) return;
     if (existsSync(workspace) && readdirSync(workspace).length > 0) return;
-    await copyTree(source, workspace, job.cancel);
+    await copyWorkingCopy({
+      job,
+      signal: job.cancel,
+      say: (text) => job.services.report.line(text),
+      repository: githubText(job, "repository"),
+      ref: "",
+      directory: workspace,
+      depth: 1,
+      tags: false,
+      token: "",
+      serverUrl: githubText(job, "server_url") || "https://github.com",
+    });
     job.services.report.annotate({
       level: "warning",
       message:
