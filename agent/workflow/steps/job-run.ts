@@ -47,6 +47,8 @@ export const runJob: RunJob = async (plan, services, cancel) => new JobRun(plan,
 export class JobRun implements JobState {
   readonly env = new Map<string, string>();
   readonly addedPath: string[] = [];
+  /** Empty files of commands that later steps can have. */
+  readonly spareFiles: string[] = [];
   readonly fixedEnv: Readonly<Record<string, string>>;
   status: "success" | "failure" | "cancelled" = "success";
   host: StepHost;

@@ -52,7 +52,7 @@ export class LiveStep implements StepState, FileTarget {
     const { signal } = this.stopper;
     this.cancel = plan.outer ? AbortSignal.any([signal, plan.outer.cancel]) : signal;
     this.number = job.nextNumber();
-    this.files = new StepFiles(job.plan.directories.commands, `${this.number}`);
+    this.files = new StepFiles(job.plan.directories.commands, `${this.number}`, job.spareFiles);
   }
 
   get definition(): StepDefinition {

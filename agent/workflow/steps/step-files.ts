@@ -1,4 +1,4 @@
-import { readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { MIB } from "../../../shared/bytes-text.ts";
 import { textOf } from "../../../shared/text-of.ts";
@@ -37,6 +37,8 @@ export class StepFiles {
     private readonly directory: string,
     /** Makes their names unique in the directory. */
     private readonly suffix: string,
+    /** Empty files of earlier steps. A new name costs far less than a new file. */
+    private readonly spare: string[],
   ) {}
 
   /** The paths by the name in the `github` context: env, output, path, state, step_summary. */
@@ -52,26 +54,46 @@ export class StepFiles {
   }
 
   create(): void {
-    // Processes in a container may have another account.
-    for (const kind of kinds) writeFileSync(this.pathOf(kind), "", { mode: 0o666 });
+    for (const kind of kinds) {
+      const path = this.pathOf(kind);
+      if (this.reuse(path)) continue;
+      writeFileSync(path, "");
+      // Processes in a container may have another account.
+      chmodSync(path, 0o666);
+    }
   }
 
   /** Applies what a process wrote, and removes the files. */
   apply(target: FileTarget): void {
     for (const kind of kinds) {
+      const path = this.pathOf(kind);
+      const found = statSync(path, { throwIfNoEntry: false });
+      if (found?.isFile() && found.size === 0) {
+        this.spare.push(path);
+        continue;
+      }
       try {
-        this.applyOne(kind, target);
+        if (found) this.applyOne(kind, found.size, target);
       } catch (error) {
         target.say(`Unable to process file command '${kind}' successfully.`, true);
         target.say(textOf(error), true);
       }
-      rmSync(this.pathOf(kind), { force: true, recursive: true });
+      rmSync(path, { force: true, recursive: true });
     }
   }
 
-  private applyOne(kind: Kind, target: FileTarget): void {
-    const bytes = statSync(this.pathOf(kind), { throwIfNoEntry: false })?.size ?? 0;
-    if (bytes === 0) return;
+  private reuse(path: string): boolean {
+    const spare = this.spare.shift();
+    if (spare === undefined) return false;
+    try {
+      renameSync(spare, path);
+      return true;
+    } catch {
+      return false; // A step removed it; a new one takes its place.
+    }
+  }
+
+  private applyOne(kind: Kind, bytes: number, target: FileTarget): void {
     if (kind === "step_summary") {
       this.applySummary(bytes, target);
       return;
