@@ -1,5 +1,6 @@
 import { readdirSync, type Stats, statSync } from "node:fs";
 import { resolve } from "node:path";
+import { FileError } from "../../sdk/files/file-error.ts";
 import { bytesText } from "../../shared/bytes-text.ts";
 import { counted } from "../../shared/counted.ts";
 import type { ExecutionEnd } from "../../shared/execution.ts";
@@ -106,19 +107,30 @@ export class JobFiles {
           say(`Placed ${counted(count, "file")} (${bytesText(bytes)})${time}${fetched}.`);
         break;
       } catch (error) {
-        if (!(error instanceof LostBlobError)) throw error;
-        if (lost === MAX_LOST)
+        if (lost === MAX_LOST && error instanceof LostBlobError)
           throw new StartFailedError(`The node's cache is damaged again and again: ${error.message}.`);
-        await directory.empty();
-        this.isComing = true;
-        this.parts.lost(error.sha256);
-        await this.untilFound(signal);
+        await this.untilWorthAnotherTry(error, signal);
       }
     }
     const secrets = Object.entries(files.secretFiles).map(([path, value]) => [path, decoded(value)] as const);
     await placeSecrets(new Map(secrets), directory.path, options);
     for (const [path] of secrets) this.secretFiles.set(path, statSync(resolve(directory.path, path)));
     for (const note of files.notes) say(note);
+  }
+
+  /** Removes what was placed and waits for the rest. Throws if that cannot help. */
+  private async untilWorthAnotherTry(error: unknown, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    if (this.problem !== undefined) throw new StartFailedError(this.problem);
+    const isLost = error instanceof LostBlobError;
+    // On a full disk, what still comes to the cache needs the room of what was placed.
+    if (!isLost && !(this.isComing && isDiskError(error))) throw error;
+    await this.parts.directory.empty();
+    if (isLost) {
+      this.isComing = true;
+      this.parts.lost(error.sha256);
+    }
+    await this.untilFound(signal);
   }
 
   private async untilFound(signal: AbortSignal): Promise<void> {
@@ -167,6 +179,11 @@ function hasFiles(directory: string): boolean {
   } catch {
     return false;
   }
+}
+
+function isDiskError(error: unknown): boolean {
+  const { cause } = error as Error;
+  return error instanceof StartFailedError && cause instanceof FileError && cause.reason === "disk";
 }
 
 function decoded(base64: string): Uint8Array {
