@@ -10,6 +10,7 @@ import { acquireLock, type HeldLock, readLock } from "./state/lock.ts";
 import { holderInWords } from "./state/lock-file.ts";
 import { setForeignAside } from "./state/origin.ts";
 import { openStateDir, type StateDir } from "./state/state-dir.ts";
+import { removeKeptInTime } from "./supervisor/kept-directories.ts";
 
 /** What an agent leaves to the next agent of its directory. */
 export interface AgentEnd {
@@ -104,6 +105,7 @@ class Agent {
   private startLoops(): Promise<void>[] {
     const { session, worker, heartbeat, poll, upkeep, reporter, shipper, settings, machineWatch } =
       this.parts;
+    const { supervisors } = this.parts;
     const { log } = this.options;
     const { signal } = this.over;
     const undeliverable = () => this.parts.ending.nothingCanBeHandedOver();
@@ -115,6 +117,7 @@ class Agent {
       this.guard(shipper.run(session, worker, log, signal), undeliverable),
       this.guard(settings.run(signal)),
       this.guard(machineWatch.run(signal)),
+      this.guard(removeKeptInTime(() => supervisors.workRoots(), log, signal)),
     ];
   }
 

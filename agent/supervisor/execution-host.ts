@@ -10,6 +10,7 @@ import type { Outbox, OutboxEntry } from "../state/outbox.ts";
 import { ExecutionRun, type RunOver } from "./execution-run.ts";
 import { removeJobDirectory } from "./job-directory.ts";
 import { maskFor } from "./job-secrets.ts";
+import { isKept } from "./kept-directories.ts";
 import {
   type EndedExecution,
   type ExecutionFacts,
@@ -272,7 +273,8 @@ export class ExecutionHost {
     if ((hosted.run && !hosted.ended) || hosted.isGoing) return;
     hosted.isGoing = true;
     hosted.spool.drop();
-    if (keepsDirectory(hosted.ended)) await this.removeDirectory(executionId);
+    const isWaiting = keepsDirectory(hosted.ended);
+    if (isWaiting && !isKept(this.parts.workRoot, executionId)) await this.removeDirectory(executionId);
     this.parts.outbox.remove(executionId);
     this.executions.delete(executionId);
     this.parts.onSettled();

@@ -14,6 +14,7 @@ import type { SecretMask } from "../masking/secret-mask.ts";
 import { JobDirectory } from "./job-directory.ts";
 import { JobFiles, type LeftByJob } from "./job-files.ts";
 import { masked, variablesOf, workflowOf } from "./job-secrets.ts";
+import { keepDirectory } from "./kept-directories.ts";
 import type { Found, RunEnd, StartOrder, WaitingOutputs } from "./protocol.ts";
 
 export interface ExecutionRunParts {
@@ -58,6 +59,8 @@ export class ExecutionRun {
   private files: JobFiles | undefined;
   /** Outputs or events wait in the directory. */
   private isWaiting = false;
+  /** The directory stays for somebody who wants to look at it. */
+  private isKept = false;
   private readonly ended = Promise.withResolvers<RunOver>();
   private task: RunningTask | undefined;
   /** Why we ended it, if we did. The first cause counts. */
@@ -81,6 +84,7 @@ export class ExecutionRun {
         undos.push(await step.call(this));
       }
       end = this.verdict((await this.task?.wait()) ?? {});
+      if (this.task && end.status === "FAILED") this.keepIfAsked();
     } catch (error) {
       end = this.startFailure(error);
     }
@@ -126,13 +130,22 @@ export class ExecutionRun {
     const directory = JobDirectory.make(workRoot, assignment.executionId, { account, type });
     this.directory = directory;
     this.files = new JobFiles({ order, directory, say: (text) => output.system(text), lost: onLost });
-    return () => (this.isWaiting ? undefined : directory.remove());
+    return () => (this.isWaiting || this.isKept ? undefined : directory.remove());
   }
 
   private async placeFiles(): Promise<Undo> {
     await this.files?.place(this.starting.signal);
     this.directory?.handOver();
     return () => {};
+  }
+
+  private keepIfAsked(): void {
+    const { order, workRoot, output } = this.parts;
+    const { manifest, executionId } = order.assignment;
+    if (!manifest.workflow?.keepOnFailure) return;
+    const until = new Date(keepDirectory(workRoot, executionId)).toISOString();
+    this.isKept = true;
+    output.system(`Its directory stays on this node until ${until}: ${this.directory?.path}`);
   }
 
   /** What the job left. Nothing of a job that never started, or that nobody asks about any more. */

@@ -16,6 +16,7 @@ import { Outbox, type OutboxEntry } from "../state/outbox.ts";
 import { ExecutionHost, type LeftExecution } from "./execution-host.ts";
 import { removeJobDirectory } from "./job-directory.ts";
 import { GrantBook } from "./job-grants.ts";
+import { keptIn } from "./kept-directories.ts";
 import { diedWithSupervisor, keepsDirectory, type News, type Order } from "./protocol.ts";
 import { leftWork, openSupervisorDir, type SupervisorDir } from "./supervisor-dir.ts";
 
@@ -131,9 +132,8 @@ class Supervisor {
         executor.recover(left).catch(complain(`Cannot end what is left of ${executor.jobType} jobs`)),
       ),
     );
-    const needed = new Set(
-      entries.filter(({ ended }) => keepsDirectory(ended)).map(({ executionId }) => executionId),
-    );
+    const waiting = entries.filter(({ ended }) => keepsDirectory(ended));
+    const needed = new Set([...waiting.map(({ executionId }) => executionId), ...keptIn(work)]);
     for (const name of left) {
       if (needed.has(name)) continue;
       await removeJobDirectory(work, name).catch(

@@ -5,6 +5,7 @@ import { textOf } from "../../shared/text-of.ts";
 import { AgentError } from "../process/agent-error.ts";
 import { namesIn } from "../state/names-in.ts";
 import { isResult } from "../state/outbox.ts";
+import { keptIn } from "./kept-directories.ts";
 
 /** The paths at which a supervisor keeps what must outlive it, and at which it can be reached. */
 export interface SupervisorDir {
@@ -53,12 +54,14 @@ export function leftWork(work: string): string[] {
   return namesIn(work);
 }
 
-/** Whether the directory still holds work of jobs or results to deliver. */
+/** Whether the directory still holds work of jobs or results to deliver. What is kept for somebody does not count. */
 export function hasLeftovers(root: string): boolean {
   const { work, outbox } = supervisorDir(root);
-  return namesIn(work).length > 0 || namesIn(outbox).some(isResult);
+  const kept = new Set(keptIn(work));
+  return namesIn(work).some((name) => !kept.has(name)) || namesIn(outbox).some(isResult);
 }
 
+/** Directories that are kept for somebody stay, and so does what is around them. */
 export function removeSupervisorDir(root: string): void {
-  rmSync(root, { recursive: true, force: true });
+  if (keptIn(supervisorDir(root).work).length === 0) rmSync(root, { recursive: true, force: true });
 }

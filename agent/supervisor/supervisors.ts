@@ -68,6 +68,12 @@ export class Supervisors {
     for (const [name, link] of this.links) this.hear(name, link);
   }
 
+  /** The directories in which executions have theirs. */
+  workRoots(): string[] {
+    const { root } = this.parts;
+    return supervisorNames(root).map((name) => supervisorDir(join(root, name)).work);
+  }
+
   get processes(): { pid: number; build: string }[] {
     return [...this.links].map(([build, link]) => ({ pid: link.pid, build }));
   }

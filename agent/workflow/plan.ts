@@ -14,7 +14,7 @@ export const runPlan = z.strictObject({
   actor: z.string().default("nobody"),
   /**
    * Where the run works. At its end the engine removes what it made there, unless a failed run is kept, except the artifacts
-   * of the run: their files stay at `artifacts/NAME/…`.
+   * of the run: they stay at `artifacts/NAME.zip`.
    */
   directory: z.string(),
   /** The working copy, with `.git` if it has one. The engine never changes it. With `request.clone` the engine fills it. */

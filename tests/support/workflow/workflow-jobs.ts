@@ -1,0 +1,36 @@
+import type { JobManifestInput } from "../../../shared/manifest.ts";
+import type { WorkflowRequest, WorkflowRun } from "../../../shared/workflow-run.ts";
+import type { FilesOfJobs } from "../files-of-jobs.ts";
+
+const PATH = ".github/workflows/ci.yml";
+
+/** A job that runs this workflow of a repository with these files. */
+export async function workflowJob(
+  jobs: FilesOfJobs,
+  workflow: string,
+  {
+    files = {},
+    request = {},
+    job = {},
+  }: {
+    files?: Record<string, string>;
+    request?: Partial<WorkflowRequest>;
+    job?: Partial<JobManifestInput>;
+  } = {},
+): Promise<JobManifestInput> {
+  const from = await jobs.input({ ...files, [PATH]: workflow });
+  return {
+    type: "GITHUB_ACTION",
+    workflow: { path: PATH, event: "push", ...request },
+    inputs: [{ from, to: "source" }],
+    ...job,
+  };
+}
+
+/** How each job of a run ended, by its key, and how each of its steps did: `build: success | Run echo hi: success`. */
+export function endings(run: WorkflowRun | undefined): string[] {
+  return (run?.jobs ?? []).map(({ key, conclusion, steps }) => {
+    const main = steps.filter(({ kind }) => kind === "main");
+    return [`${key}: ${conclusion}`, ...main.map((step) => `${step.name}: ${step.conclusion}`)].join(" | ");
+  });
+}
