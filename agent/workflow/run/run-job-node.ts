@@ -12,6 +12,9 @@ import { Slots } from "./slots.ts";
 import { statusFunctions } from "./status-functions.ts";
 import { type Strategy, strategyOf } from "./strategy.ts";
 
+/** As long as steps with always() have. */
+const LAST_CALL_MS = 5 * 60_000;
+
 /** Runs a job once all that it needs have ended: looks at its `if`, makes the combinations of its matrix, runs them. */
 export async function runJobNode(
   run: RunState,
@@ -35,7 +38,7 @@ export async function runJobNode(
   let strategy: Strategy;
   try {
     const functions = statusFunctions({
-      cancelled: frame.cancel.aborted,
+      cancelled: frame.cancel.aborted || run.cancel.aborted,
       failed: upstream.upstreamFailed,
       succeeded: upstream.upstreamSucceeded,
     });
@@ -67,7 +70,9 @@ async function runLegs(
   rerun: boolean,
 ): Promise<LegsEnd> {
   const stop = new AbortController();
-  const cancel = AbortSignal.any([frame.cancel, stop.signal]);
+  // A job with always() or cancelled() still runs after a cancel, for a while.
+  const above = frame.cancel.aborted ? AbortSignal.timeout(LAST_CALL_MS) : frame.cancel;
+  const cancel = AbortSignal.any([above, stop.signal]);
   const slots = new Slots(strategy.maxParallel);
   let outputs: Record<string, string> = {};
   const one = async (leg: Strategy["legs"][number]): Promise<LegEnd> => {

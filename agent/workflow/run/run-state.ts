@@ -17,6 +17,8 @@ export interface RunState {
   github: JsonObject;
   vars: data.ExpressionData;
   slots: Slots;
+  /** Fires when somebody cancels the run. */
+  cancel: AbortSignal;
   /** Runs the jobs of a workflow that a job calls. */
   runFrame(run: RunState, frame: Frame): Promise<ReadonlyMap<string, JobEnd>>;
   /** Counts the directories of jobs. */

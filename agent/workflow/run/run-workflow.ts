@@ -78,7 +78,7 @@ async function endOfRun(
       recorder.event({ type: "annotation", annotation: { level: "notice", message } });
       return "skipped";
     }
-    return await runPrepared(stateOf(plan, recorder, parts, prepared), prepared, secrets, io.signal);
+    return await runPrepared(stateOf(plan, recorder, parts, prepared, io.signal), prepared, secrets);
   } catch (error) {
     if (io.signal.aborted) return "cancelled";
     const isReplaced = error instanceof GroupCancelled;
@@ -93,9 +93,8 @@ async function runPrepared(
   run: RunState,
   { loaded, inputs }: PreparedRun,
   secrets: Readonly<Record<string, string>>,
-  cancel: AbortSignal,
 ): Promise<RunEnd> {
-  const { recorder, plan } = run;
+  const { recorder, plan, cancel } = run;
   const { jobs, concurrency } = loaded.workflow;
   const contexts = { github: githubData(run, {}), inputs, vars: run.vars };
   recorder.event({ type: "run", run: { name: nameOfRun(loaded.workflow, contexts) } });
@@ -118,7 +117,13 @@ function conclusionOf(ends: readonly JobEnd[], cancel: AbortSignal): Conclusion 
   return worst(ends.map((end) => end.result)) === "cancelled" ? "cancelled" : "success";
 }
 
-function stateOf(plan: RunPlan, recorder: Recorder, parts: EngineParts, { github }: PreparedRun): RunState {
+function stateOf(
+  plan: RunPlan,
+  recorder: Recorder,
+  parts: EngineParts,
+  { github }: PreparedRun,
+  cancel: AbortSignal,
+): RunState {
   let directories = 0;
   return {
     plan,
@@ -128,6 +133,7 @@ function stateOf(plan: RunPlan, recorder: Recorder, parts: EngineParts, { github
     vars: toData(plan.request.vars ?? {}),
     slots: new Slots(Math.max(MIN_AT_ONCE, availableParallelism())),
     nextDirectory: () => ++directories,
+    cancel,
     runFrame,
     previous: new Map((plan.previous?.jobs ?? []).map((job) => [job.key, job])),
     node: { labels: nodeLabels(plan.nodeLabels), mapping: plan.runsOn },
