@@ -1,6 +1,7 @@
 import { appendFileSync } from "node:fs";
 import type { Annotation, WorkflowEvent } from "../../../shared/workflow-run.ts";
 import type { JobReport } from "../job.ts";
+import { OpenParts } from "./open-parts.ts";
 import { RunLog } from "./run-log.ts";
 import { RunMask } from "./run-mask.ts";
 
@@ -14,6 +15,7 @@ const MAX_WAITING = 1_000;
 export class Recorder {
   readonly mask = new RunMask();
   private readonly log: RunLog;
+  private readonly open = new OpenParts();
   private waiting: string[] = [];
 
   constructor(
@@ -31,6 +33,7 @@ export class Recorder {
   event(event: WorkflowEvent): void {
     const masked = this.maskedEvent(event);
     this.log.event(masked);
+    this.open.note(event);
     if (this.waiting.length === 0) setImmediate(() => this.flush());
     this.waiting.push(`${JSON.stringify(masked)}\n`);
     if (this.waiting.length >= MAX_WAITING) this.flush();
@@ -39,6 +42,11 @@ export class Recorder {
   /** A line that concerns no job. */
   line(text: string): void {
     this.log.line(this.mask.text(text));
+  }
+
+  /** Nothing goes on any more: what has not ended was cancelled. */
+  cancelOpen(): void {
+    for (const event of this.open.cancels()) this.event(event);
   }
 
   /** What one job reports. */

@@ -1,4 +1,5 @@
 import type { JobDefinition } from "../syntax/model.ts";
+import { shortName } from "./matrix.ts";
 import { runJobNode } from "./run-job-node.ts";
 import type { Frame, JobEnd, RunState } from "./run-state.ts";
 
@@ -9,6 +10,7 @@ export async function runFrame(
   wanted?: ReadonlySet<string>,
 ): Promise<ReadonlyMap<string, JobEnd>> {
   const jobs = [...frame.loaded.workflow.jobs.values()].filter(({ id }) => wanted?.has(id) ?? true);
+  const begun = new Set<string>();
   const ends = new Map<string, Promise<JobEnd>>();
   const endOf = (job: JobDefinition): Promise<JobEnd> => {
     let end = ends.get(job.id);
@@ -21,9 +23,28 @@ export async function runFrame(
   const runAfter = async (job: JobDefinition) => {
     const needed = job.needs.flatMap((id) => jobs.find((one) => one.id === id) ?? []);
     const needs = new Map(await Promise.all(needed.map(async (one) => [one.id, await endOf(one)] as const)));
+    begun.add(job.id);
     return runJobNode(run, frame, job, needs);
   };
+  // Jobs that begin at once stand first in the tree, with those that they call.
+  setImmediate(() =>
+    announce(
+      run,
+      frame,
+      jobs.filter(({ id }) => !begun.has(id)),
+    ),
+  );
   return new Map(await Promise.all(jobs.map(async (job) => [job.id, await endOf(job)] as const)));
+}
+
+/** Jobs that wait for others, in the order of the file, as far as they are known: a matrix or a call makes them later. */
+function announce({ recorder }: RunState, { prefix }: Frame, jobs: readonly JobDefinition[]): void {
+  for (const { id, name, strategy, call } of jobs) {
+    if (strategy !== undefined || call) continue;
+    const own = name === undefined || name.isExpression ? id : String(name);
+    const about = { id: prefix.id + id, name: shortName(prefix.name + own) };
+    recorder.event({ type: "job", job: { key: prefix.key + id, ...about, status: "queued" } });
+  }
 }
 
 /** The jobs that were asked for, and all that they need. */

@@ -1,4 +1,10 @@
-import type { Annotation, Conclusion, WorkflowEvent, WorkflowStep } from "../../../shared/workflow-run.ts";
+import type {
+  Annotation,
+  Conclusion,
+  WorkflowEvent,
+  WorkflowRun,
+  WorkflowStep,
+} from "../../../shared/workflow-run.ts";
 
 const signs: Record<Conclusion, string> = { success: "✓", failure: "✗", cancelled: "✗", skipped: "–" };
 const levels: Record<Annotation["level"], string> = {
@@ -18,6 +24,7 @@ interface JobLines {
 export class RunLog {
   namesJobs = false;
   private readonly jobs = new Map<string, JobLines>();
+  private of: Partial<WorkflowRun> = {};
 
   constructor(private readonly write: (line: string) => void) {}
 
@@ -41,6 +48,17 @@ export class RunLog {
     if (event.type === "step") this.step(event.job, event.step);
     else if (event.type === "job") this.job(event.job);
     else if (event.type === "annotation") this.annotation(event.job, event.annotation);
+    else this.run(event.run);
+  }
+
+  private run(change: Partial<WorkflowRun>): void {
+    this.of = { ...this.of, ...change };
+    const { status, conclusion, name = "" } = this.of;
+    if (change.status !== "completed" || status !== "completed" || conclusion === undefined) return;
+    this.put(
+      undefined,
+      `${signs[conclusion]} ${name}  ${seconds(this.of)}${conclusion === "cancelled" ? "  cancelled" : ""}`,
+    );
   }
 
   private step(key: string, change: Partial<WorkflowStep> & { number: number }): void {
@@ -70,7 +88,7 @@ export class RunLog {
     const end = change.conclusion ?? "success";
     if (change.message !== undefined)
       this.put(change.key, `${signs[end]} ${job.name || change.key}: ${change.message}`);
-    else if (end === "skipped") this.put(change.key, `${signs.skipped} ${job.name || change.key}`);
+    else if (end === "skipped") this.put(change.key, `${signs.skipped} ${job.name || change.key}  skipped`);
     this.jobs.delete(change.key);
   }
 
@@ -100,7 +118,10 @@ export class RunLog {
   }
 }
 
-function seconds({ startedAt, completedAt }: Partial<WorkflowStep>): string {
+function seconds({
+  startedAt,
+  completedAt,
+}: Partial<Pick<WorkflowStep, "startedAt" | "completedAt">>): string {
   const ms = startedAt && completedAt ? Date.parse(completedAt) - Date.parse(startedAt) : 0;
   return `${(Math.max(0, ms) / 1_000).toFixed(1)} s`;
 }
