@@ -2,8 +2,10 @@ import { MIB } from "./bytes-text.ts";
 
 /** After so much garbage, look at the memory of this process. */
 const LOOK_BYTES = 4 * MIB;
-/** Collect when it has grown by so much. */
-const GROWTH_BYTES = 24 * MIB;
+/** It may grow by half of what is left to this. */
+const COMFORT_BYTES = 144 * MIB;
+/** It may always grow by this share, or a process with much to keep would do nothing else. */
+const MIN_GROWTH = 0.1;
 
 /** About what finding, reading or placing one file leaves behind. */
 export const GARBAGE_OF_FILE_BYTES = 4_096;
@@ -23,7 +25,8 @@ export function leaveGarbage(bytes: number): void {
   bytesSinceLook += bytes;
   if (bytesSinceLook < LOOK_BYTES) return;
   bytesSinceLook = 0;
-  if (process.memoryUsage.rss() - usedBytes < GROWTH_BYTES) return;
+  const growthBytes = Math.max((COMFORT_BYTES - usedBytes) / 2, usedBytes * MIN_GROWTH);
+  if (process.memoryUsage.rss() - usedBytes < growthBytes) return;
   Bun.gc(true);
   usedBytes = process.memoryUsage.rss();
 }
