@@ -55,11 +55,13 @@ async function checkOut(call: BuiltinCall, finder: RepositoryFinder): Promise<St
   await empty(checkout.directory, isOn(inputs.clean));
   if (checkout.repository.toLowerCase() === own.toLowerCase()) await checkOutOwn(checkout);
   else await checkOutOther(checkout, finder);
+  if (inputs["ssh-key"]) notice(step, "ssh-key is ignored: set token, or let git on this machine log in.");
   const { directory } = checkout;
   const hasGit = Bun.which("git") !== null && existsSync(join(directory, ".git"));
   if (hasGit) {
     await narrow(checkout, inputs);
     await addSubmodules(checkout, inputs);
+    if (isOn(inputs.lfs)) await fetchLargeFiles(checkout);
     await trust(checkout, step);
     await keepCredentials(checkout, step, inputs);
   } else {
@@ -148,6 +150,15 @@ async function addSubmodules(
   });
 }
 
+async function fetchLargeFiles({ signal, directory, token, serverUrl, job }: Checkout): Promise<void> {
+  if ((await git(["lfs", "version"], { signal })).ok) {
+    await mustGit(["-C", directory, "lfs", "pull"], { signal, env: loginEnvironment(serverUrl, token) });
+    return;
+  }
+  const message = "lfs: true has no effect, because this machine has no git-lfs. Install it.";
+  job.services.report.annotate({ level: "warning", message });
+}
+
 /** In a container the files may belong to another account than that of the steps; git would refuse to work with them. */
 async function trust({ job, signal, directory }: Checkout, step: StepState): Promise<void> {
   const { host, plan } = job;
@@ -186,6 +197,10 @@ async function removeCredentials({ step }: BuiltinCall): Promise<StepEnd> {
       await git(["-C", directory, "config", "--local", "--unset-all", key], { signal: step.cancel });
   }
   return { outcome: "success" };
+}
+
+function notice(step: StepState, message: string): void {
+  step.job.services.report.annotate({ level: "notice", message, step: step.number });
 }
 
 function isOn(value: string | undefined): boolean {

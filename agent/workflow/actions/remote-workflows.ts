@@ -23,15 +23,21 @@ export class RemoteWorkflows {
    * Reads `owner/repo/.github/workflows/x.yml@ref`. Throws an Error for people, and the signal's reason.
    *
    * @param own owner/repo of the run.
+   * @param token for the server; "": none.
    */
-  async read(uses: string, own: string, signal: AbortSignal): Promise<RemoteWorkflow> {
+  async read(uses: string, own: string, signal: AbortSignal, token = ""): Promise<RemoteWorkflow> {
     const reference = readReference(uses);
     if (reference.kind !== "repository" || !/^\.github\/workflows\/[^/]+\.ya?ml$/i.test(reference.path))
       throw new Error(
         `uses: ${uses} is not a reusable workflow. Write ./.github/workflows/FILE.yml, or OWNER/REPO/.github/workflows/FILE.yml@REF.`,
       );
     const { owner, repo, path, ref } = reference;
-    const { directory, commit } = await this.finder.find(reference, [path], own, signal);
+    const { directory, commit } = await this.finder.find(
+      reference,
+      [path],
+      { repository: own, token },
+      signal,
+    );
     const file = join(directory, path);
     if (!existsSync(file))
       throw new Error(

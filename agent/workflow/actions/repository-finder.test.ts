@@ -159,6 +159,11 @@ async function findWith(
 ): Promise<string> {
   const reference = readReference(uses);
   if (reference.kind !== "repository") throw new Error(`${uses} is not in a repository`);
-  const { directory } = await finder.find(reference, actionFilesOf(reference.path), "me/own", signal);
+  const { directory } = await finder.find(
+    reference,
+    actionFilesOf(reference.path),
+    { repository: "me/own", token: "" },
+    signal,
+  );
   return readFileSync(join(directory, file), "utf8");
 }

@@ -13,6 +13,12 @@ export interface FoundRepository {
   commit?: string | undefined;
 }
 
+/** Who looks for a repository: the run's own repository, and a token for the server; "": none. */
+export interface Asker {
+  repository: string;
+  token: string;
+}
+
 /**
  * Finds repositories of actions and reusable workflows for one run: in the action store, in the repository of the run
  * itself, then where `actionsUrl` says, through the cache that runs share. Looks once for each.
@@ -59,18 +65,17 @@ export class RepositoryFinder {
    * Throws an Error for people, and the signal's reason.
    *
    * @param wanted paths inside the repository, of which it must have one.
-   * @param own owner/repo of the run.
    */
   async find(
     reference: RepositoryReference,
     wanted: readonly string[],
-    own: string,
+    asker: Asker,
     signal: AbortSignal,
   ): Promise<FoundRepository> {
     const key = textOfReference(reference);
     for (;;) {
       const known = this.found.get(key);
-      const search = known ?? this.search(reference, wanted, own, signal);
+      const search = known ?? this.search(reference, wanted, asker, signal);
       this.found.set(key, search);
       try {
         return await search;
@@ -86,7 +91,7 @@ export class RepositoryFinder {
   private async search(
     reference: RepositoryReference,
     wanted: readonly string[],
-    own: string,
+    asker: Asker,
     signal: AbortSignal,
   ): Promise<FoundRepository> {
     const { owner, repo, ref } = reference;
@@ -103,13 +108,13 @@ export class RepositoryFinder {
           : ["the action store does not have it"]),
       );
     }
-    if (`${owner}/${repo}`.toLowerCase() === own.toLowerCase() && isRepository(source)) {
+    if (`${owner}/${repo}`.toLowerCase() === asker.repository.toLowerCase() && isRepository(source)) {
       const tree = await this.cache.extract(source, ref, signal);
       if (tree) return tree;
     }
     const url = `${actionsUrl.replace(/\/+$/, "")}/${owner}/${repo}`;
     try {
-      return await this.cache.fetch(url, ref, signal);
+      return await this.cache.fetch(url, ref, { signal, token: asker.token });
     } catch (error) {
       signal.throwIfAborted();
       notes.push(

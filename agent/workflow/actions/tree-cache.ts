@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { writeFileAtomic } from "../../../shared/atomic-file.ts";
 import { pause } from "../../../shared/wait.ts";
 import { type HeldLock, tryLock } from "../../state/lock.ts";
-import { git, mustGit } from "./git.ts";
+import { type GitOptions, git, loginEnvironment, mustGit } from "./git.ts";
 
 /** The files of a repository at a commit; nobody changes them. */
 export interface RepositoryTree {
@@ -20,6 +20,12 @@ export class FetchError extends Error {
   ) {
     super(why);
   }
+}
+
+interface FetchOptions {
+  signal: AbortSignal;
+  /** For the server; "": none. */
+  token: string;
 }
 
 const LOCK_LIMIT_MS = 600_000;
@@ -44,13 +50,14 @@ export class TreeCache {
    * The repository at `ref`, a branch, a tag or a full commit. A commit is fetched once; for another ref the server is
    * asked every time, and what it had last time counts if it cannot be reached. Throws FetchError.
    */
-  async fetch(url: string, ref: string, signal: AbortSignal): Promise<RepositoryTree> {
+  async fetch(url: string, ref: string, { signal, token }: FetchOptions): Promise<RepositoryTree> {
+    const login = { signal, env: loginEnvironment(url, token) };
     const known = this.treeOf(isCommit(ref) ? ref : undefined);
     if (known) return known;
     const lock = await this.lock(url, signal);
     try {
-      const commit = await this.commitAt(url, ref, signal);
-      const tree = this.treeOf(commit) ?? (await this.fetchTree(url, ref, commit, signal));
+      const commit = await this.commitAt(url, ref, login);
+      const tree = this.treeOf(commit) ?? (await this.fetchTree(url, ref, commit, login));
       if (!isCommit(ref)) this.remember(url, ref, commit);
       return tree;
     } finally {
@@ -74,10 +81,10 @@ export class TreeCache {
     return { directory, commit };
   }
 
-  private async commitAt(url: string, ref: string, signal: AbortSignal): Promise<string> {
+  private async commitAt(url: string, ref: string, login: GitOptions): Promise<string> {
     if (isCommit(ref)) return ref;
     try {
-      return await lookUp(url, ref, signal);
+      return await lookUp(url, ref, login);
     } catch (error) {
       const last =
         error instanceof FetchError && !error.missing ? await this.remembered(url, ref) : undefined;
@@ -86,15 +93,16 @@ export class TreeCache {
     }
   }
 
-  private async fetchTree(url: string, ref: string, commit: string, signal: AbortSignal) {
+  private async fetchTree(url: string, ref: string, commit: string, login: GitOptions) {
+    const { signal } = login;
     const repository = await mkdtemp(join(this.directory, "fetch-"));
     try {
       await mustGit(["init", "--quiet", "--bare", repository], { signal });
       const fetch = ["-C", repository, ...SLOW, "fetch", "--quiet", "--no-tags", "--depth=1", url];
-      let fetched = await git([...fetch, commit], { signal });
+      let fetched = await git([...fetch, commit], login);
       // A server may refuse to send a commit by its id, or only a part of the history.
-      if (!fetched.ok && !isCommit(ref)) fetched = await git([...fetch, ref], { signal });
-      if (!fetched.ok && !isUnreachable(fetched.why)) fetched = await fetchAll(repository, url, signal);
+      if (!fetched.ok && !isCommit(ref)) fetched = await git([...fetch, ref], login);
+      if (!fetched.ok && !isUnreachable(fetched.why)) fetched = await fetchAll(repository, url, login);
       if (!fetched.ok) throw new FetchError(fetched.why, isMissing(fetched.why));
       return await this.place(repository, commit, signal);
     } finally {
@@ -217,11 +225,11 @@ function gitDirectoryOf(directory: string): string {
 }
 
 /** The commit at a ref of a server. */
-async function lookUp(url: string, ref: string, signal: AbortSignal): Promise<string> {
+async function lookUp(url: string, ref: string, login: GitOptions): Promise<string> {
   const names = ref.startsWith("refs/") ? [ref] : [`refs/tags/${ref}`, `refs/heads/${ref}`];
   const { ok, stdout, why } = await git(
     [...SLOW, "ls-remote", url, ...names, ...names.map((name) => `${name}^{}`)],
-    { signal, limitMs: LOOK_UP_LIMIT_MS },
+    { ...login, limitMs: LOOK_UP_LIMIT_MS },
   );
   if (!ok) throw new FetchError(why, isMissing(why));
   const found = new Map(stdout.split("\n").map((line) => line.split("\t").reverse() as [string, string]));
@@ -235,9 +243,9 @@ async function lookUp(url: string, ref: string, signal: AbortSignal): Promise<st
   throw new FetchError(`unable to find version \`${ref}\` at ${url}${short}`, true);
 }
 
-function fetchAll(repository: string, url: string, signal: AbortSignal) {
+function fetchAll(repository: string, url: string, login: GitOptions) {
   const all = ["+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"];
-  return git(["-C", repository, ...SLOW, "fetch", "--quiet", url, ...all], { signal });
+  return git(["-C", repository, ...SLOW, "fetch", "--quiet", url, ...all], login);
 }
 
 function isUnreachable(why: string): boolean {

@@ -188,6 +188,15 @@ test("an action that cannot be found fails the job before its first step, and sa
   expect(log).not.toContain("first");
 });
 
+test("all actions that cannot be found are named at once", async () => {
+  const { annotations } = await play("- uses: o/none@v1\n- uses: o/neither@v2\n- uses: bad", {});
+  expect(annotations).toEqual([
+    expect.stringContaining("`o/none@v1`"),
+    expect.stringContaining("`o/neither@v2`"),
+    expect.stringContaining("Expected format {owner}/{repo}[/path]@ref. Actual 'bad'."),
+  ]);
+});
+
 test("mistakes in action.yml are listed with their places", async () => {
   const { annotations } = await play("- uses: o/a@v1", {
     "o/a@v1/action.yml": "runs:\n  using: composite\n  steps:\n    - run: echo hi\n",

@@ -1,5 +1,6 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
+import { textOf } from "../../../shared/text-of.ts";
 import type { Actions, BuiltinAction, JobState, PreparedAction } from "../job.ts";
 import type { StepDefinition } from "../syntax/model.ts";
 import { builtinAction } from "./builtin-action.ts";
@@ -36,6 +37,11 @@ export class WorkflowActions implements Actions {
   ) {}
 
   async setUp(job: JobState): Promise<void> {
+    await this.lendWorkingCopy(job);
+    await this.fetchAll(job);
+  }
+
+  private async lendWorkingCopy(job: JobState): Promise<void> {
     const { steps } = job.plan.definition;
     const { workspace } = job.plan.directories;
     if (!steps.some(({ uses }) => isLocalUse(uses)) || steps.some(({ uses }) => isCheckout(uses))) return;
@@ -57,6 +63,17 @@ export class WorkflowActions implements Actions {
       message:
         "This job uses a local action but has no actions/checkout step. It got the working copy anyway; on GitHub it would fail. Add a step `- uses: actions/checkout@v4` before it.",
     });
+  }
+
+  /** Side by side, and all that are missing are named at once. */
+  private async fetchAll(job: JobState): Promise<void> {
+    const steps = job.plan.definition.steps.filter(({ uses }) => uses !== undefined && !isLocalUse(uses));
+    const fetched = await Promise.allSettled(steps.map((step) => this.prepare(step, job)));
+    job.cancel.throwIfAborted();
+    const failures = fetched.flatMap((one) => (one.status === "rejected" ? [textOf(one.reason)] : []));
+    const [last, ...others] = [...new Set(failures)].reverse();
+    for (const message of others.reverse()) job.services.report.annotate({ level: "failure", message });
+    if (last !== undefined) throw new Error(last);
   }
 
   prepare(step: StepDefinition, job: JobState): Promise<PreparedAction> {
@@ -104,13 +121,13 @@ export class WorkflowActions implements Actions {
     const { owner, repo, ref } = reference;
     const placed = this.placed.get(job.plan) ?? new Map<string, Promise<string>>();
     this.placed.set(job.plan, placed);
-    const key = `${owner}/${repo}@${ref}`.toLowerCase();
+    const key = `${owner}/${repo}`.toLowerCase() + `@${ref}`;
     const known = placed.get(key);
     if (known) return known;
     const place = async () => {
-      const own = githubText(job, "repository");
-      const found = await this.finder.find(reference, actionFilesOf(reference.path), own, job.cancel);
-      const to = join(job.plan.directories.actions, owner, repo, ref.replaceAll("/", "-"));
+      const asker = { repository: githubText(job, "repository"), token: githubText(job, "token") };
+      const found = await this.finder.find(reference, actionFilesOf(reference.path), asker, job.cancel);
+      const to = join(job.plan.directories.actions, owner, repo, ref);
       await copyTree(found.directory, to, job.cancel);
       const commit = found.commit === undefined ? "" : ` (SHA:${found.commit})`;
       job.services.report.line(`Download action repository '${owner}/${repo}@${ref}'${commit}`);
@@ -118,6 +135,7 @@ export class WorkflowActions implements Actions {
     };
     const made = place();
     placed.set(key, made);
+    made.catch(() => placed.delete(key));
     return made;
   }
 
