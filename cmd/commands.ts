@@ -280,6 +280,11 @@ export const commands: readonly CommandEntry[] = [
     summary: "Choose the current workspace",
     load: () => import("./workspace/use.ts"),
   },
+  {
+    path: "workflow run",
+    summary: "Run a GitHub Actions workflow on a node, or here",
+    load: () => import("./workflow/run.ts"),
+  },
   { path: "api", summary: "Show the HTTP API, with examples", load: () => import("./api/api.ts") },
   {
     path: "completion",

@@ -6,6 +6,8 @@ import { noNul, recordOf, scalar } from "./labels.ts";
 
 /** Where the repository of the workflow is in the job's directory: the `to` of an input. */
 export const SOURCE_DIRECTORY = "source";
+/** Where actions by `owner/repo@ref` are in the job's directory: the `to` of an input. */
+export const ACTIONS_DIRECTORY = "actions";
 
 const MAX_NAMES = 500;
 /** The request is part of the manifest, which lists and queues of jobs carry around. */
@@ -193,4 +195,17 @@ function applyStep(job: WorkflowJob, change: Partial<WorkflowStep> & { number: n
   const step = job.steps[at];
   if (step) Object.assign(step, change);
   else job.steps.push({ name: "", kind: "main", status: "queued", ...change });
+}
+
+/** The changes that make the run of nothing. */
+export function eventsOfRun({ jobs, annotations, ...run }: WorkflowRun): WorkflowEvent[] {
+  return [
+    { type: "run", run },
+    ...annotations.map((one) => ({ type: "annotation" as const, annotation: one })),
+    ...jobs.flatMap(({ steps, annotations: ofJob, ...job }): WorkflowEvent[] => [
+      { type: "job", job },
+      ...steps.map((step) => ({ type: "step" as const, job: job.key, step })),
+      ...ofJob.map((one) => ({ type: "annotation" as const, job: job.key, annotation: one })),
+    ]),
+  ];
 }

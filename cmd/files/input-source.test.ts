@@ -27,7 +27,8 @@ async function read(text: string): Promise<[string, string | undefined]> {
   const { source, to } = await readInputOption(text);
   if (source.kind === "local") return [source.path.replace(`${home}/`, ""), to];
   if (source.kind === "artifact") return [`artifact ${source.artifact}`, to];
-  return [`job ${source.job} ${source.glob}`, to];
+  if (source.kind === "job") return [`job ${source.job} ${source.glob}`, to];
+  throw new Error("an option never names gathered files");
 }
 
 async function refusal(text: string): Promise<string> {

@@ -1,15 +1,27 @@
 import { stat } from "node:fs/promises";
 import { basename, resolve } from "node:path";
 import { shownPath } from "../../sdk/files/file-error.ts";
+import type { FoundTree } from "../../sdk/files/find-files.ts";
 import { codeOf } from "../../shared/code-of.ts";
 import { pathProblem, placePath } from "../../shared/files/path.ts";
 import { outputGlob } from "../../shared/job-files.ts";
 import { textOf } from "../../shared/text-of.ts";
 import { CliError } from "../exit/failure.ts";
 
+/** Finds files. Says of each that cannot come along why. */
+type Gather = (say: (message: string) => void) => Promise<Gathered | undefined>;
+
+export interface Gathered {
+  found: FoundTree;
+  /** Called once the files are sent. */
+  release?: () => Promise<void>;
+}
+
 /** Where an input comes from, as a person names it. Jobs and artifacts may be named by the start of their id. */
 export type GivenSource =
   | { kind: "local"; path: string; type: "file" | "directory" }
+  /** Files of this machine that are found only when they are sent; undefined: there are none. */
+  | { kind: "gathered"; gather: Gather }
   | { kind: "artifact"; artifact: string }
   | { kind: "job"; job: string; glob: string | undefined };
 

@@ -13,6 +13,8 @@ export interface JobDraft {
   inputs: readonly GivenInput[] | undefined;
   /** Jobs, as a person named them. */
   envFrom: readonly string[] | undefined;
+  /** Values for the secrets of a workflow, by the names that it uses; the server keeps them for a while. */
+  secrets?: Readonly<Record<string, string>>;
 }
 
 /** A valid id of nothing, for checking a manifest before the real ones are known. */

@@ -3,9 +3,10 @@ import { patience } from "../connection/connect.ts";
 import { findArtifact, findJob, findJobs } from "../connection/find-id.ts";
 import { CliError } from "../exit/failure.ts";
 import type { Output } from "../output/output.ts";
-import { type GivenInput, isDirectoryPlace, placeInside } from "./input-source.ts";
+import { type Gathered, type GivenInput, isDirectoryPlace, placeInside } from "./input-source.ts";
 import type { JobDraft } from "./job-draft.ts";
 import { findTree, type Sending, sendTrees } from "./send-tree.ts";
+import { withSecrets } from "./workflow-secrets.ts";
 
 export interface SendOptions {
   json: boolean;
@@ -28,11 +29,14 @@ export class InputSender {
   /** Sends nothing before everything that the draft names is found. */
   async complete(draft: JobDraft): Promise<JobManifestInput> {
     const { envFrom, entries } = await this.find(draft);
-    await this.send(entries.filter((entry) => "source" in entry));
-    const inputs = entries.map((entry) =>
-      "source" in entry ? { from: `artifact:${this.sent.get(entry.source.path)}`, to: entry.to } : entry,
-    );
-    return manifestOf(draft, inputs, envFrom);
+    const artifacts = await this.send(entries.filter((entry) => "source" in entry));
+    const inputs = entries.flatMap((entry) => {
+      if (!("source" in entry)) return [entry];
+      const artifactId = artifacts.get(entry);
+      return artifactId === undefined ? [] : [{ from: `artifact:${artifactId}`, to: entry.to }];
+    });
+    const manifest = manifestOf(draft, inputs, envFrom);
+    return draft.secrets ? withSecrets(this.compute, manifest, draft.secrets, this.output) : manifest;
   }
 
   /** The same without local files, which are not sent. */
@@ -61,18 +65,46 @@ export class InputSender {
     return { from, to: type === "file" ? placeInside(to, name) : to };
   }
 
-  private async send(inputs: readonly LocalInput[]): Promise<void> {
-    const sendings = new Map<string, Sending>();
-    for (const { source, label } of inputs) {
-      const { path } = source;
-      if (this.sent.has(path) || sendings.has(path)) continue;
-      sendings.set(path, { label, found: await findTree(path, label, this.options), kind: "input" });
+  /** The artifact of each input that has files. */
+  private async send(inputs: readonly LocalInput[]): Promise<Map<LocalInput, string>> {
+    const gathered = new Map<LocalInput, Gathered>();
+    const sendings = new Map<LocalInput | string, Sending>();
+    try {
+      for (const input of inputs) {
+        const { source, label } = input;
+        if (source.kind === "gathered") {
+          const files = await source.gather((message) => this.say(message));
+          if (!files) continue;
+          gathered.set(input, files);
+          sendings.set(input, { label, found: files.found, kind: "input" });
+        } else if (!this.sent.has(source.path) && !sendings.has(source.path)) {
+          const found = await findTree(source.path, label, this.options);
+          sendings.set(source.path, { label, found, kind: "input" });
+        }
+      }
+      const ids = await this.sendAll(sendings);
+      for (const [key, id] of ids) if (typeof key === "string") this.sent.set(key, id);
+      return new Map(
+        inputs.flatMap((input) => {
+          const { source } = input;
+          const id = source.kind === "gathered" ? ids.get(input) : this.sent.get(source.path);
+          return id === undefined ? [] : [[input, id]];
+        }),
+      );
+    } finally {
+      for (const { release } of gathered.values()) await release?.();
     }
-    if (sendings.size === 0) return;
+  }
+
+  private say(leftOut: string): void {
+    // A note that cannot be written must not end the command.
+    this.output.note(`tanvrit-compute: left out: ${leftOut}`).catch(() => undefined);
+  }
+
+  private async sendAll<Key>(sendings: ReadonlyMap<Key, Sending>): Promise<Map<Key, string>> {
+    if (sendings.size === 0) return new Map();
     const artifacts = await sendTrees(this.compute, [...sendings.values()], this.options, this.output);
-    for (const [i, path] of [...sendings.keys()].entries()) {
-      this.sent.set(path, artifacts[i]?.artifactId ?? "");
-    }
+    return new Map([...sendings.keys()].map((key, i) => [key, artifacts[i]?.artifactId ?? ""]));
   }
 }
 
@@ -89,8 +121,11 @@ export async function wouldSend(
 ): Promise<WouldSend[]> {
   const all: WouldSend[] = [];
   for (const { source, label } of (inputs ?? []).filter(isLocal)) {
-    const { files, bytes } = await findTree(source.path, label, options);
-    all.push({ path: source.path, files, bytes });
+    const isGathered = source.kind === "gathered";
+    const gathered = isGathered ? await source.gather(() => undefined) : undefined;
+    const found = isGathered ? gathered?.found : await findTree(source.path, label, options);
+    if (found) all.push({ path: isGathered ? label : source.path, files: found.files, bytes: found.bytes });
+    await gathered?.release?.();
   }
   return all;
 }
@@ -100,14 +135,17 @@ export function refuseLocal({ inputs = [] }: JobDraft, what: string): void {
   const local = inputs.find(isLocal);
   if (!local) return;
   throw new CliError("usage", `${local.label}: ${what} cannot use a local file`, {
-    todo: `Send it once with tanvrit-compute artifact upload ${local.source.path} --ttl forever, and use artifact:ID here`,
+    todo:
+      local.source.kind === "local"
+        ? `Send it once with tanvrit-compute artifact upload ${local.source.path} --ttl forever, and use artifact:ID here`
+        : "Let the node clone the repository: give its URL with --repo",
   });
 }
 
-type LocalInput = GivenInput & { source: { kind: "local"; path: string } };
+type LocalInput = GivenInput & { source: { kind: "local" | "gathered" } };
 
 function isLocal(input: GivenInput): input is LocalInput {
-  return input.source.kind === "local";
+  return input.source.kind === "local" || input.source.kind === "gathered";
 }
 
 function manifestOf(

@@ -28,6 +28,8 @@ export const cancelOnExitOption = {
 export interface AttachOptions {
   /** Cancel the jobs when this command is ended. */
   cancelOnExit?: boolean;
+  /** A first Ctrl-C cancels the jobs and waits for their end, however long that takes; a second leaves. */
+  interruptCancels?: boolean;
   /** Calls `onGone`, which ends the view, when the reader of our output goes. Returns how to stop watching. */
   watchReader?: (onGone: () => void) => () => void;
 }
@@ -134,6 +136,9 @@ class Attachment {
     this.endedBy = name;
     if (this.isCancelling) {
       this.detach();
+    } else if (name === "SIGINT" && this.options.interruptCancels) {
+      this.endedBy = undefined;
+      this.cancel(`cancelling ${this.jobs}; once more to leave without waiting for the end.`);
     } else if (this.options.cancelOnExit) {
       this.timer = setTimeout(() => this.detach(), CANCEL_LIMIT_MS);
       this.cancel(`cancelling ${this.jobs}, as --cancel-on-exit asks.`);

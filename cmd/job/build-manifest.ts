@@ -3,10 +3,11 @@ import { issuesOf } from "../../shared/issues.ts";
 import { type Labels, NODE_NAME_LABEL } from "../../shared/labels.ts";
 import { GRACE_OF_TYPE, jobFields, jobManifest } from "../../shared/manifest.ts";
 import { CliError } from "../exit/failure.ts";
-import { checkOutputs, type JobDraft, readInputs, standIns } from "../files/job-draft.ts";
+import { checkOutputs, directoryOf, type JobDraft, readInputs, standIns } from "../files/job-draft.ts";
 import { fileName, readTextFile } from "../input/read-file.ts";
+import { workflowFlags } from "../workflow/draft/workflow-flags.ts";
 import { dockerOf } from "./docker-options.ts";
-import type { ManifestValues } from "./manifest-options.ts";
+import { firstGiven, type ManifestValues } from "./manifest-options.ts";
 import { afterOf, concurrencyOf, retryList } from "./manifest-words.ts";
 
 /** The job that the options, the file and the words after `--` describe together. Sends nothing. */
@@ -15,22 +16,27 @@ export async function buildManifest(
   argv: readonly string[] | undefined,
 ): Promise<JobDraft> {
   const base: Partial<FileManifest> = options.file === undefined ? {} : await readManifest(options.file);
-  const type = options.type ?? (options.image === undefined ? undefined : "DOCKER");
+  const type = typeOf(options);
   if (!base.command && !argv?.length && (type ?? base.type ?? "COMMAND") === "COMMAND") {
     throw commandMissing(options.file);
   }
+  const workflow = await workflowOf(options, type ?? base.type, base);
   const docker = dockerOf(options);
   const resources = defined({ cpu: options.cpu, memoryMb: options.memory, gpuCount: options.gpus });
+  const { file } = options;
   const files = {
-    inputs: await readInputs(options, base.inputs),
+    inputs: workflow
+      ? [...workflow.inputs, ...((await readInputs({ file }, base.inputs)) ?? [])]
+      : await readInputs(options, base.inputs),
     envFrom: options["env-from"] ?? base.envFrom,
   };
   const standIn = standIns(files);
   const given = defined({
-    inputs: options.input && standIn.inputs,
+    inputs: (workflow ?? options.input) && standIn.inputs,
     envFrom: options["env-from"] && standIn.envFrom,
-    name: options.name,
+    name: options.name ?? (base.name === undefined ? workflow?.name : undefined),
     type,
+    workflow: workflow?.workflow,
     image: options.image,
     docker: docker && { ...base.docker, ...docker },
     pool: options.pool,
@@ -50,17 +56,19 @@ export async function buildManifest(
     priority: options.priority,
     workdir: options.workdir,
     command: argv?.length ? [...argv] : undefined,
-    labels: labelsOf(options, base.labels),
-    env: options.env && { ...base.env, ...options.env },
+    labels: labelsOf(options, workflow ? { ...workflow.labels, ...base.labels } : base.labels),
+    env: workflow ? undefined : options.env && { ...base.env, ...options.env },
     outputs: checkOutputs(options.output),
-    secretEnv: options["secret-env"] && { ...base.secretEnv, ...options["secret-env"] },
+    secretEnv: workflow
+      ? undefined
+      : options["secret-env"] && { ...base.secretEnv, ...options["secret-env"] },
     secretFiles: options["secret-file"] && { ...base.secretFiles, ...options["secret-file"] },
     resources: Object.keys(resources).length > 0 ? { ...base.resources, ...resources } : undefined,
   });
   const checked = jobManifest.safeParse({ ...base, ...standIn, ...given });
   if (checked.success) {
     const { inputs: _inputs, envFrom: _envFrom, ...manifest } = checked.data;
-    return { manifest, ...files };
+    return { manifest, ...files, ...(workflow && { secrets: workflow.secrets }) };
   }
   const issues = issuesOf(checked.error).map((issue) => ({ ...issue, field: String(issue.path[0] ?? "") }));
   // Each field of the file was checked by itself; together, or with the flags, they may still be wrong.
@@ -73,11 +81,28 @@ export async function buildManifest(
   throw new CliError(ofFile ? "bad_data" : "usage", lines.join("; "));
 }
 
+function typeOf({ type, image, workflow }: ManifestValues): string | undefined {
+  return type ?? (image !== undefined ? "DOCKER" : workflow !== undefined ? "GITHUB_ACTION" : undefined);
+}
+
+/** What the options and the file say about the workflow of the job; undefined for another job. */
+async function workflowOf(options: ManifestValues, type: string | undefined, base: Partial<FileManifest>) {
+  if (type === "GITHUB_ACTION") {
+    const { jobWorkflow } = await import("../workflow/draft/job-workflow.ts");
+    return jobWorkflow(options, base, await directoryOf(options.file ?? "."), process.env);
+  }
+  const useless = firstGiven(Object.keys(workflowFlags), options);
+  if (useless === undefined) return undefined;
+  throw new CliError("usage", `--${useless} is only for jobs of type GITHUB_ACTION`, {
+    todo: "Name a workflow with --workflow PATH",
+  });
+}
+
 function labelsOf(
   { label, node }: { label?: Labels | undefined; node?: string | undefined },
   base: Labels = {},
 ) {
-  if (label === undefined && node === undefined) return undefined;
+  if (label === undefined && node === undefined) return Object.keys(base).length > 0 ? base : undefined;
   return { ...base, ...label, ...(node !== undefined && { [NODE_NAME_LABEL]: node }) };
 }
 

@@ -9,6 +9,7 @@ import {
 } from "../../shared/config/options.ts";
 import { jobTypesInWords } from "../../shared/manifest.ts";
 import { jobFileOptions } from "../files/file-options.ts";
+import { workflowFlags } from "../workflow/draft/workflow-flags.ts";
 import { dockerFlags } from "./docker-options.ts";
 
 /** The options that describe a job. Each sets a field of the manifest and wins over the file. */
@@ -25,10 +26,11 @@ export const manifestOptions = defineOptions({
     group: "What it runs",
     placeholder: "TYPE",
     schema: optionText.optional(),
-    defaultText: "COMMAND, or DOCKER with --image",
+    defaultText: "COMMAND, DOCKER with --image, GITHUB_ACTION with --workflow",
     help: `The kind of job: ${jobTypesInWords}`,
   },
   ...dockerFlags,
+  ...workflowFlags,
   ...jobFileOptions,
   label: {
     kind: "list",

@@ -33,6 +33,7 @@ export const optionGroups = [
   "When, and in which order",
   "Limits and retries",
   "Containers",
+  "Workflows",
   "Output and waiting",
   "Connection",
 ] as const;

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { SOURCE_DIRECTORY } from "../../../shared/workflow-run.ts";
+import { ACTIONS_DIRECTORY, SOURCE_DIRECTORY } from "../../../shared/workflow-run.ts";
 import type { LimitEnforcement } from "../../limits/limit-enforcer.ts";
 import type { TaskUsage } from "../../limits/limits.ts";
 import type { RunPlanInput } from "../../workflow/plan.ts";
@@ -18,8 +18,6 @@ import type { ShellTask } from "../shell/shell-task.ts";
 import { EngineFiles } from "./engine-files.ts";
 import { whyFailed } from "./why-failed.ts";
 
-/** An input that goes there holds actions by `owner/repo@ref`. */
-const ACTIONS_DIRECTORY = "actions";
 /** Below it the engine leaves the artifacts of the run. */
 const ARTIFACTS_DIRECTORY = "artifacts";
 

@@ -1,3 +1,4 @@
+import type { WorkflowEvent } from "../../../shared/workflow-run.ts";
 import type { JobPlan, JobReport, JobServices, RunJob } from "../job.ts";
 import type { RunPlan } from "../plan.ts";
 import type { ReadRemote } from "./load-workflows.ts";
@@ -6,6 +7,8 @@ import type { ReadRemote } from "./load-workflows.ts";
 export interface EngineIo {
   /** A line of the log, without its newline. */
   write(line: string): void;
+  /** What happens, as it goes to the file of events. */
+  onEvent?: ((event: WorkflowEvent) => void) | undefined;
   /** Cancels the run: steps get their time to end, then steps with always() run. */
   signal: AbortSignal;
   /** Ends the run at once. */

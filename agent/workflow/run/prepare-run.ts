@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import type { data } from "@actions/expressions";
+import type { WorkflowRequest } from "../../../shared/workflow-run.ts";
 import { toData } from "../expressions/evaluate.ts";
 import type { RunPlan } from "../plan.ts";
 import { inputsOf } from "../syntax/inputs.ts";
@@ -54,11 +55,7 @@ export async function prepareRun(
   const told = { ...(isObject(given.inputs) ? given.inputs : {}), ...request.inputs };
   const scope = scopeOf({ github: toData(github), vars: toData(request.vars ?? {}) });
   const inputs = inputsOf(workflow, request.event, told, scope);
-  const unfit = [
-    ...inputs.problems,
-    ...missingSecrets(plan, workflow, secrets),
-    ...unknownJobs(plan, workflow),
-  ];
+  const unfit = [...inputs.problems, ...requestProblems(request, workflow, Object.keys(secrets))];
   if (unfit.length > 0) return { problems: unfit };
   if (request.event === "workflow_dispatch" && Object.keys(inputs.texts).length > 0) {
     facts.payload.inputs = inputs.texts;
@@ -109,14 +106,19 @@ function githubOf(
   );
 }
 
-/** A workflow that is only called has no caller here that could give it its secrets. */
-function missingSecrets(
-  { request }: RunPlan,
+/** What the workflow lacks, or has not, for this request; its inputs are checked by `inputsOf`. */
+export function requestProblems(
+  request: Pick<WorkflowRequest, "event" | "jobs">,
   workflow: Workflow,
-  secrets: Readonly<Record<string, string>>,
+  secrets: readonly string[],
 ): SyntaxProblem[] {
-  if (request.event !== "workflow_call") return [];
-  const given = Object.keys(secrets).map((name) => name.toUpperCase());
+  return [...missingSecrets(request.event, workflow, secrets), ...unknownJobs(request.jobs, workflow)];
+}
+
+/** A workflow that is only called has no caller here that could give it its secrets. */
+function missingSecrets(event: string, workflow: Workflow, secrets: readonly string[]): SyntaxProblem[] {
+  if (event !== "workflow_call") return [];
+  const given = secrets.map((name) => name.toUpperCase());
   return secretDefinitions(workflow)
     .filter(({ name, required }) => required && !given.includes(name.toUpperCase()))
     .map(({ name }) => ({
@@ -126,9 +128,9 @@ function missingSecrets(
     }));
 }
 
-function unknownJobs({ request }: RunPlan, workflow: Workflow): SyntaxProblem[] {
+function unknownJobs(jobs: readonly string[] | undefined, workflow: Workflow): SyntaxProblem[] {
   const ids = [...workflow.jobs.keys()];
-  return (request.jobs ?? [])
+  return (jobs ?? [])
     .filter((id) => !ids.includes(id))
     .map((id) => ({
       ...placeOf(workflow),

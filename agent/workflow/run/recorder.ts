@@ -21,6 +21,7 @@ export class Recorder {
   constructor(
     private readonly eventsFile: string,
     write: (line: string) => void,
+    private readonly onEvent?: (event: WorkflowEvent) => void,
   ) {
     this.log = new RunLog((line) => write(line));
   }
@@ -34,6 +35,7 @@ export class Recorder {
     const masked = this.maskedEvent(event);
     this.log.event(masked);
     this.open.note(event);
+    this.onEvent?.(masked);
     if (this.waiting.length === 0) setImmediate(() => this.flush());
     this.waiting.push(`${JSON.stringify(masked)}\n`);
     if (this.waiting.length >= MAX_WAITING) this.flush();

@@ -28,7 +28,7 @@ type RunEnd = Conclusion | "invalid";
 
 /** Runs a workflow as GitHub would. What happens goes to the events and the log; the result says how the engine ends. */
 export async function runWorkflow(plan: RunPlan, io: EngineIo, makeParts: MakeParts): Promise<EngineExit> {
-  const recorder = new Recorder(plan.eventsFile, io.write);
+  const recorder = new Recorder(plan.eventsFile, io.write, io.onEvent);
   const { request } = plan;
   const about = { name: request.path, path: request.path, event: request.event };
   recorder.event({ type: "run", run: { ...about, status: "in_progress", startedAt: now() } });

@@ -20,6 +20,11 @@ const known: readonly [RegExp, Readonly<Record<string, string>>][] = [
   [/^arm$/, { arch: "arm" }],
 ];
 
+/** The operating system that a label of `runs-on` asks for by itself. */
+export function systemAsked(label: string): string | undefined {
+  return known.find(([pattern]) => pattern.test(label.toLowerCase()))?.[1]?.os;
+}
+
 /** The labels that `runs-on` asks for: a text, a list, or a mapping with `group` and `labels`. */
 export function wantedLabels(runsOn: Value | undefined): string[] {
   if (runsOn === undefined || runsOn === null) return [];

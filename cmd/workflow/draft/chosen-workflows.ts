@@ -1,0 +1,97 @@
+import { readFile } from "node:fs/promises";
+import type { SyntaxProblem, Workflow } from "../../../agent/workflow/syntax/model.ts";
+import { FileError } from "../../../shared/config/yaml.ts";
+import { textOf } from "../../../shared/text-of.ts";
+import { CliError } from "../../exit/failure.ts";
+import { pathInRepository, type WorkflowPlace } from "./repository.ts";
+
+/** A workflow that will run, and the event that triggers it. */
+export interface ChosenWorkflow {
+  /** On this machine. */
+  file: string;
+  text: string;
+  workflow: Workflow;
+  event: string;
+}
+
+const DEFAULT_EVENT = "push";
+
+/**
+ * Reads the workflows of a place and chooses those that the event triggers. Throws FileError with all that is wrong with
+ * them, and CliError if none is left.
+ */
+export async function chooseWorkflows(
+  place: WorkflowPlace,
+  wanted: { event?: string | undefined; inputs?: unknown },
+): Promise<ChosenWorkflow[]> {
+  const { readWorkflow } = await import("../../../agent/workflow/syntax/read-workflow.ts");
+  const problems: SyntaxProblem[] = [];
+  const read: Omit<ChosenWorkflow, "event">[] = [];
+  for (const file of place.files) {
+    const text = await textOfFile(file);
+    const { workflow, problems: ofFile } = await readWorkflow(pathInRepository(place.top, file), text);
+    problems.push(...ofFile.map((problem) => ({ ...problem, file })));
+    if (workflow) read.push({ file, text, workflow });
+  }
+  if (problems.length > 0) throw problemsError(problems);
+  if (place.isDirectory) return ofDirectory(read, wanted.event ?? DEFAULT_EVENT);
+  return read.map((one) => ({ ...one, event: eventOf(one, wanted) }));
+}
+
+/** All problems of workflow files, as the command line shows them. */
+export function problemsError(problems: readonly SyntaxProblem[]): FileError {
+  return new FileError(
+    problems.map(({ file, line, column, message, hint }) => ({
+      file,
+      line,
+      column,
+      message: hint === undefined ? message : `${message}. ${hint}`,
+    })),
+  );
+}
+
+function ofDirectory(read: readonly Omit<ChosenWorkflow, "event">[], event: string): ChosenWorkflow[] {
+  const chosen = read.filter(({ workflow }) => eventsOf(workflow).includes(event));
+  if (chosen.length > 0) return chosen.map((one) => ({ ...one, event }));
+  const known = [...new Set(read.flatMap(({ workflow }) => eventsOf(workflow)))].sort();
+  throw new CliError("bad_data", `no workflow of this directory runs for the event ${event}`, {
+    todo: `Choose one that they have with --event: ${known.join(", ")}`,
+  });
+}
+
+function eventOf(
+  { file, workflow }: Omit<ChosenWorkflow, "event">,
+  { event, inputs }: { event?: string | undefined; inputs?: unknown },
+): string {
+  const events = eventsOf(workflow);
+  if (event !== undefined) {
+    if (events.includes(event)) return event;
+    throw new CliError("bad_data", `${file}: the workflow does not run for the event ${event}`, {
+      todo: `It has ${events.join(", ")}. Choose one of them with --event, or add ${event} to its on`,
+    });
+  }
+  if (inputs !== undefined && events.includes("workflow_dispatch")) return "workflow_dispatch";
+  const [only, ...others] = events;
+  if (events.includes(DEFAULT_EVENT)) return DEFAULT_EVENT;
+  if (only !== undefined && others.length === 0) return only;
+  throw new CliError(
+    "usage",
+    `${file}: the workflow does not run for the event push; say for which it should run`,
+    {
+      todo: `Choose one that it has with --event: ${events.join(", ")}`,
+    },
+  );
+}
+
+/** The events that trigger the workflow, in the order of the file. */
+function eventsOf({ on }: Workflow): string[] {
+  return Object.keys(on);
+}
+
+async function textOfFile(file: string): Promise<string> {
+  try {
+    return await readFile(file, "utf8");
+  } catch (cause) {
+    throw new CliError("not_found", `cannot read ${file}: ${textOf(cause)}`, { cause });
+  }
+}

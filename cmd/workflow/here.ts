@@ -1,0 +1,64 @@
+import { join, resolve } from "node:path";
+import { detectHost } from "../../agent/detectors/host.ts";
+import type { Env } from "../../shared/config/home.ts";
+import { exitCodes } from "../exit/exit-codes.ts";
+import type { Output } from "../output/output.ts";
+import { type PlannedRuns, planRuns } from "./draft/planned-runs.ts";
+import type { RequestValues } from "./draft/request-options.ts";
+import { RunDirectory } from "./draft/run-directory.ts";
+import type { RunWishes } from "./draft/wishes.ts";
+import { copyTree } from "./draft/working-copy.ts";
+import { runHere } from "./run-here.ts";
+import type { PlaceValues } from "./run-options.ts";
+import { runSummary } from "./run-summary.ts";
+
+type Values = RequestValues & PlaceValues & { json: boolean };
+
+/** Runs the workflows at a path in this process, one after the other. Resolves with the exit code. */
+export async function runAllHere(
+  path: string,
+  wishes: RunWishes,
+  options: Values,
+  env: Env,
+  output: Output,
+): Promise<number> {
+  await using directory = RunDirectory.make();
+  // A note that cannot be written must not end the command.
+  const say = (message: string) =>
+    void output.note(`tanvrit-compute: left out: ${message}`).catch(() => undefined);
+  const planned = await planRuns(path, wishes, options);
+  await placeSource(planned, directory, say);
+  const here = {
+    env,
+    secrets: wishes.secrets,
+    actionStore: options["action-store"] && resolve(options["action-store"]),
+    nodeLabels: detectHost().labels,
+    runsOn: {},
+    timeoutMs: options.timeout && options.timeout * 1_000,
+    shellOnFailure: options["shell-on-failure"],
+    json: options.json,
+    quiet: options.quiet,
+  };
+  let code: number = exitCodes.ok;
+  for (const [number, { request }] of planned.runs.entries()) {
+    const { exitCode, run } = await runHere(request, directory, number, here, output);
+    code ||= exitCode;
+    if (options.json) await output.json({ type: "end", exitCode, run });
+    else await output.paintedNote(runSummary(run, output.noteLook));
+    if (exitCode === exitCodes.cancelled) break;
+  }
+  return code;
+}
+
+async function placeSource(
+  { source }: PlannedRuns,
+  directory: RunDirectory,
+  say: (message: string) => void,
+): Promise<void> {
+  if (!source) return;
+  await copyTree(await source.files(say), directory.source);
+  const git = await source.git(say);
+  if (!git) return;
+  await copyTree(git.found, join(directory.source, ".git"));
+  await git.release?.();
+}

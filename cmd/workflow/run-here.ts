@@ -1,0 +1,152 @@
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { userInfo } from "node:os";
+import { join } from "node:path";
+import type { RunPlan } from "../../agent/workflow/plan.ts";
+import { type Env, inAccountHome } from "../../shared/config/home.ts";
+import { newId } from "../../shared/ids.ts";
+import {
+  applyWorkflowEvent,
+  newWorkflowRun,
+  type WorkflowEvent,
+  type WorkflowRequest,
+  type WorkflowRun,
+} from "../../shared/workflow-run.ts";
+import { exitCodes } from "../exit/exit-codes.ts";
+import { heededSignals } from "../exit/signals.ts";
+import type { Output } from "../output/output.ts";
+import type { RunDirectory, RunPaths } from "./draft/run-directory.ts";
+
+/** What all runs of one command share. */
+export interface HereOptions {
+  env: Env;
+  secrets: Readonly<Record<string, string>>;
+  actionStore: string | undefined;
+  nodeLabels: Record<string, string>;
+  runsOn: RunPlan["runsOn"];
+  timeoutMs: number | undefined;
+  shellOnFailure: boolean;
+  json: boolean;
+  quiet: boolean;
+}
+
+/** How a run on this machine ended. */
+export interface HereEnd {
+  exitCode: number;
+  run: WorkflowRun;
+}
+
+/** Runs the workflow in this process. The signals that end a command cancel the run, and a second one ends it at once. */
+export async function runHere(
+  request: WorkflowRequest,
+  directory: RunDirectory,
+  number: number,
+  options: HereOptions,
+  output: Output,
+): Promise<HereEnd> {
+  const { runWorkflow } = await import("../../agent/workflow/run/run-workflow.ts");
+  const paths = directory.run(number);
+  const { makeEngineParts } = await import("../../agent/workflow/run/engine-parts.ts");
+  const plan = planOf(request, directory, paths, options);
+  using stops = new Stops(options.timeoutMs);
+  const put = (writing: Promise<void>) => void writing.catch(() => stops.readerGone());
+  const write = (text: string) => {
+    if (options.json) put(output.json({ type: "log", text }));
+    else if (!options.quiet) put(output.write(`${text}\n`));
+  };
+  const run = newWorkflowRun({ name: request.path, path: request.path, event: request.event });
+  const onEvent = (event: WorkflowEvent) => {
+    applyWorkflowEvent(run, event);
+    if (options.json) put(output.json(event));
+  };
+  const io = { write, onEvent, signal: stops.signal, hurry: stops.hurry };
+  const code = await runWorkflow(plan, io, makeEngineParts);
+  if (request.keepOnFailure && existsSync(paths.work)) directory.keep(paths);
+  await output.settled();
+  return { exitCode: stops.isLate ? exitCodes.jobTimeout : code, run };
+}
+
+function planOf(
+  request: WorkflowRequest,
+  { source }: RunDirectory,
+  { work, events, secrets }: RunPaths,
+  options: HereOptions,
+): RunPlan {
+  mkdirSync(work);
+  const hasSecrets = Object.keys(options.secrets).length > 0;
+  if (hasSecrets) writeFileSync(secrets, JSON.stringify(options.secrets), { mode: 0o600 });
+  return {
+    request,
+    runId: newId("job"),
+    attempt: 1,
+    actor: ownName(),
+    directory: work,
+    source,
+    cacheDirectory: cacheDirectoryOf(options.env),
+    ...(options.actionStore !== undefined && { actionStore: options.actionStore }),
+    actionsUrl: "https://github.com",
+    eventsFile: events,
+    ...(hasSecrets && { secretsFile: secrets }),
+    nodeLabels: options.nodeLabels,
+    runsOn: options.runsOn,
+    shellOnFailure: options.shellOnFailure,
+  };
+}
+
+function ownName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return "nobody"; // An account without an entry in the system's list.
+  }
+}
+
+/** Where caches, artifacts and fetched actions of this account stay. */
+function cacheDirectoryOf(env: Env): string {
+  const name = "tanvrit-compute";
+  if (env.XDG_CACHE_HOME?.startsWith("/")) return join(env.XDG_CACHE_HOME, name);
+  return inAccountHome(env, join(process.platform === "darwin" ? "Library/Caches" : ".cache", name));
+}
+
+/** What ends a run early: signals, and its time limit. */
+class Stops implements Disposable {
+  isLate = false;
+  private readonly stop = new AbortController();
+  private readonly harder = new AbortController();
+  private readonly undo: (() => void)[] = [];
+
+  constructor(timeoutMs: number | undefined) {
+    for (const name of heededSignals()) {
+      const onSignal = () => this.onSignal();
+      process.on(name, onSignal);
+      this.undo.push(() => process.off(name, onSignal));
+    }
+    if (timeoutMs === undefined) return;
+    const timer = setTimeout(() => {
+      this.isLate = !this.stop.signal.aborted;
+      this.stop.abort();
+    }, timeoutMs);
+    this.undo.push(() => clearTimeout(timer));
+  }
+
+  get signal(): AbortSignal {
+    return this.stop.signal;
+  }
+
+  get hurry(): AbortSignal {
+    return this.harder.signal;
+  }
+
+  /** Nobody reads the log any more. */
+  readerGone(): void {
+    this.stop.abort();
+  }
+
+  [Symbol.dispose](): void {
+    for (const one of this.undo) one();
+  }
+
+  private onSignal(): void {
+    if (this.stop.signal.aborted) this.harder.abort();
+    else this.stop.abort();
+  }
+}
