@@ -2,9 +2,9 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { codeOf } from "../../../shared/code-of.ts";
 import { textOf } from "../../../shared/text-of.ts";
+import { callProblems } from "../syntax/check-call.ts";
 import type { SyntaxProblem, Workflow, WorkflowCall } from "../syntax/model.ts";
 import { readWorkflow } from "../syntax/read-workflow.ts";
-import { callProblems } from "./check-call.ts";
 
 /** A workflow with those that its jobs call. */
 export interface LoadedWorkflow {
@@ -64,7 +64,7 @@ class Loader {
     const calls = new Map<string, LoadedWorkflow>();
     for (const job of workflow.jobs.values()) {
       if (!job.call) continue;
-      const called = await this.loadCalled(job.call, place, [...above, shown], text);
+      const called = await this.loadCalled(job.call, place, [...above, shown]);
       if (called) calls.set(job.id, called);
     }
     return { workflow: own, place, calls };
@@ -74,11 +74,10 @@ class Loader {
     call: WorkflowCall,
     place: WorkflowPlace,
     above: readonly string[],
-    text: string,
   ): Promise<LoadedWorkflow | undefined> {
     const { uses } = call;
     const problem = (message: string, hint: string) => {
-      this.problems.push({ file: above.at(-1) ?? "", ...placeOf(uses, text), message, hint });
+      this.problems.push({ file: above.at(-1) ?? "", ...call.place, message, hint });
       return undefined;
     };
     const at = usesOf(uses);
@@ -103,13 +102,7 @@ class Loader {
           "Remove one of these calls.",
         );
       const called = await this.load(at.path, there, above);
-      if (called && called.workflow.on.workflow_call === undefined) {
-        return problem(
-          `The workflow ${shown} is not reusable: it has no 'on.workflow_call'`,
-          "Add `workflow_call:` below `on:` there.",
-        );
-      }
-      if (called) for (const [message, hint] of callProblems(call, called.workflow)) problem(message, hint);
+      if (called) this.problems.push(...callProblems(above.at(-1) ?? "", call, called.workflow));
       return called;
     } catch (error) {
       return problem(
@@ -148,11 +141,4 @@ function usesOf(uses: string): { path: string; repository?: { name: string; ref:
 
 function shownPath(path: string, { repository }: WorkflowPlace): string {
   return repository ? `${repository.name}/${path}@${repository.ref}` : path;
-}
-
-/** Where the text names the workflow. */
-function placeOf(uses: string, text: string): { line: number; column: number } {
-  const lines = text.split("\n");
-  const line = lines.findIndex((one) => one.includes("uses:") && one.includes(uses));
-  return { line: Math.max(0, line) + 1, column: line < 0 ? 1 : (lines[line] ?? "").indexOf(uses) + 1 };
 }

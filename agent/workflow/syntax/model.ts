@@ -53,6 +53,8 @@ export interface JobDefinition {
 export interface WorkflowCall {
   /** `./.github/workflows/x.yml` or `owner/repo/.github/workflows/x.yml@ref`. */
   uses: string;
+  /** Where it is called. */
+  place: Place;
   with?: MappingToken | undefined;
   secrets?: MappingToken | "inherit" | undefined;
 }
@@ -73,6 +75,12 @@ export interface StepDefinition {
   workingDirectory?: TemplateToken | undefined;
   uses?: string | undefined;
   with?: MappingToken | undefined;
+}
+
+/** In a file; both count from 1. */
+export interface Place {
+  line: number;
+  column: number;
 }
 
 /** What is wrong with a file, and what to do about it. Line and column count from 1. */

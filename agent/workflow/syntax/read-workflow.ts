@@ -13,7 +13,15 @@ import { needsOf } from "./check-needs.ts";
 import type { JobDefinition, RunDefaults, SyntaxProblem, Workflow } from "./model.ts";
 import { getWorkflowSchema, WORKFLOW_ROOT } from "./schema.ts";
 import { conditionOf, stepsOf } from "./steps.ts";
-import { fieldsOf, mappingOf, pairsOf, sortedProblems, TemplateFile, textOfToken } from "./template.ts";
+import {
+  fieldsOf,
+  mappingOf,
+  pairsOf,
+  placeOf,
+  sortedProblems,
+  TemplateFile,
+  textOfToken,
+} from "./template.ts";
 
 export interface ReadWorkflow {
   /** Absent if there are problems. */
@@ -23,6 +31,12 @@ export interface ReadWorkflow {
 
 /** Reads a workflow file with GitHub's own schema; all problems at once. */
 export async function readWorkflow(path: string, text: string): Promise<ReadWorkflow> {
+  const { workflow, problems } = openWorkflow(path, text);
+  return problems.length > 0 || workflow === undefined ? { problems } : { workflow, problems: [] };
+}
+
+/** The same, with as much of the workflow as can be read in spite of its problems. */
+export function openWorkflow(path: string, text: string): ReadWorkflow {
   const file = new TemplateFile(getWorkflowSchema(), WORKFLOW_ROOT, path, text);
   const { root } = file;
   if (root === undefined) return { problems: sortedProblems(file.problems) };
@@ -43,8 +57,7 @@ export async function readWorkflow(path: string, text: string): Promise<ReadWork
   };
   checkEvents(on, file);
   checkJobs(fields.get("jobs"), root, file);
-  if (file.problems.length > 0) return { problems: sortedProblems(file.problems) };
-  return { workflow, problems: [] };
+  return { workflow, problems: sortedProblems(file.problems) };
 }
 
 /** The parser's own checks of defaults are stricter than GitHub's: they do not count here. */
@@ -89,6 +102,7 @@ function jobOf(
         ? undefined
         : {
             uses,
+            place: placeOf(fields.get("uses")),
             with: mappingOf(fields.get("with")),
             secrets: secrets && (mappingOf(secrets) ?? "inherit"),
           },

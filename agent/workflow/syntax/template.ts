@@ -10,7 +10,7 @@ import type { TokenRange } from "@actions/workflow-parser/templates/tokens/token
 import { isMapping, isSequence } from "@actions/workflow-parser/templates/tokens/type-guards";
 import "../expressions/library-fixes.ts";
 import { hintFor, Questions, shownMessage } from "./hints.ts";
-import type { SyntaxProblem } from "./model.ts";
+import type { Place, SyntaxProblem } from "./model.ts";
 import { offsetInExpression, startOfExpression, unclosedExpression } from "./offsets.ts";
 import { YamlReader } from "./yaml-reader.ts";
 
@@ -129,6 +129,11 @@ export function mappingOf(token: TemplateToken | undefined): MappingToken | unde
 
 export function textOfToken(token: TemplateToken | undefined): string | undefined {
   return token?.isScalar ? String(token) : undefined;
+}
+
+export function placeOf(token: TemplateToken | undefined): Place {
+  const { line = 1, column = 1 } = token?.range?.start ?? {};
+  return { line, column };
 }
 
 function placeKey(token: TemplateToken | undefined): string | undefined {
