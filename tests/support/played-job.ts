@@ -2,7 +2,7 @@ import { mkdirSync } from "node:fs";
 import { data } from "@actions/expressions";
 import { toData } from "../../agent/workflow/expressions/evaluate.ts";
 import type { Actions, Containers, JobOutcome, JobPlan, JobServices } from "../../agent/workflow/job.ts";
-import { runJob } from "../../agent/workflow/steps/job-run.ts";
+import { runJob } from "../../agent/workflow/steps/run-job.ts";
 import { readWorkflow } from "../../agent/workflow/syntax/read-workflow.ts";
 import { applyWorkflowEvent, newWorkflowRun, type WorkflowJob } from "../../shared/workflow-run.ts";
 import { makeScratch } from "./scratch.ts";

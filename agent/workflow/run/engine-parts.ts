@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { EXECUTION_VARIABLE } from "../../process/environment.ts";
 import { makeRunActions } from "../actions/builtin.ts";
 import { DockerContainers } from "../containers/docker-containers.ts";
-import { runJob } from "../steps/job-run.ts";
+import { runJob } from "../steps/run-job.ts";
 import { toolkitActions } from "../toolkit/builtin-actions.ts";
 import { Toolkit } from "../toolkit/toolkit.ts";
 import type { MakeParts } from "./engine-io.ts";

@@ -45,25 +45,32 @@ export class JobProcesses {
     this.sessions.delete(sessionId);
   }
 
-  /** Kills what the steps of the job left behind. */
-  async end(): Promise<void> {
+  /** Kills what the steps of the job left behind. Returns what it killed; on Linux only. */
+  async end(): Promise<Pick<ProcessRow, "pid" | "name">[]> {
     for (const session of this.sessions) if (process.platform !== "linux") await endGroup(session);
     const mark = `${TRACKING_VARIABLE}=${this.trackingId}\0`;
-    await this.kill((rows) =>
+    const killed = await this.kill((rows) =>
       rows.filter(
         ({ pid, sessionId }) => this.sessions.has(sessionId) || readProc(pid, "environ").includes(mark),
       ),
     );
     this.sessions.clear();
+    return killed;
   }
 
-  private async kill(pick: (rows: readonly ProcessRow[]) => ProcessRow[]): Promise<void> {
-    if (process.platform !== "linux") return;
+  private async kill(pick: (rows: readonly ProcessRow[]) => ProcessRow[]): Promise<ProcessRow[]> {
+    const killed = new Map<number, ProcessRow>();
+    if (process.platform !== "linux") return [];
     await endAll((found) => {
       const rows = linuxTable();
       const roots = new Set(pick(rows).map((row) => row.pid));
-      for (const pid of withDescendants(rows, roots)) if (pid !== process.pid) found(pid);
+      const left = new Set(withDescendants(rows, roots));
+      for (const row of rows.filter(({ pid }) => left.has(pid) && pid !== process.pid)) {
+        killed.set(row.pid, row);
+        found(row.pid);
+      }
     });
+    return [...killed.values()];
   }
 
   private async endsWithin(sessionId: number, ms: number): Promise<boolean> {

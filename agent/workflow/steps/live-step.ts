@@ -1,7 +1,7 @@
 import { constants } from "node:os";
 import type { data } from "@actions/expressions";
 import type { Annotation, WorkflowStep } from "../../../shared/workflow-run.ts";
-import { contextsOf, evaluateText, evaluateTexts } from "../expressions/evaluate.ts";
+import { contextsOf, evaluateTexts } from "../expressions/evaluate.ts";
 import type { Scope } from "../expressions/scope.ts";
 import type {
   ActionPlace,
@@ -15,6 +15,7 @@ import type {
 import type { StepDefinition } from "../syntax/model.ts";
 import { belowWorkspace } from "./command-runner.ts";
 import { ContextMap, textsOf } from "./context-map.ts";
+import { displayName, nameBeforeRun } from "./display-name.ts";
 import type { JobRun } from "./job-run.ts";
 import { LineCutter } from "./line-cutter.ts";
 import { type FileTarget, StepFiles } from "./step-files.ts";
@@ -196,17 +197,17 @@ export class LiveStep implements StepState, FileTarget {
   }
 
   /** What people see as its name. */
-  title(): string {
-    const name = this.mainTitle();
+  title(willRun = true): string {
+    const name = (willRun ? displayName : nameBeforeRun)(this.definition, this.scope());
     return this.plan.kind === "main" ? name : `${this.plan.kind === "pre" ? "Pre" : "Post"} ${name}`;
   }
 
-  /** What every event of the step says of it. */
-  head(): Pick<WorkflowStep, "number" | "name" | "kind"> & Partial<WorkflowStep> {
+  /** What the first event of the step says of it. */
+  head(willRun = true): Pick<WorkflowStep, "number" | "name" | "kind"> & Partial<WorkflowStep> {
     const { id } = this.definition;
     return {
       number: this.number,
-      name: this.title(),
+      name: this.title(willRun),
       kind: this.plan.kind,
       ...(id !== undefined && { id }),
       ...(this.plan.outer && { parent: this.plan.outer.number }),
@@ -222,8 +223,9 @@ export class LiveStep implements StepState, FileTarget {
     return [...(this.plan.outer?.ownEnvs() ?? []), this.ownEnv];
   }
 
-  private async processEnv(host: StepHost, added: StepProgram["env"]): Promise<Record<string, string>> {
-    const env = { ...this.env(), ...added, ...this.files.variables(host) };
+  /** The same with PATH and the files of commands, as a process on this host sees it. */
+  async processEnv(host: StepHost, added?: StepProgram["env"]): Promise<Record<string, string>> {
+    const env: Record<string, string> = { ...this.env(), ...added, ...this.files.variables(host) };
     for (const name of PATH_VARIABLES) if (env[name]) env[name] = host.guestPath(env[name]);
     env.PATH = [...this.job.addedPath, env.PATH ?? (await host.basePath())].join(":");
     return env;
@@ -243,27 +245,6 @@ export class LiveStep implements StepState, FileTarget {
       steps: this.plan.level.steps,
       env: textsOf(Object.entries(this.contextEnv()), { exact: true }),
     };
-  }
-
-  private mainTitle(): string {
-    const { name, run, uses } = this.definition;
-    const own = this.textOr(name).trim();
-    if (own !== "") return own;
-    if (run === undefined) return `Run ${uses ?? ""}`;
-    return `Run ${
-      this.textOr(run)
-        .trimStart()
-        .split(/[\r\n]/, 1)[0]
-    }`;
-  }
-
-  /** Its source, if it cannot be evaluated. */
-  private textOr(token: StepDefinition["name"]): string {
-    try {
-      return evaluateText(token, this.scope());
-    } catch {
-      return String(token); // The step itself fails with the same error if it gets that far.
-    }
   }
 
   private endOf(exit: HostExit): StepEnd {

@@ -1,4 +1,5 @@
 import { closeSync } from "node:fs";
+import { withGivenUmask } from "../../../shared/umask.ts";
 import { inTime } from "../../../shared/wait.ts";
 import { whyNotStarted } from "../../executors/shell/spawn.ts";
 import { allowedEnvironment, type Environment, EXECUTION_VARIABLE } from "../../process/environment.ts";
@@ -22,15 +23,17 @@ export class MachineHost implements StepHost {
     if (!pipe) return { notStarted: "This machine has no pipe left for the output of the step." };
     let child: Bun.Subprocess;
     try {
-      child = Bun.spawn([...argv], {
-        cwd,
-        env: { ...this.own, ...env, ...this.processes.variables },
-        stdin: "ignore",
-        stdout: pipe.writeFd,
-        stderr: pipe.writeFd,
-        // A session of its own: no terminal, and a process group that can be signalled as a whole.
-        detached: true,
-      });
+      child = withGivenUmask(() =>
+        Bun.spawn([...argv], {
+          cwd,
+          env: { ...this.own, ...env, ...this.processes.variables },
+          stdin: "ignore",
+          stdout: pipe.writeFd,
+          stderr: pipe.writeFd,
+          // A session of its own: no terminal, and a process group that can be signalled as a whole.
+          detached: true,
+        }),
+      );
     } catch (error) {
       closePipe(pipe);
       return { notStarted: whyNotStarted(argv[0] ?? "", cwd, error) };

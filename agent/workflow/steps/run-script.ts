@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { withGivenUmask } from "../../../shared/umask.ts";
 import { evaluateText } from "../expressions/evaluate.ts";
 import type { StepEnd } from "../job.ts";
 import type { RunDefaults } from "../syntax/model.ts";
@@ -17,7 +18,7 @@ export async function runScript(step: LiveStep): Promise<StepEnd> {
   const shell = asked === "" ? await usualShell(job) : shellOf(asked);
   const program = job.isContained ? shell.command : await findShell(shell.command, job);
   const path = join(job.plan.directories.commands, `${randomUUID()}${scriptExtension(shell.command)}`);
-  writeFileSync(path, scriptFor(shell.command, script), { mode: 0o600 });
+  withGivenUmask(() => writeFileSync(path, scriptFor(shell.command, script)));
   const argv = [program, ...shellArguments(shell.format, job.host.guestPath(path))];
   const end = await step.execute({ argv, cwd: workingDirectory(step) });
   if (end.exitCode !== undefined && end.exitCode !== 0 && !step.cancel.aborted) {

@@ -17,7 +17,7 @@ export async function runStep(job: JobRun, plan: StepPlan): Promise<Conclusion> 
   let end: StepEnd;
   try {
     step.evaluateEnv();
-    if (!evaluateCondition(plan.part.if, step.scope())) return skip(step);
+    if (!holds(step)) return skip(step);
     start(step);
     isStarted = true;
     end = await runPart(step);
@@ -31,9 +31,20 @@ export async function runStep(job: JobRun, plan: StepPlan): Promise<Conclusion> 
   return finish(step, end);
 }
 
+function holds(step: LiveStep): boolean {
+  const condition = step.plan.part.if;
+  const result = evaluateCondition(condition, step.scope());
+  if (step.job.isDebug) {
+    step.debug(`Evaluating condition for step: '${step.title()}'`);
+    step.debug(`Evaluating: ${condition}`);
+    step.debug(`Result: ${result}`);
+  }
+  return result;
+}
+
 function skip(step: LiveStep): Conclusion {
   const at = new Date().toISOString();
-  const head = step.head();
+  const head = step.head(false);
   step.job.stepEvent({
     ...head,
     status: "completed",

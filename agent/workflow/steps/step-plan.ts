@@ -12,6 +12,8 @@ export class StepInstance {
   prepared: PreparedAction | undefined;
   /** Its pre or main part was started, so its post part is due. */
   isStarted = false;
+  /** Its post part is among those that are due. */
+  hasPost = false;
 
   constructor(
     readonly definition: StepDefinition,

@@ -1,0 +1,68 @@
+import type { StepDefinition } from "../syntax/model.ts";
+import type { JobRun } from "./job-run.ts";
+import type { LiveStep } from "./live-step.ts";
+import { isLocal } from "./nested-steps.ts";
+import { runScript } from "./run-script.ts";
+import { StepInstance, type StepPlan } from "./step-plan.ts";
+
+/** The parts of all steps of a job: pre parts, then the steps themselves, then post parts in reverse. */
+export class StepPlans {
+  private readonly pres: StepPlan[] = [];
+  private readonly mains: StepPlan[] = [];
+  private readonly posts: StepPlan[] = [];
+
+  constructor(private readonly job: JobRun) {}
+
+  /** Fetches all actions but local ones, which exist only when their step is reached. Throws an Error for people. */
+  async prepare(): Promise<void> {
+    for (const definition of this.job.plan.definition.steps) {
+      if (this.job.cancel.aborted) return;
+      await this.add(definition);
+    }
+  }
+
+  inOrder(): readonly StepPlan[] {
+    return [...this.pres, ...this.mains];
+  }
+
+  /** The post part that is due next; undefined: none is left. */
+  takePost(): StepPlan | undefined {
+    return this.posts.pop();
+  }
+
+  private async add(definition: StepDefinition): Promise<void> {
+    const { level, services } = this.job;
+    const instance = new StepInstance(definition, definition.id ?? level.makeId(definition.uses));
+    const plan = { instance, level };
+    const main = (run: StepPlan["part"]["run"]) =>
+      this.mains.push({ ...plan, kind: "main", part: { if: definition.if, run } });
+    if (definition.uses === undefined) {
+      main((step) => runScript(step as LiveStep));
+      return;
+    }
+    if (!isLocal(definition)) instance.prepared = await services.actions.prepare(definition, this.job);
+    const pre = instance.prepared?.pre;
+    if (pre) {
+      this.pres.push({
+        ...plan,
+        kind: "pre",
+        part: { if: pre.if, run: (step) => this.withPost(plan, () => pre.run(step)) },
+      });
+    }
+    main(async (step) => {
+      instance.prepared ??= await services.actions.prepare(definition, this.job);
+      const { main: part } = instance.prepared;
+      return this.withPost(plan, () => part.run(step));
+    });
+  }
+
+  /** The post part of an action is due as soon as another part of it begins. */
+  private withPost<T>(plan: Pick<StepPlan, "instance" | "level">, run: () => T): T {
+    const post = plan.instance.prepared?.post;
+    if (post && !plan.instance.hasPost) {
+      plan.instance.hasPost = true;
+      this.posts.push({ ...plan, kind: "post", part: post });
+    }
+    return run();
+  }
+}
