@@ -57,6 +57,8 @@ export type RetriedJob = EndpointOutput<"jobs.retry">;
 export interface RetryOptions extends Patience {
   /** Also queue again the jobs that were skipped because of it; they run after it. */
   withDependents?: boolean;
+  /** Only of a GITHUB_ACTION job: run the jobs of the workflow that did not succeed, and keep the outputs of the others. */
+  failed?: boolean;
 }
 
 export interface MatchingOptions extends Patience {
@@ -147,8 +149,8 @@ export class Jobs {
    * request would be refused or start another attempt.
    */
   retry(jobId: string, options: RetryOptions = {}): Promise<RetriedJob> {
-    const { withDependents, ...patience } = options;
-    return callPatiently(this.client, "jobs.retry", { jobId, withDependents }, patience);
+    const { withDependents, failed, ...patience } = options;
+    return callPatiently(this.client, "jobs.retry", { jobId, withDependents, failed }, patience);
   }
 
   /** Cancels all jobs that match the filter and existed when the call began. */

@@ -5,6 +5,7 @@ import { defineCommand } from "../command/command.ts";
 import { connect, patience } from "../connection/connect.ts";
 import { clientOptions } from "../connection/connection-options.ts";
 import { findJobs } from "../connection/find-id.ts";
+import { CliError } from "../exit/failure.ts";
 import { changeMatching } from "./change-matching.ts";
 import { filterOptions, selectionOrIds } from "./filter-options.ts";
 
@@ -13,6 +14,7 @@ export const command = defineCommand({
     ...filterOptions,
     all: flagOption("Retry every job that is over and did not succeed"),
     "with-dependents": flagOption("Also queue the jobs again that were skipped because of these, after them"),
+    failed: flagOption("Of a workflow, run only the jobs that did not succeed, with what the others left"),
     ...clientOptions,
   }),
   positionals: [
@@ -24,6 +26,7 @@ export const command = defineCommand({
       line: "job retry $id --with-dependents",
       does: "A step, and everything that was skipped because of it",
     },
+    { line: "job retry $id --failed", does: "The failed jobs of a workflow; those that succeeded are kept" },
     { line: "job retry --status failed --since 2h", does: "Everything that failed in the last two hours" },
   ],
   details: `It stays the same job with the same id and log; the new attempt is added to it. A filter without --status chooses
@@ -34,6 +37,8 @@ name runs now if everything it comes after is over. A job that a filter chooses 
 after did not end as required.`,
   async run({ options, positionals, env, output }) {
     const selection = selectionOrIds(positionals, options);
+    const { failed } = options;
+    if (selection && failed) throw new CliError("usage", "--failed needs the id or name of one job");
     const compute = await connect(env, options);
     const jobIds = await findJobs(compute, positionals, output);
     if (selection) {
@@ -41,7 +46,7 @@ after did not end as required.`,
       return 0;
     }
     const withDependents = options["with-dependents"];
-    const job = await compute.jobs.retry(jobIds[0] ?? "", { ...patience(output), withDependents });
+    const job = await compute.jobs.retry(jobIds[0] ?? "", { ...patience(output), withDependents, failed });
     await (options.json ? output.json(job) : output.result(job.jobId));
     const notes = options.json ? [] : notesOf(job, withDependents);
     for (const note of notes) await output.note(`tanvrit-compute: ${note}`);

@@ -9,6 +9,7 @@ import { needsOf } from "../job/job-needs.ts";
 import { isCurrent, type JobRecord } from "../job/job-record.ts";
 import { type Outcome, outcomeOf, wantedEnd } from "../job/outcome.ts";
 import type { SecretService } from "../secret/secret-service.ts";
+import type { RunStore } from "../workflow/run-store.ts";
 import { variablesFrom } from "./result-variables.ts";
 
 export interface JobInputsParts {
@@ -16,6 +17,7 @@ export interface JobInputsParts {
   flow: Pick<JobFlowStore, "findMany" | "arrayMembers">;
   artifacts: Pick<ArtifactStore, "find">;
   secrets: Pick<SecretService, "missing" | "open">;
+  runs: Pick<RunStore, "find">;
 }
 
 /** Files of a job or an array, before their artifact is looked up. */
@@ -44,7 +46,8 @@ export class JobInputsService {
     const outcomes = await this.outcomesFor(job);
     const inputs = await this.placed(job, outcomes);
     const { env, notes } = variablesFrom(job, outcomes);
-    return { inputs, env, notes, ...(await this.secretsOf(job)) };
+    const previousRun = job.rerunOf === undefined ? undefined : await this.parts.runs.find(job.rerunOf);
+    return { inputs, env, notes, ...(await this.secretsOf(job)), previousRun: previousRun?.run };
   }
 
   /** What has become of the jobs whose outputs or results the job takes. */

@@ -77,6 +77,7 @@ export function composeJobs(
     now,
     checkSubmit: submitCheck(stores, credits.checkSubmit),
     checkNeeds,
+    runs: stores.runs,
   };
   const watch = new JobWatch(bus);
   const service = new JobService(parts, watch);

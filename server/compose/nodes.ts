@@ -56,6 +56,7 @@ export function composeNodes({ stores, bus, log, now }: PlaneBase, parts: NodeCo
           flow: stores.flow,
           artifacts: stores.artifacts,
           secrets: parts.secrets,
+          runs: stores.runs,
         }),
       }),
     },

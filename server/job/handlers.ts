@@ -69,8 +69,8 @@ export function jobHandlers(
       return { jobs: await viewsOf(businessId, rows), nextCursor };
     },
     "jobs.cancel": async ({ jobId }, context) => viewOf(await jobs.cancel(businessOf(context), jobId)),
-    "jobs.retry": async ({ jobId, withDependents }, context) => {
-      const { job, ...counts } = await jobs.retry(businessOf(context), jobId, withDependents);
+    "jobs.retry": async ({ jobId, ...choice }, context) => {
+      const { job, ...counts } = await jobs.retry(businessOf(context), jobId, choice);
       return { ...(await viewOf(job)), ...counts };
     },
   };

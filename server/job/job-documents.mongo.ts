@@ -33,6 +33,7 @@ export interface JobDocument {
   lost_count: number;
   /** Absent from jobs that are older than this count. */
   agent_deaths?: number;
+  rerun_of?: string;
   execution_id?: string;
   node_id?: string;
   ending?: ExecutionEnd;
@@ -151,6 +152,7 @@ function changingJobFields(job: JobRecord) {
     retry_count: job.retryCount,
     lost_count: job.lostCount,
     agent_deaths: job.agentDeaths,
+    rerun_of: job.rerunOf,
     execution_id: job.executionId,
     node_id: job.nodeId,
     ending: job.end,
@@ -180,6 +182,7 @@ export function jobFromDocument(document: JobDocument): JobRecord {
     retryCount: document.retry_count,
     lostCount: document.lost_count,
     agentDeaths: document.agent_deaths ?? 0,
+    rerunOf: document.rerun_of,
     executionId: document.execution_id,
     nodeId: document.node_id,
     end: document.ending,

@@ -89,4 +89,9 @@ export const jobMigrations: Migration[] = [
       CREATE INDEX compute_job_inputs_by_job ON compute_job_inputs (job_id);
     `,
   },
+  {
+    id: "job-6",
+    // The execution of a workflow of which only the failed jobs run again.
+    sql: "ALTER TABLE compute_jobs ADD COLUMN rerun_of TEXT",
+  },
 ];

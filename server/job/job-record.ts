@@ -29,6 +29,8 @@ export interface JobRecord {
   lostCount: number;
   /** How many agents have died while running it; see `MAX_AGENT_DEATHS`. */
   agentDeaths: number;
+  /** The execution of a workflow of which only the failed jobs run again; undefined: all of them run. */
+  rerunOf: string | undefined;
   executionId: string | undefined;
   nodeId: string | undefined;
   /** How the last attempt ended. */

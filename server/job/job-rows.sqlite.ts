@@ -24,6 +24,7 @@ export interface JobRow {
   retry_count: number;
   lost_count: number;
   agent_deaths: number;
+  rerun_of: string | null;
   execution_id: string | null;
   node_id: string | null;
   ending: string | null;
@@ -71,6 +72,7 @@ export function jobFromRow(row: JobRow): JobRecord {
     retryCount: row.retry_count,
     lostCount: row.lost_count,
     agentDeaths: row.agent_deaths,
+    rerunOf: row.rerun_of ?? undefined,
     executionId: row.execution_id ?? undefined,
     nodeId: row.node_id ?? undefined,
     end: row.ending ? JSON.parse(row.ending) : undefined,
@@ -108,7 +110,7 @@ export function executionFromRow(row: ExecutionRow): ExecutionRecord {
 export function updateJob(store: SqliteStore, job: JobRecord): void {
   store.run(
     `UPDATE compute_jobs SET status = $status, hold = $hold, attempt = $attempt, retry_count = $retryCount,
-       lost_count = $lostCount, agent_deaths = $agentDeaths, queue_deadline = $queueDeadline,
+       lost_count = $lostCount, agent_deaths = $agentDeaths, rerun_of = $rerunOf, queue_deadline = $queueDeadline,
        execution_id = $executionId, node_id = $nodeId, ending = $ending, cancel_requested_at = $cancelRequestedAt,
        not_before = $notBefore, assigned_at = $assignedAt, started_at = $startedAt, finished_at = $finishedAt
      WHERE job_id = $jobId`,
@@ -120,6 +122,7 @@ export function updateJob(store: SqliteStore, job: JobRecord): void {
       retryCount: job.retryCount,
       lostCount: job.lostCount,
       agentDeaths: job.agentDeaths,
+      rerunOf: job.rerunOf ?? null,
       queueDeadline: job.queueDeadlineMs ?? null,
       executionId: job.executionId ?? null,
       nodeId: job.nodeId ?? null,

@@ -43,6 +43,7 @@ export function newJob(
     retryCount: 0,
     lostCount: 0,
     agentDeaths: 0,
+    rerunOf: undefined,
     executionId: undefined,
     nodeId: undefined,
     end: undefined,
@@ -99,7 +100,7 @@ export function newArray(array: JobRecord): JobRecord[] {
 }
 
 /** Queues a finished job again, for a retry by hand. `waits`: it waits again for the jobs it comes after. Pure. */
-export function retried(job: JobRecord, nowMs: number, waits: boolean): JobRecord {
+export function retried(job: JobRecord, nowMs: number, waits: boolean, rerunOf?: string): JobRecord {
   const gate = gateOf(waits ? job.manifest : { ...job.manifest, after: undefined });
   return {
     ...requeue(job, "retry"),
@@ -107,6 +108,7 @@ export function retried(job: JobRecord, nowMs: number, waits: boolean): JobRecor
     retryCount: 0,
     lostCount: 0,
     agentDeaths: 0,
+    rerunOf,
     gate,
     queueDeadlineMs: gate === "after" ? undefined : queueDeadlineOf(job.manifest, nowMs),
   };

@@ -2,6 +2,8 @@ import type { Identity } from "../../shared/auth.ts";
 import { ComputeError } from "../../shared/errors.ts";
 import { isFinal, type JobStatus } from "../../shared/job-state.ts";
 import { type JobManifest, jobType } from "../../shared/manifest.ts";
+import type { RunStore } from "../workflow/run-store.ts";
+import { failedJobsOf } from "./failed-jobs.ts";
 import { fingerprintOf } from "./fingerprint.ts";
 import { checkJobs, checkNamed, lackOf } from "./job-checks.ts";
 import type { JobFlow } from "./job-flow.ts";
@@ -30,6 +32,13 @@ export interface JobParts {
   now: () => number;
   checkSubmit?: SubmitCheck;
   checkNeeds?: NeedsCheck;
+  /** Where the runs of workflows are; absent: there are none. */
+  runs?: Pick<RunStore, "find">;
+}
+
+export interface RetryChoice {
+  withDependents?: boolean | undefined;
+  failed?: boolean | undefined;
 }
 
 /** What users do with jobs. Every method is limited to the business of the caller. */
@@ -140,18 +149,19 @@ export class JobService {
 
   /**
    * Queues a finished job again; of an array, those of its jobs that did not succeed. With dependents, also the jobs that
-   * were skipped because of it. Throws `not_found`, and `conflict` if there is nothing to queue.
+   * were skipped because of it. `failed`: of a workflow only the jobs run that have not succeeded. Throws `not_found`, and `conflict` if there is nothing to queue.
    */
   async retry(
     businessId: string,
     jobId: string,
-    withDependents = false,
+    { withDependents = false, failed = false }: RetryChoice = {},
   ): Promise<Retried & { job: JobRecord }> {
     const before = await this.retrieve(businessId, jobId);
     refuseUnsupportedType(before);
+    const rerunOf = failed ? await failedJobsOf(before, this.parts.runs) : undefined;
     const lack = await lackOf(this.parts, before);
     if (lack !== undefined) throw new ComputeError("conflict", `Job ${jobId} cannot be run again: ${lack}`);
-    const done = await this.parts.retries.one(before, withDependents);
+    const done = await this.parts.retries.one(before, withDependents, rerunOf);
     const job = await this.retrieve(businessId, jobId);
     if (done.queuedAgain > 0 || job.status !== before.status) return { ...done, job };
     throw new ComputeError("conflict", nothingToRetry(job, withDependents));

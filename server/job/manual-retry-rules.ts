@@ -14,12 +14,14 @@ export type RetryOrder = "by-hand" | "in-set" | "behind";
 /**
  * Queues a job again for a retry. Undefined if it is not over, or if its conditions keep it from running. Pure.
  * @param others the jobs it comes after, as they are now.
+ * @param rerunOf for a job that somebody named: see `JobRecord.rerunOf`.
  */
 export function queuedAgain(
   job: JobRecord,
   order: RetryOrder,
   others: ReadonlyMap<string, JobRecord>,
   nowMs: number,
+  rerunOf?: string,
 ): JobRecord | undefined {
   // A job of an older release whose type nothing can run today would wait forever.
   if (!isFinal(job.status) || !jobType.safeParse(job.manifest.type).success) return undefined;
@@ -35,7 +37,7 @@ export function queuedAgain(
     const other = others.get(jobId);
     return other !== undefined && !isFinal(other.status);
   });
-  return retried(job, nowMs, waits);
+  return retried(job, nowMs, waits, rerunOf);
 }
 
 /** A queued job that was let go waits again, because a job it comes after is no longer over. Undefined: unchanged. Pure. */

@@ -30,6 +30,9 @@ interface Requeued {
   ofArray?: boolean;
 }
 
+/** The execution of which only the failed jobs run again; undefined: all of them run. */
+export type RerunOf = (job: JobRecord) => string | undefined;
+
 type Request = ChangeRequest<JobRecord | undefined>;
 
 const AT_ONCE = 1_000;
@@ -59,9 +62,9 @@ export class ManualRetry {
    * Retries one job; of an array, those of its jobs that are over and did not succeed. With dependents, also the jobs that
    * were skipped because of it. If such jobs wait for its success, a job that has already succeeded is not run again.
    */
-  async one(job: JobRecord, withDependents: boolean): Promise<Retried> {
+  async one(job: JobRecord, withDependents: boolean, rerunOf?: RerunOf): Promise<Retried> {
     const isLeft = withDependents && job.status === "SUCCESS" && (await this.isAwaited(job));
-    const done = isLeft ? undefined : await this.queueMembers(job, "by-hand");
+    const done = isLeft ? undefined : await this.queueMembers(job, "by-hand", rerunOf);
     const changed = done?.changed ?? [];
     await this.settle(changed);
     const seeds = [job.jobId, ...(done?.queued ?? [])];
@@ -124,11 +127,12 @@ export class ManualRetry {
   }
 
   /** Queues the job, or those jobs of an array that are over and did not succeed, a few in each change. */
-  private async queueMembers(array: JobRecord, order: RetryOrder): Promise<Requeued> {
+  private async queueMembers(array: JobRecord, order: RetryOrder, rerunOf?: RerunOf): Promise<Requeued> {
     const targets = await this.targetsOf(array);
     const sum: Requeued = { changed: [], queued: new Set(), left: 0 };
     for (let i = 0; i === 0 || i < targets.length; i += CHANGED_AT_ONCE) {
-      const done = await this.queueAgain(targets.slice(i, i + CHANGED_AT_ONCE), order, array);
+      const slice = targets.slice(i, i + CHANGED_AT_ONCE);
+      const done = await this.queueAgain(slice, order, array, rerunOf);
       sum.changed.push(...done.changed);
       for (const jobId of done.queued) sum.queued.add(jobId);
       sum.left += done.left;
@@ -221,6 +225,7 @@ export class ManualRetry {
     targets: readonly JobRecord[],
     order: RetryOrder,
     array?: JobRecord,
+    rerunOf: RerunOf = () => undefined,
   ): Promise<Requeued> {
     const nowMs = this.parts.now();
     const queued = new Set<string>();
@@ -233,7 +238,7 @@ export class ManualRetry {
     const isAfterOthers = targets.some((job) => namedBefore(job).length > 0);
     const target = (job: JobRecord): Request => ({
       ...requestOf(job, (now, others) => {
-        const next = queuedAgain(now, order, others, nowMs);
+        const next = queuedAgain(now, order, others, nowMs, rerunOf(now));
         note(queued, now.jobId, next !== undefined);
         note(left, now.jobId, next === undefined && isFinal(now.status));
         return next;

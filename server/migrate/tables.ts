@@ -149,6 +149,7 @@ export const movedTables: readonly MovedTable[] = [
       "hold",
       "concurrency_group",
       "agent_deaths",
+      "rerun_of",
     ],
     documents: (row) => [
       {

@@ -87,7 +87,12 @@ export const jobEndpoints = defineEndpoints({
     callers: ["user"],
     summary:
       "Queue a finished job again, as a new attempt of the same job; for an array, its jobs that did not succeed.",
-    input: z.strictObject({ jobId, withDependents }),
+    input: z.strictObject({
+      jobId,
+      withDependents,
+      /** Only for a GITHUB_ACTION job: runs the jobs of the workflow that did not succeed, and keeps the others. */
+      failed: z.boolean().default(false),
+    }),
     output: job.extend(retriedCounts.shape),
     errors: ["not_found", "conflict", "storage_failed"],
     repeatable: false,

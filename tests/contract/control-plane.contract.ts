@@ -28,6 +28,7 @@ export function jobOf(businessId: string, manifest: Partial<JobManifestInput> = 
     retryCount: 0,
     lostCount: 0,
     agentDeaths: 0,
+    rerunOf: undefined,
     executionId: undefined,
     nodeId: undefined,
     end: undefined,

@@ -76,6 +76,18 @@ export function jobRetryContract(
       expect(await stage.retryMany({})).toMatchObject({ matched: 2, changed: 1, left: 1 });
     });
 
+    test("the run of which only the failed jobs run again is stored until an ordinary retry", async () => {
+      const [job] = await brokenPipeline(1);
+      const key = { jobId: (job as JobRecord).jobId, businessId: stage.by.businessId };
+      const rerunOf = newId("exe");
+      await stage.stores.jobs.change([
+        { key, decide: (state) => ({ job: state && { ...state.job, rerunOf }, result: undefined }) },
+      ]);
+      expect((await stage.find(key.jobId)).rerunOf).toBe(rerunOf);
+      await stage.retry(job as JobRecord);
+      expect((await stage.find(key.jobId)).rerunOf).toBeUndefined();
+    });
+
     test("only jobs that may run are queued again; a job after a failure that is not retried is left alone", async () => {
       const jobs = await brokenPipeline();
       expect(await stage.retryMany({ status: ["CANCELLED"] })).toMatchObject({ changed: 0, left: 2 });

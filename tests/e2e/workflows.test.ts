@@ -192,6 +192,65 @@ jobs:
   expect(directories()).toHaveLength(1);
 });
 
+test("a retry of the failed jobs runs only those, with the outputs of the others; the tree has all of them", async () => {
+  const workflow = `
+on: push
+jobs:
+  make:
+    runs-on: ubuntu-latest
+    outputs: { id: "\${{ steps.i.outputs.id }}" }
+    steps:
+      - id: i
+        run: echo "made"; echo "id=$(od -An -N4 -tx4 /dev/urandom | tr -d ' ')" >> "$GITHUB_OUTPUT"
+  test:
+    needs: make
+    runs-on: ubuntu-latest
+    strategy:
+      fail-fast: false
+      matrix: { leg: [a, b] }
+    steps:
+      - run: |
+          echo "tests leg \${{ matrix.leg }} of \${{ needs.make.outputs.id }} in attempt \${{ github.run_attempt }}"
+          test "\${{ matrix.leg }}" = a || test "\${{ github.run_attempt }}" -gt 1
+  deploy:
+    needs: test
+    runs-on: ubuntu-latest
+    steps: [{ run: "true" }]
+`;
+  const { job: first, jobId } = await run(workflow);
+  const conclusions = (tree = first.workflowRun) =>
+    tree?.jobs.map(({ key, conclusion }) => `${key}: ${conclusion}`);
+  expect(first.status).toBe("FAILED");
+  expect(conclusions()).toEqual([
+    "make: success",
+    "test (a): success",
+    "test (b): failure",
+    "deploy: skipped",
+  ]);
+  await person.get(["job", "retry", jobId, "--failed"]);
+  await jobs.compute.jobs.wait(jobId);
+  const second = await jobs.compute.jobs.retrieve(jobId);
+  expect(second).toMatchObject({ status: "SUCCESS", attempt: 2 });
+  expect(conclusions(second.workflowRun)).toEqual([
+    "make: success",
+    "test (a): success",
+    "test (b): success",
+    "deploy: success",
+  ]);
+  const id = first.workflowRun?.jobs[0]?.outputs?.id;
+  expect(second.workflowRun?.jobs[0]?.outputs?.id).toBe(id);
+  const log = await person.get(["job", "logs", jobId]);
+  expect(log.match(/made$/gm)).toHaveLength(1);
+  expect(log).toContain(`tests leg b of ${id} in attempt 2`);
+  expect(log).not.toContain(`tests leg a of ${id} in attempt 2`);
+  const { stderr, exitCode } = await person.run(["job", "retry", jobId, "--failed"]);
+  expect([exitCode !== 0, stderr]).toEqual([true, expect.stringContaining("nothing to run again")]);
+  await person.get(["job", "retry", jobId]);
+  await jobs.compute.jobs.wait(jobId);
+  const third = await jobs.compute.jobs.retrieve(jobId);
+  expect(third.workflowRun?.jobs[0]?.outputs?.id).not.toBe(id);
+});
+
 test("artifacts of the workflow are outputs of the job, besides those that the manifest names", async () => {
   const workflow = `
 on: push
