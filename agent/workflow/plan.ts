@@ -32,6 +32,8 @@ export const runPlan = z.strictObject({
   /** The labels of the node, and what a label of `runs-on` asks of them: `{ubuntu-latest: {os: linux}}`. */
   nodeLabels: z.record(z.string(), z.string()).default({}),
   runsOn: z.record(z.string(), z.record(z.string(), z.string())).default({}),
+  /** DOCKER_HOST and the like, for workflows with containers. */
+  containerEnvironment: z.record(z.string(), z.string()).default({}),
   /** For a rerun of the failed jobs: what the attempt before had. */
   previous: workflowRun.optional(),
   /** Opens a shell on the terminal in the first step that fails. */

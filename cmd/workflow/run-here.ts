@@ -88,6 +88,7 @@ function planOf(
     ...(hasSecrets && { secretsFile: secrets }),
     nodeLabels: options.nodeLabels,
     runsOn: options.runsOn,
+    containerEnvironment: {},
     shellOnFailure: options.shellOnFailure,
   };
 }

@@ -1,5 +1,12 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import { ShellExecutor } from "../../agent/executors/shell/shell-executor.ts";
+import { WorkflowExecutor } from "../../agent/executors/workflow/workflow-executor.ts";
+import { allowedEnvironment } from "../../agent/process/environment.ts";
+import { selfCommand } from "../../shared/self-command.ts";
+import { assignmentOf } from "../support/agent/assignment.ts";
 import { testEngine, testImage } from "../support/docker.ts";
+import { makeScratch } from "../support/scratch.ts";
+import { waitFor } from "../support/wait.ts";
 import { conclusions, engineRun, WORKFLOW } from "../support/workflow/engine-run.ts";
 
 let image: string;
@@ -173,4 +180,44 @@ test("without an engine a job says that it needs one, and what to do", async () 
     if (before === undefined) delete process.env.DOCKER_HOST;
     else process.env.DOCKER_HOST = before;
   }
+});
+
+test("an engine that is killed leaves no container behind either", async () => {
+  await using scratch = await makeScratch();
+  const text = `on: push\njobs:\n  long:\n    runs-on: ubuntu-latest\n    container: ${image}\n    steps: [{run: echo up && sleep 300}]\n`;
+  await Bun.write(scratch.join("source", WORKFLOW), text);
+  const shell = new ShellExecutor();
+  const executor = new WorkflowExecutor(shell, [...selfCommand(), "workflow", "engine"]);
+  const said: string[] = [];
+  const task = await executor.start(
+    {
+      nodeId: "node_1",
+      limits: {},
+      gpus: [],
+      environment: allowedEnvironment(process.env),
+      assignment: assignmentOf({
+        type: "GITHUB_ACTION",
+        workflow: { path: WORKFLOW },
+        inputs: [{ from: "artifact:art_00000000000000000000000001", to: "source" }],
+      }),
+      dir: scratch.path,
+      output: {
+        write: (_, bytes) => void said.push(Buffer.from(bytes).toString()),
+        system: (line) => void said.push(line),
+      },
+      workflow: {
+        cacheDirectory: scratch.join("cache"),
+        nodeLabels: { os: "linux" },
+        runsOn: {},
+        secrets: {},
+      },
+    },
+    new AbortController().signal,
+  );
+  await waitFor("the container", () => said.join("").includes("up\n"));
+  expect(await left()).not.toEqual([]);
+  task.stop(0);
+  expect(await task.wait()).toMatchObject({ signal: "SIGKILL" });
+  expect(await left()).toEqual([]);
+  await shell.close();
 });

@@ -1,8 +1,10 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { textOf } from "../../../shared/text-of.ts";
 import { ACTIONS_DIRECTORY, SOURCE_DIRECTORY } from "../../../shared/workflow-run.ts";
 import type { LimitEnforcement } from "../../limits/limit-enforcer.ts";
 import type { TaskUsage } from "../../limits/limits.ts";
+import { engineEnvironment, removeLeftContainers } from "../../workflow/containers/left-containers.ts";
 import type { RunPlanInput } from "../../workflow/plan.ts";
 import {
   type EventsFile,
@@ -52,14 +54,16 @@ export class WorkflowExecutor implements Executor {
       files.write(planOf(task, files), task.workflow?.secrets ?? {});
       const command = [...this.engine, files.plan];
       const how = { command, cwd: task.dir, stopSignal: "SIGTERM", stopsItsChildren: true };
-      return new EngineTask(await this.shell.run(task, how), files);
+      return new EngineTask(await this.shell.run(task, how), files, task);
     } catch (error) {
       files.close();
       throw error;
     }
   }
 
-  async recover(): Promise<void> {}
+  recover(executionIds: readonly string[]): Promise<void> {
+    return executionIds.length === 0 ? Promise.resolve() : removeLeftContainers(executionIds, process.env);
+  }
 
   async close(): Promise<void> {}
 }
@@ -81,6 +85,7 @@ function planOf({ assignment, dir, workflow }: Task, files: EngineFiles): RunPla
     eventsFile: files.events.path,
     secretsFile: files.secrets,
     nodeLabels: workflow.nodeLabels,
+    containerEnvironment: engineEnvironment(process.env),
     runsOn: workflow.runsOn,
     ...(workflow.previous ? { previous: workflow.previous } : {}),
   };
@@ -95,6 +100,7 @@ class EngineTask implements RunningTask {
   constructor(
     private readonly process: ShellTask,
     private readonly files: EngineFiles,
+    private readonly task: Task,
   ) {
     this.events = files.events;
   }
@@ -119,11 +125,22 @@ class EngineTask implements RunningTask {
   private async untilOver(): Promise<TaskExit> {
     const exit = await this.process.wait();
     try {
+      if (exit.signal !== undefined) await this.removeContainers();
       if (exit.exitCode === 0) return exit;
       const message = whyFailed(exit, this.files.run());
       return message === undefined ? exit : { ...exit, message };
     } finally {
       this.files.close();
+    }
+  }
+
+  /** An engine that was killed could not remove its containers. */
+  private async removeContainers(): Promise<void> {
+    const { assignment, output } = this.task;
+    try {
+      await removeLeftContainers([assignment.executionId], process.env);
+    } catch (error) {
+      output.system(`Containers of the workflow could not be removed: ${textOf(error)}`);
     }
   }
 }

@@ -16,7 +16,10 @@ export const makeEngineParts: MakeParts = (plan, { repository, signal }) => {
   const builtins = new Map(Object.entries(toolkitActions(toolkit)));
   const { actions, workflows } = makeRunActions(plan, builtins);
   const executionId = process.env[EXECUTION_VARIABLE] ?? runId;
-  const containers = new DockerContainers({ executionId, environment: process.env });
+  const containers = new DockerContainers({
+    executionId,
+    environment: { ...process.env, ...plan.containerEnvironment },
+  });
   return {
     runJob,
     servicesFor: async (job, report) => ({
