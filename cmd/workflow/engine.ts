@@ -17,7 +17,9 @@ export const command = defineCommand({
       throw error;
     });
     const { stop, hurry } = stopSignals();
-    const io = { write: (line: string) => void output.result(line), signal: stop, hurry };
+    // A log that nobody reads must not stop the run.
+    const write = (line: string) => void output.result(line).catch(() => undefined);
+    const io = { write, signal: stop, hurry };
     const exit = await runWorkflow(plan, io, makeEngineParts);
     await output.settled();
     return exit;

@@ -1,14 +1,12 @@
-import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { writeFileAtomic } from "../../../shared/atomic-file.ts";
 import { pause } from "../../../shared/wait.ts";
 import { type HeldLock, readLock, tryLock } from "../../state/lock.ts";
+import { alone, shortHash } from "./door.ts";
 
 /** How often one that waits looks whether it is its turn, and one that runs whether it must end. */
 const LOOK_EVERY_MS = 100;
-/** Entering and leaving a group takes less than a millisecond. */
-const MAX_TRIES = 100;
 const TICKET = /^(\d{10})\.ticket$/;
 
 export interface GroupWish {
@@ -40,8 +38,7 @@ export class ConcurrencyGroup {
     private readonly wish: GroupWish,
   ) {
     const name = `${scope}\n${wish.group}`.toLowerCase();
-    const digest = createHash("sha256").update(name).digest("hex");
-    this.directory = join(cacheDirectory, "concurrency", digest.slice(0, 32));
+    this.directory = join(cacheDirectory, "concurrency", shortHash(name));
   }
 
   /** Resolves when it is the caller's turn; undefined: the signal or a later member cancelled it first. */
@@ -59,7 +56,7 @@ export class ConcurrencyGroup {
 
   /** Takes the last place, and cancels those that must make room. */
   private async arrive(signal: AbortSignal): Promise<Own | undefined> {
-    return this.alone(signal, () => {
+    return alone(this.directory, signal, () => {
       const before = this.living();
       for (const number of this.numbers()) if (!before.includes(number)) this.remove(number);
       const number = Math.max(0, ...before) + 1;
@@ -96,25 +93,6 @@ export class ConcurrencyGroup {
   private remove(number: number): void {
     rmSync(this.ticket(number), { force: true });
     rmSync(this.mark(number), { force: true });
-  }
-
-  /** One caller at a time on this machine. */
-  private async alone<T>(signal: AbortSignal, step: () => T): Promise<T | undefined> {
-    for (let attempt = 0; attempt < MAX_TRIES && !signal.aborted; attempt++) {
-      const lock = tryLock(join(this.directory, "door"));
-      if ("release" in lock) {
-        try {
-          return step();
-        } finally {
-          lock.release();
-        }
-      }
-      await pause(LOOK_EVERY_MS, signal);
-    }
-    if (signal.aborted) return undefined;
-    throw new Error(
-      `The concurrency group ${this.wish.group} cannot be entered: ${this.directory} stays locked.`,
-    );
   }
 
   private living(): number[] {

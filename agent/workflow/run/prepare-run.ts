@@ -14,6 +14,7 @@ import { cloneRepository } from "./clone-repository.ts";
 import { scopeOf } from "./frame-scope.ts";
 import { type GitFacts, gitFacts } from "./git-facts.ts";
 import { type LoadedWorkflow, loadWorkflows, type ReadRemote } from "./load-workflows.ts";
+import { runNumber } from "./run-number.ts";
 
 /** A run that can begin: its workflows are read, its event is whole. */
 export interface PreparedRun {
@@ -42,6 +43,7 @@ export async function prepareRun(
   git: GitFacts,
   secrets: Readonly<Record<string, string>>,
   readRemote: ReadRemote,
+  signal: AbortSignal,
 ): Promise<Preparation> {
   const { request } = plan;
   const { loaded, problems } = await loadWorkflows(request.path, plan.source, readRemote);
@@ -51,7 +53,8 @@ export async function prepareRun(
   const trigger = triggeredBy(workflow, { name: request.event, payload: given });
   if (!trigger.runs) return { notTriggered: `The workflow does not run: ${trigger.why}.` };
   const facts = eventOf(plan, git, workflow, given);
-  const github = githubOf(plan, git, loaded, facts, secrets);
+  const number = await runNumber(plan, repositoryName(plan, git), signal);
+  const github = { ...githubOf(plan, git, loaded, facts, secrets), run_number: String(number) };
   const told = { ...(isObject(given.inputs) ? given.inputs : {}), ...request.inputs };
   const scope = scopeOf({ github: toData(github), vars: toData(request.vars ?? {}) });
   const inputs = inputsOf(workflow, request.event, told, scope);

@@ -69,7 +69,7 @@ async function endOfRun(
     await mkdir(plan.cacheDirectory, { recursive: true });
     const git = await readSource(plan, io.signal);
     parts = makeParts(plan, { repository: repositoryName(plan, git), signal: io.signal });
-    const prepared = await prepareRun(plan, git, secrets, parts.readRemote);
+    const prepared = await prepareRun(plan, git, secrets, parts.readRemote, io.signal);
     if ("problems" in prepared) {
       for (const problem of prepared.problems) annotateProblem(recorder, problem);
       return "invalid";

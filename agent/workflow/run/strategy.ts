@@ -2,10 +2,11 @@ import type { data } from "@actions/expressions";
 import type { TemplateToken } from "@actions/workflow-parser/templates/tokens/index";
 import { textOf } from "../../../shared/text-of.ts";
 import { evaluateToken } from "../expressions/evaluate.ts";
+import type { Value } from "../expressions/scope.ts";
 import type { JobDefinition } from "../syntax/model.ts";
 import { fieldsOf } from "../syntax/template.ts";
 import { type Leg, scopeOf } from "./frame-scope.ts";
-import { expandMatrix, isWanted, labelOf } from "./matrix.ts";
+import { type Combination, expandMatrix, isWanted, labelOf } from "./matrix.ts";
 import type { Frame } from "./run-state.ts";
 
 export interface Strategy {
@@ -22,42 +23,56 @@ export function strategyOf(
   wanted: Readonly<Record<string, string[]>> = {},
 ): Strategy {
   const key = frame.prefix.key + job.id;
-  const fields = fieldsOf(job.strategy);
-  const matrix = fields.get("matrix");
-  const of = (name: string) => evaluated(job, name, fields.get(name), contexts, frame);
-  const failFast = of("fail-fast") ?? true;
-  const told = Number(of("max-parallel") ?? 0);
+  const { matrix, ...fields } = valuesOf(job, contexts, frame);
+  const told = fields["fail-fast"] ?? true;
+  const failFast = told === true || told === "true";
   if (matrix === undefined) {
-    const leg = { matrix: undefined, key, index: 0, total: 1, failFast: isTrue(failFast), maxParallel: 1 };
-    return { legs: [leg], failFast: isTrue(failFast), maxParallel: 1 };
+    const leg = { matrix: undefined, key, index: 0, total: 1, failFast, maxParallel: 1 };
+    return { legs: [leg], failFast, maxParallel: 1 };
   }
-  const scope = scopeOf(contexts);
-  const combinations = said(job, matrix, frame, () => expandMatrix(evaluateToken(matrix, scope)));
-  const total = combinations.length;
-  const maxParallel = Number.isFinite(told) && told >= 1 ? Math.floor(told) : total;
-  const legs = combinations.map((combination, index) => {
+  const total = matrix.length;
+  const most = Number(fields["max-parallel"] ?? 0);
+  const maxParallel = Number.isFinite(most) && most >= 1 ? Math.floor(most) : total;
+  const legs = matrix.map((combination, index) => {
     const label = labelOf(combination);
     const own = label === "" ? key : `${key} (${label})`;
-    return { matrix: combination, key: own, index, total, failFast: isTrue(failFast), maxParallel };
+    return { matrix: combination, key: own, index, total, failFast, maxParallel };
   });
   makeUnique(legs);
-  return {
-    legs: legs.filter((leg) => isWanted(leg.matrix, wanted)),
-    failFast: isTrue(failFast),
-    maxParallel,
-  };
+  return { legs: legs.filter((leg) => isWanted(leg.matrix, wanted)), failFast, maxParallel };
 }
 
-function evaluated(
+interface Values {
+  matrix?: Combination[] | undefined;
+  [field: string]: Value | undefined;
+}
+
+/** The fields of the strategy, and the combinations of its matrix. */
+function valuesOf(
   job: JobDefinition,
-  name: string,
-  token: TemplateToken | undefined,
   contexts: Readonly<Record<string, data.ExpressionData>>,
   frame: Frame,
-) {
-  return token && name !== "matrix"
-    ? said(job, token, frame, () => evaluateToken(token, scopeOf(contexts)))
-    : undefined;
+): Values {
+  const { strategy } = job;
+  if (strategy === undefined) return {};
+  const scope = scopeOf(contexts);
+  if (strategy.isExpression) {
+    return said(job, strategy, frame, () => {
+      const value = evaluateToken(strategy, scope);
+      if (typeof value !== "object" || value === null || Array.isArray(value)) return {};
+      const { matrix, ...rest } = value;
+      return matrix === undefined ? rest : { ...rest, matrix: expandMatrix(matrix) };
+    });
+  }
+  const values: Values = {};
+  for (const [name, token] of fieldsOf(strategy)) {
+    said(job, token, frame, () => {
+      const value = evaluateToken(token, scope);
+      if (name === "matrix") values.matrix = expandMatrix(value);
+      else values[name] = value;
+    });
+  }
+  return values;
 }
 
 /** Says where the error is. */
@@ -69,10 +84,6 @@ function said<T>(job: JobDefinition, token: TemplateToken, frame: Frame, evaluat
     const place = `${frame.loaded.workflow.path} (Line: ${line}, Col: ${column})`;
     throw new Error(`Error when evaluating 'strategy' for job '${job.id}'. ${place}: ${textOf(error)}`);
   }
-}
-
-function isTrue(value: unknown): boolean {
-  return value === true || value === "true";
 }
 
 /** Combinations that look the same get a number. */
