@@ -125,8 +125,6 @@ jobs:
     uses: ./.github/workflows/plain.yml
   four:
     uses: ./${WORKFLOW}
-  five:
-    uses: nonsense
 `,
       [CALLED]: `
 on: {workflow_call: {inputs: {v: {type: string, required: true}}, secrets: {key: {required: true}}}}
