@@ -30,11 +30,15 @@ export interface LoadResult {
   problems: SyntaxProblem[];
 }
 
-/** Reads a workflow and all that it calls; all problems at once. */
+/**
+ * Reads a workflow and all that it calls; all problems at once.
+ *
+ * @param readRemote absent: calls of workflows of other repositories are not looked at.
+ */
 export async function loadWorkflows(
   path: string,
   directory: string,
-  readRemote: ReadRemote,
+  readRemote?: ReadRemote,
 ): Promise<LoadResult> {
   const loader = new Loader(directory, readRemote);
   const loaded = await loader.load(path, {}, []);
@@ -46,7 +50,7 @@ class Loader {
 
   constructor(
     private readonly directory: string,
-    private readonly readRemote: ReadRemote,
+    private readonly readRemote: ReadRemote | undefined,
   ) {}
 
   async load(
@@ -96,6 +100,7 @@ class Loader {
     try {
       const there = at.repository ? { repository: at.repository } : place;
       const shown = shownPath(at.path, there);
+      if (there.repository && !this.readRemote) return undefined;
       if (above.includes(shown))
         return problem(
           `Workflows call each other in a circle: ${[...above, shown].join(" → ")}`,
@@ -114,7 +119,7 @@ class Loader {
 
   private async textOf(path: string, place: WorkflowPlace, shown: string): Promise<string | undefined> {
     try {
-      return place.repository
+      return place.repository && this.readRemote
         ? await this.readRemote(shown)
         : await readFile(join(this.directory, path), "utf8");
     } catch (error) {
