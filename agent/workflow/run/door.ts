@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { pause } from "../../../shared/wait.ts";
 import { tryLock } from "../../state/lock.ts";
 
-/** Whoever is inside leaves within a few milliseconds. */
+/** A process that is inside leaves within a few milliseconds. */
 const MAX_TRIES = 200;
 const PAUSE_MS = 50;
 
