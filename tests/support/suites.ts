@@ -115,6 +115,13 @@ export const suites: Suite[] = [
     timeoutMs: 1_200_000,
   },
   {
+    name: "workflows",
+    what: "GitHub Actions workflows with what must come of them, through server and agent and without them",
+    paths: ["./tests/workflows"],
+    quick: false,
+    timeoutMs: 2_400_000,
+  },
+  {
     name: "machine",
     what: "an agent and its machine: owner, sleep, health, GPUs",
     paths: ["./tests/machine"],

@@ -13,15 +13,11 @@ const lacksDocker = cases.some(({ expected }) => expected.needs === "docker")
   ? missingDocker() !== undefined
   : true;
 
-/** Nodes do not send the steps of their workflows to the server yet. */
-const nodesReport = false;
-
 for (const one of cases) {
   const { only, needs } = one.expected;
   const isSkipped = needs !== undefined && isMissing(needs);
   if (only !== "nodes") test.skipIf(isSkipped)(`${one.name}, here`, () => tryCase(one, ["--here"]));
-  if (only !== "here" && nodesReport)
-    test.skipIf(isSkipped)(`${one.name}, on a node`, () => tryCase(one, []));
+  if (only !== "here") test.skipIf(isSkipped)(`${one.name}, on a node`, () => tryCase(one, []));
 }
 
 async function tryCase(one: WorkflowCase, where: string[]): Promise<void> {
