@@ -1,5 +1,4 @@
 import { join, resolve } from "node:path";
-import { detectHost } from "../../agent/detectors/host.ts";
 import type { Env } from "../../shared/config/home.ts";
 import { exitCodes } from "../exit/exit-codes.ts";
 import type { Output } from "../output/output.ts";
@@ -10,7 +9,9 @@ import type { RunWishes } from "./draft/wishes.ts";
 import { copyTree } from "./draft/working-copy.ts";
 import { runHere } from "./run-here.ts";
 import type { PlaceValues } from "./run-options.ts";
+import { RunStops } from "./run-stops.ts";
 import { runSummary } from "./run-summary.ts";
+import { thisMachine } from "./this-machine.ts";
 
 type Values = RequestValues & PlaceValues & { json: boolean };
 
@@ -22,19 +23,21 @@ export async function runAllHere(
   env: Env,
   output: Output,
 ): Promise<number> {
+  using stops = new RunStops(options.timeout && options.timeout * 1_000);
   await using directory = RunDirectory.make();
   // A note that cannot be written must not end the command.
   const say = (message: string) =>
     void output.note(`tanvrit-compute: left out: ${message}`).catch(() => undefined);
+  const machine = await thisMachine(env, options.label);
   const planned = await planRuns(path, wishes, options);
   await placeSource(planned, directory, say);
+  if (stops.signal.aborted) return exitCodes.cancelled;
   const here = {
     env,
     secrets: wishes.secrets,
     actionStore: options["action-store"] && resolve(options["action-store"]),
-    nodeLabels: detectHost().labels,
-    runsOn: {},
-    timeoutMs: options.timeout && options.timeout * 1_000,
+    machine,
+    stops,
     shellOnFailure: options["shell-on-failure"],
     json: options.json,
     quiet: options.quiet,

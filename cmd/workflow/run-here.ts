@@ -12,18 +12,20 @@ import {
   type WorkflowRun,
 } from "../../shared/workflow-run.ts";
 import { exitCodes } from "../exit/exit-codes.ts";
-import { heededSignals } from "../exit/signals.ts";
-import type { Output } from "../output/output.ts";
+import { BrokenPipeError, type Output } from "../output/output.ts";
 import type { RunDirectory, RunPaths } from "./draft/run-directory.ts";
+import type { RunStops } from "./run-stops.ts";
+import type { MachineForRuns } from "./this-machine.ts";
+
+const DEFAULT_ACTIONS_URL = "https://github.com";
 
 /** What all runs of one command share. */
 export interface HereOptions {
   env: Env;
   secrets: Readonly<Record<string, string>>;
   actionStore: string | undefined;
-  nodeLabels: Record<string, string>;
-  runsOn: RunPlan["runsOn"];
-  timeoutMs: number | undefined;
+  machine: MachineForRuns;
+  stops: RunStops;
   shellOnFailure: boolean;
   json: boolean;
   quiet: boolean;
@@ -35,7 +37,7 @@ export interface HereEnd {
   run: WorkflowRun;
 }
 
-/** Runs the workflow in this process. The signals that end a command cancel the run, and a second one ends it at once. */
+/** Runs the workflow in this process. */
 export async function runHere(
   request: WorkflowRequest,
   directory: RunDirectory,
@@ -47,7 +49,7 @@ export async function runHere(
   const paths = directory.run(number);
   const { makeEngineParts } = await import("../../agent/workflow/run/engine-parts.ts");
   const plan = planOf(request, directory, paths, options);
-  using stops = new Stops(options.timeoutMs);
+  const { stops } = options;
   const put = (writing: Promise<void>) => void writing.catch(() => stops.readerGone());
   const write = (text: string) => {
     if (options.json) put(output.json({ type: "log", text }));
@@ -62,6 +64,7 @@ export async function runHere(
   const code = await runWorkflow(plan, io, makeEngineParts);
   if (request.keepOnFailure && existsSync(paths.work)) directory.keep(paths);
   await output.settled();
+  if (stops.isUnread) throw new BrokenPipeError("broken pipe");
   return { exitCode: stops.isLate ? exitCodes.jobTimeout : code, run };
 }
 
@@ -83,11 +86,10 @@ function planOf(
     source,
     cacheDirectory: cacheDirectoryOf(options.env),
     ...(options.actionStore !== undefined && { actionStore: options.actionStore }),
-    actionsUrl: "https://github.com",
+    actionsUrl: DEFAULT_ACTIONS_URL,
     eventsFile: events,
     ...(hasSecrets && { secretsFile: secrets }),
-    nodeLabels: options.nodeLabels,
-    runsOn: options.runsOn,
+    ...options.machine,
     containerEnvironment: {},
     shellOnFailure: options.shellOnFailure,
   };
@@ -106,48 +108,4 @@ function cacheDirectoryOf(env: Env): string {
   const name = "tanvrit-compute";
   if (env.XDG_CACHE_HOME?.startsWith("/")) return join(env.XDG_CACHE_HOME, name);
   return inAccountHome(env, join(process.platform === "darwin" ? "Library/Caches" : ".cache", name));
-}
-
-/** What ends a run early: signals, and its time limit. */
-class Stops implements Disposable {
-  isLate = false;
-  private readonly stop = new AbortController();
-  private readonly harder = new AbortController();
-  private readonly undo: (() => void)[] = [];
-
-  constructor(timeoutMs: number | undefined) {
-    for (const name of heededSignals()) {
-      const onSignal = () => this.onSignal();
-      process.on(name, onSignal);
-      this.undo.push(() => process.off(name, onSignal));
-    }
-    if (timeoutMs === undefined) return;
-    const timer = setTimeout(() => {
-      this.isLate = !this.stop.signal.aborted;
-      this.stop.abort();
-    }, timeoutMs);
-    this.undo.push(() => clearTimeout(timer));
-  }
-
-  get signal(): AbortSignal {
-    return this.stop.signal;
-  }
-
-  get hurry(): AbortSignal {
-    return this.harder.signal;
-  }
-
-  /** Nobody reads the log any more. */
-  readerGone(): void {
-    this.stop.abort();
-  }
-
-  [Symbol.dispose](): void {
-    for (const one of this.undo) one();
-  }
-
-  private onSignal(): void {
-    if (this.stop.signal.aborted) this.harder.abort();
-    else this.stop.abort();
-  }
 }
