@@ -139,9 +139,9 @@ jobs:
   expect(run.jobs).toEqual([]);
   const said = run.annotations.map(({ file, line, message }) => `${file}:${line} ${message}`).join("\n");
   for (const part of [
-    `${WORKFLOW}:4 Invalid input, extra is not defined in the referenced workflow`,
+    `${WORKFLOW}:5 Invalid input, extra is not defined in the referenced workflow`,
     `${WORKFLOW}:4 Input v is required, but not provided while calling`,
-    `${WORKFLOW}:4 Invalid secret, more is not defined`,
+    `${WORKFLOW}:6 Invalid secret, more is not defined`,
     `${WORKFLOW}:4 Secret key is required`,
     "There is no workflow file .github/workflows/missing.yml",
     `${WORKFLOW}:10 The workflow .github/workflows/plain.yml is not reusable`,

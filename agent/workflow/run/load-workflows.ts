@@ -30,15 +30,11 @@ export interface LoadResult {
   problems: SyntaxProblem[];
 }
 
-/**
- * Reads a workflow and all that it calls; all problems at once.
- *
- * @param readRemote absent: calls of workflows of other repositories are not looked at.
- */
+/** Reads a workflow and all that it calls; all problems at once. */
 export async function loadWorkflows(
   path: string,
   directory: string,
-  readRemote?: ReadRemote,
+  readRemote: ReadRemote,
 ): Promise<LoadResult> {
   const loader = new Loader(directory, readRemote);
   const loaded = await loader.load(path, {}, []);
@@ -50,7 +46,7 @@ class Loader {
 
   constructor(
     private readonly directory: string,
-    private readonly readRemote: ReadRemote | undefined,
+    private readonly readRemote: ReadRemote,
   ) {}
 
   async load(
@@ -100,7 +96,6 @@ class Loader {
     try {
       const there = at.repository ? { repository: at.repository } : place;
       const shown = shownPath(at.path, there);
-      if (there.repository && !this.readRemote) return undefined;
       if (above.includes(shown))
         return problem(
           `Workflows call each other in a circle: ${[...above, shown].join(" → ")}`,
@@ -119,7 +114,7 @@ class Loader {
 
   private async textOf(path: string, place: WorkflowPlace, shown: string): Promise<string | undefined> {
     try {
-      return place.repository && this.readRemote
+      return place.repository
         ? await this.readRemote(shown)
         : await readFile(join(this.directory, path), "utf8");
     } catch (error) {
