@@ -297,6 +297,16 @@ export const commands: readonly CommandEntry[] = [
     load: () => import("./quickstart/quickstart.ts"),
   },
   {
+    path: "workflow lint",
+    summary: "Check workflows, all mistakes at once",
+    load: () => import("./workflow/lint.ts"),
+  },
+  {
+    path: "workflow list",
+    summary: "List workflows, their events, jobs and inputs",
+    load: () => import("./workflow/list.ts"),
+  },
+  {
     path: "workflow hash-files",
     summary: "Hash files for an expression in a workflow",
     hidden: true,

@@ -1,6 +1,6 @@
 import type { MappingToken, TemplateToken } from "@actions/workflow-parser/templates/tokens/index";
-import { nearest } from "../../../shared/nearest.ts";
 import { wrongValue } from "./check-events.ts";
+import { guess } from "./hints.ts";
 import { inputDefinitions } from "./inputs.ts";
 import type { SyntaxProblem, Workflow, WorkflowCall } from "./model.ts";
 import { fieldsOf, pairsOf, placeOf, textOfToken } from "./template.ts";
@@ -27,7 +27,7 @@ function inputProblems(file: string, call: WorkflowCall, { onToken, path }: Work
       file,
       ...call.place,
       message: `Input ${name} is required, but not provided while calling ${call.uses}`,
-      hint: `Add it to with: ${name}: a ${type}.`,
+      hint: `Add ${name} to the key with: a ${type}.`,
     }));
   const wrong = [...given.values()].flatMap(({ name, key, value }): SyntaxProblem[] => {
     const definition = definitions.find((one) => one.name.toLowerCase() === name.toLowerCase());
@@ -93,7 +93,5 @@ function byName(mapping: MappingToken | undefined): Map<string, Given> {
 }
 
 function known(what: string, name: string, names: readonly string[], path: string): string {
-  const near = nearest(name, names);
-  const guess = near === undefined ? "" : `Did you mean '${near}'? `;
-  return `${guess}The ${what} of ${path}: ${names.join(", ") || "none"}.`;
+  return `${guess(name, names)}The ${what} of ${path}: ${names.join(", ") || "none"}.`;
 }

@@ -1,5 +1,5 @@
 import type { TemplateToken } from "@actions/workflow-parser/templates/tokens/index";
-import { nearest } from "../../../shared/nearest.ts";
+import { guess } from "./hints.ts";
 import { fieldsOf, itemsOf, pairsOf, type TemplateFile, textOfToken } from "./template.ts";
 
 interface Node {
@@ -35,11 +35,10 @@ function nodeOf(id: string, job: TemplateToken): Node {
 
 function reportUnknown(node: Node, need: Node["needs"][number], ids: string[], file: TemplateFile): void {
   const others = ids.filter((id) => id !== node.id);
-  const near = nearest(need.id, others);
   file.report(
     `Job '${node.id}' depends on unknown job '${need.id}'`,
     need.token.range?.start,
-    `${near === undefined ? "" : `Did you mean '${near}'? `}Other jobs: ${others.join(", ") || "none"}.`,
+    `${guess(need.id, others)}Other jobs: ${others.join(", ") || "none"}.`,
   );
 }
 

@@ -193,8 +193,10 @@ function argumentCount(least: number, most: number): string {
     : `${least} to ${most} arguments`;
 }
 
-function guess(given: string, known: readonly string[]): string {
-  const near = nearest(given, known);
+/** "Did you mean 'x'? ", or nothing. */
+export function guess(given: string, known: readonly string[]): string {
+  // Every short name is close to every other one.
+  const near = given.length < 3 ? undefined : nearest(given, known);
   return near === undefined ? "" : `Did you mean '${near}'? `;
 }
 

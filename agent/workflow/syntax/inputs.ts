@@ -1,8 +1,8 @@
 import { data } from "@actions/expressions";
 import type { TemplateToken } from "@actions/workflow-parser/templates/tokens/index";
-import { nearest } from "../../../shared/nearest.ts";
 import { evaluateToken, toData } from "../expressions/evaluate.ts";
 import type { Scope, Value } from "../expressions/scope.ts";
+import { guess } from "./hints.ts";
 import type { SyntaxProblem, Workflow } from "./model.ts";
 import { fieldsOf, itemsOf, pairsOf, textOfToken } from "./template.ts";
 
@@ -137,6 +137,5 @@ function typed(definition: InputDefinition, value: Value): Value | Refused {
 function unknownHint(event: string, name: string, names: readonly string[]): string {
   if (!takesInputs(event)) return `The event ${event} takes no inputs: add --event workflow_dispatch.`;
   if (names.length === 0) return `The workflow takes no inputs for ${event}.`;
-  const near = nearest(name, names);
-  return `${near === undefined ? "" : `Did you mean '${near}'? `}Its inputs: ${names.join(", ")}.`;
+  return `${guess(name, names)}Its inputs: ${names.join(", ")}.`;
 }

@@ -89,20 +89,19 @@ export class Linter {
       if (directory === undefined || this.actions.has(directory)) continue;
       this.actions.add(directory);
       for (const name of ["action.yml", "action.yaml"]) {
-        const path = posix.join(directory, name);
-        const text = await this.files.read(path);
-        if (text === undefined) continue;
-        await this.lintAction(path, text);
-        break;
+        if (await this.lintAction(posix.join(directory, name))) break;
       }
     }
   }
 
-  /** `path`: of an action.yml. */
-  async lintAction(path: string, text: string): Promise<void> {
+  /** `path`: of an action.yml. Resolves with whether it is there. */
+  async lintAction(path: string): Promise<boolean> {
+    const text = await this.files.read(path);
+    if (text === undefined) return false;
     const { action, problems } = readAction(this.files.shown(path), text);
     this.problems.push(...problems);
     if (action?.runs.using === "composite") await this.followActions(action.runs.steps);
+    return true;
   }
 }
 

@@ -7,7 +7,15 @@ import {
 import { readTemplate } from "@actions/workflow-parser/templates/template-reader";
 import type { MappingToken, TemplateToken } from "@actions/workflow-parser/templates/tokens/index";
 import type { TokenRange } from "@actions/workflow-parser/templates/tokens/token-range";
-import { isMapping, isSequence } from "@actions/workflow-parser/templates/tokens/type-guards";
+import {
+  isBasicExpression,
+  isBoolean,
+  isMapping,
+  isNumber,
+  isSequence,
+} from "@actions/workflow-parser/templates/tokens/type-guards";
+import { TokenType } from "@actions/workflow-parser/templates/tokens/types";
+import type { Value } from "../expressions/scope.ts";
 import "../expressions/library-fixes.ts";
 import { hintFor, Questions, shownMessage } from "./hints.ts";
 import type { Place, SyntaxProblem } from "./model.ts";
@@ -129,6 +137,22 @@ export function mappingOf(token: TemplateToken | undefined): MappingToken | unde
 
 export function textOfToken(token: TemplateToken | undefined): string | undefined {
   return token?.isScalar ? String(token) : undefined;
+}
+
+/** The value as the file has it; expressions are texts. */
+export function plainOf(token: TemplateToken): Value {
+  if (isSequence(token)) return [...token].map(plainOf);
+  if (isMapping(token))
+    return Object.fromEntries(pairsOf(token).map(([key, value]) => [key, plainOf(value)]));
+  if (isBoolean(token) || isNumber(token)) return token.value;
+  return token.templateTokenType === TokenType.Null ? null : sourceOf(token);
+}
+
+/** The text before expressions in it became one. */
+function sourceOf(token: TemplateToken): string {
+  return isBasicExpression(token) && token.originalExpressions
+    ? (token.source ?? String(token))
+    : String(token);
 }
 
 export function placeOf(token: TemplateToken | undefined): Place {

@@ -1,7 +1,5 @@
-import { readFile } from "node:fs/promises";
 import type { SyntaxProblem, Workflow } from "../../../agent/workflow/syntax/model.ts";
 import { FileError } from "../../../shared/config/yaml.ts";
-import { textOf } from "../../../shared/text-of.ts";
 import { CliError } from "../../exit/failure.ts";
 import { pathInRepository, type WorkflowPlace } from "./repository.ts";
 
@@ -9,7 +7,6 @@ import { pathInRepository, type WorkflowPlace } from "./repository.ts";
 export interface ChosenWorkflow {
   /** On this machine. */
   file: string;
-  text: string;
   workflow: Workflow;
   event: string;
 }
@@ -24,16 +21,12 @@ export async function chooseWorkflows(
   place: WorkflowPlace,
   wanted: { event?: string | undefined; inputs?: unknown },
 ): Promise<ChosenWorkflow[]> {
-  const { readWorkflow } = await import("../../../agent/workflow/syntax/read-workflow.ts");
-  const problems: SyntaxProblem[] = [];
-  const read: Omit<ChosenWorkflow, "event">[] = [];
-  for (const file of place.files) {
-    const text = await textOfFile(file);
-    const { workflow, problems: ofFile } = await readWorkflow(pathInRepository(place.top, file), text);
-    problems.push(...ofFile.map((problem) => ({ ...problem, file })));
-    if (workflow) read.push({ file, text, workflow });
-  }
+  const { asNamed, lintPlace } = await import("./linted.ts");
+  const { workflows, problems } = await lintPlace(place, asNamed(undefined));
   if (problems.length > 0) throw problemsError(problems);
+  const read = workflows.flatMap(({ file, workflow }) =>
+    workflow ? [{ file, workflow: { ...workflow, path: pathInRepository(place.top, file) } }] : [],
+  );
   if (place.isDirectory) return ofDirectory(read, wanted.event ?? DEFAULT_EVENT);
   return read.map((one) => ({ ...one, event: eventOf(one, wanted) }));
 }
@@ -86,12 +79,4 @@ function eventOf(
 /** The events that trigger the workflow, in the order of the file. */
 function eventsOf({ on }: Workflow): string[] {
   return Object.keys(on);
-}
-
-async function textOfFile(file: string): Promise<string> {
-  try {
-    return await readFile(file, "utf8");
-  } catch (cause) {
-    throw new CliError("not_found", `cannot read ${file}: ${textOf(cause)}`, { cause });
-  }
 }

@@ -58,6 +58,12 @@ export async function findWorkflows(path: string, directory?: string): Promise<W
   });
 }
 
+/** The workflows of the repository around the current directory. Throws CliError `not_found`. */
+export async function findOwnWorkflows(): Promise<WorkflowPlace> {
+  const top = await askGit(process.cwd(), "rev-parse", "--show-toplevel");
+  return findWorkflows(top || ".");
+}
+
 interface Place {
   path: string;
   isDirectory: boolean;
