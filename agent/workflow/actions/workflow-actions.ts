@@ -121,7 +121,7 @@ export class WorkflowActions implements Actions {
     const { owner, repo, ref } = reference;
     const placed = this.placed.get(job.plan) ?? new Map<string, Promise<string>>();
     this.placed.set(job.plan, placed);
-    const key = `${owner}/${repo}`.toLowerCase() + `@${ref}`;
+    const key = `${owner.toLowerCase()}/${repo.toLowerCase()}@${ref}`;
     const known = placed.get(key);
     if (known) return known;
     const place = async () => {
