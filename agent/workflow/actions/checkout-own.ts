@@ -1,12 +1,12 @@
 import { existsSync } from "node:fs";
-import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { settleCopy } from "./checkout-copied.ts";
 import { fetchInto } from "./checkout-fetch.ts";
 import type { Checkout } from "./checkout-request.ts";
 import { copyTree } from "./copy-tree.ts";
 import { git, mustGit } from "./git.ts";
 import { githubText } from "./github-text.ts";
-import { isRepository, resolveCommit } from "./tree-cache.ts";
+import { type FoundRef, findRef, isRepository } from "./tree-cache.ts";
 
 /** Checks out the workflow's own repository from the working copy of the run. */
 export async function checkOutOwn(checkout: Checkout): Promise<void> {
@@ -14,25 +14,36 @@ export async function checkOutOwn(checkout: Checkout): Promise<void> {
   const { source } = job.plan.directories;
   if (ref === "" || isCurrent(checkout)) return copyWorkingCopy(checkout);
   const withGit = Bun.which("git") !== null && isRepository(source);
-  const commit = withGit ? await resolveCommit(source, ref, signal) : undefined;
-  if (commit !== undefined && commit === (await headOf(source, signal))) return copyWorkingCopy(checkout);
-  if (commit !== undefined)
-    return fetchInto({ ...checkout, urls: [`file://${source}`], origin: urlOf(checkout) });
+  const found = withGit ? await findRef(source, ref, "branch", signal) : undefined;
+  if (found && found.commit === (await headOf(source, signal))) return copyWorkingCopy(checkout, found);
+  if (found) return copyHistory(checkout, found);
   if (isOfEvent(checkout)) return copyInstead(checkout);
   const origin = withGit ? await git(["-C", source, "config", "remote.origin.url"], { signal }) : undefined;
-  const urls = [...(origin?.ok ? [origin.stdout.trim()] : []), urlOf(checkout)];
-  await fetchInto({ ...checkout, urls, origin: urlOf(checkout) });
+  const url = `${checkout.serverUrl}/${checkout.repository}`;
+  const urls = [...(origin?.ok ? [origin.stdout.trim()] : []), url];
+  await fetchInto({ ...checkout, urls, origin: url });
 }
 
-/** Copies the working copy as it is, with changes that are not committed. */
-export async function copyWorkingCopy(checkout: Checkout): Promise<void> {
+/** Copies the working copy as it is, with changes that are not committed. `ref`: the ref that it is at; absent: that of the event. */
+export async function copyWorkingCopy(checkout: Checkout, ref?: FoundRef): Promise<void> {
   const { job, signal, say, directory } = checkout;
-  const { source } = job.plan.directories;
-  await copyTree(source, directory, signal);
+  await copyTree(job.plan.directories.source, directory, signal);
   say(`Copied the working copy to ${directory}`);
   if (Bun.which("git") === null || !isRepository(directory)) return;
-  const head = await headOf(directory, signal);
-  if (head !== undefined) await likeOnGithub(checkout, head);
+  const commit = ref?.commit ?? (await headOf(directory, signal));
+  if (commit === undefined) return;
+  await settleCopy(checkout, ref ?? { name: githubText(job, "ref"), commit });
+  if (!existsSync(join(directory, ".git", "index")))
+    await mustGit(["-C", directory, "read-tree", "HEAD"], { signal });
+}
+
+/** Checks out another ref from a copy of the history. */
+async function copyHistory(checkout: Checkout, ref: FoundRef): Promise<void> {
+  const { job, signal, say, directory } = checkout;
+  await copyTree(join(job.plan.directories.source, ".git"), join(directory, ".git"), signal);
+  await settleCopy(checkout, ref);
+  await mustGit(["-C", directory, "reset", "--quiet", "--hard"], { signal });
+  say(`Checked out ${ref.name} from the history of the working copy`);
 }
 
 /** Whether the ref is another name of what the run is about. */
@@ -64,96 +75,9 @@ function copyInstead(checkout: Checkout): Promise<void> {
   return copyWorkingCopy(checkout);
 }
 
-function urlOf({ serverUrl, repository }: Checkout): string {
-  return `${serverUrl}/${repository}`;
-}
-
 async function headOf(directory: string, signal: AbortSignal): Promise<string | undefined> {
   const { ok, stdout } = await git(["-C", directory, "rev-parse", "--quiet", "--verify", "HEAD^{commit}"], {
     signal,
   });
   return ok ? stdout.trim() : undefined;
-}
-
-/** Gives the copied repository the branches, the remote and the depth that it would have on GitHub. */
-async function likeOnGithub(checkout: Checkout, head: string): Promise<void> {
-  const { signal, directory, depth } = checkout;
-  const options = { signal };
-  const here = (...args: string[]) => mustGit(["-C", directory, ...args], options);
-  const local = await git(["-C", directory, "config", "remote.origin.url"], options);
-  await here("config", "core.bare", "false");
-  await setOrigin(checkout, local.ok ? local.stdout.trim() : "");
-  const branch = await onBranch(checkout, here);
-  const refs = (await here("for-each-ref", "--format=%(refname) %(objectname)")).split("\n");
-  await editRefs(checkout, refs, branch, head);
-  if (depth === 1 && !existsSync(join(directory, ".git", "shallow")))
-    await writeFile(join(directory, ".git", "shallow"), `${head}\n`);
-  if (!existsSync(join(directory, ".git", "index"))) await here("read-tree", "HEAD");
-}
-
-/** Fetches come from the repository on this machine if it is here; pushes go to the server. */
-async function setOrigin(checkout: Checkout, local: string): Promise<void> {
-  const { job, signal, directory } = checkout;
-  const { host, plan } = job;
-  const url = urlOf(checkout);
-  const pairs = [
-    ["remote.origin.url", url],
-    ["remote.origin.fetch", "+refs/heads/*:refs/remotes/origin/*"],
-  ];
-  const path = local.replace(/^file:\/\//, "");
-  const isMachine = host.guestPath(plan.directories.workspace) === plan.directories.workspace;
-  if (isMachine && path.startsWith("/") && existsSync(path))
-    pairs.push([`url.${local}.insteadOf`, url], [`url.${url}.pushInsteadOf`, url]);
-  for (const [key = "", value = ""] of pairs)
-    await mustGit(["-C", directory, "config", "--replace-all", key, value], { signal });
-}
-
-/** Puts HEAD on the branch of the event, or on no branch for a tag or a pull request. Returns the branch. */
-async function onBranch(
-  { job, signal, directory }: Checkout,
-  here: (...args: string[]) => Promise<string>,
-): Promise<string | undefined> {
-  const ref = githubText(job, "ref");
-  const now = await git(["-C", directory, "symbolic-ref", "--quiet", "HEAD"], { signal });
-  const current = now.ok ? now.stdout.trim() : undefined;
-  if (!ref.startsWith("refs/heads/")) {
-    if (ref.startsWith("refs/") && current !== undefined) {
-      const head = await here("rev-parse", "HEAD");
-      await here("update-ref", "--no-deref", "HEAD", head);
-    }
-    return current?.replace(/^refs\/heads\//, "");
-  }
-  if (current !== ref) {
-    const head = await here("rev-parse", "HEAD");
-    await here("update-ref", ref, head);
-    await here("symbolic-ref", "HEAD", ref);
-  }
-  return ref.replace(/^refs\/heads\//, "");
-}
-
-/** Other branches become those of the remote, or vanish with the tags if the history is not wanted. */
-async function editRefs(
-  { job, signal, directory, depth, tags }: Checkout,
-  refs: readonly string[],
-  branch: string | undefined,
-  head: string,
-): Promise<void> {
-  const event = githubText(job, "ref");
-  const edits: string[] = [];
-  for (const line of refs) {
-    const [name = "", object = ""] = line.split(" ");
-    const isOther = name.startsWith("refs/heads/") && name !== `refs/heads/${branch}`;
-    const isRemote = name.startsWith("refs/remotes/origin/") && name !== `refs/remotes/origin/${branch}`;
-    if (isOther || (isRemote && depth === 1)) edits.push(`delete ${name}`);
-    if (isOther && depth !== 1)
-      edits.push(`update refs/remotes/origin/${name.slice("refs/heads/".length)} ${object}`);
-    if (name.startsWith("refs/tags/") && depth === 1 && !tags && name !== event) edits.push(`delete ${name}`);
-  }
-  if (branch !== undefined) edits.push(`update refs/remotes/origin/${branch} ${head}`);
-  if (edits.length === 0) return;
-  await updateRefs(directory, edits, signal);
-}
-
-async function updateRefs(directory: string, edits: readonly string[], signal: AbortSignal): Promise<void> {
-  await mustGit(["-C", directory, "update-ref", "--stdin"], { signal, input: `${edits.join("\n")}\n` });
 }

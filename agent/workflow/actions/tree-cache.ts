@@ -67,7 +67,7 @@ export class TreeCache {
 
   /** The same from a git repository of this machine, which stays as it is; undefined: it has no such ref. */
   async extract(repository: string, ref: string, signal: AbortSignal): Promise<RepositoryTree | undefined> {
-    const commit = await resolveCommit(repository, ref, signal);
+    const { commit } = (await findRef(repository, ref, "tag", signal)) ?? {};
     if (commit === undefined) return undefined;
     return this.treeOf(commit) ?? (await this.place(repository, commit, signal));
   }
@@ -183,15 +183,28 @@ export class TreeCache {
   }
 }
 
-/** The commit that a branch, a tag or a full commit is in this repository; undefined: it has none of these. */
-export async function resolveCommit(
+/** A ref of a repository, and the commit that it names. */
+export interface FoundRef {
+  /** `refs/tags/v1`; for a commit the commit itself. */
+  name: string;
+  commit: string;
+}
+
+/**
+ * What a branch, a tag or a full commit is in this repository; undefined: it has none of these.
+ *
+ * @param first what counts if a branch and a tag have the same name.
+ */
+export async function findRef(
   repository: string,
   ref: string,
+  first: "branch" | "tag",
   signal: AbortSignal,
-): Promise<string | undefined> {
-  const names = ref.startsWith("refs/")
-    ? [ref, ref.replace(/^refs\/heads\//, "refs/remotes/origin/")]
-    : [`refs/tags/${ref}`, `refs/heads/${ref}`, `refs/remotes/origin/${ref}`];
+): Promise<FoundRef | undefined> {
+  const branches = [`refs/heads/${ref}`, `refs/remotes/origin/${ref}`];
+  const tag = `refs/tags/${ref}`;
+  const full = [ref, ref.replace(/^refs\/heads\//, "refs/remotes/origin/")];
+  const names = ref.startsWith("refs/") ? full : first === "tag" ? [tag, ...branches] : [...branches, tag];
   for (const name of isCommit(ref) ? [ref] : names) {
     const { ok, stdout } = await git(
       [
@@ -204,7 +217,7 @@ export async function resolveCommit(
       ],
       { signal },
     );
-    if (ok) return stdout.trim();
+    if (ok) return { name, commit: stdout.trim() };
   }
   return undefined;
 }

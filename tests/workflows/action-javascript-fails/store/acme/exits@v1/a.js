@@ -1,0 +1,2 @@
+console.log("::error::it cannot be done");
+process.exitCode = 1;
