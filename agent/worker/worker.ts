@@ -186,6 +186,7 @@ export class Worker {
       const held = this.executions.get(executionId);
       if (!held) continue;
       held.lines.expectNoMore();
+      held.sending?.finish();
       this.parts.shipper.appended(held.lines);
       if (!takesSlot(held.phase)) {
         // Its result arrived before the supervisor died.

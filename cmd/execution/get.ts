@@ -3,6 +3,7 @@ import { connect, patience } from "../connection/connect.ts";
 import { clientOptions } from "../connection/connection-options.ts";
 import { checkExecutionId } from "../connection/find-id.ts";
 import { formatFields } from "../output/format.ts";
+import { runTree } from "../output/run-tree.ts";
 
 export const command = defineCommand({
   options: clientOptions,
@@ -16,10 +17,14 @@ export const command = defineCommand({
       await output.json(execution);
       return 0;
     }
-    const { resources, gpuIndexes, ...rest } = execution;
+    const { resources, gpuIndexes, workflowRun, ...rest } = execution;
     const gpus = gpuIndexes.length > 0 ? gpuIndexes.join(", ") : undefined;
     const fields = { ...rest, cpu: resources.cpu, memoryMb: resources.memoryMb, gpus };
     await output.painted(formatFields(fields, output.resultLook));
+    if (workflowRun) {
+      await output.result("");
+      await output.painted(runTree(workflowRun, execution.finishedAt !== undefined, output.resultLook));
+    }
     return 0;
   },
 });

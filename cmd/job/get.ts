@@ -1,4 +1,5 @@
 import type { Job } from "../../sdk/index.ts";
+import { isFinal } from "../../shared/job-state.ts";
 import { pool } from "../../shared/manifest.ts";
 import { formatUsd } from "../../shared/money.ts";
 import { defineCommand } from "../command/command.ts";
@@ -7,6 +8,7 @@ import { clientOptions } from "../connection/connection-options.ts";
 import { findJob, JOB_HELP } from "../connection/find-id.ts";
 import { fileFields, pairsText } from "../files/file-fields.ts";
 import { formatCommand, formatFields } from "../output/format.ts";
+import { runTree } from "../output/run-tree.ts";
 import { countsOf } from "./job-counts.ts";
 
 export const command = defineCommand({
@@ -18,7 +20,15 @@ export const command = defineCommand({
     const { jobs } = compute;
     const jobId = await findJob(compute, positionals[0] ?? "", output);
     const job = await jobs.retrieve(jobId, patience(output));
-    await (options.json ? output.json(job) : output.painted(formatFields(describe(job), output.resultLook)));
+    if (options.json) {
+      await output.json(job);
+      return 0;
+    }
+    await output.painted(formatFields(describe(job), output.resultLook));
+    if (job.workflowRun) {
+      await output.result("");
+      await output.painted(runTree(job.workflowRun, isFinal(job.status), output.resultLook));
+    }
     return 0;
   },
 });
@@ -52,7 +62,8 @@ function describe(job: Job): Record<string, unknown> {
     message,
     type: job.type,
     image: job.image,
-    command: formatCommand(job.command),
+    ...workflowOf(job),
+    command: job.workflow ? undefined : formatCommand(job.command),
     workdir: job.workdir,
     pool: job.pool === DEFAULT_POOL ? undefined : job.pool,
     labels: pairsText(job.labels),
@@ -79,6 +90,20 @@ function describe(job: Job): Record<string, unknown> {
     startedAt: job.startedAt,
     cancelRequestedAt: job.cancelRequestedAt,
     finishedAt: job.finishedAt,
+  };
+}
+
+function workflowOf({ workflow, workflowRun }: Job): Record<string, unknown> {
+  if (!workflow) return {};
+  const { path, event, clone, jobs, secrets } = workflow;
+  return {
+    workflow: `${path} (${event})`,
+    repository: workflow.repository ?? clone?.url,
+    ref: workflow.ref ?? clone?.ref,
+    onlyJobs: jobs?.join(", "),
+    workflowSecrets: secrets && pairsText(secrets),
+    runName: workflowRun?.name,
+    keptDirectory: workflowRun?.keptDirectory,
   };
 }
 

@@ -8,8 +8,8 @@ import { endLine } from "../job/end-line.ts";
 import { LogWriter } from "../job/log-writer.ts";
 import { sayWhyItWaits } from "../job/say-waiting.ts";
 import type { Output } from "../output/output.ts";
+import { runSummary } from "../output/run-tree.ts";
 import { watchReader } from "../output/standard-streams.ts";
-import { runSummary } from "./run-summary.ts";
 
 interface FollowOptions {
   json: boolean;

@@ -2,6 +2,7 @@ import { join, resolve } from "node:path";
 import type { Env } from "../../shared/config/home.ts";
 import { exitCodes } from "../exit/exit-codes.ts";
 import type { Output } from "../output/output.ts";
+import { runSummary } from "../output/run-tree.ts";
 import { type PlannedRuns, planRuns } from "./draft/planned-runs.ts";
 import type { RequestValues } from "./draft/request-options.ts";
 import { RunDirectory } from "./draft/run-directory.ts";
@@ -10,7 +11,6 @@ import { copyTree } from "./draft/working-copy.ts";
 import { runHere } from "./run-here.ts";
 import type { PlaceValues } from "./run-options.ts";
 import { RunStops } from "./run-stops.ts";
-import { runSummary } from "./run-summary.ts";
 import { thisMachine } from "./this-machine.ts";
 
 type Values = RequestValues & PlaceValues & { json: boolean };

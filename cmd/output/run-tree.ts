@@ -7,15 +7,29 @@ import type {
   WorkflowRun,
   WorkflowStep,
 } from "../../shared/workflow-run.ts";
-import type { Look } from "../output/look.ts";
-import { type Color, joinPainted, type Painted, paint } from "../output/paint.ts";
+import type { Look } from "./look.ts";
+import { type Color, joinPainted, type Painted, paint } from "./paint.ts";
 
-const signs: Record<Conclusion, string> = { success: "✓", failure: "✗", cancelled: "✗", skipped: "–" };
-const colors: Record<Conclusion, Color> = {
+/** A conclusion, or what a job or step does that has none. `lost`: the run is over, and nobody knows how it ended. */
+type State = Conclusion | "queued" | "in_progress" | "lost";
+
+const signs: Record<State, string> = {
+  success: "✓",
+  failure: "✗",
+  cancelled: "✗",
+  skipped: "–",
+  queued: "·",
+  in_progress: "▸",
+  lost: "?",
+};
+const colors: Record<State, Color> = {
   success: "green",
   failure: "red",
   cancelled: "yellow",
   skipped: "dim",
+  queued: "dim",
+  in_progress: "cyan",
+  lost: "yellow",
 };
 const levels: Record<Annotation["level"], string> = {
   failure: "error",
@@ -25,6 +39,7 @@ const levels: Record<Annotation["level"], string> = {
 
 /** A job may have thousands of annotations; its log has them all. */
 const MAX_ANNOTATIONS = 10;
+const MAX_SUMMARY_LINES = 50;
 
 /** The jobs of a run, each with its failed steps and its annotations, and last how the whole run ended. */
 export function runSummary(run: WorkflowRun, look: Look): Painted {
@@ -44,6 +59,41 @@ export function runSummary(run: WorkflowRun, look: Look): Painted {
   return joinPainted(lines, "\n");
 }
 
+/** All jobs and steps of a run, with their annotations and summaries. `isOver`: nothing of it runs any more. */
+export function runTree(run: WorkflowRun, isOver: boolean, look: Look): Painted {
+  const stateOf = ({ conclusion, status }: Pick<WorkflowJob, "conclusion" | "status">): State =>
+    conclusion ?? (isOver ? "lost" : status === "completed" ? "success" : status);
+  const lines = annotationLines(run.annotations, "", look);
+  for (const job of run.jobs) {
+    const message = job.message === undefined ? "" : `: ${safeLine(job.message)}`;
+    const tolerated = job.conclusion === "failure" && job.continueOnError ? ", and the run goes on" : "";
+    const state = stateOf(job);
+    const text = `${signs[state]} ${safeLine(job.name)}${timeText(job)}${tolerated}${message}`;
+    lines.push(paint(text, colors[state], look));
+    for (const step of inOrder(job.steps)) lines.push(stepLine(step, stateOf(step), look));
+    lines.push(...annotationLines(job.annotations, "    ", look));
+    if (job.environment?.url !== undefined)
+      lines.push(
+        paint(`    ${safeLine(job.environment.name)}: ${safeLine(job.environment.url)}`, undefined, look),
+      );
+    for (const line of summaryLines(job.summary)) lines.push(paint(`    │ ${line}`, undefined, look));
+  }
+  return joinPainted(lines, "\n");
+}
+
+/** The steps of a composite action come right after the step that uses it. */
+function inOrder(steps: readonly WorkflowStep[], parent?: number): WorkflowStep[] {
+  const byNumber = steps.filter((step) => step.parent === parent).sort((a, b) => a.number - b.number);
+  return byNumber.flatMap((step) => [step, ...inOrder(steps, step.number)]);
+}
+
+function summaryLines(summary = ""): string[] {
+  const lines = summary.trim().split("\n").map(safeLine);
+  if (summary.trim() === "") return [];
+  const more = lines.length - MAX_SUMMARY_LINES;
+  return more > 0 ? [...lines.slice(0, MAX_SUMMARY_LINES), `… ${counted(more, "more line")}`] : lines;
+}
+
 const words: Record<Conclusion, string> = {
   success: "succeeded",
   failure: "failed",
@@ -58,7 +108,7 @@ function jobLines(job: WorkflowJob, look: Look): Painted[] {
   const text = `${signs[end]} ${safeLine(job.name)}${timeText(job)}${tolerated}${message}`;
   return [
     paint(text, colors[end], look),
-    ...job.steps.filter(isNoteworthy).map((step) => stepLine(step, look)),
+    ...job.steps.filter(isNoteworthy).map((step) => stepLine(step, step.conclusion ?? "cancelled", look)),
     ...annotationLines(job.annotations, "    ", look),
   ];
 }
@@ -68,10 +118,12 @@ function isNoteworthy({ conclusion, parent }: WorkflowStep): boolean {
   return parent === undefined && (conclusion === "failure" || conclusion === "cancelled");
 }
 
-function stepLine(step: WorkflowStep, look: Look): Painted {
-  const end = step.conclusion ?? "cancelled";
+function stepLine(step: WorkflowStep, state: State, look: Look): Painted {
   const code = step.exitCode ? `, exit code ${step.exitCode}` : "";
-  return paint(`    ${signs[end]} ${safeLine(step.name)}${timeText(step)}${code}`, colors[end], look);
+  const tolerated = step.outcome === "failure" && state === "success" ? ", failed and goes on" : "";
+  const indent = step.parent === undefined ? "    " : "      ";
+  const text = `${indent}${signs[state]} ${safeLine(step.name)}${timeText(step)}${code}${tolerated}`;
+  return paint(text, colors[state], look);
 }
 
 function annotationLines(annotations: readonly Annotation[], indent: string, look: Look): Painted[] {
