@@ -16,6 +16,8 @@ export class Recorder {
   readonly mask = new RunMask();
   private readonly log: RunLog;
   private readonly open = new OpenParts();
+  /** What steps add to the mask of their job. */
+  private readonly masks = new Map<string, RunMask>();
   private waiting: string[] = [];
 
   constructor(
@@ -32,7 +34,8 @@ export class Recorder {
   }
 
   event(event: WorkflowEvent): void {
-    const masked = this.maskedEvent(event);
+    const mask = event.type === "run" ? this.mask : this.maskOf(keyOf(event));
+    const masked = maskedEvent(event, (text) => mask.text(text));
     this.log.event(masked);
     this.open.note(event);
     this.onEvent?.(masked);
@@ -56,9 +59,9 @@ export class Recorder {
     return {
       event: (event) => this.event(event),
       annotate: (annotation) => this.event({ type: "annotation", job: key, annotation }),
-      line: (text) => this.log.line(this.mask.text(text), key),
-      mask: (value) => this.mask.add(value),
-      masked: (text) => this.mask.text(text),
+      line: (text) => this.log.line(this.maskOf(key).text(text), key),
+      mask: (value) => this.maskForJob(key).add(value),
+      masked: (text) => this.maskOf(key).text(text),
     };
   }
 
@@ -70,35 +73,51 @@ export class Recorder {
     appendFileSync(this.eventsFile, lines, { mode: 0o600 });
   }
 
-  private maskedEvent(event: WorkflowEvent): WorkflowEvent {
-    const mask = (text: string) => this.mask.text(text);
-    if (event.type === "annotation") return { ...event, annotation: this.maskedAnnotation(event.annotation) };
-    if (event.type === "run") {
-      return event.run.name === undefined
-        ? event
-        : { ...event, run: { ...event.run, name: mask(event.run.name) } };
-    }
-    if (event.type === "step") {
-      const { name } = event.step;
-      return name === undefined ? event : { ...event, step: { ...event.step, name: mask(name) } };
-    }
-    const job = { ...event.job };
-    if (job.name !== undefined) job.name = mask(job.name);
-    if (job.message !== undefined) job.message = mask(job.message);
-    if (job.summary !== undefined) job.summary = mask(job.summary);
-    if (job.environment?.url !== undefined)
-      job.environment = { ...job.environment, url: mask(job.environment.url) };
-    if (job.outputs) {
-      job.outputs = Object.fromEntries(
-        Object.entries(job.outputs).map(([name, value]) => [name, mask(value)]),
-      );
-    }
-    return { ...event, job };
+  private maskOf(key: string | undefined): RunMask {
+    return this.masks.get(key ?? "") ?? this.mask;
   }
 
-  private maskedAnnotation(annotation: Annotation): Annotation {
-    const masked = { ...annotation, message: this.mask.text(annotation.message) };
-    if (masked.title !== undefined) masked.title = this.mask.text(masked.title);
-    return masked;
+  private maskForJob(key: string): RunMask {
+    let mask = this.masks.get(key);
+    if (!mask) {
+      mask = new RunMask(this.mask);
+      this.masks.set(key, mask);
+    }
+    return mask;
   }
+}
+
+type Mask = (text: string) => string;
+
+function keyOf(event: Exclude<WorkflowEvent, { type: "run" }>): string | undefined {
+  return event.type === "job" ? event.job.key : event.job;
+}
+
+function maskedEvent(event: WorkflowEvent, mask: Mask): WorkflowEvent {
+  if (event.type === "annotation") return { ...event, annotation: maskedAnnotation(event.annotation, mask) };
+  if (event.type === "run") {
+    const { name } = event.run;
+    return name === undefined ? event : { ...event, run: { ...event.run, name: mask(name) } };
+  }
+  if (event.type === "step") {
+    const { name } = event.step;
+    return name === undefined ? event : { ...event, step: { ...event.step, name: mask(name) } };
+  }
+  const job = { ...event.job };
+  if (job.name !== undefined) job.name = mask(job.name);
+  if (job.message !== undefined) job.message = mask(job.message);
+  if (job.summary !== undefined) job.summary = mask(job.summary);
+  if (job.environment?.url !== undefined) {
+    job.environment = { ...job.environment, url: mask(job.environment.url) };
+  }
+  if (job.outputs) {
+    job.outputs = Object.fromEntries(Object.entries(job.outputs).map(([name, value]) => [name, mask(value)]));
+  }
+  return { ...event, job };
+}
+
+function maskedAnnotation(annotation: Annotation, mask: Mask): Annotation {
+  const masked = { ...annotation, message: mask(annotation.message) };
+  if (masked.title !== undefined) masked.title = mask(masked.title);
+  return masked;
 }

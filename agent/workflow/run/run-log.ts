@@ -1,10 +1,4 @@
-import type {
-  Annotation,
-  Conclusion,
-  WorkflowEvent,
-  WorkflowRun,
-  WorkflowStep,
-} from "../../../shared/workflow-run.ts";
+import type { Annotation, Conclusion, WorkflowEvent, WorkflowStep } from "../../../shared/workflow-run.ts";
 
 const signs: Record<Conclusion, string> = { success: "✓", failure: "✗", cancelled: "✗", skipped: "–" };
 const levels: Record<Annotation["level"], string> = {
@@ -24,7 +18,6 @@ interface JobLines {
 export class RunLog {
   namesJobs = false;
   private readonly jobs = new Map<string, JobLines>();
-  private of: Partial<WorkflowRun> = {};
 
   constructor(private readonly write: (line: string) => void) {}
 
@@ -48,17 +41,6 @@ export class RunLog {
     if (event.type === "step") this.step(event.job, event.step);
     else if (event.type === "job") this.job(event.job);
     else if (event.type === "annotation") this.annotation(event.job, event.annotation);
-    else this.run(event.run);
-  }
-
-  private run(change: Partial<WorkflowRun>): void {
-    this.of = { ...this.of, ...change };
-    const { status, conclusion, name = "" } = this.of;
-    if (change.status !== "completed" || status !== "completed" || conclusion === undefined) return;
-    this.put(
-      undefined,
-      `${signs[conclusion]} ${name}  ${seconds(this.of)}${conclusion === "cancelled" ? "  cancelled" : ""}`,
-    );
   }
 
   private step(key: string, change: Partial<WorkflowStep> & { number: number }): void {
@@ -118,10 +100,7 @@ export class RunLog {
   }
 }
 
-function seconds({
-  startedAt,
-  completedAt,
-}: Partial<Pick<WorkflowStep, "startedAt" | "completedAt">>): string {
+function seconds({ startedAt, completedAt }: Partial<WorkflowStep>): string {
   const ms = startedAt && completedAt ? Date.parse(completedAt) - Date.parse(startedAt) : 0;
   return `${(Math.max(0, ms) / 1_000).toFixed(1)} s`;
 }
